@@ -1,0 +1,1 @@
+//! Verbs, options, human tables and JSON lines.

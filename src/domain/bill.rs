@@ -1,0 +1,399 @@
+//! A bill: its status in the ERP, its revision, and what became of it in a run.
+
+use serde::{Deserialize, Serialize};
+
+use super::cause::Cause;
+use super::ids::Fid;
+use super::time::{ErpDate, Ts};
+
+/// `FDocumentStatus` (kingdee-webapi.md §6.7).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Status {
+    /// `Z` 暂存.
+    Draft,
+    /// `A` 创建.
+    Created,
+    /// `B` 审核中: submitted, waiting for audit. The only one that can be audited.
+    Submitted,
+    /// `C` 已审核.
+    Audited,
+    /// `D` 重新审核: un-audited or withdrawn by a person.
+    Reaudit,
+    /// A code this version does not know.
+    Other(String),
+}
+
+impl Status {
+    /// The one-letter code.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Draft => "Z",
+            Self::Created => "A",
+            Self::Submitted => "B",
+            Self::Audited => "C",
+            Self::Reaudit => "D",
+            Self::Other(code) => code,
+        }
+    }
+}
+
+impl From<String> for Status {
+    fn from(code: String) -> Self {
+        match code.trim() {
+            "Z" => Self::Draft,
+            "A" => Self::Created,
+            "B" => Self::Submitted,
+            "C" => Self::Audited,
+            "D" => Self::Reaudit,
+            _ => Self::Other(code),
+        }
+    }
+}
+
+impl From<Status> for String {
+    fn from(status: Status) -> Self {
+        status.code().to_owned()
+    }
+}
+
+/// What an approval is about: the bill as it stood when it was read. Any later edit gives another revision.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Rev {
+    /// Status at that moment.
+    #[serde(rename = "s")]
+    pub status: Status,
+    /// `FModifyDate` at that moment, where the form has it.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<ErpDate>,
+}
+
+/// A bill as one query row told it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// `FID`.
+    #[serde(rename = "i")]
+    pub fid: Fid,
+    /// `FBillNo`, what people call it.
+    #[serde(rename = "n")]
+    pub no: String,
+    /// Status and modification date.
+    #[serde(rename = "r")]
+    pub rev: Rev,
+    /// Who audited it, where the form says.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub approver: Option<String>,
+    /// When it was audited, in server time.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<ErpDate>,
+    /// Value of the filter's own date column, from which the mark is taken.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub marked: Option<ErpDate>,
+    /// The plan's columns in order, as text; names stand in [`super::run::RunHead::columns`].
+    #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+}
+
+/// What became of a bill. The five of PRODUCT.md, and no others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Our call was answered with this bill among the successes, or a read after our call showed status C.
+    #[serde(rename = "au")]
+    Audited {
+        /// True when the answer was lost and a read-back proved it.
+        #[serde(rename = "v")]
+        verified: bool,
+    },
+    /// Status C was read before any call of ours in this run.
+    #[serde(rename = "al")]
+    AlreadyAudited {
+        /// Who audited it, as the ERP says.
+        #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// When, in server time.
+        #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+        on: Option<ErpDate>,
+    },
+    /// Not auditable as the plan stands; no call was made.
+    #[serde(rename = "sk")]
+    Skipped(Skip),
+    /// The ERP said no.
+    #[serde(rename = "fa")]
+    Failed(Failure),
+    /// A request was sent and no usable answer came.
+    #[serde(rename = "un")]
+    Unknown(Unknown),
+}
+
+/// Why a bill was skipped.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skip {
+    /// Status Z and the plan does not submit.
+    Draft,
+    /// Status A and the plan does not submit.
+    Created,
+    /// Status D: a person took it back; never automatic.
+    Reaudit,
+    /// A status code this version does not know.
+    OtherStatus(String),
+    /// The bill changed after the operator approved it.
+    Changed,
+    /// The bill is no longer there.
+    Gone,
+    /// Held by a rule the operator or the plan set; the rule's name.
+    Held(String),
+    /// Taken out by the operator.
+    Excluded,
+    /// The run was cancelled or stopped before this bill's turn.
+    NotReached,
+    /// The process died on this bill three times.
+    Quarantined,
+    /// Another run left it unknown; it must be verified first.
+    UnknownElsewhere,
+}
+
+impl Skip {
+    /// The skip a status leads to when the plan cannot bring the bill to submitted.
+    pub fn of_status(status: &Status) -> Self {
+        match status {
+            Status::Draft => Self::Draft,
+            Status::Created => Self::Created,
+            Status::Reaudit => Self::Reaudit,
+            other => Self::OtherStatus(other.code().to_owned()),
+        }
+    }
+
+    /// The word used in filters, JSON and exports.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Created => "created",
+            Self::Reaudit => "reaudit",
+            Self::OtherStatus(_) => "other_status",
+            Self::Changed => "changed",
+            Self::Gone => "gone",
+            Self::Held(_) => "held",
+            Self::Excluded => "excluded",
+            Self::NotReached => "not_reached",
+            Self::Quarantined => "quarantined",
+            Self::UnknownElsewhere => "unknown_elsewhere",
+        }
+    }
+}
+
+/// The ERP's refusal, kept word for word, with our reading of it beside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Our class.
+    #[serde(rename = "c")]
+    pub cause: Cause,
+    /// `MsgCode` of the answer (kingdee-webapi.md §7).
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub msg_code: Option<i64>,
+    /// `FieldName` of the error.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The server's message, raw: it becomes `Shown` before it reaches a screen.
+    #[serde(rename = "m")]
+    pub message: String,
+}
+
+/// A call without a usable answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unknown {
+    /// What happened to the call.
+    #[serde(rename = "w")]
+    pub why: UnknownWhy,
+    /// When the request left; settling counts from here.
+    #[serde(rename = "s")]
+    pub sent: Ts,
+    /// The transport's or our own words.
+    #[serde(rename = "d", default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+/// Ways to end without knowing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownWhy {
+    /// The limit passed without an answer.
+    TimedOut,
+    /// The connection broke after sending.
+    Broken,
+    /// An HTTP status that says nothing about the bill.
+    HttpStatus(u16),
+    /// A body that is no strict, complete answer: HTML, empty, cut, wrong shape.
+    Unreadable,
+    /// A body over the limit.
+    TooLarge,
+    /// A redirect: not followed.
+    Redirected,
+    /// The answer does not name this bill.
+    NotNamed,
+    /// The answer names bills that were not asked.
+    WrongIds,
+    /// The session was lost on a write.
+    SessionLost,
+    /// The server said something that leaves the effect open (database exception).
+    ServerFault,
+    /// Our process died, or our task did, after the intent.
+    ProcessDied,
+    /// The answer came but could not be stored.
+    StoreFailed,
+    /// Read back: changed while unknown; the status now. Only the operator can decide.
+    ChangedSince(Status),
+    /// Read back: no longer there. Only the operator can decide.
+    GoneSince,
+}
+
+impl UnknownWhy {
+    /// Whether reading back was done and cannot settle it: only the operator can.
+    pub fn needs_operator(&self) -> bool {
+        matches!(self, Self::ChangedSince(_) | Self::GoneSince)
+    }
+
+    /// The word used in filters, JSON and exports.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::TimedOut => "timed_out",
+            Self::Broken => "broken",
+            Self::HttpStatus(_) => "http_status",
+            Self::Unreadable => "unreadable",
+            Self::TooLarge => "too_large",
+            Self::Redirected => "redirected",
+            Self::NotNamed => "not_named",
+            Self::WrongIds => "wrong_ids",
+            Self::SessionLost => "session_lost",
+            Self::ServerFault => "server_fault",
+            Self::ProcessDied => "process_died",
+            Self::StoreFailed => "store_failed",
+            Self::ChangedSince(_) => "changed_since",
+            Self::GoneSince => "gone_since",
+        }
+    }
+}
+
+/// The columns of the sum line. Every bill of a run stands in exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Slot {
+    /// Not settled yet: waiting, in flight, or due to be repeated.
+    #[serde(rename = "w")]
+    Waiting,
+    /// Audited.
+    #[serde(rename = "a")]
+    Audited,
+    /// Already audited.
+    #[serde(rename = "l")]
+    Already,
+    /// Skipped.
+    #[serde(rename = "s")]
+    Skipped,
+    /// Failed.
+    #[serde(rename = "f")]
+    Failed,
+    /// Unknown.
+    #[serde(rename = "u")]
+    Unknown,
+}
+
+impl Slot {
+    /// All, in the order of the sum line.
+    pub const ALL: [Self; 6] =
+        [Self::Audited, Self::Already, Self::Skipped, Self::Failed, Self::Unknown, Self::Waiting];
+
+    /// The word used in filters, JSON and exports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Audited => "audited",
+            Self::Already => "already_audited",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Outcome {
+    /// Column of the sum line.
+    pub fn slot(&self) -> Slot {
+        match self {
+            Self::Audited { .. } => Slot::Audited,
+            Self::AlreadyAudited { .. } => Slot::Already,
+            Self::Skipped(_) => Slot::Skipped,
+            Self::Failed(_) => Slot::Failed,
+            Self::Unknown(_) => Slot::Unknown,
+        }
+    }
+
+    /// Whether nothing is left to do for this bill: it stays out of the ledger.
+    pub fn is_resolved(&self) -> bool {
+        match self {
+            Self::Audited { .. } | Self::AlreadyAudited { .. } | Self::Skipped(Skip::Gone | Skip::Excluded) => true,
+            Self::Skipped(_) | Self::Failed(_) | Self::Unknown(_) => false,
+        }
+    }
+
+    /// What the ledger groups by: the cause of a failure, the reason of a skip, the way of not knowing.
+    pub fn group(&self) -> Option<String> {
+        match self {
+            Self::Audited { .. } | Self::AlreadyAudited { .. } => None,
+            Self::Skipped(why) => Some(why.word().to_owned()),
+            Self::Failed(failure) => Some(failure.cause.as_str().to_owned()),
+            Self::Unknown(unknown) => Some(unknown.why.word().to_owned()),
+        }
+    }
+}
+
+/// Where a bill stands in its run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BillState {
+    /// Found, not started.
+    #[serde(rename = "w")]
+    Waiting,
+    /// A call is in flight (its intent is durable).
+    #[serde(rename = "t")]
+    Trying {
+        /// Which step.
+        #[serde(rename = "s")]
+        step: super::step::Step,
+        /// Which attempt at that step, from 1.
+        #[serde(rename = "n")]
+        attempt: u32,
+        /// Since when.
+        #[serde(rename = "a")]
+        since: Ts,
+    },
+    /// A passing refusal (edit lock, call limit) or an unsent call; due again later.
+    #[serde(rename = "r")]
+    RetryAt {
+        /// When.
+        #[serde(rename = "a")]
+        at: Ts,
+        /// Why.
+        #[serde(rename = "c")]
+        cause: Cause,
+    },
+    /// Ended, or unknown.
+    #[serde(rename = "s")]
+    Settled(Outcome),
+}
+
+impl BillState {
+    /// Column of the sum line.
+    pub fn slot(&self) -> Slot {
+        match self {
+            Self::Waiting | Self::Trying { .. } | Self::RetryAt { .. } => Slot::Waiting,
+            Self::Settled(outcome) => outcome.slot(),
+        }
+    }
+
+    /// The outcome, once there is one.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match self {
+            Self::Settled(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+}

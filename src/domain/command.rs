@@ -1,0 +1,204 @@
+//! Orders to the engine, and what the engine answers at once. The rest comes as facts.
+
+use serde::{Deserialize, Serialize};
+
+use super::filter::Filter;
+use super::ids::{BillKey, CommandId, EnvId, PlanId, RunId, SetHash};
+use super::run::Flag;
+use super::who::Who;
+
+/// An order with its sender. The same id twice does nothing twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Id chosen by the sender.
+    pub id: CommandId,
+    /// Who gives it; overwritten by the link with what the kernel says.
+    pub by: Who,
+    /// What.
+    pub command: Command,
+}
+
+/// What can be ordered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Collect a plan's bills. Writes nothing; ends in [`super::run::RunState::AwaitingApproval`].
+    Start {
+        /// Plan.
+        plan: PlanId,
+        /// Parameters for this run only.
+        params: StartParams,
+    },
+    /// Collect unresolved bills from the ledger for another try; ends in `AwaitingApproval`.
+    Retry {
+        /// Which.
+        selection: Selection,
+    },
+    /// Read unknown bills back now (after the server's limit). No writing call.
+    Verify {
+        /// Which.
+        selection: Selection,
+    },
+    /// Approve the frozen set of a collected run: writing begins.
+    Approve {
+        /// Run.
+        run: RunId,
+        /// The set that was seen.
+        hash: SetHash,
+        /// What the operator typed where the confirm ladder asks for typing.
+        typed: Option<String>,
+        /// Rule-changing flags for this run only.
+        flags: Vec<Flag>,
+        /// Why, when flags were chosen.
+        reason: Option<String>,
+    },
+    /// Decline the frozen set: the run closes, nothing was written.
+    Decline {
+        /// Run.
+        run: RunId,
+    },
+    /// Take no new bill; calls in flight end.
+    Pause {
+        /// Run.
+        run: RunId,
+    },
+    /// Go on with a paused or interrupted run.
+    Resume {
+        /// Run.
+        run: RunId,
+    },
+    /// Stop after the calls in flight; the rest is skipped(not_reached).
+    Cancel {
+        /// Run.
+        run: RunId,
+    },
+    /// Change pace while running.
+    SetPace {
+        /// Environment.
+        env: EnvId,
+        /// Calls a minute.
+        per_minute: Option<u32>,
+        /// Calls in flight.
+        concurrency: Option<u32>,
+    },
+    /// Close ledger entries with a written reason.
+    Resolve {
+        /// Which.
+        selection: Selection,
+        /// Why.
+        reason: String,
+    },
+    /// Allow writing in a read-only environment for a while.
+    Unlock {
+        /// Environment.
+        env: EnvId,
+        /// Why.
+        reason: String,
+    },
+    /// Back to read-only.
+    Lock {
+        /// Environment.
+        env: EnvId,
+    },
+    /// Read the plan directory again.
+    ReloadPlans,
+}
+
+impl Command {
+    /// The verb of the action log.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Start { .. } => "start",
+            Self::Retry { .. } => "retry",
+            Self::Verify { .. } => "verify",
+            Self::Approve { .. } => "approve",
+            Self::Decline { .. } => "decline",
+            Self::Pause { .. } => "pause",
+            Self::Resume { .. } => "resume",
+            Self::Cancel { .. } => "cancel",
+            Self::SetPace { .. } => "set_pace",
+            Self::Resolve { .. } => "resolve",
+            Self::Unlock { .. } => "unlock",
+            Self::Lock { .. } => "lock",
+            Self::ReloadPlans => "reload_plans",
+        }
+    }
+}
+
+/// Parameters of one start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartParams {
+    /// Read without the mark.
+    pub sweep: bool,
+    /// Only these bill numbers, when given.
+    pub numbers: Vec<String>,
+    /// Replaces LAST_SYNC_TIME for this run (server time, `YYYY-MM-DD[ HH:MM:SS]`).
+    pub since: Option<String>,
+}
+
+/// Which ledger entries. Resolved from the store's index, never from a screen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Selection {
+    /// These bills.
+    Bills(Vec<BillKey>),
+    /// All unresolved bills that match, in one environment and plan where given.
+    Matching {
+        /// Plan, or all.
+        plan: Option<PlanId>,
+        /// Run whose unresolved bills are meant, or all.
+        run: Option<RunId>,
+        /// Filter.
+        filter: Filter,
+    },
+}
+
+/// The engine's immediate answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Receipt {
+    /// Taken.
+    Accepted {
+        /// The run that was opened or concerned.
+        run: Option<RunId>,
+        /// Bills concerned, where known at once.
+        bills: u64,
+    },
+    /// Not taken: why, and what to do. Exit code 4 in the headless verbs unless said otherwise.
+    Refused(Refusal),
+}
+
+/// Why an order was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// No such plan, run or environment.
+    #[error("{0}")]
+    NotFound(String),
+    /// The environment is read-only.
+    #[error("environment {0} is read-only: unlock it first, with a reason")]
+    ReadOnly(EnvId),
+    /// This plan has an open run already.
+    #[error("plan {plan} already has an open run {run}: finish, resume or cancel it first")]
+    Busy {
+        /// Plan.
+        plan: PlanId,
+        /// The open run.
+        run: RunId,
+    },
+    /// The set changed, or the typed words were not the ones asked for.
+    #[error("not confirmed: {0}")]
+    NotConfirmed(String),
+    /// The run's state does not allow it.
+    #[error("{0}")]
+    WrongState(String),
+    /// The plan cannot run: what and where.
+    #[error("{0}")]
+    BadPlan(String),
+    /// The store takes no writes.
+    #[error("the store takes no writes: {0}")]
+    Store(String),
+    /// Nothing matched.
+    #[error("nothing to do: {0}")]
+    Nothing(String),
+}

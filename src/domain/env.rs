@@ -1,0 +1,68 @@
+//! An environment: one Kingdee server, account set and user, with its limits. Holds no secret.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::EnvId;
+
+/// What the engine and the screen need to know of an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Name.
+    pub id: EnvId,
+    /// Server address without credentials, for showing.
+    pub address: String,
+    /// Account set id (账套).
+    pub account_set: String,
+    /// ERP user name: a bill approved by it after our call was audited by us.
+    pub user: String,
+    /// Production: warning role in the frame, read-only by default, steeper confirm ladder.
+    pub production: bool,
+    /// No write leaves.
+    pub read_only: bool,
+    /// Zone the server's dates are in, e.g. `Asia/Shanghai`.
+    pub server_zone: String,
+    /// Operations beside Submit and Audit that the environment's owner allows plans to execute.
+    #[serde(default)]
+    pub allow_operations: Vec<String>,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// Pace and time limits of one environment, shared by all its plans.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Writing calls a minute.
+    pub per_minute: u32,
+    /// Writing calls in flight.
+    pub concurrency: u32,
+    /// Limit of one call.
+    pub call_timeout: Duration,
+    /// How long after sending an unknown bill is read back: at least the server's own request limit.
+    pub settle: Duration,
+    /// How long calls in flight may take after a request to stop.
+    pub drain: Duration,
+    /// Stop after so many unknown outcomes in a row; 0 never.
+    pub breaker_unknown: u32,
+    /// Stop when this share (percent) of the last 20 were refused; 0 never.
+    pub breaker_failed_percent: u32,
+    /// First bills of a run tried singly and watched; 0 none.
+    pub canary: u32,
+}
+
+impl Default for Limits {
+    /// The cautious ones of reliability.md §8: 60 a minute, one in flight, settle 130 s.
+    fn default() -> Self {
+        Self {
+            per_minute: 60,
+            concurrency: 1,
+            call_timeout: Duration::from_secs(60),
+            settle: Duration::from_secs(130),
+            drain: Duration::from_secs(30),
+            breaker_unknown: 3,
+            breaker_failed_percent: 0,
+            canary: 0,
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Facts: the whole interface between the engine and every reader, and the whole content of the journal.
+//!
+//! Invariant: a fact is durable before anybody sees it. Fields are only ever added, with defaults; golden
+//! journals of older versions must keep replaying.
+
+use serde::{Deserialize, Serialize};
+
+use super::bill::{Found, Outcome, Rev, Slot};
+use super::cause::Cause;
+use super::ids::{BillKey, CallId, EnvId, Fid, PlanId, RunId, Seq, SetHash};
+use super::run::{Collected, Flag, Mark, PauseWhy, RunEnd, RunHead};
+use super::step::{Evidence, Step, Verdict};
+use super::time::Ts;
+use super::who::Who;
+
+/// An event with its place in the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Place; stamped by the store.
+    #[serde(rename = "q")]
+    pub seq: Seq,
+    /// Wall time, for people.
+    #[serde(rename = "t")]
+    pub at: Ts,
+    /// What happened.
+    #[serde(rename = "e")]
+    pub event: Event,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// A run began to collect.
+    #[serde(rename = "ro")]
+    RunOpened(Box<RunHead>),
+    /// Bills of one page (at most 100 an event). A bill is found once in a run.
+    #[serde(rename = "bf")]
+    BillsFound {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+        /// The bills, ascending by FID within the event.
+        #[serde(rename = "b")]
+        bills: Vec<Found>,
+    },
+    /// All pages are in.
+    #[serde(rename = "rc")]
+    RunCollected {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+        /// The frozen set.
+        #[serde(rename = "c")]
+        collected: Collected,
+    },
+    /// An operator (or the schedule) approved the frozen set. The mark moves in the same append.
+    #[serde(rename = "ra")]
+    RunApproved {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+        /// Who.
+        #[serde(rename = "w")]
+        by: Who,
+        /// The set that was approved.
+        #[serde(rename = "h")]
+        hash: SetHash,
+        /// Rule-changing flags chosen for this run.
+        #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
+        flags: Vec<Flag>,
+        /// Why the flags were chosen.
+        #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// The mark of a plan in an environment moved.
+    #[serde(rename = "mm")]
+    MarkMoved {
+        /// Plan.
+        #[serde(rename = "p")]
+        plan: PlanId,
+        /// Environment.
+        #[serde(rename = "e")]
+        env: EnvId,
+        /// Where to.
+        #[serde(rename = "m")]
+        to: Mark,
+    },
+    /// Intent: durable before the request leaves.
+    #[serde(rename = "st")]
+    StepTried {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+        /// Bill.
+        #[serde(rename = "i")]
+        fid: Fid,
+        /// Bill number, so that readers need no look-up.
+        #[serde(rename = "n")]
+        no: String,
+        /// Step.
+        #[serde(rename = "s")]
+        step: Step,
+        /// Attempt at this step in this run, from 1.
+        #[serde(rename = "a")]
+        attempt: u32,
+        /// The call; shared by the members of a batch.
+        #[serde(rename = "c")]
+        call: CallId,
+        /// Revision read just before.
+        #[serde(rename = "v")]
+        rev: Rev,
+    },
+    /// The call ended for this bill.
+    #[serde(rename = "sa")]
+    StepAnswered {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+        /// Bill.
+        #[serde(rename = "i")]
+        fid: Fid,
+        /// Step.
+        #[serde(rename = "s")]
+        step: Step,
+        /// Attempt.
+        #[serde(rename = "a")]
+        attempt: u32,
+        /// The call.
+        #[serde(rename = "c")]
+        call: CallId,
+        /// Milliseconds from sending to the end.
+        #[serde(rename = "m")]
+        ms: u32,
+        /// What it said about this bill.
+        #[serde(rename = "d")]
+        verdict: Verdict,
+        /// What the ERP did beside (e.g. created a receivable), word for word.
+        #[serde(rename = "w", default, skip_serializing_if = "Vec::is_empty")]
+        side: Vec<String>,
+        /// Request and answer; for a batch on its first bill only, the others share the call.
+        #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Box<Evidence>>,
+    },
+    /// A status was read for one bill (before a call that then was not made, or to verify).
+    #[serde(rename = "br")]
+    BillRead {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+        /// Bill.
+        #[serde(rename = "i")]
+        fid: Fid,
+        /// What was read; `None` when it is gone.
+        #[serde(rename = "v")]
+        rev: Option<Rev>,
+        /// Approver as read.
+        #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+        approver: Option<String>,
+    },
+    /// The bill waits to be tried again.
+    #[serde(rename = "bd")]
+    BillDeferred {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+        /// Bill.
+        #[serde(rename = "i")]
+        fid: Fid,
+        /// Bill number.
+        #[serde(rename = "n")]
+        no: String,
+        /// When it is due.
+        #[serde(rename = "u")]
+        until: Ts,
+        /// Why.
+        #[serde(rename = "c")]
+        cause: Cause,
+        /// Column of the sum line it stood in (unknown → waiting, after a verify that found B unchanged).
+        #[serde(rename = "f")]
+        was: Slot,
+    },
+    /// The bill has an outcome. `Unknown` may be followed by another one.
+    #[serde(rename = "bs")]
+    BillSettled {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+        /// Bill.
+        #[serde(rename = "i")]
+        fid: Fid,
+        /// Bill number.
+        #[serde(rename = "n")]
+        no: String,
+        /// Column of the sum line it stood in.
+        #[serde(rename = "f")]
+        was: Slot,
+        /// Outcome.
+        #[serde(rename = "o")]
+        outcome: Outcome,
+    },
+    /// Writing stopped for now.
+    #[serde(rename = "rp")]
+    RunPaused {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+        /// Why.
+        #[serde(rename = "y")]
+        why: PauseWhy,
+        /// Who asked, when a person did.
+        #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+        by: Option<Who>,
+    },
+    /// Writing goes on.
+    #[serde(rename = "ru")]
+    RunResumed {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+        /// Who asked.
+        #[serde(rename = "w")]
+        by: Who,
+    },
+    /// All bills tried; unknown ones are being settled.
+    #[serde(rename = "rs")]
+    RunSettling {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+    },
+    /// Found open at start: the process had ended in the middle.
+    #[serde(rename = "ri")]
+    RunInterrupted {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+    },
+    /// The run is over. Every bill still waiting was settled before.
+    #[serde(rename = "rx")]
+    RunClosed {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+        /// How it ended.
+        #[serde(rename = "x")]
+        end: RunEnd,
+    },
+    /// An operator closed a ledger entry with a written reason.
+    #[serde(rename = "lr")]
+    LedgerResolved {
+        /// Bill.
+        #[serde(rename = "k")]
+        key: BillKey,
+        /// Who.
+        #[serde(rename = "w")]
+        by: Who,
+        /// Why.
+        #[serde(rename = "y")]
+        reason: String,
+    },
+    /// An order was taken or refused: the action log.
+    #[serde(rename = "at")]
+    ActionTaken(Box<ActionEntry>),
+}
+
+/// One line of the action log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionEntry {
+    /// Who.
+    pub by: Who,
+    /// The verb: `start`, `approve`, `retry`, `resolve`, …
+    pub verb: String,
+    /// Run it concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// Plan it concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanId>,
+    /// Number of bills it concerns.
+    #[serde(default)]
+    pub bills: u64,
+    /// Reason given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// `accepted`, or why it was refused.
+    pub result: String,
+}
+
+impl Event {
+    /// The run an event belongs to, if any.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::RunOpened(head) => Some(head.id),
+            Self::BillsFound { run, .. }
+            | Self::RunCollected { run, .. }
+            | Self::RunApproved { run, .. }
+            | Self::StepTried { run, .. }
+            | Self::StepAnswered { run, .. }
+            | Self::BillRead { run, .. }
+            | Self::BillDeferred { run, .. }
+            | Self::BillSettled { run, .. }
+            | Self::RunPaused { run, .. }
+            | Self::RunResumed { run, .. }
+            | Self::RunSettling { run }
+            | Self::RunInterrupted { run }
+            | Self::RunClosed { run, .. } => Some(*run),
+            Self::MarkMoved { to, .. } => Some(to.run),
+            Self::LedgerResolved { .. } => None,
+            Self::ActionTaken(entry) => entry.run,
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Identifiers. Each is its own type, so that a bill's number can never stand where its id is meant.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use ulid::Ulid;
+
+/// A ULID-backed id: 26 letters for people and JSON, 16 bytes in the store.
+macro_rules! ulid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub Ulid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                Ulid::from_string(text).map(Self).map_err(|e| format!("`{text}` is not an id: {e}"))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                if s.is_human_readable() {
+                    s.collect_str(&self.0)
+                } else {
+                    s.serialize_bytes(&self.0.to_bytes())
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                d.deserialize_any(UlidVisitor).map(Self)
+            }
+        }
+    };
+}
+
+struct UlidVisitor;
+
+impl serde::de::Visitor<'_> for UlidVisitor {
+    type Value = Ulid;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a ULID as text or 16 bytes")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, v: &str) -> Result<Ulid, E> {
+        Ulid::from_string(v).map_err(E::custom)
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, v: &[u8]) -> Result<Ulid, E> {
+        let bytes: [u8; 16] = v.try_into().map_err(|_| E::invalid_length(v.len(), &self))?;
+        Ok(Ulid::from_bytes(bytes))
+    }
+}
+
+ulid_id!(
+    /// One run. Sorts by time of opening.
+    RunId
+);
+ulid_id!(
+    /// One HTTP call of a writing verb; the attempts of a batch share it.
+    CallId
+);
+ulid_id!(
+    /// One command of an operator; sending the same one twice does nothing twice.
+    CommandId
+);
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// Wraps a text as this kind of id.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text itself.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// Name of an environment in the configuration, e.g. `demo`.
+    EnvId
+);
+text_id!(
+    /// Name of a plan: its file name without `.json`.
+    PlanId
+);
+text_id!(
+    /// Hash of a plan's meaning (hex SHA-256), so that two revisions never share a name.
+    PlanRev
+);
+text_id!(
+    /// Kingdee business object, e.g. `SAL_OUTSTOCK`.
+    FormId
+);
+text_id!(
+    /// Hex SHA-256 over the sorted (FID, revision) pairs of a collected set: what an approval is bound to.
+    SetHash
+);
+
+impl SetHash {
+    /// The eight signs shown to people.
+    pub fn short(&self) -> &str {
+        self.0.get(..8).unwrap_or(&self.0)
+    }
+}
+
+impl PlanRev {
+    /// The eight signs shown to people.
+    pub fn short(&self) -> &str {
+        self.0.get(..8).unwrap_or(&self.0)
+    }
+}
+
+/// Kingdee's internal id of a bill (`FID`). Text, because nothing promises that it fits a float or even an
+/// integer; ordered as a number when it is one, which is how the server orders it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fid(String);
+
+impl Fid {
+    /// Takes the id as the server wrote it; leading zeros of a number are dropped so that one bill has one id.
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let trimmed = text.trim();
+        if trimmed.is_empty() || !trimmed.bytes().all(|b| b.is_ascii_digit()) {
+            return Self(trimmed.to_owned());
+        }
+        let digits = trimmed.trim_start_matches('0');
+        Self(if digits.is_empty() { "0".to_owned() } else { digits.to_owned() })
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the id is a plain non-negative number, so that it may stand unquoted in a filter.
+    pub fn is_number(&self) -> bool {
+        !self.0.is_empty() && self.0.bytes().all(|b| b.is_ascii_digit())
+    }
+}
+
+impl From<u64> for Fid {
+    fn from(n: u64) -> Self {
+        Self(n.to_string())
+    }
+}
+
+impl fmt::Display for Fid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Ord for Fid {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self.is_number(), other.is_number()) {
+            (true, true) => self.0.len().cmp(&other.0.len()).then_with(|| self.0.cmp(&other.0)),
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+            (false, false) => self.0.cmp(&other.0),
+        }
+    }
+}
+
+impl PartialOrd for Fid {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// One bill in one account set: the unit that must never be forgotten or audited twice.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BillKey {
+    /// Environment the bill lives in.
+    #[serde(rename = "e")]
+    pub env: EnvId,
+    /// Business object.
+    #[serde(rename = "f")]
+    pub form: FormId,
+    /// Internal id.
+    #[serde(rename = "i")]
+    pub fid: Fid,
+}
+
+/// Position in the journal: every fact has one, they have no holes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seq(pub u64);
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fids_order_as_the_server_orders_them() {
+        let mut fids: Vec<Fid> = ["100", "99", "9007199254740993", "b", "a", "7"].map(Fid::new).to_vec();
+        fids.sort();
+        let texts: Vec<&str> = fids.iter().map(Fid::as_str).collect();
+        assert_eq!(texts, ["7", "99", "100", "9007199254740993", "a", "b"]);
+        assert_eq!(Fid::new("007"), Fid::new(" 7 "));
+    }
+
+    #[test]
+    fn run_ids_are_text_for_people_and_bytes_for_the_store() {
+        let id = RunId(Ulid::from_parts(1, 2));
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(serde_json::from_str::<RunId>(&json).unwrap(), id);
+        let packed = rmp_serde::to_vec_named(&id).unwrap();
+        assert_eq!(packed.len(), 18);
+        assert_eq!(rmp_serde::from_slice::<RunId>(&packed).unwrap(), id);
+    }
+}

@@ -1,0 +1,19 @@
+//! The product's nouns and rules, pure: no I/O, no clock, no async. Everything else speaks these types.
+//!
+//! Invariant: a run's [`run::Tally`] always adds up, and state changes only by applying [`event::Fact`]s.
+
+pub mod bill;
+pub mod cause;
+pub mod command;
+pub mod confirm;
+pub mod env;
+pub mod event;
+pub mod filter;
+pub mod ids;
+pub mod live;
+pub mod plan;
+pub mod query;
+pub mod run;
+pub mod step;
+pub mod time;
+pub mod who;

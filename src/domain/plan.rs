@@ -1,0 +1,180 @@
+//! A plan as the engine runs it: what to ask, what to call, under which policy. Read from the vendor's JSON
+//! by the `plan` layer; templates stay text here and are rendered there.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{EnvId, FormId, PlanId, PlanRev};
+use super::run::Flag;
+use super::step::Verb;
+
+/// A plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// File name without `.json`.
+    pub id: PlanId,
+    /// Label for people.
+    pub name: String,
+    /// Hash of its meaning.
+    pub rev: PlanRev,
+    /// Environment it runs in; `None` = the default one.
+    pub env: Option<EnvId>,
+    /// Environment the target is called in, when it is not the same.
+    pub target_env: Option<EnvId>,
+    /// The query.
+    pub source: Source,
+    /// The call.
+    pub target: Target,
+    /// What the vendor's form does not hold.
+    pub policy: Policy,
+}
+
+/// The query side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Business object.
+    pub form: FormId,
+    /// Columns asked for, in order.
+    pub columns: Vec<Column>,
+    /// FilterString template, e.g. `FCreateDate>='{{LAST_SYNC_TIME|dateTime}}' and …`.
+    pub filter: String,
+    /// Column in the filter that LAST_SYNC_TIME is compared with, e.g. `FCreateDate`.
+    pub mark_column: Option<String>,
+    /// Path of the bill's internal id, `FID` for most forms.
+    pub id_path: String,
+    /// Path of the bill's number, `FBillNo` for most forms.
+    pub number_path: String,
+    /// TopRowCount; 0 = no cap.
+    pub top_rows: u64,
+    /// The vendor's `condition`: outer OR, inner AND; rows that match none are dropped after reading.
+    #[serde(default)]
+    pub condition: Vec<Vec<Condition>>,
+}
+
+/// One column of the query.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Output key, e.g. `FCustomerID_FNumber`.
+    pub key: String,
+    /// Kingdee path, e.g. `FCustomerID.FNumber`.
+    pub path: String,
+    /// Label for people.
+    pub label: String,
+}
+
+/// One predicate of the vendor's `condition`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// Column key.
+    pub field: String,
+    /// Operator.
+    pub logic: Logic,
+    /// Value as printed; a list for `between`.
+    pub value: Vec<String>,
+}
+
+/// Operators of the vendor's `condition`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names are the vendor's own")]
+pub enum Logic {
+    Eq,
+    Neq,
+    Gt,
+    Egt,
+    Lt,
+    Elt,
+    Like,
+    NotLike,
+    Between,
+    NotNull,
+    IsNull,
+}
+
+/// The call side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// What is called for a submitted bill.
+    pub verb: Verb,
+    /// Business object, as a rule the source's.
+    pub form: FormId,
+    /// Options of the call as the plan gives them.
+    pub options: WriteOptions,
+    /// Interaction flags the plan names; never sent by themselves, lint names them, an operator may choose them for one run.
+    pub stripped_flags: Vec<Flag>,
+}
+
+/// Options of Submit and Audit (kingdee-webapi.md §6.1). `None` = not sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteOptions {
+    /// `NetworkCtrl`: take the edit lock.
+    pub network_ctrl: Option<bool>,
+    /// `IsVerifyProcInst`: refuse while a workflow owns the bill.
+    pub verify_proc_inst: Option<bool>,
+    /// `IgnoreInterationFlag` (the vendor's spelling).
+    pub ignore_interaction: Option<bool>,
+    /// `CreateOrgId`.
+    pub create_org: Option<i64>,
+    /// `UseOrgId`.
+    pub use_org: Option<i64>,
+}
+
+/// Policy of a plan: the optional `skydeck` object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Rows a page, at most 2000.
+    pub page_size: u32,
+    /// Bills a call; 1 unless opted in.
+    pub batch: u32,
+    /// Submit Z, A and D first.
+    pub submit: bool,
+    /// How far below the mark each query reads again.
+    pub overlap: Duration,
+    /// Hours between sweeps without the mark; 0 = every run is a sweep.
+    pub sweep_hours: u32,
+    /// Automatic repeats of a passing refusal.
+    pub max_attempts: u32,
+    /// Ledger entries of this plan carried into each fresh run.
+    pub carry_over: bool,
+    /// Schedule.
+    #[serde(default)]
+    pub schedule: Option<Schedule>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            page_size: 1000,
+            batch: 1,
+            submit: false,
+            overlap: Duration::from_secs(600),
+            sweep_hours: 24,
+            max_attempts: 3,
+            carry_over: true,
+            schedule: None,
+        }
+    }
+}
+
+/// When a plan runs by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Cron expression, five or six fields.
+    pub cron: String,
+    /// Time zone name.
+    pub zone: String,
+    /// After downtime.
+    pub missed: Missed,
+}
+
+/// What to do about runs missed while nobody was there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missed {
+    /// Forget them.
+    #[default]
+    Skip,
+    /// Run once.
+    Once,
+}

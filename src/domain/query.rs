@@ -1,0 +1,177 @@
+//! Questions a console or a headless verb may ask, and their answers. Pages are keyset pages by opaque cursor.
+//!
+//! Invariant: no answer grows with the history; totals come from tallies, never from counting.
+
+use serde::{Deserialize, Serialize};
+
+use super::env::Environment;
+use super::event::{ActionEntry, Fact};
+use super::filter::Filter;
+use super::ids::{BillKey, PlanId, RunId, Seq};
+use super::plan::Plan;
+use super::run::{BillRow, Mark, RunRow};
+use super::time::Ts;
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Query {
+    /// All plans with their state.
+    Plans,
+    /// Runs, newest first.
+    Runs(PageRequest),
+    /// One run.
+    Run(RunId),
+    /// Bills.
+    Bills {
+        /// Of what.
+        scope: Scope,
+        /// Which.
+        filter: Filter,
+        /// Page.
+        page: PageRequest,
+    },
+    /// The ledger's groups with counts.
+    LedgerGroups {
+        /// Plan, or all.
+        plan: Option<PlanId>,
+    },
+    /// One bill's whole life over runs and plans.
+    Bill(BillKey),
+    /// Bills whose number begins with this text.
+    FindBill {
+        /// Beginning of the number.
+        number: String,
+        /// At most so many.
+        limit: u32,
+    },
+    /// The action log, newest first.
+    Actions(PageRequest),
+    /// Environments, write permission, pace.
+    Environments,
+}
+
+/// Of what bills are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// One run's bills, by FID.
+    Run(RunId),
+    /// Unresolved bills over all runs, oldest first.
+    Ledger,
+    /// All bills of all runs, newest change first.
+    History,
+}
+
+/// Which page.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PageRequest {
+    /// Where to go on; `None` = from the beginning (or the end, for `back`).
+    pub cursor: Option<Cursor>,
+    /// Toward the beginning instead.
+    pub back: bool,
+    /// At most so many rows.
+    pub limit: u32,
+}
+
+impl PageRequest {
+    /// The first page.
+    pub fn first(limit: u32) -> Self {
+        Self { cursor: None, back: false, limit }
+    }
+}
+
+/// An opaque key into a list (hex of the last key).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(pub String);
+
+/// One page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// Rows in list order, each with its own cursor (so any row can anchor a page).
+    pub rows: Vec<(Cursor, T)>,
+    /// Whether there is more in the asked direction.
+    pub more: bool,
+    /// Rows looked at; for filters without an index this may be many with few matches.
+    pub scanned: u64,
+    /// Where the scan stopped when it ran into its bound before filling the page.
+    pub stopped_at: Option<Cursor>,
+}
+
+/// One group of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerGroup {
+    /// `failed`, `unknown` or `skipped`.
+    pub slot: super::bill::Slot,
+    /// Cause, reason or way of not knowing.
+    pub group: String,
+    /// Bills in it.
+    pub count: u64,
+    /// The oldest.
+    pub oldest: Option<Ts>,
+}
+
+/// A plan with what the screen shows of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanRow {
+    /// The plan, or why its file cannot be used.
+    pub plan: Result<Plan, PlanProblem>,
+    /// Hazards lint found: count.
+    pub hazards: u32,
+    /// Its last runs, newest first, at most 12.
+    pub last: Vec<RunRow>,
+    /// Mark.
+    pub mark: Option<Mark>,
+    /// Next scheduled run.
+    pub next: Option<Ts>,
+    /// Unresolved bills of this plan.
+    pub unresolved: u64,
+}
+
+/// A plan file that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanProblem {
+    /// File name without `.json`.
+    pub id: PlanId,
+    /// File, line, column, field and what to do.
+    pub message: String,
+}
+
+/// An environment with its present permission and pace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvRow {
+    /// What it is.
+    pub env: Environment,
+    /// Until when writing is unlocked, for a read-only environment.
+    pub unlocked_until: Option<Ts>,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// To [`Query::Plans`].
+    Plans(Vec<PlanRow>),
+    /// To [`Query::Runs`].
+    Runs(Page<RunRow>),
+    /// To [`Query::Run`].
+    Run(Option<Box<RunRow>>),
+    /// To [`Query::Bills`] and [`Query::FindBill`].
+    Bills(Page<BillRow>),
+    /// To [`Query::LedgerGroups`].
+    LedgerGroups(Vec<LedgerGroup>),
+    /// To [`Query::Bill`]: its facts, oldest first, at most 500; and its latest row.
+    Bill {
+        /// Latest row, if the bill was ever found.
+        row: Option<Box<BillRow>>,
+        /// Facts about it.
+        facts: Vec<Fact>,
+        /// Whether older ones were left out.
+        cut: bool,
+    },
+    /// To [`Query::Actions`].
+    Actions(Page<(Seq, Ts, ActionEntry)>),
+    /// To [`Query::Environments`].
+    Environments(Vec<EnvRow>),
+}

@@ -1,0 +1,291 @@
+//! A run: one execution of one revision of a plan, and its sum line.
+//!
+//! Invariant: `found = audited + already + skipped + failed + unknown + waiting`, always.
+
+use serde::{Deserialize, Serialize};
+
+use super::bill::{BillState, Rev, Slot, Status};
+use super::ids::{BillKey, EnvId, Fid, FormId, PlanId, PlanRev, RunId, SetHash};
+use super::time::{ErpDate, Ts};
+use super::who::Who;
+
+/// Why a run exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// The plan's own query.
+    Fresh,
+    /// Unresolved bills of the ledger, tried again.
+    Retry,
+    /// Unknown bills of the ledger, read back; no writing call is made.
+    Verify,
+}
+
+/// What a run is, fixed when it opens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunHead {
+    /// Id; sorts by time.
+    pub id: RunId,
+    /// Why.
+    pub kind: RunKind,
+    /// Plan.
+    pub plan: PlanId,
+    /// Plan's label.
+    pub name: String,
+    /// Revision of the plan.
+    pub rev: PlanRev,
+    /// Environment.
+    pub env: EnvId,
+    /// Whether that environment is marked production.
+    pub production: bool,
+    /// Business object.
+    pub form: FormId,
+    /// Names of the plan's columns, in the order of [`super::bill::Found::columns`].
+    pub columns: Vec<String>,
+    /// Who started it.
+    pub by: Who,
+    /// When.
+    pub opened: Ts,
+    /// The run it points back to, for a retry of one run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<RunId>,
+    /// The filter as it was sent to the server (rendered), for people; empty for retries.
+    #[serde(default)]
+    pub filter: String,
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Reading the pages of the query, or the ledger.
+    Collecting,
+    /// Collected; waiting for an operator to approve the frozen set. Nothing was written.
+    AwaitingApproval,
+    /// Writing.
+    Working,
+    /// All bills tried; unknown ones wait out the server's limit and are read back.
+    Settling,
+    /// Stopped for now; resumes on command.
+    Paused(PauseWhy),
+    /// The process ended in the middle; found at start. Resumes on command.
+    Interrupted,
+    /// Ended. Immutable.
+    Closed(RunEnd),
+}
+
+impl RunState {
+    /// Whether the run is over.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed(_))
+    }
+}
+
+/// Why a run paused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseWhy {
+    /// An operator asked.
+    Operator,
+    /// A breaker opened: cause or reason, in words.
+    Breaker(String),
+    /// The server cannot be reached.
+    Unreachable(String),
+    /// Credentials refused, or another cause that stops the plan; the server's words.
+    Stopped(String),
+    /// The store refused a write; no call leaves until it is reopened.
+    Store(String),
+    /// The first calls of the run did not go clean.
+    Canary(String),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunEnd {
+    /// Every bill was brought to an outcome.
+    Completed,
+    /// Nothing was found.
+    Empty,
+    /// Cancelled by an operator; what was not reached is skipped(not_reached).
+    Cancelled,
+    /// The collected set was declined; nothing was written and the mark did not move.
+    Declined,
+    /// The query failed; nothing was written and the mark did not move. The reason.
+    CollectFailed(String),
+}
+
+/// The sum line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Bills found.
+    pub found: u64,
+    /// Audited by our call (answered or verified).
+    pub audited: u64,
+    /// Found audited before any call of ours.
+    pub already: u64,
+    /// Skipped.
+    pub skipped: u64,
+    /// Refused by the ERP.
+    pub failed: u64,
+    /// Sent, no usable answer.
+    pub unknown: u64,
+    /// Not settled yet.
+    pub waiting: u64,
+}
+
+impl Tally {
+    /// Adds newly found bills; they wait.
+    pub fn add_found(&mut self, n: u64) {
+        self.found = self.found.saturating_add(n);
+        self.waiting = self.waiting.saturating_add(n);
+    }
+
+    /// Moves one bill between columns. `Err` when the column it should leave is empty: the caller's
+    /// history is broken and must be said, not papered over.
+    pub fn shift(&mut self, from: Slot, to: Slot) -> Result<(), TallyError> {
+        let cell = self.slot_mut(from);
+        *cell = cell.checked_sub(1).ok_or(TallyError { from, to })?;
+        let cell = self.slot_mut(to);
+        *cell = cell.saturating_add(1);
+        Ok(())
+    }
+
+    /// Count in one column.
+    pub fn get(&self, slot: Slot) -> u64 {
+        match slot {
+            Slot::Waiting => self.waiting,
+            Slot::Audited => self.audited,
+            Slot::Already => self.already,
+            Slot::Skipped => self.skipped,
+            Slot::Failed => self.failed,
+            Slot::Unknown => self.unknown,
+        }
+    }
+
+    fn slot_mut(&mut self, slot: Slot) -> &mut u64 {
+        match slot {
+            Slot::Waiting => &mut self.waiting,
+            Slot::Audited => &mut self.audited,
+            Slot::Already => &mut self.already,
+            Slot::Skipped => &mut self.skipped,
+            Slot::Failed => &mut self.failed,
+            Slot::Unknown => &mut self.unknown,
+        }
+    }
+
+    /// Whether the sum closes.
+    pub fn closes(&self) -> bool {
+        let sum: u64 = Slot::ALL.iter().map(|slot| self.get(*slot)).sum();
+        sum == self.found
+    }
+}
+
+/// A tally was asked to take a bill from an empty column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the sum line cannot move a bill from {from:?} to {to:?}: none is there")]
+pub struct TallyError {
+    /// Column it should leave.
+    pub from: Slot,
+    /// Column it should enter.
+    pub to: Slot,
+}
+
+/// How far the plan's query has read, in the server's own time (reliability.md §7.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Largest date seen in the filter's own date column; never from our clock.
+    pub seen: ErpDate,
+    /// Run that moved it.
+    pub run: RunId,
+    /// When the last full sweep (without the mark) ended, our time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swept: Option<Ts>,
+}
+
+/// An ERP rule the operator chose to wave through, for one run only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Flag(pub String);
+
+/// The frozen set an operator approves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collected {
+    /// Hash over the sorted (FID, revision) pairs.
+    pub hash: SetHash,
+    /// How many bills stand in which status.
+    pub by_status: Vec<(Status, u64)>,
+    /// Bills that a call would be made for, as the plan stands.
+    pub callable: u64,
+    /// Pages read.
+    pub pages: u32,
+    /// Largest date seen in the mark's column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<ErpDate>,
+    /// Whether this was a sweep: the mark was not used.
+    pub sweep: bool,
+    /// Bills that came from the ledger, not from the query.
+    pub carried: u64,
+}
+
+/// One row of Results, Ledger and History: a bill in a run, as it stands now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BillRow {
+    /// Run.
+    #[serde(rename = "r")]
+    pub run: RunId,
+    /// Plan of the run.
+    #[serde(rename = "p")]
+    pub plan: PlanId,
+    /// The bill.
+    #[serde(rename = "k")]
+    pub key: BillKey,
+    /// `FBillNo`.
+    #[serde(rename = "n")]
+    pub no: String,
+    /// Where it stands.
+    #[serde(rename = "s")]
+    pub state: BillState,
+    /// Revision when found (or after our own submit).
+    #[serde(rename = "v")]
+    pub rev: Rev,
+    /// Writing calls made for it in this run.
+    #[serde(rename = "a")]
+    pub attempts: u32,
+    /// Last change.
+    #[serde(rename = "t")]
+    pub at: Ts,
+    /// The plan's columns as text; names in the run's head.
+    #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// Since when it has been unresolved, over all runs (ledger rows).
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pub open_since: Option<Ts>,
+}
+
+impl BillRow {
+    /// The bill's FID.
+    pub fn fid(&self) -> &Fid {
+        &self.key.fid
+    }
+}
+
+/// One row of the list of runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRow {
+    /// What it is.
+    pub head: RunHead,
+    /// Where it stands.
+    pub state: RunState,
+    /// Its sum line.
+    pub tally: Tally,
+    /// The set it was approved for, once collected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collected: Option<Collected>,
+    /// When it closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Ts>,
+    /// Flags waved through in this run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<Flag>,
+}

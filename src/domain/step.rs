@@ -1,0 +1,130 @@
+//! Steps on a bill, the verbs that may go on the wire, and the evidence a call leaves behind.
+
+use serde::{Deserialize, Serialize};
+
+use super::bill::{Failure, UnknownWhy};
+
+/// A step of a bill's way through a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Found by the query.
+    Fetch,
+    /// `Submit` call.
+    Submit,
+    /// `Audit` call, or the allowed operation that stands in its place.
+    Audit,
+    /// Status read back.
+    Verify,
+}
+
+impl Step {
+    /// The word used in JSON and exports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::Submit => "submit",
+            Self::Audit => "audit",
+            Self::Verify => "verify",
+        }
+    }
+}
+
+/// The writing verbs this program can name on the wire. Nothing that un-does is among them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// `Submit`: Z, A, D → B.
+    Submit,
+    /// `Audit`: B → C.
+    Audit,
+    /// `ExecuteOperation` with an operation the environment's owner allowed by name.
+    Operation(String),
+}
+
+/// What one call said about one bill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// The bill stands among the successes.
+    #[serde(rename = "d")]
+    Done,
+    /// The ERP refused it.
+    #[serde(rename = "r")]
+    Rejected(Failure),
+    /// Proven not sent (connect failed); may be repeated.
+    #[serde(rename = "n")]
+    NotSent(String),
+    /// Anything else.
+    #[serde(rename = "u")]
+    Unknown(UnknownWhy, String),
+}
+
+/// Bytes as they went over the wire, with the hash of the whole when only a part is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Body {
+    /// The bytes, cut at the keeper's limit.
+    #[serde(rename = "b")]
+    pub bytes: Blob,
+    /// Length of the whole.
+    #[serde(rename = "l")]
+    pub len: u64,
+    /// Hex SHA-256 of the whole, when cut.
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// Raw bytes: text in JSON (lossy), bytes in the store.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Blob(pub Vec<u8>);
+
+impl std::fmt::Debug for Blob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Blob({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Blob {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if s.is_human_readable() {
+            s.serialize_str(&String::from_utf8_lossy(&self.0))
+        } else {
+            s.serialize_bytes(&self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl serde::de::Visitor<'_> for V {
+            type Value = Blob;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes or text")
+            }
+            fn visit_bytes<E>(self, v: &[u8]) -> Result<Blob, E> {
+                Ok(Blob(v.to_vec()))
+            }
+            fn visit_str<E>(self, v: &str) -> Result<Blob, E> {
+                Ok(Blob(v.as_bytes().to_vec()))
+            }
+        }
+        d.deserialize_any(V)
+    }
+}
+
+/// What a call leaves behind for people to read later. Never holds a secret: headers are not kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Request body.
+    #[serde(rename = "q")]
+    pub request: Body,
+    /// HTTP status, when one came.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<u16>,
+    /// Response body, as far as it came.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Body>,
+    /// The transport's error, without URL or headers.
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}

@@ -1,0 +1,105 @@
+//! Time as the domain knows it: our wall clock for people ([`Ts`]), the server's dates as it wrote them
+//! ([`ErpDate`]), and the [`Clock`] through which everybody else asks.
+//!
+//! Invariant: the two are never compared with each other; the mark lives in the server's time alone.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Wall time in milliseconds since the Unix epoch, UTC. For showing; order comes from [`super::ids::Seq`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Ts(pub i64);
+
+impl Ts {
+    /// This instant moved forward.
+    #[must_use]
+    pub fn plus(self, d: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// Time since `earlier`, zero when the clock went backwards.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// The only source of time below the shell. Tests bring their own.
+pub trait Clock: Send + Sync {
+    /// Wall time, for records and people.
+    fn now(&self) -> Ts;
+    /// Monotonic time since an arbitrary start, for durations and limits.
+    fn mono(&self) -> Duration;
+}
+
+/// A date as the ERP wrote it, normalised to `YYYY-MM-DDTHH:MM:SS[.fff]` in the server's own zone.
+/// Sorts in time order because the form is fixed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ErpDate(String);
+
+impl ErpDate {
+    /// Reads `2025-01-02T00:00:00[.fff]`, the same with a blank, or a bare date
+    /// (kingdee-webapi.md §5.4). `None` for anything else, `null` and empty text included.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (date, time) = match text.find(['T', ' ']) {
+            Some(at) => (text.get(..at)?, text.get(at + 1..)?.trim_end_matches('Z')),
+            None => (text, "00:00:00"),
+        };
+        let date = chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").ok()?;
+        let time = chrono::NaiveTime::parse_from_str(time, "%H:%M:%S%.f").ok()?;
+        Some(Self::from_naive(date.and_time(time)))
+    }
+
+    /// From a date and time already in the server's zone.
+    pub fn from_naive(at: chrono::NaiveDateTime) -> Self {
+        let millis = at.and_utc().timestamp_subsec_millis();
+        let base = at.format("%Y-%m-%dT%H:%M:%S").to_string();
+        Self(if millis == 0 { base } else { format!("{base}.{millis:03}") })
+    }
+
+    /// The normalised text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As a date without zone.
+    pub fn naive(&self) -> Option<chrono::NaiveDateTime> {
+        chrono::NaiveDateTime::parse_from_str(&self.0, "%Y-%m-%dT%H:%M:%S%.f").ok()
+    }
+
+    /// This date moved back, for the overlap below the mark.
+    #[must_use]
+    pub fn minus(&self, d: Duration) -> Self {
+        let moved =
+            self.naive().and_then(|at| chrono::Duration::from_std(d).ok().and_then(|d| at.checked_sub_signed(d)));
+        moved.map_or_else(|| self.clone(), Self::from_naive)
+    }
+}
+
+impl fmt::Display for ErpDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_printed_forms_are_one_date() {
+        let at = ErpDate::parse("2025-01-02T03:04:05").unwrap();
+        assert_eq!(ErpDate::parse("2025-01-02 03:04:05"), Some(at.clone()));
+        assert_eq!(ErpDate::parse("2025-01-02T03:04:05.000"), Some(at.clone()));
+        assert_eq!(ErpDate::parse("2025-01-02").unwrap().as_str(), "2025-01-02T00:00:00");
+        assert!(ErpDate::parse("2025-01-02T03:04:05.120").unwrap() > at);
+        assert_eq!(at.minus(Duration::from_secs(600)).as_str(), "2025-01-02T02:54:05");
+        for bad in ["", "null", "02.01.2025", "2025-13-01", "2025-01-01T25:00:00"] {
+            assert_eq!(ErpDate::parse(bad), None, "{bad}");
+        }
+    }
+}

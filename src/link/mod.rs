@@ -1,0 +1,59 @@
+//! How a console or a headless verb talks to the engine: submit an order, ask a question, watch what happens.
+//! The same three methods whether the engine lives in this process or behind a socket.
+//!
+//! Invariant: a reader that lags is told so and starts again from a snapshot; it never slows the engine.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use crate::domain::command::{Order, Receipt};
+use crate::domain::event::Fact;
+use crate::domain::live::{Live, Pulse};
+use crate::domain::query::{Answer, Query};
+
+pub mod local;
+
+/// What a watcher receives.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// Facts in order, without holes.
+    Facts(Arc<[Fact]>),
+    /// Pace, session, breaker; only while something runs or changes.
+    Pulse(Pulse),
+    /// The plan directory was read again.
+    PlansReloaded,
+    /// This watcher fell behind (or the owner changed): here is the present state; facts go on after it.
+    Resync(Box<Live>),
+}
+
+/// A subscription: the state now, and everything after it.
+pub struct Watch {
+    /// State at the moment of subscribing.
+    pub live: Live,
+    /// What follows. Bounded; the link resyncs a reader that lets it fill up.
+    pub notices: mpsc::Receiver<Notice>,
+}
+
+/// What can go wrong between a reader and the engine.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The engine is gone.
+    #[error("the engine does not answer: {0}")]
+    Gone(String),
+    /// The store could not answer a question.
+    #[error("{0}")]
+    Store(#[from] crate::store::StoreError),
+}
+
+/// The three methods.
+#[async_trait]
+pub trait Link: Send + Sync {
+    /// Gives an order.
+    async fn submit(&self, order: Order) -> Result<Receipt, LinkError>;
+    /// Asks a question.
+    async fn ask(&self, query: Query) -> Result<Answer, LinkError>;
+    /// Watches.
+    async fn watch(&self) -> Result<Watch, LinkError>;
+}

@@ -1,0 +1,2 @@
+//! Arguments → boot → exit code.
+fn main() {}

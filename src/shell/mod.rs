@@ -1,0 +1,1 @@
+//! The console's imperative part: terminal guard, input, loop, drawing backend.

@@ -1,0 +1,127 @@
+//! Where facts live. The journal is the truth; the index (sled) can be rebuilt from it.
+//!
+//! Invariant: `append` is all-or-nothing and durable on return; nothing is shown before it is durable.
+
+use async_trait::async_trait;
+
+use crate::domain::bill::{Found, Slot};
+use crate::domain::event::{ActionEntry, Event, Fact};
+use crate::domain::filter::Filter;
+use crate::domain::ids::{BillKey, EnvId, Fid, PlanId, RunId, Seq};
+use crate::domain::query::{LedgerGroup, Page, PageRequest, Scope};
+use crate::domain::run::{BillRow, Mark, RunRow};
+use crate::domain::time::Ts;
+
+/// An append that became durable.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// The facts as stamped, in order.
+    pub facts: std::sync::Arc<[Fact]>,
+}
+
+/// What can go wrong in a store.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else owns the data directory.
+    #[error("data directory {dir} is held by process {pid} ({who}) since {since}: attach to it, or end it first")]
+    Held {
+        /// Directory.
+        dir: String,
+        /// Owner's process id.
+        pid: u32,
+        /// Owner's user.
+        who: String,
+        /// Since when, local time.
+        since: String,
+    },
+    /// The directory cannot be used: which, why, what to do.
+    #[error("{0}")]
+    Directory(String),
+    /// Written by a newer version.
+    #[error(
+        "data directory {dir} was written by store version {found}; this program knows up to {known}: use the newer program"
+    )]
+    TooNew {
+        /// Directory.
+        dir: String,
+        /// Version found.
+        found: u32,
+        /// Version known.
+        known: u32,
+    },
+    /// A write or flush failed. No further write is taken until the store is reopened.
+    #[error("the store cannot write: {0}; nothing more is sent to the ERP until it is reopened")]
+    Write(String),
+    /// A read failed.
+    #[error("the store cannot read: {0}")]
+    Read(String),
+    /// The journal is damaged: segment, offset, what.
+    #[error("the journal is damaged: {0}; run `skydeck doctor`")]
+    Damaged(String),
+    /// A cursor of another list, or from an older version.
+    #[error("this page cannot be continued: {0}")]
+    Cursor(String),
+    /// Facts that contradict what is stored (a sum that would not close); nothing was written.
+    #[error("refused to store a contradiction: {0}")]
+    Contradiction(String),
+}
+
+/// A ledger entry as the engine needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerEntry {
+    /// Latest row of the bill.
+    pub row: BillRow,
+    /// Since when it has been unresolved.
+    pub since: Ts,
+    /// How often a process died while a call for it was in flight.
+    pub deaths: u32,
+}
+
+/// The store. Reads are quick and may be called from a blocking thread; only `append` waits for the disk.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Stamps and stores the events together. Durable when it returns. Group commit: concurrent callers share a flush.
+    async fn append(&self, events: Vec<Event>) -> Result<Appended, StoreError>;
+
+    /// Last durable place.
+    fn last_seq(&self) -> Seq;
+    /// Facts after a place, at most `limit`.
+    fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError>;
+
+    /// One run.
+    fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError>;
+    /// Runs that are not closed.
+    fn open_runs(&self) -> Result<Vec<RunRow>, StoreError>;
+    /// Runs, newest first, optionally of one plan.
+    fn runs(&self, plan: Option<&PlanId>, page: &PageRequest) -> Result<Page<RunRow>, StoreError>;
+
+    /// One bill of a run.
+    fn bill_of_run(&self, run: RunId, fid: &Fid) -> Result<Option<BillRow>, StoreError>;
+    /// What a run's query said about a bill when it was found.
+    fn found(&self, run: RunId, fid: &Fid) -> Result<Option<Found>, StoreError>;
+    /// Bills of a run in one column of the sum line, by FID, after `after`, at most `limit`.
+    fn bills_in(&self, run: RunId, slot: Slot, after: Option<&Fid>, limit: usize) -> Result<Vec<BillRow>, StoreError>;
+    /// Bills of a run whose intent has no answer (state `Trying`), over the whole run.
+    fn in_flight(&self, run: RunId) -> Result<Vec<BillRow>, StoreError>;
+    /// A page of bills. `now` is for ages in the filter.
+    fn bills(&self, scope: Scope, filter: &Filter, page: &PageRequest, now: Ts) -> Result<Page<BillRow>, StoreError>;
+
+    /// The ledger's entry for a bill, if it is unresolved.
+    fn ledger_entry(&self, key: &BillKey) -> Result<Option<LedgerEntry>, StoreError>;
+    /// Groups of the ledger with counts, biggest first.
+    fn ledger_groups(&self, plan: Option<&PlanId>) -> Result<Vec<LedgerGroup>, StoreError>;
+    /// Number of unresolved bills, of one plan or all.
+    fn unresolved(&self, plan: Option<&PlanId>) -> Result<u64, StoreError>;
+
+    /// Latest row of a bill over all runs.
+    fn bill(&self, key: &BillKey) -> Result<Option<BillRow>, StoreError>;
+    /// Latest rows of bills whose number begins with a text, in any environment and form.
+    fn find_number(&self, beginning: &str, limit: usize) -> Result<Vec<BillRow>, StoreError>;
+    /// All facts about a bill over all runs, oldest first, at most `limit` newest ones; true when older ones were left out.
+    fn facts_of(&self, key: &BillKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
+
+    /// The mark of a plan in an environment.
+    fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError>;
+    /// The action log, newest first.
+    fn actions(&self, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError>;
+}
