@@ -1,11 +1,62 @@
-//! Skydeck: a terminal operations console for Kingdee K/3Cloud integration plans.
+//! Skydeck: a terminal operations console for Kingdee K/3Cloud (金蝶云星空) integration plans.
+//!
+//! The promise: **what it says happened to a bill is what happened; no bill is forgotten or audited twice.**
+//! This page is the map of the code as it is.
+//!
+//! ```text
+//!           keys, resize, signals                                     ERP (HTTP)
+//!                  │                                                      ▲
+//!         ┌────────▼────────┐   Order, Query      ┌──────────┐   ┌────────┴───────┐
+//!         │      shell      │────────────────────▶│   link   │──▶│     engine     │
+//!         │ terminal, loop  │◀────────────────────│  local   │   │ ledger+runners │
+//!         └───┬────────▲────┘  Live + Facts, Page └────┬─────┘   └───┬────────┬───┘
+//!       Msg   │        │ Effect                        │       append│        │ calls
+//!         ┌───▼────────┴────┐                          │ pages   ┌───▼───┐ ┌──▼───┐
+//!         │  ui (pure)      │                          └────────▶│ store │ │ erp  │
+//!         │ update · view   │                                    └───┬───┘ └──┬───┘
+//!         └────────┬────────┘            everything speaks           │        │
+//!                  └──────────────────────▶  domain (pure)  ◀────────┴────────┘
+//! ```
+//!
+//! # Rooms
+//! - [`domain`]: the nouns and rules. Ids, bills and outcomes, runs and their sum, facts, orders, the live state as a
+//!   fold of facts, the filter language, the confirm ladder, causes as data. Pure.
+//! - [`plan`]: the vendor's plan files ⇄ [`domain::plan::Plan`]; templates, conditions, lint, import, schedules. Pure.
+//! - [`store`]: trait `Store`; `memory` for tests; `local` = journal (the truth) + sled (an index, rebuildable); `doctor`.
+//! - [`erp`]: trait `Erp` and the Kingdee client: signing, sessions, strict decoding, classification.
+//! - [`engine`]: the one writer of facts, one runner a run, one dispatcher an environment, recovery, settling.
+//! - [`link`]: submit, ask, watch: how every reader and every verb talks to the engine.
+//! - [`ui`]: model, update, view, key table, languages, themes. No I/O, no clock.
+//! - [`shell`]: terminal guard, input, the loop, the screen writer, exports.
+//! - [`text`]: the one choke point from outside bytes to shown text.
+//! - [`sim`]: the Kingdee simulator, an independent reading of the protocol; shares no code with `erp`.
+//! - [`cli`], [`config`], [`secret`], [`boot`]: verbs, configuration, secrets, and the composition root.
+//!
+//! # Invariants
+//! 1. Nothing is shown before it is durable: persist, then publish.
+//! 2. No write leaves before its intent is durable; a failed flush stops all writes.
+//! 3. State changes only by applying [`domain::event::Fact`]s.
+//! 4. `ui` does no I/O and has no clock.
+//! 5. One writer: the engine's ledger.
+//! 6. Memory does not grow with history.
+//! 7. Idle sends zero bytes to the terminal.
+//! 8. The terminal is restored before anything is printed, on panic and hang-up too.
+//! 9. Every write passes the engine's permission check, whatever door the order came through.
+//! 10. Secrets never reach Debug, logs, history, exports or messages.
+//! 11. Server text becomes [`text::Shown`] before it reaches a person's screen.
+//! 12. `found = audited + already audited + skipped + failed + unknown + waiting`, in every run, always.
+//!
+//! `tests/layers.rs` fails on a forbidden import; `tests/tidy.rs` keeps the house in order.
 
+pub mod boot;
 pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod erp;
 pub mod link;
 pub mod plan;
+pub mod secret;
 pub mod shell;
 pub mod sim;
 pub mod store;

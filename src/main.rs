@@ -1,2 +1,7 @@
 //! Arguments → boot → exit code.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    skydeck::cli::main()
+}

@@ -1,0 +1,379 @@
+//! Verbs and options, as clap reads them; help, completions and the man page come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Terminal operations console for Kingdee K/3Cloud (金蝶云星空) integration plans.
+///
+/// Without a verb: the console. Exit codes: 0 all settled well, 1 some failed, 2 usage or configuration,
+/// 3 unknown left, 4 refused (read-only, held, not confirmed), 5 terminal, 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "skydeck", version, about, long_about, max_term_width = 100)]
+pub struct Cli {
+    /// Options of every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do; nothing = the console.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// Options of every verb.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Global {
+    /// Configuration file [default: $XDG_CONFIG_HOME/skydeck/config.toml].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Data directory: journal, index, log [default: $XDG_STATE_HOME/skydeck].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Language of people's text [default: from LC_ALL, LC_MESSAGES, LANG].
+    #[arg(long, global = true, value_name = "LANG")]
+    pub lang: Option<Language>,
+    /// One JSON object a line on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// Languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// 中文.
+    Zh,
+    /// English.
+    En,
+}
+
+/// Looks of the console.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Looks {
+    /// Theme: a built-in name or a file.
+    #[arg(long, value_name = "THEME")]
+    pub theme: Option<String>,
+    /// ASCII borders and glyphs.
+    #[arg(long)]
+    pub ascii: bool,
+    /// Take mouse clicks and the wheel (text selection then needs Shift).
+    #[arg(long)]
+    pub mouse: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// The console on the built-in Kingdee simulator with the shipped plan.
+    Demo(DemoArgs),
+    /// Run a plan: collect, approve, audit, settle.
+    Run(RunArgs),
+    /// Try unresolved bills again.
+    Retry(RetryArgs),
+    /// Read unknown bills back from the ERP; writes nothing.
+    Verify(SelectArgs),
+    /// Go on with an interrupted or paused run.
+    Resume(RunIdArgs),
+    /// End an interrupted or paused run; what was not reached goes to the ledger.
+    Cancel(RunIdArgs),
+    /// Unresolved bills over all runs, grouped by cause.
+    Ledger(LedgerArgs),
+    /// Close ledger entries with a written reason.
+    Resolve(ResolveArgs),
+    /// Runs, newest first; with a run: its bills.
+    History(HistoryArgs),
+    /// One bill's whole life.
+    Bill(BillArgs),
+    /// Write bills to a file.
+    Export(ExportArgs),
+    /// Plans: list, lint, render, preview, import, diff, …
+    #[command(subcommand)]
+    Plan(PlanVerb),
+    /// Environments.
+    #[command(subcommand)]
+    Env(EnvVerb),
+    /// Check the data directory: journal chain, index, headroom.
+    Doctor(DoctorArgs),
+    /// The Kingdee simulator on its own.
+    Sim(crate::sim::SimArgs),
+    /// The key table as Markdown.
+    #[command(hide = true)]
+    Keys,
+    /// Shell completions on standard output.
+    Completions {
+        /// Shell.
+        shell: clap_complete::Shell,
+    },
+    /// Man page on standard output.
+    Man,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Run the plan without a terminal and print the summary.
+    #[arg(long)]
+    pub headless: bool,
+    /// Bills in the simulator.
+    #[arg(long, default_value_t = 300, value_name = "N")]
+    pub bills: u64,
+    /// Seed of the simulator's data.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Faults: none, demo, storm, or a TOML file.
+    #[arg(long, default_value = "demo", value_name = "FAULTS")]
+    pub faults: String,
+    /// Calls a minute.
+    #[arg(long, default_value_t = 900, value_name = "N")]
+    pub per_minute: u32,
+    /// Calls in flight.
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub concurrency: u32,
+    /// Start anew even where an interrupted demo is left.
+    #[arg(long)]
+    pub fresh: bool,
+    /// Mark the environment as production.
+    #[arg(long)]
+    pub production: bool,
+    /// Looks.
+    #[command(flatten)]
+    pub looks: Looks,
+}
+
+/// How a set is approved without a dialog.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Approval {
+    /// Approve the collected set where `y` would be enough.
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// What the confirm ladder asks to be typed: the number of bills, or the environment's name.
+    #[arg(long, value_name = "TEXT")]
+    pub confirm: Option<String>,
+    /// Wave a rule of the ERP through for this run (e.g. STK_InvCheckResult: negative stock). Needs --reason.
+    #[arg(long = "flag", value_name = "FLAG")]
+    pub flags: Vec<String>,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Unlock a read-only environment for this run. Needs --reason.
+    #[arg(long)]
+    pub unlock: bool,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Plan: its name in the plan directory, or a file.
+    pub plan: String,
+    /// Approval.
+    #[command(flatten)]
+    pub approval: Approval,
+    /// Read without the mark.
+    #[arg(long)]
+    pub sweep: bool,
+    /// Replace LAST_SYNC_TIME for this run (server time).
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only these bill numbers.
+    #[arg(long, value_name = "NO", value_delimiter = ',')]
+    pub numbers: Vec<String>,
+}
+
+/// Which ledger entries.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SelectArgs {
+    /// Filter, e.g. `cause:lock -org:100 age:>2h`.
+    #[arg(default_value = "", hide_default_value = true)]
+    pub filter: String,
+    /// Only this plan.
+    #[arg(long, value_name = "PLAN")]
+    pub plan: Option<String>,
+    /// Only bills left over by this run.
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+}
+
+/// `retry`.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// Which.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Approval.
+    #[command(flatten)]
+    pub approval: Approval,
+}
+
+/// `resume`, `cancel`.
+#[derive(Debug, Args)]
+pub struct RunIdArgs {
+    /// Run id, or its beginning; absent = the one open run.
+    pub run: Option<String>,
+}
+
+/// `ledger`.
+#[derive(Debug, Args)]
+pub struct LedgerArgs {
+    /// Which.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Groups with counts only.
+    #[arg(long)]
+    pub groups: bool,
+    /// At most so many bills.
+    #[arg(long, short = 'n', default_value_t = 50, value_name = "N")]
+    pub limit: u32,
+}
+
+/// `resolve`.
+#[derive(Debug, Args)]
+pub struct ResolveArgs {
+    /// Which.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Why; kept in the history.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// `history`.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// A run id (or its beginning): list its bills.
+    pub run: Option<String>,
+    /// Filter for bills.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub filter: String,
+    /// At most so many rows.
+    #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
+    pub limit: u32,
+}
+
+/// `bill`.
+#[derive(Debug, Args)]
+pub struct BillArgs {
+    /// Bill number.
+    pub number: String,
+    /// Show requests and answers.
+    #[arg(long)]
+    pub evidence: bool,
+}
+
+/// `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Run id; absent = the ledger.
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// All bills of all runs.
+    #[arg(long, conflicts_with = "run")]
+    pub all: bool,
+    /// Filter.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub filter: String,
+    /// Format; absent = from the file's ending.
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// File.
+    pub file: PathBuf,
+}
+
+/// Export formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// CSV with a byte order mark, for spreadsheets.
+    Csv,
+    /// JSON lines.
+    Jsonl,
+    /// Markdown table.
+    Md,
+    /// HTML report.
+    Html,
+}
+
+/// `plan …`.
+#[derive(Debug, Subcommand)]
+pub enum PlanVerb {
+    /// All plans with their state.
+    List,
+    /// A plan as the engine understands it.
+    Show {
+        /// Plan.
+        plan: String,
+        /// With every default filled in.
+        #[arg(long)]
+        effective: bool,
+    },
+    /// A new plan on standard output.
+    New {
+        /// Business object, e.g. STK_InStock.
+        form: String,
+        /// Submit before auditing.
+        #[arg(long)]
+        submit: bool,
+    },
+    /// Known hazards of a plan.
+    Lint {
+        /// Plan: name or file.
+        plan: String,
+    },
+    /// Template beside value.
+    Render {
+        /// Plan: name or file.
+        plan: String,
+        /// LAST_SYNC_TIME to render with (server time); absent = the plan's mark.
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+    },
+    /// Query and show what would be touched, touching nothing.
+    Preview {
+        /// Plan: name or file.
+        plan: String,
+        /// Read without the mark.
+        #[arg(long)]
+        sweep: bool,
+    },
+    /// Turn a printed table (Markdown or tabs) into a plan file.
+    Import {
+        /// File, or - for standard input.
+        file: String,
+        /// Where to write; absent = standard output.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Compare two plans by meaning.
+    Diff {
+        /// One.
+        old: String,
+        /// Other.
+        new: String,
+    },
+    /// Read every plan of the directory and say whether it can run.
+    Check,
+    /// JSON Schema of the `skydeck` object.
+    Schema,
+}
+
+/// `env …`.
+#[derive(Debug, Subcommand)]
+pub enum EnvVerb {
+    /// All environments.
+    List,
+    /// Sign in and say what was found.
+    Check {
+        /// Environment; absent = the default one.
+        name: Option<String>,
+    },
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Build the index anew from the journal.
+    #[arg(long)]
+    pub rebuild: bool,
+    /// Copy the index into a smaller one.
+    #[arg(long)]
+    pub compact: bool,
+    /// Write every fact as JSON lines.
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
+}

@@ -1,0 +1,305 @@
+//! Verbs that read: `history`, `ledger`, `bill`; and the lists other verbs print.
+
+use super::args::{BillArgs, HistoryArgs, LedgerArgs, SelectArgs};
+use super::exit::{Exit, Stop};
+use super::json;
+use super::out::Out;
+use crate::domain::command::Selection;
+use crate::domain::event::{Event, Fact};
+use crate::domain::filter::Filter;
+use crate::domain::ids::{BillKey, PlanId, RunId};
+use crate::domain::query::{Answer, Page, PageRequest, Query, Scope};
+use crate::domain::run::{BillRow, RunRow, RunState};
+use crate::domain::step::{Body, Verdict};
+use crate::link::Link;
+use crate::text::show;
+
+/// Rows asked for at once.
+const PAGE: u32 = 200;
+/// Longest body printed, bytes.
+const BODY: usize = 64 * 1024;
+
+/// Reads a filter typed on the command line.
+pub fn filter(text: &str) -> Result<Filter, Stop> {
+    Filter::parse(text).map_err(|e| Stop::usage(format!("filter `{text}`: {e}")))
+}
+
+/// The selection of `retry`, `verify`, `resolve`.
+pub async fn selection(link: &dyn Link, args: &SelectArgs) -> Result<Selection, Stop> {
+    let run = match &args.run {
+        Some(beginning) => Some(find_run(link, beginning).await?.head.id),
+        None => None,
+    };
+    Ok(Selection::Matching { plan: args.plan.clone().map(PlanId), run, filter: filter(&args.filter)? })
+}
+
+/// One run by id.
+pub async fn run_row(link: &dyn Link, run: RunId) -> Result<Option<RunRow>, Stop> {
+    match link.ask(Query::Run(run)).await? {
+        Answer::Run(row) => Ok(row.map(|row| *row)),
+        _ => Err(Stop::usage("the engine answered another question")),
+    }
+}
+
+/// The run whose id begins so; newest first.
+pub async fn find_run(link: &dyn Link, beginning: &str) -> Result<RunRow, Stop> {
+    let wanted = beginning.to_uppercase();
+    if let Ok(id) = wanted.parse::<RunId>() {
+        return run_row(link, id).await?.ok_or_else(|| Stop::usage(format!("no run {beginning}; `skydeck history` lists them")));
+    }
+    let mut page = PageRequest::first(PAGE);
+    let mut hits: Vec<RunRow> = Vec::new();
+    loop {
+        let rows = runs(link, page.clone()).await?;
+        let last = rows.rows.last().map(|(cursor, _)| cursor.clone());
+        hits.extend(rows.rows.into_iter().map(|(_, row)| row).filter(|row| row.head.id.to_string().contains(&wanted)));
+        match last {
+            Some(cursor) if rows.more && hits.len() < 2 => page.cursor = Some(cursor),
+            _ => break,
+        }
+    }
+    match hits.len() {
+        1 => hits.pop().ok_or_else(|| Stop::usage("no run")),
+        0 => Err(Stop::usage(format!("no run {beginning}; `skydeck history` lists them"))),
+        _ => Err(Stop::usage(format!("several runs match {beginning}; give more of the id"))),
+    }
+}
+
+async fn runs(link: &dyn Link, page: PageRequest) -> Result<Page<RunRow>, Stop> {
+    match link.ask(Query::Runs(page)).await? {
+        Answer::Runs(page) => Ok(page),
+        _ => Err(Stop::usage("the engine answered another question")),
+    }
+}
+
+async fn bills(link: &dyn Link, scope: Scope, filter: &Filter, page: PageRequest) -> Result<Page<BillRow>, Stop> {
+    match link.ask(Query::Bills { scope, filter: filter.clone(), page }).await? {
+        Answer::Bills(page) => Ok(page),
+        _ => Err(Stop::usage("the engine answered another question")),
+    }
+}
+
+/// Prints up to `limit` bills; says when there are more. A bounded scan is continued until enough were found.
+pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, limit: u32) -> Result<(), Stop> {
+    let mut rows: Vec<BillRow> = Vec::new();
+    let mut request = PageRequest::first(limit.min(PAGE));
+    let more = loop {
+        let page = bills(link, scope, filter, request.clone()).await?;
+        let last = page.stopped_at.clone().or_else(|| page.rows.last().map(|(cursor, _)| cursor.clone()));
+        rows.extend(page.rows.into_iter().map(|(_, row)| row));
+        let enough = rows.len() >= limit as usize;
+        match last {
+            Some(cursor) if page.more && !enough => request.cursor = Some(cursor),
+            _ => break page.more || rows.len() > limit as usize,
+        }
+    };
+    rows.truncate(limit as usize);
+    if out.json {
+        let columns = match scope {
+            Scope::Run(id) => run_row(link, id).await?.map(|row| row.head.columns).unwrap_or_default(),
+            Scope::Ledger | Scope::History => Vec::new(),
+        };
+        for row in &rows {
+            out.object(&json::bill(row, &columns))?;
+        }
+        return Ok(());
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let head = [out.t("bill", "单据"), "fid", out.t("outcome", "结果"), out.t("tries", "次数"), out.t("reason", "原因")];
+    let cells = rows.iter().map(|row| {
+        let (state, reason) = out.state(&row.state);
+        vec![row.no.clone(), row.fid().to_string(), state, row.attempts.to_string(), reason]
+    });
+    out.table(&head, cells.collect())?;
+    if more {
+        out.note(out.t("… and more; raise -n or narrow the filter", "… 还有更多；加大 -n 或收窄过滤"));
+    }
+    Ok(())
+}
+
+/// `history`.
+pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<Exit, Stop> {
+    if let Some(run) = &args.run {
+        let row = find_run(link, run).await?;
+        print(link, out, Scope::Run(row.head.id), &filter(&args.filter)?, args.limit).await?;
+        if out.json { out.object(&json::run(&row))? } else { out.line(&out.sum(&row.tally))? }
+        return Ok(Exit::Ok);
+    }
+    let mut rows = Vec::new();
+    let mut request = PageRequest::first(args.limit.min(PAGE));
+    loop {
+        let page = runs(link, request.clone()).await?;
+        let last = page.rows.last().map(|(cursor, _)| cursor.clone());
+        rows.extend(page.rows.into_iter().map(|(_, row)| row));
+        match last {
+            Some(cursor) if page.more && rows.len() < args.limit as usize => request.cursor = Some(cursor),
+            _ => break,
+        }
+    }
+    rows.truncate(args.limit as usize);
+    if out.json {
+        for row in &rows {
+            out.object(&json::run(row))?;
+        }
+        return Ok(Exit::Ok);
+    }
+    if rows.is_empty() {
+        out.line(out.t("no runs yet; `skydeck run PLAN` starts one", "还没有运行；用 `skydeck run 方案` 开始"))?;
+        return Ok(Exit::Ok);
+    }
+    let head = [out.t("run", "运行"), out.t("opened", "开始"), out.t("plan", "方案"), out.t("env", "环境"), out.t("by", "操作员"), out.t("state", "状态"), out.t("sum", "合计")];
+    let cells = rows.iter().map(|row| {
+        let (state, detail) = json::run_state(&row.state);
+        let state = detail.map_or_else(|| state.to_owned(), |why| format!("{state}: {why}"));
+        vec![row.head.id.to_string(), out.time(row.head.opened), row.head.plan.to_string(), row.head.env.to_string(), row.head.by.to_string(), state, out.sum(&row.tally)]
+    });
+    out.table(&head, cells.collect())?;
+    Ok(Exit::Ok)
+}
+
+/// `ledger`. Exit 3 while unknown bills are in it, 1 while others are.
+pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exit, Stop> {
+    let plan = args.select.plan.clone().map(PlanId);
+    let Answer::LedgerGroups(groups) = link.ask(Query::LedgerGroups { plan }).await? else {
+        return Err(Stop::usage("the engine answered another question"));
+    };
+    let narrowed = !args.select.filter.is_empty() || args.select.run.is_some();
+    if !narrowed {
+        if out.json {
+            for group in &groups {
+                out.object(&json::group(group))?;
+            }
+        } else if groups.is_empty() {
+            out.line(out.t("the ledger is empty: nothing is left over", "未结清单为空：没有遗留"))?;
+        } else {
+            let head = [out.t("outcome", "结果"), out.t("cause", "原因"), out.t("bills", "单据数"), out.t("oldest", "最早")];
+            let cells = groups.iter().map(|g| {
+                vec![out.slot(g.slot).to_owned(), out.cause(&g.group), g.count.to_string(), g.oldest.map(|at| out.time(at)).unwrap_or_default()]
+            });
+            out.table(&head, cells.collect())?;
+        }
+    }
+    if !args.groups && !groups.is_empty() {
+        let mut text = args.select.filter.clone();
+        if let Some(plan) = &args.select.plan {
+            text.push_str(&format!(" plan:{plan}"));
+        }
+        if let Some(run) = &args.select.run {
+            text.push_str(&format!(" run:{}", find_run(link, run).await?.head.id));
+        }
+        if !out.json && !narrowed {
+            out.line("")?;
+        }
+        print(link, out, Scope::Ledger, &filter(&text)?, args.limit).await?;
+    }
+    let unknown = groups.iter().any(|g| g.slot == crate::domain::bill::Slot::Unknown);
+    Ok(if unknown { Exit::Unknown } else if groups.is_empty() { Exit::Ok } else { Exit::Failed })
+}
+
+/// `bill`.
+pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, Stop> {
+    let Answer::Bills(page) = link.ask(Query::FindBill { number: args.number.clone(), limit: 20 }).await? else {
+        return Err(Stop::usage("the engine answered another question"));
+    };
+    let mut keys: Vec<(BillKey, String)> = page.rows.iter().map(|(_, row)| (row.key.clone(), row.no.clone())).collect();
+    keys.dedup();
+    let exact: Vec<&(BillKey, String)> = keys.iter().filter(|(_, no)| *no == args.number).collect();
+    let key = match (exact.as_slice(), keys.as_slice()) {
+        ([(key, _)], _) | ([], [(key, _)]) => key.clone(),
+        ([], []) => return Err(Stop::usage(format!("no bill {} in the history", args.number))),
+        _ => {
+            for (key, no) in &keys {
+                out.note(&format!("{} ({} {} {})", show(no, 200).as_str(), key.env, key.form, key.fid));
+            }
+            return Err(Stop::usage("several bills match; give the whole number"));
+        }
+    };
+    let Answer::Bill { row, facts, cut } = link.ask(Query::Bill(key.clone())).await? else {
+        return Err(Stop::usage("the engine answered another question"));
+    };
+    if out.json {
+        if let Some(row) = &row {
+            out.object(&json::bill(row, &[]))?;
+        }
+        for fact in &facts {
+            let value = serde_json::to_value(fact).map_err(|e| Stop::usage(e.to_string()))?;
+            out.object(&serde_json::json!({"type": "fact", "seq": fact.seq, "at_ms": fact.at.0, "fact": value}))?;
+        }
+        return Ok(Exit::Ok);
+    }
+    if let Some(row) = &row {
+        let (state, reason) = out.state(&row.state);
+        out.line(&format!("{}  FID {}  {} {}  {state}  {}", show(&row.no, 200).as_str(), key.fid, key.form, key.env, show(&reason, 1024).as_str()))?;
+    }
+    if cut {
+        out.line(out.t("… older facts left out", "… 更早的记录未显示"))?;
+    }
+    for fact in &facts {
+        out.line(&format!("{}  {}", out.time(fact.at), sentence(out, &key, fact)))?;
+        if args.evidence
+            && let Event::StepAnswered { evidence: Some(evidence), .. } = &fact.event
+        {
+            out.line(&format!("    > {}", text_of(&evidence.request)))?;
+            if let Some(answer) = &evidence.response {
+                out.line(&format!("    < {} {}", evidence.http.unwrap_or_default(), text_of(answer)))?;
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn text_of(body: &Body) -> String {
+    show(&String::from_utf8_lossy(&body.bytes.0), BODY).as_str().to_owned()
+}
+
+fn sentence(out: &Out, key: &BillKey, fact: &Fact) -> String {
+    let text = match &fact.event {
+        Event::BillsFound { run, bills } => {
+            let status = bills.iter().find(|b| b.fid == key.fid).map_or("?", |b| b.rev.status.code()).to_owned();
+            format!("{} {status}  {run}", out.t("found in status", "找到，状态"))
+        }
+        Event::StepTried { step, attempt, .. } => format!("{} {} #{attempt}", out.t("sending", "发出"), step.word()),
+        Event::StepAnswered { step, ms, verdict, side, .. } => {
+            let said = match verdict {
+                Verdict::Done => out.t("done", "成功").to_owned(),
+                Verdict::Rejected(f) => format!("{} {}: {}", out.t("refused", "拒绝"), out.cause(f.cause.as_str()), f.message),
+                Verdict::NotSent(why) => format!("{}: {why}", out.t("not sent", "未发出")),
+                Verdict::Unknown(why, detail) => format!("{} {}: {detail}", out.t("no usable answer", "无可用应答"), why.word()),
+            };
+            let side = if side.is_empty() { String::new() } else { format!("  [{}]", side.join("; ")) };
+            format!("{} {} ms  {said}{side}", step.word(), ms)
+        }
+        Event::BillRead { rev, approver, .. } => {
+            let status = rev.as_ref().map_or("-", |r| r.status.code());
+            format!("{} {status} {}", out.t("read back: status", "回读：状态"), approver.as_deref().unwrap_or_default())
+        }
+        Event::BillDeferred { until, cause, .. } => {
+            format!("{} {} {}", out.t("again at", "稍后重试"), out.time(*until), out.cause(cause.as_str()))
+        }
+        Event::BillSettled { outcome, .. } => format!("= {} {}", out.slot(outcome.slot()), out.reason(outcome)),
+        Event::LedgerResolved { by, reason, .. } => format!("{} {by}: {reason}", out.t("resolved by", "人工结清")),
+        other => other.run().map(|r| r.to_string()).unwrap_or_default(),
+    };
+    show(&text, 4096).as_str().to_owned()
+}
+
+/// The one open run, or the one named.
+pub async fn open_run(link: &dyn Link, wanted: Option<&str>) -> Result<RunRow, Stop> {
+    if let Some(beginning) = wanted {
+        return find_run(link, beginning).await;
+    }
+    let page = runs(link, PageRequest::first(PAGE)).await?;
+    let mut open: Vec<RunRow> = page.rows.into_iter().map(|(_, row)| row).filter(|row| !row.state.is_closed()).collect();
+    match open.len() {
+        0 => Err(Stop::usage("no run is open")),
+        1 => open.pop().ok_or_else(|| Stop::usage("no run is open")),
+        _ => Err(Stop::usage("several runs are open; name one (`skydeck history` lists them)")),
+    }
+}
+
+/// Whether a resumed run still has something to wait for.
+pub fn is_resumable(row: &RunRow) -> bool {
+    matches!(row.state, RunState::Interrupted | RunState::Paused(_) | RunState::AwaitingApproval)
+}

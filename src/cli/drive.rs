@@ -1,0 +1,253 @@
+//! Takes one run from order to closing without a screen: watches facts, asks for approval, shows progress,
+//! stops after the calls in flight on the first Ctrl-C.
+//!
+//! Invariant: the engine decides; this only gives orders and says what the facts say.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use ulid::Ulid;
+
+use super::args::Approval;
+use super::bills;
+use super::exit::{Exit, Stop};
+use super::json;
+use super::out::Out;
+use crate::domain::command::{Command, Order, Receipt, Refusal};
+use crate::domain::confirm::{self, Rung};
+use crate::domain::event::Fact;
+use crate::domain::filter::Filter;
+use crate::domain::ids::{CommandId, RunId};
+use crate::domain::live::{Live, RunLive};
+use crate::domain::query::Scope;
+use crate::domain::run::{Flag, PauseWhy, RunEnd, RunKind, RunRow, RunState};
+use crate::domain::who::Who;
+use crate::link::{Link, Notice, Watch};
+
+/// Bills listed after a run; the rest is in `history RUN`.
+const LISTED: u32 = 40;
+
+/// A headless operator.
+pub struct Driver {
+    /// Engine.
+    pub link: Arc<dyn Link>,
+    /// Output.
+    pub out: Out,
+    /// Who gives the orders.
+    pub by: Who,
+    /// How sets are approved.
+    pub approval: Approval,
+}
+
+impl Driver {
+    /// Gives an order; a refusal is a [`Stop`].
+    pub async fn order(&self, command: Command) -> Result<(Option<RunId>, u64), Stop> {
+        let order = Order { id: CommandId(Ulid::generate()), by: self.by.clone(), command };
+        match self.link.submit(order).await? {
+            Receipt::Accepted { run, bills } => Ok((run, bills)),
+            Receipt::Refused(refusal) => Err(Stop::new(exit_of(&refusal), refusal.to_string())),
+        }
+    }
+
+    /// Gives an order that opens or continues a run, and follows that run to its end.
+    pub async fn run(&self, command: Command) -> Result<Exit, Stop> {
+        let watch = self.link.watch().await?;
+        let (run, _) = self.order(command).await?;
+        let Some(run) = run else { return Ok(Exit::Ok) };
+        self.follow(run, watch).await
+    }
+
+    /// Follows a run to its end.
+    pub async fn follow(&self, run: RunId, mut watch: Watch) -> Result<Exit, Stop> {
+        let bar = self.bar();
+        let mut live = watch.live;
+        let mut stopping = false;
+        let mut seen = None;
+        loop {
+            let state = live.runs.get(&run).map(|r| r.row.state.clone());
+            if state != seen {
+                seen.clone_from(&state);
+                if let (Some(state), Some(run)) = (state, live.runs.get(&run)) {
+                    if state.is_closed() {
+                        bar.finish_and_clear();
+                        return self.closed(&run.row).await;
+                    }
+                    self.entered(run, &state, &bar, &mut stopping).await?;
+                }
+            }
+            tokio::select! {
+                // Biased: what happened is shown before a Ctrl-C is obeyed, so the last line is never stale.
+                biased;
+                notice = watch.notices.recv() => match notice {
+                    Some(Notice::Facts(facts)) => self.facts(run, &facts, &mut live, &bar)?,
+                    Some(Notice::Resync(now)) => live = *now,
+                    Some(Notice::Pulse(_) | Notice::PlansReloaded) => {}
+                    None => return Err(Stop::new(Exit::Unknown, "the engine ended; start again to recover")),
+                },
+                signal = tokio::signal::ctrl_c() => {
+                    signal?;
+                    if stopping {
+                        return Err(Stop::new(Exit::Interrupted, "interrupted; calls in flight become unknown and are verified at the next start"));
+                    }
+                    stopping = true;
+                    self.out.note(self.out.t("stopping after the calls in flight; once more to leave at once", "在途调用结束后停止；再按一次立即离开"));
+                    self.order(Command::Cancel { run }).await?;
+                }
+            }
+        }
+    }
+
+    fn bar(&self) -> ProgressBar {
+        let target = if std::io::stderr().is_terminal() && !self.out.json { ProgressDrawTarget::stderr_with_hz(4) } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec} ETA {eta} {msg}") {
+            bar.set_style(style);
+        }
+        bar
+    }
+
+    fn facts(&self, run: RunId, facts: &[Fact], live: &mut Live, bar: &ProgressBar) -> Result<(), Stop> {
+        for fact in facts {
+            live.apply(fact);
+            if self.out.json
+                && fact.event.run() == Some(run)
+                && let Some(line) = json::settled(fact)
+            {
+                self.out.object(&line)?;
+            }
+        }
+        if let Some(run) = live.runs.get(&run) {
+            let tally = run.tally();
+            bar.set_length(tally.found);
+            bar.set_position(tally.found.saturating_sub(tally.waiting));
+            bar.set_message(format!("{} {} · {} {}", self.out.t("failed", "失败"), tally.failed, self.out.t("unknown", "未知"), tally.unknown));
+        }
+        Ok(())
+    }
+
+    async fn entered(&self, run: &RunLive, state: &RunState, bar: &ProgressBar, stopping: &mut bool) -> Result<(), Stop> {
+        match state {
+            RunState::AwaitingApproval => bar.suspend(|| self.approve(run))?.submit(self).await,
+            RunState::Paused(PauseWhy::Operator) => {
+                self.out.note(self.out.t("paused by an operator", "操作员已暂停"));
+                Ok(())
+            }
+            RunState::Paused(why) if !*stopping => {
+                // Nobody is here to mend it: end the run, keep what was not reached in the ledger.
+                let (_, detail) = json::run_state(&RunState::Paused(why.clone()));
+                self.out.note(&format!("{} {}", self.out.t("stopped:", "已停止："), detail.unwrap_or_default()));
+                *stopping = true;
+                self.order(Command::Cancel { run: run.row.head.id }).await.map(|_| ())
+            }
+            RunState::Settling => {
+                self.out.note(self.out.t("unknown bills wait out the server's limit, then are read back", "未知单据等待服务器时限后回读核实"));
+                Ok(())
+            }
+            RunState::Collecting | RunState::Working | RunState::Interrupted | RunState::Paused(_) | RunState::Closed(_) => Ok(()),
+        }
+    }
+
+    fn approve(&self, run: &RunLive) -> Result<Verdict, Stop> {
+        let head = &run.row.head;
+        let collected = run.row.collected.clone().ok_or_else(|| Stop::new(Exit::Refused, "nothing was collected"))?;
+        let statuses: Vec<String> = collected.by_status.iter().map(|(s, n)| format!("{} {n}", s.code())).collect();
+        self.out.note(&format!(
+            "{} {}: {} ({}), {} {}, {} {}",
+            self.out.t("collected in", "已收集，环境"),
+            head.env,
+            run.tally().found,
+            statuses.join(" "),
+            self.out.t("to be called", "将调用"),
+            collected.callable,
+            self.out.t("set", "集合"),
+            collected.hash.short(),
+        ));
+        let grave = !self.approval.flags.is_empty();
+        let rung = confirm::rung(collected.callable, head.production, head.env.as_str(), grave);
+        let typed = match (&rung, &self.approval.confirm) {
+            (_, Some(typed)) => Some(typed.clone()),
+            (Rung::Yes, None) if self.approval.yes || collected.callable == 0 => None,
+            _ => match self.ask(&rung)? {
+                Some(typed) => Some(typed),
+                None => return Ok(Verdict(Command::Decline { run: head.id })),
+            },
+        };
+        Ok(Verdict(Command::Approve {
+            run: head.id,
+            hash: collected.hash,
+            typed,
+            flags: self.approval.flags.iter().cloned().map(Flag).collect(),
+            reason: self.approval.reason.clone(),
+        }))
+    }
+
+    /// Asks at the terminal. `None` = no.
+    fn ask(&self, rung: &Rung) -> Result<Option<String>, Stop> {
+        let wish = match rung {
+            Rung::Yes => "y".to_owned(),
+            Rung::TypeCount(n) => n.to_string(),
+            Rung::TypeEnvironment(name) => name.clone(),
+        };
+        if !std::io::stdin().is_terminal() {
+            let option = if *rung == Rung::Yes { "--yes".to_owned() } else { format!("--confirm {wish}") };
+            self.out.note(&format!("{} {option}", self.out.t("not confirmed; add", "未确认；请加")));
+            return Ok(None);
+        }
+        let mut stderr = std::io::stderr().lock();
+        write!(stderr, "{} {wish} {} ", self.out.t("type", "请输入"), self.out.t("to go on:", "以继续："))?;
+        stderr.flush()?;
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line)?;
+        Ok((line.trim() == wish).then(|| line.trim().to_owned()))
+    }
+
+    async fn closed(&self, row: &RunRow) -> Result<Exit, Stop> {
+        // The store's row, not the fold: what is printed last is what is on disk.
+        let row = bills::run_row(&*self.link, row.head.id).await?.unwrap_or_else(|| row.clone());
+        if !self.out.json {
+            self.list(&row).await?;
+        }
+        let line = format!("{}  {}", row.head.id, self.out.sum(&row.tally));
+        if self.out.json {
+            self.out.object(&json::run(&row))?;
+        } else {
+            self.out.line(&line)?;
+        }
+        if !row.tally.closes() {
+            return Err(Stop::new(Exit::Unknown, format!("the sum does not close: {}", json!(row.tally))));
+        }
+        match &row.state {
+            RunState::Closed(RunEnd::CollectFailed(why)) => Err(Stop::new(Exit::Failed, format!("the query failed, nothing was written, the mark did not move: {why}"))),
+            RunState::Closed(RunEnd::Declined) => Err(Stop::new(Exit::Refused, self.out.t("not approved; nothing was written", "未批准；未写入任何内容"))),
+            _ => Ok(Exit::of(&row.tally)),
+        }
+    }
+
+    async fn list(&self, row: &RunRow) -> Result<(), Stop> {
+        let filter = match row.head.kind {
+            RunKind::Verify => Filter::default(),
+            RunKind::Fresh | RunKind::Retry => {
+                Filter::parse("status:failed,unknown,skipped").map_err(|e| Stop::usage(e.to_string()))?
+            }
+        };
+        bills::print(&*self.link, &self.out, Scope::Run(row.head.id), &filter, LISTED).await
+    }
+}
+
+struct Verdict(Command);
+
+impl Verdict {
+    async fn submit(self, driver: &Driver) -> Result<(), Stop> {
+        driver.order(self.0).await.map(|_| ())
+    }
+}
+
+fn exit_of(refusal: &Refusal) -> Exit {
+    match refusal {
+        Refusal::NotFound(_) | Refusal::BadPlan(_) => Exit::Usage,
+        Refusal::Nothing(_) => Exit::Ok,
+        Refusal::ReadOnly(_) | Refusal::Busy { .. } | Refusal::NotConfirmed(_) | Refusal::WrongState(_) | Refusal::Store(_) => Exit::Refused,
+    }
+}

@@ -1,0 +1,120 @@
+//! Shapes of the JSON lines. Stable: programs read them; fields are only added.
+
+use serde_json::{Value, json};
+
+use crate::domain::bill::{BillState, Outcome};
+use crate::domain::event::{Event, Fact};
+use crate::domain::query::LedgerGroup;
+use crate::domain::run::{BillRow, RunRow, RunState, Tally};
+
+/// The sum line.
+pub fn tally(tally: &Tally) -> Value {
+    json!({
+        "found": tally.found, "audited": tally.audited, "already_audited": tally.already, "skipped": tally.skipped,
+        "failed": tally.failed, "unknown": tally.unknown, "waiting": tally.waiting,
+    })
+}
+
+/// An outcome.
+pub fn outcome(outcome: &Outcome) -> Value {
+    let word = outcome.slot().word();
+    match outcome {
+        Outcome::Audited { verified } => json!({"outcome": word, "verified": verified}),
+        Outcome::AlreadyAudited { by, on } => json!({"outcome": word, "by": by, "on": on}),
+        Outcome::Skipped(skip) => json!({"outcome": word, "why": skip.word()}),
+        Outcome::Failed(failure) => json!({
+            "outcome": word, "cause": failure.cause, "msg_code": failure.msg_code, "field": failure.field,
+            "message": failure.message,
+        }),
+        Outcome::Unknown(unknown) => json!({
+            "outcome": word, "why": unknown.why.word(), "sent_ms": unknown.sent.0, "detail": unknown.detail,
+        }),
+    }
+}
+
+/// Where a bill stands.
+pub fn state(state: &BillState) -> Value {
+    match state {
+        BillState::Waiting => json!({"outcome": "waiting"}),
+        BillState::Trying { step, attempt, since } => {
+            json!({"outcome": "waiting", "trying": step.word(), "attempt": attempt, "since_ms": since.0})
+        }
+        BillState::RetryAt { at, cause } => json!({"outcome": "waiting", "retry_at_ms": at.0, "cause": cause}),
+        BillState::Settled(settled) => outcome(settled),
+    }
+}
+
+/// A bill in a run.
+pub fn bill(row: &BillRow, columns: &[String]) -> Value {
+    let mut value = json!({
+        "type": "bill", "run": row.run, "plan": row.plan, "env": row.key.env, "form": row.key.form, "fid": row.key.fid,
+        "no": row.no, "status_when_read": row.rev.status.code(), "attempts": row.attempts, "at_ms": row.at.0,
+    });
+    merge(&mut value, state(&row.state));
+    if !columns.is_empty() {
+        let named = columns.iter().cloned().zip(row.columns.iter().cloned().map(Value::from));
+        merge(&mut value, json!({"columns": named.collect::<serde_json::Map<_, _>>()}));
+    }
+    value
+}
+
+/// A settled bill, from the fact that settled it.
+pub fn settled(fact: &Fact) -> Option<Value> {
+    let Event::BillSettled { run, fid, no, outcome: settled, .. } = &fact.event else { return None };
+    let mut value = json!({"type": "bill", "run": run, "fid": fid, "no": no, "at_ms": fact.at.0, "seq": fact.seq});
+    merge(&mut value, outcome(settled));
+    Some(value)
+}
+
+/// A run with its sum.
+pub fn run(row: &RunRow) -> Value {
+    let head = &row.head;
+    let (state, detail) = run_state(&row.state);
+    let mut value = json!({
+        "type": "run", "run": head.id, "kind": head.kind, "plan": head.plan, "revision": head.rev, "env": head.env,
+        "production": head.production, "form": head.form, "by": head.by.to_string(), "opened_ms": head.opened.0,
+        "closed_ms": row.closed.map(|at| at.0), "state": state, "detail": detail, "of": head.of,
+        "set_hash": row.collected.as_ref().map(|c| &c.hash), "sum_closes": row.tally.closes(),
+    });
+    merge(&mut value, tally(&row.tally));
+    value
+}
+
+/// A run's state as a word, and what it says beside.
+pub fn run_state(state: &RunState) -> (&'static str, Option<String>) {
+    use crate::domain::run::{PauseWhy, RunEnd};
+    match state {
+        RunState::Collecting => ("collecting", None),
+        RunState::AwaitingApproval => ("awaiting_approval", None),
+        RunState::Working => ("working", None),
+        RunState::Settling => ("settling", None),
+        RunState::Paused(PauseWhy::Operator) => ("paused", None),
+        RunState::Paused(
+            PauseWhy::Breaker(why)
+            | PauseWhy::Unreachable(why)
+            | PauseWhy::Stopped(why)
+            | PauseWhy::Store(why)
+            | PauseWhy::Canary(why),
+        ) => ("paused", Some(why.clone())),
+        RunState::Interrupted => ("interrupted", None),
+        RunState::Closed(RunEnd::Completed) => ("completed", None),
+        RunState::Closed(RunEnd::Empty) => ("empty", None),
+        RunState::Closed(RunEnd::Cancelled) => ("cancelled", None),
+        RunState::Closed(RunEnd::Declined) => ("declined", None),
+        RunState::Closed(RunEnd::CollectFailed(why)) => ("collect_failed", Some(why.clone())),
+    }
+}
+
+/// A group of the ledger.
+pub fn group(group: &LedgerGroup) -> Value {
+    json!({
+        "type": "group", "outcome": group.slot.word(), "group": group.group, "count": group.count,
+        "oldest_ms": group.oldest.map(|at| at.0),
+    })
+}
+
+fn merge(into: &mut Value, from: Value) {
+    if let (Value::Object(into), Value::Object(from)) = (into, from) {
+        into.extend(from);
+    }
+}

@@ -1,0 +1,142 @@
+//! Standard output and error of the verbs: tables for people, JSON lines for programs.
+//!
+//! Invariant: text from outside passes [`show`] before it is printed.
+
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+use super::args::Language;
+use crate::domain::bill::{BillState, Outcome, Slot};
+use crate::domain::cause::CauseTable;
+use crate::domain::run::Tally;
+use crate::domain::time::Ts;
+use crate::text::show;
+
+/// Longest text of a table cell, bytes.
+const CELL: usize = 1024;
+
+/// Where a verb writes.
+pub struct Out {
+    /// JSON lines instead of tables.
+    pub json: bool,
+    /// Language of people's text.
+    pub lang: Language,
+    /// Labels of causes.
+    pub causes: std::sync::Arc<CauseTable>,
+}
+
+impl Out {
+    /// One of two texts.
+    pub fn t<'a>(&self, en: &'a str, zh: &'a str) -> &'a str {
+        match self.lang {
+            Language::En => en,
+            Language::Zh => zh,
+        }
+    }
+
+    /// A line on standard output.
+    pub fn line(&self, text: &str) -> io::Result<()> {
+        writeln!(io::stdout().lock(), "{text}")
+    }
+
+    /// A JSON object on a line of standard output.
+    pub fn object(&self, value: &serde_json::Value) -> io::Result<()> {
+        writeln!(io::stdout().lock(), "{value}")
+    }
+
+    /// A line for the person at standard error; already safe or our own words.
+    pub fn note(&self, text: &str) {
+        // A closed standard error must not end a run in the middle.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// A table on standard output.
+    pub fn table(&self, head: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING).set_header(head.iter().map(|h| h.to_uppercase()));
+        if io::stdout().is_terminal() {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
+        for row in rows {
+            table.add_row(row.iter().map(|cell| show(cell, CELL).as_str().to_owned()));
+        }
+        let text = table.trim_fmt();
+        writeln!(io::stdout().lock(), "{text}")
+    }
+
+    /// A moment in local time, with the zone said.
+    pub fn time(&self, at: Ts) -> String {
+        chrono::DateTime::from_timestamp_millis(at.0)
+            .map(|utc| utc.with_timezone(&chrono::Local).format("%Y-%m-%d %H:%M:%S %:z").to_string())
+            .unwrap_or_default()
+    }
+
+    /// A column of the sum line in words.
+    pub fn slot(&self, slot: Slot) -> &'static str {
+        match (slot, self.lang) {
+            (Slot::Waiting, Language::En) => "waiting",
+            (Slot::Audited, Language::En) => "audited",
+            (Slot::Already, Language::En) => "already audited",
+            (Slot::Skipped, Language::En) => "skipped",
+            (Slot::Failed, Language::En) => "failed",
+            (Slot::Unknown, Language::En) => "unknown",
+            (Slot::Waiting, Language::Zh) => "等待",
+            (Slot::Audited, Language::Zh) => "已审核",
+            (Slot::Already, Language::Zh) => "此前已审核",
+            (Slot::Skipped, Language::Zh) => "跳过",
+            (Slot::Failed, Language::Zh) => "失败",
+            (Slot::Unknown, Language::Zh) => "未知",
+        }
+    }
+
+    /// The sum line: `found 10 = audited 7 + … + unknown 0`.
+    pub fn sum(&self, tally: &Tally) -> String {
+        let mut text = format!("{} {} =", self.t("found", "找到"), tally.found);
+        for (i, slot) in Slot::ALL.iter().enumerate() {
+            if *slot == Slot::Waiting && tally.waiting == 0 {
+                continue;
+            }
+            text.push_str(if i == 0 { " " } else { " + " });
+            text.push_str(&format!("{} {}", self.slot(*slot), tally.get(*slot)));
+        }
+        text
+    }
+
+    /// Where a bill stands, and why: (state, reason).
+    pub fn state(&self, state: &BillState) -> (String, String) {
+        match state {
+            BillState::Waiting => (self.slot(Slot::Waiting).to_owned(), String::new()),
+            BillState::Trying { step, attempt, .. } => {
+                (self.t("trying", "执行中").to_owned(), format!("{} #{attempt}", step.word()))
+            }
+            BillState::RetryAt { at, cause } => {
+                (self.t("retry at", "待重试").to_owned(), format!("{} {}", self.time(*at), self.cause(cause.as_str())))
+            }
+            BillState::Settled(outcome) => (self.slot(outcome.slot()).to_owned(), self.reason(outcome)),
+        }
+    }
+
+    /// Why an outcome is what it is, with the server's own words.
+    pub fn reason(&self, outcome: &Outcome) -> String {
+        match outcome {
+            Outcome::Audited { verified: true } => self.t("verified by reading back", "回读核实").to_owned(),
+            Outcome::Audited { verified: false } => String::new(),
+            Outcome::AlreadyAudited { by, on } => {
+                let by = by.as_deref().unwrap_or_default();
+                let on = on.as_ref().map(|d| d.as_str().replace('T', " ")).unwrap_or_default();
+                format!("{by} {on}").trim().to_owned()
+            }
+            Outcome::Skipped(skip) => skip.word().to_owned(),
+            Outcome::Failed(failure) => format!("{}: {}", self.cause(failure.cause.as_str()), failure.message),
+            Outcome::Unknown(unknown) if unknown.detail.is_empty() => unknown.why.word().to_owned(),
+            Outcome::Unknown(unknown) => format!("{}: {}", unknown.why.word(), unknown.detail),
+        }
+    }
+
+    /// Label of a cause in the chosen language; its name where nobody described it.
+    pub fn cause(&self, name: &str) -> String {
+        let info = self.causes.cause.iter().find(|info| info.cause.as_str() == name);
+        info.map_or(name, |info| self.t(&info.en, &info.zh)).to_owned()
+    }
+}

@@ -1,0 +1,365 @@
+//! `config.toml` → [`Config`]: environments, language, looks. Holds no secret, only where each one is kept.
+//!
+//! Invariant: an unknown key, a wrong value or a secret written in plain is an error that names its line and
+//! never repeats the value.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::domain::env::{Environment, Limits};
+use crate::domain::ids::EnvId;
+use crate::domain::time::parse_span;
+
+/// A configuration that cannot be used: file, line, what, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}{}: {message}", .line.map(|l| format!(":{l}")).unwrap_or_default())]
+pub struct ConfigError {
+    /// File.
+    pub file: String,
+    /// Line, from 1, where it is known.
+    pub line: Option<usize>,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// Everything the file says, with defaults filled in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Environments by name, the default one first.
+    pub environments: Vec<EnvironmentConfig>,
+    /// Plan directory; `None` = `plans` beside the configuration file.
+    pub plans: Option<PathBuf>,
+    /// Rules and descriptions of causes on top of the built-in ones.
+    pub causes: Option<PathBuf>,
+    /// How the console looks and speaks.
+    pub console: ConsoleConfig,
+    /// Key overrides: action → keys.
+    pub keys: BTreeMap<String, Vec<String>>,
+}
+
+/// `[console]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsoleConfig {
+    /// `zh`, `en`, or absent: from `LC_ALL`, `LC_MESSAGES`, `LANG`.
+    pub language: Option<String>,
+    /// Theme name or path of a theme file.
+    pub theme: Option<String>,
+    /// ASCII borders and glyphs; absent: from the locale's encoding.
+    pub ascii: Option<bool>,
+    /// Cells of a character of ambiguous width: 1 or 2.
+    pub ambiguous_width: Option<u8>,
+    /// Set the window title.
+    #[serde(default)]
+    pub title: bool,
+    /// Ring the bell when a run ends.
+    #[serde(default)]
+    pub bell: bool,
+}
+
+/// One environment: what the engine may know, and how to sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvironmentConfig {
+    /// What everybody may see.
+    pub environment: Environment,
+    /// Server address.
+    pub url: String,
+    /// How to sign in.
+    pub sign_in: SignInKind,
+    /// Third-party app id, for `signed` and `app_secret`.
+    pub app_id: Option<String>,
+    /// Where the secret is.
+    pub secret: SecretSource,
+    /// Language of server messages (`lcid`): 2052 zh-CN.
+    pub lcid: u32,
+    /// Organisation number for signed headers.
+    pub org: u32,
+    /// Extra certificate authority (PEM).
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Ways of signing in (kingdee-webapi.md §2, §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignInKind {
+    /// Signed headers, as the official SDK does.
+    Signed,
+    /// `LoginByAppSecret`.
+    AppSecret,
+    /// `ValidateUser`.
+    Password,
+}
+
+/// Where a secret is kept. Never the secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// A file of the user's own with mode 0600; relative to the configuration file.
+    File(PathBuf),
+    /// A program whose first output line is the secret.
+    Command(Vec<String>),
+    /// Asked for at the terminal.
+    Prompt,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    default_environment: Option<String>,
+    plans: Option<PathBuf>,
+    causes: Option<PathBuf>,
+    #[serde(default)]
+    console: ConsoleConfig,
+    #[serde(default)]
+    keys: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    environment: BTreeMap<String, toml::Spanned<RawEnvironment>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEnvironment {
+    url: String,
+    account_set: String,
+    user: String,
+    sign_in: SignInKind,
+    app_id: Option<String>,
+    secret: SecretSource,
+    #[serde(default)]
+    production: bool,
+    read_only: Option<bool>,
+    server_zone: Option<String>,
+    #[serde(default = "zh_cn")]
+    lcid: u32,
+    #[serde(default)]
+    org: u32,
+    ca_file: Option<PathBuf>,
+    #[serde(default)]
+    allow_operations: Vec<String>,
+    #[serde(default)]
+    limits: RawLimits,
+}
+
+fn zh_cn() -> u32 {
+    2052
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLimits {
+    per_minute: Option<u32>,
+    concurrency: Option<u32>,
+    call_timeout: Option<Span>,
+    settle: Option<Span>,
+    drain: Option<Span>,
+    breaker_unknown: Option<u32>,
+    breaker_failed_percent: Option<u32>,
+    canary: Option<u32>,
+}
+
+struct Span(Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        parse_span(&text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretSource {
+    /// Written by hand so that a secret put here by mistake is refused without being repeated.
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> serde::de::Visitor<'de> for V {
+            type Value = SecretSource;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("{ file = \"…\" }, { command = [\"…\"] } or { prompt = true }")
+            }
+            fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<SecretSource, E> {
+                Err(E::custom(
+                    "a secret must not stand in this file; put it into a file of its own with mode 0600 and write secret = { file = \"…\" }",
+                ))
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
+                use serde::de::Error;
+                let wrong = || A::Error::custom("write { file = \"…\" }, { command = [\"…\"] } or { prompt = true }");
+                let Some(key) = map.next_key::<String>()? else { return Err(wrong()) };
+                let source = match key.as_str() {
+                    "file" => SecretSource::File(map.next_value()?),
+                    "command" => SecretSource::Command(map.next_value()?),
+                    "prompt" if map.next_value::<bool>()? => SecretSource::Prompt,
+                    _ => return Err(wrong()),
+                };
+                if map.next_key::<String>()?.is_some() {
+                    return Err(A::Error::custom("a secret has one source, not several"));
+                }
+                match &source {
+                    SecretSource::Command(argv) if argv.is_empty() => Err(A::Error::custom("the command is empty")),
+                    _ => Ok(source),
+                }
+            }
+        }
+        d.deserialize_any(V)
+    }
+}
+
+impl Config {
+    /// Reads the text of a configuration file; `file` is its name for messages.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let name = file.display().to_string();
+        let raw: RawConfig = toml::from_str(text).map_err(|e| ConfigError {
+            file: name.clone(),
+            line: e.span().map(|span| line_of(text, span.start)),
+            message: plain(e.message()),
+        })?;
+        let mut environments = Vec::with_capacity(raw.environment.len());
+        for (id, spanned) in raw.environment {
+            let line = Some(line_of(text, spanned.span().start));
+            let environment = spanned.into_inner().build(&id).map_err(|message| ConfigError {
+                file: name.clone(),
+                line,
+                message: format!("environment `{id}`: {message}"),
+            })?;
+            environments.push(environment);
+        }
+        if let Some(first) = &raw.default_environment {
+            let at =
+                environments.iter().position(|e| e.environment.id.as_str() == first).ok_or_else(|| ConfigError {
+                    file: name.clone(),
+                    line: text.lines().position(|l| l.trim_start().starts_with("default_environment")).map(|l| l + 1),
+                    message: format!("default_environment names `{first}`, but there is no [environment.{first}]"),
+                })?;
+            let chosen = environments.remove(at);
+            environments.insert(0, chosen);
+        }
+        Ok(Self { environments, plans: raw.plans, causes: raw.causes, console: raw.console, keys: raw.keys })
+    }
+}
+
+impl RawEnvironment {
+    fn build(self, id: &str) -> Result<EnvironmentConfig, String> {
+        if self.sign_in != SignInKind::Password && self.app_id.is_none() {
+            return Err("sign_in by app needs app_id".to_owned());
+        }
+        let zone = self.server_zone.unwrap_or_else(|| "Asia/Shanghai".to_owned());
+        zone.parse::<chrono_tz::Tz>().map_err(|_| format!("server_zone `{zone}` is no time zone name"))?;
+        let d = Limits::default();
+        let l = self.limits;
+        let canary = if self.production { 5 } else { d.canary };
+        let failed = if self.production { 20 } else { d.breaker_failed_percent };
+        let limits = Limits {
+            per_minute: l.per_minute.unwrap_or(d.per_minute),
+            concurrency: l.concurrency.unwrap_or(d.concurrency),
+            call_timeout: l.call_timeout.map_or(d.call_timeout, |s| s.0),
+            settle: l.settle.map_or(d.settle, |s| s.0),
+            drain: l.drain.map_or(d.drain, |s| s.0),
+            breaker_unknown: l.breaker_unknown.unwrap_or(d.breaker_unknown),
+            breaker_failed_percent: l.breaker_failed_percent.unwrap_or(failed),
+            canary: l.canary.unwrap_or(canary),
+        };
+        if limits.per_minute == 0 || limits.concurrency == 0 {
+            return Err("limits.per_minute and limits.concurrency must be at least 1".to_owned());
+        }
+        let environment = Environment {
+            id: EnvId::new(id),
+            address: self.url.clone(),
+            account_set: self.account_set,
+            user: self.user,
+            production: self.production,
+            read_only: self.read_only.unwrap_or(self.production),
+            server_zone: zone,
+            allow_operations: self.allow_operations,
+            limits,
+        };
+        Ok(EnvironmentConfig {
+            environment,
+            url: self.url,
+            sign_in: self.sign_in,
+            app_id: self.app_id,
+            secret: self.secret,
+            lcid: self.lcid,
+            org: self.org,
+            ca_file: self.ca_file,
+        })
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|b| *b == b'\n').count() + 1
+}
+
+/// Takes quoted values out of a parser's message: what was written there may be a secret put into the wrong place.
+fn plain(message: &str) -> String {
+    match message.split_once("invalid type: ") {
+        Some((before, rest)) => {
+            let expected = rest.rsplit_once("expected ").map_or("another type", |(_, e)| e);
+            format!("{before}wrong type of value; expected {expected}")
+        }
+        None => message.trim_end().replace('\n', "; "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+default_environment = "test"
+[console]
+language = "zh"
+theme = "light"
+[keys]
+retry = ["R", "F5"]
+[environment.prod]
+url = "https://k3.example.invalid/k3cloud/"
+account_set = "60aa0000000000"
+user = "integration"
+sign_in = "signed"
+app_id = "123456_x"
+secret = { file = "credentials.d/prod" }
+production = true
+[environment.test]
+url = "http://127.0.0.1:9/k3cloud/"
+account_set = "60aa0000000001"
+user = "demo"
+sign_in = "password"
+secret = { prompt = true }
+[environment.test.limits]
+per_minute = 600
+settle = "5s"
+"#;
+
+    #[test]
+    fn environments_come_with_cautious_defaults() {
+        let config = Config::parse(Path::new("config.toml"), GOOD).unwrap();
+        let [test, prod] = config.environments.as_slice() else { panic!("two") };
+        assert_eq!(test.environment.id.as_str(), "test");
+        assert_eq!(test.environment.limits.settle, Duration::from_secs(5));
+        assert!(!test.environment.read_only);
+        assert!(prod.environment.read_only, "production is read-only unless said otherwise");
+        assert_eq!(prod.environment.limits.canary, 5);
+        assert_eq!(prod.environment.limits.per_minute, 60);
+    }
+
+    #[test]
+    fn faults_name_their_line_and_never_the_value() {
+        for (from, to, line, words) in [
+            ("production = true", "produktion = true", 15, "unknown field `produktion`"),
+            ("secret = { prompt = true }", "secret = \"hunter2\"", 21, "must not stand in this file"),
+            ("secret = { prompt = true }", "password = \"hunter2\"", 21, "unknown field `password`"),
+            ("per_minute = 600", "per_minute = \"hunter2\"", 23, "wrong type"),
+            ("settle = \"5s\"", "settle = \"soon\"", 24, "no span"),
+            ("app_id = \"123456_x\"", "", 8, "needs app_id"),
+            ("default_environment = \"test\"", "default_environment = \"live\"", 2, "no [environment.live]"),
+            ("user = \"demo\"", "user = demo hunter2", 19, ""),
+        ] {
+            let text = GOOD.replacen(from, to, 1);
+            let error = Config::parse(Path::new("config.toml"), &text).unwrap_err();
+            assert_eq!(error.line, Some(line), "{to}: {error}");
+            assert!(error.message.contains(words), "{to}: {error}");
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+    }
+}
