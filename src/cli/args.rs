@@ -127,6 +127,9 @@ pub struct DemoArgs {
     /// Calls in flight.
     #[arg(long, default_value_t = 4, value_name = "N")]
     pub concurrency: u32,
+    /// How long an unknown bill waits before it is read back, e.g. 6s.
+    #[arg(long, value_name = "SPAN", value_parser = crate::domain::time::parse_span)]
+    pub settle: Option<std::time::Duration>,
     /// Start anew even where an interrupted demo is left.
     #[arg(long)]
     pub fresh: bool,

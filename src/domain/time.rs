@@ -86,20 +86,21 @@ impl fmt::Display for ErpDate {
     }
 }
 
-/// Reads a span of time as people write it in files: `90s`, `10m`, `2h`, `1d`.
+/// Reads a span of time as people write it in files: `500ms`, `90s`, `10m`, `2h`, `1d`.
 pub fn parse_span(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no span of time: write 90s, 10m, 2h or 1d");
+    let wrong = || format!("`{text}` is no span of time: write 500ms, 90s, 10m, 2h or 1d");
     let text = text.trim();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let n: u64 = digits.parse().map_err(|_| wrong())?;
-    let seconds = match text.strip_prefix(digits) {
-        Some("s") => 1,
-        Some("m") => 60,
-        Some("h") => 3600,
-        Some("d") => 86_400,
+    let millis = match text.strip_prefix(digits) {
+        Some("ms") => 1,
+        Some("s") => 1000,
+        Some("m") => 60_000,
+        Some("h") => 3_600_000,
+        Some("d") => 86_400_000,
         _ => return Err(wrong()),
     };
-    n.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+    n.checked_mul(millis).map(Duration::from_millis).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -108,10 +109,10 @@ mod tests {
 
     #[test]
     fn spans_are_read_as_written() {
-        for (text, seconds) in [("90s", 90), ("10m", 600), ("2h", 7200), (" 1d ", 86_400), ("0s", 0)] {
+        for (text, seconds) in [("90s", 90), ("3000ms", 3), ("10m", 600), ("2h", 7200), (" 1d ", 86_400), ("0s", 0)] {
             assert_eq!(parse_span(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for bad in ["", "10", "m", "-1s", "1w", "1.5h", "99999999999999999999s", "999999999999999999d"] {
+        for bad in ["", "10", "m", "-1s", "1w", "1.5h", "99999999999999999999s", "9999999999999999d"] {
             assert!(parse_span(bad).is_err(), "{bad}");
         }
     }

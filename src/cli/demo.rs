@@ -1,0 +1,258 @@
+//! `demo`: the built-in simulator, a data directory of its own, the shipped plans, and a console or a headless run.
+//!
+//! Invariant: a demo that was killed is found again and goes on where it stopped; only a directory this program
+//! made for a demo is ever emptied.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::args::DemoArgs;
+use super::drive::Driver;
+use super::exit::{Exit, Stop};
+use super::out::Out;
+use crate::boot::{self, Booted, PlanFiles, SHIPPED, Setup, SystemClock};
+use crate::config::{EnvironmentConfig, SecretSource, SignInKind};
+use crate::domain::cause::CauseTable;
+use crate::domain::command::{Command, StartParams};
+use crate::domain::env::{Environment, Limits};
+use crate::domain::ids::{EnvId, PlanId};
+use crate::domain::query::{PageRequest, Scope};
+use crate::domain::run::RunState;
+use crate::domain::time::Clock;
+use crate::sim;
+
+/// The plan the demo is about.
+pub const PLAN: &str = "sal_outstock_audit";
+/// Marks a directory as a demo's; stands there while the demo has not ended in order.
+const MARKER: &str = "skydeck-demo";
+
+/// A demo's directory: `data`, `plans`, the simulator's record.
+pub struct Ground {
+    dir: PathBuf,
+    /// Whether an earlier demo was cut off here.
+    pub interrupted: bool,
+}
+
+impl Ground {
+    /// Finds or makes the directory. `named`: the one given by `--data`.
+    pub fn prepare(named: Option<&Path>, fresh: bool) -> Result<Self, Stop> {
+        let dir = match named {
+            Some(dir) => dir.to_path_buf(),
+            None => free_directory(boot::base("XDG_STATE_HOME", ".local/state")?.join("skydeck-demo")),
+        };
+        let ours = dir.join(MARKER);
+        let occupied = dir.is_dir() && dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        if occupied && !ours.exists() {
+            return Err(Stop::usage(format!("{} holds something else than a demo; name another directory", dir.display())));
+        }
+        let interrupted = std::fs::read_to_string(&ours).is_ok_and(|state| state.trim() == "running");
+        let ended = occupied && !interrupted && named.is_none();
+        if occupied && (fresh || ended) {
+            std::fs::remove_dir_all(&dir).map_err(|e| Stop::usage(format!("{}: cannot be emptied: {e}", dir.display())))?;
+        }
+        let ground = Self { dir, interrupted: interrupted && !fresh };
+        std::fs::create_dir_all(ground.plans()).map_err(|e| Stop::usage(format!("{}: cannot be made: {e}", ground.dir.display())))?;
+        for (name, text) in SHIPPED {
+            let file = ground.plans().join(format!("{name}.json"));
+            if !file.exists() {
+                std::fs::write(&file, text)?;
+            }
+        }
+        ground.mark("running")?;
+        Ok(ground)
+    }
+
+    /// The engine's data directory.
+    pub fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// The plan directory.
+    pub fn plans(&self) -> PathBuf {
+        self.dir.join("plans")
+    }
+
+    fn record(&self) -> PathBuf {
+        self.dir.join("simulator.jsonl")
+    }
+
+    fn mark(&self, state: &str) -> Result<(), Stop> {
+        std::fs::write(self.dir.join(MARKER), format!("{state}\n"))
+            .map_err(|e| Stop::usage(format!("{}: cannot be written: {e}", self.dir.display())))
+    }
+
+    /// Says that the demo ended in order.
+    pub fn ended(&self, open_runs: usize) -> Result<(), Stop> {
+        self.mark(if open_runs == 0 { "ended" } else { "running" })
+    }
+}
+
+/// The directory, or one beside it when another demo is using it.
+fn free_directory(wish: PathBuf) -> PathBuf {
+    let lock = wish.join("data/owner.lock");
+    let held = std::fs::File::open(lock).is_ok_and(|file| file.try_lock().is_err());
+    if held { wish.with_file_name(format!("skydeck-demo-{}", std::process::id())) } else { wish }
+}
+
+/// A demo that runs: simulator and engine.
+pub struct Demo {
+    /// The simulator.
+    pub sim: sim::server::SimHandle,
+    /// The engine.
+    pub booted: Booted,
+    /// Where it lives.
+    pub ground: Ground,
+}
+
+impl Demo {
+    /// Starts the simulator on a free loopback port and the engine against it.
+    pub async fn start(args: &DemoArgs, named: Option<&Path>, causes: Arc<CauseTable>, note: impl Fn(&str) + Send + 'static) -> Result<Self, Stop> {
+        let ground = Ground::prepare(named, args.fresh)?;
+        let config = sim::SimConfig {
+            bills: args.bills,
+            seed: args.seed,
+            faults: args.faults.clone(),
+            record: Some(ground.record()),
+            ..sim::SimConfig::default()
+        };
+        let sim = sim::server::start(config).await.map_err(|e| Stop::usage(format!("the simulator cannot start: {e}")))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let config = environment(args, &sim, &ground)?;
+        let erp = boot::client(&config, &ground.dir, &causes, &clock)?;
+        let setup = Setup {
+            data: ground.data(),
+            envs: vec![(config.environment, erp)],
+            plans: PlanFiles { dir: ground.plans(), extra: Vec::new() },
+            causes,
+            clock,
+        };
+        let booted = Booted::start(setup, note).await?;
+        Ok(Self { sim, booted, ground })
+    }
+
+    /// Ends engine and simulator in order.
+    pub async fn end(self) -> Result<(), Stop> {
+        let open = self.booted.open_runs()?;
+        self.booted.end().await?;
+        self.sim.shutdown().await;
+        self.ground.ended(open)
+    }
+}
+
+fn environment(args: &DemoArgs, sim: &sim::server::SimHandle, ground: &Ground) -> Result<EnvironmentConfig, Stop> {
+    let credentials = sim::demo_credentials();
+    let secret = ground.dir.join("secret");
+    write_private(&secret, credentials.app_secret)?;
+    let url = format!("http://{}/k3cloud/", sim.addr());
+    let limits = Limits {
+        per_minute: args.per_minute,
+        concurrency: args.concurrency,
+        call_timeout: Duration::from_secs(5),
+        settle: args.settle.unwrap_or(Duration::from_secs(6)),
+        drain: Duration::from_secs(10),
+        breaker_unknown: if args.faults == "storm" { 0 } else { 5 },
+        breaker_failed_percent: 0,
+        canary: 0,
+    };
+    Ok(EnvironmentConfig {
+        environment: Environment {
+            id: EnvId::new(if args.production { "demo-prod" } else { "demo" }),
+            address: url.clone(),
+            account_set: credentials.account_set.to_owned(),
+            user: credentials.user.to_owned(),
+            production: args.production,
+            read_only: args.production,
+            server_zone: "Asia/Shanghai".to_owned(),
+            allow_operations: Vec::new(),
+            limits,
+        },
+        url,
+        sign_in: SignInKind::Signed,
+        app_id: Some(credentials.app_id.to_owned()),
+        secret: SecretSource::File(secret),
+        lcid: 2052,
+        org: 0,
+        ca_file: None,
+    })
+}
+
+fn write_private(path: &Path, text: &str) -> Result<(), Stop> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// `demo --headless`: runs the plan (or goes on with the interrupted run), then compares with the simulator's own record.
+pub async fn headless(demo: &Demo, driver: &Driver) -> Result<Exit, Stop> {
+    let link = &*driver.link;
+    let exit = match super::bills::open_run(link, None).await {
+        Ok(row) if super::bills::is_resumable(&row) => {
+            driver.out.note(&format!("{} {}", driver.out.t("going on with the interrupted run", "继续被中断的运行"), row.head.id));
+            let watch = driver.link.watch().await?;
+            if !matches!(row.state, RunState::AwaitingApproval) {
+                driver.order(Command::Resume { run: row.head.id }).await?;
+            }
+            driver.follow(row.head.id, watch).await?
+        }
+        _ => driver.run(Command::Start { plan: PlanId::new(PLAN), params: StartParams::default() }).await?,
+    };
+    agree(demo, driver).await?;
+    Ok(exit)
+}
+
+/// Compares, bill by bill, what we say was audited with what the simulator applied.
+async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
+    let ours = audited(driver).await?;
+    let theirs = demo.sim.audits_applied();
+    let doubled: Vec<&String> = theirs.iter().filter(|(_, n)| **n > 1).map(|(fid, _)| fid).collect();
+    let missing: Vec<&String> = ours.iter().filter(|fid| !theirs.contains_key(*fid)).collect();
+    let unsaid: Vec<&String> = theirs.keys().filter(|fid| !ours.contains(*fid)).collect();
+    let agrees = doubled.is_empty() && missing.is_empty() && unsaid.is_empty();
+    if driver.out.json {
+        driver.out.object(&serde_json::json!({
+            "type": "simulator", "audits_applied": theirs.len(), "audited_by_us": ours.len(), "applied_twice": doubled,
+            "said_but_not_applied": missing, "applied_but_not_said": unsaid, "agrees": agrees,
+        }))?;
+    } else if agrees {
+        driver.out.line(&format!("{} {}", driver.out.t("the simulator agrees, bill by bill, each audited once:", "模拟器逐单一致，每单只审核一次："), theirs.len()))?;
+    }
+    if agrees {
+        return Ok(());
+    }
+    Err(Stop::new(
+        Exit::Unknown,
+        format!("the simulator disagrees: applied twice {doubled:?}, said but not applied {missing:?}, applied but not said {unsaid:?}"),
+    ))
+}
+
+/// FIDs whose outcome says that our call audited them, over all runs.
+async fn audited(driver: &Driver) -> Result<std::collections::BTreeSet<String>, Stop> {
+    use crate::domain::query::{Answer, Query};
+    let filter = super::bills::filter("status:audited")?;
+    let mut fids = std::collections::BTreeSet::new();
+    let mut page = PageRequest::first(500);
+    loop {
+        let query = Query::Bills { scope: Scope::History, filter: filter.clone(), page: page.clone() };
+        let Answer::Bills(answer) = driver.link.ask(query).await? else { break };
+        let last = answer.stopped_at.clone().or_else(|| answer.rows.last().map(|(cursor, _)| cursor.clone()));
+        fids.extend(answer.rows.into_iter().map(|(_, row)| row.fid().to_string()));
+        match last {
+            Some(cursor) if answer.more => page.cursor = Some(cursor),
+            _ => break,
+        }
+    }
+    Ok(fids)
+}
+
+/// The driver of a headless demo: approves by itself what `y` or a typed count would approve.
+pub fn driver(booted: &Booted, out: Out) -> Driver {
+    Driver {
+        link: booted.link.clone(),
+        out,
+        by: boot::who(),
+        approval: super::args::Approval { yes: true, ..super::args::Approval::default() },
+    }
+}
