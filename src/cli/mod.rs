@@ -3,10 +3,15 @@
 
 pub mod args;
 pub mod bills;
+pub mod console;
 pub mod demo;
+mod dispatch;
+pub mod doctor;
 pub mod drive;
 pub mod environments;
 pub mod exit;
 pub mod json;
 pub mod out;
 pub mod plans;
+
+pub use dispatch::main;

@@ -1,0 +1,117 @@
+//! The console: terminal, language and theme chosen, model made, loop run.
+
+use std::sync::Arc;
+
+use super::args::{Global, Language, Looks};
+use super::exit::{Exit, Stop};
+use crate::boot;
+use crate::config::Config;
+use crate::domain::cause::CauseTable;
+use crate::domain::ids::PlanId;
+use crate::domain::live::Live;
+use crate::domain::time::Clock;
+use crate::link::Link;
+use crate::shell::{self, Caps, Colors, Ended, Notify, ShellError, ShellOptions};
+use crate::ui::config::UiConfig;
+use crate::ui::lang::Lang;
+use crate::ui::skin::{Depth, Skin};
+use crate::ui::Model;
+
+/// What a console is started with.
+pub struct Console<'a> {
+    /// Options of every verb.
+    pub global: &'a Global,
+    /// Looks from the command line.
+    pub looks: &'a Looks,
+    /// Configuration.
+    pub config: &'a Config,
+    /// Directory relative paths of the configuration start from.
+    pub base: std::path::PathBuf,
+    /// Labels of causes.
+    pub causes: Arc<CauseTable>,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+    /// Data directory, for named filters.
+    pub data: std::path::PathBuf,
+    /// Plan under the cursor at first.
+    pub select: Option<PlanId>,
+    /// Shown beside the product's name, e.g. `demo`.
+    pub label: &'a str,
+}
+
+impl Console<'_> {
+    /// Refuses early where there is no terminal, before anything is started.
+    pub fn require_terminal() -> Result<(), Stop> {
+        shell::require_terminal().map_err(|e| Stop::new(Exit::Terminal, e.to_string()))
+    }
+
+    /// Runs until the operator leaves. Gives the exit code.
+    pub async fn run(self, link: Arc<dyn Link>) -> Result<u8, Stop> {
+        let caps = Caps::detect();
+        let looks = &self.config.console;
+        // Chinese on a terminal that cannot show it would be a wall of question marks.
+        let lang = match boot::language(self.global.lang, looks.language.as_deref()) {
+            Language::Zh if caps.unicode => Lang::Zh,
+            _ => Lang::En,
+        };
+        let ascii = self.looks.ascii || looks.ascii.unwrap_or(!caps.unicode) || looks.ambiguous_width == Some(2);
+        let depth = match caps.colors {
+            Colors::None => Depth::Mono,
+            Colors::Ansi => Depth::Ansi16,
+            Colors::Indexed => Depth::Indexed,
+            Colors::True => Depth::True,
+        };
+        let (skin, warnings) = self.skin(depth);
+        let filters = self.data.join("filters.toml");
+        let zone_minutes = chrono::Local::now().offset().local_minus_utc() / 60;
+        let who = boot::who();
+        let ui = UiConfig {
+            lang,
+            skin,
+            ascii,
+            now: self.clock.now(),
+            zone_minutes,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            user: who.to_string(),
+            causes: (*self.causes).clone(),
+            keys: self.config.keys.clone().into_iter().collect(),
+            filters: shell::filters::load(&filters),
+            live: Live::default(),
+            select: self.select,
+            warnings,
+            bell: looks.bell,
+            label: self.label.to_owned(),
+            ..UiConfig::default()
+        };
+        let (model, first) = Model::new(ui).map_err(Stop::usage)?;
+        let options = ShellOptions {
+            clock: self.clock,
+            who,
+            caps,
+            chinese: lang == Lang::Zh,
+            mouse: self.looks.mouse,
+            title: looks.title,
+            copy: true,
+            notify: if looks.bell { Notify::Bell } else { Notify::Off },
+            zone: chrono_tz::UTC,
+            filters: Some(filters),
+        };
+        match shell::run(model, first, link, options).await {
+            Ok(ended) => Ok(ended.exit_code().unwrap_or_else(|| if ended == Ended::Quit { Exit::Ok.code() } else { Exit::Terminal.code() })),
+            Err(e @ (ShellError::NoTerminal(_) | ShellError::DumbTerminal(_) | ShellError::Terminal(_))) => {
+                Err(Stop::new(Exit::Terminal, e.to_string()))
+            }
+        }
+    }
+
+    fn skin(&self, depth: Depth) -> (Skin, Vec<String>) {
+        let wish = self.looks.theme.clone().or_else(|| self.config.console.theme.clone()).unwrap_or_else(|| "dark".to_owned());
+        if Skin::built_in(&wish).is_some() {
+            return Skin::choose(&wish, None, depth);
+        }
+        match std::fs::read_to_string(self.base.join(&wish)) {
+            Ok(text) => Skin::choose(&wish, Some(&text), depth),
+            Err(_) => Skin::choose(&wish, None, depth),
+        }
+    }
+}
