@@ -2,6 +2,7 @@
 //!
 //! Invariant: only a connect error is "not sent"; only a shape-perfect answer naming the ids asked is "done".
 
+pub mod classify;
 pub mod config;
 pub mod http;
 pub mod sign;
