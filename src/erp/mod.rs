@@ -2,6 +2,13 @@
 //!
 //! Invariant: only a connect error is "not sent"; only a shape-perfect answer naming the ids asked is "done".
 
+pub mod classify;
+pub mod config;
+pub mod http;
+pub mod sign;
+pub mod transport;
+pub mod wire;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -1,0 +1,131 @@
+//! Which bills an error message names: quoted after `单据编号为`, or the number standing in the text by itself.
+//!
+//! Invariant: a bill is named only by its whole number; a number inside a longer one names nothing.
+
+use crate::domain::ids::Fid;
+
+/// What a message says about whom it concerns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// Bills asked, by their place.
+    Asked(Vec<usize>),
+    /// A bill that was not asked, and none that was.
+    Stranger(String),
+    /// Nobody.
+    Nobody,
+}
+
+/// Phrases that are followed by a quoted bill number or id (kingdee-webapi.md §6.5).
+const LEADS: [&str; 3] = ["单据编号为", "编码值", "内码值"];
+
+/// Finds out whom `message` concerns.
+pub(super) fn named(message: &str, asked: &[(Fid, String)]) -> Named {
+    let quoted: Vec<&str> = LEADS.iter().flat_map(|lead| quoted_after(message, lead)).collect();
+    let mut hits: Vec<usize> = Vec::new();
+    for name in &quoted {
+        if let Some(at) = asked.iter().position(|(fid, number)| is_number(number, name) || fid.as_str() == *name) {
+            hits.push(at);
+        }
+    }
+    if hits.is_empty() {
+        hits = in_text(message, asked);
+    }
+    hits.sort_unstable();
+    hits.dedup();
+    match (hits.is_empty(), quoted.first()) {
+        (false, _) => Named::Asked(hits),
+        (true, Some(name)) => Named::Stranger((*name).to_owned()),
+        (true, None) => Named::Nobody,
+    }
+}
+
+/// Whether a number we asked with is the number the server printed.
+pub(super) fn is_number(ours: &str, theirs: &str) -> bool {
+    !ours.trim().is_empty() && ours.trim() == theirs.trim()
+}
+
+fn quoted_after<'a>(message: &'a str, lead: &'a str) -> impl Iterator<Item = &'a str> + 'a {
+    message.match_indices(lead).filter_map(move |(at, _)| {
+        let rest = message.get(at + lead.len()..)?.trim_start_matches(['[', '【', ' ', '：', ':']);
+        let mut signs = rest.chars();
+        let close: &[char] = match signs.next()? {
+            '“' | '”' => &['”', '“'],
+            '"' => &['"'],
+            '‘' | '’' => &['’', '‘'],
+            '\'' => &['\''],
+            _ => return None,
+        };
+        let inner = signs.as_str();
+        let name = inner.get(..inner.find(close)?)?.trim();
+        (!name.is_empty()).then_some(name)
+    })
+}
+
+/// Numbers of at least four signs with a digit that stand in the text by themselves, the longest winning.
+fn in_text(message: &str, asked: &[(Fid, String)]) -> Vec<usize> {
+    let mut spans: Vec<(usize, usize, usize)> = Vec::new();
+    for (place, (_, number)) in asked.iter().enumerate() {
+        let number = number.trim();
+        if number.len() < 4 || !number.bytes().any(|b| b.is_ascii_digit()) {
+            continue;
+        }
+        for (at, _) in message.match_indices(number) {
+            let end = at + number.len();
+            let before = message.get(..at).unwrap_or_default().chars().rev();
+            let after = message.get(end..).unwrap_or_default().chars();
+            if ends_word(before) && ends_word(after) {
+                spans.push((at, end, place));
+            }
+        }
+    }
+    let inside =
+        |(a, b, _): &(usize, usize, usize)| spans.iter().any(|(from, to, _)| from <= a && b <= to && to - from > b - a);
+    spans.iter().filter(|span| !inside(span)).map(|(_, _, place)| *place).collect()
+}
+
+/// Whether a number ends where these signs go on: no letter, digit or other number sign follows, and no joint behind which one follows.
+fn ends_word(mut onward: impl Iterator<Item = char>) -> bool {
+    match onward.next() {
+        None => true,
+        Some(c) if c.is_ascii_alphanumeric() => false,
+        Some('-' | '_' | '.' | '/' | '#') => onward.next().is_none_or(|c| !c.is_ascii_alphanumeric()),
+        Some(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked() -> Vec<(Fid, String)> {
+        [("1", "XSCKD000123"), ("2", "XSCKD000123-1"), ("3", "XSCKD0001234"), ("4", ""), ("5", "7")]
+            .map(|(fid, no)| (Fid::new(fid), no.to_owned()))
+            .to_vec()
+    }
+
+    #[test]
+    fn whom_a_message_names() {
+        let all = asked();
+        for (message, expected) in [
+            ("单据编号为“XSCKD000123”的销售出库单，单据已经审核！", Named::Asked(vec![0])),
+            ("单据编号为“XSCKD0001234”的销售出库单，单据已经审核！", Named::Asked(vec![2])),
+            ("单据编号为\"XSCKD000123-1\"的单", Named::Asked(vec![1])),
+            ("单据编号为“XSCKD000123”和单据编号为“XSCKD0001234”", Named::Asked(vec![0, 2])),
+            ("编码值[\"XSCKD000123\"]不存在", Named::Asked(vec![0])),
+            ("内码值[\"3\"]不存在", Named::Asked(vec![2])),
+            ("单据编号为“AR00000001”的应收单，审核失败", Named::Stranger("AR00000001".to_owned())),
+            ("单据编号为“AR00000001”的应收单（源单XSCKD000123）失败", Named::Asked(vec![0])),
+            ("“demo”业务操作-“[销售订单-XSCKD000123-修改]”冲突", Named::Asked(vec![0])),
+            ("[销售订单-XSCKD000123-1-修改]冲突", Named::Asked(vec![1])),
+            ("XSCKD000123-2 冲突", Named::Nobody),
+            ("AXSCKD000123 冲突", Named::Nobody),
+            ("第7行库存不足", Named::Nobody),
+            ("更新库存时出现可以忽略的异常数据，是否继续？", Named::Nobody),
+            ("单据编号为“", Named::Nobody),
+            ("单据编号为“”的单", Named::Nobody),
+            ("", Named::Nobody),
+        ] {
+            assert_eq!(named(message, &all), expected, "{message}");
+        }
+    }
+}

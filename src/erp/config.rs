@@ -1,0 +1,347 @@
+//! What the Kingdee client needs to know of one environment, and which addresses it may talk to.
+//!
+//! Invariant: `Debug` shows no secret; an address with credentials in it, or one that would carry them in clear over a
+//! public network, is refused before anything is sent.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Url;
+use secrecy::SecretString;
+
+use crate::domain::ids::EnvId;
+
+/// How calls are authenticated (kingdee-webapi.md §2, §3).
+#[derive(Clone, Debug)]
+pub enum SignIn {
+    /// Signature headers on every call, as the official SDKs do; no login call.
+    Signed {
+        /// `<client id>_<32 base64 signs>`.
+        app_id: String,
+        /// Key of `X-Kd-Signature`.
+        app_secret: SecretString,
+    },
+    /// `LoginByAppSecret`, then a session.
+    AppSecret {
+        /// Third-party application.
+        app_id: String,
+        /// Its secret.
+        app_secret: SecretString,
+    },
+    /// `LoginBySign`, then a session; the secret itself does not cross the wire.
+    AppSign {
+        /// Third-party application.
+        app_id: String,
+        /// Its secret.
+        app_secret: SecretString,
+    },
+    /// `ValidateUser`, then a session.
+    Password {
+        /// The ERP user's password.
+        password: SecretString,
+    },
+}
+
+impl SignIn {
+    /// In words.
+    pub fn how(&self) -> &'static str {
+        match self {
+            Self::Signed { .. } => "signed headers",
+            Self::AppSecret { .. } => "app secret",
+            Self::AppSign { .. } => "app signature",
+            Self::Password { .. } => "password",
+        }
+    }
+
+    /// Whether every call is signed, so that "session lost" can only mean wrong credentials.
+    pub fn is_signed(&self) -> bool {
+        matches!(self, Self::Signed { .. })
+    }
+
+    /// The secret, for the one place that sends it and the one that scrubs it out of messages.
+    pub(super) fn secret(&self) -> &SecretString {
+        match self {
+            Self::Signed { app_secret, .. } | Self::AppSecret { app_secret, .. } | Self::AppSign { app_secret, .. } => {
+                app_secret
+            }
+            Self::Password { password } => password,
+        }
+    }
+}
+
+/// Settings of one client.
+#[derive(Clone)]
+pub struct ClientConfig {
+    /// Environment the client belongs to; a [`super::WriteToken`] for another one is refused.
+    pub env: EnvId,
+    /// Server address including `/k3cloud/`, without credentials.
+    pub base_url: String,
+    /// Account set id (账套).
+    pub account_set: String,
+    /// ERP user.
+    pub user: String,
+    /// Language id: 2052 zh-CN, 1033 en, 3076 zh-TW.
+    pub lcid: u32,
+    /// Organisation number of signed headers, 0 = the user's default.
+    pub org: i64,
+    /// How to sign in.
+    pub sign_in: SignIn,
+    /// Limit of one call, sending and reading included.
+    pub timeout: Duration,
+    /// Limit of connecting, TLS included; below `timeout`, because only a failed connect proves "not sent".
+    pub connect_timeout: Duration,
+    /// Most bytes read from the answer to a write or a login, after decompression.
+    pub max_body: usize,
+    /// Most bytes read from the answer to a query, after decompression.
+    pub max_query_body: usize,
+    /// PEM file with certificates trusted in addition to the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Trust the certificates of `ca_file` alone.
+    pub ca_only: bool,
+    /// Allow `http://` to an address that is not private.
+    pub allow_plain_http: bool,
+    /// Minutes the server's zone is ahead of UTC, for dates printed as `/Date(ms)/`.
+    pub zone_minutes: i32,
+}
+
+impl ClientConfig {
+    /// Settings with the defaults of reliability.md §7.1 and §5.2: 60 s a call, 10 s to connect, 16 MiB and 64 MiB.
+    pub fn new(
+        env: EnvId,
+        base_url: impl Into<String>,
+        account_set: impl Into<String>,
+        user: impl Into<String>,
+        sign_in: SignIn,
+    ) -> Self {
+        Self {
+            env,
+            base_url: base_url.into(),
+            account_set: account_set.into(),
+            user: user.into(),
+            lcid: 2052,
+            org: 0,
+            sign_in,
+            timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(10),
+            max_body: 16 << 20,
+            max_query_body: 64 << 20,
+            ca_file: None,
+            ca_only: false,
+            allow_plain_http: false,
+            zone_minutes: 480,
+        }
+    }
+
+    /// The address, checked.
+    pub fn address(&self) -> Result<Address, ConfigError> {
+        if self.connect_timeout >= self.timeout {
+            return Err(ConfigError::Timeouts { connect: self.connect_timeout, call: self.timeout });
+        }
+        Address::parse(&self.base_url, self.allow_plain_http)
+    }
+}
+
+impl fmt::Debug for ClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The address is shown only once it is known to hold no credentials.
+        let address = self.address().map_or_else(|_| "(not usable)".to_owned(), |address| address.shown());
+        f.debug_struct("ClientConfig")
+            .field("env", &self.env)
+            .field("base_url", &address)
+            .field("account_set", &self.account_set)
+            .field("user", &self.user)
+            .field("sign_in", &self.sign_in)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A setting that cannot be used: what, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Not a URL.
+    #[error("the address is not a URL ({0}): write it like https://erp.example.invalid/k3cloud/")]
+    NotUrl(String),
+    /// Not http or https.
+    #[error("the address begins with {0}://: only https:// and http:// can be used")]
+    Scheme(String),
+    /// User or password inside the address.
+    #[error("the address holds a user name or password: remove it; secrets have their own source, never the address")]
+    Userinfo,
+    /// Query or fragment.
+    #[error("the address holds `?` or `#`: it must end with the server's path, like /k3cloud/")]
+    Query,
+    /// Plain HTTP to a public address.
+    #[error(
+        "http:// to {0} would carry the credentials in clear over a network that is not private: use https://, \
+         or set allow_plain_http = true in this environment"
+    )]
+    PlainHttp(String),
+    /// The connect limit does not fit into the call's.
+    #[error(
+        "connect_timeout ({connect:?}) must be below timeout ({call:?}): only a failed connect proves that nothing was sent"
+    )]
+    Timeouts {
+        /// Limit of connecting.
+        connect: Duration,
+        /// Limit of the call.
+        call: Duration,
+    },
+    /// The certificate file cannot be used.
+    #[error("ca_file {path}: {reason}")]
+    CaFile {
+        /// The file.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The HTTP client cannot be made.
+    #[error("the HTTP client cannot be made: {0}")]
+    Client(String),
+}
+
+/// A checked server address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address {
+    /// As typed, with a trailing `/`: what signatures are made over.
+    text: String,
+    url: Url,
+}
+
+impl Address {
+    /// Checks an address. A name in an `http://` address is checked again when it is resolved (see [`Address::guards_names`]).
+    pub fn parse(text: &str, allow_plain_http: bool) -> Result<Self, ConfigError> {
+        let mut text = text.trim().to_owned();
+        if !text.ends_with('/') && !text.contains(['?', '#']) {
+            text.push('/');
+        }
+        // The parser's error does not echo its input.
+        let url = Url::parse(&text).map_err(|e| ConfigError::NotUrl(e.to_string()))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(ConfigError::Userinfo);
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(ConfigError::Query);
+        }
+        match url.scheme() {
+            "https" => {}
+            "http" => {
+                if let Some(ip) = literal(&url)
+                    && !allow_plain_http
+                    && !is_private(ip)
+                {
+                    return Err(ConfigError::PlainHttp(ip.to_string()));
+                }
+            }
+            other => return Err(ConfigError::Scheme(other.to_owned())),
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(ConfigError::NotUrl("no host".to_owned()));
+        }
+        Ok(Self { text, url })
+    }
+
+    /// The address for people.
+    pub fn shown(&self) -> String {
+        self.url.to_string()
+    }
+
+    /// The full URL of a service, as signatures see it.
+    pub fn service_url(&self, service: &str) -> String {
+        format!("{}{service}.common.kdsvc", self.text)
+    }
+
+    /// The path of a service as it goes on the request line.
+    pub fn service_path(&self, service: &str) -> String {
+        format!("{}{service}.common.kdsvc", self.url.path())
+    }
+
+    /// The URL a path of this server has.
+    pub(super) fn join(&self, path: &str) -> Result<Url, ConfigError> {
+        self.url.join(path).map_err(|e| ConfigError::NotUrl(e.to_string()))
+    }
+
+    /// Whether the call is not encrypted.
+    pub fn is_plain(&self) -> bool {
+        self.url.scheme() == "http"
+    }
+
+    /// Whether the addresses its name resolves to must be private: plain HTTP to a name outside `.local`.
+    pub(super) fn guards_names(&self, allow_plain_http: bool) -> bool {
+        let local = self.url.host_str().is_some_and(|host| host.trim_end_matches('.').ends_with(".local"));
+        self.is_plain() && !allow_plain_http && !local && literal(&self.url).is_none()
+    }
+}
+
+fn literal(url: &Url) -> Option<IpAddr> {
+    url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse().ok())
+}
+
+/// Loopback, RFC 1918 and fc00::/7: networks where plain HTTP is tolerated, with a note.
+pub fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private(),
+        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
+            Some(mapped) => is_private(IpAddr::V4(mapped)),
+            None => ip.is_loopback() || ip.is_unique_local(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_may_be_used() {
+        for (text, shown) in [
+            ("https://erp.example.invalid/k3cloud", "https://erp.example.invalid/k3cloud/"),
+            ("http://127.0.0.1:8000/K3Cloud/", "http://127.0.0.1:8000/K3Cloud/"),
+            ("http://192.168.1.9/k3cloud/", "http://192.168.1.9/k3cloud/"),
+            ("http://[fd00::1]/k3cloud/", "http://[fd00::1]/k3cloud/"),
+            ("http://[::1]:80/k3cloud/", "http://[::1]/k3cloud/"),
+            ("http://erp.local/k3cloud/", "http://erp.local/k3cloud/"),
+            ("http://erp.example.invalid/k3cloud/", "http://erp.example.invalid/k3cloud/"),
+        ] {
+            assert_eq!(Address::parse(text, false).map(|a| a.shown()), Ok(shown.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_refused_say_what_would_be_right() {
+        for (text, part) in [
+            ("erp.example.invalid", "not a URL"),
+            ("ftp://erp.example.invalid/", "only https:// and http://"),
+            ("https://demo:hunter2@erp.example.invalid/k3cloud/", "secrets have their own source"),
+            ("https://erp.example.invalid/k3cloud/?a=1", "must end with the server's path"),
+            ("http://203.0.113.7/k3cloud/", "http:// to 203.0.113.7 would carry the credentials in clear"),
+            ("http://[2001:db8::1]/k3cloud/", "set allow_plain_http = true"),
+            ("http://3405803783/k3cloud/", "http:// to 203.0.113.7"),
+        ] {
+            let said = Address::parse(text, false).map(|a| a.shown()).unwrap_err().to_string();
+            assert!(said.contains(part), "{text}: {said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+        assert!(Address::parse("http://203.0.113.7/k3cloud/", true).is_ok());
+    }
+
+    #[test]
+    fn names_of_plain_addresses_are_guarded() {
+        let guards = |text: &str, allow| Address::parse(text, allow).unwrap().guards_names(allow);
+        assert!(guards("http://erp.example.invalid/", false));
+        assert!(!guards("http://erp.example.invalid/", true));
+        assert!(!guards("https://erp.example.invalid/", false));
+        assert!(!guards("http://erp.local/", false));
+        assert!(!guards("http://10.0.0.1/", false));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let sign_in = SignIn::Password { password: "canary-4711".into() };
+        let mut config = ClientConfig::new(EnvId::new("t"), "https://u:canary-4711@h.invalid/", "set", "demo", sign_in);
+        assert!(!format!("{config:?}").contains("canary"));
+        config.base_url = "https://h.invalid/k3cloud".to_owned();
+        assert!(format!("{config:?}").contains("https://h.invalid/k3cloud/"));
+    }
+}

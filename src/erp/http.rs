@@ -1,0 +1,191 @@
+//! The network behind [`Transport`]: reqwest, held to what a write needs.
+//!
+//! Invariants: HTTP/1.1, no redirect, no repeat, no proxy from the environment; calls that decide or write use a fresh
+//! connection; memory is bounded by the decoded size of the answer, not by what the server promises.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, Client, Response};
+
+use super::config::{Address, ClientConfig, ConfigError, is_private};
+use super::transport::{CallKind, HttpReply, Transport, TransportFault};
+
+/// Headers whose values never appear in a debug print of the client.
+const SENSITIVE: [&str; 5] = ["cookie", "kdservice-sessionid", "x-api-signature", "x-kd-signature", "x-kd-appdata"];
+
+/// HTTP over TCP and TLS.
+pub struct HttpTransport {
+    address: Address,
+    /// Keeps connections alive between pages.
+    pooled: Client,
+    /// One connection a call.
+    fresh: Client,
+    max_body: usize,
+    max_query_body: usize,
+}
+
+impl HttpTransport {
+    /// Builds the clients; reads `ca_file`. Nothing is sent.
+    pub fn new(config: &ClientConfig) -> Result<Self, ConfigError> {
+        let address = config.address()?;
+        // Fails only when some provider is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let certificates = certificates(config)?;
+        let client = |idle: usize| {
+            let mut builder = Client::builder()
+                .http1_only()
+                .no_proxy()
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .gzip(true)
+                .connect_timeout(config.connect_timeout)
+                .pool_max_idle_per_host(idle)
+                .pool_idle_timeout(Duration::from_secs(20))
+                .user_agent(concat!("skydeck/", env!("CARGO_PKG_VERSION")));
+            builder = if config.ca_only || address.is_plain() {
+                // Plain HTTP needs no roots, and a machine without any must still run the demo.
+                builder.tls_certs_only(certificates.clone())
+            } else {
+                builder.tls_certs_merge(certificates.clone())
+            };
+            if address.guards_names(config.allow_plain_http) {
+                builder = builder.dns_resolver(Arc::new(PrivateOnly));
+            }
+            builder.build().map_err(|e| ConfigError::Client(chain(&e.without_url())))
+        };
+        Ok(Self {
+            pooled: client(2)?,
+            fresh: client(0)?,
+            address,
+            max_body: config.max_body,
+            max_query_body: config.max_query_body,
+        })
+    }
+}
+
+fn certificates(config: &ClientConfig) -> Result<Vec<Certificate>, ConfigError> {
+    let Some(file) = &config.ca_file else { return Ok(Vec::new()) };
+    let fault = |reason: String| ConfigError::CaFile { path: file.display().to_string(), reason };
+    let pem = std::fs::read(file).map_err(|e| fault(e.to_string()))?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|e| fault(chain(&e.without_url())))?;
+    if certificates.is_empty() {
+        return Err(fault("no certificate in it; it must hold PEM blocks `BEGIN CERTIFICATE`".to_owned()));
+    }
+    Ok(certificates)
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn post(
+        &self,
+        path: &str,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+        kind: CallKind,
+    ) -> Result<HttpReply, TransportFault> {
+        let (client, limit) = match kind {
+            CallKind::Read => (&self.pooled, self.max_query_body),
+            CallKind::Status => (&self.fresh, self.max_query_body),
+            CallKind::Write | CallKind::SignIn => (&self.fresh, self.max_body),
+        };
+        let url = self.address.join(path).map_err(|e| TransportFault::NotSent(e.to_string()))?;
+        let headers = header_map(&headers)?;
+        let mut response = client.post(url).headers(headers).body(body).send().await.map_err(fault)?;
+        if response.status().is_redirection() {
+            return Err(redirected(&response));
+        }
+        let mut reply = HttpReply {
+            status: response.status().as_u16(),
+            headers: response
+                .headers()
+                .iter()
+                .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+                .collect(),
+            body: Vec::new(),
+        };
+        while let Some(chunk) = response.chunk().await.map_err(fault)? {
+            if reply.body.len().saturating_add(chunk.len()) > limit {
+                return Err(TransportFault::TooLarge { limit });
+            }
+            reply.body.extend_from_slice(&chunk);
+        }
+        Ok(reply)
+    }
+}
+
+fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, TransportFault> {
+    let mut map = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let bad = |_| {
+            TransportFault::NotSent(format!("the value of header {name} cannot be sent: it holds a control character"))
+        };
+        let key = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| TransportFault::NotSent(format!("{name} is no header name")))?;
+        let mut value = HeaderValue::from_str(value).map_err(bad)?;
+        value.set_sensitive(SENSITIVE.contains(&key.as_str()));
+        map.append(key, value);
+    }
+    Ok(map)
+}
+
+fn redirected(response: &Response) -> TransportFault {
+    let to = response
+        .headers()
+        .get("location")
+        .map_or(String::new(), |v| String::from_utf8_lossy(v.as_bytes()).into_owned());
+    let to: String = to.split(['?', '#']).next().unwrap_or_default().chars().take(200).collect();
+    let to = if to.is_empty() { "nowhere".to_owned() } else { to };
+    TransportFault::Redirected { status: response.status().as_u16(), to }
+}
+
+/// Only a connect error proves that nothing was sent (reliability.md §0, finding 2).
+fn fault(error: reqwest::Error) -> TransportFault {
+    let error = error.without_url();
+    if error.is_connect() {
+        let words = chain(&error);
+        TransportFault::NotSent(if error.is_timeout() {
+            format!("no connection in time, or no TLS answer: {words}")
+        } else {
+            words
+        })
+    } else if error.is_builder() {
+        TransportFault::NotSent(chain(&error))
+    } else {
+        TransportFault::Broken(chain(&error))
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &reqwest::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        if !words.contains(&text) {
+            words.push_str(": ");
+            words.push_str(&text);
+        }
+        cause = inner.source();
+    }
+    words
+}
+
+/// Resolves names, and refuses those that do not lead to a private network.
+struct PrivateOnly;
+
+impl Resolve for PrivateOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            match found.iter().find(|at| !is_private(at.ip())) {
+                Some(public) => Err(ConfigError::PlainHttp(format!("{} ({})", name.as_str(), public.ip())).into()),
+                None => Ok(Box::new(found.into_iter()) as Addrs),
+            }
+        })
+    }
+}
