@@ -1,9 +1,14 @@
 //! Rendering of templates: variables in, text for the place it lands in out.
+//!
+//! Invariant: nothing substituted can leave the literal it stands in, and nothing is sent with a hole left in it.
 
-use chrono::NaiveDateTime;
+use chrono::{Duration, NaiveDate, NaiveDateTime};
 
 use crate::domain::plan::Plan;
 use crate::domain::time::ErpDate;
+
+use super::function;
+use super::template::{Format, Piece, Template, Variable};
 
 /// What variables stand for in one run. All dates are in the server's zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,12 +33,138 @@ pub struct RenderError {
     pub message: String,
 }
 
+const FILTER: &str = "FilterString";
+
+impl RenderContext {
+    /// The moment a sweep reads from: earlier than any bill.
+    fn floor() -> NaiveDateTime {
+        NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or_default().and_hms_opt(0, 0, 0).unwrap_or_default()
+    }
+
+    fn moment(&self, variable: Variable) -> Option<NaiveDateTime> {
+        match variable {
+            Variable::LastSyncTime => {
+                Some(self.last_sync.as_ref().and_then(ErpDate::naive).unwrap_or_else(Self::floor))
+            }
+            Variable::CurrentTime => Some(self.now),
+            Variable::DaysAgo(n) => {
+                Some(self.now.checked_sub_signed(Duration::days(i64::from(n))).unwrap_or_else(Self::floor))
+            }
+            Variable::PageSize | Variable::StartRow | Variable::StartPage => None,
+        }
+    }
+
+    /// The text of a variable.
+    pub fn value(&self, variable: Variable, format: Format) -> String {
+        let Some(at) = self.moment(variable) else {
+            return match variable {
+                Variable::PageSize => self.page_size.to_string(),
+                Variable::StartPage => "1".to_owned(),
+                _ => "0".to_owned(),
+            };
+        };
+        let unix = at.and_utc().timestamp() - i64::from(self.zone_minutes) * 60;
+        match format {
+            Format::DateTime => at.format("%Y-%m-%d %H:%M:%S").to_string(),
+            Format::Date => at.format("%Y-%m-%d").to_string(),
+            Format::Plain | Format::Timestamp => unix.to_string(),
+            Format::TimestampMs => (unix * 1000 + i64::from(at.and_utc().timestamp_subsec_millis())).to_string(),
+        }
+    }
+}
+
+/// Renders any source-side value: holes first, then `_function`, which must stand at the beginning.
+///
+/// # Errors
+/// A hole or a function that is not understood, with what would be right.
+pub fn text(field: &str, template: &str, context: &RenderContext) -> Result<String, RenderError> {
+    let fail = |message: String| RenderError { field: field.to_owned(), message };
+    let parsed = Template::parse(template).map_err(|e| fail(e.to_string()))?;
+    let mut out = String::with_capacity(template.len() + 16);
+    let mut quoted = false;
+    for piece in &parsed.pieces {
+        match piece {
+            Piece::Text(text) => {
+                out.push_str(text);
+                quoted ^= text.matches('\'').count() % 2 == 1;
+            }
+            Piece::Variable { variable, format } => {
+                let value = context.value(*variable, *format);
+                out.push_str(&if quoted { quote(&value).map_err(&fail)? } else { plain(&value).map_err(&fail)? });
+            }
+        }
+    }
+    match out.trim_start().strip_prefix("_function ") {
+        Some(expression) => function::evaluate(expression, context.zone_minutes).map_err(|e| fail(e.to_string())),
+        None if out.contains("_findCollection ") || out.contains("_function ") => {
+            Err(fail("`_function` and `_findCollection` cannot stand here: write the value itself".to_owned()))
+        }
+        None => Ok(out),
+    }
+}
+
 /// The plan's FilterString with every variable replaced and quoted for the filter it lands in.
 pub fn filter(plan: &Plan, context: &RenderContext) -> Result<String, RenderError> {
-    let at = context.last_sync.as_ref().map_or("2000-01-01 00:00:00".to_owned(), |d| d.as_str().replace('T', " "));
-    let mut text = plan.source.filter.clone();
-    for form in ["{{LAST_SYNC_TIME|dateTime}}", "{{LAST_SYNC_TIME dateTime}}"] {
-        text = text.replace(form, &at);
+    let rendered = text(FILTER, &plan.source.filter, context)?;
+    if let Err(broken) = super::filter_text::tokens(&rendered) {
+        return Err(RenderError {
+            field: FILTER.to_owned(),
+            message: format!("{} (sign {} of `{rendered}`)", broken.message, broken.at + 1),
+        });
     }
-    Ok(text)
+    Ok(rendered)
+}
+
+/// The filter, narrowed to bills of these numbers when any are given.
+///
+/// The plan's own filter goes into brackets, so that an `or` in it cannot let other bills through.
+///
+/// # Errors
+/// As [`filter`]; also a number that is empty or holds control characters, `;`, `--` or `/*`.
+pub fn filter_with(plan: &Plan, context: &RenderContext, numbers: &[String]) -> Result<String, RenderError> {
+    let own = filter(plan, context)?;
+    if numbers.is_empty() {
+        return Ok(own);
+    }
+    let mut list = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        let number = number.trim();
+        let fail = |message: String| RenderError { field: "numbers".to_owned(), message };
+        if number.is_empty() {
+            return Err(fail("an empty bill number".to_owned()));
+        }
+        list.push(format!("'{}'", quote(number).map_err(fail)?));
+    }
+    let wanted = format!("{} in ({})", plan.source.number_path, list.join(","));
+    Ok(if own.trim().is_empty() { wanted } else { format!("({own}) and {wanted}") })
+}
+
+/// The compensation query's filter (`omissionRemedy`), where the plan has one.
+///
+/// # Errors
+/// As [`filter`].
+pub fn remedy_filter(plan: &Plan, context: &RenderContext) -> Result<Option<String>, RenderError> {
+    let Some(remedy) = &plan.policy.remedy else { return Ok(None) };
+    let mut narrowed = plan.clone();
+    if let Some(filter) = &remedy.filter {
+        narrowed.source.filter.clone_from(filter);
+    }
+    filter(&narrowed, context).map(Some)
+}
+
+/// Refuses what could end a statement or start a comment wherever it lands.
+fn plain(value: &str) -> Result<String, String> {
+    let sign = [";", "--", "/*", "*/"].into_iter().find(|sign| value.contains(sign));
+    if let Some(sign) = sign {
+        return Err(format!("`{value}` holds `{sign}`, which may not go into a filter"));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(format!("`{}` holds a control character, which may not go into a filter", value.escape_debug()));
+    }
+    Ok(value.to_owned())
+}
+
+/// A value as it stands between quotation marks of a filter.
+fn quote(value: &str) -> Result<String, String> {
+    plain(value).map(|v| v.replace('\'', "''"))
 }
