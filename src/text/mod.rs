@@ -1,34 +1,22 @@
 //! The one choke point between bytes from outside and anything a person sees: [`Shown`].
 //!
-//! Invariant: a `Shown` holds no control character, no escape, no bidi or zero-width trick; nothing is dropped silently.
+//! Invariant: a `Shown` holds no control character, no escape, no bidi or zero-width trick, and only clusters whose
+//! width every terminal agrees on; nothing is dropped silently. Evidence keeps its bytes; only what is *shown* passes here.
 
-/// Text that may reach a cell, a title, stderr, a clipboard or a spreadsheet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Shown {
-    text: String,
-    changed: bool,
-}
+mod bytes;
+mod hostile;
+mod measure;
+mod outlets;
+mod show;
 
-impl Shown {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
+pub use bytes::{hexdump, show_bytes};
+pub use hostile::{hostile, mixed_script};
+pub use measure::{clip, clip_start, pad, pad_start, width};
+pub use outlets::{COPY_LIMIT, TooLong, csv_safe, html_safe, markdown_safe, osc52};
+pub use show::{Shown, show, show_lines};
 
-    /// Whether it differs from what was received.
-    pub fn changed(&self) -> bool {
-        self.changed
-    }
-}
+/// Bytes read of a text for a detail pane.
+pub const DETAIL: usize = 64 * 1024;
 
-/// Makes text from outside safe to show; at most `max` bytes of it are read.
-pub fn show(raw: &str, max: usize) -> Shown {
-    let mut end = raw.len().min(max);
-    while !raw.is_char_boundary(end) {
-        end -= 1;
-    }
-    let kept = raw.get(..end).unwrap_or_default();
-    let text: String = kept.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    let changed = text != raw;
-    Shown { text, changed }
-}
+/// Bytes read of a text for one cell of a table.
+pub const TABLE: usize = 1024;

@@ -1,0 +1,187 @@
+//! One exported bill as named fields, raw: the writer of each format makes them safe for its reader.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::domain::bill::{BillState, Outcome};
+use crate::domain::query::Scope;
+use crate::domain::run::BillRow;
+use crate::domain::time::Ts;
+
+/// A bill with the names of its columns.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The bill.
+    pub bill: BillRow,
+    /// Names of [`BillRow::columns`].
+    pub names: Vec<String>,
+    /// Zone of its dates.
+    pub zone: Tz,
+}
+
+/// A column of the export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Bill number.
+    No,
+    /// Internal id.
+    Fid,
+    /// Column of the sum line.
+    Outcome,
+    /// Cause, reason or way of not knowing.
+    Cause,
+    /// The server's message, or the transport's.
+    Message,
+    /// `MsgCode`.
+    Code,
+    /// Status in the ERP when found.
+    Status,
+    /// Writing calls made.
+    Attempts,
+    /// Last change.
+    At,
+    /// Since when unresolved.
+    OpenSince,
+    /// Plan.
+    Plan,
+    /// Run.
+    Run,
+    /// Environment.
+    Env,
+    /// Business object.
+    Form,
+    /// One column of the plan, by its place.
+    Column(usize, String),
+    /// All columns of the plan as `name=value`.
+    Columns,
+}
+
+impl Field {
+    /// Fields of a list; a single run's own columns stand each for itself.
+    pub fn all(scope: Scope, columns: &[String]) -> Vec<Self> {
+        let mut fields = vec![
+            Self::No,
+            Self::Fid,
+            Self::Outcome,
+            Self::Cause,
+            Self::Message,
+            Self::Code,
+            Self::Status,
+            Self::Attempts,
+            Self::At,
+        ];
+        if scope == Scope::Ledger {
+            fields.push(Self::OpenSince);
+        }
+        fields.extend([Self::Plan, Self::Run, Self::Env, Self::Form]);
+        match scope {
+            Scope::Run(_) => fields.extend(columns.iter().cloned().enumerate().map(|(i, name)| Self::Column(i, name))),
+            Scope::Ledger | Scope::History => fields.push(Self::Columns),
+        }
+        fields
+    }
+
+    /// Name in JSON, the same in every language.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::No => "no",
+            Self::Fid => "fid",
+            Self::Outcome => "outcome",
+            Self::Cause => "cause",
+            Self::Message => "message",
+            Self::Code => "msg_code",
+            Self::Status => "erp_status",
+            Self::Attempts => "attempts",
+            Self::At => "at",
+            Self::OpenSince => "open_since",
+            Self::Plan => "plan",
+            Self::Run => "run",
+            Self::Env => "env",
+            Self::Form => "form",
+            Self::Column(_, name) => name,
+            Self::Columns => "columns",
+        }
+    }
+
+    /// Heading for people.
+    pub fn heading(&self, chinese: bool) -> &str {
+        if !chinese {
+            return self.key();
+        }
+        match self {
+            Self::No => "单据编号",
+            Self::Fid => "内码",
+            Self::Outcome => "结果",
+            Self::Cause => "原因",
+            Self::Message => "消息",
+            Self::Code => "错误码",
+            Self::Status => "单据状态",
+            Self::Attempts => "尝试次数",
+            Self::At => "时间",
+            Self::OpenSince => "未结自",
+            Self::Plan => "集成方案",
+            Self::Run => "运行",
+            Self::Env => "账套",
+            Self::Form => "业务对象",
+            Self::Column(_, name) => name,
+            Self::Columns => "字段",
+        }
+    }
+}
+
+impl Row {
+    /// The word of the sum line's column this bill stands in.
+    pub fn outcome(&self) -> &'static str {
+        self.bill.state.slot().word()
+    }
+
+    /// The raw value of a field; empty when there is none.
+    pub fn value(&self, field: &Field) -> String {
+        let bill = &self.bill;
+        let outcome = bill.state.outcome();
+        match field {
+            Field::No => bill.no.clone(),
+            Field::Fid => bill.fid().as_str().to_owned(),
+            Field::Outcome => self.outcome().to_owned(),
+            Field::Cause => match &bill.state {
+                BillState::RetryAt { cause, .. } => cause.as_str().to_owned(),
+                _ => outcome.and_then(Outcome::group).unwrap_or_default(),
+            },
+            Field::Message => match outcome {
+                Some(Outcome::Failed(failure)) => failure.message.clone(),
+                Some(Outcome::Unknown(unknown)) => unknown.detail.clone(),
+                _ => String::new(),
+            },
+            Field::Code => match outcome {
+                Some(Outcome::Failed(failure)) => failure.msg_code.map(|code| code.to_string()).unwrap_or_default(),
+                _ => String::new(),
+            },
+            Field::Status => bill.rev.status.code().to_owned(),
+            Field::Attempts => bill.attempts.to_string(),
+            Field::At => date(bill.at, self.zone),
+            Field::OpenSince => bill.open_since.map(|at| date(at, self.zone)).unwrap_or_default(),
+            Field::Plan => bill.plan.as_str().to_owned(),
+            Field::Run => bill.run.to_string(),
+            Field::Env => bill.key.env.as_str().to_owned(),
+            Field::Form => bill.key.form.as_str().to_owned(),
+            Field::Column(i, _) => bill.columns.get(*i).cloned().unwrap_or_default(),
+            Field::Columns => {
+                self.columns().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+
+    /// The plan's columns with their names, numbered where a name is missing.
+    pub fn columns(&self) -> impl Iterator<Item = (String, &str)> {
+        self.bill.columns.iter().enumerate().map(|(i, value)| {
+            (self.names.get(i).cloned().unwrap_or_else(|| format!("column{}", i + 1)), value.as_str())
+        })
+    }
+}
+
+/// A date with its offset, so that no reader has to guess the zone.
+pub fn date(at: Ts, zone: Tz) -> String {
+    DateTime::<Utc>::from_timestamp_millis(at.0)
+        .map(|at| at.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S%:z").to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,180 @@
+//! The picture on the terminal and the way to the next one: one buffer shown, one being drawn, one write a frame.
+//!
+//! Invariant: `shown` is what the terminal shows once everything handed out was written; frames are handed out only
+//! when the one before is on its way completely, so none queues behind a slow reader.
+
+mod ascii;
+mod encode;
+mod paint;
+mod sweep;
+
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::Rect;
+
+use self::encode::Encoder;
+use self::paint::Pen;
+pub use self::sweep::sweep;
+use super::caps::Caps;
+use crate::ui::msg::{Drawn, ListHint};
+
+/// Frames shorter than this arrive in one piece anyway; the brackets of a synchronized update would only add to them.
+const BRACKETED: usize = 64;
+
+/// The terminal's picture.
+#[derive(Debug)]
+pub struct Screen {
+    caps: Caps,
+    shown: Buffer,
+    next: Buffer,
+    /// False when the terminal's content is not known: the next frame clears and draws all of it.
+    known: bool,
+    pen: Pen,
+    list: Option<ListHint>,
+    caret: Option<(u16, u16)>,
+    hostile: usize,
+}
+
+impl Screen {
+    /// A terminal of this size, its content not known, its cursor hidden.
+    pub fn new(caps: Caps, columns: u16, rows: u16) -> Self {
+        let area = Rect::new(0, 0, columns, rows);
+        Self {
+            caps,
+            shown: Buffer::empty(area),
+            next: Buffer::empty(area),
+            known: false,
+            pen: Pen::default(),
+            list: None,
+            caret: None,
+            hostile: 0,
+        }
+    }
+
+    /// Columns and rows.
+    pub fn size(&self) -> (u16, u16) {
+        (self.shown.area.width, self.shown.area.height)
+    }
+
+    /// The terminal has another size (or the same: then only a full frame follows).
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        let hostile = self.hostile;
+        *self = Self::new(self.caps, columns, rows);
+        self.hostile = hostile;
+    }
+
+    /// The terminal's content is not known any more: Ctrl-L, back from suspension.
+    pub fn forget(&mut self) {
+        let (columns, rows) = self.size();
+        self.resize(columns, rows);
+    }
+
+    /// Cells the sweep had to replace so far; more than none is a fault of ours.
+    pub fn hostile_cells(&self) -> usize {
+        self.hostile
+    }
+
+    /// Draws the next picture with `draw` and returns the bytes that bring the terminal there; none when nothing
+    /// changed.
+    pub fn frame(&mut self, draw: impl FnOnce(&mut Buffer) -> Drawn) -> Vec<u8> {
+        self.next.reset();
+        let drawn = draw(&mut self.next);
+        self.hostile += sweep(&mut self.next);
+        let (body, pen) = self.body(drawn.list);
+        let mut end = Encoder::new(self.caps, self.shown.area.width, pen);
+        let frame = self.close(body, drawn.caret, &mut end);
+        std::mem::swap(&mut self.shown, &mut self.next);
+        self.pen = end.finish().1;
+        self.list = drawn.list;
+        self.known = true;
+        frame
+    }
+
+    /// The shortest way to the next picture that we know: row by row, or with a move of the list first.
+    fn body(&mut self, list: Option<ListHint>) -> (Vec<u8>, Pen) {
+        if !self.known {
+            self.shown.reset();
+            let mut whole = Encoder::new(self.caps, self.shown.area.width, Pen::default());
+            // Whatever look the terminal is in, it is plain from here on.
+            let mut out = b"\x1b[m".to_vec();
+            whole.clear();
+            self.rows(&mut whole);
+            let (bytes, pen) = whole.finish();
+            out.extend(bytes);
+            return (out, pen);
+        }
+        let mut plain = Encoder::new(self.caps, self.shown.area.width, self.pen);
+        self.rows(&mut plain);
+        let plain = plain.finish();
+        let Some((hint, moved)) = self.moved(list).filter(|_| plain.0.len() > BRACKETED) else { return plain };
+        shift(&mut self.shown, hint, moved);
+        let mut scrolled = Encoder::new(self.caps, self.shown.area.width, self.pen);
+        scrolled.scroll(hint.top, hint.bottom, moved);
+        self.rows(&mut scrolled);
+        let scrolled = scrolled.finish();
+        if scrolled.0.len() < plain.0.len() { scrolled } else { plain }
+    }
+
+    fn rows(&self, encoder: &mut Encoder) {
+        let columns = usize::from(self.shown.area.width).max(1);
+        let pairs = self.shown.content.chunks(columns).zip(self.next.content.chunks(columns));
+        for (y, (old, new)) in pairs.enumerate() {
+            encoder.row(y, old, new);
+        }
+    }
+
+    /// By how many rows the list of the shown picture moved, when it is the same list in the same place and not so
+    /// far that hardly a row stays. Positive = its content moves up.
+    fn moved(&self, list: Option<ListHint>) -> Option<(ListHint, i64)> {
+        let (was, is) = (self.list?, list?);
+        let rows = i64::from(is.bottom.checked_sub(is.top)?);
+        let moved = i64::try_from(is.first).ok()? - i64::try_from(was.first).ok()?;
+        let same = (was.id, was.top, was.bottom) == (is.id, is.top, is.bottom) && is.bottom <= self.shown.area.height;
+        (same && moved != 0 && moved.abs() <= rows / 2 + 1 && moved.abs() < rows).then_some((is, moved))
+    }
+
+    /// Puts the caret and the brackets around a frame.
+    fn close(&mut self, body: Vec<u8>, caret: Option<(u16, u16)>, end: &mut Encoder) -> Vec<u8> {
+        let (columns, rows) = self.size();
+        let caret = caret.filter(|(x, y)| *x < columns && *y < rows);
+        if body.is_empty() && caret == self.caret {
+            return body;
+        }
+        let mut frame = Vec::with_capacity(body.len() + 32);
+        let bracketed = self.caps.xterm && body.len() > BRACKETED;
+        if bracketed {
+            frame.extend(b"\x1b[?2026h");
+        }
+        frame.extend(body);
+        if let Some((x, y)) = caret {
+            end.go(usize::from(x), usize::from(y));
+            frame.extend(end.taken());
+            if self.caret.is_none() {
+                frame.extend(b"\x1b[?25h");
+            }
+        } else if self.caret.is_some() {
+            frame.extend(b"\x1b[?25l");
+        }
+        if bracketed {
+            frame.extend(b"\x1b[?2026l");
+        }
+        self.caret = caret;
+        frame
+    }
+}
+
+/// Does to our copy what the scroll does to the terminal.
+fn shift(picture: &mut Buffer, hint: ListHint, moved: i64) {
+    let columns = usize::from(picture.area.width);
+    let rows = usize::from(hint.top) * columns..usize::from(hint.bottom) * columns;
+    let Some(region) = picture.content.get_mut(rows) else { return };
+    let cells = (moved.unsigned_abs() as usize).saturating_mul(columns).min(region.len());
+    let blank = if moved > 0 {
+        region.rotate_left(cells);
+        let kept = region.len() - cells;
+        region.get_mut(kept..)
+    } else {
+        region.rotate_right(cells);
+        region.get_mut(..cells)
+    };
+    blank.into_iter().flatten().for_each(Cell::reset);
+}

@@ -1,0 +1,50 @@
+//! The few words the shell itself says, in both languages.
+
+/// Says them.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    /// Chinese, else English.
+    pub chinese: bool,
+}
+
+impl Words {
+    fn pick(self, zh: impl Into<String>, en: impl Into<String>) -> String {
+        if self.chinese { zh.into() } else { en.into() }
+    }
+
+    /// Ctrl-Z where no shell could bring us back.
+    pub fn no_job_control(self) -> String {
+        self.pick("无法挂起：当前会话没有作业控制", "cannot suspend: there is no job control in this session")
+    }
+
+    /// Text went to the clipboard.
+    pub fn copied(self, characters: usize) -> String {
+        self.pick(format!("已复制 {characters} 个字符"), format!("copied {characters} characters"))
+    }
+
+    /// Copying is off, or the terminal cannot.
+    pub fn cannot_copy(self) -> String {
+        self.pick(
+            "此终端或配置不支持复制：请改用导出",
+            "this terminal or the configuration does not copy: export instead",
+        )
+    }
+
+    /// Too much to copy.
+    pub fn too_long(self, bytes: usize) -> String {
+        self.pick(
+            format!("{bytes} 字节太长，无法通过终端复制：请改用导出"),
+            format!("{bytes} bytes are too many to copy through the terminal: export them instead"),
+        )
+    }
+
+    /// An export ended well.
+    pub fn exported(self, rows: u64, path: &str) -> String {
+        self.pick(format!("已导出 {rows} 行到 {path}"), format!("wrote {rows} rows to {path}"))
+    }
+
+    /// Named filters could not be kept.
+    pub fn filters_not_kept(self, why: &str) -> String {
+        self.pick(format!("筛选条件未能保存：{why}"), format!("the filters could not be kept: {why}"))
+    }
+}

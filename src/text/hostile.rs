@@ -1,0 +1,68 @@
+//! Which characters never reach a screen as themselves, and which bill numbers mix look-alike alphabets.
+//!
+//! Invariant: everything here is decided by the scalar value alone; no table of a library version decides what is safe.
+
+/// Whether a scalar may never be shown as itself: controls, format characters, bidi and zero-width tricks, fillers,
+/// variation selectors, tags, private use and non-characters.
+pub fn hostile(c: char) -> bool {
+    let u = u32::from(c);
+    c.is_control() || is_invisible(u) || is_unassigned_by_design(u)
+}
+
+/// Characters that draw nothing, or draw by reordering or hiding others.
+fn is_invisible(u: u32) -> bool {
+    matches!(u,
+        // soft hyphen, combining grapheme joiner, Arabic letter mark, number signs that span what follows
+        0xAD | 0x34F | 0x600..=0x605 | 0x61C | 0x6DD | 0x70F | 0x890 | 0x891 | 0x8E2
+        // fillers and Mongolian selectors: blank glyphs that pass as "nothing" or as a space
+        | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F | 0x2800 | 0x3164 | 0xFFA0
+        // zero-width characters, line and paragraph separators, bidi embeddings, overrides and isolates
+        | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0xFEFF
+        // variation selectors (emoji width disputes, hidden payloads), annotation and reserved specials
+        | 0xFE00..=0xFE0F | 0xFFF0..=0xFFFB
+        // format controls of hieroglyphs, shorthand and music
+        | 0x110BD | 0x110CD | 0x13430..=0x1345F | 0x1BCA0..=0x1BCA3 | 0x1D173..=0x1D17A
+        // tags and supplementary variation selectors
+        | 0xE0000..=0xE0FFF)
+}
+
+/// Private use (a font may draw anything) and non-characters.
+fn is_unassigned_by_design(u: u32) -> bool {
+    matches!(u, 0xE000..=0xF8FF | 0xFDD0..=0xFDEF | 0xF0000..=0x10_FFFF) || u & 0xFFFE == 0xFFFE
+}
+
+/// Whether a bill number mixes ASCII letters or digits with letters of another alphabet that look like them
+/// (Cyrillic `А` for Latin `A`, fullwidth or mathematical forms). Such a number gets a mark beside it, because two
+/// bills can then look the same; the FID tells them apart.
+pub fn mixed_script(raw: &str) -> bool {
+    raw.bytes().any(|b| b.is_ascii_alphanumeric()) && raw.chars().any(|c| looks_like_latin(u32::from(c)))
+}
+
+fn looks_like_latin(u: u32) -> bool {
+    matches!(u,
+        0x0370..=0x03FF | 0x1F00..=0x1FFF // Greek
+        | 0x0400..=0x052F | 0x1C80..=0x1C8F | 0xA640..=0xA69F // Cyrillic
+        | 0x0530..=0x058F | 0x13A0..=0x13FF | 0xAB70..=0xABBF // Armenian, Cherokee
+        | 0x2160..=0x2188 | 0x2100..=0x214F // Roman numerals, letter-like signs
+        | 0xFF10..=0xFF19 | 0xFF21..=0xFF3A | 0xFF41..=0xFF5A // fullwidth digits and letters
+        | 0x1D400..=0x1D7FF) // mathematical alphabets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_alike_in_a_number_is_seen() {
+        for (number, mixed) in [
+            ("XSCKD000123", false),
+            ("销售出库XSCKD-01", false),
+            ("XSCKD\u{410}01", true),
+            ("ХЅ01", true),
+            ("ＸSCKD01", true),
+            ("单据", false),
+        ] {
+            assert_eq!(mixed_script(number), mixed, "{number}");
+        }
+    }
+}
