@@ -2,6 +2,10 @@
 //!
 //! Invariant: `append` is all-or-nothing and durable on return; nothing is shown before it is durable.
 
+pub mod codec;
+pub mod index;
+pub mod memory;
+
 use async_trait::async_trait;
 
 use crate::domain::bill::{Found, Slot};
@@ -10,6 +14,7 @@ use crate::domain::filter::Filter;
 use crate::domain::ids::{BillKey, EnvId, Fid, PlanId, RunId, Seq};
 use crate::domain::query::{LedgerGroup, Page, PageRequest, Scope};
 use crate::domain::run::{BillRow, Mark, RunRow};
+use crate::domain::step::{Blob, Body};
 use crate::domain::time::Ts;
 
 /// An append that became durable.
@@ -69,7 +74,8 @@ pub enum StoreError {
 /// A ledger entry as the engine needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerEntry {
-    /// Latest row of the bill.
+    /// The bill with its latest outcome, in the run that gave it: a later run that only found the bill again
+    /// does not hide what is unresolved.
     pub row: BillRow,
     /// Since when it has been unresolved.
     pub since: Ts,
@@ -117,7 +123,8 @@ pub trait Store: Send + Sync {
     fn bill(&self, key: &BillKey) -> Result<Option<BillRow>, StoreError>;
     /// Latest rows of bills whose number begins with a text, in any environment and form.
     fn find_number(&self, beginning: &str, limit: usize) -> Result<Vec<BillRow>, StoreError>;
-    /// All facts about a bill over all runs, oldest first, at most `limit` newest ones; true when older ones were left out.
+    /// All facts about a bill over all runs, oldest first, at most `limit` newest ones; true when older ones were
+    /// left out. Of the bills found together only this one is told.
     fn facts_of(&self, key: &BillKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
 
     /// The mark of a plan in an environment.
@@ -125,3 +132,130 @@ pub trait Store: Send + Sync {
     /// The action log, newest first.
     fn actions(&self, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError>;
 }
+
+/// Bytes of a body kept with a fact; the rest is known by its length and hash.
+pub const BODY_LIMIT: usize = 1024 * 1024;
+
+/// Cuts the bodies of an answer to what is kept.
+pub(crate) fn limit_evidence(event: &mut Event) {
+    if let Event::StepAnswered { evidence: Some(evidence), .. } = event {
+        limit_body(&mut evidence.request);
+        if let Some(body) = &mut evidence.response {
+            limit_body(body);
+        }
+    }
+}
+
+fn limit_body(body: &mut Body) {
+    use sha2::Digest;
+    if body.bytes.0.len() > BODY_LIMIT {
+        if body.sha256.is_none() {
+            body.sha256 = Some(sha2::Sha256::digest(&body.bytes.0).iter().map(|b| format!("{b:02x}")).collect());
+        }
+        body.bytes = Blob(body.bytes.0.get(..BODY_LIMIT).unwrap_or_default().to_vec());
+    }
+}
+
+/// Leaves of the bills found together only one.
+pub(crate) fn trim_to_bill(mut fact: Fact, fid: &Fid) -> Fact {
+    if let Event::BillsFound { bills, .. } = &mut fact.event {
+        bills.retain(|bill| bill.fid == *fid);
+    }
+    fact
+}
+
+/// The reads that an index answers alone, for each store that has one.
+macro_rules! index_reads {
+    ($index:ident) => {
+        fn run(&self, id: crate::domain::ids::RunId) -> Result<Option<crate::domain::run::RunRow>, StoreError> {
+            self.$index.run(id)
+        }
+        fn open_runs(&self) -> Result<Vec<crate::domain::run::RunRow>, StoreError> {
+            self.$index.open_runs()
+        }
+        fn runs(
+            &self,
+            plan: Option<&crate::domain::ids::PlanId>,
+            page: &crate::domain::query::PageRequest,
+        ) -> Result<crate::domain::query::Page<crate::domain::run::RunRow>, StoreError> {
+            self.$index.runs(plan, page)
+        }
+        fn bill_of_run(
+            &self,
+            run: crate::domain::ids::RunId,
+            fid: &crate::domain::ids::Fid,
+        ) -> Result<Option<crate::domain::run::BillRow>, StoreError> {
+            self.$index.bill_of_run(run, fid)
+        }
+        fn found(
+            &self,
+            run: crate::domain::ids::RunId,
+            fid: &crate::domain::ids::Fid,
+        ) -> Result<Option<crate::domain::bill::Found>, StoreError> {
+            self.$index.found(run, fid)
+        }
+        fn bills_in(
+            &self,
+            run: crate::domain::ids::RunId,
+            slot: crate::domain::bill::Slot,
+            after: Option<&crate::domain::ids::Fid>,
+            limit: usize,
+        ) -> Result<Vec<crate::domain::run::BillRow>, StoreError> {
+            self.$index.bills_in(run, slot, after, limit)
+        }
+        fn in_flight(&self, run: crate::domain::ids::RunId) -> Result<Vec<crate::domain::run::BillRow>, StoreError> {
+            self.$index.in_flight(run)
+        }
+        fn bills(
+            &self,
+            scope: crate::domain::query::Scope,
+            filter: &crate::domain::filter::Filter,
+            page: &crate::domain::query::PageRequest,
+            now: crate::domain::time::Ts,
+        ) -> Result<crate::domain::query::Page<crate::domain::run::BillRow>, StoreError> {
+            self.$index.bills(scope, filter, page, now)
+        }
+        fn ledger_entry(
+            &self,
+            key: &crate::domain::ids::BillKey,
+        ) -> Result<Option<crate::store::LedgerEntry>, StoreError> {
+            self.$index.ledger_entry(key)
+        }
+        fn ledger_groups(
+            &self,
+            plan: Option<&crate::domain::ids::PlanId>,
+        ) -> Result<Vec<crate::domain::query::LedgerGroup>, StoreError> {
+            self.$index.ledger_groups(plan)
+        }
+        fn unresolved(&self, plan: Option<&crate::domain::ids::PlanId>) -> Result<u64, StoreError> {
+            self.$index.unresolved(plan)
+        }
+        fn bill(&self, key: &crate::domain::ids::BillKey) -> Result<Option<crate::domain::run::BillRow>, StoreError> {
+            self.$index.bill(key)
+        }
+        fn find_number(&self, beginning: &str, limit: usize) -> Result<Vec<crate::domain::run::BillRow>, StoreError> {
+            self.$index.find_number(beginning, limit)
+        }
+        fn mark(
+            &self,
+            plan: &crate::domain::ids::PlanId,
+            env: &crate::domain::ids::EnvId,
+        ) -> Result<Option<crate::domain::run::Mark>, StoreError> {
+            self.$index.mark(plan, env)
+        }
+        fn actions(
+            &self,
+            page: &crate::domain::query::PageRequest,
+        ) -> Result<
+            crate::domain::query::Page<(
+                crate::domain::ids::Seq,
+                crate::domain::time::Ts,
+                crate::domain::event::ActionEntry,
+            )>,
+            StoreError,
+        > {
+            self.$index.actions(page)
+        }
+    };
+}
+pub(crate) use index_reads;

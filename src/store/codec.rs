@@ -1,0 +1,34 @@
+//! Values on disk: one version byte, then MessagePack with field names.
+//!
+//! Invariant: fields are only ever added (with defaults); a value of an unknown version is refused, never guessed.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::StoreError;
+
+/// Version written in front of every value.
+pub const VERSION: u8 = 1;
+
+/// Packs a value behind its version byte.
+pub fn pack<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    let mut out = vec![VERSION];
+    pack_into(value, &mut out)?;
+    Ok(out)
+}
+
+/// Packs a value without a version byte at the end of a buffer.
+pub fn pack_into<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), StoreError> {
+    rmp_serde::encode::write_named(out, value).map_err(|e| StoreError::Write(format!("cannot encode a value: {e}")))
+}
+
+/// Reads what [`pack`] wrote.
+pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    match bytes.split_first() {
+        Some((&VERSION, rest)) => {
+            rmp_serde::from_slice(rest).map_err(|e| StoreError::Read(format!("a stored value does not decode: {e}")))
+        }
+        Some((other, _)) => Err(StoreError::Read(format!("a stored value has version {other}, known is {VERSION}"))),
+        None => Err(StoreError::Read("a stored value is empty".to_owned())),
+    }
+}

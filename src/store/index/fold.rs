@@ -1,0 +1,414 @@
+//! One fact becomes changes of the index. Memory and disk, live and replay, all fold here.
+//!
+//! Invariant: a fact that contradicts what is stored is refused before the journal sees it.
+
+use super::key::{self, Dict, DictNo, Key, RunNo};
+use super::kv::Kv;
+use super::ledger;
+use super::row::{BillRec, KnownRec, RunLiveRec, RunRec};
+use super::scratch::Scratch;
+use crate::domain::bill::{BillState, Found, Slot};
+use crate::domain::event::{Event, Fact};
+use crate::domain::ids::{BillKey, Fid, RunId};
+use crate::domain::live::state_after;
+use crate::domain::run::{RunHead, RunKind, RunState};
+use crate::domain::step::{Step, Verdict};
+use crate::domain::time::Ts;
+use crate::store::StoreError;
+
+/// Says what contradicts.
+pub fn refuse<T>(what: String) -> Result<T, StoreError> {
+    Err(StoreError::Contradiction(what))
+}
+
+/// Folds one fact into the changes.
+pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), StoreError> {
+    let (seq, at) = (fact.seq.0, fact.at);
+    match &fact.event {
+        Event::RunOpened(head) => open_run(s, head)?,
+        Event::BillsFound { run, bills } => found(s, *run, bills, at, seq)?,
+        Event::RunCollected { run, collected } => {
+            let (no, mut live) = open_run_of(s, *run)?;
+            live.s = RunState::AwaitingApproval;
+            put_live(s, no, &live)?;
+            change_rec(s, no, |rec| rec.c = Some(collected.clone()))?;
+        }
+        Event::RunApproved { run, flags, .. } => {
+            let (no, mut live) = open_run_of(s, *run)?;
+            live.s = RunState::Working;
+            live.a = true;
+            put_live(s, no, &live)?;
+            if !flags.is_empty() {
+                change_rec(s, no, |rec| rec.f.clone_from(flags))?;
+            }
+        }
+        Event::MarkMoved { plan, env, to } => {
+            let plan = dict(s, Dict::Plan, plan.as_str())?;
+            let env = dict(s, Dict::Env, env.as_str())?;
+            s.put(Key::new(key::MARK).u16(plan).u16(env).done(), to)?;
+        }
+        Event::RunPaused { run, why, .. } => set_state(s, *run, RunState::Paused(why.clone()))?,
+        Event::RunResumed { run, .. } => set_state(s, *run, RunState::Working)?,
+        Event::RunSettling { run } => set_state(s, *run, RunState::Settling)?,
+        Event::RunInterrupted { run } => interrupted(s, *run)?,
+        Event::RunClosed { run, end } => {
+            let (no, mut live) = open_run_of(s, *run)?;
+            let waiting = live.tally().waiting;
+            if waiting > 0 {
+                return refuse(format!("run {run} cannot close while {waiting} of its bills have no outcome"));
+            }
+            live.s = RunState::Closed(end.clone());
+            live.x = Some(at);
+            put_live(s, no, &live)?;
+            s.delete(Key::new(key::OPEN).u32(no).done());
+        }
+        Event::StepTried { .. }
+        | Event::StepAnswered { .. }
+        | Event::BillRead { .. }
+        | Event::BillDeferred { .. }
+        | Event::BillSettled { .. } => on_bill(s, &fact.event, at, seq)?,
+        Event::LedgerResolved { key, .. } => ledger::resolved(s, key, seq)?,
+        Event::ActionTaken(entry) => s.put(Key::new(key::ACTION).u64(seq).done(), &(at, entry))?,
+    }
+    s.end_of_fact(fact.seq);
+    Ok(())
+}
+
+fn open_run<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, head: &RunHead) -> Result<(), StoreError> {
+    let id = Key::new(key::RUN_ID).run_id(head.id).done();
+    if s.raw(&id)?.is_some() {
+        return refuse(format!("run {} was opened before", head.id));
+    }
+    let no = next(s, b"runs")?;
+    let plan = dict(s, Dict::Plan, head.plan.as_str())?;
+    let family = family(s, &head.env.0, &head.form.0)?;
+    s.put_raw(id, no.to_be_bytes().to_vec());
+    s.put(Key::new(key::RUN).u32(no).done(), &RunRec { h: head.clone(), c: None, f: Vec::new() })?;
+    let verify = head.kind == RunKind::Verify;
+    put_live(s, no, &RunLiveRec { s: RunState::Collecting, t: [0; 7], x: None, a: verify, p: plan, f: family })?;
+    s.put_raw(Key::new(key::OPEN).u32(no).done(), Vec::new());
+    s.put_raw(Key::new(key::RUN_OF_PLAN).u16(plan).u32(no).done(), Vec::new());
+    Ok(())
+}
+
+fn found<K: Kv + ?Sized>(
+    s: &mut Scratch<'_, K>,
+    run: RunId,
+    bills: &[Found],
+    at: Ts,
+    seq: u64,
+) -> Result<(), StoreError> {
+    let (no, mut live) = open_run_of(s, run)?;
+    let mut tally = live.tally();
+    tally.add_found(bills.len() as u64);
+    live.set_tally(&tally);
+    put_live(s, no, &live)?;
+    for (place, bill) in bills.iter().enumerate() {
+        let Ok(place) = u16::try_from(place) else {
+            return refuse(format!("one event finds {} bills; at most 100 are asked for", bills.len()));
+        };
+        let at_key = bill_key(no, &bill.fid);
+        if s.raw(&at_key)?.is_some() {
+            return refuse(format!("bill {} ({}) was found before in run {run}", bill.no, bill.fid));
+        }
+        let known_key = known_key(live.f, &bill.fid);
+        let known: Option<KnownRec> = s.get(&known_key)?;
+        let before = known.as_ref().map(|k| k.r);
+        // An older number of the bill stays in the index: the rows of older runs carry it.
+        s.put_raw(number_key(&bill.no, live.f, &bill.fid), Vec::new());
+        s.put(at_key, &BillRec::found(bill, at, (seq, place), before))?;
+        s.put_raw(slot_key(no, Slot::Waiting, &bill.fid), Vec::new());
+        s.put_raw(history_key((seq, place)), history_value(no, &bill.fid));
+        let known = known.map_or(KnownRec { r: no, c: no, d: 0, l: None }, |k| KnownRec { r: no, c: no, ..k });
+        s.put(known_key, &known)?;
+    }
+    Ok(())
+}
+
+/// A bill being changed: where it was, where it is.
+pub(super) struct Changing {
+    pub no: RunNo,
+    pub fid: Fid,
+    pub rec: BillRec,
+}
+
+fn on_bill<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, event: &Event, at: Ts, seq: u64) -> Result<(), StoreError> {
+    let (Some(run), Some(fid)) = (event.run(), fid_of(event)) else { return Ok(()) };
+    let (no, mut live) = open_run_of(s, run)?;
+    let Some(rec) = s.get::<BillRec>(&bill_key(no, fid))? else {
+        return refuse(format!("bill {fid} was never found in run {run}"));
+    };
+    let before = rec.s.clone();
+    let mut bill = Changing { no, fid: fid.clone(), rec };
+    let mut state = state_after(event, at);
+    match event {
+        Event::StepTried { step, rev, no: number, .. } => {
+            let writes = matches!(step, Step::Submit | Step::Audit);
+            if before.slot() == Slot::Waiting {
+                bill.rec.d = false;
+            } else if writes {
+                return refuse(format!("bill {number} stands in {} and cannot be tried", before.slot().word()));
+            } else {
+                state = None;
+            }
+            if writes {
+                bill.rec.a = bill.rec.a.saturating_add(1);
+                bill.rec.take_rev(rev);
+            }
+        }
+        Event::StepAnswered { step: Step::Submit, verdict: Verdict::Done, .. } => bill.rec.w = true,
+        Event::BillRead { rev: Some(rev), .. } => bill.rec.take_rev(rev),
+        Event::BillDeferred { was, no: number, .. } => {
+            leaves(number, *was, &before)?;
+            shift(s, &mut live, &bill, *was, Slot::Waiting)?;
+            if *was == Slot::Unknown {
+                ledger::read_back(s, &live, &bill)?;
+            }
+        }
+        Event::BillSettled { was, outcome, no: number, .. } => {
+            leaves(number, *was, &before)?;
+            shift(s, &mut live, &bill, *was, outcome.slot())?;
+            ledger::settled(s, &live, &bill, outcome, at)?;
+        }
+        _ => {}
+    }
+    if let Some(state) = state {
+        change_state(s, &live, &mut bill, state, at, seq)?;
+    }
+    note(s, &mut bill, seq)?;
+    s.put(bill_key(no, fid), &bill.rec)
+}
+
+/// Only waiting and unknown bills move on; every other outcome is final in its run.
+fn leaves(number: &str, was: Slot, before: &BillState) -> Result<(), StoreError> {
+    let is = before.slot();
+    if was != is {
+        return refuse(format!("bill {number} stands in {}, not in {}", is.word(), was.word()));
+    }
+    if !matches!(is, Slot::Waiting | Slot::Unknown) {
+        return refuse(format!("bill {number} is settled as {} in this run; that is final", is.word()));
+    }
+    Ok(())
+}
+
+fn shift<K: Kv + ?Sized>(
+    s: &mut Scratch<'_, K>,
+    live: &mut RunLiveRec,
+    bill: &Changing,
+    from: Slot,
+    to: Slot,
+) -> Result<(), StoreError> {
+    if from == to {
+        return Ok(());
+    }
+    let mut tally = live.tally();
+    tally.shift(from, to).map_err(|e| StoreError::Contradiction(e.to_string()))?;
+    if !tally.closes() {
+        return refuse(format!("the sum of a run would not close: {tally:?}"));
+    }
+    live.set_tally(&tally);
+    s.delete(slot_key(bill.no, from, &bill.fid));
+    s.put_raw(slot_key(bill.no, to, &bill.fid), Vec::new());
+    put_live(s, bill.no, live)
+}
+
+fn change_state<K: Kv + ?Sized>(
+    s: &mut Scratch<'_, K>,
+    live: &RunLiveRec,
+    bill: &mut Changing,
+    state: BillState,
+    at: Ts,
+    seq: u64,
+) -> Result<(), StoreError> {
+    let trying = |state: &BillState| matches!(state, BillState::Trying { .. });
+    let (from, to) = (&bill.rec.s, &state);
+    match (trying(from), trying(to)) {
+        (false, true) => s.put_raw(trying_key(bill.no, &bill.fid), Vec::new()),
+        (true, false) => s.delete(trying_key(bill.no, &bill.fid)),
+        _ => {}
+    }
+    s.delete(history_key(bill.rec.h));
+    if listed(from.slot()) {
+        s.delete(history_slot_key(from.slot(), bill.rec.h));
+    }
+    let place = (seq, 0);
+    s.put_raw(history_key(place), history_value(bill.no, &bill.fid));
+    if listed(to.slot()) {
+        s.put_raw(history_slot_key(to.slot(), place), history_value(bill.no, &bill.fid));
+    }
+    bill.rec.h = place;
+    bill.rec.s = state;
+    bill.rec.t = at;
+    let known_key = known_key(live.f, &bill.fid);
+    if let Some(mut known) = s.get::<KnownRec>(&known_key)?
+        && known.c != bill.no
+    {
+        known.c = bill.no;
+        s.put(known_key, &known)?;
+    }
+    Ok(())
+}
+
+/// Slots that have a list of their own in the history; the plain ones are most of it anyway.
+pub(super) fn listed(slot: Slot) -> bool {
+    matches!(slot, Slot::Already | Slot::Skipped | Slot::Failed | Slot::Unknown)
+}
+
+/// Notes a fact with its bill.
+pub(super) fn note<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, bill: &mut Changing, seq: u64) -> Result<(), StoreError> {
+    if let Some((chunk, list)) = bill.rec.note(seq) {
+        s.put(Key::new(key::FACTS).u32(bill.no).fid(&bill.fid).u32(chunk).done(), &list)?;
+    }
+    Ok(())
+}
+
+fn interrupted<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, run: RunId) -> Result<(), StoreError> {
+    let (no, live) = open_run_of(s, run)?;
+    let prefix = Key::new(key::TRYING).u32(no).done();
+    for at in s.keys(&prefix)? {
+        let Some(fid) = at.get(prefix.len()..).and_then(key::read_fid) else { continue };
+        let Some(mut rec) = s.get::<BillRec>(&bill_key(no, &fid))? else { continue };
+        if rec.d {
+            continue;
+        }
+        rec.d = true;
+        s.put(bill_key(no, &fid), &rec)?;
+        let known_key = known_key(live.f, &fid);
+        if let Some(mut known) = s.get::<KnownRec>(&known_key)? {
+            known.d = known.d.saturating_add(1);
+            s.put(known_key, &known)?;
+        }
+    }
+    set_state(s, run, RunState::Interrupted)
+}
+
+fn set_state<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, run: RunId, state: RunState) -> Result<(), StoreError> {
+    let (no, mut live) = open_run_of(s, run)?;
+    live.s = state;
+    put_live(s, no, &live)
+}
+
+fn fid_of(event: &Event) -> Option<&Fid> {
+    match event {
+        Event::StepTried { fid, .. }
+        | Event::StepAnswered { fid, .. }
+        | Event::BillRead { fid, .. }
+        | Event::BillDeferred { fid, .. }
+        | Event::BillSettled { fid, .. } => Some(fid),
+        _ => None,
+    }
+}
+
+fn open_run_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, id: RunId) -> Result<(RunNo, RunLiveRec), StoreError> {
+    let no = s.raw(&Key::new(key::RUN_ID).run_id(id).done())?.and_then(|b| key::u32_at(&b, 0));
+    let Some(no) = no else { return refuse(format!("run {id} was never opened")) };
+    let Some(live) = s.get::<RunLiveRec>(&live_key(no))? else {
+        return Err(StoreError::Read(format!("run {id} has no state in the index")));
+    };
+    if live.s.is_closed() {
+        return refuse(format!("run {id} is closed; a closed run never changes"));
+    }
+    Ok((no, live))
+}
+
+fn put_live<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, no: RunNo, live: &RunLiveRec) -> Result<(), StoreError> {
+    s.put(live_key(no), live)
+}
+
+fn change_rec<K: Kv + ?Sized>(
+    s: &mut Scratch<'_, K>,
+    no: RunNo,
+    change: impl FnOnce(&mut RunRec),
+) -> Result<(), StoreError> {
+    let at = Key::new(key::RUN).u32(no).done();
+    let Some(mut rec) = s.get::<RunRec>(&at)? else {
+        return Err(StoreError::Read("a run has no head in the index".to_owned()));
+    };
+    change(&mut rec);
+    s.put(at, &rec)
+}
+
+fn next<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, what: &[u8]) -> Result<u32, StoreError> {
+    let at = Key::new(key::META).raw(what).done();
+    let no = s.raw(&at)?.and_then(|b| key::u32_at(&b, 0)).unwrap_or(0);
+    let Some(no) = no.checked_add(1) else { return refuse("the store has no number left".to_owned()) };
+    s.put_raw(at, no.to_be_bytes().to_vec());
+    Ok(no)
+}
+
+fn dict<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, kind: Dict, text: &str) -> Result<DictNo, StoreError> {
+    let at = dict_key(kind, text);
+    if let Some(no) = s.raw(&at)?.and_then(|b| key::u16_at(&b, 0)) {
+        return Ok(no);
+    }
+    let Ok(no) = u16::try_from(next(s, &[kind as u8])?) else {
+        return refuse(format!("more than {} different plans, environments or forms", u16::MAX));
+    };
+    s.put_raw(at, no.to_be_bytes().to_vec());
+    Ok(no)
+}
+
+fn family<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, env: &str, form: &str) -> Result<DictNo, StoreError> {
+    dict(s, Dict::Family, &family_text(env, form))
+}
+
+/// Text of a family in the dictionary.
+pub fn family_text(env: &str, form: &str) -> String {
+    format!("{env}\u{0}{form}")
+}
+
+/// Family of a bill, if any run ever had it.
+pub(super) fn family_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, key: &BillKey) -> Result<Option<DictNo>, StoreError> {
+    let at = dict_key(Dict::Family, &family_text(&key.env.0, &key.form.0));
+    Ok(s.raw(&at)?.and_then(|b| key::u16_at(&b, 0)))
+}
+
+/// Key of a dictionary entry.
+pub fn dict_key(kind: Dict, text: &str) -> Vec<u8> {
+    Key::new(key::DICT).byte(kind as u8).raw(text.as_bytes()).done()
+}
+
+/// Key of a run's state.
+pub fn live_key(no: RunNo) -> Vec<u8> {
+    Key::new(key::RUN_LIVE).u32(no).done()
+}
+
+/// Key of a bill in a run.
+pub fn bill_key(no: RunNo, fid: &Fid) -> Vec<u8> {
+    Key::new(key::BILL).u32(no).fid(fid).done()
+}
+
+/// Key of a bill over all runs.
+pub fn known_key(family: DictNo, fid: &Fid) -> Vec<u8> {
+    Key::new(key::KNOWN).u16(family).fid(fid).done()
+}
+
+/// Key of a bill in its column of the sum line.
+pub fn slot_key(no: RunNo, slot: Slot, fid: &Fid) -> Vec<u8> {
+    Key::new(key::SLOT).u32(no).slot(slot).fid(fid).done()
+}
+
+/// Key of an unanswered intent.
+pub fn trying_key(no: RunNo, fid: &Fid) -> Vec<u8> {
+    Key::new(key::TRYING).u32(no).fid(fid).done()
+}
+
+/// Key of a bill by number.
+pub fn number_key(number: &str, family: DictNo, fid: &Fid) -> Vec<u8> {
+    Key::new(key::NUMBER).text(&number.to_lowercase()).u16(family).fid(fid).done()
+}
+
+/// Key of a change in the history.
+pub fn history_key(place: (u64, u16)) -> Vec<u8> {
+    Key::new(key::HISTORY).u64(place.0).u16(place.1).done()
+}
+
+/// Key of a change in the history of one slot.
+pub fn history_slot_key(slot: Slot, place: (u64, u16)) -> Vec<u8> {
+    Key::new(key::HISTORY_SLOT).slot(slot).u64(place.0).u16(place.1).done()
+}
+
+/// Which bill of which run a history entry means.
+pub fn history_value(no: RunNo, fid: &Fid) -> Vec<u8> {
+    Key::default().u32(no).fid(fid).done()
+}

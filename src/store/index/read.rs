@@ -1,0 +1,266 @@
+//! Single answers of the index: a run, a bill, the ledger's counts.
+//!
+//! Invariant: no answer here grows with the history but by its own limit.
+
+use super::Index;
+use super::fold::{bill_key, dict_key, family_text, known_key, live_key, number_key};
+use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
+use super::kv::{Kv, Walk};
+use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec, RunRec, places, run_row};
+use crate::domain::bill::{BillState, Found, Slot};
+use crate::domain::ids::{BillKey, EnvId, Fid, PlanId, RunId, Seq};
+use crate::domain::query::LedgerGroup;
+use crate::domain::run::{BillRow, Mark, RunRow};
+use crate::store::{LedgerEntry, StoreError, codec};
+
+/// Runs looked through for the facts of one bill.
+const RUNS_OF_A_BILL: usize = 10_000;
+
+impl<K: Kv> Index<K> {
+    pub(super) fn value<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+        self.kv.get(key)?.map(|bytes| codec::unpack(&bytes)).transpose()
+    }
+
+    pub(super) fn run_no(&self, id: RunId) -> Result<Option<RunNo>, StoreError> {
+        Ok(self.kv.get(&Key::new(key::RUN_ID).run_id(id).done())?.and_then(|b| u32_at(&b, 0)))
+    }
+
+    pub(super) fn run_rec(&self, no: RunNo) -> Result<Option<RunRec>, StoreError> {
+        self.value(&Key::new(key::RUN).u32(no).done())
+    }
+
+    pub(super) fn run_by_no(&self, no: RunNo) -> Result<Option<RunRow>, StoreError> {
+        let (Some(rec), Some(live)) = (self.run_rec(no)?, self.value::<RunLiveRec>(&live_key(no))?) else {
+            return Ok(None);
+        };
+        Ok(Some(run_row(rec, &live)))
+    }
+
+    /// One run.
+    pub fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError> {
+        self.run_no(id)?.map_or(Ok(None), |no| self.run_by_no(no))
+    }
+
+    /// Runs that are not closed, in order of opening.
+    pub fn open_runs(&self) -> Result<Vec<RunRow>, StoreError> {
+        let mut rows = Vec::new();
+        for entry in Walk::prefix(&self.kv, vec![key::OPEN], false) {
+            if let Some(no) = u32_at(&entry?.0, 1) {
+                rows.extend(self.run_by_no(no)?);
+            }
+        }
+        Ok(rows)
+    }
+
+    pub(super) fn bill_rec(&self, no: RunNo, fid: &Fid) -> Result<Option<BillRec>, StoreError> {
+        self.value(&bill_key(no, fid))
+    }
+
+    pub(super) fn row(&self, no: RunNo, fid: Fid) -> Result<Option<BillRow>, StoreError> {
+        let Some(rec) = self.bill_rec(no, &fid)? else { return Ok(None) };
+        Ok(Some(rec.row(self.head(no)?.as_ref(), fid)))
+    }
+
+    /// One bill of a run.
+    pub fn bill_of_run(&self, run: RunId, fid: &Fid) -> Result<Option<BillRow>, StoreError> {
+        self.run_no(run)?.map_or(Ok(None), |no| self.row(no, fid.clone()))
+    }
+
+    /// What a run's query said about a bill.
+    pub fn found(&self, run: RunId, fid: &Fid) -> Result<Option<Found>, StoreError> {
+        let Some(no) = self.run_no(run)? else { return Ok(None) };
+        Ok(self.bill_rec(no, fid)?.map(|rec| rec.as_found(fid.clone())))
+    }
+
+    /// Bills of a run in one column, by FID.
+    pub fn bills_in(
+        &self,
+        run: RunId,
+        slot: Slot,
+        after: Option<&Fid>,
+        limit: usize,
+    ) -> Result<Vec<BillRow>, StoreError> {
+        let Some(no) = self.run_no(run)? else { return Ok(Vec::new()) };
+        self.listed_bills(no, Key::new(key::SLOT).u32(no).slot(slot).done(), after, limit)
+    }
+
+    /// Bills of a run whose intent is unanswered, by FID.
+    pub fn in_flight(&self, run: RunId) -> Result<Vec<BillRow>, StoreError> {
+        let Some(no) = self.run_no(run)? else { return Ok(Vec::new()) };
+        self.listed_bills(no, Key::new(key::TRYING).u32(no).done(), None, usize::MAX)
+    }
+
+    fn listed_bills(
+        &self,
+        no: RunNo,
+        prefix: Vec<u8>,
+        after: Option<&Fid>,
+        limit: usize,
+    ) -> Result<Vec<BillRow>, StoreError> {
+        use std::ops::Bound;
+        let low = match after {
+            Some(fid) => Bound::Excluded(Key::default().raw(&prefix).fid(fid).done()),
+            None => Bound::Included(prefix.clone()),
+        };
+        let high = key::after_prefix(&prefix).map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rows = Vec::new();
+        for entry in Walk::new(&self.kv, low, high, false) {
+            if rows.len() >= limit {
+                break;
+            }
+            if let Some(fid) = entry?.0.get(prefix.len()..).and_then(read_fid) {
+                rows.extend(self.row(no, fid)?);
+            }
+        }
+        Ok(rows)
+    }
+
+    pub(super) fn dict(&self, kind: Dict, text: &str) -> Result<Option<DictNo>, StoreError> {
+        Ok(self.kv.get(&dict_key(kind, text))?.and_then(|b| u16_at(&b, 0)))
+    }
+
+    pub(super) fn dict_all(&self, kind: Dict) -> Result<Vec<(String, DictNo)>, StoreError> {
+        let prefix = dict_key(kind, "");
+        let mut all = Vec::new();
+        for entry in Walk::prefix(&self.kv, prefix.clone(), false) {
+            let (at, value) = entry?;
+            let text = at.get(prefix.len()..).unwrap_or_default();
+            if let Some(no) = u16_at(&value, 0) {
+                all.push((String::from_utf8_lossy(text).into_owned(), no));
+            }
+        }
+        Ok(all)
+    }
+
+    pub(super) fn known(&self, family: DictNo, fid: &Fid) -> Result<Option<KnownRec>, StoreError> {
+        self.value(&known_key(family, fid))
+    }
+
+    fn known_of(&self, bill: &BillKey) -> Result<Option<KnownRec>, StoreError> {
+        match self.dict(Dict::Family, &family_text(&bill.env.0, &bill.form.0))? {
+            Some(family) => self.known(family, &bill.fid),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn open_row(&self, open: OpenRec, fid: Fid) -> Result<Option<BillRow>, StoreError> {
+        Ok(self.row(open.r, fid)?.map(|row| BillRow {
+            state: BillState::Settled(open.o),
+            at: open.t,
+            open_since: Some(open.s),
+            ..row
+        }))
+    }
+
+    /// The ledger's entry for a bill: the row of its last outcome.
+    pub fn ledger_entry(&self, bill: &BillKey) -> Result<Option<LedgerEntry>, StoreError> {
+        let Some(KnownRec { d, l: Some(open), .. }) = self.known_of(bill)? else { return Ok(None) };
+        let since = open.s;
+        let row = self.open_row(open, bill.fid.clone())?;
+        Ok(row.map(|row| LedgerEntry { row, since, deaths: d }))
+    }
+
+    fn plan_no(&self, plan: Option<&PlanId>) -> Result<Option<DictNo>, StoreError> {
+        plan.map_or(Ok(Some(0)), |plan| self.dict(Dict::Plan, plan.as_str()))
+    }
+
+    /// Groups of the ledger, biggest first, then oldest, then by name.
+    pub fn ledger_groups(&self, plan: Option<&PlanId>) -> Result<Vec<LedgerGroup>, StoreError> {
+        let Some(plan) = self.plan_no(plan)? else { return Ok(Vec::new()) };
+        let prefix = Key::new(key::GROUP_COUNT).u16(plan).done();
+        let mut groups = Vec::new();
+        for entry in Walk::prefix(&self.kv, prefix.clone(), false) {
+            let (at, value) = entry?;
+            let Some((slot, group)) = at.get(prefix.len()..).and_then(|rest| rest.split_first()) else { continue };
+            let (Some(slot), Some(count)) = (key::slot_of(*slot), u64_at(&value, 0)) else { continue };
+            let group = String::from_utf8_lossy(group).into_owned();
+            let list = Key::new(key::GROUP).u16(plan).slot(slot).text(&group).done();
+            let first = Walk::prefix(&self.kv, list.clone(), false).next().transpose()?;
+            let oldest = first.and_then(|(at, _)| u64_at(&at, list.len())).map(key::ts_of);
+            groups.push(LedgerGroup { slot, group, count, oldest });
+        }
+        groups.sort_by(|a, b| b.count.cmp(&a.count).then(a.oldest.cmp(&b.oldest)).then_with(|| a.group.cmp(&b.group)));
+        Ok(groups)
+    }
+
+    /// Number of unresolved bills.
+    pub fn unresolved(&self, plan: Option<&PlanId>) -> Result<u64, StoreError> {
+        let Some(plan) = self.plan_no(plan)? else { return Ok(0) };
+        Ok(self.kv.get(&super::ledger::unresolved_key(plan))?.and_then(|b| u64_at(&b, 0)).unwrap_or(0))
+    }
+
+    /// The row of a bill that changed last, over all runs.
+    pub fn bill(&self, bill: &BillKey) -> Result<Option<BillRow>, StoreError> {
+        match self.known_of(bill)? {
+            Some(known) => self.row(known.c, bill.fid.clone()),
+            None => Ok(None),
+        }
+    }
+
+    /// Rows of bills whose number begins with a text, case ignored, by number.
+    pub fn find_number(&self, beginning: &str, limit: usize) -> Result<Vec<BillRow>, StoreError> {
+        let prefix = Key::new(key::NUMBER).text_prefix(&beginning.to_lowercase()).done();
+        let mut rows = Vec::new();
+        for entry in Walk::prefix(&self.kv, prefix, false) {
+            if rows.len() >= limit {
+                break;
+            }
+            let at = entry?.0;
+            let Some((family, fid)) = after_number(&at) else { continue };
+            let Some(known) = self.known(family, &fid)? else { continue };
+            // A bill that was renumbered keeps its old number in the index, for old runs; here only the last counts.
+            rows.extend(self.row(known.c, fid.clone())?.filter(|row| number_key(&row.no, family, &fid) == at));
+        }
+        Ok(rows)
+    }
+
+    /// Places of the facts about a bill, oldest first, at most the `limit` newest; true when some are left out.
+    pub fn places_of(&self, bill: &BillKey, limit: usize) -> Result<(Vec<Seq>, bool), StoreError> {
+        let mut all: Vec<u64> = Vec::new();
+        let mut next = self.known_of(bill)?.map(|known| known.r);
+        for _ in 0..RUNS_OF_A_BILL {
+            let Some(no) = next else { break };
+            let Some(rec) = self.bill_rec(no, &bill.fid)? else { break };
+            all.extend(places(&rec.f));
+            for chunk in 0..rec.z {
+                let at = Key::new(key::FACTS).u32(no).fid(&bill.fid).u32(chunk).done();
+                if let Some(list) = self.value::<Vec<u64>>(&at)? {
+                    all.extend(places(&list));
+                }
+            }
+            next = rec.p;
+        }
+        all.sort_unstable();
+        all.dedup();
+        let cut = all.len().saturating_sub(limit);
+        Ok((all.into_iter().skip(cut).map(Seq).collect(), cut > 0))
+    }
+
+    /// The mark of a plan in an environment.
+    pub fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError> {
+        let (Some(plan), Some(env)) = (self.dict(Dict::Plan, plan.as_str())?, self.dict(Dict::Env, env.as_str())?)
+        else {
+            return Ok(None);
+        };
+        self.value(&Key::new(key::MARK).u16(plan).u16(env).done())
+    }
+}
+
+/// Family and FID at the end of a key of the number space.
+pub(super) fn after_number(key: &[u8]) -> Option<(DictNo, Fid)> {
+    let (_, rest) = split_number(key)?;
+    Some((u16_at(rest, 0)?, read_fid(rest.get(2..)?)?))
+}
+
+/// The escaped number of a key of the number space, and what follows it.
+fn split_number(key: &[u8]) -> Option<(&[u8], &[u8])> {
+    let text = key.get(1..)?;
+    let mut at = 0;
+    loop {
+        match (text.get(at)?, text.get(at + 1)) {
+            (0, Some(0)) => return Some((text.get(..at)?, text.get(at + 2..)?)),
+            (0, Some(0xff)) => at += 2,
+            _ => at += 1,
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What the index keeps of a run and of a bill. Short names: there is one of these for every bill ever touched.
+//!
+//! Invariant: nothing here is more than a fold of the journal.
+
+use serde::{Deserialize, Serialize};
+
+use super::key::{DictNo, RunNo};
+use crate::domain::bill::{BillState, Found, Outcome, Rev};
+use crate::domain::ids::{BillKey, Fid};
+use crate::domain::run::{BillRow, Collected, Flag, RunHead, RunRow, RunState, Tally};
+use crate::domain::time::{ErpDate, Ts};
+
+/// What rarely changes in a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunRec {
+    /// Head.
+    pub h: RunHead,
+    /// Frozen set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c: Option<Collected>,
+    /// Flags waved through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub f: Vec<Flag>,
+}
+
+/// What changes with every bill of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunLiveRec {
+    /// State.
+    pub s: RunState,
+    /// Sum line: found, audited, already, skipped, failed, unknown, waiting.
+    pub t: [u64; 7],
+    /// Closed when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x: Option<Ts>,
+    /// Whether its outcomes count for the ledger: approved, or a verify run.
+    #[serde(default)]
+    pub a: bool,
+    /// Plan's number.
+    pub p: DictNo,
+    /// Family's number.
+    pub f: DictNo,
+}
+
+impl RunLiveRec {
+    /// The sum line.
+    pub fn tally(&self) -> Tally {
+        let [found, audited, already, skipped, failed, unknown, waiting] = self.t;
+        Tally { found, audited, already, skipped, failed, unknown, waiting }
+    }
+
+    /// Sets the sum line.
+    pub fn set_tally(&mut self, t: &Tally) {
+        self.t = [t.found, t.audited, t.already, t.skipped, t.failed, t.unknown, t.waiting];
+    }
+}
+
+/// Both together as readers see it.
+pub fn run_row(rec: RunRec, live: &RunLiveRec) -> RunRow {
+    RunRow { head: rec.h, state: live.s.clone(), tally: live.tally(), collected: rec.c, closed: live.x, flags: rec.f }
+}
+
+/// A bill in a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BillRec {
+    /// Number.
+    pub n: String,
+    /// State.
+    pub s: BillState,
+    /// Revision when found, or after our own submit.
+    pub v: Rev,
+    /// Revision when found, when `v` is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub o: Option<Rev>,
+    /// Writing calls.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub a: u32,
+    /// Last change.
+    pub t: Ts,
+    /// Place of the last change in the history: seq and place in its event.
+    pub h: (u64, u16),
+    /// Columns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub c: Vec<String>,
+    /// Places of the facts about it: the first, then distances.
+    pub f: Vec<u64>,
+    /// Chunks of older places.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub z: u32,
+    /// The run before this one that found the bill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p: Option<RunNo>,
+    /// Our submit was answered as done and no revision was taken over since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub w: bool,
+    /// The death of the process during this call was counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub d: bool,
+    /// Approver when found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub b: Option<String>,
+    /// Approved when, when found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e: Option<ErpDate>,
+    /// Date of the mark's column, when it is not the text of one of the columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub k: Option<ErpDate>,
+    /// Place of the column that holds the mark's date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub m: Option<u16>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// Places of facts a bill keeps in its own row before a chunk is put aside.
+pub const FACTS_IN_ROW: usize = 64;
+
+impl BillRec {
+    /// A bill as it was found.
+    pub fn found(found: &Found, at: Ts, place: (u64, u16), before: Option<RunNo>) -> Self {
+        let date = found.marked.as_ref();
+        let column = date.and_then(|d| found.columns.iter().position(|c| ErpDate::parse(c).as_ref() == Some(d)));
+        let column = column.and_then(|i| u16::try_from(i).ok());
+        Self {
+            n: found.no.clone(),
+            s: BillState::Waiting,
+            v: found.rev.clone(),
+            o: None,
+            a: 0,
+            t: at,
+            h: place,
+            c: found.columns.clone(),
+            f: vec![place.0],
+            z: 0,
+            p: before,
+            w: false,
+            d: false,
+            b: found.approver.clone(),
+            e: found.approved.clone(),
+            k: if column.is_none() { found.marked.clone() } else { None },
+            m: column,
+        }
+    }
+
+    /// What the query said.
+    pub fn as_found(&self, fid: Fid) -> Found {
+        let marked = self.m.and_then(|i| self.c.get(usize::from(i))).and_then(|c| ErpDate::parse(c));
+        Found {
+            fid,
+            no: self.n.clone(),
+            rev: self.o.clone().unwrap_or_else(|| self.v.clone()),
+            approver: self.b.clone(),
+            approved: self.e.clone(),
+            marked: marked.or_else(|| self.k.clone()),
+            columns: self.c.clone(),
+        }
+    }
+
+    /// The row readers see.
+    pub fn row(self, head: &RunHead, fid: Fid) -> BillRow {
+        BillRow {
+            run: head.id,
+            plan: head.plan.clone(),
+            key: BillKey { env: head.env.clone(), form: head.form.clone(), fid },
+            no: self.n,
+            state: self.s,
+            rev: self.v,
+            attempts: self.a,
+            at: self.t,
+            columns: self.c,
+            open_since: None,
+        }
+    }
+
+    /// Notes one more fact; gives back a chunk to put aside when there are many.
+    pub fn note(&mut self, seq: u64) -> Option<(u32, Vec<u64>)> {
+        let last: u64 = self.f.iter().sum();
+        if self.f.len() < FACTS_IN_ROW {
+            self.f.push(if self.f.is_empty() { seq } else { seq.saturating_sub(last) });
+            return None;
+        }
+        let chunk = self.z;
+        self.z = self.z.saturating_add(1);
+        Some((chunk, std::mem::replace(&mut self.f, vec![seq])))
+    }
+
+    /// Takes a revision over after our own submit.
+    pub fn take_rev(&mut self, rev: &Rev) {
+        if self.w {
+            self.w = false;
+            if self.v != *rev {
+                let was = std::mem::replace(&mut self.v, rev.clone());
+                self.o.get_or_insert(was);
+            }
+        }
+    }
+}
+
+/// Places from first and distances.
+pub fn places(list: &[u64]) -> impl Iterator<Item = u64> + '_ {
+    list.iter().scan(0_u64, |at, d| {
+        *at = at.saturating_add(*d);
+        Some(*at)
+    })
+}
+
+/// A bill over all runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KnownRec {
+    /// The run that found it last.
+    pub r: RunNo,
+    /// The run that changed it last.
+    pub c: RunNo,
+    /// Deaths of the process while a call for it was in flight.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub d: u32,
+    /// Its ledger entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l: Option<OpenRec>,
+}
+
+/// A ledger entry.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OpenRec {
+    /// Unresolved since.
+    pub s: Ts,
+    /// Run of the last outcome.
+    pub r: RunNo,
+    /// Plan of that run.
+    pub p: DictNo,
+    /// The last outcome.
+    pub o: Outcome,
+    /// When.
+    pub t: Ts,
+    /// The unknown outcome was read back and the bill waits to be repeated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub v: bool,
+}
