@@ -1,0 +1,341 @@
+//! One writing call: durable intent, request, durable outcome, for one bill or an opted-in batch.
+//!
+//! Invariant: the request leaves only after its intent is durable; what the answer does not prove stays open.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::bill::{Failure, Found, Outcome, Rev, Slot, Unknown, UnknownWhy};
+use crate::domain::cause::{Cause, known};
+use crate::domain::event::Event;
+use crate::domain::ids::{Fid, RunId};
+use crate::domain::plan::Plan;
+use crate::domain::run::{Flag, PauseWhy};
+use crate::domain::step::{Step, Verb, Verdict};
+use crate::domain::time::Ts;
+use crate::erp::{Alarm, WriteCall, WriteReply};
+use crate::store::StoreError;
+
+use super::control::{Shared, back_off};
+use super::decide::{self, After, Asked};
+use super::dispatch::{Claim, Dispatch, Session, Turn};
+use super::fault;
+use super::pace::Ended;
+use super::past::Past;
+use super::reading;
+
+/// First wait after a passing refusal.
+const DEFER_BASE: Duration = Duration::from_secs(2);
+/// Longest wait after a passing refusal.
+const DEFER_CAP: Duration = Duration::from_secs(300);
+/// Cause shown while a bill submitted by us waits for its audit.
+const SUBMITTED: &str = "submitted";
+
+/// A bill that a call may be made for.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Bill.
+    pub fid: Fid,
+    /// Its number.
+    pub no: String,
+    /// Step to call.
+    pub step: Step,
+    /// Revision that was read.
+    pub rev: Rev,
+    /// Its past when it was read.
+    pub past: Past,
+    /// When its status was read, monotonic.
+    pub read_at: Duration,
+}
+
+/// What a call needs of its run.
+#[derive(Clone)]
+pub struct CallContext {
+    /// The engine.
+    pub shared: Arc<Shared>,
+    /// Environment.
+    pub env: Arc<Dispatch>,
+    /// Run.
+    pub run: RunId,
+    /// Plan.
+    pub plan: Arc<Plan>,
+    /// Flags chosen for this run.
+    pub flags: Vec<Flag>,
+}
+
+/// How a call ended, for the run that made it.
+#[derive(Debug, Default)]
+pub struct CallEnd {
+    /// Bills of the call, in the order asked.
+    pub fids: Vec<Fid>,
+    /// Why the run must stop, if it must.
+    pub stop: Option<PauseWhy>,
+    /// The store failed.
+    pub store: Option<StoreError>,
+    /// Bills due again, with monotonic time.
+    pub due: Vec<(Fid, Duration)>,
+    /// Bills left unknown, with the monotonic time the request left.
+    pub unknown: Vec<(Fid, Duration)>,
+    /// Bills that must go alone from now on.
+    pub singly: Vec<Fid>,
+    /// Bills we submitted, their new revision adopted: ready for their audit.
+    pub submitted: Vec<Fid>,
+    /// Nothing was sent.
+    pub unsent: Option<String>,
+    /// Causes of refusals.
+    pub refused: Vec<Cause>,
+    /// Bills done as hoped.
+    pub done: u32,
+}
+
+/// Makes one call for bills that share a step. Holds the turn and the claims until the outcome is durable.
+pub async fn call(context: CallContext, bills: Vec<Candidate>, turn: Turn, claims: Vec<Claim>) -> CallEnd {
+    let mut end = CallEnd { fids: bills.iter().map(|b| b.fid.clone()).collect(), ..CallEnd::default() };
+    if let Err(error) = attempt(&context, bills, &mut end).await {
+        end.store = Some(error);
+    }
+    drop(turn);
+    drop(claims);
+    end
+}
+
+async fn attempt(context: &CallContext, bills: Vec<Candidate>, end: &mut CallEnd) -> Result<(), StoreError> {
+    let shared = &context.shared;
+    let Some(step) = bills.first().map(|b| b.step) else { return Ok(()) };
+    let verb = if step == Step::Submit { Verb::Submit } else { context.plan.target.verb.clone() };
+    let token = match context.env.permit(&verb) {
+        Ok(token) => token,
+        Err(refusal) => {
+            end.stop = Some(PauseWhy::Stopped(refusal.to_string()));
+            return Ok(());
+        }
+    };
+    let id = shared.call_id();
+    let tried = bills.iter().map(|b| Event::StepTried {
+        run: context.run,
+        fid: b.fid.clone(),
+        no: b.no.clone(),
+        step,
+        attempt: b.past.next_attempt(step),
+        call: id,
+        rev: b.rev.clone(),
+    });
+    fault::point("before_intent");
+    shared.ledger.append(tried.collect()).await?;
+    fault::point("after_intent");
+    let request = WriteCall {
+        verb,
+        form: context.plan.target.form.clone(),
+        bills: bills.iter().map(|b| (b.fid.clone(), b.no.clone())).collect(),
+        options: context.plan.target.options.clone(),
+        flags: context.flags.clone(),
+    };
+    let session = context.env.signed_in();
+    let (sent, sent_mono) = (shared.clock.now(), shared.clock.mono());
+    fault::point("before_send");
+    let reply = context.env.erp.write(&token, &request).await;
+    fault::point("after_send");
+    let events = outcome(context, &bills, &reply, step, id, sent, sent_mono, end).await;
+    fault::point("before_outcome");
+    shared.ledger.append(events).await?;
+    fault::point("after_outcome");
+    alarms(context, &reply, session, end).await;
+    adopt(context, bills, step, &reply, end).await
+}
+
+/// The facts that follow an answer; also notes in `end` what the run must know.
+#[expect(clippy::too_many_arguments, reason = "the parts of one call, used once")]
+async fn outcome(
+    context: &CallContext,
+    bills: &[Candidate],
+    reply: &WriteReply,
+    step: Step,
+    id: crate::domain::ids::CallId,
+    sent: Ts,
+    sent_mono: Duration,
+    end: &mut CallEnd,
+) -> Vec<Event> {
+    let shared = &context.shared;
+    let together = sank_together(reply, bills.len());
+    let mut events = Vec::with_capacity(bills.len() * 2);
+    let mut evidence = Some(Box::new(reply.evidence.clone()));
+    for bill in bills {
+        // A client that leaves a bill out of its verdicts has not told us anything about it.
+        let silent = Verdict::Unknown(UnknownWhy::NotNamed, String::new());
+        let verdict = reply.verdicts.iter().find(|(fid, _)| *fid == bill.fid).map_or(&silent, |(_, v)| v);
+        events.push(Event::StepAnswered {
+            run: context.run,
+            fid: bill.fid.clone(),
+            step,
+            attempt: bill.past.next_attempt(step),
+            call: id,
+            ms: u32::try_from(reply.took.as_millis()).unwrap_or(u32::MAX),
+            verdict: verdict.clone(),
+            side: if evidence.is_some() { reply.side.clone() } else { Vec::new() },
+            evidence: evidence.take(),
+        });
+        let asked = Asked {
+            step,
+            sent,
+            repeats: bill.past.repeats,
+            max: context.plan.policy.max_attempts,
+            sank_together: together,
+        };
+        let after = decide::on_verdict(verdict, |cause| shared.causes.repeat(cause), asked);
+        match after {
+            After::Settle(outcome) => events.push(settled(context, bill, outcome, sent_mono, end)),
+            After::FailAndStop(failure) => {
+                end.stop.get_or_insert(PauseWhy::Stopped(failure.message.clone()));
+                events.push(settled(context, bill, Outcome::Failed(failure), sent_mono, end));
+            }
+            After::ReadBack(failure) => {
+                let outcome = read_back(context, bill, failure, sent).await;
+                events.push(settled(context, bill, outcome, sent_mono, end));
+            }
+            After::Submitted => {
+                context.env.note(Ended::Clean);
+                end.done += 1;
+                events.push(deferred(context, bill, Cause::new(SUBMITTED), Duration::ZERO, end));
+            }
+            After::Defer(cause) => {
+                context.env.note(Ended::Clean);
+                end.refused.push(cause.clone());
+                let wait = back_off(DEFER_BASE, bill.past.repeats, DEFER_CAP);
+                events.push(deferred(context, bill, cause, wait, end));
+            }
+            After::Singly(cause) => {
+                end.singly.push(bill.fid.clone());
+                events.push(deferred(context, bill, cause, Duration::ZERO, end));
+            }
+            After::Unsent(words) => {
+                end.unsent = Some(words);
+                events.push(deferred(context, bill, Cause::new(known::NOT_CONNECTED), Duration::ZERO, end));
+            }
+        }
+    }
+    events
+}
+
+/// A batch whose members were all refused with the same words has sunk together (failures.md, last row).
+fn sank_together(reply: &WriteReply, asked: usize) -> bool {
+    let mut words = reply.verdicts.iter().map(|(_, verdict)| match verdict {
+        Verdict::Rejected(failure) => Some(&failure.message),
+        Verdict::Done | Verdict::NotSent(_) | Verdict::Unknown(..) => None,
+    });
+    let first = words.next().flatten();
+    asked > 1 && first.is_some() && words.all(|w| w == first)
+}
+
+fn settled(context: &CallContext, bill: &Candidate, outcome: Outcome, sent: Duration, end: &mut CallEnd) -> Event {
+    match &outcome {
+        Outcome::Audited { .. } | Outcome::AlreadyAudited { .. } | Outcome::Skipped(_) => {
+            context.env.note(Ended::Clean);
+            end.done += 1;
+        }
+        Outcome::Failed(Failure { cause, .. }) => {
+            context.env.note(Ended::Refused);
+            end.refused.push(cause.clone());
+        }
+        Outcome::Unknown(_) => {
+            context.env.note(Ended::Unknown);
+            end.unknown.push((bill.fid.clone(), sent));
+        }
+    }
+    Event::BillSettled {
+        run: context.run,
+        fid: bill.fid.clone(),
+        no: bill.no.clone(),
+        was: Slot::Waiting,
+        outcome,
+    }
+}
+
+fn deferred(context: &CallContext, bill: &Candidate, cause: Cause, wait: Duration, end: &mut CallEnd) -> Event {
+    end.due.push((bill.fid.clone(), context.shared.clock.mono() + wait));
+    Event::BillDeferred {
+        run: context.run,
+        fid: bill.fid.clone(),
+        no: bill.no.clone(),
+        until: context.shared.clock.now().plus(wait),
+        cause,
+        was: Slot::Waiting,
+    }
+}
+
+async fn read_once(context: &CallContext, fid: &Fid) -> Option<Option<Found>> {
+    let fids = [fid.clone()];
+    for n in 0..3 {
+        match reading::statuses(context.env.erp.as_ref(), &context.plan.source, &fids).await {
+            Ok(mut seen) => return Some(seen.remove(fid)),
+            Err(fault) => {
+                if reading::on_fault(&fault, &context.shared.causes) != reading::ReadFault::Again {
+                    return None;
+                }
+                tokio::time::sleep(reading::pause_before(&fault, n)).await;
+            }
+        }
+    }
+    None
+}
+
+/// "Already audited", said the ERP: by whom is read back. Unreadable leaves it unknown, to be settled later.
+async fn read_back(context: &CallContext, bill: &Candidate, said: Failure, sent: Ts) -> Outcome {
+    match read_once(context, &bill.fid).await {
+        Some(seen) => {
+            let earlier = bill.past.auto_repeats > 0 || bill.past.open.is_some();
+            decide::on_already(seen.as_ref(), said, earlier, &context.env.env.user)
+        }
+        None => Outcome::Unknown(Unknown { why: UnknownWhy::ServerFault, sent, detail: said.message }),
+    }
+}
+
+/// After our own submit: the new revision is read and becomes the approved one; the audit follows at once.
+async fn adopt(
+    context: &CallContext,
+    bills: Vec<Candidate>,
+    step: Step,
+    reply: &WriteReply,
+    end: &mut CallEnd,
+) -> Result<(), StoreError> {
+    if step != Step::Submit || end.stop.is_some() {
+        return Ok(());
+    }
+    for bill in bills {
+        let done = reply.verdicts.iter().any(|(fid, v)| *fid == bill.fid && *v == Verdict::Done);
+        let Some(Some(found)) = (if done { read_once(context, &bill.fid).await } else { None }) else { continue };
+        let read = Event::BillRead {
+            run: context.run,
+            fid: bill.fid.clone(),
+            rev: Some(found.rev.clone()),
+            approver: found.approver.clone(),
+        };
+        context.shared.ledger.append(vec![read]).await?;
+        end.submitted.push(bill.fid);
+    }
+    Ok(())
+}
+
+/// Acts on what concerns more than one bill.
+async fn alarms(context: &CallContext, reply: &WriteReply, under: u64, end: &mut CallEnd) {
+    match &reply.alarm {
+        None => {}
+        Some(Alarm::SlowDown(wish)) => context.env.slow_down(*wish),
+        Some(Alarm::WrongIds) => context.env.trip("an answer named bills that were not asked".to_owned()),
+        Some(Alarm::Credentials(words)) => {
+            end.stop.get_or_insert(PauseWhy::Stopped(words.clone()));
+        }
+        Some(Alarm::SessionLost) => match context.env.session_lost(under).await {
+            Ok(Session::Back) => {}
+            Ok(Session::Lost(words)) => {
+                end.stop.get_or_insert(PauseWhy::Stopped(words));
+            }
+            Err(fault) => {
+                let why = match reading::on_fault(&fault, &context.shared.causes) {
+                    reading::ReadFault::Again => PauseWhy::Unreachable(fault.message),
+                    reading::ReadFault::Stop(why) => why,
+                };
+                end.stop.get_or_insert(why);
+            }
+        },
+    }
+}

@@ -1,0 +1,271 @@
+//! One environment as all runs share it: whose turn it is, how fast, whether writing is allowed, who is signed in.
+//!
+//! Invariant: calls in flight never exceed the limit, and one bill is in the hands of one run at a time.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::domain::command::Refusal;
+use crate::domain::env::{Environment, Limits};
+use crate::domain::ids::{Fid, FormId};
+use crate::domain::live::EnvPulse;
+use crate::domain::step::Verb;
+use crate::domain::time::{Clock, Ts};
+use crate::erp::{Erp, Fault, WriteToken};
+
+use super::pace::{Breaker, Bucket, Ended};
+use super::permit;
+
+/// Session losses within [`LOSS_WINDOW`] after which signing in again is given up.
+const LOSSES: usize = 3;
+/// See [`LOSSES`].
+const LOSS_WINDOW: Duration = Duration::from_secs(600);
+
+/// One environment.
+pub struct Dispatch {
+    /// What it is.
+    pub env: Environment,
+    /// Its client.
+    pub erp: Arc<dyn Erp>,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    changed: Notify,
+    signing: tokio::sync::Mutex<()>,
+}
+
+struct State {
+    bucket: Bucket,
+    breaker: Breaker,
+    concurrency: u32,
+    in_flight: u32,
+    /// Monotonic and wall end of the unlock.
+    unlocked: Option<(Duration, Ts)>,
+    claims: HashSet<(FormId, Fid)>,
+    losses: VecDeque<Duration>,
+    signed_in: u64,
+}
+
+/// Leave to make one call now; gives its place back when dropped.
+pub struct Turn {
+    dispatch: Arc<Dispatch>,
+}
+
+impl Turn {
+    /// The call was not made: its token goes back too.
+    pub fn unused(self) {
+        self.dispatch.lock().bucket.give_back();
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut state = self.dispatch.lock();
+        state.in_flight = state.in_flight.saturating_sub(1);
+        drop(state);
+        self.dispatch.changed.notify_waiters();
+    }
+}
+
+/// A bill in the hands of one run.
+pub struct Claim {
+    dispatch: Arc<Dispatch>,
+    key: (FormId, Fid),
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.dispatch.lock().claims.remove(&self.key);
+    }
+}
+
+/// What signing in again led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Session {
+    /// Signed in (by us, or by somebody while we waited for the lock).
+    Back,
+    /// Lost too often, or signing in failed: the words.
+    Lost(String),
+}
+
+impl Dispatch {
+    /// An environment with its client, at its configured pace.
+    pub fn new(env: Environment, erp: Arc<dyn Erp>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let state = State {
+            bucket: Bucket::new(env.limits.per_minute, clock.mono()),
+            breaker: Breaker::default(),
+            concurrency: env.limits.concurrency.max(1),
+            in_flight: 0,
+            unlocked: None,
+            claims: HashSet::new(),
+            losses: VecDeque::new(),
+            signed_in: 0,
+        };
+        Arc::new(Self {
+            env,
+            erp,
+            clock,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            signing: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Limits.
+    pub fn limits(&self) -> &Limits {
+        &self.env.limits
+    }
+
+    /// Waits for a place and a token. Dropping the future takes nothing.
+    pub async fn turn(self: &Arc<Self>) -> Turn {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let wait = {
+                let mut state = self.lock();
+                if state.in_flight >= state.concurrency {
+                    None
+                } else {
+                    match state.bucket.take(self.clock.mono()) {
+                        Ok(()) => {
+                            state.in_flight += 1;
+                            return Turn { dispatch: Arc::clone(self) };
+                        }
+                        Err(wait) => Some(wait),
+                    }
+                }
+            };
+            match wait {
+                Some(wait) => {
+                    let _ = tokio::time::timeout(wait, changed).await;
+                }
+                None => changed.await,
+            }
+        }
+    }
+
+    /// Takes a bill into one run's hands, unless another has it.
+    pub fn claim(self: &Arc<Self>, form: &FormId, fid: &Fid) -> Option<Claim> {
+        let key = (form.clone(), fid.clone());
+        self.lock().claims.insert(key.clone()).then(|| Claim { dispatch: Arc::clone(self), key })
+    }
+
+    /// Leave to send one verb now.
+    pub fn permit(&self, verb: &Verb) -> Result<WriteToken, Refusal> {
+        permit::allow(&self.env, self.unlocked_until().is_some(), verb)
+    }
+
+    /// Allows writing in a read-only environment until the time returned.
+    pub fn unlock(&self) -> Ts {
+        let until = self.clock.now().plus(permit::UNLOCK);
+        self.lock().unlocked = Some((self.clock.mono() + permit::UNLOCK, until));
+        until
+    }
+
+    /// Back to read-only at once.
+    pub fn relock(&self) {
+        self.lock().unlocked = None;
+    }
+
+    /// Until when writing is unlocked, if it is now.
+    pub fn unlocked_until(&self) -> Option<Ts> {
+        let mut state = self.lock();
+        if state.unlocked.is_some_and(|(end, _)| self.clock.mono() >= end) {
+            state.unlocked = None;
+        }
+        state.unlocked.map(|(_, until)| until)
+    }
+
+    /// Changes the pace.
+    pub fn set_pace(&self, per_minute: Option<u32>, concurrency: Option<u32>) {
+        let mut state = self.lock();
+        if let Some(n) = per_minute {
+            state.bucket.set(n, self.clock.mono());
+        }
+        if let Some(n) = concurrency {
+            state.concurrency = n.max(1);
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// The server asked to slow down.
+    pub fn slow_down(&self, wish: Option<Duration>) {
+        self.lock().bucket.slow_down(wish, self.clock.mono());
+        self.changed.notify_waiters();
+    }
+
+    /// Takes note of an ended call; the breaker may open.
+    pub fn note(&self, ended: Ended) {
+        self.lock().breaker.note(ended, &self.env.limits);
+    }
+
+    /// Opens the breaker.
+    pub fn trip(&self, why: String) {
+        self.lock().breaker.open(why);
+    }
+
+    /// Why the breaker is open, if it is.
+    pub fn breaker(&self) -> Option<String> {
+        self.lock().breaker.why().map(str::to_owned)
+    }
+
+    /// An operator lets writing go on.
+    pub fn close_breaker(&self) {
+        self.lock().breaker.close();
+    }
+
+    /// Which sign-in is in force; to be read before a call and given to [`Self::session_lost`] after it.
+    pub fn signed_in(&self) -> u64 {
+        self.lock().signed_in
+    }
+
+    /// Signs in once for all who found the session lost under the same sign-in.
+    pub async fn session_lost(&self, under: u64) -> Result<Session, Fault> {
+        let _one = self.signing.lock().await;
+        let too_often = {
+            let mut state = self.lock();
+            if state.signed_in != under {
+                return Ok(Session::Back);
+            }
+            let now = self.clock.mono();
+            while state.losses.front().is_some_and(|at| now.saturating_sub(*at) > LOSS_WINDOW) {
+                state.losses.pop_front();
+            }
+            state.losses.push_back(now);
+            state.losses.len() >= LOSSES
+        };
+        if too_often {
+            return Ok(Session::Lost(format!("the session was lost {LOSSES} times in 10 minutes")));
+        }
+        self.erp.sign_in().await?;
+        self.lock().signed_in += 1;
+        Ok(Session::Back)
+    }
+
+    /// The environment as the screen shows it.
+    pub fn pulse(&self) -> EnvPulse {
+        let unlocked_until = self.unlocked_until();
+        let state = self.lock();
+        EnvPulse {
+            env: self.env.id.clone(),
+            per_minute: state.bucket.allowed(),
+            concurrency: state.concurrency,
+            breaker: state.breaker.why().map(str::to_owned),
+            session: self.erp.session(),
+            unlocked_until,
+        }
+    }
+
+    /// Calls in flight.
+    pub fn in_flight(&self) -> u32 {
+        self.lock().in_flight
+    }
+}

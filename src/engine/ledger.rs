@@ -1,0 +1,267 @@
+//! The one writer: every fact goes through here, is made durable, applied to the present state, then published.
+//!
+//! Invariant: persist, then publish; after a failed write nothing more is taken until the engine starts anew.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::domain::event::{Event, Fact};
+use crate::domain::live::{Live, Pulse, RunLive};
+use crate::domain::run::{PauseWhy, RunState};
+use crate::link::{Notice, Watch};
+use crate::store::{Store, StoreError};
+
+/// Appends that may wait for the writer.
+const QUEUE_BOUND: usize = 256;
+/// Events in one durable append, at most, unless one caller brings more.
+const GROUP: usize = 64;
+/// Notices a watcher may be behind before it is told to start again.
+const WATCH_BOUND: usize = 256;
+/// How often a watcher that fell behind is looked at again.
+const LAG_LOOK: Duration = Duration::from_millis(100);
+/// Closed runs shown beside the open ones after a start.
+const CLOSED_SHOWN: u32 = 8;
+
+struct Request {
+    events: Vec<Event>,
+    done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+struct Watcher {
+    notices: mpsc::Sender<Notice>,
+    behind: bool,
+}
+
+/// The handle everybody appends through.
+pub struct Ledger {
+    queue: mpsc::Sender<Request>,
+    present: Arc<Present>,
+    failed: watch::Receiver<Option<StoreError>>,
+}
+
+struct Present {
+    live: Mutex<Live>,
+    watchers: Mutex<Vec<Watcher>>,
+}
+
+/// The writer's own half: [`Writer::run`] it on a task.
+pub struct Writer {
+    store: Arc<dyn Store>,
+    queue: mpsc::Receiver<Request>,
+    present: Arc<Present>,
+    failed: watch::Sender<Option<StoreError>>,
+}
+
+impl Ledger {
+    /// Reads the present state from the store and makes both halves.
+    pub fn open(store: &Arc<dyn Store>) -> Result<(Self, Writer), StoreError> {
+        let mut live = Live { seq: store.last_seq(), ..Live::default() };
+        let closed = store.runs(None, &crate::domain::query::PageRequest::first(CLOSED_SHOWN))?;
+        for row in closed.rows.into_iter().map(|(_, row)| row).chain(store.open_runs()?) {
+            live.runs.insert(row.head.id, RunLive::from_row(row));
+        }
+        let (queue, requests) = mpsc::channel(QUEUE_BOUND);
+        let (fail, failed) = watch::channel(None);
+        let present = Arc::new(Present { live: Mutex::new(live), watchers: Mutex::new(Vec::new()) });
+        let writer = Writer { store: Arc::clone(store), queue: requests, present: Arc::clone(&present), failed: fail };
+        Ok((Self { queue, present, failed }, writer))
+    }
+
+    /// Makes events durable, all or none, and publishes them. They are visible in [`Self::live`] on return.
+    pub async fn append(&self, events: Vec<Event>) -> Result<(), StoreError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        if let Some(failed) = self.failed() {
+            return Err(failed);
+        }
+        let gone = || StoreError::Write("the writer has ended".to_owned());
+        let (done, answer) = oneshot::channel();
+        self.queue.send(Request { events, done }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Why the store takes no writes any more, if it does not.
+    pub fn failed(&self) -> Option<StoreError> {
+        self.failed.borrow().clone()
+    }
+
+    /// Changes when the store fails.
+    pub fn failure(&self) -> watch::Receiver<Option<StoreError>> {
+        self.failed.clone()
+    }
+
+    /// Looks at the present state.
+    pub fn live<T>(&self, look: impl FnOnce(&Live) -> T) -> T {
+        look(&self.present.live())
+    }
+
+    /// The state now, and everything after it.
+    pub fn watch(&self) -> Watch {
+        let (notices, receiver) = mpsc::channel(WATCH_BOUND);
+        let live = self.present.live();
+        self.present.watchers().push(Watcher { notices, behind: false });
+        Watch { live: live.clone(), notices: receiver }
+    }
+
+    /// Sends something that is no fact.
+    pub fn tell(&self, notice: &Notice) {
+        self.present.send(|| notice.clone(), &self.present.live());
+    }
+
+    /// Whether anybody watches.
+    pub fn is_watched(&self) -> bool {
+        !self.present.watchers().is_empty()
+    }
+}
+
+impl Present {
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watchers(&self) -> MutexGuard<'_, Vec<Watcher>> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, notice: impl Fn() -> Notice, live: &Live) {
+        self.watchers().retain_mut(|watcher| {
+            if watcher.behind {
+                return watcher.catch_up(live);
+            }
+            match watcher.notices.try_reserve() {
+                Ok(place) => {
+                    place.send(notice());
+                    true
+                }
+                Err(mpsc::error::TrySendError::Full(())) => {
+                    watcher.behind = true;
+                    true
+                }
+                Err(mpsc::error::TrySendError::Closed(())) => false,
+            }
+        });
+    }
+
+    fn catch_up(&self) -> bool {
+        let live = self.live();
+        let mut watchers = self.watchers();
+        watchers.retain_mut(|w| !w.behind || w.catch_up(&live));
+        watchers.iter().any(|w| w.behind)
+    }
+}
+
+impl Watcher {
+    /// Once its queue has drained by half, gives it the whole state; false when it is gone.
+    fn catch_up(&mut self, live: &Live) -> bool {
+        if self.notices.is_closed() {
+            return false;
+        }
+        if self.notices.capacity() >= WATCH_BOUND / 2
+            && let Ok(place) = self.notices.try_reserve()
+        {
+            place.send(Notice::Resync(Box::new(live.clone())));
+            self.behind = false;
+        }
+        true
+    }
+}
+
+impl Writer {
+    /// Writes until every [`Ledger`] handle is gone.
+    pub async fn run(mut self) {
+        let mut behind = false;
+        loop {
+            let first = if behind {
+                match tokio::time::timeout(LAG_LOOK, self.queue.recv()).await {
+                    Ok(first) => first,
+                    Err(_) => {
+                        behind = self.present.catch_up();
+                        continue;
+                    }
+                }
+            } else {
+                self.queue.recv().await
+            };
+            let Some(first) = first else { return };
+            let mut size = first.events.len();
+            let mut group = vec![first];
+            while size < GROUP {
+                let Ok(next) = self.queue.try_recv() else { break };
+                size += next.events.len();
+                group.push(next);
+            }
+            self.write(group).await;
+            behind = self.present.watchers().iter().any(|w| w.behind);
+        }
+    }
+
+    async fn write(&mut self, group: Vec<Request>) {
+        if group.len() == 1 {
+            for request in group {
+                let answer = self.append(request.events).await;
+                let _ = request.done.send(answer);
+            }
+            return;
+        }
+        let all: Vec<Event> = group.iter().flat_map(|r| r.events.iter().cloned()).collect();
+        match self.append(all).await {
+            // One caller's contradiction must not sink its neighbours: nothing was written, so each goes alone.
+            Err(StoreError::Contradiction(_)) => {
+                for request in group {
+                    let answer = self.append(request.events).await;
+                    let _ = request.done.send(answer);
+                }
+            }
+            answer => {
+                for request in group {
+                    let _ = request.done.send(answer.clone());
+                }
+            }
+        }
+    }
+
+    async fn append(&mut self, events: Vec<Event>) -> Result<(), StoreError> {
+        let failed = self.failed.borrow().clone();
+        if let Some(failed) = failed {
+            return Err(failed);
+        }
+        match self.store.append(events).await {
+            Ok(appended) => {
+                self.publish(&appended.facts);
+                Ok(())
+            }
+            Err(StoreError::Contradiction(what)) => {
+                tracing::error!(%what, "the store refused a contradiction");
+                Err(StoreError::Contradiction(what))
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store failed; nothing more is sent");
+                self.failed.send_replace(Some(error.clone()));
+                self.show_failure(&error);
+                Err(error)
+            }
+        }
+    }
+
+    fn publish(&self, facts: &Arc<[Fact]>) {
+        let mut live = self.present.live();
+        for fact in facts.iter() {
+            live.apply(fact);
+        }
+        self.present.send(|| Notice::Facts(Arc::clone(facts)), &live);
+    }
+
+    /// The pause cannot become a fact, because the store takes none; readers get the state itself.
+    fn show_failure(&self, error: &StoreError) {
+        let mut live = self.present.live();
+        for run in live.runs.values_mut() {
+            if matches!(run.row.state, RunState::Collecting | RunState::Working | RunState::Settling) {
+                run.row.state = RunState::Paused(PauseWhy::Store(error.to_string()));
+            }
+        }
+        self.present.send(|| Notice::Resync(Box::new(live.clone())), &live);
+    }
+}

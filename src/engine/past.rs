@@ -1,0 +1,295 @@
+//! A bill's past, folded from its facts over all runs: calls still open, attempts, repeats, deaths.
+//!
+//! Invariant: an open call stays open until a fact says what came of it; a new run does not wash it away.
+
+use crate::domain::bill::{Outcome, Rev, Skip, Slot, Status, Unknown, UnknownWhy};
+use crate::domain::event::{Event, Fact};
+use crate::domain::ids::{Fid, RunId, Seq};
+use crate::domain::step::{Step, Verdict};
+
+use super::decide::OpenCall;
+
+/// Facts of a bill that are folded, newest; what is older cannot change a decision about an open call.
+pub const DEPTH: usize = 200;
+
+/// What matters of a bill's past for the next step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// Newest fact about it.
+    pub last: Seq,
+    /// A call whose effect is not known.
+    pub open: Option<OpenCall>,
+    /// What is recorded about that call, once it is.
+    pub unknown: Option<Unknown>,
+    /// Automatic repeats spent on the revision that was called last.
+    pub auto_repeats: u32,
+    /// Processes that died on it since an answer came.
+    pub deaths: u32,
+    /// Outcome it had before this run.
+    pub prior: Option<Outcome>,
+    /// In this run: submit calls that left.
+    pub submits: u32,
+    /// In this run: audit calls that left.
+    pub audits: u32,
+    /// In this run: passing refusals repeated.
+    pub repeats: u32,
+    /// In this run: our submit was answered as done and no new revision was adopted yet.
+    pub submitted: bool,
+    /// In this run: revision adopted after our own submit.
+    pub adopted: Option<Rev>,
+    called: Option<Rev>,
+    read: Option<Rev>,
+    refused: bool,
+}
+
+impl Past {
+    /// Folds a bill's facts, oldest first, as seen from one run.
+    pub fn fold(facts: &[Fact], fid: &Fid, run: RunId) -> Self {
+        let mut past = Self::default();
+        for fact in facts {
+            past.take(fact, fid, run);
+        }
+        past
+    }
+
+    /// The revision a call must find: the one approved, or the one our own submit led to.
+    pub fn approved(&self, found: &Rev) -> Rev {
+        match &self.adopted {
+            Some(rev) => rev.clone(),
+            // The answer to our submit is durable but the read after it is not: the content is the approved one
+            // as long as its modification date stands.
+            None if self.submitted => Rev { status: Status::Submitted, modified: found.modified.clone() },
+            None => found.clone(),
+        }
+    }
+
+    /// Number of the next attempt at a step in this run.
+    pub fn next_attempt(&self, step: Step) -> u32 {
+        1 + match step {
+            Step::Submit => self.submits,
+            Step::Audit | Step::Fetch | Step::Verify => self.audits,
+        }
+    }
+
+    /// Whether only an operator may let it be called again.
+    pub fn needs_operator(&self) -> bool {
+        self.open.is_some() && self.unknown.as_ref().is_some_and(|u| u.why.needs_operator())
+    }
+
+    fn take(&mut self, fact: &Fact, fid: &Fid, run: RunId) {
+        self.last = fact.seq;
+        let here = fact.event.run() == Some(run);
+        match &fact.event {
+            Event::StepTried { fid: f, step, rev, .. } if f == fid => {
+                if self.called.as_ref() != Some(rev) {
+                    self.auto_repeats = 0;
+                }
+                self.called = Some(rev.clone());
+                self.open = Some(OpenCall { step: *step, rev: rev.clone(), sent: fact.at });
+                self.unknown = None;
+                if here {
+                    *self.count(*step) += 1;
+                }
+            }
+            Event::StepAnswered { fid: f, step, verdict, .. } if f == fid => {
+                self.refused = matches!(verdict, Verdict::Rejected(_));
+                match verdict {
+                    Verdict::Done | Verdict::Rejected(_) => {
+                        self.open = None;
+                        self.deaths = 0;
+                    }
+                    Verdict::NotSent(_) => {
+                        self.open = None;
+                        if here {
+                            let count = self.count(*step);
+                            *count = count.saturating_sub(1);
+                        }
+                    }
+                    Verdict::Unknown(..) => self.deaths = 0,
+                }
+                if here && *step == Step::Submit && *verdict == Verdict::Done {
+                    self.submitted = true;
+                }
+            }
+            Event::BillRead { fid: f, rev, .. } if f == fid && here => {
+                self.read.clone_from(rev);
+                if self.submitted && rev.as_ref().is_some_and(|r| r.status == Status::Submitted) {
+                    self.adopted.clone_from(rev);
+                    self.submitted = false;
+                }
+            }
+            Event::BillDeferred { fid: f, was, .. } if f == fid => {
+                if *was == Slot::Unknown {
+                    let submit = self.open.take().is_some_and(|call| call.step == Step::Submit);
+                    // Read back as submitted with the approved content: our submit took (decide::on_settle).
+                    if here && submit && self.read.as_ref().is_some_and(|r| r.status == Status::Submitted) {
+                        self.adopted.clone_from(&self.read);
+                    }
+                    self.unknown = None;
+                    self.auto_repeats += 1;
+                } else if here && self.refused {
+                    self.repeats += 1;
+                }
+                self.refused = false;
+            }
+            Event::BillSettled { fid: f, outcome, .. } if f == fid => self.settle(outcome, here),
+            Event::LedgerResolved { key, .. } if key.fid == *fid => {
+                self.open = None;
+                self.unknown = None;
+                self.deaths = 0;
+                self.prior = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn count(&mut self, step: Step) -> &mut u32 {
+        match step {
+            Step::Submit => &mut self.submits,
+            Step::Audit | Step::Fetch | Step::Verify => &mut self.audits,
+        }
+    }
+
+    fn settle(&mut self, outcome: &Outcome, here: bool) {
+        if !here {
+            self.prior = Some(outcome.clone());
+        }
+        match outcome {
+            Outcome::Unknown(unknown) => {
+                if unknown.why == UnknownWhy::ProcessDied {
+                    self.deaths += 1;
+                }
+                self.unknown = Some(unknown.clone());
+            }
+            Outcome::Audited { .. } | Outcome::AlreadyAudited { .. } => {
+                self.open = None;
+                self.unknown = None;
+                self.auto_repeats = 0;
+                self.deaths = 0;
+            }
+            Outcome::Failed(_) | Outcome::Skipped(Skip::Gone | Skip::Quarantined) => {
+                self.open = None;
+                self.unknown = None;
+            }
+            // Skipped for another reason: nothing was learnt about an earlier call.
+            Outcome::Skipped(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::bill::Failure;
+    use crate::domain::cause::Cause;
+    use crate::domain::ids::CallId;
+    use crate::domain::time::{ErpDate, Ts};
+    use ulid::Ulid;
+
+    fn run(n: u128) -> RunId {
+        RunId(Ulid::from_parts(1, n))
+    }
+
+    fn rev(code: &str, second: u32) -> Rev {
+        Rev { status: Status::from(code.to_owned()), modified: ErpDate::parse(&format!("2026-01-01T00:00:{second:02}")) }
+    }
+
+    fn tried(r: u128, step: Step, rev: Rev) -> Event {
+        let call = CallId(Ulid::from_parts(1, 1));
+        Event::StepTried { run: run(r), fid: Fid::from(1), no: "n".into(), step, attempt: 1, call, rev }
+    }
+
+    fn answered(r: u128, step: Step, verdict: Verdict) -> Event {
+        let call = CallId(Ulid::from_parts(1, 1));
+        Event::StepAnswered {
+            run: run(r),
+            fid: Fid::from(1),
+            step,
+            attempt: 1,
+            call,
+            ms: 1,
+            verdict,
+            side: Vec::new(),
+            evidence: None,
+        }
+    }
+
+    fn settled(r: u128, outcome: Outcome) -> Event {
+        Event::BillSettled { run: run(r), fid: Fid::from(1), no: "n".into(), was: Slot::Waiting, outcome }
+    }
+
+    fn deferred(r: u128, was: Slot) -> Event {
+        let cause = Cause::new("lock");
+        Event::BillDeferred { run: run(r), fid: Fid::from(1), no: "n".into(), until: Ts(0), cause, was }
+    }
+
+    fn died() -> Outcome {
+        Outcome::Unknown(Unknown { why: UnknownWhy::ProcessDied, sent: Ts(1), detail: String::new() })
+    }
+
+    fn fold(events: Vec<Event>) -> Past {
+        let facts: Vec<Fact> = events
+            .into_iter()
+            .enumerate()
+            .map(|(i, event)| Fact { seq: Seq(i as u64 + 1), at: Ts(i as i64 + 1), event })
+            .collect();
+        Past::fold(&facts, &Fid::from(1), run(2))
+    }
+
+    #[test]
+    fn an_open_call_of_another_run_stays_open_until_something_says_what_came_of_it() {
+        let b = rev("B", 1);
+        let call = tried(1, Step::Audit, b.clone());
+        let past = fold(vec![call.clone(), settled(1, died()), settled(2, Outcome::Skipped(Skip::NotReached))]);
+        assert_eq!(past.open, Some(OpenCall { step: Step::Audit, rev: b.clone(), sent: Ts(1) }));
+        assert_eq!((past.deaths, past.audits), (1, 0));
+        for closing in [
+            settled(1, Outcome::Audited { verified: true }),
+            answered(1, Step::Audit, Verdict::Done),
+            answered(1, Step::Audit, Verdict::NotSent(String::new())),
+            deferred(1, Slot::Unknown),
+        ] {
+            assert_eq!(fold(vec![call.clone(), closing.clone()]).open, None, "{closing:?}");
+        }
+    }
+
+    #[test]
+    fn repeats_are_counted_where_they_are_bounded() {
+        let refused = Verdict::Rejected(Failure {
+            cause: Cause::new("lock"),
+            msg_code: None,
+            field: None,
+            message: String::new(),
+        });
+        let b = rev("B", 1);
+        let past = fold(vec![
+            tried(2, Step::Audit, b.clone()),
+            answered(2, Step::Audit, refused),
+            deferred(2, Slot::Waiting),
+            tried(2, Step::Audit, b.clone()),
+            answered(2, Step::Audit, Verdict::NotSent(String::new())),
+            deferred(2, Slot::Waiting),
+        ]);
+        assert_eq!((past.repeats, past.audits, past.next_attempt(Step::Audit)), (1, 1, 2));
+        let past = fold(vec![tried(1, Step::Audit, b.clone()), settled(1, died()), deferred(1, Slot::Unknown)]);
+        assert_eq!(past.auto_repeats, 1);
+        let again = vec![
+            tried(1, Step::Audit, b),
+            deferred(1, Slot::Unknown),
+            tried(1, Step::Audit, rev("B", 9)),
+        ];
+        assert_eq!(fold(again).auto_repeats, 0, "another revision is another call");
+    }
+
+    #[test]
+    fn the_revision_after_our_own_submit_is_adopted_and_no_other() {
+        let (a, b) = (rev("A", 1), rev("B", 5));
+        let read = Event::BillRead { run: run(2), fid: Fid::from(1), rev: Some(b.clone()), approver: None };
+        let submit = vec![tried(2, Step::Submit, a.clone()), answered(2, Step::Submit, Verdict::Done)];
+        assert_eq!(fold(submit.clone()).approved(&a), rev("B", 1), "content unchanged, status moved");
+        let mut events = submit;
+        events.push(read.clone());
+        assert_eq!(fold(events).approved(&a), b);
+        assert_eq!(fold(vec![read]).approved(&a), a, "a read without our submit adopts nothing");
+    }
+}

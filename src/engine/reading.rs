@@ -1,0 +1,100 @@
+//! Reading calls with bounded repeats: what may be asked again, and what stops a run.
+//!
+//! Invariant: a read changes nothing, so it may be repeated; every repeat is bounded and backs off.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::domain::bill::Found;
+use crate::domain::cause::{CauseTable, Repeat};
+use crate::domain::ids::Fid;
+use crate::domain::plan::Source;
+use crate::domain::run::PauseWhy;
+use crate::erp::{Erp, Fault, FaultKind};
+
+use super::control::back_off;
+
+/// Bills one status read asks for, at most (`Erp::read_bills`).
+pub const READ_BATCH: usize = 200;
+/// Times a read is tried before its run pauses.
+pub const READ_TRIES: u32 = 5;
+/// First wait between tries.
+pub const READ_BASE: Duration = Duration::from_secs(1);
+/// Longest wait between tries.
+pub const READ_CAP: Duration = Duration::from_secs(30);
+
+/// Whether a failed read may be asked again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadFault {
+    /// Yes, after a while.
+    Again,
+    /// No: a person must act.
+    Stop(PauseWhy),
+}
+
+/// What a failed read means for its run.
+pub fn on_fault(fault: &Fault, causes: &CauseTable) -> ReadFault {
+    let stop = || ReadFault::Stop(PauseWhy::Stopped(fault.message.clone()));
+    match &fault.kind {
+        FaultKind::NotConnected | FaultKind::NoAnswer | FaultKind::Http(_) | FaultKind::Unreadable => ReadFault::Again,
+        FaultKind::TooLarge
+        | FaultKind::Redirected
+        | FaultKind::Credentials
+        | FaultKind::AccountSet
+        | FaultKind::SessionLost
+        | FaultKind::Config => stop(),
+        FaultKind::Refused { cause, .. } => match causes.repeat(cause) {
+            Repeat::Delayed | Repeat::VerifyFirst => ReadFault::Again,
+            Repeat::AfterFix | Repeat::Singly | Repeat::StopPlan | Repeat::Done => stop(),
+        },
+    }
+}
+
+/// How long to wait before try `n` (from 0) after this fault.
+pub fn pause_before(fault: &Fault, n: u32) -> Duration {
+    let wished = fault.retry_after.unwrap_or_default().min(super::pace::LONGEST_HOLD);
+    back_off(READ_BASE, n, READ_CAP).max(wished)
+}
+
+/// Status of bills, one query. Bills that are gone are not in the map; rows nobody asked for are dropped.
+pub async fn statuses(erp: &dyn Erp, source: &Source, fids: &[Fid]) -> Result<HashMap<Fid, Found>, Fault> {
+    let rows = erp.read_bills(&source.form, &source.id_path, &source.number_path, fids).await?;
+    let mut seen: HashMap<Fid, Found> = HashMap::with_capacity(rows.len());
+    for row in rows {
+        if fids.contains(&row.fid) {
+            seen.entry(row.fid.clone()).or_insert(row);
+        }
+    }
+    Ok(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::cause::Cause;
+
+    #[test]
+    fn only_what_may_pass_is_asked_again() {
+        let causes: CauseTable = toml::from_str(crate::domain::cause::BUILT_IN).unwrap();
+        let refused = |cause: &str| FaultKind::Refused { msg_code: None, cause: Cause::new(cause) };
+        for (kind, again) in [
+            (FaultKind::NotConnected, true),
+            (FaultKind::NoAnswer, true),
+            (FaultKind::Http(503), true),
+            (FaultKind::Unreadable, true),
+            (refused("call_limit"), true),
+            (refused("database"), true),
+            (refused("permission"), false),
+            (refused("parameter"), false),
+            (FaultKind::TooLarge, false),
+            (FaultKind::Redirected, false),
+            (FaultKind::Credentials, false),
+            (FaultKind::AccountSet, false),
+            (FaultKind::SessionLost, false),
+            (FaultKind::Config, false),
+        ] {
+            let fault = Fault { kind, message: "m".into(), retry_after: None, evidence: None };
+            assert_eq!(on_fault(&fault, &causes) == ReadFault::Again, again, "{fault:?}");
+        }
+    }
+}
