@@ -7,19 +7,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use async_trait::async_trait;
 
 use crate::cli::args::{Global, Language};
 use crate::cli::exit::{Exit, Stop};
 use crate::config::{Config, ConfigError, EnvironmentConfig, SignInKind};
 use crate::domain::cause::{BUILT_IN, CauseTable};
 use crate::domain::env::Environment;
-use crate::domain::ids::PlanId;
+use crate::domain::bill::Found;
+use crate::domain::ids::{Fid, FormId, PlanId};
 use crate::domain::plan::Plan;
 use crate::domain::query::PlanProblem;
+use crate::domain::step::{Evidence, Verdict};
 use crate::domain::time::{Clock, Ts};
 use crate::domain::who::Who;
 use crate::engine::{Engine, Parts, PlanSource};
-use crate::erp::Erp;
+use crate::erp::{Erp, Fault, FaultKind, FoundPage, Greeting, PageQuery, WriteCall, WriteReply, WriteToken};
 use crate::erp::client::KingdeeErp;
 use crate::erp::config::{ClientConfig, SignIn};
 use crate::link::Link;
@@ -252,6 +255,55 @@ pub fn store_stop(error: StoreError) -> Stop {
         _ => Exit::Refused,
     };
     Stop::new(exit, error.to_string())
+}
+
+/// The client of a verb that only reads the history: every call is refused, none leaves.
+pub struct Offline(pub crate::domain::ids::EnvId);
+
+impl Offline {
+    fn fault(&self) -> Fault {
+        Fault {
+            kind: FaultKind::Config,
+            message: format!("environment {} is not connected in this verb", self.0),
+            retry_after: None,
+            evidence: None,
+        }
+    }
+}
+
+#[async_trait]
+impl Erp for Offline {
+    async fn sign_in(&self) -> Result<Greeting, Fault> {
+        Err(self.fault())
+    }
+
+    async fn fetch_page(&self, _: &PageQuery) -> Result<FoundPage, Fault> {
+        Err(self.fault())
+    }
+
+    async fn read_bills(&self, _: &FormId, _: &str, _: &str, _: &[Fid]) -> Result<Vec<Found>, Fault> {
+        Err(self.fault())
+    }
+
+    async fn write(&self, _: &WriteToken, call: &WriteCall) -> WriteReply {
+        let not_sent = |(fid, _): &(Fid, String)| (fid.clone(), Verdict::NotSent(self.fault().message));
+        WriteReply {
+            verdicts: call.bills.iter().map(not_sent).collect(),
+            evidence: Evidence::default(),
+            took: Duration::ZERO,
+            side: Vec::new(),
+            alarm: None,
+        }
+    }
+
+    fn session(&self) -> String {
+        "not connected".to_owned()
+    }
+}
+
+/// The machine's time zone by name; UTC where it has none.
+pub fn zone() -> chrono_tz::Tz {
+    iana_time_zone::get_timezone().ok().and_then(|name| name.parse().ok()).unwrap_or(chrono_tz::UTC)
 }
 
 /// Language of people's text: the option, the configuration, the locale.

@@ -93,7 +93,7 @@ impl Console<'_> {
             title: looks.title,
             copy: true,
             notify: if looks.bell { Notify::Bell } else { Notify::Off },
-            zone: chrono_tz::UTC,
+            zone: boot::zone(),
             filters: Some(filters),
         };
         match shell::run(model, first, link, options).await {

@@ -237,16 +237,19 @@ async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
     let plan = if is_file { boot::plan_id(&file) } else { PlanId::new(args.plan.clone()) };
     // Said before anything is opened: a plan that cannot run names its place.
     let path = if is_file { file.clone() } else { ground.plan_dir().join(format!("{plan}.json")) };
-    if path.exists() {
-        boot::read_plan(&path).map_err(|problem| Stop::usage(problem.message))?;
+    let env = if path.exists() {
+        let (file, _) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.message))?;
+        file.plan.env
     } else {
         let known: Vec<String> = plans::names(&ground.plan_dir());
         return Err(Stop::usage(format!("no plan {plan} in {}; there are: {}", ground.plan_dir().display(), known.join(", "))));
-    }
+    };
+    let env = env.or_else(|| ground.config.environments.first().map(|e| e.environment.id.clone()));
+    let env = env.ok_or_else(|| Stop::usage(format!("no environment is configured: write {}", ground.paths.config.display())))?;
     let booted = ground.boot(if is_file { vec![file] } else { Vec::new() }, true).await?;
     let driver = ground.driver(&booted, args.approval.clone());
     let exit = async {
-        driver.unlock(&plan).await?;
+        driver.unlock(&env).await?;
         let params = StartParams { sweep: args.sweep, numbers: args.numbers, since: args.since };
         driver.run(Command::Start { plan, params }).await
     }
@@ -315,7 +318,7 @@ async fn export(booted: &Booted, out: &Out, args: &ExportArgs) -> Result<Exit, S
     };
     let wanted = Export { scope, filter: bills::filter(&args.filter)?, format, path: args.file.display().to_string() };
     let chinese = out.lang == super::args::Language::Zh;
-    let style = crate::shell::export::Style { zone: boot::zone(), chinese };
+    let style = crate::shell::export::Style { zone: boot::zone(), chinese, now: boot::SystemClock::default().now() };
     let written = crate::shell::export::to_file(booted.link.clone(), &wanted, style, |_| {})
         .await
         .map_err(|e| Stop::new(Exit::Usage, e.to_string()))?;

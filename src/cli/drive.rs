@@ -19,7 +19,7 @@ use crate::domain::command::{Command, Order, Receipt, Refusal};
 use crate::domain::confirm::{self, Rung};
 use crate::domain::event::Fact;
 use crate::domain::filter::Filter;
-use crate::domain::ids::{CommandId, RunId};
+use crate::domain::ids::{CommandId, EnvId, RunId};
 use crate::domain::live::{Live, RunLive};
 use crate::domain::query::Scope;
 use crate::domain::run::{Flag, PauseWhy, RunEnd, RunKind, RunRow, RunState};
@@ -51,12 +51,42 @@ impl Driver {
         }
     }
 
+    /// Unlocks the environment of a plan where `--unlock` asks for it; the reason is kept in the action log.
+    pub async fn unlock(&self, env: &EnvId) -> Result<(), Stop> {
+        if !self.approval.unlock {
+            return Ok(());
+        }
+        let reason = self.approval.reason.clone().ok_or_else(|| Stop::usage("--unlock needs --reason"))?;
+        self.order(Command::Unlock { env: env.clone(), reason }).await.map(|_| ())
+    }
+
     /// Gives an order that opens or continues a run, and follows that run to its end.
     pub async fn run(&self, command: Command) -> Result<Exit, Stop> {
         let watch = self.link.watch().await?;
         let (run, _) = self.order(command).await?;
         let Some(run) = run else { return Ok(Exit::Ok) };
         self.follow(run, watch).await
+    }
+
+    /// Gives an order that opens a run, and waits until its set is collected (or the run is over).
+    pub async fn collect(&self, command: Command) -> Result<RunRow, Stop> {
+        let mut watch = self.link.watch().await?;
+        let mut live = std::mem::take(&mut watch.live);
+        let (run, _) = self.order(command).await?;
+        let run = run.ok_or_else(|| Stop::usage("no run was opened"))?;
+        loop {
+            if let Some(run) = live.runs.get(&run)
+                && (run.row.state.is_closed() || run.row.state == RunState::AwaitingApproval)
+            {
+                return Ok(run.row.clone());
+            }
+            match watch.notices.recv().await {
+                Some(Notice::Facts(facts)) => facts.iter().for_each(|fact| live.apply(fact)),
+                Some(Notice::Resync(now)) => live = *now,
+                Some(Notice::Pulse(_) | Notice::PlansReloaded) => {}
+                None => return Err(Stop::new(Exit::Unknown, "the engine ended")),
+            }
+        }
     }
 
     /// Follows a run to its end.

@@ -54,7 +54,7 @@ impl Out {
     /// A table on standard output.
     pub fn table(&self, head: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(head.iter().map(|h| h.to_uppercase()));
+        table.load_style(presets::NOTHING).set_header(head.iter().map(|h| h.to_uppercase()));
         if io::stdout().is_terminal() {
             table.set_content_arrangement(ContentArrangement::Dynamic);
         }

@@ -1,0 +1,258 @@
+//! `plan …`: everything about plan files that needs no run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::args::{Language, PlanVerb};
+use super::exit::{Exit, Stop};
+use super::out::Out;
+use crate::boot::{self, Booted};
+use crate::domain::command::{Command, StartParams};
+use crate::domain::query::{Answer, Query};
+use crate::domain::time::ErpDate;
+use crate::plan::lint::{Hazard, Severity};
+use crate::plan::render::RenderContext;
+use crate::plan::{self, PlanFile};
+
+/// Names of the plans of a directory.
+pub fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(dir)
+        .map(|entries| entries.filter_map(Result::ok).map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "json")).map(|p| boot::plan_id(&p).0).collect())
+        .unwrap_or_default();
+    names.sort();
+    names
+}
+
+/// The file of a plan: a path as it stands, or a name of the directory.
+fn file(dir: &Path, plan: &str) -> Result<PathBuf, Stop> {
+    let direct = PathBuf::from(plan);
+    if direct.extension().is_some_and(|e| e == "json") {
+        return if direct.exists() { Ok(direct) } else { Err(Stop::usage(format!("{}: no such plan file", direct.display()))) };
+    }
+    let named = dir.join(format!("{plan}.json"));
+    if named.exists() {
+        return Ok(named);
+    }
+    Err(Stop::usage(format!("no plan {plan} in {}; there are: {}", dir.display(), names(dir).join(", "))))
+}
+
+fn read(dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile, Vec<Hazard>), Stop> {
+    let path = file(dir, plan)?;
+    let (file, hazards) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.message))?;
+    Ok((path, file, hazards))
+}
+
+/// Reads a file for lint and show: one that refuses to run is read as far as it goes.
+fn inspect(dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile), Stop> {
+    let path = file(dir, plan)?;
+    let text = std::fs::read_to_string(&path).map_err(|e| Stop::usage(format!("{}: cannot be read: {e}", path.display())))?;
+    let file = plan::inspect(boot::plan_id(&path), &text).map_err(|e| Stop::usage(format!("{}: {e}", path.display())))?;
+    Ok((path, file))
+}
+
+/// Does one plan verb. `boot` gives an engine, for the verbs that need one.
+pub async fn run<F>(out: Out, dir: &Path, verb: PlanVerb, boot: impl FnOnce() -> F) -> Result<Exit, Stop>
+where
+    F: Future<Output = Result<Booted, Stop>>,
+{
+    match verb {
+        PlanVerb::List | PlanVerb::Check => check(&out, dir),
+        PlanVerb::Show { plan, effective } => {
+            let (_, file) = inspect(dir, &plan)?;
+            let value = if effective { plan::effective(&file.plan) } else { file.raw.clone() };
+            out.line(&serde_json::to_string_pretty(&value).map_err(|e| Stop::usage(e.to_string()))?)?;
+            Ok(Exit::Ok)
+        }
+        PlanVerb::New { form, submit } => {
+            out.line(&plan::new_plan(&form, submit).map_err(Stop::usage)?)?;
+            Ok(Exit::Ok)
+        }
+        PlanVerb::Lint { plan } => {
+            let (path, file) = inspect(dir, &plan)?;
+            lint(&out, &path, &file)
+        }
+        PlanVerb::Render { plan, since } => render(&out, dir, &plan, since.as_deref()),
+        PlanVerb::Preview { plan, sweep } => {
+            let (path, ..) = read(dir, &plan)?;
+            let booted = boot().await?;
+            let exit = preview(&out, &booted, &path, sweep).await;
+            booted.end().await?;
+            exit
+        }
+        PlanVerb::Import { file, output } => import(&out, &file, output.as_deref()),
+        PlanVerb::Diff { old, new } => {
+            let (_, old) = inspect(dir, &old)?;
+            let (_, new) = inspect(dir, &new)?;
+            let changes = plan::diff::diff(&old, &new);
+            for change in &changes {
+                out.line(&change.to_string())?;
+            }
+            if changes.is_empty() {
+                out.line(out.t("no difference in meaning", "含义相同"))?;
+            }
+            Ok(Exit::Ok)
+        }
+        PlanVerb::Schema => {
+            out.line(&serde_json::to_string_pretty(&plan::schema()).map_err(|e| Stop::usage(e.to_string()))?)?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+fn check(out: &Out, dir: &Path) -> Result<Exit, Stop> {
+    let mut exit = Exit::Ok;
+    let mut rows = Vec::new();
+    for name in names(dir) {
+        let read = boot::read_plan(&dir.join(format!("{name}.json")));
+        if out.json {
+            out.object(&match &read {
+                Ok((file, hazards)) => serde_json::json!({
+                    "type": "plan", "plan": name, "name": file.plan.name, "revision": file.plan.rev, "form": file.plan.source.form,
+                    "env": file.plan.env, "hazards": hazards.len(), "runnable": true,
+                }),
+                Err(problem) => serde_json::json!({"type": "plan", "plan": name, "runnable": false, "problem": problem.message}),
+            })?;
+        }
+        match read {
+            Ok((file, hazards)) => rows.push(vec![
+                name,
+                file.plan.name.clone(),
+                file.plan.source.form.to_string(),
+                file.plan.rev.short().to_owned(),
+                format!("{} {}", hazards.len(), out.t("hazards", "处隐患")),
+            ]),
+            Err(problem) => {
+                exit = Exit::Usage;
+                rows.push(vec![name, String::new(), String::new(), String::new(), format!("{} {}", out.t("cannot run:", "不能运行："), problem.message)]);
+            }
+        }
+    }
+    if rows.is_empty() && !out.json {
+        out.note(&format!("{} {}", out.t("no plans in", "没有方案："), dir.display()));
+    } else if !out.json {
+        let head = [out.t("plan", "方案"), out.t("name", "名称"), out.t("form", "表单"), out.t("revision", "版本"), out.t("state", "状态")];
+        out.table(&head, rows)?;
+    }
+    Ok(exit)
+}
+
+fn lint(out: &Out, path: &Path, file: &PlanFile) -> Result<Exit, Stop> {
+    let hazards = plan::lint::lint(file);
+    for error in &file.blocking {
+        if out.json {
+            out.object(&serde_json::json!({"type": "blocking", "line": error.line, "column": error.column, "field": error.field, "message": error.message, "hint": error.hint}))?;
+        } else {
+            out.line(&format!("{}:{}:{}: {} {}: {} — {}", path.display(), error.line, error.column, out.t("refuses to run:", "拒绝运行："), error.field, error.message, error.hint))?;
+        }
+    }
+    for hazard in &hazards {
+        let message = match out.lang {
+            Language::En => &hazard.message_en,
+            Language::Zh => &hazard.message_zh,
+        };
+        if out.json {
+            out.object(&serde_json::json!({
+                "type": "hazard", "number": hazard.number, "line": hazard.line, "field": hazard.field,
+                "severity": hazard.severity.word(), "message": message, "mend": hazard.mend,
+            }))?;
+            continue;
+        }
+        out.line(&format!("{}:{}: {} #{} {}: {message}", path.display(), hazard.line, hazard.severity.word(), hazard.number, hazard.field))?;
+        if let Some(mend) = &hazard.mend {
+            out.line(&format!("    {} {mend}", out.t("mend:", "建议：")))?;
+        }
+    }
+    if hazards.is_empty() && file.blocking.is_empty() && !out.json {
+        out.line(out.t("no known hazard", "没有已知隐患"))?;
+    }
+    let bad = !file.blocking.is_empty();
+    let worst = hazards.iter().any(|h| h.severity == Severity::Error);
+    Ok(if bad { Exit::Usage } else if worst { Exit::Failed } else { Exit::Ok })
+}
+
+fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit, Stop> {
+    let (_, file, _) = read(dir, plan)?;
+    let last_sync = match since {
+        Some(text) => Some(ErpDate::parse(text).ok_or_else(|| Stop::usage(format!("--since {text}: write 2026-11-01 or \"2026-11-01 08:00:00\"")))?),
+        None => None,
+    };
+    let context = RenderContext { last_sync, now: chrono::Local::now().naive_local(), zone_minutes: 480, page_size: file.plan.policy.page_size };
+    let rows = plan::render::table(&file.plan, &context).map_err(|e| Stop::usage(e.to_string()))?;
+    if out.json {
+        for (field, template, value) in &rows {
+            out.object(&serde_json::json!({"type": "field", "field": field, "template": template, "value": value}))?;
+        }
+    } else {
+        let head = [out.t("field", "字段"), out.t("template", "模板"), out.t("value", "值")];
+        out.table(&head, rows.into_iter().map(|(f, t, v)| vec![f, t, v]).collect())?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Collects as a run would, shows the frozen set by status, and declines it: nothing is written, the mark stays.
+async fn preview(out: &Out, booted: &Booted, path: &Path, sweep: bool) -> Result<Exit, Stop> {
+    use crate::domain::run::{RunEnd, RunState};
+    let driver = super::drive::Driver {
+        link: booted.link.clone(),
+        out: Out { json: out.json, lang: out.lang, causes: out.causes.clone() },
+        by: boot::who(),
+        approval: super::args::Approval::default(),
+    };
+    let params = StartParams { sweep, ..StartParams::default() };
+    let row = driver.collect(Command::Start { plan: boot::plan_id(path), params }).await?;
+    if let RunState::Closed(RunEnd::CollectFailed(why)) = &row.state {
+        return Err(Stop::new(Exit::Failed, format!("the query failed: {why}")));
+    }
+    let collected = row.collected.clone();
+    if matches!(row.state, RunState::AwaitingApproval) {
+        driver.order(Command::Decline { run: row.head.id }).await?;
+    }
+    let by_status: BTreeMap<String, u64> =
+        collected.iter().flat_map(|c| &c.by_status).map(|(status, n)| (status.code().to_owned(), *n)).collect();
+    let callable = collected.as_ref().map_or(0, |c| c.callable);
+    let Answer::Run(_) = driver.link.ask(Query::Run(row.head.id)).await? else {
+        return Err(Stop::usage("the engine answered another question"));
+    };
+    if out.json {
+        out.object(&serde_json::json!({
+            "type": "preview", "plan": row.head.plan, "env": row.head.env, "found": row.tally.found, "callable": callable,
+            "by_status": by_status, "set_hash": collected.map(|c| c.hash), "filter": row.head.filter,
+        }))?;
+        return Ok(Exit::Ok);
+    }
+    out.line(&format!("{}: {}", out.t("filter", "过滤条件"), crate::text::show(&row.head.filter, 4096).as_str()))?;
+    for (status, n) in &by_status {
+        out.line(&format!("  {status}  {n}"))?;
+    }
+    out.line(&format!(
+        "{} {}, {} {callable}; {}",
+        out.t("found", "找到"),
+        row.tally.found,
+        out.t("a call would be made for", "将调用"),
+        out.t("nothing was written", "未写入任何内容")
+    ))?;
+    Ok(Exit::Ok)
+}
+
+fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
+    let text = if file == "-" {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut std::io::stdin().lock(), &mut text)?;
+        text
+    } else {
+        std::fs::read_to_string(file).map_err(|e| Stop::usage(format!("{file}: cannot be read: {e}")))?
+    };
+    let imported = plan::import::import(&text).map_err(|e| Stop::usage(format!("{file}: {e}")))?;
+    for guess in &imported.guesses {
+        out.note(&format!("{} {guess}", out.t("guess:", "推断：")));
+    }
+    match output {
+        Some(path) if path.exists() => return Err(Stop::usage(format!("{} is there already: choose another name", path.display()))),
+        Some(path) => {
+            std::fs::write(path, &imported.json).map_err(|e| Stop::usage(format!("{}: cannot be written: {e}", path.display())))?;
+            out.note(&format!("→ {}", path.display()));
+        }
+        None => out.line(&imported.json)?,
+    }
+    Ok(Exit::Ok)
+}
