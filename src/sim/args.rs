@@ -54,14 +54,13 @@ impl SimArgs {
     /// # Errors
     /// `--faults` is neither a preset nor a readable fault file.
     pub fn config(&self) -> anyhow::Result<SimConfig> {
-        let faults = match FaultPlan::preset(&self.faults) {
-            Some(plan) => plan,
-            None => {
-                let text = std::fs::read_to_string(&self.faults).with_context(|| {
-                    format!("--faults {}: no preset (none, demo, storm) and not readable as a file", self.faults)
-                })?;
-                FaultPlan::from_toml(&text).with_context(|| format!("fault file {}", self.faults))?
-            }
+        let faults = if let Some(plan) = FaultPlan::preset(&self.faults) {
+            plan
+        } else {
+            let text = std::fs::read_to_string(&self.faults).with_context(|| {
+                format!("--faults {}: no preset (none, demo, storm) and not readable as a file", self.faults)
+            })?;
+            FaultPlan::from_toml(&text).with_context(|| format!("fault file {}", self.faults))?
         };
         Ok(SimConfig {
             bind: SocketAddr::new(self.bind, self.port),

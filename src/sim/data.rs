@@ -81,19 +81,17 @@ pub fn generate(config: &WorldConfig, masters: &Masters, now_ms: i64) -> (Vec<Ta
             (false, 0) => config.bills,
             (false, _) => (config.bills / 10).min(2_000),
         };
-        tables.push(table(position, rows, config, masters, now_ms));
+        tables.push(fill(Table::new(position, form, config.seed, rows), rows, config, masters, now_ms));
     }
     let mut troubles = Troubles::new();
-    if config.trouble {
-        if let Some(table) = tables.first_mut() {
-            trouble(table, config, now_ms, &mut troubles);
-        }
+    if let Some(table) = tables.first_mut().filter(|_| config.trouble) {
+        trouble(table, config, now_ms, &mut troubles);
     }
     (tables, troubles)
 }
 
-fn table(position: usize, rows: usize, config: &WorldConfig, masters: &Masters, now_ms: i64) -> Table {
-    let mut table = Table::new(position, config.seed, rows);
+fn fill(mut table: Table, rows: usize, config: &WorldConfig, masters: &Masters, now_ms: i64) -> Table {
+    let position = table.position;
     let form = table.form();
     let mut rng = Rng::new(mix(config.seed).wrapping_add(position as u64));
     let now = now_ms.div_euclid(1000) + SERVER_OFFSET_S;
@@ -117,7 +115,7 @@ fn table(position: usize, rows: usize, config: &WorldConfig, masters: &Masters, 
             Bill {
                 id,
                 status,
-                bill_type: (position * 2) as u8 + u8::from(rng.below(100) < 15),
+                kind: (position * 2) as u8 + u8::from(rng.below(100) < 15),
                 org,
                 stock_org: if rng.below(10) < 8 { org } else { 0 },
                 partner: if form.base_data { i as u16 } else { rng.below(partners) as u16 },
@@ -148,15 +146,17 @@ fn status(rng: &mut Rng) -> u8 {
     }
 }
 
+/// Makes one trouble; the time is for locks that end.
+type Make = fn(&mut Trouble, &mut Rng, i64);
+
 /// Spreads the demo's troubles over submitted bills of the usual type, in the proportion of 20, 8, 6, 4, 3, 2, 6 to 300.
 fn trouble(table: &mut Table, config: &WorldConfig, now_ms: i64, troubles: &mut Troubles) {
-    let position = table.form;
+    let position = table.position;
     let total = table.rows().len();
     let mut rng = Rng::new(mix(config.seed ^ 0x7472_6f75));
     let usual = (position * 2) as u8;
-    let mut ids: Vec<u32> =
-        table.rows().iter().filter(|b| b.status == b'B' && b.bill_type == usual).map(|b| b.id).collect();
-    let parts: [(usize, fn(&mut Trouble, &mut Rng, i64)); 7] = [
+    let mut ids: Vec<u32> = table.rows().iter().filter(|b| b.status == b'B' && b.kind == usual).map(|b| b.id).collect();
+    let parts: [(usize, Make); 7] = [
         (20, |t, _, _| t.interaction = true),
         (8, |t, _, _| t.closed = true),
         (6, |t, rng, now| {

@@ -257,9 +257,8 @@ impl World {
             }
             (O::Audit | O::WorkflowApprove | O::WorkflowReject, b'C') => Err(texts::already_audited(number, name)),
             (O::Audit | O::WorkflowApprove | O::WorkflowReject, _) => Err(texts::not_submitted()),
-            (O::UnAudit, b'C') => Ok(b'D'),
+            (O::UnAudit, b'C') | (O::CancelAssign, b'B') => Ok(b'D'),
             (O::UnAudit, _) => Err(texts::wrong_status(number, name, "只有已审核的数据才允许反审核")),
-            (O::CancelAssign, b'B') => Ok(b'D'),
             (O::CancelAssign, _) => Err(texts::wrong_status(number, name, "只有审核中的数据才允许撤销")),
             (O::Delete, b'Z' | b'A' | b'D') => Ok(DELETED),
             (O::Delete, _) => Err(texts::wrong_status(number, name, "只有暂存、创建和重新审核的数据才允许删除")),
@@ -277,10 +276,8 @@ impl World {
     pub(super) fn set_status(&mut self, form: usize, id: u32, status: u8, user: &str) {
         let at = self.local_seconds();
         let who = self.masters.position(super::masters::Kind::User, user).map_or(NOBODY, |p| p as u8);
-        if let Some(trouble) = self.troubles.get_mut(&(form, id)) {
-            if status == b'C' || status == b'D' {
-                trouble.workflow = false;
-            }
+        if let Some(trouble) = self.troubles.get_mut(&(form, id)).filter(|_| matches!(status, b'C' | b'D')) {
+            trouble.workflow = false;
         }
         let Some(bill) = self.tables.get_mut(form).and_then(|t| t.get_mut(i64::from(id))) else { return };
         bill.status = status;
@@ -292,7 +289,7 @@ impl World {
     /// The side effect of auditing one outstock bill in four: a receivable is made and audited, and the answer says so (§6.2).
     fn receivable(&mut self, outstock: u32, user: &str, call: u64) -> Option<String> {
         const RECEIVABLE: usize = 2;
-        if mix(u64::from(outstock)) % 4 != 0 {
+        if !mix(u64::from(outstock)).is_multiple_of(4) {
             return None;
         }
         let source = self.tables.first().and_then(|t| t.get(i64::from(outstock)))?.clone();
@@ -304,7 +301,7 @@ impl World {
             Bill {
                 id,
                 status: b'C',
-                bill_type: (RECEIVABLE * 2) as u8,
+                kind: (RECEIVABLE * 2) as u8,
                 creator: who,
                 modifier: who,
                 approver: who,

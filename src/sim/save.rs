@@ -83,7 +83,7 @@ impl World {
         let mut bill = old.clone().unwrap_or(Bill {
             id: table.next_id(),
             status,
-            bill_type: (form * 2) as u8,
+            kind: (form * 2) as u8,
             org: 0,
             stock_org: 0,
             partner: 0,
@@ -137,7 +137,7 @@ impl World {
                 Col::Note => bill.note = Some(model.text(key).into()),
                 Col::Org => bill.org = base(Kind::Org)? as u8,
                 Col::StockOrg => bill.stock_org = base(Kind::Org)? as u8,
-                Col::BillType => bill.bill_type = base(Kind::BillType)? as u8,
+                Col::BillType => bill.kind = base(Kind::BillType)? as u8,
                 Col::Partner => bill.partner = base(def.partner)? as u16,
                 _ => {}
             }

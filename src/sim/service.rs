@@ -128,11 +128,6 @@ impl Service {
         matches!(self, S::ValidateUser | S::LoginByAppSecret | S::LoginBySign)
     }
 
-    /// Reads rows; its failures come in `[[…]]` for `ExecuteBillQuery`.
-    pub fn is_query(self) -> bool {
-        matches!(self, S::ExecuteBillQuery | S::BillQuery)
-    }
-
     /// May change bills.
     pub fn is_write(self) -> bool {
         matches!(

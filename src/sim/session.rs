@@ -101,16 +101,15 @@ impl Sessions {
     /// Checks a call (§2.5 rules 1 to 5).
     pub fn check(&mut self, request: &RequestParts, config: &WorldConfig, now_ms: i64) -> Gate {
         let carried = carried(request);
-        if let Some(id) = &carried {
-            if let Some(session) = self.open.get_mut(id) {
-                if let Some(user) = session.user {
-                    if now_ms - session.last_ms <= config.idle_ms {
-                        session.last_ms = now_ms;
-                        return Gate::Open(user, Ids { kd: id.clone(), fresh: false });
-                    }
-                    self.open.remove(id);
-                }
+        if let Some(id) = &carried
+            && let Some(session) = self.open.get_mut(id)
+            && let Some(user) = session.user
+        {
+            if now_ms - session.last_ms <= config.idle_ms {
+                session.last_ms = now_ms;
+                return Gate::Open(user, Ids { kd: id.clone(), fresh: false });
             }
+            self.open.remove(id);
         }
         match signed_user(request, config) {
             Signed::WrongAccount => Gate::Reply(Reply::bytes(
@@ -126,11 +125,11 @@ impl Sessions {
             }
             Signed::User(user) => {
                 // A shell id that the client still carries comes to life once the credentials are right.
-                if let Some(id) = carried {
-                    if let Some(session) = self.open.get_mut(&id) {
-                        *session = Session { user: Some(user), last_ms: now_ms };
-                        return Gate::Open(user, Ids { kd: id, fresh: false });
-                    }
+                if let Some(id) = carried
+                    && let Some(session) = self.open.get_mut(&id)
+                {
+                    *session = Session { user: Some(user), last_ms: now_ms };
+                    return Gate::Open(user, Ids { kd: id, fresh: false });
                 }
                 let ids = self.open(Some(user), now_ms, config.idle_ms);
                 Gate::Open(user, ids)

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::form::{Col, FORMS, Field, Form, Prop};
+use super::form::{Col, Field, Form, Prop};
 use super::masters::{Kind, Masters};
 use super::rng::mix;
 use super::value::Value;
@@ -22,8 +22,8 @@ pub struct Bill {
     pub id: u32,
     /// `Z`, `A`, `B`, `C`, `D` or [`DELETED`].
     pub status: u8,
-    /// Position of the bill type.
-    pub bill_type: u8,
+    /// Position of its type among the bill types.
+    pub kind: u8,
     /// Position of the organisation.
     pub org: u8,
     /// Position of the stock organisation.
@@ -67,7 +67,8 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct Table {
     /// Position of the form in [`FORMS`].
-    pub form: usize,
+    pub position: usize,
+    form: &'static Form,
     rows: Vec<Bill>,
     /// Numbers that were given with the bill: id → number, and back in lower case.
     given: HashMap<u32, Box<str>>,
@@ -77,19 +78,20 @@ pub struct Table {
 
 impl Table {
     /// An empty table.
-    pub fn new(form: usize, seed: u64, capacity: usize) -> Self {
+    pub fn new(position: usize, form: &'static Form, seed: u64, capacity: usize) -> Self {
         Self {
+            position,
             form,
             rows: Vec::with_capacity(capacity),
             given: HashMap::new(),
             by_given: HashMap::new(),
-            salt: mix(seed ^ form as u64),
+            salt: mix(seed ^ position as u64),
         }
     }
 
-    /// The form. (An out-of-range position cannot be made outside this crate's `find`.)
+    /// The form.
     pub fn form(&self) -> &'static Form {
-        FORMS.get(self.form).unwrap_or(&FORMS[0])
+        self.form
     }
 
     /// All rows, tombstones too.
@@ -117,19 +119,19 @@ impl Table {
         self.rows.partition_point(|row| i64::from(row.id) < id)
     }
 
-    fn position(&self, id: i64) -> Option<usize> {
+    fn index(&self, id: i64) -> Option<usize> {
         let id = u32::try_from(id).ok()?;
         self.rows.binary_search_by_key(&id, |row| row.id).ok()
     }
 
     /// A row that is not deleted.
     pub fn get(&self, id: i64) -> Option<&Bill> {
-        self.rows.get(self.position(id)?).filter(|row| row.status != DELETED)
+        self.rows.get(self.index(id)?).filter(|row| row.status != DELETED)
     }
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, id: i64) -> Option<&mut Bill> {
-        let position = self.position(id)?;
+        let position = self.index(id)?;
         self.rows.get_mut(position).filter(|row| row.status != DELETED)
     }
 
@@ -165,13 +167,13 @@ impl Table {
         if let Some(number) = self.given.get(&bill.id) {
             return Cow::Borrowed(number);
         }
-        let seq = self.position(i64::from(bill.id)).map_or(0, |i| i + 1);
+        let seq = self.index(i64::from(bill.id)).map_or(0, |i| i + 1);
         Cow::Owned(format!("{}{seq:0width$}", form.prefix, width = form.width))
     }
 
     /// The number of an id, also of a deleted bill.
     pub fn number_of(&self, id: u32, masters: &Masters) -> String {
-        self.position(i64::from(id))
+        self.index(i64::from(id))
             .and_then(|i| self.rows.get(i))
             .map_or_else(String::new, |bill| self.number(bill, masters).into_owned())
     }
@@ -217,7 +219,7 @@ impl Table {
             Col::Number => Value::Text(self.number(bill, masters)),
             Col::Status => Value::text(status_text(bill.status)),
             Col::Cancelled => Value::text("A"),
-            Col::BillType => base(Kind::BillType, usize::from(bill.bill_type)),
+            Col::BillType => base(Kind::BillType, usize::from(bill.kind)),
             Col::Org => base(Kind::Org, usize::from(bill.org)),
             Col::StockOrg => base(Kind::Org, usize::from(bill.stock_org)),
             Col::Partner => base(form.partner, usize::from(bill.partner)),

@@ -151,10 +151,10 @@ pub fn compare(a: &Value<'_>, b: &Value<'_>) -> Result<Option<Ordering>, Mismatc
 fn number(text: &str) -> Result<f64, Mismatch> {
     let trimmed = text.trim();
     // Rust reads `inf`, `nan` and `1e5` as numbers; a SQL conversion of such a text fails or is no decimal.
-    if trimmed.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.')) {
-        if let Ok(n) = trimmed.parse() {
-            return Ok(n);
-        }
+    if trimmed.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.'))
+        && let Ok(n) = trimmed.parse()
+    {
+        return Ok(n);
     }
     Err(Mismatch(text.to_owned()))
 }

@@ -282,10 +282,10 @@ impl World {
             }),
             _ => {}
         }
-        if rule.when == When::Before {
-            if let Some(reply) = spoil::instead(rule, service) {
-                return reply;
-            }
+        if rule.when == When::Before
+            && let Some(reply) = spoil::instead(rule, service)
+        {
+            return reply;
         }
         let before = self.last_answer.clone();
         let reply = self.serve(call, Some(rule));
@@ -332,10 +332,10 @@ impl World {
 
     fn serve(&mut self, call: &Call, fault: Option<&Rule>) -> Reply {
         let service = call.route.service;
-        if call.route.gateway || self.config.gateway {
-            if let Some(reply) = session::gateway(&call.request, &self.config, self.now_ms) {
-                return reply;
-            }
+        if (call.route.gateway || self.config.gateway)
+            && let Some(reply) = session::gateway(&call.request, &self.config, self.now_ms)
+        {
+            return reply;
         }
         let params = match &call.params {
             Ok(params) => params,

@@ -40,7 +40,9 @@ pub fn from_array(conditions: &[Json]) -> Result<Option<Expr>, FilterError> {
             Some(Json::Number(n)) => n.to_string(),
             other => return Err(error(format!("no value: {other:?}"))),
         };
-        text.push_str(&format!("{left}{field}{op}'{}'{right}", value.replace('\'', "''")));
+        for part in [&left, &field, op, "'", &value.replace('\'', "''"), "'", &right] {
+            text.push_str(part);
+        }
         if at + 1 < conditions.len() {
             text.push_str(match part("Logic").as_str() {
                 "0" | "" => " and ",

@@ -48,7 +48,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>, FilterError> {
 }
 
 fn digit_follows(text: &str) -> bool {
-    text.bytes().nth(1).is_some_and(|b| b.is_ascii_digit() || b == b'.')
+    text.as_bytes().get(1).is_some_and(|b| b.is_ascii_digit() || *b == b'.')
 }
 
 fn quoted(text: &str, at: usize) -> Result<(Token, &str), FilterError> {

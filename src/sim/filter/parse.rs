@@ -157,7 +157,7 @@ impl Parser {
 
     fn literal(&mut self) -> Result<Literal, FilterError> {
         if self.word("to_date") {
-            return self.to_date();
+            return self.date_call();
         }
         match self.peek() {
             Some(Token::Text(_) | Token::Int(_) | Token::Num(_)) => {}
@@ -173,7 +173,7 @@ impl Parser {
 
     /// `TO_DATE('2026-11-01 00:00:00','YYYY/MM/DD HH24:MI:SS')`: a captured client writes `-` under a format with `/`, so the
     /// separators do not have to agree; only formats that begin with the year are known.
-    fn to_date(&mut self) -> Result<Literal, FilterError> {
+    fn date_call(&mut self) -> Result<Literal, FilterError> {
         self.expect("(")?;
         let Some(Token::Text(text)) = self.peek().cloned() else { return Err(self.error("expected a quoted date")) };
         let time = parse_time(&text).ok_or_else(|| self.error("not a date"))?;

@@ -278,16 +278,15 @@ fn deliver(mut reply: Reply, packs: bool, wire: &Wire) -> io::Result<Response<Bo
 
 /// The head of an answer written by hand, for answers that no HTTP library would send.
 fn head(reply: &Reply, with_length: bool) -> Vec<u8> {
-    let mut head = format!("HTTP/1.1 {} OK\r\n", reply.status);
-    for (name, value) in &reply.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    head.push_str(&if with_length {
-        format!("Content-Length: {}\r\n\r\n", reply.body.len())
+    let mut lines = vec![format!("HTTP/1.1 {} OK", reply.status)];
+    lines.extend(reply.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+    lines.push(if with_length {
+        format!("Content-Length: {}", reply.body.len())
     } else {
-        "Connection: close\r\n\r\n".to_owned()
+        "Connection: close".to_owned()
     });
-    head.into_bytes()
+    lines.push("\r\n".to_owned());
+    lines.join("\r\n").into_bytes()
 }
 
 fn response(reply: &Reply, body: Body) -> Response<Body> {
