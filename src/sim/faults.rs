@@ -1,0 +1,351 @@
+//! What goes wrong on purpose: rules by service, form, bill, rate and count; presets; TOML and JSON forms.
+//!
+//! Invariant: the seed decides which calls are hit, so a storm can be repeated; at most one rule strikes a call.
+
+use serde::{Deserialize, Serialize};
+
+use super::rng::Rng;
+
+/// A list of rules.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultPlan {
+    /// Rules; the first that strikes wins.
+    #[serde(default, rename = "fault")]
+    pub rules: Vec<Rule>,
+}
+
+/// Whether the call is executed before the fault shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// Not executed.
+    #[default]
+    Before,
+    /// Executed, and the answer is spoilt.
+    After,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Executed (or answered) late by `ms`.
+    Delay,
+    /// Connection reset.
+    Reset,
+    /// Answer cut after `at` bytes of body.
+    Truncate,
+    /// No Content-Length, closed at the end.
+    NoLength,
+    /// Answer twice on the wire.
+    Twice,
+    /// Answer in drops: `at` bytes every `ms`.
+    SlowBody,
+    /// HTML page with HTTP `status` (200: a proxy's login page).
+    Html,
+    /// HTTP `status` with `text`; `seconds` becomes Retry-After.
+    Status,
+    /// `response_error:` and `text`, HTTP 200.
+    ResponseError,
+    /// Empty body, HTTP 200.
+    Empty,
+    /// Bytes that are no JSON, HTTP 200.
+    Garbage,
+    /// 302 to `text`.
+    Redirect,
+    /// Small on the wire, `mb` megabytes unpacked.
+    GzipBomb,
+    /// A body of `mb` megabytes.
+    Huge,
+    /// Answered with the vendor's MsgCode 1; the session is gone.
+    SessionLost,
+    /// All sessions are forgotten, then the call goes on.
+    SessionExpiry,
+    /// The bills named get an edit lock for `seconds`, held by `user`.
+    Lock,
+    /// After the call, somebody else un-audits the bills named.
+    Unaudit,
+    /// Before the call, somebody else changes the bills named: they refuse with `已被其他用户修改`.
+    Stale,
+    /// The server's clock jumps by `ms` (may be negative).
+    ClockSkew,
+    /// MsgCode 14.
+    Limit,
+    /// An error with `code` and `text`.
+    Error,
+    /// The gateway's 519.
+    Gateway,
+    /// Only the first half of the bills named is executed; the rest is not mentioned.
+    Partial,
+    /// The answer names a bill that was not asked.
+    OtherBill,
+    /// The answer of the call before.
+    StaleAnswer,
+}
+
+/// One rule. Only `kind` is required.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// What.
+    pub kind: Kind,
+    /// Executed or not.
+    #[serde(default)]
+    pub when: When,
+    /// Services it strikes, by name, or the groups `login`, `read`, `write`; empty for all.
+    #[serde(default)]
+    pub on: Vec<String>,
+    /// Form it strikes; empty for all.
+    #[serde(default)]
+    pub form: String,
+    /// Bills it strikes, by number or id; empty for all.
+    #[serde(default)]
+    pub bill: Vec<String>,
+    /// Chance of striking a call that matches.
+    #[serde(default = "always")]
+    pub rate: f64,
+    /// Strikes at most this often.
+    #[serde(default)]
+    pub times: Option<u32>,
+    /// Lets this many matching calls pass first.
+    #[serde(default)]
+    pub skip: u32,
+    /// Milliseconds.
+    #[serde(default)]
+    pub ms: i64,
+    /// Bytes.
+    #[serde(default)]
+    pub at: usize,
+    /// HTTP status.
+    #[serde(default)]
+    pub status: u16,
+    /// Text.
+    #[serde(default)]
+    pub text: String,
+    /// Megabytes.
+    #[serde(default)]
+    pub mb: usize,
+    /// Seconds.
+    #[serde(default)]
+    pub seconds: i64,
+    /// MsgCode.
+    #[serde(default)]
+    pub code: i64,
+    /// Somebody.
+    #[serde(default)]
+    pub user: String,
+}
+
+fn always() -> f64 {
+    1.0
+}
+
+impl Rule {
+    /// A rule of this kind that always strikes everything.
+    pub fn new(kind: Kind, when: When) -> Self {
+        Self {
+            kind,
+            when,
+            on: Vec::new(),
+            form: String::new(),
+            bill: Vec::new(),
+            rate: 1.0,
+            times: None,
+            skip: 0,
+            ms: 0,
+            at: 0,
+            status: 0,
+            text: String::new(),
+            mb: 0,
+            seconds: 0,
+            code: 0,
+            user: String::new(),
+        }
+    }
+
+    /// On these services or groups only.
+    #[must_use]
+    pub fn on(mut self, services: &[&str]) -> Self {
+        self.on = services.iter().map(|s| (*s).to_owned()).collect();
+        self
+    }
+
+    /// On these bills only.
+    #[must_use]
+    pub fn bill(mut self, bill: &str) -> Self {
+        self.bill.push(bill.to_owned());
+        self
+    }
+
+    /// At most so often.
+    #[must_use]
+    pub fn times(mut self, times: u32) -> Self {
+        self.times = Some(times);
+        self
+    }
+
+    /// Milliseconds.
+    #[must_use]
+    pub fn ms(mut self, ms: i64) -> Self {
+        self.ms = ms;
+        self
+    }
+
+    fn rate(mut self, rate: f64) -> Self {
+        self.rate = rate;
+        self
+    }
+}
+
+impl FaultPlan {
+    /// A preset by name: `none`, `demo`, `storm`.
+    pub fn preset(name: &str) -> Option<Self> {
+        match name {
+            "none" => Some(Self::default()),
+            "demo" => Some(Self::demo()),
+            "storm" => Some(Self::storm()),
+            _ => None,
+        }
+    }
+
+    /// Reads a fault file.
+    pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// A few mishaps an operator should see once: two lost answers, one reset before, one call limit.
+    fn demo() -> Self {
+        let audit = |kind, when| Rule::new(kind, when).on(&["Audit"]);
+        let mut rules = vec![
+            audit(Kind::Reset, When::After).times(1),
+            audit(Kind::Truncate, When::After).times(1),
+            audit(Kind::Reset, When::Before).times(1),
+            audit(Kind::Limit, When::Before).times(1),
+        ];
+        for (rule, skip) in rules.iter_mut().zip([25, 60, 90, 120]) {
+            rule.skip = skip;
+        }
+        Self { rules }
+    }
+
+    /// Every kind, together about one call in ten; sign-ins are left alone, or nothing would ever begin.
+    fn storm() -> Self {
+        use Kind as K;
+        use When::{After, Before};
+        let all = [
+            Rule::new(K::Delay, Before).ms(400),
+            Rule::new(K::Delay, After).ms(800),
+            Rule::new(K::Reset, Before),
+            Rule::new(K::Reset, After),
+            Rule { at: 20, ..Rule::new(K::Truncate, After) },
+            Rule { at: 1, ..Rule::new(K::Truncate, Before) },
+            Rule::new(K::NoLength, After),
+            Rule::new(K::Twice, After),
+            Rule { at: 16, ..Rule::new(K::SlowBody, After).ms(5) },
+            Rule { status: 200, ..Rule::new(K::Html, Before) },
+            Rule { status: 502, ..Rule::new(K::Html, After) },
+            Rule { status: 500, ..Rule::new(K::Status, After) },
+            Rule { status: 503, seconds: 1, ..Rule::new(K::Status, Before) },
+            Rule { status: 429, seconds: 1, ..Rule::new(K::Status, Before) },
+            Rule::new(K::ResponseError, After),
+            Rule::new(K::Empty, After),
+            Rule::new(K::Empty, Before),
+            Rule::new(K::Garbage, After),
+            Rule::new(K::Redirect, Before),
+            Rule { mb: 20, ..Rule::new(K::GzipBomb, After) },
+            Rule { mb: 20, ..Rule::new(K::Huge, After) },
+            Rule::new(K::SessionLost, Before),
+            Rule::new(K::SessionExpiry, Before),
+            Rule { seconds: 2, ..Rule::new(K::Lock, Before) }.on(&["Submit", "Audit"]),
+            Rule::new(K::Unaudit, After).on(&["Audit"]),
+            Rule::new(K::Stale, Before).on(&["Submit", "Audit"]),
+            Rule::new(K::ClockSkew, Before).ms(1500),
+            Rule::new(K::Limit, Before),
+            Rule {
+                code: 6,
+                text: "事务(进程 ID 61)与另一个进程被死锁在锁资源上".to_owned(),
+                ..Rule::new(K::Error, Before)
+            },
+            Rule { code: 4, ..Rule::new(K::Error, After) },
+            Rule::new(K::Gateway, Before),
+            Rule::new(K::Partial, Before).on(&["Submit", "Audit"]),
+            Rule::new(K::OtherBill, After).on(&["Submit", "Audit"]),
+            Rule::new(K::StaleAnswer, After),
+        ];
+        let rate = 0.1 / all.len() as f64;
+        let rules = all
+            .into_iter()
+            .map(|rule| {
+                let rule = rule.rate(rate);
+                if rule.on.is_empty() { rule.on(&["read", "write"]) } else { rule }
+            })
+            .collect();
+        Self { rules }
+    }
+}
+
+/// The rules at work: how often each has matched and struck.
+#[derive(Debug)]
+pub struct Faults {
+    rules: Vec<(Rule, u32, u32)>,
+    rng: Rng,
+}
+
+/// What a rule is matched against.
+#[derive(Debug)]
+pub struct Target<'a> {
+    /// Service name.
+    pub service: &'a str,
+    /// `login`, `read` or `write`.
+    pub group: &'a str,
+    /// Form id.
+    pub form: &'a str,
+    /// Ids and numbers named by the call.
+    pub bills: &'a [String],
+}
+
+impl Faults {
+    /// Puts a plan to work.
+    pub fn new(plan: FaultPlan, seed: u64) -> Self {
+        Self { rules: plan.rules.into_iter().map(|rule| (rule, 0, 0)).collect(), rng: Rng::new(seed) }
+    }
+
+    /// Adds rules before the others.
+    pub fn add(&mut self, plan: FaultPlan) {
+        self.rules.splice(0..0, plan.rules.into_iter().map(|rule| (rule, 0, 0)));
+    }
+
+    /// Drops all rules.
+    pub fn clear(&mut self) {
+        self.rules.clear();
+    }
+
+    /// Rules with how often each has struck.
+    pub fn report(&self) -> Vec<(Rule, u32)> {
+        self.rules.iter().map(|(rule, _, struck)| (rule.clone(), *struck)).collect()
+    }
+
+    /// The rule that strikes this call, if any.
+    pub fn draw(&mut self, target: &Target<'_>) -> Option<Rule> {
+        for (rule, matched, struck) in &mut self.rules {
+            if !strikes(rule, target) || rule.times.is_some_and(|times| *struck >= times) {
+                continue;
+            }
+            *matched += 1;
+            if *matched <= rule.skip || (rule.rate < 1.0 && self.rng.unit() >= rule.rate) {
+                continue;
+            }
+            *struck += 1;
+            return Some(rule.clone());
+        }
+        None
+    }
+}
+
+fn strikes(rule: &Rule, target: &Target<'_>) -> bool {
+    let named = |list: &[String], hit: &dyn Fn(&str) -> bool| list.is_empty() || list.iter().any(|item| hit(item));
+    named(&rule.on, &|on| on.eq_ignore_ascii_case(target.service) || on == target.group)
+        && (rule.form.is_empty() || rule.form.eq_ignore_ascii_case(target.form))
+        && named(&rule.bill, &|bill| target.bills.iter().any(|asked| asked.eq_ignore_ascii_case(bill)))
+}

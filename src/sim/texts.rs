@@ -1,0 +1,136 @@
+//! The server's words. Each function says where its text comes from; texts no source gives are marked `// invented:`.
+//!
+//! Invariant: sourced texts stand here word for word as the reference (§5.5, §6.5, §8) has them.
+
+use super::reply::Refusal;
+
+/// MsgCode 1 [REAL].
+pub const SESSION_LOST: &str = "会话信息已丢失，请重新登录";
+/// Wrong account set, plain text [REAL].
+pub const WRONG_ACCOUNT: &str = "Fail to verify thirty passport";
+
+/// `元数据中标识为…的字段不存在`, MsgCode 9 [REAL].
+pub fn no_field(name: &str) -> Refusal {
+    Refusal::new(9, format!("元数据中标识为{name}的字段不存在"))
+}
+
+/// Unknown form, MsgCode 4 [REAL].
+pub fn no_form(name: &str) -> Refusal {
+    Refusal::new(4, format!("标识为“{name}”的业务对象不存在，或者被删除"))
+}
+
+/// Malformed filter or order, MsgCode 4. The first words are [REAL], the rest of the real text is unknown.
+pub fn bad_filter(detail: &str) -> Refusal {
+    // invented: everything after the first two words
+    Refusal::new(4, format!("GetRealExpress error: {detail}"))
+}
+
+/// Empty FieldKeys, MsgCode 8 [REAL].
+pub fn no_field_keys() -> Refusal {
+    Refusal::new(8, "data 数据包中的参数 FieldKeys 的值不能为空")
+}
+
+/// Neither ids nor numbers [REAL text], MsgCode 8 [INF].
+pub fn nothing_given() -> Refusal {
+    Refusal::new(8, "编码值或内码值必须传其一")
+}
+
+/// Nothing asked exists, MsgCode 9 [REAL].
+pub fn no_number(number: &str) -> Refusal {
+    Refusal::new(9, format!("编码值[\"{number}\"]不存在"))
+}
+
+/// The same for ids.
+pub fn no_id(id: &str) -> Refusal {
+    // invented: modelled on the text for numbers
+    Refusal::new(9, format!("内码值[\"{id}\"]不存在"))
+}
+
+/// Already audited, MsgCode 11 [REAL].
+pub fn already_audited(number: &str, form: &str) -> Refusal {
+    Refusal::new(11, format!("单据编号为“{number}”的{form}，单据已经审核！"))
+}
+
+/// Audit of a bill that is not submitted [CLIENT text], MsgCode 11 plausible. It names no bill.
+pub fn not_submitted() -> Refusal {
+    Refusal::new(11, "请先提交审核!")
+}
+
+/// Submit in a wrong status [REAL text], MsgCode 11 [INF].
+pub fn not_submittable(number: &str, form: &str) -> Refusal {
+    Refusal::new(11, format!("单据编号为“{number}”的{form}，只有暂存、创建和重新审核的数据才允许提交！"))
+}
+
+/// Interaction needed, MsgCode 11 [REAL]. The reply does not name the flag that would let it pass (§6.6).
+pub fn interaction() -> Refusal {
+    Refusal {
+        field: Some("AbstractInteractionResult"),
+        message: "更新库存时出现可以忽略的异常数据，是否继续？".to_owned(),
+        code: 11,
+    }
+}
+
+/// Edit lock [REAL text]. MsgCode 0 was recorded although the table says 13.
+pub fn locked(user: &str, form: &str) -> Refusal {
+    Refusal::new(0, format!("“{user}”使用业务单据：“{form}”业务操作-“[{form}-单据-修改]”冲突，请稍候再使用。"))
+}
+
+/// No permission, MsgCode 2 [CLIENT fixture]: the part between `没有` and `权限` is ours.
+pub fn no_permission(form: &str, verb: &str) -> Refusal {
+    // invented: what stands before 权限
+    Refusal::new(2, format!("您没有{form}的{verb}权限，请联系系统管理员"))
+}
+
+/// Somebody changed the bill since it was loaded; the words `已被其他用户修改` are [CLIENT].
+pub fn stale(number: &str, form: &str) -> Refusal {
+    // invented: the frame around the sourced words
+    Refusal::new(11, format!("单据编号为“{number}”的{form}已被其他用户修改，请刷新后再操作！"))
+}
+
+/// Closed period.
+pub fn closed_period(number: &str, form: &str, day: &str) -> Refusal {
+    // invented: no source gives the text (§6.5); it names bill, date and the closing
+    Refusal::new(11, format!("单据编号为“{number}”的{form}，单据日期{day}所在期间库存已关账，不允许操作！"))
+}
+
+/// Stock shortage that no flag lets pass.
+pub fn shortage(number: &str, form: &str) -> Refusal {
+    // invented: no source gives the text
+    Refusal::new(11, format!("单据编号为“{number}”的{form}，即时库存不足，不允许出现负库存！"))
+}
+
+/// Credit limit.
+pub fn credit(number: &str, form: &str) -> Refusal {
+    // invented: no source gives the text
+    Refusal::new(12, format!("单据编号为“{number}”的{form}，客户信用额度超标，不允许审核！"))
+}
+
+/// A workflow owns the bill.
+pub fn workflow(number: &str, form: &str) -> Refusal {
+    // invented: no source gives the text
+    Refusal::new(12, format!("单据编号为“{number}”的{form}，存在运行中的工作流实例，请在工作流中审批！"))
+}
+
+/// UnAudit, CancelAssign or Delete in a wrong status.
+pub fn wrong_status(number: &str, form: &str, rule: &str) -> Refusal {
+    // invented: modelled on the text of Submit
+    Refusal::new(11, format!("单据编号为“{number}”的{form}，{rule}！"))
+}
+
+/// Duplicate ids in one call; a client reports an error, not its words (§6.1).
+pub fn duplicate(what: &str) -> Refusal {
+    // invented: text and code
+    Refusal::new(8, format!("传入的编码值或内码值[\"{what}\"]重复"))
+}
+
+/// Call limit, MsgCode 14.
+pub fn call_limit() -> Refusal {
+    // invented: only the code is documented
+    Refusal::new(14, "接口调用次数超过限制，请稍候再试")
+}
+
+/// A request the simulator cannot read.
+pub fn bad_parameter(detail: &str) -> Refusal {
+    // invented: the real text is unknown
+    Refusal::new(8, format!("参数错误：{detail}"))
+}

@@ -1,0 +1,488 @@
+//! The simulated account set: a pure, synchronous core. Requests go in with the time, answers come out; nothing is read or waited for.
+//!
+//! Invariant: the state changes only inside [`World::handle`], [`World::resume`] and the `/admin` calls, in the order they come.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use serde_json::{Value as Json, json};
+
+use super::body::{self, BodyError, Data, Params};
+use super::config::WorldConfig;
+use super::data::{self, SERVER_OFFSET_S, Troubles};
+use super::faults::{Faults, Kind, Rule, Target, When};
+use super::form::{self, FORMS};
+use super::masters::Masters;
+use super::operate::{Caller, Operation};
+use super::query::{self, Source};
+use super::record::{Applied, Record};
+use super::reply::{Refusal, Reply, RequestParts, Transport, failure};
+use super::rng::mix;
+use super::service::{Route, Service, route};
+use super::session::{self, Gate, Ids, Sessions};
+use super::table::Table;
+use super::{login, save, spoil, texts};
+
+/// A finished answer that nobody fetched is dropped after this long.
+const KEEP_PARKED_MS: i64 = 10 * 60_000;
+/// A polled task (§1.5) takes this long.
+const TASK_MS: i64 = 1_500;
+
+/// The account set with all that happened to it.
+#[derive(Debug)]
+pub struct World {
+    pub(super) config: WorldConfig,
+    pub(super) tables: Vec<Table>,
+    pub(super) masters: Masters,
+    pub(super) troubles: Troubles,
+    pub(super) sessions: Sessions,
+    pub(super) faults: Faults,
+    pub(super) record: Record,
+    /// The server's own clock: the driver's time plus [`World::skew_ms`].
+    pub(super) now_ms: i64,
+    pub(super) skew_ms: i64,
+    pub(super) calls: BTreeMap<&'static str, u64>,
+    pub(super) struck: BTreeMap<String, u64>,
+    pub(super) audits: HashMap<(usize, u32), u32>,
+    call_count: u64,
+    parked: BTreeMap<u64, Parked>,
+    next_ticket: u64,
+    tasks: HashMap<u64, u64>,
+    last_answer: Option<Bytes>,
+}
+
+#[derive(Debug)]
+enum Parked {
+    Waiting { due_ms: i64, call: Box<Call> },
+    Done { at_ms: i64, reply: Reply },
+}
+
+/// A call on its way to being executed.
+#[derive(Debug)]
+struct Call {
+    number: u64,
+    request: RequestParts,
+    route: Route,
+    params: Result<Params, BodyError>,
+    fault: Option<Rule>,
+    /// The time it takes has passed.
+    slept: bool,
+}
+
+impl World {
+    /// Makes a world whose bills were created in the weeks before `now_ms` (Unix milliseconds).
+    pub fn new(config: WorldConfig, now_ms: i64) -> Self {
+        let names: Vec<String> = config.users.iter().map(|u| u.name.clone()).collect();
+        let masters = Masters::new(&names);
+        let (tables, troubles) = data::generate(&config, &masters, now_ms);
+        Self {
+            // Session ids differ from one start to the next, as they would on a server.
+            sessions: Sessions::new(mix(config.seed ^ now_ms as u64)),
+            faults: Faults::new(config.faults.clone(), mix(config.seed ^ 0x6661_756c)),
+            tables,
+            masters,
+            troubles,
+            record: Record::default(),
+            now_ms,
+            skew_ms: 0,
+            calls: BTreeMap::new(),
+            struck: BTreeMap::new(),
+            audits: HashMap::new(),
+            call_count: 0,
+            parked: BTreeMap::new(),
+            next_ticket: 1,
+            tasks: HashMap::new(),
+            last_answer: None,
+            config,
+        }
+    }
+
+    /// Answers a request that arrived at `now_ms`.
+    ///
+    /// The answer's [`Transport`] says what the wire does with it. [`Transport::Parked`] means that nothing was executed yet:
+    /// call [`World::resume`] when its time has come, whether or not anybody still waits for the answer.
+    pub fn handle(&mut self, request: RequestParts, now_ms: i64) -> Reply {
+        self.advance(now_ms);
+        if request.path.starts_with("/admin") {
+            return self.admin(&request, now_ms);
+        }
+        let Some(route) = route(&request.path) else {
+            return spoil::html(404, "404 - 找不到文件或目录。");
+        };
+        if !request.method.eq_ignore_ascii_case("POST") {
+            return spoil::html(405, "405 - 不允许用于访问此页的 HTTP 谓词。");
+        }
+        self.call_count += 1;
+        *self.calls.entry(route.service.name()).or_default() += 1;
+        let params = body::parse(&request.body);
+        let fault = self.draw(route, &params);
+        let call = Call { number: self.call_count, request, route, params, fault, slept: false };
+        let delay = self.time_taken(&call);
+        if delay > 0 { self.park(call, delay) } else { self.execute(call) }
+    }
+
+    /// The answer to a parked call, executing it if that was not done yet. Before its time: parked again. After it was fetched
+    /// or dropped: a reset.
+    pub fn resume(&mut self, ticket: u64, now_ms: i64) -> Reply {
+        self.advance(now_ms);
+        match self.parked.remove(&ticket) {
+            Some(Parked::Done { reply, .. }) => reply,
+            Some(Parked::Waiting { due_ms, call }) => {
+                self.parked.insert(ticket, Parked::Waiting { due_ms, call });
+                Reply::parked(ticket, due_ms)
+            }
+            None => Reply { transport: Transport::Reset, ..Reply::bytes(500, "text/plain; charset=utf-8", "") },
+        }
+    }
+
+    /// When the next parked call is due, for drivers with a clock of their own.
+    pub fn next_due(&self) -> Option<i64> {
+        let due = |parked: &Parked| match parked {
+            Parked::Waiting { due_ms, .. } => Some(*due_ms),
+            Parked::Done { .. } => None,
+        };
+        self.parked.values().filter_map(due).min()
+    }
+
+    /// The record of everything that was done or refused.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// What it was made from.
+    pub fn config(&self) -> &WorldConfig {
+        &self.config
+    }
+
+    /// Puts fault rules to work before those already there.
+    pub fn add_faults(&mut self, plan: super::faults::FaultPlan) {
+        self.faults.add(plan);
+    }
+
+    /// Status of a bill by form and number; `None` when there is no such bill.
+    pub fn status_of(&self, form_id: &str, number: &str) -> Option<&'static str> {
+        let form = form::find(form_id)?;
+        let id = self.tables.get(form)?.by_number(number, &self.masters)?;
+        Some(self.status(form, id))
+    }
+
+    /// Moves the clock and executes what has come due meanwhile, in the order of its time.
+    fn advance(&mut self, now_ms: i64) {
+        loop {
+            let due = self.parked.iter().filter_map(|(ticket, parked)| match parked {
+                Parked::Waiting { due_ms, .. } if *due_ms <= now_ms => Some((*due_ms, *ticket)),
+                _ => None,
+            });
+            let Some((due_ms, ticket)) = due.min() else { break };
+            if let Some(Parked::Waiting { call, .. }) = self.parked.remove(&ticket) {
+                self.now_ms = due_ms + self.skew_ms;
+                let reply = self.execute(*call);
+                self.parked.insert(ticket, Parked::Done { at_ms: due_ms, reply });
+            }
+        }
+        self.now_ms = now_ms + self.skew_ms;
+        self.parked.retain(|_, p| !matches!(p, Parked::Done { at_ms, .. } if now_ms - *at_ms > KEEP_PARKED_MS));
+    }
+
+    /// Server-local seconds since 1970.
+    pub(super) fn local_seconds(&self) -> i64 {
+        self.now_ms.div_euclid(1000) + SERVER_OFFSET_S
+    }
+
+    /// Appends to the record and counts.
+    pub(super) fn note(&mut self, line: Applied) {
+        if line.refused.is_none() && line.verb == "Audit" {
+            *self.audits.entry((line.form, line.id)).or_default() += 1;
+        }
+        self.record.push(line);
+    }
+
+    fn draw(&mut self, route: Route, params: &Result<Params, BodyError>) -> Option<Rule> {
+        let group = match route.service {
+            s if s.is_login() => "login",
+            s if s.is_write() => "write",
+            _ => "read",
+        };
+        let params = params.as_ref().ok();
+        let (form, bills) = params.map(|p| self.named(route.service, p)).unwrap_or_default();
+        let target = Target { service: route.service.name(), group, form: &form, bills: &bills };
+        let rule = self.faults.draw(&target)?;
+        let kind = serde_json::to_value(rule.kind).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+        *self.struck.entry(kind).or_default() += 1;
+        Some(rule)
+    }
+
+    /// Form and bills a call names, each bill by id and by number.
+    fn named(&self, service: Service, params: &Params) -> (String, Vec<String>) {
+        let (form_id, data) = operands(service, params);
+        let Ok(data) = data else { return (form_id, Vec::new()) };
+        let mut bills = [data.list("Ids"), data.list("Numbers")].concat();
+        if let Some(form) = form::find(&form_id) {
+            for id in self.asked(form, &data).unwrap_or_default() {
+                bills.push(id.to_string());
+                bills.push(self.number(form, id));
+            }
+        }
+        (form_id, bills)
+    }
+
+    /// How long a call takes before it is executed: a delay fault, a slow bill.
+    fn time_taken(&self, call: &Call) -> i64 {
+        let fault = match &call.fault {
+            Some(rule) if rule.kind == Kind::Delay && rule.when == When::Before => rule.ms,
+            _ => 0,
+        };
+        let slow = match (&call.params, call.route.service.is_write() && !self.troubles.is_empty()) {
+            (Ok(params), true) => {
+                let (form_id, data) = operands(call.route.service, params);
+                let form = form::find(&form_id).unwrap_or(usize::MAX);
+                let ids = data.ok().and_then(|d| self.asked(form, &d).ok()).unwrap_or_default();
+                let slow = |id: &u32| self.troubles.get(&(form, *id)).map_or(0, |t| i64::from(t.slow_ms));
+                ids.iter().map(slow).max().unwrap_or(0)
+            }
+            _ => 0,
+        };
+        fault.max(slow)
+    }
+
+    fn park(&mut self, mut call: Call, delay_ms: i64) -> Reply {
+        call.slept = true;
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let due_ms = self.now_ms - self.skew_ms + delay_ms;
+        self.parked.insert(ticket, Parked::Waiting { due_ms, call: Box::new(call) });
+        Reply::parked(ticket, due_ms)
+    }
+
+    fn execute(&mut self, mut call: Call) -> Reply {
+        let fault = call.fault.take();
+        let mut reply = match &fault {
+            Some(rule) => self.execute_with(&call, rule),
+            None => self.serve(&call, None),
+        };
+        reply.wait_ms += self.config.delay_ms;
+        self.last_answer = Some(reply.body.clone());
+        reply
+    }
+
+    fn execute_with(&mut self, call: &Call, rule: &Rule) -> Reply {
+        let service = call.route.service;
+        match rule.kind {
+            Kind::SessionExpiry => self.sessions.forget_all(),
+            Kind::SessionLost if rule.when == When::Before => self.sessions.forget(&call.request),
+            Kind::ClockSkew => {
+                self.skew_ms += rule.ms;
+                self.now_ms += rule.ms;
+            }
+            Kind::Lock => self.each_named(call, |world, form, id| {
+                let user = if rule.user.is_empty() { "张伟" } else { rule.user.as_str() };
+                let until_ms = Some(world.now_ms + rule.seconds.max(1) * 1000);
+                let lock = data::Lock { user: user.to_owned(), until_ms, tries: None };
+                world.troubles.entry((form, id)).or_default().lock = Some(lock);
+            }),
+            _ => {}
+        }
+        if rule.when == When::Before
+            && let Some(reply) = spoil::instead(rule, service)
+        {
+            return reply;
+        }
+        let before = self.last_answer.clone();
+        let reply = self.serve(call, Some(rule));
+        match rule.kind {
+            Kind::Unaudit => self.each_named(call, |world, form, id| {
+                if world.status(form, id) == "C" {
+                    world.outside(form, id, b'D', "王芳");
+                }
+            }),
+            Kind::SessionLost if rule.when == When::After => self.sessions.forget(&call.request),
+            _ => {}
+        }
+        spoil::after(rule, service, reply, before)
+    }
+
+    fn each_named(&mut self, call: &Call, mut act: impl FnMut(&mut Self, usize, u32)) {
+        let Ok(params) = &call.params else { return };
+        let (form_id, data) = operands(call.route.service, params);
+        let (Some(form), Ok(data)) = (form::find(&form_id), data) else { return };
+        for id in self.asked(form, &data).unwrap_or_default() {
+            act(self, form, id);
+        }
+    }
+
+    /// Somebody else changes a bill's status.
+    pub(super) fn outside(&mut self, form: usize, id: u32, status: u8, who: &str) {
+        let before = self.status(form, id).chars().next().unwrap_or('-');
+        let number = self.number(form, id);
+        self.set_status(form, id, status, who);
+        self.note(Applied {
+            seq: 0,
+            at_ms: self.now_ms,
+            call: self.call_count,
+            verb: "Outside",
+            form,
+            id,
+            number: number.into(),
+            before,
+            after: char::from(status),
+            user: who.into(),
+            refused: None,
+        });
+    }
+
+    fn serve(&mut self, call: &Call, fault: Option<&Rule>) -> Reply {
+        let service = call.route.service;
+        if (call.route.gateway || self.config.gateway)
+            && let Some(reply) = session::gateway(&call.request, &self.config, self.now_ms)
+        {
+            return reply;
+        }
+        let params = match &call.params {
+            Ok(params) => params,
+            Err(e) => return Reply::bytes(500, "text/html; charset=utf-8", e.0.clone()),
+        };
+        if service.is_login() {
+            return login::sign_in(service, params, &mut self.sessions, &self.config, self.now_ms);
+        }
+        if service == Service::GetDataCenterList {
+            // Needs no valid credentials [REAL]. The Python client takes the list from `ReturnValue`.
+            return Reply::json(&json!({"ReturnValue": [
+                {"Id": self.config.credentials.account, "Number": "001", "Name": "演示账套", "Type": 0},
+            ]}));
+        }
+        match self.sessions.check(&call.request, &self.config, self.now_ms) {
+            Gate::Reply(reply) => reply,
+            Gate::Closed(refusal, ids) => cookies(refused(service, &refusal), &ids),
+            Gate::Open(user, ids) => {
+                let half = fault.is_some_and(|r| r.kind == Kind::Partial);
+                let stale = fault.is_some_and(|r| r.kind == Kind::Stale);
+                let caller = Caller { user, call: call.number, half, stale };
+                cookies(self.serve_as(call, params, caller), &ids)
+            }
+        }
+    }
+
+    fn serve_as(&mut self, call: &Call, params: &Params, caller: Caller) -> Reply {
+        let service = call.route.service;
+        if params.has("beginmethod") && !call.slept {
+            let later = Call {
+                number: call.number,
+                request: call.request.clone(),
+                route: call.route,
+                params: call.params.clone(),
+                fault: None,
+                slept: true,
+            };
+            let task = self.next_ticket;
+            self.park(later, TASK_MS);
+            self.tasks.insert(task, task);
+            return Reply::json(&json!({"TaskId": task.to_string(), "Status": 0, "Result": null}));
+        }
+        let (form_id, data) = operands(service, params);
+        let data = match data {
+            Ok(data) => data,
+            Err(e) => return refused(service, &texts::bad_parameter(&e)),
+        };
+        let json = match service {
+            Service::ExecuteBillQuery | Service::BillQuery => {
+                return match self.query(&data, caller.user, service == Service::BillQuery) {
+                    Ok(rows) => Reply::bytes(200, "text/html; charset=utf-8", rows),
+                    Err(refusal) => refused(service, &refusal),
+                };
+            }
+            Service::Submit => self.operate(Operation::Submit, &form_id, &data, caller),
+            Service::Audit => self.operate(Operation::Audit, &form_id, &data, caller),
+            Service::UnAudit => self.operate(Operation::UnAudit, &form_id, &data, caller),
+            Service::CancelAssign => self.operate(Operation::CancelAssign, &form_id, &data, caller),
+            Service::Delete => self.operate(Operation::Delete, &form_id, &data, caller),
+            Service::ExecuteOperation => match operation(&params.text("opnumber", 1)) {
+                Some(operation) => self.operate(operation, &form_id, &data, caller),
+                // invented: the text; MsgCode 3 is "operation id empty"
+                None => failure(&Refusal::new(3, "操作编码不存在")),
+            },
+            Service::WorkflowAudit => {
+                let approve = data.number("ApprovalType") <= 1;
+                let operation = if approve { Operation::WorkflowApprove } else { Operation::WorkflowReject };
+                self.operate(operation, &data.text("FormId"), &data, caller)
+            }
+            Service::Save => self.save("Save", &form_id, &data, caller),
+            Service::BatchSave => self.save("BatchSave", &form_id, &data, caller),
+            Service::Draft => self.save("Draft", &form_id, &data, caller),
+            Service::View => self.view(&form_id, &data, caller.user),
+            Service::QueryBusinessInfo => save::business_info(&data.text("FormId")),
+            Service::QueryAsyncResult => self.task(params),
+            Service::Logout => {
+                self.sessions.forget(&call.request);
+                // invented: the reply of Logout is unknown
+                json!(true)
+            }
+            // invented: a real server would do it
+            _ => failure(&Refusal::new(4, "模拟器不支持此接口")),
+        };
+        Reply::json(&json)
+    }
+
+    fn query(&self, data: &Data, user: usize, objects: bool) -> Result<Vec<u8>, Refusal> {
+        let user = self.config.users.get(user).ok_or_else(|| Refusal::new(1, texts::SESSION_LOST))?;
+        let source = Source { tables: &self.tables, masters: &self.masters, user, cap: self.config.limit_cap };
+        query::run(data, &source, objects)
+    }
+
+    /// QueryAsyncResult (§1.5): 1 running, 2 complete with the ordinary body as `Result`.
+    fn task(&mut self, params: &Params) -> Json {
+        let info: Json = serde_json::from_str(&params.text("queryinfo", 0)).unwrap_or(Json::Null);
+        let id = Data::from_json(&info).text("TaskId");
+        let ticket = id.parse().ok().and_then(|id: u64| self.tasks.get(&id).copied());
+        match ticket.and_then(|ticket| self.parked.get(&ticket)) {
+            Some(Parked::Waiting { .. }) => json!({"TaskId": id, "Status": 1, "Result": null}),
+            Some(Parked::Done { reply, .. }) => {
+                let result: Json = serde_json::from_slice(&reply.body).unwrap_or(Json::Null);
+                json!({"TaskId": id, "Status": 2, "Result": result})
+            }
+            // invented: the text
+            None => failure(&Refusal::new(10, format!("任务[{id}]不存在"))),
+        }
+    }
+}
+
+/// Form id and data of a call; queries carry the form inside the data.
+fn operands(service: Service, params: &Params) -> (String, Result<Data, String>) {
+    let inside = |data: Result<Data, String>| (data.as_ref().map(|d| d.text("FormId")).unwrap_or_default(), data);
+    match service {
+        Service::ExecuteBillQuery | Service::BillQuery | Service::WorkflowAudit | Service::QueryBusinessInfo => {
+            inside(params.data(0))
+        }
+        Service::ExecuteOperation => (params.text("formid", 0), params.data(2)),
+        Service::QueryAsyncResult | Service::Logout => (String::new(), Ok(Data::default())),
+        _ => (params.text("formid", 0), params.data(1)),
+    }
+}
+
+fn operation(name: &str) -> Option<Operation> {
+    use Operation as O;
+    let known = [
+        ("submit", O::Submit),
+        ("audit", O::Audit),
+        ("unaudit", O::UnAudit),
+        ("cancelassign", O::CancelAssign),
+        ("delete", O::Delete),
+    ];
+    known.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, operation)| *operation)
+}
+
+/// A refusal in the shape of the service: `[[…]]` for ExecuteBillQuery (§5.5).
+pub(super) fn refused(service: Service, refusal: &Refusal) -> Reply {
+    let body = failure(refusal);
+    Reply::json(&if service == Service::ExecuteBillQuery { json!([[body]]) } else { body })
+}
+
+/// The session cookie goes out with every answer (§2.4), the web session's when it is new.
+fn cookies(reply: Reply, ids: &Ids) -> Reply {
+    let reply = reply.with("Set-Cookie", login::kd_cookie(&ids.kd, ids.fresh));
+    if ids.fresh { reply.with("Set-Cookie", login::asp_cookie(&ids.kd)) } else { reply }
+}
+
+/// The form at a position, by id.
+pub(super) fn form_id(position: usize) -> &'static str {
+    FORMS.get(position).map_or("", |form| form.id)
+}
