@@ -269,7 +269,8 @@ impl Address {
 
     /// Whether the addresses its name resolves to must be private: plain HTTP to a name outside `.local`.
     pub(super) fn guards_names(&self, allow_plain_http: bool) -> bool {
-        let local = self.url.host_str().is_some_and(|host| host.trim_end_matches('.').ends_with(".local"));
+        let local =
+            self.url.host_str().is_some_and(|host| host.trim_end_matches('.').rsplit('.').next() == Some("local"));
         self.is_plain() && !allow_plain_http && !local && literal(&self.url).is_none()
     }
 }

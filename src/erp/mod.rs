@@ -3,11 +3,18 @@
 //! Invariant: only a connect error is "not sent"; only a shape-perfect answer naming the ids asked is "done".
 
 pub mod classify;
+mod client;
+mod columns;
 pub mod config;
+mod evidence;
 pub mod http;
+mod login;
+mod session;
 pub mod sign;
 pub mod transport;
 pub mod wire;
+
+pub use client::KingdeeErp;
 
 use std::time::Duration;
 

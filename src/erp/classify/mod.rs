@@ -7,7 +7,7 @@ mod names;
 mod read;
 mod write;
 
-pub use read::{Ask, query_fault, read_query, transport_fault};
+pub use read::{Ask, http_fault, query_fault, read_query, transport_fault};
 pub use write::{Judged, judge_write};
 
 /// How calls are authenticated, as far as it decides what "session lost" means (kingdee-webapi.md §2.5).

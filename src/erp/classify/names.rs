@@ -86,10 +86,9 @@ fn in_text(message: &str, asked: &[(Fid, String)]) -> Vec<usize> {
 /// Whether a number ends where these signs go on: no letter, digit or other number sign follows, and no joint behind which one follows.
 fn ends_word(mut onward: impl Iterator<Item = char>) -> bool {
     match onward.next() {
-        None => true,
         Some(c) if c.is_ascii_alphanumeric() => false,
         Some('-' | '_' | '.' | '/' | '#') => onward.next().is_none_or(|c| !c.is_ascii_alphanumeric()),
-        Some(_) => true,
+        Some(_) | None => true,
     }
 }
 

@@ -70,7 +70,7 @@ pub fn read_query(
     ask: Ask<'_>,
 ) -> Result<Vec<Vec<String>>, Fault> {
     if reply.status != 200 {
-        return Err(of_status(reply, mode, ask));
+        return Err(http_fault(reply, mode, ask));
     }
     match read_rows(&reply.body, width) {
         Ok(QueryAnswer::Rows(rows)) => Ok(rows),
@@ -81,7 +81,7 @@ pub fn read_query(
 }
 
 /// The fault of a reply that is no success in HTTP's terms.
-fn of_status(reply: &HttpReply, mode: Mode, ask: Ask<'_>) -> Fault {
+pub fn http_fault(reply: &HttpReply, mode: Mode, ask: Ask<'_>) -> Fault {
     let text = String::from_utf8_lossy(&reply.body);
     let why = format!("HTTP {}: {}", reply.status, excerpt(&text, 200));
     if text.contains(WRONG_ACCOUNT_SET) {
