@@ -88,7 +88,7 @@ pub(super) struct Console<A> {
     dirty: bool,
     /// A key or an answer waits to be seen: the next frame need not wait for the engine's pace.
     hurry: bool,
-    /// We stopped ourselves: the SIGCONT that follows is no news.
+    /// We gave the terminal away and wait for SIGCONT.
     stopped: bool,
     pub(super) title: String,
     pub(super) ended: Option<Ended>,
@@ -202,8 +202,9 @@ impl<A: App> Console<A> {
             Said::End(number) => self.ended = Some(Ended::Signal(number)),
             // The model decides, as for the key: with a live run it refuses and says why.
             Said::Stop => self.tell(Msg::Key(Key::ctrl('z'))),
-            Said::Continued if std::mem::take(&mut self.stopped) => {}
             Said::Continued => self.come_back(),
+            // While we are suspended the terminal is not ours to measure; coming back does it.
+            Said::Resized if self.stopped => {}
             Said::Resized => self.measure(),
         }
     }
@@ -229,7 +230,7 @@ impl<A: App> Console<A> {
     /// When the next frame may be drawn; `None` when none is wanted or the terminal is still at the last one.
     fn draw_at(&self) -> Option<Instant> {
         let gap = if self.hurry { BETWEEN } else { ENGINE };
-        (self.dirty && self.tty.is_idle()).then(|| self.last_frame + gap)
+        (self.dirty && !self.stopped && self.tty.is_idle()).then(|| self.last_frame + gap)
     }
 
     fn draw_if_due(&mut self) {
@@ -256,7 +257,7 @@ impl<A: App> Console<A> {
     }
 
     pub(super) fn send(&mut self, bytes: &[u8]) {
-        if !bytes.is_empty() && self.tty.send(bytes).is_err() {
+        if !self.stopped && !bytes.is_empty() && self.tty.send(bytes).is_err() {
             self.ended = Some(Ended::TerminalGone);
         }
     }
@@ -276,17 +277,21 @@ impl<A: App> Console<A> {
         self.tell(Msg::Resize(columns, rows));
     }
 
-    /// Gives the terminal to the shell that started us until it lets us go on.
+    /// Gives the terminal to the shell that started us until it lets us go on. The stop reaches our threads in its
+    /// own time, so nothing is drawn before SIGCONT has said that it is over.
     pub(super) fn suspend(&mut self) -> Option<Msg> {
         self.tty.leave();
         self.stopped = true;
-        let refused = stop_here().err();
-        self.stopped = refused.is_none();
+        if stop_here().is_ok() {
+            return None;
+        }
         self.come_back();
-        refused.map(|_| Msg::Done(Err(self.words.no_job_control())))
+        Some(Msg::Done(Err(self.words.no_job_control())))
     }
 
+    /// Takes the terminal again: we were stopped, by ourselves or by somebody, and its modes may be anybody's.
     fn come_back(&mut self) {
+        self.stopped = false;
         if self.tty.again().is_err() {
             self.ended = Some(Ended::TerminalGone);
         }

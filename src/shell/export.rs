@@ -125,7 +125,7 @@ pub async fn write(
         Scope::Ledger | Scope::History => Vec::new(),
     };
     let fields = Field::all(scope, &extra);
-    let mut writer = format::Writer::begin(format, out, fields, filter.to_string(), style).map_err(sink)?;
+    let mut writer = format::Writer::begin(format, out, fields, &filter.to_string(), style).map_err(sink)?;
     let mut cursor: Option<Cursor> = None;
     loop {
         let page = PageRequest { cursor, back: false, limit: PAGE };

@@ -64,7 +64,7 @@ impl Signals {
     }
 }
 
-/// Stops this process and those it was started with, as the terminal's own Ctrl-Z would. Returns when they go on.
+/// Stops this process and those it was started with, as the terminal's own Ctrl-Z would. Returns at once; the stop comes when it comes, and SIGCONT ends it.
 ///
 /// # Errors
 /// When no shell is there that could let us go on: we lead the session, as under `ssh -t host skydeck`.

@@ -41,7 +41,7 @@ impl Writer {
         format: ExportFormat,
         mut out: Out,
         fields: Vec<Field>,
-        filter: String,
+        filter: &str,
         style: Style,
     ) -> io::Result<Self> {
         let form = match format {
@@ -53,13 +53,13 @@ impl Writer {
             }
             ExportFormat::JsonLines => Form::JsonLines(out),
             ExportFormat::Markdown => {
-                out.write_all(about(&filter, style, markdown_safe).as_bytes())?;
+                out.write_all(about(filter, style, markdown_safe).as_bytes())?;
                 let headings: Vec<String> = fields.iter().map(|f| markdown_safe(f.heading(style.chinese))).collect();
                 writeln!(out, "\n| {} |\n|{}", headings.join(" | "), " --- |".repeat(fields.len()))?;
                 Form::Markdown(out)
             }
             ExportFormat::Html => {
-                out.write_all(html_head(&fields, &filter, style).as_bytes())?;
+                out.write_all(html_head(&fields, filter, style).as_bytes())?;
                 Form::Html(out)
             }
         };
