@@ -12,9 +12,9 @@ use async_trait::async_trait;
 use crate::cli::args::{Global, Language};
 use crate::cli::exit::{Exit, Stop};
 use crate::config::{Config, ConfigError, EnvironmentConfig, SignInKind};
+use crate::domain::bill::Found;
 use crate::domain::cause::{BUILT_IN, CauseTable};
 use crate::domain::env::Environment;
-use crate::domain::bill::Found;
 use crate::domain::ids::{Fid, FormId, PlanId};
 use crate::domain::plan::Plan;
 use crate::domain::query::PlanProblem;
@@ -22,9 +22,9 @@ use crate::domain::step::{Evidence, Verdict};
 use crate::domain::time::{Clock, Ts};
 use crate::domain::who::Who;
 use crate::engine::{Engine, Parts, PlanSource};
-use crate::erp::{Erp, Fault, FaultKind, FoundPage, Greeting, PageQuery, WriteCall, WriteReply, WriteToken};
 use crate::erp::client::KingdeeErp;
 use crate::erp::config::{ClientConfig, SignIn};
+use crate::erp::{Erp, Fault, FaultKind, FoundPage, Greeting, PageQuery, WriteCall, WriteReply, WriteToken};
 use crate::link::Link;
 use crate::link::local::LocalLink;
 use crate::secret;
@@ -118,9 +118,11 @@ pub fn config(paths: &Paths, named: bool) -> Result<Config, Stop> {
 
 /// The cause table with the operator's file on top.
 pub fn causes(config: &Config, base: &Path) -> Result<CauseTable, Stop> {
-    let built_in: CauseTable = toml::from_str(BUILT_IN).map_err(|e| Stop::usage(format!("built-in causes: {}", e.message())))?;
+    let built_in: CauseTable =
+        toml::from_str(BUILT_IN).map_err(|e| Stop::usage(format!("built-in causes: {}", e.message())))?;
     let Some(file) = config.causes.as_ref().map(|file| base.join(file)) else { return Ok(built_in) };
-    let text = std::fs::read_to_string(&file).map_err(|e| Stop::usage(format!("{}: cannot be read: {e}", file.display())))?;
+    let text =
+        std::fs::read_to_string(&file).map_err(|e| Stop::usage(format!("{}: cannot be read: {e}", file.display())))?;
     let theirs: CauseTable = toml::from_str(&text).map_err(|e| {
         let line = e.span().map_or(0, |span| text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1);
         Stop::usage(format!("{}:{line}: {}", file.display(), e.message()))
@@ -174,7 +176,12 @@ impl PlanSource for PlanFiles {
 }
 
 /// A client for one environment.
-pub fn client(config: &EnvironmentConfig, base: &Path, causes: &Arc<CauseTable>, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Erp>, Stop> {
+pub fn client(
+    config: &EnvironmentConfig,
+    base: &Path,
+    causes: &Arc<CauseTable>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Erp>, Stop> {
     let env = config.environment.id.as_str();
     let secret = secret::fetch(env, &config.secret, base).map_err(|e| Stop::usage(e.to_string()))?;
     let app_id = config.app_id.clone().unwrap_or_default();
@@ -183,12 +190,19 @@ pub fn client(config: &EnvironmentConfig, base: &Path, causes: &Arc<CauseTable>,
         SignInKind::AppSecret => SignIn::AppSecret { app_id, app_secret: secret },
         SignInKind::Password => SignIn::Password { password: secret },
     };
-    let mut client = ClientConfig::new(config.environment.id.clone(), &config.url, &config.environment.account_set, &config.environment.user, sign_in);
+    let mut client = ClientConfig::new(
+        config.environment.id.clone(),
+        &config.url,
+        &config.environment.account_set,
+        &config.environment.user,
+        sign_in,
+    );
     client.lcid = config.lcid;
     client.org = config.org;
     client.timeout = config.environment.limits.call_timeout;
     client.ca_file = config.ca_file.as_ref().map(|file| base.join(file));
-    let erp = KingdeeErp::new(client, causes.clone(), clock.clone()).map_err(|e| Stop::usage(format!("environment {env}: {e}")))?;
+    let erp = KingdeeErp::new(client, causes.clone(), clock.clone())
+        .map_err(|e| Stop::usage(format!("environment {env}: {e}")))?;
     Ok(Arc::new(erp))
 }
 
@@ -220,13 +234,19 @@ impl Booted {
     /// Opens the store, recovers, and starts the engine.
     pub async fn start(setup: Setup, progress: impl Fn(&str) + Send + 'static) -> Result<Self, Stop> {
         let (data, clock, by) = (setup.data.clone(), setup.clock.clone(), who().to_string());
-        let opened = tokio::task::spawn_blocking(move || {
-            LocalStore::open(&data, clock, &by, &|p| progress(&p.to_string()))
-        });
-        let store = opened.await.context("opening the store").map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))?;
+        let opened =
+            tokio::task::spawn_blocking(move || LocalStore::open(&data, clock, &by, &|p| progress(&p.to_string())));
+        let store =
+            opened.await.context("opening the store").map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))?;
         let store = Arc::new(store.map_err(store_stop)?);
         let drain = setup.envs.iter().map(|(env, _)| env.limits.drain).max().unwrap_or_default();
-        let parts = Parts { store: store.clone(), clock: setup.clock, causes: setup.causes, envs: setup.envs, plans: Arc::new(setup.plans) };
+        let parts = Parts {
+            store: store.clone(),
+            clock: setup.clock,
+            causes: setup.causes,
+            envs: setup.envs,
+            plans: Arc::new(setup.plans),
+        };
         let engine = Engine::start(parts).await.map_err(|e| Stop::new(Exit::Refused, e.to_string()))?;
         Ok(Self { link: Arc::new(LocalLink::new(engine.clone())), engine, store, drain })
     }
@@ -310,7 +330,8 @@ pub fn zone() -> chrono_tz::Tz {
 pub fn language(option: Option<Language>, configured: Option<&str>) -> Language {
     let named = |name: &str| if name.to_lowercase().starts_with("zh") { Language::Zh } else { Language::En };
     option.unwrap_or_else(|| {
-        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|v| std::env::var(v).ok().filter(|l| !l.is_empty()));
+        let locale =
+            ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|v| std::env::var(v).ok().filter(|l| !l.is_empty()));
         configured.map(named).or_else(|| locale.as_deref().map(named)).unwrap_or(Language::En)
     })
 }

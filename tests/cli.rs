@@ -27,7 +27,11 @@ impl Place {
         let secret = dir.path().join("secret");
         fs::write(&secret, "canary-secret").unwrap();
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
-        fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("plans/sal_outstock_audit.json"), dir.path().join("plans/seed.json")).unwrap();
+        fs::copy(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("plans/sal_outstock_audit.json"),
+            dir.path().join("plans/seed.json"),
+        )
+        .unwrap();
         Self { dir }
     }
 
@@ -53,7 +57,10 @@ impl Place {
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(code), "{args:?}\nstdout: {out}\nstderr: {err}");
         for word in words {
-            assert!(err.contains(word) || out.contains(word), "{args:?} should say `{word}`\nstdout: {out}\nstderr: {err}");
+            assert!(
+                err.contains(word) || out.contains(word),
+                "{args:?} should say `{word}`\nstdout: {out}\nstderr: {err}"
+            );
         }
         assert!(!err.contains("canary-secret") && !out.contains("canary-secret"), "{args:?} tells the secret");
         assert!(!err.contains("panicked"), "{args:?}\n{err}");

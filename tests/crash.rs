@@ -3,7 +3,14 @@
 //! every sum closed, nothing unknown left.
 //!
 //! `SKYDECK_KILLS=200 cargo test --release --test crash -- --nocapture` is the long form.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -61,7 +68,8 @@ fn lines(text: &str, kind: &str) -> Vec<Value> {
 /// Runs the demo to its end and checks what it says against the simulator.
 fn settle_all(dir: &Path, at: &str) {
     let (code, out, err) = finish(demo(dir, None).spawn().unwrap(), LIMIT);
-    let verdict = lines(&out, "simulator").pop().unwrap_or_else(|| panic!("{at}: no verdict; exit {code:?}\n{err}\n{out}"));
+    let verdict =
+        lines(&out, "simulator").pop().unwrap_or_else(|| panic!("{at}: no verdict; exit {code:?}\n{err}\n{out}"));
     assert_eq!(verdict["agrees"], true, "{at}: {verdict}");
     let run = lines(&out, "run").pop().unwrap_or_else(|| panic!("{at}: no sum\n{err}"));
     assert_eq!(run["sum_closes"], true, "{at}: {run}");

@@ -114,7 +114,7 @@ pub struct DemoArgs {
     pub headless: bool,
     /// Bills in the simulator.
     #[arg(long, default_value_t = 300, value_name = "N")]
-    pub bills: u64,
+    pub bills: usize,
     /// Seed of the simulator's data.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
@@ -130,6 +130,12 @@ pub struct DemoArgs {
     /// How long an unknown bill waits before it is read back, e.g. 6s.
     #[arg(long, value_name = "SPAN", value_parser = crate::domain::time::parse_span)]
     pub settle: Option<std::time::Duration>,
+    /// Time every answer of the simulator takes.
+    #[arg(long, default_value_t = 0, value_name = "MS")]
+    pub delay: u64,
+    /// Put control characters and escape sequences into some notes.
+    #[arg(long)]
+    pub hostile: bool,
     /// Start anew even where an interrupted demo is left.
     #[arg(long)]
     pub fresh: bool,

@@ -45,7 +45,9 @@ pub async fn run_row(link: &dyn Link, run: RunId) -> Result<Option<RunRow>, Stop
 pub async fn find_run(link: &dyn Link, beginning: &str) -> Result<RunRow, Stop> {
     let wanted = beginning.to_uppercase();
     if let Ok(id) = wanted.parse::<RunId>() {
-        return run_row(link, id).await?.ok_or_else(|| Stop::usage(format!("no run {beginning}; `skydeck history` lists them")));
+        return run_row(link, id)
+            .await?
+            .ok_or_else(|| Stop::usage(format!("no run {beginning}; `skydeck history` lists them")));
     }
     let mut page = PageRequest::first(PAGE);
     let mut hits: Vec<RunRow> = Vec::new();
@@ -107,7 +109,8 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
     if rows.is_empty() {
         return Ok(());
     }
-    let head = [out.t("bill", "单据"), "fid", out.t("outcome", "结果"), out.t("tries", "次数"), out.t("reason", "原因")];
+    let head =
+        [out.t("bill", "单据"), "fid", out.t("outcome", "结果"), out.t("tries", "次数"), out.t("reason", "原因")];
     let cells = rows.iter().map(|row| {
         let (state, reason) = out.state(&row.state);
         vec![row.no.clone(), row.fid().to_string(), state, row.attempts.to_string(), reason]
@@ -124,7 +127,11 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
     if let Some(run) = &args.run {
         let row = find_run(link, run).await?;
         print(link, out, Scope::Run(row.head.id), &filter(&args.filter)?, args.limit).await?;
-        if out.json { out.object(&json::run(&row))? } else { out.line(&out.sum(&row.tally))? }
+        if out.json {
+            out.object(&json::run(&row))?
+        } else {
+            out.line(&out.sum(&row.tally))?
+        }
         return Ok(Exit::Ok);
     }
     let mut rows = Vec::new();
@@ -149,11 +156,27 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
         out.line(out.t("no runs yet; `skydeck run PLAN` starts one", "还没有运行；用 `skydeck run 方案` 开始"))?;
         return Ok(Exit::Ok);
     }
-    let head = [out.t("run", "运行"), out.t("opened", "开始"), out.t("plan", "方案"), out.t("env", "环境"), out.t("by", "操作员"), out.t("state", "状态"), out.t("sum", "合计")];
+    let head = [
+        out.t("run", "运行"),
+        out.t("opened", "开始"),
+        out.t("plan", "方案"),
+        out.t("env", "环境"),
+        out.t("by", "操作员"),
+        out.t("state", "状态"),
+        out.t("sum", "合计"),
+    ];
     let cells = rows.iter().map(|row| {
         let (state, detail) = json::run_state(&row.state);
         let state = detail.map_or_else(|| state.to_owned(), |why| format!("{state}: {why}"));
-        vec![row.head.id.to_string(), out.time(row.head.opened), row.head.plan.to_string(), row.head.env.to_string(), row.head.by.to_string(), state, out.sum(&row.tally)]
+        vec![
+            row.head.id.to_string(),
+            out.time(row.head.opened),
+            row.head.plan.to_string(),
+            row.head.env.to_string(),
+            row.head.by.to_string(),
+            state,
+            out.sum(&row.tally),
+        ]
     });
     out.table(&head, cells.collect())?;
     Ok(Exit::Ok)
@@ -174,9 +197,15 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
         } else if groups.is_empty() {
             out.line(out.t("the ledger is empty: nothing is left over", "未结清单为空：没有遗留"))?;
         } else {
-            let head = [out.t("outcome", "结果"), out.t("cause", "原因"), out.t("bills", "单据数"), out.t("oldest", "最早")];
+            let head =
+                [out.t("outcome", "结果"), out.t("cause", "原因"), out.t("bills", "单据数"), out.t("oldest", "最早")];
             let cells = groups.iter().map(|g| {
-                vec![out.slot(g.slot).to_owned(), out.cause(&g.group), g.count.to_string(), g.oldest.map(|at| out.time(at)).unwrap_or_default()]
+                vec![
+                    out.slot(g.slot).to_owned(),
+                    out.cause(&g.group),
+                    g.count.to_string(),
+                    g.oldest.map(|at| out.time(at)).unwrap_or_default(),
+                ]
             });
             out.table(&head, cells.collect())?;
         }
@@ -195,7 +224,13 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
         print(link, out, Scope::Ledger, &filter(&text)?, args.limit).await?;
     }
     let unknown = groups.iter().any(|g| g.slot == crate::domain::bill::Slot::Unknown);
-    Ok(if unknown { Exit::Unknown } else if groups.is_empty() { Exit::Ok } else { Exit::Failed })
+    Ok(if unknown {
+        Exit::Unknown
+    } else if groups.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Failed
+    })
 }
 
 /// `bill`.
@@ -231,7 +266,14 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
     }
     if let Some(row) = &row {
         let (state, reason) = out.state(&row.state);
-        out.line(&format!("{}  FID {}  {} {}  {state}  {}", show(&row.no, 200).as_str(), key.fid, key.form, key.env, show(&reason, 1024).as_str()))?;
+        out.line(&format!(
+            "{}  FID {}  {} {}  {state}  {}",
+            show(&row.no, 200).as_str(),
+            key.fid,
+            key.form,
+            key.env,
+            show(&reason, 1024).as_str()
+        ))?;
     }
     if cut {
         out.line(out.t("… older facts left out", "… 更早的记录未显示"))?;
@@ -264,9 +306,13 @@ fn sentence(out: &Out, key: &BillKey, fact: &Fact) -> String {
         Event::StepAnswered { step, ms, verdict, side, .. } => {
             let said = match verdict {
                 Verdict::Done => out.t("done", "成功").to_owned(),
-                Verdict::Rejected(f) => format!("{} {}: {}", out.t("refused", "拒绝"), out.cause(f.cause.as_str()), f.message),
+                Verdict::Rejected(f) => {
+                    format!("{} {}: {}", out.t("refused", "拒绝"), out.cause(f.cause.as_str()), f.message)
+                }
                 Verdict::NotSent(why) => format!("{}: {why}", out.t("not sent", "未发出")),
-                Verdict::Unknown(why, detail) => format!("{} {}: {detail}", out.t("no usable answer", "无可用应答"), why.word()),
+                Verdict::Unknown(why, detail) => {
+                    format!("{} {}: {detail}", out.t("no usable answer", "无可用应答"), why.word())
+                }
             };
             let side = if side.is_empty() { String::new() } else { format!("  [{}]", side.join("; ")) };
             format!("{} {} ms  {said}{side}", step.word(), ms)
@@ -291,7 +337,8 @@ pub async fn open_run(link: &dyn Link, wanted: Option<&str>) -> Result<RunRow, S
         return find_run(link, beginning).await;
     }
     let page = runs(link, PageRequest::first(PAGE)).await?;
-    let mut open: Vec<RunRow> = page.rows.into_iter().map(|(_, row)| row).filter(|row| !row.state.is_closed()).collect();
+    let mut open: Vec<RunRow> =
+        page.rows.into_iter().map(|(_, row)| row).filter(|row| !row.state.is_closed()).collect();
     match open.len() {
         0 => Err(Stop::usage("no run is open")),
         1 => open.pop().ok_or_else(|| Stop::usage("no run is open")),

@@ -12,10 +12,10 @@ use crate::domain::live::Live;
 use crate::domain::time::Clock;
 use crate::link::Link;
 use crate::shell::{self, Caps, Colors, Ended, Notify, ShellError, ShellOptions};
+use crate::ui::Model;
 use crate::ui::config::UiConfig;
 use crate::ui::lang::Lang;
 use crate::ui::skin::{Depth, Skin};
-use crate::ui::Model;
 
 /// What a console is started with.
 pub struct Console<'a> {
@@ -97,7 +97,9 @@ impl Console<'_> {
             filters: Some(filters),
         };
         match shell::run(model, first, link, options).await {
-            Ok(ended) => Ok(ended.exit_code().unwrap_or_else(|| if ended == Ended::Quit { Exit::Ok.code() } else { Exit::Terminal.code() })),
+            Ok(ended) => Ok(ended
+                .exit_code()
+                .unwrap_or_else(|| if ended == Ended::Quit { Exit::Ok.code() } else { Exit::Terminal.code() })),
             Err(e @ (ShellError::NoTerminal(_) | ShellError::DumbTerminal(_) | ShellError::Terminal(_))) => {
                 Err(Stop::new(Exit::Terminal, e.to_string()))
             }
@@ -105,7 +107,8 @@ impl Console<'_> {
     }
 
     fn skin(&self, depth: Depth) -> (Skin, Vec<String>) {
-        let wish = self.looks.theme.clone().or_else(|| self.config.console.theme.clone()).unwrap_or_else(|| "dark".to_owned());
+        let wish =
+            self.looks.theme.clone().or_else(|| self.config.console.theme.clone()).unwrap_or_else(|| "dark".to_owned());
         if Skin::built_in(&wish).is_some() {
             return Skin::choose(&wish, None, depth);
         }

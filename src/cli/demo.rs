@@ -20,7 +20,7 @@ use crate::domain::ids::{EnvId, PlanId};
 use crate::domain::query::{PageRequest, Scope};
 use crate::domain::run::RunState;
 use crate::domain::time::Clock;
-use crate::sim;
+use crate::sim::{self, SimArgs};
 
 /// The plan the demo is about.
 pub const PLAN: &str = "sal_outstock_audit";
@@ -44,15 +44,20 @@ impl Ground {
         let ours = dir.join(MARKER);
         let occupied = dir.is_dir() && dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
         if occupied && !ours.exists() {
-            return Err(Stop::usage(format!("{} holds something else than a demo; name another directory", dir.display())));
+            return Err(Stop::usage(format!(
+                "{} holds something else than a demo; name another directory",
+                dir.display()
+            )));
         }
         let interrupted = std::fs::read_to_string(&ours).is_ok_and(|state| state.trim() == "running");
         let ended = occupied && !interrupted && named.is_none();
         if occupied && (fresh || ended) {
-            std::fs::remove_dir_all(&dir).map_err(|e| Stop::usage(format!("{}: cannot be emptied: {e}", dir.display())))?;
+            std::fs::remove_dir_all(&dir)
+                .map_err(|e| Stop::usage(format!("{}: cannot be emptied: {e}", dir.display())))?;
         }
         let ground = Self { dir, interrupted: interrupted && !fresh };
-        std::fs::create_dir_all(ground.plans()).map_err(|e| Stop::usage(format!("{}: cannot be made: {e}", ground.dir.display())))?;
+        std::fs::create_dir_all(ground.plans())
+            .map_err(|e| Stop::usage(format!("{}: cannot be made: {e}", ground.dir.display())))?;
         for (name, text) in SHIPPED {
             let file = ground.plans().join(format!("{name}.json"));
             if !file.exists() {
@@ -98,7 +103,7 @@ fn free_directory(wish: PathBuf) -> PathBuf {
 /// A demo that runs: simulator and engine.
 pub struct Demo {
     /// The simulator.
-    pub sim: sim::server::SimHandle,
+    pub sim: sim::SimHandle,
     /// The engine.
     pub booted: Booted,
     /// Where it lives.
@@ -107,16 +112,27 @@ pub struct Demo {
 
 impl Demo {
     /// Starts the simulator on a free loopback port and the engine against it.
-    pub async fn start(args: &DemoArgs, named: Option<&Path>, causes: Arc<CauseTable>, note: impl Fn(&str) + Send + 'static) -> Result<Self, Stop> {
+    pub async fn start(
+        args: &DemoArgs,
+        named: Option<&Path>,
+        causes: Arc<CauseTable>,
+        note: impl Fn(&str) + Send + 'static,
+    ) -> Result<Self, Stop> {
         let ground = Ground::prepare(named, args.fresh)?;
-        let config = sim::SimConfig {
+        let config = SimArgs {
+            port: 0,
             bills: args.bills,
             seed: args.seed,
             faults: args.faults.clone(),
+            auth: sim::AuthMode::Any,
+            delay: args.delay,
+            bind: std::net::Ipv4Addr::LOCALHOST.into(),
             record: Some(ground.record()),
-            ..sim::SimConfig::default()
+            hostile: args.hostile,
+            gateway: false,
         };
-        let sim = sim::server::start(config).await.map_err(|e| Stop::usage(format!("the simulator cannot start: {e}")))?;
+        let config = config.config().map_err(|e| Stop::usage(format!("{e:#}")))?;
+        let sim = sim::start(config).await.map_err(|e| Stop::usage(format!("the simulator cannot start: {e}")))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let config = environment(args, &sim, &ground)?;
         let erp = boot::client(&config, &ground.dir, &causes, &clock)?;
@@ -140,11 +156,11 @@ impl Demo {
     }
 }
 
-fn environment(args: &DemoArgs, sim: &sim::server::SimHandle, ground: &Ground) -> Result<EnvironmentConfig, Stop> {
+fn environment(args: &DemoArgs, sim: &sim::SimHandle, ground: &Ground) -> Result<EnvironmentConfig, Stop> {
     let credentials = sim::demo_credentials();
     let secret = ground.dir.join("secret");
-    write_private(&secret, credentials.app_secret)?;
-    let url = format!("http://{}/k3cloud/", sim.addr());
+    write_private(&secret, &credentials.app_secret)?;
+    let url = sim.url();
     let limits = Limits {
         per_minute: args.per_minute,
         concurrency: args.concurrency,
@@ -159,8 +175,8 @@ fn environment(args: &DemoArgs, sim: &sim::server::SimHandle, ground: &Ground) -
         environment: Environment {
             id: EnvId::new(if args.production { "demo-prod" } else { "demo" }),
             address: url.clone(),
-            account_set: credentials.account_set.to_owned(),
-            user: credentials.user.to_owned(),
+            account_set: credentials.account,
+            user: credentials.user,
             production: args.production,
             read_only: args.production,
             server_zone: "Asia/Shanghai".to_owned(),
@@ -169,7 +185,7 @@ fn environment(args: &DemoArgs, sim: &sim::server::SimHandle, ground: &Ground) -
         },
         url,
         sign_in: SignInKind::Signed,
-        app_id: Some(credentials.app_id.to_owned()),
+        app_id: Some(credentials.app_id),
         secret: SecretSource::File(secret),
         lcid: 2052,
         org: 0,
@@ -190,7 +206,11 @@ pub async fn headless(demo: &Demo, driver: &Driver) -> Result<Exit, Stop> {
     let link = &*driver.link;
     let exit = match super::bills::open_run(link, None).await {
         Ok(row) if super::bills::is_resumable(&row) => {
-            driver.out.note(&format!("{} {}", driver.out.t("going on with the interrupted run", "继续被中断的运行"), row.head.id));
+            driver.out.note(&format!(
+                "{} {}",
+                driver.out.t("going on with the interrupted run", "继续被中断的运行"),
+                row.head.id
+            ));
             let watch = driver.link.watch().await?;
             if !matches!(row.state, RunState::AwaitingApproval) {
                 driver.order(Command::Resume { run: row.head.id }).await?;
@@ -206,7 +226,16 @@ pub async fn headless(demo: &Demo, driver: &Driver) -> Result<Exit, Stop> {
 /// Compares, bill by bill, what we say was audited with what the simulator applied.
 async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
     let ours = audited(driver).await?;
-    let theirs = demo.sim.audits_applied();
+    // The simulator's own record, not its status column: an audit that was applied and taken back counts too.
+    let theirs: std::collections::BTreeMap<String, u32> = demo.sim.with_world(|world| {
+        let mut applied = std::collections::BTreeMap::new();
+        for line in world.record().after(0, usize::MAX) {
+            if line.verb == "Audit" && line.refused.is_none() {
+                *applied.entry(line.id.to_string()).or_default() += 1;
+            }
+        }
+        applied
+    });
     let doubled: Vec<&String> = theirs.iter().filter(|(_, n)| **n > 1).map(|(fid, _)| fid).collect();
     let missing: Vec<&String> = ours.iter().filter(|fid| !theirs.contains_key(*fid)).collect();
     let unsaid: Vec<&String> = theirs.keys().filter(|fid| !ours.contains(*fid)).collect();
@@ -217,14 +246,20 @@ async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
             "said_but_not_applied": missing, "applied_but_not_said": unsaid, "agrees": agrees,
         }))?;
     } else if agrees {
-        driver.out.line(&format!("{} {}", driver.out.t("the simulator agrees, bill by bill, each audited once:", "模拟器逐单一致，每单只审核一次："), theirs.len()))?;
+        driver.out.line(&format!(
+            "{} {}",
+            driver.out.t("the simulator agrees, bill by bill, each audited once:", "模拟器逐单一致，每单只审核一次："),
+            theirs.len()
+        ))?;
     }
     if agrees {
         return Ok(());
     }
     Err(Stop::new(
         Exit::Unknown,
-        format!("the simulator disagrees: applied twice {doubled:?}, said but not applied {missing:?}, applied but not said {unsaid:?}"),
+        format!(
+            "the simulator disagrees: applied twice {doubled:?}, said but not applied {missing:?}, applied but not said {unsaid:?}"
+        ),
     ))
 }
 

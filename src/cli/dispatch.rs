@@ -165,7 +165,8 @@ async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
         })?;
     }
     let out = ground.out();
-    let demo = Demo::start(args, ground.global.data.as_deref(), ground.causes.clone(), move |text| out.note(text)).await?;
+    let demo =
+        Demo::start(args, ground.global.data.as_deref(), ground.causes.clone(), move |text| out.note(text)).await?;
     if args.headless {
         let driver = demo::driver(&demo.booted, ground.out());
         let exit = demo::headless(&demo, &driver).await;
@@ -220,7 +221,12 @@ async fn env(ground: &Ground, verb: EnvVerb) -> Result<Exit, Stop> {
             };
             let names: Vec<&str> = all.iter().map(|e| e.environment.id.as_str()).collect();
             let found = found.ok_or_else(|| {
-                Stop::usage(format!("no environment {}; {} has: {}", name.unwrap_or_default(), ground.paths.config.display(), names.join(", ")))
+                Stop::usage(format!(
+                    "no environment {}; {} has: {}",
+                    name.unwrap_or_default(),
+                    ground.paths.config.display(),
+                    names.join(", ")
+                ))
             })?;
             let erp = boot::client(found, &ground.paths.config_dir(), &ground.causes, &ground.clock)?;
             environments::check(&ground.out(), &found.environment, &*erp).await
@@ -242,10 +248,15 @@ async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
         file.plan.env
     } else {
         let known: Vec<String> = plans::names(&ground.plan_dir());
-        return Err(Stop::usage(format!("no plan {plan} in {}; there are: {}", ground.plan_dir().display(), known.join(", "))));
+        return Err(Stop::usage(format!(
+            "no plan {plan} in {}; there are: {}",
+            ground.plan_dir().display(),
+            known.join(", ")
+        )));
     };
     let env = env.or_else(|| ground.config.environments.first().map(|e| e.environment.id.clone()));
-    let env = env.ok_or_else(|| Stop::usage(format!("no environment is configured: write {}", ground.paths.config.display())))?;
+    let env = env
+        .ok_or_else(|| Stop::usage(format!("no environment is configured: write {}", ground.paths.config.display())))?;
     let booted = ground.boot(if is_file { vec![file] } else { Vec::new() }, true).await?;
     let driver = ground.driver(&booted, args.approval.clone());
     let exit = async {
@@ -314,7 +325,9 @@ async fn export(booted: &Booted, out: &Out, args: &ExportArgs) -> Result<Exit, S
         (Some(Format::Jsonl), _) | (None, "jsonl" | "json") => ExportFormat::JsonLines,
         (Some(Format::Md), _) | (None, "md") => ExportFormat::Markdown,
         (Some(Format::Html), _) | (None, "html" | "htm") => ExportFormat::Html,
-        (None, _) => return Err(Stop::usage("which format? give --format, or a file ending in .csv, .jsonl, .md or .html")),
+        (None, _) => {
+            return Err(Stop::usage("which format? give --format, or a file ending in .csv, .jsonl, .md or .html"));
+        }
     };
     let wanted = Export { scope, filter: bills::filter(&args.filter)?, format, path: args.file.display().to_string() };
     let chinese = out.lang == super::args::Language::Zh;

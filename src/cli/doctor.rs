@@ -11,7 +11,9 @@ use crate::store::doctor;
 /// Runs the checks or the repair that was asked for.
 pub fn run(out: &Out, data: &Path, args: &DoctorArgs) -> Result<Exit, Stop> {
     if let Some(file) = &args.export {
-        let mut sink = std::io::BufWriter::new(std::fs::File::create(file).map_err(|e| Stop::usage(format!("{}: {e}", file.display())))?);
+        let mut sink = std::io::BufWriter::new(
+            std::fs::File::create(file).map_err(|e| Stop::usage(format!("{}: {e}", file.display())))?,
+        );
         let n = doctor::export(data, &mut sink).map_err(store_stop)?;
         std::io::Write::flush(&mut sink)?;
         out.line(&format!("{n} {} → {}", out.t("facts", "条事实"), file.display()))?;

@@ -130,7 +130,11 @@ impl Driver {
     }
 
     fn bar(&self) -> ProgressBar {
-        let target = if std::io::stderr().is_terminal() && !self.out.json { ProgressDrawTarget::stderr_with_hz(4) } else { ProgressDrawTarget::hidden() };
+        let target = if std::io::stderr().is_terminal() && !self.out.json {
+            ProgressDrawTarget::stderr_with_hz(4)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec} ETA {eta} {msg}") {
             bar.set_style(style);
@@ -152,12 +156,24 @@ impl Driver {
             let tally = run.tally();
             bar.set_length(tally.found);
             bar.set_position(tally.found.saturating_sub(tally.waiting));
-            bar.set_message(format!("{} {} · {} {}", self.out.t("failed", "失败"), tally.failed, self.out.t("unknown", "未知"), tally.unknown));
+            bar.set_message(format!(
+                "{} {} · {} {}",
+                self.out.t("failed", "失败"),
+                tally.failed,
+                self.out.t("unknown", "未知"),
+                tally.unknown
+            ));
         }
         Ok(())
     }
 
-    async fn entered(&self, run: &RunLive, state: &RunState, bar: &ProgressBar, stopping: &mut bool) -> Result<(), Stop> {
+    async fn entered(
+        &self,
+        run: &RunLive,
+        state: &RunState,
+        bar: &ProgressBar,
+        stopping: &mut bool,
+    ) -> Result<(), Stop> {
         match state {
             RunState::AwaitingApproval => bar.suspend(|| self.approve(run))?.submit(self).await,
             RunState::Paused(PauseWhy::Operator) => {
@@ -172,10 +188,17 @@ impl Driver {
                 self.order(Command::Cancel { run: run.row.head.id }).await.map(|_| ())
             }
             RunState::Settling => {
-                self.out.note(self.out.t("unknown bills wait out the server's limit, then are read back", "未知单据等待服务器时限后回读核实"));
+                self.out.note(self.out.t(
+                    "unknown bills wait out the server's limit, then are read back",
+                    "未知单据等待服务器时限后回读核实",
+                ));
                 Ok(())
             }
-            RunState::Collecting | RunState::Working | RunState::Interrupted | RunState::Paused(_) | RunState::Closed(_) => Ok(()),
+            RunState::Collecting
+            | RunState::Working
+            | RunState::Interrupted
+            | RunState::Paused(_)
+            | RunState::Closed(_) => Ok(()),
         }
     }
 
@@ -249,8 +272,13 @@ impl Driver {
             return Err(Stop::new(Exit::Unknown, format!("the sum does not close: {}", json!(row.tally))));
         }
         match &row.state {
-            RunState::Closed(RunEnd::CollectFailed(why)) => Err(Stop::new(Exit::Failed, format!("the query failed, nothing was written, the mark did not move: {why}"))),
-            RunState::Closed(RunEnd::Declined) => Err(Stop::new(Exit::Refused, self.out.t("not approved; nothing was written", "未批准；未写入任何内容"))),
+            RunState::Closed(RunEnd::CollectFailed(why)) => Err(Stop::new(
+                Exit::Failed,
+                format!("the query failed, nothing was written, the mark did not move: {why}"),
+            )),
+            RunState::Closed(RunEnd::Declined) => {
+                Err(Stop::new(Exit::Refused, self.out.t("not approved; nothing was written", "未批准；未写入任何内容")))
+            }
             _ => Ok(Exit::of(&row.tally)),
         }
     }
@@ -278,6 +306,10 @@ fn exit_of(refusal: &Refusal) -> Exit {
     match refusal {
         Refusal::NotFound(_) | Refusal::BadPlan(_) => Exit::Usage,
         Refusal::Nothing(_) => Exit::Ok,
-        Refusal::ReadOnly(_) | Refusal::Busy { .. } | Refusal::NotConfirmed(_) | Refusal::WrongState(_) | Refusal::Store(_) => Exit::Refused,
+        Refusal::ReadOnly(_)
+        | Refusal::Busy { .. }
+        | Refusal::NotConfirmed(_)
+        | Refusal::WrongState(_)
+        | Refusal::Store(_) => Exit::Refused,
     }
 }

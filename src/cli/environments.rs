@@ -18,12 +18,26 @@ pub fn list(out: &Out, environments: &[Environment]) -> Result<Exit, Stop> {
         }
         return Ok(Exit::Ok);
     }
-    let head = [out.t("env", "环境"), out.t("address", "地址"), out.t("account set", "账套"), out.t("user", "用户"), out.t("mode", "模式"), out.t("pace", "速率")];
+    let head = [
+        out.t("env", "环境"),
+        out.t("address", "地址"),
+        out.t("account set", "账套"),
+        out.t("user", "用户"),
+        out.t("mode", "模式"),
+        out.t("pace", "速率"),
+    ];
     let rows = environments.iter().map(|e| {
         let production = if e.production { out.t("PRODUCTION ", "生产 ") } else { "" };
         let mode = if e.read_only { out.t("read-only", "只读") } else { out.t("read-write", "读写") };
         let pace = format!("{}/min × {}", e.limits.per_minute, e.limits.concurrency);
-        vec![e.id.to_string(), e.address.clone(), e.account_set.clone(), e.user.clone(), format!("{production}{mode}"), pace]
+        vec![
+            e.id.to_string(),
+            e.address.clone(),
+            e.account_set.clone(),
+            e.user.clone(),
+            format!("{production}{mode}"),
+            pace,
+        ]
     });
     out.table(&head, rows.collect())?;
     Ok(Exit::Ok)

@@ -17,7 +17,14 @@ use crate::plan::{self, PlanFile};
 /// Names of the plans of a directory.
 pub fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(dir)
-        .map(|entries| entries.filter_map(Result::ok).map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "json")).map(|p| boot::plan_id(&p).0).collect())
+        .map(|entries| {
+            entries
+                .filter_map(Result::ok)
+                .map(|e| e.path())
+                .filter(|p| p.extension().is_some_and(|e| e == "json"))
+                .map(|p| boot::plan_id(&p).0)
+                .collect()
+        })
         .unwrap_or_default();
     names.sort();
     names
@@ -27,7 +34,11 @@ pub fn names(dir: &Path) -> Vec<String> {
 fn file(dir: &Path, plan: &str) -> Result<PathBuf, Stop> {
     let direct = PathBuf::from(plan);
     if direct.extension().is_some_and(|e| e == "json") {
-        return if direct.exists() { Ok(direct) } else { Err(Stop::usage(format!("{}: no such plan file", direct.display()))) };
+        return if direct.exists() {
+            Ok(direct)
+        } else {
+            Err(Stop::usage(format!("{}: no such plan file", direct.display())))
+        };
     }
     let named = dir.join(format!("{plan}.json"));
     if named.exists() {
@@ -45,8 +56,10 @@ fn read(dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile, Vec<Hazard>), Stop
 /// Reads a file for lint and show: one that refuses to run is read as far as it goes.
 fn inspect(dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile), Stop> {
     let path = file(dir, plan)?;
-    let text = std::fs::read_to_string(&path).map_err(|e| Stop::usage(format!("{}: cannot be read: {e}", path.display())))?;
-    let file = plan::inspect(boot::plan_id(&path), &text).map_err(|e| Stop::usage(format!("{}: {e}", path.display())))?;
+    let text =
+        std::fs::read_to_string(&path).map_err(|e| Stop::usage(format!("{}: cannot be read: {e}", path.display())))?;
+    let file =
+        plan::inspect(boot::plan_id(&path), &text).map_err(|e| Stop::usage(format!("{}: {e}", path.display())))?;
     Ok((path, file))
 }
 
@@ -123,14 +136,26 @@ fn check(out: &Out, dir: &Path) -> Result<Exit, Stop> {
             ]),
             Err(problem) => {
                 exit = Exit::Usage;
-                rows.push(vec![name, String::new(), String::new(), String::new(), format!("{} {}", out.t("cannot run:", "不能运行："), problem.message)]);
+                rows.push(vec![
+                    name,
+                    String::new(),
+                    String::new(),
+                    String::new(),
+                    format!("{} {}", out.t("cannot run:", "不能运行："), problem.message),
+                ]);
             }
         }
     }
     if rows.is_empty() && !out.json {
         out.note(&format!("{} {}", out.t("no plans in", "没有方案："), dir.display()));
     } else if !out.json {
-        let head = [out.t("plan", "方案"), out.t("name", "名称"), out.t("form", "表单"), out.t("revision", "版本"), out.t("state", "状态")];
+        let head = [
+            out.t("plan", "方案"),
+            out.t("name", "名称"),
+            out.t("form", "表单"),
+            out.t("revision", "版本"),
+            out.t("state", "状态"),
+        ];
         out.table(&head, rows)?;
     }
     Ok(exit)
@@ -142,7 +167,16 @@ fn lint(out: &Out, path: &Path, file: &PlanFile) -> Result<Exit, Stop> {
         if out.json {
             out.object(&serde_json::json!({"type": "blocking", "line": error.line, "column": error.column, "field": error.field, "message": error.message, "hint": error.hint}))?;
         } else {
-            out.line(&format!("{}:{}:{}: {} {}: {} — {}", path.display(), error.line, error.column, out.t("refuses to run:", "拒绝运行："), error.field, error.message, error.hint))?;
+            out.line(&format!(
+                "{}:{}:{}: {} {}: {} — {}",
+                path.display(),
+                error.line,
+                error.column,
+                out.t("refuses to run:", "拒绝运行："),
+                error.field,
+                error.message,
+                error.hint
+            ))?;
         }
     }
     for hazard in &hazards {
@@ -157,7 +191,14 @@ fn lint(out: &Out, path: &Path, file: &PlanFile) -> Result<Exit, Stop> {
             }))?;
             continue;
         }
-        out.line(&format!("{}:{}: {} #{} {}: {message}", path.display(), hazard.line, hazard.severity.word(), hazard.number, hazard.field))?;
+        out.line(&format!(
+            "{}:{}: {} #{} {}: {message}",
+            path.display(),
+            hazard.line,
+            hazard.severity.word(),
+            hazard.number,
+            hazard.field
+        ))?;
         if let Some(mend) = &hazard.mend {
             out.line(&format!("    {} {mend}", out.t("mend:", "建议：")))?;
         }
@@ -167,16 +208,30 @@ fn lint(out: &Out, path: &Path, file: &PlanFile) -> Result<Exit, Stop> {
     }
     let bad = !file.blocking.is_empty();
     let worst = hazards.iter().any(|h| h.severity == Severity::Error);
-    Ok(if bad { Exit::Usage } else if worst { Exit::Failed } else { Exit::Ok })
+    Ok(if bad {
+        Exit::Usage
+    } else if worst {
+        Exit::Failed
+    } else {
+        Exit::Ok
+    })
 }
 
 fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit, Stop> {
     let (_, file, _) = read(dir, plan)?;
     let last_sync = match since {
-        Some(text) => Some(ErpDate::parse(text).ok_or_else(|| Stop::usage(format!("--since {text}: write 2026-11-01 or \"2026-11-01 08:00:00\"")))?),
+        Some(text) => Some(
+            ErpDate::parse(text)
+                .ok_or_else(|| Stop::usage(format!("--since {text}: write 2026-11-01 or \"2026-11-01 08:00:00\"")))?,
+        ),
         None => None,
     };
-    let context = RenderContext { last_sync, now: chrono::Local::now().naive_local(), zone_minutes: 480, page_size: file.plan.policy.page_size };
+    let context = RenderContext {
+        last_sync,
+        now: chrono::Local::now().naive_local(),
+        zone_minutes: 480,
+        page_size: file.plan.policy.page_size,
+    };
     let rows = plan::render::table(&file.plan, &context).map_err(|e| Stop::usage(e.to_string()))?;
     if out.json {
         for (field, template, value) in &rows {
@@ -247,9 +302,12 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
         out.note(&format!("{} {guess}", out.t("guess:", "推断：")));
     }
     match output {
-        Some(path) if path.exists() => return Err(Stop::usage(format!("{} is there already: choose another name", path.display()))),
+        Some(path) if path.exists() => {
+            return Err(Stop::usage(format!("{} is there already: choose another name", path.display())));
+        }
         Some(path) => {
-            std::fs::write(path, &imported.json).map_err(|e| Stop::usage(format!("{}: cannot be written: {e}", path.display())))?;
+            std::fs::write(path, &imported.json)
+                .map_err(|e| Stop::usage(format!("{}: cannot be written: {e}", path.display())))?;
             out.note(&format!("→ {}", path.display()));
         }
         None => out.line(&imported.json)?,

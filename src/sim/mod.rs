@@ -16,6 +16,7 @@ mod operate;
 mod query;
 mod record;
 mod reply;
+mod restore;
 mod rng;
 mod save;
 pub mod server;

@@ -287,7 +287,7 @@ impl World {
     }
 
     /// The side effect of auditing one outstock bill in four: a receivable is made and audited, and the answer says so (§6.2).
-    fn receivable(&mut self, outstock: u32, user: &str, call: u64) -> Option<String> {
+    pub(super) fn receivable(&mut self, outstock: u32, user: &str, call: u64) -> Option<String> {
         const RECEIVABLE: usize = 2;
         if !mix(u64::from(outstock)).is_multiple_of(4) {
             return None;

@@ -29,6 +29,7 @@ use self::stream::{Raw, Wire, WireStream};
 use super::admin::Stats;
 use super::config::WorldConfig;
 use super::reply::{Reply, RequestParts, Transport};
+use super::restore;
 use super::world::World;
 
 /// Connections open at the same time; more wait to be accepted.
@@ -144,17 +145,36 @@ fn now_ms() -> i64 {
 pub async fn start(config: SimConfig) -> io::Result<SimHandle> {
     let listener = TcpListener::bind(config.bind).await?;
     let addr = listener.local_addr()?;
-    let record = match &config.record {
-        Some(path) => {
-            let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-            Some(Mutex::new(RecordFile { file, written: 0 }))
-        }
-        None => None,
-    };
-    let shared = Arc::new(Shared { world: Mutex::new(World::new(config.world, now_ms())), record });
+    let (world, record) = world(&config)?;
+    let shared = Arc::new(Shared { world: Mutex::new(world), record: record.map(Mutex::new) });
     let (stop, stopped) = watch::channel(false);
     let task = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
     Ok(SimHandle { addr, shared, stop, task: Some(task) })
+}
+
+/// A new world, or the one its record file tells of; the file then goes on.
+fn world(config: &SimConfig) -> io::Result<(World, Option<RecordFile>)> {
+    let Some(path) = &config.record else { return Ok((World::new(config.world.clone(), now_ms()), None)) };
+    let told = match std::fs::File::open(path) {
+        Ok(file) => restore::from(file, &config.world)?,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+        Err(e) => return Err(e),
+    };
+    let restored = told.unwrap_or_else(|| {
+        let began_ms = now_ms();
+        restore::Restored { world: World::new(config.world.clone(), began_ms), began_ms }
+    });
+    let mut text = restore::header(&config.world, restored.began_ms);
+    for line in restored.world.record().after(0, usize::MAX) {
+        text.push_str(&format!("{}\n", line.json()));
+    }
+    // Written beside and renamed: a kill in between leaves the old file, and no cut line stays in the middle.
+    let part = path.with_extension("part");
+    std::fs::write(&part, text)?;
+    std::fs::rename(&part, path)?;
+    let file = std::fs::OpenOptions::new().append(true).open(path)?;
+    let written = restored.world.record().len() as u64;
+    Ok((restored.world, Some(RecordFile { file, written })))
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
