@@ -22,7 +22,7 @@ mod save;
 pub mod server;
 mod service;
 mod session;
-mod sign;
+pub mod sign;
 mod spoil;
 mod table;
 mod texts;

@@ -345,7 +345,8 @@ impl World {
             return login::sign_in(service, params, &mut self.sessions, &self.config, self.now_ms);
         }
         if service == Service::GetDataCenterList {
-            // Needs no valid credentials [REAL]. The Python client takes the list from `ReturnValue`.
+            // Needs no valid credentials [REAL].
+            // invented: the shape of the reply
             return Reply::json(&json!({"ReturnValue": [
                 {"Id": self.config.credentials.account, "Number": "001", "Name": "演示账套", "Type": 0},
             ]}));
