@@ -234,3 +234,111 @@ pub fn read(n: u64, fid: u64, status: Status, modified: &str) -> Event {
 pub fn is_waiting(state: &BillState) -> bool {
     state.slot() == Slot::Waiting
 }
+
+/// A small history that touches every kind of fact: five runs of two plans.
+pub fn history() -> Vec<Vec<Event>> {
+    let mut all = Vec::new();
+    for n in 1..=5_u64 {
+        let plan = if n % 2 == 0 { "even" } else { "odd" };
+        let fids: Vec<u64> = (0..6).map(|i| n * 3 + i).collect();
+        all.push(vec![action("start"), opened(n, plan)]);
+        all.push(vec![found(n, &fids), collected(n)]);
+        all.push(vec![approved(n), mark_moved(n, plan, &format!("2025-11-{:02}", n + 1))]);
+        for (i, fid) in fids.iter().copied().enumerate() {
+            match (i as u64 + n) % 6 {
+                0 => {
+                    all.push(vec![tried(n, fid, Step::Audit, 1)]);
+                    all.push(vec![
+                        answered(n, fid, Step::Audit, Verdict::Done),
+                        settled(n, fid, Slot::Waiting, audited()),
+                    ]);
+                }
+                1 => {
+                    all.push(vec![tried(n, fid, Step::Audit, 1)]);
+                    all.push(vec![Event::RunInterrupted { run: run_id(n) }]);
+                    all.push(vec![settled(n, fid, Slot::Waiting, unknown(UnknownWhy::ProcessDied))]);
+                }
+                2 => all.push(vec![settled(n, fid, Slot::Waiting, failed("stock"))]),
+                3 => {
+                    all.push(vec![tried(n, fid, Step::Submit, 1), answered(n, fid, Step::Submit, Verdict::Done)]);
+                    all.push(vec![read(n, fid, Status::Submitted, "2025-11-20"), deferred(n, fid, Slot::Waiting)]);
+                    all.push(vec![settled(n, fid, Slot::Waiting, failed("period"))]);
+                }
+                4 => all.push(vec![settled(n, fid, Slot::Waiting, skipped(Skip::Draft))]),
+                _ => all.push(vec![settled(n, fid, Slot::Waiting, unknown(UnknownWhy::TimedOut))]),
+            }
+        }
+        if n < 5 {
+            all.push(vec![Event::RunSettling { run: run_id(n) }, closed(n)]);
+        }
+        if n == 3 {
+            all.push(vec![resolved(fids[0])]);
+        }
+    }
+    all
+}
+
+/// Everything a store answers, as text, so that two stores or two openings can be compared.
+pub fn everything(store: &dyn skydeck::store::Store) -> Vec<String> {
+    use skydeck::domain::filter::Filter;
+    use skydeck::domain::ids::Seq;
+    use skydeck::domain::query::{PageRequest, Scope};
+    let mut out = Vec::new();
+    let page = PageRequest::first(1000);
+    let mut say = |what: String| out.push(what);
+    say(format!("{:?} {:?}", store.last_seq(), store.facts_after(Seq(0), usize::MAX).unwrap()));
+    let runs = store.runs(None, &page).unwrap();
+    say(format!("{runs:?}"));
+    for plan in ["odd", "even", "none"].map(PlanId::new) {
+        say(format!("{:?}", store.runs(Some(&plan), &page).unwrap()));
+        say(format!("{:?} {:?}", store.ledger_groups(Some(&plan)).unwrap(), store.unresolved(Some(&plan)).unwrap()));
+        say(format!("{:?}", store.mark(&plan, &EnvId::new("demo")).unwrap()));
+    }
+    say(format!("{:?} {:?}", store.ledger_groups(None).unwrap(), store.unresolved(None).unwrap()));
+    say(format!("{:?} {:?}", store.open_runs().unwrap(), store.actions(&page).unwrap()));
+    let mut scopes = vec![Scope::Ledger, Scope::History];
+    for (_, run) in &runs.rows {
+        let id = run.head.id;
+        scopes.push(Scope::Run(id));
+        say(format!("{:?}", store.in_flight(id).unwrap()));
+        for slot in Slot::ALL {
+            say(format!("{slot:?} {:?}", store.bills_in(id, slot, None, 100).unwrap()));
+        }
+        for fid in 1..30 {
+            say(format!("{:?}", store.found(id, &Fid::from(fid)).unwrap()));
+        }
+    }
+    for scope in scopes {
+        for filter in ["", "status:failed", "cause:stock,timed_out", "no:XSCKD00001*", "客户3", "plan:odd -cause:stock"]
+        {
+            let filter = Filter::parse(filter).unwrap();
+            say(format!("{scope:?} {filter} {:?}", store.bills(scope, &filter, &page, Ts(T0)).unwrap()));
+        }
+    }
+    for fid in 1..30 {
+        let key = key(fid);
+        say(format!("{:?} {:?}", store.bill(&key).unwrap(), store.ledger_entry(&key).unwrap()));
+        say(format!("{:?}", store.facts_of(&key, 7).unwrap()));
+        say(format!("{:?}", store.find_number(&number(fid), 5).unwrap()));
+    }
+    out
+}
+
+pub fn block<F: Future>(f: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(f)
+}
+
+pub fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir_all(to).unwrap();
+    std::fs::set_permissions(to, std::fs::Permissions::from_mode(0o700)).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}

@@ -134,9 +134,6 @@ pub fn files(dir: &Path) -> Result<BTreeMap<u32, (bool, bool)>, StoreError> {
         match (no, kind) {
             (Some(no), Some("log")) => found.entry(no).or_default().0 = true,
             (Some(no), Some("seal")) => found.entry(no).or_default().1 = true,
-            (Some(_), Some("seal-new")) => {
-                let _ = std::fs::remove_file(&path);
-            }
             _ => {}
         }
     }
@@ -152,6 +149,7 @@ pub fn open(
     witness: Seq,
     stamp: &str,
 ) -> Result<(Arc<Journal>, Tail, Option<Torn>), StoreError> {
+    remove_unfinished(dir)?;
     let mut segments: Vec<Segment> = Vec::new();
     let mut torn = None;
     let mut open: Option<(u32, u64)> = None;
@@ -224,6 +222,18 @@ pub fn open(
     };
     let tail = Tail { journal: Arc::clone(&journal), disk, file, no, len, chain, next, rotate };
     Ok((journal, tail, torn))
+}
+
+/// Removes sealed segments that were never finished; their plain ones are still there.
+fn remove_unfinished(dir: &Path) -> Result<(), StoreError> {
+    let io = |e: std::io::Error| unreadable(dir, &e);
+    for entry in std::fs::read_dir(dir).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.extension().is_some_and(|e| e == "seal-new") {
+            std::fs::remove_file(&path).map_err(io)?;
+        }
+    }
+    Ok(())
 }
 
 /// Settles a segment that may stand in both forms: sealing was interrupted before the plain one was removed.

@@ -177,6 +177,11 @@ impl Place {
         }
     }
 
+    /// Refuses what is no store, or one of a newer version; writes nothing.
+    pub fn known_version(&self) -> Result<(), StoreError> {
+        if self.version().exists() { self.settle_version() } else { Err(self.say("there is no store here")) }
+    }
+
     /// Creates a directory of the store.
     pub fn make(&self, path: &Path) -> Result<(), StoreError> {
         match DirBuilder::new().mode(0o700).create(path) {
