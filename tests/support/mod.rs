@@ -1,0 +1,4 @@
+//! Things several tests of the Kingdee client share.
+
+pub mod clock;
+pub mod stub;
