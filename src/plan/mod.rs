@@ -4,6 +4,7 @@
 //! [`read`] then gives no plan; keys that are not understood stay in [`PlanFile::raw`] untouched.
 
 pub mod condition;
+pub mod lint;
 pub mod place;
 pub mod render;
 pub mod rev;
@@ -11,15 +12,22 @@ pub mod schedule;
 pub mod template;
 
 mod filter_text;
+mod fresh;
 mod function;
 mod policy;
 mod reading;
+mod schema;
+mod show;
 mod source;
 mod suggest;
 mod target;
 mod vendor;
 
+pub use fresh::new_plan;
+pub use lint::lint;
 pub use reading::{inspect, read};
+pub use schema::schema;
+pub use show::{Change, diff, effective, text, write_back};
 
 use std::fmt;
 

@@ -20,6 +20,11 @@ pub(super) struct Findings {
 }
 
 impl Findings {
+    /// For looking at a file a second time: findings that nobody reads.
+    pub fn deaf() -> Self {
+        Self { places: Places::default(), notes: Vec::new(), blocking: Vec::new() }
+    }
+
     /// The plan must not run: why, and what to do.
     pub fn refuse(&mut self, field: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) {
         let field = field.into();
@@ -66,12 +71,12 @@ pub fn inspect(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
     };
     let mut findings = Findings { places, notes: Vec::new(), blocking: Vec::new() };
 
-    let bare = |key: &str| top.contains_key("api") && !top.contains_key(key);
-    let (source_raw, target_raw) = if bare("source") && bare("target") {
-        if source::is_query(top) { (Some((top, "")), None) } else { (None, Some((top, ""))) }
-    } else {
-        (side(top, "source", &mut findings), side(top, "target", &mut findings))
-    };
+    let (source_raw, target_raw) = sides(top);
+    for (key, read) in [("source", &source_raw), ("target", &target_raw)] {
+        if read.is_none() && top.get(key).is_some_and(|v| !v.is_null()) {
+            findings.refuse(key, format!("`{key}` is not an object"), "write { … } with `api` and `request` in it");
+        }
+    }
 
     let policy_read = policy::read(top, &mut findings);
     let source_side = source_raw.map(|(raw, at)| Side::read(raw, at, &mut findings));
@@ -133,14 +138,16 @@ pub fn inspect(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
 
 type Object = serde_json::Map<String, Value>;
 
-fn side<'a>(top: &'a Object, key: &'a str, findings: &mut Findings) -> Option<(&'a Object, &'a str)> {
-    match top.get(key)? {
-        Value::Object(map) => Some((map, key)),
-        _ => {
-            findings.refuse(key, format!("`{key}` is not an object"), "write { … } with `api` and `request` in it");
-            None
-        }
+/// A side's object with its path in the file.
+type RawSide<'a> = Option<(&'a Object, &'static str)>;
+
+/// Source and target of a file: the pair, or one bare object.
+pub(super) fn sides(top: &Object) -> (RawSide<'_>, RawSide<'_>) {
+    let of = |key: &'static str| top.get(key).and_then(Value::as_object).map(|map| (map, key));
+    if top.contains_key("api") && !top.contains_key("source") && !top.contains_key("target") {
+        return if source::is_query(top) { (Some((top, "")), None) } else { (None, Some((top, ""))) };
     }
+    (of("source"), of("target"))
 }
 
 /// A non-empty text.

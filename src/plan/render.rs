@@ -5,10 +5,14 @@
 use chrono::{Duration, NaiveDate, NaiveDateTime};
 
 use crate::domain::plan::Plan;
+use crate::domain::step::Verb;
 use crate::domain::time::ErpDate;
 
+use super::PlanFile;
 use super::function;
+use super::reading::{self, Findings};
 use super::template::{Format, Piece, Template, Variable};
+use super::vendor::{Entry, Side};
 
 /// What variables stand for in one run. All dates are in the server's zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,4 +171,71 @@ fn plain(value: &str) -> Result<String, String> {
 /// A value as it stands between quotation marks of a filter.
 fn quote(value: &str) -> Result<String, String> {
     plain(value).map(|v| v.replace('\'', "''"))
+}
+
+/// One field of a call as the file has it and as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// Path such as `source.FilterString` or `target.Ids`.
+    pub field: String,
+    /// What the file says; empty where it says nothing.
+    pub template: String,
+    /// What is sent; `None` = nothing is.
+    pub value: Option<String>,
+}
+
+/// Every field of the query and of the call: template beside value.
+///
+/// # Errors
+/// As [`filter`].
+pub fn table(file: &PlanFile, context: &RenderContext) -> Result<Vec<Rendered>, RenderError> {
+    let plan = &file.plan;
+    let mut out = Vec::new();
+    let mut unheard = Findings::deaf();
+    let (source, target) = file.raw.as_object().map_or((None, None), reading::sides);
+    let source = source.map(|(raw, at)| Side::read(raw, at, &mut unheard));
+    let target = target.map(|(raw, at)| Side::read(raw, at, &mut unheard));
+    let template = |side: &Option<Side<'_>>, name: &str| {
+        side.as_ref().and_then(|s| s.control(name)).and_then(Entry::text).unwrap_or_default()
+    };
+    let columns: Vec<&str> = plan.source.columns.iter().map(|c| c.path.as_str()).collect();
+    for (name, value) in [
+        ("FormId", plan.source.form.to_string()),
+        ("FieldKeys", columns.join(",")),
+        ("FilterString", filter(plan, context)?),
+        ("OrderString", format!("{} ASC", plan.source.id_path)),
+        ("Limit", plan.policy.page_size.to_string()),
+        ("StartRow", "0".to_owned()),
+        ("TopRowCount", plan.source.top_rows.to_string()),
+    ] {
+        out.push(Rendered { field: format!("source.{name}"), template: template(&source, name), value: Some(value) });
+    }
+    for column in &plan.source.columns {
+        let field = format!("source.column.{}", column.key);
+        out.push(Rendered { field, template: column.path.clone(), value: Some(column.path.clone()) });
+    }
+    let options = &plan.target.options;
+    let truth = |b: Option<bool>| b.map(|b| b.to_string());
+    let mut call = vec![("FormId", Some(plan.target.form.to_string()))];
+    if let Verb::Operation(name) = &plan.target.verb {
+        call.push(("Operation", Some(name.clone())));
+    }
+    call.extend([
+        ("Ids", Some(format!("<{}>", plan.source.id_path))),
+        ("Numbers", None),
+        ("IgnoreInterationFlag", truth(options.ignore_interaction)),
+        ("IsVerifyProcInst", truth(options.verify_proc_inst)),
+        ("InterationFlags", None),
+        ("NetworkCtrl", truth(options.network_ctrl)),
+        ("CreateOrgId", options.create_org.map(|n| n.to_string())),
+        ("UseOrgId", options.use_org.map(|n| n.to_string())),
+    ]);
+    for (name, value) in call {
+        let template = template(&target, name);
+        let named = target.as_ref().is_some_and(|t| t.control(name).is_some());
+        if named || value.is_some() {
+            out.push(Rendered { field: format!("target.{name}"), template, value });
+        }
+    }
+    Ok(out)
 }
