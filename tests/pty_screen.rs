@@ -198,13 +198,13 @@ fn table(top: u64, chosen: u64, full_bar: bool) -> impl Fn(&mut Buffer) -> Drawn
         for y in 3..rows - 2 {
             let row = top + u64::from(y - 3);
             let number = format!("{} XSCKD{:07}  {:>4}  ", row, row * 31 % 10_000_000, 100 + row % 37);
-            let state = if row % 97 == 0 { "failed " } else { "audited" };
-            let message = if row % 3 == 0 { "字段“基本单位”是必填项" } else { "ok" };
+            let state = if row.is_multiple_of(97) { "failed " } else { "audited" };
+            let message = if row.is_multiple_of(3) { "字段“基本单位”是必填项" } else { "ok" };
             let line =
                 pad(&format!("{number}{state}  2026-01-01 00:{:02}:{:02}  {message}", row / 60 % 60, row % 60), width);
             buffer.set_stringn(0, y, show(&line, 1024).as_str(), width, Style::new());
             let at = u16::try_from(number.len()).unwrap();
-            let state_style = Style::new().fg(if row % 97 == 0 { Color::Red } else { Color::Green });
+            let state_style = Style::new().fg(if row.is_multiple_of(97) { Color::Red } else { Color::Green });
             buffer.set_stringn(at, y, state, 7, state_style);
             if row == chosen && full_bar {
                 buffer.set_style(Rect::new(0, y, buffer.area.width, 1), Style::new().bg(Color::Blue));

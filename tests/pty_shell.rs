@@ -1,7 +1,15 @@
 //! The shell on a real terminal with a toy model: rows 64 to 75 of the fault matrix and the manners of a console.
 //!
 //! The toy is this test binary itself, started once more on a pseudo-terminal with only the test `toy` in it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs
+)]
 
 #[path = "support/pty.rs"]
 mod pty;

@@ -55,13 +55,16 @@ pub fn html_safe(raw: &str) -> String {
 pub fn markdown_safe(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len() + 16);
     for c in show(raw, raw.len()).as_str().chars() {
-        if matches!(
-            c,
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '(' | ')' | '#' | '|' | '~' | '!' | '&'
-        ) {
-            out.push('\\');
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '|' | '~' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
         }
-        out.push(c);
     }
     out
 }
@@ -123,6 +126,6 @@ mod tests {
     #[test]
     fn markup_is_inert() {
         assert_eq!(html_safe("<b onload='x'>&\x07"), "&lt;b onload=&#39;x&#39;&gt;&amp;␇");
-        assert_eq!(markdown_safe("a|[x](y)<b>"), "a\\|\\[x\\]\\(y\\)\\<b\\>");
+        assert_eq!(markdown_safe("a|[x](y)<b>"), "a\\|\\[x\\]\\(y\\)&lt;b&gt;");
     }
 }

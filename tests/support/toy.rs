@@ -92,7 +92,8 @@ impl App for Toy {
                 r if r % 97 == 0 => Style::new().fg(Color::Red),
                 _ => plain,
             };
-            let hostile = if row % 5 == 0 { "\x1b]0;x\x07\u{202e}" } else { "字段“基本单位”是必填项" };
+            let hostile =
+                if row.is_multiple_of(5) { "\x1b]0;x\x07\u{202e}" } else { "字段“基本单位”是必填项" };
             let text = show(&format!("{row:>8} XSCKD{:07} {hostile}", row * 31 % 10_000_000), TABLE);
             picture.set_stringn(0, y, clip(text.as_str(), usize::from(columns)), usize::from(columns), style);
             picture.set_style(ratatui::layout::Rect::new(0, y, columns, 1), style);

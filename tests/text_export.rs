@@ -1,0 +1,224 @@
+//! Exports: complete whatever the pages look like, safe for what opens them, and there only when they are finished.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use skydeck::domain::bill::{BillState, Failure, Outcome, Rev, Status};
+use skydeck::domain::cause::Cause;
+use skydeck::domain::command::{Order, Receipt};
+use skydeck::domain::filter::Filter;
+use skydeck::domain::ids::{BillKey, EnvId, Fid, FormId, PlanId, PlanRev, RunId};
+use skydeck::domain::query::{Answer, Cursor, Page, Query, Scope};
+use skydeck::domain::run::{BillRow, RunHead, RunKind, RunRow, RunState, Tally};
+use skydeck::domain::time::Ts;
+use skydeck::domain::who::Who;
+use skydeck::link::{Link, LinkError, Watch};
+use skydeck::shell::export::{ExportError, Style, to_file, write};
+use skydeck::ui::msg::{Export, ExportFormat};
+use ulid::Ulid;
+
+const STYLE: Style = Style { zone: chrono_tz::Asia::Shanghai, chinese: false, now: Ts(1_764_000_000_000) };
+
+fn run() -> RunId {
+    RunId(Ulid::from_parts(1, 2))
+}
+
+/// A store of `rows` failed bills that answers in pages, now and then with a scan that found nothing yet.
+struct Store {
+    rows: usize,
+    message: &'static str,
+    fails_at: Option<usize>,
+}
+
+impl Store {
+    fn bill(&self, i: usize) -> BillRow {
+        let failure =
+            Failure { cause: Cause::new("stock"), msg_code: Some(11), field: None, message: self.message.to_owned() };
+        BillRow {
+            run: run(),
+            plan: PlanId::new("seed"),
+            key: BillKey {
+                env: EnvId::new("demo"),
+                form: FormId::new("SAL_OUTSTOCK"),
+                fid: Fid::from(100_000 + i as u64),
+            },
+            no: format!("XSCKD{i:06}"),
+            state: BillState::Settled(Outcome::Failed(failure)),
+            rev: Rev { status: Status::Submitted, modified: None },
+            attempts: 1,
+            at: Ts(1_764_000_000_000),
+            columns: vec!["100".to_owned(), "=1+1".to_owned()],
+            open_since: None,
+        }
+    }
+}
+
+#[async_trait]
+impl Link for Store {
+    async fn submit(&self, _: Order) -> Result<Receipt, LinkError> {
+        Err(LinkError::Gone("not here".to_owned()))
+    }
+
+    async fn ask(&self, query: Query) -> Result<Answer, LinkError> {
+        match query {
+            Query::Run(id) => {
+                let head = RunHead {
+                    id,
+                    kind: RunKind::Fresh,
+                    plan: PlanId::new("seed"),
+                    name: "seed".to_owned(),
+                    rev: PlanRev::new("r"),
+                    env: EnvId::new("demo"),
+                    production: false,
+                    form: FormId::new("SAL_OUTSTOCK"),
+                    columns: vec!["FSaleOrgId.FNumber".to_owned(), "FNote".to_owned()],
+                    by: Who { uid: 0, login: "op".to_owned(), from: None },
+                    opened: Ts(0),
+                    of: None,
+                    filter: String::new(),
+                };
+                let row = RunRow {
+                    head,
+                    state: RunState::Working,
+                    tally: Tally::default(),
+                    collected: None,
+                    closed: None,
+                    flags: Vec::new(),
+                };
+                Ok(Answer::Run(Some(Box::new(row))))
+            }
+            Query::Bills { page, .. } => {
+                let from = page.cursor.map_or(0, |c| c.0.trim_start_matches('s').parse::<usize>().unwrap());
+                if self.fails_at.is_some_and(|at| from >= at) {
+                    return Err(LinkError::Gone("killed".to_owned()));
+                }
+                let to = (from + page.limit as usize).min(self.rows);
+                // Every full page is followed by a scan that ran into its bound with nothing found.
+                let to = if from % 1000 == 500 { from + 100 } else { to }.min(self.rows);
+                let rows: Vec<_> = (from..to).map(|i| (Cursor((i + 1).to_string()), self.bill(i))).collect();
+                let stopped_at = (from % 1000 == 500 && to < self.rows).then(|| Cursor(format!("s{to}")));
+                let more = stopped_at.is_none() && to < self.rows;
+                Ok(Answer::Bills(Page { rows, more, scanned: 0, stopped_at }))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn watch(&self) -> Result<Watch, LinkError> {
+        Err(LinkError::Gone("not here".to_owned()))
+    }
+}
+
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn written(store: Store, scope: Scope, format: ExportFormat) -> (u64, String) {
+    let sink = Sink::default();
+    let mut told = Vec::new();
+    let rows =
+        write(Arc::new(store), scope, &Filter::default(), format, STYLE, Box::new(sink.clone()), |n| told.push(n))
+            .await
+            .unwrap();
+    assert!(told.is_sorted() && told.last() == Some(&rows));
+    let bytes = sink.0.lock().unwrap().clone();
+    (rows, String::from_utf8(bytes).unwrap())
+}
+
+fn store(rows: usize, message: &'static str) -> Store {
+    Store { rows, message, fails_at: None }
+}
+
+#[tokio::test]
+async fn every_row_is_there_once_whatever_the_pages() {
+    for rows in [0, 1, 499, 500, 501, 1_600, 2_345] {
+        let (n, csv) = written(store(rows, "x"), Scope::Run(run()), ExportFormat::Csv).await;
+        assert_eq!(n, rows as u64);
+        assert!(csv.starts_with("\u{feff}no,fid,outcome"));
+        let mut numbers: Vec<&str> = csv.lines().skip(1).map(|l| l.split(',').next().unwrap()).collect();
+        assert_eq!(numbers.len(), rows);
+        numbers.dedup();
+        assert_eq!(numbers.len(), rows);
+    }
+}
+
+#[tokio::test]
+async fn what_opens_it_executes_nothing() {
+    let hostile = "=HYPERLINK(\"http://x.invalid\")<script>|\x1b]0;x\x07\u{9b}2J\u{202e}\nend";
+    for (format, scope, has, has_not) in [
+        (
+            ExportFormat::Csv,
+            Scope::Run(run()),
+            &[
+                "\"'=HYPERLINK(\"\"http://x.invalid\"\")<script>|␛]0;x␇⟨9B⟩2J⟨202E⟩⏎end\"",
+                ",'=1+1",
+                "FSaleOrgId.FNumber",
+            ][..],
+            &["\x1b"][..],
+        ),
+        (
+            ExportFormat::Html,
+            Scope::Ledger,
+            &["&lt;script&gt;", "default-src 'none'", "1 bills: failed 1"],
+            &["<script", "\x1b", "\u{202e}"],
+        ),
+        (
+            ExportFormat::Markdown,
+            Scope::History,
+            &["&lt;script&gt;\\|", "2025-11-25 00:00:00+08:00"],
+            &["<script", "\x1b"],
+        ),
+        (
+            ExportFormat::JsonLines,
+            Scope::History,
+            &["\\u001b]0;x\\u0007\\u009b2J\\u202e\\nend", "\"FSaleOrgId.FNumber\":\"100\"", "\"msg_code\":11"],
+            &["\x1b", "\u{9b}", "\u{202e}"],
+        ),
+    ] {
+        let (_, text) = written(store(1, hostile), scope, format).await;
+        for part in has {
+            assert!(text.contains(part), "{format:?} wants {part:?}:\n{text}");
+        }
+        for part in has_not {
+            assert!(!text.contains(part), "{format:?} has {part:?}:\n{text}");
+        }
+    }
+    // JSON loses nothing.
+    let (_, json) = written(store(1, hostile), Scope::Ledger, ExportFormat::JsonLines).await;
+    let value: serde_json::Value = serde_json::from_str(json.trim()).unwrap();
+    assert_eq!(value["message"], hostile);
+}
+
+#[tokio::test]
+async fn a_file_is_there_when_it_is_complete_and_never_overwrites() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("out.csv");
+    let wanted = Export {
+        scope: Scope::History,
+        filter: Filter::default(),
+        format: ExportFormat::Csv,
+        path: path.to_str().unwrap().to_owned(),
+    };
+    let broken = Store { rows: 2_000, message: "x", fails_at: Some(1_000) };
+    let failed = to_file(Arc::new(broken), &wanted, STYLE, |_| {}).await;
+    assert!(matches!(failed, Err(ExportError::Link(_))), "{failed:?}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+
+    let done = to_file(Arc::new(store(3, "x")), &wanted, STYLE, |_| {}).await.unwrap();
+    assert_eq!((done.rows, done.path.as_path()), (3, path.as_path()));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    let again = to_file(Arc::new(store(3, "x")), &wanted, STYLE, |_| {}).await;
+    assert!(matches!(again, Err(ExportError::Exists(_))), "{again:?}");
+}
