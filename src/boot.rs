@@ -22,13 +22,13 @@ use crate::domain::step::{Evidence, Verdict};
 use crate::domain::time::{Clock, Ts};
 use crate::domain::who::Who;
 use crate::engine::{Engine, Parts, PlanSource};
-use crate::erp::client::KingdeeErp;
+use crate::erp::KingdeeErp;
 use crate::erp::config::{ClientConfig, SignIn};
 use crate::erp::{Erp, Fault, FaultKind, FoundPage, Greeting, PageQuery, WriteCall, WriteReply, WriteToken};
 use crate::link::Link;
 use crate::link::local::LocalLink;
 use crate::secret;
-use crate::store::local::LocalStore;
+use crate::store::local::{LocalStore, Progress};
 use crate::store::{Store, StoreError};
 
 /// Plans shipped inside the program, for the demo and as examples: (name, JSON).
@@ -161,7 +161,7 @@ pub fn read_plan(path: &Path) -> Result<(crate::plan::PlanFile, Vec<crate::plan:
     let problem = |message: String| PlanProblem { id: id.clone(), message: format!("{}: {message}", path.display()) };
     let text = std::fs::read_to_string(path).map_err(|e| problem(format!("cannot be read: {e}")))?;
     let file = crate::plan::read(id.clone(), &text).map_err(|e| problem(e.to_string()))?;
-    let hazards = crate::plan::lint::lint(&file);
+    let hazards = crate::plan::lint(&file);
     Ok((file, hazards))
 }
 
@@ -198,7 +198,7 @@ pub fn client(
         sign_in,
     );
     client.lcid = config.lcid;
-    client.org = config.org;
+    client.org = i64::from(config.org);
     client.timeout = config.environment.limits.call_timeout;
     client.ca_file = config.ca_file.as_ref().map(|file| base.join(file));
     let erp = KingdeeErp::new(client, causes.clone(), clock.clone())
@@ -234,8 +234,7 @@ impl Booted {
     /// Opens the store, recovers, and starts the engine.
     pub async fn start(setup: Setup, progress: impl Fn(&str) + Send + 'static) -> Result<Self, Stop> {
         let (data, clock, by) = (setup.data.clone(), setup.clock.clone(), who().to_string());
-        let opened =
-            tokio::task::spawn_blocking(move || LocalStore::open(&data, clock, &by, &|p| progress(&p.to_string())));
+        let opened = tokio::task::spawn_blocking(move || LocalStore::open(&data, clock, &by, &|p| told(&p, &progress)));
         let store =
             opened.await.context("opening the store").map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))?;
         let store = Arc::new(store.map_err(store_stop)?);
@@ -264,6 +263,24 @@ impl Booted {
     /// Runs that are not closed.
     pub fn open_runs(&self) -> Result<usize, Stop> {
         self.store.open_runs().map(|runs| runs.len()).map_err(store_stop)
+    }
+}
+
+/// Says what opening does, where it is worth saying: a clean start is silent.
+pub fn told(progress: &Progress, say: &impl Fn(&str)) {
+    match progress {
+        Progress::TornTail(torn) => say(&format!("the journal's end was torn by a crash and was cut: {torn:?}")),
+        Progress::IndexDamaged { kept, why } => {
+            say(&format!(
+                "the index was damaged ({why}); it is kept at {} and rebuilt from the journal",
+                kept.display()
+            ));
+        }
+        Progress::Folding { done, of } if done == of || done % 10_000 == 0 => {
+            say(&format!("rebuilding the index: {done} of {of} facts"))
+        }
+        Progress::NoBallast => say("no space could be set aside for a full disk: free some space"),
+        Progress::Folding { .. } | Progress::OpeningIndex | Progress::ReadingJournal | Progress::Ready => {}
     }
 }
 

@@ -5,35 +5,113 @@ use std::path::Path;
 use super::args::DoctorArgs;
 use super::exit::{Exit, Stop};
 use super::out::Out;
-use crate::boot::store_stop;
-use crate::store::doctor;
+use crate::boot::{store_stop, told};
+use crate::domain::time::Clock;
+use crate::store::doctor::{self, Report};
+use crate::store::local::Progress;
 
-/// Runs the checks or the repair that was asked for.
-pub fn run(out: &Out, data: &Path, args: &DoctorArgs) -> Result<Exit, Stop> {
+/// Runs the checks, after the repair that was asked for.
+pub fn run(out: &Out, data: &Path, clock: &dyn Clock, args: &DoctorArgs) -> Result<Exit, Stop> {
+    if !data.exists() {
+        return Err(Stop::usage(format!("{}: no data directory; nothing was ever run here", data.display())));
+    }
+    let progress = |p: Progress| told(&p, &|text| out.note(text));
     if let Some(file) = &args.export {
-        let mut sink = std::io::BufWriter::new(
-            std::fs::File::create(file).map_err(|e| Stop::usage(format!("{}: {e}", file.display())))?,
-        );
-        let n = doctor::export(data, &mut sink).map_err(store_stop)?;
+        let sink = std::fs::File::create_new(file).map_err(|e| Stop::usage(format!("{}: {e}", file.display())))?;
+        let mut sink = std::io::BufWriter::new(sink);
+        let journal = doctor::export(data, &mut sink).map_err(store_stop)?;
         std::io::Write::flush(&mut sink)?;
-        out.line(&format!("{n} {} → {}", out.t("facts", "条事实"), file.display()))?;
-        return Ok(Exit::Ok);
+        out.line(&format!("{} {} → {}", journal.facts, out.t("facts", "条事实"), file.display()))?;
+        return Ok(if journal.damage.is_empty() { Exit::Ok } else { Exit::Failed });
     }
     if args.rebuild {
-        doctor::rebuild(data).map_err(store_stop)?;
+        let n = doctor::rebuild(data, clock, &progress).map_err(store_stop)?;
+        out.note(&format!("{} {n}", out.t("index rebuilt; facts:", "索引已重建；事实：")));
     }
     if args.compact {
-        doctor::compact(data).map_err(store_stop)?;
+        let (before, after) = doctor::compact(data, clock).map_err(store_stop)?;
+        out.note(&format!("{} {} → {}", out.t("bytes:", "字节："), before, after));
     }
-    let report = doctor::check(data).map_err(store_stop)?;
+    let report = doctor::check(data, clock, &progress).map_err(store_stop)?;
     if out.json {
-        let mut value = serde_json::to_value(&report).map_err(|e| Stop::usage(e.to_string()))?;
-        if let Some(object) = value.as_object_mut() {
-            object.insert("type".to_owned(), "doctor".into());
-        }
-        out.object(&value)?;
+        out.object(&json(&report))?
     } else {
-        out.line(&report.to_string())?;
+        print(out, &report)?
     }
-    Ok(if report.sound() { Exit::Ok } else { Exit::Failed })
+    Ok(match (report.is_sound(), report.unknown) {
+        (false, _) => Exit::Failed,
+        (true, 1..) => Exit::Unknown,
+        (true, 0) => Exit::Ok,
+    })
+}
+
+fn json(report: &Report) -> serde_json::Value {
+    let (journal, index) = (&report.journal, &report.index);
+    serde_json::json!({
+        "type": "doctor", "sound": report.is_sound(), "segments": journal.segments, "sealed": journal.sealed, "facts": journal.facts,
+        "last_seq": journal.last, "journal_bytes": journal.bytes, "damage": journal.damage, "torn": journal.torn,
+        "index_broken": index.broken, "index_behind": index.behind, "index_entries": index.entries, "index_wrong": index.wrong,
+        "index_examples": index.examples, "index_bytes": index.bytes, "runs": report.runs, "open_runs": report.open_runs,
+        "bills": report.bills, "unresolved": report.unresolved, "unknown": report.unknown, "in_flight": report.in_flight,
+        "free_bytes": report.free, "ballast": report.ballast, "kept": report.kept,
+    })
+}
+
+fn print(out: &Out, report: &Report) -> Result<(), Stop> {
+    let (journal, index) = (&report.journal, &report.index);
+    let whole = journal.damage.is_empty();
+    out.line(&format!(
+        "{} {} · {} {} · {} ({}) · {} B · {}",
+        out.t("journal: facts", "日志：事实"),
+        journal.facts,
+        out.t("last", "末条"),
+        journal.last,
+        journal.segments,
+        journal.sealed,
+        journal.bytes,
+        if whole { out.t("chain whole", "链完整") } else { out.t("DAMAGED", "已损坏") },
+    ))?;
+    for damage in &journal.damage {
+        out.line(&format!("  ! {damage}"))?;
+    }
+    if let Some(torn) = &journal.torn {
+        out.line(&format!("  {} {torn}", out.t("torn end, cut at the next start:", "末尾不完整，下次启动时截去：")))?;
+    }
+    out.line(&format!(
+        "{} {} · {} {} · {} {} · {} B",
+        out.t("index: entries", "索引：条目"),
+        index.entries,
+        out.t("behind", "落后"),
+        index.behind,
+        out.t("wrong", "不符"),
+        index.wrong,
+        index.bytes,
+    ))?;
+    if let Some(broken) = &index.broken {
+        out.line(&format!("  ! {broken}; {}", out.t("run doctor --rebuild", "请运行 doctor --rebuild")))?;
+    }
+    for example in &index.examples {
+        out.line(&format!("  ! {}", crate::text::show(example, 400).as_str()))?;
+    }
+    out.line(&format!(
+        "{} {} ({} {}) · {} {} · {} {} · {} {} · {} {}",
+        out.t("runs", "运行"),
+        report.runs,
+        out.t("open", "未关闭"),
+        report.open_runs,
+        out.t("bills", "单据"),
+        report.bills,
+        out.t("unresolved", "未结清"),
+        report.unresolved,
+        out.t("unknown", "未知"),
+        report.unknown,
+        out.t("in flight", "在途"),
+        report.in_flight,
+    ))?;
+    let ballast = if report.ballast { out.t("set aside", "已预留") } else { out.t("none", "无") };
+    out.line(&format!("{} {} B · {} {ballast}", out.t("free", "可用空间"), report.free, out.t("ballast", "压舱文件")))?;
+    for kept in &report.kept {
+        out.line(&format!("  {} {}", out.t("kept:", "保留："), kept.display()))?;
+    }
+    Ok(())
 }

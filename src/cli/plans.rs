@@ -8,7 +8,9 @@ use super::exit::{Exit, Stop};
 use super::out::Out;
 use crate::boot::{self, Booted};
 use crate::domain::command::{Command, StartParams};
+use crate::domain::ids::FormId;
 use crate::domain::query::{Answer, Query};
+use crate::domain::step::Verb;
 use crate::domain::time::ErpDate;
 use crate::plan::lint::{Hazard, Severity};
 use crate::plan::render::RenderContext;
@@ -77,7 +79,7 @@ where
             Ok(Exit::Ok)
         }
         PlanVerb::New { form, submit } => {
-            out.line(&plan::new_plan(&form, submit).map_err(Stop::usage)?)?;
+            out.line(&plan::new_plan(&FormId::new(form), None, &Verb::Audit, submit))?;
             Ok(Exit::Ok)
         }
         PlanVerb::Lint { plan } => {
@@ -96,9 +98,12 @@ where
         PlanVerb::Diff { old, new } => {
             let (_, old) = inspect(dir, &old)?;
             let (_, new) = inspect(dir, &new)?;
-            let changes = plan::diff::diff(&old, &new);
+            let changes = plan::diff(&old, &new);
             for change in &changes {
-                out.line(&change.to_string())?;
+                let value =
+                    |side: &Option<serde_json::Value>| side.as_ref().map_or("-".to_owned(), ToString::to_string);
+                let text = format!("{}: {} → {}", change.field, value(&change.before), value(&change.after));
+                out.line(crate::text::show(&text, 4096).as_str())?;
             }
             if changes.is_empty() {
                 out.line(out.t("no difference in meaning", "含义相同"))?;
@@ -162,23 +167,7 @@ fn check(out: &Out, dir: &Path) -> Result<Exit, Stop> {
 }
 
 fn lint(out: &Out, path: &Path, file: &PlanFile) -> Result<Exit, Stop> {
-    let hazards = plan::lint::lint(file);
-    for error in &file.blocking {
-        if out.json {
-            out.object(&serde_json::json!({"type": "blocking", "line": error.line, "column": error.column, "field": error.field, "message": error.message, "hint": error.hint}))?;
-        } else {
-            out.line(&format!(
-                "{}:{}:{}: {} {}: {} — {}",
-                path.display(),
-                error.line,
-                error.column,
-                out.t("refuses to run:", "拒绝运行："),
-                error.field,
-                error.message,
-                error.hint
-            ))?;
-        }
-    }
+    let hazards = plan::lint(file);
     for hazard in &hazards {
         let message = match out.lang {
             Language::En => &hazard.message_en,
@@ -203,11 +192,11 @@ fn lint(out: &Out, path: &Path, file: &PlanFile) -> Result<Exit, Stop> {
             out.line(&format!("    {} {mend}", out.t("mend:", "建议：")))?;
         }
     }
-    if hazards.is_empty() && file.blocking.is_empty() && !out.json {
+    if hazards.is_empty() && !out.json {
         out.line(out.t("no known hazard", "没有已知隐患"))?;
     }
-    let bad = !file.blocking.is_empty();
-    let worst = hazards.iter().any(|h| h.severity == Severity::Error);
+    let bad = hazards.iter().any(|h| h.severity == Severity::Refuses);
+    let worst = hazards.iter().any(|h| h.severity == Severity::Warning);
     Ok(if bad {
         Exit::Usage
     } else if worst {
@@ -232,7 +221,7 @@ fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit
         zone_minutes: 480,
         page_size: file.plan.policy.page_size,
     };
-    let rows = plan::render::table(&file.plan, &context).map_err(|e| Stop::usage(e.to_string()))?;
+    let rows = plan::render::table(&file, &context).map_err(|e| Stop::usage(e.to_string()))?;
     if out.json {
         for (field, template, value) in &rows {
             out.object(&serde_json::json!({"type": "field", "field": field, "template": template, "value": value}))?;
