@@ -241,13 +241,7 @@ fn settled(context: &CallContext, bill: &Candidate, outcome: Outcome, sent: Dura
             end.unknown.push((bill.fid.clone(), sent));
         }
     }
-    Event::BillSettled {
-        run: context.run,
-        fid: bill.fid.clone(),
-        no: bill.no.clone(),
-        was: Slot::Waiting,
-        outcome,
-    }
+    Event::BillSettled { run: context.run, fid: bill.fid.clone(), no: bill.no.clone(), was: Slot::Waiting, outcome }
 }
 
 fn deferred(context: &CallContext, bill: &Candidate, cause: Cause, wait: Duration, end: &mut CallEnd) -> Event {

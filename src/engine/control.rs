@@ -3,6 +3,7 @@
 //! Invariant: a run has at most one task; a wish never interrupts a call in flight.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,7 +67,7 @@ pub struct RunTask {
     /// Its handle.
     pub handle: AbortHandle,
     /// It only reads unknown bills back; it may be replaced at any time.
-    pub settler: bool,
+    pub reads_only: Arc<AtomicBool>,
 }
 
 /// What the parts of the engine share.

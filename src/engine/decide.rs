@@ -84,9 +84,8 @@ pub struct Asked {
 
 /// What a verdict means (failures.md). `repeat`: policy of the failure's class.
 pub fn on_verdict(verdict: &Verdict, repeat: impl Fn(&Cause) -> Repeat, asked: Asked) -> After {
-    let open = |why: UnknownWhy, detail: String| {
-        After::Settle(Outcome::Unknown(Unknown { why, sent: asked.sent, detail }))
-    };
+    let open =
+        |why: UnknownWhy, detail: String| After::Settle(Outcome::Unknown(Unknown { why, sent: asked.sent, detail }));
     match verdict {
         Verdict::Done => match asked.step {
             Step::Submit => After::Submitted,
@@ -165,7 +164,11 @@ pub fn on_settle(
             }
             let took =
                 call.step == Step::Submit && *status == Status::Submitted && seen.rev.modified == call.rev.modified;
-            if took && writes { Settled::Submitted(seen.rev.clone()) } else { operator(UnknownWhy::ChangedSince(status.clone())) }
+            if took && writes {
+                Settled::Submitted(seen.rev.clone())
+            } else {
+                operator(UnknownWhy::ChangedSince(status.clone()))
+            }
         }
         Status::Other(_) => operator(UnknownWhy::ChangedSince(seen.rev.status.clone())),
     }
@@ -211,7 +214,10 @@ mod tests {
     use crate::domain::time::ErpDate;
 
     fn rev(code: &str, second: u32) -> Rev {
-        Rev { status: Status::from(code.to_owned()), modified: ErpDate::parse(&format!("2026-01-01T00:00:{second:02}")) }
+        Rev {
+            status: Status::from(code.to_owned()),
+            modified: ErpDate::parse(&format!("2026-01-01T00:00:{second:02}")),
+        }
     }
 
     fn found(code: &str, second: u32, approver: Option<&str>) -> Found {
@@ -259,7 +265,8 @@ mod tests {
 
     #[test]
     fn a_verdict_leads_to_one_thing_after_it() {
-        let failure = |cause: &str| Failure { cause: Cause::new(cause), msg_code: None, field: None, message: "m".into() };
+        let failure =
+            |cause: &str| Failure { cause: Cause::new(cause), msg_code: None, field: None, message: "m".into() };
         let repeat = |cause: &Cause| match cause.as_str() {
             "lock" => Repeat::Delayed,
             "permission" => Repeat::StopPlan,
@@ -300,7 +307,8 @@ mod tests {
     fn a_read_back_leads_to_one_outcome() {
         let unknown = Unknown { why: UnknownWhy::TimedOut, sent: Ts(5), detail: "d".into() };
         let operator = |why: UnknownWhy| Settled::As(Outcome::Unknown(Unknown { why, ..unknown.clone() }));
-        let not_applied = |s: &Settled| matches!(s, Settled::As(Outcome::Failed(f)) if f.cause.as_str() == "not_applied");
+        let not_applied =
+            |s: &Settled| matches!(s, Settled::As(Outcome::Failed(f)) if f.cause.as_str() == "not_applied");
         let audit = OpenCall { step: Step::Audit, rev: rev("B", 1), sent: Ts(5) };
         let submit = OpenCall { step: Step::Submit, rev: rev("A", 1), sent: Ts(5) };
         let go = |seen: Option<Found>, call: &OpenCall, repeats, writes, deaths| {
@@ -317,20 +325,29 @@ mod tests {
         assert_eq!(go(Some(found("B", 1, None)), &audit, 0, true, 0), Settled::Repeat);
         assert!(not_applied(&go(Some(found("B", 1, None)), &audit, 1, true, 0)));
         assert!(not_applied(&go(Some(found("B", 1, None)), &audit, 0, false, 0)));
+        assert_eq!(go(Some(found("B", 1, None)), &audit, 0, true, 3), Settled::As(Outcome::Skipped(Skip::Quarantined)));
         assert_eq!(
-            go(Some(found("B", 1, None)), &audit, 0, true, 3),
-            Settled::As(Outcome::Skipped(Skip::Quarantined))
+            go(Some(found("B", 2, None)), &audit, 0, true, 0),
+            operator(UnknownWhy::ChangedSince(Status::Submitted))
         );
-        assert_eq!(go(Some(found("B", 2, None)), &audit, 0, true, 0), operator(UnknownWhy::ChangedSince(Status::Submitted)));
-        assert_eq!(go(Some(found("D", 2, None)), &audit, 0, true, 0), operator(UnknownWhy::ChangedSince(Status::Reaudit)));
+        assert_eq!(
+            go(Some(found("D", 2, None)), &audit, 0, true, 0),
+            operator(UnknownWhy::ChangedSince(Status::Reaudit))
+        );
         assert_eq!(
             go(Some(found("X", 1, None)), &audit, 0, true, 0),
             operator(UnknownWhy::ChangedSince(Status::Other("X".into())))
         );
         assert_eq!(go(Some(found("A", 1, None)), &submit, 0, true, 0), Settled::Repeat);
         assert_eq!(go(Some(found("B", 1, None)), &submit, 0, true, 0), Settled::Submitted(rev("B", 1)));
-        assert_eq!(go(Some(found("B", 2, None)), &submit, 0, true, 0), operator(UnknownWhy::ChangedSince(Status::Submitted)));
-        assert_eq!(go(Some(found("B", 1, None)), &submit, 0, false, 0), operator(UnknownWhy::ChangedSince(Status::Submitted)));
+        assert_eq!(
+            go(Some(found("B", 2, None)), &submit, 0, true, 0),
+            operator(UnknownWhy::ChangedSince(Status::Submitted))
+        );
+        assert_eq!(
+            go(Some(found("B", 1, None)), &submit, 0, false, 0),
+            operator(UnknownWhy::ChangedSince(Status::Submitted))
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::event::{Event, Fact};
-use crate::domain::live::{Live, Pulse, RunLive};
+use crate::domain::live::{Live, RunLive};
 use crate::domain::run::{PauseWhy, RunState};
 use crate::link::{Notice, Watch};
 use crate::store::{Store, StoreError};

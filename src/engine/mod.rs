@@ -2,15 +2,54 @@
 //!
 //! Invariants: no write leaves before its intent is durable; nothing repeats an unknown bill before it was read back.
 
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use ulid::Ulid;
 
 use crate::domain::cause::CauseTable;
+use crate::domain::command::{Order, Receipt, Refusal};
 use crate::domain::env::Environment;
+use crate::domain::ids::{EnvId, RunId};
 use crate::domain::plan::Plan;
-use crate::domain::query::PlanProblem;
+use crate::domain::query::{Answer, PlanProblem, Query};
+use crate::domain::run::RunState;
 use crate::domain::time::Clock;
 use crate::erp::Erp;
-use crate::store::Store;
+use crate::link::Watch;
+use crate::store::{Store, StoreError};
+
+mod answers;
+mod call;
+mod collect;
+mod control;
+pub mod decide;
+mod dispatch;
+pub mod fault;
+mod ledger;
+mod orders;
+mod pace;
+mod past;
+mod permit;
+mod pulse;
+mod reading;
+mod recover;
+mod runner;
+mod select;
+mod set_hash;
+mod settle;
+mod steer;
+mod tasks;
+mod work;
+
+use control::{PlanEntry, Shared, Wish, lock};
+use dispatch::Dispatch;
+use ledger::Ledger;
+use orders::Receipts;
+use tasks::Tasks;
 
 /// Where plans come from; the boot file gives one that reads the plan directory.
 pub trait PlanSource: Send + Sync {
@@ -30,4 +69,178 @@ pub struct Parts {
     pub envs: Vec<(Environment, Arc<dyn Erp>)>,
     /// Plans.
     pub plans: Arc<dyn PlanSource>,
+}
+
+/// Why an engine cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store does not give or take what a start needs.
+    #[error("the engine cannot start: {0}")]
+    Store(#[from] StoreError),
+    /// Two environments share a name.
+    #[error("environment `{0}` is configured twice: give each its own name")]
+    TwiceEnv(EnvId),
+    /// The plans could not be read.
+    #[error("the plans could not be read: {0}")]
+    Plans(String),
+}
+
+/// What was left when an engine stopped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Runs that are not closed and not awaiting approval: they resume on command after the next start.
+    pub runs: Vec<RunId>,
+    /// Calls that were still in flight when the limit ran out; their bills are unknown after the next start.
+    pub in_flight: u32,
+    /// Bills of those runs that wait.
+    pub waiting: u64,
+    /// Bills of those runs that are unknown.
+    pub unknown: u64,
+}
+
+/// The engine: a handle, cheap to clone. When the last one is dropped every task ends at once, as if the process had died.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    tasks: Arc<Tasks>,
+    receipts: Mutex<Receipts>,
+    one_order: tokio::sync::Mutex<()>,
+    /// No new order is taken.
+    closing: AtomicBool,
+    /// Runs being closed by an order.
+    ending: Mutex<HashSet<RunId>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The pulse's task holds the set it runs in.
+        self.tasks.abort_all();
+    }
+}
+
+/// How often a drain looks whether the runs have come to rest.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
+
+impl Engine {
+    /// Reads the store, brings open runs into a true state, starts to settle what is unknown. Must be called
+    /// within a tokio runtime.
+    pub async fn start(parts: Parts) -> Result<Self, EngineError> {
+        let mut names = std::collections::BTreeSet::new();
+        for (env, _) in &parts.envs {
+            if !names.insert(env.id.clone()) {
+                return Err(EngineError::TwiceEnv(env.id.clone()));
+            }
+        }
+        let store = Arc::clone(&parts.store);
+        let opened = tokio::task::spawn_blocking(move || Ledger::open(&store)).await;
+        let (ledger, writer) = opened.map_err(|e| StoreError::Read(e.to_string()))??;
+        let clock = parts.clock;
+        let envs = parts.envs.into_iter().map(|(env, erp)| Dispatch::new(env, erp, Arc::clone(&clock)));
+        let shared = Arc::new(Shared {
+            store: parts.store,
+            ledger,
+            causes: parts.causes,
+            envs: envs.collect(),
+            plans: Mutex::new(Arc::from([])),
+            source: parts.plans,
+            bound: Mutex::new(HashMap::new()),
+            tasks: Mutex::new(HashMap::new()),
+            last_id: Mutex::new(Ulid::nil()),
+            clock,
+        });
+        let tasks = Arc::new(Tasks::default());
+        tasks.spawn(writer.run());
+        tasks.spawn(pulse::beat(Arc::clone(&shared), Arc::clone(&tasks)));
+        let inner = Arc::new(Inner {
+            shared,
+            tasks,
+            receipts: Mutex::new(Receipts::default()),
+            one_order: tokio::sync::Mutex::new(()),
+            closing: AtomicBool::new(false),
+            ending: Mutex::new(HashSet::new()),
+        });
+        inner.reload().await.map_err(EngineError::Plans)?;
+        recover::recover(&inner.shared, &inner.tasks).await?;
+        Ok(Self { inner })
+    }
+
+    /// Gives an order. The receipt comes at once, the rest as facts. The same id twice does nothing twice. Goes on
+    /// even when the caller stops waiting.
+    pub async fn submit(&self, order: Order) -> Receipt {
+        let (done, answer) = oneshot::channel();
+        let inner = Arc::clone(&self.inner);
+        self.inner.tasks.spawn(async move {
+            let _ = done.send(inner.order(order).await);
+        });
+        answer.await.unwrap_or_else(|_| Receipt::Refused(Refusal::WrongState("the engine is ending".to_owned())))
+    }
+
+    /// Asks a question.
+    ///
+    /// # Errors
+    /// What the store says when it cannot read.
+    pub async fn ask(&self, query: Query) -> Result<Answer, StoreError> {
+        answers::answer(&self.inner.shared, query).await
+    }
+
+    /// The present state, and everything after it.
+    pub fn watch(&self) -> Watch {
+        let watch = self.inner.shared.ledger.watch();
+        self.inner.tasks.stirred.notify_one();
+        watch
+    }
+
+    /// Takes no new order and no new bill; calls in flight end within the limit, or become unknown at the next
+    /// start. Runs at work are left interrupted, durably. Does not end the engine: questions are still answered.
+    pub async fn drain(&self, limit: Duration) -> Left {
+        let shared = &self.inner.shared;
+        self.inner.closing.store(true, Ordering::SeqCst);
+        let busy = || {
+            let tasks = lock(&shared.tasks);
+            for task in tasks.values() {
+                task.wish.send_replace(Wish::Drain);
+            }
+            tasks.values().any(|task| !task.handle.is_finished())
+        };
+        let end = shared.clock.mono() + limit;
+        while busy() && shared.clock.mono() < end {
+            tokio::time::sleep(DRAIN_LOOK).await;
+        }
+        let in_flight = shared.envs.iter().map(|d| d.in_flight()).sum();
+        for task in lock(&shared.tasks).values() {
+            task.handle.abort();
+        }
+        let mut left = Left { in_flight, ..Left::default() };
+        shared.ledger.live(|live| {
+            for run in live.open().filter(|r| r.row.state != RunState::AwaitingApproval) {
+                left.runs.push(run.row.head.id);
+                left.waiting += run.tally().waiting;
+                left.unknown += run.tally().unknown;
+            }
+        });
+        left
+    }
+
+    /// Drains within the longest limit of its environments, then ends every task.
+    pub async fn shutdown(self) -> Left {
+        let limit = self.inner.shared.envs.iter().map(|d| d.limits().drain).max().unwrap_or_default();
+        let left = self.drain(limit).await;
+        self.inner.tasks.abort_all();
+        left
+    }
+}
+
+impl Inner {
+    /// Reads the plans anew.
+    async fn reload(&self) -> Result<(), String> {
+        let source = Arc::clone(&self.shared.source);
+        let read = tokio::task::spawn_blocking(move || source.load()).await.map_err(|e| e.to_string())?;
+        let plans: Vec<PlanEntry> = read.into_iter().map(|(plan, hazards)| (plan.map(Arc::new), hazards)).collect();
+        *lock(&self.shared.plans) = plans.into();
+        Ok(())
+    }
 }

@@ -191,7 +191,10 @@ mod tests {
     }
 
     fn rev(code: &str, second: u32) -> Rev {
-        Rev { status: Status::from(code.to_owned()), modified: ErpDate::parse(&format!("2026-01-01T00:00:{second:02}")) }
+        Rev {
+            status: Status::from(code.to_owned()),
+            modified: ErpDate::parse(&format!("2026-01-01T00:00:{second:02}")),
+        }
     }
 
     fn tried(r: u128, step: Step, rev: Rev) -> Event {
@@ -273,11 +276,7 @@ mod tests {
         assert_eq!((past.repeats, past.audits, past.next_attempt(Step::Audit)), (1, 1, 2));
         let past = fold(vec![tried(1, Step::Audit, b.clone()), settled(1, died()), deferred(1, Slot::Unknown)]);
         assert_eq!(past.auto_repeats, 1);
-        let again = vec![
-            tried(1, Step::Audit, b),
-            deferred(1, Slot::Unknown),
-            tried(1, Step::Audit, rev("B", 9)),
-        ];
+        let again = vec![tried(1, Step::Audit, b), deferred(1, Slot::Unknown), tried(1, Step::Audit, rev("B", 9))];
         assert_eq!(fold(again).auto_repeats, 0, "another revision is another call");
     }
 

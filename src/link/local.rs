@@ -1,1 +1,38 @@
 //! The engine in this process, behind [`super::Link`].
+//!
+//! Invariant: adds nothing and hides nothing; what the engine says is what the reader gets.
+
+use async_trait::async_trait;
+
+use super::{Link, LinkError, Watch};
+use crate::domain::command::{Order, Receipt};
+use crate::domain::query::{Answer, Query};
+use crate::engine::Engine;
+
+/// A link to an engine of this process.
+#[derive(Clone)]
+pub struct LocalLink {
+    engine: Engine,
+}
+
+impl LocalLink {
+    /// Wraps an engine.
+    pub fn new(engine: Engine) -> Self {
+        Self { engine }
+    }
+}
+
+#[async_trait]
+impl Link for LocalLink {
+    async fn submit(&self, order: Order) -> Result<Receipt, LinkError> {
+        Ok(self.engine.submit(order).await)
+    }
+
+    async fn ask(&self, query: Query) -> Result<Answer, LinkError> {
+        Ok(self.engine.ask(query).await?)
+    }
+
+    async fn watch(&self) -> Result<Watch, LinkError> {
+        Ok(self.engine.watch())
+    }
+}

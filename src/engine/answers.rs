@@ -1,0 +1,77 @@
+//! Answers to questions: from the store's indexes, the plans as last read, and the environments as they stand.
+//!
+//! Invariant: asking changes nothing and never waits for the writer.
+
+use std::sync::Arc;
+
+use crate::domain::plan::Plan;
+use crate::domain::query::{Answer, Cursor, EnvRow, Page, PageRequest, PlanRow, Query};
+use crate::store::{Store, StoreError};
+
+use super::control::{PlanEntry, Shared, read};
+
+/// Runs shown with a plan (`PlanRow::last`).
+const LAST_RUNS: u32 = 12;
+/// Facts of one bill told at once (`Answer::Bill`).
+const BILL_FACTS: usize = 500;
+
+/// Answers one question.
+pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreError> {
+    if query == Query::Environments {
+        let rows = shared.envs.iter().map(|d| EnvRow { env: d.env.clone(), unlocked_until: d.unlocked_until() });
+        return Ok(Answer::Environments(rows.collect()));
+    }
+    let (plans, now) = (shared.plans(), shared.clock.now());
+    let default = shared.envs.first().map(|d| d.env.id.clone());
+    read(&shared.store, move |store| match query {
+        Query::Plans => {
+            let rows = plans.iter().map(|entry| plan_row(store, entry, default.as_ref()));
+            Ok(Answer::Plans(rows.collect::<Result<_, _>>()?))
+        }
+        Query::Runs(page) => Ok(Answer::Runs(store.runs(None, &page)?)),
+        Query::Run(id) => Ok(Answer::Run(store.run(id)?.map(Box::new))),
+        Query::Bills { scope, filter, page } => Ok(Answer::Bills(store.bills(scope, &filter, &page, now)?)),
+        Query::LedgerGroups { plan } => Ok(Answer::LedgerGroups(store.ledger_groups(plan.as_ref())?)),
+        Query::Bill(key) => {
+            let row = store.bill(&key)?.map(Box::new);
+            let (facts, cut) = store.facts_of(&key, BILL_FACTS)?;
+            Ok(Answer::Bill { row, facts, cut })
+        }
+        Query::FindBill { number, limit } => {
+            let rows = store.find_number(&number, limit as usize)?;
+            let scanned = rows.len() as u64;
+            let rows = rows.into_iter().enumerate().map(|(i, row)| (Cursor(format!("{i:08x}")), row)).collect();
+            Ok(Answer::Bills(Page { rows, more: false, scanned, stopped_at: None }))
+        }
+        Query::Actions(page) => Ok(Answer::Actions(store.actions(&page)?)),
+        Query::Environments => Ok(Answer::Environments(Vec::new())),
+    })
+    .await
+}
+
+fn plan_row(
+    store: &dyn Store,
+    (plan, hazards): &PlanEntry,
+    default: Option<&crate::domain::ids::EnvId>,
+) -> Result<PlanRow, StoreError> {
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(problem) => {
+            let plan = Err(problem.clone());
+            return Ok(PlanRow { plan, hazards: *hazards, last: Vec::new(), mark: None, next: None, unresolved: 0 });
+        }
+    };
+    let last = store.runs(Some(&plan.id), &PageRequest::first(LAST_RUNS))?;
+    let mark = match plan.env.as_ref().or(default) {
+        Some(env) => store.mark(&plan.id, env)?,
+        None => None,
+    };
+    Ok(PlanRow {
+        plan: Ok(Plan::clone(plan)),
+        hazards: *hazards,
+        last: last.rows.into_iter().map(|(_, row)| row).collect(),
+        mark,
+        next: None,
+        unresolved: store.unresolved(Some(&plan.id))?,
+    })
+}

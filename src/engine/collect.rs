@@ -1,0 +1,386 @@
+//! Collecting: every page of the query (or the chosen ledger entries) is in the run before anything is written.
+//!
+//! Invariant: one row a FID; when any page fails nothing was written and the mark does not move.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::domain::bill::{Found, Status};
+use crate::domain::command::StartParams;
+use crate::domain::event::Event;
+use crate::domain::filter::Filter;
+use crate::domain::ids::Fid;
+use crate::domain::plan::Plan;
+use crate::domain::run::{BillRow, Collected, Mark, RunEnd, RunKind};
+use crate::domain::time::{ErpDate, Ts};
+use crate::erp::{Fault, FaultKind, FoundPage, PageQuery};
+use crate::plan::condition;
+
+use super::control::{MOST, Stop, read};
+use super::decide::QUARANTINE;
+use super::past::{DEPTH, Past};
+use super::reading::{self, READ_BATCH, ReadFault};
+use super::runner::Runner;
+use super::select;
+use super::set_hash::SetHasher;
+
+/// Bills in one `BillsFound`, at most.
+const FOUND_GROUP: usize = 100;
+/// Times a page is asked for before the run gives up.
+const PAGE_TRIES: u32 = 4;
+
+/// Where the query begins to read, and whether this run reads everything (reliability.md §7.2 step 1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Floor {
+    /// LAST_SYNC_TIME; `None` reads without it.
+    pub since: Option<ErpDate>,
+    /// The mark was not used and nothing else cut the query.
+    pub sweep: bool,
+    /// The mark may move after this run: the query was the plan's own.
+    pub moves_mark: bool,
+}
+
+/// Decides the floor of a run.
+pub fn floor(plan: &Plan, mark: Option<&Mark>, params: &StartParams, now: Ts) -> Result<Floor, String> {
+    let whole = params.numbers.is_empty();
+    if let Some(since) = &params.since {
+        let since = ErpDate::parse(since)
+            .ok_or_else(|| format!("`{since}` is no date; write 2026-11-01 or \"2026-11-01 08:00:00\""))?;
+        return Ok(Floor { since: Some(since), sweep: false, moves_mark: false });
+    }
+    let hours = Duration::from_secs(u64::from(plan.policy.sweep_hours) * 3600);
+    let due = mark.and_then(|m| m.swept).is_none_or(|swept| swept > now || now.since(swept) >= hours);
+    match mark {
+        Some(mark) if !due && !params.sweep => {
+            Ok(Floor { since: Some(mark.seen.minus(plan.policy.overlap)), sweep: false, moves_mark: whole })
+        }
+        _ => Ok(Floor { since: None, sweep: whole, moves_mark: whole }),
+    }
+}
+
+/// What is collected.
+pub enum What {
+    /// The plan's own query.
+    Query(Box<Floor>, StartParams),
+    /// Ledger entries.
+    Entries(Vec<BillRow>),
+}
+
+/// Why collecting ended early.
+enum Failed {
+    Stop(Stop),
+    Erp(String),
+}
+
+impl<E: Into<Stop>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::Stop(error.into())
+    }
+}
+
+#[derive(Default)]
+struct Set {
+    hash: SetHasher,
+    found: u64,
+    callable: u64,
+    carried: u64,
+    pages: u32,
+    by_status: BTreeMap<Status, u64>,
+    seen: Option<ErpDate>,
+    cut: bool,
+}
+
+impl Runner {
+    /// Collects; ends in `AwaitingApproval`, or closed when there is nothing or a page failed. A verify run goes straight on.
+    pub async fn collect(mut self, what: What) {
+        let result = match what {
+            What::Query(floor, params) => self.query(&floor, &params).await,
+            What::Entries(rows) => self.entries(rows).await,
+        };
+        let stored = match result {
+            Ok(true) if self.head.kind == RunKind::Verify => return self.work().await,
+            Ok(true) => Ok(()),
+            Ok(false) => self.abandon(RunEnd::Empty).await,
+            Err(Failed::Erp(words)) => self.abandon(RunEnd::CollectFailed(words)).await,
+            Err(Failed::Stop(Stop::Cancel)) => self.cancelled().await,
+            Err(Failed::Stop(Stop::Store(error))) => Err(error),
+            Err(Failed::Stop(Stop::Pause(..) | Stop::Drain)) => {
+                self.abandon(RunEnd::CollectFailed("interrupted while collecting; start it again".to_owned())).await
+            }
+        };
+        if let Err(error) = stored {
+            tracing::error!(run = %self.head.id, %error, "the end of collecting could not be stored");
+        }
+    }
+
+    async fn query(&mut self, floor: &Floor, params: &StartParams) -> Result<bool, Failed> {
+        let mut set = Set::default();
+        let mut carried = if self.plan.policy.carry_over { self.carry_over(params).await? } else { BTreeMap::new() };
+        let plan = std::sync::Arc::clone(&self.plan);
+        let source = &plan.source;
+        let mut query = PageQuery {
+            form: source.form.clone(),
+            columns: source.columns.iter().map(|c| c.path.clone()).collect(),
+            id_path: source.id_path.clone(),
+            number_path: source.number_path.clone(),
+            mark_column: source.mark_column.clone(),
+            filter: self.head.filter.clone(),
+            after: None,
+            limit: self.plan.policy.page_size.clamp(1, 2000),
+        };
+        let mut read_rows = 0_u64;
+        loop {
+            let page = self.fetch(&query).await?;
+            set.pages += 1;
+            let Some(last) = page.bills.iter().map(|b| b.fid.clone()).max() else { break };
+            if query.after.as_ref().is_some_and(|after| last <= *after) {
+                return Err(Failed::Erp("the server answers pages out of order of the id; nothing was written".into()));
+            }
+            let mut rows: BTreeMap<Fid, Found> = BTreeMap::new();
+            for row in page.bills {
+                if query.after.as_ref().is_some_and(|after| row.fid <= *after) {
+                    continue;
+                }
+                if source.top_rows > 0 && read_rows >= source.top_rows {
+                    set.cut = true;
+                    break;
+                }
+                read_rows += 1;
+                set.seen = set.seen.max(row.marked.clone());
+                let asked = params.numbers.is_empty() || params.numbers.contains(&row.no);
+                if asked && condition::passes(source, &row.columns) {
+                    rows.entry(row.fid.clone()).or_insert(row);
+                }
+            }
+            let above = carried.split_off(&last);
+            for (fid, row) in std::mem::replace(&mut carried, above) {
+                set.carried += u64::from(!rows.contains_key(&fid));
+                rows.entry(fid).or_insert(row);
+            }
+            if rows.contains_key(&last) {
+                carried.remove(&last);
+            }
+            self.found(rows.into_values().collect(), &mut set).await?;
+            if set.cut {
+                break;
+            }
+            query.after = Some(last);
+        }
+        set.carried += carried.len() as u64;
+        self.found(carried.into_values().collect(), &mut set).await?;
+        let moves = floor.moves_mark && !set.cut;
+        set.seen = set.seen.filter(|_| moves);
+        self.collected(set, floor.sweep && moves).await
+    }
+
+    async fn entries(&mut self, rows: Vec<BillRow>) -> Result<bool, Failed> {
+        let mut set = Set::default();
+        // All are read before any is stored: when the server cannot be reached, the ledger stays as it was.
+        let read = self.read_rows(rows).await?;
+        set.carried = read.len() as u64;
+        self.found(read.into_values().collect(), &mut set).await?;
+        self.collected(set, false).await
+    }
+
+    /// Unresolved bills of this plan, with their status now.
+    async fn carry_over(&mut self, params: &StartParams) -> Result<BTreeMap<Fid, Found>, Failed> {
+        let (plan, env, form) = (self.head.plan.clone(), self.head.env.clone(), self.head.form.clone());
+        let (now, run, numbers) = (self.shared.clock.now(), self.head.id, params.numbers.clone());
+        let rows = read(&self.shared.store, move |store| {
+            let mut rows = Vec::new();
+            select::matching(store, Some(&plan), None, &Filter::default(), now, &mut |row| {
+                let here = row.key.env == env && row.key.form == form;
+                let asked = numbers.is_empty() || numbers.contains(&row.no);
+                if here && asked && rows.len() < MOST {
+                    let (facts, _) = store.facts_of(&row.key, DEPTH)?;
+                    let past = Past::fold(&facts, row.fid(), run);
+                    // These wait for a person; a run of the plan does not touch them.
+                    if past.deaths < QUARANTINE && !past.needs_operator() {
+                        rows.push(row);
+                    }
+                }
+                Ok(())
+            })?;
+            Ok(rows)
+        })
+        .await?;
+        self.read_rows(rows).await
+    }
+
+    /// Ledger rows with the status they have now; one that is gone keeps what was known of it, and is found gone later.
+    async fn read_rows(&mut self, rows: Vec<BillRow>) -> Result<BTreeMap<Fid, Found>, Failed> {
+        let mut all = BTreeMap::new();
+        for chunk in rows.chunks(READ_BATCH) {
+            let fids: Vec<Fid> = chunk.iter().map(|r| r.fid().clone()).collect();
+            let mut n = 0;
+            let mut seen = loop {
+                match reading::statuses(self.env.erp.as_ref(), &self.plan.source, &fids).await {
+                    Ok(seen) => break seen,
+                    Err(fault) => self.again(&fault, n, all.is_empty()).await?,
+                }
+                n += 1;
+            };
+            for row in chunk {
+                let fid = row.fid().clone();
+                let mut found = seen.remove(&fid).unwrap_or_else(|| Found {
+                    fid: fid.clone(),
+                    no: row.no.clone(),
+                    rev: row.rev.clone(),
+                    approver: None,
+                    approved: None,
+                    marked: None,
+                    columns: Vec::new(),
+                });
+                found.columns.clone_from(&row.columns);
+                found.marked = None;
+                if found.no.is_empty() {
+                    found.no.clone_from(&row.no);
+                }
+                all.insert(fid, found);
+            }
+        }
+        Ok(all)
+    }
+
+    async fn fetch(&mut self, query: &PageQuery) -> Result<FoundPage, Failed> {
+        let mut n = 0;
+        loop {
+            self.check_collecting()?;
+            match self.env.erp.fetch_page(query).await {
+                Ok(page) => return Ok(page),
+                Err(fault) => self.again(&fault, n, query.after.is_none()).await?,
+            }
+            n += 1;
+        }
+    }
+
+    /// Waits before a repeat, or says that there is none. `first`: nothing was gained yet, so a server that cannot
+    /// be reached at all is said at once.
+    async fn again(&mut self, fault: &Fault, n: u32, first: bool) -> Result<(), Failed> {
+        let may = reading::on_fault(fault, &self.shared.causes) == ReadFault::Again;
+        let unreachable = first && fault.kind == FaultKind::NotConnected;
+        if !may || unreachable || n + 1 >= PAGE_TRIES {
+            return Err(Failed::Erp(fault.message.clone()));
+        }
+        let span = reading::pause_before(fault, n);
+        tokio::select! {
+            biased;
+            _ = self.wish.changed() => {}
+            () = tokio::time::sleep(span) => {}
+        }
+        self.check_collecting()
+    }
+
+    /// The breaker does not stop reading.
+    fn check_collecting(&self) -> Result<(), Failed> {
+        match self.check() {
+            Ok(()) | Err(Stop::Pause(..)) => Ok(()),
+            Err(stop) => Err(Failed::Stop(stop)),
+        }
+    }
+
+    async fn found(&self, bills: Vec<Found>, set: &mut Set) -> Result<(), Failed> {
+        for bill in &bills {
+            set.hash.add(&bill.fid, &bill.rev);
+            set.found += 1;
+            *set.by_status.entry(bill.rev.status.clone()).or_insert(0) += 1;
+            set.callable += u64::from(match bill.rev.status {
+                Status::Submitted => true,
+                Status::Draft | Status::Created | Status::Reaudit => self.plan.policy.submit,
+                Status::Audited | Status::Other(_) => false,
+            });
+        }
+        let run = self.head.id;
+        let events: Vec<Event> =
+            bills.chunks(FOUND_GROUP).map(|c| Event::BillsFound { run, bills: c.to_vec() }).collect();
+        Ok(self.append(events).await?)
+    }
+
+    /// Freezes the set; false when it is empty.
+    async fn collected(&mut self, set: Set, sweep: bool) -> Result<bool, Failed> {
+        self.check_collecting()?;
+        if set.found == 0 {
+            return Ok(false);
+        }
+        let run = self.head.id;
+        let collected = Collected {
+            hash: set.hash.finish(),
+            by_status: set.by_status.into_iter().collect(),
+            callable: if self.head.kind == RunKind::Verify { 0 } else { set.callable },
+            pages: set.pages,
+            seen: set.seen,
+            sweep,
+            carried: set.carried,
+        };
+        let mut events = vec![Event::RunCollected { run, collected }];
+        if self.head.kind == RunKind::Verify {
+            events.push(Event::RunSettling { run });
+        }
+        self.append(events).await?;
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{FormId, PlanId, PlanRev, RunId};
+    use crate::domain::plan::{Policy, Source, Target, WriteOptions};
+    use crate::domain::step::Verb;
+
+    fn plan(sweep_hours: u32) -> Plan {
+        let form = FormId::new("SAL_OUTSTOCK");
+        Plan {
+            id: PlanId::new("p"),
+            name: "p".into(),
+            rev: PlanRev::new("r"),
+            env: None,
+            target_env: None,
+            source: Source {
+                form: form.clone(),
+                columns: Vec::new(),
+                filter: String::new(),
+                mark_column: Some("FCreateDate".into()),
+                id_path: "FID".into(),
+                number_path: "FBillNo".into(),
+                top_rows: 0,
+                condition: Vec::new(),
+            },
+            target: Target { verb: Verb::Audit, form, options: WriteOptions::default(), stripped_flags: Vec::new() },
+            policy: Policy { sweep_hours, ..Policy::default() },
+        }
+    }
+
+    #[test]
+    fn the_mark_is_used_only_while_a_sweep_is_not_due() {
+        let hour = 3_600_000;
+        let now = Ts(100 * hour);
+        let mark = |swept: Option<i64>| Mark {
+            seen: ErpDate::parse("2026-11-01 08:00:00").unwrap(),
+            run: RunId(ulid::Ulid::nil()),
+            swept: swept.map(Ts),
+        };
+        let params = StartParams::default();
+        let below = ErpDate::parse("2026-11-01 07:50:00");
+        let asked = StartParams { sweep: true, ..params.clone() };
+        for (hours, mark, params, since, sweep) in [
+            (24, None, &params, None, true),
+            (24, Some(mark(None)), &params, None, true),
+            (24, Some(mark(Some(90 * hour))), &params, below.clone(), false),
+            (24, Some(mark(Some(70 * hour))), &params, None, true),
+            (24, Some(mark(Some(200 * hour))), &params, None, true),
+            (0, Some(mark(Some(99 * hour))), &params, None, true),
+            (24, Some(mark(Some(90 * hour))), &asked, None, true),
+        ] {
+            let got = floor(&plan(hours), mark.as_ref(), params, now).unwrap();
+            assert_eq!((got.since, got.sweep, got.moves_mark), (since, sweep, true), "{hours} {mark:?}");
+        }
+        let numbers = StartParams { numbers: vec!["X".into()], ..params.clone() };
+        let cut = floor(&plan(24), None, &numbers, now).unwrap();
+        assert!(!cut.sweep && !cut.moves_mark, "a run over some numbers proves nothing about the rest");
+        let since = StartParams { since: Some("2026-11-02".into()), ..params };
+        assert!(!floor(&plan(24), None, &since, now).unwrap().moves_mark);
+        let wrong = StartParams { since: Some("yesterday".into()), ..StartParams::default() };
+        assert!(floor(&plan(24), None, &wrong, now).is_err());
+    }
+}

@@ -1,0 +1,347 @@
+//! Orders: checked, written to the action log, then carried out. The same guards for every door.
+//!
+//! Invariant: nothing is done before its line in the action log is durable; the same id twice does nothing twice.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
+use crate::domain::event::{ActionEntry, Event};
+use crate::domain::ids::{CommandId, EnvId, FormId, PlanId, RunId};
+use crate::domain::plan::Plan;
+use crate::domain::run::{BillRow, RunHead, RunKind, RunState};
+use crate::domain::who::Who;
+use crate::link::Notice;
+use crate::plan::render::{self, RenderContext};
+use crate::store::StoreError;
+
+use super::Inner;
+use super::collect::{self, What};
+use super::control::{Shared, read};
+use super::dispatch::Dispatch;
+use super::runner::Job;
+use super::select::{self, Selected};
+use super::tasks::Work;
+
+/// Receipts kept for orders that come twice.
+const RECEIPTS: usize = 1024;
+
+/// Receipts of the last orders.
+#[derive(Default)]
+pub struct Receipts {
+    by_id: HashMap<CommandId, Receipt>,
+    order: VecDeque<CommandId>,
+}
+
+impl Receipts {
+    fn get(&self, id: CommandId) -> Option<Receipt> {
+        self.by_id.get(&id).cloned()
+    }
+
+    fn put(&mut self, id: CommandId, receipt: Receipt) {
+        self.by_id.insert(id, receipt);
+        self.order.push_back(id);
+        if self.order.len() > RECEIPTS
+            && let Some(old) = self.order.pop_front()
+        {
+            self.by_id.remove(&old);
+        }
+    }
+}
+
+/// What follows once the order's line is durable.
+pub(super) type Then = Box<dyn FnOnce(&Arc<Inner>) + Send>;
+
+/// An order that was found good.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// Facts stored together with the action's line.
+    pub events: Vec<Event>,
+    /// Further facts, too many for one append.
+    pub more: Vec<Vec<Event>>,
+    pub run: Option<RunId>,
+    pub plan: Option<PlanId>,
+    pub bills: u64,
+    pub reason: Option<String>,
+    /// Added to `accepted` in the action log.
+    pub note: String,
+    pub then: Option<Then>,
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+impl Inner {
+    /// Takes or refuses one order; one at a time, so that two cannot pass the same check.
+    pub(super) async fn order(self: &Arc<Self>, order: Order) -> Receipt {
+        let _one = self.one_order.lock().await;
+        if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
+            return receipt;
+        }
+        let id = order.id;
+        let receipt = match self.take(&order).await {
+            Ok(taken) => self.carry_out(&order, taken).await,
+            Err(refusal) => Err(refusal),
+        };
+        let receipt = match receipt {
+            Ok(receipt) => receipt,
+            Err(refusal) => {
+                let (run, plan) = concerned(&order.command);
+                let entry = ActionEntry {
+                    by: order.by,
+                    verb: order.command.verb().to_owned(),
+                    run,
+                    plan,
+                    bills: 0,
+                    reason: None,
+                    result: refusal.to_string(),
+                };
+                // Refused because the store is gone: there is no line to write then.
+                let _ = self.shared.ledger.append(vec![Event::ActionTaken(Box::new(entry))]).await;
+                Receipt::Refused(refusal)
+            }
+        };
+        super::lock(&self.receipts).put(id, receipt.clone());
+        receipt
+    }
+
+    async fn carry_out(self: &Arc<Self>, order: &Order, taken: Taken) -> Result<Receipt, Refusal> {
+        let Taken { mut events, more, run, plan, bills, reason, note, then } = taken;
+        let result = if note.is_empty() { "accepted".to_owned() } else { format!("accepted; {note}") };
+        let verb = order.command.verb().to_owned();
+        let entry = ActionEntry { by: order.by.clone(), verb, run, plan, bills, reason, result };
+        events.insert(0, Event::ActionTaken(Box::new(entry)));
+        self.shared.ledger.append(events).await?;
+        for group in more {
+            self.shared.ledger.append(group).await?;
+        }
+        if let Some(then) = then {
+            then(self);
+        }
+        Ok(Receipt::Accepted { run, bills })
+    }
+
+    async fn take(self: &Arc<Self>, order: &Order) -> Result<Taken, Refusal> {
+        if self.closing.load(Ordering::SeqCst) {
+            return Err(Refusal::WrongState("the engine is ending: give the order again after the next start".into()));
+        }
+        if let Some(error) = self.shared.ledger.failed() {
+            return Err(error.into());
+        }
+        let by = &order.by;
+        match &order.command {
+            Command::Start { plan, params } => self.start_run(plan, params, by).await,
+            Command::Retry { selection } => self.from_ledger(RunKind::Retry, selection, by).await,
+            Command::Verify { selection } => self.from_ledger(RunKind::Verify, selection, by).await,
+            Command::Approve { run, hash, typed, flags, reason } => {
+                self.approve(*run, hash, typed.as_deref(), flags, reason.as_deref(), by).await
+            }
+            Command::Decline { run } => self.decline(*run),
+            Command::Pause { run } => self.pause(*run, by),
+            Command::Resume { run } => self.resume(*run, by).await,
+            Command::Cancel { run } => self.cancel(*run, by),
+            Command::SetPace { env, per_minute, concurrency } => self.set_pace(env, *per_minute, *concurrency),
+            Command::Resolve { selection, reason } => self.resolve(selection, reason, by).await,
+            Command::Unlock { env, reason } => self.unlock(env, reason),
+            Command::Lock { env } => self.relock(env),
+            Command::ReloadPlans => {
+                self.reload().await.map_err(Refusal::BadPlan)?;
+                let then: Then = Box::new(|inner| inner.shared.ledger.tell(&Notice::PlansReloaded));
+                Ok(Taken { then: Some(then), ..Taken::default() })
+            }
+        }
+    }
+
+    async fn start_run(&self, id: &PlanId, params: &StartParams, by: &Who) -> Result<Taken, Refusal> {
+        let (plan, env) = self.shared.usable(id)?;
+        self.shared.idle(id)?;
+        let (plan_id, env_id) = (plan.id.clone(), env.env.id.clone());
+        let mark = read(&self.shared.store, move |s| s.mark(&plan_id, &env_id)).await?;
+        let now = self.shared.clock.now();
+        let floor = collect::floor(&plan, mark.as_ref(), params, now).map_err(Refusal::BadPlan)?;
+        let (server_now, zone_minutes) = server_time(&env, now)?;
+        let context = RenderContext {
+            last_sync: floor.since.clone(),
+            now: server_now,
+            zone_minutes,
+            page_size: plan.policy.page_size,
+        };
+        let filter = render::filter(&plan, &context).map_err(|e| Refusal::BadPlan(e.to_string()))?;
+        let head = RunHead { filter, ..self.head(RunKind::Fresh, &plan, &env, by) };
+        Ok(self.opening(vec![(head, plan, env, What::Query(Box::new(floor), params.clone()))], 0, String::new()))
+    }
+
+    async fn from_ledger(&self, kind: RunKind, selection: &Selection, by: &Who) -> Result<Taken, Refusal> {
+        let mut selected = self.select(selection, kind == RunKind::Verify).await?;
+        if kind == RunKind::Verify {
+            let (unknown, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut selected.rows)
+                .into_iter()
+                .partition(|row| row.state.slot() == crate::domain::bill::Slot::Unknown);
+            selected.rows = unknown;
+            rest.iter().for_each(|_| selected.leave("not unknown"));
+        }
+        let mut groups: BTreeMap<(PlanId, EnvId, FormId), Vec<BillRow>> = BTreeMap::new();
+        for row in std::mem::take(&mut selected.rows) {
+            let key = (row.plan.clone(), row.key.env.clone(), row.key.form.clone());
+            groups.entry(key).or_default().push(row);
+        }
+        let single = groups.len() == 1;
+        let (mut runs, mut bills) = (Vec::new(), 0);
+        let mut opened: Vec<PlanId> = Vec::new();
+        for ((id, env_id, form), rows) in groups {
+            let usable = self.shared.usable(&id).and_then(|(plan, env)| {
+                self.shared.idle(&id)?;
+                if env.env.id == env_id && plan.source.form == form && !opened.contains(&id) {
+                    Ok((plan, env))
+                } else {
+                    Err(Refusal::BadPlan(format!(
+                        "plan {id} no longer queries {form} in environment {env_id}, where these bills are"
+                    )))
+                }
+            });
+            match usable {
+                Ok((plan, env)) => {
+                    let of = rows.first().map(|r| r.run).filter(|run| rows.iter().all(|r| r.run == *run));
+                    let head = RunHead { of, ..self.head(kind, &plan, &env, by) };
+                    bills += rows.len() as u64;
+                    opened.push(id);
+                    runs.push((head, plan, env, What::Entries(rows)));
+                }
+                Err(refusal) if single => return Err(refusal),
+                Err(_) => rows.iter().for_each(|_| selected.leave("of a plan that is busy or cannot be used")),
+            }
+        }
+        if runs.is_empty() {
+            let words = selected.words();
+            let words = if words.is_empty() { "no unresolved bill matches".to_owned() } else { words };
+            return Err(Refusal::Nothing(words));
+        }
+        Ok(self.opening(runs, bills, selected.words()))
+    }
+
+    /// The facts and tasks that open runs; the first one is the receipt's.
+    fn opening(&self, runs: Vec<(RunHead, Arc<Plan>, Arc<Dispatch>, What)>, bills: u64, note: String) -> Taken {
+        let first = runs.first().map(|(head, ..)| (head.id, head.plan.clone()));
+        let events = runs.iter().map(|(head, ..)| Event::RunOpened(Box::new(head.clone()))).collect();
+        let then: Then = Box::new(move |inner| {
+            for (head, plan, env, what) in runs {
+                let job = Job { head, plan, env, flags: Vec::new(), canary: false };
+                inner.tasks.start(&inner.shared, job, Work::Collect(what));
+            }
+        });
+        let (run, plan) = first.unzip();
+        Taken { events, run, plan, bills, note, then: Some(then), ..Taken::default() }
+    }
+
+    fn head(&self, kind: RunKind, plan: &Plan, env: &Dispatch, by: &Who) -> RunHead {
+        RunHead {
+            id: RunId(self.shared.ulid()),
+            kind,
+            plan: plan.id.clone(),
+            name: plan.name.clone(),
+            rev: plan.rev.clone(),
+            env: env.env.id.clone(),
+            production: env.env.production,
+            form: plan.source.form.clone(),
+            columns: plan.source.columns.iter().map(|c| c.key.clone()).collect(),
+            by: by.clone(),
+            opened: self.shared.clock.now(),
+            of: None,
+            filter: String::new(),
+        }
+    }
+
+    pub(super) async fn select(&self, selection: &Selection, quarantined: bool) -> Result<Selected, Refusal> {
+        let (selection, now) = (selection.clone(), self.shared.clock.now());
+        Ok(read(&self.shared.store, move |s| select::select(s, &selection, quarantined, now)).await?)
+    }
+}
+
+impl Shared {
+    /// A plan that can run, and where.
+    pub(super) fn usable(&self, id: &PlanId) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
+        let plans = self.plans();
+        let same = |entry: &&super::PlanEntry| match &entry.0 {
+            Ok(plan) => plan.id == *id,
+            Err(problem) => problem.id == *id,
+        };
+        let plan = match plans.iter().find(same) {
+            Some((Ok(plan), _)) => Arc::clone(plan),
+            Some((Err(problem), _)) => return Err(Refusal::BadPlan(problem.message.clone())),
+            None => return Err(Refusal::NotFound(format!("there is no plan `{id}`"))),
+        };
+        let env = self.env(plan.env.as_ref()).ok_or_else(|| match &plan.env {
+            Some(env) => Refusal::NotFound(format!("plan {id} names environment `{env}`, which is not configured")),
+            None => Refusal::NotFound("no environment is configured".to_owned()),
+        })?;
+        if plan.target_env.as_ref().is_some_and(|target| *target != env.env.id) {
+            return Err(Refusal::BadPlan(format!(
+                "plan {id} calls its target in another environment than it queries: the ids would not be the same bills"
+            )));
+        }
+        if plan.target.form != plan.source.form {
+            return Err(Refusal::BadPlan(format!(
+                "plan {id} queries {} and calls {}: status could not be read back",
+                plan.source.form, plan.target.form
+            )));
+        }
+        Ok((plan, Arc::clone(env)))
+    }
+
+    /// Refuses while the plan has an open run.
+    pub(super) fn idle(&self, plan: &PlanId) -> Result<(), Refusal> {
+        match self.ledger.live(|live| live.open_run_of(plan).map(|r| r.row.head.id)) {
+            Some(run) => Err(Refusal::Busy { plan: plan.clone(), run }),
+            None => Ok(()),
+        }
+    }
+
+    /// State and head of a run, or why it cannot be ordered about.
+    pub(super) fn open_run(&self, run: RunId) -> Result<crate::domain::run::RunRow, Refusal> {
+        let row = match self.ledger.live(|live| live.runs.get(&run).map(|r| r.row.clone())) {
+            Some(row) => Some(row),
+            None => self.store.run(run)?,
+        };
+        let row = row.ok_or_else(|| Refusal::NotFound(format!("there is no run {run}")))?;
+        match &row.state {
+            RunState::Closed(_) => Err(Refusal::WrongState(format!("run {run} is closed; a closed run never changes"))),
+            _ => Ok(row),
+        }
+    }
+}
+
+/// Our wall time in the server's zone, and how far that zone is ahead of UTC.
+fn server_time(env: &Dispatch, now: crate::domain::time::Ts) -> Result<(chrono::NaiveDateTime, i32), Refusal> {
+    use chrono::Offset as _;
+    let zone: chrono_tz::Tz = env.env.server_zone.parse().map_err(|_| {
+        Refusal::BadPlan(format!(
+            "environment {} has the unknown server_zone `{}`; write e.g. Asia/Shanghai",
+            env.env.id, env.env.server_zone
+        ))
+    })?;
+    let utc = chrono::DateTime::from_timestamp_millis(now.0).unwrap_or_default();
+    let local = utc.with_timezone(&zone);
+    Ok((local.naive_local(), local.offset().fix().local_minus_utc() / 60))
+}
+
+fn concerned(command: &Command) -> (Option<RunId>, Option<PlanId>) {
+    match command {
+        Command::Start { plan, .. } => (None, Some(plan.clone())),
+        Command::Approve { run, .. }
+        | Command::Decline { run }
+        | Command::Pause { run }
+        | Command::Resume { run }
+        | Command::Cancel { run } => (Some(*run), None),
+        Command::Retry { selection } | Command::Verify { selection } | Command::Resolve { selection, .. } => {
+            match selection {
+                Selection::Matching { plan, .. } => (None, plan.clone()),
+                Selection::Bills(_) => (None, None),
+            }
+        }
+        Command::SetPace { .. } | Command::Unlock { .. } | Command::Lock { .. } | Command::ReloadPlans => (None, None),
+    }
+}

@@ -1,0 +1,301 @@
+//! One run's task: from approval (or from a restart) to its end.
+//!
+//! Invariant: the store is the queue; the task holds only what it needs for the bills it has in hand.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::domain::bill::{Outcome, Skip, Slot};
+use crate::domain::event::Event;
+use crate::domain::ids::{BillKey, Fid, RunId};
+use crate::domain::plan::Plan;
+use crate::domain::run::{BillRow, Flag, PauseWhy, RunEnd, RunHead, RunKind, RunState};
+use crate::domain::time::Ts;
+use crate::store::StoreError;
+
+use super::control::{Shared, Stop, Wish, read};
+use super::dispatch::Dispatch;
+use super::past::{DEPTH, Past};
+
+/// Bills settled in one append when no call is needed.
+pub(super) const SETTLE_GROUP: usize = 50;
+
+/// One run at work.
+pub struct Runner {
+    pub(super) shared: Arc<Shared>,
+    pub(super) head: Arc<RunHead>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) env: Arc<Dispatch>,
+    pub(super) flags: Vec<Flag>,
+    pub(super) wish: watch::Receiver<Wish>,
+    pub(super) failure: watch::Receiver<Option<StoreError>>,
+    pub(super) mind: Mind,
+    /// Set once the task only reads: it may be replaced at any time.
+    pub(super) reads_only: Arc<AtomicBool>,
+}
+
+/// What a task remembers of its run in this process; all of it can be worked out anew from the store.
+#[derive(Default)]
+pub(super) struct Mind {
+    /// When bills are due again, monotonic.
+    pub due: HashMap<Fid, Duration>,
+    /// When the server's limit of open calls has passed, monotonic.
+    pub settles: HashMap<Fid, Duration>,
+    /// Failed read-backs of unknown bills.
+    pub tries: HashMap<Fid, u32>,
+    /// Bills whose batch sank.
+    pub singly: HashSet<Fid>,
+    /// Bills of the call in flight.
+    pub in_hand: HashSet<Fid>,
+    /// Clean single calls in a row, for batches.
+    pub clean: u32,
+    /// Calls watched so far at the beginning of the run; `None` when the watch is over.
+    pub canary: Option<Canary>,
+    /// Calls in a row that were not sent.
+    pub unsent: u32,
+    /// No call before this, monotonic.
+    pub hold: Duration,
+    /// Bills we submitted, to be audited next.
+    pub submitted: VecDeque<Fid>,
+}
+
+/// The first calls of a run, watched (reliability.md §8.5).
+#[derive(Default)]
+pub(super) struct Canary {
+    pub seen: u32,
+    pub refused: HashMap<crate::domain::cause::Cause, u32>,
+}
+
+/// A bill of a run with what is needed to decide about it.
+pub(super) struct Known {
+    pub row: BillRow,
+    pub found: crate::domain::bill::Rev,
+    pub past: Past,
+}
+
+/// What a task needs to start.
+pub struct Job {
+    /// The run.
+    pub head: RunHead,
+    /// Plan it was collected with.
+    pub plan: Arc<Plan>,
+    /// Environment.
+    pub env: Arc<Dispatch>,
+    /// Flags chosen for it.
+    pub flags: Vec<Flag>,
+    /// Watch its first calls.
+    pub canary: bool,
+}
+
+impl Runner {
+    /// A runner for a job.
+    pub fn new(shared: Arc<Shared>, job: Job, wish: watch::Receiver<Wish>, reads_only: Arc<AtomicBool>) -> Self {
+        let failure = shared.ledger.failure();
+        let canary = (job.canary && job.env.limits().canary > 0).then(Canary::default);
+        Self {
+            shared,
+            head: Arc::new(job.head),
+            plan: job.plan,
+            env: job.env,
+            flags: job.flags,
+            wish,
+            failure,
+            mind: Mind { canary, ..Mind::default() },
+            reads_only,
+        }
+    }
+
+    /// Works until the run is over or stopped, and says so durably.
+    pub async fn work(mut self) {
+        let ended = if self.head.kind == RunKind::Verify { self.verify().await } else { self.write_all().await };
+        let paused = matches!(ended, Err(Stop::Pause(..)));
+        let result = match ended {
+            Ok(()) => self.close(RunEnd::Completed).await,
+            Err(stop) => self.stopped(stop).await,
+        };
+        match result {
+            Err(error) => tracing::error!(run = %self.head.id, %error, "the end of the run could not be stored"),
+            // What is unknown does not wait for the operator to come back.
+            Ok(()) if paused => self.settle_only().await,
+            Ok(()) => {}
+        }
+    }
+
+    /// Only settles what is unknown (after a restart, or while paused); closes the run when nothing is left to do in it.
+    pub async fn settle_only(mut self) {
+        self.reads_only.store(true, Ordering::SeqCst);
+        let ended = self.settle(super::settle::Patience::Long).await;
+        let run = self.head.id;
+        let left = match ended {
+            Ok(()) => {
+                read(&self.shared.store, move |s| s.bills_in(run, Slot::Waiting, None, 1)).await.map_err(Stop::Store)
+            }
+            Err(stop) => Err(stop),
+        };
+        let result = match left {
+            Ok(waiting) if waiting.is_empty() && self.shared.state(run) == Some(RunState::Interrupted) => {
+                self.close(RunEnd::Completed).await
+            }
+            Ok(_) => Ok(()),
+            Err(Stop::Cancel) => self.cancelled().await,
+            Err(_) => Ok(()),
+        };
+        if let Err(error) = result {
+            tracing::error!(%run, %error, "settling after the restart could not be stored");
+        }
+    }
+
+    async fn write_all(&mut self) -> Result<(), Stop> {
+        // Whatever an earlier process or pause left unknown comes before anything else.
+        self.settle(super::settle::Patience::Long).await?;
+        loop {
+            self.passes().await?;
+            if !self.has_settleable().await? {
+                return Ok(());
+            }
+            if self.shared.state(self.head.id) != Some(RunState::Settling) {
+                self.append(vec![Event::RunSettling { run: self.head.id }]).await?;
+            }
+            self.settle(super::settle::Patience::Long).await?;
+            let run = self.head.id;
+            if read(&self.shared.store, move |s| s.bills_in(run, Slot::Waiting, None, 1)).await?.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn stopped(&mut self, stop: Stop) -> Result<(), StoreError> {
+        let run = self.head.id;
+        match stop {
+            Stop::Pause(why, by) => {
+                let alarm = !matches!(why, PauseWhy::Operator);
+                let mut events = vec![Event::RunPaused { run, why, by }];
+                if alarm {
+                    events.extend(self.shared.sweep_next(&self.head.plan, &self.head.env, run)?);
+                }
+                self.shared.ledger.append(events).await
+            }
+            Stop::Cancel => self.cancelled().await,
+            Stop::Drain => self.shared.ledger.append(vec![Event::RunInterrupted { run }]).await,
+            // A failed store shows its own pause; a contradiction is our own fault and must be seen.
+            Stop::Store(error) if self.shared.ledger.failed().is_some() => Err(error),
+            Stop::Store(error) => {
+                let why = PauseWhy::Store(error.to_string());
+                self.shared.ledger.append(vec![Event::RunPaused { run, why, by: None }]).await
+            }
+        }
+    }
+
+    /// Settles the rest as not reached and closes the run as cancelled.
+    pub(super) async fn cancelled(&mut self) -> Result<(), StoreError> {
+        self.abandon(RunEnd::Cancelled).await
+    }
+
+    /// Closes the run for a reason given; bills that still wait are settled as not reached before.
+    pub(super) async fn abandon(&mut self, end: RunEnd) -> Result<(), StoreError> {
+        close_rest(&self.shared, self.head.id, end).await
+    }
+
+    async fn close(&self, end: RunEnd) -> Result<(), StoreError> {
+        self.shared.ledger.append(vec![Event::RunClosed { run: self.head.id, end }]).await
+    }
+
+    pub(super) async fn append(&self, events: Vec<Event>) -> Result<(), Stop> {
+        Ok(self.shared.ledger.append(events).await?)
+    }
+
+    pub(super) fn key(&self, fid: &Fid) -> BillKey {
+        BillKey { env: self.head.env.clone(), form: self.head.form.clone(), fid: fid.clone() }
+    }
+
+    pub(super) fn settled(&self, row: &BillRow, outcome: Outcome) -> Event {
+        Event::BillSettled {
+            run: self.head.id,
+            fid: row.fid().clone(),
+            no: row.no.clone(),
+            was: row.state.slot(),
+            outcome,
+        }
+    }
+
+    /// Adds to each row what it was found as and its past.
+    pub(super) async fn know(&self, rows: Vec<BillRow>) -> Result<Vec<Known>, StoreError> {
+        let run = self.head.id;
+        read(&self.shared.store, move |store| {
+            rows.into_iter()
+                .map(|row| {
+                    let found = store.found(run, row.fid())?.map_or_else(|| row.rev.clone(), |f| f.rev);
+                    let (facts, _) = store.facts_of(&row.key, DEPTH)?;
+                    let past = Past::fold(&facts, row.fid(), run);
+                    Ok(Known { row, found, past })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Stops here if somebody wishes so, the breaker is open, or the store failed.
+    pub(super) fn check(&self) -> Result<(), Stop> {
+        if let Some(error) = self.shared.ledger.failed() {
+            return Err(Stop::Store(error));
+        }
+        let reads_only = self.reads_only.load(Ordering::SeqCst);
+        match &*self.wish.borrow() {
+            Wish::Go => {}
+            Wish::Pause(_) if reads_only => {}
+            Wish::Pause(by) => return Err(Stop::Pause(PauseWhy::Operator, Some(by.clone()))),
+            Wish::Cancel(_) => return Err(Stop::Cancel),
+            Wish::Drain => return Err(Stop::Drain),
+        }
+        match self.env.breaker() {
+            Some(why) if !reads_only && self.head.kind != RunKind::Verify => {
+                Err(Stop::Pause(PauseWhy::Breaker(why), None))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits, unless something happens that must be looked at; then stops or goes on early.
+    pub(super) async fn wait(&mut self, span: Duration) -> Result<(), Stop> {
+        tokio::select! {
+            biased;
+            _ = self.wish.changed() => {}
+            _ = self.failure.changed() => {}
+            () = tokio::time::sleep(span) => {}
+        }
+        self.check()
+    }
+
+    /// When a request that left at `sent` is past the server's own limit, monotonic. Known exactly for calls of this process; after a
+    /// restart from the wall time, but never longer than the limit from now.
+    pub(super) fn settle_at(&mut self, fid: &Fid, sent: Ts) -> Duration {
+        let limit = self.env.limits().settle;
+        let now = self.shared.clock.mono();
+        let passed = self.shared.clock.now().since(sent).min(limit);
+        // The difference below zero would need a clock that started later than the call; the limit is kept whole then.
+        let end = self.mind.settles.entry(fid.clone()).or_insert_with(|| (now + limit).saturating_sub(passed));
+        *end
+    }
+}
+
+/// Settles the bills of a run that still wait as not reached, then closes it.
+pub(super) async fn close_rest(shared: &Shared, run: RunId, end: RunEnd) -> Result<(), StoreError> {
+    loop {
+        let rows = read(&shared.store, move |s| s.bills_in(run, Slot::Waiting, None, SETTLE_GROUP)).await?;
+        if rows.is_empty() {
+            return shared.ledger.append(vec![Event::RunClosed { run, end }]).await;
+        }
+        let not_reached = |row: &BillRow| Event::BillSettled {
+            run,
+            fid: row.fid().clone(),
+            no: row.no.clone(),
+            was: row.state.slot(),
+            outcome: Outcome::Skipped(Skip::NotReached),
+        };
+        shared.ledger.append(rows.iter().map(not_reached).collect()).await?;
+    }
+}

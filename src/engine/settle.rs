@@ -1,0 +1,189 @@
+//! Settling: unknown bills are read back after the server's own limit and end as the table says.
+//!
+//! Invariant: nothing but a read made after the limit takes a bill out of unknown.
+
+use std::time::Duration;
+
+use crate::domain::bill::{Found, Outcome, Slot, Unknown, UnknownWhy};
+use crate::domain::cause::{Cause, known};
+use crate::domain::event::Event;
+use crate::domain::ids::Fid;
+use crate::domain::run::RunKind;
+use crate::erp::Fault;
+
+use super::control::{Stop, read};
+use super::decide::{self, OpenCall, Settled};
+use super::fault;
+use super::reading::{self, READ_BATCH};
+use super::runner::{Known, Runner};
+use crate::domain::step::Step;
+
+/// Read-backs of one bill that may fail before it is left unknown for this run.
+const TRIES: u32 = 5;
+
+/// How long settling may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Only what is due now.
+    Now,
+    /// Until every bill is due and read, or its tries are spent.
+    Long,
+}
+
+impl Runner {
+    /// Whether unknown bills of the run can still be settled by reading.
+    pub(super) async fn has_settleable(&mut self) -> Result<bool, Stop> {
+        let (ready, next) = self.due_unknown().await?;
+        Ok(!ready.is_empty() || next.is_some())
+    }
+
+    /// Reads unknown bills of this run back.
+    pub(super) async fn settle(&mut self, patience: Patience) -> Result<(), Stop> {
+        loop {
+            self.check()?;
+            let (ready, next) = self.due_unknown().await?;
+            match (ready.is_empty(), next, patience) {
+                (false, _, _) => self.read_back(ready, patience).await?,
+                (true, None, _) | (true, Some(_), Patience::Now) => return Ok(()),
+                (true, Some(at), Patience::Long) => {
+                    let wait = at.saturating_sub(self.shared.clock.mono());
+                    self.wait(wait).await?;
+                }
+            }
+        }
+    }
+
+    /// Verify runs: their bills wait for a read and for nothing else.
+    pub(super) async fn verify(&mut self) -> Result<(), Stop> {
+        self.reads_only.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.settle(Patience::Long).await
+    }
+
+    fn slot(&self) -> Slot {
+        if self.head.kind == RunKind::Verify { Slot::Waiting } else { Slot::Unknown }
+    }
+
+    /// Bills to be read back: those due now (one batch), and when the next one is due.
+    async fn due_unknown(&mut self) -> Result<(Vec<Known>, Option<Duration>), Stop> {
+        let (run, slot) = (self.head.id, self.slot());
+        let (mut ready, mut next, mut after) = (Vec::new(), None::<Duration>, None::<Fid>);
+        let now = self.shared.clock.mono();
+        loop {
+            let from = after.clone();
+            let rows = read(&self.shared.store, move |s| s.bills_in(run, slot, from.as_ref(), READ_BATCH)).await?;
+            let Some(last) = rows.last() else { return Ok((ready, next)) };
+            after = Some(last.fid().clone());
+            let open = rows.into_iter().filter(|row| match row.state.outcome() {
+                Some(Outcome::Unknown(unknown)) => !unknown.why.needs_operator(),
+                _ => slot == Slot::Waiting,
+            });
+            for known in self.know(open.collect()).await? {
+                let fid = known.row.fid().clone();
+                if slot == Slot::Unknown && self.mind.tries.get(&fid).is_some_and(|n| *n >= TRIES) {
+                    continue;
+                }
+                let later = self.mind.due.get(&fid).copied().unwrap_or_default();
+                let limit = known.past.open.as_ref().map(|call| call.sent);
+                let due = limit.map_or(later, |sent| self.settle_at(&fid, sent).max(later));
+                if due > now {
+                    next = Some(next.map_or(due, |n| n.min(due)));
+                } else if ready.len() < READ_BATCH {
+                    ready.push(known);
+                }
+            }
+            if ready.len() >= READ_BATCH {
+                return Ok((ready, next));
+            }
+        }
+    }
+
+    async fn read_back(&mut self, bills: Vec<Known>, patience: Patience) -> Result<(), Stop> {
+        let fids: Vec<Fid> = bills.iter().map(|b| b.row.fid().clone()).collect();
+        fault::point("before_settle");
+        let seen = match reading::statuses(self.env.erp.as_ref(), &self.plan.source, &fids).await {
+            Ok(seen) => seen,
+            Err(fault) => return self.unreadable(bills, &fault, patience).await,
+        };
+        fault::point("after_settle_read");
+        for group in bills.chunks(super::runner::SETTLE_GROUP) {
+            let events = group.iter().flat_map(|known| self.settle_events(known, seen.get(known.row.fid())));
+            let events: Vec<Event> = events.collect();
+            self.append(events).await?;
+            fault::point("after_settle");
+        }
+        for fid in &fids {
+            self.mind.settles.remove(fid);
+            self.mind.due.remove(fid);
+            self.mind.tries.remove(fid);
+        }
+        Ok(())
+    }
+
+    fn settle_events(&self, known: &Known, seen: Option<&Found>) -> [Event; 2] {
+        let row = &known.row;
+        let read = Event::BillRead {
+            run: self.head.id,
+            fid: row.fid().clone(),
+            rev: seen.map(|f| f.rev.clone()),
+            approver: seen.and_then(|f| f.approver.clone()),
+        };
+        let unknown = Self::unknown_of(known);
+        // A ledger entry without a call on record (its facts are older than what is folded) is judged by its row.
+        let call = known.past.open.clone().unwrap_or_else(|| OpenCall {
+            step: Step::Audit,
+            rev: row.rev.clone(),
+            sent: unknown.sent,
+        });
+        let writes = self.head.kind != RunKind::Verify;
+        let (repeats, deaths) = (known.past.auto_repeats, known.past.deaths);
+        let user = &self.env.env.user;
+        match decide::on_settle(seen, &call, &unknown, repeats, writes, deaths, user) {
+            Settled::As(outcome) => [read, self.settled(row, outcome)],
+            Settled::Repeat | Settled::Submitted(_) => {
+                let again = Event::BillDeferred {
+                    run: self.head.id,
+                    fid: row.fid().clone(),
+                    no: row.no.clone(),
+                    until: self.shared.clock.now(),
+                    cause: Cause::new(known::NOT_APPLIED),
+                    was: row.state.slot(),
+                };
+                [read, again]
+            }
+        }
+    }
+
+    fn unknown_of(known: &Known) -> Unknown {
+        let recorded = match known.row.state.outcome() {
+            Some(Outcome::Unknown(unknown)) => Some(unknown.clone()),
+            _ => known.past.unknown.clone(),
+        };
+        recorded.unwrap_or_else(|| Unknown {
+            why: UnknownWhy::ProcessDied,
+            sent: known.past.open.as_ref().map_or(known.row.at, |call| call.sent),
+            detail: String::new(),
+        })
+    }
+
+    /// The read failed: unknown stays unknown. A few tries, then the run goes on without.
+    async fn unreadable(&mut self, bills: Vec<Known>, fault: &Fault, patience: Patience) -> Result<(), Stop> {
+        let now = self.shared.clock.mono();
+        let again = reading::on_fault(fault, &self.shared.causes) == reading::ReadFault::Again;
+        let mut spent = Vec::new();
+        for known in &bills {
+            let fid = known.row.fid();
+            let tries = self.mind.tries.entry(fid.clone()).or_insert(0);
+            *tries = if again { *tries + 1 } else { TRIES };
+            let tries = *tries;
+            self.mind.due.insert(fid.clone(), now + reading::pause_before(fault, tries));
+            if tries >= TRIES && self.slot() == Slot::Waiting {
+                spent.push(self.settled(&known.row, Outcome::Unknown(Self::unknown_of(known))));
+            }
+        }
+        tracing::warn!(run = %self.head.id, bills = bills.len(), error = %fault, ?patience, "unknown bills could not be read back");
+        for group in spent.chunks(super::runner::SETTLE_GROUP) {
+            self.append(group.to_vec()).await?;
+        }
+        Ok(())
+    }
+}

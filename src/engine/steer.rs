@@ -1,0 +1,282 @@
+//! Orders about an open run and about an environment: approve, decline, pause, resume, cancel, pace, unlock, resolve.
+//!
+//! Invariant: writing begins and goes on only for the set that was approved, under the plan it was collected with.
+
+use std::sync::Arc;
+
+use crate::domain::command::{Refusal, Selection};
+use crate::domain::confirm::rung;
+use crate::domain::event::Event;
+use crate::domain::ids::{EnvId, RunId, SetHash};
+use crate::domain::plan::Plan;
+use crate::domain::run::{Collected, Flag, Mark, RunEnd, RunKind, RunRow, RunState};
+use crate::domain::step::Verb;
+use crate::domain::who::Who;
+
+use super::Inner;
+use super::control::{Wish, lock, read};
+use super::dispatch::Dispatch;
+use super::orders::{Taken, Then};
+use super::runner::{Job, close_rest};
+use super::tasks::{Work, writer_of};
+
+/// Facts of one append.
+const GROUP: usize = 100;
+/// Login of orders that no person gave; they may not close a breaker in production.
+const SCHEDULE: &str = "schedule";
+
+impl Inner {
+    pub(super) async fn approve(
+        &self,
+        run: RunId,
+        hash: &SetHash,
+        typed: Option<&str>,
+        flags: &[Flag],
+        reason: Option<&str>,
+        by: &Who,
+    ) -> Result<Taken, Refusal> {
+        let row = self.shared.open_run(run)?;
+        let (RunState::AwaitingApproval, Some(collected)) = (&row.state, &row.collected) else {
+            return Err(Refusal::WrongState(format!("run {run} does not wait for an approval")));
+        };
+        self.not_closing(run)?;
+        if collected.hash != *hash {
+            return Err(Refusal::NotConfirmed(format!(
+                "the set of run {run} has the hash {}, not {}: look at it again",
+                collected.hash.short(),
+                hash.short()
+            )));
+        }
+        let reason = reason.map(str::trim).filter(|r| !r.is_empty());
+        if !flags.is_empty() && reason.is_none() {
+            return Err(Refusal::NotConfirmed("flags that wave an ERP rule through need a written reason".to_owned()));
+        }
+        let env = &row.head.env;
+        // The number is what would be called; who typed the number found has seen more, not less.
+        let asked = [collected.callable, row.tally.found]
+            .map(|n| rung(n, row.head.production, env.as_str(), !flags.is_empty()));
+        if !asked.iter().any(|rung| rung.satisfied_by(typed)) {
+            return Err(Refusal::NotConfirmed(match &asked[0] {
+                crate::domain::confirm::Rung::TypeCount(n) => format!("type the number of bills, {n}"),
+                crate::domain::confirm::Rung::TypeEnvironment(name) => format!("type the environment's name, {name}"),
+                crate::domain::confirm::Rung::Yes => String::new(),
+            }));
+        }
+        let (plan, dispatch) = self.may_write(&row, collected.callable > 0, by)?;
+        let mut events = vec![Event::RunApproved {
+            run,
+            by: by.clone(),
+            hash: hash.clone(),
+            flags: flags.to_vec(),
+            reason: reason.map(str::to_owned),
+        }];
+        events.extend(self.mark_after(&row, collected).await?);
+        let job = Job { head: row.head.clone(), plan, env: dispatch, flags: flags.to_vec(), canary: true };
+        Ok(Taken {
+            events,
+            run: Some(run),
+            plan: Some(row.head.plan.clone()),
+            bills: collected.callable,
+            reason: reason.map(str::to_owned),
+            then: Some(start(job)),
+            ..Taken::default()
+        })
+    }
+
+    /// The mark moves with the approval, in the same append, and never back (reliability.md §7.2).
+    async fn mark_after(&self, row: &RunRow, collected: &Collected) -> Result<Option<Event>, Refusal> {
+        let (RunKind::Fresh, Some(seen)) = (row.head.kind, &collected.seen) else { return Ok(None) };
+        let (plan, env) = (row.head.plan.clone(), row.head.env.clone());
+        let old = read(&self.shared.store, move |s| s.mark(&plan, &env)).await?;
+        let swept = if collected.sweep { Some(row.head.opened) } else { old.as_ref().and_then(|m| m.swept) };
+        let seen = old.map_or_else(|| seen.clone(), |m| m.seen.max(seen.clone()));
+        let to = Mark { seen, run: row.head.id, swept };
+        Ok(Some(Event::MarkMoved { plan: row.head.plan.clone(), env: row.head.env.clone(), to }))
+    }
+
+    /// Whether the run may write now: same plan, environment writable, verbs allowed, breaker closed by a person.
+    fn may_write(&self, row: &RunRow, calls: bool, by: &Who) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
+        let (plan, env) = self.shared.usable(&row.head.plan)?;
+        if plan.rev != row.head.rev || env.env.id != row.head.env {
+            return Err(Refusal::NotConfirmed(format!(
+                "plan {} changed since run {} was collected (then {}, now {}): cancel it and start again",
+                row.head.plan,
+                row.head.id,
+                row.head.rev.short(),
+                plan.rev.short()
+            )));
+        }
+        if calls {
+            env.permit(&plan.target.verb)?;
+            if plan.policy.submit {
+                env.permit(&Verb::Submit)?;
+            }
+        }
+        if let Some(why) = env.breaker() {
+            if by.login == SCHEDULE && env.env.production {
+                return Err(Refusal::WrongState(format!("the breaker of {} is open: {why}", env.env.id)));
+            }
+            env.close_breaker();
+        }
+        Ok((plan, env))
+    }
+
+    pub(super) fn decline(&self, run: RunId) -> Result<Taken, Refusal> {
+        let row = self.shared.open_run(run)?;
+        if row.state != RunState::AwaitingApproval {
+            return Err(Refusal::WrongState(format!("run {run} does not wait for an approval")));
+        }
+        self.not_closing(run)?;
+        Ok(Taken { then: Some(close(run, RunEnd::Declined)), ..about(&row) })
+    }
+
+    pub(super) fn pause(&self, run: RunId, by: &Who) -> Result<Taken, Refusal> {
+        let row = self.shared.open_run(run)?;
+        let writes = matches!(row.state, RunState::Working | RunState::Settling) && row.head.kind != RunKind::Verify;
+        if !writes || writer_of(&self.shared, run).is_none() {
+            return Err(Refusal::WrongState(format!("run {run} is not writing; it can be cancelled")));
+        }
+        Ok(Taken { then: Some(wish(run, Wish::Pause(by.clone()))), ..about(&row) })
+    }
+
+    pub(super) async fn resume(&self, run: RunId, by: &Who) -> Result<Taken, Refusal> {
+        let row = self.shared.open_run(run)?;
+        self.not_closing(run)?;
+        if matches!(row.state, RunState::Working | RunState::Settling)
+            && writer_of(&self.shared, run).is_some_and(|w| matches!(*w.borrow(), Wish::Pause(_)))
+        {
+            return Ok(Taken { then: Some(wish(run, Wish::Go)), ..about(&row) });
+        }
+        if !matches!(row.state, RunState::Paused(_) | RunState::Interrupted) {
+            return Err(Refusal::WrongState(format!("run {run} is not paused")));
+        }
+        if row.head.kind == RunKind::Verify {
+            return Err(Refusal::WrongState(format!("run {run} only reads and goes on by itself")));
+        }
+        let (plan, env) = self.may_write(&row, row.tally.waiting > 0, by)?;
+        let job = Job { head: row.head.clone(), plan, env, flags: row.flags.clone(), canary: false };
+        let events = vec![Event::RunResumed { run, by: by.clone() }];
+        Ok(Taken { events, bills: row.tally.waiting, then: Some(start(job)), ..about(&row) })
+    }
+
+    pub(super) fn cancel(&self, run: RunId, by: &Who) -> Result<Taken, Refusal> {
+        let row = self.shared.open_run(run)?;
+        self.not_closing(run)?;
+        let then = if writer_of(&self.shared, run).is_some() && row.state != RunState::AwaitingApproval {
+            wish(run, Wish::Cancel(by.clone()))
+        } else {
+            close(run, RunEnd::Cancelled)
+        };
+        Ok(Taken { then: Some(then), ..about(&row) })
+    }
+
+    fn not_closing(&self, run: RunId) -> Result<(), Refusal> {
+        if lock(&self.ending).contains(&run) {
+            return Err(Refusal::WrongState(format!("run {run} is being closed")));
+        }
+        Ok(())
+    }
+
+    fn env(&self, env: &EnvId) -> Result<Arc<Dispatch>, Refusal> {
+        let none = || Refusal::NotFound(format!("there is no environment `{env}`"));
+        self.shared.env(Some(env)).cloned().ok_or_else(none)
+    }
+
+    pub(super) fn set_pace(
+        &self,
+        env: &EnvId,
+        per_minute: Option<u32>,
+        concurrency: Option<u32>,
+    ) -> Result<Taken, Refusal> {
+        let dispatch = self.env(env)?;
+        if per_minute == Some(0) || concurrency == Some(0) {
+            return Err(Refusal::WrongState("a pace of 0 would wait for ever: pause the run instead".to_owned()));
+        }
+        let note = format!("{env}: per minute {per_minute:?}, concurrency {concurrency:?}");
+        let then: Then = Box::new(move |inner| {
+            dispatch.set_pace(per_minute, concurrency);
+            inner.tasks.stirred.notify_one();
+        });
+        Ok(Taken { note, then: Some(then), ..Taken::default() })
+    }
+
+    pub(super) fn unlock(&self, env: &EnvId, reason: &str) -> Result<Taken, Refusal> {
+        let dispatch = self.env(env)?;
+        let reason = written(reason, "unlocking")?;
+        let then: Then = Box::new(move |inner| {
+            dispatch.unlock();
+            inner.tasks.stirred.notify_one();
+        });
+        Ok(Taken { reason: Some(reason), note: env.to_string(), then: Some(then), ..Taken::default() })
+    }
+
+    pub(super) fn relock(&self, env: &EnvId) -> Result<Taken, Refusal> {
+        let dispatch = self.env(env)?;
+        let then: Then = Box::new(move |inner| {
+            dispatch.relock();
+            inner.tasks.stirred.notify_one();
+        });
+        Ok(Taken { note: env.to_string(), then: Some(then), ..Taken::default() })
+    }
+
+    pub(super) async fn resolve(&self, selection: &Selection, reason: &str, by: &Who) -> Result<Taken, Refusal> {
+        let reason = written(reason, "resolving")?;
+        let selected = self.select(selection, true).await?;
+        if selected.rows.is_empty() {
+            return Err(Refusal::Nothing(format!("no unresolved bill matches {}", selected.words())));
+        }
+        let bills = selected.rows.len() as u64;
+        let resolved = selected.rows.iter().map(|row| Event::LedgerResolved {
+            key: row.key.clone(),
+            by: by.clone(),
+            reason: reason.clone(),
+        });
+        let all: Vec<Event> = resolved.collect();
+        let mut groups = all.chunks(GROUP).map(<[Event]>::to_vec);
+        let events = groups.next().unwrap_or_default();
+        let more = groups.collect();
+        Ok(Taken { events, more, bills, reason: Some(reason), note: selected.words(), ..Taken::default() })
+    }
+}
+
+fn about(row: &RunRow) -> Taken {
+    Taken { run: Some(row.head.id), plan: Some(row.head.plan.clone()), bills: row.tally.waiting, ..Taken::default() }
+}
+
+fn written(reason: &str, what: &str) -> Result<String, Refusal> {
+    match reason.trim() {
+        "" => Err(Refusal::NotConfirmed(format!("{what} needs a written reason"))),
+        reason => Ok(reason.to_owned()),
+    }
+}
+
+fn start(job: Job) -> Then {
+    Box::new(move |inner| inner.tasks.start(&inner.shared, job, Work::Run))
+}
+
+fn wish(run: RunId, wish: Wish) -> Then {
+    Box::new(move |inner| {
+        if let Some(task) = lock(&inner.shared.tasks).get(&run) {
+            task.wish.send_replace(wish);
+        }
+    })
+}
+
+/// Ends a run that has no task at work: the rest is not reached, then it closes.
+fn close(run: RunId, end: RunEnd) -> Then {
+    Box::new(move |inner| {
+        if let Some(task) = lock(&inner.shared.tasks).remove(&run) {
+            task.handle.abort();
+        }
+        lock(&inner.ending).insert(run);
+        let (shared, owner) = (Arc::clone(&inner.shared), Arc::downgrade(inner));
+        inner.tasks.spawn(async move {
+            if let Err(error) = close_rest(&shared, run, end).await {
+                tracing::error!(%run, %error, "the run could not be closed");
+            }
+            if let Some(inner) = owner.upgrade() {
+                lock(&inner.ending).remove(&run);
+            }
+        });
+    })
+}

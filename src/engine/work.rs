@@ -1,0 +1,444 @@
+//! The working pass over a run's waiting bills: read, decide, call in turn, note what came of it.
+//!
+//! Invariant: a call follows a status read at most [`FRESH`] old and a past nobody added to since.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinSet};
+
+use crate::domain::bill::{Outcome, Skip, Slot, Unknown, UnknownWhy};
+use crate::domain::event::Event;
+use crate::domain::ids::Fid;
+use crate::domain::run::{BillRow, PauseWhy, RunKind};
+use crate::domain::step::Step;
+
+use super::call::{CallContext, CallEnd, Candidate, call};
+use super::control::{Stop, back_off, read};
+use super::decide::{self, Next, QUARANTINE};
+use super::dispatch::{Claim, Turn};
+use super::past::DEPTH;
+use super::reading::{self, READ_BATCH, READ_TRIES, ReadFault};
+use super::runner::{Canary, Known, Runner, SETTLE_GROUP};
+use super::settle::Patience;
+
+/// How old a status may be when its call leaves (PRODUCT.md, rule 3).
+const FRESH: Duration = Duration::from_secs(30);
+/// Calls in a row that could not be sent before the run pauses (reliability.md §6, row 1).
+const UNSENT: u32 = 5;
+/// First wait after a call that could not be sent.
+const UNSENT_BASE: Duration = Duration::from_secs(1);
+/// Longest wait after a call that could not be sent.
+const UNSENT_CAP: Duration = Duration::from_secs(60);
+/// Wait for a bill another run has in hand.
+const ELSEWHERE: Duration = Duration::from_secs(2);
+/// Clean single calls in a row before bills go in batches.
+const CLEAN_FOR_BATCH: u32 = 5;
+/// Refusals of one class among the watched first calls that stop the run.
+const CANARY_REFUSED: u32 = 2;
+
+type Calls = JoinSet<CallEnd>;
+
+impl Runner {
+    /// Passes over the waiting bills until none is left.
+    pub(super) async fn passes(&mut self) -> Result<(), Stop> {
+        let mut calls = Calls::new();
+        let result = self.drive(&mut calls).await;
+        // Calls in flight always end before the run says why it stopped.
+        let mut after = Ok(());
+        while let Some(end) = calls.join_next().await {
+            let ended = self.ended(end).await;
+            after = after.and(ended);
+        }
+        result.and(after)
+    }
+
+    async fn drive(&mut self, calls: &mut Calls) -> Result<(), Stop> {
+        loop {
+            let (mut any, mut worked, mut next, mut after) = (false, false, None::<Duration>, None::<Fid>);
+            loop {
+                self.check()?;
+                self.settle(Patience::Now).await?;
+                let (run, from) = (self.head.id, after.clone());
+                let rows = read(&self.shared.store, move |s| s.bills_in(run, Slot::Waiting, from.as_ref(), READ_BATCH))
+                    .await?;
+                let Some(last) = rows.last() else { break };
+                any = true;
+                after = Some(last.fid().clone());
+                let rows = self.due_now(rows, &mut next);
+                if !rows.is_empty() {
+                    worked = true;
+                    self.page(rows, calls).await?;
+                }
+            }
+            while let Some(end) = calls.join_next().await {
+                self.ended(end).await?;
+            }
+            if !any {
+                return Ok(());
+            }
+            // A pass in which nothing was due ends in a wait for the earliest; after any other the store is asked again.
+            if let (false, Some(at)) = (worked, next) {
+                self.wait(at.saturating_sub(self.shared.clock.mono())).await?;
+            }
+        }
+    }
+
+    /// Rows that are due; notes the earliest of the others.
+    fn due_now(&mut self, rows: Vec<BillRow>, next: &mut Option<Duration>) -> Vec<BillRow> {
+        let (now, wall) = (self.shared.clock.mono(), self.shared.clock.now());
+        rows.into_iter()
+            .filter(|row| {
+                if self.mind.in_hand.contains(row.fid()) {
+                    return false;
+                }
+                // A deferral of an earlier process is known by wall time only; it is bounded, whatever the clock says.
+                if let crate::domain::bill::BillState::RetryAt { at, .. } = &row.state {
+                    let left = at.since(wall).min(super::pace::LONGEST_HOLD);
+                    self.mind.due.entry(row.fid().clone()).or_insert(now + left);
+                }
+                match self.mind.due.get(row.fid()).copied() {
+                    Some(due) if due > now => {
+                        *next = Some(next.map_or(due, |n| n.min(due)));
+                        false
+                    }
+                    _ => true,
+                }
+            })
+            .collect()
+    }
+
+    async fn page(&mut self, rows: Vec<BillRow>, calls: &mut Calls) -> Result<(), Stop> {
+        let mut queue = self.evaluate(rows).await?;
+        loop {
+            if let Some(ready) = self.next_submitted().await? {
+                queue.extend(ready);
+            }
+            if queue.is_empty() {
+                return Ok(());
+            }
+            let turn = self.turn(calls).await?;
+            self.bring_submitted_forward(&mut queue).await?;
+            let now = self.shared.clock.mono();
+            let stale = |c: &Candidate| now.saturating_sub(c.read_at) > FRESH;
+            if queue.iter().take(self.group_size() as usize).any(stale) {
+                turn.unused();
+                let rows = self.rows_of(queue.drain(..).map(|c| c.fid)).await?;
+                queue = self.evaluate(rows).await?;
+                continue;
+            }
+            let group = self.take_group(&mut queue);
+            let (bills, claims) = self.claim(group).await?;
+            if bills.is_empty() {
+                turn.unused();
+                continue;
+            }
+            for bill in &bills {
+                self.mind.in_hand.insert(bill.fid.clone());
+                self.mind.due.remove(&bill.fid);
+            }
+            let context = CallContext {
+                shared: Arc::clone(&self.shared),
+                env: Arc::clone(&self.env),
+                run: self.head.id,
+                plan: Arc::clone(&self.plan),
+                flags: self.flags.clone(),
+            };
+            calls.spawn(call(context, bills, turn, claims));
+        }
+    }
+
+    /// Waits for a turn, taking note of calls that end meanwhile.
+    async fn turn(&mut self, calls: &mut Calls) -> Result<Turn, Stop> {
+        loop {
+            self.check()?;
+            let one_by_one = self.mind.canary.is_some();
+            if one_by_one && let Some(end) = calls.join_next().await {
+                self.ended(end).await?;
+                continue;
+            }
+            let hold = self.mind.hold.saturating_sub(self.shared.clock.mono());
+            if !hold.is_zero() {
+                // Nothing could be sent: calls in flight end first, then the wait.
+                if let Some(end) = calls.join_next().await {
+                    self.ended(end).await?;
+                } else {
+                    self.wait(hold).await?;
+                }
+                continue;
+            }
+            let env = Arc::clone(&self.env);
+            tokio::select! {
+                biased;
+                _ = self.wish.changed() => {}
+                _ = self.failure.changed() => {}
+                Some(end) = calls.join_next() => self.ended(end).await?,
+                turn = env.turn() => {
+                    self.check()?;
+                    return Ok(turn);
+                }
+            }
+        }
+    }
+
+    fn group_size(&self) -> u32 {
+        let allowed = self.mind.clean >= CLEAN_FOR_BATCH && self.mind.canary.is_none();
+        if allowed { self.plan.policy.batch.max(1) } else { 1 }
+    }
+
+    fn take_group(&self, queue: &mut VecDeque<Candidate>) -> Vec<Candidate> {
+        let most = self.group_size() as usize;
+        let mut group: Vec<Candidate> = Vec::new();
+        while let Some(next) = queue.front() {
+            let alone = next.step != Step::Audit || self.mind.singly.contains(&next.fid);
+            if group.len() >= most || (alone && !group.is_empty()) {
+                break;
+            }
+            group.extend(queue.pop_front());
+            if alone {
+                break;
+            }
+        }
+        group
+    }
+
+    /// Takes bills into this run's hands; leaves out those another run has, or whose past went on since it was read.
+    async fn claim(&mut self, group: Vec<Candidate>) -> Result<(Vec<Candidate>, Vec<Claim>), Stop> {
+        let (mut bills, mut claims) = (Vec::new(), Vec::new());
+        let now = self.shared.clock.mono();
+        for bill in group {
+            let Some(claim) = self.env.claim(&self.head.form, &bill.fid) else {
+                self.mind.due.insert(bill.fid, now + ELSEWHERE);
+                continue;
+            };
+            let key = self.key(&bill.fid);
+            let (facts, _) = read(&self.shared.store, move |s| s.facts_of(&key, DEPTH)).await?;
+            if facts.last().map(|fact| fact.seq).unwrap_or_default() == bill.past.last {
+                bills.push(bill);
+                claims.push(claim);
+            } else {
+                // Another run called it meanwhile: it is read anew in the next pass.
+                self.mind.due.insert(bill.fid, now);
+            }
+        }
+        Ok((bills, claims))
+    }
+
+    async fn rows_of(&self, fids: impl Iterator<Item = Fid>) -> Result<Vec<BillRow>, Stop> {
+        let (run, fids) = (self.head.id, fids.collect::<Vec<_>>());
+        let rows = read(&self.shared.store, move |s| {
+            fids.iter().map(|fid| s.bill_of_run(run, fid)).collect::<Result<Vec<_>, _>>()
+        });
+        Ok(rows.await?.into_iter().flatten().filter(|row| row.state.slot() == Slot::Waiting).collect())
+    }
+
+    async fn next_submitted(&mut self) -> Result<Option<VecDeque<Candidate>>, Stop> {
+        if self.mind.submitted.is_empty() {
+            return Ok(None);
+        }
+        let fids: Vec<Fid> = self.mind.submitted.drain(..).collect();
+        for fid in &fids {
+            self.mind.due.remove(fid);
+        }
+        let rows = self.rows_of(fids.into_iter()).await?;
+        Ok(Some(self.evaluate(rows).await?))
+    }
+
+    async fn bring_submitted_forward(&mut self, queue: &mut VecDeque<Candidate>) -> Result<(), Stop> {
+        if let Some(mut ready) = self.next_submitted().await? {
+            ready.append(queue);
+            *queue = ready;
+        }
+        Ok(())
+    }
+
+    /// Reads the status of at most [`READ_BATCH`] bills and decides: settles those that need no call, returns the others.
+    async fn evaluate(&mut self, mut rows: Vec<BillRow>) -> Result<VecDeque<Candidate>, Stop> {
+        // What does not fit one read stays in the store and comes with the next pass.
+        rows.truncate(READ_BATCH);
+        let mut left = Vec::new();
+        let mut events = Vec::new();
+        let now = self.shared.clock.mono();
+        for known in self.know(rows).await? {
+            let fid = known.row.fid().clone();
+            if known.past.deaths >= QUARANTINE {
+                events.push(self.settled(&known.row, Outcome::Skipped(Skip::Quarantined)));
+                continue;
+            }
+            if known.past.needs_operator() && self.head.kind != RunKind::Retry {
+                events.push(self.settled(&known.row, Outcome::Skipped(Skip::UnknownElsewhere)));
+                continue;
+            }
+            if let Some(open) = &known.past.open {
+                let due = self.settle_at(&fid, open.sent);
+                if due > now {
+                    self.mind.due.insert(fid, due);
+                    continue;
+                }
+            }
+            left.push(known);
+        }
+        self.append_in_groups(events).await?;
+        if left.is_empty() {
+            return Ok(VecDeque::new());
+        }
+        let fids: Vec<Fid> = left.iter().map(|k| k.row.fid().clone()).collect();
+        let (seen, read_at) = self.statuses(&fids).await?;
+        let mut candidates = VecDeque::new();
+        let mut events = Vec::new();
+        for Known { row, found, past } in left {
+            let now = seen.get(row.fid());
+            let approved = past.approved(&found);
+            let user = &self.env.env.user;
+            match decide::on_read(now, &approved, self.plan.policy.submit, past.open.as_ref(), user) {
+                Next::Settle(outcome) => {
+                    events.push(Event::BillRead {
+                        run: self.head.id,
+                        fid: row.fid().clone(),
+                        rev: now.map(|f| f.rev.clone()),
+                        approver: now.and_then(|f| f.approver.clone()),
+                    });
+                    events.push(self.settled(&row, outcome));
+                    self.mind.due.remove(row.fid());
+                }
+                Next::Call(step) => candidates.push_back(Candidate {
+                    fid: row.fid().clone(),
+                    no: row.no.clone(),
+                    step,
+                    rev: now.map_or_else(|| approved.clone(), |f| f.rev.clone()),
+                    past,
+                    read_at,
+                }),
+            }
+        }
+        self.append_in_groups(events).await?;
+        Ok(candidates)
+    }
+
+    async fn append_in_groups(&self, events: Vec<Event>) -> Result<(), Stop> {
+        for group in events.chunks(SETTLE_GROUP * 2) {
+            self.append(group.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    /// Status of bills, with bounded repeats; a server that stays silent pauses the run.
+    async fn statuses(
+        &mut self,
+        fids: &[Fid],
+    ) -> Result<(std::collections::HashMap<Fid, crate::domain::bill::Found>, Duration), Stop> {
+        let mut n = 0;
+        loop {
+            // Counted from before the request: the answer may have been true for that long already.
+            let at = self.shared.clock.mono();
+            let fault = match reading::statuses(self.env.erp.as_ref(), &self.plan.source, fids).await {
+                Ok(seen) => return Ok((seen, at)),
+                Err(fault) => fault,
+            };
+            match reading::on_fault(&fault, &self.shared.causes) {
+                ReadFault::Stop(why) => return Err(Stop::Pause(why, None)),
+                ReadFault::Again if n + 1 >= READ_TRIES => {
+                    return Err(Stop::Pause(PauseWhy::Unreachable(fault.message), None));
+                }
+                ReadFault::Again => self.wait(reading::pause_before(&fault, n)).await?,
+            }
+            n += 1;
+        }
+    }
+
+    /// Takes note of an ended call.
+    async fn ended(&mut self, end: Result<CallEnd, JoinError>) -> Result<(), Stop> {
+        let end = match end {
+            Ok(end) => end,
+            Err(error) => return Err(self.task_died(&error).await?),
+        };
+        for fid in &end.fids {
+            self.mind.in_hand.remove(fid);
+        }
+        self.mind.due.extend(end.due.iter().cloned());
+        let limit = self.env.limits().settle;
+        self.mind.settles.extend(end.unknown.iter().map(|(fid, sent)| (fid.clone(), *sent + limit)));
+        self.mind.singly.extend(end.singly.iter().cloned());
+        self.mind.submitted.extend(end.submitted.iter().cloned());
+        if let Some(error) = end.store {
+            return Err(Stop::Store(error));
+        }
+        let clean = end.unknown.is_empty() && end.refused.is_empty() && end.singly.is_empty() && end.unsent.is_none();
+        self.mind.clean = match (clean, end.fids.len()) {
+            (true, _) => self.mind.clean.saturating_add(1),
+            // Refusals of single members of a batch are their own; unknown ones and a sunk batch are the batch's.
+            (false, n) if n > 1 && end.unknown.is_empty() && end.singly.is_empty() => self.mind.clean,
+            (false, _) => 0,
+        };
+        if let Some(why) = end.stop {
+            return Err(Stop::Pause(why, None));
+        }
+        if let Some(words) = end.unsent {
+            self.mind.unsent += 1;
+            if self.mind.unsent >= UNSENT {
+                return Err(Stop::Pause(PauseWhy::Unreachable(words), None));
+            }
+            let wait = back_off(UNSENT_BASE, self.mind.unsent - 1, UNSENT_CAP);
+            self.mind.hold = self.shared.clock.mono() + wait;
+        } else {
+            self.mind.unsent = 0;
+        }
+        self.watch_canary(end.unknown.len() as u32, end.refused)
+    }
+
+    fn watch_canary(&mut self, unknown: u32, refused: Vec<crate::domain::cause::Cause>) -> Result<(), Stop> {
+        let Some(canary) = &mut self.mind.canary else { return Ok(()) };
+        let Canary { seen, refused: counts } = canary;
+        *seen += 1;
+        for cause in refused {
+            *counts.entry(cause).or_insert(0) += 1;
+        }
+        let bad = counts.iter().find(|(_, n)| **n >= CANARY_REFUSED).map(|(cause, n)| format!("{n} refused: {cause}"));
+        let over = *seen >= self.env.limits().canary;
+        if unknown > 0 {
+            return Err(Stop::Pause(PauseWhy::Canary("no usable answer among the first calls".to_owned()), None));
+        }
+        if let Some(bad) = bad {
+            return Err(Stop::Pause(PauseWhy::Canary(format!("among the first calls, {bad}")), None));
+        }
+        if over {
+            self.mind.canary = None;
+        }
+        Ok(())
+    }
+
+    /// A bill's task died: whatever it had an intent for is unknown, and the run pauses. The process lives.
+    async fn task_died(&mut self, error: &JoinError) -> Result<Stop, Stop> {
+        tracing::error!(run = %self.head.id, %error, "a bill's task died");
+        let run = self.head.id;
+        let open = read(&self.shared.store, move |s| s.in_flight(run)).await?;
+        let mut events = Vec::new();
+        for row in open {
+            // Others in flight have live tasks that hold their claims; the dead one dropped its own.
+            if let Some(claim) = self.env.claim(&self.head.form, row.fid()) {
+                drop(claim);
+                self.mind.in_hand.remove(row.fid());
+                events.push(died(run, &row));
+            }
+        }
+        self.append_in_groups(events).await?;
+        Ok(Stop::Pause(PauseWhy::Stopped(format!("a bill's task died: {error}; its bill is unknown")), None))
+    }
+}
+
+/// The outcome of a bill whose task or process ended after the intent.
+pub(super) fn died(run: crate::domain::ids::RunId, row: &BillRow) -> Event {
+    let sent = match &row.state {
+        crate::domain::bill::BillState::Trying { since, .. } => *since,
+        _ => row.at,
+    };
+    let unknown = Unknown { why: UnknownWhy::ProcessDied, sent, detail: String::new() };
+    Event::BillSettled {
+        run,
+        fid: row.fid().clone(),
+        no: row.no.clone(),
+        was: row.state.slot(),
+        outcome: Outcome::Unknown(unknown),
+    }
+}
