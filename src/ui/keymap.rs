@@ -186,7 +186,9 @@ pub enum KeymapError {
     #[error("keys: no action `{0}`; `skydeck keys` lists them")]
     NoAction(String),
     /// Not a key.
-    #[error("keys: `{action}`: `{key}` is no key; write a letter, enter, esc, tab, space, up, pagedown, f5, ctrl-x, alt-x")]
+    #[error(
+        "keys: `{action}`: `{key}` is no key; write a letter, enter, esc, tab, space, up, pagedown, f5, ctrl-x, alt-x"
+    )]
     NoKey {
         /// Action.
         action: String,

@@ -58,14 +58,10 @@ fn split(model: &Model, body: Rect) -> (Rect, Rect) {
     }
     let below = |rows: u16| {
         let rows = rows.min(body.height / 2);
-        (
-            Rect { height: body.height - rows, ..body },
-            Rect::new(body.x, body.bottom() - rows, body.width, rows),
-        )
+        (Rect { height: body.height - rows, ..body }, Rect::new(body.x, body.bottom() - rows, body.width, rows))
     };
-    let beside = |left: u16| {
-        (Rect { width: left, ..body }, Rect::new(body.x + left, body.y, body.width - left, body.height))
-    };
+    let beside =
+        |left: u16| (Rect { width: left, ..body }, Rect::new(body.x + left, body.y, body.width - left, body.height));
     match model.pane {
         Pane::Plans if body.width >= WIDE => beside(body.width * 11 / 20),
         Pane::Plans => {

@@ -305,9 +305,8 @@ fn to_indexed(colour: Color) -> Color {
         let near = steps.iter().enumerate().min_by_key(|(_, s)| (**s - i32::from(v)).abs());
         near.map_or((0, 0), |(i, s)| (i as u8, *s))
     };
-    let far = |x: i32, y: i32, z: i32| {
-        (x - i32::from(r)).pow(2) + (y - i32::from(g)).pow(2) + (z - i32::from(b)).pow(2)
-    };
+    let far =
+        |x: i32, y: i32, z: i32| (x - i32::from(r)).pow(2) + (y - i32::from(g)).pow(2) + (z - i32::from(b)).pow(2);
     let ((ri, rv), (gi, gv), (bi, bv)) = (level(r), level(g), level(b));
     let mean = (i32::from(r) + i32::from(g) + i32::from(b)) / 3;
     let grey = ((mean - 8).max(0) / 10).min(23);

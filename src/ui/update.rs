@@ -203,11 +203,9 @@ fn questions(model: &mut Model, effects: &mut Vec<Effect>) {
     {
         model.ask(Query::Run(run), Asked::Run, effects);
     }
-    let mut next = model.ticket().0;
-    let mut ticket = || {
-        next += 1;
-        Ticket(next)
-    };
+    // One pane, one list: at most one page is asked for at a time.
+    let next = model.ticket();
+    let mut ticket = || next;
     let ask = match model.pane {
         Pane::Results => model.results_run.filter(|_| model.frozen.is_none()).and_then(|run| {
             let (scope, filter) = (Scope::Run(run), model.results_filter.clone());
@@ -229,7 +227,6 @@ fn questions(model: &mut Model, effects: &mut Vec<Effect>) {
         Pane::Log => page(&mut model.log, quiet, &mut ticket).map(|(t, page)| (t, Query::Actions(page))),
         _ => None,
     };
-    while model.ticket().0 < next {}
     if let Some((ticket, query)) = ask {
         effects.push(Effect::Ask(ticket, query));
         asked = true;
@@ -300,25 +297,25 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
 /// A bill in the list of results changed: its row changes in place.
 fn patch(model: &mut Model, fact: &Fact) {
     let (run, fid) = match &fact.event {
-        Event::StepTried { run, fid, .. } | Event::BillDeferred { run, fid, .. } | Event::BillSettled { run, fid, .. } => {
-            (*run, fid)
-        }
+        Event::StepTried { run, fid, .. }
+        | Event::BillDeferred { run, fid, .. }
+        | Event::BillSettled { run, fid, .. } => (*run, fid),
         _ => return,
     };
     if Some(run) != model.results_run {
         return;
     }
     let Some(state) = state_after(&fact.event, fact.at) else { return };
-    if let Some(row) = model.results.rows_mut().find(|row| row.key.fid == *fid) {
-        change(row, state, fact.at);
-        if !model.results_filter.is_empty() {
-            model.results.spoil();
-        }
+    let Some(row) = model.results.rows_mut().find(|row| row.key.fid == *fid) else { return };
+    change(row, state, fact.at);
+    if !model.results_filter.is_empty() {
+        model.results.spoil();
     }
 }
 
 fn change(row: &mut BillRow, state: BillState, at: Ts) {
-    if let BillState::Trying { step: crate::domain::step::Step::Audit | crate::domain::step::Step::Submit, .. } = state {
+    if let BillState::Trying { step: crate::domain::step::Step::Audit | crate::domain::step::Step::Submit, .. } = state
+    {
         row.attempts = row.attempts.saturating_add(1);
     }
     row.state = state;
@@ -411,7 +408,8 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
                 || model.ledger.entries.answer(ticket, bills(&answer))
                 || model.found.answer(ticket, bills(&answer))
                 || (answer.is_err()
-                    && (model.history.answer(ticket, Err(error.clone())) || model.log.answer(ticket, Err(error.clone()))))
+                    && (model.history.answer(ticket, Err(error.clone()))
+                        || model.log.answer(ticket, Err(error.clone()))))
         }
         Ok(Answer::Runs(page)) => model.history.answer(ticket, Ok(page.clone())),
         Ok(Answer::Actions(page)) => model.log.answer(ticket, Ok(page.clone())),

@@ -410,7 +410,12 @@ mod tests {
             (None, true) => (n.saturating_sub(limit), n),
             (Some(c), true) => (c.saturating_sub(limit), c),
         };
-        Page { rows: rows(from..to.max(from)), more: if ask.back { from > 0 } else { to < n }, scanned: 0, stopped_at: None }
+        Page {
+            rows: rows(from..to.max(from)),
+            more: if ask.back { from > 0 } else { to < n },
+            scanned: 0,
+            stopped_at: None,
+        }
     }
 
     fn settle(w: &mut Window<Row>, n: u64, next: &mut u64) {

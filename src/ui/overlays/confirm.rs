@@ -89,12 +89,7 @@ pub(crate) fn key(model: &mut Model, mut confirm: Confirm, key: Key, effects: &m
             return None;
         }
         Some(Action::No) if !typing => {
-            submit(
-                model,
-                Command::Decline { run: confirm.run },
-                Sent::Said(model.t().declined.to_owned()),
-                effects,
-            );
+            submit(model, Command::Decline { run: confirm.run }, Sent::Said(model.t().declined.to_owned()), effects);
             return None;
         }
         _ => {}

@@ -188,7 +188,11 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<(u
     let list = candidates(model, line).join("  ");
     let used = pen.text(0, parts.foot.y, w, Role::Key, "Tab ");
     let used = used + pen.text(used, parts.foot.y, w.saturating_sub(used + 26), Role::Dim, &list) + 2;
-    let keys = [("Enter".to_owned(), t.filter_do), ("Ctrl-S".to_owned(), t.filter_save), ("Ctrl-R".to_owned(), t.filter_recall)];
+    let keys = [
+        ("Enter".to_owned(), t.filter_do),
+        ("Ctrl-S".to_owned(), t.filter_save),
+        ("Ctrl-R".to_owned(), t.filter_recall),
+    ];
     super::draw_keys(pen, used, parts.foot.y, w.saturating_sub(used), &keys);
     caret
 }

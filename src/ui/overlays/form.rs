@@ -101,7 +101,8 @@ impl Form {
                     Scope::History => "history".to_owned(),
                 };
                 let formats = ["csv", "jsonl", "md", "html"].map(str::to_owned).to_vec();
-                let format = Field { label: t.format.to_owned(), hint: String::new(), value: Value::Choice(0, formats) };
+                let format =
+                    Field { label: t.format.to_owned(), hint: String::new(), value: Value::Choice(0, formats) };
                 let about = if filter.is_empty() { t.export_all.to_owned() } else { fill(t.export_filter, &[&filter]) };
                 (Kind::Export(scope), t.export_title, about, vec![format, text(t.path, "", &format!("{stem}.csv"))])
             }

@@ -156,9 +156,10 @@ pub(crate) fn open_waiting(model: &mut Model) {
         model.touch();
         return;
     }
-    let broken = model.live.open().find(|r| {
-        r.row.state == RunState::Interrupted && !model.asked_resume.contains(&r.row.head.id)
-    });
+    let broken = model
+        .live
+        .open()
+        .find(|r| r.row.state == RunState::Interrupted && !model.asked_resume.contains(&r.row.head.id));
     if let Some(run) = broken.map(|r| r.row.head.id) {
         model.asked_resume.insert(run);
         super::update::select_run(model, Some(run));
@@ -227,7 +228,10 @@ pub(crate) fn dialog(
     let widest = lines.iter().map(width).chain([cells::width(title) + 6, keys_width, 44]).max().unwrap_or(44);
     let w = (widest as u16).saturating_add(4).min(model.size.0.saturating_sub(2)).max(24);
     let h = lines.len() as u16 + extra + 4;
-    let inside = { let area = middle(pen, w, h.min(model.size.1)); pen.window(area, role, title) };
+    let inside = {
+        let area = middle(pen, w, h.min(model.size.1));
+        pen.window(area, role, title)
+    };
     for (i, line) in lines.iter().enumerate().take(usize::from(inside.height.saturating_sub(1 + extra))) {
         pen.pieces(inside.x, inside.y + i as u16, inside.width, line);
     }

@@ -166,10 +166,8 @@ pub(crate) fn key(model: &mut Model, retry: Retry, key: Key, effects: &mut Vec<E
 
 pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, retry: &Retry) {
     let t = model.t();
-    let mut lines: Vec<Vec<(Role, String)>> = vec![vec![
-        (Role::Dim, format!("{} ", t.which)),
-        (Role::Title, words::shown(&retry.said)),
-    ]];
+    let mut lines: Vec<Vec<(Role, String)>> =
+        vec![vec![(Role::Dim, format!("{} ", t.which)), (Role::Title, words::shown(&retry.said))]];
     if let Some(error) = &retry.error {
         lines.push(vec![(Role::Error, words::shown(error))]);
     } else if !retry.counted {
@@ -209,10 +207,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, retry: &Retry) {
     }
     lines.push(Vec::new());
     lines.push(vec![(Role::Text, if retry.verify { t.verify_what } else { t.retry_what }.to_owned())]);
-    let keys = [
-        (model.keymap.key(Action::Yes), t.retry_do),
-        (model.keymap.all_keys(Action::No), t.no_default),
-    ];
+    let keys = [(model.keymap.key(Action::Yes), t.retry_do), (model.keymap.all_keys(Action::No), t.no_default)];
     let title = if retry.verify { t.verify_title } else { t.retry_title };
     dialog(model, pen, Role::Accent, title, &lines, &keys, 1);
 }
