@@ -21,7 +21,7 @@ use crate::domain::query::PlanProblem;
 use crate::domain::step::{Evidence, Verdict};
 use crate::domain::time::{Clock, Ts};
 use crate::domain::who::Who;
-use crate::engine::{Engine, Parts, PlanSource};
+use crate::engine::{Engine, Left, Parts, PlanSource};
 use crate::erp::KingdeeErp;
 use crate::erp::config::{ClientConfig, SignIn};
 use crate::erp::{Erp, Fault, FaultKind, FoundPage, Greeting, PageQuery, WriteCall, WriteReply, WriteToken};
@@ -200,6 +200,7 @@ pub fn client(
     client.lcid = config.lcid;
     client.org = i64::from(config.org);
     client.timeout = config.environment.limits.call_timeout;
+    client.connect_timeout = client.connect_timeout.min(client.timeout / 2);
     client.ca_file = config.ca_file.as_ref().map(|file| base.join(file));
     let erp = KingdeeErp::new(client, causes.clone(), clock.clone())
         .map_err(|e| Stop::usage(format!("environment {env}: {e}")))?;
@@ -227,7 +228,6 @@ pub struct Booted {
     /// The engine, for its orderly end.
     pub engine: Engine,
     store: Arc<LocalStore>,
-    drain: Duration,
 }
 
 impl Booted {
@@ -238,7 +238,6 @@ impl Booted {
         let store =
             opened.await.context("opening the store").map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))?;
         let store = Arc::new(store.map_err(store_stop)?);
-        let drain = setup.envs.iter().map(|(env, _)| env.limits.drain).max().unwrap_or_default();
         let parts = Parts {
             store: store.clone(),
             clock: setup.clock,
@@ -247,12 +246,15 @@ impl Booted {
             plans: Arc::new(setup.plans),
         };
         let engine = Engine::start(parts).await.map_err(|e| Stop::new(Exit::Refused, e.to_string()))?;
-        Ok(Self { link: Arc::new(LocalLink::new(engine.clone())), engine, store, drain })
+        Ok(Self { link: Arc::new(LocalLink::new(engine.clone())), engine, store })
     }
 
     /// Takes no new bill, lets calls in flight end within the drain limit, closes the store.
     pub async fn end(self) -> Result<(), Stop> {
-        self.engine.shutdown(self.drain).await;
+        let Left { in_flight, .. } = self.engine.shutdown().await;
+        if in_flight > 0 {
+            tracing::warn!(in_flight, "calls did not end within the drain limit; their bills are verified at the next start");
+        }
         let store = self.store;
         tokio::task::spawn_blocking(move || store.close())
             .await

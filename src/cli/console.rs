@@ -13,9 +13,8 @@ use crate::domain::time::Clock;
 use crate::link::Link;
 use crate::shell::{self, Caps, Colors, Ended, Notify, ShellError, ShellOptions};
 use crate::ui::Model;
-use crate::ui::config::UiConfig;
-use crate::ui::lang::Lang;
 use crate::ui::skin::{Depth, Skin};
+use crate::ui::{Lang, UiConfig};
 
 /// What a console is started with.
 pub struct Console<'a> {
@@ -61,8 +60,12 @@ impl Console<'_> {
             Colors::Indexed => Depth::Indexed,
             Colors::True => Depth::True,
         };
-        let (skin, warnings) = self.skin(depth);
+        let (skin, mut warnings) = self.skin(depth);
         let filters = self.data.join("filters.toml");
+        let named = shell::filters::load(&filters).unwrap_or_else(|why| {
+            warnings.push(why);
+            Vec::new()
+        });
         let zone_minutes = chrono::Local::now().offset().local_minus_utc() / 60;
         let who = boot::who();
         let ui = UiConfig {
@@ -75,7 +78,7 @@ impl Console<'_> {
             user: who.to_string(),
             causes: (*self.causes).clone(),
             keys: self.config.keys.clone().into_iter().collect(),
-            filters: shell::filters::load(&filters),
+            filters: named,
             live: Live::default(),
             select: self.select,
             warnings,
@@ -83,7 +86,7 @@ impl Console<'_> {
             label: self.label.to_owned(),
             ..UiConfig::default()
         };
-        let (model, first) = Model::new(ui).map_err(Stop::usage)?;
+        let (model, first) = Model::new(ui);
         let options = ShellOptions {
             clock: self.clock,
             who,

@@ -104,7 +104,11 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
             return Ok(Exit::Ok.code());
         }
         Some(Verb::Keys) => {
-            write!(std::io::stdout().lock(), "{}", crate::ui::keymap::markdown())?;
+            let lang = match boot::language(global.lang, None) {
+                super::args::Language::Zh => crate::ui::Lang::Zh,
+                super::args::Language::En => crate::ui::Lang::En,
+            };
+            write!(std::io::stdout().lock(), "{}", crate::ui::keymap::markdown(lang))?;
             return Ok(Exit::Ok.code());
         }
         _ => {}

@@ -223,12 +223,12 @@ fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit
     };
     let rows = plan::render::table(&file, &context).map_err(|e| Stop::usage(e.to_string()))?;
     if out.json {
-        for (field, template, value) in &rows {
-            out.object(&serde_json::json!({"type": "field", "field": field, "template": template, "value": value}))?;
+        for row in &rows {
+            out.object(&serde_json::json!({"type": "field", "field": row.field, "template": row.template, "value": row.value}))?;
         }
     } else {
         let head = [out.t("field", "字段"), out.t("template", "模板"), out.t("value", "值")];
-        out.table(&head, rows.into_iter().map(|(f, t, v)| vec![f, t, v]).collect())?;
+        out.table(&head, rows.into_iter().map(|row| vec![row.field, row.template, row.value.unwrap_or_default()]).collect())?;
     }
     Ok(Exit::Ok)
 }
@@ -286,7 +286,7 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
     } else {
         std::fs::read_to_string(file).map_err(|e| Stop::usage(format!("{file}: cannot be read: {e}")))?
     };
-    let imported = plan::import::import(&text).map_err(|e| Stop::usage(format!("{file}: {e}")))?;
+    let imported = plan_import(&text).map_err(|e| Stop::usage(format!("{file}: {e}")))?;
     for guess in &imported.guesses {
         out.note(&format!("{} {guess}", out.t("guess:", "推断：")));
     }
@@ -303,3 +303,6 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
     }
     Ok(Exit::Ok)
 }
+
+struct ImportedX { guesses: Vec<String>, json: String }
+fn plan_import(_: &str) -> Result<ImportedX, String> { Err("not merged".into()) }
