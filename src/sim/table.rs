@@ -199,7 +199,7 @@ impl Table {
 
     /// Sum of the entry amounts, in yuan.
     pub fn amount(&self, bill: &Bill) -> f64 {
-        (1..=self.entry_count(bill)).map(|seq| self.entry(bill, seq).amount()).sum()
+        (1..=self.entry_count(bill)).map(|seq| self.entry(bill, seq).cents()).sum::<f64>() / 100.0
     }
 
     /// One cell.
@@ -255,7 +255,12 @@ impl Entry {
     }
 
     fn amount(self) -> f64 {
-        (self.price_cents as f64 * self.qty).round() / 100.0
+        self.cents() / 100.0
+    }
+
+    /// Whole cents, so that sums carry no binary dust.
+    fn cents(self) -> f64 {
+        (self.price_cents as f64 * self.qty).round()
     }
 }
 
