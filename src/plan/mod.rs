@@ -4,6 +4,7 @@
 //! [`read`] then gives no plan; keys that are not understood stay in [`PlanFile::raw`] untouched.
 
 pub mod condition;
+pub mod import;
 pub mod lint;
 pub mod place;
 pub mod render;
@@ -15,6 +16,8 @@ mod filter_text;
 mod fresh;
 mod function;
 mod policy;
+#[cfg(test)]
+mod properties;
 mod reading;
 mod schema;
 mod show;
@@ -24,6 +27,7 @@ mod target;
 mod vendor;
 
 pub use fresh::new_plan;
+pub use import::{ImportError, Imported, import};
 pub use lint::lint;
 pub use reading::{inspect, read};
 pub use schema::schema;

@@ -40,6 +40,11 @@ pub struct RenderError {
 const FILTER: &str = "FilterString";
 
 impl RenderContext {
+    /// A made-up context, for proving that a template can be rendered at all.
+    pub(super) fn probe() -> Self {
+        Self { last_sync: None, now: Self::floor(), zone_minutes: 480, page_size: 1 }
+    }
+
     /// The moment a sweep reads from: earlier than any bill.
     fn floor() -> NaiveDateTime {
         NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or_default().and_hms_opt(0, 0, 0).unwrap_or_default()
@@ -238,4 +243,100 @@ pub fn table(file: &PlanFile, context: &RenderContext) -> Result<Vec<Rendered>, 
         }
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::filter_text;
+    use super::*;
+    use crate::domain::ids::PlanId;
+
+    fn context() -> RenderContext {
+        RenderContext {
+            last_sync: ErpDate::parse("2025-03-01 08:30:15.250"),
+            now: "2025-06-15T12:30:00".parse().unwrap(),
+            zone_minutes: 480,
+            page_size: 500,
+        }
+    }
+
+    #[test]
+    fn each_variable_and_format_has_its_text() {
+        for (template, want) in [
+            ("{{LAST_SYNC_TIME|dateTime}}", "2025-03-01 08:30:15"),
+            ("{{LAST_SYNC_TIME DATE}}", "2025-03-01"),
+            ("{{LAST_SYNC_TIME}}", "1740789015"),
+            ("{{LAST_SYNC_TIME}}000", "1740789015000"),
+            ("{{LAST_SYNC_TIME|timestamp}}", "1740789015"),
+            ("{{LAST_SYNC_TIME|timestamp_ms}}", "1740789015250"),
+            ("{{CURRENT_TIME|datetime}}", "2025-06-15 12:30:00"),
+            ("{{DAYS_AGO_2|datetime}}", "2025-06-13 12:30:00"),
+            ("{{DAYS_AGO_0|date}}", "2025-06-15"),
+            ("{{DAYS_AGO_99999|date}}", "1751-09-01"),
+            ("{{PAGINATION_PAGE_SIZE}}/{{PAGINATION_START_ROW}}/{{PAGINATION_START_PAGE}}", "500/0/1"),
+            ("_function CONCAT(LEFT('{{CURRENT_TIME|date}}', 7), '-01')", "2025-06-01"),
+            ("_function {{CURRENT_TIME}} - 3600", "1749958200"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(text("f", template, &context()).unwrap(), want, "{template}");
+        }
+        let sweep = RenderContext { last_sync: None, ..context() };
+        assert_eq!(text("f", "{{LAST_SYNC_TIME|datetime}}", &sweep).unwrap(), "2000-01-01 00:00:00");
+        assert_eq!(text("f", "{{LAST_SYNC_TIME}}", &sweep).unwrap(), "946656000", "the floor in the server's zone");
+    }
+
+    fn seed() -> Plan {
+        let text = include_str!("../../plans/sal_outstock_audit.json");
+        super::super::read(PlanId::new("p"), text).unwrap().plan
+    }
+
+    #[test]
+    fn narrowing_to_numbers_cannot_be_talked_out_of() {
+        let mut plan = seed();
+        plan.source.filter = "FA='1' or FB='2'".into();
+        let got = filter_with(&plan, &context(), &["X'1".into(), " Y ".into()]).unwrap();
+        assert_eq!(got, "(FA='1' or FB='2') and FBillNo in ('X''1','Y')");
+        plan.source.filter = String::new();
+        assert_eq!(filter_with(&plan, &context(), &["X".into()]).unwrap(), "FBillNo in ('X')");
+        assert_eq!(filter_with(&plan, &context(), &[]).unwrap(), "");
+        for bad in ["", "  ", "a;b", "a--b", "a/*b", "a\nb", "a\0b"] {
+            assert!(filter_with(&plan, &context(), &[bad.to_owned()]).is_err(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        /// Numbers put into a filter and read back from it are the same numbers, whatever is in them.
+        #[test]
+        fn numbers_survive_the_filter(numbers in proptest::collection::vec("[ -~单据']{1,12}", 1..6)) {
+            let plan = seed();
+            match filter_with(&plan, &context(), &numbers) {
+                Ok(filter) => {
+                    let tokens = filter_text::tokens(&filter).unwrap();
+                    let found = filter_text::predicates(&tokens);
+                    let last = found.last().unwrap();
+                    let want: Vec<&str> = numbers.iter().map(|n| n.trim()).collect();
+                    prop_assert_eq!(last.op.as_str(), "in");
+                    prop_assert_eq!(last.field.as_str(), "FBillNo");
+                    prop_assert_eq!(&last.values, &want);
+                    prop_assert_eq!(found.len(), 4, "the plan's own three and ours, nothing slipped in");
+                }
+                Err(_) => {
+                    let signs = [";", "--", "/*", "*/"];
+                    let refusable = numbers.iter().any(|n| n.trim().is_empty() || signs.iter().any(|s| n.contains(s)));
+                    prop_assert!(refusable, "refused without a reason");
+                }
+            }
+        }
+
+        /// A rendered filter differs from its template only inside the holes.
+        #[test]
+        fn a_filter_keeps_everything_but_its_holes(before in "[ -z|~单]{0,20}", after in "[ -z|~单]{0,20}") {
+            prop_assume!(!before.contains("${") && !after.contains("${") && !before.trim_start().starts_with('_'));
+            let template = format!("{before}{{{{LAST_SYNC_TIME|date}}}}{after}");
+            let rendered = text("f", &template, &context());
+            prop_assert_eq!(rendered, Ok(format!("{before}2025-03-01{after}")));
+        }
+    }
 }

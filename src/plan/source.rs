@@ -2,7 +2,6 @@
 //!
 //! Invariant: what would be asked of the ERP is what the file says, or the plan refuses to run; paging is Skydeck's own.
 
-use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
 use crate::domain::ids::FormId;
@@ -280,13 +279,11 @@ pub fn is_entry_level(path: &str) -> bool {
 /// Whether the filter can be rendered and conditions can be added to it.
 fn check_filter(filter: &str, at: &str, findings: &mut Findings) -> bool {
     // A rendering with a made-up context proves that every hole and function is understood.
-    let now = NaiveDate::from_ymd_opt(2024, 1, 2).and_then(|d| d.and_hms_opt(3, 4, 5)).unwrap_or_default();
-    let probe = RenderContext { last_sync: None, now, zone_minutes: 480, page_size: 1 };
     if let Err(e) = Template::parse(filter) {
         findings.refuse(at, e.message, e.hint);
         return false;
     }
-    match render::text("FilterString", filter, &probe) {
+    match render::text("FilterString", filter, &RenderContext::probe()) {
         Err(e) => {
             findings.refuse(at, e.message, "docs/plans.md names what can be evaluated");
             false

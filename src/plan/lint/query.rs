@@ -1,6 +1,7 @@
 //! Hazards of the query side.
 
 use super::super::filter_text::{self, Kind, Predicate};
+use super::super::render;
 use super::super::source::{is_entry_level, mark_predicates};
 use super::super::template::{Format, Template, Variable};
 use super::super::vendor::Side;
@@ -10,15 +11,17 @@ use crate::domain::step::Verb;
 const STATUS: &str = "FDocumentStatus";
 
 pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
-    let source = &found.file.plan.source;
-    let filter = source.filter.clone();
+    let at = place(side, "FilterString", "otherRequest");
+    let broken = found.file.blocking.iter().any(|e| e.field == at);
+    let filter = if broken { String::new() } else { visible(&found.file.plan.source.filter) };
     let tokens = filter_text::tokens(&filter).unwrap_or_default();
     let predicates = filter_text::predicates(&tokens);
-    let at = place(side, "FilterString", "otherRequest");
-    if found.file.plan.target.verb == Verb::Audit {
-        status(&predicates, &at, found);
+    if !broken {
+        if found.file.plan.target.verb == Verb::Audit {
+            status(&predicates, &at, found);
+        }
+        mark(side, &filter, &at, found);
     }
-    mark(side, &filter, &at, found);
     paging(side, &predicates, found);
     columns(&predicates, side, &at, found);
     found.add(
@@ -29,6 +32,15 @@ pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
         "查询结果为空也可能是该用户没有数据权限：金蝶会不作提示地过滤掉无权查看的单据",
     );
     brackets(&tokens, &at, found);
+}
+
+/// The filter as lint looks at it: of a `_function` only what it evaluates to can be looked at.
+fn visible(filter: &str) -> String {
+    if filter.trim_start().starts_with("_function ") {
+        render::text("FilterString", filter, &render::RenderContext::probe()).unwrap_or_default()
+    } else {
+        filter.to_owned()
+    }
 }
 
 /// 1: which statuses the filter lets through.
@@ -179,7 +191,7 @@ fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
 /// 3, 4, 5: paging.
 fn paging(side: &Side<'_>, predicates: &[Predicate], found: &mut Found<'_>) {
     let moves = predicates.iter().any(|p| p.is_on(STATUS));
-    if moves {
+    if moves && matches!(found.file.plan.target.verb, Verb::Audit | Verb::Submit) {
         found.add(
             3,
             Severity::Info,
