@@ -1,0 +1,473 @@
+//! From keys to what the operator meant, and doing it.
+//!
+//! Invariant: one function, [`possible`], says what can be done now; footer, help, palette and keys all ask it.
+
+use crate::domain::command::{Command, Selection, StartParams};
+use crate::domain::filter::{Filter, Key as FilterKey, Term, Test};
+use crate::domain::ids::RunId;
+use crate::domain::query::Scope;
+use crate::domain::run::RunState;
+
+use super::format::fill;
+use super::keymap::{Action, TABLE};
+use super::layout;
+use super::model::{LedgerPane, Model, Pane, Sent};
+use super::msg::{Code, Effect, Key};
+use super::overlays::{self, Overlay};
+use super::update::{at_work, select_run, submit};
+
+/// A key was pressed.
+pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
+    if model.overlay.is_some() {
+        return overlays::key(model, key, effects);
+    }
+    if let (Code::Char(c @ '0'..='9'), true) = (key.code, key.alt) {
+        let digit = c as u32 - '0' as u32;
+        model.prefix = Some(model.prefix.unwrap_or(0).saturating_mul(10).saturating_add(digit).min(999_999));
+        return;
+    }
+    match model.keymap.action(model.pane.scope(), key) {
+        Some(action) if possible(model, action) => perform(model, action, effects),
+        Some(action) => {
+            let text = fill(model.t().not_now, &[model.lang.action(action).0]);
+            model.note(false, text);
+        }
+        None => {}
+    }
+    model.prefix = None;
+}
+
+/// Whether an action can be done now.
+pub(crate) fn possible(model: &Model, action: Action) -> bool {
+    let run = model.run_live();
+    let state = run.map(|r| &r.row.state);
+    let selected = || model.all_marked || !model.marks.is_empty() || model.bill_here().is_some() || on_group(model);
+    match action {
+        Action::Run | Action::RunWith => {
+            model.plan_row().is_some_and(|p| p.plan.is_ok())
+                && model.plan.as_ref().is_some_and(|p| model.live.open_run_of(p).is_none())
+        }
+        Action::Approve => matches!(state, Some(RunState::AwaitingApproval)),
+        Action::Pause => {
+            matches!(state, Some(RunState::Working | RunState::Settling | RunState::Paused(_) | RunState::Interrupted))
+        }
+        Action::Stop => state.is_some_and(|s| !s.is_closed()),
+        Action::Pace | Action::Unlock => model.env().is_some(),
+        Action::Retry | Action::Verify | Action::Resolve => selected(),
+        Action::Mark => model.bill_here().is_some(),
+        Action::MarkAll => model.list_scope().is_some() && !model.all_marked,
+        Action::Unmark => model.all_marked || !model.marks.is_empty(),
+        Action::ClearFilter => model.filter().is_some_and(|f| !f.is_empty()),
+        Action::Open => match model.pane {
+            Pane::Plans => model.run.is_some(),
+            Pane::Queue | Pane::Results => model.bill_here().is_some(),
+            Pane::Ledger => !model.ledger.groups.is_empty(),
+            Pane::History => model.history.current().is_some() || model.found.current().is_some(),
+            Pane::Bill => true,
+            Pane::Log => false,
+        },
+        Action::Export => model.list_scope().is_some(),
+        Action::Copy => copy_text(model).is_some(),
+        Action::NextRun | Action::PrevRun => model.live.runs.len() > 1,
+        _ => true,
+    }
+}
+
+fn on_group(model: &Model) -> bool {
+    model.pane == Pane::Ledger && !model.ledger.in_entries && model.ledger.group().is_some()
+}
+
+/// Does it.
+pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    let n = i64::from(model.prefix.take().unwrap_or(1));
+    match action {
+        Action::Down => step(model, n),
+        Action::Up => step(model, -n),
+        Action::HalfDown => step(model, n * (page(model) / 2).max(1)),
+        Action::HalfUp => step(model, -n * (page(model) / 2).max(1)),
+        Action::PageDown => step(model, n * page(model)),
+        Action::PageUp => step(model, -n * page(model)),
+        Action::First => ends(model, false),
+        Action::Last => ends(model, true),
+        Action::Open => open(model),
+        Action::Fold => fold(model),
+        Action::Plans => go(model, Pane::Plans),
+        Action::Queue => go(model, Pane::Queue),
+        Action::Results => go(model, Pane::Results),
+        Action::Ledger => go(model, Pane::Ledger),
+        Action::History => go(model, Pane::History),
+        Action::Bill => {
+            if let Some((key, _)) = model.bill_here() {
+                model.bill.open(key);
+            }
+            go(model, Pane::Bill)
+        }
+        Action::Log => go(model, Pane::Log),
+        Action::NextPane => turn(model, 1),
+        Action::PrevPane => turn(model, Pane::ALL.len() - 1),
+        Action::Back => back(model),
+        Action::NextRun => other_run(model, true),
+        Action::PrevRun => other_run(model, false),
+        Action::Zoom => model.zoom = !model.zoom,
+        Action::Freeze => {
+            model.frozen = if model.frozen.is_some() { None } else { Some(Box::new(model.live.clone())) };
+            if model.frozen.is_none() {
+                model.results.spoil();
+            }
+        }
+        Action::Language => {
+            model.lang = match model.lang {
+                super::config::Lang::Zh => super::config::Lang::En,
+                super::config::Lang::En => super::config::Lang::Zh,
+            };
+            let words = super::panes::bill::Words { lang: model.lang, causes: &model.causes, zone: model.zone };
+            model.bill.reword(&words);
+        }
+        Action::Redraw => effects.push(Effect::Redraw),
+        Action::Suspend => effects.push(Effect::Suspend),
+        Action::Quit => {
+            if at_work(model) {
+                model.overlay = Some(Overlay::Ask(overlays::ask::Ask::new(overlays::ask::What::Quit, model.now)));
+            } else {
+                effects.push(Effect::Quit);
+            }
+        }
+        Action::Mark => mark(model),
+        Action::MarkAll => {
+            model.all_marked = true;
+            model.marks.clear();
+        }
+        Action::Unmark => {
+            model.all_marked = false;
+            model.marks.clear();
+        }
+        Action::ClearFilter => overlays::filter::set(model, Filter::default()),
+        Action::Copy => {
+            if let Some(text) = copy_text(model) {
+                effects.push(Effect::Copy(text));
+            }
+        }
+        Action::Run => {
+            if let Some(plan) = model.plan.clone() {
+                submit(model, Command::Start { plan, params: StartParams::default() }, Sent::Opens, effects);
+            }
+        }
+        Action::Pause => pause(model, effects),
+        Action::Reload => submit(model, Command::ReloadPlans, Sent::Said(model.t().reloading.to_owned()), effects),
+        Action::Raw => {
+            let words = super::panes::bill::Words { lang: model.lang, causes: &model.causes, zone: model.zone };
+            model.bill.toggle_all(&words);
+        }
+        Action::Unlock => unlock(model, effects),
+        Action::Help
+        | Action::Palette
+        | Action::Notices
+        | Action::Filter
+        | Action::Export
+        | Action::RunWith
+        | Action::Approve
+        | Action::Stop
+        | Action::Pace
+        | Action::Retry
+        | Action::Verify
+        | Action::Resolve => overlays::open(model, action, effects),
+        Action::Yes | Action::No | Action::Flags => {}
+    }
+}
+
+fn unlock(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Some(env) = model.env().cloned() else { return };
+    if !env.read_only {
+        model.note(false, fill(model.t().not_read_only, &[env.id.as_str()]));
+    } else if model.unlocked_for(&env.id).is_some() {
+        submit(model, Command::Lock { env: env.id }, Sent::Said(model.t().locked.to_owned()), effects);
+    } else {
+        overlays::open(model, Action::Unlock, effects);
+    }
+}
+
+fn pause(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Some((run, state)) = model.run_live().map(|r| (r.row.head.id, r.row.state.clone())) else { return };
+    let (command, said) = match state {
+        RunState::Paused(_) | RunState::Interrupted => (Command::Resume { run }, model.t().resuming),
+        _ => (Command::Pause { run }, model.t().pausing),
+    };
+    submit(model, command, Sent::Said(said.to_owned()), effects);
+}
+
+/// Shows another pane.
+pub(crate) fn go(model: &mut Model, pane: Pane) {
+    if model.pane != pane {
+        model.came_from.retain(|p| *p != pane);
+        model.came_from.push(model.pane);
+        model.pane = pane;
+        model.touch();
+    }
+    if pane == Pane::Results {
+        select_run(model, model.run);
+    }
+}
+
+fn turn(model: &mut Model, by: usize) {
+    let at = Pane::ALL.iter().position(|p| *p == model.pane).unwrap_or(0);
+    if let Some(pane) = Pane::ALL.get((at + by) % Pane::ALL.len()) {
+        go(model, *pane);
+        model.came_from.clear();
+    }
+}
+
+/// One step back: unfold, marks, zoom, then the pane before. Never quits.
+fn back(model: &mut Model) {
+    if model.pane == Pane::Ledger && model.ledger.open {
+        return fold(model);
+    }
+    if model.all_marked || !model.marks.is_empty() {
+        model.all_marked = false;
+        model.marks.clear();
+    } else if model.zoom {
+        model.zoom = false;
+    } else if let Some(pane) = model.came_from.pop() {
+        model.pane = pane;
+    }
+}
+
+fn other_run(model: &mut Model, newer: bool) {
+    let ids: Vec<RunId> = model.live.runs.keys().copied().collect();
+    let at = model.run.and_then(|run| ids.iter().position(|id| *id == run)).unwrap_or(0);
+    let to = if newer { at + 1 } else { at.checked_sub(1).unwrap_or(ids.len()) };
+    if let Some(run) = ids.get(to) {
+        select_run(model, Some(*run));
+    }
+}
+
+fn page(model: &Model) -> i64 {
+    match model.pane {
+        Pane::Results => model.results.page(),
+        Pane::Ledger if model.ledger.in_entries => model.ledger.entries.page(),
+        Pane::History => model.history.page(),
+        Pane::Log => model.log.page(),
+        _ => layout::parts(model).map_or(1, |p| i64::from(p.list.height.saturating_sub(1)).max(1)),
+    }
+}
+
+fn moved<T: Clone>(items: &[T], at: usize, by: i64) -> Option<T> {
+    let last = items.len() as i64 - 1;
+    items.get((at as i64).saturating_add(by).clamp(0, last.max(0)) as usize).cloned()
+}
+
+/// Moves the cursor of the present list.
+pub(crate) fn step(model: &mut Model, by: i64) {
+    match model.pane {
+        Pane::Plans => {
+            let ids: Vec<_> = model.plans.iter().map(|p| super::model::plan_id(p).clone()).collect();
+            model.plan = moved(&ids, model.plan_index(), by).or_else(|| model.plan.take());
+        }
+        Pane::Queue => super::panes::queue::step(model, by),
+        Pane::Results => model.results.step(by),
+        Pane::Ledger if model.ledger.in_entries => {
+            if by < 0 && model.ledger.entries.position() == Some(1) {
+                model.ledger.in_entries = false;
+            } else {
+                model.ledger.entries.step(by);
+            }
+        }
+        Pane::Ledger => {
+            let ids: Vec<_> = model.ledger.groups.iter().map(LedgerPane::group_id).collect();
+            let to = moved(&ids, model.ledger.index(), by);
+            if to != model.ledger.at {
+                model.ledger.at = to;
+                model.ledger.entries.reset();
+                model.all_marked = false;
+            }
+        }
+        Pane::History if model.history_filter.is_empty() => model.history.step(by),
+        Pane::History => model.found.step(by),
+        Pane::Bill => model.bill.step(by),
+        Pane::Log => model.log.step(by),
+    }
+    model.touch();
+}
+
+fn ends(model: &mut Model, last: bool) {
+    let far = if last { i64::from(i32::MAX) } else { -i64::from(i32::MAX) };
+    match (model.pane, last) {
+        (Pane::Results, true) => model.results.end(),
+        (Pane::Results, false) => model.results.home(),
+        (Pane::Ledger, true) if model.ledger.in_entries => model.ledger.entries.end(),
+        (Pane::Ledger, false) if model.ledger.in_entries => model.ledger.entries.home(),
+        (Pane::History, true) if model.history_filter.is_empty() => model.history.end(),
+        (Pane::History, false) if model.history_filter.is_empty() => model.history.home(),
+        (Pane::History, true) => model.found.end(),
+        (Pane::History, false) => model.found.home(),
+        (Pane::Log, true) => model.log.end(),
+        (Pane::Log, false) => model.log.home(),
+        _ => step(model, far),
+    }
+}
+
+fn open(model: &mut Model) {
+    match model.pane {
+        Pane::Plans => {
+            let busy = model.run_live().is_some_and(|r| !r.row.state.is_closed());
+            go(model, if busy { Pane::Queue } else { Pane::Results });
+        }
+        Pane::Ledger if !model.ledger.open => {
+            if let Some(id) = model.ledger.group().map(LedgerPane::group_id) {
+                model.ledger.at = Some(id);
+                model.ledger.open = true;
+                model.ledger.in_entries = true;
+                model.ledger.entries.reset();
+            }
+        }
+        Pane::Ledger if !model.ledger.in_entries => model.ledger.in_entries = true,
+        Pane::History if model.history_filter.is_empty() => {
+            if let Some(row) = model.history.current().cloned() {
+                let id = row.head.id;
+                model.stored = Some(Box::new(row));
+                select_run(model, Some(id));
+                go(model, Pane::Results);
+            }
+        }
+        Pane::Bill => {
+            let words = super::panes::bill::Words { lang: model.lang, causes: &model.causes, zone: model.zone };
+            model.bill.toggle(&words);
+        }
+        _ => {
+            if let Some((key, _)) = model.bill_here() {
+                model.bill.open(key);
+                go(model, Pane::Bill);
+            }
+        }
+    }
+}
+
+fn fold(model: &mut Model) {
+    match model.pane {
+        Pane::Ledger => {
+            model.ledger.open = false;
+            model.ledger.in_entries = false;
+            model.all_marked = false;
+        }
+        Pane::Bill => {
+            let words = super::panes::bill::Words { lang: model.lang, causes: &model.causes, zone: model.zone };
+            model.bill.fold(&words);
+        }
+        _ => {}
+    }
+}
+
+fn mark(model: &mut Model) {
+    let Some((key, no)) = model.bill_here() else { return };
+    model.all_marked = false;
+    if model.marks.remove(&key).is_none() {
+        model.marks.insert(key, no);
+    }
+    step(model, 1);
+}
+
+/// The ledger's filter narrowed to the group under the cursor.
+pub(crate) fn group_filter(model: &Model) -> Filter {
+    let mut filter = model.ledger_filter.clone();
+    if let Some(group) = model.ledger.group() {
+        let is = |key, word: &str| Term { not: false, test: Test::Is(key, vec![word.to_owned()]) };
+        filter.terms.push(is(FilterKey::Status, group.slot.word()));
+        filter.terms.push(is(FilterKey::Cause, &group.group));
+    }
+    filter
+}
+
+/// Which bills an order is about, and how that is said: all that match, the marked ones, the group, the one under
+/// the cursor.
+pub(crate) fn selection(model: &Model) -> Option<(Selection, String)> {
+    let t = model.t();
+    let matching = |run, filter: Filter| Selection::Matching { plan: None, run, filter };
+    let run = match model.list_scope() {
+        Some(Scope::Run(run)) => Some(run),
+        _ => None,
+    };
+    if model.all_marked {
+        let filter =
+            if model.pane == Pane::Ledger && model.ledger.open { group_filter(model) } else { model.filter()?.clone() };
+        let said = if filter.is_empty() { t.all_unresolved.to_owned() } else { filter.to_string() };
+        return Some((matching(run, filter), said));
+    }
+    if !model.marks.is_empty() {
+        let keys: Vec<_> = model.marks.keys().cloned().collect();
+        let said = fill(t.n_marked, &[&keys.len().to_string()]);
+        return Some((Selection::Bills(keys), said));
+    }
+    if on_group(model) {
+        let group = model.ledger.group()?;
+        let label = super::words::group(&model.causes, model.lang, group.slot, &group.group);
+        return Some((matching(None, group_filter(model)), fill(t.group_of, &[&label])));
+    }
+    model.bill_here().map(|(key, no)| (Selection::Bills(vec![key]), crate::text::show(&no, 200).as_str().to_owned()))
+}
+
+/// What `y` copies: the number of the bill, or of what is under the cursor.
+fn copy_text(model: &Model) -> Option<String> {
+    let raw = match model.pane {
+        Pane::Plans => model.plan.as_ref()?.as_str().to_owned(),
+        Pane::Log => model.log.current().map(|(_, _, e)| e.result.clone())?,
+        Pane::History if model.history_filter.is_empty() => model.history.current()?.head.id.to_string(),
+        Pane::Bill => model.bill.copy()?,
+        _ if !model.marks.is_empty() => model.marks.values().cloned().collect::<Vec<_>>().join(" "),
+        _ => model.bill_here()?.1,
+    };
+    Some(crate::text::show(&raw, 100_000).as_str().to_owned())
+}
+
+/// A click: the tab line changes the pane, a list row takes the cursor, a second click on it opens it.
+pub(crate) fn click(model: &mut Model, x: u16, y: u16, effects: &mut Vec<Effect>) {
+    if model.overlay.is_some() {
+        return;
+    }
+    let Some(parts) = layout::parts(model) else { return };
+    if y == parts.tabs.y && parts.tabs.height > 0 {
+        if let Some(pane) = super::view::tab_at(model, x) {
+            go(model, pane);
+        }
+        return;
+    }
+    let row = usize::from(y.saturating_sub(parts.list.y + 1));
+    if y <= parts.list.y || y >= parts.list.bottom() {
+        return;
+    }
+    let before = model.results.position();
+    let hit = match model.pane {
+        Pane::Results => model.results.click(row),
+        Pane::History if model.history_filter.is_empty() => model.history.click(row),
+        Pane::History => model.found.click(row),
+        Pane::Log => model.log.click(row),
+        Pane::Plans => {
+            let id = model.plans.get(model.plan_top + row).map(|p| super::model::plan_id(p).clone());
+            id.is_some_and(|id| {
+                model.plan = Some(id);
+                true
+            })
+        }
+        _ => false,
+    };
+    if hit {
+        model.touch();
+        if model.pane == Pane::Results && before == model.results.position() {
+            perform(model, Action::Open, effects);
+        }
+    }
+}
+
+/// The wheel moves the cursor, or the open overlay.
+pub(crate) fn wheel(model: &mut Model, rows: i16) {
+    if model.overlay.is_some() {
+        overlays::scroll(model, i64::from(rows));
+    } else {
+        step(model, i64::from(rows));
+    }
+    model.touch();
+}
+
+/// Rows of the table for a place, with whether they are possible now.
+pub(crate) fn commands(model: &Model) -> impl Iterator<Item = (&'static super::keymap::Row, bool)> {
+    let place = model.pane.scope();
+    TABLE.iter().filter(move |row| super::keymap::reaches(row, place)).map(|row| (row, possible(model, row.action)))
+}

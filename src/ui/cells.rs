@@ -1,0 +1,393 @@
+//! Painting text into cells: widths, clipping with a mark, padding, boxes.
+//!
+//! Invariant: nothing is painted outside its box, no wide character is cut in half, and no control or zero-width
+//! character reaches a cell, whoever forgot to clean it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::skin::{Role, Skin};
+
+/// Cells a text takes.
+pub fn width(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.graphemes(true).map(cell_width).sum() }
+}
+
+/// Cells a grapheme takes: 1 or 2; 0 for what is never painted.
+fn cell_width(grapheme: &str) -> usize {
+    match grapheme.width() {
+        0 => 0,
+        _ if grapheme.chars().any(char::is_control) => 1,
+        n => n.min(2),
+    }
+}
+
+/// The text cut to `max` cells; a cut is marked with `mark` (one cell).
+pub fn clip(text: &str, max: usize, mark: &str) -> String {
+    if width(text) <= max {
+        return text.to_owned();
+    }
+    if max == 0 {
+        return String::new();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for g in text.graphemes(true) {
+        let w = cell_width(g);
+        if used + w > max - 1 {
+            break;
+        }
+        used += w;
+        out.push_str(g);
+    }
+    out.push_str(mark);
+    out
+}
+
+/// Lines of at most `max` cells, broken at blanks where there are any and between wide characters otherwise.
+/// At most `lines` of them; the last is marked when more was there.
+pub fn wrap(text: &str, max: usize, lines: usize, mark: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    if max == 0 || lines == 0 {
+        return out;
+    }
+    let (mut line, mut used) = (String::new(), 0);
+    let mut words = text.split_word_bounds().peekable();
+    while let Some(word) = words.next() {
+        let w = width(word);
+        if used + w <= max {
+            line.push_str(word);
+            used += w;
+            continue;
+        }
+        if word.trim().is_empty() {
+            continue;
+        }
+        if out.len() + 1 >= lines {
+            line.push_str(word);
+            line.extend(words.by_ref());
+            out.push(clip(line.trim_end(), max, mark));
+            return out;
+        }
+        if w <= max && used > 0 {
+            out.push(std::mem::take(&mut line).trim_end().to_owned());
+            word.clone_into(&mut line);
+            used = w;
+            continue;
+        }
+        for g in word.graphemes(true) {
+            let gw = cell_width(g);
+            if used + gw > max {
+                if out.len() + 1 >= lines {
+                    line.push_str(g);
+                    out.push(clip(&format!("{line}{mark}"), max, mark));
+                    return out;
+                }
+                out.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            line.push_str(g);
+            used += gw;
+        }
+    }
+    if !line.trim().is_empty() {
+        out.push(line.trim_end().to_owned());
+    }
+    out
+}
+
+/// Signs that differ between a Unicode terminal and an ASCII one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they say what they are")]
+pub struct Glyphs {
+    pub ascii: bool,
+    pub cut: &'static str,
+    pub marker: &'static str,
+    pub marked: &'static str,
+    pub horizontal: &'static str,
+    pub heavy: &'static str,
+    pub vertical: &'static str,
+    pub corners: [&'static str; 4],
+    /// Bar: settled well, skipped, failed, unknown, waiting.
+    pub bar: [&'static str; 5],
+    pub spark: [&'static str; 8],
+    pub folded: &'static str,
+    pub unfolded: &'static str,
+    pub hazard: &'static str,
+    pub arrow: &'static str,
+    pub dot: &'static str,
+    pub on: &'static str,
+    pub off: &'static str,
+}
+
+/// For terminals that show Unicode with narrow ambiguous characters.
+pub const UNICODE: Glyphs = Glyphs {
+    ascii: false,
+    cut: "…",
+    marker: "▌",
+    marked: "◆",
+    horizontal: "─",
+    heavy: "━",
+    vertical: "│",
+    corners: ["╭", "╮", "╰", "╯"],
+    bar: ["█", "▒", "▓", "▚", "░"],
+    spark: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+    folded: "▸",
+    unfolded: "▾",
+    hazard: "⚠",
+    arrow: "→",
+    dot: "·",
+    on: "●",
+    off: "○",
+};
+
+/// For everything else, and for terminals that make ambiguous characters wide.
+pub const ASCII: Glyphs = Glyphs {
+    ascii: true,
+    cut: "~",
+    marker: ">",
+    marked: "*",
+    horizontal: "-",
+    heavy: "=",
+    vertical: "|",
+    corners: ["+", "+", "+", "+"],
+    bar: ["#", "-", "x", "?", "."],
+    spark: ["_", ".", ":", "-", "=", "+", "*", "#"],
+    folded: "+",
+    unfolded: "-",
+    hazard: "!",
+    arrow: "->",
+    dot: "|",
+    on: "x",
+    off: "o",
+};
+
+/// A brush over a buffer: knows the skin and the signs.
+pub struct Pen<'a> {
+    buf: &'a mut Buffer,
+    skin: &'a Skin,
+    /// Signs.
+    pub glyphs: &'static Glyphs,
+}
+
+/// One cell of a table row.
+#[derive(Clone, Debug)]
+pub struct Cell<'a> {
+    /// Cells it may take; 0 = what is left (one a row).
+    pub width: u16,
+    /// Right-aligned.
+    pub right: bool,
+    /// A key cell: wears the selection style when the row is under the cursor.
+    pub key: bool,
+    /// Meaning.
+    pub role: Role,
+    /// Text.
+    pub text: std::borrow::Cow<'a, str>,
+}
+
+impl<'a> Cell<'a> {
+    /// A left-aligned cell.
+    pub fn new(width: u16, role: Role, text: impl Into<std::borrow::Cow<'a, str>>) -> Self {
+        Self { width, right: false, key: false, role, text: text.into() }
+    }
+
+    /// Right-aligned.
+    #[must_use]
+    pub fn right(mut self) -> Self {
+        self.right = true;
+        self
+    }
+
+    /// A key cell.
+    #[must_use]
+    pub fn key(mut self) -> Self {
+        self.key = true;
+        self
+    }
+}
+
+impl<'a> Pen<'a> {
+    /// A brush.
+    pub fn new(buf: &'a mut Buffer, skin: &'a Skin, glyphs: &'static Glyphs) -> Self {
+        Self { buf, skin, glyphs }
+    }
+
+    /// What may be painted on.
+    pub fn area(&self) -> Rect {
+        self.buf.area
+    }
+
+    /// Writes a text into at most `max` cells from (x, y), cut with a mark; gives the cells used.
+    pub fn text(&mut self, x: u16, y: u16, max: u16, role: Role, text: &str) -> u16 {
+        self.styled(x, y, max, self.skin.style(role), text)
+    }
+
+    fn styled(&mut self, x: u16, y: u16, max: u16, style: Style, text: &str) -> u16 {
+        let area = self.buf.area;
+        if y < area.y || y >= area.bottom() || x < area.x || x >= area.right() {
+            return 0;
+        }
+        let max = max.min(area.right() - x);
+        let clipped;
+        let text = if width(text) > usize::from(max) {
+            clipped = clip(text, usize::from(max), self.glyphs.cut);
+            clipped.as_str()
+        } else {
+            text
+        };
+        let mut at = x;
+        for g in text.graphemes(true) {
+            let w = cell_width(g) as u16;
+            if w == 0 || at + w > x + max {
+                continue;
+            }
+            let hostile = g.len() > 32 || g.chars().any(never_painted);
+            if let Some(cell) = self.buf.cell_mut((at, y)) {
+                cell.set_symbol(if hostile { "\u{fffd}" } else { g }).set_style(style);
+            }
+            if w == 2
+                && let Some(cell) = self.buf.cell_mut((at + 1, y))
+            {
+                cell.reset();
+                if hostile {
+                    cell.set_symbol(" ").set_style(style);
+                }
+            }
+            at += w;
+        }
+        at - x
+    }
+
+    /// Writes right-aligned so that the text ends before `right`; gives where it begins.
+    pub fn text_right(&mut self, left: u16, right: u16, y: u16, role: Role, text: &str) -> u16 {
+        let w = (width(text) as u16).min(right.saturating_sub(left));
+        let x = right.saturating_sub(w).max(left);
+        self.text(x, y, w, role, text);
+        x
+    }
+
+    /// Writes pieces one after the other; gives the cells used.
+    pub fn pieces(&mut self, x: u16, y: u16, max: u16, pieces: &[(Role, String)]) -> u16 {
+        let mut used = 0;
+        for (role, text) in pieces {
+            if used >= max {
+                break;
+            }
+            used += self.text(x + used, y, max - used, *role, text);
+        }
+        used
+    }
+
+    /// A horizontal line.
+    pub fn rule(&mut self, x: u16, y: u16, w: u16, role: Role, heavy: bool) {
+        let sign = if heavy { self.glyphs.heavy } else { self.glyphs.horizontal };
+        for i in 0..w {
+            self.text(x.saturating_add(i), y, 1, role, sign);
+        }
+    }
+
+    /// A vertical line.
+    pub fn bar(&mut self, x: u16, y: u16, h: u16, role: Role) {
+        for i in 0..h {
+            self.text(x, y.saturating_add(i), 1, role, self.glyphs.vertical);
+        }
+    }
+
+    /// One table row over the width of `area` at line `y`; `selected` puts the marker before it and the selection
+    /// style on its key cells.
+    pub fn row(&mut self, area: Rect, y: u16, selected: bool, cells: &[Cell<'_>]) {
+        if selected {
+            self.text(area.x, y, 1, Role::Marker, self.glyphs.marker);
+        }
+        let fixed: u16 = cells.iter().map(|c| if c.width == 0 { 1 } else { c.width + 1 }).sum();
+        let rest = area.width.saturating_sub(fixed);
+        let mut x = area.x + 1;
+        for cell in cells {
+            let w = if cell.width == 0 { rest } else { cell.width };
+            let left = area.right().saturating_sub(x);
+            let w = w.min(left);
+            if w == 0 {
+                continue;
+            }
+            let mut style = self.skin.style(cell.role);
+            if selected && cell.key {
+                style = style.patch(self.skin.style(Role::Selection));
+            }
+            let used = (width(&cell.text) as u16).min(w);
+            let at = if cell.right { x + w - used } else { x };
+            self.styled(at, y, w, style, &cell.text);
+            x = x.saturating_add(w + 1);
+        }
+    }
+
+    /// Empties a box and draws a border with a title around it; gives the inside.
+    pub fn window(&mut self, area: Rect, role: Role, title: &str) -> Rect {
+        let area = area.intersection(self.buf.area);
+        if area.width < 4 || area.height < 3 {
+            return Rect::new(area.x, area.y, 0, 0);
+        }
+        for y in area.top()..area.bottom() {
+            // A wide character that would reach into the box loses its cell.
+            if let Some(before) = area.x.checked_sub(1)
+                && let Some(cell) = self.buf.cell_mut((before, y))
+                && cell.symbol().width() > 1
+            {
+                cell.set_symbol(" ");
+            }
+            for x in area.left()..area.right() {
+                if let Some(cell) = self.buf.cell_mut((x, y)) {
+                    cell.reset();
+                }
+            }
+        }
+        let (right, bottom) = (area.right() - 1, area.bottom() - 1);
+        self.rule(area.x, area.y, area.width, role, false);
+        self.rule(area.x, bottom, area.width, role, false);
+        self.bar(area.x, area.y, area.height, role);
+        self.bar(right, area.y, area.height, role);
+        let [tl, tr, bl, br] = self.glyphs.corners;
+        for (x, y, sign) in [(area.x, area.y, tl), (right, area.y, tr), (area.x, bottom, bl), (right, bottom, br)] {
+            self.text(x, y, 1, role, sign);
+        }
+        let title = clip(&format!(" {title} "), usize::from(area.width.saturating_sub(4)), self.glyphs.cut);
+        self.text(area.x + 2, area.y, area.width - 4, Role::Title, &title);
+        Rect::new(area.x + 2, area.y + 1, area.width - 4, area.height - 2)
+    }
+}
+
+/// Controls and format characters, which have no business in a cell.
+fn never_painted(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{ad}' | '\u{61c}' | '\u{2028}' | '\u{2029}')
+        || (c.width().unwrap_or(0) == 0 && ('\u{e0000}'..='\u{e0fff}').contains(&c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_is_marked_and_never_too_wide() {
+        for (text, max, want) in [
+            ("库存不足", 8, "库存不足"),
+            ("库存不足", 7, "库存不…"),
+            ("库存不足", 6, "库存…"),
+            ("abc", 2, "a…"),
+            ("abc", 0, ""),
+            ("", 0, ""),
+        ] {
+            assert_eq!(clip(text, max, "…"), want, "{text} {max}");
+        }
+    }
+
+    #[test]
+    fn text_wraps_at_blanks_and_between_wide_characters() {
+        assert_eq!(wrap("one two three", 7, 9, "…"), ["one two", "three"]);
+        assert_eq!(wrap("更新库存时出现异常", 8, 9, "…"), ["更新库存", "时出现异", "常"]);
+        assert_eq!(wrap("更新库存时出现异常", 8, 2, "…"), ["更新库存", "时出现…"]);
+        assert_eq!(wrap("abcdefghij", 4, 9, "…"), ["abcd", "efgh", "ij"]);
+    }
+}

@@ -1,0 +1,106 @@
+//! What the shell tells the console at its start.
+
+use crate::domain::cause::CauseTable;
+use crate::domain::ids::PlanId;
+use crate::domain::live::Live;
+use crate::domain::time::Ts;
+
+use super::keymap::{Action, Scope};
+use super::lang::{self, Texts};
+use super::skin::Skin;
+
+/// Language of the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Lang {
+    /// 中文.
+    #[default]
+    Zh,
+    /// English.
+    En,
+}
+
+impl Lang {
+    /// All texts.
+    pub(crate) fn texts(self) -> &'static Texts {
+        match self {
+            Self::Zh => &lang::zh::TEXTS,
+            Self::En => &lang::en::TEXTS,
+        }
+    }
+
+    /// An action in words: short for the footer, long for help.
+    pub fn action(self, action: Action) -> (&'static str, &'static str) {
+        match self {
+            Self::Zh => lang::zh::action(action),
+            Self::En => lang::en::action(action),
+        }
+    }
+
+    /// A place in words.
+    pub fn scope(self, scope: Scope) -> &'static str {
+        match self {
+            Self::Zh => lang::zh::scope(scope),
+            Self::En => lang::en::scope(scope),
+        }
+    }
+}
+
+/// Everything the console is told at its start.
+#[derive(Clone, Debug)]
+pub struct UiConfig {
+    /// Language.
+    pub lang: Lang,
+    /// Theme, already chosen for the terminal ([`Skin::choose`]).
+    pub skin: Skin,
+    /// ASCII signs and borders: no Unicode locale, or a terminal that makes ambiguous characters wide.
+    pub ascii: bool,
+    /// Wall time.
+    pub now: Ts,
+    /// Columns and rows.
+    pub size: (u16, u16),
+    /// Offset of local time from UTC in minutes.
+    pub zone_minutes: i32,
+    /// Version, for help.
+    pub version: String,
+    /// Who sits here, for the frame.
+    pub user: String,
+    /// Labels and advice of causes.
+    pub causes: CauseTable,
+    /// Own keys: (action name, keys).
+    pub keys: Vec<(String, Vec<String>)>,
+    /// Saved filters: (name, filter).
+    pub filters: Vec<(String, String)>,
+    /// State at the moment of watching.
+    pub live: Live,
+    /// Plan under the cursor at first.
+    pub select: Option<PlanId>,
+    /// What went wrong on the way here (theme, config), shown as notices.
+    pub warnings: Vec<String>,
+    /// Ring the bell when a run of this console ends.
+    pub bell: bool,
+    /// Name of the data store's place, e.g. for `demo`; empty for none.
+    pub label: String,
+}
+
+impl Default for UiConfig {
+    fn default() -> Self {
+        Self {
+            lang: Lang::Zh,
+            skin: Skin::choose("dark", None, super::skin::Depth::True).0,
+            ascii: false,
+            now: Ts(0),
+            size: (80, 24),
+            zone_minutes: 0,
+            version: String::new(),
+            user: String::new(),
+            causes: CauseTable::default(),
+            keys: Vec::new(),
+            filters: Vec::new(),
+            live: Live::default(),
+            select: None,
+            warnings: Vec::new(),
+            bell: false,
+            label: String::new(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! All texts, in two languages. A text that is missing in one of them does not compile.
+//!
+//! Invariant: the same places to fill stand in both languages.
+
+use super::config::Lang;
+
+pub mod en;
+pub mod zh;
+
+/// Declares the texts once; both languages must give each.
+macro_rules! texts {
+    ($($name:ident)*) => {
+        /// The texts of one language; `{}` are places to fill.
+        #[derive(Debug)]
+        pub(crate) struct Texts {
+            $(pub $name: &'static str,)*
+        }
+
+        #[cfg(test)]
+        impl Texts {
+            fn all(&self) -> Vec<(&'static str, &'static str)> {
+                vec![$((stringify!($name), self.$name),)*]
+            }
+        }
+    };
+}
+
+texts! {
+    accepted account_set advice_decide advice_draft advice_none advice_skipped advice_unknown all_marked
+    all_unresolved already already_short approve_hint approved audited audited_short bad_date bad_number bill_none
+    bill_none_2 bill_unknown bills body_cut breaker breaker_off breaker_on breaker_open by_status call cannot_read
+    carried changed col_advice col_age col_attempts col_by col_count col_day col_kind col_message col_next col_no
+    col_oldest col_open col_org col_plan col_reason col_result col_state col_took col_trend col_what col_when col_who
+    collecting_started concurrency confirm_count confirm_do confirm_env confirm_title confirm_yes counted_first
+    counting decline_short decline_what declined due_in eligible engine_gone environment eta ev_approved ev_deferred
+    ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_rejected ev_resolved ev_run_opened ev_settled
+    ev_tried ev_tried_rev ev_verified export_all export_filter export_title exporting failed failed_short fate_out
+    fate_read fate_tried fate_verified filter_do filter_empty filter_empty_2 filter_label filter_name filter_recall
+    filter_save filter_saved flag_hint flag_stripped flags_short flags_title flags_what form_cancel form_change
+    form_do form_next format found frozen frozen_set group_empty group_entries group_of hash hazards hazards_n health
+    help_close help_filter help_filter_1 help_filter_2 help_more help_outcome_1 help_outcome_2 help_outcome_3
+    help_outcome_4 help_outcome_5 help_outcomes help_prefix help_title history_none history_none_2 keys kind_fresh
+    kind_retry kind_verify last_run latency latency_none ledger_none ledger_none_2 left_waiting lock_short locked
+    log_none mark mark_none matched meaning modified n_due n_flying n_marked name next next_none no_answer no_decline
+    no_default no_later no_run not_now not_read_only notices_none notices_title numbers numbers_hint odd_answer
+    older_left_out oldest open pace pace_set pace_title palette_none palette_title path path_wanted pause_breaker
+    pause_canary pause_operator pause_stopped pause_store pause_unreachable pausing per_min per_minute per_s place
+    plan plan_broken plan_never plans_none plans_none_2 policy policy_batch policy_no_submit policy_overlap
+    policy_submit policy_sweep production queue_awaiting queue_collecting queue_none queue_none_2 queue_nothing
+    quit_busy quit_busy_2 quit_idle quit_title quote_open quote_close read_only reading reason reason_hint
+    reason_wanted recent_failures refused refused_busy refused_not_confirmed refused_nothing refused_read_only
+    refused_store reloading request resolve_title resolved response results_empty results_none results_none_2
+    resume_short resume_title resume_what resume_what_2 resuming retry_at retry_do retry_nothing retry_title
+    retry_what revision run run_awaiting run_cancelled run_clean run_collect_failed run_collecting run_declined
+    run_empty run_ended run_failed run_interrupted run_paused run_settling run_unknown run_with_title run_working
+    server_time session set since since_hint skipped skipped_short status status_a status_b status_c status_d
+    status_other status_z step_audit step_fetch step_n step_submit step_verify stop_title stop_what stop_what_2
+    stopping sum sweep sweep_hint thaw_short too_small trying unknown unknown_short unlock_title unlock_what unlocked
+    unresolved_n verified verify_title verify_what waiting waiting_short waved which will_call will_verify write
+}
+
+impl Lang {
+    /// Word of a skip or of a way of not knowing; `None` for a cause of a failure.
+    pub(crate) fn group(self, name: &str) -> Option<&'static str> {
+        match self {
+            Self::Zh => zh::group(name),
+            Self::En => en::group(name),
+        }
+    }
+
+    /// Who acts.
+    pub(crate) fn who(self, name: &str) -> &'static str {
+        match self {
+            Self::Zh => zh::who(name),
+            Self::En => en::who(name),
+        }
+    }
+
+    /// A verb of the action log.
+    pub(crate) fn verb(self, name: &str) -> Option<&'static str> {
+        match self {
+            Self::Zh => zh::verb(name),
+            Self::En => en::verb(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_have_the_same_places_to_fill_and_nothing_is_empty() {
+        for ((name, en), (_, zh)) in Lang::En.texts().all().into_iter().zip(Lang::Zh.texts().all()) {
+            assert!(!en.is_empty() && !zh.is_empty(), "{name}");
+            assert_eq!(en.matches("{}").count(), zh.matches("{}").count(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_skip_and_way_of_not_knowing_has_a_word() {
+        use crate::domain::bill::{Skip, Status, UnknownWhy as U};
+        let skips = [
+            Skip::Draft,
+            Skip::Created,
+            Skip::Reaudit,
+            Skip::OtherStatus(String::new()),
+            Skip::Changed,
+            Skip::Gone,
+            Skip::Held(String::new()),
+            Skip::Excluded,
+            Skip::NotReached,
+            Skip::Quarantined,
+            Skip::UnknownElsewhere,
+        ];
+        let unknowns = [
+            U::TimedOut,
+            U::Broken,
+            U::HttpStatus(500),
+            U::Unreadable,
+            U::TooLarge,
+            U::Redirected,
+            U::NotNamed,
+            U::WrongIds,
+            U::SessionLost,
+            U::ServerFault,
+            U::ProcessDied,
+            U::StoreFailed,
+            U::ChangedSince(Status::Draft),
+            U::GoneSince,
+        ];
+        for word in skips.iter().map(Skip::word).chain(unknowns.iter().map(U::word)) {
+            assert!(Lang::En.group(word).is_some() && Lang::Zh.group(word).is_some(), "{word}");
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! All the console knows. Changed by `update` alone; `view` reads it.
+//!
+//! Invariant: bounded by what is open and what is on the screen, never by the history.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use crate::domain::env::Environment;
+use crate::domain::event::{ActionEntry, Fact};
+use crate::domain::filter::Filter;
+use crate::domain::ids::{BillKey, EnvId, Fid, PlanId, RunId, Seq};
+use crate::domain::live::{EnvPulse, Live, Pulse, RunLive};
+use crate::domain::plan::Plan;
+use crate::domain::query::{EnvRow, LedgerGroup, PlanRow, Query, Scope};
+use crate::domain::run::{BillRow, RunRow, RunState};
+use crate::domain::time::Ts;
+
+use super::cells::{self, Glyphs};
+use super::config::{Lang, UiConfig};
+use super::keymap::{self, Keymap};
+use super::lang::Texts;
+use super::msg::{Effect, Ticket};
+use super::overlays::Overlay;
+use super::panes::bill::BillPane;
+use super::skin::Skin;
+use super::window::Window;
+
+/// The panes, in the order of the tab line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are named in PRODUCT.md")]
+pub enum Pane {
+    Plans,
+    Queue,
+    Results,
+    Ledger,
+    History,
+    Bill,
+    Log,
+}
+
+impl Pane {
+    /// All.
+    pub const ALL: [Self; 7] =
+        [Self::Plans, Self::Queue, Self::Results, Self::Ledger, Self::History, Self::Bill, Self::Log];
+
+    /// Its place in the key table.
+    pub fn scope(self) -> keymap::Scope {
+        match self {
+            Self::Plans => keymap::Scope::Plans,
+            Self::Queue => keymap::Scope::Queue,
+            Self::Results => keymap::Scope::Results,
+            Self::Ledger => keymap::Scope::Ledger,
+            Self::History => keymap::Scope::History,
+            Self::Bill => keymap::Scope::Bill,
+            Self::Log => keymap::Scope::Log,
+        }
+    }
+}
+
+/// A message to the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub at: Ts,
+    pub bad: bool,
+    pub text: String,
+}
+
+/// What an order was for, until its receipt comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It opens a run that this console wants to approve.
+    Opens,
+    /// Anything else: its name in words.
+    Said(String),
+}
+
+/// What a question was for, until its answer comes. Windows keep their own tickets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Plans,
+    Environments,
+    Groups,
+    Bill,
+    Run,
+    Counting,
+}
+
+/// The ledger: groups, and the entries of the unfolded one.
+#[derive(Default)]
+pub(crate) struct LedgerPane {
+    pub groups: Vec<LedgerGroup>,
+    pub at: Option<(String, String)>,
+    pub top: usize,
+    pub open: bool,
+    pub in_entries: bool,
+    pub entries: Window<BillRow>,
+    pub stale: bool,
+    pub loaded: bool,
+}
+
+impl LedgerPane {
+    /// What a group is bound by.
+    pub fn group_id(group: &LedgerGroup) -> (String, String) {
+        (group.slot.word().to_owned(), group.group.clone())
+    }
+
+    /// Place of the group under the cursor.
+    pub fn index(&self) -> usize {
+        self.groups.iter().position(|g| Some(Self::group_id(g)) == self.at).unwrap_or(0)
+    }
+
+    /// The group under the cursor.
+    pub fn group(&self) -> Option<&LedgerGroup> {
+        self.groups.get(self.index())
+    }
+}
+
+/// The console's state.
+pub struct Model {
+    pub(crate) lang: Lang,
+    pub(crate) skin: Skin,
+    pub(crate) glyphs: &'static Glyphs,
+    pub(crate) keymap: Keymap,
+    pub(crate) causes: crate::domain::cause::CauseTable,
+    pub(crate) zone: i32,
+    pub(crate) version: String,
+    pub(crate) user: String,
+    pub(crate) label: String,
+    pub(crate) bell: bool,
+    pub(crate) now: Ts,
+    pub(crate) size: (u16, u16),
+    pub(crate) pane: Pane,
+    pub(crate) came_from: Vec<Pane>,
+    pub(crate) zoom: bool,
+    dirty: bool,
+    tickets: u64,
+    pub(crate) live: Live,
+    pub(crate) frozen: Option<Box<Live>>,
+    pub(crate) pulse: Pulse,
+    pub(crate) plans: Vec<PlanRow>,
+    pub(crate) plans_loaded: bool,
+    pub(crate) plans_stale: bool,
+    pub(crate) plan: Option<PlanId>,
+    pub(crate) plan_top: usize,
+    pub(crate) envs: Vec<EnvRow>,
+    /// The run whose sum line is shown.
+    pub(crate) run: Option<RunId>,
+    /// Its row when it is not among the live ones.
+    pub(crate) stored: Option<Box<RunRow>>,
+    /// Runs opened by this console.
+    pub(crate) mine: BTreeSet<RunId>,
+    /// Interrupted runs about which the operator was asked already.
+    pub(crate) asked_resume: BTreeSet<RunId>,
+    /// Sets about which the operator was asked already.
+    pub(crate) asked_approve: BTreeSet<RunId>,
+    pub(crate) queue_at: Option<Fid>,
+    pub(crate) queue_top: usize,
+    pub(crate) results: Window<BillRow>,
+    pub(crate) results_run: Option<RunId>,
+    pub(crate) results_filter: Filter,
+    pub(crate) ledger: LedgerPane,
+    pub(crate) ledger_filter: Filter,
+    pub(crate) history: Window<RunRow>,
+    pub(crate) found: Window<BillRow>,
+    pub(crate) history_filter: Filter,
+    pub(crate) bill: BillPane,
+    pub(crate) log: Window<(Seq, Ts, ActionEntry)>,
+    pub(crate) marks: BTreeMap<BillKey, String>,
+    /// `*`: everything that matches is meant, whatever is on the screen.
+    pub(crate) all_marked: bool,
+    pub(crate) overlay: Option<Overlay>,
+    pub(crate) orders: BTreeMap<Ticket, Sent>,
+    pub(crate) asks: BTreeMap<Ticket, Asked>,
+    pub(crate) notes: VecDeque<Note>,
+    /// The last note is on the status line until a key is pressed.
+    pub(crate) note_shown: bool,
+    pub(crate) prefix: Option<u32>,
+    pub(crate) gone: Option<String>,
+    pub(crate) filters: Vec<(String, String)>,
+    /// When something was last read again because of facts.
+    pub(crate) refreshed: Ts,
+}
+
+/// Notes kept.
+const NOTES: usize = 50;
+
+impl Model {
+    /// A console at its start, and the first questions.
+    pub fn new(config: UiConfig) -> (Self, Vec<Effect>) {
+        let (keymap, fault) = match Keymap::new(&config.keys) {
+            Ok(keymap) => (keymap, None),
+            Err(fault) => (Keymap::standard(), Some(fault.to_string())),
+        };
+        let mut model = Self {
+            lang: config.lang,
+            skin: config.skin,
+            glyphs: if config.ascii { &cells::ASCII } else { &cells::UNICODE },
+            keymap,
+            causes: config.causes,
+            zone: config.zone_minutes,
+            version: config.version,
+            user: config.user,
+            label: config.label,
+            bell: config.bell,
+            now: config.now,
+            size: config.size,
+            pane: Pane::Plans,
+            came_from: Vec::new(),
+            zoom: false,
+            dirty: true,
+            tickets: 0,
+            live: config.live,
+            frozen: None,
+            pulse: Pulse::default(),
+            plans: Vec::new(),
+            plans_loaded: false,
+            plans_stale: true,
+            plan: config.select,
+            plan_top: 0,
+            envs: Vec::new(),
+            run: None,
+            stored: None,
+            mine: BTreeSet::new(),
+            asked_resume: BTreeSet::new(),
+            asked_approve: BTreeSet::new(),
+            queue_at: None,
+            queue_top: 0,
+            results: Window::default(),
+            results_run: None,
+            results_filter: Filter::default(),
+            ledger: LedgerPane { stale: true, ..LedgerPane::default() },
+            ledger_filter: Filter::default(),
+            history: Window::default(),
+            found: Window::default(),
+            history_filter: Filter::default(),
+            bill: BillPane::default(),
+            log: Window::default(),
+            marks: BTreeMap::new(),
+            all_marked: false,
+            overlay: None,
+            orders: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            notes: VecDeque::new(),
+            note_shown: false,
+            prefix: None,
+            gone: None,
+            filters: config.filters,
+            refreshed: config.now,
+        };
+        for text in config.warnings.into_iter().chain(fault) {
+            model.note(true, text);
+        }
+        let mut effects = Vec::new();
+        model.ask(Query::Environments, Asked::Environments, &mut effects);
+        super::update::notice_runs(&mut model);
+        super::update::finish(&mut model, &mut effects);
+        effects.push(Effect::Title(model.title()));
+        (model, effects)
+    }
+
+    /// How often [`super::msg::Msg::Now`] is wanted: `None` while nothing on the screen changes with time.
+    pub fn wants_tick(&self) -> Option<Duration> {
+        let moving = self.live.open().any(|r| match r.row.state {
+            RunState::Working | RunState::Settling | RunState::Collecting => true,
+            RunState::Paused(_) => !r.in_flight.is_empty(),
+            _ => false,
+        });
+        let unlocked = self.env().is_some_and(|e| self.unlocked_for(&e.id).is_some());
+        (moving || unlocked).then_some(Duration::from_secs(1))
+    }
+
+    /// Whether the screen would look different now.
+    pub fn needs_draw(&self) -> bool {
+        self.dirty
+    }
+
+    /// The shell has drawn.
+    pub fn drawn(&mut self) {
+        self.dirty = false;
+    }
+
+    pub(crate) fn touch(&mut self) {
+        self.dirty = true;
+    }
+
+    /// All texts of the present language.
+    pub(crate) fn t(&self) -> &'static Texts {
+        self.lang.texts()
+    }
+
+    pub(crate) fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    /// Asks; a question of the same kind that still waits is given up.
+    pub(crate) fn ask(&mut self, query: Query, what: Asked, effects: &mut Vec<Effect>) {
+        self.asks.retain(|_, w| *w != what);
+        let ticket = self.ticket();
+        self.asks.insert(ticket, what);
+        effects.push(Effect::Ask(ticket, query));
+    }
+
+    pub(crate) fn note(&mut self, bad: bool, text: impl Into<String>) {
+        self.notes.push_front(Note { at: self.now, bad, text: text.into() });
+        self.notes.truncate(NOTES);
+        self.note_shown = true;
+        self.touch();
+    }
+
+    /// The live state to show: the frozen one while frozen.
+    pub(crate) fn shown_live(&self) -> &Live {
+        self.frozen.as_deref().unwrap_or(&self.live)
+    }
+
+    /// The run whose sum line is shown, when it is live.
+    pub(crate) fn run_live(&self) -> Option<&RunLive> {
+        self.run.and_then(|id| self.live.runs.get(&id))
+    }
+
+    /// The row of the run whose sum line is shown.
+    pub(crate) fn run_row(&self) -> Option<&RunRow> {
+        let id = self.run?;
+        self.live
+            .runs
+            .get(&id)
+            .map(|r| &r.row)
+            .or_else(|| self.stored.as_deref().filter(|r| r.head.id == id))
+            .or_else(|| self.plans.iter().flat_map(|p| &p.last).find(|r| r.head.id == id))
+    }
+
+    /// Place of the plan under the cursor.
+    pub(crate) fn plan_index(&self) -> usize {
+        self.plans.iter().position(|p| Some(plan_id(p)) == self.plan.as_ref()).unwrap_or(0)
+    }
+
+    /// The plan under the cursor.
+    pub(crate) fn plan_row(&self) -> Option<&PlanRow> {
+        self.plans.get(self.plan_index())
+    }
+
+    /// The environment that the screen is about: the shown run's, else the plan's, else the only one.
+    pub(crate) fn env(&self) -> Option<&Environment> {
+        let of_plan = || match self.plan_row().map(|p| &p.plan) {
+            Some(Ok(Plan { env: Some(env), .. })) => Some(env.clone()),
+            _ => None,
+        };
+        let of_run = || self.run_row().map(|r| r.head.env.clone());
+        let id = if self.pane == Pane::Plans { of_plan().or_else(of_run) } else { of_run().or_else(of_plan) };
+        let rows = || self.envs.iter().map(|r| &r.env);
+        match id {
+            Some(id) => rows().find(|e| e.id == id),
+            None => rows().next(),
+        }
+    }
+
+    /// What pace and session are in an environment.
+    pub(crate) fn pulse_of(&self, env: &EnvId) -> Option<&EnvPulse> {
+        self.pulse.envs.iter().find(|p| p.env == *env)
+    }
+
+    /// How long writing stays unlocked in a read-only environment.
+    pub(crate) fn unlocked_for(&self, env: &EnvId) -> Option<Duration> {
+        let until = self
+            .pulse_of(env)
+            .map(|p| p.unlocked_until)
+            .unwrap_or_else(|| self.envs.iter().find(|r| r.env.id == *env).and_then(|r| r.unlocked_until))?;
+        Some(until.since(self.now)).filter(|d| !d.is_zero())
+    }
+
+    /// Unresolved bills over everything.
+    pub(crate) fn unresolved(&self) -> u64 {
+        self.ledger.groups.iter().map(|g| g.count).sum()
+    }
+
+    /// The filter of the present pane, where it has one.
+    pub(crate) fn filter(&self) -> Option<&Filter> {
+        match self.pane {
+            Pane::Results => Some(&self.results_filter),
+            Pane::Ledger => Some(&self.ledger_filter),
+            Pane::History => Some(&self.history_filter),
+            _ => None,
+        }
+    }
+
+    /// What the bills on the screen belong to.
+    pub(crate) fn list_scope(&self) -> Option<Scope> {
+        match self.pane {
+            Pane::Results => self.results_run.map(Scope::Run),
+            Pane::Ledger => Some(Scope::Ledger),
+            Pane::History => Some(Scope::History),
+            _ => None,
+        }
+    }
+
+    /// The bill under the cursor.
+    pub(crate) fn bill_row(&self) -> Option<&BillRow> {
+        match self.pane {
+            Pane::Results => self.results.current(),
+            Pane::Ledger if self.ledger.open && self.ledger.in_entries => self.ledger.entries.current(),
+            Pane::History if !self.history_filter.is_empty() => self.found.current(),
+            Pane::Bill => self.bill.row.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Key and number of the bill under the cursor, in the queue too.
+    pub(crate) fn bill_here(&self) -> Option<(BillKey, String)> {
+        if self.pane == Pane::Queue {
+            let run = self.shown_live().runs.get(&self.run?)?;
+            let (fid, no) = super::panes::queue::at(run, self.queue_at.as_ref()?)?;
+            let key = BillKey { env: run.row.head.env.clone(), form: run.row.head.form.clone(), fid };
+            return Some((key, no));
+        }
+        self.bill_row().map(|row| (row.key.clone(), row.no.clone()))
+    }
+
+    /// The window title.
+    pub(crate) fn title(&self) -> String {
+        match self.env() {
+            Some(env) => format!("Skydeck {}", crate::text::show(env.id.as_str(), 64).as_str()),
+            None => "Skydeck".to_owned(),
+        }
+    }
+
+    /// Facts of the present batch that the open bill is about.
+    pub(crate) fn concerns_bill(&self, fact: &Fact) -> bool {
+        use crate::domain::event::Event;
+        let Some(key) = &self.bill.key else { return false };
+        match &fact.event {
+            Event::StepAnswered { fid, .. } | Event::BillSettled { fid, .. } | Event::BillDeferred { fid, .. } => {
+                *fid == key.fid
+            }
+            Event::LedgerResolved { key: k, .. } => k == key,
+            _ => false,
+        }
+    }
+}
+
+/// A plan's id, usable or not.
+pub(crate) fn plan_id(row: &PlanRow) -> &PlanId {
+    match &row.plan {
+        Ok(plan) => &plan.id,
+        Err(problem) => &problem.id,
+    }
+}

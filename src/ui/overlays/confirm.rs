@@ -1,0 +1,195 @@
+//! The confirm ladder: the frozen set, and what must be given to let it be written.
+//!
+//! Invariant: the hash approved is the hash shown; `Enter` alone never approves.
+
+use tui_input::Input;
+
+use crate::domain::command::Command;
+use crate::domain::confirm::{Rung, rung};
+use crate::domain::ids::{RunId, SetHash};
+use crate::domain::run::{Flag, RunKind, RunState};
+use crate::domain::time::Ts;
+use crate::ui::cells::Pen;
+use crate::ui::format::{self, fill};
+use crate::ui::keymap::Action;
+use crate::ui::model::{Model, Sent};
+use crate::ui::msg::{Code, Effect, Key};
+use crate::ui::skin::Role;
+use crate::ui::update::submit;
+use crate::ui::words;
+
+use super::{Overlay, answer, dialog, draw_input, edit, form};
+
+/// The dialog.
+#[derive(Clone)]
+pub(crate) struct Confirm {
+    pub run: RunId,
+    pub hash: SetHash,
+    pub input: Input,
+    pub opened: Ts,
+    /// Rules the operator chose to wave through, and why.
+    pub flags: Vec<Flag>,
+    pub reason: String,
+    pub wrong: bool,
+}
+
+impl Confirm {
+    /// For a run that waits for approval.
+    pub fn new(model: &Model, run: RunId) -> Option<Self> {
+        let live = model.live.runs.get(&run).filter(|r| r.row.state == RunState::AwaitingApproval)?;
+        Some(Self {
+            run,
+            hash: live.row.collected.as_ref()?.hash.clone(),
+            input: Input::default(),
+            opened: model.now,
+            flags: Vec::new(),
+            reason: String::new(),
+            wrong: false,
+        })
+    }
+
+    /// What must be given.
+    pub fn rung(&self, model: &Model) -> Rung {
+        let Some(run) = model.live.runs.get(&self.run) else { return Rung::Yes };
+        let head = &run.row.head;
+        let callable = run.row.collected.as_ref().map_or(0, |c| c.callable);
+        rung(callable, head.production, head.env.as_str(), !self.flags.is_empty())
+    }
+}
+
+/// Flags that this run's plan names and that were stripped.
+pub(crate) fn offered(model: &Model, run: RunId) -> Vec<Flag> {
+    let Some(plan) = model.live.runs.get(&run).map(|r| &r.row.head.plan) else { return Vec::new() };
+    let row = model.plans.iter().find(|p| super::super::model::plan_id(p) == plan);
+    row.and_then(|p| p.plan.as_ref().ok()).map(|p| p.target.stripped_flags.clone()).unwrap_or_default()
+}
+
+pub(crate) fn key(model: &mut Model, mut confirm: Confirm, key: Key, effects: &mut Vec<Effect>) -> Option<Overlay> {
+    let unread = model.now.since(confirm.opened) < super::UNREAD;
+    let rung = confirm.rung(model);
+    let typing = rung != Rung::Yes;
+    let plain = matches!(key.code, Code::Char(_)) && !key.ctrl && !key.alt;
+    if typing && plain {
+        if !unread {
+            edit(&mut confirm.input, key);
+            confirm.wrong = false;
+        }
+        return Some(Overlay::Confirm(confirm));
+    }
+    if key.code == Code::Tab && !unread && !offered(model, confirm.run).is_empty() {
+        return Some(Overlay::Form(form::Form::flags(model, confirm)));
+    }
+    match answer(model, confirm.opened, key) {
+        Some(Action::Flags) if !typing && !offered(model, confirm.run).is_empty() => {
+            return Some(Overlay::Form(form::Form::flags(model, confirm)));
+        }
+        Some(Action::Yes) if !typing => return approve(model, confirm, None, effects),
+        Some(Action::No) if key.code == Code::Esc => {
+            model.note(false, fill(model.t().left_waiting, &[&model.keymap.key(Action::Approve)]));
+            return None;
+        }
+        Some(Action::No) if !typing => {
+            submit(model, Command::Decline { run: confirm.run }, Sent::Said(model.t().declined.to_owned()), effects);
+            return None;
+        }
+        _ => {}
+    }
+    if key.code == Code::Enter && !unread {
+        if !typing {
+            model.note(false, fill(model.t().left_waiting, &[&model.keymap.key(Action::Approve)]));
+            return None;
+        }
+        let typed = confirm.input.value().to_owned();
+        if rung.satisfied_by(Some(&typed)) {
+            return approve(model, confirm, Some(typed), effects);
+        }
+        confirm.wrong = true;
+    } else if typing && edit(&mut confirm.input, key) {
+        confirm.wrong = false;
+    }
+    Some(Overlay::Confirm(confirm))
+}
+
+fn approve(model: &mut Model, confirm: Confirm, typed: Option<String>, effects: &mut Vec<Effect>) -> Option<Overlay> {
+    let reason = Some(confirm.reason).filter(|r| !r.trim().is_empty());
+    let command = Command::Approve { run: confirm.run, hash: confirm.hash, typed, flags: confirm.flags, reason };
+    submit(model, command, Sent::Said(model.t().approved.to_owned()), effects);
+    super::super::act::go(model, super::super::model::Pane::Queue);
+    None
+}
+
+pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Option<(u16, u16)> {
+    let t = model.t();
+    let run = model.live.runs.get(&confirm.run)?;
+    let head = &run.row.head;
+    let collected = run.row.collected.as_ref()?;
+    let mut lines: Vec<Vec<(Role, String)>> = Vec::new();
+    let env_role = if head.production { Role::Production } else { Role::Accent };
+    let label = |s: &str| (Role::Dim, format!("{s} "));
+    lines.push(vec![label(t.plan), (Role::Title, words::shown(&head.name))]);
+    let mut env = vec![label(t.environment), (env_role, words::shown(head.env.as_str()))];
+    if head.production {
+        env.push((Role::Production, format!("  {}", t.production)));
+    }
+    if let Some(row) = model.envs.iter().find(|e| e.env.id == head.env) {
+        env.push((Role::Dim, format!("  {} {}", t.account_set, words::shown(&row.env.account_set))));
+    }
+    lines.push(env);
+    let verb = match head.kind {
+        RunKind::Verify => t.will_verify,
+        _ => t.will_call,
+    };
+    lines.push(vec![
+        label(t.set),
+        (Role::Title, format::count(run.row.tally.found)),
+        (Role::Text, format!(" {}  ", t.bills)),
+        (Role::Accent, fill(verb, &[&format::count(collected.callable)])),
+    ]);
+    let mut by: Vec<(Role, String)> = vec![label(t.by_status)];
+    for (status, n) in &collected.by_status {
+        let role = match status.code() {
+            "B" => Role::Accent,
+            "C" => Role::Already,
+            _ => Role::Skipped,
+        };
+        by.push((role, format!("{} {} {}   ", words::status(model.lang, status), status.code(), format::count(*n))));
+    }
+    lines.push(by);
+    if collected.carried > 0 {
+        lines.push(vec![label(t.carried), (Role::Text, format::count(collected.carried))]);
+    }
+    let frozen = fill(t.frozen_set, &[confirm.hash.short()]);
+    lines.push(vec![label(t.hash), (Role::Text, confirm.hash.short().to_owned()), (Role::Dim, format!("  {frozen}"))]);
+    for flag in &confirm.flags {
+        lines.push(vec![(Role::Warning, fill(t.waved, &[&words::shown(&flag.0)]))]);
+    }
+    lines.push(Vec::new());
+    let rung = confirm.rung(model);
+    let question = match &rung {
+        Rung::Yes => fill(t.confirm_yes, &[&format::count(collected.callable), &model.keymap.key(Action::Yes)]),
+        Rung::TypeCount(n) => fill(t.confirm_count, &[&n.to_string()]),
+        Rung::TypeEnvironment(name) => fill(t.confirm_env, &[&words::shown(name)]),
+    };
+    lines.push(vec![(if confirm.wrong { Role::Error } else { Role::Warning }, question)]);
+    let typing = rung != Rung::Yes;
+    let flags = !offered(model, confirm.run).is_empty();
+    let mut keys: Vec<(String, &str)> = Vec::new();
+    if typing {
+        keys.push(("Enter".to_owned(), t.confirm_do));
+        keys.push(("Esc".to_owned(), t.no_later));
+    } else {
+        keys.push((model.keymap.key(Action::Yes), t.confirm_do));
+        keys.push((model.keymap.key(Action::No), t.no_decline));
+        keys.push(("Esc/Enter".to_owned(), t.no_later));
+    }
+    if flags {
+        keys.push((if typing { "Tab".to_owned() } else { model.keymap.key(Action::Flags) }, t.flags_short));
+    }
+    let title = fill(t.confirm_title, &[&words::kind(model.lang, head.kind)]);
+    let border = if head.production { Role::Production } else { Role::Warning };
+    let inside = dialog(model, pen, border, &title, &lines, &keys, if typing { 2 } else { 1 });
+    if typing && inside.height > 2 {
+        return draw_input(pen, inside.x, inside.bottom() - 3, inside.width.min(32), &confirm.input);
+    }
+    None
+}

@@ -1,0 +1,171 @@
+//! Lists of bills: the rows of Results, of an unfolded ledger group and of a search over the history; and the preview.
+
+use std::collections::BTreeMap;
+
+use ratatui::layout::Rect;
+
+use crate::domain::bill::BillState;
+use crate::domain::run::BillRow;
+use crate::ui::cells::{self, Cell, Pen};
+use crate::ui::format;
+use crate::ui::layout::Parts;
+use crate::ui::model::Model;
+use crate::ui::skin::Role;
+use crate::ui::window::Window;
+use crate::ui::words;
+
+use super::{heading, nothing};
+
+/// Results: the bills of the shown run.
+pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
+    let t = model.t();
+    if model.results_run.is_none() {
+        super::empty(pen, parts.list, &[t.results_none, t.results_none_2]);
+        return None;
+    }
+    titles(model, pen, parts.list);
+    let area = Rect { y: parts.list.y + 1, height: parts.list.height.saturating_sub(1), ..parts.list };
+    let lines: &[&str] =
+        if model.results_filter.is_empty() { &[t.results_empty] } else { &[t.filter_empty, t.filter_empty_2] };
+    if nothing(model, pen, area, &model.results, lines) {
+        return None;
+    }
+    rows(model, pen, area, &model.results, true);
+    preview(model, pen, parts.detail, model.results.current());
+    Some(model.results.first())
+}
+
+struct Widths {
+    no: u16,
+    state: u16,
+    reason: u16,
+    org: u16,
+}
+
+fn widths(model: &Model, w: u16) -> Widths {
+    let zh = model.lang == crate::ui::Lang::Zh;
+    Widths {
+        no: if w >= 100 { 18 } else { 14 },
+        state: if zh { 8 } else { 10 },
+        reason: if w >= 100 { 18 } else { 13 },
+        org: if w >= 110 { 10 } else { 0 },
+    }
+}
+
+/// Column titles.
+pub(crate) fn titles(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    let t = model.t();
+    let widths = widths(model, area.width);
+    let cell = |w, text| Cell::new(w, Role::Dim, text);
+    let mut cells = vec![cell(1, ""), cell(widths.state, t.col_state), cell(widths.no, t.col_no)];
+    if widths.org > 0 {
+        cells.push(cell(widths.org, t.col_org));
+    }
+    cells.extend([cell(widths.reason, t.col_reason), cell(0, t.col_message), cell(3, t.col_attempts).right()]);
+    cells.push(cell(4, t.col_age).right());
+    pen.row(area, area.y, false, &cells);
+}
+
+/// The visible rows; `focus`: whether the cursor is in this list.
+pub(crate) fn rows(model: &Model, pen: &mut Pen<'_>, area: Rect, window: &Window<BillRow>, focus: bool) {
+    let widths = widths(model, area.width);
+    for (i, (here, row)) in window.visible().enumerate().take(usize::from(area.height)) {
+        let marked = model.all_marked || model.marks.contains_key(&row.key);
+        let (glyph, word, role) = words::state(model, &row.state);
+        let mark = if marked { pen.glyphs.marked } else { "" };
+        let message = match &row.state {
+            BillState::RetryAt { at, .. } => format!("{} {}", model.t().due_in, format::clock(at.since(model.now))),
+            state => words::shown(words::message(state)),
+        };
+        let attempts = if row.attempts > 0 { row.attempts.to_string() } else { String::new() };
+        let age = format::age(model.now.since(row.open_since.unwrap_or(row.at)));
+        let mut cells = vec![
+            Cell::new(1, Role::Marked, mark),
+            Cell::new(widths.state, role, format!("{glyph} {word}")).key(),
+            Cell::new(widths.no, Role::Text, words::shown(&row.no)).key(),
+        ];
+        if widths.org > 0 {
+            cells.push(Cell::new(widths.org, Role::Dim, words::shown(&org(model, row))));
+        }
+        cells.extend([
+            Cell::new(widths.reason, role, words::reason(&model.causes, model.lang, &row.state)),
+            Cell::new(0, Role::Dim, message),
+            Cell::new(3, Role::Dim, attempts).right(),
+            Cell::new(4, Role::Dim, age).right(),
+        ]);
+        pen.row(area, area.y + i as u16, here && focus, &cells);
+    }
+}
+
+/// Names of a row's columns.
+pub(crate) fn columns<'a>(model: &'a Model, row: &BillRow) -> &'a [String] {
+    let live = model.live.runs.get(&row.run).map(|r| &r.row);
+    let found = live
+        .or_else(|| model.stored.as_deref().filter(|r| r.head.id == row.run))
+        .or_else(|| model.plans.iter().flat_map(|p| &p.last).find(|r| r.head.id == row.run));
+    found.map_or(&[], |r| r.head.columns.as_slice())
+}
+
+fn org(model: &Model, row: &BillRow) -> String {
+    let names = columns(model, row);
+    let at = names.iter().position(|n| n.to_lowercase().contains("cust") || n.to_lowercase().contains("org"));
+    at.and_then(|i| row.columns.get(i)).cloned().unwrap_or_default()
+}
+
+/// What there is to know about the bill under the cursor: reason and message in full, columns, advice.
+pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<&BillRow>) {
+    let Some(row) = row.filter(|_| area.height >= 2) else { return };
+    let t = model.t();
+    let (glyph, word, role) = words::state(model, &row.state);
+    heading(
+        pen,
+        area,
+        &format!("{} {} FID {}", words::shown(&row.no), pen.glyphs.dot, words::shown(row.fid().as_str())),
+    );
+    let (x, w) = (area.x + 1, area.width.saturating_sub(2));
+    let mut y = area.y + 1;
+    let reason = words::reason(&model.causes, model.lang, &row.state);
+    let status = format!("{} {}", words::status(model.lang, &row.rev.status), row.rev.status.code());
+    let mut head = vec![(role, format!("{glyph} {word} {reason}"))];
+    if let Some(outcome) = row.state.outcome()
+        && let Some(group) = outcome.group()
+        && !outcome.is_resolved()
+    {
+        let (advice, who) = words::advice(model, outcome.slot(), &group);
+        head.push((Role::Text, format!("  {} {advice} ", pen.glyphs.arrow)));
+        head.push((Role::Accent, format!("[{who}]")));
+    }
+    pen.pieces(x, y, w, &head);
+    y += 1;
+    let message = words::message(&row.state);
+    let room = usize::from(area.bottom().saturating_sub(y));
+    if !message.is_empty() && room > 0 {
+        let code = match row.state.outcome() {
+            Some(crate::domain::bill::Outcome::Failed(f)) => {
+                f.msg_code.map_or_else(String::new, |c| format!("MsgCode {c} "))
+            }
+            _ => String::new(),
+        };
+        let lines = if room > 4 { room - 2 } else { room };
+        let text = format!("{code}{}{}{}", t.quote_open, words::shown(message), t.quote_close);
+        for line in cells::wrap(&text, usize::from(w), lines, pen.glyphs.cut) {
+            pen.text(x, y, w, Role::Text, &line);
+            y += 1;
+        }
+    }
+    if y < area.bottom() {
+        let at = format::local(row.at, model.zone, "%m-%d %H:%M:%S");
+        let facts = BTreeMap::from([(0, format!("{} {status}", t.status)), (1, format!("{} {at}", t.changed))]);
+        let mut text: Vec<String> = facts.into_values().collect();
+        for (name, value) in columns(model, row).iter().zip(&row.columns) {
+            if !value.is_empty() {
+                text.push(format!("{} {}", words::shown(name), words::shown(value)));
+            }
+        }
+        let lines = usize::from(area.bottom() - y);
+        for line in cells::wrap(&text.join("   "), usize::from(w), lines, pen.glyphs.cut) {
+            pen.text(x, y, w, Role::Dim, &line);
+            y += 1;
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! History: runs by day; with a filter, bills over all runs.
+
+use ratatui::layout::Rect;
+
+use crate::ui::cells::{Cell, Pen};
+use crate::ui::format;
+use crate::ui::layout::Parts;
+use crate::ui::model::Model;
+use crate::ui::skin::Role;
+use crate::ui::words;
+
+use super::{bills, heading, nothing};
+
+pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
+    let t = model.t();
+    let area = parts.list;
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    if !model.history_filter.is_empty() {
+        bills::titles(model, pen, area);
+        if nothing(model, pen, body, &model.found, &[t.filter_empty, t.filter_empty_2]) {
+            return None;
+        }
+        bills::rows(model, pen, body, &model.found, true);
+        bills::preview(model, pen, parts.detail, model.found.current());
+        return Some(model.found.first());
+    }
+    let cell = |w, text| Cell::new(w, Role::Dim, text);
+    let zh = model.lang == crate::ui::Lang::Zh;
+    let (state, kind) = if zh { (10, 6) } else { (13, 7) };
+    let who = if area.width >= 100 { 18 } else { 0 };
+    let mut titles = vec![
+        cell(5, t.col_day),
+        Cell::new(5, Role::Dim, format_zone(model)),
+        cell(state, t.col_state),
+        cell(kind, t.col_kind),
+        cell(0, t.col_plan),
+        cell(7, t.found).right(),
+        cell(6, t.failed_short).right(),
+        cell(6, t.unknown_short).right(),
+        cell(6, t.col_took).right(),
+    ];
+    if who > 0 {
+        titles.push(cell(who, t.col_by));
+    }
+    pen.row(area, area.y, false, &titles);
+    if nothing(model, pen, body, &model.history, &[t.history_none, t.history_none_2]) {
+        return None;
+    }
+    let day = |at| format::local(at, model.zone, "%Y-%m-%d");
+    let mut before = model.history.above().map(|r| day(r.head.opened));
+    for (i, (here, row)) in model.history.visible().enumerate().take(usize::from(body.height)) {
+        let (glyph, word, role, _) = words::run_state(model, &row.state, &row.tally);
+        let today = day(row.head.opened);
+        // The day stands where it changes, and in the first row of the screen.
+        let show = i == 0 || before.as_deref() != Some(today.as_str());
+        before = Some(today);
+        let date = if show { format::local(row.head.opened, model.zone, "%m-%d") } else { String::new() };
+        let number = |n: u64, r| {
+            let text = if n == 0 { String::new() } else { format::count(n) };
+            Cell::new(6, r, text).right()
+        };
+        let took = row.closed.map(|c| format::age(c.since(row.head.opened))).unwrap_or_default();
+        let mut cells = vec![
+            Cell::new(5, Role::Title, date),
+            Cell::new(5, Role::Dim, format::local(row.head.opened, model.zone, "%H:%M")).key(),
+            Cell::new(state, role, format!("{glyph} {word}")).key(),
+            Cell::new(kind, Role::Dim, words::kind(model.lang, row.head.kind)),
+            Cell::new(0, Role::Text, words::shown(&row.head.name)),
+            Cell::new(7, Role::Text, format::count(row.tally.found)).right(),
+            number(row.tally.failed, Role::Failed),
+            number(row.tally.unknown, Role::Unknown),
+            Cell::new(6, Role::Dim, took).right(),
+        ];
+        if who > 0 {
+            cells.push(Cell::new(who, Role::Dim, words::shown(&row.head.by.to_string())));
+        }
+        pen.row(body, body.y + i as u16, here, &cells);
+    }
+    if let Some(row) = model.history.current().filter(|_| parts.detail.height >= 2) {
+        let area = parts.detail;
+        heading(pen, area, &words::shown(&row.head.name));
+        let (x, w) = (area.x + 1, area.width.saturating_sub(2));
+        pen.pieces(x, area.y + 1, w, &words::sum(model, &row.tally, w, !row.state.is_closed()));
+        let mut more = vec![
+            (t.environment, words::shown(row.head.env.as_str())),
+            (t.revision, row.head.rev.short().to_owned()),
+            (t.run, row.head.id.to_string()),
+            (t.filter_label, words::shown(&row.head.filter)),
+        ];
+        if let Some(reason) = Some(words::run_state(model, &row.state, &row.tally).3).filter(|s| !s.is_empty()) {
+            more.insert(0, (t.col_reason, reason));
+        }
+        let text: Vec<String> =
+            more.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| format!("{l} {v}")).collect();
+        let lines = usize::from(area.height.saturating_sub(2));
+        for (i, line) in
+            crate::ui::cells::wrap(&text.join("   "), usize::from(w), lines, pen.glyphs.cut).iter().enumerate()
+        {
+            pen.text(x, area.y + 2 + i as u16, w, Role::Dim, line);
+        }
+    }
+    Some(model.history.first())
+}
+
+fn format_zone(model: &Model) -> String {
+    // `+08` fits where the time stands.
+    let minutes = model.zone;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    format!(
+        "{sign}{:02}{}",
+        minutes.abs() / 60,
+        if minutes % 60 == 0 { String::new() } else { format!("{:02}", minutes.abs() % 60) }
+    )
+}

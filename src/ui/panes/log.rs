@@ -1,0 +1,53 @@
+//! Log: who ordered what, when, why, and what came of it.
+
+use ratatui::layout::Rect;
+
+use crate::ui::cells::{Cell, Pen};
+use crate::ui::format;
+use crate::ui::layout::Parts;
+use crate::ui::model::Model;
+use crate::ui::skin::Role;
+use crate::ui::words;
+
+use super::nothing;
+
+pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
+    let t = model.t();
+    let area = parts.list;
+    let who = if area.width >= 100 { 22 } else { 14 };
+    let cell = |w, text| Cell::new(w, Role::Dim, text);
+    let zone = format::zone(model.zone);
+    let titles = [
+        Cell::new(14, Role::Dim, zone),
+        cell(who, t.col_by),
+        cell(10, t.col_what),
+        cell(6, t.bills).right(),
+        cell(0, t.col_result),
+    ];
+    pen.row(area, area.y, false, &titles);
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    if nothing(model, pen, body, &model.log, &[t.log_none]) {
+        return None;
+    }
+    for (i, (here, (_, at, entry))) in model.log.visible().enumerate().take(usize::from(body.height)) {
+        let taken = entry.result == "accepted";
+        let result = if taken { t.accepted.to_owned() } else { words::shown(&entry.result) };
+        let about = entry.reason.as_deref().or(entry.plan.as_ref().map(|p| p.as_str())).map(words::shown);
+        let text = about.map_or(result.clone(), |about| format!("{result} {} {about}", pen.glyphs.dot));
+        let bills = if entry.bills > 0 { format::count(entry.bills) } else { String::new() };
+        let cells = [
+            Cell::new(14, Role::Dim, format::local(*at, model.zone, "%m-%d %H:%M:%S")).key(),
+            Cell::new(who, Role::Text, words::shown(&entry.by.to_string())),
+            Cell::new(
+                10,
+                Role::Accent,
+                model.lang.verb(&entry.verb).map_or_else(|| words::shown(&entry.verb), str::to_owned),
+            )
+            .key(),
+            Cell::new(6, Role::Text, bills).right(),
+            Cell::new(0, if taken { Role::Text } else { Role::Failed }, text),
+        ];
+        pen.row(body, body.y + i as u16, here, &cells);
+    }
+    Some(model.log.first())
+}

@@ -1,0 +1,276 @@
+//! Queue: what is in flight, what waits to be repeated, what was settled last; pace, session, latency.
+//!
+//! Invariant: the cursor is bound to a bill, not to a row.
+
+use ratatui::layout::Rect;
+
+use crate::domain::ids::Fid;
+use crate::domain::live::{Deferred, InFlight, Recent, RunLive};
+use crate::domain::run::RunState;
+use crate::ui::cells::{Cell, Pen};
+use crate::ui::format::{self, fill};
+use crate::ui::layout::Parts;
+use crate::ui::model::Model;
+use crate::ui::skin::Role;
+use crate::ui::words;
+
+use super::{empty, heading};
+
+/// One row of the queue.
+enum Row<'a> {
+    Flying(&'a Fid, &'a InFlight),
+    Due(&'a Fid, &'a Deferred),
+    Settled(&'a Recent),
+}
+
+impl Row<'_> {
+    fn fid(&self) -> &Fid {
+        match self {
+            Self::Flying(fid, _) | Self::Due(fid, _) => fid,
+            Self::Settled(r) => &r.fid,
+        }
+    }
+
+    fn no(&self) -> &str {
+        match self {
+            Self::Flying(_, f) => &f.no,
+            Self::Due(_, d) => &d.no,
+            Self::Settled(r) => &r.no,
+        }
+    }
+}
+
+fn rows(run: &RunLive) -> impl Iterator<Item = Row<'_>> {
+    let flying = run.in_flight.iter().map(|(fid, f)| Row::Flying(fid, f));
+    let mut due: Vec<_> = run.deferred.iter().collect();
+    due.sort_by_key(|(_, d)| d.until);
+    let due = due.into_iter().map(|(fid, d)| Row::Due(fid, d));
+    flying.chain(due).chain(run.recent.iter().map(Row::Settled))
+}
+
+fn shown_run(model: &Model) -> Option<&RunLive> {
+    model.run.and_then(|id| model.shown_live().runs.get(&id))
+}
+
+/// The bill with this id, if it is in the queue.
+pub(crate) fn at(run: &RunLive, fid: &Fid) -> Option<(Fid, String)> {
+    rows(run).find(|r| r.fid() == fid).map(|r| (fid.clone(), r.no().to_owned()))
+}
+
+/// Place of the cursor.
+pub(crate) fn index(model: &Model) -> Option<usize> {
+    let fid = model.queue_at.as_ref()?;
+    rows(shown_run(model)?).position(|r| r.fid() == fid)
+}
+
+/// Moves the cursor; the first move takes the first row.
+pub(crate) fn step(model: &mut Model, by: i64) {
+    let Some(run) = shown_run(model) else { return };
+    let fids: Vec<Fid> = rows(run).map(|r| r.fid().clone()).collect();
+    let last = fids.len() as i64 - 1;
+    let to = match index(model) {
+        Some(at) => (at as i64).saturating_add(by).clamp(0, last.max(0)),
+        None if by > 1 => by.clamp(0, last.max(0)),
+        None => 0,
+    };
+    model.queue_at = fids.get(to as usize).cloned();
+}
+
+pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
+    let t = model.t();
+    let Some(run) = shown_run(model) else {
+        empty(pen, parts.list, &[t.queue_none, t.queue_none_2]);
+        return None;
+    };
+    let beside = parts.detail.width > 0 && parts.detail.height > 0;
+    let area = if beside { parts.list } else { health_above(model, pen, parts.list, run) };
+    if beside {
+        health(model, pen, parts.detail, run);
+    }
+    let cell = |w, text| Cell::new(w, Role::Dim, text);
+    let (state, no) = (if model.lang == crate::ui::Lang::Zh { 8 } else { 10 }, 14);
+    let titles = [
+        cell(1, ""),
+        cell(state, t.col_state),
+        cell(no, t.col_no),
+        cell(0, t.col_reason),
+        cell(7, t.col_took).right(),
+        cell(8, t.col_when).right(),
+    ];
+    pen.row(area, area.y, false, &titles);
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let (mut any, height) = (false, usize::from(body.height));
+    // The list of the queue counts its own rows: `queue_top` was arranged for the whole pane's height.
+    let lost = usize::from(parts.list.height - area.height);
+    let top =
+        model.queue_top + index(model).map_or(0, |at| (at + 1 + lost).saturating_sub(model.queue_top + height + lost));
+    for (i, row) in rows(run).enumerate().skip(top).take(height) {
+        any = true;
+        let here = model.queue_at.as_ref() == Some(row.fid());
+        let key = crate::domain::ids::BillKey {
+            env: run.row.head.env.clone(),
+            form: run.row.head.form.clone(),
+            fid: row.fid().clone(),
+        };
+        let mark = if model.marks.contains_key(&key) { pen.glyphs.marked } else { "" };
+        let (glyph, word, role, reason, took, when) = match &row {
+            Row::Flying(_, f) => {
+                let state = crate::domain::bill::BillState::Trying { step: f.step, attempt: f.attempt, since: f.since };
+                let (g, w, r) = words::state(model, &state);
+                let reason = words::reason(&model.causes, model.lang, &state);
+                (g, w, r, reason, format::age(model.now.since(f.since)), String::new())
+            }
+            Row::Due(_, d) => {
+                let state = crate::domain::bill::BillState::RetryAt { at: d.until, cause: d.cause.clone() };
+                let (g, w, r) = words::state(model, &state);
+                let left = format!("{} {}", t.due_in, format::clock(d.until.since(model.now)));
+                (
+                    g,
+                    w,
+                    r,
+                    format!("{}  {left}", words::reason(&model.causes, model.lang, &state)),
+                    String::new(),
+                    format::local(d.until, model.zone, "%H:%M:%S"),
+                )
+            }
+            Row::Settled(r) => {
+                let slot = r.outcome.slot();
+                let state = crate::domain::bill::BillState::Settled(r.outcome.clone());
+                let mut reason = words::reason(&model.causes, model.lang, &state);
+                let message = words::message(&state);
+                if !message.is_empty() {
+                    reason = format!("{reason}  {}", words::shown(message));
+                }
+                let took = r.ms.map(format::millis).unwrap_or_default();
+                let at = format::local(r.at, model.zone, "%H:%M:%S");
+                (words::glyph(slot, model.glyphs), words::slot(model.lang, slot), words::role(slot), reason, took, at)
+            }
+        };
+        let cells = [
+            Cell::new(1, Role::Marked, mark),
+            Cell::new(state, role, format!("{glyph} {word}")).key(),
+            Cell::new(no, Role::Text, words::shown(row.no())).key(),
+            Cell::new(0, role, reason),
+            Cell::new(7, Role::Dim, took).right(),
+            Cell::new(8, Role::Dim, when).right(),
+        ];
+        pen.row(body, body.y + (i - top) as u16, here, &cells);
+    }
+    if !any {
+        let text = match run.row.state {
+            RunState::Collecting => t.queue_collecting,
+            RunState::AwaitingApproval => t.queue_awaiting,
+            _ => t.queue_nothing,
+        };
+        empty(pen, body, &[text]);
+    }
+    None
+}
+
+/// Two lines of health above the list, where there is no room beside.
+fn health_above(model: &Model, pen: &mut Pen<'_>, area: Rect, run: &RunLive) -> Rect {
+    if area.height < 8 {
+        return area;
+    }
+    let (x, w) = (area.x + 1, area.width.saturating_sub(2));
+    let mut line = counts(model, run);
+    line.extend(pace(model, run));
+    pen.pieces(x, area.y, w, &line);
+    pen.pieces(x, area.y + 1, w, &latency(model, run, 24));
+    Rect { y: area.y + 2, height: area.height - 2, ..area }
+}
+
+fn counts(model: &Model, run: &RunLive) -> Vec<(Role, String)> {
+    let t = model.t();
+    let oldest = run.in_flight.values().map(|f| f.since).min().map(|s| format::age(model.now.since(s)));
+    let mut out = vec![(Role::Accent, fill(t.n_flying, &[&run.in_flight.len().to_string()]))];
+    if let Some(age) = oldest {
+        out.push((Role::Dim, format!(" {}", fill(t.oldest, &[&age]))));
+    }
+    if !run.deferred.is_empty() {
+        out.push((Role::Warning, format!("  {}", fill(t.n_due, &[&run.deferred.len().to_string()]))));
+    }
+    out.push((Role::Text, "  ".to_owned()));
+    out
+}
+
+fn pace(model: &Model, run: &RunLive) -> Vec<(Role, String)> {
+    let t = model.t();
+    let Some(pulse) = model.pulse_of(&run.row.head.env) else { return Vec::new() };
+    let mut out = vec![
+        (Role::Dim, format!("{} ", t.pace)),
+        (Role::Text, format!("{}{} x{}", pulse.per_minute, t.per_min, pulse.concurrency)),
+        (Role::Dim, format!("  {} ", t.session)),
+        (Role::Text, words::shown(&pulse.session)),
+    ];
+    out.push((Role::Dim, format!("  {} ", t.breaker)));
+    out.push(match &pulse.breaker {
+        Some(why) => (Role::Failed, format!("{} {}", t.breaker_on, words::shown(why))),
+        None => (Role::Ok, t.breaker_off.to_owned()),
+    });
+    out
+}
+
+fn latency(model: &Model, run: &RunLive, cells: usize) -> Vec<(Role, String)> {
+    let t = model.t();
+    let mut sorted: Vec<u32> = run.latencies.iter().copied().collect();
+    sorted.sort_unstable();
+    let at = |q: usize| sorted.get((sorted.len().saturating_sub(1)) * q / 100).copied();
+    let (Some(mid), Some(high)) = (at(50), at(95)) else { return vec![(Role::Dim, t.latency_none.to_owned())] };
+    vec![
+        (Role::Dim, format!("{} ", t.latency)),
+        (Role::Accent, format::spark(run.latencies.iter(), cells, model.glyphs)),
+        (Role::Text, format!("  p50 {}  p95 {}", format::millis(mid), format::millis(high))),
+    ]
+}
+
+/// The health of the run and its environment beside the list.
+fn health(model: &Model, pen: &mut Pen<'_>, area: Rect, run: &RunLive) {
+    let t = model.t();
+    pen.bar(area.x, area.y, area.height, Role::Border);
+    let area = Rect { x: area.x + 1, width: area.width - 1, ..area };
+    heading(pen, area, t.health);
+    let (x, w) = (area.x + 1, area.width.saturating_sub(2));
+    let mut y = area.y + 1;
+    let mut put = |pen: &mut Pen<'_>, line: &[(Role, String)]| {
+        if y < area.bottom() {
+            pen.pieces(x, y, w, line);
+        }
+        y += 1;
+    };
+    put(pen, &counts(model, run));
+    let latency_cells = usize::from(w).saturating_sub(32).clamp(8, 60);
+    put(pen, &latency(model, run, latency_cells));
+    if let Some(pulse) = model.pulse_of(&run.row.head.env) {
+        let line = |label: &str, role, text: String| [(Role::Dim, format!("{label} ")), (role, text)];
+        put(pen, &line(t.pace, Role::Text, format!("{}{} x{}", pulse.per_minute, t.per_min, pulse.concurrency)));
+        put(pen, &line(t.session, Role::Text, words::shown(&pulse.session)));
+        let (role, text) = match &pulse.breaker {
+            Some(why) => (Role::Failed, format!("{} {}", t.breaker_on, words::shown(why))),
+            None => (Role::Ok, t.breaker_off.to_owned()),
+        };
+        put(pen, &line(t.breaker, role, text));
+    }
+    let (_, word, role, why) = words::run_state(model, &run.row.state, &run.row.tally);
+    put(pen, &[(Role::Dim, format!("{} ", t.col_state)), (role, format!("{word} {why}"))]);
+    put(pen, &[]);
+    let causes = failures(model, run);
+    if !causes.is_empty() {
+        put(pen, &[(Role::Title, t.recent_failures.to_owned())]);
+        for (n, role, label) in causes.into_iter().take(10) {
+            put(pen, &[(role, format!("{n:>5}  {label}"))]);
+        }
+    }
+}
+
+/// What went wrong lately, by reason.
+fn failures(model: &Model, run: &RunLive) -> Vec<(u32, Role, String)> {
+    let mut by: std::collections::BTreeMap<String, (u32, Role)> = std::collections::BTreeMap::new();
+    for r in run.recent.iter().filter(|r| !r.outcome.is_resolved()) {
+        let label = words::outcome_reason(&model.causes, model.lang, &r.outcome);
+        by.entry(label).or_insert((0, words::role(r.outcome.slot()))).0 += 1;
+    }
+    let mut out: Vec<_> = by.into_iter().map(|(label, (n, role))| (n, role, label)).collect();
+    out.sort_by_key(|(n, ..)| std::cmp::Reverse(*n));
+    out
+}

@@ -1,0 +1,469 @@
+//! Messages in, effects out.
+//!
+//! Invariant: what is on the screen follows from facts and answers alone; an order changes nothing until facts say so.
+
+use std::time::Duration;
+
+use crate::domain::bill::{BillState, Slot};
+use crate::domain::command::{Command, Receipt};
+use crate::domain::event::{Event, Fact};
+use crate::domain::ids::RunId;
+use crate::domain::live::state_after;
+use crate::domain::query::{Answer, Query, Scope};
+use crate::domain::run::{BillRow, RunState};
+use crate::domain::time::Ts;
+
+use super::act;
+use super::format::fill;
+use super::layout;
+use super::model::{Asked, Model, Pane, Sent};
+use super::msg::{Effect, Msg, Ticket};
+use super::overlays::{self, Overlay};
+use super::window::{Record, Window};
+
+/// How often lists that facts made stale are read again while something runs.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// Changes the model; the shell does what comes back, in order.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    match msg {
+        Msg::Key(key) => {
+            model.note_shown = false;
+            model.touch();
+            act::key(model, key, &mut effects);
+        }
+        Msg::Paste(text) => overlays::paste(model, &text),
+        Msg::Click { x, y } => act::click(model, x, y, &mut effects),
+        Msg::Wheel(rows) => act::wheel(model, rows),
+        Msg::Resize(w, h) => {
+            model.size = (w, h);
+            model.touch();
+        }
+        Msg::Now(at) => {
+            if model.wants_tick().is_some() && at.0 / 1000 != model.now.0 / 1000 {
+                model.touch();
+            }
+            model.now = at;
+        }
+        Msg::Facts(facts) => take_facts(model, &facts, &mut effects),
+        Msg::Pulse(pulse) => {
+            let same = model.pulse.envs == pulse.envs;
+            model.pulse = pulse;
+            if !same {
+                model.touch();
+            }
+        }
+        Msg::Resync(live) => {
+            model.live = *live;
+            spoil_all(model);
+            notice_runs(model);
+            model.touch();
+        }
+        Msg::PlansReloaded => {
+            model.plans_stale = true;
+            model.refreshed = Ts(0);
+            model.ask(Query::Environments, Asked::Environments, &mut effects);
+        }
+        Msg::Answered(ticket, answer) => take_answer(model, ticket, answer),
+        Msg::Receipt(ticket, receipt) => take_receipt(model, ticket, receipt),
+        Msg::Done(Ok(text)) => model.note(false, text),
+        Msg::Done(Err(text)) => model.note(true, text),
+        Msg::EngineGone(why) => {
+            if why.is_none() && model.gone.is_some() {
+                spoil_all(model);
+            }
+            model.gone = why;
+            model.touch();
+        }
+    }
+    finish(model, &mut effects);
+    effects
+}
+
+/// What every update ends with: dialogs that open by themselves, heights, questions.
+pub(crate) fn finish(model: &mut Model, effects: &mut Vec<Effect>) {
+    follow_plan(model);
+    overlays::open_waiting(model);
+    arrange(model);
+    questions(model, effects);
+}
+
+fn spoil_all(model: &mut Model) {
+    model.plans_stale = true;
+    model.ledger.stale = true;
+    model.ledger.entries.spoil();
+    model.results.spoil();
+    model.history.spoil();
+    model.found.spoil();
+    model.log.spoil();
+    model.refreshed = Ts(0);
+}
+
+/// On the Plans pane the sum line is that of the plan under the cursor.
+fn follow_plan(model: &mut Model) {
+    if model.pane != Pane::Plans {
+        return;
+    }
+    let Some(row) = model.plan_row() else { return };
+    let id = super::model::plan_id(row).clone();
+    let open = model.live.open_run_of(&id).map(|r| r.row.head.id);
+    let live = || model.live.runs.values().rev().find(|r| r.row.head.plan == id).map(|r| r.row.head.id);
+    let run = open.or_else(|| live().max(row.last.first().map(|r| r.head.id)));
+    if run.is_some() {
+        select_run(model, run);
+    }
+}
+
+/// Makes a run the one whose sum line and results are shown.
+pub(crate) fn select_run(model: &mut Model, run: Option<RunId>) {
+    if model.run != run {
+        model.run = run;
+        model.queue_at = None;
+        model.queue_top = 0;
+        model.touch();
+    }
+    if model.results_run != run {
+        model.results_run = run;
+        model.results.reset();
+        model.all_marked = false;
+    }
+}
+
+/// Finds the run to show at the start and after a resync.
+pub(crate) fn notice_runs(model: &mut Model) {
+    if model.run.is_none_or(|id| !model.live.runs.contains_key(&id)) {
+        let newest = model.live.open().next().map(|r| r.row.head.id);
+        if newest.is_some() {
+            select_run(model, newest);
+        }
+    }
+}
+
+fn arrange(model: &mut Model) {
+    let Some(parts) = layout::parts(model) else { return };
+    let rows = usize::from(parts.list.height.saturating_sub(1));
+    match model.pane {
+        Pane::Plans => {
+            model.plan_top = scrolled(model.plan_top, model.plan_index(), rows);
+        }
+        Pane::Queue => {
+            let at = super::panes::queue::index(model);
+            model.queue_top = at.map_or(0, |at| scrolled(model.queue_top, at, rows));
+        }
+        Pane::Results => model.results.set_height(rows),
+        Pane::Ledger => {
+            let groups = layout::group_rows(model.ledger.groups.len(), parts.list.height);
+            let height = if model.ledger.open { usize::from(groups) } else { rows };
+            model.ledger.top = scrolled(model.ledger.top, model.ledger.index(), height);
+            model.ledger.entries.set_height(rows.saturating_sub(usize::from(groups) + 1));
+        }
+        Pane::History => {
+            model.history.set_height(rows);
+            model.found.set_height(rows);
+        }
+        Pane::Bill => model.bill.set_height(rows),
+        Pane::Log => model.log.set_height(rows),
+    }
+}
+
+fn scrolled(top: usize, at: usize, height: usize) -> usize {
+    let height = height.max(1);
+    if at < top {
+        at
+    } else if at >= top + height {
+        at + 1 - height
+    } else {
+        top
+    }
+}
+
+fn questions(model: &mut Model, effects: &mut Vec<Effect>) {
+    let quiet = model.live.open().next().is_none() || model.now.since(model.refreshed) >= REFRESH;
+    let mut asked = false;
+    if model.plans_stale && (quiet || !model.plans_loaded) {
+        model.plans_stale = false;
+        model.ask(Query::Plans, Asked::Plans, effects);
+        asked = true;
+    }
+    if model.ledger.stale && (quiet || !model.ledger.loaded) {
+        model.ledger.stale = false;
+        model.ask(Query::LedgerGroups { plan: None }, Asked::Groups, effects);
+        asked = true;
+    }
+    if let Some(key) = model.bill.wants(quiet) {
+        model.ask(Query::Bill(key), Asked::Bill, effects);
+        asked = true;
+    }
+    let known = model.run_row().is_some();
+    if let Some(run) = model.run
+        && !known
+        && !model.asks.values().any(|a| *a == Asked::Run)
+        && model.stored.is_none()
+    {
+        model.ask(Query::Run(run), Asked::Run, effects);
+    }
+    // One pane, one list: at most one page is asked for at a time.
+    let next = model.ticket();
+    let mut ticket = || next;
+    let ask = match model.pane {
+        Pane::Results => model.results_run.filter(|_| model.frozen.is_none()).and_then(|run| {
+            let (scope, filter) = (Scope::Run(run), model.results_filter.clone());
+            page(&mut model.results, quiet, &mut ticket).map(|(t, page)| (t, Query::Bills { scope, filter, page }))
+        }),
+        Pane::Ledger if model.ledger.open => {
+            let filter = act::group_filter(model);
+            page(&mut model.ledger.entries, quiet, &mut ticket)
+                .map(|(t, page)| (t, Query::Bills { scope: Scope::Ledger, filter, page }))
+        }
+        Pane::History if model.history_filter.is_empty() => {
+            page(&mut model.history, quiet, &mut ticket).map(|(t, page)| (t, Query::Runs(page)))
+        }
+        Pane::History => {
+            let filter = model.history_filter.clone();
+            page(&mut model.found, quiet, &mut ticket)
+                .map(|(t, page)| (t, Query::Bills { scope: Scope::History, filter, page }))
+        }
+        Pane::Log => page(&mut model.log, quiet, &mut ticket).map(|(t, page)| (t, Query::Actions(page))),
+        _ => None,
+    };
+    if let Some((ticket, query)) = ask {
+        effects.push(Effect::Ask(ticket, query));
+        asked = true;
+    }
+    if asked {
+        model.refreshed = model.now;
+    }
+}
+
+fn page<T: Record>(
+    window: &mut Window<T>,
+    quiet: bool,
+    ticket: &mut dyn FnMut() -> Ticket,
+) -> Option<(Ticket, crate::domain::query::PageRequest)> {
+    if window.is_stale() && window.is_loaded() && !quiet { None } else { window.question(ticket) }
+}
+
+fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
+    let mut visible = false;
+    for fact in facts {
+        model.live.apply(fact);
+        visible |= !matches!(fact.event, Event::BillRead { .. });
+        match &fact.event {
+            Event::RunOpened(head) => {
+                model.plans_stale = true;
+                model.history.spoil();
+                if model.run.is_none_or(|id| model.live.runs.get(&id).is_none_or(|r| r.row.state.is_closed())) {
+                    select_run(model, Some(head.id));
+                }
+            }
+            Event::RunClosed { run, .. } => {
+                model.plans_stale = true;
+                model.ledger.stale = true;
+                model.history.spoil();
+                if Some(*run) == model.results_run {
+                    model.results.spoil();
+                }
+                closed(model, *run, effects);
+            }
+            Event::BillsFound { run, .. } if Some(*run) == model.results_run => model.results.spoil(),
+            Event::BillSettled { outcome, was, .. } => {
+                if !outcome.is_resolved() || *was == Slot::Unknown {
+                    model.ledger.stale = true;
+                    model.ledger.entries.spoil();
+                }
+            }
+            Event::LedgerResolved { key, .. } => {
+                model.ledger.stale = true;
+                model.ledger.entries.spoil();
+                model.marks.remove(key);
+            }
+            Event::MarkMoved { .. } => model.plans_stale = true,
+            Event::ActionTaken(_) => model.log.spoil(),
+            _ => {}
+        }
+        if model.concerns_bill(fact) {
+            model.bill.spoil();
+        }
+        if model.frozen.is_none() {
+            patch(model, fact);
+        }
+    }
+    if visible {
+        model.touch();
+    }
+}
+
+/// A bill in the list of results changed: its row changes in place.
+fn patch(model: &mut Model, fact: &Fact) {
+    let (run, fid) = match &fact.event {
+        Event::StepTried { run, fid, .. }
+        | Event::BillDeferred { run, fid, .. }
+        | Event::BillSettled { run, fid, .. } => (*run, fid),
+        _ => return,
+    };
+    if Some(run) != model.results_run {
+        return;
+    }
+    let Some(state) = state_after(&fact.event, fact.at) else { return };
+    let Some(row) = model.results.rows_mut().find(|row| row.key.fid == *fid) else { return };
+    change(row, state, fact.at);
+    if !model.results_filter.is_empty() {
+        model.results.spoil();
+    }
+}
+
+fn change(row: &mut BillRow, state: BillState, at: Ts) {
+    if let BillState::Trying { step: crate::domain::step::Step::Audit | crate::domain::step::Step::Submit, .. } = state
+    {
+        row.attempts = row.attempts.saturating_add(1);
+    }
+    row.state = state;
+    row.at = at;
+}
+
+/// The closing summary of a run, and the bell when it was ours.
+fn closed(model: &mut Model, run: RunId, effects: &mut Vec<Effect>) {
+    let Some(live) = model.live.runs.get(&run) else { return };
+    let t = live.row.tally;
+    let text = fill(
+        model.t().run_ended,
+        &[
+            crate::text::show(&live.row.head.name, 200).as_str(),
+            &t.found.to_string(),
+            &t.audited.to_string(),
+            &t.already.to_string(),
+            &t.skipped.to_string(),
+            &t.failed.to_string(),
+            &t.unknown.to_string(),
+        ],
+    );
+    if model.mine.contains(&run) {
+        model.note(t.failed + t.unknown > 0, text);
+        if model.bell {
+            effects.push(Effect::Bell);
+        }
+    }
+    if let Some(Overlay::Confirm(c)) = &model.overlay
+        && c.run == run
+    {
+        model.overlay = None;
+    }
+}
+
+fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>) {
+    let shown = |e: &String| crate::text::show(e, 500).as_str().to_owned();
+    if let Some(what) = model.asks.remove(&ticket) {
+        model.touch();
+        match (what, answer) {
+            (Asked::Plans, Ok(Answer::Plans(rows))) => {
+                model.plans = rows;
+                model.plans_loaded = true;
+                if model.plan.is_none() {
+                    model.plan = model.plans.first().map(|p| super::model::plan_id(p).clone());
+                }
+            }
+            (Asked::Environments, Ok(Answer::Environments(rows))) => model.envs = rows,
+            (Asked::Groups, Ok(Answer::LedgerGroups(groups))) => {
+                let at = model.ledger.index();
+                model.ledger.groups = groups;
+                model.ledger.groups.retain(|g| g.count > 0);
+                model.ledger.loaded = true;
+                if !model.ledger.groups.iter().any(|g| Some(super::model::LedgerPane::group_id(g)) == model.ledger.at) {
+                    let last = model.ledger.groups.len().saturating_sub(1);
+                    model.ledger.at = model.ledger.groups.get(at.min(last)).map(super::model::LedgerPane::group_id);
+                    model.ledger.open = false;
+                    model.ledger.in_entries = false;
+                }
+            }
+            (Asked::Bill, Ok(Answer::Bill { row, facts, cut })) => {
+                let words = super::panes::bill::Words { lang: model.lang, causes: &model.causes, zone: model.zone };
+                model.bill.take(row, facts, cut, &words);
+            }
+            (Asked::Run, Ok(Answer::Run(row))) => model.stored = row,
+            (Asked::Counting, Ok(Answer::Bills(page))) => overlays::retry::count(model, &page),
+            (Asked::Counting, Err(e)) => {
+                let text = shown(&e);
+                overlays::retry::failed(model, text);
+            }
+            (_, Err(e)) => {
+                let text = shown(&e);
+                model.note(true, text);
+            }
+            (_, Ok(_)) => model.note(true, model.t().odd_answer),
+        }
+        return;
+    }
+    let error = match &answer {
+        Err(e) => shown(e),
+        Ok(_) => String::new(),
+    };
+    let bills = |a: &Result<Answer, String>| match a {
+        Ok(Answer::Bills(page)) => Ok(page.clone()),
+        _ => Err(error.clone()),
+    };
+    let taken = match &answer {
+        Ok(Answer::Bills(_)) | Err(_) => {
+            model.results.answer(ticket, bills(&answer))
+                || model.ledger.entries.answer(ticket, bills(&answer))
+                || model.found.answer(ticket, bills(&answer))
+                || (answer.is_err()
+                    && (model.history.answer(ticket, Err(error.clone()))
+                        || model.log.answer(ticket, Err(error.clone()))))
+        }
+        Ok(Answer::Runs(page)) => model.history.answer(ticket, Ok(page.clone())),
+        Ok(Answer::Actions(page)) => model.log.answer(ticket, Ok(page.clone())),
+        Ok(_) => false,
+    };
+    if taken {
+        model.touch();
+    }
+}
+
+fn take_receipt(model: &mut Model, ticket: Ticket, receipt: Result<Receipt, String>) {
+    let Some(sent) = model.orders.remove(&ticket) else { return };
+    match (receipt, sent) {
+        (Ok(Receipt::Accepted { run: Some(run), .. }), Sent::Opens) => {
+            model.mine.insert(run);
+            if model.pane == Pane::Plans {
+                if let Some(plan) = model.live.runs.get(&run).map(|r| r.row.head.plan.clone()) {
+                    model.plan = Some(plan);
+                }
+            } else {
+                act::go(model, Pane::Queue);
+            }
+            select_run(model, Some(run));
+            model.note(false, model.t().collecting_started);
+        }
+        (Ok(Receipt::Accepted { bills, .. }), Sent::Said(what)) => {
+            let text = if bills > 0 { format!("{what}: {bills}") } else { what };
+            model.note(false, text);
+            model.plans_stale = true;
+        }
+        (Ok(Receipt::Accepted { .. }), Sent::Opens) => {}
+        (Ok(Receipt::Refused(why)), _) => {
+            let text = super::words::refusal(model.lang, &why, &model.keymap);
+            model.note(true, crate::text::show(&text, 500).as_str());
+        }
+        (Err(e), _) => model.note(true, crate::text::show(&e, 500).as_str()),
+    }
+}
+
+/// Gives an order.
+pub(crate) fn submit(model: &mut Model, command: Command, sent: Sent, effects: &mut Vec<Effect>) {
+    if let Some(why) = &model.gone {
+        let text = fill(model.t().engine_gone, &[crate::text::show(why, 200).as_str()]);
+        model.note(true, text);
+        return;
+    }
+    let ticket = model.ticket();
+    model.orders.insert(ticket, sent);
+    effects.push(Effect::Submit(ticket, command));
+}
+
+/// Whether a run is being written by this process now.
+pub(crate) fn at_work(model: &Model) -> bool {
+    model.live.open().any(|r| {
+        matches!(r.row.state, RunState::Collecting | RunState::Working | RunState::Settling) || !r.in_flight.is_empty()
+    })
+}

@@ -1,0 +1,271 @@
+//! The picture: frame, tabs, sum line, pane, status, keys, and what lies over them. Reads the model, changes nothing.
+//!
+//! Invariant: only rows on the screen are built.
+
+use ratatui::buffer::Buffer;
+
+use crate::domain::run::RunState;
+
+use super::act;
+use super::cells::{self, Pen};
+use super::format::{self, fill};
+use super::keymap::Action;
+use super::layout::{self, Parts};
+use super::model::{Model, Pane};
+use super::msg::{Drawn, ListHint};
+use super::overlays::{self, Overlay};
+use super::panes;
+use super::skin::Role;
+use super::words;
+
+/// Paints the screen.
+pub fn view(model: &Model, buf: &mut Buffer) -> Drawn {
+    let mut pen = Pen::new(buf, &model.skin, model.glyphs);
+    let Some(parts) =
+        layout::parts(model).filter(|_| pen.area().width >= model.size.0 && pen.area().height >= model.size.1)
+    else {
+        pen.text(0, 0, u16::MAX, Role::Warning, model.t().too_small);
+        return Drawn::default();
+    };
+    head(model, &mut pen, &parts);
+    tabs(model, &mut pen, &parts);
+    sum(model, &mut pen, &parts);
+    let list = panes::draw(model, &mut pen, &parts);
+    status(model, &mut pen, &parts);
+    let mut caret = None;
+    if matches!(model.overlay, Some(Overlay::Filter(_))) {
+        caret = overlays::filter::draw(model, &mut pen, &parts);
+    } else {
+        foot(model, &mut pen, &parts);
+    }
+    caret = overlays::draw(model, &mut pen).or(caret);
+    let list = list.filter(|_| model.overlay.is_none()).map(|first| ListHint {
+        id: panes::list_id(model),
+        top: parts.list.y + 1,
+        bottom: parts.list.bottom(),
+        first,
+    });
+    Drawn { caret, list }
+}
+
+/// The upper frame: product, environment, permission, who.
+fn head(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
+    let t = model.t();
+    let (y, w) = (parts.head.y, parts.head.width);
+    let env = model.env();
+    let production = env.is_some_and(|e| e.production);
+    let border = if production { Role::Production } else { Role::Border };
+    pen.rule(0, y, w, border, true);
+    let mut x = 2;
+    let mut put = |pen: &mut Pen<'_>, role, text: &str| x += pen.text(x, y, w.saturating_sub(x + 1), role, text);
+    put(pen, Role::Title, " Skydeck ");
+    if let Some(env) = env {
+        put(pen, border, if pen.glyphs.ascii { "=" } else { "━" });
+        let name = format!(" {} ", words::shown(env.id.as_str()));
+        put(pen, if production { Role::Production } else { Role::Accent }, &name);
+        if production {
+            put(pen, Role::Production, &format!("{} ", t.production));
+        }
+        let set = words::shown(&env.account_set);
+        if !set.is_empty() && w >= 70 {
+            put(pen, Role::Dim, &format!("{} ", cells::clip(&set, 24, pen.glyphs.cut)));
+        }
+        put(pen, border, if pen.glyphs.ascii { "=" } else { "━" });
+        if !env.read_only {
+            put(pen, Role::Warning, &format!(" {} ", t.write));
+        } else if let Some(left) = model.unlocked_for(&env.id) {
+            put(pen, Role::Warning, &format!(" {} {} ", t.write, format::clock(left)));
+        } else {
+            put(pen, Role::Ok, &format!(" {} ", t.read_only));
+        }
+    }
+    if model.frozen.is_some() {
+        put(pen, Role::Warning, &format!(" {} ", t.frozen));
+    }
+    if let Some(why) = &model.gone {
+        put(pen, Role::Error, &format!(" {} ", fill(t.engine_gone, &[&words::shown(why)])));
+    }
+    let mut who = words::shown(&model.user);
+    if !model.label.is_empty() {
+        who = format!("{} {} {who}", model.label, pen.glyphs.dot);
+    }
+    let need = cells::width(&who) as u16 + 4;
+    if x + need < w && !who.is_empty() {
+        pen.text_right(x, w - 2, y, Role::Dim, &format!(" {who} "));
+    }
+}
+
+fn tab_text(model: &Model, n: usize, pane: Pane) -> (String, String, Option<(Role, String)>) {
+    let badge = match pane {
+        Pane::Ledger if model.unresolved() > 0 => {
+            Some((Role::Failed, format!(" {}", format::count(model.unresolved()))))
+        }
+        Pane::Queue => {
+            let flying: usize = model.live.open().map(|r| r.in_flight.len()).sum();
+            (flying > 0).then(|| (Role::Accent, format!(" {flying}")))
+        }
+        _ => None,
+    };
+    ((n + 1).to_string(), model.lang.scope(pane.scope()).to_owned(), badge)
+}
+
+fn tab_gap(model: &Model) -> u16 {
+    let all: usize = Pane::ALL
+        .iter()
+        .enumerate()
+        .map(|(n, pane)| {
+            let (key, name, badge) = tab_text(model, n, *pane);
+            key.len() + 1 + cells::width(&name) + badge.map_or(0, |(_, b)| b.len())
+        })
+        .sum();
+    (usize::from(model.size.0).saturating_sub(all + 2) / 7).clamp(1, 4) as u16
+}
+
+/// The pane whose tab stands at column `x`.
+pub(crate) fn tab_at(model: &Model, x: u16) -> Option<Pane> {
+    let (mut at, gap) = (1, tab_gap(model));
+    for (n, pane) in Pane::ALL.into_iter().enumerate() {
+        let (key, name, badge) = tab_text(model, n, pane);
+        let w = (key.len() + 1 + cells::width(&name) + badge.map_or(0, |(_, b)| b.len())) as u16;
+        if (at..at + w).contains(&x) {
+            return Some(pane);
+        }
+        at += w + gap;
+    }
+    None
+}
+
+fn tabs(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
+    if parts.tabs.height == 0 {
+        return;
+    }
+    let (y, w, gap) = (parts.tabs.y, parts.tabs.width, tab_gap(model));
+    let mut x = 1;
+    for (n, pane) in Pane::ALL.into_iter().enumerate() {
+        let (key, name, badge) = tab_text(model, n, pane);
+        let here = pane == model.pane;
+        if here {
+            pen.text(x - 1, y, 1, Role::Marker, pen.glyphs.marker);
+        }
+        x += pen.text(x, y, w.saturating_sub(x), if here { Role::Accent } else { Role::Key }, &key) + 1;
+        x += pen.text(x, y, w.saturating_sub(x), if here { Role::Accent } else { Role::Dim }, &name);
+        if let Some((role, text)) = badge {
+            x += pen.text(x, y, w.saturating_sub(x), role, &text);
+        }
+        x += gap;
+    }
+}
+
+/// The sum line and the progress line: always in view.
+fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
+    let t = model.t();
+    let (y, w) = (parts.sum.y, parts.sum.width);
+    let Some(row) = model.run_row() else {
+        pen.text(1, y, w.saturating_sub(1), Role::Dim, t.no_run);
+        return;
+    };
+    let live = !row.state.is_closed();
+    pen.pieces(1, y, w.saturating_sub(1), &words::sum(model, &row.tally, w.saturating_sub(2), live));
+    if parts.sum.height < 2 {
+        return;
+    }
+    let y = y + 1;
+    let (glyph, word, role, why) = words::run_state(model, &row.state, &row.tally);
+    let mut x = 1;
+    let state = format!("{glyph} {word} ");
+    x += pen.text(x, y, w - x, role, &state);
+    let width = (w / 4).clamp(10, 40);
+    x += pen.pieces(x, y, w.saturating_sub(x), &words::bar(&row.tally, width, model.glyphs)) + 1;
+    let done = row.tally.found.saturating_sub(row.tally.waiting);
+    let percent = if row.tally.found == 0 { 0 } else { done * 100 / row.tally.found };
+    x += pen.text(x, y, w.saturating_sub(x), Role::Title, &format!("{percent}% ")) + 1;
+    if let Some(fault) = model.live.faults.first() {
+        pen.text(x, y, w.saturating_sub(x), Role::Error, &words::shown(fault));
+        return;
+    }
+    if let Some(run) = model.run_live().filter(|_| live) {
+        let speed = run.per_second(model.now, 30);
+        match row.state {
+            RunState::Working => {
+                let mut text = words::rate(model.lang, speed);
+                if let Some(left) = words::eta(row.tally.waiting, speed) {
+                    text = format!("{text}  {} {}", t.eta, format::age(left));
+                }
+                x += pen.text(x, y, w.saturating_sub(x), Role::Text, &text) + 2;
+            }
+            RunState::AwaitingApproval => {
+                let hint = fill(t.approve_hint, &[&model.keymap.key(Action::Approve)]);
+                x += pen.text(x, y, w.saturating_sub(x), Role::Warning, &hint) + 2;
+            }
+            _ => {}
+        }
+        if let Some(pulse) = model.pulse_of(&row.head.env)
+            && let Some(breaker) = &pulse.breaker
+        {
+            let text = fill(t.breaker_open, &[&words::shown(breaker)]);
+            x += pen.text(x, y, w.saturating_sub(x), Role::Failed, &text) + 2;
+        }
+    }
+    if !why.is_empty() {
+        x += pen.text(x, y, w.saturating_sub(x), role, &why) + 2;
+    }
+    let when = format::local(row.head.opened, model.zone, "%m-%d %H:%M");
+    let name = format!("{} {} {when}", words::shown(&row.head.name), words::kind(model.lang, row.head.kind));
+    let room = w.saturating_sub(x + 1);
+    if room >= 12 {
+        pen.text_right(x, w - 1, y, Role::Dim, &cells::clip(&name, usize::from(room), pen.glyphs.cut));
+    }
+}
+
+/// The lower frame: filter, marks, notice, position.
+fn status(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
+    let t = model.t();
+    let (y, w) = (parts.status.y, parts.status.width);
+    let border = if model.env().is_some_and(|e| e.production) { Role::Production } else { Role::Border };
+    pen.rule(0, y, w, border, true);
+    let position = panes::position(model);
+    let right =
+        if position.is_empty() { w - 1 } else { pen.text_right(2, w - 2, y, Role::Dim, &format!(" {position} ")) };
+    let mut x = 2;
+    let room = |x: u16| right.saturating_sub(x + 1);
+    if let Some(n) = model.prefix {
+        x += pen.text(x, y, room(x), Role::Accent, &format!(" {n} ")) + 1;
+    }
+    if model.all_marked {
+        x += pen.text(x, y, room(x), Role::Marked, &format!(" {} {} ", model.glyphs.marked, t.all_marked)) + 1;
+    } else if !model.marks.is_empty() {
+        let text = format!(" {} {} ", model.glyphs.marked, fill(t.n_marked, &[&model.marks.len().to_string()]));
+        x += pen.text(x, y, room(x), Role::Marked, &text) + 1;
+    }
+    if let Some(filter) = model.filter().filter(|f| !f.is_empty()) {
+        x += pen.text(x, y, room(x), Role::Input, &format!(" /{} ", words::shown(&filter.to_string()))) + 1;
+    }
+    if let Some(note) = model.notes.front().filter(|_| model.note_shown) {
+        let role = if note.bad { Role::Error } else { Role::Notice };
+        pen.text(x, y, room(x), role, &format!(" {} ", note.text));
+    }
+}
+
+/// The keys that do something now.
+fn foot(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
+    let (y, w) = (parts.foot.y, parts.foot.width);
+    let mut rows: Vec<_> = act::commands(model).filter(|(row, possible)| row.footer > 0 && *possible).collect();
+    rows.sort_by_key(|(row, _)| row.footer);
+    // Help and quit always fit: their room is kept.
+    let tail: Vec<(String, &str)> =
+        [Action::Help, Action::Quit].map(|a| (model.keymap.key(a), model.lang.action(a).0)).into_iter().collect();
+    let tail_width: usize = tail.iter().map(|(k, s)| cells::width(k) + cells::width(s) + 3).sum();
+    let mut keys: Vec<(String, &str)> = Vec::new();
+    let mut used = tail_width + 1;
+    for (row, _) in rows {
+        let (key, text) = (model.keymap.key(row.action), super::act_label(model, row.action));
+        let need = cells::width(&key) + cells::width(text) + 3;
+        if used + need > usize::from(w) {
+            continue;
+        }
+        used += need;
+        keys.push((key, text));
+    }
+    keys.extend(tail);
+    overlays::draw_keys(pen, 1, y, w.saturating_sub(1), &keys);
+}

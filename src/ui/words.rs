@@ -1,0 +1,350 @@
+//! Outcomes, states, causes and refusals as glyph, word and role.
+//!
+//! Invariant: every text that came from outside goes through [`shown`] here, before any cell.
+
+use std::time::Duration;
+
+use crate::domain::bill::{BillState, Outcome, Skip, Slot, Status, UnknownWhy};
+use crate::domain::cause::{Cause, CauseTable};
+use crate::domain::command::Refusal;
+use crate::domain::run::{PauseWhy, RunEnd, RunKind, RunState, Tally};
+use crate::domain::step::Step;
+
+use super::cells::{self, Glyphs};
+use super::config::Lang;
+use super::format::{self, fill};
+use super::keymap::{Action, Keymap};
+use super::model::Model;
+use super::skin::Role;
+
+/// Outside text, safe and on one line; at most 1 kB of it.
+pub(crate) fn shown(raw: &str) -> String {
+    crate::text::show(raw, 1024).as_str().to_owned()
+}
+
+/// Role of a column of the sum line.
+pub(crate) fn role(slot: Slot) -> Role {
+    match slot {
+        Slot::Waiting => Role::Waiting,
+        Slot::Audited => Role::Ok,
+        Slot::Already => Role::Already,
+        Slot::Skipped => Role::Skipped,
+        Slot::Failed => Role::Failed,
+        Slot::Unknown => Role::Unknown,
+    }
+}
+
+/// Sign of a column of the sum line.
+pub(crate) fn glyph(slot: Slot, glyphs: &Glyphs) -> &'static str {
+    match (slot, glyphs.ascii) {
+        (Slot::Waiting, false) => "·",
+        (Slot::Waiting, true) => ".",
+        (Slot::Audited, false) => "✓",
+        (Slot::Audited, true) => "+",
+        (Slot::Already, _) => "=",
+        (Slot::Skipped, _) => "-",
+        (Slot::Failed, false) => "✗",
+        (Slot::Failed, true) => "x",
+        (Slot::Unknown, _) => "?",
+    }
+}
+
+/// Word of a column of the sum line.
+pub(crate) fn slot(lang: Lang, slot: Slot) -> &'static str {
+    let t = lang.texts();
+    match slot {
+        Slot::Waiting => t.waiting,
+        Slot::Audited => t.audited,
+        Slot::Already => t.already,
+        Slot::Skipped => t.skipped,
+        Slot::Failed => t.failed,
+        Slot::Unknown => t.unknown,
+    }
+}
+
+/// Label of a cause.
+pub(crate) fn cause(causes: &CauseTable, lang: Lang, cause: &Cause) -> String {
+    match (causes.info(cause), lang) {
+        (Some(info), Lang::Zh) => info.zh.clone(),
+        (Some(info), Lang::En) => info.en.clone(),
+        (None, _) => shown(cause.as_str()),
+    }
+}
+
+/// Label of a ledger group.
+pub(crate) fn group(causes: &CauseTable, lang: Lang, slot: Slot, name: &str) -> String {
+    let word = lang.group(name);
+    match (slot, word) {
+        (Slot::Failed, _) | (_, None) => cause(causes, lang, &Cause::new(name)),
+        (_, Some(word)) => word.to_owned(),
+    }
+}
+
+/// Advice for a ledger group and who acts.
+pub(crate) fn advice(model: &Model, slot: Slot, name: &str) -> (String, String) {
+    let t = model.t();
+    match slot {
+        Slot::Failed => match (model.causes.info(&Cause::new(name)), model.lang) {
+            (Some(i), Lang::Zh) => (i.advice_zh.clone(), model.lang.who(&i.who).to_owned()),
+            (Some(i), Lang::En) => (i.advice_en.clone(), model.lang.who(&i.who).to_owned()),
+            (None, _) => (t.advice_none.to_owned(), model.lang.who("operator").to_owned()),
+        },
+        Slot::Unknown if matches!(name, "changed_since" | "gone_since") => {
+            (t.advice_decide.to_owned(), model.lang.who("operator").to_owned())
+        }
+        Slot::Unknown => (t.advice_unknown.to_owned(), model.lang.who("operator").to_owned()),
+        _ if matches!(name, "draft" | "created") => (t.advice_draft.to_owned(), model.lang.who("owner").to_owned()),
+        _ => (t.advice_skipped.to_owned(), model.lang.who("operator").to_owned()),
+    }
+}
+
+/// A step.
+pub(crate) fn step(lang: Lang, step: Step) -> &'static str {
+    let t = lang.texts();
+    match step {
+        Step::Fetch => t.step_fetch,
+        Step::Submit => t.step_submit,
+        Step::Audit => t.step_audit,
+        Step::Verify => t.step_verify,
+    }
+}
+
+/// A document status.
+pub(crate) fn status(lang: Lang, status: &Status) -> &'static str {
+    let t = lang.texts();
+    match status {
+        Status::Draft => t.status_z,
+        Status::Created => t.status_a,
+        Status::Submitted => t.status_b,
+        Status::Audited => t.status_c,
+        Status::Reaudit => t.status_d,
+        Status::Other(_) => t.status_other,
+    }
+}
+
+/// A bill's state: sign, word, role.
+pub(crate) fn state(model: &Model, state: &BillState) -> (&'static str, &'static str, Role) {
+    let t = model.t();
+    let ascii = model.glyphs.ascii;
+    match state {
+        BillState::Trying { .. } => (if ascii { ">" } else { "▸" }, t.trying, Role::Accent),
+        BillState::RetryAt { .. } => (if ascii { "~" } else { "↻" }, t.retry_at, Role::Warning),
+        other => {
+            let s = other.slot();
+            (glyph(s, model.glyphs), slot(model.lang, s), role(s))
+        }
+    }
+}
+
+/// Short reason of a state: the cause, the skip, the way of not knowing.
+pub(crate) fn reason(causes: &CauseTable, lang: Lang, state: &BillState) -> String {
+    let t = lang.texts();
+    match state {
+        BillState::Waiting => String::new(),
+        BillState::Trying { step: s, attempt, .. } => fill(t.step_n, &[step(lang, *s), &attempt.to_string()]),
+        BillState::RetryAt { cause: c, .. } => cause(causes, lang, c),
+        BillState::Settled(outcome) => outcome_reason(causes, lang, outcome),
+    }
+}
+
+/// Short reason of an outcome.
+pub(crate) fn outcome_reason(causes: &CauseTable, lang: Lang, outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Audited { verified: true } => lang.texts().verified.to_owned(),
+        Outcome::Audited { verified: false } => String::new(),
+        Outcome::AlreadyAudited { by, .. } => by.as_deref().map(shown).unwrap_or_default(),
+        Outcome::Skipped(why) => skip(lang, why),
+        Outcome::Failed(f) => cause(causes, lang, &f.cause),
+        Outcome::Unknown(u) => unknown(lang, &u.why),
+    }
+}
+
+fn skip(lang: Lang, why: &Skip) -> String {
+    let word = lang.group(why.word()).unwrap_or(why.word());
+    match why {
+        Skip::OtherStatus(code) | Skip::Held(code) => format!("{word} {}", shown(code)),
+        _ => word.to_owned(),
+    }
+}
+
+fn unknown(lang: Lang, why: &UnknownWhy) -> String {
+    let word = lang.group(why.word()).unwrap_or(why.word());
+    match why {
+        UnknownWhy::HttpStatus(code) => format!("{word} {code}"),
+        UnknownWhy::ChangedSince(s) => format!("{word} {}", shown(s.code())),
+        _ => word.to_owned(),
+    }
+}
+
+/// The server's (or the transport's) message about a bill.
+pub(crate) fn message(state: &BillState) -> &str {
+    match state.outcome() {
+        Some(Outcome::Failed(f)) => &f.message,
+        Some(Outcome::Unknown(u)) => &u.detail,
+        _ => "",
+    }
+}
+
+/// Kind of a run.
+pub(crate) fn kind(lang: Lang, kind: RunKind) -> &'static str {
+    let t = lang.texts();
+    match kind {
+        RunKind::Fresh => t.kind_fresh,
+        RunKind::Retry => t.kind_retry,
+        RunKind::Verify => t.kind_verify,
+    }
+}
+
+/// A run's state: sign, word, role, and the reason in full where there is one.
+pub(crate) fn run_state(model: &Model, state: &RunState, tally: &Tally) -> (&'static str, &'static str, Role, String) {
+    let t = model.t();
+    let a = model.glyphs.ascii;
+    let none = String::new();
+    match state {
+        RunState::Collecting => (if a { ">" } else { "▸" }, t.run_collecting, Role::Accent, none),
+        RunState::AwaitingApproval => ("!", t.run_awaiting, Role::Warning, none),
+        RunState::Working => (if a { ">" } else { "▸" }, t.run_working, Role::Accent, none),
+        RunState::Settling => (if a { "~" } else { "↻" }, t.run_settling, Role::Unknown, none),
+        RunState::Paused(why) => ("=", t.run_paused, Role::Warning, pause(model.lang, why)),
+        RunState::Interrupted => ("!", t.run_interrupted, Role::Warning, none),
+        RunState::Closed(RunEnd::Completed) if tally.unknown > 0 => ("?", t.run_unknown, Role::Unknown, none),
+        RunState::Closed(RunEnd::Completed) if tally.failed > 0 => {
+            (glyph(Slot::Failed, model.glyphs), t.run_failed, Role::Failed, none)
+        }
+        RunState::Closed(RunEnd::Completed) => (glyph(Slot::Audited, model.glyphs), t.run_clean, Role::Ok, none),
+        RunState::Closed(RunEnd::Empty) => (model.glyphs.dot, t.run_empty, Role::Dim, none),
+        RunState::Closed(RunEnd::Cancelled) => ("-", t.run_cancelled, Role::Skipped, none),
+        RunState::Closed(RunEnd::Declined) => ("-", t.run_declined, Role::Skipped, none),
+        RunState::Closed(RunEnd::CollectFailed(why)) => {
+            (glyph(Slot::Failed, model.glyphs), t.run_collect_failed, Role::Failed, shown(why))
+        }
+    }
+}
+
+/// Why a run paused.
+pub(crate) fn pause(lang: Lang, why: &PauseWhy) -> String {
+    let t = lang.texts();
+    match why {
+        PauseWhy::Operator => t.pause_operator.to_owned(),
+        PauseWhy::Breaker(s) => fill(t.pause_breaker, &[&shown(s)]),
+        PauseWhy::Unreachable(s) => fill(t.pause_unreachable, &[&shown(s)]),
+        PauseWhy::Stopped(s) => fill(t.pause_stopped, &[&shown(s)]),
+        PauseWhy::Store(s) => fill(t.pause_store, &[&shown(s)]),
+        PauseWhy::Canary(s) => fill(t.pause_canary, &[&shown(s)]),
+    }
+}
+
+/// The sum line in at most `max` cells: with words, with short words, with signs alone when even that is too wide.
+pub(crate) fn sum(model: &Model, tally: &Tally, max: u16, live: bool) -> Vec<(Role, String)> {
+    let t = model.t();
+    let mut last = Vec::new();
+    for form in 0..4 {
+        let mut out: Vec<(Role, String)> = Vec::new();
+        let found = format::count(tally.found);
+        out.push((
+            Role::Title,
+            match form {
+                0 | 1 => format!("{} {found}", t.found),
+                _ => found,
+            },
+        ));
+        out.push((Role::Dim, if form == 3 { "=".to_owned() } else { " = ".to_owned() }));
+        let mut first = true;
+        for s in Slot::ALL {
+            let n = tally.get(s);
+            if s == Slot::Waiting && n == 0 && !live {
+                continue;
+            }
+            if !first {
+                out.push((Role::Dim, if form == 3 { "+".to_owned() } else { " + ".to_owned() }));
+            }
+            first = false;
+            // A zero is quiet: what calls for somebody must stand out.
+            let r = if n == 0 { Role::Dim } else { role(s) };
+            let sign = glyph(s, model.glyphs);
+            let n = format::count(n);
+            let text = match form {
+                0 => format!("{sign} {} {n}", slot(model.lang, s)),
+                1 => format!("{} {n}", short(model.lang, s)),
+                2 => format!("{sign}{} {n}", short(model.lang, s)),
+                _ => format!("{sign}{n}"),
+            };
+            out.push((r, text));
+        }
+        let width: usize = out.iter().map(|(_, s)| cells::width(s)).sum();
+        last = out;
+        if width <= usize::from(max) {
+            break;
+        }
+    }
+    last
+}
+
+fn short(lang: Lang, s: Slot) -> &'static str {
+    let t = lang.texts();
+    match s {
+        Slot::Waiting => t.waiting_short,
+        Slot::Audited => t.audited_short,
+        Slot::Already => t.already_short,
+        Slot::Skipped => t.skipped_short,
+        Slot::Failed => t.failed_short,
+        Slot::Unknown => t.unknown_short,
+    }
+}
+
+/// The progress bar of a tally, by what became of the bills.
+pub(crate) fn bar(tally: &Tally, width: u16, glyphs: &Glyphs) -> Vec<(Role, String)> {
+    let total = tally.found.max(1);
+    let parts = [
+        (Role::Ok, tally.audited + tally.already),
+        (Role::Skipped, tally.skipped),
+        (Role::Failed, tally.failed),
+        (Role::Unknown, tally.unknown),
+        (Role::Dim, if tally.found == 0 { 1 } else { tally.waiting }),
+    ];
+    let mut out = Vec::new();
+    let (mut seen, mut used) = (0u64, 0u64);
+    for ((role, n), sign) in parts.into_iter().zip(glyphs.bar) {
+        seen += n;
+        // Nothing that is there may vanish: a share of one bill has at least a cell while there is room.
+        let mut to = (seen.min(total) * u64::from(width)).div_ceil(total).min(u64::from(width));
+        if n == 0 {
+            to = used;
+        }
+        let cells = to.saturating_sub(used);
+        used = used.max(to);
+        out.push((role, sign.repeat(cells as usize)));
+    }
+    out
+}
+
+/// A refusal with what to do, in the operator's language.
+pub(crate) fn refusal(lang: Lang, why: &Refusal, keys: &Keymap) -> String {
+    let t = lang.texts();
+    match why {
+        Refusal::ReadOnly(env) => fill(t.refused_read_only, &[env.as_str(), &keys.key(Action::Unlock)]),
+        Refusal::Busy { plan, .. } => {
+            fill(t.refused_busy, &[plan.as_str(), &keys.key(Action::Pause), &keys.key(Action::Stop)])
+        }
+        Refusal::NotConfirmed(s) => fill(t.refused_not_confirmed, &[s]),
+        Refusal::Nothing(s) => fill(t.refused_nothing, &[s]),
+        Refusal::Store(s) => fill(t.refused_store, &[s]),
+        Refusal::NotFound(s) | Refusal::WrongState(s) | Refusal::BadPlan(s) => fill(t.refused, &[s]),
+    }
+}
+
+/// A rate: `0.8/s` or `48/min`.
+pub(crate) fn rate(lang: Lang, per_second: f64) -> String {
+    let t = lang.texts();
+    if per_second >= 10.0 {
+        format!("{per_second:.0}{}", t.per_s)
+    } else {
+        format!("{:.0}{}", per_second * 60.0, t.per_min)
+    }
+}
+
+/// How long the waiting bills will take at this rate.
+pub(crate) fn eta(waiting: u64, per_second: f64) -> Option<Duration> {
+    (per_second > 0.0 && waiting > 0)
+        .then(|| Duration::from_secs((waiting as f64 / per_second).min(8_640_000.0) as u64))
+}
