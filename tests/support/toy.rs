@@ -1,5 +1,6 @@
 //! A toy model and engine behind the real shell: a list of a million rows, and keys that provoke what is tested.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,7 +14,7 @@ use skydeck::domain::query::{Answer, Query};
 use skydeck::domain::time::{Clock, Ts};
 use skydeck::domain::who::Who;
 use skydeck::link::{Link, LinkError, Notice, Watch};
-use skydeck::shell::{self, App, Caps, Ended, Notify, ShellOptions, crash};
+use skydeck::shell::{self, App, Caps, Notify, ShellOptions, crash};
 use skydeck::text::{TABLE, clip, show};
 use skydeck::ui::msg::{Code, Drawn, Effect, Key, ListHint, Msg, Ticket};
 use tokio::sync::mpsc;
@@ -185,9 +186,8 @@ pub fn main() -> i32 {
     runtime.shutdown_background();
     match ended {
         Ok(end) => {
-            if end != Ended::TerminalGone {
-                println!("ended: {end:?}");
-            }
+            // Nobody may be there to read it.
+            let _ = writeln!(std::io::stdout(), "ended: {end:?}");
             end.exit_code().map_or(0, i32::from)
         }
         Err(e) => {
