@@ -286,7 +286,7 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
     } else {
         std::fs::read_to_string(file).map_err(|e| Stop::usage(format!("{file}: cannot be read: {e}")))?
     };
-    let imported = plan_import(&text).map_err(|e| Stop::usage(format!("{file}: {e}")))?;
+    let imported = plan::import::import(&text).map_err(|e| Stop::usage(format!("{file}: {e}")))?;
     for guess in &imported.guesses {
         out.note(&format!("{} {guess}", out.t("guess:", "推断：")));
     }
@@ -303,6 +303,3 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
     }
     Ok(Exit::Ok)
 }
-
-struct ImportedX { guesses: Vec<String>, json: String }
-fn plan_import(_: &str) -> Result<ImportedX, String> { Err("not merged".into()) }

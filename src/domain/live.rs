@@ -47,6 +47,8 @@ pub struct RunLive {
     pub in_flight: BTreeMap<Fid, InFlight>,
     /// Bills waiting to be repeated.
     pub deferred: BTreeMap<Fid, Deferred>,
+    /// Answered calls whose bill is not settled yet: milliseconds each took.
+    pub answered: BTreeMap<Fid, u32>,
     /// Bills settled last, newest first.
     pub recent: VecDeque<Recent>,
     /// Milliseconds of the last calls, oldest first.
@@ -103,6 +105,7 @@ impl RunLive {
             row,
             in_flight: BTreeMap::new(),
             deferred: BTreeMap::new(),
+            answered: BTreeMap::new(),
             recent: VecDeque::new(),
             latencies: VecDeque::new(),
             rate: VecDeque::new(),
@@ -211,6 +214,7 @@ fn apply_to_run(run: &mut RunLive, at: Ts, event: &Event) -> Result<(), String> 
         }
         Event::StepAnswered { fid, ms, .. } => {
             run.in_flight.remove(fid);
+            run.answered.insert(fid.clone(), *ms);
             run.latencies.push_back(*ms);
             while run.latencies.len() > LATENCIES {
                 run.latencies.pop_front();
@@ -218,6 +222,7 @@ fn apply_to_run(run: &mut RunLive, at: Ts, event: &Event) -> Result<(), String> 
         }
         Event::BillDeferred { fid, no, until, cause, was, .. } => {
             run.in_flight.remove(fid);
+            run.answered.remove(fid);
             if run.deferred.len() < DEFERRED {
                 run.deferred.insert(fid.clone(), Deferred { no: no.clone(), until: *until, cause: cause.clone() });
             }
@@ -226,9 +231,9 @@ fn apply_to_run(run: &mut RunLive, at: Ts, event: &Event) -> Result<(), String> 
             }
         }
         Event::BillSettled { fid, no, was, outcome, .. } => {
-            let tried = run.in_flight.remove(fid);
+            run.in_flight.remove(fid);
             run.deferred.remove(fid);
-            let ms = tried.map(|t| at.since(t.since).as_millis() as u32).or_else(|| run.latencies.back().copied());
+            let ms = run.answered.remove(fid);
             run.settled(at, fid, no, outcome, ms);
             run.row.tally.shift(*was, outcome.slot()).map_err(|e| e.to_string())?;
         }
@@ -237,11 +242,13 @@ fn apply_to_run(run: &mut RunLive, at: Ts, event: &Event) -> Result<(), String> 
         Event::RunSettling { .. } => run.row.state = RunState::Settling,
         Event::RunInterrupted { .. } => {
             run.in_flight.clear();
+            run.answered.clear();
             run.deferred.clear();
             run.row.state = RunState::Interrupted;
         }
         Event::RunClosed { end, .. } => {
             run.in_flight.clear();
+            run.answered.clear();
             run.deferred.clear();
             run.row.state = RunState::Closed(end.clone());
             run.row.closed = Some(at);
