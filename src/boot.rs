@@ -253,7 +253,10 @@ impl Booted {
     pub async fn end(self) -> Result<(), Stop> {
         let Left { in_flight, .. } = self.engine.shutdown().await;
         if in_flight > 0 {
-            tracing::warn!(in_flight, "calls did not end within the drain limit; their bills are verified at the next start");
+            tracing::warn!(
+                in_flight,
+                "calls did not end within the drain limit; their bills are verified at the next start"
+            );
         }
         let store = self.store;
         tokio::task::spawn_blocking(move || store.close())

@@ -92,8 +92,8 @@ fn bad_configuration_names_its_line() {
     for (from, to, words) in [
         ("user =", "usr =", vec!["config.toml:5", "usr"]),
         ("secret = { file = \"secret\" }", "secret = \"canary-secret\"", vec!["config.toml:7", "must not stand"]),
-        ("http://127.0.0.1:9/k3cloud/", "http://k3.example.invalid/k3cloud/", vec!["k3.example.invalid"]),
-        ("http://127.0.0.1:9/k3cloud/", "not a url", vec!["url"]),
+        ("http://127.0.0.1:9/k3cloud/", "http://203.0.113.5/k3cloud/", vec!["203.0.113.5", "https"]),
+        ("http://127.0.0.1:9/k3cloud/", "not a url", vec!["not a URL"]),
         ("http://127.0.0.1:9/k3cloud/", "http://demo:canary-secret@127.0.0.1:9/", vec![]),
     ] {
         fs::write(place.path("config.toml"), CONFIG.replace(from, to)).unwrap();

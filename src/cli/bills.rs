@@ -184,6 +184,7 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
 
 /// `ledger`. Exit 3 while unknown bills are in it, 1 while others are.
 pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exit, Stop> {
+    filter(&args.select.filter)?;
     let plan = args.select.plan.clone().map(PlanId);
     let Answer::LedgerGroups(groups) = link.ask(Query::LedgerGroups { plan }).await? else {
         return Err(Stop::usage("the engine answered another question"));

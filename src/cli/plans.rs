@@ -224,11 +224,16 @@ fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit
     let rows = plan::render::table(&file, &context).map_err(|e| Stop::usage(e.to_string()))?;
     if out.json {
         for row in &rows {
-            out.object(&serde_json::json!({"type": "field", "field": row.field, "template": row.template, "value": row.value}))?;
+            out.object(
+                &serde_json::json!({"type": "field", "field": row.field, "template": row.template, "value": row.value}),
+            )?;
         }
     } else {
         let head = [out.t("field", "字段"), out.t("template", "模板"), out.t("value", "值")];
-        out.table(&head, rows.into_iter().map(|row| vec![row.field, row.template, row.value.unwrap_or_default()]).collect())?;
+        out.table(
+            &head,
+            rows.into_iter().map(|row| vec![row.field, row.template, row.value.unwrap_or_default()]).collect(),
+        )?;
     }
     Ok(Exit::Ok)
 }
