@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 
+use crate::ui::Model;
 use crate::ui::msg::{Drawn, Effect, Msg};
 
 /// A model with its view.
@@ -19,4 +20,25 @@ pub trait App {
 
     /// Whether the picture may have changed since this was last asked.
     fn take_dirty(&mut self) -> bool;
+}
+
+/// The real one.
+impl App for Model {
+    fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        crate::ui::update(self, msg)
+    }
+
+    fn view(&self, picture: &mut Buffer) -> Drawn {
+        crate::ui::view(self, picture)
+    }
+
+    fn wants_tick(&self) -> Option<Duration> {
+        Self::wants_tick(self)
+    }
+
+    fn take_dirty(&mut self) -> bool {
+        let dirty = self.needs_draw();
+        self.drawn();
+        dirty
+    }
 }

@@ -80,7 +80,7 @@ impl<A: App> Console<A> {
         self.engine.task(async move {
             let kept = tokio::task::spawn_blocking(move || filters::save(&path, &named)).await;
             match kept {
-                Ok(Ok(())) => Msg::Done(Ok(String::new())),
+                Ok(Ok(())) => Msg::Done(Ok(words.filters_kept())),
                 Ok(Err(e)) => Msg::Done(Err(words.filters_not_kept(&e))),
                 Err(e) => Msg::Done(Err(words.filters_not_kept(&e.to_string()))),
             }

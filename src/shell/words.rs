@@ -43,6 +43,11 @@ impl Words {
         self.pick(format!("已导出 {rows} 行到 {path}"), format!("wrote {rows} rows to {path}"))
     }
 
+    /// Named filters were kept.
+    pub fn filters_kept(self) -> String {
+        self.pick("筛选条件已保存", "the filters are kept")
+    }
+
     /// Named filters could not be kept.
     pub fn filters_not_kept(self, why: &str) -> String {
         self.pick(format!("筛选条件未能保存：{why}"), format!("the filters could not be kept: {why}"))
