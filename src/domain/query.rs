@@ -87,7 +87,7 @@ impl PageRequest {
 pub struct Cursor(pub String);
 
 /// One page.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
     /// Rows in list order, each with its own cursor (so any row can anchor a page).
     pub rows: Vec<(Cursor, T)>,
@@ -97,6 +97,13 @@ pub struct Page<T> {
     pub scanned: u64,
     /// Where the scan stopped when it ran into its bound before filling the page.
     pub stopped_at: Option<Cursor>,
+}
+
+impl<T> Default for Page<T> {
+    /// The page of an empty list.
+    fn default() -> Self {
+        Self { rows: Vec::new(), more: false, scanned: 0, stopped_at: None }
+    }
 }
 
 /// One group of the ledger.

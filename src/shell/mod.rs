@@ -4,7 +4,6 @@
 //! nothing changes; at most one frame is on its way; input is never held up by a slow terminal or a slow engine.
 
 mod app;
-mod bind;
 mod caps;
 mod console;
 pub mod crash;
