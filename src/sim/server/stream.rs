@@ -135,3 +135,11 @@ impl AsyncWrite for WireStream {
         }
     }
 }
+
+impl Drop for WireStream {
+    /// hyper drops the stream without touching it when the service fails, so this is where an ordered reset takes effect.
+    fn drop(&mut self) {
+        // Nothing to report to: a socket that cannot be reset is closed.
+        let _ = self.obey();
+    }
+}
