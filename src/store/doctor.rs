@@ -303,7 +303,7 @@ fn walk(
         report.segments += 1;
         let path = if plain { segment::plain_path(dir, no) } else { sealed::sealed_path(dir, no) };
         report.sealed += u32::from(!plain);
-        report.bytes += std::fs::metadata(&path).map(|m| m.len()).unwrap_or(0);
+        report.bytes += std::fs::metadata(&path).map_or(0, |m| m.len());
         let mut fault = None;
         let mut seen = 0;
         let mut on = |_: u64, first: Seq, payload: &[u8]| {
@@ -377,7 +377,7 @@ fn compare<A: Kv, B: Kv>(right: &A, held: &B, report: &mut IndexReport) -> Resul
             report.wrong += 1;
             if report.examples.len() < NAMED {
                 let space = key.first().copied().map_or('?', char::from);
-                let hex: String = key.iter().skip(1).map(|b| format!("{b:02x}")).collect();
+                let hex = super::hex(key.get(1..).unwrap_or_default());
                 report.examples.push(format!("{space} {hex}: {what}"));
             }
         }

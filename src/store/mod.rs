@@ -153,10 +153,21 @@ fn limit_body(body: &mut Body) {
     use sha2::Digest;
     if body.bytes.0.len() > BODY_LIMIT {
         if body.sha256.is_none() {
-            body.sha256 = Some(sha2::Sha256::digest(&body.bytes.0).iter().map(|b| format!("{b:02x}")).collect());
+            body.sha256 = Some(hex(&sha2::Sha256::digest(&body.bytes.0)));
         }
         body.bytes = Blob(body.bytes.0.get(..BODY_LIMIT).unwrap_or_default().to_vec());
     }
+}
+
+/// Bytes as hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for b in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{b:02x}");
+    }
+    text
 }
 
 /// Leaves of the bills found together only one.

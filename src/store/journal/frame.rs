@@ -137,7 +137,7 @@ impl<R: Read> Frames<R> {
     }
 
     /// The next frame. `Err` only when the disk does not answer.
-    pub fn next(&mut self) -> std::io::Result<Next> {
+    pub fn take(&mut self) -> std::io::Result<Next> {
         let mut bytes = [0_u8; HEAD];
         let got = fill(&mut self.from, &mut bytes)?;
         if got == 0 {

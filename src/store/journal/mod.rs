@@ -109,6 +109,9 @@ impl Segment {
 
 type Piece = ((u32, usize), Arc<Vec<u8>>);
 
+/// A piece being read, with its segment's number.
+type Held = (u32, Arc<Vec<u8>>);
+
 /// The journal as readers see it.
 pub struct Journal {
     dir: PathBuf,
@@ -200,7 +203,7 @@ impl Journal {
         Some((segment, piece))
     }
 
-    fn piece(&self, seq: Seq) -> Result<Option<(u32, Arc<Vec<u8>>)>, StoreError> {
+    fn piece(&self, seq: Seq) -> Result<Option<Held>, StoreError> {
         let mut tries = 0;
         loop {
             let Some((segment, piece)) = self.place(seq) else { return Ok(None) };
@@ -243,7 +246,7 @@ impl Journal {
         loop {
             let at = next.unwrap_or(seq);
             let bad = |what: &str| damaged(no, 0, at, what);
-            match frames.next().map_err(|e| StoreError::Read(e.to_string()))? {
+            match frames.take().map_err(|e| StoreError::Read(e.to_string()))? {
                 Next::End => return Ok((next, true)),
                 Next::Short => return Err(bad("it ends within a frame")),
                 Next::Bad(what) => return Err(bad(what)),

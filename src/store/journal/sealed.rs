@@ -227,7 +227,7 @@ pub fn walk(
         let bad = |next: Seq, what: &str| damaged(no, block.offset, next, what);
         let mut frames = frame::Frames::new(plain.as_slice(), 0);
         loop {
-            match frames.next().map_err(|e| unreadable(path, &e))? {
+            match frames.take().map_err(|e| unreadable(path, &e))? {
                 frame::Next::End => break,
                 frame::Next::Short => return Err(bad(next, "a sealed block ends within a frame")),
                 frame::Next::Bad(what) => return Err(bad(next, what)),

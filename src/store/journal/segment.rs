@@ -134,7 +134,7 @@ pub fn scan(
     let mut frames = Frames::new(from, HEADER as u64);
     loop {
         let offset = frames.offset;
-        let fault = match frames.next().map_err(|e| io(&e))? {
+        let fault = match frames.take().map_err(|e| io(&e))? {
             Next::End => break,
             Next::Short => "it ends within a frame",
             Next::Bad(what) => what,

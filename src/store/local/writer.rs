@@ -357,10 +357,9 @@ fn is_full(e: &std::io::Error) -> bool {
 /// Whether an append may be written now.
 fn admit(mode: &Mode, events: &[Event]) -> Result<(), StoreError> {
     match mode {
-        Mode::Open => Ok(()),
         Mode::Stopped(why) => Err(StoreError::Write(why.clone())),
         Mode::Draining(why) if events.iter().any(begins_work) => Err(StoreError::Write(why.clone())),
-        Mode::Draining(_) => Ok(()),
+        Mode::Open | Mode::Draining(_) => Ok(()),
     }
 }
 
