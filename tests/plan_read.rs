@@ -135,13 +135,17 @@ fn filter_is(text: &str) -> (&'static str, Value) {
     ("/source/otherRequest/1/value", json!(text))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads well beside json!(…) in the tables below")]
 fn target_field(field: &str, value: Value) -> (&'static str, Value) {
     ("/target/request/-", json!({"field": field, "value": value}))
 }
 
+/// Name, changes to `base()`, field, word of the message, word of the hint.
+type Case = (&'static str, Vec<(&'static str, Value)>, &'static str, &'static str, &'static str);
+
 #[test]
 fn what_cannot_run_is_refused_with_place_and_advice() {
-    let cases: Vec<(&str, Vec<(&str, Value)>, &str, &str, &str)> = vec![
+    let cases: Vec<Case> = vec![
         (
             "no form",
             vec![("/source/otherRequest/0", json!({"field": "Limit", "value": ""}))],

@@ -50,7 +50,7 @@ pub fn parse(text: &str) -> Result<(Value, Places), PlanError> {
     let value: Value = serde_json::from_str(text).map_err(|e| malformed(text, &e))?;
     let mut walk =
         Walk { text, bytes: text.as_bytes(), at: 0, line: 1, line_start: 0, counted: 0, out: Places::default() };
-    walk.value(String::new())?;
+    walk.value("")?;
     Ok((value, walk.out))
 }
 
@@ -135,13 +135,13 @@ impl Walk<'_> {
         serde_json::from_str(quoted).unwrap_or_default()
     }
 
-    fn value(&mut self, path: String) -> Result<(), PlanError> {
+    fn value(&mut self, path: &str) -> Result<(), PlanError> {
         self.blanks();
         let here = self.here();
-        self.out.at.insert(path.clone(), here);
+        self.out.at.insert(path.to_owned(), here);
         match self.peek() {
-            Some(b'{') => self.object(&path),
-            Some(b'[') => self.array(&path),
+            Some(b'{') => self.object(path),
+            Some(b'[') => self.array(path),
             Some(b'"') => {
                 self.string();
                 Ok(())
@@ -176,7 +176,7 @@ impl Walk<'_> {
                     }
                     self.blanks();
                     self.at += 1; // the colon
-                    self.value(inner)?;
+                    self.value(&inner)?;
                 }
                 Some(b',') => self.at += 1,
                 _ => {
@@ -199,7 +199,7 @@ impl Walk<'_> {
                     return Ok(());
                 }
                 Some(_) => {
-                    self.value(format!("{path}[{index}]"))?;
+                    self.value(&format!("{path}[{index}]"))?;
                     index += 1;
                 }
             }

@@ -263,7 +263,7 @@ pub fn duration(text: &str) -> Option<Duration> {
 pub fn duration_text(d: Duration) -> String {
     let seconds = d.as_secs();
     let units = [(86_400, 'd'), (3600, 'h'), (60, 'm'), (1, 's')];
-    match units.into_iter().find(|(unit, _)| seconds > 0 && seconds % unit == 0) {
+    match units.into_iter().find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit)) {
         Some((unit, letter)) => format!("{}{letter}", seconds / unit),
         None => "0".to_owned(),
     }

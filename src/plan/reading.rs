@@ -80,27 +80,23 @@ pub fn inspect(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
 
     let policy_read = policy::read(top, &mut findings);
     let source_side = source_raw.map(|(raw, at)| Side::read(raw, at, &mut findings));
-    let source = match &source_side {
-        Some(side) => source::read(side, &policy_read, &mut findings),
-        None => {
-            findings.refuse(
-                "source",
-                "the plan has no source",
-                "add the query: {\"source\": {\"api\": \"executeBillQuery\", …}}",
-            );
-            source::nothing()
-        }
+    let source = if let Some(side) = &source_side {
+        source::read(side, &policy_read, &mut findings)
+    } else {
+        findings.refuse(
+            "source",
+            "the plan has no source",
+            "add the query: {\"source\": {\"api\": \"executeBillQuery\", …}}",
+        );
+        source::nothing()
     };
-    let target = match target_raw {
-        Some((raw, at)) => {
-            let side = Side::read(raw, at, &mut findings);
-            let target = target::read(&side, &source.source, &mut findings);
-            (target, side.name)
-        }
-        None => {
-            findings.refuse("target", "the plan has no target", "add the call: {\"target\": {\"api\": \"Audit\", …}}");
-            (nowhere(), None)
-        }
+    let target = if let Some((raw, at)) = target_raw {
+        let side = Side::read(raw, at, &mut findings);
+        let target = target::read(&side, &source.source, &mut findings);
+        (target, side.name)
+    } else {
+        findings.refuse("target", "the plan has no target", "add the call: {\"target\": {\"api\": \"Audit\", …}}");
+        (nowhere(), None)
     };
 
     let mut policy = policy_read.policy;

@@ -16,7 +16,8 @@ use super::template::canonical;
 /// The revision of a plan.
 pub fn of(plan: &Plan) -> PlanRev {
     let digest = Sha256::digest(sorted(&meaning(plan)).as_bytes());
-    PlanRev(digest.iter().map(|b| format!("{b:02x}")).collect())
+    let digits = digest.iter().flat_map(|b| [b >> 4, b & 15]);
+    PlanRev(digits.filter_map(|d| char::from_digit(u32::from(d), 16)).collect())
 }
 
 /// What a plan means, as a value: the base of revision, diff and `plan show --effective`.

@@ -57,7 +57,9 @@ fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, out: &mut 
 /// The file as text: byte for byte as it was read while `raw` is untouched, else laid out anew with the keys in their
 /// order.
 pub fn write_back(file: &PlanFile) -> String {
-    let same = place::parse(&file.text).is_ok_and(|(value, _)| value.to_string() == file.raw.to_string());
+    // Compared as text: equal maps may differ in the order of their keys.
+    let now = file.raw.to_string();
+    let same = place::parse(&file.text).is_ok_and(|(value, _)| serde_json::to_string(&value).is_ok_and(|t| t == now));
     if same { file.text.clone() } else { text(&file.raw) }
 }
 
@@ -80,21 +82,22 @@ fn is_flat(value: &Value) -> bool {
 }
 
 fn lay(value: &Value, depth: usize, out: &mut String) {
+    let on_one_line = depth > 2 && is_flat(value);
     let inner = "  ".repeat(depth + 1);
     let outer = "  ".repeat(depth);
     match value {
         // Entries of a list stand on one line each; the file's own objects do not.
-        Value::Object(map) if !map.is_empty() && !(depth > 2 && is_flat(value)) => {
+        Value::Object(map) if !map.is_empty() && !on_one_line => {
             for (i, (key, value)) in map.iter().enumerate() {
                 out.push_str(if i == 0 { "{\n" } else { ",\n" });
-                out.push_str(&format!("{inner}{}: ", Value::from(key.as_str())));
+                out.extend([inner.as_str(), &Value::from(key.as_str()).to_string(), ": "]);
                 lay(value, depth + 1, out);
             }
-            out.push_str(&format!("\n{outer}}}"));
+            out.extend(["\n", &outer, "}"]);
         }
         Value::Object(map) if !map.is_empty() => {
             let items: Vec<String> = map.iter().map(|(k, v)| format!("{}: {v}", Value::from(k.as_str()))).collect();
-            out.push_str(&format!("{{ {} }}", items.join(", ")));
+            out.extend(["{ ", &items.join(", "), " }"]);
         }
         Value::Array(items) if !items.is_empty() && !is_flat(value) => {
             for (i, value) in items.iter().enumerate() {
@@ -102,7 +105,7 @@ fn lay(value: &Value, depth: usize, out: &mut String) {
                 out.push_str(&inner);
                 lay(value, depth + 1, out);
             }
-            out.push_str(&format!("\n{outer}]"));
+            out.extend(["\n", &outer, "]"]);
         }
         other => out.push_str(&other.to_string()),
     }

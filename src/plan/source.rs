@@ -410,10 +410,10 @@ fn other_controls(side: &Side<'_>, findings: &mut Findings) {
             );
         }
     }
-    if let Some((entry, text)) = side.control("OrderString").and_then(|e| Some((e, e.text()?))) {
-        if !text.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase().starts_with("FID") {
-            findings.note(entry.at.clone(), format!("the order `{text}` is not sent: pages are cut by id"));
-        }
+    if let Some((entry, text)) = side.control("OrderString").and_then(|e| Some((e, e.text()?)))
+        && !text.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase().starts_with("FID")
+    {
+        findings.note(entry.at.clone(), format!("the order `{text}` is not sent: pages are cut by id"));
     }
     if let Some(entry) = side.control("SubSystemId").filter(|e| e.value.is_some()) {
         findings.note(entry.at.clone(), "SubSystemId is a module hint and is not sent");
@@ -524,11 +524,11 @@ fn comparison(item: &Value, at: &str, columns: &[Column], findings: &mut Finding
             );
             return None;
         }
-        if let Some(moment) = text.strip_prefix("timestamp:") {
-            if crate::domain::time::ErpDate::parse(moment).is_none() {
-                findings.refuse(&at_value, format!("`{moment}` is no date"), "write timestamp:YYYY-MM-DD HH:MM:SS");
-                return None;
-            }
+        if let Some(moment) = text.strip_prefix("timestamp:")
+            && crate::domain::time::ErpDate::parse(moment).is_none()
+        {
+            findings.refuse(&at_value, format!("`{moment}` is no date"), "write timestamp:YYYY-MM-DD HH:MM:SS");
+            return None;
         }
     }
     if item.get("strictMode").is_some_and(|v| v == &Value::Bool(true) || v == "true") {

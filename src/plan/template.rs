@@ -198,7 +198,7 @@ pub(crate) fn parts(text: &str) -> Result<Vec<Part<'_>>, TemplateError> {
                 None => (inner.trim(), None),
             },
         };
-        if name.is_empty() || format == Some("") || name.contains("{") {
+        if name.is_empty() || format == Some("") || name.contains('{') {
             return fail(at, &format!("`{{{{{inner}}}}}` names nothing"), "write {{NAME}} or {{NAME|format}}");
         }
         out.push(Part::Hole(Hole { at, name, format }));

@@ -20,24 +20,21 @@ pub fn tables(text: &str) -> Vec<Table> {
     let mut out = Vec::new();
     let mut now = Table::default();
     for (index, line) in text.lines().enumerate() {
-        match row(line) {
-            Some(cells) => {
-                if now.rows.is_empty() {
-                    now.line = index + 1;
-                }
-                let rule = |c: &String| !c.is_empty() && c.chars().all(|c| matches!(c, '-' | ':' | '=' | ' '));
-                if !cells.iter().all(rule) {
-                    now.rows.push(cells);
-                    now.lines.push(index + 1);
-                }
+        if let Some(cells) = row(line) {
+            if now.rows.is_empty() {
+                now.line = index + 1;
             }
-            None => {
-                if !now.rows.is_empty() {
-                    out.push(std::mem::take(&mut now));
-                }
-                if !line.trim().is_empty() {
-                    now.above.push(line.trim().to_owned());
-                }
+            let rule = |c: &String| !c.is_empty() && c.chars().all(|c| matches!(c, '-' | ':' | '=' | ' '));
+            if !cells.iter().all(rule) {
+                now.rows.push(cells);
+                now.lines.push(index + 1);
+            }
+        } else {
+            if !now.rows.is_empty() {
+                out.push(std::mem::take(&mut now));
+            }
+            if !line.trim().is_empty() {
+                now.above.push(line.trim().to_owned());
             }
         }
     }

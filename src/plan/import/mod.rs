@@ -136,11 +136,11 @@ fn source_json(draft: Draft, guesses: &mut Vec<String>) -> Value {
             controls.len()
         ));
     }
-    if !columns.is_empty() {
+    if columns.is_empty() {
+        out.insert("request".to_owned(), rows_json(&controls));
+    } else {
         out.insert("request".to_owned(), rows_json(&columns));
         out.insert("otherRequest".to_owned(), rows_json(&controls));
-    } else {
-        out.insert("request".to_owned(), rows_json(&controls));
     }
     if !draft.response.is_empty() {
         out.insert("response".to_owned(), rows_json(&draft.response));
@@ -150,21 +150,18 @@ fn source_json(draft: Draft, guesses: &mut Vec<String>) -> Value {
 
 fn target_json(mut draft: Draft, guesses: &mut Vec<String>) -> Value {
     let has = |name: &str| draft.request.iter().any(|r| r.field.eq_ignore_ascii_case(name));
-    let api = match draft.fact("api") {
-        Some(api) => api.to_owned(),
-        None => {
-            let api = if has("Operation") { "excuteOperation" } else { "Audit" };
-            guesses.push(format!("target: no api printed, taken as {api} because of its fields"));
-            api.to_owned()
-        }
+    let api = if let Some(api) = draft.fact("api") {
+        api.to_owned()
+    } else {
+        let api = if has("Operation") { "excuteOperation" } else { "Audit" };
+        guesses.push(format!("target: no api printed, taken as {api} because of its fields"));
+        api.to_owned()
     };
     let empty = |r: &Row| r.value.as_deref().is_none_or(str::is_empty);
     let keyed = draft.request.iter().any(|r| matches!(r.field.as_str(), "Ids" | "Numbers") && !empty(r));
-    if !keyed {
-        if let Some(ids) = draft.request.iter_mut().find(|r| r.field.eq_ignore_ascii_case("Ids")) {
-            ids.value = Some("{{FID}}".to_owned());
-            guesses.push("target: neither Ids nor Numbers has a value, Ids taken as {{FID}}".to_owned());
-        }
+    if !keyed && let Some(ids) = draft.request.iter_mut().find(|r| r.field.eq_ignore_ascii_case("Ids")) {
+        ids.value = Some("{{FID}}".to_owned());
+        guesses.push("target: neither Ids nor Numbers has a value, Ids taken as {{FID}}".to_owned());
     }
     let mut out = draft.head(&api, "EXECUTE");
     out.insert("request".to_owned(), rows_json(&draft.request));

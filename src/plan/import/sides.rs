@@ -174,11 +174,11 @@ fn rows(table: &Table, guesses: &mut Vec<String>) -> Vec<Row> {
         }
         let mut roles: Vec<Role> = named.into_iter().map(|r| r.unwrap_or(Role::Ignored)).collect();
         // 字段名 is the field itself where no other column is.
-        if !roles.contains(&Role::Field) {
-            if let Some(label) = roles.iter_mut().find(|r| **r == Role::Label) {
-                *label = Role::Field;
-                guesses.push(format!("line {}: the names in the first named column are taken as fields", table.line));
-            }
+        if !roles.contains(&Role::Field)
+            && let Some(label) = roles.iter_mut().find(|r| **r == Role::Label)
+        {
+            *label = Role::Field;
+            guesses.push(format!("line {}: the names in the first named column are taken as fields", table.line));
         }
         (roles, 1)
     } else {
@@ -247,8 +247,8 @@ fn repair(field: &str, text: &mut String, line: usize, guesses: &mut Vec<String>
             match part {
                 super::super::template::Part::Text(t) => out.push_str(t),
                 super::super::template::Part::Hole(hole) => match hole.format {
-                    Some(format) => out.push_str(&format!("{{{{{}|{format}}}}}", hole.name)),
-                    None => out.push_str(&format!("{{{{{}}}}}", hole.name)),
+                    Some(format) => out.extend(["{{", hole.name, "|", format, "}}"]),
+                    None => out.extend(["{{", hole.name, "}}"]),
                 },
             }
         }

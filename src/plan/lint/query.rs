@@ -201,7 +201,7 @@ fn paging(side: &Side<'_>, predicates: &[Predicate], found: &mut Found<'_>) {
             "审核会改变过滤结果，按行号翻页会漏单；Skydeck 在第一次审核前按内码读完所有页",
         );
     }
-    if !side.control("OrderString").is_some_and(|e| e.value.is_some()) {
+    if side.control("OrderString").is_none_or(|e| e.value.is_none()) {
         found
             .add(
                 4,
