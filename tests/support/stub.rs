@@ -109,6 +109,11 @@ impl Drop for Stub {
 
 impl Stub {
     pub async fn start(script: Script) -> Self {
+        Self::start_with(script, false).await
+    }
+
+    /// With `rude`, every connection is reset when the head of its first request has come.
+    pub async fn start_with(script: Script, rude: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
@@ -118,7 +123,7 @@ impl Stub {
             let mut connections = tokio::task::JoinSet::new();
             for connection in 0.. {
                 let Ok((stream, _)) = listener.accept().await else { return };
-                connections.spawn(serve(stream, connection, script.clone(), log.clone()));
+                connections.spawn(serve(stream, connection, script.clone(), log.clone(), rude));
             }
         });
         Self { addr, seen, task }
@@ -152,7 +157,7 @@ pub fn is_login(service: &str) -> bool {
     service == "ValidateUser" || service.starts_with("LoginBy")
 }
 
-async fn serve(mut stream: TcpStream, connection: usize, script: Script, log: Arc<Mutex<Vec<Seen>>>) {
+async fn serve(mut stream: TcpStream, connection: usize, script: Script, log: Arc<Mutex<Vec<Seen>>>, rude: bool) {
     let mut buffer = Vec::new();
     loop {
         let Some(head_end) = read_until(&mut stream, &mut buffer, |b| find(b, b"\r\n\r\n")).await else { return };
@@ -160,12 +165,9 @@ async fn serve(mut stream: TcpStream, connection: usize, script: Script, log: Ar
         let service = service_of(&head);
         let length: usize = header(&head, "content-length").and_then(|v| v.parse().ok()).unwrap_or(0);
         let whole = head_end + 4 + length;
-        let peek = Seen { service: service.clone(), head: head.clone(), body: Vec::new(), connection };
-        let nth = log.lock().unwrap().iter().filter(|s| s.service == service).count();
-        if script(&peek, nth).how == How::ResetBeforeBody {
-            log.lock().unwrap().push(peek);
-            reset(stream);
-            return;
+        if rude {
+            log.lock().unwrap().push(Seen { service, head, body: Vec::new(), connection });
+            return reset(stream);
         }
         if read_until(&mut stream, &mut buffer, |b| (b.len() >= whole).then_some(whole)).await.is_none() {
             return;
@@ -173,6 +175,7 @@ async fn serve(mut stream: TcpStream, connection: usize, script: Script, log: Ar
         let body = buffer[head_end + 4..whole].to_vec();
         buffer.drain(..whole);
         let seen = Seen { service, head, body, connection };
+        let nth = log.lock().unwrap().iter().filter(|s| s.service == seen.service).count();
         let answer = script(&seen, nth);
         log.lock().unwrap().push(seen.clone());
         match answer.how {
