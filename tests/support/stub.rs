@@ -195,7 +195,7 @@ async fn serve(mut stream: TcpStream, connection: usize, script: Script, log: Ar
 async fn send(stream: &mut TcpStream, answer: &Answer, seen: &Seen) -> bool {
     if answer.generate == Some(Generate::Endless) {
         let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n";
-        let chunk = [b"8000\r\n".as_slice(), &[b' '; 0x8000], b"\r\n"].concat();
+        let chunk = [b"8000\r\n".as_slice(), &b" ".repeat(0x8000), b"\r\n"].concat();
         let mut ok = stream.write_all(head.as_bytes()).await.is_ok();
         while ok {
             ok = stream.write_all(&chunk).await.is_ok();
@@ -241,7 +241,7 @@ fn bytes_of(answer: &Answer, seen: &Seen) -> Vec<u8> {
         (Some(Generate::Deep), ..) => vec![b'['; 100_000],
         (Some(Generate::Bom), ..) => format!("\u{feff}{}", good(seen)).into_bytes(),
         (Some(Generate::LongHeader), ..) => {
-            extra.push_str(&format!("X-Long: {}\r\n", "a".repeat(2_000_000)));
+            extra = format!("X-Long: {}\r\n", "a".repeat(2_000_000));
             good(seen).into_bytes()
         }
         (Some(Generate::Endless), ..) => Vec::new(),
@@ -255,7 +255,7 @@ fn bytes_of(answer: &Answer, seen: &Seen) -> Vec<u8> {
     let status = answer.status.unwrap_or(200);
     let mut head = format!("HTTP/1.1 {status} Said\r\nContent-Type: text/html; charset=utf-8\r\n{extra}");
     for (name, value) in &answer.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head = format!("{head}{name}: {value}\r\n");
     }
     let kept = body.len() - answer.cut.min(body.len());
     let sent = &body[..kept];
@@ -345,6 +345,7 @@ async fn read_until(
 }
 
 /// Closes with a reset instead of a FIN.
+#[allow(clippy::needless_pass_by_value, reason = "the stream ends here: dropping it sends the reset")]
 fn reset(stream: TcpStream) {
     #[allow(deprecated, reason = "linger 0 is what makes the reset")]
     let _ = stream.set_linger(Some(Duration::ZERO));
