@@ -2,6 +2,7 @@
 //! a status read, a submit and an audit. Adding a fault is adding a file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+#[allow(dead_code, reason = "each test file uses its own part of it")]
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,8 +153,11 @@ async fn run(scenario: &Arc<Scenario>, op: &'static str) -> (String, String, usi
             scenario.calls.get(op).unwrap_or(&scenario.answer).clone()
         }
     };
-    let refuse = scenario.calls.get(op).unwrap_or(&scenario.answer).how == How::Refuse;
-    let stub = if refuse { Stub::refusing().await } else { Stub::start(Arc::new(script)).await };
+    let how = scenario.calls.get(op).unwrap_or(&scenario.answer).how;
+    let stub = match how {
+        How::Refuse => Stub::refusing().await,
+        _ => Stub::start_with(Arc::new(script), how == How::ResetBeforeBody).await,
+    };
     let sign_in = match scenario.mode {
         Mode::Signed => {
             SignIn::Signed { app_id: "123456_dGVzdC1zZWNyZXQtMjQtYnl0ZXMtYWJj".to_owned(), app_secret: SECRET.into() }

@@ -324,13 +324,20 @@ impl Erp for KingdeeErp {
             }
         };
         let mut seen = BTreeSet::new();
-        let fids: Vec<&Fid> = call.bills.iter().map(|(fid, _)| fid).filter(|fid| seen.insert(*fid)).collect();
-        if fids.is_empty() {
+        let bills: Vec<(Fid, String)> = call.bills.iter().filter(|(fid, _)| seen.insert(fid)).cloned().collect();
+        if bills.is_empty() {
             return not_sent("not sent: no bill was given".to_owned(), None);
         }
+        let fids: Vec<&Fid> = bills.iter().map(|(fid, _)| fid).collect();
         let body = write_body(&call.verb, &call.form, &fids, &call.options, &call.flags);
         let answer = self.call(Operation::of(&call.verb).service, body.clone(), CallKind::Write).await;
-        let Judged { verdicts, side, alarm } = judge_write(&answer, &call.bills, &self.causes, self.mode());
+        let Judged { verdicts, side, alarm } = judge_write(&answer, &bills, &self.causes, self.mode());
+        let of: HashMap<&Fid, &Verdict> = verdicts.iter().map(|(fid, verdict)| (fid, verdict)).collect();
+        let verdicts = call
+            .bills
+            .iter()
+            .filter_map(|(fid, _)| of.get(fid).map(|verdict| (fid.clone(), (*verdict).clone())))
+            .collect();
         match &alarm {
             Some(Alarm::SessionLost) => self.session.lost(generation),
             Some(Alarm::Credentials(said)) => {

@@ -109,6 +109,11 @@ impl Drop for Stub {
 
 impl Stub {
     pub async fn start(script: Script) -> Self {
+        Self::start_with(script, false).await
+    }
+
+    /// With `rude`, every connection is reset when the head of its first request has come.
+    pub async fn start_with(script: Script, rude: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
@@ -118,7 +123,7 @@ impl Stub {
             let mut connections = tokio::task::JoinSet::new();
             for connection in 0.. {
                 let Ok((stream, _)) = listener.accept().await else { return };
-                connections.spawn(serve(stream, connection, script.clone(), log.clone()));
+                connections.spawn(serve(stream, connection, script.clone(), log.clone(), rude));
             }
         });
         Self { addr, seen, task }
@@ -152,7 +157,7 @@ pub fn is_login(service: &str) -> bool {
     service == "ValidateUser" || service.starts_with("LoginBy")
 }
 
-async fn serve(mut stream: TcpStream, connection: usize, script: Script, log: Arc<Mutex<Vec<Seen>>>) {
+async fn serve(mut stream: TcpStream, connection: usize, script: Script, log: Arc<Mutex<Vec<Seen>>>, rude: bool) {
     let mut buffer = Vec::new();
     loop {
         let Some(head_end) = read_until(&mut stream, &mut buffer, |b| find(b, b"\r\n\r\n")).await else { return };
@@ -160,12 +165,9 @@ async fn serve(mut stream: TcpStream, connection: usize, script: Script, log: Ar
         let service = service_of(&head);
         let length: usize = header(&head, "content-length").and_then(|v| v.parse().ok()).unwrap_or(0);
         let whole = head_end + 4 + length;
-        let peek = Seen { service: service.clone(), head: head.clone(), body: Vec::new(), connection };
-        let nth = log.lock().unwrap().iter().filter(|s| s.service == service).count();
-        if script(&peek, nth).how == How::ResetBeforeBody {
-            log.lock().unwrap().push(peek);
-            reset(stream);
-            return;
+        if rude {
+            log.lock().unwrap().push(Seen { service, head, body: Vec::new(), connection });
+            return reset(stream);
         }
         if read_until(&mut stream, &mut buffer, |b| (b.len() >= whole).then_some(whole)).await.is_none() {
             return;
@@ -173,6 +175,7 @@ async fn serve(mut stream: TcpStream, connection: usize, script: Script, log: Ar
         let body = buffer[head_end + 4..whole].to_vec();
         buffer.drain(..whole);
         let seen = Seen { service, head, body, connection };
+        let nth = log.lock().unwrap().iter().filter(|s| s.service == seen.service).count();
         let answer = script(&seen, nth);
         log.lock().unwrap().push(seen.clone());
         match answer.how {
@@ -192,7 +195,7 @@ async fn serve(mut stream: TcpStream, connection: usize, script: Script, log: Ar
 async fn send(stream: &mut TcpStream, answer: &Answer, seen: &Seen) -> bool {
     if answer.generate == Some(Generate::Endless) {
         let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n";
-        let chunk = [b"8000\r\n".as_slice(), &[b' '; 0x8000], b"\r\n"].concat();
+        let chunk = [b"8000\r\n".as_slice(), &b" ".repeat(0x8000), b"\r\n"].concat();
         let mut ok = stream.write_all(head.as_bytes()).await.is_ok();
         while ok {
             ok = stream.write_all(&chunk).await.is_ok();
@@ -238,7 +241,7 @@ fn bytes_of(answer: &Answer, seen: &Seen) -> Vec<u8> {
         (Some(Generate::Deep), ..) => vec![b'['; 100_000],
         (Some(Generate::Bom), ..) => format!("\u{feff}{}", good(seen)).into_bytes(),
         (Some(Generate::LongHeader), ..) => {
-            extra.push_str(&format!("X-Long: {}\r\n", "a".repeat(2_000_000)));
+            extra = format!("X-Long: {}\r\n", "a".repeat(2_000_000));
             good(seen).into_bytes()
         }
         (Some(Generate::Endless), ..) => Vec::new(),
@@ -252,7 +255,7 @@ fn bytes_of(answer: &Answer, seen: &Seen) -> Vec<u8> {
     let status = answer.status.unwrap_or(200);
     let mut head = format!("HTTP/1.1 {status} Said\r\nContent-Type: text/html; charset=utf-8\r\n{extra}");
     for (name, value) in &answer.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head = format!("{head}{name}: {value}\r\n");
     }
     let kept = body.len() - answer.cut.min(body.len());
     let sent = &body[..kept];
@@ -342,6 +345,7 @@ async fn read_until(
 }
 
 /// Closes with a reset instead of a FIN.
+#[allow(clippy::needless_pass_by_value, reason = "the stream ends here: dropping it sends the reset")]
 fn reset(stream: TcpStream) {
     #[allow(deprecated, reason = "linger 0 is what makes the reset")]
     let _ = stream.set_linger(Some(Duration::ZERO));

@@ -7,7 +7,7 @@ use crate::domain::ids::Fid;
 /// What a message says about whom it concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Named {
-    /// Bills asked, by their place.
+    /// Bills asked, by their place; none of them where two bills asked share the number.
     Asked(Vec<usize>),
     /// A bill that was not asked, and none that was.
     Stranger(String),
@@ -32,7 +32,9 @@ pub(super) fn named(message: &str, asked: &[(Fid, String)]) -> Named {
     }
     hits.sort_unstable();
     hits.dedup();
-    match (hits.is_empty(), quoted.first()) {
+    let named_somebody = !hits.is_empty();
+    hits.retain(|at| asked.get(*at).is_some_and(|(_, number)| is_unique(number, asked)));
+    match (!named_somebody, quoted.first()) {
         (false, _) => Named::Asked(hits),
         (true, Some(name)) => Named::Stranger((*name).to_owned()),
         (true, None) => Named::Nobody,
@@ -42,6 +44,11 @@ pub(super) fn named(message: &str, asked: &[(Fid, String)]) -> Named {
 /// Whether a number we asked with is the number the server printed.
 pub(super) fn is_number(ours: &str, theirs: &str) -> bool {
     !ours.trim().is_empty() && ours.trim() == theirs.trim()
+}
+
+/// Whether no two bills asked share this number (it is unique only within an organisation).
+pub(super) fn is_unique(number: &str, asked: &[(Fid, String)]) -> bool {
+    asked.iter().filter(|(_, other)| is_number(other, number)).count() < 2
 }
 
 fn quoted_after<'a>(message: &'a str, lead: &'a str) -> impl Iterator<Item = &'a str> + 'a {
@@ -100,6 +107,14 @@ mod tests {
         [("1", "XSCKD000123"), ("2", "XSCKD000123-1"), ("3", "XSCKD0001234"), ("4", ""), ("5", "7")]
             .map(|(fid, no)| (Fid::new(fid), no.to_owned()))
             .to_vec()
+    }
+
+    #[test]
+    fn a_number_that_two_bills_share_names_neither() {
+        let twins = [("1", "XSCKD000123"), ("2", "XSCKD000123")].map(|(fid, no)| (Fid::new(fid), no.to_owned()));
+        for message in ["单据编号为“XSCKD000123”的单", "[XSCKD000123]冲突"] {
+            assert_eq!(named(message, &twins), Named::Asked(Vec::new()), "{message}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The verdict on each bill of a writing call (reliability.md §7.1 step 5).
 
-use super::names::{Named, is_number, named};
+use super::names::{Named, is_number, is_unique, named};
 use super::{Mode, excerpt, is_session_lost, is_text_401};
 use crate::domain::bill::{Failure, UnknownWhy};
 use crate::domain::cause::{Cause, CauseTable, Repeat, known};
@@ -226,7 +226,8 @@ fn place_of(entity: &Entity, asked: &[(Fid, String)]) -> Result<Option<usize>, S
         }
         (None, Some(number)) => {
             let at = asked.iter().position(|(_, ours)| is_number(ours, number));
-            at.map(Some).ok_or_else(|| format!("bill {number}"))
+            let at = at.ok_or_else(|| format!("bill {number}"))?;
+            Ok(is_unique(number, asked).then_some(at))
         }
         (None, None) => Ok(None),
     }
