@@ -1,15 +1,17 @@
 //! The real binary on a real terminal: start, run, approve, retry, help, resize, quit; the terminal is as it was.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod support;
+#[path = "support/pty.rs"]
+mod pty;
 
 use std::path::Path;
 
-use support::pty::{Pty, Start};
+use pty::{Pty, Start};
 
 fn demo(dir: &Path, env: &[(&str, &str)], size: (u16, u16)) -> Pty {
     let dir = dir.join("demo").display().to_string();
-    let args = ["demo", "--data", &dir, "--bills", "60", "--faults", "none", "--per-minute", "60000", "--settle", "300ms"];
+    let args =
+        ["demo", "--data", &dir, "--bills", "60", "--faults", "none", "--per-minute", "60000", "--settle", "300ms"];
     Pty::start(&Start { program: env!("CARGO_BIN_EXE_skydeck"), args: &args, env, size })
 }
 
@@ -51,8 +53,9 @@ fn a_run_a_retry_help_a_resize_and_the_way_out() {
     pty.wait_for("the dialog says what it would do", |text| text.contains("eligible"));
     std::thread::sleep(std::time::Duration::from_millis(600));
     pty.send(b"y");
-    pty.wait_for("a second run came of it", |text| text.contains("retry") || text.contains("Approve"));
+    pty.wait_text("Approve this set? · retry");
     pty.send(b"\x1b");
+    pty.wait_for("the dialog is gone", |text| !text.contains("Approve this set?"));
 
     pty.resize(60, 15);
     pty.wait_text("Skydeck");
@@ -79,6 +82,12 @@ fn chinese_and_ascii_and_no_colour() {
     let text = String::from_utf8_lossy(&bytes).into_owned();
     // Plan names are data and stay Chinese; frames and signs are ASCII.
     assert!(!text.contains('━') && !text.contains('│') && !text.contains('▌'), "{text}");
-    assert!(!text.contains("\x1b[3") && !text.contains("\x1b[4"), "no colour is sent");
+    let colours = |style: &&str| style.split(';').any(|n| matches!(n.parse(), Ok(30..=49u16 | 90..=107)));
+    let styles: Vec<&str> =
+        text.split("\x1b[").filter_map(|rest| rest.split_once('m')).map(|(style, _)| style).collect();
+    let coloured: Vec<&str> =
+        styles.iter().copied().filter(|s| s.bytes().all(|b| b.is_ascii_digit() || b == b';')).filter(colours).collect();
+    assert!(coloured.is_empty(), "{coloured:?}");
+    assert!(!styles.is_empty(), "the check would see a style");
     quit(pty);
 }

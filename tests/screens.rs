@@ -1,7 +1,15 @@
 //! Screens as snapshots: a script of facts, answers and keys, then the picture as text and as role letters.
 //!
 //! `UPDATE_SCREENS=1 cargo test --test screens` writes them anew; look at them before committing.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, clippy::print_stderr, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs
+)]
 
 #[path = "screens/world.rs"]
 mod world;
