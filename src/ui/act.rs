@@ -218,6 +218,15 @@ fn turn(model: &mut Model, by: usize) {
 
 /// One step back: unfold, marks, zoom, then the pane before. Never quits.
 fn back(model: &mut Model) {
+    let window = match model.pane {
+        Pane::Results => Some(&mut model.results),
+        Pane::Ledger => Some(&mut model.ledger.entries),
+        Pane::History => Some(&mut model.found),
+        _ => None,
+    };
+    if let Some(window) = window.filter(|w| w.is_scanning()) {
+        return window.halt();
+    }
     if model.pane == Pane::Ledger && model.ledger.open {
         return fold(model);
     }

@@ -354,6 +354,7 @@ pub fn key_name(key: Key) -> String {
 
 /// The table as Markdown, for the README and the manual.
 pub fn markdown(lang: Lang) -> String {
+    use std::fmt::Write;
     let map = Keymap::standard();
     let texts = lang.texts();
     let mut out =
@@ -361,13 +362,14 @@ pub fn markdown(lang: Lang) -> String {
     for row in TABLE {
         let keys: Vec<String> = map.keys(row.action).iter().map(|k| format!("`{}`", key_name(*k))).collect();
         let places: Vec<&str> = row.scopes.iter().map(|s| lang.scope(*s)).collect();
-        out.push_str(&format!(
-            "| {} | {} | {} | `{}` |\n",
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | `{}` |",
             keys.join(" ").replace('|', "\\|"),
             lang.action(row.action).1,
             places.join(", "),
             row.name
-        ));
+        );
     }
     out
 }

@@ -35,7 +35,7 @@ pub fn parts(model: &Model) -> Option<Parts> {
         return None;
     }
     let line = |y: u16, height: u16| Rect::new(0, y, w, height);
-    let tabs = if model.zoom { 0 } else { 1 };
+    let tabs = u16::from(!model.zoom);
     let sum = if h < 12 { 1 } else { 2 };
     let top = 1 + tabs + sum;
     let body = line(top, h - top - 2);

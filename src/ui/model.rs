@@ -361,10 +361,8 @@ impl Model {
 
     /// How long writing stays unlocked in a read-only environment.
     pub(crate) fn unlocked_for(&self, env: &EnvId) -> Option<Duration> {
-        let until = self
-            .pulse_of(env)
-            .map(|p| p.unlocked_until)
-            .unwrap_or_else(|| self.envs.iter().find(|r| r.env.id == *env).and_then(|r| r.unlocked_until))?;
+        let row = || self.envs.iter().find(|r| r.env.id == *env).and_then(|r| r.unlocked_until);
+        let until = self.pulse_of(env).map_or_else(row, |p| p.unlocked_until)?;
         Some(until.since(self.now)).filter(|d| !d.is_zero())
     }
 

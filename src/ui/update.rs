@@ -267,11 +267,9 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
                 closed(model, *run, effects);
             }
             Event::BillsFound { run, .. } if Some(*run) == model.results_run => model.results.spoil(),
-            Event::BillSettled { outcome, was, .. } => {
-                if !outcome.is_resolved() || *was == Slot::Unknown {
-                    model.ledger.stale = true;
-                    model.ledger.entries.spoil();
-                }
+            Event::BillSettled { outcome, was, .. } if !outcome.is_resolved() || *was == Slot::Unknown => {
+                model.ledger.stale = true;
+                model.ledger.entries.spoil();
             }
             Event::LedgerResolved { key, .. } => {
                 model.ledger.stale = true;

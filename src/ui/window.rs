@@ -81,6 +81,11 @@ pub struct Window<T: Record> {
     loaded: bool,
     stale: bool,
     scanned: u64,
+    /// Where a bounded scan stopped before it filled its page.
+    resume: Option<Cursor>,
+    resume_back: Option<Cursor>,
+    /// The operator stopped the scan.
+    halted: bool,
     error: Option<String>,
     /// Counts new beginnings, so that a scroll hint never joins two lists.
     pub epoch: u64,
@@ -102,6 +107,9 @@ impl<T: Record> Default for Window<T> {
             loaded: false,
             stale: true,
             scanned: 0,
+            resume: None,
+            resume_back: None,
+            halted: false,
             error: None,
             epoch: 0,
         }
@@ -154,12 +162,7 @@ impl<T: Record> Window<T> {
         self.loaded
     }
 
-    /// Whether an answer is awaited.
-    pub fn is_waiting(&self) -> bool {
-        self.asked.is_some()
-    }
-
-    /// Rows looked at by the last answer.
+    /// Rows looked at by the last answer, when its filter had no index.
     pub fn scanned(&self) -> u64 {
         self.scanned
     }
@@ -200,8 +203,22 @@ impl<T: Record> Window<T> {
         self.scroll();
     }
 
+    /// Whether a scan without an index goes on by itself.
+    pub fn is_scanning(&self) -> bool {
+        !self.halted && self.resume.is_some() && self.more_after
+    }
+
+    /// Stops such a scan until the cursor moves.
+    pub fn halt(&mut self) {
+        self.halted = true;
+        if matches!(self.asked, Some((_, Want::Forward | Want::Back))) {
+            self.asked = None;
+        }
+    }
+
     /// Moves the cursor.
     pub fn step(&mut self, by: i64) {
+        self.halted = false;
         let to = self.cursor as i64 + by;
         let last = self.rows.len() as i64 - 1;
         self.owed = 0;
@@ -274,23 +291,24 @@ impl<T: Record> Window<T> {
 
     /// The question this window has now, if any. The newest replaces one that still waits.
     pub fn question(&mut self, ticket: impl FnOnce() -> Ticket) -> Option<(Ticket, PageRequest)> {
+        let near_end = self.cursor + 2 * self.height.max(20) >= self.rows.len();
         let want = match self.asked {
             Some((Ticket(0), want)) => want,
-            Some((_, Want::Forward | Want::Back)) if self.stale => self.fresh(),
-            Some(_) => return None,
-            None if self.stale => self.fresh(),
-            None if self.error.is_some() => return None,
-            None if self.more_after && self.cursor + 2 * self.height.max(20) >= self.rows.len() => Want::Forward,
+            // What was asked for anew may not be overtaken; a page further may.
+            Some((_, Want::Start | Want::End | Want::Same)) => return None,
+            _ if self.stale => self.fresh(),
+            None if self.error.is_some() || self.halted => return None,
+            None if self.more_after && near_end => Want::Forward,
             None if self.more_before && self.cursor < self.height.max(20) => Want::Back,
-            None => return None,
+            _ => return None,
         };
         let at = |row: Option<&(Cursor, T)>| row.map(|(c, _)| c.clone());
         let (cursor, back) = match want {
             Want::Start => (None, false),
             Want::End => (None, true),
             Want::Same => (self.top.checked_sub(1).and_then(|i| at(self.rows.get(i))), false),
-            Want::Forward => (at(self.rows.back()), false),
-            Want::Back => (at(self.rows.front()), true),
+            Want::Forward => (self.resume.clone().or_else(|| at(self.rows.back())), false),
+            Want::Back => (self.resume_back.clone().or_else(|| at(self.rows.front())), true),
         };
         self.stale = false;
         self.error = None;
@@ -315,11 +333,23 @@ impl<T: Record> Window<T> {
             }
         };
         self.loaded = true;
-        self.scanned = page.scanned;
         let more = page.more || page.stopped_at.is_some();
+        self.scanned = match want {
+            Want::Forward | Want::Back => self.scanned.saturating_add(page.scanned),
+            _ => page.scanned,
+        };
+        match want {
+            Want::Back | Want::End => self.resume_back = page.stopped_at,
+            _ => self.resume = page.stopped_at,
+        }
         let n = page.rows.len();
         match want {
             Want::Start | Want::End => {
+                if want == Want::Start {
+                    self.resume_back = None;
+                } else {
+                    self.resume = None;
+                }
                 self.rows = page.rows.into();
                 self.epoch += 1;
                 let start = want == Want::Start;
@@ -335,6 +365,7 @@ impl<T: Record> Window<T> {
                 self.more_after = more;
                 let drop = self.rows.len().saturating_sub(KEPT);
                 if drop > 0 {
+                    self.resume_back = None;
                     self.rows.drain(..drop);
                     self.more_before = true;
                     self.base += drop as i64;
@@ -356,6 +387,7 @@ impl<T: Record> Window<T> {
                 if self.rows.len() > KEPT {
                     self.rows.truncate(KEPT);
                     self.more_after = true;
+                    self.resume = None;
                 }
             }
         }
@@ -490,5 +522,25 @@ mod tests {
         assert!(w.question(|| Ticket(2)).is_none());
         w.spoil();
         assert!(w.question(|| Ticket(3)).is_some());
+    }
+
+    #[test]
+    fn a_bounded_scan_goes_on_where_it_stopped_and_can_be_halted() {
+        let mut w = Window::<Row>::default();
+        let empty = |at: &str| Page { rows: vec![], more: true, scanned: 5000, stopped_at: Some(Cursor(at.into())) };
+        let (t, ask) = w.question(|| Ticket(1)).unwrap();
+        assert_eq!(ask.cursor, None);
+        w.answer(t, Ok(empty("a")));
+        let (t, ask) = w.question(|| Ticket(2)).unwrap();
+        assert_eq!(ask.cursor, Some(Cursor("a".into())));
+        w.answer(t, Ok(empty("b")));
+        assert!(w.is_scanning());
+        assert_eq!(w.scanned(), 10_000);
+        let (t, ask) = w.question(|| Ticket(3)).unwrap();
+        assert_eq!(ask.cursor, Some(Cursor("b".into())));
+        w.halt();
+        assert!(!w.answer(t, Ok(empty("c"))) && w.question(|| Ticket(4)).is_none());
+        w.step(1);
+        assert!(w.question(|| Ticket(5)).is_some());
     }
 }

@@ -270,6 +270,7 @@ pub(crate) const TEXTS: Texts = Texts {
     run_unknown: "with unknown",
     run_with_title: "Run with parameters, once",
     run_working: "writing",
+    scanning: "searched {}, none yet; Esc stops",
     server_time: "server time",
     session: "session",
     set: "set",

@@ -79,10 +79,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, ask: &Ask) {
     let title = match ask.what {
         What::Quit => {
             // The question is moot once the run has ended.
-            if !at_work(model) {
-                lines.push(text(t.quit_idle));
-            } else {
+            if at_work(model) {
                 lines.extend([text(t.quit_busy), text(t.quit_busy_2)]);
+            } else {
+                lines.push(text(t.quit_idle));
             }
             t.quit_title
         }

@@ -185,7 +185,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     if flags {
         keys.push((if typing { "Tab".to_owned() } else { model.keymap.key(Action::Flags) }, t.flags_short));
     }
-    let title = fill(t.confirm_title, &[&words::kind(model.lang, head.kind)]);
+    let title = fill(t.confirm_title, &[words::kind(model.lang, head.kind)]);
     let border = if head.production { Role::Production } else { Role::Warning };
     let inside = dialog(model, pen, border, &title, &lines, &keys, if typing { 2 } else { 1 });
     if typing && inside.height > 2 {

@@ -143,7 +143,7 @@ pub(crate) fn candidates(model: &Model, line: &Line) -> Vec<String> {
         out.dedup();
         return out;
     }
-    let zh = body.chars().any(|c| !c.is_ascii());
+    let zh = !body.is_ascii();
     KEYS.iter()
         .map(|(name, _)| *name)
         .chain(["age", "attempts", "时长", "次数"])

@@ -291,10 +291,10 @@ fn done(model: &mut Model, form: &Form, effects: &mut Vec<Effect>) -> Result<Opt
 
 pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, form: &Form) -> Option<(u16, u16)> {
     let t = model.t();
-    let w = model.size.0.saturating_sub(4).min(76);
-    let h = form.fields.len() as u16 * 2 + 6;
+    let width = model.size.0.saturating_sub(4).min(76);
+    let height = form.fields.len() as u16 * 2 + 6;
     let role = if matches!(form.kind, Kind::Flags(_) | Kind::Unlock(_)) { Role::Warning } else { Role::Accent };
-    let area = middle(pen, w, h);
+    let area = middle(pen, width, height);
     let inside = pen.window(area, role, &form.title);
     if inside.height == 0 {
         return None;

@@ -56,16 +56,15 @@ pub(crate) fn refresh(model: &mut Model) {
 pub(crate) fn key(model: &mut Model, mut palette: Palette, key: Key, effects: &mut Vec<Effect>) -> Option<Overlay> {
     let last = palette.hits.len().saturating_sub(1);
     match (key.code, key.ctrl) {
-        (Code::Esc, _) => return None,
-        (Code::Char('c'), true) => return None,
+        (Code::Esc, _) | (Code::Char('c'), true) => return None,
         (Code::Enter, _) => {
             if let Some(action) = palette.hits.get(palette.at) {
                 act::perform(model, *action, effects);
             }
             return None;
         }
-        (Code::Down, _) | (Code::Char('n'), true) | (Code::Tab, _) => palette.at = (palette.at + 1).min(last),
-        (Code::Up, _) | (Code::Char('p'), true) | (Code::BackTab, _) => palette.at = palette.at.saturating_sub(1),
+        (Code::Down | Code::Tab, _) | (Code::Char('n'), true) => palette.at = (palette.at + 1).min(last),
+        (Code::Up | Code::BackTab, _) | (Code::Char('p'), true) => palette.at = palette.at.saturating_sub(1),
         _ => {
             if edit(&mut palette.input, key) {
                 palette.search(model);

@@ -115,7 +115,7 @@ fn org(model: &Model, row: &BillRow) -> String {
 /// What there is to know about the bill under the cursor: reason and message in full, columns, advice.
 pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<&BillRow>) {
     let Some(row) = row.filter(|_| area.height >= 2) else { return };
-    let t = model.t();
+    let texts = model.t();
     let (glyph, word, role) = words::state(model, &row.state);
     heading(
         pen,
@@ -147,7 +147,7 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
             _ => String::new(),
         };
         let lines = if room > 4 { room - 2 } else { room };
-        let text = format!("{code}{}{}{}", t.quote_open, words::shown(message), t.quote_close);
+        let text = format!("{code}{}{}{}", texts.quote_open, words::shown(message), texts.quote_close);
         for line in cells::wrap(&text, usize::from(w), lines, pen.glyphs.cut) {
             pen.text(x, y, w, Role::Text, &line);
             y += 1;
@@ -155,7 +155,7 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
     }
     if y < area.bottom() {
         let at = format::local(row.at, model.zone, "%m-%d %H:%M:%S");
-        let facts = BTreeMap::from([(0, format!("{} {status}", t.status)), (1, format!("{} {at}", t.changed))]);
+        let facts = BTreeMap::from([(0, format!("{} {status}", texts.status)), (1, format!("{} {at}", texts.changed))]);
         let mut text: Vec<String> = facts.into_values().collect();
         for (name, value) in columns(model, row).iter().zip(&row.columns) {
             if !value.is_empty() {

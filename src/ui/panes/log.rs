@@ -32,7 +32,8 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     for (i, (here, (_, at, entry))) in model.log.visible().enumerate().take(usize::from(body.height)) {
         let taken = entry.result == "accepted";
         let result = if taken { t.accepted.to_owned() } else { words::shown(&entry.result) };
-        let about = entry.reason.as_deref().or(entry.plan.as_ref().map(|p| p.as_str())).map(words::shown);
+        let about =
+            entry.reason.as_deref().or(entry.plan.as_ref().map(crate::domain::ids::PlanId::as_str)).map(words::shown);
         let text = about.map_or(result.clone(), |about| format!("{result} {} {about}", pen.glyphs.dot));
         let bills = if entry.bills > 0 { format::count(entry.bills) } else { String::new() };
         let cells = [

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use ratatui::layout::Rect;
 
 use super::cells::{self, Pen};
-use super::format;
+use super::format::{self, fill};
 use super::layout::Parts;
 use super::model::{Model, Pane};
 use super::skin::Role;
@@ -53,6 +53,7 @@ pub(crate) fn position(model: &Model) -> String {
         let at = window.position().map(format::count);
         match (at, window.total()) {
             _ if window.is_empty() => String::new(),
+            (Some(at), None) if window.scanned() > 1000 => format!("{at}+ ({})", format::count(window.scanned())),
             (Some(at), Some(all)) => format!("{at}/{}", format::count(all)),
             (Some(at), None) => format!("{at}+"),
             (None, _) => String::new(),
@@ -100,6 +101,8 @@ pub(crate) fn nothing<T: Record>(
     let t = model.t();
     if let Some(error) = window.error() {
         empty(pen, area, &[t.cannot_read, &words::shown(error)]);
+    } else if window.is_scanning() {
+        empty(pen, area, &[&fill(t.scanning, &[&format::count(window.scanned())])]);
     } else if window.is_loaded() {
         empty(pen, area, lines);
     } else {

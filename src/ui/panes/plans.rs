@@ -92,7 +92,7 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
     if area.height < 3 {
         return;
     }
-    let t = model.t();
+    let texts = model.t();
     let area = if beside {
         pen.bar(area.x, area.y, area.height, Role::Border);
         Rect { x: area.x + 1, width: area.width - 1, ..area }
@@ -128,12 +128,12 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
     };
     let last = model.live.runs.values().rev().map(|r| &r.row).find(|r| r.head.plan == plan.id).or(row.last.first());
     if let Some(run) = last {
-        line(pen, t.last_run, &last_run(model, run));
-        line(pen, t.sum, &words::sum(model, &run.tally, w.saturating_sub(label), !run.state.is_closed()));
+        line(pen, texts.last_run, &last_run(model, run));
+        line(pen, texts.sum, &words::sum(model, &run.tally, w.saturating_sub(label), !run.state.is_closed()));
     }
     if row.unresolved > 0 {
-        let text = fill(t.unresolved_n, &[&format::count(row.unresolved)]);
-        line(pen, t.open, &[(Role::Failed, text)]);
+        let text = fill(texts.unresolved_n, &[&format::count(row.unresolved)]);
+        line(pen, texts.open, &[(Role::Failed, text)]);
     }
     let verb = match &plan.target.verb {
         Verb::Submit => "Submit".to_owned(),
@@ -141,39 +141,39 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
         Verb::Operation(name) => words::shown(name),
     };
     let call = format!("{} {} {verb}", words::shown(plan.source.form.as_str()), pen.glyphs.arrow);
-    line(pen, t.call, &[(Role::Text, call)]);
-    line(pen, t.policy, &[(Role::Text, policy(model, plan))]);
+    line(pen, texts.call, &[(Role::Text, call)]);
+    line(pen, texts.policy, &[(Role::Text, policy(model, plan))]);
     let mark = match &row.mark {
         Some(mark) => vec![
             (Role::Text, words::shown(&mark.seen.as_str().replace('T', " "))),
-            (Role::Dim, format!("  {}", t.server_time)),
+            (Role::Dim, format!("  {}", texts.server_time)),
         ],
-        None => vec![(Role::Dim, t.mark_none.to_owned())],
+        None => vec![(Role::Dim, texts.mark_none.to_owned())],
     };
-    line(pen, t.mark, &mark);
+    line(pen, texts.mark, &mark);
     let next = match (row.next, &plan.policy.schedule) {
-        (Some(at), Some(s)) => format!(
+        (Some(at), Some(schedule)) => format!(
             "{} {}  {}",
             format::local(at, model.zone, "%m-%d %H:%M"),
             format::zone(model.zone),
-            words::shown(&s.cron)
+            words::shown(&schedule.cron)
         ),
-        (_, Some(s)) => words::shown(&s.cron),
+        (_, Some(plan)) => words::shown(&plan.cron),
         (Some(at), None) => format::local(at, model.zone, "%m-%d %H:%M"),
-        (None, None) => t.next_none.to_owned(),
+        (None, None) => texts.next_none.to_owned(),
     };
-    line(pen, t.next, &[(Role::Text, next)]);
+    line(pen, texts.next, &[(Role::Text, next)]);
     if row.hazards > 0 {
         let text =
-            format!("{} {}", pen.glyphs.hazard, fill(t.hazards_n, &[&row.hazards.to_string(), plan.id.as_str()]));
-        line(pen, t.hazards, &[(Role::Warning, text)]);
+            format!("{} {}", pen.glyphs.hazard, fill(texts.hazards_n, &[&row.hazards.to_string(), plan.id.as_str()]));
+        line(pen, texts.hazards, &[(Role::Warning, text)]);
     }
     for flag in plan.target.stripped_flags.iter().take(2) {
-        line(pen, "", &[(Role::Warning, fill(t.flag_stripped, &[&words::shown(&flag.0)]))]);
+        line(pen, "", &[(Role::Warning, fill(texts.flag_stripped, &[&words::shown(&flag.0)]))]);
     }
     let filter = words::shown(&plan.source.filter);
     for (i, text) in cells::wrap(&filter, usize::from(w.saturating_sub(label)), 4, pen.glyphs.cut).iter().enumerate() {
-        line(pen, if i == 0 { t.filter_label } else { "" }, &[(Role::Dim, text.clone())]);
+        line(pen, if i == 0 { texts.filter_label } else { "" }, &[(Role::Dim, text.clone())]);
     }
 }
 

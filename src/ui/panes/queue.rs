@@ -113,39 +113,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
             fid: row.fid().clone(),
         };
         let mark = if model.marks.contains_key(&key) { pen.glyphs.marked } else { "" };
-        let (glyph, word, role, reason, took, when) = match &row {
-            Row::Flying(_, f) => {
-                let state = crate::domain::bill::BillState::Trying { step: f.step, attempt: f.attempt, since: f.since };
-                let (g, w, r) = words::state(model, &state);
-                let reason = words::reason(&model.causes, model.lang, &state);
-                (g, w, r, reason, format::age(model.now.since(f.since)), String::new())
-            }
-            Row::Due(_, d) => {
-                let state = crate::domain::bill::BillState::RetryAt { at: d.until, cause: d.cause.clone() };
-                let (g, w, r) = words::state(model, &state);
-                let left = format!("{} {}", t.due_in, format::clock(d.until.since(model.now)));
-                (
-                    g,
-                    w,
-                    r,
-                    format!("{}  {left}", words::reason(&model.causes, model.lang, &state)),
-                    String::new(),
-                    format::local(d.until, model.zone, "%H:%M:%S"),
-                )
-            }
-            Row::Settled(r) => {
-                let slot = r.outcome.slot();
-                let state = crate::domain::bill::BillState::Settled(r.outcome.clone());
-                let mut reason = words::reason(&model.causes, model.lang, &state);
-                let message = words::message(&state);
-                if !message.is_empty() {
-                    reason = format!("{reason}  {}", words::shown(message));
-                }
-                let took = r.ms.map(format::millis).unwrap_or_default();
-                let at = format::local(r.at, model.zone, "%H:%M:%S");
-                (words::glyph(slot, model.glyphs), words::slot(model.lang, slot), words::role(slot), reason, took, at)
-            }
-        };
+        let (glyph, word, role, reason, took, when) = particulars(model, &row);
         let cells = [
             Cell::new(1, Role::Marked, mark),
             Cell::new(state, role, format!("{glyph} {word}")).key(),
@@ -165,6 +133,36 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         empty(pen, body, &[text]);
     }
     None
+}
+
+/// Sign, word, role, reason, duration and time of a row.
+fn particulars(model: &Model, row: &Row<'_>) -> (&'static str, &'static str, Role, String, String, String) {
+    use crate::domain::bill::BillState;
+    let reason = |state: &BillState| words::reason(&model.causes, model.lang, state);
+    let clock = |at| format::local(at, model.zone, "%H:%M:%S");
+    match row {
+        Row::Flying(_, flying) => {
+            let state = BillState::Trying { step: flying.step, attempt: flying.attempt, since: flying.since };
+            let (glyph, word, role) = words::state(model, &state);
+            (glyph, word, role, reason(&state), format::age(model.now.since(flying.since)), String::new())
+        }
+        Row::Due(_, due) => {
+            let state = BillState::RetryAt { at: due.until, cause: due.cause.clone() };
+            let (glyph, word, role) = words::state(model, &state);
+            let left = format!("{} {}", model.t().due_in, format::clock(due.until.since(model.now)));
+            (glyph, word, role, format!("{}  {left}", reason(&state)), String::new(), clock(due.until))
+        }
+        Row::Settled(recent) => {
+            let state = BillState::Settled(recent.outcome.clone());
+            let (glyph, word, role) = words::state(model, &state);
+            let message = words::message(&state);
+            let mut text = reason(&state);
+            if !message.is_empty() {
+                text = format!("{text}  {}", words::shown(message));
+            }
+            (glyph, word, role, text, recent.ms.map(format::millis).unwrap_or_default(), clock(recent.at))
+        }
+    }
 }
 
 /// Two lines of health above the list, where there is no room beside.

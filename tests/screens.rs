@@ -1,0 +1,152 @@
+//! Screens as snapshots: a script of facts, answers and keys, then the picture as text and as role letters.
+//!
+//! `UPDATE_SCREENS=1 cargo test --test screens` writes them anew; look at them before committing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, clippy::print_stderr, missing_docs)]
+
+#[path = "screens/world.rs"]
+mod world;
+
+use skydeck::ui::{Lang, UiConfig};
+use world::*;
+
+type Script = fn(Lang, (u16, u16)) -> Console;
+
+fn calm(lang: Lang, size: (u16, u16)) -> Console {
+    Console::new(World::new(false), lang, size)
+}
+
+fn work(lang: Lang, size: (u16, u16)) -> Console {
+    calm(lang, size).working()
+}
+
+fn keyed(mut console: Console, keys: &str) -> Console {
+    console.keys(keys);
+    console
+}
+
+fn bare(lang: Lang, size: (u16, u16), keys: &str) -> Console {
+    let mut world = World::new(false);
+    world.empty = true;
+    keyed(Console::new(world, lang, size), keys)
+}
+
+const SCREENS: &[(&str, Script)] = &[
+    ("plans", |l, s| calm(l, s)),
+    ("plans-working", |l, s| work(l, s)),
+    ("plans-broken", |l, s| keyed(calm(l, s), "G")),
+    ("plans-empty", |l, s| bare(l, s, "")),
+    ("plans-production", |l, s| Console::new(World::new(true), l, s)),
+    ("queue", |l, s| keyed(work(l, s), "2jj")),
+    ("queue-empty", |l, s| bare(l, s, "2")),
+    ("queue-frozen", |l, s| keyed(work(l, s), "2f")),
+    ("results", |l, s| keyed(work(l, s), "3j")),
+    ("results-filtered", |l, s| keyed(work(l, s), "3/status:failed<Enter>")),
+    ("results-marked", |l, s| keyed(work(l, s), "3j<Space><Space>")),
+    ("results-nothing-matches", |l, s| keyed(work(l, s), "3/no:nope<Enter>")),
+    ("results-empty", |l, s| bare(l, s, "3")),
+    ("results-zoomed", |l, s| keyed(work(l, s), "3z")),
+    ("ledger", |l, s| keyed(calm(l, s), "4j")),
+    ("ledger-unfolded", |l, s| keyed(work(l, s), "4j<Enter>j")),
+    ("ledger-empty", |l, s| bare(l, s, "4")),
+    ("history", |l, s| keyed(calm(l, s), "5j")),
+    ("history-search", |l, s| keyed(calm(l, s), "5/cause:stock<Enter>")),
+    ("history-empty", |l, s| bare(l, s, "5")),
+    ("bill", |l, s| keyed(work(l, s), "3j<Enter>")),
+    ("bill-unfolded", |l, s| keyed(work(l, s), "3j<Enter>tg")),
+    ("bill-empty", |l, s| bare(l, s, "6")),
+    ("log", |l, s| keyed(calm(l, s), "7")),
+    ("log-empty", |l, s| bare(l, s, "7")),
+    ("help", |l, s| keyed(work(l, s), "3?")),
+    ("palette", |l, s| keyed(work(l, s), "3:re")),
+    ("notices", |l, s| keyed(work(l, s), "xn3n")),
+    ("filter-line", |l, s| keyed(work(l, s), "3/cause:st")),
+    ("filter-fault", |l, s| keyed(work(l, s), "3/status:failed age:>2y")),
+    ("confirm", |l, s| calm(l, s).collected()),
+    ("confirm-production", |l, s| {
+        let mut console = Console::new(World::new(true), l, s).collected();
+        console.wait(500);
+        keyed(console, "3")
+    }),
+    ("flags", |l, s| {
+        let mut console = calm(l, s).collected();
+        console.wait(500);
+        keyed(console, "i")
+    }),
+    ("retry", |l, s| keyed(work(l, s), "3*R")),
+    ("retry-group", |l, s| keyed(calm(l, s), "4jR")),
+    ("verify", |l, s| keyed(work(l, s), "3*v")),
+    ("resolve", |l, s| keyed(work(l, s), "3jc")),
+    ("export", |l, s| keyed(work(l, s), "3e")),
+    ("pace", |l, s| keyed(work(l, s), "2P")),
+    ("run-with", |l, s| keyed(calm(l, s), "o")),
+    ("unlock", |l, s| keyed(Console::new(World::new(true), l, s), "w")),
+    ("stop", |l, s| keyed(work(l, s), "2x")),
+    ("quit", |l, s| keyed(work(l, s), "q")),
+    ("interrupted", |l, s| {
+        let world = World::new(false);
+        let live = interrupted(&world);
+        Console::with(world, UiConfig { lang: l, size: s, live, ..UiConfig::default() })
+    }),
+    ("engine-gone", |l, s| {
+        let mut console = work(l, s);
+        console.send(skydeck::ui::msg::Msg::EngineGone(Some("connection refused".into())));
+        console
+    }),
+    ("refused", |l, s| {
+        use skydeck::domain::command::{Receipt, Refusal};
+        use skydeck::domain::ids::EnvId;
+        use skydeck::ui::msg::{Effect, Msg};
+        let mut console = keyed(Console::new(World::new(true), l, s), "r");
+        let ticket = console.effects.iter().rev().find_map(|e| match e {
+            Effect::Submit(t, _) => Some(*t),
+            _ => None,
+        });
+        let refused = Receipt::Refused(Refusal::ReadOnly(EnvId::new("k3-prod")));
+        console.send(Msg::Receipt(ticket.unwrap(), Ok(refused)));
+        console
+    }),
+    ("ascii", |l, s| {
+        let config = UiConfig { lang: l, size: s, ascii: true, ..UiConfig::default() };
+        keyed(Console::with(World::new(false), config).working(), "3jx")
+    }),
+];
+
+#[test]
+fn every_screen_is_as_it_was_looked_at() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens");
+    let write = std::env::var_os("UPDATE_SCREENS").is_some();
+    let mut wrong = Vec::new();
+    for (name, script) in SCREENS {
+        for (lang, tag) in [(Lang::En, "en"), (Lang::Zh, "zh")] {
+            for size in [(80, 24), (120, 36)] {
+                let console = script(lang, size);
+                let (buf, drawn) = console.draw();
+                let (text, roles) = dump(&buf);
+                for line in text.lines() {
+                    let width = unicode_width::UnicodeWidthStr::width(line);
+                    assert!(width <= usize::from(size.0), "{name} {tag} {size:?}: {width}: {line}");
+                }
+                let caret = drawn.caret.map_or_else(|| "-".to_owned(), |(x, y)| format!("{x},{y}"));
+                let got = format!("{text}----\n{roles}---- caret {caret} list {}\n", drawn.list.is_some());
+                let path = dir.join(format!("{name}.{tag}.{}x{}.txt", size.0, size.1));
+                if write {
+                    std::fs::write(&path, &got).unwrap();
+                } else if std::fs::read_to_string(&path).unwrap_or_default() != got {
+                    println!("== {} is now\n{got}", path.file_name().unwrap().to_string_lossy());
+                    wrong.push(path);
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} screens differ; UPDATE_SCREENS=1 writes them anew", wrong.len());
+}
+
+#[test]
+fn no_snapshot_is_left_over() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens");
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let stem = name.split('.').next().unwrap().to_owned();
+        assert!(!name.ends_with(".txt") || SCREENS.iter().any(|(n, _)| *n == stem), "{name} belongs to no script");
+    }
+}
