@@ -230,7 +230,7 @@ mod tests {
             (bold_red, dim_red, "[22;2m"),
             (bold_red, plain, "[m"),
             (on_blue, bold_red, "[49m"),
-            (on_blue, red, "[22;49m"),
+            (on_blue, red, "[0;31m"),
             (bold_red, on_blue, "[48;2;1;2;3m"),
             (plain, Look { fg: Color::LightRed, ..plain }, "[91m"),
             (plain, Look { bg: Color::Indexed(200), ..plain }, "[48;5;200m"),
