@@ -1,7 +1,15 @@
 //! Screens as snapshots: a script of facts, answers and keys, then the picture as text and as role letters.
 //!
 //! `UPDATE_SCREENS=1 cargo test --test screens` writes them anew; look at them before committing.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, clippy::print_stderr, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs
+)]
 
 #[path = "screens/world.rs"]
 mod world;
@@ -58,7 +66,7 @@ const SCREENS: &[(&str, Script)] = &[
     ("log-empty", |l, s| bare(l, s, "7")),
     ("help", |l, s| keyed(work(l, s), "3?")),
     ("palette", |l, s| keyed(work(l, s), "3:re")),
-    ("notices", |l, s| keyed(work(l, s), "xn3n")),
+    ("notices", |l, s| keyed(work(l, s), "rn3n")),
     ("filter-line", |l, s| keyed(work(l, s), "3/cause:st")),
     ("filter-fault", |l, s| keyed(work(l, s), "3/status:failed age:>2y")),
     ("confirm", |l, s| calm(l, s).collected()),

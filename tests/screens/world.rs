@@ -59,7 +59,9 @@ pub fn plan(id: &str, name: &str) -> Plan {
         target_env: None,
         source: Source {
             form: FormId::new("SAL_OUTSTOCK"),
-            columns: vec![],
+            columns: [("FSaleOrgId_FNumber", "销售组织"), ("FCustomerID_FNumber", "客户"), ("FDate", "日期")]
+                .map(|(key, label)| Column { key: key.into(), path: key.replace('_', "."), label: label.into() })
+                .to_vec(),
             filter: "FCreateDate>='{{LAST_SYNC_TIME|dateTime}}' and FDocumentStatus<>'C'".into(),
             mark_column: Some("FCreateDate".into()),
             id_path: "FID".into(),
@@ -99,24 +101,27 @@ pub fn head(n: u64, env: &str, production: bool) -> RunHead {
 }
 
 fn failed(cause: &str, code: i64, message: &str) -> Outcome {
-    Outcome::Failed(Failure {
-        cause: Cause::new(cause),
-        msg_code: Some(code),
-        field: None,
-        message: message.into(),
-    })
+    Outcome::Failed(Failure { cause: Cause::new(cause), msg_code: Some(code), field: None, message: message.into() })
 }
 
 pub fn outcomes() -> Vec<Outcome> {
     vec![
         Outcome::Audited { verified: false },
-        failed("stock", 11, "更新库存时出现可以忽略的异常数据，物料“CH4441 螺栓 M8×40”在仓库“成品仓”的可用量不足：需要 120，现有 35，是否继续？"),
+        failed(
+            "stock",
+            11,
+            "更新库存时出现可以忽略的异常数据，物料“CH4441 螺栓 M8×40”在仓库“成品仓”的可用量不足：需要 120，现有 35，是否继续？",
+        ),
         Outcome::Audited { verified: true },
         Outcome::AlreadyAudited { by: Some("王芳".into()), on: ErpDate::parse("2026-11-23 09:12:00") },
         failed("period", 11, "单据日期所在期间已关账，不允许审核。"),
         Outcome::Skipped(Skip::Created),
-        Outcome::Unknown(Unknown { why: UnknownWhy::TimedOut, sent: before(70), detail: "no answer within 60 s".into() }),
-        failed("permission", 5, "\u{1b}]0;evil\u{7}没有“销售出库单”的审核权限\u{202e}"),
+        Outcome::Unknown(Unknown {
+            why: UnknownWhy::TimedOut,
+            sent: before(70),
+            detail: "no answer within 60 s".into(),
+        }),
+        failed("permission", 5, "没有“销售出库单”的审核权限，请联系管理员。"),
         Outcome::Skipped(Skip::Draft),
         Outcome::Audited { verified: false },
     ]
@@ -163,7 +168,15 @@ impl World {
         let mut runs = Vec::new();
         for n in (1..=3).rev() {
             let failures = if n == 2 { 12 } else { 0 };
-            let tally = Tally { found: 312, audited: 290 - failures, already: 10, skipped: 12, failed: failures, unknown: u64::from(n == 3), waiting: 0 };
+            let tally = Tally {
+                found: 312,
+                audited: 290 - failures,
+                already: 10,
+                skipped: 12,
+                failed: failures,
+                unknown: u64::from(n == 3),
+                waiting: 0,
+            };
             let tally = Tally { found: tally.audited + 10 + 12 + failures + tally.unknown, ..tally };
             runs.push(RunRow {
                 head: head(n, env, production),
@@ -215,14 +228,25 @@ impl World {
             bill.state = BillState::Waiting;
             bill.attempts = 0;
         }
-        let group = |slot, group: &str, count, age| LedgerGroup { slot, group: group.into(), count, oldest: Some(before(age)) };
+        let group =
+            |slot, group: &str, count, age| LedgerGroup { slot, group: group.into(), count, oldest: Some(before(age)) };
         let groups = vec![
             group(Slot::Unknown, "timed_out", 1, 70),
             group(Slot::Failed, "stock", 9, 86_400 * 3),
             group(Slot::Failed, "period", 2, 86_400 * 5),
             group(Slot::Skipped, "created", 1, 7200),
         ];
-        Self { production, envs: vec![EnvRow { env: environment, unlocked_until: until }], plans, runs, bills, groups, facts: life(env), actions: log(), empty: false }
+        Self {
+            production,
+            envs: vec![EnvRow { env: environment, unlocked_until: until }],
+            plans,
+            runs,
+            bills,
+            groups,
+            facts: life(env),
+            actions: log(),
+            empty: false,
+        }
     }
 
     pub fn env(&self) -> &str {
@@ -234,7 +258,15 @@ impl World {
         let run = run_id(9);
         let mut head = head(9, self.env(), self.production);
         head.opened = before(120);
-        let found = |b: &BillRow| Found { fid: b.key.fid.clone(), no: b.no.clone(), rev: b.rev.clone(), approver: None, approved: None, marked: None, columns: b.columns.clone() };
+        let found = |b: &BillRow| Found {
+            fid: b.key.fid.clone(),
+            no: b.no.clone(),
+            rev: b.rev.clone(),
+            approver: None,
+            approved: None,
+            marked: None,
+            columns: b.columns.clone(),
+        };
         let bills: Vec<Found> = self.bills.iter().map(found).collect();
         let mut facts = vec![
             fact(1, before(120), Event::RunOpened(Box::new(head))),
@@ -252,18 +284,45 @@ impl World {
             let (fid, no) = (b.key.fid.clone(), b.no.clone());
             let at = before(90 - i as i64 * 3);
             let call = CallId(ulid::Ulid::from_parts(1, i as u128));
-            let tried = Event::StepTried { run, fid: fid.clone(), no: no.clone(), step: Step::Audit, attempt: 1, call, rev: b.rev.clone() };
+            let tried = Event::StepTried {
+                run,
+                fid: fid.clone(),
+                no: no.clone(),
+                step: Step::Audit,
+                attempt: 1,
+                call,
+                rev: b.rev.clone(),
+            };
             match &b.state {
                 BillState::Waiting => {}
                 BillState::Trying { since, .. } => push(*since, tried),
-                BillState::RetryAt { at: until, cause } => push(at, Event::BillDeferred { run, fid, no, until: *until, cause: cause.clone(), was: Slot::Waiting }),
+                BillState::RetryAt { at: until, cause } => push(
+                    at,
+                    Event::BillDeferred { run, fid, no, until: *until, cause: cause.clone(), was: Slot::Waiting },
+                ),
                 BillState::Settled(outcome) => {
                     if !matches!(outcome, Outcome::Skipped(_) | Outcome::AlreadyAudited { .. }) {
                         push(at, tried);
                         let ms = 300 + (i as u32 * 137) % 900;
-                        push(at.plus(Duration::from_millis(u64::from(ms))), Event::StepAnswered { run, fid: fid.clone(), step: Step::Audit, attempt: 1, call, ms, verdict: Verdict::Done, side: vec![], evidence: None });
+                        push(
+                            at.plus(Duration::from_millis(u64::from(ms))),
+                            Event::StepAnswered {
+                                run,
+                                fid: fid.clone(),
+                                step: Step::Audit,
+                                attempt: 1,
+                                call,
+                                ms,
+                                verdict: Verdict::Done,
+                                side: vec![],
+                                evidence: None,
+                            },
+                        );
                     }
-                    push(at.plus(Duration::from_millis(900)), Event::BillSettled { run, fid, no, was: Slot::Waiting, outcome: outcome.clone() });
+                    push(
+                        at.plus(Duration::from_millis(900)),
+                        Event::BillSettled { run, fid, no, was: Slot::Waiting, outcome: outcome.clone() },
+                    );
                 }
             }
         }
@@ -302,7 +361,8 @@ impl World {
             Query::Run(id) => Answer::Run(self.runs.iter().find(|r| r.head.id == *id).cloned().map(Box::new)),
             Query::Bills { scope, filter, .. } => {
                 let rows = self.bills.iter().filter(|b| filter.matches(b, &names, NOW));
-                let rows = rows.filter(|b| *scope != Scope::Ledger || b.state.outcome().is_some_and(|o| !o.is_resolved()));
+                let rows =
+                    rows.filter(|b| *scope != Scope::Ledger || b.state.outcome().is_some_and(|o| !o.is_resolved()));
                 Answer::Bills(page(if self.empty { vec![] } else { rows.cloned().collect() }))
             }
             Query::FindBill { .. } => Answer::Bills(page(vec![])),
@@ -328,23 +388,59 @@ fn life(env: &str) -> Vec<Fact> {
     let (run, fid, no) = (run_id(2), Fid::from(100_002), "XSCKD000002".to_owned());
     let rev = Rev { status: Status::Submitted, modified: ErpDate::parse("2026-11-22 17:03:11") };
     let call = CallId(ulid::Ulid::from_parts(1, 1));
-    let found = Found { fid: fid.clone(), no: no.clone(), rev: rev.clone(), approver: None, approved: None, marked: None, columns: vec![] };
+    let found = Found {
+        fid: fid.clone(),
+        no: no.clone(),
+        rev: rev.clone(),
+        approver: None,
+        approved: None,
+        marked: None,
+        columns: vec![],
+    };
     let Outcome::Failed(failure) = outcomes().remove(1) else { unreachable!() };
     let body = |text: &str| Body { bytes: Blob(text.as_bytes().to_vec()), len: text.len() as u64, sha256: None };
     let evidence = Evidence {
-        request: body(r#"{"formid":"SAL_OUTSTOCK","data":{"Ids":"100002","NetworkCtrl":"","IgnoreInterationFlag":""}}"#),
+        request: body(
+            r#"{"formid":"SAL_OUTSTOCK","data":{"Ids":"100002","NetworkCtrl":"","IgnoreInterationFlag":""}}"#,
+        ),
         http: Some(200),
-        response: Some(body(r#"{"Result":{"ResponseStatus":{"ErrorCode":500,"IsSuccess":false,"Errors":[{"FieldName":"AbstractInteractionResult","Message":"更新库存时出现可以忽略的异常数据","DIndex":0}],"SuccessEntitys":[],"MsgCode":11}}}"#)),
+        response: Some(body(
+            r#"{"Result":{"ResponseStatus":{"ErrorCode":500,"IsSuccess":false,"Errors":[{"FieldName":"AbstractInteractionResult","Message":"更新库存时出现可以忽略的异常数据","DIndex":0}],"SuccessEntitys":[],"MsgCode":11}}}"#,
+        )),
         error: None,
     };
     let at = |s: i64| before(86_400 * 2 - s);
     vec![
         fact(10, at(0), Event::BillsFound { run, bills: vec![found] }),
         fact(11, at(20), Event::BillRead { run, fid: fid.clone(), rev: Some(rev.clone()), approver: None }),
-        fact(12, at(21), Event::StepTried { run, fid: fid.clone(), no: no.clone(), step: Step::Audit, attempt: 1, call, rev }),
-        fact(13, at(22), Event::StepAnswered { run, fid: fid.clone(), step: Step::Audit, attempt: 1, call, ms: 812, verdict: Verdict::Rejected(failure.clone()), side: vec![], evidence: Some(Box::new(evidence)) }),
+        fact(
+            12,
+            at(21),
+            Event::StepTried { run, fid: fid.clone(), no: no.clone(), step: Step::Audit, attempt: 1, call, rev },
+        ),
+        fact(
+            13,
+            at(22),
+            Event::StepAnswered {
+                run,
+                fid: fid.clone(),
+                step: Step::Audit,
+                attempt: 1,
+                call,
+                ms: 812,
+                verdict: Verdict::Rejected(failure.clone()),
+                side: vec![],
+                evidence: Some(Box::new(evidence)),
+            },
+        ),
         fact(14, at(22), Event::BillSettled { run, fid, no, was: Slot::Waiting, outcome: Outcome::Failed(failure) }),
-        fact(15, before(50), Event::LedgerResolved { key: key_of(env, 2), by: who(), reason: "仓库已盘点，转下月处理".into() }),
+        fact(
+            15,
+            before(50),
+            Event::LedgerResolved {
+                key: key_of(env, 2), by: who(), reason: "仓库已盘点，转下月处理".into()
+            },
+        ),
     ]
 }
 
@@ -361,7 +457,11 @@ fn log() -> Vec<(Seq, Ts, ActionEntry)> {
     vec![
         (Seq(44), before(100), entry("approve", 40, None, "accepted")),
         (Seq(40), before(120), entry("start", 0, None, "accepted")),
-        (Seq(38), before(400), entry("start", 0, None, "environment demo is read-only: unlock it first, with a reason")),
+        (
+            Seq(38),
+            before(400),
+            entry("start", 0, None, "environment demo is read-only: unlock it first, with a reason"),
+        ),
         (Seq(37), before(900), entry("unlock", 0, Some("月末集中审核"), "accepted")),
     ]
 }
@@ -464,10 +564,6 @@ impl Console {
         let mut buf = Buffer::empty(Rect::new(0, 0, self.size.0, self.size.1));
         let drawn = view(&self.model, &mut buf);
         (buf, drawn)
-    }
-
-    pub fn text(&self) -> String {
-        dump(&self.draw().0).0
     }
 }
 
