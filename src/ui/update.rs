@@ -87,6 +87,11 @@ pub(crate) fn finish(model: &mut Model, effects: &mut Vec<Effect>) {
     overlays::open_waiting(model);
     arrange(model);
     questions(model, effects);
+    let title = model.title();
+    if title != model.titled {
+        effects.push(Effect::Title(title.clone()));
+        model.titled = title;
+    }
 }
 
 fn spoil_all(model: &mut Model) {

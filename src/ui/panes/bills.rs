@@ -115,7 +115,8 @@ fn label<'a>(model: &'a Model, row: &BillRow, name: &'a str) -> &'a str {
 
 fn org(model: &Model, row: &BillRow) -> String {
     let names = columns(model, row);
-    let at = names.iter().position(|n| n.to_lowercase().contains("cust") || n.to_lowercase().contains("org"));
+    let holds = |part: &str| names.iter().position(|n| n.to_lowercase().contains(part));
+    let at = holds("cust").or_else(|| holds("org"));
     at.and_then(|i| row.columns.get(i)).cloned().unwrap_or_default()
 }
 
