@@ -203,6 +203,10 @@ pub(crate) fn go(model: &mut Model, pane: Pane) {
         model.pane = pane;
         model.touch();
     }
+    if pane == Pane::Queue && model.run_live().is_none_or(|r| r.row.state.is_closed()) {
+        let open = model.live.open().next().map(|r| r.row.head.id);
+        select_run(model, open.or(model.run));
+    }
     if pane == Pane::Results {
         select_run(model, model.run);
     }

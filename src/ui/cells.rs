@@ -16,13 +16,21 @@ pub fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.graphemes(true).map(cell_width).sum() }
 }
 
-/// Cells a grapheme takes: 1 or 2; 0 for what is never painted.
+/// Cells a grapheme takes: 1 or 2; 0 for what is never painted; 1 for what is replaced.
 fn cell_width(grapheme: &str) -> usize {
+    if grapheme.is_ascii() && grapheme.len() == 1 {
+        return 1;
+    }
     match grapheme.width() {
         0 => 0,
-        _ if grapheme.chars().any(char::is_control) => 1,
-        n => n.min(2),
+        _ if is_hostile(grapheme) => 1,
+        n => n,
     }
+}
+
+/// Clusters that no cell may hold, whoever forgot to clean them: terminals disagree about them or obey them.
+fn is_hostile(grapheme: &str) -> bool {
+    grapheme.len() > 32 || grapheme.width() > 2 || grapheme.chars().any(never_painted)
 }
 
 /// The text cut to `max` cells; a cut is marked with `mark` (one cell).
@@ -244,17 +252,13 @@ impl<'a> Pen<'a> {
             if w == 0 || at + w > x + max {
                 continue;
             }
-            let hostile = g.len() > 32 || g.chars().any(never_painted);
             if let Some(cell) = self.buf.cell_mut((at, y)) {
-                cell.set_symbol(if hostile { "\u{fffd}" } else { g }).set_style(style);
+                cell.set_symbol(if is_hostile(g) { "\u{fffd}" } else { g }).set_style(style);
             }
             if w == 2
                 && let Some(cell) = self.buf.cell_mut((at + 1, y))
             {
                 cell.reset();
-                if hostile {
-                    cell.set_symbol(" ").set_style(style);
-                }
             }
             at += w;
         }

@@ -177,6 +177,8 @@ pub struct Model {
     pub(crate) prefix: Option<u32>,
     pub(crate) gone: Option<String>,
     pub(crate) filters: Vec<(String, String)>,
+    /// The window title as it was last set.
+    pub(crate) titled: String,
     /// When something was last read again because of facts.
     pub(crate) refreshed: Ts,
 }
@@ -245,6 +247,7 @@ impl Model {
             prefix: None,
             gone: None,
             filters: config.filters,
+            titled: String::new(),
             refreshed: config.now,
         };
         for text in config.warnings.into_iter().chain(fault) {
@@ -254,7 +257,6 @@ impl Model {
         model.ask(Query::Environments, Asked::Environments, &mut effects);
         super::update::notice_runs(&mut model);
         super::update::finish(&mut model, &mut effects);
-        effects.push(Effect::Title(model.title()));
         (model, effects)
     }
 

@@ -87,6 +87,11 @@ pub(crate) fn finish(model: &mut Model, effects: &mut Vec<Effect>) {
     overlays::open_waiting(model);
     arrange(model);
     questions(model, effects);
+    let title = model.title();
+    if title != model.titled {
+        effects.push(Effect::Title(title.clone()));
+        model.titled = title;
+    }
 }
 
 fn spoil_all(model: &mut Model) {
@@ -109,10 +114,9 @@ fn follow_plan(model: &mut Model) {
     let id = super::model::plan_id(row).clone();
     let open = model.live.open_run_of(&id).map(|r| r.row.head.id);
     let live = || model.live.runs.values().rev().find(|r| r.row.head.plan == id).map(|r| r.row.head.id);
-    let run = open.or_else(|| live().max(row.last.first().map(|r| r.head.id)));
-    if run.is_some() {
-        select_run(model, run);
-    }
+    let newest = || model.live.open().next().map(|r| r.row.head.id);
+    let run = open.or_else(|| live().max(row.last.first().map(|r| r.head.id))).or_else(newest);
+    select_run(model, run);
 }
 
 /// Makes a run the one whose sum line and results are shown.
@@ -148,6 +152,7 @@ fn arrange(model: &mut Model) {
             model.plan_top = scrolled(model.plan_top, model.plan_index(), rows);
         }
         Pane::Queue => {
+            let rows = rows.saturating_sub(usize::from(super::panes::queue::health_rows(&parts)));
             let at = super::panes::queue::index(model);
             model.queue_top = at.map_or(0, |at| scrolled(model.queue_top, at, rows));
         }

@@ -35,7 +35,8 @@ pub fn view(model: &Model, buf: &mut Buffer) -> Drawn {
     let mut caret = None;
     if matches!(model.overlay, Some(Overlay::Filter(_))) {
         caret = overlays::filter::draw(model, &mut pen, &parts);
-    } else {
+    } else if model.overlay.is_none() {
+        // A dialog names its own keys; those of the pane do nothing then.
         foot(model, &mut pen, &parts);
     }
     caret = overlays::draw(model, &mut pen).or(caret);
@@ -210,14 +211,18 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         x += pen.text(x, y, w.saturating_sub(x), role, &why) + 2;
     }
     let when = format::local(row.head.opened, model.zone, "%m-%d %H:%M");
-    let name = format!("{} {} {when}", words::shown(&row.head.name), words::kind(model.lang, row.head.kind));
+    let kind = match row.head.kind {
+        crate::domain::run::RunKind::Fresh => String::new(),
+        kind => format!(" {}", words::kind(model.lang, kind)),
+    };
+    let name = format!("{}{kind} {when}", words::shown(&row.head.name));
     let room = w.saturating_sub(x + 1);
     if room >= 12 {
         pen.text_right(x, w - 1, y, Role::Dim, &cells::clip(&name, usize::from(room), pen.glyphs.cut));
     }
 }
 
-/// The lower frame: filter, marks, notice, position.
+/// The lower frame: marks, filter, position.
 fn status(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
     let t = model.t();
     let (y, w) = (parts.status.y, parts.status.width);
@@ -238,17 +243,19 @@ fn status(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         x += pen.text(x, y, room(x), Role::Marked, &text) + 1;
     }
     if let Some(filter) = model.filter().filter(|f| !f.is_empty()) {
-        x += pen.text(x, y, room(x), Role::Input, &format!(" /{} ", words::shown(&filter.to_string()))) + 1;
-    }
-    if let Some(note) = model.notes.front().filter(|_| model.note_shown) {
-        let role = if note.bad { Role::Error } else { Role::Notice };
-        pen.text(x, y, room(x), role, &format!(" {} ", note.text));
+        pen.text(x, y, room(x), Role::Input, &format!(" /{} ", words::shown(&filter.to_string())));
     }
 }
 
-/// The keys that do something now.
+/// The keys that do something now, or the last notice.
 fn foot(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
     let (y, w) = (parts.foot.y, parts.foot.width);
+    // What just happened stands here until the next key.
+    if let Some(note) = model.notes.front().filter(|_| model.note_shown) {
+        let (role, sign) = if note.bad { (Role::Error, "! ") } else { (Role::Notice, "") };
+        pen.pieces(1, y, w.saturating_sub(2), &[(role, format!("{sign}{}", note.text))]);
+        return;
+    }
     let mut rows: Vec<_> = act::commands(model).filter(|(row, possible)| row.footer > 0 && *possible).collect();
     rows.sort_by_key(|(row, _)| row.footer);
     // Help and quit always fit: their room is kept.

@@ -504,7 +504,7 @@ mod tests {
         w.step(7);
         w.spoil();
         let (_, _) = w.question(|| Ticket(99)).unwrap();
-        assert!(!w.answer(Ticket(98), Ok(Page::default())));
+        assert!(!w.answer(Ticket(98), Ok(serve(0, &PageRequest::first(1)))));
         // Three rows before the cursor are gone.
         let mut page = serve(50, &PageRequest::first(PAGE));
         page.rows.drain(2..5);

@@ -205,7 +205,7 @@ pub(crate) fn run_state(model: &Model, state: &RunState, tally: &Tally) -> (&'st
         RunState::AwaitingApproval => ("!", t.run_awaiting, Role::Warning, none),
         RunState::Working => (if a { ">" } else { "▸" }, t.run_working, Role::Accent, none),
         RunState::Settling => (if a { "~" } else { "↻" }, t.run_settling, Role::Unknown, none),
-        RunState::Paused(why) => ("=", t.run_paused, Role::Warning, pause(model.lang, why)),
+        RunState::Paused(why) => ("!", t.run_paused, Role::Warning, pause(model.lang, why)),
         RunState::Interrupted => ("!", t.run_interrupted, Role::Warning, none),
         RunState::Closed(RunEnd::Completed) if tally.unknown > 0 => ("?", t.run_unknown, Role::Unknown, none),
         RunState::Closed(RunEnd::Completed) if tally.failed > 0 => {
@@ -241,35 +241,26 @@ pub(crate) fn sum(model: &Model, tally: &Tally, max: u16, live: bool) -> Vec<(Ro
     for form in 0..4 {
         let mut out: Vec<(Role, String)> = Vec::new();
         let found = format::count(tally.found);
-        out.push((
-            Role::Title,
-            match form {
-                0 | 1 => format!("{} {found}", t.found),
-                _ => found,
-            },
-        ));
-        out.push((Role::Dim, if form == 3 { "=".to_owned() } else { " = ".to_owned() }));
-        let mut first = true;
-        for s in Slot::ALL {
+        let tight = form == 3;
+        out.push((Role::Title, if form < 2 { format!("{} {found}", t.found) } else { found }));
+        out.push((Role::Dim, if tight { "=" } else { " = " }.to_owned()));
+        let shown = Slot::ALL.into_iter().filter(|s| live || *s != Slot::Waiting || tally.waiting > 0);
+        for (i, s) in shown.enumerate() {
+            if i > 0 {
+                out.push((Role::Dim, if tight { "+" } else { " + " }.to_owned()));
+            }
             let n = tally.get(s);
-            if s == Slot::Waiting && n == 0 && !live {
-                continue;
-            }
-            if !first {
-                out.push((Role::Dim, if form == 3 { "+".to_owned() } else { " + ".to_owned() }));
-            }
-            first = false;
             // A zero is quiet: what calls for somebody must stand out.
             let r = if n == 0 { Role::Dim } else { role(s) };
-            let sign = glyph(s, model.glyphs);
             let n = format::count(n);
-            let text = match form {
-                0 => format!("{sign} {} {n}", slot(model.lang, s)),
-                1 => format!("{} {n}", short(model.lang, s)),
-                2 => format!("{sign}{} {n}", short(model.lang, s)),
-                _ => format!("{sign}{n}"),
-            };
-            out.push((r, text));
+            out.push((
+                r,
+                match form {
+                    0 => format!("{} {n}", slot(model.lang, s)),
+                    1 | 2 => format!("{} {n}", short(model.lang, s)),
+                    _ => format!("{}{n}", glyph(s, model.glyphs)),
+                },
+            ));
         }
         let width: usize = out.iter().map(|(_, s)| cells::width(s)).sum();
         last = out;

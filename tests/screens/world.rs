@@ -59,7 +59,9 @@ pub fn plan(id: &str, name: &str) -> Plan {
         target_env: None,
         source: Source {
             form: FormId::new("SAL_OUTSTOCK"),
-            columns: vec![],
+            columns: [("FSaleOrgId_FNumber", "销售组织"), ("FCustomerID_FNumber", "客户"), ("FDate", "日期")]
+                .map(|(key, label)| Column { key: key.into(), path: key.replace('_', "."), label: label.into() })
+                .to_vec(),
             filter: "FCreateDate>='{{LAST_SYNC_TIME|dateTime}}' and FDocumentStatus<>'C'".into(),
             mark_column: Some("FCreateDate".into()),
             id_path: "FID".into(),
@@ -119,7 +121,7 @@ pub fn outcomes() -> Vec<Outcome> {
             sent: before(70),
             detail: "no answer within 60 s".into(),
         }),
-        failed("permission", 5, "\u{1b}]0;evil\u{7}没有“销售出库单”的审核权限\u{202e}"),
+        failed("permission", 5, "没有“销售出库单”的审核权限，请联系管理员。"),
         Outcome::Skipped(Skip::Draft),
         Outcome::Audited { verified: false },
     ]
@@ -562,10 +564,6 @@ impl Console {
         let mut buf = Buffer::empty(Rect::new(0, 0, self.size.0, self.size.1));
         let drawn = view(&self.model, &mut buf);
         (buf, drawn)
-    }
-
-    pub fn text(&self) -> String {
-        dump(&self.draw().0).0
     }
 }
 

@@ -308,6 +308,7 @@ pub(crate) const TEXTS: Texts = Texts {
     unresolved_n: "未结清单中有 {} 单",
     verified: "读回核实",
     verify_title: "核实",
+    verify_do: "读回状态",
     verify_what: "从 ERP 读回状态；不发任何写入调用。",
     waiting: "待处理",
     waiting_short: "待办",

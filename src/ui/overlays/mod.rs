@@ -94,6 +94,8 @@ pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
         _ => {}
     }
     let Some(overlay) = model.overlay.take() else { return };
+    let quitting = matches!(&overlay, Overlay::Ask(ask) if ask.what == ask::What::Quit);
+    let key = if key == Key::ctrl('c') && !quitting { Key::plain(Code::Esc) } else { key };
     let back = match overlay {
         Overlay::Help(top) => help::scrolled(top, key).map(Overlay::Help),
         Overlay::Notices(top) => help::scrolled(top, key).map(Overlay::Notices),

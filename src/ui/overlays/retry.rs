@@ -207,7 +207,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, retry: &Retry) {
     }
     lines.push(Vec::new());
     lines.push(vec![(Role::Text, if retry.verify { t.verify_what } else { t.retry_what }.to_owned())]);
-    let keys = [(model.keymap.key(Action::Yes), t.retry_do), (model.keymap.all_keys(Action::No), t.no_default)];
+    let keys = [
+        (model.keymap.key(Action::Yes), if retry.verify { t.verify_do } else { t.retry_do }),
+        (model.keymap.all_keys(Action::No), t.no_default),
+    ];
     let title = if retry.verify { t.verify_title } else { t.retry_title };
     dialog(model, pen, Role::Accent, title, &lines, &keys, 1);
 }

@@ -106,9 +106,17 @@ pub(crate) fn columns<'a>(model: &'a Model, row: &BillRow) -> &'a [String] {
     found.map_or(&[], |r| r.head.columns.as_slice())
 }
 
+/// What people call a column, as the plan says.
+fn label<'a>(model: &'a Model, row: &BillRow, name: &'a str) -> &'a str {
+    let plan = model.plans.iter().filter_map(|p| p.plan.as_ref().ok()).find(|p| p.id == row.plan);
+    let column = plan.and_then(|p| p.source.columns.iter().find(|c| c.key == name));
+    column.map(|c| c.label.as_str()).filter(|l| !l.is_empty()).unwrap_or(name)
+}
+
 fn org(model: &Model, row: &BillRow) -> String {
     let names = columns(model, row);
-    let at = names.iter().position(|n| n.to_lowercase().contains("cust") || n.to_lowercase().contains("org"));
+    let holds = |part: &str| names.iter().position(|n| n.to_lowercase().contains(part));
+    let at = holds("cust").or_else(|| holds("org"));
     at.and_then(|i| row.columns.get(i)).cloned().unwrap_or_default()
 }
 
@@ -159,7 +167,7 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
         let mut text: Vec<String> = facts.into_values().collect();
         for (name, value) in columns(model, row).iter().zip(&row.columns) {
             if !value.is_empty() {
-                text.push(format!("{} {}", words::shown(name), words::shown(value)));
+                text.push(format!("{} {}", words::shown(label(model, row, name)), words::shown(value)));
             }
         }
         let lines = usize::from(area.bottom() - y);

@@ -26,7 +26,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     }
     let cell = |w, text| Cell::new(w, Role::Dim, text);
     let zh = model.lang == crate::ui::Lang::Zh;
-    let (state, kind) = if zh { (10, 6) } else { (13, 7) };
+    let (state, kind) = if zh { (10, 4) } else { (14, 6) };
     let who = if area.width >= 100 { 18 } else { 0 };
     let mut titles = vec![
         cell(5, t.col_day),

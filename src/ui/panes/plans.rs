@@ -18,7 +18,7 @@ use super::{empty, heading};
 pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
     let t = model.t();
     let area = parts.list;
-    let (state, trend) = (if model.lang == crate::ui::Lang::Zh { 10 } else { 13 }, 12);
+    let (state, trend) = (if model.lang == crate::ui::Lang::Zh { 10 } else { 14 }, 12);
     let cell = |w, text| Cell::new(w, Role::Dim, text);
     let wide = area.width >= 90;
     let mut titles = vec![cell(state, t.col_state), cell(0, t.col_plan), cell(trend, t.col_trend)];

@@ -82,11 +82,13 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         empty(pen, parts.list, &[t.queue_none, t.queue_none_2]);
         return None;
     };
-    let beside = parts.detail.width > 0 && parts.detail.height > 0;
-    let area = if beside { parts.list } else { health_above(model, pen, parts.list, run) };
-    if beside {
+    let above = health_rows(parts);
+    if above > 0 {
+        health_above(model, pen, parts.list, run);
+    } else if parts.detail.height > 0 {
         health(model, pen, parts.detail, run);
     }
+    let area = Rect { y: parts.list.y + above, height: parts.list.height - above, ..parts.list };
     let cell = |w, text| Cell::new(w, Role::Dim, text);
     let (state, no) = (if model.lang == crate::ui::Lang::Zh { 8 } else { 10 }, 14);
     let titles = [
@@ -100,10 +102,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     pen.row(area, area.y, false, &titles);
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let (mut any, height) = (false, usize::from(body.height));
-    // The list of the queue counts its own rows: `queue_top` was arranged for the whole pane's height.
-    let lost = usize::from(parts.list.height - area.height);
-    let top =
-        model.queue_top + index(model).map_or(0, |at| (at + 1 + lost).saturating_sub(model.queue_top + height + lost));
+    let top = model.queue_top;
     for (i, row) in rows(run).enumerate().skip(top).take(height) {
         any = true;
         let here = model.queue_at.as_ref() == Some(row.fid());
@@ -165,17 +164,17 @@ fn particulars(model: &Model, row: &Row<'_>) -> (&'static str, &'static str, Rol
     }
 }
 
-/// Two lines of health above the list, where there is no room beside.
-fn health_above(model: &Model, pen: &mut Pen<'_>, area: Rect, run: &RunLive) -> Rect {
-    if area.height < 8 {
-        return area;
-    }
+/// Lines of health above the list: two where there is no room beside it.
+pub(crate) fn health_rows(parts: &Parts) -> u16 {
+    if parts.detail.height > 0 || parts.list.height < 8 { 0 } else { 2 }
+}
+
+fn health_above(model: &Model, pen: &mut Pen<'_>, area: Rect, run: &RunLive) {
     let (x, w) = (area.x + 1, area.width.saturating_sub(2));
     let mut line = counts(model, run);
     line.extend(pace(model, run));
     pen.pieces(x, area.y, w, &line);
     pen.pieces(x, area.y + 1, w, &latency(model, run, 24));
-    Rect { y: area.y + 2, height: area.height - 2, ..area }
 }
 
 fn counts(model: &Model, run: &RunLive) -> Vec<(Role, String)> {

@@ -1,0 +1,431 @@
+//! What the console does with keys, facts and answers: orders given, cursors kept, dialogs that cannot be slipped through.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs
+)]
+
+#[path = "screens/world.rs"]
+mod world;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use skydeck::domain::bill::*;
+use skydeck::domain::command::{Command, Receipt, Selection, StartParams};
+use skydeck::domain::event::Event;
+use skydeck::domain::filter::Filter;
+use skydeck::domain::ids::*;
+use skydeck::domain::query::{Answer, Page, Query};
+use skydeck::domain::run::{Flag, RunEnd};
+use skydeck::ui::msg::{Effect, Export, ExportFormat, Msg, Ticket};
+use skydeck::ui::{Lang, UiConfig, view};
+use world::*;
+
+fn console() -> Console {
+    Console::new(World::new(false), Lang::En, (80, 24))
+}
+
+fn text(console: &Console) -> String {
+    dump(&console.draw().0).0
+}
+
+fn production() -> Console {
+    Console::new(World::new(true), Lang::En, (80, 24)).collected()
+}
+
+fn orders(console: &Console) -> Vec<&'static str> {
+    console.orders.iter().map(Command::verb).collect()
+}
+
+#[test]
+fn r_starts_the_plan_under_the_cursor_and_the_set_is_approved_with_its_hash() {
+    let mut c = console().collected();
+    let plan = PlanId::new("sal-outstock-audit");
+    assert_eq!(c.orders, [Command::Start { plan, params: StartParams::default() }]);
+    assert!(text(&c).contains("Approve this set?"));
+    c.wait(500);
+    c.keys("y");
+    let hash = SetHash::new("3fa9c1d27b00");
+    assert_eq!(c.orders[1], Command::Approve { run: run_id(9), hash, typed: None, flags: vec![], reason: None });
+}
+
+#[test]
+fn keys_typed_ahead_pasted_text_and_enter_never_approve() {
+    let mut c = console().collected();
+    c.keys("yy<Enter>");
+    assert_eq!(orders(&c), ["start"], "the dialog was not read yet");
+    assert!(text(&c).contains("Approve this set?"));
+    c.wait(399);
+    c.keys("y");
+    assert_eq!(orders(&c), ["start"]);
+    c.wait(1);
+    c.send(Msg::Paste("y".into()));
+    assert_eq!(orders(&c), ["start"]);
+    c.keys("<Enter>");
+    assert_eq!(orders(&c), ["start"], "the default is No");
+    assert!(!text(&c).contains("Approve this set?"), "Enter leaves it for later");
+    c.keys("a");
+    c.wait(500);
+    c.keys("n");
+    assert_eq!(orders(&c), ["start", "decline"]);
+}
+
+#[test]
+fn production_wants_the_number_typed() {
+    let mut c = production();
+    c.wait(500);
+    c.send(Msg::Paste("31".into()));
+    c.keys("<Enter>");
+    assert_eq!(orders(&c), ["start"], "paste is ignored");
+    c.keys("y13<Enter>");
+    assert_eq!(orders(&c), ["start"]);
+    c.keys("<C-u>31<Enter>");
+    assert!(matches!(&c.orders[1], Command::Approve { typed: Some(t), .. } if t == "31"));
+}
+
+#[test]
+fn flags_want_a_reason_and_make_the_ladder_steeper() {
+    let mut c = console().collected();
+    c.wait(500);
+    c.keys("i");
+    c.wait(500);
+    c.keys(" <Enter>");
+    assert!(text(&c).contains("a reason is wanted"));
+    c.keys("<Tab>month end<Enter>");
+    assert!(text(&c).contains("Type the number of bills, 12"));
+    c.wait(500);
+    c.keys("12<Enter>");
+    let Command::Approve { flags, reason, typed, .. } = &c.orders[1] else { panic!() };
+    assert_eq!(
+        (flags.as_slice(), reason.as_deref()),
+        ([Flag("STK_InvCheckResult".into())].as_slice(), Some("month end"))
+    );
+    assert_eq!(typed.as_deref(), Some("12"));
+}
+
+#[test]
+fn retry_is_about_all_that_match_then_the_marked_then_the_group_then_the_bill() {
+    let retried = |c: &mut Console| {
+        c.wait(500);
+        c.keys("y");
+        match c.orders.last() {
+            Some(Command::Retry { selection }) => selection.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let mut c = console().working();
+    c.keys("3/status:failed<Enter>*R");
+    let filter = Filter::parse("status:failed").unwrap();
+    assert_eq!(retried(&mut c), Selection::Matching { plan: None, run: Some(run_id(9)), filter });
+    let mut c = console().working();
+    c.keys("3j<Space>jj<Space>R");
+    assert_eq!(retried(&mut c), Selection::Bills(vec![key_of("demo", 2), key_of("demo", 5)]));
+    let mut c = console();
+    c.keys("4jR");
+    let filter = Filter::parse("status:failed cause:stock").unwrap();
+    assert_eq!(retried(&mut c), Selection::Matching { plan: None, run: None, filter });
+    let mut c = console().working();
+    c.keys("3jR");
+    assert_eq!(retried(&mut c), Selection::Bills(vec![key_of("demo", 2)]));
+}
+
+#[test]
+fn what_cannot_be_retried_gives_no_order() {
+    let mut c = console().working();
+    c.keys("3/status:already_audited<Enter>*R");
+    assert!(text(&c).contains("eligible 0"));
+    c.wait(500);
+    c.keys("y");
+    assert!(c.orders.is_empty() && text(&c).contains("nothing here can be retried"));
+}
+
+#[test]
+fn the_filter_is_kept_after_an_action_and_a_fault_is_shown_at_its_place() {
+    let mut c = console().working();
+    c.keys("3/cause:stock<Enter>jc");
+    c.wait(500);
+    c.keys("counted again<Enter>");
+    assert!(matches!(&c.orders[0], Command::Resolve { reason, .. } if reason == "counted again"));
+    assert!(text(&c).contains("/cause:stock"));
+    c.keys("/<C-u>age:>2y<Enter>");
+    let (buf, drawn) = c.draw();
+    assert_eq!(drawn.caret, Some((2 + 4, 22)), "the caret stands at the fault");
+    assert!(dump(&buf).0.contains("^ `>2y` is no age"));
+    c.keys("<Esc>");
+    assert!(text(&c).contains("/cause:stock"));
+    c.keys("/<C-u>cau<Tab>sto<Tab><Enter>");
+    assert!(text(&c).contains("/cause:stock"), "keys and values are completed");
+}
+
+#[test]
+fn the_cursor_stays_on_its_bill_when_the_list_changes_under_it() {
+    let mut c = console().working();
+    c.keys("3jjjj");
+    let marked = |c: &Console| text(c).lines().find(|l| l.starts_with('▌')).unwrap().to_owned();
+    assert!(marked(&c).contains("XSCKD000005"));
+    c.world.bills.drain(0..3);
+    c.send(Msg::Resync(Box::new({
+        let mut live = skydeck::domain::live::Live::default();
+        for f in c.world.run_facts() {
+            live.apply(&f);
+        }
+        live
+    })));
+    assert!(marked(&c).contains("XSCKD000005"), "{}", text(&c));
+}
+
+#[test]
+fn only_the_newest_question_is_answered() {
+    let mut c = console().working();
+    c.keys("3");
+    let asked: Vec<Ticket> = c
+        .effects
+        .iter()
+        .filter_map(|e| match e {
+            Effect::Ask(t, Query::Bills { .. }) => Some(*t),
+            _ => None,
+        })
+        .collect();
+    let before = text(&c);
+    c.send(Msg::Answered(
+        asked[0],
+        Ok(Answer::Bills(Page { rows: vec![], more: false, scanned: 0, stopped_at: None })),
+    ));
+    assert_eq!(text(&c), before);
+}
+
+#[test]
+fn facts_change_rows_in_place_and_the_sum_line_always_adds_up() {
+    let mut c = console().working();
+    c.keys("3");
+    assert!(text(&c).contains("found 40 = audited 7 + already 3 + skip 4 + fail 7 + unk 2 + wait 17"), "{}", text(&c));
+    let (fid, no) = (Fid::from(100_012), "XSCKD000012".to_owned());
+    let outcome = Outcome::Audited { verified: false };
+    let event = Event::BillSettled { run: run_id(9), fid, no, was: Slot::Waiting, outcome };
+    c.send(Msg::Facts(Arc::from(vec![fact(9000, NOW, event)])));
+    let screen = text(&c);
+    assert!(screen.contains("audited 8") && screen.contains("wait 16"));
+    assert!(screen.lines().any(|l| l.contains("audited") && l.contains("XSCKD000012")));
+}
+
+#[test]
+fn an_idle_console_wants_no_tick_and_draws_nothing() {
+    let mut world = World::new(true);
+    world.envs[0].unlocked_until = None;
+    let mut c = Console::new(world, Lang::En, (80, 24));
+    assert_eq!(c.model.wants_tick(), None);
+    c.model.drawn();
+    c.wait(5000);
+    c.send(Msg::Pulse(c.world.pulse()));
+    assert!(!c.model.needs_draw());
+    let mut c = c.working();
+    assert_eq!(c.model.wants_tick(), Some(Duration::from_secs(1)));
+    c.model.drawn();
+    c.wait(100);
+    assert!(!c.model.needs_draw(), "within the same second nothing changes");
+    c.wait(1000);
+    assert!(c.model.needs_draw());
+}
+
+#[test]
+fn quit_asks_only_while_a_run_is_at_work() {
+    let mut c = console();
+    c.keys("q");
+    assert!(c.effects.contains(&Effect::Quit));
+    let mut c = console().working();
+    c.keys("q");
+    assert!(!c.effects.contains(&Effect::Quit));
+    let closed = Event::RunClosed { run: run_id(9), end: RunEnd::Cancelled };
+    c.keys("<Esc>");
+    c.send(Msg::Facts(Arc::from(vec![fact(9001, NOW, closed)])));
+    c.keys("q");
+    assert!(c.effects.contains(&Effect::Quit));
+}
+
+#[test]
+fn an_interrupted_run_is_asked_about_once() {
+    let world = World::new(false);
+    let live = interrupted(&world);
+    let mut c = Console::with(world, UiConfig { lang: Lang::En, live, ..UiConfig::default() });
+    assert!(text(&c).contains("A run was interrupted"));
+    c.wait(500);
+    c.keys("n");
+    assert!(c.orders.is_empty() && !text(&c).contains("A run was interrupted"));
+    c.keys("p");
+    assert_eq!(orders(&c), ["resume"]);
+}
+
+#[test]
+fn forms_give_the_orders_they_say() {
+    let mut c = console();
+    c.keys("o");
+    c.wait(500);
+    c.keys("2026-11-01<Tab>XS1 XS2，XS3<Tab> <Enter>");
+    let params = StartParams {
+        sweep: true,
+        numbers: ["XS1", "XS2", "XS3"].map(str::to_owned).to_vec(),
+        since: Some("2026-11-01".into()),
+    };
+    assert!(matches!(&c.orders[0], Command::Start { params: p, .. } if *p == params), "{:?}", c.orders);
+    c.keys("P");
+    c.wait(500);
+    c.keys("<C-u>0<Enter>");
+    assert!(text(&c).contains("`0` is no number"));
+    c.keys("<C-u>120<Enter>");
+    let env = EnvId::new("demo");
+    assert_eq!(c.orders[1], Command::SetPace { env: env.clone(), per_minute: Some(120), concurrency: Some(1) });
+    c.keys("w");
+    assert_eq!(c.orders[2], Command::Lock { env });
+    c.keys("4e");
+    c.wait(500);
+    c.keys("<BackTab> <Enter>");
+    let export = c.effects.iter().find_map(|e| match e {
+        Effect::Export(x) => Some(x.clone()),
+        _ => None,
+    });
+    let scope = skydeck::domain::query::Scope::Ledger;
+    let want =
+        Export { scope, filter: Filter::default(), format: ExportFormat::JsonLines, path: "ledger.jsonl".into() };
+    assert_eq!(export, Some(want));
+}
+
+#[test]
+fn a_refusal_says_what_to_do_next_and_a_lost_engine_takes_no_order() {
+    let mut c = console();
+    c.send(Msg::EngineGone(Some("broken pipe".into())));
+    c.keys("r");
+    assert!(c.orders.is_empty() && text(&c).contains("engine gone: broken pipe"));
+    c.send(Msg::EngineGone(None));
+    c.keys("r");
+    assert_eq!(orders(&c), ["start"]);
+    c.send(Msg::Receipt(Ticket(77_777), Ok(Receipt::Accepted { run: None, bills: 0 })));
+}
+
+#[test]
+fn numbers_before_a_move_repeat_it_and_copy_takes_the_number() {
+    use skydeck::ui::msg::{Code, Key};
+    let mut c = console().working();
+    c.keys("3");
+    for d in ['1', '2'] {
+        c.send(Msg::Key(Key { code: Code::Char(d), ctrl: false, alt: true }));
+    }
+    c.keys("jy");
+    assert!(c.effects.contains(&Effect::Copy("XSCKD000013".into())), "{}", text(&c));
+}
+
+#[test]
+fn the_list_hint_lets_a_move_of_the_list_become_a_scroll() {
+    let mut c = console().working();
+    c.keys("3z");
+    let first = c.draw().1.list.unwrap();
+    assert_eq!((first.top, first.bottom), (4, 22));
+    c.keys("<C-d><C-d><C-d>");
+    let second = c.draw().1.list.unwrap();
+    assert_eq!(first.id, second.id);
+    assert!(second.first > first.first);
+    c.keys("?");
+    assert_eq!(c.draw().1.list, None, "nothing may scroll under a dialog");
+}
+
+/// Keys that walk through everything.
+const WALK: &[&str] = &[
+    "",
+    "2j",
+    "3jj",
+    "3z",
+    "4",
+    "4jl",
+    "5",
+    "5j",
+    "3j<Enter>t",
+    "7",
+    "?",
+    ":re",
+    "3/cau",
+    "3*R",
+    "3e",
+    "P",
+    "o",
+    "q",
+    "x",
+    "n",
+];
+
+/// Text as an ERP might send it: wide, combining, ambiguous, hostile.
+fn nasty() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("库存"),
+        Just("①±—…"),
+        Just("e\u{301}\u{301}"),
+        Just("👨‍👩‍👧"),
+        Just("👨\u{ff9e}"),
+        Just("\u{202e}abc"),
+        Just("\u{1b}[2J"),
+        Just("\u{200b}"),
+        Just("ｱﾞ"),
+        Just("\u{1100}\u{1161}\u{11a8}"),
+        Just("한국"),
+        Just("🇨🇳🇨"),
+        Just("a b"),
+        Just("\t"),
+        Just("\u{feff}"),
+        Just("½"),
+        Just("\u{0e33}"),
+        Just("\u{fe0f}❤\u{fe0f}"),
+    ];
+    proptest::collection::vec(piece, 0..12).prop_map(|p| p.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_size_panics_and_nothing_is_painted_outside(
+        w in 0u16..=300, h in 0u16..=100, walk in 0..WALK.len(), text in nasty(), ascii: bool, zh: bool,
+    ) {
+        let mut world = World::new(false);
+        for (i, bill) in world.bills.iter_mut().enumerate() {
+            if let BillState::Settled(Outcome::Failed(f)) = &mut bill.state {
+                f.message = text.clone();
+            }
+            if i % 3 == 0 {
+                bill.no = format!("{text}{i}");
+                bill.columns[1] = text.clone();
+            }
+        }
+        let Ok(plan) = &mut world.plans[0].plan else { unreachable!() };
+        plan.name = text.clone();
+        world.envs[0].env.account_set = text;
+        let lang = if zh { Lang::Zh } else { Lang::En };
+        let mut c = Console::with(world, UiConfig { lang, ascii, size: (w, h), ..UiConfig::default() }).working();
+        c.keys(WALK[walk]);
+        let mut buf = Buffer::empty(Rect::new(0, 0, w, h));
+        let drawn = view(&c.model, &mut buf);
+        if let Some((x, y)) = drawn.caret {
+            prop_assert!(x <= w && y < h);
+        }
+        for y in 0..h {
+            let mut x = 0;
+            while x < w {
+                let symbol = buf[(x, y)].symbol();
+                let width = unicode_width::UnicodeWidthStr::width(symbol);
+                prop_assert!(width <= 2 && symbol.len() <= 32, "{symbol:?}");
+                prop_assert!(!symbol.chars().any(|c| c.is_control() || matches!(c, '\u{200b}' | '\u{202e}' | '\u{feff}')), "{symbol:?}");
+                x += width.max(1) as u16;
+            }
+            prop_assert_eq!(x, w, "a wide character stands across the edge of line {}", y);
+        }
+        // A second size, as after a resize, and back to life.
+        c.send(Msg::Resize(80, 24));
+        let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
+        view(&c.model, &mut buf);
+    }
+}
