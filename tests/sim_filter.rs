@@ -209,7 +209,7 @@ fn rows() -> impl Strategy<Value = Row> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1500), ..ProptestConfig::default() })]
 
     #[test]
     fn means_what_the_naive_evaluator_says(expr in exprs(), rows in prop::collection::vec(rows(), 1..6)) {

@@ -6,6 +6,7 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::needless_pass_by_value, // json!(…) reads best where it is used
     missing_docs
 )]
 
@@ -267,10 +268,8 @@ fn errors_of_queries_come_in_their_envelopes() {
 fn all_body_encodings_mean_the_same() {
     let data = r#"{"FormId":"sal_outstock","FieldKeys":"FBillNo","FilterString":"FBillNo='XSCKD000002'"}"#;
     let text = json!(data).to_string();
-    let form = data.bytes().fold(String::new(), |mut out, b| {
-        out.push_str(&if b == b' ' { "+".to_owned() } else { format!("%{b:02X}") });
-        out
-    });
+    let form: String =
+        data.bytes().map(|b| if b == b' ' { "+".to_owned() } else { format!("%{b:02X}") }).collect::<Vec<_>>().concat();
     let queries = [
         format!(r#"{{"data":{data}}}"#),
         format!(r#"{{"Data":{text}}}"#),
