@@ -64,7 +64,7 @@ fn a_plain_bill_takes_no_more_than_its_share() {
     let clock = TestClock::new();
     let since = Instant::now();
     let options = skydeck::store::local::Options { rotate: 1024 * 1024, ..Default::default() };
-    let options = if bills > 100_000 { Default::default() } else { options };
+    let options = if bills > 100_000 { skydeck::store::local::Options::default() } else { options };
     let store = LocalStore::open_with(&dir, clock.clone(), "op", &|_| {}, options).unwrap();
     let all: Vec<u64> = (100_001..100_001 + bills).collect();
     block(async {

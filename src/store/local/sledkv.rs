@@ -14,6 +14,10 @@ use crate::store::index::kv::{Batch, Entry, Kv, is_empty};
 /// Cache asked of sled; it takes some more (reference/storage.md §1.3).
 const CACHE: u64 = 64 * 1024 * 1024;
 
+/// How often, and how long each time, a lock of our own past is waited for: three seconds in all.
+const LOCK_TRIES: u32 = 150;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// An index in sled.
 pub struct SledKv {
     db: sled::Db,
@@ -30,8 +34,21 @@ pub enum OpenFault {
 }
 
 impl SledKv {
-    /// Opens or creates an index.
+    /// Opens or creates an index. The caller holds the owner's lock, so whoever holds sled's own lock is a
+    /// thread of an index this process closed a moment ago: it is waited for.
     pub fn open(dir: &Path) -> Result<Self, OpenFault> {
+        for _ in 0..LOCK_TRIES {
+            match Self::open_once(dir) {
+                Err(OpenFault::Disk(e)) if e.to_string().contains("could not acquire lock") => {
+                    std::thread::park_timeout(LOCK_PAUSE);
+                }
+                other => return other,
+            }
+        }
+        Self::open_once(dir)
+    }
+
+    fn open_once(dir: &Path) -> Result<Self, OpenFault> {
         let path = dir.to_path_buf();
         // On a thread of its own, whose end by panic is an answer.
         let opened = std::thread::Builder::new()
