@@ -681,7 +681,7 @@ async fn two_plans_over_the_same_bills_never_call_one_twice() {
 #[tokio::test(start_paused = true)]
 async fn a_watcher_gets_every_fact_in_order_and_is_told_to_start_again_when_it_lags() {
     let mut bench = Bench::started().await;
-    (1..=200).for_each(|n| bench.world.add(n, "B"));
+    (1..=400).for_each(|n| bench.world.add(n, "B"));
     let mut watch = bench.engine.as_ref().unwrap().watch();
     let mut lazy = bench.engine.as_ref().unwrap().watch();
     let reader = tokio::spawn(async move {
