@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::domain::event::{Event, Fact};
 use crate::domain::live::{Live, RunLive};
@@ -44,6 +44,8 @@ pub struct Ledger {
 struct Present {
     live: Mutex<Live>,
     watchers: Mutex<Vec<Watcher>>,
+    /// Rings when a watcher falls behind.
+    lagging: Notify,
 }
 
 /// The writer's own half: [`Writer::run`] it on a task.
@@ -64,7 +66,8 @@ impl Ledger {
         }
         let (queue, requests) = mpsc::channel(QUEUE_BOUND);
         let (fail, failed) = watch::channel(None);
-        let present = Arc::new(Present { live: Mutex::new(live), watchers: Mutex::new(Vec::new()) });
+        let present =
+            Arc::new(Present { live: Mutex::new(live), watchers: Mutex::new(Vec::new()), lagging: Notify::new() });
         let writer = Writer { store: Arc::clone(store), queue: requests, present: Arc::clone(&present), failed: fail };
         Ok((Self { queue, present, failed }, writer))
     }
@@ -138,6 +141,7 @@ impl Present {
                 }
                 Err(mpsc::error::TrySendError::Full(())) => {
                     watcher.behind = true;
+                    self.lagging.notify_one();
                     true
                 }
                 Err(mpsc::error::TrySendError::Closed(())) => false,
@@ -174,16 +178,17 @@ impl Writer {
     pub async fn run(mut self) {
         let mut behind = false;
         loop {
-            let first = if behind {
-                match tokio::time::timeout(LAG_LOOK, self.queue.recv()).await {
-                    Ok(first) => first,
-                    Err(_) => {
-                        behind = self.present.catch_up();
-                        continue;
-                    }
+            let first = tokio::select! {
+                biased;
+                first = self.queue.recv() => first,
+                () = self.present.lagging.notified() => {
+                    behind = true;
+                    continue;
                 }
-            } else {
-                self.queue.recv().await
+                () = tokio::time::sleep(LAG_LOOK), if behind => {
+                    behind = self.present.catch_up();
+                    continue;
+                }
             };
             let Some(first) = first else { return };
             let mut size = first.events.len();
@@ -194,7 +199,6 @@ impl Writer {
                 group.push(next);
             }
             self.write(group).await;
-            behind = self.present.watchers().iter().any(|w| w.behind);
         }
     }
 
