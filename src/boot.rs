@@ -290,9 +290,9 @@ pub fn told(progress: &Progress, say: &impl Fn(&str)) {
 }
 
 /// A store that cannot be used, with its exit code.
+#[expect(clippy::needless_pass_by_value, reason = "stands in map_err")]
 pub fn store_stop(error: StoreError) -> Stop {
     let exit = match &error {
-        StoreError::Held { .. } => Exit::Refused,
         StoreError::Directory(_) | StoreError::TooNew { .. } => Exit::Usage,
         _ => Exit::Refused,
     };

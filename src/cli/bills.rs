@@ -212,13 +212,12 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
         }
     }
     if !args.groups && !groups.is_empty() {
-        let mut text = args.select.filter.clone();
-        if let Some(plan) = &args.select.plan {
-            text.push_str(&format!(" plan:{plan}"));
-        }
+        let mut terms = vec![args.select.filter.clone()];
+        terms.extend(args.select.plan.iter().map(|plan| format!("plan:{plan}")));
         if let Some(run) = &args.select.run {
-            text.push_str(&format!(" run:{}", find_run(link, run).await?.head.id));
+            terms.push(format!("run:{}", find_run(link, run).await?.head.id));
         }
+        let text = terms.join(" ");
         if !out.json && !narrowed {
             out.line("")?;
         }

@@ -92,15 +92,9 @@ impl Out {
 
     /// The sum line: `found 10 = audited 7 + … + unknown 0`.
     pub fn sum(&self, tally: &Tally) -> String {
-        let mut text = format!("{} {} =", self.t("found", "找到"), tally.found);
-        for (i, slot) in Slot::ALL.iter().enumerate() {
-            if *slot == Slot::Waiting && tally.waiting == 0 {
-                continue;
-            }
-            text.push_str(if i == 0 { " " } else { " + " });
-            text.push_str(&format!("{} {}", self.slot(*slot), tally.get(*slot)));
-        }
-        text
+        let shown = Slot::ALL.iter().filter(|slot| **slot != Slot::Waiting || tally.waiting > 0);
+        let parts: Vec<String> = shown.map(|slot| format!("{} {}", self.slot(*slot), tally.get(*slot))).collect();
+        format!("{} {} = {}", self.t("found", "找到"), tally.found, parts.join(" + "))
     }
 
     /// Where a bill stands, and why: (state, reason).
