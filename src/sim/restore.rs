@@ -99,12 +99,13 @@ mod tests {
         assert!(submitted.len() > 3, "the seed has submitted bills");
         let mut file = header(&config, 1_700_000_000_000);
         let line = |id: u32, verb: &str, after: &str, applied: bool| {
-            json!({"seq": 1, "at_ms": 1_700_000_001_000_i64, "call": 7, "verb": verb, "form": "SAL_OUTSTOCK", "id": id,
-                "number": "N", "before": "B", "after": after, "user": "demo", "applied": applied, "refused": null})
+            let line = json!({"seq": 1, "at_ms": 1_700_000_001_000_i64, "call": 7, "verb": verb, "form": "SAL_OUTSTOCK", "id": id,
+                "number": "N", "before": "B", "after": after, "user": "demo", "applied": applied, "refused": null});
+            format!("{line}\n")
         };
-        file.push_str(&format!("{}\n", line(submitted[0], "Audit", "C", true)));
-        file.push_str(&format!("{}\n", line(submitted[1], "Audit", "B", false)));
-        file.push_str(&format!("{}\n", line(submitted[2], "CancelAssign", "D", true)));
+        file += &line(submitted[0], "Audit", "C", true);
+        file += &line(submitted[1], "Audit", "B", false);
+        file += &line(submitted[2], "CancelAssign", "D", true);
         file.push_str("{\"seq\": 4, \"at_ms\":");
         let again = from(file.as_bytes(), &config).unwrap().unwrap().world;
         assert!(again.record().len() >= 3);

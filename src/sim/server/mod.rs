@@ -165,9 +165,7 @@ fn world(config: &SimConfig) -> io::Result<(World, Option<RecordFile>)> {
         restore::Restored { world: World::new(config.world.clone(), began_ms), began_ms }
     });
     let mut text = restore::header(&config.world, restored.began_ms);
-    for line in restored.world.record().after(0, usize::MAX) {
-        text.push_str(&format!("{}\n", line.json()));
-    }
+    text.extend(restored.world.record().after(0, usize::MAX).iter().map(|line| format!("{}\n", line.json())));
     // Written beside and renamed: a kill in between leaves the old file, and no cut line stays in the middle.
     let part = path.with_extension("part");
     std::fs::write(&part, text)?;
