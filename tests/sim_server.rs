@@ -229,7 +229,8 @@ async fn the_record_is_written_to_the_file() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "for a load tool, by hand"]
 async fn serve_for_a_load_tool() {
-    let world = WorldConfig { bills: 300, ..WorldConfig::default() };
+    let bills = std::env::var("SKYDECK_SIM_BILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
+    let world = WorldConfig { bills, ..WorldConfig::default() };
     let sim =
         start(SimConfig { bind: "127.0.0.1:18765".parse().unwrap(), world, ..SimConfig::default() }).await.unwrap();
     println!("{} {}", sim.url(), login(&sim).await.trim());
