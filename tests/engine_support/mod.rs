@@ -41,6 +41,10 @@ impl TokioClock {
     pub fn new() -> Arc<Self> {
         Arc::new(Self { start: Instant::now(), base: 1_790_000_000_000, step: AtomicI64::new(0) })
     }
+
+    pub fn start_elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
 }
 
 impl Clock for TokioClock {
