@@ -74,8 +74,8 @@ pub struct CallEnd {
     pub store: Option<StoreError>,
     /// Bills due again, with monotonic time.
     pub due: Vec<(Fid, Duration)>,
-    /// Bills left unknown, with the monotonic time the request left.
-    pub unknown: Vec<(Fid, Duration)>,
+    /// Bills left unknown.
+    pub unknown: Vec<Fid>,
     /// Bills that must go alone from now on.
     pub singly: Vec<Fid>,
     /// Bills we submitted, their new revision adopted: ready for their audit.
@@ -131,11 +131,12 @@ async fn attempt(context: &CallContext, bills: Vec<Candidate>, end: &mut CallEnd
         flags: context.flags.clone(),
     };
     let session = context.env.signed_in();
-    let (sent, sent_mono) = (shared.clock.now(), shared.clock.mono());
+    let sent = shared.clock.now();
+    context.env.leaves(&request.form, bills.iter().map(|b| &b.fid));
     fault::point("before_send");
     let reply = context.env.erp.write(&token, &request).await;
     fault::point("after_send");
-    let events = outcome(context, &bills, &reply, step, id, sent, sent_mono, end).await;
+    let events = outcome(context, &bills, &reply, step, id, sent, end).await;
     fault::point("before_outcome");
     shared.ledger.append(events).await?;
     fault::point("after_outcome");
@@ -152,7 +153,6 @@ async fn outcome(
     step: Step,
     id: crate::domain::ids::CallId,
     sent: Ts,
-    sent_mono: Duration,
     end: &mut CallEnd,
 ) -> Vec<Event> {
     let shared = &context.shared;
@@ -183,14 +183,14 @@ async fn outcome(
         };
         let after = decide::on_verdict(verdict, |cause| shared.causes.repeat(cause), asked);
         match after {
-            After::Settle(outcome) => events.push(settled(context, bill, outcome, sent_mono, end)),
+            After::Settle(outcome) => events.push(settled(context, bill, outcome, end)),
             After::FailAndStop(failure) => {
                 end.stop.get_or_insert(PauseWhy::Stopped(failure.message.clone()));
-                events.push(settled(context, bill, Outcome::Failed(failure), sent_mono, end));
+                events.push(settled(context, bill, Outcome::Failed(failure), end));
             }
             After::ReadBack(failure) => {
                 let outcome = read_back(context, bill, failure, sent).await;
-                events.push(settled(context, bill, outcome, sent_mono, end));
+                events.push(settled(context, bill, outcome, end));
             }
             After::Submitted => {
                 context.env.note(Ended::Clean);
@@ -226,7 +226,7 @@ fn sank_together(reply: &WriteReply, asked: usize) -> bool {
     asked > 1 && first.is_some() && words.all(|w| w == first)
 }
 
-fn settled(context: &CallContext, bill: &Candidate, outcome: Outcome, sent: Duration, end: &mut CallEnd) -> Event {
+fn settled(context: &CallContext, bill: &Candidate, outcome: Outcome, end: &mut CallEnd) -> Event {
     match &outcome {
         Outcome::Audited { .. } | Outcome::AlreadyAudited { .. } | Outcome::Skipped(_) => {
             context.env.note(Ended::Clean);
@@ -238,7 +238,7 @@ fn settled(context: &CallContext, bill: &Candidate, outcome: Outcome, sent: Dura
         }
         Outcome::Unknown(_) => {
             context.env.note(Ended::Unknown);
-            end.unknown.push((bill.fid.clone(), sent));
+            end.unknown.push(bill.fid.clone());
         }
     }
     Event::BillSettled { run: context.run, fid: bill.fid.clone(), no: bill.no.clone(), was: Slot::Waiting, outcome }

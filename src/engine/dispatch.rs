@@ -2,7 +2,7 @@
 //!
 //! Invariant: calls in flight never exceed the limit, and one bill is in the hands of one run at a time.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +44,8 @@ struct State {
     /// Monotonic and wall end of the unlock.
     unlocked: Option<(Duration, Ts)>,
     claims: HashSet<(FormId, Fid)>,
+    /// Until when the server may still be at work on a request of this process, monotonic.
+    at_work: HashMap<(FormId, Fid), Duration>,
     losses: VecDeque<Duration>,
     signed_in: u64,
 }
@@ -100,6 +102,7 @@ impl Dispatch {
             in_flight: 0,
             unlocked: None,
             claims: HashSet::new(),
+            at_work: HashMap::new(),
             losses: VecDeque::new(),
             signed_in: 0,
         };
@@ -155,6 +158,20 @@ impl Dispatch {
     pub fn claim(self: &Arc<Self>, form: &FormId, fid: &Fid) -> Option<Claim> {
         let key = (form.clone(), fid.clone());
         self.lock().claims.insert(key.clone()).then(|| Claim { dispatch: Arc::clone(self), key })
+    }
+
+    /// A request leaves now: until its limit has passed the server may still apply it, whatever the wall clock says.
+    pub fn leaves<'a>(&self, form: &FormId, fids: impl Iterator<Item = &'a Fid>) {
+        let now = self.clock.mono();
+        let mut state = self.lock();
+        state.at_work.retain(|_, end| *end > now);
+        let end = now + self.env.limits.settle;
+        state.at_work.extend(fids.map(|fid| ((form.clone(), fid.clone()), end)));
+    }
+
+    /// When the limit of the last request of this process for a bill ends, if it has not yet.
+    pub fn limit_of(&self, form: &FormId, fid: &Fid) -> Option<Duration> {
+        self.lock().at_work.get(&(form.clone(), fid.clone())).copied()
     }
 
     /// Leave to send one verb now.

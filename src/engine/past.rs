@@ -167,12 +167,22 @@ impl Past {
                 self.auto_repeats = 0;
                 self.deaths = 0;
             }
-            Outcome::Failed(_) | Outcome::Skipped(Skip::Gone | Skip::Quarantined) => {
+            // The ERP said no, or a read after the server's limit told the status: the call is not open any more.
+            Outcome::Failed(_)
+            | Outcome::Skipped(
+                Skip::Draft
+                | Skip::Created
+                | Skip::Reaudit
+                | Skip::OtherStatus(_)
+                | Skip::Changed
+                | Skip::Gone
+                | Skip::Quarantined,
+            ) => {
                 self.open = None;
                 self.unknown = None;
             }
-            // Skipped for another reason: nothing was learnt about an earlier call.
-            Outcome::Skipped(_) => {}
+            // Nothing was learnt about an earlier call.
+            Outcome::Skipped(Skip::Held(_) | Skip::Excluded | Skip::NotReached | Skip::UnknownElsewhere) => {}
         }
     }
 }

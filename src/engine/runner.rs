@@ -270,15 +270,14 @@ impl Runner {
         self.check()
     }
 
-    /// When a request that left at `sent` is past the server's own limit, monotonic. Known exactly for calls of this process; after a
-    /// restart from the wall time, but never longer than the limit from now.
+    /// When a request that left at `sent` is past the server's own limit, monotonic. Known exactly for requests of this
+    /// process; after a restart from the wall time, but never longer than the limit from now.
     pub(super) fn settle_at(&mut self, fid: &Fid, sent: Ts) -> Duration {
         let limit = self.env.limits().settle;
         let now = self.shared.clock.mono();
         let passed = self.shared.clock.now().since(sent).min(limit);
-        // The difference below zero would need a clock that started later than the call; the limit is kept whole then.
-        let end = self.mind.settles.entry(fid.clone()).or_insert_with(|| (now + limit).saturating_sub(passed));
-        *end
+        let by_wall = *self.mind.settles.entry(fid.clone()).or_insert_with(|| (now + limit).saturating_sub(passed));
+        self.env.limit_of(&self.head.form, fid).unwrap_or(by_wall)
     }
 }
 

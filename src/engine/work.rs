@@ -357,8 +357,6 @@ impl Runner {
             self.mind.in_hand.remove(fid);
         }
         self.mind.due.extend(end.due.iter().cloned());
-        let limit = self.env.limits().settle;
-        self.mind.settles.extend(end.unknown.iter().map(|(fid, sent)| (fid.clone(), *sent + limit)));
         self.mind.singly.extend(end.singly.iter().cloned());
         self.mind.submitted.extend(end.submitted.iter().cloned());
         if let Some(error) = end.store {

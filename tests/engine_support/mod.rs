@@ -41,6 +41,10 @@ impl TokioClock {
     pub fn new() -> Arc<Self> {
         Arc::new(Self { start: Instant::now(), base: 1_790_000_000_000, step: AtomicI64::new(0) })
     }
+
+    pub fn start_elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
 }
 
 impl Clock for TokioClock {
@@ -664,7 +668,19 @@ impl Bench {
         for _ in 0..50 {
             tokio::task::yield_now().await;
         }
-        self.world.with(|s| s.in_flight = 0);
+        let mut unanswered = Vec::new();
+        for run in self.store.open_runs().unwrap() {
+            unanswered.extend(self.store.in_flight(run.head.id).unwrap());
+        }
+        self.world.with(|s| {
+            s.in_flight = 0;
+            // An answer that was not durable when the process died is no answer.
+            for row in unanswered {
+                if let Some(post) = s.posts.iter_mut().rev().find(|p| p.fid == *row.fid()) {
+                    post.answered = false;
+                }
+            }
+        });
     }
 
     pub async fn order(&mut self, command: Command) -> Receipt {
@@ -697,7 +713,7 @@ impl Bench {
             if is(&row.state) {
                 return row;
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
         panic!("run never became {what}: {:?}", self.run(run));
     }

@@ -1,0 +1,268 @@
+//! Crashes, failed stores and failed calls: at every place, once and from then on, also while recovering.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod engine_support;
+
+use std::time::Duration;
+
+use engine_support::*;
+use skydeck::domain::command::{Command, Receipt, Refusal};
+use skydeck::domain::run::{PauseWhy, RunEnd, RunState};
+use skydeck::store::Store;
+
+/// Brings whatever is open to an end, as an operator would.
+async fn finish(bench: &mut Bench) {
+    for _ in 0..20 {
+        let open = bench.store.open_runs().unwrap();
+        let Some(row) = open.first() else { return };
+        let run = row.head.id;
+        let order = match &row.state {
+            RunState::AwaitingApproval => Some(bench.approval(run)),
+            RunState::Paused(_) | RunState::Interrupted => Some(Command::Resume { run }),
+            RunState::Collecting | RunState::Working | RunState::Settling | RunState::Closed(_) => None,
+        };
+        if let Some(order) = order
+            && let Receipt::Refused(why) = bench.order(order).await
+        {
+            assert!(matches!(why, Refusal::Store(_)), "{why:?}");
+            return;
+        }
+        for _ in 0..2000 {
+            let state = bench.run(run).state;
+            if !matches!(state, RunState::Collecting | RunState::Working | RunState::Settling) {
+                break;
+            }
+            // With a failed store the pause is shown, not stored; a run stored by the failing append is not shown.
+            let live = bench.engine.as_ref().unwrap().watch().live;
+            match live.runs.get(&run).map(|r| &r.row.state) {
+                None | Some(RunState::Paused(_)) => return,
+                Some(_) => {}
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+    panic!("the runs do not come to an end: {:?}", bench.store.open_runs().unwrap());
+}
+
+async fn until_all_audited(bench: &mut Bench, bills: u64) {
+    for _ in 0..6 {
+        finish(bench).await;
+        if (1..=bills).all(|n| bench.world.status(n) == "C") {
+            return;
+        }
+        bench.start_plan().await;
+    }
+    panic!("bills were forgotten");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_moment_loses_nothing_and_repeats_nothing_blindly() {
+    for millis in (10..3000).step_by(37) {
+        let mut bench = Bench::started().await;
+        bench.env.limits.per_minute = 600;
+        bench.try_start().await.unwrap();
+        (1..=9).for_each(|n| bench.world.add(n, "B"));
+        bench.world.with(|s| {
+            s.trouble_of.insert(fid(2), [Trouble::LostAfter].into());
+            s.trouble_of.insert(fid(4), [Trouble::LostBefore].into());
+        });
+        let run = bench.start_plan().await;
+        if millis > 200 {
+            bench.awaiting(run).await;
+            let approve = bench.approval(run);
+            bench.accepted(approve).await;
+        }
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        bench.crash().await;
+        bench.try_start().await.unwrap();
+        bench.check();
+        let row = bench.run(run);
+        match row.state {
+            RunState::Closed(RunEnd::CollectFailed(_)) | RunState::AwaitingApproval => assert!(millis <= 200),
+            RunState::Interrupted | RunState::Closed(RunEnd::Completed) => {}
+            other => panic!("{other:?} after a crash at {millis}"),
+        }
+        assert!(bench.store.in_flight(run).unwrap().is_empty(), "an intent without an answer is unknown");
+        let posts = bench.world.with(|s| s.posts.len());
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        assert_eq!(bench.world.with(|s| s.posts.len()), posts, "nothing is called before the operator resumes");
+        assert_eq!(bench.run(run).tally.unknown, 0, "unknown bills are settled without being asked");
+        until_all_audited(&mut bench, 9).await;
+        assert_eq!(bench.world.with(|s| s.audits.len()), 9);
+        bench.check();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bill_the_process_dies_on_three_times_is_left_alone() {
+    let mut bench = Bench::started().await;
+    bench.world.add(1, "B");
+    bench.world.with(|s| {
+        s.trouble_of.insert(fid(1), (0..9).map(|_| Trouble::LostBefore).collect());
+    });
+    for death in 1..=3 {
+        let run = bench.start_plan().await;
+        bench.awaiting(run).await;
+        let approve = bench.approval(run);
+        bench.accepted(approve).await;
+        let posts = bench.world.with(|s| s.posts.len());
+        while bench.world.with(|s| s.posts.len()) == posts {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        bench.crash().await;
+        bench.try_start().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(200)).await;
+        let row = bench.run(run);
+        if row.state == RunState::Interrupted {
+            bench.accepted(Command::Cancel { run }).await;
+            bench.closed(run).await;
+        }
+        if death == 3 {
+            assert_eq!(bench.word(run, 1), "skipped:quarantined");
+        }
+    }
+    let posts = bench.world.with(|s| s.posts.len());
+    assert_eq!(posts, 3);
+    let row = bench.whole_run().await;
+    assert_eq!(bench.word(row.head.id, 1), "skipped:quarantined");
+    assert_eq!(bench.world.with(|s| s.posts.len()), 3);
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_append_may_fail_once_or_for_good_stored_or_not() {
+    for (from_then, stored) in [(false, false), (true, false), (false, true)] {
+        let mut n = 1;
+        loop {
+            let mut bench = Bench::started().await;
+            (1..=4).for_each(|n| bench.world.add(n, "B"));
+            bench.world.with(|s| drop(s.trouble_of.insert(fid(2), [Trouble::LostAfter].into())));
+            *bench.store.fail.lock().unwrap() = Some((n, from_then, stored));
+            let start = Command::Start { plan: skydeck::domain::ids::PlanId::new("p"), params: Default::default() };
+            bench.order(start).await;
+            finish(&mut bench).await;
+            let failed = bench.engine.as_ref().unwrap().watch();
+            let reached = bench.store.appends.load(std::sync::atomic::Ordering::SeqCst) >= n;
+            if reached {
+                // Nothing leaves after the failure.
+                let posts = bench.world.with(|s| s.posts.len());
+                tokio::time::sleep(Duration::from_secs(400)).await;
+                assert_eq!(bench.world.with(|s| s.posts.len()), posts, "append {n}");
+                for run in failed.live.open() {
+                    let state = &run.row.state;
+                    let shown = matches!(state, RunState::Paused(PauseWhy::Store(_)) | RunState::AwaitingApproval);
+                    assert!(shown || state.is_closed(), "append {n}: {state:?}");
+                }
+            }
+            drop(failed);
+            bench.crash().await;
+            *bench.store.fail.lock().unwrap() = None;
+            bench.try_start().await.unwrap();
+            tokio::time::sleep(Duration::from_secs(200)).await;
+            until_all_audited(&mut bench, 4).await;
+            assert_eq!(bench.world.with(|s| s.audits.len()), 4, "append {n} {from_then} {stored}");
+            bench.check();
+            if !reached {
+                break;
+            }
+            n += 1;
+        }
+        assert!(n > 10, "the loop reached only {n} appends");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_append_of_a_recovery_may_fail_too() {
+    for n in 1..30 {
+        let mut bench = Bench::started().await;
+        (1..=6).for_each(|n| bench.world.add(n, "B"));
+        bench.world.with(|s| drop(s.trouble_of.insert(fid(2), [Trouble::LostAfter].into())));
+        let run = bench.start_plan().await;
+        bench.awaiting(run).await;
+        let approve = bench.approval(run);
+        bench.accepted(approve).await;
+        tokio::time::sleep(Duration::from_millis(120)).await;
+        bench.crash().await;
+        let before = bench.store.appends.load(std::sync::atomic::Ordering::SeqCst);
+        *bench.store.fail.lock().unwrap() = Some((before + n, false, false));
+        if bench.try_start().await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(200)).await;
+            finish(&mut bench).await;
+        }
+        bench.crash().await;
+        *bench.store.fail.lock().unwrap() = None;
+        bench.try_start().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(200)).await;
+        until_all_audited(&mut bench, 6).await;
+        assert_eq!(bench.world.with(|s| s.audits.len()), 6, "append {n}");
+        bench.check();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_call_may_fail_once_or_for_good() {
+    for from_then in [false, true] {
+        let mut n = 1;
+        loop {
+            let mut bench = Bench::started().await;
+            (1..=4).for_each(|n| bench.world.add(n, "B"));
+            bench.world.with(|s| s.fail_call = Some((n, from_then)));
+            bench.start_plan().await;
+            for _ in 0..3 {
+                let open = bench.store.open_runs().unwrap();
+                let Some(row) = open.first() else { break };
+                let run = row.head.id;
+                let row = bench
+                    .until(run, "at rest", |s| {
+                        !matches!(s, RunState::Collecting | RunState::Working | RunState::Settling)
+                    })
+                    .await;
+                match row.state {
+                    RunState::AwaitingApproval => {
+                        let approve = bench.approval(run);
+                        bench.accepted(approve).await;
+                    }
+                    RunState::Paused(_) => {
+                        bench.accepted(Command::Resume { run }).await;
+                    }
+                    _ => {}
+                }
+            }
+            bench.check();
+            let reached = bench.world.with(|s| s.calls) >= n;
+            bench.world.with(|s| s.fail_call = None);
+            tokio::time::sleep(Duration::from_secs(200)).await;
+            until_all_audited(&mut bench, 4).await;
+            assert_eq!(bench.world.with(|s| s.audits.len()), 4, "call {n}");
+            bench.check();
+            if !reached {
+                break;
+            }
+            n += 1;
+        }
+        assert!(n > 6, "the loop reached only {n} calls");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approved_run_resumes_under_the_same_plan_only() {
+    let mut bench = Bench::started().await;
+    bench.env.limits.per_minute = 60;
+    bench.try_start().await.unwrap();
+    (1..=9).for_each(|n| bench.world.add(n, "B"));
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    bench.crash().await;
+    bench.plans.0.lock().unwrap()[0].rev = skydeck::domain::ids::PlanRev::new("changed");
+    bench.try_start().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(200)).await;
+    assert!(matches!(bench.order(Command::Resume { run }).await, Receipt::Refused(_)));
+    bench.accepted(Command::Cancel { run }).await;
+    assert_eq!(bench.closed(run).await.state, RunState::Closed(RunEnd::Cancelled));
+    until_all_audited(&mut bench, 9).await;
+    bench.check();
+}
