@@ -82,5 +82,5 @@ impl Store for MemoryStore {
         Ok((places.iter().filter_map(one).map(|fact| trim_to_bill(fact, &key.fid)).collect(), cut))
     }
 
-    super::index_reads!(index);
+    super::index_reads!(self => self.index);
 }

@@ -3,7 +3,10 @@
 //! Invariant: `append` is all-or-nothing and durable on return; nothing is shown before it is durable.
 
 pub mod codec;
+pub mod doctor;
 pub mod index;
+pub mod journal;
+pub mod local;
 pub mod memory;
 
 use async_trait::async_trait;
@@ -150,10 +153,21 @@ fn limit_body(body: &mut Body) {
     use sha2::Digest;
     if body.bytes.0.len() > BODY_LIMIT {
         if body.sha256.is_none() {
-            body.sha256 = Some(sha2::Sha256::digest(&body.bytes.0).iter().map(|b| format!("{b:02x}")).collect());
+            body.sha256 = Some(hex(&sha2::Sha256::digest(&body.bytes.0)));
         }
         body.bytes = Blob(body.bytes.0.get(..BODY_LIMIT).unwrap_or_default().to_vec());
     }
+}
+
+/// Bytes as hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for b in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{b:02x}");
+    }
+    text
 }
 
 /// Leaves of the bills found together only one.
@@ -166,85 +180,76 @@ pub(crate) fn trim_to_bill(mut fact: Fact, fid: &Fid) -> Fact {
 
 /// The reads that an index answers alone, for each store that has one.
 macro_rules! index_reads {
-    ($index:ident) => {
-        fn run(&self, id: crate::domain::ids::RunId) -> Result<Option<crate::domain::run::RunRow>, StoreError> {
-            self.$index.run(id)
+    ($self:ident => $index:expr) => {
+        fn run(&$self, id: crate::domain::ids::RunId) -> Result<Option<crate::domain::run::RunRow>, StoreError> {
+            $index.run(id)
         }
-        fn open_runs(&self) -> Result<Vec<crate::domain::run::RunRow>, StoreError> {
-            self.$index.open_runs()
+        fn open_runs(&$self) -> Result<Vec<crate::domain::run::RunRow>, StoreError> {
+            $index.open_runs()
         }
-        fn runs(
-            &self,
+        fn runs(&$self,
             plan: Option<&crate::domain::ids::PlanId>,
             page: &crate::domain::query::PageRequest,
         ) -> Result<crate::domain::query::Page<crate::domain::run::RunRow>, StoreError> {
-            self.$index.runs(plan, page)
+            $index.runs(plan, page)
         }
-        fn bill_of_run(
-            &self,
+        fn bill_of_run(&$self,
             run: crate::domain::ids::RunId,
             fid: &crate::domain::ids::Fid,
         ) -> Result<Option<crate::domain::run::BillRow>, StoreError> {
-            self.$index.bill_of_run(run, fid)
+            $index.bill_of_run(run, fid)
         }
-        fn found(
-            &self,
+        fn found(&$self,
             run: crate::domain::ids::RunId,
             fid: &crate::domain::ids::Fid,
         ) -> Result<Option<crate::domain::bill::Found>, StoreError> {
-            self.$index.found(run, fid)
+            $index.found(run, fid)
         }
-        fn bills_in(
-            &self,
+        fn bills_in(&$self,
             run: crate::domain::ids::RunId,
             slot: crate::domain::bill::Slot,
             after: Option<&crate::domain::ids::Fid>,
             limit: usize,
         ) -> Result<Vec<crate::domain::run::BillRow>, StoreError> {
-            self.$index.bills_in(run, slot, after, limit)
+            $index.bills_in(run, slot, after, limit)
         }
-        fn in_flight(&self, run: crate::domain::ids::RunId) -> Result<Vec<crate::domain::run::BillRow>, StoreError> {
-            self.$index.in_flight(run)
+        fn in_flight(&$self, run: crate::domain::ids::RunId) -> Result<Vec<crate::domain::run::BillRow>, StoreError> {
+            $index.in_flight(run)
         }
-        fn bills(
-            &self,
+        fn bills(&$self,
             scope: crate::domain::query::Scope,
             filter: &crate::domain::filter::Filter,
             page: &crate::domain::query::PageRequest,
             now: crate::domain::time::Ts,
         ) -> Result<crate::domain::query::Page<crate::domain::run::BillRow>, StoreError> {
-            self.$index.bills(scope, filter, page, now)
+            $index.bills(scope, filter, page, now)
         }
-        fn ledger_entry(
-            &self,
+        fn ledger_entry(&$self,
             key: &crate::domain::ids::BillKey,
         ) -> Result<Option<crate::store::LedgerEntry>, StoreError> {
-            self.$index.ledger_entry(key)
+            $index.ledger_entry(key)
         }
-        fn ledger_groups(
-            &self,
+        fn ledger_groups(&$self,
             plan: Option<&crate::domain::ids::PlanId>,
         ) -> Result<Vec<crate::domain::query::LedgerGroup>, StoreError> {
-            self.$index.ledger_groups(plan)
+            $index.ledger_groups(plan)
         }
-        fn unresolved(&self, plan: Option<&crate::domain::ids::PlanId>) -> Result<u64, StoreError> {
-            self.$index.unresolved(plan)
+        fn unresolved(&$self, plan: Option<&crate::domain::ids::PlanId>) -> Result<u64, StoreError> {
+            $index.unresolved(plan)
         }
-        fn bill(&self, key: &crate::domain::ids::BillKey) -> Result<Option<crate::domain::run::BillRow>, StoreError> {
-            self.$index.bill(key)
+        fn bill(&$self, key: &crate::domain::ids::BillKey) -> Result<Option<crate::domain::run::BillRow>, StoreError> {
+            $index.bill(key)
         }
-        fn find_number(&self, beginning: &str, limit: usize) -> Result<Vec<crate::domain::run::BillRow>, StoreError> {
-            self.$index.find_number(beginning, limit)
+        fn find_number(&$self, beginning: &str, limit: usize) -> Result<Vec<crate::domain::run::BillRow>, StoreError> {
+            $index.find_number(beginning, limit)
         }
-        fn mark(
-            &self,
+        fn mark(&$self,
             plan: &crate::domain::ids::PlanId,
             env: &crate::domain::ids::EnvId,
         ) -> Result<Option<crate::domain::run::Mark>, StoreError> {
-            self.$index.mark(plan, env)
+            $index.mark(plan, env)
         }
-        fn actions(
-            &self,
+        fn actions(&$self,
             page: &crate::domain::query::PageRequest,
         ) -> Result<
             crate::domain::query::Page<(
@@ -254,7 +259,7 @@ macro_rules! index_reads {
             )>,
             StoreError,
         > {
-            self.$index.actions(page)
+            $index.actions(page)
         }
     };
 }

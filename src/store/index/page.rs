@@ -378,19 +378,13 @@ fn slots(filter: &Filter) -> Option<Vec<Slot>> {
 }
 
 fn cursor(tag: &[u8], place: &[u8]) -> Cursor {
-    use std::fmt::Write;
-    let mut text = String::with_capacity((tag.len() + place.len()) * 2);
-    for b in tag.iter().chain(place) {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{b:02x}");
-    }
-    Cursor(text)
+    Cursor(crate::store::hex(tag) + &crate::store::hex(place))
 }
 
 fn open_cursor(cursor: &Cursor, tag: &[u8]) -> Result<Vec<u8>, StoreError> {
     let wrong = || StoreError::Cursor("its cursor belongs to another list; start from the beginning".to_owned());
     let text = cursor.0.as_str();
-    if !text.is_ascii() || text.len() % 2 != 0 {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return Err(wrong());
     }
     let mut bytes = Vec::with_capacity(text.len() / 2);

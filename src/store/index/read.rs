@@ -81,28 +81,28 @@ impl<K: Kv> Index<K> {
         limit: usize,
     ) -> Result<Vec<BillRow>, StoreError> {
         let Some(no) = self.run_no(run)? else { return Ok(Vec::new()) };
-        self.listed_bills(no, Key::new(key::SLOT).u32(no).slot(slot).done(), after, limit)
+        self.listed_bills(no, &Key::new(key::SLOT).u32(no).slot(slot).done(), after, limit)
     }
 
     /// Bills of a run whose intent is unanswered, by FID.
     pub fn in_flight(&self, run: RunId) -> Result<Vec<BillRow>, StoreError> {
         let Some(no) = self.run_no(run)? else { return Ok(Vec::new()) };
-        self.listed_bills(no, Key::new(key::TRYING).u32(no).done(), None, usize::MAX)
+        self.listed_bills(no, &Key::new(key::TRYING).u32(no).done(), None, usize::MAX)
     }
 
     fn listed_bills(
         &self,
         no: RunNo,
-        prefix: Vec<u8>,
+        prefix: &[u8],
         after: Option<&Fid>,
         limit: usize,
     ) -> Result<Vec<BillRow>, StoreError> {
         use std::ops::Bound;
         let low = match after {
-            Some(fid) => Bound::Excluded(Key::default().raw(&prefix).fid(fid).done()),
-            None => Bound::Included(prefix.clone()),
+            Some(fid) => Bound::Excluded(Key::default().raw(prefix).fid(fid).done()),
+            None => Bound::Included(prefix.to_vec()),
         };
-        let high = key::after_prefix(&prefix).map_or(Bound::Unbounded, Bound::Excluded);
+        let high = key::after_prefix(prefix).map_or(Bound::Unbounded, Bound::Excluded);
         let mut rows = Vec::new();
         for entry in Walk::new(&self.kv, low, high, false) {
             if rows.len() >= limit {

@@ -110,6 +110,7 @@ pub struct BillRec {
     pub m: Option<u16>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_zero(n: &u32) -> bool {
     *n == 0
 }

@@ -140,9 +140,13 @@ impl<'k, K: Kv + ?Sized> Scratch<'k, K> {
         self.trial_batches.clear();
     }
 
-    /// Full batches so far, so that a long replay can apply them and forget.
-    pub fn full_batches(&mut self) -> Vec<Batch> {
-        std::mem::take(&mut self.batches)
+    /// Full batches so far, to be applied at once by a long replay. Once they are cut nothing else is held, so
+    /// what was worked out is forgotten with them.
+    pub fn take_full(&mut self) -> Vec<Batch> {
+        if !self.batches.is_empty() && self.batch.is_empty() {
+            self.accepted.clear();
+        }
+        if self.batch.is_empty() { std::mem::take(&mut self.batches) } else { Vec::new() }
     }
 
     /// Everything accepted, in order.

@@ -1,0 +1,105 @@
+//! What the store costs: an append alone and in company, the fold, pages. `cargo bench --bench store`.
+//!
+//! `limit_fdatasync` is the floor of every durable append, taken in the same run: read the others against it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+#[path = "../tests/store_kit/mod.rs"]
+mod store_kit;
+
+use std::io::Write;
+
+use divan::{Bencher, counter::ItemsCount};
+use skydeck::domain::bill::Slot;
+use skydeck::domain::filter::Filter;
+use skydeck::domain::query::{PageRequest, Scope};
+use skydeck::domain::step::{Step, Verdict};
+use skydeck::domain::time::Ts;
+use skydeck::store::Store;
+use skydeck::store::local::LocalStore;
+use skydeck::store::memory::MemoryStore;
+use store_kit::{
+    T0, TestClock, action, answered, approved, audited, begun, block, collected, failed, found, key, opened, settled,
+    tried,
+};
+
+fn main() {
+    divan::main();
+}
+
+fn local() -> (tempfile::TempDir, LocalStore) {
+    let temp = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(&temp.path().join("data"), TestClock::new(), "bench", &|_| {}).unwrap();
+    (temp, store)
+}
+
+/// A store with one run of so many bills, all settled, one in ten failed.
+fn filled(bills: u64) -> (tempfile::TempDir, LocalStore) {
+    let (temp, store) = local();
+    let all: Vec<u64> = (1..=bills).collect();
+    block(store.append(vec![opened(1, "p")])).unwrap();
+    for part in all.chunks(100) {
+        block(store.append(vec![found(1, part)])).unwrap();
+    }
+    block(store.append(vec![collected(1), approved(1)])).unwrap();
+    for part in all.chunks(100) {
+        let outcome = |fid: u64| if fid.is_multiple_of(10) { failed("stock") } else { audited() };
+        block(store.append(part.iter().map(|fid| settled(1, *fid, Slot::Waiting, outcome(*fid))).collect())).unwrap();
+    }
+    (temp, store)
+}
+
+#[divan::bench]
+fn limit_fdatasync(bencher: Bencher<'_, '_>) {
+    let mut file = tempfile::tempfile().unwrap();
+    bencher.bench_local(|| {
+        file.write_all(&[7; 400]).unwrap();
+        file.sync_data().unwrap();
+    });
+}
+
+#[divan::bench]
+fn append_alone(bencher: Bencher<'_, '_>) {
+    let (_temp, store) = local();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    bencher.bench_local(|| runtime.block_on(store.append(vec![action("look")])).unwrap());
+}
+
+#[divan::bench(args = [8, 64])]
+fn append_in_company(bencher: Bencher<'_, '_>, callers: usize) {
+    let (_temp, store) = local();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    bencher.counter(ItemsCount::new(callers)).bench_local(|| {
+        let all = (0..callers).map(|_| store.append(vec![action("look")]));
+        runtime.block_on(futures_util::future::join_all(all))
+    });
+}
+
+#[divan::bench]
+fn fold_of_a_bills_life(bencher: Bencher<'_, '_>) {
+    let store = MemoryStore::new(TestClock::new());
+    store.append_now(begun(1, "p", &[])).unwrap();
+    let mut fid = 0;
+    bencher.counter(ItemsCount::new(4_usize)).bench_local(|| {
+        fid += 1;
+        let events = vec![
+            found(1, &[fid]),
+            tried(1, fid, Step::Audit, 1),
+            answered(1, fid, Step::Audit, Verdict::Done),
+            settled(1, fid, Slot::Waiting, audited()),
+        ];
+        store.append_now(events).unwrap()
+    });
+}
+
+#[divan::bench(args = ["", "status:failed", "no:XSCKD0050*", "~nothing"])]
+fn page_of_history(bencher: Bencher<'_, '_>, filter: &str) {
+    let (_temp, store) = filled(20_000);
+    let filter = Filter::parse(filter).unwrap();
+    bencher.bench_local(|| store.bills(Scope::History, &filter, &PageRequest::first(50), Ts(T0)).unwrap());
+}
+
+#[divan::bench]
+fn life_of_a_bill(bencher: Bencher<'_, '_>) {
+    let (_temp, store) = filled(5_000);
+    bencher.bench_local(|| store.facts_of(&key(2_500), 500).unwrap());
+}

@@ -1,0 +1,188 @@
+//! One append on disk: a frame of marker, length, checksum, place, chain hash and payload.
+//!
+//! Invariant: a frame is whole or it is nothing; every byte of it is under the checksum, and its chain hash
+//! covers everything written before it.
+
+use std::io::Read;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::domain::event::{Event, Fact};
+use crate::domain::ids::Seq;
+use crate::domain::time::Ts;
+use crate::store::{StoreError, codec};
+
+/// Marks the beginning of a frame, so that whole frames can be found behind damage.
+pub const MARK: [u8; 4] = *b"SkyF";
+/// Bytes before the payload: marker, length, checksum, first place, chain hash.
+pub const HEAD: usize = 4 + 4 + 4 + 8 + 16;
+/// Longest payload taken.
+pub const MAX_PAYLOAD: usize = 256 * 1024 * 1024;
+
+/// Hash over everything up to and including a frame, truncated.
+pub type Chain = [u8; 16];
+
+/// What a payload holds: the facts of one append share place and time.
+#[derive(Serialize, Deserialize)]
+struct Group<E> {
+    #[serde(rename = "q")]
+    first: Seq,
+    #[serde(rename = "t")]
+    at: Ts,
+    #[serde(rename = "e")]
+    events: Vec<E>,
+}
+
+/// A frame's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Bytes of payload.
+    pub len: usize,
+    /// Checksum as written.
+    pub crc: u32,
+    /// Place of the first fact.
+    pub first: Seq,
+    /// Chain hash as written.
+    pub chain: Chain,
+}
+
+/// Chain hash after a payload.
+pub fn link(before: &Chain, first: Seq, payload: &[u8]) -> Chain {
+    let digest =
+        Sha256::new().chain_update(before).chain_update(first.0.to_be_bytes()).chain_update(payload).finalize();
+    let mut chain = Chain::default();
+    for (to, from) in chain.iter_mut().zip(digest.iter()) {
+        *to = *from;
+    }
+    chain
+}
+
+fn checksum(len: u32, first: u64, chain: &Chain, payload: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&len.to_be_bytes());
+    hasher.update(&first.to_be_bytes());
+    hasher.update(chain);
+    hasher.update(payload);
+    hasher.finalize()
+}
+
+/// Writes one append behind what is in the buffer; gives the new chain hash.
+pub fn write(facts: &[Fact], before: &Chain, out: &mut Vec<u8>) -> Result<Chain, StoreError> {
+    let (first, at) = facts.first().map_or((Seq(0), Ts(0)), |fact| (fact.seq, fact.at));
+    let group = Group { first, at, events: facts.iter().map(|fact| &fact.event).collect() };
+    let payload = codec::pack(&group)?;
+    if payload.len() > MAX_PAYLOAD {
+        return Err(StoreError::Contradiction(format!("one append of {} bytes; split it", payload.len())));
+    }
+    let chain = link(before, first, &payload);
+    let len = payload.len() as u32;
+    out.extend_from_slice(&MARK);
+    out.extend_from_slice(&len.to_be_bytes());
+    out.extend_from_slice(&checksum(len, first.0, &chain, &payload).to_be_bytes());
+    out.extend_from_slice(&first.0.to_be_bytes());
+    out.extend_from_slice(&chain);
+    out.extend_from_slice(&payload);
+    Ok(chain)
+}
+
+/// Reads a frame's head; `None` when the bytes are none.
+pub fn head(bytes: &[u8]) -> Option<Head> {
+    if bytes.get(..4)? != MARK {
+        return None;
+    }
+    let len = u32::from_be_bytes(bytes.get(4..8)?.try_into().ok()?) as usize;
+    let crc = u32::from_be_bytes(bytes.get(8..12)?.try_into().ok()?);
+    let first = u64::from_be_bytes(bytes.get(12..20)?.try_into().ok()?);
+    let chain = bytes.get(20..HEAD)?.try_into().ok()?;
+    (len <= MAX_PAYLOAD).then_some(Head { len, crc, first: Seq(first), chain })
+}
+
+/// Whether head and payload belong together.
+pub fn whole(head: &Head, payload: &[u8]) -> bool {
+    head.len == payload.len() && head.crc == checksum(head.len as u32, head.first.0, &head.chain, payload)
+}
+
+/// Facts of a payload.
+pub fn facts(payload: &[u8]) -> Result<Vec<Fact>, StoreError> {
+    let group: Group<Event> = codec::unpack(payload)?;
+    let (first, at) = (group.first.0, group.at);
+    Ok((first..).zip(group.events).map(|(seq, event)| Fact { seq: Seq(seq), at, event }).collect())
+}
+
+/// What stands at a place of a segment.
+#[derive(Debug)]
+pub enum Next {
+    /// A whole frame.
+    Frame(Head, Vec<u8>),
+    /// Exactly the end.
+    End,
+    /// The bytes end within a frame.
+    Short,
+    /// Something that is no frame: what is wrong with it.
+    Bad(&'static str),
+}
+
+/// Reads frames one after the other, never more than one in memory.
+pub struct Frames<R> {
+    from: R,
+    /// Where the next frame begins.
+    pub offset: u64,
+}
+
+impl<R: Read> Frames<R> {
+    /// Reads from here; `offset` is only for telling where.
+    pub fn new(from: R, offset: u64) -> Self {
+        Self { from, offset }
+    }
+
+    /// The next frame. `Err` only when the disk does not answer.
+    pub fn take(&mut self) -> std::io::Result<Next> {
+        let mut bytes = [0_u8; HEAD];
+        let got = fill(&mut self.from, &mut bytes)?;
+        if got == 0 {
+            return Ok(Next::End);
+        }
+        if got < HEAD {
+            return Ok(Next::Short);
+        }
+        let Some(head) = head(&bytes) else { return Ok(Next::Bad("no frame begins here")) };
+        let mut payload = Vec::new();
+        // By `take`, so that a damaged length asks for no more memory than there are bytes.
+        let got = self.from.by_ref().take(head.len as u64).read_to_end(&mut payload)?;
+        if got < head.len {
+            return Ok(Next::Short);
+        }
+        if !whole(&head, &payload) {
+            return Ok(Next::Bad("the checksum does not fit"));
+        }
+        self.offset += (HEAD + head.len) as u64;
+        Ok(Next::Frame(head, payload))
+    }
+}
+
+/// Reads until the buffer is full or the end is reached.
+pub fn fill(from: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut at = 0;
+    while let Some(rest) = buffer.get_mut(at..)
+        && !rest.is_empty()
+    {
+        match from.read(rest) {
+            Ok(0) => break,
+            Ok(n) => at += n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(at)
+}
+
+/// Number of facts of a payload, without decoding them.
+pub fn count(payload: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Counted {
+        #[serde(rename = "e")]
+        events: Vec<serde::de::IgnoredAny>,
+    }
+    codec::unpack::<Counted>(payload).ok().map(|group| group.events.len() as u64)
+}

@@ -1,0 +1,151 @@
+//! The index in sled: opened with care, because a hard stop can leave a database that will not open.
+//!
+//! Invariant: a full disk or a missing permission is never taken for damage, and a panic inside sled never
+//! leaves this module.
+
+use std::fs::File;
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use crate::store::StoreError;
+use crate::store::index::kv::{Batch, Entry, Kv, is_empty};
+
+/// Cache asked of sled; it takes some more (reference/storage.md §1.3).
+const CACHE: u64 = 64 * 1024 * 1024;
+
+/// How often, and how long each time, a lock of our own past is waited for: three seconds in all.
+const LOCK_TRIES: u32 = 150;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+
+/// An index in sled.
+pub struct SledKv {
+    db: sled::Db,
+    file: File,
+}
+
+/// Why an index did not open.
+#[derive(Debug)]
+pub enum OpenFault {
+    /// The disk or the system said no: nothing is wrong with the index.
+    Disk(std::io::Error),
+    /// It is damaged; it can be rebuilt.
+    Damaged(String),
+}
+
+impl SledKv {
+    /// Opens or creates an index. The caller holds the owner's lock, so whoever holds sled's own lock is a
+    /// thread of an index this process closed a moment ago: it is waited for.
+    pub fn open(dir: &Path) -> Result<Self, OpenFault> {
+        for _ in 0..LOCK_TRIES {
+            match Self::open_once(dir) {
+                Err(OpenFault::Disk(e)) if e.to_string().contains("could not acquire lock") => {
+                    std::thread::park_timeout(LOCK_PAUSE);
+                }
+                other => return other,
+            }
+        }
+        Self::open_once(dir)
+    }
+
+    fn open_once(dir: &Path) -> Result<Self, OpenFault> {
+        let path = dir.to_path_buf();
+        // On a thread of its own, whose end by panic is an answer.
+        let opened = std::thread::Builder::new()
+            .name("skydeck-index".to_owned())
+            .spawn(move || sled::Config::new().path(path).flush_every_ms(None).cache_capacity(CACHE).open());
+        let opened = opened.map_err(OpenFault::Disk)?.join();
+        let db = match opened {
+            Ok(Ok(db)) => db,
+            Ok(Err(e)) => return Err(fault(e)),
+            Err(panic) => {
+                let words = words(panic.as_ref());
+                let full = words.contains("StorageFull") || words.contains("No space left");
+                return Err(if full {
+                    OpenFault::Disk(std::io::Error::from(std::io::ErrorKind::StorageFull))
+                } else {
+                    OpenFault::Damaged(words)
+                });
+            }
+        };
+        let file = File::open(dir.join("db")).map_err(OpenFault::Disk)?;
+        Ok(Self { db, file })
+    }
+
+    /// Makes everything applied so far durable: sled's own flush leaves it to the kernel.
+    pub fn sync(&self) -> std::io::Result<()> {
+        let flushed = caught(|| self.db.flush()).map_err(std::io::Error::other)?;
+        flushed.map_err(|e| match e {
+            sled::Error::Io(e) => e,
+            other => std::io::Error::other(other.to_string()),
+        })?;
+        self.file.sync_data()
+    }
+
+    /// Number of keys; walks them all.
+    pub fn len(&self) -> usize {
+        self.db.len()
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.db.is_empty()
+    }
+}
+
+fn fault(e: sled::Error) -> OpenFault {
+    use std::io::ErrorKind as Kind;
+    match e {
+        // A short or senseless file is damage; what the system refused is not.
+        sled::Error::Io(e) if matches!(e.kind(), Kind::UnexpectedEof | Kind::InvalidData | Kind::InvalidInput) => {
+            OpenFault::Damaged(e.to_string())
+        }
+        sled::Error::Io(e) => OpenFault::Disk(e),
+        other => OpenFault::Damaged(other.to_string()),
+    }
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
+}
+
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| words(panic.as_ref()))
+}
+
+fn read<T>(work: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, StoreError> {
+    let failed = |e: String| StoreError::Read(format!("the index: {e}; reopen to have it rebuilt"));
+    caught(work).map_err(failed)?.map_err(|e| failed(e.to_string()))
+}
+
+impl Kv for SledKv {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        read(|| self.db.get(key)).map(|value| value.map(|v| v.to_vec()))
+    }
+
+    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
+        if is_empty(low, high) {
+            return Ok(Vec::new());
+        }
+        read(|| {
+            let range = self.db.range::<&[u8], _>((low, high)).map(|e| e.map(|(k, v)| (k.to_vec(), v.to_vec())));
+            if back { range.rev().take(max).collect() } else { range.take(max).collect() }
+        })
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        let mut changes = sled::Batch::default();
+        for (key, value) in batch {
+            match value {
+                Some(value) => changes.insert(key, value),
+                None => changes.remove(key),
+            }
+        }
+        let failed = |e: String| StoreError::Write(format!("the index: {e}"));
+        caught(|| self.db.apply_batch(changes)).map_err(failed)?.map_err(|e| failed(e.to_string()))?;
+        // Or the collector that sled uses holds on to every old page (reference/storage.md §1.3).
+        crossbeam_epoch::pin().flush();
+        Ok(())
+    }
+}

@@ -1,0 +1,416 @@
+//! One contract, every store: what a store must answer, in memory and on disk alike.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs
+)]
+
+mod store_kit;
+
+use std::sync::Arc;
+
+use skydeck::domain::bill::{BillState, Skip, Slot, Status, UnknownWhy};
+use skydeck::domain::event::Event;
+use skydeck::domain::filter::Filter;
+use skydeck::domain::ids::{EnvId, Fid, PlanId, Seq};
+use skydeck::domain::query::{Cursor, PageRequest, Scope};
+use skydeck::domain::run::{RunKind, RunState};
+use skydeck::domain::step::{Step, Verdict};
+use skydeck::domain::time::Ts;
+use skydeck::store::local::LocalStore;
+use skydeck::store::memory::MemoryStore;
+use skydeck::store::{Store, StoreError};
+use store_kit::*;
+
+struct Bench {
+    name: &'static str,
+    store: Arc<dyn Store>,
+    _dir: Option<tempfile::TempDir>,
+}
+
+fn stores() -> Vec<Bench> {
+    let dir = tempfile::tempdir().unwrap();
+    let local = LocalStore::open(&dir.path().join("data"), TestClock::new(), "op", &|_| {}).unwrap();
+    vec![
+        Bench { name: "memory", store: Arc::new(MemoryStore::new(TestClock::new())), _dir: None },
+        Bench { name: "local", store: Arc::new(local), _dir: Some(dir) },
+    ]
+}
+
+fn block<F: Future>(f: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(f)
+}
+
+impl Bench {
+    fn append(&self, events: Vec<Event>) -> Result<Vec<Seq>, StoreError> {
+        block(self.store.append(events)).map(|a| a.facts.iter().map(|f| f.seq).collect())
+    }
+    fn ok(&self, events: Vec<Event>) {
+        self.append(events).unwrap_or_else(|e| panic!("{}: {e}", self.name));
+    }
+    fn refuses(&self, what: &str, events: Vec<Event>) {
+        let before = self.store.last_seq();
+        match self.append(events) {
+            Err(StoreError::Contradiction(_)) => {}
+            other => panic!("{}: {what}: {other:?}", self.name),
+        }
+        assert_eq!(self.store.last_seq(), before, "{}: {what} left something", self.name);
+    }
+    fn fids(&self, scope: Scope, filter: &str) -> Vec<String> {
+        let page = PageRequest::first(1000);
+        let got = self.store.bills(scope, &Filter::parse(filter).unwrap(), &page, Ts(T0)).unwrap();
+        got.rows.iter().map(|(_, row)| row.fid().to_string()).collect()
+    }
+    fn groups(&self, plan: Option<&str>) -> Vec<(String, u64)> {
+        let plan = plan.map(PlanId::new);
+        self.store.ledger_groups(plan.as_ref()).unwrap().into_iter().map(|g| (g.group, g.count)).collect()
+    }
+}
+
+#[test]
+fn facts_are_stamped_without_holes_and_read_back_in_order() {
+    for b in stores() {
+        assert_eq!(b.append(begun(1, "p", &[5, 6])).unwrap(), [1, 2, 3, 4].map(Seq), "{}", b.name);
+        assert_eq!(b.append(vec![action("start")]).unwrap(), [Seq(5)]);
+        assert_eq!(b.append(vec![]).unwrap(), []);
+        assert_eq!(b.store.last_seq(), Seq(5));
+        let facts = b.store.facts_after(Seq(1), 3).unwrap();
+        assert_eq!(facts.iter().map(|f| f.seq.0).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!(facts[0].event, found(1, &[5, 6]));
+        assert!(b.store.facts_after(Seq(5), 10).unwrap().is_empty());
+        assert_eq!(b.store.facts_after(Seq(0), usize::MAX).unwrap().len(), 5);
+    }
+}
+
+#[test]
+fn the_sum_line_and_the_columns_follow_the_facts() {
+    for b in stores() {
+        b.ok(begun(1, "p", &[1, 2, 3, 10]));
+        b.ok(vec![tried(1, 1, Step::Audit, 1), tried(1, 2, Step::Audit, 1)]);
+        let run = run_id(1);
+        let fids =
+            |rows: Vec<skydeck::domain::run::BillRow>| rows.iter().map(|r| r.fid().to_string()).collect::<Vec<_>>();
+        assert_eq!(fids(b.store.in_flight(run).unwrap()), ["1", "2"], "{}", b.name);
+        b.ok(vec![answered(1, 1, Step::Audit, Verdict::Done), settled(1, 1, Slot::Waiting, audited())]);
+        b.ok(vec![settled(1, 2, Slot::Waiting, unknown(UnknownWhy::TimedOut))]);
+        assert!(b.store.in_flight(run).unwrap().is_empty());
+        let row = b.store.run(run).unwrap().unwrap();
+        assert_eq!((row.tally.found, row.tally.audited, row.tally.unknown, row.tally.waiting), (4, 1, 1, 2));
+        assert_eq!(row.state, RunState::Working);
+        assert!(row.tally.closes() && row.collected.is_some());
+        let waiting = |after: Option<u64>, n| {
+            fids(b.store.bills_in(run, Slot::Waiting, after.map(Fid::from).as_ref(), n).unwrap())
+        };
+        assert_eq!(waiting(None, 9), ["3", "10"]);
+        assert_eq!(waiting(Some(3), 9), ["10"]);
+        assert_eq!(waiting(None, 1), ["3"]);
+        let bill = b.store.bill_of_run(run, &Fid::from(1)).unwrap().unwrap();
+        assert_eq!((bill.attempts, bill.state, bill.no.as_str()), (1, BillState::Settled(audited()), "XSCKD000001"));
+        assert_eq!(b.store.found(run, &Fid::from(1)).unwrap().unwrap(), found_bill(1));
+        assert_eq!(b.store.found(run, &Fid::from(99)).unwrap(), None);
+        b.ok(vec![deferred(1, 2, Slot::Unknown)]);
+        assert_eq!(b.store.run(run).unwrap().unwrap().tally.unknown, 0);
+        assert_eq!(waiting(None, 9), ["2", "3", "10"]);
+    }
+}
+
+#[test]
+fn contradictions_are_refused_and_leave_nothing() {
+    for b in stores() {
+        b.ok(begun(1, "p", &[1, 2]));
+        b.refuses("a second opening", vec![opened(1, "p")]);
+        b.refuses("a bill found twice", vec![found(1, &[2])]);
+        b.refuses("a bill found twice in one event", vec![found(1, &[7, 7])]);
+        b.refuses("a bill that was never found", vec![settled(1, 9, Slot::Waiting, audited())]);
+        b.refuses("an intent for a bill never found", vec![tried(1, 9, Step::Audit, 1)]);
+        b.refuses("a run never opened", vec![found(2, &[1])]);
+        b.refuses("the wrong column", vec![settled(1, 1, Slot::Unknown, audited())]);
+        b.refuses("closing with bills waiting", vec![closed(1)]);
+        b.refuses("good facts before a bad one", vec![settled(1, 1, Slot::Waiting, audited()), closed(1)]);
+        b.ok(vec![settled(1, 1, Slot::Waiting, audited())]);
+        b.refuses("a second outcome", vec![settled(1, 1, Slot::Audited, failed("stock"))]);
+        b.refuses("a call for an audited bill", vec![tried(1, 1, Step::Audit, 2)]);
+        b.refuses("an audited bill deferred", vec![deferred(1, 1, Slot::Audited)]);
+        b.ok(vec![settled(1, 2, Slot::Waiting, skipped(Skip::Draft)), closed(1)]);
+        b.refuses("a change of a closed run", vec![found(1, &[3])]);
+        b.refuses("a second closing", vec![closed(1)]);
+        b.refuses("resolving a bill nobody knows", vec![resolved(77)]);
+        let row = b.store.run(run_id(1)).unwrap().unwrap();
+        assert!(row.state.is_closed() && row.closed.is_some());
+        assert!(b.store.open_runs().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn the_ledger_keeps_what_is_unresolved_over_runs() {
+    for b in stores() {
+        b.ok(begun(1, "p", &[1, 2, 3, 4]));
+        b.ok(vec![
+            settled(1, 1, Slot::Waiting, failed("stock")),
+            settled(1, 2, Slot::Waiting, unknown(UnknownWhy::TimedOut)),
+            settled(1, 3, Slot::Waiting, failed("stock")),
+            settled(1, 4, Slot::Waiting, audited()),
+            closed(1),
+        ]);
+        assert_eq!(b.store.unresolved(None).unwrap(), 3, "{}", b.name);
+        assert_eq!(b.groups(None), [("stock".into(), 2), ("timed_out".into(), 1)]);
+        assert_eq!(b.fids(Scope::Ledger, ""), ["1", "2", "3"]);
+        assert_eq!(b.fids(Scope::Ledger, "cause:stock"), ["1", "3"]);
+        assert_eq!(b.fids(Scope::Ledger, "cause:st*,timed_out -fid:1"), ["2", "3"]);
+        assert_eq!(b.fids(Scope::Ledger, "status:unknown"), ["2"]);
+        let since = b.store.ledger_entry(&key(1)).unwrap().unwrap().since;
+        // A second run of another plan finds one again: the entry still tells the last outcome.
+        b.ok(begun(2, "q", &[1, 2]));
+        let entry = b.store.ledger_entry(&key(2)).unwrap().unwrap();
+        assert_eq!(entry.row.state, BillState::Settled(unknown(UnknownWhy::TimedOut)));
+        assert_eq!(b.store.bill(&key(2)).unwrap().unwrap().run, run_id(2));
+        // It fails for another reason: group and plan move, the age stays.
+        b.ok(vec![settled(2, 1, Slot::Waiting, failed("period"))]);
+        let entry = b.store.ledger_entry(&key(1)).unwrap().unwrap();
+        assert_eq!((entry.since, entry.row.open_since, entry.row.run), (since, Some(since), run_id(2)));
+        assert_eq!(b.groups(Some("q")), [("period".into(), 1)]);
+        assert_eq!(b.fids(Scope::Ledger, "plan:q"), ["1"]);
+        // A run that did not get to an unknown bill does not make it known.
+        b.ok(vec![settled(2, 2, Slot::Waiting, skipped(Skip::NotReached)), closed(2)]);
+        assert_eq!(b.groups(Some("p")), [("stock".into(), 1), ("timed_out".into(), 1)]);
+        // A retry ends one well, a person another.
+        b.ok(begun(3, "p", &[3]));
+        b.ok(vec![settled(3, 3, Slot::Waiting, audited()), closed(3), resolved(2)]);
+        assert_eq!(b.fids(Scope::Ledger, ""), ["1"]);
+        assert_eq!((b.store.unresolved(Some(&PlanId::new("p"))).unwrap(), b.store.unresolved(None).unwrap()), (0, 1));
+        assert_eq!(b.store.ledger_entry(&key(2)).unwrap(), None);
+        b.ok(vec![resolved(2)]);
+        assert_eq!(b.store.unresolved(Some(&PlanId::new("nobody"))).unwrap(), 0);
+    }
+}
+
+#[test]
+fn a_run_nobody_approved_leaves_the_ledger_alone_and_a_verify_run_does_not() {
+    for b in stores() {
+        b.ok(begun(1, "p", &[1]));
+        b.ok(vec![settled(1, 1, Slot::Waiting, unknown(UnknownWhy::Broken)), closed(1)]);
+        b.ok(vec![opened(2, "p"), found(2, &[1, 2]), settled(2, 1, Slot::Waiting, skipped(Skip::NotReached))]);
+        b.ok(vec![settled(2, 2, Slot::Waiting, skipped(Skip::NotReached)), closed(2)]);
+        assert_eq!(b.fids(Scope::Ledger, ""), ["1"], "{}", b.name);
+        b.ok(vec![Event::RunOpened(Box::new(head(3, "p", RunKind::Verify))), found(3, &[1])]);
+        b.ok(vec![settled(3, 1, Slot::Waiting, skydeck::domain::bill::Outcome::Audited { verified: true }), closed(3)]);
+        assert!(b.fids(Scope::Ledger, "").is_empty());
+    }
+}
+
+#[test]
+fn a_read_back_lets_a_later_skip_replace_the_unknown() {
+    for b in stores() {
+        b.ok(begun(1, "p", &[1]));
+        b.ok(vec![settled(1, 1, Slot::Waiting, unknown(UnknownWhy::Broken)), deferred(1, 1, Slot::Unknown)]);
+        assert_eq!(b.groups(None), [("broken".into(), 1)], "{}", b.name);
+        b.ok(vec![settled(1, 1, Slot::Waiting, skipped(Skip::NotReached)), closed(1)]);
+        assert_eq!(b.groups(None), [("not_reached".into(), 1)]);
+    }
+}
+
+#[test]
+fn deaths_are_counted_once_a_call_and_forgotten_when_resolved() {
+    for b in stores() {
+        b.ok(begun(1, "p", &[1, 2]));
+        for attempt in 1..=2 {
+            b.ok(vec![tried(1, 1, Step::Audit, attempt)]);
+            b.ok(vec![Event::RunInterrupted { run: run_id(1) }]);
+            b.ok(vec![Event::RunInterrupted { run: run_id(1) }]);
+            b.ok(vec![settled(1, 1, Slot::Waiting, unknown(UnknownWhy::ProcessDied))]);
+            assert_eq!(b.store.ledger_entry(&key(1)).unwrap().unwrap().deaths, attempt, "{}", b.name);
+            b.ok(vec![deferred(1, 1, Slot::Unknown)]);
+        }
+        b.ok(vec![tried(1, 1, Step::Audit, 3), settled(1, 1, Slot::Waiting, audited())]);
+        b.ok(vec![settled(1, 2, Slot::Waiting, audited()), closed(1)]);
+        b.ok(begun(2, "p", &[1]));
+        b.ok(vec![settled(2, 1, Slot::Waiting, failed("stock"))]);
+        assert_eq!(b.store.ledger_entry(&key(1)).unwrap().unwrap().deaths, 0);
+        assert_eq!(b.store.bill_of_run(run_id(1), &Fid::from(1)).unwrap().unwrap().attempts, 3);
+    }
+}
+
+#[test]
+fn our_own_submit_moves_the_revision_and_nothing_else_does() {
+    for b in stores() {
+        b.ok(begun(1, "p", &[1, 2]));
+        let modified = |fid: u64| {
+            b.store.bill_of_run(run_id(1), &Fid::from(fid)).unwrap().unwrap().rev.modified.unwrap().as_str().to_owned()
+        };
+        b.ok(vec![read(1, 1, Status::Submitted, "2025-11-09T09:00:00")]);
+        assert_eq!(modified(1), "2025-11-02T10:20:30.123", "{}", b.name);
+        b.ok(vec![tried(1, 1, Step::Submit, 1), answered(1, 1, Step::Submit, Verdict::Done)]);
+        b.ok(vec![read(1, 1, Status::Submitted, "2025-11-09T09:30:00")]);
+        assert_eq!(modified(1), "2025-11-09T09:30:00");
+        b.ok(vec![read(1, 1, Status::Submitted, "2025-11-09T10:00:00")]);
+        assert_eq!(modified(1), "2025-11-09T09:30:00", "a second read is somebody else's edit");
+        assert_eq!(b.store.found(run_id(1), &Fid::from(1)).unwrap().unwrap(), found_bill(1));
+    }
+}
+
+#[test]
+fn a_bill_is_found_by_number_and_tells_its_whole_life() {
+    for b in stores() {
+        b.ok(begun(1, "p", &[1, 2]));
+        b.ok(vec![tried(1, 1, Step::Audit, 1)]);
+        b.ok(vec![
+            answered(1, 1, Step::Audit, Verdict::Unknown(UnknownWhy::Broken, String::new())),
+            settled(1, 1, Slot::Waiting, unknown(UnknownWhy::Broken)),
+        ]);
+        b.ok(vec![settled(1, 2, Slot::Waiting, audited()), closed(1)]);
+        b.ok(begun(2, "p", &[1]));
+        b.ok(vec![settled(2, 1, Slot::Waiting, audited()), closed(2)]);
+        let numbers = |text: &str, n| {
+            b.store.find_number(text, n).unwrap().iter().map(|r| (r.no.clone(), r.run)).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers("xsckd00", 9), [(number(1), run_id(2)), (number(2), run_id(1))], "{}", b.name);
+        assert_eq!(numbers("XSCKD000001", 9).len(), 1);
+        assert_eq!(numbers("XSCKD", 1).len(), 1);
+        assert!(numbers("nothing", 9).is_empty());
+        let (facts, cut) = b.store.facts_of(&key(1), 100).unwrap();
+        assert!(!cut);
+        assert_eq!(facts.iter().map(|f| f.seq.0).collect::<Vec<_>>(), [2, 5, 6, 7, 11, 14]);
+        assert_eq!(facts[0].event, found(1, &[1]), "only this bill of those found together");
+        assert!(matches!(&facts[2].event, Event::StepAnswered { evidence: Some(e), .. } if e.response.is_some()));
+        let (facts, cut) = b.store.facts_of(&key(1), 2).unwrap();
+        assert!(cut);
+        assert_eq!(facts.iter().map(|f| f.seq.0).collect::<Vec<_>>(), [11, 14]);
+        assert_eq!(b.store.facts_of(&key(99), 2).unwrap(), (vec![], false));
+    }
+}
+
+#[test]
+fn a_bill_with_very_many_facts_keeps_them_all() {
+    for b in stores() {
+        b.ok(begun(1, "p", &[1]));
+        for i in 0..300_u32 {
+            b.ok(vec![read(1, 1, Status::Submitted, &format!("2025-11-09T09:{:02}:{:02}", i / 60, i % 60))]);
+        }
+        let (facts, cut) = b.store.facts_of(&key(1), 1000).unwrap();
+        assert_eq!((facts.len(), cut), (301, false), "{}", b.name);
+        assert!(facts.windows(2).all(|w| w[0].seq < w[1].seq));
+        let (facts, cut) = b.store.facts_of(&key(1), 10).unwrap();
+        assert_eq!((facts.len(), cut, facts[9].seq), (10, true, Seq(304)));
+    }
+}
+
+#[test]
+fn marks_actions_and_runs_are_listed() {
+    for b in stores() {
+        for n in 1..=5 {
+            b.ok(begun(n, if n % 2 == 0 { "even" } else { "odd" }, &[n]));
+            b.ok(vec![action(&format!("start-{n}")), mark_moved(n, "odd", &format!("2025-11-0{n}"))]);
+        }
+        let mark = b.store.mark(&PlanId::new("odd"), &EnvId::new("demo")).unwrap().unwrap();
+        assert_eq!((mark.seen.as_str(), mark.run), ("2025-11-05T00:00:00", run_id(5)), "{}", b.name);
+        assert_eq!(b.store.mark(&PlanId::new("even"), &EnvId::new("demo")).unwrap(), None);
+        let all = b.store.runs(None, &PageRequest::first(3)).unwrap();
+        assert_eq!(all.rows.iter().map(|(_, r)| r.head.id).collect::<Vec<_>>(), [5, 4, 3].map(run_id));
+        assert!(all.more);
+        let cursor = Some(all.rows[2].0.clone());
+        let rest = b.store.runs(None, &PageRequest { cursor, back: false, limit: 9 }).unwrap();
+        assert_eq!(rest.rows.iter().map(|(_, r)| r.head.id).collect::<Vec<_>>(), [2, 1].map(run_id));
+        assert!(!rest.more);
+        let even = b.store.runs(Some(&PlanId::new("even")), &PageRequest::first(9)).unwrap();
+        assert_eq!(even.rows.iter().map(|(_, r)| r.head.id).collect::<Vec<_>>(), [4, 2].map(run_id));
+        assert!(b.store.runs(Some(&PlanId::new("none")), &PageRequest::first(9)).unwrap().rows.is_empty());
+        assert_eq!(b.store.open_runs().unwrap().len(), 5);
+        let log = b.store.actions(&PageRequest::first(2)).unwrap();
+        assert_eq!(log.rows.iter().map(|(_, (_, _, a))| a.verb.as_str()).collect::<Vec<_>>(), ["start-5", "start-4"]);
+    }
+}
+
+#[test]
+fn pages_go_both_ways_from_any_row() {
+    for b in stores() {
+        let fids: Vec<u64> = (1..=25).collect();
+        b.ok(begun(1, "p", &fids));
+        for fid in 1..=25 {
+            let outcome = if fid % 5 == 0 { failed("stock") } else { audited() };
+            b.ok(vec![settled(1, fid, Slot::Waiting, outcome)]);
+        }
+        let run = Scope::Run(run_id(1));
+        for (scope, filter, want) in [
+            (run, "", (1..=25).collect::<Vec<u64>>()),
+            (run, "status:failed", vec![5, 10, 15, 20, 25]),
+            (run, "status:audited,failed no:XSCKD00001*", (10..=19).collect()),
+            (run, "cause:stock", vec![5, 10, 15, 20, 25]),
+            (run, "status:b -cause:stock fid:3,5,7", vec![3, 7]),
+            (run, "org:101 ~存", vec![10, 25]),
+            (Scope::History, "", (1..=25).rev().collect()),
+            (Scope::History, "status:failed", vec![25, 20, 15, 10, 5]),
+            (Scope::History, "no:xsckd000007", vec![7]),
+            (Scope::History, "cause:*ock status:fail*", vec![25, 20, 15, 10, 5]),
+            (Scope::History, "客户3", vec![24, 17, 10, 3]),
+            (Scope::Ledger, "", vec![5, 10, 15, 20, 25]),
+            (Scope::Ledger, "no:*20", vec![20]),
+            (Scope::Ledger, "no:XSCKD000010,XSCKD000005", vec![5, 10]),
+        ] {
+            let parsed = Filter::parse(filter).unwrap();
+            let page = |cursor: Option<Cursor>, back, limit| {
+                b.store.bills(scope, &parsed, &PageRequest { cursor, back, limit }, Ts(T0)).unwrap()
+            };
+            let fids = |p: &skydeck::domain::query::Page<skydeck::domain::run::BillRow>| {
+                p.rows.iter().map(|(_, r)| r.fid().as_str().parse::<u64>().unwrap()).collect::<Vec<_>>()
+            };
+            let what = format!("{} {scope:?} {filter}", b.name);
+            let mut got = Vec::new();
+            let mut at = None;
+            loop {
+                let p = page(at, false, 3);
+                got.extend(fids(&p));
+                assert_eq!(p.more, got.len() < want.len(), "{what}");
+                at = p.rows.last().map(|(c, _)| c.clone());
+                if !p.more {
+                    break;
+                }
+            }
+            assert_eq!(got, want, "{what}");
+            let mut got = Vec::new();
+            let mut at = None;
+            loop {
+                let p = page(at, true, 4);
+                got = [fids(&p), got].concat();
+                at = p.rows.first().map(|(c, _)| c.clone());
+                if !p.more {
+                    break;
+                }
+            }
+            assert_eq!(got, want, "back {what}");
+        }
+        let ledger = b.store.bills(Scope::Ledger, &Filter::default(), &PageRequest::first(1), Ts(T0)).unwrap();
+        let foreign = PageRequest { cursor: Some(ledger.rows[0].0.clone()), back: false, limit: 1 };
+        assert!(matches!(b.store.bills(run, &Filter::default(), &foreign, Ts(T0)), Err(StoreError::Cursor(_))));
+        for text in ["", "zz", "6", "é"] {
+            let bad = PageRequest { cursor: Some(Cursor(text.into())), back: false, limit: 1 };
+            assert!(
+                matches!(b.store.bills(run, &Filter::default(), &bad, Ts(T0)), Err(StoreError::Cursor(_))),
+                "{text}"
+            );
+        }
+        assert!(b.fids(Scope::Run(run_id(9)), "").is_empty());
+    }
+}
+
+#[test]
+fn a_scan_without_an_index_is_bounded_and_says_how_far_it_got() {
+    for b in stores() {
+        b.ok(vec![opened(1, "p")]);
+        let fids: Vec<u64> = (1..=20_500).collect();
+        for part in fids.chunks(100) {
+            b.ok(vec![found(1, part)]);
+        }
+        let filter = Filter::parse("客户4 -status:audited \"XSCKD020500\"").unwrap();
+        let run = Scope::Run(run_id(1));
+        let first = b.store.bills(run, &filter, &PageRequest::first(5), Ts(T0)).unwrap();
+        assert_eq!((first.rows.len(), first.scanned, first.more), (0, 20_000, true), "{}", b.name);
+        let next = PageRequest { cursor: first.stopped_at.clone(), back: false, limit: 5 };
+        let second = b.store.bills(run, &filter, &next, Ts(T0)).unwrap();
+        assert_eq!((second.scanned, second.more, second.stopped_at.clone()), (500, false, None));
+        assert_eq!(second.rows.len(), 1, "the last bill is of customer 4");
+    }
+}

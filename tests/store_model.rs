@@ -1,0 +1,380 @@
+//! Random histories against a second, naive reading of the rules: both stores must take and refuse the same
+//! appends, answer alike, answer alike after reopening, and agree with counting by hand.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs
+)]
+
+mod store_kit;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use skydeck::domain::bill::{Outcome, Skip, Slot, UnknownWhy};
+use skydeck::domain::event::Event;
+use skydeck::domain::filter::Filter;
+use skydeck::domain::ids::{Fid, PlanId};
+use skydeck::domain::query::{PageRequest, Scope};
+use skydeck::domain::run::{RunKind, Tally};
+use skydeck::domain::step::{Step, Verdict};
+use skydeck::domain::time::Ts;
+use skydeck::store::local::LocalStore;
+use skydeck::store::memory::MemoryStore;
+use skydeck::store::{Store, StoreError, doctor};
+use store_kit::*;
+
+#[derive(Clone, Debug)]
+struct Op {
+    kind: u8,
+    run: u64,
+    fid: u64,
+    pick: u8,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    (0_u8..18, 1_u64..5, 1_u64..7, 0_u8..12).prop_map(|(kind, run, fid, pick)| Op { kind, run, fid, pick })
+}
+
+#[derive(Clone, Debug, Default)]
+struct Bill {
+    slot: Option<Slot>,
+    trying: bool,
+    attempts: u32,
+    changed: (u64, usize),
+    counted: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Run {
+    plan: &'static str,
+    closed: bool,
+    counts: bool,
+    bills: BTreeMap<u64, Bill>,
+}
+
+#[derive(Clone, Debug)]
+struct Open {
+    since: Ts,
+    outcome: Outcome,
+    run: u64,
+    read: bool,
+}
+
+/// The naive reading.
+#[derive(Clone, Debug, Default)]
+struct Model {
+    runs: BTreeMap<u64, Run>,
+    ledger: BTreeMap<u64, Open>,
+    deaths: BTreeMap<u64, u32>,
+    ever: BTreeSet<u64>,
+}
+
+fn outcome(pick: u8) -> Outcome {
+    match pick {
+        0 | 1 => audited(),
+        2 => Outcome::AlreadyAudited { by: None, on: None },
+        3 => skipped(Skip::Draft),
+        4 => skipped(Skip::NotReached),
+        5 => skipped(Skip::Gone),
+        6 => skipped(Skip::Excluded),
+        7 => failed("stock"),
+        8 => failed("not_connected"),
+        9 => unknown(UnknownWhy::TimedOut),
+        10 => unknown(UnknownWhy::ProcessDied),
+        _ => failed("period"),
+    }
+}
+
+fn knows(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Skipped(Skip::NotReached | Skip::Excluded) => false,
+        Outcome::Failed(f) => f.cause.as_str() != "not_connected",
+        _ => true,
+    }
+}
+
+impl Model {
+    /// Applies one event if the rules allow it.
+    fn apply(&mut self, event: &Event, seq: u64, at: Ts) -> bool {
+        let no = |id: skydeck::domain::ids::RunId| id.0.timestamp_ms() - T0 as u64;
+        let of = |fid: &Fid| fid.as_str().parse::<u64>().unwrap();
+        match event {
+            Event::RunOpened(head) => {
+                let n = no(head.id);
+                let plan = if n % 2 == 0 { "even" } else { "odd" };
+                let counts = head.kind == RunKind::Verify;
+                !self.runs.contains_key(&n)
+                    && self.runs.insert(n, Run { plan, closed: false, counts, bills: BTreeMap::new() }).is_none()
+            }
+            Event::ActionTaken(_) | Event::MarkMoved { .. } => true,
+            Event::LedgerResolved { key, .. } => {
+                let fid = of(&key.fid);
+                if self.ledger.remove(&fid).is_some() {
+                    self.deaths.remove(&fid);
+                }
+                self.ever.contains(&fid)
+            }
+            event => {
+                let n = no(event.run().unwrap());
+                let Some(run) = self.runs.get_mut(&n).filter(|run| !run.closed) else { return false };
+                match event {
+                    Event::BillsFound { bills, .. } => {
+                        for (place, bill) in bills.iter().enumerate() {
+                            let fid = of(&bill.fid);
+                            let new = Bill { slot: Some(Slot::Waiting), changed: (seq, place), ..Bill::default() };
+                            if run.bills.insert(fid, new).is_some() {
+                                return false;
+                            }
+                            self.ever.insert(fid);
+                        }
+                        true
+                    }
+                    Event::RunApproved { .. } => {
+                        run.counts = true;
+                        true
+                    }
+                    Event::RunClosed { .. } => {
+                        run.closed = true;
+                        run.bills.values().all(|b| b.slot != Some(Slot::Waiting))
+                    }
+                    Event::RunInterrupted { .. } => {
+                        for (fid, bill) in &mut run.bills {
+                            if bill.trying && !bill.counted {
+                                bill.counted = true;
+                                *self.deaths.entry(*fid).or_default() += 1;
+                            }
+                        }
+                        true
+                    }
+                    Event::StepTried { fid, .. } => {
+                        let Some(bill) = run.bills.get_mut(&of(fid)) else { return false };
+                        bill.attempts += 1;
+                        bill.trying = true;
+                        bill.counted = false;
+                        bill.changed = (seq, 0);
+                        bill.slot == Some(Slot::Waiting)
+                    }
+                    Event::BillDeferred { fid, was, .. } => {
+                        let Some(bill) = run.bills.get_mut(&of(fid)) else { return false };
+                        if bill.slot != Some(*was) || !matches!(was, Slot::Waiting | Slot::Unknown) {
+                            return false;
+                        }
+                        if *was == Slot::Unknown
+                            && let Some(open) = self.ledger.get_mut(&of(fid))
+                        {
+                            open.read = true;
+                        }
+                        bill.slot = Some(Slot::Waiting);
+                        bill.trying = false;
+                        bill.changed = (seq, 0);
+                        true
+                    }
+                    Event::BillSettled { fid, was, outcome, .. } => {
+                        let fid = of(fid);
+                        let Some(bill) = run.bills.get_mut(&fid) else { return false };
+                        if bill.slot != Some(*was) || !matches!(was, Slot::Waiting | Slot::Unknown) {
+                            return false;
+                        }
+                        bill.slot = Some(outcome.slot());
+                        bill.trying = false;
+                        bill.changed = (seq, 0);
+                        let open = self.ledger.get(&fid);
+                        let hidden = open.is_some_and(|o| matches!(o.outcome, Outcome::Unknown(_)) && !o.read)
+                            && !knows(outcome);
+                        if run.counts && !hidden {
+                            let since = open.map_or(at, |o| o.since);
+                            if outcome.is_resolved() {
+                                self.ledger.remove(&fid);
+                                self.deaths.remove(&fid);
+                            } else {
+                                let open = Open { since, outcome: outcome.clone(), run: n, read: false };
+                                self.ledger.insert(fid, open);
+                            }
+                        }
+                        true
+                    }
+                    Event::StepAnswered { fid, .. } | Event::BillRead { fid, .. } => run.bills.contains_key(&of(fid)),
+                    _ => true,
+                }
+            }
+        }
+    }
+
+    fn events(&self, op: &Op) -> Vec<Event> {
+        let (n, fid) = (op.run, op.fid);
+        let slot = self.runs.get(&n).and_then(|r| r.bills.get(&fid)).and_then(|b| b.slot);
+        // Mostly what the rules allow, sometimes not.
+        let was = if op.pick == 11 { Slot::Unknown } else { slot.unwrap_or(Slot::Waiting) };
+        let plan = if n % 2 == 0 { "even" } else { "odd" };
+        match op.kind {
+            0 | 1 => {
+                let kind = if op.pick == 0 { RunKind::Verify } else { RunKind::Fresh };
+                vec![Event::RunOpened(Box::new(head(n, plan, kind))), found(n, &[fid, fid + 1])]
+            }
+            2 | 3 => vec![found(n, &[fid])],
+            4 | 5 => vec![collected(n), approved(n), mark_moved(n, plan, "2025-11-03")],
+            6..=8 => vec![tried(n, fid, Step::Audit, 1)],
+            9 => vec![answered(n, fid, Step::Audit, Verdict::Done), settled(n, fid, was, outcome(op.pick))],
+            10..=12 => vec![settled(n, fid, was, outcome(op.pick))],
+            13 => vec![deferred(n, fid, was)],
+            14 => vec![Event::RunInterrupted { run: run_id(n) }],
+            15 => {
+                let bills = self.runs.get(&n).map(|r| r.bills.clone()).unwrap_or_default();
+                let open = bills.into_iter().filter(|(_, b)| b.slot == Some(Slot::Waiting));
+                let mut events: Vec<Event> =
+                    open.map(|(fid, _)| settled(n, fid, Slot::Waiting, outcome(op.pick))).collect();
+                events.push(closed(n));
+                events
+            }
+            16 => vec![resolved(fid)],
+            _ => vec![action("look"), tried(n, fid, Step::Audit, 2), settled(n, fid, Slot::Waiting, outcome(op.pick))],
+        }
+    }
+
+    /// Compares a store with counting by hand.
+    fn agrees(&self, store: &dyn Store) {
+        let page = PageRequest::first(1000);
+        let mut history = Vec::new();
+        for (n, run) in &self.runs {
+            let row = store.run(run_id(*n)).unwrap().unwrap();
+            let count = |slot: Slot| run.bills.values().filter(|b| b.slot == Some(slot)).count() as u64;
+            let tally = Tally {
+                found: run.bills.len() as u64,
+                audited: count(Slot::Audited),
+                already: count(Slot::Already),
+                skipped: count(Slot::Skipped),
+                failed: count(Slot::Failed),
+                unknown: count(Slot::Unknown),
+                waiting: count(Slot::Waiting),
+            };
+            assert_eq!(row.tally, tally);
+            assert_eq!(row.state.is_closed(), run.closed);
+            let fids = |rows: &[skydeck::domain::run::BillRow]| {
+                rows.iter().map(|r| r.fid().as_str().parse::<u64>().unwrap()).collect::<Vec<_>>()
+            };
+            for slot in Slot::ALL {
+                let want: Vec<u64> = run.bills.iter().filter(|(_, b)| b.slot == Some(slot)).map(|(f, _)| *f).collect();
+                assert_eq!(fids(&store.bills_in(run_id(*n), slot, None, 99).unwrap()), want);
+                let filter = Filter::parse(&format!("status:{}", slot.word())).unwrap();
+                let got = store.bills(Scope::Run(run_id(*n)), &filter, &page, Ts(T0)).unwrap();
+                assert_eq!(
+                    got.rows
+                        .iter()
+                        .map(|(_, r)| r.clone())
+                        .map(|r| r.fid().as_str().parse::<u64>().unwrap())
+                        .collect::<Vec<_>>(),
+                    want
+                );
+            }
+            let flying: Vec<u64> = run.bills.iter().filter(|(_, b)| b.trying).map(|(f, _)| *f).collect();
+            assert_eq!(fids(&store.in_flight(run_id(*n)).unwrap()), flying);
+            for (fid, bill) in &run.bills {
+                let row = store.bill_of_run(run_id(*n), &Fid::from(*fid)).unwrap().unwrap();
+                assert_eq!((row.attempts, Some(row.state.slot())), (bill.attempts, bill.slot));
+                history.push((bill.changed, *n, *fid));
+            }
+        }
+        history.sort_unstable();
+        history.reverse();
+        let got = store.bills(Scope::History, &Filter::default(), &page, Ts(T0)).unwrap();
+        let got: Vec<(u64, u64)> = got
+            .rows
+            .iter()
+            .map(|(_, r)| (r.run.0.timestamp_ms() - T0 as u64, r.fid().as_str().parse().unwrap()))
+            .collect();
+        assert_eq!(got, history.iter().map(|(_, n, f)| (*n, *f)).collect::<Vec<_>>());
+        let mut ledger: Vec<(Ts, u64)> = self.ledger.iter().map(|(fid, open)| (open.since, *fid)).collect();
+        ledger.sort_unstable();
+        let got = store.bills(Scope::Ledger, &Filter::default(), &page, Ts(T0)).unwrap();
+        let got: Vec<(Ts, u64)> =
+            got.rows.iter().map(|(_, r)| (r.open_since.unwrap(), r.fid().as_str().parse().unwrap())).collect();
+        assert_eq!(got, ledger);
+        for (fid, open) in &self.ledger {
+            let entry = store.ledger_entry(&key(*fid)).unwrap().unwrap();
+            assert_eq!(entry.row.state.outcome(), Some(&open.outcome));
+            assert_eq!((entry.row.run, entry.deaths), (run_id(open.run), self.deaths.get(fid).copied().unwrap_or(0)));
+        }
+        for plan in [None, Some("odd"), Some("even")] {
+            let mut want: BTreeMap<String, u64> = BTreeMap::new();
+            for open in self.ledger.values().filter(|o| plan.is_none_or(|p| self.runs[&o.run].plan == p)) {
+                *want.entry(open.outcome.group().unwrap()).or_default() += 1;
+            }
+            let plan = plan.map(PlanId::new);
+            let groups = store.ledger_groups(plan.as_ref()).unwrap();
+            assert_eq!(groups.iter().map(|g| (g.group.clone(), g.count)).collect::<BTreeMap<_, _>>(), want);
+            assert_eq!(store.unresolved(plan.as_ref()).unwrap(), want.values().sum::<u64>());
+        }
+    }
+}
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|c| c.parse().ok()).unwrap_or(24)
+}
+
+/// A memory store alone is quick: many more histories against the naive reading.
+fn run_in_memory(ops: &[Op]) -> (MemoryStore, Vec<Vec<Event>>) {
+    let clock = TestClock::new();
+    let store = MemoryStore::new(clock.clone());
+    let mut model = Model::default();
+    let mut taken = Vec::new();
+    for op in ops {
+        let events = model.events(op);
+        let (at, first) = (Ts(clock.seen()), store.last_seq().0 + 1);
+        let mut next = model.clone();
+        let allowed = (first..).zip(&events).all(|(seq, event)| next.apply(event, seq, at));
+        match store.append_now(events.clone()) {
+            Ok(_) => {
+                assert!(allowed, "{op:?} was taken: {events:?}");
+                model = next;
+                taken.push(events);
+            }
+            Err(StoreError::Contradiction(why)) => assert!(!allowed, "{op:?} was refused: {why}"),
+            Err(e) => panic!("{e}"),
+        }
+    }
+    model.agrees(&store);
+    (store, taken)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases() * 10, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_fold_agrees_with_counting_by_hand(ops in proptest::collection::vec(op(), 1..120)) {
+        run_in_memory(&ops);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn memory_and_disk_answer_alike_and_so_does_the_reopened_one(ops in proptest::collection::vec(op(), 20..150)) {
+        let (memory, taken) = run_in_memory(&ops);
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("data");
+        // Refused appends took a second of the first clock: play what was taken again, with one time on both sides.
+        let clock = TestClock::new();
+        let local = LocalStore::open(&dir, clock.clone(), "op", &|_| {}).unwrap();
+        let replayed = MemoryStore::new(TestClock::at(clock.seen()));
+        for events in taken {
+            let a = replayed.append_now(events.clone()).unwrap().facts;
+            let b = block(local.append(events)).unwrap().facts;
+            prop_assert_eq!(a, b);
+        }
+        prop_assert_eq!(memory.last_seq(), local.last_seq());
+        let before = everything(&local);
+        prop_assert_eq!(&everything(&replayed), &before);
+        drop(local);
+        let report = doctor::check(&dir, TestClock::new().as_ref(), &|_| {}).unwrap();
+        prop_assert!(report.is_sound(), "{:?}", report);
+        prop_assert_eq!(&everything(&LocalStore::open(&dir, TestClock::new(), "op", &|_| {}).unwrap()), &before);
+        std::fs::remove_dir_all(dir.join("sled")).unwrap();
+        prop_assert_eq!(&everything(&LocalStore::open(&dir, TestClock::new(), "op", &|_| {}).unwrap()), &before);
+    }
+}
