@@ -140,6 +140,9 @@ pub struct Policy {
     /// Schedule.
     #[serde(default)]
     pub schedule: Option<Schedule>,
+    /// The vendor's compensation query (`omissionRemedy`), where the plan has one.
+    #[serde(default)]
+    pub remedy: Option<Remedy>,
 }
 
 impl Default for Policy {
@@ -153,8 +156,18 @@ impl Default for Policy {
             max_attempts: 3,
             carry_over: true,
             schedule: None,
+            remedy: None,
         }
     }
+}
+
+/// The vendor's `omissionRemedy`: on its own cron, the same query with its own window (vendor-plan-format.md §2.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remedy {
+    /// Cron expression, five or six fields, in the zone of the plan's schedule.
+    pub cron: String,
+    /// FilterString template that stands in for the plan's own; `None` = the plan's own.
+    pub filter: Option<String>,
 }
 
 /// When a plan runs by itself.
@@ -177,4 +190,6 @@ pub enum Missed {
     Skip,
     /// Run once.
     Once,
+    /// Run as many times as were missed, one after the other.
+    All,
 }

@@ -1,4 +1,108 @@
 //! The vendor's plan files ⇄ [`crate::domain::plan::Plan`]: reading, templates, conditions, lint, render, import.
+//!
+//! Invariants: text in, values out (no file, no clock); what cannot be done as written is named with its place and
+//! [`read`] then gives no plan; keys that are not understood stay in [`PlanFile::raw`] untouched.
 
 pub mod condition;
+pub mod import;
+pub mod lint;
+pub mod place;
 pub mod render;
+pub mod rev;
+pub mod schedule;
+pub mod template;
+
+mod filter_text;
+mod fresh;
+mod function;
+mod policy;
+#[cfg(test)]
+mod properties;
+mod reading;
+mod schema;
+mod show;
+mod source;
+mod suggest;
+mod target;
+mod vendor;
+
+pub use fresh::new_plan;
+pub use import::{ImportError, Imported, import};
+pub use lint::lint;
+pub use reading::{inspect, read};
+pub use schema::schema;
+pub use show::{Change, diff, effective, text, write_back};
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::domain::plan::Plan;
+
+use place::Places;
+
+/// A plan file as it was read.
+#[derive(Clone, Debug)]
+pub struct PlanFile {
+    /// The plan as the engine runs it. Only to be run when [`PlanFile::blocking`] is empty.
+    pub plan: Plan,
+    /// The whole file, keys in their order, unknown ones included.
+    pub raw: Value,
+    /// What was read otherwise than it is written, or is not used, each with its place.
+    pub notes: Vec<Note>,
+    /// Why the plan refuses to run, in order of place; always empty in what [`read`] returns.
+    pub blocking: Vec<PlanError>,
+    /// The text it was read from, without a byte order mark.
+    pub text: String,
+    /// Where each value of the text stands.
+    pub(crate) places: Places,
+}
+
+impl PlanFile {
+    /// The plan, or the first reason why it refuses to run.
+    pub fn runnable(&self) -> Result<&Plan, &PlanError> {
+        self.blocking.first().map_or(Ok(&self.plan), Err)
+    }
+}
+
+/// A remark about one place of a plan file that does not stop it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// Path such as `source.request[3].value`.
+    pub field: String,
+    /// What was done.
+    pub message: String,
+}
+
+/// Why a plan file cannot be used: where, what, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct PlanError {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// Path such as `source.request[3].value`; empty for the file as a whole.
+    pub field: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}: ", self.line, self.column)?;
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field)?;
+        }
+        f.write_str(&self.message)?;
+        if !self.hint.is_empty() {
+            write!(f, " — {}", self.hint)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,574 @@
+//! The query side: from the vendor's entries to [`Source`].
+//!
+//! Invariant: what would be asked of the ERP is what the file says, or the plan refuses to run; paging is Skydeck's own.
+
+use serde_json::{Map, Value};
+
+use crate::domain::ids::FormId;
+use crate::domain::plan::{Column, Condition, Logic, Remedy, Source};
+
+use super::filter_text::{self, Predicate};
+use super::policy::PolicyRead;
+use super::reading::{Findings, text_at};
+use super::render::{self, RenderContext};
+use super::schedule;
+use super::suggest::nearest;
+use super::template::{self, Part, Template, Variable};
+use super::vendor::{Entry, List, Side};
+
+/// The query controls of executeBillQuery (kingdee-webapi.md §5.1).
+pub const CONTROLS: [&str; 8] =
+    ["FormId", "FilterString", "Limit", "StartRow", "TopRowCount", "FieldKeys", "OrderString", "SubSystemId"];
+
+/// Rows a page at most: older servers cut there (kingdee-webapi.md §5.1).
+pub const MAX_PAGE: u32 = 2000;
+
+/// The query with what belongs to the policy.
+pub struct SourceRead {
+    pub source: Source,
+    pub page_size: Option<u32>,
+    pub remedy: Option<Remedy>,
+}
+
+/// What stands for a source that is not there.
+pub fn nothing() -> SourceRead {
+    let source = Source {
+        form: FormId::new(""),
+        columns: Vec::new(),
+        filter: String::new(),
+        mark_column: None,
+        id_path: "FID".to_owned(),
+        number_path: "FBillNo".to_owned(),
+        top_rows: 0,
+        condition: Vec::new(),
+    };
+    SourceRead { source, page_size: None, remedy: None }
+}
+
+/// Whether a bare object is a query.
+pub fn is_query(raw: &Map<String, Value>) -> bool {
+    let says = |key: &str, word: &str| text_at(raw.get(key)).is_some_and(|t| t.eq_ignore_ascii_case(word));
+    says("api", "executeBillQuery") || says("effect", "QUERY") || says("type", "QUERY")
+}
+
+/// Reads the query side.
+pub fn read(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> SourceRead {
+    let mut out = nothing();
+    match side.api.as_deref() {
+        Some(api) if api.eq_ignore_ascii_case("executeBillQuery") => {}
+        Some(api) => findings.refuse(
+            side.path("api"),
+            format!("the source calls `{api}`, which is not a Kingdee bill query"),
+            "only executeBillQuery (单据查询) can feed a plan here",
+        ),
+        None => findings.refuse(side.path("api"), "the source names no `api`", "write \"api\": \"executeBillQuery\""),
+    }
+    side.refuse_contradictions(&CONTROLS, findings);
+    for entry in side.asked.iter().filter(|e| e.value.is_some()) {
+        refuse_parser(entry, findings);
+    }
+
+    out.source.form = form(side, findings);
+    out.source.columns = columns(side, policy, findings);
+    (out.source.id_path, out.source.number_path) = keys(side, policy, &out.source, findings);
+    if let Some(entry) = side.control("FilterString") {
+        out.source.filter = entry.text().unwrap_or_default();
+        if check_filter(&out.source.filter, &entry.at, findings) {
+            out.source.mark_column = mark_column(&out.source.filter, &entry.at, findings);
+        }
+    }
+    out.page_size = page_size(side, findings);
+    out.source.top_rows = top_rows(side, findings);
+    other_controls(side, findings);
+    out.source.condition = condition(side, &out.source.columns, findings);
+    out.remedy = remedy(side, findings);
+    if let Some(cron) = text_at(side.raw.get("crontab")) {
+        check_cron(&side.path("crontab"), &cron, findings);
+        findings.note(side.path("crontab"), "kept, not obeyed: a plan runs by itself only with skydeck.schedule");
+    }
+    out
+}
+
+fn refuse_parser(entry: &Entry, findings: &mut Findings) {
+    if let Some(parser) = entry.parser.as_deref().filter(|p| !matches!(*p, "ArrayToString" | "StringToArray")) {
+        findings.refuse(
+            entry.at.clone(),
+            format!("the parser `{parser}` on `{}` is not supported", entry.field),
+            "write the finished value; ArrayToString and StringToArray are understood",
+        );
+    }
+}
+
+fn form(side: &Side<'_>, findings: &mut Findings) -> FormId {
+    let hint = "add {\"field\": \"FormId\", \"value\": \"SAL_OUTSTOCK\"} to otherRequest";
+    let Some(entry) = side.control("FormId") else {
+        findings.refuse(side.path("otherRequest"), "FormId is missing", hint);
+        return FormId::new("");
+    };
+    match entry.text() {
+        None => findings.refuse(entry.at.clone(), "FormId has no value", hint),
+        Some(text) if is_name(&text) => return FormId::new(text),
+        Some(text) => {
+            findings.refuse(
+                entry.at.clone(),
+                format!("`{text}` is no form id"),
+                "a form id is a name like SAL_OUTSTOCK",
+            );
+        }
+    }
+    FormId::new("")
+}
+
+/// Letters, digits and underscores, not beginning with a digit.
+pub fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// A Kingdee field path: names joined with dots.
+pub fn is_path(text: &str) -> bool {
+    text.split('.').all(is_name)
+}
+
+fn columns(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> Vec<Column> {
+    let is_control = |e: &&Entry| CONTROLS.iter().any(|c| e.field.eq_ignore_ascii_case(c));
+    let asked: Vec<&Entry> =
+        side.asked.iter().filter(|e| e.list == List::Request && !e.container && !is_control(e)).collect();
+    let response: Vec<&Entry> = side.response.iter().filter(|e| !e.container).collect();
+    for stray in side.asked.iter().filter(|e| e.list == List::OtherRequest && !e.container && !is_control(e)) {
+        if stray.value.is_some() {
+            let near = nearest(&stray.field, &CONTROLS).map_or(String::new(), |c| format!(" (did you mean `{c}`?)"));
+            findings.refuse(
+                stray.at.clone(),
+                format!("`{}` is no control of a bill query{near}", stray.field),
+                format!("known: {}", CONTROLS.join(", ")),
+            );
+        }
+    }
+
+    let mut out: Vec<Column> = Vec::new();
+    let label = |key: &str, own: &str| policy.labels.get(key).cloned().unwrap_or_else(|| own.to_owned());
+    let mut add =
+        |key: &str, path: &str, own: &str, at: &str, findings: &mut Findings| match out.iter().find(|c| c.key == key) {
+            Some(same) if same.path == path => {}
+            Some(other) => findings.refuse(
+                at,
+                format!("the column `{key}` stands twice, once as {} and once as {path}", other.path),
+                "give one of the two another `field`",
+            ),
+            None => out.push(Column { key: key.to_owned(), path: path.to_owned(), label: label(key, own) }),
+        };
+
+    let explicit = side.control("FieldKeys").and_then(|e| e.text().map(|t| (e.at.clone(), t)));
+    if let Some((at, keys)) = explicit {
+        for path in keys.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+            if !is_path(path) {
+                findings.refuse(
+                    &at,
+                    format!("`{path}` in FieldKeys is no field path"),
+                    "a path is like FCustomerID.FNumber",
+                );
+                continue;
+            }
+            let known = asked.iter().chain(&response).find(|e| e.text().as_deref() == Some(path) || e.field == path);
+            match known {
+                Some(entry) => add(&entry.field, path, &entry.label, &at, findings),
+                None => add(&path.replace('.', "_"), path, path, &at, findings),
+            }
+        }
+        return out;
+    }
+
+    let from_request = !asked.is_empty();
+    for entry in if from_request { asked } else { response } {
+        match entry.text() {
+            Some(path) if is_path(&path) => add(&entry.field, &path, &entry.label, &entry.at, findings),
+            Some(text) if from_request => findings.refuse(
+                entry.at.clone(),
+                format!("the column `{}` asks for `{text}`, which is no field path", entry.field),
+                "a column's value is a Kingdee path like FCustomerID.FNumber; templates belong into FilterString",
+            ),
+            None if entry.field.starts_with('F') && is_path(&entry.field) => {
+                let path = dotted(&entry.field);
+                findings.note(entry.at.clone(), format!("no value: asked for as {path}"));
+                add(&entry.field, &path, &entry.label, &entry.at, findings);
+            }
+            _ => findings.note(
+                entry.at.clone(),
+                format!("`{}` names no Kingdee path: the column is not asked for", entry.field),
+            ),
+        }
+    }
+    out
+}
+
+/// `FSaleOrgId_FNumber` → `FSaleOrgId.FNumber`: how the vendor spells a property of base data as a key.
+fn dotted(key: &str) -> String {
+    for property in ["_FNumber", "_FName"] {
+        if let Some(base) = key.strip_suffix(property).filter(|b| b.starts_with('F') && !b.contains('_')) {
+            return format!("{base}.{}", property.trim_start_matches('_'));
+        }
+    }
+    key.to_owned()
+}
+
+/// Paths of id and number. The id goes into write calls, so a number or an entry's id never takes its place.
+fn keys(side: &Side<'_>, policy: &PolicyRead, source: &Source, findings: &mut Findings) -> (String, String) {
+    let named = |key: &str, findings: &mut Findings| -> Option<String> {
+        let given = text_at(side.raw.get(key))?;
+        let inner = match template::parts(&given).as_deref() {
+            Ok([Part::Text(name)]) => (*name).to_owned(),
+            Ok([Part::Hole(hole)]) => hole.name.trim_start_matches("response.").to_owned(),
+            _ => String::new(),
+        };
+        let path = source.columns.iter().find(|c| c.key == inner).map_or_else(|| dotted(&inner), |c| c.path.clone());
+        if is_path(&path) {
+            return Some(path);
+        }
+        findings.note(side.path(key), format!("`{given}` is not one column: Skydeck keys a bill by its own id"));
+        None
+    };
+    let base_data = source.form.as_str().to_ascii_uppercase().starts_with("BD_");
+    let number = policy
+        .number
+        .clone()
+        .or_else(|| named("number", findings))
+        .unwrap_or_else(|| if base_data { "FNumber" } else { "FBillNo" }.to_owned());
+    let id = policy.id.clone().or_else(|| {
+        let id = named("id", findings)?;
+        let lower = id.to_ascii_lowercase();
+        let why = if id == number || lower.ends_with("number") || lower.ends_with("billno") {
+            "is a number people see, not the internal id that calls are made with"
+        } else if is_entry_level(&id) {
+            "is the id of an entry, not of the bill"
+        } else {
+            return Some(id);
+        };
+        findings.note(side.path("id"), format!("`{id}` {why}: FID is used (skydeck.id can name another)"));
+        None
+    });
+    if id.is_none() && base_data {
+        findings.note(side.path("id"), "base data rarely keeps its id in FID: name the path in skydeck.id");
+    }
+    (id.unwrap_or_else(|| "FID".to_owned()), number)
+}
+
+/// Whether a path looks like one of an entry: such a column gives one row an entry line.
+pub fn is_entry_level(path: &str) -> bool {
+    const ENTRY_FIELDS: [&str; 14] = [
+        "fmaterialid",
+        "fmaterialname",
+        "funitid",
+        "fqty",
+        "frealqty",
+        "fmustqty",
+        "fbaseqty",
+        "fprice",
+        "ftaxprice",
+        "fstockid",
+        "flot",
+        "fentrynote",
+        "fallamount",
+        "fsoorderno",
+    ];
+    let lower = path.to_ascii_lowercase();
+    let head = lower.split('.').next().unwrap_or_default();
+    lower.contains("entry") || head.starts_with("fentity") || ENTRY_FIELDS.contains(&head)
+}
+
+/// Whether the filter can be rendered and conditions can be added to it.
+fn check_filter(filter: &str, at: &str, findings: &mut Findings) -> bool {
+    // A rendering with a made-up context proves that every hole and function is understood.
+    if let Err(e) = Template::parse(filter) {
+        findings.refuse(at, e.message, e.hint);
+        return false;
+    }
+    match render::text("FilterString", filter, &RenderContext::probe()) {
+        Err(e) => {
+            findings.refuse(at, e.message, "docs/plans.md names what can be evaluated");
+            false
+        }
+        Ok(rendered) => match filter_text::tokens(&rendered) {
+            Ok(_) => true,
+            Err(broken) => {
+                let message = format!("{} (sign {} of the filter)", broken.message, broken.at + 1);
+                findings.refuse(at, message, "conditions are added to the filter: it must be whole by itself");
+                false
+            }
+        },
+    }
+}
+
+fn names_mark(text: &str) -> bool {
+    Template::parse(text).is_ok_and(|t| t.variables().any(|(v, _)| v == Variable::LastSyncTime))
+}
+
+/// The comparisons of a filter with LAST_SYNC_TIME.
+pub fn mark_predicates(filter: &str) -> Vec<Predicate> {
+    let tokens = filter_text::tokens(filter).unwrap_or_default();
+    filter_text::predicates(&tokens).into_iter().filter(|p| p.values.iter().any(|v| names_mark(v))).collect()
+}
+
+/// The column the mark is taken from; `None` makes every run read without a mark, which is slow but never wrong.
+fn mark_column(filter: &str, at: &str, findings: &mut Findings) -> Option<String> {
+    if !names_mark(filter) {
+        return None;
+    }
+    if filter.trim_start().starts_with("_function ") {
+        findings.note(at, "LAST_SYNC_TIME inside _function: every run reads from 2000-01-01");
+        return None;
+    }
+    let tokens = filter_text::tokens(filter).unwrap_or_default();
+    let on = mark_predicates(filter);
+    if let Some(bad) = on.iter().find(|p| !matches!(p.op.as_str(), ">" | ">=")) {
+        findings.refuse(
+            at,
+            format!("LAST_SYNC_TIME is not a lower bound: `{} {} …`", bad.field, bad.op),
+            "write `column >= '{{LAST_SYNC_TIME|datetime}}'`; for an upper bound use CURRENT_TIME",
+        );
+        return None;
+    }
+    if filter_text::has_leading_not(&tokens) {
+        findings.refuse(at, "LAST_SYNC_TIME in a filter with `not`", "write the condition without `not`");
+        return None;
+    }
+    let first = on.first().map(|p| p.field.clone());
+    match first {
+        Some(field) if on.iter().all(|p| p.is_on(&field)) && is_path(&field) => Some(field),
+        Some(_) => {
+            findings.note(at, "LAST_SYNC_TIME is compared with several columns: every run reads from 2000-01-01");
+            None
+        }
+        None => {
+            findings.note(at, "no column is compared with LAST_SYNC_TIME: every run reads from 2000-01-01");
+            None
+        }
+    }
+}
+
+fn page_size(side: &Side<'_>, findings: &mut Findings) -> Option<u32> {
+    let pagination = side.raw.get("pagination").and_then(|p| p.get("pageSize"));
+    let mut given = pagination.and_then(|v| v.as_u64().or_else(|| v.as_str()?.trim().parse().ok()));
+    let mut at = side.path("pagination.pageSize");
+    if pagination.is_some_and(|v| !v.is_null()) && given.is_none() {
+        findings.refuse(at.clone(), "pageSize is no number", "write a whole number from 1 to 2000");
+    }
+    if let Some(entry) = side.control("Limit") {
+        match entry.text().as_deref().map(str::trim) {
+            None => {}
+            Some(text) if only(text, Variable::PageSize) => {}
+            Some(text) => match text.parse::<u64>() {
+                Ok(0) => {}
+                Ok(n) => {
+                    given = Some(n);
+                    at.clone_from(&entry.at);
+                }
+                Err(_) => findings.refuse(
+                    entry.at.clone(),
+                    format!("Limit `{text}` is no number"),
+                    "write {{PAGINATION_PAGE_SIZE}} or a whole number",
+                ),
+            },
+        }
+    }
+    let given = given.filter(|n| *n > 0)?;
+    if given > u64::from(MAX_PAGE) {
+        findings.note(at, format!("{given} rows a page: {MAX_PAGE} are asked for, because older servers cut there"));
+    }
+    Some(u32::try_from(given).unwrap_or(MAX_PAGE).min(MAX_PAGE))
+}
+
+/// Whether a text is nothing but this variable.
+fn only(text: &str, variable: Variable) -> bool {
+    Template::parse(text)
+        .is_ok_and(|t| matches!(t.pieces.as_slice(), [template::Piece::Variable { variable: v, .. }] if *v == variable))
+}
+
+fn top_rows(side: &Side<'_>, findings: &mut Findings) -> u64 {
+    let Some(entry) = side.control("TopRowCount") else { return 0 };
+    let text = entry.text().unwrap_or_default();
+    text.trim().parse().unwrap_or_else(|_| {
+        if !text.trim().is_empty() {
+            findings.refuse(
+                entry.at.clone(),
+                format!("TopRowCount `{text}` is no number"),
+                "leave it empty for no cap",
+            );
+        }
+        0
+    })
+}
+
+fn other_controls(side: &Side<'_>, findings: &mut Findings) {
+    if let Some((entry, text)) = side.control("StartRow").and_then(|e| Some((e, e.text()?))) {
+        let paging = only(&text, Variable::StartRow) || only(&text, Variable::StartPage);
+        if !paging && text.trim().parse() != Ok(0u64) {
+            findings.refuse(
+                entry.at.clone(),
+                format!("StartRow `{text}` would leave bills out"),
+                "write {{PAGINATION_START_ROW}}; Skydeck pages by id and leaves none out",
+            );
+        }
+    }
+    if let Some((entry, text)) = side.control("OrderString").and_then(|e| Some((e, e.text()?)))
+        && !text.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase().starts_with("FID")
+    {
+        findings.note(entry.at.clone(), format!("the order `{text}` is not sent: pages are cut by id"));
+    }
+    if let Some(entry) = side.control("SubSystemId").filter(|e| e.value.is_some()) {
+        findings.note(entry.at.clone(), "SubSystemId is a module hint and is not sent");
+    }
+    if side.raw.get("beatFlat").and_then(Value::as_array).is_some_and(|a| !a.is_empty()) {
+        findings.note(side.path("beatFlat"), "a bill query has no arrays to flatten: not used");
+    }
+}
+
+fn condition(side: &Side<'_>, columns: &[Column], findings: &mut Findings) -> Vec<Vec<Condition>> {
+    let at = side.path("condition");
+    let groups = match side.raw.get("condition") {
+        None | Some(Value::Null) => return Vec::new(),
+        Some(Value::Array(groups)) => groups,
+        Some(_) => {
+            findings.refuse(at, "`condition` is no list", "write [[{…} and {…}] or [{…}]]: outer or, inner and");
+            return Vec::new();
+        }
+    };
+    let mut out = Vec::new();
+    for (g, group) in groups.iter().enumerate() {
+        let at = format!("{at}[{g}]");
+        let Some(items) = group.as_array().filter(|i| !i.is_empty()) else {
+            findings.refuse(at, "not a list of comparisons", "write [[{…}, {…}], [{…}]]: outer or, inner and");
+            continue;
+        };
+        let read = |(i, item): (usize, &Value)| comparison(item, &format!("{at}[{i}]"), columns, findings);
+        out.push(items.iter().enumerate().filter_map(read).collect());
+    }
+    out
+}
+
+fn comparison(item: &Value, at: &str, columns: &[Column], findings: &mut Findings) -> Option<Condition> {
+    const LOGICS: [(&str, Logic); 11] = [
+        ("eq", Logic::Eq),
+        ("neq", Logic::Neq),
+        ("gt", Logic::Gt),
+        ("egt", Logic::Egt),
+        ("lt", Logic::Lt),
+        ("elt", Logic::Elt),
+        ("like", Logic::Like),
+        ("notlike", Logic::NotLike),
+        ("between", Logic::Between),
+        ("notnull", Logic::NotNull),
+        ("isnull", Logic::IsNull),
+    ];
+    let names = LOGICS.map(|(name, _)| name);
+    let field = text_at(item.get("field")).unwrap_or_default();
+    if !columns.iter().any(|c| c.key == field) {
+        let keys: Vec<&str> = columns.iter().map(|c| c.key.as_str()).collect();
+        let hint = nearest(&field, &keys).map_or_else(
+            || "a condition can only look at a column that the query asks for".to_owned(),
+            |k| format!("did you mean `{k}`?"),
+        );
+        findings.refuse(format!("{at}.field"), format!("the query has no column `{field}`"), hint);
+        return None;
+    }
+    let word = text_at(item.get("logic")).unwrap_or_default();
+    let Some((_, logic)) = LOGICS.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(&word)) else {
+        // Names of other dialects whose nearest neighbour here would mean something else.
+        let alias = match word.to_ascii_lowercase().as_str() {
+            "gte" | "ge" | ">=" => Some("egt"),
+            "lte" | "le" | "<=" => Some("elt"),
+            "ne" | "<>" | "!=" => Some("neq"),
+            "=" | "==" => Some("eq"),
+            ">" => Some("gt"),
+            "<" => Some("lt"),
+            other => nearest(other, &names),
+        };
+        let hint = alias.map_or_else(|| format!("known: {}", names.join(", ")), |n| format!("did you mean `{n}`?"));
+        findings.refuse(format!("{at}.logic"), format!("unknown operator `{word}`"), hint);
+        return None;
+    };
+    let one = |v: &Value| match v {
+        Value::String(s) => Some(s.clone()),
+        Value::Number(n) => Some(n.to_string()),
+        Value::Bool(b) => Some(b.to_string()),
+        _ => None,
+    };
+    let value: Vec<String> = match item.get("value") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(items)) => items.iter().filter_map(one).collect(),
+        Some(Value::String(text)) if logic == Logic::Between => {
+            text.split(',').map(|part| part.trim().to_owned()).collect()
+        }
+        Some(other) => one(other).into_iter().collect(),
+    };
+    let wanted = match logic {
+        Logic::NotNull | Logic::IsNull => 0,
+        Logic::Between => 2,
+        _ => 1,
+    };
+    let at_value = format!("{at}.value");
+    if wanted > 0 && value.len() != wanted {
+        findings.refuse(
+            at_value,
+            format!("`{word}` takes {wanted} value(s), not {}", value.len()),
+            "give it as text, for between as a list of two",
+        );
+        return None;
+    }
+    for text in &value {
+        if text.contains("{{") || text.contains("_function") || text.contains("_findCollection") {
+            findings.refuse(
+                &at_value,
+                format!("`{text}`: templates are not filled in a condition"),
+                "put the window into FilterString",
+            );
+            return None;
+        }
+        if let Some(moment) = text.strip_prefix("timestamp:")
+            && crate::domain::time::ErpDate::parse(moment).is_none()
+        {
+            findings.refuse(&at_value, format!("`{moment}` is no date"), "write timestamp:YYYY-MM-DD HH:MM:SS");
+            return None;
+        }
+    }
+    if item.get("strictMode").is_some_and(|v| v == &Value::Bool(true) || v == "true") {
+        findings.note(format!("{at}.strictMode"), "bills have no sub-rows here: strictMode changes nothing");
+    }
+    Some(Condition { field, logic, value: if wanted == 0 { Vec::new() } else { value } })
+}
+
+fn remedy(side: &Side<'_>, findings: &mut Findings) -> Option<Remedy> {
+    let raw = side.raw.get("omissionRemedy").filter(|v| !v.is_null())?;
+    let at = side.path("omissionRemedy");
+    let Some(cron) = text_at(raw.get("crontab")) else {
+        findings.refuse(
+            format!("{at}.crontab"),
+            "the compensation has no crontab",
+            "add one, or take omissionRemedy out",
+        );
+        return None;
+    };
+    check_cron(&format!("{at}.crontab"), &cron, findings);
+    let mut filter = None;
+    let taken = raw.get("takeOverRequest").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    for (i, item) in taken.iter().enumerate() {
+        let at = format!("{at}.takeOverRequest[{i}].value");
+        let field = text_at(item.get("field")).unwrap_or_default();
+        if field.eq_ignore_ascii_case("FilterString") {
+            let text = text_at(item.get("value")).unwrap_or_default();
+            if check_filter(&text, &at, findings) {
+                filter = Some(text);
+            }
+        } else {
+            let message = format!("the compensation replaces `{field}`, which a bill query cannot take over");
+            findings.refuse(at, message, "only FilterString can be replaced");
+        }
+    }
+    Some(Remedy { cron, filter })
+}
+
+fn check_cron(at: &str, cron: &str, findings: &mut Findings) {
+    if let Err(e) = schedule::check(cron) {
+        findings.refuse(at, e, "five fields (minute first) or six (second first), e.g. `3 2 * * *`");
+    }
+}

@@ -1,0 +1,51 @@
+//! "Did you mean": the nearest known name to a misspelt one.
+
+/// The candidate nearest to `word` (case and `_`/`-` ignored), when it is near enough to be meant.
+pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let fold = |s: &str| s.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect::<Vec<_>>();
+    let word = fold(word);
+    candidates
+        .iter()
+        .map(|c| (distance(&word, &fold(c)), *c))
+        .filter(|(d, c)| *d <= (c.chars().count().max(word.len()) / 3).max(1))
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, c)| c)
+}
+
+/// Edits (insert, drop, replace) between two texts.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut next = Vec::with_capacity(row.len());
+        next.push(i + 1);
+        for ((y, pair), j) in b.iter().zip(row.windows(2)).zip(0usize..) {
+            let (diagonal, above) = match pair {
+                [d, u] => (*d, *u),
+                _ => (0, 0),
+            };
+            let left = next.get(j).copied().unwrap_or(0);
+            next.push((diagonal + usize::from(x != y)).min(above + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn misspelt_names_find_their_neighbour_and_strangers_do_not() {
+        let known = ["page_size", "batch", "submit", "overlap"];
+        for (word, want) in [
+            ("pageSize", Some("page_size")),
+            ("page-size", Some("page_size")),
+            ("overlpa", Some("overlap")),
+            ("sumbit", Some("submit")),
+            ("colour", None),
+        ] {
+            assert_eq!(nearest(word, &known), want, "{word}");
+        }
+    }
+}

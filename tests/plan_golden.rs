@@ -1,0 +1,116 @@
+//! Golden plans of our own making: how each is read and what lint says of it; and tables with the plan they become.
+//!
+//! `BLESS=1 cargo test --test plan_golden` writes the expected files anew; read the difference before keeping it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs
+)]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use skydeck::domain::ids::PlanId;
+use skydeck::plan;
+
+fn files(folder: &str, extensions: &[&str]) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut out: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| extensions.iter().any(|x| e == *x)))
+        .collect();
+    out.sort();
+    out
+}
+
+fn check(expected: &Path, got: &str) {
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(expected, got).unwrap();
+    }
+    let want = std::fs::read_to_string(expected).unwrap_or_else(|e| panic!("{}: {e}", expected.display()));
+    assert_eq!(got, want, "{}", expected.display());
+}
+
+/// What a person would be told of a plan file.
+fn verdict(id: &str, text: &str) -> String {
+    let file = plan::inspect(PlanId::new(id), text).unwrap();
+    let mut out = String::new();
+    match file.runnable() {
+        Ok(plan) => writeln!(
+            out,
+            "runs: {} {:?} mark={} id={} number={}",
+            plan.source.form,
+            plan.target.verb,
+            plan.source.mark_column.as_deref().unwrap_or("-"),
+            plan.source.id_path,
+            plan.source.number_path
+        )
+        .unwrap(),
+        Err(e) => writeln!(out, "refuses: {e}").unwrap(),
+    }
+    for note in &file.notes {
+        writeln!(out, "note {}:{} {}: {}", note.line, note.column, note.field, note.message).unwrap();
+    }
+    for h in plan::lint(&file) {
+        assert!(!h.message_zh.is_empty() && !h.message_en.is_empty());
+        writeln!(out, "{} {} line {} {}: {}", h.severity.word(), h.number, h.line, h.field, h.message_en).unwrap();
+        if let Some(mend) = h.mend {
+            writeln!(out, "    mend: {mend}").unwrap();
+        }
+    }
+    out
+}
+
+#[test]
+fn golden_plans_have_their_verdicts() {
+    let all = files("tests/golden/plans", &["json"]);
+    assert!(all.len() >= 10);
+    for path in all {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let got = verdict(name, &text);
+        assert_eq!(got.starts_with("refuses"), name.starts_with("refused"), "{name}: {got}");
+        check(&path.with_extension("verdict"), &got);
+    }
+}
+
+#[test]
+fn shipped_plans_have_their_verdicts() {
+    for path in files("plans", &["json"]) {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let got = verdict(name, &std::fs::read_to_string(&path).unwrap());
+        assert!(got.starts_with("runs"), "{got}");
+        check(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/plans/shipped_{name}.verdict")), &got);
+    }
+}
+
+#[test]
+fn tables_become_plans_that_run() {
+    let all = files("tests/golden/plans/import", &["md", "tsv"]);
+    assert!(all.len() >= 2);
+    for path in all {
+        let imported = plan::import(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let got = format!("{}\n{}", imported.guesses.join("\n"), imported.json);
+        check(&path.with_extension("imported"), &got);
+        plan::read(PlanId::new("p"), &imported.json).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    }
+}
+
+#[test]
+fn the_seeds_page_as_a_table_means_the_shipped_plan() {
+    let page =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/plans/import/seed_page.md"))
+            .unwrap();
+    let imported = plan::import(&page).unwrap();
+    let from_page = plan::read(PlanId::new("a"), &imported.json).unwrap();
+    let shipped = plan::read(PlanId::new("b"), include_str!("../plans/sal_outstock_audit.json")).unwrap();
+    assert_eq!(plan::diff(&shipped, &from_page), []);
+    assert_eq!(from_page.plan.rev, shipped.plan.rev);
+    assert!(imported.guesses.iter().any(|g| g.contains("pipe lost")), "{:?}", imported.guesses);
+    assert!(imported.guesses.iter().any(|g| g.contains("Ids taken as {{FID}}")), "{:?}", imported.guesses);
+}
