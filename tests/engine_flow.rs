@@ -12,8 +12,10 @@ use skydeck::domain::command::{Command, Receipt, Refusal, Selection, StartParams
 use skydeck::domain::event::Event;
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, SetHash};
+use skydeck::domain::plan::{Missed, Schedule};
 use skydeck::domain::query::{Answer, PageRequest, Query};
 use skydeck::domain::run::{PauseWhy, RunEnd, RunState};
+use skydeck::domain::time::Clock;
 use skydeck::erp::FaultKind;
 use skydeck::link::Notice;
 use skydeck::store::Store;
@@ -766,13 +768,21 @@ async fn pace_is_kept_and_can_be_changed_while_running() {
 
 #[tokio::test(start_paused = true)]
 async fn plans_and_environments_are_answered() {
-    let mut bench = Bench::started().await;
+    let mut bench = Bench::new();
+    bench.policy(|p| {
+        let (cron, zone) = ("0 3 * * *".to_owned(), "Asia/Shanghai".to_owned());
+        p.schedule = Some(Schedule { cron, zone, missed: Missed::Skip });
+    });
+    bench.try_start().await.unwrap();
     bench.world.add(1, "A");
     bench.whole_run().await;
     let engine = bench.engine.as_ref().unwrap();
     let Answer::Plans(plans) = engine.ask(Query::Plans).await.unwrap() else { panic!() };
     assert_eq!((plans.len(), plans[0].last.len(), plans[0].unresolved), (1, 1, 1));
     assert!(plans[0].mark.is_some());
+    let next = plans[0].next.unwrap().0;
+    assert_eq!(next % 86_400_000, 19 * 3_600_000, "three o'clock in Shanghai");
+    assert!(next > bench.clock.now().0);
     let Answer::Environments(envs) = engine.ask(Query::Environments).await.unwrap() else { panic!() };
     assert_eq!(envs[0].unlocked_until, None);
     let Answer::Bills(page) = engine.ask(Query::FindBill { number: "XSCKD1".into(), limit: 5 }).await.unwrap() else {
