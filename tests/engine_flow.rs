@@ -12,8 +12,10 @@ use skydeck::domain::command::{Command, Receipt, Refusal, Selection, StartParams
 use skydeck::domain::event::Event;
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, SetHash};
+use skydeck::domain::plan::{Missed, Schedule};
 use skydeck::domain::query::{Answer, PageRequest, Query};
 use skydeck::domain::run::{PauseWhy, RunEnd, RunState};
+use skydeck::domain::time::Clock;
 use skydeck::erp::FaultKind;
 use skydeck::link::Notice;
 use skydeck::store::Store;
@@ -61,7 +63,7 @@ async fn a_run_collects_every_page_then_audits_what_is_submitted() {
 #[tokio::test(start_paused = true)]
 async fn every_intent_is_durable_before_its_call_and_answered_after_it() {
     let mut bench = Bench::started().await;
-    (1..=5).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=5);
     bench.whole_run().await;
     for n in 1..=5 {
         let events: Vec<_> = bench.facts().into_iter().map(|f| f.event).collect();
@@ -137,7 +139,7 @@ async fn a_cause_that_stops_the_plan_pauses_the_run_and_leaves_the_rest_waiting(
     let mut bench = Bench::started().await;
     bench.env.limits.concurrency = 1;
     bench.try_start().await.unwrap();
-    (1..=9).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=9);
     bench.world.with(|s| s.trouble.extend([Trouble::None, Trouble::Refused(2, "您没有该功能的操作权限")]));
     let run = bench.start_plan().await;
     bench.awaiting(run).await;
@@ -160,7 +162,7 @@ async fn a_cause_that_stops_the_plan_pauses_the_run_and_leaves_the_rest_waiting(
 #[tokio::test(start_paused = true)]
 async fn what_changed_went_or_was_audited_after_the_approval_is_not_called() {
     let mut bench = Bench::started().await;
-    (1..=4).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=4);
     let run = bench.start_plan().await;
     bench.awaiting(run).await;
     bench.world.change(1, |_| {});
@@ -203,7 +205,7 @@ async fn a_read_back_that_cannot_decide_leaves_it_to_the_operator() {
 #[tokio::test(start_paused = true)]
 async fn unknown_bills_that_cannot_be_read_stay_unknown_and_verify_settles_them_later() {
     let mut bench = Bench::started().await;
-    (1..=2).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=2);
     bench.world.with(|s| {
         s.trouble_of.insert(fid(1), [Trouble::LostAfter].into());
         s.trouble_of.insert(fid(2), [Trouble::LostBefore].into());
@@ -268,21 +270,21 @@ async fn batches_begin_after_clean_singles_tell_the_truth_per_bill_and_fall_back
     bench.policy(|p| p.batch = 5);
     bench.env.limits.concurrency = 1;
     bench.try_start().await.unwrap();
-    (1..=25).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=25);
     bench.world.with(|s| {
         s.trouble_of.insert(fid(8), (0..3).map(|_| Trouble::Refused(11, "库存不足")).collect());
     });
     let row = bench.whole_run().await;
     assert_eq!((row.tally.audited, row.tally.failed), (24, 1));
     let sizes: Vec<usize> = bench.world.with(|s| s.posts.iter().map(|p| p.batch).collect());
-    assert!(sizes[..5].iter().all(|n| *n == 1) && sizes.iter().any(|n| *n == 5), "{sizes:?}");
+    assert!(sizes[..5].iter().all(|n| *n == 1) && sizes.contains(&5), "{sizes:?}");
     bench.check();
 
     let mut bench = Bench::started().await;
     bench.policy(|p| p.batch = 5);
     bench.env.limits.concurrency = 1;
     bench.try_start().await.unwrap();
-    (1..=25).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=25);
     bench.world.with(|s| {
         s.sink_batches = true;
         s.trouble_of.insert(fid(8), (0..3).map(|_| Trouble::Refused(11, "库存不足")).collect());
@@ -299,7 +301,7 @@ async fn a_lost_batch_makes_each_member_unknown_and_each_is_settled() {
     bench.policy(|p| p.batch = 10);
     bench.env.limits.concurrency = 1;
     bench.try_start().await.unwrap();
-    (1..=15).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=15);
     bench.world.with(|s| {
         s.trouble.extend([
             Trouble::None,
@@ -356,7 +358,7 @@ async fn the_mark_moves_with_the_approval_and_unresolved_bills_are_carried_over(
 #[tokio::test(start_paused = true)]
 async fn the_hash_says_which_set_it_is_and_one_row_a_bill_whatever_moves_between_pages() {
     let mut bench = Bench::started().await;
-    (1..=30).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=30);
     bench.world.with(|s| {
         s.between = Some(Box::new(|s, page| {
             // Rows leave the filter while it is read.
@@ -378,7 +380,7 @@ async fn the_hash_says_which_set_it_is_and_one_row_a_bill_whatever_moves_between
 #[tokio::test(start_paused = true)]
 async fn a_failed_page_writes_nothing_and_moves_no_mark() {
     let mut bench = Bench::started().await;
-    (1..=30).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=30);
     bench.world.with(|s| s.between = Some(Box::new(|s, page| s.reads_down = page >= 2)));
     let run = bench.start_plan().await;
     let row = bench.closed(run).await;
@@ -405,7 +407,7 @@ async fn pause_resume_and_cancel_act_after_the_calls_in_flight() {
     bench.env.limits.concurrency = 1;
     bench.env.limits.per_minute = 60;
     bench.try_start().await.unwrap();
-    (1..=40).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=40);
     let run = bench.start_plan().await;
     bench.awaiting(run).await;
     let approve = bench.approval(run);
@@ -434,7 +436,7 @@ async fn approval_is_bound_to_hash_plan_permission_and_the_confirm_ladder() {
     bench.env.production = true;
     bench.env.read_only = true;
     bench.try_start().await.unwrap();
-    (1..=30).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=30);
     let run = bench.start_plan().await;
     let hash = bench.awaiting(run).await.collected.unwrap().hash;
     let approve = |hash: &SetHash, typed: Option<&str>, flags: &[&str], reason: Option<&str>| Command::Approve {
@@ -481,7 +483,7 @@ async fn an_unlock_runs_out_and_the_run_pauses() {
     bench.env.limits.per_minute = 6;
     bench.env.limits.concurrency = 1;
     bench.try_start().await.unwrap();
-    (1..=200).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=200);
     bench.accepted(Command::Unlock { env: EnvId::new("test"), reason: "test".into() }).await;
     let run = bench.start_plan().await;
     bench.awaiting(run).await;
@@ -527,7 +529,7 @@ async fn the_session_is_found_again_once_and_given_up_when_it_is_lost_again_and_
     let mut bench = Bench::started().await;
     bench.env.limits.concurrency = 1;
     bench.try_start().await.unwrap();
-    (1..=9).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=9);
     bench.world.with(|s| s.trouble.extend([Trouble::SessionLost, Trouble::SessionLost, Trouble::SessionLost]));
     let run = bench.start_plan().await;
     bench.awaiting(run).await;
@@ -563,7 +565,7 @@ async fn credentials_wrong_ids_unreachable_canary_and_breaker_pause_the_run() {
         bench.env.limits.concurrency = 1;
         (bench.env.limits.breaker_unknown, bench.env.limits.breaker_failed_percent, bench.env.limits.canary) = limits;
         bench.try_start().await.unwrap();
-        (1..=40).for_each(|n| bench.world.add(n, "B"));
+        bench.world.submitted(1..=40);
         bench.world.with(|s| s.trouble.extend(trouble));
         let run = bench.start_plan().await;
         bench.awaiting(run).await;
@@ -589,7 +591,7 @@ async fn credentials_wrong_ids_unreachable_canary_and_breaker_pause_the_run() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_a_bills_task_leaves_that_bill_unknown_and_the_engine_alive() {
     let mut bench = Bench::started().await;
-    (1..=6).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=6);
     bench.world.with(|s| s.trouble_of.insert(fid(3), [Trouble::Panic].into()));
     let run = bench.start_plan().await;
     bench.awaiting(run).await;
@@ -606,7 +608,7 @@ async fn a_panic_in_a_bills_task_leaves_that_bill_unknown_and_the_engine_alive()
 #[tokio::test(start_paused = true)]
 async fn retry_takes_its_list_from_the_ledger_and_says_what_it_left_out() {
     let mut bench = Bench::started().await;
-    (1..=6).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=6);
     bench.world.with(|s| {
         for n in 1..=4 {
             s.trouble_of.insert(fid(n), [Trouble::Refused(11, "库存不足")].into());
@@ -650,7 +652,7 @@ async fn two_plans_over_the_same_bills_never_call_one_twice() {
     bench.plans.0.lock().unwrap().push(plan("q"));
     bench.env.limits.concurrency = 8;
     bench.try_start().await.unwrap();
-    (1..=30).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=30);
     bench.world.with(|s| {
         for n in 1..=30 {
             let trouble = match n % 3 {
@@ -681,7 +683,7 @@ async fn two_plans_over_the_same_bills_never_call_one_twice() {
 #[tokio::test(start_paused = true)]
 async fn a_watcher_gets_every_fact_in_order_and_is_told_to_start_again_when_it_lags() {
     let mut bench = Bench::started().await;
-    (1..=400).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=400);
     let mut watch = bench.engine.as_ref().unwrap().watch();
     let mut lazy = bench.engine.as_ref().unwrap().watch();
     let reader = tokio::spawn(async move {
@@ -724,7 +726,7 @@ async fn drain_lets_calls_in_flight_end_and_leaves_the_rest_for_the_next_start()
     bench.env.limits.concurrency = 1;
     bench.env.limits.per_minute = 60;
     bench.try_start().await.unwrap();
-    (1..=40).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=40);
     bench.world.with(|s| s.trouble.extend((0..40).map(|_| Trouble::Slow(Duration::from_secs(3)))));
     let run = bench.start_plan().await;
     bench.awaiting(run).await;
@@ -748,7 +750,7 @@ async fn pace_is_kept_and_can_be_changed_while_running() {
     bench.env.limits.per_minute = 60;
     bench.env.limits.concurrency = 1;
     bench.try_start().await.unwrap();
-    (1..=200).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=200);
     let run = bench.start_plan().await;
     bench.awaiting(run).await;
     let approve = bench.approval(run);
@@ -766,13 +768,21 @@ async fn pace_is_kept_and_can_be_changed_while_running() {
 
 #[tokio::test(start_paused = true)]
 async fn plans_and_environments_are_answered() {
-    let mut bench = Bench::started().await;
+    let mut bench = Bench::new();
+    bench.policy(|p| {
+        let (cron, zone) = ("0 3 * * *".to_owned(), "Asia/Shanghai".to_owned());
+        p.schedule = Some(Schedule { cron, zone, missed: Missed::Skip });
+    });
+    bench.try_start().await.unwrap();
     bench.world.add(1, "A");
     bench.whole_run().await;
     let engine = bench.engine.as_ref().unwrap();
     let Answer::Plans(plans) = engine.ask(Query::Plans).await.unwrap() else { panic!() };
     assert_eq!((plans.len(), plans[0].last.len(), plans[0].unresolved), (1, 1, 1));
     assert!(plans[0].mark.is_some());
+    let next = plans[0].next.unwrap().0;
+    assert_eq!(next % 86_400_000, 19 * 3_600_000, "three o'clock in Shanghai");
+    assert!(next > bench.clock.now().0);
     let Answer::Environments(envs) = engine.ask(Query::Environments).await.unwrap() else { panic!() };
     assert_eq!(envs[0].unlocked_until, None);
     let Answer::Bills(page) = engine.ask(Query::FindBill { number: "XSCKD1".into(), limit: 5 }).await.unwrap() else {

@@ -7,7 +7,7 @@ mod engine_support;
 use std::time::Duration;
 
 use engine_support::*;
-use skydeck::domain::command::{Command, Receipt, Refusal};
+use skydeck::domain::command::{Command, Receipt, Refusal, StartParams};
 use skydeck::domain::run::{PauseWhy, RunEnd, RunState};
 use skydeck::store::Store;
 
@@ -62,7 +62,7 @@ async fn a_crash_at_any_moment_loses_nothing_and_repeats_nothing_blindly() {
         let mut bench = Bench::started().await;
         bench.env.limits.per_minute = 600;
         bench.try_start().await.unwrap();
-        (1..=9).for_each(|n| bench.world.add(n, "B"));
+        bench.world.submitted(1..=9);
         bench.world.with(|s| {
             s.trouble_of.insert(fid(2), [Trouble::LostAfter].into());
             s.trouble_of.insert(fid(4), [Trouble::LostBefore].into());
@@ -136,10 +136,10 @@ async fn every_append_may_fail_once_or_for_good_stored_or_not() {
         let mut n = 1;
         loop {
             let mut bench = Bench::started().await;
-            (1..=4).for_each(|n| bench.world.add(n, "B"));
+            bench.world.submitted(1..=4);
             bench.world.with(|s| drop(s.trouble_of.insert(fid(2), [Trouble::LostAfter].into())));
             *bench.store.fail.lock().unwrap() = Some((n, from_then, stored));
-            let start = Command::Start { plan: skydeck::domain::ids::PlanId::new("p"), params: Default::default() };
+            let start = Command::Start { plan: skydeck::domain::ids::PlanId::new("p"), params: StartParams::default() };
             bench.order(start).await;
             finish(&mut bench).await;
             let failed = bench.engine.as_ref().unwrap().watch();
@@ -176,7 +176,7 @@ async fn every_append_may_fail_once_or_for_good_stored_or_not() {
 async fn every_append_of_a_recovery_may_fail_too() {
     for n in 1..30 {
         let mut bench = Bench::started().await;
-        (1..=6).for_each(|n| bench.world.add(n, "B"));
+        bench.world.submitted(1..=6);
         bench.world.with(|s| drop(s.trouble_of.insert(fid(2), [Trouble::LostAfter].into())));
         let run = bench.start_plan().await;
         bench.awaiting(run).await;
@@ -206,7 +206,7 @@ async fn every_call_may_fail_once_or_for_good() {
         let mut n = 1;
         loop {
             let mut bench = Bench::started().await;
-            (1..=4).for_each(|n| bench.world.add(n, "B"));
+            bench.world.submitted(1..=4);
             bench.world.with(|s| s.fail_call = Some((n, from_then)));
             bench.start_plan().await;
             for _ in 0..3 {
@@ -250,7 +250,7 @@ async fn an_approved_run_resumes_under_the_same_plan_only() {
     let mut bench = Bench::started().await;
     bench.env.limits.per_minute = 60;
     bench.try_start().await.unwrap();
-    (1..=9).for_each(|n| bench.world.add(n, "B"));
+    bench.world.submitted(1..=9);
     let run = bench.start_plan().await;
     bench.awaiting(run).await;
     let approve = bench.approval(run);

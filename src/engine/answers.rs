@@ -4,8 +4,11 @@
 
 use std::sync::Arc;
 
-use crate::domain::plan::Plan;
+use crate::domain::ids::EnvId;
+use crate::domain::plan::{Plan, Schedule};
 use crate::domain::query::{Answer, Cursor, EnvRow, Page, PageRequest, PlanRow, Query};
+use crate::domain::time::Ts;
+use crate::plan::schedule;
 use crate::store::{Store, StoreError};
 
 use super::control::{PlanEntry, Shared, read};
@@ -25,7 +28,7 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
     let default = shared.envs.first().map(|d| d.env.id.clone());
     read(&shared.store, move |store| match query {
         Query::Plans => {
-            let rows = plans.iter().map(|entry| plan_row(store, entry, default.as_ref()));
+            let rows = plans.iter().map(|entry| plan_row(store, entry, default.as_ref(), now));
             Ok(Answer::Plans(rows.collect::<Result<_, _>>()?))
         }
         Query::Runs(page) => Ok(Answer::Runs(store.runs(None, &page)?)),
@@ -52,7 +55,8 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
 fn plan_row(
     store: &dyn Store,
     (plan, hazards): &PlanEntry,
-    default: Option<&crate::domain::ids::EnvId>,
+    default: Option<&EnvId>,
+    now: Ts,
 ) -> Result<PlanRow, StoreError> {
     let plan = match plan {
         Ok(plan) => plan,
@@ -71,7 +75,14 @@ fn plan_row(
         hazards: *hazards,
         last: last.rows.into_iter().map(|(_, row)| row).collect(),
         mark,
-        next: None,
+        next: plan.policy.schedule.as_ref().and_then(|s| next_run(s, now)),
         unresolved: store.unresolved(Some(&plan.id))?,
     })
+}
+
+/// When a schedule is due next; a schedule that cannot be read was named by lint and has no next time.
+fn next_run(schedule: &Schedule, now: Ts) -> Option<Ts> {
+    let after = chrono::DateTime::from_timestamp_millis(now.0)?;
+    let next = schedule::next(schedule, after).ok().flatten()?;
+    Some(Ts(next.timestamp_millis()))
 }

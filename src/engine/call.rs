@@ -145,7 +145,6 @@ async fn attempt(context: &CallContext, bills: Vec<Candidate>, end: &mut CallEnd
 }
 
 /// The facts that follow an answer; also notes in `end` what the run must know.
-#[expect(clippy::too_many_arguments, reason = "the parts of one call, used once")]
 async fn outcome(
     context: &CallContext,
     bills: &[Candidate],

@@ -38,12 +38,13 @@ pub fn on_read(seen: Option<&Found>, approved: &Rev, submit: bool, open: Option<
             Next::Settle(if ours { Outcome::Audited { verified: true } } else { already(seen) })
         }
         Status::Submitted if seen.rev == *approved => Next::Call(Step::Audit),
-        Status::Submitted => Next::Settle(Outcome::Skipped(Skip::Changed)),
         Status::Draft | Status::Created | Status::Reaudit if !submit => {
             Next::Settle(Outcome::Skipped(Skip::of_status(&seen.rev.status)))
         }
         Status::Draft | Status::Created | Status::Reaudit if seen.rev == *approved => Next::Call(Step::Submit),
-        Status::Draft | Status::Created | Status::Reaudit => Next::Settle(Outcome::Skipped(Skip::Changed)),
+        Status::Submitted | Status::Draft | Status::Created | Status::Reaudit => {
+            Next::Settle(Outcome::Skipped(Skip::Changed))
+        }
         Status::Other(_) => Next::Settle(Outcome::Skipped(Skip::of_status(&seen.rev.status))),
     }
 }
@@ -232,13 +233,14 @@ mod tests {
         }
     }
 
+    type Row<'a> = (Option<Found>, Rev, bool, Option<&'a OpenCall>, Next);
+
     #[test]
     fn a_read_before_the_call_leads_to_one_next_thing() {
         let audit = OpenCall { step: Step::Audit, rev: rev("B", 1), sent: Ts(0) };
         let skip = |s: Skip| Next::Settle(Outcome::Skipped(s));
         let already = |by: Option<&str>| Next::Settle(Outcome::AlreadyAudited { by: by.map(str::to_owned), on: None });
         let verified = Next::Settle(Outcome::Audited { verified: true });
-        type Row<'a> = (Option<Found>, Rev, bool, Option<&'a OpenCall>, Next);
         let rows: Vec<Row<'_>> = vec![
             (None, rev("B", 1), false, None, skip(Skip::Gone)),
             (Some(found("C", 2, Some("zhang"))), rev("B", 1), false, None, already(Some("zhang"))),

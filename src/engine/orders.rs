@@ -135,14 +135,14 @@ impl Inner {
         let by = &order.by;
         match &order.command {
             Command::Start { plan, params } => self.start_run(plan, params, by).await,
-            Command::Retry { selection } => self.from_ledger(RunKind::Retry, selection, by).await,
-            Command::Verify { selection } => self.from_ledger(RunKind::Verify, selection, by).await,
+            Command::Retry { selection } => self.run_of_entries(RunKind::Retry, selection, by).await,
+            Command::Verify { selection } => self.run_of_entries(RunKind::Verify, selection, by).await,
             Command::Approve { run, hash, typed, flags, reason } => {
                 self.approve(*run, hash, typed.as_deref(), flags, reason.as_deref(), by).await
             }
             Command::Decline { run } => self.decline(*run),
             Command::Pause { run } => self.pause(*run, by),
-            Command::Resume { run } => self.resume(*run, by).await,
+            Command::Resume { run } => self.resume(*run, by),
             Command::Cancel { run } => self.cancel(*run, by),
             Command::SetPace { env, per_minute, concurrency } => self.set_pace(env, *per_minute, *concurrency),
             Command::Resolve { selection, reason } => self.resolve(selection, reason, by).await,
@@ -172,17 +172,17 @@ impl Inner {
         };
         let filter = render::filter(&plan, &context).map_err(|e| Refusal::BadPlan(e.to_string()))?;
         let head = RunHead { filter, ..self.head(RunKind::Fresh, &plan, &env, by) };
-        Ok(self.opening(vec![(head, plan, env, What::Query(Box::new(floor), params.clone()))], 0, String::new()))
+        Ok(Self::opening(vec![(head, plan, env, What::Query(Box::new(floor), params.clone()))], 0, String::new()))
     }
 
-    async fn from_ledger(&self, kind: RunKind, selection: &Selection, by: &Who) -> Result<Taken, Refusal> {
+    async fn run_of_entries(&self, kind: RunKind, selection: &Selection, by: &Who) -> Result<Taken, Refusal> {
         let mut selected = self.select(selection, kind == RunKind::Verify).await?;
         if kind == RunKind::Verify {
             let (unknown, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut selected.rows)
                 .into_iter()
                 .partition(|row| row.state.slot() == crate::domain::bill::Slot::Unknown);
             selected.rows = unknown;
-            rest.iter().for_each(|_| selected.leave("not unknown"));
+            selected.leave_many("not unknown", rest.len());
         }
         let mut groups: BTreeMap<(PlanId, EnvId, FormId), Vec<BillRow>> = BTreeMap::new();
         for row in std::mem::take(&mut selected.rows) {
@@ -212,7 +212,7 @@ impl Inner {
                     runs.push((head, plan, env, What::Entries(rows)));
                 }
                 Err(refusal) if single => return Err(refusal),
-                Err(_) => rows.iter().for_each(|_| selected.leave("of a plan that is busy or cannot be used")),
+                Err(_) => selected.leave_many("of a plan that is busy or cannot be used", rows.len()),
             }
         }
         if runs.is_empty() {
@@ -220,11 +220,11 @@ impl Inner {
             let words = if words.is_empty() { "no unresolved bill matches".to_owned() } else { words };
             return Err(Refusal::Nothing(words));
         }
-        Ok(self.opening(runs, bills, selected.words()))
+        Ok(Self::opening(runs, bills, selected.words()))
     }
 
     /// The facts and tasks that open runs; the first one is the receipt's.
-    fn opening(&self, runs: Vec<(RunHead, Arc<Plan>, Arc<Dispatch>, What)>, bills: u64, note: String) -> Taken {
+    fn opening(runs: Vec<(RunHead, Arc<Plan>, Arc<Dispatch>, What)>, bills: u64, note: String) -> Taken {
         let first = runs.first().map(|(head, ..)| (head.id, head.plan.clone()));
         let events = runs.iter().map(|(head, ..)| Event::RunOpened(Box::new(head.clone()))).collect();
         let then: Then = Box::new(move |inner| {

@@ -140,9 +140,8 @@ impl Runner {
             Ok(waiting) if waiting.is_empty() && self.shared.state(run) == Some(RunState::Interrupted) => {
                 self.close(RunEnd::Completed).await
             }
-            Ok(_) => Ok(()),
             Err(Stop::Cancel) => self.cancelled().await,
-            Err(_) => Ok(()),
+            Ok(_) | Err(_) => Ok(()),
         };
         if let Err(error) = result {
             tracing::error!(%run, %error, "settling after the restart could not be stored");

@@ -30,7 +30,14 @@ pub struct Selected {
 impl Selected {
     /// Leaves an entry out.
     pub fn leave(&mut self, why: &'static str) {
-        *self.left_out.entry(why).or_insert(0) += 1;
+        self.leave_many(why, 1);
+    }
+
+    /// Leaves several out for one reason.
+    pub fn leave_many(&mut self, why: &'static str, n: usize) {
+        if n > 0 {
+            *self.left_out.entry(why).or_insert(0) += n as u64;
+        }
     }
 
     /// The left-outs in words, empty when there are none.

@@ -139,7 +139,7 @@ impl Inner {
         Ok(Taken { then: Some(wish(run, Wish::Pause(by.clone()))), ..about(&row) })
     }
 
-    pub(super) async fn resume(&self, run: RunId, by: &Who) -> Result<Taken, Refusal> {
+    pub(super) fn resume(&self, run: RunId, by: &Who) -> Result<Taken, Refusal> {
         let row = self.shared.open_run(run)?;
         self.not_closing(run)?;
         if matches!(row.state, RunState::Working | RunState::Settling)

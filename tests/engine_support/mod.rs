@@ -110,6 +110,9 @@ pub struct Post {
     pub batch: usize,
 }
 
+/// Something that happens after a page, given its number.
+pub type Between = Box<dyn FnMut(&mut State, u32) + Send>;
+
 #[derive(Default)]
 pub struct State {
     pub docs: BTreeMap<Fid, Doc>,
@@ -129,7 +132,7 @@ pub struct State {
     pub pages: u32,
     pub broken_rules: Vec<String>,
     /// Called after each page, with its number; changes between pages.
-    pub between: Option<Box<dyn FnMut(&mut State, u32) + Send>>,
+    pub between: Option<Between>,
     /// Refuse a whole batch when one member is refused.
     pub sink_batches: bool,
     pub fail_call: Option<(u32, bool)>,
@@ -176,6 +179,13 @@ impl World {
 
     pub fn add(&self, n: u64, status: &str) {
         self.add_late(n, status, 0);
+    }
+
+    /// Adds submitted bills.
+    pub fn submitted(&self, bills: impl Iterator<Item = u64>) {
+        for n in bills {
+            self.add(n, "B");
+        }
     }
 
     pub fn add_late(&self, n: u64, status: &str, commit: i64) {
@@ -394,7 +404,7 @@ fn reply(
     WriteReply {
         verdicts: call.bills.iter().map(|(fid, _)| (fid.clone(), verdict(fid))).collect(),
         evidence: Evidence::default(),
-        took: now - started,
+        took: now.saturating_sub(started),
         side: Vec::new(),
         alarm,
     }
@@ -423,8 +433,8 @@ impl World {
                 match &read {
                     None => s.broken_rules.push(format!("{fid}: called without a read")),
                     Some((when, rev)) => {
-                        if at - *when > fresh + Duration::from_secs(1) {
-                            s.broken_rules.push(format!("{fid}: called {:?} after its read", at - *when));
+                        if at.saturating_sub(*when) > fresh + Duration::from_secs(1) {
+                            s.broken_rules.push(format!("{fid}: called {:?} after its read", at.saturating_sub(*when)));
                         }
                         if !rev.as_ref().is_some_and(|r| wanted.contains(&r.status.code())) {
                             s.broken_rules.push(format!("{fid}: {:?} called though it was read as {rev:?}", call.verb));
@@ -490,7 +500,9 @@ impl World {
             }
             let bad = verdicts.values().find(|v| matches!(v, Verdict::Rejected(_))).cloned();
             if let (true, true, Some(bad)) = (s.sink_batches, call.bills.len() > 1, bad) {
-                verdicts.values_mut().for_each(|v| *v = bad.clone());
+                for verdict in verdicts.values_mut() {
+                    *verdict = bad.clone();
+                }
             }
             for (fid, _) in &call.bills {
                 if verdicts[fid] == Verdict::Done {
