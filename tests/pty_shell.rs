@@ -257,6 +257,8 @@ fn control_z_suspends_below_a_shell_and_comes_back() {
     pty.wait_text("row 2;");
     pty.send(b"q");
     pty.wait_text("ended: Quit");
+    // Keys sent before the shell has the terminal back are the ending program's to throw away.
+    pty.wait_for("the shell's prompt", |text| text.trim_end().ends_with("prompt>"));
     pty.send(b"exit\n");
     pty.wait_end();
 }

@@ -88,7 +88,7 @@ impl Ground {
     }
 
     fn driver(&self, booted: &Booted, approval: Approval) -> Driver {
-        Driver { link: booted.link.clone(), out: self.out(), by: boot::who(), approval }
+        Driver { link: booted.link.clone(), out: self.out(), by: boot::who(), approval, trusting: false }
     }
 }
 

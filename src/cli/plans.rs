@@ -246,6 +246,7 @@ async fn preview(out: &Out, booted: &Booted, path: &Path, sweep: bool) -> Result
         out: Out { json: out.json, lang: out.lang, causes: out.causes.clone() },
         by: boot::who(),
         approval: super::args::Approval::default(),
+        trusting: false,
     };
     let params = StartParams { sweep, ..StartParams::default() };
     let row = driver.collect(Command::Start { plan: boot::plan_id(path), params }).await?;

@@ -52,7 +52,8 @@ pub(crate) fn possible(model: &Model, action: Action) -> bool {
             matches!(state, Some(RunState::Working | RunState::Settling | RunState::Paused(_) | RunState::Interrupted))
         }
         Action::Stop => state.is_some_and(|s| !s.is_closed()),
-        Action::Pace | Action::Unlock => model.env().is_some(),
+        Action::Pace => model.env().is_some(),
+        Action::Unlock => model.env().is_some_and(|env| env.read_only),
         Action::Retry | Action::Verify | Action::Resolve => selected(),
         Action::Mark => model.bill_here().is_some(),
         Action::MarkAll => model.list_scope().is_some() && !model.all_marked,
