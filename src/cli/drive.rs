@@ -78,23 +78,17 @@ impl Driver {
 
     /// Gives an order that opens a run, and waits until its set is collected (or the run is over).
     pub async fn collect(&self, command: Command) -> Result<RunRow, Stop> {
-        let mut watch = self.link.watch().await?;
-        let mut live = std::mem::take(&mut watch.live);
+        let watch = self.link.watch().await?;
         let (run, _) = self.order(command).await?;
         let run = run.ok_or_else(|| Stop::usage("no run was opened"))?;
-        loop {
-            if let Some(run) = live.runs.get(&run)
-                && (run.row.state.is_closed() || run.row.state == RunState::AwaitingApproval)
-            {
-                return Ok(run.row.clone());
-            }
-            match watch.notices.recv().await {
-                Some(Notice::Facts(facts)) => facts.iter().for_each(|fact| live.apply(fact)),
-                Some(Notice::Resync(now)) => live = *now,
-                Some(Notice::Pulse(_) | Notice::PlansReloaded) => {}
-                None => return Err(Stop::new(Exit::Unknown, "the engine ended")),
-            }
-        }
+        reached(run, watch, |state| state.is_closed() || *state == RunState::AwaitingApproval).await
+    }
+
+    /// Declines a collected set, and waits until the run is closed.
+    pub async fn decline(&self, run: RunId) -> Result<RunRow, Stop> {
+        let watch = self.link.watch().await?;
+        self.order(Command::Decline { run }).await?;
+        reached(run, watch, RunState::is_closed).await
     }
 
     /// Follows a run to its end.
@@ -309,6 +303,24 @@ impl Driver {
             }
         };
         bills::print(&*self.link, &self.out, Scope::Run(row.head.id), &filter, LISTED).await
+    }
+}
+
+/// Waits until a run is in a wanted state.
+async fn reached(run: RunId, mut watch: Watch, wanted: impl Fn(&RunState) -> bool) -> Result<RunRow, Stop> {
+    let mut live = std::mem::take(&mut watch.live);
+    loop {
+        if let Some(run) = live.runs.get(&run)
+            && wanted(&run.row.state)
+        {
+            return Ok(run.row.clone());
+        }
+        match watch.notices.recv().await {
+            Some(Notice::Facts(facts)) => facts.iter().for_each(|fact| live.apply(fact)),
+            Some(Notice::Resync(now)) => live = *now,
+            Some(Notice::Pulse(_) | Notice::PlansReloaded) => {}
+            None => return Err(Stop::new(Exit::Unknown, "the engine ended")),
+        }
     }
 }
 

@@ -255,7 +255,7 @@ async fn preview(out: &Out, booted: &Booted, path: &Path, sweep: bool) -> Result
     }
     let collected = row.collected.clone();
     if matches!(row.state, RunState::AwaitingApproval) {
-        driver.order(Command::Decline { run: row.head.id }).await?;
+        driver.decline(row.head.id).await?;
     }
     let by_status: BTreeMap<String, u64> =
         collected.iter().flat_map(|c| &c.by_status).map(|(status, n)| (status.code().to_owned(), *n)).collect();
