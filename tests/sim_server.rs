@@ -213,8 +213,10 @@ async fn the_record_is_written_to_the_file() {
         raw(&sim, "POST", &service(verb), &session, &body).await.unwrap();
     }
     let admin = split(&raw(&sim, "GET", "/admin/record?all=1", "", "").await.unwrap()).json()["lines"].clone();
-    let file: Vec<Value> =
+    let lines: Vec<Value> =
         std::fs::read_to_string(&path).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let (head, file) = lines.split_first().unwrap();
+    assert_eq!((&head["seed"], &head["bills"]), (&json!(1), &json!(60)));
     assert_eq!(json!(file), admin);
     let own: Vec<_> = file
         .iter()
@@ -223,6 +225,11 @@ async fn the_record_is_written_to_the_file() {
         .collect();
     assert_eq!(own, [(json!("Audit"), json!(true)), (json!("Audit"), json!(false)), (json!("UnAudit"), json!(true))]);
     sim.shutdown().await;
+    // Started again on the file, the world goes on where it stood.
+    let world = WorldConfig { bills: 60, ..WorldConfig::default() };
+    let again = start(SimConfig { world, record: Some(path), ..SimConfig::default() }).await.unwrap();
+    assert_eq!(again.with_world(|world| world.status_of("SAL_OUTSTOCK", "XSCKD000004")), Some("D"));
+    again.shutdown().await;
 }
 
 /// Serves for a load tool; see docs/simulator.md for the commands. Prints address and session, ends after a minute.
