@@ -4,6 +4,7 @@
 //! renewed; the session id lives here and nowhere else.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -42,6 +43,8 @@ pub struct KingdeeErp {
     transport: Arc<dyn Transport>,
     /// Technical columns that a form was found not to have.
     missing: Mutex<HashMap<FormId, BTreeSet<String>>>,
+    /// Whether a query was answered: the signature is accepted.
+    proven: AtomicBool,
 }
 
 impl KingdeeErp {
@@ -60,7 +63,7 @@ impl KingdeeErp {
     ) -> Result<Self, ConfigError> {
         let address = config.address()?;
         let (session, missing) = (Session::default(), Mutex::default());
-        Ok(Self { config, address, clock, session, causes, transport, missing })
+        Ok(Self { config, address, clock, session, causes, transport, missing, proven: AtomicBool::new(false) })
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -267,6 +270,7 @@ impl Erp for KingdeeErp {
                 kind: CallKind::Read,
             })
             .await?;
+        self.proven.store(true, Ordering::Relaxed);
         Ok(FoundPage { bills, raw_rows })
     }
 
@@ -363,7 +367,10 @@ impl Erp for KingdeeErp {
         match (self.session.refusal(), self.session.live()) {
             (Some(refused), _) => format!("{how}: refused: {}", refused.message),
             (None, Some(_)) => format!("{how}: signed in as {}", self.config.user),
-            (None, None) if self.mode() == Mode::Signed => format!("{how}: not proven yet"),
+            (None, None) if self.mode() == Mode::Signed => {
+                let proven = if self.proven.load(Ordering::Relaxed) { "accepted" } else { "not proven yet" };
+                format!("{how}: {proven}")
+            }
             (None, None) => format!("{how}: not signed in"),
         }
     }
