@@ -271,7 +271,8 @@ impl Driver {
     async fn closed(&self, row: &RunRow) -> Result<Exit, Stop> {
         // The store's row, not the fold: what is printed last is what is on disk.
         let row = bills::run_row(&*self.link, row.head.id).await?.unwrap_or_else(|| row.clone());
-        if !self.out.json {
+        // What was declined was never this run's business: its sum is enough.
+        if !self.out.json && row.state != RunState::Closed(RunEnd::Declined) {
             self.list(&row).await?;
         }
         let line = format!("{}  {}", row.head.id, self.out.sum(&row.tally));
