@@ -513,6 +513,7 @@ async fn orders_are_refused_with_a_reason_and_never_done_twice() {
     assert!(matches!(refusal(bench.order(nothing).await), Refusal::Nothing(_)));
     // The same id again: the same receipt, one run.
     let order = skydeck::domain::command::Order {
+        session: None,
         id: skydeck::domain::ids::CommandId(ulid::Ulid::from_parts(9, 9)),
         by: who("li"),
         command: started(&bench, 1),

@@ -52,7 +52,7 @@ pub struct Driver {
 impl Driver {
     /// Gives an order; a refusal is a [`Stop`].
     pub async fn order(&self, command: Command) -> Result<(Option<RunId>, u64), Stop> {
-        let order = Order { id: CommandId(Ulid::generate()), by: self.by.clone(), command };
+        let order = Order { id: CommandId(Ulid::generate()), by: self.by.clone(), session: None, command };
         match self.link.submit(order).await? {
             Receipt::Accepted { run, bills } => Ok((run, bills)),
             Receipt::Refused(refusal) => Err(Stop::new(exit_of(&refusal), refusal.to_string())),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::filter::Filter;
-use super::ids::{BillKey, CommandId, EnvId, PlanId, RunId, SetHash};
+use super::ids::{BillKey, CommandId, EnvId, PlanId, RunId, SessionId, SetHash};
 use super::run::Flag;
 use super::who::Who;
 
@@ -14,6 +14,9 @@ pub struct Order {
     pub id: CommandId,
     /// Who gives it; overwritten by the link with what the kernel says.
     pub by: Who,
+    /// The console or verb that gives it, where the link knows; overwritten by the link like `by`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
     /// What.
     pub command: Command,
 }

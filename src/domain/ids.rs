@@ -82,6 +82,10 @@ ulid_id!(
     /// One command of an operator; sending the same one twice does nothing twice.
     CommandId
 );
+ulid_id!(
+    /// One console or verb talking to the engine; what it unlocked ends with it.
+    SessionId
+);
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {

@@ -13,7 +13,7 @@ use ulid::Ulid;
 use crate::domain::cause::CauseTable;
 use crate::domain::command::{Order, Receipt, Refusal};
 use crate::domain::env::Environment;
-use crate::domain::ids::{EnvId, RunId};
+use crate::domain::ids::{EnvId, RunId, SessionId};
 use crate::domain::plan::Plan;
 use crate::domain::query::{Answer, PlanProblem, Query};
 use crate::domain::run::RunState;
@@ -177,6 +177,11 @@ impl Engine {
             let _ = done.send(inner.order(order).await);
         });
         answer.await.unwrap_or_else(|_| Receipt::Refused(Refusal::WrongState("the engine is ending".to_owned())))
+    }
+
+    /// A console or verb has gone: what it unlocked is locked again.
+    pub async fn left(&self, session: SessionId) {
+        tracing::debug!(%session, "left");
     }
 
     /// Asks a question.

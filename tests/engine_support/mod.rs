@@ -698,7 +698,7 @@ impl Bench {
     pub async fn order(&mut self, command: Command) -> Receipt {
         self.orders += 1;
         let id = CommandId(ulid::Ulid::from_parts(1, self.orders));
-        let order = Order { id, by: who("wang"), command };
+        let order = Order { id, by: who("wang"), session: None, command };
         self.engine.as_ref().unwrap().submit(order).await
     }
 
