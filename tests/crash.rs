@@ -118,3 +118,41 @@ fn death_at_every_numbered_point_is_recovered() {
         settle_all(dir.path(), point);
     }
 }
+
+/// reliability.md §6 row 58: an operator puts an old copy of the data directory back. What was audited in between is
+/// unknown to that copy, so only reading before each call keeps it from being audited again.
+#[test]
+fn an_old_copy_put_back_audits_nothing_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, old) = (dir.path().join("data"), dir.path().join("old"));
+    let (code, _, err) = finish(demo(dir.path(), Some("after_outcome:40")).spawn().unwrap(), LIMIT);
+    assert_eq!(code, None, "the fault point must end the process: {err}");
+    copy(&data, &old);
+    settle_all(dir.path(), "the first life");
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::rename(&old, &data).unwrap();
+    std::fs::write(dir.path().join("skydeck-demo"), "running\n").unwrap();
+
+    let (code, out, err) = finish(demo(dir.path(), None).spawn().unwrap(), LIMIT);
+    let verdict = lines(&out, "simulator").pop().unwrap_or_else(|| panic!("no verdict; exit {code:?}\n{err}\n{out}"));
+    assert_eq!(verdict["applied_twice"], serde_json::json!([]), "{verdict}");
+    assert_eq!(verdict["said_but_not_applied"], serde_json::json!([]), "{verdict}");
+    assert_ne!(verdict["applied_but_not_said"], serde_json::json!([]), "the copy cannot know: {verdict}");
+    let run = lines(&out, "run").pop().unwrap_or_else(|| panic!("no sum\n{err}"));
+    assert_eq!(run["sum_closes"], true, "{run}");
+    assert!(run["already_audited"].as_u64().is_some_and(|n| n > 0), "{run}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    std::fs::set_permissions(to, std::fs::metadata(from).unwrap().permissions()).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
