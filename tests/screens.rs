@@ -41,6 +41,11 @@ fn bare(lang: Lang, size: (u16, u16), keys: &str) -> Console {
 const SCREENS: &[(&str, Script)] = &[
     ("plans", |l, s| calm(l, s)),
     ("plans-working", |l, s| work(l, s)),
+    ("plans-unknown-for-long", |l, s| {
+        let mut world = World::new(false);
+        world.groups[0].oldest = Some(before(26 * 3600));
+        Console::new(world, l, s)
+    }),
     ("plans-broken", |l, s| keyed(calm(l, s), "G")),
     ("plans-empty", |l, s| bare(l, s, "")),
     ("plans-production", |l, s| Console::new(World::new(true), l, s)),

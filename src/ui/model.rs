@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use crate::domain::bill::Slot;
 use crate::domain::env::Environment;
 use crate::domain::event::{ActionEntry, Fact};
 use crate::domain::filter::Filter;
@@ -185,6 +186,8 @@ pub struct Model {
 
 /// Notes kept.
 const NOTES: usize = 50;
+/// From this age on an unknown bill is said on every pane: any settling has long had its chance.
+const UNKNOWN_TOO_LONG: Duration = Duration::from_secs(10 * 60);
 
 impl Model {
     /// A console at its start, and the first questions.
@@ -371,6 +374,13 @@ impl Model {
     /// Unresolved bills over everything.
     pub(crate) fn unresolved(&self) -> u64 {
         self.ledger.groups.iter().map(|g| g.count).sum()
+    }
+
+    /// Unknown bills that nothing has read back for too long: how many, and for how long the oldest has waited.
+    pub(crate) fn stale_unknown(&self) -> Option<(u64, Duration)> {
+        let unknown = || self.ledger.groups.iter().filter(|g| g.slot == Slot::Unknown);
+        let age = self.now.since(unknown().filter_map(|g| g.oldest).min()?);
+        (age >= UNKNOWN_TOO_LONG).then(|| (unknown().map(|g| g.count).sum(), age))
     }
 
     /// The filter of the present pane, where it has one.

@@ -233,6 +233,12 @@ fn status(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         if position.is_empty() { w - 1 } else { pen.text_right(2, w - 2, y, Role::Dim, &format!(" {position} ")) };
     let mut x = 2;
     let room = |x: u16| right.saturating_sub(x + 1);
+    // On every pane: nothing is more pressing than a bill nobody can say anything about.
+    if let Some((n, age)) = model.stale_unknown() {
+        let (ledger, verify) = (model.keymap.key(Action::Ledger), model.keymap.key(Action::Verify));
+        let text = fill(t.unknown_old, &[&format::count(n), &format::age(age), &ledger, &verify]);
+        x += pen.text(x, y, room(x), Role::Warning, &format!(" ? {text} ")) + 1;
+    }
     if let Some(n) = model.prefix {
         x += pen.text(x, y, room(x), Role::Accent, &format!(" {n} ")) + 1;
     }

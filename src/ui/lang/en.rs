@@ -301,6 +301,7 @@ pub(crate) const TEXTS: Texts = Texts {
     too_small: "terminal too small (30x9 at least)",
     trying: "trying",
     unknown: "unknown",
+    unknown_old: "{} unknown for {}: {} then {} reads them back",
     unknown_short: "unk",
     unlock_title: "Unlock writing",
     unlock_what: "{}: writing is allowed for 15 minutes, then read-only again",

@@ -301,6 +301,7 @@ pub(crate) const TEXTS: Texts = Texts {
     too_small: "终端太小（至少 30x9）",
     trying: "处理中",
     unknown: "未知",
+    unknown_old: "{} 单结果未知已 {}：按 {} 再按 {} 核实",
     unknown_short: "未知",
     unlock_title: "解锁写入",
     unlock_what: "{}：允许写入 15 分钟，之后恢复只读",
