@@ -1,0 +1,139 @@
+//! A disk that fills up, turns read-only or fails a flush under the real binary: nothing is sent after the failed
+//! write, the screen says why, and once the disk is well again every bill is settled and audited once
+//! (reliability.md §6, rows 51, 52, 53 and 104).
+//!
+//! Needs `unshare` with a mount namespace (and `strace` for the failing flush); says so where it cannot run.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// What each script begins with: a small file system of its own under the data directory, the demo, a wait until the
+/// run is at work, and the second life that has to settle everything.
+const PRELUDE: &str = r#"
+set -u
+mkdir -p "$D/data"
+mount -t tmpfs -o size=48m,mode=0700 none "$D/data" || exit 77
+life() {
+    exec "$SKYDECK" demo --headless --json --lang en --bills 400 --faults none --per-minute 6000 --concurrency 8 \
+        --settle 300ms --data "$D" >"$D/$1.out" 2>"$D/$1.err" </dev/null
+}
+demo() { ( life "$1" ); }
+at_work() {
+    n=0
+    while [ "$(cat "$D"/data/journal/* 2>/dev/null | wc -c)" -lt 120000 ]; do
+        n=$((n + 1)); [ $n -lt 600 ] || exit 78
+        sleep 0.05
+    done
+}
+"#;
+
+/// The directory must look like a demo's before the mount can be made inside it.
+fn ground(dir: &Path) {
+    std::fs::write(dir.join("skydeck-demo"), "running\n").unwrap();
+}
+
+/// Runs a script in a mount namespace; `None` (said aloud) where this machine gives none.
+fn script(dir: &Path, body: &str) -> Option<i32> {
+    for flags in ["-m", "-rm"] {
+        let status = Command::new("unshare")
+            .args([flags, "sh", "-c", &format!("{PRELUDE}\n{body}")])
+            .env("D", dir)
+            .env("SKYDECK", env!("CARGO_BIN_EXE_skydeck"))
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        match status.ok().and_then(|s| s.code()) {
+            Some(77 | 1 | 127) | None => {}
+            code => return code,
+        }
+    }
+    eprintln!("SKIPPED: no mount namespace here (unshare -m, unshare -rm)");
+    None
+}
+
+fn line(dir: &Path, life: &str, kind: &str) -> Option<Value> {
+    let text = std::fs::read_to_string(dir.join(format!("{life}.out"))).unwrap();
+    text.lines().filter_map(|l| serde_json::from_str::<Value>(l).ok()).rfind(|v| v["type"] == kind)
+}
+
+fn said(dir: &Path, life: &str) -> String {
+    std::fs::read_to_string(dir.join(format!("{life}.err"))).unwrap()
+}
+
+/// The second life: everything settled, the simulator agrees bill by bill.
+fn settled(dir: &Path) {
+    let verdict = line(dir, "second", "simulator").unwrap_or_else(|| panic!("no verdict: {}", said(dir, "second")));
+    assert_eq!(verdict["agrees"], true, "{verdict}");
+    let run = line(dir, "second", "run").unwrap();
+    assert_eq!(run["sum_closes"], true, "{run}");
+    assert_eq!((&run["unknown"], &run["waiting"]), (&Value::from(0), &Value::from(0)), "{run}");
+}
+
+#[test]
+fn a_full_disk_stops_the_writes_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    ground(dir.path());
+    let body = r#"
+life first & pid=$!
+at_work
+dd if=/dev/zero of="$D/data/fill" bs=4k status=none 2>/dev/null
+wait $pid; echo "$?" >"$D/first.code"
+rm "$D/data/fill"
+demo second; echo "$?" >"$D/second.code"
+"#;
+    let Some(code) = script(dir.path(), body) else { return };
+    assert_eq!(code, 0, "the script itself");
+    let first = std::fs::read_to_string(dir.path().join("first.code")).unwrap();
+    assert_eq!(first.trim(), "4", "{}", said(dir.path(), "first"));
+    assert!(said(dir.path(), "first").contains("space"), "{}", said(dir.path(), "first"));
+    settled(dir.path());
+}
+
+#[test]
+fn a_disk_that_turns_read_only_stops_the_writes_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    ground(dir.path());
+    // A file system with files open for writing cannot be made read-only, so the first life ends before.
+    let body = r#"
+life first & pid=$!
+at_work
+kill -KILL $pid; wait $pid
+mount -o remount,ro "$D/data" || exit 79
+demo ro; echo "$?" >"$D/ro.code"
+mount -o remount,rw "$D/data" || exit 79
+demo second; echo "$?" >"$D/second.code"
+"#;
+    let Some(code) = script(dir.path(), body) else { return };
+    assert_eq!(code, 0, "the script itself");
+    let code = std::fs::read_to_string(dir.path().join("ro.code")).unwrap();
+    assert!(matches!(code.trim(), "2" | "4"), "{code}: {}", said(dir.path(), "ro"));
+    assert!(said(dir.path(), "ro").to_lowercase().contains("read-only"), "{}", said(dir.path(), "ro"));
+    assert!(line(dir.path(), "ro", "run").is_none(), "nothing may run on a store that takes no writes");
+    settled(dir.path());
+}
+
+#[test]
+fn a_failed_flush_stops_the_writes_and_loses_nothing() {
+    if Command::new("strace").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+        eprintln!("SKIPPED: strace is not installed");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    ground(dir.path());
+    // From the 60th flush on, every one fails as a dying disk does.
+    let body = r#"
+strace -f -qq -o /dev/null -e trace=fdatasync -e inject=fdatasync:error=EIO:when=60+ \
+    "$SKYDECK" demo --headless --json --lang en --bills 400 --faults none --per-minute 6000 --concurrency 8 \
+    --settle 300ms --data "$D" >"$D/first.out" 2>"$D/first.err" </dev/null
+echo "$?" >"$D/first.code"
+demo second; echo "$?" >"$D/second.code"
+"#;
+    let Some(code) = script(dir.path(), body) else { return };
+    assert_eq!(code, 0, "the script itself");
+    let first = std::fs::read_to_string(dir.path().join("first.code")).unwrap();
+    assert_eq!(first.trim(), "4", "{}", said(dir.path(), "first"));
+    settled(dir.path());
+}
