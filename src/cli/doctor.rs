@@ -61,12 +61,14 @@ fn print(out: &Out, report: &Report) -> Result<(), Stop> {
     let (journal, index) = (&report.journal, &report.index);
     let whole = journal.damage.is_empty();
     out.line(&format!(
-        "{} {} · {} {} · {} ({}) · {} B · {}",
+        "{} {} · {} {} · {} {} ({} {}) · {} B · {}",
         out.t("journal: facts", "日志：事实"),
         journal.facts,
         out.t("last", "末条"),
         journal.last,
+        out.t("segments", "段"),
         journal.segments,
+        out.t("sealed", "已封存"),
         journal.sealed,
         journal.bytes,
         if whole { out.t("chain whole", "链完整") } else { out.t("DAMAGED", "已损坏") },

@@ -121,16 +121,19 @@ impl Out {
                 let on = on.as_ref().map(|d| d.as_str().replace('T', " ")).unwrap_or_default();
                 format!("{by} {on}").trim().to_owned()
             }
-            Outcome::Skipped(skip) => skip.word().to_owned(),
+            Outcome::Skipped(skip) => self.cause(skip.word()),
             Outcome::Failed(failure) => format!("{}: {}", self.cause(failure.cause.as_str()), failure.message),
-            Outcome::Unknown(unknown) if unknown.detail.is_empty() => unknown.why.word().to_owned(),
-            Outcome::Unknown(unknown) => format!("{}: {}", unknown.why.word(), unknown.detail),
+            Outcome::Unknown(unknown) if unknown.detail.is_empty() => self.cause(unknown.why.word()),
+            Outcome::Unknown(unknown) => format!("{}: {}", self.cause(unknown.why.word()), unknown.detail),
         }
     }
 
-    /// Label of a cause in the chosen language; its name where nobody described it.
+    /// Label of a cause, a skip or a way of not knowing in the chosen language; its name where nobody described it.
     pub fn cause(&self, name: &str) -> String {
-        let info = self.causes.cause.iter().find(|info| info.cause.as_str() == name);
-        info.map_or(name, |info| self.t(&info.en, &info.zh)).to_owned()
+        if let Some(info) = self.causes.cause.iter().find(|info| info.cause.as_str() == name) {
+            return self.t(&info.en, &info.zh).to_owned();
+        }
+        let lang = if self.lang == Language::Zh { crate::ui::Lang::Zh } else { crate::ui::Lang::En };
+        lang.group(name).unwrap_or(name).to_owned()
     }
 }
