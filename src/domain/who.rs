@@ -14,6 +14,9 @@ pub struct Who {
     pub from: Option<String>,
 }
 
+/// Login of what the clock starts.
+pub const SCHEDULE: &str = "schedule";
+
 impl std::fmt::Display for Who {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.from {

@@ -13,6 +13,7 @@ use crate::domain::ids::Fid;
 use crate::domain::plan::Plan;
 use crate::domain::run::{BillRow, Collected, Mark, RunEnd, RunKind};
 use crate::domain::time::{ErpDate, Ts};
+use crate::domain::who::SCHEDULE;
 use crate::erp::{Fault, FaultKind, FoundPage, PageQuery};
 use crate::plan::condition;
 
@@ -93,6 +94,10 @@ struct Set {
 impl Runner {
     /// Collects; ends in `AwaitingApproval`, or closed when there is nothing or a page failed. A verify run goes straight on.
     pub async fn collect(mut self, what: What) {
+        // A schedule never knocks: a wrong password tried every few minutes locks the user.
+        if self.head.by.login != SCHEDULE {
+            self.env.knock().await;
+        }
         let result = match what {
             What::Query(floor, params) => self.query(&floor, &params).await,
             What::Entries(rows) => self.entries(rows).await,

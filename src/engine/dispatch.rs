@@ -267,6 +267,17 @@ impl Dispatch {
         Ok(Session::Back)
     }
 
+    /// Somebody orders work after the server had refused us (a password was mended, a licence freed): one sign-in, on
+    /// purpose. Another refusal is said by the first call of the work.
+    pub async fn knock(&self) {
+        let _one = self.signing.lock().await;
+        if self.erp.refused()
+            && let Err(fault) = self.erp.sign_in().await
+        {
+            tracing::warn!(env = %self.env.id, %fault, "signing in again was refused");
+        }
+    }
+
     /// The environment as the screen shows it.
     pub fn pulse(&self) -> EnvPulse {
         let unlocked_until = self.unlocked_until();

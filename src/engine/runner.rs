@@ -111,6 +111,7 @@ impl Runner {
 
     /// Works until the run is over or stopped, and says so durably.
     pub async fn work(mut self) {
+        self.env.knock().await;
         let ended = if self.head.kind == RunKind::Verify { self.verify().await } else { self.write_all().await };
         let paused = matches!(ended, Err(Stop::Pause(..)));
         let result = match ended {

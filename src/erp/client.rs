@@ -362,6 +362,10 @@ impl Erp for KingdeeErp {
         }
     }
 
+    fn refused(&self) -> bool {
+        self.session.refusal().is_some()
+    }
+
     fn session(&self) -> String {
         let how = self.config.sign_in.how();
         match (self.session.refusal(), self.session.live()) {

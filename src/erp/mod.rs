@@ -200,4 +200,8 @@ pub trait Erp: Send + Sync {
     async fn write(&self, token: &WriteToken, call: &WriteCall) -> WriteReply;
     /// The session in words, for the screen.
     fn session(&self) -> String;
+    /// Whether the server refused us, so that nothing is called before [`Erp::sign_in`] on somebody's order.
+    fn refused(&self) -> bool {
+        false
+    }
 }

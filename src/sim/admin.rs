@@ -194,10 +194,19 @@ impl World {
 
     /// Changes one bill as somebody else would: `form`, `id` or `number`, then any of `status`, `as`, `note`, `date`, `delete`,
     /// `interaction`, `closed`, `workflow`, `shortage`, `credit`, `slow_ms`, `lock` (`user`, `seconds`, `tries`), `unlock`.
+    /// `entered` gives a deleted bill (by `id`) a second life, created at that time: a transaction committed late.
     fn change_bill(&mut self, body: &Json) -> Result<Json, String> {
         let data = Data::from_json(body);
         let wanted = data.text("form");
         let form = form::find(if wanted.is_empty() { "SAL_OUTSTOCK" } else { &wanted }).ok_or("no such form")?;
+        if let Some(entered) = data.get("entered") {
+            let created = entered.as_str().and_then(parse_time).ok_or("entered")?;
+            let now = self.local_seconds();
+            let table = self.tables.get_mut(form).ok_or("no such form")?;
+            if !table.enter_anew(data.number("id"), created, now) {
+                return Err("only a deleted bill can be entered anew, by its id".to_owned());
+            }
+        }
         let table = self.tables.get(form).ok_or("no such form")?;
         let id = match data.number("id") {
             0 => table.by_number(&data.text("number"), &self.masters),

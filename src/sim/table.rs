@@ -135,6 +135,15 @@ impl Table {
         self.rows.get_mut(position).filter(|row| row.status != DELETED)
     }
 
+    /// Enters a deleted row anew as a draft created at `created`, changed at `now`; whether there was one.
+    pub fn enter_anew(&mut self, id: i64, created: i64, now: i64) -> bool {
+        let row = self.index(id).and_then(|position| self.rows.get_mut(position));
+        let Some(row) = row.filter(|row| row.status == DELETED) else { return false };
+        (row.status, row.created, row.date, row.modified) = (b'Z', created, created, now);
+        (row.approver, row.approved) = (NOBODY, 0);
+        true
+    }
+
     /// The id of a number, in any letter case.
     pub fn by_number(&self, number: &str, masters: &Masters) -> Option<u32> {
         let number = number.trim();

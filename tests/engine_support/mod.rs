@@ -630,6 +630,8 @@ impl Store for FlakyStore {
 pub struct Bench {
     pub clock: Arc<TokioClock>,
     pub world: Arc<World>,
+    /// Stands in the world's place where set.
+    pub erp: Option<Arc<dyn Erp>>,
     pub store: Arc<FlakyStore>,
     pub plans: Arc<Plans>,
     pub env: Environment,
@@ -643,6 +645,7 @@ impl Bench {
         let clock = TokioClock::new();
         Self {
             world: World::new(&clock),
+            erp: None,
             store: FlakyStore::new(&clock),
             plans: Arc::new(Plans(Mutex::new(vec![plan("p")]))),
             env: environment(),
@@ -661,7 +664,7 @@ impl Bench {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             causes: Arc::new(causes()),
-            envs: vec![(self.env.clone(), Arc::clone(&self.world) as Arc<dyn Erp>)],
+            envs: vec![(self.env.clone(), self.erp.clone().unwrap_or_else(|| Arc::clone(&self.world) as Arc<dyn Erp>))],
             plans: Arc::clone(&self.plans) as Arc<dyn PlanSource>,
         };
         self.engine = Some(Engine::start(parts).await.map_err(|e| e.to_string())?);
