@@ -75,6 +75,11 @@ const SCREENS: &[(&str, Script)] = &[
         console.wait(500);
         keyed(console, "3")
     }),
+    ("confirm-nothing", |l, s| {
+        let mut world = World::new(false);
+        world.barren = true;
+        Console::new(world, l, s).collected()
+    }),
     ("flags", |l, s| {
         let mut console = calm(l, s).collected();
         console.wait(500);
@@ -83,6 +88,7 @@ const SCREENS: &[(&str, Script)] = &[
     ("retry", |l, s| keyed(work(l, s), "3*R")),
     ("retry-group", |l, s| keyed(calm(l, s), "4jR")),
     ("verify", |l, s| keyed(work(l, s), "3*v")),
+    ("verify-nothing", |l, s| keyed(calm(l, s), "4jv")),
     ("resolve", |l, s| keyed(work(l, s), "3jc")),
     ("export", |l, s| keyed(work(l, s), "3e")),
     ("pace", |l, s| keyed(work(l, s), "2P")),

@@ -48,6 +48,8 @@ pub struct World {
     pub facts: Vec<Fact>,
     pub actions: Vec<(Seq, Ts, ActionEntry)>,
     pub empty: bool,
+    /// Nothing of what is collected can be audited.
+    pub barren: bool,
 }
 
 pub fn plan(id: &str, name: &str) -> Plan {
@@ -246,6 +248,7 @@ impl World {
             facts: life(env),
             actions: log(),
             empty: false,
+            barren: false,
         }
     }
 
@@ -332,8 +335,18 @@ impl World {
     pub fn collected(&self) -> Collected {
         Collected {
             hash: SetHash::new("3fa9c1d27b00"),
-            by_status: vec![(Status::Submitted, 31), (Status::Created, 5), (Status::Audited, 4)],
-            callable: if self.production { 31 } else { 12 },
+            by_status: if self.barren {
+                vec![(Status::Created, 36), (Status::Audited, 4)]
+            } else {
+                vec![(Status::Submitted, 31), (Status::Created, 5), (Status::Audited, 4)]
+            },
+            callable: if self.barren {
+                0
+            } else if self.production {
+                31
+            } else {
+                12
+            },
             pages: 1,
             seen: None,
             sweep: false,

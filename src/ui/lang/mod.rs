@@ -27,11 +27,12 @@ macro_rules! texts {
 
 texts! {
     accepted account_set advice_decide advice_draft advice_none advice_skipped advice_unknown all_marked
-    all_unresolved already already_short approve_hint approved audited audited_short bad_date bad_number bill_none
-    bill_none_2 bill_unknown bills body_cut breaker breaker_off breaker_on breaker_open by_status call cannot_read
+    all_unresolved already already_short approve_hint approved approved_reading audited audited_short bad_date
+    bad_number bill_none bill_none_2 bill_unknown bills body_cut breaker breaker_off breaker_on breaker_open by_status call cannot_read
     carried changed col_advice col_age col_attempts col_by col_count col_day col_kind col_message col_next col_no
-    col_oldest col_open col_org col_plan col_reason col_result col_state col_took col_trend col_what col_when col_who
-    collecting_started concurrency confirm_count confirm_do confirm_env confirm_title confirm_yes counted_first
+    col_oldest col_open col_org col_plan col_reason col_result col_state col_took col_trend close_it col_what col_when col_who
+    collecting_started concurrency confirm_count confirm_do confirm_env confirm_nothing confirm_read confirm_record
+    confirm_title confirm_yes counted_first
     counting decline_short decline_what declined due_in eligible engine_gone environment eta ev_approved ev_deferred
     ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_rejected ev_resolved ev_run_opened ev_settled
     ev_tried ev_tried_rev ev_verified export_all export_filter export_title exporting failed failed_short fate_out
@@ -56,7 +57,7 @@ texts! {
     scanning server_time session set since since_hint skipped skipped_short status status_a status_b status_c status_d
     status_other status_z step_audit step_fetch step_n step_submit step_verify stop_title stop_what stop_what_2
     stopping sum sweep sweep_hint thaw_short too_small trying unknown unknown_short unlock_title unlock_what unlocked
-    unresolved_n verified verify_title verify_do verify_what waiting waiting_short waved which will_call will_verify
+    unresolved_n verified verify_title verify_do verify_nothing verify_what waiting waiting_short waved which will_call will_verify
     write
 }
 
