@@ -59,6 +59,13 @@ const SCREENS: &[(&str, Script)] = &[
     ("history", |l, s| keyed(calm(l, s), "5j")),
     ("history-search", |l, s| keyed(calm(l, s), "5/cause:stock<Enter>")),
     ("history-empty", |l, s| bare(l, s, "5")),
+    ("compare", |l, s| keyed(calm(l, s), "5=j")),
+    ("jump-date", |l, s| keyed(calm(l, s), "5d2026-11-2")),
+    ("jumped", |l, s| {
+        let mut console = keyed(calm(l, s), "5d2026-11-15");
+        console.wait(500);
+        keyed(console, "<Enter>")
+    }),
     ("bill", |l, s| keyed(work(l, s), "3j<Enter>")),
     ("bill-unfolded", |l, s| keyed(work(l, s), "3j<Enter>tg")),
     ("bill-empty", |l, s| bare(l, s, "6")),
