@@ -115,7 +115,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         let (glyph, word, role, reason, took, when) = particulars(model, &row);
         let cells = [
             Cell::new(1, Role::Marked, mark),
-            Cell::new(state, role, format!("{glyph} {word}")).key(),
+            Cell::new(state, role, format!("{glyph} {word}")),
             Cell::new(no, Role::Text, words::shown(row.no())).key(),
             Cell::new(0, role, reason),
             Cell::new(7, Role::Dim, took).right(),
