@@ -64,6 +64,13 @@ const SCREENS: &[(&str, Script)] = &[
     ("history", |l, s| keyed(calm(l, s), "5j")),
     ("history-search", |l, s| keyed(calm(l, s), "5/cause:stock<Enter>")),
     ("history-empty", |l, s| bare(l, s, "5")),
+    ("compare", |l, s| keyed(calm(l, s), "5=j")),
+    ("jump-date", |l, s| keyed(calm(l, s), "5d2026-11-2")),
+    ("jumped", |l, s| {
+        let mut console = keyed(calm(l, s), "5d2026-11-15");
+        console.wait(500);
+        keyed(console, "<Enter>")
+    }),
     ("bill", |l, s| keyed(work(l, s), "3j<Enter>")),
     ("bill-unfolded", |l, s| keyed(work(l, s), "3j<Enter>tg")),
     ("bill-empty", |l, s| bare(l, s, "6")),
@@ -80,6 +87,11 @@ const SCREENS: &[(&str, Script)] = &[
         console.wait(500);
         keyed(console, "3")
     }),
+    ("confirm-nothing", |l, s| {
+        let mut world = World::new(false);
+        world.barren = true;
+        Console::new(world, l, s).collected()
+    }),
     ("flags", |l, s| {
         let mut console = calm(l, s).collected();
         console.wait(500);
@@ -88,6 +100,7 @@ const SCREENS: &[(&str, Script)] = &[
     ("retry", |l, s| keyed(work(l, s), "3*R")),
     ("retry-group", |l, s| keyed(calm(l, s), "4jR")),
     ("verify", |l, s| keyed(work(l, s), "3*v")),
+    ("verify-nothing", |l, s| keyed(calm(l, s), "4jv")),
     ("resolve", |l, s| keyed(work(l, s), "3jc")),
     ("export", |l, s| keyed(work(l, s), "3e")),
     ("pace", |l, s| keyed(work(l, s), "2P")),

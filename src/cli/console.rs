@@ -82,7 +82,7 @@ impl Console<'_> {
             live: Live::default(),
             select: self.select,
             warnings,
-            bell: looks.bell,
+            bell: looks.bell || looks.notification,
             label: self.label.to_owned(),
             ..UiConfig::default()
         };
@@ -95,7 +95,11 @@ impl Console<'_> {
             mouse: self.looks.mouse,
             title: looks.title,
             copy: true,
-            notify: if looks.bell { Notify::Bell } else { Notify::Off },
+            notify: match (looks.notification, looks.bell) {
+                (true, _) => Notify::Desktop,
+                (_, true) => Notify::Bell,
+                _ => Notify::Off,
+            },
             zone: boot::zone(),
             filters: Some(filters),
         };

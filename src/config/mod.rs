@@ -58,6 +58,9 @@ pub struct ConsoleConfig {
     /// Ring the bell when a run ends.
     #[serde(default)]
     pub bell: bool,
+    /// Send a desktop notification (OSC 9) when a run ends, instead of the bell.
+    #[serde(default)]
+    pub notification: bool,
 }
 
 /// One environment: what the engine may know, and how to sign in.

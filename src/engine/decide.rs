@@ -193,10 +193,11 @@ fn not_applied(repeats: u32, writes: bool, deaths: u32) -> Settled {
     }
 }
 
-/// Whether the approver is our own user; an unknown approver counts as us, because the bill was read as not
-/// audited just before our call (reliability.md §7.1; the server's dates are not compared with our clock).
+/// Whether the approver is our own user. An approver that is not told is not us: a call without an answer may have been
+/// lost, and after a crash and the wait for the server's limit a colleague had time enough (reliability.md §7.1; the
+/// server's dates are not compared with our clock).
 pub fn by_us(seen: &Found, user: &str) -> bool {
-    seen.approver.as_deref().is_none_or(|name| same_user(name, user))
+    seen.approver.as_deref().is_some_and(|name| same_user(name, user))
 }
 
 fn same_user(name: &str, user: &str) -> bool {

@@ -68,6 +68,7 @@ pub(crate) fn possible(model: &Model, action: Action) -> bool {
             Pane::Log => false,
         },
         Action::Export => model.list_scope().is_some(),
+        Action::Compare | Action::JumpDate => model.history_filter.is_empty() && model.history.current().is_some(),
         Action::Copy => copy_text(model).is_some(),
         Action::NextRun | Action::PrevRun => model.live.runs.len() > 1,
         _ => true,
@@ -165,6 +166,8 @@ pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
         | Action::Notices
         | Action::Filter
         | Action::Export
+        | Action::Compare
+        | Action::JumpDate
         | Action::RunWith
         | Action::Approve
         | Action::Stop
@@ -223,6 +226,9 @@ fn turn(model: &mut Model, by: usize) {
 
 /// One step back: unfold, marks, zoom, then the pane before. Never quits.
 fn back(model: &mut Model) {
+    if model.history_goal.take().is_some() {
+        return;
+    }
     let window = match model.pane {
         Pane::Results => Some(&mut model.results),
         Pane::Ledger => Some(&mut model.ledger.entries),

@@ -8,6 +8,13 @@ use crate::domain::time::Ts;
 
 use super::cells::Glyphs;
 
+/// The last moment of a local day written `2026-11-23`.
+pub fn day_end(text: &str, zone_minutes: i32) -> Option<Ts> {
+    let day =
+        chrono::NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok()?.succ_opt()?.and_time(chrono::NaiveTime::MIN);
+    Some(Ts(day.and_utc().timestamp_millis() - i64::from(zone_minutes) * 60_000 - 1))
+}
+
 /// `42s`, `3m`, `2h`, `5d`: one unit, the largest that fits.
 pub fn age(d: Duration) -> String {
     match d.as_secs() {

@@ -68,7 +68,8 @@ fn split(model: &Model, body: Rect) -> (Rect, Rect) {
             let need = (model.plans.len() as u16).saturating_add(2).max(4);
             below(body.height.saturating_sub(need).max(6))
         }
-        Pane::Queue if body.width >= WIDE => beside(body.width / 2),
+        // The reasons need the whole width; health goes under the list.
+        Pane::Queue if body.width >= WIDE && body.height >= 20 => below(7),
         Pane::Results | Pane::Ledger | Pane::History if body.height >= 22 => below(8),
         Pane::Results | Pane::Ledger | Pane::History if body.height >= 14 => below(4),
         _ => (body, none),

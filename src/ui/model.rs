@@ -84,6 +84,8 @@ pub(crate) enum Asked {
     Bill,
     Run,
     Counting,
+    CompareOld,
+    CompareNew,
 }
 
 /// The ledger: groups, and the entries of the unfolded one.
@@ -162,6 +164,8 @@ pub struct Model {
     pub(crate) ledger: LedgerPane,
     pub(crate) ledger_filter: Filter,
     pub(crate) history: Window<RunRow>,
+    /// The date History looks for: the first run at or before it.
+    pub(crate) history_goal: Option<Ts>,
     pub(crate) found: Window<BillRow>,
     pub(crate) history_filter: Filter,
     pub(crate) bill: BillPane,
@@ -236,6 +240,7 @@ impl Model {
             ledger: LedgerPane { stale: true, ..LedgerPane::default() },
             ledger_filter: Filter::default(),
             history: Window::default(),
+            history_goal: None,
             found: Window::default(),
             history_filter: Filter::default(),
             bill: BillPane::default(),

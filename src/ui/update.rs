@@ -19,7 +19,7 @@ use super::layout;
 use super::model::{Asked, Model, Pane, Sent};
 use super::msg::{Effect, Msg, Ticket};
 use super::overlays::{self, Overlay};
-use super::window::{Record, Window};
+use super::window::{Record, Seek, Window};
 
 /// How often lists that facts made stale are read again while something runs.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -86,7 +86,9 @@ pub(crate) fn finish(model: &mut Model, effects: &mut Vec<Effect>) {
     follow_plan(model);
     overlays::open_waiting(model);
     arrange(model);
+    seek(model);
     questions(model, effects);
+    overlays::compare::questions(model, effects);
     let title = model.title();
     if title != model.titled {
         effects.push(Effect::Title(title.clone()));
@@ -170,6 +172,21 @@ fn arrange(model: &mut Model) {
         Pane::Bill => model.bill.set_height(rows),
         Pane::Log => model.log.set_height(rows),
     }
+}
+
+/// Goes on towards the date that History looks for, page by page.
+fn seek(model: &mut Model) {
+    let Some(until) = model.history_goal.filter(|_| model.pane == Pane::History) else { return };
+    match model.history.seek(|run| run.head.opened <= until) {
+        Seek::Waiting => return,
+        Seek::Found => {}
+        Seek::End => {
+            let text = model.t().jump_oldest;
+            model.note(false, text);
+        }
+    }
+    model.history_goal = None;
+    model.touch();
 }
 
 fn scrolled(top: usize, at: usize, height: usize) -> usize {
@@ -382,6 +399,12 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
             (Asked::Bill, Ok(Answer::Bill { row, facts, cut })) => {
                 let words = super::panes::bill::Words { lang: model.lang, causes: &model.causes, zone: model.zone };
                 model.bill.take(row, facts, cut, &words);
+            }
+            (Asked::CompareOld | Asked::CompareNew, Ok(Answer::Bills(page))) => {
+                overlays::compare::take(model, what == Asked::CompareOld, Ok(page));
+            }
+            (Asked::CompareOld | Asked::CompareNew, Err(e)) => {
+                overlays::compare::take(model, what == Asked::CompareOld, Err(shown(&e)));
             }
             (Asked::Run, Ok(Answer::Run(row))) => model.stored = row,
             (Asked::Counting, Ok(Answer::Bills(page))) => overlays::retry::count(model, &page),

@@ -62,6 +62,17 @@ enum Want {
     Back,
 }
 
+/// How far a search for a place in the list has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seek {
+    /// A page has to come first.
+    Waiting,
+    /// The cursor stands on the first row that passes.
+    Found,
+    /// None passes: the cursor stands on the last row.
+    End,
+}
+
 /// The window.
 #[derive(Clone, Debug)]
 pub struct Window<T: Record> {
@@ -247,6 +258,40 @@ impl<T: Record> Window<T> {
         } else {
             self.owed = 0;
             self.place(self.rows.len().saturating_sub(1));
+        }
+    }
+
+    /// Puts the cursor on the first row of the list that passes, where all rows after it pass too; asked again after
+    /// each answer until it is not [`Seek::Waiting`].
+    pub fn seek(&mut self, passes: impl Fn(&T) -> bool) -> Seek {
+        if self.error.is_some() {
+            return Seek::End;
+        }
+        if self.asked.is_some() || !self.loaded {
+            return Seek::Waiting;
+        }
+        match self.rows.iter().position(|(_, row)| passes(row)) {
+            Some(0) if self.more_before => {
+                self.home();
+                Seek::Waiting
+            }
+            Some(at) => {
+                self.halted = false;
+                self.owed = 0;
+                self.place(at);
+                // The row sought is the first on the screen, so that what follows it is in view.
+                self.top = at;
+                self.scroll();
+                Seek::Found
+            }
+            None if self.more_after => {
+                self.step(self.rows.len() as i64);
+                Seek::Waiting
+            }
+            None => {
+                self.end();
+                Seek::End
+            }
         }
     }
 
@@ -483,6 +528,24 @@ mod tests {
         w.home();
         settle(&mut w, n, &mut next);
         assert_eq!((w.current().unwrap().0, w.first()), (Seq(0), u64::try_from(i32::MAX).unwrap()));
+    }
+
+    #[test]
+    fn a_place_is_sought_over_pages_in_both_directions() {
+        let (n, mut next, mut w) = (2_345, 0, Window::<Row>::default());
+        w.set_height(20);
+        for goal in [0, 1_500, 1_501, 30, 2_344, 9_999] {
+            let mut found = Seek::Waiting;
+            for _ in 0..50 {
+                found = w.seek(|row| row.0.0 >= goal);
+                if found != Seek::Waiting {
+                    break;
+                }
+                settle(&mut w, n, &mut next);
+            }
+            let want = if goal < n { (Seek::Found, goal) } else { (Seek::End, n - 1) };
+            assert_eq!((found, w.current().unwrap().0.0), want);
+        }
     }
 
     #[test]

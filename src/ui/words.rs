@@ -238,16 +238,17 @@ pub(crate) fn pause(lang: Lang, why: &PauseWhy) -> String {
 pub(crate) fn sum(model: &Model, tally: &Tally, max: u16, live: bool) -> Vec<(Role, String)> {
     let t = model.t();
     let mut last = Vec::new();
-    for form in 0..4 {
+    // Words as long as they fit: long, short, short and close together, then abbreviated; signs alone only where no
+    // word fits.
+    for form in 0..6 {
         let mut out: Vec<(Role, String)> = Vec::new();
         let found = format::count(tally.found);
-        let tight = form == 3;
         out.push((Role::Title, if form < 2 { format!("{} {found}", t.found) } else { found }));
-        out.push((Role::Dim, if tight { "=" } else { " = " }.to_owned()));
+        out.push((Role::Dim, if matches!(form, 3 | 5) { "=" } else { " = " }.to_owned()));
         let shown = Slot::ALL.into_iter().filter(|s| live || *s != Slot::Waiting || tally.waiting > 0);
         for (i, s) in shown.enumerate() {
             if i > 0 {
-                out.push((Role::Dim, if tight { "+" } else { " + " }.to_owned()));
+                out.push((Role::Dim, if form >= 3 { "+" } else { " + " }.to_owned()));
             }
             let n = tally.get(s);
             // A zero is quiet: what calls for somebody must stand out.
@@ -257,7 +258,8 @@ pub(crate) fn sum(model: &Model, tally: &Tally, max: u16, live: bool) -> Vec<(Ro
                 r,
                 match form {
                     0 => format!("{} {n}", slot(model.lang, s)),
-                    1 | 2 => format!("{} {n}", short(model.lang, s)),
+                    1..=3 => format!("{} {n}", short(model.lang, s)),
+                    4 => format!("{} {n}", least(model.lang, s)),
                     _ => format!("{}{n}", glyph(s, model.glyphs)),
                 },
             ));
@@ -280,6 +282,19 @@ fn short(lang: Lang, s: Slot) -> &'static str {
         Slot::Skipped => t.skipped_short,
         Slot::Failed => t.failed_short,
         Slot::Unknown => t.unknown_short,
+    }
+}
+
+/// The shortest words that still say which outcome is meant.
+fn least(lang: Lang, s: Slot) -> &'static str {
+    match (lang, s) {
+        (Lang::Zh, _) => short(lang, s),
+        (_, Slot::Waiting) => "wait",
+        (_, Slot::Audited) => "aud",
+        (_, Slot::Already) => "alr",
+        (_, Slot::Skipped) => "skip",
+        (_, Slot::Failed) => "fail",
+        (_, Slot::Unknown) => "unk",
     }
 }
 

@@ -48,6 +48,8 @@ pub struct World {
     pub facts: Vec<Fact>,
     pub actions: Vec<(Seq, Ts, ActionEntry)>,
     pub empty: bool,
+    /// Nothing of what is collected can be audited.
+    pub barren: bool,
 }
 
 pub fn plan(id: &str, name: &str) -> Plan {
@@ -246,6 +248,7 @@ impl World {
             facts: life(env),
             actions: log(),
             empty: false,
+            barren: false,
         }
     }
 
@@ -332,8 +335,18 @@ impl World {
     pub fn collected(&self) -> Collected {
         Collected {
             hash: SetHash::new("3fa9c1d27b00"),
-            by_status: vec![(Status::Submitted, 31), (Status::Created, 5), (Status::Audited, 4)],
-            callable: if self.production { 31 } else { 12 },
+            by_status: if self.barren {
+                vec![(Status::Created, 36), (Status::Audited, 4)]
+            } else {
+                vec![(Status::Submitted, 31), (Status::Created, 5), (Status::Audited, 4)]
+            },
+            callable: if self.barren {
+                0
+            } else if self.production {
+                31
+            } else {
+                12
+            },
             pages: 1,
             seen: None,
             sweep: false,
@@ -360,7 +373,14 @@ impl World {
             Query::Runs(_) => Answer::Runs(page(if self.empty { vec![] } else { self.runs.clone() })),
             Query::Run(id) => Answer::Run(self.runs.iter().find(|r| r.head.id == *id).cloned().map(Box::new)),
             Query::Bills { scope, filter, .. } => {
-                let rows = self.bills.iter().filter(|b| filter.matches(b, &names, NOW));
+                let mut bills = self.bills.clone();
+                if *scope == Scope::Run(run_id(2)) {
+                    // An older run, with other outcomes.
+                    for (i, bill) in bills.iter_mut().enumerate() {
+                        bill.state = self.bills[(i + 3) % self.bills.len()].state.clone();
+                    }
+                }
+                let rows = bills.iter().filter(|b| filter.matches(b, &names, NOW));
                 let rows =
                     rows.filter(|b| *scope != Scope::Ledger || b.state.outcome().is_some_and(|o| !o.is_resolved()));
                 Answer::Bills(page(if self.empty { vec![] } else { rows.cloned().collect() }))

@@ -17,8 +17,11 @@ pub use self::sweep::sweep;
 use super::caps::Caps;
 use crate::ui::msg::{Drawn, ListHint};
 
-/// Frames shorter than this arrive in one piece anyway; the brackets of a synchronized update would only add to them.
-const BRACKETED: usize = 64;
+/// Frames shorter than this arrive in one piece anyway, in one packet too; the brackets of a synchronized update would
+/// only add to them.
+const BRACKETED: usize = 512;
+/// Frames shorter than this need no scrolling to be short.
+const SCROLLED: usize = 64;
 
 /// The terminal's picture.
 #[derive(Debug)]
@@ -105,7 +108,7 @@ impl Screen {
         let mut plain = Encoder::new(self.caps, self.shown.area.width, self.pen);
         self.rows(&mut plain);
         let plain = plain.finish();
-        let Some((hint, moved)) = self.moved(list).filter(|_| plain.0.len() > BRACKETED) else { return plain };
+        let Some((hint, moved)) = self.moved(list).filter(|_| plain.0.len() > SCROLLED) else { return plain };
         shift(&mut self.shown, hint, moved);
         let mut scrolled = Encoder::new(self.caps, self.shown.area.width, self.pen);
         scrolled.scroll(hint.top, hint.bottom, moved);

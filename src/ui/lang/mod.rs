@@ -27,11 +27,13 @@ macro_rules! texts {
 
 texts! {
     accepted account_set advice_decide advice_draft advice_none advice_skipped advice_unknown all_marked
-    all_unresolved already already_short approve_hint approved audited audited_short bad_date bad_number bill_none
-    bill_none_2 bill_unknown bills body_cut breaker breaker_off breaker_on breaker_open by_status call cannot_read
+    all_unresolved already already_short approve_hint approved approved_reading audited audited_short bad_date bad_day
+    bad_number bill_none bill_none_2 bill_unknown bills body_cut breaker breaker_off breaker_on breaker_open by_status call cannot_read
     carried changed col_advice col_age col_attempts col_by col_count col_day col_kind col_message col_next col_no
-    col_oldest col_open col_org col_plan col_reason col_result col_state col_took col_trend col_what col_when col_who
-    collecting_started concurrency confirm_count confirm_do confirm_env confirm_title confirm_yes counted_first
+    col_oldest col_open col_org col_plan col_reason col_result col_state col_took col_trend close_it col_what col_when col_who
+    collecting_started compare_cut compare_newer compare_newly compare_none compare_older compare_open compare_other
+    compare_passing compare_same compare_still compare_title compare_unjudged concurrency confirm_count confirm_do confirm_env confirm_nothing confirm_read confirm_record
+    confirm_title confirm_yes counted_first
     counting decline_short decline_what declined due_in eligible engine_gone environment eta ev_approved ev_deferred
     ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_rejected ev_resolved ev_run_opened ev_settled
     ev_tried ev_tried_rev ev_verified export_all export_filter export_title exporting failed failed_short fate_out
@@ -39,7 +41,7 @@ texts! {
     filter_save filter_saved flag_hint flag_stripped flags_short flags_title flags_what form_cancel form_change
     form_do form_next format found frozen frozen_set group_empty group_entries group_of hash hazards hazards_n health
     help_close help_filter help_filter_1 help_filter_2 help_more help_outcome_1 help_outcome_2 help_outcome_3
-    help_outcome_4 help_outcome_5 help_outcomes help_prefix help_title history_none history_none_2 keys kind_fresh
+    help_outcome_4 help_outcome_5 help_outcomes help_prefix help_title history_none history_none_2 jump_date jump_oldest jump_title jump_what keys kind_fresh
     kind_retry kind_verify last_run latency latency_none ledger_none ledger_none_2 left_waiting lock_short locked
     log_none mark mark_none matched meaning modified n_due n_flying n_marked name next next_none no_answer no_decline
     no_default no_later no_run not_now not_read_only notices_none notices_title numbers numbers_hint odd_answer
@@ -55,8 +57,9 @@ texts! {
     run_empty run_ended run_failed run_interrupted run_paused run_settling run_unknown run_with_title run_working
     scanning server_time session set since since_hint skipped skipped_short status status_a status_b status_c status_d
     status_other status_z step_audit step_fetch step_n step_submit step_verify stop_title stop_what stop_what_2
-    stopping sum sweep sweep_hint thaw_short too_small trying unknown unknown_old unknown_short unlock_title unlock_what unlocked
-    unresolved_n verified verify_title verify_do verify_what waiting waiting_short waved which will_call will_verify
+    stopping sum sweep sweep_hint thaw_short too_small trying unknown unknown_old unknown_short unlock_title unlock_what
+    unlocked unresolved_n verified verify_title verify_do verify_nothing verify_what waiting waiting_short waved which
+    will_call will_verify
     write
 }
 

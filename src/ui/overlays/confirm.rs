@@ -113,7 +113,10 @@ pub(crate) fn key(model: &mut Model, mut confirm: Confirm, key: Key, effects: &m
 fn approve(model: &mut Model, confirm: Confirm, typed: Option<String>, effects: &mut Vec<Effect>) -> Option<Overlay> {
     let reason = Some(confirm.reason).filter(|r| !r.trim().is_empty());
     let command = Command::Approve { run: confirm.run, hash: confirm.hash, typed, flags: confirm.flags, reason };
-    submit(model, command, Sent::Said(model.t().approved.to_owned()), effects);
+    let writes =
+        model.live.runs.get(&confirm.run).and_then(|r| r.row.collected.as_ref()).is_some_and(|c| c.callable > 0);
+    let said = if writes { model.t().approved } else { model.t().approved_reading };
+    submit(model, command, Sent::Said(said.to_owned()), effects);
     super::super::act::go(model, super::super::model::Pane::Queue);
     None
 }
@@ -165,8 +168,12 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     }
     lines.push(Vec::new());
     let rung = confirm.rung(model);
+    let reads = head.kind == RunKind::Verify;
+    let (found, yes) = (format::count(run.row.tally.found), model.keymap.key(Action::Yes));
     let question = match &rung {
-        Rung::Yes => fill(t.confirm_yes, &[&format::count(collected.callable), &model.keymap.key(Action::Yes)]),
+        Rung::Yes if reads => fill(t.confirm_read, &[&found, &yes]),
+        Rung::Yes if collected.callable == 0 => fill(t.confirm_nothing, &[&found, &yes]),
+        Rung::Yes => fill(t.confirm_yes, &[&format::count(collected.callable), &yes]),
         Rung::TypeCount(n) => fill(t.confirm_count, &[&n.to_string()]),
         Rung::TypeEnvironment(name) => fill(t.confirm_env, &[&words::shown(name)]),
     };
@@ -178,7 +185,12 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
         keys.push(("Enter".to_owned(), t.confirm_do));
         keys.push(("Esc".to_owned(), t.no_later));
     } else {
-        keys.push((model.keymap.key(Action::Yes), t.confirm_do));
+        let does = match (reads, collected.callable) {
+            (true, _) => t.verify_do,
+            (_, 0) => t.confirm_record,
+            _ => t.confirm_do,
+        };
+        keys.push((yes, does));
         keys.push((model.keymap.key(Action::No), t.no_decline));
         keys.push(("Esc/Enter".to_owned(), t.no_later));
     }

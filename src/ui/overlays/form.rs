@@ -9,7 +9,7 @@ use crate::domain::run::Flag;
 use crate::domain::time::Ts;
 use crate::ui::act;
 use crate::ui::cells::{self, Pen};
-use crate::ui::format::fill;
+use crate::ui::format::{self, fill};
 use crate::ui::keymap::Action;
 use crate::ui::model::{Model, Sent};
 use crate::ui::msg::{Code, Effect, Export, ExportFormat, Key};
@@ -28,6 +28,7 @@ pub(crate) enum Kind {
     Unlock(EnvId),
     Export(Scope),
     Flags(Box<Confirm>),
+    JumpDate,
 }
 
 /// The value of a field.
@@ -91,6 +92,9 @@ impl Form {
                 let env = model.env()?.id.clone();
                 let about = fill(t.unlock_what, &[&words::shown(env.as_str())]);
                 (Kind::Unlock(env), t.unlock_title, about, vec![text(t.reason, t.reason_hint, "")])
+            }
+            Action::JumpDate => {
+                (Kind::JumpDate, t.jump_title, t.jump_what.to_owned(), vec![text(t.jump_date, "2026-11-23", "")])
             }
             Action::Export => {
                 let scope = model.list_scope()?;
@@ -253,6 +257,10 @@ fn done(model: &mut Model, form: &Form, effects: &mut Vec<Effect>) -> Result<Opt
         Kind::Unlock(env) => {
             let command = Command::Unlock { env: env.clone(), reason: reason(0)? };
             submit(model, command, Sent::Said(t.unlocked.to_owned()), effects);
+        }
+        Kind::JumpDate => {
+            let text = form.value(0);
+            model.history_goal = Some(format::day_end(&text, model.zone).ok_or_else(|| fill(t.bad_day, &[&text]))?);
         }
         Kind::Export(scope) => {
             let path = form.value(1);

@@ -16,6 +16,7 @@ use super::msg::{Code, Effect, Key};
 use super::skin::Role;
 
 pub mod ask;
+pub mod compare;
 pub mod confirm;
 pub mod filter;
 pub mod form;
@@ -36,6 +37,7 @@ pub(crate) enum Overlay {
     Filter(filter::Line),
     Palette(palette::Palette),
     Retry(retry::Retry),
+    Compare(compare::Compare),
 }
 
 /// Edits a line; `true` when the key was for it.
@@ -105,6 +107,7 @@ pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
         Overlay::Filter(line) => filter::key(model, line, key, effects),
         Overlay::Palette(palette) => palette::key(model, palette, key, effects),
         Overlay::Retry(retry) => retry::key(model, retry, key, effects),
+        Overlay::Compare(compare) => compare::key(model, compare, key),
     };
     // What a key opened stays; otherwise what was there comes back.
     if model.overlay.is_none() {
@@ -136,6 +139,7 @@ pub(crate) fn open(model: &mut Model, action: Action, effects: &mut Vec<Effect>)
         Action::Palette => Some(Overlay::Palette(palette::Palette::new(model))),
         Action::Filter => Some(Overlay::Filter(filter::Line::new(model))),
         Action::Approve => model.run.and_then(|run| confirm::Confirm::new(model, run)).map(Overlay::Confirm),
+        Action::Compare => compare::open(model).map(Overlay::Compare),
         Action::Stop => model.run.map(|run| Overlay::Ask(ask::Ask::new(ask::What::Stop(run), model.now))),
         Action::Retry | Action::Verify => retry::open(model, action == Action::Verify, effects).map(Overlay::Retry),
         _ => form::Form::new(model, action).map(Overlay::Form),
@@ -181,6 +185,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>) -> Option<(u16, u16)> {
         Overlay::Filter(_) => return None,
         Overlay::Palette(palette) => return palette::draw(model, pen, palette),
         Overlay::Retry(retry) => retry::draw(model, pen, retry),
+        Overlay::Compare(compare) => compare::draw(model, pen, compare),
     }
     None
 }

@@ -140,6 +140,11 @@ impl Retry {
         (fate, outcome.slot(), group)
     }
 
+    /// Counted, and nothing of it can be tried.
+    fn is_void(&self) -> bool {
+        self.counted && self.error.is_none() && self.eligible() == 0 && !self.more
+    }
+
     fn eligible(&self) -> u64 {
         self.counts.iter().filter(|((fate, ..), _)| *fate != Fate::LeftOut).map(|(_, n)| n).sum()
     }
@@ -152,9 +157,8 @@ pub(crate) fn key(model: &mut Model, retry: Retry, key: Key, effects: &mut Vec<E
         _ if key.code == Code::Enter && model.now.since(retry.opened) >= super::UNREAD => return None,
         _ => return Some(Overlay::Retry(retry)),
     }
-    if retry.counted && retry.error.is_none() && retry.eligible() == 0 && !retry.more {
-        model.note(true, model.t().retry_nothing);
-        return None;
+    if retry.is_void() {
+        return Some(Overlay::Retry(retry));
     }
     let selection = retry.selection;
     let command = if retry.verify { Command::Verify { selection } } else { Command::Retry { selection } };
@@ -206,11 +210,15 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, retry: &Retry) {
         }
     }
     lines.push(Vec::new());
-    lines.push(vec![(Role::Text, if retry.verify { t.verify_what } else { t.retry_what }.to_owned())]);
-    let keys = [
-        (model.keymap.key(Action::Yes), if retry.verify { t.verify_do } else { t.retry_do }),
-        (model.keymap.all_keys(Action::No), t.no_default),
-    ];
+    let keys = if retry.is_void() {
+        let said = if retry.verify { t.verify_nothing } else { t.retry_nothing };
+        lines.push(vec![(Role::Warning, said.to_owned())]);
+        vec![(model.keymap.all_keys(Action::No), t.close_it)]
+    } else {
+        lines.push(vec![(Role::Text, if retry.verify { t.verify_what } else { t.retry_what }.to_owned())]);
+        let does = if retry.verify { t.verify_do } else { t.retry_do };
+        vec![(model.keymap.key(Action::Yes), does), (model.keymap.all_keys(Action::No), t.no_default)]
+    };
     let title = if retry.verify { t.verify_title } else { t.retry_title };
     dialog(model, pen, Role::Accent, title, &lines, &keys, 1);
 }

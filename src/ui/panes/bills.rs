@@ -78,10 +78,12 @@ pub(crate) fn rows(model: &Model, pen: &mut Pen<'_>, area: Rect, window: &Window
             state => words::shown(words::message(state)),
         };
         let attempts = if row.attempts > 0 { row.attempts.to_string() } else { String::new() };
-        let age = format::age(model.now.since(row.open_since.unwrap_or(row.at)));
+        // A minute is the finest step here: seconds would send every row anew with each key.
+        let age = model.now.since(row.open_since.unwrap_or(row.at));
+        let age = if age.as_secs() < 60 { "<1m".to_owned() } else { format::age(age) };
         let mut cells = vec![
             Cell::new(1, Role::Marked, mark),
-            Cell::new(widths.state, role, format!("{glyph} {word}")).key(),
+            Cell::new(widths.state, role, format!("{glyph} {word}")),
             Cell::new(widths.no, Role::Text, words::shown(&row.no)).key(),
         ];
         if widths.org > 0 {
@@ -163,10 +165,16 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
     }
     if y < area.bottom() {
         let at = format::local(row.at, model.zone, "%m-%d %H:%M:%S");
-        let facts = BTreeMap::from([(0, format!("{} {status}", texts.status)), (1, format!("{} {at}", texts.changed))]);
+        // The same width for every status, so that what follows stands still from row to row.
+        let pad = 12usize.saturating_sub(cells::width(&status));
+        let facts = BTreeMap::from([
+            (0, format!("{} {status}{:pad$}", texts.status, "")),
+            (1, format!("{} {at}", texts.changed)),
+        ]);
         let mut text: Vec<String> = facts.into_values().collect();
         for (name, value) in columns(model, row).iter().zip(&row.columns) {
-            if !value.is_empty() {
+            // Number and id stand in the heading.
+            if !value.is_empty() && *value != row.no && value != row.fid().as_str() {
                 text.push(format!("{} {}", words::shown(label(model, row, name)), words::shown(value)));
             }
         }

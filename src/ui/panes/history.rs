@@ -63,7 +63,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         let mut cells = vec![
             Cell::new(5, Role::Title, date),
             Cell::new(5, Role::Dim, format::local(row.head.opened, model.zone, "%H:%M")).key(),
-            Cell::new(state, role, format!("{glyph} {word}")).key(),
+            Cell::new(state, role, format!("{glyph} {word}")),
             Cell::new(kind, Role::Dim, words::kind(model.lang, row.head.kind)),
             Cell::new(0, Role::Text, words::shown(&row.head.name)),
             Cell::new(7, Role::Text, format::count(row.tally.found)).right(),

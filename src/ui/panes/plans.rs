@@ -45,7 +45,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         let open = if row.unresolved > 0 { format::count(row.unresolved) } else { String::new() };
         let hazard = if row.hazards > 0 { pen.glyphs.hazard } else { "" };
         let mut cells = vec![
-            Cell::new(state, role, format!("{glyph} {word}")).key(),
+            Cell::new(state, role, format!("{glyph} {word}")),
             Cell::new(0, Role::Text, name).key(),
             Cell::new(trend, Role::Text, ""),
             Cell::new(6, Role::Failed, open).right(),

@@ -5,7 +5,7 @@
 use ratatui::layout::Rect;
 
 use crate::domain::ids::Fid;
-use crate::domain::live::{Deferred, InFlight, Recent, RunLive};
+use crate::domain::live::{Deferred, EnvPulse, InFlight, Recent, RunLive};
 use crate::domain::run::RunState;
 use crate::ui::cells::{Cell, Pen};
 use crate::ui::format::{self, fill};
@@ -115,7 +115,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         let (glyph, word, role, reason, took, when) = particulars(model, &row);
         let cells = [
             Cell::new(1, Role::Marked, mark),
-            Cell::new(state, role, format!("{glyph} {word}")).key(),
+            Cell::new(state, role, format!("{glyph} {word}")),
             Cell::new(no, Role::Text, words::shown(row.no())).key(),
             Cell::new(0, role, reason),
             Cell::new(7, Role::Dim, took).right(),
@@ -172,7 +172,10 @@ pub(crate) fn health_rows(parts: &Parts) -> u16 {
 fn health_above(model: &Model, pen: &mut Pen<'_>, area: Rect, run: &RunLive) {
     let (x, w) = (area.x + 1, area.width.saturating_sub(2));
     let mut line = counts(model, run);
-    line.extend(pace(model, run));
+    let pulse = model.pulse_of(&run.row.head.env);
+    line.extend(pace(model, pulse));
+    line.push((Role::Text, "  ".to_owned()));
+    line.extend(guards(model, pulse));
     pen.pieces(x, area.y, w, &line);
     pen.pieces(x, area.y + 1, w, &latency(model, run, 24));
 }
@@ -191,21 +194,28 @@ fn counts(model: &Model, run: &RunLive) -> Vec<(Role, String)> {
     out
 }
 
-fn pace(model: &Model, run: &RunLive) -> Vec<(Role, String)> {
+fn pace(model: &Model, pulse: Option<&EnvPulse>) -> Vec<(Role, String)> {
     let t = model.t();
-    let Some(pulse) = model.pulse_of(&run.row.head.env) else { return Vec::new() };
-    let mut out = vec![
+    let Some(pulse) = pulse else { return Vec::new() };
+    vec![
         (Role::Dim, format!("{} ", t.pace)),
         (Role::Text, format!("{}{} x{}", pulse.per_minute, t.per_min, pulse.concurrency)),
-        (Role::Dim, format!("  {} ", t.session)),
+    ]
+}
+
+/// Session and breaker.
+fn guards(model: &Model, pulse: Option<&EnvPulse>) -> Vec<(Role, String)> {
+    let t = model.t();
+    let Some(pulse) = pulse else { return Vec::new() };
+    vec![
+        (Role::Dim, format!("{} ", t.session)),
         (Role::Text, words::shown(&pulse.session)),
-    ];
-    out.push((Role::Dim, format!("  {} ", t.breaker)));
-    out.push(match &pulse.breaker {
-        Some(why) => (Role::Failed, format!("{} {}", t.breaker_on, words::shown(why))),
-        None => (Role::Ok, t.breaker_off.to_owned()),
-    });
-    out
+        (Role::Dim, format!("  {} ", t.breaker)),
+        match &pulse.breaker {
+            Some(why) => (Role::Failed, format!("{} {}", t.breaker_on, words::shown(why))),
+            None => (Role::Ok, t.breaker_off.to_owned()),
+        },
+    ]
 }
 
 fn latency(model: &Model, run: &RunLive, cells: usize) -> Vec<(Role, String)> {
@@ -221,42 +231,34 @@ fn latency(model: &Model, run: &RunLive, cells: usize) -> Vec<(Role, String)> {
     ]
 }
 
-/// The health of the run and its environment beside the list.
+/// The health of the run and its environment under the list, and beside it what failed lately.
 fn health(model: &Model, pen: &mut Pen<'_>, area: Rect, run: &RunLive) {
     let t = model.t();
-    pen.bar(area.x, area.y, area.height, Role::Border);
-    let area = Rect { x: area.x + 1, width: area.width - 1, ..area };
     heading(pen, area, t.health);
     let (x, w) = (area.x + 1, area.width.saturating_sub(2));
-    let mut y = area.y + 1;
-    let mut put = |pen: &mut Pen<'_>, line: &[(Role, String)]| {
-        if y < area.bottom() {
-            pen.pieces(x, y, w, line);
-        }
-        y += 1;
-    };
-    put(pen, &counts(model, run));
-    let latency_cells = usize::from(w).saturating_sub(32).clamp(8, 60);
-    put(pen, &latency(model, run, latency_cells));
-    if let Some(pulse) = model.pulse_of(&run.row.head.env) {
-        let line = |label: &str, role, text: String| [(Role::Dim, format!("{label} ")), (role, text)];
-        put(pen, &line(t.pace, Role::Text, format!("{}{} x{}", pulse.per_minute, t.per_min, pulse.concurrency)));
-        put(pen, &line(t.session, Role::Text, words::shown(&pulse.session)));
-        let (role, text) = match &pulse.breaker {
-            Some(why) => (Role::Failed, format!("{} {}", t.breaker_on, words::shown(why))),
-            None => (Role::Ok, t.breaker_off.to_owned()),
-        };
-        put(pen, &line(t.breaker, role, text));
-    }
+    let left = w * 3 / 5;
+    let pulse = model.pulse_of(&run.row.head.env);
     let (_, word, role, why) = words::run_state(model, &run.row.state, &run.row.tally);
-    put(pen, &[(Role::Dim, format!("{} ", t.col_state)), (role, format!("{word} {why}"))]);
-    put(pen, &[]);
+    let lines = [
+        counts(model, run),
+        pace(model, pulse),
+        guards(model, pulse),
+        latency(model, run, usize::from(left).saturating_sub(32).clamp(8, 60)),
+        vec![(Role::Dim, format!("{} ", t.col_state)), (role, format!("{word} {why}"))],
+    ];
+    let rows = area.y + 1..area.bottom();
+    for (y, line) in rows.clone().zip(lines) {
+        pen.pieces(x, y, left.saturating_sub(1), &line);
+    }
     let causes = failures(model, run);
-    if !causes.is_empty() {
-        put(pen, &[(Role::Title, t.recent_failures.to_owned())]);
-        for (n, role, label) in causes.into_iter().take(10) {
-            put(pen, &[(role, format!("{n:>5}  {label}"))]);
-        }
+    if causes.is_empty() {
+        return;
+    }
+    pen.bar(x + left, area.y + 1, area.height.saturating_sub(1), Role::Border);
+    let (x, w) = (x + left + 2, w.saturating_sub(left + 2));
+    pen.text(x, area.y + 1, w, Role::Title, t.recent_failures);
+    for (y, (n, role, label)) in rows.skip(1).zip(causes) {
+        pen.pieces(x, y, w, &[(role, format!("{n:>5}  {label}"))]);
     }
 }
 
