@@ -496,6 +496,28 @@ async fn an_unlock_runs_out_and_the_run_pauses() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_console_unlocked_is_read_only_again_when_it_has_gone() {
+    use skydeck::domain::ids::{CommandId, SessionId};
+    let mut bench = Bench::new();
+    bench.env.read_only = true;
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=3);
+    let engine = bench.engine.clone().unwrap();
+    let session = |n| SessionId(ulid::Ulid::from_parts(7, n));
+    let command = Command::Unlock { env: EnvId::new("test"), reason: "month end".into() };
+    let id = CommandId(ulid::Ulid::from_parts(9, 1));
+    let unlock = skydeck::domain::command::Order { id, by: who("li"), session: Some(session(1)), command };
+    assert!(matches!(engine.submit(unlock).await, Receipt::Accepted { .. }));
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    engine.left(session(2));
+    let approve = bench.approval(run);
+    engine.left(session(1));
+    assert!(matches!(refusal(bench.order(approve).await), Refusal::ReadOnly(_)));
+    assert_eq!(bench.world.with(|s| s.posts.len()), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn orders_are_refused_with_a_reason_and_never_done_twice() {
     let mut bench = Bench::started().await;
     bench.world.add(1, "B");

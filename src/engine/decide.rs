@@ -246,8 +246,8 @@ mod tests {
             (None, rev("B", 1), false, None, skip(Skip::Gone)),
             (Some(found("C", 2, Some("zhang"))), rev("B", 1), false, None, already(Some("zhang"))),
             (Some(found("C", 2, Some("me"))), rev("B", 1), false, None, already(Some("me"))),
-            (Some(found("C", 2, Some("ME "))), rev("B", 1), false, Some(&audit), verified.clone()),
-            (Some(found("C", 2, None)), rev("B", 1), false, Some(&audit), verified),
+            (Some(found("C", 2, Some("ME "))), rev("B", 1), false, Some(&audit), verified),
+            (Some(found("C", 2, None)), rev("B", 1), false, Some(&audit), already(None)),
             (Some(found("C", 2, Some("zhang"))), rev("B", 1), false, Some(&audit), already(Some("zhang"))),
             (Some(found("B", 1, None)), rev("B", 1), false, None, Next::Call(Step::Audit)),
             (Some(found("B", 2, None)), rev("B", 1), true, None, skip(Skip::Changed)),
@@ -319,8 +319,9 @@ mod tests {
         };
         let verified = Settled::As(Outcome::Audited { verified: true });
         assert_eq!(go(Some(found("C", 2, Some("me"))), &audit, 0, true, 0), verified);
-        assert_eq!(go(Some(found("C", 2, None)), &audit, 0, true, 0), verified);
-        for (seen, call) in [(found("C", 2, Some("li")), &audit), (found("C", 2, Some("me")), &submit)] {
+        let others =
+            [(found("C", 2, Some("li")), &audit), (found("C", 2, None), &audit), (found("C", 2, Some("me")), &submit)];
+        for (seen, call) in others {
             let by = seen.approver.clone();
             assert_eq!(go(Some(seen), call, 0, true, 0), Settled::As(Outcome::AlreadyAudited { by, on: None }));
         }

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::domain::command::Refusal;
 use crate::domain::env::{Environment, Limits};
-use crate::domain::ids::{Fid, FormId};
+use crate::domain::ids::{Fid, FormId, SessionId};
 use crate::domain::live::EnvPulse;
 use crate::domain::step::Verb;
 use crate::domain::time::{Clock, Ts};
@@ -41,8 +41,8 @@ struct State {
     breaker: Breaker,
     concurrency: u32,
     in_flight: u32,
-    /// Monotonic and wall end of the unlock.
-    unlocked: Option<(Duration, Ts)>,
+    /// Monotonic and wall end of the unlock, and the console that asked for it.
+    unlocked: Option<(Duration, Ts, Option<SessionId>)>,
     claims: HashSet<(FormId, Fid)>,
     /// Until when the server may still be at work on a request of this process, monotonic.
     at_work: HashMap<(FormId, Fid), Duration>,
@@ -179,11 +179,20 @@ impl Dispatch {
         permit::allow(&self.env, self.unlocked_until().is_some(), verb)
     }
 
-    /// Allows writing in a read-only environment until the time returned.
-    pub fn unlock(&self) -> Ts {
+    /// Allows writing in a read-only environment for a while, or until the console that asked for it is gone.
+    pub fn unlock(&self, session: Option<SessionId>) {
         let until = self.clock.now().plus(permit::UNLOCK);
-        self.lock().unlocked = Some((self.clock.mono() + permit::UNLOCK, until));
-        until
+        self.lock().unlocked = Some((self.clock.mono() + permit::UNLOCK, until, session));
+    }
+
+    /// A console is gone: what it unlocked is read-only again. Whether anything was.
+    pub fn left(&self, session: SessionId) -> bool {
+        let mut state = self.lock();
+        let theirs = state.unlocked.is_some_and(|(_, _, by)| by == Some(session));
+        if theirs {
+            state.unlocked = None;
+        }
+        theirs
     }
 
     /// Back to read-only at once.
@@ -194,10 +203,10 @@ impl Dispatch {
     /// Until when writing is unlocked, if it is now.
     pub fn unlocked_until(&self) -> Option<Ts> {
         let mut state = self.lock();
-        if state.unlocked.is_some_and(|(end, _)| self.clock.mono() >= end) {
+        if state.unlocked.is_some_and(|(end, ..)| self.clock.mono() >= end) {
             state.unlocked = None;
         }
-        state.unlocked.map(|(_, until)| until)
+        state.unlocked.map(|(_, until, _)| until)
     }
 
     /// Changes the pace.

@@ -180,8 +180,11 @@ impl Engine {
     }
 
     /// A console or verb has gone: what it unlocked is locked again.
-    pub async fn left(&self, session: SessionId) {
-        tracing::debug!(%session, "left");
+    pub fn left(&self, session: SessionId) {
+        let relocked = self.inner.shared.envs.iter().filter(|env| env.left(session)).count();
+        if relocked > 0 {
+            self.inner.tasks.stirred.notify_one();
+        }
     }
 
     /// Asks a question.

@@ -146,7 +146,7 @@ impl Inner {
             Command::Cancel { run } => self.cancel(*run, by),
             Command::SetPace { env, per_minute, concurrency } => self.set_pace(env, *per_minute, *concurrency),
             Command::Resolve { selection, reason } => self.resolve(selection, reason, by).await,
-            Command::Unlock { env, reason } => self.unlock(env, reason),
+            Command::Unlock { env, reason } => self.unlock(env, reason, order.session),
             Command::Lock { env } => self.relock(env),
             Command::ReloadPlans => {
                 self.reload().await.map_err(Refusal::BadPlan)?;

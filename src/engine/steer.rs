@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::domain::command::{Refusal, Selection};
 use crate::domain::confirm::rung;
 use crate::domain::event::Event;
-use crate::domain::ids::{EnvId, RunId, SetHash};
+use crate::domain::ids::{EnvId, RunId, SessionId, SetHash};
 use crate::domain::plan::Plan;
 use crate::domain::run::{Collected, Flag, Mark, RunEnd, RunKind, RunRow, RunState};
 use crate::domain::step::Verb;
@@ -200,11 +200,11 @@ impl Inner {
         Ok(Taken { note, then: Some(then), ..Taken::default() })
     }
 
-    pub(super) fn unlock(&self, env: &EnvId, reason: &str) -> Result<Taken, Refusal> {
+    pub(super) fn unlock(&self, env: &EnvId, reason: &str, session: Option<SessionId>) -> Result<Taken, Refusal> {
         let dispatch = self.env(env)?;
         let reason = written(reason, "unlocking")?;
         let then: Then = Box::new(move |inner| {
-            dispatch.unlock();
+            dispatch.unlock(session);
             inner.tasks.stirred.notify_one();
         });
         Ok(Taken { reason: Some(reason), note: env.to_string(), then: Some(then), ..Taken::default() })

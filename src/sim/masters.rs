@@ -188,8 +188,10 @@ impl Masters {
         self.rows(kind).get(position)
     }
 
-    /// Position of a number, in any case.
+    /// Position of a number, in any case; a user also goes by name.
     pub fn position(&self, kind: Kind, number: &str) -> Option<usize> {
-        self.rows(kind).iter().position(|row| row.number.eq_ignore_ascii_case(number.trim()))
+        let number = number.trim();
+        let named = |row: &Master| kind == Kind::User && row.name == number;
+        self.rows(kind).iter().position(|row| row.number.eq_ignore_ascii_case(number) || named(row))
     }
 }
