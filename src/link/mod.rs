@@ -13,7 +13,10 @@ use crate::domain::event::Fact;
 use crate::domain::live::{Live, Pulse};
 use crate::domain::query::{Answer, Query};
 
+pub mod frame;
 pub mod local;
+pub mod remote;
+pub mod serve;
 
 /// What a watcher receives.
 #[derive(Clone, Debug)]
