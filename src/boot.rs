@@ -27,6 +27,8 @@ use crate::erp::config::{ClientConfig, SignIn};
 use crate::erp::{Erp, Fault, FaultKind, FoundPage, Greeting, PageQuery, WriteCall, WriteReply, WriteToken};
 use crate::link::Link;
 use crate::link::local::LocalLink;
+use crate::link::remote::RemoteLink;
+use crate::link::serve::Server;
 use crate::secret;
 use crate::store::local::{LocalStore, Progress};
 use crate::store::{Store, StoreError};
@@ -221,23 +223,37 @@ pub struct Setup {
     pub clock: Arc<dyn Clock>,
 }
 
-/// A running engine in this process.
+/// The socket of a data directory's owner.
+pub const SOCKET: &str = "owner.sock";
+
+/// The engine of a data directory: in this process, or in the one that holds the directory.
 pub struct Booted {
     /// How everybody talks to it.
     pub link: Arc<dyn Link>,
-    /// The engine, for its orderly end.
-    pub engine: Engine,
+    own: Option<Own>,
+}
+
+/// What is to be ended in order when the engine lives here.
+struct Own {
+    engine: Engine,
     store: Arc<LocalStore>,
+    /// Other consoles of this user; `None` where no socket can be made.
+    server: Option<Server>,
 }
 
 impl Booted {
-    /// Opens the store, recovers, and starts the engine.
+    /// Opens the store, recovers, starts the engine and serves other consoles; or attaches to the process that holds
+    /// the directory already.
     pub async fn start(setup: Setup, progress: impl Fn(&str) + Send + 'static) -> Result<Self, Stop> {
         let (data, clock, by) = (setup.data.clone(), setup.clock.clone(), who().to_string());
+        let socket = setup.data.join(SOCKET);
         let opened = tokio::task::spawn_blocking(move || LocalStore::open(&data, clock, &by, &|p| told(&p, &progress)));
         let store =
             opened.await.context("opening the store").map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))?;
-        let store = Arc::new(store.map_err(store_stop)?);
+        let store = match store {
+            Err(held @ StoreError::Held { .. }) => return Self::attach(&socket, held).await,
+            store => Arc::new(store.map_err(store_stop)?),
+        };
         let parts = Parts {
             store: store.clone(),
             clock: setup.clock,
@@ -246,19 +262,45 @@ impl Booted {
             plans: Arc::new(setup.plans),
         };
         let engine = Engine::start(parts).await.map_err(|e| Stop::new(Exit::Refused, e.to_string()))?;
-        Ok(Self { link: Arc::new(LocalLink::new(engine.clone())), engine, store })
+        // A directory whose path is too long for a socket, or a file system without them: one console, as before.
+        let server = Server::bind(&socket, engine.clone())
+            .inspect_err(|error| tracing::warn!(%error, "no other console can attach"))
+            .ok();
+        Ok(Self { link: Arc::new(LocalLink::new(engine.clone())), own: Some(Own { engine, store, server }) })
+    }
+
+    /// A link to the process that holds the directory. `held` says which, where it does not answer.
+    async fn attach(socket: &Path, held: StoreError) -> Result<Self, Stop> {
+        let link = RemoteLink::new(socket, who(), None);
+        let until = Instant::now() + Duration::from_secs(5);
+        loop {
+            match link.is_owned().await {
+                Ok(true) => return Ok(Self { link: Arc::new(link), own: None }),
+                // The owner may be starting (or recovering), and binds its socket last.
+                Ok(false) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
+                Ok(false) => return Err(store_stop(held)),
+                Err(error) => return Err(Stop::new(Exit::Refused, format!("{held}; {error}"))),
+            }
+        }
+    }
+
+    /// Whether the engine lives in another process.
+    pub fn is_attached(&self) -> bool {
+        self.own.is_none()
     }
 
     /// Takes no new bill, lets calls in flight end within the drain limit, closes the store.
     pub async fn end(self) -> Result<(), Stop> {
-        let Left { in_flight, .. } = self.engine.shutdown().await;
+        let Some(Own { engine, store, server }) = self.own else { return Ok(()) };
+        // Nobody new; those who are attached are told by the end of their connection.
+        drop(server);
+        let Left { in_flight, .. } = engine.shutdown().await;
         if in_flight > 0 {
             tracing::warn!(
                 in_flight,
                 "calls did not end within the drain limit; their bills are verified at the next start"
             );
         }
-        let store = self.store;
         tokio::task::spawn_blocking(move || store.close())
             .await
             .map_err(|e| Stop::new(Exit::Refused, e.to_string()))?
@@ -267,7 +309,7 @@ impl Booted {
 
     /// Runs that are not closed.
     pub fn open_runs(&self) -> Result<usize, Stop> {
-        self.store.open_runs().map(|runs| runs.len()).map_err(store_stop)
+        self.own.as_ref().map_or(Ok(0), |own| own.store.open_runs().map(|runs| runs.len()).map_err(store_stop))
     }
 }
 

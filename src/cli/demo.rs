@@ -41,6 +41,16 @@ impl Ground {
             Some(dir) => dir.to_path_buf(),
             None => free_directory(boot::base("XDG_STATE_HOME", ".local/state")?.join("skydeck-demo")),
         };
+        if is_held(&dir) {
+            return Err(Stop::new(
+                Exit::Refused,
+                format!(
+                    "a demo runs in {} already: look at it with `--data {}`, or end it first",
+                    dir.display(),
+                    dir.join("data").display()
+                ),
+            ));
+        }
         let ours = dir.join(MARKER);
         let occupied = dir.is_dir() && dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
         if occupied && !ours.exists() {
@@ -93,11 +103,13 @@ impl Ground {
     }
 }
 
+fn is_held(dir: &Path) -> bool {
+    std::fs::File::open(dir.join("data/owner.lock")).is_ok_and(|file| file.try_lock().is_err())
+}
+
 /// The directory, or one beside it when another demo is using it.
 fn free_directory(wish: PathBuf) -> PathBuf {
-    let lock = wish.join("data/owner.lock");
-    let held = std::fs::File::open(lock).is_ok_and(|file| file.try_lock().is_err());
-    if held { wish.with_file_name(format!("skydeck-demo-{}", std::process::id())) } else { wish }
+    if is_held(&wish) { wish.with_file_name(format!("skydeck-demo-{}", std::process::id())) } else { wish }
 }
 
 /// A demo that runs: simulator and engine.

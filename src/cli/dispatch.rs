@@ -262,6 +262,18 @@ async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
     let env = env
         .ok_or_else(|| Stop::usage(format!("no environment is configured: write {}", ground.paths.config.display())))?;
     let booted = ground.boot(if is_file { vec![file] } else { Vec::new() }, true).await?;
+    if is_file && booted.is_attached() {
+        return Err(Stop::new(
+            Exit::Refused,
+            format!(
+                "{} holds an engine of another process, which does not know {}: put the plan into {} and name it, or \
+                 end that process first",
+                ground.paths.data.display(),
+                args.plan,
+                ground.plan_dir().display()
+            ),
+        ));
+    }
     let driver = ground.driver(&booted, args.approval.clone());
     let exit = async {
         driver.unlock(&env).await?;

@@ -193,7 +193,7 @@ async fn submit(
         // A client that is gone needs no receipt; its next order is carried out all the same.
         let _ = out.send(Reply::Receipt(id, receipt)).await;
     }
-    engine.left(session).await;
+    engine.left(session);
 }
 
 /// While the client does not read, this waits, the engine's own bounded channel fills, and the engine resyncs it.

@@ -1,0 +1,181 @@
+//! Several consoles on one engine, through the owner's socket: the same facts, the same guards, and nobody who can hurt it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+#[allow(dead_code, reason = "each test file uses its own part of it")]
+mod engine_support;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command as Process, Stdio};
+use std::time::Duration;
+
+use engine_support::*;
+use skydeck::domain::command::{Command, Order, Receipt, Refusal, StartParams};
+use skydeck::domain::ids::{CommandId, EnvId, PlanId, RunId};
+use skydeck::domain::live::Live;
+use skydeck::domain::query::{Answer, Query};
+use skydeck::domain::run::RunState;
+use skydeck::domain::who::Who;
+use skydeck::link::remote::RemoteLink;
+use skydeck::link::serve::Server;
+use skydeck::link::{Link, Notice, Watch};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+fn console(socket: &Path, login: &str) -> RemoteLink {
+    RemoteLink::new(socket, Who { uid: 4_000_000, login: login.into(), from: Some("10.0.3.7".into()) }, None)
+}
+
+fn order(n: u128, command: Command) -> Order {
+    let id = CommandId(ulid::Ulid::from_parts(5, n));
+    Order { id, by: Who { uid: 4_000_000, login: "liar".into(), from: None }, session: None, command }
+}
+
+/// Folds what a watcher is told until the run is in a state.
+async fn until(watch: &mut Watch, run: RunId, is: impl Fn(&RunState) -> bool) -> Live {
+    let mut live = watch.live.clone();
+    let limit = tokio::time::Instant::now() + Duration::from_secs(30);
+    while !live.runs.get(&run).is_some_and(|r| is(&r.row.state)) {
+        match tokio::time::timeout_at(limit, watch.notices.recv()).await.expect("in time") {
+            Some(Notice::Facts(facts)) => facts.iter().for_each(|fact| live.apply(fact)),
+            Some(Notice::Resync(now)) => live = *now,
+            Some(_) => {}
+            None => panic!("the owner is gone"),
+        }
+    }
+    watch.live = live.clone();
+    live
+}
+
+#[tokio::test]
+async fn two_consoles_see_one_run_and_one_approval_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("owner.sock");
+    let bench = Bench::started().await;
+    bench.world.submitted(1..=20);
+    let server = Server::bind(&socket, bench.engine.clone().unwrap()).unwrap();
+    let (li, wang) = (console(&socket, "li"), console(&socket, "wang"));
+    assert!(li.is_owned().await.unwrap());
+    let (mut seen_by_li, mut seen_by_wang) = (li.watch().await.unwrap(), wang.watch().await.unwrap());
+
+    let start = order(1, Command::Start { plan: PlanId::new("p"), params: StartParams::default() });
+    let receipt = li.submit(start.clone()).await.unwrap();
+    let Receipt::Accepted { run: Some(run), .. } = receipt else { panic!("{receipt:?}") };
+    assert_eq!(li.submit(start).await.unwrap(), receipt, "a repeated send does nothing twice");
+
+    let live = until(&mut seen_by_wang, run, |s| *s == RunState::AwaitingApproval).await;
+    let uid = rustix::process::geteuid().as_raw();
+    let by = &live.runs[&run].row.head.by;
+    assert_eq!((by.uid, by.login.as_str()), (uid, "li"), "the kernel's word on the uid, the hello's on the name");
+
+    let Command::Approve { hash, .. } = bench.approval(run) else { panic!("no approval") };
+    let approve = |n| {
+        let hash = hash.clone();
+        order(n, Command::Approve { run, hash, typed: None, flags: Vec::new(), reason: None })
+    };
+    let (a, b) = tokio::join!(li.submit(approve(2)), wang.submit(approve(3)));
+    let accepted = [a.unwrap(), b.unwrap()].iter().filter(|r| matches!(r, Receipt::Accepted { .. })).count();
+    assert_eq!(accepted, 1, "two operators confirm, one run starts");
+
+    let (one, other) = (
+        until(&mut seen_by_li, run, RunState::is_closed).await,
+        until(&mut seen_by_wang, run, RunState::is_closed).await,
+    );
+    assert_eq!(one.runs[&run].row, other.runs[&run].row);
+    assert_eq!(one.runs[&run].row.tally.audited, 20);
+    let Answer::Run(Some(row)) = wang.ask(Query::Run(run)).await.unwrap() else { panic!("no row") };
+    assert!(row.tally.closes());
+    bench.check();
+    drop(server);
+    assert!(!socket.exists(), "the socket goes with its owner");
+}
+
+#[tokio::test]
+async fn what_a_console_unlocked_ends_with_its_connection() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("owner.sock");
+    let mut bench = Bench::new();
+    bench.env.read_only = true;
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=3);
+    let _server = Server::bind(&socket, bench.engine.clone().unwrap()).unwrap();
+    let (li, wang) = (console(&socket, "li"), console(&socket, "wang"));
+    let unlock = Command::Unlock { env: EnvId::new("test"), reason: "month end".into() };
+    assert!(matches!(li.submit(order(1, unlock)).await.unwrap(), Receipt::Accepted { .. }));
+    let unlocked = || async {
+        let Answer::Environments(rows) = wang.ask(Query::Environments).await.unwrap() else { panic!("no rows") };
+        rows[0].unlocked_until.is_some()
+    };
+    assert!(unlocked().await);
+    drop(li);
+    let limit = tokio::time::Instant::now() + Duration::from_secs(10);
+    while unlocked().await {
+        assert!(tokio::time::Instant::now() < limit, "still unlocked after its console has gone");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let start = order(2, Command::Start { plan: PlanId::new("p"), params: StartParams::default() });
+    let Receipt::Accepted { run: Some(run), .. } = wang.submit(start).await.unwrap() else { panic!("not taken") };
+    bench.awaiting(run).await;
+    let refused = wang.submit(order(3, bench.approval(run))).await.unwrap();
+    assert!(matches!(refused, Receipt::Refused(Refusal::ReadOnly(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_hostile_client_is_closed_and_the_others_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("owner.sock");
+    let bench = Bench::started().await;
+    let _server = Server::bind(&socket, bench.engine.clone().unwrap()).unwrap();
+    for bytes in [&[0x40, 0, 0, 0][..], &[0, 0, 0, 4, 0xc1, 0xc1, 0xc1, 0xc1], b"GET / HTTP/1.1\r\n\r\n"] {
+        let mut stream = UnixStream::connect(&socket).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(8), stream.read_to_end(&mut answer)).await;
+        assert!(read.is_ok(), "{bytes:?} keeps its connection");
+    }
+    // Half a frame, then silence: held by nobody but itself.
+    let mut half = UnixStream::connect(&socket).await.unwrap();
+    half.write_all(&[0, 0, 0, 50, 1]).await.unwrap();
+    assert!(matches!(console(&socket, "li").ask(Query::Environments).await.unwrap(), Answer::Environments(_)));
+}
+
+/// The real program twice: a demo at work, and a verb beside it.
+#[test]
+fn a_verb_attaches_to_the_process_that_holds_the_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut demo = Process::new(env!("CARGO_BIN_EXE_skydeck"))
+        .args([
+            "demo",
+            "--headless",
+            "--json",
+            "--lang",
+            "en",
+            "--bills",
+            "300",
+            "--faults",
+            "none",
+            "--per-minute",
+            "600",
+        ])
+        .arg("--data")
+        .arg(dir.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Its first line says that the run is open.
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    let beside = Process::new(env!("CARGO_BIN_EXE_skydeck"))
+        .args(["history", "--json", "--data"])
+        .arg(dir.path().join("data"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&beside.stdout), String::from_utf8_lossy(&beside.stderr));
+    assert!(beside.status.success(), "after {first}: {err}");
+    assert!(out.contains("sal_outstock_audit"), "after {first}: {out}{err}");
+}
