@@ -25,7 +25,8 @@
 //! - [`store`]: trait `Store`; `memory` for tests; `local` = journal (the truth) + sled (an index, rebuildable); `doctor`.
 //! - [`erp`]: trait `Erp` and the Kingdee client: signing, sessions, strict decoding, classification.
 //! - [`engine`]: the one writer of facts, one runner a run, one dispatcher an environment, recovery, settling.
-//! - [`link`]: submit, ask, watch: how every reader and every verb talks to the engine.
+//! - [`link`]: submit, ask, watch: how every reader and every verb talks to the engine, in this process (`local`) or through
+//!   the socket of the process that holds the data directory (`serve`, `remote`, `frame`).
 //! - [`ui`]: model, update, view, key table, languages, themes. No I/O, no clock.
 //! - [`shell`]: terminal guard, input, the loop, the screen writer, exports.
 //! - [`text`]: the one choke point from outside bytes to shown text.
@@ -54,7 +55,6 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod erp;
-pub mod host;
 pub mod link;
 pub mod plan;
 pub mod secret;

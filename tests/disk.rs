@@ -3,7 +3,14 @@
 //! (reliability.md §6, rows 51, 52, 53 and 104).
 //!
 //! Needs `unshare` with a mount namespace (and `strace` for the failing flush); says so where it cannot run.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr
+)]
 
 use std::path::Path;
 use std::process::{Command, Stdio};

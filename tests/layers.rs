@@ -20,11 +20,10 @@ const LAYERS: &[Layer] = &[
     Layer { folder: "erp", ours: &["domain", "plan"], never: &["sled", "ratatui", "crossterm", "hyper"] },
     Layer {
         folder: "engine",
-        ours: &["domain", "plan", "store", "erp", "host", "link"],
+        ours: &["domain", "plan", "store", "erp", "link"],
         never: &["sled", "reqwest", "ratatui", "crossterm", "hyper"],
     },
     Layer { folder: "link", ours: &["domain", "engine", "store"], never: &["ratatui", "crossterm", "sled", "reqwest"] },
-    Layer { folder: "host", ours: &["domain", "link", "plan"], never: &["ratatui", "crossterm", "sled"] },
     Layer { folder: "ui", ours: &["domain", "text"], never: &["tokio", "crossterm", "sled", "reqwest", "hyper"] },
     Layer { folder: "shell", ours: &["ui", "link", "domain", "text"], never: &["sled", "reqwest", "hyper"] },
     Layer { folder: "sim", ours: &[], never: &["sled", "reqwest", "ratatui", "crossterm"] },

@@ -334,7 +334,7 @@ mod tests {
     use crate::domain::ids::{EnvId, FormId, PlanId};
     use crate::domain::time::Ts;
 
-    fn bill(fid: u64, outcome: Option<Outcome>) -> (Cursor, BillRow) {
+    fn bill(fid: u64, outcome: impl Into<Option<Outcome>>) -> (Cursor, BillRow) {
         let key = BillKey { env: EnvId::new("e"), form: FormId::new("f"), fid: Fid::from(fid) };
         let row = BillRow {
             run: RunId(ulid::Ulid::from_parts(1, 1)),
@@ -342,7 +342,7 @@ mod tests {
             key,
             no: fid.to_string(),
             attempts: 1,
-            state: outcome.map_or(BillState::Waiting, BillState::Settled),
+            state: outcome.into().map_or(BillState::Waiting, BillState::Settled),
             rev: Rev { status: Status::Submitted, modified: None },
             at: Ts(0),
             columns: vec![],
@@ -351,13 +351,13 @@ mod tests {
         (Cursor(fid.to_string()), row)
     }
 
-    fn failed() -> Option<Outcome> {
+    fn failed() -> Outcome {
         let cause = Cause::new("stock");
-        Some(Outcome::Failed(Failure { cause, msg_code: None, field: None, message: String::new() }))
+        Outcome::Failed(Failure { cause, msg_code: None, field: None, message: String::new() })
     }
 
-    fn passed() -> Option<Outcome> {
-        Some(Outcome::Audited { verified: false })
+    fn passed() -> Outcome {
+        Outcome::Audited { verified: false }
     }
 
     fn run(id: u64) -> RunRow {
@@ -414,8 +414,8 @@ mod tests {
             .filter(|n| n % 7 != 0)
             .map(|n| {
                 let outcome = match n % 4 {
-                    0 => failed(),
-                    1 => passed(),
+                    0 => Some(failed()),
+                    1 => Some(passed()),
                     2 => Some(Outcome::Skipped(Skip::Draft)),
                     _ => None,
                 };
