@@ -1,7 +1,6 @@
 //! Several consoles on one engine, through the owner's socket: the same facts, the same guards, and nobody who can hurt it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-#[allow(dead_code, reason = "each test file uses its own part of it")]
 mod engine_support;
 
 use std::io::{BufRead, BufReader};

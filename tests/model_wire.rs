@@ -14,7 +14,6 @@
     missing_docs
 )]
 
-#[allow(dead_code, reason = "each test file uses its own part of it")]
 mod engine_support;
 
 use std::collections::{BTreeMap, HashMap};
