@@ -34,6 +34,9 @@ pub struct Global {
     /// One JSON object a line on standard output.
     #[arg(long, global = true)]
     pub json: bool,
+    /// Console: keep the engine in this process, instead of attaching to (or starting) one that outlives it.
+    #[arg(long)]
+    pub standalone: bool,
 }
 
 /// Languages.
@@ -90,6 +93,8 @@ pub enum Verb {
     /// Environments.
     #[command(subcommand)]
     Env(EnvVerb),
+    /// The engine without a screen, for systemd: consoles attach to it.
+    Serve(ServeArgs),
     /// Check the data directory: journal chain, index, headroom.
     Doctor(DoctorArgs),
     /// The Kingdee simulator on its own.
@@ -104,6 +109,17 @@ pub enum Verb {
     },
     /// Man page on standard output.
     Man,
+}
+
+/// `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// As a console starts it: a session of its own, gone when there is nothing left to do.
+    #[arg(long, hide = true)]
+    pub detached: bool,
+    /// Tell the process that holds the data directory to end, and wait until it has.
+    #[arg(long, conflicts_with = "detached")]
+    pub end: bool,
 }
 
 /// `demo`.

@@ -126,11 +126,10 @@ impl Demo {
     /// Starts the simulator on a free loopback port and the engine against it.
     pub async fn start(
         args: &DemoArgs,
-        named: Option<&Path>,
+        ground: Ground,
         causes: Arc<CauseTable>,
         note: impl Fn(&str) + Send + 'static,
     ) -> Result<Self, Stop> {
-        let ground = Ground::prepare(named, args.fresh)?;
         let config = SimArgs {
             port: 0,
             bills: args.bills,
@@ -162,7 +161,7 @@ impl Demo {
     /// Ends engine and simulator in order.
     pub async fn end(self) -> Result<(), Stop> {
         let open = self.booted.open_runs()?;
-        self.booted.end().await?;
+        self.booted.end(None).await?;
         self.sim.shutdown().await;
         self.ground.ended(open)
     }

@@ -91,7 +91,7 @@ where
             let (path, ..) = read(dir, &plan)?;
             let booted = boot().await?;
             let exit = preview(&out, &booted, &path, sweep).await;
-            booted.end().await?;
+            booted.end(None).await?;
             exit
         }
         PlanVerb::Import { file, output } => import(&out, &file, output.as_deref()),
