@@ -117,6 +117,9 @@ pub struct ServeArgs {
     /// As a console starts it: a session of its own, gone when there is nothing left to do.
     #[arg(long, hide = true)]
     pub detached: bool,
+    /// How long a detached one stays with nothing to do.
+    #[arg(long, hide = true, default_value = "60s", value_name = "SPAN", value_parser = crate::domain::time::parse_span)]
+    pub idle: std::time::Duration,
     /// Tell the process that holds the data directory to end, and wait until it has.
     #[arg(long, conflicts_with = "detached")]
     pub end: bool,

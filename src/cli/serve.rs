@@ -19,9 +19,6 @@ use crate::domain::query::Query;
 use crate::domain::run::RunState;
 use crate::link::{Notice, Watch};
 
-/// How long a detached owner stays with nothing to do.
-const IDLE: Duration = Duration::from_secs(60);
-
 /// Says one word to whoever started us. Nobody may be left to hear it.
 pub fn say(word: &Word) {
     let mut out = std::io::stdout().lock();
@@ -51,7 +48,7 @@ pub async fn run(booted: Booted, args: &ServeArgs, out: &Out) -> Result<Exit, St
         say(&Word::Ready);
         tokio::select! {
             ended = told_to_end() => ended?,
-            () = nothing_to_do(&booted) => None,
+            () = nothing_to_do(&booted, args.idle) => None,
         }
     } else {
         out.note(out.t("serving; Ctrl-C ends it", "正在服务；按 Ctrl-C 结束"));
@@ -99,15 +96,15 @@ async fn watchdog(booted: &Booted) {
     }
 }
 
-/// Ends when nobody was attached and nothing was to be done for [`IDLE`].
-async fn nothing_to_do(booted: &Booted) {
+/// Ends when nobody was attached and nothing was to be done for this long.
+async fn nothing_to_do(booted: &Booted, stay: Duration) {
     let Some(mut clients) = booted.clients() else { return std::future::pending().await };
     let Ok(Watch { mut live, mut notices }) = booted.link.watch().await else { return };
     loop {
         let idle = *clients.borrow_and_update() == 0 && !has_work(&live);
         let pause = async {
             if idle {
-                tokio::time::sleep(IDLE).await;
+                tokio::time::sleep(stay).await;
             } else {
                 std::future::pending::<()>().await;
             }
