@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::{PlanFiles, who};
 use crate::cli::exit::{Exit, Stop};
@@ -15,6 +17,7 @@ use crate::domain::env::Environment;
 use crate::domain::time::Clock;
 use crate::engine::{Engine, Left, Parts};
 use crate::erp::Erp;
+use crate::host::schedule;
 use crate::link::Link;
 use crate::link::local::LocalLink;
 use crate::link::remote::RemoteLink;
@@ -34,6 +37,8 @@ pub struct Setup {
     pub causes: Arc<CauseTable>,
     /// Clock.
     pub clock: Arc<dyn Clock>,
+    /// Whether this process starts plans by their schedules: one that stays does, a verb does not.
+    pub schedules: bool,
 }
 
 /// The socket of a data directory's owner.
@@ -52,6 +57,10 @@ struct Own {
     store: Arc<LocalStore>,
     /// Other consoles of this user; `None` where no socket can be made.
     server: Option<Server>,
+    /// Starts plans by the clock.
+    schedules: Option<JoinHandle<()>>,
+    /// Whether a plan has a schedule that is on.
+    scheduled: watch::Receiver<bool>,
 }
 
 impl Booted {
@@ -67,6 +76,7 @@ impl Booted {
             Err(held @ StoreError::Held { .. }) => return Self::attach(&socket, held).await,
             store => Arc::new(store.map_err(store_stop)?),
         };
+        let clock = Arc::clone(&setup.clock);
         let parts = Parts {
             store: store.clone(),
             clock: setup.clock,
@@ -79,7 +89,10 @@ impl Booted {
         let server = Server::bind(&socket, engine.clone())
             .inspect_err(|error| tracing::warn!(%error, "no other console can attach"))
             .ok();
-        Ok(Self { link: Arc::new(LocalLink::new(engine.clone())), own: Some(Own { engine, store, server }) })
+        let link: Arc<dyn Link> = Arc::new(LocalLink::new(engine.clone()));
+        let (any, scheduled) = watch::channel(false);
+        let schedules = setup.schedules.then(|| tokio::spawn(schedule::run(Arc::clone(&link), clock, who().uid, any)));
+        Ok(Self { link, own: Some(Own { engine, store, server, schedules, scheduled }) })
     }
 
     /// A link to the process that holds the directory. `held` says which, where it does not answer.
@@ -103,14 +116,22 @@ impl Booted {
     }
 
     /// How many connections there are, as it changes; `None` where nobody can attach.
-    pub fn clients(&self) -> Option<tokio::sync::watch::Receiver<usize>> {
+    pub fn clients(&self) -> Option<watch::Receiver<usize>> {
         self.own.as_ref()?.server.as_ref().map(Server::clients)
+    }
+
+    /// Whether a plan is started by the clock, as it changes; `None` where the engine lives elsewhere.
+    pub fn scheduled(&self) -> Option<watch::Receiver<bool>> {
+        self.own.as_ref().map(|own| own.scheduled.clone())
     }
 
     /// Takes no new bill, lets calls in flight end within the drain limit, closes the store. `by`: the signal
     /// that ends it, told to those who are attached so that they start no other; without it, the first of them does.
     pub async fn end(self, by: Option<String>) -> Result<(), Stop> {
-        let Some(Own { engine, store, server }) = self.own else { return Ok(()) };
+        let Some(Own { engine, store, server, schedules, .. }) = self.own else { return Ok(()) };
+        if let Some(schedules) = schedules {
+            schedules.abort();
+        }
         // Served while it drains: what becomes of the calls in flight is seen everywhere.
         let Left { in_flight, .. } = engine.shutdown().await;
         if in_flight > 0 {

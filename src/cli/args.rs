@@ -203,6 +203,9 @@ pub struct RunArgs {
     /// Only these bill numbers.
     #[arg(long, value_name = "NO", value_delimiter = ',')]
     pub numbers: Vec<String>,
+    /// The plan's compensation query (omissionRemedy) in place of its own.
+    #[arg(long, conflicts_with_all = ["sweep", "since", "numbers"])]
+    pub remedy: bool,
 }
 
 /// Which ledger entries.

@@ -153,6 +153,7 @@ impl Demo {
             plans: PlanFiles { dir: ground.plans(), extra: Vec::new() },
             causes,
             clock,
+            schedules: true,
         };
         let booted = Booted::start(setup, note).await?;
         Ok(Self { sim, booted, ground })

@@ -71,11 +71,11 @@ impl Ground {
     /// The engine with every environment of the configuration.
     async fn boot(&self, extra: Vec<std::path::PathBuf>, connect: bool) -> Result<Booted, Stop> {
         let out = self.out();
-        Booted::start(self.setup(extra, connect)?, move |text| out.note(text)).await
+        Booted::start(self.setup(extra, connect, false)?, move |text| out.note(text)).await
     }
 
     /// What an engine needs. Fetches the secrets, which may ask at the terminal.
-    fn setup(&self, extra: Vec<std::path::PathBuf>, connect: bool) -> Result<Setup, Stop> {
+    fn setup(&self, extra: Vec<std::path::PathBuf>, connect: bool, schedules: bool) -> Result<Setup, Stop> {
         let base = self.paths.config_dir();
         let mut envs = Vec::new();
         for config in &self.config.environments {
@@ -93,6 +93,7 @@ impl Ground {
             plans: PlanFiles { dir: self.plan_dir(), extra },
             causes: self.causes.clone(),
             clock: self.clock.clone(),
+            schedules,
         })
     }
 
@@ -190,7 +191,7 @@ async fn left_at_work(ground: &Ground, link: &dyn Link) {
 
 async fn console_alone(ground: &Ground) -> Result<u8, Stop> {
     // A secret that is typed is typed before the screen is taken.
-    let setup = ground.setup(Vec::new(), true)?;
+    let setup = ground.setup(Vec::new(), true, true)?;
     let looks = Looks::default();
     let open = async |opening: Opening| {
         let booted = Booted::start(setup, opening.say()).await?;
@@ -213,11 +214,12 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
         return Err(Stop::usage(format!("no environment is configured: write {}", ground.paths.config.display())));
     }
     if !args.detached {
-        let booted = ground.boot(Vec::new(), true).await?;
+        let note = ground.out();
+        let booted = Booted::start(ground.setup(Vec::new(), true, true)?, move |text| note.note(text)).await?;
         return serve::run(booted, args, &out).await;
     }
     serve::detach()?;
-    let booted = match ground.setup(Vec::new(), true) {
+    let booted = match ground.setup(Vec::new(), true, true) {
         Ok(setup) => Booted::start(setup, |text| serve::say(&Word::Doing(text.to_owned()))).await,
         Err(stop) => Err(stop),
     };
@@ -374,7 +376,7 @@ async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
     let driver = ground.driver(&booted, args.approval.clone());
     let exit = async {
         driver.unlock(&env).await?;
-        let params = StartParams { sweep: args.sweep, numbers: args.numbers, since: args.since };
+        let params = StartParams { sweep: args.sweep, numbers: args.numbers, since: args.since, remedy: args.remedy };
         driver.run(Command::Start { plan, params }).await
     }
     .await;

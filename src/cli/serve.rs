@@ -1,7 +1,7 @@
 //! `serve`: the engine without a screen. In the foreground for systemd, or detached, as a console starts it.
 //!
 //! Invariants: an owner that is told to end lets calls in flight end, then says so to every console; a detached owner
-//! goes by itself only when nobody is attached, no run is at work and no bill is unknown.
+//! goes by itself only when nobody is attached, no run is at work, no bill is unknown and no plan has a schedule.
 
 use std::io::Write;
 use std::time::Duration;
@@ -99,9 +99,10 @@ async fn watchdog(booted: &Booted) {
 /// Ends when nobody was attached and nothing was to be done for this long.
 async fn nothing_to_do(booted: &Booted, stay: Duration) {
     let Some(mut clients) = booted.clients() else { return std::future::pending().await };
+    let Some(mut scheduled) = booted.scheduled() else { return };
     let Ok(Watch { mut live, mut notices }) = booted.link.watch().await else { return };
     loop {
-        let idle = *clients.borrow_and_update() == 0 && !has_work(&live);
+        let idle = *clients.borrow_and_update() == 0 && !has_work(&live) && !*scheduled.borrow_and_update();
         let pause = async {
             if idle {
                 tokio::time::sleep(stay).await;
@@ -112,6 +113,7 @@ async fn nothing_to_do(booted: &Booted, stay: Duration) {
         tokio::select! {
             () = pause => return,
             changed = clients.changed() => if changed.is_err() { return },
+            changed = scheduled.changed() => if changed.is_err() { return },
             notice = notices.recv() => match notice {
                 Some(Notice::Facts(facts)) => facts.iter().for_each(|fact| live.apply(fact)),
                 Some(Notice::Resync(now)) => live = *now,

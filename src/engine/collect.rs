@@ -43,7 +43,8 @@ pub struct Floor {
 
 /// Decides the floor of a run.
 pub fn floor(plan: &Plan, mark: Option<&Mark>, params: &StartParams, now: Ts) -> Result<Floor, String> {
-    let whole = params.numbers.is_empty();
+    // The compensation query reads a window of its own and proves nothing about the rest.
+    let whole = params.numbers.is_empty() && !params.remedy;
     if let Some(since) = &params.since {
         let since = ErpDate::parse(since)
             .ok_or_else(|| format!("`{since}` is no date; write 2026-11-01 or \"2026-11-01 08:00:00\""))?;

@@ -11,7 +11,7 @@ use crate::domain::event::{ActionEntry, Event};
 use crate::domain::ids::{CommandId, EnvId, FormId, PlanId, RunId};
 use crate::domain::plan::Plan;
 use crate::domain::run::{BillRow, RunHead, RunKind, RunState};
-use crate::domain::who::Who;
+use crate::domain::who::{SCHEDULE, Who};
 use crate::link::Notice;
 use crate::plan::render::{self, RenderContext};
 use crate::store::StoreError;
@@ -158,6 +158,11 @@ impl Inner {
 
     async fn start_run(&self, id: &PlanId, params: &StartParams, by: &Who) -> Result<Taken, Refusal> {
         let (plan, env) = self.shared.usable(id)?;
+        if by.login == SCHEDULE && env.env.production && !plan.policy.schedule.as_ref().is_some_and(|s| s.production) {
+            return Err(Refusal::BadPlan(format!(
+                "plan {id} runs in production, where a schedule is off unless the plan says skydeck.schedule.production"
+            )));
+        }
         self.shared.idle(id)?;
         let (plan_id, env_id) = (plan.id.clone(), env.env.id.clone());
         let mark = read(&self.shared.store, move |s| s.mark(&plan_id, &env_id)).await?;
@@ -170,7 +175,12 @@ impl Inner {
             zone_minutes,
             page_size: plan.policy.page_size,
         };
-        let filter = render::filter(&plan, &context).map_err(|e| Refusal::BadPlan(e.to_string()))?;
+        let filter = if params.remedy {
+            let remedy = render::remedy_filter(&plan, &context).map_err(|e| Refusal::BadPlan(e.to_string()))?;
+            remedy.ok_or_else(|| Refusal::BadPlan(format!("plan {id} has no omissionRemedy")))?
+        } else {
+            render::filter(&plan, &context).map_err(|e| Refusal::BadPlan(e.to_string()))?
+        };
         let head = RunHead { filter, ..self.head(RunKind::Fresh, &plan, &env, by) };
         Ok(Self::opening(vec![(head, plan, env, What::Query(Box::new(floor), params.clone()))], 0, String::new()))
     }
