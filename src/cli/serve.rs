@@ -153,7 +153,6 @@ pub async fn end(data: &std::path::Path, out: &Out) -> Result<Exit, Stop> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -164,7 +163,7 @@ mod tests {
             Word::Ready,
             Word::Stopped(4, "held by process 7".into()),
         ] {
-            assert_eq!(Word::of(&word.line()).unwrap(), word);
+            assert_eq!(Word::of(&word.line()), Some(word));
         }
         assert_eq!(Word::of(&Word::Stopped(2, "two\nlines".into()).line()), Some(Word::Stopped(2, "two lines".into())));
         assert_eq!(Word::of("anything else"), None);
