@@ -291,6 +291,7 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
             crate::sim::run(args, stop).await.map(|()| Exit::Ok).map_err(|e| Stop::usage(format!("the simulator: {e}")))
         }
         Verb::Serve(args) => serve(ground, &args).await,
+        Verb::Bench(args) => super::bench::run(&ground.out(), &args).await,
         Verb::Env(verb) => env(ground, verb).await,
         Verb::Doctor(args) => doctor::run(&ground.out(), &ground.paths.data, &*ground.clock, &args),
         Verb::Plan(verb) => plans::run(ground.out(), &ground.plan_dir(), verb, || ground.boot(Vec::new(), true)).await,

@@ -2,6 +2,7 @@
 //! [`crate::link::Link`], as a console does, and never decides anything by itself.
 
 pub mod args;
+pub mod bench;
 pub mod bills;
 pub mod console;
 pub mod demo;

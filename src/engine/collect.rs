@@ -19,7 +19,7 @@ use crate::plan::condition;
 
 use super::control::{MOST, Stop, read};
 use super::decide::QUARANTINE;
-use super::past::{DEPTH, Past};
+use super::past::Past;
 use super::reading::{self, READ_BATCH, ReadFault};
 use super::runner::Runner;
 use super::select;
@@ -198,8 +198,7 @@ impl Runner {
                 let here = row.key.env == env && row.key.form == form;
                 let asked = numbers.is_empty() || numbers.contains(&row.no);
                 if here && asked && rows.len() < MOST {
-                    let (facts, _) = store.facts_of(&row.key, DEPTH)?;
-                    let past = Past::fold(&facts, row.fid(), run);
+                    let past = Past::of(store, &row.key, run)?;
                     // These wait for a person; a run of the plan does not touch them.
                     if past.deaths < QUARANTINE && !past.needs_operator() {
                         rows.push(row);

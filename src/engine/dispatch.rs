@@ -24,6 +24,9 @@ const LOSSES: usize = 3;
 /// See [`LOSSES`].
 const LOSS_WINDOW: Duration = Duration::from_secs(600);
 
+/// How often limits that have passed are forgotten.
+const SWEEP: Duration = Duration::from_secs(1);
+
 /// One environment.
 pub struct Dispatch {
     /// What it is.
@@ -46,6 +49,8 @@ struct State {
     claims: HashSet<(FormId, Fid)>,
     /// Until when the server may still be at work on a request of this process, monotonic.
     at_work: HashMap<(FormId, Fid), Duration>,
+    /// When the limits that have passed were last taken out of it, monotonic.
+    swept: Duration,
     losses: VecDeque<Duration>,
     signed_in: u64,
 }
@@ -103,6 +108,7 @@ impl Dispatch {
             unlocked: None,
             claims: HashSet::new(),
             at_work: HashMap::new(),
+            swept: clock.mono(),
             losses: VecDeque::new(),
             signed_in: 0,
         };
@@ -164,7 +170,11 @@ impl Dispatch {
     pub fn leaves<'a>(&self, form: &FormId, fids: impl Iterator<Item = &'a Fid>) {
         let now = self.clock.mono();
         let mut state = self.lock();
-        state.at_work.retain(|_, end| *end > now);
+        // Not at every call: at a thousand calls a second it holds as many as the limit has seconds, times a thousand.
+        if now.saturating_sub(state.swept) >= SWEEP {
+            state.swept = now;
+            state.at_work.retain(|_, end| *end > now);
+        }
         let end = now + self.env.limits.settle;
         state.at_work.extend(fids.map(|fid| ((form.clone(), fid.clone()), end)));
     }

@@ -4,13 +4,15 @@
 
 use crate::domain::bill::{Outcome, Rev, Skip, Slot, Status, Unknown, UnknownWhy};
 use crate::domain::event::{Event, Fact};
-use crate::domain::ids::{Fid, RunId, Seq};
+use crate::domain::ids::{BillKey, Fid, RunId, Seq};
 use crate::domain::step::{Step, Verdict};
+
+use crate::store::{Store, StoreError};
 
 use super::decide::OpenCall;
 
 /// Facts of a bill that are folded, newest; what is older cannot change a decision about an open call.
-pub const DEPTH: usize = 200;
+const DEPTH: usize = 200;
 
 /// What matters of a bill's past for the next step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,8 +45,14 @@ pub struct Past {
 }
 
 impl Past {
-    /// Folds a bill's facts, oldest first, as seen from one run.
-    pub fn fold(facts: &[Fact], fid: &Fid, run: RunId) -> Self {
+    /// A bill's past as the store has it, seen from one run.
+    pub fn of(store: &dyn Store, key: &BillKey, run: RunId) -> Result<Self, StoreError> {
+        let (facts, last) = store.deeds_of(key, DEPTH)?;
+        Ok(Self { last, ..Self::fold(&facts, &key.fid, run) })
+    }
+
+    /// Folds what was done about a bill, oldest first, as seen from one run.
+    fn fold(facts: &[Fact], fid: &Fid, run: RunId) -> Self {
         let mut past = Self::default();
         for fact in facts {
             past.take(fact, fid, run);

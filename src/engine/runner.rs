@@ -19,7 +19,7 @@ use crate::store::StoreError;
 
 use super::control::{Shared, Stop, Wish, read};
 use super::dispatch::Dispatch;
-use super::past::{DEPTH, Past};
+use super::past::Past;
 
 /// Bills settled in one append when no call is needed.
 pub(super) const SETTLE_GROUP: usize = 50;
@@ -229,8 +229,7 @@ impl Runner {
             rows.into_iter()
                 .map(|row| {
                     let found = store.found(run, row.fid())?.map_or_else(|| row.rev.clone(), |f| f.rev);
-                    let (facts, _) = store.facts_of(&row.key, DEPTH)?;
-                    let past = Past::fold(&facts, row.fid(), run);
+                    let past = Past::of(store, &row.key, run)?;
                     Ok(Known { row, found, past })
                 })
                 .collect()

@@ -18,7 +18,6 @@ use super::call::{CallContext, CallEnd, Candidate, call};
 use super::control::{Stop, back_off, read};
 use super::decide::{self, Next, QUARANTINE};
 use super::dispatch::{Claim, Turn};
-use super::past::DEPTH;
 use super::reading::{self, READ_BATCH, READ_TRIES, ReadFault};
 use super::runner::{Canary, Known, Runner, SETTLE_GROUP};
 use super::settle::Patience;
@@ -213,8 +212,7 @@ impl Runner {
                 continue;
             };
             let key = self.key(&bill.fid);
-            let (facts, _) = read(&self.shared.store, move |s| s.facts_of(&key, DEPTH)).await?;
-            if facts.last().map(|fact| fact.seq).unwrap_or_default() == bill.past.last {
+            if read(&self.shared.store, move |s| s.newest_of(&key)).await? == bill.past.last {
                 bills.push(bill);
                 claims.push(claim);
             } else {

@@ -76,10 +76,11 @@ impl Store for MemoryStore {
     }
 
     fn facts_of(&self, key: &BillKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
-        let (places, cut) = self.index.places_of(key, limit)?;
+        let places = self.index.places_of(key, limit)?;
         let facts = self.facts.read().unwrap_or_else(PoisonError::into_inner);
         let one = |seq: &Seq| facts.get(usize::try_from(seq.0.saturating_sub(1)).unwrap_or(usize::MAX)).cloned();
-        Ok((places.iter().filter_map(one).map(|fact| trim_to_bill(fact, &key.fid)).collect(), cut))
+        let all = places.all.iter().filter_map(one).map(|fact| trim_to_bill(fact, &key.fid)).collect();
+        Ok((all, places.cut))
     }
 
     super::index_reads!(self => self.index);

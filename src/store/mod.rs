@@ -129,6 +129,19 @@ pub trait Store: Send + Sync {
     /// All facts about a bill over all runs, oldest first, at most `limit` newest ones; true when older ones were
     /// left out. Of the bills found together only this one is told.
     fn facts_of(&self, key: &BillKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
+    /// What was done about a bill over all runs (all its facts but those by which a query found it), oldest first, of
+    /// its `limit` newest facts; with the place of the newest fact of all. For deciding: a bill nobody touched costs
+    /// no look into the journal.
+    fn deeds_of(&self, key: &BillKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
+        let (mut facts, _) = self.facts_of(key, limit)?;
+        let last = facts.last().map(|fact| fact.seq).unwrap_or_default();
+        facts.retain(|fact| !matches!(fact.event, Event::BillsFound { .. }));
+        Ok((facts, last))
+    }
+    /// Place of the newest fact about a bill; zero when there is none.
+    fn newest_of(&self, key: &BillKey) -> Result<Seq, StoreError> {
+        Ok(self.facts_of(key, 1)?.0.last().map(|fact| fact.seq).unwrap_or_default())
+    }
 
     /// The mark of a plan in an environment.
     fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError>;

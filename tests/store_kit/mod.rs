@@ -319,6 +319,7 @@ pub fn everything(store: &dyn skydeck::store::Store) -> Vec<String> {
         let key = key(fid);
         say(format!("{:?} {:?}", store.bill(&key).unwrap(), store.ledger_entry(&key).unwrap()));
         say(format!("{:?}", store.facts_of(&key, 7).unwrap()));
+        say(format!("{:?} {:?}", store.deeds_of(&key, 7).unwrap(), store.newest_of(&key).unwrap()));
         say(format!("{:?}", store.find_number(&number(fid), 5).unwrap()));
     }
     out

@@ -214,13 +214,14 @@ impl<K: Kv> Index<K> {
         Ok(rows)
     }
 
-    /// Places of the facts about a bill, oldest first, at most the `limit` newest; true when some are left out.
-    pub fn places_of(&self, bill: &BillKey, limit: usize) -> Result<(Vec<Seq>, bool), StoreError> {
-        let mut all: Vec<u64> = Vec::new();
+    /// Places of the facts about a bill, at most the `limit` newest.
+    pub fn places_of(&self, bill: &BillKey, limit: usize) -> Result<Places, StoreError> {
+        let (mut all, mut found): (Vec<u64>, Vec<Seq>) = (Vec::new(), Vec::new());
         let mut next = self.known_of(bill)?.map(|known| known.r);
         for _ in 0..RUNS_OF_A_BILL {
             let Some(no) = next else { break };
             let Some(rec) = self.bill_rec(no, &bill.fid)? else { break };
+            let from = all.len();
             all.extend(places(&rec.f));
             for chunk in 0..rec.z {
                 let at = Key::new(key::FACTS).u32(no).fid(&bill.fid).u32(chunk).done();
@@ -228,12 +229,14 @@ impl<K: Kv> Index<K> {
                     all.extend(places(&list));
                 }
             }
+            // A run knows a bill from the fact that found it on.
+            found.extend(all.get(from..).unwrap_or_default().iter().min().copied().map(Seq));
             next = rec.p;
         }
         all.sort_unstable();
         all.dedup();
         let cut = all.len().saturating_sub(limit);
-        Ok((all.into_iter().skip(cut).map(Seq).collect(), cut > 0))
+        Ok(Places { all: all.into_iter().skip(cut).map(Seq).collect(), found, cut: cut > 0 })
     }
 
     /// The mark of a plan in an environment.
@@ -244,6 +247,17 @@ impl<K: Kv> Index<K> {
         };
         self.value(&Key::new(key::MARK).u16(plan).u16(env).done())
     }
+}
+
+/// Where the facts about a bill stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Oldest first.
+    pub all: Vec<Seq>,
+    /// Those by which a query found it.
+    pub found: Vec<Seq>,
+    /// Whether older ones are left out.
+    pub cut: bool,
 }
 
 /// Family and FID at the end of a key of the number space.

@@ -177,12 +177,58 @@ pub fn fill(from: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     Ok(at)
 }
 
-/// Number of facts of a payload, without decoding them.
+/// Number of facts of a payload, without decoding them. The checksum has vouched for the bytes.
 pub fn count(payload: &[u8]) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct Counted {
-        #[serde(rename = "e")]
-        events: Vec<serde::de::IgnoredAny>,
+    let (&codec::VERSION, mut rest) = payload.split_first()? else { return None };
+    // As `Group` is written: a map of three, place and time before the list.
+    let (_, after) = rest.split_first().filter(|(map, _)| **map == 0x83)?;
+    rest = after;
+    loop {
+        let name = rest.get(..2)?;
+        rest = rest.get(2..)?;
+        match name {
+            [0xa1, b'e'] => return list_length(rest),
+            [0xa1, b'q' | b't'] => rest = rest.get(number_width(*rest.first()?)?..)?,
+            _ => return None,
+        }
     }
-    codec::unpack::<Counted>(payload).ok().map(|group| group.events.len() as u64)
+}
+
+/// Bytes a MessagePack number takes that begins so.
+fn number_width(first: u8) -> Option<usize> {
+    match first {
+        0x00..=0x7f | 0xe0..=0xff => Some(1),
+        0xcc | 0xd0 => Some(2),
+        0xcd | 0xd1 => Some(3),
+        0xce | 0xd2 => Some(5),
+        0xcf | 0xd3 => Some(9),
+        _ => None,
+    }
+}
+
+/// Entries of the MessagePack list that begins here.
+fn list_length(bytes: &[u8]) -> Option<u64> {
+    match *bytes.first()? {
+        short @ 0x90..=0x9f => Some(u64::from(short & 0x0f)),
+        0xdc => Some(u64::from(u16::from_be_bytes(bytes.get(1..3)?.try_into().ok()?))),
+        0xdd => Some(u64::from(u32::from_be_bytes(bytes.get(1..5)?.try_into().ok()?))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::RunId;
+
+    #[test]
+    fn facts_are_counted_as_they_decode() {
+        for (n, first, at) in [(1, 1, 0), (15, 127, 5), (16, 128, -5), (70_000, u64::MAX / 2, i64::MAX)] {
+            let event = Event::RunSettling { run: RunId(ulid::Ulid::nil()) };
+            let group = Group { first: Seq(first), at: Ts(at), events: vec![&event; n] };
+            assert_eq!(count(&codec::pack(&group).unwrap()), Some(n as u64));
+        }
+        assert_eq!(count(&[codec::VERSION, 0x83, 0xa1, b'e', 0xdc]), None);
+        assert_eq!(count(b""), None);
+    }
 }

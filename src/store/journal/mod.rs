@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use self::frame::{Chain, Frames, Next};
+use self::frame::Chain;
 use self::sealed::{Table, sealed_path};
 use self::segment::{HEADER, Header, damaged, plain_path, unreadable};
 use super::StoreError;
@@ -234,37 +234,36 @@ impl Journal {
         }
     }
 
-    /// Facts of the frames of one piece, from the frame that holds `seq` on; stops when `take` says no.
+    /// Facts of the frames of one piece, from the frame that holds `seq` on; stops when `take` says no. Frames before
+    /// that one are passed by their heads alone.
     fn in_piece(
         no: u32,
         bytes: &[u8],
         seq: Seq,
         take: &mut dyn FnMut(Fact) -> bool,
     ) -> Result<(Option<Seq>, bool), StoreError> {
-        let mut frames = Frames::new(bytes, 0);
-        let mut next = None;
-        loop {
-            let at = next.unwrap_or(seq);
-            let bad = |what: &str| damaged(no, 0, at, what);
-            match frames.take().map_err(|e| StoreError::Read(e.to_string()))? {
-                Next::End => return Ok((next, true)),
-                Next::Short => return Err(bad("it ends within a frame")),
-                Next::Bad(what) => return Err(bad(what)),
-                Next::Frame(head, payload) => {
-                    let count = frame::count(&payload).ok_or_else(|| bad("the facts do not decode"))?;
-                    let after = Seq(head.first.0 + count);
-                    next = Some(after);
-                    if after <= seq {
-                        continue;
-                    }
-                    for fact in frame::facts(&payload).map_err(|e| bad(&e.to_string()))? {
-                        if fact.seq >= seq && !take(fact) {
-                            return Ok((next, false));
-                        }
-                    }
+        let (mut rest, mut next) = (bytes, None);
+        while !rest.is_empty() {
+            let bad = |what: &str| damaged(no, 0, next.unwrap_or(seq), what);
+            let head = frame::head(rest).ok_or_else(|| bad("no frame begins here"))?;
+            let payload = rest.get(frame::HEAD..frame::HEAD + head.len);
+            let payload = payload.ok_or_else(|| bad("it ends within a frame"))?;
+            rest = rest.get(frame::HEAD + head.len..).unwrap_or_default();
+            if frame::head(rest).is_some_and(|after| after.first <= seq) {
+                continue;
+            }
+            if !frame::whole(&head, payload) {
+                return Err(bad("the checksum does not fit"));
+            }
+            let facts = frame::facts(payload).map_err(|e| bad(&e.to_string()))?;
+            next = Some(Seq(head.first.0 + facts.len() as u64));
+            for fact in facts {
+                if fact.seq >= seq && !take(fact) {
+                    return Ok((next, false));
                 }
             }
         }
+        Ok((next, true))
     }
 
     /// Gives facts in order from a place on, until `take` says no or the visible end.

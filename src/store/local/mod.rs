@@ -211,9 +211,20 @@ impl Store for LocalStore {
     }
 
     fn facts_of(&self, key: &BillKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
-        let (places, cut) = self.shared.index.places_of(key, limit)?;
-        let facts = self.shared.journal.at(&places)?;
-        Ok((facts.into_iter().map(|fact| trim_to_bill(fact, &key.fid)).collect(), cut))
+        let places = self.shared.index.places_of(key, limit)?;
+        let facts = self.shared.journal.at(&places.all)?;
+        Ok((facts.into_iter().map(|fact| trim_to_bill(fact, &key.fid)).collect(), places.cut))
+    }
+
+    fn deeds_of(&self, key: &BillKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
+        let places = self.shared.index.places_of(key, limit)?;
+        let last = places.all.last().copied().unwrap_or_default();
+        let done: Vec<Seq> = places.all.into_iter().filter(|seq| !places.found.contains(seq)).collect();
+        Ok((self.shared.journal.at(&done)?, last))
+    }
+
+    fn newest_of(&self, key: &BillKey) -> Result<Seq, StoreError> {
+        Ok(self.shared.index.places_of(key, 1)?.all.last().copied().unwrap_or_default())
     }
 
     super::index_reads!(self => self.shared.index);
