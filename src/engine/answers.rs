@@ -66,7 +66,7 @@ fn plan_row(
         }
     };
     let last = store.runs(Some(&plan.id), &PageRequest::first(LAST_RUNS))?;
-    let env = plan.env.as_ref().or(envs.first().map(|(env, _)| env));
+    let env = plan.target_env.as_ref().or(plan.env.as_ref()).or(envs.first().map(|(env, _)| env));
     let production = envs.iter().any(|(id, production)| *production && Some(id) == env);
     let mark = match env {
         Some(env) => store.mark(&plan.id, env)?,

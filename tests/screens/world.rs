@@ -355,6 +355,8 @@ impl World {
             seen: None,
             sweep: false,
             carried: 3,
+            absent: 0,
+            absent_first: Vec::new(),
         }
     }
 
