@@ -162,7 +162,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
         lines.push(vec![label(t.carried), (Role::Text, format::count(collected.carried))]);
     }
     if collected.absent > 0 {
-        let numbers: Vec<_> = collected.absent_first.iter().map(|no| words::shown(no).to_string()).collect();
+        let numbers: Vec<_> = collected.absent_first.iter().map(|no| words::shown(no)).collect();
         let words = fill(t.absent, &[&format::count(collected.absent), &numbers.join(" ")]);
         lines.push(vec![(Role::Warning, words)]);
     }
