@@ -16,7 +16,7 @@ use skydeck::domain::query::{Answer, Query};
 use skydeck::domain::run::RunState;
 use skydeck::domain::who::Who;
 use skydeck::link::remote::RemoteLink;
-use skydeck::link::serve::Server;
+use skydeck::link::serve::{Door, Server};
 use skydeck::link::{Link, Notice, Watch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -52,7 +52,7 @@ async fn two_consoles_see_one_run_and_one_approval_counts() {
     let socket = dir.path().join("owner.sock");
     let bench = Bench::started().await;
     bench.world.submitted(1..=20);
-    let server = Server::bind(&socket, bench.engine.clone().unwrap()).unwrap();
+    let server = Server::bind(&[Door::own(&socket)], bench.engine.clone().unwrap()).unwrap();
     let (li, wang) = (console(&socket, "li"), console(&socket, "wang"));
     assert!(li.is_owned().await.unwrap());
     let (mut seen_by_li, mut seen_by_wang) = (li.watch().await.unwrap(), wang.watch().await.unwrap());
@@ -97,7 +97,7 @@ async fn what_a_console_unlocked_ends_with_its_connection() {
     bench.env.read_only = true;
     bench.try_start().await.unwrap();
     bench.world.submitted(1..=3);
-    let _server = Server::bind(&socket, bench.engine.clone().unwrap()).unwrap();
+    let _server = Server::bind(&[Door::own(&socket)], bench.engine.clone().unwrap()).unwrap();
     let (li, wang) = (console(&socket, "li"), console(&socket, "wang"));
     let unlock = Command::Unlock { env: EnvId::new("test"), reason: "month end".into() };
     assert!(matches!(li.submit(order(1, unlock)).await.unwrap(), Receipt::Accepted { .. }));
@@ -124,7 +124,7 @@ async fn a_hostile_client_is_closed_and_the_others_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("owner.sock");
     let bench = Bench::started().await;
-    let _server = Server::bind(&socket, bench.engine.clone().unwrap()).unwrap();
+    let _server = Server::bind(&[Door::own(&socket)], bench.engine.clone().unwrap()).unwrap();
     for bytes in [&[0x40, 0, 0, 0][..], &[0, 0, 0, 4, 0xc1, 0xc1, 0xc1, 0xc1], b"GET / HTTP/1.1\r\n\r\n"] {
         let mut stream = UnixStream::connect(&socket).await.unwrap();
         stream.write_all(bytes).await.unwrap();
@@ -177,4 +177,48 @@ fn a_verb_attaches_to_the_process_that_holds_the_directory() {
     let (out, err) = (String::from_utf8_lossy(&beside.stdout), String::from_utf8_lossy(&beside.stderr));
     assert!(beside.status.success(), "after {first}: {err}");
     assert!(out.contains("sal_outstock_audit"), "after {first}: {out}{err}");
+}
+
+/// A peer's raw words.
+async fn raw(socket: &Path, request: &skydeck::link::frame::Request) -> skydeck::link::frame::Reply {
+    let mut stream = UnixStream::connect(socket).await.unwrap();
+    skydeck::link::frame::write(&mut stream, request).await.unwrap();
+    skydeck::link::frame::read(&mut stream, skydeck::link::frame::REPLY_MAX).await.unwrap()
+}
+
+#[tokio::test]
+async fn another_version_of_the_protocol_is_refused_with_both_versions_and_what_to_do() {
+    use skydeck::link::frame::{Reply, Request, VERSION};
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("owner.sock");
+    let bench = Bench::started().await;
+    let _server = Server::bind(&[Door::own(&socket)], bench.engine.clone().unwrap()).unwrap();
+    let hello = |version| Request::Hello { version, login: "li".into(), from: None };
+    assert!(matches!(raw(&socket, &hello(VERSION)).await, Reply::Welcome { .. }));
+    for version in [0, VERSION - 1, VERSION + 1, u32::MAX] {
+        let Reply::Refused(why) = raw(&socket, &hello(version)).await else { panic!("{version} was let in") };
+        assert!(why.contains(&format!("speaks version {VERSION}")) && why.contains(&version.to_string()), "{why}");
+        assert!(why.contains("end the owner"), "what to do: {why}");
+    }
+    let Reply::Refused(why) = raw(&socket, &Request::Watch).await else { panic!("let in without a hello") };
+    assert!(why.contains("hello"), "{why}");
+}
+
+#[tokio::test]
+async fn an_owner_of_another_version_is_said_by_the_console() {
+    use skydeck::link::frame::{self, Reply};
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("owner.sock");
+    let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+    let owner = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let why =
+            "the owner (process 7) speaks version 99 of the protocol, this program 3: end the owner, then start again";
+        frame::write(&mut stream, &Reply::Refused(why.into())).await.unwrap();
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+    });
+    let error = console(&socket, "li").is_owned().await.unwrap_err().to_string();
+    assert!(error.contains("version 99"), "{error}");
+    owner.abort();
 }

@@ -86,6 +86,7 @@ impl Link for Store {
                     collected: None,
                     closed: None,
                     flags: Vec::new(),
+                    consent: None,
                 };
                 Ok(Answer::Run(Some(Box::new(row))))
             }

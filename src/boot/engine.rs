@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::{PlanFiles, who};
 use crate::cli::exit::{Exit, Stop};
+use crate::config::Rules;
 use crate::domain::cause::CauseTable;
 use crate::domain::env::Environment;
 use crate::domain::time::Clock;
@@ -21,7 +22,8 @@ use crate::host::schedule;
 use crate::link::Link;
 use crate::link::local::LocalLink;
 use crate::link::remote::RemoteLink;
-use crate::link::serve::Server;
+use crate::link::serve::{Door, Server};
+use crate::store::actions::FileLog;
 use crate::store::local::{LocalStore, Progress};
 use crate::store::{Store, StoreError};
 
@@ -39,6 +41,8 @@ pub struct Setup {
     pub clock: Arc<dyn Clock>,
     /// Whether this process starts plans by their schedules: one that stays does, a verb does not.
     pub schedules: bool,
+    /// Who beside the owner may attach.
+    pub access: Rules,
 }
 
 /// The socket of a data directory's owner.
@@ -77,16 +81,22 @@ impl Booted {
             store => Arc::new(store.map_err(store_stop)?),
         };
         let clock = Arc::clone(&setup.clock);
+        let mut doors = vec![Door::own(&socket)];
+        doors.extend(setup.access.door.iter().map(|(path, gid)| Door::of_group(path, *gid)));
+        let actions = FileLog::open(&setup.data, Arc::clone(&clock)).map_err(store_stop)?;
         let parts = Parts {
             store: store.clone(),
             clock: setup.clock,
             causes: setup.causes,
             envs: setup.envs,
             plans: Arc::new(setup.plans),
+            access: Arc::new(setup.access),
+            actions: Arc::new(actions),
+            owner: who().uid,
         };
         let engine = Engine::start(parts).await.map_err(|e| Stop::new(Exit::Refused, e.to_string()))?;
         // A directory whose path is too long for a socket, or a file system without them: one console, as before.
-        let server = Server::bind(&socket, engine.clone())
+        let server = Server::bind(&doors, engine.clone())
             .inspect_err(|error| tracing::warn!(%error, "no other console can attach"))
             .ok();
         let link: Arc<dyn Link> = Arc::new(LocalLink::new(engine.clone()));
@@ -107,6 +117,16 @@ impl Booted {
                 Ok(false) => return Err(store_stop(held)),
                 Err(error) => return Err(Stop::new(Exit::Refused, format!("{held}; {error}"))),
             }
+        }
+    }
+
+    /// A link to the owner behind a socket, wherever its data directory is.
+    pub async fn at(socket: &Path) -> Result<Self, Stop> {
+        let link = RemoteLink::new(socket, who(), None);
+        match link.is_owned().await {
+            Ok(true) => Ok(Self { link: Arc::new(link), own: None }),
+            Ok(false) => Err(Stop::new(Exit::Refused, format!("nobody serves {}", socket.display()))),
+            Err(error) => Err(Stop::new(Exit::Refused, error.to_string())),
         }
     }
 

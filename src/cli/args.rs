@@ -37,6 +37,9 @@ pub struct Global {
     /// Console: keep the engine in this process, instead of attaching to (or starting) one that outlives it.
     #[arg(long)]
     pub standalone: bool,
+    /// Attach to the owner behind this socket (another user's, see [access] in its configuration).
+    #[arg(long, global = true, value_name = "SOCKET")]
+    pub attach: Option<PathBuf>,
 }
 
 /// Languages.
@@ -73,6 +76,8 @@ pub enum Verb {
     Retry(RetryArgs),
     /// Read unknown bills back from the ERP; writes nothing.
     Verify(SelectArgs),
+    /// Approve a collected set that waits: one that was left, or one that needs a second person.
+    Approve(ApproveArgs),
     /// Go on with an interrupted or paused run.
     Resume(RunIdArgs),
     /// End an interrupted or paused run; what was not reached goes to the ledger.
@@ -87,6 +92,8 @@ pub enum Verb {
     Bill(BillArgs),
     /// Write bills to a file.
     Export(ExportArgs),
+    /// The action log: who ordered what, why, and what came of it.
+    Log(LogArgs),
     /// Plans: list, lint, render, preview, import, diff, …
     #[command(subcommand)]
     Plan(PlanVerb),
@@ -236,6 +243,16 @@ pub struct RetryArgs {
     pub approval: Approval,
 }
 
+/// `approve`.
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    /// Run id, or its beginning; absent = the one open run.
+    pub run: Option<String>,
+    /// Approval.
+    #[command(flatten)]
+    pub approval: Approval,
+}
+
 /// `resume`, `cancel`.
 #[derive(Debug, Args)]
 pub struct RunIdArgs {
@@ -289,6 +306,35 @@ pub struct BillArgs {
     /// Show requests and answers.
     #[arg(long)]
     pub evidence: bool,
+}
+
+/// `log`.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// Show, verify or export; nothing = show.
+    #[command(subcommand)]
+    pub verb: Option<LogVerb>,
+    /// At most so many lines.
+    #[arg(long, short = 'n', default_value_t = 30, value_name = "N")]
+    pub limit: u32,
+}
+
+/// `log …`.
+#[derive(Debug, Subcommand)]
+pub enum LogVerb {
+    /// Check the chain of the file, and that the journal tells of the same lines.
+    Verify,
+    /// Write the lines as they stand, after checking their chain.
+    Export {
+        /// Only from this day on (UTC, YYYY-MM-DD).
+        #[arg(long, value_name = "DAY")]
+        since: Option<chrono::NaiveDate>,
+        /// CSV with a byte order mark, for spreadsheets; absent: the lines themselves.
+        #[arg(long)]
+        csv: bool,
+        /// File, or - for standard output.
+        file: PathBuf,
+    },
 }
 
 /// `export`.

@@ -7,7 +7,7 @@ use super::out::Out;
 use crate::domain::command::Selection;
 use crate::domain::event::{Event, Fact};
 use crate::domain::filter::Filter;
-use crate::domain::ids::{BillKey, PlanId, RunId};
+use crate::domain::ids::{BillKey, EnvId, PlanId, RunId};
 use crate::domain::query::{Answer, Page, PageRequest, Query, Scope};
 use crate::domain::run::{BillRow, RunRow, RunState};
 use crate::domain::step::{Body, Verdict};
@@ -349,4 +349,18 @@ pub async fn open_run(link: &dyn Link, wanted: Option<&str>) -> Result<RunRow, S
 /// Whether a resumed run still has something to wait for.
 pub fn is_resumable(row: &RunRow) -> bool {
     matches!(row.state, RunState::Interrupted | RunState::Paused(_) | RunState::AwaitingApproval)
+}
+
+/// The environment a plan's bills are in, by what the owner knows.
+pub async fn env_of(link: &dyn Link, plan: &PlanId) -> Result<EnvId, Stop> {
+    let Answer::Plans(plans) = link.ask(Query::Plans).await? else { return Err(Stop::usage("no plans were told")) };
+    let named = plans.iter().filter_map(|row| row.plan.as_ref().ok()).find(|known| known.id == *plan);
+    let named = named.ok_or_else(|| Stop::usage(format!("there is no plan `{plan}`")))?;
+    if let Some(env) = named.target_env.as_ref().or(named.env.as_ref()) {
+        return Ok(env.clone());
+    }
+    let Answer::Environments(envs) = link.ask(Query::Environments).await? else {
+        return Err(Stop::usage("no environments were told"));
+    };
+    envs.first().map(|row| row.env.id.clone()).ok_or_else(|| Stop::usage("no environment is configured"))
 }

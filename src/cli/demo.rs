@@ -154,6 +154,7 @@ impl Demo {
             causes,
             clock,
             schedules: true,
+            access: crate::config::Rules::default(),
         };
         let booted = Booted::start(setup, note).await?;
         Ok(Self { sim, booted, ground })
@@ -191,6 +192,7 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, ground: &Ground) -> Result
             user: credentials.user,
             production: args.production,
             read_only: args.production,
+            second_person: false,
             server_zone: "Asia/Shanghai".to_owned(),
             allow_operations: Vec::new(),
             limits,

@@ -70,6 +70,9 @@ impl Ground {
 
     /// The engine with every environment of the configuration.
     async fn boot(&self, extra: Vec<std::path::PathBuf>, connect: bool) -> Result<Booted, Stop> {
+        if let Some(socket) = &self.global.attach {
+            return Booted::at(socket).await;
+        }
         let out = self.out();
         Booted::start(self.setup(extra, connect, false)?, move |text| out.note(text)).await
     }
@@ -94,6 +97,11 @@ impl Ground {
             causes: self.causes.clone(),
             clock: self.clock.clone(),
             schedules,
+            access: self
+                .config
+                .access
+                .rules()
+                .map_err(|e| Stop::usage(format!("{}: {e}", self.paths.config.display())))?,
         })
     }
 
@@ -138,6 +146,13 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
 
 async fn console(ground: &Ground) -> Result<u8, Stop> {
     Console::require_terminal()?;
+    if let Some(socket) = &ground.global.attach {
+        let link: Arc<dyn Link> = Arc::new(RemoteLink::new(socket, boot::who(), None));
+        let looks = Looks::default();
+        let mut screen = screen(ground, &looks, &ground.paths.data, None, "");
+        screen.detachable = true;
+        return screen.run(link).await;
+    }
     if ground.config.environments.is_empty() {
         return Err(Stop::usage(format!(
             "no environment is configured: write {} (the README shows one), or try `skydeck demo`",
@@ -296,7 +311,12 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         Verb::Doctor(args) => doctor::run(&ground.out(), &ground.paths.data, &*ground.clock, &args),
         Verb::Plan(verb) => plans::run(ground.out(), &ground.plan_dir(), verb, || ground.boot(Vec::new(), true)).await,
         Verb::Run(args) => run_plan(ground, args).await,
-        writing @ (Verb::Retry(_) | Verb::Verify(_) | Verb::Resume(_) | Verb::Cancel(_) | Verb::Resolve(_)) => {
+        writing @ (Verb::Retry(_)
+        | Verb::Approve(_)
+        | Verb::Verify(_)
+        | Verb::Resume(_)
+        | Verb::Cancel(_)
+        | Verb::Resolve(_)) => {
             let booted = ground.boot(Vec::new(), true).await?;
             let exit = write(ground, &booted, writing).await;
             booted.end(None).await?;
@@ -338,7 +358,22 @@ async fn env(ground: &Ground, verb: EnvVerb) -> Result<Exit, Stop> {
     }
 }
 
+/// Runs a plan of the owner behind a socket: its plans, its environments.
+async fn run_plan_there(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
+    let booted = ground.boot(Vec::new(), true).await?;
+    let plan = PlanId::new(args.plan.clone());
+    let driver = ground.driver(&booted, args.approval.clone());
+    if args.approval.unlock {
+        driver.unlock(&bills::env_of(&*booted.link, &plan).await?).await?;
+    }
+    let params = StartParams { sweep: args.sweep, numbers: args.numbers, since: args.since, remedy: args.remedy };
+    driver.run(Command::Start { plan, params }).await
+}
+
 async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
+    if ground.global.attach.is_some() {
+        return run_plan_there(ground, args).await;
+    }
     let file = std::path::PathBuf::from(&args.plan);
     let is_file = file.extension().is_some_and(|e| e == "json");
     if is_file && !file.exists() {
@@ -403,6 +438,17 @@ async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Result<Exit, Sto
             driver.order(Command::Resume { run: row.head.id }).await?;
             driver.follow(row.head.id, watch).await
         }
+        Verb::Approve(args) => {
+            let row = bills::open_run(link, args.run.as_deref()).await?;
+            let driver = ground.driver(booted, args.approval);
+            if row.state != RunState::AwaitingApproval {
+                let words = driver.out.t("does not wait for an approval", "并不在等待批准");
+                return Err(Stop::new(Exit::Refused, format!("{} {words}", row.head.id)));
+            }
+            driver.unlock(&row.head.env).await?;
+            let watch = booted.link.watch().await?;
+            driver.follow(row.head.id, watch).await
+        }
         Verb::Cancel(args) => {
             let row = bills::open_run(link, args.run.as_deref()).await?;
             ground.driver(booted, Approval::default()).run(Command::Cancel { run: row.head.id }).await
@@ -425,6 +471,10 @@ async fn read(ground: &Ground, booted: &Booted, verb: Verb) -> Result<Exit, Stop
         Verb::History(args) => bills::history(link, &out, &args).await,
         Verb::Bill(args) => bills::bill(link, &out, &args).await,
         Verb::Export(args) => export(booted, &out, &args).await,
+        Verb::Log(args) => {
+            let data = ground.global.attach.is_none().then_some(ground.paths.data.as_path());
+            super::log::run(link, &out, data, args).await
+        }
         _ => Err(Stop::usage("not a reading verb")),
     }
 }

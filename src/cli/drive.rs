@@ -350,6 +350,8 @@ fn exit_of(refusal: &Refusal) -> Exit {
         Refusal::NotFound(_) | Refusal::BadPlan(_) => Exit::Usage,
         Refusal::Nothing(_) => Exit::Ok,
         Refusal::ReadOnly(_)
+        | Refusal::NotAllowed { .. }
+        | Refusal::SecondPerson { .. }
         | Refusal::Busy { .. }
         | Refusal::NotConfirmed(_)
         | Refusal::WrongState(_)

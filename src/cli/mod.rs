@@ -12,6 +12,7 @@ pub mod drive;
 pub mod environments;
 pub mod exit;
 pub mod json;
+pub mod log;
 pub mod out;
 pub mod plans;
 pub mod serve;

@@ -3,12 +3,15 @@
 //! Invariant: an unknown key, a wrong value or a secret written in plain is an error that names its line and
 //! never repeats the value.
 
+pub mod access;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use self::access::{AccessConfig, Rules};
 use crate::domain::env::{Environment, Limits};
 use crate::domain::ids::EnvId;
 use crate::domain::time::parse_span;
@@ -36,6 +39,8 @@ pub struct Config {
     pub causes: Option<PathBuf>,
     /// How the console looks and speaks.
     pub console: ConsoleConfig,
+    /// Who beside the owner may attach.
+    pub access: AccessConfig,
     /// Key overrides: action → keys.
     pub keys: BTreeMap<String, Vec<String>>,
 }
@@ -116,6 +121,8 @@ struct RawConfig {
     #[serde(default)]
     console: ConsoleConfig,
     #[serde(default)]
+    access: AccessConfig,
+    #[serde(default)]
     keys: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     environment: BTreeMap<String, toml::Spanned<RawEnvironment>>,
@@ -133,6 +140,7 @@ struct RawEnvironment {
     #[serde(default)]
     production: bool,
     read_only: Option<bool>,
+    second_person: Option<bool>,
     server_zone: Option<String>,
     #[serde(default = "zh_cn")]
     lcid: u32,
@@ -212,18 +220,16 @@ impl Config {
     /// Reads the text of a configuration file; `file` is its name for messages.
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         let name = file.display().to_string();
-        let raw: RawConfig = toml::from_str(text).map_err(|e| ConfigError {
+        let mut raw: RawConfig = toml::from_str(text).map_err(|e| ConfigError {
             file: name.clone(),
             line: e.span().map(|span| line_of(text, span.start)),
             message: plain(e.message()),
         })?;
         let mut environments = Vec::with_capacity(raw.environment.len());
-        for (id, spanned) in raw.environment {
+        for (id, spanned) in std::mem::take(&mut raw.environment) {
             let line = Some(line_of(text, spanned.span().start));
-            let environment = spanned.into_inner().build(&id).map_err(|message| ConfigError {
-                file: name.clone(),
-                line,
-                message: format!("environment `{id}`: {message}"),
+            let environment = spanned.into_inner().build(&id, raw.access.has_approvers()).map_err(|message| {
+                ConfigError { file: name.clone(), line, message: format!("environment `{id}`: {message}") }
             })?;
             environments.push(environment);
         }
@@ -237,12 +243,13 @@ impl Config {
             let chosen = environments.remove(at);
             environments.insert(0, chosen);
         }
-        Ok(Self { environments, plans: raw.plans, causes: raw.causes, console: raw.console, keys: raw.keys })
+        let RawConfig { plans, causes, console, access, keys, .. } = raw;
+        Ok(Self { environments, plans, causes, console, access, keys })
     }
 }
 
 impl RawEnvironment {
-    fn build(self, id: &str) -> Result<EnvironmentConfig, String> {
+    fn build(self, id: &str, approvers: bool) -> Result<EnvironmentConfig, String> {
         if self.sign_in != SignInKind::Password && self.app_id.is_none() {
             return Err("sign_in by app needs app_id".to_owned());
         }
@@ -272,6 +279,7 @@ impl RawEnvironment {
             user: self.user,
             production: self.production,
             read_only: self.read_only.unwrap_or(self.production),
+            second_person: self.second_person.unwrap_or(self.production && approvers),
             server_zone: zone,
             allow_operations: self.allow_operations,
             limits,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::access::Role;
 use super::filter::Filter;
 use super::ids::{BillKey, CommandId, EnvId, PlanId, RunId, SessionId, SetHash};
 use super::run::Flag;
@@ -184,6 +185,24 @@ pub enum Refusal {
     /// The environment is read-only.
     #[error("environment {0} is read-only: unlock it first, with a reason")]
     ReadOnly(EnvId),
+    /// The sender's role does not reach.
+    #[error("not allowed: {verb} needs the role {needed}, yours is {role} (see [access] in the configuration)")]
+    NotAllowed {
+        /// Verb.
+        verb: String,
+        /// The sender's role.
+        role: Role,
+        /// The role it needs.
+        needed: Role,
+    },
+    /// Approved by the first of two persons.
+    #[error("noted: run {run} waits for a second approver, another user, within 10 minutes; set {hash}")]
+    SecondPerson {
+        /// Run.
+        run: RunId,
+        /// The set, short.
+        hash: String,
+    },
     /// This plan has an open run already.
     #[error("plan {plan} already has an open run {run}: finish, resume or cancel it first")]
     Busy {

@@ -27,6 +27,29 @@ pub fn rung(bills: u64, production: bool, environment: &str, grave: bool) -> Run
     }
 }
 
+/// Why a set in production asks for two persons, where the environment wants that (reliability.md §8.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gravity {
+    /// Bills a call would be made for.
+    pub callable: u64,
+    /// Rules are waved through.
+    pub flags: bool,
+    /// Bills whose last outcome was unknown are tried again.
+    pub unknown: bool,
+    /// This revision of the plan never wrote here.
+    pub first_of_revision: bool,
+}
+
+impl Gravity {
+    /// Calls above which two persons approve.
+    pub const MANY: u64 = 1000;
+
+    /// Whether two persons must approve.
+    pub fn needs_two(self) -> bool {
+        self.callable > 0 && (self.callable > Self::MANY || self.flags || self.unknown || self.first_of_revision)
+    }
+}
+
 impl Rung {
     /// What satisfies it, as it is typed.
     pub fn answer(&self) -> Option<String> {
@@ -62,5 +85,20 @@ mod tests {
         assert!(!Rung::TypeCount(21).satisfied_by(Some("12")));
         assert!(Rung::TypeCount(21).satisfied_by(Some(" 21 ")));
         assert!(!Rung::TypeEnvironment("prod".into()).satisfied_by(None));
+    }
+
+    #[test]
+    fn two_persons_are_asked_for_what_is_grave() {
+        let calm = Gravity { callable: 1000, ..Gravity::default() };
+        assert!(!calm.needs_two());
+        for grave in [
+            Gravity { callable: 1001, ..calm },
+            Gravity { flags: true, ..calm },
+            Gravity { unknown: true, ..calm },
+            Gravity { first_of_revision: true, ..calm },
+        ] {
+            assert!(grave.needs_two(), "{grave:?}");
+            assert!(!Gravity { callable: 0, ..grave }.needs_two(), "nothing is called: {grave:?}");
+        }
     }
 }

@@ -21,6 +21,9 @@ pub struct Environment {
     pub production: bool,
     /// No write leaves.
     pub read_only: bool,
+    /// Grave approvals need two persons.
+    #[serde(default)]
+    pub second_person: bool,
     /// Zone the server's dates are in, e.g. `Asia/Shanghai`.
     pub server_zone: String,
     /// Operations beside Submit and Audit that the environment's owner allows plans to execute.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bill::{Found, Outcome, Rev, Slot};
 use super::cause::Cause;
 use super::ids::{BillKey, CallId, EnvId, Fid, PlanId, RunId, Seq, SetHash};
-use super::run::{Collected, Flag, Mark, PauseWhy, RunEnd, RunHead};
+use super::run::{Collected, Consent, Flag, Mark, PauseWhy, RunEnd, RunHead};
 use super::step::{Evidence, Step, Verdict};
 use super::time::Ts;
 use super::who::Who;
@@ -71,6 +71,16 @@ pub enum Event {
         /// Why the flags were chosen.
         #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+    },
+    /// The first of two persons approved the frozen set; the run waits for another one.
+    #[serde(rename = "rk")]
+    RunConsented {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+        /// What was approved, by whom.
+        #[serde(rename = "c")]
+        consent: Consent,
     },
     /// The mark of a plan in an environment moved.
     #[serde(rename = "mm")]
@@ -284,6 +294,18 @@ pub struct ActionEntry {
     pub reason: Option<String>,
     /// `accepted`, or why it was refused.
     pub result: String,
+    /// The line of the action log's file that was written before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<LogPlace>,
+}
+
+/// A place in the action log's file, with the hash of the line there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPlace {
+    /// Place, from 1.
+    pub seq: u64,
+    /// SHA-256 as hex digits.
+    pub hash: String,
 }
 
 impl Event {
@@ -294,6 +316,7 @@ impl Event {
             Self::BillsFound { run, .. }
             | Self::RunCollected { run, .. }
             | Self::RunApproved { run, .. }
+            | Self::RunConsented { run, .. }
             | Self::StepTried { run, .. }
             | Self::StepAnswered { run, .. }
             | Self::BillRead { run, .. }

@@ -169,6 +169,7 @@ impl Live {
                     collected: None,
                     closed: None,
                     flags: Vec::new(),
+                    consent: None,
                 };
                 self.runs.insert(head.id, RunLive::from_row(row));
                 self.forget_old();
@@ -208,6 +209,7 @@ fn apply_to_run(run: &mut RunLive, at: Ts, event: &Event) -> Result<(), String> 
             run.row.state = RunState::Working;
             run.approved = Some(at);
         }
+        Event::RunConsented { consent, .. } => run.row.consent = Some(consent.clone()),
         Event::StepTried { fid, no, step, attempt, .. } => {
             run.deferred.remove(fid);
             run.in_flight.insert(fid.clone(), InFlight { no: no.clone(), step: *step, attempt: *attempt, since: at });

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a run's [`run::Tally`] always adds up, and state changes only by applying [`event::Fact`]s.
 
+pub mod access;
 pub mod bill;
 pub mod cause;
 pub mod command;

@@ -233,6 +233,36 @@ pub struct Collected {
     /// The first of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub absent_first: Vec<String>,
+    /// Bills whose last outcome was unknown: trying them again is the operator's own decision.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unknown: u64,
+}
+
+/// The first approval of a set that two persons must approve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// Who.
+    pub by: Who,
+    /// The set that was seen.
+    pub hash: SetHash,
+    /// Rule-changing flags; the second person approves the same ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<Flag>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When.
+    pub at: Ts,
+}
+
+impl Consent {
+    /// How long it stands (reliability.md §8.4).
+    pub const STANDS: std::time::Duration = std::time::Duration::from_secs(600);
+
+    /// Whether it still stands.
+    pub fn stands(&self, now: Ts) -> bool {
+        now.since(self.at) <= Self::STANDS
+    }
 }
 
 /// One row of Results, Ledger and History: a bill in a run, as it stands now.
@@ -295,7 +325,11 @@ pub struct RunRow {
     /// Flags waved through in this run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<Flag>,
+    /// The first approval, where two were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
 }
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_zero(n: &u64) -> bool {
     *n == 0

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::bill::{Found, Status};
+use crate::domain::bill::{Found, Slot, Status};
 use crate::domain::command::StartParams;
 use crate::domain::event::Event;
 use crate::domain::filter::Filter;
@@ -96,6 +96,8 @@ pub(super) struct Set {
     pub seen: Option<ErpDate>,
     /// The plan's own limit of rows ended the query.
     pub cut: bool,
+    /// Entries of the ledger whose outcome was unknown.
+    unknown: u64,
     /// Numbers of the source that the target does not hold exactly once.
     pub absent: u64,
     pub absent_first: Vec<String>,
@@ -211,7 +213,8 @@ impl Runner {
     }
 
     async fn entries(&mut self, rows: Vec<BillRow>) -> Result<bool, Failed> {
-        let mut set = Set::default();
+        let unknown = rows.iter().filter(|row| row.state.slot() == Slot::Unknown).count() as u64;
+        let mut set = Set { unknown, ..Set::default() };
         // All are read before any is stored: when the server cannot be reached, the ledger stays as it was.
         let read = self.read_rows(rows).await?;
         set.carried = read.len() as u64;
@@ -350,6 +353,7 @@ impl Runner {
             carried: set.carried,
             absent: set.absent,
             absent_first: set.absent_first,
+            unknown: set.unknown,
         };
         let mut events = vec![Event::RunCollected { run, collected }];
         if self.head.kind == RunKind::Verify {

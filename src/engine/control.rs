@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use ulid::Ulid;
 
+use crate::domain::access::Access;
 use crate::domain::cause::CauseTable;
 use crate::domain::event::Event;
 use crate::domain::ids::{CallId, EnvId, PlanId, RunId};
@@ -19,6 +20,7 @@ use crate::domain::query::PlanProblem;
 use crate::domain::run::{Mark, PauseWhy, RunState};
 use crate::domain::time::Clock;
 use crate::domain::who::Who;
+use crate::store::actions::ActionLog;
 use crate::store::{Store, StoreError};
 
 use super::PlanSource;
@@ -82,6 +84,12 @@ pub struct Shared {
     pub causes: Arc<CauseTable>,
     /// Where plans come from.
     pub source: Arc<dyn PlanSource>,
+    /// Who may order what.
+    pub access: Arc<dyn Access>,
+    /// The action log's file.
+    pub actions: Arc<dyn ActionLog>,
+    /// User id of this process.
+    pub owner: u32,
     /// Environments; the first is the default.
     pub envs: Vec<Arc<Dispatch>>,
     /// Plans as last read.

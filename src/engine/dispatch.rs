@@ -24,6 +24,11 @@ const LOSSES: usize = 3;
 /// See [`LOSSES`].
 const LOSS_WINDOW: Duration = Duration::from_secs(600);
 
+/// How often an unlock is looked after.
+const UNLOCK_LOOK: Duration = Duration::from_secs(1);
+/// A longer silence of the process ends an unlock (reliability.md §5.2).
+const GAP: Duration = Duration::from_secs(5);
+
 /// How often limits that have passed are forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -44,8 +49,9 @@ struct State {
     breaker: Breaker,
     concurrency: u32,
     in_flight: u32,
-    /// Monotonic and wall end of the unlock, and the console that asked for it.
-    unlocked: Option<(Duration, Ts, Option<SessionId>)>,
+    unlocked: Option<Unlock>,
+    /// Unlocks so far.
+    unlocks: u64,
     claims: HashSet<(FormId, Fid)>,
     /// Until when the server may still be at work on a request of this process, monotonic.
     at_work: HashMap<(FormId, Fid), Duration>,
@@ -53,6 +59,32 @@ struct State {
     swept: Duration,
     losses: VecDeque<Duration>,
     signed_in: u64,
+}
+
+/// Writing is allowed in a read-only environment, for now.
+struct Unlock {
+    /// Which one.
+    turn: u64,
+    /// Its end, monotonic and wall.
+    end: (Duration, Ts),
+    /// The console that asked for it.
+    by: Option<SessionId>,
+    /// When this process was last seen to run, monotonic and wall.
+    seen: (Duration, Ts),
+}
+
+impl Unlock {
+    /// Why it is over, if it is: run out, or the process (or the machine) stood still and nobody knows who sits there now.
+    fn over(&self, clock: &dyn Clock) -> Option<&'static str> {
+        let (mono, wall) = (clock.mono(), clock.now());
+        if mono >= self.end.0 {
+            Some("its 15 minutes are over")
+        } else if mono.saturating_sub(self.seen.0) > GAP || wall.since(self.seen.1) > GAP {
+            Some("the process stood still for more than 5 s")
+        } else {
+            None
+        }
+    }
 }
 
 /// Leave to make one call now; gives its place back when dropped.
@@ -106,6 +138,7 @@ impl Dispatch {
             concurrency: env.limits.concurrency.max(1),
             in_flight: 0,
             unlocked: None,
+            unlocks: 0,
             claims: HashSet::new(),
             at_work: HashMap::new(),
             swept: clock.mono(),
@@ -189,16 +222,36 @@ impl Dispatch {
         permit::allow(&self.env, self.unlocked_until().is_some(), verb)
     }
 
-    /// Allows writing in a read-only environment for a while, or until the console that asked for it is gone.
-    pub fn unlock(&self, session: Option<SessionId>) {
-        let until = self.clock.now().plus(permit::UNLOCK);
-        self.lock().unlocked = Some((self.clock.mono() + permit::UNLOCK, until, session));
+    /// Allows writing in a read-only environment for a while, or until the console that asked for it is gone. Gives the
+    /// unlock's number for [`Self::guard_unlock`].
+    pub fn unlock(&self, by: Option<SessionId>) -> u64 {
+        let seen = (self.clock.mono(), self.clock.now());
+        let end = (seen.0 + permit::UNLOCK, seen.1.plus(permit::UNLOCK));
+        let mut state = self.lock();
+        state.unlocks += 1;
+        let turn = state.unlocks;
+        state.unlocked = Some(Unlock { turn, end, by, seen });
+        turn
+    }
+
+    /// Looks after an unlock until it ends; why, where it ended by itself.
+    pub async fn guard_unlock(&self, turn: u64) -> Option<&'static str> {
+        loop {
+            tokio::time::sleep(UNLOCK_LOOK).await;
+            let mut state = self.lock();
+            let unlock = state.unlocked.as_mut().filter(|unlock| unlock.turn == turn)?;
+            if let Some(why) = unlock.over(&*self.clock) {
+                state.unlocked = None;
+                return Some(why);
+            }
+            unlock.seen = (self.clock.mono(), self.clock.now());
+        }
     }
 
     /// A console is gone: what it unlocked is read-only again. Whether anything was.
     pub fn left(&self, session: SessionId) -> bool {
         let mut state = self.lock();
-        let theirs = state.unlocked.is_some_and(|(_, _, by)| by == Some(session));
+        let theirs = state.unlocked.as_ref().is_some_and(|unlock| unlock.by == Some(session));
         if theirs {
             state.unlocked = None;
         }
@@ -212,11 +265,8 @@ impl Dispatch {
 
     /// Until when writing is unlocked, if it is now.
     pub fn unlocked_until(&self) -> Option<Ts> {
-        let mut state = self.lock();
-        if state.unlocked.is_some_and(|(end, ..)| self.clock.mono() >= end) {
-            state.unlocked = None;
-        }
-        state.unlocked.map(|(_, until, _)| until)
+        // Not taken away here: its guard says why it ended.
+        self.lock().unlocked.as_ref().filter(|unlock| unlock.over(&*self.clock).is_none()).map(|unlock| unlock.end.1)
     }
 
     /// Changes the pace.

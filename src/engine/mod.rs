@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
+use crate::domain::access::{Access, Role};
 use crate::domain::cause::CauseTable;
 use crate::domain::command::{Order, Receipt, Refusal};
 use crate::domain::env::Environment;
@@ -20,6 +21,7 @@ use crate::domain::run::RunState;
 use crate::domain::time::Clock;
 use crate::erp::Erp;
 use crate::link::Watch;
+use crate::store::actions::ActionLog;
 use crate::store::{Store, StoreError};
 
 mod across;
@@ -30,6 +32,7 @@ mod control;
 pub mod decide;
 mod dispatch;
 pub mod fault;
+mod guard;
 mod ledger;
 mod orders;
 mod pace;
@@ -70,6 +73,12 @@ pub struct Parts {
     pub envs: Vec<(Environment, Arc<dyn Erp>)>,
     /// Plans.
     pub plans: Arc<dyn PlanSource>,
+    /// Who may order what.
+    pub access: Arc<dyn Access>,
+    /// The action log's file.
+    pub actions: Arc<dyn ActionLog>,
+    /// User id of this process, for what the engine does by itself.
+    pub owner: u32,
 }
 
 /// Why an engine cannot start.
@@ -148,6 +157,9 @@ impl Engine {
             envs: envs.collect(),
             plans: Mutex::new(Arc::from([])),
             source: parts.plans,
+            access: parts.access,
+            actions: parts.actions,
+            owner: parts.owner,
             bound: Mutex::new(HashMap::new()),
             tasks: Mutex::new(HashMap::new()),
             last_id: Mutex::new(Ulid::nil()),
@@ -182,10 +194,14 @@ impl Engine {
 
     /// A console or verb has gone: what it unlocked is locked again.
     pub fn left(&self, session: SessionId) {
-        let relocked = self.inner.shared.envs.iter().filter(|env| env.left(session)).count();
-        if relocked > 0 {
-            self.inner.tasks.stirred.notify_one();
+        for env in self.inner.shared.envs.iter().filter(|env| env.left(session)) {
+            self.inner.relocked(env.env.id.clone(), "the console that unlocked it is gone");
         }
+    }
+
+    /// What a user may do here; `None`: not even look.
+    pub fn role(&self, uid: u32) -> Option<Role> {
+        self.inner.shared.access.role(uid)
     }
 
     /// Asks a question.

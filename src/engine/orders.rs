@@ -15,11 +15,13 @@ use crate::domain::who::{SCHEDULE, Who};
 use crate::link::Notice;
 use crate::plan::render::{self, RenderContext};
 use crate::store::StoreError;
+use crate::store::actions::{IDS, Phase};
 
 use super::Inner;
 use super::collect::{self, What};
 use super::control::{Shared, read};
 use super::dispatch::Dispatch;
+use super::guard::{About, deed, ids};
 use super::runner::Job;
 use super::select::{self, Selected};
 use super::tasks::Work;
@@ -67,6 +69,9 @@ pub(super) struct Taken {
     /// Added to `accepted` in the action log.
     pub note: String,
     pub then: Option<Then>,
+    pub about: About,
+    /// Said in place of `accepted`, where what was asked for needs more than this order.
+    pub instead: Option<Refusal>,
 }
 
 impl From<StoreError> for Refusal {
@@ -82,7 +87,6 @@ impl Inner {
         if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
             return receipt;
         }
-        let id = order.id;
         let receipt = match self.take(&order).await {
             Ok(taken) => self.carry_out(&order, taken).await,
             Err(refusal) => Err(refusal),
@@ -90,39 +94,42 @@ impl Inner {
         let receipt = match receipt {
             Ok(receipt) => receipt,
             Err(refusal) => {
-                let (run, plan) = concerned(&order.command);
-                let entry = ActionEntry {
-                    by: order.by,
-                    verb: order.command.verb().to_owned(),
-                    run,
-                    plan,
-                    bills: 0,
-                    reason: None,
-                    result: refusal.to_string(),
-                };
-                // Refused because the store is gone: there is no line to write then.
-                let _ = self.shared.ledger.append(vec![Event::ActionTaken(Box::new(entry))]).await;
+                self.log_refused(&order, &refusal).await;
                 Receipt::Refused(refusal)
             }
         };
-        super::lock(&self.receipts).put(id, receipt.clone());
+        super::lock(&self.receipts).put(order.id, receipt.clone());
         receipt
     }
 
-    async fn carry_out(self: &Arc<Self>, order: &Order, taken: Taken) -> Result<Receipt, Refusal> {
-        let Taken { mut events, more, run, plan, bills, reason, note, then } = taken;
-        let result = if note.is_empty() { "accepted".to_owned() } else { format!("accepted; {note}") };
-        let verb = order.command.verb().to_owned();
-        let entry = ActionEntry { by: order.by.clone(), verb, run, plan, bills, reason, result };
+    async fn carry_out(self: &Arc<Self>, order: &Order, mut taken: Taken) -> Result<Receipt, Refusal> {
+        let line = self.shared.actions.write(deed(order, Phase::Before, &taken, String::new())).await?;
+        let result = if taken.note.is_empty() { "accepted".to_owned() } else { format!("accepted; {}", taken.note) };
+        let entry = ActionEntry {
+            by: order.by.clone(),
+            verb: order.command.verb().to_owned(),
+            run: taken.run,
+            plan: taken.plan.clone(),
+            bills: taken.bills,
+            reason: taken.reason.clone(),
+            result: result.clone(),
+            line: Some(line),
+        };
+        let mut events = std::mem::take(&mut taken.events);
         events.insert(0, Event::ActionTaken(Box::new(entry)));
         self.shared.ledger.append(events).await?;
-        for group in more {
+        for group in std::mem::take(&mut taken.more) {
             self.shared.ledger.append(group).await?;
         }
-        if let Some(then) = then {
+        if let Some(then) = taken.then.take() {
             then(self);
         }
-        Ok(Receipt::Accepted { run, bills })
+        let receipt = match taken.instead.take() {
+            Some(refusal) => Receipt::Refused(refusal),
+            None => Receipt::Accepted { run: taken.run, bills: taken.bills },
+        };
+        self.log_after(deed(order, Phase::After, &taken, result)).await;
+        Ok(receipt)
     }
 
     async fn take(self: &Arc<Self>, order: &Order) -> Result<Taken, Refusal> {
@@ -132,6 +139,7 @@ impl Inner {
         if let Some(error) = self.shared.ledger.failed() {
             return Err(error.into());
         }
+        self.allowed(order)?;
         let by = &order.by;
         match &order.command {
             Command::Start { plan, params } => self.start_run(plan, params, by).await,
@@ -206,6 +214,7 @@ impl Inner {
         }
         let single = groups.len() == 1;
         let (mut runs, mut bills) = (Vec::new(), 0);
+        let mut named = Vec::new();
         let mut opened: Vec<PlanId> = Vec::new();
         for ((id, env_id, form), rows) in groups {
             let usable = self.shared.usable(&id).and_then(|(plan, env)| {
@@ -224,6 +233,7 @@ impl Inner {
                     let head = RunHead { of, ..self.head(kind, &plan, &env, by) };
                     bills += rows.len() as u64;
                     opened.push(id);
+                    named.extend(ids(&rows));
                     runs.push((head, plan, env, What::Entries(rows)));
                 }
                 Err(refusal) if single => return Err(refusal),
@@ -235,12 +245,19 @@ impl Inner {
             let words = if words.is_empty() { "no unresolved bill matches".to_owned() } else { words };
             return Err(Refusal::Nothing(words));
         }
-        Ok(Self::opening(runs, bills, selected.words()))
+        named.truncate(IDS);
+        let taken = Self::opening(runs, bills, selected.words());
+        Ok(Taken { about: About { ids: named, ..taken.about }, ..taken })
     }
 
     /// The facts and tasks that open runs; the first one is the receipt's.
     fn opening(runs: Vec<(RunHead, Arc<Plan>, Arc<Dispatch>, What)>, bills: u64, note: String) -> Taken {
         let first = runs.first().map(|(head, ..)| (head.id, head.plan.clone()));
+        let about = runs.first().map(|(head, ..)| About {
+            env: Some(head.env.clone()),
+            rev: Some(head.rev.to_string()),
+            ..About::default()
+        });
         let events = runs.iter().map(|(head, ..)| Event::RunOpened(Box::new(head.clone()))).collect();
         let then: Then = Box::new(move |inner| {
             for (head, plan, env, what) in runs {
@@ -249,7 +266,8 @@ impl Inner {
             }
         });
         let (run, plan) = first.unzip();
-        Taken { events, run, plan, bills, note, then: Some(then), ..Taken::default() }
+        let about = about.unwrap_or_default();
+        Taken { events, run, plan, bills, note, then: Some(then), about, ..Taken::default() }
     }
 
     fn head(&self, kind: RunKind, plan: &Plan, env: &Dispatch, by: &Who) -> RunHead {
@@ -349,7 +367,7 @@ fn server_time(env: &Dispatch, now: crate::domain::time::Ts) -> Result<(chrono::
     Ok((local.naive_local(), local.offset().fix().local_minus_utc() / 60))
 }
 
-fn concerned(command: &Command) -> (Option<RunId>, Option<PlanId>) {
+pub(super) fn concerned(command: &Command) -> (Option<RunId>, Option<PlanId>) {
     match command {
         Command::Start { plan, .. } => (None, Some(plan.clone())),
         Command::Approve { run, .. }

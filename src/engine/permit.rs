@@ -44,6 +44,7 @@ mod tests {
             user: String::new(),
             production: true,
             read_only,
+            second_person: false,
             server_zone: "Asia/Shanghai".into(),
             allow_operations: vec!["Close".into()],
             limits: Limits::default(),

@@ -201,7 +201,7 @@ impl Runner {
     }
 
     async fn close(&self, end: RunEnd) -> Result<(), StoreError> {
-        self.shared.ledger.append(vec![Event::RunClosed { run: self.head.id, end }]).await
+        self.shared.close_run(self.head.id, end).await
     }
 
     pub(super) async fn append(&self, events: Vec<Event>) -> Result<(), Stop> {
@@ -285,7 +285,7 @@ pub(super) async fn close_rest(shared: &Shared, run: RunId, end: RunEnd) -> Resu
     loop {
         let rows = read(&shared.store, move |s| s.bills_in(run, Slot::Waiting, None, SETTLE_GROUP)).await?;
         if rows.is_empty() {
-            return shared.ledger.append(vec![Event::RunClosed { run, end }]).await;
+            return shared.close_run(run, end).await;
         }
         let not_reached = |row: &BillRow| Event::BillSettled {
             run,

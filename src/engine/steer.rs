@@ -5,23 +5,27 @@
 use std::sync::Arc;
 
 use crate::domain::command::{Refusal, Selection};
-use crate::domain::confirm::rung;
+use crate::domain::confirm::{Gravity, rung};
 use crate::domain::event::Event;
 use crate::domain::ids::{EnvId, RunId, SessionId, SetHash};
 use crate::domain::plan::Plan;
-use crate::domain::run::{Collected, Flag, Mark, RunEnd, RunKind, RunRow, RunState};
+use crate::domain::query::PageRequest;
+use crate::domain::run::{Collected, Consent, Flag, Mark, RunEnd, RunKind, RunRow, RunState};
 use crate::domain::step::Verb;
 use crate::domain::who::{SCHEDULE, Who};
 
 use super::Inner;
 use super::control::{Wish, lock, read};
 use super::dispatch::Dispatch;
+use super::guard::{About, ids};
 use super::orders::{Taken, Then};
 use super::runner::{Job, close_rest};
 use super::tasks::{Work, writer_of};
 
 /// Facts of one append.
 const GROUP: usize = 100;
+/// Runs of a plan looked at for one of the same revision.
+const LOOK_BACK: u32 = 50;
 
 impl Inner {
     pub(super) async fn approve(
@@ -64,6 +68,45 @@ impl Inner {
             }));
         }
         let (plan, dispatch) = self.may_write(&row, collected.callable > 0, by)?;
+        let about = About {
+            env: Some(env.clone()),
+            rev: Some(row.head.rev.to_string()),
+            hash: Some(hash.to_string()),
+            ids: self.shared.waiting_ids(run).await?,
+        };
+        if dispatch.env.second_person && self.gravity(&row, collected, flags).await?.needs_two() {
+            match row.consent.as_ref().filter(|c| c.hash == *hash && c.stands(self.shared.clock.now())) {
+                Some(first) if first.by.uid != by.uid && first.flags == flags => {}
+                Some(first) if first.by.uid != by.uid => {
+                    return Err(Refusal::NotConfirmed(format!(
+                        "{} approved other flags: approve the same ones, or let {} approve anew",
+                        first.by, first.by
+                    )));
+                }
+                _ => {
+                    let now = self.shared.clock.now();
+                    let reason = reason.map(str::to_owned);
+                    let consent = Consent {
+                        by: by.clone(),
+                        hash: hash.clone(),
+                        flags: flags.to_vec(),
+                        reason: reason.clone(),
+                        at: now,
+                    };
+                    return Ok(Taken {
+                        events: vec![Event::RunConsented { run, consent }],
+                        note: "waits for a second person".to_owned(),
+                        instead: Some(Refusal::SecondPerson { run, hash: hash.short().to_owned() }),
+                        run: Some(run),
+                        plan: Some(row.head.plan.clone()),
+                        bills: collected.callable,
+                        reason,
+                        about,
+                        ..Taken::default()
+                    });
+                }
+            }
+        }
         let mut events = vec![Event::RunApproved {
             run,
             by: by.clone(),
@@ -80,7 +123,26 @@ impl Inner {
             bills: collected.callable,
             reason: reason.map(str::to_owned),
             then: Some(start(job)),
+            about,
             ..Taken::default()
+        })
+    }
+
+    /// What there is to say against one person's word alone.
+    async fn gravity(&self, row: &RunRow, collected: &Collected, flags: &[Flag]) -> Result<Gravity, Refusal> {
+        let (plan, rev, env, id) = (row.head.plan.clone(), row.head.rev.clone(), row.head.env.clone(), row.head.id);
+        let before = read(&self.shared.store, move |s| s.runs(Some(&plan), &PageRequest::first(LOOK_BACK))).await?;
+        let wrote = |r: &RunRow| {
+            r.head.id != id
+                && r.head.rev == rev
+                && r.head.env == env
+                && matches!(r.state, RunState::Closed(RunEnd::Completed | RunEnd::Cancelled))
+        };
+        Ok(Gravity {
+            callable: collected.callable,
+            flags: !flags.is_empty(),
+            unknown: collected.unknown > 0,
+            first_of_revision: !before.rows.iter().any(|(_, r)| wrote(r)),
         })
     }
 
@@ -198,17 +260,40 @@ impl Inner {
             dispatch.set_pace(per_minute, concurrency);
             inner.tasks.stirred.notify_one();
         });
-        Ok(Taken { note, then: Some(then), ..Taken::default() })
+        let about = About { env: Some(env.clone()), ..About::default() };
+        Ok(Taken { note, then: Some(then), about, ..Taken::default() })
     }
 
+    /// Unlocks one environment for one console: what the same console had unlocked before is read-only again.
     pub(super) fn unlock(&self, env: &EnvId, reason: &str, session: Option<SessionId>) -> Result<Taken, Refusal> {
         let dispatch = self.env(env)?;
         let reason = written(reason, "unlocking")?;
         let then: Then = Box::new(move |inner| {
-            dispatch.unlock(session);
+            for other in inner.shared.envs.iter().filter(|other| other.env.id != dispatch.env.id) {
+                if session.is_some_and(|session| other.left(session)) {
+                    inner.relocked(other.env.id.clone(), "the same console unlocked another environment");
+                }
+            }
+            let turn = dispatch.unlock(session);
             inner.tasks.stirred.notify_one();
+            // Weak: an unlock must not keep an engine alive.
+            let owner = Arc::downgrade(inner);
+            inner.tasks.spawn(async move {
+                let why = dispatch.guard_unlock(turn).await;
+                if let (Some(why), Some(inner)) = (why, owner.upgrade()) {
+                    inner.relocked(dispatch.env.id.clone(), why);
+                }
+            });
         });
-        Ok(Taken { reason: Some(reason), note: env.to_string(), then: Some(then), ..Taken::default() })
+        let about = About { env: Some(env.clone()), ..About::default() };
+        Ok(Taken { reason: Some(reason), note: env.to_string(), then: Some(then), about, ..Taken::default() })
+    }
+
+    /// An unlock ended by itself: said to everybody, and logged.
+    pub(super) fn relocked(self: &Arc<Self>, env: EnvId, why: &'static str) {
+        tracing::warn!(%env, why, "writing is locked again");
+        self.tasks.stirred.notify_one();
+        self.tasks.spawn(Arc::clone(self).log_own("lock", env, why.to_owned()));
     }
 
     pub(super) fn relock(&self, env: &EnvId) -> Result<Taken, Refusal> {
@@ -217,7 +302,8 @@ impl Inner {
             dispatch.relock();
             inner.tasks.stirred.notify_one();
         });
-        Ok(Taken { note: env.to_string(), then: Some(then), ..Taken::default() })
+        let about = About { env: Some(env.clone()), ..About::default() };
+        Ok(Taken { note: env.to_string(), then: Some(then), about, ..Taken::default() })
     }
 
     pub(super) async fn resolve(&self, selection: &Selection, reason: &str, by: &Who) -> Result<Taken, Refusal> {
@@ -236,12 +322,25 @@ impl Inner {
         let mut groups = all.chunks(GROUP).map(<[Event]>::to_vec);
         let events = groups.next().unwrap_or_default();
         let more = groups.collect();
-        Ok(Taken { events, more, bills, reason: Some(reason), note: selected.words(), ..Taken::default() })
+        let about = About { ids: ids(&selected.rows), ..About::default() };
+        Ok(Taken { events, more, bills, reason: Some(reason), note: selected.words(), about, ..Taken::default() })
     }
 }
 
 fn about(row: &RunRow) -> Taken {
-    Taken { run: Some(row.head.id), plan: Some(row.head.plan.clone()), bills: row.tally.waiting, ..Taken::default() }
+    let about = About {
+        env: Some(row.head.env.clone()),
+        rev: Some(row.head.rev.to_string()),
+        hash: row.collected.as_ref().map(|c| c.hash.to_string()),
+        ids: Vec::new(),
+    };
+    Taken {
+        run: Some(row.head.id),
+        plan: Some(row.head.plan.clone()),
+        bills: row.tally.waiting,
+        about,
+        ..Taken::default()
+    }
 }
 
 fn written(reason: &str, what: &str) -> Result<String, Refusal> {

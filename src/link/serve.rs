@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -31,11 +31,54 @@ const AT_A_TIME: usize = 8;
 /// Longest login or address taken from a hello, characters.
 const HINT: usize = 64;
 
-/// A socket that is served. Ends when dropped, and takes the socket away.
-pub struct Server {
+/// Where clients come in.
+#[derive(Clone, Debug)]
+pub struct Door {
     path: PathBuf,
+    mode: u32,
+    group: Option<u32>,
+}
+
+impl Door {
+    /// In the data directory, for the owner's own user: mode 0600.
+    pub fn own(path: &Path) -> Self {
+        Self { path: path.to_path_buf(), mode: 0o600, group: None }
+    }
+
+    /// For a group: mode 0660. Who may do what is the engine's to say, by user id.
+    pub fn of_group(path: &Path, gid: u32) -> Self {
+        Self { path: path.to_path_buf(), mode: 0o660, group: Some(gid) }
+    }
+
+    /// Binds it. A socket that stands here and is answered is another owner's; one that is not is a dead one's.
+    fn open(&self) -> std::io::Result<UnixListener> {
+        use std::os::unix::fs::FileTypeExt;
+        match std::fs::symlink_metadata(&self.path) {
+            Ok(meta) if !meta.file_type().is_socket() => {
+                return Err(std::io::Error::new(std::io::ErrorKind::AlreadyExists, "something else stands there"));
+            }
+            Ok(_) if self.group.is_some() && std::os::unix::net::UnixStream::connect(&self.path).is_ok() => {
+                return Err(std::io::Error::new(std::io::ErrorKind::AddrInUse, "another owner serves it"));
+            }
+            Ok(_) => std::fs::remove_file(&self.path)?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+        // Whoever connects between bind and chmod is asked who he is like everybody else.
+        let listener = UnixListener::bind(&self.path)?;
+        if let Some(gid) = self.group {
+            std::os::unix::fs::chown(&self.path, None, Some(gid))?;
+        }
+        std::fs::set_permissions(&self.path, std::fs::Permissions::from_mode(self.mode))?;
+        Ok(listener)
+    }
+}
+
+/// Sockets that are served. Ends when dropped, and takes the sockets away.
+pub struct Server {
+    paths: Vec<PathBuf>,
     hall: Hall,
-    accepting: JoinHandle<()>,
+    accepting: Vec<JoinHandle<()>>,
 }
 
 /// What every connection knows.
@@ -51,19 +94,23 @@ struct Hall {
 }
 
 impl Server {
-    /// Binds the socket, mode 0600. Only the holder of the owner lock may call this: a socket that stands there is a
-    /// dead owner's, and is replaced.
-    pub fn bind(path: &Path, engine: Engine) -> std::io::Result<Self> {
-        match std::fs::remove_file(path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
-            _ => {}
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    /// Opens the doors. Only the holder of the owner lock may call this. The first one must open; another one that
+    /// cannot is said in the log, and the owner serves without it.
+    pub fn bind(doors: &[Door], engine: Engine) -> std::io::Result<Self> {
         let hall =
             Hall { engine, instance: Ulid::generate(), clients: watch::Sender::new(0), bye: watch::Sender::new(None) };
-        let accepting = tokio::spawn(accept(listener, hall.clone()));
-        Ok(Self { path: path.to_path_buf(), hall, accepting })
+        let mut server = Self { paths: Vec::new(), hall, accepting: Vec::new() };
+        for door in doors {
+            match door.open() {
+                Ok(listener) => {
+                    server.paths.push(door.path.clone());
+                    server.accepting.push(tokio::spawn(accept(listener, server.hall.clone())));
+                }
+                Err(error) if server.paths.is_empty() => return Err(error),
+                Err(error) => tracing::error!(socket = %door.path.display(), %error, "others cannot attach here"),
+            }
+        }
+        Ok(server)
     }
 
     /// How many connections there are, as it changes.
@@ -82,8 +129,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.accepting.abort();
-        let _ = std::fs::remove_file(&self.path);
+        self.accepting.iter().for_each(JoinHandle::abort);
+        for path in &self.paths {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
@@ -119,14 +168,20 @@ impl Drop for Count {
 }
 
 async fn refuse(mut stream: UnixStream, why: &str) {
-    let _ = tokio::time::timeout(PATIENCE, frame::write(&mut stream, &Reply::Refused(why.to_owned()))).await;
+    let _ = tokio::time::timeout(PATIENCE, async {
+        frame::write(&mut stream, &Reply::Refused(why.to_owned())).await.ok()?;
+        stream.shutdown().await.ok()?;
+        // A socket closed over words it did not read takes back its own: what is under way is read first.
+        tokio::io::copy(&mut stream.take(u64::from(REQUEST_MAX)), &mut tokio::io::sink()).await.ok()
+    })
+    .await;
 }
 
 /// Shakes hands: gives who is there, by the kernel's word.
-async fn hello(stream: &mut UnixStream) -> Result<Who, String> {
+async fn hello(stream: &mut UnixStream, engine: &Engine) -> Result<Who, String> {
     let uid = stream.peer_cred().map_err(|e| format!("who you are cannot be told: {e}"))?.uid();
-    if uid != rustix::process::geteuid().as_raw() {
-        return Err(format!("user id {uid} may not attach here"));
+    if engine.role(uid).is_none() {
+        return Err(format!("user id {uid} may not attach here: [access] in the owner's configuration names who may"));
     }
     let read = tokio::time::timeout(PATIENCE, frame::read::<Request>(stream, REQUEST_MAX)).await;
     match read.map_err(|_| "no hello came".to_owned())?.map_err(|e| e.to_string())? {
@@ -148,7 +203,7 @@ fn hint(text: &str) -> String {
 async fn client(mut stream: UnixStream, hall: Hall) {
     let engine = hall.engine;
     let mut bye = hall.bye.subscribe();
-    let who = match hello(&mut stream).await {
+    let who = match hello(&mut stream, &engine).await {
         Ok(who) => who,
         Err(why) => return refuse(stream, &why).await,
     };

@@ -2,6 +2,7 @@
 //!
 //! Invariant: `append` is all-or-nothing and durable on return; nothing is shown before it is durable.
 
+pub mod actions;
 pub mod codec;
 pub mod doctor;
 pub mod index;

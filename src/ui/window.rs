@@ -473,6 +473,7 @@ mod tests {
             bills: 0,
             reason: None,
             result: String::new(),
+            line: None,
         };
         of.map(|n| (Cursor(format!("{n:08}")), (Seq(n), Ts(0), entry.clone()))).collect()
     }

@@ -332,6 +332,8 @@ pub(crate) fn refusal(lang: Lang, why: &Refusal, keys: &Keymap) -> String {
         Refusal::Busy { plan, .. } => {
             fill(t.refused_busy, &[plan.as_str(), &keys.key(Action::Pause), &keys.key(Action::Stop)])
         }
+        Refusal::NotAllowed { role, needed, .. } => fill(t.refused_role, &[lang.role(*needed), lang.role(*role)]),
+        Refusal::SecondPerson { hash, .. } => fill(t.second_person, &[hash]),
         Refusal::NotConfirmed(s) => fill(t.refused_not_confirmed, &[s]),
         Refusal::Nothing(s) => fill(t.refused_nothing, &[s]),
         Refusal::Store(s) => fill(t.refused_store, &[s]),

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use skydeck::domain::access::Role;
 use skydeck::domain::bill::{Failure, Found, Outcome, Rev, Slot, Status, UnknownWhy};
 use skydeck::domain::cause::{BUILT_IN, Cause, CauseTable};
 use skydeck::domain::command::{Command, Order, Receipt, Selection, StartParams};
 use skydeck::domain::env::{Environment, Limits};
 use skydeck::domain::event::{Event, Fact};
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{BillKey, CommandId, EnvId, Fid, FormId, PlanId, PlanRev, RunId, SetHash};
+use skydeck::domain::ids::{BillKey, CommandId, EnvId, Fid, FormId, PlanId, PlanRev, RunId, SessionId, SetHash};
 use skydeck::domain::plan::{Column, Plan, Policy, Source, Target, WriteOptions};
 use skydeck::domain::query::PlanProblem;
 use skydeck::domain::run::{Flag, RunRow, RunState};
@@ -23,6 +24,7 @@ use skydeck::domain::time::{Clock, ErpDate, Ts};
 use skydeck::domain::who::Who;
 use skydeck::engine::{Engine, Parts, PlanSource};
 use skydeck::erp::{Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, PageQuery, WriteCall, WriteReply, WriteToken};
+use skydeck::store::actions::{ActionLog, MemoryLog};
 use skydeck::store::memory::MemoryStore;
 use skydeck::store::{Appended, Store, StoreError};
 use tokio::time::Instant;
@@ -549,6 +551,16 @@ pub fn plan(id: &str) -> Plan {
     }
 }
 
+/// Tests' users: 3000 looks, 2000 works, everybody else answers for it.
+pub fn role(uid: u32) -> Option<Role> {
+    match uid {
+        4000 => None,
+        3000 => Some(Role::Viewer),
+        2000 => Some(Role::Operator),
+        _ => Some(Role::Approver),
+    }
+}
+
 pub fn environment() -> Environment {
     Environment {
         id: EnvId::new("test"),
@@ -557,6 +569,7 @@ pub fn environment() -> Environment {
         user: US.into(),
         production: false,
         read_only: false,
+        second_person: false,
         server_zone: "Asia/Shanghai".into(),
         allow_operations: Vec::new(),
         limits: Limits { per_minute: 6000, concurrency: 2, breaker_unknown: 0, ..Limits::default() },
@@ -636,6 +649,7 @@ pub struct Bench {
     pub plans: Arc<Plans>,
     pub env: Environment,
     pub engine: Option<Engine>,
+    pub actions: Arc<MemoryLog>,
     pub orders: u128,
 }
 
@@ -650,6 +664,7 @@ impl Bench {
             plans: Arc::new(Plans(Mutex::new(vec![plan("p")]))),
             env: environment(),
             engine: None,
+            actions: Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<dyn Clock>)),
             clock,
             orders: 0,
         }
@@ -666,6 +681,9 @@ impl Bench {
             causes: Arc::new(causes()),
             envs: vec![(self.env.clone(), self.erp.clone().unwrap_or_else(|| Arc::clone(&self.world) as Arc<dyn Erp>))],
             plans: Arc::clone(&self.plans) as Arc<dyn PlanSource>,
+            access: Arc::new(role),
+            actions: Arc::clone(&self.actions) as Arc<dyn ActionLog>,
+            owner: 1000,
         };
         self.engine = Some(Engine::start(parts).await.map_err(|e| e.to_string())?);
         Ok(())
@@ -703,6 +721,14 @@ impl Bench {
         let id = CommandId(ulid::Ulid::from_parts(1, self.orders));
         let order = Order { id, by: who("wang"), session: None, command };
         self.engine.as_ref().unwrap().submit(order).await
+    }
+
+    /// An order of a user, from a console.
+    pub async fn order_of(&mut self, uid: u32, session: Option<SessionId>, command: Command) -> Receipt {
+        self.orders += 1;
+        let id = CommandId(ulid::Ulid::from_parts(1, self.orders));
+        let by = Who { uid, login: format!("u{uid}"), from: None };
+        self.engine.as_ref().unwrap().submit(Order { id, by, session, command }).await
     }
 
     pub async fn accepted(&mut self, command: Command) -> Option<RunId> {

@@ -166,6 +166,7 @@ impl World {
             user: "skydeck".into(),
             production,
             read_only: true,
+            second_person: false,
             server_zone: "Asia/Shanghai".into(),
             allow_operations: vec![],
             limits: Limits::default(),
@@ -191,6 +192,7 @@ impl World {
                 collected: None,
                 closed: Some(head(n, env, production).opened.plus(Duration::from_secs(400))),
                 flags: vec![],
+                consent: None,
             });
         }
         let mut first = plan("sal-outstock-audit", "销售出库单审核");
@@ -357,6 +359,7 @@ impl World {
             carried: 3,
             absent: 0,
             absent_first: Vec::new(),
+            unknown: 0,
         }
     }
 
@@ -479,6 +482,7 @@ fn log() -> Vec<(Seq, Ts, ActionEntry)> {
         bills,
         reason: reason.map(str::to_owned),
         result: result.into(),
+        line: None,
     };
     vec![
         (Seq(44), before(100), entry("approve", 40, None, "accepted")),

@@ -106,6 +106,7 @@ pub fn collected(n: u64) -> Event {
         carried: 0,
         absent: 0,
         absent_first: Vec::new(),
+        unknown: 0,
     };
     Event::RunCollected { run: run_id(n), collected }
 }
@@ -209,6 +210,7 @@ pub fn action(verb: &str) -> Event {
         bills: 1,
         reason: None,
         result: "accepted".into(),
+        line: None,
     }))
 }
 

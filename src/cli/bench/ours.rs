@@ -74,6 +74,7 @@ pub async fn run(
         causes: causes.clone(),
         clock: clock.clone(),
         schedules: false,
+        access: crate::config::Rules::default(),
     };
     let booted = Booted::start(setup, |_| {}).await?;
     probe::forget_peak();
@@ -177,6 +178,7 @@ fn environment(cell: &Cell, url: &str) -> Environment {
         user: crate::sim::demo_credentials().user,
         production: false,
         read_only: false,
+        second_person: false,
         server_zone: "Asia/Shanghai".to_owned(),
         allow_operations: Vec::new(),
         // The pace is lifted; every other limit is the default one.

@@ -42,6 +42,13 @@ pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), S
                 change_rec(s, no, |rec| rec.f.clone_from(flags))?;
             }
         }
+        Event::RunConsented { run, consent } => {
+            let (no, live) = open_run_of(s, *run)?;
+            if live.s != RunState::AwaitingApproval {
+                return refuse(format!("run {run} does not wait for an approval"));
+            }
+            change_rec(s, no, |rec| rec.k = Some(consent.clone()))?;
+        }
         Event::MarkMoved { plan, env, to } => {
             let plan = dict(s, Dict::Plan, plan.as_str())?;
             let env = dict(s, Dict::Env, env.as_str())?;
@@ -83,7 +90,7 @@ fn open_run<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, head: &RunHead) -> Result<()
     let plan = dict(s, Dict::Plan, head.plan.as_str())?;
     let family = family(s, &head.env.0, &head.form.0)?;
     s.put_raw(id, no.to_be_bytes().to_vec());
-    s.put(Key::new(key::RUN).u32(no).done(), &RunRec { h: head.clone(), c: None, f: Vec::new() })?;
+    s.put(Key::new(key::RUN).u32(no).done(), &RunRec { h: head.clone(), c: None, f: Vec::new(), k: None })?;
     let verify = head.kind == RunKind::Verify;
     put_live(s, no, &RunLiveRec { s: RunState::Collecting, t: [0; 7], x: None, a: verify, p: plan, f: family })?;
     s.put_raw(Key::new(key::OPEN).u32(no).done(), Vec::new());

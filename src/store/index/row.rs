@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::key::{DictNo, RunNo};
 use crate::domain::bill::{BillState, Found, Outcome, Rev};
 use crate::domain::ids::{BillKey, Fid};
-use crate::domain::run::{BillRow, Collected, Flag, RunHead, RunRow, RunState, Tally};
+use crate::domain::run::{BillRow, Collected, Consent, Flag, RunHead, RunRow, RunState, Tally};
 use crate::domain::time::{ErpDate, Ts};
 
 /// What rarely changes in a run.
@@ -21,6 +21,9 @@ pub struct RunRec {
     /// Flags waved through.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub f: Vec<Flag>,
+    /// First of two approvals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub k: Option<Consent>,
 }
 
 /// What changes with every bill of a run.
@@ -57,7 +60,15 @@ impl RunLiveRec {
 
 /// Both together as readers see it.
 pub fn run_row(rec: RunRec, live: &RunLiveRec) -> RunRow {
-    RunRow { head: rec.h, state: live.s.clone(), tally: live.tally(), collected: rec.c, closed: live.x, flags: rec.f }
+    RunRow {
+        head: rec.h,
+        state: live.s.clone(),
+        tally: live.tally(),
+        collected: rec.c,
+        closed: live.x,
+        flags: rec.f,
+        consent: rec.k,
+    }
 }
 
 /// A bill in a run.

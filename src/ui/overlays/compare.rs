@@ -380,7 +380,7 @@ mod tests {
             filter: String::new(),
         };
         let (state, tally) = (RunState::Collecting, Tally::default());
-        RunRow { head, state, tally, collected: None, closed: None, flags: vec![] }
+        RunRow { head, state, tally, collected: None, closed: None, flags: vec![], consent: None }
     }
 
     /// Serves both runs in pages of `size` until the comparison is done.

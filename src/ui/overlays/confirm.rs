@@ -7,7 +7,7 @@ use tui_input::Input;
 use crate::domain::command::Command;
 use crate::domain::confirm::{Rung, rung};
 use crate::domain::ids::{RunId, SetHash};
-use crate::domain::run::{Flag, RunKind, RunState};
+use crate::domain::run::{Consent, Flag, RunKind, RunRow, RunState};
 use crate::domain::time::Ts;
 use crate::ui::cells::Pen;
 use crate::ui::format::{self, fill};
@@ -37,13 +37,14 @@ impl Confirm {
     /// For a run that waits for approval.
     pub fn new(model: &Model, run: RunId) -> Option<Self> {
         let live = model.live.runs.get(&run).filter(|r| r.row.state == RunState::AwaitingApproval)?;
+        let first = consent(&live.row, model.now);
         Some(Self {
             run,
             hash: live.row.collected.as_ref()?.hash.clone(),
             input: Input::default(),
             opened: model.now,
-            flags: Vec::new(),
-            reason: String::new(),
+            flags: first.map(|c| c.flags.clone()).unwrap_or_default(),
+            reason: first.and_then(|c| c.reason.clone()).unwrap_or_default(),
             wrong: false,
         })
     }
@@ -55,6 +56,12 @@ impl Confirm {
         let callable = run.row.collected.as_ref().map_or(0, |c| c.callable);
         rung(callable, head.production, head.env.as_str(), !self.flags.is_empty())
     }
+}
+
+/// The first of two approvals, while it stands for the set that is shown.
+fn consent(row: &RunRow, now: Ts) -> Option<&Consent> {
+    let hash = &row.collected.as_ref()?.hash;
+    row.consent.as_ref().filter(|c| c.hash == *hash && c.stands(now))
 }
 
 /// Flags that this run's plan names and that were stripped.
@@ -168,6 +175,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     }
     let frozen = fill(t.frozen_set, &[confirm.hash.short()]);
     lines.push(vec![label(t.hash), (Role::Text, confirm.hash.short().to_owned()), (Role::Dim, format!("  {frozen}"))]);
+    if let Some(first) = consent(&run.row, model.now) {
+        let at = format::local(first.at, model.zone, "%H:%M:%S");
+        lines.push(vec![(Role::Warning, fill(t.consented, &[&words::shown(&first.by.to_string()), &at]))]);
+    }
     for flag in &confirm.flags {
         lines.push(vec![(Role::Warning, fill(t.waved, &[&words::shown(&flag.0)]))]);
     }

@@ -30,8 +30,13 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         return None;
     }
     for (i, (here, (_, at, entry))) in model.log.visible().enumerate().take(usize::from(body.height)) {
-        let taken = entry.result == "accepted";
-        let result = if taken { t.accepted.to_owned() } else { words::shown(&entry.result) };
+        let taken = entry.result.starts_with("accepted");
+        let rest = entry.result.strip_prefix("accepted").map(|rest| rest.trim_start_matches("; "));
+        let result = match rest {
+            Some("") => t.accepted.to_owned(),
+            Some(rest) => format!("{} {} {}", t.accepted, pen.glyphs.dot, words::shown(rest)),
+            None => words::shown(&entry.result),
+        };
         let about =
             entry.reason.as_deref().or(entry.plan.as_ref().map(crate::domain::ids::PlanId::as_str)).map(words::shown);
         let text = about.map_or(result.clone(), |about| format!("{result} {} {about}", pen.glyphs.dot));

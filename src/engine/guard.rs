@@ -1,0 +1,183 @@
+//! Before and after an order: whether its sender may give it, and its lines in the action log's file.
+//!
+//! Invariant: nothing is done of which no line was durable before; a refusal leaves a line too.
+
+use std::sync::Arc;
+
+use crate::domain::access::{self, Role};
+use crate::domain::bill::Slot;
+use crate::domain::command::{Command, Order, Refusal};
+use crate::domain::event::{ActionEntry, Event};
+use crate::domain::ids::{EnvId, RunId};
+use crate::domain::run::{BillRow, RunEnd};
+use crate::domain::who::Who;
+use crate::store::StoreError;
+use crate::store::actions::{Deed, IDS, Phase};
+
+use super::Inner;
+use super::control::{Shared, read};
+use super::orders::{Taken, concerned};
+
+/// What an action is about, beside run and plan.
+#[derive(Clone, Debug, Default)]
+pub(super) struct About {
+    pub env: Option<EnvId>,
+    pub rev: Option<String>,
+    pub hash: Option<String>,
+    pub ids: Vec<String>,
+}
+
+/// The FIDs of the first rows.
+pub(super) fn ids(rows: &[BillRow]) -> Vec<String> {
+    rows.iter().take(IDS).map(|row| row.fid().to_string()).collect()
+}
+
+impl Inner {
+    /// Refuses who may not give this order.
+    pub(super) fn allowed(&self, order: &Order) -> Result<(), Refusal> {
+        let production = self
+            .env_of(&order.command)
+            .is_some_and(|env| self.shared.env(Some(&env)).is_some_and(|dispatch| dispatch.env.production));
+        let needed = access::needed(&order.command, production);
+        match self.shared.access.role(order.by.uid) {
+            Some(role) if role >= needed => Ok(()),
+            role => Err(Refusal::NotAllowed {
+                verb: order.command.verb().to_owned(),
+                role: role.unwrap_or(Role::Viewer),
+                needed,
+            }),
+        }
+    }
+
+    /// The environment an order concerns, where it names one or a run.
+    fn env_of(&self, command: &Command) -> Option<EnvId> {
+        match command {
+            Command::SetPace { env, .. } | Command::Unlock { env, .. } | Command::Lock { env } => Some(env.clone()),
+            Command::Approve { run, .. }
+            | Command::Decline { run }
+            | Command::Pause { run }
+            | Command::Resume { run }
+            | Command::Cancel { run } => self.shared.open_run(*run).ok().map(|row| row.head.env),
+            Command::Start { plan, .. } => self.shared.usable(plan).ok().map(|(_, env)| env.env.id.clone()),
+            Command::Retry { .. } | Command::Verify { .. } | Command::Resolve { .. } | Command::ReloadPlans => None,
+        }
+    }
+
+    /// The line of the immediate result. What was done is done: where the file takes it no more, that is said.
+    pub(super) async fn log_after(&self, deed: Deed) {
+        if let Err(error) = self.shared.actions.write(deed).await {
+            tracing::error!(%error, "an action's result could not be logged");
+        }
+    }
+
+    /// The line of a refusal, in the file and in the journal. Refused because they take nothing: then there is none.
+    pub(super) async fn log_refused(&self, order: &Order, refusal: &Refusal) {
+        let (run, plan) = concerned(&order.command);
+        let taken = Taken {
+            run,
+            plan: plan.clone(),
+            about: About { env: self.env_of(&order.command), ..About::default() },
+            ..Taken::default()
+        };
+        let line = deed(order, Phase::Refused, &taken, refusal.to_string());
+        drop(taken);
+        let written = self.shared.actions.write(line).await;
+        let entry = ActionEntry {
+            by: order.by.clone(),
+            verb: order.command.verb().to_owned(),
+            run,
+            plan,
+            bills: 0,
+            reason: None,
+            result: refusal.to_string(),
+            line: written.ok(),
+        };
+        let _ = self.shared.ledger.append(vec![Event::ActionTaken(Box::new(entry))]).await;
+    }
+
+    /// Something the engine did by itself to an environment's permission, as an action of its own.
+    pub(super) async fn log_own(self: Arc<Self>, verb: &'static str, env: EnvId, why: String) {
+        let by = Who { uid: self.shared.owner, login: "skydeck".to_owned(), from: None };
+        let deed = Deed {
+            phase: Phase::After,
+            order: None,
+            by: by.clone(),
+            action: verb.to_owned(),
+            env: Some(env.to_string()),
+            plan: None,
+            plan_rev: None,
+            run: None,
+            set_hash: None,
+            n: 0,
+            ids: Vec::new(),
+            reason: Some(why.clone()),
+            result: "accepted".to_owned(),
+        };
+        let line = self.shared.actions.write(deed).await.ok();
+        let result = format!("accepted; {env}");
+        let entry =
+            ActionEntry { by, verb: verb.to_owned(), run: None, plan: None, bills: 0, reason: Some(why), result, line };
+        let _ = self.shared.ledger.append(vec![Event::ActionTaken(Box::new(entry))]).await;
+    }
+}
+
+impl Shared {
+    /// Closes a run; its end is the last line of the action that opened it.
+    pub(super) async fn close_run(&self, run: RunId, end: RunEnd) -> Result<(), StoreError> {
+        self.ledger.append(vec![Event::RunClosed { run, end: end.clone() }]).await?;
+        let Some(row) = read(&self.store, move |s| s.run(run)).await? else { return Ok(()) };
+        let t = row.tally;
+        let result = format!(
+            "{end:?}; found {} = audited {} + already {} + skipped {} + failed {} + unknown {}",
+            t.found, t.audited, t.already, t.skipped, t.failed, t.unknown
+        );
+        let deed = Deed {
+            phase: Phase::End,
+            order: None,
+            by: row.head.by,
+            action: "run".to_owned(),
+            env: Some(row.head.env.to_string()),
+            plan: Some(row.head.plan.to_string()),
+            plan_rev: Some(row.head.rev.to_string()),
+            run: Some(run.to_string()),
+            set_hash: row.collected.map(|c| c.hash.to_string()),
+            n: t.found,
+            ids: Vec::new(),
+            reason: None,
+            result,
+        };
+        if let Err(error) = self.actions.write(deed).await {
+            tracing::error!(%run, %error, "a run's end could not be logged");
+        }
+        Ok(())
+    }
+
+    /// The FIDs of a run's bills that wait.
+    pub(super) async fn waiting_ids(&self, run: RunId) -> Result<Vec<String>, StoreError> {
+        Ok(ids(&read(&self.store, move |s| s.bills_in(run, Slot::Waiting, None, IDS)).await?))
+    }
+}
+
+/// What one line says of an order.
+pub(super) fn deed(order: &Order, phase: Phase, taken: &Taken, result: String) -> Deed {
+    let reason = taken.reason.clone().or_else(|| match &order.command {
+        Command::Unlock { reason, .. } | Command::Resolve { reason, .. } => Some(reason.clone()),
+        Command::Approve { reason, .. } => reason.clone(),
+        _ => None,
+    });
+    Deed {
+        phase,
+        order: Some(order.id.to_string()),
+        by: order.by.clone(),
+        action: order.command.verb().to_owned(),
+        env: taken.about.env.as_ref().map(ToString::to_string),
+        plan: taken.plan.as_ref().map(ToString::to_string),
+        plan_rev: taken.about.rev.clone(),
+        run: taken.run.map(|run| run.to_string()),
+        set_hash: taken.about.hash.clone(),
+        n: taken.bills,
+        ids: if phase == Phase::Before { taken.about.ids.clone() } else { Vec::new() },
+        reason,
+        result,
+    }
+}

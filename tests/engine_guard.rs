@@ -1,0 +1,221 @@
+//! Who may order what, two persons for what is grave, unlocks that end, and the lines every order leaves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod engine_support;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use engine_support::*;
+use skydeck::domain::access::Role;
+use skydeck::domain::command::{Command, Receipt, Refusal, Selection, StartParams};
+use skydeck::domain::event::{Event, LogPlace};
+use skydeck::domain::filter::Filter;
+use skydeck::domain::ids::{EnvId, PlanId, RunId, SessionId};
+use skydeck::domain::query::{Answer, Query};
+use skydeck::domain::run::{Flag, RunEnd, RunState};
+use skydeck::store::actions::Line;
+
+fn session(n: u128) -> SessionId {
+    SessionId(ulid::Ulid::from_parts(9, n))
+}
+
+fn start() -> Command {
+    Command::Start { plan: PlanId::new("p"), params: StartParams::default() }
+}
+
+fn unlock() -> Command {
+    Command::Unlock { env: EnvId::new("test"), reason: "month end".into() }
+}
+
+async fn unlocked(bench: &Bench) -> bool {
+    let Answer::Environments(rows) = bench.engine.as_ref().unwrap().ask(Query::Environments).await.unwrap() else {
+        panic!("no rows")
+    };
+    rows[0].unlocked_until.is_some()
+}
+
+fn lines(bench: &Bench) -> Vec<Line> {
+    bench.actions.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+async fn production(submitted: u64) -> Bench {
+    let mut bench = Bench::new();
+    bench.env.production = true;
+    bench.env.second_person = true;
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=submitted);
+    bench
+}
+
+/// A collected run of user 2.
+async fn collected(bench: &mut Bench) -> RunId {
+    let Receipt::Accepted { run: Some(run), .. } = bench.order_of(2, None, start()).await else { panic!("not taken") };
+    bench.awaiting(run).await;
+    run
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_is_asked_for_each_order_and_a_refusal_leaves_its_line() {
+    let mut bench = production(3).await;
+    bench.crash().await;
+    bench.env.second_person = false;
+    bench.env.read_only = true;
+    bench.try_start().await.unwrap();
+    let not_allowed = |receipt: Receipt| match receipt {
+        Receipt::Refused(Refusal::NotAllowed { role, needed, .. }) => (role, needed),
+        other => panic!("{other:?}"),
+    };
+    let matching = Selection::Matching { plan: None, run: None, filter: Filter::default() };
+    for command in [
+        start(),
+        Command::Retry { selection: matching.clone() },
+        Command::Resolve { selection: matching, reason: "because".into() },
+        Command::SetPace { env: EnvId::new("test"), per_minute: Some(1), concurrency: None },
+        unlock(),
+        Command::ReloadPlans,
+    ] {
+        let (role, needed) = not_allowed(bench.order_of(3000, None, command.clone()).await);
+        assert_eq!(role, Role::Viewer, "{command:?}");
+        assert!(needed >= Role::Operator, "{command:?}");
+    }
+    assert_eq!(bench.engine.as_ref().unwrap().role(4000), None, "a stranger is not let in at all");
+    not_allowed(bench.order_of(4000, None, start()).await);
+    // An operator works, and does not open production.
+    assert_eq!(not_allowed(bench.order_of(2000, None, unlock()).await), (Role::Operator, Role::Approver));
+    let Receipt::Accepted { run: Some(run), .. } = bench.order_of(2000, None, start()).await else { panic!("taken") };
+    bench.awaiting(run).await;
+    assert!(matches!(bench.order_of(1, None, unlock()).await, Receipt::Accepted { .. }));
+    let approve = bench.approval(run);
+    assert_eq!(not_allowed(bench.order_of(2000, None, approve.clone()).await), (Role::Operator, Role::Approver));
+    assert!(matches!(bench.order_of(1, None, approve).await, Receipt::Accepted { .. }));
+    assert_eq!(bench.closed(run).await.tally.audited, 3);
+    let refused = lines(&bench).iter().filter(|l| l.deed.result.contains("not allowed")).count();
+    assert_eq!(refused, 9, "each refusal has its line");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_run_of_a_revision_in_production_waits_for_another_user() {
+    let mut bench = production(3).await;
+    let run = collected(&mut bench).await;
+    let approve = bench.approval(run);
+    let waits =
+        |receipt: Receipt| assert!(matches!(receipt, Receipt::Refused(Refusal::SecondPerson { .. })), "{receipt:?}");
+    waits(bench.order_of(2, None, approve.clone()).await);
+    // The same user again, from wherever, is not a second person.
+    waits(bench.order_of(2, Some(session(1)), approve.clone()).await);
+    assert_eq!(bench.run(run).state, RunState::AwaitingApproval);
+    assert_eq!(bench.run(run).consent.unwrap().by.uid, 2);
+    assert_eq!(bench.world.with(|s| s.posts.len()), 0, "nothing is written on one word");
+    // After a crash the first word still stands.
+    bench.crash().await;
+    bench.try_start().await.unwrap();
+    assert!(matches!(bench.order_of(3, None, approve).await, Receipt::Accepted { .. }));
+    assert_eq!(bench.closed(run).await.tally.audited, 3);
+    // The revision has written here now: one person is enough.
+    bench.world.submitted(4..=5);
+    let run = collected(&mut bench).await;
+    let approve = bench.approval(run);
+    assert!(matches!(bench.order_of(2, None, approve).await, Receipt::Accepted { .. }));
+    assert_eq!(bench.closed(run).await.state, RunState::Closed(RunEnd::Completed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_word_is_about_one_set_and_its_flags_and_runs_out() {
+    let mut bench = production(3).await;
+    let run = collected(&mut bench).await;
+    let Command::Approve { hash, .. } = bench.approval(run) else { panic!() };
+    let flags = vec![Flag("STK_InvCheckResult".into())];
+    let approve = |flags: &[Flag]| Command::Approve {
+        run,
+        hash: hash.clone(),
+        typed: Some("test".into()),
+        flags: flags.to_vec(),
+        reason: Some("stock is counted tomorrow".into()),
+    };
+    assert!(matches!(bench.order_of(2, None, approve(&flags)).await, Receipt::Refused(Refusal::SecondPerson { .. })));
+    let other = bench.order_of(3, None, approve(&[])).await;
+    assert!(matches!(&other, Receipt::Refused(Refusal::NotConfirmed(why)) if why.contains("other flags")), "{other:?}");
+    tokio::time::sleep(Duration::from_secs(601)).await;
+    // Too late: the second one's word is a first word now.
+    assert!(matches!(bench.order_of(3, None, approve(&flags)).await, Receipt::Refused(Refusal::SecondPerson { .. })));
+    assert_eq!(bench.run(run).consent.unwrap().by.uid, 3);
+    assert!(matches!(bench.order_of(2, None, approve(&flags)).await, Receipt::Accepted { .. }));
+    let row = bench.closed(run).await;
+    assert_eq!((row.flags, row.tally.audited), (flags, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_a_thousand_bills_ask_for_two() {
+    let mut bench = production(2).await;
+    bench.env.second_person = false;
+    bench.crash().await;
+    bench.try_start().await.unwrap();
+    assert_eq!(bench.whole_run().await.tally.audited, 2);
+    bench.crash().await;
+    bench.env.second_person = true;
+    bench.try_start().await.unwrap();
+    bench.world.submitted(3..=1003);
+    let run = collected(&mut bench).await;
+    let Command::Approve { hash, flags, reason, .. } = bench.approval(run) else { panic!() };
+    let approve = Command::Approve { run, hash, typed: Some("test".into()), flags, reason };
+    assert!(matches!(bench.order_of(2, None, approve).await, Receipt::Refused(Refusal::SecondPerson { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unlock_ends_when_the_machine_slept() {
+    let mut bench = Bench::new();
+    bench.env.read_only = true;
+    bench.try_start().await.unwrap();
+    assert!(matches!(bench.order_of(1, Some(session(1)), unlock()).await, Receipt::Accepted { .. }));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(unlocked(&bench).await, "time that passes while we run ends nothing");
+    // The wall clock is an hour further than the process has lived through: a closed lid, a stopped machine.
+    bench.clock.step.fetch_add(3_600_000, Ordering::SeqCst);
+    assert!(!unlocked(&bench).await, "nothing may be written before anybody has looked");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!unlocked(&bench).await);
+    let ended = lines(&bench).into_iter().find(|line| line.deed.action == "lock").unwrap();
+    assert!(ended.deed.reason.unwrap().contains("stood still"));
+    let told = bench.facts().into_iter().any(
+        |fact| matches!(&fact.event, Event::ActionTaken(entry) if entry.verb == "lock" && entry.by.login == "skydeck"),
+    );
+    assert!(told, "the log pane tells of it too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_order_has_its_lines_and_the_journal_knows_their_hashes() {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=3);
+    let run = bench.whole_run().await.head.id;
+    bench.order(Command::Pause { run }).await;
+    let lines = lines(&bench);
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| (serde_json::to_value(line.deed.phase).unwrap(), line.deed.action.clone(), line.deed.n))
+        .map(|(phase, action, n)| format!("{} {action} {n}", phase.as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        ["before start 0", "after start 0", "before approve 3", "after approve 3", "end run 3", "refused pause 0"]
+    );
+    assert_eq!(lines[2].deed.ids.len(), 3);
+    assert_eq!(lines[2].deed.set_hash.as_deref().map(str::len), Some(64));
+    assert!(lines[4].deed.result.contains("found 3 = audited 3"), "{}", lines[4].deed.result);
+    // Each line carries the hash of the one before, and the journal carries the line written before each action.
+    let texts = bench.actions.lines();
+    let hash = |text: &str| text.rsplit_once(",\"h\":\"").unwrap().1.trim_end_matches("\"}").to_owned();
+    for (line, before) in lines.iter().skip(1).zip(&texts) {
+        assert_eq!(line.prev, hash(before));
+    }
+    let places: Vec<LogPlace> = bench
+        .facts()
+        .into_iter()
+        .filter_map(|fact| match fact.event {
+            Event::ActionTaken(entry) => entry.line,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(places.iter().map(|p| p.seq).collect::<Vec<_>>(), [1, 3, 6]);
+    assert!(places.iter().all(|p| p.hash == hash(&texts[p.seq as usize - 1])));
+}
