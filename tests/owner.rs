@@ -150,3 +150,37 @@ fn a_first_start_that_fails_ends_the_console_with_the_reason() {
     assert!(console.text().contains("secret of environment test"), "{}", console.text());
     console.assert_restored();
 }
+
+#[test]
+fn a_service_manager_is_told_when_it_serves_that_it_lives_and_that_it_ends() {
+    use std::os::unix::net::UnixDatagram;
+    let place = Place::new(5);
+    let socket = place.dir.path().join("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager.set_read_timeout(Some(pty::PATIENCE)).unwrap();
+    let mut owner = Command::new(PROGRAM)
+        .arg("serve")
+        .args(place.options())
+        .env("NOTIFY_SOCKET", &socket)
+        .env("WATCHDOG_USEC", "300000")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let hear = |word: &str| {
+        let mut buffer = [0_u8; 512];
+        loop {
+            let n = manager.recv(&mut buffer).unwrap_or_else(|e| panic!("{word} was never said: {e}"));
+            if String::from_utf8_lossy(&buffer[..n]).lines().any(|line| line == word) {
+                return;
+            }
+        }
+    };
+    hear("READY=1");
+    assert!(place.is_owned(), "ready means that it can be attached to");
+    hear("WATCHDOG=1");
+    hear("WATCHDOG=1");
+    kill_process(Pid::from_child(&owner), Signal::TERM).unwrap();
+    hear("STOPPING=1");
+    assert!(owner.wait().unwrap().success());
+}

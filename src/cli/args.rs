@@ -40,6 +40,9 @@ pub struct Global {
     /// Attach to the owner behind this socket (another user's, see [access] in its configuration).
     #[arg(long, global = true, value_name = "SOCKET")]
     pub attach: Option<PathBuf>,
+    /// Look at a backup: a copy of it is opened, and nothing can be ordered.
+    #[arg(long, global = true, value_name = "DIR", conflicts_with_all = ["attach", "data"])]
+    pub snapshot: Option<PathBuf>,
 }
 
 /// Languages.
@@ -104,6 +107,16 @@ pub enum Verb {
     Serve(ServeArgs),
     /// Check the data directory: journal chain, index, headroom.
     Doctor(DoctorArgs),
+    /// Copy the data directory, in use or not, into a new one, and check the copy.
+    Backup {
+        /// Directory; not there yet.
+        to: PathBuf,
+    },
+    /// Copy a backup into the data directory, which must not be there yet.
+    Restore {
+        /// Directory of the backup.
+        from: PathBuf,
+    },
     /// The Kingdee simulator on its own.
     Sim(crate::sim::SimArgs),
     /// The key table as Markdown.

@@ -6,18 +6,16 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
 
-use super::args::{Approval, Cli, DemoArgs, EnvVerb, ExportArgs, Format, Global, Looks, RunArgs, ServeArgs, Verb};
+use super::args::{Cli, DemoArgs, EnvVerb, ExportArgs, Format, Looks, ServeArgs, Verb};
 use super::console::Console;
 use super::demo::Demo;
-use super::drive::Driver;
 use super::exit::{Exit, Stop};
+use super::ground::{Ground, screen};
 use super::out::Out;
-use super::{bills, demo, doctor, environments, plans, serve};
+use super::{bills, demo, doctor, environments, plans, serve, write};
 use crate::boot::owner::{Detached, Word};
-use crate::boot::{self, Booted, Paths, PlanFiles, Setup, SystemClock};
-use crate::config::{Config, SecretSource};
-use crate::domain::cause::CauseTable;
-use crate::domain::command::{Command, StartParams};
+use crate::boot::{self, Booted, Paths, SystemClock};
+use crate::config::SecretSource;
 use crate::domain::ids::{EnvId, PlanId};
 use crate::domain::query::Scope;
 use crate::domain::run::RunState;
@@ -25,6 +23,7 @@ use crate::domain::time::Clock;
 use crate::link::Link;
 use crate::link::pending::Opening;
 use crate::link::remote::RemoteLink;
+use crate::store::backup::Looking;
 use crate::ui::msg::{Export, ExportFormat};
 
 /// The program.
@@ -46,68 +45,6 @@ pub fn main() -> ExitCode {
 fn complain(stop: &Stop) -> ExitCode {
     let _ = writeln!(std::io::stderr().lock(), "skydeck: {}", stop.message);
     ExitCode::from(stop.exit.code())
-}
-
-/// What every verb needs.
-struct Ground {
-    global: Global,
-    paths: Paths,
-    config: Config,
-    causes: Arc<CauseTable>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Ground {
-    fn out(&self) -> Out {
-        let lang = boot::language(self.global.lang, self.config.console.language.as_deref());
-        Out { json: self.global.json, lang, causes: self.causes.clone() }
-    }
-
-    fn plan_dir(&self) -> std::path::PathBuf {
-        let base = self.paths.config_dir();
-        base.join(self.config.plans.clone().unwrap_or_else(|| "plans".into()))
-    }
-
-    /// The engine with every environment of the configuration.
-    async fn boot(&self, extra: Vec<std::path::PathBuf>, connect: bool) -> Result<Booted, Stop> {
-        if let Some(socket) = &self.global.attach {
-            return Booted::at(socket).await;
-        }
-        let out = self.out();
-        Booted::start(self.setup(extra, connect, false)?, move |text| out.note(text)).await
-    }
-
-    /// What an engine needs. Fetches the secrets, which may ask at the terminal.
-    fn setup(&self, extra: Vec<std::path::PathBuf>, connect: bool, schedules: bool) -> Result<Setup, Stop> {
-        let base = self.paths.config_dir();
-        let mut envs = Vec::new();
-        for config in &self.config.environments {
-            let erp = if connect {
-                boot::client(config, &base, &self.causes, &self.clock)?
-            } else {
-                // Verbs that only read the history need no secret.
-                Arc::new(boot::Offline(config.environment.id.clone())) as Arc<dyn crate::erp::Erp>
-            };
-            envs.push((config.environment.clone(), erp));
-        }
-        Ok(Setup {
-            data: self.paths.data.clone(),
-            envs,
-            plans: PlanFiles { dir: self.plan_dir(), extra },
-            causes: self.causes.clone(),
-            clock: self.clock.clone(),
-            schedules,
-            access: self
-                .config
-                .access
-                .rules()
-                .map_err(|e| Stop::usage(format!("{}: {e}", self.paths.config.display())))?,
-        })
-    }
-
-    fn driver(&self, booted: &Booted, approval: Approval) -> Driver {
-        Driver { link: booted.link.clone(), out: self.out(), by: boot::who(), approval, trusting: false }
-    }
 }
 
 async fn run(cli: Cli) -> Result<u8, Stop> {
@@ -136,7 +73,12 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     let config = boot::config(&paths, named)?;
     let causes = Arc::new(boot::causes(&config, &paths.config_dir())?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let ground = Ground { global, paths, config, causes, clock };
+    let mut ground = Ground { global, paths, config, causes, clock, looking: None };
+    if let Some(from) = &ground.global.snapshot {
+        let looking = Looking::open(from).map_err(boot::store_stop)?;
+        ground.paths.data = looking.data();
+        ground.looking = Some(looking);
+    }
     match cli.verb {
         None => console(&ground).await,
         Some(Verb::Demo(args)) => run_demo(&ground, &args).await,
@@ -153,6 +95,10 @@ async fn console(ground: &Ground) -> Result<u8, Stop> {
         screen.detachable = true;
         return screen.run(link).await;
     }
+    if let Some(looking) = &ground.looking {
+        let label = format!("snapshot {}", looking.manifest.made);
+        return console_alone(ground, &label).await;
+    }
     if ground.config.environments.is_empty() {
         return Err(Stop::usage(format!(
             "no environment is configured: write {} (the README shows one), or try `skydeck demo`",
@@ -161,7 +107,7 @@ async fn console(ground: &Ground) -> Result<u8, Stop> {
     }
     // A secret that is typed can only be typed here, so the engine must live here too.
     let typed = ground.config.environments.iter().any(|env| matches!(env.secret, SecretSource::Prompt));
-    if ground.global.standalone || typed { console_alone(ground).await } else { console_attached(ground).await }
+    if ground.global.standalone || typed { console_alone(ground, "").await } else { console_attached(ground).await }
 }
 
 /// Attaches to the engine of the data directory, or starts one that outlives this console.
@@ -204,16 +150,16 @@ async fn left_at_work(ground: &Ground, link: &dyn Link) {
     }
 }
 
-async fn console_alone(ground: &Ground) -> Result<u8, Stop> {
+async fn console_alone(ground: &Ground, label: &str) -> Result<u8, Stop> {
     // A secret that is typed is typed before the screen is taken.
-    let setup = ground.setup(Vec::new(), true, true)?;
+    let setup = ground.setup(Vec::new(), true, ground.looking.is_none())?;
     let looks = Looks::default();
     let open = async |opening: Opening| {
         let booted = Booted::start(setup, opening.say()).await?;
         opening.ready(booted.link.clone());
         Ok(booted)
     };
-    let (booted, code) = screen(ground, &looks, &ground.paths.data, None, "").run_while_opening(open).await;
+    let (booted, code) = screen(ground, &looks, &ground.paths.data, None, label).run_while_opening(open).await;
     if let Some(booted) = booted {
         booted.end(None).await?;
     }
@@ -244,27 +190,6 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
             serve::say(&Word::Stopped(stop.exit.code(), stop.message.clone()));
             Err(stop)
         }
-    }
-}
-
-fn screen<'a>(
-    ground: &'a Ground,
-    looks: &'a Looks,
-    data: &std::path::Path,
-    select: Option<PlanId>,
-    label: &'a str,
-) -> Console<'a> {
-    Console {
-        global: &ground.global,
-        looks,
-        config: &ground.config,
-        base: ground.paths.config_dir(),
-        causes: ground.causes.clone(),
-        clock: ground.clock.clone(),
-        data: data.to_path_buf(),
-        select,
-        label,
-        detachable: false,
     }
 }
 
@@ -308,9 +233,11 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         Verb::Serve(args) => serve(ground, &args).await,
         Verb::Bench(args) => super::bench::run(&ground.out(), &args).await,
         Verb::Env(verb) => env(ground, verb).await,
+        Verb::Backup { to } => super::backup::make(&ground.out(), &ground.paths.data, &to, &*ground.clock),
+        Verb::Restore { from } => super::backup::restore(&ground.out(), &from, &ground.paths.data),
         Verb::Doctor(args) => doctor::run(&ground.out(), &ground.paths.data, &*ground.clock, &args),
         Verb::Plan(verb) => plans::run(ground.out(), &ground.plan_dir(), verb, || ground.boot(Vec::new(), true)).await,
-        Verb::Run(args) => run_plan(ground, args).await,
+        Verb::Run(args) => write::run_plan(ground, args).await,
         writing @ (Verb::Retry(_)
         | Verb::Approve(_)
         | Verb::Verify(_)
@@ -318,7 +245,7 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         | Verb::Cancel(_)
         | Verb::Resolve(_)) => {
             let booted = ground.boot(Vec::new(), true).await?;
-            let exit = write(ground, &booted, writing).await;
+            let exit = write::write(ground, &booted, writing).await;
             booted.end(None).await?;
             exit
         }
@@ -355,112 +282,6 @@ async fn env(ground: &Ground, verb: EnvVerb) -> Result<Exit, Stop> {
             let erp = boot::client(found, &ground.paths.config_dir(), &ground.causes, &ground.clock)?;
             environments::check(&ground.out(), &found.environment, &*erp).await
         }
-    }
-}
-
-/// Runs a plan of the owner behind a socket: its plans, its environments.
-async fn run_plan_there(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
-    let booted = ground.boot(Vec::new(), true).await?;
-    let plan = PlanId::new(args.plan.clone());
-    let driver = ground.driver(&booted, args.approval.clone());
-    if args.approval.unlock {
-        driver.unlock(&bills::env_of(&*booted.link, &plan).await?).await?;
-    }
-    let params = StartParams { sweep: args.sweep, numbers: args.numbers, since: args.since, remedy: args.remedy };
-    driver.run(Command::Start { plan, params }).await
-}
-
-async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
-    if ground.global.attach.is_some() {
-        return run_plan_there(ground, args).await;
-    }
-    let file = std::path::PathBuf::from(&args.plan);
-    let is_file = file.extension().is_some_and(|e| e == "json");
-    if is_file && !file.exists() {
-        return Err(Stop::usage(format!("{}: no such plan file", file.display())));
-    }
-    let plan = if is_file { boot::plan_id(&file) } else { PlanId::new(args.plan.clone()) };
-    // Said before anything is opened: a plan that cannot run names its place.
-    let path = if is_file { file.clone() } else { ground.plan_dir().join(format!("{plan}.json")) };
-    let env = if path.exists() {
-        let (file, _) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.message))?;
-        file.plan.env
-    } else {
-        let known: Vec<String> = plans::names(&ground.plan_dir());
-        return Err(Stop::usage(format!(
-            "no plan {plan} in {}; there are: {}",
-            ground.plan_dir().display(),
-            known.join(", ")
-        )));
-    };
-    let env = env.or_else(|| ground.config.environments.first().map(|e| e.environment.id.clone()));
-    let env = env
-        .ok_or_else(|| Stop::usage(format!("no environment is configured: write {}", ground.paths.config.display())))?;
-    let booted = ground.boot(if is_file { vec![file] } else { Vec::new() }, true).await?;
-    if is_file && booted.is_attached() {
-        return Err(Stop::new(
-            Exit::Refused,
-            format!(
-                "{} holds an engine of another process, which does not know {}: put the plan into {} and name it, or \
-                 end that process first",
-                ground.paths.data.display(),
-                args.plan,
-                ground.plan_dir().display()
-            ),
-        ));
-    }
-    let driver = ground.driver(&booted, args.approval.clone());
-    let exit = async {
-        driver.unlock(&env).await?;
-        let params = StartParams { sweep: args.sweep, numbers: args.numbers, since: args.since, remedy: args.remedy };
-        driver.run(Command::Start { plan, params }).await
-    }
-    .await;
-    booted.end(None).await?;
-    exit
-}
-
-async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Result<Exit, Stop> {
-    let link = &*booted.link;
-    match verb {
-        Verb::Retry(args) => {
-            let selection = bills::selection(link, &args.select).await?;
-            ground.driver(booted, args.approval).run(Command::Retry { selection }).await
-        }
-        Verb::Verify(args) => {
-            let selection = bills::selection(link, &args).await?;
-            ground.driver(booted, Approval::default()).run(Command::Verify { selection }).await
-        }
-        Verb::Resume(args) => {
-            let row = bills::open_run(link, args.run.as_deref()).await?;
-            let driver = ground.driver(booted, Approval::default());
-            let watch = booted.link.watch().await?;
-            driver.order(Command::Resume { run: row.head.id }).await?;
-            driver.follow(row.head.id, watch).await
-        }
-        Verb::Approve(args) => {
-            let row = bills::open_run(link, args.run.as_deref()).await?;
-            let driver = ground.driver(booted, args.approval);
-            if row.state != RunState::AwaitingApproval {
-                let words = driver.out.t("does not wait for an approval", "并不在等待批准");
-                return Err(Stop::new(Exit::Refused, format!("{} {words}", row.head.id)));
-            }
-            driver.unlock(&row.head.env).await?;
-            let watch = booted.link.watch().await?;
-            driver.follow(row.head.id, watch).await
-        }
-        Verb::Cancel(args) => {
-            let row = bills::open_run(link, args.run.as_deref()).await?;
-            ground.driver(booted, Approval::default()).run(Command::Cancel { run: row.head.id }).await
-        }
-        Verb::Resolve(args) => {
-            let selection = bills::selection(link, &args.select).await?;
-            let driver = ground.driver(booted, Approval::default());
-            let (_, n) = driver.order(Command::Resolve { selection, reason: args.reason }).await?;
-            driver.out.line(&format!("{} {n}", driver.out.t("resolved", "已结清")))?;
-            Ok(Exit::Ok)
-        }
-        _ => Err(Stop::usage("not a writing verb")),
     }
 }
 

@@ -2,6 +2,7 @@
 //! [`crate::link::Link`], as a console does, and never decides anything by itself.
 
 pub mod args;
+mod backup;
 pub mod bench;
 pub mod bills;
 pub mod console;
@@ -11,10 +12,12 @@ pub mod doctor;
 pub mod drive;
 pub mod environments;
 pub mod exit;
+mod ground;
 pub mod json;
 pub mod log;
 pub mod out;
 pub mod plans;
 pub mod serve;
+mod write;
 
 pub use dispatch::main;

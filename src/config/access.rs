@@ -47,9 +47,18 @@ enum Whom {
 /// The configuration with names resolved. The owner answers for everything.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    rules: Vec<(Whom, Role)>,
+    named: Vec<(Whom, Role)>,
     /// Where others attach, and the group that may.
     pub door: Option<(PathBuf, u32)>,
+    /// Nobody orders anything, the owner neither.
+    looking: bool,
+}
+
+impl Rules {
+    /// For a copy that is only looked at.
+    pub fn looking() -> Self {
+        Self { looking: true, ..Self::default() }
+    }
 }
 
 impl AccessConfig {
@@ -63,12 +72,12 @@ impl AccessConfig {
     /// # Errors
     /// A user or group that is not known here; a socket without a group, or the other way round.
     pub fn rules(&self) -> Result<Rules, String> {
-        let mut rules = Vec::new();
+        let mut named = Vec::new();
         for (role, who) in
             [(Role::Viewer, &self.viewer), (Role::Operator, &self.operator), (Role::Approver, &self.approver)]
         {
             for principal in who {
-                rules.push((principal.resolve().map_err(|e| format!("[access] {role}: {e}"))?, role));
+                named.push((principal.resolve().map_err(|e| format!("[access] {role}: {e}"))?, role));
             }
         }
         let door = match (&self.socket, &self.group) {
@@ -81,7 +90,7 @@ impl AccessConfig {
             }
             _ => return Err("[access] needs both socket and group, or neither".to_owned()),
         };
-        Ok(Rules { rules, door })
+        Ok(Rules { named, door, looking: false })
     }
 }
 
@@ -122,15 +131,15 @@ impl Access for Rules {
     fn role(&self, uid: u32) -> Option<Role> {
         let uid = Uid::from_raw(uid);
         if uid == Uid::effective() {
-            return Some(Role::Approver);
+            return Some(if self.looking { Role::Viewer } else { Role::Approver });
         }
         let groups =
-            if self.rules.iter().any(|(whom, _)| matches!(whom, Whom::Group(_))) { groups(uid) } else { vec![] };
+            if self.named.iter().any(|(whom, _)| matches!(whom, Whom::Group(_))) { groups(uid) } else { vec![] };
         let is = |whom: &Whom| match whom {
             Whom::User(user) => *user == uid,
             Whom::Group(group) => groups.contains(group),
         };
-        self.rules.iter().filter(|(whom, _)| is(whom)).map(|(_, role)| *role).max()
+        self.named.iter().filter(|(whom, _)| is(whom)).map(|(_, role)| *role).max()
     }
 }
 

@@ -284,7 +284,7 @@ fn fold_all<K: Kv>(
 }
 
 /// Reads every segment as far as it can be read; damage in one does not hide the next.
-fn walk(
+pub(super) fn walk(
     dir: &Path,
     witness: Seq,
     each: &mut dyn FnMut(Fact) -> Result<(), StoreError>,

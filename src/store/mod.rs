@@ -3,6 +3,7 @@
 //! Invariant: `append` is all-or-nothing and durable on return; nothing is shown before it is durable.
 
 pub mod actions;
+pub mod backup;
 pub mod codec;
 pub mod doctor;
 pub mod index;

@@ -92,6 +92,17 @@ impl Pty {
         input.flush().unwrap();
     }
 
+    /// Types, where anybody is there to read it.
+    pub fn try_send(&mut self, keys: &[u8]) {
+        let input = self.input.as_mut().unwrap();
+        let _ = input.write_all(keys).and_then(|()| input.flush());
+    }
+
+    /// Whether the program is gone.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     fn look(&self) -> MutexGuard<'_, Seen> {
         look(&self.seen.0)
     }

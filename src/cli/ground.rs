@@ -1,0 +1,103 @@
+//! What every verb stands on: options, paths, configuration, causes, clock; and the engine they boot.
+//!
+//! Invariant: nothing is opened before a verb asks for it.
+
+use std::sync::Arc;
+
+use super::args::{Approval, Global, Looks};
+use super::console::Console;
+use super::drive::Driver;
+use super::exit::Stop;
+use super::out::Out;
+use crate::boot::{self, Booted, Paths, PlanFiles, Setup};
+use crate::config::{Config, Rules};
+use crate::domain::cause::CauseTable;
+use crate::domain::ids::PlanId;
+use crate::domain::time::Clock;
+use crate::store::backup::Looking;
+
+/// What every verb needs.
+pub(super) struct Ground {
+    pub global: Global,
+    pub paths: Paths,
+    pub config: Config,
+    pub causes: Arc<CauseTable>,
+    pub clock: Arc<dyn Clock>,
+    /// The copy of a backup that is looked at.
+    pub looking: Option<Looking>,
+}
+
+impl Ground {
+    pub fn out(&self) -> Out {
+        let lang = boot::language(self.global.lang, self.config.console.language.as_deref());
+        Out { json: self.global.json, lang, causes: self.causes.clone() }
+    }
+
+    pub fn plan_dir(&self) -> std::path::PathBuf {
+        let base = self.paths.config_dir();
+        base.join(self.config.plans.clone().unwrap_or_else(|| "plans".into()))
+    }
+
+    /// The engine with every environment of the configuration.
+    pub async fn boot(&self, extra: Vec<std::path::PathBuf>, connect: bool) -> Result<Booted, Stop> {
+        if let Some(socket) = &self.global.attach {
+            return Booted::at(socket).await;
+        }
+        let out = self.out();
+        Booted::start(self.setup(extra, connect, false)?, move |text| out.note(text)).await
+    }
+
+    /// What an engine needs. Fetches the secrets, which may ask at the terminal.
+    pub fn setup(&self, extra: Vec<std::path::PathBuf>, connect: bool, schedules: bool) -> Result<Setup, Stop> {
+        let base = self.paths.config_dir();
+        let mut envs = Vec::new();
+        for config in &self.config.environments {
+            let erp = if connect && self.looking.is_none() {
+                boot::client(config, &base, &self.causes, &self.clock)?
+            } else {
+                // Verbs that only read the history need no secret.
+                Arc::new(boot::Offline(config.environment.id.clone())) as Arc<dyn crate::erp::Erp>
+            };
+            envs.push((config.environment.clone(), erp));
+        }
+        Ok(Setup {
+            data: self.paths.data.clone(),
+            envs,
+            plans: PlanFiles { dir: self.plan_dir(), extra },
+            causes: self.causes.clone(),
+            clock: self.clock.clone(),
+            schedules,
+            access: if self.looking.is_some() {
+                Rules::looking()
+            } else {
+                let file = self.paths.config.display();
+                self.config.access.rules().map_err(|e| Stop::usage(format!("{file}: {e}")))?
+            },
+        })
+    }
+
+    pub fn driver(&self, booted: &Booted, approval: Approval) -> Driver {
+        Driver { link: booted.link.clone(), out: self.out(), by: boot::who(), approval, trusting: false }
+    }
+}
+
+pub(super) fn screen<'a>(
+    ground: &'a Ground,
+    looks: &'a Looks,
+    data: &std::path::Path,
+    select: Option<PlanId>,
+    label: &'a str,
+) -> Console<'a> {
+    Console {
+        global: &ground.global,
+        looks,
+        config: &ground.config,
+        base: ground.paths.config_dir(),
+        causes: ground.causes.clone(),
+        clock: ground.clock.clone(),
+        data: data.to_path_buf(),
+        select,
+        label,
+        detachable: false,
+    }
+}

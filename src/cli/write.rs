@@ -1,0 +1,120 @@
+//! The verbs that give orders: `run`, `retry`, `verify`, `approve`, `resume`, `cancel`, `resolve`.
+//!
+//! Invariant: a plan that cannot run names its place before anything is opened.
+
+use super::args::{Approval, RunArgs, Verb};
+use super::exit::{Exit, Stop};
+use super::ground::Ground;
+use super::{bills, plans};
+use crate::boot::{self, Booted};
+use crate::domain::command::{Command, StartParams};
+use crate::domain::ids::PlanId;
+use crate::domain::run::RunState;
+
+/// Runs a plan of the owner behind a socket: its plans, its environments.
+async fn run_plan_there(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
+    let booted = ground.boot(Vec::new(), true).await?;
+    let plan = PlanId::new(args.plan.clone());
+    let driver = ground.driver(&booted, args.approval.clone());
+    if args.approval.unlock {
+        driver.unlock(&bills::env_of(&*booted.link, &plan).await?).await?;
+    }
+    let params = StartParams { sweep: args.sweep, numbers: args.numbers, since: args.since, remedy: args.remedy };
+    driver.run(Command::Start { plan, params }).await
+}
+
+/// Runs a plan to its end.
+pub(super) async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
+    if ground.global.attach.is_some() {
+        return run_plan_there(ground, args).await;
+    }
+    let file = std::path::PathBuf::from(&args.plan);
+    let is_file = file.extension().is_some_and(|e| e == "json");
+    if is_file && !file.exists() {
+        return Err(Stop::usage(format!("{}: no such plan file", file.display())));
+    }
+    let plan = if is_file { boot::plan_id(&file) } else { PlanId::new(args.plan.clone()) };
+    // Said before anything is opened: a plan that cannot run names its place.
+    let path = if is_file { file.clone() } else { ground.plan_dir().join(format!("{plan}.json")) };
+    let env = if path.exists() {
+        let (file, _) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.message))?;
+        file.plan.env
+    } else {
+        let known: Vec<String> = plans::names(&ground.plan_dir());
+        return Err(Stop::usage(format!(
+            "no plan {plan} in {}; there are: {}",
+            ground.plan_dir().display(),
+            known.join(", ")
+        )));
+    };
+    let env = env.or_else(|| ground.config.environments.first().map(|e| e.environment.id.clone()));
+    let env = env
+        .ok_or_else(|| Stop::usage(format!("no environment is configured: write {}", ground.paths.config.display())))?;
+    let booted = ground.boot(if is_file { vec![file] } else { Vec::new() }, true).await?;
+    if is_file && booted.is_attached() {
+        return Err(Stop::new(
+            Exit::Refused,
+            format!(
+                "{} holds an engine of another process, which does not know {}: put the plan into {} and name it, or \
+                 end that process first",
+                ground.paths.data.display(),
+                args.plan,
+                ground.plan_dir().display()
+            ),
+        ));
+    }
+    let driver = ground.driver(&booted, args.approval.clone());
+    let exit = async {
+        driver.unlock(&env).await?;
+        let params = StartParams { sweep: args.sweep, numbers: args.numbers, since: args.since, remedy: args.remedy };
+        driver.run(Command::Start { plan, params }).await
+    }
+    .await;
+    booted.end(None).await?;
+    exit
+}
+
+/// Gives one of the other orders.
+pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Result<Exit, Stop> {
+    let link = &*booted.link;
+    match verb {
+        Verb::Retry(args) => {
+            let selection = bills::selection(link, &args.select).await?;
+            ground.driver(booted, args.approval).run(Command::Retry { selection }).await
+        }
+        Verb::Verify(args) => {
+            let selection = bills::selection(link, &args).await?;
+            ground.driver(booted, Approval::default()).run(Command::Verify { selection }).await
+        }
+        Verb::Resume(args) => {
+            let row = bills::open_run(link, args.run.as_deref()).await?;
+            let driver = ground.driver(booted, Approval::default());
+            let watch = booted.link.watch().await?;
+            driver.order(Command::Resume { run: row.head.id }).await?;
+            driver.follow(row.head.id, watch).await
+        }
+        Verb::Approve(args) => {
+            let row = bills::open_run(link, args.run.as_deref()).await?;
+            let driver = ground.driver(booted, args.approval);
+            if row.state != RunState::AwaitingApproval {
+                let words = driver.out.t("does not wait for an approval", "并不在等待批准");
+                return Err(Stop::new(Exit::Refused, format!("{} {words}", row.head.id)));
+            }
+            driver.unlock(&row.head.env).await?;
+            let watch = booted.link.watch().await?;
+            driver.follow(row.head.id, watch).await
+        }
+        Verb::Cancel(args) => {
+            let row = bills::open_run(link, args.run.as_deref()).await?;
+            ground.driver(booted, Approval::default()).run(Command::Cancel { run: row.head.id }).await
+        }
+        Verb::Resolve(args) => {
+            let selection = bills::selection(link, &args.select).await?;
+            let driver = ground.driver(booted, Approval::default());
+            let (_, n) = driver.order(Command::Resolve { selection, reason: args.reason }).await?;
+            driver.out.line(&format!("{} {n}", driver.out.t("resolved", "已结清")))?;
+            Ok(Exit::Ok)
+        }
+        _ => Err(Stop::usage("not a writing verb")),
+    }
+}
