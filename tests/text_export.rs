@@ -87,6 +87,7 @@ impl Link for Store {
                     closed: None,
                     flags: Vec::new(),
                     consent: None,
+                    pruned: 0,
                 };
                 Ok(Answer::Run(Some(Box::new(row))))
             }

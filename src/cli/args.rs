@@ -117,6 +117,12 @@ pub enum Verb {
         /// Directory of the backup.
         from: PathBuf,
     },
+    /// Forget what [retention] says is old enough; never a bill that is unresolved.
+    Prune {
+        /// Do it; without, only say what would be forgotten.
+        #[arg(long, short = 'y')]
+        yes: bool,
+    },
     /// The Kingdee simulator on its own.
     Sim(crate::sim::SimArgs),
     /// The key table as Markdown.

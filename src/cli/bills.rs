@@ -130,7 +130,11 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
         if out.json {
             out.object(&json::run(&row))?
         } else {
-            out.line(&out.sum(&row.tally))?
+            out.line(&out.sum(&row.tally))?;
+            if row.pruned > 0 {
+                let words = out.t("of them are kept no longer ([retention])", "张已按 [retention] 清除，不再保留明细");
+                out.line(&format!("{} {words}", row.pruned))?;
+            }
         }
         return Ok(Exit::Ok);
     }

@@ -235,6 +235,7 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         Verb::Env(verb) => env(ground, verb).await,
         Verb::Backup { to } => super::backup::make(&ground.out(), &ground.paths.data, &to, &*ground.clock),
         Verb::Restore { from } => super::backup::restore(&ground.out(), &from, &ground.paths.data),
+        Verb::Prune { yes } => super::prune::run(ground, yes).await,
         Verb::Doctor(args) => doctor::run(&ground.out(), &ground.paths.data, &*ground.clock, &args),
         Verb::Plan(verb) => plans::run(ground.out(), &ground.plan_dir(), verb, || ground.boot(Vec::new(), true)).await,
         Verb::Run(args) => write::run_plan(ground, args).await,

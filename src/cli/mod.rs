@@ -17,6 +17,7 @@ pub mod json;
 pub mod log;
 pub mod out;
 pub mod plans;
+mod prune;
 pub mod serve;
 mod write;
 

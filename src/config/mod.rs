@@ -14,6 +14,7 @@ use serde::Deserialize;
 pub use self::access::{AccessConfig, Rules};
 use crate::domain::env::{Environment, Limits};
 use crate::domain::ids::EnvId;
+use crate::domain::query::Retention;
 use crate::domain::time::parse_span;
 
 /// A configuration that cannot be used: file, line, what, and what to do.
@@ -41,6 +42,8 @@ pub struct Config {
     pub console: ConsoleConfig,
     /// Who beside the owner may attach.
     pub access: AccessConfig,
+    /// How long settled bills are kept; absent: for ever.
+    pub retention: Retention,
     /// Key overrides: action → keys.
     pub keys: BTreeMap<String, Vec<String>>,
 }
@@ -123,6 +126,8 @@ struct RawConfig {
     #[serde(default)]
     access: AccessConfig,
     #[serde(default)]
+    retention: RawRetention,
+    #[serde(default)]
     keys: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     environment: BTreeMap<String, toml::Spanned<RawEnvironment>>,
@@ -168,6 +173,30 @@ struct RawLimits {
     breaker_unknown: Option<u32>,
     breaker_failed_percent: Option<u32>,
     canary: Option<u32>,
+}
+
+/// `[retention]`: how long a bill's outcome is kept after it was reached.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRetention {
+    audited: Option<Span>,
+    already_audited: Option<Span>,
+    skipped: Option<Span>,
+    failed: Option<Span>,
+    unknown: Option<Span>,
+}
+
+impl RawRetention {
+    fn build(self) -> Retention {
+        let span = |span: Option<Span>| span.map(|span| span.0);
+        Retention {
+            audited: span(self.audited),
+            already: span(self.already_audited),
+            skipped: span(self.skipped),
+            failed: span(self.failed),
+            unknown: span(self.unknown),
+        }
+    }
 }
 
 struct Span(Duration);
@@ -243,8 +272,9 @@ impl Config {
             let chosen = environments.remove(at);
             environments.insert(0, chosen);
         }
-        let RawConfig { plans, causes, console, access, keys, .. } = raw;
-        Ok(Self { environments, plans, causes, console, access, keys })
+        let RawConfig { plans, causes, console, access, retention, keys, .. } = raw;
+        let retention = retention.build();
+        Ok(Self { environments, plans, causes, console, access, retention, keys })
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bill::{Found, Outcome, Rev, Slot};
 use super::cause::Cause;
 use super::ids::{BillKey, CallId, EnvId, Fid, PlanId, RunId, Seq, SetHash};
-use super::run::{Collected, Consent, Flag, Mark, PauseWhy, RunEnd, RunHead};
+use super::run::{Collected, Consent, Flag, Mark, PauseWhy, RunEnd, RunHead, Tally};
 use super::step::{Evidence, Step, Verdict};
 use super::time::Ts;
 use super::who::Who;
@@ -268,6 +268,16 @@ pub enum Event {
         #[serde(rename = "y")]
         reason: String,
     },
+    /// Bills of a closed run are kept no longer; its sum is. Written when a journal is pruned, in their place.
+    #[serde(rename = "rg")]
+    RunPruned {
+        /// Run.
+        #[serde(rename = "r")]
+        run: RunId,
+        /// What they were in its sum.
+        #[serde(rename = "g")]
+        gone: Tally,
+    },
     /// An order was taken or refused: the action log.
     #[serde(rename = "at")]
     ActionTaken(Box<ActionEntry>),
@@ -326,7 +336,8 @@ impl Event {
             | Self::RunResumed { run, .. }
             | Self::RunSettling { run }
             | Self::RunInterrupted { run }
-            | Self::RunClosed { run, .. } => Some(*run),
+            | Self::RunClosed { run, .. }
+            | Self::RunPruned { run, .. } => Some(*run),
             Self::MarkMoved { to, .. } => Some(to.run),
             Self::LedgerResolved { .. } => None,
             Self::ActionTaken(entry) => entry.run,

@@ -170,6 +170,7 @@ impl Live {
                     closed: None,
                     flags: Vec::new(),
                     consent: None,
+                    pruned: 0,
                 };
                 self.runs.insert(head.id, RunLive::from_row(row));
                 self.forget_old();
@@ -254,6 +255,10 @@ fn apply_to_run(run: &mut RunLive, at: Ts, event: &Event) -> Result<(), String> 
             run.deferred.clear();
             run.row.state = RunState::Closed(end.clone());
             run.row.closed = Some(at);
+        }
+        Event::RunPruned { gone, .. } => {
+            run.row.tally.add(gone);
+            run.row.pruned = run.row.pruned.saturating_add(gone.found);
         }
         Event::RunOpened(_)
         | Event::MarkMoved { .. }

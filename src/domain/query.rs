@@ -63,6 +63,36 @@ pub enum Scope {
     History,
 }
 
+/// How long a settled bill is kept after it got its outcome; `None`: for ever. An unresolved one always is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    /// Audited.
+    pub audited: Option<std::time::Duration>,
+    /// Audited before any call of ours.
+    pub already: Option<std::time::Duration>,
+    /// Skipped.
+    pub skipped: Option<std::time::Duration>,
+    /// Failed, and dealt with since.
+    pub failed: Option<std::time::Duration>,
+    /// Unknown, and dealt with since.
+    pub unknown: Option<std::time::Duration>,
+}
+
+impl Retention {
+    /// How long an outcome is kept.
+    pub fn of(&self, slot: super::bill::Slot) -> Option<std::time::Duration> {
+        use super::bill::Slot;
+        match slot {
+            Slot::Waiting => None,
+            Slot::Audited => self.audited,
+            Slot::Already => self.already,
+            Slot::Skipped => self.skipped,
+            Slot::Failed => self.failed,
+            Slot::Unknown => self.unknown,
+        }
+    }
+}
+
 /// Which page.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PageRequest {

@@ -174,6 +174,22 @@ impl Tally {
         }
     }
 
+    /// Adds another sum, column by column.
+    pub fn add(&mut self, other: &Self) {
+        self.found = self.found.saturating_add(other.found);
+        for slot in Slot::ALL {
+            let cell = self.slot_mut(slot);
+            *cell = cell.saturating_add(other.get(slot));
+        }
+    }
+
+    /// Counts one bill that ended in a column.
+    pub fn count(&mut self, slot: Slot) {
+        self.found = self.found.saturating_add(1);
+        let cell = self.slot_mut(slot);
+        *cell = cell.saturating_add(1);
+    }
+
     /// Whether the sum closes.
     pub fn closes(&self) -> bool {
         let sum: u64 = Slot::ALL.iter().map(|slot| self.get(*slot)).sum();
@@ -328,6 +344,9 @@ pub struct RunRow {
     /// The first approval, where two were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
+    /// Bills of the sum that are kept no longer, by the retention rule.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pruned: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

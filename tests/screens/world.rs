@@ -193,6 +193,7 @@ impl World {
                 closed: Some(head(n, env, production).opened.plus(Duration::from_secs(400))),
                 flags: vec![],
                 consent: None,
+                pruned: 0,
             });
         }
         let mut first = plan("sal-outstock-audit", "销售出库单审核");

@@ -69,6 +69,14 @@ pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), S
             put_live(s, no, &live)?;
             s.delete(Key::new(key::OPEN).u32(no).done());
         }
+        Event::RunPruned { run, gone } => {
+            let no = s.raw(&Key::new(key::RUN_ID).run_id(*run).done())?.and_then(|b| key::u32_at(&b, 0));
+            let Some(no) = no else { return refuse(format!("run {run} was never opened")) };
+            if !s.get::<RunLiveRec>(&live_key(no))?.is_some_and(|live| live.s.is_closed()) || !gone.closes() {
+                return refuse(format!("run {run} is not closed, or the sum of what is gone does not close"));
+            }
+            change_rec(s, no, |rec| rec.g.get_or_insert_default().add(gone))?;
+        }
         Event::StepTried { .. }
         | Event::StepAnswered { .. }
         | Event::BillRead { .. }
@@ -90,7 +98,7 @@ fn open_run<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, head: &RunHead) -> Result<()
     let plan = dict(s, Dict::Plan, head.plan.as_str())?;
     let family = family(s, &head.env.0, &head.form.0)?;
     s.put_raw(id, no.to_be_bytes().to_vec());
-    s.put(Key::new(key::RUN).u32(no).done(), &RunRec { h: head.clone(), c: None, f: Vec::new(), k: None })?;
+    s.put(Key::new(key::RUN).u32(no).done(), &RunRec { h: head.clone(), c: None, f: Vec::new(), k: None, g: None })?;
     let verify = head.kind == RunKind::Verify;
     put_live(s, no, &RunLiveRec { s: RunState::Collecting, t: [0; 7], x: None, a: verify, p: plan, f: family })?;
     s.put_raw(Key::new(key::OPEN).u32(no).done(), Vec::new());

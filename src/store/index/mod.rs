@@ -3,6 +3,7 @@
 //! Invariant: it is a function of the journal alone; losing it loses time, never truth.
 
 pub mod fold;
+mod forget;
 pub mod key;
 pub mod kv;
 mod ledger;

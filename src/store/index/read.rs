@@ -143,6 +143,10 @@ impl<K: Kv> Index<K> {
         }
     }
 
+    pub(super) fn newest_run_of(&self, bill: &BillKey) -> Result<Option<RunNo>, StoreError> {
+        Ok(self.known_of(bill)?.map(|known| known.r))
+    }
+
     pub(super) fn open_row(&self, open: OpenRec, fid: Fid) -> Result<Option<BillRow>, StoreError> {
         Ok(self.row(open.r, fid)?.map(|row| BillRow {
             state: BillState::Settled(open.o),
@@ -214,6 +218,18 @@ impl<K: Kv> Index<K> {
         Ok(rows)
     }
 
+    /// Places of the facts about a bill in one run.
+    pub(super) fn facts_in(&self, no: RunNo, fid: &Fid, rec: &BillRec) -> Result<Vec<u64>, StoreError> {
+        let mut all: Vec<u64> = places(&rec.f).collect();
+        for chunk in 0..rec.z {
+            let at = Key::new(key::FACTS).u32(no).fid(fid).u32(chunk).done();
+            if let Some(list) = self.value::<Vec<u64>>(&at)? {
+                all.extend(places(&list));
+            }
+        }
+        Ok(all)
+    }
+
     /// Places of the facts about a bill, at most the `limit` newest.
     pub fn places_of(&self, bill: &BillKey, limit: usize) -> Result<Places, StoreError> {
         let (mut all, mut found): (Vec<u64>, Vec<Seq>) = (Vec::new(), Vec::new());
@@ -222,13 +238,7 @@ impl<K: Kv> Index<K> {
             let Some(no) = next else { break };
             let Some(rec) = self.bill_rec(no, &bill.fid)? else { break };
             let from = all.len();
-            all.extend(places(&rec.f));
-            for chunk in 0..rec.z {
-                let at = Key::new(key::FACTS).u32(no).fid(&bill.fid).u32(chunk).done();
-                if let Some(list) = self.value::<Vec<u64>>(&at)? {
-                    all.extend(places(&list));
-                }
-            }
+            all.extend(self.facts_in(no, &bill.fid, &rec)?);
             // A run knows a bill from the fact that found it on.
             found.extend(all.get(from..).unwrap_or_default().iter().min().copied().map(Seq));
             next = rec.p;

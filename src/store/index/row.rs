@@ -24,6 +24,9 @@ pub struct RunRec {
     /// First of two approvals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub k: Option<Consent>,
+    /// What is kept no longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub g: Option<Tally>,
 }
 
 /// What changes with every bill of a run.
@@ -60,10 +63,16 @@ impl RunLiveRec {
 
 /// Both together as readers see it.
 pub fn run_row(rec: RunRec, live: &RunLiveRec) -> RunRow {
+    let mut tally = live.tally();
+    let pruned = rec.g.map_or(0, |gone| gone.found);
+    if let Some(gone) = &rec.g {
+        tally.add(gone);
+    }
     RunRow {
         head: rec.h,
         state: live.s.clone(),
-        tally: live.tally(),
+        tally,
+        pruned,
         collected: rec.c,
         closed: live.x,
         flags: rec.f,

@@ -88,6 +88,7 @@ pub struct LocalStore {
     permits: Semaphore,
     thread: Mutex<Option<JoinHandle<()>>>,
     lock: Mutex<Option<File>>,
+    dir: PathBuf,
 }
 
 impl LocalStore {
@@ -147,6 +148,7 @@ impl LocalStore {
             permits: Semaphore::new(QUEUE),
             thread: Mutex::new(Some(thread)),
             lock: Mutex::new(Some(lock)),
+            dir: dir.to_path_buf(),
         })
     }
 
@@ -166,6 +168,16 @@ impl LocalStore {
             }
         }
         Ok(())
+    }
+
+    /// The index, for what only this store can do.
+    pub(super) fn index(&self) -> &Index<SledKv> {
+        &self.shared.index
+    }
+
+    /// The data directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Why nothing, or nothing new, is written, if so.

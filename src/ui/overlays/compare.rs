@@ -380,7 +380,7 @@ mod tests {
             filter: String::new(),
         };
         let (state, tally) = (RunState::Collecting, Tally::default());
-        RunRow { head, state, tally, collected: None, closed: None, flags: vec![], consent: None }
+        RunRow { head, state, tally, collected: None, closed: None, flags: vec![], consent: None, pruned: 0 }
     }
 
     /// Serves both runs in pages of `size` until the comparison is done.

@@ -1,0 +1,47 @@
+//! `prune`: forgets what `[retention]` no longer keeps.
+
+use super::exit::{Exit, Stop};
+use super::ground::Ground;
+use crate::boot::{self, store_stop};
+use crate::domain::query::Retention;
+use crate::store::prune::{self, Order};
+
+/// Says what would be forgotten, or forgets it.
+pub async fn run(ground: &Ground, yes: bool) -> Result<Exit, Stop> {
+    let out = ground.out();
+    let rule = ground.config.retention;
+    if rule == Retention::default() {
+        return Err(Stop::usage(format!(
+            "{} has no [retention]: everything is kept. Write e.g. audited = \"400d\"",
+            ground.paths.config.display()
+        )));
+    }
+    let data = &ground.paths.data;
+    if !data.exists() {
+        return Err(Stop::usage(format!("{}: no data directory; nothing was ever run here", data.display())));
+    }
+    let who = boot::who();
+    let order = Order { data, rule, by: &who, act: yes };
+    let progress = |n: u64| out.note(&format!("{} {n}", out.t("facts read:", "已读事实：")));
+    let pruned = prune::prune(&order, &ground.clock, &progress).await.map_err(store_stop)?;
+    if out.json {
+        out.object(&serde_json::json!({
+            "type": "prune", "done": yes, "facts_before": pruned.facts.0, "facts_after": pruned.facts.1,
+            "bytes_before": pruned.bytes.0, "bytes_after": pruned.bytes.1, "gone": pruned.gone,
+        }))?;
+        return Ok(Exit::Ok);
+    }
+    let columns: Vec<String> =
+        prune::columns(&pruned.gone).map(|(slot, n)| format!("{} {n}", out.slot(slot))).collect();
+    let words = if yes {
+        out.t("forgotten", "已清除")
+    } else {
+        out.t("would be forgotten (add --yes)", "将被清除（加 --yes 执行）")
+    };
+    out.line(&format!("{words}: {} {}", pruned.gone.found, columns.join(", ")))?;
+    out.line(&format!("{} {} → {}", out.t("facts", "事实"), pruned.facts.0, pruned.facts.1))?;
+    if yes {
+        out.line(&format!("{} {} → {}", out.t("bytes", "字节"), pruned.bytes.0, pruned.bytes.1))?;
+    }
+    Ok(Exit::Ok)
+}
