@@ -6,12 +6,14 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use crate::config::SecretSource;
+use crate::text::without_secrets;
 
 /// Longest secret accepted, bytes.
 const MAX: u64 = 4096;
@@ -28,6 +30,34 @@ pub struct SecretError {
     pub source_name: String,
     /// What is wrong and what to do.
     pub message: String,
+}
+
+/// The secrets of this process, so that they can be taken out of what it writes down.
+#[derive(Default)]
+pub struct Known(Mutex<Vec<Zeroizing<String>>>);
+
+/// Shorter ones would blacken ordinary words.
+const SHORTEST: usize = 4;
+
+impl Known {
+    /// Remembers one.
+    pub fn add(&self, secret: &SecretString) {
+        let text = Zeroizing::new(secret.expose_secret().to_owned());
+        if text.len() >= SHORTEST {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        }
+    }
+
+    /// A text without them, and without what looks like a secret by its name.
+    pub fn redact(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), "[REDACTED]");
+            }
+        }
+        without_secrets(&text)
+    }
 }
 
 /// Gets the secret of an environment. `base`: directory of the configuration file, for relative paths.

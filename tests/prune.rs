@@ -27,6 +27,7 @@ fn open(dir: &Path, at: i64) -> LocalStore {
 /// Closes it and lets go of its index.
 fn close(store: LocalStore) {
     store.close().unwrap();
+    drop(store);
 }
 
 fn rule(days: u64) -> Retention {

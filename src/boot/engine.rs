@@ -10,7 +10,7 @@ use anyhow::Context;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{PlanFiles, who};
+use super::{Logging, PlanFiles, who};
 use crate::cli::exit::{Exit, Stop};
 use crate::config::Rules;
 use crate::domain::cause::CauseTable;
@@ -43,6 +43,8 @@ pub struct Setup {
     pub schedules: bool,
     /// Who beside the owner may attach.
     pub access: Rules,
+    /// What this process writes down about itself.
+    pub logging: Logging,
 }
 
 /// The socket of a data directory's owner.
@@ -80,6 +82,8 @@ impl Booted {
             Err(held @ StoreError::Held { .. }) => return Self::attach(&socket, held).await,
             store => Arc::new(store.map_err(store_stop)?),
         };
+        // Only now: whoever does not hold the directory writes nothing into it.
+        setup.logging.start(&setup.data);
         let clock = Arc::clone(&setup.clock);
         let mut doors = vec![Door::own(&socket)];
         doors.extend(setup.access.door.iter().map(|(path, gid)| Door::of_group(path, *gid)));

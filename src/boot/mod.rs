@@ -18,13 +18,15 @@ use crate::domain::who::Who;
 use crate::engine::PlanSource;
 use crate::erp::config::{ClientConfig, SignIn};
 use crate::erp::{Erp, KingdeeErp};
-use crate::secret;
+use crate::secret::{self, Known};
 
 mod engine;
+mod log;
 mod offline;
 pub mod owner;
 
 pub use engine::{Booted, SOCKET, Setup, store_stop, told};
+pub use log::Logging;
 pub use offline::Offline;
 
 /// Plans shipped inside the program, for the demo and as examples: (name, JSON).
@@ -177,9 +179,11 @@ pub fn client(
     base: &Path,
     causes: &Arc<CauseTable>,
     clock: &Arc<dyn Clock>,
+    known: &Known,
 ) -> Result<Arc<dyn Erp>, Stop> {
     let env = config.environment.id.as_str();
     let secret = secret::fetch(env, &config.secret, base).map_err(|e| Stop::usage(e.to_string()))?;
+    known.add(&secret);
     let app_id = config.app_id.clone().unwrap_or_default();
     let sign_in = match config.sign_in {
         SignInKind::Signed => SignIn::Signed { app_id, app_secret: secret },

@@ -12,6 +12,7 @@ use crate::domain::live::Live;
 use crate::domain::time::Clock;
 use crate::link::Link;
 use crate::link::pending::{Opening, pending};
+use crate::secret::Known;
 use crate::shell::{self, Caps, Colors, Ended, Notify, ShellError, ShellOptions};
 use crate::ui::Model;
 use crate::ui::skin::{Depth, Skin};
@@ -29,6 +30,8 @@ pub struct Console<'a> {
     pub base: std::path::PathBuf,
     /// Labels of causes.
     pub causes: Arc<CauseTable>,
+    /// Secrets of this process.
+    pub known: Arc<Known>,
     /// Clock.
     pub clock: Arc<dyn Clock>,
     /// Data directory, for named filters.
@@ -108,7 +111,8 @@ impl Console<'_> {
             filters: Some(filters),
         };
         // Nothing in this process prints a secret; what looks like one is taken out all the same.
-        shell::crash::install(self.data.clone(), shell::crash::without_secrets);
+        let known = Arc::clone(&self.known);
+        shell::crash::install(self.data.clone(), move |report| known.redact(report));
         match shell::run(model, first, link, options).await {
             Ok(ended) => Ok(ended
                 .exit_code()

@@ -11,8 +11,8 @@ use super::args::DemoArgs;
 use super::drive::Driver;
 use super::exit::{Exit, Stop};
 use super::out::Out;
-use crate::boot::{self, Booted, PlanFiles, SHIPPED, Setup, SystemClock};
-use crate::config::{EnvironmentConfig, SecretSource, SignInKind};
+use crate::boot::{self, Booted, Logging, PlanFiles, SHIPPED, Setup, SystemClock};
+use crate::config::{EnvironmentConfig, LogConfig, SecretSource, SignInKind};
 use crate::domain::cause::CauseTable;
 use crate::domain::command::{Command, StartParams};
 use crate::domain::env::{Environment, Limits};
@@ -20,6 +20,7 @@ use crate::domain::ids::{EnvId, PlanId};
 use crate::domain::query::{PageRequest, Scope};
 use crate::domain::run::RunState;
 use crate::domain::time::Clock;
+use crate::secret::Known;
 use crate::sim::{self, SimArgs};
 
 /// The plan the demo is about.
@@ -145,8 +146,9 @@ impl Demo {
         let config = config.config().map_err(|e| Stop::usage(format!("{e:#}")))?;
         let sim = sim::start(config).await.map_err(|e| Stop::usage(format!("the simulator cannot start: {e}")))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let known = Arc::new(Known::default());
         let config = environment(args, &sim, &ground)?;
-        let erp = boot::client(&config, &ground.dir, &causes, &clock)?;
+        let erp = boot::client(&config, &ground.dir, &causes, &clock, &known)?;
         let setup = Setup {
             data: ground.data(),
             envs: vec![(config.environment, erp)],
@@ -155,6 +157,7 @@ impl Demo {
             clock,
             schedules: true,
             access: crate::config::Rules::default(),
+            logging: Logging::new(LogConfig::default(), known),
         };
         let booted = Booted::start(setup, note).await?;
         Ok(Self { sim, booted, ground })

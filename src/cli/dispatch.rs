@@ -73,7 +73,7 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     let config = boot::config(&paths, named)?;
     let causes = Arc::new(boot::causes(&config, &paths.config_dir())?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let mut ground = Ground { global, paths, config, causes, clock, looking: None };
+    let mut ground = Ground { global, paths, config, causes, clock, known: Arc::default(), looking: None };
     if let Some(from) = &ground.global.snapshot {
         let looking = Looking::open(from).map_err(boot::store_stop)?;
         ground.paths.data = looking.data();
@@ -176,12 +176,17 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
     }
     if !args.detached {
         let note = ground.out();
-        let booted = Booted::start(ground.setup(Vec::new(), true, true)?, move |text| note.note(text)).await?;
+        let mut setup = ground.setup(Vec::new(), true, true)?;
+        setup.logging.serves(true);
+        let booted = Booted::start(setup, move |text| note.note(text)).await?;
         return serve::run(booted, args, &out).await;
     }
     serve::detach()?;
     let booted = match ground.setup(Vec::new(), true, true) {
-        Ok(setup) => Booted::start(setup, |text| serve::say(&Word::Doing(text.to_owned()))).await,
+        Ok(mut setup) => {
+            setup.logging.serves(false);
+            Booted::start(setup, |text| serve::say(&Word::Doing(text.to_owned()))).await
+        }
         Err(stop) => Err(stop),
     };
     match booted {
@@ -280,7 +285,7 @@ async fn env(ground: &Ground, verb: EnvVerb) -> Result<Exit, Stop> {
                     names.join(", ")
                 ))
             })?;
-            let erp = boot::client(found, &ground.paths.config_dir(), &ground.causes, &ground.clock)?;
+            let erp = boot::client(found, &ground.paths.config_dir(), &ground.causes, &ground.clock, &ground.known)?;
             environments::check(&ground.out(), &found.environment, &*erp).await
         }
     }

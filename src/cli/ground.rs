@@ -9,11 +9,12 @@ use super::console::Console;
 use super::drive::Driver;
 use super::exit::Stop;
 use super::out::Out;
-use crate::boot::{self, Booted, Paths, PlanFiles, Setup};
+use crate::boot::{self, Booted, Logging, Paths, PlanFiles, Setup};
 use crate::config::{Config, Rules};
 use crate::domain::cause::CauseTable;
 use crate::domain::ids::PlanId;
 use crate::domain::time::Clock;
+use crate::secret::Known;
 use crate::store::backup::Looking;
 
 /// What every verb needs.
@@ -23,6 +24,8 @@ pub(super) struct Ground {
     pub config: Config,
     pub causes: Arc<CauseTable>,
     pub clock: Arc<dyn Clock>,
+    /// Secrets fetched so far.
+    pub known: Arc<Known>,
     /// The copy of a backup that is looked at.
     pub looking: Option<Looking>,
 }
@@ -53,7 +56,7 @@ impl Ground {
         let mut envs = Vec::new();
         for config in &self.config.environments {
             let erp = if connect && self.looking.is_none() {
-                boot::client(config, &base, &self.causes, &self.clock)?
+                boot::client(config, &base, &self.causes, &self.clock, &self.known)?
             } else {
                 // Verbs that only read the history need no secret.
                 Arc::new(boot::Offline(config.environment.id.clone())) as Arc<dyn crate::erp::Erp>
@@ -67,6 +70,7 @@ impl Ground {
             causes: self.causes.clone(),
             clock: self.clock.clone(),
             schedules,
+            logging: Logging::new(self.config.log, Arc::clone(&self.known)),
             access: if self.looking.is_some() {
                 Rules::looking()
             } else {
@@ -95,6 +99,7 @@ pub(super) fn screen<'a>(
         base: ground.paths.config_dir(),
         causes: ground.causes.clone(),
         clock: ground.clock.clone(),
+        known: Arc::clone(&ground.known),
         data: data.to_path_buf(),
         select,
         label,

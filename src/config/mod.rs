@@ -42,6 +42,8 @@ pub struct Config {
     pub console: ConsoleConfig,
     /// Who beside the owner may attach.
     pub access: AccessConfig,
+    /// What the process writes down about itself.
+    pub log: LogConfig,
     /// How long settled bills are kept; absent: for ever.
     pub retention: Retention,
     /// Key overrides: action → keys.
@@ -69,6 +71,44 @@ pub struct ConsoleConfig {
     /// Send a desktop notification (OSC 9) when a run ends, instead of the bell.
     #[serde(default)]
     pub notification: bool,
+}
+
+/// `[log]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// Least grave that is written.
+    #[serde(default)]
+    pub level: LogLevel,
+    /// Lines for people, or JSON lines.
+    #[serde(default)]
+    pub format: LogFormat,
+}
+
+/// How grave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    /// Something failed.
+    Error,
+    /// Something is to be looked at.
+    Warn,
+    /// What happened.
+    #[default]
+    Info,
+    /// Everything.
+    Debug,
+}
+
+/// Form of a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// JSON lines.
+    Json,
 }
 
 /// One environment: what the engine may know, and how to sign in.
@@ -125,6 +165,8 @@ struct RawConfig {
     console: ConsoleConfig,
     #[serde(default)]
     access: AccessConfig,
+    #[serde(default)]
+    log: LogConfig,
     #[serde(default)]
     retention: RawRetention,
     #[serde(default)]
@@ -272,9 +314,9 @@ impl Config {
             let chosen = environments.remove(at);
             environments.insert(0, chosen);
         }
-        let RawConfig { plans, causes, console, access, retention, keys, .. } = raw;
+        let RawConfig { plans, causes, console, access, log, retention, keys, .. } = raw;
         let retention = retention.build();
-        Ok(Self { environments, plans, causes, console, access, retention, keys })
+        Ok(Self { environments, plans, causes, console, access, log, retention, keys })
     }
 }
 
@@ -333,6 +375,10 @@ fn line_of(text: &str, offset: usize) -> usize {
 
 /// Takes quoted values out of a parser's message: what was written there may be a secret put into the wrong place.
 fn plain(message: &str) -> String {
+    if let Some((before, rest)) = message.split_once("unknown variant ") {
+        let expected = rest.rsplit_once("expected ").map_or("another word", |(_, e)| e);
+        return format!("{before}not one of the words that can stand here; expected {expected}");
+    }
     match message.split_once("invalid type: ") {
         Some((before, rest)) => {
             let expected = rest.rsplit_once("expected ").map_or("another type", |(_, e)| e);
@@ -395,6 +441,12 @@ settle = "5s"
             ("app_id = \"123456_x\"", "", 8, "needs app_id"),
             ("default_environment = \"test\"", "default_environment = \"live\"", 2, "no [environment.live]"),
             ("user = \"demo\"", "user = demo hunter2", 19, ""),
+            (
+                "sign_in = \"password\"",
+                "sign_in = \"hunter2\"",
+                20,
+                "expected one of `signed`, `app_secret`, `password`",
+            ),
         ] {
             let text = GOOD.replacen(from, to, 1);
             let error = Config::parse(Path::new("config.toml"), &text).unwrap_err();

@@ -17,7 +17,7 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_skydeck");
 /// A simulator, a configuration, a data directory, and whoever owns it.
 pub struct Place {
     pub dir: tempfile::TempDir,
-    runtime: tokio::runtime::Runtime,
+    pub runtime: tokio::runtime::Runtime,
     pub sim: Option<SimHandle>,
 }
 

@@ -266,6 +266,7 @@ pub(crate) const TEXTS: Texts = Texts {
     resolve_title: "Resolve by hand",
     resolved: "resolved",
     response: "Answer, {}, {} bytes",
+    results_pruned: "{} bills of this run are kept no longer ([retention]); its sum stays",
     results_empty: "This run has no bills",
     results_none: "No run is chosen",
     results_none_2: "choose one in 5 History, or start one in 1 Plans with r",

@@ -25,8 +25,13 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     }
     titles(model, pen, parts.list);
     let area = Rect { y: parts.list.y + 1, height: parts.list.height.saturating_sub(1), ..parts.list };
-    let lines: &[&str] =
-        if model.results_filter.is_empty() { &[t.results_empty] } else { &[t.filter_empty, t.filter_empty_2] };
+    let pruned = model.run_row().map_or(0, |row| row.pruned);
+    let told = format::fill(t.results_pruned, &[&format::count(pruned)]);
+    let lines: &[&str] = match (model.results_filter.is_empty(), pruned) {
+        (true, 0) => &[t.results_empty],
+        (true, _) => &[&told],
+        (false, _) => &[t.filter_empty, t.filter_empty_2],
+    };
     if nothing(model, pen, area, &model.results, lines) {
         return None;
     }

@@ -1,0 +1,131 @@
+//! The structured log of a process that holds a data directory: a file of bounded size, or standard error for a service
+//! manager.
+//!
+//! Invariant: no line leaves before every secret of this process, and what looks like one by its name, is taken out of it.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use file_rotate::compression::Compression;
+use file_rotate::suffix::AppendCount;
+use file_rotate::{ContentLimit, FileRotate};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::config::{LogConfig, LogFormat, LogLevel};
+use crate::secret::Known;
+
+/// Name of the file in the data directory.
+pub const FILE: &str = "skydeck.log";
+/// Size at which a file is put aside, bytes.
+const SIZE: usize = 8 << 20;
+/// Files put aside that are kept.
+const KEPT: usize = 3;
+
+/// How a process logs.
+pub struct Logging {
+    config: LogConfig,
+    known: Arc<Known>,
+    stderr: bool,
+    /// No console in this process: its panics are said by the log alone.
+    serves: bool,
+    off: bool,
+}
+
+impl Logging {
+    /// Into the file of the data directory.
+    pub fn new(config: LogConfig, known: Arc<Known>) -> Self {
+        Self { config, known, stderr: false, serves: false, off: false }
+    }
+
+    /// Not at all: for measuring.
+    pub fn off() -> Self {
+        Self { config: LogConfig::default(), known: Arc::default(), stderr: false, serves: false, off: true }
+    }
+
+    /// For a process without a console. `stderr`: a service manager keeps what is said there; else into the file.
+    pub fn serves(&mut self, stderr: bool) {
+        self.serves = true;
+        self.stderr = stderr;
+    }
+
+    /// Begins to log, once in a process. A panic of any thread is logged too; a console's own hook goes on after it.
+    pub fn start(&self, data: &Path) {
+        if self.off {
+            return;
+        }
+        let sink: Box<dyn Write + Send> = if self.stderr {
+            Box::new(io::stderr())
+        } else {
+            let limit = ContentLimit::BytesSurpassed(SIZE);
+            let mut open = OpenOptions::new();
+            open.read(true).create(true).append(true).mode(0o600);
+            Box::new(FileRotate::new(data.join(FILE), AppendCount::new(KEPT), limit, Compression::None, Some(open)))
+        };
+        let level = match self.config.level {
+            LogLevel::Error => LevelFilter::ERROR,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Debug => LevelFilter::DEBUG,
+        };
+        let out = Redacting { sink: Mutex::new(sink), known: Arc::clone(&self.known) };
+        let base = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(out);
+        let begun = match self.config.format {
+            LogFormat::Text => base.try_init(),
+            LogFormat::Json => base.json().flatten_event(true).try_init(),
+        };
+        if begun.is_ok() {
+            let (before, serves) = (std::panic::take_hook(), self.serves);
+            std::panic::set_hook(Box::new(move |info| {
+                let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
+                tracing::error!(%thread, panic = %info, "a fault of the program's own");
+                if !serves {
+                    before(info);
+                }
+            }));
+        }
+    }
+}
+
+/// The log's writing end.
+struct Redacting {
+    sink: Mutex<Box<dyn Write + Send>>,
+    known: Arc<Known>,
+}
+
+impl<'a> MakeWriter<'a> for Redacting {
+    type Writer = Event<'a>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Event { out: self, text: Vec::new() }
+    }
+}
+
+/// One event, gathered whole so that no secret is split between two writes.
+struct Event<'a> {
+    out: &'a Redacting,
+    text: Vec<u8>,
+}
+
+impl Write for Event<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Event<'_> {
+    fn drop(&mut self) {
+        let text = self.out.known.redact(&String::from_utf8_lossy(&self.text));
+        // A log that cannot be written must not stop what it tells of.
+        let mut sink = self.out.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = sink.write_all(text.as_bytes()).and_then(|()| sink.flush());
+    }
+}
