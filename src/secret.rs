@@ -22,10 +22,10 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(10);
 
 /// A secret that cannot be had: from where, why, and what to do. Never holds the secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("secret of environment {env} from {source_name}: {message}")]
+#[error("secret of {of} from {source_name}: {message}")]
 pub struct SecretError {
-    /// Environment.
-    pub env: String,
+    /// What it is the secret of.
+    pub of: String,
     /// Which source.
     pub source_name: String,
     /// What is wrong and what to do.
@@ -63,7 +63,12 @@ impl Known {
 /// Gets the secret of an environment. `base`: directory of the configuration file, for relative paths.
 /// A systemd credential `erp-<env>` goes first where there is one.
 pub fn fetch(env: &str, source: &SecretSource, base: &Path) -> Result<SecretString, SecretError> {
-    let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| PathBuf::from(dir).join(format!("erp-{env}")));
+    fetch_for(&format!("erp-{env}"), &format!("environment {env}"), source, base)
+}
+
+/// Gets another secret: `credential` is its name with systemd, `of` what messages call it.
+pub fn fetch_for(credential: &str, of: &str, source: &SecretSource, base: &Path) -> Result<SecretString, SecretError> {
+    let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| PathBuf::from(dir).join(credential));
     let (name, result) = match (credential.filter(|path| path.exists()), source) {
         (Some(path), _) => (path.display().to_string(), from_file(&path)),
         (None, SecretSource::File(path)) => {
@@ -73,9 +78,9 @@ pub fn fetch(env: &str, source: &SecretSource, base: &Path) -> Result<SecretStri
         (None, SecretSource::Command(argv)) => {
             (format!("command {}", argv.first().map_or("", String::as_str)), from_command(argv))
         }
-        (None, SecretSource::Prompt) => ("the terminal".to_owned(), from_prompt(env)),
+        (None, SecretSource::Prompt) => ("the terminal".to_owned(), from_prompt(of)),
     };
-    result.map_err(|message| SecretError { env: env.to_owned(), source_name: name, message })
+    result.map_err(|message| SecretError { of: of.to_owned(), source_name: name, message })
 }
 
 fn from_file(path: &Path) -> Result<SecretString, String> {

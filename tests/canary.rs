@@ -6,6 +6,7 @@ mod place;
 #[path = "support/pty.rs"]
 mod pty;
 
+use base64::Engine as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -26,8 +27,8 @@ impl Search {
     fn bytes(&mut self, what: &str, bytes: &[u8]) {
         self.looked += bytes.len() as u64;
         // Also as it stands in a JSON text, in base64 and in hex.
-        use base64::Engine;
-        let mut forms = vec![CANARY.to_owned(), CANARY.bytes().map(|b| format!("{b:02x}")).collect()];
+        let hex: Vec<String> = CANARY.bytes().map(|b| format!("{b:02x}")).collect();
+        let mut forms = vec![CANARY.to_owned(), hex.concat()];
         for lead in ["", "x", "xx"] {
             let text = base64::engine::general_purpose::STANDARD.encode(format!("{lead}{CANARY}"));
             forms.push(text[4..text.len() - 4].to_owned());

@@ -24,7 +24,7 @@ const LAYERS: &[Layer] = &[
         never: &["sled", "reqwest", "ratatui", "crossterm", "hyper"],
     },
     Layer { folder: "link", ours: &["domain", "engine", "store"], never: &["ratatui", "crossterm", "sled", "reqwest"] },
-    Layer { folder: "host", ours: &["domain", "link", "plan"], never: &["ratatui", "crossterm", "sled"] },
+    Layer { folder: "host", ours: &["domain", "link", "plan", "text"], never: &["ratatui", "crossterm", "sled"] },
     Layer { folder: "ui", ours: &["domain", "text"], never: &["tokio", "crossterm", "sled", "reqwest", "hyper"] },
     Layer { folder: "shell", ours: &["ui", "link", "domain", "text"], never: &["sled", "reqwest", "hyper"] },
     Layer { folder: "sim", ours: &[], never: &["sled", "reqwest", "ratatui", "crossterm"] },

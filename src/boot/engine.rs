@@ -18,6 +18,7 @@ use crate::domain::env::Environment;
 use crate::domain::time::Clock;
 use crate::engine::{Engine, Left, Parts};
 use crate::erp::Erp;
+use crate::host::alerts::Alerts;
 use crate::host::schedule;
 use crate::link::Link;
 use crate::link::local::LocalLink;
@@ -45,7 +46,12 @@ pub struct Setup {
     pub access: Rules,
     /// What this process writes down about itself.
     pub logging: Logging,
+    /// Who is told when nobody watches; only a process that stays tells.
+    pub alerts: Option<Alerts>,
 }
+
+/// How long the last alerts may take at the end.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// The socket of a data directory's owner.
 pub const SOCKET: &str = "owner.sock";
@@ -65,6 +71,8 @@ struct Own {
     server: Option<Server>,
     /// Starts plans by the clock.
     schedules: Option<JoinHandle<()>>,
+    /// Tells people elsewhere, and what makes it end.
+    alerts: Option<(JoinHandle<()>, watch::Sender<bool>)>,
     /// Whether a plan has a schedule that is on.
     scheduled: watch::Receiver<bool>,
 }
@@ -104,9 +112,13 @@ impl Booted {
             .inspect_err(|error| tracing::warn!(%error, "no other console can attach"))
             .ok();
         let link: Arc<dyn Link> = Arc::new(LocalLink::new(engine.clone()));
+        let alerts = setup.alerts.map(|alerts| {
+            let (end, ended) = watch::channel(false);
+            (tokio::spawn(alerts.run(Arc::clone(&link), Arc::clone(&clock), ended)), end)
+        });
         let (any, scheduled) = watch::channel(false);
         let schedules = setup.schedules.then(|| tokio::spawn(schedule::run(Arc::clone(&link), clock, who().uid, any)));
-        Ok(Self { link, own: Some(Own { engine, store, server, schedules, scheduled }) })
+        Ok(Self { link, own: Some(Own { engine, store, server, schedules, alerts, scheduled }) })
     }
 
     /// A link to the process that holds the directory. `held` says which, where it does not answer.
@@ -152,7 +164,7 @@ impl Booted {
     /// Takes no new bill, lets calls in flight end within the drain limit, closes the store. `by`: the signal
     /// that ends it, told to those who are attached so that they start no other; without it, the first of them does.
     pub async fn end(self, by: Option<String>) -> Result<(), Stop> {
-        let Some(Own { engine, store, server, schedules, .. }) = self.own else { return Ok(()) };
+        let Some(Own { engine, store, server, schedules, alerts, .. }) = self.own else { return Ok(()) };
         if let Some(schedules) = schedules {
             schedules.abort();
         }
@@ -163,6 +175,11 @@ impl Booted {
                 in_flight,
                 "calls did not end within the drain limit; their bills are verified at the next start"
             );
+        }
+        if let Some((alerts, end)) = alerts {
+            // Runs that were left in the middle are told before the process goes.
+            end.send_replace(true);
+            let _ = tokio::time::timeout(LAST_WORDS, alerts).await;
         }
         if let (Some(server), Some(by)) = (&server, by) {
             server.bye(by).await;

@@ -20,11 +20,13 @@ use crate::erp::config::{ClientConfig, SignIn};
 use crate::erp::{Erp, KingdeeErp};
 use crate::secret::{self, Known};
 
+mod alerts;
 mod engine;
 mod log;
 mod offline;
 pub mod owner;
 
+pub use alerts::alerts;
 pub use engine::{Booted, SOCKET, Setup, store_stop, told};
 pub use log::Logging;
 pub use offline::Offline;

@@ -117,6 +117,9 @@ pub enum Verb {
         /// Directory of the backup.
         from: PathBuf,
     },
+    /// Alerts when nobody watches.
+    #[command(subcommand)]
+    Alerts(AlertsVerb),
     /// Forget what [retention] says is old enough; never a bill that is unresolved.
     Prune {
         /// Do it; without, only say what would be forgotten.
@@ -354,6 +357,13 @@ pub enum LogVerb {
         /// File, or - for standard output.
         file: PathBuf,
     },
+}
+
+/// `alerts …`.
+#[derive(Debug, Subcommand)]
+pub enum AlertsVerb {
+    /// Send a trial message to every target, and say what became of it.
+    Test,
 }
 
 /// `export`.

@@ -157,6 +157,7 @@ impl Demo {
             clock,
             schedules: true,
             access: crate::config::Rules::default(),
+            alerts: None,
             logging: Logging::new(LogConfig::default(), known),
         };
         let booted = Booted::start(setup, note).await?;

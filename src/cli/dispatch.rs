@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
 
-use super::args::{Cli, DemoArgs, EnvVerb, ExportArgs, Format, Looks, ServeArgs, Verb};
+use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, Looks, ServeArgs, Verb};
 use super::console::Console;
 use super::demo::Demo;
 use super::exit::{Exit, Stop};
@@ -240,6 +240,7 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         Verb::Env(verb) => env(ground, verb).await,
         Verb::Backup { to } => super::backup::make(&ground.out(), &ground.paths.data, &to, &*ground.clock),
         Verb::Restore { from } => super::backup::restore(&ground.out(), &from, &ground.paths.data),
+        Verb::Alerts(AlertsVerb::Test) => super::alerts::test(ground).await,
         Verb::Prune { yes } => super::prune::run(ground, yes).await,
         Verb::Doctor(args) => doctor::run(&ground.out(), &ground.paths.data, &*ground.clock, &args),
         Verb::Plan(verb) => plans::run(ground.out(), &ground.plan_dir(), verb, || ground.boot(Vec::new(), true)).await,

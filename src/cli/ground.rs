@@ -70,6 +70,7 @@ impl Ground {
             causes: self.causes.clone(),
             clock: self.clock.clone(),
             schedules,
+            alerts: if schedules { boot::alerts(&self.config.alerts, &base, &self.causes, &self.known)? } else { None },
             logging: Logging::new(self.config.log, Arc::clone(&self.known)),
             access: if self.looking.is_some() {
                 Rules::looking()

@@ -1,6 +1,7 @@
 //! The verbs without the screen: arguments, human tables and JSON lines. Every verb speaks to the engine through
 //! [`crate::link::Link`], as a console does, and never decides anything by itself.
 
+mod alerts;
 pub mod args;
 mod backup;
 pub mod bench;

@@ -4,6 +4,7 @@
 //! never repeats the value.
 
 pub mod access;
+pub mod alerts;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use self::access::{AccessConfig, Rules};
+use self::alerts::AlertsConfig;
 use crate::domain::env::{Environment, Limits};
 use crate::domain::ids::EnvId;
 use crate::domain::query::Retention;
@@ -42,6 +44,8 @@ pub struct Config {
     pub console: ConsoleConfig,
     /// Who beside the owner may attach.
     pub access: AccessConfig,
+    /// Who is told when nobody watches.
+    pub alerts: AlertsConfig,
     /// What the process writes down about itself.
     pub log: LogConfig,
     /// How long settled bills are kept; absent: for ever.
@@ -165,6 +169,8 @@ struct RawConfig {
     console: ConsoleConfig,
     #[serde(default)]
     access: AccessConfig,
+    #[serde(default)]
+    alerts: alerts::RawAlerts,
     #[serde(default)]
     log: LogConfig,
     #[serde(default)]
@@ -314,9 +320,14 @@ impl Config {
             let chosen = environments.remove(at);
             environments.insert(0, chosen);
         }
-        let RawConfig { plans, causes, console, access, log, retention, keys, .. } = raw;
+        let RawConfig { plans, causes, console, access, alerts, log, retention, keys, .. } = raw;
+        let alerts = alerts.build().map_err(|message| ConfigError {
+            file: name.clone(),
+            line: text.lines().position(|l| l.contains("alerts")).map(|l| l + 1),
+            message,
+        })?;
         let retention = retention.build();
-        Ok(Self { environments, plans, causes, console, access, log, retention, keys })
+        Ok(Self { environments, plans, causes, console, access, alerts, log, retention, keys })
     }
 }
 

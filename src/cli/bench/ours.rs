@@ -75,6 +75,7 @@ pub async fn run(
         clock: clock.clone(),
         schedules: false,
         access: crate::config::Rules::default(),
+        alerts: None,
         logging: boot::Logging::off(),
     };
     let booted = Booted::start(setup, |_| {}).await?;

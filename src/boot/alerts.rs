@@ -1,0 +1,57 @@
+//! Alerts as they are configured: secrets fetched, targets named.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cli::exit::Stop;
+use crate::config::alerts::{AlertLanguage, AlertsConfig, TargetConfig, TargetKind};
+use crate::domain::cause::CauseTable;
+use crate::host::alerts::Alerts;
+use crate::host::alerts::send::{Kind, Sender, Target};
+use crate::host::alerts::watch::Times;
+use crate::host::alerts::words::Tongue;
+use crate::secret::{self, Known};
+
+/// The alerts of a configuration; `None` where nobody is to be told.
+pub fn alerts(
+    config: &AlertsConfig,
+    base: &Path,
+    causes: &Arc<CauseTable>,
+    known: &Known,
+) -> Result<Option<Alerts>, Stop> {
+    if config.to.is_empty() {
+        return Ok(None);
+    }
+    let targets = config.to.iter().map(|to| target(to, base, known)).collect::<Result<Vec<_>, _>>()?;
+    let sender = Sender::new(targets).map_err(Stop::usage)?;
+    let times = Times { merge: config.merge, quiet: config.quiet, unknown_after: config.unknown_after };
+    let tongue = match config.language {
+        AlertLanguage::Zh => Tongue::Zh,
+        AlertLanguage::En => Tongue::En,
+    };
+    Ok(Some(Alerts { sender, times, tongue, causes: Arc::clone(causes) }))
+}
+
+fn target(config: &TargetConfig, base: &Path, known: &Known) -> Result<Target, Stop> {
+    let fetch = |what: &str, source: Option<&crate::config::SecretSource>| {
+        let Some(source) = source else { return Ok(None) };
+        let of = format!("alert target {} ({what})", config.name);
+        let secret = secret::fetch_for(&format!("alert-{}-{what}", config.name), &of, source, base);
+        let secret = secret.map_err(|e| Stop::usage(e.to_string()))?;
+        known.add(&secret);
+        Ok::<_, Stop>(Some(secret))
+    };
+    Ok(Target {
+        name: config.name.clone(),
+        kind: match config.kind {
+            TargetKind::Command => Kind::Command(config.command.clone()),
+            TargetKind::Webhook => Kind::Webhook,
+            TargetKind::DingTalk => Kind::DingTalk,
+            TargetKind::WeCom => Kind::WeCom,
+            TargetKind::Feishu => Kind::Feishu,
+        },
+        url: config.url.clone().or_else(|| config.kind.address().map(str::to_owned)).unwrap_or_default(),
+        token: fetch("token", config.token.as_ref())?,
+        secret: fetch("secret", config.secret.as_ref())?,
+    })
+}

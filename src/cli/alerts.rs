@@ -1,0 +1,37 @@
+//! `alerts test`: a trial message to everybody who would be told.
+
+use super::exit::{Exit, Stop};
+use super::ground::Ground;
+use crate::boot;
+use crate::host::alerts::words;
+
+/// Sends it and says what became of it.
+pub async fn test(ground: &Ground) -> Result<Exit, Stop> {
+    let out = ground.out();
+    let alerts = boot::alerts(&ground.config.alerts, &ground.paths.config_dir(), &ground.causes, &ground.known)?;
+    let Some(alerts) = alerts else {
+        return Err(Stop::usage(format!(
+            "{} has no [[alerts.to]]: nobody would be told (docs/alerts.md shows some)",
+            ground.paths.config.display()
+        )));
+    };
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let message = words::trial(alerts.tongue, &host);
+    let mut worst = Exit::Ok;
+    for (name, result) in alerts.sender.send(&message, || ground.clock.now().0).await {
+        if result.is_err() {
+            worst = Exit::Failed;
+        }
+        if out.json {
+            out.object(
+                &serde_json::json!({"type": "alert_test", "target": name, "ok": result.is_ok(), "why": result.err()}),
+            )?;
+            continue;
+        }
+        match result {
+            Ok(()) => out.line(&format!("{name}: {}", out.t("arrived", "已送达")))?,
+            Err(why) => out.line(&format!("{name}: {}: {why}", out.t("not delivered", "未送达")))?,
+        }
+    }
+    Ok(worst)
+}

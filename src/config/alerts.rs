@@ -1,0 +1,149 @@
+//! `[alerts]`: who is told when nobody watches, and how.
+//!
+//! Invariant: tokens and signing secrets are named by where they are kept, as those of environments are.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{SecretSource, Span};
+
+/// `[alerts]` as it is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertsConfig {
+    /// Chinese or English.
+    pub language: AlertLanguage,
+    /// What happens within this time goes into one message.
+    pub merge: Duration,
+    /// The same of the same plan is not told again sooner.
+    pub quiet: Duration,
+    /// Unknown bills that stay so for this long are told.
+    pub unknown_after: Duration,
+    /// Who is told.
+    pub to: Vec<TargetConfig>,
+}
+
+/// Language of messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertLanguage {
+    /// 中文.
+    #[default]
+    Zh,
+    /// English.
+    En,
+}
+
+/// One `[[alerts.to]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetConfig {
+    /// What it is called in logs and in `alerts test`.
+    pub name: String,
+    /// What it is.
+    pub kind: TargetKind,
+    /// Address; the robots have one by default.
+    pub url: Option<String>,
+    /// The robot's access token or key; a webhook's bearer token.
+    pub token: Option<SecretSource>,
+    /// What messages are signed with.
+    pub secret: Option<SecretSource>,
+    /// Program and arguments; gets the message as JSON on its standard input.
+    #[serde(default)]
+    pub command: Vec<String>,
+}
+
+/// Kinds of targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetKind {
+    /// A program on this machine.
+    Command,
+    /// An HTTP POST of JSON.
+    Webhook,
+    /// 钉钉 custom robot.
+    #[serde(rename = "dingtalk")]
+    DingTalk,
+    /// 企业微信 group robot.
+    #[serde(rename = "wecom")]
+    WeCom,
+    /// 飞书 custom robot.
+    Feishu,
+}
+
+impl TargetKind {
+    /// The robot's public address (DingTalk, WeCom and Feishu open platform documentation).
+    pub fn address(self) -> Option<&'static str> {
+        match self {
+            Self::Command | Self::Webhook => None,
+            Self::DingTalk => Some("https://oapi.dingtalk.com/robot/send"),
+            Self::WeCom => Some("https://qyapi.weixin.qq.com/cgi-bin/webhook/send"),
+            Self::Feishu => Some("https://open.feishu.cn/open-apis/bot/v2/hook/"),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAlerts {
+    #[serde(default)]
+    language: AlertLanguage,
+    merge: Option<Span>,
+    quiet: Option<Span>,
+    unknown_after: Option<Span>,
+    #[serde(default)]
+    to: Vec<TargetConfig>,
+}
+
+impl RawAlerts {
+    pub(super) fn build(self) -> Result<AlertsConfig, String> {
+        let span = |span: Option<Span>, minutes: u64| span.map_or(Duration::from_secs(60 * minutes), |span| span.0);
+        let mut names = std::collections::BTreeSet::new();
+        for target in &self.to {
+            let wants = |what: &str| Err(format!("[[alerts.to]] {}: it needs {what}", target.name));
+            if !names.insert(target.name.as_str()) {
+                return Err(format!("[[alerts.to]]: two are called `{}`", target.name));
+            }
+            match target.kind {
+                TargetKind::Command if target.command.is_empty() => return wants("command = [\"program\", …]"),
+                TargetKind::Webhook if target.url.is_none() => return wants("url"),
+                TargetKind::DingTalk | TargetKind::WeCom | TargetKind::Feishu if target.token.is_none() => {
+                    return wants("token = { file = \"…\" }: the part of the robot's address that is secret");
+                }
+                _ => {}
+            }
+            if let Some(url) = &target.url
+                && !url.starts_with("https://")
+                && !url.starts_with("http://")
+            {
+                return wants("a url that begins with https://");
+            }
+            if target.url.as_deref().is_some_and(|url| url.contains("access_token=") || url.contains("key=")) {
+                return Err(format!(
+                    "[[alerts.to]] {}: a token must not stand in the url; put it into a file of its own and write token = \
+                     {{ file = \"…\" }}",
+                    target.name
+                ));
+            }
+        }
+        Ok(AlertsConfig {
+            language: self.language,
+            merge: span(self.merge, 1),
+            quiet: span(self.quiet, 30),
+            unknown_after: span(self.unknown_after, 30),
+            to: self.to,
+        })
+    }
+}
+
+impl Default for AlertsConfig {
+    fn default() -> Self {
+        Self {
+            language: AlertLanguage::Zh,
+            merge: Duration::from_secs(60),
+            quiet: Duration::from_secs(1800),
+            unknown_after: Duration::from_secs(1800),
+            to: Vec::new(),
+        }
+    }
+}

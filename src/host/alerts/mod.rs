@@ -1,0 +1,115 @@
+//! Alerts when nobody watches: a reader of the engine's facts that tells people elsewhere.
+//!
+//! Invariant: it only reads; a target that is slow or gone costs the engine nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch as signal};
+
+pub mod send;
+pub mod watch;
+pub mod words;
+
+use self::send::Sender;
+use self::watch::{Item, Times, Watchman};
+use self::words::{Message, Tongue};
+use crate::domain::cause::CauseTable;
+use crate::domain::ids::PlanId;
+use crate::domain::query::{Answer, LedgerGroup, Query};
+use crate::domain::time::Clock;
+use crate::link::{Link, Notice, Watch};
+
+/// Messages waiting to be sent, at most; more are said in the log and lost.
+const QUEUE: usize = 16;
+
+/// What an owner needs to tell people.
+pub struct Alerts {
+    /// Who is told.
+    pub sender: Sender,
+    /// When.
+    pub times: Times,
+    /// In which language.
+    pub tongue: Tongue,
+    /// Labels of causes.
+    pub causes: Arc<CauseTable>,
+}
+
+impl Alerts {
+    /// Reads until the link ends or `end` says so; then sends what is left.
+    pub async fn run(self, link: Arc<dyn Link>, clock: Arc<dyn Clock>, mut end: signal::Receiver<bool>) {
+        let Self { sender, times, tongue, causes } = self;
+        let (queue, mut waiting) = mpsc::channel::<Message>(QUEUE);
+        let wall = Arc::clone(&clock);
+        let sending = tokio::spawn(async move {
+            while let Some(message) = waiting.recv().await {
+                for (name, result) in sender.send(&message, || wall.now().0).await {
+                    match result {
+                        Ok(()) => tracing::info!(target = %name, "told"),
+                        Err(why) => tracing::error!(target = %name, %why, "nobody was told"),
+                    }
+                }
+            }
+        });
+        let Ok(Watch { live, mut notices }) = link.watch().await else { return };
+        let mut watchman = Watchman::new(times, live, clock.now());
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let tell = async |items: Vec<Item>| {
+            let groups = groups(&*link, &items).await;
+            let message = words::message(tongue, &items, &groups, &causes, &host);
+            if queue.try_send(message).is_err() {
+                tracing::error!(items = items.len(), "too many alerts wait; these are lost");
+            }
+        };
+        loop {
+            let items = watchman.due(clock.now());
+            if !items.is_empty() {
+                tell(items).await;
+            }
+            let nap = watchman.idle_for(clock.now());
+            let slept = async {
+                match nap {
+                    Some(nap) => tokio::time::sleep(nap.max(Duration::from_millis(10))).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = slept => {}
+                _ = end.wait_for(|end| *end) => break,
+                notice = notices.recv() => match notice {
+                    Some(Notice::Facts(facts)) => watchman.facts(&facts, clock.now()),
+                    Some(Notice::Resync(live)) => watchman.resync(*live, clock.now()),
+                    Some(Notice::Pulse(_) | Notice::PlansReloaded) => {}
+                    None => break,
+                },
+            }
+        }
+        // What happened while everything came to an end is told too.
+        while let Ok(notice) = notices.try_recv() {
+            if let Notice::Facts(facts) = notice {
+                watchman.facts(&facts, clock.now());
+            }
+        }
+        let rest = watchman.rest();
+        if !rest.is_empty() {
+            tell(rest).await;
+        }
+        drop(queue);
+        let _ = sending.await;
+    }
+}
+
+/// The ledger's groups of the plans named.
+async fn groups(link: &dyn Link, items: &[Item]) -> Vec<(PlanId, Vec<LedgerGroup>)> {
+    let mut all: Vec<(PlanId, Vec<LedgerGroup>)> = Vec::new();
+    for item in items {
+        if all.iter().any(|(plan, _)| *plan == item.plan) {
+            continue;
+        }
+        if let Ok(Answer::LedgerGroups(groups)) = link.ask(Query::LedgerGroups { plan: Some(item.plan.clone()) }).await
+        {
+            all.push((item.plan.clone(), groups));
+        }
+    }
+    all
+}

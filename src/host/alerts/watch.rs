@@ -1,0 +1,239 @@
+//! What is worth waking somebody for: facts in, messages out, the time given.
+//!
+//! Invariants: nothing is told that a later automatic try may still mend; the same of the same plan is told at most once in
+//! the quiet time, and what was held back is told at its end.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::domain::event::{Event, Fact};
+use crate::domain::ids::{EnvId, PlanId, RunId};
+use crate::domain::live::{Live, RunLive};
+use crate::domain::run::{PauseWhy, RunEnd, RunKind, RunState, Tally};
+use crate::domain::time::Ts;
+use crate::domain::who::SCHEDULE;
+
+/// What happened to a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// It ended and left failed or unknown bills.
+    Left,
+    /// Its query failed.
+    CollectFailed,
+    /// It stopped by itself.
+    Stopped,
+    /// Its process ended in the middle.
+    Interrupted,
+    /// Started by the clock, it waits for a person.
+    Waits,
+    /// Bills are unknown for long.
+    UnknownLong,
+}
+
+/// One thing to tell.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Item {
+    /// What.
+    pub what: What,
+    /// Plan.
+    pub plan: PlanId,
+    /// Plan's label.
+    pub name: String,
+    /// Environment.
+    pub env: EnvId,
+    /// Whether that is production.
+    pub production: bool,
+    /// Run.
+    pub run: RunId,
+    /// Sum line.
+    pub sum: Tally,
+    /// The reason in words, the server's or ours; not made safe yet.
+    pub detail: String,
+    /// When, our wall time.
+    pub at: Ts,
+    /// How often the same happened since it was told last, this time included.
+    pub times: u32,
+}
+
+type Key = (PlanId, EnvId, What, bool);
+
+/// Times.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// What happens within this time goes into one message.
+    pub merge: Duration,
+    /// The same is not told again sooner.
+    pub quiet: Duration,
+    /// How long a bill may be unknown.
+    pub unknown_after: Duration,
+}
+
+/// The watchman.
+pub struct Watchman {
+    times: Times,
+    live: Live,
+    pending: BTreeMap<Key, (Item, Ts)>,
+    told: HashMap<Key, Ts>,
+    unknown_since: HashMap<RunId, Ts>,
+    long_told: HashSet<RunId>,
+}
+
+impl Watchman {
+    /// Begins with the state as it is: what happened before is not told again, but what stands unmended is.
+    pub fn new(times: Times, live: Live, now: Ts) -> Self {
+        let mut watchman = Self {
+            times,
+            live: Live::default(),
+            pending: BTreeMap::new(),
+            told: HashMap::new(),
+            unknown_since: HashMap::new(),
+            long_told: HashSet::new(),
+        };
+        watchman.resync(live, now);
+        watchman
+    }
+
+    /// The state anew, after falling behind.
+    pub fn resync(&mut self, live: Live, now: Ts) {
+        self.live = live;
+        let open: Vec<Item> = self.live.open().filter_map(|run| of_state(run, now)).collect();
+        for item in open {
+            self.add(item, now);
+        }
+        self.count_unknown(now);
+    }
+
+    /// Takes facts in.
+    pub fn facts(&mut self, facts: &[Fact], now: Ts) {
+        for fact in facts {
+            self.live.apply(fact);
+            let Some(run) = fact.event.run() else { continue };
+            let changes = matches!(
+                fact.event,
+                Event::RunClosed { .. }
+                    | Event::RunPaused { .. }
+                    | Event::RunInterrupted { .. }
+                    | Event::RunCollected { .. }
+            );
+            if changes && let Some(item) = self.live.runs.get(&run).and_then(|run| of_state(run, fact.at)) {
+                self.add(item, now);
+            }
+            // Somebody is there after all.
+            if matches!(fact.event, Event::RunApproved { .. } | Event::RunResumed { .. }) {
+                self.pending.retain(|_, (item, _)| item.run != run);
+            }
+        }
+        self.count_unknown(now);
+    }
+
+    fn add(&mut self, item: Item, now: Ts) {
+        let key = (item.plan.clone(), item.env.clone(), item.what, item.sum.unknown > 0);
+        let soon = now.plus(self.times.merge);
+        let due = self.told.get(&key).map_or(soon, |told| told.plus(self.times.quiet).max(soon));
+        match self.pending.get_mut(&key) {
+            Some((held, _)) => *held = Item { times: held.times.saturating_add(1), ..item },
+            None => {
+                self.pending.insert(key, (item, due));
+            }
+        }
+    }
+
+    fn count_unknown(&mut self, now: Ts) {
+        let unknown = |run: &RunLive| !run.row.state.is_closed() && run.tally().unknown > 0;
+        let live = &self.live;
+        self.unknown_since.retain(|id, _| live.runs.get(id).is_some_and(unknown));
+        self.long_told.retain(|id| self.unknown_since.contains_key(id));
+        for (id, _) in live.runs.iter().filter(|(_, run)| unknown(run)) {
+            self.unknown_since.entry(*id).or_insert(now);
+        }
+    }
+
+    /// What is due now, in one message; empty when nothing is.
+    pub fn due(&mut self, now: Ts) -> Vec<Item> {
+        let late: Vec<RunId> = self
+            .unknown_since
+            .iter()
+            .filter(|(id, since)| now.since(**since) >= self.times.unknown_after && !self.long_told.contains(id))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in late {
+            self.long_told.insert(id);
+            if let Some(run) = self.live.runs.get(&id) {
+                let item = item(run, What::UnknownLong, String::new(), now);
+                self.add(item, now);
+            }
+        }
+        if !self.pending.values().any(|(_, due)| *due <= now) {
+            return Vec::new();
+        }
+        // What would be told within the merge time anyway goes along.
+        let along = now.plus(self.times.merge);
+        let (go, stay) = std::mem::take(&mut self.pending).into_iter().partition(|(_, (_, due))| *due <= along);
+        self.pending = stay;
+        let go: BTreeMap<Key, (Item, Ts)> = go;
+        self.told.retain(|_, told| now.since(*told) < self.times.quiet);
+        for key in go.keys() {
+            self.told.insert(key.clone(), now);
+        }
+        go.into_values().map(|(item, _)| item).collect()
+    }
+
+    /// Everything that waits, due or not: the process ends.
+    pub fn rest(&mut self) -> Vec<Item> {
+        std::mem::take(&mut self.pending).into_values().map(|(item, _)| item).collect()
+    }
+
+    /// How long nothing can become due by time alone; `None`: for ever.
+    pub fn idle_for(&self, now: Ts) -> Option<Duration> {
+        let told = self.pending.values().map(|(_, due)| due.since(now));
+        let late = self
+            .unknown_since
+            .iter()
+            .filter(|(id, _)| !self.long_told.contains(id))
+            .map(|(_, since)| since.plus(self.times.unknown_after).since(now));
+        told.chain(late).min()
+    }
+}
+
+/// What the state a run is in now is worth.
+fn of_state(run: &RunLive, at: Ts) -> Option<Item> {
+    let row = &run.row;
+    let by_clock = row.head.by.login == SCHEDULE;
+    let (what, detail) = match &row.state {
+        RunState::Closed(RunEnd::CollectFailed(why)) => (What::CollectFailed, why.clone()),
+        RunState::Closed(RunEnd::Declined) | RunState::Paused(PauseWhy::Operator) => return None,
+        RunState::Closed(_) if row.head.kind != RunKind::Verify && row.tally.failed + row.tally.unknown > 0 => {
+            (What::Left, String::new())
+        }
+        RunState::Paused(
+            PauseWhy::Breaker(why)
+            | PauseWhy::Unreachable(why)
+            | PauseWhy::Stopped(why)
+            | PauseWhy::Store(why)
+            | PauseWhy::Canary(why),
+        ) => (What::Stopped, why.clone()),
+        RunState::Interrupted => (What::Interrupted, String::new()),
+        RunState::AwaitingApproval if by_clock => (What::Waits, String::new()),
+        _ => return None,
+    };
+    Some(item(run, what, detail, at))
+}
+
+fn item(run: &RunLive, what: What, detail: String, at: Ts) -> Item {
+    let head = &run.row.head;
+    Item {
+        what,
+        plan: head.plan.clone(),
+        name: head.name.clone(),
+        env: head.env.clone(),
+        production: head.production,
+        run: head.id,
+        sum: *run.tally(),
+        detail,
+        at,
+        times: 1,
+    }
+}

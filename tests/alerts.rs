@@ -1,0 +1,400 @@
+//! Alerts: what is worth one, and how it arrives, at a receiver on loopback that speaks as the robots do.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "support/place.rs"]
+mod place;
+#[path = "support/pty.rs"]
+mod pty;
+mod store_kit;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use place::{PROGRAM, Place, until};
+use skydeck::domain::bill::{Slot, UnknownWhy};
+use skydeck::domain::event::{Event, Fact};
+use skydeck::domain::ids::Seq;
+use skydeck::domain::live::Live;
+use skydeck::domain::run::{PauseWhy, RunEnd};
+use skydeck::domain::time::Ts;
+use skydeck::domain::who::{SCHEDULE, Who};
+use skydeck::host::alerts::watch::{Item, Times, Watchman, What};
+use store_kit::{closed, failed, found, opened, run_id, settled, unknown};
+
+const MINUTE: i64 = 60_000;
+
+struct World {
+    watchman: Watchman,
+    seq: u64,
+    now: i64,
+}
+
+impl World {
+    fn new() -> Self {
+        let times = Times {
+            merge: Duration::from_secs(60),
+            quiet: Duration::from_secs(1800),
+            unknown_after: Duration::from_secs(1800),
+        };
+        Self { watchman: Watchman::new(times, Live::default(), Ts(0)), seq: 0, now: 0 }
+    }
+
+    fn facts(&mut self, events: Vec<Event>) {
+        let facts: Vec<Fact> = events
+            .into_iter()
+            .map(|event| {
+                self.seq += 1;
+                Fact { seq: Seq(self.seq), at: Ts(self.now), event }
+            })
+            .collect();
+        self.watchman.facts(&facts, Ts(self.now));
+    }
+
+    /// A run that ends with these outcomes.
+    fn run(&mut self, n: u64, plan: &str, outcomes: Vec<skydeck::domain::bill::Outcome>) {
+        let fids: Vec<u64> = (1..=outcomes.len() as u64).collect();
+        let mut events = vec![opened(n, plan), found(n, &fids)];
+        events.extend(fids.iter().zip(outcomes).map(|(fid, outcome)| settled(n, *fid, Slot::Waiting, outcome)));
+        events.push(closed(n));
+        self.facts(events);
+    }
+
+    /// Everything told until then, with its minute: the clock goes only where something can become due.
+    fn until(&mut self, minutes: i64) -> Vec<(i64, Vec<(What, u32)>)> {
+        let mut told = Vec::new();
+        let end = minutes * MINUTE;
+        loop {
+            let items = self.watchman.due(Ts(self.now));
+            if !items.is_empty() {
+                told.push((self.now / MINUTE, items.iter().map(|item| (item.what, item.times)).collect()));
+                continue;
+            }
+            match self.watchman.idle_for(Ts(self.now)) {
+                Some(nap) if self.now + nap.as_millis() as i64 <= end => self.now += (nap.as_millis() as i64).max(1),
+                _ => break,
+            }
+        }
+        self.now = end;
+        told
+    }
+}
+
+#[test]
+fn failures_left_over_are_told_once_and_again_only_when_the_quiet_time_is_over() {
+    let mut world = World::new();
+    world.run(1, "p", vec![failed("stock"), failed("period")]);
+    world.run(2, "q", vec![failed("stock")]);
+    assert_eq!(world.until(10), [(1, vec![(What::Left, 1), (What::Left, 1)])], "one message for both, after a minute");
+    world.run(3, "p", vec![failed("stock")]);
+    world.run(4, "p", vec![failed("stock")]);
+    assert_eq!(world.until(30), [], "held back");
+    assert_eq!(world.until(40), [(31, vec![(What::Left, 2)])], "and told at the end, with how often");
+    world.run(5, "p", vec![failed("stock"), unknown(UnknownWhy::TimedOut)]);
+    assert_eq!(world.until(60), [(41, vec![(What::Left, 1)])], "an unknown bill is something else than a failed one");
+}
+
+#[test]
+fn what_is_well_or_in_hand_is_not_told() {
+    let mut world = World::new();
+    world.run(1, "p", vec![store_kit::audited(), store_kit::skipped(skydeck::domain::bill::Skip::Draft)]);
+    world.facts(vec![opened(2, "p"), Event::RunClosed { run: run_id(2), end: RunEnd::Declined }]);
+    world.facts(vec![opened(3, "p"), Event::RunPaused { run: run_id(3), why: PauseWhy::Operator, by: None }]);
+    assert_eq!(world.until(500), []);
+    assert_eq!(world.watchman.idle_for(Ts(world.now)), None, "and nothing wakes up for it");
+    // Stopped by itself, and somebody was quicker than the alert.
+    world.facts(vec![Event::RunPaused { run: run_id(3), why: PauseWhy::Breaker("3 unknown".into()), by: None }]);
+    world.facts(vec![Event::RunResumed { run: run_id(3), by: store_kit::who() }]);
+    assert_eq!(world.until(600), []);
+}
+
+#[test]
+fn a_run_that_stops_fails_to_read_waits_for_a_person_or_stays_unknown_is_told() {
+    let mut world = World::new();
+    world
+        .facts(vec![opened(1, "p"), Event::RunPaused { run: run_id(1), why: PauseWhy::Breaker("x".into()), by: None }]);
+    assert_eq!(world.until(5), [(1, vec![(What::Stopped, 1)])]);
+    world.facts(vec![opened(2, "q"), Event::RunClosed { run: run_id(2), end: RunEnd::CollectFailed("503".into()) }]);
+    assert_eq!(world.until(10), [(6, vec![(What::CollectFailed, 1)])]);
+    let Event::RunOpened(mut head) = opened(3, "r") else { panic!() };
+    head.by = Who { uid: 1, login: SCHEDULE.into(), from: None };
+    world.facts(vec![Event::RunOpened(head), found(3, &[1]), store_kit::collected(3)]);
+    assert_eq!(world.until(15), [(11, vec![(What::Waits, 1)])], "started by the clock");
+    world.facts(vec![opened(4, "s"), found(4, &[1]), store_kit::collected(4)]);
+    assert_eq!(world.until(20), [], "started by a person, who sits there");
+    world.facts(vec![settled(4, 1, Slot::Waiting, unknown(UnknownWhy::TimedOut))]);
+    assert_eq!(world.until(100), [(51, vec![(What::UnknownLong, 1)])]);
+}
+
+/// A receiver that keeps what it was told and answers what it was told to.
+struct Receiver {
+    port: u16,
+    heard: Arc<Mutex<Vec<(String, String, String)>>>,
+}
+
+impl Receiver {
+    fn start(status: &'static str, body: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard: Arc<Mutex<Vec<(String, String, String)>>> = Arc::default();
+        let kept = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if let Some(request) = hear(&stream) {
+                    kept.lock().unwrap().push(request);
+                }
+                let text =
+                    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+                let _ = (&stream).write_all(text.as_bytes());
+            }
+        });
+        Self { port, heard }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    fn heard(&self) -> Vec<(String, String, String)> {
+        self.heard.lock().unwrap().clone()
+    }
+}
+
+/// Path, headers and body of a request.
+fn hear(stream: &TcpStream) -> Option<(String, String, String)> {
+    let mut reader = BufReader::new(stream);
+    let mut first = String::new();
+    reader.read_line(&mut first).ok()?;
+    let path = first.split(' ').nth(1)?.to_owned();
+    let (mut headers, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some(n) = line.to_lowercase().strip_prefix("content-length:") {
+            length = n.trim().parse().ok()?;
+        }
+        headers.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((path, headers, String::from_utf8(body).ok()?))
+}
+
+fn hmac(key: &str, text: &str) -> Vec<u8> {
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key.as_bytes()).unwrap();
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().to_vec()
+}
+
+const TOKEN: &str = "token-5d1c/+=";
+const SECRET: &str = "SEC-9a8b7c";
+
+/// A configuration with one target, and what `alerts test` says.
+fn trial(target: &str) -> (i32, String) {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [("token", TOKEN), ("secret", SECRET)] {
+        std::fs::write(dir.path().join(name), text).unwrap();
+        std::fs::set_permissions(dir.path().join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let config = dir.path().join("config.toml");
+    std::fs::write(&config, format!("[[alerts.to]]\nname = \"t\"\n{target}\n")).unwrap();
+    let out = Command::new(PROGRAM)
+        .args(["alerts", "test", "--lang", "en", "--config"])
+        .arg(&config)
+        .arg("--data")
+        .arg(dir.path().join("data"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    for secret in [TOKEN, "token-5d1c", SECRET] {
+        assert!(!said.contains(secret), "{said}");
+    }
+    (out.status.code().unwrap(), said)
+}
+
+fn query(path: &str) -> std::collections::BTreeMap<String, String> {
+    let pairs = path.split_once('?').map_or("", |(_, q)| q).split('&').filter_map(|p| p.split_once('='));
+    pairs.map(|(k, v)| (k.to_owned(), decoded(v))).collect()
+}
+
+fn decoded(text: &str) -> String {
+    let (mut out, mut rest) = (Vec::new(), text.as_bytes());
+    while let Some((first, tail)) = rest.split_first() {
+        if *first == b'%' {
+            out.push(u8::from_str_radix(std::str::from_utf8(&tail[..2]).unwrap(), 16).unwrap());
+            rest = &tail[2..];
+        } else {
+            out.push(*first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(out).unwrap()
+}
+
+const FILES: &str = "token = { file = \"token\" }\nsecret = { file = \"secret\" }";
+
+#[test]
+fn each_robot_gets_its_own_form_signed_as_it_signs() {
+    let base64 = |bytes: Vec<u8>| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let now =
+        i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis()).unwrap();
+
+    let robot = Receiver::start("200 OK", r#"{"errcode":0,"errmsg":"ok"}"#);
+    let (code, said) = trial(&format!("kind = \"dingtalk\"\nurl = \"{}\"\n{FILES}", robot.url("/robot/send")));
+    assert_eq!((code, said.contains("t: arrived")), (0, true), "{said}");
+    let (path, _, body) = robot.heard().remove(0);
+    let q = query(&path);
+    let at: i64 = q["timestamp"].parse().unwrap();
+    assert!((at - now).abs() < 60_000, "DingTalk takes no signature older than an hour");
+    assert_eq!(q["access_token"], TOKEN);
+    assert_eq!(q["sign"], base64(hmac(SECRET, &format!("{at}\n{SECRET}"))));
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["msgtype"], "markdown");
+    assert!(body["markdown"]["title"].is_string() && body["markdown"]["text"].is_string(), "{body}");
+
+    let robot = Receiver::start("200 OK", r#"{"errcode":0,"errmsg":"ok"}"#);
+    let (code, said) = trial(&format!("kind = \"wecom\"\nurl = \"{}\"\n{FILES}", robot.url("/cgi-bin/webhook/send")));
+    assert_eq!(code, 0, "{said}");
+    let (path, _, body) = robot.heard().remove(0);
+    assert_eq!(query(&path)["key"], TOKEN);
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert!(body["msgtype"] == "markdown" && body["markdown"]["content"].is_string(), "{body}");
+
+    let robot = Receiver::start("200 OK", r#"{"code":0,"msg":"success","data":{}}"#);
+    let (code, said) =
+        trial(&format!("kind = \"feishu\"\nurl = \"{}\"\n{FILES}", robot.url("/open-apis/bot/v2/hook/")));
+    assert_eq!(code, 0, "{said}");
+    let (path, _, body) = robot.heard().remove(0);
+    assert_eq!(decoded(path.rsplit('/').next().unwrap()), TOKEN, "one part of the path, whatever stands in it");
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let at = body["timestamp"].as_str().unwrap();
+    assert_eq!(body["sign"], base64(hmac(&format!("{at}\n{SECRET}"), "")));
+    assert!(body["msg_type"] == "text" && body["content"]["text"].is_string(), "{body}");
+
+    let hook = Receiver::start("204 No Content", "");
+    let (code, said) = trial(&format!("kind = \"webhook\"\nurl = \"{}\"\n{FILES}", hook.url("/x?y=1")));
+    assert_eq!(code, 0, "{said}");
+    let (path, headers, body) = hook.heard().remove(0);
+    assert_eq!(path, "/x?y=1");
+    let hex: Vec<String> = hmac(SECRET, &body).iter().map(|b| format!("{b:02x}")).collect();
+    assert!(headers.contains(&format!("x-skydeck-signature: sha256={}", hex.concat())), "{headers}");
+    assert!(headers.contains(&format!("authorization: Bearer {TOKEN}")), "{headers}");
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((&body["version"], &body["product"]), (&1.into(), &"skydeck".into()));
+}
+
+#[test]
+fn a_refusal_an_error_and_nobody_there_are_said_without_the_token() {
+    let robot = Receiver::start("200 OK", r#"{"errcode":310000,"errmsg":"sign not match \u001b[2J"}"#);
+    let (code, said) = trial(&format!("kind = \"dingtalk\"\nurl = \"{}\"\n{FILES}", robot.url("/robot/send")));
+    assert_eq!((code, robot.heard().len()), (1, 3), "tried three times: {said}");
+    assert!(said.contains("310000 sign not match") && !said.contains('\u{1b}'), "{said:?}");
+    let robot = Receiver::start("500 Internal Server Error", "<html>");
+    let (code, said) = trial(&format!("kind = \"feishu\"\nurl = \"{}\"\n{FILES}", robot.url("/hook/")));
+    assert!(code == 1 && said.contains("HTTP 500 and no JSON"), "{said}");
+    let away = Receiver::start("302 Found\r\nlocation: http://127.0.0.1:9/", "");
+    let (code, said) = trial(&format!("kind = \"webhook\"\nurl = \"{}\"\n{FILES}", away.url("/")));
+    assert!(code == 1 && said.contains("HTTP 302"), "it is not followed: {said}");
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (code, said) = trial(&format!("kind = \"wecom\"\nurl = \"http://127.0.0.1:{free}/send\"\n{FILES}"));
+    assert!(code == 1 && said.contains("no connection"), "{said}");
+}
+
+#[test]
+fn a_wrong_configuration_says_what_would_be_right() {
+    for (target, words) in [
+        ("kind = \"dingtalk\"", "it needs token"),
+        ("kind = \"webhook\"", "it needs url"),
+        ("kind = \"command\"", "it needs command"),
+        ("kind = \"webhook\"\nurl = \"ftp://x\"", "begins with https://"),
+        (
+            "kind = \"wecom\"\ntoken = { file = \"token\" }\nurl = \"https://x.invalid/?key=abc\"",
+            "must not stand in the url",
+        ),
+        ("kind = \"carrier-pigeon\"", "expected one of"),
+        ("kind = \"webhook\"\nurl = \"https://x.invalid\"\ntoken = \"token-5d1c/+=\"", "must not stand in this file"),
+    ] {
+        let (code, said) = trial(target);
+        assert!(code == 2 && said.contains(words) && said.contains("config.toml:"), "{target}: {said}");
+    }
+}
+
+#[test]
+fn a_program_gets_the_message_and_one_that_fails_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("got");
+    let (code, said) = trial(&format!("kind = \"command\"\ncommand = [\"sh\", \"-c\", \"cat > {}\"]", file.display()));
+    assert_eq!(code, 0, "{said}");
+    let got: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert!(got["title"].as_str().unwrap().contains("测试消息"), "Chinese unless said otherwise: {got}");
+    let (code, said) = trial("kind = \"command\"\ncommand = [\"sh\", \"-c\", \"exit 7\"]");
+    assert!(code == 1 && said.contains("exit status: 7"), "{said}");
+    let (code, said) = trial("kind = \"command\"\ncommand = [\"/no/such/program\"]");
+    assert!(code == 1 && said.contains("cannot be started"), "{said}");
+}
+
+#[test]
+fn an_owner_tells_of_a_run_that_fails_when_nobody_watches() {
+    let hook = Receiver::start("200 OK", "");
+    let tables = format!(
+        "[alerts]\nlanguage = \"en\"\nmerge = \"1s\"\n[[alerts.to]]\nname = \"hook\"\nkind = \"webhook\"\nurl = \"{}\"\n",
+        hook.url("/")
+    );
+    let mut place = Place::with(10, "", &tables);
+    let mut owner = Command::new(PROGRAM)
+        .arg("serve")
+        .args(place.options())
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("the owner", || place.data().join("owner.sock").exists());
+    let sim = place.sim.take().unwrap();
+    place.runtime.block_on(sim.shutdown());
+    let out = place.verb(&["run", "sal_outstock_audit", "--yes"]);
+    assert!(!out.status.success());
+    until("the alert", || !hook.heard().is_empty());
+    let (_, _, body) = hook.heard().remove(0);
+    let told: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(told["items"][0]["what"], "collect_failed", "{told}");
+    assert!(told["text"].as_str().unwrap().contains("the query failed, nothing was written"), "{told}");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&owner), rustix::process::Signal::TERM).unwrap();
+    owner.wait().unwrap();
+    assert_eq!(hook.heard().len(), 1, "once");
+}
+
+#[test]
+fn words_from_outside_are_no_markup_and_no_escape() {
+    use skydeck::host::alerts::words::{Tongue, message};
+    let item = Item {
+        what: What::Stopped,
+        plan: skydeck::domain::ids::PlanId::new("p"),
+        name: "方案 **[x](http://evil.invalid)**".into(),
+        env: skydeck::domain::ids::EnvId::new("prod"),
+        production: true,
+        run: run_id(1),
+        sum: skydeck::domain::run::Tally::default(),
+        detail: "库存不足 \u{1b}[2J\u{202e} <at user_id=\"all\"></at> @all".into(),
+        at: Ts(0),
+        times: 3,
+    };
+    let causes: skydeck::domain::cause::CauseTable = toml::from_str(skydeck::domain::cause::BUILT_IN).unwrap();
+    for tongue in [Tongue::Zh, Tongue::En] {
+        let told = message(tongue, std::slice::from_ref(&item), &[], &causes, "host");
+        for text in [&told.text, &told.markdown] {
+            assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
+        }
+        assert!(!told.markdown.contains("](http") && !told.markdown.contains("<at"), "{}", told.markdown);
+        assert!(told.title.contains(if tongue == Tongue::Zh { "生产" } else { "PRODUCTION" }));
+        assert!(told.text.contains("×3"), "{}", told.text);
+    }
+}
