@@ -398,3 +398,64 @@ fn words_from_outside_are_no_markup_and_no_escape() {
         assert!(told.text.contains("×3"), "{}", told.text);
     }
 }
+
+/// What a GET on loopback says.
+fn get(port: u16, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+#[test]
+fn figures_and_health_are_served_on_loopback_and_agree_with_the_run() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let tables = format!("[metrics]\nlisten = \"127.0.0.1:{port}\"\ntextfile = \"skydeck.prom\"\n");
+    let place = Place::with(20, "", &tables);
+    let mut owner = Command::new(PROGRAM)
+        .arg("serve")
+        .args(place.options())
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("the page", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let out = place.verb(&["run", "sal_outstock_audit", "--yes"]);
+    assert!(matches!(out.status.code(), Some(0 | 1)));
+    let audits = place.audits().len();
+    let line = format!("outcome=\"audited\"}} {audits}");
+    until("the figures", || get(port, "/metrics").1.contains(&line));
+    let (status, page) = get(port, "/metrics");
+    assert!(status.contains("200") && page.ends_with("# EOF\n"), "{page}");
+    for words in [
+        "skydeck_runs_total{env=\"test\",plan=\"sal_outstock_audit\",end=\"completed\"} 1",
+        &format!("skydeck_call_seconds_count{{env=\"test\",step=\"audit\"}} {audits}"),
+        "skydeck_unresolved_bills{outcome=\"skipped\"",
+        "skydeck_breaker_open{env=\"test\"} 0",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let (status, health) = get(port, "/health");
+    let health: serde_json::Value = serde_json::from_str(&health).unwrap();
+    assert!(status.contains("200") && health["ok"] == true && health["unknown"] == 0, "{health}");
+    assert!(get(port, "/else").0.contains("404"));
+    let out = place.verb(&["health", "--json"]);
+    let told: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!((out.status.code(), &told["owner"]), (Some(0), &true.into()), "{told}");
+    assert_eq!(told["unresolved"], health["unresolved"]);
+    let file = place.dir.path().join("skydeck.prom");
+    assert!(std::fs::read_to_string(&file).unwrap().ends_with("# EOF\n"), "whole from the beginning");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&owner), rustix::process::Signal::TERM).unwrap();
+    owner.wait().unwrap();
+    // Nobody serves: the directory itself is asked.
+    let out = place.verb(&["health"]);
+    assert!(out.status.success() && String::from_utf8_lossy(&out.stdout).contains("no owner serves"));
+    // The network is no place for them.
+    let config = place.dir.path().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap().replace("127.0.0.1:", "0.0.0.0:");
+    std::fs::write(&config, text).unwrap();
+    let out = place.verb(&["health"]);
+    assert!(out.status.code() == Some(2) && String::from_utf8_lossy(&out.stderr).contains("this machine alone"));
+}

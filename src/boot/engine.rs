@@ -19,6 +19,7 @@ use crate::domain::time::Clock;
 use crate::engine::{Engine, Left, Parts};
 use crate::erp::Erp;
 use crate::host::alerts::Alerts;
+use crate::host::metrics::Metrics;
 use crate::host::schedule;
 use crate::link::Link;
 use crate::link::local::LocalLink;
@@ -48,6 +49,8 @@ pub struct Setup {
     pub logging: Logging,
     /// Who is told when nobody watches; only a process that stays tells.
     pub alerts: Option<Alerts>,
+    /// Where figures go; only a process that stays gives any.
+    pub metrics: Metrics,
 }
 
 /// How long the last alerts may take at the end.
@@ -71,8 +74,12 @@ struct Own {
     server: Option<Server>,
     /// Starts plans by the clock.
     schedules: Option<JoinHandle<()>>,
-    /// Tells people elsewhere, and what makes it end.
-    alerts: Option<(JoinHandle<()>, watch::Sender<bool>)>,
+    /// Tells people elsewhere.
+    alerts: Option<JoinHandle<()>>,
+    /// Gives figures.
+    metrics: Option<JoinHandle<()>>,
+    /// Makes both end.
+    leaving: watch::Sender<bool>,
     /// Whether a plan has a schedule that is on.
     scheduled: watch::Receiver<bool>,
 }
@@ -112,13 +119,15 @@ impl Booted {
             .inspect_err(|error| tracing::warn!(%error, "no other console can attach"))
             .ok();
         let link: Arc<dyn Link> = Arc::new(LocalLink::new(engine.clone()));
-        let alerts = setup.alerts.map(|alerts| {
-            let (end, ended) = watch::channel(false);
-            (tokio::spawn(alerts.run(Arc::clone(&link), Arc::clone(&clock), ended)), end)
-        });
+        let leaving = watch::Sender::new(false);
+        let alerts = setup
+            .alerts
+            .map(|alerts| tokio::spawn(alerts.run(Arc::clone(&link), Arc::clone(&clock), leaving.subscribe())));
+        let wanted = setup.metrics.is_wanted();
+        let metrics = wanted.then(|| tokio::spawn(setup.metrics.run(Arc::clone(&link), leaving.subscribe())));
         let (any, scheduled) = watch::channel(false);
         let schedules = setup.schedules.then(|| tokio::spawn(schedule::run(Arc::clone(&link), clock, who().uid, any)));
-        Ok(Self { link, own: Some(Own { engine, store, server, schedules, alerts, scheduled }) })
+        Ok(Self { link, own: Some(Own { engine, store, server, schedules, alerts, metrics, leaving, scheduled }) })
     }
 
     /// A link to the process that holds the directory. `held` says which, where it does not answer.
@@ -164,7 +173,9 @@ impl Booted {
     /// Takes no new bill, lets calls in flight end within the drain limit, closes the store. `by`: the signal
     /// that ends it, told to those who are attached so that they start no other; without it, the first of them does.
     pub async fn end(self, by: Option<String>) -> Result<(), Stop> {
-        let Some(Own { engine, store, server, schedules, alerts, .. }) = self.own else { return Ok(()) };
+        let Some(Own { engine, store, server, schedules, alerts, metrics, leaving, .. }) = self.own else {
+            return Ok(());
+        };
         if let Some(schedules) = schedules {
             schedules.abort();
         }
@@ -176,10 +187,10 @@ impl Booted {
                 "calls did not end within the drain limit; their bills are verified at the next start"
             );
         }
-        if let Some((alerts, end)) = alerts {
-            // Runs that were left in the middle are told before the process goes.
-            end.send_replace(true);
-            let _ = tokio::time::timeout(LAST_WORDS, alerts).await;
+        leaving.send_replace(true);
+        // Runs that were left in the middle are told before the process goes.
+        for last in alerts.into_iter().chain(metrics) {
+            let _ = tokio::time::timeout(LAST_WORDS, last).await;
         }
         if let (Some(server), Some(by)) = (&server, by) {
             server.bye(by).await;

@@ -117,6 +117,8 @@ pub enum Verb {
         /// Directory of the backup.
         from: PathBuf,
     },
+    /// One word whether all is well; exit code 0 well, 1 not well, 3 unknown bills left.
+    Health,
     /// Alerts when nobody watches.
     #[command(subcommand)]
     Alerts(AlertsVerb),

@@ -158,6 +158,7 @@ impl Demo {
             schedules: true,
             access: crate::config::Rules::default(),
             alerts: None,
+            metrics: crate::host::metrics::Metrics::default(),
             logging: Logging::new(LogConfig::default(), known),
         };
         let booted = Booted::start(setup, note).await?;

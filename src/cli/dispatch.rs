@@ -299,6 +299,7 @@ async fn read(ground: &Ground, booted: &Booted, verb: Verb) -> Result<Exit, Stop
         Verb::History(args) => bills::history(link, &out, &args).await,
         Verb::Bill(args) => bills::bill(link, &out, &args).await,
         Verb::Export(args) => export(booted, &out, &args).await,
+        Verb::Health => super::health::run(link, &out, booted.is_attached()).await,
         Verb::Log(args) => {
             let data = ground.global.attach.is_none().then_some(ground.paths.data.as_path());
             super::log::run(link, &out, data, args).await

@@ -14,6 +14,7 @@ use crate::config::{Config, Rules};
 use crate::domain::cause::CauseTable;
 use crate::domain::ids::PlanId;
 use crate::domain::time::Clock;
+use crate::host::metrics::Metrics;
 use crate::secret::Known;
 use crate::store::backup::Looking;
 
@@ -70,6 +71,15 @@ impl Ground {
             causes: self.causes.clone(),
             clock: self.clock.clone(),
             schedules,
+            metrics: if schedules {
+                let config = &self.config.metrics;
+                Metrics {
+                    listen: config.listen.map(|at| at.0),
+                    textfile: config.textfile.as_ref().map(|file| base.join(file)),
+                }
+            } else {
+                Metrics::default()
+            },
             alerts: if schedules { boot::alerts(&self.config.alerts, &base, &self.causes, &self.known)? } else { None },
             logging: Logging::new(self.config.log, Arc::clone(&self.known)),
             access: if self.looking.is_some() {

@@ -14,6 +14,7 @@ pub mod drive;
 pub mod environments;
 pub mod exit;
 mod ground;
+mod health;
 pub mod json;
 pub mod log;
 pub mod out;

@@ -46,6 +46,8 @@ pub struct Config {
     pub access: AccessConfig,
     /// Who is told when nobody watches.
     pub alerts: AlertsConfig,
+    /// Figures for a monitoring system.
+    pub metrics: MetricsConfig,
     /// What the process writes down about itself.
     pub log: LogConfig,
     /// How long settled bills are kept; absent: for ever.
@@ -75,6 +77,33 @@ pub struct ConsoleConfig {
     /// Send a desktop notification (OSC 9) when a run ends, instead of the bell.
     #[serde(default)]
     pub notification: bool,
+}
+
+/// `[metrics]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Address and port of the page; on loopback.
+    pub listen: Option<Loopback>,
+    /// File for a collector of text files; relative to the configuration file.
+    pub textfile: Option<PathBuf>,
+}
+
+/// An address that only this machine reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loopback(pub std::net::SocketAddr);
+
+impl<'de> Deserialize<'de> for Loopback {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        let wrong = || {
+            serde::de::Error::custom(
+                "write an address of this machine alone, e.g. \"127.0.0.1:9464\": figures are not for the network",
+            )
+        };
+        let at: std::net::SocketAddr = text.parse().map_err(|_| wrong())?;
+        if at.ip().is_loopback() { Ok(Self(at)) } else { Err(wrong()) }
+    }
 }
 
 /// `[log]`.
@@ -171,6 +200,8 @@ struct RawConfig {
     access: AccessConfig,
     #[serde(default)]
     alerts: alerts::RawAlerts,
+    #[serde(default)]
+    metrics: MetricsConfig,
     #[serde(default)]
     log: LogConfig,
     #[serde(default)]
@@ -320,14 +351,14 @@ impl Config {
             let chosen = environments.remove(at);
             environments.insert(0, chosen);
         }
-        let RawConfig { plans, causes, console, access, alerts, log, retention, keys, .. } = raw;
+        let RawConfig { plans, causes, console, access, alerts, metrics, log, retention, keys, .. } = raw;
         let alerts = alerts.build().map_err(|message| ConfigError {
             file: name.clone(),
             line: text.lines().position(|l| l.contains("alerts")).map(|l| l + 1),
             message,
         })?;
         let retention = retention.build();
-        Ok(Self { environments, plans, causes, console, access, alerts, log, retention, keys })
+        Ok(Self { environments, plans, causes, console, access, alerts, metrics, log, retention, keys })
     }
 }
 

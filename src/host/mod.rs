@@ -3,4 +3,5 @@
 //! Invariant: nothing here knows the engine; whatever it wants it asks for as a console does, under the same rules.
 
 pub mod alerts;
+pub mod metrics;
 pub mod schedule;

@@ -76,6 +76,7 @@ pub async fn run(
         schedules: false,
         access: crate::config::Rules::default(),
         alerts: None,
+        metrics: crate::host::metrics::Metrics::default(),
         logging: boot::Logging::off(),
     };
     let booted = Booted::start(setup, |_| {}).await?;

@@ -1,0 +1,48 @@
+//! `health`: one word whether all is well, for a monitoring system that runs programs.
+
+use super::exit::{Exit, Stop};
+use super::out::Out;
+use crate::domain::query::{Answer, Query};
+use crate::host::metrics::judge;
+use crate::link::Link;
+
+/// Asks the owner, or the directory itself where nobody holds it.
+pub async fn run(link: &dyn Link, out: &Out, attached: bool) -> Result<Exit, Stop> {
+    let watch = link.watch().await?;
+    let Answer::LedgerGroups(groups) = link.ask(Query::LedgerGroups { plan: None }).await? else {
+        return Err(Stop::usage("the owner answered another question"));
+    };
+    let health = judge(&watch.live, Vec::new(), &groups);
+    if out.json {
+        let mut value = serde_json::to_value(&health).unwrap_or_default();
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("type".to_owned(), "health".into());
+            fields.insert("owner".to_owned(), attached.into());
+        }
+        out.object(&value)?;
+    } else {
+        let word = if health.ok { out.t("well", "正常") } else { out.t("not well", "异常") };
+        let owner = if attached {
+            out.t("an owner serves", "引擎在运行")
+        } else {
+            out.t("no owner serves", "引擎未运行")
+        };
+        out.line(&format!(
+            "{word}; {owner}; {} {}, {} {}, {} {}",
+            out.t("open runs", "未结束的运行"),
+            health.open_runs,
+            out.t("unresolved", "未结"),
+            health.unresolved,
+            out.t("unknown", "未知"),
+            health.unknown
+        ))?;
+        for (run, why) in &health.stopped {
+            out.line(&format!("{run}: {}", crate::text::show(why, 1024).as_str()))?;
+        }
+    }
+    Ok(match (health.ok, health.unknown) {
+        (false, _) => Exit::Failed,
+        (true, 1..) => Exit::Unknown,
+        (true, 0) => Exit::Ok,
+    })
+}

@@ -1,0 +1,385 @@
+//! Figures for a monitoring system: a page on loopback, a text file, and one word whether all is well.
+//!
+//! Invariants: it only reads; nobody but this machine is answered; while nothing changes nothing is written.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore, watch};
+
+use crate::domain::event::{Event, Fact};
+use crate::domain::ids::EnvId;
+use crate::domain::live::{EnvPulse, Live};
+use crate::domain::query::{Answer, Query};
+use crate::domain::run::{PauseWhy, RunEnd, RunState};
+use crate::link::{Link, LinkError, Notice, Watch};
+
+/// Connections at a time.
+const CONNECTIONS: usize = 16;
+/// How long a client may take for its request's head.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Shortest time between two writings of the text file.
+const TEXTFILE: Duration = Duration::from_secs(15);
+
+/// Where figures go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Address of the page; on loopback.
+    pub listen: Option<SocketAddr>,
+    /// File for a collector of text files (`.prom`).
+    pub textfile: Option<PathBuf>,
+}
+
+/// One word whether all is well, and why not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// Nothing keeps the engine from its work.
+    pub ok: bool,
+    /// Version of the program.
+    pub version: &'static str,
+    /// Runs that are not closed.
+    pub open_runs: u64,
+    /// Runs that stopped by themselves, with the reason.
+    pub stopped: Vec<(String, String)>,
+    /// Environments whose breaker is open.
+    pub breakers: Vec<String>,
+    /// Unresolved bills.
+    pub unresolved: u64,
+    /// Unknown ones among them.
+    pub unknown: u64,
+}
+
+type Labels = Vec<(&'static str, String)>;
+
+/// The figures.
+struct Book {
+    registry: Registry,
+    bills: Family<Labels, Counter>,
+    runs: Family<Labels, Counter>,
+    calls: Family<Labels, Histogram>,
+    last_end: Family<Labels, Gauge>,
+    open_runs: Family<Labels, Gauge>,
+    in_flight: Family<Labels, Gauge>,
+    unresolved: Family<Labels, Gauge>,
+    per_minute: Family<Labels, Gauge>,
+    breaker: Family<Labels, Gauge>,
+    unlocked: Family<Labels, Gauge>,
+}
+
+impl Book {
+    fn new() -> Self {
+        let times: fn() -> Histogram =
+            || Histogram::new([0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0]);
+        let mut book = Self {
+            registry: Registry::default(),
+            bills: Family::default(),
+            runs: Family::default(),
+            calls: Family::new_with_constructor(times),
+            last_end: Family::default(),
+            open_runs: Family::default(),
+            in_flight: Family::default(),
+            unresolved: Family::default(),
+            per_minute: Family::default(),
+            breaker: Family::default(),
+            unlocked: Family::default(),
+        };
+        let version = Family::<Labels, Gauge>::default();
+        version.get_or_create(&vec![("version", env!("CARGO_PKG_VERSION").to_owned())]).set(1);
+        let r = &mut book.registry;
+        r.register("skydeck_build", "The program's version", version);
+        r.register("skydeck_bills", "Bills that got an outcome since the owner started", book.bills.clone());
+        r.register("skydeck_runs", "Runs that ended since the owner started", book.runs.clone());
+        r.register("skydeck_call_seconds", "Time of a writing call, from intent to answer", book.calls.clone());
+        r.register(
+            "skydeck_last_run_end_seconds",
+            "When a run of the plan last ended, Unix time",
+            book.last_end.clone(),
+        );
+        r.register("skydeck_open_runs", "Runs that are not closed, by state", book.open_runs.clone());
+        r.register("skydeck_calls_in_flight", "Writing calls in flight", book.in_flight.clone());
+        r.register("skydeck_unresolved_bills", "The ledger, by outcome and cause", book.unresolved.clone());
+        r.register("skydeck_allowed_calls_per_minute", "Pace after back-pressure", book.per_minute.clone());
+        r.register("skydeck_breaker_open", "1 while the environment's breaker is open", book.breaker.clone());
+        r.register("skydeck_write_unlocked", "1 while a read-only environment is unlocked", book.unlocked.clone());
+        book
+    }
+
+    /// Counts a fact; `live` is the state before it.
+    fn fact(&self, live: &Live, fact: &Fact) {
+        let Some(run) = fact.event.run().and_then(|id| live.runs.get(&id)) else { return };
+        let head = &run.row.head;
+        let (env, plan) = (("env", head.env.to_string()), ("plan", head.plan.to_string()));
+        match &fact.event {
+            Event::BillSettled { outcome, .. } => {
+                let labels = vec![env, plan, ("outcome", outcome.slot().word().to_owned())];
+                self.bills.get_or_create(&labels).inc();
+            }
+            Event::StepAnswered { step, ms, .. } => {
+                let labels = vec![env, ("step", step.word().to_owned())];
+                self.calls.get_or_create(&labels).observe(f64::from(*ms) / 1000.0);
+            }
+            Event::RunClosed { end, .. } => {
+                let end = match end {
+                    RunEnd::Completed => "completed",
+                    RunEnd::Empty => "empty",
+                    RunEnd::Cancelled => "cancelled",
+                    RunEnd::Declined => "declined",
+                    RunEnd::CollectFailed(_) => "collect_failed",
+                };
+                self.runs.get_or_create(&vec![env.clone(), plan.clone(), ("end", end.to_owned())]).inc();
+                self.last_end.get_or_create(&vec![env, plan]).set(fact.at.0 / 1000);
+            }
+            _ => {}
+        }
+    }
+
+    /// The page, with what stands now.
+    fn page(&self, now: &Now, groups: &[crate::domain::query::LedgerGroup]) -> Result<String, std::fmt::Error> {
+        for family in
+            [&self.open_runs, &self.in_flight, &self.unresolved, &self.per_minute, &self.breaker, &self.unlocked]
+        {
+            family.clear();
+        }
+        for run in now.live.open() {
+            let env = ("env", run.row.head.env.to_string());
+            self.open_runs.get_or_create(&vec![env.clone(), ("state", state(&run.row.state).to_owned())]).inc();
+            self.in_flight.get_or_create(&vec![env]).inc_by(i64::try_from(run.in_flight.len()).unwrap_or(i64::MAX));
+        }
+        for group in groups {
+            let labels = vec![("outcome", group.slot.word().to_owned()), ("cause", group.group.clone())];
+            self.unresolved.get_or_create(&labels).set(i64::try_from(group.count).unwrap_or(i64::MAX));
+        }
+        for env in &now.envs {
+            let labels = vec![("env", env.env.to_string())];
+            self.per_minute.get_or_create(&labels).set(i64::from(env.per_minute));
+            self.breaker.get_or_create(&labels).set(i64::from(env.breaker.is_some()));
+            self.unlocked.get_or_create(&labels).set(i64::from(env.unlocked_until.is_some()));
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+fn state(state: &RunState) -> &'static str {
+    match state {
+        RunState::Collecting => "collecting",
+        RunState::AwaitingApproval => "awaiting_approval",
+        RunState::Working => "working",
+        RunState::Settling => "settling",
+        RunState::Paused(_) => "paused",
+        RunState::Interrupted => "interrupted",
+        RunState::Closed(_) => "closed",
+    }
+}
+
+/// What stands now, as far as facts and pulses told.
+#[derive(Default)]
+struct Now {
+    live: Live,
+    envs: Vec<EnvPulse>,
+}
+
+/// Everything together.
+struct Desk {
+    book: Mutex<Book>,
+    now: Mutex<Now>,
+    link: Arc<dyn Link>,
+    changed: Notify,
+}
+
+impl Desk {
+    async fn groups(&self) -> Result<Vec<crate::domain::query::LedgerGroup>, LinkError> {
+        match self.link.ask(Query::LedgerGroups { plan: None }).await? {
+            Answer::LedgerGroups(groups) => Ok(groups),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn page(&self) -> Result<String, String> {
+        let groups = self.groups().await.map_err(|e| e.to_string())?;
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        book.page(&now, &groups).map_err(|e| e.to_string())
+    }
+
+    async fn health(&self) -> Result<Health, String> {
+        let groups = self.groups().await.map_err(|e| e.to_string())?;
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let breakers = now.envs.iter().filter(|env| env.breaker.is_some()).map(|env| env.env.clone()).collect();
+        Ok(judge(&now.live, breakers, &groups))
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let reply = |status: StatusCode, kind: &'static str, body: String| {
+            let mut response = Response::new(Full::new(Bytes::from(body)));
+            *response.status_mut() = status;
+            response.headers_mut().insert(hyper::header::CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
+            response
+        };
+        let plain = "text/plain; charset=utf-8";
+        if request.method() != Method::GET {
+            return reply(StatusCode::METHOD_NOT_ALLOWED, plain, "GET only\n".to_owned());
+        }
+        match request.uri().path() {
+            "/metrics" => match self.page().await {
+                Ok(page) => reply(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", page),
+                Err(why) => reply(StatusCode::SERVICE_UNAVAILABLE, plain, why),
+            },
+            "/health" => match self.health().await {
+                Ok(health) => {
+                    let status = if health.ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                    reply(status, "application/json", serde_json::to_string(&health).unwrap_or_default())
+                }
+                Err(why) => reply(StatusCode::SERVICE_UNAVAILABLE, plain, why),
+            },
+            _ => reply(StatusCode::NOT_FOUND, plain, "there are /metrics and /health\n".to_owned()),
+        }
+    }
+}
+
+/// Whether all is well.
+pub fn judge(live: &Live, breakers: Vec<EnvId>, groups: &[crate::domain::query::LedgerGroup]) -> Health {
+    let stopped: Vec<(String, String)> = live
+        .open()
+        .filter_map(|run| match &run.row.state {
+            RunState::Paused(PauseWhy::Operator) => None,
+            RunState::Paused(
+                PauseWhy::Breaker(why)
+                | PauseWhy::Unreachable(why)
+                | PauseWhy::Stopped(why)
+                | PauseWhy::Store(why)
+                | PauseWhy::Canary(why),
+            ) => Some((run.row.head.id.to_string(), why.clone())),
+            RunState::Interrupted => Some((run.row.head.id.to_string(), "interrupted".to_owned())),
+            _ => None,
+        })
+        .collect();
+    let unknown = groups.iter().filter(|g| g.slot == crate::domain::bill::Slot::Unknown).map(|g| g.count).sum();
+    Health {
+        ok: stopped.is_empty() && breakers.is_empty(),
+        version: env!("CARGO_PKG_VERSION"),
+        open_runs: live.open().count() as u64,
+        stopped,
+        breakers: breakers.iter().map(ToString::to_string).collect(),
+        unresolved: groups.iter().map(|g| g.count).sum(),
+        unknown,
+    }
+}
+
+impl Metrics {
+    /// Whether there is anything to do.
+    pub fn is_wanted(&self) -> bool {
+        self.listen.is_some() || self.textfile.is_some()
+    }
+
+    /// Reads until the link ends or `end` says so.
+    pub async fn run(self, link: Arc<dyn Link>, mut end: watch::Receiver<bool>) {
+        let Ok(Watch { live, mut notices }) = link.watch().await else { return };
+        let desk = Arc::new(Desk {
+            book: Mutex::new(Book::new()),
+            now: Mutex::new(Now { live, envs: Vec::new() }),
+            link,
+            changed: Notify::new(),
+        });
+        let mut tasks = tokio::task::JoinSet::new();
+        if let Some(listen) = self.listen {
+            match TcpListener::bind(listen).await {
+                Ok(listener) => {
+                    tasks.spawn(serve(listener, Arc::clone(&desk)));
+                }
+                Err(error) => tracing::error!(%listen, %error, "metrics cannot be served"),
+            }
+        }
+        if let Some(path) = self.textfile {
+            tasks.spawn(textfile(path, Arc::clone(&desk)));
+        }
+        loop {
+            let notice = tokio::select! {
+                _ = end.wait_for(|end| *end) => return,
+                notice = notices.recv() => notice,
+            };
+            let Some(notice) = notice else { return };
+            let mut now = desk.now.lock().unwrap_or_else(PoisonError::into_inner);
+            match notice {
+                Notice::Facts(facts) => {
+                    let book = desk.book.lock().unwrap_or_else(PoisonError::into_inner);
+                    for fact in facts.iter() {
+                        book.fact(&now.live, fact);
+                        now.live.apply(fact);
+                    }
+                }
+                Notice::Pulse(pulse) => now.envs = pulse.envs,
+                Notice::Resync(live) => now.live = *live,
+                Notice::PlansReloaded => continue,
+            }
+            drop(now);
+            desk.changed.notify_one();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, desk: Arc<Desk>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok((stream, from)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        if !from.ip().is_loopback() {
+            continue;
+        }
+        let desk = Arc::clone(&desk);
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let desk = Arc::clone(&desk);
+                async move { Ok::<_, std::convert::Infallible>(desk.answer(request).await) }
+            });
+            let mut http = hyper::server::conn::http1::Builder::new();
+            http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false);
+            let _ = http.serve_connection(TokioIo::new(stream), service).await;
+            drop(place);
+        });
+    }
+}
+
+async fn textfile(path: PathBuf, desk: Arc<Desk>) {
+    let mut last = String::new();
+    loop {
+        match desk.page().await {
+            Ok(page) if page != last => {
+                if let Err(error) = write(&path, &page) {
+                    tracing::error!(path = %path.display(), %error, "metrics cannot be written");
+                }
+                last = page;
+            }
+            Ok(_) => {}
+            Err(why) => tracing::error!(%why, "metrics cannot be read"),
+        }
+        desk.changed.notified().await;
+        tokio::time::sleep(TEXTFILE).await;
+    }
+}
+
+/// A collector never sees half a file.
+fn write(path: &Path, page: &str) -> std::io::Result<()> {
+    let new = path.with_extension("new");
+    std::fs::write(&new, page)?;
+    std::fs::rename(&new, path)
+}
