@@ -22,9 +22,12 @@
 //! - [`domain`]: the nouns and rules. Ids, bills and outcomes, runs and their sum, facts, orders, the live state as a
 //!   fold of facts, the filter language, the confirm ladder, causes as data. Pure.
 //! - [`plan`]: the vendor's plan files ⇄ [`domain::plan::Plan`]; templates, conditions, lint, import, schedules. Pure.
-//! - [`store`]: trait `Store`; `memory` for tests; `local` = journal (the truth) + sled (an index, rebuildable); `doctor`.
+//! - [`store`]: trait `Store`; `memory` for tests; `local` = journal (the truth) + sled (an index, rebuildable);
+//!   `doctor`, `backup`, `prune`; `actions` the action log's file.
 //! - [`erp`]: trait `Erp` and the Kingdee client: signing, sessions, strict decoding, classification.
 //! - [`engine`]: the one writer of facts, one runner a run, one dispatcher an environment, recovery, settling.
+//!   `guard`: roles, and the lines of the action log before and after.
+//! - [`host`]: what a process that stays does beside the engine: schedules, alerts, metrics. Readers of the link.
 //! - [`link`]: submit, ask, watch: how every reader and every verb talks to the engine, in this process (`local`) or through
 //!   the socket of the process that holds the data directory (`serve`, `remote`, `frame`).
 //! - [`ui`]: model, update, view, key table, languages, themes. No I/O, no clock.
@@ -42,7 +45,8 @@
 //! 6. Memory does not grow with history.
 //! 7. Idle sends zero bytes to the terminal.
 //! 8. The terminal is restored before anything is printed, on panic and hang-up too.
-//! 9. Every write passes the engine's permission check, whatever door the order came through.
+//! 9. Every write passes the engine's permission check, whatever door the order came through; who gave an order is the kernel's
+//!    word, and its line in the action log is durable before anything is done.
 //! 10. Secrets never reach Debug, logs, history, exports or messages.
 //! 11. Server text becomes [`text::Shown`] before it reaches a person's screen.
 //! 12. `found = audited + already audited + skipped + failed + unknown + waiting`, in every run, always.

@@ -430,3 +430,54 @@ proptest! {
         view(&c.model, &mut buf);
     }
 }
+
+fn other() -> skydeck::domain::who::Who {
+    skydeck::domain::who::Who { uid: 1005, login: "zhao".into(), from: Some("10.0.3.9".into()) }
+}
+
+#[test]
+fn a_dialog_closes_when_somebody_else_has_dealt_with_its_run_and_says_who() {
+    let world = World::new(false);
+    let live = interrupted(&world);
+    let mut c = Console::with(world, UiConfig { lang: Lang::En, live, ..UiConfig::default() });
+    assert!(text(&c).contains("A run was interrupted"));
+    // A bill of it that is read back changes nothing about the question.
+    let read = Event::BillRead { run: run_id(9), fid: Fid::from(100_012), rev: None, approver: None };
+    c.send(Msg::Facts(Arc::from(vec![fact(10_000, NOW, read)])));
+    assert!(text(&c).contains("A run was interrupted"));
+    c.send(Msg::Facts(Arc::from(vec![fact(10_001, NOW, Event::RunResumed { run: run_id(9), by: other() })])));
+    let screen = text(&c);
+    assert!(!screen.contains("A run was interrupted") && screen.contains("zhao@10.0.3.9 was quicker"), "{screen}");
+}
+
+#[test]
+fn a_second_approver_sees_who_was_first_and_for_which_rules_and_a_third_is_told_it_is_done() {
+    use skydeck::domain::run::{Consent, Flag};
+    let mut c = Console::new(World::new(false), Lang::En, (100, 30)).collected();
+    c.wait(500);
+    let at = 20_000;
+    let hash = c.world.collected().hash;
+    let flags = vec![Flag("STK_InvCheckResult".into())];
+    let consent = Consent { by: other(), hash, flags, reason: Some("counted tomorrow".into()), at: NOW };
+    c.send(Msg::Facts(Arc::from(vec![fact(at, NOW, Event::RunConsented { run: run_id(9), consent })])));
+    c.keys("<Esc>a");
+    let screen = text(&c);
+    assert!(
+        screen.contains("zhao@10.0.3.9 approved at") && screen.contains("another approver confirms here"),
+        "{screen}"
+    );
+    assert!(screen.contains("waved through in this run: STK_InvCheckResult"), "the same rules: {screen}");
+    // Ten minutes later it is a first word again.
+    c.keys("<Esc>");
+    c.wait(601_000);
+    c.keys("a");
+    let screen = text(&c);
+    assert!(
+        !screen.contains("approved at") && !screen.contains("waved through in this run: STK_InvCheckResult"),
+        "{screen}"
+    );
+    let approved =
+        Event::RunApproved { run: run_id(9), by: other(), hash: c.world.collected().hash, flags: vec![], reason: None };
+    c.send(Msg::Facts(Arc::from(vec![fact(at + 1, NOW, approved)])));
+    assert!(!text(&c).contains("Approve this set?") && text(&c).contains("was quicker"), "{}", text(&c));
+}

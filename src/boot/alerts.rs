@@ -11,6 +11,7 @@ use crate::host::alerts::send::{Kind, Sender, Target};
 use crate::host::alerts::watch::Times;
 use crate::host::alerts::words::Tongue;
 use crate::secret::{self, Known};
+use crate::ui::Lang;
 
 /// The alerts of a configuration; `None` where nobody is to be told.
 pub fn alerts(
@@ -29,7 +30,16 @@ pub fn alerts(
         AlertLanguage::Zh => Tongue::Zh,
         AlertLanguage::En => Tongue::En,
     };
-    Ok(Some(Alerts { sender, times, tongue, causes: Arc::clone(causes) }))
+    let (causes, lang) = (Arc::clone(causes), if tongue == Tongue::Zh { Lang::Zh } else { Lang::En });
+    let label = move |name: &str| {
+        let known = causes.cause.iter().find(|info| info.cause.as_str() == name);
+        match known {
+            Some(info) if tongue == Tongue::Zh => info.zh.clone(),
+            Some(info) => info.en.clone(),
+            None => lang.group(name).unwrap_or(name).to_owned(),
+        }
+    };
+    Ok(Some(Alerts { sender, times, tongue, label: Box::new(label) }))
 }
 
 fn target(config: &TargetConfig, base: &Path, known: &Known) -> Result<Target, Stop> {

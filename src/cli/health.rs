@@ -12,7 +12,7 @@ pub async fn run(link: &dyn Link, out: &Out, attached: bool) -> Result<Exit, Sto
     let Answer::LedgerGroups(groups) = link.ask(Query::LedgerGroups { plan: None }).await? else {
         return Err(Stop::usage("the owner answered another question"));
     };
-    let health = judge(&watch.live, Vec::new(), &groups);
+    let health = judge(&watch.live, &[], &groups);
     if out.json {
         let mut value = serde_json::to_value(&health).unwrap_or_default();
         if let Some(fields) = value.as_object_mut() {

@@ -221,8 +221,9 @@ impl Desk {
     async fn health(&self) -> Result<Health, String> {
         let groups = self.groups().await.map_err(|e| e.to_string())?;
         let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        let breakers = now.envs.iter().filter(|env| env.breaker.is_some()).map(|env| env.env.clone()).collect();
-        Ok(judge(&now.live, breakers, &groups))
+        let breakers: Vec<EnvId> =
+            now.envs.iter().filter(|env| env.breaker.is_some()).map(|env| env.env.clone()).collect();
+        Ok(judge(&now.live, &breakers, &groups))
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -254,11 +255,10 @@ impl Desk {
 }
 
 /// Whether all is well.
-pub fn judge(live: &Live, breakers: Vec<EnvId>, groups: &[crate::domain::query::LedgerGroup]) -> Health {
+pub fn judge(live: &Live, breakers: &[EnvId], groups: &[crate::domain::query::LedgerGroup]) -> Health {
     let stopped: Vec<(String, String)> = live
         .open()
         .filter_map(|run| match &run.row.state {
-            RunState::Paused(PauseWhy::Operator) => None,
             RunState::Paused(
                 PauseWhy::Breaker(why)
                 | PauseWhy::Unreachable(why)

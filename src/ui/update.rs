@@ -308,6 +308,7 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
             Event::ActionTaken(_) => model.log.spoil(),
             _ => {}
         }
+        overlays::outlived(model, &fact.event);
         if model.concerns_bill(fact) {
             model.bill.spoil();
         }

@@ -14,7 +14,6 @@ pub mod words;
 use self::send::Sender;
 use self::watch::{Item, Times, Watchman};
 use self::words::{Message, Tongue};
-use crate::domain::cause::CauseTable;
 use crate::domain::ids::PlanId;
 use crate::domain::query::{Answer, LedgerGroup, Query};
 use crate::domain::time::Clock;
@@ -22,6 +21,9 @@ use crate::link::{Link, Notice, Watch};
 
 /// Messages waiting to be sent, at most; more are said in the log and lost.
 const QUEUE: usize = 16;
+
+/// Name → label, in the language of the messages.
+pub type Label = Box<dyn Fn(&str) -> String + Send + Sync>;
 
 /// What an owner needs to tell people.
 pub struct Alerts {
@@ -31,14 +33,14 @@ pub struct Alerts {
     pub times: Times,
     /// In which language.
     pub tongue: Tongue,
-    /// Labels of causes.
-    pub causes: Arc<CauseTable>,
+    /// What a cause, a skip or a way of not knowing is called.
+    pub label: Label,
 }
 
 impl Alerts {
     /// Reads until the link ends or `end` says so; then sends what is left.
     pub async fn run(self, link: Arc<dyn Link>, clock: Arc<dyn Clock>, mut end: signal::Receiver<bool>) {
-        let Self { sender, times, tongue, causes } = self;
+        let Self { sender, times, tongue, label } = self;
         let (queue, mut waiting) = mpsc::channel::<Message>(QUEUE);
         let wall = Arc::clone(&clock);
         let sending = tokio::spawn(async move {
@@ -56,7 +58,7 @@ impl Alerts {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let tell = async |items: Vec<Item>| {
             let groups = groups(&*link, &items).await;
-            let message = words::message(tongue, &items, &groups, &causes, &host);
+            let message = words::message(tongue, &items, &groups, &*label, &host);
             if queue.try_send(message).is_err() {
                 tracing::error!(items = items.len(), "too many alerts wait; these are lost");
             }

@@ -7,7 +7,6 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::watch::{Item, What};
-use crate::domain::cause::CauseTable;
 use crate::domain::query::LedgerGroup;
 use crate::text::{markdown_safe, show};
 
@@ -52,7 +51,7 @@ pub fn message(
     tongue: Tongue,
     items: &[Item],
     groups: &[(crate::domain::ids::PlanId, Vec<LedgerGroup>)],
-    causes: &CauseTable,
+    label: &dyn Fn(&str) -> String,
     host: &str,
 ) -> Message {
     let failed: u64 = items.iter().map(|item| item.sum.failed).sum();
@@ -75,8 +74,11 @@ pub fn message(
         let named = !told.contains(&&item.plan);
         if named && !top.is_empty() && matches!(item.what, What::Left | What::Stopped | What::UnknownLong) {
             told.push(&item.plan);
-            let words: Vec<String> =
-                top.iter().take(GROUPS).map(|g| format!("{} {}", label(tongue, causes, &g.group), g.count)).collect();
+            let words: Vec<String> = top
+                .iter()
+                .take(GROUPS)
+                .map(|g| format!("{} {}", show(&label(&g.group), REASON).as_str(), g.count))
+                .collect();
             more.insert(0, format!("{} {}", tongue.t("unresolved by cause:", "未结原因："), words.join(", ")));
         }
         if !item.detail.is_empty() {
@@ -163,10 +165,4 @@ fn said(tongue: Tongue, item: &Item) -> (String, &'static str) {
     let waiting =
         if s.waiting > 0 { format!(" + {} {}", tongue.t("waiting", "等待"), s.waiting) } else { String::new() };
     (line + &waiting, advice)
-}
-
-fn label(tongue: Tongue, causes: &CauseTable, name: &str) -> String {
-    let known = causes.cause.iter().find(|info| info.cause.as_str() == name);
-    let label = known.map_or(name, |info| if tongue == Tongue::Zh { &info.zh } else { &info.en });
-    show(label, REASON).as_str().to_owned()
 }

@@ -266,6 +266,7 @@ pub(crate) const TEXTS: Texts = Texts {
     resolve_title: "Resolve by hand",
     resolved: "resolved",
     response: "Answer, {}, {} bytes",
+    quicker: "{} was quicker: it is under way",
     results_pruned: "{} bills of this run are kept no longer ([retention]); its sum stays",
     results_empty: "This run has no bills",
     results_none: "No run is chosen",

@@ -266,6 +266,7 @@ pub(crate) const TEXTS: Texts = Texts {
     resolve_title: "人工结清",
     resolved: "已结清",
     response: "答复，{}，{} 字节",
+    quicker: "{} 已先一步处理",
     results_pruned: "本次运行的 {} 张单据已按 [retention] 清除，合计保留",
     results_empty: "本次运行没有单据",
     results_none: "未选择运行",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 use tui_input::{Input, InputRequest};
 
+use crate::domain::event::Event;
 use crate::domain::run::RunState;
 
 use super::cells::{self, Pen};
@@ -171,6 +172,34 @@ pub(crate) fn open_waiting(model: &mut Model) {
         super::update::select_run(model, Some(run));
         model.overlay = Some(Overlay::Ask(ask::Ask::new(ask::What::Resume(run), model.now)));
         model.touch();
+    }
+}
+
+/// Closes a dialog about a run that somebody else has dealt with meanwhile, and says who.
+pub(crate) fn outlived(model: &mut Model, event: &Event) {
+    let run = match &model.overlay {
+        Some(Overlay::Confirm(confirm)) => confirm.run,
+        Some(Overlay::Ask(ask::Ask { what: ask::What::Stop(run) | ask::What::Resume(run), .. })) => *run,
+        _ => return,
+    };
+    if event.run() != Some(run) {
+        return;
+    }
+    let Some(state) = model.live.runs.get(&run).map(|r| &r.row.state) else { return };
+    let stands = match &model.overlay {
+        Some(Overlay::Confirm(_)) => *state == RunState::AwaitingApproval,
+        Some(Overlay::Ask(ask::Ask { what: ask::What::Resume(_), .. })) => {
+            matches!(state, RunState::Interrupted | RunState::Paused(_))
+        }
+        _ => !state.is_closed(),
+    };
+    if stands {
+        return;
+    }
+    model.overlay = None;
+    if let Event::RunApproved { by, .. } | Event::RunResumed { by, .. } = event {
+        let words = crate::ui::format::fill(model.t().quicker, &[&crate::ui::words::shown(&by.to_string())]);
+        model.note(false, words);
     }
 }
 
