@@ -22,6 +22,7 @@ use crate::erp::Erp;
 use crate::link::Watch;
 use crate::store::{Store, StoreError};
 
+mod ahead;
 mod answers;
 mod call;
 mod collect;
@@ -43,6 +44,7 @@ mod set_hash;
 mod settle;
 mod steer;
 mod tasks;
+mod weigh;
 mod work;
 
 use control::{PlanEntry, Shared, Wish, lock};
