@@ -163,7 +163,7 @@ impl Runner {
                 continue;
             }
             let group = self.take_group(&mut queue);
-            let (bills, claims) = self.claim(group).await?;
+            let (bills, claims) = self.claim(group)?;
             if bills.is_empty() {
                 turn.unused();
                 continue;
@@ -238,7 +238,7 @@ impl Runner {
     }
 
     /// Takes bills into this run's hands; leaves out those another run has, or whose past went on since it was read.
-    async fn claim(&mut self, group: Vec<Candidate>) -> Result<(Vec<Candidate>, Vec<Claim>), Stop> {
+    fn claim(&mut self, group: Vec<Candidate>) -> Result<(Vec<Candidate>, Vec<Claim>), Stop> {
         let (mut bills, mut claims) = (Vec::new(), Vec::new());
         let now = self.shared.clock.mono();
         for bill in group {
@@ -246,8 +246,8 @@ impl Runner {
                 self.mind.due.insert(bill.fid, now + ELSEWHERE);
                 continue;
             };
-            let key = self.key(&bill.fid);
-            if read(&self.shared.store, move |s| s.newest_of(&key)).await? == bill.past.last {
+            // Asked here and not on another thread: two look-ups in the index, and the change of threads costs more.
+            if self.shared.store.newest_of(&self.key(&bill.fid))? == bill.past.last {
                 bills.push(bill);
                 claims.push(claim);
             } else {
