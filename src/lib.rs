@@ -55,6 +55,7 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod erp;
+pub mod host;
 pub mod link;
 pub mod plan;
 pub mod secret;

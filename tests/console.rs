@@ -273,6 +273,7 @@ fn forms_give_the_orders_they_say() {
         sweep: true,
         numbers: ["XS1", "XS2", "XS3"].map(str::to_owned).to_vec(),
         since: Some("2026-11-01".into()),
+        remedy: false,
     };
     assert!(matches!(&c.orders[0], Command::Start { params: p, .. } if *p == params), "{:?}", c.orders);
     c.keys("P");

@@ -12,7 +12,7 @@ use skydeck::domain::command::{Command, Receipt, Refusal, Selection, StartParams
 use skydeck::domain::event::Event;
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, SetHash};
-use skydeck::domain::plan::{Missed, Schedule};
+use skydeck::domain::plan::Schedule;
 use skydeck::domain::query::{Answer, PageRequest, Query};
 use skydeck::domain::run::{PauseWhy, RunEnd, RunState};
 use skydeck::domain::time::Clock;
@@ -794,7 +794,7 @@ async fn plans_and_environments_are_answered() {
     let mut bench = Bench::new();
     bench.policy(|p| {
         let (cron, zone) = ("0 3 * * *".to_owned(), "Asia/Shanghai".to_owned());
-        p.schedule = Some(Schedule { cron, zone, missed: Missed::Skip });
+        p.schedule = Some(Schedule { cron, zone, ..Schedule::default() });
     });
     bench.try_start().await.unwrap();
     bench.world.add(1, "A");

@@ -24,13 +24,15 @@ const LAYERS: &[Layer] = &[
         never: &["sled", "reqwest", "ratatui", "crossterm", "hyper"],
     },
     Layer { folder: "link", ours: &["domain", "engine", "store"], never: &["ratatui", "crossterm", "sled", "reqwest"] },
+    Layer { folder: "host", ours: &["domain", "link", "plan"], never: &["ratatui", "crossterm", "sled"] },
     Layer { folder: "ui", ours: &["domain", "text"], never: &["tokio", "crossterm", "sled", "reqwest", "hyper"] },
     Layer { folder: "shell", ours: &["ui", "link", "domain", "text"], never: &["sled", "reqwest", "hyper"] },
     Layer { folder: "sim", ours: &[], never: &["sled", "reqwest", "ratatui", "crossterm"] },
 ];
 
 const ALL: &[&str] = &[
-    "boot", "cli", "config", "domain", "engine", "erp", "link", "plan", "secret", "shell", "sim", "store", "text", "ui",
+    "boot", "cli", "config", "domain", "engine", "erp", "host", "link", "plan", "secret", "shell", "sim", "store",
+    "text", "ui",
 ];
 
 fn rust_files(dir: &Path, into: &mut Vec<PathBuf>) {

@@ -14,7 +14,7 @@ use skydeck::domain::query::{Answer, Cursor, Page, Query, Scope};
 use skydeck::domain::run::{BillRow, RunHead, RunKind, RunRow, RunState, Tally};
 use skydeck::domain::time::Ts;
 use skydeck::domain::who::Who;
-use skydeck::link::{Link, LinkError, Watch};
+use skydeck::link::{Gone, Link, LinkError, Watch};
 use skydeck::shell::export::{ExportError, Style, to_file, write};
 use skydeck::ui::msg::{Export, ExportFormat};
 use ulid::Ulid;
@@ -58,7 +58,7 @@ impl Store {
 #[async_trait]
 impl Link for Store {
     async fn submit(&self, _: Order) -> Result<Receipt, LinkError> {
-        Err(LinkError::Gone("not here".to_owned()))
+        Err(LinkError::Gone(Gone::Other("not here".to_owned())))
     }
 
     async fn ask(&self, query: Query) -> Result<Answer, LinkError> {
@@ -92,7 +92,7 @@ impl Link for Store {
             Query::Bills { page, .. } => {
                 let from = page.cursor.map_or(0, |c| c.0.trim_start_matches('s').parse::<usize>().unwrap());
                 if self.fails_at.is_some_and(|at| from >= at) {
-                    return Err(LinkError::Gone("killed".to_owned()));
+                    return Err(LinkError::Gone(Gone::Other("killed".to_owned())));
                 }
                 let to = (from + page.limit as usize).min(self.rows);
                 // Every full page is followed by a scan that ran into its bound with nothing found.
@@ -107,7 +107,7 @@ impl Link for Store {
     }
 
     async fn watch(&self) -> Result<Watch, LinkError> {
-        Err(LinkError::Gone("not here".to_owned()))
+        Err(LinkError::Gone(Gone::Other("not here".to_owned())))
     }
 }
 

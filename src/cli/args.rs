@@ -34,6 +34,9 @@ pub struct Global {
     /// One JSON object a line on standard output.
     #[arg(long, global = true)]
     pub json: bool,
+    /// Console: keep the engine in this process, instead of attaching to (or starting) one that outlives it.
+    #[arg(long)]
+    pub standalone: bool,
 }
 
 /// Languages.
@@ -90,6 +93,8 @@ pub enum Verb {
     /// Environments.
     #[command(subcommand)]
     Env(EnvVerb),
+    /// The engine without a screen, for systemd: consoles attach to it.
+    Serve(ServeArgs),
     /// Check the data directory: journal chain, index, headroom.
     Doctor(DoctorArgs),
     /// The Kingdee simulator on its own.
@@ -107,6 +112,20 @@ pub enum Verb {
     },
     /// Man page on standard output.
     Man,
+}
+
+/// `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// As a console starts it: a session of its own, gone when there is nothing left to do.
+    #[arg(long, hide = true)]
+    pub detached: bool,
+    /// How long a detached one stays with nothing to do.
+    #[arg(long, hide = true, default_value = "60s", value_name = "SPAN", value_parser = crate::domain::time::parse_span)]
+    pub idle: std::time::Duration,
+    /// Tell the process that holds the data directory to end, and wait until it has.
+    #[arg(long, conflicts_with = "detached")]
+    pub end: bool,
 }
 
 /// `demo`.
@@ -187,6 +206,9 @@ pub struct RunArgs {
     /// Only these bill numbers.
     #[arg(long, value_name = "NO", value_delimiter = ',')]
     pub numbers: Vec<String>,
+    /// The plan's compensation query (omissionRemedy) in place of its own.
+    #[arg(long, conflicts_with_all = ["sweep", "since", "numbers"])]
+    pub remedy: bool,
 }
 
 /// Which ledger entries.

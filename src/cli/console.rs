@@ -11,6 +11,7 @@ use crate::domain::ids::PlanId;
 use crate::domain::live::Live;
 use crate::domain::time::Clock;
 use crate::link::Link;
+use crate::link::pending::{Opening, pending};
 use crate::shell::{self, Caps, Colors, Ended, Notify, ShellError, ShellOptions};
 use crate::ui::Model;
 use crate::ui::skin::{Depth, Skin};
@@ -36,6 +37,8 @@ pub struct Console<'a> {
     pub select: Option<PlanId>,
     /// Shown beside the product's name, e.g. `demo`.
     pub label: &'a str,
+    /// The engine outlives this console: leaving it ends no run.
+    pub detachable: bool,
 }
 
 impl Console<'_> {
@@ -84,6 +87,7 @@ impl Console<'_> {
             warnings,
             bell: looks.bell || looks.notification,
             label: self.label.to_owned(),
+            detachable: self.detachable,
             ..UiConfig::default()
         };
         let (model, first) = Model::new(ui);
@@ -112,6 +116,28 @@ impl Console<'_> {
             Err(e @ (ShellError::NoTerminal(_) | ShellError::DumbTerminal(_) | ShellError::Terminal(_))) => {
                 Err(Stop::new(Exit::Terminal, e.to_string()))
             }
+        }
+    }
+
+    /// Paints at once and opens the engine behind the picture. Gives what was opened, which is to be ended in order,
+    /// and how the console ended; when opening fails, the console ends and its reason is the answer.
+    pub async fn run_while_opening<B>(
+        self,
+        open: impl AsyncFnOnce(Opening) -> Result<B, Stop>,
+    ) -> (Option<B>, Result<u8, Stop>) {
+        let (opening, link) = pending();
+        let mut console = std::pin::pin!(self.run(Arc::new(link)));
+        let mut open = std::pin::pin!(open(opening));
+        tokio::select! {
+            opened = &mut open => match opened {
+                Ok(opened) => (Some(opened), console.await),
+                Err(stop) => (None, Err(stop)),
+            },
+            // Left before it was open: what is half open is opened, to be closed in order.
+            code = &mut console => match open.await {
+                Ok(opened) => (Some(opened), code),
+                Err(stop) => (None, Err(stop)),
+            },
         }
     }
 

@@ -126,11 +126,10 @@ impl Demo {
     /// Starts the simulator on a free loopback port and the engine against it.
     pub async fn start(
         args: &DemoArgs,
-        named: Option<&Path>,
+        ground: Ground,
         causes: Arc<CauseTable>,
         note: impl Fn(&str) + Send + 'static,
     ) -> Result<Self, Stop> {
-        let ground = Ground::prepare(named, args.fresh)?;
         let config = SimArgs {
             port: 0,
             bills: args.bills,
@@ -154,6 +153,7 @@ impl Demo {
             plans: PlanFiles { dir: ground.plans(), extra: Vec::new() },
             causes,
             clock,
+            schedules: true,
         };
         let booted = Booted::start(setup, note).await?;
         Ok(Self { sim, booted, ground })
@@ -162,7 +162,7 @@ impl Demo {
     /// Ends engine and simulator in order.
     pub async fn end(self) -> Result<(), Stop> {
         let open = self.booted.open_runs()?;
-        self.booted.end().await?;
+        self.booted.end(None).await?;
         self.sim.shutdown().await;
         self.ground.ended(open)
     }

@@ -6,20 +6,25 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
 
-use super::args::{Approval, Cli, DemoArgs, EnvVerb, ExportArgs, Format, Global, Looks, RunArgs, Verb};
+use super::args::{Approval, Cli, DemoArgs, EnvVerb, ExportArgs, Format, Global, Looks, RunArgs, ServeArgs, Verb};
 use super::console::Console;
 use super::demo::Demo;
 use super::drive::Driver;
 use super::exit::{Exit, Stop};
 use super::out::Out;
-use super::{bills, demo, doctor, environments, plans};
+use super::{bills, demo, doctor, environments, plans, serve};
+use crate::boot::owner::{Detached, Word};
 use crate::boot::{self, Booted, Paths, PlanFiles, Setup, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, SecretSource};
 use crate::domain::cause::CauseTable;
 use crate::domain::command::{Command, StartParams};
 use crate::domain::ids::{EnvId, PlanId};
 use crate::domain::query::Scope;
+use crate::domain::run::RunState;
 use crate::domain::time::Clock;
+use crate::link::Link;
+use crate::link::pending::Opening;
+use crate::link::remote::RemoteLink;
 use crate::ui::msg::{Export, ExportFormat};
 
 /// The program.
@@ -65,6 +70,12 @@ impl Ground {
 
     /// The engine with every environment of the configuration.
     async fn boot(&self, extra: Vec<std::path::PathBuf>, connect: bool) -> Result<Booted, Stop> {
+        let out = self.out();
+        Booted::start(self.setup(extra, connect, false)?, move |text| out.note(text)).await
+    }
+
+    /// What an engine needs. Fetches the secrets, which may ask at the terminal.
+    fn setup(&self, extra: Vec<std::path::PathBuf>, connect: bool, schedules: bool) -> Result<Setup, Stop> {
         let base = self.paths.config_dir();
         let mut envs = Vec::new();
         for config in &self.config.environments {
@@ -76,15 +87,14 @@ impl Ground {
             };
             envs.push((config.environment.clone(), erp));
         }
-        let setup = Setup {
+        Ok(Setup {
             data: self.paths.data.clone(),
             envs,
             plans: PlanFiles { dir: self.plan_dir(), extra },
             causes: self.causes.clone(),
             clock: self.clock.clone(),
-        };
-        let out = self.out();
-        Booted::start(setup, move |text| out.note(text)).await
+            schedules,
+        })
     }
 
     fn driver(&self, booted: &Booted, approval: Approval) -> Driver {
@@ -134,17 +144,97 @@ async fn console(ground: &Ground) -> Result<u8, Stop> {
             ground.paths.config.display()
         )));
     }
-    let booted = ground.boot(Vec::new(), true).await?;
+    // A secret that is typed can only be typed here, so the engine must live here too.
+    let typed = ground.config.environments.iter().any(|env| matches!(env.secret, SecretSource::Prompt));
+    if ground.global.standalone || typed { console_alone(ground).await } else { console_attached(ground).await }
+}
+
+/// Attaches to the engine of the data directory, or starts one that outlives this console.
+async fn console_attached(ground: &Ground) -> Result<u8, Stop> {
+    let data = &ground.paths.data;
+    let starter = Arc::new(Detached::new(&ground.global, &ground.paths.config, data));
+    let mut fatal = starter.fatal();
+    let link: Arc<dyn Link> = Arc::new(RemoteLink::new(&data.join(boot::SOCKET), boot::who(), Some(starter)));
     let looks = Looks::default();
-    let code = screen(ground, &looks, booted.link.clone(), &ground.paths.data, None, "").run(booted.link.clone()).await;
-    booted.end().await?;
+    let mut screen = screen(ground, &looks, data, None, "");
+    screen.detachable = true;
+    // The first frame needs no engine. When the very first start fails, the console ends with its reason.
+    let ended = tokio::select! {
+        ended = screen.run(link.clone()) => ended,
+        failed = fatal.wait_for(Option::is_some) => Err(match failed.ok().and_then(|why| why.clone()) {
+            Some(why) => Stop::new(Exit::from_code(why.code), why.message),
+            None => Stop::new(Exit::Refused, "the engine could not be started"),
+        }),
+    };
+    if ended.as_ref().is_ok_and(|code| *code == Exit::Ok.code()) {
+        left_at_work(ground, &*link).await;
+    }
+    ended
+}
+
+/// Says that a run goes on without this console.
+async fn left_at_work(ground: &Ground, link: &dyn Link) {
+    let watched = tokio::time::timeout(std::time::Duration::from_millis(500), link.watch()).await;
+    if let Ok(Ok(watch)) = watched
+        && watch
+            .live
+            .open()
+            .any(|run| matches!(run.row.state, RunState::Collecting | RunState::Working | RunState::Settling))
+    {
+        let out = ground.out();
+        out.note(out.t(
+            "a run goes on in the background; `skydeck` shows it again",
+            "有运行在后台继续；再次执行 skydeck 即可查看",
+        ));
+    }
+}
+
+async fn console_alone(ground: &Ground) -> Result<u8, Stop> {
+    // A secret that is typed is typed before the screen is taken.
+    let setup = ground.setup(Vec::new(), true, true)?;
+    let looks = Looks::default();
+    let open = async |opening: Opening| {
+        let booted = Booted::start(setup, opening.say()).await?;
+        opening.ready(booted.link.clone());
+        Ok(booted)
+    };
+    let (booted, code) = screen(ground, &looks, &ground.paths.data, None, "").run_while_opening(open).await;
+    if let Some(booted) = booted {
+        booted.end(None).await?;
+    }
     code
+}
+
+async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
+    let out = ground.out();
+    if args.end {
+        return serve::end(&ground.paths.data, &out).await;
+    }
+    if ground.config.environments.is_empty() {
+        return Err(Stop::usage(format!("no environment is configured: write {}", ground.paths.config.display())));
+    }
+    if !args.detached {
+        let note = ground.out();
+        let booted = Booted::start(ground.setup(Vec::new(), true, true)?, move |text| note.note(text)).await?;
+        return serve::run(booted, args, &out).await;
+    }
+    serve::detach()?;
+    let booted = match ground.setup(Vec::new(), true, true) {
+        Ok(setup) => Booted::start(setup, |text| serve::say(&Word::Doing(text.to_owned()))).await,
+        Err(stop) => Err(stop),
+    };
+    match booted {
+        Ok(booted) => serve::run(booted, args, &out).await,
+        Err(stop) => {
+            serve::say(&Word::Stopped(stop.exit.code(), stop.message.clone()));
+            Err(stop)
+        }
+    }
 }
 
 fn screen<'a>(
     ground: &'a Ground,
     looks: &'a Looks,
-    _: Arc<dyn crate::link::Link>,
     data: &std::path::Path,
     select: Option<PlanId>,
     label: &'a str,
@@ -159,6 +249,7 @@ fn screen<'a>(
         data: data.to_path_buf(),
         select,
         label,
+        detachable: false,
     }
 }
 
@@ -168,19 +259,26 @@ async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
             Stop::new(stop.exit, format!("{}; `skydeck demo --headless` runs without one", stop.message))
         })?;
     }
-    let out = ground.out();
-    let demo =
-        Demo::start(args, ground.global.data.as_deref(), ground.causes.clone(), move |text| out.note(text)).await?;
+    let place = demo::Ground::prepare(ground.global.data.as_deref(), args.fresh)?;
     if args.headless {
+        let out = ground.out();
+        let demo = Demo::start(args, place, ground.causes.clone(), move |text| out.note(text)).await?;
         let driver = demo::driver(&demo.booted, ground.out());
         let exit = demo::headless(&demo, &driver).await;
         demo.end().await?;
         return exit.map(Exit::code);
     }
-    let link = demo.booted.link.clone();
-    let data = demo.ground.data();
-    let code = screen(ground, &args.looks, link.clone(), &data, Some(PlanId::new(demo::PLAN)), "demo").run(link).await;
-    demo.end().await?;
+    let data = place.data();
+    let open = async |opening: Opening| {
+        let demo = Demo::start(args, place, ground.causes.clone(), opening.say()).await?;
+        opening.ready(demo.booted.link.clone());
+        Ok(demo)
+    };
+    let screen = screen(ground, &args.looks, &data, Some(PlanId::new(demo::PLAN)), "demo");
+    let (demo, code) = screen.run_while_opening(open).await;
+    if let Some(demo) = demo {
+        demo.end().await?;
+    }
     code
 }
 
@@ -192,6 +290,7 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
             };
             crate::sim::run(args, stop).await.map(|()| Exit::Ok).map_err(|e| Stop::usage(format!("the simulator: {e}")))
         }
+        Verb::Serve(args) => serve(ground, &args).await,
         Verb::Bench(args) => super::bench::run(&ground.out(), &args).await,
         Verb::Env(verb) => env(ground, verb).await,
         Verb::Doctor(args) => doctor::run(&ground.out(), &ground.paths.data, &*ground.clock, &args),
@@ -200,13 +299,13 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         writing @ (Verb::Retry(_) | Verb::Verify(_) | Verb::Resume(_) | Verb::Cancel(_) | Verb::Resolve(_)) => {
             let booted = ground.boot(Vec::new(), true).await?;
             let exit = write(ground, &booted, writing).await;
-            booted.end().await?;
+            booted.end(None).await?;
             exit
         }
         reading => {
             let booted = ground.boot(Vec::new(), false).await?;
             let exit = read(ground, &booted, reading).await;
-            booted.end().await?;
+            booted.end(None).await?;
             exit
         }
     }
@@ -278,11 +377,11 @@ async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
     let driver = ground.driver(&booted, args.approval.clone());
     let exit = async {
         driver.unlock(&env).await?;
-        let params = StartParams { sweep: args.sweep, numbers: args.numbers, since: args.since };
+        let params = StartParams { sweep: args.sweep, numbers: args.numbers, since: args.since, remedy: args.remedy };
         driver.run(Command::Start { plan, params }).await
     }
     .await;
-    booted.end().await?;
+    booted.end(None).await?;
     exit
 }
 

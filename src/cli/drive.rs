@@ -23,7 +23,7 @@ use crate::domain::filter::Filter;
 use crate::domain::ids::{CommandId, EnvId, RunId};
 use crate::domain::live::{Live, RunLive};
 use crate::domain::query::Scope;
-use crate::domain::run::{Flag, PauseWhy, RunEnd, RunKind, RunRow, RunState};
+use crate::domain::run::{Collected, Flag, PauseWhy, RunEnd, RunKind, RunRow, RunState};
 use crate::domain::who::Who;
 use crate::link::{Link, Notice, Watch};
 
@@ -232,6 +232,9 @@ impl Driver {
             self.out.t("set", "集合"),
             collected.hash.short(),
         ));
+        if let Some(words) = absent(&self.out, &collected) {
+            self.out.note(&words);
+        }
         let grave = !self.approval.flags.is_empty();
         let rung = confirm::rung(collected.callable, head.production, head.env.as_str(), grave);
         let typed = match (&rung, &self.approval.confirm) {
@@ -352,4 +355,19 @@ fn exit_of(refusal: &Refusal) -> Exit {
         | Refusal::WrongState(_)
         | Refusal::Store(_) => Exit::Refused,
     }
+}
+
+/// What the target environment does not hold, in words.
+pub(super) fn absent(out: &Out, collected: &Collected) -> Option<String> {
+    (collected.absent > 0).then(|| {
+        format!(
+            "{} {}: {}",
+            collected.absent,
+            out.t(
+                "bills of the source are not in the target exactly once; no call, asked again next time",
+                "张源单据在目标账套里没有（或不止一张），不调用，下次再查"
+            ),
+            crate::text::show(&collected.absent_first.join(" "), 1024).as_str()
+        )
+    })
 }

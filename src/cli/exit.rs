@@ -35,6 +35,13 @@ impl Exit {
         }
     }
 
+    /// The exit of this number; anything else is a refusal.
+    pub fn from_code(code: u8) -> Self {
+        let all =
+            [Self::Ok, Self::Failed, Self::Usage, Self::Unknown, Self::Refused, Self::Terminal, Self::Interrupted];
+        all.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Refused)
+    }
+
     /// The exit a run's sum line leads to. Unknown outranks failed: it must be looked at first.
     pub fn of(tally: &Tally) -> Self {
         match (tally.unknown, tally.failed) {

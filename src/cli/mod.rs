@@ -14,5 +14,6 @@ pub mod exit;
 pub mod json;
 pub mod out;
 pub mod plans;
+pub mod serve;
 
 pub use dispatch::main;

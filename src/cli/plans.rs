@@ -91,7 +91,7 @@ where
             let (path, ..) = read(dir, &plan)?;
             let booted = boot().await?;
             let exit = preview(&out, &booted, &path, sweep).await;
-            booted.end().await?;
+            booted.end(None).await?;
             exit
         }
         PlanVerb::Import { file, output } => import(&out, &file, output.as_deref()),
@@ -266,13 +266,16 @@ async fn preview(out: &Out, booted: &Booted, path: &Path, sweep: bool) -> Result
     if out.json {
         out.object(&serde_json::json!({
             "type": "preview", "plan": row.head.plan, "env": row.head.env, "found": row.tally.found, "callable": callable,
-            "by_status": by_status, "set_hash": collected.map(|c| c.hash), "filter": row.head.filter,
+            "by_status": by_status, "absent": collected.as_ref().map_or(0, |c| c.absent), "set_hash": collected.map(|c| c.hash), "filter": row.head.filter,
         }))?;
         return Ok(Exit::Ok);
     }
     out.line(&format!("{}: {}", out.t("filter", "过滤条件"), crate::text::show(&row.head.filter, 4096).as_str()))?;
     for (status, n) in &by_status {
         out.line(&format!("  {status}  {n}"))?;
+    }
+    if let Some(words) = collected.as_ref().and_then(|c| super::drive::absent(out, c)) {
+        out.line(&words)?;
     }
     out.line(&format!(
         "{} {}, {} {callable}; {}",

@@ -137,6 +137,9 @@ pub struct StartParams {
     pub numbers: Vec<String>,
     /// Replaces LAST_SYNC_TIME for this run (server time, `YYYY-MM-DD[ HH:MM:SS]`).
     pub since: Option<String>,
+    /// The plan's compensation query (`omissionRemedy`) in place of its own; moves no mark.
+    #[serde(default)]
+    pub remedy: bool,
 }
 
 /// Which ledger entries. Resolved from the store's index, never from a screen.

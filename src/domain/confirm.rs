@@ -28,6 +28,15 @@ pub fn rung(bills: u64, production: bool, environment: &str, grave: bool) -> Run
 }
 
 impl Rung {
+    /// What satisfies it, as it is typed.
+    pub fn answer(&self) -> Option<String> {
+        match self {
+            Self::Yes => None,
+            Self::TypeCount(n) => Some(n.to_string()),
+            Self::TypeEnvironment(name) => Some(name.clone()),
+        }
+    }
+
     /// Whether what was typed satisfies it.
     pub fn satisfied_by(&self, typed: Option<&str>) -> bool {
         match self {

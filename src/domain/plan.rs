@@ -171,7 +171,7 @@ pub struct Remedy {
 }
 
 /// When a plan runs by itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     /// Cron expression, five or six fields.
     pub cron: String,
@@ -179,6 +179,30 @@ pub struct Schedule {
     pub zone: String,
     /// After downtime.
     pub missed: Missed,
+    /// Who approves what a scheduled run collected.
+    #[serde(default, skip_serializing_if = "Approver::is_person")]
+    pub approve: Approver,
+    /// Whether it is on in a production environment, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub production: bool,
+}
+
+/// Who approves the set of a scheduled run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approver {
+    /// The run collects, then waits for a person.
+    #[default]
+    Person,
+    /// The schedule itself; never in production.
+    Schedule,
+}
+
+impl Approver {
+    /// The default, which is not written down: older revisions keep their hash.
+    pub fn is_person(&self) -> bool {
+        *self == Self::Person
+    }
 }
 
 /// What to do about runs missed while nobody was there.

@@ -226,6 +226,13 @@ pub struct Collected {
     pub sweep: bool,
     /// Bills that came from the ledger, not from the query.
     pub carried: u64,
+    /// Bill numbers of the source that the target environment does not hold exactly once: no call is made for them and
+    /// the mark stays, so that the next run asks again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub absent: u64,
+    /// The first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent_first: Vec<String>,
 }
 
 /// One row of Results, Ledger and History: a bill in a run, as it stands now.
@@ -288,4 +295,8 @@ pub struct RunRow {
     /// Flags waved through in this run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<Flag>,
+}
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }

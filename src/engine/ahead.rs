@@ -1,7 +1,7 @@
 //! The next page of a run, read while the calls of this one go: the server's answer to a read is not waited for twice.
 //!
 //! Invariant: as when read in turn, a bill's past is taken before its status is asked for, so that a call another run
-//! makes meanwhile shows as a newer past.
+//! makes meanwhile shows as a newer past; and the age of a status counts from when it was asked for.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -25,10 +25,10 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
         return Ok(Answer::Environments(rows.collect()));
     }
     let (plans, now) = (shared.plans(), shared.clock.now());
-    let default = shared.envs.first().map(|d| d.env.id.clone());
+    let envs: Vec<(EnvId, bool)> = shared.envs.iter().map(|d| (d.env.id.clone(), d.env.production)).collect();
     read(&shared.store, move |store| match query {
         Query::Plans => {
-            let rows = plans.iter().map(|entry| plan_row(store, entry, default.as_ref(), now));
+            let rows = plans.iter().map(|entry| plan_row(store, entry, &envs, now));
             Ok(Answer::Plans(rows.collect::<Result<_, _>>()?))
         }
         Query::Runs(page) => Ok(Answer::Runs(store.runs(None, &page)?)),
@@ -55,7 +55,7 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
 fn plan_row(
     store: &dyn Store,
     (plan, hazards): &PlanEntry,
-    default: Option<&EnvId>,
+    envs: &[(EnvId, bool)],
     now: Ts,
 ) -> Result<PlanRow, StoreError> {
     let plan = match plan {
@@ -66,7 +66,9 @@ fn plan_row(
         }
     };
     let last = store.runs(Some(&plan.id), &PageRequest::first(LAST_RUNS))?;
-    let mark = match plan.env.as_ref().or(default) {
+    let env = plan.target_env.as_ref().or(plan.env.as_ref()).or(envs.first().map(|(env, _)| env));
+    let production = envs.iter().any(|(id, production)| *production && Some(id) == env);
+    let mark = match env {
         Some(env) => store.mark(&plan.id, env)?,
         None => None,
     };
@@ -75,7 +77,7 @@ fn plan_row(
         hazards: *hazards,
         last: last.rows.into_iter().map(|(_, row)| row).collect(),
         mark,
-        next: plan.policy.schedule.as_ref().and_then(|s| next_run(s, now)),
+        next: plan.policy.schedule.as_ref().filter(|s| s.production || !production).and_then(|s| next_run(s, now)),
         unresolved: store.unresolved(Some(&plan.id))?,
     })
 }

@@ -145,7 +145,7 @@ async fn attempt(
     let events = outcome(context, &bills, &reply, step, id, sent, end).await;
     // Whether bills may go in batches is decided by the calls that have ended.
     let batches = context.plan.policy.batch > 1;
-    let turn = (batches || !is_plain(&reply, step)).then_some(turn);
+    let turn = (batches || !is_plain(&reply, step, &bills)).then_some(turn);
     fault::point("before_outcome");
     shared.ledger.append(events).await?;
     fault::point("after_outcome");
@@ -156,8 +156,9 @@ async fn attempt(
 }
 
 /// Whether an answer leaves nothing to be looked at before the next call.
-fn is_plain(reply: &WriteReply, step: Step) -> bool {
-    step == Step::Audit && reply.alarm.is_none() && reply.verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Done)
+fn is_plain(reply: &WriteReply, step: Step, bills: &[Candidate]) -> bool {
+    let done = |bill: &Candidate| reply.verdicts.iter().any(|(fid, v)| *fid == bill.fid && *v == Verdict::Done);
+    step == Step::Audit && reply.alarm.is_none() && bills.iter().all(done)
 }
 
 /// The facts that follow an answer; also notes in `end` what the run must know.

@@ -3,6 +3,7 @@
 //! Invariant: one row a FID; when any page fails nothing was written and the mark does not move.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::bill::{Found, Status};
@@ -19,6 +20,7 @@ use crate::plan::condition;
 
 use super::control::{MOST, Stop, read};
 use super::decide::QUARANTINE;
+use super::dispatch::Dispatch;
 use super::past::Past;
 use super::reading::{self, READ_BATCH, ReadFault};
 use super::runner::Runner;
@@ -27,6 +29,8 @@ use super::set_hash::SetHasher;
 
 /// Bills in one `BillsFound`, at most.
 const FOUND_GROUP: usize = 100;
+/// Numbers the target does not hold that are kept by name.
+const NAMED: usize = 20;
 /// Times a page is asked for before the run gives up.
 const PAGE_TRIES: u32 = 4;
 
@@ -43,7 +47,8 @@ pub struct Floor {
 
 /// Decides the floor of a run.
 pub fn floor(plan: &Plan, mark: Option<&Mark>, params: &StartParams, now: Ts) -> Result<Floor, String> {
-    let whole = params.numbers.is_empty();
+    // The compensation query reads a window of its own and proves nothing about the rest.
+    let whole = params.numbers.is_empty() && !params.remedy;
     if let Some(since) = &params.since {
         let since = ErpDate::parse(since)
             .ok_or_else(|| format!("`{since}` is no date; write 2026-11-01 or \"2026-11-01 08:00:00\""))?;
@@ -61,14 +66,14 @@ pub fn floor(plan: &Plan, mark: Option<&Mark>, params: &StartParams, now: Ts) ->
 
 /// What is collected.
 pub enum What {
-    /// The plan's own query.
-    Query(Box<Floor>, StartParams),
+    /// The plan's own query; of another environment, where the plan's source is not its target.
+    Query(Box<Floor>, StartParams, Option<Arc<Dispatch>>),
     /// Ledger entries.
     Entries(Vec<BillRow>),
 }
 
 /// Why collecting ended early.
-enum Failed {
+pub(super) enum Failed {
     Stop(Stop),
     Erp(String),
 }
@@ -79,16 +84,31 @@ impl<E: Into<Stop>> From<E> for Failed {
     }
 }
 
+/// What is known of the set so far.
 #[derive(Default)]
-struct Set {
+pub(super) struct Set {
     hash: SetHasher,
     found: u64,
     callable: u64,
-    carried: u64,
-    pages: u32,
+    pub carried: u64,
+    pub pages: u32,
     by_status: BTreeMap<Status, u64>,
-    seen: Option<ErpDate>,
-    cut: bool,
+    pub seen: Option<ErpDate>,
+    /// The plan's own limit of rows ended the query.
+    pub cut: bool,
+    /// Numbers of the source that the target does not hold exactly once.
+    pub absent: u64,
+    pub absent_first: Vec<String>,
+}
+
+impl Set {
+    /// The target does not hold this number exactly once.
+    pub fn misses(&mut self, no: &str) {
+        self.absent += 1;
+        if self.absent_first.len() < NAMED {
+            self.absent_first.push(no.to_owned());
+        }
+    }
 }
 
 impl Runner {
@@ -99,7 +119,13 @@ impl Runner {
             self.env.knock().await;
         }
         let result = match what {
-            What::Query(floor, params) => self.query(&floor, &params).await,
+            What::Query(floor, params, None) => self.query(&floor, &params).await,
+            What::Query(floor, params, Some(source)) => {
+                if self.head.by.login != SCHEDULE {
+                    source.knock().await;
+                }
+                self.query_across(&source, &floor, &params).await
+            }
             What::Entries(rows) => self.entries(rows).await,
         };
         let stored = match result {
@@ -121,21 +147,12 @@ impl Runner {
     async fn query(&mut self, floor: &Floor, params: &StartParams) -> Result<bool, Failed> {
         let mut set = Set::default();
         let mut carried = if self.plan.policy.carry_over { self.carry_over(params).await? } else { BTreeMap::new() };
-        let plan = std::sync::Arc::clone(&self.plan);
+        let (plan, env) = (Arc::clone(&self.plan), Arc::clone(&self.env));
         let source = &plan.source;
-        let mut query = PageQuery {
-            form: source.form.clone(),
-            columns: source.columns.iter().map(|c| c.path.clone()).collect(),
-            id_path: source.id_path.clone(),
-            number_path: source.number_path.clone(),
-            mark_column: source.mark_column.clone(),
-            filter: self.head.filter.clone(),
-            after: None,
-            limit: self.plan.policy.page_size.clamp(1, 2000),
-        };
+        let mut query = self.page_query();
         let mut read_rows = 0_u64;
         loop {
-            let page = self.fetch(&query).await?;
+            let page = self.fetch(&env, &query).await?;
             set.pages += 1;
             let Some(last) = page.bills.iter().map(|b| b.fid.clone()).max() else { break };
             if query.after.as_ref().is_some_and(|after| last <= *after) {
@@ -178,6 +195,21 @@ impl Runner {
         self.collected(set, floor.sweep && moves).await
     }
 
+    /// The first page of the plan's query.
+    pub(super) fn page_query(&self) -> PageQuery {
+        let source = &self.plan.source;
+        PageQuery {
+            form: source.form.clone(),
+            columns: source.columns.iter().map(|c| c.path.clone()).collect(),
+            id_path: source.id_path.clone(),
+            number_path: source.number_path.clone(),
+            mark_column: source.mark_column.clone(),
+            filter: self.head.filter.clone(),
+            after: None,
+            limit: self.plan.policy.page_size.clamp(1, 2000),
+        }
+    }
+
     async fn entries(&mut self, rows: Vec<BillRow>) -> Result<bool, Failed> {
         let mut set = Set::default();
         // All are read before any is stored: when the server cannot be reached, the ledger stays as it was.
@@ -188,7 +220,7 @@ impl Runner {
     }
 
     /// Unresolved bills of this plan, with their status now.
-    async fn carry_over(&mut self, params: &StartParams) -> Result<BTreeMap<Fid, Found>, Failed> {
+    pub(super) async fn carry_over(&mut self, params: &StartParams) -> Result<BTreeMap<Fid, Found>, Failed> {
         let (plan, env, form) = (self.head.plan.clone(), self.head.env.clone(), self.head.form.clone());
         let (now, run, numbers) = (self.shared.clock.now(), self.head.id, params.numbers.clone());
         let rows = read(&self.shared.store, move |store| {
@@ -246,11 +278,12 @@ impl Runner {
         Ok(all)
     }
 
-    async fn fetch(&mut self, query: &PageQuery) -> Result<FoundPage, Failed> {
+    /// One page, asked for again as long as that may help.
+    pub(super) async fn fetch(&mut self, from: &Dispatch, query: &PageQuery) -> Result<FoundPage, Failed> {
         let mut n = 0;
         loop {
             self.check_collecting()?;
-            match self.env.erp.fetch_page(query).await {
+            match from.erp.fetch_page(query).await {
                 Ok(page) => return Ok(page),
                 Err(fault) => self.again(&fault, n, query.after.is_none()).await?,
             }
@@ -283,7 +316,7 @@ impl Runner {
         }
     }
 
-    async fn found(&self, bills: Vec<Found>, set: &mut Set) -> Result<(), Failed> {
+    pub(super) async fn found(&self, bills: Vec<Found>, set: &mut Set) -> Result<(), Failed> {
         for bill in &bills {
             set.hash.add(&bill.fid, &bill.rev);
             set.found += 1;
@@ -301,7 +334,7 @@ impl Runner {
     }
 
     /// Freezes the set; false when it is empty.
-    async fn collected(&mut self, set: Set, sweep: bool) -> Result<bool, Failed> {
+    pub(super) async fn collected(&mut self, set: Set, sweep: bool) -> Result<bool, Failed> {
         self.check_collecting()?;
         if set.found == 0 {
             return Ok(false);
@@ -315,6 +348,8 @@ impl Runner {
             seen: set.seen,
             sweep,
             carried: set.carried,
+            absent: set.absent,
+            absent_first: set.absent_first,
         };
         let mut events = vec![Event::RunCollected { run, collected }];
         if self.head.kind == RunKind::Verify {

@@ -22,6 +22,7 @@ use crate::erp::Erp;
 use crate::link::Watch;
 use crate::store::{Store, StoreError};
 
+mod across;
 mod ahead;
 mod answers;
 mod call;

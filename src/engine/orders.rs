@@ -11,7 +11,7 @@ use crate::domain::event::{ActionEntry, Event};
 use crate::domain::ids::{CommandId, EnvId, FormId, PlanId, RunId};
 use crate::domain::plan::Plan;
 use crate::domain::run::{BillRow, RunHead, RunKind, RunState};
-use crate::domain::who::Who;
+use crate::domain::who::{SCHEDULE, Who};
 use crate::link::Notice;
 use crate::plan::render::{self, RenderContext};
 use crate::store::StoreError;
@@ -158,21 +158,36 @@ impl Inner {
 
     async fn start_run(&self, id: &PlanId, params: &StartParams, by: &Who) -> Result<Taken, Refusal> {
         let (plan, env) = self.shared.usable(id)?;
+        if by.login == SCHEDULE && env.env.production && !plan.policy.schedule.as_ref().is_some_and(|s| s.production) {
+            return Err(Refusal::BadPlan(format!(
+                "plan {id} runs in production, where a schedule is off unless the plan says skydeck.schedule.production"
+            )));
+        }
         self.shared.idle(id)?;
         let (plan_id, env_id) = (plan.id.clone(), env.env.id.clone());
         let mark = read(&self.shared.store, move |s| s.mark(&plan_id, &env_id)).await?;
         let now = self.shared.clock.now();
         let floor = collect::floor(&plan, mark.as_ref(), params, now).map_err(Refusal::BadPlan)?;
-        let (server_now, zone_minutes) = server_time(&env, now)?;
+        let source = self.shared.feeder(&plan)?;
+        let (server_now, zone_minutes) = server_time(source.as_ref().unwrap_or(&env), now)?;
         let context = RenderContext {
             last_sync: floor.since.clone(),
             now: server_now,
             zone_minutes,
             page_size: plan.policy.page_size,
         };
-        let filter = render::filter(&plan, &context).map_err(|e| Refusal::BadPlan(e.to_string()))?;
+        let filter = if params.remedy {
+            let remedy = render::remedy_filter(&plan, &context).map_err(|e| Refusal::BadPlan(e.to_string()))?;
+            remedy.ok_or_else(|| Refusal::BadPlan(format!("plan {id} has no omissionRemedy")))?
+        } else {
+            render::filter(&plan, &context).map_err(|e| Refusal::BadPlan(e.to_string()))?
+        };
         let head = RunHead { filter, ..self.head(RunKind::Fresh, &plan, &env, by) };
-        Ok(Self::opening(vec![(head, plan, env, What::Query(Box::new(floor), params.clone()))], 0, String::new()))
+        Ok(Self::opening(
+            vec![(head, plan, env, What::Query(Box::new(floor), params.clone(), source))],
+            0,
+            String::new(),
+        ))
     }
 
     async fn run_of_entries(&self, kind: RunKind, selection: &Selection, by: &Who) -> Result<Taken, Refusal> {
@@ -262,7 +277,7 @@ impl Inner {
 }
 
 impl Shared {
-    /// A plan that can run, and where.
+    /// A plan that can run, and the environment its bills are in.
     pub(super) fn usable(&self, id: &PlanId) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
         let plans = self.plans();
         let same = |entry: &&super::PlanEntry| match &entry.0 {
@@ -274,22 +289,28 @@ impl Shared {
             Some((Err(problem), _)) => return Err(Refusal::BadPlan(problem.message.clone())),
             None => return Err(Refusal::NotFound(format!("there is no plan `{id}`"))),
         };
-        let env = self.env(plan.env.as_ref()).ok_or_else(|| match &plan.env {
-            Some(env) => Refusal::NotFound(format!("plan {id} names environment `{env}`, which is not configured")),
-            None => Refusal::NotFound("no environment is configured".to_owned()),
-        })?;
-        if plan.target_env.as_ref().is_some_and(|target| *target != env.env.id) {
-            return Err(Refusal::BadPlan(format!(
-                "plan {id} calls its target in another environment than it queries: the ids would not be the same bills"
-            )));
-        }
+        let env = self.named(id, plan.target_env.as_ref().or(plan.env.as_ref()))?;
         if plan.target.form != plan.source.form {
             return Err(Refusal::BadPlan(format!(
                 "plan {id} queries {} and calls {}: status could not be read back",
                 plan.source.form, plan.target.form
             )));
         }
-        Ok((plan, Arc::clone(env)))
+        Ok((plan, env))
+    }
+
+    /// The environment a plan queries, where it calls another one.
+    fn feeder(&self, plan: &Plan) -> Result<Option<Arc<Dispatch>>, Refusal> {
+        let Some(target) = &plan.target_env else { return Ok(None) };
+        let source = self.named(&plan.id, plan.env.as_ref())?;
+        Ok((source.env.id != *target).then_some(source))
+    }
+
+    fn named(&self, plan: &PlanId, env: Option<&EnvId>) -> Result<Arc<Dispatch>, Refusal> {
+        self.env(env).cloned().ok_or_else(|| match env {
+            Some(env) => Refusal::NotFound(format!("plan {plan} names environment `{env}`, which is not configured")),
+            None => Refusal::NotFound("no environment is configured".to_owned()),
+        })
     }
 
     /// Refuses while the plan has an open run.

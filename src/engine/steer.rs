@@ -11,7 +11,7 @@ use crate::domain::ids::{EnvId, RunId, SessionId, SetHash};
 use crate::domain::plan::Plan;
 use crate::domain::run::{Collected, Flag, Mark, RunEnd, RunKind, RunRow, RunState};
 use crate::domain::step::Verb;
-use crate::domain::who::Who;
+use crate::domain::who::{SCHEDULE, Who};
 
 use super::Inner;
 use super::control::{Wish, lock, read};
@@ -22,8 +22,6 @@ use super::tasks::{Work, writer_of};
 
 /// Facts of one append.
 const GROUP: usize = 100;
-/// Login of orders that no person gave; they may not close a breaker in production.
-const SCHEDULE: &str = "schedule";
 
 impl Inner {
     pub(super) async fn approve(
@@ -50,6 +48,9 @@ impl Inner {
         let reason = reason.map(str::trim).filter(|r| !r.is_empty());
         if !flags.is_empty() && reason.is_none() {
             return Err(Refusal::NotConfirmed("flags that wave an ERP rule through need a written reason".to_owned()));
+        }
+        if by.login == SCHEDULE && row.head.production {
+            return Err(Refusal::NotConfirmed("in production a person approves, never the schedule".to_owned()));
         }
         let env = &row.head.env;
         // The number is what would be called; who typed the number found has seen more, not less.

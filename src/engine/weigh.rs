@@ -22,7 +22,7 @@ impl Runner {
         // What does not fit one read stays in the store and comes with the next pass.
         rows.truncate(READ_BATCH);
         let known = self.know(rows).await?;
-        let left = self.sort_out(known).await?;
+        let left = self.sort_out(known, self.shared.clock.mono()).await?;
         if left.is_empty() {
             return Ok(VecDeque::new());
         }
@@ -31,11 +31,11 @@ impl Runner {
         self.judge(left, &seen, read_at).await
     }
 
-    /// Settles bills whose past forbids a call, puts off those with an open call; gives the others.
-    pub(super) async fn sort_out(&mut self, all: Vec<Known>) -> Result<Vec<Known>, Stop> {
+    /// Settles bills whose past forbids a call; puts off those with a call still open when their status was asked for,
+    /// because such a read proves nothing; gives the others.
+    pub(super) async fn sort_out(&mut self, all: Vec<Known>, asked: Duration) -> Result<Vec<Known>, Stop> {
         let mut left = Vec::new();
         let mut events = Vec::new();
-        let now = self.shared.clock.mono();
         for known in all {
             let fid = known.row.fid().clone();
             if known.past.deaths >= QUARANTINE {
@@ -48,7 +48,7 @@ impl Runner {
             }
             if let Some(open) = &known.past.open {
                 let due = self.settle_at(&fid, open.sent);
-                if due > now {
+                if due > asked {
                     self.mind.due.insert(fid, due);
                     continue;
                 }

@@ -127,11 +127,12 @@ impl Runner {
         last: &Fid,
         calls: &mut Calls,
     ) -> Result<Option<Ahead>, Stop> {
-        let mut queue = match seen {
+        let now = self.shared.clock.mono();
+        let mut queue = match seen.filter(|seen| now.saturating_sub(seen.at) <= FRESH) {
             Some(mut seen) => {
                 let due: HashSet<&Fid> = rows.iter().map(BillRow::fid).collect();
                 seen.known.retain(|known| due.contains(known.row.fid()));
-                let left = self.sort_out(seen.known).await?;
+                let left = self.sort_out(seen.known, seen.at).await?;
                 self.judge(left, &seen.found, seen.at).await?
             }
             None => self.evaluate(rows).await?,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use ulid::Ulid;
 
 use crate::domain::command::{Order, Receipt};
 use crate::domain::event::Fact;
@@ -14,7 +15,7 @@ use crate::domain::live::{Live, Pulse};
 use crate::domain::query::{Answer, Query};
 
 /// Version of this protocol; both sides must speak the same.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Longest frame taken from a client, bytes.
 pub const REQUEST_MAX: u32 = 1 << 20;
 /// Longest frame taken from the owner, bytes.
@@ -49,9 +50,18 @@ pub enum Reply {
     Welcome {
         /// The owner's process id.
         pid: u32,
+        /// This owner and no other, not even a later one with the same process id.
+        instance: Ulid,
     },
     /// Why this connection is closed.
     Refused(String),
+    /// The owner ends because somebody wants it to: nobody is to start another one by himself.
+    Bye {
+        /// The owner's process id.
+        pid: u32,
+        /// The signal that ended it.
+        by: String,
+    },
     /// What became of an order.
     Receipt(u64, Receipt),
     /// The answer to a question, or why there is none.

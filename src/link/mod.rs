@@ -15,6 +15,7 @@ use crate::domain::query::{Answer, Query};
 
 pub mod frame;
 pub mod local;
+pub mod pending;
 pub mod remote;
 pub mod serve;
 
@@ -39,12 +40,37 @@ pub struct Watch {
     pub notices: mpsc::Receiver<Notice>,
 }
 
+/// Why there is no engine at the other end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Gone {
+    /// Somebody ended it, and nobody is to start another one by himself.
+    #[error("ended by {by} (process {pid}); start `skydeck` again to go on")]
+    Ended {
+        /// The owner's process id.
+        pid: u32,
+        /// The signal.
+        by: String,
+    },
+    /// It is there and says nothing: stopped, or its machine is overloaded.
+    #[error("its process is there and does not answer ({0})")]
+    Silent(String),
+    /// The connection ended.
+    #[error("the connection ended")]
+    Lost,
+    /// Nobody serves this socket.
+    #[error("nobody serves {0}")]
+    Absent(String),
+    /// Anything else, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
 /// What can go wrong between a reader and the engine.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LinkError {
     /// The engine is gone.
-    #[error("the engine does not answer: {0}")]
-    Gone(String),
+    #[error("{0}")]
+    Gone(Gone),
     /// The store could not answer a question.
     #[error("{0}")]
     Store(#[from] crate::store::StoreError),
@@ -59,4 +85,8 @@ pub trait Link: Send + Sync {
     async fn ask(&self, query: Query) -> Result<Answer, LinkError>;
     /// Watches.
     async fn watch(&self) -> Result<Watch, LinkError>;
+    /// What opening the engine does, in words, where it is being opened; changes as it goes on.
+    fn progress(&self) -> Option<tokio::sync::watch::Receiver<String>> {
+        None
+    }
 }

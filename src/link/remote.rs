@@ -13,9 +13,10 @@ use async_trait::async_trait;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
+use ulid::Ulid;
 
 use super::frame::{self, REPLY_MAX, Reply, Request, VERSION};
-use super::{Link, LinkError, Notice, Watch};
+use super::{Gone, Link, LinkError, Notice, Watch};
 use crate::domain::command::{Order, Receipt};
 use crate::domain::query::{Answer, Query};
 use crate::domain::who::Who;
@@ -27,58 +28,82 @@ const ANSWER: Duration = Duration::from_secs(60);
 /// Notices waiting for the reader; behind them the socket fills, and the owner resyncs.
 const NOTICES: usize = 64;
 
-/// Starts an owner and gives when it was started (not when it is ready).
-pub type Spawn = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// Starts an owner where none is.
+#[async_trait]
+pub trait Starter: Send + Sync {
+    /// Starts one and waits until it serves its socket (or somebody else's does).
+    async fn start(&self) -> Result<(), String>;
+    /// What the one that starts is doing, in words.
+    fn progress(&self) -> tokio::sync::watch::Receiver<String>;
+}
 
 /// A link to the owner of a data directory.
 pub struct RemoteLink {
-    path: PathBuf,
-    who: Who,
-    /// Starts an owner where none is.
-    spawn: Option<Spawn>,
+    shared: Arc<Shared>,
     talk: tokio::sync::Mutex<Option<Arc<Talk>>>,
 }
 
-impl RemoteLink {
-    /// A link to the socket; connects when it is first used.
-    pub fn new(path: &Path, who: Who, spawn: Option<Spawn>) -> Self {
-        Self { path: path.to_path_buf(), who, spawn, talk: tokio::sync::Mutex::new(None) }
+/// What the link and its readers share.
+struct Shared {
+    path: PathBuf,
+    who: Who,
+    starter: Option<Arc<dyn Starter>>,
+    /// One start at a time: the console watches and asks at once.
+    starting: tokio::sync::Mutex<()>,
+    /// How the owner was ended on purpose; none is started until one is there again.
+    ended: Mutex<Option<Gone>>,
+}
+
+/// A connection that was welcomed, and by whom.
+struct Line {
+    reader: OwnedReadHalf,
+    writer: OwnedWriteHalf,
+    owner: Ulid,
+}
+
+impl Shared {
+    /// The owner is there and does not answer.
+    fn silent(&self) -> LinkError {
+        let lock = self.path.with_file_name("owner.lock");
+        let lock = std::fs::read_to_string(lock).unwrap_or_default();
+        let pid = lock.lines().find_map(|line| line.strip_prefix("pid ")).unwrap_or("?");
+        LinkError::Gone(Gone::Silent(format!("process {pid}")))
     }
 
-    /// Whether an owner is there: `Ok(false)` where nobody listens, an error where somebody does and does not answer.
-    pub async fn is_owned(&self) -> Result<bool, LinkError> {
+    fn ended(&self) -> std::sync::MutexGuard<'_, Option<Gone>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn connect(&self) -> Result<Line, LinkError> {
+        if let Some(line) = self.try_connect().await? {
+            return Ok(line);
+        }
+        let absent = || LinkError::Gone(Gone::Absent(self.path.display().to_string()));
+        let Some(starter) = &self.starter else { return Err(absent()) };
+        let _turn = self.starting.lock().await;
+        // Somebody else's turn may have brought one.
+        if let Some(line) = self.try_connect().await? {
+            return Ok(line);
+        }
+        if let Some(ended) = self.ended().clone() {
+            return Err(LinkError::Gone(ended));
+        }
+        starter.start().await.map_err(other)?;
+        self.try_connect().await?.ok_or_else(absent)
+    }
+
+    /// `None` where nobody listens.
+    async fn try_connect(&self) -> Result<Option<Line>, LinkError> {
         match UnixStream::connect(&self.path).await {
-            Ok(stream) => self.greet(stream).await.map(|_| true),
-            Err(e) if absent(&e) => Ok(false),
-            Err(e) => Err(self.gone(&e.to_string())),
-        }
-    }
-
-    fn gone(&self, why: &str) -> LinkError {
-        LinkError::Gone(format!("{}: {why}", self.path.display()))
-    }
-
-    async fn connect(&self) -> Result<(OwnedReadHalf, OwnedWriteHalf), LinkError> {
-        match UnixStream::connect(&self.path).await {
-            Ok(stream) => return self.greet(stream).await,
-            Err(e) if absent(&e) && self.spawn.is_some() => {}
-            Err(e) => return Err(self.gone(&e.to_string())),
-        }
-        if let Some(spawn) = &self.spawn {
-            spawn().map_err(|e| self.gone(&e))?;
-        }
-        let mut last = String::new();
-        for _ in 0..100 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            match UnixStream::connect(&self.path).await {
-                Ok(stream) => return self.greet(stream).await,
-                Err(e) => last = e.to_string(),
+            Ok(stream) => self.greet(stream).await.map(Some),
+            Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => {
+                Ok(None)
             }
+            Err(e) => Err(other(format!("{}: {e}", self.path.display()))),
         }
-        Err(self.gone(&format!("an owner was started and is not ready yet ({last}); see owner.log beside it")))
     }
 
-    async fn greet(&self, stream: UnixStream) -> Result<(OwnedReadHalf, OwnedWriteHalf), LinkError> {
+    async fn greet(&self, stream: UnixStream) -> Result<Line, LinkError> {
         let (mut reader, mut writer) = stream.into_split();
         let hello = Request::Hello { version: VERSION, login: self.who.login.clone(), from: self.who.from.clone() };
         let greeting = async {
@@ -86,15 +111,62 @@ impl RemoteLink {
             frame::read::<Reply>(&mut reader, REPLY_MAX).await
         };
         match tokio::time::timeout(WELCOME, greeting).await {
-            Ok(Ok(Reply::Welcome { .. })) => Ok((reader, writer)),
-            Ok(Ok(Reply::Refused(why))) => Err(self.gone(&why)),
-            Ok(Ok(_)) => Err(self.gone("no welcome came")),
-            Ok(Err(e)) => Err(self.gone(&e.to_string())),
-            Err(_) => Err(self.gone(&format!(
-                "the owner is there and is not answering (its process id is in owner.lock); nothing came for {} s",
-                WELCOME.as_secs()
-            ))),
+            Ok(Ok(Reply::Welcome { instance, .. })) => {
+                *self.ended() = None;
+                Ok(Line { reader, writer, owner: instance })
+            }
+            Ok(reply) => Err(self.instead(reply)),
+            Err(_) => Err(self.silent()),
         }
+    }
+
+    /// What came instead of what was waited for.
+    fn instead(&self, reply: Result<Reply, frame::FrameError>) -> LinkError {
+        match reply {
+            Ok(Reply::Bye { pid, by }) => {
+                let ended = Gone::Ended { pid, by };
+                *self.ended() = Some(ended.clone());
+                LinkError::Gone(ended)
+            }
+            Ok(Reply::Refused(why)) => other(why),
+            Ok(_) => other("the owner said something else than was asked".to_owned()),
+            Err(frame::FrameError::Closed | frame::FrameError::Broken(_)) => LinkError::Gone(Gone::Lost),
+            Err(e) => other(e.to_string()),
+        }
+    }
+}
+
+fn other(why: String) -> LinkError {
+    LinkError::Gone(Gone::Other(why))
+}
+
+/// Why there is no answer.
+enum NoAnswer {
+    /// The connection ended before the answer came: the request may have been heard or not.
+    Lost(LinkError),
+    /// Anything else.
+    Failed(LinkError),
+}
+
+impl From<NoAnswer> for LinkError {
+    fn from(why: NoAnswer) -> Self {
+        match why {
+            NoAnswer::Lost(error) | NoAnswer::Failed(error) => error,
+        }
+    }
+}
+
+impl RemoteLink {
+    /// A link to the socket; connects when it is first used.
+    pub fn new(path: &Path, who: Who, starter: Option<Arc<dyn Starter>>) -> Self {
+        let (starting, ended) = (tokio::sync::Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { path: path.to_path_buf(), who, starter, starting, ended });
+        Self { shared, talk: tokio::sync::Mutex::new(None) }
+    }
+
+    /// Whether an owner is there: `Ok(false)` where nobody listens, an error where somebody does and does not answer.
+    pub async fn is_owned(&self) -> Result<bool, LinkError> {
+        Ok(self.shared.try_connect().await?.is_some())
     }
 
     async fn talk(&self) -> Result<Arc<Talk>, LinkError> {
@@ -102,14 +174,13 @@ impl RemoteLink {
         if let Some(talk) = talk.as_ref().filter(|talk| !talk.ended.load(Ordering::SeqCst)) {
             return Ok(Arc::clone(talk));
         }
-        let (reader, writer) = self.connect().await?;
-        let new = Arc::new(Talk::new(writer));
-        tokio::spawn(hear(reader, Arc::downgrade(&new)));
+        let line = self.shared.connect().await?;
+        let new = Arc::new(Talk::new(line.writer, line.owner));
+        tokio::spawn(hear(line.reader, Arc::downgrade(&new), Arc::clone(&self.shared)));
         Ok(Arc::clone(talk.insert(new)))
     }
 
-    async fn call(&self, request: impl FnOnce(u64) -> Request) -> Result<Reply, LinkError> {
-        let talk = self.talk().await?;
+    async fn call(&self, talk: &Talk, request: impl FnOnce(u64) -> Request) -> Result<Reply, NoAnswer> {
         let id = talk.next.fetch_add(1, Ordering::SeqCst);
         let (answer, waiting) = oneshot::channel();
         talk.waiting().insert(id, answer);
@@ -123,34 +194,33 @@ impl RemoteLink {
             Ok(()) => tokio::time::timeout(ANSWER, waiting).await,
             Err(e) => {
                 talk.end();
-                return Err(self.gone(&e.to_string()));
+                return Err(NoAnswer::Lost(self.shared.instead(Err(e))));
             }
         };
         talk.waiting().remove(&id);
         match reply {
             Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(_)) => Err(self.gone("the owner ended before it answered")),
-            Err(_) => Err(self.gone("the owner is not answering")),
+            Ok(Err(_)) => Err(NoAnswer::Lost(LinkError::Gone(Gone::Lost))),
+            Err(_) => Err(NoAnswer::Failed(self.shared.silent())),
         }
     }
-}
-
-fn absent(e: &std::io::Error) -> bool {
-    matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused)
 }
 
 /// One connection with its open questions.
 struct Talk {
     writer: tokio::sync::Mutex<OwnedWriteHalf>,
+    /// The owner that said welcome.
+    owner: Ulid,
     waiting: Mutex<HashMap<u64, oneshot::Sender<Reply>>>,
     next: AtomicU64,
     ended: AtomicBool,
 }
 
 impl Talk {
-    fn new(writer: OwnedWriteHalf) -> Self {
+    fn new(writer: OwnedWriteHalf, owner: Ulid) -> Self {
         Self {
             writer: tokio::sync::Mutex::new(writer),
+            owner,
             waiting: Mutex::default(),
             next: AtomicU64::new(1),
             ended: AtomicBool::new(false),
@@ -167,9 +237,12 @@ impl Talk {
     }
 }
 
-async fn hear(mut reader: OwnedReadHalf, talk: std::sync::Weak<Talk>) {
+async fn hear(mut reader: OwnedReadHalf, talk: std::sync::Weak<Talk>, shared: Arc<Shared>) {
     while let Ok(reply) = frame::read::<Reply>(&mut reader, REPLY_MAX).await {
-        let (Reply::Receipt(id, _) | Reply::Answer(id, _)) = &reply else { break };
+        let (Reply::Receipt(id, _) | Reply::Answer(id, _)) = &reply else {
+            let _ = shared.instead(Ok(reply));
+            break;
+        };
         let Some(talk) = talk.upgrade() else { return };
         let answer = talk.waiting().remove(id);
         if let Some(answer) = answer {
@@ -184,30 +257,46 @@ async fn hear(mut reader: OwnedReadHalf, talk: std::sync::Weak<Talk>) {
 #[async_trait]
 impl Link for RemoteLink {
     async fn submit(&self, order: Order) -> Result<Receipt, LinkError> {
-        match self.call(|id| Request::Submit(id, order)).await? {
+        let talk = self.talk().await?;
+        let reply = match self.call(&talk, |id| Request::Submit(id, order.clone())).await {
+            // The same engine knows the order by its id: said twice, it is done once. Another engine does not.
+            Err(NoAnswer::Lost(lost)) => {
+                let again = self.talk().await.map_err(|_| lost.clone())?;
+                if again.owner != talk.owner {
+                    return Err(lost);
+                }
+                self.call(&again, |id| Request::Submit(id, order)).await?
+            }
+            reply => reply?,
+        };
+        match reply {
             Reply::Receipt(_, receipt) => Ok(receipt),
-            _ => Err(self.gone("no receipt came")),
+            reply => Err(self.shared.instead(Ok(reply))),
         }
     }
 
     async fn ask(&self, query: Query) -> Result<Answer, LinkError> {
-        match self.call(|id| Request::Ask(id, query)).await? {
-            Reply::Answer(_, answer) => answer.map_err(LinkError::Gone),
-            _ => Err(self.gone("no answer came")),
+        let talk = self.talk().await?;
+        let reply = match self.call(&talk, |id| Request::Ask(id, query.clone())).await {
+            Err(NoAnswer::Lost(_)) => self.call(&*self.talk().await?, |id| Request::Ask(id, query)).await?,
+            reply => reply?,
+        };
+        match reply {
+            Reply::Answer(_, answer) => answer.map_err(other),
+            reply => Err(self.shared.instead(Ok(reply))),
         }
     }
 
     async fn watch(&self) -> Result<Watch, LinkError> {
-        let (mut reader, mut writer) = self.connect().await?;
-        frame::write(&mut writer, &Request::Watch).await.map_err(|e| self.gone(&e.to_string()))?;
+        let Line { mut reader, mut writer, .. } = self.shared.connect().await?;
+        frame::write(&mut writer, &Request::Watch).await.map_err(|e| self.shared.instead(Err(e)))?;
         let first = tokio::time::timeout(ANSWER, frame::read::<Reply>(&mut reader, REPLY_MAX)).await;
-        let live = match first.map_err(|_| self.gone("the owner is not answering"))? {
+        let live = match first.map_err(|_| self.shared.silent())? {
             Ok(Reply::State(live)) => *live,
-            Ok(Reply::Refused(why)) => return Err(self.gone(&why)),
-            Ok(_) => return Err(self.gone("no state came")),
-            Err(e) => return Err(self.gone(&e.to_string())),
+            reply => return Err(self.shared.instead(reply)),
         };
         let (notices, receiver) = mpsc::channel(NOTICES);
+        let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             // Held open as long as somebody watches.
             let _writer = writer;
@@ -221,7 +310,10 @@ impl Link for RemoteLink {
                     Ok(Reply::Facts(facts)) => Notice::Facts(facts.into()),
                     Ok(Reply::Pulse(pulse)) => Notice::Pulse(pulse),
                     Ok(Reply::PlansReloaded) => Notice::PlansReloaded,
-                    Ok(_) | Err(_) => return,
+                    reply => {
+                        let _ = shared.instead(reply);
+                        return;
+                    }
                 };
                 if notices.send(notice).await.is_err() {
                     return;
@@ -229,5 +321,9 @@ impl Link for RemoteLink {
             }
         });
         Ok(Watch { live, notices: receiver })
+    }
+
+    fn progress(&self) -> Option<tokio::sync::watch::Receiver<String>> {
+        self.shared.starter.as_ref().map(|starter| starter.progress())
     }
 }

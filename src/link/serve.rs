@@ -6,12 +6,12 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use ulid::Ulid;
 
@@ -34,8 +34,20 @@ const HINT: usize = 64;
 /// A socket that is served. Ends when dropped, and takes the socket away.
 pub struct Server {
     path: PathBuf,
-    clients: Arc<AtomicUsize>,
+    hall: Hall,
     accepting: JoinHandle<()>,
+}
+
+/// What every connection knows.
+#[derive(Clone)]
+struct Hall {
+    engine: Engine,
+    /// This owner's name towards clients.
+    instance: Ulid,
+    /// Connections now.
+    clients: watch::Sender<usize>,
+    /// By which signal the owner ends on purpose.
+    bye: watch::Sender<Option<String>>,
 }
 
 impl Server {
@@ -48,14 +60,23 @@ impl Server {
         }
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-        let clients = Arc::new(AtomicUsize::new(0));
-        let accepting = tokio::spawn(accept(listener, engine, Arc::clone(&clients)));
-        Ok(Self { path: path.to_path_buf(), clients, accepting })
+        let hall =
+            Hall { engine, instance: Ulid::generate(), clients: watch::Sender::new(0), bye: watch::Sender::new(None) };
+        let accepting = tokio::spawn(accept(listener, hall.clone()));
+        Ok(Self { path: path.to_path_buf(), hall, accepting })
     }
 
-    /// Connections now.
-    pub fn clients(&self) -> usize {
-        self.clients.load(Ordering::SeqCst)
+    /// How many connections there are, as it changes.
+    pub fn clients(&self) -> watch::Receiver<usize> {
+        self.hall.clients.subscribe()
+    }
+
+    /// Tells every client which signal ends this owner, and waits (a second at most) until they have gone.
+    pub async fn bye(&self, by: String) {
+        self.hall.bye.send_replace(Some(by));
+        let mut clients = self.clients();
+        // One who does not read is not waited for.
+        let _ = tokio::time::timeout(Duration::from_secs(1), clients.wait_for(|n| *n == 0)).await;
     }
 }
 
@@ -66,34 +87,34 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: UnixListener, engine: Engine, clients: Arc<AtomicUsize>) {
+async fn accept(listener: UnixListener, hall: Hall) {
     // Dropped with this task: every client's task ends with the server.
     let mut tasks = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
         while tasks.try_join_next().is_some() {}
-        let (engine, clients) = (engine.clone(), Arc::clone(&clients));
+        let hall = hall.clone();
         let full = tasks.len() >= CONNECTIONS;
         tasks.spawn(async move {
-            clients.fetch_add(1, Ordering::SeqCst);
-            let _count = Count(clients);
+            hall.clients.send_modify(|n| *n += 1);
+            let _count = Count(hall.clients.clone());
             if full {
                 refuse(stream, "too many consoles are attached").await;
             } else {
-                client(stream, engine).await;
+                client(stream, hall).await;
             }
         });
     }
 }
 
-struct Count(Arc<AtomicUsize>);
+struct Count(watch::Sender<usize>);
 
 impl Drop for Count {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.send_modify(|n| *n = n.saturating_sub(1));
     }
 }
 
@@ -124,7 +145,9 @@ fn hint(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(HINT).collect()
 }
 
-async fn client(mut stream: UnixStream, engine: Engine) {
+async fn client(mut stream: UnixStream, hall: Hall) {
+    let engine = hall.engine;
+    let mut bye = hall.bye.subscribe();
     let who = match hello(&mut stream).await {
         Ok(who) => who,
         Err(why) => return refuse(stream, &why).await,
@@ -133,7 +156,7 @@ async fn client(mut stream: UnixStream, engine: Engine) {
     let (mut reader, writer) = stream.into_split();
     let (out, queue) = mpsc::channel(QUEUE);
     let writing = tokio::spawn(write_out(writer, queue));
-    let _ = out.send(Reply::Welcome { pid: std::process::id() }).await;
+    let _ = out.send(Reply::Welcome { pid: std::process::id(), instance: hall.instance }).await;
     // One order after the other. Not aborted with the client: an order that came is carried out.
     let (orders, waiting) = mpsc::channel(QUEUE);
     tokio::spawn(submit(engine.clone(), waiting, out.clone(), session));
@@ -144,6 +167,9 @@ async fn client(mut stream: UnixStream, engine: Engine) {
         let request = tokio::select! {
             read = frame::read::<Request>(&mut reader, REQUEST_MAX) => read,
             () = out.closed() => break None,
+            why = bye.wait_for(Option::is_some) => {
+                break why.ok().and_then(|by| by.clone()).map(|by| Reply::Bye { pid: std::process::id(), by });
+            },
         };
         while tasks.try_join_next().is_some() {}
         match request {
@@ -166,14 +192,16 @@ async fn client(mut stream: UnixStream, engine: Engine) {
                 watched = true;
                 tasks.spawn(forward(engine.watch(), out.clone()));
             }
-            Ok(Request::Watch | Request::Hello { .. }) => break Some("said twice what is said once".to_owned()),
+            Ok(Request::Watch | Request::Hello { .. }) => {
+                break Some(Reply::Refused("said twice what is said once".to_owned()));
+            }
             Err(frame::FrameError::Closed | frame::FrameError::Broken(_)) => break None,
-            Err(e) => break Some(e.to_string()),
+            Err(e) => break Some(Reply::Refused(e.to_string())),
         }
     };
     drop(tasks);
     if let Some(why) = why {
-        let _ = tokio::time::timeout(PATIENCE, out.send(Reply::Refused(why))).await;
+        let _ = tokio::time::timeout(PATIENCE, out.send(why)).await;
     }
     drop((out, orders));
     let abort = writing.abort_handle();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::domain::plan::{Missed, Policy, Schedule};
+use crate::domain::plan::{Approver, Missed, Policy, Schedule};
 
 use super::reading::Findings;
 use super::source::{MAX_PAGE, is_path};
@@ -32,7 +32,7 @@ pub const KEYS: [&str; 13] = [
 ];
 
 /// Keys of `skydeck.schedule`.
-pub const SCHEDULE_KEYS: [&str; 3] = ["cron", "zone", "missed"];
+pub const SCHEDULE_KEYS: [&str; 5] = ["cron", "zone", "missed", "approve", "production"];
 
 /// Bills a call at most: a batch whose answer is lost leaves this many bills unknown.
 pub const MAX_BATCH: u32 = 100;
@@ -197,7 +197,7 @@ impl At<'_> {
                 self.refuse(value, "write {\"cron\": \"3 2 * * *\", \"zone\": \"Asia/Shanghai\"}")
             };
         };
-        let mut out = Schedule { cron: String::new(), zone: DEFAULT_ZONE.to_owned(), missed: Missed::Skip };
+        let mut out = Schedule { zone: DEFAULT_ZONE.to_owned(), ..Schedule::default() };
         let before = self.findings.blocking.len();
         for (key, value) in map {
             let mut at = At { path: format!("{}.{key}", self.path), findings: self.findings };
@@ -218,6 +218,10 @@ impl At<'_> {
                 ("missed", Some("once")) => out.missed = Missed::Once,
                 ("missed", Some("all")) => out.missed = Missed::All,
                 ("missed", _) => drop(at.refuse::<()>(value, "write \"skip\", \"once\" or \"all\"")),
+                ("approve", Some("person")) => out.approve = Approver::Person,
+                ("approve", Some("schedule")) => out.approve = Approver::Schedule,
+                ("approve", _) => drop(at.refuse::<()>(value, "write \"person\" or \"schedule\"")),
+                ("production", _) => out.production = at.truth(value).unwrap_or_default(),
                 ("cron" | "zone", _) => drop(at.refuse::<()>(value, "write a text")),
                 (other, _) => at.unknown(other, &SCHEDULE_KEYS),
             }

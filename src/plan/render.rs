@@ -174,7 +174,10 @@ fn plain(value: &str) -> Result<String, String> {
 }
 
 /// A value as it stands between quotation marks of a filter.
-fn quote(value: &str) -> Result<String, String> {
+///
+/// # Errors
+/// The value holds what may not stand in a filter; the words say what.
+pub fn quote(value: &str) -> Result<String, String> {
     plain(value).map(|v| v.replace('\'', "''"))
 }
 

@@ -62,10 +62,9 @@ fn parse(text: &str) -> Result<Cron, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::plan::Missed;
 
     fn due(cron: &str, zone: &str, after: &str) -> Result<Option<String>, String> {
-        let schedule = Schedule { cron: cron.to_owned(), zone: zone.to_owned(), missed: Missed::Skip };
+        let schedule = Schedule { cron: cron.to_owned(), zone: zone.to_owned(), ..Schedule::default() };
         Ok(next(&schedule, after.parse().unwrap())?.map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string()))
     }
 
@@ -90,7 +89,7 @@ mod tests {
     #[test]
     fn a_clock_change_neither_loses_nor_doubles_a_daily_run() {
         let mut at: DateTime<Utc> = "2025-03-28T12:00:00Z".parse().unwrap();
-        let schedule = Schedule { cron: "30 2 * * *".into(), zone: "Europe/Berlin".into(), missed: Missed::Skip };
+        let schedule = Schedule { cron: "30 2 * * *".into(), zone: "Europe/Berlin".into(), ..Schedule::default() };
         let mut days = Vec::new();
         for _ in 0..4 {
             at = next(&schedule, at).unwrap().unwrap();

@@ -42,6 +42,8 @@ pub fn schema() -> Value {
                     "cron": {"type": "string", "description": "Five fields (minute first) or six (second first); L and W are known."},
                     "zone": {"type": "string", "default": DEFAULT_ZONE, "description": "IANA time zone."},
                     "missed": {"enum": ["skip", "once", "all"], "default": "skip", "description": "What to do about runs missed during downtime."},
+                    "approve": {"enum": ["person", "schedule"], "default": "person", "description": "Who approves what a scheduled run collected; in production always a person."},
+                    "production": {"type": "boolean", "default": false, "description": "On in a production environment, too."},
                 },
             },
             "labels": {"type": "object", "additionalProperties": {"type": "string"}, "description": "Column key to label for people."},

@@ -49,7 +49,8 @@ pub async fn run<A: App>(
     let signals = Signals::new()?;
     let tty = Tty::enter(options.mouse, options.title && options.caps.xterm)?;
     let inputs = input::listen()?;
-    let (engine, ears) = Engine::connect(link, options.who.clone());
+    let words = Words { chinese: options.chinese };
+    let (engine, ears) = Engine::connect(link, options.who.clone(), words);
     let (columns, rows) = Tty::size();
     let now = Instant::now();
     let console = Console {
@@ -60,7 +61,7 @@ pub async fn run<A: App>(
         inputs,
         engine,
         ears,
-        words: Words { chinese: options.chinese },
+        words,
         options,
         last_frame: now.checked_sub(ENGINE).unwrap_or(now),
         last_now: now,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use ulid::Ulid;
 
+use super::words::Words;
 use crate::domain::command::{Command, Order};
 use crate::domain::ids::CommandId;
 use crate::domain::query::Query;
@@ -54,11 +55,11 @@ pub struct Ears {
 
 impl Engine {
     /// Begins to watch. Returns at once; the first state comes as [`Msg::Resync`].
-    pub fn connect(link: Arc<dyn Link>, who: Who) -> (Self, Ears) {
+    pub fn connect(link: Arc<dyn Link>, who: Who, words: Words) -> (Self, Ears) {
         let (notices_in, notices) = mpsc::channel(NOTICES);
         let (answers_in, answers) = mpsc::channel(ANSWERS);
         let (orders, waiting) = mpsc::channel(ORDERS);
-        tokio::spawn(watch(Arc::clone(&link), notices_in));
+        tokio::spawn(watch(Arc::clone(&link), notices_in, words));
         tokio::spawn(submit(Arc::clone(&link), who, waiting, answers_in.clone()));
         let engine = Self {
             link,
@@ -123,11 +124,15 @@ async fn submit(
 }
 
 /// Watches, and begins again when the engine was gone.
-async fn watch(link: Arc<dyn Link>, notices: mpsc::Sender<Msg>) {
+async fn watch(link: Arc<dyn Link>, notices: mpsc::Sender<Msg>, words: Words) {
     let mut failures = 0usize;
     let mut told_gone = false;
     loop {
-        let why = match link.watch().await {
+        let watched = tokio::select! {
+            watched = link.watch() => watched,
+            () = tell_progress(&*link, &notices) => return,
+        };
+        let why = match watched {
             Ok(Watch { live, notices: mut facts }) => {
                 failures = 0;
                 if told_gone && notices.send(Msg::EngineGone(None)).await.is_err() {
@@ -141,9 +146,9 @@ async fn watch(link: Arc<dyn Link>, notices: mpsc::Sender<Msg>) {
                         return;
                     }
                 }
-                "the engine ended".to_owned()
+                words.engine_ended()
             }
-            Err(e) => e.to_string(),
+            Err(e) => words.gone(&e),
         };
         told_gone = true;
         if notices.send(Msg::EngineGone(Some(why))).await.is_err() {
@@ -156,6 +161,19 @@ async fn watch(link: Arc<dyn Link>, notices: mpsc::Sender<Msg>) {
             () = notices.closed() => return,
         }
     }
+}
+
+/// Says what opening the engine does. Ends only when nobody listens.
+async fn tell_progress(link: &dyn Link, notices: &mpsc::Sender<Msg>) {
+    if let Some(mut progress) = link.progress() {
+        while progress.changed().await.is_ok() {
+            let doing = progress.borrow_and_update().clone();
+            if notices.send(Msg::Opening(doing)).await.is_err() {
+                return;
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 fn message(notice: Notice) -> Msg {

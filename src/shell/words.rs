@@ -1,5 +1,7 @@
 //! The few words the shell itself says, in both languages.
 
+use crate::link::{Gone, LinkError};
+
 /// Says them.
 #[derive(Clone, Copy, Debug)]
 pub struct Words {
@@ -10,6 +12,24 @@ pub struct Words {
 impl Words {
     fn pick(self, zh: impl Into<String>, en: impl Into<String>) -> String {
         if self.chinese { zh.into() } else { en.into() }
+    }
+
+    /// The engine ended without a word.
+    pub fn engine_ended(self) -> String {
+        self.pick("进程已结束，正在重新连接", "its process ended; connecting again")
+    }
+
+    /// Why there is no engine.
+    pub fn gone(self, error: &LinkError) -> String {
+        let LinkError::Gone(why) = error else { return error.to_string() };
+        let chinese = match why {
+            Gone::Ended { pid, by } => format!("进程 {pid} 已被 {by} 结束；请重新启动 skydeck"),
+            Gone::Silent(process) => format!("进程仍在，但没有应答（{process}）"),
+            Gone::Lost => "连接已断开".to_owned(),
+            Gone::Absent(socket) => format!("{socket} 无人服务"),
+            Gone::Other(words) => words.clone(),
+        };
+        self.pick(chinese, why.to_string())
     }
 
     /// Ctrl-Z where no shell could bring us back.

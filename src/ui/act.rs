@@ -128,7 +128,7 @@ pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Suspend => effects.push(Effect::Suspend),
         Action::Quit => {
-            if at_work(model) {
+            if at_work(model) && !model.detachable {
                 model.overlay = Some(Overlay::Ask(overlays::ask::Ask::new(overlays::ask::What::Quit, model.now)));
             } else {
                 effects.push(Effect::Quit);

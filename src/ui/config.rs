@@ -80,6 +80,8 @@ pub struct UiConfig {
     pub bell: bool,
     /// Name of the data store's place, e.g. for `demo`; empty for none.
     pub label: String,
+    /// The engine outlives the console: quitting ends no run and asks nothing.
+    pub detachable: bool,
 }
 
 impl Default for UiConfig {
@@ -101,6 +103,7 @@ impl Default for UiConfig {
             warnings: Vec::new(),
             bell: false,
             label: String::new(),
+            detachable: false,
         }
     }
 }

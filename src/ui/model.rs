@@ -129,6 +129,7 @@ pub struct Model {
     pub(crate) version: String,
     pub(crate) user: String,
     pub(crate) label: String,
+    pub(crate) detachable: bool,
     pub(crate) bell: bool,
     pub(crate) now: Ts,
     pub(crate) size: (u16, u16),
@@ -180,6 +181,8 @@ pub struct Model {
     /// The last note is on the status line until a key is pressed.
     pub(crate) note_shown: bool,
     pub(crate) prefix: Option<u32>,
+    /// What the engine does while it is being opened.
+    pub(crate) opening: Option<String>,
     pub(crate) gone: Option<String>,
     pub(crate) filters: Vec<(String, String)>,
     /// The window title as it was last set.
@@ -210,6 +213,7 @@ impl Model {
             version: config.version,
             user: config.user,
             label: config.label,
+            detachable: config.detachable,
             bell: config.bell,
             now: config.now,
             size: config.size,
@@ -254,6 +258,7 @@ impl Model {
             note_shown: false,
             prefix: None,
             gone: None,
+            opening: None,
             filters: config.filters,
             titled: String::new(),
             refreshed: config.now,

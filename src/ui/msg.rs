@@ -48,6 +48,8 @@ pub enum Msg {
     Done(Result<String, String>),
     /// The engine is gone; `None` when it is back.
     EngineGone(Option<String>),
+    /// The engine is being opened: what it is doing.
+    Opening(String),
 }
 
 /// What the shell must do. Effects are done in order; none blocks the model.

@@ -56,7 +56,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Resync(live) => {
             model.live = *live;
+            model.opening = None;
             spoil_all(model);
+            model.ask(Query::Environments, Asked::Environments, &mut effects);
             notice_runs(model);
             model.touch();
         }
@@ -74,6 +76,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
                 spoil_all(model);
             }
             model.gone = why;
+            model.touch();
+        }
+        Msg::Opening(doing) => {
+            model.opening = Some(doing);
             model.touch();
         }
     }

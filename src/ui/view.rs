@@ -85,6 +85,8 @@ fn head(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
     }
     if let Some(why) = &model.gone {
         put(pen, Role::Error, &format!(" {} ", fill(t.engine_gone, &[&words::shown(why)])));
+    } else if let Some(doing) = &model.opening {
+        put(pen, Role::Warning, &format!(" {} ", words::shown(doing)));
     }
     let mut who = words::shown(&model.user);
     if !model.label.is_empty() {

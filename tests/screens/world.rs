@@ -78,7 +78,11 @@ pub fn plan(id: &str, name: &str) -> Plan {
             stripped_flags: vec![Flag("STK_InvCheckResult".into())],
         },
         policy: Policy {
-            schedule: Some(Schedule { cron: "0 */2 * * *".into(), zone: "Asia/Shanghai".into(), missed: Missed::Skip }),
+            schedule: Some(Schedule {
+                cron: "0 */2 * * *".into(),
+                zone: "Asia/Shanghai".into(),
+                ..Schedule::default()
+            }),
             ..Policy::default()
         },
     }
@@ -351,6 +355,8 @@ impl World {
             seen: None,
             sweep: false,
             carried: 3,
+            absent: 0,
+            absent_first: Vec::new(),
         }
     }
 

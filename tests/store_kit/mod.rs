@@ -104,6 +104,8 @@ pub fn collected(n: u64) -> Event {
         seen: ErpDate::parse("2025-11-01"),
         sweep: false,
         carried: 0,
+        absent: 0,
+        absent_first: Vec::new(),
     };
     Event::RunCollected { run: run_id(n), collected }
 }

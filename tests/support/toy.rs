@@ -13,7 +13,7 @@ use skydeck::domain::live::{Live, Pulse};
 use skydeck::domain::query::{Answer, Query};
 use skydeck::domain::time::{Clock, Ts};
 use skydeck::domain::who::Who;
-use skydeck::link::{Link, LinkError, Notice, Watch};
+use skydeck::link::{Gone, Link, LinkError, Notice, Watch};
 use skydeck::shell::{self, App, Caps, Notify, ShellOptions, crash};
 use skydeck::text::{TABLE, clip, show};
 use skydeck::ui::msg::{Code, Drawn, Effect, Key, ListHint, Msg, Ticket};
@@ -124,7 +124,7 @@ struct Nothing {
 #[async_trait]
 impl Link for Nothing {
     async fn submit(&self, _: Order) -> Result<Receipt, LinkError> {
-        Err(LinkError::Gone("a toy".to_owned()))
+        Err(LinkError::Gone(Gone::Other("a toy".to_owned())))
     }
 
     async fn ask(&self, _: Query) -> Result<Answer, LinkError> {

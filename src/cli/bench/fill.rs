@@ -140,6 +140,8 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         seen: ErpDate::parse("2025-11-01"),
         sweep: false,
         carried: 0,
+        absent: 0,
+        absent_first: Vec::new(),
     };
     let approved = Event::RunApproved { run: run_id(n), by: who, hash, flags: Vec::new(), reason: None };
     store.append(vec![Event::RunCollected { run: run_id(n), collected }, approved]).await.map(|_| ())

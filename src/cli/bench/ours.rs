@@ -73,6 +73,7 @@ pub async fn run(
         plans: PlanFiles { dir: plans.to_path_buf(), extra: Vec::new() },
         causes: causes.clone(),
         clock: clock.clone(),
+        schedules: false,
     };
     let booted = Booted::start(setup, |_| {}).await?;
     probe::forget_peak();
@@ -81,7 +82,7 @@ pub async fn run(
     took.cpu = probe::cpu(None).saturating_sub(cpu);
     took.sim_cpu = probe::cpu(server.pid()).saturating_sub(sim_cpu);
     took.peak = probe::memory("VmHWM");
-    booted.end().await?;
+    booted.end(None).await?;
     let kept = std::mem::take(&mut *erp.kept.lock().unwrap_or_else(PoisonError::into_inner));
     (took.page, took.read, took.call) = (kept.page, kept.read, kept.call);
     took.journal = probe::bytes_below(&data.join("journal"));

@@ -33,6 +33,7 @@ pub(crate) const TEXTS: Texts = Texts {
     breaker_off: "closed",
     breaker_on: "OPEN",
     breaker_open: "breaker open: {}",
+    absent: "not in the target exactly once: {}, no call, asked again next time: {}",
     by_status: "by status",
     call: "call",
     cannot_read: "Cannot be read",

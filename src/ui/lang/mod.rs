@@ -28,7 +28,7 @@ macro_rules! texts {
 texts! {
     accepted account_set advice_decide advice_draft advice_none advice_skipped advice_unknown all_marked
     all_unresolved already already_short approve_hint approved approved_reading audited audited_short bad_date bad_day
-    bad_number bill_none bill_none_2 bill_unknown bills body_cut breaker breaker_off breaker_on breaker_open by_status call cannot_read
+    absent bad_number bill_none bill_none_2 bill_unknown bills body_cut breaker breaker_off breaker_on breaker_open by_status call cannot_read
     carried changed col_advice col_age col_attempts col_by col_count col_day col_kind col_message col_next col_no
     col_oldest col_open col_org col_plan col_reason col_result col_state col_took col_trend close_it col_what col_when col_who
     collecting_started compare_cut compare_newer compare_newly compare_none compare_older compare_open compare_other

@@ -33,6 +33,7 @@ pub(crate) const TEXTS: Texts = Texts {
     breaker_off: "正常",
     breaker_on: "已断开",
     breaker_open: "熔断：{}",
+    absent: "目标账套里没有（或不止一张）：{} 张，不调用，下次再查：{}",
     by_status: "按状态",
     call: "调用",
     cannot_read: "无法读取",

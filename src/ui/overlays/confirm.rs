@@ -161,6 +161,11 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     if collected.carried > 0 {
         lines.push(vec![label(t.carried), (Role::Text, format::count(collected.carried))]);
     }
+    if collected.absent > 0 {
+        let numbers: Vec<_> = collected.absent_first.iter().map(|no| words::shown(no)).collect();
+        let words = fill(t.absent, &[&format::count(collected.absent), &numbers.join(" ")]);
+        lines.push(vec![(Role::Warning, words)]);
+    }
     let frozen = fill(t.frozen_set, &[confirm.hash.short()]);
     lines.push(vec![label(t.hash), (Role::Text, confirm.hash.short().to_owned()), (Role::Dim, format!("  {frozen}"))]);
     for flag in &confirm.flags {

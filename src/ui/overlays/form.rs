@@ -239,7 +239,7 @@ fn done(model: &mut Model, form: &Form, effects: &mut Vec<Effect>) -> Result<Opt
             {
                 return Err(fill(t.bad_date, &[text]));
             }
-            let params = StartParams { sweep: form.is_on(2), numbers, since };
+            let params = StartParams { sweep: form.is_on(2), numbers, since, remedy: false };
             submit(model, Command::Start { plan: plan.clone(), params }, Sent::Opens, effects);
         }
         Kind::Pace(env) => {

@@ -6,37 +6,31 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use async_trait::async_trait;
-
 use crate::cli::args::{Global, Language};
-use crate::cli::exit::{Exit, Stop};
+use crate::cli::exit::Stop;
 use crate::config::{Config, ConfigError, EnvironmentConfig, SignInKind};
-use crate::domain::bill::Found;
 use crate::domain::cause::{BUILT_IN, CauseTable};
-use crate::domain::env::Environment;
-use crate::domain::ids::{Fid, FormId, PlanId};
+use crate::domain::ids::PlanId;
 use crate::domain::plan::Plan;
 use crate::domain::query::PlanProblem;
-use crate::domain::step::{Evidence, Verdict};
 use crate::domain::time::{Clock, Ts};
 use crate::domain::who::Who;
-use crate::engine::{Engine, Left, Parts, PlanSource};
-use crate::erp::KingdeeErp;
+use crate::engine::PlanSource;
 use crate::erp::config::{ClientConfig, SignIn};
-use crate::erp::{Erp, Fault, FaultKind, FoundPage, Greeting, PageQuery, WriteCall, WriteReply, WriteToken};
-use crate::link::Link;
-use crate::link::local::LocalLink;
-use crate::link::remote::RemoteLink;
-use crate::link::serve::Server;
+use crate::erp::{Erp, KingdeeErp};
 use crate::secret;
-use crate::store::local::{LocalStore, Progress};
-use crate::store::{Store, StoreError};
+
+mod engine;
+mod offline;
+pub mod owner;
+
+pub use engine::{Booted, SOCKET, Setup, store_stop, told};
+pub use offline::Offline;
 
 /// Plans shipped inside the program, for the demo and as examples: (name, JSON).
 pub const SHIPPED: &[(&str, &str)] = &[
-    ("sal_outstock_audit", include_str!("../plans/sal_outstock_audit.json")),
-    ("stk_instock_submit_audit", include_str!("../plans/stk_instock_submit_audit.json")),
+    ("sal_outstock_audit", include_str!("../../plans/sal_outstock_audit.json")),
+    ("stk_instock_submit_audit", include_str!("../../plans/stk_instock_submit_audit.json")),
 ];
 
 /// Where things are.
@@ -207,182 +201,6 @@ pub fn client(
     let erp = KingdeeErp::new(client, causes.clone(), clock.clone())
         .map_err(|e| Stop::usage(format!("environment {env}: {e}")))?;
     Ok(Arc::new(erp))
-}
-
-/// What an engine is booted with.
-pub struct Setup {
-    /// Data directory.
-    pub data: PathBuf,
-    /// Environments with their clients; the first is the default.
-    pub envs: Vec<(Environment, Arc<dyn Erp>)>,
-    /// Plans.
-    pub plans: PlanFiles,
-    /// Causes.
-    pub causes: Arc<CauseTable>,
-    /// Clock.
-    pub clock: Arc<dyn Clock>,
-}
-
-/// The socket of a data directory's owner.
-pub const SOCKET: &str = "owner.sock";
-
-/// The engine of a data directory: in this process, or in the one that holds the directory.
-pub struct Booted {
-    /// How everybody talks to it.
-    pub link: Arc<dyn Link>,
-    own: Option<Own>,
-}
-
-/// What is to be ended in order when the engine lives here.
-struct Own {
-    engine: Engine,
-    store: Arc<LocalStore>,
-    /// Other consoles of this user; `None` where no socket can be made.
-    server: Option<Server>,
-}
-
-impl Booted {
-    /// Opens the store, recovers, starts the engine and serves other consoles; or attaches to the process that holds
-    /// the directory already.
-    pub async fn start(setup: Setup, progress: impl Fn(&str) + Send + 'static) -> Result<Self, Stop> {
-        let (data, clock, by) = (setup.data.clone(), setup.clock.clone(), who().to_string());
-        let socket = setup.data.join(SOCKET);
-        let opened = tokio::task::spawn_blocking(move || LocalStore::open(&data, clock, &by, &|p| told(&p, &progress)));
-        let store =
-            opened.await.context("opening the store").map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))?;
-        let store = match store {
-            Err(held @ StoreError::Held { .. }) => return Self::attach(&socket, held).await,
-            store => Arc::new(store.map_err(store_stop)?),
-        };
-        let parts = Parts {
-            store: store.clone(),
-            clock: setup.clock,
-            causes: setup.causes,
-            envs: setup.envs,
-            plans: Arc::new(setup.plans),
-        };
-        let engine = Engine::start(parts).await.map_err(|e| Stop::new(Exit::Refused, e.to_string()))?;
-        // A directory whose path is too long for a socket, or a file system without them: one console, as before.
-        let server = Server::bind(&socket, engine.clone())
-            .inspect_err(|error| tracing::warn!(%error, "no other console can attach"))
-            .ok();
-        Ok(Self { link: Arc::new(LocalLink::new(engine.clone())), own: Some(Own { engine, store, server }) })
-    }
-
-    /// A link to the process that holds the directory. `held` says which, where it does not answer.
-    async fn attach(socket: &Path, held: StoreError) -> Result<Self, Stop> {
-        let link = RemoteLink::new(socket, who(), None);
-        let until = Instant::now() + Duration::from_secs(5);
-        loop {
-            match link.is_owned().await {
-                Ok(true) => return Ok(Self { link: Arc::new(link), own: None }),
-                // The owner may be starting (or recovering), and binds its socket last.
-                Ok(false) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
-                Ok(false) => return Err(store_stop(held)),
-                Err(error) => return Err(Stop::new(Exit::Refused, format!("{held}; {error}"))),
-            }
-        }
-    }
-
-    /// Whether the engine lives in another process.
-    pub fn is_attached(&self) -> bool {
-        self.own.is_none()
-    }
-
-    /// Takes no new bill, lets calls in flight end within the drain limit, closes the store.
-    pub async fn end(self) -> Result<(), Stop> {
-        let Some(Own { engine, store, server }) = self.own else { return Ok(()) };
-        // Nobody new; those who are attached are told by the end of their connection.
-        drop(server);
-        let Left { in_flight, .. } = engine.shutdown().await;
-        if in_flight > 0 {
-            tracing::warn!(
-                in_flight,
-                "calls did not end within the drain limit; their bills are verified at the next start"
-            );
-        }
-        tokio::task::spawn_blocking(move || store.close())
-            .await
-            .map_err(|e| Stop::new(Exit::Refused, e.to_string()))?
-            .map_err(store_stop)
-    }
-
-    /// Runs that are not closed.
-    pub fn open_runs(&self) -> Result<usize, Stop> {
-        self.own.as_ref().map_or(Ok(0), |own| own.store.open_runs().map(|runs| runs.len()).map_err(store_stop))
-    }
-}
-
-/// Says what opening does, where it is worth saying: a clean start is silent.
-pub fn told(progress: &Progress, say: &impl Fn(&str)) {
-    match progress {
-        Progress::TornTail(torn) => say(&format!("the journal's end was torn by a crash and was cut: {torn:?}")),
-        Progress::IndexDamaged { kept, why } => {
-            say(&format!(
-                "the index was damaged ({why}); it is kept at {} and rebuilt from the journal",
-                kept.display()
-            ));
-        }
-        Progress::Folding { done, of } if done == of || done % 10_000 == 0 => {
-            say(&format!("rebuilding the index: {done} of {of} facts"))
-        }
-        Progress::NoBallast => say("no space could be set aside for a full disk: free some space"),
-        Progress::Folding { .. } | Progress::OpeningIndex | Progress::ReadingJournal | Progress::Ready => {}
-    }
-}
-
-/// A store that cannot be used, with its exit code.
-#[expect(clippy::needless_pass_by_value, reason = "stands in map_err")]
-pub fn store_stop(error: StoreError) -> Stop {
-    let exit = match &error {
-        StoreError::Directory(_) | StoreError::TooNew { .. } => Exit::Usage,
-        _ => Exit::Refused,
-    };
-    Stop::new(exit, error.to_string())
-}
-
-/// The client of a verb that only reads the history: every call is refused, none leaves.
-pub struct Offline(pub crate::domain::ids::EnvId);
-
-impl Offline {
-    fn fault(&self) -> Fault {
-        Fault {
-            kind: FaultKind::Config,
-            message: format!("environment {} is not connected in this verb", self.0),
-            retry_after: None,
-            evidence: None,
-        }
-    }
-}
-
-#[async_trait]
-impl Erp for Offline {
-    async fn sign_in(&self) -> Result<Greeting, Fault> {
-        Err(self.fault())
-    }
-
-    async fn fetch_page(&self, _: &PageQuery) -> Result<FoundPage, Fault> {
-        Err(self.fault())
-    }
-
-    async fn read_bills(&self, _: &FormId, _: &str, _: &str, _: &[Fid]) -> Result<Vec<Found>, Fault> {
-        Err(self.fault())
-    }
-
-    async fn write(&self, _: &WriteToken, call: &WriteCall) -> WriteReply {
-        let not_sent = |(fid, _): &(Fid, String)| (fid.clone(), Verdict::NotSent(self.fault().message));
-        WriteReply {
-            verdicts: call.bills.iter().map(not_sent).collect(),
-            evidence: Evidence::default(),
-            took: Duration::ZERO,
-            side: Vec::new(),
-            alarm: None,
-        }
-    }
-
-    fn session(&self) -> String {
-        "not connected".to_owned()
-    }
 }
 
 /// The machine's time zone by name; UTC where it has none.

@@ -1,0 +1,185 @@
+//! The engine of a data directory, in this process or behind the socket of the one that holds it.
+//!
+//! Invariant: nothing at all is changed before the owner lock is held; whoever holds it serves everybody else.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{PlanFiles, who};
+use crate::cli::exit::{Exit, Stop};
+use crate::domain::cause::CauseTable;
+use crate::domain::env::Environment;
+use crate::domain::time::Clock;
+use crate::engine::{Engine, Left, Parts};
+use crate::erp::Erp;
+use crate::host::schedule;
+use crate::link::Link;
+use crate::link::local::LocalLink;
+use crate::link::remote::RemoteLink;
+use crate::link::serve::Server;
+use crate::store::local::{LocalStore, Progress};
+use crate::store::{Store, StoreError};
+
+/// What an engine is booted with.
+pub struct Setup {
+    /// Data directory.
+    pub data: PathBuf,
+    /// Environments with their clients; the first is the default.
+    pub envs: Vec<(Environment, Arc<dyn Erp>)>,
+    /// Plans.
+    pub plans: PlanFiles,
+    /// Causes.
+    pub causes: Arc<CauseTable>,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+    /// Whether this process starts plans by their schedules: one that stays does, a verb does not.
+    pub schedules: bool,
+}
+
+/// The socket of a data directory's owner.
+pub const SOCKET: &str = "owner.sock";
+
+/// The engine of a data directory: in this process, or in the one that holds the directory.
+pub struct Booted {
+    /// How everybody talks to it.
+    pub link: Arc<dyn Link>,
+    own: Option<Own>,
+}
+
+/// What is to be ended in order when the engine lives here.
+struct Own {
+    engine: Engine,
+    store: Arc<LocalStore>,
+    /// Other consoles of this user; `None` where no socket can be made.
+    server: Option<Server>,
+    /// Starts plans by the clock.
+    schedules: Option<JoinHandle<()>>,
+    /// Whether a plan has a schedule that is on.
+    scheduled: watch::Receiver<bool>,
+}
+
+impl Booted {
+    /// Opens the store, recovers, starts the engine and serves other consoles; or attaches to the process that holds
+    /// the directory already.
+    pub async fn start(setup: Setup, progress: impl Fn(&str) + Send + 'static) -> Result<Self, Stop> {
+        let (data, clock, by) = (setup.data.clone(), setup.clock.clone(), who().to_string());
+        let socket = setup.data.join(SOCKET);
+        let opened = tokio::task::spawn_blocking(move || LocalStore::open(&data, clock, &by, &|p| told(&p, &progress)));
+        let store =
+            opened.await.context("opening the store").map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))?;
+        let store = match store {
+            Err(held @ StoreError::Held { .. }) => return Self::attach(&socket, held).await,
+            store => Arc::new(store.map_err(store_stop)?),
+        };
+        let clock = Arc::clone(&setup.clock);
+        let parts = Parts {
+            store: store.clone(),
+            clock: setup.clock,
+            causes: setup.causes,
+            envs: setup.envs,
+            plans: Arc::new(setup.plans),
+        };
+        let engine = Engine::start(parts).await.map_err(|e| Stop::new(Exit::Refused, e.to_string()))?;
+        // A directory whose path is too long for a socket, or a file system without them: one console, as before.
+        let server = Server::bind(&socket, engine.clone())
+            .inspect_err(|error| tracing::warn!(%error, "no other console can attach"))
+            .ok();
+        let link: Arc<dyn Link> = Arc::new(LocalLink::new(engine.clone()));
+        let (any, scheduled) = watch::channel(false);
+        let schedules = setup.schedules.then(|| tokio::spawn(schedule::run(Arc::clone(&link), clock, who().uid, any)));
+        Ok(Self { link, own: Some(Own { engine, store, server, schedules, scheduled }) })
+    }
+
+    /// A link to the process that holds the directory. `held` says which, where it does not answer.
+    async fn attach(socket: &Path, held: StoreError) -> Result<Self, Stop> {
+        let link = RemoteLink::new(socket, who(), None);
+        let until = Instant::now() + Duration::from_secs(5);
+        loop {
+            match link.is_owned().await {
+                Ok(true) => return Ok(Self { link: Arc::new(link), own: None }),
+                // The owner may be starting (or recovering), and binds its socket last.
+                Ok(false) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
+                Ok(false) => return Err(store_stop(held)),
+                Err(error) => return Err(Stop::new(Exit::Refused, format!("{held}; {error}"))),
+            }
+        }
+    }
+
+    /// Whether the engine lives in another process.
+    pub fn is_attached(&self) -> bool {
+        self.own.is_none()
+    }
+
+    /// How many connections there are, as it changes; `None` where nobody can attach.
+    pub fn clients(&self) -> Option<watch::Receiver<usize>> {
+        self.own.as_ref()?.server.as_ref().map(Server::clients)
+    }
+
+    /// Whether a plan is started by the clock, as it changes; `None` where the engine lives elsewhere.
+    pub fn scheduled(&self) -> Option<watch::Receiver<bool>> {
+        self.own.as_ref().map(|own| own.scheduled.clone())
+    }
+
+    /// Takes no new bill, lets calls in flight end within the drain limit, closes the store. `by`: the signal
+    /// that ends it, told to those who are attached so that they start no other; without it, the first of them does.
+    pub async fn end(self, by: Option<String>) -> Result<(), Stop> {
+        let Some(Own { engine, store, server, schedules, .. }) = self.own else { return Ok(()) };
+        if let Some(schedules) = schedules {
+            schedules.abort();
+        }
+        // Served while it drains: what becomes of the calls in flight is seen everywhere.
+        let Left { in_flight, .. } = engine.shutdown().await;
+        if in_flight > 0 {
+            tracing::warn!(
+                in_flight,
+                "calls did not end within the drain limit; their bills are verified at the next start"
+            );
+        }
+        if let (Some(server), Some(by)) = (&server, by) {
+            server.bye(by).await;
+        }
+        drop(server);
+        tokio::task::spawn_blocking(move || store.close())
+            .await
+            .map_err(|e| Stop::new(Exit::Refused, e.to_string()))?
+            .map_err(store_stop)
+    }
+
+    /// Runs that are not closed.
+    pub fn open_runs(&self) -> Result<usize, Stop> {
+        self.own.as_ref().map_or(Ok(0), |own| own.store.open_runs().map(|runs| runs.len()).map_err(store_stop))
+    }
+}
+
+/// Says what opening does, where it is worth saying: a clean start is silent.
+pub fn told(progress: &Progress, say: &impl Fn(&str)) {
+    match progress {
+        Progress::TornTail(torn) => say(&format!("the journal's end was torn by a crash and was cut: {torn:?}")),
+        Progress::IndexDamaged { kept, why } => {
+            say(&format!(
+                "the index was damaged ({why}); it is kept at {} and rebuilt from the journal",
+                kept.display()
+            ));
+        }
+        Progress::Folding { done, of } if done == of || done % 10_000 == 0 => {
+            say(&format!("rebuilding the index: {done} of {of} facts"))
+        }
+        Progress::NoBallast => say("no space could be set aside for a full disk: free some space"),
+        Progress::Folding { .. } | Progress::OpeningIndex | Progress::ReadingJournal | Progress::Ready => {}
+    }
+}
+
+/// A store that cannot be used, with its exit code.
+#[expect(clippy::needless_pass_by_value, reason = "stands in map_err")]
+pub fn store_stop(error: StoreError) -> Stop {
+    let exit = match &error {
+        StoreError::Directory(_) | StoreError::TooNew { .. } => Exit::Usage,
+        _ => Exit::Refused,
+    };
+    Stop::new(exit, error.to_string())
+}

@@ -1,0 +1,204 @@
+//! The owner process: a console that finds none starts one, in a session of its own, and attaches to it. As tmux does.
+//!
+//! Invariants: what holds the owner lock is the owner, so two that are started at once are one; an owner that ends at
+//! once again and again is not started for ever.
+
+use std::collections::VecDeque;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::watch;
+
+use crate::cli::args::Global;
+use crate::cli::exit::Stop;
+use crate::link::remote::Starter;
+
+/// What an owner that was started prints to, beside its socket.
+pub const LOG: &str = "owner.log";
+/// Size at which that file is begun anew, bytes.
+const LOG_MAX: u64 = 1 << 20;
+/// Most starts within [`WITHIN`].
+const STARTS: usize = 3;
+/// See [`STARTS`].
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// What a started owner says on its standard output, a line each, until it serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// What it is doing.
+    Doing(String),
+    /// It serves its socket, or found that another one does.
+    Ready,
+    /// It cannot: exit code and message.
+    Stopped(u8, String),
+}
+
+impl Word {
+    /// As a line. Messages of several lines become one.
+    pub fn line(&self) -> String {
+        let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        match self {
+            Self::Doing(text) => format!("doing {}", flat(text)),
+            Self::Ready => "ready".to_owned(),
+            Self::Stopped(code, text) => format!("stopped {code} {}", flat(text)),
+        }
+    }
+
+    /// A line's meaning.
+    pub fn of(line: &str) -> Option<Self> {
+        match line.split_once(' ') {
+            None if line == "ready" => Some(Self::Ready),
+            Some(("doing", text)) => Some(Self::Doing(text.to_owned())),
+            Some(("stopped", rest)) => {
+                let (code, text) = rest.split_once(' ')?;
+                Some(Self::Stopped(code.parse().ok()?, text.to_owned()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Why the first owner could not start: ends the console with this code and message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fatal {
+    /// Exit code.
+    pub code: u8,
+    /// Message.
+    pub message: String,
+}
+
+/// Starts `skydeck serve --detached` with the options of this process.
+pub struct Detached {
+    data: PathBuf,
+    options: Vec<std::ffi::OsString>,
+    starts: Mutex<VecDeque<Instant>>,
+    /// Told when the very first start fails; later failures are the console's to show.
+    fatal: watch::Sender<Option<Fatal>>,
+    progress: watch::Sender<String>,
+}
+
+impl Detached {
+    /// For this configuration and data directory.
+    pub fn new(global: &Global, config: &Path, data: &Path) -> Self {
+        let mut options = Vec::new();
+        // Only a file that was named: one that is missing at its usual place is an empty configuration.
+        if global.config.is_some() {
+            options.extend(["--config".into(), absolute(config).into_os_string()]);
+        }
+        options.extend(["--data".into(), absolute(data).into_os_string()]);
+        Self {
+            data: data.to_path_buf(),
+            options,
+            starts: Mutex::default(),
+            fatal: watch::Sender::new(None),
+            progress: watch::Sender::new(String::new()),
+        }
+    }
+
+    /// Becomes `Some` when the first start fails.
+    pub fn fatal(&self) -> watch::Receiver<Option<Fatal>> {
+        self.fatal.subscribe()
+    }
+
+    /// Whether this is the first start; an error when there were too many.
+    fn count(&self) -> Result<bool, String> {
+        let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
+        while starts.front().is_some_and(|at| at.elapsed() > WITHIN) {
+            starts.pop_front();
+        }
+        if starts.len() >= STARTS {
+            return Err(format!(
+                "the engine was started {STARTS} times within a minute and ended each time; {} says why",
+                self.data.join(LOG).display()
+            ));
+        }
+        starts.push_back(Instant::now());
+        Ok(starts.len() == 1)
+    }
+
+    async fn spawn(&self) -> Result<Word, String> {
+        let log = log_file(&self.data).map_err(|e| format!("{}: {e}", self.data.join(LOG).display()))?;
+        let program = std::env::current_exe().map_err(|e| format!("where this program is cannot be told: {e}"))?;
+        let mut child = tokio::process::Command::new(program)
+            .args(["serve", "--detached"])
+            .args(&self.options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .map_err(|e| format!("the engine's process cannot be started: {e}"))?;
+        let mut last = None;
+        if let Some(stdout) = child.stdout.take() {
+            let mut lines = BufReader::new(stdout).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                match Word::of(&line) {
+                    Some(word @ (Word::Ready | Word::Stopped(..))) => return Ok(word),
+                    Some(Word::Doing(text)) => {
+                        self.progress.send_replace(text.clone());
+                        last = Some(text);
+                    }
+                    None => {}
+                }
+            }
+        }
+        // Reaped by the runtime when it ends after we have let go of it.
+        let doing = last.map(|text| format!(" (it was {text})")).unwrap_or_default();
+        Err(format!(
+            "the engine's process ended while it was starting{doing}; {} says why",
+            self.data.join(LOG).display()
+        ))
+    }
+}
+
+#[async_trait]
+impl Starter for Detached {
+    async fn start(&self) -> Result<(), String> {
+        let first = self.count()?;
+        let why = match self.spawn().await {
+            Ok(Word::Stopped(code, message)) => Fatal { code, message },
+            Ok(_) => return Ok(()),
+            Err(message) => Fatal { code: crate::cli::exit::Exit::Refused.code(), message },
+        };
+        if first {
+            self.fatal.send_replace(Some(why.clone()));
+        }
+        Err(why.message)
+    }
+
+    fn progress(&self) -> watch::Receiver<String> {
+        self.progress.subscribe()
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// The log, private, begun anew when it has grown long.
+fn log_file(data: &Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+    let path = data.join(LOG);
+    let long = path.metadata().is_ok_and(|meta| meta.len() > LOG_MAX);
+    std::fs::OpenOptions::new().create(true).append(!long).write(true).truncate(long).mode(0o600).open(path)
+}
+
+/// The process that holds a data directory, by its lock file; `None` where nobody holds it.
+///
+/// # Errors
+/// When the lock is held and does not say by whom.
+pub fn holder(data: &Path) -> Result<Option<u32>, Stop> {
+    let path = data.join("owner.lock");
+    let Ok(file) = std::fs::File::open(&path) else { return Ok(None) };
+    if file.try_lock().is_ok() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&path)?;
+    let pid = text.lines().find_map(|line| line.strip_prefix("pid ")).and_then(|pid| pid.trim().parse().ok());
+    pid.map(Some).ok_or_else(|| Stop::usage(format!("{} does not say which process holds it", path.display())))
+}

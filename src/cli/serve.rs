@@ -1,0 +1,171 @@
+//! `serve`: the engine without a screen. In the foreground for systemd, or detached, as a console starts it.
+//!
+//! Invariants: an owner that is told to end lets calls in flight end, then says so to every console; a detached owner
+//! goes by itself only when nobody is attached, no run is at work, no bill is unknown and no plan has a schedule.
+
+use std::io::Write;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::args::ServeArgs;
+use super::exit::{Exit, Stop};
+use super::out::Out;
+use crate::boot::Booted;
+use crate::boot::owner::{self, Word};
+use crate::domain::live::Live;
+use crate::domain::query::Query;
+use crate::domain::run::RunState;
+use crate::link::{Notice, Watch};
+
+/// Says one word to whoever started us. Nobody may be left to hear it.
+pub fn say(word: &Word) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}", word.line()).and_then(|()| out.flush());
+}
+
+/// Leaves the session, and with it the terminal, of the console that started us: its hang-up is not ours.
+pub fn detach() -> Result<(), Stop> {
+    rustix::process::setsid().map(drop).map_err(|e| Stop::new(Exit::Refused, format!("no session of its own: {e}")))
+}
+
+/// Serves until it is told to end, or (detached) until there is nothing left to do.
+pub async fn run(booted: Booted, args: &ServeArgs, out: &Out) -> Result<Exit, Stop> {
+    if booted.is_attached() {
+        // Two consoles that start an owner at once: the other one's is as good.
+        return if args.detached {
+            say(&Word::Ready);
+            Ok(Exit::Ok)
+        } else {
+            Err(Stop::new(
+                Exit::Refused,
+                "another process serves this data directory already; `skydeck serve --end` ends it",
+            ))
+        };
+    }
+    let ended = if args.detached {
+        say(&Word::Ready);
+        tokio::select! {
+            ended = told_to_end() => ended?,
+            () = nothing_to_do(&booted, args.idle) => None,
+        }
+    } else {
+        out.note(out.t("serving; Ctrl-C ends it", "正在服务；按 Ctrl-C 结束"));
+        notify(&[NotifyState::Ready]);
+        tokio::select! {
+            ended = told_to_end() => ended?,
+            () = watchdog(&booted) => None,
+        }
+    };
+    if !args.detached {
+        notify(&[NotifyState::Stopping]);
+    }
+    booted.end(ended.map(str::to_owned)).await?;
+    Ok(Exit::Ok)
+}
+
+/// Which signal ended us.
+async fn told_to_end() -> Result<Option<&'static str>, Stop> {
+    let of = |kind| signal(kind).map_err(|e| Stop::new(Exit::Refused, format!("signals cannot be taken: {e}")));
+    let (mut term, mut int) = (of(SignalKind::terminate())?, of(SignalKind::interrupt())?);
+    let (mut hup, mut quit) = (of(SignalKind::hangup())?, of(SignalKind::quit())?);
+    Ok(Some(tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+        _ = hup.recv() => "SIGHUP",
+        _ = quit.recv() => "SIGQUIT",
+    }))
+}
+
+fn notify(state: &[NotifyState<'_>]) {
+    // Not under systemd there is nobody to tell, and that is no error.
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
+}
+
+/// Feeds systemd's watchdog as long as the engine itself answers; without a watchdog, waits for ever.
+async fn watchdog(booted: &Booted) {
+    let Some(limit) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(limit / 3).await;
+        if booted.link.ask(Query::Environments).await.is_ok() {
+            notify(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+/// Ends when nobody was attached and nothing was to be done for this long.
+async fn nothing_to_do(booted: &Booted, stay: Duration) {
+    let Some(mut clients) = booted.clients() else { return std::future::pending().await };
+    let Some(mut scheduled) = booted.scheduled() else { return };
+    let Ok(Watch { mut live, mut notices }) = booted.link.watch().await else { return };
+    loop {
+        let idle = *clients.borrow_and_update() == 0 && !has_work(&live) && !*scheduled.borrow_and_update();
+        let pause = async {
+            if idle {
+                tokio::time::sleep(stay).await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = pause => return,
+            changed = clients.changed() => if changed.is_err() { return },
+            changed = scheduled.changed() => if changed.is_err() { return },
+            notice = notices.recv() => match notice {
+                Some(Notice::Facts(facts)) => facts.iter().for_each(|fact| live.apply(fact)),
+                Some(Notice::Resync(now)) => live = *now,
+                Some(Notice::Pulse(_) | Notice::PlansReloaded) => {}
+                None => return,
+            },
+        }
+    }
+}
+
+fn has_work(live: &Live) -> bool {
+    live.runs.values().any(|run| {
+        matches!(run.row.state, RunState::Collecting | RunState::Working | RunState::Settling)
+            || (!run.row.state.is_closed() && run.row.tally.unknown > 0)
+    })
+}
+
+/// `serve --end`: tells the owner of a data directory to end, and waits until it has.
+pub async fn end(data: &std::path::Path, out: &Out) -> Result<Exit, Stop> {
+    let Some(pid) = owner::holder(data)? else {
+        out.line(out.t("no process holds this data directory", "没有进程占用该数据目录"))?;
+        return Ok(Exit::Ok);
+    };
+    let process = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    let process = process.ok_or_else(|| Stop::usage(format!("{pid} is no process id")))?;
+    rustix::process::kill_process(process, rustix::process::Signal::TERM)
+        .map_err(|e| Stop::new(Exit::Refused, format!("process {pid} cannot be told to end: {e}")))?;
+    out.note(&format!(
+        "{} {pid}",
+        out.t("told to end; calls in flight are let finish: process", "已通知结束，在途调用会等其完成：进程")
+    ));
+    while owner::holder(data)? == Some(pid) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    out.line(&format!("{} {pid}", out.t("ended: process", "已结束：进程")))?;
+    Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_read_as_it_was_said() {
+        for word in [
+            Word::Doing("rebuilding the index: 10000 of 20000 facts".into()),
+            Word::Ready,
+            Word::Stopped(4, "held by process 7".into()),
+        ] {
+            assert_eq!(Word::of(&word.line()), Some(word));
+        }
+        assert_eq!(Word::of(&Word::Stopped(2, "two\nlines".into()).line()), Some(Word::Stopped(2, "two lines".into())));
+        assert_eq!(Word::of("anything else"), None);
+    }
+}
