@@ -88,18 +88,24 @@ pub struct CallEnd {
     pub done: u32,
 }
 
-/// Makes one call for bills that share a step. Holds the turn and the claims until the outcome is durable.
+/// Makes one call for bills that share a step. Holds the claims until the outcome is durable, and the turn too, unless
+/// the answer is all good: then the next call's intent shares the flush of this one's outcome. After any other answer
+/// the next call waits until the run has taken note.
 pub async fn call(context: CallContext, bills: Vec<Candidate>, turn: Turn, claims: Vec<Claim>) -> CallEnd {
     let mut end = CallEnd { fids: bills.iter().map(|b| b.fid.clone()).collect(), ..CallEnd::default() };
-    if let Err(error) = attempt(&context, bills, &mut end).await {
+    if let Err(error) = attempt(&context, bills, turn, &mut end).await {
         end.store = Some(error);
     }
-    drop(turn);
     drop(claims);
     end
 }
 
-async fn attempt(context: &CallContext, bills: Vec<Candidate>, end: &mut CallEnd) -> Result<(), StoreError> {
+async fn attempt(
+    context: &CallContext,
+    bills: Vec<Candidate>,
+    turn: Turn,
+    end: &mut CallEnd,
+) -> Result<(), StoreError> {
     let shared = &context.shared;
     let Some(step) = bills.first().map(|b| b.step) else { return Ok(()) };
     let verb = if step == Step::Submit { Verb::Submit } else { context.plan.target.verb.clone() };
@@ -137,11 +143,22 @@ async fn attempt(context: &CallContext, bills: Vec<Candidate>, end: &mut CallEnd
     let reply = context.env.erp.write(&token, &request).await;
     fault::point("after_send");
     let events = outcome(context, &bills, &reply, step, id, sent, end).await;
+    // Whether bills may go in batches is decided by the calls that have ended.
+    let batches = context.plan.policy.batch > 1;
+    let turn = (batches || !is_plain(&reply, step, &bills)).then_some(turn);
     fault::point("before_outcome");
     shared.ledger.append(events).await?;
     fault::point("after_outcome");
     alarms(context, &reply, session, end).await;
-    adopt(context, bills, step, &reply, end).await
+    let adopted = adopt(context, bills, step, &reply, end).await;
+    drop(turn);
+    adopted
+}
+
+/// Whether an answer leaves nothing to be looked at before the next call.
+fn is_plain(reply: &WriteReply, step: Step, bills: &[Candidate]) -> bool {
+    let done = |bill: &Candidate| reply.verdicts.iter().any(|(fid, v)| *fid == bill.fid && *v == Verdict::Done);
+    step == Step::Audit && reply.alarm.is_none() && bills.iter().all(done)
 }
 
 /// The facts that follow an answer; also notes in `end` what the run must know.

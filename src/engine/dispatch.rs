@@ -361,6 +361,11 @@ impl Dispatch {
         }
     }
 
+    /// Calls in flight, at most.
+    pub fn concurrency(&self) -> u32 {
+        self.lock().concurrency
+    }
+
     /// Calls in flight.
     pub fn in_flight(&self) -> u32 {
         self.lock().in_flight

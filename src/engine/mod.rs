@@ -25,6 +25,7 @@ use crate::store::actions::ActionLog;
 use crate::store::{Store, StoreError};
 
 mod across;
+mod ahead;
 mod answers;
 mod call;
 mod collect;
@@ -47,6 +48,7 @@ mod set_hash;
 mod settle;
 mod steer;
 mod tasks;
+mod weigh;
 mod work;
 
 use control::{PlanEntry, Shared, Wish, lock};

@@ -17,6 +17,7 @@ use crate::domain::run::{BillRow, Flag, PauseWhy, RunEnd, RunHead, RunKind, RunS
 use crate::domain::time::Ts;
 use crate::store::StoreError;
 
+use super::ahead::know;
 use super::control::{Shared, Stop, Wish, read};
 use super::dispatch::Dispatch;
 use super::past::Past;
@@ -224,17 +225,7 @@ impl Runner {
 
     /// Adds to each row what it was found as and its past.
     pub(super) async fn know(&self, rows: Vec<BillRow>) -> Result<Vec<Known>, StoreError> {
-        let run = self.head.id;
-        read(&self.shared.store, move |store| {
-            rows.into_iter()
-                .map(|row| {
-                    let found = store.found(run, row.fid())?.map_or_else(|| row.rev.clone(), |f| f.rev);
-                    let past = Past::of(store, &row.key, run)?;
-                    Ok(Known { row, found, past })
-                })
-                .collect()
-        })
-        .await
+        know(&self.shared.store, self.head.id, rows).await
     }
 
     /// Stops here if somebody wishes so, the breaker is open, or the store failed.

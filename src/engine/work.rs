@@ -2,24 +2,24 @@
 //!
 //! Invariant: a call follows a status read at most [`FRESH`] old and a past nobody added to since.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
 
-use crate::domain::bill::{Outcome, Skip, Slot, Unknown, UnknownWhy};
+use crate::domain::bill::{Outcome, Slot, Unknown, UnknownWhy};
 use crate::domain::event::Event;
 use crate::domain::ids::Fid;
-use crate::domain::run::{BillRow, PauseWhy, RunKind};
+use crate::domain::run::{BillRow, PauseWhy};
 use crate::domain::step::Step;
 
+use super::ahead::{Ahead, Seen};
 use super::call::{CallContext, CallEnd, Candidate, call};
 use super::control::{Stop, back_off, read};
-use super::decide::{self, Next, QUARANTINE};
 use super::dispatch::{Claim, Turn};
-use super::reading::{self, READ_BATCH, READ_TRIES, ReadFault};
-use super::runner::{Canary, Known, Runner, SETTLE_GROUP};
+use super::reading::READ_BATCH;
+use super::runner::{Canary, Runner};
 use super::settle::Patience;
 
 /// How old a status may be when its call leaves (PRODUCT.md, rule 3).
@@ -34,6 +34,8 @@ const UNSENT_CAP: Duration = Duration::from_secs(60);
 const ELSEWHERE: Duration = Duration::from_secs(2);
 /// Clean single calls in a row before bills go in batches.
 const CLEAN_FOR_BATCH: u32 = 5;
+/// The next page is read when so many bills for each call in flight are left of this one.
+const AHEAD: usize = 4;
 /// Refusals of one class among the watched first calls that stop the run.
 const CANARY_REFUSED: u32 = 2;
 
@@ -56,20 +58,23 @@ impl Runner {
     async fn drive(&mut self, calls: &mut Calls) -> Result<(), Stop> {
         loop {
             let (mut any, mut worked, mut next, mut after) = (false, false, None::<Duration>, None::<Fid>);
+            let mut ahead: Option<Ahead> = None;
             loop {
                 self.check()?;
                 self.settle(Patience::Now).await?;
-                let (run, from) = (self.head.id, after.clone());
-                let rows = read(&self.shared.store, move |s| s.bills_in(run, Slot::Waiting, from.as_ref(), READ_BATCH))
-                    .await?;
+                let (rows, seen) = match ahead.take() {
+                    Some(ahead) => ahead.done().await,
+                    None => (self.rows_after(after.clone()).await?, None),
+                };
                 let Some(last) = rows.last() else { break };
                 any = true;
-                after = Some(last.fid().clone());
+                let last = last.fid().clone();
                 let rows = self.due_now(rows, &mut next);
                 if !rows.is_empty() {
                     worked = true;
-                    self.page(rows, calls).await?;
+                    ahead = self.page(rows, seen, &last, calls).await?;
                 }
+                after = Some(last);
             }
             while let Some(end) = calls.join_next().await {
                 self.ended(end).await?;
@@ -108,14 +113,45 @@ impl Runner {
             .collect()
     }
 
-    async fn page(&mut self, rows: Vec<BillRow>, calls: &mut Calls) -> Result<(), Stop> {
-        let mut queue = self.evaluate(rows).await?;
+    /// Waiting bills of the run after a place.
+    async fn rows_after(&self, after: Option<Fid>) -> Result<Vec<BillRow>, Stop> {
+        let run = self.head.id;
+        Ok(read(&self.shared.store, move |s| s.bills_in(run, Slot::Waiting, after.as_ref(), READ_BATCH)).await?)
+    }
+
+    /// Calls the bills of a page in turn; gives the page after `last`, being read, where there is one.
+    async fn page(
+        &mut self,
+        rows: Vec<BillRow>,
+        seen: Option<Seen>,
+        last: &Fid,
+        calls: &mut Calls,
+    ) -> Result<Option<Ahead>, Stop> {
+        let now = self.shared.clock.mono();
+        let mut queue = match seen.filter(|seen| now.saturating_sub(seen.at) <= FRESH) {
+            Some(mut seen) => {
+                let due: HashSet<&Fid> = rows.iter().map(BillRow::fid).collect();
+                seen.known.retain(|known| due.contains(known.row.fid()));
+                let left = self.sort_out(seen.known, seen.at).await?;
+                self.judge(left, &seen.found, seen.at).await?
+            }
+            None => self.evaluate(rows).await?,
+        };
+        let (mut ahead, mut looked) = (None, false);
         loop {
+            // So late that the statuses are fresh when their turn comes, so early that the answer is there by then.
+            if !looked && queue.len() <= self.env.concurrency() as usize * AHEAD {
+                looked = true;
+                let rows = self.rows_after(Some(last.clone())).await?;
+                if !rows.is_empty() {
+                    ahead = Some(Ahead::start(&self.shared, &self.env, &self.plan, self.head.id, rows));
+                }
+            }
             if let Some(ready) = self.next_submitted().await? {
                 queue.extend(ready);
             }
             if queue.is_empty() {
-                return Ok(());
+                return Ok(ahead);
             }
             let turn = self.turn(calls).await?;
             self.bring_submitted_forward(&mut queue).await?;
@@ -128,7 +164,7 @@ impl Runner {
                 continue;
             }
             let group = self.take_group(&mut queue);
-            let (bills, claims) = self.claim(group).await?;
+            let (bills, claims) = self.claim(group)?;
             if bills.is_empty() {
                 turn.unused();
                 continue;
@@ -203,7 +239,7 @@ impl Runner {
     }
 
     /// Takes bills into this run's hands; leaves out those another run has, or whose past went on since it was read.
-    async fn claim(&mut self, group: Vec<Candidate>) -> Result<(Vec<Candidate>, Vec<Claim>), Stop> {
+    fn claim(&mut self, group: Vec<Candidate>) -> Result<(Vec<Candidate>, Vec<Claim>), Stop> {
         let (mut bills, mut claims) = (Vec::new(), Vec::new());
         let now = self.shared.clock.mono();
         for bill in group {
@@ -211,8 +247,8 @@ impl Runner {
                 self.mind.due.insert(bill.fid, now + ELSEWHERE);
                 continue;
             };
-            let key = self.key(&bill.fid);
-            if read(&self.shared.store, move |s| s.newest_of(&key)).await? == bill.past.last {
+            // Asked here and not on another thread: two look-ups in the index, and the change of threads costs more.
+            if self.shared.store.newest_of(&self.key(&bill.fid))? == bill.past.last {
                 bills.push(bill);
                 claims.push(claim);
             } else {
@@ -249,100 +285,6 @@ impl Runner {
             *queue = ready;
         }
         Ok(())
-    }
-
-    /// Reads the status of at most [`READ_BATCH`] bills and decides: settles those that need no call, returns the others.
-    async fn evaluate(&mut self, mut rows: Vec<BillRow>) -> Result<VecDeque<Candidate>, Stop> {
-        // What does not fit one read stays in the store and comes with the next pass.
-        rows.truncate(READ_BATCH);
-        let mut left = Vec::new();
-        let mut events = Vec::new();
-        let now = self.shared.clock.mono();
-        for known in self.know(rows).await? {
-            let fid = known.row.fid().clone();
-            if known.past.deaths >= QUARANTINE {
-                events.push(self.settled(&known.row, Outcome::Skipped(Skip::Quarantined)));
-                continue;
-            }
-            if known.past.needs_operator() && self.head.kind != RunKind::Retry {
-                events.push(self.settled(&known.row, Outcome::Skipped(Skip::UnknownElsewhere)));
-                continue;
-            }
-            if let Some(open) = &known.past.open {
-                let due = self.settle_at(&fid, open.sent);
-                if due > now {
-                    self.mind.due.insert(fid, due);
-                    continue;
-                }
-            }
-            left.push(known);
-        }
-        self.append_in_groups(events).await?;
-        if left.is_empty() {
-            return Ok(VecDeque::new());
-        }
-        let fids: Vec<Fid> = left.iter().map(|k| k.row.fid().clone()).collect();
-        let (seen, read_at) = self.statuses(&fids).await?;
-        let mut candidates = VecDeque::new();
-        let mut events = Vec::new();
-        for Known { row, found, past } in left {
-            let now = seen.get(row.fid());
-            let approved = past.approved(&found);
-            let user = &self.env.env.user;
-            match decide::on_read(now, &approved, self.plan.policy.submit, past.open.as_ref(), user) {
-                Next::Settle(outcome) => {
-                    events.push(Event::BillRead {
-                        run: self.head.id,
-                        fid: row.fid().clone(),
-                        rev: now.map(|f| f.rev.clone()),
-                        approver: now.and_then(|f| f.approver.clone()),
-                    });
-                    events.push(self.settled(&row, outcome));
-                    self.mind.due.remove(row.fid());
-                }
-                Next::Call(step) => candidates.push_back(Candidate {
-                    fid: row.fid().clone(),
-                    no: row.no.clone(),
-                    step,
-                    rev: now.map_or_else(|| approved.clone(), |f| f.rev.clone()),
-                    past,
-                    read_at,
-                }),
-            }
-        }
-        self.append_in_groups(events).await?;
-        Ok(candidates)
-    }
-
-    async fn append_in_groups(&self, events: Vec<Event>) -> Result<(), Stop> {
-        for group in events.chunks(SETTLE_GROUP * 2) {
-            self.append(group.to_vec()).await?;
-        }
-        Ok(())
-    }
-
-    /// Status of bills, with bounded repeats; a server that stays silent pauses the run.
-    async fn statuses(
-        &mut self,
-        fids: &[Fid],
-    ) -> Result<(std::collections::HashMap<Fid, crate::domain::bill::Found>, Duration), Stop> {
-        let mut n = 0;
-        loop {
-            // Counted from before the request: the answer may have been true for that long already.
-            let at = self.shared.clock.mono();
-            let fault = match reading::statuses(self.env.erp.as_ref(), &self.plan.source, fids).await {
-                Ok(seen) => return Ok((seen, at)),
-                Err(fault) => fault,
-            };
-            match reading::on_fault(&fault, &self.shared.causes) {
-                ReadFault::Stop(why) => return Err(Stop::Pause(why, None)),
-                ReadFault::Again if n + 1 >= READ_TRIES => {
-                    return Err(Stop::Pause(PauseWhy::Unreachable(fault.message), None));
-                }
-                ReadFault::Again => self.wait(reading::pause_before(&fault, n)).await?,
-            }
-            n += 1;
-        }
     }
 
     /// Takes note of an ended call.

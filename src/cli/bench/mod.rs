@@ -3,14 +3,17 @@
 //! Invariant: works in a directory of its own; a run counts only when the simulator agrees that each bill was audited.
 
 mod bare;
+mod fill;
 mod flow;
 mod ours;
 mod probe;
+mod reads;
 mod server;
+mod store;
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Stop};
 use super::out::Out;
@@ -19,9 +22,19 @@ use super::out::Out;
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
+    /// A part of its own.
+    #[command(subcommand)]
+    pub part: Option<Part>,
     /// End to end.
     #[command(flatten)]
     pub flow: FlowArgs,
+}
+
+/// Parts with options of their own.
+#[derive(Debug, Subcommand)]
+pub enum Part {
+    /// The store alone, with many bills.
+    Store(store::StoreArgs),
 }
 
 /// `bench` end to end.
@@ -52,7 +65,10 @@ pub struct FlowArgs {
 
 /// Runs it.
 pub async fn run(out: &Out, args: &BenchArgs) -> Result<Exit, Stop> {
-    flow::run(out, &args.flow).await
+    match &args.part {
+        Some(Part::Store(args)) => store::run(out, args).await,
+        None => flow::run(out, &args.flow).await,
+    }
 }
 
 /// A directory of this bench's own, removed when it goes.
