@@ -117,7 +117,7 @@ impl Out {
             Outcome::Audited { verified: true } => self.t("verified by reading back", "回读核实").to_owned(),
             Outcome::Audited { verified: false } => String::new(),
             Outcome::AlreadyAudited { by, on } => {
-                let by = by.as_deref().unwrap_or_default();
+                let by = by.as_deref().unwrap_or_else(|| self.t("the approver is not told", "批准人未知"));
                 let on = on.as_ref().map(|d| d.as_str().replace('T', " ")).unwrap_or_default();
                 format!("{by} {on}").trim().to_owned()
             }

@@ -152,7 +152,7 @@ pub(crate) fn outcome_reason(causes: &CauseTable, lang: Lang, outcome: &Outcome)
     match outcome {
         Outcome::Audited { verified: true } => lang.texts().verified.to_owned(),
         Outcome::Audited { verified: false } => String::new(),
-        Outcome::AlreadyAudited { by, .. } => by.as_deref().map(shown).unwrap_or_default(),
+        Outcome::AlreadyAudited { by, .. } => by.as_deref().map_or_else(|| lang.texts().by_nobody.to_owned(), shown),
         Outcome::Skipped(why) => skip(lang, why),
         Outcome::Failed(f) => cause(causes, lang, &f.cause),
         Outcome::Unknown(u) => unknown(lang, &u.why),

@@ -112,7 +112,7 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
     let head = RunHead {
         id: run_id(n),
         kind: RunKind::Fresh,
-        plan: PlanId::new(["sal_outstock_audit", "stk_instock_audit"][(n % 2) as usize]),
+        plan: PlanId::new(if n.is_multiple_of(2) { "sal_outstock_audit" } else { "stk_instock_audit" }),
         name: "审核销售出库单".to_owned(),
         rev: PlanRev::new("0f".repeat(32)),
         env: EnvId::new("bench"),

@@ -79,6 +79,7 @@ pub(crate) const TEXTS: Texts = Texts {
     confirm_count: "请输入单据数 {}，再按 Enter",
     confirm_do: "批准",
     confirm_env: "请输入环境名 {}，再按 Enter",
+    by_nobody: "批准人未知",
     confirm_nothing: "没有可审核的单据：{} 张现在都不能审核。按 {} 记录并结束本次运行",
     confirm_read: "从 ERP 读回 {} 张单据的状态？按 {} 执行，不写入",
     confirm_record: "记录并结束",
