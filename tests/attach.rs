@@ -14,6 +14,7 @@ use skydeck::domain::ids::{CommandId, EnvId, PlanId, RunId};
 use skydeck::domain::live::Live;
 use skydeck::domain::query::{Answer, Query};
 use skydeck::domain::run::RunState;
+use skydeck::domain::time::Clock;
 use skydeck::domain::who::Who;
 use skydeck::link::remote::RemoteLink;
 use skydeck::link::serve::{Door, Server};
@@ -221,4 +222,44 @@ async fn an_owner_of_another_version_is_said_by_the_console() {
     let error = console(&socket, "li").is_owned().await.unwrap_err().to_string();
     assert!(error.contains("version 99"), "{error}");
     owner.abort();
+}
+
+#[tokio::test]
+async fn two_consoles_hear_the_same_facts_in_the_same_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("owner.sock");
+    let bench = Bench::started().await;
+    bench.world.submitted(1..=100);
+    let _server = Server::bind(&[Door::own(&socket)], bench.engine.clone().unwrap()).unwrap();
+    let (li, wang) = (console(&socket, "li"), console(&socket, "wang"));
+    let hear = |mut watch: Watch, clock: std::sync::Arc<TokioClock>| async move {
+        let (mut facts, mut behind, mut closed) = (Vec::new(), Vec::new(), false);
+        while !closed {
+            let next = tokio::time::timeout(Duration::from_secs(60), watch.notices.recv()).await.expect("in time");
+            if let Some(Notice::Facts(some)) = next {
+                behind.extend(some.iter().map(|fact| clock.now().0 - fact.at.0));
+                closed = some.iter().any(|fact| matches!(fact.event, skydeck::domain::event::Event::RunClosed { .. }));
+                facts.extend(some.iter().map(|fact| fact.seq));
+            }
+        }
+        (facts, behind)
+    };
+    let listening = [li.watch().await.unwrap(), wang.watch().await.unwrap()]
+        .map(|watch| tokio::spawn(hear(watch, bench.clock.clone())));
+    let start = order(1, Command::Start { plan: PlanId::new("p"), params: StartParams::default() });
+    let Receipt::Accepted { run: Some(run), .. } = li.submit(start).await.unwrap() else { panic!("not taken") };
+    bench.awaiting(run).await;
+    assert!(matches!(li.submit(order(2, bench.approval(run))).await.unwrap(), Receipt::Accepted { .. }));
+    let (mut heard, mut behind) = (Vec::new(), Vec::new());
+    for console in listening {
+        let (facts, late) = console.await.unwrap();
+        heard.push(facts);
+        behind.extend(late);
+    }
+    let [first, second] = heard.as_slice() else { panic!("two") };
+    assert_eq!(first, second);
+    assert!(first.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0), "without holes");
+    behind.sort_unstable();
+    let at = |share: usize| behind[(behind.len() - 1) * share / 100];
+    eprintln!("{} facts; behind by {} ms at p50, {} ms at p99, {} ms at most", behind.len(), at(50), at(99), at(100));
 }
