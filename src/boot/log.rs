@@ -6,7 +6,7 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use file_rotate::compression::Compression;
@@ -71,7 +71,8 @@ impl Logging {
             LogLevel::Info => LevelFilter::INFO,
             LogLevel::Debug => LevelFilter::DEBUG,
         };
-        let out = Redacting { sink: Mutex::new(sink), known: Arc::clone(&self.known) };
+        let dir = (!self.stderr).then(|| data.to_path_buf());
+        let out = Redacting { sink: Mutex::new(sink), dir, known: Arc::clone(&self.known) };
         let base = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(out);
         let begun = match self.config.format {
             LogFormat::Text => base.try_init(),
@@ -93,6 +94,8 @@ impl Logging {
 /// The log's writing end.
 struct Redacting {
     sink: Mutex<Box<dyn Write + Send>>,
+    /// Where the file lies. Not made again when somebody took it away.
+    dir: Option<PathBuf>,
     known: Arc<Known>,
 }
 
@@ -123,6 +126,9 @@ impl Write for Event<'_> {
 
 impl Drop for Event<'_> {
     fn drop(&mut self) {
+        if self.out.dir.as_ref().is_some_and(|dir| !dir.exists()) {
+            return;
+        }
         let text = self.out.known.redact(&String::from_utf8_lossy(&self.text));
         // A log that cannot be written must not stop what it tells of.
         let mut sink = self.out.sink.lock().unwrap_or_else(PoisonError::into_inner);
