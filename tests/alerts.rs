@@ -131,6 +131,29 @@ fn a_run_that_stops_fails_to_read_waits_for_a_person_or_stays_unknown_is_told() 
     assert_eq!(world.until(100), [(51, vec![(What::UnknownLong, 1)])]);
 }
 
+#[test]
+fn falling_behind_loses_no_alert_and_repeats_none() {
+    let mut world = World::new();
+    world
+        .facts(vec![opened(1, "p"), Event::RunPaused { run: run_id(1), why: PauseWhy::Breaker("x".into()), by: None }]);
+    assert_eq!(world.until(5), [(1, vec![(What::Stopped, 1)])]);
+    // Unseen: another run of another plan opened and ended with a failure.
+    let mut live = Live::default();
+    let missed = [
+        opened(1, "p"),
+        Event::RunPaused { run: run_id(1), why: PauseWhy::Breaker("x".into()), by: None },
+        opened(2, "q"),
+        found(2, &[1]),
+        settled(2, 1, Slot::Waiting, failed("stock")),
+        closed(2),
+    ];
+    for (i, event) in missed.into_iter().enumerate() {
+        live.apply(&Fact { seq: Seq(i as u64 + 1), at: Ts(world.now), event });
+    }
+    world.watchman.resync(live, Ts(world.now));
+    assert_eq!(world.until(120), [(6, vec![(What::Left, 1)])], "the ended one, and the stopped one not again");
+}
+
 /// A receiver that keeps what it was told and answers what it was told to.
 struct Receiver {
     port: u16,
@@ -319,6 +342,10 @@ fn a_wrong_configuration_says_what_would_be_right() {
         (
             "kind = \"wecom\"\ntoken = { file = \"token\" }\nurl = \"https://x.invalid/?key=abc\"",
             "must not stand in the url",
+        ),
+        (
+            "kind = \"wecom\"\ntoken = { file = \"token\" }\nurl = \"http://127.0.0.1.evil.invalid/\"",
+            "does not go over",
         ),
         ("kind = \"carrier-pigeon\"", "expected one of"),
         ("kind = \"webhook\"\nurl = \"https://x.invalid\"\ntoken = \"token-5d1c/+=\"", "must not stand in this file"),

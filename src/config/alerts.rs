@@ -118,6 +118,16 @@ impl RawAlerts {
             {
                 return wants("a url that begins with https://");
             }
+            let here = |url: &str| {
+                ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|host| {
+                    url.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+                })
+            };
+            if target.token.is_some()
+                && target.url.as_deref().is_some_and(|url| url.starts_with("http://") && !here(url))
+            {
+                return wants("https: a token does not go over the network in plain");
+            }
             if target.url.as_deref().is_some_and(|url| url.contains("access_token=") || url.contains("key=")) {
                 return Err(format!(
                     "[[alerts.to]] {}: a token must not stand in the url; put it into a file of its own and write token = \

@@ -79,8 +79,9 @@ impl Sender {
 
     /// Sends to each; gives what became of it, by name. `now`: wall time in milliseconds, for signatures.
     pub async fn send(&self, message: &Message, now: impl Fn() -> i64) -> Vec<(String, Result<(), String>)> {
-        let mut results = Vec::with_capacity(self.targets.len());
-        for target in &self.targets {
+        // All at once: one that is down keeps nobody else waiting.
+        let now = &now;
+        futures_util::future::join_all(self.targets.iter().map(|target| async move {
             let mut tries = PAUSES.iter();
             let result = loop {
                 match self.once(target, message, now()).await {
@@ -91,9 +92,9 @@ impl Sender {
                     },
                 }
             };
-            results.push((target.name.clone(), result));
-        }
-        results
+            (target.name.clone(), result)
+        }))
+        .await
     }
 
     async fn once(&self, target: &Target, message: &Message, now: i64) -> Result<(), String> {

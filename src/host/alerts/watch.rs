@@ -92,15 +92,22 @@ impl Watchman {
             unknown_since: HashMap::new(),
             long_told: HashSet::new(),
         };
-        watchman.resync(live, now);
+        let open: Vec<Item> = live.open().filter_map(|run| of_state(run, now)).collect();
+        watchman.live = live;
+        for item in open {
+            watchman.add(item, now);
+        }
+        watchman.count_unknown(now);
         watchman
     }
 
-    /// The state anew, after falling behind.
+    /// The state anew, after falling behind: what changed meanwhile is told, ended runs too, and nothing else.
     pub fn resync(&mut self, live: Live, now: Ts) {
-        self.live = live;
-        let open: Vec<Item> = self.live.open().filter_map(|run| of_state(run, now)).collect();
-        for item in open {
+        let old = std::mem::replace(&mut self.live, live);
+        let same = |run: &RunLive| old.runs.get(&run.row.head.id).is_some_and(|was| was.row.state == run.row.state);
+        let changed: Vec<Item> =
+            self.live.runs.values().filter(|run| !same(run)).filter_map(|run| of_state(run, now)).collect();
+        for item in changed {
             self.add(item, now);
         }
         self.count_unknown(now);
