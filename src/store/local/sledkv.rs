@@ -9,20 +9,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use crate::store::StoreError;
+use crate::store::index::blocks::Blocks;
 use crate::store::index::kv::{Batch, Entry, Kv, is_empty};
 
 /// Cache asked of sled; it takes some more (reference/storage.md §1.3).
-const CACHE: u64 = 64 * 1024 * 1024;
+const CACHE: u64 = 16 * 1024 * 1024;
 
 /// How often, and how long each time, a lock of our own past is waited for: three seconds in all.
 const LOCK_TRIES: u32 = 150;
 const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// An index in sled.
+/// An index in sled, in blocks.
 pub struct SledKv {
-    db: sled::Db,
+    blocks: Blocks<Tree>,
     file: File,
 }
+
+/// sled's one tree, as it is.
+struct Tree(sled::Db);
 
 /// Why an index did not open.
 #[derive(Debug)]
@@ -69,12 +73,16 @@ impl SledKv {
             }
         };
         let file = File::open(dir.join("db")).map_err(OpenFault::Disk)?;
-        Ok(Self { db, file })
+        match Blocks::new(Tree(db)) {
+            Ok(Some(blocks)) => Ok(Self { blocks, file }),
+            Ok(None) => Err(OpenFault::Damaged("an earlier version laid it out".to_owned())),
+            Err(e) => Err(OpenFault::Damaged(e.to_string())),
+        }
     }
 
     /// Makes everything applied so far durable: sled's own flush leaves it to the kernel.
     pub fn sync(&self) -> std::io::Result<()> {
-        let flushed = caught(|| self.db.flush()).map_err(std::io::Error::other)?;
+        let flushed = caught(|| self.blocks.below().0.flush()).map_err(std::io::Error::other)?;
         flushed.map_err(|e| match e {
             sled::Error::Io(e) => e,
             other => std::io::Error::other(other.to_string()),
@@ -82,14 +90,9 @@ impl SledKv {
         self.file.sync_data()
     }
 
-    /// Number of keys; walks them all.
-    pub fn len(&self) -> usize {
-        self.db.len()
-    }
-
-    /// Whether nothing is in it.
+    /// Whether nothing was ever put in it.
     pub fn is_empty(&self) -> bool {
-        self.db.is_empty()
+        self.blocks.below().0.is_empty()
     }
 }
 
@@ -121,7 +124,21 @@ fn read<T>(work: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, StoreErro
 
 impl Kv for SledKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        read(|| self.db.get(key)).map(|value| value.map(|v| v.to_vec()))
+        self.blocks.get(key)
+    }
+
+    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
+        self.blocks.scan(low, high, back, max)
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        self.blocks.apply(batch)
+    }
+}
+
+impl Kv for Tree {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        read(|| self.0.get(key)).map(|value| value.map(|v| v.to_vec()))
     }
 
     fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
@@ -129,7 +146,7 @@ impl Kv for SledKv {
             return Ok(Vec::new());
         }
         read(|| {
-            let range = self.db.range::<&[u8], _>((low, high)).map(|e| e.map(|(k, v)| (k.to_vec(), v.to_vec())));
+            let range = self.0.range::<&[u8], _>((low, high)).map(|e| e.map(|(k, v)| (k.to_vec(), v.to_vec())));
             if back { range.rev().take(max).collect() } else { range.take(max).collect() }
         })
     }
@@ -143,7 +160,7 @@ impl Kv for SledKv {
             }
         }
         let failed = |e: String| StoreError::Write(format!("the index: {e}"));
-        caught(|| self.db.apply_batch(changes)).map_err(failed)?.map_err(|e| failed(e.to_string()))?;
+        caught(|| self.0.apply_batch(changes)).map_err(failed)?.map_err(|e| failed(e.to_string()))?;
         // Or the collector that sled uses holds on to every old page (reference/storage.md §1.3).
         crossbeam_epoch::pin().flush();
         Ok(())
