@@ -15,7 +15,8 @@ use skydeck::domain::query::{PageRequest, Scope};
 use skydeck::domain::step::{Step, Verdict};
 use skydeck::domain::time::Ts;
 use skydeck::store::Store;
-use skydeck::store::local::LocalStore;
+use skydeck::store::index::kv::{Batch, Kv};
+use skydeck::store::local::{LocalStore, SledKv};
 use skydeck::store::memory::MemoryStore;
 use store_kit::{
     T0, TestClock, action, answered, approved, audited, begun, block, collected, failed, found, key, opened, settled,
@@ -91,11 +92,30 @@ fn fold_of_a_bills_life(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// Of 20,000 bills; of a million in `skydeck bench store`.
 #[divan::bench(args = ["", "status:failed", "no:XSCKD0050*", "~nothing"])]
 fn page_of_history(bencher: Bencher<'_, '_>, filter: &str) {
     let (_temp, store) = filled(20_000);
     let filter = Filter::parse(filter).unwrap();
     bencher.bench_local(|| store.bills(Scope::History, &filter, &PageRequest::first(50), Ts(T0)).unwrap());
+}
+
+/// One group commit's worth of index changes: 64 bills settle, each with seven keys, in an index of a size.
+#[divan::bench(args = [10_000, 200_000])]
+fn index_batch(bencher: Bencher<'_, '_>, keys: u64) {
+    let temp = tempfile::tempdir().unwrap();
+    let kv = SledKv::open(&temp.path().join("sled")).unwrap();
+    let key = |space: u8, n: u64| [[space].as_slice(), &n.to_be_bytes()].concat();
+    let put =
+        |from: u64| (from..from + 64).flat_map(move |n| (b'A'..b'H').map(move |s| (key(s, n), Some(vec![7; 40]))));
+    for from in (0..keys / 7).step_by(64) {
+        kv.apply(put(from).collect::<Batch>()).unwrap();
+    }
+    let mut at = keys / 7;
+    bencher.counter(ItemsCount::new(64_usize)).bench_local(|| {
+        at += 64;
+        kv.apply(put(at).collect::<Batch>()).unwrap();
+    });
 }
 
 #[divan::bench]

@@ -481,3 +481,28 @@ fn a_second_approver_sees_who_was_first_and_for_which_rules_and_a_third_is_told_
     c.send(Msg::Facts(Arc::from(vec![fact(at + 1, NOW, approved)])));
     assert!(!text(&c).contains("Approve this set?") && text(&c).contains("was quicker"), "{}", text(&c));
 }
+
+#[test]
+fn several_groups_of_the_ledger_stay_unfolded_and_the_cursor_walks_through_them() {
+    let mut console = Console::new(World::new(false), Lang::En, (120, 36)).working();
+    let unfolded = |console: &Console| text(console).matches('▾').count();
+    console.keys("4<Enter>");
+    assert_eq!(unfolded(&console), 1);
+    console.keys("kG<Enter>");
+    assert_eq!(unfolded(&console), 2);
+    // Up, out of the last group's entries and through the others, to the top, and down again.
+    console.keys("kkkkkkkkkkkkkkkkkkkk");
+    let top = text(&console);
+    console.keys("jjjjjjjjjjjjjjjjjjjj");
+    let bottom = text(&console);
+    let bar = |screen: &str| screen.lines().skip(4).position(|line| line.contains('▌'));
+    assert!(bar(&top) < bar(&bottom), "{top}\n{bottom}");
+    // What an order is about is the bill, or the group, that the cursor is on.
+    console.keys("gg");
+    assert_eq!(unfolded(&console), 2);
+    // The group under the cursor folds alone; on a folded one, all do.
+    console.keys("<Esc>");
+    assert_eq!(unfolded(&console), 1, "{}", text(&console));
+    console.keys("k<Esc>");
+    assert_eq!(unfolded(&console), 0, "{}", text(&console));
+}

@@ -60,6 +60,7 @@ const SCREENS: &[(&str, Script)] = &[
     ("results-zoomed", |l, s| keyed(work(l, s), "3z")),
     ("ledger", |l, s| keyed(calm(l, s), "4j")),
     ("ledger-unfolded", |l, s| keyed(work(l, s), "4j<Enter>j")),
+    ("ledger-two-unfolded", |l, s| keyed(work(l, s), "4<Enter>kG<Enter>")),
     ("ledger-empty", |l, s| bare(l, s, "4")),
     ("history", |l, s| keyed(calm(l, s), "5j")),
     ("history-search", |l, s| keyed(calm(l, s), "5/cause:stock<Enter>")),

@@ -385,6 +385,23 @@ fn a_damaged_index_is_put_aside_and_rebuilt() {
 }
 
 #[test]
+fn an_index_of_an_earlier_layout_is_put_aside_and_rebuilt() {
+    let p = place();
+    fill_at(&p.dir);
+    let before = everything(&open(&p.dir).unwrap());
+    // Entries by themselves, as before there were blocks.
+    std::fs::remove_dir_all(p.dir.join("sled")).unwrap();
+    let db = sled::open(p.dir.join("sled")).unwrap();
+    db.insert(b"Mapplied", &9_u64.to_be_bytes()).unwrap();
+    db.flush().unwrap();
+    drop(db);
+    let (store, told) = open_telling(&p.dir);
+    let laid_out = |p: &Progress| matches!(p, Progress::IndexDamaged { why, .. } if why.contains("earlier version"));
+    assert!(told.iter().any(laid_out), "{told:?}");
+    assert_eq!(everything(&store.unwrap()), before);
+}
+
+#[test]
 fn an_index_flipped_anywhere_never_answers_wrongly_after_opening_unless_doctor_says_so() {
     let p = place();
     fill_at(&p.dir);

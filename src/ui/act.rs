@@ -11,7 +11,7 @@ use crate::domain::run::RunState;
 use super::format::fill;
 use super::keymap::{Action, TABLE};
 use super::layout;
-use super::model::{LedgerPane, Model, Pane, Sent};
+use super::model::{GroupId, LedgerPane, Model, Pane, Sent};
 use super::msg::{Code, Effect, Key};
 use super::overlays::{self, Overlay};
 use super::update::{at_work, select_run, submit};
@@ -231,14 +231,14 @@ fn back(model: &mut Model) {
     }
     let window = match model.pane {
         Pane::Results => Some(&mut model.results),
-        Pane::Ledger => Some(&mut model.ledger.entries),
+        Pane::Ledger => model.ledger.unfolded.values_mut().find(|w| w.is_scanning()),
         Pane::History => Some(&mut model.found),
         _ => None,
     };
     if let Some(window) = window.filter(|w| w.is_scanning()) {
         return window.halt();
     }
-    if model.pane == Pane::Ledger && model.ledger.open {
+    if model.pane == Pane::Ledger && !model.ledger.unfolded.is_empty() {
         return fold(model);
     }
     if model.all_marked || !model.marks.is_empty() {
@@ -263,7 +263,6 @@ fn other_run(model: &mut Model, newer: bool) {
 fn page(model: &Model) -> i64 {
     match model.pane {
         Pane::Results => model.results.page(),
-        Pane::Ledger if model.ledger.in_entries => model.ledger.entries.page(),
         Pane::History => model.history.page(),
         Pane::Log => model.log.page(),
         _ => layout::parts(model).map_or(1, |p| i64::from(p.list.height.saturating_sub(1)).max(1)),
@@ -284,21 +283,19 @@ pub(crate) fn step(model: &mut Model, by: i64) {
         }
         Pane::Queue => super::panes::queue::step(model, by),
         Pane::Results => model.results.step(by),
-        Pane::Ledger if model.ledger.in_entries => {
-            if by < 0 && model.ledger.entries.position() == Some(1) {
-                model.ledger.in_entries = false;
-            } else {
-                model.ledger.entries.step(by);
-            }
-        }
         Pane::Ledger => {
-            let ids: Vec<_> = model.ledger.groups.iter().map(LedgerPane::group_id).collect();
-            let to = moved(&ids, model.ledger.index(), by);
-            if to != model.ledger.at {
-                model.ledger.at = to;
-                model.ledger.entries.reset();
-                model.all_marked = false;
+            let before = model.ledger.at.clone();
+            if by.abs() == 1 {
+                model.ledger.walk(by > 0);
+            } else if model.ledger.in_entries {
+                if let Some(window) = model.ledger.entries_mut() {
+                    window.step(by);
+                }
+            } else {
+                let ids: Vec<_> = model.ledger.groups.iter().map(LedgerPane::group_id).collect();
+                model.ledger.at = moved(&ids, model.ledger.index(), by);
             }
+            model.all_marked &= before == model.ledger.at;
         }
         Pane::History if model.history_filter.is_empty() => model.history.step(by),
         Pane::History => model.found.step(by),
@@ -313,8 +310,11 @@ fn ends(model: &mut Model, last: bool) {
     match (model.pane, last) {
         (Pane::Results, true) => model.results.end(),
         (Pane::Results, false) => model.results.home(),
-        (Pane::Ledger, true) if model.ledger.in_entries => model.ledger.entries.end(),
-        (Pane::Ledger, false) if model.ledger.in_entries => model.ledger.entries.home(),
+        (Pane::Ledger, _) if model.ledger.in_entries => {
+            if let Some(window) = model.ledger.entries_mut() {
+                if last { window.end() } else { window.home() }
+            }
+        }
         (Pane::History, true) if model.history_filter.is_empty() => model.history.end(),
         (Pane::History, false) if model.history_filter.is_empty() => model.history.home(),
         (Pane::History, true) => model.found.end(),
@@ -331,12 +331,11 @@ fn open(model: &mut Model) {
             let busy = model.run_live().is_some_and(|r| !r.row.state.is_closed());
             go(model, if busy { Pane::Queue } else { Pane::Results });
         }
-        Pane::Ledger if !model.ledger.open => {
+        Pane::Ledger if model.ledger.entries().is_none() => {
             if let Some(id) = model.ledger.group().map(LedgerPane::group_id) {
+                model.ledger.unfolded.insert(id.clone(), super::window::Window::default());
                 model.ledger.at = Some(id);
-                model.ledger.open = true;
                 model.ledger.in_entries = true;
-                model.ledger.entries.reset();
             }
         }
         Pane::Ledger if !model.ledger.in_entries => model.ledger.in_entries = true,
@@ -364,7 +363,11 @@ fn open(model: &mut Model) {
 fn fold(model: &mut Model) {
     match model.pane {
         Pane::Ledger => {
-            model.ledger.open = false;
+            // The group under the cursor; when it is folded already, all others.
+            let at = model.ledger.at.clone();
+            if at.is_none_or(|at| model.ledger.unfolded.remove(&at).is_none()) {
+                model.ledger.unfolded.clear();
+            }
             model.ledger.in_entries = false;
             model.all_marked = false;
         }
@@ -385,14 +388,12 @@ fn mark(model: &mut Model) {
     step(model, 1);
 }
 
-/// The ledger's filter narrowed to the group under the cursor.
-pub(crate) fn group_filter(model: &Model) -> Filter {
+/// The ledger's filter narrowed to one group.
+pub(crate) fn group_filter(model: &Model, (slot, group): &GroupId) -> Filter {
     let mut filter = model.ledger_filter.clone();
-    if let Some(group) = model.ledger.group() {
-        let is = |key, word: &str| Term { not: false, test: Test::Is(key, vec![word.to_owned()]) };
-        filter.terms.push(is(FilterKey::Status, group.slot.word()));
-        filter.terms.push(is(FilterKey::Cause, &group.group));
-    }
+    let is = |key, word: &str| Term { not: false, test: Test::Is(key, vec![word.to_owned()]) };
+    filter.terms.push(is(FilterKey::Status, slot));
+    filter.terms.push(is(FilterKey::Cause, group));
     filter
 }
 
@@ -406,8 +407,10 @@ pub(crate) fn selection(model: &Model) -> Option<(Selection, String)> {
         _ => None,
     };
     if model.all_marked {
-        let filter =
-            if model.pane == Pane::Ledger && model.ledger.open { group_filter(model) } else { model.filter()?.clone() };
+        let filter = match &model.ledger.at {
+            Some(at) if model.pane == Pane::Ledger && model.ledger.entries().is_some() => group_filter(model, at),
+            _ => model.filter()?.clone(),
+        };
         let said = if filter.is_empty() { t.all_unresolved.to_owned() } else { filter.to_string() };
         return Some((matching(run, filter), said));
     }
@@ -419,7 +422,7 @@ pub(crate) fn selection(model: &Model) -> Option<(Selection, String)> {
     if on_group(model) {
         let group = model.ledger.group()?;
         let label = super::words::group(&model.causes, model.lang, group.slot, &group.group);
-        return Some((matching(None, group_filter(model)), fill(t.group_of, &[&label])));
+        return Some((matching(None, group_filter(model, &LedgerPane::group_id(group))), fill(t.group_of, &[&label])));
     }
     model.bill_here().map(|(key, no)| (Selection::Bills(vec![key]), crate::text::show(&no, 200).as_str().to_owned()))
 }
@@ -459,6 +462,15 @@ pub(crate) fn click(model: &mut Model, x: u16, y: u16, effects: &mut Vec<Effect>
         Pane::History if model.history_filter.is_empty() => model.history.click(row),
         Pane::History => model.found.click(row),
         Pane::Log => model.log.click(row),
+        Pane::Ledger => {
+            let lines = model.ledger.lines(usize::from(parts.list.height.saturating_sub(1)));
+            LedgerPane::on_line(&lines, model.ledger.top + row).is_some_and(|(group, entry)| {
+                model.ledger.at = model.ledger.groups.get(group).map(LedgerPane::group_id);
+                model.ledger.in_entries = entry.is_some();
+                model.all_marked = false;
+                entry.is_none_or(|row| model.ledger.entries_mut().is_some_and(|w| w.click(row)))
+            })
+        }
         Pane::Plans => {
             let id = model.plans.get(model.plan_top + row).map(|p| super::model::plan_id(p).clone());
             id.is_some_and(|id| {

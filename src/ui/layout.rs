@@ -75,8 +75,3 @@ fn split(model: &Model, body: Rect) -> (Rect, Rect) {
         _ => (body, none),
     }
 }
-
-/// Rows of the ledger's groups while one is unfolded.
-pub fn group_rows(groups: usize, height: u16) -> u16 {
-    (groups as u16).clamp(1, (height / 3).max(1))
-}

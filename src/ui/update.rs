@@ -16,7 +16,7 @@ use crate::domain::time::Ts;
 use super::act;
 use super::format::fill;
 use super::layout;
-use super::model::{Asked, Model, Pane, Sent};
+use super::model::{Asked, LedgerPane, Model, Pane, Sent};
 use super::msg::{Effect, Msg, Ticket};
 use super::overlays::{self, Overlay};
 use super::window::{Record, Seek, Window};
@@ -105,7 +105,7 @@ pub(crate) fn finish(model: &mut Model, effects: &mut Vec<Effect>) {
 fn spoil_all(model: &mut Model) {
     model.plans_stale = true;
     model.ledger.stale = true;
-    model.ledger.entries.spoil();
+    model.ledger.spoil();
     model.results.spoil();
     model.history.spoil();
     model.found.spoil();
@@ -166,10 +166,15 @@ fn arrange(model: &mut Model) {
         }
         Pane::Results => model.results.set_height(rows),
         Pane::Ledger => {
-            let groups = layout::group_rows(model.ledger.groups.len(), parts.list.height);
-            let height = if model.ledger.open { usize::from(groups) } else { rows };
-            model.ledger.top = scrolled(model.ledger.top, model.ledger.index(), height);
-            model.ledger.entries.set_height(rows.saturating_sub(usize::from(groups) + 1));
+            let lines = model.ledger.lines(rows);
+            for (group, height) in model.ledger.groups.iter().zip(&lines) {
+                if let Some(window) = model.ledger.unfolded.get_mut(&LedgerPane::group_id(group)) {
+                    window.set_height(*height);
+                }
+            }
+            let all = lines.iter().map(|n| n + 1).sum::<usize>();
+            let top = model.ledger.top.min(all.saturating_sub(rows));
+            model.ledger.top = scrolled(top, model.ledger.line(&lines), rows);
         }
         Pane::History => {
             model.history.set_height(rows);
@@ -239,10 +244,16 @@ fn questions(model: &mut Model, effects: &mut Vec<Effect>) {
             let (scope, filter) = (Scope::Run(run), model.results_filter.clone());
             page(&mut model.results, quiet, &mut ticket).map(|(t, page)| (t, Query::Bills { scope, filter, page }))
         }),
-        Pane::Ledger if model.ledger.open => {
-            let filter = act::group_filter(model);
-            page(&mut model.ledger.entries, quiet, &mut ticket)
-                .map(|(t, page)| (t, Query::Bills { scope: Scope::Ledger, filter, page }))
+        Pane::Ledger => {
+            let asked = model
+                .ledger
+                .unfolded
+                .iter_mut()
+                .find_map(|(id, window)| page(window, quiet, &mut ticket).map(|(t, page)| (t, page, id.clone())));
+            asked.map(|(t, page, id)| {
+                let filter = act::group_filter(model, &id);
+                (t, Query::Bills { scope: Scope::Ledger, filter, page })
+            })
         }
         Pane::History if model.history_filter.is_empty() => {
             page(&mut model.history, quiet, &mut ticket).map(|(t, page)| (t, Query::Runs(page)))
@@ -297,11 +308,11 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
             Event::BillsFound { run, .. } if Some(*run) == model.results_run => model.results.spoil(),
             Event::BillSettled { outcome, was, .. } if !outcome.is_resolved() || *was == Slot::Unknown => {
                 model.ledger.stale = true;
-                model.ledger.entries.spoil();
+                model.ledger.spoil();
             }
             Event::LedgerResolved { key, .. } => {
                 model.ledger.stale = true;
-                model.ledger.entries.spoil();
+                model.ledger.spoil();
                 model.marks.remove(key);
             }
             Event::MarkMoved { .. } => model.plans_stale = true,
@@ -392,16 +403,7 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
             }
             (Asked::Environments, Ok(Answer::Environments(rows))) => model.envs = rows,
             (Asked::Groups, Ok(Answer::LedgerGroups(groups))) => {
-                let at = model.ledger.index();
-                model.ledger.groups = groups;
-                model.ledger.groups.retain(|g| g.count > 0);
-                model.ledger.loaded = true;
-                if !model.ledger.groups.iter().any(|g| Some(super::model::LedgerPane::group_id(g)) == model.ledger.at) {
-                    let last = model.ledger.groups.len().saturating_sub(1);
-                    model.ledger.at = model.ledger.groups.get(at.min(last)).map(super::model::LedgerPane::group_id);
-                    model.ledger.open = false;
-                    model.ledger.in_entries = false;
-                }
+                model.ledger.take(groups);
             }
             (Asked::Bill, Ok(Answer::Bill { row, facts, cut })) => {
                 let words = super::panes::bill::Words { lang: model.lang, causes: &model.causes, zone: model.zone };
@@ -438,7 +440,7 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
     let taken = match &answer {
         Ok(Answer::Bills(_)) | Err(_) => {
             model.results.answer(ticket, bills(&answer))
-                || model.ledger.entries.answer(ticket, bills(&answer))
+                || model.ledger.unfolded.values_mut().any(|w| w.answer(ticket, bills(&answer)))
                 || model.found.answer(ticket, bills(&answer))
                 || (answer.is_err()
                     && (model.history.answer(ticket, Err(error.clone()))

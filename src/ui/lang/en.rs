@@ -142,7 +142,6 @@ pub(crate) const TEXTS: Texts = Texts {
     frozen: "FROZEN",
     frozen_set: "frozen: only these bills, as they were read",
     group_empty: "No bill of this group is left",
-    group_entries: "bills of: {}",
     group_of: "the group: {}",
     hash: "set",
     hazards: "hazards",

@@ -39,7 +39,7 @@ texts! {
     ev_tried ev_tried_rev ev_verified export_all export_filter export_title exporting failed failed_short fate_out
     fate_read fate_tried fate_verified filter_do filter_empty filter_empty_2 filter_label filter_name filter_recall
     filter_save filter_saved flag_hint flag_stripped flags_short flags_title flags_what form_cancel form_change
-    form_do form_next format found frozen frozen_set group_empty group_entries group_of hash hazards hazards_n health
+    form_do form_next format found frozen frozen_set group_empty group_of hash hazards hazards_n health
     help_close help_filter help_filter_1 help_filter_2 help_more help_outcome_1 help_outcome_2 help_outcome_3
     help_outcome_4 help_outcome_5 help_outcomes help_prefix help_title history_none history_none_2 jump_date jump_oldest jump_title jump_what keys kind_fresh
     kind_retry kind_verify last_run latency latency_none ledger_none ledger_none_2 left_waiting lock_short locked

@@ -142,7 +142,6 @@ pub(crate) const TEXTS: Texts = Texts {
     frozen: "已定格",
     frozen_set: "已冻结：只限这些单据、以读取时为准",
     group_empty: "此组已无单据",
-    group_entries: "本组单据：{}",
     group_of: "整组：{}",
     hash: "批次",
     hazards: "隐患",

@@ -42,7 +42,7 @@ pub(crate) fn set(model: &mut Model, filter: Filter) {
         }
         Pane::Ledger => {
             model.ledger_filter = filter;
-            model.ledger.entries.reset();
+            model.ledger.reset();
         }
         Pane::History => {
             model.history_filter = filter;

@@ -92,7 +92,7 @@ pub(crate) fn open(model: &mut Model, verify: bool, effects: &mut Vec<Effect>) -
 fn known(model: &Model, keys: &[BillKey]) -> Vec<BillRow> {
     let rows = || {
         let bill = model.bill.row.iter().map(|b| &**b);
-        model.results.rows().chain(model.ledger.entries.rows()).chain(model.found.rows()).chain(bill)
+        model.results.rows().chain(model.ledger.rows()).chain(model.found.rows()).chain(bill)
     };
     keys.iter().filter_map(|key| rows().find(|r| r.key == *key).cloned()).collect()
 }

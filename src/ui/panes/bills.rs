@@ -35,7 +35,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     if nothing(model, pen, area, &model.results, lines) {
         return None;
     }
-    rows(model, pen, area, &model.results, true);
+    rows(model, pen, area, &model.results, Rows { focus: true, all: model.all_marked, skip: 0 });
     preview(model, pen, parts.detail, model.results.current());
     Some(model.results.first())
 }
@@ -71,11 +71,22 @@ pub(crate) fn titles(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     pen.row(area, area.y, false, &cells);
 }
 
-/// The visible rows; `focus`: whether the cursor is in this list.
-pub(crate) fn rows(model: &Model, pen: &mut Pen<'_>, area: Rect, window: &Window<BillRow>, focus: bool) {
+/// How a list's rows are shown.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows {
+    /// The cursor is in this list.
+    pub focus: bool,
+    /// All of it is marked.
+    pub all: bool,
+    /// Rows that lie above the screen.
+    pub skip: usize,
+}
+
+/// The visible rows.
+pub(crate) fn rows(model: &Model, pen: &mut Pen<'_>, area: Rect, window: &Window<BillRow>, shown: Rows) {
     let widths = widths(model, area.width);
-    for (i, (here, row)) in window.visible().enumerate().take(usize::from(area.height)) {
-        let marked = model.all_marked || model.marks.contains_key(&row.key);
+    for (i, (here, row)) in window.visible().skip(shown.skip).enumerate().take(usize::from(area.height)) {
+        let marked = shown.all || model.marks.contains_key(&row.key);
         let (glyph, word, role) = words::state(model, &row.state);
         let mark = if marked { pen.glyphs.marked } else { "" };
         let message = match &row.state {
@@ -100,7 +111,7 @@ pub(crate) fn rows(model: &Model, pen: &mut Pen<'_>, area: Rect, window: &Window
             Cell::new(3, Role::Dim, attempts).right(),
             Cell::new(4, Role::Dim, age).right(),
         ]);
-        pen.row(area, area.y + i as u16, here && focus, &cells);
+        pen.row(area, area.y + i as u16, here && shown.focus, &cells);
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         if nothing(model, pen, body, &model.found, &[t.filter_empty, t.filter_empty_2]) {
             return None;
         }
-        bills::rows(model, pen, body, &model.found, true);
+        bills::rows(model, pen, body, &model.found, bills::Rows { focus: true, all: model.all_marked, skip: 0 });
         bills::preview(model, pen, parts.detail, model.found.current());
         return Some(model.found.first());
     }

@@ -1,11 +1,12 @@
-//! Ledger: what is unresolved over all runs, grouped by cause with advice and who acts; a group unfolds into its bills.
+//! Ledger: what is unresolved over all runs, grouped by cause with advice and who acts; groups unfold into their bills.
 
 use ratatui::layout::Rect;
 
+use crate::domain::query::LedgerGroup;
 use crate::ui::cells::{Cell, Pen};
-use crate::ui::format::{self, fill};
-use crate::ui::layout::{self, Parts};
-use crate::ui::model::Model;
+use crate::ui::format;
+use crate::ui::layout::Parts;
+use crate::ui::model::{LedgerPane, Model};
 use crate::ui::skin::Role;
 use crate::ui::words;
 
@@ -33,50 +34,67 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         cell(6, t.col_oldest).right(),
     ];
     pen.row(area, area.y, false, &titles);
-    let height =
-        if ledger.open { layout::group_rows(ledger.groups.len(), area.height) } else { area.height.saturating_sub(1) };
-    let at = ledger.index();
-    for (i, group) in ledger.groups.iter().enumerate().skip(ledger.top).take(usize::from(height)) {
-        let (advice, who) = words::advice(model, group.slot, &group.group);
-        let role = words::role(group.slot);
-        let sign = if ledger.open && i == at { pen.glyphs.unfolded } else { pen.glyphs.folded };
-        let oldest = group.oldest.map(|o| format::age(model.now.since(o))).unwrap_or_default();
-        let word = format!("{} {}", words::glyph(group.slot, model.glyphs), words::slot(model.lang, group.slot));
-        let cells = [
-            Cell::new(1, Role::Dim, sign),
-            Cell::new(6, role, format::count(group.count)).right().key(),
-            Cell::new(state, role, word),
-            Cell::new(label, role, words::group(&model.causes, model.lang, group.slot, &group.group)).key(),
-            Cell::new(13, Role::Accent, who),
-            Cell::new(0, Role::Text, advice),
-            Cell::new(6, Role::Dim, oldest).right(),
-        ];
-        pen.row(area, area.y + 1 + (i - ledger.top) as u16, i == at && !ledger.in_entries, &cells);
-    }
-    if !ledger.open {
-        if let Some(group) = ledger.group() {
-            group_preview(model, pen, parts.detail, group);
+    let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let lines = ledger.lines(usize::from(area.height));
+    let mut y = 0_usize;
+    for (i, (group, entries)) in ledger.groups.iter().zip(&lines).enumerate() {
+        if let Some(at) = y.checked_sub(ledger.top).filter(|at| *at < usize::from(area.height)) {
+            let (advice, who) = words::advice(model, group.slot, &group.group);
+            let role = words::role(group.slot);
+            let sign = if *entries > 0 { pen.glyphs.unfolded } else { pen.glyphs.folded };
+            let oldest = group.oldest.map(|o| format::age(model.now.since(o))).unwrap_or_default();
+            let word = format!("{} {}", words::glyph(group.slot, model.glyphs), words::slot(model.lang, group.slot));
+            let cells = [
+                Cell::new(1, Role::Dim, sign),
+                Cell::new(6, role, format::count(group.count)).right().key(),
+                Cell::new(state, role, word),
+                Cell::new(label, role, words::group(&model.causes, model.lang, group.slot, &group.group)).key(),
+                Cell::new(13, Role::Accent, who),
+                Cell::new(0, Role::Text, advice),
+                Cell::new(6, Role::Dim, oldest).right(),
+            ];
+            pen.row(area, area.y + at as u16, i == ledger.index() && !ledger.in_entries, &cells);
         }
-        return None;
+        let (from, to) = (y + 1, y + 1 + entries);
+        entries_of(model, pen, area, group, (from, to));
+        y = to;
     }
-    let y = area.y + 1 + height;
-    let rest = Rect { y, height: area.bottom().saturating_sub(y), ..area };
-    if rest.height < 2 {
-        return None;
-    }
-    let name = ledger.group().map(|g| words::group(&model.causes, model.lang, g.slot, &g.group)).unwrap_or_default();
-    heading(pen, rest, &fill(t.group_entries, &[&name]));
-    let rest = Rect { y: rest.y + 1, height: rest.height - 1, ..rest };
-    let lines: &[&str] =
-        if model.ledger_filter.is_empty() { &[t.group_empty] } else { &[t.filter_empty, t.filter_empty_2] };
-    if !nothing(model, pen, rest, &ledger.entries, lines) {
-        bills::rows(model, pen, rest, &ledger.entries, ledger.in_entries);
-        bills::preview(model, pen, parts.detail, ledger.entries.current());
+    match ledger.entered() {
+        Some(window) => bills::preview(model, pen, parts.detail, window.current()),
+        None => {
+            if let Some(group) = ledger.group() {
+                group_preview(model, pen, parts.detail, group);
+            }
+        }
     }
     None
 }
 
-fn group_preview(model: &Model, pen: &mut Pen<'_>, area: Rect, group: &crate::domain::query::LedgerGroup) {
+/// The entries of an unfolded group, on the lines from and to, as far as they are on the screen.
+fn entries_of(model: &Model, pen: &mut Pen<'_>, area: Rect, group: &LedgerGroup, (from, to): (usize, usize)) {
+    const INDENT: u16 = 2;
+    let ledger = &model.ledger;
+    let id = LedgerPane::group_id(group);
+    let Some(window) = ledger.unfolded.get(&id) else { return };
+    let (top, bottom) = (ledger.top, ledger.top + usize::from(area.height));
+    let (first, last) = (from.max(top), to.min(bottom));
+    if first >= last || area.width <= INDENT {
+        return;
+    }
+    let y = area.y + (first - top) as u16;
+    let room = Rect { x: area.x + INDENT, y, width: area.width - INDENT, height: (last - first) as u16 };
+    let t = model.t();
+    let lines: &[&str] =
+        if model.ledger_filter.is_empty() { &[t.group_empty] } else { &[t.filter_empty, t.filter_empty_2] };
+    if nothing(model, pen, room, window, lines) {
+        return;
+    }
+    let here = ledger.at.as_ref() == Some(&id);
+    let all = model.all_marked && (here || ledger.entries().is_none());
+    bills::rows(model, pen, room, window, bills::Rows { focus: here && ledger.in_entries, all, skip: first - from });
+}
+
+fn group_preview(model: &Model, pen: &mut Pen<'_>, area: Rect, group: &LedgerGroup) {
     if area.height < 2 {
         return;
     }

@@ -64,8 +64,10 @@ pub(crate) fn position(model: &Model) -> String {
         Pane::Plans => simple(model.plan_index(), model.plans.len()),
         Pane::Queue => String::new(),
         Pane::Results => of(&model.results),
-        Pane::Ledger if model.ledger.in_entries => of(&model.ledger.entries),
-        Pane::Ledger => simple(model.ledger.index(), model.ledger.groups.len()),
+        Pane::Ledger => match model.ledger.entered() {
+            Some(window) => of(window),
+            None => simple(model.ledger.index(), model.ledger.groups.len()),
+        },
         Pane::History if model.history_filter.is_empty() => of(&model.history),
         Pane::History => of(&model.found),
         Pane::Bill => simple(model.bill.at(), model.bill.len()),
