@@ -1,7 +1,15 @@
 //! What the console costs: a key to the picture's bytes, each pane drawn, facts folded into the live state. `cargo bench --bench console`.
 //!
 //! Bars: a key to its bytes at 120x36 under 400 µs; `limit_diff` is the diff of two equal buffers of the same size.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, dead_code, missing_docs)]
+#![allow(
+    clippy::wildcard_imports,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    missing_docs
+)]
 
 #[path = "../tests/screens/world.rs"]
 mod world;

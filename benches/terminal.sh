@@ -1,0 +1,23 @@
+#!/bin/sh
+# The screen's cost seen from outside, through a pty, on a store of a million bills: start, bytes and time a key, idle, memory, signals.
+#
+# benches/terminal.sh DIR   DIR: a store made by `skydeck bench store --dir DIR` (filled here when it is not there).
+# Needs Python 3.9 with pyte (`python3 -m venv V && V/bin/pip install pyte`) and the tuibench script; name both:
+# PYTHON=V/bin/python TUIBENCH=path/to/tuibench.py. Without TUIBENCH the tests' own pty measurements are printed.
+set -eu
+dir=${1:?a directory for the store}
+here=$(cd "$(dirname "$0")/.." && pwd)
+bin=${SKYDECK:-$here/target/release/skydeck}
+[ -x "$bin" ] || (cd "$here" && cargo build --release --locked)
+if [ -z "${TUIBENCH:-}" ]; then
+    cd "$here" && exec cargo test --locked --test pty_screen -- --nocapture --test-threads 1
+fi
+[ -d "$dir/data" ] || "$bin" bench store --rows "${ROWS:-1000000}" --dir "$dir" --step fill
+# Settings of its own: no environment can be written to, nothing of the operator's is read.
+conf=$(mktemp -d)
+trap 'rm -rf "$conf"' EXIT INT TERM
+: > "$conf/config.toml"
+export LANG=en_US.UTF-8 TERM=xterm-256color COLORTERM=truecolor
+"${PYTHON:-python3}" "$TUIBENCH" --size 120x36 --ready "${READY:-Plans}" \
+    --keys 'list=5<w600> j*2' --keys move='j*20' --keys scroll='j*200' --burst 'j*200' --slow 'j*90' \
+    --action 'end=G=>Log' --quit q --json ${TUIBENCH_ARGS:-} -- "$bin" --lang en --data "$dir/data" --config "$conf/config.toml"
