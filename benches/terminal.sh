@@ -13,11 +13,21 @@ if [ -z "${TUIBENCH:-}" ]; then
     cd "$here" && exec cargo test --locked --test pty_screen -- --nocapture --test-threads 1
 fi
 [ -d "$dir/data" ] || "$bin" bench store --rows "${ROWS:-1000000}" --dir "$dir" --step fill
-# Settings of its own: no environment can be written to, nothing of the operator's is read.
+# Settings of its own: an environment that nobody can write to, nothing of the operator's.
 conf=$(mktemp -d)
 trap 'rm -rf "$conf"' EXIT INT TERM
-: > "$conf/config.toml"
+printf 'nothing' > "$conf/secret"
+chmod 600 "$conf/secret"
+cat > "$conf/config.toml" <<TOML
+[environment.bench]
+url = "http://127.0.0.1:9/k3cloud/"
+account_set = "000000"
+user = "nobody"
+sign_in = "signed"
+app_id = "000000_nobody"
+secret = { file = "$conf/secret" }
+TOML
 export LANG=en_US.UTF-8 TERM=xterm-256color COLORTERM=truecolor
-"${PYTHON:-python3}" "$TUIBENCH" --size 120x36 --ready "${READY:-Plans}" \
-    --keys 'list=5<w600> j*2' --keys move='j*20' --keys scroll='j*200' --burst 'j*200' --slow 'j*90' \
-    --action 'end=G=>Log' --quit q --json ${TUIBENCH_ARGS:-} -- "$bin" --lang en --data "$dir/data" --config "$conf/config.toml"
+"${PYTHON:-python3}" "$TUIBENCH" --size 120x36 --ready "${READY:-Ledger [0-9]}" \
+    --keys 'list=<esc><w300> 5<w600> j*2' --keys move='j*18' --keys scroll='j*200' --burst 'j*200' --slow 'j*90' \
+    --action 'end=G=>1 / 1|History' --quit q --json ${TUIBENCH_ARGS:-} -- "$bin" --lang en --data "$dir/data" --config "$conf/config.toml"
