@@ -2,6 +2,7 @@
 # The screen's cost seen from outside, through a pty, on a store of a million bills: start, bytes and time a key, idle, memory, signals.
 #
 # benches/terminal.sh DIR   DIR: a store made by `skydeck bench store --dir DIR` (filled here when it is not there).
+# Resizing, signals and terminals without colour have tests of their own; SKIP= measures them here too.
 # Needs Python 3.9 with pyte (`python3 -m venv V && V/bin/pip install pyte`) and the tuibench script; name both:
 # PYTHON=V/bin/python TUIBENCH=path/to/tuibench.py. Without TUIBENCH the tests' own pty measurements are printed.
 set -eu
@@ -29,5 +30,5 @@ secret = { file = "$conf/secret" }
 TOML
 export LANG=en_US.UTF-8 TERM=xterm-256color COLORTERM=truecolor
 "${PYTHON:-python3}" "$TUIBENCH" --size 120x36 --ready "${READY:-Ledger [0-9]}" \
-    --keys 'list=<esc><w300> 5<w600> j*2' --keys move='j*18' --keys scroll='j*200' --burst 'j*200' --slow 'j*90' \
-    --action 'end=G=>1 / 1|History' --quit q --json ${TUIBENCH_ARGS:-} -- "$bin" --lang en --data "$dir/data" --config "$conf/config.toml"
+    --keys 'list=<esc><w300> 5<w600> j*2' --keys move='j*18' --keys scroll='j*200' --burst 'k*200' --slow 'j*90' \
+    --skip "${SKIP:-resize,signals,env}" --quit q --json ${TUIBENCH_ARGS:-} -- "$bin" --lang en --data "$dir/data" --config "$conf/config.toml"
