@@ -108,12 +108,35 @@ pub const KEYS: &[(&str, Key)] = &[
 
 /// A filter that does not parse.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message} (at character {at})")]
+#[error("{fault} (at character {at})")]
 pub struct FilterError {
     /// Character offset of the fault.
     pub at: usize,
-    /// What is wrong and what would be right.
-    pub message: String,
+    /// What is wrong.
+    pub fault: FilterFault,
+}
+
+/// What is wrong with a filter, and what would be right; the console says it in the operator's language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum FilterFault {
+    /// A quote without an end.
+    #[error("this quote is not closed")]
+    OpenQuote,
+    /// `~` alone.
+    #[error("`~` wants a text of the message after it")]
+    NoText,
+    /// A key without a value.
+    #[error("`{0}:` wants a value")]
+    NoValue(String),
+    /// No age.
+    #[error("`{0}` is no age; write >2d, <30m, >1h")]
+    NoAge(String),
+    /// No number.
+    #[error("`{0}` is no number; write 3, >1, <5")]
+    NoNumber(String),
+    /// No key of the language.
+    #[error("no key `{0}`; there are cause, status, no, fid, org, customer, date, age, attempts, plan, run, code")]
+    NoKey(String),
 }
 
 impl Filter {
@@ -171,7 +194,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
         }
     }
     if let Some(at) = quote {
-        return Err(FilterError { at, message: "this quote is not closed".to_owned() });
+        return Err(FilterError { at, fault: FilterFault::OpenQuote });
     }
     out.extend(current);
     Ok(out)
@@ -190,7 +213,7 @@ fn term(token: &Token) -> Result<Term, FilterError> {
     }
     if let Some(text) = body.strip_prefix('~') {
         if text.is_empty() {
-            return Err(FilterError { at: token.at, message: "`~` wants a text of the message after it".to_owned() });
+            return Err(FilterError { at: token.at, fault: FilterFault::NoText });
         }
         return Ok(Term { not, test: Test::Message(text.to_owned()) });
     }
@@ -198,22 +221,23 @@ fn term(token: &Token) -> Result<Term, FilterError> {
         return Ok(Term { not, test: Test::Text(body.to_owned()) });
     };
     let value_at = token.at + whole.chars().count() - value.chars().count();
-    let fail = |message: String| FilterError { at: value_at, message };
+    let fail = |fault: FilterFault| FilterError { at: value_at, fault };
     if value.is_empty() {
-        return Err(fail(format!("`{name}:` wants a value")));
+        return Err(fail(FilterFault::NoValue(name.to_owned())));
     }
     let lower = name.to_lowercase();
     let test = match lower.as_str() {
         "age" | "时长" => age(value).map_err(fail)?,
         "attempts" | "次数" => attempts(value).map_err(fail)?,
         _ => {
-            let key = KEYS.iter().find(|(k, _)| *k == lower).map(|(_, key)| *key).ok_or_else(|| FilterError {
-                at: token.at,
-                message: format!("no key `{name}`; there are cause, status, no, fid, org, customer, date, age, attempts, plan, run, code"),
-            })?;
+            let key = KEYS
+                .iter()
+                .find(|(k, _)| *k == lower)
+                .map(|(_, key)| *key)
+                .ok_or_else(|| FilterError { at: token.at, fault: FilterFault::NoKey(name.to_owned()) })?;
             let words: Vec<String> = value.split([',', '，']).filter(|w| !w.is_empty()).map(str::to_owned).collect();
             if words.is_empty() {
-                return Err(fail(format!("`{name}:` wants a value")));
+                return Err(fail(FilterFault::NoValue(name.to_owned())));
             }
             Test::Is(key, words)
         }
@@ -221,8 +245,8 @@ fn term(token: &Token) -> Result<Term, FilterError> {
     Ok(Term { not, test })
 }
 
-fn age(value: &str) -> Result<Test, String> {
-    let wrong = || format!("`{value}` is no age; write >2d, <30m, >1h");
+fn age(value: &str) -> Result<Test, FilterFault> {
+    let wrong = || FilterFault::NoAge(value.to_owned());
     let (over, rest) = match (value.strip_prefix('>'), value.strip_prefix('<')) {
         (Some(rest), _) => (true, rest),
         (_, Some(rest)) => (false, rest),
@@ -240,13 +264,13 @@ fn age(value: &str) -> Result<Test, String> {
     Ok(Test::Age { over, than: Duration::from_secs(n.checked_mul(seconds).ok_or_else(wrong)?) })
 }
 
-fn attempts(value: &str) -> Result<Test, String> {
+fn attempts(value: &str) -> Result<Test, FilterFault> {
     let (ordering, rest) = match (value.strip_prefix('>'), value.strip_prefix('<')) {
         (Some(rest), _) => (Ordering::Greater, rest),
         (_, Some(rest)) => (Ordering::Less, rest),
         _ => (Ordering::Equal, value),
     };
-    let n = rest.parse().map_err(|_| format!("`{value}` is no number; write 3, >1, <5"))?;
+    let n = rest.parse().map_err(|_| FilterFault::NoNumber(value.to_owned()))?;
     Ok(Test::Attempts(ordering, n))
 }
 

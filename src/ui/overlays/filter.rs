@@ -3,7 +3,7 @@
 use tui_input::{Input, InputRequest};
 
 use crate::domain::bill::Slot;
-use crate::domain::filter::{Filter, FilterError, KEYS};
+use crate::domain::filter::{Filter, FilterError, FilterFault, KEYS};
 use crate::ui::cells::{self, Pen};
 use crate::ui::layout::Parts;
 use crate::ui::model::{Model, Pane};
@@ -182,7 +182,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<(u
         let before: String = line.input.value().chars().take(error.at).collect();
         let x = (used as usize + cells::width(&before)).min(usize::from(w.saturating_sub(20))) as u16;
         let used = pen.text(x, parts.foot.y, 2, Role::Error, "^ ");
-        pen.text(x + used, parts.foot.y, w.saturating_sub(x + used), Role::Error, &error.message);
+        pen.text(x + used, parts.foot.y, w.saturating_sub(x + used), Role::Error, &said(model, &error.fault));
         return caret;
     }
     let list = candidates(model, line).join("  ");
@@ -195,4 +195,22 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<(u
     ];
     super::draw_keys(pen, used, parts.foot.y, w.saturating_sub(used), &keys);
     caret
+}
+
+/// What is wrong with the filter, in the operator's language.
+fn said(model: &Model, fault: &FilterFault) -> String {
+    if model.lang == crate::ui::Lang::En {
+        return crate::text::show(&fault.to_string(), 400).as_str().to_owned();
+    }
+    let text = match fault {
+        FilterFault::OpenQuote => "引号没有结束".to_owned(),
+        FilterFault::NoText => "`~` 后面要写消息中的文字".to_owned(),
+        FilterFault::NoValue(key) => format!("`{key}:` 后面要写值"),
+        FilterFault::NoAge(value) => format!("`{value}` 不是时长；写 >2d、<30m、>1h"),
+        FilterFault::NoNumber(value) => format!("`{value}` 不是数字；写 3、>1、<5"),
+        FilterFault::NoKey(key) => {
+            format!("没有 `{key}`；可用 cause status no fid org customer date age attempts plan run code")
+        }
+    };
+    crate::text::show(&text, 400).as_str().to_owned()
 }
