@@ -16,7 +16,16 @@ fi
 [ -d "$dir/data" ] || "$bin" bench store --rows "${ROWS:-1000000}" --dir "$dir" --step fill
 # Settings of its own: an environment that nobody can write to, nothing of the operator's.
 conf=$(mktemp -d)
-trap 'rm -rf "$conf"' EXIT INT TERM
+# The console starts an owner that outlives it; this one is of no use to anybody afterwards.
+end() {
+    owner=$(sed -n 's/^pid //p' "$dir/data/owner.lock" 2> /dev/null || true)
+    if [ -n "$owner" ] && tr '\0' ' ' < "/proc/$owner/cmdline" 2> /dev/null | grep -qF "$conf"; then
+        kill "$owner"
+    fi
+    rm -rf "$conf"
+}
+trap end EXIT
+trap 'exit 130' INT TERM
 printf 'nothing' > "$conf/secret"
 chmod 600 "$conf/secret"
 cat > "$conf/config.toml" <<TOML
