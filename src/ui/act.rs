@@ -11,9 +11,10 @@ use crate::domain::run::RunState;
 use super::format::fill;
 use super::keymap::{Action, TABLE};
 use super::layout;
-use super::model::{GroupId, LedgerPane, Model, Pane, Sent};
+use super::model::{Model, Pane, Sent};
 use super::msg::{Code, Effect, Key};
 use super::overlays::{self, Overlay};
+use super::panes::ledger::{GroupId, LedgerPane};
 use super::update::{at_work, select_run, submit};
 
 /// A key was pressed.

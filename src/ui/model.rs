@@ -12,7 +12,7 @@ use crate::domain::filter::Filter;
 use crate::domain::ids::{BillKey, EnvId, Fid, PlanId, RunId, Seq};
 use crate::domain::live::{EnvPulse, Live, Pulse, RunLive};
 use crate::domain::plan::Plan;
-use crate::domain::query::{EnvRow, LedgerGroup, PlanRow, Query, Scope};
+use crate::domain::query::{EnvRow, PlanRow, Query, Scope};
 use crate::domain::run::{BillRow, RunRow, RunState};
 use crate::domain::time::Ts;
 
@@ -23,6 +23,7 @@ use super::lang::Texts;
 use super::msg::{Effect, Ticket};
 use super::overlays::Overlay;
 use super::panes::bill::BillPane;
+use super::panes::ledger::LedgerPane;
 use super::skin::Skin;
 use super::window::Window;
 
@@ -86,160 +87,6 @@ pub(crate) enum Asked {
     Counting,
     CompareOld,
     CompareNew,
-}
-
-/// What a group of the ledger is bound by: its column of the sum line, and its cause.
-pub(crate) type GroupId = (String, String);
-
-/// The ledger: groups, and the entries of the unfolded ones under them.
-#[derive(Default)]
-pub(crate) struct LedgerPane {
-    pub groups: Vec<LedgerGroup>,
-    /// The group under the cursor, or in whose entries the cursor is.
-    pub at: Option<GroupId>,
-    /// The first line on the screen.
-    pub top: usize,
-    pub in_entries: bool,
-    /// Entries of each unfolded group.
-    pub unfolded: BTreeMap<GroupId, Window<BillRow>>,
-    pub stale: bool,
-    pub loaded: bool,
-}
-
-impl LedgerPane {
-    /// What a group is bound by.
-    pub fn group_id(group: &LedgerGroup) -> GroupId {
-        (group.slot.word().to_owned(), group.group.clone())
-    }
-
-    /// Entries of the group under the cursor, when it is unfolded.
-    pub fn entries(&self) -> Option<&Window<BillRow>> {
-        self.unfolded.get(self.at.as_ref()?)
-    }
-
-    /// The same, to be moved in.
-    pub fn entries_mut(&mut self) -> Option<&mut Window<BillRow>> {
-        self.unfolded.get_mut(self.at.as_ref()?)
-    }
-
-    /// Entries the cursor is in.
-    pub fn entered(&self) -> Option<&Window<BillRow>> {
-        self.entries().filter(|_| self.in_entries)
-    }
-
-    /// Entries in memory, of all unfolded groups.
-    pub fn rows(&self) -> impl Iterator<Item = &BillRow> {
-        self.unfolded.values().flat_map(Window::rows)
-    }
-
-    /// The entries are read again when somebody looks.
-    pub fn spoil(&mut self) {
-        self.unfolded.values_mut().for_each(Window::spoil);
-    }
-
-    /// Other entries from now on, as by another filter.
-    pub fn reset(&mut self) {
-        self.unfolded.values_mut().for_each(Window::reset);
-    }
-
-    /// Takes the groups as they are now; what is gone is folded.
-    pub fn take(&mut self, groups: Vec<LedgerGroup>) {
-        let was = self.index();
-        self.groups = groups;
-        self.groups.retain(|g| g.count > 0);
-        self.loaded = true;
-        let ids: BTreeSet<GroupId> = self.groups.iter().map(Self::group_id).collect();
-        self.unfolded.retain(|id, _| ids.contains(id));
-        if !self.at.as_ref().is_some_and(|at| ids.contains(at)) {
-            let last = self.groups.len().saturating_sub(1);
-            self.at = self.groups.get(was.min(last)).map(Self::group_id);
-            self.in_entries = false;
-        }
-    }
-
-    /// Lines of entries under each group, on a list of so many lines. The group under the cursor takes what the
-    /// others leave; each has a few at least, so that a long list scrolls instead of hiding one.
-    pub fn lines(&self, height: usize) -> Vec<usize> {
-        const FEW: usize = 4;
-        let want = |group: &LedgerGroup| {
-            let window = self.unfolded.get(&Self::group_id(group))?;
-            let all = window.total().unwrap_or(group.count);
-            Some(usize::try_from(all).unwrap_or(usize::MAX).max(1))
-        };
-        let spare = height.saturating_sub(self.groups.len());
-        let fair = (spare / self.unfolded.len().max(1)).max(FEW);
-        let mut lines: Vec<usize> = self.groups.iter().map(|g| want(g).map_or(0, |n| n.min(fair))).collect();
-        let at = self.index();
-        let others: usize = lines.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, n)| n).sum();
-        if let (Some(own), Some(n)) = (lines.get_mut(at), self.group().and_then(want)) {
-            *own = n.min(spare.saturating_sub(others).max(fair));
-        }
-        lines
-    }
-
-    /// The line the cursor is on.
-    pub fn line(&self, lines: &[usize]) -> usize {
-        let above: usize = lines.iter().take(self.index()).map(|n| n + 1).sum();
-        let within = self.entered().and_then(|w| w.visible().position(|(here, _)| here));
-        above + within.map_or(0, |row| row + 1)
-    }
-
-    /// What is on a line: a group's place, and the row of its entries.
-    pub fn on_line(lines: &[usize], line: usize) -> Option<(usize, Option<usize>)> {
-        let mut at = 0;
-        for (i, entries) in lines.iter().enumerate() {
-            if line <= at + entries {
-                return Some((i, (line - at).checked_sub(1)));
-            }
-            at += entries + 1;
-        }
-        None
-    }
-
-    /// One line down or up, through the entries of what is unfolded.
-    pub fn walk(&mut self, down: bool) {
-        let here = self.entered();
-        let edge =
-            here.map(|w| if down { w.total().is_some() && w.position() == w.total() } else { w.position() == Some(1) });
-        let next = if down { self.index() + 1 } else { self.index().wrapping_sub(1) };
-        let other = self.groups.get(next).map(Self::group_id);
-        match (edge, down) {
-            // In the middle of the entries.
-            (Some(false), _) => {
-                if let Some(window) = self.entries_mut() {
-                    window.step(if down { 1 } else { -1 });
-                }
-            }
-            // Out of them: to the group's own line above, or to the next group.
-            (Some(true), false) => self.in_entries = false,
-            (None, true) if self.entries().is_some_and(|w| !w.is_empty()) => {
-                self.in_entries = true;
-                if let Some(window) = self.entries_mut() {
-                    window.home();
-                }
-            }
-            (Some(true) | None, _) => {
-                let Some(other) = other else { return };
-                self.at = Some(other);
-                self.in_entries = !down && self.entries().is_some_and(|w| !w.is_empty());
-                if self.in_entries
-                    && let Some(window) = self.entries_mut()
-                {
-                    window.end();
-                }
-            }
-        }
-    }
-
-    /// Place of the group under the cursor.
-    pub fn index(&self) -> usize {
-        self.groups.iter().position(|g| Some(Self::group_id(g)) == self.at).unwrap_or(0)
-    }
-
-    /// The group under the cursor.
-    pub fn group(&self) -> Option<&LedgerGroup> {
-        self.groups.get(self.index())
-    }
 }
 
 /// The console's state.

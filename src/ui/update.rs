@@ -16,9 +16,10 @@ use crate::domain::time::Ts;
 use super::act;
 use super::format::fill;
 use super::layout;
-use super::model::{Asked, LedgerPane, Model, Pane, Sent};
+use super::model::{Asked, Model, Pane, Sent};
 use super::msg::{Effect, Msg, Ticket};
 use super::overlays::{self, Overlay};
+use super::panes::ledger::LedgerPane;
 use super::window::{Record, Seek, Window};
 
 /// How often lists that facts made stale are read again while something runs.
