@@ -1,5 +1,6 @@
 //! The index's blocks, and the memtable over them, hold what an ordered map holds, whatever is put, taken and asked,
 //! and whoever reads meanwhile.
+#![allow(clippy::unwrap_used, missing_docs)]
 
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
