@@ -22,7 +22,7 @@
 //! - [`domain`]: the nouns and rules. Ids, bills and outcomes, runs and their sum, facts, orders, the live state as a
 //!   fold of facts, the filter language, the confirm ladder, causes as data. Pure.
 //! - [`plan`]: the vendor's plan files ⇄ [`domain::plan::Plan`]; templates, conditions, lint, import, schedules. Pure.
-//! - [`store`]: trait `Store`; `memory` for tests; `local` = journal (the truth) + sled (an index in blocks, rebuildable);
+//! - [`store`]: trait `Store`; `memory` for tests; `local` = journal (the truth) + sled (an index in blocks, the latest changes in a memtable before it, rebuildable);
 //!   `doctor`, `backup`, `prune`; `actions` the action log's file.
 //! - [`erp`]: trait `Erp` and the Kingdee client: signing, sessions, strict decoding, classification.
 //! - [`engine`]: the one writer of facts, one runner a run, one dispatcher an environment, recovery, settling.

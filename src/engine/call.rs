@@ -142,6 +142,9 @@ async fn attempt(
     fault::point("before_send");
     let reply = context.env.erp.write(&token, &request).await;
     fault::point("after_send");
+    // A refusal proves less: some of them say that the server does not know either.
+    let done = reply.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Done);
+    context.env.done_with(&request.form, done.map(|(fid, _)| fid));
     let events = outcome(context, &bills, &reply, step, id, sent, end).await;
     // Whether bills may go in batches is decided by the calls that have ended.
     let batches = context.plan.policy.batch > 1;

@@ -53,7 +53,7 @@ struct State {
     /// Unlocks so far.
     unlocks: u64,
     claims: HashSet<(FormId, Fid)>,
-    /// Until when the server may still be at work on a request of this process, monotonic.
+    /// Until when the server may still be at work on a request of this process that was not carried out for all we know, monotonic.
     at_work: HashMap<(FormId, Fid), Duration>,
     /// When the limits that have passed were last taken out of it, monotonic.
     swept: Duration,
@@ -203,13 +203,21 @@ impl Dispatch {
     pub fn leaves<'a>(&self, form: &FormId, fids: impl Iterator<Item = &'a Fid>) {
         let now = self.clock.mono();
         let mut state = self.lock();
-        // Not at every call: at a thousand calls a second it holds as many as the limit has seconds, times a thousand.
+        // Not at every call: what is left in it was not answered as carried out.
         if now.saturating_sub(state.swept) >= SWEEP {
             state.swept = now;
             state.at_work.retain(|_, end| *end > now);
         }
         let end = now + self.env.limits.settle;
         state.at_work.extend(fids.map(|fid| ((form.clone(), fid.clone()), end)));
+    }
+
+    /// A request was answered as carried out for these bills: the server is no longer at work on them.
+    pub fn done_with<'a>(&self, form: &FormId, fids: impl Iterator<Item = &'a Fid>) {
+        let mut state = self.lock();
+        for fid in fids {
+            state.at_work.remove(&(form.clone(), fid.clone()));
+        }
     }
 
     /// When the limit of the last request of this process for a bill ends, if it has not yet.
