@@ -256,12 +256,24 @@ pub struct SelectArgs {
     pub run: Option<String>,
 }
 
+/// A revision of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RevisionArg {
+    /// The plan as it is now.
+    Newest,
+    /// The plan as it was when the bills were last tried.
+    Original,
+}
+
 /// `retry`.
 #[derive(Debug, Args)]
 pub struct RetryArgs {
     /// Which.
     #[command(flatten)]
     pub select: SelectArgs,
+    /// Under which revision of the plan: as it is now, or as it was when the bills were last tried.
+    #[arg(long, value_enum, default_value_t = RevisionArg::Newest)]
+    pub revision: RevisionArg,
     /// Approval.
     #[command(flatten)]
     pub approval: Approval,

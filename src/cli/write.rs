@@ -2,14 +2,14 @@
 //!
 //! Invariant: a plan that cannot run names its place before anything is opened.
 
-use super::args::{Approval, RunArgs, Verb};
+use super::args::{Approval, RevisionArg, RunArgs, Verb};
 use super::exit::{Exit, Stop};
 use super::ground::Ground;
 use super::{bills, plans};
 use crate::boot::{self, Booted};
 use crate::domain::command::{Command, StartParams};
 use crate::domain::ids::PlanId;
-use crate::domain::run::RunState;
+use crate::domain::run::{Revision, RunState};
 
 /// Runs a plan of the owner behind a socket: its plans, its environments.
 async fn run_plan_there(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
@@ -80,7 +80,11 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
     match verb {
         Verb::Retry(args) => {
             let selection = bills::selection(link, &args.select).await?;
-            ground.driver(booted, args.approval).run(Command::Retry { selection }).await
+            let revision = match args.revision {
+                RevisionArg::Newest => Revision::Newest,
+                RevisionArg::Original => Revision::Original,
+            };
+            ground.driver(booted, args.approval).run(Command::Retry { selection, revision }).await
         }
         Verb::Verify(args) => {
             let selection = bills::selection(link, &args).await?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Role;
 use super::filter::Filter;
 use super::ids::{BillKey, CommandId, EnvId, PlanId, RunId, SessionId, SetHash};
-use super::run::Flag;
+use super::run::{Flag, Revision};
 use super::who::Who;
 
 /// An order with its sender. The same id twice does nothing twice.
@@ -37,6 +37,9 @@ pub enum Command {
     Retry {
         /// Which.
         selection: Selection,
+        /// Under which revision of their plan.
+        #[serde(default, skip_serializing_if = "Revision::is_newest")]
+        revision: Revision,
     },
     /// Read unknown bills back now (after the server's limit). No writing call.
     Verify {
