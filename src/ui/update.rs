@@ -418,6 +418,9 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
             }
             (Asked::Run, Ok(Answer::Run(row))) => model.stored = row,
             (Asked::Counting, Ok(Answer::Bills(page))) => overlays::retry::count(model, &page),
+            (Asked::Revisions, Ok(Answer::Revisions(rows))) => overlays::retry::revisions(model, rows),
+            // An older owner of the data directory does not know the question: then there is no choice.
+            (Asked::Revisions, Err(_)) => {}
             (Asked::Counting, Err(e)) => {
                 let text = shown(&e);
                 overlays::retry::failed(model, text);

@@ -219,9 +219,15 @@ impl<T: Record> Window<T> {
         !self.halted && self.resume.is_some() && self.more_after
     }
 
-    /// Stops such a scan until the cursor moves.
+    /// Whether it goes on by itself: such a scan, or a move over many pages.
+    pub fn is_busy(&self) -> bool {
+        self.is_scanning() || self.owed != 0
+    }
+
+    /// Stops that until the cursor moves.
     pub fn halt(&mut self) {
         self.halted = true;
+        self.owed = 0;
         if matches!(self.asked, Some((_, Want::Forward | Want::Back))) {
             self.asked = None;
         }
@@ -239,6 +245,23 @@ impl<T: Record> Window<T> {
             self.owed = to - last;
         }
         self.place(to.clamp(0, last.max(0)) as usize);
+    }
+
+    /// To row number `n` from 1, page by page where it is not in memory: from here, or from the first row where that is
+    /// nearer or where the place of the cursor is not known.
+    pub fn go(&mut self, n: u64) {
+        let to = i64::try_from(n.max(1) - 1).unwrap_or(i64::MAX);
+        match self.position().map(|at| to - (at as i64 - 1)) {
+            Some(by) if by.abs() <= to || !self.more_before => self.step(by),
+            _ if self.more_before => {
+                self.restart(Want::Start);
+                self.owed = to;
+            }
+            _ => {
+                self.home();
+                self.step(to);
+            }
+        }
     }
 
     /// To the first row.

@@ -7,15 +7,23 @@ use std::time::Duration;
 use crate::domain::bill::{BillState, Outcome, Skip, Slot, Status, UnknownWhy};
 use crate::domain::cause::{Cause, CauseTable};
 use crate::domain::command::Refusal;
-use crate::domain::run::{PauseWhy, RunEnd, RunKind, RunState, Tally};
+use crate::domain::run::{PauseWhy, Revision, RunEnd, RunKind, RunState, Tally};
 use crate::domain::step::Step;
 
-use super::cells::{self, Glyphs};
+use super::cells::Glyphs;
 use super::config::Lang;
 use super::format::{self, fill};
 use super::keymap::{Action, Keymap};
 use super::model::Model;
 use super::skin::Role;
+
+/// Which revision of a plan, in a word.
+pub(crate) fn revision(lang: Lang, revision: Revision) -> &'static str {
+    match revision {
+        Revision::Newest => lang.texts().revision_newest,
+        Revision::Original => lang.texts().revision_original,
+    }
+}
 
 /// Outside text, safe and on one line; at most 1 kB of it.
 pub(crate) fn shown(raw: &str) -> String {
@@ -264,7 +272,7 @@ pub(crate) fn sum(model: &Model, tally: &Tally, max: u16, live: bool) -> Vec<(Ro
                 },
             ));
         }
-        let width: usize = out.iter().map(|(_, s)| cells::width(s)).sum();
+        let width: usize = out.iter().map(|(_, s)| model.glyphs.width(s)).sum();
         last = out;
         if width <= usize::from(max) {
             break;

@@ -362,7 +362,7 @@ mod tests {
 
     fn run(id: u64) -> RunRow {
         use crate::domain::ids::PlanRev;
-        use crate::domain::run::{RunHead, RunKind, RunState, Tally};
+        use crate::domain::run::{Revision, RunHead, RunKind, RunState, Tally};
         use crate::domain::who::Who;
         let head = RunHead {
             id: RunId(ulid::Ulid::from_parts(id, 1)),
@@ -378,6 +378,8 @@ mod tests {
             opened: Ts(0),
             of: None,
             filter: String::new(),
+            revision: Revision::Newest,
+            text: None,
         };
         let (state, tally) = (RunState::Collecting, Tally::default());
         RunRow { head, state, tally, collected: None, closed: None, flags: vec![], consent: None, pruned: 0 }

@@ -4,7 +4,7 @@ use tui_input::{Input, InputRequest};
 
 use crate::domain::bill::Slot;
 use crate::domain::filter::{Filter, FilterError, FilterFault, KEYS};
-use crate::ui::cells::{self, Pen};
+use crate::ui::cells::Pen;
 use crate::ui::layout::Parts;
 use crate::ui::model::{Model, Pane};
 use crate::ui::msg::{Code, Effect, Key};
@@ -180,7 +180,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<(u
     let caret = draw_input(pen, used, y, w.saturating_sub(used), &line.input);
     if let Some(error) = &line.error {
         let before: String = line.input.value().chars().take(error.at).collect();
-        let x = (used as usize + cells::width(&before)).min(usize::from(w.saturating_sub(20))) as u16;
+        let x = (used as usize + pen.glyphs.width(&before)).min(usize::from(w.saturating_sub(20))) as u16;
         let used = pen.text(x, parts.foot.y, 2, Role::Error, "^ ");
         pen.text(x + used, parts.foot.y, w.saturating_sub(x + used), Role::Error, &said(model, &error.fault));
         return caret;

@@ -8,7 +8,7 @@ use crate::domain::query::Scope;
 use crate::domain::run::Flag;
 use crate::domain::time::Ts;
 use crate::ui::act;
-use crate::ui::cells::{self, Pen};
+use crate::ui::cells::Pen;
 use crate::ui::format::{self, fill};
 use crate::ui::keymap::Action;
 use crate::ui::model::{Model, Sent};
@@ -308,7 +308,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, form: &Form) -> Option<(u16
         return None;
     }
     pen.text(inside.x, inside.y, inside.width, Role::Dim, &words::shown(&form.about));
-    let label = form.fields.iter().map(|f| cells::width(&f.label)).max().unwrap_or(0).min(40) as u16 + 1;
+    let label = form.fields.iter().map(|f| pen.glyphs.width(&f.label)).max().unwrap_or(0).min(40) as u16 + 1;
     let mut caret = None;
     for (i, field) in form.fields.iter().enumerate() {
         let y = inside.y + 2 + i as u16 * 2;

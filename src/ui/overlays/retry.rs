@@ -9,8 +9,8 @@ use crate::domain::cause::Repeat;
 use crate::domain::command::{Command, Selection};
 use crate::domain::filter::Filter;
 use crate::domain::ids::BillKey;
-use crate::domain::query::{Page, PageRequest, Query, Scope};
-use crate::domain::run::BillRow;
+use crate::domain::query::{Page, PageRequest, Query, RevisionRow, Scope};
+use crate::domain::run::{BillRow, Revision};
 use crate::domain::time::Ts;
 use crate::ui::act;
 use crate::ui::cells::Pen;
@@ -26,6 +26,8 @@ use super::{Overlay, answer, dialog};
 
 /// Rows looked at for the preview.
 const LOOK: u32 = 1000;
+/// Groups shown; the dialog fits on 24 rows with all else it says.
+const GROUPS: usize = 8;
 
 /// What will happen to a bill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +49,9 @@ pub(crate) struct Retry {
     counted: bool,
     error: Option<String>,
     opened: Ts,
+    revision: Revision,
+    /// Revisions the bills were tried under, where they are not the newest of their plan.
+    older: Vec<RevisionRow>,
 }
 
 /// Opens the dialog and asks for what it counts.
@@ -61,8 +66,14 @@ pub(crate) fn open(model: &mut Model, verify: bool, effects: &mut Vec<Effect>) -
         counted: false,
         error: None,
         opened: model.now,
+        revision: Revision::Newest,
+        older: Vec::new(),
         selection,
     };
+    // A read-back calls nothing that a plan could word in another way.
+    if !verify {
+        model.ask(Query::Revisions(retry.selection.clone()), Asked::Revisions, effects);
+    }
     let page = PageRequest::first(LOOK);
     match &retry.selection {
         Selection::Matching { run, filter, .. } => {
@@ -102,6 +113,13 @@ pub(crate) fn count(model: &mut Model, page: &Page<BillRow>) {
     if let Some(Overlay::Retry(mut retry)) = model.overlay.take() {
         retry.add(model, page);
         model.overlay = Some(Overlay::Retry(retry));
+    }
+}
+
+/// The revisions there are to choose from. Without them the newest is taken, as before there was a choice.
+pub(crate) fn revisions(model: &mut Model, rows: Vec<RevisionRow>) {
+    if let Some(Overlay::Retry(retry)) = &mut model.overlay {
+        retry.older = rows.into_iter().filter(RevisionRow::differs).collect();
     }
 }
 
@@ -150,18 +168,22 @@ impl Retry {
     }
 }
 
-pub(crate) fn key(model: &mut Model, retry: Retry, key: Key, effects: &mut Vec<Effect>) -> Option<Overlay> {
+pub(crate) fn key(model: &mut Model, mut retry: Retry, key: Key, effects: &mut Vec<Effect>) -> Option<Overlay> {
     match answer(model, retry.opened, key) {
         Some(Action::Yes) => {}
         Some(Action::No) => return None,
+        Some(Action::Revision) if retry.older.iter().any(|row| row.kept) => {
+            retry.revision = retry.revision.other();
+            return Some(Overlay::Retry(retry));
+        }
         _ if key.code == Code::Enter && model.now.since(retry.opened) >= super::UNREAD => return None,
         _ => return Some(Overlay::Retry(retry)),
     }
     if retry.is_void() {
         return Some(Overlay::Retry(retry));
     }
-    let selection = retry.selection;
-    let command = if retry.verify { Command::Verify { selection } } else { Command::Retry { selection } };
+    let (selection, revision) = (retry.selection, retry.revision);
+    let command = if retry.verify { Command::Verify { selection } } else { Command::Retry { selection, revision } };
     model.marks.clear();
     model.all_marked = false;
     submit(model, command, Sent::Opens, effects);
@@ -185,7 +207,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, retry: &Retry) {
             (Role::Accent, format!("{}{plus}", format::count(retry.eligible()))),
         ]);
         lines.push(Vec::new());
-        for ((fate, slot, group), n) in retry.counts.iter().take(9) {
+        for ((fate, slot, group), n) in retry.counts.iter().take(GROUPS) {
             let slot = Slot::ALL.iter().copied().find(|s| *s as u8 == *slot).unwrap_or(Slot::Failed);
             let (role, what) = match fate {
                 Fate::Tried => (words::role(slot), t.fate_tried),
@@ -205,6 +227,9 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, retry: &Retry) {
                 (Role::Dim, format!("  {what}")),
             ]);
         }
+        if let Some(left) = retry.counts.len().checked_sub(GROUPS).filter(|left| *left > 0) {
+            lines.push(vec![(Role::Dim, fill(t.more_groups, &[&left.to_string()]))]);
+        }
         if retry.more {
             lines.push(vec![(Role::Dim, fill(t.counted_first, &[&LOOK.to_string()]))]);
         }
@@ -215,10 +240,44 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, retry: &Retry) {
         lines.push(vec![(Role::Warning, said.to_owned())]);
         vec![(model.keymap.all_keys(Action::No), t.close_it)]
     } else {
+        lines.extend(revision_lines(model, retry));
         lines.push(vec![(Role::Text, if retry.verify { t.verify_what } else { t.retry_what }.to_owned())]);
         let does = if retry.verify { t.verify_do } else { t.retry_do };
-        vec![(model.keymap.key(Action::Yes), does), (model.keymap.all_keys(Action::No), t.no_default)]
+        let mut keys = vec![(model.keymap.key(Action::Yes), does), (model.keymap.all_keys(Action::No), t.no_default)];
+        if retry.older.iter().any(|row| row.kept) {
+            keys.push((model.keymap.key(Action::Revision), model.lang.action(Action::Revision).0));
+        }
+        keys
     };
     let title = if retry.verify { t.verify_title } else { t.retry_title };
     dialog(model, pen, Role::Accent, title, &lines, &keys, 1);
+}
+
+/// The two revisions and which one is chosen; nothing while they are the same.
+fn revision_lines(model: &Model, retry: &Retry) -> Vec<Vec<(Role, String)>> {
+    let t = model.t();
+    let Some(first) = retry.older.first() else { return Vec::new() };
+    let line = |revision: Revision, rev: &str, what: String| {
+        let chosen = retry.revision == revision;
+        let (on, off) = (model.glyphs.on, model.glyphs.off);
+        let role = if chosen { Role::Accent } else { Role::Dim };
+        let word = words::revision(model.lang, revision);
+        let other = words::revision(model.lang, revision.other());
+        let gap = " ".repeat(model.glyphs.width(other).saturating_sub(model.glyphs.width(word)) + 1);
+        vec![(role, format!("{} {word}{gap}{rev}", if chosen { on } else { off })), (Role::Dim, format!("  {what}"))]
+    };
+    let newest = first.newest.as_ref().map_or("", |rev| rev.short());
+    let bills: u64 = retry.older.iter().map(|row| row.bills).sum();
+    let others = retry.older.len() - 1;
+    let mut original = first.original.short().to_owned();
+    if others > 0 {
+        original.push_str(&format!(" +{others}"));
+    }
+    let lost = !retry.older.iter().any(|row| row.kept);
+    let what = if lost { t.revision_lost.to_owned() } else { fill(t.revision_original_is, &[&format::count(bills)]) };
+    vec![
+        vec![(Role::Title, t.revision_which.to_owned())],
+        line(Revision::Newest, newest, t.revision_newest_is.to_owned()),
+        line(Revision::Original, &original, what),
+    ]
 }

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use crate::domain::bill::BillState;
 use crate::domain::run::BillRow;
-use crate::ui::cells::{self, Cell, Pen};
+use crate::ui::cells::{Cell, Pen};
 use crate::ui::format;
 use crate::ui::layout::Parts;
 use crate::ui::model::Model;
@@ -174,7 +174,7 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
         };
         let lines = if room > 4 { room - 2 } else { room };
         let text = format!("{code}{}{}{}", texts.quote_open, words::shown(message), texts.quote_close);
-        for line in cells::wrap(&text, usize::from(w), lines, pen.glyphs.cut) {
+        for line in pen.glyphs.wrap(&text, usize::from(w), lines) {
             pen.text(x, y, w, Role::Text, &line);
             y += 1;
         }
@@ -182,7 +182,7 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
     if y < area.bottom() {
         let at = format::local(row.at, model.zone, "%m-%d %H:%M:%S");
         // The same width for every status, so that what follows stands still from row to row.
-        let pad = 12usize.saturating_sub(cells::width(&status));
+        let pad = 12usize.saturating_sub(pen.glyphs.width(&status));
         let facts = BTreeMap::from([
             (0, format!("{} {status}{:pad$}", texts.status, "")),
             (1, format!("{} {at}", texts.changed)),
@@ -195,7 +195,7 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
             }
         }
         let lines = usize::from(area.bottom() - y);
-        for line in cells::wrap(&text.join("   "), usize::from(w), lines, pen.glyphs.cut) {
+        for line in pen.glyphs.wrap(&text.join("   "), usize::from(w), lines) {
             pen.text(x, y, w, Role::Dim, &line);
             y += 1;
         }

@@ -2,6 +2,7 @@
 
 use ratatui::layout::Rect;
 
+use crate::domain::run::{Revision, RunRow};
 use crate::ui::cells::{Cell, Pen};
 use crate::ui::format;
 use crate::ui::layout::Parts;
@@ -83,7 +84,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         pen.pieces(x, area.y + 1, w, &words::sum(model, &row.tally, w, !row.state.is_closed()));
         let mut more = vec![
             (t.environment, words::shown(row.head.env.as_str())),
-            (t.revision, row.head.rev.short().to_owned()),
+            (t.revision, revision_of(model, row)),
             (t.run, row.head.id.to_string()),
             (t.filter_label, words::shown(&row.head.filter)),
         ];
@@ -94,12 +95,21 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
             more.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| format!("{l} {v}")).collect();
         let lines = usize::from(area.height.saturating_sub(2));
         for (i, line) in
-            crate::ui::cells::wrap(&text.join("   "), usize::from(w), lines, pen.glyphs.cut).iter().enumerate()
+            pen.glyphs.wrap(&text.join("   "), usize::from(w), lines).iter().enumerate()
         {
             pen.text(x, area.y + 2 + i as u16, w, Role::Dim, line);
         }
     }
     Some(model.history.first())
+}
+
+/// The run's revision; that it was not the plan's newest is said.
+fn revision_of(model: &Model, row: &RunRow) -> String {
+    let rev = row.head.rev.short();
+    match row.head.revision {
+        Revision::Newest => rev.to_owned(),
+        Revision::Original => format!("{rev} ({})", words::revision(model.lang, Revision::Original)),
+    }
 }
 
 fn format_zone(model: &Model) -> String {

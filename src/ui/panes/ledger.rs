@@ -263,7 +263,7 @@ fn group_preview(model: &Model, pen: &mut Pen<'_>, area: Rect, group: &LedgerGro
     heading(pen, area, &format!("{label} {dot} {} {}", format::count(group.count), t.bills));
     let w = usize::from(area.width.saturating_sub(2));
     let text = format!("{} {advice} [{who}]", pen.glyphs.arrow);
-    let lines = crate::ui::cells::wrap(&text, w, usize::from(area.height - 1), pen.glyphs.cut);
+    let lines = pen.glyphs.wrap(&text, w, usize::from(area.height - 1));
     for (i, line) in lines.iter().enumerate() {
         pen.text(area.x + 1, area.y + 1 + i as u16, w as u16, Role::Text, line);
     }

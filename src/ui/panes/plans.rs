@@ -6,7 +6,7 @@ use crate::domain::plan::Plan;
 use crate::domain::query::PlanRow;
 use crate::domain::run::{RunEnd, RunRow, RunState};
 use crate::domain::step::Verb;
-use crate::ui::cells::{self, Cell, Pen};
+use crate::ui::cells::{Cell, Pen};
 use crate::ui::format::{self, fill};
 use crate::ui::layout::Parts;
 use crate::ui::model::Model;
@@ -104,12 +104,10 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
         Ok(plan) => plan,
         Err(problem) => {
             heading(pen, area, &words::shown(problem.id.as_str()));
-            let lines = cells::wrap(
+            let lines = pen.glyphs.wrap(
                 &words::shown(&problem.message),
                 usize::from(w),
-                usize::from(area.height - 1),
-                pen.glyphs.cut,
-            );
+                usize::from(area.height - 1));
             for (i, line) in lines.iter().enumerate() {
                 pen.text(x, area.y + 1 + i as u16, w, Role::Error, line);
             }
@@ -172,7 +170,7 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
         line(pen, "", &[(Role::Warning, fill(texts.flag_stripped, &[&words::shown(&flag.0)]))]);
     }
     let filter = words::shown(&plan.source.filter);
-    for (i, text) in cells::wrap(&filter, usize::from(w.saturating_sub(label)), 4, pen.glyphs.cut).iter().enumerate() {
+    for (i, text) in pen.glyphs.wrap(&filter, usize::from(w.saturating_sub(label)), 4).iter().enumerate() {
         line(pen, if i == 0 { texts.filter_label } else { "" }, &[(Role::Dim, text.clone())]);
     }
 }
