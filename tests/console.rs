@@ -271,11 +271,12 @@ fn forms_give_the_orders_they_say() {
     let mut c = console();
     c.keys("o");
     c.wait(500);
-    c.keys("2026-11-01<Tab>XS1 XS2，XS3<Tab> <Enter>");
+    c.keys("2026-11-01<Tab>2026-11-30<Tab>XS1 XS2，XS3<Tab> <Enter>");
     let params = StartParams {
         sweep: true,
         numbers: ["XS1", "XS2", "XS3"].map(str::to_owned).to_vec(),
         since: Some("2026-11-01".into()),
+        until: Some("2026-11-30".into()),
         remedy: false,
     };
     assert!(matches!(&c.orders[0], Command::Start { params: p, .. } if *p == params), "{:?}", c.orders);
@@ -346,6 +347,17 @@ fn a_count_begins_with_its_sign_is_seen_and_moves_aims_and_marks() {
     // A digit alone is still a pane, and a pane is none while a count is typed.
     c.keys("#4jy1");
     assert!(text(&c).contains("sal-outstock-audit") || c.orders.is_empty());
+}
+
+#[test]
+fn the_values_of_a_key_are_offered_before_their_absence_is_a_fault() {
+    let mut c = console();
+    c.keys("4/cau<Tab>");
+    assert!(text(&c).contains("cause:timed_out"), "{}", text(&c));
+    c.keys("<Enter>");
+    assert!(text(&c).contains("wants a value"), "{}", text(&c));
+    c.keys("<Tab><Enter>");
+    assert!(text(&c).contains("/cause:timed_out"), "{}", text(&c));
 }
 
 #[test]

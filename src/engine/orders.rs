@@ -196,7 +196,8 @@ impl Inner {
             render::filter(&plan, &context).map_err(|e| Refusal::BadPlan(e.to_string()))?
         };
         let head = RunHead { filter, ..self.head(RunKind::Fresh, &plan, &env, by) };
-        self.opening(vec![(head, plan, env, What::Query(Box::new(floor), params.clone(), source))], 0, String::new())
+        let what = What::Query(Box::new(floor), params.clone(), source);
+        self.opening(vec![(head, plan, env, what)], 0, params.words())
     }
 
     async fn run_of_entries(

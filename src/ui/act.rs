@@ -9,7 +9,7 @@ use crate::domain::query::Scope;
 use crate::domain::run::RunState;
 
 use super::format::fill;
-use super::keymap::{Action, TABLE, takes_count};
+use super::keymap::{Action, COUNTED, TABLE};
 use super::layout;
 use super::model::{Model, Pane, Sent};
 use super::msg::{Code, Effect, Key};
@@ -32,7 +32,7 @@ pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
     match model.keymap.action(model.pane.scope(), key) {
         Some(Action::Count) => begin_count(model, key),
         // Half a count before a key that does something else is a slip of the hand: nothing is done.
-        Some(action) if model.count.is_some() && !takes_count(action) => {
+        Some(action) if model.count.is_some() && !COUNTED.contains(&action) => {
             let text = fill(model.t().count_none, &[model.lang.action(action).0]);
             model.note(false, text);
             model.count = None;

@@ -137,6 +137,30 @@ impl Glyphs {
         }
     }
 
+    /// Short facts side by side on lines of at most `max` cells: a fact is broken only where it is wider than a line, so
+    /// that no value is torn from its label.
+    pub fn flow(&self, facts: &[String], max: usize, lines: usize) -> Vec<String> {
+        const GAP: &str = "   ";
+        let mut out: Vec<String> = Vec::new();
+        for (i, fact) in facts.iter().enumerate() {
+            let fits = |line: &String| self.width(line) + GAP.len() + self.width(fact) <= max;
+            if let Some(line) = out.last_mut().filter(|line| fits(line)) {
+                line.push_str(GAP);
+                line.push_str(fact);
+            } else if out.len() < lines && self.width(fact) <= max {
+                out.push(fact.clone());
+            } else if out.len() < lines {
+                let left = lines - out.len();
+                out.extend(self.wrap(fact, max, left));
+            } else if let Some(line) = out.last_mut() {
+                let rest = facts.get(i..).unwrap_or_default().join(GAP);
+                *line = self.clip(&format!("{line}{GAP}{rest}"), max);
+                break;
+            }
+        }
+        out
+    }
+
     /// Lines of at most `max` cells, broken at blanks where there are any and between wide characters otherwise.
     /// At most `lines` of them; the last is marked when more was there.
     pub fn wrap(&self, text: &str, max: usize, lines: usize) -> Vec<String> {
@@ -290,14 +314,22 @@ impl<'a> Pen<'a> {
         x
     }
 
-    /// Writes pieces one after the other; gives the cells used.
+    /// Writes pieces one after the other; gives the cells used. What does not fit is marked once, also where a cut falls
+    /// between two pieces.
     pub fn pieces(&mut self, x: u16, y: u16, max: u16, pieces: &[(Role, String)]) -> u16 {
+        let whole: usize = pieces.iter().map(|(_, text)| self.glyphs.width(text.trim_end())).sum();
+        if whole <= usize::from(max) {
+            return pieces.iter().fold(0, |used, (role, text)| used + self.text(x + used, y, max - used, *role, text));
+        }
+        let room = max.saturating_sub(1);
         let mut used = 0;
         for (role, text) in pieces {
-            if used >= max {
+            let head = self.glyphs.head(text, usize::from(room - used));
+            used += self.text(x + used, y, room - used, *role, &head);
+            if head.len() < text.len() {
+                used += self.text(x + used, y, max - used, *role, self.glyphs.cut);
                 break;
             }
-            used += self.text(x + used, y, max - used, *role, text);
         }
         used
     }
@@ -412,6 +444,20 @@ mod tests {
         assert_eq!(WIDE.clip("①②③", 5), "①②~");
         assert_eq!(WIDE.clip("①②③", 4), "①~");
         assert_eq!(WIDE.wrap("“库存”不足", 6, 9), ["“库", "存”不", "足"].map(str::to_owned)[..].to_vec());
+    }
+
+    #[test]
+    fn facts_stay_with_their_labels_and_a_cut_is_marked_once() {
+        let facts = ["状态 审核中", "客户 42", "日期 2026"].map(str::to_owned);
+        assert_eq!(UNICODE.flow(&facts, 21, 3), ["状态 审核中   客户 42", "日期 2026"]);
+        assert_eq!(UNICODE.flow(&facts, 21, 1), ["状态 审核中   客户 4…"]);
+        let mut buf = Buffer::empty(Rect::new(0, 0, 8, 1));
+        let skin = Skin::of_roles();
+        let mut pen = Pen::new(&mut buf, &skin, &UNICODE);
+        let pieces = ["abcd", "efgh", "ij"].map(|text| (Role::Text, text.to_owned()));
+        assert_eq!(pen.pieces(0, 0, 8, &pieces), 8);
+        let row: String = buf.content.iter().map(ratatui::buffer::Cell::symbol).collect();
+        assert_eq!(row, "abcdefg…");
     }
 
     #[test]

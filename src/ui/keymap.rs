@@ -307,23 +307,21 @@ fn standard_keys(row: &Row, digits: Digits) -> &'static [&'static str] {
     other.map_or(row.keys, |(_, keys)| keys)
 }
 
-/// Whether a count before it means something: moves, which it repeats or aims, and marking.
-pub fn takes_count(action: Action) -> bool {
-    matches!(
-        action,
-        Action::Down
-            | Action::Up
-            | Action::HalfDown
-            | Action::HalfUp
-            | Action::PageDown
-            | Action::PageUp
-            | Action::First
-            | Action::Last
-            | Action::Mark
-            | Action::NextRun
-            | Action::PrevRun
-    )
-}
+/// What a count before it means something to: moves, which it repeats or aims, and marking. In the footer's order while
+/// a count is typed.
+pub const COUNTED: [Action; 11] = [
+    Action::Down,
+    Action::Up,
+    Action::Last,
+    Action::Mark,
+    Action::HalfDown,
+    Action::HalfUp,
+    Action::PageDown,
+    Action::PageUp,
+    Action::First,
+    Action::NextRun,
+    Action::PrevRun,
+];
 
 /// Keys as people read them; three and more digits in a row as `1..9`.
 fn key_names(keys: &[Key]) -> Vec<String> {

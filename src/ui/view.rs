@@ -9,7 +9,7 @@ use crate::domain::run::RunState;
 use super::act;
 use super::cells::Pen;
 use super::format::{self, fill};
-use super::keymap::{Action, Keymap, takes_count};
+use super::keymap::{Action, COUNTED, Keymap, Row};
 use super::layout::{self, Parts};
 use super::model::{Model, Pane};
 use super::msg::{Code, Drawn, Key, ListHint};
@@ -281,19 +281,21 @@ fn foot(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         pen.pieces(1, y, w.saturating_sub(2), &[(role, format!("{sign}{}", note.text))]);
         return;
     }
-    let mut rows: Vec<_> = match model.count {
-        // What a count can stand before.
-        Some(_) => act::commands(model).filter(|(row, possible)| takes_count(row.action) && *possible).collect(),
-        None => act::commands(model).filter(|(row, possible)| row.footer > 0 && *possible).collect(),
+    // While a count is typed: what it can stand before.
+    let rank = |row: &Row| match model.count {
+        Some(_) => COUNTED.iter().position(|action| *action == row.action).map(|at| at as u8),
+        None => Some(row.footer).filter(|rank| *rank > 0),
     };
-    rows.sort_by_key(|(row, _)| row.footer);
+    let possible = act::commands(model).filter(|(_, possible)| *possible);
+    let mut rows: Vec<_> = possible.filter_map(|(row, _)| Some((rank(row)?, row))).collect();
+    rows.sort_by_key(|(rank, _)| *rank);
     // Help and quit always fit: their room is kept.
     let tail: Vec<(String, &str)> =
         [Action::Help, Action::Quit].map(|a| (model.keymap.key(a), model.lang.action(a).0)).into_iter().collect();
     let tail_width: usize = tail.iter().map(|(k, s)| pen.glyphs.width(k) + pen.glyphs.width(s) + 3).sum();
     let mut keys: Vec<(String, &str)> = Vec::new();
     let mut used = tail_width + 1;
-    for (row, _) in rows {
+    for (_, row) in rows {
         let (key, text) = (model.keymap.key(row.action), super::act_label(model, row.action));
         let need = pen.glyphs.width(&key) + pen.glyphs.width(text) + 3;
         if used + need > usize::from(w) {

@@ -219,6 +219,10 @@ pub(crate) fn run_state(model: &Model, state: &RunState, tally: &Tally) -> (&'st
         RunState::Closed(RunEnd::Completed) if tally.failed > 0 => {
             (glyph(Slot::Failed, model.glyphs), t.run_failed, Role::Failed, none)
         }
+        // Nothing was done for any bill: no tick for that.
+        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 && tally.skipped == tally.found => {
+            (glyph(Slot::Skipped, model.glyphs), t.run_skipped, Role::Skipped, none)
+        }
         RunState::Closed(RunEnd::Completed) => (glyph(Slot::Audited, model.glyphs), t.run_clean, Role::Ok, none),
         RunState::Closed(RunEnd::Empty) => (model.glyphs.dot, t.run_empty, Role::Dim, none),
         RunState::Closed(RunEnd::Cancelled) => ("-", t.run_cancelled, Role::Skipped, none),

@@ -158,8 +158,9 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
         && !outcome.is_resolved()
     {
         let (advice, who) = words::advice(model, outcome.slot(), &group);
-        head.push((Role::Text, format!("  {} {advice} ", pen.glyphs.arrow)));
-        head.push((Role::Accent, format!("[{who}]")));
+        // Who first: where the line is cut, the advice still says whose it is.
+        head.push((Role::Accent, format!("  [{who}]")));
+        head.push((Role::Text, format!(" {} {advice}", pen.glyphs.arrow)));
     }
     pen.pieces(x, y, w, &head);
     y += 1;
@@ -195,7 +196,7 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
             }
         }
         let lines = usize::from(area.bottom() - y);
-        for line in pen.glyphs.wrap(&text.join("   "), usize::from(w), lines) {
+        for line in pen.glyphs.flow(&text, usize::from(w), lines) {
             pen.text(x, y, w, Role::Dim, &line);
             y += 1;
         }

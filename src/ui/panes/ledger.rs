@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ratatui::layout::Rect;
 
+use crate::domain::bill::Slot;
 use crate::domain::query::LedgerGroup;
 use crate::domain::run::BillRow;
 use crate::ui::cells::{Cell, Pen};
@@ -32,6 +33,15 @@ pub(crate) struct LedgerPane {
     pub unfolded: BTreeMap<GroupId, Window<BillRow>>,
     pub stale: bool,
     pub loaded: bool,
+}
+
+/// Which groups an operator has to see first.
+fn urgency(slot: Slot) -> u8 {
+    match slot {
+        Slot::Unknown => 0,
+        Slot::Failed => 1,
+        _ => 2,
+    }
 }
 
 impl LedgerPane {
@@ -75,6 +85,9 @@ impl LedgerPane {
         let was = self.index();
         self.groups = groups;
         self.groups.retain(|g| g.count > 0);
+        // What nobody can say anything about comes first, what the ERP refused next, then what was left out; the biggest
+        // group of each first.
+        self.groups.sort_by_key(|g| (urgency(g.slot), std::cmp::Reverse(g.count)));
         self.loaded = true;
         let ids: BTreeSet<GroupId> = self.groups.iter().map(Self::group_id).collect();
         self.unfolded.retain(|id, _| ids.contains(id));
