@@ -79,6 +79,7 @@ impl Console<'_> {
         let ui = UiConfig {
             lang,
             skin,
+            unicode: caps.unicode,
             ascii,
             measure,
             now: self.clock.now(),

@@ -64,6 +64,8 @@ pub struct UiConfig {
     pub lang: Lang,
     /// Theme, already chosen for the terminal ([`Skin::choose`]).
     pub skin: Skin,
+    /// Whether the terminal shows more than ASCII; where it does not, names are shown by their ids.
+    pub unicode: bool,
     /// ASCII signs and borders: no Unicode locale, or because the operator likes them.
     pub ascii: bool,
     /// How wide the terminal makes characters of ambiguous width.
@@ -105,6 +107,7 @@ impl Default for UiConfig {
         Self {
             lang: Lang::Zh,
             skin: Skin::choose("dark", None, super::skin::Depth::True).0,
+            unicode: true,
             ascii: false,
             measure: Measure::Narrow,
             now: Ts(0),

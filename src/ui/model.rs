@@ -94,6 +94,7 @@ pub(crate) enum Asked {
 pub struct Model {
     pub(crate) lang: Lang,
     pub(crate) skin: Skin,
+    pub(crate) unicode: bool,
     pub(crate) glyphs: &'static Glyphs,
     pub(crate) keymap: Keymap,
     pub(crate) causes: crate::domain::cause::CauseTable,
@@ -179,6 +180,7 @@ impl Model {
         let mut model = Self {
             lang: config.lang,
             skin: config.skin,
+            unicode: config.unicode,
             glyphs: Glyphs::of(config.ascii, config.measure),
             keymap,
             causes: config.causes,

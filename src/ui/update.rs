@@ -368,7 +368,7 @@ fn closed(model: &mut Model, run: RunId, effects: &mut Vec<Effect>) {
     let text = fill(
         model.t().run_ended,
         &[
-            crate::text::show(&live.row.head.name, 200).as_str(),
+            &super::words::plan_name(model, &live.row.head.plan, &live.row.head.name),
             &t.found.to_string(),
             &t.audited.to_string(),
             &t.already.to_string(),

@@ -233,7 +233,7 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         crate::domain::run::RunKind::Fresh => String::new(),
         kind => format!(" {}", words::kind(model.lang, kind)),
     };
-    let name = format!("{}{kind} {when}", words::shown(&row.head.name));
+    let name = format!("{}{kind} {when}", words::plan_name(model, &row.head.plan, &row.head.name));
     let room = w.saturating_sub(x + 1);
     if room >= 12 {
         pen.text_right(x, w - 1, y, Role::Dim, &pen.glyphs.clip(&name, usize::from(room)));

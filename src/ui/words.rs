@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::domain::bill::{BillState, Outcome, Skip, Slot, Status, UnknownWhy};
 use crate::domain::cause::{Cause, CauseTable};
 use crate::domain::command::Refusal;
+use crate::domain::ids::PlanId;
 use crate::domain::run::{PauseWhy, Revision, RunEnd, RunKind, RunState, Tally};
 use crate::domain::step::Step;
 
@@ -23,6 +24,11 @@ pub(crate) fn revision(lang: Lang, revision: Revision) -> &'static str {
         Revision::Newest => lang.texts().revision_newest,
         Revision::Original => lang.texts().revision_original,
     }
+}
+
+/// What people call a plan; its id where the terminal would show the name as a row of question marks.
+pub(crate) fn plan_name(model: &Model, id: &PlanId, name: &str) -> String {
+    shown(if model.unicode || name.is_ascii() { name } else { id.as_str() })
 }
 
 /// Outside text, safe and on one line; at most 1 kB of it.

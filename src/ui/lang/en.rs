@@ -79,6 +79,7 @@ pub(crate) const TEXTS: Texts = Texts {
     confirm_count: "Type the number of bills, {}, then Enter",
     confirm_do: "approve",
     confirm_env: "Type the environment's name, {}, then Enter",
+    confirm_locked: "read-only: leave with Esc, unlock with {} and a reason, then come back",
     confirm_nothing: "None of the {} bills can be audited now; {} records that",
     by_nobody: "the approver is not told",
     confirm_read: "Read {} bills back from the ERP? {} does it; nothing is written",

@@ -32,7 +32,7 @@ texts! {
     carried changed col_advice col_age col_attempts col_by col_count col_day col_kind col_message col_next col_no
     col_oldest col_open col_org col_plan col_reason col_result col_state col_took col_trend close_it col_what col_when col_who
     collecting_started compare_cut compare_newer compare_newly compare_none compare_older compare_open compare_other
-    compare_passing compare_same compare_still compare_title compare_unjudged concurrency confirm_count confirm_do confirm_env by_nobody confirm_nothing confirm_read confirm_record
+    compare_passing compare_same compare_still compare_title compare_unjudged concurrency confirm_count confirm_do confirm_env confirm_locked by_nobody confirm_nothing confirm_read confirm_record
     confirm_title confirm_yes count count_none counted_first
     counting decline_short decline_what declined due_in eligible engine_gone environment eta ev_approved ev_deferred
     ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_rejected ev_resolved ev_run_opened ev_settled

@@ -278,7 +278,8 @@ fn what(model: &Model, outcome: Option<&Outcome>) -> String {
 pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, compare: &Compare) {
     let t = model.t();
     let area = middle(pen, model.size.0.saturating_sub(4), model.size.1.saturating_sub(4));
-    let area = pen.window(area, Role::Accent, &fill(t.compare_title, &[&words::shown(&compare.new.head.name)]));
+    let name = words::plan_name(model, &compare.new.head.plan, &compare.new.head.name);
+    let area = pen.window(area, Role::Accent, &fill(t.compare_title, &[&name]));
     if area.height < 5 {
         return;
     }

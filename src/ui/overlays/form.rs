@@ -86,7 +86,7 @@ impl Form {
                 if row.is_some_and(|p| p.policy.remedy.is_some()) {
                     fields.push(toggle(t.remedy, t.remedy_hint));
                 }
-                let name = row.map(|p| words::shown(&p.name));
+                let name = row.map(|p| words::plan_name(model, &p.id, &p.name));
                 (Kind::RunWith(plan), t.run_with_title, name.unwrap_or_default(), fields)
             }
             Action::Pace => {

@@ -128,7 +128,8 @@ pub(crate) fn columns<'a>(model: &'a Model, row: &BillRow) -> &'a [String] {
 fn label<'a>(model: &'a Model, row: &BillRow, name: &'a str) -> &'a str {
     let plan = model.plans.iter().filter_map(|p| p.plan.as_ref().ok()).find(|p| p.id == row.plan);
     let column = plan.and_then(|p| p.source.columns.iter().find(|c| c.key == name));
-    column.map(|c| c.label.as_str()).filter(|l| !l.is_empty()).unwrap_or(name)
+    let shows = |label: &&str| !label.is_empty() && (model.unicode || label.is_ascii());
+    column.map(|c| c.label.as_str()).filter(shows).unwrap_or(name)
 }
 
 fn org(model: &Model, row: &BillRow) -> String {

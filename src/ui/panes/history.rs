@@ -66,7 +66,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
             Cell::new(5, Role::Dim, format::local(row.head.opened, model.zone, "%H:%M")).key(),
             Cell::new(state, role, format!("{glyph} {word}")),
             Cell::new(kind, Role::Dim, words::kind(model.lang, row.head.kind)),
-            Cell::new(0, Role::Text, words::shown(&row.head.name)),
+            Cell::new(0, Role::Text, words::plan_name(model, &row.head.plan, &row.head.name)),
             Cell::new(7, Role::Text, format::count(row.tally.found)).right(),
             number(row.tally.failed, Role::Failed),
             number(row.tally.unknown, Role::Unknown),
@@ -79,7 +79,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     }
     if let Some(row) = model.history.current().filter(|_| parts.detail.height >= 2) {
         let area = parts.detail;
-        heading(pen, area, &words::shown(&row.head.name));
+        heading(pen, area, &words::plan_name(model, &row.head.plan, &row.head.name));
         let (x, w) = (area.x + 1, area.width.saturating_sub(2));
         pen.pieces(x, area.y + 1, w, &words::sum(model, &row.tally, w, !row.state.is_closed()));
         let mut more = vec![

@@ -39,7 +39,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         let y = area.y + 1 + (i - model.plan_top) as u16;
         let (glyph, word, role) = state_of(model, row);
         let name = match &row.plan {
-            Ok(plan) => words::shown(&plan.name),
+            Ok(plan) => words::plan_name(model, &plan.id, &plan.name),
             Err(problem) => words::shown(problem.id.as_str()),
         };
         let open = if row.unresolved > 0 { format::count(row.unresolved) } else { String::new() };
@@ -114,7 +114,7 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
             return;
         }
     };
-    heading(pen, area, &words::shown(&plan.name));
+    heading(pen, area, &words::plan_name(model, &plan.id, &plan.name));
     let label = if model.lang == crate::ui::Lang::Zh { 10 } else { 12 };
     let mut y = area.y + 1;
     let mut line = |pen: &mut Pen<'_>, name: &str, pieces: &[(Role, String)]| {
