@@ -333,7 +333,9 @@ fn a_count_begins_with_its_sign_is_seen_and_moves_aims_and_marks() {
     assert!(text(&c).contains("count 12_"), "{}", text(&c));
     c.keys("jy");
     assert!(c.effects.contains(&Effect::Copy("XSCKD000013".into())), "{}", text(&c));
-    for (keys, no) in [("#20Gy", 20), ("#5gy", 5), ("#3#2jy", 7), ("#9<Backspace>jy", 8), ("#4<Esc>jy", 9), ("#0jy", 10)] {
+    for (keys, no) in
+        [("#20Gy", 20), ("#5gy", 5), ("#3#2jy", 7), ("#9<Backspace>jy", 8), ("#4<Esc>jy", 9), ("#0jy", 10)]
+    {
         c.effects.clear();
         c.keys(keys);
         assert!(c.effects.contains(&Effect::Copy(format!("XSCKD{no:06}"))), "{keys}: {}", text(&c));

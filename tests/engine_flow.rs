@@ -114,7 +114,8 @@ async fn the_automatic_repeat_happens_once_and_then_the_operator_decides() {
     assert_eq!(bench.world.posts_of(1), 2);
     // An operator's retry is one more try, and no automatic one beside it.
     bench.world.with(|s| s.trouble.push_back(Trouble::LostBefore));
-    let run = bench.accepted(Command::Retry { selection: Bench::all_matching(), revision: Revision::Newest }).await.unwrap();
+    let run =
+        bench.accepted(Command::Retry { selection: Bench::all_matching(), revision: Revision::Newest }).await.unwrap();
     bench.awaiting(run).await;
     let approve = bench.approval(run);
     bench.accepted(approve).await;
@@ -252,7 +253,8 @@ async fn a_retry_of_a_bill_that_failed_at_audit_starts_at_audit() {
     bench.world.with(|s| s.trouble.extend([Trouble::None, Trouble::Refused(11, "库存不足")]));
     let row = bench.whole_run().await;
     assert_eq!(bench.word(row.head.id, 1), "failed:stock");
-    let run = bench.accepted(Command::Retry { selection: Bench::all_matching(), revision: Revision::Newest }).await.unwrap();
+    let run =
+        bench.accepted(Command::Retry { selection: Bench::all_matching(), revision: Revision::Newest }).await.unwrap();
     let row = bench.awaiting(run).await;
     assert_eq!(row.head.of, Some(bench.facts().iter().find_map(|f| f.event.run()).unwrap()));
     let approve = bench.approval(run);

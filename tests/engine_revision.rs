@@ -159,7 +159,9 @@ async fn a_revision_that_is_not_kept_is_said_and_nothing_is_opened() {
     assert_eq!(choices(&bench).await, [choice(OLD, NEW, false, 1)]);
     let runs = bench.store.open_runs().unwrap().len();
     match bench.order(retry(Revision::Original)).await {
-        Receipt::Refused(Refusal::BadPlan(why)) => assert!(why.contains("01234567") && why.contains("fedcba98"), "{why}"),
+        Receipt::Refused(Refusal::BadPlan(why)) => {
+            assert!(why.contains("01234567") && why.contains("fedcba98"), "{why}")
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(bench.store.open_runs().unwrap().len(), runs);

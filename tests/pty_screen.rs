@@ -248,6 +248,12 @@ fn a_poorer_terminal_gets_what_it_can_show() {
         text(Caps { colors: Colors::None, unicode: false, xterm: false, measure: Measure::Narrow }),
         "\x1b[m\x1b[H\x1b[2J\x1b[1m+-????~>?+"
     );
-    assert!(text(Caps { colors: Colors::Ansi, unicode: true, xterm: false, measure: Measure::Narrow }).contains("\x1b[1;91;44m┌─单据…"));
-    assert!(text(Caps { colors: Colors::Indexed, unicode: true, xterm: true, measure: Measure::Narrow }).contains("38;5;196"));
+    assert!(
+        text(Caps { colors: Colors::Ansi, unicode: true, xterm: false, measure: Measure::Narrow })
+            .contains("\x1b[1;91;44m┌─单据…")
+    );
+    assert!(
+        text(Caps { colors: Colors::Indexed, unicode: true, xterm: true, measure: Measure::Narrow })
+            .contains("38;5;196")
+    );
 }

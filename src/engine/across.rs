@@ -30,7 +30,11 @@ impl Runner {
         params: &StartParams,
     ) -> Result<bool, Failed> {
         let mut set = Set::default();
-        let carried = if self.plan.policy.carry_over && floor.until.is_none() { self.carry_over(params).await? } else { BTreeMap::new() };
+        let carried = if self.plan.policy.carry_over && floor.until.is_none() {
+            self.carry_over(params).await?
+        } else {
+            BTreeMap::new()
+        };
         let numbers = self.numbers(source, floor, params, &mut set).await?;
         let mut bills = self.counterparts(&numbers, &mut set).await?;
         for (fid, found) in carried {

@@ -61,7 +61,10 @@ pub fn floor(plan: &Plan, mark: Option<&Mark>, params: &StartParams, now: Ts) ->
     let until = params.until.as_ref().map(|until| ErpDate::parse_end(until).ok_or_else(|| no_date(until)));
     let until = until.transpose()?;
     if until.is_some() && plan.source.mark_column.is_none() {
-        return Err(format!("plan {} compares no date with LAST_SYNC_TIME: there is nothing to end a range by", plan.id));
+        return Err(format!(
+            "plan {} compares no date with LAST_SYNC_TIME: there is nothing to end a range by",
+            plan.id
+        ));
     }
     let whole = params.numbers.is_empty() && !params.remedy && until.is_none();
     if let Some(since) = &params.since {
@@ -165,7 +168,11 @@ impl Runner {
 
     async fn query(&mut self, floor: &Floor, params: &StartParams) -> Result<bool, Failed> {
         let mut set = Set::default();
-        let mut carried = if self.plan.policy.carry_over && floor.until.is_none() { self.carry_over(params).await? } else { BTreeMap::new() };
+        let mut carried = if self.plan.policy.carry_over && floor.until.is_none() {
+            self.carry_over(params).await?
+        } else {
+            BTreeMap::new()
+        };
         let (plan, env) = (Arc::clone(&self.plan), Arc::clone(&self.env));
         let source = &plan.source;
         let mut query = self.page_query();
@@ -460,7 +467,9 @@ mod tests {
         ] {
             assert_eq!(day.reaches(&row(marked)), want, "{marked:?}");
         }
-        for (since, until) in [(Some("yesterday"), None), (None, Some("tomorrow")), (Some("2026-11-02"), Some("2026-11-01"))] {
+        for (since, until) in
+            [(Some("yesterday"), None), (None, Some("tomorrow")), (Some("2026-11-02"), Some("2026-11-01"))]
+        {
             let params = StartParams {
                 since: since.map(str::to_owned),
                 until: until.map(str::to_owned),

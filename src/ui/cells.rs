@@ -438,7 +438,8 @@ mod tests {
 
     #[test]
     fn ambiguous_characters_take_the_terminals_own_width() {
-        for (text, narrow, wide) in [("①②③", 3, 6), ("±5°", 3, 5), ("Ω", 1, 2), ("库存…", 5, 6), ("abc", 3, 3)] {
+        for (text, narrow, wide) in [("①②③", 3, 6), ("±5°", 3, 5), ("Ω", 1, 2), ("库存…", 5, 6), ("abc", 3, 3)]
+        {
             assert_eq!((UNICODE.width(text), WIDE.width(text)), (narrow, wide), "{text}");
         }
         assert_eq!(WIDE.clip("①②③", 5), "①②~");

@@ -249,8 +249,10 @@ impl Keymap {
         let mut map = Self { keys: BTreeMap::new(), lookup: BTreeMap::new() };
         for row in TABLE {
             let own = overrides.iter().find(|(name, _)| name == row.name);
-            let texts: Vec<&str> =
-                own.map_or_else(|| standard_keys(row, digits).to_vec(), |(_, keys)| keys.iter().map(String::as_str).collect());
+            let texts: Vec<&str> = own.map_or_else(
+                || standard_keys(row, digits).to_vec(),
+                |(_, keys)| keys.iter().map(String::as_str).collect(),
+            );
             if texts.is_empty() {
                 return Err(KeymapError::Unbound(row.name.to_owned()));
             }

@@ -257,9 +257,9 @@ fn status(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         let text = fill(t.unknown_old, &[&format::count(n), &format::age(age), &ledger, &verify]);
         x += pen.text(x, y, room(x), Role::Warning, &format!(" ? {text} ")) + 1;
     }
-    if let Some(n) = model.count {
-        let n = if n == 0 { String::new() } else { n.to_string() };
-        x += pen.text(x, y, room(x), Role::Accent, &format!(" {} {n}_ ", t.count)) + 1;
+    if let Some(count) = model.count {
+        let digits = if count == 0 { String::new() } else { count.to_string() };
+        x += pen.text(x, y, room(x), Role::Accent, &format!(" {} {digits}_ ", t.count)) + 1;
     }
     if model.all_marked {
         x += pen.text(x, y, room(x), Role::Marked, &format!(" {} {} ", model.glyphs.marked, t.all_marked)) + 1;

@@ -149,8 +149,7 @@ impl Terminal {
                 }
                 if takes == 2 {
                     // Where this terminal makes it narrow after all, its second cell is blank.
-                    let half =
-                        if self.measure.cluster(symbol) == 2 { Spot::Half } else { Spot::Text(" ".into()) };
+                    let half = if self.measure.cluster(symbol) == 2 { Spot::Half } else { Spot::Text(" ".into()) };
                     let got = &self.cells[usize::from(y)][usize::from(x) + 1];
                     if *got != half {
                         found.push(format!("({x},{y}): after {symbol:?} stands {got:?}"));
@@ -166,7 +165,23 @@ impl Terminal {
 /// Text full of characters whose width terminals disagree about.
 fn ambiguous() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "①②③", "±5°", "×2", "Ω", "Склад", "“库存”", "…", "—", "→", "½", "§", "库", "ab", " ", "e\u{301}", "α\u{301}", "■",
+        "①②③",
+        "±5°",
+        "×2",
+        "Ω",
+        "Склад",
+        "“库存”",
+        "…",
+        "—",
+        "→",
+        "½",
+        "§",
+        "库",
+        "ab",
+        " ",
+        "e\u{301}",
+        "α\u{301}",
+        "■",
     ]);
     prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
 }

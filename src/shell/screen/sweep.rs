@@ -2,8 +2,8 @@
 //!
 //! Invariant: after [`sweep`] every cell holds one printable cluster of at most 32 bytes that fits where it stands.
 
-use ratatui::buffer::Buffer;
 use crate::text::{Measure, hostile};
+use ratatui::buffer::Buffer;
 
 /// Longest cluster a cell may hold; [`crate::text::show`] lets at most 16 bytes through.
 const LONGEST: usize = 32;

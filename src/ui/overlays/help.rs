@@ -106,8 +106,7 @@ pub(crate) fn draw_notices(model: &Model, pen: &mut Pen<'_>, top: usize) {
     let mut y = inside.y;
     for note in model.notes.iter().skip(top.min(model.notes.len().saturating_sub(1))) {
         let at = format::local(note.at, model.zone, "%H:%M:%S ");
-        for (i, line) in
-            pen.glyphs.wrap(&note.text, usize::from(inside.width.saturating_sub(9)), 4).iter().enumerate()
+        for (i, line) in pen.glyphs.wrap(&note.text, usize::from(inside.width.saturating_sub(9)), 4).iter().enumerate()
         {
             if y >= inside.bottom() {
                 return;

@@ -91,7 +91,8 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, palette: &Palette) -> Optio
     if palette.hits.is_empty() {
         pen.text(inside.x, inside.y + 2, inside.width, Role::Dim, model.t().palette_none);
     }
-    let widest = palette.hits.iter().map(|a| pen.glyphs.width(model.lang.action(*a).0)).max().unwrap_or(0).min(24) as u16;
+    let widest =
+        palette.hits.iter().map(|a| pen.glyphs.width(model.lang.action(*a).0)).max().unwrap_or(0).min(24) as u16;
     for (i, action) in palette.hits.iter().enumerate().skip(top).take(rows) {
         let y = inside.y + 2 + (i - top) as u16;
         let here = i == palette.at;

@@ -269,10 +269,10 @@ fn revision_lines(model: &Model, retry: &Retry) -> Vec<Vec<(Role, String)>> {
     let newest = first.newest.as_ref().map_or("", |rev| rev.short());
     let bills: u64 = retry.older.iter().map(|row| row.bills).sum();
     let others = retry.older.len() - 1;
-    let mut original = first.original.short().to_owned();
-    if others > 0 {
-        original.push_str(&format!(" +{others}"));
-    }
+    let original = match others {
+        0 => first.original.short().to_owned(),
+        more => format!("{} +{more}", first.original.short()),
+    };
     let lost = !retry.older.iter().any(|row| row.kept);
     let what = if lost { t.revision_lost.to_owned() } else { fill(t.revision_original_is, &[&format::count(bills)]) };
     vec![

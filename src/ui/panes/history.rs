@@ -94,9 +94,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         let text: Vec<String> =
             more.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| format!("{l} {v}")).collect();
         let lines = usize::from(area.height.saturating_sub(2));
-        for (i, line) in
-            pen.glyphs.flow(&text, usize::from(w), lines).iter().enumerate()
-        {
+        for (i, line) in pen.glyphs.flow(&text, usize::from(w), lines).iter().enumerate() {
             pen.text(x, area.y + 2 + i as u16, w, Role::Dim, line);
         }
     }
