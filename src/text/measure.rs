@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+use super::ambiguous::ambiguous;
+
 /// How many cells a terminal gives to characters of ambiguous width: ①, ±, ×, °, “ ”, …, Greek, Cyrillic, lines and boxes.
 ///
 /// Unicode leaves it to the context (UAX #11), terminals to a setting; nothing but the operator's configuration says it,
@@ -23,9 +25,9 @@ pub enum Measure {
 impl Measure {
     /// Cells one cluster takes.
     pub fn cluster(self, cluster: &str) -> usize {
-        match self {
-            Self::Narrow => cluster.width(),
-            Self::Wide => cluster.width_cjk(),
+        match (self, cluster.width()) {
+            (Self::Wide, 1) if cluster.chars().next().is_some_and(ambiguous) => 2,
+            (_, width) => width,
         }
     }
 

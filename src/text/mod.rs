@@ -3,6 +3,7 @@
 //! Invariant: a `Shown` holds no control character, no escape, no bidi or zero-width trick, and only clusters whose
 //! width every terminal agrees on; nothing is dropped silently. Evidence keeps its bytes; only what is *shown* passes here.
 
+mod ambiguous;
 mod bytes;
 mod hostile;
 mod measure;

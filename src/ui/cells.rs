@@ -444,7 +444,7 @@ mod tests {
         }
         assert_eq!(WIDE.clip("①②③", 5), "①②~");
         assert_eq!(WIDE.clip("①②③", 4), "①~");
-        assert_eq!(WIDE.wrap("“库存”不足", 6, 9), ["“库", "存”不", "足"].map(str::to_owned)[..].to_vec());
+        assert_eq!(WIDE.wrap("“库存”不足", 6, 9), ["“库存", "”不足"]);
     }
 
     #[test]

@@ -292,6 +292,7 @@ pub(crate) const TEXTS: Texts = Texts {
     resume_what_2: "and is verified before anything is repeated. Go on with it?",
     resuming: "going on",
     retry_at: "retry at",
+    retry_busy: "their plan has an open run: let it end, or {} goes on, {} stops it",
     retry_do: "collect for retry",
     retry_nothing: "nothing here can be retried",
     retry_title: "Retry",

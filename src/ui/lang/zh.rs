@@ -292,6 +292,7 @@ pub(crate) const TEXTS: Texts = Texts {
     resume_what_2: "会先核实，再决定是否重试。现在继续？",
     resuming: "继续运行",
     retry_at: "待重试",
+    retry_busy: "该方案尚有未结束的运行：等它结束，或按 {} 继续、{} 停止",
     retry_do: "收集重试",
     retry_nothing: "这里没有可重试的单据",
     retry_title: "重试",

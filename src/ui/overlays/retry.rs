@@ -2,13 +2,14 @@
 //!
 //! Invariant: the numbers are a preview; what is tried is resolved by the engine from the store.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::bill::{Outcome, Slot};
 use crate::domain::cause::Repeat;
 use crate::domain::command::{Command, Selection};
 use crate::domain::filter::Filter;
-use crate::domain::ids::BillKey;
+use crate::domain::ids::{BillKey, PlanId};
 use crate::domain::query::{Page, PageRequest, Query, RevisionRow, Scope};
 use crate::domain::run::{BillRow, Revision};
 use crate::domain::time::Ts;
@@ -44,6 +45,8 @@ pub(crate) struct Retry {
     pub selection: Selection,
     said: String,
     counts: BTreeMap<(Fate, u8, String), u64>,
+    /// Plans of the bills counted.
+    plans: BTreeSet<PlanId>,
     matched: u64,
     more: bool,
     counted: bool,
@@ -61,6 +64,7 @@ pub(crate) fn open(model: &mut Model, verify: bool, effects: &mut Vec<Effect>) -
         verify,
         said,
         counts: BTreeMap::new(),
+        plans: BTreeSet::new(),
         matched: 0,
         more: false,
         counted: false,
@@ -140,6 +144,9 @@ impl Retry {
             self.matched += 1;
             let (fate, slot, group) = self.fate(model, outcome);
             *self.counts.entry((fate, slot as u8, group)).or_default() += 1;
+            if !self.plans.contains(&row.plan) {
+                self.plans.insert(row.plan.clone());
+            }
         }
     }
 
@@ -207,7 +214,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, retry: &Retry) {
             (Role::Accent, format!("{}{plus}", format::count(retry.eligible()))),
         ]);
         lines.push(Vec::new());
-        for ((fate, slot, group), n) in retry.counts.iter().take(GROUPS) {
+        let mut counts: Vec<_> = retry.counts.iter().collect();
+        // What is tried before what is left out, the most bills first.
+        counts.sort_by_key(|((fate, ..), n)| (*fate, Reverse(**n)));
+        for ((fate, slot, group), n) in counts.into_iter().take(GROUPS) {
             let slot = Slot::ALL.iter().copied().find(|s| *s as u8 == *slot).unwrap_or(Slot::Failed);
             let (role, what) = match fate {
                 Fate::Tried => (words::role(slot), t.fate_tried),
@@ -241,6 +251,11 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, retry: &Retry) {
         vec![(model.keymap.all_keys(Action::No), t.close_it)]
     } else {
         lines.extend(revision_lines(model, retry));
+        // Said here, not by a refusal after the Yes.
+        if retry.plans.iter().any(|plan| model.live.open_run_of(plan).is_some()) {
+            let (pause, stop) = (model.keymap.key(Action::Pause), model.keymap.key(Action::Stop));
+            lines.push(vec![(Role::Warning, fill(t.retry_busy, &[&pause, &stop]))]);
+        }
         lines.push(vec![(Role::Text, if retry.verify { t.verify_what } else { t.retry_what }.to_owned())]);
         let does = if retry.verify { t.verify_do } else { t.retry_do };
         let mut keys = vec![(model.keymap.key(Action::Yes), does), (model.keymap.all_keys(Action::No), t.no_default)];
