@@ -419,7 +419,7 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
             (Asked::Run, Ok(Answer::Run(row))) => model.stored = row,
             (Asked::Counting, Ok(Answer::Bills(page))) => overlays::retry::count(model, &page),
             (Asked::Revisions, Ok(Answer::Revisions(rows))) => overlays::retry::revisions(model, rows),
-            // An older owner of the data directory does not know the question: then there is no choice.
+            // Without an answer there is no choice: the newest is taken, and nothing is said about revisions.
             (Asked::Revisions, Err(_)) => {}
             (Asked::Counting, Err(e)) => {
                 let text = shown(&e);
