@@ -380,6 +380,10 @@ fn plain_digits_are_counts_where_the_operator_says_so() {
     c.send(Msg::Key(Key { code: Code::Char('3'), ctrl: false, alt: true }));
     c.keys("12jy");
     assert!(c.effects.contains(&Effect::Copy("XSCKD000013".into())), "{}", text(&c));
+    c.send(Msg::Resize(120, 36));
+    let mut buf = Buffer::empty(Rect::new(0, 0, 120, 36));
+    view(&c.model, &mut buf);
+    assert!(dump(&buf, Measure::Narrow).0.contains("Alt-3 Results"), "the tabs name the keys in force");
 }
 
 #[test]

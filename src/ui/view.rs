@@ -9,7 +9,7 @@ use crate::domain::run::RunState;
 use super::act;
 use super::cells::Pen;
 use super::format::{self, fill};
-use super::keymap::{Action, COUNTED, Keymap, Row};
+use super::keymap::{Action, COUNTED, Row};
 use super::layout::{self, Parts};
 use super::model::{Model, Pane};
 use super::msg::{Code, Drawn, Key, ListHint};
@@ -109,12 +109,12 @@ fn tab_text(model: &Model, pane: Pane) -> (String, String, Option<(Role, String)
         }
         _ => None,
     };
-    (tab_key(&model.keymap, pane), model.lang.scope(pane.scope()).to_owned(), badge)
+    (tab_key(model, pane), model.lang.scope(pane.scope()).to_owned(), badge)
 }
 
-/// The key in force that shows a pane; of a digit with Alt the digit alone, there is no room for more.
-fn tab_key(keymap: &Keymap, pane: Pane) -> String {
-    let action = match pane {
+/// What shows a pane.
+fn pane_action(pane: Pane) -> Action {
+    match pane {
         Pane::Plans => Action::Plans,
         Pane::Queue => Action::Queue,
         Pane::Results => Action::Results,
@@ -122,10 +122,17 @@ fn tab_key(keymap: &Keymap, pane: Pane) -> String {
         Pane::History => Action::History,
         Pane::Bill => Action::Bill,
         Pane::Log => Action::Log,
-    };
-    match keymap.keys(action).first() {
-        Some(Key { code: Code::Char(c), ctrl: false, .. }) => c.to_string(),
-        _ => keymap.key(action),
+    }
+}
+
+/// From this width on a tab has room for a key with its modifier.
+const ROOMY: u16 = 110;
+
+/// The key in force that shows a pane; where there is no room for more, of a digit with Alt the digit alone.
+fn tab_key(model: &Model, pane: Pane) -> String {
+    match model.keymap.keys(pane_action(pane)).first() {
+        Some(Key { code: Code::Char(c), ctrl: false, alt: true }) if model.size.0 < ROOMY => c.to_string(),
+        _ => model.keymap.key(pane_action(pane)),
     }
 }
 
@@ -163,10 +170,22 @@ fn tabs(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
     for pane in Pane::ALL {
         let (key, name, badge) = tab_text(model, pane);
         let here = pane == model.pane;
+        // Only what is the whole key looks like one.
+        let whole = model.keymap.key(pane_action(pane)) == key;
         if here {
             pen.text(x - 1, y, 1, Role::Marker, pen.glyphs.marker);
         }
-        x += pen.text(x, y, w.saturating_sub(x), if here { Role::Accent } else { Role::Key }, &key) + 1;
+        x += pen.text(
+            x,
+            y,
+            w.saturating_sub(x),
+            match (here, whole) {
+                (true, _) => Role::Accent,
+                (_, true) => Role::Key,
+                _ => Role::Dim,
+            },
+            &key,
+        ) + 1;
         x += pen.text(x, y, w.saturating_sub(x), if here { Role::Accent } else { Role::Dim }, &name);
         if let Some((role, text)) = badge {
             x += pen.text(x, y, w.saturating_sub(x), role, &text);

@@ -584,6 +584,30 @@ mod tests {
     }
 
     #[test]
+    fn a_row_is_reached_by_its_number_from_anywhere_and_the_way_can_be_stopped() {
+        let (n, mut next, mut w) = (2_345, 0, Window::<Row>::default());
+        w.set_height(20);
+        settle(&mut w, n, &mut next);
+        for (to, want) in [(1_500, 1_500), (3, 3), (2_344, 2_344), (2_000, 2_000), (9_999, 2_345), (1, 1), (0, 1)] {
+            w.go(to);
+            settle(&mut w, n, &mut next);
+            assert_eq!((w.current().unwrap().0, w.position()), (Seq(want - 1), Some(want)), "{to}");
+        }
+        w.end();
+        settle(&mut w, n, &mut next);
+        assert_eq!(w.position(), None, "how many there are was not counted");
+        w.go(700);
+        settle(&mut w, n, &mut next);
+        assert_eq!(w.current().unwrap().0, Seq(699));
+        w.go(2_300);
+        assert!(w.is_busy());
+        w.halt();
+        assert!(!w.is_busy());
+        settle(&mut w, n, &mut next);
+        assert!(w.current().unwrap().0 < Seq(2_299), "stopped on the way");
+    }
+
+    #[test]
     fn stale_answers_are_dropped_and_the_cursor_stays_on_its_record() {
         let (mut next, mut w) = (10, Window::<Row>::default());
         w.set_height(10);

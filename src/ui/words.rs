@@ -230,7 +230,7 @@ pub(crate) fn run_state(model: &Model, state: &RunState, tally: &Tally) -> (&'st
             (glyph(Slot::Skipped, model.glyphs), t.run_skipped, Role::Skipped, none)
         }
         RunState::Closed(RunEnd::Completed) => (glyph(Slot::Audited, model.glyphs), t.run_clean, Role::Ok, none),
-        RunState::Closed(RunEnd::Empty) => (model.glyphs.dot, t.run_empty, Role::Dim, none),
+        RunState::Closed(RunEnd::Empty) => (if a { "." } else { "·" }, t.run_empty, Role::Dim, none),
         RunState::Closed(RunEnd::Cancelled) => ("-", t.run_cancelled, Role::Skipped, none),
         RunState::Closed(RunEnd::Declined) => ("-", t.run_declined, Role::Skipped, none),
         RunState::Closed(RunEnd::CollectFailed(why)) => {

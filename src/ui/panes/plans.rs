@@ -84,7 +84,7 @@ fn state_of(model: &Model, row: &PlanRow) -> (&'static str, &'static str, Role) 
             let (glyph, word, role, _) = words::run_state(model, &run.state, &run.tally);
             (glyph, word, role)
         }
-        None => (model.glyphs.dot, t.plan_never, Role::Dim),
+        None => (if model.glyphs.ascii { "." } else { "·" }, t.plan_never, Role::Dim),
     }
 }
 
