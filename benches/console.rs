@@ -20,6 +20,7 @@ use ratatui::layout::Rect;
 use skydeck::domain::live::Live;
 use skydeck::shell::screen::Screen;
 use skydeck::shell::{Caps, Colors};
+use skydeck::text::Measure;
 use skydeck::ui::{Lang, view};
 use world::{Console, World};
 
@@ -56,7 +57,11 @@ fn pane_drawn(bencher: Bencher<'_, '_>, pane: &str) {
 #[divan::bench(args = ["3 results", "4<Enter> ledger", "5 history"])]
 fn key_to_bytes(bencher: Bencher<'_, '_>, pane: &str) {
     let mut console = console(pane);
-    let mut screen = Screen::new(Caps { colors: Colors::True, unicode: true, xterm: true }, SIZE.0, SIZE.1);
+    let mut screen = Screen::new(
+        Caps { colors: Colors::True, unicode: true, xterm: true, measure: Measure::Narrow },
+        SIZE.0,
+        SIZE.1,
+    );
     screen.frame(|buffer| view(&console.model, buffer));
     let mut down = false;
     bencher.bench_local(|| {

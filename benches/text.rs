@@ -10,14 +10,14 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use skydeck::shell::screen::{Screen, sweep};
 use skydeck::shell::{Caps, Colors};
-use skydeck::text::{DETAIL, TABLE, pad, show, width};
+use skydeck::text::{DETAIL, Measure, TABLE, pad, show, width};
 use skydeck::ui::msg::{Drawn, ListHint};
 
 fn main() {
     divan::main();
 }
 
-const CAPS: Caps = Caps { colors: Colors::True, unicode: true, xterm: true };
+const CAPS: Caps = Caps { colors: Colors::True, unicode: true, xterm: true, measure: Measure::Narrow };
 
 #[divan::bench(args = ["错误 error \u{1b}[31m", "字段“基本单位”是必填项，", "plain ascii text, nothing else. "])]
 fn show_ten_megabytes(bencher: Bencher<'_, '_>, unit: &str) {
@@ -50,7 +50,7 @@ fn picture(buffer: &mut Buffer, top: u64, chosen: u64) -> Drawn {
 fn sweep_200x60(bencher: Bencher<'_, '_>) {
     let mut buffer = Buffer::empty(Rect::new(0, 0, 200, 60));
     picture(&mut buffer, 0, 5);
-    bencher.bench_local(|| sweep(black_box(&mut buffer)));
+    bencher.bench_local(|| sweep(black_box(&mut buffer), Measure::Narrow));
 }
 
 #[divan::bench]

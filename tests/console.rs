@@ -9,6 +9,8 @@
     missing_docs
 )]
 
+#[path = "console/wide.rs"]
+mod wide;
 #[path = "screens/world.rs"]
 mod world;
 
@@ -24,7 +26,8 @@ use skydeck::domain::event::Event;
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::*;
 use skydeck::domain::query::{Answer, Page, Query};
-use skydeck::domain::run::{Flag, RunEnd};
+use skydeck::domain::run::{Flag, Revision, RunEnd};
+use skydeck::text::Measure;
 use skydeck::ui::msg::{Effect, Export, ExportFormat, Msg, Ticket};
 use skydeck::ui::{Lang, UiConfig, view};
 use world::*;
@@ -34,7 +37,7 @@ fn console() -> Console {
 }
 
 fn text(console: &Console) -> String {
-    dump(&console.draw().0).0
+    dump(&console.draw().0, Measure::Narrow).0
 }
 
 fn production() -> Console {
@@ -117,7 +120,7 @@ fn retry_is_about_all_that_match_then_the_marked_then_the_group_then_the_bill() 
         c.wait(500);
         c.keys("y");
         match c.orders.last() {
-            Some(Command::Retry { selection }) => selection.clone(),
+            Some(Command::Retry { selection, .. }) => selection.clone(),
             other => panic!("{other:?}"),
         }
     };
@@ -158,7 +161,7 @@ fn the_filter_is_kept_after_an_action_and_a_fault_is_shown_at_its_place() {
     c.keys("/<C-u>age:>2y<Enter>");
     let (buf, drawn) = c.draw();
     assert_eq!(drawn.caret, Some((2 + 4, 22)), "the caret stands at the fault");
-    assert!(dump(&buf).0.contains("^ `>2y` is no age"));
+    assert!(dump(&buf, Measure::Narrow).0.contains("^ `>2y` is no age"));
     c.keys("<Esc>");
     assert!(text(&c).contains("/cause:stock"));
     c.keys("/<C-u>cau<Tab>sto<Tab><Enter>");
@@ -268,11 +271,12 @@ fn forms_give_the_orders_they_say() {
     let mut c = console();
     c.keys("o");
     c.wait(500);
-    c.keys("2026-11-01<Tab>XS1 XS2，XS3<Tab> <Enter>");
+    c.keys("2026-11-01<Tab>2026-11-30<Tab>XS1 XS2，XS3<Tab> <Enter>");
     let params = StartParams {
         sweep: true,
         numbers: ["XS1", "XS2", "XS3"].map(str::to_owned).to_vec(),
         since: Some("2026-11-01".into()),
+        until: Some("2026-11-30".into()),
         remedy: false,
     };
     assert!(matches!(&c.orders[0], Command::Start { params: p, .. } if *p == params), "{:?}", c.orders);
@@ -320,6 +324,95 @@ fn numbers_before_a_move_repeat_it_and_copy_takes_the_number() {
     }
     c.keys("jy");
     assert!(c.effects.contains(&Effect::Copy("XSCKD000013".into())), "{}", text(&c));
+}
+
+#[test]
+fn a_count_begins_with_its_sign_is_seen_and_moves_aims_and_marks() {
+    let mut c = console().working();
+    c.keys("3#12");
+    assert!(text(&c).contains("count 12_"), "{}", text(&c));
+    c.keys("jy");
+    assert!(c.effects.contains(&Effect::Copy("XSCKD000013".into())), "{}", text(&c));
+    for (keys, no) in
+        [("#20Gy", 20), ("#5gy", 5), ("#3#2jy", 7), ("#9<Backspace>jy", 8), ("#4<Esc>jy", 9), ("#0jy", 10)]
+    {
+        c.effects.clear();
+        c.keys(keys);
+        assert!(c.effects.contains(&Effect::Copy(format!("XSCKD{no:06}"))), "{keys}: {}", text(&c));
+    }
+    c.keys("#999Gy");
+    assert!(c.effects.contains(&Effect::Copy("XSCKD000040".into())), "the last row, where there are fewer");
+    c.keys("#1G#5<Space>");
+    assert!(text(&c).contains("5 marked"), "{}", text(&c));
+    c.keys("u#38G#9<Space>");
+    assert!(text(&c).contains("3 of 9 marked: the list ends here"), "{}", text(&c));
+    // A digit alone is still a pane, and a pane is none while a count is typed.
+    c.keys("#4jy1");
+    assert!(text(&c).contains("sal-outstock-audit") || c.orders.is_empty());
+}
+
+#[test]
+fn the_values_of_a_key_are_offered_before_their_absence_is_a_fault() {
+    let mut c = console();
+    c.keys("4/cau<Tab>");
+    assert!(text(&c).contains("cause:timed_out"), "{}", text(&c));
+    c.keys("<Enter>");
+    assert!(text(&c).contains("wants a value"), "{}", text(&c));
+    c.keys("<Tab><Enter>");
+    assert!(text(&c).contains("/cause:timed_out"), "{}", text(&c));
+}
+
+#[test]
+fn a_count_before_a_key_that_takes_none_does_nothing() {
+    let mut c = console();
+    c.keys("#2r");
+    assert!(c.orders.is_empty() && text(&c).contains("run takes no count: nothing was done"), "{}", text(&c));
+    c.keys("r");
+    assert_eq!(orders(&c), ["start"]);
+}
+
+#[test]
+fn plain_digits_are_counts_where_the_operator_says_so() {
+    use skydeck::ui::Digits;
+    use skydeck::ui::msg::{Code, Key};
+    let config = UiConfig { lang: Lang::En, digits: Digits::Counts, ..UiConfig::default() };
+    let mut c = Console::with(World::new(false), config).working();
+    c.send(Msg::Key(Key { code: Code::Char('3'), ctrl: false, alt: true }));
+    c.keys("12jy");
+    assert!(c.effects.contains(&Effect::Copy("XSCKD000013".into())), "{}", text(&c));
+    c.send(Msg::Resize(120, 36));
+    let mut buf = Buffer::empty(Rect::new(0, 0, 120, 36));
+    view(&c.model, &mut buf);
+    assert!(dump(&buf, Measure::Narrow).0.contains("Alt-3 Results"), "the tabs name the keys in force");
+}
+
+#[test]
+fn the_revision_is_chosen_in_the_dialog_and_goes_with_the_order() {
+    let chosen = |rows: Vec<skydeck::domain::query::RevisionRow>, keys: &str| {
+        let mut world = World::new(false);
+        world.revisions = rows;
+        let mut c = Console::new(world, Lang::En, (80, 24));
+        c.keys("4jR");
+        c.wait(500);
+        c.keys(keys);
+        let seen = text(&c);
+        c.keys("y");
+        match c.orders.last() {
+            Some(Command::Retry { revision, .. }) => (*revision, seen),
+            other => panic!("{other:?}\n{seen}"),
+        }
+    };
+    let (revision, seen) = chosen(vec![older("41b0c7e2f5", true, 9)], "");
+    assert_eq!(revision, Revision::Newest);
+    assert!(seen.contains("9f2c01d4") && seen.contains("41b0c7e2"), "both are seen: {seen}");
+    assert_eq!(chosen(vec![older("41b0c7e2f5", true, 9)], "o").0, Revision::Original);
+    assert_eq!(chosen(vec![older("41b0c7e2f5", true, 9)], "oo").0, Revision::Newest);
+    let (revision, seen) = chosen(vec![older("41b0c7e2f5", false, 9)], "o");
+    assert_eq!(revision, Revision::Newest, "what is not kept cannot be chosen");
+    assert!(seen.contains("not kept here"), "{seen}");
+    let (revision, seen) = chosen(vec![older("9f2c01d4aa", true, 9)], "o");
+    assert_eq!(revision, Revision::Newest);
+    assert!(!seen.contains("9f2c01d4"), "no choice where there is none: {seen}");
 }
 
 #[test]
@@ -390,7 +483,7 @@ proptest! {
 
     #[test]
     fn no_size_panics_and_nothing_is_painted_outside(
-        w in 0u16..=300, h in 0u16..=100, walk in 0..WALK.len(), text in nasty(), ascii: bool, zh: bool,
+        w in 0u16..=300, h in 0u16..=100, walk in 0..WALK.len(), text in nasty(), ascii: bool, zh: bool, wide: bool,
     ) {
         let mut world = World::new(false);
         for (i, bill) in world.bills.iter_mut().enumerate() {
@@ -406,7 +499,9 @@ proptest! {
         plan.name = text.clone();
         world.envs[0].env.account_set = text;
         let lang = if zh { Lang::Zh } else { Lang::En };
-        let mut c = Console::with(world, UiConfig { lang, ascii, size: (w, h), ..UiConfig::default() }).working();
+        let measure = if wide { Measure::Wide } else { Measure::Narrow };
+        let config = UiConfig { lang, ascii, measure, size: (w, h), ..UiConfig::default() };
+        let mut c = Console::with(world, config).working();
         c.keys(WALK[walk]);
         let mut buf = Buffer::empty(Rect::new(0, 0, w, h));
         let drawn = view(&c.model, &mut buf);
@@ -417,7 +512,7 @@ proptest! {
             let mut x = 0;
             while x < w {
                 let symbol = buf[(x, y)].symbol();
-                let width = unicode_width::UnicodeWidthStr::width(symbol);
+                let width = measure.cluster(symbol);
                 prop_assert!(width <= 2 && symbol.len() <= 32, "{symbol:?}");
                 prop_assert!(!symbol.chars().any(|c| c.is_control() || matches!(c, '\u{200b}' | '\u{202e}' | '\u{feff}')), "{symbol:?}");
                 x += width.max(1) as u16;

@@ -14,7 +14,7 @@ use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, SetHash};
 use skydeck::domain::plan::Schedule;
 use skydeck::domain::query::{Answer, PageRequest, Query};
-use skydeck::domain::run::{PauseWhy, RunEnd, RunState};
+use skydeck::domain::run::{PauseWhy, Revision, RunEnd, RunState};
 use skydeck::domain::time::Clock;
 use skydeck::erp::FaultKind;
 use skydeck::link::Notice;
@@ -114,7 +114,8 @@ async fn the_automatic_repeat_happens_once_and_then_the_operator_decides() {
     assert_eq!(bench.world.posts_of(1), 2);
     // An operator's retry is one more try, and no automatic one beside it.
     bench.world.with(|s| s.trouble.push_back(Trouble::LostBefore));
-    let run = bench.accepted(Command::Retry { selection: Bench::all_matching() }).await.unwrap();
+    let run =
+        bench.accepted(Command::Retry { selection: Bench::all_matching(), revision: Revision::Newest }).await.unwrap();
     bench.awaiting(run).await;
     let approve = bench.approval(run);
     bench.accepted(approve).await;
@@ -252,7 +253,8 @@ async fn a_retry_of_a_bill_that_failed_at_audit_starts_at_audit() {
     bench.world.with(|s| s.trouble.extend([Trouble::None, Trouble::Refused(11, "库存不足")]));
     let row = bench.whole_run().await;
     assert_eq!(bench.word(row.head.id, 1), "failed:stock");
-    let run = bench.accepted(Command::Retry { selection: Bench::all_matching() }).await.unwrap();
+    let run =
+        bench.accepted(Command::Retry { selection: Bench::all_matching(), revision: Revision::Newest }).await.unwrap();
     let row = bench.awaiting(run).await;
     assert_eq!(row.head.of, Some(bench.facts().iter().find_map(|f| f.event.run()).unwrap()));
     let approve = bench.approval(run);
@@ -531,7 +533,7 @@ async fn orders_are_refused_with_a_reason_and_never_done_twice() {
     bench.accepted(Command::Cancel { run }).await;
     assert_eq!(bench.closed(run).await.state, RunState::Closed(RunEnd::Cancelled));
     assert!(matches!(refusal(bench.order(Command::Cancel { run }).await), Refusal::WrongState(_)));
-    let nothing = Command::Retry { selection: Bench::all_matching() };
+    let nothing = Command::Retry { selection: Bench::all_matching(), revision: Revision::Newest };
     assert!(matches!(refusal(bench.order(nothing).await), Refusal::Nothing(_)));
     // The same id again: the same receipt, one run.
     let order = skydeck::domain::command::Order {
@@ -648,7 +650,7 @@ async fn retry_takes_its_list_from_the_ledger_and_says_what_it_left_out() {
     bench.accepted(resolve("written off", &one)).await;
     assert_eq!(bench.store.unresolved(None).unwrap(), 3);
     let selection = Selection::Bills(vec![one, six, two]);
-    let run = bench.accepted(Command::Retry { selection }).await.unwrap();
+    let run = bench.accepted(Command::Retry { selection, revision: Revision::Newest }).await.unwrap();
     assert_eq!(bench.awaiting(run).await.tally.found, 1);
     let said = bench.facts().into_iter().rev().find_map(|f| match f.event {
         Event::ActionTaken(entry) if entry.verb == "retry" => Some(entry.result),
@@ -660,7 +662,7 @@ async fn retry_takes_its_list_from_the_ledger_and_says_what_it_left_out() {
     assert_eq!(bench.store.unresolved(None).unwrap(), 3, "a declined retry leaves the ledger as it was");
     let filter = Filter::parse("cause:stock -fid:3").unwrap();
     let selection = Selection::Matching { plan: Some(PlanId::new("p")), run: Some(first), filter };
-    let run = bench.accepted(Command::Retry { selection }).await.unwrap();
+    let run = bench.accepted(Command::Retry { selection, revision: Revision::Newest }).await.unwrap();
     bench.awaiting(run).await;
     let approve = bench.approval(run);
     bench.accepted(approve).await;

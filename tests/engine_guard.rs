@@ -13,7 +13,7 @@ use skydeck::domain::event::{Event, LogPlace};
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, PlanId, RunId, SessionId};
 use skydeck::domain::query::{Answer, Query};
-use skydeck::domain::run::{Flag, RunEnd, RunState};
+use skydeck::domain::run::{Flag, Revision, RunEnd, RunState};
 use skydeck::store::actions::Line;
 
 fn session(n: u128) -> SessionId {
@@ -69,7 +69,7 @@ async fn a_role_is_asked_for_each_order_and_a_refusal_leaves_its_line() {
     let matching = Selection::Matching { plan: None, run: None, filter: Filter::default() };
     for command in [
         start(),
-        Command::Retry { selection: matching.clone() },
+        Command::Retry { selection: matching.clone(), revision: Revision::Newest },
         Command::Resolve { selection: matching, reason: "because".into() },
         Command::SetPace { env: EnvId::new("test"), per_minute: Some(1), concurrency: None },
         unlock(),

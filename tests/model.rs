@@ -25,7 +25,7 @@ use skydeck::domain::bill::{Outcome, Status};
 use skydeck::domain::command::{Command, Receipt, StartParams};
 use skydeck::domain::event::Event;
 use skydeck::domain::ids::{BillKey, EnvId, FormId, PlanId, RunId};
-use skydeck::domain::run::RunState;
+use skydeck::domain::run::{Revision, RunState};
 use skydeck::domain::step::Step;
 use skydeck::erp::FaultKind;
 use skydeck::store::Store;
@@ -164,7 +164,7 @@ impl Story {
     async fn run_step(&mut self) {
         self.queue_trouble();
         let command = match self.rng.u32(0..8) {
-            0 => Command::Retry { selection: Bench::all_matching() },
+            0 => Command::Retry { selection: Bench::all_matching(), revision: Revision::Newest },
             1 => Command::Verify { selection: Bench::all_matching() },
             _ => {
                 let sweep = !self.ordinary && self.rng.u32(0..10) == 0;

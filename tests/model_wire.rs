@@ -29,7 +29,7 @@ use skydeck::domain::bill::Outcome;
 use skydeck::domain::command::{Command, Receipt, StartParams};
 use skydeck::domain::ids::{BillKey, EnvId, Fid, FormId, PlanId, RunId};
 use skydeck::domain::plan::Column;
-use skydeck::domain::run::RunState;
+use skydeck::domain::run::{Revision, RunState};
 use skydeck::domain::time::Clock;
 use skydeck::erp::config::{ClientConfig, SignIn};
 use skydeck::erp::transport::{CallKind, HttpReply, Transport, TransportFault};
@@ -270,7 +270,7 @@ impl Story {
 
     async fn run_step(&mut self) {
         let command = match self.rng.u32(0..8) {
-            0 => Command::Retry { selection: Bench::all_matching() },
+            0 => Command::Retry { selection: Bench::all_matching(), revision: Revision::Newest },
             1 => Command::Verify { selection: Bench::all_matching() },
             _ => {
                 let sweep = self.rng.u32(0..10) == 0;

@@ -169,3 +169,47 @@ fn a_plan_over_two_environments_calls_the_target_alone_and_names_what_it_lacks()
     assert_eq!(found_again[2], sums[1] + sums[2], "the mark stayed: what the target lacks is asked for again");
     assert_eq!(sims[1].1.stats()["max_audits_per_bill"], 1);
 }
+
+#[test]
+fn a_retry_runs_under_the_newest_revision_or_the_one_the_bills_were_tried_under() {
+    let (place, sims) = Place::new(|dir| vec![("test", Sim::start(dir, "sim", 60, 7))]);
+    let plain: serde_json::Value = serde_json::from_str(include_str!("../plans/sal_outstock_audit.json")).unwrap();
+    place.plan("sales.json", &plain.to_string());
+    let first = sum(&place.good(&["run", "sales", "--yes"], ""));
+    assert!(first[3] > 0, "nobody submitted these: {first:?}");
+    let mut submits = plain;
+    submits["skydeck"]["submit"] = true.into();
+    place.plan("sales.json", &submits.to_string());
+
+    let retry = |choice: &str| place.verb(&["--json", "retry", "status:skipped", "--revision", choice, "--yes"], "");
+    let closed = |out: Output| -> serde_json::Value {
+        let text = String::from_utf8(out.stdout).unwrap();
+        serde_json::from_str(text.lines().rev().find(|l| l.contains("\"type\":\"run\"")).expect(&text)).unwrap()
+    };
+    let calls = |name: &str| sims[0].1.stats()["applied"][name].as_u64().unwrap_or(0);
+    let original = closed(retry("original"));
+    assert_eq!((original["chosen_revision"].as_str(), calls("Submit")), (Some("original"), 0), "{original}");
+    assert_eq!(original["skipped"], first[3]);
+    let newest = closed(retry("newest"));
+    assert_eq!(newest["chosen_revision"], "newest");
+    assert_ne!(newest["revision"], original["revision"]);
+    assert!(calls("Submit") > 0 && newest["audited"].as_u64().unwrap() > 0, "{newest}");
+    let log = place.good(&["log"], "");
+    assert!(log.contains("sales under its original revision"), "{log}");
+    let wrong = place.verb(&["retry", "--revision", "older"], "");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert_eq!(sims[0].1.stats()["max_audits_per_bill"], 1);
+}
+
+#[test]
+fn a_run_can_be_ended_by_a_date_and_the_rest_is_found_by_the_next() {
+    let (place, _sims) = Place::new(|dir| vec![("test", Sim::start(dir, "sim", 60, 7))]);
+    place.plan("sales.json", include_str!("../plans/sal_outstock_audit.json"));
+    let preview = place.good(&["plan", "preview", "sales"], "");
+    let past = place.good(&["run", "sales", "--until", "2001-01-01", "--yes"], "");
+    assert_eq!(sum(&past)[0], 0, "nothing is that old: {past}");
+    let wrong = place.verb(&["run", "sales", "--until", "tomorrow", "--yes"], "");
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("is no date"));
+    let rest = sum(&place.good(&["run", "sales", "--yes"], ""));
+    assert!(rest[0] > 0 && preview.contains(&format!("found {},", rest[0])), "the mark did not move: {preview}");
+}

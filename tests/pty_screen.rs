@@ -9,11 +9,11 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use skydeck::shell::screen::Screen;
 use skydeck::shell::{Caps, Colors};
-use skydeck::text::{clip, pad, show};
+use skydeck::text::{Measure, clip, pad, show};
 use skydeck::ui::msg::{Drawn, ListHint};
 use unicode_width::UnicodeWidthStr;
 
-const CAPS: Caps = Caps { colors: Colors::True, unicode: true, xterm: true };
+const CAPS: Caps = Caps { colors: Colors::True, unicode: true, xterm: true, measure: Measure::Narrow };
 
 fn cases() -> ProptestConfig {
     let cases = std::env::var("SKYDECK_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
@@ -245,9 +245,15 @@ fn a_poorer_terminal_gets_what_it_can_show() {
     };
     let text = |caps| String::from_utf8(Screen::new(caps, 20, 1).frame(paint)).unwrap();
     assert_eq!(
-        text(Caps { colors: Colors::None, unicode: false, xterm: false }),
+        text(Caps { colors: Colors::None, unicode: false, xterm: false, measure: Measure::Narrow }),
         "\x1b[m\x1b[H\x1b[2J\x1b[1m+-????~>?+"
     );
-    assert!(text(Caps { colors: Colors::Ansi, unicode: true, xterm: false }).contains("\x1b[1;91;44m┌─单据…"));
-    assert!(text(Caps { colors: Colors::Indexed, unicode: true, xterm: true }).contains("38;5;196"));
+    assert!(
+        text(Caps { colors: Colors::Ansi, unicode: true, xterm: false, measure: Measure::Narrow })
+            .contains("\x1b[1;91;44m┌─单据…")
+    );
+    assert!(
+        text(Caps { colors: Colors::Indexed, unicode: true, xterm: true, measure: Measure::Narrow })
+            .contains("38;5;196")
+    );
 }

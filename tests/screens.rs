@@ -14,7 +14,10 @@
 #[path = "screens/world.rs"]
 mod world;
 
+use skydeck::domain::bill::{BillState, Outcome};
+use skydeck::text::Measure;
 use skydeck::ui::{Lang, UiConfig};
+use unicode_segmentation::UnicodeSegmentation as _;
 use world::*;
 
 type Script = fn(Lang, (u16, u16)) -> Console;
@@ -100,6 +103,19 @@ const SCREENS: &[(&str, Script)] = &[
     }),
     ("retry", |l, s| keyed(work(l, s), "3*R")),
     ("retry-group", |l, s| keyed(calm(l, s), "4jR")),
+    ("retry-revision", |l, s| {
+        let mut world = World::new(false);
+        world.revisions = vec![older("41b0c7e2f5", true, 2)];
+        let mut console = keyed(Console::new(world, l, s), "4jR");
+        console.wait(500);
+        keyed(console, "o")
+    }),
+    ("retry-revision-lost", |l, s| {
+        let mut world = World::new(false);
+        world.revisions = vec![older("41b0c7e2f5", false, 2)];
+        keyed(Console::new(world, l, s), "4jR")
+    }),
+    ("count", |l, s| keyed(work(l, s), "3#12")),
     ("verify", |l, s| keyed(work(l, s), "3*v")),
     ("verify-nothing", |l, s| keyed(calm(l, s), "4jv")),
     ("resolve", |l, s| keyed(work(l, s), "3jc")),
@@ -132,6 +148,16 @@ const SCREENS: &[(&str, Script)] = &[
         console.send(Msg::Receipt(ticket.unwrap(), Ok(refused)));
         console
     }),
+    ("ambiguous-wide", |l, s| {
+        let mut world = World::new(false);
+        for bill in &mut world.bills {
+            if let BillState::Settled(Outcome::Failed(failure)) = &mut bill.state {
+                failure.message = "①库存 ±5° “Ω” Склад → …".into();
+            }
+        }
+        let config = UiConfig { lang: l, size: s, measure: Measure::Wide, ..UiConfig::default() };
+        keyed(Console::with(world, config).working(), "3j")
+    }),
     ("ascii", |l, s| {
         let config = UiConfig { lang: l, size: s, ascii: true, ..UiConfig::default() };
         keyed(Console::with(World::new(false), config).working(), "3jx")
@@ -148,9 +174,10 @@ fn every_screen_is_as_it_was_looked_at() {
             for size in [(80, 24), (120, 36)] {
                 let console = script(lang, size);
                 let (buf, drawn) = console.draw();
-                let (text, roles) = dump(&buf);
+                let measure = if *name == "ambiguous-wide" { Measure::Wide } else { Measure::Narrow };
+                let (text, roles) = dump(&buf, measure);
                 for line in text.lines() {
-                    let width = unicode_width::UnicodeWidthStr::width(line);
+                    let width: usize = line.graphemes(true).map(|cluster| measure.cluster(cluster)).sum();
                     assert!(width <= usize::from(size.0), "{name} {tag} {size:?}: {width}: {line}");
                 }
                 let caret = drawn.caret.map_or_else(|| "-".to_owned(), |(x, y)| format!("{x},{y}"));

@@ -93,6 +93,32 @@ fn a_reopened_store_answers_as_before_and_goes_on() {
 }
 
 #[test]
+fn a_plan_is_kept_by_its_revision_through_reopening_and_a_lost_index() {
+    use skydeck::domain::event::Event;
+    use skydeck::domain::ids::PlanRev;
+    use skydeck::domain::run::RunKind;
+    let p = place();
+    let store = open(&p.dir).unwrap();
+    let text = include_str!("../plans/sal_outstock_audit.json");
+    let plan = skydeck::plan::read(skydeck::domain::ids::PlanId::new("sales"), text).unwrap().plan;
+    let mut head = head(1, "sales", RunKind::Fresh);
+    head.rev = plan.rev.clone();
+    head.text = Some(Box::new(plan.clone()));
+    block(store.append(vec![Event::RunOpened(Box::new(head.clone()))])).unwrap();
+    let check = |store: &LocalStore| {
+        assert_eq!(store.plan_of(&plan.rev).unwrap().as_ref(), Some(&plan));
+        assert_eq!(store.plan_of(&PlanRev::new("another")).unwrap(), None);
+        assert_eq!(store.run(run_id(1)).unwrap().unwrap().head, head.without_text(), "a row is not heavier for it");
+    };
+    check(&store);
+    store.close().unwrap();
+    drop(store);
+    check(&open(&p.dir).unwrap());
+    std::fs::remove_dir_all(p.dir.join("sled")).unwrap();
+    check(&open(&p.dir).unwrap());
+}
+
+#[test]
 fn a_store_dropped_without_closing_loses_nothing_it_answered_for() {
     let p = place();
     {

@@ -11,7 +11,7 @@ use skydeck::domain::command::{Order, Receipt};
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{BillKey, EnvId, Fid, FormId, PlanId, PlanRev, RunId};
 use skydeck::domain::query::{Answer, Cursor, Page, Query, Scope};
-use skydeck::domain::run::{BillRow, RunHead, RunKind, RunRow, RunState, Tally};
+use skydeck::domain::run::{BillRow, Revision, RunHead, RunKind, RunRow, RunState, Tally};
 use skydeck::domain::time::Ts;
 use skydeck::domain::who::Who;
 use skydeck::link::{Gone, Link, LinkError, Watch};
@@ -80,6 +80,8 @@ impl Link for Store {
                     opened: Ts(0),
                     of: None,
                     filter: String::new(),
+                    revision: Revision::Newest,
+                    text: None,
                 };
                 let row = RunRow {
                     head,

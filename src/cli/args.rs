@@ -234,11 +234,14 @@ pub struct RunArgs {
     /// Replace LAST_SYNC_TIME for this run (server time).
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
+    /// Only bills up to this date of the plan's date column (server time); a bare date is that whole day.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
     /// Only these bill numbers.
     #[arg(long, value_name = "NO", value_delimiter = ',')]
     pub numbers: Vec<String>,
     /// The plan's compensation query (omissionRemedy) in place of its own.
-    #[arg(long, conflicts_with_all = ["sweep", "since", "numbers"])]
+    #[arg(long, conflicts_with_all = ["sweep", "since", "until", "numbers"])]
     pub remedy: bool,
 }
 
@@ -256,12 +259,24 @@ pub struct SelectArgs {
     pub run: Option<String>,
 }
 
+/// A revision of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RevisionArg {
+    /// The plan as it is now.
+    Newest,
+    /// The plan as it was when the bills were last tried.
+    Original,
+}
+
 /// `retry`.
 #[derive(Debug, Args)]
 pub struct RetryArgs {
     /// Which.
     #[command(flatten)]
     pub select: SelectArgs,
+    /// Under which revision of the plan: as it is now, or as it was when the bills were last tried.
+    #[arg(long, value_enum, default_value_t = RevisionArg::Newest)]
+    pub revision: RevisionArg,
     /// Approval.
     #[command(flatten)]
     pub approval: Approval,

@@ -14,6 +14,7 @@ use crate::link::Link;
 use crate::link::pending::{Opening, pending};
 use crate::secret::Known;
 use crate::shell::{self, Caps, Colors, Ended, Notify, ShellError, ShellOptions};
+use crate::text::Measure;
 use crate::ui::Model;
 use crate::ui::skin::{Depth, Skin};
 use crate::ui::{Lang, UiConfig};
@@ -52,14 +53,15 @@ impl Console<'_> {
 
     /// Runs until the operator leaves. Gives the exit code.
     pub async fn run(self, link: Arc<dyn Link>) -> Result<u8, Stop> {
-        let caps = Caps::detect();
         let looks = &self.config.console;
+        let measure = if looks.ambiguous_width == Some(2) { Measure::Wide } else { Measure::Narrow };
+        let caps = Caps { measure, ..Caps::detect() };
         // Chinese on a terminal that cannot show it would be a wall of question marks.
         let lang = match boot::language(self.global.lang, looks.language.as_deref()) {
             Language::Zh if caps.unicode => Lang::Zh,
             _ => Lang::En,
         };
-        let ascii = self.looks.ascii || looks.ascii.unwrap_or(!caps.unicode) || looks.ambiguous_width == Some(2);
+        let ascii = self.looks.ascii || looks.ascii.unwrap_or(!caps.unicode);
         let depth = match caps.colors {
             Colors::None => Depth::Mono,
             Colors::Ansi => Depth::Ansi16,
@@ -77,12 +79,15 @@ impl Console<'_> {
         let ui = UiConfig {
             lang,
             skin,
+            unicode: caps.unicode,
             ascii,
+            measure,
             now: self.clock.now(),
             zone_minutes,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             user: who.to_string(),
             causes: (*self.causes).clone(),
+            digits: looks.digits,
             keys: self.config.keys.clone().into_iter().collect(),
             filters: named,
             live: Live::default(),

@@ -23,7 +23,7 @@ use crate::domain::filter::Filter;
 use crate::domain::ids::{CommandId, EnvId, RunId};
 use crate::domain::live::{Live, RunLive};
 use crate::domain::query::Scope;
-use crate::domain::run::{Collected, Flag, PauseWhy, RunEnd, RunKind, RunRow, RunState};
+use crate::domain::run::{Collected, Flag, PauseWhy, Revision, RunEnd, RunKind, RunRow, RunState};
 use crate::domain::who::Who;
 use crate::link::{Link, Notice, Watch};
 
@@ -232,6 +232,10 @@ impl Driver {
             self.out.t("set", "集合"),
             collected.hash.short(),
         ));
+        if head.revision == Revision::Original {
+            let words = self.out.t("under the plan's original revision", "按方案的原修订");
+            self.out.note(&format!("{words} {}", head.rev.short()));
+        }
         if let Some(words) = absent(&self.out, &collected) {
             self.out.note(&words);
         }

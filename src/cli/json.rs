@@ -74,6 +74,7 @@ pub fn run(row: &RunRow) -> Value {
         "type": "run", "run": head.id, "kind": head.kind, "plan": head.plan, "revision": head.rev, "env": head.env,
         "production": head.production, "form": head.form, "by": head.by.to_string(), "opened_ms": head.opened.0,
         "closed_ms": row.closed.map(|at| at.0), "state": state, "detail": detail, "of": head.of,
+        "chosen_revision": head.revision,
         "set_hash": row.collected.as_ref().map(|c| &c.hash), "sum_closes": row.tally.closes(), "pruned": row.pruned,
     });
     merge(&mut value, tally(&row.tally));

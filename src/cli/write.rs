@@ -2,14 +2,19 @@
 //!
 //! Invariant: a plan that cannot run names its place before anything is opened.
 
-use super::args::{Approval, RunArgs, Verb};
+use super::args::{Approval, RevisionArg, RunArgs, Verb};
 use super::exit::{Exit, Stop};
 use super::ground::Ground;
 use super::{bills, plans};
 use crate::boot::{self, Booted};
 use crate::domain::command::{Command, StartParams};
 use crate::domain::ids::PlanId;
-use crate::domain::run::RunState;
+use crate::domain::run::{Revision, RunState};
+
+fn params(args: RunArgs) -> StartParams {
+    let RunArgs { sweep, numbers, since, until, remedy, .. } = args;
+    StartParams { sweep, numbers, since, until, remedy }
+}
 
 /// Runs a plan of the owner behind a socket: its plans, its environments.
 async fn run_plan_there(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
@@ -19,8 +24,7 @@ async fn run_plan_there(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
     if args.approval.unlock {
         driver.unlock(&bills::env_of(&*booted.link, &plan).await?).await?;
     }
-    let params = StartParams { sweep: args.sweep, numbers: args.numbers, since: args.since, remedy: args.remedy };
-    driver.run(Command::Start { plan, params }).await
+    driver.run(Command::Start { plan, params: params(args) }).await
 }
 
 /// Runs a plan to its end.
@@ -66,8 +70,7 @@ pub(super) async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Sto
     let driver = ground.driver(&booted, args.approval.clone());
     let exit = async {
         driver.unlock(&env).await?;
-        let params = StartParams { sweep: args.sweep, numbers: args.numbers, since: args.since, remedy: args.remedy };
-        driver.run(Command::Start { plan, params }).await
+        driver.run(Command::Start { plan, params: params(args) }).await
     }
     .await;
     booted.end(None).await?;
@@ -80,7 +83,11 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
     match verb {
         Verb::Retry(args) => {
             let selection = bills::selection(link, &args.select).await?;
-            ground.driver(booted, args.approval).run(Command::Retry { selection }).await
+            let revision = match args.revision {
+                RevisionArg::Newest => Revision::Newest,
+                RevisionArg::Original => Revision::Original,
+            };
+            ground.driver(booted, args.approval).run(Command::Retry { selection, revision }).await
         }
         Verb::Verify(args) => {
             let selection = bills::selection(link, &args).await?;

@@ -19,6 +19,7 @@ use crate::domain::ids::EnvId;
 use crate::domain::query::Retention;
 use crate::domain::time::parse_span;
 use crate::domain::zone::Zone;
+use crate::ui::Digits;
 
 /// A configuration that cannot be used: file, line, what, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,7 +69,11 @@ pub struct ConsoleConfig {
     /// ASCII borders and glyphs; absent: from the locale's encoding.
     pub ascii: Option<bool>,
     /// Cells of a character of ambiguous width: 1 or 2.
+    #[serde(default, deserialize_with = "one_or_two")]
     pub ambiguous_width: Option<u8>,
+    /// What plain digits are: `panes` or `counts`.
+    #[serde(default)]
+    pub digits: Digits,
     /// Set the window title.
     #[serde(default)]
     pub title: bool,
@@ -78,6 +83,13 @@ pub struct ConsoleConfig {
     /// Send a desktop notification (OSC 9) when a run ends, instead of the bell.
     #[serde(default)]
     pub notification: bool,
+}
+
+fn one_or_two<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<u8>, D::Error> {
+    match u8::deserialize(d)? {
+        cells @ (1 | 2) => Ok(Some(cells)),
+        other => Err(serde::de::Error::custom(format!("ambiguous_width is 1 or 2, not {other}"))),
+    }
 }
 
 /// `[metrics]`.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Role;
 use super::filter::Filter;
 use super::ids::{BillKey, CommandId, EnvId, PlanId, RunId, SessionId, SetHash};
-use super::run::Flag;
+use super::run::{Flag, Revision};
 use super::who::Who;
 
 /// An order with its sender. The same id twice does nothing twice.
@@ -37,6 +37,9 @@ pub enum Command {
     Retry {
         /// Which.
         selection: Selection,
+        /// Under which revision of their plan.
+        #[serde(default, skip_serializing_if = "Revision::is_newest")]
+        revision: Revision,
     },
     /// Read unknown bills back now (after the server's limit). No writing call.
     Verify {
@@ -138,9 +141,28 @@ pub struct StartParams {
     pub numbers: Vec<String>,
     /// Replaces LAST_SYNC_TIME for this run (server time, `YYYY-MM-DD[ HH:MM:SS]`).
     pub since: Option<String>,
+    /// Only bills up to this date of the mark's column (server time; a bare date is that whole day). Moves no mark and
+    /// carries nothing over from the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
     /// The plan's compensation query (`omissionRemedy`) in place of its own; moves no mark.
     #[serde(default)]
     pub remedy: bool,
+}
+
+impl StartParams {
+    /// What differs from a plain run, for the action log; empty when nothing does.
+    pub fn words(&self) -> String {
+        let mut words = Vec::new();
+        words.extend(self.since.as_ref().map(|since| format!("since {since}")));
+        words.extend(self.until.as_ref().map(|until| format!("until {until}")));
+        if !self.numbers.is_empty() {
+            words.push(format!("{} numbers", self.numbers.len()));
+        }
+        words.extend(self.sweep.then(|| "sweep".to_owned()));
+        words.extend(self.remedy.then(|| "omissionRemedy".to_owned()));
+        words.join(", ")
+    }
 }
 
 /// Which ledger entries. Resolved from the store's index, never from a screen.

@@ -163,7 +163,7 @@ impl Live {
         match &fact.event {
             Event::RunOpened(head) => {
                 let row = RunRow {
-                    head: (**head).clone(),
+                    head: head.without_text(),
                     state: RunState::Collecting,
                     tally: Tally::default(),
                     collected: None,

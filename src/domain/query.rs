@@ -4,10 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::command::Selection;
 use super::env::Environment;
 use super::event::{ActionEntry, Fact};
 use super::filter::Filter;
-use super::ids::{BillKey, PlanId, RunId, Seq};
+use super::ids::{BillKey, PlanId, PlanRev, RunId, Seq};
 use super::plan::Plan;
 use super::run::{BillRow, Mark, RunRow};
 use super::time::Ts;
@@ -49,6 +50,8 @@ pub enum Query {
     Actions(PageRequest),
     /// Environments, write permission, pace.
     Environments,
+    /// Under which revisions of their plans unresolved bills could be tried again.
+    Revisions(Selection),
 }
 
 /// Of what bills are listed.
@@ -211,4 +214,28 @@ pub enum Answer {
     Actions(Page<(Seq, Ts, ActionEntry)>),
     /// To [`Query::Environments`].
     Environments(Vec<EnvRow>),
+    /// To [`Query::Revisions`]: one row for each revision, the one with most bills first.
+    Revisions(Vec<RevisionRow>),
+}
+
+/// Unresolved bills that were last tried under one revision of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionRow {
+    /// Plan.
+    pub plan: PlanId,
+    /// The revision they were tried under.
+    pub original: PlanRev,
+    /// The plan's revision now; `None` when it cannot be used.
+    pub newest: Option<PlanRev>,
+    /// Whether the original one can be had: it is the newest, or the store keeps it.
+    pub kept: bool,
+    /// Bills.
+    pub bills: u64,
+}
+
+impl RevisionRow {
+    /// Whether there is something to choose.
+    pub fn differs(&self) -> bool {
+        self.newest.as_ref().is_some_and(|newest| *newest != self.original)
+    }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bill::{BillState, Rev, Slot, Status};
 use super::ids::{BillKey, EnvId, Fid, FormId, PlanId, PlanRev, RunId, SetHash};
+use super::plan::Plan;
 use super::time::{ErpDate, Ts};
 use super::who::Who;
 
@@ -19,6 +20,36 @@ pub enum RunKind {
     Retry,
     /// Unknown bills of the ledger, read back; no writing call is made.
     Verify,
+}
+
+/// Under which revision of its plan a retry runs.
+///
+/// The newest is the default: a plan is corrected because of what failed, and the newest is what lint, preview and the
+/// reviewers of its file have seen. The original is the operator's word, where the correction must not touch these bills.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Revision {
+    /// The plan as it is now.
+    #[default]
+    Newest,
+    /// The plan as it was in the run that left the bills unresolved.
+    Original,
+}
+
+impl Revision {
+    /// The default, which is not written down: heads and orders of older versions are read as they were meant.
+    pub fn is_newest(&self) -> bool {
+        *self == Self::Newest
+    }
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Newest => Self::Original,
+            Self::Original => Self::Newest,
+        }
+    }
 }
 
 /// What a run is, fixed when it opens.
@@ -52,6 +83,21 @@ pub struct RunHead {
     /// The filter as it was sent to the server (rendered), for people; empty for retries.
     #[serde(default)]
     pub filter: String,
+    /// For a retry: which revision of the plan was chosen.
+    #[serde(default, skip_serializing_if = "Revision::is_newest")]
+    pub revision: Revision,
+    /// The plan itself, in the fact that opens the first run of a revision. Readers get a head without it: the index
+    /// keeps it under the revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Box<Plan>>,
+}
+
+impl RunHead {
+    /// The head as readers get it.
+    #[must_use]
+    pub fn without_text(&self) -> Self {
+        Self { text: None, ..self.clone() }
+    }
 }
 
 /// Where a run stands.

@@ -68,6 +68,12 @@ impl ErpDate {
         Self(if millis == 0 { base } else { format!("{base}.{millis:03}") })
     }
 
+    /// Reads the end of a range: as [`Self::parse`], a bare date is the end of that day.
+    pub fn parse_end(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.contains(['T', ' ']) { Self::parse(text) } else { Self::parse(&format!("{text}T23:59:59.999")) }
+    }
+
     /// The normalised text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -30,8 +30,12 @@ impl Runner {
         params: &StartParams,
     ) -> Result<bool, Failed> {
         let mut set = Set::default();
-        let carried = if self.plan.policy.carry_over { self.carry_over(params).await? } else { BTreeMap::new() };
-        let numbers = self.numbers(source, params, &mut set).await?;
+        let carried = if self.plan.policy.carry_over && floor.until.is_none() {
+            self.carry_over(params).await?
+        } else {
+            BTreeMap::new()
+        };
+        let numbers = self.numbers(source, floor, params, &mut set).await?;
         let mut bills = self.counterparts(&numbers, &mut set).await?;
         for (fid, found) in carried {
             bills.entry(fid).or_insert_with(|| {
@@ -59,6 +63,7 @@ impl Runner {
     async fn numbers(
         &mut self,
         source: &Arc<Dispatch>,
+        floor: &Floor,
         params: &StartParams,
         set: &mut Set,
     ) -> Result<BTreeSet<String>, Failed> {
@@ -80,7 +85,7 @@ impl Runner {
                 read_rows += 1;
                 set.seen = set.seen.take().max(row.marked.clone());
                 let asked = params.numbers.is_empty() || params.numbers.contains(&row.no);
-                if asked && condition::passes(&plan.source, &row.columns) {
+                if asked && floor.reaches(&row) && condition::passes(&plan.source, &row.columns) {
                     numbers.insert(row.no);
                 }
             }

@@ -12,6 +12,7 @@ use crate::plan::schedule;
 use crate::store::{Store, StoreError};
 
 use super::control::{PlanEntry, Shared, read};
+use super::{revision, select};
 
 /// Runs shown with a plan (`PlanRow::last`).
 const LAST_RUNS: u32 = 12;
@@ -47,6 +48,10 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             Ok(Answer::Bills(Page { rows, more: false, scanned, stopped_at: None }))
         }
         Query::Actions(page) => Ok(Answer::Actions(store.actions(&page)?)),
+        Query::Revisions(selection) => {
+            let selected = select::select(store, &selection, false, now)?;
+            Ok(Answer::Revisions(revision::choices(store, &plans, &selected.rows)?))
+        }
         Query::Environments => Ok(Answer::Environments(Vec::new())),
     })
     .await

@@ -43,24 +43,44 @@ pub struct Floor {
     pub sweep: bool,
     /// The mark may move after this run: the query was the plan's own.
     pub moves_mark: bool,
+    /// Bills after this date of the mark's column are left to another run.
+    pub until: Option<ErpDate>,
+}
+
+impl Floor {
+    /// Whether a row of the query is in the range; one without a date is in none.
+    pub fn reaches(&self, row: &Found) -> bool {
+        self.until.as_ref().is_none_or(|until| row.marked.as_ref().is_some_and(|at| at <= until))
+    }
 }
 
 /// Decides the floor of a run.
 pub fn floor(plan: &Plan, mark: Option<&Mark>, params: &StartParams, now: Ts) -> Result<Floor, String> {
     // The compensation query reads a window of its own and proves nothing about the rest.
-    let whole = params.numbers.is_empty() && !params.remedy;
+    let no_date = |text: &str| format!("`{text}` is no date; write 2026-11-01 or \"2026-11-01 08:00:00\"");
+    let until = params.until.as_ref().map(|until| ErpDate::parse_end(until).ok_or_else(|| no_date(until)));
+    let until = until.transpose()?;
+    if until.is_some() && plan.source.mark_column.is_none() {
+        return Err(format!(
+            "plan {} compares no date with LAST_SYNC_TIME: there is nothing to end a range by",
+            plan.id
+        ));
+    }
+    let whole = params.numbers.is_empty() && !params.remedy && until.is_none();
     if let Some(since) = &params.since {
-        let since = ErpDate::parse(since)
-            .ok_or_else(|| format!("`{since}` is no date; write 2026-11-01 or \"2026-11-01 08:00:00\""))?;
-        return Ok(Floor { since: Some(since), sweep: false, moves_mark: false });
+        let since = ErpDate::parse(since).ok_or_else(|| no_date(since))?;
+        if until.as_ref().is_some_and(|until| *until < since) {
+            return Err("the range ends before it begins".to_owned());
+        }
+        return Ok(Floor { since: Some(since), sweep: false, moves_mark: false, until });
     }
     let hours = Duration::from_secs(u64::from(plan.policy.sweep_hours) * 3600);
     let due = mark.and_then(|m| m.swept).is_none_or(|swept| swept > now || now.since(swept) >= hours);
     match mark {
         Some(mark) if !due && !params.sweep => {
-            Ok(Floor { since: Some(mark.seen.minus(plan.policy.overlap)), sweep: false, moves_mark: whole })
+            Ok(Floor { since: Some(mark.seen.minus(plan.policy.overlap)), sweep: false, moves_mark: whole, until })
         }
-        _ => Ok(Floor { since: None, sweep: whole, moves_mark: whole }),
+        _ => Ok(Floor { since: None, sweep: whole, moves_mark: whole, until }),
     }
 }
 
@@ -148,7 +168,11 @@ impl Runner {
 
     async fn query(&mut self, floor: &Floor, params: &StartParams) -> Result<bool, Failed> {
         let mut set = Set::default();
-        let mut carried = if self.plan.policy.carry_over { self.carry_over(params).await? } else { BTreeMap::new() };
+        let mut carried = if self.plan.policy.carry_over && floor.until.is_none() {
+            self.carry_over(params).await?
+        } else {
+            BTreeMap::new()
+        };
         let (plan, env) = (Arc::clone(&self.plan), Arc::clone(&self.env));
         let source = &plan.source;
         let mut query = self.page_query();
@@ -172,7 +196,7 @@ impl Runner {
                 read_rows += 1;
                 set.seen = set.seen.max(row.marked.clone());
                 let asked = params.numbers.is_empty() || params.numbers.contains(&row.no);
-                if asked && condition::passes(source, &row.columns) {
+                if asked && floor.reaches(&row) && condition::passes(source, &row.columns) {
                     rows.entry(row.fid.clone()).or_insert(row);
                 }
             }
@@ -423,7 +447,35 @@ mod tests {
         assert!(!cut.sweep && !cut.moves_mark, "a run over some numbers proves nothing about the rest");
         let since = StartParams { since: Some("2026-11-02".into()), ..params };
         assert!(!floor(&plan(24), None, &since, now).unwrap().moves_mark);
-        let wrong = StartParams { since: Some("yesterday".into()), ..StartParams::default() };
-        assert!(floor(&plan(24), None, &wrong, now).is_err());
+        let day = StartParams { until: Some("2026-11-30".into()), ..StartParams::default() };
+        let day = floor(&plan(24), None, &day, now).unwrap();
+        assert!(!day.sweep && !day.moves_mark, "what lies after the range must be found by the next run");
+        let row = |marked: Option<&str>| Found {
+            fid: Fid::from(1),
+            no: "X".into(),
+            rev: crate::domain::bill::Rev { status: Status::Submitted, modified: None },
+            approver: None,
+            approved: None,
+            marked: marked.and_then(ErpDate::parse),
+            columns: Vec::new(),
+        };
+        for (marked, want) in [
+            (Some("2026-11-30 23:59:59.5"), true),
+            (Some("2026-11-01"), true),
+            (Some("2026-12-01 00:00:00"), false),
+            (None, false),
+        ] {
+            assert_eq!(day.reaches(&row(marked)), want, "{marked:?}");
+        }
+        for (since, until) in
+            [(Some("yesterday"), None), (None, Some("tomorrow")), (Some("2026-11-02"), Some("2026-11-01"))]
+        {
+            let params = StartParams {
+                since: since.map(str::to_owned),
+                until: until.map(str::to_owned),
+                ..StartParams::default()
+            };
+            assert!(floor(&plan(24), None, &params, now).is_err(), "{since:?} {until:?}");
+        }
     }
 }

@@ -42,6 +42,7 @@ mod permit;
 mod pulse;
 mod reading;
 mod recover;
+mod revision;
 mod runner;
 mod select;
 mod set_hash;

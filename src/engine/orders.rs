@@ -2,15 +2,15 @@
 //!
 //! Invariant: nothing is done before its line in the action log is durable; the same id twice does nothing twice.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
 use crate::domain::event::{ActionEntry, Event};
-use crate::domain::ids::{CommandId, EnvId, FormId, PlanId, RunId};
+use crate::domain::ids::{CommandId, EnvId, PlanId, RunId};
 use crate::domain::plan::Plan;
-use crate::domain::run::{BillRow, RunHead, RunKind, RunState};
+use crate::domain::run::{Revision, RunHead, RunKind, RunState};
 use crate::domain::who::{SCHEDULE, Who};
 use crate::link::Notice;
 use crate::plan::render::{self, RenderContext};
@@ -22,6 +22,7 @@ use super::collect::{self, What};
 use super::control::{Shared, read};
 use super::dispatch::Dispatch;
 use super::guard::{About, deed, ids};
+use super::revision::{self, Group};
 use super::runner::Job;
 use super::select::{self, Selected};
 use super::tasks::Work;
@@ -143,8 +144,12 @@ impl Inner {
         let by = &order.by;
         match &order.command {
             Command::Start { plan, params } => self.start_run(plan, params, by).await,
-            Command::Retry { selection } => self.run_of_entries(RunKind::Retry, selection, by).await,
-            Command::Verify { selection } => self.run_of_entries(RunKind::Verify, selection, by).await,
+            Command::Retry { selection, revision } => {
+                self.run_of_entries(RunKind::Retry, selection, *revision, by).await
+            }
+            Command::Verify { selection } => {
+                self.run_of_entries(RunKind::Verify, selection, Revision::Newest, by).await
+            }
             Command::Approve { run, hash, typed, flags, reason } => {
                 self.approve(*run, hash, typed.as_deref(), flags, reason.as_deref(), by).await
             }
@@ -191,14 +196,17 @@ impl Inner {
             render::filter(&plan, &context).map_err(|e| Refusal::BadPlan(e.to_string()))?
         };
         let head = RunHead { filter, ..self.head(RunKind::Fresh, &plan, &env, by) };
-        Ok(Self::opening(
-            vec![(head, plan, env, What::Query(Box::new(floor), params.clone(), source))],
-            0,
-            String::new(),
-        ))
+        let what = What::Query(Box::new(floor), params.clone(), source);
+        self.opening(vec![(head, plan, env, what)], 0, params.words())
     }
 
-    async fn run_of_entries(&self, kind: RunKind, selection: &Selection, by: &Who) -> Result<Taken, Refusal> {
+    async fn run_of_entries(
+        &self,
+        kind: RunKind,
+        selection: &Selection,
+        revision: Revision,
+        by: &Who,
+    ) -> Result<Taken, Refusal> {
         let mut selected = self.select(selection, kind == RunKind::Verify).await?;
         if kind == RunKind::Verify {
             let (unknown, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut selected.rows)
@@ -207,17 +215,22 @@ impl Inner {
             selected.rows = unknown;
             selected.leave_many("not unknown", rest.len());
         }
-        let mut groups: BTreeMap<(PlanId, EnvId, FormId), Vec<BillRow>> = BTreeMap::new();
-        for row in std::mem::take(&mut selected.rows) {
-            let key = (row.plan.clone(), row.key.env.clone(), row.key.form.clone());
-            groups.entry(key).or_default().push(row);
-        }
+        let rows = std::mem::take(&mut selected.rows);
+        let groups = read(&self.shared.store, move |s| revision::groups(s, rows, revision)).await?;
         let single = groups.len() == 1;
         let (mut runs, mut bills) = (Vec::new(), 0);
-        let mut named = Vec::new();
+        let (mut named, mut noted) = (Vec::new(), Vec::new());
         let mut opened: Vec<PlanId> = Vec::new();
-        for ((id, env_id, form), rows) in groups {
-            let usable = self.shared.usable(&id).and_then(|(plan, env)| {
+        for Group { plan: id, env: env_id, form, rev, rows } in groups {
+            if revision == Revision::Original && rev.is_none() {
+                selected.leave_many("of a run that is not known", rows.len());
+                continue;
+            }
+            if opened.contains(&id) && rev.is_some() {
+                selected.leave_many("of another revision of the same plan: retry them after this run", rows.len());
+                continue;
+            }
+            let usable = self.shared.under(&id, rev.as_ref()).and_then(|(plan, env)| {
                 self.shared.idle(&id)?;
                 if env.env.id == env_id && plan.source.form == form && !opened.contains(&id) {
                     Ok((plan, env))
@@ -230,7 +243,10 @@ impl Inner {
             match usable {
                 Ok((plan, env)) => {
                     let of = rows.first().map(|r| r.run).filter(|run| rows.iter().all(|r| r.run == *run));
-                    let head = RunHead { of, ..self.head(kind, &plan, &env, by) };
+                    let head = RunHead { of, revision, ..self.head(kind, &plan, &env, by) };
+                    if rev.is_some() {
+                        noted.push(format!("{id} under its original revision {}", plan.rev.short()));
+                    }
                     bills += rows.len() as u64;
                     opened.push(id);
                     named.extend(ids(&rows));
@@ -240,25 +256,32 @@ impl Inner {
                 Err(_) => selected.leave_many("of a plan that is busy or cannot be used", rows.len()),
             }
         }
+        noted.extend(Some(selected.words()).filter(|words| !words.is_empty()));
+        let words = noted.join("; ");
         if runs.is_empty() {
-            let words = selected.words();
             let words = if words.is_empty() { "no unresolved bill matches".to_owned() } else { words };
             return Err(Refusal::Nothing(words));
         }
         named.truncate(IDS);
-        let taken = Self::opening(runs, bills, selected.words());
+        let taken = self.opening(runs, bills, words)?;
         Ok(Taken { about: About { ids: named, ..taken.about }, ..taken })
     }
 
     /// The facts and tasks that open runs; the first one is the receipt's.
-    fn opening(runs: Vec<(RunHead, Arc<Plan>, Arc<Dispatch>, What)>, bills: u64, note: String) -> Taken {
+    fn opening(
+        &self,
+        runs: Vec<(RunHead, Arc<Plan>, Arc<Dispatch>, What)>,
+        bills: u64,
+        note: String,
+    ) -> Result<Taken, Refusal> {
         let first = runs.first().map(|(head, ..)| (head.id, head.plan.clone()));
         let about = runs.first().map(|(head, ..)| About {
             env: Some(head.env.clone()),
             rev: Some(head.rev.to_string()),
             ..About::default()
         });
-        let events = runs.iter().map(|(head, ..)| Event::RunOpened(Box::new(head.clone()))).collect();
+        let told = runs.iter().map(|(head, plan, ..)| self.shared.told(head, plan));
+        let events = told.map(|head| Ok(Event::RunOpened(Box::new(head?)))).collect::<Result<_, StoreError>>()?;
         let then: Then = Box::new(move |inner| {
             for (head, plan, env, what) in runs {
                 let job = Job { head, plan, env, flags: Vec::new(), canary: false };
@@ -267,7 +290,7 @@ impl Inner {
         });
         let (run, plan) = first.unzip();
         let about = about.unwrap_or_default();
-        Taken { events, run, plan, bills, note, then: Some(then), about, ..Taken::default() }
+        Ok(Taken { events, run, plan, bills, note, then: Some(then), about, ..Taken::default() })
     }
 
     fn head(&self, kind: RunKind, plan: &Plan, env: &Dispatch, by: &Who) -> RunHead {
@@ -285,6 +308,8 @@ impl Inner {
             opened: self.shared.clock.now(),
             of: None,
             filter: String::new(),
+            revision: Revision::Newest,
+            text: None,
         }
     }
 
@@ -297,24 +322,33 @@ impl Inner {
 impl Shared {
     /// A plan that can run, and the environment its bills are in.
     pub(super) fn usable(&self, id: &PlanId) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
+        self.under(id, None)
+    }
+
+    /// A plan as last read.
+    pub(super) fn current(&self, id: &PlanId) -> Result<Arc<Plan>, Refusal> {
         let plans = self.plans();
         let same = |entry: &&super::PlanEntry| match &entry.0 {
             Ok(plan) => plan.id == *id,
             Err(problem) => problem.id == *id,
         };
-        let plan = match plans.iter().find(same) {
-            Some((Ok(plan), _)) => Arc::clone(plan),
-            Some((Err(problem), _)) => return Err(Refusal::BadPlan(problem.message.clone())),
-            None => return Err(Refusal::NotFound(format!("there is no plan `{id}`"))),
-        };
-        let env = self.named(id, plan.target_env.as_ref().or(plan.env.as_ref()))?;
+        match plans.iter().find(same) {
+            Some((Ok(plan), _)) => Ok(Arc::clone(plan)),
+            Some((Err(problem), _)) => Err(Refusal::BadPlan(problem.message.clone())),
+            None => Err(Refusal::NotFound(format!("there is no plan `{id}`"))),
+        }
+    }
+
+    /// The environment a plan's bills are in, when what it calls can be read back there.
+    pub(super) fn callable(&self, plan: &Plan) -> Result<Arc<Dispatch>, Refusal> {
+        let env = self.named(&plan.id, plan.target_env.as_ref().or(plan.env.as_ref()))?;
         if plan.target.form != plan.source.form {
             return Err(Refusal::BadPlan(format!(
-                "plan {id} queries {} and calls {}: status could not be read back",
-                plan.source.form, plan.target.form
+                "plan {} queries {} and calls {}: status could not be read back",
+                plan.id, plan.source.form, plan.target.form
             )));
         }
-        Ok((plan, env))
+        Ok(env)
     }
 
     /// The environment a plan queries, where it calls another one.
@@ -375,7 +409,7 @@ pub(super) fn concerned(command: &Command) -> (Option<RunId>, Option<PlanId>) {
         | Command::Pause { run }
         | Command::Resume { run }
         | Command::Cancel { run } => (Some(*run), None),
-        Command::Retry { selection } | Command::Verify { selection } | Command::Resolve { selection, .. } => {
+        Command::Retry { selection, .. } | Command::Verify { selection } | Command::Resolve { selection, .. } => {
             match selection {
                 Selection::Matching { plan, .. } => (None, plan.clone()),
                 Selection::Bills(_) => (None, None),

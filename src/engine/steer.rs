@@ -159,7 +159,7 @@ impl Inner {
 
     /// Whether the run may write now: same plan, environment writable, verbs allowed, breaker closed by a person.
     fn may_write(&self, row: &RunRow, calls: bool, by: &Who) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
-        let (plan, env) = self.shared.usable(&row.head.plan)?;
+        let (plan, env) = self.shared.plan_of_run(&row.head)?;
         if plan.rev != row.head.rev || env.env.id != row.head.env {
             return Err(Refusal::NotConfirmed(format!(
                 "plan {} changed since run {} was collected (then {}, now {}): cancel it and start again",

@@ -15,7 +15,7 @@ use crate::domain::live::{Live, Pulse};
 use crate::domain::query::{Answer, Query};
 
 /// Version of this protocol; both sides must speak the same.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// Longest frame taken from a client, bytes.
 pub const REQUEST_MAX: u32 = 1 << 20;
 /// Longest frame taken from the owner, bytes.

@@ -5,6 +5,7 @@
 use std::io::IsTerminal as _;
 
 use super::options::ShellError;
+use crate::text::Measure;
 
 /// How many colours may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +29,8 @@ pub struct Caps {
     pub unicode: bool,
     /// Whether it knows titles, clipboard and synchronized output (anything that talks xterm).
     pub xterm: bool,
+    /// How wide it makes characters of ambiguous width; no variable says so, the configuration does.
+    pub measure: Measure,
 }
 
 impl Caps {
@@ -55,7 +58,7 @@ impl Caps {
         let locale = locale.to_lowercase();
         let unicode = locale.contains("utf-8") || locale.contains("utf8");
         let xterm = !monochrome && !term.starts_with("linux") && !term.starts_with("cons");
-        Self { colors, unicode, xterm }
+        Self { colors, unicode, xterm, measure: Measure::Narrow }
     }
 }
 
@@ -103,7 +106,7 @@ mod tests {
             (&[], Colors::None, false, false),
         ] {
             let caps = Caps::from_vars(|name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()));
-            assert_eq!(caps, Caps { colors, unicode, xterm }, "{vars:?}");
+            assert_eq!(caps, Caps { colors, unicode, xterm, measure: Measure::Narrow }, "{vars:?}");
         }
     }
 }

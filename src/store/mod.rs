@@ -17,7 +17,8 @@ use async_trait::async_trait;
 use crate::domain::bill::{Found, Slot};
 use crate::domain::event::{ActionEntry, Event, Fact};
 use crate::domain::filter::Filter;
-use crate::domain::ids::{BillKey, EnvId, Fid, PlanId, RunId, Seq};
+use crate::domain::ids::{BillKey, EnvId, Fid, PlanId, PlanRev, RunId, Seq};
+use crate::domain::plan::Plan;
 use crate::domain::query::{LedgerGroup, Page, PageRequest, Scope};
 use crate::domain::run::{BillRow, Mark, RunRow};
 use crate::domain::step::{Blob, Body};
@@ -148,6 +149,9 @@ pub trait Store: Send + Sync {
 
     /// The mark of a plan in an environment.
     fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError>;
+    /// The plan of a revision, as it was when a run was first opened under it. `None`: runs of that revision are older
+    /// than the keeping of plans.
+    fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError>;
     /// The action log, newest first.
     fn actions(&self, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError>;
 }
@@ -264,6 +268,11 @@ macro_rules! index_reads {
             env: &crate::domain::ids::EnvId,
         ) -> Result<Option<crate::domain::run::Mark>, StoreError> {
             $index.mark(plan, env)
+        }
+        fn plan_of(&$self,
+            rev: &crate::domain::ids::PlanRev,
+        ) -> Result<Option<crate::domain::plan::Plan>, StoreError> {
+            $index.plan_of(rev)
         }
         fn actions(&$self,
             page: &crate::domain::query::PageRequest,

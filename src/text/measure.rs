@@ -1,11 +1,45 @@
 //! Width of shown text in terminal cells, and cutting and filling to a width.
 //!
-//! Invariant: widths are sums over grapheme clusters, exactly what a row of cells will take; nothing is cut without `…`.
+//! Invariant: widths are sums over grapheme clusters, exactly what a row of cells will take; nothing is cut without a mark.
 
 use std::borrow::Cow;
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
+
+use super::ambiguous::ambiguous;
+
+/// How many cells a terminal gives to characters of ambiguous width: ①, ±, ×, °, “ ”, …, Greek, Cyrillic, lines and boxes.
+///
+/// Unicode leaves it to the context (UAX #11), terminals to a setting; nothing but the operator's configuration says it,
+/// because asking the terminal would cost a round trip at every start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Measure {
+    /// One: all terminals out of the box.
+    #[default]
+    Narrow,
+    /// Two: terminals set up for old East Asian fonts.
+    Wide,
+}
+
+impl Measure {
+    /// Cells one cluster takes.
+    pub fn cluster(self, cluster: &str) -> usize {
+        match (self, cluster.width()) {
+            (Self::Wide, 1) if cluster.chars().next().is_some_and(ambiguous) => 2,
+            (_, width) => width,
+        }
+    }
+
+    /// What stands, in one cell, for a cluster that may not be painted.
+    pub fn stand_in(self) -> &'static str {
+        match self {
+            Self::Narrow => "\u{fffd}",
+            // That one is ambiguous itself.
+            Self::Wide => "?",
+        }
+    }
+}
 
 /// Cells the text takes.
 pub fn width(text: &str) -> usize {

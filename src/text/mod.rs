@@ -3,6 +3,7 @@
 //! Invariant: a `Shown` holds no control character, no escape, no bidi or zero-width trick, and only clusters whose
 //! width every terminal agrees on; nothing is dropped silently. Evidence keeps its bytes; only what is *shown* passes here.
 
+mod ambiguous;
 mod bytes;
 mod hostile;
 mod measure;
@@ -12,7 +13,7 @@ mod show;
 
 pub use bytes::{hexdump, show_bytes};
 pub use hostile::{hostile, mixed_script};
-pub use measure::{clip, clip_start, pad, pad_start, width};
+pub use measure::{Measure, clip, clip_start, pad, pad_start, width};
 pub use outlets::{COPY_LIMIT, TooLong, csv_safe, html_safe, markdown_safe, osc52};
 pub use redact::without_secrets;
 pub use show::{Shown, show, show_lines};

@@ -9,7 +9,7 @@ use crate::domain::query::Scope;
 use crate::domain::run::RunState;
 
 use super::format::fill;
-use super::keymap::{Action, TABLE};
+use super::keymap::{Action, COUNTED, TABLE};
 use super::layout;
 use super::model::{Model, Pane, Sent};
 use super::msg::{Code, Effect, Key};
@@ -17,25 +17,55 @@ use super::overlays::{self, Overlay};
 use super::panes::ledger::{GroupId, LedgerPane};
 use super::update::{at_work, select_run, submit};
 
+/// Largest count; as many bills as the history is made for.
+const MOST_COUNT: u64 = 9_999_999;
+
 /// A key was pressed.
 pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
     if model.overlay.is_some() {
+        model.count = None;
         return overlays::key(model, key, effects);
     }
-    if let (Code::Char(c @ '0'..='9'), true) = (key.code, key.alt) {
-        let digit = c as u32 - '0' as u32;
-        model.prefix = Some(model.prefix.unwrap_or(0).saturating_mul(10).saturating_add(digit).min(999_999));
+    if counting(model, key) {
         return;
     }
     match model.keymap.action(model.pane.scope(), key) {
+        Some(Action::Count) => begin_count(model, key),
+        // Half a count before a key that does something else is a slip of the hand: nothing is done.
+        Some(action) if model.count.is_some() && !COUNTED.contains(&action) => {
+            let text = fill(model.t().count_none, &[model.lang.action(action).0]);
+            model.note(false, text);
+            model.count = None;
+        }
         Some(action) if possible(model, action) => perform(model, action, effects),
         Some(action) => {
             let text = fill(model.t().not_now, &[model.lang.action(action).0]);
             model.note(false, text);
+            model.count = None;
         }
-        None => {}
+        None => model.count = None,
     }
-    model.prefix = None;
+}
+
+/// A count begins; the digit it was begun with is its first.
+fn begin_count(model: &mut Model, key: Key) {
+    model.count = Some(0);
+    counting(model, key);
+}
+
+/// Takes a key into the count that is being typed; `false` when it is not for it.
+fn counting(model: &mut Model, key: Key) -> bool {
+    let Some(n) = model.count else { return false };
+    model.count = match key.code {
+        Code::Char(c) if !key.ctrl && c.is_ascii_digit() => {
+            let digit = u64::from(c as u32 - '0' as u32);
+            Some(n.saturating_mul(10).saturating_add(digit).min(MOST_COUNT))
+        }
+        Code::Backspace if n > 0 => Some(n / 10),
+        Code::Backspace | Code::Esc => None,
+        _ => return false,
+    };
+    true
 }
 
 /// Whether an action can be done now.
@@ -71,6 +101,7 @@ pub(crate) fn possible(model: &Model, action: Action) -> bool {
         Action::Export => model.list_scope().is_some(),
         Action::Compare | Action::JumpDate => model.history_filter.is_empty() && model.history.current().is_some(),
         Action::Copy => copy_text(model).is_some(),
+        Action::Count => copy_text(model).is_some() || on_group(model),
         Action::NextRun | Action::PrevRun => model.live.runs.len() > 1,
         _ => true,
     }
@@ -82,7 +113,8 @@ fn on_group(model: &Model) -> bool {
 
 /// Does it.
 pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
-    let n = i64::from(model.prefix.take().unwrap_or(1));
+    let count = model.count.take().filter(|n| *n > 0);
+    let n = count.unwrap_or(1).min(MOST_COUNT) as i64;
     match action {
         Action::Down => step(model, n),
         Action::Up => step(model, -n),
@@ -90,8 +122,11 @@ pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
         Action::HalfUp => step(model, -n * (page(model) / 2).max(1)),
         Action::PageDown => step(model, n * page(model)),
         Action::PageUp => step(model, -n * page(model)),
-        Action::First => ends(model, false),
-        Action::Last => ends(model, true),
+        Action::First | Action::Last => match count {
+            Some(n) => to_row(model, n),
+            None => ends(model, action == Action::Last),
+        },
+        Action::Count => model.count = Some(0),
         Action::Open => open(model),
         Action::Fold => fold(model),
         Action::Plans => go(model, Pane::Plans),
@@ -109,8 +144,12 @@ pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
         Action::NextPane => turn(model, 1),
         Action::PrevPane => turn(model, Pane::ALL.len() - 1),
         Action::Back => back(model),
-        Action::NextRun => other_run(model, true),
-        Action::PrevRun => other_run(model, false),
+        Action::NextRun | Action::PrevRun => {
+            // A turn around the runs changes nothing.
+            for _ in 0..n.rem_euclid(model.live.runs.len().max(1) as i64) {
+                other_run(model, action == Action::NextRun);
+            }
+        }
         Action::Zoom => model.zoom = !model.zoom,
         Action::Freeze => {
             model.frozen = if model.frozen.is_some() { None } else { Some(Box::new(model.live.clone())) };
@@ -135,7 +174,10 @@ pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
                 effects.push(Effect::Quit);
             }
         }
-        Action::Mark => mark(model),
+        Action::Mark => match count {
+            Some(n) => mark_many(model, n),
+            None => mark(model),
+        },
         Action::MarkAll => {
             model.all_marked = true;
             model.marks.clear();
@@ -176,7 +218,7 @@ pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
         | Action::Retry
         | Action::Verify
         | Action::Resolve => overlays::open(model, action, effects),
-        Action::Yes | Action::No | Action::Flags => {}
+        Action::Yes | Action::No | Action::Flags | Action::Revision => {}
     }
 }
 
@@ -232,13 +274,20 @@ fn back(model: &mut Model) {
     }
     let window = match model.pane {
         Pane::Results => Some(&mut model.results),
-        Pane::Ledger => model.ledger.unfolded.values_mut().find(|w| w.is_scanning()),
+        Pane::Ledger => model.ledger.unfolded.values_mut().find(|w| w.is_busy()),
+        Pane::History if model.history_filter.is_empty() => {
+            return if model.history.is_busy() { model.history.halt() } else { back_further(model) };
+        }
         Pane::History => Some(&mut model.found),
         _ => None,
     };
-    if let Some(window) = window.filter(|w| w.is_scanning()) {
+    if let Some(window) = window.filter(|w| w.is_busy()) {
         return window.halt();
     }
+    back_further(model);
+}
+
+fn back_further(model: &mut Model) {
     if model.pane == Pane::Ledger && !model.ledger.unfolded.is_empty() {
         return fold(model);
     }
@@ -387,6 +436,60 @@ fn mark(model: &mut Model) {
         model.marks.insert(key, no);
     }
     step(model, 1);
+}
+
+/// Marks as many rows as were counted, from the cursor on; where the list in memory ends earlier, that is said.
+fn mark_many(model: &mut Model, n: u64) {
+    model.all_marked = false;
+    let mut marked = 0;
+    while let Some((key, no)) = model.bill_here() {
+        let here = key.clone();
+        model.marks.insert(key, no);
+        marked += 1;
+        if marked == n {
+            step(model, 1);
+            return;
+        }
+        step(model, 1);
+        if model.bill_here().is_none_or(|(key, _)| key == here) {
+            break;
+        }
+    }
+    let text = fill(model.t().marked_fewer, &[&marked.to_string(), &n.to_string()]);
+    model.note(false, text);
+}
+
+/// Goes to the row with this number, from 1; to the last one where there are fewer.
+fn to_row(model: &mut Model, n: u64) {
+    let from_here = |at: usize| n as i64 - 1 - at as i64;
+    match model.pane {
+        Pane::Plans => step(model, from_here(model.plan_index())),
+        Pane::Queue => {
+            ends(model, false);
+            let at = super::panes::queue::index(model).unwrap_or(0);
+            if from_here(at) != 0 {
+                step(model, from_here(at));
+            }
+        }
+        Pane::Results => model.results.go(n),
+        Pane::Ledger if model.ledger.in_entries => {
+            if let Some(window) = model.ledger.entries_mut() {
+                window.go(n);
+            }
+        }
+        Pane::Ledger => {
+            let ids: Vec<_> = model.ledger.groups.iter().map(LedgerPane::group_id).collect();
+            model.ledger.at = moved(&ids, model.ledger.index(), from_here(model.ledger.index()));
+        }
+        Pane::History if model.history_filter.is_empty() => model.history.go(n),
+        Pane::History => model.found.go(n),
+        Pane::Bill => {
+            model.bill.step(-i64::from(i32::MAX));
+            model.bill.step(n as i64 - 1);
+        }
+        Pane::Log => model.log.go(n),
+    }
+    model.touch();
 }
 
 /// The ledger's filter narrowed to one group.

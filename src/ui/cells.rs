@@ -10,101 +10,11 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::skin::{Role, Skin};
-
-/// Cells a text takes.
-pub fn width(text: &str) -> usize {
-    if text.is_ascii() { text.len() } else { text.graphemes(true).map(cell_width).sum() }
-}
-
-/// Cells a grapheme takes: 1 or 2; 0 for what is never painted; 1 for what is replaced.
-fn cell_width(grapheme: &str) -> usize {
-    if grapheme.is_ascii() && grapheme.len() == 1 {
-        return 1;
-    }
-    match grapheme.width() {
-        0 => 0,
-        _ if is_hostile(grapheme) => 1,
-        n => n,
-    }
-}
+use crate::text::Measure;
 
 /// Clusters that no cell may hold, whoever forgot to clean them: terminals disagree about them or obey them.
 fn is_hostile(grapheme: &str) -> bool {
     grapheme.len() > 32 || grapheme.width() > 2 || grapheme.chars().any(never_painted)
-}
-
-/// The text cut to `max` cells; a cut is marked with `mark` (one cell).
-pub fn clip(text: &str, max: usize, mark: &str) -> String {
-    if width(text) <= max {
-        return text.to_owned();
-    }
-    if max == 0 {
-        return String::new();
-    }
-    let mut out = String::new();
-    let mut used = 0;
-    for g in text.graphemes(true) {
-        let w = cell_width(g);
-        if used + w > max - 1 {
-            break;
-        }
-        used += w;
-        out.push_str(g);
-    }
-    out.push_str(mark);
-    out
-}
-
-/// Lines of at most `max` cells, broken at blanks where there are any and between wide characters otherwise.
-/// At most `lines` of them; the last is marked when more was there.
-pub fn wrap(text: &str, max: usize, lines: usize, mark: &str) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    if max == 0 || lines == 0 {
-        return out;
-    }
-    let (mut line, mut used) = (String::new(), 0);
-    let mut words = text.split_word_bounds().peekable();
-    while let Some(word) = words.next() {
-        let w = width(word);
-        if used + w <= max {
-            line.push_str(word);
-            used += w;
-            continue;
-        }
-        if word.trim().is_empty() {
-            continue;
-        }
-        if out.len() + 1 >= lines {
-            line.push_str(word);
-            line.extend(words.by_ref());
-            out.push(clip(line.trim_end(), max, mark));
-            return out;
-        }
-        if w <= max && used > 0 {
-            out.push(std::mem::take(&mut line).trim_end().to_owned());
-            word.clone_into(&mut line);
-            used = w;
-            continue;
-        }
-        for g in word.graphemes(true) {
-            let gw = cell_width(g);
-            if used + gw > max {
-                if out.len() + 1 >= lines {
-                    line.push_str(g);
-                    out.push(clip(&format!("{line}{mark}"), max, mark));
-                    return out;
-                }
-                out.push(std::mem::take(&mut line));
-                used = 0;
-            }
-            line.push_str(g);
-            used += gw;
-        }
-    }
-    if !line.trim().is_empty() {
-        out.push(line.trim_end().to_owned());
-    }
-    out
 }
 
 /// Signs that differ between a Unicode terminal and an ASCII one.
@@ -112,6 +22,8 @@ pub fn wrap(text: &str, max: usize, lines: usize, mark: &str) -> Vec<String> {
 #[expect(missing_docs, reason = "they say what they are")]
 pub struct Glyphs {
     pub ascii: bool,
+    /// How wide this terminal makes characters of ambiguous width.
+    pub measure: Measure,
     pub cut: &'static str,
     pub marker: &'static str,
     pub marked: &'static str,
@@ -134,6 +46,7 @@ pub struct Glyphs {
 /// For terminals that show Unicode with narrow ambiguous characters.
 pub const UNICODE: Glyphs = Glyphs {
     ascii: false,
+    measure: Measure::Narrow,
     cut: "…",
     marker: "▌",
     marked: "◆",
@@ -152,9 +65,10 @@ pub const UNICODE: Glyphs = Glyphs {
     off: "○",
 };
 
-/// For everything else, and for terminals that make ambiguous characters wide.
+/// For everything else.
 pub const ASCII: Glyphs = Glyphs {
     ascii: true,
+    measure: Measure::Narrow,
     cut: "~",
     marker: ">",
     marked: "*",
@@ -172,6 +86,133 @@ pub const ASCII: Glyphs = Glyphs {
     on: "x",
     off: "o",
 };
+
+/// For terminals that make characters of ambiguous width wide: frames and signs are ASCII, because most of the others
+/// would take two cells; text is measured as such a terminal takes it.
+pub const WIDE: Glyphs = Glyphs { measure: Measure::Wide, ..ASCII };
+
+impl Glyphs {
+    /// The signs for a terminal.
+    pub fn of(ascii: bool, measure: Measure) -> &'static Self {
+        match (measure, ascii) {
+            (Measure::Wide, _) => &WIDE,
+            (Measure::Narrow, true) => &ASCII,
+            (Measure::Narrow, false) => &UNICODE,
+        }
+    }
+
+    /// Cells a text takes.
+    pub fn width(&self, text: &str) -> usize {
+        if text.is_ascii() { text.len() } else { text.graphemes(true).map(|g| self.cell_width(g)).sum() }
+    }
+
+    /// Cells a grapheme takes: 1 or 2; 0 for what is never painted; 1 for what is replaced.
+    fn cell_width(&self, grapheme: &str) -> usize {
+        if grapheme.is_ascii() && grapheme.len() == 1 {
+            return 1;
+        }
+        match self.measure.cluster(grapheme) {
+            0 => 0,
+            _ if is_hostile(grapheme) => 1,
+            n => n,
+        }
+    }
+
+    /// The beginning of a text that fits into `max` cells.
+    pub fn head(&self, text: &str, max: usize) -> String {
+        let mut used = 0;
+        let fitting = text.graphemes(true).take_while(|g| {
+            used += self.cell_width(g);
+            used <= max
+        });
+        fitting.collect()
+    }
+
+    /// The text cut to `max` cells; a cut is marked.
+    pub fn clip(&self, text: &str, max: usize) -> String {
+        match max.checked_sub(1) {
+            _ if self.width(text) <= max => text.to_owned(),
+            Some(room) => self.head(text, room) + self.cut,
+            None => String::new(),
+        }
+    }
+
+    /// Short facts side by side on lines of at most `max` cells: a fact is broken only where it is wider than a line, so
+    /// that no value is torn from its label.
+    pub fn flow(&self, facts: &[String], max: usize, lines: usize) -> Vec<String> {
+        const GAP: &str = "   ";
+        let mut out: Vec<String> = Vec::new();
+        for (i, fact) in facts.iter().enumerate() {
+            let fits = |line: &String| self.width(line) + GAP.len() + self.width(fact) <= max;
+            if let Some(line) = out.last_mut().filter(|line| fits(line)) {
+                line.push_str(GAP);
+                line.push_str(fact);
+            } else if out.len() < lines && self.width(fact) <= max {
+                out.push(fact.clone());
+            } else if out.len() < lines {
+                let left = lines - out.len();
+                out.extend(self.wrap(fact, max, left));
+            } else if let Some(line) = out.last_mut() {
+                let rest = facts.get(i..).unwrap_or_default().join(GAP);
+                *line = self.clip(&format!("{line}{GAP}{rest}"), max);
+                break;
+            }
+        }
+        out
+    }
+
+    /// Lines of at most `max` cells, broken at blanks where there are any and between wide characters otherwise.
+    /// At most `lines` of them; the last is marked when more was there.
+    pub fn wrap(&self, text: &str, max: usize, lines: usize) -> Vec<String> {
+        let mut out: Vec<String> = Vec::new();
+        if max == 0 || lines == 0 {
+            return out;
+        }
+        let (mut line, mut used) = (String::new(), 0);
+        let mut words = text.split_word_bounds().peekable();
+        while let Some(word) = words.next() {
+            let w = self.width(word);
+            if used + w <= max {
+                line.push_str(word);
+                used += w;
+                continue;
+            }
+            if word.trim().is_empty() {
+                continue;
+            }
+            if out.len() + 1 >= lines {
+                line.push_str(word);
+                line.extend(words.by_ref());
+                out.push(self.clip(line.trim_end(), max));
+                return out;
+            }
+            if w <= max && used > 0 {
+                out.push(std::mem::take(&mut line).trim_end().to_owned());
+                word.clone_into(&mut line);
+                used = w;
+                continue;
+            }
+            for g in word.graphemes(true) {
+                let gw = self.cell_width(g);
+                if used + gw > max {
+                    if out.len() + 1 >= lines {
+                        line.push_str(g);
+                        out.push(self.clip(&format!("{line}{}", self.cut), max));
+                        return out;
+                    }
+                    out.push(std::mem::take(&mut line));
+                    used = 0;
+                }
+                line.push_str(g);
+                used += gw;
+            }
+        }
+        if !line.trim().is_empty() {
+            out.push(line.trim_end().to_owned());
+        }
+        out
+    }
+}
 
 /// A brush over a buffer: knows the skin and the signs.
 pub struct Pen<'a> {
@@ -240,20 +281,20 @@ impl<'a> Pen<'a> {
         }
         let max = max.min(area.right() - x);
         let clipped;
-        let text = if width(text) > usize::from(max) {
-            clipped = clip(text, usize::from(max), self.glyphs.cut);
+        let text = if self.glyphs.width(text) > usize::from(max) {
+            clipped = self.glyphs.clip(text, usize::from(max));
             clipped.as_str()
         } else {
             text
         };
         let mut at = x;
         for g in text.graphemes(true) {
-            let w = cell_width(g) as u16;
+            let w = self.glyphs.cell_width(g) as u16;
             if w == 0 || at + w > x + max {
                 continue;
             }
             if let Some(cell) = self.buf.cell_mut((at, y)) {
-                cell.set_symbol(if is_hostile(g) { "\u{fffd}" } else { g }).set_style(style);
+                cell.set_symbol(if is_hostile(g) { self.glyphs.measure.stand_in() } else { g }).set_style(style);
             }
             if w == 2
                 && let Some(cell) = self.buf.cell_mut((at + 1, y))
@@ -267,20 +308,28 @@ impl<'a> Pen<'a> {
 
     /// Writes right-aligned so that the text ends before `right`; gives where it begins.
     pub fn text_right(&mut self, left: u16, right: u16, y: u16, role: Role, text: &str) -> u16 {
-        let w = (width(text) as u16).min(right.saturating_sub(left));
+        let w = (self.glyphs.width(text) as u16).min(right.saturating_sub(left));
         let x = right.saturating_sub(w).max(left);
         self.text(x, y, w, role, text);
         x
     }
 
-    /// Writes pieces one after the other; gives the cells used.
+    /// Writes pieces one after the other; gives the cells used. What does not fit is marked once, also where a cut falls
+    /// between two pieces.
     pub fn pieces(&mut self, x: u16, y: u16, max: u16, pieces: &[(Role, String)]) -> u16 {
+        let whole: usize = pieces.iter().map(|(_, text)| self.glyphs.width(text.trim_end())).sum();
+        if whole <= usize::from(max) {
+            return pieces.iter().fold(0, |used, (role, text)| used + self.text(x + used, y, max - used, *role, text));
+        }
+        let room = max.saturating_sub(1);
         let mut used = 0;
         for (role, text) in pieces {
-            if used >= max {
+            let head = self.glyphs.head(text, usize::from(room - used));
+            used += self.text(x + used, y, room - used, *role, &head);
+            if head.len() < text.len() {
+                used += self.text(x + used, y, max - used, *role, self.glyphs.cut);
                 break;
             }
-            used += self.text(x + used, y, max - used, *role, text);
         }
         used
     }
@@ -320,7 +369,7 @@ impl<'a> Pen<'a> {
             if selected && cell.key {
                 style = style.patch(self.skin.style(Role::Selection));
             }
-            let used = (width(&cell.text) as u16).min(w);
+            let used = (self.glyphs.width(&cell.text) as u16).min(w);
             let at = if cell.right { x + w - used } else { x };
             self.styled(at, y, w, style, &cell.text);
             x = x.saturating_add(w + 1);
@@ -337,7 +386,7 @@ impl<'a> Pen<'a> {
             // A wide character that would reach into the box loses its cell.
             if let Some(before) = area.x.checked_sub(1)
                 && let Some(cell) = self.buf.cell_mut((before, y))
-                && cell.symbol().width() > 1
+                && self.glyphs.measure.cluster(cell.symbol()) > 1
             {
                 cell.set_symbol(" ");
             }
@@ -356,7 +405,7 @@ impl<'a> Pen<'a> {
         for (x, y, sign) in [(area.x, area.y, tl), (right, area.y, tr), (area.x, bottom, bl), (right, bottom, br)] {
             self.text(x, y, 1, role, sign);
         }
-        let title = clip(&format!(" {title} "), usize::from(area.width.saturating_sub(4)), self.glyphs.cut);
+        let title = self.glyphs.clip(&format!(" {title} "), usize::from(area.width.saturating_sub(4)));
         self.text(area.x + 2, area.y, area.width - 4, Role::Title, &title);
         Rect::new(area.x + 2, area.y + 1, area.width - 4, area.height - 2)
     }
@@ -383,15 +432,40 @@ mod tests {
             ("abc", 0, ""),
             ("", 0, ""),
         ] {
-            assert_eq!(clip(text, max, "…"), want, "{text} {max}");
+            assert_eq!(UNICODE.clip(text, max), want, "{text} {max}");
         }
     }
 
     #[test]
+    fn ambiguous_characters_take_the_terminals_own_width() {
+        for (text, narrow, wide) in [("①②③", 3, 6), ("±5°", 3, 5), ("Ω", 1, 2), ("库存…", 5, 6), ("abc", 3, 3)]
+        {
+            assert_eq!((UNICODE.width(text), WIDE.width(text)), (narrow, wide), "{text}");
+        }
+        assert_eq!(WIDE.clip("①②③", 5), "①②~");
+        assert_eq!(WIDE.clip("①②③", 4), "①~");
+        assert_eq!(WIDE.wrap("“库存”不足", 6, 9), ["“库存", "”不足"]);
+    }
+
+    #[test]
+    fn facts_stay_with_their_labels_and_a_cut_is_marked_once() {
+        let facts = ["状态 审核中", "客户 42", "日期 2026"].map(str::to_owned);
+        assert_eq!(UNICODE.flow(&facts, 21, 3), ["状态 审核中   客户 42", "日期 2026"]);
+        assert_eq!(UNICODE.flow(&facts, 21, 1), ["状态 审核中   客户 4…"]);
+        let mut buf = Buffer::empty(Rect::new(0, 0, 8, 1));
+        let skin = Skin::of_roles();
+        let mut pen = Pen::new(&mut buf, &skin, &UNICODE);
+        let pieces = ["abcd", "efgh", "ij"].map(|text| (Role::Text, text.to_owned()));
+        assert_eq!(pen.pieces(0, 0, 8, &pieces), 8);
+        let row: String = buf.content.iter().map(ratatui::buffer::Cell::symbol).collect();
+        assert_eq!(row, "abcdefg…");
+    }
+
+    #[test]
     fn text_wraps_at_blanks_and_between_wide_characters() {
-        assert_eq!(wrap("one two three", 7, 9, "…"), ["one two", "three"]);
-        assert_eq!(wrap("更新库存时出现异常", 8, 9, "…"), ["更新库存", "时出现异", "常"]);
-        assert_eq!(wrap("更新库存时出现异常", 8, 2, "…"), ["更新库存", "时出现…"]);
-        assert_eq!(wrap("abcdefghij", 4, 9, "…"), ["abcd", "efgh", "ij"]);
+        assert_eq!(UNICODE.wrap("one two three", 7, 9), ["one two", "three"]);
+        assert_eq!(UNICODE.wrap("更新库存时出现异常", 8, 9), ["更新库存", "时出现异", "常"]);
+        assert_eq!(UNICODE.wrap("更新库存时出现异常", 8, 2), ["更新库存", "时出现…"]);
+        assert_eq!(UNICODE.wrap("abcdefghij", 4, 9), ["abcd", "efgh", "ij"]);
     }
 }

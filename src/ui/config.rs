@@ -4,6 +4,7 @@ use crate::domain::cause::CauseTable;
 use crate::domain::ids::PlanId;
 use crate::domain::live::Live;
 use crate::domain::time::Ts;
+use crate::text::Measure;
 
 use super::keymap::{Action, Scope};
 use super::lang::{self, Texts};
@@ -45,6 +46,17 @@ impl Lang {
     }
 }
 
+/// What a plain digit means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Digits {
+    /// A pane; a count begins with `#` or with Alt.
+    #[default]
+    Panes,
+    /// A count, as in vi; a pane is Alt with its digit.
+    Counts,
+}
+
 /// Everything the console is told at its start.
 #[derive(Clone, Debug)]
 pub struct UiConfig {
@@ -52,8 +64,12 @@ pub struct UiConfig {
     pub lang: Lang,
     /// Theme, already chosen for the terminal ([`Skin::choose`]).
     pub skin: Skin,
-    /// ASCII signs and borders: no Unicode locale, or a terminal that makes ambiguous characters wide.
+    /// Whether the terminal shows more than ASCII; where it does not, names are shown by their ids.
+    pub unicode: bool,
+    /// ASCII signs and borders: no Unicode locale, or because the operator likes them.
     pub ascii: bool,
+    /// How wide the terminal makes characters of ambiguous width.
+    pub measure: Measure,
     /// Wall time.
     pub now: Ts,
     /// Columns and rows.
@@ -66,6 +82,8 @@ pub struct UiConfig {
     pub user: String,
     /// Labels and advice of causes.
     pub causes: CauseTable,
+    /// What a plain digit means.
+    pub digits: Digits,
     /// Own keys: (action name, keys).
     pub keys: Vec<(String, Vec<String>)>,
     /// Saved filters: (name, filter).
@@ -89,13 +107,16 @@ impl Default for UiConfig {
         Self {
             lang: Lang::Zh,
             skin: Skin::choose("dark", None, super::skin::Depth::True).0,
+            unicode: true,
             ascii: false,
+            measure: Measure::Narrow,
             now: Ts(0),
             size: (80, 24),
             zone_minutes: 0,
             version: String::new(),
             user: String::new(),
             causes: CauseTable::default(),
+            digits: Digits::Panes,
             keys: Vec::new(),
             filters: Vec::new(),
             live: Live::default(),

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::config::Lang;
+use super::config::{Digits, Lang};
 use super::msg::{Code, Key};
 
 /// What an operator can mean.
@@ -41,6 +41,7 @@ pub enum Action {
     PageUp,
     First,
     Last,
+    Count,
     Open,
     Mark,
     MarkAll,
@@ -66,6 +67,7 @@ pub enum Action {
     Yes,
     No,
     Flags,
+    Revision,
 }
 
 /// Where a binding holds.
@@ -117,6 +119,21 @@ const fn row(
 
 use Scope as S;
 
+/// What begins a count out of the box. `#` is read "number" and was free on every pane; a digit begins with itself.
+const COUNT: &[&str] = &["#", "alt-1", "alt-2", "alt-3", "alt-4", "alt-5", "alt-6", "alt-7", "alt-8", "alt-9"];
+
+/// What is bound otherwise where plain digits are counts: digits and Alt with digits change places.
+const DIGITS_COUNT: &[(Action, &[&str])] = &[
+    (Action::Count, &["#", "1", "2", "3", "4", "5", "6", "7", "8", "9"]),
+    (Action::Plans, &["alt-1"]),
+    (Action::Queue, &["alt-2"]),
+    (Action::Results, &["alt-3"]),
+    (Action::Ledger, &["alt-4"]),
+    (Action::History, &["alt-5"]),
+    (Action::Bill, &["alt-6"]),
+    (Action::Log, &["alt-7"]),
+];
+
 /// The table.
 pub const TABLE: &[Row] = &[
     row(Action::Down, "down", &["j", "down"], &[S::List], 0),
@@ -127,6 +144,7 @@ pub const TABLE: &[Row] = &[
     row(Action::PageUp, "page-up", &["pageup", "ctrl-b"], &[S::List], 0),
     row(Action::First, "first", &["g", "home"], &[S::List], 0),
     row(Action::Last, "last", &["G", "end"], &[S::List], 0),
+    row(Action::Count, "count", COUNT, &[S::List], 22),
     row(Action::Open, "open", &["enter", "l", "right"], &[S::List], 9),
     row(Action::Run, "run", &["r"], &[S::Plans], 1),
     row(Action::RunWith, "run-with", &["o"], &[S::Plans], 4),
@@ -174,6 +192,7 @@ pub const TABLE: &[Row] = &[
     row(Action::Yes, "yes", &["y"], &[S::Dialog], 1),
     row(Action::No, "no", &["n", "esc"], &[S::Dialog], 2),
     row(Action::Flags, "flags", &["i"], &[S::Dialog], 3),
+    row(Action::Revision, "revision", &["o"], &[S::Dialog], 4),
 ];
 
 /// The keys in force.
@@ -217,6 +236,11 @@ pub enum KeymapError {
 impl Keymap {
     /// The table with an operator's changes: (action name, keys), which replace the action's keys.
     pub fn new(overrides: &[(String, Vec<String>)]) -> Result<Self, KeymapError> {
+        Self::with(Digits::Panes, overrides)
+    }
+
+    /// The same, with plain digits as the operator wants them.
+    pub fn with(digits: Digits, overrides: &[(String, Vec<String>)]) -> Result<Self, KeymapError> {
         for (name, _) in overrides {
             if !TABLE.iter().any(|r| r.name == name) {
                 return Err(KeymapError::NoAction(name.clone()));
@@ -225,8 +249,10 @@ impl Keymap {
         let mut map = Self { keys: BTreeMap::new(), lookup: BTreeMap::new() };
         for row in TABLE {
             let own = overrides.iter().find(|(name, _)| name == row.name);
-            let texts: Vec<&str> =
-                own.map_or_else(|| row.keys.to_vec(), |(_, keys)| keys.iter().map(String::as_str).collect());
+            let texts: Vec<&str> = own.map_or_else(
+                || standard_keys(row, digits).to_vec(),
+                |(_, keys)| keys.iter().map(String::as_str).collect(),
+            );
             if texts.is_empty() {
                 return Err(KeymapError::Unbound(row.name.to_owned()));
             }
@@ -273,8 +299,51 @@ impl Keymap {
 
     /// All keys of an action as text.
     pub fn all_keys(&self, action: Action) -> String {
-        self.keys(action).iter().map(|k| key_name(*k)).collect::<Vec<_>>().join(" ")
+        key_names(self.keys(action)).join(" ")
     }
+}
+
+/// An action's keys before an operator's own.
+fn standard_keys(row: &Row, digits: Digits) -> &'static [&'static str] {
+    let other = DIGITS_COUNT.iter().find(|(action, _)| digits == Digits::Counts && *action == row.action);
+    other.map_or(row.keys, |(_, keys)| keys)
+}
+
+/// What a count before it means something to: moves, which it repeats or aims, and marking. In the footer's order while
+/// a count is typed.
+pub const COUNTED: [Action; 11] = [
+    Action::Down,
+    Action::Up,
+    Action::Last,
+    Action::Mark,
+    Action::HalfDown,
+    Action::HalfUp,
+    Action::PageDown,
+    Action::PageUp,
+    Action::First,
+    Action::NextRun,
+    Action::PrevRun,
+];
+
+/// Keys as people read them; three and more digits in a row as `1..9`.
+fn key_names(keys: &[Key]) -> Vec<String> {
+    let digit = |key: &Key| match key.code {
+        Code::Char(c) => c.to_digit(10),
+        _ => None,
+    };
+    let follows = |a: &Key, b: &Key| {
+        (a.ctrl, a.alt) == (b.ctrl, b.alt) && digit(a).zip(digit(b)).is_some_and(|(a, b)| a + 1 == b)
+    };
+    let mut names = Vec::new();
+    for run in keys.chunk_by(follows) {
+        match run {
+            [first, .., Key { code: Code::Char(last), .. }] if run.len() > 2 => {
+                names.push(format!("{}..{last}", key_name(*first)));
+            }
+            _ => names.extend(run.iter().map(|key| key_name(*key))),
+        }
+    }
+    names
 }
 
 /// The places a scope reaches.
@@ -364,7 +433,7 @@ pub fn markdown(lang: Lang) -> String {
     let mut out =
         format!("| {} | {} | {} | {} |\n|---|---|---|---|\n", texts.keys, texts.meaning, texts.place, texts.name);
     for row in TABLE {
-        let keys: Vec<String> = map.keys(row.action).iter().map(|k| format!("`{}`", key_name(*k))).collect();
+        let keys: Vec<String> = key_names(map.keys(row.action)).iter().map(|k| format!("`{k}`")).collect();
         let places: Vec<&str> = row.scopes.iter().map(|s| lang.scope(*s)).collect();
         let _ = writeln!(
             out,

@@ -71,7 +71,7 @@ fn split(model: &Model, body: Rect) -> (Rect, Rect) {
         // The reasons need the whole width; health goes under the list.
         Pane::Queue if body.width >= WIDE && body.height >= 20 => below(7),
         Pane::Results | Pane::Ledger | Pane::History if body.height >= 22 => below(8),
-        Pane::Results | Pane::Ledger | Pane::History if body.height >= 14 => below(4),
+        Pane::Results | Pane::Ledger | Pane::History | Pane::Log if body.height >= 14 => below(4),
         _ => (body, none),
     }
 }

@@ -20,7 +20,7 @@ mod view;
 mod window;
 mod words;
 
-pub use config::{Lang, UiConfig};
+pub use config::{Digits, Lang, UiConfig};
 pub use model::{Model, Pane};
 pub use skin::Skin;
 pub use update::update;

@@ -16,7 +16,7 @@ use crate::domain::query::{EnvRow, PlanRow, Query, Scope};
 use crate::domain::run::{BillRow, RunRow, RunState};
 use crate::domain::time::Ts;
 
-use super::cells::{self, Glyphs};
+use super::cells::Glyphs;
 use super::config::{Lang, UiConfig};
 use super::keymap::{self, Keymap};
 use super::lang::Texts;
@@ -85,6 +85,7 @@ pub(crate) enum Asked {
     Bill,
     Run,
     Counting,
+    Revisions,
     CompareOld,
     CompareNew,
 }
@@ -93,6 +94,7 @@ pub(crate) enum Asked {
 pub struct Model {
     pub(crate) lang: Lang,
     pub(crate) skin: Skin,
+    pub(crate) unicode: bool,
     pub(crate) glyphs: &'static Glyphs,
     pub(crate) keymap: Keymap,
     pub(crate) causes: crate::domain::cause::CauseTable,
@@ -151,7 +153,8 @@ pub struct Model {
     pub(crate) notes: VecDeque<Note>,
     /// The last note is on the status line until a key is pressed.
     pub(crate) note_shown: bool,
-    pub(crate) prefix: Option<u32>,
+    /// The count being typed; 0 = begun, no digit yet.
+    pub(crate) count: Option<u64>,
     /// What the engine does while it is being opened.
     pub(crate) opening: Option<String>,
     pub(crate) gone: Option<String>,
@@ -170,14 +173,15 @@ const UNKNOWN_TOO_LONG: Duration = Duration::from_secs(10 * 60);
 impl Model {
     /// A console at its start, and the first questions.
     pub fn new(config: UiConfig) -> (Self, Vec<Effect>) {
-        let (keymap, fault) = match Keymap::new(&config.keys) {
+        let (keymap, fault) = match Keymap::with(config.digits, &config.keys) {
             Ok(keymap) => (keymap, None),
             Err(fault) => (Keymap::standard(), Some(fault.to_string())),
         };
         let mut model = Self {
             lang: config.lang,
             skin: config.skin,
-            glyphs: if config.ascii { &cells::ASCII } else { &cells::UNICODE },
+            unicode: config.unicode,
+            glyphs: Glyphs::of(config.ascii, config.measure),
             keymap,
             causes: config.causes,
             zone: config.zone_minutes,
@@ -227,7 +231,7 @@ impl Model {
             asks: BTreeMap::new(),
             notes: VecDeque::new(),
             note_shown: false,
-            prefix: None,
+            count: None,
             gone: None,
             opening: None,
             filters: config.filters,

@@ -368,7 +368,7 @@ fn closed(model: &mut Model, run: RunId, effects: &mut Vec<Effect>) {
     let text = fill(
         model.t().run_ended,
         &[
-            crate::text::show(&live.row.head.name, 200).as_str(),
+            &super::words::plan_name(model, &live.row.head.plan, &live.row.head.name),
             &t.found.to_string(),
             &t.audited.to_string(),
             &t.already.to_string(),
@@ -418,6 +418,9 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
             }
             (Asked::Run, Ok(Answer::Run(row))) => model.stored = row,
             (Asked::Counting, Ok(Answer::Bills(page))) => overlays::retry::count(model, &page),
+            (Asked::Revisions, Ok(Answer::Revisions(rows))) => overlays::retry::revisions(model, rows),
+            // Without an answer there is no choice: the newest is taken, and nothing is said about revisions.
+            (Asked::Revisions, Err(_)) => {}
             (Asked::Counting, Err(e)) => {
                 let text = shown(&e);
                 overlays::retry::failed(model, text);

@@ -7,12 +7,12 @@ use ratatui::buffer::Buffer;
 use crate::domain::run::RunState;
 
 use super::act;
-use super::cells::{self, Pen};
+use super::cells::Pen;
 use super::format::{self, fill};
-use super::keymap::Action;
+use super::keymap::{Action, COUNTED, Row};
 use super::layout::{self, Parts};
 use super::model::{Model, Pane};
-use super::msg::{Drawn, ListHint};
+use super::msg::{Code, Drawn, Key, ListHint};
 use super::overlays::{self, Overlay};
 use super::panes;
 use super::skin::Role;
@@ -69,7 +69,7 @@ fn head(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         }
         let set = words::shown(&env.account_set);
         if !set.is_empty() && w >= 70 {
-            put(pen, Role::Dim, &format!("{} ", cells::clip(&set, 24, pen.glyphs.cut)));
+            put(pen, Role::Dim, &format!("{} ", pen.glyphs.clip(&set, 24)));
         }
         put(pen, border, if pen.glyphs.ascii { "=" } else { "━" });
         if !env.read_only {
@@ -92,13 +92,13 @@ fn head(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
     if !model.label.is_empty() {
         who = format!("{} {} {who}", model.label, pen.glyphs.dot);
     }
-    let need = cells::width(&who) as u16 + 4;
+    let need = pen.glyphs.width(&who) as u16 + 4;
     if x + need < w && !who.is_empty() {
         pen.text_right(x, w - 2, y, Role::Dim, &format!(" {who} "));
     }
 }
 
-fn tab_text(model: &Model, n: usize, pane: Pane) -> (String, String, Option<(Role, String)>) {
+fn tab_text(model: &Model, pane: Pane) -> (String, String, Option<(Role, String)>) {
     let badge = match pane {
         Pane::Ledger if model.unresolved() > 0 => {
             Some((Role::Failed, format!(" {}", format::count(model.unresolved()))))
@@ -109,16 +109,39 @@ fn tab_text(model: &Model, n: usize, pane: Pane) -> (String, String, Option<(Rol
         }
         _ => None,
     };
-    ((n + 1).to_string(), model.lang.scope(pane.scope()).to_owned(), badge)
+    (tab_key(model, pane), model.lang.scope(pane.scope()).to_owned(), badge)
+}
+
+/// What shows a pane.
+fn pane_action(pane: Pane) -> Action {
+    match pane {
+        Pane::Plans => Action::Plans,
+        Pane::Queue => Action::Queue,
+        Pane::Results => Action::Results,
+        Pane::Ledger => Action::Ledger,
+        Pane::History => Action::History,
+        Pane::Bill => Action::Bill,
+        Pane::Log => Action::Log,
+    }
+}
+
+/// From this width on a tab has room for a key with its modifier.
+const ROOMY: u16 = 110;
+
+/// The key in force that shows a pane; where there is no room for more, of a digit with Alt the digit alone.
+fn tab_key(model: &Model, pane: Pane) -> String {
+    match model.keymap.keys(pane_action(pane)).first() {
+        Some(Key { code: Code::Char(c), ctrl: false, alt: true }) if model.size.0 < ROOMY => c.to_string(),
+        _ => model.keymap.key(pane_action(pane)),
+    }
 }
 
 fn tab_gap(model: &Model) -> u16 {
     let all: usize = Pane::ALL
         .iter()
-        .enumerate()
-        .map(|(n, pane)| {
-            let (key, name, badge) = tab_text(model, n, *pane);
-            key.len() + 1 + cells::width(&name) + badge.map_or(0, |(_, b)| b.len())
+        .map(|pane| {
+            let (key, name, badge) = tab_text(model, *pane);
+            key.len() + 1 + model.glyphs.width(&name) + badge.map_or(0, |(_, b)| b.len())
         })
         .sum();
     (usize::from(model.size.0).saturating_sub(all + 2) / 7).clamp(1, 4) as u16
@@ -127,9 +150,9 @@ fn tab_gap(model: &Model) -> u16 {
 /// The pane whose tab stands at column `x`.
 pub(crate) fn tab_at(model: &Model, x: u16) -> Option<Pane> {
     let (mut at, gap) = (1, tab_gap(model));
-    for (n, pane) in Pane::ALL.into_iter().enumerate() {
-        let (key, name, badge) = tab_text(model, n, pane);
-        let w = (key.len() + 1 + cells::width(&name) + badge.map_or(0, |(_, b)| b.len())) as u16;
+    for pane in Pane::ALL {
+        let (key, name, badge) = tab_text(model, pane);
+        let w = (key.len() + 1 + model.glyphs.width(&name) + badge.map_or(0, |(_, b)| b.len())) as u16;
         if (at..at + w).contains(&x) {
             return Some(pane);
         }
@@ -144,13 +167,25 @@ fn tabs(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
     }
     let (y, w, gap) = (parts.tabs.y, parts.tabs.width, tab_gap(model));
     let mut x = 1;
-    for (n, pane) in Pane::ALL.into_iter().enumerate() {
-        let (key, name, badge) = tab_text(model, n, pane);
+    for pane in Pane::ALL {
+        let (key, name, badge) = tab_text(model, pane);
         let here = pane == model.pane;
+        // Only what is the whole key looks like one.
+        let whole = model.keymap.key(pane_action(pane)) == key;
         if here {
             pen.text(x - 1, y, 1, Role::Marker, pen.glyphs.marker);
         }
-        x += pen.text(x, y, w.saturating_sub(x), if here { Role::Accent } else { Role::Key }, &key) + 1;
+        x += pen.text(
+            x,
+            y,
+            w.saturating_sub(x),
+            match (here, whole) {
+                (true, _) => Role::Accent,
+                (_, true) => Role::Key,
+                _ => Role::Dim,
+            },
+            &key,
+        ) + 1;
         x += pen.text(x, y, w.saturating_sub(x), if here { Role::Accent } else { Role::Dim }, &name);
         if let Some((role, text)) = badge {
             x += pen.text(x, y, w.saturating_sub(x), role, &text);
@@ -217,10 +252,10 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         crate::domain::run::RunKind::Fresh => String::new(),
         kind => format!(" {}", words::kind(model.lang, kind)),
     };
-    let name = format!("{}{kind} {when}", words::shown(&row.head.name));
+    let name = format!("{}{kind} {when}", words::plan_name(model, &row.head.plan, &row.head.name));
     let room = w.saturating_sub(x + 1);
     if room >= 12 {
-        pen.text_right(x, w - 1, y, Role::Dim, &cells::clip(&name, usize::from(room), pen.glyphs.cut));
+        pen.text_right(x, w - 1, y, Role::Dim, &pen.glyphs.clip(&name, usize::from(room)));
     }
 }
 
@@ -241,8 +276,9 @@ fn status(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         let text = fill(t.unknown_old, &[&format::count(n), &format::age(age), &ledger, &verify]);
         x += pen.text(x, y, room(x), Role::Warning, &format!(" ? {text} ")) + 1;
     }
-    if let Some(n) = model.prefix {
-        x += pen.text(x, y, room(x), Role::Accent, &format!(" {n} ")) + 1;
+    if let Some(count) = model.count {
+        let digits = if count == 0 { String::new() } else { count.to_string() };
+        x += pen.text(x, y, room(x), Role::Accent, &format!(" {} {digits}_ ", t.count)) + 1;
     }
     if model.all_marked {
         x += pen.text(x, y, room(x), Role::Marked, &format!(" {} {} ", model.glyphs.marked, t.all_marked)) + 1;
@@ -264,17 +300,23 @@ fn foot(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         pen.pieces(1, y, w.saturating_sub(2), &[(role, format!("{sign}{}", note.text))]);
         return;
     }
-    let mut rows: Vec<_> = act::commands(model).filter(|(row, possible)| row.footer > 0 && *possible).collect();
-    rows.sort_by_key(|(row, _)| row.footer);
+    // While a count is typed: what it can stand before.
+    let rank = |row: &Row| match model.count {
+        Some(_) => COUNTED.iter().position(|action| *action == row.action).map(|at| at as u8),
+        None => Some(row.footer).filter(|rank| *rank > 0),
+    };
+    let possible = act::commands(model).filter(|(_, possible)| *possible);
+    let mut rows: Vec<_> = possible.filter_map(|(row, _)| Some((rank(row)?, row))).collect();
+    rows.sort_by_key(|(rank, _)| *rank);
     // Help and quit always fit: their room is kept.
     let tail: Vec<(String, &str)> =
         [Action::Help, Action::Quit].map(|a| (model.keymap.key(a), model.lang.action(a).0)).into_iter().collect();
-    let tail_width: usize = tail.iter().map(|(k, s)| cells::width(k) + cells::width(s) + 3).sum();
+    let tail_width: usize = tail.iter().map(|(k, s)| pen.glyphs.width(k) + pen.glyphs.width(s) + 3).sum();
     let mut keys: Vec<(String, &str)> = Vec::new();
     let mut used = tail_width + 1;
-    for (row, _) in rows {
+    for (_, row) in rows {
         let (key, text) = (model.keymap.key(row.action), super::act_label(model, row.action));
-        let need = cells::width(&key) + cells::width(text) + 3;
+        let need = pen.glyphs.width(&key) + pen.glyphs.width(text) + 3;
         if used + need > usize::from(w) {
             continue;
         }

@@ -219,9 +219,15 @@ impl<T: Record> Window<T> {
         !self.halted && self.resume.is_some() && self.more_after
     }
 
-    /// Stops such a scan until the cursor moves.
+    /// Whether it goes on by itself: such a scan, or a move over many pages.
+    pub fn is_busy(&self) -> bool {
+        self.is_scanning() || self.owed != 0
+    }
+
+    /// Stops that until the cursor moves.
     pub fn halt(&mut self) {
         self.halted = true;
+        self.owed = 0;
         if matches!(self.asked, Some((_, Want::Forward | Want::Back))) {
             self.asked = None;
         }
@@ -239,6 +245,23 @@ impl<T: Record> Window<T> {
             self.owed = to - last;
         }
         self.place(to.clamp(0, last.max(0)) as usize);
+    }
+
+    /// To row number `n` from 1, page by page where it is not in memory: from here, or from the first row where that is
+    /// nearer or where the place of the cursor is not known.
+    pub fn go(&mut self, n: u64) {
+        let to = i64::try_from(n.max(1) - 1).unwrap_or(i64::MAX);
+        match self.position().map(|at| to - (at as i64 - 1)) {
+            Some(by) if by.abs() <= to || !self.more_before => self.step(by),
+            _ if self.more_before => {
+                self.restart(Want::Start);
+                self.owed = to;
+            }
+            _ => {
+                self.home();
+                self.step(to);
+            }
+        }
     }
 
     /// To the first row.
@@ -558,6 +581,30 @@ mod tests {
         w.step(250);
         settle(&mut w, 1000, &mut next);
         assert_eq!(w.current().unwrap().0, Seq(250));
+    }
+
+    #[test]
+    fn a_row_is_reached_by_its_number_from_anywhere_and_the_way_can_be_stopped() {
+        let (n, mut next, mut w) = (2_345, 0, Window::<Row>::default());
+        w.set_height(20);
+        settle(&mut w, n, &mut next);
+        for (to, want) in [(1_500, 1_500), (3, 3), (2_344, 2_344), (2_000, 2_000), (9_999, 2_345), (1, 1), (0, 1)] {
+            w.go(to);
+            settle(&mut w, n, &mut next);
+            assert_eq!((w.current().unwrap().0, w.position()), (Seq(want - 1), Some(want)), "{to}");
+        }
+        w.end();
+        settle(&mut w, n, &mut next);
+        assert_eq!(w.position(), None, "how many there are was not counted");
+        w.go(700);
+        settle(&mut w, n, &mut next);
+        assert_eq!(w.current().unwrap().0, Seq(699));
+        w.go(2_300);
+        assert!(w.is_busy());
+        w.halt();
+        assert!(!w.is_busy());
+        settle(&mut w, n, &mut next);
+        assert!(w.current().unwrap().0 < Seq(2_299), "stopped on the way");
     }
 
     #[test]

@@ -7,15 +7,29 @@ use std::time::Duration;
 use crate::domain::bill::{BillState, Outcome, Skip, Slot, Status, UnknownWhy};
 use crate::domain::cause::{Cause, CauseTable};
 use crate::domain::command::Refusal;
-use crate::domain::run::{PauseWhy, RunEnd, RunKind, RunState, Tally};
+use crate::domain::ids::PlanId;
+use crate::domain::run::{PauseWhy, Revision, RunEnd, RunKind, RunState, Tally};
 use crate::domain::step::Step;
 
-use super::cells::{self, Glyphs};
+use super::cells::Glyphs;
 use super::config::Lang;
 use super::format::{self, fill};
 use super::keymap::{Action, Keymap};
 use super::model::Model;
 use super::skin::Role;
+
+/// Which revision of a plan, in a word.
+pub(crate) fn revision(lang: Lang, revision: Revision) -> &'static str {
+    match revision {
+        Revision::Newest => lang.texts().revision_newest,
+        Revision::Original => lang.texts().revision_original,
+    }
+}
+
+/// What people call a plan; its id where the terminal would show the name as a row of question marks.
+pub(crate) fn plan_name(model: &Model, id: &PlanId, name: &str) -> String {
+    shown(if model.unicode || name.is_ascii() { name } else { id.as_str() })
+}
 
 /// Outside text, safe and on one line; at most 1 kB of it.
 pub(crate) fn shown(raw: &str) -> String {
@@ -211,8 +225,12 @@ pub(crate) fn run_state(model: &Model, state: &RunState, tally: &Tally) -> (&'st
         RunState::Closed(RunEnd::Completed) if tally.failed > 0 => {
             (glyph(Slot::Failed, model.glyphs), t.run_failed, Role::Failed, none)
         }
+        // Nothing was done for any bill: no tick for that.
+        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 && tally.skipped == tally.found => {
+            (glyph(Slot::Skipped, model.glyphs), t.run_skipped, Role::Skipped, none)
+        }
         RunState::Closed(RunEnd::Completed) => (glyph(Slot::Audited, model.glyphs), t.run_clean, Role::Ok, none),
-        RunState::Closed(RunEnd::Empty) => (model.glyphs.dot, t.run_empty, Role::Dim, none),
+        RunState::Closed(RunEnd::Empty) => (if a { "." } else { "·" }, t.run_empty, Role::Dim, none),
         RunState::Closed(RunEnd::Cancelled) => ("-", t.run_cancelled, Role::Skipped, none),
         RunState::Closed(RunEnd::Declined) => ("-", t.run_declined, Role::Skipped, none),
         RunState::Closed(RunEnd::CollectFailed(why)) => {
@@ -264,7 +282,7 @@ pub(crate) fn sum(model: &Model, tally: &Tally, max: u16, live: bool) -> Vec<(Ro
                 },
             ));
         }
-        let width: usize = out.iter().map(|(_, s)| cells::width(s)).sum();
+        let width: usize = out.iter().map(|(_, s)| model.glyphs.width(s)).sum();
         last = out;
         if width <= usize::from(max) {
             break;

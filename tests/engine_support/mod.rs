@@ -634,6 +634,7 @@ impl Store for FlakyStore {
         find_number(beginning: &str, limit: usize) -> Result<Vec<skydeck::domain::run::BillRow>, StoreError>;
         facts_of(key: &BillKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
         mark(plan: &PlanId, env: &EnvId) -> Result<Option<skydeck::domain::run::Mark>, StoreError>;
+        plan_of(rev: &skydeck::domain::ids::PlanRev) -> Result<Option<skydeck::domain::plan::Plan>, StoreError>;
         actions(page: &skydeck::domain::query::PageRequest)
             -> Result<skydeck::domain::query::Page<(skydeck::domain::ids::Seq, Ts, skydeck::domain::event::ActionEntry)>, StoreError>;
     }

@@ -18,10 +18,10 @@ use skydeck::domain::run::*;
 use skydeck::domain::step::*;
 use skydeck::domain::time::{ErpDate, Ts};
 use skydeck::domain::who::Who;
+use skydeck::text::Measure;
 use skydeck::ui::msg::{Code, Drawn, Effect, Key, Msg};
 use skydeck::ui::skin::Role;
 use skydeck::ui::{Lang, Model, Skin, UiConfig, update, view};
-use unicode_width::UnicodeWidthStr;
 
 /// 2026-11-23 21:52:00 in UTC+08:00.
 pub const NOW: Ts = Ts(1_795_441_920_000);
@@ -50,6 +50,19 @@ pub struct World {
     pub empty: bool,
     /// Nothing of what is collected can be audited.
     pub barren: bool,
+    /// Revisions the bills to retry were last tried under.
+    pub revisions: Vec<RevisionRow>,
+}
+
+/// Bills last tried under another revision of the plan than the present one.
+pub fn older(rev: &str, kept: bool, bills: u64) -> RevisionRow {
+    RevisionRow {
+        plan: PlanId::new("sal-outstock-audit"),
+        original: PlanRev::new(rev),
+        newest: Some(PlanRev::new("9f2c01d4aa")),
+        kept,
+        bills,
+    }
 }
 
 pub fn plan(id: &str, name: &str) -> Plan {
@@ -103,6 +116,8 @@ pub fn head(n: u64, env: &str, production: bool) -> RunHead {
         opened: before(86_400 * (10 - n as i64)),
         of: None,
         filter: "FCreateDate>='2026-11-20 00:00:00' and FDocumentStatus<>'C'".into(),
+        revision: Revision::Newest,
+        text: None,
     }
 }
 
@@ -256,6 +271,7 @@ impl World {
             actions: log(),
             empty: false,
             barren: false,
+            revisions: vec![older("9f2c01d4aa", true, 9)],
         }
     }
 
@@ -403,6 +419,7 @@ impl World {
                 cut: false,
             },
             Query::Actions(_) => Answer::Actions(page(if self.empty { vec![] } else { self.actions.clone() })),
+            Query::Revisions(_) => Answer::Revisions(self.revisions.clone()),
             Query::Environments => Answer::Environments(self.envs.clone()),
         }
     }
@@ -615,7 +632,7 @@ fn named(name: &str) -> Key {
 }
 
 /// The picture as text, and as role letters: stepped by cell width, blanks at the ends cut.
-pub fn dump(buf: &Buffer) -> (String, String) {
+pub fn dump(buf: &Buffer, measure: Measure) -> (String, String) {
     let (mut text, mut roles) = (String::new(), String::new());
     for y in 0..buf.area.height {
         let (mut line, mut letters) = (String::new(), String::new());
@@ -625,7 +642,7 @@ pub fn dump(buf: &Buffer) -> (String, String) {
             line.push_str(cell.symbol());
             let blank = cell.symbol() == " ";
             let letter = Skin::role_of(cell.style()).map_or(' ', Role::letter);
-            let width = cell.symbol().width().max(1) as u16;
+            let width = measure.cluster(cell.symbol()).max(1) as u16;
             for _ in 0..width {
                 letters.push(if blank { ' ' } else { letter });
             }

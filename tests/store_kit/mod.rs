@@ -9,7 +9,7 @@ use skydeck::domain::bill::{BillState, Failure, Found, Outcome, Rev, Skip, Slot,
 use skydeck::domain::cause::Cause;
 use skydeck::domain::event::{ActionEntry, Event};
 use skydeck::domain::ids::{BillKey, CallId, EnvId, Fid, FormId, PlanId, PlanRev, RunId, SetHash};
-use skydeck::domain::run::{Collected, Mark, RunEnd, RunHead, RunKind};
+use skydeck::domain::run::{Collected, Mark, Revision, RunEnd, RunHead, RunKind};
 use skydeck::domain::step::{Blob, Body, Evidence, Step, Verdict};
 use skydeck::domain::time::{Clock, ErpDate, Ts};
 use skydeck::domain::who::Who;
@@ -64,6 +64,8 @@ pub fn head(n: u64, plan: &str, kind: RunKind) -> RunHead {
         opened: Ts(T0),
         of: None,
         filter: "FDocumentStatus<>'C'".into(),
+        revision: Revision::Newest,
+        text: None,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::bill::{Failure, Found, Outcome, Rev, Skip, Slot, Status};
 use crate::domain::cause::Cause;
 use crate::domain::event::Event;
 use crate::domain::ids::{CallId, EnvId, Fid, FormId, PlanId, PlanRev, RunId, SetHash};
-use crate::domain::run::{Collected, RunEnd, RunHead, RunKind};
+use crate::domain::run::{Collected, Revision, RunEnd, RunHead, RunKind};
 use crate::domain::step::{Blob, Body, Evidence, Step, Verdict};
 use crate::domain::time::{ErpDate, Ts};
 use crate::domain::who::Who;
@@ -123,6 +123,8 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         opened: Ts(1_760_000_000_000 + n as i64 * 60_000),
         of: None,
         filter: "FCreateDate>='2025-10-01 00:00:00' and FDocumentStatus<>'C'".to_owned(),
+        revision: Revision::Newest,
+        text: None,
     };
     store.append(vec![Event::RunOpened(Box::new(head))]).await?;
     let mut rng = Rng::with_seed(n);

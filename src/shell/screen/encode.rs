@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthStr;
 use super::ascii::ascii;
 use super::paint::{Look, Pen};
 use crate::shell::caps::Caps;
+use crate::text::Measure;
 
 /// Cells of a gap that are rather sent again than jumped over: a jump takes three bytes or more.
 const GAP: usize = 4;
@@ -104,8 +105,8 @@ impl Encoder {
             return;
         }
         let mut spans = std::mem::take(&mut self.spans);
-        measure(old, &mut spans.0);
-        measure(new, &mut spans.1);
+        measure(old, self.caps.measure, &mut spans.0);
+        measure(new, self.caps.measure, &mut spans.1);
         let dirty = self.dirty(old, new, &spans);
         let text_end = self.text_end(new, &spans.1);
         let erase = dirty.iter().filter(|x| **x >= text_end).count() >= ERASE;
@@ -193,12 +194,18 @@ impl Encoder {
     /// Writes the character at column `x`; the cursor is there.
     fn put(&mut self, x: usize, y: usize, row: &[Cell], spans: &[u8]) {
         let (Some(cell), Some(span)) = (row.get(x), spans.get(x).copied()) else { return };
-        let symbol = if span == 1 && cell.symbol().width() == 2 { " " } else { cell.symbol() };
+        let symbol = if span == 1 && self.caps.measure.cluster(cell.symbol()) == 2 { " " } else { cell.symbol() };
         let look = Look::of(cell, self.caps.colors);
         if symbol != " " || !look.same_blank(self.pen.look()) {
             self.pen.turn(look, &mut self.out);
         }
-        let trusted = self.caps.unicode && trusted_width(symbol);
+        // A terminal said to make it wide may not: both cells are blank before, and the cursor is placed anew after.
+        let doubtful = self.caps.unicode && span == 2 && symbol.width() == 1;
+        if doubtful {
+            self.out.extend(b"  ");
+            self.absolute(x, y);
+        }
+        let trusted = self.caps.unicode && !doubtful && trusted_width(symbol);
         if self.caps.unicode || symbol.is_ascii() {
             self.out.extend(symbol.as_bytes());
         } else {
@@ -214,11 +221,11 @@ impl Encoder {
 }
 
 /// Width of each column's character as the terminal will take it.
-fn measure(row: &[Cell], spans: &mut Vec<u8>) {
+fn measure(row: &[Cell], measure: Measure, spans: &mut Vec<u8>) {
     spans.clear();
     while let Some(cell) = row.get(spans.len()) {
         let symbol = cell.symbol();
-        let wide = symbol.len() > 1 && symbol.width() == 2 && spans.len() + 1 < row.len();
+        let wide = symbol.len() > 1 && measure.cluster(symbol) == 2 && spans.len() + 1 < row.len();
         spans.push(if wide { 2 } else { 1 });
         if wide {
             spans.push(COVERED);

@@ -81,7 +81,7 @@ impl Screen {
     pub fn frame(&mut self, draw: impl FnOnce(&mut Buffer) -> Drawn) -> Vec<u8> {
         self.next.reset();
         let drawn = draw(&mut self.next);
-        self.hostile += sweep(&mut self.next);
+        self.hostile += sweep(&mut self.next, self.caps.measure);
         let (body, pen) = self.body(drawn.list);
         let mut end = Encoder::new(self.caps, self.shown.area.width, pen);
         let frame = self.close(body, drawn.caret, &mut end);

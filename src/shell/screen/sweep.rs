@@ -2,25 +2,23 @@
 //!
 //! Invariant: after [`sweep`] every cell holds one printable cluster of at most 32 bytes that fits where it stands.
 
+use crate::text::{Measure, hostile};
 use ratatui::buffer::Buffer;
-use unicode_width::UnicodeWidthStr;
-
-use crate::text::hostile;
 
 /// Longest cluster a cell may hold; [`crate::text::show`] lets at most 16 bytes through.
 const LONGEST: usize = 32;
 
 /// Replaces every cell that holds a control or format character, an overlong or overwide cluster or nothing at all
-/// with `U+FFFD`, and a wide character without room with a blank. Returns how many were hostile: more than none is
+/// with `U+FFFD` (or `?` where that is wide), and a wide character without room with a blank. Returns how many were hostile: more than none is
 /// a fault of ours, a text that went past `show`.
-pub fn sweep(picture: &mut Buffer) -> usize {
+pub fn sweep(picture: &mut Buffer, measure: Measure) -> usize {
     let mut hostile_cells = 0;
     let columns = usize::from(picture.area.width).max(1);
     for (i, cell) in picture.content.iter_mut().enumerate() {
         let symbol = cell.symbol();
         if let [b] = symbol.as_bytes() {
             if *b < b' ' || *b == 0x7f {
-                cell.set_symbol("\u{fffd}");
+                cell.set_symbol(measure.stand_in());
                 hostile_cells += 1;
             }
             continue;
@@ -31,9 +29,9 @@ pub fn sweep(picture: &mut Buffer) -> usize {
             }
             continue;
         }
-        let width = symbol.width();
+        let width = measure.cluster(symbol);
         if symbol.len() > LONGEST || !matches!(width, 1 | 2) || symbol.chars().any(hostile) {
-            cell.set_symbol("\u{fffd}");
+            cell.set_symbol(measure.stand_in());
             hostile_cells += 1;
         } else if width == 2 && i % columns == columns - 1 {
             cell.set_symbol(" ");
@@ -68,13 +66,19 @@ mod tests {
         ] {
             let mut picture = Buffer::empty(Rect::new(0, 0, 3, 1));
             picture[(0, 0)].set_symbol(symbol);
-            assert_eq!(sweep(&mut picture), count, "{symbol:?}");
+            assert_eq!(sweep(&mut picture, Measure::Narrow), count, "{symbol:?}");
             assert_eq!(picture[(0, 0)].symbol(), want, "{symbol:?}");
         }
         let mut picture = Buffer::empty(Rect::new(0, 0, 3, 1));
         picture[(0, 0)].set_symbol(&"\u{1100}".repeat(32_769));
         picture[(2, 0)].set_symbol("单");
-        assert_eq!(sweep(&mut picture), 1);
+        assert_eq!(sweep(&mut picture, Measure::Narrow), 1);
         assert_eq!(picture[(2, 0)].symbol(), " ");
+        // Half of it would hang over the edge.
+        let mut picture = Buffer::empty(Rect::new(0, 0, 2, 1));
+        picture[(0, 0)].set_symbol("\x07");
+        picture[(1, 0)].set_symbol("①");
+        assert_eq!(sweep(&mut picture, Measure::Wide), 1);
+        assert_eq!([picture[(0, 0)].symbol(), picture[(1, 0)].symbol()], ["?", " "]);
     }
 }

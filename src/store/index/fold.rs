@@ -9,7 +9,7 @@ use super::row::{BillRec, KnownRec, RunLiveRec, RunRec};
 use super::scratch::Scratch;
 use crate::domain::bill::{BillState, Found, Slot};
 use crate::domain::event::{Event, Fact};
-use crate::domain::ids::{BillKey, Fid, RunId};
+use crate::domain::ids::{BillKey, Fid, PlanRev, RunId};
 use crate::domain::live::state_after;
 use crate::domain::run::{RunHead, RunKind, RunState};
 use crate::domain::step::{Step, Verdict};
@@ -98,7 +98,11 @@ fn open_run<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, head: &RunHead) -> Result<()
     let plan = dict(s, Dict::Plan, head.plan.as_str())?;
     let family = family(s, &head.env.0, &head.form.0)?;
     s.put_raw(id, no.to_be_bytes().to_vec());
-    s.put(Key::new(key::RUN).u32(no).done(), &RunRec { h: head.clone(), c: None, f: Vec::new(), k: None, g: None })?;
+    if let Some(plan) = &head.text {
+        s.put(plan_key(&head.rev), plan)?;
+    }
+    let rec = RunRec { h: head.without_text(), c: None, f: Vec::new(), k: None, g: None };
+    s.put(Key::new(key::RUN).u32(no).done(), &rec)?;
     let verify = head.kind == RunKind::Verify;
     put_live(s, no, &RunLiveRec { s: RunState::Collecting, t: [0; 7], x: None, a: verify, p: plan, f: family })?;
     s.put_raw(Key::new(key::OPEN).u32(no).done(), Vec::new());
@@ -381,6 +385,11 @@ pub(super) fn family_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, key: &BillKey) -> Re
 /// Key of a dictionary entry.
 pub fn dict_key(kind: Dict, text: &str) -> Vec<u8> {
     Key::new(key::DICT).byte(kind as u8).raw(text.as_bytes()).done()
+}
+
+/// Key of a plan's revision.
+pub fn plan_key(rev: &PlanRev) -> Vec<u8> {
+    Key::new(key::PLAN).raw(rev.as_str().as_bytes()).done()
 }
 
 /// Key of a run's state.

@@ -51,6 +51,8 @@ pub const GROUP_COUNT: u8 = b'C';
 pub const UNRESOLVED: u8 = b'U';
 /// `m` plan, environment → mark.
 pub const MARK: u8 = b'm';
+/// `P` revision → the plan as it was.
+pub const PLAN: u8 = b'P';
 /// `A` seq → time and entry of the action log.
 pub const ACTION: u8 = b'A';
 

@@ -3,12 +3,13 @@
 //! Invariant: no answer here grows with the history but by its own limit.
 
 use super::Index;
-use super::fold::{bill_key, dict_key, family_text, known_key, live_key, number_key};
+use super::fold::{bill_key, dict_key, family_text, known_key, live_key, number_key, plan_key};
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
 use super::kv::{Kv, Walk};
 use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec, RunRec, places, run_row};
 use crate::domain::bill::{BillState, Found, Slot};
-use crate::domain::ids::{BillKey, EnvId, Fid, PlanId, RunId, Seq};
+use crate::domain::ids::{BillKey, EnvId, Fid, PlanId, PlanRev, RunId, Seq};
+use crate::domain::plan::Plan;
 use crate::domain::query::LedgerGroup;
 use crate::domain::run::{BillRow, Mark, RunRow};
 use crate::store::{LedgerEntry, StoreError, codec};
@@ -256,6 +257,11 @@ impl<K: Kv> Index<K> {
             return Ok(None);
         };
         self.value(&Key::new(key::MARK).u16(plan).u16(env).done())
+    }
+
+    /// The plan of a revision.
+    pub fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError> {
+        self.value(&plan_key(rev))
     }
 }
 

@@ -278,7 +278,8 @@ fn what(model: &Model, outcome: Option<&Outcome>) -> String {
 pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, compare: &Compare) {
     let t = model.t();
     let area = middle(pen, model.size.0.saturating_sub(4), model.size.1.saturating_sub(4));
-    let area = pen.window(area, Role::Accent, &fill(t.compare_title, &[&words::shown(&compare.new.head.name)]));
+    let name = words::plan_name(model, &compare.new.head.plan, &compare.new.head.name);
+    let area = pen.window(area, Role::Accent, &fill(t.compare_title, &[&name]));
     if area.height < 5 {
         return;
     }
@@ -362,7 +363,7 @@ mod tests {
 
     fn run(id: u64) -> RunRow {
         use crate::domain::ids::PlanRev;
-        use crate::domain::run::{RunHead, RunKind, RunState, Tally};
+        use crate::domain::run::{Revision, RunHead, RunKind, RunState, Tally};
         use crate::domain::who::Who;
         let head = RunHead {
             id: RunId(ulid::Ulid::from_parts(id, 1)),
@@ -378,6 +379,8 @@ mod tests {
             opened: Ts(0),
             of: None,
             filter: String::new(),
+            revision: Revision::Newest,
+            text: None,
         };
         let (state, tally) = (RunState::Collecting, Tally::default());
         RunRow { head, state, tally, collected: None, closed: None, flags: vec![], consent: None, pruned: 0 }

@@ -7,7 +7,7 @@ use tui_input::Input;
 use crate::domain::command::Command;
 use crate::domain::confirm::{Rung, rung};
 use crate::domain::ids::{RunId, SetHash};
-use crate::domain::run::{Consent, Flag, RunKind, RunRow, RunState};
+use crate::domain::run::{Consent, Flag, Revision, RunKind, RunRow, RunState};
 use crate::domain::time::Ts;
 use crate::ui::cells::Pen;
 use crate::ui::format::{self, fill};
@@ -136,7 +136,12 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     let mut lines: Vec<Vec<(Role, String)>> = Vec::new();
     let env_role = if head.production { Role::Production } else { Role::Accent };
     let label = |s: &str| (Role::Dim, format!("{s} "));
-    lines.push(vec![label(t.plan), (Role::Title, words::shown(&head.name))]);
+    let mut plan = vec![label(t.plan), (Role::Title, words::plan_name(model, &head.plan, &head.name))];
+    if head.revision == Revision::Original {
+        let original = words::revision(model.lang, head.revision);
+        plan.push((Role::Warning, format!("  {} {} ({original})", t.revision, head.rev.short())));
+    }
+    lines.push(plan);
     let mut env = vec![label(t.environment), (env_role, words::shown(head.env.as_str()))];
     if head.production {
         env.push((Role::Production, format!("  {}", t.production)));
@@ -181,6 +186,12 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     }
     for flag in &confirm.flags {
         lines.push(vec![(Role::Warning, fill(t.waved, &[&words::shown(&flag.0)]))]);
+    }
+    // Said before anything is typed, not by a refusal after it.
+    let locked = model.envs.iter().any(|e| e.env.id == head.env && e.env.read_only);
+    if collected.callable > 0 && locked && model.unlocked_for(&head.env).is_none() {
+        let unlock = model.keymap.key(Action::Unlock);
+        lines.push(vec![(Role::Warning, fill(t.confirm_locked, &[&unlock]))]);
     }
     lines.push(Vec::new());
     let rung = confirm.rung(model);

@@ -4,7 +4,7 @@ use tui_input::{Input, InputRequest};
 
 use crate::domain::bill::Slot;
 use crate::domain::filter::{Filter, FilterError, FilterFault, KEYS};
-use crate::ui::cells::{self, Pen};
+use crate::ui::cells::Pen;
 use crate::ui::layout::Parts;
 use crate::ui::model::{Model, Pane};
 use crate::ui::msg::{Code, Effect, Key};
@@ -16,6 +16,8 @@ use super::{Overlay, draw_input, edit};
 pub(crate) struct Line {
     pub input: Input,
     pub error: Option<FilterError>,
+    /// The fault was asked for with Enter: it is said even where the line is only unfinished.
+    insisted: bool,
     /// Name being given to the filter, after Ctrl-S.
     pub naming: Option<Input>,
 }
@@ -24,11 +26,12 @@ impl Line {
     pub fn new(model: &Model) -> Self {
         let text = model.filter().map(ToString::to_string).unwrap_or_default();
         let text = if text.is_empty() { text } else { format!("{text} ") };
-        Self { input: Input::from(text), error: None, naming: None }
+        Self { input: Input::from(text), error: None, insisted: false, naming: None }
     }
 
     pub fn check(&mut self) {
         self.error = Filter::parse(self.input.value()).err();
+        self.insisted = false;
     }
 }
 
@@ -84,6 +87,7 @@ pub(crate) fn key(model: &mut Model, mut line: Line, key: Key, effects: &mut Vec
                 // The caret goes to the fault.
                 line.input.handle(InputRequest::SetCursor(error.at));
                 line.error = Some(error);
+                line.insisted = true;
             }
         },
         Code::Tab => complete(model, &mut line),
@@ -178,14 +182,16 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<(u
     }
     let used = pen.text(0, y, w, Role::Accent, "/ ");
     let caret = draw_input(pen, used, y, w.saturating_sub(used), &line.input);
-    if let Some(error) = &line.error {
+    let list = candidates(model, line).join("  ");
+    // A value that is still to be typed is no fault yet where there are values to choose from.
+    let unfinished = !line.insisted && line.input.value().ends_with(':') && !list.is_empty();
+    if let Some(error) = line.error.as_ref().filter(|_| !unfinished) {
         let before: String = line.input.value().chars().take(error.at).collect();
-        let x = (used as usize + cells::width(&before)).min(usize::from(w.saturating_sub(20))) as u16;
+        let x = (used as usize + pen.glyphs.width(&before)).min(usize::from(w.saturating_sub(20))) as u16;
         let used = pen.text(x, parts.foot.y, 2, Role::Error, "^ ");
         pen.text(x + used, parts.foot.y, w.saturating_sub(x + used), Role::Error, &said(model, &error.fault));
         return caret;
     }
-    let list = candidates(model, line).join("  ");
     let used = pen.text(0, parts.foot.y, w, Role::Key, "Tab ");
     let used = used + pen.text(used, parts.foot.y, w.saturating_sub(used + 26), Role::Dim, &list) + 2;
     let keys = [

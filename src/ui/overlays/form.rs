@@ -8,7 +8,7 @@ use crate::domain::query::Scope;
 use crate::domain::run::Flag;
 use crate::domain::time::Ts;
 use crate::ui::act;
-use crate::ui::cells::{self, Pen};
+use crate::ui::cells::Pen;
 use crate::ui::format::{self, fill};
 use crate::ui::keymap::Action;
 use crate::ui::model::{Model, Sent};
@@ -70,10 +70,23 @@ impl Form {
         let (kind, title, about, fields) = match action {
             Action::RunWith => {
                 let plan = model.plan.clone()?;
-                let name = model.plan_row().and_then(|p| p.plan.as_ref().ok()).map(|p| words::shown(&p.name));
-                let sweep =
-                    Field { label: t.sweep.to_owned(), hint: t.sweep_hint.to_owned(), value: Value::Toggle(false) };
-                let fields = vec![text(t.since, t.since_hint, ""), text(t.numbers, t.numbers_hint, ""), sweep];
+                let row = model.plan_row().and_then(|p| p.plan.as_ref().ok());
+                let toggle = |label: &str, hint: &str| Field {
+                    label: label.to_owned(),
+                    hint: hint.to_owned(),
+                    value: Value::Toggle(false),
+                };
+                let mut fields = vec![
+                    text(t.since, t.since_hint, ""),
+                    text(t.until, t.until_hint, ""),
+                    text(t.numbers, t.numbers_hint, ""),
+                    toggle(t.sweep, t.sweep_hint),
+                ];
+                // Last, and only where the plan has one.
+                if row.is_some_and(|p| p.policy.remedy.is_some()) {
+                    fields.push(toggle(t.remedy, t.remedy_hint));
+                }
+                let name = row.map(|p| words::plan_name(model, &p.id, &p.name));
                 (Kind::RunWith(plan), t.run_with_title, name.unwrap_or_default(), fields)
             }
             Action::Pace => {
@@ -230,16 +243,19 @@ fn done(model: &mut Model, form: &Form, effects: &mut Vec<Effect>) -> Result<Opt
     let reason = |n: usize| Some(form.value(n)).filter(|r| !r.is_empty()).ok_or_else(|| t.reason_wanted.to_owned());
     match &form.kind {
         Kind::RunWith(plan) => {
-            let numbers = form.value(1);
+            let numbers = form.value(2);
             let numbers: Vec<String> =
                 numbers.split([' ', ',', ';', '，', '；', '、']).filter(|n| !n.is_empty()).map(str::to_owned).collect();
-            let since = Some(form.value(0)).filter(|s| !s.is_empty());
-            if let Some(text) = &since
-                && crate::domain::time::ErpDate::parse(text).is_none()
-            {
-                return Err(fill(t.bad_date, &[text]));
+            let [since, until] = [0, 1].map(|n| Some(form.value(n)).filter(|s| !s.is_empty()));
+            for text in since.iter().chain(&until) {
+                if crate::domain::time::ErpDate::parse(text).is_none() {
+                    return Err(fill(t.bad_date, &[text]));
+                }
             }
-            let params = StartParams { sweep: form.is_on(2), numbers, since, remedy: false };
+            let params = StartParams { sweep: form.is_on(3), numbers, since, until, remedy: form.is_on(4) };
+            if params.remedy && (params.since.is_some() || params.until.is_some() || params.sweep) {
+                return Err(t.remedy_alone.to_owned());
+            }
             submit(model, Command::Start { plan: plan.clone(), params }, Sent::Opens, effects);
         }
         Kind::Pace(env) => {
@@ -308,7 +324,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, form: &Form) -> Option<(u16
         return None;
     }
     pen.text(inside.x, inside.y, inside.width, Role::Dim, &words::shown(&form.about));
-    let label = form.fields.iter().map(|f| cells::width(&f.label)).max().unwrap_or(0).min(40) as u16 + 1;
+    let label = form.fields.iter().map(|f| pen.glyphs.width(&f.label)).max().unwrap_or(0).min(40) as u16 + 1;
     let mut caret = None;
     for (i, field) in form.fields.iter().enumerate() {
         let y = inside.y + 2 + i as u16 * 2;

@@ -1,7 +1,7 @@
 //! Help for the present pane, straight from the key table; and the notices.
 
 use crate::ui::act;
-use crate::ui::cells::{self, Pen};
+use crate::ui::cells::Pen;
 use crate::ui::format;
 use crate::ui::keymap::{Scope, TABLE, reaches};
 use crate::ui::model::Model;
@@ -106,8 +106,7 @@ pub(crate) fn draw_notices(model: &Model, pen: &mut Pen<'_>, top: usize) {
     let mut y = inside.y;
     for note in model.notes.iter().skip(top.min(model.notes.len().saturating_sub(1))) {
         let at = format::local(note.at, model.zone, "%H:%M:%S ");
-        for (i, line) in
-            cells::wrap(&note.text, usize::from(inside.width.saturating_sub(9)), 4, model.glyphs.cut).iter().enumerate()
+        for (i, line) in pen.glyphs.wrap(&note.text, usize::from(inside.width.saturating_sub(9)), 4).iter().enumerate()
         {
             if y >= inside.bottom() {
                 return;

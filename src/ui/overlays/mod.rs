@@ -10,7 +10,7 @@ use tui_input::{Input, InputRequest};
 use crate::domain::event::Event;
 use crate::domain::run::RunState;
 
-use super::cells::{self, Pen};
+use super::cells::Pen;
 use super::keymap::{Action, Scope};
 use super::model::Model;
 use super::msg::{Code, Effect, Key};
@@ -232,21 +232,24 @@ pub(crate) fn draw_input(pen: &mut Pen<'_>, x: u16, y: u16, w: u16, input: &Inpu
         return None;
     }
     let shown = crate::text::show(input.value(), 10_000);
-    let skip = input.visual_cursor().saturating_sub(usize::from(w) - 1);
+    // Where the caret stands, in this terminal's cells.
+    let before: String = input.value().chars().take(input.cursor()).collect();
+    let caret = pen.glyphs.width(&before);
+    let skip = caret.saturating_sub(usize::from(w) - 1);
     let mut text = String::new();
     let mut at = 0;
     for g in unicode_segmentation::UnicodeSegmentation::graphemes(shown.as_str(), true) {
         if at >= skip {
             text.push_str(g);
         }
-        at += cells::width(g);
+        at += pen.glyphs.width(g);
     }
-    let text = cells::clip(&text, usize::from(w), "");
+    let text = pen.glyphs.head(&text, usize::from(w));
     let used = pen.text(x, y, w, Role::Input, &text);
     for i in used..w {
         pen.text(x + i, y, 1, Role::Input, " ");
     }
-    Some((x + (input.visual_cursor() - skip.min(input.visual_cursor())) as u16, y))
+    Some((x + (caret - skip) as u16, y))
 }
 
 /// Lines of a dialog, then its keys in the bottom line; gives the inside.
@@ -259,9 +262,9 @@ pub(crate) fn dialog(
     keys: &[(String, &str)],
     extra: u16,
 ) -> Rect {
-    let width = |line: &Vec<(Role, String)>| line.iter().map(|(_, t)| cells::width(t)).sum::<usize>();
-    let keys_width: usize = keys.iter().map(|(k, t)| cells::width(k) + cells::width(t) + 3).sum();
-    let widest = lines.iter().map(width).chain([cells::width(title) + 6, keys_width, 44]).max().unwrap_or(44);
+    let width = |line: &Vec<(Role, String)>| line.iter().map(|(_, t)| pen.glyphs.width(t)).sum::<usize>();
+    let keys_width: usize = keys.iter().map(|(k, t)| pen.glyphs.width(k) + pen.glyphs.width(t) + 3).sum();
+    let widest = lines.iter().map(width).chain([pen.glyphs.width(title) + 6, keys_width, 44]).max().unwrap_or(44);
     let w = (widest as u16).saturating_add(4).min(model.size.0.saturating_sub(2)).max(24);
     let h = lines.len() as u16 + extra + 4;
     let inside = {
@@ -281,7 +284,7 @@ pub(crate) fn dialog(
 pub(crate) fn draw_keys(pen: &mut Pen<'_>, x: u16, y: u16, w: u16, keys: &[(String, &str)]) {
     let mut used = 0;
     for (key, text) in keys {
-        let need = (cells::width(key) + cells::width(text) + 1) as u16;
+        let need = (pen.glyphs.width(key) + pen.glyphs.width(text) + 1) as u16;
         if used + need > w {
             break;
         }

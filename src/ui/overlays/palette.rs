@@ -5,8 +5,8 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use tui_input::Input;
 
 use crate::ui::act;
-use crate::ui::cells::{self, Pen};
-use crate::ui::keymap::Action;
+use crate::ui::cells::Pen;
+use crate::ui::keymap::{Action, Row};
 use crate::ui::model::Model;
 use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::skin::Role;
@@ -31,16 +31,18 @@ impl Palette {
         let pattern = Pattern::parse(self.input.value(), CaseMatching::Ignore, Normalization::Smart);
         let mut matcher = Matcher::new(Config::DEFAULT);
         let mut buf = Vec::new();
-        let mut hits: Vec<(u32, Action)> = act::commands(model)
+        // Equal scores in the footer's order: before anything is typed, what is done here stands first, moves stand last.
+        let rank = |row: &Row| if row.footer == 0 { u8::MAX } else { row.footer };
+        let mut hits: Vec<(u32, u8, Action)> = act::commands(model)
             .filter(|(row, possible)| *possible && row.action != Action::Palette)
             .filter_map(|(row, _)| {
                 let (short, long) = model.lang.action(row.action);
                 let text = format!("{short} {long} {}", row.name);
-                pattern.score(Utf32Str::new(&text, &mut buf), &mut matcher).map(|score| (score, row.action))
+                pattern.score(Utf32Str::new(&text, &mut buf), &mut matcher).map(|score| (score, rank(row), row.action))
             })
             .collect();
-        hits.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-        self.hits = hits.into_iter().map(|(_, action)| action).collect();
+        hits.sort_by_key(|(score, rank, _)| (std::cmp::Reverse(*score), *rank));
+        self.hits = hits.into_iter().map(|(.., action)| action).collect();
         self.at = 0;
     }
 }
@@ -89,7 +91,8 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, palette: &Palette) -> Optio
     if palette.hits.is_empty() {
         pen.text(inside.x, inside.y + 2, inside.width, Role::Dim, model.t().palette_none);
     }
-    let widest = palette.hits.iter().map(|a| cells::width(model.lang.action(*a).0)).max().unwrap_or(0).min(24) as u16;
+    let widest =
+        palette.hits.iter().map(|a| pen.glyphs.width(model.lang.action(*a).0)).max().unwrap_or(0).min(24) as u16;
     for (i, action) in palette.hits.iter().enumerate().skip(top).take(rows) {
         let y = inside.y + 2 + (i - top) as u16;
         let here = i == palette.at;

@@ -2,15 +2,16 @@
 //!
 //! Invariant: the numbers are a preview; what is tried is resolved by the engine from the store.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::bill::{Outcome, Slot};
 use crate::domain::cause::Repeat;
 use crate::domain::command::{Command, Selection};
 use crate::domain::filter::Filter;
-use crate::domain::ids::BillKey;
-use crate::domain::query::{Page, PageRequest, Query, Scope};
-use crate::domain::run::BillRow;
+use crate::domain::ids::{BillKey, PlanId};
+use crate::domain::query::{Page, PageRequest, Query, RevisionRow, Scope};
+use crate::domain::run::{BillRow, Revision};
 use crate::domain::time::Ts;
 use crate::ui::act;
 use crate::ui::cells::Pen;
@@ -26,6 +27,8 @@ use super::{Overlay, answer, dialog};
 
 /// Rows looked at for the preview.
 const LOOK: u32 = 1000;
+/// Groups shown; the dialog fits on 24 rows with all else it says.
+const GROUPS: usize = 8;
 
 /// What will happen to a bill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,11 +45,16 @@ pub(crate) struct Retry {
     pub selection: Selection,
     said: String,
     counts: BTreeMap<(Fate, u8, String), u64>,
+    /// Plans of the bills counted.
+    plans: BTreeSet<PlanId>,
     matched: u64,
     more: bool,
     counted: bool,
     error: Option<String>,
     opened: Ts,
+    revision: Revision,
+    /// Revisions the bills were tried under, where they are not the newest of their plan.
+    older: Vec<RevisionRow>,
 }
 
 /// Opens the dialog and asks for what it counts.
@@ -56,13 +64,20 @@ pub(crate) fn open(model: &mut Model, verify: bool, effects: &mut Vec<Effect>) -
         verify,
         said,
         counts: BTreeMap::new(),
+        plans: BTreeSet::new(),
         matched: 0,
         more: false,
         counted: false,
         error: None,
         opened: model.now,
+        revision: Revision::Newest,
+        older: Vec::new(),
         selection,
     };
+    // A read-back calls nothing that a plan could word in another way.
+    if !verify {
+        model.ask(Query::Revisions(retry.selection.clone()), Asked::Revisions, effects);
+    }
     let page = PageRequest::first(LOOK);
     match &retry.selection {
         Selection::Matching { run, filter, .. } => {
@@ -105,6 +120,13 @@ pub(crate) fn count(model: &mut Model, page: &Page<BillRow>) {
     }
 }
 
+/// The revisions there are to choose from. Without them the newest is taken, as before there was a choice.
+pub(crate) fn revisions(model: &mut Model, rows: Vec<RevisionRow>) {
+    if let Some(Overlay::Retry(retry)) = &mut model.overlay {
+        retry.older = rows.into_iter().filter(RevisionRow::differs).collect();
+    }
+}
+
 /// The question failed.
 pub(crate) fn failed(model: &mut Model, error: String) {
     if let Some(Overlay::Retry(retry)) = &mut model.overlay {
@@ -122,6 +144,9 @@ impl Retry {
             self.matched += 1;
             let (fate, slot, group) = self.fate(model, outcome);
             *self.counts.entry((fate, slot as u8, group)).or_default() += 1;
+            if !self.plans.contains(&row.plan) {
+                self.plans.insert(row.plan.clone());
+            }
         }
     }
 
@@ -150,18 +175,22 @@ impl Retry {
     }
 }
 
-pub(crate) fn key(model: &mut Model, retry: Retry, key: Key, effects: &mut Vec<Effect>) -> Option<Overlay> {
+pub(crate) fn key(model: &mut Model, mut retry: Retry, key: Key, effects: &mut Vec<Effect>) -> Option<Overlay> {
     match answer(model, retry.opened, key) {
         Some(Action::Yes) => {}
         Some(Action::No) => return None,
+        Some(Action::Revision) if retry.older.iter().any(|row| row.kept) => {
+            retry.revision = retry.revision.other();
+            return Some(Overlay::Retry(retry));
+        }
         _ if key.code == Code::Enter && model.now.since(retry.opened) >= super::UNREAD => return None,
         _ => return Some(Overlay::Retry(retry)),
     }
     if retry.is_void() {
         return Some(Overlay::Retry(retry));
     }
-    let selection = retry.selection;
-    let command = if retry.verify { Command::Verify { selection } } else { Command::Retry { selection } };
+    let (selection, revision) = (retry.selection, retry.revision);
+    let command = if retry.verify { Command::Verify { selection } } else { Command::Retry { selection, revision } };
     model.marks.clear();
     model.all_marked = false;
     submit(model, command, Sent::Opens, effects);
@@ -185,7 +214,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, retry: &Retry) {
             (Role::Accent, format!("{}{plus}", format::count(retry.eligible()))),
         ]);
         lines.push(Vec::new());
-        for ((fate, slot, group), n) in retry.counts.iter().take(9) {
+        let mut counts: Vec<_> = retry.counts.iter().collect();
+        // What is tried before what is left out, the most bills first.
+        counts.sort_by_key(|((fate, ..), n)| (*fate, Reverse(**n)));
+        for ((fate, slot, group), n) in counts.into_iter().take(GROUPS) {
             let slot = Slot::ALL.iter().copied().find(|s| *s as u8 == *slot).unwrap_or(Slot::Failed);
             let (role, what) = match fate {
                 Fate::Tried => (words::role(slot), t.fate_tried),
@@ -205,6 +237,9 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, retry: &Retry) {
                 (Role::Dim, format!("  {what}")),
             ]);
         }
+        if let Some(left) = retry.counts.len().checked_sub(GROUPS).filter(|left| *left > 0) {
+            lines.push(vec![(Role::Dim, fill(t.more_groups, &[&left.to_string()]))]);
+        }
         if retry.more {
             lines.push(vec![(Role::Dim, fill(t.counted_first, &[&LOOK.to_string()]))]);
         }
@@ -215,10 +250,49 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, retry: &Retry) {
         lines.push(vec![(Role::Warning, said.to_owned())]);
         vec![(model.keymap.all_keys(Action::No), t.close_it)]
     } else {
+        lines.extend(revision_lines(model, retry));
+        // Said here, not by a refusal after the Yes.
+        if retry.plans.iter().any(|plan| model.live.open_run_of(plan).is_some()) {
+            let (pause, stop) = (model.keymap.key(Action::Pause), model.keymap.key(Action::Stop));
+            lines.push(vec![(Role::Warning, fill(t.retry_busy, &[&pause, &stop]))]);
+        }
         lines.push(vec![(Role::Text, if retry.verify { t.verify_what } else { t.retry_what }.to_owned())]);
         let does = if retry.verify { t.verify_do } else { t.retry_do };
-        vec![(model.keymap.key(Action::Yes), does), (model.keymap.all_keys(Action::No), t.no_default)]
+        let mut keys = vec![(model.keymap.key(Action::Yes), does), (model.keymap.all_keys(Action::No), t.no_default)];
+        if retry.older.iter().any(|row| row.kept) {
+            keys.push((model.keymap.key(Action::Revision), model.lang.action(Action::Revision).0));
+        }
+        keys
     };
     let title = if retry.verify { t.verify_title } else { t.retry_title };
     dialog(model, pen, Role::Accent, title, &lines, &keys, 1);
+}
+
+/// The two revisions and which one is chosen; nothing while they are the same.
+fn revision_lines(model: &Model, retry: &Retry) -> Vec<Vec<(Role, String)>> {
+    let t = model.t();
+    let Some(first) = retry.older.first() else { return Vec::new() };
+    let line = |revision: Revision, rev: &str, what: String| {
+        let chosen = retry.revision == revision;
+        let (on, off) = (model.glyphs.on, model.glyphs.off);
+        let role = if chosen { Role::Accent } else { Role::Dim };
+        let word = words::revision(model.lang, revision);
+        let other = words::revision(model.lang, revision.other());
+        let gap = " ".repeat(model.glyphs.width(other).saturating_sub(model.glyphs.width(word)) + 1);
+        vec![(role, format!("{} {word}{gap}{rev}", if chosen { on } else { off })), (Role::Dim, format!("  {what}"))]
+    };
+    let newest = first.newest.as_ref().map_or("", |rev| rev.short());
+    let bills: u64 = retry.older.iter().map(|row| row.bills).sum();
+    let others = retry.older.len() - 1;
+    let original = match others {
+        0 => first.original.short().to_owned(),
+        more => format!("{} +{more}", first.original.short()),
+    };
+    let lost = !retry.older.iter().any(|row| row.kept);
+    let what = if lost { t.revision_lost.to_owned() } else { fill(t.revision_original_is, &[&format::count(bills)]) };
+    vec![
+        vec![(Role::Title, t.revision_which.to_owned())],
+        line(Revision::Newest, newest, t.revision_newest_is.to_owned()),
+        line(Revision::Original, &original, what),
+    ]
 }

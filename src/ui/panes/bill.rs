@@ -12,7 +12,7 @@ use crate::domain::event::{Event, Fact};
 use crate::domain::ids::{BillKey, Fid, Seq};
 use crate::domain::run::BillRow;
 use crate::domain::step::{Body, Evidence, Verdict};
-use crate::ui::cells::{self, Pen};
+use crate::ui::cells::Pen;
 use crate::ui::config::Lang;
 use crate::ui::format::{self, fill};
 use crate::ui::layout::Parts;
@@ -418,7 +418,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         if i == bill.at {
             pen.text(body.x, y, 1, Role::Marker, pen.glyphs.marker);
         }
-        let width: usize = line.pieces.iter().map(|(_, t)| cells::width(t)).sum();
+        let width: usize = line.pieces.iter().map(|(_, t)| pen.glyphs.width(t)).sum();
         let room = body.width.saturating_sub(1);
         let used = pen.pieces(body.x + 1, y, room, &line.pieces);
         if width > usize::from(room) && used == room {

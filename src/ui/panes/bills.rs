@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use crate::domain::bill::BillState;
 use crate::domain::run::BillRow;
-use crate::ui::cells::{self, Cell, Pen};
+use crate::ui::cells::{Cell, Pen};
 use crate::ui::format;
 use crate::ui::layout::Parts;
 use crate::ui::model::Model;
@@ -128,7 +128,8 @@ pub(crate) fn columns<'a>(model: &'a Model, row: &BillRow) -> &'a [String] {
 fn label<'a>(model: &'a Model, row: &BillRow, name: &'a str) -> &'a str {
     let plan = model.plans.iter().filter_map(|p| p.plan.as_ref().ok()).find(|p| p.id == row.plan);
     let column = plan.and_then(|p| p.source.columns.iter().find(|c| c.key == name));
-    column.map(|c| c.label.as_str()).filter(|l| !l.is_empty()).unwrap_or(name)
+    let shows = |label: &&str| !label.is_empty() && (model.unicode || label.is_ascii());
+    column.map(|c| c.label.as_str()).filter(shows).unwrap_or(name)
 }
 
 fn org(model: &Model, row: &BillRow) -> String {
@@ -158,8 +159,9 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
         && !outcome.is_resolved()
     {
         let (advice, who) = words::advice(model, outcome.slot(), &group);
-        head.push((Role::Text, format!("  {} {advice} ", pen.glyphs.arrow)));
-        head.push((Role::Accent, format!("[{who}]")));
+        // Who first: where the line is cut, the advice still says whose it is.
+        head.push((Role::Accent, format!("  [{who}]")));
+        head.push((Role::Text, format!(" {} {advice}", pen.glyphs.arrow)));
     }
     pen.pieces(x, y, w, &head);
     y += 1;
@@ -174,7 +176,7 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
         };
         let lines = if room > 4 { room - 2 } else { room };
         let text = format!("{code}{}{}{}", texts.quote_open, words::shown(message), texts.quote_close);
-        for line in cells::wrap(&text, usize::from(w), lines, pen.glyphs.cut) {
+        for line in pen.glyphs.wrap(&text, usize::from(w), lines) {
             pen.text(x, y, w, Role::Text, &line);
             y += 1;
         }
@@ -182,7 +184,7 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
     if y < area.bottom() {
         let at = format::local(row.at, model.zone, "%m-%d %H:%M:%S");
         // The same width for every status, so that what follows stands still from row to row.
-        let pad = 12usize.saturating_sub(cells::width(&status));
+        let pad = 12usize.saturating_sub(pen.glyphs.width(&status));
         let facts = BTreeMap::from([
             (0, format!("{} {status}{:pad$}", texts.status, "")),
             (1, format!("{} {at}", texts.changed)),
@@ -195,7 +197,7 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
             }
         }
         let lines = usize::from(area.bottom() - y);
-        for line in cells::wrap(&text.join("   "), usize::from(w), lines, pen.glyphs.cut) {
+        for line in pen.glyphs.flow(&text, usize::from(w), lines) {
             pen.text(x, y, w, Role::Dim, &line);
             y += 1;
         }

@@ -2,6 +2,7 @@
 
 use ratatui::layout::Rect;
 
+use crate::domain::run::{Revision, RunRow};
 use crate::ui::cells::{Cell, Pen};
 use crate::ui::format;
 use crate::ui::layout::Parts;
@@ -65,7 +66,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
             Cell::new(5, Role::Dim, format::local(row.head.opened, model.zone, "%H:%M")).key(),
             Cell::new(state, role, format!("{glyph} {word}")),
             Cell::new(kind, Role::Dim, words::kind(model.lang, row.head.kind)),
-            Cell::new(0, Role::Text, words::shown(&row.head.name)),
+            Cell::new(0, Role::Text, words::plan_name(model, &row.head.plan, &row.head.name)),
             Cell::new(7, Role::Text, format::count(row.tally.found)).right(),
             number(row.tally.failed, Role::Failed),
             number(row.tally.unknown, Role::Unknown),
@@ -78,12 +79,12 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     }
     if let Some(row) = model.history.current().filter(|_| parts.detail.height >= 2) {
         let area = parts.detail;
-        heading(pen, area, &words::shown(&row.head.name));
+        heading(pen, area, &words::plan_name(model, &row.head.plan, &row.head.name));
         let (x, w) = (area.x + 1, area.width.saturating_sub(2));
         pen.pieces(x, area.y + 1, w, &words::sum(model, &row.tally, w, !row.state.is_closed()));
         let mut more = vec![
             (t.environment, words::shown(row.head.env.as_str())),
-            (t.revision, row.head.rev.short().to_owned()),
+            (t.revision, revision_of(model, row)),
             (t.run, row.head.id.to_string()),
             (t.filter_label, words::shown(&row.head.filter)),
         ];
@@ -93,13 +94,20 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         let text: Vec<String> =
             more.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| format!("{l} {v}")).collect();
         let lines = usize::from(area.height.saturating_sub(2));
-        for (i, line) in
-            crate::ui::cells::wrap(&text.join("   "), usize::from(w), lines, pen.glyphs.cut).iter().enumerate()
-        {
+        for (i, line) in pen.glyphs.flow(&text, usize::from(w), lines).iter().enumerate() {
             pen.text(x, area.y + 2 + i as u16, w, Role::Dim, line);
         }
     }
     Some(model.history.first())
+}
+
+/// The run's revision; that it was not the plan's newest is said.
+fn revision_of(model: &Model, row: &RunRow) -> String {
+    let rev = row.head.rev.short();
+    match row.head.revision {
+        Revision::Newest => rev.to_owned(),
+        Revision::Original => format!("{rev} ({})", words::revision(model.lang, Revision::Original)),
+    }
 }
 
 fn format_zone(model: &Model) -> String {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ratatui::layout::Rect;
 
+use crate::domain::bill::Slot;
 use crate::domain::query::LedgerGroup;
 use crate::domain::run::BillRow;
 use crate::ui::cells::{Cell, Pen};
@@ -32,6 +33,15 @@ pub(crate) struct LedgerPane {
     pub unfolded: BTreeMap<GroupId, Window<BillRow>>,
     pub stale: bool,
     pub loaded: bool,
+}
+
+/// Which groups an operator has to see first.
+fn urgency(slot: Slot) -> u8 {
+    match slot {
+        Slot::Unknown => 0,
+        Slot::Failed => 1,
+        _ => 2,
+    }
 }
 
 impl LedgerPane {
@@ -75,6 +85,9 @@ impl LedgerPane {
         let was = self.index();
         self.groups = groups;
         self.groups.retain(|g| g.count > 0);
+        // What nobody can say anything about comes first, what the ERP refused next, then what was left out; the biggest
+        // group of each first.
+        self.groups.sort_by_key(|g| (urgency(g.slot), std::cmp::Reverse(g.count)));
         self.loaded = true;
         let ids: BTreeSet<GroupId> = self.groups.iter().map(Self::group_id).collect();
         self.unfolded.retain(|id, _| ids.contains(id));
@@ -263,7 +276,7 @@ fn group_preview(model: &Model, pen: &mut Pen<'_>, area: Rect, group: &LedgerGro
     heading(pen, area, &format!("{label} {dot} {} {}", format::count(group.count), t.bills));
     let w = usize::from(area.width.saturating_sub(2));
     let text = format!("{} {advice} [{who}]", pen.glyphs.arrow);
-    let lines = crate::ui::cells::wrap(&text, w, usize::from(area.height - 1), pen.glyphs.cut);
+    let lines = pen.glyphs.wrap(&text, w, usize::from(area.height - 1));
     for (i, line) in lines.iter().enumerate() {
         pen.text(area.x + 1, area.y + 1 + i as u16, w as u16, Role::Text, line);
     }

@@ -2,6 +2,8 @@
 
 use ratatui::layout::Rect;
 
+use crate::domain::event::ActionEntry;
+use crate::domain::ids::Seq;
 use crate::ui::cells::{Cell, Pen};
 use crate::ui::format;
 use crate::ui::layout::Parts;
@@ -9,7 +11,7 @@ use crate::ui::model::Model;
 use crate::ui::skin::Role;
 use crate::ui::words;
 
-use super::nothing;
+use super::{heading, nothing};
 
 pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
     let t = model.t();
@@ -31,12 +33,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     }
     for (i, (here, (_, at, entry))) in model.log.visible().enumerate().take(usize::from(body.height)) {
         let taken = entry.result.starts_with("accepted");
-        let rest = entry.result.strip_prefix("accepted").map(|rest| rest.trim_start_matches("; "));
-        let result = match rest {
-            Some("") => t.accepted.to_owned(),
-            Some(rest) => format!("{} {} {}", t.accepted, pen.glyphs.dot, words::shown(rest)),
-            None => words::shown(&entry.result),
-        };
+        let result = result(model, entry);
         let about =
             entry.reason.as_deref().or(entry.plan.as_ref().map(crate::domain::ids::PlanId::as_str)).map(words::shown);
         let text = about.map_or(result.clone(), |about| format!("{result} {} {about}", pen.glyphs.dot));
@@ -55,5 +52,39 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         ];
         pen.row(body, body.y + i as u16, here, &cells);
     }
+    if let Some((seq, _, entry)) = model.log.current() {
+        preview(model, pen, parts.detail, *seq, entry);
+    }
     Some(model.log.first())
+}
+
+/// What came of an order, in the operator's language where it was taken.
+fn result(model: &Model, entry: &ActionEntry) -> String {
+    let t = model.t();
+    match entry.result.strip_prefix("accepted").map(|rest| rest.trim_start_matches("; ")) {
+        Some("") => t.accepted.to_owned(),
+        Some(rest) => format!("{} {} {}", t.accepted, model.glyphs.dot, words::shown(rest)),
+        None => words::shown(&entry.result),
+    }
+}
+
+/// The whole line under the cursor: the list has no room for a long reason or result.
+fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, seq: Seq, entry: &ActionEntry) {
+    if area.height < 2 {
+        return;
+    }
+    let t = model.t();
+    let verb = model.lang.verb(&entry.verb).map_or_else(|| words::shown(&entry.verb), str::to_owned);
+    heading(pen, area, &format!("{verb} {} {}", pen.glyphs.dot, words::shown(&entry.by.to_string())));
+    let mut facts = vec![result(model, entry)];
+    facts.extend(entry.reason.as_ref().map(|reason| format!("{} {}", t.reason, words::shown(reason))));
+    facts.extend(entry.plan.as_ref().map(|plan| format!("{} {}", t.plan, words::shown(plan.as_str()))));
+    facts.extend(entry.run.map(|run| format!("{} {run}", t.run)));
+    let place = entry.line.as_ref().map_or(seq.0, |line| line.seq);
+    facts.push(format!("{} {place}", t.log_line));
+    let (x, w) = (area.x + 1, area.width.saturating_sub(2));
+    let lines = pen.glyphs.flow(&facts, usize::from(w), usize::from(area.height - 1));
+    for (i, line) in lines.iter().enumerate() {
+        pen.text(x, area.y + 1 + i as u16, w, Role::Text, line);
+    }
 }

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use ratatui::layout::Rect;
 
-use super::cells::{self, Pen};
+use super::cells::Pen;
 use super::format::{self, fill};
 use super::layout::Parts;
 use super::model::{Model, Pane};
@@ -83,7 +83,7 @@ pub(crate) fn empty(pen: &mut Pen<'_>, area: Rect, lines: &[&str]) {
         if y >= area.bottom() {
             return;
         }
-        let w = (cells::width(line) as u16).min(area.width);
+        let w = (pen.glyphs.width(line) as u16).min(area.width);
         let role = if i == 0 { Role::Title } else { Role::Dim };
         pen.text(area.x + (area.width - w) / 2, y, w, role, line);
     }

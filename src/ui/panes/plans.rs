@@ -6,7 +6,7 @@ use crate::domain::plan::Plan;
 use crate::domain::query::PlanRow;
 use crate::domain::run::{RunEnd, RunRow, RunState};
 use crate::domain::step::Verb;
-use crate::ui::cells::{self, Cell, Pen};
+use crate::ui::cells::{Cell, Pen};
 use crate::ui::format::{self, fill};
 use crate::ui::layout::Parts;
 use crate::ui::model::Model;
@@ -39,7 +39,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         let y = area.y + 1 + (i - model.plan_top) as u16;
         let (glyph, word, role) = state_of(model, row);
         let name = match &row.plan {
-            Ok(plan) => words::shown(&plan.name),
+            Ok(plan) => words::plan_name(model, &plan.id, &plan.name),
             Err(problem) => words::shown(problem.id.as_str()),
         };
         let open = if row.unresolved > 0 { format::count(row.unresolved) } else { String::new() };
@@ -84,7 +84,7 @@ fn state_of(model: &Model, row: &PlanRow) -> (&'static str, &'static str, Role) 
             let (glyph, word, role, _) = words::run_state(model, &run.state, &run.tally);
             (glyph, word, role)
         }
-        None => (model.glyphs.dot, t.plan_never, Role::Dim),
+        None => (if model.glyphs.ascii { "." } else { "·" }, t.plan_never, Role::Dim),
     }
 }
 
@@ -104,19 +104,14 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
         Ok(plan) => plan,
         Err(problem) => {
             heading(pen, area, &words::shown(problem.id.as_str()));
-            let lines = cells::wrap(
-                &words::shown(&problem.message),
-                usize::from(w),
-                usize::from(area.height - 1),
-                pen.glyphs.cut,
-            );
+            let lines = pen.glyphs.wrap(&words::shown(&problem.message), usize::from(w), usize::from(area.height - 1));
             for (i, line) in lines.iter().enumerate() {
                 pen.text(x, area.y + 1 + i as u16, w, Role::Error, line);
             }
             return;
         }
     };
-    heading(pen, area, &words::shown(&plan.name));
+    heading(pen, area, &words::plan_name(model, &plan.id, &plan.name));
     let label = if model.lang == crate::ui::Lang::Zh { 10 } else { 12 };
     let mut y = area.y + 1;
     let mut line = |pen: &mut Pen<'_>, name: &str, pieces: &[(Role, String)]| {
@@ -172,7 +167,7 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
         line(pen, "", &[(Role::Warning, fill(texts.flag_stripped, &[&words::shown(&flag.0)]))]);
     }
     let filter = words::shown(&plan.source.filter);
-    for (i, text) in cells::wrap(&filter, usize::from(w.saturating_sub(label)), 4, pen.glyphs.cut).iter().enumerate() {
+    for (i, text) in pen.glyphs.wrap(&filter, usize::from(w.saturating_sub(label)), 4).iter().enumerate() {
         line(pen, if i == 0 { texts.filter_label } else { "" }, &[(Role::Dim, text.clone())]);
     }
 }
