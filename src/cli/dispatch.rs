@@ -181,19 +181,21 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
         let note = ground.out();
         let mut setup = ground.setup(Vec::new(), true, true)?;
         setup.logging.serves(true);
-        let booted = Booted::start(setup, move |text| note.note(text)).await?;
-        return serve::run(booted, args, &out).await;
+        let mut told = serve::Told::listen()?;
+        let booted = told.or_end(Booted::start(setup, move |text| note.note(text))).await?;
+        return serve::run(booted, told, args, &out).await;
     }
     serve::detach()?;
+    let mut told = serve::Told::listen()?;
     let booted = match ground.setup(Vec::new(), true, true) {
         Ok(mut setup) => {
             setup.logging.serves(false);
-            Booted::start(setup, |text| serve::say(&Word::Doing(text.to_owned()))).await
+            told.or_end(Booted::start(setup, |text| serve::say(&Word::Doing(text.to_owned())))).await
         }
         Err(stop) => Err(stop),
     };
     match booted {
-        Ok(booted) => serve::run(booted, args, &out).await,
+        Ok(booted) => serve::run(booted, told, args, &out).await,
         Err(stop) => {
             serve::say(&Word::Stopped(stop.exit.code(), stop.message.clone()));
             Err(stop)

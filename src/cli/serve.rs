@@ -7,7 +7,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::ServeArgs;
 use super::exit::{Exit, Stop};
@@ -31,7 +31,7 @@ pub fn detach() -> Result<(), Stop> {
 }
 
 /// Serves until it is told to end, or (detached) until there is nothing left to do.
-pub async fn run(booted: Booted, args: &ServeArgs, out: &Out) -> Result<Exit, Stop> {
+pub async fn run(booted: Booted, mut told: Told, args: &ServeArgs, out: &Out) -> Result<Exit, Stop> {
     if booted.is_attached() {
         // Two consoles that start an owner at once: the other one's is as good.
         return if args.detached {
@@ -47,14 +47,14 @@ pub async fn run(booted: Booted, args: &ServeArgs, out: &Out) -> Result<Exit, St
     let ended = if args.detached {
         say(&Word::Ready);
         tokio::select! {
-            ended = told_to_end() => ended?,
+            by = told.word() => Some(by),
             () = nothing_to_do(&booted, args.idle) => None,
         }
     } else {
         out.note(out.t("serving; Ctrl-C ends it", "正在服务；按 Ctrl-C 结束"));
         notify(&[NotifyState::Ready]);
         tokio::select! {
-            ended = told_to_end() => ended?,
+            by = told.word() => Some(by),
             () = watchdog(&booted) => None,
         }
     };
@@ -65,17 +65,45 @@ pub async fn run(booted: Booted, args: &ServeArgs, out: &Out) -> Result<Exit, St
     Ok(Exit::Ok)
 }
 
-/// Which signal ended us.
-async fn told_to_end() -> Result<Option<&'static str>, Stop> {
-    let of = |kind| signal(kind).map_err(|e| Stop::new(Exit::Refused, format!("signals cannot be taken: {e}")));
-    let (mut term, mut int) = (of(SignalKind::terminate())?, of(SignalKind::interrupt())?);
-    let (mut hup, mut quit) = (of(SignalKind::hangup())?, of(SignalKind::quit())?);
-    Ok(Some(tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = int.recv() => "SIGINT",
-        _ = hup.recv() => "SIGHUP",
-        _ = quit.recv() => "SIGQUIT",
-    }))
+/// The signals that end an owner. Taken before anybody can see it, so that none of them ends it out of order.
+pub struct Told {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+    quit: Signal,
+}
+
+impl Told {
+    /// Listens from now on.
+    pub fn listen() -> Result<Self, Stop> {
+        let of = |kind| signal(kind).map_err(|e| Stop::new(Exit::Refused, format!("signals cannot be taken: {e}")));
+        Ok(Self {
+            term: of(SignalKind::terminate())?,
+            int: of(SignalKind::interrupt())?,
+            hup: of(SignalKind::hangup())?,
+            quit: of(SignalKind::quit())?,
+        })
+    }
+
+    /// Waits for one; its name.
+    async fn word(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+            _ = self.hup.recv() => "SIGHUP",
+            _ = self.quit.recv() => "SIGQUIT",
+        }
+    }
+
+    /// What a start leads to, unless it is told to end before: a long rebuild must not hold a service's stop. What it
+    /// had begun is begun anew at the next start.
+    pub async fn or_end<T>(&mut self, start: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+        tokio::select! {
+            biased;
+            started = start => started,
+            by = self.word() => Err(Stop::new(Exit::Interrupted, format!("ended by {by} before it served"))),
+        }
+    }
 }
 
 fn notify(state: &[NotifyState<'_>]) {
