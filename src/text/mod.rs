@@ -4,6 +4,7 @@
 //! width every terminal agrees on; nothing is dropped silently. Evidence keeps its bytes; only what is *shown* passes here.
 
 mod bytes;
+mod clusters;
 mod hostile;
 mod measure;
 mod outlets;
@@ -11,6 +12,7 @@ mod redact;
 mod show;
 
 pub use bytes::{hexdump, show_bytes};
+pub use clusters::{Clusters, clusters};
 pub use hostile::{hostile, mixed_script};
 pub use measure::{clip, clip_start, pad, pad_start, width};
 pub use outlets::{COPY_LIMIT, TooLong, csv_safe, html_safe, markdown_safe, osc52};
