@@ -12,6 +12,7 @@ mod page;
 mod read;
 pub mod row;
 pub mod scratch;
+mod sieve;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
