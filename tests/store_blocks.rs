@@ -1,11 +1,19 @@
-//! The index's blocks hold what an ordered map holds, whatever is put, taken and asked, and whoever reads meanwhile.
+//! The index's blocks, and the memtable over them, hold what an ordered map holds, whatever is put, taken and asked,
+//! and whoever reads meanwhile.
+#![allow(clippy::unwrap_used, missing_docs)]
 
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
+use skydeck::store::StoreError;
 use skydeck::store::index::blocks::Blocks;
-use skydeck::store::index::kv::{Batch, Kv, MemKv};
+use skydeck::store::index::kv::{Batch, Entry, Kv, MemKv, Near};
+use skydeck::store::index::memtable::Memtable;
+
+fn in_blocks() -> Blocks<MemKv> {
+    Blocks::new(MemKv::default()).unwrap().unwrap()
+}
 
 fn key() -> impl Strategy<Value = Vec<u8>> {
     // Few keys, so that they meet; of the shapes the index has: lists that grow at the end, and texts.
@@ -42,27 +50,40 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn blocks_hold_what_a_map_holds(
+    fn blocks_and_memtable_hold_what_a_map_holds(
         batches in proptest::collection::vec(batch(), 1..24),
-        asked in proptest::collection::vec((bound(), bound(), any::<bool>(), 0_usize..200), 24),
+        asked in proptest::collection::vec((bound(), bound(), any::<bool>(), 0_usize..200, any::<bool>()), 24),
         keys in proptest::collection::vec(key(), 40),
     ) {
-        let (plain, blocks) = (MemKv::default(), Blocks::new(MemKv::default()).unwrap().unwrap());
-        for (batch, (low, high, back, max)) in batches.iter().zip(&asked) {
+        let (plain, blocks, table) = (MemKv::default(), in_blocks(), Memtable::new(in_blocks()));
+        // A reader that stays never sees what was there before.
+        let (mut of_blocks, mut of_table) = (Near::default(), Near::default());
+        for (batch, (low, high, back, max, spill)) in batches.iter().zip(&asked) {
             plain.apply(batch.clone()).unwrap();
             blocks.apply(batch.clone()).unwrap();
+            table.apply(batch.clone()).unwrap();
+            if *spill {
+                table.spill().unwrap();
+                prop_assert!(table.is_spilled());
+            }
             let (low, high) = (slice(low), slice(high));
-            prop_assert_eq!(
-                plain.scan(low, high, *back, *max).unwrap(),
-                blocks.scan(low, high, *back, *max).unwrap()
-            );
+            let expected = plain.scan(low, high, *back, *max).unwrap();
+            prop_assert_eq!(&expected, &blocks.scan(low, high, *back, *max).unwrap());
+            prop_assert_eq!(&expected, &table.scan(low, high, *back, *max).unwrap());
             for key in keys.iter().chain(batch.keys()) {
                 prop_assert_eq!(plain.get(key).unwrap(), blocks.get(key).unwrap());
+                prop_assert_eq!(plain.get(key).unwrap(), table.get(key).unwrap());
+                prop_assert_eq!(plain.get(key).unwrap().as_deref(), blocks.near(key, &mut of_blocks).unwrap());
+                prop_assert_eq!(plain.get(key).unwrap().as_deref(), table.near(key, &mut of_table).unwrap());
             }
         }
         let all = |kv: &dyn Kv, back| kv.scan(Bound::Unbounded, Bound::Unbounded, back, usize::MAX).unwrap();
-        prop_assert_eq!(all(&plain, false), all(&blocks, false));
-        prop_assert_eq!(all(&plain, true), all(&blocks, true));
+        for back in [false, true] {
+            prop_assert_eq!(all(&plain, back), all(&blocks, back));
+            prop_assert_eq!(all(&plain, back), all(&table, back));
+        }
+        table.spill().unwrap();
+        prop_assert_eq!(all(&plain, false), all(table.below(), false));
     }
 
     #[test]
@@ -108,16 +129,59 @@ fn other_layouts_are_not_taken_for_blocks() {
 }
 
 #[test]
+fn what_is_held_goes_below_in_one_batch_when_it_is_too_much() {
+    // Each batch says how many entries there are with it, as the index says which fact it has applied.
+    let table = Memtable::new(MemKv::default());
+    let key = |n: u32| [b"H".as_slice(), &n.to_be_bytes()].concat();
+    let mut steps = 0;
+    for n in (0..6_000).step_by(7) {
+        let mut batch: Batch = (n..n + 7).map(|n| (key(n), Some(vec![3; 30]))).collect();
+        batch.insert(b"Applied".to_vec(), Some((n + 7).to_be_bytes().to_vec()));
+        table.apply(batch).unwrap();
+        let below = table.below().scan(Bound::Unbounded, Bound::Unbounded, false, usize::MAX).unwrap();
+        let told = below.first().map_or(0, |(_, n)| u32::from_be_bytes(n.as_slice().try_into().unwrap()));
+        assert_eq!(below.len(), if told == 0 { 0 } else { told as usize + 1 }, "half of what was held went below");
+        steps += u32::from(table.is_spilled());
+    }
+    assert!((2..=4).contains(&steps), "{steps} times");
+}
+
+#[test]
+fn what_does_not_go_below_stays_held() {
+    struct Full;
+    impl Kv for Full {
+        fn get(&self, _: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+            Ok(None)
+        }
+        fn scan(&self, _: Bound<&[u8]>, _: Bound<&[u8]>, _: bool, _: usize) -> Result<Vec<Entry>, StoreError> {
+            Ok(Vec::new())
+        }
+        fn apply(&self, _: Batch) -> Result<(), StoreError> {
+            Err(StoreError::Write("no space".to_owned()))
+        }
+    }
+    let table = Memtable::new(Full);
+    table.apply(Batch::from([(b"A".to_vec(), Some(vec![1]))])).unwrap();
+    assert!(matches!(table.spill(), Err(StoreError::Write(_))));
+    assert_eq!(table.get(b"A").unwrap(), Some(vec![1]));
+}
+
+#[test]
 fn a_reader_never_sees_half_of_a_change() {
-    // Pairs are moved from one key to another, far away, while readers count them.
-    let blocks = Blocks::new(MemKv::default()).unwrap().unwrap();
+    counted_while_moved(&in_blocks(), || {});
+    let table = Memtable::new(in_blocks());
+    counted_while_moved(&table, || table.spill().unwrap());
+}
+
+/// Entries are moved from one key to another, far away, while readers count them.
+fn counted_while_moved(blocks: &dyn Kv, spill: impl Fn()) {
     let key = |space: u8, n: u32| [[space].as_slice(), &n.to_be_bytes()].concat();
     blocks.apply((0..800).map(|n| (key(b'A', n), Some(vec![1; 20]))).collect()).unwrap();
     let stop = AtomicBool::new(false);
     std::thread::scope(|threads| {
         let readers: Vec<_> = [false, true]
             .map(|back| {
-                let (blocks, stop) = (&blocks, &stop);
+                let stop = &stop;
                 threads.spawn(move || {
                     let mut looks = 0;
                     while !stop.load(Ordering::Relaxed) || looks == 0 {
@@ -131,6 +195,9 @@ fn a_reader_never_sees_half_of_a_change() {
         for n in (0..800).chain(0..800) {
             let (from, to) = if blocks.get(&key(b'A', n)).unwrap().is_some() { (b'A', b'Z') } else { (b'Z', b'A') };
             blocks.apply(Batch::from([(key(from, n), None), (key(to, n), Some(vec![1; 20]))])).unwrap();
+            if n % 13 == 0 {
+                spill();
+            }
         }
         stop.store(true, Ordering::Relaxed);
         for reader in readers {

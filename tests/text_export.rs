@@ -19,7 +19,9 @@ use skydeck::shell::export::{ExportError, Style, to_file, write};
 use skydeck::ui::msg::{Export, ExportFormat};
 use ulid::Ulid;
 
-const STYLE: Style = Style { zone: chrono_tz::Asia::Shanghai, chinese: false, now: Ts(1_764_000_000_000) };
+fn style() -> Style {
+    Style { zone: "Asia/Shanghai".parse().unwrap(), chinese: false, now: Ts(1_764_000_000_000) }
+}
 
 fn run() -> RunId {
     RunId(Ulid::from_parts(1, 2))
@@ -131,7 +133,7 @@ async fn written(store: Store, scope: Scope, format: ExportFormat) -> (u64, Stri
     let sink = Sink::default();
     let mut told = Vec::new();
     let rows =
-        write(Arc::new(store), scope, &Filter::default(), format, STYLE, Box::new(sink.clone()), |n| told.push(n))
+        write(Arc::new(store), scope, &Filter::default(), format, style(), Box::new(sink.clone()), |n| told.push(n))
             .await
             .unwrap();
     assert!(told.is_sorted() && told.last() == Some(&rows));
@@ -214,13 +216,13 @@ async fn a_file_is_there_when_it_is_complete_and_never_overwrites() {
         path: path.to_str().unwrap().to_owned(),
     };
     let broken = Store { rows: 2_000, message: "x", fails_at: Some(1_000) };
-    let failed = to_file(Arc::new(broken), &wanted, STYLE, |_| {}).await;
+    let failed = to_file(Arc::new(broken), &wanted, style(), |_| {}).await;
     assert!(matches!(failed, Err(ExportError::Link(_))), "{failed:?}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 
-    let done = to_file(Arc::new(store(3, "x")), &wanted, STYLE, |_| {}).await.unwrap();
+    let done = to_file(Arc::new(store(3, "x")), &wanted, style(), |_| {}).await.unwrap();
     assert_eq!((done.rows, done.path.as_path()), (3, path.as_path()));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-    let again = to_file(Arc::new(store(3, "x")), &wanted, STYLE, |_| {}).await;
+    let again = to_file(Arc::new(store(3, "x")), &wanted, style(), |_| {}).await;
     assert!(matches!(again, Err(ExportError::Exists(_))), "{again:?}");
 }

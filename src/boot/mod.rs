@@ -15,6 +15,7 @@ use crate::domain::plan::Plan;
 use crate::domain::query::PlanProblem;
 use crate::domain::time::{Clock, Ts};
 use crate::domain::who::Who;
+use crate::domain::zone::Zone;
 use crate::engine::PlanSource;
 use crate::erp::config::{ClientConfig, SignIn};
 use crate::erp::{Erp, KingdeeErp};
@@ -210,8 +211,8 @@ pub fn client(
 }
 
 /// The machine's time zone by name; UTC where it has none.
-pub fn zone() -> chrono_tz::Tz {
-    iana_time_zone::get_timezone().ok().and_then(|name| name.parse().ok()).unwrap_or(chrono_tz::UTC)
+pub fn zone() -> Zone {
+    iana_time_zone::get_timezone().ok().and_then(|name| name.parse().ok()).unwrap_or_else(Zone::utc)
 }
 
 /// Language of people's text: the option, the configuration, the locale.

@@ -1,6 +1,7 @@
 //! From arguments to the verb, from the verb's end to the exit code.
 
 use std::io::Write;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -33,7 +34,9 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(e) => return complain(&Stop::usage(format!("no threads: {e}"))),
     };
-    let result = runtime.block_on(run(cli));
+    // Boxed, or every verb would be compiled once for each of the runtime's ways to wait.
+    let verb: Pin<Box<dyn Future<Output = Result<u8, Stop>>>> = Box::pin(run(cli));
+    let result = runtime.block_on(verb);
     // A thread that waits for a key, or a call that was given up, must not hold the exit.
     runtime.shutdown_background();
     match result {

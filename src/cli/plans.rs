@@ -111,7 +111,7 @@ where
             Ok(Exit::Ok)
         }
         PlanVerb::Schema => {
-            out.line(&serde_json::to_string_pretty(&plan::schema()).map_err(|e| Stop::usage(e.to_string()))?)?;
+            out.line(plan::SCHEMA.trim_end())?;
             Ok(Exit::Ok)
         }
     }

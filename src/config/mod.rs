@@ -18,6 +18,7 @@ use crate::domain::env::{Environment, Limits};
 use crate::domain::ids::EnvId;
 use crate::domain::query::Retention;
 use crate::domain::time::parse_span;
+use crate::domain::zone::Zone;
 
 /// A configuration that cannot be used: file, line, what, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -368,7 +369,7 @@ impl RawEnvironment {
             return Err("sign_in by app needs app_id".to_owned());
         }
         let zone = self.server_zone.unwrap_or_else(|| "Asia/Shanghai".to_owned());
-        zone.parse::<chrono_tz::Tz>().map_err(|_| format!("server_zone `{zone}` is no time zone name"))?;
+        zone.parse::<Zone>().map_err(|_| format!("server_zone `{zone}` is no time zone name"))?;
         let d = Limits::default();
         let l = self.limits;
         let canary = if self.production { 5 } else { d.canary };

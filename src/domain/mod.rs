@@ -18,3 +18,4 @@ pub mod run;
 pub mod step;
 pub mod time;
 pub mod who;
+pub mod zone;

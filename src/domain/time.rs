@@ -45,6 +45,13 @@ impl ErpDate {
     /// (kingdee-webapi.md §5.4). `None` for anything else, `null` and empty text included.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
+        // Asked of every column of every bill found: most are no dates, and most dates are written in full.
+        if !text.starts_with(|c: char| c.is_ascii_digit() || c == '+' || c == '-') {
+            return None;
+        }
+        if let Some(plain) = plain_date(text) {
+            return Some(plain);
+        }
         let (date, time) = match text.find(['T', ' ']) {
             Some(at) => (text.get(..at)?, text.get(at + 1..)?.trim_end_matches('Z')),
             None => (text, "00:00:00"),
@@ -83,6 +90,25 @@ impl ErpDate {
 impl fmt::Display for ErpDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A date in the server's usual form, `2025-01-02T03:04:05[.fff]`, read without the pattern's help; `None` for any other.
+fn plain_date(text: &str) -> Option<ErpDate> {
+    let number = |from: usize, to: usize| -> Option<u32> {
+        let digits = text.get(from..to)?;
+        if digits.bytes().all(|b| b.is_ascii_digit()) { digits.parse().ok() } else { None }
+    };
+    let signs = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    if !signs.iter().all(|(at, sign)| text.as_bytes().get(*at) == Some(sign)) {
+        return None;
+    }
+    let date = chrono::NaiveDate::from_ymd_opt(number(0, 4)?.cast_signed(), number(5, 7)?, number(8, 10)?);
+    date.and(chrono::NaiveTime::from_hms_opt(number(11, 13)?, number(14, 16)?, number(17, 19)?))?;
+    match text.get(19..)? {
+        "" | ".000" => Some(ErpDate(text.get(..19)?.to_owned())),
+        more if more.len() == 4 && more.starts_with('.') => number(20, 23).map(|_| ErpDate(text.to_owned())),
+        _ => None,
     }
 }
 
@@ -125,7 +151,16 @@ mod tests {
         assert_eq!(ErpDate::parse("2025-01-02").unwrap().as_str(), "2025-01-02T00:00:00");
         assert!(ErpDate::parse("2025-01-02T03:04:05.120").unwrap() > at);
         assert_eq!(at.minus(Duration::from_secs(600)).as_str(), "2025-01-02T02:54:05");
-        for bad in ["", "null", "02.01.2025", "2025-13-01", "2025-01-01T25:00:00"] {
+        for (text, read) in [
+            ("2025-01-02T03:04:05.12", "2025-01-02T03:04:05.120"),
+            ("2025-01-02T03:04:05.123456", "2025-01-02T03:04:05.123"),
+            ("2025-1-2", "2025-01-02T00:00:00"),
+            ("2025-01-02T03:04:05Z", "2025-01-02T03:04:05"),
+            (" 2025-01-02T03:04:05.007 ", "2025-01-02T03:04:05.007"),
+        ] {
+            assert_eq!(ErpDate::parse(text).unwrap().as_str(), read);
+        }
+        for bad in ["", "null", "02.01.2025", "2025-13-01", "2025-02-30T00:00:00", "2025-01-01T25:00:00", "XSCKD0001"] {
             assert_eq!(ErpDate::parse(bad), None, "{bad}");
         }
     }

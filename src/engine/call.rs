@@ -147,7 +147,10 @@ async fn attempt(
     let batches = context.plan.policy.batch > 1;
     let turn = (batches || !is_plain(&reply, step, &bills)).then_some(turn);
     fault::point("before_outcome");
-    shared.ledger.append(events).await?;
+    match turn {
+        Some(_) => shared.ledger.append(events).await?,
+        None => shared.ledger.append_with_the_next(events).await?,
+    }
     fault::point("after_outcome");
     alarms(context, &reply, session, end).await;
     let adopted = adopt(context, bills, step, &reply, end).await;

@@ -16,7 +16,9 @@ use crate::store::{Store, StoreError};
 /// Appends that may wait for the writer.
 const QUEUE_BOUND: usize = 256;
 /// Events in one durable append, at most, unless one caller brings more.
-const GROUP: usize = 64;
+const GROUP: usize = 256;
+/// How long an append that nobody waits for is kept for one that somebody does: they then share a flush.
+const COMPANY: Duration = Duration::from_millis(2);
 /// Notices a watcher may be behind before it is told to start again.
 const WATCH_BOUND: usize = 256;
 /// How often a watcher that fell behind is looked at again.
@@ -26,6 +28,8 @@ const CLOSED_SHOWN: u32 = 8;
 
 struct Request {
     events: Vec<Event>,
+    /// May wait for [`COMPANY`].
+    patient: bool,
     done: oneshot::Sender<Result<(), StoreError>>,
 }
 
@@ -74,6 +78,15 @@ impl Ledger {
 
     /// Makes events durable, all or none, and publishes them. They are visible in [`Self::live`] on return.
     pub async fn append(&self, events: Vec<Event>) -> Result<(), StoreError> {
+        self.request(events, false).await
+    }
+
+    /// The same for what no call waits for: it is kept a moment, so that it and the next call's intent share a flush.
+    pub async fn append_with_the_next(&self, events: Vec<Event>) -> Result<(), StoreError> {
+        self.request(events, true).await
+    }
+
+    async fn request(&self, events: Vec<Event>, patient: bool) -> Result<(), StoreError> {
         if events.is_empty() {
             return Ok(());
         }
@@ -82,7 +95,7 @@ impl Ledger {
         }
         let gone = || StoreError::Write("the writer has ended".to_owned());
         let (done, answer) = oneshot::channel();
-        self.queue.send(Request { events, done }).await.map_err(|_| gone())?;
+        self.queue.send(Request { events, patient, done }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -191,11 +204,25 @@ impl Writer {
                 }
             };
             let Some(first) = first else { return };
-            let mut size = first.events.len();
+            let (mut size, mut patient) = (first.events.len(), first.patient);
             let mut group = vec![first];
+            let company = tokio::time::sleep(COMPANY);
+            tokio::pin!(company);
             while size < GROUP {
-                let Ok(next) = self.queue.try_recv() else { break };
+                let next = match self.queue.try_recv() {
+                    Ok(next) => next,
+                    Err(_) if patient => tokio::select! {
+                        biased;
+                        next = self.queue.recv() => match next {
+                            Some(next) => next,
+                            None => break,
+                        },
+                        () = &mut company => break,
+                    },
+                    Err(_) => break,
+                };
                 size += next.events.len();
+                patient &= next.patient;
                 group.push(next);
             }
             self.write(group).await;

@@ -356,7 +356,7 @@ impl Shared {
 /// Our wall time in the server's zone, and how far that zone is ahead of UTC.
 fn server_time(env: &Dispatch, now: crate::domain::time::Ts) -> Result<(chrono::NaiveDateTime, i32), Refusal> {
     use chrono::Offset as _;
-    let zone: chrono_tz::Tz = env.env.server_zone.parse().map_err(|_| {
+    let zone: crate::domain::zone::Zone = env.env.server_zone.parse().map_err(|_| {
         Refusal::BadPlan(format!(
             "environment {} has the unknown server_zone `{}`; write e.g. Asia/Shanghai",
             env.env.id, env.env.server_zone

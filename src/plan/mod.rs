@@ -30,7 +30,7 @@ pub use fresh::new_plan;
 pub use import::{ImportError, Imported, import};
 pub use lint::lint;
 pub use reading::{inspect, read};
-pub use schema::schema;
+pub use schema::SCHEMA;
 pub use show::{Change, diff, effective, text, write_back};
 
 use std::fmt;

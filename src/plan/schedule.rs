@@ -4,12 +4,12 @@
 //! meaning differs between dialects are refused rather than guessed.
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use croner::Cron;
 use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
 
 use crate::domain::plan::Schedule;
+use crate::domain::zone::{UnknownZone, Zone};
 
 /// The first due time strictly after `after`; `None` when there is none any more (`0 0 30 2 *`).
 ///
@@ -37,8 +37,8 @@ pub fn check(cron: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// That it is not, with an example.
-pub fn zone(name: &str) -> Result<Tz, String> {
-    name.parse().map_err(|_| format!("unknown time zone `{name}`: write a name like Asia/Shanghai"))
+pub fn zone(name: &str) -> Result<Zone, String> {
+    name.parse().map_err(|e: UnknownZone| e.to_string())
 }
 
 fn parse(text: &str) -> Result<Cron, String> {

@@ -71,7 +71,7 @@ impl<A: App> Console<A> {
 
     fn export(&mut self, wanted: Export) {
         let (link, words) = (self.engine.link(), self.words);
-        let style = Style { zone: self.options.zone, chinese: words.chinese, now: self.options.clock.now() };
+        let style = Style { zone: self.options.zone.clone(), chinese: words.chinese, now: self.options.clock.now() };
         self.engine.task(async move { Msg::Done(export_to_file(link, wanted, style, words).await) });
     }
 

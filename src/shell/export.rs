@@ -9,14 +9,13 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono_tz::Tz;
-
 use self::row::{Field, Row};
 use crate::domain::filter::Filter;
 use crate::domain::ids::RunId;
 use crate::domain::query::{Answer, Cursor, Page, PageRequest, Query, Scope};
 use crate::domain::run::BillRow;
 use crate::domain::time::Ts;
+use crate::domain::zone::Zone;
 use crate::link::{Link, LinkError};
 use crate::ui::msg::{Export, ExportFormat};
 
@@ -29,10 +28,10 @@ const PAGE: u32 = 500;
 const HEADS: usize = 64;
 
 /// How an export is written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Style {
     /// Zone of dates; it is named beside them.
-    pub zone: Tz,
+    pub zone: Zone,
     /// Headings in Chinese, else English. JSON lines have the same names in both.
     pub chinese: bool,
     /// When it is written.
@@ -125,7 +124,7 @@ pub async fn write(
         Scope::Ledger | Scope::History => Vec::new(),
     };
     let fields = Field::all(scope, &extra);
-    let mut writer = format::Writer::begin(format, out, fields, &filter.to_string(), style).map_err(sink)?;
+    let mut writer = format::Writer::begin(format, out, fields, &filter.to_string(), style.clone()).map_err(sink)?;
     let mut cursor: Option<Cursor> = None;
     loop {
         let page = PageRequest { cursor, back: false, limit: PAGE };
@@ -134,7 +133,7 @@ pub async fn write(
         cursor = rows.last().map(|(cursor, _)| cursor.clone());
         let mut named = Vec::with_capacity(rows.len());
         for (_, bill) in rows {
-            named.push(heads.name(bill, style.zone).await?);
+            named.push(heads.name(bill, &style.zone).await?);
         }
         // Disks wait; the loop's threads do not.
         writer = tokio::task::spawn_blocking(move || named.iter().try_for_each(|row| writer.row(row)).map(|()| writer))
@@ -174,9 +173,9 @@ impl Heads {
         Ok(columns)
     }
 
-    async fn name(&mut self, bill: BillRow, zone: Tz) -> Result<Row, ExportError> {
+    async fn name(&mut self, bill: BillRow, zone: &Zone) -> Result<Row, ExportError> {
         let names = if bill.columns.is_empty() { Vec::new() } else { self.columns(bill.run).await? };
-        Ok(Row { bill, names, zone })
+        Ok(Row { bill, names, zone: zone.clone() })
     }
 }
 

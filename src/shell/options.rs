@@ -27,7 +27,7 @@ pub struct ShellOptions {
     /// What [`crate::ui::msg::Effect::Bell`] does.
     pub notify: Notify,
     /// Zone of dates in exports.
-    pub zone: chrono_tz::Tz,
+    pub zone: crate::domain::zone::Zone,
     /// Where named filters are kept; `None` = nowhere.
     pub filters: Option<PathBuf>,
 }

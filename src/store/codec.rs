@@ -12,7 +12,9 @@ pub const VERSION: u8 = 1;
 
 /// Packs a value behind its version byte.
 pub fn pack<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
-    let mut out = vec![VERSION];
+    // Most values are smaller: they grow in one piece.
+    let mut out = Vec::with_capacity(256);
+    out.push(VERSION);
     pack_into(value, &mut out)?;
     Ok(out)
 }

@@ -172,7 +172,7 @@ pub fn main() -> i32 {
         title: true,
         copy: true,
         notify: Notify::Bell,
-        zone: chrono_tz::Tz::UTC,
+        zone: skydeck::domain::zone::Zone::utc(),
         filters: None,
     };
     let link = Arc::new(Nothing { flood: set("TOY_FLOOD").is_some() });

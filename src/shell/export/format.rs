@@ -53,13 +53,13 @@ impl Writer {
             }
             ExportFormat::JsonLines => Form::JsonLines(out),
             ExportFormat::Markdown => {
-                out.write_all(about(filter, style, markdown_safe).as_bytes())?;
+                out.write_all(about(filter, &style, markdown_safe).as_bytes())?;
                 let headings: Vec<String> = fields.iter().map(|f| markdown_safe(f.heading(style.chinese))).collect();
                 writeln!(out, "\n| {} |\n|{}", headings.join(" | "), " --- |".repeat(fields.len()))?;
                 Form::Markdown(out)
             }
             ExportFormat::Html => {
-                out.write_all(html_head(&fields, filter, style).as_bytes())?;
+                out.write_all(html_head(&fields, filter, &style).as_bytes())?;
                 Form::Html(out)
             }
         };
@@ -148,8 +148,8 @@ fn escape_hostile(json: &str) -> String {
     out
 }
 
-fn about(filter: &str, style: Style, safe: fn(&str) -> String) -> String {
-    let when = date(style.now, style.zone);
+fn about(filter: &str, style: &Style, safe: fn(&str) -> String) -> String {
+    let when = date(style.now, &style.zone);
     let zone = style.zone.name();
     let filter = if filter.is_empty() { "-".to_owned() } else { safe(filter) };
     if style.chinese {
@@ -178,11 +178,11 @@ th,td{border:1px solid #ccc;padding:.2em .6em;text-align:left;vertical-align:top
 td{overflow-wrap:anywhere}.failed td:nth-child(3){color:#a00;font-weight:bold}.unknown td:nth-child(3){color:#850;font-weight:bold}\
 .sum{font-weight:bold}";
 
-fn html_head(fields: &[Field], filter: &str, style: Style) -> String {
+fn html_head(fields: &[Field], filter: &str, style: &Style) -> String {
     let lang = if style.chinese { "zh-CN" } else { "en" };
     let title = if style.chinese { "Skydeck 单据清单" } else { "Skydeck bills" };
     let (written, filtered) = if style.chinese { ("生成时间", "筛选") } else { ("written", "filter") };
-    let when = date(style.now, style.zone);
+    let when = date(style.now, &style.zone);
     let zone = style.zone.name();
     let filter = if filter.is_empty() { "-".to_owned() } else { html_safe(filter) };
     let headings: String = fields.iter().fold(String::new(), |mut all, f| {

@@ -1,12 +1,12 @@
 //! One exported bill as named fields, raw: the writer of each format makes them safe for its reader.
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 
 use crate::domain::bill::{BillState, Outcome};
 use crate::domain::query::Scope;
 use crate::domain::run::BillRow;
 use crate::domain::time::Ts;
+use crate::domain::zone::Zone;
 
 /// A bill with the names of its columns.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct Row {
     /// Names of [`BillRow::columns`].
     pub names: Vec<String>,
     /// Zone of its dates.
-    pub zone: Tz,
+    pub zone: Zone,
 }
 
 /// A column of the export.
@@ -158,8 +158,8 @@ impl Row {
             },
             Field::Status => bill.rev.status.code().to_owned(),
             Field::Attempts => bill.attempts.to_string(),
-            Field::At => date(bill.at, self.zone),
-            Field::OpenSince => bill.open_since.map(|at| date(at, self.zone)).unwrap_or_default(),
+            Field::At => date(bill.at, &self.zone),
+            Field::OpenSince => bill.open_since.map(|at| date(at, &self.zone)).unwrap_or_default(),
             Field::Plan => bill.plan.as_str().to_owned(),
             Field::Run => bill.run.to_string(),
             Field::Env => bill.key.env.as_str().to_owned(),
@@ -180,8 +180,8 @@ impl Row {
 }
 
 /// A date with its offset, so that no reader has to guess the zone.
-pub fn date(at: Ts, zone: Tz) -> String {
+pub fn date(at: Ts, zone: &Zone) -> String {
     DateTime::<Utc>::from_timestamp_millis(at.0)
-        .map(|at| at.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S%:z").to_string())
+        .map(|at| at.with_timezone(zone).format("%Y-%m-%d %H:%M:%S%:z").to_string())
         .unwrap_or_default()
 }

@@ -8,6 +8,7 @@ mod forget;
 pub mod key;
 pub mod kv;
 mod ledger;
+pub mod memtable;
 mod page;
 mod read;
 pub mod row;

@@ -3,6 +3,7 @@
 //!
 //! Invariant: nothing reaches the index from here before the journal holds the facts it came from.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use super::kv::{Batch, Kv, Walk};
 use crate::domain::ids::Seq;
 use crate::store::{StoreError, codec};
 
-/// Changes of one index batch: more make sled hold memory (reference/storage.md §1.3).
+/// Changes of one index batch: a long append is cut, so that what goes below in one piece stays small.
 const BATCH_KEYS: usize = 400;
 
 /// Key under which the place applied is kept.
@@ -24,39 +25,51 @@ pub fn applied_key() -> Vec<u8> {
 /// Changes not yet in the index.
 pub struct Scratch<'k, K: Kv + ?Sized> {
     base: &'k K,
-    accepted: HashMap<Vec<u8>, Option<Vec<u8>>>,
-    trial: HashMap<Vec<u8>, Option<Vec<u8>>>,
-    batch: Batch,
-    trial_batch: Batch,
-    trial_batches: Vec<Batch>,
-    batches: Vec<Batch>,
+    /// What was taken, in order; the last batch still grows.
+    accepted: Vec<Batch>,
+    /// The append being tried, in the same way.
+    trial: Vec<Batch>,
+    /// What was read of entries that never change.
+    fixed: RefCell<HashMap<Vec<u8>, Vec<u8>>>,
 }
 
 impl<'k, K: Kv + ?Sized> Scratch<'k, K> {
     /// Nothing changed yet.
     pub fn new(base: &'k K) -> Self {
-        Self {
-            base,
-            accepted: HashMap::new(),
-            trial: HashMap::new(),
-            batch: Batch::new(),
-            trial_batch: Batch::new(),
-            trial_batches: Vec::new(),
-            batches: Vec::new(),
-        }
+        Self { base, accepted: Vec::new(), trial: Vec::new(), fixed: RefCell::default() }
+    }
+
+    /// What a key was changed to, if it was.
+    fn changed(&self, key: &[u8]) -> Option<&Option<Vec<u8>>> {
+        self.accepted.iter().chain(&self.trial).rev().find_map(|batch| batch.get(key))
     }
 
     /// A value as it will be.
     pub fn get<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
-        self.raw(key)?.map(|bytes| codec::unpack(&bytes)).transpose()
+        match self.changed(key) {
+            Some(value) => value.as_deref().map(codec::unpack).transpose(),
+            None => self.base.get(key)?.as_deref().map(codec::unpack).transpose(),
+        }
     }
 
     /// Bytes as they will be.
     pub fn raw(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.trial.get(key).or_else(|| self.accepted.get(key)) {
+        match self.changed(key) {
             Some(value) => Ok(value.clone()),
             None => self.base.get(key),
         }
+    }
+
+    /// Bytes of an entry that never changes once it is there: read once.
+    pub fn fixed(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some(known) = self.fixed.borrow().get(key) {
+            return Ok(Some(known.clone()));
+        }
+        let read = self.raw(key)?;
+        if let Some(bytes) = &read {
+            self.fixed.borrow_mut().insert(key.to_vec(), bytes.clone());
+        }
+        Ok(read)
     }
 
     /// Sets a value.
@@ -68,14 +81,21 @@ impl<'k, K: Kv + ?Sized> Scratch<'k, K> {
 
     /// Sets bytes.
     pub fn put_raw(&mut self, key: Vec<u8>, bytes: Vec<u8>) {
-        self.trial_batch.insert(key.clone(), Some(bytes.clone()));
-        self.trial.insert(key, Some(bytes));
+        self.change(key, Some(bytes));
     }
 
     /// Deletes.
     pub fn delete(&mut self, key: Vec<u8>) {
-        self.trial_batch.insert(key.clone(), None);
-        self.trial.insert(key, None);
+        self.change(key, None);
+    }
+
+    fn change(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        if self.trial.is_empty() {
+            self.trial.push(Batch::new());
+        }
+        if let Some(batch) = self.trial.last_mut() {
+            batch.insert(key, value);
+        }
     }
 
     /// A counter.
@@ -101,7 +121,7 @@ impl<'k, K: Kv + ?Sized> Scratch<'k, K> {
         for entry in Walk::prefix(self.base, prefix.to_vec(), false) {
             found.insert(entry?.0, true);
         }
-        for (key, value) in self.accepted.iter().chain(&self.trial).filter(|(k, _)| k.starts_with(prefix)) {
+        for (key, value) in self.accepted.iter().chain(&self.trial).flatten().filter(|(k, _)| k.starts_with(prefix)) {
             found.insert(key.clone(), value.is_some());
         }
         Ok(found.into_iter().filter_map(|(key, there)| there.then_some(key)).collect())
@@ -109,51 +129,45 @@ impl<'k, K: Kv + ?Sized> Scratch<'k, K> {
 
     /// One fact of the append being tried is in; a long append is cut between facts.
     pub fn end_of_fact(&mut self, seq: Seq) {
-        if self.trial_batch.len() >= BATCH_KEYS {
-            let mut batch = std::mem::take(&mut self.trial_batch);
+        if let Some(batch) = self.trial.last_mut().filter(|batch| batch.len() >= BATCH_KEYS) {
             batch.insert(applied_key(), Some(seq.0.to_be_bytes().to_vec()));
-            self.trial_batches.push(batch);
+            self.trial.push(Batch::new());
         }
     }
 
     /// Takes the append that was tried.
     pub fn accept(&mut self, seq: Seq) {
-        if !self.trial_batches.is_empty() {
-            let held = std::mem::take(&mut self.batch);
-            if !held.is_empty() {
-                self.batches.push(held);
+        for batch in self.trial.drain(..) {
+            match self.accepted.last_mut() {
+                Some(last) if last.len() + batch.len() <= BATCH_KEYS => last.extend(batch),
+                _ => self.accepted.push(batch),
             }
-            self.batches.append(&mut self.trial_batches);
         }
-        self.batch.append(&mut self.trial_batch);
-        self.batch.insert(applied_key(), Some(seq.0.to_be_bytes().to_vec()));
-        self.accepted.extend(self.trial.drain());
-        if self.batch.len() >= BATCH_KEYS {
-            self.batches.push(std::mem::take(&mut self.batch));
+        if self.accepted.is_empty() {
+            self.accepted.push(Batch::new());
+        }
+        if let Some(last) = self.accepted.last_mut() {
+            last.insert(applied_key(), Some(seq.0.to_be_bytes().to_vec()));
         }
     }
 
     /// Drops the append that was tried.
     pub fn reject(&mut self) {
         self.trial.clear();
-        self.trial_batch.clear();
-        self.trial_batches.clear();
+        // It may have been read from what is dropped.
+        self.fixed.get_mut().clear();
     }
 
-    /// Full batches so far, to be applied at once by a long replay. Once they are cut nothing else is held, so
-    /// what was worked out is forgotten with them.
+    /// What was accepted so far, once it is a full batch: to be applied at once by a long replay, and forgotten here.
     pub fn take_full(&mut self) -> Vec<Batch> {
-        if !self.batches.is_empty() && self.batch.is_empty() {
-            self.accepted.clear();
+        if self.accepted.iter().map(Batch::len).sum::<usize>() < BATCH_KEYS {
+            return Vec::new();
         }
-        if self.batch.is_empty() { std::mem::take(&mut self.batches) } else { Vec::new() }
+        std::mem::take(&mut self.accepted)
     }
 
     /// Everything accepted, in order.
-    pub fn finish(mut self) -> Vec<Batch> {
-        if !self.batch.is_empty() {
-            self.batches.push(self.batch);
-        }
-        self.batches
+    pub fn finish(self) -> Vec<Batch> {
+        self.accepted
     }
 }

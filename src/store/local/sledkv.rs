@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::store::StoreError;
 use crate::store::index::blocks::Blocks;
 use crate::store::index::kv::{Batch, Entry, Kv, Near, is_empty};
+use crate::store::index::memtable::Memtable;
 
 /// Cache asked of sled; it takes two to three times as much (reference/storage.md §1.3). The system keeps the file's
 /// pages besides.
@@ -25,9 +26,9 @@ const TIDY: u32 = 64;
 const LOCK_TRIES: u32 = 150;
 const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// An index in sled, in blocks.
+/// An index in sled, in blocks, the latest changes in memory.
 pub struct SledKv {
-    blocks: Blocks<Tree>,
+    table: Memtable<Blocks<Tree>>,
     file: File,
 }
 
@@ -88,7 +89,7 @@ impl SledKv {
         };
         let file = File::open(dir.join("db")).map_err(OpenFault::Disk)?;
         match Blocks::new(Tree(db, AtomicU32::new(0))) {
-            Ok(Some(blocks)) => Ok(Self { blocks, file }),
+            Ok(Some(blocks)) => Ok(Self { table: Memtable::new(blocks), file }),
             Ok(None) => Err(OpenFault::Damaged("an earlier version laid it out".to_owned())),
             Err(e) => Err(OpenFault::Damaged(e.to_string())),
         }
@@ -96,7 +97,8 @@ impl SledKv {
 
     /// Makes everything applied so far durable: sled's own flush leaves it to the kernel.
     pub fn sync(&self) -> std::io::Result<()> {
-        let flushed = caught(|| self.blocks.below().0.flush()).map_err(std::io::Error::other)?;
+        self.table.spill().map_err(std::io::Error::other)?;
+        let flushed = caught(|| self.table.below().below().0.flush()).map_err(std::io::Error::other)?;
         flushed.map_err(|e| match e {
             sled::Error::Io(e) => e,
             other => std::io::Error::other(other.to_string()),
@@ -106,7 +108,7 @@ impl SledKv {
 
     /// Whether nothing was ever put in it.
     pub fn is_empty(&self) -> bool {
-        self.blocks.below().0.is_empty()
+        self.table.is_spilled() && self.table.below().below().0.is_empty()
     }
 }
 
@@ -138,19 +140,19 @@ fn read<T>(work: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, StoreErro
 
 impl Kv for SledKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.blocks.get(key)
+        self.table.get(key)
     }
 
     fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
-        self.blocks.scan(low, high, back, max)
+        self.table.scan(low, high, back, max)
     }
 
     fn apply(&self, batch: Batch) -> Result<(), StoreError> {
-        self.blocks.apply(batch)
+        self.table.apply(batch)
     }
 
     fn near<'n>(&self, key: &[u8], near: &'n mut Near) -> Result<Option<&'n [u8]>, StoreError> {
-        self.blocks.near(key, near)
+        self.table.near(key, near)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::store::journal::{Journal, sealed};
 use crate::store::{Appended, StoreError, limit_evidence};
 
 /// Records taken into one flush.
-const GROUP: usize = 100;
+const GROUP: usize = 256;
 /// How long a group waits for an append that is already on its way.
 const GATHER: Duration = Duration::from_millis(5);
 /// Bytes of journal after which the index is made durable.
