@@ -56,7 +56,7 @@ measure() {
     part=$1 data=$2
     shift 2
     case " $parts " in *" ${part%%-*} "*) ;; *) return 0 ;; esac
-    "$python" "$TUIBENCH" --size 120x36 --quit q --json "$@" \
+    "$python" "$TUIBENCH" --size 120x36 --quit q --action-limit 20 --json "$@" \
         -- "$bin" --lang en --data "$data" --config "$conf/config.toml" > "$out/$part.json"
 }
 store=$dir/data
@@ -80,8 +80,8 @@ q='"'
 measure search "$store" --ready "$ready" --only keys,rss \
     --keys list="$history" \
     --action 'failed=/ s t a t u s : f a i l e d <enter>=>failed +XSCKD' \
-    --action 'count=<esc><w200> \<w200> / s t a t u s : f a i l e d <enter>=>[ ]1/[1-9][0-9],?[0-9]{3}|[ ]1/[1-9],[0-9]{3}' \
-    --action 'number=\<w200> / n o : X S C K D 0 0 2 0 0 2 0 0 <enter>=>XSCKD00200200 .*[^/]*' \
+    --action 'count=\<w200> / s t a t u s : f a i l e d <enter>=>[ ]1/[1-9][0-9],?[0-9]{3}|[ ]1/[1-9],[0-9]{3}' \
+    --action 'number=\<w200> / n o : X S C K D 0 0 2 0 0 2 0 0 <enter>=>already +XSCKD00200200' \
     --action 'message=\<w200> / ~ 已 结 账 <enter>=>closed_period' \
     --action 'rare=\<w200> / ~ X S C K D 4 1 7 0 ” <enter>=>XSCKD00101320' \
     --action "text=\\<w200> / $q C U S T 0 0 0 0 7 $q <enter>=>CUST00007(.|\\n)*CUST00007" \

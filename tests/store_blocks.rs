@@ -71,10 +71,11 @@ proptest! {
             prop_assert_eq!(&expected, &blocks.scan(low, high, *back, *max).unwrap());
             prop_assert_eq!(&expected, &table.scan(low, high, *back, *max).unwrap());
             for key in keys.iter().chain(batch.keys()) {
-                prop_assert_eq!(plain.get(key).unwrap(), blocks.get(key).unwrap());
-                prop_assert_eq!(plain.get(key).unwrap(), table.get(key).unwrap());
-                prop_assert_eq!(plain.get(key).unwrap().as_deref(), blocks.near(key, &mut of_blocks).unwrap());
-                prop_assert_eq!(plain.get(key).unwrap().as_deref(), table.near(key, &mut of_table).unwrap());
+                let expected = plain.get(key).unwrap();
+                prop_assert_eq!(&expected, &blocks.get(key).unwrap());
+                prop_assert_eq!(&expected, &table.get(key).unwrap());
+                prop_assert_eq!(expected.as_deref(), blocks.near(key, &mut of_blocks).unwrap());
+                prop_assert_eq!(expected.as_deref(), table.near(key, &mut of_table).unwrap());
             }
         }
         let all = |kv: &dyn Kv, back| kv.scan(Bound::Unbounded, Bound::Unbounded, back, usize::MAX).unwrap();

@@ -15,7 +15,7 @@ pub struct Cursor {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Down {
+enum Rows {
     Stay,
     /// Line feeds keep the column: output is raw.
     Feeds(usize),
@@ -39,7 +39,7 @@ impl Cursor {
     pub fn cost(self, from: Option<At>, to: At) -> usize {
         let absolute = absolute_cost(to);
         let Some((x, y)) = from else { return absolute };
-        let relative = Down::from(y, to.1).cost() + self.across(x, to.0).cost();
+        let relative = Rows::from(y, to.1).cost() + self.across(x, to.0).cost();
         relative.min(absolute)
     }
 
@@ -47,7 +47,7 @@ impl Cursor {
     pub fn bytes(self, from: Option<At>, to: At, out: &mut Vec<u8>) {
         let absolute = absolute_cost(to);
         if let Some((x, y)) = from {
-            let (down, across) = (Down::from(y, to.1), self.across(x, to.0));
+            let (down, across) = (Rows::from(y, to.1), self.across(x, to.0));
             if down.cost() + across.cost() <= absolute {
                 across.write(out);
                 down.write(out);
@@ -103,7 +103,7 @@ fn count(n: usize, letter: char, out: &mut Vec<u8>) {
     let _ = if n == 1 { write!(out, "\x1b[{letter}") } else { write!(out, "\x1b[{n}{letter}") };
 }
 
-impl Down {
+impl Rows {
     fn from(from: usize, to: usize) -> Self {
         match to.cmp(&from) {
             std::cmp::Ordering::Equal => Self::Stay,

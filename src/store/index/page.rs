@@ -220,7 +220,7 @@ impl<K: Kv> Index<K> {
                 let read = |place: &[u8], stored: &[u8]| {
                     // The list of all bills of a run holds them; the others only name them.
                     if stored.is_empty() {
-                        self.sifted(Key::new(key::BILL).u32(no).raw(place).done(), &sieve, &near)
+                        self.sifted(&Key::new(key::BILL).u32(no).raw(place).done(), &sieve, &near)
                     } else if sieve.lets(stored) {
                         self.read_bill(no, place, stored)
                     } else {
@@ -237,7 +237,7 @@ impl<K: Kv> Index<K> {
             Scope::History => {
                 let list =
                     List { tag: vec![b'h'], newest_first: true, sources: self.history_sources(filter)?, near: &near };
-                let read = |_: &[u8], value: &[u8]| self.sifted(Key::new(key::BILL).raw(value).done(), &sieve, &near);
+                let read = |_: &[u8], value: &[u8]| self.sifted(&Key::new(key::BILL).raw(value).done(), &sieve, &near);
                 list.page(request, read, passes)
             }
         };
@@ -245,9 +245,9 @@ impl<K: Kv> Index<K> {
     }
 
     /// The bill under its key (space, run number, FID), unless its stored bytes say already that it is not asked for.
-    fn sifted(&self, key: Vec<u8>, sieve: &Sieve, near: &RefCell<Near>) -> Result<Looked<BillRow>, StoreError> {
+    fn sifted(&self, key: &[u8], sieve: &Sieve, near: &RefCell<Near>) -> Result<Looked<BillRow>, StoreError> {
         let mut near = near.borrow_mut();
-        match (self.kv.near(&key, &mut near)?, u32_at(&key, 1), key.get(5..)) {
+        match (self.kv.near(key, &mut near)?, u32_at(key, 1), key.get(5..)) {
             (Some(stored), Some(no), Some(fid)) if sieve.lets(stored) => self.read_bill(no, fid, stored),
             _ => Ok(Looked::Nothing),
         }
