@@ -198,10 +198,7 @@ fn only_the_newest_question_is_answered() {
         })
         .collect();
     let before = text(&c);
-    c.send(Msg::Answered(
-        asked[0],
-        Ok(Answer::Bills(Page { rows: vec![], more: false, scanned: 0, stopped_at: None })),
-    ));
+    c.send(Msg::Answered(asked[0], Ok(Answer::Bills(Page::default()))));
     assert_eq!(text(&c), before);
 }
 

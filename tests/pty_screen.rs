@@ -170,6 +170,26 @@ proptest! {
     }
 
     #[test]
+    fn a_list_with_a_marker_moves(
+        steps in prop::collection::vec((-3i64..12, 0u64..9, 0u64..3), 1..8), columns in 20u16..90, xterm in any::<bool>(), seed in 0u64..1000,
+    ) {
+        let rows = 14;
+        let mut screen = Screen::new(Caps { xterm, ..CAPS }, columns, rows);
+        let mut terminal = vt100::Parser::new(rows, columns, 0);
+        let mut first = 20i64;
+        for (by, chosen, filter) in steps {
+            first = (first + by).max(0);
+            let paint = |buffer: &mut Buffer| marked(buffer, u64::try_from(first).unwrap(), chosen, seed + filter / 2);
+            let mut painted = Buffer::empty(Rect::new(0, 0, columns, rows));
+            paint(&mut painted);
+            let bytes = screen.frame(paint);
+            terminal.process(&bytes);
+            let found = differences(terminal.screen(), &painted);
+            prop_assert!(found.is_empty(), "{}\nfrom {:?}", found.join("\n"), String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    #[test]
     fn raw_text_in_a_cell_never_reaches_the_terminal(symbol in any::<String>(), x in 0u16..10) {
         let mut screen = Screen::new(CAPS, 10, 1);
         let bytes = screen.frame(|buffer| {
@@ -182,11 +202,45 @@ proptest! {
         while let Some((before, after)) = rest.split_once("\x1b[") {
             prop_assert!(!before.chars().any(skydeck::text::hostile), "{text:?}");
             rest = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';' || c == '?');
-            prop_assert!(rest.starts_with(['H', 'J', 'K', 'm', 'C', 'h', 'l']), "{text:?}");
+            prop_assert!(rest.starts_with(['H', 'J', 'K', 'X', 'm', 'C', 'D', 'G', 'h', 'l']), "{text:?}");
             rest = &rest[1..];
         }
         prop_assert!(!rest.chars().any(skydeck::text::hostile), "{text:?}");
     }
+}
+
+/// A list with a marker before the chosen row and a preview below; rows of any length, holes in them, wide characters at
+/// their ends.
+fn marked(buffer: &mut Buffer, first: u64, chosen: u64, seed: u64) -> Drawn {
+    let (top, bottom, width) = (2, 10, buffer.area.width);
+    let dim = Style::new().fg(Color::Indexed(100));
+    buffer.set_stringn(0, 0, "单".repeat(usize::from(width)), usize::from(width), Style::new().fg(Color::Red));
+    for y in top..bottom {
+        let entry = first + u64::from(y - top);
+        let draw = |n: u64| entry.wrapping_mul(0x9e37_79b9).wrapping_add(seed * 31 + n * 77) >> 3;
+        let here = u64::from(y - top) == chosen;
+        if here {
+            buffer.set_stringn(0, y, "▌", 1, Style::new().fg(Color::LightBlue).add_modifier(Modifier::BOLD));
+        }
+        let key = if here { dim.fg(Color::LightBlue).add_modifier(Modifier::BOLD) } else { dim };
+        buffer.set_stringn(2, y, format!("{entry:04}"), usize::from(width - 2), key);
+        let state = if draw(1).is_multiple_of(5) { ("✗ 失败", Color::Red) } else { ("✓ ok", Color::Green) };
+        buffer.set_stringn(8, y, state.0, usize::from(width - 8), Style::new().fg(state.1));
+        let message =
+            ["", "库存不足", "更新库存时出现异常", "a", "x y", "单据“XSCKD1”正被编辑…"][(draw(2) % 6) as usize];
+        let at = 15 + (draw(3) % 3) as u16;
+        buffer.set_stringn(at, y, message, usize::from(width - at), Style::new());
+        match draw(4) % 4 {
+            0 => drop(buffer.set_stringn(width - 2, y, "末", 2, dim)),
+            1 => drop(buffer.set_stringn(width - 1, y, "z", 1, dim)),
+            2 => buffer.set_style(Rect::new(width - 4, y, 4, 1), Style::new().bg(Color::Blue)),
+            _ => {}
+        }
+    }
+    let preview = format!("{} 审核 {}", first + chosen, "=".repeat((first % 9) as usize));
+    buffer.set_stringn(1, bottom + 1, preview, usize::from(width - 1), dim);
+    buffer.set_stringn(width - 6, bottom + 3, format!("{:>6}", first + chosen), 6, dim);
+    Drawn { caret: None, list: Some(ListHint { id: seed, top, bottom, first }) }
 }
 
 /// A table as the console has it: 120x36, coloured state column, Chinese message, a bar on the chosen row.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use proptest::prelude::*;
 use skydeck::store::StoreError;
 use skydeck::store::index::blocks::Blocks;
-use skydeck::store::index::kv::{Batch, Entry, Kv, MemKv};
+use skydeck::store::index::kv::{Batch, Entry, Kv, MemKv, Near};
 use skydeck::store::index::memtable::Memtable;
 
 fn in_blocks() -> Blocks<MemKv> {
@@ -56,6 +56,8 @@ proptest! {
         keys in proptest::collection::vec(key(), 40),
     ) {
         let (plain, blocks, table) = (MemKv::default(), in_blocks(), Memtable::new(in_blocks()));
+        // A reader that stays never sees what was there before.
+        let (mut of_blocks, mut of_table) = (Near::default(), Near::default());
         for (batch, (low, high, back, max, spill)) in batches.iter().zip(&asked) {
             plain.apply(batch.clone()).unwrap();
             blocks.apply(batch.clone()).unwrap();
@@ -69,8 +71,11 @@ proptest! {
             prop_assert_eq!(&expected, &blocks.scan(low, high, *back, *max).unwrap());
             prop_assert_eq!(&expected, &table.scan(low, high, *back, *max).unwrap());
             for key in keys.iter().chain(batch.keys()) {
-                prop_assert_eq!(plain.get(key).unwrap(), blocks.get(key).unwrap());
-                prop_assert_eq!(plain.get(key).unwrap(), table.get(key).unwrap());
+                let expected = plain.get(key).unwrap();
+                prop_assert_eq!(&expected, &blocks.get(key).unwrap());
+                prop_assert_eq!(&expected, &table.get(key).unwrap());
+                prop_assert_eq!(expected.as_deref(), blocks.near(key, &mut of_blocks).unwrap());
+                prop_assert_eq!(expected.as_deref(), table.near(key, &mut of_table).unwrap());
             }
         }
         let all = |kv: &dyn Kv, back| kv.scan(Bound::Unbounded, Bound::Unbounded, back, usize::MAX).unwrap();

@@ -106,7 +106,7 @@ impl Link for Store {
                 let rows: Vec<_> = (from..to).map(|i| (Cursor((i + 1).to_string()), self.bill(i))).collect();
                 let stopped_at = (from % 1000 == 500 && to < self.rows).then(|| Cursor(format!("s{to}")));
                 let more = stopped_at.is_none() && to < self.rows;
-                Ok(Answer::Bills(Page { rows, more, scanned: 0, stopped_at }))
+                Ok(Answer::Bills(Page { rows, more, stopped_at, ..Page::default() }))
             }
             other => panic!("{other:?}"),
         }

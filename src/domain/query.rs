@@ -130,12 +130,15 @@ pub struct Page<T> {
     pub scanned: u64,
     /// Where the scan stopped when it ran into its bound before filling the page.
     pub stopped_at: Option<Cursor>,
+    /// Rows of the whole list, with the first page and the last, where the sum lines tell them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
 }
 
 impl<T> Default for Page<T> {
     /// The page of an empty list.
     fn default() -> Self {
-        Self { rows: Vec::new(), more: false, scanned: 0, stopped_at: None }
+        Self { rows: Vec::new(), more: false, scanned: 0, stopped_at: None, total: None }
     }
 }
 

@@ -45,7 +45,7 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             let rows = store.find_number(&number, limit as usize)?;
             let scanned = rows.len() as u64;
             let rows = rows.into_iter().enumerate().map(|(i, row)| (Cursor(format!("{i:08x}")), row)).collect();
-            Ok(Answer::Bills(Page { rows, more: false, scanned, stopped_at: None }))
+            Ok(Answer::Bills(Page { rows, scanned, ..Page::default() }))
         }
         Query::Actions(page) => Ok(Answer::Actions(store.actions(&page)?)),
         Query::Revisions(selection) => {

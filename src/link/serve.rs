@@ -28,6 +28,11 @@ const CONNECTIONS: usize = 64;
 const QUEUE: usize = 32;
 /// Questions of one client at the engine at a time.
 const AT_A_TIME: usize = 8;
+/// Least time between two frames of facts to one client, so that a fast run wakes a console twenty times a second and not
+/// with every flush; the first after a pause goes at once.
+const GATHER: Duration = Duration::from_millis(50);
+/// Facts of one such frame, at most, unless they came together.
+const TOGETHER: usize = 2_000;
 /// Longest login or address taken from a hello, characters.
 const HINT: usize = 64;
 
@@ -284,16 +289,42 @@ async fn forward(mut watch: Watch, out: mpsc::Sender<Reply>) {
     if out.send(Reply::State(Box::new(watch.live))).await.is_err() {
         return;
     }
+    let mut pause = Box::pin(tokio::time::sleep(Duration::ZERO));
     while let Some(notice) = watch.notices.recv().await {
-        let reply = match notice {
-            Notice::Facts(facts) => Reply::Facts(facts.to_vec()),
-            Notice::Pulse(pulse) => Reply::Pulse(pulse),
-            Notice::PlansReloaded => Reply::PlansReloaded,
-            Notice::Resync(live) => Reply::State(live),
+        let mut next = None;
+        let first = match notice {
+            Notice::Facts(facts) => {
+                let mut facts = facts.to_vec();
+                while facts.len() < TOGETHER && next.is_none() {
+                    tokio::select! {
+                        biased;
+                        () = &mut pause => break,
+                        more = watch.notices.recv() => match more {
+                            Some(Notice::Facts(more)) => facts.extend_from_slice(&more),
+                            Some(other) => next = Some(other),
+                            None => break,
+                        },
+                    }
+                }
+                pause = Box::pin(tokio::time::sleep(GATHER));
+                Reply::Facts(facts)
+            }
+            other => reply(other),
         };
-        if out.send(reply).await.is_err() {
-            return;
+        for reply in std::iter::once(first).chain(next.map(reply)) {
+            if out.send(reply).await.is_err() {
+                return;
+            }
         }
+    }
+}
+
+fn reply(notice: Notice) -> Reply {
+    match notice {
+        Notice::Facts(facts) => Reply::Facts(facts.to_vec()),
+        Notice::Pulse(pulse) => Reply::Pulse(pulse),
+        Notice::PlansReloaded => Reply::PlansReloaded,
+        Notice::Resync(live) => Reply::State(live),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The loop: take everything that is pending, then draw once; otherwise sleep.
 //!
-//! Invariants: a frame is drawn only when the one before was taken by the terminal; frames are at least [`BETWEEN`]
-//! apart, those the engine causes at least [`ENGINE`]; with nothing pending and no tick wanted there is no timer.
+//! Invariants: a frame is drawn only when the one before was taken by the terminal; frames are on average at least
+//! [`BETWEEN`] apart, those the engine causes always at least [`ENGINE`]; with nothing pending and no tick wanted there is
+//! no timer.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,10 +24,12 @@ use super::words::Words;
 use crate::link::Link;
 use crate::ui::msg::{Effect, Key, Msg};
 
-/// Least time between two frames. A held key repeats at 30 a second; pasted keys come faster than anybody reads.
+/// Least time between two frames, on average over two: the second may follow at once, because the answer to a key's
+/// question often comes a millisecond after the key's own frame. A held key repeats at 30 a second; pasted keys come
+/// faster than anybody reads.
 const BETWEEN: Duration = Duration::from_millis(10);
-/// Least time between two frames that only the engine caused: fifteen a second whatever the event rate.
-const ENGINE: Duration = Duration::from_millis(67);
+/// Least time between two frames that only the engine caused: ten a second whatever the event rate.
+const ENGINE: Duration = Duration::from_millis(100);
 /// Inputs taken before a frame gets its turn.
 const INPUTS: usize = 1024;
 /// Messages of the engine taken before a frame gets its turn.
@@ -64,6 +67,7 @@ pub async fn run<A: App>(
         words,
         options,
         last_frame: now.checked_sub(ENGINE).unwrap_or(now),
+        frame_before: now.checked_sub(ENGINE).unwrap_or(now),
         last_now: now,
         dirty: true,
         hurry: true,
@@ -85,6 +89,7 @@ pub(super) struct Console<A> {
     pub(super) words: Words,
     pub(super) options: ShellOptions,
     last_frame: Instant,
+    frame_before: Instant,
     last_now: Instant,
     dirty: bool,
     /// A key or an answer waits to be seen: the next frame need not wait for the engine's pace.
@@ -230,8 +235,8 @@ impl<A: App> Console<A> {
 
     /// When the next frame may be drawn; `None` when none is wanted or the terminal is still at the last one.
     fn draw_at(&self) -> Option<Instant> {
-        let gap = if self.hurry { BETWEEN } else { ENGINE };
-        (self.dirty && !self.stopped && self.tty.is_idle()).then(|| self.last_frame + gap)
+        let at = if self.hurry { self.frame_before + 2 * BETWEEN } else { self.last_frame + ENGINE };
+        (self.dirty && !self.stopped && self.tty.is_idle()).then_some(at)
     }
 
     fn draw_if_due(&mut self) {
@@ -254,7 +259,7 @@ impl<A: App> Console<A> {
         let _ = self.app.take_dirty();
         self.dirty = false;
         self.hurry = false;
-        self.last_frame = Instant::now();
+        self.frame_before = std::mem::replace(&mut self.last_frame, Instant::now());
     }
 
     pub(super) fn send(&mut self, bytes: &[u8]) {

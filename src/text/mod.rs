@@ -5,6 +5,7 @@
 
 mod ambiguous;
 mod bytes;
+mod clusters;
 mod hostile;
 mod measure;
 mod outlets;
@@ -12,6 +13,7 @@ mod redact;
 mod show;
 
 pub use bytes::{hexdump, show_bytes};
+pub use clusters::{Clusters, clusters};
 pub use hostile::{hostile, mixed_script};
 pub use measure::{Measure, clip, clip_start, pad, pad_start, width};
 pub use outlets::{COPY_LIMIT, TooLong, csv_safe, html_safe, markdown_safe, osc52};

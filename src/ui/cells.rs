@@ -10,7 +10,12 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::skin::{Role, Skin};
-use crate::text::Measure;
+use crate::text::{Measure, clusters};
+
+/// One character of ASCII that needs no second look.
+fn is_printable(grapheme: &str) -> bool {
+    matches!(grapheme.as_bytes(), [b' '..=b'~'])
+}
 
 /// Clusters that no cell may hold, whoever forgot to clean them: terminals disagree about them or obey them.
 fn is_hostile(grapheme: &str) -> bool {
@@ -103,13 +108,17 @@ impl Glyphs {
 
     /// Cells a text takes.
     pub fn width(&self, text: &str) -> usize {
-        if text.is_ascii() { text.len() } else { text.graphemes(true).map(|g| self.cell_width(g)).sum() }
+        if text.is_ascii() { text.len() } else { clusters(text).map(|g| self.cell_width(g)).sum() }
     }
 
     /// Cells a grapheme takes: 1 or 2; 0 for what is never painted; 1 for what is replaced.
     fn cell_width(&self, grapheme: &str) -> usize {
-        if grapheme.is_ascii() && grapheme.len() == 1 {
-            return 1;
+        let mut scalars = grapheme.chars();
+        match (scalars.next(), scalars.next()) {
+            (Some(c), None) if c.is_ascii() => return 1,
+            // Most of a Chinese screen.
+            (Some('\u{4e00}'..='\u{9fff}'), None) => return 2,
+            _ => {}
         }
         match self.measure.cluster(grapheme) {
             0 => 0,
@@ -121,7 +130,7 @@ impl Glyphs {
     /// The beginning of a text that fits into `max` cells.
     pub fn head(&self, text: &str, max: usize) -> String {
         let mut used = 0;
-        let fitting = text.graphemes(true).take_while(|g| {
+        let fitting = clusters(text).take_while(|g| {
             used += self.cell_width(g);
             used <= max
         });
@@ -288,13 +297,14 @@ impl<'a> Pen<'a> {
             text
         };
         let mut at = x;
-        for g in text.graphemes(true) {
+        for g in clusters(text) {
             let w = self.glyphs.cell_width(g) as u16;
             if w == 0 || at + w > x + max {
                 continue;
             }
             if let Some(cell) = self.buf.cell_mut((at, y)) {
-                cell.set_symbol(if is_hostile(g) { self.glyphs.measure.stand_in() } else { g }).set_style(style);
+                let hostile = !is_printable(g) && is_hostile(g);
+                cell.set_symbol(if hostile { self.glyphs.measure.stand_in() } else { g }).set_style(style);
             }
             if w == 2
                 && let Some(cell) = self.buf.cell_mut((at + 1, y))
@@ -336,9 +346,11 @@ impl<'a> Pen<'a> {
 
     /// A horizontal line.
     pub fn rule(&mut self, x: u16, y: u16, w: u16, role: Role, heavy: bool) {
-        let sign = if heavy { self.glyphs.heavy } else { self.glyphs.horizontal };
-        for i in 0..w {
-            self.text(x.saturating_add(i), y, 1, role, sign);
+        let (sign, style) = (if heavy { self.glyphs.heavy } else { self.glyphs.horizontal }, self.skin.style(role));
+        for at in x..x.saturating_add(w) {
+            if let Some(cell) = self.buf.cell_mut((at, y)) {
+                cell.set_symbol(sign).set_style(style);
+            }
         }
     }
 
@@ -350,8 +362,13 @@ impl<'a> Pen<'a> {
     }
 
     /// One table row over the width of `area` at line `y`; `selected` puts the marker before it and the selection
-    /// style on its key cells.
+    /// style on its key cells, or on all of it.
     pub fn row(&mut self, area: Rect, y: u16, selected: bool, cells: &[Cell<'_>]) {
+        let bar = selected && self.skin.has_bar();
+        if bar {
+            let row = Rect { y, height: 1, ..area }.intersection(self.buf.area);
+            self.buf.set_style(row, self.skin.style(Role::Selection));
+        }
         if selected {
             self.text(area.x, y, 1, Role::Marker, self.glyphs.marker);
         }
@@ -366,7 +383,7 @@ impl<'a> Pen<'a> {
                 continue;
             }
             let mut style = self.skin.style(cell.role);
-            if selected && cell.key {
+            if bar || (selected && cell.key) {
                 style = style.patch(self.skin.style(Role::Selection));
             }
             let used = (self.glyphs.width(&cell.text) as u16).min(w);

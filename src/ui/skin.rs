@@ -25,7 +25,7 @@ pub enum Role {
     Waiting,
     /// The one-column marker of the row under the cursor.
     Marker,
-    /// Laid over the key cells of the row under the cursor.
+    /// Laid over the key cells of the row under the cursor, or over all of it ([`Skin::has_bar`]).
     Selection,
     /// The sign of a marked row.
     Marked,
@@ -132,6 +132,7 @@ pub enum Depth {
 pub struct Skin {
     name: String,
     styles: [Style; Role::ALL.len()],
+    bar: bool,
 }
 
 /// The themes that are built in: name and file.
@@ -170,9 +171,9 @@ impl Skin {
     }
 
     /// Reads a theme: one line a role, `role = "[colour] [on colour] [bold|dim|italic|underline|reverse]…"`; a colour
-    /// is `#rrggbb`, 0–255 or a name. Faults are told and leave the role as in `base`.
+    /// is `#rrggbb`, 0–255 or a name; and `cursor = "marker"` or `"bar"`. Faults are told and leave things as in `base`.
     pub fn read(name: &str, text: &str, base: &Self) -> (Self, Vec<String>) {
-        let mut skin = Self { name: name.to_owned(), styles: base.styles };
+        let mut skin = Self { name: name.to_owned(), styles: base.styles, bar: base.bar };
         let table: toml::Table = match text.parse() {
             Ok(table) => table,
             Err(e) => return (skin, vec![format!("theme `{name}` cannot be read: {}", e.message())]),
@@ -185,6 +186,11 @@ impl Skin {
                 (Some(_), Some(Err(word))) => warnings.push(format!("theme `{name}`: `{key}`: no colour `{word}`")),
                 (Some(_), None) => warnings.push(format!("theme `{name}`: `{key}` must be a text")),
                 (None, _) if key == "about" => {}
+                (None, _) if key == "cursor" => match value.as_str() {
+                    Some("bar") => skin.bar = true,
+                    Some("marker") => skin.bar = false,
+                    _ => warnings.push(format!("theme `{name}`: `cursor` is \"marker\" or \"bar\"")),
+                },
                 (None, _) => warnings.push(format!("theme `{name}`: no role `{key}`")),
             }
         }
@@ -217,6 +223,12 @@ impl Skin {
         &self.name
     }
 
+    /// Whether the whole row under the cursor wears the selection style, not its key cells alone. A bar repaints two rows
+    /// with every move.
+    pub fn has_bar(&self) -> bool {
+        self.bar
+    }
+
     /// Style of a role.
     pub fn style(&self, role: Role) -> Style {
         self.styles.get(role as usize).copied().unwrap_or_default()
@@ -229,7 +241,7 @@ impl Skin {
     }
 
     fn plain() -> Self {
-        Self { name: "plain".to_owned(), styles: [Style::new(); Role::ALL.len()] }
+        Self { name: "plain".to_owned(), styles: [Style::new(); Role::ALL.len()], bar: false }
     }
 
     fn indexed(mut self) -> Self {
@@ -359,6 +371,7 @@ mod tests {
             ("ok = \"gren\"", "no colour `gren`"),
             ("okk = \"green\"", "no role `okk`"),
             ("ok = 3", "must be a text"),
+            ("cursor = \"block\"", "`cursor` is"),
             ("ok = ", "cannot be read"),
         ] {
             let (skin, warnings) = Skin::choose("mine", Some(text), Depth::True);

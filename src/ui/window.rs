@@ -92,6 +92,8 @@ pub struct Window<T: Record> {
     loaded: bool,
     stale: bool,
     scanned: u64,
+    /// Rows of the whole list, where the store told them.
+    told: Option<u64>,
     /// Where a bounded scan stopped before it filled its page.
     resume: Option<Cursor>,
     resume_back: Option<Cursor>,
@@ -118,6 +120,7 @@ impl<T: Record> Default for Window<T> {
             loaded: false,
             stale: true,
             scanned: 0,
+            told: None,
             resume: None,
             resume_back: None,
             halted: false,
@@ -154,12 +157,12 @@ impl<T: Record> Window<T> {
         if self.rows.is_empty() || self.base < 0 { None } else { u64::try_from(at).ok() }
     }
 
-    /// How many there are, when the end is in sight and the beginning was.
+    /// How many there are: counted when the end is in sight and the beginning was, else as the store told.
     pub fn total(&self) -> Option<u64> {
         if self.loaded && !self.more_after && self.base >= 0 {
             u64::try_from(self.base + self.rows.len() as i64).ok()
         } else {
-            None
+            self.told
         }
     }
 
@@ -222,6 +225,11 @@ impl<T: Record> Window<T> {
     /// Whether it goes on by itself: such a scan, or a move over many pages.
     pub fn is_busy(&self) -> bool {
         self.is_scanning() || self.owed != 0
+    }
+
+    /// Whether such a scan was stopped before its end: an empty list says nothing about the rest then.
+    pub fn is_halted(&self) -> bool {
+        self.halted && self.resume.is_some() && self.more_after
     }
 
     /// Stops that until the cursor moves.
@@ -410,6 +418,7 @@ impl<T: Record> Window<T> {
             Want::Back | Want::End => self.resume_back = page.stopped_at,
             _ => self.resume = page.stopped_at,
         }
+        self.told = page.total.or(self.told);
         let n = page.rows.len();
         match want {
             Want::Start | Want::End => {
@@ -422,7 +431,8 @@ impl<T: Record> Window<T> {
                 self.epoch += 1;
                 let start = want == Want::Start;
                 (self.more_before, self.more_after) = if start { (false, more) } else { (more, false) };
-                self.base = if start || !more { 0 } else { i64::from(i32::MIN) };
+                let end = page.total.map_or(i64::from(i32::MIN), |all| (all as i64).saturating_sub(n as i64));
+                self.base = if start || !more { 0 } else { end };
                 self.top = 0;
                 self.place(if start { 0 } else { n.saturating_sub(1) });
                 self.top = if start { 0 } else { n.saturating_sub(self.height) };
@@ -511,12 +521,7 @@ mod tests {
             (None, true) => (n.saturating_sub(limit), n),
             (Some(c), true) => (c.saturating_sub(limit), c),
         };
-        Page {
-            rows: rows(from..to.max(from)),
-            more: if ask.back { from > 0 } else { to < n },
-            scanned: 0,
-            stopped_at: None,
-        }
+        Page { rows: rows(from..to.max(from)), more: if ask.back { from > 0 } else { to < n }, ..Page::default() }
     }
 
     fn settle(w: &mut Window<Row>, n: u64, next: &mut u64) {
@@ -638,7 +643,8 @@ mod tests {
     #[test]
     fn a_bounded_scan_goes_on_where_it_stopped_and_can_be_halted() {
         let mut w = Window::<Row>::default();
-        let empty = |at: &str| Page { rows: vec![], more: true, scanned: 5000, stopped_at: Some(Cursor(at.into())) };
+        let empty =
+            |at: &str| Page { more: true, scanned: 5000, stopped_at: Some(Cursor(at.into())), ..Page::default() };
         let (t, ask) = w.question(|| Ticket(1)).unwrap();
         assert_eq!(ask.cursor, None);
         w.answer(t, Ok(empty("a")));

@@ -427,7 +427,7 @@ impl World {
 
 fn page<T>(rows: Vec<T>) -> Page<T> {
     let rows = rows.into_iter().enumerate().map(|(i, r)| (Cursor(format!("{i:06}")), r)).collect();
-    Page { rows, more: false, scanned: 0, stopped_at: None }
+    Page { rows, ..Page::default() }
 }
 
 /// The life of bill 2: found, tried, refused; in a later run unknown, read back.

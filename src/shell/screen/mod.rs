@@ -5,6 +5,8 @@
 
 mod ascii;
 mod encode;
+mod go;
+mod order;
 mod paint;
 mod sweep;
 
@@ -20,8 +22,6 @@ use crate::ui::msg::{Drawn, ListHint};
 /// Frames shorter than this arrive in one piece anyway, in one packet too; the brackets of a synchronized update would
 /// only add to them.
 const BRACKETED: usize = 512;
-/// Frames shorter than this need no scrolling to be short.
-const SCROLLED: usize = 64;
 
 /// The terminal's picture.
 #[derive(Debug)]
@@ -94,35 +94,38 @@ impl Screen {
 
     /// The shortest way to the next picture that we know: row by row, or with a move of the list first.
     fn body(&mut self, list: Option<ListHint>) -> (Vec<u8>, Pen) {
+        let columns = self.shown.area.width;
         if !self.known {
             self.shown.reset();
-            let mut whole = Encoder::new(self.caps, self.shown.area.width, Pen::default());
+            let mut whole = Encoder::new(self.caps, columns, Pen::default());
             // Whatever look the terminal is in, it is plain from here on.
             let mut out = b"\x1b[m".to_vec();
             whole.clear();
-            self.rows(&mut whole);
+            whole.draw(&self.shown.content, &self.next.content);
             let (bytes, pen) = whole.finish();
             out.extend(bytes);
             return (out, pen);
         }
-        let mut plain = Encoder::new(self.caps, self.shown.area.width, self.pen);
-        self.rows(&mut plain);
-        let plain = plain.finish();
-        let Some((hint, moved)) = self.moved(list).filter(|_| plain.0.len() > SCROLLED) else { return plain };
-        shift(&mut self.shown, hint, moved);
-        let mut scrolled = Encoder::new(self.caps, self.shown.area.width, self.pen);
-        scrolled.scroll(hint.top, hint.bottom, moved);
-        self.rows(&mut scrolled);
-        let scrolled = scrolled.finish();
-        if scrolled.0.len() < plain.0.len() { scrolled } else { plain }
+        let mut encoder = Encoder::new(self.caps, columns, self.pen);
+        if let Some((hint, moved)) = self.moved(list).filter(|(hint, moved)| self.worth_scrolling(*hint, *moved)) {
+            shift(&mut self.shown, hint, moved);
+            encoder.scroll(hint.top, hint.bottom, moved);
+        }
+        encoder.draw(&self.shown.content, &self.next.content);
+        encoder.finish()
     }
 
-    fn rows(&self, encoder: &mut Encoder) {
-        let columns = usize::from(self.shown.area.width).max(1);
-        let pairs = self.shown.content.chunks(columns).zip(self.next.content.chunks(columns));
-        for (y, (old, new)) in pairs.enumerate() {
-            encoder.row(y, old, new);
-        }
+    /// Whether more rows of the list are what they shall be after the move than without it.
+    fn worth_scrolling(&self, hint: ListHint, moved: i64) -> bool {
+        let columns = usize::from(self.shown.area.width);
+        let inside = i64::from(hint.top)..i64::from(hint.bottom);
+        let same = |by: i64| {
+            let stays = |y: &i64| {
+                inside.contains(&(y + by)) && row(&self.shown, y + by, columns) == row(&self.next, *y, columns)
+            };
+            inside.clone().filter(stays).count()
+        };
+        same(moved) > same(0)
     }
 
     /// By how many rows the list of the shown picture moved, when it is the same list in the same place and not so
@@ -163,6 +166,12 @@ impl Screen {
         self.caret = caret;
         frame
     }
+}
+
+/// A row's cells.
+fn row(picture: &Buffer, y: i64, columns: usize) -> Option<&[Cell]> {
+    let from = usize::try_from(y).ok()? * columns;
+    picture.content.get(from..from + columns)
 }
 
 /// Does to our copy what the scroll does to the terminal.

@@ -2,8 +2,6 @@
 //!
 //! Invariant: after `Pen::turn` the terminal writes in exactly the look asked for.
 
-use std::io::Write as _;
-
 use ratatui::buffer::Cell;
 use ratatui::style::{Color, Modifier};
 
@@ -129,29 +127,88 @@ impl Pen {
 
     /// Brings the terminal to `to`, by the changes alone or by a reset and all of it, whichever is shorter.
     pub fn turn(&mut self, to: Look, out: &mut Vec<u8>) {
-        if self.now == to {
-            return;
+        if self.now != to {
+            out.extend(shortest(self.now, to).bytes());
+            self.now = to;
         }
-        let change = codes(self.now, to);
-        let mut anew = vec![0];
-        anew.extend(codes(Look::PLAIN, to));
-        let (change, anew) = (sequence(&change), if to == Look::PLAIN { b"\x1b[m".to_vec() } else { sequence(&anew) });
-        out.extend(if anew.len() < change.len() { anew } else { change });
-        self.now = to;
     }
 }
 
-fn sequence(codes: &[u8]) -> Vec<u8> {
-    let mut out = b"\x1b[".to_vec();
-    for (i, code) in codes.iter().enumerate() {
-        if i > 0 {
-            out.push(b';');
-        }
-        // Writing to a Vec cannot fail.
-        let _ = write!(out, "{code}");
+impl Look {
+    /// Bytes it takes to go from this look to another.
+    pub fn price(self, to: Self) -> usize {
+        if self == to { 0 } else { shortest(self, to).len }
     }
-    out.push(b'm');
-    out
+}
+
+/// An SGR sequence. The longest has nine attributes and two colours of 24 bits, 58 bytes.
+struct Sequence {
+    bytes: [u8; Self::LONGEST],
+    len: usize,
+}
+
+impl Sequence {
+    const LONGEST: usize = 64;
+
+    fn of(codes: &Codes) -> Self {
+        let mut sequence = Self { bytes: [0; Self::LONGEST], len: 0 };
+        sequence.push(b'\x1b');
+        sequence.push(b'[');
+        for (i, code) in codes.list().iter().enumerate() {
+            if i > 0 {
+                sequence.push(b';');
+            }
+            for (unit, least) in [(100, 100), (10, 10), (1, 0)] {
+                if *code >= least {
+                    sequence.push(b'0' + code / unit % 10);
+                }
+            }
+        }
+        sequence.push(b'm');
+        sequence
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = byte;
+            self.len += 1;
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+fn shortest(from: Look, to: Look) -> Sequence {
+    if to == Look::PLAIN {
+        return Sequence::of(&Codes::default());
+    }
+    let change = Sequence::of(&codes(from, to, Codes::default()));
+    let mut reset = Codes::default();
+    reset.push(0);
+    let anew = Sequence::of(&codes(Look::PLAIN, to, reset));
+    if anew.len < change.len { anew } else { change }
+}
+
+/// Codes of one SGR sequence: nine attributes and two colours of five at most, and a reset.
+#[derive(Default)]
+struct Codes {
+    codes: [u8; 24],
+    len: usize,
+}
+
+impl Codes {
+    fn push(&mut self, code: u8) {
+        if let Some(place) = self.codes.get_mut(self.len) {
+            *place = code;
+            self.len += 1;
+        }
+    }
+
+    fn list(&self) -> &[u8] {
+        self.codes.get(..self.len).unwrap_or_default()
+    }
 }
 
 /// Attributes with the codes that set and clear them. Bold and dim share the clearing code.
@@ -166,11 +223,10 @@ const ATTRIBUTES: [(Modifier, u8, u8); 8] = [
     (Modifier::CROSSED_OUT, 9, 29),
 ];
 
-fn codes(from: Look, to: Look) -> Vec<u8> {
-    let mut codes = Vec::with_capacity(12);
+fn codes(from: Look, to: Look, mut codes: Codes) -> Codes {
     let gone = from.mods - to.mods;
     for (attribute, _, clear) in ATTRIBUTES {
-        if gone.contains(attribute) && codes.last() != Some(&clear) {
+        if gone.contains(attribute) && codes.list().last() != Some(&clear) {
             codes.push(clear);
         }
     }
@@ -190,13 +246,13 @@ fn codes(from: Look, to: Look) -> Vec<u8> {
     codes
 }
 
-fn color_codes(color: Color, base: u8, codes: &mut Vec<u8>) {
+fn color_codes(color: Color, base: u8, codes: &mut Codes) {
     match color {
         Color::Reset => codes.push(base + 9),
-        Color::Rgb(r, g, b) => codes.extend([base + 8, 2, r, g, b]),
+        Color::Rgb(r, g, b) => [base + 8, 2, r, g, b].into_iter().for_each(|code| codes.push(code)),
         Color::Indexed(n @ 0..=7) => codes.push(base + n),
         Color::Indexed(n @ 8..=15) => codes.push(base + 60 + n - 8),
-        Color::Indexed(n) => codes.extend([base + 8, 5, n]),
+        Color::Indexed(n) => [base + 8, 5, n].into_iter().for_each(|code| codes.push(code)),
         named => match ANSI.iter().find(|(_, color, _)| *color == named) {
             Some((n @ 0..=7, _, _)) => codes.push(base + n),
             Some((n, _, _)) => codes.push(base + 60 + n - 8),

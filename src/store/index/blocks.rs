@@ -7,10 +7,12 @@
 //! Invariant: block `s` holds exactly the entries from `s` up to the next block's key; a reader never sees half of a
 //! change, also when it moves entries between blocks.
 
+use std::collections::VecDeque;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use super::kv::{Batch, Entry, Kv, is_empty};
+use super::kv::{Batch, Entry, Kv, Near, is_empty};
 use crate::store::StoreError;
 
 /// Bytes of a block, at most, unless one entry alone is longer. Larger ones make an append rewrite more, smaller
@@ -31,6 +33,51 @@ pub struct Blocks<K> {
     moving: RwLock<()>,
     // A change reads the blocks it will write: one at a time.
     writing: Mutex<()>,
+    /// Counts changes, so that what a reader keeps is never older than the last one.
+    changes: AtomicU64,
+}
+
+/// Blocks a reader keeps: calls in flight together settle their bills in another order than they stand in.
+const HELD: usize = 8;
+
+/// The blocks a reader saw last, the newest first.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// Changes made before they were read.
+    changes: u64,
+    blocks: VecDeque<Known>,
+}
+
+/// A block with the keys it reaches from and to.
+#[derive(Debug)]
+struct Known {
+    from: Vec<u8>,
+    to: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+impl Known {
+    fn new((from, bytes): Entry) -> Result<Self, StoreError> {
+        let mut entries = Entries::new(&bytes)?;
+        while entries.step()?.is_some() {}
+        Ok(Self { from, to: entries.key, bytes })
+    }
+
+    fn reaches(&self, key: &[u8]) -> bool {
+        self.from.as_slice() <= key && key <= self.to.as_slice()
+    }
+
+    fn find(&self, key: &[u8]) -> Result<Option<&[u8]>, StoreError> {
+        let mut entries = Entries::new(&self.bytes)?;
+        while let Some((at, value)) = entries.step()? {
+            match at.cmp(key) {
+                std::cmp::Ordering::Less => {}
+                std::cmp::Ordering::Equal => return Ok(Some(value)),
+                std::cmp::Ordering::Greater => break,
+            }
+        }
+        Ok(None)
+    }
 }
 
 impl<K: Kv> Blocks<K> {
@@ -38,7 +85,7 @@ impl<K: Kv> Blocks<K> {
     pub fn new(below: K) -> Result<Option<Self>, StoreError> {
         let first = below.scan(Bound::Unbounded, Bound::Unbounded, false, 1)?;
         let ours = first.first().is_none_or(|(key, _)| key == FIRST);
-        Ok(ours.then(|| Self { below, moving: RwLock::new(()), writing: Mutex::new(()) }))
+        Ok(ours.then(|| Self { below, moving: RwLock::new(()), writing: Mutex::new(()), changes: AtomicU64::new(0) }))
     }
 
     /// What holds the blocks.
@@ -215,7 +262,27 @@ impl<K: Kv> Kv for Blocks<K> {
             self.write(at, entries, appended, &mut changes)?;
         }
         let _moving = self.moving.write().unwrap_or_else(PoisonError::into_inner);
+        self.changes.fetch_add(1, Ordering::SeqCst);
         self.below.apply(changes)
+    }
+
+    fn near<'n>(&self, key: &[u8], near: &'n mut Near) -> Result<Option<&'n [u8]>, StoreError> {
+        let _still = self.moving.read().unwrap_or_else(PoisonError::into_inner);
+        let (held, changes) = (&mut near.blocks, self.changes.load(Ordering::SeqCst));
+        if held.changes != changes {
+            held.blocks.clear();
+            held.changes = changes;
+        }
+        match held.blocks.iter().position(|block| block.reaches(key)) {
+            Some(0) => {}
+            Some(place) => held.blocks.swap(0, place),
+            None => {
+                near.loads += 1;
+                held.blocks.truncate(HELD - 1);
+                held.blocks.push_front(Known::new(self.block_of(key)?)?);
+            }
+        }
+        held.blocks.front().map_or(Ok(None), |block| block.find(key))
     }
 }
 

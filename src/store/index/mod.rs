@@ -13,6 +13,7 @@ mod page;
 mod read;
 pub mod row;
 pub mod scratch;
+mod sieve;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

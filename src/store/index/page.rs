@@ -1,28 +1,38 @@
 //! Keyset pages of bills, runs and actions: by index where one fits the filter, else a bounded scan.
 //!
-//! Invariant: a call looks at no more than [`SCAN`] rows; a cursor names a place, not an offset, so rows that
-//! come or go elsewhere never shift a page.
+//! Invariant: a call looks at no more than [`SCAN`] rows, decodes at most [`SLICE`] in vain and reads at most [`LOADS`]
+//! blocks for single rows, so it takes milliseconds; a cursor names a place, not an offset, so rows that come or go
+//! elsewhere never shift a page.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::Index;
 use super::fold::bill_key;
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
-use super::kv::{Entry, Kv, Walk};
+use super::kv::{Entry, Kv, Near, Walk};
 use super::read::after_number;
 use super::row::{BillRec, RunLiveRec};
+use super::sieve::Sieve;
 use crate::domain::bill::Slot;
 use crate::domain::event::ActionEntry;
-use crate::domain::filter::{Filter, Key as Asked};
+use crate::domain::filter::{Filter, Key as Asked, Term, Test};
 use crate::domain::ids::{Fid, PlanId, Seq};
 use crate::domain::query::{Cursor, Page, PageRequest, Scope};
 use crate::domain::run::{BillRow, RunRow};
 use crate::domain::time::Ts;
 use crate::store::{StoreError, codec};
 
-/// Rows one call looks at, at most.
-pub const SCAN: u64 = 20_000;
+/// Rows one call looks at, at most. A few milliseconds: the first hits and the progress come early, and whoever gives the
+/// search up waits for no more than that.
+pub const SCAN: u64 = 5_000;
+/// Rows one call decodes, at most, where they are turned away only then.
+const SLICE: u64 = 2_000;
+/// Blocks one call reads for rows that lie far apart, at most: each may be a page of the disk.
+const LOADS: u64 = 500;
+/// Bills a filter may name and still be answered by their numbers, one by one.
+const NAMED: u64 = 20_000;
 
 /// What a list is made of.
 struct List<'k, K: Kv> {
@@ -31,6 +41,8 @@ struct List<'k, K: Kv> {
     /// Whether the list runs from the highest place down.
     newest_first: bool,
     sources: Vec<Source<'k, K>>,
+    /// What reading its rows has taken so far.
+    near: &'k RefCell<Near>,
 }
 
 enum Source<'k, K: Kv> {
@@ -75,8 +87,25 @@ impl<'k, K: Kv> Source<'k, K> {
     }
 }
 
+/// What stands at a place of a list.
+enum Looked<T> {
+    /// This.
+    Row(T),
+    /// Nothing, or something that was turned away at sight.
+    Nothing,
+}
+
+impl<T> From<Option<T>> for Looked<T> {
+    fn from(row: Option<T>) -> Self {
+        row.map_or(Self::Nothing, Self::Row)
+    }
+}
+
 /// Takes the next entry over all streams.
 fn take_next(streams: &mut [Stream<'_>], down: bool) -> Result<Option<Entry>, StoreError> {
+    if let [only] = streams {
+        return only.next().transpose();
+    }
     let mut best: Option<(usize, Vec<u8>)> = None;
     for (i, stream) in streams.iter_mut().enumerate() {
         let place = match stream.peek() {
@@ -97,7 +126,7 @@ impl<'k, K: Kv> List<'k, K> {
     fn page<T>(
         self,
         request: &PageRequest,
-        read: impl Fn(&[u8], &[u8]) -> Result<Option<T>, StoreError>,
+        read: impl Fn(&[u8], &[u8]) -> Result<Looked<T>, StoreError>,
         passes: impl Fn(&T) -> Result<bool, StoreError>,
     ) -> Result<Page<T>, StoreError> {
         let from = request.cursor.as_ref().map(|c| open_cursor(c, &self.tag)).transpose()?;
@@ -105,10 +134,10 @@ impl<'k, K: Kv> List<'k, K> {
         let limit = (request.limit as usize).min(SCAN as usize);
         let mut streams: Vec<Stream<'k>> =
             self.sources.into_iter().map(|source| source.stream(from.as_deref(), down)).collect();
-        let mut page = Page { rows: Vec::new(), more: false, scanned: 0, stopped_at: None };
-        let mut last: Option<Vec<u8>> = None;
+        let mut page = Page::default();
+        let (mut last, mut refused): (Option<Vec<u8>>, u64) = (None, 0);
         while let Some((place, value)) = take_next(&mut streams, down)? {
-            if page.scanned >= SCAN {
+            if page.scanned >= SCAN || refused >= SLICE || self.near.borrow().loads >= LOADS {
                 page.more = true;
                 if page.rows.len() < limit {
                     page.stopped_at = last.map(|place| cursor(&self.tag, &place));
@@ -116,14 +145,15 @@ impl<'k, K: Kv> List<'k, K> {
                 break;
             }
             page.scanned += 1;
-            if let Some(row) = read(&place, &value)?
-                && passes(&row)?
-            {
-                if page.rows.len() >= limit {
+            if let Looked::Row(row) = read(&place, &value)? {
+                if !passes(&row)? {
+                    refused += 1;
+                } else if page.rows.len() >= limit {
                     page.more = true;
                     break;
+                } else {
+                    page.rows.push((cursor(&self.tag, &place), row));
                 }
-                page.rows.push((cursor(&self.tag, &place), row));
             }
             last = Some(place);
         }
@@ -141,20 +171,25 @@ impl<K: Kv> Index<K> {
             None => vec![key::RUN],
             Some(plan) => match self.dict(Dict::Plan, plan.as_str())? {
                 Some(no) => Key::new(key::RUN_OF_PLAN).u16(no).done(),
-                None => return Ok(Page { rows: Vec::new(), more: false, scanned: 0, stopped_at: None }),
+                None => return Ok(Page::default()),
             },
         };
-        let list = List { tag: vec![b'r'], newest_first: true, sources: vec![Source::Keys(&self.kv, prefix)] };
-        list.page(request, |place, _| u32_at(place, 0).map_or(Ok(None), |no| self.run_by_no(no)), |_| Ok(true))
+        let near = RefCell::default();
+        let sources = vec![Source::Keys(&self.kv, prefix)];
+        let list = List { tag: vec![b'r'], newest_first: true, sources, near: &near };
+        let read =
+            |place: &[u8], _: &[u8]| u32_at(place, 0).map_or(Ok(None), |no| self.run_by_no(no)).map(Looked::from);
+        list.page(request, read, |_| Ok(true))
     }
 
     /// The action log, newest first.
     pub fn actions(&self, request: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError> {
-        let list =
-            List { tag: vec![b'a'], newest_first: true, sources: vec![Source::Keys(&self.kv, vec![key::ACTION])] };
+        let near = RefCell::default();
+        let sources = vec![Source::Keys(&self.kv, vec![key::ACTION])];
+        let list = List { tag: vec![b'a'], newest_first: true, sources, near: &near };
         let read = |place: &[u8], value: &[u8]| {
             let (at, entry): (Ts, ActionEntry) = codec::unpack(value)?;
-            Ok(u64_at(place, 0).map(|seq| (Seq(seq), at, entry)))
+            Ok(u64_at(place, 0).map(|seq| (Seq(seq), at, entry)).into())
         };
         list.page(request, read, |_| Ok(true))
     }
@@ -174,26 +209,84 @@ impl<K: Kv> Index<K> {
             let no = self.run_no(row.run)?.ok_or_else(|| StoreError::Read(format!("run {} is lost", row.run)))?;
             Ok(filter.matches(row, &self.head(no)?.columns, now))
         };
-        match scope {
+        let sieve = Sieve::of(filter);
+        let near = RefCell::new(Near::default());
+        let total = if request.cursor.is_none() { self.total(scope, filter)? } else { None };
+        let page = match scope {
             Scope::Run(run) => {
-                let Some(no) = self.run_no(run)? else {
-                    return Ok(Page { rows: Vec::new(), more: false, scanned: 0, stopped_at: None });
-                };
+                let Some(no) = self.run_no(run)? else { return Ok(Page::default()) };
                 let tag = Key::default().byte(b'b').run_id(run).done();
-                let list = List { tag, newest_first: false, sources: self.run_sources(no, filter)? };
-                list.page(request, |place, _| read_fid(place).map_or(Ok(None), |fid| self.row(no, fid)), passes)
-            }
-            Scope::Ledger => {
-                let list = List { tag: vec![b'l'], newest_first: false, sources: self.ledger_sources(filter)? };
-                list.page(request, |place, _| self.ledger_row(place), passes)
-            }
-            Scope::History => {
-                let list = List { tag: vec![b'h'], newest_first: true, sources: self.history_sources(filter)? };
-                let read = |_: &[u8], value: &[u8]| match (u32_at(value, 0), value.get(4..).and_then(read_fid)) {
-                    (Some(no), Some(fid)) => self.row(no, fid),
-                    _ => Ok(None),
+                let list = List { tag, newest_first: false, sources: self.run_sources(no, filter)?, near: &near };
+                let read = |place: &[u8], stored: &[u8]| {
+                    // The list of all bills of a run holds them; the others only name them.
+                    if stored.is_empty() {
+                        self.sifted(&Key::new(key::BILL).u32(no).raw(place).done(), &sieve, &near)
+                    } else if sieve.lets(stored) {
+                        self.read_bill(no, place, stored)
+                    } else {
+                        Ok(Looked::Nothing)
+                    }
                 };
                 list.page(request, read, passes)
+            }
+            Scope::Ledger => {
+                let list =
+                    List { tag: vec![b'l'], newest_first: false, sources: self.ledger_sources(filter)?, near: &near };
+                list.page(request, |place, _| self.ledger_row(place).map(Looked::from), passes)
+            }
+            Scope::History => {
+                let list =
+                    List { tag: vec![b'h'], newest_first: true, sources: self.history_sources(filter)?, near: &near };
+                let read = |_: &[u8], value: &[u8]| self.sifted(&Key::new(key::BILL).raw(value).done(), &sieve, &near);
+                list.page(request, read, passes)
+            }
+        };
+        page.map(|page| Page { total, ..page })
+    }
+
+    /// The bill under its key (space, run number, FID), unless its stored bytes say already that it is not asked for.
+    fn sifted(&self, key: &[u8], sieve: &Sieve, near: &RefCell<Near>) -> Result<Looked<BillRow>, StoreError> {
+        let mut near = near.borrow_mut();
+        match (self.kv.near(key, &mut near)?, u32_at(key, 1), key.get(5..)) {
+            (Some(stored), Some(no), Some(fid)) if sieve.lets(stored) => self.read_bill(no, fid, stored),
+            _ => Ok(Looked::Nothing),
+        }
+    }
+
+    fn read_bill(&self, no: RunNo, fid: &[u8], stored: &[u8]) -> Result<Looked<BillRow>, StoreError> {
+        let Some(fid) = read_fid(fid) else { return Ok(Looked::Nothing) };
+        let rec: BillRec = codec::unpack(stored)?;
+        Ok(Looked::Row(rec.row(self.head(no)?.as_ref(), fid)))
+    }
+
+    /// How many rows a list has, where the sum lines say it: all, or those of some columns.
+    fn total(&self, scope: Scope, filter: &Filter) -> Result<Option<u64>, StoreError> {
+        let asked = match filter.terms.as_slice() {
+            [] => None,
+            [term] if !term.not && matches!(term.test, Test::Is(Asked::Status, _)) => match slots(filter) {
+                Some(slots) => Some(slots),
+                None => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        let count = |live: &RunLiveRec| {
+            let tally = live.tally();
+            asked.as_ref().map_or(tally.found, |slots| slots.iter().map(|slot| tally.get(*slot)).sum())
+        };
+        match scope {
+            Scope::Run(run) => {
+                let Some(no) = self.run_no(run)? else { return Ok(Some(0)) };
+                let live = self.value::<RunLiveRec>(&super::fold::live_key(no))?;
+                Ok(live.map(|live| count(&live)))
+            }
+            Scope::Ledger if asked.is_none() => self.unresolved(None).map(Some),
+            Scope::Ledger => Ok(None),
+            Scope::History => {
+                let mut sum = 0_u64;
+                for entry in Walk::prefix(&self.kv, vec![key::RUN_LIVE], false) {
+                    sum = sum.saturating_add(count(&codec::unpack(&entry?.1)?));
+                }
+                Ok(Some(sum))
             }
         }
     }
@@ -248,7 +341,7 @@ impl<K: Kv> Index<K> {
             while let Some(no) = next {
                 let Some(rec): Option<BillRec> = self.bill_rec(no, fid)? else { break };
                 places.insert(Key::default().u64(rec.h.0).u16(rec.h.1).done(), super::fold::history_value(no, fid));
-                if places.len() as u64 > SCAN {
+                if places.len() as u64 > NAMED {
                     return Ok(None);
                 }
                 next = rec.p;
@@ -320,7 +413,7 @@ impl<K: Kv> Index<K> {
             };
             for entry in Walk::prefix(&self.kv, prefix.done(), false) {
                 bills.extend(after_number(&entry?.0));
-                if bills.len() as u64 > SCAN {
+                if bills.len() as u64 > NAMED {
                     return Ok(None);
                 }
             }
@@ -367,11 +460,11 @@ fn slots(filter: &Filter) -> Option<Vec<Slot>> {
         all_known.then_some(found)
     });
     let by_cause = filter.words(Asked::Cause).map(|_| vec![Slot::Skipped, Slot::Failed, Slot::Unknown]);
-    let mut slots = match (by_status, by_cause) {
-        (Some(status), Some(cause)) => status.into_iter().filter(|slot| cause.contains(slot)).collect(),
-        (Some(slots), None) | (None, Some(slots)) => slots,
-        (None, None) => return None,
-    };
+    let spoke = |term: &Term| !term.not && matches!(term.test, Test::Message(_));
+    // Nothing else has a message.
+    let by_message = filter.terms.iter().any(spoke).then(|| vec![Slot::Failed, Slot::Unknown]);
+    let both = |a: Vec<Slot>, b: Vec<Slot>| a.into_iter().filter(|slot| b.contains(slot)).collect();
+    let mut slots = [by_status, by_cause, by_message].into_iter().flatten().reduce(both)?;
     slots.sort_by_key(|slot| key::slot_byte(*slot));
     slots.dedup();
     Some(slots)

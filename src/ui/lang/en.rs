@@ -315,6 +315,7 @@ pub(crate) const TEXTS: Texts = Texts {
     run_unknown: "unknown left",
     run_with_title: "Run with parameters, once",
     run_working: "writing",
+    scan_stopped: "stopped after {}, none so far; j goes on",
     scanning: "searched {}, none yet; Esc stops",
     server_time: "server time",
     session: "session",

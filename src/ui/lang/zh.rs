@@ -315,6 +315,7 @@ pub(crate) const TEXTS: Texts = Texts {
     run_unknown: "有未知",
     run_with_title: "带参数运行一次",
     run_working: "写入中",
+    scan_stopped: "查完 {} 条后停止，尚未找到；按 j 继续",
     scanning: "已查 {} 条，尚未找到；Esc 停止",
     server_time: "服务器时间",
     session: "会话",

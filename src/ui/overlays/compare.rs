@@ -394,8 +394,7 @@ mod tests {
             let page = |chunk: Option<&[(Cursor, BillRow)]>, left: usize| Page {
                 rows: chunk.unwrap_or_default().to_vec(),
                 more: left > 0,
-                scanned: 0,
-                stopped_at: None,
+                ..Page::default()
             };
             if compare.was.is_dry() {
                 let chunk = a.next();

@@ -88,7 +88,7 @@ pub(crate) fn open(model: &mut Model, verify: bool, effects: &mut Vec<Effect>) -
             let rows = known(model, keys);
             if rows.len() == keys.len() {
                 let rows = rows.into_iter().map(|r| (crate::domain::query::Cursor(String::new()), r)).collect();
-                retry.add(model, &Page { rows, more: false, scanned: 0, stopped_at: None });
+                retry.add(model, &Page { rows, ..Page::default() });
             } else {
                 let ids = keys.iter().map(|k| k.fid.as_str().to_owned()).collect();
                 let term = crate::domain::filter::Term {

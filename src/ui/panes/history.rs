@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::domain::run::{Revision, RunRow};
+use crate::domain::time::Ts;
 use crate::ui::cells::{Cell, Pen};
 use crate::ui::format;
 use crate::ui::layout::Parts;
@@ -47,13 +48,13 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     if nothing(model, pen, body, &model.history, &[t.history_none, t.history_none_2]) {
         return None;
     }
-    let day = |at| format::local(at, model.zone, "%Y-%m-%d");
+    let day = |at: Ts| at.0.saturating_add(i64::from(model.zone) * 60_000).div_euclid(86_400_000);
     let mut before = model.history.above().map(|r| day(r.head.opened));
     for (i, (here, row)) in model.history.visible().enumerate().take(usize::from(body.height)) {
         let (glyph, word, role, _) = words::run_state(model, &row.state, &row.tally);
         let today = day(row.head.opened);
         // The day stands where it changes, and in the first row of the screen.
-        let show = i == 0 || before.as_deref() != Some(today.as_str());
+        let show = i == 0 || before != Some(today);
         before = Some(today);
         let date = if show { format::local(row.head.opened, model.zone, "%m-%d") } else { String::new() };
         let number = |n: u64, r| {
@@ -81,7 +82,14 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         let area = parts.detail;
         heading(pen, area, &words::plan_name(model, &row.head.plan, &row.head.name));
         let (x, w) = (area.x + 1, area.width.saturating_sub(2));
-        pen.pieces(x, area.y + 1, w, &words::sum(model, &row.tally, w, !row.state.is_closed()));
+        // What calls for nobody is plain here: every colour that changes from run to run is sent with every move.
+        let mut sum = words::sum(model, &row.tally, w, !row.state.is_closed());
+        for (role, _) in &mut sum {
+            if matches!(role, Role::Ok | Role::Already | Role::Skipped) {
+                *role = Role::Text;
+            }
+        }
+        pen.pieces(x, area.y + 1, w, &sum);
         let mut more = vec![
             (t.environment, words::shown(row.head.env.as_str())),
             (t.revision, revision_of(model, row)),

@@ -105,6 +105,8 @@ pub(crate) fn nothing<T: Record>(
         empty(pen, area, &[t.cannot_read, &words::shown(error)]);
     } else if window.is_scanning() {
         empty(pen, area, &[&fill(t.scanning, &[&format::count(window.scanned())])]);
+    } else if window.is_halted() {
+        empty(pen, area, &[&fill(t.scan_stopped, &[&format::count(window.scanned())])]);
     } else if window.is_loaded() {
         empty(pen, area, lines);
     } else {
