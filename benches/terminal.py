@@ -47,11 +47,11 @@ def holds(what, part, seen, ok):
         rows.append((what, "yes", str(seen), "met" if ok else "MISSED"))
 
 
-most("exec to full picture, owner there", "start", "ready_ms.p50", 20, "ms")
-most("exec to first frame, owner there", "start", "first_paint_ms.p50", 10, "ms")
-most("exec to first frame, no owner yet", "cold", "first_paint_ms.p50", 10, "ms")
-most("bytes of the full picture", "start", "bytes_to_ready.p50", 6000, "B", digits=0)
-most("terminal queries", "start", "terminal_queries", 0, "", digits=0)
+most("exec to full picture, owner there", "start", "start.ready_ms.p50", 20, "ms")
+most("exec to first frame, owner there", "start", "start.first_paint_ms.p50", 10, "ms")
+most("exec to first frame, no owner yet", "cold", "start.first_paint_ms.p50", 10, "ms")
+most("bytes of the full picture", "start", "start.bytes_to_ready.p50", 6000, "B", digits=0)
+most("terminal queries", "start", "start.terminal_queries", 0, "", digits=0)
 most("idle: bytes", "keys", "idle.bytes_per_s", 0, "B/s")
 most("idle: wake-ups", "keys", "idle.wakeups_per_s", 0, "/s")
 most("idle: CPU", "keys", "idle.cpu_pct", 0.04, "%", digits=2)

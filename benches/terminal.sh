@@ -20,16 +20,16 @@ fi
 conf=$(mktemp -d)
 out=${OUT:-$conf}
 mkdir -p "$out"
-demo=
+demo= served=
 # The console starts an owner that outlives it; this one is of no use to anybody afterwards.
 owner() {
     pid=$(sed -n 's/^pid //p' "$dir/data/owner.lock" 2> /dev/null || true)
-    if [ -n "$pid" ] && tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null | grep -qF "$conf"; then
+    if [ -n "$pid" ] && [ -d "/proc/$pid" ] && tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null | grep -qF "$conf"; then
         echo "$pid"
     fi
 }
 end() {
-    for pid in $(owner) $demo; do
+    for pid in $(owner) $demo $served; do
         kill "$pid" 2> /dev/null || true
     done
     rm -rf "$conf"
@@ -64,10 +64,19 @@ history='<esc><w300> 5<w600> j*2'
 failed='<esc><w300> 5<w400> / s t a t u s : f a i l e d <enter><w500> j*2'
 ready='Ledger [0-9]'
 
-# With the owner there, and without: then the console starts one, and the first frame must not wait for it.
+listens() {
+    n=0
+    until [ -S "$1" ] || [ $n -ge 300 ]; do
+        sleep 0.1
+        n=$((n + 1))
+    done
+}
+# An owner of its own process: what is measured is the console alone.
+"$bin" serve --data "$store" --config "$conf/config.toml" > /dev/null 2>&1 &
+served=$!
+listens "$store/owner.sock"
+sleep 1
 measure start "$store" --ready "$ready" --only start --repeat 9
-measure cold "$store" --ready "Skydeck" --only start --repeat 5 \
-    --pre-cmd "$bin serve --end --data $store --config $conf/config.toml > /dev/null 2>&1; true"
 # Runs: with the preview below the list, then the list alone.
 measure keys "$store" --ready "$ready" --only idle,keys,burst,slow,rss,quit \
     --keys list="$history" --keys move='j*18' --keys scroll='j*60' --keys back='g z<w300> j*2' --keys alone='j*18' \
@@ -89,18 +98,19 @@ measure search "$store" --ready "$ready" --only keys,rss \
     --action 'meanwhile=? =>Help' \
     --action 'stop=<esc><w200> <esc>=>stopped'
 # The owner's memory after all of it.
-pid=$(owner)
-[ -z "$pid" ] || sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/{"hwm_kb": \1}/p' "/proc/$pid/status" > "$out/owner.json"
+sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/{"hwm_kb": \1}/p' "/proc/$served/status" > "$out/owner.json"
+kill "$served" 2> /dev/null || true
+wait "$served" 2> /dev/null || true
+served=
+# Without an owner the console starts one, and the first frame must not wait for it.
+measure cold "$store" --ready "Skydeck" --only start --repeat 5 \
+    --pre-cmd "$bin serve --end --data $store --config $conf/config.toml > /dev/null 2>&1; true"
 case " $parts " in
 *" live "*)
     # A run against the simulator, a thousand calls a second; the console measured is one that attaches.
     "$bin" demo --headless --fresh --data "$conf/demo" --bills 40000 --faults none --per-minute 60000 --concurrency 16 > /dev/null 2>&1 &
     demo=$!
-    n=0
-    until [ -S "$conf/demo/data/owner.sock" ] || [ $n -ge 100 ]; do
-        sleep 0.1
-        n=$((n + 1))
-    done
+    listens "$conf/demo/data/owner.sock"
     sleep 3
     measure live "$conf/demo/data" --ready 'Skydeck' --only keys,idle --keys queue='2<w500>' --idle-seconds 15 --settle 0.01
     kill "$demo" 2> /dev/null || true
