@@ -105,7 +105,15 @@ impl Terminal {
         match last {
             b'm' | b'h' | b'l' => return,
             b'H' => self.at = (number(1) - 1, number(0) - 1),
+            b'A' => self.at.1 = self.at.1.saturating_sub(number(0)),
+            b'B' => self.at.1 = (self.at.1 + number(0)).min(rows - 1),
             b'C' => self.at.0 = (self.at.0 + number(0)).min(columns - 1),
+            b'D' => self.at.0 = self.at.0.saturating_sub(number(0)),
+            b'G' => self.at.0 = (number(0) - 1).min(columns - 1),
+            b'X' => {
+                let (x, y) = self.at;
+                (x..(x + number(0)).min(columns)).for_each(|column| self.tear(column, y));
+            }
             b'J' => self.cells.iter_mut().flatten().for_each(|spot| *spot = Spot::Text(" ".into())),
             b'K' => {
                 let (x, y) = self.at;
