@@ -1,7 +1,7 @@
 //! The loop: take everything that is pending, then draw once; otherwise sleep.
 //!
-//! Invariants: a frame is drawn only when the one before was taken by the terminal; frames are on average at least
-//! [`BETWEEN`] apart, those the engine causes always at least [`ENGINE`]; with nothing pending and no tick wanted there is
+//! Invariants: a frame is drawn only when the one before was taken by the terminal; after [`START`] frames are on average
+//! at least [`BETWEEN`] apart, those the engine causes always at least [`ENGINE`]; with nothing pending and no tick wanted there is
 //! no timer.
 
 use std::collections::VecDeque;
@@ -30,6 +30,8 @@ use crate::ui::msg::{Effect, Key, Msg};
 const BETWEEN: Duration = Duration::from_millis(10);
 /// Least time between two frames that only the engine caused: ten a second whatever the event rate.
 const ENGINE: Duration = Duration::from_millis(100);
+/// How long after the start each answer is shown at once: the first picture is put together from several.
+const START: Duration = Duration::from_millis(50);
 /// Inputs taken before a frame gets its turn.
 const INPUTS: usize = 1024;
 /// Messages of the engine taken before a frame gets its turn.
@@ -66,6 +68,7 @@ pub async fn run<A: App>(
         ears,
         words,
         options,
+        started: now,
         last_frame: now.checked_sub(ENGINE).unwrap_or(now),
         frame_before: now.checked_sub(ENGINE).unwrap_or(now),
         last_now: now,
@@ -88,6 +91,7 @@ pub(super) struct Console<A> {
     ears: Ears,
     pub(super) words: Words,
     pub(super) options: ShellOptions,
+    started: Instant,
     last_frame: Instant,
     frame_before: Instant,
     last_now: Instant,
@@ -235,7 +239,14 @@ impl<A: App> Console<A> {
 
     /// When the next frame may be drawn; `None` when none is wanted or the terminal is still at the last one.
     fn draw_at(&self) -> Option<Instant> {
-        let at = if self.hurry { self.frame_before + 2 * BETWEEN } else { self.last_frame + ENGINE };
+        let starting = self.last_frame.saturating_duration_since(self.started) < START;
+        let at = if self.hurry && starting {
+            self.last_frame
+        } else if self.hurry {
+            self.frame_before + 2 * BETWEEN
+        } else {
+            self.last_frame + ENGINE
+        };
         (self.dirty && !self.stopped && self.tty.is_idle()).then_some(at)
     }
 
