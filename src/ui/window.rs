@@ -15,6 +15,8 @@ use super::msg::Ticket;
 
 /// Rows a page.
 pub const PAGE: u32 = 200;
+/// Rows of a page that the screen waits for, at least: what it shows comes first, the rest follows unseen.
+const FIRST: usize = 40;
 /// Rows kept.
 const KEPT: usize = 600;
 
@@ -390,7 +392,11 @@ impl<T: Record> Window<T> {
         self.error = None;
         let ticket = ticket();
         self.asked = Some((ticket, want));
-        Some((ticket, PageRequest { cursor, back, limit: PAGE }))
+        let limit = match want {
+            Want::Start | Want::End => (self.height + 4).clamp(FIRST, PAGE as usize) as u32,
+            Want::Same | Want::Forward | Want::Back => PAGE,
+        };
+        Some((ticket, PageRequest { cursor, back, limit }))
     }
 
     fn fresh(&self) -> Want {
