@@ -7,6 +7,7 @@
 //! Invariant: what is held goes below whole, in one batch with the place applied, or not at all: after a crash the
 //! journal is folded in from that place. A reader sees each change from the moment [`Kv::apply`] returned.
 
+use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -18,12 +19,16 @@ use crate::store::StoreError;
 const ENTRIES: usize = 2048;
 /// Bytes held, at most.
 const BYTES: usize = 512 * 1024;
+/// Single entries kept as they were read below: what the engine reads about a bill is read again with each of its facts.
+const READ: usize = 4096;
 
 /// Ordered bytes with the latest changes held in memory.
 #[derive(Debug, Default)]
 pub struct Memtable<K> {
     below: K,
     held: RwLock<Held>,
+    // Filled only while `held` is locked for reading, so that no change can pass a reader on its way here.
+    read: Mutex<HashMap<Vec<u8>, Option<Vec<u8>>>>,
     // Changes come one at a time.
     writing: Mutex<()>,
 }
@@ -37,7 +42,7 @@ struct Held {
 impl<K: Kv> Memtable<K> {
     /// Holds back what goes to `below`.
     pub fn new(below: K) -> Self {
-        Self { below, held: RwLock::default(), writing: Mutex::default() }
+        Self { below, held: RwLock::default(), read: Mutex::default(), writing: Mutex::default() }
     }
 
     /// What lies below; what is held is not in it.
@@ -48,6 +53,20 @@ impl<K: Kv> Memtable<K> {
     /// Whether nothing is held.
     pub fn is_spilled(&self) -> bool {
         self.held.read().unwrap_or_else(PoisonError::into_inner).changes.is_empty()
+    }
+
+    /// An entry below that is not held; the caller has `held` locked.
+    fn get_below(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some(value) = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(key) {
+            return Ok(value.clone());
+        }
+        let value = self.below.get(key)?;
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.len() >= READ {
+            read.clear();
+        }
+        read.insert(key.to_vec(), value.clone());
+        Ok(value)
     }
 
     /// Puts everything held below. `Err` leaves it held.
@@ -88,7 +107,7 @@ impl<K: Kv> Kv for Memtable<K> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         match held.changes.get(key) {
             Some(value) => Ok(value.clone()),
-            None => self.below.get(key),
+            None => self.get_below(key),
         }
     }
 
@@ -151,7 +170,9 @@ impl<K: Kv> Kv for Memtable<K> {
         let alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let full = {
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+            let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
             for (key, value) in batch {
+                read.remove(&key);
                 held.put(key, value);
             }
             held.is_full()
