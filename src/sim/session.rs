@@ -17,6 +17,7 @@ use super::texts;
 #[derive(Debug)]
 pub struct Sessions {
     open: HashMap<String, Session>,
+    sweep_above: usize,
     failures: HashMap<String, Failures>,
     rng: Rng,
 }
@@ -60,7 +61,7 @@ const SWEEP_ABOVE: usize = 10_000;
 impl Sessions {
     /// None yet.
     pub fn new(seed: u64) -> Self {
-        Self { open: HashMap::new(), failures: HashMap::new(), rng: Rng::new(seed) }
+        Self { open: HashMap::new(), sweep_above: SWEEP_ABOVE, failures: HashMap::new(), rng: Rng::new(seed) }
     }
 
     /// How many are live.
@@ -82,8 +83,10 @@ impl Sessions {
 
     /// Opens a session for a user.
     pub fn open(&mut self, user: Option<usize>, now_ms: i64, idle_ms: i64) -> Ids {
-        if self.open.len() > SWEEP_ABOVE {
+        if self.open.len() > self.sweep_above {
             self.open.retain(|_, s| s.user.is_some() && now_ms - s.last_ms <= idle_ms);
+            // Those that are live stay: the next look comes when there are twice as many, not at the next call.
+            self.sweep_above = SWEEP_ABOVE.max(self.open.len() * 2);
         }
         let (a, b) = (self.rng.next(), self.rng.next());
         let kd = format!(
