@@ -319,7 +319,7 @@ fn fid_of(event: &Event) -> Option<&Fid> {
 }
 
 fn open_run_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, id: RunId) -> Result<(RunNo, RunLiveRec), StoreError> {
-    let no = s.fixed(&Key::new(key::RUN_ID).run_id(id).done())?.and_then(|b| key::u32_at(&b, 0));
+    let no = s.raw(&Key::new(key::RUN_ID).run_id(id).done())?.and_then(|b| key::u32_at(&b, 0));
     let Some(no) = no else { return refuse(format!("run {id} was never opened")) };
     let Some(live) = s.get::<RunLiveRec>(&live_key(no))? else {
         return Err(StoreError::Read(format!("run {id} has no state in the index")));

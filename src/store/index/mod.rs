@@ -27,43 +27,23 @@ use crate::store::StoreError;
 /// Heads kept at hand; they never change, so none is ever wrong.
 const HEADS: usize = 256;
 
-/// Numbers of runs, plans and the like kept at hand; they never change either.
-const NUMBERS: usize = 1024;
-
 /// Reads of the index, over whatever holds it.
 pub struct Index<K: Kv> {
     /// What holds it.
     pub kv: K,
     heads: Mutex<HashMap<RunNo, Arc<RunHead>>>,
-    numbers: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
 }
 
 impl<K: Kv> Index<K> {
     /// Reads from what holds it.
     pub fn new(kv: K) -> Self {
-        Self { kv, heads: Mutex::default(), numbers: Mutex::default() }
+        Self { kv, heads: Mutex::default() }
     }
 
     /// Place of the last fact folded in.
     pub fn applied(&self) -> Result<Seq, StoreError> {
         let bytes = self.kv.get(&scratch::applied_key())?;
         Ok(Seq(bytes.and_then(|b| key::u64_at(&b, 0)).unwrap_or(0)))
-    }
-
-    /// Bytes of an entry that never changes once it is there.
-    fn fixed(&self, key: Vec<u8>) -> Result<Option<Vec<u8>>, StoreError> {
-        if let Some(known) = self.numbers.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(Some(known.clone()));
-        }
-        let read = self.kv.get(&key)?;
-        if let Some(bytes) = &read {
-            let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
-            if numbers.len() >= NUMBERS {
-                numbers.clear();
-            }
-            numbers.insert(key, bytes.clone());
-        }
-        Ok(read)
     }
 
     fn head(&self, no: RunNo) -> Result<Arc<RunHead>, StoreError> {

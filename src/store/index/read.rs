@@ -23,7 +23,7 @@ impl<K: Kv> Index<K> {
     }
 
     pub(super) fn run_no(&self, id: RunId) -> Result<Option<RunNo>, StoreError> {
-        Ok(self.fixed(Key::new(key::RUN_ID).run_id(id).done())?.and_then(|b| u32_at(&b, 0)))
+        Ok(self.kv.get(&Key::new(key::RUN_ID).run_id(id).done())?.and_then(|b| u32_at(&b, 0)))
     }
 
     pub(super) fn run_rec(&self, no: RunNo) -> Result<Option<RunRec>, StoreError> {
@@ -117,7 +117,7 @@ impl<K: Kv> Index<K> {
     }
 
     pub(super) fn dict(&self, kind: Dict, text: &str) -> Result<Option<DictNo>, StoreError> {
-        Ok(self.fixed(dict_key(kind, text))?.and_then(|b| u16_at(&b, 0)))
+        Ok(self.kv.get(&dict_key(kind, text))?.and_then(|b| u16_at(&b, 0)))
     }
 
     pub(super) fn dict_all(&self, kind: Dict) -> Result<Vec<(String, DictNo)>, StoreError> {

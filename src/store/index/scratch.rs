@@ -3,8 +3,7 @@
 //!
 //! Invariant: nothing reaches the index from here before the journal holds the facts it came from.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,14 +28,12 @@ pub struct Scratch<'k, K: Kv + ?Sized> {
     accepted: Vec<Batch>,
     /// The append being tried, in the same way.
     trial: Vec<Batch>,
-    /// What was read of entries that never change.
-    fixed: RefCell<HashMap<Vec<u8>, Vec<u8>>>,
 }
 
 impl<'k, K: Kv + ?Sized> Scratch<'k, K> {
     /// Nothing changed yet.
     pub fn new(base: &'k K) -> Self {
-        Self { base, accepted: Vec::new(), trial: Vec::new(), fixed: RefCell::default() }
+        Self { base, accepted: Vec::new(), trial: Vec::new() }
     }
 
     /// What a key was changed to, if it was.
@@ -58,18 +55,6 @@ impl<'k, K: Kv + ?Sized> Scratch<'k, K> {
             Some(value) => Ok(value.clone()),
             None => self.base.get(key),
         }
-    }
-
-    /// Bytes of an entry that never changes once it is there: read once.
-    pub fn fixed(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        if let Some(known) = self.fixed.borrow().get(key) {
-            return Ok(Some(known.clone()));
-        }
-        let read = self.raw(key)?;
-        if let Some(bytes) = &read {
-            self.fixed.borrow_mut().insert(key.to_vec(), bytes.clone());
-        }
-        Ok(read)
     }
 
     /// Sets a value.
@@ -154,8 +139,6 @@ impl<'k, K: Kv + ?Sized> Scratch<'k, K> {
     /// Drops the append that was tried.
     pub fn reject(&mut self) {
         self.trial.clear();
-        // It may have been read from what is dropped.
-        self.fixed.get_mut().clear();
     }
 
     /// What was accepted so far, once it is a full batch: to be applied at once by a long replay, and forgotten here.
