@@ -13,6 +13,7 @@ use crate::domain::command::{Order, Receipt};
 use crate::domain::event::Fact;
 use crate::domain::live::{Live, Pulse};
 use crate::domain::query::{Answer, Query};
+use crate::store::msgpack;
 
 /// Version of this protocol; both sides must speak the same.
 pub const VERSION: u32 = 4;
@@ -116,7 +117,7 @@ pub async fn read<T: DeserializeOwned>(from: &mut (impl AsyncRead + Unpin), max:
         if body.len() < usize::try_from(length).unwrap_or(usize::MAX) {
             return Err(FrameError::Broken(std::io::ErrorKind::UnexpectedEof.into()));
         }
-        rmp_serde::from_slice(&body).map_err(|_| FrameError::Garbage)
+        msgpack::read(&body).map_err(|_| FrameError::Garbage)
     };
     tokio::time::timeout(PATIENCE, rest).await.unwrap_or(Err(FrameError::Slow))
 }

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::StoreError;
+use super::{StoreError, msgpack};
 
 /// Version written in front of every value.
 pub const VERSION: u8 = 1;
@@ -28,7 +28,7 @@ pub fn pack_into<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), Store
 pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     match bytes.split_first() {
         Some((&VERSION, rest)) => {
-            rmp_serde::from_slice(rest).map_err(|e| StoreError::Read(format!("a stored value does not decode: {e}")))
+            msgpack::read(rest).map_err(|e| StoreError::Read(format!("a stored value does not decode: {e}")))
         }
         Some((other, _)) => Err(StoreError::Read(format!("a stored value has version {other}, known is {VERSION}"))),
         None => Err(StoreError::Read("a stored value is empty".to_owned())),

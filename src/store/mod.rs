@@ -10,6 +10,7 @@ pub mod index;
 pub mod journal;
 pub mod local;
 pub mod memory;
+pub mod msgpack;
 pub mod prune;
 
 use async_trait::async_trait;
