@@ -12,6 +12,7 @@ use super::ascii::ascii;
 use super::go::{At, Cursor};
 use super::order::{Kind, Need, Piece, order};
 use super::paint::{Look, Pen};
+use super::same_cell;
 use crate::shell::caps::Caps;
 use crate::text::Measure;
 
@@ -89,13 +90,13 @@ impl Encoder {
         }
     }
 
-    /// Draws what differs between two pictures.
-    pub fn draw(&mut self, old: &[Cell], new: &[Cell]) {
+    /// Draws what differs between two pictures, in the rows named.
+    pub fn draw(&mut self, old: &[Cell], new: &[Cell], changed: &[bool]) {
         let columns = self.columns.max(1);
         let (mut old_spans, mut new_spans) = (Vec::with_capacity(columns), Vec::with_capacity(columns));
         let mut pieces = Vec::new();
-        for (y, (old, new)) in old.chunks(columns).zip(new.chunks(columns)).enumerate() {
-            if old == new {
+        for (y, ((old, new), changed)) in old.chunks(columns).zip(new.chunks(columns)).zip(changed).enumerate() {
+            if !changed {
                 continue;
             }
             measure(old, self.caps.measure, &mut old_spans);
@@ -207,7 +208,7 @@ impl Encoder {
 
     /// Whether two cells look the same on this terminal.
     fn same(&self, a: &Cell, b: &Cell) -> bool {
-        if a == b {
+        if same_cell(a, b) {
             return true;
         }
         if a.symbol() != b.symbol() {

@@ -16,6 +16,7 @@ use ratatui::layout::Rect;
 use self::encode::Encoder;
 use self::paint::Pen;
 pub use self::sweep::sweep;
+use self::sweep::sweep_row;
 use super::caps::Caps;
 use crate::ui::msg::{Drawn, ListHint};
 
@@ -29,6 +30,8 @@ pub struct Screen {
     caps: Caps,
     shown: Buffer,
     next: Buffer,
+    /// Rows in which the two differ.
+    changed: Vec<bool>,
     /// False when the terminal's content is not known: the next frame clears and draws all of it.
     known: bool,
     pen: Pen,
@@ -45,6 +48,7 @@ impl Screen {
             caps,
             shown: Buffer::empty(area),
             next: Buffer::empty(area),
+            changed: Vec::new(),
             known: false,
             pen: Pen::default(),
             list: None,
@@ -81,7 +85,7 @@ impl Screen {
     pub fn frame(&mut self, draw: impl FnOnce(&mut Buffer) -> Drawn) -> Vec<u8> {
         self.next.reset();
         let drawn = draw(&mut self.next);
-        self.hostile += sweep(&mut self.next, self.caps.measure);
+        self.compare();
         let (body, pen) = self.body(drawn.list);
         let mut end = Encoder::new(self.caps, self.shown.area.width, pen);
         let frame = self.close(body, drawn.caret, &mut end);
@@ -90,6 +94,20 @@ impl Screen {
         self.list = drawn.list;
         self.known = true;
         frame
+    }
+
+    /// Finds the rows that changed and sweeps them; what is shown already was swept before.
+    fn compare(&mut self) {
+        let columns = usize::from(self.shown.area.width).max(1);
+        let rows = self.shown.content.chunks(columns).zip(self.next.content.chunks_mut(columns));
+        self.changed.clear();
+        for (shown, next) in rows {
+            let changed = !self.known || !same_row(shown, next);
+            if changed {
+                self.hostile += sweep_row(next, self.caps.measure);
+            }
+            self.changed.push(changed);
+        }
     }
 
     /// The shortest way to the next picture that we know: row by row, or with a move of the list first.
@@ -101,7 +119,7 @@ impl Screen {
             // Whatever look the terminal is in, it is plain from here on.
             let mut out = b"\x1b[m".to_vec();
             whole.clear();
-            whole.draw(&self.shown.content, &self.next.content);
+            whole.draw(&self.shown.content, &self.next.content, &self.changed);
             let (bytes, pen) = whole.finish();
             out.extend(bytes);
             return (out, pen);
@@ -110,8 +128,9 @@ impl Screen {
         if let Some((hint, moved)) = self.moved(list).filter(|(hint, moved)| self.worth_scrolling(*hint, *moved)) {
             shift(&mut self.shown, hint, moved);
             encoder.scroll(hint.top, hint.bottom, moved);
+            self.compare();
         }
-        encoder.draw(&self.shown.content, &self.next.content);
+        encoder.draw(&self.shown.content, &self.next.content, &self.changed);
         encoder.finish()
     }
 
@@ -121,7 +140,10 @@ impl Screen {
         let inside = i64::from(hint.top)..i64::from(hint.bottom);
         let same = |by: i64| {
             let stays = |y: &i64| {
-                inside.contains(&(y + by)) && row(&self.shown, y + by, columns) == row(&self.next, *y, columns)
+                inside.contains(&(y + by))
+                    && row(&self.shown, y + by, columns)
+                        .zip(row(&self.next, *y, columns))
+                        .is_some_and(|(was, is)| same_row(was, is))
             };
             inside.clone().filter(stays).count()
         };
@@ -166,6 +188,21 @@ impl Screen {
         self.caret = caret;
         frame
     }
+}
+
+/// Whether two rows show the same.
+fn same_row(a: &[Cell], b: &[Cell]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_cell(a, b))
+}
+
+/// Whether two cells show the same. The busiest comparison of the screen: some thousands for every key, nearly all of one
+/// byte each.
+fn same_cell(a: &Cell, b: &Cell) -> bool {
+    let same_symbol = match (a.symbol().as_bytes(), b.symbol().as_bytes()) {
+        ([a], [b]) => a == b,
+        (a, b) => a == b,
+    };
+    same_symbol && (a.fg, a.bg, a.underline_color, a.modifier) == (b.fg, b.bg, b.underline_color, b.modifier)
 }
 
 /// A row's cells.

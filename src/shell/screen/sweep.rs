@@ -2,8 +2,9 @@
 //!
 //! Invariant: after [`sweep`] every cell holds one printable cluster of at most 32 bytes that fits where it stands.
 
+use ratatui::buffer::{Buffer, Cell};
+
 use crate::text::{Measure, hostile};
-use ratatui::buffer::Buffer;
 
 /// Longest cluster a cell may hold; [`crate::text::show`] lets at most 16 bytes through.
 const LONGEST: usize = 32;
@@ -12,9 +13,15 @@ const LONGEST: usize = 32;
 /// with `U+FFFD` (or `?` where that is wide), and a wide character without room with a blank. Returns how many were hostile: more than none is
 /// a fault of ours, a text that went past `show`.
 pub fn sweep(picture: &mut Buffer, measure: Measure) -> usize {
-    let mut hostile_cells = 0;
     let columns = usize::from(picture.area.width).max(1);
-    for (i, cell) in picture.content.iter_mut().enumerate() {
+    picture.content.chunks_mut(columns).map(|row| sweep_row(row, measure)).sum()
+}
+
+/// The same for one row.
+pub fn sweep_row(row: &mut [Cell], measure: Measure) -> usize {
+    let mut hostile_cells = 0;
+    let columns = row.len();
+    for (x, cell) in row.iter_mut().enumerate() {
         let symbol = cell.symbol();
         if let [b] = symbol.as_bytes() {
             if *b < b' ' || *b == 0x7f {
@@ -24,7 +31,7 @@ pub fn sweep(picture: &mut Buffer, measure: Measure) -> usize {
             continue;
         }
         if is_ideograph(symbol) {
-            if i % columns == columns - 1 {
+            if x + 1 == columns {
                 cell.set_symbol(" ");
             }
             continue;
@@ -33,7 +40,7 @@ pub fn sweep(picture: &mut Buffer, measure: Measure) -> usize {
         if symbol.len() > LONGEST || !matches!(width, 1 | 2) || symbol.chars().any(hostile) {
             cell.set_symbol(measure.stand_in());
             hostile_cells += 1;
-        } else if width == 2 && i % columns == columns - 1 {
+        } else if width == 2 && x + 1 == columns {
             cell.set_symbol(" ");
         }
     }
