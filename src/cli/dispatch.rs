@@ -30,7 +30,9 @@ use crate::ui::msg::{Export, ExportFormat};
 /// The program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
+    // One worker: what an answer sets off runs on without a change of threads, each of which costs a wake-up of a
+    // sleeping processor. The picture is drawn on this thread, the store reads and writes on theirs.
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build() {
         Ok(runtime) => runtime,
         Err(e) => return complain(&Stop::usage(format!("no threads: {e}"))),
     };
