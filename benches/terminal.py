@@ -15,7 +15,7 @@ def load(part):
         return {}
 
 
-figures = {part: load(part) for part in ("start", "cold", "keys", "bills", "search", "live", "ends", "owner")}
+figures = {part: load(part) for part in ("start", "cold", "crash", "keys", "bills", "search", "live", "ends", "owner")}
 
 
 def at(part, path):
@@ -50,6 +50,8 @@ def holds(what, part, seen, ok):
 most("exec to full picture, owner there", "start", "start.ready_ms.p50", 20, "ms")
 most("exec to first frame, owner there", "start", "start.first_paint_ms.p50", 10, "ms")
 most("exec to first frame, no owner yet", "cold", "start.first_paint_ms.p50", 10, "ms")
+most("exec to first frame, killed in a run before", "crash", "start.first_paint_ms.p50", 10, "ms")
+most("exec to full picture, killed in a run before", "crash", "start.ready_ms.p50", None, "ms")
 most("bytes of the full picture", "start", "start.bytes_to_ready.p50", 6000, "B", digits=0)
 most("terminal queries", "start", "start.terminal_queries", 0, "", digits=0)
 most("idle: bytes", "keys", "idle.bytes_per_s", 0, "B/s")

@@ -6,7 +6,7 @@
 # Needs Python 3.9 with pyte (`python3 -m venv V && V/bin/pip install pyte`) and the tuibench script; name both:
 # PYTHON=V/bin/python TUIBENCH=path/to/tuibench.py. Without TUIBENCH the tests' own pty measurements are printed.
 # SKYDECK= names another program than the release build; OUT= a directory that keeps the raw figures; ONLY= some of the
-# parts (start cold keys bills search live ends), the table then has only theirs.
+# parts (start cold crash keys bills search live ends), the table then has only theirs.
 set -eu
 dir=${1:?a directory for the store}
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -49,7 +49,7 @@ secret = { file = "$conf/secret" }
 TOML
 export LANG=en_US.UTF-8 TERM=xterm-256color COLORTERM=truecolor
 python=${PYTHON:-python3}
-parts=${ONLY:-start cold keys bills search live ends}
+parts=${ONLY:-start cold crash keys bills search live ends}
 
 # measure PART DATA OPTION...: one launch of the bench; its figures go to $out/PART.json.
 measure() {
@@ -96,7 +96,7 @@ measure search "$store" --ready "$ready" --only keys,rss \
     --action "text=\\<w200> / $q C U S T 0 0 0 0 7 $q <enter>=>CUST00007(.|\\n)*CUST00007" \
     --action "progress=\\<w200> / $q n o w h e r e $q <enter>=>searched [1-9]" \
     --action 'meanwhile=? =>Help' \
-    --action 'stop=<esc><w200> <esc>=>stopped'
+    --action "stop=<esc><w200> \\<w200> / $q n o n e $q <enter><w100> <esc>=>stopped"
 # The owner's memory after all of it.
 sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/{"hwm_kb": \1}/p' "/proc/$served/status" > "$out/owner.json"
 kill "$served" 2> /dev/null || true
@@ -105,6 +105,16 @@ served=
 # Without an owner the console starts one, and the first frame must not wait for it.
 measure cold "$store" --ready "Skydeck" --only start --repeat 5 \
     --pre-cmd "$bin serve --end --data $store --config $conf/config.toml > /dev/null 2>&1; true"
+case " $parts " in
+*" crash "*)
+    # A copy whose process was killed in the middle of a run, before each start: the first frame comes before the store is open.
+    mkdir "$conf/crash"
+    cp -r "$store" "$conf/crash/data"
+    die="$bin serve --end --data $conf/crash/data --config $conf/config.toml; $bin bench store --dir $conf/crash --step die"
+    measure crash "$conf/crash/data" --ready "$ready" --only start --repeat 5 --pre-cmd "($die) > /dev/null 2>&1; true"
+    "$bin" serve --end --data "$conf/crash/data" --config "$conf/config.toml" > /dev/null 2>&1 || true
+    ;;
+esac
 case " $parts " in
 *" live "*)
     # A run against the simulator, a thousand calls a second; the console measured is one that attaches.

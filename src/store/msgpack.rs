@@ -1,8 +1,7 @@
 //! Reads MessagePack back into our types.
 //!
 //! Written by `rmp_serde`, which reads it too; but its reader puts every way a value could be written into the code of
-//! every type (a seventh of all the program's code), where ours asks for what the type expects. It is the busiest code of
-//! the store's readers as well.
+//! every type (a seventh of all that was compiled for this program), where ours asks for what the type expects.
 //!
 //! Invariant: every byte is looked at within bounds, so no input makes it panic, and nothing is taken for what it is not.
 
