@@ -208,7 +208,7 @@ fn facts_change_rows_in_place_and_the_sum_line_always_adds_up() {
     c.keys("3");
     assert!(text(&c).contains("found 40 = audited 7 + already 3 + skip 4 + fail 7 + unk 2 + wait 17"), "{}", text(&c));
     let (fid, no) = (Fid::from(100_012), "XSCKD000012".to_owned());
-    let outcome = Outcome::Audited { verified: false };
+    let outcome = Outcome::Done { verified: false };
     let event = Event::BillSettled { run: run_id(9), fid, no, was: Slot::Waiting, outcome };
     c.send(Msg::Facts(Arc::from(vec![fact(9000, NOW, event)])));
     let screen = text(&c);

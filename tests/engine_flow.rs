@@ -642,7 +642,7 @@ async fn retry_takes_its_list_from_the_ledger_and_says_what_it_left_out() {
     let first = bench.whole_run().await.head.id;
     let key = |n| bench.store.bill_of_run(first, &fid(n)).unwrap().unwrap().key;
     let (one, two, six) = (key(1), key(2), key(6));
-    let resolve = |reason: &str, key: &skydeck::domain::ids::BillKey| Command::Resolve {
+    let resolve = |reason: &str, key: &skydeck::domain::ids::RecordKey| Command::Resolve {
         selection: Selection::Bills(vec![key.clone()]),
         reason: reason.into(),
     };

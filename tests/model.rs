@@ -24,7 +24,7 @@ use fastrand::Rng;
 use skydeck::domain::bill::{Outcome, Status};
 use skydeck::domain::command::{Command, Receipt, StartParams};
 use skydeck::domain::event::Event;
-use skydeck::domain::ids::{BillKey, EnvId, FormId, PlanId, RunId};
+use skydeck::domain::ids::{EnvId, FormId, PlanId, RecordKey, RunId};
 use skydeck::domain::run::{Revision, RunState};
 use skydeck::domain::step::Step;
 use skydeck::erp::FaultKind;
@@ -289,7 +289,7 @@ impl Story {
         }
         for n in 1..=self.bills {
             let doc = self.bench.world.with(|s| s.docs[&fid(n)].clone());
-            let key = BillKey { env: EnvId::new("test"), form: FormId::new(FORM), fid: fid(n) };
+            let key = RecordKey { env: EnvId::new("test"), form: FormId::new(FORM), fid: fid(n) };
             let entry = self.bench.store.ledger_entry(&key).unwrap();
             let waits_for_operator = entry.as_ref().is_some_and(|e| {
                 e.deaths >= 3 || matches!(e.row.state.outcome(), Some(Outcome::Unknown(u)) if u.why.needs_operator())
@@ -301,7 +301,7 @@ impl Story {
             // What is said happened: the last word on a bill never contradicts the world's journal.
             let row = self.bench.store.bill(&key).unwrap();
             let ours = audits.iter().any(|(f, ..)| *f == fid(n));
-            if let Some(Outcome::Audited { .. }) = row.as_ref().and_then(|r| r.state.outcome())
+            if let Some(Outcome::Done { .. }) = row.as_ref().and_then(|r| r.state.outcome())
                 && !ours
             {
                 return Err(format!("bill {n} is said to be audited by us, and was not: {row:?}"));

@@ -27,7 +27,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use skydeck::domain::bill::Outcome;
 use skydeck::domain::command::{Command, Receipt, StartParams};
-use skydeck::domain::ids::{BillKey, EnvId, Fid, FormId, PlanId, RunId};
+use skydeck::domain::ids::{EnvId, Fid, FormId, PlanId, RecordKey, RunId};
 use skydeck::domain::plan::Column;
 use skydeck::domain::run::{Revision, RunState};
 use skydeck::domain::time::Clock;
@@ -192,8 +192,8 @@ fn client(wire: &Arc<Wire>) -> Arc<dyn Erp> {
     Arc::new(KingdeeErp::over(config, Arc::new(causes()), clock, transport).unwrap())
 }
 
-fn key(id: u64) -> BillKey {
-    BillKey { env: EnvId::new("test"), form: FormId::new(FORM), fid: Fid::new(id.to_string()) }
+fn key(id: u64) -> RecordKey {
+    RecordKey { env: EnvId::new("test"), form: FormId::new(FORM), fid: Fid::new(id.to_string()) }
 }
 
 impl Story {
@@ -416,7 +416,7 @@ impl Story {
                 return Err(format!("bill {id} was missed: ledger {entry:?}"));
             }
             let row = self.bench.store.bill(&key(id)).unwrap();
-            if let Some(Outcome::Audited { .. }) = row.as_ref().and_then(|r| r.state.outcome())
+            if let Some(Outcome::Done { .. }) = row.as_ref().and_then(|r| r.state.outcome())
                 && !applied.contains_key(&id)
             {
                 return Err(format!("bill {id} is said to be audited by us, and was not: {row:?}"));

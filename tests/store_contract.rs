@@ -132,9 +132,9 @@ fn contradictions_are_refused_and_leave_nothing() {
         b.refuses("closing with bills waiting", vec![closed(1)]);
         b.refuses("good facts before a bad one", vec![settled(1, 1, Slot::Waiting, audited()), closed(1)]);
         b.ok(vec![settled(1, 1, Slot::Waiting, audited())]);
-        b.refuses("a second outcome", vec![settled(1, 1, Slot::Audited, failed("stock"))]);
+        b.refuses("a second outcome", vec![settled(1, 1, Slot::Done, failed("stock"))]);
         b.refuses("a call for an audited bill", vec![tried(1, 1, Step::Audit, 2)]);
-        b.refuses("an audited bill deferred", vec![deferred(1, 1, Slot::Audited)]);
+        b.refuses("an audited bill deferred", vec![deferred(1, 1, Slot::Done)]);
         b.ok(vec![settled(1, 2, Slot::Waiting, skipped(Skip::Draft)), closed(1)]);
         b.refuses("a change of a closed run", vec![found(1, &[3])]);
         b.refuses("a second closing", vec![closed(1)]);
@@ -197,7 +197,7 @@ fn a_run_nobody_approved_leaves_the_ledger_alone_and_a_verify_run_does_not() {
         b.ok(vec![settled(2, 2, Slot::Waiting, skipped(Skip::NotReached)), closed(2)]);
         assert_eq!(b.fids(Scope::Ledger, ""), ["1"], "{}", b.name);
         b.ok(vec![Event::RunOpened(Box::new(head(3, "p", RunKind::Verify))), found(3, &[1])]);
-        b.ok(vec![settled(3, 1, Slot::Waiting, skydeck::domain::bill::Outcome::Audited { verified: true }), closed(3)]);
+        b.ok(vec![settled(3, 1, Slot::Waiting, skydeck::domain::bill::Outcome::Done { verified: true }), closed(3)]);
         assert!(b.fids(Scope::Ledger, "").is_empty());
     }
 }

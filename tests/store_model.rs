@@ -77,7 +77,7 @@ struct Model {
 fn outcome(pick: u8) -> Outcome {
     match pick {
         0 | 1 => audited(),
-        2 => Outcome::AlreadyAudited { by: None, on: None },
+        2 => Outcome::Already { by: None, on: None },
         3 => skipped(Skip::Draft),
         4 => skipped(Skip::NotReached),
         5 => skipped(Skip::Gone),
@@ -245,7 +245,7 @@ impl Model {
             let count = |slot: Slot| run.bills.values().filter(|b| b.slot == Some(slot)).count() as u64;
             let tally = Tally {
                 found: run.bills.len() as u64,
-                audited: count(Slot::Audited),
+                audited: count(Slot::Done),
                 already: count(Slot::Already),
                 skipped: count(Slot::Skipped),
                 failed: count(Slot::Failed),

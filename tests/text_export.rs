@@ -9,7 +9,7 @@ use skydeck::domain::bill::{BillState, Failure, Outcome, Rev, Status};
 use skydeck::domain::cause::Cause;
 use skydeck::domain::command::{Order, Receipt};
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{BillKey, EnvId, Fid, FormId, PlanId, PlanRev, RunId};
+use skydeck::domain::ids::{EnvId, Fid, FormId, PlanId, PlanRev, RecordKey, RunId};
 use skydeck::domain::query::{Answer, Cursor, Page, Query, Scope};
 use skydeck::domain::run::{BillRow, Revision, RunHead, RunKind, RunRow, RunState, Tally};
 use skydeck::domain::time::Ts;
@@ -41,7 +41,7 @@ impl Store {
         BillRow {
             run: run(),
             plan: PlanId::new("seed"),
-            key: BillKey {
+            key: RecordKey {
                 env: EnvId::new("demo"),
                 form: FormId::new("SAL_OUTSTOCK"),
                 fid: Fid::from(100_000 + i as u64),

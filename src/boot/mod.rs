@@ -105,7 +105,7 @@ pub fn who() -> Who {
     let login = ["LOGNAME", "USER"].iter().find_map(|v| std::env::var(v).ok()).filter(|l| !l.is_empty());
     let uid = rustix::process::getuid().as_raw();
     let from = std::env::var("SSH_CONNECTION").ok().and_then(|c| c.split(' ').next().map(str::to_owned));
-    Who { uid, login: login.unwrap_or_else(|| uid.to_string()), from: from.filter(|f| !f.is_empty()) }
+    crate::link::serve::person(uid, login.unwrap_or_else(|| uid.to_string()), from.filter(|f| !f.is_empty()))
 }
 
 /// Reads the configuration; a missing file is an empty configuration only when it was not named.

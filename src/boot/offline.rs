@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::bill::Found;
-use crate::domain::ids::{EnvId, Fid, FormId};
+use crate::domain::ids::{EnvId, Fid};
 use crate::domain::step::{Evidence, Verdict};
-use crate::erp::{Erp, Fault, FaultKind, FoundPage, Greeting, PageQuery, WriteCall, WriteReply, WriteToken};
+use crate::erp::{Erp, Fault, FaultKind, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken};
 
 /// The client of a verb that only reads the history: every call is refused, none leaves.
 pub struct Offline(pub EnvId);
@@ -33,7 +33,7 @@ impl Erp for Offline {
         Err(self.fault())
     }
 
-    async fn read_bills(&self, _: &FormId, _: &str, _: &str, _: &[Fid]) -> Result<Vec<Found>, Fault> {
+    async fn read_bills(&self, _: &Look<'_>, _: &[Fid]) -> Result<Vec<Found>, Fault> {
         Err(self.fault())
     }
 

@@ -7,7 +7,7 @@ use super::out::Out;
 use crate::domain::command::Selection;
 use crate::domain::event::{Event, Fact};
 use crate::domain::filter::Filter;
-use crate::domain::ids::{BillKey, EnvId, PlanId, RunId};
+use crate::domain::ids::{EnvId, PlanId, RunId, WorkKey};
 use crate::domain::query::{Answer, Page, PageRequest, Query, Scope};
 use crate::domain::run::{BillRow, RunRow, RunState};
 use crate::domain::step::{Body, Verdict};
@@ -242,15 +242,21 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
     let Answer::Bills(page) = link.ask(Query::FindBill { number: args.number.clone(), limit: 20 }).await? else {
         return Err(Stop::usage("the engine answered another question"));
     };
-    let mut keys: Vec<(BillKey, String)> = page.rows.iter().map(|(_, row)| (row.key.clone(), row.no.clone())).collect();
+    let mut keys: Vec<(WorkKey, String)> = page.rows.iter().map(|(_, row)| (row.key.clone(), row.no.clone())).collect();
     keys.dedup();
-    let exact: Vec<&(BillKey, String)> = keys.iter().filter(|(_, no)| *no == args.number).collect();
+    let exact: Vec<&(WorkKey, String)> = keys.iter().filter(|(_, no)| *no == args.number).collect();
     let key = match (exact.as_slice(), keys.as_slice()) {
         ([(key, _)], _) | ([], [(key, _)]) => key.clone(),
         ([], []) => return Err(Stop::usage(format!("no bill {} in the history", args.number))),
         _ => {
             for (key, no) in &keys {
-                out.note(&format!("{} ({} {} {})", show(no, 200).as_str(), key.env, key.form, key.fid));
+                out.note(&format!(
+                    "{} ({} {} {})",
+                    show(no, 200).as_str(),
+                    key.record.env,
+                    key.record.form,
+                    key.record.fid
+                ));
             }
             return Err(Stop::usage("several bills match; give the whole number"));
         }
@@ -273,9 +279,9 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
         out.line(&format!(
             "{}  FID {}  {} {}  {state}  {}",
             show(&row.no, 200).as_str(),
-            key.fid,
-            key.form,
-            key.env,
+            key.record.fid,
+            key.record.form,
+            key.record.env,
             show(&reason, 1024).as_str()
         ))?;
     }
@@ -300,10 +306,10 @@ fn text_of(body: &Body) -> String {
     show(&String::from_utf8_lossy(&body.bytes.0), BODY).as_str().to_owned()
 }
 
-fn sentence(out: &Out, key: &BillKey, fact: &Fact) -> String {
+fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
     let text = match &fact.event {
         Event::BillsFound { run, bills } => {
-            let status = bills.iter().find(|b| b.fid == key.fid).map_or("?", |b| b.rev.status.code()).to_owned();
+            let status = bills.iter().find(|b| b.fid == key.record.fid).map_or("?", |b| b.rev.status.code()).to_owned();
             format!("{} {status}  {run}", out.t("found in status", "找到，状态"))
         }
         Event::StepTried { step, attempt, .. } => format!("{} {} #{attempt}", out.t("sending", "发出"), step.word()),

@@ -192,6 +192,7 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, ground: &Ground) -> Result
     Ok(EnvironmentConfig {
         environment: Environment {
             id: EnvId::new(if args.production { "demo-prod" } else { "demo" }),
+            server: crate::erp::config::server(&url, &credentials.account),
             address: url.clone(),
             account_set: credentials.account,
             user: credentials.user,

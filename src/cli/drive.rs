@@ -118,7 +118,7 @@ impl Driver {
                             self.out.note(&format!(
                                 "{} {}",
                                 self.out.t("paused:", "已暂停："),
-                                detail.unwrap_or_default()
+                                detail.map(|why| self.out.reason_of(&why)).unwrap_or_default()
                             ));
                             if self.trusting && resumed < RESUMES {
                                 resumed += 1;
@@ -353,10 +353,9 @@ fn exit_of(refusal: &Refusal) -> Exit {
     match refusal {
         Refusal::NotFound(_) | Refusal::BadPlan(_) => Exit::Usage,
         Refusal::Nothing(_) => Exit::Ok,
-        Refusal::ReadOnly(_)
-        | Refusal::NotAllowed { .. }
-        | Refusal::SecondPerson { .. }
-        | Refusal::Busy { .. }
+        Refusal::Denied(_)
+        | Refusal::SecondPerson(_)
+        | Refusal::Busy(_)
         | Refusal::NotConfirmed(_)
         | Refusal::WrongState(_)
         | Refusal::Store(_) => Exit::Refused,

@@ -5,22 +5,24 @@ use serde_json::{Value, json};
 use crate::domain::bill::{BillState, Outcome};
 use crate::domain::event::{Event, Fact};
 use crate::domain::query::LedgerGroup;
+use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, RunRow, RunState, Tally};
 
 /// The sum line.
 pub fn tally(tally: &Tally) -> Value {
     json!({
         "found": tally.found, "audited": tally.audited, "already_audited": tally.already, "skipped": tally.skipped,
-        "failed": tally.failed, "unknown": tally.unknown, "waiting": tally.waiting,
+        "failed": tally.failed, "unknown": tally.unknown, "waiting": tally.waiting, "done": tally.audited,
+        "already": tally.already, "not_reached": tally.not_reached,
     })
 }
 
 /// An outcome.
 pub fn outcome(outcome: &Outcome) -> Value {
-    let word = outcome.slot().word();
+    let word = outcome.slot().code();
     match outcome {
-        Outcome::Audited { verified } => json!({"outcome": word, "verified": verified}),
-        Outcome::AlreadyAudited { by, on } => json!({"outcome": word, "by": by, "on": on}),
+        Outcome::Done { verified } => json!({"outcome": word, "verified": verified}),
+        Outcome::Already { by, on } => json!({"outcome": word, "by": by, "on": on}),
         Outcome::Skipped(skip) => json!({"outcome": word, "why": skip.word()}),
         Outcome::Failed(failure) => json!({
             "outcome": word, "cause": failure.cause, "msg_code": failure.msg_code, "field": failure.field,
@@ -39,7 +41,7 @@ pub fn state(state: &BillState) -> Value {
         BillState::Trying { step, attempt, since } => {
             json!({"outcome": "waiting", "trying": step.word(), "attempt": attempt, "since_ms": since.0})
         }
-        BillState::RetryAt { at, cause } => json!({"outcome": "waiting", "retry_at_ms": at.0, "cause": cause}),
+        BillState::RetryAt { at, cause, .. } => json!({"outcome": "waiting", "retry_at_ms": at.0, "cause": cause}),
         BillState::Settled(settled) => outcome(settled),
     }
 }
@@ -47,7 +49,8 @@ pub fn state(state: &BillState) -> Value {
 /// A bill in a run.
 pub fn bill(row: &BillRow, columns: &[String]) -> Value {
     let mut value = json!({
-        "type": "bill", "run": row.run, "plan": row.plan, "env": row.key.env, "form": row.key.form, "fid": row.key.fid,
+        "type": "bill", "run": row.run, "plan": row.plan, "env": row.record().env, "form": row.record().form,
+        "fid": row.fid(), "operation": row.key.op,
         "no": row.no, "status_when_read": row.rev.status.code(), "attempts": row.attempts, "at_ms": row.at.0,
     });
     merge(&mut value, state(&row.state));
@@ -73,7 +76,9 @@ pub fn run(row: &RunRow) -> Value {
     let mut value = json!({
         "type": "run", "run": head.id, "kind": head.kind, "plan": head.plan, "revision": head.rev, "env": head.env,
         "production": head.production, "form": head.form, "by": head.by.to_string(), "opened_ms": head.opened.0,
-        "closed_ms": row.closed.map(|at| at.0), "state": state, "detail": detail, "of": head.of,
+        "closed_ms": row.closed.map(|at| at.0), "state": state, "detail": detail.as_ref().map(Reason::en),
+        "reason": detail.as_ref().map(Reason::code), "reason_args": detail.as_ref().map(Reason::args),
+        "operation": head.op, "of": head.of,
         "chosen_revision": head.revision,
         "set_hash": row.collected.as_ref().map(|c| &c.hash), "sum_closes": row.tally.closes(), "pruned": row.pruned,
     });
@@ -82,34 +87,22 @@ pub fn run(row: &RunRow) -> Value {
 }
 
 /// A run's state as a word, and what it says beside.
-pub fn run_state(state: &RunState) -> (&'static str, Option<String>) {
-    use crate::domain::run::{PauseWhy, RunEnd};
+pub fn run_state(state: &RunState) -> (&'static str, Option<Reason>) {
     match state {
         RunState::Collecting => ("collecting", None),
         RunState::AwaitingApproval => ("awaiting_approval", None),
         RunState::Working => ("working", None),
         RunState::Settling => ("settling", None),
-        RunState::Paused(PauseWhy::Operator) => ("paused", None),
-        RunState::Paused(
-            PauseWhy::Breaker(why)
-            | PauseWhy::Unreachable(why)
-            | PauseWhy::Stopped(why)
-            | PauseWhy::Store(why)
-            | PauseWhy::Canary(why),
-        ) => ("paused", Some(why.clone())),
+        RunState::Paused(why) => ("paused", why.reason().cloned()),
         RunState::Interrupted => ("interrupted", None),
-        RunState::Closed(RunEnd::Completed) => ("completed", None),
-        RunState::Closed(RunEnd::Empty) => ("empty", None),
-        RunState::Closed(RunEnd::Cancelled) => ("cancelled", None),
-        RunState::Closed(RunEnd::Declined) => ("declined", None),
-        RunState::Closed(RunEnd::CollectFailed(why)) => ("collect_failed", Some(why.clone())),
+        RunState::Closed(end) => (end.word(), end.reason().cloned()),
     }
 }
 
 /// A group of the ledger.
 pub fn group(group: &LedgerGroup) -> Value {
     json!({
-        "type": "group", "outcome": group.slot.word(), "group": group.group, "count": group.count,
+        "type": "group", "outcome": group.slot.code(), "group": group.group, "count": group.count,
         "oldest_ms": group.oldest.map(|at| at.0),
     })
 }

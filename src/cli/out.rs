@@ -9,6 +9,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use super::args::Language;
 use crate::domain::bill::{BillState, Outcome, Slot};
 use crate::domain::cause::CauseTable;
+use crate::domain::reason::Reason;
 use crate::domain::run::Tally;
 use crate::domain::time::Ts;
 use crate::text::show;
@@ -76,23 +77,26 @@ impl Out {
     pub fn slot(&self, slot: Slot) -> &'static str {
         match (slot, self.lang) {
             (Slot::Waiting, Language::En) => "waiting",
-            (Slot::Audited, Language::En) => "audited",
+            (Slot::Done, Language::En) => "audited",
             (Slot::Already, Language::En) => "already audited",
             (Slot::Skipped, Language::En) => "skipped",
             (Slot::Failed, Language::En) => "failed",
             (Slot::Unknown, Language::En) => "unknown",
+            (Slot::NotReached, Language::En) => "not reached",
             (Slot::Waiting, Language::Zh) => "等待",
-            (Slot::Audited, Language::Zh) => "已审核",
+            (Slot::Done, Language::Zh) => "已审核",
             (Slot::Already, Language::Zh) => "此前已审核",
             (Slot::Skipped, Language::Zh) => "跳过",
             (Slot::Failed, Language::Zh) => "失败",
             (Slot::Unknown, Language::Zh) => "未知",
+            (Slot::NotReached, Language::Zh) => "未轮到",
         }
     }
 
     /// The sum line: `found 10 = audited 7 + … + unknown 0`.
     pub fn sum(&self, tally: &Tally) -> String {
-        let shown = Slot::ALL.iter().filter(|slot| **slot != Slot::Waiting || tally.waiting > 0);
+        let shown =
+            Slot::ALL.iter().filter(|slot| !matches!(slot, Slot::Waiting | Slot::NotReached) || tally.get(**slot) > 0);
         let parts: Vec<String> = shown.map(|slot| format!("{} {}", self.slot(*slot), tally.get(*slot))).collect();
         format!("{} {} = {}", self.t("found", "找到"), tally.found, parts.join(" + "))
     }
@@ -104,7 +108,7 @@ impl Out {
             BillState::Trying { step, attempt, .. } => {
                 (self.t("trying", "执行中").to_owned(), format!("{} #{attempt}", step.word()))
             }
-            BillState::RetryAt { at, cause } => {
+            BillState::RetryAt { at, cause, .. } => {
                 (self.t("retry at", "待重试").to_owned(), format!("{} {}", self.time(*at), self.cause(cause.as_str())))
             }
             BillState::Settled(outcome) => (self.slot(outcome.slot()).to_owned(), self.reason(outcome)),
@@ -114,9 +118,9 @@ impl Out {
     /// Why an outcome is what it is, with the server's own words.
     pub fn reason(&self, outcome: &Outcome) -> String {
         match outcome {
-            Outcome::Audited { verified: true } => self.t("verified by reading back", "回读核实").to_owned(),
-            Outcome::Audited { verified: false } => String::new(),
-            Outcome::AlreadyAudited { by, on } => {
+            Outcome::Done { verified: true } => self.t("verified by reading back", "回读核实").to_owned(),
+            Outcome::Done { verified: false } => String::new(),
+            Outcome::Already { by, on } => {
                 let by = by.as_deref().unwrap_or_else(|| self.t("the approver is not told", "批准人未知"));
                 let on = on.as_ref().map(|d| d.as_str().replace('T', " ")).unwrap_or_default();
                 format!("{by} {on}").trim().to_owned()
@@ -125,6 +129,14 @@ impl Out {
             Outcome::Failed(failure) => format!("{}: {}", self.cause(failure.cause.as_str()), failure.message),
             Outcome::Unknown(unknown) if unknown.detail.is_empty() => self.cause(unknown.why.word()),
             Outcome::Unknown(unknown) => format!("{}: {}", self.cause(unknown.why.word()), unknown.detail),
+        }
+    }
+
+    /// A reason in the chosen language.
+    pub fn reason_of(&self, why: &Reason) -> String {
+        match self.lang {
+            Language::En => why.en(),
+            Language::Zh => why.zh(),
         }
     }
 

@@ -401,6 +401,7 @@ impl RawEnvironment {
         }
         let environment = Environment {
             id: EnvId::new(id),
+            server: crate::erp::config::server(&self.url, &self.account_set),
             address: self.url.clone(),
             account_set: self.account_set,
             user: self.user,

@@ -38,6 +38,8 @@ impl std::fmt::Display for Role {
 /// The role an order asks for. `production`: it concerns a production environment.
 pub fn needed(command: &Command, production: bool) -> Role {
     match command {
+        // Whose records these are decides about everything that is still open.
+        Command::AdoptServer { .. } => Role::Approver,
         Command::Approve { .. } | Command::Unlock { .. } if production => Role::Approver,
         Command::Start { .. }
         | Command::Retry { .. }
@@ -49,6 +51,7 @@ pub fn needed(command: &Command, production: bool) -> Role {
         | Command::Cancel { .. }
         | Command::SetPace { .. }
         | Command::Resolve { .. }
+        | Command::Reopen { .. }
         | Command::Unlock { .. }
         | Command::Lock { .. }
         | Command::ReloadPlans => Role::Operator,

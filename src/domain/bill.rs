@@ -66,6 +66,16 @@ pub struct Rev {
     /// `FModifyDate` at that moment, where the form has it.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub modified: Option<ErpDate>,
+    /// Hash of the fields an operation looks at, where those are others than the status.
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<u64>,
+}
+
+impl Rev {
+    /// A revision that is told by status and modification date alone.
+    pub fn new(status: Status, modified: Option<ErpDate>) -> Self {
+        Self { status, modified, state: None }
+    }
 }
 
 /// A bill as one query row told it.
@@ -92,29 +102,47 @@ pub struct Found {
     /// The plan's columns in order, as text; names stand in [`super::run::RunHead::columns`].
     #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
+    /// Path and value of the fields an operation looks at, where those are others than status and approver. Of the moment:
+    /// the revision keeps their hash.
+    #[serde(skip)]
+    pub fields: Vec<(String, String)>,
 }
 
-/// What became of a bill. The five of PRODUCT.md, and no others.
+impl Found {
+    /// The value of a field that was looked at; empty for one that was not.
+    pub fn field(&self, path: &str) -> &str {
+        use super::operation::{APPROVER_PATH, STATUS_PATH};
+        if path.eq_ignore_ascii_case(STATUS_PATH) {
+            return self.rev.status.code();
+        }
+        if path.eq_ignore_ascii_case(APPROVER_PATH) {
+            return self.approver.as_deref().unwrap_or_default();
+        }
+        self.fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(path)).map_or("", |(_, value)| value)
+    }
+}
+
+/// What became of a bill: these five, and no others. The words people read come from the operation of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// Our call was answered with this bill among the successes, or a read after our call showed status C.
+    /// Our call was answered with this bill among the successes, or a read after our call showed its effect.
     #[serde(rename = "au")]
-    Audited {
+    Done {
         /// True when the answer was lost and a read-back proved it.
         #[serde(rename = "v")]
         verified: bool,
     },
-    /// Status C was read before any call of ours in this run.
+    /// The effect was read before any call of ours in this run, or is the work of somebody else.
     #[serde(rename = "al")]
-    AlreadyAudited {
-        /// Who audited it, as the ERP says.
+    Already {
+        /// Who did it, as the ERP says.
         #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
         /// When, in server time.
         #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
         on: Option<ErpDate>,
     },
-    /// Not auditable as the plan stands; no call was made.
+    /// Not to be called as the plan stands; no call was made.
     #[serde(rename = "sk")]
     Skipped(Skip),
     /// The ERP said no.
@@ -151,6 +179,10 @@ pub enum Skip {
     Quarantined,
     /// Another run left it unknown; it must be verified first.
     UnknownElsewhere,
+    /// What is to be made is there with other content. Nothing writes it yet: it comes with Save.
+    Differs,
+    /// A part of what is to be made is there. Nothing writes it yet: it comes with Push.
+    Partly,
 }
 
 impl Skip {
@@ -178,6 +210,8 @@ impl Skip {
             Self::NotReached => "not_reached",
             Self::Quarantined => "quarantined",
             Self::UnknownElsewhere => "unknown_elsewhere",
+            Self::Differs => "differs",
+            Self::Partly => "partly",
         }
     }
 }
@@ -245,12 +279,35 @@ pub enum UnknownWhy {
     ChangedSince(Status),
     /// Read back: no longer there. Only the operator can decide.
     GoneSince,
+    /// A read-back contradicts the success that was answered. Nothing writes it yet.
+    Contradicted,
+    /// What was made has another key than the one sent. Nothing writes it yet: it comes with Save.
+    KeyNotHonoured,
+    /// Read back: several records have the key. Nothing writes it yet: by id there is never more than one.
+    Many,
+    /// Read back: nothing is there, and nothing would stop a second one. Nothing writes it yet: it comes with Save.
+    Absent,
 }
 
 impl UnknownWhy {
     /// Whether reading back was done and cannot settle it: only the operator can.
     pub fn needs_operator(&self) -> bool {
-        matches!(self, Self::ChangedSince(_) | Self::GoneSince)
+        match self {
+            Self::ChangedSince(_) | Self::GoneSince | Self::KeyNotHonoured | Self::Many | Self::Absent => true,
+            Self::TimedOut
+            | Self::Broken
+            | Self::HttpStatus(_)
+            | Self::Unreadable
+            | Self::TooLarge
+            | Self::Redirected
+            | Self::NotNamed
+            | Self::WrongIds
+            | Self::SessionLost
+            | Self::ServerFault
+            | Self::ProcessDied
+            | Self::StoreFailed
+            | Self::Contradicted => false,
+        }
     }
 
     /// The word used in filters, JSON and exports.
@@ -270,6 +327,10 @@ impl UnknownWhy {
             Self::StoreFailed => "store_failed",
             Self::ChangedSince(_) => "changed_since",
             Self::GoneSince => "gone_since",
+            Self::Contradicted => "contradicted",
+            Self::KeyNotHonoured => "key_not_honoured",
+            Self::Many => "many",
+            Self::Absent => "absent",
         }
     }
 }
@@ -280,10 +341,10 @@ pub enum Slot {
     /// Not settled yet: waiting, in flight, or due to be repeated.
     #[serde(rename = "w")]
     Waiting,
-    /// Audited.
+    /// Done by our call.
     #[serde(rename = "a")]
-    Audited,
-    /// Already audited.
+    Done,
+    /// Done before any call of ours.
     #[serde(rename = "l")]
     Already,
     /// Skipped.
@@ -295,22 +356,35 @@ pub enum Slot {
     /// Unknown.
     #[serde(rename = "u")]
     Unknown,
+    /// The approved run ended before its turn.
+    #[serde(rename = "n")]
+    NotReached,
 }
 
 impl Slot {
     /// All, in the order of the sum line.
-    pub const ALL: [Self; 6] =
-        [Self::Audited, Self::Already, Self::Skipped, Self::Failed, Self::Unknown, Self::Waiting];
+    pub const ALL: [Self; 7] =
+        [Self::Done, Self::Already, Self::Skipped, Self::Failed, Self::Unknown, Self::NotReached, Self::Waiting];
 
-    /// The word used in filters, JSON and exports.
+    /// The word scripts know from 0.1.0 on, whatever the operation.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Done => "audited",
+            Self::Already => "already_audited",
+            Self::Waiting | Self::Skipped | Self::Failed | Self::Unknown | Self::NotReached => self.word(),
+        }
+    }
+
+    /// The word used in filters.
     pub fn word(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
-            Self::Audited => "audited",
-            Self::Already => "already_audited",
+            Self::Done => "done",
+            Self::Already => "already",
             Self::Skipped => "skipped",
             Self::Failed => "failed",
             Self::Unknown => "unknown",
+            Self::NotReached => "not_reached",
         }
     }
 }
@@ -319,8 +393,10 @@ impl Outcome {
     /// Column of the sum line.
     pub fn slot(&self) -> Slot {
         match self {
-            Self::Audited { .. } => Slot::Audited,
-            Self::AlreadyAudited { .. } => Slot::Already,
+            Self::Done { .. } => Slot::Done,
+            Self::Already { .. } => Slot::Already,
+            // Of 0.1.0, too: it stood in the column of the skipped there.
+            Self::Skipped(Skip::NotReached) => Slot::NotReached,
             Self::Skipped(_) => Slot::Skipped,
             Self::Failed(_) => Slot::Failed,
             Self::Unknown(_) => Slot::Unknown,
@@ -330,7 +406,7 @@ impl Outcome {
     /// Whether nothing is left to do for this bill: it stays out of the ledger.
     pub fn is_resolved(&self) -> bool {
         match self {
-            Self::Audited { .. } | Self::AlreadyAudited { .. } | Self::Skipped(Skip::Gone | Skip::Excluded) => true,
+            Self::Done { .. } | Self::Already { .. } | Self::Skipped(Skip::Gone | Skip::Excluded) => true,
             Self::Skipped(_) | Self::Failed(_) | Self::Unknown(_) => false,
         }
     }
@@ -338,7 +414,7 @@ impl Outcome {
     /// What the ledger groups by: the cause of a failure, the reason of a skip, the way of not knowing.
     pub fn group(&self) -> Option<String> {
         match self {
-            Self::Audited { .. } | Self::AlreadyAudited { .. } => None,
+            Self::Done { .. } | Self::Already { .. } => None,
             Self::Skipped(why) => Some(why.word().to_owned()),
             Self::Failed(failure) => Some(failure.cause.as_str().to_owned()),
             Self::Unknown(unknown) => Some(unknown.why.word().to_owned()),
@@ -374,6 +450,9 @@ pub enum BillState {
         /// Why.
         #[serde(rename = "c")]
         cause: Cause,
+        /// The refusal, where the ERP refused: what is said when its turn does not come again.
+        #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Box<Failure>>,
     },
     /// Ended, or unknown.
     #[serde(rename = "s")]

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::access::Role;
 use super::filter::Filter;
-use super::ids::{BillKey, CommandId, EnvId, PlanId, RunId, SessionId, SetHash};
+use super::ids::{CommandId, EnvId, PlanId, RunId, SessionId, SetHash, WorkKey};
+use super::reason::Reason;
 use super::run::{Flag, Revision};
 use super::who::Who;
 
@@ -95,6 +95,20 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Put ledger entries back that a person had closed.
+    Reopen {
+        /// Which.
+        keys: Vec<WorkKey>,
+        /// Why.
+        reason: String,
+    },
+    /// Say that an environment's records are on the server it is configured with now.
+    AdoptServer {
+        /// Environment.
+        env: EnvId,
+        /// Why.
+        reason: String,
+    },
     /// Allow writing in a read-only environment for a while.
     Unlock {
         /// Environment.
@@ -125,6 +139,8 @@ impl Command {
             Self::Cancel { .. } => "cancel",
             Self::SetPace { .. } => "set_pace",
             Self::Resolve { .. } => "resolve",
+            Self::Reopen { .. } => "reopen",
+            Self::AdoptServer { .. } => "adopt_server",
             Self::Unlock { .. } => "unlock",
             Self::Lock { .. } => "lock",
             Self::ReloadPlans => "reload_plans",
@@ -170,7 +186,7 @@ impl StartParams {
 #[serde(rename_all = "snake_case")]
 pub enum Selection {
     /// These bills.
-    Bills(Vec<BillKey>),
+    Bills(Vec<WorkKey>),
     /// All unresolved bills that match, in one environment and plan where given.
     Matching {
         /// Plan, or all.
@@ -197,55 +213,52 @@ pub enum Receipt {
     Refused(Refusal),
 }
 
-/// Why an order was refused.
+/// Why an order was refused: its class, which decides the exit code, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// No such plan, run or environment.
     #[error("{0}")]
-    NotFound(String),
-    /// The environment is read-only.
-    #[error("environment {0} is read-only: unlock it first, with a reason")]
-    ReadOnly(EnvId),
-    /// The sender's role does not reach.
-    #[error("not allowed: {verb} needs the role {needed}, yours is {role} (see [access] in the configuration)")]
-    NotAllowed {
-        /// Verb.
-        verb: String,
-        /// The sender's role.
-        role: Role,
-        /// The role it needs.
-        needed: Role,
-    },
+    NotFound(Reason),
+    /// The sender, or the environment, does not allow it.
+    #[error("{0}")]
+    Denied(Reason),
     /// Approved by the first of two persons.
-    #[error("noted: run {run} waits for a second approver, another user, within 10 minutes; set {hash}")]
-    SecondPerson {
-        /// Run.
-        run: RunId,
-        /// The set, short.
-        hash: String,
-    },
+    #[error("{0}")]
+    SecondPerson(Reason),
     /// This plan has an open run already.
-    #[error("plan {plan} already has an open run {run}: finish, resume or cancel it first")]
-    Busy {
-        /// Plan.
-        plan: PlanId,
-        /// The open run.
-        run: RunId,
-    },
+    #[error("{0}")]
+    Busy(Reason),
     /// The set changed, or the typed words were not the ones asked for.
     #[error("not confirmed: {0}")]
-    NotConfirmed(String),
+    NotConfirmed(Reason),
     /// The run's state does not allow it.
     #[error("{0}")]
-    WrongState(String),
+    WrongState(Reason),
     /// The plan cannot run: what and where.
     #[error("{0}")]
-    BadPlan(String),
+    BadPlan(Reason),
     /// The store takes no writes.
     #[error("the store takes no writes: {0}")]
-    Store(String),
+    Store(Reason),
     /// Nothing matched.
     #[error("nothing to do: {0}")]
-    Nothing(String),
+    Nothing(Reason),
+}
+
+impl Refusal {
+    /// The reason.
+    pub fn reason(&self) -> &Reason {
+        match self {
+            Self::NotFound(why)
+            | Self::Denied(why)
+            | Self::SecondPerson(why)
+            | Self::Busy(why)
+            | Self::NotConfirmed(why)
+            | Self::WrongState(why)
+            | Self::BadPlan(why)
+            | Self::Store(why)
+            | Self::Nothing(why) => why,
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ids::EnvId;
+use super::server::Server;
 
 /// What the engine and the screen need to know of an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,9 @@ pub struct Environment {
     pub address: String,
     /// Account set id (账套).
     pub account_set: String,
+    /// The server its records are on, as the configuration names it.
+    #[serde(default)]
+    pub server: Server,
     /// ERP user name: a bill approved by it after our call was audited by us.
     pub user: String,
     /// Production: warning role in the frame, read-only by default, steeper confirm ladder.

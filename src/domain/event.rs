@@ -5,11 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bill::Failure;
 use super::bill::{Found, Outcome, Rev, Slot};
 use super::cause::Cause;
-use super::ids::{BillKey, CallId, EnvId, Fid, PlanId, RunId, Seq, SetHash};
+use super::ids::{CallId, EnvId, Fid, PlanId, RunId, Seq, SetHash, WorkKey};
 use super::run::{Collected, Consent, Flag, Mark, PauseWhy, RunEnd, RunHead, Tally};
-use super::step::{Evidence, Step, Verdict};
+use super::server::ServerBound;
+use super::step::{Blob, Evidence, Intent, Made, Step, Verdict};
 use super::time::Ts;
 use super::who::Who;
 
@@ -71,6 +73,9 @@ pub enum Event {
         /// Why the flags were chosen.
         #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// The start of the machine under which the process that goes to work counts its moments.
+        #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+        boot: Option<String>,
     },
     /// The first of two persons approved the frozen set; the run waits for another one.
     #[serde(rename = "rk")]
@@ -119,6 +124,9 @@ pub enum Event {
         /// Revision read just before.
         #[serde(rename = "v")]
         rev: Rev,
+        /// What else is known before the call.
+        #[serde(rename = "k", default, skip_serializing_if = "Intent::is_empty")]
+        intent: Intent,
     },
     /// The call ended for this bill.
     #[serde(rename = "sa")]
@@ -150,6 +158,9 @@ pub enum Event {
         /// Request and answer; for a batch on its first bill only, the others share the call.
         #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
         evidence: Option<Box<Evidence>>,
+        /// The bill that the call made. Nothing writes it yet.
+        #[serde(rename = "z", default, skip_serializing_if = "Option::is_none")]
+        made: Option<Box<Made>>,
     },
     /// A status was read for one bill (before a call that then was not made, or to verify).
     #[serde(rename = "br")]
@@ -188,6 +199,9 @@ pub enum Event {
         /// Column of the sum line it stood in (unknown → waiting, after a verify that found B unchanged).
         #[serde(rename = "f")]
         was: Slot,
+        /// The refusal, where the ERP refused.
+        #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Box<Failure>>,
     },
     /// The bill has an outcome. `Unknown` may be followed by another one.
     #[serde(rename = "bs")]
@@ -230,6 +244,9 @@ pub enum Event {
         /// Who asked.
         #[serde(rename = "w")]
         by: Who,
+        /// As in [`Event::RunApproved`].
+        #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+        boot: Option<String>,
     },
     /// All bills tried; unknown ones are being settled.
     #[serde(rename = "rs")]
@@ -245,7 +262,8 @@ pub enum Event {
         #[serde(rename = "r")]
         run: RunId,
     },
-    /// The run is over. Every bill still waiting was settled before.
+    /// The run is over. In a run that was approved every bill still waiting was settled before; in one that was not, they
+    /// stay as they are, because nothing is told of a bill that nothing was done about.
     #[serde(rename = "rx")]
     RunClosed {
         /// Run.
@@ -258,9 +276,9 @@ pub enum Event {
     /// An operator closed a ledger entry with a written reason.
     #[serde(rename = "lr")]
     LedgerResolved {
-        /// Bill.
+        /// Bill and operation.
         #[serde(rename = "k")]
-        key: BillKey,
+        key: WorkKey,
         /// Who.
         #[serde(rename = "w")]
         by: Who,
@@ -268,6 +286,31 @@ pub enum Event {
         #[serde(rename = "y")]
         reason: String,
     },
+    /// An operator put a ledger entry back that had been closed with a reason.
+    #[serde(rename = "lo")]
+    LedgerReopened {
+        /// Bill and operation.
+        #[serde(rename = "k")]
+        key: WorkKey,
+        /// Since when it has been unresolved, as the entry said before.
+        #[serde(rename = "s")]
+        since: Ts,
+        /// Who.
+        #[serde(rename = "w")]
+        by: Who,
+        /// Why.
+        #[serde(rename = "y")]
+        reason: String,
+    },
+    /// An environment was bound to a server.
+    #[serde(rename = "sv")]
+    ServerBound(Box<ServerBound>),
+    /// Facts before this one are kept no longer. Nothing writes it yet.
+    #[serde(rename = "pn")]
+    Pruned(Box<Pruned>),
+    /// A fact of a newer program, with its bytes as they were.
+    #[serde(rename = "later")]
+    Later(Box<Later>),
     /// Bills of a closed run are kept no longer; its sum is. Written when a journal is pruned, in their place.
     #[serde(rename = "rg")]
     RunPruned {
@@ -281,6 +324,38 @@ pub enum Event {
     /// An order was taken or refused: the action log.
     #[serde(rename = "at")]
     ActionTaken(Box<ActionEntry>),
+}
+
+/// What a prune left out. Nothing writes it yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pruned {
+    /// Head of the chain before.
+    #[serde(rename = "h")]
+    pub old_head: String,
+    /// Last place before.
+    #[serde(rename = "l")]
+    pub old_last: Seq,
+    /// By which rule.
+    #[serde(rename = "r")]
+    pub rule: String,
+    /// Who.
+    #[serde(rename = "w")]
+    pub by: Who,
+}
+
+/// An element of the journal that this program does not understand: an unknown kind of fact, or a known one with
+/// something unknown inside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Later {
+    /// Its name.
+    pub tag: String,
+    /// The run it belongs to, where it says so the way all facts do.
+    pub run: Option<RunId>,
+    /// Its name begins with `~`: no column, state or ledger entry moves by it, so it may be passed over. Any other makes
+    /// its run one to look at only, and the store takes no writes.
+    pub neutral: bool,
+    /// As it was written.
+    pub raw: Blob,
 }
 
 /// One line of the action log.
@@ -339,7 +414,8 @@ impl Event {
             | Self::RunClosed { run, .. }
             | Self::RunPruned { run, .. } => Some(*run),
             Self::MarkMoved { to, .. } => Some(to.run),
-            Self::LedgerResolved { .. } => None,
+            Self::LedgerResolved { .. } | Self::LedgerReopened { .. } | Self::ServerBound(_) | Self::Pruned(_) => None,
+            Self::Later(later) => later.run,
             Self::ActionTaken(entry) => entry.run,
         }
     }

@@ -90,7 +90,7 @@ ulid_id!(
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub String);
 
@@ -129,6 +129,11 @@ text_id!(
 text_id!(
     /// Kingdee business object, e.g. `SAL_OUTSTOCK`.
     FormId
+);
+text_id!(
+    /// Name of the operation a plan executes, as it enters a [`WorkKey`]: empty for Audit and for Submit then Audit, so that
+    /// what 0.1.0 stored keeps its keys; else `Submit` or the name of the operation.
+    OpId
 );
 text_id!(
     /// Hex SHA-256 over the sorted (FID, revision) pairs of a collected set: what an approval is bound to.
@@ -207,9 +212,10 @@ impl PartialOrd for Fid {
     }
 }
 
-/// One bill in one account set: the unit that must never be forgotten or audited twice.
+/// One record in one account set: what may be touched by one call at a time. The same record under two operations has one
+/// key of this kind and two of [`WorkKey`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct BillKey {
+pub struct RecordKey {
     /// Environment the bill lives in.
     #[serde(rename = "e")]
     pub env: EnvId,
@@ -219,6 +225,56 @@ pub struct BillKey {
     /// Internal id.
     #[serde(rename = "i")]
     pub fid: Fid,
+}
+
+/// What has to be done once: one operation on one record. The key of the ledger and of a bill's history.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "FlatWork", into = "FlatWork")]
+pub struct WorkKey {
+    /// The record.
+    pub record: RecordKey,
+    /// The operation.
+    pub op: OpId,
+}
+
+/// A [`WorkKey`] as it is written: a [`RecordKey`] of 0.1.0 with the operation beside it, where it has a name.
+#[derive(Serialize, Deserialize)]
+struct FlatWork {
+    #[serde(rename = "e")]
+    env: EnvId,
+    #[serde(rename = "f")]
+    form: FormId,
+    #[serde(rename = "i")]
+    fid: Fid,
+    #[serde(rename = "o", default, skip_serializing_if = "OpId::is_audit")]
+    op: OpId,
+}
+
+impl From<FlatWork> for WorkKey {
+    fn from(flat: FlatWork) -> Self {
+        Self { record: RecordKey { env: flat.env, form: flat.form, fid: flat.fid }, op: flat.op }
+    }
+}
+
+impl From<WorkKey> for FlatWork {
+    fn from(key: WorkKey) -> Self {
+        let RecordKey { env, form, fid } = key.record;
+        Self { env, form, fid, op: key.op }
+    }
+}
+
+impl OpId {
+    /// Audit, with or without a Submit before it: the operation whose name is empty.
+    pub fn is_audit(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl RecordKey {
+    /// This record under an operation.
+    pub fn under(&self, op: &OpId) -> WorkKey {
+        WorkKey { record: self.clone(), op: op.clone() }
+    }
 }
 
 /// Position in the journal: every fact has one, they have no holes.

@@ -10,6 +10,7 @@ use super::bill::{BillState, Outcome, Slot};
 use super::cause::Cause;
 use super::event::{Event, Fact};
 use super::ids::{EnvId, Fid, PlanId, RunId, Seq};
+use super::reason::Reason;
 use super::run::{Mark, RunRow, RunState, Tally};
 use super::step::Step;
 use super::time::Ts;
@@ -57,6 +58,9 @@ pub struct RunLive {
     pub rate: VecDeque<(i64, u32)>,
     /// When writing began.
     pub approved: Option<Ts>,
+    /// A fact of it is of a newer program: what is shown is how it stood before that fact.
+    #[serde(default)]
+    pub later: bool,
 }
 
 /// A call in flight.
@@ -110,6 +114,7 @@ impl RunLive {
             latencies: VecDeque::new(),
             rate: VecDeque::new(),
             approved: None,
+            later: false,
         }
     }
 
@@ -179,9 +184,23 @@ impl Live {
                 self.marks.retain(|(p, e, _)| p != plan || e != env);
                 self.marks.push((plan.clone(), env.clone(), to.clone()));
             }
-            Event::LedgerResolved { .. } | Event::ActionTaken(_) | Event::BillRead { .. } => {}
+            Event::LedgerResolved { .. }
+            | Event::LedgerReopened { .. }
+            | Event::ServerBound(_)
+            | Event::Pruned(_)
+            | Event::ActionTaken(_)
+            | Event::BillRead { .. } => {}
+            Event::Later(later) => {
+                if let (false, Some(run)) = (later.neutral, later.run.and_then(|id| self.runs.get_mut(&id))) {
+                    run.later = true;
+                }
+            }
             event => {
                 let Some(run) = event.run().and_then(|id| self.runs.get_mut(&id)) else { return };
+                // What came after a fact that is not understood may rest on it.
+                if run.later {
+                    return;
+                }
                 if let Err(fault) = apply_to_run(run, at, event) {
                     self.faults.push(fault);
                 }
@@ -264,6 +283,10 @@ fn apply_to_run(run: &mut RunLive, at: Ts, event: &Event) -> Result<(), String> 
         | Event::MarkMoved { .. }
         | Event::BillRead { .. }
         | Event::LedgerResolved { .. }
+        | Event::LedgerReopened { .. }
+        | Event::ServerBound(_)
+        | Event::Pruned(_)
+        | Event::Later(_)
         | Event::ActionTaken(_) => {}
     }
     if run.row.tally.closes() {
@@ -277,7 +300,9 @@ fn apply_to_run(run: &mut RunLive, at: Ts, event: &Event) -> Result<(), String> 
 pub fn state_after(event: &Event, at: Ts) -> Option<BillState> {
     match event {
         Event::StepTried { step, attempt, .. } => Some(BillState::Trying { step: *step, attempt: *attempt, since: at }),
-        Event::BillDeferred { until, cause, .. } => Some(BillState::RetryAt { at: *until, cause: cause.clone() }),
+        Event::BillDeferred { until, cause, failure, .. } => {
+            Some(BillState::RetryAt { at: *until, cause: cause.clone(), failure: failure.clone() })
+        }
         Event::BillSettled { outcome, .. } => Some(BillState::Settled(outcome.clone())),
         _ => None,
     }
@@ -302,7 +327,7 @@ pub struct EnvPulse {
     /// Calls in flight allowed.
     pub concurrency: u32,
     /// Why the breaker is open, if it is.
-    pub breaker: Option<String>,
+    pub breaker: Option<Reason>,
     /// What the session is, in words: signed headers, signed in since, lost.
     pub session: String,
     /// Until when writing is unlocked in a read-only environment.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{EnvId, FormId, PlanId, PlanRev};
+use super::operation::Test;
 use super::run::Flag;
 use super::step::Verb;
 
@@ -143,6 +144,12 @@ pub struct Policy {
     /// The vendor's compensation query (`omissionRemedy`), where the plan has one.
     #[serde(default)]
     pub remedy: Option<Remedy>,
+    /// What shows that an executed operation is done (`skydeck.done`): all must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<Test>,
+    /// Path of who did it (`skydeck.mine`), for executed operations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mine: Option<String>,
 }
 
 impl Default for Policy {
@@ -157,6 +164,8 @@ impl Default for Policy {
             carry_over: true,
             schedule: None,
             remedy: None,
+            done: Vec::new(),
+            mine: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::command::Selection;
 use super::env::Environment;
 use super::event::{ActionEntry, Fact};
 use super::filter::Filter;
-use super::ids::{BillKey, PlanId, PlanRev, RunId, Seq};
+use super::ids::{PlanId, PlanRev, RunId, Seq, WorkKey};
 use super::plan::Plan;
 use super::run::{BillRow, Mark, RunRow};
 use super::time::Ts;
@@ -38,7 +38,7 @@ pub enum Query {
         plan: Option<PlanId>,
     },
     /// One bill's whole life over runs and plans.
-    Bill(BillKey),
+    Bill(WorkKey),
     /// Bills whose number begins with this text.
     FindBill {
         /// Beginning of the number.
@@ -69,9 +69,9 @@ pub enum Scope {
 /// How long a settled bill is kept after it got its outcome; `None`: for ever. An unresolved one always is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retention {
-    /// Audited.
+    /// Done by our call.
     pub audited: Option<std::time::Duration>,
-    /// Audited before any call of ours.
+    /// Done before any call of ours.
     pub already: Option<std::time::Duration>,
     /// Skipped.
     pub skipped: Option<std::time::Duration>,
@@ -87,11 +87,13 @@ impl Retention {
         use super::bill::Slot;
         match slot {
             Slot::Waiting => None,
-            Slot::Audited => self.audited,
+            Slot::Done => self.audited,
             Slot::Already => self.already,
             Slot::Skipped => self.skipped,
             Slot::Failed => self.failed,
             Slot::Unknown => self.unknown,
+            // Unresolved: kept as long as it is.
+            Slot::NotReached => self.skipped,
         }
     }
 }

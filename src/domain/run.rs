@@ -1,12 +1,14 @@
 //! A run: one execution of one revision of a plan, and its sum line.
 //!
-//! Invariant: `found = audited + already + skipped + failed + unknown + waiting`, always.
+//! Invariant: `found = done + already + skipped + failed + unknown + not reached + waiting`, always.
 
 use serde::{Deserialize, Serialize};
 
 use super::bill::{BillState, Rev, Slot, Status};
-use super::ids::{BillKey, EnvId, Fid, FormId, PlanId, PlanRev, RunId, SetHash};
+use super::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId, SetHash, WorkKey};
 use super::plan::Plan;
+use super::reason::Reason;
+use super::server::Server;
 use super::time::{ErpDate, Ts};
 use super::who::Who;
 
@@ -86,6 +88,12 @@ pub struct RunHead {
     /// For a retry: which revision of the plan was chosen.
     #[serde(default, skip_serializing_if = "Revision::is_newest")]
     pub revision: Revision,
+    /// The operation, as it stands in keys. Heads of 0.1.0 have none: it is read from their plan, where that was kept.
+    #[serde(default, skip_serializing_if = "OpId::is_audit")]
+    pub op: OpId,
+    /// The server its bills were read from. Heads of 0.1.0 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Server>,
     /// The plan itself, in the fact that opens the first run of a revision. Readers get a head without it: the index
     /// keeps it under the revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -133,16 +141,28 @@ impl RunState {
 pub enum PauseWhy {
     /// An operator asked.
     Operator,
-    /// A breaker opened: cause or reason, in words.
-    Breaker(String),
+    /// A breaker opened.
+    Breaker(Reason),
     /// The server cannot be reached.
-    Unreachable(String),
-    /// Credentials refused, or another cause that stops the plan; the server's words.
-    Stopped(String),
+    Unreachable(Reason),
+    /// Credentials refused, or another cause that stops the plan.
+    Stopped(Reason),
     /// The store refused a write; no call leaves until it is reopened.
-    Store(String),
+    Store(Reason),
     /// The first calls of the run did not go clean.
-    Canary(String),
+    Canary(Reason),
+}
+
+impl PauseWhy {
+    /// The reason; `None` when a person asked.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Operator => None,
+            Self::Breaker(why) | Self::Unreachable(why) | Self::Stopped(why) | Self::Store(why) | Self::Canary(why) => {
+                Some(why)
+            }
+        }
+    }
 }
 
 /// How a run ended.
@@ -153,22 +173,46 @@ pub enum RunEnd {
     Completed,
     /// Nothing was found.
     Empty,
-    /// Cancelled by an operator; what was not reached is skipped(not_reached).
+    /// Cancelled by an operator.
     Cancelled,
     /// The collected set was declined; nothing was written and the mark did not move.
     Declined,
-    /// The query failed; nothing was written and the mark did not move. The reason.
-    CollectFailed(String),
+    /// The query failed; nothing was written and the mark did not move.
+    CollectFailed(Reason),
+    /// It could not go on and ended by itself.
+    Stopped(Reason),
 }
 
-/// The sum line.
+impl RunEnd {
+    /// Why it ended early by itself, if it did.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Completed | Self::Empty | Self::Cancelled | Self::Declined => None,
+            Self::CollectFailed(why) | Self::Stopped(why) => Some(why),
+        }
+    }
+
+    /// The word used in JSON and metrics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Empty => "empty",
+            Self::Cancelled => "cancelled",
+            Self::Declined => "declined",
+            Self::CollectFailed(_) => "collect_failed",
+            Self::Stopped(_) => "stopped",
+        }
+    }
+}
+
+/// The sum line. Its fields keep the names they have on disk and in JSON since 0.1.0, whatever the operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Bills found.
     pub found: u64,
-    /// Audited by our call (answered or verified).
+    /// Done by our call (answered or verified).
     pub audited: u64,
-    /// Found audited before any call of ours.
+    /// Found done before any call of ours.
     pub already: u64,
     /// Skipped.
     pub skipped: u64,
@@ -178,6 +222,9 @@ pub struct Tally {
     pub unknown: u64,
     /// Not settled yet.
     pub waiting: u64,
+    /// The approved run ended before their turn.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_reached: u64,
 }
 
 impl Tally {
@@ -201,22 +248,24 @@ impl Tally {
     pub fn get(&self, slot: Slot) -> u64 {
         match slot {
             Slot::Waiting => self.waiting,
-            Slot::Audited => self.audited,
+            Slot::Done => self.audited,
             Slot::Already => self.already,
             Slot::Skipped => self.skipped,
             Slot::Failed => self.failed,
             Slot::Unknown => self.unknown,
+            Slot::NotReached => self.not_reached,
         }
     }
 
     fn slot_mut(&mut self, slot: Slot) -> &mut u64 {
         match slot {
             Slot::Waiting => &mut self.waiting,
-            Slot::Audited => &mut self.audited,
+            Slot::Done => &mut self.audited,
             Slot::Already => &mut self.already,
             Slot::Skipped => &mut self.skipped,
             Slot::Failed => &mut self.failed,
             Slot::Unknown => &mut self.unknown,
+            Slot::NotReached => &mut self.not_reached,
         }
     }
 
@@ -336,9 +385,9 @@ pub struct BillRow {
     /// Plan of the run.
     #[serde(rename = "p")]
     pub plan: PlanId,
-    /// The bill.
+    /// The bill and the operation of the run.
     #[serde(rename = "k")]
-    pub key: BillKey,
+    pub key: WorkKey,
     /// `FBillNo`.
     #[serde(rename = "n")]
     pub no: String,
@@ -365,7 +414,12 @@ pub struct BillRow {
 impl BillRow {
     /// The bill's FID.
     pub fn fid(&self) -> &Fid {
-        &self.key.fid
+        &self.key.record.fid
+    }
+
+    /// The bill, whatever is done to it.
+    pub fn record(&self) -> &RecordKey {
+        &self.key.record
     }
 }
 

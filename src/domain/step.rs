@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bill::{Failure, UnknownWhy};
+use super::ids::{Fid, FormId};
 
 /// A step of a bill's way through a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -12,10 +13,18 @@ pub enum Step {
     Fetch,
     /// `Submit` call.
     Submit,
-    /// `Audit` call, or the allowed operation that stands in its place.
+    /// `Audit` call. Under a plan of 0.1.0 that executes another operation, the call of that one.
     Audit,
     /// Status read back.
     Verify,
+    /// `Save` call. Nothing writes it yet.
+    Save,
+    /// `Push` call. Nothing writes it yet.
+    Push,
+    /// `ExecuteOperation` call.
+    Operate,
+    /// A call of another system. Nothing writes it yet.
+    Send,
 }
 
 impl Step {
@@ -26,8 +35,66 @@ impl Step {
             Self::Submit => "submit",
             Self::Audit => "audit",
             Self::Verify => "verify",
+            Self::Save => "save",
+            Self::Push => "push",
+            Self::Operate => "operate",
+            Self::Send => "send",
         }
     }
+
+    /// Whether its call changes something in the target.
+    pub fn writes(self) -> bool {
+        match self {
+            Self::Fetch | Self::Verify => false,
+            Self::Submit | Self::Audit | Self::Save | Self::Push | Self::Operate | Self::Send => true,
+        }
+    }
+}
+
+/// What stands beside an intent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The value the record is found by, for keys that are chosen. Nothing writes it yet.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub key_value: Option<String>,
+    /// Hex SHA-256 of the request, for operations with a body of their own. Nothing writes it yet.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// When, by a clock that a restart does not set anew.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Left>,
+}
+
+impl Intent {
+    /// Nothing stands there: what 0.1.0 wrote.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A moment that outlives the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Left {
+    /// Milliseconds since the machine started, suspended time included; which start it was stands with the run.
+    #[serde(rename = "b")]
+    Boot(u64),
+    /// Milliseconds by the clock of a shared store. Nothing writes it yet.
+    #[serde(rename = "s")]
+    Store(i64),
+}
+
+/// A bill that a call made. Nothing writes it yet: it comes with Save and Push.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// Its internal id.
+    #[serde(rename = "i")]
+    pub id: Fid,
+    /// Its number.
+    #[serde(rename = "n")]
+    pub no: String,
+    /// Its form.
+    #[serde(rename = "f")]
+    pub form: FormId,
 }
 
 /// The writing verbs this program can name on the wire. Nothing that un-does is among them.

@@ -32,6 +32,11 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Ts;
     /// Monotonic time since an arbitrary start, for durations and limits.
     fn mono(&self) -> Duration;
+    /// Which start of the machine this is, and the milliseconds since then, suspended time included. It outlives the
+    /// process; `None` where nothing of the kind is known.
+    fn boot(&self) -> Option<(String, u64)> {
+        None
+    }
 }
 
 /// A date as the ERP wrote it, normalised to `YYYY-MM-DDTHH:MM:SS[.fff]` in the server's own zone.

@@ -1,27 +1,130 @@
 //! Who gave an order.
+//!
+//! Invariant: two persons are compared by what the kernel tells of them, never by a name they chose.
 
 use serde::{Deserialize, Serialize};
 
-/// The person or schedule behind an action. `uid` is a fact told by the kernel; the rest are hints.
+/// The person, schedule or engine behind an action. `uid` and `name` are facts told by the kernel; the rest are hints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Who {
     /// Numeric user id of the process, or of the peer on the socket.
     pub uid: u32,
-    /// Login name, or `schedule`.
+    /// Login name as the sender claims it, for people.
     pub login: String,
     /// Address of the SSH client, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// The user's name as the system knows it by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What gave the order. Absent in what 0.1.0 wrote: see [`Who::origin`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// The person over several hosts, where a shared store knows one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<u32>,
 }
 
-/// Login of what the clock starts.
-pub const SCHEDULE: &str = "schedule";
+/// What gives orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Somebody at a console or with a verb.
+    Person,
+    /// The clock.
+    Schedule,
+    /// The engine by itself.
+    Engine,
+}
+
+/// Login under which 0.1.0 told what the clock started.
+const SCHEDULE: &str = "schedule";
+/// Login under which 0.1.0 told what the engine did by itself.
+const ENGINE: &str = "skydeck";
+
+impl Who {
+    /// A person, as the door it came through knows it.
+    pub fn of_person(uid: u32, login: impl Into<String>, from: Option<String>) -> Self {
+        Self { uid, login: login.into(), from, name: None, origin: Some(Origin::Person), person: None }
+    }
+
+    /// The clock of the process of this user.
+    pub fn schedule(uid: u32) -> Self {
+        Self { origin: Some(Origin::Schedule), ..Self::of_person(uid, SCHEDULE, None) }
+    }
+
+    /// The engine of the process of this user.
+    pub fn engine(uid: u32) -> Self {
+        Self { origin: Some(Origin::Engine), ..Self::of_person(uid, ENGINE, None) }
+    }
+
+    /// What gave the order. 0.1.0 told it by the login alone.
+    pub fn origin(&self) -> Origin {
+        match (self.origin, self.login.as_str()) {
+            (Some(origin), _) => origin,
+            (None, SCHEDULE) => Origin::Schedule,
+            (None, ENGINE) => Origin::Engine,
+            (None, _) => Origin::Person,
+        }
+    }
+
+    /// Whether the clock gave it.
+    pub fn is_schedule(&self) -> bool {
+        self.origin() == Origin::Schedule
+    }
+
+    /// Whether two orders came from one person: by the person where both are known, else by the user id.
+    pub fn same_person(&self, other: &Self) -> bool {
+        match (self.person, other.person) {
+            (Some(one), Some(two)) => one == two,
+            (None, None | Some(_)) | (Some(_), None) => self.uid == other.uid,
+        }
+    }
+}
 
 impl std::fmt::Display for Who {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.from {
-            Some(from) => write!(f, "{}@{from}", self.login),
-            None => f.write_str(&self.login),
+        let name = self.name.as_ref().unwrap_or(&self.login);
+        f.write_str(name)?;
+        if *name != self.login {
+            write!(f, " (says {})", self.login)?;
         }
+        match &self.from {
+            Some(from) => write!(f, "@{from}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_makes_nobody_the_schedule_and_nobody_another_person() {
+        let claims = Who::of_person(1000, SCHEDULE, None);
+        assert_eq!(claims.origin(), Origin::Person);
+        let old = Who { origin: None, ..claims.clone() };
+        assert!(old.is_schedule(), "0.1.0 wrote the login alone");
+        assert_eq!(Who { login: "wang".into(), ..old.clone() }.origin(), Origin::Person);
+        assert_eq!(Who { login: ENGINE.into(), ..old }.origin(), Origin::Engine);
+        let other_login = Who::of_person(1000, "li", Some("10.0.0.1".into()));
+        assert!(claims.same_person(&other_login), "one user id is one person");
+        assert!(!claims.same_person(&Who::of_person(1001, SCHEDULE, None)));
+        let known = |uid, person| Who { person: Some(person), ..Who::of_person(uid, "x", None) };
+        assert!(known(1, 7).same_person(&known(2, 7)));
+        assert!(!known(1, 7).same_person(&known(1, 8)));
+        assert!(known(1, 7).same_person(&Who::of_person(1, "x", None)));
+    }
+
+    #[test]
+    fn a_claimed_login_is_marked_beside_the_name_the_system_knows() {
+        let who = |name: Option<&str>| Who {
+            name: name.map(str::to_owned),
+            ..Who::of_person(1, "li", Some("10.0.0.1".to_owned()))
+        };
+        assert_eq!(who(None).to_string(), "li@10.0.0.1");
+        assert_eq!(who(Some("li")).to_string(), "li@10.0.0.1");
+        assert_eq!(who(Some("wang")).to_string(), "wang (says li)@10.0.0.1");
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::domain::bill::Found;
 use crate::domain::command::StartParams;
 use crate::domain::ids::Fid;
+use crate::domain::reason::Reason;
 use crate::erp::PageQuery;
 use crate::plan::{condition, render};
 
@@ -44,13 +45,12 @@ impl Runner {
             });
         }
         if bills.is_empty() && set.absent > 0 {
-            return Err(Failed::Erp(format!(
-                "environment {} found {} bills, and {} holds none of these numbers exactly once: {}",
-                source.env.id,
-                numbers.len(),
-                self.env.env.id,
-                set.absent_first.join(", ")
-            )));
+            return Err(Failed::Erp(Reason::NoCounterpart {
+                source: source.env.id.clone(),
+                target: self.env.env.id.clone(),
+                found: numbers.len() as u64,
+                first: set.absent_first,
+            }));
         }
         self.found(bills.into_values().collect(), &mut set).await?;
         // What the target does not hold yet must be found again by the next run.
@@ -75,7 +75,7 @@ impl Runner {
             set.pages += 1;
             let Some(last) = page.bills.iter().map(|b| b.fid.clone()).max() else { break };
             if query.after.as_ref().is_some_and(|after| last <= *after) {
-                return Err(Failed::Erp("the server answers pages out of order of the id; nothing was written".into()));
+                return Err(Failed::Erp(Reason::PagesOutOfOrder {}));
             }
             for row in page.bills {
                 if plan.source.top_rows > 0 && read_rows >= plan.source.top_rows {
@@ -90,9 +90,7 @@ impl Runner {
                 }
             }
             if numbers.len() > MOST {
-                return Err(Failed::Erp(format!(
-                    "more than {MOST} bills between two environments in one run; cut the query by date"
-                )));
+                return Err(Failed::Erp(Reason::TooManyAcross { most: MOST as u64 }));
             }
             query.after = Some(last);
         }
@@ -112,7 +110,7 @@ impl Runner {
             let mut held: BTreeMap<&str, Vec<Found>> = chunk.iter().map(|no| (no.as_str(), Vec::new())).collect();
             let quoted: Result<Vec<String>, String> =
                 chunk.iter().map(|no| render::quote(no).map(|no| format!("'{no}'"))).collect();
-            let quoted = quoted.map_err(|why| Failed::Erp(format!("a bill number of the source: {why}")))?;
+            let quoted = quoted.map_err(|why| Failed::Erp(Reason::BadNumber { said: why }))?;
             let filter = format!("{} in ({})", plan.source.number_path, quoted.join(","));
             let mut query = PageQuery {
                 form: plan.target.form.clone(),
@@ -126,9 +124,7 @@ impl Runner {
                 set.pages += 1;
                 let Some(last) = page.bills.iter().map(|b| b.fid.clone()).max() else { break };
                 if query.after.as_ref().is_some_and(|after| last <= *after) {
-                    return Err(Failed::Erp(
-                        "the server answers pages out of order of the id; nothing was written".into(),
-                    ));
+                    return Err(Failed::Erp(Reason::PagesOutOfOrder {}));
                 }
                 for found in page.bills {
                     if let Some(of) = held.get_mut(found.no.as_str())

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::domain::bill::Found;
 use crate::domain::ids::{Fid, RunId};
+use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
 use crate::domain::run::BillRow;
 use crate::store::{Store, StoreError};
@@ -40,14 +41,21 @@ pub(super) struct Ahead {
 
 impl Ahead {
     /// Begins to read.
-    pub fn start(shared: &Arc<Shared>, env: &Arc<Dispatch>, plan: &Arc<Plan>, run: RunId, rows: Vec<BillRow>) -> Self {
-        let (shared, env, plan, all) = (Arc::clone(shared), Arc::clone(env), Arc::clone(plan), rows.clone());
+    pub fn start(
+        shared: &Arc<Shared>,
+        env: &Arc<Dispatch>,
+        (plan, op): (&Arc<Plan>, &Arc<Operation>),
+        run: RunId,
+        rows: Vec<BillRow>,
+    ) -> Self {
+        let (shared, env, all) = (Arc::clone(shared), Arc::clone(env), rows.clone());
+        let (plan, op) = (Arc::clone(plan), Arc::clone(op));
         let mut task = JoinSet::new();
         task.spawn(async move {
             let known = know(&shared.store, run, all).await.ok()?;
             let fids: Vec<Fid> = known.iter().map(|k| k.row.fid().clone()).collect();
             let at = shared.clock.mono();
-            let found = reading::statuses(env.erp.as_ref(), &plan.source, &fids).await.ok()?;
+            let found = reading::statuses(env.erp.as_ref(), &plan.source, &op, &fids).await.ok()?;
             Some(Seen { known, found, at })
         });
         Self { rows, task }

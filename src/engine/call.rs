@@ -9,15 +9,17 @@ use crate::domain::bill::{Failure, Found, Outcome, Rev, Slot, Unknown, UnknownWh
 use crate::domain::cause::{Cause, known};
 use crate::domain::event::Event;
 use crate::domain::ids::{Fid, RunId};
+use crate::domain::operation::{Operation, Seen};
 use crate::domain::plan::Plan;
+use crate::domain::reason::Reason;
 use crate::domain::run::{Flag, PauseWhy};
-use crate::domain::step::{Step, Verb, Verdict};
+use crate::domain::step::{Intent, Left, Step, Verdict};
 use crate::domain::time::Ts;
 use crate::erp::{Alarm, WriteCall, WriteReply};
 use crate::store::StoreError;
 
 use super::control::{Shared, back_off};
-use super::decide::{self, After, Asked};
+use super::decide::{self, After, Asked, Case, Judgement, Moment, judge};
 use super::dispatch::{Claim, Dispatch, Session, Turn};
 use super::fault;
 use super::pace::Ended;
@@ -38,8 +40,8 @@ pub struct Candidate {
     pub fid: Fid,
     /// Its number.
     pub no: String,
-    /// Step to call.
-    pub step: Step,
+    /// Place of the step to call.
+    pub at: usize,
     /// Revision that was read.
     pub rev: Rev,
     /// Its past when it was read.
@@ -59,6 +61,8 @@ pub struct CallContext {
     pub run: RunId,
     /// Plan.
     pub plan: Arc<Plan>,
+    /// What the plan wants done.
+    pub op: Arc<Operation>,
     /// Flags chosen for this run.
     pub flags: Vec<Flag>,
 }
@@ -107,16 +111,20 @@ async fn attempt(
     end: &mut CallEnd,
 ) -> Result<(), StoreError> {
     let shared = &context.shared;
-    let Some(step) = bills.first().map(|b| b.step) else { return Ok(()) };
-    let verb = if step == Step::Submit { Verb::Submit } else { context.plan.target.verb.clone() };
+    let Some((at, spec)) = bills.first().and_then(|b| Some((b.at, context.op.steps.get(b.at)?))) else {
+        return Ok(());
+    };
+    let (step, verb) = (spec.step, spec.verb.clone());
+    let last = at + 1 == context.op.steps.len();
     let token = match context.env.permit(&verb) {
         Ok(token) => token,
         Err(refusal) => {
-            end.stop = Some(PauseWhy::Stopped(refusal.to_string()));
+            end.stop = Some(PauseWhy::Stopped(refusal.reason().clone()));
             return Ok(());
         }
     };
     let id = shared.call_id();
+    let intent = Intent { left: shared.clock.boot().map(|(_, ms)| Left::Boot(ms)), ..Intent::default() };
     let tried = bills.iter().map(|b| Event::StepTried {
         run: context.run,
         fid: b.fid.clone(),
@@ -125,6 +133,7 @@ async fn attempt(
         attempt: b.past.next_attempt(step),
         call: id,
         rev: b.rev.clone(),
+        intent: intent.clone(),
     });
     fault::point("before_intent");
     shared.ledger.append(tried.collect()).await?;
@@ -145,10 +154,10 @@ async fn attempt(
     // A refusal proves less: some of them say that the server does not know either.
     let done = reply.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Done);
     context.env.done_with(&request.form, done.map(|(fid, _)| fid));
-    let events = outcome(context, &bills, &reply, step, id, sent, end).await;
+    let events = outcome(context, &bills, &reply, (step, last), id, sent, end).await;
     // Whether bills may go in batches is decided by the calls that have ended.
     let batches = context.plan.policy.batch > 1;
-    let turn = (batches || !is_plain(&reply, step, &bills)).then_some(turn);
+    let turn = (batches || !is_plain(&reply, last, &bills)).then_some(turn);
     fault::point("before_outcome");
     match turn {
         Some(_) => shared.ledger.append(events).await?,
@@ -156,15 +165,15 @@ async fn attempt(
     }
     fault::point("after_outcome");
     alarms(context, &reply, session, end).await;
-    let adopted = adopt(context, bills, step, &reply, end).await;
+    let adopted = adopt(context, bills, last, &reply, end).await;
     drop(turn);
     adopted
 }
 
 /// Whether an answer leaves nothing to be looked at before the next call.
-fn is_plain(reply: &WriteReply, step: Step, bills: &[Candidate]) -> bool {
+fn is_plain(reply: &WriteReply, last: bool, bills: &[Candidate]) -> bool {
     let done = |bill: &Candidate| reply.verdicts.iter().any(|(fid, v)| *fid == bill.fid && *v == Verdict::Done);
-    step == Step::Audit && reply.alarm.is_none() && bills.iter().all(done)
+    last && reply.alarm.is_none() && bills.iter().all(done)
 }
 
 /// The facts that follow an answer; also notes in `end` what the run must know.
@@ -172,7 +181,7 @@ async fn outcome(
     context: &CallContext,
     bills: &[Candidate],
     reply: &WriteReply,
-    step: Step,
+    (step, last): (Step, bool),
     id: crate::domain::ids::CallId,
     sent: Ts,
     end: &mut CallEnd,
@@ -195,9 +204,11 @@ async fn outcome(
             verdict: verdict.clone(),
             side: if evidence.is_some() { reply.side.clone() } else { Vec::new() },
             evidence: evidence.take(),
+            made: None,
         });
         let asked = Asked {
-            step,
+            last,
+            looks: !context.op.id.is_audit(),
             sent,
             repeats: bill.past.repeats,
             max: context.plan.policy.max_attempts,
@@ -207,31 +218,32 @@ async fn outcome(
         match after {
             After::Settle(outcome) => events.push(settled(context, bill, outcome, end)),
             After::FailAndStop(failure) => {
-                end.stop.get_or_insert(PauseWhy::Stopped(failure.message.clone()));
+                end.stop.get_or_insert(PauseWhy::Stopped(Reason::PlanWide { failure: failure.clone() }));
                 events.push(settled(context, bill, Outcome::Failed(failure), end));
             }
             After::ReadBack(failure) => {
                 let outcome = read_back(context, bill, failure, sent).await;
                 events.push(settled(context, bill, outcome, end));
             }
-            After::Submitted => {
+            After::NextStep => {
                 context.env.note(Ended::Clean);
                 end.done += 1;
-                events.push(deferred(context, bill, Cause::new(SUBMITTED), Duration::ZERO, end));
+                events.push(deferred(context, bill, Why::Cause(Cause::new(SUBMITTED)), Duration::ZERO, end));
             }
-            After::Defer(cause) => {
+            After::Defer(failure) => {
                 context.env.note(Ended::Clean);
-                end.refused.push(cause.clone());
+                end.refused.push(failure.cause.clone());
                 let wait = back_off(DEFER_BASE, bill.past.repeats, DEFER_CAP);
-                events.push(deferred(context, bill, cause, wait, end));
+                events.push(deferred(context, bill, Why::Refused(failure), wait, end));
             }
-            After::Singly(cause) => {
+            After::Singly(failure) => {
                 end.singly.push(bill.fid.clone());
-                events.push(deferred(context, bill, cause, Duration::ZERO, end));
+                events.push(deferred(context, bill, Why::Refused(failure), Duration::ZERO, end));
             }
             After::Unsent(words) => {
                 end.unsent = Some(words);
-                events.push(deferred(context, bill, Cause::new(known::NOT_CONNECTED), Duration::ZERO, end));
+                let cause = Cause::new(known::NOT_CONNECTED);
+                events.push(deferred(context, bill, Why::Cause(cause), Duration::ZERO, end));
             }
         }
     }
@@ -250,7 +262,7 @@ fn sank_together(reply: &WriteReply, asked: usize) -> bool {
 
 fn settled(context: &CallContext, bill: &Candidate, outcome: Outcome, end: &mut CallEnd) -> Event {
     match &outcome {
-        Outcome::Audited { .. } | Outcome::AlreadyAudited { .. } | Outcome::Skipped(_) => {
+        Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Skipped(_) => {
             context.env.note(Ended::Clean);
             end.done += 1;
         }
@@ -266,7 +278,19 @@ fn settled(context: &CallContext, bill: &Candidate, outcome: Outcome, end: &mut 
     Event::BillSettled { run: context.run, fid: bill.fid.clone(), no: bill.no.clone(), was: Slot::Waiting, outcome }
 }
 
-fn deferred(context: &CallContext, bill: &Candidate, cause: Cause, wait: Duration, end: &mut CallEnd) -> Event {
+/// Why a bill waits to be tried again.
+enum Why {
+    /// The ERP refused it; the words are said when its turn does not come again.
+    Refused(Failure),
+    /// Something else.
+    Cause(Cause),
+}
+
+fn deferred(context: &CallContext, bill: &Candidate, why: Why, wait: Duration, end: &mut CallEnd) -> Event {
+    let (cause, failure) = match why {
+        Why::Refused(failure) => (failure.cause.clone(), Some(Box::new(failure))),
+        Why::Cause(cause) => (cause, None),
+    };
     end.due.push((bill.fid.clone(), context.shared.clock.mono() + wait));
     Event::BillDeferred {
         run: context.run,
@@ -275,13 +299,14 @@ fn deferred(context: &CallContext, bill: &Candidate, cause: Cause, wait: Duratio
         until: context.shared.clock.now().plus(wait),
         cause,
         was: Slot::Waiting,
+        failure,
     }
 }
 
 async fn read_once(context: &CallContext, fid: &Fid) -> Option<Option<Found>> {
     let fids = [fid.clone()];
     for n in 0..3 {
-        match reading::statuses(context.env.erp.as_ref(), &context.plan.source, &fids).await {
+        match reading::statuses(context.env.erp.as_ref(), &context.plan.source, &context.op, &fids).await {
             Ok(mut seen) => return Some(seen.remove(fid)),
             Err(fault) => {
                 if reading::on_fault(&fault, &context.shared.causes) != reading::ReadFault::Again {
@@ -294,14 +319,34 @@ async fn read_once(context: &CallContext, fid: &Fid) -> Option<Option<Found>> {
     None
 }
 
-/// "Already audited", said the ERP: by whom is read back. Unreadable leaves it unknown, to be settled later.
+/// "Done already", says the ERP, or may mean it: by whom is read back. Unreadable leaves it unknown, to be settled later.
 async fn read_back(context: &CallContext, bill: &Candidate, said: Failure, sent: Ts) -> Outcome {
-    match read_once(context, &bill.fid).await {
-        Some(seen) => {
-            let earlier = bill.past.auto_repeats > 0 || bill.past.open.is_some();
-            decide::on_already(seen.as_ref(), said, earlier, &context.env.env.user)
+    let read = read_once(context, &bill.fid).await;
+    let seen = read.as_ref().map_or(Seen::Unreadable, |found| Seen::of(found.as_ref()));
+    let case = Case {
+        op: &context.op,
+        seen,
+        approved: None,
+        open: bill.past.open.as_ref(),
+        moment: Moment::Refused(&said),
+        user: &context.env.env.user,
+        repeats: bill.past.auto_repeats,
+        deaths: bill.past.deaths,
+        may_write: true,
+        canary_look: true,
+        age_secs: 0,
+    };
+    let unknown = |why: UnknownWhy, detail: &str| Outcome::Unknown(Unknown { why, sent, detail: detail.to_owned() });
+    match judge(&case) {
+        Judgement::Done { verified } => Outcome::Done { verified },
+        Judgement::Already(by, on) => Outcome::Already { by, on },
+        Judgement::Skip(why) => Outcome::Skipped(why),
+        Judgement::Fail(failure) => Outcome::Failed(failure),
+        Judgement::Operator(why) => unknown(why, &said.message),
+        // After a refusal a look proposes no call; should it, or should it fail, the bill is settled later.
+        Judgement::Look | Judgement::Repeat | Judgement::Call(_) | Judgement::Continue(_, _) => {
+            unknown(UnknownWhy::ServerFault, &said.message)
         }
-        None => Outcome::Unknown(Unknown { why: UnknownWhy::ServerFault, sent, detail: said.message }),
     }
 }
 
@@ -309,11 +354,11 @@ async fn read_back(context: &CallContext, bill: &Candidate, said: Failure, sent:
 async fn adopt(
     context: &CallContext,
     bills: Vec<Candidate>,
-    step: Step,
+    last: bool,
     reply: &WriteReply,
     end: &mut CallEnd,
 ) -> Result<(), StoreError> {
-    if step != Step::Submit || end.stop.is_some() {
+    if last || end.stop.is_some() {
         return Ok(());
     }
     for bill in bills {
@@ -336,18 +381,18 @@ async fn alarms(context: &CallContext, reply: &WriteReply, under: u64, end: &mut
     match &reply.alarm {
         None => {}
         Some(Alarm::SlowDown(wish)) => context.env.slow_down(*wish),
-        Some(Alarm::WrongIds) => context.env.trip("an answer named bills that were not asked".to_owned()),
+        Some(Alarm::WrongIds) => context.env.trip(Reason::WrongIds {}),
         Some(Alarm::Credentials(words)) => {
-            end.stop.get_or_insert(PauseWhy::Stopped(words.clone()));
+            end.stop.get_or_insert(PauseWhy::Stopped(Reason::SignInRefused { said: words.clone() }));
         }
         Some(Alarm::SessionLost) => match context.env.session_lost(under).await {
             Ok(Session::Back) => {}
-            Ok(Session::Lost(words)) => {
-                end.stop.get_or_insert(PauseWhy::Stopped(words));
+            Ok(Session::Lost(why)) => {
+                end.stop.get_or_insert(PauseWhy::Stopped(why));
             }
             Err(fault) => {
                 let why = match reading::on_fault(&fault, &context.shared.causes) {
-                    reading::ReadFault::Again => PauseWhy::Unreachable(fault.message),
+                    reading::ReadFault::Again => PauseWhy::Unreachable(Reason::Unreachable { said: fault.message }),
                     reading::ReadFault::Stop(why) => why,
                 };
                 end.stop.get_or_insert(why);

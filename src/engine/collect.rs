@@ -11,15 +11,16 @@ use crate::domain::command::StartParams;
 use crate::domain::event::Event;
 use crate::domain::filter::Filter;
 use crate::domain::ids::Fid;
+use crate::domain::operation::Seen;
 use crate::domain::plan::Plan;
+use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, Collected, Mark, RunEnd, RunKind};
 use crate::domain::time::{ErpDate, Ts};
-use crate::domain::who::SCHEDULE;
 use crate::erp::{Fault, FaultKind, FoundPage, PageQuery};
 use crate::plan::condition;
 
 use super::control::{MOST, Stop, read};
-use super::decide::QUARANTINE;
+use super::decide::{Case, Judgement, Moment, QUARANTINE, judge};
 use super::dispatch::Dispatch;
 use super::past::Past;
 use super::reading::{self, READ_BATCH, ReadFault};
@@ -95,7 +96,7 @@ pub enum What {
 /// Why collecting ended early.
 pub(super) enum Failed {
     Stop(Stop),
-    Erp(String),
+    Erp(Reason),
 }
 
 impl<E: Into<Stop>> From<E> for Failed {
@@ -137,13 +138,13 @@ impl Runner {
     /// Collects; ends in `AwaitingApproval`, or closed when there is nothing or a page failed. A verify run goes straight on.
     pub async fn collect(mut self, what: What) {
         // A schedule never knocks: a wrong password tried every few minutes locks the user.
-        if self.head.by.login != SCHEDULE {
+        if !self.head.by.is_schedule() {
             self.env.knock().await;
         }
         let result = match what {
             What::Query(floor, params, None) => self.query(&floor, &params).await,
             What::Query(floor, params, Some(source)) => {
-                if self.head.by.login != SCHEDULE {
+                if !self.head.by.is_schedule() {
                     source.knock().await;
                 }
                 self.query_across(&source, &floor, &params).await
@@ -154,11 +155,11 @@ impl Runner {
             Ok(true) if self.head.kind == RunKind::Verify => return self.work().await,
             Ok(true) => Ok(()),
             Ok(false) => self.abandon(RunEnd::Empty).await,
-            Err(Failed::Erp(words)) => self.abandon(RunEnd::CollectFailed(words)).await,
+            Err(Failed::Erp(why)) => self.abandon(RunEnd::CollectFailed(why)).await,
             Err(Failed::Stop(Stop::Cancel)) => self.cancelled().await,
             Err(Failed::Stop(Stop::Store(error))) => Err(error),
             Err(Failed::Stop(Stop::Pause(..) | Stop::Drain)) => {
-                self.abandon(RunEnd::CollectFailed("interrupted while collecting; start it again".to_owned())).await
+                self.abandon(RunEnd::CollectFailed(Reason::Interrupted {})).await
             }
         };
         if let Err(error) = stored {
@@ -182,7 +183,7 @@ impl Runner {
             set.pages += 1;
             let Some(last) = page.bills.iter().map(|b| b.fid.clone()).max() else { break };
             if query.after.as_ref().is_some_and(|after| last <= *after) {
-                return Err(Failed::Erp("the server answers pages out of order of the id; nothing was written".into()));
+                return Err(Failed::Erp(Reason::PagesOutOfOrder {}));
             }
             let mut rows: BTreeMap<Fid, Found> = BTreeMap::new();
             for row in page.bills {
@@ -230,6 +231,7 @@ impl Runner {
             id_path: source.id_path.clone(),
             number_path: source.number_path.clone(),
             mark_column: source.mark_column.clone(),
+            fields: self.op.looked_at(),
             filter: self.head.filter.clone(),
             after: None,
             limit: self.plan.policy.page_size.clamp(1, 2000),
@@ -253,7 +255,7 @@ impl Runner {
         let rows = read(&self.shared.store, move |store| {
             let mut rows = Vec::new();
             select::matching(store, Some(&plan), None, &Filter::default(), now, &mut |row| {
-                let here = row.key.env == env && row.key.form == form;
+                let here = row.record().env == env && row.record().form == form;
                 let asked = numbers.is_empty() || numbers.contains(&row.no);
                 if here && asked && rows.len() < MOST {
                     let past = Past::of(store, &row.key, run)?;
@@ -277,7 +279,7 @@ impl Runner {
             let fids: Vec<Fid> = chunk.iter().map(|r| r.fid().clone()).collect();
             let mut n = 0;
             let mut seen = loop {
-                match reading::statuses(self.env.erp.as_ref(), &self.plan.source, &fids).await {
+                match reading::statuses(self.env.erp.as_ref(), &self.plan.source, &self.op, &fids).await {
                     Ok(seen) => break seen,
                     Err(fault) => self.again(&fault, n, all.is_empty()).await?,
                 }
@@ -293,6 +295,7 @@ impl Runner {
                     approved: None,
                     marked: None,
                     columns: Vec::new(),
+                    fields: Vec::new(),
                 });
                 found.columns.clone_from(&row.columns);
                 found.marked = None;
@@ -311,7 +314,10 @@ impl Runner {
         loop {
             self.check_collecting()?;
             match from.erp.fetch_page(query).await {
-                Ok(page) => return Ok(page),
+                Ok(mut page) => {
+                    page.bills = page.bills.into_iter().map(|bill| self.op.with_state(bill)).collect();
+                    return Ok(page);
+                }
                 Err(fault) => self.again(&fault, n, query.after.is_none()).await?,
             }
             n += 1;
@@ -324,7 +330,7 @@ impl Runner {
         let may = reading::on_fault(fault, &self.shared.causes) == ReadFault::Again;
         let unreachable = first && fault.kind == FaultKind::NotConnected;
         if !may || unreachable || n + 1 >= PAGE_TRIES {
-            return Err(Failed::Erp(fault.message.clone()));
+            return Err(Failed::Erp(reading::why_not_collected(fault)));
         }
         let span = reading::pause_before(fault, n);
         tokio::select! {
@@ -344,14 +350,22 @@ impl Runner {
     }
 
     pub(super) async fn found(&self, bills: Vec<Found>, set: &mut Set) -> Result<(), Failed> {
+        let unknown_past = Past::default();
         for bill in &bills {
             set.hash.add(&bill.fid, &bill.rev);
             set.found += 1;
             *set.by_status.entry(bill.rev.status.clone()).or_insert(0) += 1;
-            set.callable += u64::from(match bill.rev.status {
-                Status::Submitted => true,
-                Status::Draft | Status::Created | Status::Reaudit => self.plan.policy.submit,
-                Status::Audited | Status::Other(_) => false,
+            let case = Case { approved: Some(&bill.rev), ..self.case(Seen::One(bill), &unknown_past, Moment::Before) };
+            set.callable += u64::from(match judge(&case) {
+                Judgement::Call(_) => true,
+                Judgement::Done { .. }
+                | Judgement::Already(..)
+                | Judgement::Skip(_)
+                | Judgement::Fail(_)
+                | Judgement::Continue(..)
+                | Judgement::Repeat
+                | Judgement::Operator(_)
+                | Judgement::Look => false,
             });
         }
         let run = self.head.id;

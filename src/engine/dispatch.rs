@@ -12,6 +12,8 @@ use crate::domain::command::Refusal;
 use crate::domain::env::{Environment, Limits};
 use crate::domain::ids::{Fid, FormId, SessionId};
 use crate::domain::live::EnvPulse;
+use crate::domain::reason::Reason;
+use crate::domain::server::Server;
 use crate::domain::step::Verb;
 use crate::domain::time::{Clock, Ts};
 use crate::erp::{Erp, Fault, WriteToken};
@@ -125,8 +127,8 @@ impl Drop for Claim {
 pub enum Session {
     /// Signed in (by us, or by somebody while we waited for the lock).
     Back,
-    /// Lost too often, or signing in failed: the words.
-    Lost(String),
+    /// Lost too often, or signing in failed.
+    Lost(Reason),
 }
 
 impl Dispatch {
@@ -157,6 +159,11 @@ impl Dispatch {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The server it is configured with, with the data centre its sign-in told.
+    pub fn server(&self) -> Server {
+        Server { centre: self.erp.centre(), ..self.env.server.clone() }
     }
 
     /// Limits.
@@ -302,13 +309,13 @@ impl Dispatch {
     }
 
     /// Opens the breaker.
-    pub fn trip(&self, why: String) {
+    pub fn trip(&self, why: Reason) {
         self.lock().breaker.open(why);
     }
 
     /// Why the breaker is open, if it is.
-    pub fn breaker(&self) -> Option<String> {
-        self.lock().breaker.why().map(str::to_owned)
+    pub fn breaker(&self) -> Option<Reason> {
+        self.lock().breaker.why().cloned()
     }
 
     /// An operator lets writing go on.
@@ -337,7 +344,10 @@ impl Dispatch {
             state.losses.len() >= LOSSES
         };
         if too_often {
-            return Ok(Session::Lost(format!("the session was lost {LOSSES} times in 10 minutes")));
+            return Ok(Session::Lost(Reason::SessionLost {
+                times: LOSSES as u32,
+                minutes: (LOSS_WINDOW.as_secs() / 60) as u32,
+            }));
         }
         self.erp.sign_in().await?;
         self.lock().signed_in += 1;
@@ -363,7 +373,7 @@ impl Dispatch {
             env: self.env.id.clone(),
             per_minute: state.bucket.allowed(),
             concurrency: state.concurrency,
-            breaker: state.breaker.why().map(str::to_owned),
+            breaker: state.breaker.why().cloned(),
             session: self.erp.session(),
             unlocked_until,
         }

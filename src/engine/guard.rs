@@ -9,6 +9,7 @@ use crate::domain::bill::Slot;
 use crate::domain::command::{Command, Order, Refusal};
 use crate::domain::event::{ActionEntry, Event};
 use crate::domain::ids::{EnvId, RunId};
+use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, RunEnd};
 use crate::domain::who::Who;
 use crate::store::StoreError;
@@ -41,25 +42,32 @@ impl Inner {
         let needed = access::needed(&order.command, production);
         match self.shared.access.role(order.by.uid) {
             Some(role) if role >= needed => Ok(()),
-            role => Err(Refusal::NotAllowed {
+            role => Err(Refusal::Denied(Reason::NotAllowed {
                 verb: order.command.verb().to_owned(),
                 role: role.unwrap_or(Role::Viewer),
                 needed,
-            }),
+            })),
         }
     }
 
     /// The environment an order concerns, where it names one or a run.
     fn env_of(&self, command: &Command) -> Option<EnvId> {
         match command {
-            Command::SetPace { env, .. } | Command::Unlock { env, .. } | Command::Lock { env } => Some(env.clone()),
+            Command::SetPace { env, .. }
+            | Command::Unlock { env, .. }
+            | Command::Lock { env }
+            | Command::AdoptServer { env, .. } => Some(env.clone()),
             Command::Approve { run, .. }
             | Command::Decline { run }
             | Command::Pause { run }
             | Command::Resume { run }
             | Command::Cancel { run } => self.shared.open_run(*run).ok().map(|row| row.head.env),
             Command::Start { plan, .. } => self.shared.usable(plan).ok().map(|(_, env)| env.env.id.clone()),
-            Command::Retry { .. } | Command::Verify { .. } | Command::Resolve { .. } | Command::ReloadPlans => None,
+            Command::Retry { .. }
+            | Command::Verify { .. }
+            | Command::Resolve { .. }
+            | Command::Reopen { .. }
+            | Command::ReloadPlans => None,
         }
     }
 
@@ -97,7 +105,7 @@ impl Inner {
 
     /// Something the engine did by itself to an environment's permission, as an action of its own.
     pub(super) async fn log_own(self: Arc<Self>, verb: &'static str, env: EnvId, why: String) {
-        let by = Who { uid: self.shared.owner, login: "skydeck".to_owned(), from: None };
+        let by = Who::engine(self.shared.owner);
         let deed = Deed {
             phase: Phase::After,
             order: None,
@@ -161,7 +169,10 @@ impl Shared {
 /// What one line says of an order.
 pub(super) fn deed(order: &Order, phase: Phase, taken: &Taken, result: String) -> Deed {
     let reason = taken.reason.clone().or_else(|| match &order.command {
-        Command::Unlock { reason, .. } | Command::Resolve { reason, .. } => Some(reason.clone()),
+        Command::Unlock { reason, .. }
+        | Command::Resolve { reason, .. }
+        | Command::Reopen { reason, .. }
+        | Command::AdoptServer { reason, .. } => Some(reason.clone()),
         Command::Approve { reason, .. } => reason.clone(),
         _ => None,
     });

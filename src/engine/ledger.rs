@@ -9,6 +9,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::domain::event::{Event, Fact};
 use crate::domain::live::{Live, RunLive};
+use crate::domain::reason::Reason;
 use crate::domain::run::{PauseWhy, RunState};
 use crate::link::{Notice, Watch};
 use crate::store::{Store, StoreError};
@@ -290,7 +291,7 @@ impl Writer {
         let mut live = self.present.live();
         for run in live.runs.values_mut() {
             if matches!(run.row.state, RunState::Collecting | RunState::Working | RunState::Settling) {
-                run.row.state = RunState::Paused(PauseWhy::Store(error.to_string()));
+                run.row.state = RunState::Paused(PauseWhy::Store(Reason::Disk { said: error.to_string() }));
             }
         }
         self.present.send(|| Notice::Resync(Box::new(live.clone())), &live);

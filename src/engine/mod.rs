@@ -17,6 +17,7 @@ use crate::domain::env::Environment;
 use crate::domain::ids::{EnvId, RunId, SessionId};
 use crate::domain::plan::Plan;
 use crate::domain::query::{Answer, PlanProblem, Query};
+use crate::domain::reason::Reason;
 use crate::domain::run::RunState;
 use crate::domain::time::Clock;
 use crate::erp::Erp;
@@ -45,6 +46,7 @@ mod recover;
 mod revision;
 mod runner;
 mod select;
+mod servers;
 mod set_hash;
 mod settle;
 mod steer;
@@ -192,7 +194,7 @@ impl Engine {
         self.inner.tasks.spawn(async move {
             let _ = done.send(inner.order(order).await);
         });
-        answer.await.unwrap_or_else(|_| Receipt::Refused(Refusal::WrongState("the engine is ending".to_owned())))
+        answer.await.unwrap_or_else(|_| Receipt::Refused(Refusal::WrongState(Reason::EngineEnds {})))
     }
 
     /// A console or verb has gone: what it unlocked is locked again.

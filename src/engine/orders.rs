@@ -9,9 +9,11 @@ use std::sync::atomic::Ordering;
 use crate::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
 use crate::domain::event::{ActionEntry, Event};
 use crate::domain::ids::{CommandId, EnvId, PlanId, RunId};
+use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
+use crate::domain::reason::Reason;
 use crate::domain::run::{Revision, RunHead, RunKind, RunState};
-use crate::domain::who::{SCHEDULE, Who};
+use crate::domain::who::Who;
 use crate::link::Notice;
 use crate::plan::render::{self, RenderContext};
 use crate::store::StoreError;
@@ -75,9 +77,14 @@ pub(super) struct Taken {
     pub instead: Option<Refusal>,
 }
 
+/// What the reader of plans says.
+fn bad_plan(said: String) -> Refusal {
+    Refusal::BadPlan(Reason::PlanProblem { said })
+}
+
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::Store(error.to_string())
+        Self::Store(Reason::Disk { said: error.to_string() })
     }
 }
 
@@ -135,7 +142,7 @@ impl Inner {
 
     async fn take(self: &Arc<Self>, order: &Order) -> Result<Taken, Refusal> {
         if self.closing.load(Ordering::SeqCst) {
-            return Err(Refusal::WrongState("the engine is ending: give the order again after the next start".into()));
+            return Err(Refusal::WrongState(Reason::EngineEnds {}));
         }
         if let Some(error) = self.shared.ledger.failed() {
             return Err(error.into());
@@ -158,11 +165,13 @@ impl Inner {
             Command::Resume { run } => self.resume(*run, by),
             Command::Cancel { run } => self.cancel(*run, by),
             Command::SetPace { env, per_minute, concurrency } => self.set_pace(env, *per_minute, *concurrency),
+            Command::Reopen { keys, reason } => self.reopen(keys, reason, by).await,
+            Command::AdoptServer { env, reason } => self.adopt_server(env, reason, by).await,
             Command::Resolve { selection, reason } => self.resolve(selection, reason, by).await,
             Command::Unlock { env, reason } => self.unlock(env, reason, order.session),
             Command::Lock { env } => self.relock(env),
             Command::ReloadPlans => {
-                self.reload().await.map_err(Refusal::BadPlan)?;
+                self.reload().await.map_err(bad_plan)?;
                 let then: Then = Box::new(|inner| inner.shared.ledger.tell(&Notice::PlansReloaded));
                 Ok(Taken { then: Some(then), ..Taken::default() })
             }
@@ -171,16 +180,14 @@ impl Inner {
 
     async fn start_run(&self, id: &PlanId, params: &StartParams, by: &Who) -> Result<Taken, Refusal> {
         let (plan, env) = self.shared.usable(id)?;
-        if by.login == SCHEDULE && env.env.production && !plan.policy.schedule.as_ref().is_some_and(|s| s.production) {
-            return Err(Refusal::BadPlan(format!(
-                "plan {id} runs in production, where a schedule is off unless the plan says skydeck.schedule.production"
-            )));
+        if by.is_schedule() && env.env.production && !plan.policy.schedule.as_ref().is_some_and(|s| s.production) {
+            return Err(Refusal::BadPlan(Reason::OffInProduction { plan: id.clone() }));
         }
         self.shared.idle(id)?;
         let (plan_id, env_id) = (plan.id.clone(), env.env.id.clone());
         let mark = read(&self.shared.store, move |s| s.mark(&plan_id, &env_id)).await?;
         let now = self.shared.clock.now();
-        let floor = collect::floor(&plan, mark.as_ref(), params, now).map_err(Refusal::BadPlan)?;
+        let floor = collect::floor(&plan, mark.as_ref(), params, now).map_err(bad_plan)?;
         let source = self.shared.feeder(&plan)?;
         let (server_now, zone_minutes) = server_time(source.as_ref().unwrap_or(&env), now)?;
         let context = RenderContext {
@@ -190,10 +197,10 @@ impl Inner {
             page_size: plan.policy.page_size,
         };
         let filter = if params.remedy {
-            let remedy = render::remedy_filter(&plan, &context).map_err(|e| Refusal::BadPlan(e.to_string()))?;
-            remedy.ok_or_else(|| Refusal::BadPlan(format!("plan {id} has no omissionRemedy")))?
+            let remedy = render::remedy_filter(&plan, &context).map_err(|e| bad_plan(e.to_string()))?;
+            remedy.ok_or_else(|| Refusal::BadPlan(Reason::NoRemedy { plan: id.clone() }))?
         } else {
-            render::filter(&plan, &context).map_err(|e| Refusal::BadPlan(e.to_string()))?
+            render::filter(&plan, &context).map_err(|e| bad_plan(e.to_string()))?
         };
         let head = RunHead { filter, ..self.head(RunKind::Fresh, &plan, &env, by) };
         let what = What::Query(Box::new(floor), params.clone(), source);
@@ -235,9 +242,7 @@ impl Inner {
                 if env.env.id == env_id && plan.source.form == form && !opened.contains(&id) {
                     Ok((plan, env))
                 } else {
-                    Err(Refusal::BadPlan(format!(
-                        "plan {id} no longer queries {form} in environment {env_id}, where these bills are"
-                    )))
+                    Err(Refusal::BadPlan(Reason::NotHere { plan: id.clone(), form: form.clone(), env: env_id.clone() }))
                 }
             });
             match usable {
@@ -259,8 +264,7 @@ impl Inner {
         noted.extend(Some(selected.words()).filter(|words| !words.is_empty()));
         let words = noted.join("; ");
         if runs.is_empty() {
-            let words = if words.is_empty() { "no unresolved bill matches".to_owned() } else { words };
-            return Err(Refusal::Nothing(words));
+            return Err(Refusal::Nothing(Reason::NothingMatches { left_out: selected.counts() }));
         }
         named.truncate(IDS);
         let taken = self.opening(runs, bills, words)?;
@@ -309,6 +313,8 @@ impl Inner {
             of: None,
             filter: String::new(),
             revision: Revision::Newest,
+            op: Operation::id_of(&plan.target.verb),
+            server: None,
             text: None,
         }
     }
@@ -334,8 +340,8 @@ impl Shared {
         };
         match plans.iter().find(same) {
             Some((Ok(plan), _)) => Ok(Arc::clone(plan)),
-            Some((Err(problem), _)) => Err(Refusal::BadPlan(problem.message.clone())),
-            None => Err(Refusal::NotFound(format!("there is no plan `{id}`"))),
+            Some((Err(problem), _)) => Err(bad_plan(problem.message.clone())),
+            None => Err(Refusal::NotFound(Reason::NoPlan { plan: id.clone() })),
         }
     }
 
@@ -343,10 +349,8 @@ impl Shared {
     pub(super) fn callable(&self, plan: &Plan) -> Result<Arc<Dispatch>, Refusal> {
         let env = self.named(&plan.id, plan.target_env.as_ref().or(plan.env.as_ref()))?;
         if plan.target.form != plan.source.form {
-            return Err(Refusal::BadPlan(format!(
-                "plan {} queries {} and calls {}: status could not be read back",
-                plan.id, plan.source.form, plan.target.form
-            )));
+            let (source, target) = (plan.source.form.clone(), plan.target.form.clone());
+            return Err(Refusal::BadPlan(Reason::FormsDiffer { plan: plan.id.clone(), source, target }));
         }
         Ok(env)
     }
@@ -360,15 +364,15 @@ impl Shared {
 
     fn named(&self, plan: &PlanId, env: Option<&EnvId>) -> Result<Arc<Dispatch>, Refusal> {
         self.env(env).cloned().ok_or_else(|| match env {
-            Some(env) => Refusal::NotFound(format!("plan {plan} names environment `{env}`, which is not configured")),
-            None => Refusal::NotFound("no environment is configured".to_owned()),
+            Some(env) => Refusal::NotFound(Reason::PlanNamesNoEnvironment { plan: plan.clone(), env: env.clone() }),
+            None => Refusal::NotFound(Reason::NothingConfigured {}),
         })
     }
 
     /// Refuses while the plan has an open run.
     pub(super) fn idle(&self, plan: &PlanId) -> Result<(), Refusal> {
         match self.ledger.live(|live| live.open_run_of(plan).map(|r| r.row.head.id)) {
-            Some(run) => Err(Refusal::Busy { plan: plan.clone(), run }),
+            Some(run) => Err(Refusal::Busy(Reason::Busy { plan: plan.clone(), run })),
             None => Ok(()),
         }
     }
@@ -379,9 +383,9 @@ impl Shared {
             Some(row) => Some(row),
             None => self.store.run(run)?,
         };
-        let row = row.ok_or_else(|| Refusal::NotFound(format!("there is no run {run}")))?;
+        let row = row.ok_or_else(|| Refusal::NotFound(Reason::NoRun { run }))?;
         match &row.state {
-            RunState::Closed(_) => Err(Refusal::WrongState(format!("run {run} is closed; a closed run never changes"))),
+            RunState::Closed(_) => Err(Refusal::WrongState(Reason::Closed { run })),
             _ => Ok(row),
         }
     }
@@ -391,10 +395,7 @@ impl Shared {
 fn server_time(env: &Dispatch, now: crate::domain::time::Ts) -> Result<(chrono::NaiveDateTime, i32), Refusal> {
     use chrono::Offset as _;
     let zone: crate::domain::zone::Zone = env.env.server_zone.parse().map_err(|_| {
-        Refusal::BadPlan(format!(
-            "environment {} has the unknown server_zone `{}`; write e.g. Asia/Shanghai",
-            env.env.id, env.env.server_zone
-        ))
+        Refusal::BadPlan(Reason::UnknownZone { env: env.env.id.clone(), zone: env.env.server_zone.clone() })
     })?;
     let utc = chrono::DateTime::from_timestamp_millis(now.0).unwrap_or_default();
     let local = utc.with_timezone(&zone);
@@ -415,6 +416,11 @@ pub(super) fn concerned(command: &Command) -> (Option<RunId>, Option<PlanId>) {
                 Selection::Bills(_) => (None, None),
             }
         }
-        Command::SetPace { .. } | Command::Unlock { .. } | Command::Lock { .. } | Command::ReloadPlans => (None, None),
+        Command::SetPace { .. }
+        | Command::Unlock { .. }
+        | Command::Lock { .. }
+        | Command::Reopen { .. }
+        | Command::AdoptServer { .. }
+        | Command::ReloadPlans => (None, None),
     }
 }

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::domain::env::Limits;
+use crate::domain::reason::Reason;
 
 /// Longest wait a server may ask for.
 pub const LONGEST_HOLD: Duration = Duration::from_secs(15 * 60);
@@ -106,19 +107,19 @@ pub enum Ended {
 /// Opens after too many bad answers; closes only when an operator says so.
 #[derive(Clone, Debug, Default)]
 pub struct Breaker {
-    open: Option<String>,
+    open: Option<Reason>,
     unknown: u32,
     recent: VecDeque<bool>,
 }
 
 impl Breaker {
     /// Why it is open, if it is.
-    pub fn why(&self) -> Option<&str> {
-        self.open.as_deref()
+    pub fn why(&self) -> Option<&Reason> {
+        self.open.as_ref()
     }
 
     /// Opens it; the first reason stays.
-    pub fn open(&mut self, why: String) {
+    pub fn open(&mut self, why: Reason) {
         self.open.get_or_insert(why);
     }
 
@@ -135,12 +136,12 @@ impl Breaker {
             self.recent.pop_front();
         }
         if limits.breaker_unknown > 0 && self.unknown >= limits.breaker_unknown {
-            self.open(format!("{} calls in a row without a usable answer", self.unknown));
+            self.open(Reason::BreakerUnknown { n: self.unknown });
         }
         let refused = self.recent.iter().filter(|r| **r).count();
         let percent = limits.breaker_failed_percent as usize;
         if percent > 0 && self.recent.len() == WINDOW && refused * 100 >= percent * WINDOW {
-            self.open(format!("{refused} of the last {WINDOW} bills were refused"));
+            self.open(Reason::Breaker { cause: None, n: refused as u32, of: WINDOW as u32 });
         }
     }
 }

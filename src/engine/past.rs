@@ -4,8 +4,8 @@
 
 use crate::domain::bill::{Outcome, Rev, Skip, Slot, Status, Unknown, UnknownWhy};
 use crate::domain::event::{Event, Fact};
-use crate::domain::ids::{BillKey, Fid, RunId, Seq};
-use crate::domain::step::{Step, Verdict};
+use crate::domain::ids::{Fid, RunId, Seq, WorkKey};
+use crate::domain::step::{Left, Step, Verdict};
 
 use crate::store::{Store, StoreError};
 
@@ -17,7 +17,7 @@ const DEPTH: usize = 200;
 /// What matters of a bill's past for the next step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Past {
-    /// Newest fact about it.
+    /// Newest fact about the record, whatever was done to it.
     pub last: Seq,
     /// A call whose effect is not known.
     pub open: Option<OpenCall>,
@@ -29,16 +29,19 @@ pub struct Past {
     pub deaths: u32,
     /// Outcome it had before this run.
     pub prior: Option<Outcome>,
+    /// A call of another operation on the same record, whose effect is not known.
+    pub elsewhere: Option<OpenCall>,
     /// In this run: submit calls that left.
     pub submits: u32,
-    /// In this run: audit calls that left.
-    pub audits: u32,
+    /// In this run: other writing calls that left.
+    pub calls: u32,
     /// In this run: passing refusals repeated.
     pub repeats: u32,
     /// In this run: our submit was answered as done and no new revision was adopted yet.
     pub submitted: bool,
     /// In this run: revision adopted after our own submit.
     pub adopted: Option<Rev>,
+    left: Option<(RunId, Seq, Left)>,
     called: Option<Rev>,
     read: Option<Rev>,
     refused: bool,
@@ -46,9 +49,28 @@ pub struct Past {
 
 impl Past {
     /// A bill's past as the store has it, seen from one run.
-    pub fn of(store: &dyn Store, key: &BillKey, run: RunId) -> Result<Self, StoreError> {
+    pub fn of(store: &dyn Store, key: &WorkKey, run: RunId) -> Result<Self, StoreError> {
+        let (record, fid) = (&key.record, &key.record.fid);
         let (facts, last) = store.deeds_of(key, DEPTH)?;
-        Ok(Self { last, ..Self::fold(&facts, &key.fid, run) })
+        let mut past = Self { last, ..Self::fold(&facts, fid, run) };
+        past.stamp(store)?;
+        for op in store.operations_of(record)?.into_iter().filter(|op| *op != key.op) {
+            let (facts, last) = store.deeds_of(&record.under(&op), DEPTH)?;
+            past.last = past.last.max(last);
+            let mut other = Self::fold(&facts, fid, run);
+            other.stamp(store)?;
+            let newer = |open: &OpenCall| past.elsewhere.as_ref().is_none_or(|known| open.sent > known.sent);
+            past.elsewhere = other.open.filter(newer).or(past.elsewhere);
+        }
+        Ok(past)
+    }
+
+    /// Adds to an open call the start of the machine that its moment counts from.
+    fn stamp(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        if let (Some(open), Some((run, seq, left))) = (&mut self.open, self.left.take()) {
+            open.left = store.boot_of(run, seq)?.map(|boot| (boot, left));
+        }
+        Ok(())
     }
 
     /// Folds what was done about a bill, oldest first, as seen from one run.
@@ -66,7 +88,7 @@ impl Past {
             Some(rev) => rev.clone(),
             // The answer to our submit is durable but the read after it is not: the content is the approved one
             // as long as its modification date stands.
-            None if self.submitted => Rev { status: Status::Submitted, modified: found.modified.clone() },
+            None if self.submitted => Rev::new(Status::Submitted, found.modified.clone()),
             None => found.clone(),
         }
     }
@@ -75,7 +97,9 @@ impl Past {
     pub fn next_attempt(&self, step: Step) -> u32 {
         1 + match step {
             Step::Submit => self.submits,
-            Step::Audit | Step::Fetch | Step::Verify => self.audits,
+            Step::Audit | Step::Operate | Step::Save | Step::Push | Step::Send | Step::Fetch | Step::Verify => {
+                self.calls
+            }
         }
     }
 
@@ -88,12 +112,13 @@ impl Past {
         self.last = fact.seq;
         let here = fact.event.run() == Some(run);
         match &fact.event {
-            Event::StepTried { fid: f, step, rev, .. } if f == fid => {
+            Event::StepTried { fid: f, run: of, step, rev, intent, .. } if f == fid => {
                 if self.called.as_ref() != Some(rev) {
                     self.auto_repeats = 0;
                 }
                 self.called = Some(rev.clone());
-                self.open = Some(OpenCall { step: *step, rev: rev.clone(), sent: fact.at });
+                self.open = Some(OpenCall { step: *step, rev: rev.clone(), sent: fact.at, left: None });
+                self.left = intent.left.map(|left| (*of, fact.seq, left));
                 self.unknown = None;
                 if here {
                     *self.count(*step) += 1;
@@ -129,7 +154,7 @@ impl Past {
             Event::BillDeferred { fid: f, was, .. } if f == fid => {
                 if *was == Slot::Unknown {
                     let submit = self.open.take().is_some_and(|call| call.step == Step::Submit);
-                    // Read back as submitted with the approved content: our submit took (decide::on_settle).
+                    // Read back as submitted with the approved content: our submit took (decide::judge).
                     if here && submit && self.read.as_ref().is_some_and(|r| r.status == Status::Submitted) {
                         self.adopted.clone_from(&self.read);
                     }
@@ -141,7 +166,7 @@ impl Past {
                 self.refused = false;
             }
             Event::BillSettled { fid: f, outcome, .. } if f == fid => self.settle(outcome, here),
-            Event::LedgerResolved { key, .. } if key.fid == *fid => {
+            Event::LedgerResolved { key, .. } if key.record.fid == *fid => {
                 self.open = None;
                 self.unknown = None;
                 self.deaths = 0;
@@ -154,7 +179,9 @@ impl Past {
     fn count(&mut self, step: Step) -> &mut u32 {
         match step {
             Step::Submit => &mut self.submits,
-            Step::Audit | Step::Fetch | Step::Verify => &mut self.audits,
+            Step::Audit | Step::Operate | Step::Save | Step::Push | Step::Send | Step::Fetch | Step::Verify => {
+                &mut self.calls
+            }
         }
     }
 
@@ -169,7 +196,7 @@ impl Past {
                 }
                 self.unknown = Some(unknown.clone());
             }
-            Outcome::Audited { .. } | Outcome::AlreadyAudited { .. } => {
+            Outcome::Done { .. } | Outcome::Already { .. } => {
                 self.open = None;
                 self.unknown = None;
                 self.auto_repeats = 0;
@@ -184,7 +211,9 @@ impl Past {
                 | Skip::OtherStatus(_)
                 | Skip::Changed
                 | Skip::Gone
-                | Skip::Quarantined,
+                | Skip::Quarantined
+                | Skip::Differs
+                | Skip::Partly,
             ) => {
                 self.open = None;
                 self.unknown = None;
@@ -262,10 +291,10 @@ mod tests {
         let b = rev("B", 1);
         let call = tried(1, Step::Audit, b.clone());
         let past = fold(vec![call.clone(), settled(1, died()), settled(2, Outcome::Skipped(Skip::NotReached))]);
-        assert_eq!(past.open, Some(OpenCall { step: Step::Audit, rev: b.clone(), sent: Ts(1) }));
-        assert_eq!((past.deaths, past.audits), (1, 0));
+        assert_eq!(past.open, Some(OpenCall { step: Step::Audit, rev: b.clone(), sent: Ts(1), left: None }));
+        assert_eq!((past.deaths, past.calls), (1, 0));
         for closing in [
-            settled(1, Outcome::Audited { verified: true }),
+            settled(1, Outcome::Done { verified: true }),
             answered(1, Step::Audit, Verdict::Done),
             answered(1, Step::Audit, Verdict::NotSent(String::new())),
             deferred(1, Slot::Unknown),
@@ -291,7 +320,7 @@ mod tests {
             answered(2, Step::Audit, Verdict::NotSent(String::new())),
             deferred(2, Slot::Waiting),
         ]);
-        assert_eq!((past.repeats, past.audits, past.next_attempt(Step::Audit)), (1, 1, 2));
+        assert_eq!((past.repeats, past.calls, past.next_attempt(Step::Audit)), (1, 1, 2));
         let past = fold(vec![tried(1, Step::Audit, b.clone()), settled(1, died()), deferred(1, Slot::Unknown)]);
         assert_eq!(past.auto_repeats, 1);
         let again = vec![tried(1, Step::Audit, b), deferred(1, Slot::Unknown), tried(1, Step::Audit, rev("B", 9))];

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::domain::command::Refusal;
 use crate::domain::env::Environment;
+use crate::domain::reason::Reason;
 use crate::domain::step::Verb;
 use crate::erp::WriteToken;
 
@@ -15,17 +16,16 @@ pub const UNLOCK: Duration = Duration::from_secs(15 * 60);
 /// Checks one writing verb. `unlocked`: the environment's unlock has not run out.
 pub fn allow(env: &Environment, unlocked: bool, verb: &Verb) -> Result<WriteToken, Refusal> {
     if env.read_only && !unlocked {
-        return Err(Refusal::ReadOnly(env.id.clone()));
+        return Err(Refusal::Denied(Reason::ReadOnly { env: env.id.clone() }));
     }
     match verb {
         Verb::Submit | Verb::Audit => Ok(WriteToken::issue(env.id.clone())),
         Verb::Operation(name) if env.allow_operations.iter().any(|allowed| allowed == name) => {
             Ok(WriteToken::issue(env.id.clone()))
         }
-        Verb::Operation(name) => Err(Refusal::BadPlan(format!(
-            "operation `{name}` is not among allow_operations of environment {}: its owner must name it there",
-            env.id
-        ))),
+        Verb::Operation(name) => {
+            Err(Refusal::BadPlan(Reason::OperationNotAllowed { env: env.id.clone(), operation: name.clone() }))
+        }
     }
 }
 

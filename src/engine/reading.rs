@@ -8,9 +8,11 @@ use std::time::Duration;
 use crate::domain::bill::Found;
 use crate::domain::cause::{CauseTable, Repeat};
 use crate::domain::ids::Fid;
+use crate::domain::operation::Operation;
 use crate::domain::plan::Source;
+use crate::domain::reason::Reason;
 use crate::domain::run::PauseWhy;
-use crate::erp::{Erp, Fault, FaultKind};
+use crate::erp::{Erp, Fault, FaultKind, Look};
 
 use super::control::back_off;
 
@@ -34,7 +36,7 @@ pub enum ReadFault {
 
 /// What a failed read means for its run.
 pub fn on_fault(fault: &Fault, causes: &CauseTable) -> ReadFault {
-    let stop = || ReadFault::Stop(PauseWhy::Stopped(fault.message.clone()));
+    let stop = || ReadFault::Stop(PauseWhy::Stopped(reason_of(fault)));
     match &fault.kind {
         FaultKind::NotConnected | FaultKind::NoAnswer | FaultKind::Http(_) | FaultKind::Unreadable => ReadFault::Again,
         FaultKind::TooLarge
@@ -50,6 +52,38 @@ pub fn on_fault(fault: &Fault, causes: &CauseTable) -> ReadFault {
     }
 }
 
+/// Why a query gave no set.
+pub fn why_not_collected(fault: &Fault) -> Reason {
+    let said = fault.message.clone();
+    match &fault.kind {
+        FaultKind::NotConnected | FaultKind::NoAnswer | FaultKind::Http(_) => Reason::Unreachable { said },
+        FaultKind::Credentials | FaultKind::AccountSet => Reason::SignInRefused { said },
+        FaultKind::Unreadable
+        | FaultKind::TooLarge
+        | FaultKind::Redirected
+        | FaultKind::SessionLost
+        | FaultKind::Refused { .. }
+        | FaultKind::Config => Reason::QueryFailed { said },
+    }
+}
+
+/// Why a run stops after a read that repeating cannot cure.
+fn reason_of(fault: &Fault) -> Reason {
+    let said = fault.message.clone();
+    match &fault.kind {
+        FaultKind::Credentials | FaultKind::AccountSet => Reason::SignInRefused { said },
+        FaultKind::NotConnected
+        | FaultKind::NoAnswer
+        | FaultKind::Http(_)
+        | FaultKind::Unreadable
+        | FaultKind::TooLarge
+        | FaultKind::Redirected
+        | FaultKind::SessionLost
+        | FaultKind::Refused { .. }
+        | FaultKind::Config => Reason::ReadFailed { said },
+    }
+}
+
 /// How long to wait before try `n` (from 0) after this fault.
 pub fn pause_before(fault: &Fault, n: u32) -> Duration {
     let wished = fault.retry_after.unwrap_or_default().min(super::pace::LONGEST_HOLD);
@@ -57,12 +91,23 @@ pub fn pause_before(fault: &Fault, n: u32) -> Duration {
 }
 
 /// Status of bills, one query. Bills that are gone are not in the map; rows nobody asked for are dropped.
-pub async fn statuses(erp: &dyn Erp, source: &Source, fids: &[Fid]) -> Result<HashMap<Fid, Found>, Fault> {
-    let rows = erp.read_bills(&source.form, &source.id_path, &source.number_path, fids).await?;
+pub async fn statuses(
+    erp: &dyn Erp,
+    source: &Source,
+    op: &Operation,
+    fids: &[Fid],
+) -> Result<HashMap<Fid, Found>, Fault> {
+    let look = Look {
+        form: &source.form,
+        id_path: &source.id_path,
+        number_path: &source.number_path,
+        fields: &op.looked_at(),
+    };
+    let rows = erp.read_bills(&look, fids).await?;
     let mut seen: HashMap<Fid, Found> = HashMap::with_capacity(rows.len());
     for row in rows {
         if fids.contains(&row.fid) {
-            seen.entry(row.fid.clone()).or_insert(row);
+            seen.entry(row.fid.clone()).or_insert_with(|| op.with_state(row));
         }
     }
     Ok(seen)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::domain::event::Event;
 use crate::domain::plan::Plan;
+use crate::domain::reason::Reason;
 use crate::domain::run::{RunEnd, RunKind, RunRow, RunState};
 use crate::store::StoreError;
 
@@ -20,8 +21,7 @@ pub async fn recover(shared: &Arc<Shared>, tasks: &Tasks) -> Result<(), StoreErr
     for row in read(&shared.store, |s| s.open_runs()).await? {
         match &row.state {
             RunState::Collecting => {
-                let words = "interrupted while collecting: the process ended; start it again".to_owned();
-                close_rest(shared, row.head.id, RunEnd::CollectFailed(words)).await?;
+                close_rest(shared, row.head.id, RunEnd::CollectFailed(Reason::Interrupted {})).await?;
             }
             RunState::AwaitingApproval | RunState::Closed(_) => {}
             RunState::Working | RunState::Settling | RunState::Paused(_) | RunState::Interrupted => {

@@ -11,6 +11,7 @@ use crate::domain::command::Refusal;
 use crate::domain::ids::{EnvId, FormId, PlanId, PlanRev, RunId};
 use crate::domain::plan::Plan;
 use crate::domain::query::RevisionRow;
+use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, Revision, RunHead};
 use crate::store::{Store, StoreError};
 
@@ -36,7 +37,7 @@ pub(super) fn groups(store: &dyn Store, rows: Vec<BillRow>, revision: Revision) 
             Revision::Newest => None,
             Revision::Original => revs.of(store, row.run)?,
         };
-        let key = (row.plan.clone(), row.key.env.clone(), row.key.form.clone(), rev);
+        let key = (row.plan.clone(), row.record().env.clone(), row.record().form.clone(), rev);
         groups.entry(key).or_default().push(row);
     }
     let mut groups: Vec<Group> =
@@ -96,12 +97,8 @@ impl Shared {
                     Arc::new(Plan { id: newest.id.clone(), name: newest.name.clone(), rev: rev.clone(), ..kept })
                 }
                 None => {
-                    return Err(Refusal::BadPlan(format!(
-                        "revision {} of plan {id} is not kept here (its run is older than the keeping of revisions): \
-                         retry with the newest, {}",
-                        rev.short(),
-                        newest.rev.short()
-                    )));
+                    let (plan, rev, newest) = (id.clone(), rev.clone(), newest.rev.clone());
+                    return Err(Refusal::BadPlan(Reason::RevisionNotKept { plan, rev, newest }));
                 }
             },
         };

@@ -9,16 +9,19 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::domain::bill::{Outcome, Skip, Slot};
+use crate::domain::bill::{BillState, Outcome, Skip, Slot};
 use crate::domain::event::Event;
-use crate::domain::ids::{BillKey, Fid, RunId};
+use crate::domain::ids::{Fid, RecordKey, RunId};
+use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
-use crate::domain::run::{BillRow, Flag, PauseWhy, RunEnd, RunHead, RunKind, RunState};
-use crate::domain::time::Ts;
+use crate::domain::reason::Reason;
+use crate::domain::run::{BillRow, Flag, PauseWhy, RunEnd, RunHead, RunKind, RunRow, RunState};
+use crate::domain::step::{Left, Step};
 use crate::store::StoreError;
 
 use super::ahead::know;
 use super::control::{Shared, Stop, Wish, read};
+use super::decide::OpenCall;
 use super::dispatch::Dispatch;
 use super::past::Past;
 
@@ -30,6 +33,7 @@ pub struct Runner {
     pub(super) shared: Arc<Shared>,
     pub(super) head: Arc<RunHead>,
     pub(super) plan: Arc<Plan>,
+    pub(super) op: Arc<Operation>,
     pub(super) env: Arc<Dispatch>,
     pub(super) flags: Vec<Flag>,
     pub(super) wish: watch::Receiver<Wish>,
@@ -100,6 +104,7 @@ impl Runner {
         Self {
             shared,
             head: Arc::new(job.head),
+            op: Arc::new(Operation::of(&job.plan)),
             plan: job.plan,
             env: job.env,
             flags: job.flags,
@@ -185,13 +190,13 @@ impl Runner {
             // A failed store shows its own pause; a contradiction is our own fault and must be seen.
             Stop::Store(error) if self.shared.ledger.failed().is_some() => Err(error),
             Stop::Store(error) => {
-                let why = PauseWhy::Store(error.to_string());
+                let why = PauseWhy::Store(Reason::Disk { said: error.to_string() });
                 self.shared.ledger.append(vec![Event::RunPaused { run, why, by: None }]).await
             }
         }
     }
 
-    /// Settles the rest as not reached and closes the run as cancelled.
+    /// Settles the rest and closes the run as cancelled.
     pub(super) async fn cancelled(&mut self) -> Result<(), StoreError> {
         self.abandon(RunEnd::Cancelled).await
     }
@@ -209,8 +214,8 @@ impl Runner {
         Ok(self.shared.ledger.append(events).await?)
     }
 
-    pub(super) fn key(&self, fid: &Fid) -> BillKey {
-        BillKey { env: self.head.env.clone(), form: self.head.form.clone(), fid: fid.clone() }
+    pub(super) fn key(&self, fid: &Fid) -> RecordKey {
+        RecordKey { env: self.head.env.clone(), form: self.head.form.clone(), fid: fid.clone() }
     }
 
     pub(super) fn settled(&self, row: &BillRow, outcome: Outcome) -> Event {
@@ -260,19 +265,44 @@ impl Runner {
         self.check()
     }
 
-    /// When a request that left at `sent` is past the server's own limit, monotonic. Known exactly for requests of this
-    /// process; after a restart from the wall time, but never longer than the limit from now.
-    pub(super) fn settle_at(&mut self, fid: &Fid, sent: Ts) -> Duration {
+    /// When a request is past the server's own limit, monotonic. Known exactly for requests of this process. After a
+    /// restart the clock of the machine's start proves how much of it has passed; where it does not (another start, a call
+    /// of 0.1.0), the whole limit is waited for again: the wall clock proves nothing.
+    pub(super) fn settle_at(&mut self, fid: &Fid, call: &OpenCall) -> Duration {
         let limit = self.env.limits().settle;
         let now = self.shared.clock.mono();
-        let passed = self.shared.clock.now().since(sent).min(limit);
-        let by_wall = *self.mind.settles.entry(fid.clone()).or_insert_with(|| (now + limit).saturating_sub(passed));
-        self.env.limit_of(&self.head.form, fid).unwrap_or(by_wall)
+        let passed = match (&call.left, self.shared.clock.boot()) {
+            (Some((boot, Left::Boot(ms))), Some((this, now))) if *boot == this => {
+                Duration::from_millis(now.saturating_sub(*ms)).min(limit)
+            }
+            (Some((_, Left::Boot(_) | Left::Store(_))) | None, Some(_) | None) => Duration::ZERO,
+        };
+        let proven = *self.mind.settles.entry(fid.clone()).or_insert_with(|| (now + limit).saturating_sub(passed));
+        self.env.limit_of(&self.head.form, fid).unwrap_or(proven)
+    }
+
+    /// The step whose success ends the operation.
+    pub(super) fn last_step(&self) -> Step {
+        self.op.steps.last().map_or(Step::Audit, |spec| spec.step)
     }
 }
 
-/// Settles the bills of a run that still wait as not reached, then closes it.
+/// Whether a run's outcomes are told: it was approved, or it only reads.
+fn is_told(row: &RunRow) -> bool {
+    match &row.state {
+        RunState::Collecting | RunState::AwaitingApproval => row.head.kind == RunKind::Verify,
+        RunState::Working | RunState::Settling | RunState::Paused(_) | RunState::Interrupted | RunState::Closed(_) => {
+            true
+        }
+    }
+}
+
+/// Settles the bills of a run that still wait, then closes it: one that the ERP refused as failed with its words, the rest
+/// as not reached. A run that nobody approved tells nothing of its bills.
 pub(super) async fn close_rest(shared: &Shared, run: RunId, end: RunEnd) -> Result<(), StoreError> {
+    if read(&shared.store, move |s| s.run(run)).await?.is_some_and(|row| !is_told(&row)) {
+        return shared.close_run(run, end).await;
+    }
     loop {
         let rows = read(&shared.store, move |s| s.bills_in(run, Slot::Waiting, None, SETTLE_GROUP)).await?;
         if rows.is_empty() {
@@ -283,7 +313,12 @@ pub(super) async fn close_rest(shared: &Shared, run: RunId, end: RunEnd) -> Resu
             fid: row.fid().clone(),
             no: row.no.clone(),
             was: row.state.slot(),
-            outcome: Outcome::Skipped(Skip::NotReached),
+            outcome: match &row.state {
+                BillState::RetryAt { failure: Some(failure), .. } => Outcome::Failed((**failure).clone()),
+                BillState::RetryAt { .. } | BillState::Waiting | BillState::Trying { .. } | BillState::Settled(_) => {
+                    Outcome::Skipped(Skip::NotReached)
+                }
+            },
         };
         shared.ledger.append(rows.iter().map(not_reached).collect()).await?;
     }

@@ -40,6 +40,11 @@ impl Selected {
         }
     }
 
+    /// The left-outs, counted.
+    pub fn counts(&self) -> Vec<(String, u64)> {
+        self.left_out.iter().map(|(why, n)| ((*why).to_owned(), *n)).collect()
+    }
+
     /// The left-outs in words, empty when there are none.
     pub fn words(&self) -> String {
         let parts: Vec<String> = self.left_out.iter().map(|(why, n)| format!("{n} {why}")).collect();

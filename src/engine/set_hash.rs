@@ -21,6 +21,10 @@ impl SetHasher {
             self.0.update((part.len() as u64).to_be_bytes());
             self.0.update(part.as_bytes());
         }
+        // Only where an operation looks at other fields than the status: every other set keeps the hash it had.
+        if let Some(state) = rev.state {
+            self.0.update(state.to_be_bytes());
+        }
     }
 
     /// The hash of what was added.

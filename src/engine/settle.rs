@@ -12,11 +12,11 @@ use crate::domain::run::RunKind;
 use crate::erp::Fault;
 
 use super::control::{Stop, read};
-use super::decide::{self, OpenCall, Settled};
+use super::decide::{Case, Judgement, Moment, OpenCall, judge};
 use super::fault;
 use super::reading::{self, READ_BATCH};
 use super::runner::{Known, Runner};
-use crate::domain::step::Step;
+use crate::domain::operation::Seen;
 
 /// Read-backs of one bill that may fail before it is left unknown for this run.
 const TRIES: u32 = 5;
@@ -83,8 +83,8 @@ impl Runner {
                     continue;
                 }
                 let later = self.mind.due.get(&fid).copied().unwrap_or_default();
-                let limit = known.past.open.as_ref().map(|call| call.sent);
-                let due = limit.map_or(later, |sent| self.settle_at(&fid, sent).max(later));
+                let limit = known.past.open.as_ref().map(|call| self.settle_at(&fid, call));
+                let due = limit.map_or(later, |limit| limit.max(later));
                 if due > now {
                     next = Some(next.map_or(due, |n| n.min(due)));
                 } else if ready.len() < READ_BATCH {
@@ -100,7 +100,7 @@ impl Runner {
     async fn read_back(&mut self, bills: Vec<Known>, patience: Patience) -> Result<(), Stop> {
         let fids: Vec<Fid> = bills.iter().map(|b| b.row.fid().clone()).collect();
         fault::point("before_settle");
-        let seen = match reading::statuses(self.env.erp.as_ref(), &self.plan.source, &fids).await {
+        let seen = match reading::statuses(self.env.erp.as_ref(), &self.plan.source, &self.op, &fids).await {
             Ok(seen) => seen,
             Err(fault) => return self.unreadable(bills, &fault, patience).await,
         };
@@ -129,17 +129,23 @@ impl Runner {
         };
         let unknown = Self::unknown_of(known);
         // A ledger entry without a call on record (its facts are older than what is folded) is judged by its row.
-        let call = known.past.open.clone().unwrap_or_else(|| OpenCall {
-            step: Step::Audit,
-            rev: row.rev.clone(),
-            sent: unknown.sent,
-        });
-        let writes = self.head.kind != RunKind::Verify;
-        let (repeats, deaths) = (known.past.auto_repeats, known.past.deaths);
-        let user = &self.env.env.user;
-        match decide::on_settle(seen, &call, &unknown, repeats, writes, deaths, user) {
-            Settled::As(outcome) => [read, self.settled(row, outcome)],
-            Settled::Repeat | Settled::Submitted(_) => {
+        let unrecorded = OpenCall { step: self.last_step(), rev: row.rev.clone(), sent: unknown.sent, left: None };
+        let open = known.past.open.as_ref().unwrap_or(&unrecorded);
+        let case = Case { open: Some(open), ..self.case(Seen::of(seen), &known.past, Moment::Settling) };
+        let as_unknown =
+            |why: UnknownWhy| Outcome::Unknown(Unknown { why, sent: unknown.sent, detail: unknown.detail.clone() });
+        let outcome = match judge(&case) {
+            Judgement::Done { verified } => Some(Outcome::Done { verified }),
+            Judgement::Already(by, on) => Some(Outcome::Already { by, on }),
+            Judgement::Skip(why) => Some(Outcome::Skipped(why)),
+            Judgement::Fail(failure) => Some(Outcome::Failed(failure)),
+            Judgement::Operator(why) => Some(as_unknown(why)),
+            Judgement::Look => Some(as_unknown(unknown.why.clone())),
+            Judgement::Repeat | Judgement::Continue(_, _) | Judgement::Call(_) => None,
+        };
+        match outcome {
+            Some(outcome) => [read, self.settled(row, outcome)],
+            None => {
                 let again = Event::BillDeferred {
                     run: self.head.id,
                     fid: row.fid().clone(),
@@ -147,6 +153,7 @@ impl Runner {
                     until: self.shared.clock.now(),
                     cause: Cause::new(known::NOT_APPLIED),
                     was: row.state.slot(),
+                    failure: None,
                 };
                 [read, again]
             }

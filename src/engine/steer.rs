@@ -5,14 +5,17 @@
 use std::sync::Arc;
 
 use crate::domain::command::{Refusal, Selection};
-use crate::domain::confirm::{Gravity, rung};
+use crate::domain::confirm::{Gravity, Rung, rung};
 use crate::domain::event::Event;
-use crate::domain::ids::{EnvId, RunId, SessionId, SetHash};
+use crate::domain::ids::{EnvId, RunId, SessionId, SetHash, WorkKey};
 use crate::domain::plan::Plan;
 use crate::domain::query::PageRequest;
+use crate::domain::reason::Reason;
 use crate::domain::run::{Collected, Consent, Flag, Mark, RunEnd, RunKind, RunRow, RunState};
 use crate::domain::step::Verb;
-use crate::domain::who::{SCHEDULE, Who};
+use crate::domain::who::Who;
+
+use crate::store::actions::IDS;
 
 use super::Inner;
 use super::control::{Wish, lock, read};
@@ -39,33 +42,33 @@ impl Inner {
     ) -> Result<Taken, Refusal> {
         let row = self.shared.open_run(run)?;
         let (RunState::AwaitingApproval, Some(collected)) = (&row.state, &row.collected) else {
-            return Err(Refusal::WrongState(format!("run {run} does not wait for an approval")));
+            return Err(Refusal::WrongState(Reason::NotAwaiting { run }));
         };
         self.not_closing(run)?;
         if collected.hash != *hash {
-            return Err(Refusal::NotConfirmed(format!(
-                "the set of run {run} has the hash {}, not {}: look at it again",
-                collected.hash.short(),
-                hash.short()
-            )));
+            let (is, seen) = (collected.hash.clone(), hash.clone());
+            return Err(Refusal::NotConfirmed(Reason::SetChanged { run, is, seen }));
         }
         let reason = reason.map(str::trim).filter(|r| !r.is_empty());
         if !flags.is_empty() && reason.is_none() {
-            return Err(Refusal::NotConfirmed("flags that wave an ERP rule through need a written reason".to_owned()));
+            return Err(Refusal::NotConfirmed(Reason::FlagsNeedReason {}));
         }
-        if by.login == SCHEDULE && row.head.production {
-            return Err(Refusal::NotConfirmed("in production a person approves, never the schedule".to_owned()));
+        if by.is_schedule() && row.head.production {
+            return Err(Refusal::NotConfirmed(Reason::ScheduleApproves {}));
         }
         let env = &row.head.env;
         // The number is what would be called; who typed the number found has seen more, not less.
         let asked = [collected.callable, row.tally.found]
             .map(|n| rung(n, row.head.production, env.as_str(), !flags.is_empty()));
         if !asked.iter().any(|rung| rung.satisfied_by(typed)) {
-            return Err(Refusal::NotConfirmed(match &asked[0] {
-                crate::domain::confirm::Rung::TypeCount(n) => format!("type the number of bills, {n}"),
-                crate::domain::confirm::Rung::TypeEnvironment(name) => format!("type the environment's name, {name}"),
-                crate::domain::confirm::Rung::Yes => String::new(),
-            }));
+            let [first, _] = &asked;
+            match first {
+                Rung::TypeCount(n) => return Err(Refusal::NotConfirmed(Reason::TypeCount { n: *n })),
+                Rung::TypeEnvironment(_) => {
+                    return Err(Refusal::NotConfirmed(Reason::TypeEnvironment { env: env.clone() }));
+                }
+                Rung::Yes => {}
+            }
         }
         let (plan, dispatch) = self.may_write(&row, collected.callable > 0, by)?;
         let about = About {
@@ -76,12 +79,9 @@ impl Inner {
         };
         if dispatch.env.second_person && self.gravity(&row, collected, flags).await?.needs_two() {
             match row.consent.as_ref().filter(|c| c.hash == *hash && c.stands(self.shared.clock.now())) {
-                Some(first) if first.by.uid != by.uid && first.flags == flags => {}
-                Some(first) if first.by.uid != by.uid => {
-                    return Err(Refusal::NotConfirmed(format!(
-                        "{} approved other flags: approve the same ones, or let {} approve anew",
-                        first.by, first.by
-                    )));
+                Some(first) if !first.by.same_person(by) && first.flags == flags => {}
+                Some(first) if !first.by.same_person(by) => {
+                    return Err(Refusal::NotConfirmed(Reason::OtherFlags { first: first.by.clone() }));
                 }
                 _ => {
                     let now = self.shared.clock.now();
@@ -96,7 +96,10 @@ impl Inner {
                     return Ok(Taken {
                         events: vec![Event::RunConsented { run, consent }],
                         note: "waits for a second person".to_owned(),
-                        instead: Some(Refusal::SecondPerson { run, hash: hash.short().to_owned() }),
+                        instead: Some(Refusal::SecondPerson(Reason::SecondPerson {
+                            run,
+                            hash: hash.short().to_owned(),
+                        })),
                         run: Some(run),
                         plan: Some(row.head.plan.clone()),
                         bills: collected.callable,
@@ -113,6 +116,7 @@ impl Inner {
             hash: hash.clone(),
             flags: flags.to_vec(),
             reason: reason.map(str::to_owned),
+            boot: self.shared.clock.boot().map(|(boot, _)| boot),
         }];
         events.extend(self.mark_after(&row, collected).await?);
         let job = Job { head: row.head.clone(), plan, env: dispatch, flags: flags.to_vec(), canary: true };
@@ -161,13 +165,9 @@ impl Inner {
     fn may_write(&self, row: &RunRow, calls: bool, by: &Who) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
         let (plan, env) = self.shared.plan_of_run(&row.head)?;
         if plan.rev != row.head.rev || env.env.id != row.head.env {
-            return Err(Refusal::NotConfirmed(format!(
-                "plan {} changed since run {} was collected (then {}, now {}): cancel it and start again",
-                row.head.plan,
-                row.head.id,
-                row.head.rev.short(),
-                plan.rev.short()
-            )));
+            let (was, is) = (row.head.rev.clone(), plan.rev.clone());
+            let (plan, run) = (row.head.plan.clone(), row.head.id);
+            return Err(Refusal::NotConfirmed(Reason::PlanChanged { plan, run, was, is }));
         }
         if calls {
             env.permit(&plan.target.verb)?;
@@ -176,8 +176,9 @@ impl Inner {
             }
         }
         if let Some(why) = env.breaker() {
-            if by.login == SCHEDULE && env.env.production {
-                return Err(Refusal::WrongState(format!("the breaker of {} is open: {why}", env.env.id)));
+            if by.is_schedule() && env.env.production {
+                let (env, why) = (env.env.id.clone(), Box::new(why));
+                return Err(Refusal::WrongState(Reason::BreakerOpen { env, why }));
             }
             env.close_breaker();
         }
@@ -187,7 +188,7 @@ impl Inner {
     pub(super) fn decline(&self, run: RunId) -> Result<Taken, Refusal> {
         let row = self.shared.open_run(run)?;
         if row.state != RunState::AwaitingApproval {
-            return Err(Refusal::WrongState(format!("run {run} does not wait for an approval")));
+            return Err(Refusal::WrongState(Reason::NotAwaiting { run }));
         }
         self.not_closing(run)?;
         Ok(Taken { then: Some(close(run, RunEnd::Declined)), ..about(&row) })
@@ -197,7 +198,7 @@ impl Inner {
         let row = self.shared.open_run(run)?;
         let writes = matches!(row.state, RunState::Working | RunState::Settling) && row.head.kind != RunKind::Verify;
         if !writes || writer_of(&self.shared, run).is_none() {
-            return Err(Refusal::WrongState(format!("run {run} is not writing; it can be cancelled")));
+            return Err(Refusal::WrongState(Reason::NotWriting { run }));
         }
         Ok(Taken { then: Some(wish(run, Wish::Pause(by.clone()))), ..about(&row) })
     }
@@ -211,14 +212,15 @@ impl Inner {
             return Ok(Taken { then: Some(wish(run, Wish::Go)), ..about(&row) });
         }
         if !matches!(row.state, RunState::Paused(_) | RunState::Interrupted) {
-            return Err(Refusal::WrongState(format!("run {run} is not paused")));
+            return Err(Refusal::WrongState(Reason::NotPaused { run }));
         }
         if row.head.kind == RunKind::Verify {
-            return Err(Refusal::WrongState(format!("run {run} only reads and goes on by itself")));
+            return Err(Refusal::WrongState(Reason::OnlyReads { run }));
         }
         let (plan, env) = self.may_write(&row, row.tally.waiting > 0, by)?;
         let job = Job { head: row.head.clone(), plan, env, flags: row.flags.clone(), canary: false };
-        let events = vec![Event::RunResumed { run, by: by.clone() }];
+        let events =
+            vec![Event::RunResumed { run, by: by.clone(), boot: self.shared.clock.boot().map(|(boot, _)| boot) }];
         Ok(Taken { events, bills: row.tally.waiting, then: Some(start(job)), ..about(&row) })
     }
 
@@ -235,13 +237,13 @@ impl Inner {
 
     fn not_closing(&self, run: RunId) -> Result<(), Refusal> {
         if lock(&self.ending).contains(&run) {
-            return Err(Refusal::WrongState(format!("run {run} is being closed")));
+            return Err(Refusal::WrongState(Reason::Closing { run }));
         }
         Ok(())
     }
 
-    fn env(&self, env: &EnvId) -> Result<Arc<Dispatch>, Refusal> {
-        let none = || Refusal::NotFound(format!("there is no environment `{env}`"));
+    pub(super) fn env(&self, env: &EnvId) -> Result<Arc<Dispatch>, Refusal> {
+        let none = || Refusal::NotFound(Reason::NoEnvironment { env: env.clone() });
         self.shared.env(Some(env)).cloned().ok_or_else(none)
     }
 
@@ -253,7 +255,7 @@ impl Inner {
     ) -> Result<Taken, Refusal> {
         let dispatch = self.env(env)?;
         if per_minute == Some(0) || concurrency == Some(0) {
-            return Err(Refusal::WrongState("a pace of 0 would wait for ever: pause the run instead".to_owned()));
+            return Err(Refusal::WrongState(Reason::PaceZero {}));
         }
         let note = format!("{env}: per minute {per_minute:?}, concurrency {concurrency:?}");
         let then: Then = Box::new(move |inner| {
@@ -267,7 +269,7 @@ impl Inner {
     /// Unlocks one environment for one console: what the same console had unlocked before is read-only again.
     pub(super) fn unlock(&self, env: &EnvId, reason: &str, session: Option<SessionId>) -> Result<Taken, Refusal> {
         let dispatch = self.env(env)?;
-        let reason = written(reason, "unlocking")?;
+        let reason = written(reason, "unlock")?;
         let then: Then = Box::new(move |inner| {
             for other in inner.shared.envs.iter().filter(|other| other.env.id != dispatch.env.id) {
                 if session.is_some_and(|session| other.left(session)) {
@@ -306,11 +308,43 @@ impl Inner {
         Ok(Taken { note: env.to_string(), then: Some(then), about, ..Taken::default() })
     }
 
+    pub(super) async fn reopen(&self, keys: &[WorkKey], reason: &str, by: &Who) -> Result<Taken, Refusal> {
+        let reason = written(reason, "reopen")?;
+        let keys = keys.to_vec();
+        let closed = read(&self.shared.store, move |s| {
+            let mut closed = Vec::new();
+            for key in keys {
+                if let Some(since) = s.resolved_since(&key)? {
+                    closed.push((key, since));
+                }
+            }
+            Ok(closed)
+        })
+        .await?;
+        if closed.is_empty() {
+            return Err(Refusal::Nothing(Reason::NothingMatches { left_out: Vec::new() }));
+        }
+        let named: Vec<String> = closed.iter().map(|(key, _)| key.record.fid.to_string()).take(IDS).collect();
+        let bills = closed.len() as u64;
+        let reopened = closed.into_iter().map(|(key, since)| Event::LedgerReopened {
+            key,
+            since,
+            by: by.clone(),
+            reason: reason.clone(),
+        });
+        let all: Vec<Event> = reopened.collect();
+        let mut groups = all.chunks(GROUP).map(<[Event]>::to_vec);
+        let events = groups.next().unwrap_or_default();
+        let more = groups.collect();
+        let about = About { ids: named, ..About::default() };
+        Ok(Taken { events, more, bills, reason: Some(reason), about, ..Taken::default() })
+    }
+
     pub(super) async fn resolve(&self, selection: &Selection, reason: &str, by: &Who) -> Result<Taken, Refusal> {
-        let reason = written(reason, "resolving")?;
+        let reason = written(reason, "resolve")?;
         let selected = self.select(selection, true).await?;
         if selected.rows.is_empty() {
-            return Err(Refusal::Nothing(format!("no unresolved bill matches {}", selected.words())));
+            return Err(Refusal::Nothing(Reason::NothingMatches { left_out: selected.counts() }));
         }
         let bills = selected.rows.len() as u64;
         let resolved = selected.rows.iter().map(|row| Event::LedgerResolved {
@@ -343,9 +377,9 @@ fn about(row: &RunRow) -> Taken {
     }
 }
 
-fn written(reason: &str, what: &str) -> Result<String, Refusal> {
+pub(super) fn written(reason: &str, verb: &str) -> Result<String, Refusal> {
     match reason.trim() {
-        "" => Err(Refusal::NotConfirmed(format!("{what} needs a written reason"))),
+        "" => Err(Refusal::NotConfirmed(Reason::NeedsReason { verb: verb.to_owned() })),
         reason => Ok(reason.to_owned()),
     }
 }

@@ -12,6 +12,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
+use crate::domain::reason::Reason;
 use crate::domain::run::{PauseWhy, RunEnd, RunKind};
 use crate::store::StoreError;
 
@@ -119,6 +120,6 @@ async fn panicked(shared: &Shared, run: RunId, kind: RunKind) -> Result<(), Stor
         shared.ledger.append(group.iter().map(|row| died(run, row)).collect()).await?;
     }
     tracing::error!(%run, ?kind, "a run's task panicked");
-    let why = PauseWhy::Stopped("the run's task died; resume it, and report the log".to_owned());
+    let why = PauseWhy::Stopped(Reason::TaskDied { said: None });
     shared.ledger.append(vec![Event::RunPaused { run, why, by: None }]).await
 }

@@ -5,16 +5,29 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use crate::domain::bill::{Found, Outcome, Skip};
+use crate::domain::bill::{Found, Outcome, Skip, Unknown};
 use crate::domain::event::Event;
 use crate::domain::ids::Fid;
+use crate::domain::operation::Seen;
+use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, PauseWhy, RunKind};
 
 use super::call::Candidate;
 use super::control::Stop;
-use super::decide::{self, Next, QUARANTINE};
+use super::decide::{Case, Judgement, Moment, QUARANTINE, judge};
+use super::past::Past;
 use super::reading::{self, READ_BATCH, READ_TRIES, ReadFault};
 use super::runner::{Known, Runner, SETTLE_GROUP};
+
+/// What to do with a bill after a look.
+enum Next {
+    /// Call this step.
+    Call(usize),
+    /// No call: this is its outcome.
+    Settle(Outcome),
+    /// Its turn comes again.
+    Wait,
+}
 
 impl Runner {
     /// Reads the status of at most [`READ_BATCH`] bills and decides: settles those that need no call, returns the others.
@@ -28,7 +41,7 @@ impl Runner {
         }
         let fids: Vec<Fid> = left.iter().map(|k| k.row.fid().clone()).collect();
         let (seen, read_at) = self.statuses(&fids).await?;
-        self.judge(left, &seen, read_at).await
+        self.decide(left, &seen, read_at).await
     }
 
     /// Settles bills whose past forbids a call; puts off those with a call still open when their status was asked for,
@@ -46,12 +59,15 @@ impl Runner {
                 events.push(self.settled(&known.row, Outcome::Skipped(Skip::UnknownElsewhere)));
                 continue;
             }
-            if let Some(open) = &known.past.open {
-                let due = self.settle_at(&fid, open.sent);
-                if due > asked {
-                    self.mind.due.insert(fid, due);
-                    continue;
-                }
+            let open = known.past.open.iter().chain(&known.past.elsewhere);
+            if let Some(due) = open.map(|open| self.settle_at(&fid, open)).max().filter(|due| *due > asked) {
+                self.mind.due.insert(fid, due);
+                continue;
+            }
+            // Another operation's call on this record is unknown still: it is read back before anything touches the record.
+            if known.past.elsewhere.is_some() {
+                events.push(self.settled(&known.row, Outcome::Skipped(Skip::UnknownElsewhere)));
+                continue;
             }
             left.push(known);
         }
@@ -60,7 +76,7 @@ impl Runner {
     }
 
     /// Decides by the status read: settles bills that need no call, gives the others.
-    pub(super) async fn judge(
+    pub(super) async fn decide(
         &mut self,
         left: Vec<Known>,
         seen: &HashMap<Fid, Found>,
@@ -71,8 +87,8 @@ impl Runner {
         for Known { row, found, past } in left {
             let now = seen.get(row.fid());
             let approved = past.approved(&found);
-            let user = &self.env.env.user;
-            match decide::on_read(now, &approved, self.plan.policy.submit, past.open.as_ref(), user) {
+            let case = Case { approved: Some(&approved), ..self.case(Seen::of(now), &past, Moment::Before) };
+            match self.outcome_of(judge(&case), &row, &past) {
                 Next::Settle(outcome) => {
                     events.push(Event::BillRead {
                         run: self.head.id,
@@ -83,10 +99,12 @@ impl Runner {
                     events.push(self.settled(&row, outcome));
                     self.mind.due.remove(row.fid());
                 }
-                Next::Call(step) => candidates.push_back(Candidate {
+                // Nothing was seen of it: its turn comes again.
+                Next::Wait => {}
+                Next::Call(at) => candidates.push_back(Candidate {
                     fid: row.fid().clone(),
                     no: row.no.clone(),
-                    step,
+                    at,
                     rev: now.map_or_else(|| approved.clone(), |f| f.rev.clone()),
                     past,
                     read_at,
@@ -95,6 +113,43 @@ impl Runner {
         }
         self.append_in_groups(events).await?;
         Ok(candidates)
+    }
+
+    /// What a look at a bill of this run is judged by.
+    pub(super) fn case<'a>(&'a self, seen: Seen<'a>, past: &'a Past, moment: Moment<'a>) -> Case<'a> {
+        Case {
+            op: &self.op,
+            seen,
+            approved: None,
+            open: past.open.as_ref(),
+            moment,
+            user: &self.env.env.user,
+            repeats: past.auto_repeats,
+            deaths: past.deaths,
+            may_write: self.head.kind != RunKind::Verify,
+            // By id nothing is believed absent that a query did not find before.
+            canary_look: true,
+            age_secs: 0,
+        }
+    }
+
+    /// What a judgement before a call leads to.
+    fn outcome_of(&self, judgement: Judgement, row: &BillRow, past: &Past) -> Next {
+        Next::Settle(match judgement {
+            Judgement::Call(at) => return Next::Call(at),
+            Judgement::Look => return Next::Wait,
+            // Only a settling look continues or repeats; before a call the step to take is called.
+            Judgement::Continue(at, _) => return Next::Call(at),
+            Judgement::Repeat => return Next::Call(0),
+            Judgement::Done { verified } => Outcome::Done { verified },
+            Judgement::Already(by, on) => Outcome::Already { by, on },
+            Judgement::Skip(why) => Outcome::Skipped(why),
+            Judgement::Fail(failure) => Outcome::Failed(failure),
+            Judgement::Operator(why) => {
+                let sent = past.open.as_ref().map_or(row.at, |open| open.sent);
+                Outcome::Unknown(Unknown { why, sent, detail: String::new() })
+            }
+        })
     }
 
     pub(super) async fn append_in_groups(&self, events: Vec<Event>) -> Result<(), Stop> {
@@ -110,14 +165,14 @@ impl Runner {
         loop {
             // Counted from before the request: the answer may have been true for that long already.
             let at = self.shared.clock.mono();
-            let fault = match reading::statuses(self.env.erp.as_ref(), &self.plan.source, fids).await {
+            let fault = match reading::statuses(self.env.erp.as_ref(), &self.plan.source, &self.op, fids).await {
                 Ok(seen) => return Ok((seen, at)),
                 Err(fault) => fault,
             };
             match reading::on_fault(&fault, &self.shared.causes) {
                 ReadFault::Stop(why) => return Err(Stop::Pause(why, None)),
                 ReadFault::Again if n + 1 >= READ_TRIES => {
-                    return Err(Stop::Pause(PauseWhy::Unreachable(fault.message), None));
+                    return Err(Stop::Pause(PauseWhy::Unreachable(Reason::Unreachable { said: fault.message }), None));
                 }
                 ReadFault::Again => self.wait(reading::pause_before(&fault, n)).await?,
             }

@@ -11,8 +11,8 @@ use tokio::task::{JoinError, JoinSet};
 use crate::domain::bill::{Outcome, Slot, Unknown, UnknownWhy};
 use crate::domain::event::Event;
 use crate::domain::ids::Fid;
+use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, PauseWhy};
-use crate::domain::step::Step;
 
 use super::ahead::{Ahead, Seen};
 use super::call::{CallContext, CallEnd, Candidate, call};
@@ -133,7 +133,7 @@ impl Runner {
                 let due: HashSet<&Fid> = rows.iter().map(BillRow::fid).collect();
                 seen.known.retain(|known| due.contains(known.row.fid()));
                 let left = self.sort_out(seen.known, seen.at).await?;
-                self.judge(left, &seen.found, seen.at).await?
+                self.decide(left, &seen.found, seen.at).await?
             }
             None => self.evaluate(rows).await?,
         };
@@ -144,7 +144,7 @@ impl Runner {
                 looked = true;
                 let rows = self.rows_after(Some(last.clone())).await?;
                 if !rows.is_empty() {
-                    ahead = Some(Ahead::start(&self.shared, &self.env, &self.plan, self.head.id, rows));
+                    ahead = Some(Ahead::start(&self.shared, &self.env, (&self.plan, &self.op), self.head.id, rows));
                 }
             }
             if let Some(ready) = self.next_submitted().await? {
@@ -178,6 +178,7 @@ impl Runner {
                 env: Arc::clone(&self.env),
                 run: self.head.id,
                 plan: Arc::clone(&self.plan),
+                op: Arc::clone(&self.op),
                 flags: self.flags.clone(),
             };
             calls.spawn(call(context, bills, turn, claims));
@@ -226,7 +227,7 @@ impl Runner {
         let most = self.group_size() as usize;
         let mut group: Vec<Candidate> = Vec::new();
         while let Some(next) = queue.front() {
-            let alone = next.step != Step::Audit || self.mind.singly.contains(&next.fid);
+            let alone = next.at + 1 != self.op.steps.len() || self.mind.singly.contains(&next.fid);
             if group.len() >= most || (alone && !group.is_empty()) {
                 break;
             }
@@ -315,7 +316,7 @@ impl Runner {
         if let Some(words) = end.unsent {
             self.mind.unsent += 1;
             if self.mind.unsent >= UNSENT {
-                return Err(Stop::Pause(PauseWhy::Unreachable(words), None));
+                return Err(Stop::Pause(PauseWhy::Unreachable(Reason::Unreachable { said: words }), None));
             }
             let wait = back_off(UNSENT_BASE, self.mind.unsent - 1, UNSENT_CAP);
             self.mind.hold = self.shared.clock.mono() + wait;
@@ -332,13 +333,16 @@ impl Runner {
         for cause in refused {
             *counts.entry(cause).or_insert(0) += 1;
         }
-        let bad = counts.iter().find(|(_, n)| **n >= CANARY_REFUSED).map(|(cause, n)| format!("{n} refused: {cause}"));
+        let bad = counts
+            .iter()
+            .find(|(_, n)| **n >= CANARY_REFUSED)
+            .map(|(cause, n)| Reason::Canary { cause: cause.clone(), n: *n });
         let over = *seen >= self.env.limits().canary;
         if unknown > 0 {
-            return Err(Stop::Pause(PauseWhy::Canary("no usable answer among the first calls".to_owned()), None));
+            return Err(Stop::Pause(PauseWhy::Canary(Reason::CanaryUnknown {}), None));
         }
         if let Some(bad) = bad {
-            return Err(Stop::Pause(PauseWhy::Canary(format!("among the first calls, {bad}")), None));
+            return Err(Stop::Pause(PauseWhy::Canary(bad), None));
         }
         if over {
             self.mind.canary = None;
@@ -361,7 +365,7 @@ impl Runner {
             }
         }
         self.append_in_groups(events).await?;
-        Ok(Stop::Pause(PauseWhy::Stopped(format!("a bill's task died: {error}; its bill is unknown")), None))
+        Ok(Stop::Pause(PauseWhy::Stopped(Reason::TaskDied { said: Some(error.to_string()) }), None))
     }
 }
 

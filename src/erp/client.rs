@@ -17,7 +17,7 @@ use super::http::HttpTransport;
 use super::session::Session;
 use super::transport::{CallKind, HttpReply, Transport, TransportFault};
 use super::wire::{Operation, query_body, write_body};
-use super::{Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, PageQuery, WriteCall, WriteReply, WriteToken};
+use super::{Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken};
 use super::{evidence, sign};
 use crate::domain::bill::Found;
 use crate::domain::cause::CauseTable;
@@ -193,7 +193,8 @@ impl KingdeeErp {
         loop {
             let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner).get(query.form).cloned();
             let missing = missing.unwrap_or_default();
-            let layout = Layout::new(query.columns, query.id_path, query.number_path, query.mark, &missing);
+            let layout =
+                Layout::new(query.columns, query.id_path, query.number_path, query.mark, query.fields, &missing);
             match self.query_signed_in(query, &layout).await {
                 Ok(rows) => {
                     let server = self.address.shown();
@@ -235,6 +236,7 @@ struct Query<'a> {
     id_path: &'a str,
     number_path: &'a str,
     mark: Option<&'a str>,
+    fields: &'a [String],
     filter: String,
     after: Option<&'a Fid>,
     limit: u32,
@@ -264,6 +266,7 @@ impl Erp for KingdeeErp {
                 id_path: &query.id_path,
                 number_path: &query.number_path,
                 mark: query.mark_column.as_deref(),
+                fields: &query.fields,
                 filter: keyset(&query.filter, &query.id_path, query.after.as_ref()),
                 after: query.after.as_ref(),
                 limit: query.limit.clamp(1, MAX_LIMIT),
@@ -274,13 +277,8 @@ impl Erp for KingdeeErp {
         Ok(FoundPage { bills, raw_rows })
     }
 
-    async fn read_bills(
-        &self,
-        form: &FormId,
-        id_path: &str,
-        number_path: &str,
-        fids: &[Fid],
-    ) -> Result<Vec<Found>, Fault> {
+    async fn read_bills(&self, look: &Look<'_>, fids: &[Fid]) -> Result<Vec<Found>, Fault> {
+        let Look { form, id_path, number_path, fields } = *look;
         let mut found = Vec::with_capacity(fids.len());
         for asked in fids.chunks(MAX_IDS) {
             let ids: Vec<String> = asked.iter().map(literal).collect();
@@ -291,6 +289,7 @@ impl Erp for KingdeeErp {
                 id_path,
                 number_path,
                 mark: None,
+                fields,
                 filter: format!("{id_path} in ({})", ids.join(",")),
                 after: None,
                 limit: MAX_LIMIT,

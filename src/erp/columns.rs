@@ -27,6 +27,8 @@ pub(super) struct Layout {
     approver: Option<usize>,
     approved: Option<usize>,
     marked: Option<usize>,
+    /// Fields that an operation looks at.
+    fields: Vec<(String, usize)>,
     /// Optional columns asked for by us alone.
     droppable: Vec<&'static str>,
 }
@@ -38,6 +40,7 @@ impl Layout {
         id_path: &str,
         number_path: &str,
         mark: Option<&str>,
+        fields: &[String],
         missing: &BTreeSet<String>,
     ) -> Self {
         let mut columns: Vec<String> = Vec::new();
@@ -51,6 +54,7 @@ impl Layout {
         let plan_places: Vec<usize> = plan.iter().map(|path| place(path)).collect();
         let (id, number, status) = (place(id_path), place(number_path), place(STATUS));
         let marked = mark.map(&mut place);
+        let fields = fields.iter().map(|path| (path.clone(), place(path))).collect();
         let mut droppable = Vec::new();
         let mut optional = |path: &'static str| {
             let known = columns.iter().position(|c| c.eq_ignore_ascii_case(path));
@@ -62,7 +66,7 @@ impl Layout {
             Some(columns.len() - 1)
         };
         let [modified, approver, approved] = OPTIONAL.map(&mut optional);
-        Self { columns, plan: plan_places, id, number, status, modified, approver, approved, marked, droppable }
+        Self { columns, plan: plan_places, id, number, status, modified, approver, approved, marked, fields, droppable }
     }
 
     /// What to ask for.
@@ -93,11 +97,12 @@ impl Layout {
         Ok(Found {
             fid: Fid::new(id),
             no: text(self.number).trim().to_owned(),
-            rev: Rev { status: Status::from(text(self.status).to_owned()), modified: date(self.modified) },
+            rev: Rev::new(Status::from(text(self.status).to_owned()), date(self.modified)),
             approver: self.approver.map(|at| text(at).trim().to_owned()).filter(|name| !name.is_empty()),
             approved: date(self.approved),
             marked: date(self.marked),
             columns: self.plan.iter().map(|at| text(*at).to_owned()).collect(),
+            fields: self.fields.iter().map(|(path, at)| (path.clone(), text(*at).to_owned())).collect(),
         })
     }
 }
@@ -160,7 +165,7 @@ mod tests {
     #[test]
     fn technical_columns_are_added_once_whatever_their_case() {
         let plan = strings(&["FBillTypeID.FNumber", "fid", "FBillNo", "FDate", "FApproveDate", "FBillNo"]);
-        let layout = Layout::new(&plan, "FID", "FBillNo", Some("FCreateDate"), &BTreeSet::new());
+        let layout = Layout::new(&plan, "FID", "FBillNo", Some("FCreateDate"), &[], &BTreeSet::new());
         assert_eq!(
             layout.columns().join(","),
             "FBillTypeID.FNumber,fid,FBillNo,FDate,FApproveDate,FDocumentStatus,FCreateDate,FModifyDate,FApproverId.FName"
@@ -186,7 +191,7 @@ mod tests {
 
     #[test]
     fn rows_that_would_break_a_keyset_are_refused() {
-        let layout = Layout::new(&[], "FID", "FBillNo", None, &OPTIONAL.map(str::to_owned).into());
+        let layout = Layout::new(&[], "FID", "FBillNo", None, &[], &OPTIONAL.map(str::to_owned).into());
         let row = |id: &str| strings(&[id, "N", "B"]);
         for (ids, after, expected) in [
             (vec!["1", "1", "2"], None, Ok(vec!["1", "2"])),

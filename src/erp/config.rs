@@ -12,6 +12,7 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use crate::domain::ids::EnvId;
+use crate::domain::server::Server;
 
 /// How calls are authenticated (kingdee-webapi.md §2, §3).
 #[derive(Clone, Debug)]
@@ -209,7 +210,21 @@ pub struct Address {
     url: Url,
 }
 
+/// The server a configuration names. An address that cannot be used is compared as it is written: nothing is sent there.
+pub fn server(address: &str, account_set: &str) -> Server {
+    let canonical = Address::parse(address, true).map_or_else(|_| address.trim().to_owned(), |a| a.canonical());
+    Server { address: canonical, account_set: account_set.to_owned(), centre: None }
+}
+
 impl Address {
+    /// The address in the one form in which two are compared: host in lower case, port always written.
+    pub fn canonical(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default().to_ascii_lowercase();
+        let port = self.url.port_or_known_default().unwrap_or_default();
+        let path = self.url.path().trim_end_matches('/');
+        format!("{}://{host}:{port}{path}", self.url.scheme())
+    }
+
     /// Checks an address. A name in an `http://` address is checked again when it is resolved (see [`Address::guards_names`]).
     pub fn parse(text: &str, allow_plain_http: bool) -> Result<Self, ConfigError> {
         let mut text = text.trim().to_owned();

@@ -58,12 +58,27 @@ pub struct PageQuery {
     pub number_path: String,
     /// Column whose value becomes [`Found::marked`].
     pub mark_column: Option<String>,
+    /// Fields that the operation looks at, which become [`Found::fields`].
+    pub fields: Vec<String>,
     /// The rendered FilterString; the client adds the keyset condition.
     pub filter: String,
     /// Keyset: only ids above this one.
     pub after: Option<Fid>,
     /// Rows a page.
     pub limit: u32,
+}
+
+/// What a look at bills asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    /// Business object.
+    pub form: &'a FormId,
+    /// Path of the internal id.
+    pub id_path: &'a str,
+    /// Path of the number.
+    pub number_path: &'a str,
+    /// Fields beside status, modification and audit, which become [`Found::fields`].
+    pub fields: &'a [String],
 }
 
 /// One page of rows. The page after the last has no rows.
@@ -188,18 +203,17 @@ pub trait Erp: Send + Sync {
     async fn sign_in(&self) -> Result<Greeting, Fault>;
     /// One page of a query, ordered by id.
     async fn fetch_page(&self, query: &PageQuery) -> Result<FoundPage, Fault>;
-    /// Status and revision of bills by id, at most 200; a bill that is gone is not in the answer. Columns stay empty.
-    async fn read_bills(
-        &self,
-        form: &FormId,
-        id_path: &str,
-        number_path: &str,
-        fids: &[Fid],
-    ) -> Result<Vec<Found>, Fault>;
+    /// Status and revision of bills by id, at most 200, with the fields asked for beside them; a bill that is gone is not in
+    /// the answer. Columns stay empty.
+    async fn read_bills(&self, look: &Look<'_>, fids: &[Fid]) -> Result<Vec<Found>, Fault>;
     /// A writing call: one POST, never repeated by the client.
     async fn write(&self, token: &WriteToken, call: &WriteCall) -> WriteReply;
     /// The session in words, for the screen.
     fn session(&self) -> String;
+    /// Id of the data centre, where a sign-in told it.
+    fn centre(&self) -> Option<String> {
+        None
+    }
     /// Whether the server refused us, so that nothing is called before [`Erp::sign_in`] on somebody's order.
     fn refused(&self) -> bool {
         false

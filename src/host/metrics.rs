@@ -26,7 +26,7 @@ use crate::domain::event::{Event, Fact};
 use crate::domain::ids::EnvId;
 use crate::domain::live::{EnvPulse, Live};
 use crate::domain::query::{Answer, Query};
-use crate::domain::run::{PauseWhy, RunEnd, RunState};
+use crate::domain::run::RunState;
 use crate::link::{Link, LinkError, Notice, Watch};
 
 /// Connections at a time.
@@ -126,7 +126,7 @@ impl Book {
         let (env, plan) = (("env", head.env.to_string()), ("plan", head.plan.to_string()));
         match &fact.event {
             Event::BillSettled { outcome, .. } => {
-                let labels = vec![env, plan, ("outcome", outcome.slot().word().to_owned())];
+                let labels = vec![env, plan, ("outcome", outcome.slot().code().to_owned())];
                 self.bills.get_or_create(&labels).inc();
             }
             Event::StepAnswered { step, ms, .. } => {
@@ -134,13 +134,7 @@ impl Book {
                 self.calls.get_or_create(&labels).observe(f64::from(*ms) / 1000.0);
             }
             Event::RunClosed { end, .. } => {
-                let end = match end {
-                    RunEnd::Completed => "completed",
-                    RunEnd::Empty => "empty",
-                    RunEnd::Cancelled => "cancelled",
-                    RunEnd::Declined => "declined",
-                    RunEnd::CollectFailed(_) => "collect_failed",
-                };
+                let end = end.word();
                 self.runs.get_or_create(&vec![env.clone(), plan.clone(), ("end", end.to_owned())]).inc();
                 self.last_end.get_or_create(&vec![env, plan]).set(fact.at.0 / 1000);
             }
@@ -259,13 +253,7 @@ pub fn judge(live: &Live, breakers: &[EnvId], groups: &[crate::domain::query::Le
     let stopped: Vec<(String, String)> = live
         .open()
         .filter_map(|run| match &run.row.state {
-            RunState::Paused(
-                PauseWhy::Breaker(why)
-                | PauseWhy::Unreachable(why)
-                | PauseWhy::Stopped(why)
-                | PauseWhy::Store(why)
-                | PauseWhy::Canary(why),
-            ) => Some((run.row.head.id.to_string(), why.clone())),
+            RunState::Paused(why) => why.reason().map(|why| (run.row.head.id.to_string(), why.en())),
             RunState::Interrupted => Some((run.row.head.id.to_string(), "interrupted".to_owned())),
             _ => None,
         })

@@ -19,7 +19,7 @@ use crate::domain::plan::{Approver, Missed, Plan, Schedule};
 use crate::domain::query::{Answer, PageRequest, Query};
 use crate::domain::run::RunState;
 use crate::domain::time::{Clock, Ts};
-use crate::domain::who::{SCHEDULE, Who};
+use crate::domain::who::Who;
 use crate::link::{Link, LinkError, Notice, Watch};
 use crate::plan::schedule;
 
@@ -34,7 +34,7 @@ const HISTORY: usize = 2000;
 
 /// Runs until the link ends. `uid`: the user the owner runs as. `any` says whether a plan has a schedule that is on.
 pub async fn run(link: Arc<dyn Link>, clock: Arc<dyn Clock>, uid: u32, any: watch::Sender<bool>) {
-    let by = Who { uid, login: SCHEDULE.to_owned(), from: None };
+    let by = Who::schedule(uid);
     let mut planner = Planner { link, clock, by, lines: BTreeMap::new(), approved: BTreeSet::new() };
     let Ok(Watch { mut live, mut notices }) = planner.link.watch().await else { return };
     if planner.refresh().await.is_err() {
@@ -147,7 +147,7 @@ impl Planner {
         while !wanted.is_empty() && seen < HISTORY {
             let Answer::Runs(answer) = self.link.ask(Query::Runs(page.clone())).await? else { break };
             for (_, row) in &answer.rows {
-                if row.head.by.login == SCHEDULE && wanted.remove(&row.head.plan) {
+                if row.head.by.is_schedule() && wanted.remove(&row.head.plan) {
                     found.insert(row.head.plan.clone(), row.head.opened);
                 }
             }
@@ -199,7 +199,7 @@ impl Planner {
 
     /// Approves and resumes runs of its own, where the plan lets it.
     async fn follow(&mut self, live: &Live) {
-        let own = |run: &&RunLive| run.row.head.by.login == SCHEDULE && !run.row.head.production;
+        let own = |run: &&RunLive| run.row.head.by.is_schedule() && !run.row.head.production;
         let mut orders = Vec::new();
         for run in live.open().filter(own) {
             let (head, id) = (&run.row.head, run.row.head.id);

@@ -190,15 +190,19 @@ async fn hello(stream: &mut UnixStream, engine: &Engine) -> Result<Who, String> 
     }
     let read = tokio::time::timeout(PATIENCE, frame::read::<Request>(stream, REQUEST_MAX)).await;
     match read.map_err(|_| "no hello came".to_owned())?.map_err(|e| e.to_string())? {
-        Request::Hello { version: VERSION, login, from } => {
-            Ok(Who { uid, login: hint(&login), from: from.map(|from| hint(&from)) })
-        }
+        Request::Hello { version: VERSION, login, from } => Ok(person(uid, hint(&login), from.map(|from| hint(&from)))),
         Request::Hello { version, .. } => Err(format!(
             "the owner (process {}) speaks version {VERSION} of the protocol, this program {version}: end the owner, then start again",
             std::process::id()
         )),
         _ => Err("the first word must be a hello".to_owned()),
     }
+}
+
+/// Somebody at the door, with the name the system knows by the user id.
+pub fn person(uid: u32, login: String, from: Option<String>) -> Who {
+    let known = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
+    Who { name: known.map(|user| user.name), ..Who::of_person(uid, login, from) }
 }
 
 fn hint(text: &str) -> String {

@@ -183,7 +183,7 @@ impl FileLog {
             log.inner.write(Deed {
                 phase: Phase::After,
                 order: None,
-                by: Who { uid, login: "skydeck".into(), from: None },
+                by: Who::engine(uid),
                 action: "begin_anew".into(),
                 env: None,
                 plan: None,

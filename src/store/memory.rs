@@ -12,7 +12,7 @@ use super::index::kv::{Kv, MemKv};
 use super::index::scratch::Scratch;
 use super::{Appended, Store, StoreError, limit_evidence, trim_to_bill};
 use crate::domain::event::{Event, Fact};
-use crate::domain::ids::{BillKey, Seq};
+use crate::domain::ids::{Seq, WorkKey};
 use crate::domain::time::Clock;
 
 /// The store.
@@ -75,11 +75,11 @@ impl Store for MemoryStore {
         Ok(facts.iter().skip(usize::try_from(after.0).unwrap_or(usize::MAX)).take(limit).cloned().collect())
     }
 
-    fn facts_of(&self, key: &BillKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
+    fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
         let places = self.index.places_of(key, limit)?;
         let facts = self.facts.read().unwrap_or_else(PoisonError::into_inner);
         let one = |seq: &Seq| facts.get(usize::try_from(seq.0.saturating_sub(1)).unwrap_or(usize::MAX)).cloned();
-        let all = places.all.iter().filter_map(one).map(|fact| trim_to_bill(fact, &key.fid)).collect();
+        let all = places.all.iter().filter_map(one).map(|fact| trim_to_bill(fact, &key.record.fid)).collect();
         Ok((all, places.cut))
     }
 

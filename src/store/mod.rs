@@ -18,10 +18,11 @@ use async_trait::async_trait;
 use crate::domain::bill::{Found, Slot};
 use crate::domain::event::{ActionEntry, Event, Fact};
 use crate::domain::filter::Filter;
-use crate::domain::ids::{BillKey, EnvId, Fid, PlanId, PlanRev, RunId, Seq};
+use crate::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use crate::domain::plan::Plan;
 use crate::domain::query::{LedgerGroup, Page, PageRequest, Scope};
 use crate::domain::run::{BillRow, Mark, RunRow};
+use crate::domain::server::ServerBound;
 use crate::domain::step::{Blob, Body};
 use crate::domain::time::Ts;
 
@@ -120,33 +121,46 @@ pub trait Store: Send + Sync {
     /// A page of bills. `now` is for ages in the filter.
     fn bills(&self, scope: Scope, filter: &Filter, page: &PageRequest, now: Ts) -> Result<Page<BillRow>, StoreError>;
 
+    /// Since when a bill was unresolved whose entry a person closed, where no outcome came after that.
+    fn resolved_since(&self, key: &WorkKey) -> Result<Option<Ts>, StoreError>;
     /// The ledger's entry for a bill, if it is unresolved.
-    fn ledger_entry(&self, key: &BillKey) -> Result<Option<LedgerEntry>, StoreError>;
+    fn ledger_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError>;
     /// Groups of the ledger with counts, biggest first.
     fn ledger_groups(&self, plan: Option<&PlanId>) -> Result<Vec<LedgerGroup>, StoreError>;
     /// Number of unresolved bills, of one plan or all.
     fn unresolved(&self, plan: Option<&PlanId>) -> Result<u64, StoreError>;
 
     /// Latest row of a bill over all runs.
-    fn bill(&self, key: &BillKey) -> Result<Option<BillRow>, StoreError>;
+    fn bill(&self, key: &WorkKey) -> Result<Option<BillRow>, StoreError>;
     /// Latest rows of bills whose number begins with a text, in any environment and form.
     fn find_number(&self, beginning: &str, limit: usize) -> Result<Vec<BillRow>, StoreError>;
     /// All facts about a bill over all runs, oldest first, at most `limit` newest ones; true when older ones were
     /// left out. Of the bills found together only this one is told.
-    fn facts_of(&self, key: &BillKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
+    fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
     /// What was done about a bill over all runs (all its facts but those by which a query found it), oldest first, of
     /// its `limit` newest facts; with the place of the newest fact of all. For deciding: a bill nobody touched costs
     /// no look into the journal.
-    fn deeds_of(&self, key: &BillKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
+    fn deeds_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
         let (mut facts, _) = self.facts_of(key, limit)?;
         let last = facts.last().map(|fact| fact.seq).unwrap_or_default();
         facts.retain(|fact| !matches!(fact.event, Event::BillsFound { .. }));
         Ok((facts, last))
     }
-    /// Place of the newest fact about a bill; zero when there is none.
-    fn newest_of(&self, key: &BillKey) -> Result<Seq, StoreError> {
-        Ok(self.facts_of(key, 1)?.0.last().map(|fact| fact.seq).unwrap_or_default())
+    /// Operations that runs were opened under for the records of this one's form.
+    fn operations_of(&self, key: &RecordKey) -> Result<Vec<OpId>, StoreError>;
+    /// Place of the newest fact about a record, whatever was done to it; zero when there is none.
+    fn newest_of(&self, key: &RecordKey) -> Result<Seq, StoreError> {
+        let mut newest = Seq(0);
+        for op in self.operations_of(key)? {
+            let last = self.facts_of(&key.under(&op), 1)?.0.last().map(|fact| fact.seq);
+            newest = newest.max(last.unwrap_or_default());
+        }
+        Ok(newest)
     }
+    /// The start of the machine under which a run worked at a place of the journal; `None` where no fact tells.
+    fn boot_of(&self, run: RunId, at: Seq) -> Result<Option<String>, StoreError>;
+    /// The server an environment is bound to.
+    fn server_of(&self, env: &EnvId) -> Result<Option<ServerBound>, StoreError>;
 
     /// The mark of a plan in an environment.
     fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError>;
@@ -246,9 +260,14 @@ macro_rules! index_reads {
             $index.bills(scope, filter, page, now)
         }
         fn ledger_entry(&$self,
-            key: &crate::domain::ids::BillKey,
+            key: &crate::domain::ids::WorkKey,
         ) -> Result<Option<crate::store::LedgerEntry>, StoreError> {
             $index.ledger_entry(key)
+        }
+        fn resolved_since(&$self,
+            key: &crate::domain::ids::WorkKey,
+        ) -> Result<Option<crate::domain::time::Ts>, StoreError> {
+            $index.resolved_since(key)
         }
         fn ledger_groups(&$self,
             plan: Option<&crate::domain::ids::PlanId>,
@@ -258,11 +277,27 @@ macro_rules! index_reads {
         fn unresolved(&$self, plan: Option<&crate::domain::ids::PlanId>) -> Result<u64, StoreError> {
             $index.unresolved(plan)
         }
-        fn bill(&$self, key: &crate::domain::ids::BillKey) -> Result<Option<crate::domain::run::BillRow>, StoreError> {
+        fn bill(&$self, key: &crate::domain::ids::WorkKey) -> Result<Option<crate::domain::run::BillRow>, StoreError> {
             $index.bill(key)
         }
         fn find_number(&$self, beginning: &str, limit: usize) -> Result<Vec<crate::domain::run::BillRow>, StoreError> {
             $index.find_number(beginning, limit)
+        }
+        fn operations_of(&$self,
+            key: &crate::domain::ids::RecordKey,
+        ) -> Result<Vec<crate::domain::ids::OpId>, StoreError> {
+            $index.operations_of(key)
+        }
+        fn boot_of(&$self,
+            run: crate::domain::ids::RunId,
+            at: crate::domain::ids::Seq,
+        ) -> Result<Option<String>, StoreError> {
+            $index.boot_of(run, at)
+        }
+        fn server_of(&$self,
+            env: &crate::domain::ids::EnvId,
+        ) -> Result<Option<crate::domain::server::ServerBound>, StoreError> {
+            $index.server_of(env)
         }
         fn mark(&$self,
             plan: &crate::domain::ids::PlanId,

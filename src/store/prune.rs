@@ -286,7 +286,9 @@ fn without(
         | Event::BillRead { run, fid, .. }
         | Event::BillDeferred { run, fid, .. }
         | Event::BillSettled { run, fid, .. } => Ok(index.forgets(rule, now, *run, fid)?.is_none().then_some(fact)),
-        Event::LedgerResolved { key, .. } => Ok((!index.forgets_resolution(rule, now, key, fact.seq)?).then_some(fact)),
+        Event::LedgerResolved { key, .. } | Event::LedgerReopened { key, .. } => {
+            Ok((!index.forgets_resolution(rule, now, key, fact.seq)?).then_some(fact))
+        }
         _ => Ok(Some(fact)),
     }
 }

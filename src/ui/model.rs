@@ -9,7 +9,7 @@ use crate::domain::bill::Slot;
 use crate::domain::env::Environment;
 use crate::domain::event::{ActionEntry, Fact};
 use crate::domain::filter::Filter;
-use crate::domain::ids::{BillKey, EnvId, Fid, PlanId, RunId, Seq};
+use crate::domain::ids::{EnvId, Fid, PlanId, RecordKey, RunId, Seq, WorkKey};
 use crate::domain::live::{EnvPulse, Live, Pulse, RunLive};
 use crate::domain::plan::Plan;
 use crate::domain::query::{EnvRow, PlanRow, Query, Scope};
@@ -144,7 +144,7 @@ pub struct Model {
     pub(crate) history_filter: Filter,
     pub(crate) bill: BillPane,
     pub(crate) log: Window<(Seq, Ts, ActionEntry)>,
-    pub(crate) marks: BTreeMap<BillKey, String>,
+    pub(crate) marks: BTreeMap<WorkKey, String>,
     /// `*`: everything that matches is meant, whatever is on the screen.
     pub(crate) all_marked: bool,
     pub(crate) overlay: Option<Overlay>,
@@ -400,11 +400,12 @@ impl Model {
     }
 
     /// Key and number of the bill under the cursor, in the queue too.
-    pub(crate) fn bill_here(&self) -> Option<(BillKey, String)> {
+    pub(crate) fn bill_here(&self) -> Option<(WorkKey, String)> {
         if self.pane == Pane::Queue {
             let run = self.shown_live().runs.get(&self.run?)?;
             let (fid, no) = super::panes::queue::at(run, self.queue_at.as_ref()?)?;
-            let key = BillKey { env: run.row.head.env.clone(), form: run.row.head.form.clone(), fid };
+            let key = RecordKey { env: run.row.head.env.clone(), form: run.row.head.form.clone(), fid };
+            let key = key.under(&run.row.head.op);
             return Some((key, no));
         }
         self.bill_row().map(|row| (row.key.clone(), row.no.clone()))
@@ -424,9 +425,9 @@ impl Model {
         let Some(key) = &self.bill.key else { return false };
         match &fact.event {
             Event::StepAnswered { fid, .. } | Event::BillSettled { fid, .. } | Event::BillDeferred { fid, .. } => {
-                *fid == key.fid
+                *fid == key.record.fid
             }
-            Event::LedgerResolved { key: k, .. } => k == key,
+            Event::LedgerResolved { key: k, .. } | Event::LedgerReopened { key: k, .. } => k == key,
             _ => false,
         }
     }

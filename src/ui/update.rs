@@ -311,7 +311,7 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
                 model.ledger.stale = true;
                 model.ledger.spoil();
             }
-            Event::LedgerResolved { key, .. } => {
+            Event::LedgerResolved { key, .. } | Event::LedgerReopened { key, .. } => {
                 model.ledger.stale = true;
                 model.ledger.spoil();
                 model.marks.remove(key);
@@ -345,7 +345,7 @@ fn patch(model: &mut Model, fact: &Fact) {
         return;
     }
     let Some(state) = state_after(&fact.event, fact.at) else { return };
-    let Some(row) = model.results.rows_mut().find(|row| row.key.fid == *fid) else { return };
+    let Some(row) = model.results.rows_mut().find(|row| row.fid() == fid) else { return };
     change(row, state, fact.at);
     if !model.results_filter.is_empty() {
         model.results.spoil();
@@ -353,7 +353,8 @@ fn patch(model: &mut Model, fact: &Fact) {
 }
 
 fn change(row: &mut BillRow, state: BillState, at: Ts) {
-    if let BillState::Trying { step: crate::domain::step::Step::Audit | crate::domain::step::Step::Submit, .. } = state
+    if let BillState::Trying { step, .. } = &state
+        && step.writes()
     {
         row.attempts = row.attempts.saturating_add(1);
     }

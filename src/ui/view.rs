@@ -240,7 +240,7 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         if let Some(pulse) = model.pulse_of(&row.head.env)
             && let Some(breaker) = &pulse.breaker
         {
-            let text = fill(t.breaker_open, &[&words::shown(breaker)]);
+            let text = fill(t.breaker_open, &[&words::reason_words(model.lang, breaker)]);
             x += pen.text(x, y, w.saturating_sub(x), Role::Failed, &text) + 2;
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::domain::event::ActionEntry;
-use crate::domain::ids::{BillKey, RunId, Seq};
+use crate::domain::ids::{RunId, Seq, WorkKey};
 use crate::domain::query::{Cursor, Page, PageRequest};
 use crate::domain::run::{BillRow, RunRow};
 use crate::domain::time::Ts;
@@ -29,7 +29,7 @@ pub trait Record {
 }
 
 impl Record for BillRow {
-    type Id = (RunId, BillKey);
+    type Id = (RunId, WorkKey);
     fn id(&self) -> Self::Id {
         (self.run, self.key.clone())
     }

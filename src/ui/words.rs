@@ -8,6 +8,7 @@ use crate::domain::bill::{BillState, Outcome, Skip, Slot, Status, UnknownWhy};
 use crate::domain::cause::{Cause, CauseTable};
 use crate::domain::command::Refusal;
 use crate::domain::ids::PlanId;
+use crate::domain::reason::Reason;
 use crate::domain::run::{PauseWhy, Revision, RunEnd, RunKind, RunState, Tally};
 use crate::domain::step::Step;
 
@@ -40,11 +41,12 @@ pub(crate) fn shown(raw: &str) -> String {
 pub(crate) fn role(slot: Slot) -> Role {
     match slot {
         Slot::Waiting => Role::Waiting,
-        Slot::Audited => Role::Ok,
+        Slot::Done => Role::Ok,
         Slot::Already => Role::Already,
         Slot::Skipped => Role::Skipped,
         Slot::Failed => Role::Failed,
         Slot::Unknown => Role::Unknown,
+        Slot::NotReached => Role::Waiting,
     }
 }
 
@@ -53,13 +55,15 @@ pub(crate) fn glyph(slot: Slot, glyphs: &Glyphs) -> &'static str {
     match (slot, glyphs.ascii) {
         (Slot::Waiting, false) => "·",
         (Slot::Waiting, true) => ".",
-        (Slot::Audited, false) => "✓",
-        (Slot::Audited, true) => "+",
+        (Slot::Done, false) => "✓",
+        (Slot::Done, true) => "+",
         (Slot::Already, _) => "=",
         (Slot::Skipped, _) => "-",
         (Slot::Failed, false) => "✗",
         (Slot::Failed, true) => "x",
         (Slot::Unknown, _) => "?",
+        (Slot::NotReached, false) => "○",
+        (Slot::NotReached, true) => "o",
     }
 }
 
@@ -68,11 +72,12 @@ pub(crate) fn slot(lang: Lang, slot: Slot) -> &'static str {
     let t = lang.texts();
     match slot {
         Slot::Waiting => t.waiting,
-        Slot::Audited => t.audited,
+        Slot::Done => t.audited,
         Slot::Already => t.already,
         Slot::Skipped => t.skipped,
         Slot::Failed => t.failed,
         Slot::Unknown => t.unknown,
+        Slot::NotReached => t.not_reached,
     }
 }
 
@@ -120,6 +125,10 @@ pub(crate) fn step(lang: Lang, step: Step) -> &'static str {
         Step::Submit => t.step_submit,
         Step::Audit => t.step_audit,
         Step::Verify => t.step_verify,
+        Step::Operate => t.step_operate,
+        Step::Save => t.step_save,
+        Step::Push => t.step_push,
+        Step::Send => t.step_send,
     }
 }
 
@@ -164,9 +173,9 @@ pub(crate) fn reason(causes: &CauseTable, lang: Lang, state: &BillState) -> Stri
 /// Short reason of an outcome.
 pub(crate) fn outcome_reason(causes: &CauseTable, lang: Lang, outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Audited { verified: true } => lang.texts().verified.to_owned(),
-        Outcome::Audited { verified: false } => String::new(),
-        Outcome::AlreadyAudited { by, .. } => by.as_deref().map_or_else(|| lang.texts().by_nobody.to_owned(), shown),
+        Outcome::Done { verified: true } => lang.texts().verified.to_owned(),
+        Outcome::Done { verified: false } => String::new(),
+        Outcome::Already { by, .. } => by.as_deref().map_or_else(|| lang.texts().by_nobody.to_owned(), shown),
         Outcome::Skipped(why) => skip(lang, why),
         Outcome::Failed(f) => cause(causes, lang, &f.cause),
         Outcome::Unknown(u) => unknown(lang, &u.why),
@@ -229,14 +238,23 @@ pub(crate) fn run_state(model: &Model, state: &RunState, tally: &Tally) -> (&'st
         RunState::Closed(RunEnd::Completed) if tally.skipped > 0 && tally.skipped == tally.found => {
             (glyph(Slot::Skipped, model.glyphs), t.run_skipped, Role::Skipped, none)
         }
-        RunState::Closed(RunEnd::Completed) => (glyph(Slot::Audited, model.glyphs), t.run_clean, Role::Ok, none),
+        RunState::Closed(RunEnd::Completed) => (glyph(Slot::Done, model.glyphs), t.run_clean, Role::Ok, none),
         RunState::Closed(RunEnd::Empty) => (if a { "." } else { "·" }, t.run_empty, Role::Dim, none),
         RunState::Closed(RunEnd::Cancelled) => ("-", t.run_cancelled, Role::Skipped, none),
         RunState::Closed(RunEnd::Declined) => ("-", t.run_declined, Role::Skipped, none),
+        RunState::Closed(RunEnd::Stopped(why)) => ("!", t.run_stopped, Role::Failed, reason_words(model.lang, why)),
         RunState::Closed(RunEnd::CollectFailed(why)) => {
-            (glyph(Slot::Failed, model.glyphs), t.run_collect_failed, Role::Failed, shown(why))
+            (glyph(Slot::Failed, model.glyphs), t.run_collect_failed, Role::Failed, reason_words(model.lang, why))
         }
     }
+}
+
+/// A reason in the operator's language, safe to show.
+pub(crate) fn reason_words(lang: Lang, why: &Reason) -> String {
+    shown(&match lang {
+        Lang::En => why.en(),
+        Lang::Zh => why.zh(),
+    })
 }
 
 /// Why a run paused.
@@ -244,11 +262,11 @@ pub(crate) fn pause(lang: Lang, why: &PauseWhy) -> String {
     let t = lang.texts();
     match why {
         PauseWhy::Operator => t.pause_operator.to_owned(),
-        PauseWhy::Breaker(s) => fill(t.pause_breaker, &[&shown(s)]),
-        PauseWhy::Unreachable(s) => fill(t.pause_unreachable, &[&shown(s)]),
-        PauseWhy::Stopped(s) => fill(t.pause_stopped, &[&shown(s)]),
-        PauseWhy::Store(s) => fill(t.pause_store, &[&shown(s)]),
-        PauseWhy::Canary(s) => fill(t.pause_canary, &[&shown(s)]),
+        PauseWhy::Breaker(s) => fill(t.pause_breaker, &[&reason_words(lang, s)]),
+        PauseWhy::Unreachable(s) => fill(t.pause_unreachable, &[&reason_words(lang, s)]),
+        PauseWhy::Stopped(s) => fill(t.pause_stopped, &[&reason_words(lang, s)]),
+        PauseWhy::Store(s) => fill(t.pause_store, &[&reason_words(lang, s)]),
+        PauseWhy::Canary(s) => fill(t.pause_canary, &[&reason_words(lang, s)]),
     }
 }
 
@@ -263,7 +281,11 @@ pub(crate) fn sum(model: &Model, tally: &Tally, max: u16, live: bool) -> Vec<(Ro
         let found = format::count(tally.found);
         out.push((Role::Title, if form < 2 { format!("{} {found}", t.found) } else { found }));
         out.push((Role::Dim, if matches!(form, 3 | 5) { "=" } else { " = " }.to_owned()));
-        let shown = Slot::ALL.into_iter().filter(|s| live || *s != Slot::Waiting || tally.waiting > 0);
+        let shown = Slot::ALL.into_iter().filter(|s| match s {
+            Slot::Waiting => live || tally.waiting > 0,
+            Slot::NotReached => tally.not_reached > 0,
+            Slot::Done | Slot::Already | Slot::Skipped | Slot::Failed | Slot::Unknown => true,
+        });
         for (i, s) in shown.enumerate() {
             if i > 0 {
                 out.push((Role::Dim, if form >= 3 { "+" } else { " + " }.to_owned()));
@@ -295,11 +317,12 @@ fn short(lang: Lang, s: Slot) -> &'static str {
     let t = lang.texts();
     match s {
         Slot::Waiting => t.waiting_short,
-        Slot::Audited => t.audited_short,
+        Slot::Done => t.audited_short,
         Slot::Already => t.already_short,
         Slot::Skipped => t.skipped_short,
         Slot::Failed => t.failed_short,
         Slot::Unknown => t.unknown_short,
+        Slot::NotReached => t.not_reached_short,
     }
 }
 
@@ -308,11 +331,12 @@ fn least(lang: Lang, s: Slot) -> &'static str {
     match (lang, s) {
         (Lang::Zh, _) => short(lang, s),
         (_, Slot::Waiting) => "wait",
-        (_, Slot::Audited) => "aud",
+        (_, Slot::Done) => "aud",
         (_, Slot::Already) => "alr",
         (_, Slot::Skipped) => "skip",
         (_, Slot::Failed) => "fail",
         (_, Slot::Unknown) => "unk",
+        (_, Slot::NotReached) => "rest",
     }
 }
 
@@ -324,7 +348,7 @@ pub(crate) fn bar(tally: &Tally, width: u16, glyphs: &Glyphs) -> Vec<(Role, Stri
         (Role::Skipped, tally.skipped),
         (Role::Failed, tally.failed),
         (Role::Unknown, tally.unknown),
-        (Role::Dim, if tally.found == 0 { 1 } else { tally.waiting }),
+        (Role::Dim, if tally.found == 0 { 1 } else { tally.waiting + tally.not_reached }),
     ];
     let mut out = Vec::new();
     let (mut seen, mut used) = (0u64, 0u64);
@@ -345,17 +369,28 @@ pub(crate) fn bar(tally: &Tally, width: u16, glyphs: &Glyphs) -> Vec<(Role, Stri
 /// A refusal with what to do, in the operator's language.
 pub(crate) fn refusal(lang: Lang, why: &Refusal, keys: &Keymap) -> String {
     let t = lang.texts();
-    match why {
-        Refusal::ReadOnly(env) => fill(t.refused_read_only, &[env.as_str(), &keys.key(Action::Unlock)]),
-        Refusal::Busy { plan, .. } => {
+    match why.reason() {
+        Reason::ReadOnly { env } => fill(t.refused_read_only, &[env.as_str(), &keys.key(Action::Unlock)]),
+        Reason::Busy { plan, .. } => {
             fill(t.refused_busy, &[plan.as_str(), &keys.key(Action::Pause), &keys.key(Action::Stop)])
         }
-        Refusal::NotAllowed { role, needed, .. } => fill(t.refused_role, &[lang.role(*needed), lang.role(*role)]),
-        Refusal::SecondPerson { hash, .. } => fill(t.second_person, &[hash]),
-        Refusal::NotConfirmed(s) => fill(t.refused_not_confirmed, &[s]),
-        Refusal::Nothing(s) => fill(t.refused_nothing, &[s]),
-        Refusal::Store(s) => fill(t.refused_store, &[s]),
-        Refusal::NotFound(s) | Refusal::WrongState(s) | Refusal::BadPlan(s) => fill(t.refused, &[s]),
+        Reason::NotAllowed { role, needed, .. } => fill(t.refused_role, &[lang.role(*needed), lang.role(*role)]),
+        Reason::SecondPerson { hash, .. } => fill(t.second_person, &[hash]),
+        reason => {
+            let said = reason_words(lang, reason);
+            let form = match why {
+                Refusal::NotConfirmed(_) => t.refused_not_confirmed,
+                Refusal::Nothing(_) => t.refused_nothing,
+                Refusal::Store(_) => t.refused_store,
+                Refusal::Denied(_)
+                | Refusal::SecondPerson(_)
+                | Refusal::Busy(_)
+                | Refusal::NotFound(_)
+                | Refusal::WrongState(_)
+                | Refusal::BadPlan(_) => t.refused,
+            };
+            fill(form, &[&said])
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use skydeck::domain::command::{Command, Order, Receipt, Selection, StartParams};
 use skydeck::domain::env::{Environment, Limits};
 use skydeck::domain::event::{Event, Fact};
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{BillKey, CommandId, EnvId, Fid, FormId, PlanId, PlanRev, RunId, SessionId, SetHash};
+use skydeck::domain::ids::{CommandId, EnvId, Fid, FormId, PlanId, PlanRev, RecordKey, RunId, SessionId, SetHash};
 use skydeck::domain::plan::{Column, Plan, Policy, Source, Target, WriteOptions};
 use skydeck::domain::query::PlanProblem;
 use skydeck::domain::run::{Flag, RunRow, RunState};
@@ -627,12 +627,12 @@ impl Store for FlakyStore {
         in_flight(run: RunId) -> Result<Vec<skydeck::domain::run::BillRow>, StoreError>;
         bills(scope: skydeck::domain::query::Scope, filter: &Filter, page: &skydeck::domain::query::PageRequest, now: Ts)
             -> Result<skydeck::domain::query::Page<skydeck::domain::run::BillRow>, StoreError>;
-        ledger_entry(key: &BillKey) -> Result<Option<skydeck::store::LedgerEntry>, StoreError>;
+        ledger_entry(key: &RecordKey) -> Result<Option<skydeck::store::LedgerEntry>, StoreError>;
         ledger_groups(plan: Option<&PlanId>) -> Result<Vec<skydeck::domain::query::LedgerGroup>, StoreError>;
         unresolved(plan: Option<&PlanId>) -> Result<u64, StoreError>;
-        bill(key: &BillKey) -> Result<Option<skydeck::domain::run::BillRow>, StoreError>;
+        bill(key: &RecordKey) -> Result<Option<skydeck::domain::run::BillRow>, StoreError>;
         find_number(beginning: &str, limit: usize) -> Result<Vec<skydeck::domain::run::BillRow>, StoreError>;
-        facts_of(key: &BillKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
+        facts_of(key: &RecordKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
         mark(plan: &PlanId, env: &EnvId) -> Result<Option<skydeck::domain::run::Mark>, StoreError>;
         plan_of(rev: &skydeck::domain::ids::PlanRev) -> Result<Option<skydeck::domain::plan::Plan>, StoreError>;
         actions(page: &skydeck::domain::query::PageRequest)
@@ -798,8 +798,8 @@ impl Bench {
         let outcome = self.outcome(run, n);
         let slot = outcome.slot().word();
         match (&outcome, outcome.group()) {
-            (Outcome::Audited { verified: true }, _) => format!("{slot}:verified"),
-            (Outcome::AlreadyAudited { by: Some(by), .. }, _) => format!("{slot}:{by}"),
+            (Outcome::Done { verified: true }, _) => format!("{slot}:verified"),
+            (Outcome::Already { by: Some(by), .. }, _) => format!("{slot}:{by}"),
             (_, Some(group)) => format!("{slot}:{group}"),
             _ => slot.to_owned(),
         }

@@ -127,14 +127,14 @@ fn failed(cause: &str, code: i64, message: &str) -> Outcome {
 
 pub fn outcomes() -> Vec<Outcome> {
     vec![
-        Outcome::Audited { verified: false },
+        Outcome::Done { verified: false },
         failed(
             "stock",
             11,
             "更新库存时出现可以忽略的异常数据，物料“CH4441 螺栓 M8×40”在仓库“成品仓”的可用量不足：需要 120，现有 35，是否继续？",
         ),
-        Outcome::Audited { verified: true },
-        Outcome::AlreadyAudited { by: Some("王芳".into()), on: ErpDate::parse("2026-11-23 09:12:00") },
+        Outcome::Done { verified: true },
+        Outcome::Already { by: Some("王芳".into()), on: ErpDate::parse("2026-11-23 09:12:00") },
         failed("period", 11, "单据日期所在期间已关账，不允许审核。"),
         Outcome::Skipped(Skip::Created),
         Outcome::Unknown(Unknown {
@@ -144,12 +144,12 @@ pub fn outcomes() -> Vec<Outcome> {
         }),
         failed("permission", 5, "没有“销售出库单”的审核权限，请联系管理员。"),
         Outcome::Skipped(Skip::Draft),
-        Outcome::Audited { verified: false },
+        Outcome::Done { verified: false },
     ]
 }
 
-pub fn key_of(env: &str, n: u64) -> BillKey {
-    BillKey { env: EnvId::new(env), form: FormId::new("SAL_OUTSTOCK"), fid: Fid::from(100_000 + n) }
+pub fn key_of(env: &str, n: u64) -> RecordKey {
+    RecordKey { env: EnvId::new(env), form: FormId::new("SAL_OUTSTOCK"), fid: Fid::from(100_000 + n) }
 }
 
 fn row(run: RunId, env: &str, n: u64, state: BillState) -> BillRow {
@@ -327,7 +327,7 @@ impl World {
                     Event::BillDeferred { run, fid, no, until: *until, cause: cause.clone(), was: Slot::Waiting },
                 ),
                 BillState::Settled(outcome) => {
-                    if !matches!(outcome, Outcome::Skipped(_) | Outcome::AlreadyAudited { .. }) {
+                    if !matches!(outcome, Outcome::Skipped(_) | Outcome::Already { .. }) {
                         push(at, tried);
                         let ms = 300 + (i as u32 * 137) % 900;
                         push(

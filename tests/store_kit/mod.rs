@@ -8,7 +8,7 @@ use std::time::Duration;
 use skydeck::domain::bill::{BillState, Failure, Found, Outcome, Rev, Skip, Slot, Status, Unknown, UnknownWhy};
 use skydeck::domain::cause::Cause;
 use skydeck::domain::event::{ActionEntry, Event};
-use skydeck::domain::ids::{BillKey, CallId, EnvId, Fid, FormId, PlanId, PlanRev, RunId, SetHash};
+use skydeck::domain::ids::{CallId, EnvId, Fid, FormId, PlanId, PlanRev, RecordKey, RunId, SetHash};
 use skydeck::domain::run::{Collected, Mark, Revision, RunEnd, RunHead, RunKind};
 use skydeck::domain::step::{Blob, Body, Evidence, Step, Verdict};
 use skydeck::domain::time::{Clock, ErpDate, Ts};
@@ -179,7 +179,7 @@ pub fn closed(n: u64) -> Event {
 }
 
 pub fn audited() -> Outcome {
-    Outcome::Audited { verified: false }
+    Outcome::Done { verified: false }
 }
 
 pub fn failed(cause: &str) -> Outcome {
@@ -199,8 +199,8 @@ pub fn skipped(why: Skip) -> Outcome {
     Outcome::Skipped(why)
 }
 
-pub fn key(fid: u64) -> BillKey {
-    BillKey { env: EnvId::new("demo"), form: FormId::new("SAL_OUTSTOCK"), fid: Fid::from(fid) }
+pub fn key(fid: u64) -> RecordKey {
+    RecordKey { env: EnvId::new("demo"), form: FormId::new("SAL_OUTSTOCK"), fid: Fid::from(fid) }
 }
 
 pub fn action(verb: &str) -> Event {

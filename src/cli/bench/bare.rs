@@ -49,7 +49,10 @@ pub async fn run(cell: &Cell, plan: &Plan, causes: &Arc<CauseTable>, clock: &Arc
     let read = |chunk: Vec<Fid>| {
         let (reader, source) = (reader.clone(), plan.source.clone());
         tokio::spawn(async move {
-            let rows = reader.read_bills(&source.form, &source.id_path, &source.number_path, &chunk).await;
+            let rows = {
+                let (form, id_path, number_path) = (&source.form, &source.id_path, &source.number_path);
+                reader.read_bills(&crate::erp::Look { form, id_path, number_path, fields: &[] }, &chunk).await
+            };
             rows.map(|rows| rows.into_iter().map(|row| row.fid).collect::<Vec<_>>())
         })
     };
@@ -97,6 +100,7 @@ async fn query(erp: &dyn Erp, plan: &Plan, most: usize) -> Result<VecDeque<Fid>,
         id_path: source.id_path.clone(),
         number_path: source.number_path.clone(),
         mark_column: source.mark_column.clone(),
+        fields: Vec::new(),
         filter: source.filter.clone(),
         after: None,
         limit: plan.policy.page_size,

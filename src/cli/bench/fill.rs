@@ -98,7 +98,7 @@ fn stop(error: StoreError) -> Stop {
 }
 
 async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Result<(), StoreError> {
-    let who = Who { uid: 1000, login: "operator".into(), from: None };
+    let who = Who::of_person(1000, "operator", None);
     let columns = [
         "FBillNo",
         "FDate",
@@ -125,6 +125,8 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         filter: "FCreateDate>='2025-10-01 00:00:00' and FDocumentStatus<>'C'".to_owned(),
         revision: Revision::Newest,
         text: None,
+        op: Default::default(),
+        server: None,
     };
     store.append(vec![Event::RunOpened(Box::new(head))]).await?;
     let mut rng = Rng::with_seed(n);
@@ -146,7 +148,7 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         absent_first: Vec::new(),
         unknown: 0,
     };
-    let approved = Event::RunApproved { run: run_id(n), by: who, hash, flags: Vec::new(), reason: None };
+    let approved = Event::RunApproved { run: run_id(n), by: who, hash, flags: Vec::new(), reason: None, boot: None };
     store.append(vec![Event::RunCollected { run: run_id(n), collected }, approved]).await.map(|_| ())
 }
 
@@ -160,7 +162,7 @@ fn date(rng: &mut Rng, time: bool) -> String {
 }
 
 fn rev(rng: &mut Rng) -> Rev {
-    Rev { status: Status::Submitted, modified: ErpDate::parse(&date(rng, true)) }
+    Rev { status: Status::Submitted, modified: ErpDate::parse(&date(rng, true)), state: None }
 }
 
 fn found(fid: u64, rng: &mut Rng) -> Found {
@@ -181,6 +183,7 @@ fn found(fid: u64, rng: &mut Rng) -> Found {
             format!("10{}", rng.u8(0..5)),
             created,
         ],
+        fields: Vec::new(),
     }
 }
 
@@ -190,7 +193,16 @@ fn call_id(rng: &mut Rng) -> CallId {
 
 fn tried(n: u64, fid: u64, rng: &mut Rng) -> Event {
     let (run, call) = (run_id(n), call_id(rng));
-    Event::StepTried { run, fid: Fid::from(fid), no: number(fid), step: Step::Audit, attempt: 1, call, rev: rev(rng) }
+    Event::StepTried {
+        run,
+        fid: Fid::from(fid),
+        no: number(fid),
+        step: Step::Audit,
+        attempt: 1,
+        call,
+        rev: rev(rng),
+        intent: Default::default(),
+    }
 }
 
 async fn bill(store: &Arc<dyn Store>, n: u64, fid: u64) -> Result<(), StoreError> {
@@ -201,9 +213,7 @@ async fn bill(store: &Arc<dyn Store>, n: u64, fid: u64) -> Result<(), StoreError
         |outcome| Event::BillSettled { run, fid: Fid::from(fid), no: number(fid), was: Slot::Waiting, outcome };
     let uncalled = match rng.u8(0..100) {
         0..3 => Some(Outcome::Skipped(Skip::Created)),
-        3..5 => {
-            Some(Outcome::AlreadyAudited { by: Some("王芳".to_owned()), on: ErpDate::parse(&date(&mut rng, true)) })
-        }
+        3..5 => Some(Outcome::Already { by: Some("王芳".to_owned()), on: ErpDate::parse(&date(&mut rng, true)) }),
         _ => None,
     };
     if let Some(outcome) = uncalled {
@@ -221,7 +231,7 @@ async fn bill(store: &Arc<dyn Store>, n: u64, fid: u64) -> Result<(), StoreError
     let (verdict, outcome) = if refused {
         (Verdict::Rejected(failure.clone()), Outcome::Failed(failure))
     } else {
-        (Verdict::Done, Outcome::Audited { verified: false })
+        (Verdict::Done, Outcome::Done { verified: false })
     };
     let answered = Event::StepAnswered {
         run,
@@ -233,6 +243,7 @@ async fn bill(store: &Arc<dyn Store>, n: u64, fid: u64) -> Result<(), StoreError
         verdict,
         side: Vec::new(),
         evidence: Some(Box::new(evidence(fid, refused.then_some(message.as_str())))),
+        made: None,
     };
     store.append(vec![answered, settled(outcome)]).await.map(|_| ())
 }

@@ -21,10 +21,10 @@ use crate::domain::cause::CauseTable;
 use crate::domain::command::{Command, Order, Receipt, StartParams};
 use crate::domain::env::{Environment, Limits};
 use crate::domain::event::Event;
-use crate::domain::ids::{CommandId, EnvId, Fid, FormId, PlanId, RunId};
+use crate::domain::ids::{CommandId, EnvId, Fid, PlanId, RunId};
 use crate::domain::run::RunState;
 use crate::domain::time::Clock;
-use crate::erp::{Erp, Fault, FoundPage, Greeting, KingdeeErp, PageQuery, WriteCall, WriteReply, WriteToken};
+use crate::erp::{Erp, Fault, FoundPage, Greeting, KingdeeErp, Look, PageQuery, WriteCall, WriteReply, WriteToken};
 use crate::link::{Link, Notice};
 
 /// What a run took.
@@ -177,6 +177,7 @@ fn environment(cell: &Cell, url: &str) -> Environment {
     Environment {
         id: EnvId::new(ENV),
         address: url.to_owned(),
+        server: crate::erp::config::server(url, "bench"),
         account_set: "bench".to_owned(),
         user: crate::sim::demo_credentials().user,
         production: false,
@@ -221,9 +222,9 @@ impl Erp for Timed {
         page
     }
 
-    async fn read_bills(&self, form: &FormId, id: &str, number: &str, fids: &[Fid]) -> Result<Vec<Found>, Fault> {
+    async fn read_bills(&self, look: &Look<'_>, fids: &[Fid]) -> Result<Vec<Found>, Fault> {
         let since = Instant::now();
-        let rows = self.inner.read_bills(form, id, number, fids).await;
+        let rows = self.inner.read_bills(look, fids).await;
         self.note(|kept| kept.read.note(since.elapsed()));
         rows
     }

@@ -9,7 +9,7 @@ use super::fill::{FIRST, RUN, number, run_id};
 use super::probe::Times;
 use crate::cli::exit::Stop;
 use crate::domain::filter::Filter;
-use crate::domain::ids::{BillKey, EnvId, Fid, FormId};
+use crate::domain::ids::{EnvId, Fid, FormId, OpId, RecordKey};
 use crate::domain::query::{Cursor, PageRequest, Scope};
 use crate::domain::time::Ts;
 use crate::store::Store;
@@ -72,8 +72,8 @@ pub fn all(store: &dyn Store, rows: u64) -> Result<Value, Stop> {
     })?;
     any(TIMES, "life of a bill", 2, &mut || {
         let fid = Fid::from(FIRST + rng.u64(0..rows));
-        let key = BillKey { env: EnvId::new("bench"), form: FormId::new("SAL_OUTSTOCK"), fid };
-        store.facts_of(&key, 500).map(|(facts, _)| facts.len()).map_err(crate::boot::store_stop)
+        let key = RecordKey { env: EnvId::new("bench"), form: FormId::new("SAL_OUTSTOCK"), fid };
+        store.facts_of(&key.under(&OpId::default()), 500).map(|(facts, _)| facts.len()).map_err(crate::boot::store_stop)
     })?;
     any(TIMES, "filter with an index", 1, &mut || {
         first(Scope::History, &format!("no:{}*", &number(FIRST + rng.u64(0..rows)).get(..11).unwrap_or_default()))

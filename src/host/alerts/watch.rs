@@ -11,9 +11,9 @@ use serde::Serialize;
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::{EnvId, PlanId, RunId};
 use crate::domain::live::{Live, RunLive};
+use crate::domain::reason::Reason;
 use crate::domain::run::{PauseWhy, RunEnd, RunKind, RunState, Tally};
 use crate::domain::time::Ts;
-use crate::domain::who::SCHEDULE;
 
 /// What happened to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -208,20 +208,15 @@ impl Watchman {
 /// What the state a run is in now is worth.
 fn of_state(run: &RunLive, at: Ts) -> Option<Item> {
     let row = &run.row;
-    let by_clock = row.head.by.login == SCHEDULE;
+    let by_clock = row.head.by.is_schedule();
     let (what, detail) = match &row.state {
-        RunState::Closed(RunEnd::CollectFailed(why)) => (What::CollectFailed, why.clone()),
+        RunState::Closed(RunEnd::CollectFailed(why)) => (What::CollectFailed, why.en()),
         RunState::Closed(RunEnd::Declined) | RunState::Paused(PauseWhy::Operator) => return None,
+        RunState::Closed(RunEnd::Stopped(why)) => (What::Stopped, why.en()),
         RunState::Closed(_) if row.head.kind != RunKind::Verify && row.tally.failed + row.tally.unknown > 0 => {
             (What::Left, String::new())
         }
-        RunState::Paused(
-            PauseWhy::Breaker(why)
-            | PauseWhy::Unreachable(why)
-            | PauseWhy::Stopped(why)
-            | PauseWhy::Store(why)
-            | PauseWhy::Canary(why),
-        ) => (What::Stopped, why.clone()),
+        RunState::Paused(why) => (What::Stopped, why.reason().map(Reason::en).unwrap_or_default()),
         RunState::Interrupted => (What::Interrupted, String::new()),
         RunState::AwaitingApproval if by_clock => (What::Waits, String::new()),
         _ => return None,

@@ -162,8 +162,8 @@ impl Row {
             Field::OpenSince => bill.open_since.map(|at| date(at, &self.zone)).unwrap_or_default(),
             Field::Plan => bill.plan.as_str().to_owned(),
             Field::Run => bill.run.to_string(),
-            Field::Env => bill.key.env.as_str().to_owned(),
-            Field::Form => bill.key.form.as_str().to_owned(),
+            Field::Env => bill.record().env.as_str().to_owned(),
+            Field::Form => bill.record().form.as_str().to_owned(),
             Field::Column(i, _) => bill.columns.get(*i).cloned().unwrap_or_default(),
             Field::Columns => {
                 self.columns().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")

@@ -8,9 +8,11 @@ use super::ledger;
 use super::row::{BillRec, KnownRec, RunLiveRec, RunRec};
 use super::scratch::Scratch;
 use crate::domain::bill::{BillState, Found, Slot};
-use crate::domain::event::{Event, Fact};
-use crate::domain::ids::{BillKey, Fid, PlanRev, RunId};
+use crate::domain::event::{Event, Fact, Later};
+use crate::domain::ids::{Fid, OpId, PlanRev, RunId, WorkKey};
 use crate::domain::live::state_after;
+use crate::domain::operation::Operation;
+use crate::domain::plan::Plan;
 use crate::domain::run::{RunHead, RunKind, RunState};
 use crate::domain::step::{Step, Verdict};
 use crate::domain::time::Ts;
@@ -24,6 +26,14 @@ pub fn refuse<T>(what: String) -> Result<T, StoreError> {
 /// Folds one fact into the changes.
 pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), StoreError> {
     let (seq, at) = (fact.seq.0, fact.at);
+    if let Some(run) = fact.event.run()
+        && s.raw(&Key::new(key::META).raw(LATER).done())?.is_some()
+        && s.raw(&later_key(run))?.is_some()
+    {
+        // A run with a fact that is not understood is shown as it stood before: what came after may rest on that fact.
+        s.end_of_fact(fact.seq);
+        return Ok(());
+    }
     match &fact.event {
         Event::RunOpened(head) => open_run(s, head)?,
         Event::BillsFound { run, bills } => found(s, *run, bills, at, seq)?,
@@ -33,13 +43,16 @@ pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), S
             put_live(s, no, &live)?;
             change_rec(s, no, |rec| rec.c = Some(collected.clone()))?;
         }
-        Event::RunApproved { run, flags, .. } => {
+        Event::RunApproved { run, flags, boot, .. } => {
             let (no, mut live) = open_run_of(s, *run)?;
             live.s = RunState::Working;
             live.a = true;
             put_live(s, no, &live)?;
-            if !flags.is_empty() {
-                change_rec(s, no, |rec| rec.f.clone_from(flags))?;
+            if !flags.is_empty() || boot.is_some() {
+                change_rec(s, no, |rec| {
+                    rec.f.clone_from(flags);
+                    rec.b.extend(boot.iter().map(|boot| (seq, boot.clone())));
+                })?;
             }
         }
         Event::RunConsented { run, consent } => {
@@ -55,13 +68,20 @@ pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), S
             s.put(Key::new(key::MARK).u16(plan).u16(env).done(), to)?;
         }
         Event::RunPaused { run, why, .. } => set_state(s, *run, RunState::Paused(why.clone()))?,
-        Event::RunResumed { run, .. } => set_state(s, *run, RunState::Working)?,
+        Event::RunResumed { run, boot, .. } => {
+            set_state(s, *run, RunState::Working)?;
+            if let Some(boot) = boot {
+                let (no, _) = open_run_of(s, *run)?;
+                change_rec(s, no, |rec| rec.b.push((seq, boot.clone())))?;
+            }
+        }
         Event::RunSettling { run } => set_state(s, *run, RunState::Settling)?,
         Event::RunInterrupted { run } => interrupted(s, *run)?,
         Event::RunClosed { run, end } => {
             let (no, mut live) = open_run_of(s, *run)?;
             let waiting = live.tally().waiting;
-            if waiting > 0 {
+            // Nothing is told of the bills of a run that nobody approved: they stay as they were found.
+            if waiting > 0 && live.a {
                 return refuse(format!("run {run} cannot close while {waiting} of its bills have no outcome"));
             }
             live.s = RunState::Closed(end.clone());
@@ -83,9 +103,38 @@ pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), S
         | Event::BillDeferred { .. }
         | Event::BillSettled { .. } => on_bill(s, &fact.event, at, seq)?,
         Event::LedgerResolved { key, .. } => ledger::resolved(s, key, seq)?,
+        Event::LedgerReopened { key, since, .. } => ledger::reopened(s, key, *since, seq)?,
+        Event::ServerBound(bound) => {
+            let env = dict(s, Dict::Env, bound.env.as_str())?;
+            s.put(Key::new(key::SERVER).u16(env).done(), bound)?;
+        }
+        Event::Pruned(_) => {}
+        Event::Later(later) => not_understood(s, later, seq)?,
         Event::ActionTaken(entry) => s.put(Key::new(key::ACTION).u64(seq).done(), &(at, entry))?,
     }
     s.end_of_fact(fact.seq);
+    Ok(())
+}
+
+/// Name in [`key::META`] of the first fact that is not understood.
+pub const LATER: &[u8] = b"later";
+
+fn later_key(run: RunId) -> Vec<u8> {
+    Key::new(key::META).raw(LATER).run_id(run).done()
+}
+
+/// A fact of a newer program. One that moves nothing is passed over; any other stops what it belongs to.
+fn not_understood<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, later: &Later, seq: u64) -> Result<(), StoreError> {
+    if later.neutral {
+        return Ok(());
+    }
+    let first = Key::new(key::META).raw(LATER).done();
+    if s.raw(&first)?.is_none() {
+        s.put(first, &(seq, &later.tag))?;
+    }
+    if let Some(run) = later.run {
+        s.put_raw(later_key(run), Vec::new());
+    }
     Ok(())
 }
 
@@ -96,15 +145,24 @@ fn open_run<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, head: &RunHead) -> Result<()
     }
     let no = next(s, b"runs")?;
     let plan = dict(s, Dict::Plan, head.plan.as_str())?;
-    let family = family(s, &head.env.0, &head.form.0)?;
+    // A head of 0.1.0 names no operation: its plan does, where it was kept.
+    let op = match (&head.text, head.op.is_audit()) {
+        (_, false) => head.op.clone(),
+        (Some(plan), true) => Operation::id_of(&plan.target.verb),
+        (None, true) => {
+            s.get::<Plan>(&plan_key(&head.rev))?.map(|p| Operation::id_of(&p.target.verb)).unwrap_or_default()
+        }
+    };
+    let family = family(s, &head.env.0, &head.form.0, &op)?;
     s.put_raw(id, no.to_be_bytes().to_vec());
     if let Some(plan) = &head.text {
         s.put(plan_key(&head.rev), plan)?;
     }
-    let rec = RunRec { h: head.without_text(), c: None, f: Vec::new(), k: None, g: None };
+    let head_as_read = RunHead { op, ..head.without_text() };
+    let rec = RunRec { h: head_as_read, c: None, f: Vec::new(), k: None, g: None, b: Vec::new() };
     s.put(Key::new(key::RUN).u32(no).done(), &rec)?;
     let verify = head.kind == RunKind::Verify;
-    put_live(s, no, &RunLiveRec { s: RunState::Collecting, t: [0; 7], x: None, a: verify, p: plan, f: family })?;
+    put_live(s, no, &RunLiveRec { s: RunState::Collecting, t: [0; 8], x: None, a: verify, p: plan, f: family })?;
     s.put_raw(Key::new(key::OPEN).u32(no).done(), Vec::new());
     s.put_raw(Key::new(key::RUN_OF_PLAN).u16(plan).u32(no).done(), Vec::new());
     Ok(())
@@ -138,7 +196,7 @@ fn found<K: Kv + ?Sized>(
         s.put(at_key, &BillRec::found(bill, at, (seq, place), before))?;
         s.put_raw(slot_key(no, Slot::Waiting, &bill.fid), Vec::new());
         s.put_raw(history_key((seq, place)), history_value(no, &bill.fid));
-        let known = known.map_or(KnownRec { r: no, c: no, d: 0, l: None }, |k| KnownRec { r: no, c: no, ..k });
+        let known = known.map_or(KnownRec { r: no, c: no, d: 0, l: None, z: None }, |k| KnownRec { r: no, c: no, ..k });
         s.put(known_key, &known)?;
     }
     Ok(())
@@ -162,7 +220,7 @@ fn on_bill<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, event: &Event, at: Ts, seq: u
     let mut state = state_after(event, at);
     match event {
         Event::StepTried { step, rev, no: number, .. } => {
-            let writes = matches!(step, Step::Submit | Step::Audit);
+            let writes = step.writes();
             if before.slot() == Slot::Waiting {
                 bill.rec.d = false;
             } else if writes {
@@ -367,18 +425,25 @@ fn dict<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, kind: Dict, text: &str) -> Resul
     Ok(no)
 }
 
-fn family<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, env: &str, form: &str) -> Result<DictNo, StoreError> {
-    dict(s, Dict::Family, &family_text(env, form))
+fn family<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, env: &str, form: &str, op: &OpId) -> Result<DictNo, StoreError> {
+    let several = Key::new(key::META).raw(OPERATIONS).done();
+    if !op.is_audit() && s.raw(&several)?.is_none() {
+        s.put_raw(several, Vec::new());
+    }
+    dict(s, Dict::Family, &family_text(env, form, op))
 }
 
-/// Text of a family in the dictionary.
-pub fn family_text(env: &str, form: &str) -> String {
-    format!("{env}\u{0}{form}")
+/// Name in [`key::META`] that says that there are operations beside Audit.
+pub const OPERATIONS: &[u8] = b"operations";
+
+/// Text of a family in the dictionary: the records of one form in one environment, under one operation.
+pub fn family_text(env: &str, form: &str, op: &OpId) -> String {
+    if op.is_audit() { format!("{env}\u{0}{form}") } else { format!("{env}\u{0}{form}\u{0}{op}") }
 }
 
 /// Family of a bill, if any run ever had it.
-pub(super) fn family_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, key: &BillKey) -> Result<Option<DictNo>, StoreError> {
-    let at = dict_key(Dict::Family, &family_text(&key.env.0, &key.form.0));
+pub(super) fn family_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, key: &WorkKey) -> Result<Option<DictNo>, StoreError> {
+    let at = dict_key(Dict::Family, &family_text(&key.record.env.0, &key.record.form.0, &key.op));
     Ok(s.raw(&at)?.and_then(|b| key::u16_at(&b, 0)))
 }
 

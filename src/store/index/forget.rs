@@ -7,7 +7,7 @@ use super::Index;
 use super::key::RunNo;
 use super::kv::Kv;
 use crate::domain::bill::Slot;
-use crate::domain::ids::{BillKey, Fid, RunId, Seq};
+use crate::domain::ids::{Fid, RecordKey, RunId, Seq, WorkKey};
 use crate::domain::query::Retention;
 use crate::domain::run::RunState;
 use crate::domain::time::Ts;
@@ -42,7 +42,8 @@ impl<K: Kv> Index<K> {
         if !matches!(run.state, RunState::Closed(_)) || now.since(rec.t) <= kept {
             return Ok(None);
         }
-        let key = BillKey { env: run.head.env, form: run.head.form, fid: fid.clone() };
+        let op = run.head.op.clone();
+        let key = RecordKey { env: run.head.env, form: run.head.form, fid: fid.clone() }.under(&op);
         if self.ledger_entry(&key)?.is_some() {
             return Ok(None);
         }
@@ -55,13 +56,13 @@ impl<K: Kv> Index<K> {
     }
 
     /// Whether a person's resolution of a bill goes with the run it was noted in: then it closed nothing that is kept.
-    pub fn forgets_resolution(&self, rule: &Retention, now: Ts, bill: &BillKey, fact: Seq) -> Result<bool, StoreError> {
-        let mut next = self.newest_run_of(bill)?;
+    pub fn forgets_resolution(&self, rule: &Retention, now: Ts, work: &WorkKey, fact: Seq) -> Result<bool, StoreError> {
+        let mut next = self.newest_run_of(work)?;
         for _ in 0..DEEP {
             let Some(no) = next else { break };
-            let Some(rec) = self.bill_rec(no, &bill.fid)? else { break };
-            if self.facts_in(no, &bill.fid, &rec)?.contains(&fact.0) {
-                return Ok(self.forgets_in(rule, now, no, &bill.fid, DEEP)?.is_some());
+            let Some(rec) = self.bill_rec(no, &work.record.fid)? else { break };
+            if self.facts_in(no, &work.record.fid, &rec)?.contains(&fact.0) {
+                return Ok(self.forgets_in(rule, now, no, &work.record.fid, DEEP)?.is_some());
             }
             next = rec.p;
         }

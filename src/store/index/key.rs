@@ -53,6 +53,8 @@ pub const UNRESOLVED: u8 = b'U';
 pub const MARK: u8 = b'm';
 /// `P` revision → the plan as it was.
 pub const PLAN: u8 = b'P';
+/// `s` environment → the server it is bound to.
+pub const SERVER: u8 = b's';
 /// `A` seq → time and entry of the action log.
 pub const ACTION: u8 = b'A';
 
@@ -249,11 +251,12 @@ pub fn ts_of(bits: u64) -> Ts {
 pub fn slot_byte(slot: Slot) -> u8 {
     match slot {
         Slot::Waiting => 0,
-        Slot::Audited => 1,
+        Slot::Done => 1,
         Slot::Already => 2,
         Slot::Skipped => 3,
         Slot::Failed => 4,
         Slot::Unknown => 5,
+        Slot::NotReached => 6,
     }
 }
 

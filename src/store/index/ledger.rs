@@ -10,7 +10,7 @@ use super::row::{KnownRec, OpenRec, RunLiveRec};
 use super::scratch::Scratch;
 use crate::domain::bill::{Outcome, Skip};
 use crate::domain::cause::known;
-use crate::domain::ids::{BillKey, Fid};
+use crate::domain::ids::{Fid, WorkKey};
 use crate::domain::time::Ts;
 use crate::store::StoreError;
 
@@ -37,9 +37,10 @@ pub(super) fn settled<K: Kv + ?Sized>(
     {
         return Ok(());
     }
+    let closed = known.z.take().is_some();
     if outcome.is_resolved() {
         let Some(open) = known.l.take() else {
-            if known.d > 0 {
+            if known.d > 0 || closed {
                 known.d = 0;
                 s.put(at_key, &known)?;
             }
@@ -62,7 +63,7 @@ pub(super) fn settled<K: Kv + ?Sized>(
 /// Whether an outcome says something about the bill's state in the ERP.
 fn tells(outcome: &Outcome) -> bool {
     match outcome {
-        Outcome::Audited { .. } | Outcome::AlreadyAudited { .. } | Outcome::Unknown(_) => true,
+        Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Unknown(_) => true,
         Outcome::Skipped(why) => !matches!(
             why,
             Skip::NotReached | Skip::UnknownElsewhere | Skip::Held(_) | Skip::Excluded | Skip::Quarantined
@@ -90,22 +91,49 @@ pub(super) fn read_back<K: Kv + ?Sized>(
 
 /// An operator closed the entry with a written reason. Nothing happens when there is none: two consoles may
 /// close the same one.
-pub(super) fn resolved<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, bill: &BillKey, seq: u64) -> Result<(), StoreError> {
-    let never = || refuse(format!("bill {} of {} was never found", bill.fid, bill.form));
-    let Some(family) = family_of(s, bill)? else { return never() };
-    let at_key = known_key(family, &bill.fid);
-    let Some(mut known) = s.get::<KnownRec>(&at_key)? else { return never() };
-    let row_key = super::fold::bill_key(known.c, &bill.fid);
-    let Some(rec) = s.get(&row_key)? else { return never() };
-    let mut changing = Changing { no: known.c, fid: bill.fid.clone(), rec };
-    note(s, &mut changing, seq)?;
-    s.put(row_key, &changing.rec)?;
+pub(super) fn resolved<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, work: &WorkKey, seq: u64) -> Result<(), StoreError> {
+    let (family, mut known) = noted(s, work, seq)?;
     if let Some(open) = known.l.take() {
-        leave(s, &open, family, &bill.fid)?;
+        leave(s, &open, family, &work.record.fid)?;
         known.d = 0;
-        s.put(at_key, &known)?;
+        known.z = Some(open);
+        s.put(known_key(family, &work.record.fid), &known)?;
     }
     Ok(())
+}
+
+/// An operator put an entry back that had been closed with a reason. Nothing happens when an outcome came meanwhile, or when
+/// it is back already.
+pub(super) fn reopened<K: Kv + ?Sized>(
+    s: &mut Scratch<'_, K>,
+    work: &WorkKey,
+    since: Ts,
+    seq: u64,
+) -> Result<(), StoreError> {
+    let (family, mut known) = noted(s, work, seq)?;
+    if known.l.is_none()
+        && let Some(closed) = known.z.take()
+    {
+        let open = OpenRec { s: since, ..closed };
+        enter(s, &open, family, &work.record.fid)?;
+        known.l = Some(open);
+        s.put(known_key(family, &work.record.fid), &known)?;
+    }
+    Ok(())
+}
+
+/// Notes a fact about a bill with the run that changed it last; gives its family and its record over all runs.
+fn noted<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, work: &WorkKey, seq: u64) -> Result<(DictNo, KnownRec), StoreError> {
+    let fid = &work.record.fid;
+    let never = || refuse(format!("bill {fid} of {} was never found", work.record.form));
+    let Some(family) = family_of(s, work)? else { return never() };
+    let Some(known) = s.get::<KnownRec>(&known_key(family, fid))? else { return never() };
+    let row_key = super::fold::bill_key(known.c, fid);
+    let Some(rec) = s.get(&row_key)? else { return never() };
+    let mut changing = Changing { no: known.c, fid: fid.clone(), rec };
+    note(s, &mut changing, seq)?;
+    s.put(row_key, &changing.rec)?;
+    Ok((family, known))
 }
 
 fn enter<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, open: &OpenRec, family: DictNo, fid: &Fid) -> Result<(), StoreError> {

@@ -3,15 +3,16 @@
 //! Invariant: no answer here grows with the history but by its own limit.
 
 use super::Index;
-use super::fold::{bill_key, dict_key, family_text, known_key, live_key, number_key, plan_key};
+use super::fold::{LATER, OPERATIONS, bill_key, dict_key, family_text, known_key, live_key, number_key, plan_key};
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
 use super::kv::{Kv, Walk};
 use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec, RunRec, places, run_row};
 use crate::domain::bill::{BillState, Found, Slot};
-use crate::domain::ids::{BillKey, EnvId, Fid, PlanId, PlanRev, RunId, Seq};
+use crate::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use crate::domain::plan::Plan;
 use crate::domain::query::LedgerGroup;
 use crate::domain::run::{BillRow, Mark, RunRow};
+use crate::domain::server::ServerBound;
 use crate::store::{LedgerEntry, StoreError, codec};
 
 /// Runs looked through for the facts of one bill.
@@ -137,14 +138,15 @@ impl<K: Kv> Index<K> {
         self.value(&known_key(family, fid))
     }
 
-    fn known_of(&self, bill: &BillKey) -> Result<Option<KnownRec>, StoreError> {
-        match self.dict(Dict::Family, &family_text(&bill.env.0, &bill.form.0))? {
-            Some(family) => self.known(family, &bill.fid),
+    fn known_of(&self, work: &WorkKey) -> Result<Option<KnownRec>, StoreError> {
+        let record = &work.record;
+        match self.dict(Dict::Family, &family_text(&record.env.0, &record.form.0, &work.op))? {
+            Some(family) => self.known(family, &record.fid),
             None => Ok(None),
         }
     }
 
-    pub(super) fn newest_run_of(&self, bill: &BillKey) -> Result<Option<RunNo>, StoreError> {
+    pub(super) fn newest_run_of(&self, bill: &WorkKey) -> Result<Option<RunNo>, StoreError> {
         Ok(self.known_of(bill)?.map(|known| known.r))
     }
 
@@ -158,11 +160,16 @@ impl<K: Kv> Index<K> {
     }
 
     /// The ledger's entry for a bill: the row of its last outcome.
-    pub fn ledger_entry(&self, bill: &BillKey) -> Result<Option<LedgerEntry>, StoreError> {
+    pub fn ledger_entry(&self, bill: &WorkKey) -> Result<Option<LedgerEntry>, StoreError> {
         let Some(KnownRec { d, l: Some(open), .. }) = self.known_of(bill)? else { return Ok(None) };
         let since = open.s;
-        let row = self.open_row(open, bill.fid.clone())?;
+        let row = self.open_row(open, bill.record.fid.clone())?;
         Ok(row.map(|row| LedgerEntry { row, since, deaths: d }))
+    }
+
+    /// Since when a bill was unresolved whose entry a person closed.
+    pub fn resolved_since(&self, work: &WorkKey) -> Result<Option<crate::domain::time::Ts>, StoreError> {
+        Ok(self.known_of(work)?.and_then(|known| known.z).map(|closed| closed.s))
     }
 
     fn plan_no(&self, plan: Option<&PlanId>) -> Result<Option<DictNo>, StoreError> {
@@ -195,9 +202,9 @@ impl<K: Kv> Index<K> {
     }
 
     /// The row of a bill that changed last, over all runs.
-    pub fn bill(&self, bill: &BillKey) -> Result<Option<BillRow>, StoreError> {
+    pub fn bill(&self, bill: &WorkKey) -> Result<Option<BillRow>, StoreError> {
         match self.known_of(bill)? {
-            Some(known) => self.row(known.c, bill.fid.clone()),
+            Some(known) => self.row(known.c, bill.record.fid.clone()),
             None => Ok(None),
         }
     }
@@ -232,14 +239,14 @@ impl<K: Kv> Index<K> {
     }
 
     /// Places of the facts about a bill, at most the `limit` newest.
-    pub fn places_of(&self, bill: &BillKey, limit: usize) -> Result<Places, StoreError> {
+    pub fn places_of(&self, bill: &WorkKey, limit: usize) -> Result<Places, StoreError> {
         let (mut all, mut found): (Vec<u64>, Vec<Seq>) = (Vec::new(), Vec::new());
         let mut next = self.known_of(bill)?.map(|known| known.r);
         for _ in 0..RUNS_OF_A_BILL {
             let Some(no) = next else { break };
-            let Some(rec) = self.bill_rec(no, &bill.fid)? else { break };
+            let Some(rec) = self.bill_rec(no, &bill.record.fid)? else { break };
             let from = all.len();
-            all.extend(self.facts_in(no, &bill.fid, &rec)?);
+            all.extend(self.facts_in(no, &bill.record.fid, &rec)?);
             // A run knows a bill from the fact that found it on.
             found.extend(all.get(from..).unwrap_or_default().iter().min().copied().map(Seq));
             next = rec.p;
@@ -248,6 +255,49 @@ impl<K: Kv> Index<K> {
         all.dedup();
         let cut = all.len().saturating_sub(limit);
         Ok(Places { all: all.into_iter().skip(cut).map(Seq).collect(), found, cut: cut > 0 })
+    }
+
+    /// Operations that runs were opened under for the records of a form.
+    pub fn operations_of(&self, record: &RecordKey) -> Result<Vec<OpId>, StoreError> {
+        if self.kv.get(&Key::new(key::META).raw(OPERATIONS).done())?.is_none() {
+            return Ok(vec![OpId::default()]);
+        }
+        let plain = family_text(&record.env.0, &record.form.0, &OpId::default());
+        let families = self.dict_all(Dict::Family)?.into_iter();
+        let of = |text: String| match text.strip_prefix(&plain)? {
+            "" => Some(OpId::default()),
+            rest => rest.strip_prefix('\u{0}').map(OpId::new),
+        };
+        Ok(families.filter_map(|(text, _)| of(text)).collect())
+    }
+
+    /// Place of the newest fact about a record, whatever was done to it.
+    pub fn newest_of(&self, record: &RecordKey) -> Result<Seq, StoreError> {
+        let mut newest = Seq(0);
+        for op in self.operations_of(record)? {
+            newest = newest.max(self.places_of(&record.under(&op), 1)?.all.last().copied().unwrap_or_default());
+        }
+        Ok(newest)
+    }
+
+    /// The start of the machine under which a run worked at a place of the journal.
+    pub fn boot_of(&self, run: RunId, at: Seq) -> Result<Option<String>, StoreError> {
+        let Some(no) = self.run_no(run)? else { return Ok(None) };
+        let boots = self.run_rec(no)?.map(|rec| rec.b).unwrap_or_default();
+        Ok(boots.into_iter().rev().find(|(from, _)| *from <= at.0).map(|(_, boot)| boot))
+    }
+
+    /// The server an environment is bound to.
+    pub fn server_of(&self, env: &EnvId) -> Result<Option<ServerBound>, StoreError> {
+        match self.dict(Dict::Env, env.as_str())? {
+            Some(env) => self.value(&Key::new(key::SERVER).u16(env).done()),
+            None => Ok(None),
+        }
+    }
+
+    /// The first fact that this program does not understand, with its name.
+    pub fn later(&self) -> Result<Option<(Seq, String)>, StoreError> {
+        self.value(&Key::new(key::META).raw(LATER).done())
     }
 
     /// The mark of a plan in an environment.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::{DictNo, RunNo};
 use crate::domain::bill::{BillState, Found, Outcome, Rev};
-use crate::domain::ids::{BillKey, Fid};
+use crate::domain::ids::{Fid, RecordKey};
 use crate::domain::run::{BillRow, Collected, Consent, Flag, RunHead, RunRow, RunState, Tally};
 use crate::domain::time::{ErpDate, Ts};
 
@@ -27,6 +27,9 @@ pub struct RunRec {
     /// What is kept no longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub g: Option<Tally>,
+    /// The machine's starts under which processes worked on it, each from a place of the journal on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub b: Vec<(u64, String)>,
 }
 
 /// What changes with every bill of a run.
@@ -34,8 +37,8 @@ pub struct RunRec {
 pub struct RunLiveRec {
     /// State.
     pub s: RunState,
-    /// Sum line: found, audited, already, skipped, failed, unknown, waiting.
-    pub t: [u64; 7],
+    /// Sum line: found, done, already, skipped, failed, unknown, waiting, not reached.
+    pub t: [u64; 8],
     /// Closed when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub x: Option<Ts>,
@@ -51,13 +54,13 @@ pub struct RunLiveRec {
 impl RunLiveRec {
     /// The sum line.
     pub fn tally(&self) -> Tally {
-        let [found, audited, already, skipped, failed, unknown, waiting] = self.t;
-        Tally { found, audited, already, skipped, failed, unknown, waiting }
+        let [found, audited, already, skipped, failed, unknown, waiting, not_reached] = self.t;
+        Tally { found, audited, already, skipped, failed, unknown, waiting, not_reached }
     }
 
     /// Sets the sum line.
     pub fn set_tally(&mut self, t: &Tally) {
-        self.t = [t.found, t.audited, t.already, t.skipped, t.failed, t.unknown, t.waiting];
+        self.t = [t.found, t.audited, t.already, t.skipped, t.failed, t.unknown, t.waiting, t.not_reached];
     }
 }
 
@@ -176,6 +179,7 @@ impl BillRec {
             approved: self.e.clone(),
             marked: marked.or_else(|| self.k.clone()),
             columns: self.c.clone(),
+            fields: Vec::new(),
         }
     }
 
@@ -184,7 +188,7 @@ impl BillRec {
         BillRow {
             run: head.id,
             plan: head.plan.clone(),
-            key: BillKey { env: head.env.clone(), form: head.form.clone(), fid },
+            key: RecordKey { env: head.env.clone(), form: head.form.clone(), fid }.under(&head.op),
             no: self.n,
             state: self.s,
             rev: self.v,
@@ -240,6 +244,9 @@ pub struct KnownRec {
     /// Its ledger entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub l: Option<OpenRec>,
+    /// The entry that a person closed, for as long as no outcome came after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub z: Option<OpenRec>,
 }
 
 /// A ledger entry.

@@ -29,7 +29,7 @@ use super::journal::tail::{self, ROTATE, Tail};
 use super::journal::{Journal, Torn};
 use super::{Appended, Store, StoreError, trim_to_bill};
 use crate::domain::event::{Event, Fact};
-use crate::domain::ids::{BillKey, Seq};
+use crate::domain::ids::{RecordKey, Seq, WorkKey};
 use crate::domain::time::Clock;
 
 /// Appends waiting for the writer, at most; more callers wait outside.
@@ -222,21 +222,21 @@ impl Store for LocalStore {
         self.shared.journal.after(after, limit)
     }
 
-    fn facts_of(&self, key: &BillKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
+    fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
         let places = self.shared.index.places_of(key, limit)?;
         let facts = self.shared.journal.at(&places.all)?;
-        Ok((facts.into_iter().map(|fact| trim_to_bill(fact, &key.fid)).collect(), places.cut))
+        Ok((facts.into_iter().map(|fact| trim_to_bill(fact, &key.record.fid)).collect(), places.cut))
     }
 
-    fn deeds_of(&self, key: &BillKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
+    fn deeds_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
         let places = self.shared.index.places_of(key, limit)?;
         let last = places.all.last().copied().unwrap_or_default();
         let done: Vec<Seq> = places.all.into_iter().filter(|seq| !places.found.contains(seq)).collect();
         Ok((self.shared.journal.at(&done)?, last))
     }
 
-    fn newest_of(&self, key: &BillKey) -> Result<Seq, StoreError> {
-        Ok(self.shared.index.places_of(key, 1)?.all.last().copied().unwrap_or_default())
+    fn newest_of(&self, key: &RecordKey) -> Result<Seq, StoreError> {
+        self.shared.index.newest_of(key)
     }
 
     super::index_reads!(self => self.shared.index);

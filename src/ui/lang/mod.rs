@@ -43,7 +43,7 @@ texts! {
     help_close help_filter help_filter_1 help_filter_2 help_more help_outcome_1 help_outcome_2 help_outcome_3
     help_outcome_4 help_outcome_5 help_outcomes help_prefix help_title history_none history_none_2 jump_date jump_oldest jump_title jump_what keys kind_fresh
     kind_retry kind_verify last_run latency latency_none ledger_none ledger_none_2 left_waiting lock_short locked
-    log_line log_none mark mark_none marked_fewer matched meaning modified more_groups n_due n_flying n_marked name next next_none no_answer no_decline
+    log_line log_none mark mark_none marked_fewer matched meaning modified more_groups n_due n_flying n_marked not_reached not_reached_short name next next_none no_answer no_decline
     no_default no_later no_run not_now not_read_only notices_none notices_title numbers numbers_hint odd_answer
     older_left_out oldest open pace pace_set pace_title palette_none palette_title path path_wanted pause_breaker
     pause_canary pause_operator pause_stopped pause_store pause_unreachable pausing per_min per_minute per_s place
@@ -55,9 +55,9 @@ texts! {
     resume_short resume_title resume_what resume_what_2 resuming retry_at retry_busy retry_do retry_nothing retry_title
     retry_what revision revision_lost revision_newest revision_newest_is revision_original revision_original_is
     revision_which run run_awaiting run_cancelled run_clean run_collect_failed run_collecting run_declined
-    run_empty run_ended run_failed run_interrupted run_paused run_settling run_skipped run_unknown run_with_title run_working
+    run_empty run_ended run_failed run_interrupted run_paused run_settling run_skipped run_stopped run_unknown run_with_title run_working
     scan_stopped scanning server_time session set since since_hint skipped skipped_short status status_a status_b status_c status_d
-    status_other status_z step_audit step_fetch step_n step_submit step_verify stop_title stop_what stop_what_2
+    status_other status_z step_audit step_fetch step_n step_operate step_push step_save step_send step_submit step_verify stop_title stop_what stop_what_2
     stopping sum sweep sweep_hint thaw_short too_small trying unknown unknown_old unknown_short unlock_title unlock_what
     unlocked until until_hint unresolved_n verified verify_title verify_do verify_nothing verify_what waiting waiting_short waved which
     will_call will_verify

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use crate::domain::bill::{Outcome, Slot};
 use crate::domain::filter::{Filter, Key as FilterKey, Term, Test};
-use crate::domain::ids::{BillKey, Fid, RunId};
+use crate::domain::ids::{Fid, RunId, WorkKey};
 use crate::domain::query::{Cursor, Page, PageRequest, Query, Scope};
 use crate::domain::run::{BillRow, RunRow};
 use crate::ui::act;
@@ -39,7 +39,7 @@ const CLASSES: [Class; 4] = [Class::NewlyFailing, Class::StillFailing, Class::Ne
 
 /// A bill in a class.
 struct Row {
-    key: BillKey,
+    key: WorkKey,
     no: String,
     was: Option<Outcome>,
     is: Option<Outcome>,
@@ -75,10 +75,10 @@ impl Side {
         self.ended = !page.more || self.next.is_none();
         for (_, row) in page.rows {
             // The merge is true only for rising ids.
-            if self.last.as_ref().is_some_and(|last| *last >= row.key.fid) {
+            if self.last.as_ref().is_some_and(|last| last >= row.fid()) {
                 return Err("a run's bills came out of order");
             }
-            self.last = Some(row.key.fid.clone());
+            self.last = Some(row.fid().clone());
             self.read += 1;
             self.rows.push_back(row);
         }
@@ -165,14 +165,14 @@ impl Compare {
                 (None, None) => return,
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
-                (Some(was), Some(is)) => was.key.fid.cmp(&is.key.fid),
+                (Some(was), Some(is)) => was.fid().cmp(is.fid()),
             };
             let was = if order == Ordering::Greater { None } else { self.was.rows.pop_front() };
             let is = if order == Ordering::Less { None } else { self.is.rows.pop_front() };
             let judged = is.as_ref().and_then(|row| row.state.outcome());
             let class = match (was.is_some(), judged.map(Outcome::slot)) {
                 (true, _) if is_bad(judged) => Class::StillFailing,
-                (true, Some(Slot::Audited | Slot::Already)) => Class::NewlyPassing,
+                (true, Some(Slot::Done | Slot::Already)) => Class::NewlyPassing,
                 (true, _) => Class::NotJudged,
                 (false, _) if is_bad(judged) => Class::NewlyFailing,
                 (false, _) => continue,
@@ -336,7 +336,7 @@ mod tests {
     use crate::domain::time::Ts;
 
     fn bill(fid: u64, outcome: impl Into<Option<Outcome>>) -> (Cursor, BillRow) {
-        let key = BillKey { env: EnvId::new("e"), form: FormId::new("f"), fid: Fid::from(fid) };
+        let key = WorkKey { env: EnvId::new("e"), form: FormId::new("f"), fid: Fid::from(fid) };
         let row = BillRow {
             run: RunId(ulid::Ulid::from_parts(1, 1)),
             plan: PlanId::new("p"),
@@ -358,7 +358,7 @@ mod tests {
     }
 
     fn passed() -> Outcome {
-        Outcome::Audited { verified: false }
+        Outcome::Done { verified: false }
     }
 
     fn run(id: u64) -> RunRow {

@@ -9,7 +9,7 @@ use crate::domain::bill::{Outcome, Slot};
 use crate::domain::cause::Repeat;
 use crate::domain::command::{Command, Selection};
 use crate::domain::filter::Filter;
-use crate::domain::ids::{BillKey, PlanId};
+use crate::domain::ids::{PlanId, WorkKey};
 use crate::domain::query::{Page, PageRequest, Query, RevisionRow, Scope};
 use crate::domain::run::{BillRow, Revision};
 use crate::domain::time::Ts;
@@ -90,7 +90,7 @@ pub(crate) fn open(model: &mut Model, verify: bool, effects: &mut Vec<Effect>) -
                 let rows = rows.into_iter().map(|r| (crate::domain::query::Cursor(String::new()), r)).collect();
                 retry.add(model, &Page { rows, ..Page::default() });
             } else {
-                let ids = keys.iter().map(|k| k.fid.as_str().to_owned()).collect();
+                let ids = keys.iter().map(|k| k.record.fid.as_str().to_owned()).collect();
                 let term = crate::domain::filter::Term {
                     not: false,
                     test: crate::domain::filter::Test::Is(crate::domain::filter::Key::Fid, ids),
@@ -104,7 +104,7 @@ pub(crate) fn open(model: &mut Model, verify: bool, effects: &mut Vec<Effect>) -
 }
 
 /// Rows of these bills that are in memory.
-fn known(model: &Model, keys: &[BillKey]) -> Vec<BillRow> {
+fn known(model: &Model, keys: &[WorkKey]) -> Vec<BillRow> {
     let rows = || {
         let bill = model.bill.row.iter().map(|b| &**b);
         model.results.rows().chain(model.ledger.rows()).chain(model.found.rows()).chain(bill)

@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use crate::domain::bill::Outcome;
 use crate::domain::cause::CauseTable;
 use crate::domain::event::{Event, Fact};
-use crate::domain::ids::{BillKey, Fid, Seq};
+use crate::domain::ids::{Fid, Seq, WorkKey};
 use crate::domain::run::BillRow;
 use crate::domain::step::{Body, Evidence, Verdict};
 use crate::ui::cells::Pen;
@@ -43,7 +43,7 @@ struct Line {
 /// The pane's state.
 #[derive(Default)]
 pub(crate) struct BillPane {
-    pub key: Option<BillKey>,
+    pub key: Option<WorkKey>,
     pub row: Option<Box<BillRow>>,
     facts: Vec<Fact>,
     cut: bool,
@@ -58,14 +58,14 @@ pub(crate) struct BillPane {
 
 impl BillPane {
     /// Shows another bill.
-    pub fn open(&mut self, key: BillKey) {
+    pub fn open(&mut self, key: WorkKey) {
         if self.key.as_ref() != Some(&key) {
             *self = Self { key: Some(key), height: self.height, stale: true, ..Self::default() };
         }
     }
 
     /// The bill to ask for, if it has to be read.
-    pub fn wants(&mut self, quiet: bool) -> Option<BillKey> {
+    pub fn wants(&mut self, quiet: bool) -> Option<WorkKey> {
         if !self.stale || (self.loaded && !quiet) {
             return None;
         }
@@ -178,7 +178,7 @@ fn lines(pane: &BillPane, words: &Words<'_>) -> Vec<Line> {
     let Some(key) = &pane.key else { return out };
     let mut run = None;
     for (i, fact) in pane.facts.iter().enumerate() {
-        let Some((role, what, more)) = headline(&fact.event, &key.fid, words) else { continue };
+        let Some((role, what, more)) = headline(&fact.event, &key.record.fid, words) else { continue };
         let t = words.lang.texts();
         if fact.event.run() != run {
             run = fact.event.run();
@@ -263,7 +263,7 @@ fn headline(event: &Event, fid: &Fid, words: &Words<'_>) -> Option<(Role, String
         Event::BillSettled { outcome, .. } => {
             let slot = outcome.slot();
             let reason = words::outcome_reason(words.causes, lang, outcome);
-            let verified = matches!(outcome, Outcome::Audited { verified: true });
+            let verified = matches!(outcome, Outcome::Done { verified: true });
             let sign = if verified { t.ev_verified } else { "" };
             (words::role(slot), format!("{} {}", t.ev_settled, words::slot(lang, slot)), format!("  {reason} {sign}"))
         }
@@ -404,7 +404,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     let (glyph, word, role) = words::state(model, &row.state);
     let head = [
         (Role::Title, words::shown(&row.no)),
-        (Role::Dim, format!("  FID {}  {}  ", words::shown(row.fid().as_str()), words::shown(row.key.form.as_str()))),
+        (
+            Role::Dim,
+            format!("  FID {}  {}  ", words::shown(row.fid().as_str()), words::shown(row.record().form.as_str())),
+        ),
         (role, format!("{glyph} {word} {}  ", words::reason(&model.causes, model.lang, &row.state))),
         (Role::Dim, format!("{} {} ", words::status(model.lang, &row.rev.status), words::shown(row.rev.status.code()))),
         (Role::Warning, if bill.cut { format!(" {}", t.older_left_out) } else { String::new() }),

@@ -106,11 +106,12 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     for (i, row) in rows(run).enumerate().skip(top).take(height) {
         any = true;
         let here = model.queue_at.as_ref() == Some(row.fid());
-        let key = crate::domain::ids::BillKey {
+        let key = crate::domain::ids::RecordKey {
             env: run.row.head.env.clone(),
             form: run.row.head.form.clone(),
             fid: row.fid().clone(),
-        };
+        }
+        .under(&run.row.head.op);
         let mark = if model.marks.contains_key(&key) { pen.glyphs.marked } else { "" };
         let (glyph, word, role, reason, took, when) = particulars(model, &row);
         let cells = [
@@ -146,7 +147,7 @@ fn particulars(model: &Model, row: &Row<'_>) -> (&'static str, &'static str, Rol
             (glyph, word, role, reason(&state), format::age(model.now.since(flying.since)), String::new())
         }
         Row::Due(_, due) => {
-            let state = BillState::RetryAt { at: due.until, cause: due.cause.clone() };
+            let state = BillState::RetryAt { at: due.until, cause: due.cause.clone(), failure: None };
             let (glyph, word, role) = words::state(model, &state);
             let left = format!("{} {}", model.t().due_in, format::clock(due.until.since(model.now)));
             (glyph, word, role, format!("{}  {left}", reason(&state)), String::new(), clock(due.until))
@@ -212,7 +213,7 @@ fn guards(model: &Model, pulse: Option<&EnvPulse>) -> Vec<(Role, String)> {
         (Role::Text, words::shown(&pulse.session)),
         (Role::Dim, format!("  {} ", t.breaker)),
         match &pulse.breaker {
-            Some(why) => (Role::Failed, format!("{} {}", t.breaker_on, words::shown(why))),
+            Some(why) => (Role::Failed, format!("{} {}", t.breaker_on, words::reason_words(model.lang, why))),
             None => (Role::Ok, t.breaker_off.to_owned()),
         },
     ]

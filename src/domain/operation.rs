@@ -1,0 +1,259 @@
+//! What a plan wants done to one record, how the record is found again, and what "done" looks like when it is read.
+//!
+//! Invariant: an [`Operation`] is derived from the plan and never stored, so a newer program reads an old plan as it means
+//! it now. What is stored is the plan, and the operation's [`OpId`] as part of [`super::ids::WorkKey`].
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::bill::{Found, Rev};
+use super::ids::OpId;
+use super::plan::Plan;
+use super::step::{Step, Verb};
+
+/// Kingdee's path of a bill's status.
+pub const STATUS_PATH: &str = "FDocumentStatus";
+/// Kingdee's path of who audited a bill.
+pub const APPROVER_PATH: &str = "FApproverId.FName";
+
+/// One operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Its name in keys.
+    pub id: OpId,
+    /// How a record is found again after a lost answer.
+    pub key: Key,
+    /// Its steps, in order. Done is who passed the last one.
+    pub steps: Vec<StepSpec>,
+}
+
+/// One step of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepSpec {
+    /// The word in the journal.
+    pub step: Step,
+    /// The call.
+    pub verb: Verb,
+    /// What shows that it is done.
+    pub effect: Effect,
+}
+
+/// What can be read of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// All hold: the step is done.
+    pub done: Vec<Test>,
+    /// All hold: the step may be called.
+    pub ready: Vec<Test>,
+    /// Path of who did it, where the form tells.
+    pub mine: Option<String>,
+}
+
+/// One test of what was read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Test {
+    /// The field holds one of these values, letter case and blanks at the ends ignored.
+    In(String, Vec<String>),
+    /// The record is there.
+    Exists,
+    /// So many records are there.
+    Count(u32),
+}
+
+/// How a record is found again. It decides what may be repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// Acts on a record that is there, by its id.
+    Identity,
+    /// A number chosen by us, unique in the target when the plan says so. No plan asks for it yet.
+    Number {
+        /// Field of the target.
+        field: String,
+        /// Template of the value.
+        value: String,
+        /// The form enforces that it is unique.
+        unique: bool,
+    },
+    /// Our id in a field of theirs, which nothing enforces to be unique. No plan asks for it yet.
+    Source {
+        /// Field of the target.
+        field: String,
+        /// Template of the value.
+        value: String,
+    },
+    /// Made by a conversion: found by its source. No plan asks for it yet.
+    Link {
+        /// Form of what is made.
+        form: String,
+        /// Path of the source's number in it.
+        source_no: String,
+        /// The conversion.
+        rule: String,
+    },
+    /// A token that the target documents, beside a look and never in its place. No plan asks for it yet.
+    Token {
+        /// Where it stands in the request.
+        place: String,
+        /// How long the target keeps it.
+        keeps_secs: u32,
+    },
+}
+
+impl Key {
+    /// Whether a call whose effect is not there may be repeated without a person. A number that is not enforced, and a
+    /// token older than it is kept, prove nothing. `age_secs`: since the call left.
+    pub fn repeats_alone(&self, age_secs: u32) -> bool {
+        match self {
+            Self::Identity => true,
+            Self::Number { unique, .. } => *unique,
+            Self::Token { keeps_secs, .. } => age_secs < *keeps_secs,
+            Self::Source { .. } | Self::Link { .. } => false,
+        }
+    }
+}
+
+/// What one look showed. `Many` and `Unreadable` are never `Absent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen<'a> {
+    /// Nothing is there.
+    Absent,
+    /// One record.
+    One(&'a Found),
+    /// Several records under one key. By id there is never more than one.
+    Many(&'a [Found]),
+    /// The look failed.
+    Unreadable,
+}
+
+impl<'a> Seen<'a> {
+    /// What a read by id showed.
+    pub fn of(found: Option<&'a Found>) -> Self {
+        found.map_or(Self::Absent, Self::One)
+    }
+}
+
+impl Test {
+    /// Whether it holds for a record. A count is of records, not of one.
+    pub fn holds(&self, found: &Found) -> bool {
+        match self {
+            Self::In(path, values) => {
+                let is = found.field(path).trim();
+                values.iter().any(|value| value.trim().eq_ignore_ascii_case(is))
+            }
+            Self::Exists => true,
+            Self::Count(n) => *n == 1,
+        }
+    }
+
+    /// The field it reads.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::In(path, _) => Some(path),
+            Self::Exists | Self::Count(_) => None,
+        }
+    }
+}
+
+impl Effect {
+    /// Whether the step is done for this record.
+    pub fn is_done(&self, found: &Found) -> bool {
+        !self.done.is_empty() && self.done.iter().all(|test| test.holds(found))
+    }
+
+    /// Whether the step may be called for this record.
+    pub fn is_ready(&self, found: &Found) -> bool {
+        self.ready.iter().all(|test| test.holds(found))
+    }
+}
+
+fn status(codes: &[&str]) -> Vec<Test> {
+    vec![Test::In(STATUS_PATH.to_owned(), codes.iter().map(|code| (*code).to_owned()).collect())]
+}
+
+/// Submit. As a step before Audit, B is all it leads to; alone, a bill that went on to C by a workflow is done, too.
+fn submit(alone: bool) -> StepSpec {
+    let done = status(if alone { &["B", "C"] } else { &["B"] });
+    let effect = Effect { done, ready: status(&["Z", "A", "D"]), mine: None };
+    StepSpec { step: Step::Submit, verb: Verb::Submit, effect }
+}
+
+fn audit() -> StepSpec {
+    let effect = Effect { done: status(&["C"]), ready: status(&["B"]), mine: Some(APPROVER_PATH.to_owned()) };
+    StepSpec { step: Step::Audit, verb: Verb::Audit, effect }
+}
+
+impl Operation {
+    /// The operation of a plan.
+    pub fn of(plan: &Plan) -> Self {
+        let steps = match (&plan.target.verb, plan.policy.submit) {
+            (Verb::Audit, false) => vec![audit()],
+            (Verb::Audit, true) => vec![submit(false), audit()],
+            (Verb::Submit, _) => vec![submit(true)],
+            (Verb::Operation(_), _) => {
+                let effect =
+                    Effect { done: plan.policy.done.clone(), ready: Vec::new(), mine: plan.policy.mine.clone() };
+                vec![StepSpec { step: Step::Operate, verb: plan.target.verb.clone(), effect }]
+            }
+        };
+        Self { id: Self::id_of(&plan.target.verb), key: Key::Identity, steps }
+    }
+
+    /// The name in keys of what a verb does.
+    pub fn id_of(verb: &Verb) -> OpId {
+        match verb {
+            Verb::Audit => OpId::default(),
+            Verb::Submit => OpId::new("Submit"),
+            Verb::Operation(name) => OpId::new(name.clone()),
+        }
+    }
+
+    /// The name of an operation whose effect nothing shows: a call of it that is lost could never be settled.
+    pub fn blind(&self) -> Option<&str> {
+        self.steps.iter().find(|s| s.effect.done.is_empty()).map(|s| match &s.verb {
+            Verb::Operation(name) => name.as_str(),
+            Verb::Submit => "Submit",
+            Verb::Audit => "Audit",
+        })
+    }
+
+    /// Place of a step. The call of a plan of 0.1.0 stands in the journal as `audit`, whatever it executed.
+    pub fn place_of(&self, step: Step) -> usize {
+        let last = self.steps.len().saturating_sub(1);
+        self.steps.iter().position(|s| s.step == step).unwrap_or(last)
+    }
+
+    /// Fields beside the status that a look must bring.
+    pub fn looked_at(&self) -> Vec<String> {
+        let mut paths: Vec<String> = Vec::new();
+        let effects = self.steps.iter().map(|s| &s.effect);
+        for effect in effects {
+            let tested = effect.done.iter().chain(&effect.ready).filter_map(Test::path);
+            for path in tested.chain(effect.mine.as_deref()) {
+                let brought = path.eq_ignore_ascii_case(STATUS_PATH) || path.eq_ignore_ascii_case(APPROVER_PATH);
+                if !brought && !paths.iter().any(|known| known.eq_ignore_ascii_case(path)) {
+                    paths.push(path.to_owned());
+                }
+            }
+        }
+        paths
+    }
+
+    /// The revision with the state of the fields looked at, for operations that look at others than the status: an
+    /// approval is bound to what they held.
+    #[must_use]
+    pub fn with_state(&self, mut found: Found) -> Found {
+        if !found.fields.is_empty() {
+            let mut hash = Sha256::new();
+            for (path, value) in &found.fields {
+                for part in [path.as_str(), value.as_str()] {
+                    hash.update((part.len() as u64).to_be_bytes());
+                    hash.update(part.as_bytes());
+                }
+            }
+            let state = hash.finalize().iter().take(8).fold(0_u64, |n, byte| (n << 8) | u64::from(*byte));
+            found.rev = Rev { state: Some(state), ..found.rev };
+        }
+        found
+    }
+}

@@ -1,0 +1,258 @@
+//! Why something stopped, ended or was refused: one variant a sentence, its arguments as data.
+//!
+//! Invariant: nothing stores or sends a sentence of ours. Sentences are made where people read, in their language
+//! ([`Reason::en`], [`Reason::zh`]); what 0.1.0 stored as a sentence reads as [`Reason::Legacy`].
+
+mod en;
+mod zh;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::access::Role;
+use super::bill::Failure;
+use super::cause::Cause;
+use super::ids::{EnvId, FormId, PlanId, PlanRev, RunId, SetHash};
+use super::server::Server;
+use super::who::Who;
+
+/// A reason. `said` is always the words of somebody else (the ERP, the system), raw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "k", rename_all = "snake_case", remote = "Self")]
+#[expect(
+    missing_docs,
+    reason = "each field is named after what it holds; the sentences in en.rs and zh.rs say the rest"
+)]
+pub enum Reason {
+    /// A sentence of 0.1.0.
+    Legacy { said: String },
+    /// Too many of the last bills were refused.
+    Breaker { cause: Option<Cause>, n: u32, of: u32 },
+    /// Too many calls in a row without a usable answer.
+    BreakerUnknown { n: u32 },
+    /// An answer named bills that were not asked.
+    WrongIds {},
+    /// The server cannot be reached.
+    Unreachable { said: String },
+    /// User, secret, application or account set refused.
+    SignInRefused { said: String },
+    /// The session was lost again and again.
+    SessionLost { times: u32, minutes: u32 },
+    /// A read failed in a way that repeating cannot cure.
+    ReadFailed { said: String },
+    /// A refusal that every other bill of the plan would meet, too.
+    PlanWide { failure: Failure },
+    /// The ERP said success, and nothing changed. Written from the next version on.
+    SuccessWithoutEffect { no: String },
+    /// The ERP gave a made bill another key than the one sent. Written once bills are made.
+    KeyNotHonoured { sent: String, got: String },
+    /// The first calls of the run were refused.
+    Canary { cause: Cause, n: u32 },
+    /// One of the first calls had no usable answer.
+    CanaryUnknown {},
+    /// The plan's query failed.
+    QueryFailed { said: String },
+    /// Pages out of order of the id.
+    PagesOutOfOrder {},
+    /// The target holds none of the source's numbers.
+    NoCounterpart { source: EnvId, target: EnvId, found: u64, first: Vec<String> },
+    /// More bills between two environments than one run takes.
+    TooManyAcross { most: u64 },
+    /// A bill number of the source cannot be asked for.
+    BadNumber { said: String },
+    /// The process ended while the run collected.
+    Interrupted {},
+    /// A task of ours died.
+    TaskDied { said: Option<String> },
+    /// The store does not take or give.
+    Disk { said: String },
+    /// Nobody came back to a paused run that the clock had started.
+    Unattended { minutes: u32, why: Option<Box<Reason>> },
+    /// The environment is another server than the one the run was read from.
+    WrongServer { env: EnvId, was: Server, is: Server },
+    /// Nobody has said yet which server the open work of an environment belongs to.
+    ServerUnknown { env: EnvId, is: Server },
+    /// The server to be adopted is another account set.
+    OtherAccountSet { env: EnvId, was: Server, is: Server },
+    /// The environment is bound to this server already.
+    ServerKnown { env: EnvId, is: Server },
+    /// Two environments write to one server and account set.
+    SameServer { env: EnvId, other: EnvId },
+    /// The environment is read-only.
+    ReadOnly { env: EnvId },
+    /// The environment is read-only for good, by its configuration.
+    AlwaysReadOnly { env: EnvId },
+    /// The sender's role does not reach.
+    NotAllowed { verb: String, role: Role, needed: Role },
+    /// The first of two persons approved.
+    SecondPerson { run: RunId, hash: String },
+    /// The plan has an open run.
+    Busy { plan: PlanId, run: RunId },
+    /// No such run.
+    NoRun { run: RunId },
+    /// No such plan.
+    NoPlan { plan: PlanId },
+    /// No such environment.
+    NoEnvironment { env: EnvId },
+    /// A plan names an environment that is not there.
+    PlanNamesNoEnvironment { plan: PlanId, env: EnvId },
+    /// There is no environment at all.
+    NothingConfigured {},
+    /// The set is another one than the one that was seen.
+    SetChanged { run: RunId, is: SetHash, seen: SetHash },
+    /// The number of bills must be typed.
+    TypeCount { n: u64 },
+    /// The environment's name must be typed.
+    TypeEnvironment { env: EnvId },
+    /// What was ordered needs a written reason.
+    NeedsReason { verb: String },
+    /// Flags that ignore an ERP rule need a written reason.
+    FlagsNeedReason {},
+    /// A schedule does not approve in production.
+    ScheduleApproves {},
+    /// The first approver chose other flags.
+    OtherFlags { first: Who },
+    /// The plan changed since the run was collected.
+    PlanChanged { plan: PlanId, run: RunId, was: PlanRev, is: PlanRev },
+    /// The breaker is open, and only a person closes it.
+    BreakerOpen { env: EnvId, why: Box<Reason> },
+    /// The run does not wait for an approval.
+    NotAwaiting { run: RunId },
+    /// The run is not writing.
+    NotWriting { run: RunId },
+    /// The run is not paused.
+    NotPaused { run: RunId },
+    /// The run only reads.
+    OnlyReads { run: RunId },
+    /// The run is being closed.
+    Closing { run: RunId },
+    /// The run is closed.
+    Closed { run: RunId },
+    /// A pace of 0.
+    PaceZero {},
+    /// The engine ends.
+    EngineEnds {},
+    /// The plan cannot be used: what the reader of plans says.
+    PlanProblem { said: String },
+    /// The plan executes an operation and does not say how it is seen to be done.
+    NoEffect { plan: PlanId, operation: String },
+    /// The operation is not among those the environment's owner allows.
+    OperationNotAllowed { env: EnvId, operation: String },
+    /// A revision is not kept.
+    RevisionNotKept { plan: PlanId, rev: PlanRev, newest: PlanRev },
+    /// A schedule is off in production.
+    OffInProduction { plan: PlanId },
+    /// The plan has no compensation query.
+    NoRemedy { plan: PlanId },
+    /// The plan's bills are elsewhere now.
+    NotHere { plan: PlanId, form: FormId, env: EnvId },
+    /// Source and target are of two forms.
+    FormsDiffer { plan: PlanId, source: FormId, target: FormId },
+    /// A zone nobody knows.
+    UnknownZone { env: EnvId, zone: String },
+    /// Nothing matched; what was left out, counted.
+    NothingMatches { left_out: Vec<(String, u64)> },
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Legacy { said } => s.serialize_str(said),
+            other => Self::serialize(other, s),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> serde::de::Visitor<'de> for V {
+            type Value = Reason;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a reason, or a sentence of an older version")
+            }
+            fn visit_str<E>(self, said: &str) -> Result<Reason, E> {
+                Ok(Reason::Legacy { said: said.to_owned() })
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Reason, A::Error> {
+                Reason::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        d.deserialize_any(V)
+    }
+}
+
+impl Reason {
+    /// The word scripts read: the variant's name.
+    pub fn code(&self) -> String {
+        let tagged = serde_json::to_value(self).ok();
+        let code = tagged.as_ref().and_then(|v| v.get("k")).and_then(serde_json::Value::as_str);
+        code.unwrap_or("legacy").to_owned()
+    }
+
+    /// The arguments, for scripts and the action log.
+    pub fn args(&self) -> serde_json::Value {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::Object(mut map)) => {
+                map.remove("k");
+                serde_json::Value::Object(map)
+            }
+            Ok(serde_json::Value::String(said)) => serde_json::json!({ "said": said }),
+            Ok(_) | Err(_) => serde_json::Value::Null,
+        }
+    }
+
+    /// The sentence in English.
+    pub fn en(&self) -> String {
+        en::sentence(self)
+    }
+
+    /// The sentence in Chinese.
+    pub fn zh(&self) -> String {
+        zh::sentence(self)
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.en())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_of_before_is_legacy_and_everything_else_keeps_its_arguments() {
+        let packed = rmp_serde::to_vec_named("interrupted while collecting").unwrap();
+        let legacy: Reason = crate::store::msgpack::read(&packed).unwrap();
+        assert_eq!(legacy, Reason::Legacy { said: "interrupted while collecting".into() });
+        assert_eq!(rmp_serde::to_vec_named(&legacy).unwrap(), packed, "and is written as it was");
+        let run = RunId(ulid::Ulid::from_parts(1, 2));
+        let server = Server { address: "https://k.invalid:443/k".into(), account_set: "60".into(), centre: None };
+        for (reason, code) in [
+            (Reason::Breaker { cause: Some(Cause::new("stock")), n: 9, of: 20 }, "breaker"),
+            (Reason::Interrupted {}, "interrupted"),
+            (Reason::NotPaused { run }, "not_paused"),
+            (Reason::WrongServer { env: EnvId::new("e"), was: server.clone(), is: server }, "wrong_server"),
+            (
+                Reason::Unattended { minutes: 30, why: Some(Box::new(Reason::Unreachable { said: "x".into() })) },
+                "unattended",
+            ),
+        ] {
+            let packed = rmp_serde::to_vec_named(&reason).unwrap();
+            assert_eq!(crate::store::msgpack::read::<Reason>(&packed).unwrap(), reason);
+            let json = serde_json::to_string(&reason).unwrap();
+            assert_eq!(serde_json::from_str::<Reason>(&json).unwrap(), reason);
+            assert_eq!(reason.code(), code);
+            assert!(!reason.en().is_empty() && !reason.zh().is_empty());
+        }
+        assert!(
+            crate::store::msgpack::read::<Reason>(
+                &rmp_serde::to_vec_named(&serde_json::json!({"k": "of_tomorrow"})).unwrap()
+            )
+            .is_err()
+        );
+    }
+}
