@@ -10,10 +10,22 @@ use serde_json::{Value as Json, json};
 use super::config::WorldConfig;
 use super::form;
 use super::record::Applied;
+use super::states::State;
 use super::world::World;
 
-/// Verbs that leave a bill in the status the line says.
-const VERBS: [&str; 7] = ["Submit", "Audit", "UnAudit", "CancelAssign", "Delete", "WorkflowAudit", "Outside"];
+/// Verbs that leave a bill in the state the line says.
+const VERBS: [&str; 10] = [
+    "Submit",
+    "Audit",
+    "UnAudit",
+    "CancelAssign",
+    "Delete",
+    "WorkflowAudit",
+    "BillClose",
+    "Forbid",
+    "Enable",
+    "Outside",
+];
 
 /// The first line of a record file.
 pub fn header(config: &WorldConfig, began_ms: i64) -> String {
@@ -63,9 +75,15 @@ impl World {
         let (Some(form), Ok(id)) = (form::find(text("form")), u32::try_from(whole("id"))) else { return };
         let applied = line.get("applied").and_then(Json::as_bool).unwrap_or_default();
         let user = text("user").to_owned();
+        // Lines of before there were other fields name none.
+        let state = State::by_key(text("field")).unwrap_or(State::Document);
         self.now_ms = whole("at_ms");
         if applied && letter("after").is_ascii() {
-            self.set_status(form, id, letter("after") as u8, &user);
+            self.set_state(form, id, state, letter("after") as u8, &user);
+        }
+        if *verb != "Outside" {
+            // The line proves that a call arrived. One that came to nothing left no line, and is forgotten.
+            self.tally.call(verb, form, id);
         }
         self.note(Applied {
             seq: 0,
@@ -75,6 +93,7 @@ impl World {
             form,
             id,
             number: text("number").into(),
+            state,
             before: letter("before"),
             after: letter("after"),
             user: user.as_str().into(),
@@ -112,7 +131,8 @@ mod tests {
         assert_eq!(again.status(0, submitted[0]), "C");
         assert_eq!(again.status(0, submitted[1]), "B");
         assert_eq!(again.status(0, submitted[2]), "D");
-        assert_eq!(again.audits.get(&(0, submitted[0])), Some(&1));
+        let counts = |id| again.counts("SAL_OUTSTOCK", id, "Audit");
+        assert_eq!((counts(submitted[0]).changed, counts(submitted[1]).refused), (1, 1));
         let other = WorldConfig { bills: 41, ..WorldConfig::default() };
         assert!(from(file.as_bytes(), &other).is_err());
         assert!(from(&b""[..], &config).unwrap().is_none());
