@@ -117,6 +117,12 @@ mod tests {
         let submitted: Vec<u32> = (0..500_000).filter(|id| world.status(0, *id) == "B").collect();
         assert!(submitted.len() > 3, "the seed has submitted bills");
         let mut file = header(&config, 1_700_000_000_000);
+        let close = |id: u32, before: &str, after: &str, verb: &str| {
+            let line = json!({"seq": 1, "at_ms": 1_700_000_002_000_i64, "call": 8, "verb": verb, "form": "SAL_OUTSTOCK", "id": id,
+                "number": "N", "field": "FCloseStatus", "before": before, "after": after, "user": "demo", "applied": true,
+                "refused": null});
+            format!("{line}\n")
+        };
         let line = |id: u32, verb: &str, after: &str, applied: bool| {
             let line = json!({"seq": 1, "at_ms": 1_700_000_001_000_i64, "call": 7, "verb": verb, "form": "SAL_OUTSTOCK", "id": id,
                 "number": "N", "before": "B", "after": after, "user": "demo", "applied": applied, "refused": null});
@@ -125,7 +131,10 @@ mod tests {
         file += &line(submitted[0], "Audit", "C", true);
         file += &line(submitted[1], "Audit", "B", false);
         file += &line(submitted[2], "CancelAssign", "D", true);
-        file.push_str("{\"seq\": 4, \"at_ms\":");
+        file += &close(submitted[0], "A", "B", "BillClose");
+        file += &close(submitted[1], "A", "B", "BillClose");
+        file += &close(submitted[1], "B", "A", "Outside");
+        file.push_str("{\"seq\": 7, \"at_ms\":");
         let again = from(file.as_bytes(), &config).unwrap().unwrap().world;
         assert!(again.record().len() >= 3);
         assert_eq!(again.status(0, submitted[0]), "C");
@@ -133,6 +142,9 @@ mod tests {
         assert_eq!(again.status(0, submitted[2]), "D");
         let counts = |id| again.counts("SAL_OUTSTOCK", id, "Audit");
         assert_eq!((counts(submitted[0]).changed, counts(submitted[1]).refused), (1, 1));
+        let letter = |id| char::from(again.letter(0, id, State::Close));
+        assert_eq!((letter(submitted[0]), letter(submitted[1])), ('B', 'A'));
+        assert_eq!(again.counts("SAL_OUTSTOCK", submitted[1], "BillClose").calls, 1);
         let other = WorldConfig { bills: 41, ..WorldConfig::default() };
         assert!(from(file.as_bytes(), &other).is_err());
         assert!(from(&b""[..], &config).unwrap().is_none());
