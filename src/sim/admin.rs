@@ -74,7 +74,9 @@ impl World {
             let mut marked = [(State::Close, 0), (State::Forbid, 0)];
             for bill in table.rows().iter().filter(|bill| bill.status != DELETED) {
                 *counts.entry(status_text(bill.status).to_owned()).or_default() += 1;
-                marked.iter_mut().for_each(|(state, n)| *n += u64::from(bill.letter(*state) == b'B'));
+                for (state, n) in &mut marked {
+                    *n += u64::from(bill.letter(*state) == b'B');
+                }
             }
             for ((state, n), list) in marked.into_iter().zip([&mut stats.closed, &mut stats.forbidden]) {
                 if form.has(state) {

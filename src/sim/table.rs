@@ -169,15 +169,12 @@ impl Table {
     /// Sets a mark of a row, with the time and the person, or takes it away.
     pub fn mark(&mut self, id: u32, state: State, set: Option<(i64, u8)>) {
         let Some(row) = self.get_mut(i64::from(id)) else { return };
-        match set {
-            Some(by) => {
-                row.marks |= state.bit();
-                self.marked.insert((id, state), by);
-            }
-            None => {
-                row.marks &= !state.bit();
-                self.marked.remove(&(id, state));
-            }
+        if let Some(by) = set {
+            row.marks |= state.bit();
+            self.marked.insert((id, state), by);
+        } else {
+            row.marks &= !state.bit();
+            self.marked.remove(&(id, state));
         }
     }
 

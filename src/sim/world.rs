@@ -131,7 +131,9 @@ impl World {
         let params = body::parse(&request.body);
         let named = params.as_ref().map(|p| self.named(route.service, p)).unwrap_or_default();
         if let (Some(operation), Some(form)) = (named.operation, named.form) {
-            named.bills.iter().for_each(|(id, _)| self.tally.call(operation.name(), form, *id));
+            for (id, _) in &named.bills {
+                self.tally.call(operation.name(), form, *id);
+            }
         }
         let fault = self.draw(route, &named);
         let call = Call { number: self.call_count, request, route, params, fault, slept: false };
