@@ -13,7 +13,8 @@ use super::data::Lock;
 use super::faults::FaultPlan;
 use super::form::{self, FORMS};
 use super::reply::{Reply, RequestParts};
-use super::table::{DELETED, status_text};
+use super::states::State;
+use super::table::{Bill, DELETED, status_text};
 use super::value::{parse_time, time_text};
 use super::world::{World, form_id};
 
@@ -32,6 +33,14 @@ pub struct Stats {
     pub refused: BTreeMap<String, u64>,
     /// The most audits any one bill has seen. More than 1 without an un-audit in between is impossible here.
     pub max_audits_per_bill: u32,
+    /// The most changes any one bill has seen, by verb.
+    pub most_changes: BTreeMap<String, u32>,
+    /// The most calls that named any one bill, by verb.
+    pub most_calls: BTreeMap<String, u32>,
+    /// Closed bills by form.
+    pub closed: BTreeMap<String, u64>,
+    /// Forbidden rows by form.
+    pub forbidden: BTreeMap<String, u64>,
     /// Faults that struck, by kind.
     pub faults: BTreeMap<String, u64>,
     /// Live sessions.
@@ -40,22 +49,39 @@ pub struct Stats {
     pub record: usize,
 }
 
+/// The states of a bill, as requests and answers here name them.
+const STATES: [(&str, State); 3] =
+    [("status", State::Document), ("close_status", State::Close), ("forbid_status", State::Forbid)];
+
 impl World {
     /// Counts of everything.
     pub fn stats(&self) -> Stats {
+        let most_changes = self.tally.most(|counts| counts.changed);
         let mut stats = Stats {
             now_ms: self.now_ms,
             calls: self.calls.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect(),
-            max_audits_per_bill: self.audits.values().copied().max().unwrap_or(0),
+            max_audits_per_bill: most_changes.get("Audit").copied().unwrap_or(0),
+            most_changes,
+            most_calls: self.tally.most(|counts| counts.calls),
             faults: self.struck.clone(),
             sessions: self.sessions.live(),
             record: self.record.len(),
             ..Stats::default()
         };
         for table in &self.tables {
-            let counts = stats.bills.entry(table.form().id.to_owned()).or_default();
+            let form = table.form();
+            let counts = stats.bills.entry(form.id.to_owned()).or_default();
+            let mut marked = [(State::Close, 0), (State::Forbid, 0)];
             for bill in table.rows().iter().filter(|bill| bill.status != DELETED) {
                 *counts.entry(status_text(bill.status).to_owned()).or_default() += 1;
+                for (state, n) in &mut marked {
+                    *n += u64::from(bill.letter(*state) == b'B');
+                }
+            }
+            for ((state, n), list) in marked.into_iter().zip([&mut stats.closed, &mut stats.forbidden]) {
+                if form.has(state) {
+                    list.insert(form.id.to_owned(), n);
+                }
             }
         }
         for line in self.record.after(0, usize::MAX) {
@@ -79,6 +105,10 @@ impl World {
         let answer = match (path.trim_end_matches('/'), post) {
             ("/admin" | "/admin/stats", false) => json!(self.stats()),
             ("/admin/record", false) => self.record_page(query),
+            ("/admin/counts", false) => match self.counts_page(query) {
+                Some(page) => page,
+                None => return refuse(404, "no such form"),
+            },
             ("/admin/bills", false) => match self.bills_page(query) {
                 Some(page) => page,
                 None => return refuse(404, "no such form"),
@@ -128,16 +158,19 @@ impl World {
         json!({"lines": lines, "last": self.record.len()})
     }
 
-    /// `form`, `status`, `after` (id), `limit`.
+    /// `form`, `status`, `close_status`, `forbid_status`, `after` (id), `limit`.
     fn bills_page(&self, query: &str) -> Option<Json> {
         let form = form::find(argument(query, "form").unwrap_or("SAL_OUTSTOCK"))?;
         let table = self.tables.get(form)?;
-        let status = argument(query, "status");
+        let wanted = STATES.map(|(name, state)| (state, argument(query, name)));
+        let fits = |bill: &Bill| {
+            wanted.iter().all(|(state, letter)| letter.is_none_or(|letter| letter == status_text(bill.letter(*state))))
+        };
         let after = number(query, "after").unwrap_or(0);
         let from = table.lower_bound(i64::try_from(after).unwrap_or(i64::MAX).saturating_add(1));
         let rows = table.rows().get(from..).unwrap_or(&[]).iter();
         let bills: Vec<Json> = rows
-            .filter(|bill| bill.status != DELETED && status.is_none_or(|s| s == status_text(bill.status)))
+            .filter(|bill| bill.status != DELETED && fits(bill))
             .take(number(query, "limit").unwrap_or(1_000) as usize)
             .map(|bill| self.bill_json(form, bill.id))
             .collect();
@@ -149,11 +182,18 @@ impl World {
             return json!({"form": form_id(form), "id": id, "status": "-"});
         };
         let mut json = json!({
-            "form": form_id(form), "id": id, "number": self.number(form, id), "status": status_text(bill.status),
+            "form": form_id(form), "id": id, "number": self.number(form, id),
             "date": time_text(bill.date), "created": time_text(bill.created), "modified": time_text(bill.modified),
             "approved": (bill.approved != 0).then(|| time_text(bill.approved)), "note": bill.note.as_deref(),
-            "audits": self.audits.get(&(form, id)).copied().unwrap_or(0),
+            "audits": self.tally.of("Audit", form, id).changed, "counts": self.bill_counts(form, id),
         });
+        for (name, state) in
+            STATES.into_iter().filter(|(_, state)| FORMS.get(form).is_some_and(|form| form.has(*state)))
+        {
+            if let Some(json) = json.as_object_mut() {
+                json.insert(name.to_owned(), json!(status_text(bill.letter(state))));
+            }
+        }
         if let (Some(trouble), Some(json)) = (self.troubles.get(&(form, id)), json.as_object_mut()) {
             let lock = trouble.lock.as_ref();
             json.insert(
@@ -192,8 +232,8 @@ impl World {
         Ok(())
     }
 
-    /// Changes one bill as somebody else would: `form`, `id` or `number`, then any of `status`, `as`, `note`, `date`, `delete`,
-    /// `interaction`, `closed`, `workflow`, `shortage`, `credit`, `slow_ms`, `lock` (`user`, `seconds`, `tries`), `unlock`.
+    /// Changes one bill as somebody else would: `form`, `id` or `number`, then any of `status`, `close_status`, `forbid_status`,
+    /// `as`, `note`, `date`, `delete`, `interaction`, `closed`, `workflow`, `shortage`, `credit`, `slow_ms`, `lock` (`user`, `seconds`, `tries`), `unlock`.
     /// `entered` gives a deleted bill (by `id`) a second life, created at that time: a transaction committed late.
     fn change_bill(&mut self, body: &Json) -> Result<Json, String> {
         let data = Data::from_json(body);
@@ -231,16 +271,19 @@ impl World {
             }
         }
         self.change_trouble(form, id, &data);
-        match data.text("status").as_str() {
-            "" => {}
-            status @ ("Z" | "A" | "B" | "C" | "D") => {
-                let status = status.bytes().next().unwrap_or(b'D');
-                self.outside(form, id, status, &who);
+        for (name, state) in STATES {
+            let text = data.text(name);
+            let letters: &[u8] = if state == State::Document { b"ZABCD" } else { b"AB" };
+            match text.as_bytes() {
+                [] => {}
+                [letter] if letters.contains(letter) && FORMS.get(form).is_some_and(|form| form.has(state)) => {
+                    self.outside(form, id, state, *letter, &who);
+                }
+                _ => return Err(format!("unknown {name} {text:?}")),
             }
-            other => return Err(format!("unknown status {other:?}")),
         }
         if data.flag("delete", false) {
-            self.outside(form, id, DELETED, &who);
+            self.outside(form, id, State::Document, DELETED, &who);
         }
         Ok(self.bill_json(form, id))
     }
@@ -277,11 +320,11 @@ impl World {
     }
 }
 
-fn argument<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn argument<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').filter_map(|pair| pair.split_once('=')).find(|(n, _)| *n == name).map(|(_, value)| value)
 }
 
-fn number(query: &str, name: &str) -> Option<u64> {
+pub(super) fn number(query: &str, name: &str) -> Option<u64> {
     argument(query, name)?.parse().ok()
 }
 

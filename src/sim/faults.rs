@@ -1,6 +1,8 @@
-//! What goes wrong on purpose: rules by service, form, bill, rate and count; presets; TOML and JSON forms.
+//! What goes wrong on purpose: rules by service, operation, form, bill, rate and count; presets; TOML and JSON forms.
 //!
 //! Invariant: the seed decides which calls are hit, so a storm can be repeated; at most one rule strikes a call.
+
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +66,8 @@ pub enum Kind {
     SessionExpiry,
     /// The bills named get an edit lock for `seconds`, held by `user`.
     Lock,
-    /// After the call, somebody else un-audits the bills named.
+    /// After the call, somebody else takes back what it did to the bills named: un-audits, opens again, enables, forbids.
+    #[serde(alias = "undo")]
     Unaudit,
     /// Before the call, somebody else changes the bills named: they refuse with `已被其他用户修改`.
     Stale,
@@ -93,7 +96,8 @@ pub struct Rule {
     /// Executed or not.
     #[serde(default)]
     pub when: When,
-    /// Services it strikes, by name, or the groups `login`, `read`, `write`; empty for all.
+    /// What it strikes: services (`ExecuteOperation`), operations (`BillClose`), or the groups `login`, `read`, `write`; empty
+    /// for all.
     #[serde(default)]
     pub on: Vec<String>,
     /// Form it strikes; empty for all.
@@ -111,6 +115,9 @@ pub struct Rule {
     /// Lets this many matching calls pass first.
     #[serde(default)]
     pub skip: u32,
+    /// Strikes only the first so many matching calls of each bill, and no call that names none; 0 for every call.
+    #[serde(default)]
+    pub first: u32,
     /// Milliseconds.
     #[serde(default)]
     pub ms: i64,
@@ -153,6 +160,7 @@ impl Rule {
             rate: 1.0,
             times: None,
             skip: 0,
+            first: 0,
             ms: 0,
             at: 0,
             status: 0,
@@ -164,7 +172,7 @@ impl Rule {
         }
     }
 
-    /// On these services or groups only.
+    /// On these services, operations or groups only.
     #[must_use]
     pub fn on(mut self, services: &[&str]) -> Self {
         self.on = services.iter().map(|s| (*s).to_owned()).collect();
@@ -182,6 +190,13 @@ impl Rule {
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
+        self
+    }
+
+    /// Only the first so many calls of each bill.
+    #[must_use]
+    pub fn first(mut self, calls: u32) -> Self {
+        self.first = calls;
         self
     }
 
@@ -233,6 +248,7 @@ impl FaultPlan {
     fn storm() -> Self {
         use Kind as K;
         use When::{After, Before};
+        let statuses = ["Submit", "Audit", "ExecuteOperation"];
         let all = [
             Rule::new(K::Delay, Before).ms(400),
             Rule::new(K::Delay, After).ms(800),
@@ -257,9 +273,9 @@ impl FaultPlan {
             Rule { mb: 20, ..Rule::new(K::Huge, After) },
             Rule::new(K::SessionLost, Before),
             Rule::new(K::SessionExpiry, Before),
-            Rule { seconds: 2, ..Rule::new(K::Lock, Before) }.on(&["Submit", "Audit"]),
-            Rule::new(K::Unaudit, After).on(&["Audit"]),
-            Rule::new(K::Stale, Before).on(&["Submit", "Audit"]),
+            Rule { seconds: 2, ..Rule::new(K::Lock, Before) }.on(&statuses),
+            Rule::new(K::Unaudit, After).on(&["Audit", "ExecuteOperation"]),
+            Rule::new(K::Stale, Before).on(&statuses),
             Rule::new(K::ClockSkew, Before).ms(1500),
             Rule::new(K::Limit, Before),
             Rule {
@@ -269,8 +285,8 @@ impl FaultPlan {
             },
             Rule { code: 4, ..Rule::new(K::Error, After) },
             Rule::new(K::Gateway, Before),
-            Rule::new(K::Partial, Before).on(&["Submit", "Audit"]),
-            Rule::new(K::OtherBill, After).on(&["Submit", "Audit"]),
+            Rule::new(K::Partial, Before).on(&statuses),
+            Rule::new(K::OtherBill, After).on(&statuses),
             Rule::new(K::StaleAnswer, After),
         ];
         let rate = 0.1 / all.len() as f64;
@@ -285,11 +301,22 @@ impl FaultPlan {
     }
 }
 
-/// The rules at work: how often each has matched and struck.
+/// The rules at work.
 #[derive(Debug)]
 pub struct Faults {
-    rules: Vec<(Rule, u32, u32)>,
+    rules: Vec<Armed>,
     rng: Rng,
+}
+
+/// A rule, and what it has seen.
+#[derive(Debug)]
+struct Armed {
+    rule: Rule,
+    /// Calls that matched, up to [`Rule::times`].
+    matched: u32,
+    struck: u32,
+    /// Matching calls by form and bill; kept for [`Rule::first`] only.
+    seen: HashMap<String, HashMap<u32, u32>>,
 }
 
 /// What a rule is matched against.
@@ -297,23 +324,27 @@ pub struct Faults {
 pub struct Target<'a> {
     /// Service name.
     pub service: &'a str,
+    /// Operation as the record names it; empty for none.
+    pub operation: &'a str,
     /// `login`, `read` or `write`.
     pub group: &'a str,
     /// Form id.
     pub form: &'a str,
-    /// Ids and numbers named by the call.
-    pub bills: &'a [String],
+    /// Ids and numbers as the call writes them.
+    pub asked: &'a [String],
+    /// The bills there are of these, by id and number.
+    pub bills: &'a [(u32, String)],
 }
 
 impl Faults {
     /// Puts a plan to work.
     pub fn new(plan: FaultPlan, seed: u64) -> Self {
-        Self { rules: plan.rules.into_iter().map(|rule| (rule, 0, 0)).collect(), rng: Rng::new(seed) }
+        Self { rules: plan.rules.into_iter().map(Armed::new).collect(), rng: Rng::new(seed) }
     }
 
     /// Adds rules before the others.
     pub fn add(&mut self, plan: FaultPlan) {
-        self.rules.splice(0..0, plan.rules.into_iter().map(|rule| (rule, 0, 0)));
+        self.rules.splice(0..0, plan.rules.into_iter().map(Armed::new));
     }
 
     /// Drops all rules.
@@ -323,29 +354,65 @@ impl Faults {
 
     /// Rules with how often each has struck.
     pub fn report(&self) -> Vec<(Rule, u32)> {
-        self.rules.iter().map(|(rule, _, struck)| (rule.clone(), *struck)).collect()
+        self.rules.iter().map(|armed| (armed.rule.clone(), armed.struck)).collect()
     }
 
     /// The rule that strikes this call, if any.
     pub fn draw(&mut self, target: &Target<'_>) -> Option<Rule> {
-        for (rule, matched, struck) in &mut self.rules {
-            if !strikes(rule, target) || rule.times.is_some_and(|times| *struck >= times) {
+        for armed in &mut self.rules {
+            let spent = armed.rule.times.is_some_and(|times| armed.struck >= times);
+            if spent || !armed.rule.strikes(target) || !armed.is_early(target) {
                 continue;
             }
-            *matched += 1;
-            if *matched <= rule.skip || (rule.rate < 1.0 && self.rng.unit() >= rule.rate) {
+            armed.matched += 1;
+            let rule = &armed.rule;
+            if armed.matched <= rule.skip || (rule.rate < 1.0 && self.rng.unit() >= rule.rate) {
                 continue;
             }
-            *struck += 1;
+            armed.struck += 1;
             return Some(rule.clone());
         }
         None
     }
 }
 
-fn strikes(rule: &Rule, target: &Target<'_>) -> bool {
-    let named = |list: &[String], hit: &dyn Fn(&str) -> bool| list.is_empty() || list.iter().any(|item| hit(item));
-    named(&rule.on, &|on| on.eq_ignore_ascii_case(target.service) || on == target.group)
-        && (rule.form.is_empty() || rule.form.eq_ignore_ascii_case(target.form))
-        && named(&rule.bill, &|bill| target.bills.iter().any(|asked| asked.eq_ignore_ascii_case(bill)))
+impl Armed {
+    fn new(rule: Rule) -> Self {
+        Self { rule, matched: 0, struck: 0, seen: HashMap::new() }
+    }
+
+    /// Counts the call for each of its bills; whether it is among the first of one of them.
+    fn is_early(&mut self, target: &Target<'_>) -> bool {
+        if self.rule.first == 0 {
+            return true;
+        }
+        let seen = self.seen.entry(target.form.to_ascii_lowercase()).or_default();
+        let mut early = false;
+        for (id, _) in target.bills.iter().filter(|(id, number)| self.rule.is_about(*id, number)) {
+            let calls = seen.entry(*id).or_default();
+            *calls += 1;
+            early |= *calls <= self.rule.first;
+        }
+        early
+    }
+}
+
+impl Rule {
+    fn strikes(&self, target: &Target<'_>) -> bool {
+        let on = |on: &String| {
+            on.eq_ignore_ascii_case(target.service) || on.eq_ignore_ascii_case(target.operation) || on == target.group
+        };
+        let bill = || {
+            let asked = |bill: &String| target.asked.iter().any(|asked| asked.eq_ignore_ascii_case(bill));
+            self.bill.iter().any(asked) || target.bills.iter().any(|(id, number)| self.is_about(*id, number))
+        };
+        (self.on.is_empty() || self.on.iter().any(on))
+            && (self.form.is_empty() || self.form.eq_ignore_ascii_case(target.form))
+            && (self.bill.is_empty() || bill())
+    }
+
+    fn is_about(&self, id: u32, number: &str) -> bool {
+        let named = |bill: &String| bill.eq_ignore_ascii_case(number) || bill.parse() == Ok(id);
+        self.bill.is_empty() || self.bill.iter().any(named)
+    }
 }

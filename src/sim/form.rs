@@ -3,6 +3,7 @@
 //! Invariant: form ids, field keys and base-data properties are found in any letter case, as the real server does.
 
 use super::masters::Kind;
+use super::states::State;
 
 /// What a column reads from a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,12 @@ pub enum Col {
     Modifier,
     /// Audited by.
     Approver,
+    /// A mark: `A` not so, `B` so.
+    Mark(State),
+    /// When the mark was set; null while it is not.
+    MarkedAt(State),
+    /// Who set the mark.
+    MarkedBy(State),
     /// Note.
     Note,
     /// Sum of the entry amounts.
@@ -87,7 +94,7 @@ impl Col {
             Self::BillType => Kind::BillType,
             Self::Org | Self::StockOrg => Kind::Org,
             Self::Partner => Kind::Partner,
-            Self::Creator | Self::Modifier | Self::Approver => Kind::User,
+            Self::Creator | Self::Modifier | Self::Approver | Self::MarkedBy(_) => Kind::User,
             Self::Material => Kind::Material,
             Self::Unit => Kind::Unit,
             Self::Stock => Kind::Stock,
@@ -156,6 +163,13 @@ impl Form {
     }
 }
 
+impl Form {
+    /// Whether its rows have this state; an operation that moves a state its form has not is none of that form's.
+    pub fn has(&self, state: State) -> bool {
+        state == State::Document || self.fields.iter().any(|(_, col)| *col == Col::Mark(state))
+    }
+}
+
 /// Position of a form in [`FORMS`].
 pub fn find(id: &str) -> Option<usize> {
     FORMS.iter().position(|form| form.id.eq_ignore_ascii_case(id.trim()))
@@ -167,7 +181,9 @@ const BD_FIELDS: &[(&str, Col)] = &[
     ("FSpecification", Col::Spec),
     ("FDescription", Col::Note),
     ("FDocumentStatus", Col::Status),
-    ("FForbidStatus", Col::Cancelled),
+    ("FForbidStatus", Col::Mark(State::Forbid)),
+    ("FForbidDate", Col::MarkedAt(State::Forbid)),
+    ("FForbidderId", Col::MarkedBy(State::Forbid)),
     ("FCreateOrgId", Col::Org),
     ("FUseOrgId", Col::StockOrg),
     ("FCreateDate", Col::Created),
@@ -200,6 +216,9 @@ pub const FORMS: &[Form] = &[
             ("FBillNo", Col::Number),
             ("FDocumentStatus", Col::Status),
             ("FCancelStatus", Col::Cancelled),
+            ("FCloseStatus", Col::Mark(State::Close)),
+            ("FCloseDate", Col::MarkedAt(State::Close)),
+            ("FCloserId", Col::MarkedBy(State::Close)),
             ("FBillTypeID", Col::BillType),
             ("FDate", Col::Date),
             ("FSaleOrgId", Col::Org),
@@ -240,6 +259,9 @@ pub const FORMS: &[Form] = &[
             ("FBillNo", Col::Number),
             ("FDocumentStatus", Col::Status),
             ("FCancelStatus", Col::Cancelled),
+            ("FCloseStatus", Col::Mark(State::Close)),
+            ("FCloseDate", Col::MarkedAt(State::Close)),
+            ("FCloserId", Col::MarkedBy(State::Close)),
             ("FBillTypeID", Col::BillType),
             ("FDate", Col::Date),
             ("FSaleOrgId", Col::Org),
@@ -276,6 +298,9 @@ pub const FORMS: &[Form] = &[
             ("FID", Col::Id),
             ("FBillNo", Col::Number),
             ("FDocumentStatus", Col::Status),
+            ("FCloseStatus", Col::Mark(State::Close)),
+            ("FCloseDate", Col::MarkedAt(State::Close)),
+            ("FCloserId", Col::MarkedBy(State::Close)),
             ("FBillTypeID", Col::BillType),
             ("FDATE", Col::Date),
             ("FSETTLEORGID", Col::Org),
@@ -313,6 +338,9 @@ pub const FORMS: &[Form] = &[
             ("FBillNo", Col::Number),
             ("FDocumentStatus", Col::Status),
             ("FCancelStatus", Col::Cancelled),
+            ("FCloseStatus", Col::Mark(State::Close)),
+            ("FCloseDate", Col::MarkedAt(State::Close)),
+            ("FCloserId", Col::MarkedBy(State::Close)),
             ("FBillTypeID", Col::BillType),
             ("FDate", Col::Date),
             ("FPurchaseOrgId", Col::Org),
@@ -339,6 +367,41 @@ pub const FORMS: &[Form] = &[
     base_data("BD_MATERIAL", "物料", Kind::Material, 500_101),
     base_data("BD_Customer", "客户", Kind::Customer, 600_101),
     base_data("BD_Currency", "币别", Kind::Currency, 1),
+    // Behind the others, whose positions their seeds hang on.
+    Form {
+        id: "PUR_PriceCategory",
+        name: "采购价目表",
+        prefix: "CGJM",
+        width: 6,
+        first_id: 800_101,
+        types: ["CGJM01_SYS", "CGJM02_SYS"],
+        partner: Kind::Supplier,
+        base_data: false,
+        entry: "FPriceListEntry",
+        fields: &[
+            ("FID", Col::Id),
+            ("FNumber", Col::Number),
+            ("FDocumentStatus", Col::Status),
+            ("FForbidStatus", Col::Mark(State::Forbid)),
+            ("FForbidDate", Col::MarkedAt(State::Forbid)),
+            ("FForbidderId", Col::MarkedBy(State::Forbid)),
+            ("FCreateOrgId", Col::Org),
+            ("FUseOrgId", Col::StockOrg),
+            ("FSupplierID", Col::Partner),
+            ("FCreateDate", Col::Created),
+            ("FModifyDate", Col::Modified),
+            ("FApproveDate", Col::Approved),
+            ("FCreatorId", Col::Creator),
+            ("FModifierId", Col::Modifier),
+            ("FApproverId", Col::Approver),
+            ("FDescription", Col::Note),
+            ("FPriceListEntry_FEntryID", Col::EntryId),
+            ("FPriceListEntry_FSeq", Col::EntrySeq),
+            ("FMaterialId", Col::Material),
+            ("FUnitID", Col::Unit),
+            ("FTaxPrice", Col::Price),
+        ],
+    },
 ];
 
 const fn base_data(id: &'static str, name: &'static str, rows: Kind, first_id: u32) -> Form {

@@ -1,14 +1,17 @@
-//! Submit, Audit, UnAudit, CancelAssign, Delete, WorkflowAudit: the status machine and its batches (reference §6).
+//! Submit, Audit, BillClose and the like: what each operation does to a bill, and its batches (reference §6).
 //!
-//! Invariant: every bill is its own transaction; what changed a bill is in the record, with the status before and after.
+//! Invariant: every bill is its own transaction; what changed a bill is in the record, with its state before and after.
 
 use serde_json::{Value as Json, json};
 
-use super::body::Data;
+use super::body::{Data, Params};
+use super::data::Trouble;
 use super::form::{self, FORMS};
 use super::record::Applied;
 use super::reply::{Refusal, failure, status_envelope};
 use super::rng::mix;
+use super::service::Service;
+use super::states::State;
 use super::table::{Bill, DELETED, NOBODY, status_text};
 use super::texts;
 use super::value::time_text;
@@ -31,7 +34,25 @@ pub enum Operation {
     WorkflowApprove,
     /// B → D of a bill in a workflow.
     WorkflowReject,
+    /// `FCloseStatus` A → B of a bill in B or C.
+    BillClose,
+    /// `FForbidStatus` A → B.
+    Forbid,
+    /// `FForbidStatus` B → A.
+    Enable,
 }
+
+/// What `ExecuteOperation` does by name.
+const BY_NUMBER: [Operation; 8] = [
+    Operation::Submit,
+    Operation::Audit,
+    Operation::UnAudit,
+    Operation::CancelAssign,
+    Operation::Delete,
+    Operation::BillClose,
+    Operation::Forbid,
+    Operation::Enable,
+];
 
 /// The flag that lets the negative-stock interaction pass (§6.6).
 const STOCK_FLAG: &str = "STK_InvCheckResult";
@@ -46,6 +67,9 @@ impl Operation {
             Self::CancelAssign => "CancelAssign",
             Self::Delete => "Delete",
             Self::WorkflowApprove | Self::WorkflowReject => "WorkflowAudit",
+            Self::BillClose => "BillClose",
+            Self::Forbid => "Forbid",
+            Self::Enable => "Enable",
         }
     }
 
@@ -56,6 +80,96 @@ impl Operation {
             Self::UnAudit => "反审核",
             Self::CancelAssign => "撤销",
             Self::Delete => "删除",
+            Self::BillClose => "关闭",
+            Self::Forbid => "禁用",
+            Self::Enable => "反禁用",
+        }
+    }
+
+    /// The state it moves.
+    pub fn state(self) -> State {
+        match self {
+            Self::BillClose => State::Close,
+            Self::Forbid | Self::Enable => State::Forbid,
+            _ => State::Document,
+        }
+    }
+
+    /// The operation a call asks for; `None` for a call that asks for none, or for one there is not.
+    pub fn of(service: Service, params: &Params, data: &Data) -> Option<Self> {
+        Some(match service {
+            Service::Submit => Self::Submit,
+            Service::Audit => Self::Audit,
+            Service::UnAudit => Self::UnAudit,
+            Service::CancelAssign => Self::CancelAssign,
+            Service::Delete => Self::Delete,
+            Service::WorkflowAudit if data.number("ApprovalType") <= 1 => Self::WorkflowApprove,
+            Service::WorkflowAudit => Self::WorkflowReject,
+            Service::ExecuteOperation => {
+                let name = params.text("opnumber", 1);
+                *BY_NUMBER.iter().find(|operation| operation.name().eq_ignore_ascii_case(name.trim()))?
+            }
+            _ => return None,
+        })
+    }
+
+    /// What hinders it beyond states and locks. Only what posts a bill, or takes that back, meets stock, credit and periods.
+    fn hindered(
+        self,
+        trouble: &Trouble,
+        status: u8,
+        number: &str,
+        form: &str,
+        day: &str,
+        data: &Data,
+    ) -> Result<(), Refusal> {
+        let submitted = self == Self::Audit && status == b'B';
+        if submitted && trouble.workflow && data.flag("IsVerifyProcInst", true) {
+            return Err(texts::workflow(number, form));
+        }
+        if trouble.closed && (submitted || (self == Self::UnAudit && status == b'C')) {
+            return Err(texts::closed_period(number, form, day));
+        }
+        if submitted && trouble.credit {
+            return Err(texts::credit(number, form));
+        }
+        if submitted && trouble.shortage {
+            return Err(texts::shortage(number, form));
+        }
+        let waved = || data.list("InterationFlags").iter().any(|flag| flag.eq_ignore_ascii_case(STOCK_FLAG));
+        if submitted && trouble.interaction && !waved() {
+            return Err(texts::interaction());
+        }
+        Ok(())
+    }
+
+    /// The letter its state has after, from the document status and the letter before; or why not.
+    fn after(self, status: u8, letter: u8, workflow: bool, number: &str, form: &str) -> Result<u8, Refusal> {
+        let wrong = |rule| Err(texts::wrong_status(number, form, rule));
+        match (self, status) {
+            (Self::Submit, b'Z' | b'A' | b'D') => Ok(b'B'),
+            (Self::Submit, _) => Err(texts::not_submittable(number, form)),
+            (Self::Audit, b'B') => Ok(b'C'),
+            (Self::WorkflowApprove, b'B') if workflow => Ok(b'C'),
+            (Self::WorkflowReject, b'B') if workflow => Ok(b'D'),
+            // invented: the text
+            (Self::WorkflowApprove | Self::WorkflowReject, b'B') => wrong("没有待处理的工作流任务"),
+            (Self::Audit | Self::WorkflowApprove | Self::WorkflowReject, b'C') => {
+                Err(texts::already_audited(number, form))
+            }
+            (Self::Audit | Self::WorkflowApprove | Self::WorkflowReject, _) => Err(texts::not_submitted()),
+            (Self::UnAudit, b'C') | (Self::CancelAssign, b'B') => Ok(b'D'),
+            (Self::UnAudit, _) => wrong("只有已审核的数据才允许反审核"),
+            (Self::CancelAssign, _) => wrong("只有审核中的数据才允许撤销"),
+            (Self::Delete, b'Z' | b'A' | b'D') => Ok(DELETED),
+            (Self::Delete, _) => wrong("只有暂存、创建和重新审核的数据才允许删除"),
+            (Self::BillClose, _) if letter == b'B' => Err(texts::already_closed(number, form)),
+            (Self::BillClose, b'B' | b'C') => Ok(b'B'),
+            (Self::BillClose, _) => wrong("只有审核中和已审核的数据才允许关闭"),
+            (Self::Forbid, _) if letter == b'B' => Err(texts::already_forbidden(number, form)),
+            (Self::Forbid, _) => Ok(b'B'),
+            (Self::Enable, _) if letter == b'A' => Err(texts::already_enabled(number, form)),
+            (Self::Enable, _) => Ok(b'A'),
         }
     }
 }
@@ -91,6 +205,9 @@ impl World {
     ) -> Result<Json, Refusal> {
         let form = form::find(form_id).ok_or_else(|| texts::no_form(form_id))?;
         let name = FORMS.get(form).map_or("", |f| f.name);
+        if !FORMS.get(form).is_some_and(|f| f.has(operation.state())) {
+            return Err(texts::no_operation());
+        }
         if !self.config.users.get(caller.user).is_some_and(|u| u.may_write) {
             return Err(texts::no_permission(name, operation.label()));
         }
@@ -162,7 +279,8 @@ impl World {
         caller: Caller,
     ) -> Result<Option<String>, Refusal> {
         let number = self.number(form, id);
-        let before = self.tables.get(form).and_then(|t| t.get(i64::from(id))).map_or(DELETED, |b| b.status);
+        let state = operation.state();
+        let before = self.letter(form, id, state);
         let verdict = self.judge(operation, form, id, &number, data, caller);
         let after = match &verdict {
             Ok(after) => *after,
@@ -170,7 +288,7 @@ impl World {
         };
         let user = self.config.users.get(caller.user).map(|u| u.name.clone()).unwrap_or_default();
         if verdict.is_ok() {
-            self.set_status(form, id, after, &user);
+            self.set_state(form, id, state, after, &user);
         }
         self.note(Applied {
             seq: 0,
@@ -180,6 +298,7 @@ impl World {
             form,
             id,
             number: number.into(),
+            state,
             before: char::from(before),
             after: char::from(after),
             user: user.clone().into(),
@@ -189,7 +308,7 @@ impl World {
         Ok((operation == Operation::Audit && form == 0).then(|| self.receivable(id, &user, caller.call)).flatten())
     }
 
-    /// What the server says to one bill: the status after, or why not.
+    /// What the server says to one bill: the letter its state has after, or why not.
     fn judge(
         &mut self,
         operation: Operation,
@@ -199,70 +318,32 @@ impl World {
         data: &Data,
         caller: Caller,
     ) -> Result<u8, Refusal> {
-        use Operation as O;
-        let now_ms = self.now_ms;
         let name = FORMS.get(form).map_or("", |f| f.name);
         let Some(bill) = self.tables.get(form).and_then(|t| t.get(i64::from(id))) else {
             return Err(texts::no_id(&id.to_string()));
         };
-        let (status, day) = (bill.status, time_text(bill.date));
         if !self.may_touch(caller.user, bill) {
             return Err(texts::no_permission(name, operation.label()));
         }
         if caller.stale {
             return Err(texts::stale(number, name));
         }
-        let trouble = self.troubles.get_mut(&(form, id));
-        let workflow = trouble.as_ref().is_some_and(|t| t.workflow);
-        if let Some(trouble) = trouble {
-            if let Some(lock) = &mut trouble.lock {
-                let over = lock.until_ms.is_some_and(|until| now_ms >= until) || lock.tries == Some(0);
-                if over {
-                    trouble.lock = None;
-                } else {
-                    let refusal = texts::locked(&lock.user, name);
-                    lock.tries = lock.tries.map(|tries| tries.saturating_sub(1));
-                    return Err(refusal);
-                }
-            }
-            let submitted = operation == O::Audit && status == b'B';
-            if submitted && workflow && data.flag("IsVerifyProcInst", true) {
-                return Err(texts::workflow(number, name));
-            }
-            if trouble.closed && (submitted || (operation == O::UnAudit && status == b'C')) {
-                return Err(texts::closed_period(number, name, day.get(..10).unwrap_or(&day)));
-            }
-            if submitted && trouble.credit {
-                return Err(texts::credit(number, name));
-            }
-            if submitted && trouble.shortage {
-                return Err(texts::shortage(number, name));
-            }
-            if submitted && trouble.interaction {
-                let flags = data.list("InterationFlags");
-                if !flags.iter().any(|flag| flag.eq_ignore_ascii_case(STOCK_FLAG)) {
-                    return Err(texts::interaction());
-                }
+        let (status, letter, day) = (bill.status, bill.letter(operation.state()), time_text(bill.date));
+        let Some(trouble) = self.troubles.get_mut(&(form, id)) else {
+            return operation.after(status, letter, false, number, name);
+        };
+        if let Some(lock) = &mut trouble.lock {
+            let over = lock.until_ms.is_some_and(|until| self.now_ms >= until) || lock.tries == Some(0);
+            if over {
+                trouble.lock = None;
+            } else {
+                let refusal = texts::locked(&lock.user, name);
+                lock.tries = lock.tries.map(|tries| tries.saturating_sub(1));
+                return Err(refusal);
             }
         }
-        match (operation, status) {
-            (O::Submit, b'Z' | b'A' | b'D') => Ok(b'B'),
-            (O::Submit, _) => Err(texts::not_submittable(number, name)),
-            (O::Audit, b'B') => Ok(b'C'),
-            (O::WorkflowApprove, b'B') if workflow => Ok(b'C'),
-            (O::WorkflowReject, b'B') if workflow => Ok(b'D'),
-            (O::WorkflowApprove | O::WorkflowReject, b'B') => {
-                // invented: the text
-                Err(texts::wrong_status(number, name, "没有待处理的工作流任务"))
-            }
-            (O::Audit | O::WorkflowApprove | O::WorkflowReject, b'C') => Err(texts::already_audited(number, name)),
-            (O::Audit | O::WorkflowApprove | O::WorkflowReject, _) => Err(texts::not_submitted()),
-            (O::UnAudit, b'C') | (O::CancelAssign, b'B') => Ok(b'D'),
-            (O::UnAudit, _) => Err(texts::wrong_status(number, name, "只有已审核的数据才允许反审核")),
-            (O::CancelAssign, _) => Err(texts::wrong_status(number, name, "只有审核中的数据才允许撤销")),
-            (O::Delete, b'Z' | b'A' | b'D') => Ok(DELETED),
-            (O::Delete, _) => Err(texts::wrong_status(number, name, "只有暂存、创建和重新审核的数据才允许删除")),
-        }
+        operation.hindered(trouble, status, number, name, day.get(..10).unwrap_or(&day), data)?;
+        operation.after(status, letter, trouble.workflow, number, name)
     }
 
     /// Whether the user's organisations cover the bill's.
@@ -270,20 +351,6 @@ impl World {
         let Some(user) = self.config.users.get(user) else { return false };
         let org = self.masters.get(super::masters::Kind::Org, usize::from(bill.org));
         user.orgs.is_empty() || org.is_some_and(|org| user.orgs.contains(&org.number))
-    }
-
-    /// Moves a bill to a status and keeps the columns that follow from it true.
-    pub(super) fn set_status(&mut self, form: usize, id: u32, status: u8, user: &str) {
-        let at = self.local_seconds();
-        let who = self.masters.position(super::masters::Kind::User, user).map_or(NOBODY, |p| p as u8);
-        if let Some(trouble) = self.troubles.get_mut(&(form, id)).filter(|_| matches!(status, b'C' | b'D')) {
-            trouble.workflow = false;
-        }
-        let Some(bill) = self.tables.get_mut(form).and_then(|t| t.get_mut(i64::from(id))) else { return };
-        bill.status = status;
-        bill.modified = at;
-        bill.modifier = who;
-        (bill.approved, bill.approver) = if status == b'C' { (at, who) } else { (0, NOBODY) };
     }
 
     /// The side effect of auditing one outstock bill in four: a receivable is made and audited, and the answer says so (§6.2).
@@ -305,6 +372,7 @@ impl World {
                 creator: who,
                 modifier: who,
                 approver: who,
+                marks: 0,
                 created: at,
                 modified: at,
                 approved: at,
@@ -322,6 +390,7 @@ impl World {
             form: RECEIVABLE,
             id,
             number: number.clone().into(),
+            state: State::Document,
             before: char::from(DELETED),
             after: 'C',
             user: user.into(),

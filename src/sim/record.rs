@@ -4,6 +4,8 @@
 
 use serde_json::{Value as Json, json};
 
+use super::states::State;
+
 /// One bill in one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
@@ -13,7 +15,7 @@ pub struct Applied {
     pub at_ms: i64,
     /// Which call: calls are counted from 1 over the world's life.
     pub call: u64,
-    /// `Audit`, `Submit`, … or `Outside` for somebody else's doing.
+    /// `Audit`, `Submit`, `BillClose`, … or `Outside` for somebody else's doing.
     pub verb: &'static str,
     /// Position of the form.
     pub form: usize,
@@ -21,9 +23,11 @@ pub struct Applied {
     pub id: u32,
     /// Number at that moment.
     pub number: Box<str>,
-    /// Status before; `-` for a bill that did not exist.
+    /// The field that `before` and `after` are of.
+    pub state: State,
+    /// Its letter before; `-` for a bill that did not exist.
     pub before: char,
-    /// Status after; equal to `before` for a refusal.
+    /// Its letter after; equal to `before` for a refusal.
     pub after: char,
     /// Who.
     pub user: Box<str>,
@@ -37,8 +41,9 @@ impl Applied {
         let form = super::form::FORMS.get(self.form).map_or("", |f| f.id);
         json!({
             "seq": self.seq, "at_ms": self.at_ms, "call": self.call, "verb": self.verb, "form": form, "id": self.id,
-            "number": &*self.number, "before": self.before.to_string(), "after": self.after.to_string(),
-            "user": &*self.user, "applied": self.refused.is_none(), "refused": self.refused.as_deref(),
+            "number": &*self.number, "field": self.state.key(), "before": self.before.to_string(),
+            "after": self.after.to_string(), "user": &*self.user, "applied": self.refused.is_none(),
+            "refused": self.refused.as_deref(),
         })
     }
 }

@@ -10,10 +10,22 @@ use serde_json::{Value as Json, json};
 use super::config::WorldConfig;
 use super::form;
 use super::record::Applied;
+use super::states::State;
 use super::world::World;
 
-/// Verbs that leave a bill in the status the line says.
-const VERBS: [&str; 7] = ["Submit", "Audit", "UnAudit", "CancelAssign", "Delete", "WorkflowAudit", "Outside"];
+/// Verbs that leave a bill in the state the line says.
+const VERBS: [&str; 10] = [
+    "Submit",
+    "Audit",
+    "UnAudit",
+    "CancelAssign",
+    "Delete",
+    "WorkflowAudit",
+    "BillClose",
+    "Forbid",
+    "Enable",
+    "Outside",
+];
 
 /// The first line of a record file.
 pub fn header(config: &WorldConfig, began_ms: i64) -> String {
@@ -63,9 +75,15 @@ impl World {
         let (Some(form), Ok(id)) = (form::find(text("form")), u32::try_from(whole("id"))) else { return };
         let applied = line.get("applied").and_then(Json::as_bool).unwrap_or_default();
         let user = text("user").to_owned();
+        // Lines of before there were other fields name none.
+        let state = State::by_key(text("field")).unwrap_or(State::Document);
         self.now_ms = whole("at_ms");
         if applied && letter("after").is_ascii() {
-            self.set_status(form, id, letter("after") as u8, &user);
+            self.set_state(form, id, state, letter("after") as u8, &user);
+        }
+        if *verb != "Outside" {
+            // The line proves that a call arrived. One that came to nothing left no line, and is forgotten.
+            self.tally.call(verb, form, id);
         }
         self.note(Applied {
             seq: 0,
@@ -75,6 +93,7 @@ impl World {
             form,
             id,
             number: text("number").into(),
+            state,
             before: letter("before"),
             after: letter("after"),
             user: user.as_str().into(),
@@ -98,6 +117,12 @@ mod tests {
         let submitted: Vec<u32> = (0..500_000).filter(|id| world.status(0, *id) == "B").collect();
         assert!(submitted.len() > 3, "the seed has submitted bills");
         let mut file = header(&config, 1_700_000_000_000);
+        let close = |id: u32, before: &str, after: &str, verb: &str| {
+            let line = json!({"seq": 1, "at_ms": 1_700_000_002_000_i64, "call": 8, "verb": verb, "form": "SAL_OUTSTOCK", "id": id,
+                "number": "N", "field": "FCloseStatus", "before": before, "after": after, "user": "demo", "applied": true,
+                "refused": null});
+            format!("{line}\n")
+        };
         let line = |id: u32, verb: &str, after: &str, applied: bool| {
             let line = json!({"seq": 1, "at_ms": 1_700_000_001_000_i64, "call": 7, "verb": verb, "form": "SAL_OUTSTOCK", "id": id,
                 "number": "N", "before": "B", "after": after, "user": "demo", "applied": applied, "refused": null});
@@ -106,13 +131,20 @@ mod tests {
         file += &line(submitted[0], "Audit", "C", true);
         file += &line(submitted[1], "Audit", "B", false);
         file += &line(submitted[2], "CancelAssign", "D", true);
-        file.push_str("{\"seq\": 4, \"at_ms\":");
+        file += &close(submitted[0], "A", "B", "BillClose");
+        file += &close(submitted[1], "A", "B", "BillClose");
+        file += &close(submitted[1], "B", "A", "Outside");
+        file.push_str("{\"seq\": 7, \"at_ms\":");
         let again = from(file.as_bytes(), &config).unwrap().unwrap().world;
         assert!(again.record().len() >= 3);
         assert_eq!(again.status(0, submitted[0]), "C");
         assert_eq!(again.status(0, submitted[1]), "B");
         assert_eq!(again.status(0, submitted[2]), "D");
-        assert_eq!(again.audits.get(&(0, submitted[0])), Some(&1));
+        let counts = |id| again.counts("SAL_OUTSTOCK", id, "Audit");
+        assert_eq!((counts(submitted[0]).changed, counts(submitted[1]).refused), (1, 1));
+        let letter = |id| char::from(again.letter(0, id, State::Close));
+        assert_eq!((letter(submitted[0]), letter(submitted[1])), ('B', 'A'));
+        assert_eq!(again.counts("SAL_OUTSTOCK", submitted[1], "BillClose").calls, 1);
         let other = WorldConfig { bills: 41, ..WorldConfig::default() };
         assert!(from(file.as_bytes(), &other).is_err());
         assert!(from(&b""[..], &config).unwrap().is_none());

@@ -10,6 +10,7 @@ use super::masters::Kind;
 use super::operate::Caller;
 use super::record::Applied;
 use super::reply::{Refusal, failure, status_envelope};
+use super::states::State;
 use super::table::{Bill, NOBODY, Table};
 use super::texts;
 use super::value::{Value, parse_time};
@@ -90,6 +91,7 @@ impl World {
             creator: who,
             modifier: who,
             approver: NOBODY,
+            marks: 0,
             date: now - now.rem_euclid(86_400),
             created: now,
             modified: now,
@@ -112,6 +114,7 @@ impl World {
             form,
             id,
             number: self.number(form, id).into(),
+            state: State::Document,
             before,
             after: char::from(status),
             user: user.into(),

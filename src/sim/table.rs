@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::form::{Col, Field, Form, Prop};
 use super::masters::{Kind, Masters};
 use super::rng::mix;
+use super::states::State;
 use super::value::Value;
 
 /// Status of a row that was deleted.
@@ -36,6 +37,8 @@ pub struct Bill {
     pub modifier: u8,
     /// Position of who audited it, or [`NOBODY`].
     pub approver: u8,
+    /// One bit a mark, see [`Bill::letter`].
+    pub marks: u8,
     /// Business date.
     pub date: i64,
     /// Created.
@@ -46,6 +49,20 @@ pub struct Bill {
     pub approved: i64,
     /// Note.
     pub note: Option<Box<str>>,
+}
+
+// Bills are kept by the million: a new state takes a bit, not a word.
+const _: () = assert!(size_of::<Bill>() == 64);
+
+impl Bill {
+    /// The letter a state has.
+    pub fn letter(&self, state: State) -> u8 {
+        match state {
+            State::Document => self.status,
+            mark if self.marks & mark.bit() != 0 => b'B',
+            _ => b'A',
+        }
+    }
 }
 
 /// One entry line, computed from the bill's id so that a million bills need no memory for theirs.
@@ -73,6 +90,8 @@ pub struct Table {
     /// Numbers that were given with the bill: id → number, and back in lower case.
     given: HashMap<u32, Box<str>>,
     by_given: HashMap<String, u32>,
+    /// When and by whom a mark was set; few rows have one.
+    marked: HashMap<(u32, State), (i64, u8)>,
     salt: u64,
 }
 
@@ -85,6 +104,7 @@ impl Table {
             rows: Vec::with_capacity(capacity),
             given: HashMap::new(),
             by_given: HashMap::new(),
+            marked: HashMap::new(),
             salt: mix(seed ^ position as u64),
         }
     }
@@ -140,8 +160,32 @@ impl Table {
         let row = self.index(id).and_then(|position| self.rows.get_mut(position));
         let Some(row) = row.filter(|row| row.status == DELETED) else { return false };
         (row.status, row.created, row.date, row.modified) = (b'Z', created, created, now);
-        (row.approver, row.approved) = (NOBODY, 0);
+        (row.approver, row.approved, row.marks) = (NOBODY, 0, 0);
+        let id = row.id;
+        self.marked.retain(|(marked, _), _| *marked != id);
         true
+    }
+
+    /// Sets a mark of a row, with the time and the person, or takes it away.
+    pub fn mark(&mut self, id: u32, state: State, set: Option<(i64, u8)>) {
+        let Some(row) = self.get_mut(i64::from(id)) else { return };
+        if let Some(by) = set {
+            row.marks |= state.bit();
+            self.marked.insert((id, state), by);
+        } else {
+            row.marks &= !state.bit();
+            self.marked.remove(&(id, state));
+        }
+    }
+
+    /// When a mark was set; `None` while it is not.
+    fn marked_at(&self, bill: &Bill, state: State) -> Option<i64> {
+        self.marked.get(&(bill.id, state)).map(|(at, _)| *at)
+    }
+
+    /// Position of who set a mark, or [`NOBODY`].
+    fn marked_by(&self, bill: &Bill, state: State) -> u8 {
+        self.marked.get(&(bill.id, state)).map_or(NOBODY, |(_, who)| *who)
     }
 
     /// The id of a number, in any letter case.
@@ -219,6 +263,11 @@ impl Table {
             (Some(row), Prop::Number) => Value::text(&row.number),
             (Some(row), Prop::Name) => Value::text(&row.name),
         };
+        // An unset base-data column reads 0 as id and null as property.
+        let user = |who: u8| match field.prop {
+            Prop::Own if who == NOBODY => Value::Int(0),
+            _ => base(Kind::User, usize::from(who)),
+        };
         let form = self.form();
         let own = |pick: fn(&super::masters::Master) -> &str| {
             masters.get(form.partner, usize::from(bill.partner)).map_or(Value::Null, |row| Value::text(pick(row)))
@@ -239,9 +288,10 @@ impl Table {
             Col::Approved => Value::Time(bill.approved),
             Col::Creator => base(Kind::User, usize::from(bill.creator)),
             Col::Modifier => base(Kind::User, usize::from(bill.modifier)),
-            // An unset base-data column reads 0 as id and null as property.
-            Col::Approver if bill.approver == NOBODY && field.prop == Prop::Own => Value::Int(0),
-            Col::Approver => base(Kind::User, usize::from(bill.approver)),
+            Col::Approver => user(bill.approver),
+            Col::Mark(state) => Value::text(status_text(bill.letter(state))),
+            Col::MarkedAt(state) => self.marked_at(bill, state).map_or(Value::Null, Value::Time),
+            Col::MarkedBy(state) => user(self.marked_by(bill, state)),
             Col::Note => Value::text(bill.note.as_deref().unwrap_or(" ")),
             Col::Amount => Value::Num(self.amount(bill)),
             Col::Name => own(|row| &row.name),

@@ -61,6 +61,30 @@ pub fn not_submittable(number: &str, form: &str) -> Refusal {
     Refusal::new(11, format!("单据编号为“{number}”的{form}，只有暂存、创建和重新审核的数据才允许提交！"))
 }
 
+/// Closed already.
+pub fn already_closed(number: &str, form: &str) -> Refusal {
+    // invented: the text, modelled on that of Audit
+    Refusal::new(11, format!("单据编号为“{number}”的{form}，单据已经关闭！"))
+}
+
+/// Forbidden already.
+pub fn already_forbidden(number: &str, form: &str) -> Refusal {
+    // invented: the text, modelled on that of Audit
+    Refusal::new(11, format!("单据编号为“{number}”的{form}，数据已经禁用！"))
+}
+
+/// Not forbidden.
+pub fn already_enabled(number: &str, form: &str) -> Refusal {
+    // invented: the text, modelled on that of Audit
+    Refusal::new(11, format!("单据编号为“{number}”的{form}，数据没有被禁用！"))
+}
+
+/// An operation that the form has not.
+pub fn no_operation() -> Refusal {
+    // invented: the text; MsgCode 3 is "operation id empty"
+    Refusal::new(3, "操作编码不存在")
+}
+
 /// Interaction needed, MsgCode 11 [REAL]. The reply does not name the flag that would let it pass (§6.6).
 pub fn interaction() -> Refusal {
     Refusal {
@@ -111,7 +135,7 @@ pub fn workflow(number: &str, form: &str) -> Refusal {
     Refusal::new(12, format!("单据编号为“{number}”的{form}，存在运行中的工作流实例，请在工作流中审批！"))
 }
 
-/// UnAudit, CancelAssign or Delete in a wrong status.
+/// UnAudit, CancelAssign, Delete or BillClose in a wrong status.
 pub fn wrong_status(number: &str, form: &str, rule: &str) -> Refusal {
     // invented: modelled on the text of Submit
     Refusal::new(11, format!("单据编号为“{number}”的{form}，{rule}！"))

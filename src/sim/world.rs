@@ -21,6 +21,7 @@ use super::rng::mix;
 use super::service::{Route, Service, route};
 use super::session::{self, Gate, Ids, Sessions};
 use super::table::Table;
+use super::tally::Tally;
 use super::{login, save, spoil, texts};
 
 /// A finished answer that nobody fetched is dropped after this long.
@@ -43,8 +44,8 @@ pub struct World {
     pub(super) skew_ms: i64,
     pub(super) calls: BTreeMap<&'static str, u64>,
     pub(super) struck: BTreeMap<String, u64>,
-    pub(super) audits: HashMap<(usize, u32), u32>,
-    call_count: u64,
+    pub(super) tally: Tally,
+    pub(super) call_count: u64,
     parked: BTreeMap<u64, Parked>,
     next_ticket: u64,
     tasks: HashMap<u64, u64>,
@@ -69,6 +70,19 @@ struct Call {
     slept: bool,
 }
 
+/// What a call is about.
+#[derive(Debug, Default)]
+struct Named {
+    /// As the call writes it.
+    form_id: String,
+    form: Option<usize>,
+    operation: Option<Operation>,
+    /// Ids and numbers, as the call writes them.
+    asked: Vec<String>,
+    /// The bills there are of these, by id and number.
+    bills: Vec<(u32, String)>,
+}
+
 impl World {
     /// Makes a world whose bills were created in the weeks before `now_ms` (Unix milliseconds).
     pub fn new(config: WorldConfig, now_ms: i64) -> Self {
@@ -87,7 +101,7 @@ impl World {
             skew_ms: 0,
             calls: BTreeMap::new(),
             struck: BTreeMap::new(),
-            audits: HashMap::new(),
+            tally: Tally::default(),
             call_count: 0,
             parked: BTreeMap::new(),
             next_ticket: 1,
@@ -115,7 +129,13 @@ impl World {
         self.call_count += 1;
         *self.calls.entry(route.service.name()).or_default() += 1;
         let params = body::parse(&request.body);
-        let fault = self.draw(route, &params);
+        let named = params.as_ref().map(|p| self.named(route.service, p)).unwrap_or_default();
+        if let (Some(operation), Some(form)) = (named.operation, named.form) {
+            for (id, _) in &named.bills {
+                self.tally.call(operation.name(), form, *id);
+            }
+        }
+        let fault = self.draw(route, &named);
         let call = Call { number: self.call_count, request, route, params, fault, slept: false };
         let delay = self.time_taken(&call);
         if delay > 0 { self.park(call, delay) } else { self.execute(call) }
@@ -191,39 +211,43 @@ impl World {
 
     /// Appends to the record and counts.
     pub(super) fn note(&mut self, line: Applied) {
-        if line.refused.is_none() && line.verb == "Audit" {
-            *self.audits.entry((line.form, line.id)).or_default() += 1;
-        }
+        self.tally.outcome(line.verb, line.form, line.id, line.refused.is_none());
         self.record.push(line);
     }
 
-    fn draw(&mut self, route: Route, params: &Result<Params, BodyError>) -> Option<Rule> {
+    fn draw(&mut self, route: Route, named: &Named) -> Option<Rule> {
         let group = match route.service {
             s if s.is_login() => "login",
             s if s.is_write() => "write",
             _ => "read",
         };
-        let params = params.as_ref().ok();
-        let (form, bills) = params.map(|p| self.named(route.service, p)).unwrap_or_default();
-        let target = Target { service: route.service.name(), group, form: &form, bills: &bills };
+        let target = Target {
+            service: route.service.name(),
+            operation: named.operation.map_or("", Operation::name),
+            group,
+            form: &named.form_id,
+            asked: &named.asked,
+            bills: &named.bills,
+        };
         let rule = self.faults.draw(&target)?;
         let kind = serde_json::to_value(rule.kind).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
         *self.struck.entry(kind).or_default() += 1;
         Some(rule)
     }
 
-    /// Form and bills a call names, each bill by id and by number.
-    fn named(&self, service: Service, params: &Params) -> (String, Vec<String>) {
+    /// What a call is about.
+    fn named(&self, service: Service, params: &Params) -> Named {
         let (form_id, data) = operands(service, params);
-        let Ok(data) = data else { return (form_id, Vec::new()) };
-        let mut bills = [data.list("Ids"), data.list("Numbers")].concat();
-        if let Some(form) = form::find(&form_id) {
-            for id in self.asked(form, &data).unwrap_or_default() {
-                bills.push(id.to_string());
-                bills.push(self.number(form, id));
-            }
+        let form = form::find(&form_id);
+        let mut named = Named { form_id, form, ..Named::default() };
+        let Ok(data) = data else { return named };
+        named.operation = Operation::of(service, params, &data);
+        named.asked = [data.list("Ids"), data.list("Numbers")].concat();
+        if let Some(form) = form {
+            let ids = self.asked(form, &data).unwrap_or_default();
+            named.bills = ids.into_iter().map(|id| (id, self.number(form, id))).collect();
         }
-        (form_id, bills)
+        named
     }
 
     /// How long a call takes before it is executed: a delay fault, a slow bill.
@@ -290,11 +314,11 @@ impl World {
         let before = self.last_answer.clone();
         let reply = self.serve(call, Some(rule));
         match rule.kind {
-            Kind::Unaudit => self.each_named(call, |world, form, id| {
-                if world.status(form, id) == "C" {
-                    world.outside(form, id, b'D', "王芳");
-                }
-            }),
+            Kind::Unaudit => {
+                let params = call.params.as_ref().ok();
+                let operation = params.and_then(|params| self.named(service, params).operation);
+                self.each_named(call, |world, form, id| world.take_back(operation, form, id));
+            }
             Kind::SessionLost if rule.when == When::After => self.sessions.forget(&call.request),
             _ => {}
         }
@@ -308,26 +332,6 @@ impl World {
         for id in self.asked(form, &data).unwrap_or_default() {
             act(self, form, id);
         }
-    }
-
-    /// Somebody else changes a bill's status.
-    pub(super) fn outside(&mut self, form: usize, id: u32, status: u8, who: &str) {
-        let before = self.status(form, id).chars().next().unwrap_or('-');
-        let number = self.number(form, id);
-        self.set_status(form, id, status, who);
-        self.note(Applied {
-            seq: 0,
-            at_ms: self.now_ms,
-            call: self.call_count,
-            verb: "Outside",
-            form,
-            id,
-            number: number.into(),
-            before,
-            after: char::from(status),
-            user: who.into(),
-            refused: None,
-        });
     }
 
     fn serve(&mut self, call: &Call, fault: Option<&Rule>) -> Reply {
@@ -391,21 +395,16 @@ impl World {
                     Err(refusal) => refused(service, &refusal),
                 };
             }
-            Service::Submit => self.operate(Operation::Submit, &form_id, &data, caller),
-            Service::Audit => self.operate(Operation::Audit, &form_id, &data, caller),
-            Service::UnAudit => self.operate(Operation::UnAudit, &form_id, &data, caller),
-            Service::CancelAssign => self.operate(Operation::CancelAssign, &form_id, &data, caller),
-            Service::Delete => self.operate(Operation::Delete, &form_id, &data, caller),
-            Service::ExecuteOperation => match operation(&params.text("opnumber", 1)) {
+            Service::Submit
+            | Service::Audit
+            | Service::UnAudit
+            | Service::CancelAssign
+            | Service::Delete
+            | Service::ExecuteOperation
+            | Service::WorkflowAudit => match Operation::of(service, params, &data) {
                 Some(operation) => self.operate(operation, &form_id, &data, caller),
-                // invented: the text; MsgCode 3 is "operation id empty"
-                None => failure(&Refusal::new(3, "操作编码不存在")),
+                None => failure(&texts::no_operation()),
             },
-            Service::WorkflowAudit => {
-                let approve = data.number("ApprovalType") <= 1;
-                let operation = if approve { Operation::WorkflowApprove } else { Operation::WorkflowReject };
-                self.operate(operation, &data.text("FormId"), &data, caller)
-            }
             Service::Save => self.save("Save", &form_id, &data, caller),
             Service::BatchSave => self.save("BatchSave", &form_id, &data, caller),
             Service::Draft => self.save("Draft", &form_id, &data, caller),
@@ -457,18 +456,6 @@ fn operands(service: Service, params: &Params) -> (String, Result<Data, String>)
         Service::QueryAsyncResult | Service::Logout => (String::new(), Ok(Data::default())),
         _ => (params.text("formid", 0), params.data(1)),
     }
-}
-
-fn operation(name: &str) -> Option<Operation> {
-    use Operation as O;
-    let known = [
-        ("submit", O::Submit),
-        ("audit", O::Audit),
-        ("unaudit", O::UnAudit),
-        ("cancelassign", O::CancelAssign),
-        ("delete", O::Delete),
-    ];
-    known.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, operation)| *operation)
 }
 
 /// A refusal in the shape of the service: `[[…]]` for ExecuteBillQuery (§5.5).
