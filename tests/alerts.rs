@@ -21,9 +21,10 @@ use skydeck::domain::bill::{Slot, UnknownWhy};
 use skydeck::domain::event::{Event, Fact};
 use skydeck::domain::ids::Seq;
 use skydeck::domain::live::Live;
+use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{PauseWhy, RunEnd};
 use skydeck::domain::time::Ts;
-use skydeck::domain::who::{SCHEDULE, Who};
+use skydeck::domain::who::Who;
 use skydeck::host::alerts::watch::{Item, Times, Watchman, What};
 use store_kit::{closed, failed, found, opened, run_id, settled, unknown};
 
@@ -108,21 +109,30 @@ fn what_is_well_or_in_hand_is_not_told() {
     assert_eq!(world.until(500), []);
     assert_eq!(world.watchman.idle_for(Ts(world.now)), None, "and nothing wakes up for it");
     // Stopped by itself, and somebody was quicker than the alert.
-    world.facts(vec![Event::RunPaused { run: run_id(3), why: PauseWhy::Breaker("3 unknown".into()), by: None }]);
-    world.facts(vec![Event::RunResumed { run: run_id(3), by: store_kit::who() }]);
+    world.facts(vec![Event::RunPaused {
+        run: run_id(3),
+        why: PauseWhy::Breaker(Reason::legacy("3 unknown")),
+        by: None,
+    }]);
+    world.facts(vec![Event::RunResumed { run: run_id(3), by: store_kit::who(), boot: None }]);
     assert_eq!(world.until(600), []);
 }
 
 #[test]
 fn a_run_that_stops_fails_to_read_waits_for_a_person_or_stays_unknown_is_told() {
     let mut world = World::new();
-    world
-        .facts(vec![opened(1, "p"), Event::RunPaused { run: run_id(1), why: PauseWhy::Breaker("x".into()), by: None }]);
+    world.facts(vec![
+        opened(1, "p"),
+        Event::RunPaused { run: run_id(1), why: PauseWhy::Breaker(Reason::legacy("x")), by: None },
+    ]);
     assert_eq!(world.until(5), [(1, vec![(What::Stopped, 1)])]);
-    world.facts(vec![opened(2, "q"), Event::RunClosed { run: run_id(2), end: RunEnd::CollectFailed("503".into()) }]);
+    world.facts(vec![
+        opened(2, "q"),
+        Event::RunClosed { run: run_id(2), end: RunEnd::CollectFailed(Reason::legacy("503")) },
+    ]);
     assert_eq!(world.until(10), [(6, vec![(What::CollectFailed, 1)])]);
     let Event::RunOpened(mut head) = opened(3, "r") else { panic!() };
-    head.by = Who { uid: 1, login: SCHEDULE.into(), from: None };
+    head.by = Who::schedule(1);
     world.facts(vec![Event::RunOpened(head), found(3, &[1]), store_kit::collected(3)]);
     assert_eq!(world.until(15), [(11, vec![(What::Waits, 1)])], "started by the clock");
     world.facts(vec![opened(4, "s"), found(4, &[1]), store_kit::collected(4)]);
@@ -134,14 +144,16 @@ fn a_run_that_stops_fails_to_read_waits_for_a_person_or_stays_unknown_is_told() 
 #[test]
 fn falling_behind_loses_no_alert_and_repeats_none() {
     let mut world = World::new();
-    world
-        .facts(vec![opened(1, "p"), Event::RunPaused { run: run_id(1), why: PauseWhy::Breaker("x".into()), by: None }]);
+    world.facts(vec![
+        opened(1, "p"),
+        Event::RunPaused { run: run_id(1), why: PauseWhy::Breaker(Reason::legacy("x")), by: None },
+    ]);
     assert_eq!(world.until(5), [(1, vec![(What::Stopped, 1)])]);
     // Unseen: another run of another plan opened and ended with a failure.
     let mut live = Live::default();
     let missed = [
         opened(1, "p"),
-        Event::RunPaused { run: run_id(1), why: PauseWhy::Breaker("x".into()), by: None },
+        Event::RunPaused { run: run_id(1), why: PauseWhy::Breaker(Reason::legacy("x")), by: None },
         opened(2, "q"),
         found(2, &[1]),
         settled(2, 1, Slot::Waiting, failed("stock")),

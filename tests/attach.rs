@@ -23,12 +23,28 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 fn console(socket: &Path, login: &str) -> RemoteLink {
-    RemoteLink::new(socket, Who { uid: 4_000_000, login: login.into(), from: Some("10.0.3.7".into()) }, None)
+    RemoteLink::new(
+        socket,
+        Who {
+            uid: 4_000_000,
+            login: login.into(),
+            from: Some("10.0.3.7".into()),
+            name: None,
+            origin: None,
+            person: None,
+        },
+        None,
+    )
 }
 
 fn order(n: u128, command: Command) -> Order {
     let id = CommandId(ulid::Ulid::from_parts(5, n));
-    Order { id, by: Who { uid: 4_000_000, login: "liar".into(), from: None }, session: None, command }
+    Order {
+        id,
+        by: Who { uid: 4_000_000, login: "liar".into(), from: None, name: None, origin: None, person: None },
+        session: None,
+        command,
+    }
 }
 
 /// Folds what a watcher is told until the run is in a state.
@@ -117,7 +133,7 @@ async fn what_a_console_unlocked_ends_with_its_connection() {
     let Receipt::Accepted { run: Some(run), .. } = wang.submit(start).await.unwrap() else { panic!("not taken") };
     bench.awaiting(run).await;
     let refused = wang.submit(order(3, bench.approval(run))).await.unwrap();
-    assert!(matches!(refused, Receipt::Refused(Refusal::ReadOnly(_))), "{refused:?}");
+    assert!(matches!(refused, Receipt::Refused(Refusal::Denied(_))), "{refused:?}");
 }
 
 #[tokio::test]

@@ -524,7 +524,14 @@ proptest! {
 }
 
 fn other() -> skydeck::domain::who::Who {
-    skydeck::domain::who::Who { uid: 1005, login: "zhao".into(), from: Some("10.0.3.9".into()) }
+    skydeck::domain::who::Who {
+        uid: 1005,
+        login: "zhao".into(),
+        from: Some("10.0.3.9".into()),
+        name: None,
+        origin: None,
+        person: None,
+    }
 }
 
 #[test]
@@ -537,7 +544,11 @@ fn a_dialog_closes_when_somebody_else_has_dealt_with_its_run_and_says_who() {
     let read = Event::BillRead { run: run_id(9), fid: Fid::from(100_012), rev: None, approver: None };
     c.send(Msg::Facts(Arc::from(vec![fact(10_000, NOW, read)])));
     assert!(text(&c).contains("A run was interrupted"));
-    c.send(Msg::Facts(Arc::from(vec![fact(10_001, NOW, Event::RunResumed { run: run_id(9), by: other() })])));
+    c.send(Msg::Facts(Arc::from(vec![fact(
+        10_001,
+        NOW,
+        Event::RunResumed { run: run_id(9), by: other(), boot: None },
+    )])));
     let screen = text(&c);
     assert!(!screen.contains("A run was interrupted") && screen.contains("zhao@10.0.3.9 was quicker"), "{screen}");
 }
@@ -568,8 +579,14 @@ fn a_second_approver_sees_who_was_first_and_for_which_rules_and_a_third_is_told_
         !screen.contains("approved at") && !screen.contains("waved through in this run: STK_InvCheckResult"),
         "{screen}"
     );
-    let approved =
-        Event::RunApproved { run: run_id(9), by: other(), hash: c.world.collected().hash, flags: vec![], reason: None };
+    let approved = Event::RunApproved {
+        run: run_id(9),
+        by: other(),
+        hash: c.world.collected().hash,
+        flags: vec![],
+        reason: None,
+        boot: None,
+    };
     c.send(Msg::Facts(Arc::from(vec![fact(at + 1, NOW, approved)])));
     assert!(!text(&c).contains("Approve this set?") && text(&c).contains("was quicker"), "{}", text(&c));
 }

@@ -14,6 +14,7 @@ use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, SetHash};
 use skydeck::domain::plan::Schedule;
 use skydeck::domain::query::{Answer, PageRequest, Query};
+use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{PauseWhy, Revision, RunEnd, RunState};
 use skydeck::domain::time::Clock;
 use skydeck::erp::FaultKind;
@@ -148,7 +149,7 @@ async fn a_cause_that_stops_the_plan_pauses_the_run_and_leaves_the_rest_waiting(
     bench.accepted(approve).await;
     let row = bench.paused(run).await;
     assert!(
-        matches!(&row.state, RunState::Paused(PauseWhy::Stopped(words)) if words.contains("权限")),
+        matches!(&row.state, RunState::Paused(PauseWhy::Stopped(why)) if why.en().contains("权限")),
         "{:?}",
         row.state
     );
@@ -457,7 +458,7 @@ async fn approval_is_bound_to_hash_plan_permission_and_the_confirm_ladder() {
     not_confirmed(refusal(bench.order(approve(&hash, Some("30"), &["NegativeStock"], Some("why"))).await));
     assert_eq!(
         refusal(bench.order(approve(&hash, Some("30"), &[], None)).await),
-        Refusal::ReadOnly(EnvId::new("test"))
+        Refusal::Denied(Reason::ReadOnly { env: EnvId::new("test") })
     );
     not_confirmed(refusal(bench.order(Command::Unlock { env: EnvId::new("test"), reason: "  ".into() }).await));
     bench.accepted(Command::Unlock { env: EnvId::new("test"), reason: "month end".into() }).await;
@@ -493,7 +494,7 @@ async fn an_unlock_runs_out_and_the_run_pauses() {
     bench.accepted(approve).await;
     let row = bench.paused(run).await;
     assert!(row.tally.audited >= 80 && row.tally.audited < 100, "{:?}", row.tally);
-    assert!(matches!(refusal(bench.order(Command::Resume { run }).await), Refusal::ReadOnly(_)));
+    assert!(matches!(refusal(bench.order(Command::Resume { run }).await), Refusal::Denied(Reason::ReadOnly { .. })));
     bench.check();
 }
 
@@ -515,7 +516,7 @@ async fn what_a_console_unlocked_is_read_only_again_when_it_has_gone() {
     engine.left(session(2));
     let approve = bench.approval(run);
     engine.left(session(1));
-    assert!(matches!(refusal(bench.order(approve).await), Refusal::ReadOnly(_)));
+    assert!(matches!(refusal(bench.order(approve).await), Refusal::Denied(Reason::ReadOnly { .. })));
     assert_eq!(bench.world.with(|s| s.posts.len()), 0);
 }
 
@@ -526,7 +527,9 @@ async fn orders_are_refused_with_a_reason_and_never_done_twice() {
     let unknown = Command::Start { plan: PlanId::new("nope"), params: StartParams::default() };
     assert!(matches!(refusal(bench.order(unknown).await), Refusal::NotFound(_)));
     let run = bench.start_plan().await;
-    assert!(matches!(refusal(bench.order(started(&bench, 1)).await), Refusal::Busy { run: r, .. } if r == run));
+    assert!(
+        matches!(refusal(bench.order(started(&bench, 1)).await), Refusal::Busy(Reason::Busy { run: r, .. }) if r == run)
+    );
     bench.awaiting(run).await;
     assert!(matches!(refusal(bench.order(Command::Resume { run }).await), Refusal::WrongState(_)));
     assert!(matches!(refusal(bench.order(Command::Pause { run }).await), Refusal::WrongState(_)));
@@ -599,7 +602,7 @@ async fn credentials_wrong_ids_unreachable_canary_and_breaker_pause_the_run() {
         let row = bench.paused(run).await;
         let RunState::Paused(why) = &row.state else { panic!() };
         let right = match name {
-            "credentials" => matches!(why, PauseWhy::Stopped(w) if w == "wrong secret"),
+            "credentials" => matches!(why, PauseWhy::Stopped(Reason::SignInRefused { said }) if said == "wrong secret"),
             "unreachable" => matches!(why, PauseWhy::Unreachable(_)) && row.tally.waiting == 40,
             "canary" => matches!(why, PauseWhy::Canary(_)),
             _ => matches!(why, PauseWhy::Breaker(_)),
@@ -642,7 +645,7 @@ async fn retry_takes_its_list_from_the_ledger_and_says_what_it_left_out() {
     let first = bench.whole_run().await.head.id;
     let key = |n| bench.store.bill_of_run(first, &fid(n)).unwrap().unwrap().key;
     let (one, two, six) = (key(1), key(2), key(6));
-    let resolve = |reason: &str, key: &skydeck::domain::ids::RecordKey| Command::Resolve {
+    let resolve = |reason: &str, key: &skydeck::domain::ids::WorkKey| Command::Resolve {
         selection: Selection::Bills(vec![key.clone()]),
         reason: reason.into(),
     };
@@ -813,5 +816,5 @@ async fn plans_and_environments_are_answered() {
     let Answer::Bills(page) = engine.ask(Query::FindBill { number: "XSCKD1".into(), limit: 5 }).await.unwrap() else {
         panic!()
     };
-    assert_eq!(page.rows[0].1.key.fid, Fid::from(1));
+    assert_eq!(page.rows[0].1.fid(), &Fid::from(1));
 }

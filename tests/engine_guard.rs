@@ -13,6 +13,7 @@ use skydeck::domain::event::{Event, LogPlace};
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, PlanId, RunId, SessionId};
 use skydeck::domain::query::{Answer, Query};
+use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{Flag, Revision, RunEnd, RunState};
 use skydeck::store::actions::Line;
 
@@ -63,7 +64,7 @@ async fn a_role_is_asked_for_each_order_and_a_refusal_leaves_its_line() {
     bench.env.read_only = true;
     bench.try_start().await.unwrap();
     let not_allowed = |receipt: Receipt| match receipt {
-        Receipt::Refused(Refusal::NotAllowed { role, needed, .. }) => (role, needed),
+        Receipt::Refused(Refusal::Denied(Reason::NotAllowed { role, needed, .. })) => (role, needed),
         other => panic!("{other:?}"),
     };
     let matching = Selection::Matching { plan: None, run: None, filter: Filter::default() };
@@ -135,7 +136,10 @@ async fn a_first_word_is_about_one_set_and_its_flags_and_runs_out() {
     };
     assert!(matches!(bench.order_of(2, None, approve(&flags)).await, Receipt::Refused(Refusal::SecondPerson { .. })));
     let other = bench.order_of(3, None, approve(&[])).await;
-    assert!(matches!(&other, Receipt::Refused(Refusal::NotConfirmed(why)) if why.contains("other flags")), "{other:?}");
+    assert!(
+        matches!(&other, Receipt::Refused(Refusal::NotConfirmed(why)) if why.en().contains("other flags")),
+        "{other:?}"
+    );
     tokio::time::sleep(Duration::from_secs(601)).await;
     // Too late: the second one's word is a first word now.
     assert!(matches!(bench.order_of(3, None, approve(&flags)).await, Receipt::Refused(Refusal::SecondPerson { .. })));

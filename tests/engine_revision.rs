@@ -160,7 +160,7 @@ async fn a_revision_that_is_not_kept_is_said_and_nothing_is_opened() {
     let runs = bench.store.open_runs().unwrap().len();
     match bench.order(retry(Revision::Original)).await {
         Receipt::Refused(Refusal::BadPlan(why)) => {
-            assert!(why.contains("01234567") && why.contains("fedcba98"), "{why}")
+            assert!(why.en().contains("01234567") && why.en().contains("fedcba98"), "{why}")
         }
         other => panic!("{other:?}"),
     }

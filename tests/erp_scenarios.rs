@@ -203,6 +203,7 @@ async fn run(scenario: &Arc<Scenario>, op: &'static str) -> (String, String, usi
                 filter: "FDocumentStatus='B'".to_owned(),
                 after: None,
                 limit: 1000,
+                fields: Vec::new(),
             };
             match erp.fetch_page(&query).await {
                 Ok(page) => (format!("rows {}", page.raw_rows), String::new()),
@@ -211,7 +212,7 @@ async fn run(scenario: &Arc<Scenario>, op: &'static str) -> (String, String, usi
         }
         "read" => {
             let fids: Vec<Fid> = bills.iter().map(|(fid, _)| fid.clone()).collect();
-            match erp.read_bills(&form, "FID", "FBillNo", &fids).await {
+            match erp.read_bills(&skydeck::erp::Look::of(&form), &fids).await {
                 Ok(found) => (format!("rows {}", found.len()), String::new()),
                 Err(fault) => (word_of_fault(&fault), format!("{fault} {fault:?}")),
             }

@@ -39,6 +39,7 @@ async fn collect(erp: &KingdeeErp) -> Vec<Found> {
         filter: "FCreateDate>='2000-01-01 00:00:00' and FDOCUMENTSTATUS<>'C'".to_owned(),
         after: None,
         limit: 17,
+        fields: Vec::new(),
     };
     let mut all = Vec::new();
     loop {
@@ -93,7 +94,7 @@ async fn every_way_of_signing_in_audits_what_it_says() {
             }
         }
         let fids: Vec<Fid> = found.iter().map(|bill| bill.fid.clone()).collect();
-        let back = erp.read_bills(&form(), "FID", "FBillNo", &fids).await.unwrap();
+        let back = erp.read_bills(&skydeck::erp::Look::of(&form()), &fids).await.unwrap();
         let audited: BTreeSet<Fid> =
             back.iter().filter(|bill| bill.rev.status == Status::Audited).map(|bill| bill.fid.clone()).collect();
         assert_eq!(done, audited, "{}: what was called done is what the server audited", greeting.how);

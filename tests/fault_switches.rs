@@ -97,6 +97,7 @@ fn page() -> PageQuery {
         filter: "FDocumentStatus<>'C'".to_owned(),
         after: None,
         limit: 50,
+        fields: Vec::new(),
     }
 }
 
@@ -126,7 +127,7 @@ async fn said(fault: &Rule, call: &str) -> String {
         }
         "read" => {
             return erp
-                .read_bills(&form(), "FID", "FBillNo", &fids)
+                .read_bills(&skydeck::erp::Look::of(&form()), &fids)
                 .await
                 .map_or_else(|f| fault_word(&f), |rows| format!("rows {}", rows.len()));
         }

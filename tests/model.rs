@@ -24,7 +24,7 @@ use fastrand::Rng;
 use skydeck::domain::bill::{Outcome, Status};
 use skydeck::domain::command::{Command, Receipt, StartParams};
 use skydeck::domain::event::Event;
-use skydeck::domain::ids::{EnvId, FormId, PlanId, RecordKey, RunId};
+use skydeck::domain::ids::{EnvId, FormId, OpId, PlanId, RecordKey, RunId};
 use skydeck::domain::run::{Revision, RunState};
 use skydeck::domain::step::Step;
 use skydeck::erp::FaultKind;
@@ -290,6 +290,7 @@ impl Story {
         for n in 1..=self.bills {
             let doc = self.bench.world.with(|s| s.docs[&fid(n)].clone());
             let key = RecordKey { env: EnvId::new("test"), form: FormId::new(FORM), fid: fid(n) };
+            let key = key.under(&OpId::default());
             let entry = self.bench.store.ledger_entry(&key).unwrap();
             let waits_for_operator = entry.as_ref().is_some_and(|e| {
                 e.deaths >= 3 || matches!(e.row.state.outcome(), Some(Outcome::Unknown(u)) if u.why.needs_operator())

@@ -27,7 +27,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use skydeck::domain::bill::Outcome;
 use skydeck::domain::command::{Command, Receipt, StartParams};
-use skydeck::domain::ids::{EnvId, Fid, FormId, PlanId, RecordKey, RunId};
+use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, RecordKey, RunId, WorkKey};
 use skydeck::domain::plan::Column;
 use skydeck::domain::run::{Revision, RunState};
 use skydeck::domain::time::Clock;
@@ -192,8 +192,9 @@ fn client(wire: &Arc<Wire>) -> Arc<dyn Erp> {
     Arc::new(KingdeeErp::over(config, Arc::new(causes()), clock, transport).unwrap())
 }
 
-fn key(id: u64) -> RecordKey {
+fn key(id: u64) -> WorkKey {
     RecordKey { env: EnvId::new("test"), form: FormId::new(FORM), fid: Fid::new(id.to_string()) }
+        .under(&OpId::default())
 }
 
 impl Story {

@@ -14,7 +14,6 @@ use skydeck::domain::ids::PlanId;
 use skydeck::domain::plan::{Approver, Missed, Remedy, Schedule};
 use skydeck::domain::query::{Answer, PageRequest, Query};
 use skydeck::domain::run::{RunEnd, RunRow, RunState};
-use skydeck::domain::who::SCHEDULE;
 use skydeck::host::schedule;
 use skydeck::link::Link;
 use skydeck::link::local::LocalLink;
@@ -83,7 +82,7 @@ async fn a_due_plan_runs_once_an_hour_and_approves_itself_where_it_may() {
     let runs = work.runs();
     assert_eq!(runs.len(), 1);
     assert_eq!((runs[0].state.clone(), runs[0].tally.audited), (RunState::Closed(RunEnd::Completed), 5));
-    assert_eq!(runs[0].head.by.login, SCHEDULE);
+    assert!(runs[0].head.by.is_schedule());
     minutes(60 * 5).await;
     assert_eq!(work.runs().len(), 6, "one an hour");
     work.bench.check();
@@ -100,7 +99,7 @@ async fn a_person_approves_by_default_and_a_busy_plan_is_never_started_twice() {
     assert!(work.bench.world.with(|s| s.posts.is_empty()), "nothing was called");
     let engine = work.bench.engine.clone().unwrap();
     let Answer::Actions(actions) = engine.ask(Query::Actions(PageRequest::first(50))).await.unwrap() else { panic!() };
-    let refused = actions.rows.iter().filter(|(_, (_, _, a))| a.by.login == SCHEDULE && a.result != "accepted").count();
+    let refused = actions.rows.iter().filter(|(_, (_, _, a))| a.by.is_schedule() && a.result != "accepted").count();
     assert_eq!(refused, 3, "each hour that was skipped stands in the log of actions");
 }
 

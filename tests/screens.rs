@@ -15,6 +15,7 @@
 mod world;
 
 use skydeck::domain::bill::{BillState, Outcome};
+use skydeck::domain::reason::Reason;
 use skydeck::text::Measure;
 use skydeck::ui::{Lang, UiConfig};
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -144,7 +145,7 @@ const SCREENS: &[(&str, Script)] = &[
             Effect::Submit(t, _) => Some(*t),
             _ => None,
         });
-        let refused = Receipt::Refused(Refusal::ReadOnly(EnvId::new("k3-prod")));
+        let refused = Receipt::Refused(Refusal::Denied(Reason::ReadOnly { env: EnvId::new("k3-prod") }));
         console.send(Msg::Receipt(ticket.unwrap(), Ok(refused)));
         console
     }),

@@ -113,7 +113,7 @@ impl Model {
             }
             Event::ActionTaken(_) | Event::MarkMoved { .. } => true,
             Event::LedgerResolved { key, .. } => {
-                let fid = of(&key.fid);
+                let fid = of(&key.record.fid);
                 if self.ledger.remove(&fid).is_some() {
                     self.deaths.remove(&fid);
                 }
@@ -251,6 +251,7 @@ impl Model {
                 failed: count(Slot::Failed),
                 unknown: count(Slot::Unknown),
                 waiting: count(Slot::Waiting),
+                not_reached: 0,
             };
             assert_eq!(row.tally, tally);
             assert_eq!(row.state.is_closed(), run.closed);

@@ -9,7 +9,7 @@ use skydeck::domain::bill::{BillState, Failure, Outcome, Rev, Status};
 use skydeck::domain::cause::Cause;
 use skydeck::domain::command::{Order, Receipt};
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{EnvId, Fid, FormId, PlanId, PlanRev, RecordKey, RunId};
+use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId};
 use skydeck::domain::query::{Answer, Cursor, Page, Query, Scope};
 use skydeck::domain::run::{BillRow, Revision, RunHead, RunKind, RunRow, RunState, Tally};
 use skydeck::domain::time::Ts;
@@ -45,10 +45,11 @@ impl Store {
                 env: EnvId::new("demo"),
                 form: FormId::new("SAL_OUTSTOCK"),
                 fid: Fid::from(100_000 + i as u64),
-            },
+            }
+            .under(&OpId::default()),
             no: format!("XSCKD{i:06}"),
             state: BillState::Settled(Outcome::Failed(failure)),
-            rev: Rev { status: Status::Submitted, modified: None },
+            rev: Rev { status: Status::Submitted, modified: None, state: None },
             attempts: 1,
             at: Ts(1_764_000_000_000),
             columns: vec!["100".to_owned(), "=1+1".to_owned()],
@@ -76,12 +77,14 @@ impl Link for Store {
                     production: false,
                     form: FormId::new("SAL_OUTSTOCK"),
                     columns: vec!["FSaleOrgId.FNumber".to_owned(), "FNote".to_owned()],
-                    by: Who { uid: 0, login: "op".to_owned(), from: None },
+                    by: Who { uid: 0, login: "op".to_owned(), from: None, name: None, origin: None, person: None },
                     opened: Ts(0),
                     of: None,
                     filter: String::new(),
                     revision: Revision::Newest,
                     text: None,
+                    op: Default::default(),
+                    server: None,
                 };
                 let row = RunRow {
                     head,

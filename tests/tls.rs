@@ -95,7 +95,7 @@ async fn call(trusted: &Authority, server: (u16, Arc<AtomicUsize>)) -> (Verdict,
     };
     let reply = erp.write(&WriteToken::issue(EnvId::new("test")), &audit).await;
     let verdict = reply.verdicts.into_iter().next().expect("one bill, one verdict").1;
-    let read = erp.read_bills(&form, "FID", "FBillNo", &[Fid::new("100001")]).await.err();
+    let read = erp.read_bills(&skydeck::erp::Look::of(&form), &[Fid::new("100001")]).await.err();
     let said = read.as_ref().map(ToString::to_string).unwrap_or_default();
     (verdict, read.map(|fault| fault.kind), said, server.1.load(Ordering::SeqCst))
 }

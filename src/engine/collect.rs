@@ -467,11 +467,12 @@ mod tests {
         let row = |marked: Option<&str>| Found {
             fid: Fid::from(1),
             no: "X".into(),
-            rev: crate::domain::bill::Rev { status: Status::Submitted, modified: None },
+            rev: crate::domain::bill::Rev { status: Status::Submitted, modified: None, state: None },
             approver: None,
             approved: None,
             marked: marked.and_then(ErpDate::parse),
             columns: Vec::new(),
+            fields: Vec::new(),
         };
         for (marked, want) in [
             (Some("2026-11-30 23:59:59.5"), true),

@@ -241,12 +241,22 @@ mod tests {
         Rev {
             status: Status::from(code.to_owned()),
             modified: ErpDate::parse(&format!("2026-01-01T00:00:{second:02}")),
+            state: None,
         }
     }
 
     fn tried(r: u128, step: Step, rev: Rev) -> Event {
         let call = CallId(Ulid::from_parts(1, 1));
-        Event::StepTried { run: run(r), fid: Fid::from(1), no: "n".into(), step, attempt: 1, call, rev }
+        Event::StepTried {
+            run: run(r),
+            fid: Fid::from(1),
+            no: "n".into(),
+            step,
+            attempt: 1,
+            call,
+            rev,
+            intent: Default::default(),
+        }
     }
 
     fn answered(r: u128, step: Step, verdict: Verdict) -> Event {
@@ -261,6 +271,7 @@ mod tests {
             verdict,
             side: Vec::new(),
             evidence: None,
+            made: None,
         }
     }
 
@@ -270,7 +281,7 @@ mod tests {
 
     fn deferred(r: u128, was: Slot) -> Event {
         let cause = Cause::new("lock");
-        Event::BillDeferred { run: run(r), fid: Fid::from(1), no: "n".into(), until: Ts(0), cause, was }
+        Event::BillDeferred { run: run(r), fid: Fid::from(1), no: "n".into(), until: Ts(0), cause, was, failure: None }
     }
 
     fn died() -> Outcome {

@@ -48,6 +48,7 @@ mod tests {
             server_zone: "Asia/Shanghai".into(),
             allow_operations: vec!["Close".into()],
             limits: Limits::default(),
+            server: Default::default(),
         };
         let operation = |name: &str| Verb::Operation(name.to_owned());
         for (read_only, unlocked, verb, allowed) in [

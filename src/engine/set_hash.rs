@@ -46,7 +46,11 @@ mod tests {
     fn hash(set: &[(u64, &str, Option<&str>)]) -> SetHash {
         let mut hasher = SetHasher::default();
         for (fid, status, modified) in set {
-            let rev = Rev { status: Status::from((*status).to_owned()), modified: modified.and_then(ErpDate::parse) };
+            let rev = Rev {
+                status: Status::from((*status).to_owned()),
+                modified: modified.and_then(ErpDate::parse),
+                state: None,
+            };
             hasher.add(&Fid::from(*fid), &rev);
         }
         hasher.finish()

@@ -81,6 +81,13 @@ pub struct Look<'a> {
     pub fields: &'a [String],
 }
 
+impl<'a> Look<'a> {
+    /// A look at the status alone, of a form whose bills are named as most are.
+    pub fn of(form: &'a FormId) -> Self {
+        Look { form, id_path: "FID", number_path: "FBillNo", fields: &[] }
+    }
+}
+
 /// One page of rows. The page after the last has no rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundPage {

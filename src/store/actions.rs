@@ -359,7 +359,14 @@ mod tests {
         Deed {
             phase,
             order: Some(order.into()),
-            by: Who { uid: 1000, login: "li".into(), from: Some("10.0.3.7".into()) },
+            by: Who {
+                uid: 1000,
+                login: "li".into(),
+                from: Some("10.0.3.7".into()),
+                name: None,
+                origin: None,
+                person: None,
+            },
             action: "approve".into(),
             env: Some("demo".into()),
             plan: Some("p".into()),

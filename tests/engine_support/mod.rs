@@ -15,7 +15,9 @@ use skydeck::domain::command::{Command, Order, Receipt, Selection, StartParams};
 use skydeck::domain::env::{Environment, Limits};
 use skydeck::domain::event::{Event, Fact};
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{CommandId, EnvId, Fid, FormId, PlanId, PlanRev, RecordKey, RunId, SessionId, SetHash};
+use skydeck::domain::ids::{
+    CommandId, EnvId, Fid, FormId, PlanId, PlanRev, RecordKey, RunId, SessionId, SetHash, WorkKey,
+};
 use skydeck::domain::plan::{Column, Plan, Policy, Source, Target, WriteOptions};
 use skydeck::domain::query::PlanProblem;
 use skydeck::domain::run::{Flag, RunRow, RunState};
@@ -23,7 +25,9 @@ use skydeck::domain::step::{Evidence, Verb, Verdict};
 use skydeck::domain::time::{Clock, ErpDate, Ts};
 use skydeck::domain::who::Who;
 use skydeck::engine::{Engine, Parts, PlanSource};
-use skydeck::erp::{Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, PageQuery, WriteCall, WriteReply, WriteToken};
+use skydeck::erp::{
+    Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken,
+};
 use skydeck::store::actions::{ActionLog, MemoryLog};
 use skydeck::store::memory::MemoryStore;
 use skydeck::store::{Appended, Store, StoreError};
@@ -260,11 +264,12 @@ impl World {
         Found {
             fid: fid.clone(),
             no: format!("XSCKD{fid}"),
-            rev: Rev { status: doc.status.clone(), modified: Some(date(doc.modified)) },
+            rev: Rev { status: doc.status.clone(), modified: Some(date(doc.modified)), state: None },
             approver: doc.approver.clone(),
             approved: None,
             marked: Some(date(doc.created)),
             columns: vec!["100".into()],
+            fields: Vec::new(),
         }
     }
 }
@@ -318,7 +323,7 @@ impl Erp for World {
         }))
     }
 
-    async fn read_bills(&self, _: &FormId, _: &str, _: &str, fids: &[Fid]) -> Result<Vec<Found>, Fault> {
+    async fn read_bills(&self, _: &Look<'_>, fids: &[Fid]) -> Result<Vec<Found>, Fault> {
         assert!(fids.len() <= 200, "a read asks for {} bills", fids.len());
         tokio::time::sleep(Duration::from_millis(20)).await;
         self.catch_up();
@@ -573,6 +578,7 @@ pub fn environment() -> Environment {
         server_zone: "Asia/Shanghai".into(),
         allow_operations: Vec::new(),
         limits: Limits { per_minute: 6000, concurrency: 2, breaker_unknown: 0, ..Limits::default() },
+        server: Default::default(),
     }
 }
 
@@ -627,12 +633,16 @@ impl Store for FlakyStore {
         in_flight(run: RunId) -> Result<Vec<skydeck::domain::run::BillRow>, StoreError>;
         bills(scope: skydeck::domain::query::Scope, filter: &Filter, page: &skydeck::domain::query::PageRequest, now: Ts)
             -> Result<skydeck::domain::query::Page<skydeck::domain::run::BillRow>, StoreError>;
-        ledger_entry(key: &RecordKey) -> Result<Option<skydeck::store::LedgerEntry>, StoreError>;
+        ledger_entry(key: &WorkKey) -> Result<Option<skydeck::store::LedgerEntry>, StoreError>;
         ledger_groups(plan: Option<&PlanId>) -> Result<Vec<skydeck::domain::query::LedgerGroup>, StoreError>;
         unresolved(plan: Option<&PlanId>) -> Result<u64, StoreError>;
-        bill(key: &RecordKey) -> Result<Option<skydeck::domain::run::BillRow>, StoreError>;
+        bill(key: &WorkKey) -> Result<Option<skydeck::domain::run::BillRow>, StoreError>;
         find_number(beginning: &str, limit: usize) -> Result<Vec<skydeck::domain::run::BillRow>, StoreError>;
-        facts_of(key: &RecordKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
+        facts_of(key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
+        resolved_since(key: &WorkKey) -> Result<Option<Ts>, StoreError>;
+        operations_of(key: &RecordKey) -> Result<Vec<skydeck::domain::ids::OpId>, StoreError>;
+        boot_of(run: RunId, at: skydeck::domain::ids::Seq) -> Result<Option<String>, StoreError>;
+        server_of(env: &EnvId) -> Result<Option<skydeck::domain::server::ServerBound>, StoreError>;
         mark(plan: &PlanId, env: &EnvId) -> Result<Option<skydeck::domain::run::Mark>, StoreError>;
         plan_of(rev: &skydeck::domain::ids::PlanRev) -> Result<Option<skydeck::domain::plan::Plan>, StoreError>;
         actions(page: &skydeck::domain::query::PageRequest)
@@ -728,7 +738,7 @@ impl Bench {
     pub async fn order_of(&mut self, uid: u32, session: Option<SessionId>, command: Command) -> Receipt {
         self.orders += 1;
         let id = CommandId(ulid::Ulid::from_parts(1, self.orders));
-        let by = Who { uid, login: format!("u{uid}"), from: None };
+        let by = Who { uid, login: format!("u{uid}"), from: None, name: None, origin: None, person: None };
         self.engine.as_ref().unwrap().submit(Order { id, by, session, command }).await
     }
 
@@ -796,7 +806,7 @@ impl Bench {
 
     pub fn word(&self, run: RunId, n: u64) -> String {
         let outcome = self.outcome(run, n);
-        let slot = outcome.slot().word();
+        let slot = outcome.slot().code();
         match (&outcome, outcome.group()) {
             (Outcome::Done { verified: true }, _) => format!("{slot}:verified"),
             (Outcome::Already { by: Some(by), .. }, _) => format!("{slot}:{by}"),
@@ -828,7 +838,7 @@ impl Bench {
 }
 
 pub fn who(login: &str) -> Who {
-    Who { uid: 1000, login: login.into(), from: None }
+    Who { uid: 1000, login: login.into(), from: None, name: None, origin: None, person: None }
 }
 
 pub fn cause(text: &str) -> Cause {

@@ -27,7 +27,7 @@ use skydeck::ui::{Lang, Model, Skin, UiConfig, update, view};
 pub const NOW: Ts = Ts(1_795_441_920_000);
 
 pub fn who() -> Who {
-    Who { uid: 1000, login: "li.wei".into(), from: Some("10.0.0.7".into()) }
+    Who { uid: 1000, login: "li.wei".into(), from: Some("10.0.0.7".into()), name: None, origin: None, person: None }
 }
 
 pub fn run_id(n: u64) -> RunId {
@@ -118,6 +118,8 @@ pub fn head(n: u64, env: &str, production: bool) -> RunHead {
         filter: "FCreateDate>='2026-11-20 00:00:00' and FDocumentStatus<>'C'".into(),
         revision: Revision::Newest,
         text: None,
+        op: Default::default(),
+        server: None,
     }
 }
 
@@ -148,8 +150,9 @@ pub fn outcomes() -> Vec<Outcome> {
     ]
 }
 
-pub fn key_of(env: &str, n: u64) -> RecordKey {
+pub fn key_of(env: &str, n: u64) -> WorkKey {
     RecordKey { env: EnvId::new(env), form: FormId::new("SAL_OUTSTOCK"), fid: Fid::from(100_000 + n) }
+        .under(&OpId::default())
 }
 
 fn row(run: RunId, env: &str, n: u64, state: BillState) -> BillRow {
@@ -160,7 +163,7 @@ fn row(run: RunId, env: &str, n: u64, state: BillState) -> BillRow {
         no: format!("XSCKD{n:06}"),
         attempts: u32::from(!matches!(state, BillState::Waiting)),
         state,
-        rev: Rev { status: Status::Submitted, modified: ErpDate::parse("2026-11-22 17:03:11") },
+        rev: Rev { status: Status::Submitted, modified: ErpDate::parse("2026-11-22 17:03:11"), state: None },
         at: before(40 + n as i64 * 7),
         columns: vec!["100".into(), "CUST0042".into(), "2026-11-22T00:00:00".into()],
         open_since: None,
@@ -185,6 +188,7 @@ impl World {
             server_zone: "Asia/Shanghai".into(),
             allow_operations: vec![],
             limits: Limits::default(),
+            server: Default::default(),
         };
         let until = if production { None } else { Some(NOW.plus(Duration::from_secs(760))) };
         let mut runs = Vec::new();
@@ -198,6 +202,7 @@ impl World {
                 failed: failures,
                 unknown: u64::from(n == 3),
                 waiting: 0,
+                not_reached: 0,
             };
             let tally = Tally { found: tally.audited + 10 + 12 + failures + tally.unknown, ..tally };
             runs.push(RunRow {
@@ -247,7 +252,8 @@ impl World {
             })
             .collect();
         bills[11].state = BillState::Trying { step: Step::Audit, attempt: 1, since: before(3) };
-        bills[12].state = BillState::RetryAt { at: NOW.plus(Duration::from_secs(20)), cause: Cause::new("lock") };
+        bills[12].state =
+            BillState::RetryAt { at: NOW.plus(Duration::from_secs(20)), cause: Cause::new("lock"), failure: None };
         for bill in bills.iter_mut().skip(25) {
             bill.state = BillState::Waiting;
             bill.attempts = 0;
@@ -285,13 +291,14 @@ impl World {
         let mut head = head(9, self.env(), self.production);
         head.opened = before(120);
         let found = |b: &BillRow| Found {
-            fid: b.key.fid.clone(),
+            fid: b.key.record.fid.clone(),
             no: b.no.clone(),
             rev: b.rev.clone(),
             approver: None,
             approved: None,
             marked: None,
             columns: b.columns.clone(),
+            fields: Vec::new(),
         };
         let bills: Vec<Found> = self.bills.iter().map(found).collect();
         let mut facts = vec![
@@ -305,9 +312,9 @@ impl World {
             facts.push(fact(seq, at, event));
         };
         let hash = SetHash::new("3fa9c1d27b00");
-        push(before(100), Event::RunApproved { run, by: who(), hash, flags: vec![], reason: None });
+        push(before(100), Event::RunApproved { run, by: who(), hash, flags: vec![], reason: None, boot: None });
         for (i, b) in self.bills.iter().enumerate() {
-            let (fid, no) = (b.key.fid.clone(), b.no.clone());
+            let (fid, no) = (b.key.record.fid.clone(), b.no.clone());
             let at = before(90 - i as i64 * 3);
             let call = CallId(ulid::Ulid::from_parts(1, i as u128));
             let tried = Event::StepTried {
@@ -318,13 +325,22 @@ impl World {
                 attempt: 1,
                 call,
                 rev: b.rev.clone(),
+                intent: Default::default(),
             };
             match &b.state {
                 BillState::Waiting => {}
                 BillState::Trying { since, .. } => push(*since, tried),
-                BillState::RetryAt { at: until, cause } => push(
+                BillState::RetryAt { at: until, cause, .. } => push(
                     at,
-                    Event::BillDeferred { run, fid, no, until: *until, cause: cause.clone(), was: Slot::Waiting },
+                    Event::BillDeferred {
+                        run,
+                        fid,
+                        no,
+                        until: *until,
+                        cause: cause.clone(),
+                        was: Slot::Waiting,
+                        failure: None,
+                    },
                 ),
                 BillState::Settled(outcome) => {
                     if !matches!(outcome, Outcome::Skipped(_) | Outcome::Already { .. }) {
@@ -342,6 +358,7 @@ impl World {
                                 verdict: Verdict::Done,
                                 side: vec![],
                                 evidence: None,
+                                made: None,
                             },
                         );
                     }
@@ -433,7 +450,7 @@ fn page<T>(rows: Vec<T>) -> Page<T> {
 /// The life of bill 2: found, tried, refused; in a later run unknown, read back.
 fn life(env: &str) -> Vec<Fact> {
     let (run, fid, no) = (run_id(2), Fid::from(100_002), "XSCKD000002".to_owned());
-    let rev = Rev { status: Status::Submitted, modified: ErpDate::parse("2026-11-22 17:03:11") };
+    let rev = Rev { status: Status::Submitted, modified: ErpDate::parse("2026-11-22 17:03:11"), state: None };
     let call = CallId(ulid::Ulid::from_parts(1, 1));
     let found = Found {
         fid: fid.clone(),
@@ -443,6 +460,7 @@ fn life(env: &str) -> Vec<Fact> {
         approved: None,
         marked: None,
         columns: vec![],
+        fields: Vec::new(),
     };
     let Outcome::Failed(failure) = outcomes().remove(1) else { unreachable!() };
     let body = |text: &str| Body { bytes: Blob(text.as_bytes().to_vec()), len: text.len() as u64, sha256: None };
@@ -463,7 +481,16 @@ fn life(env: &str) -> Vec<Fact> {
         fact(
             12,
             at(21),
-            Event::StepTried { run, fid: fid.clone(), no: no.clone(), step: Step::Audit, attempt: 1, call, rev },
+            Event::StepTried {
+                run,
+                fid: fid.clone(),
+                no: no.clone(),
+                step: Step::Audit,
+                attempt: 1,
+                call,
+                rev,
+                intent: Default::default(),
+            },
         ),
         fact(
             13,
@@ -478,6 +505,7 @@ fn life(env: &str) -> Vec<Fact> {
                 verdict: Verdict::Rejected(failure.clone()),
                 side: vec![],
                 evidence: Some(Box::new(evidence)),
+                made: None,
             },
         ),
         fact(14, at(22), Event::BillSettled { run, fid, no, was: Slot::Waiting, outcome: Outcome::Failed(failure) }),

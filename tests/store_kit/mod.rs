@@ -8,7 +8,7 @@ use std::time::Duration;
 use skydeck::domain::bill::{BillState, Failure, Found, Outcome, Rev, Skip, Slot, Status, Unknown, UnknownWhy};
 use skydeck::domain::cause::Cause;
 use skydeck::domain::event::{ActionEntry, Event};
-use skydeck::domain::ids::{CallId, EnvId, Fid, FormId, PlanId, PlanRev, RecordKey, RunId, SetHash};
+use skydeck::domain::ids::{CallId, EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId, SetHash, WorkKey};
 use skydeck::domain::run::{Collected, Mark, Revision, RunEnd, RunHead, RunKind};
 use skydeck::domain::step::{Blob, Body, Evidence, Step, Verdict};
 use skydeck::domain::time::{Clock, ErpDate, Ts};
@@ -46,7 +46,7 @@ pub fn run_id(n: u64) -> RunId {
 }
 
 pub fn who() -> Who {
-    Who { uid: 1000, login: "op".into(), from: None }
+    Who { uid: 1000, login: "op".into(), from: None, name: None, origin: None, person: None }
 }
 
 pub fn head(n: u64, plan: &str, kind: RunKind) -> RunHead {
@@ -66,6 +66,8 @@ pub fn head(n: u64, plan: &str, kind: RunKind) -> RunHead {
         filter: "FDocumentStatus<>'C'".into(),
         revision: Revision::Newest,
         text: None,
+        op: Default::default(),
+        server: None,
     }
 }
 
@@ -78,7 +80,7 @@ pub fn number(fid: u64) -> String {
 }
 
 pub fn rev(status: Status) -> Rev {
-    Rev { status, modified: ErpDate::parse("2025-11-02T10:20:30.123") }
+    Rev { status, modified: ErpDate::parse("2025-11-02T10:20:30.123"), state: None }
 }
 
 pub fn found_bill(fid: u64) -> Found {
@@ -90,6 +92,7 @@ pub fn found_bill(fid: u64) -> Found {
         approved: None,
         marked: ErpDate::parse("2025-11-01"),
         columns: vec![number(fid), "2025-11-01T00:00:00".into(), format!("10{}", fid % 3), format!("客户{}", fid % 7)],
+        fields: Vec::new(),
     }
 }
 
@@ -114,7 +117,14 @@ pub fn collected(n: u64) -> Event {
 }
 
 pub fn approved(n: u64) -> Event {
-    Event::RunApproved { run: run_id(n), by: who(), hash: SetHash::new("ab".repeat(32)), flags: vec![], reason: None }
+    Event::RunApproved {
+        run: run_id(n),
+        by: who(),
+        hash: SetHash::new("ab".repeat(32)),
+        flags: vec![],
+        reason: None,
+        boot: None,
+    }
 }
 
 /// Opened, found, collected, approved.
@@ -131,6 +141,7 @@ pub fn tried(n: u64, fid: u64, step: Step, attempt: u32) -> Event {
         attempt,
         call: CallId(Ulid::from_parts(T0 as u64, u128::from(n * 1_000_000 + fid * 10 + u64::from(attempt)))),
         rev: rev(Status::Submitted),
+        intent: Default::default(),
     }
 }
 
@@ -156,6 +167,7 @@ pub fn answered(n: u64, fid: u64, step: Step, verdict: Verdict) -> Event {
             response: Some(body(&answer)),
             error: None,
         })),
+        made: None,
     }
 }
 
@@ -171,6 +183,7 @@ pub fn deferred(n: u64, fid: u64, was: Slot) -> Event {
         until: Ts(T0 + 60_000),
         cause: Cause::new("lock"),
         was,
+        failure: None,
     }
 }
 
@@ -199,8 +212,9 @@ pub fn skipped(why: Skip) -> Outcome {
     Outcome::Skipped(why)
 }
 
-pub fn key(fid: u64) -> RecordKey {
+pub fn key(fid: u64) -> WorkKey {
     RecordKey { env: EnvId::new("demo"), form: FormId::new("SAL_OUTSTOCK"), fid: Fid::from(fid) }
+        .under(&OpId::default())
 }
 
 pub fn action(verb: &str) -> Event {
@@ -232,7 +246,7 @@ pub fn read(n: u64, fid: u64, status: Status, modified: &str) -> Event {
     Event::BillRead {
         run: run_id(n),
         fid: Fid::from(fid),
-        rev: Some(Rev { status, modified: ErpDate::parse(modified) }),
+        rev: Some(Rev { status, modified: ErpDate::parse(modified), state: None }),
         approver: None,
     }
 }
@@ -325,7 +339,7 @@ pub fn everything(store: &dyn skydeck::store::Store) -> Vec<String> {
         let key = key(fid);
         say(format!("{:?} {:?}", store.bill(&key).unwrap(), store.ledger_entry(&key).unwrap()));
         say(format!("{:?}", store.facts_of(&key, 7).unwrap()));
-        say(format!("{:?} {:?}", store.deeds_of(&key, 7).unwrap(), store.newest_of(&key).unwrap()));
+        say(format!("{:?} {:?}", store.deeds_of(&key, 7).unwrap(), store.newest_of(&key.record).unwrap()));
         say(format!("{:?}", store.find_number(&number(fid), 5).unwrap()));
     }
     out

@@ -183,6 +183,11 @@ impl<'de> Deserialize<'de> for Reason {
 }
 
 impl Reason {
+    /// A sentence of an older version.
+    pub fn legacy(said: impl Into<String>) -> Self {
+        Self::Legacy { said: said.into() }
+    }
+
     /// The word scripts read: the variant's name.
     pub fn code(&self) -> String {
         let tagged = serde_json::to_value(self).ok();

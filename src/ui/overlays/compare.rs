@@ -332,11 +332,12 @@ mod tests {
     use super::*;
     use crate::domain::bill::{BillState, Failure, Rev, Skip, Status};
     use crate::domain::cause::Cause;
-    use crate::domain::ids::{EnvId, FormId, PlanId};
+    use crate::domain::ids::{EnvId, FormId, OpId, PlanId, RecordKey};
     use crate::domain::time::Ts;
 
     fn bill(fid: u64, outcome: impl Into<Option<Outcome>>) -> (Cursor, BillRow) {
-        let key = WorkKey { env: EnvId::new("e"), form: FormId::new("f"), fid: Fid::from(fid) };
+        let record = RecordKey { env: EnvId::new("e"), form: FormId::new("f"), fid: Fid::from(fid) };
+        let key = record.under(&OpId::default());
         let row = BillRow {
             run: RunId(ulid::Ulid::from_parts(1, 1)),
             plan: PlanId::new("p"),
@@ -344,7 +345,7 @@ mod tests {
             no: fid.to_string(),
             attempts: 1,
             state: outcome.into().map_or(BillState::Waiting, BillState::Settled),
-            rev: Rev { status: Status::Submitted, modified: None },
+            rev: Rev { status: Status::Submitted, modified: None, state: None },
             at: Ts(0),
             columns: vec![],
             open_since: None,
@@ -375,12 +376,14 @@ mod tests {
             production: false,
             form: FormId::new("f"),
             columns: vec![],
-            by: Who { uid: 0, login: String::new(), from: None },
+            by: Who { uid: 0, login: String::new(), from: None, name: None, origin: None, person: None },
             opened: Ts(0),
             of: None,
             filter: String::new(),
             revision: Revision::Newest,
             text: None,
+            op: Default::default(),
+            server: None,
         };
         let (state, tally) = (RunState::Collecting, Tally::default());
         RunRow { head, state, tally, collected: None, closed: None, flags: vec![], consent: None, pruned: 0 }
