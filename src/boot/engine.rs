@@ -15,6 +15,10 @@ use crate::cli::exit::{Exit, Stop};
 use crate::config::Rules;
 use crate::domain::cause::CauseTable;
 use crate::domain::env::Environment;
+use crate::domain::ids::EnvId;
+use crate::domain::query::{Answer, Query};
+use crate::domain::reason::Reason;
+use crate::domain::server::Server as ErpServer;
 use crate::domain::time::Clock;
 use crate::engine::{Engine, Left, Parts};
 use crate::erp::Erp;
@@ -206,6 +210,47 @@ impl Booted {
     pub fn open_runs(&self) -> Result<usize, Stop> {
         self.own.as_ref().map_or(Ok(0), |own| own.store.open_runs().map(|runs| runs.len()).map_err(store_stop))
     }
+}
+
+/// What is known of the server an environment's records are on.
+#[derive(Default)]
+pub struct Home {
+    /// The server, once that was said.
+    pub home: Option<ErpServer>,
+    /// Why nothing is written there, as a running engine says.
+    pub held: Option<Reason>,
+}
+
+/// Where an environment's records are: from the engine behind a socket, or of the process that holds the data directory,
+/// or from the directory itself. Where there is none yet, nothing was ever said.
+pub async fn home_of(data: &Path, attach: Option<&Path>, clock: Arc<dyn Clock>, env: &EnvId) -> Result<Home, Stop> {
+    let booted = match attach {
+        Some(socket) => Booted::at(socket).await?,
+        None if !data.join("version").exists() => return Ok(Home::default()),
+        None => {
+            let (dir, id, by) = (data.to_path_buf(), env.clone(), who().to_string());
+            let read = move || {
+                let store = LocalStore::open(&dir, clock, &by, &|_| {})?;
+                let bound = store.server_of(&id)?;
+                store.close()?;
+                Ok(bound)
+            };
+            let read = tokio::task::spawn_blocking(read).await.context("opening the store");
+            match read.map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))? {
+                Err(held @ StoreError::Held { .. }) => Booted::attach(&data.join(SOCKET), held).await?,
+                bound => {
+                    let home = bound.map_err(store_stop)?.map(|bound| bound.server);
+                    return Ok(Home { home, held: None });
+                }
+            }
+        }
+    };
+    let rows = match booted.link.ask(Query::Environments).await? {
+        Answer::Environments(rows) => rows,
+        _ => Vec::new(),
+    };
+    let row = rows.into_iter().find(|row| row.env.id == *env);
+    Ok(row.map(|row| Home { home: row.home, held: row.held }).unwrap_or_default())
 }
 
 /// Says what opening does, where it is worth saying: a clean start is silent.

@@ -29,7 +29,7 @@ mod offline;
 pub mod owner;
 
 pub use alerts::alerts;
-pub use engine::{Booted, SOCKET, Setup, store_stop, told};
+pub use engine::{Booted, Home, SOCKET, Setup, home_of, store_stop, told};
 pub use log::Logging;
 pub use offline::Offline;
 

@@ -488,6 +488,14 @@ pub enum EnvVerb {
         /// Environment; absent = the default one.
         name: Option<String>,
     },
+    /// Say that an environment's records are on the server it is configured with now.
+    Adopt {
+        /// Environment.
+        name: String,
+        /// Why; kept in the action log.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
 }
 
 /// `doctor`.

@@ -296,8 +296,9 @@ async fn env(ground: &Ground, verb: EnvVerb) -> Result<Exit, Stop> {
             let base = ground.paths.config_dir();
             let (causes, clock, known) = (&ground.causes, &ground.clock, &ground.known);
             let erp = boot::client(found, &base, causes, clock, known, &Arc::default())?;
-            environments::check(&ground.out(), &found.environment, &*erp).await
+            environments::check(ground, &found.environment, &*erp).await
         }
+        EnvVerb::Adopt { name, reason } => environments::adopt(ground, &EnvId::new(name), reason).await,
     }
 }
 

@@ -12,7 +12,8 @@ use super::out::Out;
 use crate::boot::{self, Booted, Logging, Paths, PlanFiles, Setup};
 use crate::config::{Config, Rules};
 use crate::domain::cause::CauseTable;
-use crate::domain::ids::PlanId;
+use crate::domain::ids::{EnvId, PlanId};
+use crate::domain::reason::Reason;
 use crate::domain::time::Clock;
 use crate::host::metrics::Metrics;
 use crate::secret::Known;
@@ -48,7 +49,16 @@ impl Ground {
             return Booted::at(socket).await;
         }
         let out = self.out();
+        for why in self.twins() {
+            out.note(&out.reason_of(&why));
+        }
         Booted::start(self.setup(extra, connect, false)?, move |text| out.note(text)).await
+    }
+
+    /// What keeps environments of this configuration from writing: each pair, said once.
+    pub fn twins(&self) -> Vec<Reason> {
+        let same = |(env, other): (&EnvId, &EnvId)| Reason::SameServer { env: env.clone(), other: other.clone() };
+        self.config.twins().into_iter().map(same).collect()
     }
 
     /// What an engine needs. Fetches the secrets, which may ask at the terminal.

@@ -199,10 +199,12 @@ async fn hello(stream: &mut UnixStream, engine: &Engine) -> Result<Who, String> 
     }
 }
 
-/// Somebody at the door, with the name the system knows by the user id.
+/// Somebody at the door, with the name the system knows by the user id; whom it does not know is named by the id itself,
+/// so that a claimed login never stands alone.
 pub fn person(uid: u32, login: String, from: Option<String>) -> Who {
     let known = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
-    Who { name: known.map(|user| user.name), ..Who::of_person(uid, login, from) }
+    let name = known.map_or_else(|| uid.to_string(), |user| user.name);
+    Who { name: Some(name), ..Who::of_person(uid, login, from) }
 }
 
 fn hint(text: &str) -> String {

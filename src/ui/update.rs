@@ -9,7 +9,7 @@ use crate::domain::command::{Command, Receipt};
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::RunId;
 use crate::domain::live::state_after;
-use crate::domain::query::{Answer, Query, Scope};
+use crate::domain::query::{Answer, EnvRow, Query, Scope};
 use crate::domain::run::{BillRow, RunState};
 use crate::domain::time::Ts;
 
@@ -21,6 +21,7 @@ use super::msg::{Effect, Msg, Ticket};
 use super::overlays::{self, Overlay};
 use super::panes::ledger::LedgerPane;
 use super::window::{Record, Seek, Window};
+use super::words;
 
 /// How often lists that facts made stale are read again while something runs.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -317,6 +318,7 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
                 model.marks.remove(key);
             }
             Event::MarkMoved { .. } => model.plans_stale = true,
+            Event::ServerBound(_) => model.ask(Query::Environments, Asked::Environments, effects),
             Event::ActionTaken(_) => model.log.spoil(),
             _ => {}
         }
@@ -330,6 +332,15 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
     }
     if visible {
         model.touch();
+    }
+}
+
+/// Environments as they stand; what keeps one from writing is said when it is new.
+fn take_environments(model: &mut Model, rows: Vec<EnvRow>) {
+    let known: Vec<_> = std::mem::replace(&mut model.envs, rows).into_iter().filter_map(|row| row.held).collect();
+    let new: Vec<_> = model.envs.iter().filter_map(|row| row.held.clone()).filter(|why| !known.contains(why)).collect();
+    for why in new {
+        model.note(true, words::reason_words(model.lang, &why));
     }
 }
 
@@ -403,7 +414,7 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
                     model.plan = model.plans.first().map(|p| super::model::plan_id(p).clone());
                 }
             }
-            (Asked::Environments, Ok(Answer::Environments(rows))) => model.envs = rows,
+            (Asked::Environments, Ok(Answer::Environments(rows))) => take_environments(model, rows),
             (Asked::Groups, Ok(Answer::LedgerGroups(groups))) => {
                 model.ledger.take(groups);
             }

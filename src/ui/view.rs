@@ -72,7 +72,11 @@ fn head(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
             put(pen, Role::Dim, &format!("{} ", pen.glyphs.clip(&set, 24)));
         }
         put(pen, border, if pen.glyphs.ascii { "=" } else { "━" });
-        if !env.read_only {
+        if model.env_row().is_some_and(|row| row.held.is_some()) {
+            put(pen, Role::Error, &format!(" {} ", t.held));
+        } else if env.always_read_only {
+            put(pen, Role::Ok, &format!(" {} ", t.always_read_only));
+        } else if !env.read_only {
             put(pen, Role::Warning, &format!(" {} ", t.write));
         } else if let Some(left) = model.unlocked_for(&env.id) {
             put(pen, Role::Warning, &format!(" {} {} ", t.write, format::clock(left)));

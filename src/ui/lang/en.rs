@@ -253,6 +253,8 @@ pub(crate) const TEXTS: Texts = Texts {
     quote_open: "“",
     quote_close: "”",
     read_only: "READ-ONLY",
+    always_read_only: "READ-ONLY FOR GOOD",
+    held: "WRITES NOTHING",
     reading: "reading...",
     reason: "reason",
     reason_hint: "kept in the action log",

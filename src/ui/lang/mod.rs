@@ -49,7 +49,7 @@ texts! {
     pause_canary pause_operator pause_stopped pause_store pause_unreachable pausing per_min per_minute per_s place
     plan plan_broken plan_never plans_none plans_none_2 policy policy_batch policy_no_submit policy_overlap
     policy_submit policy_sweep production queue_awaiting queue_collecting queue_none queue_none_2 queue_nothing
-    quit_busy quit_busy_2 quit_idle quit_title quote_open quote_close read_only reading reason reason_hint
+    quit_busy quit_busy_2 quit_idle quit_title quote_open quote_close read_only always_read_only held reading reason reason_hint
     reason_wanted recent_failures refused refused_busy refused_not_confirmed refused_nothing refused_read_only
     refused_role second_person consented refused_store reloading remedy remedy_hint remedy_alone request resolve_title resolved response results_empty results_pruned quicker results_none results_none_2
     resume_short resume_title resume_what resume_what_2 resuming retry_at retry_busy retry_do retry_nothing retry_title

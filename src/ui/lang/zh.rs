@@ -253,6 +253,8 @@ pub(crate) const TEXTS: Texts = Texts {
     quote_open: "“",
     quote_close: "”",
     read_only: "只读",
+    always_read_only: "永久只读",
+    held: "不写入",
     reading: "读取中…",
     reason: "理由",
     reason_hint: "记入操作日志",

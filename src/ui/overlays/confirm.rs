@@ -7,6 +7,7 @@ use tui_input::Input;
 use crate::domain::command::Command;
 use crate::domain::confirm::{Rung, rung};
 use crate::domain::ids::{RunId, SetHash};
+use crate::domain::reason::Reason;
 use crate::domain::run::{Consent, Flag, Revision, RunKind, RunRow, RunState};
 use crate::domain::time::Ts;
 use crate::ui::cells::Pen;
@@ -148,6 +149,9 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     }
     if let Some(row) = model.envs.iter().find(|e| e.env.id == head.env) {
         env.push((Role::Dim, format!("  {} {}", t.account_set, words::shown(&row.env.account_set))));
+        if let Some(home) = &row.home {
+            env.push((Role::Dim, format!("  {}", words::shown(&home.address))));
+        }
     }
     lines.push(env);
     let verb = match head.kind {
@@ -188,8 +192,12 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
         lines.push(vec![(Role::Warning, fill(t.waved, &[&words::shown(&flag.0)]))]);
     }
     // Said before anything is typed, not by a refusal after it.
-    let locked = model.envs.iter().any(|e| e.env.id == head.env && e.env.read_only);
-    if collected.callable > 0 && locked && model.unlocked_for(&head.env).is_none() {
+    let row = model.envs.iter().find(|e| e.env.id == head.env);
+    let always = || row.filter(|e| e.env.always_read_only).map(|e| Reason::AlwaysReadOnly { env: e.env.id.clone() });
+    if let Some(why) = row.and_then(|e| e.held.clone()).or_else(always).filter(|_| collected.callable > 0) {
+        lines.push(vec![(Role::Error, words::reason_words(model.lang, &why))]);
+    } else if collected.callable > 0 && row.is_some_and(|e| e.env.read_only) && model.unlocked_for(&head.env).is_none()
+    {
         let unlock = model.keymap.key(Action::Unlock);
         lines.push(vec![(Role::Warning, fill(t.confirm_locked, &[&unlock]))]);
     }
