@@ -106,7 +106,10 @@ pub fn who() -> Who {
     let login = ["LOGNAME", "USER"].iter().find_map(|v| std::env::var(v).ok()).filter(|l| !l.is_empty());
     let uid = rustix::process::getuid().as_raw();
     let from = std::env::var("SSH_CONNECTION").ok().and_then(|c| c.split(' ').next().map(str::to_owned));
-    crate::link::serve::person(uid, login.unwrap_or_else(|| uid.to_string()), from.filter(|f| !f.is_empty()))
+    let known = crate::link::serve::person(uid, String::new(), from.filter(|f| !f.is_empty()));
+    // Who claims nothing is called what the system calls him.
+    let login = login.or_else(|| known.name.clone()).unwrap_or_default();
+    Who { login, ..known }
 }
 
 /// Reads the configuration; a missing file is an empty configuration only when it was not named.

@@ -48,15 +48,17 @@ pub(super) fn sentence(reason: &R) -> String {
 fn server(reason: &R) -> String {
     match reason {
         R::WrongServer { env, was, is } => format!(
-            "environment {env} is {is} now, and this run was read from {was}: nothing was sent. Adopt the new address \
-             with `skydeck env adopt {env}`, or put the old one back"
+            "environment {env} is {is} now, and its records are on {was}: nothing was sent. Adopt the new address with \
+             `skydeck env adopt {env} --reason …`, or put the old one back"
         ),
         R::ServerUnknown { env, is } => format!(
             "bills of environment {env} are open or unknown from before servers were noted: say with `skydeck env adopt \
-             {env}` that they belong to {is}"
+             {env} --reason …` that they belong to {is}"
         ),
         R::OtherAccountSet { env, was, is } => format!(
-            "environment {env} belongs to {was}; {is} is another account set: make it an environment of its own"
+            "environment {env} belongs to {}; {} is another account set: make it an environment of its own",
+            was.beside(is),
+            is.beside(was)
         ),
         R::ServerKnown { env, is } => format!("environment {env} is bound to {is} already"),
         R::SameServer { env, other } => format!(

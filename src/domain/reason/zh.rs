@@ -44,13 +44,13 @@ pub(super) fn sentence(reason: &R) -> String {
 fn server(reason: &R) -> String {
     match reason {
         R::WrongServer { env, was, is } => format!(
-            "环境 {env} 现在是 {is}，而本次运行读自 {was}：未发送任何请求。请用 `skydeck env adopt {env}` 确认新地址，或恢复原地址"
+            "环境 {env} 现在是 {is}，而其单据在 {was}：未发送任何请求。请用 `skydeck env adopt {env} --reason …` 确认新地址，或恢复原地址"
         ),
         R::ServerUnknown { env, is } => format!(
-            "环境 {env} 有旧版本留下的未完成或结果未知的单据，当时没有记录服务器：请用 `skydeck env adopt {env}` 确认它们属于 {is}"
+            "环境 {env} 有旧版本留下的未完成或结果未知的单据，当时没有记录服务器：请用 `skydeck env adopt {env} --reason …` 确认它们属于 {is}"
         ),
         R::OtherAccountSet { env, was, is } => {
-            format!("环境 {env} 属于 {was}；{is} 是另一个数据中心（账套）：请另建一个环境")
+            format!("环境 {env} 属于 {}；{} 是另一个数据中心（账套）：请另建一个环境", was.beside(is), is.beside(was))
         }
         R::ServerKnown { env, is } => format!("环境 {env} 已经属于 {is}"),
         R::SameServer { env, other } => {
