@@ -74,7 +74,9 @@ fn golden_plans_have_their_verdicts() {
         let name = path.file_stem().unwrap().to_str().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         let got = verdict(name, &text);
-        assert_eq!(got.starts_with("refuses"), name.starts_with("refused"), "{name}: {got}");
+        // A plan as an earlier version ran it: it does not say what shows that its operation is done.
+        let refused = name.starts_with("refused") || name == "operation_close";
+        assert_eq!(got.starts_with("refuses"), refused, "{name}: {got}");
         check(&path.with_extension("verdict"), &got);
     }
 }

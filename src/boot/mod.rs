@@ -159,9 +159,14 @@ pub fn plan_id(path: &Path) -> PlanId {
 /// Reads one plan file, with the hazards lint found.
 pub fn read_plan(path: &Path) -> Result<(crate::plan::PlanFile, Vec<crate::plan::lint::Hazard>), PlanProblem> {
     let id = plan_id(path);
-    let problem = |message: String| PlanProblem { id: id.clone(), message: format!("{}: {message}", path.display()) };
+    let at = path.display();
+    let problem = |message: String| PlanProblem::new(id.clone(), format!("{at}: {message}"));
     let text = std::fs::read_to_string(path).map_err(|e| problem(format!("cannot be read: {e}")))?;
-    let file = crate::plan::read(id.clone(), &text).map_err(|e| problem(e.to_string()))?;
+    let file = crate::plan::read(id.clone(), &text).map_err(|e| PlanProblem {
+        zh: e.in_chinese().map(|zh| format!("{at}：{zh}")),
+        reason: e.reason.clone(),
+        ..problem(e.to_string())
+    })?;
     let hazards = crate::plan::lint(&file);
     Ok((file, hazards))
 }

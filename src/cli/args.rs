@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::fresh::NewPlan;
+
 /// Terminal operations console for Kingdee K/3Cloud (金蝶云星空) integration plans.
 ///
 /// Without a verb: the console. Exit codes: 0 all settled well, 1 some failed, 2 usage or configuration,
@@ -429,13 +431,7 @@ pub enum PlanVerb {
         effective: bool,
     },
     /// A new plan on standard output.
-    New {
-        /// Business object, e.g. STK_InStock.
-        form: String,
-        /// Submit before auditing.
-        #[arg(long)]
-        submit: bool,
-    },
+    New(NewPlan),
     /// Known hazards of a plan.
     Lint {
         /// Plan: name or file.

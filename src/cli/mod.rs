@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod drive;
 pub mod environments;
 pub mod exit;
+mod fresh;
 mod ground;
 mod health;
 pub mod json;

@@ -41,7 +41,7 @@ pub(super) async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Sto
     // Said before anything is opened: a plan that cannot run names its place.
     let path = if is_file { file.clone() } else { ground.plan_dir().join(format!("{plan}.json")) };
     let env = if path.exists() {
-        let (file, _) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.message))?;
+        let (file, _) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.said(ground.out().is_zh())))?;
         file.plan.env
     } else {
         let known: Vec<String> = plans::names(&ground.plan_dir());

@@ -228,7 +228,7 @@ impl Inner {
         let (mut runs, mut bills) = (Vec::new(), 0);
         let (mut named, mut noted) = (Vec::new(), Vec::new());
         let mut opened: Vec<PlanId> = Vec::new();
-        for Group { plan: id, env: env_id, form, rev, rows } in groups {
+        for Group { plan: id, env: env_id, form, op, rev, rows } in groups {
             if revision == Revision::Original && rev.is_none() {
                 selected.leave_many("of a run that is not known", rows.len());
                 continue;
@@ -239,6 +239,10 @@ impl Inner {
             }
             let usable = self.shared.under(&id, rev.as_ref()).and_then(|(plan, env)| {
                 self.shared.idle(&id)?;
+                let is = Operation::id_of(&plan.target.verb);
+                if is != op {
+                    return Err(Refusal::BadPlan(Reason::OtherOperation { plan: id.clone(), was: op.clone(), is }));
+                }
                 if env.env.id == env_id && plan.source.form == form && !opened.contains(&id) {
                     Ok((plan, env))
                 } else {
@@ -340,14 +344,21 @@ impl Shared {
         };
         match plans.iter().find(same) {
             Some((Ok(plan), _)) => Ok(Arc::clone(plan)),
-            Some((Err(problem), _)) => Err(bad_plan(problem.message.clone())),
+            Some((Err(problem), _)) => Err(match &problem.reason {
+                Some(reason) => Refusal::BadPlan((**reason).clone()),
+                None => bad_plan(problem.message.clone()),
+            }),
             None => Err(Refusal::NotFound(Reason::NoPlan { plan: id.clone() })),
         }
     }
 
-    /// The environment a plan's bills are in, when what it calls can be read back there.
-    pub(super) fn callable(&self, plan: &Plan) -> Result<Arc<Dispatch>, Refusal> {
+    /// The environment a plan's bills are in, when what it calls can be read back there. `older`: not the newest revision.
+    pub(super) fn callable(&self, plan: &Plan, older: bool) -> Result<Arc<Dispatch>, Refusal> {
         let env = self.named(&plan.id, plan.target_env.as_ref().or(plan.env.as_ref()))?;
+        if let Some(operation) = Operation::of(plan).blind() {
+            let (plan, operation, rev) = (plan.id.clone(), operation.to_owned(), older.then(|| plan.rev.clone()));
+            return Err(Refusal::BadPlan(Reason::NoEffect { plan, operation, rev }));
+        }
         if plan.target.form != plan.source.form {
             let (source, target) = (plan.source.form.clone(), plan.target.form.clone());
             return Err(Refusal::BadPlan(Reason::FormsDiffer { plan: plan.id.clone(), source, target }));

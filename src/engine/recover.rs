@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::domain::event::Event;
+use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
 use crate::domain::reason::Reason;
 use crate::domain::run::{RunEnd, RunKind, RunRow, RunState};
@@ -46,7 +47,7 @@ async fn interrupted(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result
             shared.ledger.append(group.iter().map(|bill| died(run, bill)).collect()).await?;
         }
     }
-    let (Some(plan), Some(env)) = (plan_of(shared, &row), shared.env(Some(&row.head.env))) else {
+    let (Some(plan), Some(env)) = (plan_of(shared, &row)?, shared.env(Some(&row.head.env))) else {
         tracing::warn!(%run, "the plan or environment of an open run is gone; its unknown bills wait");
         return Ok(());
     };
@@ -59,9 +60,17 @@ async fn interrupted(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result
     Ok(())
 }
 
-/// The plan of a run as it stands now; for reading its bills any revision with the same form will do.
-fn plan_of(shared: &Shared, row: &RunRow) -> Option<Arc<Plan>> {
+/// The plan a run's bills are read by: as it stands now, where it still does the same to bills of the same form, else the
+/// revision the run was opened under. Never one that does something else: its effect would be taken for the run's.
+fn plan_of(shared: &Shared, row: &RunRow) -> Result<Option<Arc<Plan>>, StoreError> {
+    let fits = |plan: &Plan| {
+        let op = Operation::of(plan);
+        plan.source.form == row.head.form && op.id == row.head.op && op.blind().is_none()
+    };
     let plans = shared.plans();
-    let plan = plans.iter().filter_map(|(plan, _)| plan.as_ref().ok()).find(|p| p.id == row.head.plan)?;
-    (plan.source.form == row.head.form).then(|| Arc::clone(plan))
+    let newest = plans.iter().filter_map(|(plan, _)| plan.as_ref().ok()).find(|p| p.id == row.head.plan);
+    if let Some(newest) = newest.filter(|plan| fits(plan)) {
+        return Ok(Some(Arc::clone(newest)));
+    }
+    Ok(shared.store.plan_of(&row.head.rev)?.filter(fits).map(Arc::new))
 }

@@ -236,7 +236,7 @@ impl World {
                 unresolved: 0,
             },
             PlanRow {
-                plan: Err(PlanProblem { id: PlanId::new("broken"), message: "broken.json:12:7: target.request[3].value: unknown variable {{LAST_TIME}}; there are LAST_SYNC_TIME, CURRENT_TIME".into() }),
+                plan: Err(PlanProblem::new(PlanId::new("broken"), "broken.json:12:7: target.request[3].value: unknown variable {{LAST_TIME}}; there are LAST_SYNC_TIME, CURRENT_TIME".into())),
                 hazards: 0,
                 last: vec![],
                 mark: None,

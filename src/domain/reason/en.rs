@@ -1,6 +1,7 @@
 //! The sentences of [`Reason`] in English. One sentence a variant: what happened, to what, and what to do next.
 
 use super::Reason as R;
+use crate::domain::operation::declaration;
 
 /// A reason in English.
 pub(super) fn sentence(reason: &R) -> String {
@@ -121,9 +122,21 @@ fn refusal(reason: &R) -> String {
 fn of_plan(reason: &R) -> String {
     match reason {
         R::PlanProblem { said } => said.clone(),
-        R::NoEffect { plan, operation } => format!(
-            "plan {plan} executes `{operation}` and does not say how a bill shows that it is done: add e.g. \"skydeck\": \
-             {{\"done\": [[\"FCloseStatus\", \"in\", \"B\"]]}}"
+        R::NoEffect { plan, operation, rev: None } => format!(
+            "plan {plan} executes `{operation}` and does not say how a bill shows that it is done: add {}",
+            declaration(operation)
+        ),
+        R::NoEffect { plan, operation, rev: Some(rev) } => format!(
+            "revision {} of plan {plan} executes `{operation}` and does not say how a bill shows that it is done: use the \
+             newest revision, which must hold {}",
+            rev.short(),
+            declaration(operation)
+        ),
+        R::OtherOperation { plan, was, is } => format!(
+            "plan {plan} executes {} now, and these bills were to get {}: retry them under their original revision, or \
+             resolve them",
+            is.name(),
+            was.name()
         ),
         R::OperationNotAllowed { env, operation } => format!(
             "operation `{operation}` is not among allow_operations of environment {env}: its owner must name it there"

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::access::Role;
 use super::bill::Failure;
 use super::cause::Cause;
-use super::ids::{EnvId, FormId, PlanId, PlanRev, RunId, SetHash};
+use super::ids::{EnvId, FormId, OpId, PlanId, PlanRev, RunId, SetHash};
 use super::server::Server;
 use super::who::Who;
 
@@ -135,7 +135,15 @@ pub enum Reason {
     /// The plan cannot be used: what the reader of plans says.
     PlanProblem { said: String },
     /// The plan executes an operation and does not say how it is seen to be done.
-    NoEffect { plan: PlanId, operation: String },
+    NoEffect {
+        plan: PlanId,
+        operation: String,
+        /// Where it is an older revision that does not say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rev: Option<PlanRev>,
+    },
+    /// The plan does something else now than what was to be done to these bills.
+    OtherOperation { plan: PlanId, was: OpId, is: OpId },
     /// The operation is not among those the environment's owner allows.
     OperationNotAllowed { env: EnvId, operation: String },
     /// A revision is not kept.

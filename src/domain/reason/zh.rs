@@ -2,6 +2,7 @@
 
 use super::Reason as R;
 use crate::domain::access::Role;
+use crate::domain::operation::declaration;
 
 /// A reason in Chinese.
 pub(super) fn sentence(reason: &R) -> String {
@@ -114,9 +115,19 @@ fn refusal(reason: &R) -> String {
 fn of_plan(reason: &R) -> String {
     match reason {
         R::PlanProblem { said } => said.clone(),
-        R::NoEffect { plan, operation } => format!(
-            "方案 {plan} 执行 `{operation}`，但没有说明怎样看出单据已完成：请添加，例如 \"skydeck\": {{\"done\": \
-             [[\"FCloseStatus\", \"in\", \"B\"]]}}"
+        R::NoEffect { plan, operation, rev: None } => format!(
+            "方案 {plan} 执行 `{operation}`，但没有说明怎样看出单据已完成：请添加 {}",
+            declaration(operation)
+        ),
+        R::NoEffect { plan, operation, rev: Some(rev) } => format!(
+            "方案 {plan} 的版本 {} 执行 `{operation}`，但没有说明怎样看出单据已完成：请用最新版本，其中须有 {}",
+            rev.short(),
+            declaration(operation)
+        ),
+        R::OtherOperation { plan, was, is } => format!(
+            "方案 {plan} 现在执行 {}，而这些单据当时要执行的是 {}：请按原来的版本重试，或办结",
+            is.name(),
+            was.name()
         ),
         R::OperationNotAllowed { env, operation } => {
             format!("操作 `{operation}` 不在环境 {env} 的 allow_operations 中：须由环境负责人写入")
