@@ -90,7 +90,7 @@ fn statuses(asked: &Asked<'_>, at: &str, found: &mut Found<'_>, submits: bool) -
     true
 }
 
-/// 17: every bill that the filter selects is done already.
+/// 17: every bill that the filter selects is done already. A mend is known where the usual field shows it.
 fn already(asked: &Asked<'_>, at: &str, found: &mut Found<'_>, name: &str) {
     let done = found.file.plan.policy.done.clone();
     let holds = |test: &Test| match test {
@@ -108,7 +108,8 @@ fn already(asked: &Asked<'_>, at: &str, found: &mut Found<'_>, name: &str) {
         format!("every bill that the filter selects is done already by the plan's own words ({shown}): no call would be made"),
         format!("按方案自己的说明（{shown}），过滤条件选出的单据都已完成：不会调用任何单据"),
     );
-    if let Some((field, value)) = shown_by(name) {
+    let usual = shown_by(name).filter(|(field, _)| done.iter().filter_map(Test::path).any(|p| p.eq_ignore_ascii_case(field)));
+    if let Some((field, value)) = usual {
         found.mend(format!("{field}='{}'", if value == "B" { "A" } else { "B" }));
     }
 }

@@ -200,12 +200,12 @@ fn paging(side: &Side<'_>, predicates: &[Predicate], found: &mut Found<'_>) {
     let place_of_paging = place(side, "StartRow", "otherRequest");
     if moved.iter().any(|field| predicates.iter().any(|p| p.is_on(field))) {
         let (en, zh) = match found.file.plan.target.verb {
-            Verb::Audit | Verb::Submit => (
+            Verb::Audit => (
                 "paging by offset over a filter that the audits change skips bills; Skydeck reads all pages by id before the \
                  first call",
                 "审核会改变过滤结果，按行号翻页会漏单；Skydeck 在第一次审核前按内码读完所有页",
             ),
-            Verb::Operation(_) => (
+            Verb::Submit | Verb::Operation(_) => (
                 "paging by offset over a filter that the calls change skips bills; Skydeck reads all pages by id before the \
                  first call",
                 "调用会改变过滤结果，按行号翻页会漏单；Skydeck 在第一次调用前按内码读完所有页",
