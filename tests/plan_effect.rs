@@ -62,10 +62,7 @@ fn conditions_are_read_in_each_shape() {
             json!([["FDocumentStatus", "eq", "C"], ["FCloseStatus", "in", "B"]]),
             vec![is_in("FDocumentStatus", &["C"]), is_in("FCloseStatus", &["B"])],
         ),
-        (
-            json!([["FX", "in", "A,B"], ["fx", "in", "b,c"]]),
-            vec![is_in("FX", &["A", "B"]), is_in("fx", &["b", "c"])],
-        ),
+        (json!([["FX", "in", "A,B"], ["fx", "in", "b,c"]]), vec![is_in("FX", &["A", "B"]), is_in("fx", &["b", "c"])]),
     ] {
         let file = close(&json!({"done": done, "mine": "FCloserId.FName"}));
         let policy = &file.runnable().unwrap_or_else(|e| panic!("{done}: {e}")).policy;
@@ -93,7 +90,12 @@ fn what_cannot_be_a_condition_is_named_with_its_place_and_an_example() {
         (json!({"done": [["F Close", "in", "B"]]}), "skydeck.done[0][0]", "no field path", "不是字段路径"),
         (json!({"done": [[null, "in", "B"]]}), "skydeck.done[0][0]", "no field path", "不是字段路径"),
         (json!({"done": [["FEntity_FClose", "in", "B"]]}), "skydeck.done[0][0]", "first line alone", "分录字段"),
-        (json!({"done": [["FX", "in", "B"], ["FX", "neq", "A"]]}), "skydeck.done[1][1]", "known are `in` and `eq`", "可用"),
+        (
+            json!({"done": [["FX", "in", "B"], ["FX", "neq", "A"]]}),
+            "skydeck.done[1][1]",
+            "known are `in` and `eq`",
+            "可用",
+        ),
         (json!({"done": [["FX", "=", "A"]]}), "skydeck.done[0][1]", "did you mean `eq`?", "是不是 `eq`"),
         (json!({"done": [["FX", "ins", "A"]]}), "skydeck.done[0][1]", "did you mean `in`?", "是不是 `in`"),
         (json!({"done": [["FX", "in"]]}), "skydeck.done[0][2]", "names no value", "没有写出"),
@@ -167,7 +169,8 @@ fn what_audit_and_submit_lead_to_is_not_declared() {
         }
         assert!(inspect(&text(call, "FDocumentStatus='A'", &json!({"done": null, "mine": null}))).runnable().is_ok());
     }
-    let by_name = text("Confirm", "FDocumentStatus='B'", &json!({"done": [["FX", "in", "B"]]})).replace("Confirm", "Audit");
+    let by_name =
+        text("Confirm", "FDocumentStatus='B'", &json!({"done": [["FX", "in", "B"]]})).replace("Confirm", "Audit");
     assert!(inspect(&by_name).blocking[0].message.contains("Audit"), "the operation named Audit is Audit");
 }
 
@@ -187,7 +190,8 @@ fn the_effect_is_part_of_the_revision_only_where_it_is_given() {
     assert_ne!(declared, rev(json!({"done": [["FCloseStatus", "in", "B"]]})));
     assert_ne!(declared, rev(json!({"done": [["FCloseStatus", "in", "B,C"]], "mine": "FCloserId.FName"})));
 
-    let (old, new) = (close(&json!({})), close(&json!({"done": [["FCloseStatus", "in", "B"]], "mine": "FCloserId.FName"})));
+    let (old, new) =
+        (close(&json!({})), close(&json!({"done": [["FCloseStatus", "in", "B"]], "mine": "FCloserId.FName"})));
     let changes = plan::diff(&old, &new);
     let fields: Vec<(&str, Option<&Value>)> = changes.iter().map(|c| (c.field.as_str(), c.after.as_ref())).collect();
     let (done, mine) = (json!([["FCloseStatus", "in", "B"]]), json!("FCloserId.FName"));
@@ -244,12 +248,7 @@ fn a_filter_that_leaves_the_call_nothing_to_do_is_said() {
         ("Audit", "FDocumentStatus=FOther", &none, None),
         ("Audit", "FDocumentStatus='A'", &submit, None),
         ("Audit", "FDocumentStatus='C'", &submit, Some(18)),
-        (
-            "Audit",
-            "FID in (select FID from T where FDocumentStatus='C')",
-            &none,
-            None,
-        ),
+        ("Audit", "FID in (select FID from T where FDocumentStatus='C')", &none, None),
     ] {
         let found = hazards(call, filter, skydeck);
         let of_effect: Vec<&Hazard> = found.iter().filter(|h| matches!(h.number, 17 | 18)).collect();
@@ -319,6 +318,10 @@ fn new_plans_select_what_their_call_can_act_on() {
     }
     let own = plan::new_operation(&FormId::new("X_Bill"), None, "Confirm", "F_State", "it's");
     let file = plan::read(PlanId::new("p"), &own).unwrap();
-    assert!(file.plan.source.filter.ends_with("and FDocumentStatus='C' and F_State<>'it''s'"), "{}", file.plan.source.filter);
+    assert!(
+        file.plan.source.filter.ends_with("and FDocumentStatus='C' and F_State<>'it''s'"),
+        "{}",
+        file.plan.source.filter
+    );
     assert_eq!(file.plan.policy.done, [is_in("F_State", &["it's"])]);
 }

@@ -145,7 +145,11 @@ impl Place {
 
     /// The answer to the first call of each bill is lost, after the call was executed.
     fn lose_first_answers(&self, operation: &str) {
-        let rule = Rule::new(Kind::Reset, When::After).on(&[operation]).first(1);
+        self.lose_first(operation, When::After);
+    }
+
+    fn lose_first(&self, operation: &str, when: When) {
+        let rule = Rule::new(Kind::Reset, when).on(&[operation]).first(1);
         self.sim().with_world(|world| world.add_faults(FaultPlan { rules: vec![rule] }));
     }
 }
@@ -268,6 +272,22 @@ fn a_close_is_done_when_its_field_says_so_and_called_once_even_when_its_answer_i
 }
 
 #[test]
+fn a_close_that_never_arrived_is_seen_not_to_be_done_and_called_once_more() {
+    let place = Place::new(60, &["BillClose"]);
+    place.lose_first("BillClose", When::Before);
+    place.plan("close", &closes("FDOCUMENTSTATUS='C'"));
+    let open = place.with_status(FORM, "C");
+    let n = open.len() as u64;
+    let (run, _) = place.run("close", 0);
+    assert_eq!(sums(&run, &["found", "done", "failed", "unknown"]), [n, n, 0, 0], "{run}");
+    for bill in place.with_status(FORM, "C") {
+        let counts = place.sim().with_world(|world| world.counts(FORM, bill.id, "BillClose"));
+        assert!(bill.closed);
+        assert_eq!((counts.calls, counts.changed, counts.refused), (2, 1, 0), "{bill:?}");
+    }
+}
+
+#[test]
 fn a_close_that_the_server_refuses_is_failed_with_its_words_and_never_called_already_done() {
     let place = Place::new(60, &["BillClose"]);
     place.plan("close", &closes("FDOCUMENTSTATUS in ('Z','A','D')"));
@@ -335,7 +355,11 @@ fn new_plans_lint_clean_and_find_what_they_can_call() {
         fresh(&place, name, &args);
         place.says("en", &["plan", "lint", name], 0);
         let preview = &place.json(&["plan", "preview", name], 0)[0];
-        assert_eq!((&preview["found"], &preview["callable"]), (&json!(callable), &json!(callable)), "{name}: {preview}");
+        assert_eq!(
+            (&preview["found"], &preview["callable"]),
+            (&json!(callable), &json!(callable)),
+            "{name}: {preview}"
+        );
     }
     for (args, words) in [
         (vec!["X_Bill", "--operation", "Confirm"], "--done FIELD=VALUE"),

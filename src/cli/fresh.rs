@@ -43,7 +43,8 @@ pub(super) fn print(out: &Out, asked: &NewPlan) -> Result<Exit, Stop> {
             return Err(Stop::usage(format!("`{name}` {words}")));
         }
         (Verb::Audit | Verb::Submit, Some(_)) => {
-            let words = out.t("is for other operations: what this one leads to is known", "只用于其他操作：此操作的结果是已知的");
+            let words = out
+                .t("is for other operations: what this one leads to is known", "只用于其他操作：此操作的结果是已知的");
             return Err(Stop::usage(format!("--done {words}")));
         }
         (Verb::Operation(name), Some(shown)) => {

@@ -30,10 +30,13 @@ pub(super) struct Group {
     pub rows: Vec<BillRow>,
 }
 
+/// What bills of one run have in common.
+type Together = (PlanId, EnvId, FormId, OpId, Option<PlanRev>);
+
 /// The bills as runs can take them up, most bills of a plan first: a plan has one open run at a time.
 pub(super) fn groups(store: &dyn Store, rows: Vec<BillRow>, revision: Revision) -> Result<Vec<Group>, StoreError> {
     let mut revs = Revs::default();
-    let mut groups: BTreeMap<(PlanId, EnvId, FormId, OpId, Option<PlanRev>), Vec<BillRow>> = BTreeMap::new();
+    let mut groups: BTreeMap<Together, Vec<BillRow>> = BTreeMap::new();
     for row in rows {
         let rev = match revision {
             Revision::Newest => None,

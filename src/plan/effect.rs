@@ -160,9 +160,10 @@ fn values_of(given: &[Value], cut: bool) -> Result<Vec<String>, (String, String)
             "the condition names no value that the field holds afterwards".to_owned(),
             "条件没有写出操作后字段的值".to_owned(),
         )),
-        (2.., false) => {
-            Err((format!("`eq` takes one value, not {n}: write `in`"), format!("`eq` 只取一个值，这里有 {n} 个：请写 `in`")))
-        }
+        (2.., false) => Err((
+            format!("`eq` takes one value, not {n}: write `in`"),
+            format!("`eq` 只取一个值，这里有 {n} 个：请写 `in`"),
+        )),
         (n, _) if n > MAX_VALUES => Err((
             format!("{n} values: at most {MAX_VALUES} can be given"),
             format!("有 {n} 个值：最多可以写 {MAX_VALUES} 个"),
@@ -179,10 +180,7 @@ fn check_value(text: &str) -> Result<(), (String, String)> {
         ));
     }
     if text.chars().count() > MAX_CHARS {
-        return Err((
-            format!("a value of more than {MAX_CHARS} characters"),
-            format!("值超过 {MAX_CHARS} 个字符"),
-        ));
+        return Err((format!("a value of more than {MAX_CHARS} characters"), format!("值超过 {MAX_CHARS} 个字符")));
     }
     if text.chars().any(char::is_control) || text.contains("{{") || text.starts_with("_function ") {
         return Err((
@@ -244,8 +242,7 @@ fn undeclared(side: &Side<'_>, name: &str, plan: &PlanId, findings: &mut Finding
         format!("执行 `{name}`，但没有说明怎样看出单据已完成，响应丢失的调用将无法核实：请添加{zh}"),
     );
     let block = findings.refuse_in_both(at, words, declaration(name));
-    block.reason =
-        Some(Box::new(Reason::NoEffect { plan: plan.clone(), operation: name.to_owned(), rev: None }));
+    block.reason = Some(Box::new(Reason::NoEffect { plan: plan.clone(), operation: name.to_owned(), rev: None }));
 }
 
 /// A condition as plan files write it, its values in order.

@@ -80,11 +80,11 @@ fn columns(id: &str, number: &str, field: Option<&str>) -> Vec<Value> {
 fn target(form: &FormId, verb: &Verb, id: &str) -> Value {
     let mut request = vec![entry("FormId", "业务对象表单Id", form.as_str())];
     let (api, name) = match verb {
-        Verb::Submit => ("Submit", "提交单据"),
-        Verb::Audit => ("Audit", "审核单据"),
+        Verb::Submit => ("Submit", "提交单据".to_owned()),
+        Verb::Audit => ("Audit", "审核单据".to_owned()),
         Verb::Operation(operation) => {
             request.push(entry("Operation", "操作编码", operation));
-            ("excuteOperation", "执行操作")
+            ("excuteOperation", format!("执行 {operation}"))
         }
     };
     if *verb == Verb::Audit {

@@ -115,10 +115,9 @@ fn refusal(reason: &R) -> String {
 fn of_plan(reason: &R) -> String {
     match reason {
         R::PlanProblem { said } => said.clone(),
-        R::NoEffect { plan, operation, rev: None } => format!(
-            "方案 {plan} 执行 `{operation}`，但没有说明怎样看出单据已完成：请添加 {}",
-            declaration(operation)
-        ),
+        R::NoEffect { plan, operation, rev: None } => {
+            format!("方案 {plan} 执行 `{operation}`，但没有说明怎样看出单据已完成：请添加 {}", declaration(operation))
+        }
         R::NoEffect { plan, operation, rev: Some(rev) } => format!(
             "方案 {plan} 的版本 {} 执行 `{operation}`，但没有说明怎样看出单据已完成：请用最新版本，其中须有 {}",
             rev.short(),

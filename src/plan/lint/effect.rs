@@ -40,7 +40,10 @@ impl<'a> Asked<'a> {
         let named = |v: &String| values.iter().any(|value| value.trim().eq_ignore_ascii_case(v.trim()));
         self.certain
             && self.predicates.iter().any(|p| {
-                p.is_on(field) && matches!(p.op.as_str(), "=" | "in") && !p.values.is_empty() && p.values.iter().all(named)
+                p.is_on(field)
+                    && matches!(p.op.as_str(), "=" | "in")
+                    && !p.values.is_empty()
+                    && p.values.iter().all(named)
             })
     }
 }
@@ -108,7 +111,8 @@ fn already(asked: &Asked<'_>, at: &str, found: &mut Found<'_>, name: &str) {
         format!("every bill that the filter selects is done already by the plan's own words ({shown}): no call would be made"),
         format!("按方案自己的说明（{shown}），过滤条件选出的单据都已完成：不会调用任何单据"),
     );
-    let usual = shown_by(name).filter(|(field, _)| done.iter().filter_map(Test::path).any(|p| p.eq_ignore_ascii_case(field)));
+    let usual =
+        shown_by(name).filter(|(field, _)| done.iter().filter_map(Test::path).any(|p| p.eq_ignore_ascii_case(field)));
     if let Some((field, value)) = usual {
         found.mend(format!("{field}='{}'", if value == "B" { "A" } else { "B" }));
     }
@@ -130,10 +134,8 @@ fn captions(found: &mut Found<'_>) {
             continue;
         }
         let named = never.join(", ");
-        let example = match path.eq_ignore_ascii_case(STATUS_PATH) {
-            true => written_all(&[Test::In(path.clone(), vec!["C".to_owned()])]),
-            false => written_all(&[Test::In(path.clone(), vec!["B".to_owned()])]),
-        };
+        let code = if path.eq_ignore_ascii_case(STATUS_PATH) { "C" } else { "B" };
+        let example = written_all(&[Test::In(path.clone(), vec![code.to_owned()])]);
         found
             .add(
                 17,
