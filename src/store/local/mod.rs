@@ -119,7 +119,14 @@ impl LocalStore {
         if fresh {
             place.sync_all()?;
         }
-        let mode = opened.full.map_or(Mode::Open, Mode::Draining);
+        let mode = match opened.index.later()? {
+            // What a newer program did is not guessed at, and nothing is written beside it.
+            Some((seq, tag)) => Mode::Stopped(format!(
+                "fact {seq} was written by a newer program (`{tag}`) and is not understood here: look only, or use the newer \
+                 program"
+            )),
+            None => opened.full.map_or(Mode::Open, Mode::Draining),
+        };
         let shared = Arc::new(Shared {
             journal: opened.journal,
             index: opened.index,
