@@ -16,6 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use ulid::Ulid;
 
 use super::frame::{self, PATIENCE, REQUEST_MAX, Reply, Request, VERSION};
+use super::version::refusal;
 use super::{Notice, Watch};
 use crate::domain::command::Order;
 use crate::domain::ids::SessionId;
@@ -193,10 +194,7 @@ async fn hello(stream: &mut UnixStream, engine: &Engine) -> Result<Who, String> 
         Request::Hello { version: VERSION, login, from } => {
             Ok(Who { uid, login: hint(&login), from: from.map(|from| hint(&from)) })
         }
-        Request::Hello { version, .. } => Err(format!(
-            "the owner (process {}) speaks version {VERSION} of the protocol, this program {version}: end the owner, then start again",
-            std::process::id()
-        )),
+        Request::Hello { version, .. } => Err(refusal(version)),
         _ => Err("the first word must be a hello".to_owned()),
     }
 }
