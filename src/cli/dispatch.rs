@@ -326,7 +326,9 @@ async fn read(ground: &Ground, booted: &Booted, verb: Verb) -> Result<Exit, Stop
         Verb::Export(args) => export(booted, &out, &args).await,
         Verb::Health => super::health::run(link, &out, booted.is_attached()).await,
         Verb::Log(args) => {
-            let data = ground.global.attach.is_none().then_some(ground.paths.data.as_path());
+            // The file itself, also where a copy of the directory is looked at.
+            let data = ground.looking.as_ref().map_or(&ground.paths.data, |looking| &looking.of);
+            let data = ground.global.attach.is_none().then_some(data.as_path());
             super::log::run(link, &out, data, args).await
         }
         _ => Err(Stop::usage("not a reading verb")),

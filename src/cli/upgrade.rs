@@ -103,16 +103,16 @@ pub(super) fn look(ground: &Ground, verb: Option<&Verb>) -> Result<Option<Lookin
     if holder(data).ok().flatten().is_some() {
         return Ok(None);
     }
-    let out = ground.out();
-    out.note(&format!(
-        "{} {version} {} `{}`",
-        out.t("the data directory is of version", "数据目录属于版本"),
-        out.t(
-            "and only looked at: nothing is raised, and its index is built for this look alone; once and for all:",
-            "，此处只查看：不会升级，索引仅为本次查看而建；一次性升级请执行：",
+    let (out, command) = (ground.out(), Place::new(data).command("upgrade"));
+    out.note(&match out.lang {
+        Language::En => format!(
+            "the data directory is of version {version} and only looked at: it is not raised, and its index is built for \
+             this look alone. `{command}` raises it once and for all"
         ),
-        Place::new(data).command("upgrade")
-    ));
+        Language::Zh => format!(
+            "数据目录属于版本 {version}，此处只查看：不会升级，索引仅为本次查看而建。执行 `{command}` 可一次性升级"
+        ),
+    });
     Looking::beside(data, ground.clock.now()).map(Some).map_err(store_stop)
 }
 

@@ -247,6 +247,8 @@ pub struct Looking {
     dir: tempfile::TempDir,
     /// Held while somebody looks, so that nobody sweeps the copy away.
     _live: Option<File>,
+    /// What it is a copy of.
+    pub of: PathBuf,
     /// When the backup was made, or the picture taken, UTC.
     pub made: String,
 }
@@ -257,7 +259,7 @@ impl Looking {
         let dir = tempfile::Builder::new().prefix("skydeck-snapshot-").tempdir();
         let dir =
             dir.map_err(|e| StoreError::Directory(format!("a copy of {} cannot be made: {e}", from.display())))?;
-        let looking = Self { _live: None, made: String::new(), dir };
+        let looking = Self { _live: None, of: from.to_path_buf(), made: String::new(), dir };
         let made = restore(from, &looking.data())?.made;
         let copy = Place::new(&looking.data());
         // The copy is nobody's but ours: nothing is asked and nothing kept before it is opened.
@@ -276,7 +278,7 @@ impl Looking {
         let dir = tempfile::Builder::new().prefix(LOOK).tempdir_in(data).map_err(failed)?;
         let live = create(&dir.path().join(LIVE)).map_err(failed)?;
         live.try_lock().map_err(|e| failed(e.into()))?;
-        let looking = Self { dir, _live: Some(live), made: made(now) };
+        let looking = Self { dir, _live: Some(live), of: data.to_path_buf(), made: made(now) };
         let copy_of = Place::new(&looking.data());
         make(&copy_of.dir)?;
         make(&copy_of.journal())?;

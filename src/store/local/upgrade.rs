@@ -153,7 +153,8 @@ fn sync_files(dir: &Path) -> std::io::Result<()> {
 /// Puts an index that is whole, durable and closed in the place of the old one, and removes that.
 pub(in crate::store) fn put_in_place(place: &Place, disk: &dyn Disk, new: &Path, now: &str) -> Result<(), StoreError> {
     let failed = |e: std::io::Error| {
-        place.say(&format!("the new index cannot take its place ({e}): start again, and it goes on from there"))
+        let first = if is_full(&e) { "free some space, then start again" } else { "start again" };
+        place.say(&format!("the new index cannot take its place ({e}): {first}, and it goes on from there"))
     };
     disk.before(Op::Swap).and_then(|()| sync_files(new)).map_err(failed)?;
     let old = place.dir.join(format!("{OLD}{now}"));
