@@ -440,7 +440,7 @@ fn a_backup_from_before_the_old_program_went_on_is_kept_and_another_one_made() {
 fn on_a_real_disk(earlier: &Earlier, free: u32) -> Option<[(i32, String); 2]> {
     let script = r#"
 set -u
-mount -t tmpfs -o size=24m,mode=0700 none "$D/disk" || exit 77
+mount -t tmpfs -o size=48m,mode=0700 none "$D/disk" || exit 77
 cp -a "$D/data" "$D/disk/data" && rm -f "$D/disk/data/ballast"
 dd if=/dev/zero of="$D/disk/fill" bs=1k status=none 2>/dev/null
 truncate -s "-${FREE}K" "$D/disk/fill"
@@ -473,24 +473,39 @@ cp -a "$D/disk/data" "$D/after"
 
 #[test]
 fn a_real_disk_that_is_full_is_said_in_words_and_room_is_all_it_needs() {
-    let original = Earlier::made();
-    let (before, expected) = (facts(&original.dir), undisturbed(&original));
-    let mut refused = 0;
-    for free in [0, 4, 40, 200, 520, 800, 1100] {
-        let earlier = original.copy();
-        let Some([first, second]) = on_a_real_disk(&earlier, free) else { return };
-        assert!(!first.1.contains("panicked"), "{free} KiB: {}", first.1);
-        let marked = std::fs::read_to_string(earlier.temp.path().join("first.version")).unwrap();
-        if first.0 != 0 {
-            refused += 1;
-            assert_eq!(first.0, 2, "{free} KiB: {}", first.1);
-            assert!(first.1.contains("free some space") || first.1.contains("disk is full"), "{free} KiB: {}", first.1);
-            assert_eq!(marked, "skydeck store 1\n", "{free} KiB: {}", first.1);
+    let small = Earlier::made();
+    // More than fits into what is free, and no old index that could make room.
+    let large = Earlier::made();
+    {
+        std::fs::write(large.dir.join("version"), "skydeck store 2\n").unwrap();
+        let store = raised(&large.dir, &Raise::Never, Arc::new(RealDisk)).unwrap();
+        let fids: Vec<u64> = (1..=20_000).collect();
+        block(store.append(vec![opened(9, "odd")])).unwrap();
+        for some in fids.chunks(500) {
+            block(store.append(vec![found(9, some)])).unwrap();
         }
+        store.close().unwrap();
+        drop(store);
+        std::fs::remove_dir_all(large.dir.join("sled")).unwrap();
+        std::fs::write(large.dir.join("version"), "skydeck store 1\n").unwrap();
+    }
+    for (of, free, code, words) in [
+        (&small, 0, 2, "only 0.0 MiB are free"),
+        (&small, 3_000, 2, "needs at least 4.0 MiB: free some space"),
+        (&small, 6_000, 0, "raised from version 1 to 2"),
+        (&large, 4_200, 2, "the disk is full while the index is built anew"),
+    ] {
+        let (before, expected) = (facts(&of.dir), undisturbed(of));
+        let earlier = of.copy();
+        let Some([first, second]) = on_a_real_disk(&earlier, free) else { return };
+        assert_eq!(first.0, code, "{free} KiB: {}", first.1);
+        assert!(first.1.contains(words) && !first.1.contains("panicked"), "{free} KiB: {}", first.1);
+        let marked = std::fs::read_to_string(earlier.temp.path().join("first.version")).unwrap();
+        assert_eq!(marked == "skydeck store 1\n", code != 0, "{free} KiB");
         assert_eq!(second.0, 0, "{free} KiB: {}", second.1);
+        assert!(!second.1.contains("damaged"), "{free} KiB: {}", second.1);
         let after = earlier.temp.path().join("after");
         assert_eq!(facts(&after), before, "{free} KiB");
         assert_eq!(answers(raised(&after, &Raise::Never, Arc::new(RealDisk)).unwrap()), expected, "{free} KiB");
     }
-    assert!(refused > 0, "the disk was never full");
 }

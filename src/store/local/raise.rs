@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::Progress;
 use super::disk::{Disk, RealDisk};
 use super::place::{Place, VERSION, bytes_for_people, stamp};
+use super::writer::LOW;
 use crate::domain::time::Ts;
 use crate::store::journal::segment::HEADER;
 use crate::store::{StoreError, actions, backup, doctor, fault};
@@ -106,9 +107,15 @@ pub(super) fn back_up(
     progress: &dyn Fn(Progress),
 ) -> Result<Option<PathBuf>, StoreError> {
     fault::point("upgrade_begun");
+    if *raise == Raise::Never {
+        return Err(place.say(&unraised(place, from)));
+    }
+    // Even opening the old index writes to it, and on a full disk that can spoil it.
+    if let Some(free) = disk.free(&place.dir).ok().filter(|free| *free < LOW) {
+        return Err(place.say(&nearly_full(from, free)));
+    }
     let to = match raise {
-        Raise::Plain => return Ok(None),
-        Raise::Never => return Err(place.say(&unraised(place, from))),
+        Raise::Plain | Raise::Never => return Ok(None),
         Raise::Backup(Some(to)) => to.clone(),
         Raise::Backup(None) => match earlier(place) {
             Some(earlier) => earlier,
@@ -143,6 +150,15 @@ pub(super) fn back_up(
 fn unraised(place: &Place, from: u32) -> String {
     let command = place.command("upgrade");
     format!("it is of version {from}, and this needs version {VERSION}: `{command}` raises it, after a backup")
+}
+
+fn nearly_full(from: u32, free: u64) -> String {
+    format!(
+        "it is of version {from}, and only {} are free on its disk; raising it to version {VERSION} needs at least {}: free \
+         some space. Nothing was changed",
+        bytes_for_people(free),
+        bytes_for_people(LOW)
+    )
 }
 
 fn no_room(place: &Place, outlook: &Outlook) -> String {
