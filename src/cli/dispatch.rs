@@ -24,6 +24,7 @@ use crate::domain::time::Clock;
 use crate::link::Link;
 use crate::link::pending::Opening;
 use crate::link::remote::RemoteLink;
+use crate::store::actions;
 use crate::store::backup::Looking;
 use crate::store::local::Raise;
 use crate::ui::msg::{Export, ExportFormat};
@@ -326,8 +327,9 @@ async fn read(ground: &Ground, booted: &Booted, verb: Verb) -> Result<Exit, Stop
         Verb::Export(args) => export(booted, &out, &args).await,
         Verb::Health => super::health::run(link, &out, booted.is_attached()).await,
         Verb::Log(args) => {
-            // The file itself, also where a copy of the directory is looked at.
-            let data = ground.looking.as_ref().map_or(&ground.paths.data, |looking| &looking.of);
+            // The file itself, also where a copy of the directory is looked at; the copy's where there is none yet.
+            let original = ground.looking.as_ref().map(|looking| &looking.of);
+            let data = original.filter(|dir| dir.join(actions::FILE).exists()).unwrap_or(&ground.paths.data);
             let data = ground.global.attach.is_none().then_some(data.as_path());
             super::log::run(link, &out, data, args).await
         }
