@@ -1,7 +1,14 @@
 //! A data directory of version 1 becomes one of version 2: at every place where the process can die, on every write that
 //! can meet a full disk, and with too little room; the facts and the answers of the index stay what they were, and as
 //! long as the directory is of version 1 the program that wrote it finds everything as it left it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    clippy::print_stdout
+)]
 
 #[path = "support/earlier.rs"]
 mod earlier;
@@ -41,6 +48,7 @@ fn telling(dir: &Path, raise: &Raise) -> (Result<LocalStore, StoreError>, Vec<Pr
 fn answers(store: LocalStore) -> Vec<String> {
     let all = everything(&store);
     store.close().unwrap();
+    drop(store);
     all
 }
 

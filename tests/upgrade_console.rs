@@ -48,7 +48,7 @@ fn said(out: &Output) -> String {
 
 fn console(place: &Place, lang: &str) -> Pty {
     let mut options = place.options();
-    *options.last_mut().unwrap() = lang.to_owned();
+    lang.clone_into(options.last_mut().unwrap());
     let args: Vec<&str> = options.iter().map(String::as_str).collect();
     Pty::start(&Start { program: PROGRAM, args: &args, env: &[("LANG", "zh_CN.UTF-8")], size: (150, 40) })
 }
@@ -74,7 +74,7 @@ fn a_console_asks_in_its_language_and_a_no_changes_not_one_byte() {
             assert_eq!(code, 4, "{}", console.text());
             let last = if lang == "en" { "nothing was changed" } else { "未作任何更改" };
             assert!(console.text().contains(last), "{}", console.text());
-            assert!(!console.screen(|screen| screen.alternate_screen()));
+            assert!(!console.screen(vt100::Screen::alternate_screen));
         }
     }
     assert_eq!(tree(&place.data()), before);
@@ -239,6 +239,35 @@ fn a_directory_of_a_later_program_is_refused_by_everybody_and_left_alone() {
     let is_other = |path: &PathBuf| *path != lock && !path.ends_with("owner.log");
     let others = |tree: &Tree| tree.iter().filter(|(path, _)| is_other(path)).map(own).collect::<Tree>();
     assert_eq!(others(&after), others(&before));
+}
+
+#[test]
+fn a_demo_asks_nobody_and_keeps_nothing_of_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo = || {
+        let mut command = Command::new(PROGRAM);
+        command.args([
+            "demo",
+            "--headless",
+            "--lang",
+            "zh",
+            "--bills",
+            "20",
+            "--faults",
+            "none",
+            "--per-minute",
+            "6000",
+        ]);
+        command.args(["--settle", "300ms", "--data"]).arg(dir.path()).stdin(Stdio::null()).output().unwrap()
+    };
+    assert!(matches!(demo().status.code(), Some(0 | 1)));
+    earlier::set_back(&dir.path().join("data"));
+    let out = demo();
+    assert!(matches!(out.status.code(), Some(0 | 1)), "{}", said(&out));
+    assert!(said(&out).contains("数据目录已从版本 1 升级到版本 2"), "{}", said(&out));
+    assert_eq!(version(&dir.path().join("data")), "skydeck store 2\n");
+    let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!names.iter().any(|name| name.to_string_lossy().contains("backup")), "{names:?}");
 }
 
 /// The child: holds a directory and answers its socket as 0.1.0 does, until it is told to end.

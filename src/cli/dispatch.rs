@@ -197,7 +197,7 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
         let mut setup = ground.setup(Vec::new(), true, true)?;
         setup.logging.serves(true);
         let mut told = serve::Told::listen()?;
-        let booted = told.or_end(Booted::start(setup, move |text| note.note(text))).await?;
+        let booted = told.or_end(serve::starting(Box::pin(Booted::start(setup, move |text| note.note(text))))).await?;
         return serve::run(booted, told, args, &out).await;
     }
     serve::detach()?;

@@ -44,10 +44,13 @@ pub(super) struct Opening<'a> {
     pub progress: &'a dyn Fn(Progress),
 }
 
+/// An index, and why nothing new may be written where it only opened with the ballast given up.
+type Opened = (Index<SledKv>, Option<String>);
+
 /// The index as it was found.
 enum Found {
     /// Of this layout, or empty.
-    Current(Index<SledKv>, Option<String>),
+    Current(Box<Opened>),
     /// Of another one.
     Other { layout: u32, applied: Seq },
     /// None is there.
@@ -72,7 +75,7 @@ impl<'a> Opening<'a> {
         upgrade::sweep(place);
         let found = self.find()?;
         let applied = match &found {
-            Found::Current(index, _) => index.applied()?,
+            Found::Current(opened) => opened.0.applied()?,
             Found::Other { applied, .. } => *applied,
             Found::Nothing => Seq::default(),
         };
@@ -80,14 +83,14 @@ impl<'a> Opening<'a> {
         let (journal, tail) = self.journal(applied)?;
         let is_raised = self.version < VERSION;
         let (index, full) = match found {
-            Found::Current(index, full) if !is_raised || index.layout()?.is_some() => {
+            Found::Current(opened) if !is_raised || opened.0.layout()?.is_some() => {
                 self.mark()?;
                 // What an earlier attempt left beside it is of no use any more.
                 let _ = std::fs::remove_dir_all(place.new_index());
-                (index, full)
+                *opened
             }
             Found::Nothing if !is_raised && !place.new_index().exists() => self.create()?,
-            Found::Current(empty, _) => {
+            Found::Current(empty) => {
                 drop(empty);
                 self.upgraded(&journal, None)?
             }
@@ -114,7 +117,7 @@ impl<'a> Opening<'a> {
         if !self.place.index().exists() {
             return Ok(Found::Nothing);
         }
-        let (index, full) = match self.open_at(&self.place.index())? {
+        let opened = match self.open_at(&self.place.index()) {
             Ok(opened) => opened,
             Err(OpenFault::Unblocked) => return Ok(Found::Other { layout: 0, applied: Seq::default() }),
             Err(OpenFault::Damaged(why)) => {
@@ -123,15 +126,15 @@ impl<'a> Opening<'a> {
             }
             Err(OpenFault::Disk(e)) => return Err(self.place.refused("the index cannot be opened", &e)),
         };
-        match index.layout()? {
-            Some(layout) if layout != LAYOUT => Ok(Found::Other { layout, applied: index.applied()? }),
-            _ => Ok(Found::Current(index, full)),
+        match opened.0.layout()? {
+            Some(layout) if layout != LAYOUT => Ok(Found::Other { layout, applied: opened.0.applied()? }),
+            _ => Ok(Found::Current(Box::new(opened))),
         }
     }
 
     /// A new index under its own name, for a directory of this version.
-    fn create(&self) -> Result<(Index<SledKv>, Option<String>), StoreError> {
-        match self.open_at(&self.place.index())? {
+    fn create(&self) -> Result<Opened, StoreError> {
+        match self.open_at(&self.place.index()) {
             Ok(opened) => Ok(opened),
             Err(OpenFault::Disk(e)) => Err(self.place.refused("the index cannot be made", &e)),
             Err(OpenFault::Damaged(_) | OpenFault::Unblocked) => Err(self.place.say("the index does not open")),
@@ -139,17 +142,17 @@ impl<'a> Opening<'a> {
     }
 
     /// Opens or creates an index. On a full disk the ballast is given up for it.
-    fn open_at(&self, path: &Path) -> Result<Result<(Index<SledKv>, Option<String>), OpenFault>, StoreError> {
+    fn open_at(&self, path: &Path) -> Result<Opened, OpenFault> {
         let mut full = None;
         loop {
             match SledKv::open(path) {
-                Ok(kv) => return Ok(Ok((Index::new(kv), full))),
+                Ok(kv) => return Ok((Index::new(kv), full)),
                 Err(OpenFault::Disk(e)) if is_full(&e) && full.is_none() && self.place.drop_ballast() => {
                     full = Some(format!(
                         "{e}; outcomes are still stored, new work is not taken: free some space, then reopen"
                     ));
                 }
-                Err(fault) => return Ok(Err(fault)),
+                Err(fault) => return Err(fault),
             }
         }
     }
@@ -173,7 +176,7 @@ impl<'a> Opening<'a> {
 
     /// Builds an index of this layout, raises the directory, and only then puts the index in the old one's place: until
     /// the file `version` is replaced, the earlier program finds everything as it left it.
-    fn upgraded(&self, journal: &Journal, from: Option<u32>) -> Result<(Index<SledKv>, Option<String>), StoreError> {
+    fn upgraded(&self, journal: &Journal, from: Option<u32>) -> Result<Opened, StoreError> {
         let (place, disk) = (self.place, self.options.disk.as_ref());
         Build { place, journal, disk, from, now: &self.now, progress: self.progress }.run()?;
         self.mark()?;
@@ -186,7 +189,7 @@ impl<'a> Opening<'a> {
         journal: &Journal,
         mut index: Index<SledKv>,
         full: Option<String>,
-    ) -> Result<(Index<SledKv>, Option<String>), StoreError> {
+    ) -> Result<Opened, StoreError> {
         let told = |done, of| (self.progress)(Progress::Folding { done, of });
         let steps = Folding { told: &told, before: &|| Ok(()), after: &|| {} };
         let is_new = index.layout()?.is_none();

@@ -39,19 +39,24 @@ impl Build<'_> {
     pub fn run(&self) -> Result<(), StoreError> {
         self.make_room()?;
         loop {
-            let (index, begun) = self.open()?;
             let full = Cell::new(false);
+            let (index, begun) = self.open().map_err(|error| {
+                let is_short = self.is_short(&full, &error);
+                self.said(error, is_short)
+            })?;
             let built = self.fold(&index, &full).and_then(|()| self.finish(&index, &full).map_err(Folded::Stopped));
             drop(index);
-            match built {
-                Ok(()) => {
-                    fault::point("upgrade_folded");
-                    return Ok(());
-                }
-                // What an earlier attempt left does not fit this journal.
-                Err(Folded::Misfit(_)) if begun => self.remove(&self.place.new_index())?,
-                Err(Folded::Stopped(_)) if self.is_short(&full) && self.place.index().exists() => self.remove_old()?,
-                Err(fault) => return Err(self.said(fault.error(), &full)),
+            let Err(fault) = built else {
+                fault::point("upgrade_folded");
+                return Ok(());
+            };
+            // What an earlier attempt left may not fit this journal.
+            let is_misfit = begun && matches!(fault, Folded::Misfit(_));
+            let error = fault.error();
+            match self.is_short(&full, &error) {
+                true if self.place.index().exists() => self.remove_old()?,
+                false if is_misfit => self.remove(&self.place.new_index())?,
+                is_short => return Err(self.said(error, is_short)),
             }
         }
     }
@@ -123,14 +128,18 @@ impl Build<'_> {
         synced.inspect_err(|e| full.set(full.get() || is_full(e))).map_err(|e| StoreError::Write(e.to_string()))
     }
 
-    fn is_short(&self, full: &Cell<bool>) -> bool {
-        full.get() || self.disk.free(&self.place.dir).is_ok_and(|free| free < LOW)
+    /// Whether the disk is what stopped the building. sled says it in many ways, also when it reads.
+    fn is_short(&self, full: &Cell<bool>, error: &StoreError) -> bool {
+        let words = error.to_string();
+        full.get()
+            || ["StorageFull", "No space left"].iter().any(|word| words.contains(word))
+            || self.disk.free(&self.place.dir).is_ok_and(|free| free < LOW)
     }
 
     /// Why the new index could not be built, and what a person does about it.
-    fn said(&self, error: StoreError, full: &Cell<bool>) -> StoreError {
+    fn said(&self, error: StoreError, is_short: bool) -> StoreError {
         match error {
-            StoreError::Write(what) if self.is_short(full) => self.place.say(&format!(
+            StoreError::Write(what) | StoreError::Read(what) if is_short => self.place.say(&format!(
                 "the disk is full while the index is built anew ({what}): free some space, then start again, and it goes \
                  on from there; no fact is lost"
             )),
