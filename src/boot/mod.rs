@@ -25,12 +25,14 @@ mod alerts;
 mod engine;
 mod log;
 mod offline;
+mod opening;
 pub mod owner;
 
 pub use alerts::alerts;
-pub use engine::{Booted, SOCKET, Setup, store_stop, told};
+pub use engine::{Booted, SOCKET, Setup, store_stop};
 pub use log::Logging;
 pub use offline::Offline;
+pub use opening::told;
 
 /// Plans shipped inside the program, for the demo and as examples: (name, JSON).
 pub const SHIPPED: &[(&str, &str)] = &[

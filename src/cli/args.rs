@@ -106,7 +106,9 @@ pub enum Verb {
     /// The engine without a screen, for systemd: consoles attach to it.
     Serve(ServeArgs),
     /// Check the data directory: journal chain, index, headroom.
-    Doctor(DoctorArgs),
+    Doctor(super::doctor::DoctorArgs),
+    /// Raise a data directory of an earlier version to the one of this program, after a backup.
+    Upgrade(super::upgrade::UpgradeArgs),
     /// Copy the data directory, in use or not, into a new one, and check the copy.
     Backup {
         /// Directory; not there yet.
@@ -157,6 +159,12 @@ pub struct ServeArgs {
     /// Tell the process that holds the data directory to end, and wait until it has.
     #[arg(long, conflicts_with = "detached")]
     pub end: bool,
+    /// The console was told to raise the data directory without a backup.
+    #[arg(long, hide = true)]
+    pub no_backup: bool,
+    /// Language of the console that starts it, for what it shows of the start.
+    #[arg(long, hide = true, value_name = "LANG")]
+    pub words: Option<Language>,
 }
 
 /// `demo`.
@@ -488,18 +496,4 @@ pub enum EnvVerb {
         /// Environment; absent = the default one.
         name: Option<String>,
     },
-}
-
-/// `doctor`.
-#[derive(Debug, Args)]
-pub struct DoctorArgs {
-    /// Build the index anew from the journal.
-    #[arg(long)]
-    pub rebuild: bool,
-    /// Copy the index into a smaller one.
-    #[arg(long)]
-    pub compact: bool,
-    /// Write every fact as JSON lines.
-    #[arg(long, value_name = "FILE")]
-    pub export: Option<PathBuf>,
 }
