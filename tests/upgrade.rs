@@ -241,11 +241,14 @@ fn without_room_for_the_backup_nothing_is_changed_and_the_way_on_is_said() {
 #[test]
 fn a_disk_that_fills_up_at_any_write_is_said_and_leaves_a_directory_that_is_one_or_the_other() {
     use rustix::io::Errno;
-    for (earlier, raise) in
-        Earlier::all().into_iter().flat_map(|e| [(e.copy(), Raise::Backup(None)), (e, Raise::Plain)])
-    {
+    let all = [(Errno::NOSPC, true), (Errno::NOSPC, false), (Errno::IO, true)];
+    let mut cases = vec![(Earlier::made(), Raise::Plain, &all[..]), (Earlier::made(), Raise::Backup(None), &all[..])];
+    // Directories of 0.1.0 itself are many: the disk that stays full is enough.
+    let others = Earlier::all().into_iter().filter(|earlier| earlier.name != "made");
+    cases.extend(others.map(|earlier| (earlier, Raise::Backup(None), &all[..1])));
+    for (earlier, raise, faults) in cases {
         let (before, expected) = (facts(&earlier.dir), undisturbed(&earlier));
-        for (errno, forever) in [(Errno::NOSPC, true), (Errno::NOSPC, false), (Errno::IO, true)] {
+        for (errno, forever) in faults.iter().copied() {
             let mut nth = 1;
             loop {
                 let at = format!("{} {raise:?} {errno:?} {forever} {nth}", earlier.name);

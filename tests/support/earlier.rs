@@ -29,6 +29,7 @@ impl Earlier {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("data");
         make(&dir);
+        lighten(&dir);
         Self { temp, dir, name: "made".to_owned() }
     }
 
@@ -53,6 +54,7 @@ impl Earlier {
         std::fs::rename(found, &dir).unwrap();
         let _ = std::fs::remove_dir_all(&inner);
         std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o700)).unwrap();
+        lighten(&dir);
         Some(Self { temp, dir, name: packed.file_name().unwrap().to_string_lossy().into_owned() })
     }
 
@@ -69,6 +71,11 @@ impl Earlier {
         let all = std::fs::read_dir(self.temp.path()).unwrap().map(|entry| entry.unwrap().path());
         all.filter(|path| *path != self.dir).collect()
     }
+}
+
+/// Takes out the space set aside for a full disk, which every opening sets aside anew: these directories are copied often.
+fn lighten(dir: &Path) {
+    let _ = std::fs::remove_file(dir.join("ballast"));
 }
 
 /// The data directory somewhere in what was packed.
