@@ -89,6 +89,8 @@ pub enum Verb {
     Ledger(LedgerArgs),
     /// Close ledger entries with a written reason.
     Resolve(ResolveArgs),
+    /// Put back ledger entries that were closed with a written reason.
+    Reopen(ReopenArgs),
     /// Runs, newest first; with a run: its bills.
     History(HistoryArgs),
     /// One bill's whole life.
@@ -327,6 +329,20 @@ pub struct ResolveArgs {
     /// Which.
     #[command(flatten)]
     pub select: SelectArgs,
+    /// Why; kept in the history.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// `reopen`.
+#[derive(Debug, Args)]
+pub struct ReopenArgs {
+    /// Whole bill numbers.
+    #[arg(required = true, value_name = "NUMBER")]
+    pub numbers: Vec<String>,
+    /// Only entries of this plan.
+    #[arg(long, value_name = "PLAN")]
+    pub plan: Option<String>,
     /// Why; kept in the history.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,

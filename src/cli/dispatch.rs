@@ -276,7 +276,8 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         | Verb::Verify(_)
         | Verb::Resume(_)
         | Verb::Cancel(_)
-        | Verb::Resolve(_)) => {
+        | Verb::Resolve(_)
+        | Verb::Reopen(_)) => {
             let booted = ground.boot(Vec::new(), true).await?;
             let exit = write::write(ground, &booted, writing).await;
             booted.end(None).await?;
