@@ -116,3 +116,31 @@ fn the_seeds_page_as_a_table_means_the_shipped_plan() {
     assert!(imported.guesses.iter().any(|g| g.contains("pipe lost")), "{:?}", imported.guesses);
     assert!(imported.guesses.iter().any(|g| g.contains("Ids taken as {{FID}}")), "{:?}", imported.guesses);
 }
+
+/// Approvals and runs of 0.1.0 are bound to these revisions (`tests/golden/data-0.1.0/make.sh revisions` made them).
+#[test]
+fn plans_have_the_revisions_that_0_1_0_gave_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let list = std::fs::read_to_string(root.join("tests/golden/revisions.json")).unwrap();
+    let list: Vec<serde_json::Value> = serde_json::from_str(&list).unwrap();
+    let mut as_they_are = Vec::new();
+    let mut revisions = std::collections::BTreeSet::new();
+    for one in &list {
+        let file = one["plan"].as_str().unwrap();
+        let mut plan: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(root.join(file)).unwrap()).unwrap();
+        match one.get("skydeck") {
+            Some(policy) => plan["skydeck"] = policy.clone(),
+            None => as_they_are.push(root.join(file)),
+        }
+        let read = plan::read(PlanId::new("p"), &plan.to_string()).unwrap_or_else(|e| panic!("{one}: {e}"));
+        assert_eq!(one["rev"], read.plan.rev.to_string(), "{one}");
+        assert_eq!(plan::rev::of(&read.plan), read.plan.rev, "{one}");
+        revisions.insert(read.plan.rev.to_string());
+    }
+    let runs = |path: &PathBuf| !path.file_name().unwrap().to_string_lossy().starts_with("refused");
+    let all = files("plans", &["json"]).into_iter().chain(files("tests/golden/plans", &["json"])).filter(runs);
+    assert_eq!(as_they_are, all.collect::<Vec<_>>(), "every plan that runs stands in the list as it is");
+    // Labels, and a policy written out as its defaults, make no other revision; everything else in the list does.
+    assert_eq!(revisions.len(), list.len() - 4, "{revisions:?}");
+}

@@ -25,12 +25,14 @@ mod alerts;
 mod engine;
 mod log;
 mod offline;
+mod opening;
 pub mod owner;
 
 pub use alerts::alerts;
-pub use engine::{Booted, SOCKET, Setup, store_stop, told};
+pub use engine::{Booted, SOCKET, Setup, store_stop};
 pub use log::Logging;
 pub use offline::Offline;
+pub use opening::told;
 
 /// Plans shipped inside the program, for the demo and as examples: (name, JSON).
 pub const SHIPPED: &[(&str, &str)] = &[
@@ -82,12 +84,21 @@ pub fn base(variable: &str, suffix: &str) -> Result<PathBuf, Stop> {
 #[derive(Debug)]
 pub struct SystemClock {
     start: Instant,
+    /// Which start of the machine this is.
+    boot: Option<String>,
 }
 
 impl Default for SystemClock {
     fn default() -> Self {
-        Self { start: Instant::now() }
+        Self { start: Instant::now(), boot: boot_id() }
     }
+}
+
+/// The kernel's name for this start of the machine, with the time namespace, in which the clock counts from elsewhere.
+fn boot_id() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let space = std::fs::read_link("/proc/self/ns/time").unwrap_or_default();
+    Some(format!("{} {}", id.trim(), space.display()).trim().to_owned()).filter(|id| !id.is_empty())
 }
 
 impl Clock for SystemClock {
@@ -97,6 +108,15 @@ impl Clock for SystemClock {
 
     fn mono(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    fn boot(&self) -> Option<(String, u64)> {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let ms = u64::try_from(now.tv_sec)
+            .ok()?
+            .saturating_mul(1000)
+            .saturating_add(u64::try_from(now.tv_nsec).ok()? / 1_000_000);
+        Some((self.boot.clone()?, ms))
     }
 }
 

@@ -22,6 +22,7 @@ pub mod out;
 pub mod plans;
 mod prune;
 pub mod serve;
+pub mod upgrade;
 mod write;
 
 pub use dispatch::main;
