@@ -422,6 +422,7 @@ fn words_from_outside_are_no_markup_and_no_escape() {
         production: true,
         run: run_id(1),
         sum: skydeck::domain::run::Tally::default(),
+        op: Default::default(),
         detail: "库存不足 \u{1b}[2J\u{202e} <at user_id=\"all\"></at> @all".into(),
         at: Ts(0),
         times: 3,

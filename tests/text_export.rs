@@ -95,6 +95,7 @@ impl Link for Store {
                     flags: Vec::new(),
                     consent: None,
                     pruned: 0,
+                    op_unknown: false,
                 };
                 Ok(Answer::Run(Some(Box::new(row))))
             }

@@ -214,6 +214,7 @@ impl World {
                 flags: vec![],
                 consent: None,
                 pruned: 0,
+                op_unknown: false,
             });
         }
         let mut first = plan("sal-outstock-audit", "销售出库单审核");
