@@ -342,7 +342,7 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
             format!("{} {} {}", out.t("again at", "稍后重试"), out.time(*until), out.cause(cause.as_str()))
         }
         Event::BillSettled { outcome, .. } => {
-            format!("= {} {}", out.slot(&key.op, outcome.slot()), out.reason(outcome))
+            format!("= {} {}", out.slot(&key.op, outcome.slot()), out.reason(&key.op, outcome))
         }
         Event::LedgerResolved { by, reason, .. } => format!("{} {by}: {reason}", out.t("resolved by", "人工结清")),
         Event::LedgerReopened { by, reason, .. } => format!("{} {by}: {reason}", out.t("re-opened by", "撤销结清")),

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::args::Language;
-use crate::domain::bill::{BillState, Outcome, Slot};
+use crate::domain::bill::{BillState, Outcome, Skip, Slot};
 use crate::domain::cause::CauseTable;
 use crate::domain::ids::OpId;
 use crate::domain::operation_words::{self as names, Tongue, Words};
@@ -157,20 +157,27 @@ impl Out {
             BillState::RetryAt { at, cause, .. } => {
                 (self.t("retry at", "待重试").to_owned(), format!("{} {}", self.time(*at), self.cause(cause.as_str())))
             }
-            BillState::Settled(outcome) => (self.slot(op, outcome.slot()).to_owned(), self.reason(outcome)),
+            BillState::Settled(outcome) => (self.slot(op, outcome.slot()).to_owned(), self.reason(op, outcome)),
         }
     }
 
     /// Why an outcome is what it is, with the server's own words.
-    pub fn reason(&self, outcome: &Outcome) -> String {
+    pub fn reason(&self, op: &OpId, outcome: &Outcome) -> String {
         match outcome {
             Outcome::Done { verified: true } => self.t("verified by reading back", "回读核实").to_owned(),
             Outcome::Done { verified: false } => String::new(),
             Outcome::Already { by, on } => {
-                let by = by.as_deref().unwrap_or_else(|| self.t("the approver is not told", "批准人未知"));
+                let untold = if op.is_audit() {
+                    self.t("the approver is not told", "批准人未知")
+                } else {
+                    self.t("who: not told", "完成人未知")
+                };
+                let by = by.as_deref().unwrap_or(untold);
                 let on = on.as_ref().map(|d| d.as_str().replace('T', " ")).unwrap_or_default();
                 format!("{by} {on}").trim().to_owned()
             }
+            // The column says it.
+            Outcome::Skipped(Skip::NotReached) => String::new(),
             Outcome::Skipped(skip) => self.cause(skip.word()),
             Outcome::Failed(failure) => format!("{}: {}", self.cause(failure.cause.as_str()), failure.message),
             Outcome::Unknown(unknown) if unknown.detail.is_empty() => self.cause(unknown.why.word()),

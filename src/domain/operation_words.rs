@@ -218,6 +218,12 @@ pub fn call_zh(op: &OpId) -> String {
     }
 }
 
+/// The same where it is narrow: `关闭`, `Foo`.
+pub fn call_zh_short(op: &OpId) -> &str {
+    let own = words(op);
+    if own.is_own() { own.zh.verb } else { name(op) }
+}
+
 /// `None of the 24 bills can be closed now`.
 pub fn none_en(op: &OpId, n: &str) -> String {
     let own = words(op);
@@ -345,6 +351,7 @@ mod tests {
             assert_eq!((deed_en(&op(name), "24").as_str(), deed_zh(&op(name), "24").as_str()), (en, zh));
             assert_eq!(call_zh(&op(name)), call);
         }
+        assert_eq!((call_zh_short(&op("BillClose")), call_zh_short(&op("Foo"))), ("关闭", "Foo"));
         assert_eq!((call_en(&op("")), call_en(&op("Submit")), call_en(&op("Foo"))), ("audit", "submit", "Foo"));
         assert_eq!(none_en(&op("BillClose"), "4"), "None of the 4 bills can be closed now");
         assert_eq!(none_en(&op("Foo"), "4"), "None of the 4 bills can be called with Foo now");

@@ -214,6 +214,14 @@ pub(crate) fn step(lang: Lang, op: &OpId, step: Step) -> String {
     }
 }
 
+/// The same for a narrow column.
+fn short_step(lang: Lang, op: &OpId, s: Step) -> String {
+    match (lang, s) {
+        (Lang::Zh, Step::Audit | Step::Operate) if !op.is_audit() => shown(names::call_zh_short(op)),
+        _ => step(lang, op, s),
+    }
+}
+
 /// A document status.
 pub(crate) fn status(lang: Lang, status: &Status) -> &'static str {
     let t = lang.texts();
@@ -246,7 +254,9 @@ pub(crate) fn reason(causes: &CauseTable, lang: Lang, op: &OpId, state: &BillSta
     let t = lang.texts();
     match state {
         BillState::Waiting => String::new(),
-        BillState::Trying { step: s, attempt, .. } => fill(t.step_n, &[&step(lang, op, *s), &attempt.to_string()]),
+        BillState::Trying { step: s, attempt, .. } => {
+            fill(t.step_n, &[&short_step(lang, op, *s), &attempt.to_string()])
+        }
         BillState::RetryAt { cause: c, .. } => cause(causes, lang, c),
         // The column says it.
         BillState::Settled(Outcome::Skipped(Skip::NotReached)) => String::new(),
@@ -436,7 +446,7 @@ fn least(lang: Lang, words: &'static Tongue, s: Slot) -> &'static str {
         (_, Slot::Skipped) => "skip",
         (_, Slot::Failed) => "fail",
         (_, Slot::Unknown) => "unk",
-        (_, Slot::NotReached) => "rest",
+        (_, Slot::NotReached) => "left",
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) const TEXTS: Texts = Texts {
     confirm_do: "批准",
     confirm_env: "请输入环境名 {}，再按 Enter",
     by_nobody: "批准人未知",
-    by_nobody_known: "由谁完成未知",
+    by_nobody_known: "完成人未知",
     confirm_locked: "环境为只读：先按 Esc 离开，按 {} 填写理由解锁，再回来批准",
     confirm_nothing: "{}。按 {} 记录并结束本次运行",
     confirm_read: "从 ERP 读回 {} 张单据的状态？按 {} 执行，不写入",
