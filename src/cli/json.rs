@@ -125,3 +125,33 @@ fn merge(into: &mut Value, from: Value) {
         into.extend(from);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::bill::Skip;
+
+    #[test]
+    fn outcomes_keep_their_names_for_audit_and_are_told_by_column_and_word_for_the_rest() {
+        let (audit, close, other) = (OpId::default(), OpId::new("BillClose"), OpId::new("Foo"));
+        let done = Outcome::Done { verified: true };
+        let already = Outcome::Already { by: None, on: None };
+        for (op, told, want) in [
+            (&audit, &done, json!({"outcome": "audited", "verified": true})),
+            (&audit, &already, json!({"outcome": "already_audited", "by": null, "on": null})),
+            (&close, &done, json!({"outcome": "done", "verified": true, "word": "closed"})),
+            (&close, &already, json!({"outcome": "already", "by": null, "on": null, "word": "already_closed"})),
+            (&other, &done, json!({"outcome": "done", "verified": true, "word": "done"})),
+            (&close, &Outcome::Skipped(Skip::NotReached), json!({"outcome": "not_reached", "why": "not_reached"})),
+        ] {
+            assert_eq!(outcome(op, told), want);
+        }
+    }
+
+    #[test]
+    fn a_sum_has_the_names_of_0_1_0_and_the_general_ones() {
+        let sum = tally(&Tally { found: 9, audited: 3, already: 2, not_reached: 4, ..Tally::default() });
+        assert_eq!((&sum["audited"], &sum["already_audited"]), (&sum["done"], &sum["already"]));
+        assert_eq!((&sum["done"], &sum["already"], &sum["not_reached"]), (&json!(3), &json!(2), &json!(4)));
+    }
+}

@@ -141,7 +141,9 @@ pub enum FilterFault {
     #[error("`{0}` is no number; write 3, >1, <5")]
     NoNumber(String),
     /// No key of the language.
-    #[error("no key `{0}`; there are cause, status, operation, no, fid, org, customer, date, age, attempts, plan, run, code")]
+    #[error(
+        "no key `{0}`; there are cause, status, operation, no, fid, org, customer, date, age, attempts, plan, run, code"
+    )]
     NoKey(String),
 }
 

@@ -335,7 +335,10 @@ mod tests {
             assert_eq!((own.script.done, own.script.already), (script, already), "{name}");
             assert_eq!((own.en.done, own.zh.done), (en, zh), "{name}");
             let sum = in_sum(&op(name));
-            assert_eq!((sum.en.done, sum.en.already, sum.zh.done, sum.zh.already), ("done", "already done", "已完成", "此前已完成"));
+            assert_eq!(
+                (sum.en.done, sum.en.already, sum.zh.done, sum.zh.already),
+                ("done", "already done", "已完成", "此前已完成")
+            );
             assert_eq!((code(&op(name), Slot::Done), code(&op(name), Slot::Already)), ("done", "already"), "{name}");
         }
     }

@@ -321,7 +321,8 @@ impl World {
         }
         let key = world.bills[1].key.clone();
         let (fid, no) = (key.record.fid.clone(), world.bills[1].no.clone());
-        let reopened = Event::LedgerReopened { key, since: before(9000), by: who(), reason: "退货，仍需处理".into() };
+        let reopened =
+            Event::LedgerReopened { key, since: before(9000), by: who(), reason: "退货，仍需处理".into() };
         let outcome = Outcome::Done { verified: true };
         let done = Event::BillSettled { run: run_id(9), fid, no, was: Slot::Unknown, outcome };
         world.facts.extend([fact(16, before(45), reopened), fact(17, before(20), done)]);

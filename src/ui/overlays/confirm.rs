@@ -200,7 +200,9 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     let (found, yes) = (format::count(run.row.tally.found), model.keymap.key(Action::Yes));
     let question = match &rung {
         Rung::Yes if reads => fill(t.confirm_read, &[&found, &yes]),
-        Rung::Yes if collected.callable == 0 => fill(t.confirm_nothing, &[&words::none_of(model.lang, &head.op, &found), &yes]),
+        Rung::Yes if collected.callable == 0 => {
+            fill(t.confirm_nothing, &[&words::none_of(model.lang, &head.op, &found), &yes])
+        }
         Rung::Yes => fill(t.confirm_yes, &[&words::deed(model.lang, &head.op, &callable), &yes]),
         Rung::TypeCount(n) => fill(t.confirm_count, &[&n.to_string()]),
         Rung::TypeEnvironment(name) => fill(t.confirm_env, &[&words::shown(name)]),

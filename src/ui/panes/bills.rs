@@ -23,7 +23,9 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         super::empty(pen, parts.list, &[t.results_none, t.results_none_2]);
         return None;
     }
-    let state = model.run_row().map_or_else(|| words::state_width(model.lang, false, false), |row| words::state_width_of(model.lang, row));
+    let state = model
+        .run_row()
+        .map_or_else(|| words::state_width(model.lang, false, false), |row| words::state_width_of(model.lang, row));
     titles(model, pen, parts.list, state);
     let area = Rect { y: parts.list.y + 1, height: parts.list.height.saturating_sub(1), ..parts.list };
     let pruned = model.run_row().map_or(0, |row| row.pruned);

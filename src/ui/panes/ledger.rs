@@ -215,7 +215,11 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
             let role = words::role(group.slot);
             let sign = if *entries > 0 { pen.glyphs.unfolded } else { pen.glyphs.folded };
             let oldest = group.oldest.map(|o| format::age(model.now.since(o))).unwrap_or_default();
-            let word = format!("{} {}", words::glyph(group.slot, model.glyphs), words::slot(model.lang, &OpId::default(), group.slot));
+            let word = format!(
+                "{} {}",
+                words::glyph(group.slot, model.glyphs),
+                words::slot(model.lang, &OpId::default(), group.slot)
+            );
             let cells = [
                 Cell::new(1, Role::Dim, sign),
                 Cell::new(6, role, format::count(group.count)).right().key(),

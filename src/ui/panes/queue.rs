@@ -136,11 +136,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
 }
 
 /// Sign, word, role, reason, duration and time of a row.
-fn particulars(
-    model: &Model,
-    op: &OpId,
-    row: &Row<'_>,
-) -> (&'static str, &'static str, Role, String, String, String) {
+fn particulars(model: &Model, op: &OpId, row: &Row<'_>) -> (&'static str, &'static str, Role, String, String, String) {
     use crate::domain::bill::BillState;
     let reason = |state: &BillState| words::reason(&model.causes, model.lang, op, state);
     let clock = |at| format::local(at, model.zone, "%H:%M:%S");
