@@ -8,6 +8,7 @@ use crate::domain::command::Selection;
 use crate::domain::event::{Event, Fact};
 use crate::domain::filter::Filter;
 use crate::domain::ids::{EnvId, OpId, PlanId, RunId, WorkKey};
+use crate::domain::operation_words;
 use crate::domain::query::{Answer, Page, PageRequest, Query, Scope};
 use crate::domain::run::{BillRow, RunRow, RunState};
 use crate::domain::step::{Body, Verdict};
@@ -109,11 +110,16 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
     if rows.is_empty() {
         return Ok(());
     }
-    let head =
-        [out.t("bill", "单据"), "fid", out.t("outcome", "结果"), out.t("tries", "次数"), out.t("reason", "原因")];
+    let mut head =
+        vec![out.t("bill", "单据"), "fid", out.t("outcome", "结果"), out.t("tries", "次数"), out.t("reason", "原因")];
+    // Bills of one run are of one operation, and its sum names it.
+    let several = !matches!(scope, Scope::Run(_)) && rows.iter().any(|row| !row.key.op.is_audit());
+    head.extend(several.then(|| out.t("operation", "操作")));
     let cells = rows.iter().map(|row| {
         let (state, reason) = out.state(&row.key.op, &row.state);
-        vec![row.no.clone(), row.fid().to_string(), state, row.attempts.to_string(), reason]
+        let mut cells = vec![row.no.clone(), row.fid().to_string(), state, row.attempts.to_string(), reason];
+        cells.extend(several.then(|| out.named(&row.key.op)));
+        cells
     });
     out.table(&head, cells.collect())?;
     if more {
@@ -274,7 +280,10 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
         }
         for fact in &facts {
             let value = serde_json::to_value(fact).map_err(|e| Stop::usage(e.to_string()))?;
-            out.object(&serde_json::json!({"type": "fact", "seq": fact.seq, "at_ms": fact.at.0, "fact": value}))?;
+            let operation = operation_words::name(&key.op);
+            out.object(&serde_json::json!({
+                "type": "fact", "seq": fact.seq, "at_ms": fact.at.0, "operation": operation, "fact": value,
+            }))?;
         }
         return Ok(());
     }

@@ -252,8 +252,11 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         crate::domain::run::RunKind::Fresh => String::new(),
         kind => format!(" {}", words::kind(model.lang, kind)),
     };
-    let op = if row.head.op.is_audit() { String::new() } else { format!(" {}", words::operation(&row.head.op)) };
-    let name = format!("{}{op}{kind} {when}", words::plan_name(model, &row.head.plan, &row.head.name));
+    let plan = words::plan_name(model, &row.head.plan, &row.head.name);
+    // Many plans are named after what they call.
+    let op = Some(words::operation(&row.head.op)).filter(|op| !row.head.op.is_audit() && !plan.contains(op.as_str()));
+    let op = op.map_or_else(String::new, |op| format!(" {op}"));
+    let name = format!("{plan}{op}{kind} {when}");
     let room = w.saturating_sub(x + 1);
     if room >= 12 {
         pen.text_right(x, w - 1, y, Role::Dim, &pen.glyphs.clip(&name, usize::from(room)));

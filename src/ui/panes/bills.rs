@@ -152,11 +152,10 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
     let Some(row) = row.filter(|_| area.height >= 2) else { return };
     let texts = model.t();
     let (glyph, word, role) = words::state(model, &row.key.op, &row.state);
-    heading(
-        pen,
-        area,
-        &format!("{} {} FID {}", words::shown(&row.no), pen.glyphs.dot, words::shown(row.fid().as_str())),
-    );
+    let dot = pen.glyphs.dot;
+    let op = &row.key.op;
+    let op = if op.is_audit() { String::new() } else { format!(" {dot} {}", words::operation(op)) };
+    heading(pen, area, &format!("{} {dot} FID {}{op}", words::shown(&row.no), words::shown(row.fid().as_str())));
     let (x, w) = (area.x + 1, area.width.saturating_sub(2));
     let mut y = area.y + 1;
     let reason = words::reason(&model.causes, model.lang, &row.key.op, &row.state);
