@@ -43,6 +43,8 @@ pub struct Pruned {
     pub bytes: (u64, u64),
     /// Bills of runs that are kept no longer, by column.
     pub gone: Tally,
+    /// Whether bills of another operation than Audit are among them.
+    pub others: bool,
 }
 
 /// What pruning is told.
@@ -270,6 +272,7 @@ fn rewrite(
             }
             if let Some((run, gone)) = closed {
                 pruned.gone.add(&gone);
+                pruned.others |= index.run(run)?.is_some_and(|row| !row.head.op.is_audit());
                 pruned.facts.1 += 1;
                 keep(Fact { seq: Seq(0), at: stamp, event: Event::RunPruned { run, gone } })?;
             }

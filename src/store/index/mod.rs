@@ -2,6 +2,7 @@
 //!
 //! Invariant: it is a function of the journal alone; losing it loses time, never truth.
 
+mod asked;
 pub mod blocks;
 pub mod fold;
 mod forget;

@@ -128,7 +128,7 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
     let last = model.live.runs.values().rev().map(|r| &r.row).find(|r| r.head.plan == plan.id).or(row.last.first());
     if let Some(run) = last {
         line(pen, texts.last_run, &last_run(model, run));
-        line(pen, texts.sum, &words::sum(model, &run.tally, w.saturating_sub(label), !run.state.is_closed()));
+        line(pen, texts.sum, &words::sum(model, run, w.saturating_sub(label), !run.state.is_closed()));
     }
     if row.unresolved > 0 {
         let text = fill(texts.unresolved_n, &[&format::count(row.unresolved)]);
