@@ -11,7 +11,7 @@ use crate::domain::event::{ActionEntry, Event};
 use crate::domain::ids::{CommandId, EnvId, PlanId, RunId};
 use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
-use crate::domain::reason::Reason;
+use crate::domain::reason::{LeftOut, Reason};
 use crate::domain::run::{Revision, RunHead, RunKind, RunState};
 use crate::domain::who::Who;
 use crate::link::Notice;
@@ -224,7 +224,7 @@ impl Inner {
                 .into_iter()
                 .partition(|row| row.state.slot() == crate::domain::bill::Slot::Unknown);
             selected.rows = unknown;
-            selected.leave_many("not unknown", rest.len());
+            selected.leave_many(LeftOut::NotUnknown, rest.len());
         }
         let rows = std::mem::take(&mut selected.rows);
         let groups = read(&self.shared.store, move |s| revision::groups(s, rows, revision)).await?;
@@ -240,11 +240,11 @@ impl Inner {
         let mut opened: Vec<PlanId> = Vec::new();
         for Group { plan: id, env: env_id, form, op, rev, rows } in groups {
             if revision == Revision::Original && rev.is_none() {
-                selected.leave_many("of a run that is not known", rows.len());
+                selected.leave_many(LeftOut::RunUnknown, rows.len());
                 continue;
             }
             if opened.contains(&id) && rev.is_some() {
-                selected.leave_many("of another revision of the same plan: retry them after this run", rows.len());
+                selected.leave_many(LeftOut::OtherRevision, rows.len());
                 continue;
             }
             let usable = self.shared.under(&id, rev.as_ref()).and_then(|(plan, env)| {
@@ -275,10 +275,8 @@ impl Inner {
                     runs.push((head, plan, env, What::Entries(rows)));
                 }
                 Err(refusal) if single => return Err(refusal),
-                Err(Refusal::Denied(_)) => {
-                    selected.leave_many("of an environment whose server is another one now", rows.len());
-                }
-                Err(_) => selected.leave_many("of a plan that is busy or cannot be used", rows.len()),
+                Err(Refusal::Denied(_)) => selected.leave_many(LeftOut::OtherServer, rows.len()),
+                Err(_) => selected.leave_many(LeftOut::PlanBusy, rows.len()),
             }
         }
         noted.extend(Some(selected.words()).filter(|words| !words.is_empty()));

@@ -3,15 +3,14 @@
 //! Invariant: nothing stores or sends a sentence of ours. Sentences are made where people read, in their language
 //! ([`Reason::en`], [`Reason::zh`]); what 0.1.0 stored as a sentence reads as [`Reason::Legacy`].
 
-mod en;
-mod zh;
+mod words;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::access::Role;
 use super::bill::Failure;
-use super::cause::Cause;
+use super::cause::{Cause, known};
 use super::ids::{EnvId, FormId, OpId, PlanId, PlanRev, RunId, SetHash};
 use super::server::Server;
 use super::who::Who;
@@ -21,7 +20,7 @@ use super::who::Who;
 #[serde(tag = "k", rename_all = "snake_case", remote = "Self")]
 #[expect(
     missing_docs,
-    reason = "each field is named after what it holds; the sentences in en.rs and zh.rs say the rest"
+    reason = "each field is named after what it holds; the sentences in words.rs say the rest"
 )]
 pub enum Reason {
     /// A sentence of 0.1.0.
@@ -52,6 +51,8 @@ pub enum Reason {
     CanaryUnknown {},
     /// The plan's query failed.
     QueryFailed { said: String },
+    /// The ERP refused the plan's query.
+    QueryRefused { failure: Failure },
     /// Pages out of order of the id.
     PagesOutOfOrder {},
     /// The target holds none of the source's numbers.
@@ -159,7 +160,36 @@ pub enum Reason {
     /// A zone nobody knows.
     UnknownZone { env: EnvId, zone: String },
     /// Nothing matched; what was left out, counted.
-    NothingMatches { left_out: Vec<(String, u64)> },
+    NothingMatches { left_out: Vec<(LeftOut, u64)> },
+}
+
+/// Why an order leaves entries of the ledger out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftOut {
+    /// Nothing is left to do for them.
+    ResolvedMeanwhile,
+    /// The process died on them three times.
+    Quarantined,
+    /// One run takes no more.
+    TooMany,
+    /// Only unknown ones are verified.
+    NotUnknown,
+    /// The run that left them is not known.
+    RunUnknown,
+    /// They belong to another revision of the same plan.
+    OtherRevision,
+    /// Their plan has an open run, or cannot be used.
+    PlanBusy,
+    /// Their environment is another server now than the one they were read from.
+    OtherServer,
+}
+
+impl LeftOut {
+    /// In English, after their number.
+    pub fn en(self) -> &'static str {
+        words::left_en(self)
+    }
 }
 
 impl Serialize for Reason {
@@ -215,14 +245,32 @@ impl Reason {
         }
     }
 
-    /// The sentence in English.
-    pub fn en(&self) -> String {
-        en::sentence(self)
+    /// Whether the plan itself must be corrected before its query can be answered.
+    pub fn is_plan_fault(&self) -> bool {
+        match self {
+            Self::QueryRefused { failure } => failure.cause.as_str() == known::PARAMETER,
+            _ => false,
+        }
     }
 
-    /// The sentence in Chinese.
+    /// The sentence in English, causes by their names.
+    pub fn en(&self) -> String {
+        words::en(self, &|cause| cause.as_str().to_owned())
+    }
+
+    /// The sentence in Chinese, causes by their names.
     pub fn zh(&self) -> String {
-        zh::sentence(self)
+        words::zh(self, &|cause| cause.as_str().to_owned())
+    }
+
+    /// The sentence in English, with what people call a cause.
+    pub fn en_with(&self, label: &dyn Fn(&Cause) -> String) -> String {
+        words::en(self, label)
+    }
+
+    /// The sentence in Chinese, with what people call a cause.
+    pub fn zh_with(&self, label: &dyn Fn(&Cause) -> String) -> String {
+        words::zh(self, label)
     }
 }
 
@@ -233,39 +281,4 @@ impl std::fmt::Display for Reason {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sentence_of_before_is_legacy_and_everything_else_keeps_its_arguments() {
-        let packed = rmp_serde::to_vec_named("interrupted while collecting").unwrap();
-        let legacy: Reason = crate::store::msgpack::read(&packed).unwrap();
-        assert_eq!(legacy, Reason::Legacy { said: "interrupted while collecting".into() });
-        assert_eq!(rmp_serde::to_vec_named(&legacy).unwrap(), packed, "and is written as it was");
-        let run = RunId(ulid::Ulid::from_parts(1, 2));
-        let server = Server { address: "https://k.invalid:443/k".into(), account_set: "60".into(), centre: None };
-        for (reason, code) in [
-            (Reason::Breaker { cause: Some(Cause::new("stock")), n: 9, of: 20 }, "breaker"),
-            (Reason::Interrupted {}, "interrupted"),
-            (Reason::NotPaused { run }, "not_paused"),
-            (Reason::WrongServer { env: EnvId::new("e"), was: server.clone(), is: server }, "wrong_server"),
-            (
-                Reason::Unattended { minutes: 30, why: Some(Box::new(Reason::Unreachable { said: "x".into() })) },
-                "unattended",
-            ),
-        ] {
-            let packed = rmp_serde::to_vec_named(&reason).unwrap();
-            assert_eq!(crate::store::msgpack::read::<Reason>(&packed).unwrap(), reason);
-            let json = serde_json::to_string(&reason).unwrap();
-            assert_eq!(serde_json::from_str::<Reason>(&json).unwrap(), reason);
-            assert_eq!(reason.code(), code);
-            assert!(!reason.en().is_empty() && !reason.zh().is_empty());
-        }
-        assert!(
-            crate::store::msgpack::read::<Reason>(
-                &rmp_serde::to_vec_named(&serde_json::json!({"k": "of_tomorrow"})).unwrap()
-            )
-            .is_err()
-        );
-    }
-}
+mod tests;
