@@ -615,3 +615,26 @@ fn several_groups_of_the_ledger_stay_unfolded_and_the_cursor_walks_through_them(
     console.keys("k<Esc>");
     assert_eq!(unfolded(&console), 0, "{}", text(&console));
 }
+
+#[test]
+fn the_summary_of_a_run_is_in_the_words_of_its_operation_and_names_what_was_not_reached() {
+    for (op, lang, said) in [
+        ("", Lang::En, "found 40 = audited 7 + already 3 + skipped 4 + failed 7 + unknown 2 + not reached 17"),
+        (
+            "BillClose",
+            Lang::En,
+            "found 40 = done 7 + already done 3 + skipped 4 + failed 7 + unknown 2 + not reached 17",
+        ),
+        ("BillClose", Lang::Zh, "共 40 = 已完成 7 + 此前已完成 3 + 跳过 4 + 失败 7 + 未知 2 + 未轮到 17"),
+    ] {
+        let world = if op.is_empty() { World::new(false) } else { World::executing(op) };
+        let mut c = Console::new(world.stopped(), lang, (160, 40)).collected();
+        let facts: Vec<_> = c.world.run_facts().into_iter().skip(3).collect();
+        c.send(Msg::Facts(Arc::from(facts)));
+        assert!(
+            text(&c).contains(&format!("{}{said}", if lang == Lang::En { ": " } else { "：" })),
+            "{op}: {}",
+            text(&c)
+        );
+    }
+}

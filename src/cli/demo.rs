@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::DemoArgs;
+use super::args::{DemoArgs, Language};
 use super::drive::Driver;
 use super::exit::{Exit, Stop};
 use super::out::Out;
@@ -22,6 +22,7 @@ use crate::domain::run::RunState;
 use crate::domain::time::Clock;
 use crate::secret::Known;
 use crate::sim::{self, SimArgs};
+use crate::store::local::Raise;
 
 /// The plan the demo is about.
 pub const PLAN: &str = "sal_outstock_audit";
@@ -132,6 +133,7 @@ impl Demo {
         args: &DemoArgs,
         ground: Ground,
         causes: Arc<CauseTable>,
+        lang: Language,
         note: impl Fn(&str) + Send + 'static,
     ) -> Result<Self, Stop> {
         let config = SimArgs {
@@ -163,6 +165,9 @@ impl Demo {
             alerts: None,
             metrics: crate::host::metrics::Metrics::default(),
             logging: Logging::new(LogConfig::default(), known),
+            // A demo has nothing that would be missed.
+            raise: Raise::Plain,
+            lang,
         };
         let booted = Booted::start(setup, note).await?;
         Ok(Self { sim, booted, ground })

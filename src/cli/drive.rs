@@ -179,7 +179,7 @@ impl Driver {
             live.apply(fact);
             if self.out.json
                 && fact.event.run() == Some(run)
-                && let Some(line) = json::settled(fact)
+                && let Some(line) = live.runs.get(&run).and_then(|live| json::settled(&live.row.head, fact))
             {
                 self.out.object(&line)?;
             }
@@ -221,8 +221,9 @@ impl Driver {
         let head = &run.row.head;
         let collected = run.row.collected.clone().ok_or_else(|| Stop::new(Exit::Refused, "nothing was collected"))?;
         let statuses: Vec<String> = collected.by_status.iter().map(|(s, n)| format!("{} {n}", s.code())).collect();
+        let op = if head.op.is_audit() { String::new() } else { format!("{} ", self.out.named(&head.op)) };
         self.out.note(&format!(
-            "{} {}: {} ({}), {} {}, {} {}",
+            "{} {}: {} ({}), {} {op}{}, {} {}",
             self.out.t("collected in", "已收集，环境"),
             head.env,
             run.tally().found,
@@ -282,7 +283,7 @@ impl Driver {
         if !self.out.json && row.state != RunState::Closed(RunEnd::Declined) {
             self.list(&row).await?;
         }
-        let line = format!("{}  {}", row.head.id, self.out.sum(&row.tally));
+        let line = format!("{}  {}", row.head.id, self.out.sum(&row));
         if self.out.json {
             self.out.object(&json::run(&row))?;
         } else {
@@ -307,7 +308,7 @@ impl Driver {
         let filter = match row.head.kind {
             RunKind::Verify => Filter::default(),
             RunKind::Fresh | RunKind::Retry => {
-                Filter::parse("status:failed,unknown,skipped").map_err(|e| Stop::usage(e.to_string()))?
+                Filter::parse("status:failed,unknown,skipped,not_reached").map_err(|e| Stop::usage(e.to_string()))?
             }
         };
         bills::print(&*self.link, &self.out, Scope::Run(row.head.id), &filter, LISTED).await

@@ -18,6 +18,7 @@ use crate::domain::time::Clock;
 use crate::host::metrics::Metrics;
 use crate::secret::Known;
 use crate::store::backup::Looking;
+use crate::store::local::Raise;
 
 /// What every verb needs.
 pub(super) struct Ground {
@@ -92,6 +93,13 @@ impl Ground {
             },
             alerts: if schedules { boot::alerts(&self.config.alerts, &base, &self.causes, &self.known)? } else { None },
             logging: Logging::new(self.config.log, Arc::clone(&self.known)),
+            raise: match (&self.looking, connect) {
+                (Some(_), _) => Raise::Plain,
+                (None, true) => Raise::Backup(None),
+                // A verb that only reads raises nothing.
+                (None, false) => Raise::Never,
+            },
+            lang: self.out().lang,
             access: if self.looking.is_some() {
                 Rules::looking()
             } else {

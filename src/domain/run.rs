@@ -447,6 +447,10 @@ pub struct RunRow {
     /// Bills of the sum that are kept no longer, by the retention rule.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub pruned: u64,
+    /// Its head is of 0.1.0 and its plan was not kept: which operation it was is not known, and 0.1.0 called all of them
+    /// Audit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub op_unknown: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

@@ -252,10 +252,12 @@ impl Runner {
     pub(super) async fn carry_over(&mut self, params: &StartParams) -> Result<BTreeMap<Fid, Found>, Failed> {
         let (plan, env, form) = (self.head.plan.clone(), self.head.env.clone(), self.head.form.clone());
         let (now, run, numbers) = (self.shared.clock.now(), self.head.id, params.numbers.clone());
+        let op = self.op.id.clone();
         let rows = read(&self.shared.store, move |store| {
             let mut rows = Vec::new();
             select::matching(store, Some(&plan), None, &Filter::default(), now, &mut |row| {
-                let here = row.record().env == env && row.record().form == form;
+                // What an earlier revision of the plan wanted done is another thing to do.
+                let here = row.record().env == env && row.record().form == form && row.key.op == op;
                 let asked = numbers.is_empty() || numbers.contains(&row.no);
                 if here && asked && rows.len() < MOST {
                     let past = Past::of(store, &row.key, run)?;

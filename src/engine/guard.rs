@@ -9,6 +9,7 @@ use crate::domain::bill::Slot;
 use crate::domain::command::{Command, Order, Refusal};
 use crate::domain::event::{ActionEntry, Event};
 use crate::domain::ids::{EnvId, RunId};
+use crate::domain::operation_words;
 use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, RunEnd};
 use crate::domain::who::Who;
@@ -134,11 +135,7 @@ impl Shared {
     pub(super) async fn close_run(&self, run: RunId, end: RunEnd) -> Result<(), StoreError> {
         self.ledger.append(vec![Event::RunClosed { run, end: end.clone() }]).await?;
         let Some(row) = read(&self.store, move |s| s.run(run)).await? else { return Ok(()) };
-        let t = row.tally;
-        let result = format!(
-            "{end:?}; found {} = audited {} + already {} + skipped {} + failed {} + unknown {}",
-            t.found, t.audited, t.already, t.skipped, t.failed, t.unknown
-        );
+        let result = format!("{end:?}; {}", operation_words::sum_en(&row.head.op, &row.tally));
         let deed = Deed {
             phase: Phase::End,
             order: None,
@@ -149,7 +146,7 @@ impl Shared {
             plan_rev: Some(row.head.rev.to_string()),
             run: Some(run.to_string()),
             set_hash: row.collected.map(|c| c.hash.to_string()),
-            n: t.found,
+            n: row.tally.found,
             ids: Vec::new(),
             reason: None,
             result,

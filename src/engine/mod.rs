@@ -185,7 +185,13 @@ impl Engine {
         });
         inner.shared.remember_servers().await?;
         inner.reload().await.map_err(EngineError::Plans)?;
-        recover::recover(&inner.shared, &inner.tasks).await?;
+        match recover::recover(&inner.shared, &inner.tasks).await {
+            // A store that takes no writes can be looked at: every order is refused with its reason.
+            Err(StoreError::Write(why)) => {
+                tracing::error!(%why, "open runs stay as they are: the store takes no writes")
+            }
+            recovered => recovered?,
+        }
         Ok(Self { inner })
     }
 

@@ -11,7 +11,7 @@ use crate::domain::event::{ActionEntry, Event};
 use crate::domain::ids::{CommandId, EnvId, PlanId, RunId};
 use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
-use crate::domain::reason::Reason;
+use crate::domain::reason::{LeftOut, Reason};
 use crate::domain::run::{Revision, RunHead, RunKind, RunState};
 use crate::domain::who::Who;
 use crate::link::Notice;
@@ -224,7 +224,7 @@ impl Inner {
                 .into_iter()
                 .partition(|row| row.state.slot() == crate::domain::bill::Slot::Unknown);
             selected.rows = unknown;
-            selected.leave_many("not unknown", rest.len());
+            selected.leave_many(LeftOut::NotUnknown, rest.len());
         }
         let rows = std::mem::take(&mut selected.rows);
         let groups = read(&self.shared.store, move |s| revision::groups(s, rows, revision)).await?;
@@ -238,17 +238,21 @@ impl Inner {
         let (mut runs, mut bills) = (Vec::new(), 0);
         let (mut named, mut noted) = (Vec::new(), Vec::new());
         let mut opened: Vec<PlanId> = Vec::new();
-        for Group { plan: id, env: env_id, form, rev, rows } in groups {
+        for Group { plan: id, env: env_id, form, op, rev, rows } in groups {
             if revision == Revision::Original && rev.is_none() {
-                selected.leave_many("of a run that is not known", rows.len());
+                selected.leave_many(LeftOut::RunUnknown, rows.len());
                 continue;
             }
             if opened.contains(&id) && rev.is_some() {
-                selected.leave_many("of another revision of the same plan: retry them after this run", rows.len());
+                selected.leave_many(LeftOut::OtherRevision, rows.len());
                 continue;
             }
             let usable = self.shared.under(&id, rev.as_ref()).and_then(|(plan, env)| {
                 self.shared.idle(&id)?;
+                let is = Operation::id_of(&plan.target.verb);
+                if is != op {
+                    return Err(Refusal::BadPlan(Reason::OtherOperation { plan: id.clone(), was: op.clone(), is }));
+                }
                 if let Some(why) = held.get(&env.env.id) {
                     return Err(Refusal::Denied(why.clone()));
                 }
@@ -271,10 +275,8 @@ impl Inner {
                     runs.push((head, plan, env, What::Entries(rows)));
                 }
                 Err(refusal) if single => return Err(refusal),
-                Err(Refusal::Denied(_)) => {
-                    selected.leave_many("of an environment whose server is another one now", rows.len());
-                }
-                Err(_) => selected.leave_many("of a plan that is busy or cannot be used", rows.len()),
+                Err(Refusal::Denied(_)) => selected.leave_many(LeftOut::OtherServer, rows.len()),
+                Err(_) => selected.leave_many(LeftOut::PlanBusy, rows.len()),
             }
         }
         noted.extend(Some(selected.words()).filter(|words| !words.is_empty()));
@@ -363,14 +365,21 @@ impl Shared {
         };
         match plans.iter().find(same) {
             Some((Ok(plan), _)) => Ok(Arc::clone(plan)),
-            Some((Err(problem), _)) => Err(bad_plan(problem.message.clone())),
+            Some((Err(problem), _)) => Err(match &problem.reason {
+                Some(reason) => Refusal::BadPlan((**reason).clone()),
+                None => bad_plan(problem.message.clone()),
+            }),
             None => Err(Refusal::NotFound(Reason::NoPlan { plan: id.clone() })),
         }
     }
 
-    /// The environment a plan's bills are in, when what it calls can be read back there.
-    pub(super) fn callable(&self, plan: &Plan) -> Result<Arc<Dispatch>, Refusal> {
+    /// The environment a plan's bills are in, when what it calls can be read back there. `older`: not the newest revision.
+    pub(super) fn callable(&self, plan: &Plan, older: bool) -> Result<Arc<Dispatch>, Refusal> {
         let env = self.named(&plan.id, plan.target_env.as_ref().or(plan.env.as_ref()))?;
+        if let Some(operation) = Operation::of(plan).blind() {
+            let (plan, operation, rev) = (plan.id.clone(), operation.to_owned(), older.then(|| plan.rev.clone()));
+            return Err(Refusal::BadPlan(Reason::NoEffect { plan, operation, rev }));
+        }
         if plan.target.form != plan.source.form {
             let (source, target) = (plan.source.form.clone(), plan.target.form.clone());
             return Err(Refusal::BadPlan(Reason::FormsDiffer { plan: plan.id.clone(), source, target }));

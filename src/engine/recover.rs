@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::domain::event::Event;
 use crate::domain::ids::EnvId;
+use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
 use crate::domain::reason::Reason;
 use crate::domain::run::{PauseWhy, RunEnd, RunKind, RunRow, RunState};
@@ -65,7 +66,7 @@ pub async fn read_on_in(shared: &Arc<Shared>, tasks: &Tasks, env: &EnvId) -> Res
 /// its bills: there it stays paused, and says why.
 async fn read_on(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result<(), StoreError> {
     let run = row.head.id;
-    let (Some(plan), Some(env)) = (plan_of(shared, &row), shared.env(Some(&row.head.env))) else {
+    let (Some(plan), Some(env)) = (plan_of(shared, &row)?, shared.env(Some(&row.head.env))) else {
         tracing::warn!(%run, "the plan or environment of an open run is gone; its unknown bills wait");
         return Ok(());
     };
@@ -88,9 +89,17 @@ async fn read_on(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result<(),
     Ok(())
 }
 
-/// The plan of a run as it stands now; for reading its bills any revision with the same form will do.
-fn plan_of(shared: &Shared, row: &RunRow) -> Option<Arc<Plan>> {
+/// The plan a run's bills are read by: as it stands now, where it still does the same to bills of the same form, else the
+/// revision the run was opened under. Never one that does something else: its effect would be taken for the run's.
+fn plan_of(shared: &Shared, row: &RunRow) -> Result<Option<Arc<Plan>>, StoreError> {
+    let fits = |plan: &Plan| {
+        let op = Operation::of(plan);
+        plan.source.form == row.head.form && op.id == row.head.op && op.blind().is_none()
+    };
     let plans = shared.plans();
-    let plan = plans.iter().filter_map(|(plan, _)| plan.as_ref().ok()).find(|p| p.id == row.head.plan)?;
-    (plan.source.form == row.head.form).then(|| Arc::clone(plan))
+    let newest = plans.iter().filter_map(|(plan, _)| plan.as_ref().ok()).find(|p| p.id == row.head.plan);
+    if let Some(newest) = newest.filter(|plan| fits(plan)) {
+        return Ok(Some(Arc::clone(newest)));
+    }
+    Ok(shared.store.plan_of(&row.head.rev)?.filter(fits).map(Arc::new))
 }

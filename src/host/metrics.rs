@@ -25,6 +25,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::EnvId;
 use crate::domain::live::{EnvPulse, Live};
+use crate::domain::operation_words;
 use crate::domain::query::{Answer, Query};
 use crate::domain::run::RunState;
 use crate::link::{Link, LinkError, Notice, Watch};
@@ -126,7 +127,12 @@ impl Book {
         let (env, plan) = (("env", head.env.to_string()), ("plan", head.plan.to_string()));
         match &fact.event {
             Event::BillSettled { outcome, .. } => {
-                let labels = vec![env, plan, ("outcome", outcome.slot().code().to_owned())];
+                let outcome = operation_words::code(&head.op, outcome.slot());
+                let mut labels = vec![env, plan, ("outcome", outcome.to_owned())];
+                // The series of Audit keep the labels they have.
+                if !head.op.is_audit() {
+                    labels.push(("operation", operation_words::name(&head.op).to_owned()));
+                }
                 self.bills.get_or_create(&labels).inc();
             }
             Event::StepAnswered { step, ms, .. } => {

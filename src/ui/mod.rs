@@ -15,6 +15,7 @@ pub mod msg;
 mod overlays;
 mod panes;
 pub mod skin;
+mod sum;
 mod update;
 mod view;
 mod window;

@@ -377,18 +377,8 @@ fn change(row: &mut BillRow, state: BillState, at: Ts) {
 fn closed(model: &mut Model, run: RunId, effects: &mut Vec<Effect>) {
     let Some(live) = model.live.runs.get(&run) else { return };
     let t = live.row.tally;
-    let text = fill(
-        model.t().run_ended,
-        &[
-            &super::words::plan_name(model, &live.row.head.plan, &live.row.head.name),
-            &t.found.to_string(),
-            &t.audited.to_string(),
-            &t.already.to_string(),
-            &t.skipped.to_string(),
-            &t.failed.to_string(),
-            &t.unknown.to_string(),
-        ],
-    );
+    let name = super::words::plan_name(model, &live.row.head.plan, &live.row.head.name);
+    let text = fill(model.t().run_ended, &[&name, &super::words::sum_text(model, &live.row)]);
     if model.mine.contains(&run) {
         model.note(t.failed + t.unknown > 0, text);
         if model.bell {

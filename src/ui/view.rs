@@ -207,7 +207,7 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         return;
     };
     let live = !row.state.is_closed();
-    pen.pieces(1, y, w.saturating_sub(1), &words::sum(model, &row.tally, w.saturating_sub(2), live));
+    pen.pieces(1, y, w.saturating_sub(1), &words::sum(model, row, w.saturating_sub(2), live));
     if parts.sum.height < 2 {
         return;
     }
@@ -256,7 +256,11 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         crate::domain::run::RunKind::Fresh => String::new(),
         kind => format!(" {}", words::kind(model.lang, kind)),
     };
-    let name = format!("{}{kind} {when}", words::plan_name(model, &row.head.plan, &row.head.name));
+    let plan = words::plan_name(model, &row.head.plan, &row.head.name);
+    // Many plans are named after what they call.
+    let op = Some(words::operation(&row.head.op)).filter(|op| !row.head.op.is_audit() && !plan.contains(op.as_str()));
+    let op = op.map_or_else(String::new, |op| format!(" {op}"));
+    let name = format!("{plan}{op}{kind} {when}");
     let room = w.saturating_sub(x + 1);
     if room >= 12 {
         pen.text_right(x, w - 1, y, Role::Dim, &pen.glyphs.clip(&name, usize::from(room)));

@@ -7,17 +7,19 @@ use std::time::Duration;
 use crate::domain::bill::{BillState, Outcome, Skip, Slot, Status, UnknownWhy};
 use crate::domain::cause::{Cause, CauseTable};
 use crate::domain::command::Refusal;
-use crate::domain::ids::PlanId;
+use crate::domain::ids::{OpId, PlanId};
+use crate::domain::operation_words::{self as names, Tongue, Words};
 use crate::domain::reason::Reason;
-use crate::domain::run::{PauseWhy, Revision, RunEnd, RunKind, RunState, Tally};
+use crate::domain::run::{PauseWhy, Revision, RunEnd, RunKind, RunRow, RunState, Tally};
 use crate::domain::step::Step;
 
 use super::cells::Glyphs;
 use super::config::Lang;
-use super::format::{self, fill};
+use super::format::fill;
 use super::keymap::{Action, Keymap};
 use super::model::Model;
 use super::skin::Role;
+pub(crate) use super::sum::{bar, sum, sum_text};
 
 /// Which revision of a plan, in a word.
 pub(crate) fn revision(lang: Lang, revision: Revision) -> &'static str {
@@ -67,13 +69,91 @@ pub(crate) fn glyph(slot: Slot, glyphs: &Glyphs) -> &'static str {
     }
 }
 
-/// Word of a column of the sum line.
-pub(crate) fn slot(lang: Lang, slot: Slot) -> &'static str {
+/// An operation's words in the operator's language.
+pub(super) fn tongue(lang: Lang, words: &'static Words) -> &'static Tongue {
+    match lang {
+        Lang::Zh => &words.zh,
+        Lang::En => &words.en,
+    }
+}
+
+/// What an operation is called, safe to show.
+pub(crate) fn operation(op: &OpId) -> String {
+    shown(names::name(op))
+}
+
+/// The question before an approval: what is done to how many.
+pub(crate) fn deed(lang: Lang, op: &OpId, n: &str) -> String {
+    shown(&match lang {
+        Lang::Zh => names::deed_zh(op, n),
+        Lang::En => names::deed_en(op, n),
+    })
+}
+
+/// Nothing of what was collected can be done.
+pub(crate) fn none_of(lang: Lang, op: &OpId, n: &str) -> String {
+    shown(&match lang {
+        Lang::Zh => names::none_zh(op, n),
+        Lang::En => names::none_en(op, n),
+    })
+}
+
+/// For how many the call will be made; which one, where it is not Audit.
+pub(crate) fn will_call(lang: Lang, op: &OpId, n: &str) -> String {
+    match lang {
+        _ if op.is_audit() => fill(lang.texts().will_call, &[n]),
+        Lang::Zh => format!("将对 {n} 单调用 {}", operation(op)),
+        Lang::En => format!("{} will be called for {n}", operation(op)),
+    }
+}
+
+/// The outcomes that an operation names, for help: done, and done before.
+pub(crate) fn help_outcomes(lang: Lang, op: &OpId) -> [String; 2] {
+    let (t, words) = (lang.texts(), tongue(lang, names::words(op)));
+    [fill(t.help_outcome_1, &[words.done]), fill(t.help_outcome_2, &[words.already_list, words.done])]
+}
+
+/// Width of the column that says where bills stand: of other operations than Audit, or some of them not reached.
+pub(crate) fn state_width(lang: Lang, others: bool, not_reached: bool) -> u16 {
+    match (lang, others, not_reached) {
+        (Lang::Zh, true, _) => 12,
+        (Lang::Zh, false, _) => 8,
+        (Lang::En, _, true) => 13,
+        (Lang::En, true, false) => 11,
+        (Lang::En, false, false) => 10,
+    }
+}
+
+/// The same for the bills of one run.
+pub(crate) fn state_width_of(lang: Lang, row: &RunRow) -> u16 {
+    state_width(lang, !row.head.op.is_audit(), row.tally.not_reached > 0)
+}
+
+/// Where a bill of an operation stands, in a word for lists.
+pub(crate) fn slot(lang: Lang, op: &OpId, slot: Slot) -> &'static str {
+    column(lang, tongue(lang, names::words(op)), slot)
+}
+
+/// The same for bills of several operations.
+pub(crate) fn general(lang: Lang, slot: Slot) -> &'static str {
+    column(lang, tongue(lang, names::of_any()), slot)
+}
+
+/// The same in full, for a sentence of its own.
+pub(crate) fn slot_in_full(lang: Lang, op: &OpId, slot: Slot) -> &'static str {
+    match slot {
+        Slot::Already if !op.is_audit() => tongue(lang, names::words(op)).already,
+        slot => self::slot(lang, op, slot),
+    }
+}
+
+/// A column of the sum line in a word for lists.
+pub(super) fn column(lang: Lang, words: &'static Tongue, slot: Slot) -> &'static str {
     let t = lang.texts();
     match slot {
         Slot::Waiting => t.waiting,
-        Slot::Done => t.audited,
-        Slot::Already => t.already,
+        Slot::Done => words.done,
+        Slot::Already => words.already_list,
         Slot::Skipped => t.skipped,
         Slot::Failed => t.failed,
         Slot::Unknown => t.unknown,
@@ -117,18 +197,30 @@ pub(crate) fn advice(model: &Model, slot: Slot, name: &str) -> (String, String) 
     }
 }
 
-/// A step.
-pub(crate) fn step(lang: Lang, step: Step) -> &'static str {
+/// A step of an operation. 0.1.0 wrote the call of every operation down as `audit`.
+pub(crate) fn step(lang: Lang, op: &OpId, step: Step) -> String {
     let t = lang.texts();
     match step {
-        Step::Fetch => t.step_fetch,
-        Step::Submit => t.step_submit,
-        Step::Audit => t.step_audit,
-        Step::Verify => t.step_verify,
-        Step::Operate => t.step_operate,
-        Step::Save => t.step_save,
-        Step::Push => t.step_push,
-        Step::Send => t.step_send,
+        Step::Audit | Step::Operate if !op.is_audit() => match lang {
+            Lang::Zh => shown(&names::call_zh(op)),
+            Lang::En => shown(names::call_en(op)),
+        },
+        Step::Fetch => t.step_fetch.to_owned(),
+        Step::Submit => t.step_submit.to_owned(),
+        Step::Audit => t.step_audit.to_owned(),
+        Step::Verify => t.step_verify.to_owned(),
+        Step::Operate => t.step_operate.to_owned(),
+        Step::Save => t.step_save.to_owned(),
+        Step::Push => t.step_push.to_owned(),
+        Step::Send => t.step_send.to_owned(),
+    }
+}
+
+/// The same for a narrow column.
+fn short_step(lang: Lang, op: &OpId, s: Step) -> String {
+    match (lang, s) {
+        (Lang::Zh, Step::Audit | Step::Operate) if !op.is_audit() => shown(names::call_zh_short(op)),
+        _ => step(lang, op, s),
     }
 }
 
@@ -146,7 +238,7 @@ pub(crate) fn status(lang: Lang, status: &Status) -> &'static str {
 }
 
 /// A bill's state: sign, word, role.
-pub(crate) fn state(model: &Model, state: &BillState) -> (&'static str, &'static str, Role) {
+pub(crate) fn state(model: &Model, op: &OpId, state: &BillState) -> (&'static str, &'static str, Role) {
     let t = model.t();
     let ascii = model.glyphs.ascii;
     match state {
@@ -154,28 +246,34 @@ pub(crate) fn state(model: &Model, state: &BillState) -> (&'static str, &'static
         BillState::RetryAt { .. } => (if ascii { "~" } else { "↻" }, t.retry_at, Role::Warning),
         other => {
             let s = other.slot();
-            (glyph(s, model.glyphs), slot(model.lang, s), role(s))
+            (glyph(s, model.glyphs), slot(model.lang, op, s), role(s))
         }
     }
 }
 
 /// Short reason of a state: the cause, the skip, the way of not knowing.
-pub(crate) fn reason(causes: &CauseTable, lang: Lang, state: &BillState) -> String {
+pub(crate) fn reason(causes: &CauseTable, lang: Lang, op: &OpId, state: &BillState) -> String {
     let t = lang.texts();
     match state {
         BillState::Waiting => String::new(),
-        BillState::Trying { step: s, attempt, .. } => fill(t.step_n, &[step(lang, *s), &attempt.to_string()]),
+        BillState::Trying { step: s, attempt, .. } => {
+            fill(t.step_n, &[&short_step(lang, op, *s), &attempt.to_string()])
+        }
         BillState::RetryAt { cause: c, .. } => cause(causes, lang, c),
-        BillState::Settled(outcome) => outcome_reason(causes, lang, outcome),
+        // The column says it.
+        BillState::Settled(Outcome::Skipped(Skip::NotReached)) => String::new(),
+        BillState::Settled(outcome) => outcome_reason(causes, lang, op, outcome),
     }
 }
 
 /// Short reason of an outcome.
-pub(crate) fn outcome_reason(causes: &CauseTable, lang: Lang, outcome: &Outcome) -> String {
+pub(crate) fn outcome_reason(causes: &CauseTable, lang: Lang, op: &OpId, outcome: &Outcome) -> String {
+    let t = lang.texts();
     match outcome {
-        Outcome::Done { verified: true } => lang.texts().verified.to_owned(),
+        Outcome::Done { verified: true } => t.verified.to_owned(),
         Outcome::Done { verified: false } => String::new(),
-        Outcome::Already { by, .. } => by.as_deref().map_or_else(|| lang.texts().by_nobody.to_owned(), shown),
+        Outcome::Already { by: Some(by), .. } => shown(by),
+        Outcome::Already { by: None, .. } => if op.is_audit() { t.by_nobody } else { t.by_nobody_known }.to_owned(),
         Outcome::Skipped(why) => skip(lang, why),
         Outcome::Failed(f) => cause(causes, lang, &f.cause),
         Outcome::Unknown(u) => unknown(lang, &u.why),
@@ -268,102 +366,6 @@ pub(crate) fn pause(lang: Lang, why: &PauseWhy) -> String {
         PauseWhy::Store(s) => fill(t.pause_store, &[&reason_words(lang, s)]),
         PauseWhy::Canary(s) => fill(t.pause_canary, &[&reason_words(lang, s)]),
     }
-}
-
-/// The sum line in at most `max` cells: with words, with short words, with signs alone when even that is too wide.
-pub(crate) fn sum(model: &Model, tally: &Tally, max: u16, live: bool) -> Vec<(Role, String)> {
-    let t = model.t();
-    let mut last = Vec::new();
-    // Words as long as they fit: long, short, short and close together, then abbreviated; signs alone only where no
-    // word fits.
-    for form in 0..6 {
-        let mut out: Vec<(Role, String)> = Vec::new();
-        let found = format::count(tally.found);
-        out.push((Role::Title, if form < 2 { format!("{} {found}", t.found) } else { found }));
-        out.push((Role::Dim, if matches!(form, 3 | 5) { "=" } else { " = " }.to_owned()));
-        let shown = Slot::ALL.into_iter().filter(|s| match s {
-            Slot::Waiting => live || tally.waiting > 0,
-            Slot::NotReached => tally.not_reached > 0,
-            Slot::Done | Slot::Already | Slot::Skipped | Slot::Failed | Slot::Unknown => true,
-        });
-        for (i, s) in shown.enumerate() {
-            if i > 0 {
-                out.push((Role::Dim, if form >= 3 { "+" } else { " + " }.to_owned()));
-            }
-            let n = tally.get(s);
-            // A zero is quiet: what calls for somebody must stand out.
-            let r = if n == 0 { Role::Dim } else { role(s) };
-            let n = format::count(n);
-            out.push((
-                r,
-                match form {
-                    0 => format!("{} {n}", slot(model.lang, s)),
-                    1..=3 => format!("{} {n}", short(model.lang, s)),
-                    4 => format!("{} {n}", least(model.lang, s)),
-                    _ => format!("{}{n}", glyph(s, model.glyphs)),
-                },
-            ));
-        }
-        let width: usize = out.iter().map(|(_, s)| model.glyphs.width(s)).sum();
-        last = out;
-        if width <= usize::from(max) {
-            break;
-        }
-    }
-    last
-}
-
-fn short(lang: Lang, s: Slot) -> &'static str {
-    let t = lang.texts();
-    match s {
-        Slot::Waiting => t.waiting_short,
-        Slot::Done => t.audited_short,
-        Slot::Already => t.already_short,
-        Slot::Skipped => t.skipped_short,
-        Slot::Failed => t.failed_short,
-        Slot::Unknown => t.unknown_short,
-        Slot::NotReached => t.not_reached_short,
-    }
-}
-
-/// The shortest words that still say which outcome is meant.
-fn least(lang: Lang, s: Slot) -> &'static str {
-    match (lang, s) {
-        (Lang::Zh, _) => short(lang, s),
-        (_, Slot::Waiting) => "wait",
-        (_, Slot::Done) => "aud",
-        (_, Slot::Already) => "alr",
-        (_, Slot::Skipped) => "skip",
-        (_, Slot::Failed) => "fail",
-        (_, Slot::Unknown) => "unk",
-        (_, Slot::NotReached) => "rest",
-    }
-}
-
-/// The progress bar of a tally, by what became of the bills.
-pub(crate) fn bar(tally: &Tally, width: u16, glyphs: &Glyphs) -> Vec<(Role, String)> {
-    let total = tally.found.max(1);
-    let parts = [
-        (Role::Ok, tally.audited + tally.already),
-        (Role::Skipped, tally.skipped),
-        (Role::Failed, tally.failed),
-        (Role::Unknown, tally.unknown),
-        (Role::Dim, if tally.found == 0 { 1 } else { tally.waiting + tally.not_reached }),
-    ];
-    let mut out = Vec::new();
-    let (mut seen, mut used) = (0u64, 0u64);
-    for ((role, n), sign) in parts.into_iter().zip(glyphs.bar) {
-        seen += n;
-        // Nothing that is there may vanish: a share of one bill has at least a cell while there is room.
-        let mut to = (seen.min(total) * u64::from(width)).div_ceil(total).min(u64::from(width));
-        if n == 0 {
-            to = used;
-        }
-        let cells = to.saturating_sub(used);
-        used = used.max(to);
-        out.push((role, sign.repeat(cells as usize)));
-    }
-    out
 }
 
 /// A refusal with what to do, in the operator's language.

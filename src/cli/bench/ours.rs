@@ -78,6 +78,8 @@ pub async fn run(
         alerts: None,
         metrics: crate::host::metrics::Metrics::default(),
         logging: boot::Logging::off(),
+        raise: crate::store::local::Raise::Plain,
+        lang: crate::cli::args::Language::En,
     };
     let booted = Booted::start(setup, |_| {}).await?;
     probe::forget_peak();

@@ -9,8 +9,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::domain::event::{Event, Fact};
-use crate::domain::ids::{EnvId, PlanId, RunId};
+use crate::domain::ids::{EnvId, OpId, PlanId, RunId};
 use crate::domain::live::{Live, RunLive};
+use crate::domain::operation_words;
 use crate::domain::reason::Reason;
 use crate::domain::run::{PauseWhy, RunEnd, RunKind, RunState, Tally};
 use crate::domain::time::Ts;
@@ -50,12 +51,19 @@ pub struct Item {
     pub run: RunId,
     /// Sum line.
     pub sum: Tally,
+    /// What it does to its bills; told by name.
+    #[serde(rename = "operation", serialize_with = "by_name")]
+    pub op: OpId,
     /// The reason in words, the server's or ours; not made safe yet.
     pub detail: String,
     /// When, our wall time.
     pub at: Ts,
     /// How often the same happened since it was told last, this time included.
     pub times: u32,
+}
+
+fn by_name<S: serde::Serializer>(op: &OpId, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(operation_words::name(op))
 }
 
 type Key = (PlanId, EnvId, What, bool);
@@ -234,6 +242,7 @@ fn item(run: &RunLive, what: What, detail: String, at: Ts) -> Item {
         production: head.production,
         run: head.id,
         sum: *run.tally(),
+        op: head.op.clone(),
         detail,
         at,
         times: 1,

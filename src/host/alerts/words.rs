@@ -7,6 +7,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::watch::{Item, What};
+use crate::domain::operation_words;
 use crate::domain::query::LedgerGroup;
 use crate::text::{markdown_safe, show};
 
@@ -145,15 +146,18 @@ fn said(tongue: Tongue, item: &Item) -> (String, &'static str) {
     let s = &item.sum;
     let production = if item.production { tongue.t(" (PRODUCTION)", "（生产）") } else { "" };
     let again = if item.times > 1 { format!(" ×{}", item.times) } else { String::new() };
+    let words = operation_words::in_sum(&item.op);
+    let already = if item.op.is_audit() { words.en.already_list } else { words.en.already };
+    let op = if item.op.is_audit() { String::new() } else { format!(" {}", show(item.op.as_str(), REASON).as_str()) };
     let line = format!(
-        "{}{production} · {}: {what}{again} · {} {} = {} {} + {} {} + {} {} + {} {} + {} {}",
+        "{}{production} · {}: {what}{again} ·{op} {} {} = {} {} + {} {} + {} {} + {} {} + {} {}",
         show(item.env.as_str(), REASON).as_str(),
         show(&item.name, REASON).as_str(),
         tongue.t("found", "找到"),
         s.found,
-        tongue.t("audited", "已审核"),
+        tongue.t(words.en.done, words.zh.done),
         s.audited,
-        tongue.t("already", "此前已审核"),
+        tongue.t(already, words.zh.already),
         s.already,
         tongue.t("skipped", "跳过"),
         s.skipped,
@@ -162,7 +166,7 @@ fn said(tongue: Tongue, item: &Item) -> (String, &'static str) {
         tongue.t("unknown", "未知"),
         s.unknown,
     );
-    let waiting =
-        if s.waiting > 0 { format!(" + {} {}", tongue.t("waiting", "等待"), s.waiting) } else { String::new() };
-    (line + &waiting, advice)
+    let more = |word: &str, n: u64| if n > 0 { format!(" + {word} {n}") } else { String::new() };
+    let not_reached = more(tongue.t("not reached", "未轮到"), s.not_reached);
+    (line + &not_reached + &more(tongue.t("waiting", "等待"), s.waiting), advice)
 }

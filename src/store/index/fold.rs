@@ -147,19 +147,20 @@ fn open_run<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, head: &RunHead) -> Result<()
     let plan = dict(s, Dict::Plan, head.plan.as_str())?;
     // A head of 0.1.0 names no operation: its plan does, where it was kept.
     let op = match (&head.text, head.op.is_audit()) {
-        (_, false) => head.op.clone(),
-        (Some(plan), true) => Operation::id_of(&plan.target.verb),
-        (None, true) => {
-            s.get::<Plan>(&plan_key(&head.rev))?.map(|p| Operation::id_of(&p.target.verb)).unwrap_or_default()
-        }
+        (_, false) => Some(head.op.clone()),
+        (Some(plan), true) => Some(Operation::id_of(&plan.target.verb)),
+        (None, true) => s.get::<Plan>(&plan_key(&head.rev))?.map(|p| Operation::id_of(&p.target.verb)),
     };
+    // This version opens no run without either, so a head without both is one of 0.1.0 that came before plans were kept.
+    let op_unknown = op.is_none();
+    let op = op.unwrap_or_default();
     let family = family(s, &head.env.0, &head.form.0, &op)?;
     s.put_raw(id, no.to_be_bytes().to_vec());
     if let Some(plan) = &head.text {
         s.put(plan_key(&head.rev), plan)?;
     }
     let head_as_read = RunHead { op, ..head.without_text() };
-    let rec = RunRec { h: head_as_read, c: None, f: Vec::new(), k: None, g: None, b: Vec::new() };
+    let rec = RunRec { h: head_as_read, c: None, f: Vec::new(), k: None, g: None, b: Vec::new(), u: op_unknown };
     s.put(Key::new(key::RUN).u32(no).done(), &rec)?;
     let verify = head.kind == RunKind::Verify;
     put_live(s, no, &RunLiveRec { s: RunState::Collecting, t: [0; 8], x: None, a: verify, p: plan, f: family })?;
@@ -328,7 +329,7 @@ fn change_state<K: Kv + ?Sized>(
 
 /// Slots that have a list of their own in the history; the plain ones are most of it anyway.
 pub(super) fn listed(slot: Slot) -> bool {
-    matches!(slot, Slot::Already | Slot::Skipped | Slot::Failed | Slot::Unknown)
+    matches!(slot, Slot::Already | Slot::Skipped | Slot::Failed | Slot::Unknown | Slot::NotReached)
 }
 
 /// Notes a fact with its bill.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::Index;
+use super::asked::{Word, is_whole, means, plain, slots};
 use super::fold::bill_key;
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
 use super::kv::{Entry, Kv, Near, Walk};
@@ -209,6 +210,9 @@ impl<K: Kv> Index<K> {
             let no = self.run_no(row.run)?.ok_or_else(|| StoreError::Read(format!("run {} is lost", row.run)))?;
             Ok(filter.matches(row, &self.head(no)?.columns, now))
         };
+        if filter.terms.iter().any(Term::leaves_out_audit) && !self.knows_operations()? {
+            return Ok(Page::default());
+        }
         let sieve = Sieve::of(filter);
         let near = RefCell::new(Near::default());
         let total = if request.cursor.is_none() { self.total(scope, filter)? } else { None };
@@ -263,9 +267,9 @@ impl<K: Kv> Index<K> {
     fn total(&self, scope: Scope, filter: &Filter) -> Result<Option<u64>, StoreError> {
         let asked = match filter.terms.as_slice() {
             [] => None,
-            [term] if !term.not && matches!(term.test, Test::Is(Asked::Status, _)) => match slots(filter) {
-                Some(slots) => Some(slots),
-                None => return Ok(None),
+            [Term { not: false, test: Test::Is(Asked::Status, words) }] => match slots(filter) {
+                Some(slots) if slots.iter().all(|slot| is_whole(*slot, words)) => Some(slots),
+                _ => return Ok(None),
             },
             _ => return Ok(None),
         };
@@ -420,54 +424,6 @@ impl<K: Kv> Index<K> {
         }
         Ok(Some(bills))
     }
-}
-
-/// A word of a filter that an index can answer, lower case.
-enum Word {
-    Exactly(String),
-    Begins(String),
-}
-
-fn plain(word: &str) -> Option<Word> {
-    let word = word.to_lowercase();
-    if word.starts_with('*') {
-        return None;
-    }
-    Some(match word.strip_suffix('*') {
-        Some(start) => Word::Begins(start.to_owned()),
-        None => Word::Exactly(word),
-    })
-}
-
-fn means(word: &str, text: &str) -> bool {
-    let text = text.to_lowercase();
-    match plain(word) {
-        Some(Word::Exactly(word)) => text == word,
-        Some(Word::Begins(start)) => text.starts_with(&start),
-        None => false,
-    }
-}
-
-/// Columns of the sum line a matching row must stand in; `None` when the filter leaves that open. A status
-/// word of one letter means the ERP's own code, and one that is no column may be a code too: those are scanned.
-fn slots(filter: &Filter) -> Option<Vec<Slot>> {
-    let by_status = filter.words(Asked::Status).and_then(|words| {
-        let mut found = Vec::new();
-        for word in words.iter().filter(|w| w.chars().count() > 1) {
-            found.extend(Slot::ALL.into_iter().filter(|slot| means(word, slot.word())));
-        }
-        let all_known = words.iter().all(|w| w.chars().count() > 1 && Slot::ALL.iter().any(|s| means(w, s.word())));
-        all_known.then_some(found)
-    });
-    let by_cause = filter.words(Asked::Cause).map(|_| vec![Slot::Skipped, Slot::Failed, Slot::Unknown]);
-    let spoke = |term: &Term| !term.not && matches!(term.test, Test::Message(_));
-    // Nothing else has a message.
-    let by_message = filter.terms.iter().any(spoke).then(|| vec![Slot::Failed, Slot::Unknown]);
-    let both = |a: Vec<Slot>, b: Vec<Slot>| a.into_iter().filter(|slot| b.contains(slot)).collect();
-    let mut slots = [by_status, by_cause, by_message].into_iter().flatten().reduce(both)?;
-    slots.sort_by_key(|slot| key::slot_byte(*slot));
-    slots.dedup();
-    Some(slots)
 }
 
 fn cursor(tag: &[u8], place: &[u8]) -> Cursor {

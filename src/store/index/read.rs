@@ -257,9 +257,14 @@ impl<K: Kv> Index<K> {
         Ok(Places { all: all.into_iter().skip(cut).map(Seq).collect(), found, cut: cut > 0 })
     }
 
+    /// Whether any run was opened under another operation than Audit.
+    pub(super) fn knows_operations(&self) -> Result<bool, StoreError> {
+        Ok(self.kv.get(&Key::new(key::META).raw(OPERATIONS).done())?.is_some())
+    }
+
     /// Operations that runs were opened under for the records of a form.
     pub fn operations_of(&self, record: &RecordKey) -> Result<Vec<OpId>, StoreError> {
-        if self.kv.get(&Key::new(key::META).raw(OPERATIONS).done())?.is_none() {
+        if !self.knows_operations()? {
             return Ok(vec![OpId::default()]);
         }
         let plain = family_text(&record.env.0, &record.form.0, &OpId::default());

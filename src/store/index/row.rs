@@ -30,6 +30,9 @@ pub struct RunRec {
     /// The machine's starts under which processes worked on it, each from a place of the journal on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub b: Vec<(u64, String)>,
+    /// Neither the head nor a kept plan says which operation it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub u: bool,
 }
 
 /// What changes with every bill of a run.
@@ -80,6 +83,7 @@ pub fn run_row(rec: RunRec, live: &RunLiveRec) -> RunRow {
         closed: live.x,
         flags: rec.f,
         consent: rec.k,
+        op_unknown: rec.u,
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use crate::domain::bill::{Outcome, Slot};
 use crate::domain::filter::{Filter, Key as FilterKey, Term, Test};
-use crate::domain::ids::{Fid, RunId, WorkKey};
+use crate::domain::ids::{Fid, OpId, RunId, WorkKey};
 use crate::domain::query::{Cursor, Page, PageRequest, Query, Scope};
 use crate::domain::run::{BillRow, RunRow};
 use crate::ui::act;
@@ -266,12 +266,14 @@ fn named(model: &Model, row: &RunRow) -> String {
     format!("{when} {} {}", words::kind(model.lang, row.head.kind), format::count(row.tally.found))
 }
 
-fn what(model: &Model, outcome: Option<&Outcome>) -> String {
+fn what(model: &Model, op: &OpId, outcome: Option<&Outcome>) -> String {
     let Some(outcome) = outcome else { return "-".to_owned() };
-    let reason = words::outcome_reason(&model.causes, model.lang, outcome);
+    let reason = words::outcome_reason(&model.causes, model.lang, op, outcome);
     match outcome.slot() {
         Slot::Failed | Slot::Unknown if !reason.is_empty() => reason,
-        slot => format!("{} {reason}", words::slot(model.lang, slot)),
+        // The column says it.
+        Slot::NotReached => words::slot(model.lang, op, Slot::NotReached).to_owned(),
+        slot => format!("{} {reason}", words::slot(model.lang, op, slot)),
     }
 }
 
@@ -314,7 +316,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, compare: &Compare) {
     let label = if model.lang == crate::ui::Lang::Zh { 8 } else { 13 };
     for (i, (class, row)) in compare.rows().enumerate().skip(compare.top).take(usize::from(body.height)) {
         let (word, role) = look(model, class);
-        let change = format!("{} {} {}", what(model, row.was.as_ref()), pen.glyphs.arrow, what(model, row.is.as_ref()));
+        let change = {
+            let what = |outcome| what(model, &row.key.op, outcome);
+            format!("{} {} {}", what(row.was.as_ref()), pen.glyphs.arrow, what(row.is.as_ref()))
+        };
         let cells = [
             Cell::new(label, role, word),
             Cell::new(14, Role::Text, words::shown(&row.no)).key(),
@@ -332,7 +337,7 @@ mod tests {
     use super::*;
     use crate::domain::bill::{BillState, Failure, Rev, Skip, Status};
     use crate::domain::cause::Cause;
-    use crate::domain::ids::{EnvId, FormId, OpId, PlanId, RecordKey};
+    use crate::domain::ids::{EnvId, FormId, PlanId, RecordKey};
     use crate::domain::time::Ts;
 
     fn bill(fid: u64, outcome: impl Into<Option<Outcome>>) -> (Cursor, BillRow) {
@@ -386,7 +391,8 @@ mod tests {
             server: None,
         };
         let (state, tally) = (RunState::Collecting, Tally::default());
-        RunRow { head, state, tally, collected: None, closed: None, flags: vec![], consent: None, pruned: 0 }
+        let (collected, closed, flags, consent) = (None, None, vec![], None);
+        RunRow { head, state, tally, collected, closed, flags, consent, pruned: 0, op_unknown: false }
     }
 
     /// Serves both runs in pages of `size` until the comparison is done.

@@ -154,15 +154,16 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
         }
     }
     lines.push(env);
-    let verb = match head.kind {
-        RunKind::Verify => t.will_verify,
-        _ => t.will_call,
+    let callable = format::count(collected.callable);
+    let does = match head.kind {
+        RunKind::Verify => fill(t.will_verify, &[&callable]),
+        RunKind::Fresh | RunKind::Retry => words::will_call(model.lang, &head.op, &callable),
     };
     lines.push(vec![
         label(t.set),
         (Role::Title, format::count(run.row.tally.found)),
         (Role::Text, format!(" {}  ", t.bills)),
-        (Role::Accent, fill(verb, &[&format::count(collected.callable)])),
+        (Role::Accent, does),
     ]);
     let mut by: Vec<(Role, String)> = vec![label(t.by_status)];
     for (status, n) in &collected.by_status {
@@ -207,8 +208,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     let (found, yes) = (format::count(run.row.tally.found), model.keymap.key(Action::Yes));
     let question = match &rung {
         Rung::Yes if reads => fill(t.confirm_read, &[&found, &yes]),
-        Rung::Yes if collected.callable == 0 => fill(t.confirm_nothing, &[&found, &yes]),
-        Rung::Yes => fill(t.confirm_yes, &[&format::count(collected.callable), &yes]),
+        Rung::Yes if collected.callable == 0 => {
+            fill(t.confirm_nothing, &[&words::none_of(model.lang, &head.op, &found), &yes])
+        }
+        Rung::Yes => fill(t.confirm_yes, &[&words::deed(model.lang, &head.op, &callable), &yes]),
         Rung::TypeCount(n) => fill(t.confirm_count, &[&n.to_string()]),
         Rung::TypeEnvironment(name) => fill(t.confirm_env, &[&words::shown(name)]),
     };

@@ -104,7 +104,11 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
         Ok(plan) => plan,
         Err(problem) => {
             heading(pen, area, &words::shown(problem.id.as_str()));
-            let lines = pen.glyphs.wrap(&words::shown(&problem.message), usize::from(w), usize::from(area.height - 1));
+            let lines = pen.glyphs.wrap(
+                &words::shown(problem.said(model.lang == crate::ui::Lang::Zh)),
+                usize::from(w),
+                usize::from(area.height - 1),
+            );
             for (i, line) in lines.iter().enumerate() {
                 pen.text(x, area.y + 1 + i as u16, w, Role::Error, line);
             }
@@ -124,7 +128,7 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
     let last = model.live.runs.values().rev().map(|r| &r.row).find(|r| r.head.plan == plan.id).or(row.last.first());
     if let Some(run) = last {
         line(pen, texts.last_run, &last_run(model, run));
-        line(pen, texts.sum, &words::sum(model, &run.tally, w.saturating_sub(label), !run.state.is_closed()));
+        line(pen, texts.sum, &words::sum(model, run, w.saturating_sub(label), !run.state.is_closed()));
     }
     if row.unresolved > 0 {
         let text = fill(texts.unresolved_n, &[&format::count(row.unresolved)]);
