@@ -170,7 +170,8 @@ impl Out {
     pub fn reason(&self, op: &OpId, outcome: &Outcome) -> String {
         match outcome {
             Outcome::Done { verified: true } => self.t("verified by reading back", "回读核实").to_owned(),
-            Outcome::Done { verified: false } => String::new(),
+            // Of these the column says all there is.
+            Outcome::Done { verified: false } | Outcome::Skipped(Skip::NotReached) => String::new(),
             Outcome::Already { by, on } => {
                 let untold = if op.is_audit() {
                     self.t("the approver is not told", "批准人未知")
@@ -181,8 +182,6 @@ impl Out {
                 let on = on.as_ref().map(|d| d.as_str().replace('T', " ")).unwrap_or_default();
                 format!("{by} {on}").trim().to_owned()
             }
-            // The column says it.
-            Outcome::Skipped(Skip::NotReached) => String::new(),
             Outcome::Skipped(skip) => self.cause(skip.word()),
             Outcome::Failed(failure) => format!("{}: {}", self.cause(failure.cause.as_str()), failure.message),
             Outcome::Unknown(unknown) if unknown.detail.is_empty() => self.cause(unknown.why.word()),

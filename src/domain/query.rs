@@ -91,11 +91,10 @@ impl Retention {
             Slot::Waiting => None,
             Slot::Done => self.audited,
             Slot::Already => self.already,
-            Slot::Skipped => self.skipped,
+            // Unresolved where it was not reached: kept as long as it is.
+            Slot::Skipped | Slot::NotReached => self.skipped,
             Slot::Failed => self.failed,
             Slot::Unknown => self.unknown,
-            // Unresolved: kept as long as it is.
-            Slot::NotReached => self.skipped,
         }
     }
 }

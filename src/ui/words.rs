@@ -42,13 +42,12 @@ pub(crate) fn shown(raw: &str) -> String {
 /// Role of a column of the sum line.
 pub(crate) fn role(slot: Slot) -> Role {
     match slot {
-        Slot::Waiting => Role::Waiting,
+        Slot::Waiting | Slot::NotReached => Role::Waiting,
         Slot::Done => Role::Ok,
         Slot::Already => Role::Already,
         Slot::Skipped => Role::Skipped,
         Slot::Failed => Role::Failed,
         Slot::Unknown => Role::Unknown,
-        Slot::NotReached => Role::Waiting,
     }
 }
 
@@ -255,13 +254,12 @@ pub(crate) fn state(model: &Model, op: &OpId, state: &BillState) -> (&'static st
 pub(crate) fn reason(causes: &CauseTable, lang: Lang, op: &OpId, state: &BillState) -> String {
     let t = lang.texts();
     match state {
-        BillState::Waiting => String::new(),
+        // Of what was not reached the column says all there is.
+        BillState::Waiting | BillState::Settled(Outcome::Skipped(Skip::NotReached)) => String::new(),
         BillState::Trying { step: s, attempt, .. } => {
             fill(t.step_n, &[&short_step(lang, op, *s), &attempt.to_string()])
         }
         BillState::RetryAt { cause: c, .. } => cause(causes, lang, c),
-        // The column says it.
-        BillState::Settled(Outcome::Skipped(Skip::NotReached)) => String::new(),
         BillState::Settled(outcome) => outcome_reason(causes, lang, op, outcome),
     }
 }

@@ -122,7 +122,7 @@ pub fn head(n: u64, env: &str, production: bool) -> RunHead {
         filter: "FCreateDate>='2026-11-20 00:00:00' and FDocumentStatus<>'C'".into(),
         revision: Revision::Newest,
         text: None,
-        op: Default::default(),
+        op: OpId::default(),
         server: None,
     }
 }
@@ -304,7 +304,7 @@ impl World {
         }
         world.runs[0].head.op = world.op.clone();
         world.runs[2].op_unknown = true;
-        world.plans[0].last = world.runs.clone();
+        world.plans[0].last.clone_from(&world.runs);
         for bill in &mut world.bills {
             bill.key.op = world.op.clone();
             if let BillState::Settled(Outcome::Already { by, .. }) = &mut bill.state {

@@ -387,7 +387,7 @@ mod tests {
             filter: String::new(),
             revision: Revision::Newest,
             text: None,
-            op: Default::default(),
+            op: OpId::default(),
             server: None,
         };
         let (state, tally) = (RunState::Collecting, Tally::default());
