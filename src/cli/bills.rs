@@ -112,7 +112,7 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
     let head =
         [out.t("bill", "单据"), "fid", out.t("outcome", "结果"), out.t("tries", "次数"), out.t("reason", "原因")];
     let cells = rows.iter().map(|row| {
-        let (state, reason) = out.state(&row.state);
+        let (state, reason) = out.bill(row);
         vec![row.no.clone(), row.fid().to_string(), state, row.attempts.to_string(), reason]
     });
     out.table(&head, cells.collect())?;
@@ -130,7 +130,7 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
         if out.json {
             out.object(&json::run(&row))?
         } else {
-            out.line(&out.sum(&row.tally))?;
+            out.line(&out.sum_of(&row))?;
             if row.pruned > 0 {
                 let words = out.t("of them are kept no longer ([retention])", "张已按 [retention] 清除，不再保留明细");
                 out.line(&format!("{} {words}", row.pruned))?;
@@ -170,16 +170,14 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
         out.t("sum", "合计"),
     ];
     let cells = rows.iter().map(|row| {
-        let (state, detail) = json::run_state(&row.state);
-        let state = detail.map_or_else(|| state.to_owned(), |why| format!("{state}: {why}"));
         vec![
             row.head.id.to_string(),
             out.time(row.head.opened),
             row.head.plan.to_string(),
             row.head.env.to_string(),
             row.head.by.to_string(),
-            state,
-            out.sum(&row.tally),
+            out.run_state(row),
+            out.sum_of(row),
         ]
     });
     out.table(&head, cells.collect())?;
@@ -275,7 +273,7 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
         return Ok(Exit::Ok);
     }
     if let Some(row) = &row {
-        let (state, reason) = out.state(&row.state);
+        let (state, reason) = out.bill(row);
         out.line(&format!(
             "{}  FID {}  {} {}  {state}  {}",
             show(&row.no, 200).as_str(),

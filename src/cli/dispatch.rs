@@ -94,7 +94,7 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
 async fn console(ground: &Ground) -> Result<u8, Stop> {
     Console::require_terminal()?;
     if let Some(socket) = &ground.global.attach {
-        let link: Arc<dyn Link> = Arc::new(RemoteLink::new(socket, boot::who(), None));
+        let link: Arc<dyn Link> = Arc::new(RemoteLink::of_console(socket, boot::who(), None));
         let looks = Looks::default();
         let mut screen = screen(ground, &looks, &ground.paths.data, None, "");
         screen.detachable = true;
@@ -120,7 +120,7 @@ async fn console_attached(ground: &Ground) -> Result<u8, Stop> {
     let data = &ground.paths.data;
     let starter = Arc::new(Detached::new(&ground.global, &ground.paths.config, data));
     let mut fatal = starter.fatal();
-    let link: Arc<dyn Link> = Arc::new(RemoteLink::new(&data.join(boot::SOCKET), boot::who(), Some(starter)));
+    let link: Arc<dyn Link> = Arc::new(RemoteLink::of_console(&data.join(boot::SOCKET), boot::who(), Some(starter)));
     let looks = Looks::default();
     let mut screen = screen(ground, &looks, data, None, "");
     screen.detachable = true;
@@ -161,7 +161,7 @@ async fn console_alone(ground: &Ground, label: &str) -> Result<u8, Stop> {
     let looks = Looks::default();
     let open = async |opening: Opening| {
         let booted = Booted::start(setup, opening.say()).await?;
-        opening.ready(booted.link.clone());
+        opening.ready(booted.console());
         Ok(booted)
     };
     let (booted, code) = screen(ground, &looks, &ground.paths.data, None, label).run_while_opening(open).await;
@@ -223,7 +223,7 @@ async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
     let data = place.data();
     let open = async |opening: Opening| {
         let demo = Demo::start(args, place, ground.causes.clone(), opening.say()).await?;
-        opening.ready(demo.booted.link.clone());
+        opening.ready(demo.booted.console());
         Ok(demo)
     };
     let screen = screen(ground, &args.looks, &data, Some(PlanId::new(demo::PLAN)), "demo");

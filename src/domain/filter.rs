@@ -297,8 +297,14 @@ impl Test {
 impl Key {
     fn holds(self, word: &str, row: &BillRow, names: &[String]) -> bool {
         match self {
-            Self::Cause => row.state.outcome().and_then(Outcome::group).is_some_and(|g| like(&g, word)),
-            Self::Status => like(row.state.slot().word(), word) || row.rev.status.code().eq_ignore_ascii_case(word),
+            Self::Cause => {
+                let group = row.state.outcome().filter(|_| !row.untold).and_then(Outcome::group);
+                group.is_some_and(|g| like(&g, word))
+            }
+            Self::Status => {
+                (!row.untold && like(row.state.slot().word(), word))
+                    || row.rev.status.code().eq_ignore_ascii_case(word)
+            }
             Self::No => like(&row.no, word),
             Self::Fid => like(row.fid().as_str(), word),
             Self::Org => column(row, names, "org", word, like),

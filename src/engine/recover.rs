@@ -12,7 +12,8 @@ use crate::domain::run::{RunEnd, RunKind, RunRow, RunState};
 use crate::store::StoreError;
 
 use super::control::{Shared, read};
-use super::runner::{Job, SETTLE_GROUP, close_rest};
+use super::ending::close_rest;
+use super::runner::{Job, SETTLE_GROUP};
 use super::tasks::{Tasks, Work};
 use super::work::died;
 
@@ -54,7 +55,8 @@ async fn interrupted(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result
     if verify {
         shared.ledger.append(vec![Event::RunSettling { run }]).await?;
     }
-    let job = Job { head: row.head, plan, env: Arc::clone(env), flags: row.flags, canary: false };
+    // Whoever had put it to work is gone with the process.
+    let job = Job { head: row.head, plan, env: Arc::clone(env), flags: row.flags, canary: false, headless: false };
     tasks.start(shared, job, if verify { Work::Run } else { Work::Settle });
     Ok(())
 }

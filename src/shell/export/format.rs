@@ -168,6 +168,8 @@ fn outcome_word(word: &'static str, chinese: bool) -> &'static str {
         "failed" => "失败",
         "unknown" => "未知",
         "waiting" => "等待",
+        "not_reached" => "未轮到",
+        "not_approved" => "未批准",
         other => other,
     }
 }

@@ -132,13 +132,13 @@ impl Field {
 impl Row {
     /// The word of the sum line's column this bill stands in.
     pub fn outcome(&self) -> &'static str {
-        self.bill.state.slot().word()
+        if self.bill.untold { "not_approved" } else { self.bill.state.slot().code() }
     }
 
     /// The raw value of a field; empty when there is none.
     pub fn value(&self, field: &Field) -> String {
         let bill = &self.bill;
-        let outcome = bill.state.outcome();
+        let outcome = bill.state.outcome().filter(|_| !bill.untold);
         match field {
             Field::No => bill.no.clone(),
             Field::Fid => bill.fid().as_str().to_owned(),

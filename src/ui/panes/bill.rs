@@ -401,7 +401,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         empty(pen, area, &[t.bill_unknown]);
         return None;
     };
-    let (glyph, word, role) = words::state(model, &row.state);
+    let (glyph, word, role) = words::row_state(model, row);
     let head = [
         (Role::Title, words::shown(&row.no)),
         (

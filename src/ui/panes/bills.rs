@@ -87,7 +87,7 @@ pub(crate) fn rows(model: &Model, pen: &mut Pen<'_>, area: Rect, window: &Window
     let widths = widths(model, area.width);
     for (i, (here, row)) in window.visible().skip(shown.skip).enumerate().take(usize::from(area.height)) {
         let marked = shown.all || model.marks.contains_key(&row.key);
-        let (glyph, word, role) = words::state(model, &row.state);
+        let (glyph, word, role) = words::row_state(model, row);
         let mark = if marked { pen.glyphs.marked } else { "" };
         let message = match &row.state {
             BillState::RetryAt { at, .. } => format!("{} {}", model.t().due_in, format::clock(at.since(model.now))),
@@ -143,7 +143,7 @@ fn org(model: &Model, row: &BillRow) -> String {
 pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<&BillRow>) {
     let Some(row) = row.filter(|_| area.height >= 2) else { return };
     let texts = model.t();
-    let (glyph, word, role) = words::state(model, &row.state);
+    let (glyph, word, role) = words::row_state(model, row);
     heading(
         pen,
         area,
