@@ -414,6 +414,7 @@ fn an_owner_tells_of_a_run_that_fails_when_nobody_watches() {
 #[test]
 fn words_from_outside_are_no_markup_and_no_escape() {
     use skydeck::host::alerts::words::{Tongue, message};
+    let hostile = "库存不足 \u{1b}[2J\u{202e} <at user_id=\"all\"></at> @all";
     let item = Item {
         what: What::Stopped,
         plan: skydeck::domain::ids::PlanId::new("p"),
@@ -423,7 +424,12 @@ fn words_from_outside_are_no_markup_and_no_escape() {
         run: run_id(1),
         sum: skydeck::domain::run::Tally::default(),
         op: Default::default(),
-        detail: "库存不足 \u{1b}[2J\u{202e} <at user_id=\"all\"></at> @all".into(),
+        detail: hostile.into(),
+        reason: Some("legacy".into()),
+        reason_args: None,
+        ended: true,
+        untold: false,
+        why: Some(Reason::legacy(hostile)),
         at: Ts(0),
         times: 3,
     };

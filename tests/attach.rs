@@ -43,6 +43,7 @@ fn order(n: u128, command: Command) -> Order {
         id,
         by: Who { uid: 4_000_000, login: "liar".into(), from: None, name: None, origin: None, person: None },
         session: None,
+        headless: false,
         command,
     }
 }
@@ -244,7 +245,7 @@ async fn another_version_of_the_protocol_is_refused_with_both_versions_and_what_
     let socket = dir.path().join("owner.sock");
     let bench = Bench::started().await;
     let _server = Server::bind(&[Door::own(&socket)], bench.engine.clone().unwrap()).unwrap();
-    let hello = |version| Request::Hello { version, login: "li".into(), from: None };
+    let hello = |version| Request::Hello { version, login: "li".into(), from: None, console: false };
     assert!(matches!(raw(&socket, &hello(VERSION)).await, Reply::Welcome { .. }));
     for version in [0, VERSION - 1, VERSION + 1, u32::MAX] {
         let Reply::Refused(why) = raw(&socket, &hello(version)).await else { panic!("{version} was let in") };

@@ -308,7 +308,7 @@ fn a_refusal_says_what_to_do_next_and_a_lost_engine_takes_no_order() {
     c.send(Msg::EngineGone(None));
     c.keys("r");
     assert_eq!(orders(&c), ["start"]);
-    c.send(Msg::Receipt(Ticket(77_777), Ok(Receipt::Accepted { run: None, bills: 0 })));
+    c.send(Msg::Receipt(Ticket(77_777), Ok(Receipt::Accepted { run: None, more: Vec::new(), bills: 0 })));
 }
 
 #[test]

@@ -629,7 +629,7 @@ fn user_of(env: &str, address: &str, user: &str, refusals: &Arc<Refusals>, bench
 async fn by_clock(bench: &mut Bench, plan: &str) -> RunId {
     bench.orders += 1;
     let id = CommandId(ulid::Ulid::from_parts(1, bench.orders));
-    let order = Order { id, by: Who::schedule(1000), session: None, command: start(plan) };
+    let order = Order { id, by: Who::schedule(1000), session: None, command: start(plan), headless: false };
     match bench.engine.as_ref().unwrap().submit(order).await {
         Receipt::Accepted { run: Some(run), .. } => run,
         other => panic!("{other:?}"),

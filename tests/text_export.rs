@@ -60,6 +60,7 @@ impl Store {
             at: Ts(1_764_000_000_000),
             columns: vec!["100".to_owned(), "=1+1".to_owned()],
             open_since: None,
+            untold: false,
         }
     }
 }
@@ -91,6 +92,7 @@ impl Link for Store {
                     text: None,
                     op: Default::default(),
                     server: None,
+                    headless: false,
                 };
                 let row = RunRow {
                     head,

@@ -73,6 +73,8 @@ pub const SOCKET: &str = "owner.sock";
 pub struct Booted {
     /// How everybody talks to it.
     pub link: Arc<dyn Link>,
+    /// How a console does.
+    console: Arc<dyn Link>,
     own: Option<Own>,
 }
 
@@ -129,6 +131,7 @@ impl Booted {
             .inspect_err(|error| tracing::warn!(%error, "no other console can attach"))
             .ok();
         let link: Arc<dyn Link> = Arc::new(LocalLink::new(engine.clone()));
+        let console: Arc<dyn Link> = Arc::new(LocalLink::of_console(engine.clone(), who()));
         let leaving = watch::Sender::new(false);
         let alerts = setup
             .alerts
@@ -137,7 +140,11 @@ impl Booted {
         let metrics = wanted.then(|| tokio::spawn(setup.metrics.run(Arc::clone(&link), leaving.subscribe())));
         let (any, scheduled) = watch::channel(false);
         let schedules = setup.schedules.then(|| tokio::spawn(schedule::run(Arc::clone(&link), clock, who().uid, any)));
-        Ok(Self { link, own: Some(Own { engine, store, server, schedules, alerts, metrics, leaving, scheduled }) })
+        Ok(Self {
+            link,
+            console,
+            own: Some(Own { engine, store, server, schedules, alerts, metrics, leaving, scheduled }),
+        })
     }
 
     /// A link to the process that holds the directory. `held` says which, where it does not answer.
@@ -146,7 +153,7 @@ impl Booted {
         let until = Instant::now() + Duration::from_secs(5);
         loop {
             match link.is_owned().await {
-                Ok(true) => return Ok(Self { link: Arc::new(link), own: None }),
+                Ok(true) => return Ok(Self::elsewhere(socket, link)),
                 // The owner may be starting (or recovering), and binds its socket last.
                 Ok(false) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
                 Ok(false) => return Err(store_stop(held)),
@@ -159,10 +166,19 @@ impl Booted {
     pub async fn at(socket: &Path) -> Result<Self, Stop> {
         let link = RemoteLink::new(socket, who(), None);
         match link.is_owned().await {
-            Ok(true) => Ok(Self { link: Arc::new(link), own: None }),
+            Ok(true) => Ok(Self::elsewhere(socket, link)),
             Ok(false) => Err(Stop::new(Exit::Refused, format!("nobody serves {}", socket.display()))),
             Err(error) => Err(Stop::new(Exit::Refused, error.to_string())),
         }
+    }
+
+    fn elsewhere(socket: &Path, link: RemoteLink) -> Self {
+        Self { link: Arc::new(link), console: Arc::new(RemoteLink::of_console(socket, who(), None)), own: None }
+    }
+
+    /// The engine for a console: as long as it watches, somebody is there.
+    pub fn console(&self) -> Arc<dyn Link> {
+        Arc::clone(&self.console)
     }
 
     /// Whether the engine lives in another process.

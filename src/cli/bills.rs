@@ -116,7 +116,7 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
     let several = !matches!(scope, Scope::Run(_)) && rows.iter().any(|row| !row.key.op.is_audit());
     head.extend(several.then(|| out.t("operation", "操作")));
     let cells = rows.iter().map(|row| {
-        let (state, reason) = out.state(&row.key.op, &row.state);
+        let (state, reason) = out.bill(row);
         let mut cells = vec![row.no.clone(), row.fid().to_string(), state, row.attempts.to_string(), reason];
         cells.extend(several.then(|| out.named(&row.key.op)));
         cells
@@ -136,7 +136,7 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
         if out.json {
             out.object(&json::run(&row))?
         } else {
-            out.line(&out.sum(&row))?;
+            out.line(&out.sum_of(&row))?;
             if row.pruned > 0 {
                 let words = out.t("of them are kept no longer ([retention])", "张已按 [retention] 清除，不再保留明细");
                 out.line(&format!("{} {words}", row.pruned))?;
@@ -176,16 +176,14 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
         out.t("sum", "合计"),
     ];
     let cells = rows.iter().map(|row| {
-        let (state, detail) = json::run_state(&row.state);
-        let state = detail.map_or_else(|| state.to_owned(), |why| format!("{state}: {why}"));
         vec![
             row.head.id.to_string(),
             out.time(row.head.opened),
             row.head.plan.to_string(),
             row.head.env.to_string(),
             row.head.by.to_string(),
-            state,
-            out.sum(row),
+            out.run_state(row),
+            out.sum_of(row),
         ]
     });
     out.table(&head, cells.collect())?;
@@ -306,7 +304,7 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
         return Ok(());
     }
     if let Some(row) = &row {
-        let (state, reason) = out.state(&key.op, &row.state);
+        let (state, reason) = out.bill(row);
         let op = if key.op.is_audit() { String::new() } else { format!(" {}", out.named(&key.op)) };
         out.line(&format!(
             "{}  FID {}  {} {}{op}  {state}  {}",

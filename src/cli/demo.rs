@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::{DemoArgs, Language};
-use super::drive::Driver;
+use super::drive::{Driver, Set};
 use super::exit::{Exit, Stop};
 use super::out::Out;
 use crate::boot::{self, Booted, Logging, PlanFiles, SHIPPED, Setup, SystemClock};
@@ -245,7 +245,7 @@ pub async fn headless(demo: &Demo, driver: &Driver) -> Result<Exit, Stop> {
             if !matches!(row.state, RunState::AwaitingApproval) {
                 driver.order(Command::Resume { run: row.head.id }).await?;
             }
-            driver.follow(row.head.id, watch).await?
+            driver.follow(row.head.id, watch, Set::Ours).await?
         }
         _ => driver.run(Command::Start { plan: PlanId::new(PLAN), params: StartParams::default() }).await?,
     };

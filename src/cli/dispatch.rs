@@ -100,7 +100,7 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
 async fn console(ground: &Ground) -> Result<u8, Stop> {
     Console::require_terminal()?;
     if let Some(socket) = &ground.global.attach {
-        let link: Arc<dyn Link> = Arc::new(RemoteLink::new(socket, boot::who(), None));
+        let link: Arc<dyn Link> = Arc::new(RemoteLink::of_console(socket, boot::who(), None));
         let looks = Looks::default();
         let mut screen = screen(ground, &looks, &ground.paths.data, None, "");
         screen.detachable = true;
@@ -132,7 +132,7 @@ async fn console_attached(ground: &Ground, raise: &Raise) -> Result<u8, Stop> {
     let lang = Console::language(&ground.global, &ground.config);
     let starter = Arc::new(Detached::new(&ground.global, &ground.paths.config, data, raise, lang));
     let mut fatal = starter.fatal();
-    let link: Arc<dyn Link> = Arc::new(RemoteLink::new(&data.join(boot::SOCKET), boot::who(), Some(starter)));
+    let link: Arc<dyn Link> = Arc::new(RemoteLink::of_console(&data.join(boot::SOCKET), boot::who(), Some(starter)));
     let looks = Looks::default();
     let mut screen = screen(ground, &looks, data, None, "");
     screen.detachable = true;
@@ -174,7 +174,7 @@ async fn console_alone(ground: &Ground, label: &str, raise: Raise) -> Result<u8,
     let looks = Looks::default();
     let open = async |opening: Opening| {
         let booted = Booted::start(setup, opening.say()).await?;
-        opening.ready(booted.link.clone());
+        opening.ready(booted.console());
         Ok(booted)
     };
     let (booted, code) = screen(ground, &looks, &ground.paths.data, None, label).run_while_opening(open).await;
@@ -241,7 +241,7 @@ async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
     let open = async |opening: Opening| {
         let lang = Console::language(&ground.global, &ground.config);
         let demo = Demo::start(args, place, ground.causes.clone(), lang, opening.say()).await?;
-        opening.ready(demo.booted.link.clone());
+        opening.ready(demo.booted.console());
         Ok(demo)
     };
     let screen = screen(ground, &args.looks, &data, Some(PlanId::new(demo::PLAN)), "demo");

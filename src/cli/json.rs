@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::exit::Exit;
 use crate::domain::bill::{BillState, Outcome, Slot};
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::OpId;
@@ -60,7 +61,8 @@ pub fn bill(row: &BillRow, columns: &[String]) -> Value {
         "fid": row.fid(), "operation": name(&row.key.op),
         "no": row.no, "status_when_read": row.rev.status.code(), "attempts": row.attempts, "at_ms": row.at.0,
     });
-    merge(&mut value, state(&row.key.op, &row.state));
+    let stands = if row.untold { json!({"outcome": "not_approved"}) } else { state(&row.key.op, &row.state) };
+    merge(&mut value, stands);
     if !columns.is_empty() {
         let named = columns.iter().cloned().zip(row.columns.iter().cloned().map(Value::from));
         merge(&mut value, json!({"columns": named.collect::<serde_json::Map<_, _>>()}));
@@ -90,6 +92,7 @@ pub fn run(row: &RunRow) -> Value {
         "reason": detail.as_ref().map(Reason::code), "reason_args": detail.as_ref().map(Reason::args),
         "operation": (!row.op_unknown).then(|| name(&head.op)), "of": head.of,
         "chosen_revision": head.revision,
+        "exit": Exit::of_run(row).map(Exit::code),
         "set_hash": row.collected.as_ref().map(|c| &c.hash), "sum_closes": row.tally.closes(), "pruned": row.pruned,
     });
     merge(&mut value, tally(&row.tally));

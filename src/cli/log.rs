@@ -182,6 +182,7 @@ fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, t
                 "result",
                 "hash_before",
                 "name",
+                "code",
             ])
             .map_err(|e| said(&e))?;
     }
@@ -210,6 +211,7 @@ fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, t
             deed.result.clone(),
             line.prev.clone(),
             deed.by.name.clone().unwrap_or_default(),
+            deed.code.clone().unwrap_or_default(),
         ];
         // A cell that a spreadsheet would take for a formula is made text.
         let cells = cells.map(|cell| crate::text::csv_safe(&cell));

@@ -7,12 +7,14 @@ use std::io::{self, IsTerminal, Write};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::args::Language;
+use super::json;
 use crate::domain::bill::{BillState, Outcome, Skip, Slot};
-use crate::domain::cause::CauseTable;
+use crate::domain::cause::{Cause, CauseTable};
+use crate::domain::command::Refusal;
 use crate::domain::ids::OpId;
 use crate::domain::operation_words::{self as names, Tongue, Words};
 use crate::domain::reason::Reason;
-use crate::domain::run::{RunRow, Tally};
+use crate::domain::run::{BillRow, RunRow, Tally};
 use crate::domain::step::Step;
 use crate::domain::time::Ts;
 use crate::text::show;
@@ -152,6 +154,33 @@ impl Out {
         }
     }
 
+    /// The sum line of a run. Nothing is told of the bills of one that closed without anybody approving it.
+    pub fn sum_of(&self, row: &RunRow) -> String {
+        if row.is_untold() && row.tally.found > 0 {
+            let words = self.t("not approved, nothing was done", "未批准，未做任何处理");
+            return format!("{} {}; {words}", self.t("found", "找到"), row.tally.found);
+        }
+        self.sum(row)
+    }
+
+    /// Where a run stands: the words of the console.
+    pub fn run_state(&self, row: &RunRow) -> String {
+        let lang = self.console();
+        let word = crate::ui::run_word(lang, &row.state, &row.tally);
+        match json::run_state(&row.state).1 {
+            Some(why) => format!("{word}{} {}", self.t(":", "："), self.reason_of(&why)),
+            None => word.to_owned(),
+        }
+    }
+
+    /// Where a bill stands, and why, in the run it is listed for.
+    pub fn bill(&self, row: &BillRow) -> (String, String) {
+        match row.untold {
+            true => (self.t("not approved", "未批准").to_owned(), String::new()),
+            false => self.state(&row.key.op, &row.state),
+        }
+    }
+
     /// Where a bill stands, and why: (state, reason).
     pub fn state(&self, op: &OpId, state: &BillState) -> (String, String) {
         match state {
@@ -191,9 +220,27 @@ impl Out {
 
     /// A reason in the chosen language.
     pub fn reason_of(&self, why: &Reason) -> String {
+        let label = |cause: &Cause| self.cause(cause.as_str());
         match self.lang {
-            Language::En => why.en(),
-            Language::Zh => why.zh(),
+            Language::En => why.en_with(&label),
+            Language::Zh => why.zh_with(&label),
+        }
+    }
+
+    /// Why an order was refused, in the chosen language.
+    pub fn refusal(&self, refusal: &Refusal) -> String {
+        match (self.lang, refusal) {
+            (Language::En, refusal) => refusal.to_string(),
+            (Language::Zh, Refusal::SecondPerson(why)) => self.reason_of(why),
+            (Language::Zh, Refusal::Nothing(why)) => format!("无事可做：{}", self.reason_of(why)),
+            (Language::Zh, refusal) => format!("未执行：{}", self.reason_of(refusal.reason())),
+        }
+    }
+
+    fn console(&self) -> crate::ui::Lang {
+        match self.lang {
+            Language::En => crate::ui::Lang::En,
+            Language::Zh => crate::ui::Lang::Zh,
         }
     }
 
@@ -202,7 +249,6 @@ impl Out {
         if let Some(info) = self.causes.cause.iter().find(|info| info.cause.as_str() == name) {
             return self.t(&info.en, &info.zh).to_owned();
         }
-        let lang = if self.lang == Language::Zh { crate::ui::Lang::Zh } else { crate::ui::Lang::En };
-        lang.group(name).unwrap_or(name).to_owned()
+        self.console().group(name).unwrap_or(name).to_owned()
     }
 }

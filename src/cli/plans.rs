@@ -7,10 +7,9 @@ use super::args::{Language, PlanVerb};
 use super::exit::{Exit, Stop};
 use super::out::Out;
 use crate::boot::{self, Booted};
-use crate::domain::command::{Command, StartParams};
 use crate::domain::operation::{Operation, Test};
 use crate::domain::plan::Plan;
-use crate::domain::query::{Answer, Query};
+use crate::domain::query::{Answer, Look, Query};
 use crate::domain::time::ErpDate;
 use crate::plan::lint::{Hazard, Severity};
 use crate::plan::render::RenderContext;
@@ -240,41 +239,34 @@ fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit
     Ok(Exit::Ok)
 }
 
-/// Collects as a run would, shows the frozen set by status, and declines it: nothing is written, the mark stays.
+/// Reads what a run would collect, and shows it by status. No run is opened, nothing is written, the mark stays.
 async fn preview(out: &Out, booted: &Booted, path: &Path, plan: &Plan, sweep: bool) -> Result<Exit, Stop> {
-    use crate::domain::run::{RunEnd, RunState};
-    let driver = super::drive::Driver {
-        link: booted.link.clone(),
-        out: Out { json: out.json, lang: out.lang, causes: out.causes.clone() },
-        by: boot::who(),
-        approval: super::args::Approval::default(),
-        trusting: false,
-    };
-    let params = StartParams { sweep, ..StartParams::default() };
-    let row = driver.collect(Command::Start { plan: boot::plan_id(path), params }).await?;
-    if let RunState::Closed(RunEnd::CollectFailed(why)) = &row.state {
-        return Err(Stop::new(Exit::Failed, format!("the query failed: {why}")));
-    }
-    let collected = row.collected.clone();
-    if matches!(row.state, RunState::AwaitingApproval) {
-        driver.decline(row.head.id).await?;
-    }
-    let by_status: BTreeMap<String, u64> =
-        collected.iter().flat_map(|c| &c.by_status).map(|(status, n)| (status.code().to_owned(), *n)).collect();
-    let callable = collected.as_ref().map_or(0, |c| c.callable);
-    let Answer::Run(_) = driver.link.ask(Query::Run(row.head.id)).await? else {
+    let id = boot::plan_id(path);
+    let Answer::Preview(look) = booted.link.ask(Query::Preview { plan: id, sweep }).await? else {
         return Err(Stop::usage("the engine answered another question"));
     };
+    let seen = match look {
+        Look::Found(seen) => seen,
+        Look::Refused(refusal) => return Err(Stop::new(super::drive::exit_of(&refusal), out.refusal(&refusal))),
+        Look::Failed(why) => {
+            let exit = if why.is_plan_fault() { Exit::Usage } else { Exit::Stopped };
+            let words = out.t("the query failed:", "查询失败：");
+            return Err(Stop::new(exit, format!("{words} {}", out.reason_of(&why))));
+        }
+    };
+    let set = &seen.collected;
+    let by_status: BTreeMap<String, u64> =
+        set.by_status.iter().map(|(status, n)| (status.code().to_owned(), *n)).collect();
     if out.json {
         out.object(&serde_json::json!({
-            "type": "preview", "plan": row.head.plan, "env": row.head.env, "found": row.tally.found, "callable": callable,
-            "by_status": by_status, "absent": collected.as_ref().map_or(0, |c| c.absent), "set_hash": collected.map(|c| c.hash), "filter": row.head.filter,
+            "type": "preview", "plan": seen.plan, "env": seen.env, "found": seen.found, "callable": set.callable,
+            "by_status": by_status, "absent": set.absent, "set_hash": set.hash, "filter": seen.filter,
             "operation": Operation::id_of(&plan.target.verb), "done": plan::done_as_written(&plan.policy.done),
             "mine": plan.policy.mine,
         }))?;
         return Ok(Exit::Ok);
     }
-    out.line(&format!("{}: {}", out.t("filter", "过滤条件"), crate::text::show(&row.head.filter, 4096).as_str()))?;
+    out.line(&format!("{}: {}", out.t("filter", "过滤条件"), crate::text::show(&seen.filter, 4096).as_str()))?;
     if !plan.policy.done.is_empty() {
         let call = Operation::id_of(&plan.target.verb);
         let shown = plan.policy.done.iter().map(Test::to_string).collect::<Vec<_>>().join(", ");
@@ -283,14 +275,15 @@ async fn preview(out: &Out, booted: &Booted, path: &Path, plan: &Plan, sweep: bo
     for (status, n) in &by_status {
         out.line(&format!("  {status}  {n}"))?;
     }
-    if let Some(words) = collected.as_ref().and_then(|c| super::drive::absent(out, c)) {
+    if let Some(words) = super::drive::absent(out, set) {
         out.line(&words)?;
     }
     out.line(&format!(
-        "{} {}, {} {callable}; {}",
+        "{} {}, {} {}; {}",
         out.t("found", "找到"),
-        row.tally.found,
+        seen.found,
         out.t("a call would be made for", "将调用"),
+        set.callable,
         out.t("nothing was written", "未写入任何内容")
     ))?;
     Ok(Exit::Ok)

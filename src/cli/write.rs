@@ -3,6 +3,7 @@
 //! Invariant: a plan that cannot run names its place before anything is opened.
 
 use super::args::{Approval, RevisionArg, RunArgs, Verb};
+use super::drive::Set;
 use super::exit::{Exit, Stop};
 use super::ground::Ground;
 use super::{bills, plans};
@@ -98,7 +99,7 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             let driver = ground.driver(booted, Approval::default());
             let watch = booted.link.watch().await?;
             driver.order(Command::Resume { run: row.head.id }).await?;
-            driver.follow(row.head.id, watch).await
+            driver.follow(row.head.id, watch, Set::Theirs).await
         }
         Verb::Approve(args) => {
             let row = bills::open_run(link, args.run.as_deref()).await?;
@@ -109,7 +110,7 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             }
             driver.unlock(&row.head.env).await?;
             let watch = booted.link.watch().await?;
-            driver.follow(row.head.id, watch).await
+            driver.follow(row.head.id, watch, Set::Theirs).await
         }
         Verb::Cancel(args) => {
             let row = bills::open_run(link, args.run.as_deref()).await?;

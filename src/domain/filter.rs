@@ -314,10 +314,13 @@ impl Test {
 impl Key {
     fn holds(self, word: &str, row: &BillRow, names: &[String]) -> bool {
         match self {
-            Self::Cause => row.state.outcome().and_then(Outcome::group).is_some_and(|g| like(&g, word)),
+            Self::Cause => {
+                let group = row.state.outcome().filter(|_| !row.untold).and_then(Outcome::group);
+                group.is_some_and(|g| like(&g, word))
+            }
             Self::Status => {
-                operation_words::is_called(&row.key.op, row.state.slot(), |name| like(name, word))
-                    || row.rev.status.code().eq_ignore_ascii_case(word)
+                let called = operation_words::is_called(&row.key.op, row.state.slot(), |name| like(name, word));
+                (!row.untold && called) || row.rev.status.code().eq_ignore_ascii_case(word)
             }
             Self::Operation => like(operation_words::name(&row.key.op), word),
             Self::No => like(&row.no, word),

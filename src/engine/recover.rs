@@ -14,7 +14,8 @@ use crate::domain::run::{PauseWhy, RunEnd, RunKind, RunRow, RunState};
 use crate::store::StoreError;
 
 use super::control::{Shared, read};
-use super::runner::{Job, SETTLE_GROUP, close_rest};
+use super::ending::close_rest;
+use super::runner::{Job, SETTLE_GROUP};
 use super::tasks::{Tasks, Work, writer_of};
 use super::work::died;
 
@@ -84,7 +85,8 @@ async fn read_on(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result<(),
         shared.ledger.append(vec![Event::RunSettling { run }]).await?;
     }
     let env = Arc::clone(env);
-    let job = Job { head: row.head, plan, env, flags: row.flags, canary: false, knock: false };
+    // Whoever had put it to work is gone with the process.
+    let job = Job { head: row.head, plan, env, flags: row.flags, canary: false, headless: false, knock: false };
     tasks.start(shared, job, if verify { Work::Run } else { Work::Settle });
     Ok(())
 }

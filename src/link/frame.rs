@@ -35,6 +35,9 @@ pub enum Request {
         login: String,
         /// Address of the SSH client.
         from: Option<String>,
+        /// It is a console, not a verb: somebody sits there.
+        #[serde(default)]
+        console: bool,
     },
     /// An order.
     Submit(u64, Order),

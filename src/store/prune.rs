@@ -201,6 +201,8 @@ fn told(order: &Order<'_>, pruned: &Pruned) -> Result<Deed, StoreError> {
         n: pruned.gone.found,
         ids: Vec::new(),
         reason: Some(rule),
+        code: None,
+        args: None,
         result: "accepted".to_owned(),
     })
 }

@@ -228,7 +228,7 @@ fn unlock(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(env) = model.env().cloned() else { return };
     if env.always_read_only {
         let why = Reason::AlwaysReadOnly { env: env.id };
-        model.note(true, words::reason_words(model.lang, &why));
+        model.note(true, words::reason_words(model, &why));
     } else if !env.read_only {
         model.note(false, fill(model.t().not_read_only, &[env.id.as_str()]));
     } else if model.unlocked_for(&env.id).is_some() {

@@ -61,11 +61,6 @@ pub(crate) fn sum(model: &Model, row: &RunRow, max: u16, live: bool) -> Vec<(Rol
     last
 }
 
-/// The sum line as a text, for notices.
-pub(crate) fn sum_text(model: &Model, row: &RunRow) -> String {
-    sum(model, row, u16::MAX, false).into_iter().map(|(_, text)| text).collect()
-}
-
 /// A column of the sum line in full.
 fn whole(lang: Lang, op: &OpId, words: &'static Tongue, s: Slot) -> &'static str {
     if s == Slot::Already && !op.is_audit() { words.already } else { column(lang, words, s) }

@@ -340,7 +340,7 @@ fn take_environments(model: &mut Model, rows: Vec<EnvRow>) {
     let known: Vec<_> = std::mem::replace(&mut model.envs, rows).into_iter().filter_map(|row| row.held).collect();
     let new: Vec<_> = model.envs.iter().filter_map(|row| row.held.clone()).filter(|why| !known.contains(why)).collect();
     for why in new {
-        model.note(true, words::reason_words(model.lang, &why));
+        model.note(true, words::reason_words(model, &why));
     }
 }
 
@@ -376,11 +376,16 @@ fn change(row: &mut BillRow, state: BillState, at: Ts) {
 /// The closing summary of a run, and the bell when it was ours.
 fn closed(model: &mut Model, run: RunId, effects: &mut Vec<Effect>) {
     let Some(live) = model.live.runs.get(&run) else { return };
-    let t = live.row.tally;
-    let name = super::words::plan_name(model, &live.row.head.plan, &live.row.head.name);
-    let text = fill(model.t().run_ended, &[&name, &super::words::sum_text(model, &live.row)]);
+    let (row, t) = (&live.row, live.row.tally);
+    let name = super::words::plan_name(model, &row.head.plan, &row.head.name);
+    let sum: String = super::words::sum_of(model, row, u16::MAX).into_iter().map(|(_, text)| text).collect();
+    let colon = if model.lang == super::Lang::Zh { "：" } else { ": " };
+    let text = match super::words::run_state(model, &row.state, &t) {
+        (_, word, _, why) if !why.is_empty() => format!("{name}{colon}{word}{colon}{why}  {sum}"),
+        _ => format!("{name}{colon}{sum}"),
+    };
     if model.mine.contains(&run) {
-        model.note(t.failed + t.unknown > 0, text);
+        model.note(t.failed + t.unknown + t.not_reached > 0, text);
         if model.bell {
             effects.push(Effect::Bell);
         }
@@ -483,7 +488,7 @@ fn take_receipt(model: &mut Model, ticket: Ticket, receipt: Result<Receipt, Stri
         }
         (Ok(Receipt::Accepted { .. }), Sent::Opens) => {}
         (Ok(Receipt::Refused(why)), _) => {
-            let text = super::words::refusal(model.lang, &why, &model.keymap);
+            let text = super::words::refusal(model, &why);
             model.note(true, crate::text::show(&text, 500).as_str());
         }
         (Err(e), _) => model.note(true, crate::text::show(&e, 500).as_str()),

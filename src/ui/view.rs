@@ -207,7 +207,7 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         return;
     };
     let live = !row.state.is_closed();
-    pen.pieces(1, y, w.saturating_sub(1), &words::sum(model, row, w.saturating_sub(2), live));
+    pen.pieces(1, y, w.saturating_sub(1), &words::sum_of(model, row, w.saturating_sub(2)));
     if parts.sum.height < 2 {
         return;
     }
@@ -244,7 +244,7 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         if let Some(pulse) = model.pulse_of(&row.head.env)
             && let Some(breaker) = &pulse.breaker
         {
-            let text = fill(t.breaker_open, &[&words::reason_words(model.lang, breaker)]);
+            let text = fill(t.breaker_open, &[&words::reason_words(model, breaker)]);
             x += pen.text(x, y, w.saturating_sub(x), Role::Failed, &text) + 2;
         }
     }

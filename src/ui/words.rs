@@ -10,16 +10,16 @@ use crate::domain::command::Refusal;
 use crate::domain::ids::{OpId, PlanId};
 use crate::domain::operation_words::{self as names, Tongue, Words};
 use crate::domain::reason::Reason;
-use crate::domain::run::{PauseWhy, Revision, RunEnd, RunKind, RunRow, RunState, Tally};
+use crate::domain::run::{BillRow, PauseWhy, Revision, RunEnd, RunKind, RunRow, RunState, Tally};
 use crate::domain::step::Step;
 
 use super::cells::Glyphs;
 use super::config::Lang;
-use super::format::fill;
-use super::keymap::{Action, Keymap};
+use super::format::{self, fill};
+use super::keymap::Action;
 use super::model::Model;
 use super::skin::Role;
-pub(crate) use super::sum::{bar, sum, sum_text};
+pub(crate) use super::sum::{bar, sum};
 
 /// Which revision of a plan, in a word.
 pub(crate) fn revision(lang: Lang, revision: Revision) -> &'static str {
@@ -250,6 +250,11 @@ pub(crate) fn state(model: &Model, op: &OpId, state: &BillState) -> (&'static st
     }
 }
 
+/// A bill's state in the run it is listed for: sign, word, role.
+pub(crate) fn row_state(model: &Model, row: &BillRow) -> (&'static str, &'static str, Role) {
+    if row.untold { ("-", model.t().untold, Role::Dim) } else { state(model, &row.key.op, &row.state) }
+}
+
 /// Short reason of a state: the cause, the skip, the way of not knowing.
 pub(crate) fn reason(causes: &CauseTable, lang: Lang, op: &OpId, state: &BillState) -> String {
     let t = lang.texts();
@@ -314,61 +319,98 @@ pub(crate) fn kind(lang: Lang, kind: RunKind) -> &'static str {
     }
 }
 
-/// A run's state: sign, word, role, and the reason in full where there is one.
-pub(crate) fn run_state(model: &Model, state: &RunState, tally: &Tally) -> (&'static str, &'static str, Role, String) {
-    let t = model.t();
-    let a = model.glyphs.ascii;
-    let none = String::new();
+/// A run's state in a word.
+pub fn run_word(lang: Lang, state: &RunState, tally: &Tally) -> &'static str {
+    let t = lang.texts();
     match state {
-        RunState::Collecting => (if a { ">" } else { "▸" }, t.run_collecting, Role::Accent, none),
-        RunState::AwaitingApproval => ("!", t.run_awaiting, Role::Warning, none),
-        RunState::Working => (if a { ">" } else { "▸" }, t.run_working, Role::Accent, none),
-        RunState::Settling => (if a { "~" } else { "↻" }, t.run_settling, Role::Unknown, none),
-        RunState::Paused(why) => ("!", t.run_paused, Role::Warning, pause(model.lang, why)),
-        RunState::Interrupted => ("!", t.run_interrupted, Role::Warning, none),
-        RunState::Closed(RunEnd::Completed) if tally.unknown > 0 => ("?", t.run_unknown, Role::Unknown, none),
-        RunState::Closed(RunEnd::Completed) if tally.failed > 0 => {
-            (glyph(Slot::Failed, model.glyphs), t.run_failed, Role::Failed, none)
-        }
-        // Nothing was done for any bill: no tick for that.
-        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 && tally.skipped == tally.found => {
-            (glyph(Slot::Skipped, model.glyphs), t.run_skipped, Role::Skipped, none)
-        }
-        RunState::Closed(RunEnd::Completed) => (glyph(Slot::Done, model.glyphs), t.run_clean, Role::Ok, none),
-        RunState::Closed(RunEnd::Empty) => (if a { "." } else { "·" }, t.run_empty, Role::Dim, none),
-        RunState::Closed(RunEnd::Cancelled) => ("-", t.run_cancelled, Role::Skipped, none),
-        RunState::Closed(RunEnd::Declined) => ("-", t.run_declined, Role::Skipped, none),
-        RunState::Closed(RunEnd::Stopped(why)) => ("!", t.run_stopped, Role::Failed, reason_words(model.lang, why)),
-        RunState::Closed(RunEnd::CollectFailed(why)) => {
-            (glyph(Slot::Failed, model.glyphs), t.run_collect_failed, Role::Failed, reason_words(model.lang, why))
-        }
+        RunState::Collecting => t.run_collecting,
+        RunState::AwaitingApproval => t.run_awaiting,
+        RunState::Working => t.run_working,
+        RunState::Settling => t.run_settling,
+        RunState::Paused(_) => t.run_paused,
+        RunState::Interrupted => t.run_interrupted,
+        RunState::Closed(RunEnd::Completed) if tally.unknown > 0 => t.run_unknown,
+        RunState::Closed(RunEnd::Completed) if tally.failed > 0 => t.run_failed,
+        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 && tally.skipped == tally.found => t.run_skipped,
+        RunState::Closed(RunEnd::Completed) => t.run_clean,
+        RunState::Closed(RunEnd::Empty) => t.run_empty,
+        RunState::Closed(RunEnd::Cancelled) => t.run_cancelled,
+        RunState::Closed(RunEnd::Declined) => t.run_declined,
+        RunState::Closed(RunEnd::Stopped(_)) => t.run_stopped,
+        RunState::Closed(RunEnd::CollectFailed(_)) => t.run_collect_failed,
     }
 }
 
+/// A run's state: sign, word, role, and the reason in full where there is one.
+pub(crate) fn run_state(model: &Model, state: &RunState, tally: &Tally) -> (&'static str, &'static str, Role, String) {
+    let a = model.glyphs.ascii;
+    let (sign, role) = match state {
+        RunState::Collecting | RunState::Working => (if a { ">" } else { "▸" }, Role::Accent),
+        RunState::AwaitingApproval | RunState::Paused(_) | RunState::Interrupted => ("!", Role::Warning),
+        RunState::Settling => (if a { "~" } else { "↻" }, Role::Unknown),
+        RunState::Closed(RunEnd::Completed) if tally.unknown > 0 => ("?", Role::Unknown),
+        RunState::Closed(RunEnd::Completed) if tally.failed > 0 => (glyph(Slot::Failed, model.glyphs), Role::Failed),
+        // Nothing was done for any bill: no tick for that.
+        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 && tally.skipped == tally.found => {
+            (glyph(Slot::Skipped, model.glyphs), Role::Skipped)
+        }
+        RunState::Closed(RunEnd::Completed) => (glyph(Slot::Done, model.glyphs), Role::Ok),
+        RunState::Closed(RunEnd::Empty) => (if a { "." } else { "·" }, Role::Dim),
+        RunState::Closed(RunEnd::Cancelled | RunEnd::Declined) => ("-", Role::Skipped),
+        RunState::Closed(RunEnd::Stopped(_)) => ("!", Role::Failed),
+        RunState::Closed(RunEnd::CollectFailed(_)) => (glyph(Slot::Failed, model.glyphs), Role::Failed),
+    };
+    let why = match state {
+        RunState::Paused(why) => pause(model, why),
+        RunState::Closed(end) => end.reason().map(|why| reason_words(model, why)).unwrap_or_default(),
+        RunState::Collecting
+        | RunState::AwaitingApproval
+        | RunState::Working
+        | RunState::Settling
+        | RunState::Interrupted => String::new(),
+    };
+    (sign, run_word(model.lang, state, tally), role, why)
+}
+
 /// A reason in the operator's language, safe to show.
-pub(crate) fn reason_words(lang: Lang, why: &Reason) -> String {
-    shown(&match lang {
-        Lang::En => why.en(),
-        Lang::Zh => why.zh(),
+pub(crate) fn reason_words(model: &Model, why: &Reason) -> String {
+    let label = |c: &Cause| cause(&model.causes, model.lang, c);
+    shown(&match model.lang {
+        Lang::En => why.en_with(&label),
+        Lang::Zh => why.zh_with(&label),
     })
 }
 
 /// Why a run paused.
-pub(crate) fn pause(lang: Lang, why: &PauseWhy) -> String {
-    let t = lang.texts();
+pub(crate) fn pause(model: &Model, why: &PauseWhy) -> String {
+    let t = model.t();
+    let said = why.reason().map(|why| reason_words(model, why)).unwrap_or_default();
     match why {
         PauseWhy::Operator => t.pause_operator.to_owned(),
-        PauseWhy::Breaker(s) => fill(t.pause_breaker, &[&reason_words(lang, s)]),
-        PauseWhy::Unreachable(s) => fill(t.pause_unreachable, &[&reason_words(lang, s)]),
-        PauseWhy::Stopped(s) => fill(t.pause_stopped, &[&reason_words(lang, s)]),
-        PauseWhy::Store(s) => fill(t.pause_store, &[&reason_words(lang, s)]),
-        PauseWhy::Canary(s) => fill(t.pause_canary, &[&reason_words(lang, s)]),
+        PauseWhy::Breaker(_) => fill(t.pause_breaker, &[&said]),
+        PauseWhy::Stopped(_) => fill(t.pause_stopped, &[&said]),
+        // What 0.1.0 wrote does not say of itself what it is about.
+        PauseWhy::Unreachable(Reason::Legacy { .. }) => fill(t.pause_unreachable, &[&said]),
+        PauseWhy::Store(Reason::Legacy { .. }) => fill(t.pause_store, &[&said]),
+        PauseWhy::Canary(Reason::Legacy { .. }) => fill(t.pause_canary, &[&said]),
+        PauseWhy::Unreachable(_) | PauseWhy::Store(_) | PauseWhy::Canary(_) => said,
     }
 }
 
+/// The sum line of a run. Nothing is told of the bills of one that closed without anybody approving it.
+pub(crate) fn sum_of(model: &Model, row: &RunRow, max: u16) -> Vec<(Role, String)> {
+    if row.is_untold() && row.tally.found > 0 {
+        let t = model.t();
+        let found = format!("{} {}", t.found, format::count(row.tally.found));
+        let words = model.glyphs.clip(t.untold_sum, usize::from(max).saturating_sub(model.glyphs.width(&found) + 2));
+        return vec![(Role::Title, found), (Role::Dim, format!("  {words}"))];
+    }
+    sum(model, row, max, !row.state.is_closed())
+}
+
 /// A refusal with what to do, in the operator's language.
-pub(crate) fn refusal(lang: Lang, why: &Refusal, keys: &Keymap) -> String {
-    let t = lang.texts();
+pub(crate) fn refusal(model: &Model, why: &Refusal) -> String {
+    let (t, lang, keys) = (model.t(), model.lang, &model.keymap);
     match why.reason() {
         Reason::ReadOnly { env } => fill(t.refused_read_only, &[env.as_str(), &keys.key(Action::Unlock)]),
         Reason::Busy { plan, .. } => {
@@ -377,12 +419,13 @@ pub(crate) fn refusal(lang: Lang, why: &Refusal, keys: &Keymap) -> String {
         Reason::NotAllowed { role, needed, .. } => fill(t.refused_role, &[lang.role(*needed), lang.role(*role)]),
         Reason::SecondPerson { hash, .. } => fill(t.second_person, &[hash]),
         reason => {
-            let said = reason_words(lang, reason);
+            let said = reason_words(model, reason);
             let form = match why {
                 Refusal::NotConfirmed(_) => t.refused_not_confirmed,
                 Refusal::Nothing(_) => t.refused_nothing,
-                Refusal::Store(_) => t.refused_store,
-                Refusal::Denied(_)
+                Refusal::Store(Reason::Legacy { .. }) => t.refused_store,
+                Refusal::Store(_)
+                | Refusal::Denied(_)
                 | Refusal::SecondPerson(_)
                 | Refusal::Busy(_)
                 | Refusal::NotFound(_)

@@ -124,6 +124,7 @@ pub fn head(n: u64, env: &str, production: bool) -> RunHead {
         text: None,
         op: OpId::default(),
         server: None,
+        headless: false,
     }
 }
 
@@ -171,6 +172,7 @@ fn row(run: RunId, env: &str, n: u64, state: BillState) -> BillRow {
         at: before(40 + n as i64 * 7),
         columns: vec!["100".into(), "CUST0042".into(), "2026-11-22T00:00:00".into()],
         open_since: None,
+        untold: false,
     }
 }
 
@@ -512,6 +514,7 @@ impl World {
             Query::Actions(_) => Answer::Actions(page(if self.empty { vec![] } else { self.actions.clone() })),
             Query::Revisions(_) => Answer::Revisions(self.revisions.clone()),
             Query::Environments => Answer::Environments(self.envs.clone()),
+            Query::Stopped | Query::Preview { .. } => unreachable!("no screen asks {query:?}"),
         }
     }
 }
@@ -664,7 +667,7 @@ impl Console {
             _ => None,
         });
         let run = Some(run_id(9));
-        let receipt = skydeck::domain::command::Receipt::Accepted { run, bills: 0 };
+        let receipt = skydeck::domain::command::Receipt::Accepted { run, more: Vec::new(), bills: 0 };
         self.send(Msg::Receipt(ticket.unwrap(), Ok(receipt)));
         self.send(Msg::Facts(Arc::from(facts)));
         self

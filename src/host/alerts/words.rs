@@ -7,6 +7,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::watch::{Item, What};
+use crate::domain::cause::Cause;
 use crate::domain::operation_words;
 use crate::domain::query::LedgerGroup;
 use crate::text::{markdown_safe, show};
@@ -82,8 +83,13 @@ pub fn message(
                 .collect();
             more.insert(0, format!("{} {}", tongue.t("unresolved by cause:", "未结原因："), words.join(", ")));
         }
-        if !item.detail.is_empty() {
-            let detail = show(&item.detail, REASON);
+        if let Some(why) = &item.why {
+            let of = |cause: &Cause| label(cause.as_str());
+            let words = match tongue {
+                Tongue::En => why.en_with(&of),
+                Tongue::Zh => why.zh_with(&of),
+            };
+            let detail = show(&words, REASON);
             more.insert(0, format!("{} “{}”", tongue.t("reason:", "原因："), detail.as_str()));
         }
         let _ = writeln!(text, "\n{line}");
@@ -123,8 +129,15 @@ fn said(tongue: Tongue, item: &Item) -> (String, &'static str) {
             tongue.t("the query failed, nothing was written", "查询失败，未写入任何内容"),
             tongue.t("start it again when the server answers", "服务器恢复后重新运行"),
         ),
+        What::Stopped if item.ended => (
+            tongue.t("stopped by itself and ended", "自行停止，已结束"),
+            tongue.t(
+                "mend the reason, then run the plan again: it takes up what was not reached",
+                "处理原因后重新运行方案：未轮到的单据会再次读取",
+            ),
+        ),
         What::Stopped => (
-            tongue.t("stopped by itself", "已自动暂停"),
+            tongue.t("paused by itself", "已自动暂停"),
             tongue.t("mend the reason, then resume it in skydeck (p)", "处理原因后在 skydeck 中按 p 继续"),
         ),
         What::Interrupted => (
@@ -149,12 +162,18 @@ fn said(tongue: Tongue, item: &Item) -> (String, &'static str) {
     let words = operation_words::in_sum(&item.op);
     let already = if item.op.is_audit() { words.en.already_list } else { words.en.already };
     let op = if item.op.is_audit() { String::new() } else { format!(" {}", show(item.op.as_str(), REASON).as_str()) };
-    let line = format!(
-        "{}{production} · {}: {what}{again} ·{op} {} {} = {} {} + {} {} + {} {} + {} {} + {} {}",
+    let head = format!(
+        "{}{production} · {}: {what}{again} ·{op} {} {}",
         show(item.env.as_str(), REASON).as_str(),
         show(&item.name, REASON).as_str(),
         tongue.t("found", "找到"),
         s.found,
+    );
+    if item.untold {
+        return (head, advice);
+    }
+    let line = format!(
+        "{head} = {} {} + {} {} + {} {} + {} {} + {} {}",
         tongue.t(words.en.done, words.zh.done),
         s.audited,
         tongue.t(already, words.zh.already),

@@ -182,10 +182,11 @@ fn outcome_word(code: &'static str, chinese: bool) -> &'static str {
         "done" => any.zh.done,
         "already" => any.zh.already,
         "skipped" => "跳过",
-        "not_reached" => "未轮到",
         "failed" => "失败",
         "unknown" => "未知",
         "waiting" => "等待",
+        "not_reached" => "未轮到",
+        "not_approved" => "未批准",
         other => other,
     }
 }

@@ -139,11 +139,17 @@ impl Field {
 impl Row {
     /// The column of the sum line this bill stands in, as programs know it.
     pub fn outcome(&self) -> &'static str {
+        if self.bill.untold {
+            return "not_approved";
+        }
         operation_words::code(&self.bill.key.op, self.bill.state.slot())
     }
 
     /// The operation's own word for it.
     pub fn word(&self) -> &'static str {
+        if self.bill.untold {
+            return "not_approved";
+        }
         operation_words::words(&self.bill.key.op).script_of(self.bill.state.slot())
     }
 
@@ -155,7 +161,7 @@ impl Row {
     /// The raw value of a field; empty when there is none.
     pub fn value(&self, field: &Field) -> String {
         let bill = &self.bill;
-        let outcome = bill.state.outcome();
+        let outcome = bill.state.outcome().filter(|_| !bill.untold);
         match field {
             Field::No => bill.no.clone(),
             Field::Fid => bill.fid().as_str().to_owned(),

@@ -219,14 +219,15 @@ impl<K: Kv> Index<K> {
         let page = match scope {
             Scope::Run(run) => {
                 let Some(no) = self.run_no(run)? else { return Ok(Page::default()) };
+                let untold = self.is_untold(no)?;
                 let tag = Key::default().byte(b'b').run_id(run).done();
                 let list = List { tag, newest_first: false, sources: self.run_sources(no, filter)?, near: &near };
                 let read = |place: &[u8], stored: &[u8]| {
                     // The list of all bills of a run holds them; the others only name them.
                     if stored.is_empty() {
-                        self.sifted(&Key::new(key::BILL).u32(no).raw(place).done(), &sieve, &near)
+                        self.sifted(&Key::new(key::BILL).u32(no).raw(place).done(), &sieve, &near, untold)
                     } else if sieve.lets(stored) {
-                        self.read_bill(no, place, stored)
+                        self.read_bill(no, place, stored, untold)
                     } else {
                         Ok(Looked::Nothing)
                     }
@@ -241,7 +242,11 @@ impl<K: Kv> Index<K> {
             Scope::History => {
                 let list =
                     List { tag: vec![b'h'], newest_first: true, sources: self.history_sources(filter)?, near: &near };
-                let read = |_: &[u8], value: &[u8]| self.sifted(&Key::new(key::BILL).raw(value).done(), &sieve, &near);
+                let untold = RefCell::new(BTreeMap::new());
+                let read = |_: &[u8], value: &[u8]| match u32_at(value, 0) {
+                    Some(no) if self.is_untold_once(no, &untold)? => Ok(Looked::Nothing),
+                    _ => self.sifted(&Key::new(key::BILL).raw(value).done(), &sieve, &near, false),
+                };
                 list.page(request, read, passes)
             }
         };
@@ -249,18 +254,34 @@ impl<K: Kv> Index<K> {
     }
 
     /// The bill under its key (space, run number, FID), unless its stored bytes say already that it is not asked for.
-    fn sifted(&self, key: &[u8], sieve: &Sieve, near: &RefCell<Near>) -> Result<Looked<BillRow>, StoreError> {
+    fn sifted(
+        &self,
+        key: &[u8],
+        sieve: &Sieve,
+        near: &RefCell<Near>,
+        untold: bool,
+    ) -> Result<Looked<BillRow>, StoreError> {
         let mut near = near.borrow_mut();
         match (self.kv.near(key, &mut near)?, u32_at(key, 1), key.get(5..)) {
-            (Some(stored), Some(no), Some(fid)) if sieve.lets(stored) => self.read_bill(no, fid, stored),
+            (Some(stored), Some(no), Some(fid)) if sieve.lets(stored) => self.read_bill(no, fid, stored, untold),
             _ => Ok(Looked::Nothing),
         }
     }
 
-    fn read_bill(&self, no: RunNo, fid: &[u8], stored: &[u8]) -> Result<Looked<BillRow>, StoreError> {
+    fn read_bill(&self, no: RunNo, fid: &[u8], stored: &[u8], untold: bool) -> Result<Looked<BillRow>, StoreError> {
         let Some(fid) = read_fid(fid) else { return Ok(Looked::Nothing) };
         let rec: BillRec = codec::unpack(stored)?;
-        Ok(Looked::Row(rec.row(self.head(no)?.as_ref(), fid)))
+        Ok(Looked::Row(rec.row(self.head(no)?.as_ref(), fid, untold)))
+    }
+
+    /// Whether a run tells nothing of its bills; asked of the index once a page.
+    fn is_untold_once(&self, no: RunNo, seen: &RefCell<BTreeMap<RunNo, bool>>) -> Result<bool, StoreError> {
+        if let Some(untold) = seen.borrow().get(&no) {
+            return Ok(*untold);
+        }
+        let untold = self.is_untold(no)?;
+        seen.borrow_mut().insert(no, untold);
+        Ok(untold)
     }
 
     /// How many rows a list has, where the sum lines say it: all, or those of some columns.
@@ -275,6 +296,10 @@ impl<K: Kv> Index<K> {
         };
         let count = |live: &RunLiveRec| {
             let tally = live.tally();
+            // Where nothing is told of its bills they stand in no column, and in the list of that run alone.
+            if live.is_untold() && (asked.is_some() || scope == Scope::History) {
+                return 0;
+            }
             asked.as_ref().map_or(tally.found, |slots| slots.iter().map(|slot| tally.get(*slot)).sum())
         };
         match scope {

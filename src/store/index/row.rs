@@ -61,6 +61,11 @@ impl RunLiveRec {
         Tally { found, audited, already, skipped, failed, unknown, waiting, not_reached }
     }
 
+    /// Whether it closed without anybody approving it: nothing is told of its bills.
+    pub fn is_untold(&self) -> bool {
+        self.s.is_closed() && !self.a
+    }
+
     /// Sets the sum line.
     pub fn set_tally(&mut self, t: &Tally) {
         self.t = [t.found, t.audited, t.already, t.skipped, t.failed, t.unknown, t.waiting, t.not_reached];
@@ -187,8 +192,8 @@ impl BillRec {
         }
     }
 
-    /// The row readers see.
-    pub fn row(self, head: &RunHead, fid: Fid) -> BillRow {
+    /// The row readers see. `untold`: its run closed without anybody approving it.
+    pub fn row(self, head: &RunHead, fid: Fid, untold: bool) -> BillRow {
         BillRow {
             run: head.id,
             plan: head.plan.clone(),
@@ -200,6 +205,7 @@ impl BillRec {
             at: self.t,
             columns: self.c,
             open_since: None,
+            untold,
         }
     }
 

@@ -101,7 +101,8 @@ pub(crate) struct Compare {
 /// Compares the run under the cursor with the next older one of its plan.
 pub(crate) fn open(model: &mut Model) -> Option<Compare> {
     let new = model.history.current()?.clone();
-    let Some(old) = other(model, &new, None, false) else {
+    // What nobody approved judged nothing.
+    let Some(old) = Some(&new).filter(|new| !new.is_untold()).and_then(|new| other(model, new, None, false)) else {
         let text = model.t().compare_none;
         model.note(false, text);
         return None;
@@ -115,7 +116,7 @@ fn other(model: &Model, new: &RunRow, from: Option<RunId>, newer: bool) -> Optio
     let (n, mut runs) = (&new.head, model.history.rows().collect::<Vec<_>>());
     runs.retain(|r| {
         let h = &r.head;
-        h.id < n.id && (&h.env, &h.form, &h.plan) == (&n.env, &n.form, &n.plan)
+        h.id < n.id && !r.is_untold() && (&h.env, &h.form, &h.plan) == (&n.env, &n.form, &n.plan)
     });
     if newer {
         runs.into_iter().rev().find(|r| r.head.id > from).cloned()
@@ -354,6 +355,7 @@ mod tests {
             at: Ts(0),
             columns: vec![],
             open_since: None,
+            untold: false,
         };
         (Cursor(fid.to_string()), row)
     }
@@ -389,6 +391,7 @@ mod tests {
             text: None,
             op: OpId::default(),
             server: None,
+            headless: false,
         };
         let (state, tally) = (RunState::Collecting, Tally::default());
         let (collected, closed, flags, consent) = (None, None, vec![], None);

@@ -196,7 +196,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     let row = model.envs.iter().find(|e| e.env.id == head.env);
     let always = || row.filter(|e| e.env.always_read_only).map(|e| Reason::AlwaysReadOnly { env: e.env.id.clone() });
     if let Some(why) = row.and_then(|e| e.held.clone()).or_else(always).filter(|_| collected.callable > 0) {
-        lines.push(vec![(Role::Error, words::reason_words(model.lang, &why))]);
+        lines.push(vec![(Role::Error, words::reason_words(model, &why))]);
     } else if collected.callable > 0 && row.is_some_and(|e| e.env.read_only) && model.unlocked_for(&head.env).is_none()
     {
         let unlock = model.keymap.key(Action::Unlock);

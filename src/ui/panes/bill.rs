@@ -406,7 +406,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         empty(pen, area, &[t.bill_unknown]);
         return None;
     };
-    let (glyph, word, role) = words::state(model, &row.key.op, &row.state);
+    let (glyph, word, role) = words::row_state(model, row);
     let op = if row.key.op.is_audit() { String::new() } else { format!(" {}", words::operation(&row.key.op)) };
     let head = [
         (Role::Title, words::shown(&row.no)),

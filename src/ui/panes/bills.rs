@@ -95,7 +95,7 @@ pub(crate) fn rows(model: &Model, pen: &mut Pen<'_>, area: Rect, window: &Window
     let widths = widths(area.width);
     for (i, (here, row)) in window.visible().skip(shown.skip).enumerate().take(usize::from(area.height)) {
         let marked = shown.all || model.marks.contains_key(&row.key);
-        let (glyph, word, role) = words::state(model, &row.key.op, &row.state);
+        let (glyph, word, role) = words::row_state(model, row);
         let mark = if marked { pen.glyphs.marked } else { "" };
         let message = match &row.state {
             BillState::RetryAt { at, .. } => format!("{} {}", model.t().due_in, format::clock(at.since(model.now))),
@@ -151,7 +151,7 @@ fn org(model: &Model, row: &BillRow) -> String {
 pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<&BillRow>) {
     let Some(row) = row.filter(|_| area.height >= 2) else { return };
     let texts = model.t();
-    let (glyph, word, role) = words::state(model, &row.key.op, &row.state);
+    let (glyph, word, role) = words::row_state(model, row);
     let dot = pen.glyphs.dot;
     let op = &row.key.op;
     let op = if op.is_audit() { String::new() } else { format!(" {dot} {}", words::operation(op)) };

@@ -85,7 +85,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         heading(pen, area, &words::plan_name(model, &row.head.plan, &row.head.name));
         let (x, w) = (area.x + 1, area.width.saturating_sub(2));
         // What calls for nobody is plain here: every colour that changes from run to run is sent with every move.
-        let mut sum = words::sum(model, row, w, !row.state.is_closed());
+        let mut sum = words::sum_of(model, row, w);
         for (role, _) in &mut sum {
             if matches!(role, Role::Ok | Role::Already | Role::Skipped) {
                 *role = Role::Text;

@@ -213,7 +213,7 @@ fn guards(model: &Model, pulse: Option<&EnvPulse>) -> Vec<(Role, String)> {
         (Role::Text, words::shown(&pulse.session)),
         (Role::Dim, format!("  {} ", t.breaker)),
         match &pulse.breaker {
-            Some(why) => (Role::Failed, format!("{} {}", t.breaker_on, words::reason_words(model.lang, why))),
+            Some(why) => (Role::Failed, format!("{} {}", t.breaker_on, words::reason_words(model, why))),
             None => (Role::Ok, t.breaker_off.to_owned()),
         },
     ]
