@@ -18,9 +18,9 @@ use proptest::prelude::*;
 use skydeck::domain::bill::{Outcome, Skip, Slot, UnknownWhy};
 use skydeck::domain::event::Event;
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{Fid, PlanId};
+use skydeck::domain::ids::{Fid, OpId, PlanId, WorkKey};
 use skydeck::domain::query::{PageRequest, Scope};
-use skydeck::domain::run::{RunKind, Tally};
+use skydeck::domain::run::{RunHead, RunKind, Tally};
 use skydeck::domain::step::{Step, Verdict};
 use skydeck::domain::time::Ts;
 use skydeck::store::local::LocalStore;
@@ -37,7 +37,7 @@ struct Op {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    (0_u8..18, 1_u64..5, 1_u64..7, 0_u8..12).prop_map(|(kind, run, fid, pick)| Op { kind, run, fid, pick })
+    (0_u8..19, 1_u64..5, 1_u64..7, 0_u8..12).prop_map(|(kind, run, fid, pick)| Op { kind, run, fid, pick })
 }
 
 #[derive(Clone, Debug, Default)]
@@ -69,9 +69,32 @@ struct Open {
 #[derive(Clone, Debug, Default)]
 struct Model {
     runs: BTreeMap<u64, Run>,
-    ledger: BTreeMap<u64, Open>,
-    deaths: BTreeMap<u64, u32>,
-    ever: BTreeSet<u64>,
+    /// By operation and bill: what has to be done once.
+    ledger: BTreeMap<Work, Open>,
+    /// Entries a person closed, until an outcome comes.
+    closed: BTreeMap<Work, Open>,
+    deaths: BTreeMap<Work, u32>,
+    ever: BTreeSet<Work>,
+}
+
+/// Operation (0 Audit, 1 a close) and bill.
+type Work = (u64, u64);
+
+/// Plans with an even number close what the others audit.
+fn operation(run: u64) -> u64 {
+    (run + 1) % 2
+}
+
+fn op_id(operation: u64) -> OpId {
+    OpId::new(if operation == 0 { "" } else { "BillClose" })
+}
+
+fn work_key(work: Work) -> WorkKey {
+    key(work.1).record.under(&op_id(work.0))
+}
+
+fn opens(n: u64, plan: &str, kind: RunKind) -> Event {
+    Event::RunOpened(Box::new(RunHead { op: op_id(operation(n)), ..head(n, plan, kind) }))
 }
 
 fn outcome(pick: u8) -> Outcome {
@@ -113,11 +136,21 @@ impl Model {
             }
             Event::ActionTaken(_) | Event::MarkMoved { .. } => true,
             Event::LedgerResolved { key, .. } => {
-                let fid = of(&key.record.fid);
-                if self.ledger.remove(&fid).is_some() {
-                    self.deaths.remove(&fid);
+                let work = (u64::from(!key.op.is_audit()), of(&key.record.fid));
+                if let Some(open) = self.ledger.remove(&work) {
+                    self.deaths.remove(&work);
+                    self.closed.insert(work, open);
                 }
-                self.ever.contains(&fid)
+                self.ever.contains(&work)
+            }
+            Event::LedgerReopened { key, since, .. } => {
+                let work = (u64::from(!key.op.is_audit()), of(&key.record.fid));
+                if !self.ledger.contains_key(&work)
+                    && let Some(open) = self.closed.remove(&work)
+                {
+                    self.ledger.insert(work, Open { since: *since, ..open });
+                }
+                self.ever.contains(&work)
             }
             event => {
                 let n = no(event.run().unwrap());
@@ -130,7 +163,7 @@ impl Model {
                             if run.bills.insert(fid, new).is_some() {
                                 return false;
                             }
-                            self.ever.insert(fid);
+                            self.ever.insert((operation(n), fid));
                         }
                         true
                     }
@@ -140,13 +173,14 @@ impl Model {
                     }
                     Event::RunClosed { .. } => {
                         run.closed = true;
-                        run.bills.values().all(|b| b.slot != Some(Slot::Waiting))
+                        // Nothing is told of the bills of a run that nobody approved.
+                        !run.counts || run.bills.values().all(|b| b.slot != Some(Slot::Waiting))
                     }
                     Event::RunInterrupted { .. } => {
                         for (fid, bill) in &mut run.bills {
                             if bill.trying && !bill.counted {
                                 bill.counted = true;
-                                *self.deaths.entry(*fid).or_default() += 1;
+                                *self.deaths.entry((operation(n), *fid)).or_default() += 1;
                             }
                         }
                         true
@@ -165,7 +199,7 @@ impl Model {
                             return false;
                         }
                         if *was == Slot::Unknown
-                            && let Some(open) = self.ledger.get_mut(&of(fid))
+                            && let Some(open) = self.ledger.get_mut(&(operation(n), of(fid)))
                         {
                             open.read = true;
                         }
@@ -183,17 +217,19 @@ impl Model {
                         bill.slot = Some(outcome.slot());
                         bill.trying = false;
                         bill.changed = (seq, 0);
-                        let open = self.ledger.get(&fid);
+                        let work = (operation(n), fid);
+                        let open = self.ledger.get(&work);
                         let hidden = open.is_some_and(|o| matches!(o.outcome, Outcome::Unknown(_)) && !o.read)
                             && !knows(outcome);
                         if run.counts && !hidden {
                             let since = open.map_or(at, |o| o.since);
+                            self.closed.remove(&work);
                             if outcome.is_resolved() {
-                                self.ledger.remove(&fid);
-                                self.deaths.remove(&fid);
+                                self.ledger.remove(&work);
+                                self.deaths.remove(&work);
                             } else {
                                 let open = Open { since, outcome: outcome.clone(), run: n, read: false };
-                                self.ledger.insert(fid, open);
+                                self.ledger.insert(work, open);
                             }
                         }
                         true
@@ -214,7 +250,7 @@ impl Model {
         match op.kind {
             0 | 1 => {
                 let kind = if op.pick == 0 { RunKind::Verify } else { RunKind::Fresh };
-                vec![Event::RunOpened(Box::new(head(n, plan, kind))), found(n, &[fid, fid + 1])]
+                vec![opens(n, plan, kind), found(n, &[fid, fid + 1])]
             }
             2 | 3 => vec![found(n, &[fid])],
             4 | 5 => vec![collected(n), approved(n), mark_moved(n, plan, "2025-11-03")],
@@ -231,7 +267,16 @@ impl Model {
                 events.push(closed(n));
                 events
             }
-            16 => vec![resolved(fid)],
+            16 => vec![Event::LedgerResolved {
+                key: work_key((u64::from(op.pick) % 2, fid)),
+                by: who(),
+                reason: "dealt with by hand".into(),
+            }],
+            17 => {
+                let work = (u64::from(op.pick) % 2, fid);
+                let since = self.closed.get(&work).map_or(Ts(T0), |open| open.since);
+                vec![Event::LedgerReopened { key: work_key(work), since, by: who(), reason: "not yet".into() }]
+            }
             _ => vec![action("look"), tried(n, fid, Step::Audit, 2), settled(n, fid, Slot::Waiting, outcome(op.pick))],
         }
     }
@@ -298,16 +343,23 @@ impl Model {
                 want.map(|(_, _, fid)| *fid).collect::<Vec<_>>()
             );
         }
-        let mut ledger: Vec<(Ts, u64)> = self.ledger.iter().map(|(fid, open)| (open.since, *fid)).collect();
+        let mut ledger: Vec<(Ts, u64)> = self.ledger.iter().map(|((_, fid), open)| (open.since, *fid)).collect();
         ledger.sort_unstable();
         let got = store.bills(Scope::Ledger, &Filter::default(), &page, Ts(T0)).unwrap();
-        let got: Vec<(Ts, u64)> =
+        let mut got: Vec<(Ts, u64)> =
             got.rows.iter().map(|(_, r)| (r.open_since.unwrap(), r.fid().as_str().parse().unwrap())).collect();
+        got.sort_by_key(|(since, fid)| (*since, *fid));
         assert_eq!(got, ledger);
-        for (fid, open) in &self.ledger {
-            let entry = store.ledger_entry(&key(*fid)).unwrap().unwrap();
+        for (work, open) in &self.ledger {
+            let entry = store.ledger_entry(&work_key(*work)).unwrap().unwrap();
+            assert_eq!(entry.row.key, work_key(*work));
             assert_eq!(entry.row.state.outcome(), Some(&open.outcome));
-            assert_eq!((entry.row.run, entry.deaths), (run_id(open.run), self.deaths.get(fid).copied().unwrap_or(0)));
+            assert_eq!((entry.row.run, entry.deaths), (run_id(open.run), self.deaths.get(work).copied().unwrap_or(0)));
+        }
+        for work in &self.ever {
+            assert_eq!(store.ledger_entry(&work_key(*work)).unwrap().is_some(), self.ledger.contains_key(work));
+            let closed = self.closed.get(work).map(|open| open.since);
+            assert_eq!(store.resolved_since(&work_key(*work)).unwrap(), closed);
         }
         for plan in [None, Some("odd"), Some("even")] {
             let mut want: BTreeMap<String, u64> = BTreeMap::new();

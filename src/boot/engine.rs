@@ -3,14 +3,16 @@
 //! Invariant: nothing at all is changed before the owner lock is held; whoever holds it serves everybody else.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::opening::told;
 use super::{Logging, PlanFiles, who};
+use crate::cli::args::Language;
 use crate::cli::exit::{Exit, Stop};
 use crate::config::Rules;
 use crate::domain::cause::CauseTable;
@@ -26,7 +28,7 @@ use crate::link::local::LocalLink;
 use crate::link::remote::RemoteLink;
 use crate::link::serve::{Door, Server};
 use crate::store::actions::FileLog;
-use crate::store::local::{LocalStore, Progress};
+use crate::store::local::{LocalStore, Options, Progress, Raise};
 use crate::store::{Store, StoreError};
 
 /// What an engine is booted with.
@@ -51,6 +53,10 @@ pub struct Setup {
     pub alerts: Option<Alerts>,
     /// Where figures go; only a process that stays gives any.
     pub metrics: Metrics,
+    /// What becomes of a data directory of an earlier version.
+    pub raise: Raise,
+    /// Language of what opening says.
+    pub lang: Language,
 }
 
 /// How long the last alerts may take at the end.
@@ -88,17 +94,17 @@ impl Booted {
     /// Opens the store, recovers, starts the engine and serves other consoles; or attaches to the process that holds
     /// the directory already.
     pub async fn start(setup: Setup, progress: impl Fn(&str) + Send + 'static) -> Result<Self, Stop> {
-        let (data, clock, by) = (setup.data.clone(), setup.clock.clone(), who().to_string());
         let socket = setup.data.join(SOCKET);
-        let opened = tokio::task::spawn_blocking(move || LocalStore::open(&data, clock, &by, &|p| told(&p, &progress)));
-        let store =
-            opened.await.context("opening the store").map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))?;
-        let store = match store {
+        let (store, raised) = match open(&setup, progress).await? {
             Err(held @ StoreError::Held { .. }) => return Self::attach(&socket, held).await,
-            store => Arc::new(store.map_err(store_stop)?),
+            Err(error) => return Err(store_stop(error)),
+            Ok((store, raised)) => (Arc::new(store), raised),
         };
         // Only now: whoever does not hold the directory writes nothing into it.
         setup.logging.start(&setup.data);
+        if let Some(Progress::Raised { from, to, backup }) = raised {
+            tracing::info!(from, to, ?backup, "the data directory was raised to this program's version");
+        }
         let clock = Arc::clone(&setup.clock);
         let mut doors = vec![Door::own(&socket)];
         doors.extend(setup.access.door.iter().map(|(path, gid)| Door::of_group(path, *gid)));
@@ -208,22 +214,26 @@ impl Booted {
     }
 }
 
-/// Says what opening does, where it is worth saying: a clean start is silent.
-pub fn told(progress: &Progress, say: &impl Fn(&str)) {
-    match progress {
-        Progress::TornTail(torn) => say(&format!("the journal's end was torn by a crash and was cut: {torn:?}")),
-        Progress::IndexDamaged { kept, why } => {
-            say(&format!(
-                "the index was damaged ({why}); it is kept at {} and rebuilt from the journal",
-                kept.display()
-            ));
-        }
-        Progress::Folding { done, of } if done == of || done % 10_000 == 0 => {
-            say(&format!("rebuilding the index: {done} of {of} facts"))
-        }
-        Progress::NoBallast => say("no space could be set aside for a full disk: free some space"),
-        Progress::Folding { .. } | Progress::OpeningIndex | Progress::ReadingJournal | Progress::Ready => {}
-    }
+/// Opens the store on a thread that may wait. Gives with it how the directory was raised, if it was.
+async fn open(
+    setup: &Setup,
+    say: impl Fn(&str) + Send + 'static,
+) -> Result<Result<(LocalStore, Option<Progress>), StoreError>, Stop> {
+    let (data, clock, by) = (setup.data.clone(), setup.clock.clone(), who().to_string());
+    let (raise, lang) = (setup.raise.clone(), setup.lang);
+    let work = move || {
+        let raised = Mutex::new(None);
+        let progress = |progress: Progress| {
+            told(&progress, lang, &say);
+            if matches!(progress, Progress::Raised { .. }) {
+                *raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
+            }
+        };
+        let store = LocalStore::open_raising(&data, clock, &by, &progress, Options::default(), &raise)?;
+        Ok((store, raised.into_inner().unwrap_or_else(PoisonError::into_inner)))
+    };
+    let opened = tokio::task::spawn_blocking(work).await.context("opening the store");
+    opened.map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))
 }
 
 /// A store that cannot be used, with its exit code.

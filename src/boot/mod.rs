@@ -18,6 +18,7 @@ use crate::domain::who::Who;
 use crate::domain::zone::Zone;
 use crate::engine::PlanSource;
 use crate::erp::config::{ClientConfig, SignIn};
+use crate::erp::refusals::Refusals;
 use crate::erp::{Erp, KingdeeErp};
 use crate::secret::{self, Known};
 
@@ -25,12 +26,14 @@ mod alerts;
 mod engine;
 mod log;
 mod offline;
+mod opening;
 pub mod owner;
 
 pub use alerts::alerts;
-pub use engine::{Booted, SOCKET, Setup, store_stop, told};
+pub use engine::{Booted, SOCKET, Setup, store_stop};
 pub use log::Logging;
 pub use offline::Offline;
+pub use opening::told;
 
 /// Plans shipped inside the program, for the demo and as examples: (name, JSON).
 pub const SHIPPED: &[(&str, &str)] = &[
@@ -82,12 +85,21 @@ pub fn base(variable: &str, suffix: &str) -> Result<PathBuf, Stop> {
 #[derive(Debug)]
 pub struct SystemClock {
     start: Instant,
+    /// Which start of the machine this is.
+    boot: Option<String>,
 }
 
 impl Default for SystemClock {
     fn default() -> Self {
-        Self { start: Instant::now() }
+        Self { start: Instant::now(), boot: boot_id() }
     }
+}
+
+/// The kernel's name for this start of the machine, with the time namespace, in which the clock counts from elsewhere.
+fn boot_id() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let space = std::fs::read_link("/proc/self/ns/time").unwrap_or_default();
+    Some(format!("{} {}", id.trim(), space.display()).trim().to_owned()).filter(|id| !id.is_empty())
 }
 
 impl Clock for SystemClock {
@@ -97,6 +109,15 @@ impl Clock for SystemClock {
 
     fn mono(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    fn boot(&self) -> Option<(String, u64)> {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let ms = u64::try_from(now.tv_sec)
+            .ok()?
+            .saturating_mul(1000)
+            .saturating_add(u64::try_from(now.tv_nsec).ok()? / 1_000_000);
+        Some((self.boot.clone()?, ms))
     }
 }
 
@@ -159,9 +180,14 @@ pub fn plan_id(path: &Path) -> PlanId {
 /// Reads one plan file, with the hazards lint found.
 pub fn read_plan(path: &Path) -> Result<(crate::plan::PlanFile, Vec<crate::plan::lint::Hazard>), PlanProblem> {
     let id = plan_id(path);
-    let problem = |message: String| PlanProblem { id: id.clone(), message: format!("{}: {message}", path.display()) };
+    let at = path.display();
+    let problem = |message: String| PlanProblem::new(id.clone(), format!("{at}: {message}"));
     let text = std::fs::read_to_string(path).map_err(|e| problem(format!("cannot be read: {e}")))?;
-    let file = crate::plan::read(id.clone(), &text).map_err(|e| problem(e.to_string()))?;
+    let file = crate::plan::read(id.clone(), &text).map_err(|e| PlanProblem {
+        zh: e.in_chinese().map(|zh| format!("{at}：{zh}")),
+        reason: e.reason.clone(),
+        ..problem(e.to_string())
+    })?;
     let hazards = crate::plan::lint(&file);
     Ok((file, hazards))
 }
@@ -176,13 +202,14 @@ impl PlanSource for PlanFiles {
     }
 }
 
-/// A client for one environment.
+/// A client for one environment. `refusals`: what the clients of this process know of refused users.
 pub fn client(
     config: &EnvironmentConfig,
     base: &Path,
     causes: &Arc<CauseTable>,
     clock: &Arc<dyn Clock>,
     known: &Known,
+    refusals: &Arc<Refusals>,
 ) -> Result<Arc<dyn Erp>, Stop> {
     let env = config.environment.id.as_str();
     let secret = secret::fetch(env, &config.secret, base).map_err(|e| Stop::usage(e.to_string()))?;
@@ -207,7 +234,7 @@ pub fn client(
     client.ca_file = config.ca_file.as_ref().map(|file| base.join(file));
     let erp = KingdeeErp::new(client, causes.clone(), clock.clone())
         .map_err(|e| Stop::usage(format!("environment {env}: {e}")))?;
-    Ok(Arc::new(erp))
+    Ok(Arc::new(erp.sharing(refusals)))
 }
 
 /// The machine's time zone by name; UTC where it has none.

@@ -243,6 +243,24 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
     })
 }
 
+/// Bills with one of these numbers, under every operation, of one plan where one is named.
+pub async fn keys_of(link: &dyn Link, numbers: &[String], plan: Option<&str>) -> Result<Vec<WorkKey>, Stop> {
+    let mut keys = Vec::new();
+    for number in numbers {
+        let Answer::Bills(page) = link.ask(Query::FindBill { number: number.clone(), limit: 20 }).await? else {
+            return Err(Stop::usage("the engine answered another question"));
+        };
+        let found = page.rows.into_iter().map(|(_, row)| row).filter(|row| row.no == *number);
+        let of_plan = found.filter(|row| plan.is_none_or(|plan| row.plan.as_str() == plan)).map(|row| row.key);
+        let before = keys.len();
+        keys.extend(of_plan);
+        if keys.len() == before {
+            return Err(Stop::usage(format!("no bill {number} in the history")));
+        }
+    }
+    Ok(keys)
+}
+
 /// `bill`.
 pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, Stop> {
     let Answer::Bills(page) = link.ask(Query::FindBill { number: args.number.clone(), limit: 20 }).await? else {

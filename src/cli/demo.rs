@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::DemoArgs;
+use super::args::{DemoArgs, Language};
 use super::drive::Driver;
 use super::exit::{Exit, Stop};
 use super::out::Out;
@@ -22,6 +22,7 @@ use crate::domain::run::RunState;
 use crate::domain::time::Clock;
 use crate::secret::Known;
 use crate::sim::{self, SimArgs};
+use crate::store::local::Raise;
 
 /// The plan the demo is about.
 pub const PLAN: &str = "sal_outstock_audit";
@@ -113,6 +114,9 @@ fn free_directory(wish: PathBuf) -> PathBuf {
     if is_held(&wish) { wish.with_file_name(format!("skydeck-demo-{}", std::process::id())) } else { wish }
 }
 
+/// What the demo's bills are bound to.
+const SIMULATOR: &str = "http://simulator.invalid/k3cloud/";
+
 /// A demo that runs: simulator and engine.
 pub struct Demo {
     /// The simulator.
@@ -129,6 +133,7 @@ impl Demo {
         args: &DemoArgs,
         ground: Ground,
         causes: Arc<CauseTable>,
+        lang: Language,
         note: impl Fn(&str) + Send + 'static,
     ) -> Result<Self, Stop> {
         let config = SimArgs {
@@ -148,7 +153,7 @@ impl Demo {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let known = Arc::new(Known::default());
         let config = environment(args, &sim, &ground)?;
-        let erp = boot::client(&config, &ground.dir, &causes, &clock, &known)?;
+        let erp = boot::client(&config, &ground.dir, &causes, &clock, &known, &Arc::default())?;
         let setup = Setup {
             data: ground.data(),
             envs: vec![(config.environment, erp)],
@@ -160,6 +165,9 @@ impl Demo {
             alerts: None,
             metrics: crate::host::metrics::Metrics::default(),
             logging: Logging::new(LogConfig::default(), known),
+            // A demo has nothing that would be missed.
+            raise: Raise::Plain,
+            lang,
         };
         let booted = Booted::start(setup, note).await?;
         Ok(Self { sim, booted, ground })
@@ -192,12 +200,14 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, ground: &Ground) -> Result
     Ok(EnvironmentConfig {
         environment: Environment {
             id: EnvId::new(if args.production { "demo-prod" } else { "demo" }),
-            server: crate::erp::config::server(&url, &credentials.account),
+            // The port is another one each time; the simulator goes on with the same bills.
+            server: crate::erp::config::server(SIMULATOR, &credentials.account),
             address: url.clone(),
             account_set: credentials.account,
             user: credentials.user,
             production: args.production,
             read_only: args.production,
+            always_read_only: false,
             second_person: false,
             server_zone: "Asia/Shanghai".to_owned(),
             allow_operations: Vec::new(),

@@ -17,6 +17,7 @@ use crate::domain::time::Clock;
 use crate::host::metrics::Metrics;
 use crate::secret::Known;
 use crate::store::backup::Looking;
+use crate::store::local::Raise;
 
 /// What every verb needs.
 pub(super) struct Ground {
@@ -54,10 +55,10 @@ impl Ground {
     /// What an engine needs. Fetches the secrets, which may ask at the terminal.
     pub fn setup(&self, extra: Vec<std::path::PathBuf>, connect: bool, schedules: bool) -> Result<Setup, Stop> {
         let base = self.paths.config_dir();
-        let mut envs = Vec::new();
+        let (mut envs, refusals) = (Vec::new(), Arc::default());
         for config in &self.config.environments {
             let erp = if connect && self.looking.is_none() {
-                boot::client(config, &base, &self.causes, &self.clock, &self.known)?
+                boot::client(config, &base, &self.causes, &self.clock, &self.known, &refusals)?
             } else {
                 // Verbs that only read the history need no secret.
                 Arc::new(boot::Offline(config.environment.id.clone())) as Arc<dyn crate::erp::Erp>
@@ -82,6 +83,13 @@ impl Ground {
             },
             alerts: if schedules { boot::alerts(&self.config.alerts, &base, &self.causes, &self.known)? } else { None },
             logging: Logging::new(self.config.log, Arc::clone(&self.known)),
+            raise: match (&self.looking, connect) {
+                (Some(_), _) => Raise::Plain,
+                (None, true) => Raise::Backup(None),
+                // A verb that only reads raises nothing.
+                (None, false) => Raise::Never,
+            },
+            lang: self.out().lang,
             access: if self.looking.is_some() {
                 Rules::looking()
             } else {

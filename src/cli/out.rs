@@ -39,6 +39,11 @@ impl Out {
         }
     }
 
+    /// Whether people read Chinese.
+    pub fn is_zh(&self) -> bool {
+        self.lang == Language::Zh
+    }
+
     /// A line on standard output.
     pub fn line(&self, text: &str) -> io::Result<()> {
         writeln!(io::stdout().lock(), "{text}")

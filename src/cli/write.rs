@@ -1,4 +1,4 @@
-//! The verbs that give orders: `run`, `retry`, `verify`, `approve`, `resume`, `cancel`, `resolve`.
+//! The verbs that give orders: `run`, `retry`, `verify`, `approve`, `resume`, `cancel`, `resolve`, `reopen`.
 //!
 //! Invariant: a plan that cannot run names its place before anything is opened.
 
@@ -41,7 +41,7 @@ pub(super) async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Sto
     // Said before anything is opened: a plan that cannot run names its place.
     let path = if is_file { file.clone() } else { ground.plan_dir().join(format!("{plan}.json")) };
     let env = if path.exists() {
-        let (file, _) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.message))?;
+        let (file, _) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.said(ground.out().is_zh())))?;
         file.plan.env
     } else {
         let known: Vec<String> = plans::names(&ground.plan_dir());
@@ -120,6 +120,13 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             let driver = ground.driver(booted, Approval::default());
             let (_, n) = driver.order(Command::Resolve { selection, reason: args.reason }).await?;
             driver.out.line(&format!("{} {n}", driver.out.t("resolved", "已结清")))?;
+            Ok(Exit::Ok)
+        }
+        Verb::Reopen(args) => {
+            let keys = bills::keys_of(link, &args.numbers, args.plan.as_deref()).await?;
+            let driver = ground.driver(booted, Approval::default());
+            let (_, n) = driver.order(Command::Reopen { keys, reason: args.reason }).await?;
+            driver.out.line(&format!("{} {n}", driver.out.t("put back", "已撤销办结")))?;
             Ok(Exit::Ok)
         }
         _ => Err(Stop::usage("not a writing verb")),

@@ -10,7 +10,9 @@ use super::event::{ActionEntry, Fact};
 use super::filter::Filter;
 use super::ids::{PlanId, PlanRev, RunId, Seq, WorkKey};
 use super::plan::Plan;
+use super::reason::Reason;
 use super::run::{BillRow, Mark, RunRow};
+use super::server::Server;
 use super::time::Ts;
 
 /// A question.
@@ -180,6 +182,24 @@ pub struct PlanProblem {
     pub id: PlanId,
     /// File, line, column, field and what to do.
     pub message: String,
+    /// The same in Chinese, where it is said in both languages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zh: Option<String>,
+    /// The same for programs, where it is one of the engine's own reasons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Box<Reason>>,
+}
+
+impl PlanProblem {
+    /// A problem that is said in English alone.
+    pub fn new(id: PlanId, message: String) -> Self {
+        Self { id, message, zh: None, reason: None }
+    }
+
+    /// The words in one of the two languages, as far as there are any.
+    pub fn said(&self, zh: bool) -> &str {
+        self.zh.as_deref().filter(|_| zh).unwrap_or(&self.message)
+    }
 }
 
 /// An environment with its present permission and pace.
@@ -189,6 +209,13 @@ pub struct EnvRow {
     pub env: Environment,
     /// Until when writing is unlocked, for a read-only environment.
     pub unlocked_until: Option<Ts>,
+    /// The server that its records are on, once that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<Server>,
+    /// Why nothing is written for its runs, whatever is unlocked: it is configured with another server now, nobody said
+    /// where its open bills are, or another environment writes to the same account set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Reason>,
 }
 
 /// An answer.

@@ -16,7 +16,7 @@ use crate::domain::query::{Answer, Query};
 use crate::store::msgpack;
 
 /// Version of this protocol; both sides must speak the same.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// Longest frame taken from a client, bytes.
 pub const REQUEST_MAX: u32 = 1 << 20;
 /// Longest frame taken from the owner, bytes.

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use ulid::Ulid;
 
 use super::frame::{self, REPLY_MAX, Reply, Request, VERSION};
+use super::version::OtherVersion;
 use super::{Gone, Link, LinkError, Notice, Watch};
 use crate::domain::command::{Order, Receipt};
 use crate::domain::query::{Answer, Query};
@@ -128,7 +129,10 @@ impl Shared {
                 *self.ended() = Some(ended.clone());
                 LinkError::Gone(ended)
             }
-            Ok(Reply::Refused(why)) => other(why),
+            Ok(Reply::Refused(why)) => match OtherVersion::of(&why, &self.path) {
+                Some(version) => LinkError::Gone(Gone::Version(version)),
+                None => other(why),
+            },
             Ok(_) => other("the owner said something else than was asked".to_owned()),
             Err(frame::FrameError::Closed | frame::FrameError::Broken(_)) => LinkError::Gone(Gone::Lost),
             Err(e) => other(e.to_string()),

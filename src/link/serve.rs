@@ -16,6 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use ulid::Ulid;
 
 use super::frame::{self, PATIENCE, REQUEST_MAX, Reply, Request, VERSION};
+use super::version::refusal;
 use super::{Notice, Watch};
 use crate::domain::command::Order;
 use crate::domain::ids::SessionId;
@@ -191,10 +192,7 @@ async fn hello(stream: &mut UnixStream, engine: &Engine) -> Result<Who, String> 
     let read = tokio::time::timeout(PATIENCE, frame::read::<Request>(stream, REQUEST_MAX)).await;
     match read.map_err(|_| "no hello came".to_owned())?.map_err(|e| e.to_string())? {
         Request::Hello { version: VERSION, login, from } => Ok(person(uid, hint(&login), from.map(|from| hint(&from)))),
-        Request::Hello { version, .. } => Err(format!(
-            "the owner (process {}) speaks version {VERSION} of the protocol, this program {version}: end the owner, then start again",
-            std::process::id()
-        )),
+        Request::Hello { version, .. } => Err(refusal(version)),
         _ => Err("the first word must be a hello".to_owned()),
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! Invariant: fields are only ever added (with defaults); a value of an unknown version is refused, never guessed.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::{StoreError, msgpack};
 
@@ -25,7 +24,7 @@ pub fn pack_into<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), Store
 }
 
 /// Reads what [`pack`] wrote.
-pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+pub fn unpack<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, StoreError> {
     match bytes.split_first() {
         Some((&VERSION, rest)) => {
             msgpack::read(rest).map_err(|e| StoreError::Read(format!("a stored value does not decode: {e}")))

@@ -6,6 +6,7 @@ pub mod actions;
 pub mod backup;
 pub mod codec;
 pub mod doctor;
+pub mod fault;
 pub mod index;
 pub mod journal;
 pub mod local;

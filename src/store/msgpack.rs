@@ -46,6 +46,29 @@ impl de::Error for Misread {
     }
 }
 
+/// Name under which a type asks for a value's bytes as they stand.
+const RAW: &str = "skydeck raw value";
+
+/// The bytes of one value, not looked into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raw<'de>(pub &'de [u8]);
+
+impl<'de> Deserialize<'de> for Raw<'de> {
+    fn deserialize<D: de::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Raw<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Raw<'de>, E> {
+                Ok(Raw(bytes))
+            }
+        }
+        d.deserialize_newtype_struct(RAW, V)
+    }
+}
+
 /// Reads one value from all of `bytes`.
 pub fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Misread> {
     let mut reader = Reader { left: bytes, depth: DEPTH };
@@ -343,7 +366,13 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         self.deserialize_unit(visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Misread> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Misread> {
+        if name == RAW {
+            let from = self.left;
+            self.skip()?;
+            let length = from.len() - self.left.len();
+            return visitor.visit_borrowed_bytes(from.get(..length).ok_or(Misread::Short)?);
+        }
         visitor.visit_newtype_struct(self)
     }
 

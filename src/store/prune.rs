@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::actions::{ActionLog, Deed, FileLog, Phase};
+use super::backup::MANIFEST;
 use super::index::Index;
 use super::journal::sync_dir;
 use super::journal::tail::{self, Pending, ROTATE, Tail};
 use super::local::disk::{Disk, RealDisk};
 use super::local::place::{Place, stamp};
-use super::local::{LocalStore, Progress, SledKv};
+use super::local::{LocalStore, Options, Progress, Raise, SledKv};
 use super::{Store, StoreError, doctor};
 use crate::domain::bill::Slot;
 use crate::domain::event::{ActionEntry, Event, Fact};
@@ -66,7 +67,9 @@ pub async fn prune(
 ) -> Result<Pruned, StoreError> {
     let place = Place::new(order.data);
     let by = order.by.to_string();
-    let old = LocalStore::open(order.data, Arc::clone(clock), &by, &|_: Progress| {})?;
+    // Forgetting is no occasion to raise a directory: that has a verb of its own, which makes a backup first.
+    let (options, never) = (Options::default(), Raise::Never);
+    let old = LocalStore::open_raising(order.data, Arc::clone(clock), &by, &|_: Progress| {}, options, &never)?;
     let now = clock.now();
     if !order.act {
         let counted = rewrite(&old, &order.rule, now, progress, &mut |_| Ok(()))?;
@@ -88,11 +91,14 @@ pub async fn prune(
             ));
         }
         exchange(order.data, &new_dir)?;
-        Ok(pruned)
+        Ok((pruned, keep_backups(&new_dir, order.data)))
     });
-    // The new directory where something failed, the old one where all went well.
-    let _ = std::fs::remove_dir_all(&new_dir);
-    let mut pruned = result?;
+    // The new directory where something failed, the old one where all went well; not one that still holds a backup.
+    if !matches!(result, Ok((_, Err(_)))) {
+        let _ = std::fs::remove_dir_all(&new_dir);
+    }
+    let (mut pruned, kept) = result?;
+    kept?;
     pruned.bytes.1 = doctor::size_of(order.data);
     Ok(pruned)
 }
@@ -113,6 +119,20 @@ fn exchange(data: &Path, new_dir: &Path) -> Result<(), StoreError> {
     data.parent().map_or(Ok(()), sync_dir)
 }
 
+/// Takes backups that lie in the old directory over into the new one.
+fn keep_backups(old: &Path, new: &Path) -> Result<(), StoreError> {
+    let failed = |e: std::io::Error| {
+        StoreError::Directory(format!("it was pruned, but a backup stayed behind in {}: {e}", old.display()))
+    };
+    for entry in std::fs::read_dir(old).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.path().join(MANIFEST).exists() {
+            std::fs::rename(entry.path(), new.join(entry.file_name())).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
 async fn build(
     order: &Order<'_>,
     old: &LocalStore,
@@ -123,7 +143,7 @@ async fn build(
     let now = clock.now();
     let place = Place::new(new_dir);
     place.prepare()?;
-    place.settle_version()?;
+    place.write_version(&RealDisk)?;
     place.make(&place.journal())?;
     let mut pruned = {
         let mut writer = Rewriter::open(&place, now)?;

@@ -188,6 +188,7 @@ impl World {
             user: "skydeck".into(),
             production,
             read_only: true,
+            always_read_only: false,
             second_person: false,
             server_zone: "Asia/Shanghai".into(),
             allow_operations: vec![],
@@ -241,7 +242,7 @@ impl World {
                 unresolved: 0,
             },
             PlanRow {
-                plan: Err(PlanProblem { id: PlanId::new("broken"), message: "broken.json:12:7: target.request[3].value: unknown variable {{LAST_TIME}}; there are LAST_SYNC_TIME, CURRENT_TIME".into() }),
+                plan: Err(PlanProblem::new(PlanId::new("broken"), "broken.json:12:7: target.request[3].value: unknown variable {{LAST_TIME}}; there are LAST_SYNC_TIME, CURRENT_TIME".into())),
                 hazards: 0,
                 last: vec![],
                 mark: None,
@@ -273,7 +274,7 @@ impl World {
         ];
         Self {
             production,
-            envs: vec![EnvRow { env: environment, unlocked_until: until }],
+            envs: vec![EnvRow { env: environment, unlocked_until: until, home: None, held: None }],
             plans,
             runs,
             bills,

@@ -78,6 +78,8 @@ pub async fn run(
         alerts: None,
         metrics: crate::host::metrics::Metrics::default(),
         logging: boot::Logging::off(),
+        raise: crate::store::local::Raise::Plain,
+        lang: crate::cli::args::Language::En,
     };
     let booted = Booted::start(setup, |_| {}).await?;
     probe::forget_peak();
@@ -182,6 +184,7 @@ fn environment(cell: &Cell, url: &str) -> Environment {
         user: crate::sim::demo_credentials().user,
         production: false,
         read_only: false,
+        always_read_only: false,
         second_person: false,
         server_zone: "Asia/Shanghai".to_owned(),
         allow_operations: Vec::new(),

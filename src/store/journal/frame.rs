@@ -11,7 +11,10 @@ use sha2::{Digest, Sha256};
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::Seq;
 use crate::domain::time::Ts;
+use crate::store::msgpack::Raw;
 use crate::store::{StoreError, codec};
+
+use super::later;
 
 /// Marks the beginning of a frame, so that whole frames can be found behind damage.
 pub const MARK: [u8; 4] = *b"SkyF";
@@ -70,8 +73,7 @@ fn checksum(len: u32, first: u64, chain: &Chain, payload: &[u8]) -> u32 {
 /// Writes one append behind what is in the buffer; gives the new chain hash.
 pub fn write(facts: &[Fact], before: &Chain, out: &mut Vec<u8>) -> Result<Chain, StoreError> {
     let (first, at) = facts.first().map_or((Seq(0), Ts(0)), |fact| (fact.seq, fact.at));
-    let group = Group { first, at, events: facts.iter().map(|fact| &fact.event).collect() };
-    let payload = codec::pack(&group)?;
+    let payload = pack(first, at, facts)?;
     if payload.len() > MAX_PAYLOAD {
         return Err(StoreError::Contradiction(format!("one append of {} bytes; split it", payload.len())));
     }
@@ -105,9 +107,35 @@ pub fn whole(head: &Head, payload: &[u8]) -> bool {
 
 /// Facts of a payload.
 pub fn facts(payload: &[u8]) -> Result<Vec<Fact>, StoreError> {
-    let group: Group<Event> = codec::unpack(payload)?;
-    let (first, at) = (group.first.0, group.at);
-    Ok((first..).zip(group.events).map(|(seq, event)| Fact { seq: Seq(seq), at, event }).collect())
+    let (first, at, events) = match codec::unpack::<Group<Event>>(payload) {
+        Ok(group) => (group.first, group.at, group.events),
+        // One of them is of a newer program: each is read for itself.
+        Err(error) => {
+            let group: Group<Raw<'_>> = codec::unpack(payload)?;
+            let events = group.events.into_iter().map(|raw| later::read(raw.0).ok_or_else(|| error.clone()));
+            (group.first, group.at, events.collect::<Result<_, _>>()?)
+        }
+    };
+    Ok((first.0..).zip(events).map(|(seq, event)| Fact { seq: Seq(seq), at, event }).collect())
+}
+
+/// The payload of one append.
+fn pack(first: Seq, at: Ts, facts: &[Fact]) -> Result<Vec<u8>, StoreError> {
+    if !facts.iter().any(|fact| matches!(fact.event, Event::Later(_))) {
+        return codec::pack(&Group { first, at, events: facts.iter().map(|fact| &fact.event).collect() });
+    }
+    // As `Group` is written, with the facts of a newer program as they were read.
+    let mut out = codec::pack(&Group::<()> { first, at, events: Vec::new() })?;
+    out.pop(); // the empty list
+    let failed = |e: rmp::encode::ValueWriteError| StoreError::Write(format!("cannot encode a value: {e}"));
+    rmp::encode::write_array_len(&mut out, facts.len() as u32).map_err(failed)?;
+    for fact in facts {
+        match &fact.event {
+            Event::Later(later) => out.extend_from_slice(&later.raw.0),
+            event => codec::pack_into(event, &mut out)?,
+        }
+    }
+    Ok(out)
 }
 
 /// What stands at a place of a segment.
@@ -220,6 +248,25 @@ fn list_length(bytes: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::domain::ids::RunId;
+
+    #[test]
+    fn facts_of_a_newer_program_are_written_again_as_they_were() {
+        let run = RunId(ulid::Ulid::nil());
+        let raw = rmp_serde::to_vec_named(&std::collections::BTreeMap::from([("zz", 70_000_u32)])).unwrap();
+        let later = later::read(&raw).unwrap();
+        let events = [Event::RunSettling { run }, later, Event::RunInterrupted { run }];
+        let facts: Vec<Fact> =
+            (7..).zip(&events).map(|(seq, event)| Fact { seq: Seq(seq), at: Ts(9), event: event.clone() }).collect();
+        let payload = pack(Seq(7), Ts(9), &facts).unwrap();
+        assert!(payload.windows(raw.len()).any(|bytes| bytes == raw));
+        assert_eq!(super::facts(&payload).unwrap(), facts);
+        assert_eq!(count(&payload), Some(3));
+        let known = [facts[0].clone(), facts[2].clone()];
+        let whole = Group { first: Seq(7), at: Ts(9), events: known.iter().map(|fact| &fact.event).collect() };
+        assert_eq!(pack(Seq(7), Ts(9), &known).unwrap(), codec::pack(&whole).unwrap());
+        let cut = payload.get(..payload.len() - 1).unwrap();
+        assert!(super::facts(cut).is_err(), "damage is damage");
+    }
 
     #[test]
     fn facts_are_counted_as_they_decode() {

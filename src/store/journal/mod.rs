@@ -4,6 +4,7 @@
 //! guessed or cut, but for the torn end of a write that nobody was told of.
 
 pub mod frame;
+mod later;
 pub mod sealed;
 pub mod segment;
 pub mod tail;

@@ -104,7 +104,11 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
         Ok(plan) => plan,
         Err(problem) => {
             heading(pen, area, &words::shown(problem.id.as_str()));
-            let lines = pen.glyphs.wrap(&words::shown(&problem.message), usize::from(w), usize::from(area.height - 1));
+            let lines = pen.glyphs.wrap(
+                &words::shown(problem.said(model.lang == crate::ui::Lang::Zh)),
+                usize::from(w),
+                usize::from(area.height - 1),
+            );
             for (i, line) in lines.iter().enumerate() {
                 pen.text(x, area.y + 1 + i as u16, w, Role::Error, line);
             }

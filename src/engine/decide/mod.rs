@@ -227,7 +227,7 @@ fn by_us(name: &str, user: &str) -> bool {
 
 fn already(effect: &Effect, found: &Found) -> Judgement {
     let Some(path) = &effect.mine else { return Judgement::Already(None, None) };
-    let by = Some(found.field(path).trim()).filter(|name| !name.is_empty()).map(str::to_owned);
+    let by = Some(found.field(path)).filter(|name| !name.trim().is_empty()).map(str::to_owned);
     // The only date a look brings is that of the audit.
     let on = found.approved.clone().filter(|_| path.eq_ignore_ascii_case(APPROVER_PATH));
     Judgement::Already(by, on)
@@ -292,3 +292,6 @@ pub fn on_verdict(verdict: &Verdict, repeat: impl Fn(&Cause) -> Repeat, asked: A
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
