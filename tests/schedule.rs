@@ -200,5 +200,5 @@ async fn a_plan_without_the_query_refuses_it() {
     let mut bench = Bench::started().await;
     let params = StartParams { remedy: true, ..StartParams::default() };
     let receipt = bench.order(Command::Start { plan: PlanId::new("p"), params }).await;
-    assert!(format!("{receipt:?}").contains("omissionRemedy"), "{receipt:?}");
+    assert!(format!("{receipt:?}").contains("NoRemedy"), "{receipt:?}");
 }
