@@ -98,12 +98,15 @@ impl Driver {
         let mut seen = live.runs.get(&run).map(|r| r.row.state.clone()).filter(waits);
         let (mut stopping, mut resumed, mut moved) = (false, 0, false);
         loop {
-            let Some(now) = live.runs.get(&run) else {
-                // So many runs were closed meanwhile that this one is told no more.
+            let now = live.runs.get(&run);
+            if now.is_none()
+                && let Some(row) = bills::run_row(&*self.link, run).await?.filter(|row| row.state.is_closed())
+            {
+                // So many others were closed since that this one is told no more.
                 bar.finish_and_clear();
-                return self.over(&self.stored(run, None).await?).await;
-            };
-            if moved || seen.as_ref() != Some(&now.row.state) {
+                return self.over(&row).await;
+            }
+            if let Some(now) = now.filter(|now| moved || seen.as_ref() != Some(&now.row.state)) {
                 moved = false;
                 seen = Some(now.row.state.clone());
                 let exit = match &now.row.state {
@@ -116,7 +119,11 @@ impl Driver {
                     RunState::AwaitingApproval => bar.suspend(|| self.approve(now))?.give(self, &now.row, set).await?,
                     RunState::Paused(_) | RunState::Interrupted | RunState::Closed(_) => {
                         bar.finish_and_clear();
-                        let row = self.stored(run, Some(&now.row)).await?;
+                        let stored = bills::run_row(&*self.link, run).await?;
+                        // The store's row, not the fold: what is printed last is what is on disk. A pause of a store that
+                        // takes no writes stands in the fold alone.
+                        let state = now.row.state.clone();
+                        let row = stored.map_or_else(|| now.row.clone(), |row| RunRow { state, ..row });
                         Some(self.over(&row).await?)
                     }
                     RunState::Settling => {
@@ -154,18 +161,6 @@ impl Driver {
                     }
                 }
             }
-        }
-    }
-
-    /// The run as the store has it, not the fold: what is printed last is what is on disk. A pause of a store that takes
-    /// no writes stands in the fold alone.
-    async fn stored(&self, run: RunId, now: Option<&RunRow>) -> Result<RunRow, Stop> {
-        let row = bills::run_row(&*self.link, run).await?;
-        match (row, now) {
-            (Some(row), Some(now)) => Ok(RunRow { state: now.state.clone(), ..row }),
-            (Some(row), None) => Ok(row),
-            (None, Some(now)) => Ok(now.clone()),
-            (None, None) => Err(Stop::new(Exit::Unknown, format!("there is no run {run}"))),
         }
     }
 
