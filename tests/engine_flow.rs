@@ -509,7 +509,8 @@ async fn what_a_console_unlocked_is_read_only_again_when_it_has_gone() {
     let session = |n| SessionId(ulid::Ulid::from_parts(7, n));
     let command = Command::Unlock { env: EnvId::new("test"), reason: "month end".into() };
     let id = CommandId(ulid::Ulid::from_parts(9, 1));
-    let unlock = skydeck::domain::command::Order { id, by: who("li"), session: Some(session(1)), headless: false, command };
+    let unlock =
+        skydeck::domain::command::Order { id, by: who("li"), session: Some(session(1)), headless: false, command };
     assert!(matches!(engine.submit(unlock).await, Receipt::Accepted { .. }));
     let run = bench.start_plan().await;
     bench.awaiting(run).await;

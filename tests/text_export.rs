@@ -54,7 +54,7 @@ impl Store {
             at: Ts(1_764_000_000_000),
             columns: vec!["100".to_owned(), "=1+1".to_owned()],
             open_since: None,
-        untold: false,
+            untold: false,
         }
     }
 }
@@ -86,7 +86,7 @@ impl Link for Store {
                     text: None,
                     op: Default::default(),
                     server: None,
-        headless: false,
+                    headless: false,
                 };
                 let row = RunRow {
                     head,

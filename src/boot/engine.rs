@@ -130,7 +130,11 @@ impl Booted {
         let metrics = wanted.then(|| tokio::spawn(setup.metrics.run(Arc::clone(&link), leaving.subscribe())));
         let (any, scheduled) = watch::channel(false);
         let schedules = setup.schedules.then(|| tokio::spawn(schedule::run(Arc::clone(&link), clock, who().uid, any)));
-        Ok(Self { link, console, own: Some(Own { engine, store, server, schedules, alerts, metrics, leaving, scheduled }) })
+        Ok(Self {
+            link,
+            console,
+            own: Some(Own { engine, store, server, schedules, alerts, metrics, leaving, scheduled }),
+        })
     }
 
     /// A link to the process that holds the directory. `held` says which, where it does not answer.

@@ -302,8 +302,7 @@ impl Key {
                 group.is_some_and(|g| like(&g, word))
             }
             Self::Status => {
-                (!row.untold && like(row.state.slot().word(), word))
-                    || row.rev.status.code().eq_ignore_ascii_case(word)
+                (!row.untold && like(row.state.slot().word(), word)) || row.rev.status.code().eq_ignore_ascii_case(word)
             }
             Self::No => like(&row.no, word),
             Self::Fid => like(row.fid().as_str(), word),

@@ -216,7 +216,13 @@ impl Inner {
     }
 
     /// What a fresh run of a plan is, and what it collects.
-    async fn run_of_plan(&self, id: &PlanId, params: &StartParams, by: &Who, headless: bool) -> Result<NewRun, Refusal> {
+    async fn run_of_plan(
+        &self,
+        id: &PlanId,
+        params: &StartParams,
+        by: &Who,
+        headless: bool,
+    ) -> Result<NewRun, Refusal> {
         let (plan, env) = self.shared.usable(id)?;
         let (plan_id, env_id) = (plan.id.clone(), env.env.id.clone());
         let mark = read(&self.shared.store, move |s| s.mark(&plan_id, &env_id)).await?;
@@ -305,12 +311,7 @@ impl Inner {
     }
 
     /// The facts and tasks that open runs; the first one is the receipt's.
-    fn opening(
-        &self,
-        runs: Vec<NewRun>,
-        bills: u64,
-        note: String,
-    ) -> Result<Taken, Refusal> {
+    fn opening(&self, runs: Vec<NewRun>, bills: u64, note: String) -> Result<Taken, Refusal> {
         let first = runs.first().map(|(head, ..)| (head.id, head.plan.clone()));
         let also = runs.iter().skip(1).map(|(head, ..)| head.id).collect();
         let about = runs.first().map(|(head, ..)| About {

@@ -20,9 +20,9 @@ use crate::store::actions::IDS;
 use super::Inner;
 use super::control::{Wish, lock, read};
 use super::dispatch::Dispatch;
+use super::ending::close_rest;
 use super::guard::{About, ids};
 use super::orders::{Taken, Then};
-use super::ending::close_rest;
 use super::runner::Job;
 use super::tasks::{Work, writer_of};
 

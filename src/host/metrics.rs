@@ -176,9 +176,15 @@ impl Book {
 
     /// The page, with what stands now.
     fn page(&self, now: &Now, ended: &[RunRow], groups: &[LedgerGroup]) -> Result<String, std::fmt::Error> {
-        for family in
-            [&self.open_runs, &self.stopped_runs, &self.in_flight, &self.unresolved, &self.per_minute, &self.breaker, &self.unlocked]
-        {
+        for family in [
+            &self.open_runs,
+            &self.stopped_runs,
+            &self.in_flight,
+            &self.unresolved,
+            &self.per_minute,
+            &self.breaker,
+            &self.unlocked,
+        ] {
             family.clear();
         }
         for run in now.live.open() {

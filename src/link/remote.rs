@@ -109,7 +109,12 @@ impl Shared {
 
     async fn greet(&self, stream: UnixStream) -> Result<Line, LinkError> {
         let (mut reader, mut writer) = stream.into_split();
-        let hello = Request::Hello { version: VERSION, login: self.who.login.clone(), from: self.who.from.clone(), console: self.console };
+        let hello = Request::Hello {
+            version: VERSION,
+            login: self.who.login.clone(),
+            from: self.who.from.clone(),
+            console: self.console,
+        };
         let greeting = async {
             frame::write(&mut writer, &hello).await?;
             frame::read::<Reply>(&mut reader, REPLY_MAX).await

@@ -18,10 +18,7 @@ use super::who::Who;
 /// A reason. `said` is always the words of somebody else (the ERP, the system), raw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "k", rename_all = "snake_case", remote = "Self")]
-#[expect(
-    missing_docs,
-    reason = "each field is named after what it holds; the sentences in words.rs say the rest"
-)]
+#[expect(missing_docs, reason = "each field is named after what it holds; the sentences in words.rs say the rest")]
 pub enum Reason {
     /// A sentence of 0.1.0.
     Legacy { said: String },
@@ -272,3 +269,22 @@ impl std::fmt::Display for Reason {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod stored {
+    use super::*;
+    use crate::store::msgpack::read;
+
+    #[test]
+    fn a_sentence_of_before_is_legacy_and_everything_else_keeps_its_arguments() {
+        let packed = rmp_serde::to_vec_named("interrupted while collecting").unwrap();
+        let legacy: Reason = read(&packed).unwrap();
+        assert_eq!(legacy, Reason::Legacy { said: "interrupted while collecting".into() });
+        assert_eq!(rmp_serde::to_vec_named(&legacy).unwrap(), packed, "and is written as it was");
+        for reason in tests::examples() {
+            assert_eq!(read::<Reason>(&rmp_serde::to_vec_named(&reason).unwrap()).unwrap(), reason);
+        }
+        let tomorrow = rmp_serde::to_vec_named(&serde_json::json!({"k": "of_tomorrow"})).unwrap();
+        assert!(read::<Reason>(&tomorrow).is_err());
+    }
+}

@@ -484,7 +484,8 @@ fn slots(filter: &Filter) -> Option<Vec<Slot>> {
         let all_known = words.iter().all(|w| w.chars().count() > 1 && Slot::ALL.iter().any(|s| means(w, s.word())));
         all_known.then_some(found)
     });
-    let by_cause = filter.words(Asked::Cause).map(|_| vec![Slot::Skipped, Slot::Failed, Slot::Unknown, Slot::NotReached]);
+    let by_cause =
+        filter.words(Asked::Cause).map(|_| vec![Slot::Skipped, Slot::Failed, Slot::Unknown, Slot::NotReached]);
     let spoke = |term: &Term| !term.not && matches!(term.test, Test::Message(_));
     // Nothing else has a message.
     let by_message = filter.terms.iter().any(spoke).then(|| vec![Slot::Failed, Slot::Unknown]);

@@ -350,7 +350,7 @@ mod tests {
             at: Ts(0),
             columns: vec![],
             open_since: None,
-        untold: false,
+            untold: false,
         };
         (Cursor(fid.to_string()), row)
     }
@@ -386,7 +386,7 @@ mod tests {
             text: None,
             op: Default::default(),
             server: None,
-        headless: false,
+            headless: false,
         };
         let (state, tally) = (RunState::Collecting, Tally::default());
         RunRow { head, state, tally, collected: None, closed: None, flags: vec![], consent: None, pruned: 0 }
