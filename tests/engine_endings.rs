@@ -496,13 +496,8 @@ async fn a_preview_opens_no_run_and_says_what_a_run_would_find() {
     assert!(matches!(look(&bench).await, Look::Found(_)));
     bench.world.with(|s| s.read_faults.push_back(FaultKind::Credentials));
     assert!(matches!(look(&bench).await, Look::Failed(Reason::SignInRefused { .. })));
-    let Answer::Preview(look) = bench
-        .engine
-        .clone()
-        .unwrap()
-        .ask(Query::Preview { plan: PlanId::new("nope"), sweep: false })
-        .await
-        .unwrap()
+    let Answer::Preview(look) =
+        bench.engine.clone().unwrap().ask(Query::Preview { plan: PlanId::new("nope"), sweep: false }).await.unwrap()
     else {
         panic!("another answer")
     };
@@ -530,6 +525,9 @@ async fn refusals_and_ends_stand_in_the_action_log_as_words_for_programs_too() {
          failed 0 + unknown 0 + not reached 6"
     );
     let refusal = &lines.last().unwrap().deed;
-    assert_eq!((refusal.code.as_deref(), refusal.args.as_ref().unwrap()["run"].as_str()), (Some("closed"), Some(run.to_string().as_str())));
+    assert_eq!(
+        (refusal.code.as_deref(), refusal.args.as_ref().unwrap()["run"].as_str()),
+        (Some("closed"), Some(run.to_string().as_str()))
+    );
     assert!(refusal.result.contains("is closed"), "{}", refusal.result);
 }
