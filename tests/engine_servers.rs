@@ -642,14 +642,66 @@ fn user_of(env: &str, address: &str, user: &str, refusals: &Arc<Refusals>, bench
     (door, Arc::new(erp.sharing(refusals)))
 }
 
-async fn by_clock(bench: &mut Bench, plan: &str) -> RunId {
+async fn of_clock(bench: &mut Bench, command: Command) -> RunId {
     bench.orders += 1;
     let id = CommandId(ulid::Ulid::from_parts(1, bench.orders));
-    let order = Order { id, by: Who::schedule(1000), session: None, command: start(plan), headless: false };
+    let order = Order { id, by: Who::schedule(1000), session: None, command, headless: false };
     match bench.engine.as_ref().unwrap().submit(order).await {
         Receipt::Accepted { run: Some(run), .. } => run,
         other => panic!("{other:?}"),
     }
+}
+
+async fn by_clock(bench: &mut Bench, plan: &str) -> RunId {
+    of_clock(bench, start(plan)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_never_knocks_and_a_person_does_once_an_order() {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=2);
+    let run = by_clock(&mut bench, "p").await;
+    bench.awaiting(run).await;
+    // Refused meanwhile, from another environment; what a refused client is asked fails.
+    bench.world.with(|s| {
+        s.refused = true;
+        s.reads_down = true;
+    });
+    let approve = bench.approval(run);
+    of_clock(&mut bench, approve).await;
+    bench.closed(run).await;
+    let run = by_clock(&mut bench, "p").await;
+    bench.closed(run).await;
+    assert_eq!(bench.world.with(|s| s.sign_ins), 0);
+    let run = bench.start_plan().await;
+    bench.closed(run).await;
+    assert_eq!(bench.world.with(|s| s.sign_ins), 1);
+    bench.world.with(|s| s.reads_down = false);
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    bench.closed(run).await;
+    assert_eq!(bench.world.with(|s| s.sign_ins), 3, "one to read, one to write");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_session_of_a_refused_user_is_not_renewed() {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=3);
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    bench.world.with(|s| s.trouble.push_back(Trouble::SessionLost));
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    // Between the order and the lost session another environment is refused.
+    while bench.world.with(|s| s.posts.is_empty()) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    bench.world.with(|s| s.refused = true);
+    let row = bench.paused(run).await;
+    assert!(matches!(&row.state, RunState::Paused(PauseWhy::Stopped(Reason::SignInRefused { .. }))), "{:?}", row.state);
+    assert_eq!(bench.world.with(|s| s.sign_ins), 0);
 }
 
 #[tokio::test(start_paused = true)]
