@@ -370,7 +370,7 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
             format!("= {} {}", out.slot(&key.op, outcome.slot()), out.reason(&key.op, outcome))
         }
         Event::LedgerResolved { by, reason, .. } => format!("{} {by}: {reason}", out.t("resolved by", "人工结清")),
-        Event::LedgerReopened { by, reason, .. } => format!("{} {by}: {reason}", out.t("re-opened by", "撤销结清")),
+        Event::LedgerReopened { by, reason, .. } => format!("{} {by}: {reason}", out.t("re-opened by", "撤销办结")),
         other => other.run().map(|r| r.to_string()).unwrap_or_default(),
     };
     show(&text, 4096).as_str().to_owned()

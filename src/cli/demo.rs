@@ -255,7 +255,7 @@ pub async fn headless(demo: &Demo, driver: &Driver) -> Result<Exit, Stop> {
 
 /// Compares, bill by bill, what we say was audited with what the simulator applied.
 async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
-    let ours = fids(driver, "status:audited").await?;
+    let ours = fids(driver, "status:done operation:Audit").await?;
     // Unknown is no claim: such a bill may stand in the record or not.
     let unknown = fids(driver, "status:unknown").await?;
     // The simulator's own record, not its status column: an audit that was applied and taken back counts too.

@@ -279,3 +279,22 @@ impl std::fmt::Display for Reason {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod stored {
+    use super::*;
+    use crate::store::msgpack::read;
+
+    #[test]
+    fn a_sentence_of_before_is_legacy_and_everything_else_keeps_its_arguments() {
+        let packed = rmp_serde::to_vec_named("interrupted while collecting").unwrap();
+        let legacy: Reason = read(&packed).unwrap();
+        assert_eq!(legacy, Reason::Legacy { said: "interrupted while collecting".into() });
+        assert_eq!(rmp_serde::to_vec_named(&legacy).unwrap(), packed, "and is written as it was");
+        for reason in tests::examples() {
+            assert_eq!(read::<Reason>(&rmp_serde::to_vec_named(&reason).unwrap()).unwrap(), reason);
+        }
+        let tomorrow = rmp_serde::to_vec_named(&serde_json::json!({"k": "of_tomorrow"})).unwrap();
+        assert!(read::<Reason>(&tomorrow).is_err());
+    }
+}
