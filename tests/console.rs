@@ -26,7 +26,10 @@ use skydeck::domain::event::Event;
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::*;
 use skydeck::domain::query::{Answer, Page, Query};
+use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{Flag, Revision, RunEnd};
+use skydeck::domain::server::{Server, ServerBound};
+use skydeck::domain::who::Who;
 use skydeck::text::Measure;
 use skydeck::ui::msg::{Effect, Export, ExportFormat, Msg, Ticket};
 use skydeck::ui::{Lang, UiConfig, view};
@@ -92,6 +95,43 @@ fn production_wants_the_number_typed() {
     assert_eq!(orders(&c), ["start"]);
     c.keys("<C-u>31<Enter>");
     assert!(matches!(&c.orders[1], Command::Approve { typed: Some(t), .. } if t == "31"));
+}
+
+#[test]
+fn an_environment_that_writes_nothing_is_said_on_every_screen_and_in_the_approval() {
+    let address = |host: &str| Server { address: format!("https://{host}.invalid:443/k3cloud"), ..Server::default() };
+    let env = EnvId::new("demo");
+    let (was, is) = (address("old"), address("new"));
+    let mut world = World::new(false);
+    world.envs[0].home = Some(was.clone());
+    world.envs[0].held = Some(Reason::WrongServer { env: env.clone(), was, is: is.clone() });
+    let mut c = Console::new(world, Lang::En, (110, 30));
+    let shown = text(&c);
+    assert!(shown.contains("WRITES NOTHING") && !shown.contains("WRITE 1"), "{shown}");
+    assert!(shown.contains("environment demo is https://new.invalid:443/k3cloud"), "said once, by itself: {shown}");
+    c = c.collected();
+    let shown = text(&c);
+    assert!(shown.contains("Approve this set?") && shown.contains("https://old.invalid:443/k3cloud"), "{shown}");
+    // Somebody adopts the new address: everybody sees it.
+    c.world.envs[0].held = None;
+    c.world.envs[0].home = Some(is.clone());
+    let bound = ServerBound { env, server: is, was: None, by: Who::of_person(1, "li", None), reason: None };
+    let seq = c.world.run_facts().len() as u64 + 1;
+    c.send(Msg::Facts(Arc::from(vec![fact(seq, NOW, Event::ServerBound(Box::new(bound)))])));
+    let shown = text(&c);
+    assert!(!shown.contains("WRITES NOTHING") && shown.contains("https://new.invalid:443/k3cloud"), "{shown}");
+    for (lang, mode, said) in
+        [(Lang::En, "READ-ONLY FOR GOOD", "read-only by its configuration"), (Lang::Zh, "永久只读", "配置中为永久只读")]
+    {
+        let mut world = World::new(false);
+        world.envs[0].env.always_read_only = true;
+        world.envs[0].unlocked_until = None;
+        let mut c = Console::new(world, lang, (110, 30));
+        c.keys("w");
+        let shown = text(&c);
+        assert!(shown.contains(mode) && shown.contains(said), "{shown}");
+        assert!(c.orders.is_empty());
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ use crate::link::local::LocalLink;
 use crate::link::remote::RemoteLink;
 use crate::link::serve::{Door, Server};
 use crate::store::actions::FileLog;
-use crate::store::local::{LocalStore, Options, Progress, Raise};
+use crate::store::local::{LocalStore, Options, Outlook, Progress, Raise};
 use crate::store::{Store, StoreError};
 
 /// What an engine is booted with.
@@ -252,7 +252,10 @@ pub async fn home_of(data: &Path, attach: Option<&Path>, clock: Arc<dyn Clock>, 
         None => {
             let (dir, id, by) = (data.to_path_buf(), env.clone(), who().to_string());
             let read = move || {
-                // A look raises nothing: nothing of an earlier version says where it was.
+                // One of an earlier version says nowhere where it was, and a look raises nothing.
+                if Outlook::of(&dir, clock.now())?.is_some() {
+                    return Ok(None);
+                }
                 let store = LocalStore::open_raising(&dir, clock, &by, &|_| {}, Options::default(), &Raise::Never)?;
                 let bound = store.server_of(&id)?;
                 store.close()?;

@@ -50,7 +50,9 @@ impl Runner {
     async fn stopped(&mut self, stop: Stop) -> Result<Stopped, StoreError> {
         let run = self.head.id;
         let (why, by, sweeps) = match stop {
-            Stop::Pause(why, by) => (why, by, true),
+            Stop::Pause(PauseWhy::Operator, by) => (PauseWhy::Operator, by, true),
+            // A sign-in to another data centre is refused by the client, too: this is the reason behind its words.
+            Stop::Pause(why, by) => (self.env.astray().map_or(why, PauseWhy::Stopped), by, true),
             Stop::Cancel => return self.cancelled().await.map(|()| Stopped::Over),
             Stop::Drain => {
                 self.shared.ledger.append(vec![Event::RunInterrupted { run }]).await?;

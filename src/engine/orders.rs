@@ -30,6 +30,7 @@ use super::guard::{About, deed, ids, with_reason};
 use super::revision::{self, Group};
 use super::runner::{Job, Runner};
 use super::select::{self, Selected};
+use super::servers;
 use super::tasks::Work;
 
 /// Receipts kept for orders that come twice.
@@ -337,7 +338,7 @@ impl Inner {
             rev: Some(head.rev.to_string()),
             ..About::default()
         });
-        let free = self.shared.binding(runs.iter().map(|(_, _, env, _)| env));
+        let free = servers::unbound(runs.iter().map(|(_, _, env, _)| env));
         let mut events: Vec<Event> = free.iter().map(|(env, server)| self.shared.bound(env, server, None)).collect();
         for (head, plan, ..) in &runs {
             events.push(Event::RunOpened(Box::new(self.shared.told(head, plan)?)));

@@ -24,6 +24,7 @@ use super::ending::close_rest;
 use super::guard::{About, ids};
 use super::orders::{Taken, Then};
 use super::runner::Job;
+use super::servers;
 use super::tasks::{Work, writer_of};
 
 /// Facts of one append.
@@ -174,7 +175,7 @@ impl Inner {
             let (plan, run) = (row.head.plan.clone(), row.head.id);
             return Err(Refusal::NotConfirmed(Reason::PlanChanged { plan, run, was, is }));
         }
-        self.shared.at_home(&row.head, &env)?;
+        servers::at_home(&row.head, &env)?;
         if calls {
             env.permit(&plan.target.verb)?;
             if plan.policy.submit {
