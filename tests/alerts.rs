@@ -423,7 +423,7 @@ fn words_from_outside_are_no_markup_and_no_escape() {
         production: true,
         run: run_id(1),
         sum: skydeck::domain::run::Tally::default(),
-        op: Default::default(),
+        op: skydeck::domain::ids::OpId::default(),
         detail: hostile.into(),
         reason: Some("legacy".into()),
         reason_args: None,

@@ -236,7 +236,7 @@ fn every_audit_answers_502() {
     // It stays so over a run that is not gone on with, and is well again once one went through.
     place.verb(&["run", "p"]);
     assert_eq!(place.verb(&["health"]).code, 1);
-    place.erp.from_now_on(|_, _, _| Said::Good);
+    place.erp.answer_with(|_, _, _| Said::Good);
     let again = place.verb(&["--json", "run", "p", "--yes"]);
     assert_eq!((again.code, &again.last()["audited"]), (0, &6.into()), "what was not reached is taken up again");
     assert_eq!(place.verb(&["health"]).code, 0);
@@ -460,7 +460,7 @@ fn several_plans_of_one_order_are_followed_to_their_ends() {
     std::fs::write(place.dir.path().join("plans/q.json"), PLAN).unwrap();
     assert_eq!(place.verb(&["run", "p", "--numbers", &numbers(0, 2), "--yes"]).code, 1);
     assert_eq!(place.verb(&["run", "q", "--numbers", &numbers(3, 5), "--yes"]).code, 1);
-    place.erp.from_now_on(|_, _, _| Said::Good);
+    place.erp.answer_with(|_, _, _| Said::Good);
     let retry = place.verb(&["--json", "retry", "--yes"]);
     let runs: Vec<Value> = retry.out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     let runs: Vec<&Value> = runs.iter().filter(|v| v["type"] == "run").collect();

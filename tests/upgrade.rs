@@ -32,6 +32,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_skydeck");
 /// Set where this program is its own child: the directory to open on a small disk.
 const CHILD: &str = "SKYDECK_UPGRADE_CHILD";
 
+#[expect(clippy::needless_pass_by_value, reason = "each caller makes its own")]
 fn raised(dir: &Path, raise: &Raise, disk: Arc<dyn Disk>) -> Result<LocalStore, StoreError> {
     // A child that another test starts holds copies of this process's open files, the lock among them, until it is itself.
     let until = std::time::Instant::now() + std::time::Duration::from_secs(10);

@@ -175,9 +175,10 @@ impl Out {
 
     /// Where a bill stands, and why, in the run it is listed for.
     pub fn bill(&self, row: &BillRow) -> (String, String) {
-        match row.untold {
-            true => (self.t("not approved", "未批准").to_owned(), String::new()),
-            false => self.state(&row.key.op, &row.state),
+        if row.untold {
+            (self.t("not approved", "未批准").to_owned(), String::new())
+        } else {
+            self.state(&row.key.op, &row.state)
         }
     }
 
