@@ -67,6 +67,13 @@ async fn moved(bench: &mut Bench, address: &str, account_set: &str) -> Arc<World
     other
 }
 
+/// The process ends, and starts again with everything as it was.
+async fn back(bench: &mut Bench) {
+    bench.crash().await;
+    (bench.env.server, bench.erp) = (server(HOME, "0"), None);
+    bench.try_start().await.unwrap();
+}
+
 fn bound(bench: &Bench) -> Vec<ServerBound> {
     let bound = |event| if let Event::ServerBound(bound) = event { Some(*bound) } else { None };
     bench.facts().into_iter().filter_map(|fact| bound(fact.event)).collect()
@@ -104,20 +111,25 @@ async fn died_with_one_unknown(bench: &mut Bench) -> RunId {
     run
 }
 
-/// What 0.1.0 would have left behind: the same facts, of which none tells of a server.
-async fn of_before(bench: &mut Bench) {
+/// Starts again over the same facts, as they would be after a change.
+async fn with_facts(bench: &mut Bench, change: impl Fn(Event) -> Option<Event>) {
     bench.crash().await;
     let facts = bench.facts();
     bench.store = FlakyStore::new(&bench.clock);
-    for fact in facts {
-        let event = match fact.event {
-            Event::ServerBound(_) => continue,
-            Event::RunOpened(head) => Event::RunOpened(Box::new(RunHead { server: None, ..*head })),
-            other => other,
-        };
+    for event in facts.into_iter().filter_map(|fact| change(fact.event)) {
         bench.store.inner.append(vec![event]).await.unwrap();
     }
     bench.try_start().await.unwrap();
+}
+
+/// What 0.1.0 would have left behind: the same facts, of which none tells of a server.
+async fn of_before(bench: &mut Bench) {
+    with_facts(bench, |event| match event {
+        Event::ServerBound(_) => None,
+        Event::RunOpened(head) => Some(Event::RunOpened(Box::new(RunHead { server: None, ..*head }))),
+        other => Some(other),
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,8 +209,17 @@ async fn a_moved_server_is_adopted_by_an_approver_with_a_reason() {
     assert_eq!((told.server, told.was), (is, Some(was)));
     assert_eq!(told.reason.as_deref(), Some("the data centre was moved to the new host"));
     assert_eq!(told.by.login, "wang");
-    let lines = bench.actions.lines().join("\n");
-    assert!(lines.contains("erp2.invalid:80/k3cloud (0)") && lines.contains("moved to the new host"), "{lines}");
+    let line = bench.actions.lines().into_iter().find(|line| line.contains("→")).unwrap();
+    for part in
+        ["erp2.invalid:80/k3cloud (0)", "moved to the new host", r#""env":"test""#, r#""action":"adopt_server""#]
+    {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    let entry = bench.facts().into_iter().rev().find_map(|fact| match fact.event {
+        Event::ActionTaken(entry) if entry.result.starts_with("accepted") => Some(entry),
+        _ => None,
+    });
+    assert_eq!(entry.unwrap().reason.as_deref(), Some("the data centre was moved to the new host"));
     bench.accepted(approve).await;
     assert_eq!(bench.closed(run).await.tally.audited, 3);
     assert_eq!((other.with(|s| s.posts.len()), bench.world.with(|s| s.posts.len())), (3, 0));
@@ -279,24 +300,32 @@ async fn unresolved_bills_are_neither_retried_nor_verified_on_another_server() {
     bench.accepted(Command::Cancel { run }).await;
     let row = bench.closed(run).await;
     assert_eq!((row.tally.unknown, row.tally.waiting), (1, 0));
-    // A verify run is at work when the process dies.
-    let Receipt::Accepted { run: Some(checks), .. } = bench.order(verify()).await else { panic!("not taken") };
-    bench.world.with(|s| s.reads_down = false);
-    bench.until(checks, "settling", |s| *s == RunState::Settling).await;
     let other = moved(&mut bench, NEW_HOME, "0").await;
     for n in 1..=2 {
         other.add(n, "C");
     }
     let (was, is) = (server(HOME, "0"), server(NEW_HOME, "0"));
     let wrong = Reason::WrongServer { env: EnvId::new("test"), was, is };
-    assert_eq!(bench.run(checks).state, RunState::Paused(PauseWhy::Stopped(wrong.clone())));
-    bench.accepted(Command::Cancel { run: checks }).await;
-    bench.closed(checks).await;
     for order in [retry(), verify(), start("p")] {
         assert_eq!(denied(bench.order(order.clone()).await), wrong, "{order:?}");
     }
+    back(&mut bench).await;
+    // A verify run is at work when the process dies.
+    let Receipt::Accepted { run: Some(checks), .. } = bench.order(verify()).await else { panic!("not taken") };
+    bench.world.with(|s| s.reads_down = false);
+    bench.until(checks, "settling", |s| *s == RunState::Settling).await;
+    bench.crash().await;
+    bench.env.server = server(NEW_HOME, "0");
+    bench.erp = Some(Arc::clone(&other) as Arc<dyn Erp>);
+    bench.try_start().await.unwrap();
+    assert_eq!(bench.run(checks).state, RunState::Paused(PauseWhy::Stopped(wrong.clone())));
     tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(bench.run(checks).state, RunState::Paused(PauseWhy::Stopped(wrong)));
     assert_eq!(calls(&other), 0);
+    // Where the old address is put back, it goes on by itself: the bill was not audited, and waits to be tried again.
+    back(&mut bench).await;
+    assert_eq!(bench.closed(checks).await.state, RunState::Closed(RunEnd::Completed));
+    assert_eq!(bench.store.unresolved(None).unwrap(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -353,12 +382,13 @@ async fn the_first_sign_in_that_tells_a_data_centre_adds_it() {
     let told = bound(&bench).pop().unwrap();
     assert_eq!(told.server.centre.as_deref(), Some("c-1"));
     assert_eq!(told.was, Some(server(HOME, "0")));
-    // Before the approval the sign-in of another process tells another one: a copy of the database.
-    bench.crash().await;
-    bench.world.with(|s| s.centre = Some("c-2".into()));
-    bench.try_start().await.unwrap();
+    // Before the approval a sign-in tells another one, of this process or of the next: a copy of the database.
     let posts = bench.world.with(|s| s.posts.len());
     let approve = bench.approval(run);
+    bench.world.with(|s| s.centre = Some("c-2".into()));
+    assert!(matches!(denied(bench.order(approve.clone()).await), Reason::OtherAccountSet { .. }));
+    bench.crash().await;
+    bench.try_start().await.unwrap();
     let is = Server { centre: Some("c-2".into()), ..server(HOME, "0") };
     let wrong = Reason::OtherAccountSet { env: EnvId::new("test"), was: told.server, is };
     assert_eq!(denied(bench.order(approve.clone()).await), wrong);
@@ -370,7 +400,61 @@ async fn the_first_sign_in_that_tells_a_data_centre_adds_it() {
     bench.try_start().await.unwrap();
     bench.accepted(approve).await;
     assert_eq!(bench.closed(run).await.tally.audited, 2);
-    assert_eq!(bound(&bench).len(), 2);
+    bench.world.with(|s| s.centre = Some("c-1".into()));
+    bench.world.submitted(5..=5);
+    bench.whole_run().await;
+    assert_eq!(bound(&bench).len(), 2, "told once");
+    // A new address is adopted before it has told any: what is known of the data centre stays known.
+    let other = moved(&mut bench, NEW_HOME, "0").await;
+    bench.accepted(adopt("a new host")).await;
+    assert_eq!(bound(&bench)[2].server, Server { centre: Some("c-1".into()), ..server(NEW_HOME, "0") });
+    other.with(|s| s.centre = Some("c-2".into()));
+    assert!(matches!(denied(bench.order(start("p")).await), Reason::OtherAccountSet { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_another_account_set_than_its_environment_is_not_gone_on_with() {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=2);
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    // As it would be where a fact of the binding went missing.
+    with_facts(&mut bench, |event| match event {
+        Event::RunOpened(head) => {
+            Some(Event::RunOpened(Box::new(RunHead { server: Some(server(HOME, "9")), ..*head })))
+        }
+        other => Some(other),
+    })
+    .await;
+    let approve = bench.approval(run);
+    let (was, is) = (server(HOME, "9"), server(HOME, "0"));
+    let wrong = Reason::OtherAccountSet { env: EnvId::new("test"), was, is };
+    assert_eq!(denied(bench.order(approve).await), wrong);
+    assert_eq!(bench.world.with(|s| s.posts.len()), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_order_that_opens_several_runs_binds_once() {
+    let mut bench = Bench::new();
+    bench.plans.0.lock().unwrap().push(plan("q"));
+    bench.try_start().await.unwrap();
+    for (n, id) in [(1, "p"), (2, "q")] {
+        bench.world.submitted(n..=n);
+        bench.world.with(|s| {
+            s.trouble_of.insert(fid(n), [Trouble::Refused(11, "库存不足")].into());
+        });
+        let run = bench.accepted(start(id)).await.unwrap();
+        bench.awaiting(run).await;
+        let approve = bench.approval(run);
+        bench.accepted(approve).await;
+        bench.closed(run).await;
+        bench.world.change(n, |doc| doc.gone = true);
+    }
+    of_before(&mut bench).await;
+    assert!(bound(&bench).is_empty());
+    bench.accepted(retry()).await;
+    assert_eq!(bench.store.open_runs().unwrap().len(), 2);
+    assert_eq!(bound(&bench).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -502,6 +586,25 @@ async fn an_environment_that_is_read_only_for_good_has_no_key() {
     assert_eq!(denied(bench.order(approve).await), always);
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(bench.world.with(|s| s.posts.len()), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_crash_left_unknown_is_read_back_where_it_was_called() {
+    let (mut bench, world) = two(|_, second| second.limits.concurrency = 1).await;
+    world.with(|s| s.trouble_of.insert(fid(1), [Trouble::LostAfter].into()));
+    let run = collected(&mut bench, "q").await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    while bench.run(run).tally.unknown == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let elsewhere = calls(&bench.world);
+    bench.crash().await;
+    bench.try_start().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(bench.run(run).tally.unknown, 0);
+    assert_eq!(bench.word(run, 1), "audited:verified");
+    assert_eq!(calls(&bench.world), elsewhere);
 }
 
 #[tokio::test(start_paused = true)]
