@@ -18,6 +18,7 @@ use crate::domain::who::Who;
 use crate::domain::zone::Zone;
 use crate::engine::PlanSource;
 use crate::erp::config::{ClientConfig, SignIn};
+use crate::erp::refusals::Refusals;
 use crate::erp::{Erp, KingdeeErp};
 use crate::secret::{self, Known};
 
@@ -194,13 +195,14 @@ impl PlanSource for PlanFiles {
     }
 }
 
-/// A client for one environment.
+/// A client for one environment. `refusals`: what the clients of this process know of refused users.
 pub fn client(
     config: &EnvironmentConfig,
     base: &Path,
     causes: &Arc<CauseTable>,
     clock: &Arc<dyn Clock>,
     known: &Known,
+    refusals: &Arc<Refusals>,
 ) -> Result<Arc<dyn Erp>, Stop> {
     let env = config.environment.id.as_str();
     let secret = secret::fetch(env, &config.secret, base).map_err(|e| Stop::usage(e.to_string()))?;
@@ -225,7 +227,7 @@ pub fn client(
     client.ca_file = config.ca_file.as_ref().map(|file| base.join(file));
     let erp = KingdeeErp::new(client, causes.clone(), clock.clone())
         .map_err(|e| Stop::usage(format!("environment {env}: {e}")))?;
-    Ok(Arc::new(erp))
+    Ok(Arc::new(erp.sharing(refusals)))
 }
 
 /// The machine's time zone by name; UTC where it has none.

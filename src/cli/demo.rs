@@ -113,6 +113,9 @@ fn free_directory(wish: PathBuf) -> PathBuf {
     if is_held(&wish) { wish.with_file_name(format!("skydeck-demo-{}", std::process::id())) } else { wish }
 }
 
+/// What the demo's bills are bound to.
+const SIMULATOR: &str = "http://simulator.invalid/k3cloud/";
+
 /// A demo that runs: simulator and engine.
 pub struct Demo {
     /// The simulator.
@@ -148,7 +151,7 @@ impl Demo {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let known = Arc::new(Known::default());
         let config = environment(args, &sim, &ground)?;
-        let erp = boot::client(&config, &ground.dir, &causes, &clock, &known)?;
+        let erp = boot::client(&config, &ground.dir, &causes, &clock, &known, &Arc::default())?;
         let setup = Setup {
             data: ground.data(),
             envs: vec![(config.environment, erp)],
@@ -192,12 +195,14 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, ground: &Ground) -> Result
     Ok(EnvironmentConfig {
         environment: Environment {
             id: EnvId::new(if args.production { "demo-prod" } else { "demo" }),
-            server: crate::erp::config::server(&url, &credentials.account),
+            // The port is another one each time; the simulator goes on with the same bills.
+            server: crate::erp::config::server(SIMULATOR, &credentials.account),
             address: url.clone(),
             account_set: credentials.account,
             user: credentials.user,
             production: args.production,
             read_only: args.production,
+            always_read_only: false,
             second_person: false,
             server_zone: "Asia/Shanghai".to_owned(),
             allow_operations: Vec::new(),

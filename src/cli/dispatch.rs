@@ -293,7 +293,9 @@ async fn env(ground: &Ground, verb: EnvVerb) -> Result<Exit, Stop> {
                     names.join(", ")
                 ))
             })?;
-            let erp = boot::client(found, &ground.paths.config_dir(), &ground.causes, &ground.clock, &ground.known)?;
+            let base = ground.paths.config_dir();
+            let (causes, clock, known) = (&ground.causes, &ground.clock, &ground.known);
+            let erp = boot::client(found, &base, causes, clock, known, &Arc::default())?;
             environments::check(&ground.out(), &found.environment, &*erp).await
         }
     }

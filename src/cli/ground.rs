@@ -54,10 +54,10 @@ impl Ground {
     /// What an engine needs. Fetches the secrets, which may ask at the terminal.
     pub fn setup(&self, extra: Vec<std::path::PathBuf>, connect: bool, schedules: bool) -> Result<Setup, Stop> {
         let base = self.paths.config_dir();
-        let mut envs = Vec::new();
+        let (mut envs, refusals) = (Vec::new(), Arc::default());
         for config in &self.config.environments {
             let erp = if connect && self.looking.is_none() {
-                boot::client(config, &base, &self.causes, &self.clock, &self.known)?
+                boot::client(config, &base, &self.causes, &self.clock, &self.known, &refusals)?
             } else {
                 // Verbs that only read the history need no secret.
                 Arc::new(boot::Offline(config.environment.id.clone())) as Arc<dyn crate::erp::Erp>

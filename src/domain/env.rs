@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ids::EnvId;
-use super::server::Server;
+use super::server::{Same, Server};
 
 /// What the engine and the screen need to know of an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +23,11 @@ pub struct Environment {
     pub user: String,
     /// Production: warning role in the frame, read-only by default, steeper confirm ladder.
     pub production: bool,
-    /// No write leaves.
+    /// No write leaves, until somebody unlocks it.
     pub read_only: bool,
+    /// No write leaves, and nobody can unlock it: `read_only = "always"`.
+    #[serde(default)]
+    pub always_read_only: bool,
     /// Grave approvals need two persons.
     #[serde(default)]
     pub second_person: bool,
@@ -35,6 +38,14 @@ pub struct Environment {
     pub allow_operations: Vec<String>,
     /// Limits.
     pub limits: Limits,
+}
+
+impl Environment {
+    /// Whether both could write to the records of one server and account set: two paces, two limits and two claims on one
+    /// bill. One that is read-only for good writes nowhere.
+    pub fn writes_with(&self, other: &Self) -> bool {
+        !self.always_read_only && !other.always_read_only && self.server.same(&other.server) == Same::Yes
+    }
 }
 
 /// Pace and time limits of one environment, shared by all its plans.

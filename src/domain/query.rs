@@ -10,7 +10,9 @@ use super::event::{ActionEntry, Fact};
 use super::filter::Filter;
 use super::ids::{PlanId, PlanRev, RunId, Seq, WorkKey};
 use super::plan::Plan;
+use super::reason::Reason;
 use super::run::{BillRow, Mark, RunRow};
+use super::server::Server;
 use super::time::Ts;
 
 /// A question.
@@ -190,6 +192,13 @@ pub struct EnvRow {
     pub env: Environment,
     /// Until when writing is unlocked, for a read-only environment.
     pub unlocked_until: Option<Ts>,
+    /// The server that its records are on, once that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<Server>,
+    /// Why nothing is written for its runs, whatever is unlocked: it is configured with another server now, nobody said
+    /// where its open bills are, or another environment writes to the same account set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Reason>,
 }
 
 /// An answer.

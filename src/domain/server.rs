@@ -52,7 +52,10 @@ impl Server {
 
 impl std::fmt::Display for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({})", self.address, self.account_set)
+        match &self.centre {
+            Some(centre) => write!(f, "{} ({}, {centre})", self.address, self.account_set),
+            None => write!(f, "{} ({})", self.address, self.account_set),
+        }
     }
 }
 

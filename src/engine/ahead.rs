@@ -55,7 +55,7 @@ impl Ahead {
             let known = know(&shared.store, run, all).await.ok()?;
             let fids: Vec<Fid> = known.iter().map(|k| k.row.fid().clone()).collect();
             let at = shared.clock.mono();
-            let found = reading::statuses(env.erp.as_ref(), &plan.source, &op, &fids).await.ok()?;
+            let found = reading::statuses(&env, &plan.source, &op, &fids).await.ok()?;
             Some(Seen { known, found, at })
         });
         Self { rows, task }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::domain::ids::EnvId;
 use crate::domain::plan::{Plan, Schedule};
 use crate::domain::query::{Answer, Cursor, EnvRow, Page, PageRequest, PlanRow, Query};
+use crate::domain::reason::Reason;
 use crate::domain::time::Ts;
 use crate::plan::schedule;
 use crate::store::{Store, StoreError};
@@ -22,8 +23,17 @@ const BILL_FACTS: usize = 500;
 /// Answers one question.
 pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreError> {
     if query == Query::Environments {
-        let rows = shared.envs.iter().map(|d| EnvRow { env: d.env.clone(), unlocked_until: d.unlocked_until() });
-        return Ok(Answer::Environments(rows.collect()));
+        let mut rows = Vec::with_capacity(shared.envs.len());
+        for d in &shared.envs {
+            let twin = || d.twin().map(|other| Reason::SameServer { env: d.env.id.clone(), other });
+            rows.push(EnvRow {
+                env: d.env.clone(),
+                unlocked_until: d.unlocked_until(),
+                home: d.home(),
+                held: shared.held(d).await?.or_else(twin),
+            });
+        }
+        return Ok(Answer::Environments(rows));
     }
     let (plans, now) = (shared.plans(), shared.clock.now());
     let envs: Vec<(EnvId, bool)> = shared.envs.iter().map(|d| (d.env.id.clone(), d.env.production)).collect();

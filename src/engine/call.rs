@@ -306,7 +306,7 @@ fn deferred(context: &CallContext, bill: &Candidate, why: Why, wait: Duration, e
 async fn read_once(context: &CallContext, fid: &Fid) -> Option<Option<Found>> {
     let fids = [fid.clone()];
     for n in 0..3 {
-        match reading::statuses(context.env.erp.as_ref(), &context.plan.source, &context.op, &fids).await {
+        match reading::statuses(&context.env, &context.plan.source, &context.op, &fids).await {
             Ok(mut seen) => return Some(seen.remove(fid)),
             Err(fault) => {
                 if reading::on_fault(&fault, &context.shared.causes) != reading::ReadFault::Again {

@@ -137,14 +137,13 @@ impl Set {
 impl Runner {
     /// Collects; ends in `AwaitingApproval`, or closed when there is nothing or a page failed. A verify run goes straight on.
     pub async fn collect(mut self, what: What) {
-        // A schedule never knocks: a wrong password tried every few minutes locks the user.
-        if !self.head.by.is_schedule() {
+        if self.knock {
             self.env.knock().await;
         }
         let result = match what {
             What::Query(floor, params, None) => self.query(&floor, &params).await,
             What::Query(floor, params, Some(source)) => {
-                if !self.head.by.is_schedule() {
+                if self.knock {
                     source.knock().await;
                 }
                 self.query_across(&source, &floor, &params).await
@@ -155,7 +154,8 @@ impl Runner {
             Ok(true) if self.head.kind == RunKind::Verify => return self.work().await,
             Ok(true) => Ok(()),
             Ok(false) => self.abandon(RunEnd::Empty).await,
-            Err(Failed::Erp(why)) => self.abandon(RunEnd::CollectFailed(why)).await,
+            // What another server says of these bills is no answer of ours.
+            Err(Failed::Erp(why)) => self.abandon(RunEnd::CollectFailed(self.env.astray().unwrap_or(why))).await,
             Err(Failed::Stop(Stop::Cancel)) => self.cancelled().await,
             Err(Failed::Stop(Stop::Store(error))) => Err(error),
             Err(Failed::Stop(Stop::Pause(..) | Stop::Drain)) => {
@@ -279,7 +279,7 @@ impl Runner {
             let fids: Vec<Fid> = chunk.iter().map(|r| r.fid().clone()).collect();
             let mut n = 0;
             let mut seen = loop {
-                match reading::statuses(self.env.erp.as_ref(), &self.plan.source, &self.op, &fids).await {
+                match reading::statuses(&self.env, &self.plan.source, &self.op, &fids).await {
                     Ok(seen) => break seen,
                     Err(fault) => self.again(&fault, n, all.is_empty()).await?,
                 }
@@ -315,6 +315,9 @@ impl Runner {
             self.check_collecting()?;
             match from.erp.fetch_page(query).await {
                 Ok(mut page) => {
+                    if let Some(why) = from.astray() {
+                        return Err(Failed::Erp(why));
+                    }
                     page.bills = page.bills.into_iter().map(|bill| self.op.with_state(bill)).collect();
                     return Ok(page);
                 }
@@ -377,6 +380,7 @@ impl Runner {
     /// Freezes the set; false when it is empty.
     pub(super) async fn collected(&mut self, set: Set, sweep: bool) -> Result<bool, Failed> {
         self.check_collecting()?;
+        self.shared.learn_centre(&self.env).await?;
         if set.found == 0 {
             return Ok(false);
         }

@@ -3,23 +3,23 @@
 //! Invariant: calls in flight never exceed the limit, and one bill is in the hands of one run at a time.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::domain::command::Refusal;
 use crate::domain::env::{Environment, Limits};
-use crate::domain::ids::{Fid, FormId, SessionId};
+use crate::domain::ids::{EnvId, Fid, FormId, SessionId};
 use crate::domain::live::EnvPulse;
 use crate::domain::reason::Reason;
-use crate::domain::server::Server;
+use crate::domain::server::{Same, Server};
 use crate::domain::step::Verb;
 use crate::domain::time::{Clock, Ts};
 use crate::erp::{Erp, Fault, WriteToken};
 
 use super::pace::{Breaker, Bucket, Ended};
-use super::permit;
+use super::permit::{self, Standing};
 
 /// Session losses within [`LOSS_WINDOW`] after which signing in again is given up.
 const LOSSES: usize = 3;
@@ -44,9 +44,13 @@ pub struct Dispatch {
     state: Mutex<State>,
     changed: Notify,
     signing: tokio::sync::Mutex<()>,
+    /// The other environments of this engine.
+    others: OnceLock<Vec<Weak<Dispatch>>>,
 }
 
 struct State {
+    /// The server that its records are on, once that was said.
+    home: Option<Server>,
     bucket: Bucket,
     breaker: Breaker,
     concurrency: u32,
@@ -135,6 +139,7 @@ impl Dispatch {
     /// An environment with its client, at its configured pace.
     pub fn new(env: Environment, erp: Arc<dyn Erp>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let state = State {
+            home: None,
             bucket: Bucket::new(env.limits.per_minute, clock.mono()),
             breaker: Breaker::default(),
             concurrency: env.limits.concurrency.max(1),
@@ -154,7 +159,17 @@ impl Dispatch {
             state: Mutex::new(state),
             changed: Notify::new(),
             signing: tokio::sync::Mutex::new(()),
+            others: OnceLock::new(),
         })
+    }
+
+    /// Makes the environments of one engine known to each other.
+    pub fn introduce(all: &[Arc<Self>]) {
+        for one in all {
+            let others = all.iter().filter(|other| other.env.id != one.env.id).map(Arc::downgrade);
+            // Said once, by the engine that starts.
+            let _ = one.others.set(others.collect());
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -164,6 +179,38 @@ impl Dispatch {
     /// The server it is configured with, with the data centre its sign-in told.
     pub fn server(&self) -> Server {
         Server { centre: self.erp.centre(), ..self.env.server.clone() }
+    }
+
+    /// The server that its records are on, once that was said.
+    pub fn home(&self) -> Option<Server> {
+        self.lock().home.clone()
+    }
+
+    /// Its records are on this server: sign-ins must tell its data centre.
+    pub fn bind(&self, home: Server) {
+        if let Some(centre) = &home.centre {
+            self.erp.expect(centre);
+        }
+        self.lock().home = Some(home);
+    }
+
+    /// Why what the server says now is not said of this environment's records, if it is not.
+    pub fn astray(&self) -> Option<Reason> {
+        let (is, env) = (self.server(), self.env.id.clone());
+        let was = self.home()?;
+        match was.same(&is) {
+            Same::Yes => None,
+            Same::Moved => Some(Reason::WrongServer { env, was, is }),
+            Same::Other => Some(Reason::OtherAccountSet { env, was, is }),
+        }
+    }
+
+    /// Another environment that writes to the same server and account set.
+    pub fn twin(&self) -> Option<EnvId> {
+        let others = self.others.get()?.iter().filter_map(Weak::upgrade);
+        let is = self.server();
+        let twin = |other: &Arc<Self>| self.env.writes_with(&other.env) && is.same(&other.server()) == Same::Yes;
+        others.into_iter().find(twin).map(|other| other.env.id.clone())
     }
 
     /// Limits.
@@ -234,7 +281,12 @@ impl Dispatch {
 
     /// Leave to send one verb now.
     pub fn permit(&self, verb: &Verb) -> Result<WriteToken, Refusal> {
-        permit::allow(&self.env, self.unlocked_until().is_some(), verb)
+        let strayed = match self.home() {
+            Some(_) => self.astray(),
+            None => Some(Reason::ServerUnknown { env: self.env.id.clone(), is: self.server() }),
+        };
+        let standing = Standing { unlocked: self.unlocked_until().is_some(), strayed, twin: self.twin() };
+        permit::allow(&self.env, standing, verb)
     }
 
     /// Allows writing in a read-only environment for a while, or until the console that asked for it is gone. Gives the
@@ -343,6 +395,10 @@ impl Dispatch {
             state.losses.push_back(now);
             state.losses.len() >= LOSSES
         };
+        // Refused here, or its user from another environment: signing in again is a person's order.
+        if self.erp.refused() {
+            return Ok(Session::Lost(Reason::SignInRefused { said: self.erp.session() }));
+        }
         if too_often {
             return Ok(Session::Lost(Reason::SessionLost {
                 times: LOSSES as u32,

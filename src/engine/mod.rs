@@ -155,11 +155,13 @@ impl Engine {
         let (ledger, writer) = opened.map_err(|e| StoreError::Read(e.to_string()))??;
         let clock = parts.clock;
         let envs = parts.envs.into_iter().map(|(env, erp)| Dispatch::new(env, erp, Arc::clone(&clock)));
+        let envs: Vec<_> = envs.collect();
+        Dispatch::introduce(&envs);
         let shared = Arc::new(Shared {
             store: parts.store,
             ledger,
             causes: parts.causes,
-            envs: envs.collect(),
+            envs,
             plans: Mutex::new(Arc::from([])),
             source: parts.plans,
             access: parts.access,
@@ -181,6 +183,7 @@ impl Engine {
             closing: AtomicBool::new(false),
             ending: Mutex::new(HashSet::new()),
         });
+        inner.shared.remember_servers().await?;
         inner.reload().await.map_err(EngineError::Plans)?;
         match recover::recover(&inner.shared, &inner.tasks).await {
             // A store that takes no writes can be looked at: every order is refused with its reason.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing is done before its line in the action log is durable; the same id twice does nothing twice.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -166,7 +166,7 @@ impl Inner {
             Command::Cancel { run } => self.cancel(*run, by),
             Command::SetPace { env, per_minute, concurrency } => self.set_pace(env, *per_minute, *concurrency),
             Command::Reopen { keys, reason } => self.reopen(keys, reason, by).await,
-            Command::AdoptServer { env, reason } => self.adopt_server(env, reason, by).await,
+            Command::AdoptServer { env, reason } => self.adopt_server(env, reason, by),
             Command::Resolve { selection, reason } => self.resolve(selection, reason, by).await,
             Command::Unlock { env, reason } => self.unlock(env, reason, order.session),
             Command::Lock { env } => self.relock(env),
@@ -184,11 +184,15 @@ impl Inner {
             return Err(Refusal::BadPlan(Reason::OffInProduction { plan: id.clone() }));
         }
         self.shared.idle(id)?;
+        self.shared.may_open(&env).await?;
         let (plan_id, env_id) = (plan.id.clone(), env.env.id.clone());
         let mark = read(&self.shared.store, move |s| s.mark(&plan_id, &env_id)).await?;
         let now = self.shared.clock.now();
         let floor = collect::floor(&plan, mark.as_ref(), params, now).map_err(bad_plan)?;
         let source = self.shared.feeder(&plan)?;
+        if let Some(why) = source.as_ref().and_then(|source| source.astray()) {
+            return Err(Refusal::Denied(why));
+        }
         let (server_now, zone_minutes) = server_time(source.as_ref().unwrap_or(&env), now)?;
         let context = RenderContext {
             last_sync: floor.since.clone(),
@@ -224,6 +228,12 @@ impl Inner {
         }
         let rows = std::mem::take(&mut selected.rows);
         let groups = read(&self.shared.store, move |s| revision::groups(s, rows, revision)).await?;
+        let mut held: BTreeMap<EnvId, Reason> = BTreeMap::new();
+        for env in &self.shared.envs {
+            if groups.iter().any(|group| group.env == env.env.id) {
+                held.extend(self.shared.held(env).await?.map(|why| (env.env.id.clone(), why)));
+            }
+        }
         let single = groups.len() == 1;
         let (mut runs, mut bills) = (Vec::new(), 0);
         let (mut named, mut noted) = (Vec::new(), Vec::new());
@@ -239,6 +249,9 @@ impl Inner {
             }
             let usable = self.shared.under(&id, rev.as_ref()).and_then(|(plan, env)| {
                 self.shared.idle(&id)?;
+                if let Some(why) = held.get(&env.env.id) {
+                    return Err(Refusal::Denied(why.clone()));
+                }
                 if env.env.id == env_id && plan.source.form == form && !opened.contains(&id) {
                     Ok((plan, env))
                 } else {
@@ -258,6 +271,9 @@ impl Inner {
                     runs.push((head, plan, env, What::Entries(rows)));
                 }
                 Err(refusal) if single => return Err(refusal),
+                Err(Refusal::Denied(_)) => {
+                    selected.leave_many("of an environment whose server is another one now", rows.len());
+                }
                 Err(_) => selected.leave_many("of a plan that is busy or cannot be used", rows.len()),
             }
         }
@@ -284,11 +300,18 @@ impl Inner {
             rev: Some(head.rev.to_string()),
             ..About::default()
         });
-        let told = runs.iter().map(|(head, plan, ..)| self.shared.told(head, plan));
-        let events = told.map(|head| Ok(Event::RunOpened(Box::new(head?)))).collect::<Result<_, StoreError>>()?;
+        let free = self.shared.binding(runs.iter().map(|(_, _, env, _)| env));
+        let mut events: Vec<Event> = free.iter().map(|(env, server)| self.shared.bound(env, server, None)).collect();
+        for (head, plan, ..) in &runs {
+            events.push(Event::RunOpened(Box::new(self.shared.told(head, plan)?)));
+        }
+        let knock = runs.iter().all(|(head, ..)| !head.by.is_schedule());
         let then: Then = Box::new(move |inner| {
+            for (env, server) in free {
+                env.bind(server);
+            }
             for (head, plan, env, what) in runs {
-                let job = Job { head, plan, env, flags: Vec::new(), canary: false };
+                let job = Job { head, plan, env, flags: Vec::new(), canary: false, knock };
                 inner.tasks.start(&inner.shared, job, Work::Collect(what));
             }
         });
@@ -314,7 +337,7 @@ impl Inner {
             filter: String::new(),
             revision: Revision::Newest,
             op: Operation::id_of(&plan.target.verb),
-            server: None,
+            server: Some(env.server()),
             text: None,
         }
     }

@@ -1,11 +1,13 @@
 //! The permission to write: the only place that issues a `WriteToken`.
 //!
-//! Invariant: no token for a read-only environment that is not unlocked now, nor for an operation its owner did not allow.
+//! Invariant: no token for an environment that is read-only (and not unlocked now), whose records are on another server,
+//! or that shares its server with another one that writes; nor for an operation its owner did not allow.
 
 use std::time::Duration;
 
 use crate::domain::command::Refusal;
 use crate::domain::env::Environment;
+use crate::domain::ids::EnvId;
 use crate::domain::reason::Reason;
 use crate::domain::step::Verb;
 use crate::erp::WriteToken;
@@ -13,10 +15,31 @@ use crate::erp::WriteToken;
 /// How long an unlock of a read-only environment lasts (reliability.md §8.2).
 pub const UNLOCK: Duration = Duration::from_secs(15 * 60);
 
-/// Checks one writing verb. `unlocked`: the environment's unlock has not run out.
-pub fn allow(env: &Environment, unlocked: bool, verb: &Verb) -> Result<WriteToken, Refusal> {
-    if env.read_only && !unlocked {
-        return Err(Refusal::Denied(Reason::ReadOnly { env: env.id.clone() }));
+/// How an environment stands now.
+#[derive(Default)]
+pub struct Standing {
+    /// Its unlock has not run out.
+    pub unlocked: bool,
+    /// Why its server is not the one its records are on, where it is not.
+    pub strayed: Option<Reason>,
+    /// Another environment that writes to the same server and account set.
+    pub twin: Option<EnvId>,
+}
+
+/// Checks one writing verb.
+pub fn allow(env: &Environment, standing: Standing, verb: &Verb) -> Result<WriteToken, Refusal> {
+    let id = || env.id.clone();
+    if env.always_read_only {
+        return Err(Refusal::Denied(Reason::AlwaysReadOnly { env: id() }));
+    }
+    if let Some(why) = standing.strayed {
+        return Err(Refusal::Denied(why));
+    }
+    if let Some(other) = standing.twin {
+        return Err(Refusal::Denied(Reason::SameServer { env: id(), other }));
+    }
+    if env.read_only && !standing.unlocked {
+        return Err(Refusal::Denied(Reason::ReadOnly { env: id() }));
     }
     match verb {
         Verb::Submit | Verb::Audit => Ok(WriteToken::issue(env.id.clone())),
@@ -33,35 +56,65 @@ pub fn allow(env: &Environment, unlocked: bool, verb: &Verb) -> Result<WriteToke
 mod tests {
     use super::*;
     use crate::domain::env::Limits;
-    use crate::domain::ids::EnvId;
+    use crate::domain::server::Server;
 
-    #[test]
-    fn a_token_needs_a_writable_environment_and_an_allowed_verb() {
-        let env = |read_only: bool| Environment {
+    fn env() -> Environment {
+        Environment {
             id: EnvId::new("e"),
             address: String::new(),
             account_set: String::new(),
             user: String::new(),
             production: true,
-            read_only,
+            read_only: false,
+            always_read_only: false,
             second_person: false,
             server_zone: "Asia/Shanghai".into(),
-            allow_operations: vec!["Close".into()],
+            allow_operations: Vec::new(),
             limits: Limits::default(),
-            server: Default::default(),
-        };
-        let operation = |name: &str| Verb::Operation(name.to_owned());
-        for (read_only, unlocked, verb, allowed) in [
-            (false, false, Verb::Audit, true),
-            (false, false, Verb::Submit, true),
-            (true, false, Verb::Audit, false),
-            (true, true, Verb::Audit, true),
-            (false, false, operation("Close"), true),
-            (false, true, operation("UnAudit"), false),
-            (true, false, operation("Close"), false),
-        ] {
-            let got = allow(&env(read_only), unlocked, &verb);
-            assert_eq!(got.is_ok(), allowed, "{read_only} {unlocked} {verb:?}");
+            server: Server::default(),
         }
+    }
+
+    #[test]
+    fn a_token_needs_a_writable_environment_and_an_allowed_verb() {
+        let operation = |name: &str| Verb::Operation(name.to_owned());
+        let (none, one, two) = (&[][..], &["Close"][..], &["Close", "Open"][..]);
+        for (read_only, unlocked, operations, verb, allowed) in [
+            (false, false, one, Verb::Audit, true),
+            (false, false, one, Verb::Submit, true),
+            (true, false, one, Verb::Audit, false),
+            (true, true, one, Verb::Audit, true),
+            (false, false, one, operation("Close"), true),
+            (false, true, one, operation("UnAudit"), false),
+            (true, false, one, operation("Close"), false),
+            // Nothing is allowed that nobody wrote down, whatever else was.
+            (false, true, none, operation("Close"), false),
+            (false, false, none, Verb::Audit, true),
+            (false, true, two, operation("Close"), true),
+            (false, true, two, operation("Open"), true),
+            (false, true, two, operation("UnAudit"), false),
+        ] {
+            let allow_operations = operations.iter().map(|name| (*name).to_owned()).collect();
+            let env = Environment { read_only, allow_operations, ..env() };
+            let got = allow(&env, Standing { unlocked, ..Standing::default() }, &verb);
+            assert_eq!(got.is_ok(), allowed, "{read_only} {unlocked} {operations:?} {verb:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_needs_the_right_server_which_nobody_else_writes_to() {
+        let unknown = Reason::ServerUnknown { env: EnvId::new("e"), is: Server::default() };
+        let open = || Standing { unlocked: true, ..Standing::default() };
+        let refused = |env: &Environment, standing: Standing| match allow(env, standing, &Verb::Audit) {
+            Err(Refusal::Denied(why)) => Some(why),
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => None,
+        };
+        assert_eq!(refused(&env(), open()), None);
+        assert_eq!(refused(&env(), Standing { strayed: Some(unknown.clone()), ..open() }), Some(unknown));
+        let same = Reason::SameServer { env: EnvId::new("e"), other: EnvId::new("f") };
+        assert_eq!(refused(&env(), Standing { twin: Some(EnvId::new("f")), ..open() }), Some(same));
+        let always = Environment { read_only: true, always_read_only: true, ..env() };
+        assert_eq!(refused(&always, open()), Some(Reason::AlwaysReadOnly { env: EnvId::new("e") }));
     }
 }

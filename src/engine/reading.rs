@@ -12,9 +12,10 @@ use crate::domain::operation::Operation;
 use crate::domain::plan::Source;
 use crate::domain::reason::Reason;
 use crate::domain::run::PauseWhy;
-use crate::erp::{Erp, Fault, FaultKind, Look};
+use crate::erp::{Fault, FaultKind, Look};
 
 use super::control::back_off;
+use super::dispatch::Dispatch;
 
 /// Bills one status read asks for, at most (`Erp::read_bills`).
 pub const READ_BATCH: usize = 200;
@@ -92,7 +93,7 @@ pub fn pause_before(fault: &Fault, n: u32) -> Duration {
 
 /// Status of bills, one query. Bills that are gone are not in the map; rows nobody asked for are dropped.
 pub async fn statuses(
-    erp: &dyn Erp,
+    env: &Dispatch,
     source: &Source,
     op: &Operation,
     fids: &[Fid],
@@ -103,7 +104,12 @@ pub async fn statuses(
         number_path: &source.number_path,
         fields: &op.looked_at(),
     };
-    let rows = erp.read_bills(&look, fids).await?;
+    let rows = env.erp.read_bills(&look, fids).await?;
+    // What another server says of these ids is about other bills.
+    if let Some(why) = env.astray() {
+        let message = why.to_string();
+        return Err(Fault { kind: FaultKind::AccountSet, message, retry_after: None, evidence: None });
+    }
     let mut seen: HashMap<Fid, Found> = HashMap::with_capacity(rows.len());
     for row in rows {
         if fids.contains(&row.fid) {

@@ -6,14 +6,15 @@
 use std::sync::Arc;
 
 use crate::domain::event::Event;
+use crate::domain::ids::EnvId;
 use crate::domain::plan::Plan;
 use crate::domain::reason::Reason;
-use crate::domain::run::{RunEnd, RunKind, RunRow, RunState};
+use crate::domain::run::{PauseWhy, RunEnd, RunKind, RunRow, RunState};
 use crate::store::StoreError;
 
 use super::control::{Shared, read};
 use super::runner::{Job, SETTLE_GROUP, close_rest};
-use super::tasks::{Tasks, Work};
+use super::tasks::{Tasks, Work, writer_of};
 use super::work::died;
 
 /// Brings every open run into a state that is true now, and starts to settle what is unknown.
@@ -46,15 +47,43 @@ async fn interrupted(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result
             shared.ledger.append(group.iter().map(|bill| died(run, bill)).collect()).await?;
         }
     }
+    read_on(shared, tasks, row).await
+}
+
+/// Takes up again what is unknown in an environment, once its server is known to be the right one.
+pub async fn read_on_in(shared: &Arc<Shared>, tasks: &Tasks, env: &EnvId) -> Result<(), StoreError> {
+    for row in read(&shared.store, |s| s.open_runs()).await? {
+        let rests = matches!(row.state, RunState::Paused(_) | RunState::Interrupted);
+        if row.head.env == *env && rests && writer_of(shared, row.head.id).is_none() {
+            read_on(shared, tasks, row).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Starts to settle what is unknown in a run that rests. On another server than the run's nothing proves anything about
+/// its bills: there it stays paused, and says why.
+async fn read_on(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result<(), StoreError> {
+    let run = row.head.id;
     let (Some(plan), Some(env)) = (plan_of(shared, &row), shared.env(Some(&row.head.env))) else {
         tracing::warn!(%run, "the plan or environment of an open run is gone; its unknown bills wait");
         return Ok(());
     };
+    if let Err(refusal) = shared.at_home(&row.head, env) {
+        tracing::warn!(%run, why = %refusal, "the run's unknown bills are not read back");
+        // A pause is told once.
+        if !matches!(row.state, RunState::Paused(_)) {
+            let why = PauseWhy::Stopped(refusal.reason().clone());
+            shared.ledger.append(vec![Event::RunPaused { run, why, by: None }]).await?;
+        }
+        return Ok(());
+    }
     let verify = row.head.kind == RunKind::Verify;
     if verify {
         shared.ledger.append(vec![Event::RunSettling { run }]).await?;
     }
-    let job = Job { head: row.head, plan, env: Arc::clone(env), flags: row.flags, canary: false };
+    let env = Arc::clone(env);
+    let job = Job { head: row.head, plan, env, flags: row.flags, canary: false, knock: false };
     tasks.start(shared, job, if verify { Work::Run } else { Work::Settle });
     Ok(())
 }

@@ -41,6 +41,8 @@ pub struct Runner {
     pub(super) mind: Mind,
     /// Set once the task only reads: it may be replaced at any time.
     pub(super) reads_only: Arc<AtomicBool>,
+    /// See [`Job::knock`].
+    pub(super) knock: bool,
 }
 
 /// What a task remembers of its run in this process; all of it can be worked out anew from the store.
@@ -94,6 +96,9 @@ pub struct Job {
     pub flags: Vec<Flag>,
     /// Watch its first calls.
     pub canary: bool,
+    /// A person ordered it: where the server had refused us, one sign-in is tried. A clock never knocks: a wrong password
+    /// tried every few minutes locks the user.
+    pub knock: bool,
 }
 
 impl Runner {
@@ -112,12 +117,15 @@ impl Runner {
             failure,
             mind: Mind { canary, ..Mind::default() },
             reads_only,
+            knock: job.knock,
         }
     }
 
     /// Works until the run is over or stopped, and says so durably.
     pub async fn work(mut self) {
-        self.env.knock().await;
+        if self.knock {
+            self.env.knock().await;
+        }
         let ended = if self.head.kind == RunKind::Verify { self.verify().await } else { self.write_all().await };
         let paused = matches!(ended, Err(Stop::Pause(..)));
         let result = match ended {
@@ -178,7 +186,9 @@ impl Runner {
         let run = self.head.id;
         match stop {
             Stop::Pause(why, by) => {
+                // A sign-in that told another data centre is refused by the client, too: this is the reason behind it.
                 let alarm = !matches!(why, PauseWhy::Operator);
+                let why = if alarm { self.env.astray().map_or(why, PauseWhy::Stopped) } else { why };
                 let mut events = vec![Event::RunPaused { run, why, by }];
                 if alarm {
                     events.extend(self.shared.sweep_next(&self.head.plan, &self.head.env, run)?);
@@ -233,7 +243,7 @@ impl Runner {
         know(&self.shared.store, self.head.id, rows).await
     }
 
-    /// Stops here if somebody wishes so, the breaker is open, or the store failed.
+    /// Stops here if somebody wishes so, the server is another one, the breaker is open, or the store failed.
     pub(super) fn check(&self) -> Result<(), Stop> {
         if let Some(error) = self.shared.ledger.failed() {
             return Err(Stop::Store(error));
@@ -245,6 +255,9 @@ impl Runner {
             Wish::Pause(by) => return Err(Stop::Pause(PauseWhy::Operator, Some(by.clone()))),
             Wish::Cancel(_) => return Err(Stop::Cancel),
             Wish::Drain => return Err(Stop::Drain),
+        }
+        if let Some(why) = self.env.astray() {
+            return Err(Stop::Pause(PauseWhy::Stopped(why), None));
         }
         match self.env.breaker() {
             Some(why) if !reads_only && self.head.kind != RunKind::Verify => {

@@ -8,7 +8,7 @@ use crate::domain::bill::{Found, Outcome, Slot, Unknown, UnknownWhy};
 use crate::domain::cause::{Cause, known};
 use crate::domain::event::Event;
 use crate::domain::ids::Fid;
-use crate::domain::run::RunKind;
+use crate::domain::run::{PauseWhy, RunKind};
 use crate::erp::Fault;
 
 use super::control::{Stop, read};
@@ -100,7 +100,7 @@ impl Runner {
     async fn read_back(&mut self, bills: Vec<Known>, patience: Patience) -> Result<(), Stop> {
         let fids: Vec<Fid> = bills.iter().map(|b| b.row.fid().clone()).collect();
         fault::point("before_settle");
-        let seen = match reading::statuses(self.env.erp.as_ref(), &self.plan.source, &self.op, &fids).await {
+        let seen = match reading::statuses(&self.env, &self.plan.source, &self.op, &fids).await {
             Ok(seen) => seen,
             Err(fault) => return self.unreadable(bills, &fault, patience).await,
         };
@@ -174,6 +174,9 @@ impl Runner {
 
     /// The read failed: unknown stays unknown. A few tries, then the run goes on without.
     async fn unreadable(&mut self, bills: Vec<Known>, fault: &Fault, patience: Patience) -> Result<(), Stop> {
+        if let Some(why) = self.env.astray() {
+            return Err(Stop::Pause(PauseWhy::Stopped(why), None));
+        }
         let now = self.shared.clock.mono();
         let again = reading::on_fault(fault, &self.shared.causes) == reading::ReadFault::Again;
         let mut spent = Vec::new();

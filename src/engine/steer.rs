@@ -119,7 +119,14 @@ impl Inner {
             boot: self.shared.clock.boot().map(|(boot, _)| boot),
         }];
         events.extend(self.mark_after(&row, collected).await?);
-        let job = Job { head: row.head.clone(), plan, env: dispatch, flags: flags.to_vec(), canary: true };
+        let job = Job {
+            head: row.head.clone(),
+            plan,
+            env: dispatch,
+            flags: flags.to_vec(),
+            canary: true,
+            knock: !by.is_schedule(),
+        };
         Ok(Taken {
             events,
             run: Some(run),
@@ -169,6 +176,7 @@ impl Inner {
             let (plan, run) = (row.head.plan.clone(), row.head.id);
             return Err(Refusal::NotConfirmed(Reason::PlanChanged { plan, run, was, is }));
         }
+        self.shared.at_home(&row.head, &env)?;
         if calls {
             env.permit(&plan.target.verb)?;
             if plan.policy.submit {
@@ -218,7 +226,14 @@ impl Inner {
             return Err(Refusal::WrongState(Reason::OnlyReads { run }));
         }
         let (plan, env) = self.may_write(&row, row.tally.waiting > 0, by)?;
-        let job = Job { head: row.head.clone(), plan, env, flags: row.flags.clone(), canary: false };
+        let job = Job {
+            head: row.head.clone(),
+            plan,
+            env,
+            flags: row.flags.clone(),
+            canary: false,
+            knock: !by.is_schedule(),
+        };
         let events =
             vec![Event::RunResumed { run, by: by.clone(), boot: self.shared.clock.boot().map(|(boot, _)| boot) }];
         Ok(Taken { events, bills: row.tally.waiting, then: Some(start(job)), ..about(&row) })
@@ -269,6 +284,9 @@ impl Inner {
     /// Unlocks one environment for one console: what the same console had unlocked before is read-only again.
     pub(super) fn unlock(&self, env: &EnvId, reason: &str, session: Option<SessionId>) -> Result<Taken, Refusal> {
         let dispatch = self.env(env)?;
+        if dispatch.env.always_read_only {
+            return Err(Refusal::Denied(Reason::AlwaysReadOnly { env: env.clone() }));
+        }
         let reason = written(reason, "unlock")?;
         let then: Then = Box::new(move |inner| {
             for other in inner.shared.envs.iter().filter(|other| other.env.id != dispatch.env.id) {

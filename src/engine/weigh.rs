@@ -165,7 +165,7 @@ impl Runner {
         loop {
             // Counted from before the request: the answer may have been true for that long already.
             let at = self.shared.clock.mono();
-            let fault = match reading::statuses(self.env.erp.as_ref(), &self.plan.source, &self.op, fids).await {
+            let fault = match reading::statuses(&self.env, &self.plan.source, &self.op, fids).await {
                 Ok(seen) => return Ok((seen, at)),
                 Err(fault) => fault,
             };

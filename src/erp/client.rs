@@ -14,6 +14,7 @@ use super::classify::{Ask, Judged, Mode, judge_write, query_fault, read_query, t
 use super::columns::{Layout, fold, keyset, literal};
 use super::config::{Address, ClientConfig, ConfigError, SignIn};
 use super::http::HttpTransport;
+use super::refusals::Refusals;
 use super::session::Session;
 use super::transport::{CallKind, HttpReply, Transport, TransportFault};
 use super::wire::{Operation, query_body, write_body};
@@ -39,6 +40,10 @@ pub struct KingdeeErp {
     pub(super) address: Address,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) session: Session,
+    /// Users refused in any environment of this process.
+    refusals: Arc<Refusals>,
+    /// The server in the one form in which two are compared.
+    server: String,
     causes: Arc<CauseTable>,
     transport: Arc<dyn Transport>,
     /// Technical columns that a form was found not to have.
@@ -62,8 +67,53 @@ impl KingdeeErp {
         transport: Arc<dyn Transport>,
     ) -> Result<Self, ConfigError> {
         let address = config.address()?;
-        let (session, missing) = (Session::default(), Mutex::default());
-        Ok(Self { config, address, clock, session, causes, transport, missing, proven: AtomicBool::new(false) })
+        Ok(Self {
+            server: address.canonical(),
+            config,
+            address,
+            clock,
+            session: Session::default(),
+            refusals: Arc::default(),
+            causes,
+            transport,
+            missing: Mutex::default(),
+            proven: AtomicBool::new(false),
+        })
+    }
+
+    /// Shares what is known of refused users with the other clients of the process.
+    #[must_use]
+    pub fn sharing(self, refusals: &Arc<Refusals>) -> Self {
+        Self { refusals: Arc::clone(refusals), ..self }
+    }
+
+    /// The server refuses us: nothing is tried any more. A refused user is refused in every environment of the server; a
+    /// wrong account set is this environment's own.
+    pub(super) fn refuse(&self, fault: &Fault) {
+        self.session.refuse(fault);
+        if fault.kind == FaultKind::Credentials {
+            self.refusals.refuse(&self.server, &self.config.user, fault);
+        }
+    }
+
+    /// The server took our user.
+    pub(super) fn taken(&self) {
+        self.refusals.took(&self.server, &self.config.user);
+    }
+
+    /// Why this user may not be tried: it was refused, here or from another environment. A session that lives, or a
+    /// signature that was accepted, is no try.
+    pub(super) fn barred(&self) -> Option<Fault> {
+        if let Some(refused) = self.session.refusal() {
+            return Some(refused);
+        }
+        if self.session.live().is_some() || self.proven.load(Ordering::Relaxed) && self.mode() == Mode::Signed {
+            return None;
+        }
+        let fault = self.refusals.of(&self.server, &self.config.user)?;
+        let message =
+            format!("not tried: the server refused this user from another environment. There: {}", fault.message);
+        Some(Fault { message, ..fault })
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -175,12 +225,12 @@ impl KingdeeErp {
                 let next =
                     "No further login is tried by itself; check the user's rights and other logins of the same user";
                 let fault = Fault { evidence: fault.evidence, ..ask.fault(FaultKind::SessionLost, why, next) };
-                self.session.refuse(&fault);
+                self.refuse(&fault);
                 Err(fault)
             }
             Err(fault) => {
                 if matches!(fault.kind, FaultKind::Credentials | FaultKind::AccountSet) {
-                    self.session.refuse(&fault);
+                    self.refuse(&fault);
                 }
                 Err(fault)
             }
@@ -348,7 +398,7 @@ impl Erp for KingdeeErp {
                 let ask = Ask { what: "call", server: &server };
                 let next =
                     "Check user, application, secret and account set; nothing is called until somebody signs in again";
-                self.session.refuse(&ask.fault(FaultKind::Credentials, said, next));
+                self.refuse(&ask.fault(FaultKind::Credentials, said, next));
             }
             Some(Alarm::SlowDown(_) | Alarm::WrongIds) | None => {}
         }
@@ -362,12 +412,20 @@ impl Erp for KingdeeErp {
     }
 
     fn refused(&self) -> bool {
-        self.session.refusal().is_some()
+        self.barred().is_some()
+    }
+
+    fn centre(&self) -> Option<String> {
+        self.session.centre()
+    }
+
+    fn expect(&self, centre: &str) {
+        self.session.expect(centre);
     }
 
     fn session(&self) -> String {
         let how = self.config.sign_in.how();
-        match (self.session.refusal(), self.session.live()) {
+        match (self.barred(), self.session.live()) {
             (Some(refused), _) => format!("{how}: refused: {}", refused.message),
             (None, Some(_)) => format!("{how}: signed in as {}", self.config.user),
             (None, None) if self.mode() == Mode::Signed => {

@@ -210,18 +210,21 @@ pub struct Address {
     url: Url,
 }
 
-/// The server a configuration names. An address that cannot be used is compared as it is written: nothing is sent there.
+/// The server a configuration names. An address that cannot be used is compared as it is written, without a user name or
+/// password that may stand in it: nothing is sent there.
 pub fn server(address: &str, account_set: &str) -> Server {
-    let canonical = Address::parse(address, true).map_or_else(|_| address.trim().to_owned(), |a| a.canonical());
-    Server { address: canonical, account_set: account_set.to_owned(), centre: None }
+    let written = || address.trim().rsplit('@').next().unwrap_or_default().to_owned();
+    let canonical = Address::parse(address, true).map_or_else(|_| written(), |a| a.canonical());
+    Server { address: canonical, account_set: account_set.trim().to_ascii_lowercase(), centre: None }
 }
 
 impl Address {
-    /// The address in the one form in which two are compared: host in lower case, port always written.
+    /// The address in the one form in which two are compared: the port always written, letters in lower case. The server
+    /// is an IIS, which does not tell `K3Cloud` from `k3cloud`.
     pub fn canonical(&self) -> String {
-        let host = self.url.host_str().unwrap_or_default().to_ascii_lowercase();
+        let host = self.url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
         let port = self.url.port_or_known_default().unwrap_or_default();
-        let path = self.url.path().trim_end_matches('/');
+        let path = self.url.path().trim_end_matches('/').to_ascii_lowercase();
         format!("{}://{host}:{port}{path}", self.url.scheme())
     }
 
@@ -322,6 +325,33 @@ mod tests {
         ] {
             assert_eq!(Address::parse(text, false).map(|a| a.shown()), Ok(shown.to_owned()), "{text}");
         }
+    }
+
+    #[test]
+    fn one_server_has_one_name_however_it_is_written() {
+        let named = |address: &str| server(address, " 60AA ");
+        let one = named("https://erp.example.invalid/k3cloud/");
+        assert_eq!(
+            (one.address.as_str(), one.account_set.as_str()),
+            ("https://erp.example.invalid:443/k3cloud", "60aa")
+        );
+        for same in [
+            "https://ERP.example.invalid:443/k3cloud",
+            " https://erp.example.invalid./K3Cloud/ ",
+            "https://erp.example.invalid/k3cloud//",
+        ] {
+            assert_eq!(named(same), one, "{same}");
+        }
+        for other in [
+            "http://erp.example.invalid/k3cloud/",
+            "https://erp.example.invalid:8443/k3cloud/",
+            "https://erp2.example.invalid/k3cloud/",
+            "https://erp.example.invalid/other/",
+        ] {
+            assert_ne!(named(other), one, "{other}");
+        }
+        let odd = named("https://demo:hunter2@erp.example.invalid/k3cloud/");
+        assert!(!odd.address.contains("hunter2"), "{odd}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ const AUTH: &str = "Kingdee.BOS.WebApi.ServicesStub.AuthService.";
 impl KingdeeErp {
     /// A session to call under; signs in when there is none. Fails at once while the server refuses us.
     pub(super) async fn ready(&self) -> Result<Generation, Fault> {
-        if let Some(refused) = self.session.refusal() {
+        if let Some(refused) = self.barred() {
             return Err(refused);
         }
         if self.mode() == Mode::Signed {
@@ -29,7 +29,7 @@ impl KingdeeErp {
         let seen = self.session.ended();
         let _one = self.session.login.lock().await;
         // Whoever held the lock before us may have signed in, been refused, or failed for all who waited.
-        if let Some(refused) = self.session.refusal() {
+        if let Some(refused) = self.barred() {
             return Err(refused);
         }
         if let Some(generation) = self.session.live() {
@@ -73,6 +73,7 @@ impl KingdeeErp {
         match outcome {
             Ok((id, greeting)) => {
                 let generation = self.session.begin(Some(id));
+                self.taken();
                 if let Ok(reply) = &answer {
                     self.session.refresh(generation, reply);
                 }
@@ -81,7 +82,7 @@ impl KingdeeErp {
             Err(fault) => {
                 let fault = self.scrubbed(fault);
                 match fault.kind {
-                    FaultKind::Credentials | FaultKind::AccountSet => self.session.refuse(&fault),
+                    FaultKind::Credentials | FaultKind::AccountSet => self.refuse(&fault),
                     FaultKind::NotConnected
                     | FaultKind::NoAnswer
                     | FaultKind::Http(_)
@@ -126,6 +127,16 @@ impl KingdeeErp {
                 "Nothing will be called there; correct the account set id",
             ));
         }
+        if let Some(theirs) = login.centre()
+            && let Some(ours) = self.session.other_than(&theirs)
+        {
+            let why = format!("the server signed us in to data centre {theirs} instead of {ours}");
+            return Err(ask.fault(
+                FaultKind::AccountSet,
+                &why,
+                "Nothing will be called there; a copy of the database is an environment of its own",
+            ));
+        }
         let id = login.session().map(str::to_owned).or_else(|| set_cookie(reply, "kdservice-sessionid"));
         let id = id.ok_or_else(|| {
             ask.fault(
@@ -165,12 +176,13 @@ impl KingdeeErp {
             Err(Fault { kind: FaultKind::Refused { .. }, message, .. }) => notes.push(message),
             Err(fault) => {
                 if matches!(fault.kind, FaultKind::Credentials | FaultKind::AccountSet) {
-                    self.session.refuse(&fault);
+                    self.refuse(&fault);
                 }
                 return Err(fault);
             }
         }
         self.session.begin(None);
+        self.taken();
         Ok(Greeting {
             how: self.config.sign_in.how().to_owned(),
             user: Some(self.config.user.clone()),

@@ -9,6 +9,7 @@ pub mod config;
 mod evidence;
 pub mod http;
 mod login;
+pub mod refusals;
 mod session;
 pub mod sign;
 pub mod transport;
@@ -171,7 +172,7 @@ pub enum FaultKind {
     Redirected,
     /// User, password, app or secret refused.
     Credentials,
-    /// The account set does not exist or is not allowed.
+    /// The account set does not exist or is not allowed, or it is another one than the environment's.
     AccountSet,
     /// The session is gone and signing in again did not help.
     SessionLost,
@@ -217,10 +218,13 @@ pub trait Erp: Send + Sync {
     async fn write(&self, token: &WriteToken, call: &WriteCall) -> WriteReply;
     /// The session in words, for the screen.
     fn session(&self) -> String;
-    /// Id of the data centre, where a sign-in told it.
+    /// Id of the data centre as the last sign-in told it; calls with signed headers are told none.
     fn centre(&self) -> Option<String> {
         None
     }
+    /// The data centre that the environment's records are on: a sign-in that tells another one is refused from now on, so
+    /// that nothing is read or written there.
+    fn expect(&self, _centre: &str) {}
     /// Whether the server refused us, so that nothing is called before [`Erp::sign_in`] on somebody's order.
     fn refused(&self) -> bool {
         false

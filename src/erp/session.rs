@@ -1,7 +1,7 @@
 //! The one session a client has: its id, whether it lives, and whether the server refused us.
 //!
 //! Invariants: a loss told about an older session never drops a newer one; after a refusal nothing is tried until
-//! somebody signs in on purpose; ids never appear in `Debug`.
+//! somebody signs in on purpose; a login to another data centre than the one expected is none; ids never appear in `Debug`.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -32,6 +32,9 @@ struct State {
     /// Logins that ended, and how the last failed one did: those who waited for it share its end.
     ended: u64,
     last_fault: Option<Fault>,
+    /// The data centre that sign-ins must tell, and the one the last of them told.
+    expected: Option<String>,
+    told: Option<String>,
 }
 
 impl Session {
@@ -64,6 +67,25 @@ impl Session {
     pub(super) fn fault_since(&self, seen: u64) -> Option<Fault> {
         let state = self.state();
         (state.ended > seen).then(|| state.last_fault.clone()).flatten()
+    }
+
+    /// The data centre that the last login told.
+    pub(super) fn centre(&self) -> Option<String> {
+        self.state().told.clone()
+    }
+
+    /// Logins must tell this data centre.
+    pub(super) fn expect(&self, centre: &str) {
+        self.state().expected = Some(centre.to_owned());
+    }
+
+    /// Takes note of the data centre that a login tells; gives the one that was expected, where it is another one. The
+    /// first one told is expected from then on.
+    pub(super) fn other_than(&self, told: &str) -> Option<String> {
+        let mut state = self.state();
+        state.told = Some(told.to_owned());
+        let expected = state.expected.get_or_insert_with(|| told.to_owned());
+        (*expected != *told).then(|| expected.clone())
     }
 
     /// A login succeeded.

@@ -21,6 +21,7 @@ use skydeck::domain::ids::{
 use skydeck::domain::plan::{Column, Plan, Policy, Source, Target, WriteOptions};
 use skydeck::domain::query::PlanProblem;
 use skydeck::domain::run::{Flag, RunRow, RunState};
+use skydeck::domain::server::Server;
 use skydeck::domain::step::{Evidence, Verb, Verdict};
 use skydeck::domain::time::{Clock, ErpDate, Ts};
 use skydeck::domain::who::Who;
@@ -135,6 +136,8 @@ pub struct State {
     pub reads: HashMap<Fid, (Duration, Option<Rev>)>,
     pub skew: i64,
     pub sign_ins: u32,
+    /// The data centre that sign-ins and reads are told to be in.
+    pub centre: Option<String>,
     pub pages: u32,
     pub broken_rules: Vec<String>,
     /// Called after each page, with its number; changes between pages.
@@ -151,6 +154,8 @@ pub struct State {
 /// The server.
 pub struct World {
     pub clock: Arc<TokioClock>,
+    /// The environment it is called from.
+    pub env: EnvId,
     pub state: Mutex<State>,
     pub settle: Duration,
     pub server_limit: Duration,
@@ -166,8 +171,13 @@ fn date(seconds: i64) -> ErpDate {
 
 impl World {
     pub fn new(clock: &Arc<TokioClock>) -> Arc<Self> {
+        Self::of(clock, "test")
+    }
+
+    pub fn of(clock: &Arc<TokioClock>, env: &str) -> Arc<Self> {
         Arc::new(Self {
             clock: Arc::clone(clock),
+            env: EnvId::new(env),
             state: Mutex::default(),
             settle: Duration::from_secs(130),
             server_limit: Duration::from_secs(120),
@@ -344,7 +354,7 @@ impl Erp for World {
     }
 
     async fn write(&self, token: &WriteToken, call: &WriteCall) -> WriteReply {
-        assert_eq!(token.env(), &EnvId::new("test"));
+        assert_eq!(token.env(), &self.env);
         self.catch_up();
         let started = self.clock.mono();
         let trouble = self.with(|s| {
@@ -393,6 +403,10 @@ impl Erp for World {
 
     fn session(&self) -> String {
         "signed headers".into()
+    }
+
+    fn centre(&self) -> Option<String> {
+        self.with(|s| s.centre.clone())
     }
 }
 
@@ -574,12 +588,23 @@ pub fn environment() -> Environment {
         user: US.into(),
         production: false,
         read_only: false,
+        always_read_only: false,
         second_person: false,
         server_zone: "Asia/Shanghai".into(),
         allow_operations: Vec::new(),
         limits: Limits { per_minute: 6000, concurrency: 2, breaker_unknown: 0, ..Limits::default() },
-        server: Default::default(),
+        server: server("http://erp.invalid/k3cloud", "0"),
     }
+}
+
+pub fn server(address: &str, account_set: &str) -> Server {
+    skydeck::erp::config::server(address, account_set)
+}
+
+/// An environment of another name, on a server of its own.
+pub fn other_environment(name: &str) -> Environment {
+    let address = format!("http://{name}.invalid/k3cloud");
+    Environment { id: EnvId::new(name), server: server(&address, "0"), address, ..environment() }
 }
 
 /// A store that fails when told to.
@@ -659,6 +684,9 @@ pub struct Bench {
     pub store: Arc<FlakyStore>,
     pub plans: Arc<Plans>,
     pub env: Environment,
+    /// Environments before it, and behind it.
+    pub before: Vec<(Environment, Arc<dyn Erp>)>,
+    pub behind: Vec<(Environment, Arc<dyn Erp>)>,
     pub engine: Option<Engine>,
     pub actions: Arc<MemoryLog>,
     pub orders: u128,
@@ -674,6 +702,8 @@ impl Bench {
             store: FlakyStore::new(&clock),
             plans: Arc::new(Plans(Mutex::new(vec![plan("p")]))),
             env: environment(),
+            before: Vec::new(),
+            behind: Vec::new(),
             engine: None,
             actions: Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<dyn Clock>)),
             clock,
@@ -686,11 +716,12 @@ impl Bench {
     }
 
     pub async fn try_start(&mut self) -> Result<(), String> {
+        let own = (self.env.clone(), self.erp.clone().unwrap_or_else(|| Arc::clone(&self.world) as Arc<dyn Erp>));
         let parts = Parts {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             causes: Arc::new(causes()),
-            envs: vec![(self.env.clone(), self.erp.clone().unwrap_or_else(|| Arc::clone(&self.world) as Arc<dyn Erp>))],
+            envs: self.before.iter().cloned().chain([own]).chain(self.behind.iter().cloned()).collect(),
             plans: Arc::clone(&self.plans) as Arc<dyn PlanSource>,
             access: Arc::new(role),
             actions: Arc::clone(&self.actions) as Arc<dyn ActionLog>,

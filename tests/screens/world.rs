@@ -184,6 +184,7 @@ impl World {
             user: "skydeck".into(),
             production,
             read_only: true,
+            always_read_only: false,
             second_person: false,
             server_zone: "Asia/Shanghai".into(),
             allow_operations: vec![],
@@ -268,7 +269,7 @@ impl World {
         ];
         Self {
             production,
-            envs: vec![EnvRow { env: environment, unlocked_until: until }],
+            envs: vec![EnvRow { env: environment, unlocked_until: until, home: None, held: None }],
             plans,
             runs,
             bills,

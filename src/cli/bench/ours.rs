@@ -182,6 +182,7 @@ fn environment(cell: &Cell, url: &str) -> Environment {
         user: crate::sim::demo_credentials().user,
         production: false,
         read_only: false,
+        always_read_only: false,
         second_person: false,
         server_zone: "Asia/Shanghai".to_owned(),
         allow_operations: Vec::new(),

@@ -9,6 +9,9 @@ use super::{WireError, text_of};
 use crate::erp::config::{ClientConfig, SignIn};
 use crate::erp::sign;
 
+/// Longest id of a data centre that is believed: a GUID has 36 signs.
+const LONGEST_ID: usize = 64;
+
 /// Service and body of the login call; `None` where every call is signed and there is none. `timestamp`: Unix seconds.
 pub fn login_body(config: &ClientConfig, timestamp: i64) -> Option<(&'static str, Zeroizing<Vec<u8>>)> {
     let (set, user, lcid) = (config.account_set.as_str(), config.user.as_str(), config.lcid);
@@ -58,6 +61,9 @@ struct Context {
     account_set_name: Loose,
     #[serde(rename = "DisplayVersion", default)]
     version: Loose,
+    /// Whatever it is, it must not make the rest unreadable.
+    #[serde(rename = "GDCID", default)]
+    centre: serde_json::Value,
 }
 
 impl LoginReply {
@@ -106,6 +112,14 @@ impl LoginReply {
         self.context.as_ref().and_then(|c| said(&c.account_set_name))
     }
 
+    /// Id of the data centre, which a copy of the database under the same account set id does not share. One that says
+    /// nothing (zeros, or no id at all) is none.
+    pub fn centre(&self) -> Option<String> {
+        let id = self.context.as_ref().and_then(|c| c.centre.as_str())?.trim().to_ascii_lowercase();
+        let plain = id.len() <= LONGEST_ID && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        (plain && id.bytes().any(|b| !matches!(b, b'0' | b'-'))).then_some(id)
+    }
+
     /// User name as the server says.
     pub fn user(&self) -> Option<&str> {
         self.context.as_ref().and_then(|c| said(&c.user))
@@ -151,6 +165,29 @@ mod tests {
         );
         assert!(!text.contains("\"S\""), "{text}");
         assert_eq!(body(SignIn::Signed { app_id: "A".to_owned(), app_secret: "S".into() }), None);
+    }
+
+    #[test]
+    fn a_data_centre_is_told_by_its_id_or_not_at_all() {
+        let told = |id: &str| {
+            let json = format!(r#"{{"LoginResultType":1,"Context":{{"DBid":"60aa","GDCID":{id}}}}}"#);
+            LoginReply::read(json.as_bytes()).unwrap().centre()
+        };
+        assert_eq!(told(r#""5A1E7C0E-0000-4000-8000-00000000000B""#).unwrap(), "5a1e7c0e-0000-4000-8000-00000000000b");
+        let long = format!("\"{}\"", "a".repeat(65));
+        for none in [
+            "null",
+            r#""""#,
+            r#""  ""#,
+            r#""00000000-0000-0000-0000-000000000000""#,
+            r#""a b""#,
+            "7",
+            "{}",
+            long.as_str(),
+        ] {
+            assert_eq!(told(none), None, "{none}");
+        }
+        assert_eq!(LoginReply::read(br#"{"LoginResultType":1}"#).unwrap().centre(), None);
     }
 
     #[test]
