@@ -125,6 +125,7 @@ fn match_a_row(bencher: Bencher<'_, '_>, filter: &str) {
         at: Ts(1_795_441_920_000),
         columns: ["101", "CUST00017", "2026-11-01T00:00:00"].map(String::from).into(),
         open_since: None,
+        untold: false,
     };
     bencher.bench_local(|| black_box(&filter).matches(&row, &names, Ts(1_795_541_920_000)));
 }

@@ -414,6 +414,7 @@ fn an_owner_tells_of_a_run_that_fails_when_nobody_watches() {
 #[test]
 fn words_from_outside_are_no_markup_and_no_escape() {
     use skydeck::host::alerts::words::{Tongue, message};
+    let hostile = "库存不足 \u{1b}[2J\u{202e} <at user_id=\"all\"></at> @all";
     let item = Item {
         what: What::Stopped,
         plan: skydeck::domain::ids::PlanId::new("p"),
@@ -422,7 +423,13 @@ fn words_from_outside_are_no_markup_and_no_escape() {
         production: true,
         run: run_id(1),
         sum: skydeck::domain::run::Tally::default(),
-        detail: "库存不足 \u{1b}[2J\u{202e} <at user_id=\"all\"></at> @all".into(),
+        op: Default::default(),
+        detail: hostile.into(),
+        reason: Some("legacy".into()),
+        reason_args: None,
+        ended: true,
+        untold: false,
+        why: Some(Reason::legacy(hostile)),
         at: Ts(0),
         times: 3,
     };
@@ -434,6 +441,36 @@ fn words_from_outside_are_no_markup_and_no_escape() {
         assert!(!told.markdown.contains("](http") && !told.markdown.contains("<at"), "{}", told.markdown);
         assert!(told.title.contains(if tongue == Tongue::Zh { "生产" } else { "PRODUCTION" }));
         assert!(told.text.contains("×3"), "{}", told.text);
+    }
+}
+
+#[test]
+fn a_run_of_another_operation_is_told_by_its_name_and_in_general_words() {
+    use skydeck::domain::ids::OpId;
+    use skydeck::domain::run::{RunHead, RunKind};
+    use skydeck::host::alerts::words::{Tongue, message};
+    let mut world = World::new();
+    let head = RunHead { op: OpId::new("BillClose"), ..store_kit::head(1, "p", RunKind::Fresh) };
+    let begun = store_kit::begun(1, "p", &[1, 2, 3, 4]).split_off(1);
+    world.facts(vec![Event::RunOpened(Box::new(head))]);
+    world.facts(begun);
+    let outcomes = [store_kit::audited(), failed("stock"), store_kit::skipped(skydeck::domain::bill::Skip::NotReached)];
+    for (fid, outcome) in (1..).zip(outcomes) {
+        world.facts(vec![store_kit::settled(1, fid, skydeck::domain::bill::Slot::Waiting, outcome)]);
+    }
+    world.facts(vec![Event::RunClosed { run: run_id(1), end: RunEnd::Cancelled }]);
+    world.now += 2 * 60_000;
+    let items = world.watchman.due(Ts(world.now));
+    for (tongue, said) in [
+        (
+            Tongue::En,
+            "BillClose found 4 = done 1 + already done 0 + skipped 0 + failed 1 + unknown 0 + not reached 1 + waiting 1",
+        ),
+        (Tongue::Zh, "BillClose 找到 4 = 已完成 1 + 此前已完成 0 + 跳过 0 + 失败 1 + 未知 0 + 未轮到 1 + 等待 1"),
+    ] {
+        let told = message(tongue, &items, &[], &str::to_owned, "host");
+        assert!(told.text.contains(said), "{}", told.text);
+        assert_eq!(told.json["items"][0]["operation"], "BillClose");
     }
 }
 
@@ -452,6 +489,8 @@ fn figures_and_health_are_served_on_loopback_and_agree_with_the_run() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let tables = format!("[metrics]\nlisten = \"127.0.0.1:{port}\"\ntextfile = \"skydeck.prom\"\n");
     let place = Place::with(20, "", &tables);
+    let submit = include_str!("../plans/sal_outstock_audit.json").replace("\"api\": \"Audit\"", "\"api\": \"Submit\"");
+    std::fs::write(place.dir.path().join("plans/submit.json"), submit).unwrap();
     let mut owner = Command::new(PROGRAM)
         .arg("serve")
         .args(place.options())
@@ -465,6 +504,13 @@ fn figures_and_health_are_served_on_loopback_and_agree_with_the_run() {
     let audits = place.audits().len();
     let line = format!("outcome=\"audited\"}} {audits}");
     until("the figures", || get(port, "/metrics").1.contains(&line));
+    // Another operation has series of its own; those of Audit stay what they are.
+    let out = place.verb(&["run", "submit", "--yes", "--json"]);
+    let said = String::from_utf8(out.stdout).unwrap();
+    let run: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert!(run["done"].as_u64().unwrap() > 0, "{said}");
+    let submitted = format!("plan=\"submit\",outcome=\"done\",operation=\"Submit\"}} {}", run["done"]);
+    until("the figures of the other plan", || get(port, "/metrics").1.contains(&submitted));
     let (status, page) = get(port, "/metrics");
     assert!(status.contains("200") && page.ends_with("# EOF\n"), "{page}");
     for words in [

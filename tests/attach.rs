@@ -15,7 +15,7 @@ use skydeck::domain::live::Live;
 use skydeck::domain::query::{Answer, Query};
 use skydeck::domain::run::RunState;
 use skydeck::domain::time::Clock;
-use skydeck::domain::who::Who;
+use skydeck::domain::who::{Origin, Who};
 use skydeck::link::remote::RemoteLink;
 use skydeck::link::serve::{Door, Server};
 use skydeck::link::{Link, Notice, Watch};
@@ -43,6 +43,7 @@ fn order(n: u128, command: Command) -> Order {
         id,
         by: Who { uid: 4_000_000, login: "liar".into(), from: None, name: None, origin: None, person: None },
         session: None,
+        headless: false,
         command,
     }
 }
@@ -104,6 +105,40 @@ async fn two_consoles_see_one_run_and_one_approval_counts() {
     bench.check();
     drop(server);
     assert!(!socket.exists(), "the socket goes with its owner");
+}
+
+#[tokio::test]
+async fn whoever_says_to_be_the_schedule_is_a_person_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("owner.sock");
+    let mut bench = Bench::new();
+    bench.env.production = true;
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=2);
+    let server = Server::bind(&[Door::own(&socket)], bench.engine.clone().unwrap()).unwrap();
+    // Off by the clock in production, and not off for people.
+    let claims = console(&socket, "schedule");
+    let mut seen = claims.watch().await.unwrap();
+    let by = Who { login: "schedule".into(), ..Who::schedule(4_000_000) };
+    let start = Command::Start { plan: PlanId::new("p"), params: StartParams::default() };
+    let start = Order { by, ..order(1, start) };
+    let Receipt::Accepted { run: Some(run), .. } = claims.submit(start).await.unwrap() else { panic!("not taken") };
+    until(&mut seen, run, |s| *s == RunState::AwaitingApproval).await;
+    let by = bench.run(run).head.by;
+    let uid = rustix::process::geteuid().as_raw();
+    let name = skydeck::link::serve::person(uid, String::new(), None).name.unwrap();
+    assert_eq!((by.origin, by.uid, by.login.as_str()), (Some(Origin::Person), uid, "schedule"));
+    assert_eq!(by.name.as_deref(), Some(name.as_str()));
+    assert_eq!(by.to_string(), format!("{name} (says schedule)@10.0.3.7"), "and shown with the name the system knows");
+    // The approval of a schedule is refused in production; this one is a person's.
+    let Command::Approve { hash, .. } = bench.approval(run) else { panic!("no approval") };
+    let approve = Command::Approve { run, hash, typed: Some("test".into()), flags: Vec::new(), reason: None };
+    let receipt = claims.submit(order(2, approve)).await.unwrap();
+    assert!(matches!(receipt, Receipt::Accepted { .. }), "{receipt:?}");
+    until(&mut seen, run, RunState::is_closed).await;
+    let line = bench.actions.lines().pop().unwrap();
+    assert!(line.contains(r#""login":"schedule""#) && line.contains(&format!(r#""name":"{name}""#)), "{line}");
+    drop(server);
 }
 
 #[tokio::test]
@@ -210,7 +245,7 @@ async fn another_version_of_the_protocol_is_refused_with_both_versions_and_what_
     let socket = dir.path().join("owner.sock");
     let bench = Bench::started().await;
     let _server = Server::bind(&[Door::own(&socket)], bench.engine.clone().unwrap()).unwrap();
-    let hello = |version| Request::Hello { version, login: "li".into(), from: None };
+    let hello = |version| Request::Hello { version, login: "li".into(), from: None, console: false };
     assert!(matches!(raw(&socket, &hello(VERSION)).await, Reply::Welcome { .. }));
     for version in [0, VERSION - 1, VERSION + 1, u32::MAX] {
         let Reply::Refused(why) = raw(&socket, &hello(version)).await else { panic!("{version} was let in") };

@@ -108,8 +108,8 @@ fn bad_configuration_names_its_line() {
 fn a_server_that_is_not_there_is_said() {
     let place = Place::new();
     place.check(&["env", "check"], 1, &["test", "127.0.0.1:9"]);
-    place.check(&["run", "seed", "--yes"], 1, &["nothing was written", "mark did not move"]);
-    place.check(&["history"], 0, &["collect_failed"]);
+    place.check(&["run", "seed", "--yes"], 6, &["nothing was written", "mark did not move"]);
+    place.check(&["history"], 0, &["query failed", "cannot be reached"]);
     place.check(&["ledger"], 0, &["empty"]);
 }
 

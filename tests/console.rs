@@ -26,7 +26,10 @@ use skydeck::domain::event::Event;
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::*;
 use skydeck::domain::query::{Answer, Page, Query};
+use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{Flag, Revision, RunEnd};
+use skydeck::domain::server::{Server, ServerBound};
+use skydeck::domain::who::Who;
 use skydeck::text::Measure;
 use skydeck::ui::msg::{Effect, Export, ExportFormat, Msg, Ticket};
 use skydeck::ui::{Lang, UiConfig, view};
@@ -92,6 +95,43 @@ fn production_wants_the_number_typed() {
     assert_eq!(orders(&c), ["start"]);
     c.keys("<C-u>31<Enter>");
     assert!(matches!(&c.orders[1], Command::Approve { typed: Some(t), .. } if t == "31"));
+}
+
+#[test]
+fn an_environment_that_writes_nothing_is_said_on_every_screen_and_in_the_approval() {
+    let address = |host: &str| Server { address: format!("https://{host}.invalid:443/k3cloud"), ..Server::default() };
+    let env = EnvId::new("demo");
+    let (was, is) = (address("old"), address("new"));
+    let mut world = World::new(false);
+    world.envs[0].home = Some(was.clone());
+    world.envs[0].held = Some(Reason::WrongServer { env: env.clone(), was, is: is.clone() });
+    let mut c = Console::new(world, Lang::En, (110, 30));
+    let shown = text(&c);
+    assert!(shown.contains("WRITES NOTHING") && !shown.contains("WRITE 1"), "{shown}");
+    assert!(shown.contains("environment demo is https://new.invalid:443/k3cloud"), "said once, by itself: {shown}");
+    c = c.collected();
+    let shown = text(&c);
+    assert!(shown.contains("Approve this set?") && shown.contains("https://old.invalid:443/k3cloud"), "{shown}");
+    // Somebody adopts the new address: everybody sees it.
+    c.world.envs[0].held = None;
+    c.world.envs[0].home = Some(is.clone());
+    let bound = ServerBound { env, server: is, was: None, by: Who::of_person(1, "li", None), reason: None };
+    let seq = c.world.run_facts().len() as u64 + 1;
+    c.send(Msg::Facts(Arc::from(vec![fact(seq, NOW, Event::ServerBound(Box::new(bound)))])));
+    let shown = text(&c);
+    assert!(!shown.contains("WRITES NOTHING") && shown.contains("https://new.invalid:443/k3cloud"), "{shown}");
+    for (lang, mode, said) in
+        [(Lang::En, "READ-ONLY FOR GOOD", "read-only by its configuration"), (Lang::Zh, "永久只读", "配置中为永久只读")]
+    {
+        let mut world = World::new(false);
+        world.envs[0].env.always_read_only = true;
+        world.envs[0].unlocked_until = None;
+        let mut c = Console::new(world, lang, (110, 30));
+        c.keys("w");
+        let shown = text(&c);
+        assert!(shown.contains(mode) && shown.contains(said), "{shown}");
+        assert!(c.orders.is_empty());
+    }
 }
 
 #[test]
@@ -308,7 +348,7 @@ fn a_refusal_says_what_to_do_next_and_a_lost_engine_takes_no_order() {
     c.send(Msg::EngineGone(None));
     c.keys("r");
     assert_eq!(orders(&c), ["start"]);
-    c.send(Msg::Receipt(Ticket(77_777), Ok(Receipt::Accepted { run: None, bills: 0 })));
+    c.send(Msg::Receipt(Ticket(77_777), Ok(Receipt::Accepted { run: None, more: Vec::new(), bills: 0 })));
 }
 
 #[test]
@@ -614,4 +654,27 @@ fn several_groups_of_the_ledger_stay_unfolded_and_the_cursor_walks_through_them(
     assert_eq!(unfolded(&console), 1, "{}", text(&console));
     console.keys("k<Esc>");
     assert_eq!(unfolded(&console), 0, "{}", text(&console));
+}
+
+#[test]
+fn the_summary_of_a_run_is_in_the_words_of_its_operation_and_names_what_was_not_reached() {
+    for (op, lang, said) in [
+        ("", Lang::En, "found 40 = audited 7 + already 3 + skipped 4 + failed 7 + unknown 2 + not reached 17"),
+        (
+            "BillClose",
+            Lang::En,
+            "found 40 = done 7 + already done 3 + skipped 4 + failed 7 + unknown 2 + not reached 17",
+        ),
+        ("BillClose", Lang::Zh, "共 40 = 已完成 7 + 此前已完成 3 + 跳过 4 + 失败 7 + 未知 2 + 未轮到 17"),
+    ] {
+        let world = if op.is_empty() { World::new(false) } else { World::executing(op) };
+        let mut c = Console::new(world.stopped(), lang, (160, 40)).collected();
+        let facts: Vec<_> = c.world.run_facts().into_iter().skip(3).collect();
+        c.send(Msg::Facts(Arc::from(facts)));
+        assert!(
+            text(&c).contains(&format!("{}{said}", if lang == Lang::En { ": " } else { "：" })),
+            "{op}: {}",
+            text(&c)
+        );
+    }
 }

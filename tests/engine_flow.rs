@@ -509,7 +509,8 @@ async fn what_a_console_unlocked_is_read_only_again_when_it_has_gone() {
     let session = |n| SessionId(ulid::Ulid::from_parts(7, n));
     let command = Command::Unlock { env: EnvId::new("test"), reason: "month end".into() };
     let id = CommandId(ulid::Ulid::from_parts(9, 1));
-    let unlock = skydeck::domain::command::Order { id, by: who("li"), session: Some(session(1)), command };
+    let unlock =
+        skydeck::domain::command::Order { id, by: who("li"), session: Some(session(1)), headless: false, command };
     assert!(matches!(engine.submit(unlock).await, Receipt::Accepted { .. }));
     let run = bench.start_plan().await;
     bench.awaiting(run).await;
@@ -541,6 +542,7 @@ async fn orders_are_refused_with_a_reason_and_never_done_twice() {
     // The same id again: the same receipt, one run.
     let order = skydeck::domain::command::Order {
         session: None,
+        headless: false,
         id: skydeck::domain::ids::CommandId(ulid::Ulid::from_parts(9, 9)),
         by: who("li"),
         command: started(&bench, 1),

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod engine_support;
+#[allow(dead_code, reason = "its healthy answers alone are used here")]
+#[path = "support/stub.rs"]
+mod stub;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -583,11 +586,14 @@ async fn a_console_holds_one_key_and_gives_it_back_at_once() {
     assert_eq!(world.with(|s| s.posts.len()), 0);
 }
 
-/// A server that counts sign-ins, and refuses them for as long as it is told to.
+/// A server that counts sign-ins and other calls, and refuses sign-ins for as long as it is told to.
 #[derive(Default)]
 struct Door {
     sign_ins: AtomicU32,
+    calls: AtomicU32,
     closed: AtomicBool,
+    /// The data centre that sign-ins are told.
+    centre: Mutex<&'static str>,
 }
 
 impl Door {
@@ -602,17 +608,27 @@ impl Transport for Door {
         &self,
         path: &str,
         _: Vec<(String, String)>,
-        _: Vec<u8>,
+        body: Vec<u8>,
         _: CallKind,
     ) -> Result<HttpReply, TransportFault> {
         let login = path.contains("ValidateUser");
         self.sign_ins.fetch_add(u32::from(login), Ordering::SeqCst);
+        self.calls.fetch_add(u32::from(!login), Ordering::SeqCst);
+        let centre = *self.centre.lock().unwrap();
         let body = match (login, self.closed.load(Ordering::SeqCst)) {
-            (false, _) => "[]",
-            (true, true) => r#"{"Message":"用户名或密码错误","LoginResultType":0,"IsSuccessByAPI":false}"#,
-            (true, false) => r#"{"LoginResultType":1,"KDSVCSessionId":"0f1e","IsSuccessByAPI":true}"#,
+            (false, _) if centre.is_empty() => "[]".to_owned(),
+            (false, _) => {
+                let service = path.split('.').rev().nth(2).unwrap_or_default().to_owned();
+                let asks_for_more = String::from_utf8_lossy(&body).contains("FID > ");
+                let seen = stub::Seen { service, head: String::new(), body, connection: 0 };
+                if asks_for_more { "[]".to_owned() } else { stub::good(&seen) }
+            }
+            (true, true) => r#"{"Message":"用户名或密码错误","LoginResultType":0,"IsSuccessByAPI":false}"#.to_owned(),
+            (true, false) => format!(
+                r#"{{"LoginResultType":1,"Context":{{"GDCID":"{centre}"}},"KDSVCSessionId":"0f1e","IsSuccessByAPI":true}}"#
+            ),
         };
-        Ok(HttpReply { status: 200, headers: Vec::new(), body: body.as_bytes().to_vec() })
+        Ok(HttpReply { status: 200, headers: Vec::new(), body: body.into_bytes() })
     }
 }
 
@@ -626,14 +642,115 @@ fn user_of(env: &str, address: &str, user: &str, refusals: &Arc<Refusals>, bench
     (door, Arc::new(erp.sharing(refusals)))
 }
 
-async fn by_clock(bench: &mut Bench, plan: &str) -> RunId {
+async fn of_clock(bench: &mut Bench, command: Command) -> RunId {
     bench.orders += 1;
     let id = CommandId(ulid::Ulid::from_parts(1, bench.orders));
-    let order = Order { id, by: Who::schedule(1000), session: None, command: start(plan) };
+    let order = Order { id, by: Who::schedule(1000), session: None, command, headless: false };
     match bench.engine.as_ref().unwrap().submit(order).await {
         Receipt::Accepted { run: Some(run), .. } => run,
         other => panic!("{other:?}"),
     }
+}
+
+async fn by_clock(bench: &mut Bench, plan: &str) -> RunId {
+    of_clock(bench, start(plan)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_never_knocks_and_a_person_does_once_an_order() {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=2);
+    let run = by_clock(&mut bench, "p").await;
+    bench.awaiting(run).await;
+    // Refused meanwhile, from another environment; what a refused client is asked fails.
+    bench.world.with(|s| {
+        s.refused = true;
+        s.reads_down = true;
+    });
+    let approve = bench.approval(run);
+    of_clock(&mut bench, approve).await;
+    bench.closed(run).await;
+    let run = by_clock(&mut bench, "p").await;
+    bench.closed(run).await;
+    assert_eq!(bench.world.with(|s| s.sign_ins), 0);
+    let run = bench.start_plan().await;
+    bench.closed(run).await;
+    assert_eq!(bench.world.with(|s| s.sign_ins), 1);
+    bench.world.with(|s| s.reads_down = false);
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    bench.closed(run).await;
+    assert_eq!(bench.world.with(|s| s.sign_ins), 3, "one to read, one to write");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_session_of_a_refused_user_is_not_renewed() {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=3);
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    bench.world.with(|s| s.trouble.push_back(Trouble::SessionLost));
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    // Between the order and the lost session another environment is refused.
+    while bench.world.with(|s| s.posts.is_empty()) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    bench.world.with(|s| s.refused = true);
+    let row = bench.paused(run).await;
+    assert!(matches!(&row.state, RunState::Paused(PauseWhy::Stopped(Reason::SignInRefused { .. }))), "{:?}", row.state);
+    assert_eq!(bench.world.with(|s| s.sign_ins), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_to_a_copy_of_the_database_reads_and_writes_nothing() {
+    let mut bench = Bench::new();
+    let connect = |bench: &mut Bench, centre: &'static str| {
+        let (door, erp) = user_of("test", HOME, "demo", &Arc::default(), bench);
+        *door.centre.lock().unwrap() = centre;
+        bench.erp = Some(erp);
+        bench.env.server = server(HOME, "test");
+        door
+    };
+    connect(&mut bench, "c-1");
+    bench.try_start().await.unwrap();
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    assert_eq!(bound(&bench).pop().unwrap().server.centre.as_deref(), Some("c-1"));
+    // Nothing at all shows in the configuration: only the sign-in tells.
+    bench.crash().await;
+    let copy = connect(&mut bench, "c-2");
+    bench.try_start().await.unwrap();
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    let row = bench.paused(run).await;
+    let other = |why: &Reason| match why {
+        Reason::OtherAccountSet { was, is, .. } => {
+            (was.centre.as_deref(), is.centre.as_deref()) == (Some("c-1"), Some("c-2"))
+        }
+        _ => false,
+    };
+    assert!(matches!(&row.state, RunState::Paused(PauseWhy::Stopped(why)) if other(why)), "{:?}", row.state);
+    bench.accepted(Command::Cancel { run }).await;
+    bench.closed(run).await;
+    assert!(other(&denied(bench.order(start("p")).await)));
+    bench.crash().await;
+    let again = connect(&mut bench, "c-2");
+    bench.try_start().await.unwrap();
+    let run = bench.start_plan().await;
+    let row = bench.closed(run).await;
+    assert!(matches!(&row.state, RunState::Closed(RunEnd::CollectFailed(why)) if other(why)), "{:?}", row.state);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!((copy.calls.load(Ordering::SeqCst), again.calls.load(Ordering::SeqCst)), (0, 0));
+    // The right one again.
+    bench.crash().await;
+    let door = connect(&mut bench, "c-1");
+    bench.try_start().await.unwrap();
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    assert!(door.calls.load(Ordering::SeqCst) > 0);
 }
 
 #[tokio::test(start_paused = true)]

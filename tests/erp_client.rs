@@ -263,6 +263,81 @@ async fn a_refused_login_is_not_tried_again_until_somebody_signs_in() {
 }
 
 #[tokio::test]
+async fn a_refused_user_is_refused_for_every_client_of_the_server() {
+    let closed = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let open = Arc::clone(&closed);
+    let stub = stub(move |seen, _| match (is_login(&seen.service), open.load(std::sync::atomic::Ordering::SeqCst)) {
+        (true, true) => says(r#"{"Message":"用户名或密码错误","LoginResultType":0,"IsSuccessByAPI":false}"#),
+        _ => Answer::default(),
+    })
+    .await;
+    let refusals = Arc::new(skydeck::erp::refusals::Refusals::default());
+    let shared = |sign_in, user: &str, url: String| {
+        let config = ClientConfig { user: user.to_owned(), ..config(&url, sign_in) };
+        KingdeeErp::new(config, causes(), Arc::new(TokioClock::start())).unwrap().sharing(&refusals)
+    };
+    let (one, two) = (shared(password(), "demo", stub.url()), shared(password(), " DEMO", stub.url()));
+    let by_signature = shared(signed(), "demo", stub.url());
+    let other = shared(signed(), "robot", stub.url());
+    let alive = shared(password(), "demo", stub.url());
+    closed.store(false, std::sync::atomic::Ordering::SeqCst);
+    alive.fetch_page(&page(None)).await.unwrap();
+    closed.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(one.fetch_page(&page(None)).await.unwrap_err().kind, FaultKind::Credentials);
+    let calls = stub.count(|_| true);
+    for erp in [&two, &by_signature] {
+        assert!(erp.refused());
+        let fault = erp.fetch_page(&page(None)).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Credentials);
+        assert!(fault.message.contains("from another environment"), "{fault}");
+        let reply = erp.write(&token(), &audit(&[FIRST])).await;
+        assert!(matches!(reply.alarm, Some(Alarm::Credentials(_))), "{reply:?}");
+    }
+    assert_eq!(stub.count(|_| true), calls, "nothing was sent");
+    assert!(!other.refused() && !alive.refused());
+    other.fetch_page(&page(None)).await.unwrap();
+    alive.fetch_page(&page(None)).await.unwrap();
+    // Somebody signs in on purpose: taken, the user is good again where nobody was refused himself.
+    closed.store(false, std::sync::atomic::Ordering::SeqCst);
+    two.sign_in().await.unwrap();
+    by_signature.fetch_page(&page(None)).await.unwrap();
+    assert!(one.refused(), "who was refused himself waits for his own");
+}
+
+#[tokio::test]
+async fn a_login_to_another_data_centre_is_none() {
+    let told = Arc::new(Mutex::new("c-1"));
+    let tells = Arc::clone(&told);
+    let stub = stub(move |seen, _| match is_login(&seen.service) {
+        true => says(&format!(
+            r#"{{"LoginResultType":1,"Context":{{"DBid":"60aa0000000000","GDCID":"{}"}},"KDSVCSessionId":"0f1e","IsSuccessByAPI":true}}"#,
+            tells.lock().unwrap()
+        )),
+        false => Answer::default(),
+    })
+    .await;
+    let erp = client(&stub, password());
+    assert_eq!(erp.centre(), None);
+    erp.expect("c-2");
+    let fault = erp.fetch_page(&page(None)).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::AccountSet);
+    assert!(fault.message.contains("data centre c-1 instead of c-2"), "{fault}");
+    let reply = erp.write(&token(), &audit(&[FIRST])).await;
+    assert!(matches!(&reply.verdicts[0].1, Verdict::NotSent(_)), "{reply:?}");
+    assert_eq!((stub.count(is_login), stub.count(|s| !is_login(s))), (1, 0), "nothing was asked there");
+    assert_eq!(erp.centre().as_deref(), Some("c-1"), "the engine sees where it would have been");
+    *told.lock().unwrap() = "c-2";
+    erp.sign_in().await.unwrap();
+    erp.fetch_page(&page(None)).await.unwrap();
+    // Nothing was expected: the first one told is, from then on.
+    let erp = client(&stub, password());
+    erp.sign_in().await.unwrap();
+    assert_eq!(erp.centre().as_deref(), Some("c-2"));
+    *told.lock().unwrap() = "c-1";
+    assert_eq!(erp.sign_in().await.unwrap_err().kind, FaultKind::AccountSet);
+}
+
+#[tokio::test]
 async fn those_who_wait_for_a_failing_login_share_its_end() {
     let stub =
         stub(|seen, _| Answer { status: Some(if is_login(&seen.service) { 503 } else { 200 }), ..Answer::default() })

@@ -74,7 +74,9 @@ fn golden_plans_have_their_verdicts() {
         let name = path.file_stem().unwrap().to_str().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         let got = verdict(name, &text);
-        assert_eq!(got.starts_with("refuses"), name.starts_with("refused"), "{name}: {got}");
+        // A plan as an earlier version ran it: it does not say what shows that its operation is done.
+        let refused = name.starts_with("refused") || name == "operation_close";
+        assert_eq!(got.starts_with("refuses"), refused, "{name}: {got}");
         check(&path.with_extension("verdict"), &got);
     }
 }
@@ -131,12 +133,17 @@ fn plans_have_the_revisions_that_0_1_0_gave_them() {
             Some(policy) => plan["skydeck"] = policy.clone(),
             None => as_they_are.push(root.join(file)),
         }
-        let read = plan::read(PlanId::new("p"), &plan.to_string()).unwrap_or_else(|e| panic!("{one}: {e}"));
+        // Looked at, not run: a plan may run no longer, and its runs of before are bound to it all the same.
+        let read = plan::inspect(PlanId::new("p"), &plan.to_string()).unwrap_or_else(|e| panic!("{one}: {e}"));
         assert_eq!(one["rev"], read.plan.rev.to_string(), "{one}");
         assert_eq!(plan::rev::of(&read.plan), read.plan.rev, "{one}");
         revisions.insert(read.plan.rev.to_string());
     }
-    let runs = |path: &PathBuf| !path.file_name().unwrap().to_string_lossy().starts_with("refused");
+    // What declares an effect was refused by 0.1.0 for the key.
+    let runs = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        !name.starts_with("refused") && !name.ends_with("_declared.json")
+    };
     let all = files("plans", &["json"]).into_iter().chain(files("tests/golden/plans", &["json"])).filter(runs);
     assert_eq!(as_they_are, all.collect::<Vec<_>>(), "every plan that runs stands in the list as it is");
     // Labels, and a policy written out as its defaults, make no other revision; everything else in the list does.

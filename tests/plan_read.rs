@@ -693,8 +693,12 @@ fn targets_are_understood_and_flags_are_taken_out() {
     assert_eq!((o.ignore_interaction, o.verify_proc_inst, o.network_ctrl), (Some(true), Some(false), Some(true)));
     assert_eq!((o.create_org, o.use_org), (None, Some(100)));
 
-    let op = read(&bent(&[("/target/api", json!("excuteOperation")), target_field("Operation", json!("BillClose"))]))
-        .unwrap();
+    let op = read(&bent(&[
+        ("/target/api", json!("excuteOperation")),
+        target_field("Operation", json!("BillClose")),
+        ("/skydeck", json!({"done": [["FCloseStatus", "in", "B"]]})),
+    ]))
+    .unwrap();
     assert_eq!(op.plan.target.verb, Verb::Operation("BillClose".into()));
     assert!(op.notes.iter().any(|n| n.message.contains("allow `BillClose`")));
 }

@@ -213,3 +213,39 @@ fn a_run_can_be_ended_by_a_date_and_the_rest_is_found_by_the_next() {
     let rest = sum(&place.good(&["run", "sales", "--yes"], ""));
     assert!(rest[0] > 0 && preview.contains(&format!("found {},", rest[0])), "the mark did not move: {preview}");
 }
+
+#[test]
+fn a_plan_that_submits_alone_is_told_as_submitting() {
+    let (place, sims) = Place::new(|dir| vec![("test", Sim::start(dir, "sim", 60, 7))]);
+    let mut plan: serde_json::Value = serde_json::from_str(include_str!("../plans/sal_outstock_audit.json")).unwrap();
+    plan["target"]["api"] = "Submit".into();
+    place.plan("submit.json", &plan.to_string());
+    let out = place.verb(&["--json", "run", "submit", "--yes"], "");
+    let text = String::from_utf8(out.stdout).unwrap();
+    let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let run = lines.iter().rev().find(|l| l["type"] == "run").expect(&text);
+    assert_eq!((&run["operation"], &run["done"], run.get("said_by")), (&"Submit".into(), &run["audited"], None));
+    assert!(run["done"].as_u64().unwrap() > 0, "{run}");
+    assert_eq!(run["done"], sims[0].1.stats()["applied"]["Submit"]);
+    let bills: Vec<_> = lines.iter().filter(|l| l["type"] == "bill").collect();
+    assert!(!bills.is_empty() && bills.iter().all(|b| b["operation"] == "Submit"), "{text}");
+    let done: Vec<_> = bills.iter().filter(|b| b["outcome"] == "done").collect();
+    assert_eq!(done.len() as u64, run["done"].as_u64().unwrap());
+    assert!(done.iter().all(|b| b["word"] == "submitted") && !text.contains("\"outcome\":\"audited\""), "{text}");
+
+    let history = place.good(&["history"], "");
+    assert!(history.contains("Submit: found ") && history.contains(" = done ") && !history.contains("audited"));
+    let id = run["run"].as_str().unwrap();
+    let listed = place.good(&["history", id, "--filter", "status:submitted", "-n", "500"], "");
+    let last = listed.lines().last().unwrap();
+    assert!(last.starts_with("Submit: found ") && last.contains(" + already done "), "{listed}");
+    assert_eq!(listed.lines().filter(|l| l.contains(" submitted ")).count(), done.len(), "{listed}");
+    let bill = place.good(&["bill", done[0]["no"].as_str().unwrap()], "");
+    assert!(bill.lines().next().unwrap().contains("SAL_OUTSTOCK test Submit  submitted"), "{bill}");
+    assert!(bill.contains("sending submit #1") && bill.contains("= submitted") && !bill.contains("audit"), "{bill}");
+
+    place.good(&["export", "--all", "bills.csv"], "");
+    let csv = std::fs::read_to_string(place.dir.path().join("bills.csv")).unwrap();
+    assert!(csv.lines().next().unwrap().trim_end().ends_with(",operation"), "{csv}");
+    assert!(csv.lines().any(|l| l.contains(",done,") && l.trim_end().ends_with(",Submit")), "{csv}");
+}

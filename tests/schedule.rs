@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use engine_support::*;
-use skydeck::domain::command::{Command, StartParams};
+use skydeck::domain::command::{Command, Receipt, StartParams};
 use skydeck::domain::ids::PlanId;
 use skydeck::domain::plan::{Approver, Missed, Remedy, Schedule};
 use skydeck::domain::query::{Answer, PageRequest, Query};
@@ -200,5 +200,6 @@ async fn a_plan_without_the_query_refuses_it() {
     let mut bench = Bench::started().await;
     let params = StartParams { remedy: true, ..StartParams::default() };
     let receipt = bench.order(Command::Start { plan: PlanId::new("p"), params }).await;
-    assert!(format!("{receipt:?}").contains("omissionRemedy"), "{receipt:?}");
+    let Receipt::Refused(why) = receipt else { panic!("{receipt:?}") };
+    assert!(why.to_string().contains("omissionRemedy"), "{why}");
 }

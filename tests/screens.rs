@@ -31,6 +31,10 @@ fn work(lang: Lang, size: (u16, u16)) -> Console {
     calm(lang, size).working()
 }
 
+fn closing(lang: Lang, size: (u16, u16)) -> Console {
+    Console::new(World::executing("BillClose"), lang, size)
+}
+
 fn keyed(mut console: Console, keys: &str) -> Console {
     console.keys(keys);
     console
@@ -159,6 +163,25 @@ const SCREENS: &[(&str, Script)] = &[
         let config = UiConfig { lang: l, size: s, measure: Measure::Wide, ..UiConfig::default() };
         keyed(Console::with(world, config).working(), "3j")
     }),
+    ("closing-plans", |l, s| closing(l, s)),
+    ("closing-queue", |l, s| keyed(closing(l, s).working(), "2jj")),
+    ("closing-results", |l, s| keyed(closing(l, s).working(), "3jj")),
+    ("closing-history", |l, s| keyed(closing(l, s), "5")),
+    ("closing-history-search", |l, s| keyed(closing(l, s), "5/status:done,已关闭,already<Enter>j")),
+    ("closing-compare", |l, s| keyed(closing(l, s), "5=j")),
+    ("closing-bill", |l, s| keyed(closing(l, s).working(), "3j<Enter>g")),
+    ("closing-confirm", |l, s| closing(l, s).collected()),
+    ("closing-confirm-nothing", |l, s| {
+        let mut world = World::executing("BillClose");
+        world.barren = true;
+        Console::new(world, l, s).collected()
+    }),
+    ("closing-help", |l, s| keyed(closing(l, s).working(), "3?<Space><Space><Space><Space><Space><Space>")),
+    ("closing-filter-line", |l, s| keyed(closing(l, s).working(), "3/status:")),
+    ("closing-stopped", |l, s| keyed(Console::new(World::executing("BillClose").stopped(), l, s).working(), "3G")),
+    ("stopped", |l, s| keyed(Console::new(World::new(false).stopped(), l, s).working(), "3G")),
+    ("submitting-results", |l, s| keyed(Console::new(World::executing("Submit"), l, s).working(), "3j")),
+    ("said-by-before", |l, s| keyed(closing(l, s), "5G")),
     ("ascii", |l, s| {
         let config = UiConfig { lang: l, size: s, ascii: true, ..UiConfig::default() };
         keyed(Console::with(World::new(false), config).working(), "3jx")

@@ -13,10 +13,10 @@ mod store_kit;
 
 use std::sync::Arc;
 
-use skydeck::domain::bill::{BillState, Skip, Slot, Status, UnknownWhy};
+use skydeck::domain::bill::{BillState, Outcome, Skip, Slot, Status, UnknownWhy};
 use skydeck::domain::event::Event;
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{EnvId, Fid, PlanId, Seq};
+use skydeck::domain::ids::{EnvId, Fid, OpId, PlanId, Seq};
 use skydeck::domain::query::{Cursor, PageRequest, Scope};
 use skydeck::domain::run::{RunKind, RunState};
 use skydeck::domain::step::{Step, Verdict};
@@ -434,5 +434,73 @@ fn the_first_page_tells_how_many_there_are_where_the_sum_lines_know() {
         assert_eq!((total(run, ""), total(Scope::History, "")), (Some(3), Some(3)), "{}", b.name);
         assert_eq!((total(run, "status:waiting"), total(Scope::History, "status:failed")), (Some(3), Some(0)));
         assert_eq!((total(run, "-status:failed"), total(Scope::History, "status:failed age:>1d")), (None, None));
+    }
+}
+
+/// A head under another operation than Audit.
+fn executing(n: u64, plan: &str, op: &str) -> Event {
+    let head = skydeck::domain::run::RunHead { op: OpId::new(op), ..head(n, plan, RunKind::Fresh) };
+    Event::RunOpened(Box::new(head))
+}
+
+#[test]
+fn bills_are_found_by_the_words_of_their_operations() {
+    let filter = |text: &str| Filter::parse(text).unwrap();
+    for b in stores() {
+        b.ok(begun(1, "p", &[1, 2]));
+        b.ok(vec![settled(1, 1, Slot::Waiting, audited()), settled(1, 2, Slot::Waiting, skipped(Skip::NotReached))]);
+        let only_audit = b.store.bills(Scope::History, &filter("-operation:Audit"), &PageRequest::first(9), Ts(T0));
+        let only_audit = only_audit.unwrap();
+        assert_eq!((only_audit.rows.len(), only_audit.scanned), (0, 0), "{}: no other operation, no scan", b.name);
+        b.ok(vec![executing(2, "q", "BillClose"), found(2, &[1, 2, 3]), collected(2), approved(2)]);
+        let already = Outcome::Already { by: None, on: None };
+        b.ok(vec![settled(2, 1, Slot::Waiting, audited()), settled(2, 2, Slot::Waiting, already)]);
+        b.ok(vec![settled(2, 3, Slot::Waiting, skipped(Skip::NotReached))]);
+        let (of_audit, closing) = (Scope::Run(run_id(1)), Scope::Run(run_id(2)));
+        for (scope, text, want) in [
+            (of_audit, "status:audited", vec!["1"]),
+            (of_audit, "status:done", vec!["1"]),
+            (of_audit, "status:已审核", vec!["1"]),
+            (of_audit, "status:closed", vec![]),
+            (of_audit, "status:not_reached", vec!["2"]),
+            (of_audit, "status:skipped", vec![]),
+            (closing, "status:audited", vec!["1"]),
+            (closing, "status:closed", vec!["1"]),
+            (closing, "结果:已关闭", vec!["1"]),
+            (closing, "status:已审核", vec![]),
+            (closing, "status:already_audited", vec!["2"]),
+            (closing, "status:already_closed", vec!["2"]),
+            (closing, "-status:closed,not_reached", vec!["2"]),
+            (closing, "cause:not_reached", vec!["3"]),
+            (Scope::History, "status:done", vec!["1", "1"]),
+            (Scope::History, "status:closed", vec!["1"]),
+            (Scope::History, "status:not_reached", vec!["3", "2"]),
+            (Scope::History, "cause:not_reached", vec!["3", "2"]),
+            (Scope::History, "operation:BillClose", vec!["3", "2", "1"]),
+            (Scope::History, "操作:audit", vec!["2", "1"]),
+            (Scope::Ledger, "status:not_reached", vec!["2", "3"]),
+            (Scope::Ledger, "-operation:Audit", vec!["3"]),
+        ] {
+            assert_eq!(b.fids(scope, text), want, "{} {scope:?} {text}", b.name);
+        }
+        let total =
+            |scope, text: &str| b.store.bills(scope, &filter(text), &PageRequest::first(1), Ts(T0)).unwrap().total;
+        assert_eq!((total(Scope::History, "status:done"), total(of_audit, "status:not_reached")), (Some(2), Some(1)));
+        assert_eq!(total(Scope::History, "status:closed"), None, "the sum lines do not tell them apart");
+        // `s*` is also what Submit calls its own: the sum of the skipped is not all of it.
+        assert_eq!(total(Scope::History, "status:s*"), None);
+        let page =
+            b.store.bills(Scope::History, &filter("status:not_reached"), &PageRequest::first(9), Ts(T0)).unwrap();
+        assert_eq!(page.scanned, 2, "{}: bills that had no turn have a list of their own", b.name);
+    }
+}
+
+#[test]
+fn a_head_that_neither_names_its_operation_nor_has_a_kept_plan_is_marked() {
+    for b in stores() {
+        b.ok(vec![opened(1, "p"), executing(2, "q", "BillClose")]);
+        let row = |n| b.store.run(run_id(n)).unwrap().unwrap();
+        assert!(row(1).op_unknown && row(1).head.op.is_audit(), "{}", b.name);
+        assert!(!row(2).op_unknown && row(2).head.op == OpId::new("BillClose"), "{}", b.name);
     }
 }

@@ -86,7 +86,9 @@ fn the_golden_journal_replays_to_the_same_state() {
         };
         assert_eq!(facts(&lines), facts(&std::fs::read(from.join("facts.jsonl")).unwrap()), "{version}");
         let store = LocalStore::open(&dir, TestClock::new(), "op", &|_| {}).unwrap();
-        let then: State = serde_json::from_slice(&std::fs::read(from.join("state.json")).unwrap()).unwrap();
+        let mut then: State = serde_json::from_slice(&std::fs::read(from.join("state.json")).unwrap()).unwrap();
+        // Its heads name no operation and its plans were not kept: a reader is told that nobody knows what was called.
+        then.runs.iter_mut().for_each(|row| row.op_unknown = true);
         assert_eq!(State::of(&store), then, "{version}");
         // And the state is what these facts mean today.
         let facts = store.facts_after(skydeck::domain::ids::Seq(0), usize::MAX).unwrap();

@@ -171,11 +171,13 @@ fn a_directory_that_others_could_use_is_refused_untouched() {
 fn a_newer_version_is_refused_and_left_alone() {
     let p = place();
     fill_at(&p.dir);
+    std::fs::write(p.dir.join("version"), "skydeck store 3\n").unwrap();
+    assert!(matches!(open(&p.dir), Err(StoreError::TooNew { found: 3, known: 2, .. })));
+    for senseless in ["something else\n", "skydeck store 0\n", ""] {
+        std::fs::write(p.dir.join("version"), senseless).unwrap();
+        assert!(matches!(open(&p.dir), Err(StoreError::Directory(_))));
+    }
     std::fs::write(p.dir.join("version"), "skydeck store 2\n").unwrap();
-    assert!(matches!(open(&p.dir), Err(StoreError::TooNew { found: 2, known: 1, .. })));
-    std::fs::write(p.dir.join("version"), "something else\n").unwrap();
-    assert!(matches!(open(&p.dir), Err(StoreError::Directory(_))));
-    std::fs::write(p.dir.join("version"), "skydeck store 1\n").unwrap();
     assert_eq!(events(&open(&p.dir).unwrap()), events(&in_memory()));
 }
 
@@ -411,7 +413,7 @@ fn a_damaged_index_is_put_aside_and_rebuilt() {
 }
 
 #[test]
-fn an_index_of_an_earlier_layout_is_put_aside_and_rebuilt() {
+fn an_index_of_the_earliest_layout_is_upgraded() {
     let p = place();
     fill_at(&p.dir);
     let before = everything(&open(&p.dir).unwrap());
@@ -421,9 +423,12 @@ fn an_index_of_an_earlier_layout_is_put_aside_and_rebuilt() {
     db.insert(b"Mapplied", &9_u64.to_be_bytes()).unwrap();
     db.flush().unwrap();
     drop(db);
+    let report = doctor::check(&p.dir, TestClock::new().as_ref(), &|_| {}).unwrap();
+    assert!(report.is_sound() && report.index.layout == Some(0), "{report:?}");
     let (store, told) = open_telling(&p.dir);
-    let laid_out = |p: &Progress| matches!(p, Progress::IndexDamaged { why, .. } if why.contains("earlier version"));
-    assert!(told.iter().any(laid_out), "{told:?}");
+    let upgrading = |p: &Progress| matches!(p, Progress::Upgrading { from: 0, to: 2, done, of } if done == of);
+    assert!(told.iter().any(upgrading), "{told:?}");
+    assert!(!told.iter().any(|p| matches!(p, Progress::IndexDamaged { .. })), "{told:?}");
     assert_eq!(everything(&store.unwrap()), before);
 }
 

@@ -334,6 +334,15 @@ impl Model {
             .map(|(_, r)| (r.run.0.timestamp_ms() - T0 as u64, r.fid().as_str().parse().unwrap()))
             .collect();
         assert_eq!(got, history.iter().map(|(_, n, f)| (*n, *f)).collect::<Vec<_>>());
+        for slot in Slot::ALL {
+            let filter = Filter::parse(&format!("status:{}", slot.word())).unwrap();
+            let got = store.bills(Scope::History, &filter, &page, Ts(T0)).unwrap();
+            let want = history.iter().filter(|(_, n, fid)| self.runs[n].bills[fid].slot == Some(slot));
+            assert_eq!(
+                got.rows.iter().map(|(_, r)| r.fid().as_str().parse::<u64>().unwrap()).collect::<Vec<_>>(),
+                want.map(|(_, _, fid)| *fid).collect::<Vec<_>>()
+            );
+        }
         let mut ledger: Vec<(Ts, u64)> = self.ledger.iter().map(|((_, fid), open)| (open.since, *fid)).collect();
         ledger.sort_unstable();
         let got = store.bills(Scope::Ledger, &Filter::default(), &page, Ts(T0)).unwrap();

@@ -32,6 +32,8 @@ struct Store {
     rows: usize,
     message: &'static str,
     fails_at: Option<usize>,
+    /// Bills that are closed and not audited; their outcome is that it is done.
+    closed: std::ops::Range<usize>,
 }
 
 impl Store {
@@ -46,14 +48,19 @@ impl Store {
                 form: FormId::new("SAL_OUTSTOCK"),
                 fid: Fid::from(100_000 + i as u64),
             }
-            .under(&OpId::default()),
+            .under(&if self.closed.contains(&i) { OpId::new("BillClose") } else { OpId::default() }),
             no: format!("XSCKD{i:06}"),
-            state: BillState::Settled(Outcome::Failed(failure)),
+            state: BillState::Settled(if self.closed.contains(&i) {
+                Outcome::Done { verified: false }
+            } else {
+                Outcome::Failed(failure)
+            }),
             rev: Rev { status: Status::Submitted, modified: None, state: None },
             attempts: 1,
             at: Ts(1_764_000_000_000),
             columns: vec!["100".to_owned(), "=1+1".to_owned()],
             open_since: None,
+            untold: false,
         }
     }
 }
@@ -85,6 +92,7 @@ impl Link for Store {
                     text: None,
                     op: Default::default(),
                     server: None,
+                    headless: false,
                 };
                 let row = RunRow {
                     head,
@@ -95,6 +103,7 @@ impl Link for Store {
                     flags: Vec::new(),
                     consent: None,
                     pruned: 0,
+                    op_unknown: false,
                 };
                 Ok(Answer::Run(Some(Box::new(row))))
             }
@@ -147,7 +156,7 @@ async fn written(store: Store, scope: Scope, format: ExportFormat) -> (u64, Stri
 }
 
 fn store(rows: usize, message: &'static str) -> Store {
-    Store { rows, message, fails_at: None }
+    Store { rows, message, fails_at: None, closed: 0..0 }
 }
 
 #[tokio::test]
@@ -220,7 +229,7 @@ async fn a_file_is_there_when_it_is_complete_and_never_overwrites() {
         format: ExportFormat::Csv,
         path: path.to_str().unwrap().to_owned(),
     };
-    let broken = Store { rows: 2_000, message: "x", fails_at: Some(1_000) };
+    let broken = Store { rows: 2_000, message: "x", fails_at: Some(1_000), closed: 0..0 };
     let failed = to_file(Arc::new(broken), &wanted, style(), |_| {}).await;
     assert!(matches!(failed, Err(ExportError::Link(_))), "{failed:?}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -230,4 +239,30 @@ async fn a_file_is_there_when_it_is_complete_and_never_overwrites() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     let again = to_file(Arc::new(store(3, "x")), &wanted, style(), |_| {}).await;
     assert!(matches!(again, Err(ExportError::Exists(_))), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_bill_of_another_operation_is_told_by_it_and_lists_of_audit_alone_stay_as_they_are() {
+    let (_, csv) = written(store(3, "x"), Scope::History, ExportFormat::Csv).await;
+    let first = |csv: &str| csv.lines().next().unwrap().to_owned();
+    assert!(first(&csv).ends_with(",form,columns"), "{csv}");
+    // The only other one stands far down: the heading knows of it.
+    let mixed = || Store { closed: 1_500..1_501, ..store(1_600, "x") };
+    for scope in [Scope::History, Scope::Ledger, Scope::Run(run())] {
+        let (_, csv) = written(mixed(), scope, ExportFormat::Csv).await;
+        assert!(first(&csv).ends_with(",operation"), "{csv}");
+        let line = |no: &str| csv.lines().find(|l| l.starts_with(no)).unwrap().to_owned();
+        assert!(line("XSCKD000001").contains(",failed,") && line("XSCKD000001").ends_with(",Audit"));
+        assert!(line("XSCKD001500").contains(",done,") && line("XSCKD001500").ends_with(",BillClose"));
+    }
+    let (_, lines) = written(mixed(), Scope::History, ExportFormat::JsonLines).await;
+    let values: Vec<serde_json::Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!((&values[1_500]["outcome"], &values[1_500]["word"]), (&"done".into(), &"closed".into()));
+    assert_eq!((&values[1_500]["operation"], &values[0]["operation"]), (&"BillClose".into(), &"Audit".into()));
+    assert!(values[0].get("word").is_none());
+    for format in [ExportFormat::Markdown, ExportFormat::Html] {
+        let (_, text) = written(mixed(), Scope::History, format).await;
+        assert!(text.contains("closed") && text.contains("BillClose") && text.contains("done 1"), "{format:?}");
+        assert!(!text.contains("audited"), "{format:?}");
+    }
 }

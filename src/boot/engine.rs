@@ -3,18 +3,24 @@
 //! Invariant: nothing at all is changed before the owner lock is held; whoever holds it serves everybody else.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::opening::told;
 use super::{Logging, PlanFiles, who};
+use crate::cli::args::Language;
 use crate::cli::exit::{Exit, Stop};
 use crate::config::Rules;
 use crate::domain::cause::CauseTable;
 use crate::domain::env::Environment;
+use crate::domain::ids::EnvId;
+use crate::domain::query::{Answer, Query};
+use crate::domain::reason::Reason;
+use crate::domain::server::Server as ErpServer;
 use crate::domain::time::Clock;
 use crate::engine::{Engine, Left, Parts};
 use crate::erp::Erp;
@@ -26,7 +32,7 @@ use crate::link::local::LocalLink;
 use crate::link::remote::RemoteLink;
 use crate::link::serve::{Door, Server};
 use crate::store::actions::FileLog;
-use crate::store::local::{LocalStore, Progress};
+use crate::store::local::{LocalStore, Options, Outlook, Progress, Raise};
 use crate::store::{Store, StoreError};
 
 /// What an engine is booted with.
@@ -51,6 +57,10 @@ pub struct Setup {
     pub alerts: Option<Alerts>,
     /// Where figures go; only a process that stays gives any.
     pub metrics: Metrics,
+    /// What becomes of a data directory of an earlier version.
+    pub raise: Raise,
+    /// Language of what opening says.
+    pub lang: Language,
 }
 
 /// How long the last alerts may take at the end.
@@ -63,6 +73,8 @@ pub const SOCKET: &str = "owner.sock";
 pub struct Booted {
     /// How everybody talks to it.
     pub link: Arc<dyn Link>,
+    /// How a console does.
+    console: Arc<dyn Link>,
     own: Option<Own>,
 }
 
@@ -88,17 +100,17 @@ impl Booted {
     /// Opens the store, recovers, starts the engine and serves other consoles; or attaches to the process that holds
     /// the directory already.
     pub async fn start(setup: Setup, progress: impl Fn(&str) + Send + 'static) -> Result<Self, Stop> {
-        let (data, clock, by) = (setup.data.clone(), setup.clock.clone(), who().to_string());
         let socket = setup.data.join(SOCKET);
-        let opened = tokio::task::spawn_blocking(move || LocalStore::open(&data, clock, &by, &|p| told(&p, &progress)));
-        let store =
-            opened.await.context("opening the store").map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))?;
-        let store = match store {
+        let (store, raised) = match open(&setup, progress).await? {
             Err(held @ StoreError::Held { .. }) => return Self::attach(&socket, held).await,
-            store => Arc::new(store.map_err(store_stop)?),
+            Err(error) => return Err(store_stop(error)),
+            Ok((store, raised)) => (Arc::new(store), raised),
         };
         // Only now: whoever does not hold the directory writes nothing into it.
         setup.logging.start(&setup.data);
+        if let Some(Progress::Raised { from, to, backup }) = raised {
+            tracing::info!(from, to, ?backup, "the data directory was raised to this program's version");
+        }
         let clock = Arc::clone(&setup.clock);
         let mut doors = vec![Door::own(&socket)];
         doors.extend(setup.access.door.iter().map(|(path, gid)| Door::of_group(path, *gid)));
@@ -119,6 +131,7 @@ impl Booted {
             .inspect_err(|error| tracing::warn!(%error, "no other console can attach"))
             .ok();
         let link: Arc<dyn Link> = Arc::new(LocalLink::new(engine.clone()));
+        let console: Arc<dyn Link> = Arc::new(LocalLink::of_console(engine.clone(), who()));
         let leaving = watch::Sender::new(false);
         let alerts = setup
             .alerts
@@ -127,7 +140,11 @@ impl Booted {
         let metrics = wanted.then(|| tokio::spawn(setup.metrics.run(Arc::clone(&link), leaving.subscribe())));
         let (any, scheduled) = watch::channel(false);
         let schedules = setup.schedules.then(|| tokio::spawn(schedule::run(Arc::clone(&link), clock, who().uid, any)));
-        Ok(Self { link, own: Some(Own { engine, store, server, schedules, alerts, metrics, leaving, scheduled }) })
+        Ok(Self {
+            link,
+            console,
+            own: Some(Own { engine, store, server, schedules, alerts, metrics, leaving, scheduled }),
+        })
     }
 
     /// A link to the process that holds the directory. `held` says which, where it does not answer.
@@ -136,7 +153,7 @@ impl Booted {
         let until = Instant::now() + Duration::from_secs(5);
         loop {
             match link.is_owned().await {
-                Ok(true) => return Ok(Self { link: Arc::new(link), own: None }),
+                Ok(true) => return Ok(Self::elsewhere(socket, link)),
                 // The owner may be starting (or recovering), and binds its socket last.
                 Ok(false) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
                 Ok(false) => return Err(store_stop(held)),
@@ -149,10 +166,19 @@ impl Booted {
     pub async fn at(socket: &Path) -> Result<Self, Stop> {
         let link = RemoteLink::new(socket, who(), None);
         match link.is_owned().await {
-            Ok(true) => Ok(Self { link: Arc::new(link), own: None }),
+            Ok(true) => Ok(Self::elsewhere(socket, link)),
             Ok(false) => Err(Stop::new(Exit::Refused, format!("nobody serves {}", socket.display()))),
             Err(error) => Err(Stop::new(Exit::Refused, error.to_string())),
         }
+    }
+
+    fn elsewhere(socket: &Path, link: RemoteLink) -> Self {
+        Self { link: Arc::new(link), console: Arc::new(RemoteLink::of_console(socket, who(), None)), own: None }
+    }
+
+    /// The engine for a console: as long as it watches, somebody is there.
+    pub fn console(&self) -> Arc<dyn Link> {
+        Arc::clone(&self.console)
     }
 
     /// Whether the engine lives in another process.
@@ -208,22 +234,71 @@ impl Booted {
     }
 }
 
-/// Says what opening does, where it is worth saying: a clean start is silent.
-pub fn told(progress: &Progress, say: &impl Fn(&str)) {
-    match progress {
-        Progress::TornTail(torn) => say(&format!("the journal's end was torn by a crash and was cut: {torn:?}")),
-        Progress::IndexDamaged { kept, why } => {
-            say(&format!(
-                "the index was damaged ({why}); it is kept at {} and rebuilt from the journal",
-                kept.display()
-            ));
+/// What is known of the server an environment's records are on.
+#[derive(Default)]
+pub struct Home {
+    /// The server, once that was said.
+    pub home: Option<ErpServer>,
+    /// Why nothing is written there, as a running engine says.
+    pub held: Option<Reason>,
+}
+
+/// Where an environment's records are: from the engine behind a socket, or of the process that holds the data directory,
+/// or from the directory itself. Where there is none yet, nothing was ever said.
+pub async fn home_of(data: &Path, attach: Option<&Path>, clock: Arc<dyn Clock>, env: &EnvId) -> Result<Home, Stop> {
+    let booted = match attach {
+        Some(socket) => Booted::at(socket).await?,
+        None if !data.join("version").exists() => return Ok(Home::default()),
+        None => {
+            let (dir, id, by) = (data.to_path_buf(), env.clone(), who().to_string());
+            let read = move || {
+                // One of an earlier version says nowhere where it was, and a look raises nothing.
+                if Outlook::of(&dir, clock.now())?.is_some() {
+                    return Ok(None);
+                }
+                let store = LocalStore::open_raising(&dir, clock, &by, &|_| {}, Options::default(), &Raise::Never)?;
+                let bound = store.server_of(&id)?;
+                store.close()?;
+                Ok(bound)
+            };
+            let read = tokio::task::spawn_blocking(read).await.context("opening the store");
+            match read.map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))? {
+                Err(held @ StoreError::Held { .. }) => Booted::attach(&data.join(SOCKET), held).await?,
+                bound => {
+                    let home = bound.map_err(store_stop)?.map(|bound| bound.server);
+                    return Ok(Home { home, held: None });
+                }
+            }
         }
-        Progress::Folding { done, of } if done == of || done % 10_000 == 0 => {
-            say(&format!("rebuilding the index: {done} of {of} facts"))
-        }
-        Progress::NoBallast => say("no space could be set aside for a full disk: free some space"),
-        Progress::Folding { .. } | Progress::OpeningIndex | Progress::ReadingJournal | Progress::Ready => {}
-    }
+    };
+    let rows = match booted.link.ask(Query::Environments).await? {
+        Answer::Environments(rows) => rows,
+        _ => Vec::new(),
+    };
+    let row = rows.into_iter().find(|row| row.env.id == *env);
+    Ok(row.map(|row| Home { home: row.home, held: row.held }).unwrap_or_default())
+}
+
+/// Opens the store on a thread that may wait. Gives with it how the directory was raised, if it was.
+async fn open(
+    setup: &Setup,
+    say: impl Fn(&str) + Send + 'static,
+) -> Result<Result<(LocalStore, Option<Progress>), StoreError>, Stop> {
+    let (data, clock, by) = (setup.data.clone(), setup.clock.clone(), who().to_string());
+    let (raise, lang) = (setup.raise.clone(), setup.lang);
+    let work = move || {
+        let raised = Mutex::new(None);
+        let progress = |progress: Progress| {
+            told(&progress, lang, &say);
+            if matches!(progress, Progress::Raised { .. }) {
+                *raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
+            }
+        };
+        let store = LocalStore::open_raising(&data, clock, &by, &progress, Options::default(), &raise)?;
+        Ok((store, raised.into_inner().unwrap_or_else(PoisonError::into_inner)))
+    };
+    let opened = tokio::task::spawn_blocking(work).await.context("opening the store");
+    opened.map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))
 }
 
 /// A store that cannot be used, with its exit code.

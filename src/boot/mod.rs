@@ -26,12 +26,14 @@ mod alerts;
 mod engine;
 mod log;
 mod offline;
+mod opening;
 pub mod owner;
 
 pub use alerts::alerts;
-pub use engine::{Booted, SOCKET, Setup, store_stop, told};
+pub use engine::{Booted, Home, SOCKET, Setup, home_of, store_stop};
 pub use log::Logging;
 pub use offline::Offline;
+pub use opening::told;
 
 /// Plans shipped inside the program, for the demo and as examples: (name, JSON).
 pub const SHIPPED: &[(&str, &str)] = &[
@@ -124,7 +126,10 @@ pub fn who() -> Who {
     let login = ["LOGNAME", "USER"].iter().find_map(|v| std::env::var(v).ok()).filter(|l| !l.is_empty());
     let uid = rustix::process::getuid().as_raw();
     let from = std::env::var("SSH_CONNECTION").ok().and_then(|c| c.split(' ').next().map(str::to_owned));
-    crate::link::serve::person(uid, login.unwrap_or_else(|| uid.to_string()), from.filter(|f| !f.is_empty()))
+    let known = crate::link::serve::person(uid, String::new(), from.filter(|f| !f.is_empty()));
+    // Who claims nothing is called what the system calls him.
+    let login = login.or_else(|| known.name.clone()).unwrap_or_default();
+    Who { login, ..known }
 }
 
 /// Reads the configuration; a missing file is an empty configuration only when it was not named.
@@ -178,9 +183,14 @@ pub fn plan_id(path: &Path) -> PlanId {
 /// Reads one plan file, with the hazards lint found.
 pub fn read_plan(path: &Path) -> Result<(crate::plan::PlanFile, Vec<crate::plan::lint::Hazard>), PlanProblem> {
     let id = plan_id(path);
-    let problem = |message: String| PlanProblem { id: id.clone(), message: format!("{}: {message}", path.display()) };
+    let at = path.display();
+    let problem = |message: String| PlanProblem::new(id.clone(), format!("{at}: {message}"));
     let text = std::fs::read_to_string(path).map_err(|e| problem(format!("cannot be read: {e}")))?;
-    let file = crate::plan::read(id.clone(), &text).map_err(|e| problem(e.to_string()))?;
+    let file = crate::plan::read(id.clone(), &text).map_err(|e| PlanProblem {
+        zh: e.in_chinese().map(|zh| format!("{at}：{zh}")),
+        reason: e.reason.clone(),
+        ..problem(e.to_string())
+    })?;
     let hazards = crate::plan::lint(&file);
     Ok((file, hazards))
 }

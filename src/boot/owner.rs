@@ -14,9 +14,10 @@ use async_trait::async_trait;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::watch;
 
-use crate::cli::args::Global;
+use crate::cli::args::{Global, Language};
 use crate::cli::exit::Stop;
 use crate::link::remote::Starter;
+use crate::store::local::Raise;
 
 /// What an owner that was started prints to, beside its socket.
 pub const LOG: &str = "owner.log";
@@ -83,14 +84,20 @@ pub struct Detached {
 }
 
 impl Detached {
-    /// For this configuration and data directory.
-    pub fn new(global: &Global, config: &Path, data: &Path) -> Self {
+    /// For this configuration and data directory. `raise`: what was decided about a directory of an earlier version;
+    /// `lang`: the language in which the console shows what the owner does before it serves.
+    pub fn new(global: &Global, config: &Path, data: &Path, raise: &Raise, lang: Language) -> Self {
         let mut options = Vec::new();
         // Only a file that was named: one that is missing at its usual place is an empty configuration.
         if global.config.is_some() {
             options.extend(["--config".into(), absolute(config).into_os_string()]);
         }
         options.extend(["--data".into(), absolute(data).into_os_string()]);
+        if *raise == Raise::Plain {
+            options.push("--no-backup".into());
+        }
+        let lang = if lang == Language::Zh { "zh" } else { "en" };
+        options.extend(["--words".into(), lang.into()]);
         Self {
             data: data.to_path_buf(),
             options,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::fresh::NewPlan;
+
 /// Terminal operations console for Kingdee K/3Cloud (金蝶云星空) integration plans.
 ///
 /// Without a verb: the console. Exit codes: 0 all settled well, 1 some failed, 2 usage or configuration,
@@ -89,6 +91,8 @@ pub enum Verb {
     Ledger(LedgerArgs),
     /// Close ledger entries with a written reason.
     Resolve(ResolveArgs),
+    /// Put back ledger entries that were closed with a written reason.
+    Reopen(ReopenArgs),
     /// Runs, newest first; with a run: its bills.
     History(HistoryArgs),
     /// One bill's whole life.
@@ -106,7 +110,9 @@ pub enum Verb {
     /// The engine without a screen, for systemd: consoles attach to it.
     Serve(ServeArgs),
     /// Check the data directory: journal chain, index, headroom.
-    Doctor(DoctorArgs),
+    Doctor(super::doctor::DoctorArgs),
+    /// Raise a data directory of an earlier version to the one of this program, after a backup.
+    Upgrade(super::upgrade::UpgradeArgs),
     /// Copy the data directory, in use or not, into a new one, and check the copy.
     Backup {
         /// Directory; not there yet.
@@ -157,6 +163,12 @@ pub struct ServeArgs {
     /// Tell the process that holds the data directory to end, and wait until it has.
     #[arg(long, conflicts_with = "detached")]
     pub end: bool,
+    /// The console was told to raise the data directory without a backup.
+    #[arg(long, hide = true)]
+    pub no_backup: bool,
+    /// Language of the console that starts it, for what it shows of the start.
+    #[arg(long, hide = true, value_name = "LANG")]
+    pub words: Option<Language>,
 }
 
 /// `demo`.
@@ -324,6 +336,20 @@ pub struct ResolveArgs {
     pub reason: String,
 }
 
+/// `reopen`.
+#[derive(Debug, Args)]
+pub struct ReopenArgs {
+    /// Whole bill numbers.
+    #[arg(required = true, value_name = "NUMBER")]
+    pub numbers: Vec<String>,
+    /// Only entries of this plan.
+    #[arg(long, value_name = "PLAN")]
+    pub plan: Option<String>,
+    /// Why; kept in the history.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
 /// `history`.
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
@@ -429,13 +455,7 @@ pub enum PlanVerb {
         effective: bool,
     },
     /// A new plan on standard output.
-    New {
-        /// Business object, e.g. STK_InStock.
-        form: String,
-        /// Submit before auditing.
-        #[arg(long)]
-        submit: bool,
-    },
+    New(NewPlan),
     /// Known hazards of a plan.
     Lint {
         /// Plan: name or file.
@@ -488,18 +508,12 @@ pub enum EnvVerb {
         /// Environment; absent = the default one.
         name: Option<String>,
     },
-}
-
-/// `doctor`.
-#[derive(Debug, Args)]
-pub struct DoctorArgs {
-    /// Build the index anew from the journal.
-    #[arg(long)]
-    pub rebuild: bool,
-    /// Copy the index into a smaller one.
-    #[arg(long)]
-    pub compact: bool,
-    /// Write every fact as JSON lines.
-    #[arg(long, value_name = "FILE")]
-    pub export: Option<PathBuf>,
+    /// Say that an environment's records are on the server it is configured with now.
+    Adopt {
+        /// Environment.
+        name: String,
+        /// Why; kept in the action log.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
 }

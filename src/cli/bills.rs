@@ -7,7 +7,8 @@ use super::out::Out;
 use crate::domain::command::Selection;
 use crate::domain::event::{Event, Fact};
 use crate::domain::filter::Filter;
-use crate::domain::ids::{EnvId, PlanId, RunId, WorkKey};
+use crate::domain::ids::{EnvId, OpId, PlanId, RunId, WorkKey};
+use crate::domain::operation_words;
 use crate::domain::query::{Answer, Page, PageRequest, Query, Scope};
 use crate::domain::run::{BillRow, RunRow, RunState};
 use crate::domain::step::{Body, Verdict};
@@ -109,11 +110,16 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
     if rows.is_empty() {
         return Ok(());
     }
-    let head =
-        [out.t("bill", "单据"), "fid", out.t("outcome", "结果"), out.t("tries", "次数"), out.t("reason", "原因")];
+    let mut head =
+        vec![out.t("bill", "单据"), "fid", out.t("outcome", "结果"), out.t("tries", "次数"), out.t("reason", "原因")];
+    // Bills of one run are of one operation, and its sum names it.
+    let several = !matches!(scope, Scope::Run(_)) && rows.iter().any(|row| !row.key.op.is_audit());
+    head.extend(several.then(|| out.t("operation", "操作")));
     let cells = rows.iter().map(|row| {
-        let (state, reason) = out.state(&row.state);
-        vec![row.no.clone(), row.fid().to_string(), state, row.attempts.to_string(), reason]
+        let (state, reason) = out.bill(row);
+        let mut cells = vec![row.no.clone(), row.fid().to_string(), state, row.attempts.to_string(), reason];
+        cells.extend(several.then(|| out.named(&row.key.op)));
+        cells
     });
     out.table(&head, cells.collect())?;
     if more {
@@ -130,7 +136,7 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
         if out.json {
             out.object(&json::run(&row))?
         } else {
-            out.line(&out.sum(&row.tally))?;
+            out.line(&out.sum_of(&row))?;
             if row.pruned > 0 {
                 let words = out.t("of them are kept no longer ([retention])", "张已按 [retention] 清除，不再保留明细");
                 out.line(&format!("{} {words}", row.pruned))?;
@@ -170,16 +176,14 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
         out.t("sum", "合计"),
     ];
     let cells = rows.iter().map(|row| {
-        let (state, detail) = json::run_state(&row.state);
-        let state = detail.map_or_else(|| state.to_owned(), |why| format!("{state}: {why}"));
         vec![
             row.head.id.to_string(),
             out.time(row.head.opened),
             row.head.plan.to_string(),
             row.head.env.to_string(),
             row.head.by.to_string(),
-            state,
-            out.sum(&row.tally),
+            out.run_state(row),
+            out.sum_of(row),
         ]
     });
     out.table(&head, cells.collect())?;
@@ -206,7 +210,7 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
                 [out.t("outcome", "结果"), out.t("cause", "原因"), out.t("bills", "单据数"), out.t("oldest", "最早")];
             let cells = groups.iter().map(|g| {
                 vec![
-                    out.slot(g.slot).to_owned(),
+                    out.slot(&OpId::default(), g.slot).to_owned(),
                     out.cause(&g.group),
                     g.count.to_string(),
                     g.oldest.map(|at| out.time(at)).unwrap_or_default(),
@@ -237,6 +241,24 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
     })
 }
 
+/// Bills with one of these numbers, under every operation, of one plan where one is named.
+pub async fn keys_of(link: &dyn Link, numbers: &[String], plan: Option<&str>) -> Result<Vec<WorkKey>, Stop> {
+    let mut keys = Vec::new();
+    for number in numbers {
+        let Answer::Bills(page) = link.ask(Query::FindBill { number: number.clone(), limit: 20 }).await? else {
+            return Err(Stop::usage("the engine answered another question"));
+        };
+        let found = page.rows.into_iter().map(|(_, row)| row).filter(|row| row.no == *number);
+        let of_plan = found.filter(|row| plan.is_none_or(|plan| row.plan.as_str() == plan)).map(|row| row.key);
+        let before = keys.len();
+        keys.extend(of_plan);
+        if keys.len() == before {
+            return Err(Stop::usage(format!("no bill {number} in the history")));
+        }
+    }
+    Ok(keys)
+}
+
 /// `bill`.
 pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, Stop> {
     let Answer::Bills(page) = link.ask(Query::FindBill { number: args.number.clone(), limit: 20 }).await? else {
@@ -244,23 +266,27 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
     };
     let mut keys: Vec<(WorkKey, String)> = page.rows.iter().map(|(_, row)| (row.key.clone(), row.no.clone())).collect();
     keys.dedup();
-    let exact: Vec<&(WorkKey, String)> = keys.iter().filter(|(_, no)| *no == args.number).collect();
-    let key = match (exact.as_slice(), keys.as_slice()) {
-        ([(key, _)], _) | ([], [(key, _)]) => key.clone(),
-        ([], []) => return Err(Stop::usage(format!("no bill {} in the history", args.number))),
-        _ => {
-            for (key, no) in &keys {
-                out.note(&format!(
-                    "{} ({} {} {})",
-                    show(no, 200).as_str(),
-                    key.record.env,
-                    key.record.form,
-                    key.record.fid
-                ));
-            }
-            return Err(Stop::usage("several bills match; give the whole number"));
-        }
+    let exact: Vec<(WorkKey, String)> = keys.iter().filter(|(_, no)| *no == args.number).cloned().collect();
+    let meant = if exact.is_empty() { &keys } else { &exact };
+    let Some((first, _)) = meant.first() else {
+        return Err(Stop::usage(format!("no bill {} in the history", args.number)));
     };
+    // One record may stand there under several operations: each has a life of its own.
+    if meant.iter().any(|(key, _)| key.record != first.record) {
+        for (WorkKey { record, op }, no) in &keys {
+            let op = if op.is_audit() { String::new() } else { format!(" {}", out.named(op)) };
+            out.note(&format!("{} ({} {} {}{op})", show(no, 200).as_str(), record.env, record.form, record.fid));
+        }
+        return Err(Stop::usage("several bills match; give the whole number"));
+    }
+    for (key, _) in meant {
+        life(link, out, args, key).await?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// A bill's life under one operation.
+async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Result<(), Stop> {
     let Answer::Bill { row, facts, cut } = link.ask(Query::Bill(key.clone())).await? else {
         return Err(Stop::usage("the engine answered another question"));
     };
@@ -270,14 +296,18 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
         }
         for fact in &facts {
             let value = serde_json::to_value(fact).map_err(|e| Stop::usage(e.to_string()))?;
-            out.object(&serde_json::json!({"type": "fact", "seq": fact.seq, "at_ms": fact.at.0, "fact": value}))?;
+            let operation = operation_words::name(&key.op);
+            out.object(&serde_json::json!({
+                "type": "fact", "seq": fact.seq, "at_ms": fact.at.0, "operation": operation, "fact": value,
+            }))?;
         }
-        return Ok(Exit::Ok);
+        return Ok(());
     }
     if let Some(row) = &row {
-        let (state, reason) = out.state(&row.state);
+        let (state, reason) = out.bill(row);
+        let op = if key.op.is_audit() { String::new() } else { format!(" {}", out.named(&key.op)) };
         out.line(&format!(
-            "{}  FID {}  {} {}  {state}  {}",
+            "{}  FID {}  {} {}{op}  {state}  {}",
             show(&row.no, 200).as_str(),
             key.record.fid,
             key.record.form,
@@ -289,7 +319,7 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
         out.line(out.t("… older facts left out", "… 更早的记录未显示"))?;
     }
     for fact in &facts {
-        out.line(&format!("{}  {}", out.time(fact.at), sentence(out, &key, fact)))?;
+        out.line(&format!("{}  {}", out.time(fact.at), sentence(out, key, fact)))?;
         if args.evidence
             && let Event::StepAnswered { evidence: Some(evidence), .. } = &fact.event
         {
@@ -299,7 +329,7 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
             }
         }
     }
-    Ok(Exit::Ok)
+    Ok(())
 }
 
 fn text_of(body: &Body) -> String {
@@ -312,7 +342,9 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
             let status = bills.iter().find(|b| b.fid == key.record.fid).map_or("?", |b| b.rev.status.code()).to_owned();
             format!("{} {status}  {run}", out.t("found in status", "找到，状态"))
         }
-        Event::StepTried { step, attempt, .. } => format!("{} {} #{attempt}", out.t("sending", "发出"), step.word()),
+        Event::StepTried { step, attempt, .. } => {
+            format!("{} {} #{attempt}", out.t("sending", "发出"), out.step(&key.op, *step))
+        }
         Event::StepAnswered { step, ms, verdict, side, .. } => {
             let said = match verdict {
                 Verdict::Done => out.t("done", "成功").to_owned(),
@@ -325,7 +357,7 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
                 }
             };
             let side = if side.is_empty() { String::new() } else { format!("  [{}]", side.join("; ")) };
-            format!("{} {} ms  {said}{side}", step.word(), ms)
+            format!("{} {} ms  {said}{side}", out.step(&key.op, *step), ms)
         }
         Event::BillRead { rev, approver, .. } => {
             let status = rev.as_ref().map_or("-", |r| r.status.code());
@@ -334,8 +366,11 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
         Event::BillDeferred { until, cause, .. } => {
             format!("{} {} {}", out.t("again at", "稍后重试"), out.time(*until), out.cause(cause.as_str()))
         }
-        Event::BillSettled { outcome, .. } => format!("= {} {}", out.slot(outcome.slot()), out.reason(outcome)),
+        Event::BillSettled { outcome, .. } => {
+            format!("= {} {}", out.slot(&key.op, outcome.slot()), out.reason(&key.op, outcome))
+        }
         Event::LedgerResolved { by, reason, .. } => format!("{} {by}: {reason}", out.t("resolved by", "人工结清")),
+        Event::LedgerReopened { by, reason, .. } => format!("{} {by}: {reason}", out.t("re-opened by", "撤销办结")),
         other => other.run().map(|r| r.to_string()).unwrap_or_default(),
     };
     show(&text, 4096).as_str().to_owned()

@@ -51,15 +51,23 @@ impl Console<'_> {
         shell::require_terminal().map_err(|e| Stop::new(Exit::Terminal, e.to_string()))
     }
 
+    /// The language a console of this configuration speaks on this terminal.
+    pub fn language(global: &Global, config: &Config) -> Language {
+        // Chinese on a terminal that cannot show it would be a wall of question marks.
+        match boot::language(global.lang, config.console.language.as_deref()) {
+            Language::Zh if Caps::detect().unicode => Language::Zh,
+            _ => Language::En,
+        }
+    }
+
     /// Runs until the operator leaves. Gives the exit code.
     pub async fn run(self, link: Arc<dyn Link>) -> Result<u8, Stop> {
         let looks = &self.config.console;
         let measure = if looks.ambiguous_width == Some(2) { Measure::Wide } else { Measure::Narrow };
         let caps = Caps { measure, ..Caps::detect() };
-        // Chinese on a terminal that cannot show it would be a wall of question marks.
-        let lang = match boot::language(self.global.lang, looks.language.as_deref()) {
-            Language::Zh if caps.unicode => Lang::Zh,
-            _ => Lang::En,
+        let lang = match Self::language(self.global, self.config) {
+            Language::Zh => Lang::Zh,
+            Language::En => Lang::En,
         };
         let ascii = self.looks.ascii || looks.ascii.unwrap_or(!caps.unicode);
         let depth = match caps.colors {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::DemoArgs;
-use super::drive::Driver;
+use super::args::{DemoArgs, Language};
+use super::drive::{Driver, Set};
 use super::exit::{Exit, Stop};
 use super::out::Out;
 use crate::boot::{self, Booted, Logging, PlanFiles, SHIPPED, Setup, SystemClock};
@@ -22,6 +22,7 @@ use crate::domain::run::RunState;
 use crate::domain::time::Clock;
 use crate::secret::Known;
 use crate::sim::{self, SimArgs};
+use crate::store::local::Raise;
 
 /// The plan the demo is about.
 pub const PLAN: &str = "sal_outstock_audit";
@@ -132,6 +133,7 @@ impl Demo {
         args: &DemoArgs,
         ground: Ground,
         causes: Arc<CauseTable>,
+        lang: Language,
         note: impl Fn(&str) + Send + 'static,
     ) -> Result<Self, Stop> {
         let config = SimArgs {
@@ -163,6 +165,9 @@ impl Demo {
             alerts: None,
             metrics: crate::host::metrics::Metrics::default(),
             logging: Logging::new(LogConfig::default(), known),
+            // A demo has nothing that would be missed.
+            raise: Raise::Plain,
+            lang,
         };
         let booted = Booted::start(setup, note).await?;
         Ok(Self { sim, booted, ground })
@@ -240,7 +245,7 @@ pub async fn headless(demo: &Demo, driver: &Driver) -> Result<Exit, Stop> {
             if !matches!(row.state, RunState::AwaitingApproval) {
                 driver.order(Command::Resume { run: row.head.id }).await?;
             }
-            driver.follow(row.head.id, watch).await?
+            driver.follow(row.head.id, watch, Set::Ours).await?
         }
         _ => driver.run(Command::Start { plan: PlanId::new(PLAN), params: StartParams::default() }).await?,
     };
@@ -250,7 +255,7 @@ pub async fn headless(demo: &Demo, driver: &Driver) -> Result<Exit, Stop> {
 
 /// Compares, bill by bill, what we say was audited with what the simulator applied.
 async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
-    let ours = fids(driver, "status:audited").await?;
+    let ours = fids(driver, "status:done operation:Audit").await?;
     // Unknown is no claim: such a bill may stand in the record or not.
     let unknown = fids(driver, "status:unknown").await?;
     // The simulator's own record, not its status column: an audit that was applied and taken back counts too.

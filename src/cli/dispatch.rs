@@ -13,9 +13,9 @@ use super::demo::Demo;
 use super::exit::{Exit, Stop};
 use super::ground::{Ground, screen};
 use super::out::Out;
-use super::{bills, demo, doctor, environments, plans, serve, write};
+use super::{bills, demo, doctor, environments, plans, serve, upgrade, write};
 use crate::boot::owner::{Detached, Word};
-use crate::boot::{self, Booted, Paths, SystemClock};
+use crate::boot::{self, Booted, Paths, Setup, SystemClock};
 use crate::config::SecretSource;
 use crate::domain::ids::{EnvId, PlanId};
 use crate::domain::query::Scope;
@@ -24,7 +24,9 @@ use crate::domain::time::Clock;
 use crate::link::Link;
 use crate::link::pending::Opening;
 use crate::link::remote::RemoteLink;
+use crate::store::actions;
 use crate::store::backup::Looking;
+use crate::store::local::Raise;
 use crate::ui::msg::{Export, ExportFormat};
 
 /// The program.
@@ -84,6 +86,10 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
         ground.paths.data = looking.data();
         ground.looking = Some(looking);
     }
+    if let Some(looking) = upgrade::look(&ground, cli.verb.as_ref())? {
+        ground.paths.data = looking.data();
+        ground.looking = Some(looking);
+    }
     match cli.verb {
         None => console(&ground).await,
         Some(Verb::Demo(args)) => run_demo(&ground, &args).await,
@@ -94,15 +100,15 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
 async fn console(ground: &Ground) -> Result<u8, Stop> {
     Console::require_terminal()?;
     if let Some(socket) = &ground.global.attach {
-        let link: Arc<dyn Link> = Arc::new(RemoteLink::new(socket, boot::who(), None));
+        let link: Arc<dyn Link> = Arc::new(RemoteLink::of_console(socket, boot::who(), None));
         let looks = Looks::default();
         let mut screen = screen(ground, &looks, &ground.paths.data, None, "");
         screen.detachable = true;
         return screen.run(link).await;
     }
     if let Some(looking) = &ground.looking {
-        let label = format!("snapshot {}", looking.manifest.made);
-        return console_alone(ground, &label).await;
+        let label = format!("snapshot {}", looking.made);
+        return console_alone(ground, &label, Raise::Plain).await;
     }
     if ground.config.environments.is_empty() {
         return Err(Stop::usage(format!(
@@ -112,15 +118,21 @@ async fn console(ground: &Ground) -> Result<u8, Stop> {
     }
     // A secret that is typed can only be typed here, so the engine must live here too.
     let typed = ground.config.environments.iter().any(|env| matches!(env.secret, SecretSource::Prompt));
-    if ground.global.standalone || typed { console_alone(ground, "").await } else { console_attached(ground).await }
+    let raise = upgrade::before_console(ground).await?;
+    if ground.global.standalone || typed {
+        console_alone(ground, "", raise).await
+    } else {
+        console_attached(ground, &raise).await
+    }
 }
 
 /// Attaches to the engine of the data directory, or starts one that outlives this console.
-async fn console_attached(ground: &Ground) -> Result<u8, Stop> {
+async fn console_attached(ground: &Ground, raise: &Raise) -> Result<u8, Stop> {
     let data = &ground.paths.data;
-    let starter = Arc::new(Detached::new(&ground.global, &ground.paths.config, data));
+    let lang = Console::language(&ground.global, &ground.config);
+    let starter = Arc::new(Detached::new(&ground.global, &ground.paths.config, data, raise, lang));
     let mut fatal = starter.fatal();
-    let link: Arc<dyn Link> = Arc::new(RemoteLink::new(&data.join(boot::SOCKET), boot::who(), Some(starter)));
+    let link: Arc<dyn Link> = Arc::new(RemoteLink::of_console(&data.join(boot::SOCKET), boot::who(), Some(starter)));
     let looks = Looks::default();
     let mut screen = screen(ground, &looks, data, None, "");
     screen.detachable = true;
@@ -155,13 +167,14 @@ async fn left_at_work(ground: &Ground, link: &dyn Link) {
     }
 }
 
-async fn console_alone(ground: &Ground, label: &str) -> Result<u8, Stop> {
+async fn console_alone(ground: &Ground, label: &str, raise: Raise) -> Result<u8, Stop> {
     // A secret that is typed is typed before the screen is taken.
     let setup = ground.setup(Vec::new(), true, ground.looking.is_none())?;
+    let setup = Setup { raise, lang: Console::language(&ground.global, &ground.config), ..setup };
     let looks = Looks::default();
     let open = async |opening: Opening| {
         let booted = Booted::start(setup, opening.say()).await?;
-        opening.ready(booted.link.clone());
+        opening.ready(booted.console());
         Ok(booted)
     };
     let (booted, code) = screen(ground, &looks, &ground.paths.data, None, label).run_while_opening(open).await;
@@ -184,7 +197,7 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
         let mut setup = ground.setup(Vec::new(), true, true)?;
         setup.logging.serves(true);
         let mut told = serve::Told::listen()?;
-        let booted = told.or_end(Booted::start(setup, move |text| note.note(text))).await?;
+        let booted = told.or_end(serve::starting(Box::pin(Booted::start(setup, move |text| note.note(text))))).await?;
         return serve::run(booted, told, args, &out).await;
     }
     serve::detach()?;
@@ -192,6 +205,10 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
     let booted = match ground.setup(Vec::new(), true, true) {
         Ok(mut setup) => {
             setup.logging.serves(false);
+            if args.no_backup {
+                setup.raise = Raise::Plain;
+            }
+            setup.lang = args.words.unwrap_or(setup.lang);
             told.or_end(Booted::start(setup, |text| serve::say(&Word::Doing(text.to_owned())))).await
         }
         Err(stop) => Err(stop),
@@ -214,7 +231,7 @@ async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
     let place = demo::Ground::prepare(ground.global.data.as_deref(), args.fresh)?;
     if args.headless {
         let out = ground.out();
-        let demo = Demo::start(args, place, ground.causes.clone(), move |text| out.note(text)).await?;
+        let demo = Demo::start(args, place, ground.causes.clone(), out.lang, move |text| out.note(text)).await?;
         let driver = demo::driver(&demo.booted, ground.out());
         let exit = demo::headless(&demo, &driver).await;
         demo.end().await?;
@@ -222,8 +239,9 @@ async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
     }
     let data = place.data();
     let open = async |opening: Opening| {
-        let demo = Demo::start(args, place, ground.causes.clone(), opening.say()).await?;
-        opening.ready(demo.booted.link.clone());
+        let lang = Console::language(&ground.global, &ground.config);
+        let demo = Demo::start(args, place, ground.causes.clone(), lang, opening.say()).await?;
+        opening.ready(demo.booted.console());
         Ok(demo)
     };
     let screen = screen(ground, &args.looks, &data, Some(PlanId::new(demo::PLAN)), "demo");
@@ -249,6 +267,7 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         Verb::Restore { from } => super::backup::restore(&ground.out(), &from, &ground.paths.data),
         Verb::Alerts(AlertsVerb::Test) => super::alerts::test(ground).await,
         Verb::Prune { yes } => super::prune::run(ground, yes).await,
+        Verb::Upgrade(args) => upgrade::run(ground, args),
         Verb::Doctor(args) => doctor::run(&ground.out(), &ground.paths.data, &*ground.clock, &args),
         Verb::Plan(verb) => plans::run(ground.out(), &ground.plan_dir(), verb, || ground.boot(Vec::new(), true)).await,
         Verb::Run(args) => write::run_plan(ground, args).await,
@@ -257,7 +276,8 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         | Verb::Verify(_)
         | Verb::Resume(_)
         | Verb::Cancel(_)
-        | Verb::Resolve(_)) => {
+        | Verb::Resolve(_)
+        | Verb::Reopen(_)) => {
             let booted = ground.boot(Vec::new(), true).await?;
             let exit = write::write(ground, &booted, writing).await;
             booted.end(None).await?;
@@ -296,8 +316,9 @@ async fn env(ground: &Ground, verb: EnvVerb) -> Result<Exit, Stop> {
             let base = ground.paths.config_dir();
             let (causes, clock, known) = (&ground.causes, &ground.clock, &ground.known);
             let erp = boot::client(found, &base, causes, clock, known, &Arc::default())?;
-            environments::check(&ground.out(), &found.environment, &*erp).await
+            environments::check(ground, &found.environment, &*erp).await
         }
+        EnvVerb::Adopt { name, reason } => environments::adopt(ground, &EnvId::new(name), reason).await,
     }
 }
 
@@ -310,7 +331,10 @@ async fn read(ground: &Ground, booted: &Booted, verb: Verb) -> Result<Exit, Stop
         Verb::Export(args) => export(booted, &out, &args).await,
         Verb::Health => super::health::run(link, &out, booted.is_attached()).await,
         Verb::Log(args) => {
-            let data = ground.global.attach.is_none().then_some(ground.paths.data.as_path());
+            // The file itself, also where a copy of the directory is looked at; the copy's where there is none yet.
+            let original = ground.looking.as_ref().map(|looking| &looking.of);
+            let data = original.filter(|dir| dir.join(actions::FILE).exists()).unwrap_or(&ground.paths.data);
+            let data = ground.global.attach.is_none().then_some(data.as_path());
             super::log::run(link, &out, data, args).await
         }
         _ => Err(Stop::usage("not a reading verb")),

@@ -1,21 +1,37 @@
 //! `doctor`: what is in the data directory and whether it holds together.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::DoctorArgs;
+use clap::Args;
+
 use super::exit::{Exit, Stop};
 use super::out::Out;
 use crate::boot::{store_stop, told};
 use crate::domain::time::Clock;
 use crate::store::doctor::{self, Report};
 use crate::store::local::Progress;
+use crate::store::local::place::VERSION;
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Build the index anew from the journal.
+    #[arg(long)]
+    pub rebuild: bool,
+    /// Copy the index into a smaller one.
+    #[arg(long)]
+    pub compact: bool,
+    /// Write every fact as JSON lines.
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
+}
 
 /// Runs the checks, after the repair that was asked for.
 pub fn run(out: &Out, data: &Path, clock: &dyn Clock, args: &DoctorArgs) -> Result<Exit, Stop> {
     if !data.exists() {
         return Err(Stop::usage(format!("{}: no data directory; nothing was ever run here", data.display())));
     }
-    let progress = |p: Progress| told(&p, &|text| out.note(text));
+    let progress = |p: Progress| told(&p, out.lang, &|text| out.note(text));
     if let Some(file) = &args.export {
         let sink = std::fs::File::create_new(file).map_err(|e| Stop::usage(format!("{}: {e}", file.display())))?;
         let mut sink = std::io::BufWriter::new(sink);
@@ -48,9 +64,9 @@ pub fn run(out: &Out, data: &Path, clock: &dyn Clock, args: &DoctorArgs) -> Resu
 fn json(report: &Report) -> serde_json::Value {
     let (journal, index) = (&report.journal, &report.index);
     serde_json::json!({
-        "type": "doctor", "sound": report.is_sound(), "segments": journal.segments, "sealed": journal.sealed, "facts": journal.facts,
+        "type": "doctor", "sound": report.is_sound(), "version": report.version, "segments": journal.segments, "sealed": journal.sealed, "facts": journal.facts,
         "last_seq": journal.last, "journal_bytes": journal.bytes, "damage": journal.damage, "torn": journal.torn,
-        "index_broken": index.broken, "index_behind": index.behind, "index_entries": index.entries, "index_wrong": index.wrong,
+        "index_broken": index.broken, "index_layout": index.layout, "index_behind": index.behind, "index_entries": index.entries, "index_wrong": index.wrong,
         "index_examples": index.examples, "index_bytes": index.bytes, "runs": report.runs, "open_runs": report.open_runs,
         "bills": report.bills, "unresolved": report.unresolved, "unknown": report.unknown, "in_flight": report.in_flight,
         "free_bytes": report.free, "ballast": report.ballast, "kept": report.kept,
@@ -59,6 +75,17 @@ fn json(report: &Report) -> serde_json::Value {
 
 fn print(out: &Out, report: &Report) -> Result<(), Stop> {
     let (journal, index) = (&report.journal, &report.index);
+    if report.version < VERSION {
+        out.line(&format!(
+            "{} {}; {}",
+            out.t("version", "版本"),
+            report.version,
+            out.t(
+                "`skydeck upgrade` raises it, as the next console or writing verb does, after a backup",
+                "`skydeck upgrade`、下一次打开控制台或执行写操作时会先备份再升级",
+            ),
+        ))?;
+    }
     let whole = journal.damage.is_empty();
     out.line(&format!(
         "{} {} · {} {} · {} {} ({} {}) · {} B · {}",
@@ -91,6 +118,11 @@ fn print(out: &Out, report: &Report) -> Result<(), Stop> {
     ))?;
     if let Some(broken) = &index.broken {
         out.line(&format!("  ! {broken}; {}", out.t("run doctor --rebuild", "请运行 doctor --rebuild")))?;
+    }
+    if let Some(layout) = index.layout {
+        let words =
+            out.t("of layout, built anew at the next opening, not compared:", "布局较旧，下次打开时重建，未比对：");
+        out.line(&format!("  {words} {layout}"))?;
     }
     for example in &index.examples {
         out.line(&format!("  ! {}", crate::text::show(example, 400).as_str()))?;

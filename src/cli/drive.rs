@@ -7,8 +7,6 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::json;
-use tokio::time::Instant;
 use ulid::Ulid;
 
 use super::args::Approval;
@@ -18,11 +16,12 @@ use super::json;
 use super::out::Out;
 use crate::domain::command::{Command, Order, Receipt, Refusal};
 use crate::domain::confirm::{self, Rung};
-use crate::domain::event::Fact;
+use crate::domain::event::{Event, Fact};
 use crate::domain::filter::Filter;
 use crate::domain::ids::{CommandId, EnvId, RunId};
 use crate::domain::live::{Live, RunLive};
 use crate::domain::query::Scope;
+use crate::domain::reason::Reason;
 use crate::domain::run::{Collected, Flag, PauseWhy, Revision, RunEnd, RunKind, RunRow, RunState};
 use crate::domain::who::Who;
 use crate::link::{Link, Notice, Watch};
@@ -30,8 +29,6 @@ use crate::link::{Link, Notice, Watch};
 /// Bills listed after a run; the rest is in `history RUN`.
 const LISTED: u32 = 40;
 
-/// How long a paused run without an operator waits for its unknown bills to be read back.
-const UNKNOWN_LIMIT: std::time::Duration = std::time::Duration::from_secs(300);
 /// How often a run on the built-in simulator goes on by itself after a pause.
 const RESUMES: u32 = 200;
 
@@ -50,13 +47,22 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Gives an order; a refusal is a [`Stop`].
-    pub async fn order(&self, command: Command) -> Result<(Option<RunId>, u64), Stop> {
-        let order = Order { id: CommandId(Ulid::generate()), by: self.by.clone(), session: None, command };
-        match self.link.submit(order).await? {
-            Receipt::Accepted { run, bills } => Ok((run, bills)),
-            Receipt::Refused(refusal) => Err(Stop::new(exit_of(&refusal), refusal.to_string())),
+    /// Gives an order; a refusal is a [`Stop`]. Gives the runs it opened or concerns.
+    pub async fn order(&self, command: Command) -> Result<(Vec<RunId>, u64), Stop> {
+        match self.submit(command).await? {
+            Ok(taken) => Ok(taken),
+            Err(refusal) => Err(Stop::new(exit_of(&refusal), self.out.refusal(&refusal))),
         }
+    }
+
+    async fn submit(&self, command: Command) -> Result<Result<(Vec<RunId>, u64), Refusal>, Stop> {
+        // One that goes on by itself after a pause is as good as somebody at a console.
+        let headless = !self.trusting;
+        let order = Order { id: CommandId(Ulid::generate()), by: self.by.clone(), session: None, headless, command };
+        Ok(match self.link.submit(order).await? {
+            Receipt::Accepted { run, more, bills } => Ok((run.into_iter().chain(more).collect(), bills)),
+            Receipt::Refused(refusal) => Err(refusal),
+        })
     }
 
     /// Unlocks the environment of a plan where `--unlock` asks for it; the reason is kept in the action log.
@@ -68,86 +74,80 @@ impl Driver {
         self.order(Command::Unlock { env: env.clone(), reason }).await.map(|_| ())
     }
 
-    /// Gives an order that opens or continues a run, and follows that run to its end.
+    /// Gives an order that opens or continues runs, and follows them to their end, one after the other.
     pub async fn run(&self, command: Command) -> Result<Exit, Stop> {
         let watch = self.link.watch().await?;
-        let (run, _) = self.order(command).await?;
-        let Some(run) = run else { return Ok(Exit::Ok) };
-        self.follow(run, watch).await
+        let (runs, _) = self.order(command).await?;
+        let (mut exit, mut watch) = (Exit::Ok, Some(watch));
+        for run in runs {
+            let watch = match watch.take() {
+                Some(watch) => watch,
+                None => self.link.watch().await?,
+            };
+            exit = exit.or(self.follow(run, watch, Set::Ours).await?);
+        }
+        Ok(exit)
     }
 
-    /// Gives an order that opens a run, and waits until its set is collected (or the run is over).
-    pub async fn collect(&self, command: Command) -> Result<RunRow, Stop> {
-        let watch = self.link.watch().await?;
-        let (run, _) = self.order(command).await?;
-        let run = run.ok_or_else(|| Stop::usage("no run was opened"))?;
-        reached(run, watch, |state| state.is_closed() || *state == RunState::AwaitingApproval).await
-    }
-
-    /// Declines a collected set, and waits until the run is closed.
-    pub async fn decline(&self, run: RunId) -> Result<RunRow, Stop> {
-        let watch = self.link.watch().await?;
-        self.order(Command::Decline { run }).await?;
-        reached(run, watch, RunState::is_closed).await
-    }
-
-    /// Follows a run to its end.
-    pub async fn follow(&self, run: RunId, mut watch: Watch) -> Result<Exit, Stop> {
+    /// Follows a run to its end, or to where it stays without this verb. A pause that stands at the beginning is one that
+    /// an order was just given about.
+    pub async fn follow(&self, run: RunId, mut watch: Watch, set: Set) -> Result<Exit, Stop> {
         let bar = self.bar();
         let mut live = watch.live;
-        let mut stopping = false;
-        let mut seen = None;
-        let mut resumed = 0;
-        // A run that paused by itself: ended once nothing is unknown any more, or when this time has come.
-        let mut end_at: Option<Instant> = None;
+        let waits = |state: &RunState| matches!(state, RunState::Paused(_) | RunState::Interrupted);
+        let mut seen = live.runs.get(&run).map(|r| r.row.state.clone()).filter(waits);
+        let (mut stopping, mut resumed, mut moved) = (false, 0, false);
         loop {
-            let state = live.runs.get(&run).map(|r| r.row.state.clone());
-            if state != seen {
-                seen.clone_from(&state);
-                if let (Some(state), Some(run)) = (state, live.runs.get(&run)) {
-                    if state.is_closed() {
-                        bar.finish_and_clear();
-                        return self.closed(&run.row).await;
-                    }
-                    match &state {
-                        RunState::Paused(PauseWhy::Operator) => {
-                            self.out.note(self.out.t("paused by an operator", "操作员已暂停"))
-                        }
-                        RunState::Paused(why) if !stopping => {
-                            let (_, detail) = json::run_state(&RunState::Paused(why.clone()));
-                            self.out.note(&format!(
-                                "{} {}",
-                                self.out.t("paused:", "已暂停："),
-                                detail.map(|why| self.out.reason_of(&why)).unwrap_or_default()
-                            ));
-                            if self.trusting && resumed < RESUMES {
-                                resumed += 1;
-                                self.order(Command::Resume { run: run.row.head.id }).await?;
-                            } else {
-                                end_at = Some(Instant::now() + UNKNOWN_LIMIT);
-                            }
-                        }
-                        _ => self.entered(run, &state, &bar).await?,
-                    }
-                }
+            let now = live.runs.get(&run);
+            if now.is_none()
+                && let Some(row) = bills::run_row(&*self.link, run).await?.filter(|row| row.state.is_closed())
+            {
+                // So many others were closed since that this one is told no more.
+                bar.finish_and_clear();
+                return self.over(&row).await;
             }
-            // Nobody is here to mend it: end the run and keep what was not reached in the ledger, but first let the
-            // engine read back what is unknown.
-            let unknown = live.runs.get(&run).map_or(0, |run| run.tally().unknown);
-            if end_at.is_some_and(|at| unknown == 0 || Instant::now() >= at) {
-                (end_at, stopping) = (None, true);
-                self.order(Command::Cancel { run }).await?;
+            if let Some(now) = now.filter(|now| moved || seen.as_ref() != Some(&now.row.state)) {
+                moved = false;
+                seen = Some(now.row.state.clone());
+                let exit = match &now.row.state {
+                    RunState::Paused(_) if stopping => None,
+                    RunState::Paused(why) if self.trusting && *why != PauseWhy::Operator && resumed < RESUMES => {
+                        resumed += 1;
+                        self.order(Command::Resume { run }).await?;
+                        None
+                    }
+                    RunState::AwaitingApproval => bar.suspend(|| self.approve(now))?.give(self, &now.row, set).await?,
+                    RunState::Paused(_) | RunState::Interrupted | RunState::Closed(_) => {
+                        bar.finish_and_clear();
+                        let stored = bills::run_row(&*self.link, run).await?;
+                        // The store's row, not the fold: what is printed last is what is on disk. A pause of a store that
+                        // takes no writes stands in the fold alone.
+                        let state = now.row.state.clone();
+                        let row = stored.map_or_else(|| now.row.clone(), |row| RunRow { state, ..row });
+                        Some(self.over(&row).await?)
+                    }
+                    RunState::Settling => {
+                        self.out.note(self.out.t(
+                            "unknown bills wait out the server's limit, then are read back",
+                            "结果未知的单据等过服务器超时后回查",
+                        ));
+                        None
+                    }
+                    RunState::Collecting | RunState::Working => None,
+                };
+                if let Some(exit) = exit {
+                    return Ok(exit);
+                }
             }
             tokio::select! {
                 // Biased: what happened is shown before a Ctrl-C is obeyed, so the last line is never stale.
                 biased;
                 notice = watch.notices.recv() => match notice {
-                    Some(Notice::Facts(facts)) => self.facts(run, &facts, &mut live, &bar)?,
-                    Some(Notice::Resync(now)) => live = *now,
+                    Some(Notice::Facts(facts)) => moved |= self.facts(run, &facts, &mut live, &bar)?,
+                    Some(Notice::Resync(now)) => (live, moved) = (*now, true),
                     Some(Notice::Pulse(_) | Notice::PlansReloaded) => {}
                     None => return Err(Stop::new(Exit::Unknown, "the engine ended; start again to recover")),
                 },
-                () = tokio::time::sleep_until(end_at.unwrap_or_else(Instant::now)), if end_at.is_some() => {}
                 signal = tokio::signal::ctrl_c() => {
                     signal?;
                     if stopping {
@@ -155,7 +155,10 @@ impl Driver {
                     }
                     stopping = true;
                     self.out.note(self.out.t("stopping after the calls in flight; once more to leave at once", "在途调用结束后停止；再按一次立即离开"));
-                    self.order(Command::Cancel { run }).await?;
+                    // Refused where the run has just ended: its end is on its way.
+                    if let Err(refusal) = self.submit(Command::Cancel { run }).await? {
+                        self.out.note(&self.out.refusal(&refusal));
+                    }
                 }
             }
         }
@@ -174,12 +177,24 @@ impl Driver {
         bar
     }
 
-    fn facts(&self, run: RunId, facts: &[Fact], live: &mut Live, bar: &ProgressBar) -> Result<(), Stop> {
+    /// Takes facts in; whether the run came into another state, or into the same one anew.
+    fn facts(&self, run: RunId, facts: &[Fact], live: &mut Live, bar: &ProgressBar) -> Result<bool, Stop> {
+        let mut moved = false;
         for fact in facts {
             live.apply(fact);
+            if fact.event.run() != Some(run) {
+                continue;
+            }
+            moved |= matches!(
+                fact.event,
+                Event::RunCollected { .. }
+                    | Event::RunPaused { .. }
+                    | Event::RunSettling { .. }
+                    | Event::RunInterrupted { .. }
+                    | Event::RunClosed { .. }
+            );
             if self.out.json
-                && fact.event.run() == Some(run)
-                && let Some(line) = json::settled(fact)
+                && let Some(line) = live.runs.get(&run).and_then(|live| json::settled(&live.row.head, fact))
             {
                 self.out.object(&line)?;
             }
@@ -196,33 +211,16 @@ impl Driver {
                 tally.unknown
             ));
         }
-        Ok(())
+        Ok(moved)
     }
 
-    async fn entered(&self, run: &RunLive, state: &RunState, bar: &ProgressBar) -> Result<(), Stop> {
-        match state {
-            RunState::AwaitingApproval => bar.suspend(|| self.approve(run))?.submit(self).await,
-            RunState::Settling => {
-                self.out.note(self.out.t(
-                    "unknown bills wait out the server's limit, then are read back",
-                    "未知单据等待服务器时限后回读核实",
-                ));
-                Ok(())
-            }
-            RunState::Collecting
-            | RunState::Working
-            | RunState::Interrupted
-            | RunState::Paused(_)
-            | RunState::Closed(_) => Ok(()),
-        }
-    }
-
-    fn approve(&self, run: &RunLive) -> Result<Verdict, Stop> {
+    fn approve(&self, run: &RunLive) -> Result<Answer, Stop> {
         let head = &run.row.head;
         let collected = run.row.collected.clone().ok_or_else(|| Stop::new(Exit::Refused, "nothing was collected"))?;
         let statuses: Vec<String> = collected.by_status.iter().map(|(s, n)| format!("{} {n}", s.code())).collect();
+        let op = if head.op.is_audit() { String::new() } else { format!("{} ", self.out.named(&head.op)) };
         self.out.note(&format!(
-            "{} {}: {} ({}), {} {}, {} {}",
+            "{} {}: {} ({}), {} {op}{}, {} {}",
             self.out.t("collected in", "已收集，环境"),
             head.env,
             run.tally().found,
@@ -247,10 +245,10 @@ impl Driver {
             (rung, None) if self.trusting => Some(wish(rung)),
             _ => match self.ask(&rung)? {
                 Some(typed) => Some(typed),
-                None => return Ok(Verdict(Command::Decline { run: head.id })),
+                None => return Ok(Answer::No),
             },
         };
-        Ok(Verdict(Command::Approve {
+        Ok(Answer::Yes(Command::Approve {
             run: head.id,
             hash: collected.hash,
             typed,
@@ -275,60 +273,82 @@ impl Driver {
         Ok((line.trim() == wish).then(|| line.trim().to_owned()))
     }
 
-    async fn closed(&self, row: &RunRow) -> Result<Exit, Stop> {
-        // The store's row, not the fold: what is printed last is what is on disk.
-        let row = bills::run_row(&*self.link, row.head.id).await?.unwrap_or_else(|| row.clone());
-        // What was declined was never this run's business: its sum is enough.
-        if !self.out.json && row.state != RunState::Closed(RunEnd::Declined) {
-            self.list(&row).await?;
+    /// Says how a run ended, or how it stands where this verb leaves it; its exit.
+    async fn over(&self, row: &RunRow) -> Result<Exit, Stop> {
+        let exit = Exit::of_run(row).unwrap_or(Exit::Stopped);
+        if let Some(words) = self.why(row) {
+            self.out.note(&words);
         }
-        let line = format!("{}  {}", row.head.id, self.out.sum(&row.tally));
-        if self.out.json {
-            self.out.object(&json::run(&row))?;
-        } else {
-            self.out.line(&line)?;
-        }
-        if !row.tally.closes() {
-            return Err(Stop::new(Exit::Unknown, format!("the sum does not close: {}", json!(row.tally))));
-        }
-        match &row.state {
-            RunState::Closed(RunEnd::CollectFailed(why)) => Err(Stop::new(
-                Exit::Failed,
-                format!("the query failed, nothing was written, the mark did not move: {why}"),
-            )),
-            RunState::Closed(RunEnd::Declined) => {
-                Err(Stop::new(Exit::Refused, self.out.t("not approved; nothing was written", "未批准；未写入任何内容")))
+        match self.print(row).await {
+            Ok(()) => Ok(exit),
+            Err(stop) => {
+                let own = self.out.t("the run's own exit code is", "本次运行的退出码为");
+                Err(Stop::new(exit.or(stop.exit), format!("{}; {own} {}", stop.message, exit.code())))
             }
-            _ => Ok(Exit::of(&row.tally)),
         }
+    }
+
+    async fn print(&self, row: &RunRow) -> Result<(), Stop> {
+        if self.out.json {
+            return Ok(self.out.object(&json::run(row))?);
+        }
+        // What nobody approved was never this run's business: its sum is enough.
+        if row.state.is_closed() && !row.is_untold() {
+            self.list(row).await?;
+        }
+        Ok(self.out.line(&format!("{}  {}", row.head.id, self.out.sum_of(row)))?)
+    }
+
+    /// What is to be said of an end beside the sum.
+    fn why(&self, row: &RunRow) -> Option<String> {
+        let out = &self.out;
+        if !row.tally.closes() {
+            return Some(format!("skydeck: {} {:?}", out.t("the sum does not close:", "合计不闭合："), row.tally));
+        }
+        let id = row.head.id;
+        let resume = out.t("goes on with it", "继续");
+        let words = match &row.state {
+            RunState::Paused(PauseWhy::Operator) => {
+                format!("{}; `skydeck resume {id}` {resume}", out.t("paused by an operator", "操作员已暂停"))
+            }
+            RunState::Paused(why) => {
+                let why = why.reason().map(|why| out.reason_of(why)).unwrap_or_default();
+                format!("{} {why}; `skydeck resume {id}` {resume}", out.t("paused by itself:", "已自动暂停："))
+            }
+            RunState::Interrupted => {
+                format!("{}; `skydeck resume {id}` {resume}", out.t("its engine ended in the middle", "引擎中途结束"))
+            }
+            RunState::Closed(RunEnd::Stopped(why)) => {
+                format!("{} {}", out.t("stopped by itself:", "自行停止："), out.reason_of(why))
+            }
+            RunState::Closed(RunEnd::CollectFailed(why)) => format!(
+                "{} {}",
+                out.t(
+                    "the query failed, nothing was written, the mark did not move:",
+                    "查询失败，未写入任何内容，水位不变："
+                ),
+                out.reason_of(why)
+            ),
+            RunState::Closed(RunEnd::Declined) => {
+                out.t("not approved; nothing was written", "未批准；未写入任何内容").to_owned()
+            }
+            RunState::Collecting
+            | RunState::AwaitingApproval
+            | RunState::Working
+            | RunState::Settling
+            | RunState::Closed(RunEnd::Completed | RunEnd::Empty | RunEnd::Cancelled) => return None,
+        };
+        Some(format!("skydeck: {words}"))
     }
 
     async fn list(&self, row: &RunRow) -> Result<(), Stop> {
         let filter = match row.head.kind {
             RunKind::Verify => Filter::default(),
             RunKind::Fresh | RunKind::Retry => {
-                Filter::parse("status:failed,unknown,skipped").map_err(|e| Stop::usage(e.to_string()))?
+                Filter::parse("status:failed,unknown,skipped,not_reached").map_err(|e| Stop::usage(e.to_string()))?
             }
         };
         bills::print(&*self.link, &self.out, Scope::Run(row.head.id), &filter, LISTED).await
-    }
-}
-
-/// Waits until a run is in a wanted state.
-async fn reached(run: RunId, mut watch: Watch, wanted: impl Fn(&RunState) -> bool) -> Result<RunRow, Stop> {
-    let mut live = std::mem::take(&mut watch.live);
-    loop {
-        if let Some(run) = live.runs.get(&run)
-            && wanted(&run.row.state)
-        {
-            return Ok(run.row.clone());
-        }
-        match watch.notices.recv().await {
-            Some(Notice::Facts(facts)) => facts.iter().for_each(|fact| live.apply(fact)),
-            Some(Notice::Resync(now)) => live = *now,
-            Some(Notice::Pulse(_) | Notice::PlansReloaded) => {}
-            None => return Err(Stop::new(Exit::Unknown, "the engine ended")),
-        }
     }
 }
 
@@ -341,15 +361,45 @@ fn wish(rung: &Rung) -> String {
     }
 }
 
-struct Verdict(Command);
+/// Whose set is to be approved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// This verb collected it: without an approval it is declined, so that it is in nobody's way.
+    Ours,
+    /// Somebody else did: without an approval it waits on.
+    Theirs,
+}
 
-impl Verdict {
-    async fn submit(self, driver: &Driver) -> Result<(), Stop> {
-        driver.order(self.0).await.map(|_| ())
+/// What becomes of a set.
+enum Answer {
+    /// This approval is given.
+    Yes(Command),
+    /// Not confirmed.
+    No,
+}
+
+impl Answer {
+    /// Gives it to the engine; the exit where the set is left waiting.
+    async fn give(self, driver: &Driver, row: &RunRow, set: Set) -> Result<Option<Exit>, Stop> {
+        let refused = match self {
+            Self::Yes(approval) => driver.submit(approval).await?.err(),
+            Self::No if set == Set::Theirs => return driver.over(row).await.map(Some),
+            Self::No => driver.submit(Command::Decline { run: row.head.id }).await?.err(),
+        };
+        let Some(refusal) = refused else { return Ok(None) };
+        driver.out.note(&format!("skydeck: {}", driver.out.refusal(&refusal)));
+        match refusal.reason() {
+            // Somebody else was quicker: what became of it is on its way.
+            Reason::NotAwaiting { .. } | Reason::Closing { .. } | Reason::Closed { .. } => Ok(None),
+            Reason::TypeCount { .. } | Reason::TypeEnvironment { .. } if set == Set::Ours => {
+                driver.order(Command::Decline { run: row.head.id }).await.map(|_| None)
+            }
+            _ => driver.over(row).await.map(Some),
+        }
     }
 }
 
-fn exit_of(refusal: &Refusal) -> Exit {
+pub(super) fn exit_of(refusal: &Refusal) -> Exit {
     match refusal {
         Refusal::NotFound(_) | Refusal::BadPlan(_) => Exit::Usage,
         Refusal::Nothing(_) => Exit::Ok,

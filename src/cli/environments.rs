@@ -1,18 +1,29 @@
-//! `env list` and `env check`.
+//! `env list`, `env check` and `env adopt`.
 
+use serde_json::json;
+
+use super::args::Approval;
 use super::exit::{Exit, Stop};
+use super::ground::Ground;
 use super::out::Out;
+use crate::boot::{self, Booted, Home};
+use crate::domain::command::Command;
 use crate::domain::env::Environment;
+use crate::domain::ids::EnvId;
+use crate::domain::query::{Answer, Query};
+use crate::domain::reason::Reason;
+use crate::domain::server::{Same, Server};
 use crate::erp::{Erp, FaultKind};
+use crate::link::Link;
 use crate::text::show;
 
 /// `env list`.
 pub fn list(out: &Out, environments: &[Environment]) -> Result<Exit, Stop> {
     if out.json {
         for e in environments {
-            out.object(&serde_json::json!({
+            out.object(&json!({
                 "type": "environment", "env": e.id, "address": e.address, "account_set": e.account_set, "user": e.user,
-                "production": e.production, "read_only": e.read_only, "server_zone": e.server_zone,
+                "production": e.production, "read_only": e.read_only, "always_read_only": e.always_read_only, "server_zone": e.server_zone,
                 "per_minute": e.limits.per_minute, "concurrency": e.limits.concurrency,
             }))?;
         }
@@ -28,7 +39,11 @@ pub fn list(out: &Out, environments: &[Environment]) -> Result<Exit, Stop> {
     ];
     let rows = environments.iter().map(|e| {
         let production = if e.production { out.t("PRODUCTION ", "生产 ") } else { "" };
-        let mode = if e.read_only { out.t("read-only", "只读") } else { out.t("read-write", "读写") };
+        let mode = match (e.always_read_only, e.read_only) {
+            (true, _) => out.t("read-only for good", "永久只读"),
+            (false, true) => out.t("read-only", "只读"),
+            (false, false) => out.t("read-write", "读写"),
+        };
         let pace = format!("{}/min × {}", e.limits.per_minute, e.limits.concurrency);
         vec![
             e.id.to_string(),
@@ -43,21 +58,65 @@ pub fn list(out: &Out, environments: &[Environment]) -> Result<Exit, Stop> {
     Ok(Exit::Ok)
 }
 
+/// How an environment stands towards the server that its records are on.
+struct Place {
+    home: Option<Server>,
+    held: Vec<Reason>,
+}
+
+/// Compares what the data directory (or its owner) says with the server that was just signed in to.
+async fn place(ground: &Ground, environment: &Environment, erp: &dyn Erp) -> Place {
+    let attach = ground.global.attach.as_deref();
+    let known = boot::home_of(&ground.paths.data, attach, ground.clock.clone(), &environment.id).await;
+    // The sign-in is what was asked for; that the directory cannot be read is said beside it.
+    let known = known.unwrap_or_else(|stop| {
+        ground.out().note(&stop.message);
+        Home::default()
+    });
+    let is = Server { centre: erp.centre(), ..environment.server.clone() };
+    let env = environment.id.clone();
+    let strayed = match &known.home {
+        Some(was) => match was.same(&is) {
+            Same::Yes => None,
+            Same::Moved => Some(Reason::WrongServer { env, was: was.clone(), is }),
+            Same::Other => Some(Reason::OtherAccountSet { env, was: was.clone(), is }),
+        },
+        // Pairs come from the configuration that was read now.
+        None => known.held.filter(|why| !matches!(why, Reason::SameServer { .. })),
+    };
+    let twins = ground.twins().into_iter().filter(|why| match why {
+        Reason::SameServer { env, other } => [env, other].contains(&&environment.id),
+        _ => false,
+    });
+    Place { home: known.home, held: strayed.into_iter().chain(twins).collect() }
+}
+
 /// `env check`: signs in and says what was found.
-pub async fn check(out: &Out, environment: &Environment, erp: &dyn Erp) -> Result<Exit, Stop> {
+pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn Erp) -> Result<Exit, Stop> {
+    let out = &ground.out();
     match erp.sign_in().await {
         Ok(greeting) => {
+            let Place { home, held } = place(ground, environment, erp).await;
             if out.json {
-                out.object(&serde_json::json!({
+                let home =
+                    home.map(|s| json!({"address": s.address, "account_set": s.account_set, "centre": s.centre}));
+                let held: Vec<_> = held
+                    .iter()
+                    .map(|why| json!({"code": why.code(), "args": why.args(), "text": out.reason_of(why)}))
+                    .collect();
+                out.object(&json!({
                     "type": "env_check", "env": environment.id, "ok": true, "how": greeting.how, "user": greeting.user,
                     "account_set": greeting.account_set, "version": greeting.version,
-                    "skew_seconds": greeting.skew_seconds, "notes": greeting.notes,
+                    "skew_seconds": greeting.skew_seconds, "notes": greeting.notes, "centre": erp.centre(),
+                    "home": home, "held": held,
                 }))?;
                 return Ok(Exit::Ok);
             }
             let unsaid = out.t("the server does not say", "服务器未说明").to_owned();
             let or_unsaid = |text: Option<String>| text.unwrap_or_else(|| unsaid.clone());
             let skew = greeting.skew_seconds.map(|s| format!("{s:+} s"));
+            let home = home.map(|server| server.to_string());
+            let free = || out.t("not bound yet: its first run binds it", "尚未绑定：首次运行时绑定").to_owned();
             let rows = [
                 (out.t("environment", "环境"), environment.id.to_string()),
                 (out.t("address", "地址"), environment.address.clone()),
@@ -66,12 +125,13 @@ pub async fn check(out: &Out, environment: &Environment, erp: &dyn Erp) -> Resul
                 (out.t("account set", "账套"), or_unsaid(greeting.account_set)),
                 (out.t("version", "版本"), or_unsaid(greeting.version)),
                 (out.t("server clock minus ours", "服务器时钟偏差"), or_unsaid(skew)),
+                (out.t("bound to", "单据所属服务器"), home.unwrap_or_else(free)),
             ];
             for (label, value) in rows {
                 out.line(&format!("{label}: {}", show(&value, 400).as_str()))?;
             }
-            for note in greeting.notes {
-                out.line(&format!("! {}", show(&note, 400).as_str()))?;
+            for note in greeting.notes.into_iter().chain(held.iter().map(|why| out.reason_of(why))) {
+                out.line(&format!("! {}", show(&note, 1000).as_str()))?;
             }
             Ok(Exit::Ok)
         }
@@ -83,4 +143,47 @@ pub async fn check(out: &Out, environment: &Environment, erp: &dyn Erp) -> Resul
             Err(Stop::new(exit, format!("environment {}: {}", environment.id, show(&fault.message, 2000).as_str())))
         }
     }
+}
+
+/// `env adopt`: a person says that the environment's records are on the server it is configured with now.
+pub(super) async fn adopt(ground: &Ground, env: &EnvId, reason: String) -> Result<Exit, Stop> {
+    let booted = ground.boot(Vec::new(), true).await?;
+    let done = adopt_there(ground, &booted, env, reason).await;
+    booted.end(None).await?;
+    done
+}
+
+async fn adopt_there(ground: &Ground, booted: &Booted, env: &EnvId, reason: String) -> Result<Exit, Stop> {
+    let driver = ground.driver(booted, Approval::default());
+    let is = server_in(&*booted.link, env).await?;
+    // An engine that was started before the configuration was changed would adopt what it knows.
+    let ours = ground.config.environments.iter().find(|e| e.environment.id == *env).map(|e| &e.environment.server);
+    if let (true, None, Some(ours), Some(is)) = (booted.is_attached(), &ground.global.attach, ours, &is)
+        && ours.same(is) != Same::Yes
+    {
+        let words = driver.out.t(
+            "the engine that is running was started with another address; end it (skydeck serve --end), then adopt",
+            "正在运行的引擎以另一个地址启动；请先结束它（skydeck serve --end），再确认",
+        );
+        return Err(Stop::new(Exit::Refused, format!("{env}: {words} ({is})")));
+    }
+    driver.order(Command::AdoptServer { env: env.clone(), reason }).await?;
+    let server = is.unwrap_or_default();
+    if driver.out.json {
+        driver.out.object(&json!({
+            "type": "adopted", "env": env, "address": server.address, "account_set": server.account_set,
+        }))?;
+    } else {
+        let server = show(&server.to_string(), 400).as_str().to_owned();
+        let en = format!("environment {env} is bound to {server}");
+        let zh = format!("环境 {env} 的单据属于 {server}");
+        driver.out.line(driver.out.t(&en, &zh))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// The server that the engine has for an environment.
+async fn server_in(link: &dyn Link, env: &EnvId) -> Result<Option<Server>, Stop> {
+    let Answer::Environments(rows) = link.ask(Query::Environments).await? else { return Ok(None) };
+    Ok(rows.into_iter().find(|row| row.env.id == *env).map(|row| row.env.server))
 }

@@ -1,6 +1,9 @@
-//! Exit codes, the table of the README.
+//! Exit codes, the table of the README, and the code a run's end leads to.
+//!
+//! Invariant: one run has one code, whichever door it is asked through; of several the one is given that must be looked at
+//! first.
 
-use crate::domain::run::Tally;
+use crate::domain::run::{RunEnd, RunRow, RunState, Tally};
 
 /// How a verb ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,19 +12,39 @@ pub enum Exit {
     Ok,
     /// Some bills failed.
     Failed,
-    /// Usage or configuration.
+    /// Usage, configuration, or a plan that cannot be used.
     Usage,
     /// Unknown bills are left.
     Unknown,
-    /// Refused: read-only, locked, not confirmed.
+    /// Refused: read-only, locked, not confirmed; a set still waits.
     Refused,
     /// The terminal cannot be used.
     Terminal,
+    /// A run stopped by itself, or did not reach all of its bills.
+    Stopped,
+    /// What was to be written out is lost, or has a gap.
+    Output,
+    /// Store or log do not verify.
+    Unsound,
     /// Interrupted by the operator.
     Interrupted,
 }
 
 impl Exit {
+    /// All of them, the one first that must be looked at first. Of a run's own: unknown, then stopped, failed, output lost.
+    const ALL: [Self; 10] = [
+        Self::Interrupted,
+        Self::Terminal,
+        Self::Unsound,
+        Self::Unknown,
+        Self::Stopped,
+        Self::Refused,
+        Self::Usage,
+        Self::Failed,
+        Self::Output,
+        Self::Ok,
+    ];
+
     /// The number.
     pub fn code(self) -> u8 {
         match self {
@@ -31,24 +54,51 @@ impl Exit {
             Self::Unknown => 3,
             Self::Refused => 4,
             Self::Terminal => 5,
+            Self::Stopped => 6,
+            Self::Output => 7,
+            Self::Unsound => 8,
             Self::Interrupted => 130,
         }
     }
 
     /// The exit of this number; anything else is a refusal.
     pub fn from_code(code: u8) -> Self {
-        let all =
-            [Self::Ok, Self::Failed, Self::Usage, Self::Unknown, Self::Refused, Self::Terminal, Self::Interrupted];
-        all.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Refused)
+        Self::ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Refused)
     }
 
-    /// The exit a run's sum line leads to. Unknown outranks failed: it must be looked at first.
+    /// The one of two that must be looked at first.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self::ALL.into_iter().find(|exit| *exit == self || *exit == other).unwrap_or(self)
+    }
+
+    /// The exit a sum line leads to.
     pub fn of(tally: &Tally) -> Self {
-        match (tally.unknown, tally.failed) {
-            (1.., _) => Self::Unknown,
-            (0, 1..) => Self::Failed,
-            (0, 0) => Self::Ok,
-        }
+        let all = [(tally.unknown, Self::Unknown), (tally.not_reached, Self::Stopped), (tally.failed, Self::Failed)];
+        all.into_iter().filter(|(n, _)| *n > 0).fold(Self::Ok, |worst, (_, exit)| worst.or(exit))
+    }
+
+    /// The exit a run leads to as it stands; `None` while it is at work.
+    pub fn of_run(row: &RunRow) -> Option<Self> {
+        let told = Self::of(&row.tally);
+        let early = told.or(Self::Stopped);
+        let exit = match &row.state {
+            RunState::Collecting | RunState::Working | RunState::Settling => return None,
+            RunState::AwaitingApproval => Self::Refused,
+            RunState::Paused(_) | RunState::Interrupted => early,
+            RunState::Closed(end) => match end {
+                RunEnd::Completed => told,
+                RunEnd::Empty => Self::Ok,
+                RunEnd::Declined => Self::Refused,
+                RunEnd::CollectFailed(why) if why.is_plan_fault() => Self::Usage,
+                RunEnd::CollectFailed(_) | RunEnd::Stopped(_) => early,
+                // Nothing was left over where the order came too late.
+                RunEnd::Cancelled if row.collected.is_some() && row.tally.waiting == 0 => told,
+                RunEnd::Cancelled => early,
+            },
+        };
+        // A sum that does not close tells nothing of the bills that are missing in it.
+        Some(if row.tally.closes() { exit } else { Self::Unknown })
     }
 }
 
@@ -82,6 +132,138 @@ impl From<crate::link::LinkError> for Stop {
 impl From<std::io::Error> for Stop {
     /// Output could not be written: a closed pipe, a full disk.
     fn from(error: std::io::Error) -> Self {
-        Self::new(Exit::Failed, format!("output could not be written: {error}"))
+        Self::new(Exit::Output, format!("output could not be written: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::bill::Failure;
+    use crate::domain::cause::Cause;
+    use crate::domain::ids::{EnvId, FormId, PlanId, PlanRev, RunId, SetHash};
+    use crate::domain::reason::Reason;
+    use crate::domain::run::{Collected, PauseWhy, Revision, RunHead, RunKind};
+    use crate::domain::time::Ts;
+    use crate::domain::who::Who;
+
+    #[test]
+    fn every_exit_has_a_number_of_its_own() {
+        let codes = Exit::ALL.map(Exit::code);
+        let mut sorted = codes;
+        sorted.sort_unstable();
+        assert_eq!(sorted, [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]);
+        for exit in Exit::ALL {
+            assert_eq!(Exit::from_code(exit.code()), exit);
+        }
+        assert_eq!(Exit::from_code(99), Exit::Refused);
+    }
+
+    #[test]
+    fn unknown_comes_before_stopped_before_failed_before_lost_output() {
+        let order = [Exit::Unknown, Exit::Stopped, Exit::Failed, Exit::Output, Exit::Ok];
+        for (i, first) in order.iter().enumerate() {
+            for second in order.iter().skip(i) {
+                assert_eq!((first.or(*second), second.or(*first)), (*first, *first));
+            }
+        }
+        let tally = |failed, unknown, not_reached| Tally { failed, unknown, not_reached, ..Tally::default() };
+        for (sum, exit) in [
+            (tally(0, 0, 0), Exit::Ok),
+            (tally(1, 0, 0), Exit::Failed),
+            (tally(0, 1, 0), Exit::Unknown),
+            (tally(0, 0, 1), Exit::Stopped),
+            (tally(1, 0, 1), Exit::Stopped),
+            (tally(1, 1, 0), Exit::Unknown),
+            (tally(1, 1, 1), Exit::Unknown),
+        ] {
+            assert_eq!(Exit::of(&sum), exit, "{sum:?}");
+        }
+    }
+
+    fn row(state: RunState, tally: Tally) -> RunRow {
+        let head = RunHead {
+            id: RunId(ulid::Ulid::nil()),
+            kind: RunKind::Fresh,
+            plan: PlanId::new("p"),
+            name: "p".into(),
+            rev: PlanRev::new("r"),
+            env: EnvId::new("e"),
+            production: false,
+            form: FormId::new("f"),
+            columns: Vec::new(),
+            by: Who::of_person(1, "li", None),
+            opened: Ts(0),
+            of: None,
+            filter: String::new(),
+            revision: Revision::Newest,
+            op: crate::domain::ids::OpId::default(),
+            server: None,
+            headless: true,
+            text: None,
+        };
+        let collected = Some(Collected {
+            hash: SetHash::new("ab"),
+            by_status: Vec::new(),
+            callable: 0,
+            pages: 1,
+            seen: None,
+            sweep: false,
+            carried: 0,
+            absent: 0,
+            absent_first: Vec::new(),
+            unknown: 0,
+        });
+        let (closed, consent) = (None, None);
+        RunRow { head, state, tally, collected, closed, flags: Vec::new(), consent, pruned: 0, op_unknown: false }
+    }
+
+    /// A sum that closes: done, failed, unknown, not reached, waiting.
+    fn sum(audited: u64, failed: u64, unknown: u64, not_reached: u64, waiting: u64) -> Tally {
+        let found = audited + failed + unknown + not_reached + waiting;
+        Tally { found, audited, failed, unknown, not_reached, waiting, ..Tally::default() }
+    }
+
+    #[test]
+    fn every_end_of_a_run_has_its_exit() {
+        let why = || Reason::BreakerUnknown { n: 3 };
+        let refused = |cause: &str| Reason::QueryRefused {
+            failure: Failure { cause: Cause::new(cause), msg_code: None, field: None, message: "m".into() },
+        };
+        let closed = RunState::Closed;
+        let (good, all) = (sum(3, 0, 0, 0, 0), sum(1, 1, 1, 1, 0));
+        for (state, tally, exit) in [
+            (closed(RunEnd::Completed), good, Some(Exit::Ok)),
+            (closed(RunEnd::Completed), sum(2, 1, 0, 0, 0), Some(Exit::Failed)),
+            (closed(RunEnd::Completed), sum(1, 1, 1, 0, 0), Some(Exit::Unknown)),
+            (closed(RunEnd::Empty), Tally::default(), Some(Exit::Ok)),
+            (closed(RunEnd::Declined), sum(0, 0, 0, 0, 3), Some(Exit::Refused)),
+            (closed(RunEnd::CollectFailed(Reason::Interrupted {})), sum(0, 0, 0, 0, 3), Some(Exit::Stopped)),
+            (closed(RunEnd::CollectFailed(Reason::legacy("x"))), Tally::default(), Some(Exit::Stopped)),
+            (closed(RunEnd::CollectFailed(refused("permission"))), Tally::default(), Some(Exit::Stopped)),
+            (closed(RunEnd::CollectFailed(refused("parameter"))), Tally::default(), Some(Exit::Usage)),
+            (closed(RunEnd::Cancelled), good, Some(Exit::Ok)),
+            (closed(RunEnd::Cancelled), sum(1, 1, 0, 0, 0), Some(Exit::Failed)),
+            (closed(RunEnd::Cancelled), sum(1, 1, 0, 1, 0), Some(Exit::Stopped)),
+            (closed(RunEnd::Cancelled), all, Some(Exit::Unknown)),
+            (closed(RunEnd::Cancelled), sum(0, 0, 0, 0, 3), Some(Exit::Stopped)),
+            (closed(RunEnd::Stopped(why())), good, Some(Exit::Stopped)),
+            (closed(RunEnd::Stopped(why())), sum(1, 1, 0, 0, 0), Some(Exit::Stopped)),
+            (closed(RunEnd::Stopped(why())), all, Some(Exit::Unknown)),
+            (RunState::Paused(PauseWhy::Operator), sum(1, 0, 0, 0, 2), Some(Exit::Stopped)),
+            (RunState::Paused(PauseWhy::Breaker(why())), sum(0, 0, 3, 0, 2), Some(Exit::Unknown)),
+            (RunState::Interrupted, sum(1, 0, 0, 0, 2), Some(Exit::Stopped)),
+            (RunState::AwaitingApproval, sum(0, 0, 0, 0, 3), Some(Exit::Refused)),
+            (RunState::Collecting, Tally::default(), None),
+            (RunState::Working, sum(1, 0, 0, 0, 2), None),
+            (RunState::Settling, sum(1, 0, 1, 0, 0), None),
+        ] {
+            assert!(tally.closes());
+            assert_eq!(Exit::of_run(&row(state.clone(), tally)), exit, "{state:?} {tally:?}");
+        }
+        let early = RunRow { collected: None, ..row(RunState::Closed(RunEnd::Cancelled), Tally::default()) };
+        assert_eq!(Exit::of_run(&early), Some(Exit::Stopped), "stopped before all was read");
+        let broken = Tally { found: 4, ..good };
+        assert_eq!(Exit::of_run(&row(RunState::Closed(RunEnd::Completed), broken)), Some(Exit::Unknown));
     }
 }

@@ -12,11 +12,13 @@ use super::out::Out;
 use crate::boot::{self, Booted, Logging, Paths, PlanFiles, Setup};
 use crate::config::{Config, Rules};
 use crate::domain::cause::CauseTable;
-use crate::domain::ids::PlanId;
+use crate::domain::ids::{EnvId, PlanId};
+use crate::domain::reason::Reason;
 use crate::domain::time::Clock;
 use crate::host::metrics::Metrics;
 use crate::secret::Known;
 use crate::store::backup::Looking;
+use crate::store::local::Raise;
 
 /// What every verb needs.
 pub(super) struct Ground {
@@ -48,7 +50,16 @@ impl Ground {
             return Booted::at(socket).await;
         }
         let out = self.out();
+        for why in self.twins() {
+            out.note(&out.reason_of(&why));
+        }
         Booted::start(self.setup(extra, connect, false)?, move |text| out.note(text)).await
+    }
+
+    /// What keeps environments of this configuration from writing: each pair, said once.
+    pub fn twins(&self) -> Vec<Reason> {
+        let same = |(env, other): (&EnvId, &EnvId)| Reason::SameServer { env: env.clone(), other: other.clone() };
+        self.config.twins().into_iter().map(same).collect()
     }
 
     /// What an engine needs. Fetches the secrets, which may ask at the terminal.
@@ -82,6 +93,13 @@ impl Ground {
             },
             alerts: if schedules { boot::alerts(&self.config.alerts, &base, &self.causes, &self.known)? } else { None },
             logging: Logging::new(self.config.log, Arc::clone(&self.known)),
+            raise: match (&self.looking, connect) {
+                (Some(_), _) => Raise::Plain,
+                (None, true) => Raise::Backup(None),
+                // A verb that only reads raises nothing.
+                (None, false) => Raise::Never,
+            },
+            lang: self.out().lang,
             access: if self.looking.is_some() {
                 Rules::looking()
             } else {

@@ -2,17 +2,14 @@
 
 use super::exit::{Exit, Stop};
 use super::out::Out;
-use crate::domain::query::{Answer, Query};
-use crate::host::metrics::judge;
+use crate::host::metrics::{judge, standing};
 use crate::link::Link;
 
 /// Asks the owner, or the directory itself where nobody holds it.
 pub async fn run(link: &dyn Link, out: &Out, attached: bool) -> Result<Exit, Stop> {
     let watch = link.watch().await?;
-    let Answer::LedgerGroups(groups) = link.ask(Query::LedgerGroups { plan: None }).await? else {
-        return Err(Stop::usage("the owner answered another question"));
-    };
-    let health = judge(&watch.live, &[], &groups);
+    let (ended, groups) = standing(link).await?;
+    let health = judge(&watch.live, &ended, &[], &groups);
     if out.json {
         let mut value = serde_json::to_value(&health).unwrap_or_default();
         if let Some(fields) = value.as_object_mut() {
@@ -36,8 +33,9 @@ pub async fn run(link: &dyn Link, out: &Out, attached: bool) -> Result<Exit, Sto
             out.t("unknown", "未知"),
             health.unknown
         ))?;
-        for (run, why) in &health.stopped {
-            out.line(&format!("{run}: {}", crate::text::show(why, 1024).as_str()))?;
+        for run in &health.runs {
+            let words = format!("{} {}{} {}", run.run, run.plan, out.t(":", "："), out.run_state(&run.row));
+            out.line(crate::text::show(&words, 1024).as_str())?;
         }
     }
     Ok(match (health.ok, health.unknown) {

@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::bill::{BillState, Outcome};
+use super::exit::Exit;
+use crate::domain::bill::{BillState, Outcome, Slot};
 use crate::domain::event::{Event, Fact};
+use crate::domain::ids::OpId;
+use crate::domain::operation_words::{code, name, words};
 use crate::domain::query::LedgerGroup;
 use crate::domain::reason::Reason;
-use crate::domain::run::{BillRow, RunRow, RunState, Tally};
+use crate::domain::run::{BillRow, RunHead, RunRow, RunState, Tally};
 
 /// The sum line.
 pub fn tally(tally: &Tally) -> Value {
@@ -17,10 +20,11 @@ pub fn tally(tally: &Tally) -> Value {
     })
 }
 
-/// An outcome.
-pub fn outcome(outcome: &Outcome) -> Value {
-    let word = outcome.slot().code();
-    match outcome {
+/// An outcome under an operation. `word` stands where the operation has another one than the column.
+pub fn outcome(op: &OpId, outcome: &Outcome) -> Value {
+    let slot = outcome.slot();
+    let word = code(op, slot);
+    let mut value = match outcome {
         Outcome::Done { verified } => json!({"outcome": word, "verified": verified}),
         Outcome::Already { by, on } => json!({"outcome": word, "by": by, "on": on}),
         Outcome::Skipped(skip) => json!({"outcome": word, "why": skip.word()}),
@@ -31,18 +35,22 @@ pub fn outcome(outcome: &Outcome) -> Value {
         Outcome::Unknown(unknown) => json!({
             "outcome": word, "why": unknown.why.word(), "sent_ms": unknown.sent.0, "detail": unknown.detail,
         }),
+    };
+    if !op.is_audit() && matches!(slot, Slot::Done | Slot::Already) {
+        merge(&mut value, json!({"word": words(op).script_of(slot)}));
     }
+    value
 }
 
 /// Where a bill stands.
-pub fn state(state: &BillState) -> Value {
+fn state(op: &OpId, state: &BillState) -> Value {
     match state {
         BillState::Waiting => json!({"outcome": "waiting"}),
         BillState::Trying { step, attempt, since } => {
             json!({"outcome": "waiting", "trying": step.word(), "attempt": attempt, "since_ms": since.0})
         }
         BillState::RetryAt { at, cause, .. } => json!({"outcome": "waiting", "retry_at_ms": at.0, "cause": cause}),
-        BillState::Settled(settled) => outcome(settled),
+        BillState::Settled(settled) => outcome(op, settled),
     }
 }
 
@@ -50,10 +58,11 @@ pub fn state(state: &BillState) -> Value {
 pub fn bill(row: &BillRow, columns: &[String]) -> Value {
     let mut value = json!({
         "type": "bill", "run": row.run, "plan": row.plan, "env": row.record().env, "form": row.record().form,
-        "fid": row.fid(), "operation": row.key.op,
+        "fid": row.fid(), "operation": name(&row.key.op),
         "no": row.no, "status_when_read": row.rev.status.code(), "attempts": row.attempts, "at_ms": row.at.0,
     });
-    merge(&mut value, state(&row.state));
+    let stands = if row.untold { json!({"outcome": "not_approved"}) } else { state(&row.key.op, &row.state) };
+    merge(&mut value, stands);
     if !columns.is_empty() {
         let named = columns.iter().cloned().zip(row.columns.iter().cloned().map(Value::from));
         merge(&mut value, json!({"columns": named.collect::<serde_json::Map<_, _>>()}));
@@ -61,11 +70,14 @@ pub fn bill(row: &BillRow, columns: &[String]) -> Value {
     value
 }
 
-/// A settled bill, from the fact that settled it.
-pub fn settled(fact: &Fact) -> Option<Value> {
+/// A settled bill, from the fact that settled it; `head` is its run's.
+pub fn settled(head: &RunHead, fact: &Fact) -> Option<Value> {
     let Event::BillSettled { run, fid, no, outcome: settled, .. } = &fact.event else { return None };
-    let mut value = json!({"type": "bill", "run": run, "fid": fid, "no": no, "at_ms": fact.at.0, "seq": fact.seq});
-    merge(&mut value, outcome(settled));
+    let mut value = json!({
+        "type": "bill", "run": run, "fid": fid, "operation": name(&head.op), "no": no, "at_ms": fact.at.0,
+        "seq": fact.seq,
+    });
+    merge(&mut value, outcome(&head.op, settled));
     Some(value)
 }
 
@@ -78,11 +90,15 @@ pub fn run(row: &RunRow) -> Value {
         "production": head.production, "form": head.form, "by": head.by.to_string(), "opened_ms": head.opened.0,
         "closed_ms": row.closed.map(|at| at.0), "state": state, "detail": detail.as_ref().map(Reason::en),
         "reason": detail.as_ref().map(Reason::code), "reason_args": detail.as_ref().map(Reason::args),
-        "operation": head.op, "of": head.of,
+        "operation": (!row.op_unknown).then(|| name(&head.op)), "of": head.of,
         "chosen_revision": head.revision,
+        "exit": Exit::of_run(row).map(Exit::code),
         "set_hash": row.collected.as_ref().map(|c| &c.hash), "sum_closes": row.tally.closes(), "pruned": row.pruned,
     });
     merge(&mut value, tally(&row.tally));
+    if row.op_unknown {
+        merge(&mut value, json!({"said_by": "0.1.0"}));
+    }
     value
 }
 
@@ -110,5 +126,35 @@ pub fn group(group: &LedgerGroup) -> Value {
 fn merge(into: &mut Value, from: Value) {
     if let (Value::Object(into), Value::Object(from)) = (into, from) {
         into.extend(from);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::bill::Skip;
+
+    #[test]
+    fn outcomes_keep_their_names_for_audit_and_are_told_by_column_and_word_for_the_rest() {
+        let (audit, close, other) = (OpId::default(), OpId::new("BillClose"), OpId::new("Foo"));
+        let done = Outcome::Done { verified: true };
+        let already = Outcome::Already { by: None, on: None };
+        for (op, told, want) in [
+            (&audit, &done, json!({"outcome": "audited", "verified": true})),
+            (&audit, &already, json!({"outcome": "already_audited", "by": null, "on": null})),
+            (&close, &done, json!({"outcome": "done", "verified": true, "word": "closed"})),
+            (&close, &already, json!({"outcome": "already", "by": null, "on": null, "word": "already_closed"})),
+            (&other, &done, json!({"outcome": "done", "verified": true, "word": "done"})),
+            (&close, &Outcome::Skipped(Skip::NotReached), json!({"outcome": "not_reached", "why": "not_reached"})),
+        ] {
+            assert_eq!(outcome(op, told), want);
+        }
+    }
+
+    #[test]
+    fn a_sum_has_the_names_of_0_1_0_and_the_general_ones() {
+        let sum = tally(&Tally { found: 9, audited: 3, already: 2, not_reached: 4, ..Tally::default() });
+        assert_eq!((&sum["audited"], &sum["already_audited"]), (&sum["done"], &sum["already"]));
+        assert_eq!((&sum["done"], &sum["already"], &sum["not_reached"]), (&json!(3), &json!(2), &json!(4)));
     }
 }

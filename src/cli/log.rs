@@ -181,6 +181,8 @@ fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, t
                 "reason",
                 "result",
                 "hash_before",
+                "name",
+                "code",
             ])
             .map_err(|e| said(&e))?;
     }
@@ -208,6 +210,8 @@ fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, t
             deed.reason.clone().unwrap_or_default(),
             deed.result.clone(),
             line.prev.clone(),
+            deed.by.name.clone().unwrap_or_default(),
+            deed.code.clone().unwrap_or_default(),
         ];
         // A cell that a spreadsheet would take for a formula is made text.
         let cells = cells.map(|cell| crate::text::csv_safe(&cell));

@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod drive;
 pub mod environments;
 pub mod exit;
+mod fresh;
 mod ground;
 mod health;
 pub mod json;
@@ -21,6 +22,7 @@ pub mod out;
 pub mod plans;
 mod prune;
 pub mod serve;
+pub mod upgrade;
 mod write;
 
 pub use dispatch::main;

@@ -7,10 +7,15 @@ use std::io::{self, IsTerminal, Write};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::args::Language;
-use crate::domain::bill::{BillState, Outcome, Slot};
-use crate::domain::cause::CauseTable;
+use super::json;
+use crate::domain::bill::{BillState, Outcome, Skip, Slot};
+use crate::domain::cause::{Cause, CauseTable};
+use crate::domain::command::Refusal;
+use crate::domain::ids::OpId;
+use crate::domain::operation_words::{self as names, Tongue, Words};
 use crate::domain::reason::Reason;
-use crate::domain::run::Tally;
+use crate::domain::run::{BillRow, RunRow, Tally};
+use crate::domain::step::Step;
 use crate::domain::time::Ts;
 use crate::text::show;
 
@@ -34,6 +39,11 @@ impl Out {
             Language::En => en,
             Language::Zh => zh,
         }
+    }
+
+    /// Whether people read Chinese.
+    pub fn is_zh(&self) -> bool {
+        self.lang == Language::Zh
     }
 
     /// A line on standard output.
@@ -73,19 +83,39 @@ impl Out {
             .unwrap_or_default()
     }
 
+    /// Words for bills of an operation.
+    pub fn words(&self, op: &OpId) -> &'static Tongue {
+        self.tongue(names::words(op))
+    }
+
+    /// Words for bills of several operations.
+    pub fn general(&self) -> &'static Tongue {
+        self.tongue(names::of_any())
+    }
+
+    fn tongue(&self, words: &'static Words) -> &'static Tongue {
+        match self.lang {
+            Language::En => &words.en,
+            Language::Zh => &words.zh,
+        }
+    }
+
+    /// Where a bill of an operation stands, in a word.
+    pub fn slot(&self, op: &OpId, slot: Slot) -> &'static str {
+        self.column(self.words(op), slot)
+    }
+
     /// A column of the sum line in words.
-    pub fn slot(&self, slot: Slot) -> &'static str {
+    pub fn column(&self, words: &'static Tongue, slot: Slot) -> &'static str {
         match (slot, self.lang) {
+            (Slot::Done, _) => words.done,
+            (Slot::Already, _) => words.already,
             (Slot::Waiting, Language::En) => "waiting",
-            (Slot::Done, Language::En) => "audited",
-            (Slot::Already, Language::En) => "already audited",
             (Slot::Skipped, Language::En) => "skipped",
             (Slot::Failed, Language::En) => "failed",
             (Slot::Unknown, Language::En) => "unknown",
             (Slot::NotReached, Language::En) => "not reached",
             (Slot::Waiting, Language::Zh) => "等待",
-            (Slot::Done, Language::Zh) => "已审核",
-            (Slot::Already, Language::Zh) => "此前已审核",
             (Slot::Skipped, Language::Zh) => "跳过",
             (Slot::Failed, Language::Zh) => "失败",
             (Slot::Unknown, Language::Zh) => "未知",
@@ -93,35 +123,91 @@ impl Out {
         }
     }
 
-    /// The sum line: `found 10 = audited 7 + … + unknown 0`.
-    pub fn sum(&self, tally: &Tally) -> String {
+    /// The sum line: `found 10 = audited 7 + … + unknown 0`; of any other operation than Audit with its name before it.
+    pub fn sum(&self, row: &RunRow) -> String {
+        let (op, tally) = (&row.head.op, &row.tally);
+        let words = self.tongue(names::in_sum(op));
+        let sum = self.columns(words, tally);
+        let name = if op.is_audit() { String::new() } else { self.named(op) + self.t(": ", "：") };
+        let said = if row.op_unknown { self.t(" (said by 0.1.0)", "（0.1.0 所记）") } else { "" };
+        format!("{name}{} {} = {sum}{said}", self.t("found", "找到"), tally.found)
+    }
+
+    /// The name of an operation, safe to show.
+    pub fn named(&self, op: &OpId) -> String {
+        show(names::name(op), CELL).as_str().to_owned()
+    }
+
+    fn columns(&self, words: &'static Tongue, tally: &Tally) -> String {
         let shown =
             Slot::ALL.iter().filter(|slot| !matches!(slot, Slot::Waiting | Slot::NotReached) || tally.get(**slot) > 0);
-        let parts: Vec<String> = shown.map(|slot| format!("{} {}", self.slot(*slot), tally.get(*slot))).collect();
-        format!("{} {} = {}", self.t("found", "找到"), tally.found, parts.join(" + "))
+        let parts: Vec<String> =
+            shown.map(|slot| format!("{} {}", self.column(words, *slot), tally.get(*slot))).collect();
+        parts.join(" + ")
+    }
+
+    /// A call: the step's word, or the operation's name. 0.1.0 wrote the call of every operation down as `audit`.
+    pub fn step<'a>(&self, op: &'a OpId, step: Step) -> &'a str {
+        match step {
+            Step::Audit | Step::Operate if !op.is_audit() => names::call_en(op),
+            step => step.word(),
+        }
+    }
+
+    /// The sum line of a run. Nothing is told of the bills of one that closed without anybody approving it.
+    pub fn sum_of(&self, row: &RunRow) -> String {
+        if row.is_untold() && row.tally.found > 0 {
+            let words = self.t("not approved, nothing was done", "未批准，未做任何处理");
+            return format!("{} {}; {words}", self.t("found", "找到"), row.tally.found);
+        }
+        self.sum(row)
+    }
+
+    /// Where a run stands: the words of the console.
+    pub fn run_state(&self, row: &RunRow) -> String {
+        let lang = self.console();
+        let word = crate::ui::run_word(lang, &row.state, &row.tally);
+        match json::run_state(&row.state).1 {
+            Some(why) => format!("{word}{} {}", self.t(":", "："), self.reason_of(&why)),
+            None => word.to_owned(),
+        }
+    }
+
+    /// Where a bill stands, and why, in the run it is listed for.
+    pub fn bill(&self, row: &BillRow) -> (String, String) {
+        match row.untold {
+            true => (self.t("not approved", "未批准").to_owned(), String::new()),
+            false => self.state(&row.key.op, &row.state),
+        }
     }
 
     /// Where a bill stands, and why: (state, reason).
-    pub fn state(&self, state: &BillState) -> (String, String) {
+    pub fn state(&self, op: &OpId, state: &BillState) -> (String, String) {
         match state {
-            BillState::Waiting => (self.slot(Slot::Waiting).to_owned(), String::new()),
+            BillState::Waiting => (self.slot(op, Slot::Waiting).to_owned(), String::new()),
             BillState::Trying { step, attempt, .. } => {
-                (self.t("trying", "执行中").to_owned(), format!("{} #{attempt}", step.word()))
+                (self.t("trying", "执行中").to_owned(), format!("{} #{attempt}", self.step(op, *step)))
             }
             BillState::RetryAt { at, cause, .. } => {
                 (self.t("retry at", "待重试").to_owned(), format!("{} {}", self.time(*at), self.cause(cause.as_str())))
             }
-            BillState::Settled(outcome) => (self.slot(outcome.slot()).to_owned(), self.reason(outcome)),
+            BillState::Settled(outcome) => (self.slot(op, outcome.slot()).to_owned(), self.reason(op, outcome)),
         }
     }
 
     /// Why an outcome is what it is, with the server's own words.
-    pub fn reason(&self, outcome: &Outcome) -> String {
+    pub fn reason(&self, op: &OpId, outcome: &Outcome) -> String {
         match outcome {
             Outcome::Done { verified: true } => self.t("verified by reading back", "回读核实").to_owned(),
-            Outcome::Done { verified: false } => String::new(),
+            // Of these the column says all there is.
+            Outcome::Done { verified: false } | Outcome::Skipped(Skip::NotReached) => String::new(),
             Outcome::Already { by, on } => {
-                let by = by.as_deref().unwrap_or_else(|| self.t("the approver is not told", "批准人未知"));
+                let untold = if op.is_audit() {
+                    self.t("the approver is not told", "批准人未知")
+                } else {
+                    self.t("who: not told", "完成人未知")
+                };
+                let by = by.as_deref().unwrap_or(untold);
                 let on = on.as_ref().map(|d| d.as_str().replace('T', " ")).unwrap_or_default();
                 format!("{by} {on}").trim().to_owned()
             }
@@ -134,9 +220,27 @@ impl Out {
 
     /// A reason in the chosen language.
     pub fn reason_of(&self, why: &Reason) -> String {
+        let label = |cause: &Cause| self.cause(cause.as_str());
         match self.lang {
-            Language::En => why.en(),
-            Language::Zh => why.zh(),
+            Language::En => why.en_with(&label),
+            Language::Zh => why.zh_with(&label),
+        }
+    }
+
+    /// Why an order was refused, in the chosen language.
+    pub fn refusal(&self, refusal: &Refusal) -> String {
+        match (self.lang, refusal) {
+            (Language::En, refusal) => refusal.to_string(),
+            (Language::Zh, Refusal::SecondPerson(why)) => self.reason_of(why),
+            (Language::Zh, Refusal::Nothing(why)) => format!("无事可做：{}", self.reason_of(why)),
+            (Language::Zh, refusal) => format!("未执行：{}", self.reason_of(refusal.reason())),
+        }
+    }
+
+    fn console(&self) -> crate::ui::Lang {
+        match self.lang {
+            Language::En => crate::ui::Lang::En,
+            Language::Zh => crate::ui::Lang::Zh,
         }
     }
 
@@ -145,7 +249,6 @@ impl Out {
         if let Some(info) = self.causes.cause.iter().find(|info| info.cause.as_str() == name) {
             return self.t(&info.en, &info.zh).to_owned();
         }
-        let lang = if self.lang == Language::Zh { crate::ui::Lang::Zh } else { crate::ui::Lang::En };
-        lang.group(name).unwrap_or(name).to_owned()
+        self.console().group(name).unwrap_or(name).to_owned()
     }
 }

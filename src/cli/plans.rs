@@ -7,10 +7,9 @@ use super::args::{Language, PlanVerb};
 use super::exit::{Exit, Stop};
 use super::out::Out;
 use crate::boot::{self, Booted};
-use crate::domain::command::{Command, StartParams};
-use crate::domain::ids::FormId;
-use crate::domain::query::{Answer, Query};
-use crate::domain::step::Verb;
+use crate::domain::operation::{Operation, Test};
+use crate::domain::plan::Plan;
+use crate::domain::query::{Answer, Look, Query};
 use crate::domain::time::ErpDate;
 use crate::plan::lint::{Hazard, Severity};
 use crate::plan::render::RenderContext;
@@ -49,9 +48,9 @@ fn file(dir: &Path, plan: &str) -> Result<PathBuf, Stop> {
     Err(Stop::usage(format!("no plan {plan} in {}; there are: {}", dir.display(), names(dir).join(", "))))
 }
 
-fn read(dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile, Vec<Hazard>), Stop> {
+fn read(out: &Out, dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile, Vec<Hazard>), Stop> {
     let path = file(dir, plan)?;
-    let (file, hazards) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.message))?;
+    let (file, hazards) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.said(out.is_zh())))?;
     Ok((path, file, hazards))
 }
 
@@ -78,19 +77,16 @@ where
             out.line(&serde_json::to_string_pretty(&value).map_err(|e| Stop::usage(e.to_string()))?)?;
             Ok(Exit::Ok)
         }
-        PlanVerb::New { form, submit } => {
-            out.line(&plan::new_plan(&FormId::new(form), None, &Verb::Audit, submit))?;
-            Ok(Exit::Ok)
-        }
+        PlanVerb::New(asked) => super::fresh::print(&out, &asked),
         PlanVerb::Lint { plan } => {
             let (path, file) = inspect(dir, &plan)?;
             lint(&out, &path, &file)
         }
         PlanVerb::Render { plan, since } => render(&out, dir, &plan, since.as_deref()),
         PlanVerb::Preview { plan, sweep } => {
-            let (path, ..) = read(dir, &plan)?;
+            let (path, file, _) = read(&out, dir, &plan)?;
             let booted = boot().await?;
-            let exit = preview(&out, &booted, &path, sweep).await;
+            let exit = preview(&out, &booted, &path, &file.plan, sweep).await;
             booted.end(None).await?;
             exit
         }
@@ -127,8 +123,13 @@ fn check(out: &Out, dir: &Path) -> Result<Exit, Stop> {
                 Ok((file, hazards)) => serde_json::json!({
                     "type": "plan", "plan": name, "name": file.plan.name, "revision": file.plan.rev, "form": file.plan.source.form,
                     "env": file.plan.env, "hazards": hazards.len(), "runnable": true,
+                    "operation": Operation::id_of(&file.plan.target.verb), "done": plan::done_as_written(&file.plan.policy.done),
+                    "mine": file.plan.policy.mine,
                 }),
-                Err(problem) => serde_json::json!({"type": "plan", "plan": name, "runnable": false, "problem": problem.message}),
+                Err(problem) => serde_json::json!({
+                    "type": "plan", "plan": name, "runnable": false, "problem": problem.message,
+                    "reason": problem.reason.as_ref().map(|r| r.code()), "reason_args": problem.reason.as_ref().map(|r| r.args()),
+                }),
             })?;
         }
         match read {
@@ -146,7 +147,7 @@ fn check(out: &Out, dir: &Path) -> Result<Exit, Stop> {
                     String::new(),
                     String::new(),
                     String::new(),
-                    format!("{} {}", out.t("cannot run:", "不能运行："), problem.message),
+                    format!("{} {}", out.t("cannot run:", "不能运行："), problem.said(out.is_zh())),
                 ]);
             }
         }
@@ -207,7 +208,7 @@ fn lint(out: &Out, path: &Path, file: &PlanFile) -> Result<Exit, Stop> {
 }
 
 fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit, Stop> {
-    let (_, file, _) = read(dir, plan)?;
+    let (_, file, _) = read(out, dir, plan)?;
     let last_sync = match since {
         Some(text) => Some(
             ErpDate::parse(text)
@@ -238,50 +239,51 @@ fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit
     Ok(Exit::Ok)
 }
 
-/// Collects as a run would, shows the frozen set by status, and declines it: nothing is written, the mark stays.
-async fn preview(out: &Out, booted: &Booted, path: &Path, sweep: bool) -> Result<Exit, Stop> {
-    use crate::domain::run::{RunEnd, RunState};
-    let driver = super::drive::Driver {
-        link: booted.link.clone(),
-        out: Out { json: out.json, lang: out.lang, causes: out.causes.clone() },
-        by: boot::who(),
-        approval: super::args::Approval::default(),
-        trusting: false,
-    };
-    let params = StartParams { sweep, ..StartParams::default() };
-    let row = driver.collect(Command::Start { plan: boot::plan_id(path), params }).await?;
-    if let RunState::Closed(RunEnd::CollectFailed(why)) = &row.state {
-        return Err(Stop::new(Exit::Failed, format!("the query failed: {why}")));
-    }
-    let collected = row.collected.clone();
-    if matches!(row.state, RunState::AwaitingApproval) {
-        driver.decline(row.head.id).await?;
-    }
-    let by_status: BTreeMap<String, u64> =
-        collected.iter().flat_map(|c| &c.by_status).map(|(status, n)| (status.code().to_owned(), *n)).collect();
-    let callable = collected.as_ref().map_or(0, |c| c.callable);
-    let Answer::Run(_) = driver.link.ask(Query::Run(row.head.id)).await? else {
+/// Reads what a run would collect, and shows it by status. No run is opened, nothing is written, the mark stays.
+async fn preview(out: &Out, booted: &Booted, path: &Path, plan: &Plan, sweep: bool) -> Result<Exit, Stop> {
+    let id = boot::plan_id(path);
+    let Answer::Preview(look) = booted.link.ask(Query::Preview { plan: id, sweep }).await? else {
         return Err(Stop::usage("the engine answered another question"));
     };
+    let seen = match look {
+        Look::Found(seen) => seen,
+        Look::Refused(refusal) => return Err(Stop::new(super::drive::exit_of(&refusal), out.refusal(&refusal))),
+        Look::Failed(why) => {
+            let exit = if why.is_plan_fault() { Exit::Usage } else { Exit::Stopped };
+            let words = out.t("the query failed:", "查询失败：");
+            return Err(Stop::new(exit, format!("{words} {}", out.reason_of(&why))));
+        }
+    };
+    let set = &seen.collected;
+    let by_status: BTreeMap<String, u64> =
+        set.by_status.iter().map(|(status, n)| (status.code().to_owned(), *n)).collect();
     if out.json {
         out.object(&serde_json::json!({
-            "type": "preview", "plan": row.head.plan, "env": row.head.env, "found": row.tally.found, "callable": callable,
-            "by_status": by_status, "absent": collected.as_ref().map_or(0, |c| c.absent), "set_hash": collected.map(|c| c.hash), "filter": row.head.filter,
+            "type": "preview", "plan": seen.plan, "env": seen.env, "found": seen.found, "callable": set.callable,
+            "by_status": by_status, "absent": set.absent, "set_hash": set.hash, "filter": seen.filter,
+            "operation": Operation::id_of(&plan.target.verb), "done": plan::done_as_written(&plan.policy.done),
+            "mine": plan.policy.mine,
         }))?;
         return Ok(Exit::Ok);
     }
-    out.line(&format!("{}: {}", out.t("filter", "过滤条件"), crate::text::show(&row.head.filter, 4096).as_str()))?;
+    out.line(&format!("{}: {}", out.t("filter", "过滤条件"), crate::text::show(&seen.filter, 4096).as_str()))?;
+    if !plan.policy.done.is_empty() {
+        let call = Operation::id_of(&plan.target.verb);
+        let shown = plan.policy.done.iter().map(Test::to_string).collect::<Vec<_>>().join(", ");
+        out.line(&format!("{}: {call}; {} {shown}", out.t("call", "调用"), out.t("done is", "完成标志")))?;
+    }
     for (status, n) in &by_status {
         out.line(&format!("  {status}  {n}"))?;
     }
-    if let Some(words) = collected.as_ref().and_then(|c| super::drive::absent(out, c)) {
+    if let Some(words) = super::drive::absent(out, set) {
         out.line(&words)?;
     }
     out.line(&format!(
-        "{} {}, {} {callable}; {}",
+        "{} {}, {} {}; {}",
         out.t("found", "找到"),
-        row.tally.found,
+        seen.found,
         out.t("a call would be made for", "将调用"),
+        set.callable,
         out.t("nothing was written", "未写入任何内容")
     ))?;
     Ok(Exit::Ok)

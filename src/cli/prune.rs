@@ -3,6 +3,7 @@
 use super::exit::{Exit, Stop};
 use super::ground::Ground;
 use crate::boot::{self, store_stop};
+use crate::domain::ids::OpId;
 use crate::domain::query::Retention;
 use crate::store::prune::{self, Order};
 
@@ -31,8 +32,9 @@ pub async fn run(ground: &Ground, yes: bool) -> Result<Exit, Stop> {
         }))?;
         return Ok(Exit::Ok);
     }
+    let words = if pruned.others { out.general() } else { out.words(&OpId::default()) };
     let columns: Vec<String> =
-        prune::columns(&pruned.gone).map(|(slot, n)| format!("{} {n}", out.slot(slot))).collect();
+        prune::columns(&pruned.gone).map(|(slot, n)| format!("{} {n}", out.column(words, slot))).collect();
     let words = if yes {
         out.t("forgotten", "已清除")
     } else {

@@ -19,6 +19,10 @@ use crate::domain::query::Query;
 use crate::domain::run::RunState;
 use crate::link::{Notice, Watch};
 
+/// How often a service manager is told that the start goes on, and how long it is asked to wait for the next word.
+const WORD_AGAIN: Duration = Duration::from_secs(10);
+const STILL_STARTING: Duration = Duration::from_secs(60);
+
 /// Says one word to whoever started us. Nobody may be left to hear it.
 pub fn say(word: &Word) {
     let mut out = std::io::stdout().lock();
@@ -102,6 +106,21 @@ impl Told {
             biased;
             started = start => started,
             by = self.word() => Err(Stop::new(Exit::Interrupted, format!("ended by {by} before it served"))),
+        }
+    }
+}
+
+/// A start that may last: a backup or a new index of a long history takes minutes, and a service manager that was told
+/// nothing would end it again and again before it is done.
+pub async fn starting<T>(start: impl Future<Output = T>) -> T {
+    let mut start = std::pin::pin!(start);
+    loop {
+        tokio::select! {
+            started = &mut start => return started,
+            () = tokio::time::sleep(WORD_AGAIN) => {
+                let micros = u32::try_from(STILL_STARTING.as_micros()).unwrap_or(u32::MAX);
+                notify(&[NotifyState::ExtendTimeoutUsec(micros)]);
+            }
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The verbs that give orders: `run`, `retry`, `verify`, `approve`, `resume`, `cancel`, `resolve`.
+//! The verbs that give orders: `run`, `retry`, `verify`, `approve`, `resume`, `cancel`, `resolve`, `reopen`.
 //!
 //! Invariant: a plan that cannot run names its place before anything is opened.
 
 use super::args::{Approval, RevisionArg, RunArgs, Verb};
+use super::drive::Set;
 use super::exit::{Exit, Stop};
 use super::ground::Ground;
 use super::{bills, plans};
@@ -41,7 +42,7 @@ pub(super) async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Sto
     // Said before anything is opened: a plan that cannot run names its place.
     let path = if is_file { file.clone() } else { ground.plan_dir().join(format!("{plan}.json")) };
     let env = if path.exists() {
-        let (file, _) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.message))?;
+        let (file, _) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.said(ground.out().is_zh())))?;
         file.plan.env
     } else {
         let known: Vec<String> = plans::names(&ground.plan_dir());
@@ -98,7 +99,7 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             let driver = ground.driver(booted, Approval::default());
             let watch = booted.link.watch().await?;
             driver.order(Command::Resume { run: row.head.id }).await?;
-            driver.follow(row.head.id, watch).await
+            driver.follow(row.head.id, watch, Set::Theirs).await
         }
         Verb::Approve(args) => {
             let row = bills::open_run(link, args.run.as_deref()).await?;
@@ -109,7 +110,7 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             }
             driver.unlock(&row.head.env).await?;
             let watch = booted.link.watch().await?;
-            driver.follow(row.head.id, watch).await
+            driver.follow(row.head.id, watch, Set::Theirs).await
         }
         Verb::Cancel(args) => {
             let row = bills::open_run(link, args.run.as_deref()).await?;
@@ -120,6 +121,13 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             let driver = ground.driver(booted, Approval::default());
             let (_, n) = driver.order(Command::Resolve { selection, reason: args.reason }).await?;
             driver.out.line(&format!("{} {n}", driver.out.t("resolved", "已结清")))?;
+            Ok(Exit::Ok)
+        }
+        Verb::Reopen(args) => {
+            let keys = bills::keys_of(link, &args.numbers, args.plan.as_deref()).await?;
+            let driver = ground.driver(booted, Approval::default());
+            let (_, n) = driver.order(Command::Reopen { keys, reason: args.reason }).await?;
+            driver.out.line(&format!("{} {n}", driver.out.t("put back", "已撤销办结")))?;
             Ok(Exit::Ok)
         }
         _ => Err(Stop::usage("not a writing verb")),

@@ -326,6 +326,50 @@ settle = "5s"
     }
 
     #[test]
+    fn read_only_has_three_words() {
+        let with = |line: &str| {
+            let text = GOOD.replacen("production = true", &format!("production = true\n{line}"), 1);
+            Config::parse(Path::new("config.toml"), &text)
+        };
+        for (line, want) in [
+            ("", (true, false)),
+            ("read_only = false", (false, false)),
+            ("read_only = true", (true, false)),
+            ("read_only = \"always\"", (true, true)),
+        ] {
+            let config = with(line).unwrap();
+            let prod = &config.environments[1].environment;
+            assert_eq!((prod.read_only, prod.always_read_only), want, "{line}");
+        }
+        for line in ["read_only = \"hunter2\"", "read_only = 4711"] {
+            let error = with(line).unwrap_err();
+            assert_eq!(error.line, Some(16), "{error}");
+            let said = error.to_string();
+            assert!(said.contains("true, false or \"always\""), "{said}");
+            assert!(!said.contains("hunter2") && !said.contains("4711"), "{said}");
+        }
+    }
+
+    #[test]
+    fn two_environments_that_write_to_one_account_set_load_and_are_named() {
+        let with = |address: &str, set: &str, more: &str| {
+            let text = GOOD
+                .replacen("http://127.0.0.1:9/k3cloud/", address, 1)
+                .replacen("60aa0000000001", set, 1)
+                .replacen("user = \"demo\"", &format!("user = \"demo\"\n{more}"), 1);
+            let config = Config::parse(Path::new("config.toml"), &text).unwrap();
+            config.twins().into_iter().map(|(one, other)| format!("{one} {other}")).collect::<Vec<_>>()
+        };
+        let (same, none) = (["test prod"], Vec::<String>::new());
+        assert_eq!(with("https://k3.example.invalid/k3cloud/", "60aa0000000000", ""), same);
+        assert_eq!(with("HTTPS://K3.example.invalid:443/K3Cloud", " 60AA0000000000", ""), same);
+        assert_eq!(with("https://k3.example.invalid/k3cloud/", "60aa0000000000", "read_only = true"), same);
+        assert_eq!(with("https://k3.example.invalid/k3cloud/", "60aa0000000000", "read_only = \"always\""), none);
+        assert_eq!(with("https://k3.example.invalid/k3cloud/", "60aa0000000001", ""), none);
+        assert_eq!(with("https://k4.example.invalid/k3cloud/", "60aa0000000000", ""), none);
+    }
+
+    #[test]
     fn faults_name_their_line_and_never_the_value() {
         for (from, to, line, words) in [
             ("production = true", "produktion = true", 15, "unknown field `produktion`"),

@@ -46,6 +46,8 @@ pub mod known {
     pub const CREDENTIALS: &str = "credentials";
     /// The id does not exist any more.
     pub const NOT_FOUND: &str = "not_found";
+    /// The plan asks for something the form does not have.
+    pub const PARAMETER: &str = "parameter";
 }
 
 /// What may follow a failure of a class.

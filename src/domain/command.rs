@@ -18,6 +18,10 @@ pub struct Order {
     /// The console or verb that gives it, where the link knows; overwritten by the link like `by`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
+    /// A verb gives it, and nobody sits there who could go on after a pause: a run it puts to work ends by itself where it
+    /// cannot go on. Absent: a console.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub headless: bool,
     /// What.
     pub command: Command,
 }
@@ -206,6 +210,9 @@ pub enum Receipt {
     Accepted {
         /// The run that was opened or concerned.
         run: Option<RunId>,
+        /// Further runs that were opened: one for each plan the bills belong to.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        more: Vec<RunId>,
         /// Bills concerned, where known at once.
         bills: u64,
     },

@@ -9,6 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::bill::Outcome;
+use super::ids::OpId;
+use super::operation_words;
 use super::run::BillRow;
 use super::time::Ts;
 
@@ -63,8 +65,10 @@ pub enum Ordering {
 pub enum Key {
     /// Cause of a failure, reason of a skip, way of not knowing.
     Cause,
-    /// Column of the sum line.
+    /// Column of the sum line, or the operation's own word for it.
     Status,
+    /// Operation, by its name.
+    Operation,
     /// Bill number.
     No,
     /// Internal id.
@@ -90,6 +94,8 @@ pub const KEYS: &[(&str, Key)] = &[
     ("status", Key::Status),
     ("outcome", Key::Status),
     ("结果", Key::Status),
+    ("operation", Key::Operation),
+    ("操作", Key::Operation),
     ("no", Key::No),
     ("number", Key::No),
     ("单号", Key::No),
@@ -135,7 +141,9 @@ pub enum FilterFault {
     #[error("`{0}` is no number; write 3, >1, <5")]
     NoNumber(String),
     /// No key of the language.
-    #[error("no key `{0}`; there are cause, status, no, fid, org, customer, date, age, attempts, plan, run, code")]
+    #[error(
+        "no key `{0}`; there are cause, status, operation, no, fid, org, customer, date, age, attempts, plan, run, code"
+    )]
     NoKey(String),
 }
 
@@ -165,6 +173,15 @@ impl Filter {
             Test::Is(k, words) if *k == key && !t.not => Some(words.as_slice()),
             _ => None,
         })
+    }
+}
+
+impl Term {
+    /// Whether bills of Audit are left out by the name of their operation.
+    pub fn leaves_out_audit(&self) -> bool {
+        let audit = OpId::default();
+        let named = |words: &[String]| words.iter().any(|word| like(operation_words::name(&audit), word));
+        matches!(&self.test, Test::Is(Key::Operation, words) if named(words) == self.not)
     }
 }
 
@@ -297,8 +314,15 @@ impl Test {
 impl Key {
     fn holds(self, word: &str, row: &BillRow, names: &[String]) -> bool {
         match self {
-            Self::Cause => row.state.outcome().and_then(Outcome::group).is_some_and(|g| like(&g, word)),
-            Self::Status => like(row.state.slot().word(), word) || row.rev.status.code().eq_ignore_ascii_case(word),
+            Self::Cause => {
+                let group = row.state.outcome().filter(|_| !row.untold).and_then(Outcome::group);
+                group.is_some_and(|g| like(&g, word))
+            }
+            Self::Status => {
+                let called = operation_words::is_called(&row.key.op, row.state.slot(), |name| like(name, word));
+                (!row.untold && called) || row.rev.status.code().eq_ignore_ascii_case(word)
+            }
+            Self::Operation => like(operation_words::name(&row.key.op), word),
             Self::No => like(&row.no, word),
             Self::Fid => like(row.fid().as_str(), word),
             Self::Org => column(row, names, "org", word, like),
@@ -416,9 +440,26 @@ mod tests {
             "cause:stock -org:100 age:>2d status:failed no:XSCKD07* date:2026-11 ~关账 \"some text\"",
             "attempts:>1 -~lock 原因:stock,period",
             "-\"a b\" ~\"two words\"",
+            "status:not_reached,已关闭 -operation:Audit",
         ] {
             let filter = Filter::parse(text).unwrap();
             assert_eq!(Filter::parse(&filter.to_string()).unwrap(), filter, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_leaves_audit_out_is_told_by_its_terms() {
+        for (text, want) in [
+            ("operation:BillClose", true),
+            ("-operation:audit", true),
+            ("操作:Bill*", true),
+            ("operation:Audit", false),
+            ("operation:BillClose,Audit", false),
+            ("-operation:BillClose", false),
+            ("status:done", false),
+        ] {
+            let filter = Filter::parse(text).unwrap();
+            assert_eq!(filter.terms.iter().any(Term::leaves_out_audit), want, "{text}");
         }
     }
 

@@ -268,6 +268,11 @@ impl OpId {
     pub fn is_audit(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// The name people know it by.
+    pub fn name(&self) -> &str {
+        if self.is_audit() { "Audit" } else { self.as_str() }
+    }
 }
 
 impl RecordKey {

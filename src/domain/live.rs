@@ -176,6 +176,7 @@ impl Live {
                     flags: Vec::new(),
                     consent: None,
                     pruned: 0,
+                    op_unknown: false,
                 };
                 self.runs.insert(head.id, RunLive::from_row(row));
                 self.forget_old();

@@ -13,6 +13,7 @@ pub mod filter;
 pub mod ids;
 pub mod live;
 pub mod operation;
+pub mod operation_words;
 pub mod plan;
 pub mod query;
 pub mod reason;

@@ -16,6 +16,22 @@ pub const STATUS_PATH: &str = "FDocumentStatus";
 /// Kingdee's path of who audited a bill.
 pub const APPROVER_PATH: &str = "FApproverId.FName";
 
+/// What shows three well-known operations: name, field, and the field's value afterwards. Proposed to who writes a plan, and
+/// never assumed for one that declares nothing: a form may show it elsewhere.
+const SHOWN: [(&str, &str, &str); 3] =
+    [("BillClose", "FCloseStatus", "B"), ("Forbid", "FForbidStatus", "B"), ("Enable", "FForbidStatus", "A")];
+
+/// The field that shows an operation of this name as a rule, and its value afterwards.
+pub fn shown_by(operation: &str) -> Option<(&'static str, &'static str)> {
+    SHOWN.iter().find(|(name, ..)| name.eq_ignore_ascii_case(operation)).map(|(_, field, value)| (*field, *value))
+}
+
+/// What a plan writes to declare the effect of an operation; with stand-ins where its name does not tell.
+pub fn declaration(operation: &str) -> String {
+    let (field, value) = shown_by(operation).unwrap_or(("FIELD", "VALUE"));
+    format!("\"skydeck\": {{\"done\": [[\"{field}\", \"in\", \"{value}\"]]}}")
+}
+
 /// One operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
@@ -151,6 +167,17 @@ impl Test {
         match self {
             Self::In(path, _) => Some(path),
             Self::Exists | Self::Count(_) => None,
+        }
+    }
+}
+
+/// As a person reads it: `FCloseStatus in B`.
+impl std::fmt::Display for Test {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::In(path, values) => write!(f, "{path} in {}", values.join(",")),
+            Self::Exists => f.write_str("exists"),
+            Self::Count(n) => write!(f, "count {n}"),
         }
     }
 }

@@ -4,14 +4,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::command::Selection;
+use super::command::{Refusal, Selection};
 use super::env::Environment;
 use super::event::{ActionEntry, Fact};
 use super::filter::Filter;
-use super::ids::{PlanId, PlanRev, RunId, Seq, WorkKey};
+use super::ids::{EnvId, PlanId, PlanRev, RunId, Seq, WorkKey};
 use super::plan::Plan;
 use super::reason::Reason;
-use super::run::{BillRow, Mark, RunRow};
+use super::run::{BillRow, Collected, Mark, RunRow};
 use super::server::Server;
 use super::time::Ts;
 
@@ -23,6 +23,8 @@ pub enum Query {
     Plans,
     /// Runs, newest first.
     Runs(PageRequest),
+    /// Runs that ended by themselves, the latest of their plan, where none went on since.
+    Stopped,
     /// One run.
     Run(RunId),
     /// Bills.
@@ -52,6 +54,13 @@ pub enum Query {
     Actions(PageRequest),
     /// Environments, write permission, pace.
     Environments,
+    /// What a run of a plan would collect now. Reads the ERP, and leaves no trace.
+    Preview {
+        /// Plan.
+        plan: PlanId,
+        /// Read without the mark.
+        sweep: bool,
+    },
     /// Under which revisions of their plans unresolved bills could be tried again.
     Revisions(Selection),
 }
@@ -91,11 +100,10 @@ impl Retention {
             Slot::Waiting => None,
             Slot::Done => self.audited,
             Slot::Already => self.already,
-            Slot::Skipped => self.skipped,
+            // Unresolved where it was not reached: kept as long as it is.
+            Slot::Skipped | Slot::NotReached => self.skipped,
             Slot::Failed => self.failed,
             Slot::Unknown => self.unknown,
-            // Unresolved: kept as long as it is.
-            Slot::NotReached => self.skipped,
         }
     }
 }
@@ -183,6 +191,24 @@ pub struct PlanProblem {
     pub id: PlanId,
     /// File, line, column, field and what to do.
     pub message: String,
+    /// The same in Chinese, where it is said in both languages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zh: Option<String>,
+    /// The same for programs, where it is one of the engine's own reasons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Box<Reason>>,
+}
+
+impl PlanProblem {
+    /// A problem that is said in English alone.
+    pub fn new(id: PlanId, message: String) -> Self {
+        Self { id, message, zh: None, reason: None }
+    }
+
+    /// The words in one of the two languages, as far as there are any.
+    pub fn said(&self, zh: bool) -> &str {
+        self.zh.as_deref().filter(|_| zh).unwrap_or(&self.message)
+    }
 }
 
 /// An environment with its present permission and pace.
@@ -207,7 +233,7 @@ pub struct EnvRow {
 pub enum Answer {
     /// To [`Query::Plans`].
     Plans(Vec<PlanRow>),
-    /// To [`Query::Runs`].
+    /// To [`Query::Runs`] and [`Query::Stopped`].
     Runs(Page<RunRow>),
     /// To [`Query::Run`].
     Run(Option<Box<RunRow>>),
@@ -228,8 +254,37 @@ pub enum Answer {
     Actions(Page<(Seq, Ts, ActionEntry)>),
     /// To [`Query::Environments`].
     Environments(Vec<EnvRow>),
+    /// To [`Query::Preview`].
+    Preview(Look),
     /// To [`Query::Revisions`]: one row for each revision, the one with most bills first.
     Revisions(Vec<RevisionRow>),
+}
+
+/// What came of a look at what a run would collect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Look {
+    /// It would find this.
+    Found(Box<Preview>),
+    /// The query failed.
+    Failed(Reason),
+    /// The run would not be opened.
+    Refused(Refusal),
+}
+
+/// What a run would collect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// Plan.
+    pub plan: PlanId,
+    /// Environment its bills are in.
+    pub env: EnvId,
+    /// The query's filter as it was sent.
+    pub filter: String,
+    /// Bills found.
+    pub found: u64,
+    /// The set as it would be frozen.
+    pub collected: Collected,
 }
 
 /// Unresolved bills that were last tried under one revision of a plan.

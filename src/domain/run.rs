@@ -10,7 +10,7 @@ use super::plan::Plan;
 use super::reason::Reason;
 use super::server::Server;
 use super::time::{ErpDate, Ts};
-use super::who::Who;
+use super::who::{Origin, Who};
 
 /// Why a run exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -94,6 +94,9 @@ pub struct RunHead {
     /// The server its bills were read from. Heads of 0.1.0 have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,
+    /// A verb opened it, not a console.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub headless: bool,
     /// The plan itself, in the fact that opens the first run of a revision. Readers get a head without it: the index
     /// keeps it under the revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,6 +104,14 @@ pub struct RunHead {
 }
 
 impl RunHead {
+    /// Whether somebody at a console started it: a person knows of it.
+    pub fn is_attended(&self) -> bool {
+        match self.by.origin() {
+            Origin::Person => !self.headless,
+            Origin::Schedule | Origin::Engine => false,
+        }
+    }
+
     /// The head as readers get it.
     #[must_use]
     pub fn without_text(&self) -> Self {
@@ -179,7 +190,7 @@ pub enum RunEnd {
     Declined,
     /// The query failed; nothing was written and the mark did not move.
     CollectFailed(Reason),
-    /// It could not go on and ended by itself.
+    /// It could not go on, nobody was there to mend that, and so it ended by itself; what was not reached is unresolved.
     Stopped(Reason),
 }
 
@@ -409,6 +420,9 @@ pub struct BillRow {
     /// Since when it has been unresolved, over all runs (ledger rows).
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub open_since: Option<Ts>,
+    /// Its run closed without anybody approving it: nothing was done about the bill, and nothing is told of it.
+    #[serde(rename = "u", default, skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
 }
 
 impl BillRow {
@@ -447,6 +461,23 @@ pub struct RunRow {
     /// Bills of the sum that are kept no longer, by the retention rule.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub pruned: u64,
+    /// Its head is of 0.1.0 and its plan was not kept: which operation it was is not known, and 0.1.0 called all of them
+    /// Audit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub op_unknown: bool,
+}
+
+impl RunRow {
+    /// Whether it closed without anybody approving it: it tells how many bills it found, and nothing of them.
+    pub fn is_untold(&self) -> bool {
+        let RunState::Closed(end) = &self.state else { return false };
+        match end {
+            RunEnd::Declined | RunEnd::CollectFailed(_) => self.head.kind != RunKind::Verify,
+            // One that was approved has an outcome for every bill.
+            RunEnd::Cancelled => self.tally.waiting > 0,
+            RunEnd::Completed | RunEnd::Empty | RunEnd::Stopped(_) => false,
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

@@ -50,12 +50,21 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Its name, with the data centre where nothing else tells it from the other one.
+    pub fn beside(&self, other: &Self) -> String {
+        match &self.centre {
+            Some(centre) if self.to_string() == other.to_string() => {
+                format!("{} ({}, {centre})", self.address, self.account_set)
+            }
+            Some(_) | None => self.to_string(),
+        }
+    }
+}
+
 impl std::fmt::Display for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.centre {
-            Some(centre) => write!(f, "{} ({}, {centre})", self.address, self.account_set),
-            None => write!(f, "{} ({})", self.address, self.account_set),
-        }
+        write!(f, "{} ({})", self.address, self.account_set)
     }
 }
 
@@ -102,5 +111,15 @@ mod tests {
             assert_eq!(base.same(&other), want, "{other}");
             assert_eq!(other.same(&base), want, "{other}");
         }
+    }
+
+    #[test]
+    fn two_servers_are_never_told_by_one_name() {
+        let one = server("https://a.invalid:443/k3cloud", "60aa", Some("1"));
+        let copy = Server { centre: Some("2".into()), ..one.clone() };
+        assert_eq!(one.beside(&copy), "https://a.invalid:443/k3cloud (60aa, 1)");
+        assert_eq!(copy.beside(&one), "https://a.invalid:443/k3cloud (60aa, 2)");
+        let other = Server { account_set: "60ab".into(), ..copy };
+        assert_eq!(one.beside(&other), "https://a.invalid:443/k3cloud (60aa)");
     }
 }

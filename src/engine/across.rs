@@ -29,7 +29,7 @@ impl Runner {
         source: &Arc<Dispatch>,
         floor: &Floor,
         params: &StartParams,
-    ) -> Result<bool, Failed> {
+    ) -> Result<(Set, bool), Failed> {
         let mut set = Set::default();
         let carried = if self.plan.policy.carry_over && floor.until.is_none() {
             self.carry_over(params).await?
@@ -56,7 +56,7 @@ impl Runner {
         // What the target does not hold yet must be found again by the next run.
         let moves = floor.moves_mark && !set.cut && set.absent == 0;
         set.seen = set.seen.filter(|_| moves);
-        self.collected(set, floor.sweep && moves).await
+        Ok((set, floor.sweep && moves))
     }
 
     /// The numbers of the bills the plan's query finds in its source.

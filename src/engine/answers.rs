@@ -43,6 +43,11 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             Ok(Answer::Plans(rows.collect::<Result<_, _>>()?))
         }
         Query::Runs(page) => Ok(Answer::Runs(store.runs(None, &page)?)),
+        Query::Stopped => {
+            let rows = store.stopped_runs()?.into_iter();
+            let rows = rows.map(|row| (Cursor(row.head.id.to_string()), row)).collect();
+            Ok(Answer::Runs(Page { rows, ..Page::default() }))
+        }
         Query::Run(id) => Ok(Answer::Run(store.run(id)?.map(Box::new))),
         Query::Bills { scope, filter, page } => Ok(Answer::Bills(store.bills(scope, &filter, &page, now)?)),
         Query::LedgerGroups { plan } => Ok(Answer::LedgerGroups(store.ledger_groups(plan.as_ref())?)),
@@ -62,7 +67,8 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             let selected = select::select(store, &selection, false, now)?;
             Ok(Answer::Revisions(revision::choices(store, &plans, &selected.rows)?))
         }
-        Query::Environments => Ok(Answer::Environments(Vec::new())),
+        // Answered before: these are not in the store.
+        Query::Environments | Query::Preview { .. } => Ok(Answer::Environments(Vec::new())),
     })
     .await
 }

@@ -149,7 +149,10 @@ async fn attempt(
     let sent = shared.clock.now();
     context.env.leaves(&request.form, bills.iter().map(|b| &b.fid));
     fault::point("before_send");
-    let reply = context.env.erp.write(&token, &request).await;
+    let reply = match stood_still(context, &intent) {
+        Some(ms) => WriteReply::not_sent(&request, format!("not sent: the process stood still for {ms} ms")),
+        None => context.env.erp.write(&token, &request).await,
+    };
     fault::point("after_send");
     // A refusal proves less: some of them say that the server does not know either.
     let done = reply.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Done);
@@ -168,6 +171,17 @@ async fn attempt(
     let adopted = adopt(context, bills, last, &reply, end).await;
     drop(turn);
     adopted
+}
+
+/// Time between an intent's moment and its request that a restart may not count as the server's.
+const STALL: Duration = Duration::from_secs(5);
+
+/// How long the process stood still since the intent's moment, where that is too long: after a restart the server's limit
+/// is counted from that moment, and a request that left much later would still be at work when it is over.
+fn stood_still(context: &CallContext, intent: &Intent) -> Option<u128> {
+    let (Some(Left::Boot(then)), Some((_, now))) = (intent.left, context.shared.clock.boot()) else { return None };
+    let still = Duration::from_millis(now.saturating_sub(then));
+    (still > STALL).then_some(still.as_millis())
 }
 
 /// Whether an answer leaves nothing to be looked at before the next call.

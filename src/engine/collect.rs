@@ -13,8 +13,9 @@ use crate::domain::filter::Filter;
 use crate::domain::ids::Fid;
 use crate::domain::operation::Seen;
 use crate::domain::plan::Plan;
+use crate::domain::query::{Look, Preview};
 use crate::domain::reason::Reason;
-use crate::domain::run::{BillRow, Collected, Mark, RunEnd, RunKind};
+use crate::domain::run::{BillRow, Collected, Mark, RunEnd, RunHead, RunKind};
 use crate::domain::time::{ErpDate, Ts};
 use crate::erp::{Fault, FaultKind, FoundPage, PageQuery};
 use crate::plan::condition;
@@ -139,18 +140,15 @@ impl Runner {
     pub async fn collect(mut self, what: What) {
         if self.knock {
             self.env.knock().await;
-        }
-        let result = match what {
-            What::Query(floor, params, None) => self.query(&floor, &params).await,
-            What::Query(floor, params, Some(source)) => {
-                if self.knock {
-                    source.knock().await;
-                }
-                self.query_across(&source, &floor, &params).await
+            if let What::Query(_, _, Some(source)) = &what {
+                source.knock().await;
             }
-            What::Entries(rows) => self.entries(rows).await,
+        }
+        let frozen = match self.gather(what).await {
+            Ok((set, sweep)) => self.freeze(set, sweep).await,
+            Err(failed) => Err(failed),
         };
-        let stored = match result {
+        let stored = match frozen {
             Ok(true) if self.head.kind == RunKind::Verify => return self.work().await,
             Ok(true) => Ok(()),
             Ok(false) => self.abandon(RunEnd::Empty).await,
@@ -167,7 +165,31 @@ impl Runner {
         }
     }
 
-    async fn query(&mut self, floor: &Floor, params: &StartParams) -> Result<bool, Failed> {
+    /// Reads and judges what [`Self::collect`] would freeze, without a trace.
+    pub async fn look(mut self, what: What) -> Look {
+        self.looks = true;
+        match self.gather(what).await {
+            Ok((set, sweep)) => {
+                let found = set.found;
+                let RunHead { plan, env, filter, .. } = self.head.as_ref().clone();
+                Look::Found(Box::new(Preview { plan, env, filter, found, collected: self.frozen(set, sweep) }))
+            }
+            Err(Failed::Erp(why)) => Look::Failed(why),
+            Err(Failed::Stop(Stop::Store(error))) => Look::Refused(error.into()),
+            Err(Failed::Stop(Stop::Pause(..) | Stop::Cancel | Stop::Drain)) => Look::Failed(Reason::Interrupted {}),
+        }
+    }
+
+    /// Reads every page; gives the set, and whether it was a sweep.
+    async fn gather(&mut self, what: What) -> Result<(Set, bool), Failed> {
+        match what {
+            What::Query(floor, params, None) => self.query(&floor, &params).await,
+            What::Query(floor, params, Some(source)) => self.query_across(&source, &floor, &params).await,
+            What::Entries(rows) => self.entries(rows).await,
+        }
+    }
+
+    async fn query(&mut self, floor: &Floor, params: &StartParams) -> Result<(Set, bool), Failed> {
         let mut set = Set::default();
         let mut carried = if self.plan.policy.carry_over && floor.until.is_none() {
             self.carry_over(params).await?
@@ -219,7 +241,7 @@ impl Runner {
         self.found(carried.into_values().collect(), &mut set).await?;
         let moves = floor.moves_mark && !set.cut;
         set.seen = set.seen.filter(|_| moves);
-        self.collected(set, floor.sweep && moves).await
+        Ok((set, floor.sweep && moves))
     }
 
     /// The first page of the plan's query.
@@ -238,24 +260,26 @@ impl Runner {
         }
     }
 
-    async fn entries(&mut self, rows: Vec<BillRow>) -> Result<bool, Failed> {
+    async fn entries(&mut self, rows: Vec<BillRow>) -> Result<(Set, bool), Failed> {
         let unknown = rows.iter().filter(|row| row.state.slot() == Slot::Unknown).count() as u64;
         let mut set = Set { unknown, ..Set::default() };
         // All are read before any is stored: when the server cannot be reached, the ledger stays as it was.
         let read = self.read_rows(rows).await?;
         set.carried = read.len() as u64;
         self.found(read.into_values().collect(), &mut set).await?;
-        self.collected(set, false).await
+        Ok((set, false))
     }
 
     /// Unresolved bills of this plan, with their status now.
     pub(super) async fn carry_over(&mut self, params: &StartParams) -> Result<BTreeMap<Fid, Found>, Failed> {
         let (plan, env, form) = (self.head.plan.clone(), self.head.env.clone(), self.head.form.clone());
         let (now, run, numbers) = (self.shared.clock.now(), self.head.id, params.numbers.clone());
+        let op = self.op.id.clone();
         let rows = read(&self.shared.store, move |store| {
             let mut rows = Vec::new();
             select::matching(store, Some(&plan), None, &Filter::default(), now, &mut |row| {
-                let here = row.record().env == env && row.record().form == form;
+                // What an earlier revision of the plan wanted done is another thing to do.
+                let here = row.record().env == env && row.record().form == form && row.key.op == op;
                 let asked = numbers.is_empty() || numbers.contains(&row.no);
                 if here && asked && rows.len() < MOST {
                     let past = Past::of(store, &row.key, run)?;
@@ -371,6 +395,9 @@ impl Runner {
                 | Judgement::Look => false,
             });
         }
+        if self.looks {
+            return Ok(());
+        }
         let run = self.head.id;
         let events: Vec<Event> =
             bills.chunks(FOUND_GROUP).map(|c| Event::BillsFound { run, bills: c.to_vec() }).collect();
@@ -378,14 +405,24 @@ impl Runner {
     }
 
     /// Freezes the set; false when it is empty.
-    pub(super) async fn collected(&mut self, set: Set, sweep: bool) -> Result<bool, Failed> {
+    async fn freeze(&mut self, set: Set, sweep: bool) -> Result<bool, Failed> {
         self.check_collecting()?;
         self.shared.learn_centre(&self.env).await?;
         if set.found == 0 {
             return Ok(false);
         }
         let run = self.head.id;
-        let collected = Collected {
+        let mut events = vec![Event::RunCollected { run, collected: self.frozen(set, sweep) }];
+        if self.head.kind == RunKind::Verify {
+            events.push(Event::RunSettling { run });
+        }
+        self.append(events).await?;
+        Ok(true)
+    }
+
+    /// The set as an operator approves it.
+    fn frozen(&self, set: Set, sweep: bool) -> Collected {
+        Collected {
             hash: set.hash.finish(),
             by_status: set.by_status.into_iter().collect(),
             callable: if self.head.kind == RunKind::Verify { 0 } else { set.callable },
@@ -396,13 +433,7 @@ impl Runner {
             absent: set.absent,
             absent_first: set.absent_first,
             unknown: set.unknown,
-        };
-        let mut events = vec![Event::RunCollected { run, collected }];
-        if self.head.kind == RunKind::Verify {
-            events.push(Event::RunSettling { run });
         }
-        self.append(events).await?;
-        Ok(true)
     }
 }
 

@@ -4,13 +4,16 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::domain::access::{self, Role};
 use crate::domain::bill::Slot;
 use crate::domain::command::{Command, Order, Refusal};
 use crate::domain::event::{ActionEntry, Event};
 use crate::domain::ids::{EnvId, RunId};
+use crate::domain::operation_words;
 use crate::domain::reason::Reason;
-use crate::domain::run::{BillRow, RunEnd};
+use crate::domain::run::{BillRow, RunEnd, RunRow};
 use crate::domain::who::Who;
 use crate::store::StoreError;
 use crate::store::actions::{Deed, IDS, Phase};
@@ -87,7 +90,7 @@ impl Inner {
             about: About { env: self.env_of(&order.command), ..About::default() },
             ..Taken::default()
         };
-        let line = deed(order, Phase::Refused, &taken, refusal.to_string());
+        let line = with_reason(deed(order, Phase::Refused, &taken, short_text(refusal.to_string())), refusal.reason());
         drop(taken);
         let written = self.shared.actions.write(line).await;
         let entry = ActionEntry {
@@ -119,6 +122,8 @@ impl Inner {
             n: 0,
             ids: Vec::new(),
             reason: Some(why.clone()),
+            code: None,
+            args: None,
             result: "accepted".to_owned(),
         };
         let line = self.shared.actions.write(deed).await.ok();
@@ -134,11 +139,11 @@ impl Shared {
     pub(super) async fn close_run(&self, run: RunId, end: RunEnd) -> Result<(), StoreError> {
         self.ledger.append(vec![Event::RunClosed { run, end: end.clone() }]).await?;
         let Some(row) = read(&self.store, move |s| s.run(run)).await? else { return Ok(()) };
-        let t = row.tally;
-        let result = format!(
-            "{end:?}; found {} = audited {} + already {} + skipped {} + failed {} + unknown {}",
-            t.found, t.audited, t.already, t.skipped, t.failed, t.unknown
-        );
+        let result = format!("{}; {}", short_text(how_it_ended(&end)), sum(&row));
+        let n = row.tally.found;
+        let args = serde_json::json!({
+            "reason": end.reason().map(Reason::code), "reason_args": end.reason().map(Reason::args), "sum": row.tally,
+        });
         let deed = Deed {
             phase: Phase::End,
             order: None,
@@ -149,9 +154,11 @@ impl Shared {
             plan_rev: Some(row.head.rev.to_string()),
             run: Some(run.to_string()),
             set_hash: row.collected.map(|c| c.hash.to_string()),
-            n: t.found,
+            n,
             ids: Vec::new(),
             reason: None,
+            code: Some(end.word().to_owned()),
+            args: Some(short(args)),
             result,
         };
         if let Err(error) = self.actions.write(deed).await {
@@ -163,6 +170,53 @@ impl Shared {
     /// The FIDs of a run's bills that wait.
     pub(super) async fn waiting_ids(&self, run: RunId) -> Result<Vec<String>, StoreError> {
         Ok(ids(&read(&self.store, move |s| s.bills_in(run, Slot::Waiting, None, IDS)).await?))
+    }
+}
+
+/// How a run ended, in English.
+fn how_it_ended(end: &RunEnd) -> String {
+    match end {
+        RunEnd::Completed => "completed".to_owned(),
+        RunEnd::Empty => "nothing was found".to_owned(),
+        RunEnd::Cancelled => "cancelled".to_owned(),
+        RunEnd::Declined => "declined; nothing was written".to_owned(),
+        RunEnd::CollectFailed(why) => format!("the query failed, nothing was written: {why}"),
+        RunEnd::Stopped(why) => format!("stopped by itself: {why}"),
+    }
+}
+
+/// The sum of a run, in English; of one that nobody approved, only how many bills it found.
+fn sum(row: &RunRow) -> String {
+    let t = &row.tally;
+    if row.is_untold() {
+        return format!("found {}", t.found);
+    }
+    operation_words::sum_en(&row.head.op, t)
+}
+
+/// A line with the reason as programs read it.
+pub(super) fn with_reason(deed: Deed, why: &Reason) -> Deed {
+    Deed { code: Some(why.code()), args: Some(short(why.args())), ..deed }
+}
+
+/// Longest text of somebody else in a line, bytes: the log's reader knows a line's end by its length, too.
+const SAID: usize = 4096;
+
+fn short_text(mut text: String) -> String {
+    if text.len() > SAID {
+        text.truncate(text.floor_char_boundary(SAID));
+        text.push('…');
+    }
+    text
+}
+
+/// Arguments whose texts are cut to what a line takes.
+fn short(args: Value) -> Value {
+    match args {
+        Value::String(text) => Value::String(short_text(text)),
+        Value::Array(all) => all.into_iter().map(short).collect(),
+        Value::Object(all) => Value::Object(all.into_iter().map(|(name, value)| (name, short(value))).collect()),
+        plain @ (Value::Null | Value::Bool(_) | Value::Number(_)) => plain,
     }
 }
 
@@ -189,6 +243,8 @@ pub(super) fn deed(order: &Order, phase: Phase, taken: &Taken, result: String) -
         n: taken.bills,
         ids: if phase == Phase::Before { taken.about.ids.clone() } else { Vec::new() },
         reason,
+        code: None,
+        args: None,
         result,
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::event::{Event, Fact};
 use crate::domain::live::{Live, RunLive};
 use crate::domain::reason::Reason;
 use crate::domain::run::{PauseWhy, RunState};
+use crate::domain::who::Who;
 use crate::link::{Notice, Watch};
 use crate::store::{Store, StoreError};
 
@@ -37,6 +38,8 @@ struct Request {
 struct Watcher {
     notices: mpsc::Sender<Notice>,
     behind: bool,
+    /// Who sits there, where it is a console.
+    console: Option<Who>,
 }
 
 /// The handle everybody appends through.
@@ -115,17 +118,23 @@ impl Ledger {
         look(&self.present.live())
     }
 
-    /// The state now, and everything after it.
-    pub fn watch(&self) -> Watch {
+    /// The state now, and everything after it. `console`: who sits there, where a console watches.
+    pub fn watch(&self, console: Option<Who>) -> Watch {
         let (notices, receiver) = mpsc::channel(WATCH_BOUND);
         let live = self.present.live();
-        self.present.watchers().push(Watcher { notices, behind: false });
+        self.present.watchers().push(Watcher { notices, behind: false, console });
         Watch { live: live.clone(), notices: receiver }
     }
 
     /// Sends something that is no fact.
     pub fn tell(&self, notice: &Notice) {
         self.present.send(|| notice.clone(), &self.present.live());
+    }
+
+    /// Whether a console is there whose user passes.
+    pub fn has_console(&self, passes: impl Fn(&Who) -> bool) -> bool {
+        let here = |w: &Watcher| !w.notices.is_closed() && w.console.as_ref().is_some_and(&passes);
+        self.present.watchers().iter().any(here)
     }
 
     /// Whether anybody watches.

@@ -20,6 +20,7 @@ use crate::domain::query::{Answer, PlanProblem, Query};
 use crate::domain::reason::Reason;
 use crate::domain::run::RunState;
 use crate::domain::time::Clock;
+use crate::domain::who::Who;
 use crate::erp::Erp;
 use crate::link::Watch;
 use crate::store::actions::ActionLog;
@@ -33,6 +34,7 @@ mod collect;
 mod control;
 pub mod decide;
 mod dispatch;
+mod ending;
 pub mod fault;
 mod guard;
 mod ledger;
@@ -223,12 +225,24 @@ impl Engine {
     /// # Errors
     /// What the store says when it cannot read.
     pub async fn ask(&self, query: Query) -> Result<Answer, StoreError> {
-        answers::answer(&self.inner.shared, query).await
+        match query {
+            Query::Preview { plan, sweep } => Ok(Answer::Preview(self.inner.preview(&plan, sweep).await)),
+            query => answers::answer(&self.inner.shared, query).await,
+        }
     }
 
     /// The present state, and everything after it.
     pub fn watch(&self) -> Watch {
-        let watch = self.inner.shared.ledger.watch();
+        self.watching(None)
+    }
+
+    /// The same for a console: as long as it watches, this person is there to mend what stops a run.
+    pub fn watch_at_console(&self, who: Who) -> Watch {
+        self.watching(Some(who))
+    }
+
+    fn watching(&self, console: Option<Who>) -> Watch {
+        let watch = self.inner.shared.ledger.watch(console);
         self.inner.tasks.stirred.notify_one();
         watch
     }

@@ -6,12 +6,15 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tokio::sync::watch;
+
 use crate::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
 use crate::domain::event::{ActionEntry, Event};
 use crate::domain::ids::{CommandId, EnvId, PlanId, RunId};
 use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
-use crate::domain::reason::Reason;
+use crate::domain::query::Look;
+use crate::domain::reason::{LeftOut, Reason};
 use crate::domain::run::{Revision, RunHead, RunKind, RunState};
 use crate::domain::who::Who;
 use crate::link::Notice;
@@ -21,12 +24,13 @@ use crate::store::actions::{IDS, Phase};
 
 use super::Inner;
 use super::collect::{self, What};
-use super::control::{Shared, read};
+use super::control::{Shared, Wish, read};
 use super::dispatch::Dispatch;
-use super::guard::{About, deed, ids};
+use super::guard::{About, deed, ids, with_reason};
 use super::revision::{self, Group};
-use super::runner::Job;
+use super::runner::{Job, Runner};
 use super::select::{self, Selected};
+use super::servers;
 use super::tasks::Work;
 
 /// Receipts kept for orders that come twice.
@@ -66,6 +70,8 @@ pub(super) struct Taken {
     /// Further facts, too many for one append.
     pub more: Vec<Vec<Event>>,
     pub run: Option<RunId>,
+    /// Further runs that are opened.
+    pub also: Vec<RunId>,
     pub plan: Option<PlanId>,
     pub bills: u64,
     pub reason: Option<String>,
@@ -76,6 +82,9 @@ pub(super) struct Taken {
     /// Said in place of `accepted`, where what was asked for needs more than this order.
     pub instead: Option<Refusal>,
 }
+
+/// A run to be opened, and what it collects.
+type NewRun = (RunHead, Arc<Plan>, Arc<Dispatch>, What);
 
 /// What the reader of plans says.
 fn bad_plan(said: String) -> Refusal {
@@ -132,11 +141,16 @@ impl Inner {
         if let Some(then) = taken.then.take() {
             then(self);
         }
+        let after = deed(order, Phase::After, &taken, result);
+        let after = match &taken.instead {
+            Some(refusal) => with_reason(after, refusal.reason()),
+            None => after,
+        };
         let receipt = match taken.instead.take() {
             Some(refusal) => Receipt::Refused(refusal),
-            None => Receipt::Accepted { run: taken.run, bills: taken.bills },
+            None => Receipt::Accepted { run: taken.run, more: std::mem::take(&mut taken.also), bills: taken.bills },
         };
-        self.log_after(deed(order, Phase::After, &taken, result)).await;
+        self.log_after(after).await;
         Ok(receipt)
     }
 
@@ -150,19 +164,19 @@ impl Inner {
         self.allowed(order)?;
         let by = &order.by;
         match &order.command {
-            Command::Start { plan, params } => self.start_run(plan, params, by).await,
+            Command::Start { plan, params } => self.start_run(plan, params, order).await,
             Command::Retry { selection, revision } => {
-                self.run_of_entries(RunKind::Retry, selection, *revision, by).await
+                self.run_of_entries(RunKind::Retry, selection, *revision, order).await
             }
             Command::Verify { selection } => {
-                self.run_of_entries(RunKind::Verify, selection, Revision::Newest, by).await
+                self.run_of_entries(RunKind::Verify, selection, Revision::Newest, order).await
             }
             Command::Approve { run, hash, typed, flags, reason } => {
-                self.approve(*run, hash, typed.as_deref(), flags, reason.as_deref(), by).await
+                self.approve(*run, hash, typed.as_deref(), flags, reason.as_deref(), order).await
             }
             Command::Decline { run } => self.decline(*run),
             Command::Pause { run } => self.pause(*run, by),
-            Command::Resume { run } => self.resume(*run, by),
+            Command::Resume { run } => self.resume(*run, order),
             Command::Cancel { run } => self.cancel(*run, by),
             Command::SetPace { env, per_minute, concurrency } => self.set_pace(env, *per_minute, *concurrency),
             Command::Reopen { keys, reason } => self.reopen(keys, reason, by).await,
@@ -178,12 +192,39 @@ impl Inner {
         }
     }
 
-    async fn start_run(&self, id: &PlanId, params: &StartParams, by: &Who) -> Result<Taken, Refusal> {
+    async fn start_run(&self, id: &PlanId, params: &StartParams, order: &Order) -> Result<Taken, Refusal> {
+        let by = &order.by;
         let (plan, env) = self.shared.usable(id)?;
         if by.is_schedule() && env.env.production && !plan.policy.schedule.as_ref().is_some_and(|s| s.production) {
             return Err(Refusal::BadPlan(Reason::OffInProduction { plan: id.clone() }));
         }
         self.shared.idle(id)?;
+        let run = self.run_of_plan(id, params, by, order.headless).await?;
+        self.opening(vec![run], 0, params.words())
+    }
+
+    /// Reads what a run of a plan would collect, and judges it: no fact, no call that writes, the mark stays.
+    pub(super) async fn preview(&self, id: &PlanId, sweep: bool) -> Look {
+        let params = StartParams { sweep, ..StartParams::default() };
+        let by = Who::engine(self.shared.owner);
+        let (head, plan, env, what) = match self.run_of_plan(id, &params, &by, true).await {
+            Ok(run) => run,
+            Err(refusal) => return Look::Refused(refusal),
+        };
+        let (_wish, wished) = watch::channel(Wish::Go);
+        let job = Job { head, plan, env, flags: Vec::new(), canary: false, headless: true, knock: false };
+        Runner::new(Arc::clone(&self.shared), job, wished, Arc::default()).look(what).await
+    }
+
+    /// What a fresh run of a plan is, and what it collects.
+    async fn run_of_plan(
+        &self,
+        id: &PlanId,
+        params: &StartParams,
+        by: &Who,
+        headless: bool,
+    ) -> Result<NewRun, Refusal> {
+        let (plan, env) = self.shared.usable(id)?;
         self.shared.may_open(&env).await?;
         let (plan_id, env_id) = (plan.id.clone(), env.env.id.clone());
         let mark = read(&self.shared.store, move |s| s.mark(&plan_id, &env_id)).await?;
@@ -206,9 +247,8 @@ impl Inner {
         } else {
             render::filter(&plan, &context).map_err(|e| bad_plan(e.to_string()))?
         };
-        let head = RunHead { filter, ..self.head(RunKind::Fresh, &plan, &env, by) };
-        let what = What::Query(Box::new(floor), params.clone(), source);
-        self.opening(vec![(head, plan, env, what)], 0, params.words())
+        let head = RunHead { filter, ..self.head(RunKind::Fresh, &plan, &env, by, headless) };
+        Ok((head, plan, env, What::Query(Box::new(floor), params.clone(), source)))
     }
 
     async fn run_of_entries(
@@ -216,7 +256,7 @@ impl Inner {
         kind: RunKind,
         selection: &Selection,
         revision: Revision,
-        by: &Who,
+        order: &Order,
     ) -> Result<Taken, Refusal> {
         let mut selected = self.select(selection, kind == RunKind::Verify).await?;
         if kind == RunKind::Verify {
@@ -224,7 +264,7 @@ impl Inner {
                 .into_iter()
                 .partition(|row| row.state.slot() == crate::domain::bill::Slot::Unknown);
             selected.rows = unknown;
-            selected.leave_many("not unknown", rest.len());
+            selected.leave_many(LeftOut::NotUnknown, rest.len());
         }
         let rows = std::mem::take(&mut selected.rows);
         let groups = read(&self.shared.store, move |s| revision::groups(s, rows, revision)).await?;
@@ -238,17 +278,21 @@ impl Inner {
         let (mut runs, mut bills) = (Vec::new(), 0);
         let (mut named, mut noted) = (Vec::new(), Vec::new());
         let mut opened: Vec<PlanId> = Vec::new();
-        for Group { plan: id, env: env_id, form, rev, rows } in groups {
+        for Group { plan: id, env: env_id, form, op, rev, rows } in groups {
             if revision == Revision::Original && rev.is_none() {
-                selected.leave_many("of a run that is not known", rows.len());
+                selected.leave_many(LeftOut::RunUnknown, rows.len());
                 continue;
             }
             if opened.contains(&id) && rev.is_some() {
-                selected.leave_many("of another revision of the same plan: retry them after this run", rows.len());
+                selected.leave_many(LeftOut::OtherRevision, rows.len());
                 continue;
             }
             let usable = self.shared.under(&id, rev.as_ref()).and_then(|(plan, env)| {
                 self.shared.idle(&id)?;
+                let is = Operation::id_of(&plan.target.verb);
+                if is != op {
+                    return Err(Refusal::BadPlan(Reason::OtherOperation { plan: id.clone(), was: op.clone(), is }));
+                }
                 if let Some(why) = held.get(&env.env.id) {
                     return Err(Refusal::Denied(why.clone()));
                 }
@@ -261,7 +305,7 @@ impl Inner {
             match usable {
                 Ok((plan, env)) => {
                     let of = rows.first().map(|r| r.run).filter(|run| rows.iter().all(|r| r.run == *run));
-                    let head = RunHead { of, revision, ..self.head(kind, &plan, &env, by) };
+                    let head = RunHead { of, revision, ..self.head(kind, &plan, &env, &order.by, order.headless) };
                     if rev.is_some() {
                         noted.push(format!("{id} under its original revision {}", plan.rev.short()));
                     }
@@ -271,10 +315,8 @@ impl Inner {
                     runs.push((head, plan, env, What::Entries(rows)));
                 }
                 Err(refusal) if single => return Err(refusal),
-                Err(Refusal::Denied(_)) => {
-                    selected.leave_many("of an environment whose server is another one now", rows.len());
-                }
-                Err(_) => selected.leave_many("of a plan that is busy or cannot be used", rows.len()),
+                Err(Refusal::Denied(_)) => selected.leave_many(LeftOut::OtherServer, rows.len()),
+                Err(_) => selected.leave_many(LeftOut::PlanBusy, rows.len()),
             }
         }
         noted.extend(Some(selected.words()).filter(|words| !words.is_empty()));
@@ -288,19 +330,15 @@ impl Inner {
     }
 
     /// The facts and tasks that open runs; the first one is the receipt's.
-    fn opening(
-        &self,
-        runs: Vec<(RunHead, Arc<Plan>, Arc<Dispatch>, What)>,
-        bills: u64,
-        note: String,
-    ) -> Result<Taken, Refusal> {
+    fn opening(&self, runs: Vec<NewRun>, bills: u64, note: String) -> Result<Taken, Refusal> {
         let first = runs.first().map(|(head, ..)| (head.id, head.plan.clone()));
+        let also = runs.iter().skip(1).map(|(head, ..)| head.id).collect();
         let about = runs.first().map(|(head, ..)| About {
             env: Some(head.env.clone()),
             rev: Some(head.rev.to_string()),
             ..About::default()
         });
-        let free = self.shared.binding(runs.iter().map(|(_, _, env, _)| env));
+        let free = servers::unbound(runs.iter().map(|(_, _, env, _)| env));
         let mut events: Vec<Event> = free.iter().map(|(env, server)| self.shared.bound(env, server, None)).collect();
         for (head, plan, ..) in &runs {
             events.push(Event::RunOpened(Box::new(self.shared.told(head, plan)?)));
@@ -311,16 +349,17 @@ impl Inner {
                 env.bind(server);
             }
             for (head, plan, env, what) in runs {
-                let job = Job { head, plan, env, flags: Vec::new(), canary: false, knock };
+                let headless = head.headless;
+                let job = Job { head, plan, env, flags: Vec::new(), canary: false, headless, knock };
                 inner.tasks.start(&inner.shared, job, Work::Collect(what));
             }
         });
         let (run, plan) = first.unzip();
         let about = about.unwrap_or_default();
-        Ok(Taken { events, run, plan, bills, note, then: Some(then), about, ..Taken::default() })
+        Ok(Taken { events, run, also, plan, bills, note, then: Some(then), about, ..Taken::default() })
     }
 
-    fn head(&self, kind: RunKind, plan: &Plan, env: &Dispatch, by: &Who) -> RunHead {
+    fn head(&self, kind: RunKind, plan: &Plan, env: &Dispatch, by: &Who, headless: bool) -> RunHead {
         RunHead {
             id: RunId(self.shared.ulid()),
             kind,
@@ -338,6 +377,7 @@ impl Inner {
             revision: Revision::Newest,
             op: Operation::id_of(&plan.target.verb),
             server: Some(env.server()),
+            headless,
             text: None,
         }
     }
@@ -363,14 +403,21 @@ impl Shared {
         };
         match plans.iter().find(same) {
             Some((Ok(plan), _)) => Ok(Arc::clone(plan)),
-            Some((Err(problem), _)) => Err(bad_plan(problem.message.clone())),
+            Some((Err(problem), _)) => Err(match &problem.reason {
+                Some(reason) => Refusal::BadPlan((**reason).clone()),
+                None => bad_plan(problem.message.clone()),
+            }),
             None => Err(Refusal::NotFound(Reason::NoPlan { plan: id.clone() })),
         }
     }
 
-    /// The environment a plan's bills are in, when what it calls can be read back there.
-    pub(super) fn callable(&self, plan: &Plan) -> Result<Arc<Dispatch>, Refusal> {
+    /// The environment a plan's bills are in, when what it calls can be read back there. `older`: not the newest revision.
+    pub(super) fn callable(&self, plan: &Plan, older: bool) -> Result<Arc<Dispatch>, Refusal> {
         let env = self.named(&plan.id, plan.target_env.as_ref().or(plan.env.as_ref()))?;
+        if let Some(operation) = Operation::of(plan).blind() {
+            let (plan, operation, rev) = (plan.id.clone(), operation.to_owned(), older.then(|| plan.rev.clone()));
+            return Err(Refusal::BadPlan(Reason::NoEffect { plan, operation, rev }));
+        }
         if plan.target.form != plan.source.form {
             let (source, target) = (plan.source.form.clone(), plan.target.form.clone());
             return Err(Refusal::BadPlan(Reason::FormsDiffer { plan: plan.id.clone(), source, target }));

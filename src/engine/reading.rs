@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::domain::bill::Found;
+use crate::domain::bill::{Failure, Found};
 use crate::domain::cause::{CauseTable, Repeat};
 use crate::domain::ids::Fid;
 use crate::domain::operation::Operation;
@@ -59,11 +59,14 @@ pub fn why_not_collected(fault: &Fault) -> Reason {
     match &fault.kind {
         FaultKind::NotConnected | FaultKind::NoAnswer | FaultKind::Http(_) => Reason::Unreachable { said },
         FaultKind::Credentials | FaultKind::AccountSet => Reason::SignInRefused { said },
+        FaultKind::Refused { msg_code, cause } => {
+            let failure = Failure { cause: cause.clone(), msg_code: *msg_code, field: None, message: said };
+            Reason::QueryRefused { failure }
+        }
         FaultKind::Unreadable
         | FaultKind::TooLarge
         | FaultKind::Redirected
         | FaultKind::SessionLost
-        | FaultKind::Refused { .. }
         | FaultKind::Config => Reason::QueryFailed { said },
     }
 }

@@ -7,13 +7,16 @@ use std::sync::Arc;
 
 use crate::domain::event::Event;
 use crate::domain::ids::EnvId;
+use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
 use crate::domain::reason::Reason;
 use crate::domain::run::{PauseWhy, RunEnd, RunKind, RunRow, RunState};
 use crate::store::StoreError;
 
 use super::control::{Shared, read};
-use super::runner::{Job, SETTLE_GROUP, close_rest};
+use super::ending::close_rest;
+use super::runner::{Job, SETTLE_GROUP};
+use super::servers;
 use super::tasks::{Tasks, Work, writer_of};
 use super::work::died;
 
@@ -65,11 +68,11 @@ pub async fn read_on_in(shared: &Arc<Shared>, tasks: &Tasks, env: &EnvId) -> Res
 /// its bills: there it stays paused, and says why.
 async fn read_on(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result<(), StoreError> {
     let run = row.head.id;
-    let (Some(plan), Some(env)) = (plan_of(shared, &row), shared.env(Some(&row.head.env))) else {
+    let (Some(plan), Some(env)) = (plan_of(shared, &row)?, shared.env(Some(&row.head.env))) else {
         tracing::warn!(%run, "the plan or environment of an open run is gone; its unknown bills wait");
         return Ok(());
     };
-    if let Err(refusal) = shared.at_home(&row.head, env) {
+    if let Err(refusal) = servers::at_home(&row.head, env) {
         tracing::warn!(%run, why = %refusal, "the run's unknown bills are not read back");
         // A pause is told once.
         if !matches!(row.state, RunState::Paused(_)) {
@@ -83,14 +86,23 @@ async fn read_on(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result<(),
         shared.ledger.append(vec![Event::RunSettling { run }]).await?;
     }
     let env = Arc::clone(env);
-    let job = Job { head: row.head, plan, env, flags: row.flags, canary: false, knock: false };
+    // Whoever had put it to work is gone with the process.
+    let job = Job { head: row.head, plan, env, flags: row.flags, canary: false, headless: false, knock: false };
     tasks.start(shared, job, if verify { Work::Run } else { Work::Settle });
     Ok(())
 }
 
-/// The plan of a run as it stands now; for reading its bills any revision with the same form will do.
-fn plan_of(shared: &Shared, row: &RunRow) -> Option<Arc<Plan>> {
+/// The plan a run's bills are read by: as it stands now, where it still does the same to bills of the same form, else the
+/// revision the run was opened under. Never one that does something else: its effect would be taken for the run's.
+fn plan_of(shared: &Shared, row: &RunRow) -> Result<Option<Arc<Plan>>, StoreError> {
+    let fits = |plan: &Plan| {
+        let op = Operation::of(plan);
+        plan.source.form == row.head.form && op.id == row.head.op && op.blind().is_none()
+    };
     let plans = shared.plans();
-    let plan = plans.iter().filter_map(|(plan, _)| plan.as_ref().ok()).find(|p| p.id == row.head.plan)?;
-    (plan.source.form == row.head.form).then(|| Arc::clone(plan))
+    let newest = plans.iter().filter_map(|(plan, _)| plan.as_ref().ok()).find(|p| p.id == row.head.plan);
+    if let Some(newest) = newest.filter(|plan| fits(plan)) {
+        return Ok(Some(Arc::clone(newest)));
+    }
+    Ok(shared.store.plan_of(&row.head.rev)?.filter(fits).map(Arc::new))
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::command::Refusal;
-use crate::domain::ids::{EnvId, FormId, PlanId, PlanRev, RunId};
+use crate::domain::ids::{EnvId, FormId, OpId, PlanId, PlanRev, RunId};
 use crate::domain::plan::Plan;
 use crate::domain::query::RevisionRow;
 use crate::domain::reason::Reason;
@@ -23,25 +23,31 @@ pub(super) struct Group {
     pub plan: PlanId,
     pub env: EnvId,
     pub form: FormId,
+    /// What was to be done to them.
+    pub op: OpId,
     /// The revision they were last tried under, where the retry is to run under it.
     pub rev: Option<PlanRev>,
     pub rows: Vec<BillRow>,
 }
 
+/// What bills of one run have in common.
+type Together = (PlanId, EnvId, FormId, OpId, Option<PlanRev>);
+
 /// The bills as runs can take them up, most bills of a plan first: a plan has one open run at a time.
 pub(super) fn groups(store: &dyn Store, rows: Vec<BillRow>, revision: Revision) -> Result<Vec<Group>, StoreError> {
     let mut revs = Revs::default();
-    let mut groups: BTreeMap<(PlanId, EnvId, FormId, Option<PlanRev>), Vec<BillRow>> = BTreeMap::new();
+    let mut groups: BTreeMap<Together, Vec<BillRow>> = BTreeMap::new();
     for row in rows {
         let rev = match revision {
             Revision::Newest => None,
             Revision::Original => revs.of(store, row.run)?,
         };
-        let key = (row.plan.clone(), row.record().env.clone(), row.record().form.clone(), rev);
+        let (record, op) = (row.record(), row.key.op.clone());
+        let key = (row.plan.clone(), record.env.clone(), record.form.clone(), op, rev);
         groups.entry(key).or_default().push(row);
     }
     let mut groups: Vec<Group> =
-        groups.into_iter().map(|((plan, env, form, rev), rows)| Group { plan, env, form, rev, rows }).collect();
+        groups.into_iter().map(|((plan, env, form, op, rev), rows)| Group { plan, env, form, op, rev, rows }).collect();
     groups.sort_by_key(|group| (group.plan.clone(), Reverse(group.rows.len())));
     Ok(groups)
 }
@@ -89,6 +95,7 @@ impl Shared {
     /// A plan under one of its revisions (`None`: the newest), and the environment its bills are in.
     pub(super) fn under(&self, id: &PlanId, rev: Option<&PlanRev>) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
         let newest = self.current(id)?;
+        let older = rev.is_some_and(|rev| *rev != newest.rev);
         let plan = match rev.filter(|rev| **rev != newest.rev) {
             None => newest,
             Some(rev) => match self.store.plan_of(rev)? {
@@ -102,7 +109,7 @@ impl Shared {
                 }
             },
         };
-        let env = self.callable(&plan)?;
+        let env = self.callable(&plan, older)?;
         Ok((plan, env))
     }
 

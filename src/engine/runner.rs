@@ -9,13 +9,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::domain::bill::{BillState, Outcome, Skip, Slot};
+use crate::domain::bill::{Outcome, Slot};
 use crate::domain::event::Event;
-use crate::domain::ids::{Fid, RecordKey, RunId};
+use crate::domain::ids::{Fid, RecordKey};
 use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
-use crate::domain::reason::Reason;
-use crate::domain::run::{BillRow, Flag, PauseWhy, RunEnd, RunHead, RunKind, RunRow, RunState};
+use crate::domain::run::{BillRow, Flag, PauseWhy, RunEnd, RunHead, RunKind, RunState};
 use crate::domain::step::{Left, Step};
 use crate::store::StoreError;
 
@@ -36,9 +35,13 @@ pub struct Runner {
     pub(super) op: Arc<Operation>,
     pub(super) env: Arc<Dispatch>,
     pub(super) flags: Vec<Flag>,
+    /// A verb put it to work: see [`crate::domain::command::Order::headless`].
+    pub(super) headless: bool,
     pub(super) wish: watch::Receiver<Wish>,
     pub(super) failure: watch::Receiver<Option<StoreError>>,
     pub(super) mind: Mind,
+    /// It only looks: nothing it finds becomes a fact.
+    pub(super) looks: bool,
     /// Set once the task only reads: it may be replaced at any time.
     pub(super) reads_only: Arc<AtomicBool>,
     /// See [`Job::knock`].
@@ -85,6 +88,7 @@ pub(super) struct Known {
 }
 
 /// What a task needs to start.
+#[derive(Clone)]
 pub struct Job {
     /// The run.
     pub head: RunHead,
@@ -99,6 +103,8 @@ pub struct Job {
     /// A person ordered it: where the server had refused us, one sign-in is tried. A clock never knocks: a wrong password
     /// tried every few minutes locks the user.
     pub knock: bool,
+    /// A verb put it to work, not a console.
+    pub headless: bool,
 }
 
 impl Runner {
@@ -113,9 +119,11 @@ impl Runner {
             plan: job.plan,
             env: job.env,
             flags: job.flags,
+            headless: job.headless,
             wish,
             failure,
             mind: Mind { canary, ..Mind::default() },
+            looks: false,
             reads_only,
             knock: job.knock,
         }
@@ -127,39 +135,13 @@ impl Runner {
             self.env.knock().await;
         }
         let ended = if self.head.kind == RunKind::Verify { self.verify().await } else { self.write_all().await };
-        let paused = matches!(ended, Err(Stop::Pause(..)));
-        let result = match ended {
-            Ok(()) => self.close(RunEnd::Completed).await,
-            Err(stop) => self.stopped(stop).await,
-        };
-        match result {
-            Err(error) => tracing::error!(run = %self.head.id, %error, "the end of the run could not be stored"),
-            // What is unknown does not wait for the operator to come back.
-            Ok(()) if paused => self.settle_only().await,
-            Ok(()) => {}
-        }
-    }
-
-    /// Only settles what is unknown (after a restart, or while paused); closes the run when nothing is left to do in it.
-    pub async fn settle_only(mut self) {
-        self.reads_only.store(true, Ordering::SeqCst);
-        let ended = self.settle(super::settle::Patience::Long).await;
-        let run = self.head.id;
-        let left = match ended {
+        match ended {
+            Err(stop) => self.stop(stop).await,
             Ok(()) => {
-                read(&self.shared.store, move |s| s.bills_in(run, Slot::Waiting, None, 1)).await.map_err(Stop::Store)
+                if let Err(error) = self.close(RunEnd::Completed).await {
+                    tracing::error!(run = %self.head.id, %error, "the end of the run could not be stored");
+                }
             }
-            Err(stop) => Err(stop),
-        };
-        let result = match left {
-            Ok(waiting) if waiting.is_empty() && self.shared.state(run) == Some(RunState::Interrupted) => {
-                self.close(RunEnd::Completed).await
-            }
-            Err(Stop::Cancel) => self.cancelled().await,
-            Ok(_) | Err(_) => Ok(()),
-        };
-        if let Err(error) = result {
-            tracing::error!(%run, %error, "settling after the restart could not be stored");
         }
     }
 
@@ -180,44 +162,6 @@ impl Runner {
                 return Ok(());
             }
         }
-    }
-
-    async fn stopped(&mut self, stop: Stop) -> Result<(), StoreError> {
-        let run = self.head.id;
-        match stop {
-            Stop::Pause(why, by) => {
-                // A sign-in that told another data centre is refused by the client, too: this is the reason behind it.
-                let alarm = !matches!(why, PauseWhy::Operator);
-                let why = if alarm { self.env.astray().map_or(why, PauseWhy::Stopped) } else { why };
-                let mut events = vec![Event::RunPaused { run, why, by }];
-                if alarm {
-                    events.extend(self.shared.sweep_next(&self.head.plan, &self.head.env, run)?);
-                }
-                self.shared.ledger.append(events).await
-            }
-            Stop::Cancel => self.cancelled().await,
-            Stop::Drain => self.shared.ledger.append(vec![Event::RunInterrupted { run }]).await,
-            // A failed store shows its own pause; a contradiction is our own fault and must be seen.
-            Stop::Store(error) if self.shared.ledger.failed().is_some() => Err(error),
-            Stop::Store(error) => {
-                let why = PauseWhy::Store(Reason::Disk { said: error.to_string() });
-                self.shared.ledger.append(vec![Event::RunPaused { run, why, by: None }]).await
-            }
-        }
-    }
-
-    /// Settles the rest and closes the run as cancelled.
-    pub(super) async fn cancelled(&mut self) -> Result<(), StoreError> {
-        self.abandon(RunEnd::Cancelled).await
-    }
-
-    /// Closes the run for a reason given; bills that still wait are settled as not reached before.
-    pub(super) async fn abandon(&mut self, end: RunEnd) -> Result<(), StoreError> {
-        close_rest(&self.shared, self.head.id, end).await
-    }
-
-    async fn close(&self, end: RunEnd) -> Result<(), StoreError> {
-        self.shared.close_run(self.head.id, end).await
     }
 
     pub(super) async fn append(&self, events: Vec<Event>) -> Result<(), Stop> {
@@ -297,42 +241,5 @@ impl Runner {
     /// The step whose success ends the operation.
     pub(super) fn last_step(&self) -> Step {
         self.op.steps.last().map_or(Step::Audit, |spec| spec.step)
-    }
-}
-
-/// Whether a run's outcomes are told: it was approved, or it only reads.
-fn is_told(row: &RunRow) -> bool {
-    match &row.state {
-        RunState::Collecting | RunState::AwaitingApproval => row.head.kind == RunKind::Verify,
-        RunState::Working | RunState::Settling | RunState::Paused(_) | RunState::Interrupted | RunState::Closed(_) => {
-            true
-        }
-    }
-}
-
-/// Settles the bills of a run that still wait, then closes it: one that the ERP refused as failed with its words, the rest
-/// as not reached. A run that nobody approved tells nothing of its bills.
-pub(super) async fn close_rest(shared: &Shared, run: RunId, end: RunEnd) -> Result<(), StoreError> {
-    if read(&shared.store, move |s| s.run(run)).await?.is_some_and(|row| !is_told(&row)) {
-        return shared.close_run(run, end).await;
-    }
-    loop {
-        let rows = read(&shared.store, move |s| s.bills_in(run, Slot::Waiting, None, SETTLE_GROUP)).await?;
-        if rows.is_empty() {
-            return shared.close_run(run, end).await;
-        }
-        let not_reached = |row: &BillRow| Event::BillSettled {
-            run,
-            fid: row.fid().clone(),
-            no: row.no.clone(),
-            was: row.state.slot(),
-            outcome: match &row.state {
-                BillState::RetryAt { failure: Some(failure), .. } => Outcome::Failed((**failure).clone()),
-                BillState::RetryAt { .. } | BillState::Waiting | BillState::Trying { .. } | BillState::Settled(_) => {
-                    Outcome::Skipped(Skip::NotReached)
-                }
-            },
-        };
-        shared.ledger.append(rows.iter().map(not_reached).collect()).await?;
     }
 }

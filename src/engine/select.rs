@@ -8,6 +8,7 @@ use crate::domain::command::Selection;
 use crate::domain::filter::Filter;
 use crate::domain::ids::{PlanId, RunId};
 use crate::domain::query::{PageRequest, Scope};
+use crate::domain::reason::LeftOut;
 use crate::domain::run::BillRow;
 use crate::domain::time::Ts;
 use crate::store::{Store, StoreError};
@@ -24,30 +25,30 @@ pub struct Selected {
     /// Entries taken.
     pub rows: Vec<BillRow>,
     /// Entries left out, by reason.
-    pub left_out: BTreeMap<&'static str, u64>,
+    pub left_out: BTreeMap<LeftOut, u64>,
 }
 
 impl Selected {
     /// Leaves an entry out.
-    pub fn leave(&mut self, why: &'static str) {
+    pub fn leave(&mut self, why: LeftOut) {
         self.leave_many(why, 1);
     }
 
     /// Leaves several out for one reason.
-    pub fn leave_many(&mut self, why: &'static str, n: usize) {
+    pub fn leave_many(&mut self, why: LeftOut, n: usize) {
         if n > 0 {
             *self.left_out.entry(why).or_insert(0) += n as u64;
         }
     }
 
     /// The left-outs, counted.
-    pub fn counts(&self) -> Vec<(String, u64)> {
-        self.left_out.iter().map(|(why, n)| ((*why).to_owned(), *n)).collect()
+    pub fn counts(&self) -> Vec<(LeftOut, u64)> {
+        self.left_out.iter().map(|(why, n)| (*why, *n)).collect()
     }
 
     /// The left-outs in words, empty when there are none.
     pub fn words(&self) -> String {
-        let parts: Vec<String> = self.left_out.iter().map(|(why, n)| format!("{n} {why}")).collect();
+        let parts: Vec<String> = self.left_out.iter().map(|(why, n)| format!("{n} {}", why.en())).collect();
         if parts.is_empty() { String::new() } else { format!("left out: {}", parts.join(", ")) }
     }
 }
@@ -73,13 +74,13 @@ pub fn select(store: &dyn Store, selection: &Selection, quarantined: bool, now: 
 
 fn take(store: &dyn Store, selected: &mut Selected, row: Option<BillRow>, quarantined: bool) -> Result<(), StoreError> {
     let Some(row) = row else {
-        selected.leave("resolved meanwhile");
+        selected.leave(LeftOut::ResolvedMeanwhile);
         return Ok(());
     };
     if !quarantined && store.ledger_entry(&row.key)?.is_some_and(|e| e.deaths >= QUARANTINE) {
-        selected.leave("quarantined");
+        selected.leave(LeftOut::Quarantined);
     } else if selected.rows.len() >= MOST {
-        selected.leave("beyond what one run takes");
+        selected.leave(LeftOut::TooMany);
     } else {
         selected.rows.push(row);
     }

@@ -64,35 +64,6 @@ impl Shared {
         Ok(open.then(|| Reason::ServerUnknown { env: env.env.id.clone(), is: env.server() }))
     }
 
-    /// Refuses to go on with a run whose bills are on another server than the one that answers now.
-    pub(super) fn at_home(&self, head: &RunHead, env: &Dispatch) -> Result<(), Refusal> {
-        let (id, is) = (env.env.id.clone(), env.server());
-        if env.home().is_none() {
-            return Err(Refusal::Denied(Reason::ServerUnknown { env: id, is }));
-        }
-        if let Some(why) = env.astray() {
-            return Err(Refusal::Denied(why));
-        }
-        match &head.server {
-            // An address that a person adopted since is another one than the run's, and right.
-            Some(was) if was.same(&is) == Same::Other => {
-                Err(Refusal::Denied(Reason::OtherAccountSet { env: id, was: was.clone(), is }))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// The facts that bind these environments, where nobody has yet.
-    pub(super) fn binding<'a>(&self, envs: impl Iterator<Item = &'a Arc<Dispatch>>) -> Vec<(Arc<Dispatch>, Server)> {
-        let mut free: Vec<(Arc<Dispatch>, Server)> = Vec::new();
-        for env in envs.filter(|env| env.home().is_none()) {
-            if free.iter().all(|(known, _)| known.env.id != env.env.id) {
-                free.push((Arc::clone(env), env.server()));
-            }
-        }
-        free
-    }
-
     /// The fact that the engine bound an environment by itself.
     pub(super) fn bound(&self, env: &Dispatch, server: &Server, was: Option<Server>) -> Event {
         let by = Who::engine(self.owner);
@@ -111,6 +82,35 @@ impl Shared {
         env.bind(server);
         Ok(())
     }
+}
+
+/// Refuses to go on with a run whose bills are on another server than the one that answers now.
+pub(super) fn at_home(head: &RunHead, env: &Dispatch) -> Result<(), Refusal> {
+    let (id, is) = (env.env.id.clone(), env.server());
+    if env.home().is_none() {
+        return Err(Refusal::Denied(Reason::ServerUnknown { env: id, is }));
+    }
+    if let Some(why) = env.astray() {
+        return Err(Refusal::Denied(why));
+    }
+    match &head.server {
+        // An address that a person adopted since is another one than the run's, and right.
+        Some(was) if was.same(&is) == Same::Other => {
+            Err(Refusal::Denied(Reason::OtherAccountSet { env: id, was: was.clone(), is }))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The environments among these that nobody has bound yet, and what they are configured with.
+pub(super) fn unbound<'a>(envs: impl Iterator<Item = &'a Arc<Dispatch>>) -> Vec<(Arc<Dispatch>, Server)> {
+    let mut free: Vec<(Arc<Dispatch>, Server)> = Vec::new();
+    for env in envs.filter(|env| env.home().is_none()) {
+        if free.iter().all(|(known, _)| known.env.id != env.env.id) {
+            free.push((Arc::clone(env), env.server()));
+        }
+    }
+    free
 }
 
 /// Whether a run of an environment is open, or a bill of it unknown.

@@ -28,6 +28,8 @@ pub(super) enum Patience {
     Now,
     /// Until every bill is due and read, or its tries are spent.
     Long,
+    /// The same, and no longer than to this moment, monotonic.
+    Until(Duration),
 }
 
 impl Runner {
@@ -48,6 +50,13 @@ impl Runner {
                 (true, Some(at), Patience::Long) => {
                     let wait = at.saturating_sub(self.shared.clock.mono());
                     self.wait(wait).await?;
+                }
+                (true, Some(at), Patience::Until(end)) => {
+                    let now = self.shared.clock.mono();
+                    if now >= end {
+                        return Ok(());
+                    }
+                    self.wait(at.min(end).saturating_sub(now)).await?;
                 }
             }
         }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::command::{Refusal, Selection};
+use crate::domain::command::{Order, Refusal, Selection};
 use crate::domain::confirm::{Gravity, Rung, rung};
 use crate::domain::event::Event;
 use crate::domain::ids::{EnvId, RunId, SessionId, SetHash, WorkKey};
@@ -20,9 +20,11 @@ use crate::store::actions::IDS;
 use super::Inner;
 use super::control::{Wish, lock, read};
 use super::dispatch::Dispatch;
+use super::ending::close_rest;
 use super::guard::{About, ids};
 use super::orders::{Taken, Then};
-use super::runner::{Job, close_rest};
+use super::runner::Job;
+use super::servers;
 use super::tasks::{Work, writer_of};
 
 /// Facts of one append.
@@ -38,8 +40,9 @@ impl Inner {
         typed: Option<&str>,
         flags: &[Flag],
         reason: Option<&str>,
-        by: &Who,
+        order: &Order,
     ) -> Result<Taken, Refusal> {
+        let by = &order.by;
         let row = self.shared.open_run(run)?;
         let (RunState::AwaitingApproval, Some(collected)) = (&row.state, &row.collected) else {
             return Err(Refusal::WrongState(Reason::NotAwaiting { run }));
@@ -125,6 +128,7 @@ impl Inner {
             env: dispatch,
             flags: flags.to_vec(),
             canary: true,
+            headless: order.headless,
             knock: !by.is_schedule(),
         };
         Ok(Taken {
@@ -143,12 +147,7 @@ impl Inner {
     async fn gravity(&self, row: &RunRow, collected: &Collected, flags: &[Flag]) -> Result<Gravity, Refusal> {
         let (plan, rev, env, id) = (row.head.plan.clone(), row.head.rev.clone(), row.head.env.clone(), row.head.id);
         let before = read(&self.shared.store, move |s| s.runs(Some(&plan), &PageRequest::first(LOOK_BACK))).await?;
-        let wrote = |r: &RunRow| {
-            r.head.id != id
-                && r.head.rev == rev
-                && r.head.env == env
-                && matches!(r.state, RunState::Closed(RunEnd::Completed | RunEnd::Cancelled))
-        };
+        let wrote = |r: &RunRow| r.head.id != id && r.head.rev == rev && r.head.env == env && may_have_written(r);
         Ok(Gravity {
             callable: collected.callable,
             flags: !flags.is_empty(),
@@ -176,7 +175,7 @@ impl Inner {
             let (plan, run) = (row.head.plan.clone(), row.head.id);
             return Err(Refusal::NotConfirmed(Reason::PlanChanged { plan, run, was, is }));
         }
-        self.shared.at_home(&row.head, &env)?;
+        servers::at_home(&row.head, &env)?;
         if calls {
             env.permit(&plan.target.verb)?;
             if plan.policy.submit {
@@ -211,7 +210,8 @@ impl Inner {
         Ok(Taken { then: Some(wish(run, Wish::Pause(by.clone()))), ..about(&row) })
     }
 
-    pub(super) fn resume(&self, run: RunId, by: &Who) -> Result<Taken, Refusal> {
+    pub(super) fn resume(&self, run: RunId, order: &Order) -> Result<Taken, Refusal> {
+        let by = &order.by;
         let row = self.shared.open_run(run)?;
         self.not_closing(run)?;
         if matches!(row.state, RunState::Working | RunState::Settling)
@@ -232,6 +232,7 @@ impl Inner {
             env,
             flags: row.flags.clone(),
             canary: false,
+            headless: order.headless,
             knock: !by.is_schedule(),
         };
         let events =
@@ -376,6 +377,18 @@ impl Inner {
         let more = groups.collect();
         let about = About { ids: ids(&selected.rows), ..About::default() };
         Ok(Taken { events, more, bills, reason: Some(reason), note: selected.words(), about, ..Taken::default() })
+    }
+}
+
+/// Whether a run of a revision got as far as calling the ERP, so that the next one is not its first.
+fn may_have_written(row: &RunRow) -> bool {
+    let RunState::Closed(end) = &row.state else { return false };
+    let t = &row.tally;
+    match end {
+        RunEnd::Completed => true,
+        // Ended early: only what was told of its bills shows that a call was made.
+        RunEnd::Cancelled | RunEnd::Stopped(_) => t.audited + t.failed + t.unknown > 0,
+        RunEnd::Empty | RunEnd::Declined | RunEnd::CollectFailed(_) => false,
     }
 }
 

@@ -10,15 +10,15 @@ use futures_util::FutureExt;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::domain::event::Event;
 use crate::domain::ids::RunId;
 use crate::domain::reason::Reason;
-use crate::domain::run::{PauseWhy, RunEnd, RunKind};
+use crate::domain::run::{PauseWhy, RunEnd, RunState};
 use crate::store::StoreError;
 
 use super::collect::What;
-use super::control::{RunTask, Shared, Wish, lock, read};
-use super::runner::{Job, Runner, SETTLE_GROUP, close_rest};
+use super::control::{RunTask, Shared, Stop, Wish, lock, read};
+use super::ending::close_rest;
+use super::runner::{Job, Runner, SETTLE_GROUP};
 use super::work::died;
 
 /// What a run's task does.
@@ -58,9 +58,9 @@ impl Tasks {
         if let Some(old) = tasks.remove(&run) {
             old.handle.abort();
         }
-        let kind = job.head.kind;
+        let again = job.clone();
         let runner = Runner::new(Arc::clone(shared), job, wished.clone(), Arc::clone(&reads_only));
-        let shared = Arc::clone(shared);
+        let (shared, only_reads) = (Arc::clone(shared), Arc::clone(&reads_only));
         let handle = self.spawn(async move {
             let body = async {
                 match work {
@@ -71,7 +71,7 @@ impl Tasks {
             };
             let ended = AssertUnwindSafe(body).catch_unwind().await;
             let result = match ended {
-                Err(_) => panicked(&shared, run, kind).await,
+                Err(_) => panicked(&shared, again, wished.clone(), only_reads).await,
                 Ok(()) => late_cancel(&shared, run, &wished).await,
             };
             if let Err(error) = result {
@@ -111,15 +111,27 @@ async fn late_cancel(shared: &Shared, run: RunId, wished: &watch::Receiver<Wish>
 }
 
 /// The run's own task panicked: its calls died with it.
-async fn panicked(shared: &Shared, run: RunId, kind: RunKind) -> Result<(), StoreError> {
+async fn panicked(
+    shared: &Arc<Shared>,
+    job: Job,
+    wished: watch::Receiver<Wish>,
+    reads_only: Arc<AtomicBool>,
+) -> Result<(), StoreError> {
+    let (run, kind) = (job.head.id, job.head.kind);
     if !is_open(shared, run).await? {
         return Ok(());
+    }
+    tracing::error!(%run, ?kind, "a run's task panicked");
+    let why = Reason::TaskDied { said: None };
+    if shared.state(run) == Some(RunState::Collecting) {
+        // Nobody has approved anything: there is nothing to go on with.
+        return close_rest(shared, run, RunEnd::CollectFailed(why)).await;
     }
     let rows = read(&shared.store, move |s| s.in_flight(run)).await?;
     for group in rows.chunks(SETTLE_GROUP) {
         shared.ledger.append(group.iter().map(|row| died(run, row)).collect()).await?;
     }
-    tracing::error!(%run, ?kind, "a run's task panicked");
-    let why = PauseWhy::Stopped(Reason::TaskDied { said: None });
-    shared.ledger.append(vec![Event::RunPaused { run, why, by: None }]).await
+    let runner = Runner::new(Arc::clone(shared), job, wished, reads_only);
+    runner.stop(Stop::Pause(PauseWhy::Stopped(why), None)).await;
+    Ok(())
 }

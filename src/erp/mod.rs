@@ -128,6 +128,15 @@ pub struct WriteReply {
     pub alarm: Option<Alarm>,
 }
 
+impl WriteReply {
+    /// Nothing left: the words say why.
+    pub fn not_sent(call: &WriteCall, why: String) -> Self {
+        let verdicts = call.bills.iter().map(|(fid, _)| (fid.clone(), Verdict::NotSent(why.clone()))).collect();
+        let evidence = Evidence { error: Some(why), ..Evidence::default() };
+        Self { verdicts, evidence, took: Duration::ZERO, side: Vec::new(), alarm: None }
+    }
+}
+
 /// What concerns more than one bill.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Alarm {

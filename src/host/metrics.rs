@@ -25,8 +25,10 @@ use tokio::sync::{Notify, Semaphore, watch};
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::EnvId;
 use crate::domain::live::{EnvPulse, Live};
-use crate::domain::query::{Answer, Query};
-use crate::domain::run::RunState;
+use crate::domain::operation_words;
+use crate::domain::query::{Answer, LedgerGroup, Query};
+use crate::domain::reason::Reason;
+use crate::domain::run::{RunEnd, RunRow, RunState};
 use crate::link::{Link, LinkError, Notice, Watch};
 
 /// Connections at a time.
@@ -56,12 +58,36 @@ pub struct Health {
     pub open_runs: u64,
     /// Runs that stopped by themselves, with the reason.
     pub stopped: Vec<(String, String)>,
+    /// The same with all that is known of them.
+    pub runs: Vec<Halted>,
     /// Environments whose breaker is open.
     pub breakers: Vec<String>,
     /// Unresolved bills.
     pub unresolved: u64,
     /// Unknown ones among them.
     pub unknown: u64,
+}
+
+/// A run that stopped by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Halted {
+    /// Which.
+    pub run: String,
+    /// Its plan.
+    pub plan: String,
+    /// Its environment.
+    pub env: String,
+    /// `paused` and `interrupted` can go on; `stopped` has ended, and no later run of its plan went through.
+    pub state: &'static str,
+    /// Why, for programs.
+    pub reason: Option<String>,
+    /// What stands beside it.
+    pub reason_args: Option<serde_json::Value>,
+    /// Why, in English.
+    pub detail: String,
+    /// The run itself, for words in another language.
+    #[serde(skip)]
+    pub row: RunRow,
 }
 
 type Labels = Vec<(&'static str, String)>;
@@ -74,6 +100,7 @@ struct Book {
     calls: Family<Labels, Histogram>,
     last_end: Family<Labels, Gauge>,
     open_runs: Family<Labels, Gauge>,
+    stopped_runs: Family<Labels, Gauge>,
     in_flight: Family<Labels, Gauge>,
     unresolved: Family<Labels, Gauge>,
     per_minute: Family<Labels, Gauge>,
@@ -92,6 +119,7 @@ impl Book {
             calls: Family::new_with_constructor(times),
             last_end: Family::default(),
             open_runs: Family::default(),
+            stopped_runs: Family::default(),
             in_flight: Family::default(),
             unresolved: Family::default(),
             per_minute: Family::default(),
@@ -111,6 +139,11 @@ impl Book {
             book.last_end.clone(),
         );
         r.register("skydeck_open_runs", "Runs that are not closed, by state", book.open_runs.clone());
+        r.register(
+            "skydeck_stopped_runs",
+            "1 for a plan whose latest run ended by itself, until a later one goes through",
+            book.stopped_runs.clone(),
+        );
         r.register("skydeck_calls_in_flight", "Writing calls in flight", book.in_flight.clone());
         r.register("skydeck_unresolved_bills", "The ledger, by outcome and cause", book.unresolved.clone());
         r.register("skydeck_allowed_calls_per_minute", "Pace after back-pressure", book.per_minute.clone());
@@ -126,7 +159,12 @@ impl Book {
         let (env, plan) = (("env", head.env.to_string()), ("plan", head.plan.to_string()));
         match &fact.event {
             Event::BillSettled { outcome, .. } => {
-                let labels = vec![env, plan, ("outcome", outcome.slot().code().to_owned())];
+                let outcome = operation_words::code(&head.op, outcome.slot());
+                let mut labels = vec![env, plan, ("outcome", outcome.to_owned())];
+                // The series of Audit keep the labels they have.
+                if !head.op.is_audit() {
+                    labels.push(("operation", operation_words::name(&head.op).to_owned()));
+                }
                 self.bills.get_or_create(&labels).inc();
             }
             Event::StepAnswered { step, ms, .. } => {
@@ -143,16 +181,29 @@ impl Book {
     }
 
     /// The page, with what stands now.
-    fn page(&self, now: &Now, groups: &[crate::domain::query::LedgerGroup]) -> Result<String, std::fmt::Error> {
-        for family in
-            [&self.open_runs, &self.in_flight, &self.unresolved, &self.per_minute, &self.breaker, &self.unlocked]
-        {
+    fn page(&self, now: &Now, ended: &[RunRow], groups: &[LedgerGroup]) -> Result<String, std::fmt::Error> {
+        for family in [
+            &self.open_runs,
+            &self.stopped_runs,
+            &self.in_flight,
+            &self.unresolved,
+            &self.per_minute,
+            &self.breaker,
+            &self.unlocked,
+        ] {
             family.clear();
         }
         for run in now.live.open() {
             let env = ("env", run.row.head.env.to_string());
             self.open_runs.get_or_create(&vec![env.clone(), ("state", state(&run.row.state).to_owned())]).inc();
             self.in_flight.get_or_create(&vec![env]).inc_by(i64::try_from(run.in_flight.len()).unwrap_or(i64::MAX));
+        }
+        for row in ended {
+            let head = &row.head;
+            let why = if let RunState::Closed(end) = &row.state { end.reason().map(Reason::code) } else { None };
+            let labels = vec![("env", head.env.to_string()), ("plan", head.plan.to_string())];
+            let labels = labels.into_iter().chain(why.map(|why| ("reason", why))).collect();
+            self.stopped_runs.get_or_create(&labels).set(1);
         }
         for group in groups {
             let labels = vec![("outcome", group.slot.word().to_owned()), ("cause", group.group.clone())];
@@ -189,6 +240,19 @@ struct Now {
     envs: Vec<EnvPulse>,
 }
 
+/// What no fact and no pulse tells: runs that ended by themselves, and the ledger.
+pub async fn standing(link: &dyn Link) -> Result<(Vec<RunRow>, Vec<LedgerGroup>), LinkError> {
+    let ended = match link.ask(Query::Stopped).await? {
+        Answer::Runs(page) => page.rows.into_iter().map(|(_, row)| row).collect(),
+        _ => Vec::new(),
+    };
+    let groups = match link.ask(Query::LedgerGroups { plan: None }).await? {
+        Answer::LedgerGroups(groups) => groups,
+        _ => Vec::new(),
+    };
+    Ok((ended, groups))
+}
+
 /// Everything together.
 struct Desk {
     book: Mutex<Book>,
@@ -198,26 +262,19 @@ struct Desk {
 }
 
 impl Desk {
-    async fn groups(&self) -> Result<Vec<crate::domain::query::LedgerGroup>, LinkError> {
-        match self.link.ask(Query::LedgerGroups { plan: None }).await? {
-            Answer::LedgerGroups(groups) => Ok(groups),
-            _ => Ok(Vec::new()),
-        }
-    }
-
     async fn page(&self) -> Result<String, String> {
-        let groups = self.groups().await.map_err(|e| e.to_string())?;
+        let (ended, groups) = standing(&*self.link).await.map_err(|e| e.to_string())?;
         let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        book.page(&now, &groups).map_err(|e| e.to_string())
+        book.page(&now, &ended, &groups).map_err(|e| e.to_string())
     }
 
     async fn health(&self) -> Result<Health, String> {
-        let groups = self.groups().await.map_err(|e| e.to_string())?;
+        let (ended, groups) = standing(&*self.link).await.map_err(|e| e.to_string())?;
         let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         let breakers: Vec<EnvId> =
             now.envs.iter().filter(|env| env.breaker.is_some()).map(|env| env.env.clone()).collect();
-        Ok(judge(&now.live, &breakers, &groups))
+        Ok(judge(&now.live, &ended, &breakers, &groups))
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -248,25 +305,46 @@ impl Desk {
     }
 }
 
-/// Whether all is well.
-pub fn judge(live: &Live, breakers: &[EnvId], groups: &[crate::domain::query::LedgerGroup]) -> Health {
-    let stopped: Vec<(String, String)> = live
-        .open()
-        .filter_map(|run| match &run.row.state {
-            RunState::Paused(why) => why.reason().map(|why| (run.row.head.id.to_string(), why.en())),
-            RunState::Interrupted => Some((run.row.head.id.to_string(), "interrupted".to_owned())),
-            _ => None,
-        })
-        .collect();
+/// Whether all is well. `ended`: runs that ended by themselves, the latest of their plan.
+pub fn judge(live: &Live, ended: &[RunRow], breakers: &[EnvId], groups: &[LedgerGroup]) -> Health {
+    let open = live.open().map(|run| &run.row);
+    let runs: Vec<Halted> = open.chain(ended).filter_map(Halted::of).collect();
     let unknown = groups.iter().filter(|g| g.slot == crate::domain::bill::Slot::Unknown).map(|g| g.count).sum();
     Health {
-        ok: stopped.is_empty() && breakers.is_empty(),
+        ok: runs.is_empty() && breakers.is_empty(),
         version: env!("CARGO_PKG_VERSION"),
         open_runs: live.open().count() as u64,
-        stopped,
+        stopped: runs.iter().map(|run| (run.run.clone(), run.detail.clone())).collect(),
+        runs,
         breakers: breakers.iter().map(ToString::to_string).collect(),
         unresolved: groups.iter().map(|g| g.count).sum(),
         unknown,
+    }
+}
+
+impl Halted {
+    /// What keeps a run from its end, or kept it from reaching all of its bills.
+    fn of(row: &RunRow) -> Option<Self> {
+        let (state, why) = match &row.state {
+            RunState::Paused(why) => ("paused", Some(why.reason()?.clone())),
+            RunState::Interrupted => ("interrupted", None),
+            RunState::Closed(RunEnd::Stopped(why)) => ("stopped", Some(why.clone())),
+            RunState::Collecting
+            | RunState::AwaitingApproval
+            | RunState::Working
+            | RunState::Settling
+            | RunState::Closed(_) => return None,
+        };
+        Some(Self {
+            run: row.head.id.to_string(),
+            plan: row.head.plan.to_string(),
+            env: row.head.env.to_string(),
+            state,
+            reason: why.as_ref().map(Reason::code),
+            reason_args: why.as_ref().map(Reason::args),
+            detail: why.as_ref().map_or_else(|| state.to_owned(), Reason::en),
+            row: row.clone(),
+        })
     }
 }
 

@@ -227,7 +227,8 @@ impl Planner {
 
     /// Gives an order; gives why it was refused.
     async fn order(&self, command: Command) -> Option<Refusal> {
-        let order = Order { id: CommandId(Ulid::generate()), by: self.by.clone(), session: None, command };
+        let order =
+            Order { id: CommandId(Ulid::generate()), by: self.by.clone(), session: None, headless: false, command };
         match self.link.submit(order).await {
             // The engine has it in its log of actions, refused ones too.
             Ok(Receipt::Accepted { .. }) => None,

@@ -16,7 +16,7 @@ use crate::domain::query::{Answer, Query};
 use crate::store::msgpack;
 
 /// Version of this protocol; both sides must speak the same.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// Longest frame taken from a client, bytes.
 pub const REQUEST_MAX: u32 = 1 << 20;
 /// Longest frame taken from the owner, bytes.
@@ -35,6 +35,9 @@ pub enum Request {
         login: String,
         /// Address of the SSH client.
         from: Option<String>,
+        /// It is a console, not a verb: somebody sits there.
+        #[serde(default)]
+        console: bool,
     },
     /// An order.
     Submit(u64, Order),

@@ -7,18 +7,26 @@ use async_trait::async_trait;
 use super::{Link, LinkError, Watch};
 use crate::domain::command::{Order, Receipt};
 use crate::domain::query::{Answer, Query};
+use crate::domain::who::Who;
 use crate::engine::Engine;
 
 /// A link to an engine of this process.
 #[derive(Clone)]
 pub struct LocalLink {
     engine: Engine,
+    /// Who sits there, where a console talks through it.
+    console: Option<Who>,
 }
 
 impl LocalLink {
     /// Wraps an engine.
     pub fn new(engine: Engine) -> Self {
-        Self { engine }
+        Self { engine, console: None }
+    }
+
+    /// The same for a console: whoever sits there is there for the engine, too.
+    pub fn of_console(engine: Engine, who: Who) -> Self {
+        Self { engine, console: Some(who) }
     }
 }
 
@@ -33,6 +41,9 @@ impl Link for LocalLink {
     }
 
     async fn watch(&self) -> Result<Watch, LinkError> {
-        Ok(self.engine.watch())
+        Ok(match &self.console {
+            Some(who) => self.engine.watch_at_console(who.clone()),
+            None => self.engine.watch(),
+        })
     }
 }

@@ -18,6 +18,7 @@ pub mod local;
 pub mod pending;
 pub mod remote;
 pub mod serve;
+pub mod version;
 
 /// What a watcher receives.
 #[derive(Clone, Debug)]
@@ -60,6 +61,9 @@ pub enum Gone {
     /// Nobody serves this socket.
     #[error("nobody serves {0}")]
     Absent(String),
+    /// It was started by a program of another version.
+    #[error("{0}")]
+    Version(version::OtherVersion),
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),

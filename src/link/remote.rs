@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use ulid::Ulid;
 
 use super::frame::{self, REPLY_MAX, Reply, Request, VERSION};
+use super::version::OtherVersion;
 use super::{Gone, Link, LinkError, Notice, Watch};
 use crate::domain::command::{Order, Receipt};
 use crate::domain::query::{Answer, Query};
@@ -25,6 +26,8 @@ use crate::domain::who::Who;
 const WELCOME: Duration = Duration::from_secs(5);
 /// How long an owner may take to answer.
 const ANSWER: Duration = Duration::from_secs(60);
+/// How long a look at the ERP may take: it reads every page.
+const LOOK: Duration = Duration::from_secs(15 * 60);
 /// Notices waiting for the reader; behind them the socket fills, and the owner resyncs.
 const NOTICES: usize = 64;
 
@@ -47,6 +50,8 @@ pub struct RemoteLink {
 struct Shared {
     path: PathBuf,
     who: Who,
+    /// A console talks through it, not a verb.
+    console: bool,
     starter: Option<Arc<dyn Starter>>,
     /// One start at a time: the console watches and asks at once.
     starting: tokio::sync::Mutex<()>,
@@ -105,7 +110,12 @@ impl Shared {
 
     async fn greet(&self, stream: UnixStream) -> Result<Line, LinkError> {
         let (mut reader, mut writer) = stream.into_split();
-        let hello = Request::Hello { version: VERSION, login: self.who.login.clone(), from: self.who.from.clone() };
+        let hello = Request::Hello {
+            version: VERSION,
+            login: self.who.login.clone(),
+            from: self.who.from.clone(),
+            console: self.console,
+        };
         let greeting = async {
             frame::write(&mut writer, &hello).await?;
             frame::read::<Reply>(&mut reader, REPLY_MAX).await
@@ -128,7 +138,10 @@ impl Shared {
                 *self.ended() = Some(ended.clone());
                 LinkError::Gone(ended)
             }
-            Ok(Reply::Refused(why)) => other(why),
+            Ok(Reply::Refused(why)) => match OtherVersion::of(&why, &self.path) {
+                Some(version) => LinkError::Gone(Gone::Version(version)),
+                None => other(why),
+            },
             Ok(_) => other("the owner said something else than was asked".to_owned()),
             Err(frame::FrameError::Closed | frame::FrameError::Broken(_)) => LinkError::Gone(Gone::Lost),
             Err(e) => other(e.to_string()),
@@ -159,8 +172,17 @@ impl From<NoAnswer> for LinkError {
 impl RemoteLink {
     /// A link to the socket; connects when it is first used.
     pub fn new(path: &Path, who: Who, starter: Option<Arc<dyn Starter>>) -> Self {
+        Self::to(path, who, false, starter)
+    }
+
+    /// The same for a console.
+    pub fn of_console(path: &Path, who: Who, starter: Option<Arc<dyn Starter>>) -> Self {
+        Self::to(path, who, true, starter)
+    }
+
+    fn to(path: &Path, who: Who, console: bool, starter: Option<Arc<dyn Starter>>) -> Self {
         let (starting, ended) = (tokio::sync::Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { path: path.to_path_buf(), who, starter, starting, ended });
+        let shared = Arc::new(Shared { path: path.to_path_buf(), who, console, starter, starting, ended });
         Self { shared, talk: tokio::sync::Mutex::new(None) }
     }
 
@@ -181,6 +203,15 @@ impl RemoteLink {
     }
 
     async fn call(&self, talk: &Talk, request: impl FnOnce(u64) -> Request) -> Result<Reply, NoAnswer> {
+        self.call_within(ANSWER, talk, request).await
+    }
+
+    async fn call_within(
+        &self,
+        limit: Duration,
+        talk: &Talk,
+        request: impl FnOnce(u64) -> Request,
+    ) -> Result<Reply, NoAnswer> {
         let id = talk.next.fetch_add(1, Ordering::SeqCst);
         let (answer, waiting) = oneshot::channel();
         talk.waiting().insert(id, answer);
@@ -191,7 +222,7 @@ impl RemoteLink {
             frame::write(&mut *talk.writer.lock().await, &request(id)).await
         };
         let reply = match sent {
-            Ok(()) => tokio::time::timeout(ANSWER, waiting).await,
+            Ok(()) => tokio::time::timeout(limit, waiting).await,
             Err(e) => {
                 talk.end();
                 return Err(NoAnswer::Lost(self.shared.instead(Err(e))));
@@ -277,8 +308,11 @@ impl Link for RemoteLink {
 
     async fn ask(&self, query: Query) -> Result<Answer, LinkError> {
         let talk = self.talk().await?;
-        let reply = match self.call(&talk, |id| Request::Ask(id, query.clone())).await {
-            Err(NoAnswer::Lost(_)) => self.call(&*self.talk().await?, |id| Request::Ask(id, query)).await?,
+        let limit = if matches!(query, Query::Preview { .. }) { LOOK } else { ANSWER };
+        let reply = match self.call_within(limit, &talk, |id| Request::Ask(id, query.clone())).await {
+            Err(NoAnswer::Lost(_)) => {
+                self.call_within(limit, &*self.talk().await?, |id| Request::Ask(id, query)).await?
+            }
             reply => reply?,
         };
         match reply {

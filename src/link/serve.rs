@@ -16,6 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use ulid::Ulid;
 
 use super::frame::{self, PATIENCE, REQUEST_MAX, Reply, Request, VERSION};
+use super::version::refusal;
 use super::{Notice, Watch};
 use crate::domain::command::Order;
 use crate::domain::ids::SessionId;
@@ -182,27 +183,28 @@ async fn refuse(mut stream: UnixStream, why: &str) {
     .await;
 }
 
-/// Shakes hands: gives who is there, by the kernel's word.
-async fn hello(stream: &mut UnixStream, engine: &Engine) -> Result<Who, String> {
+/// Shakes hands: gives who is there, by the kernel's word, and whether it is a console.
+async fn hello(stream: &mut UnixStream, engine: &Engine) -> Result<(Who, bool), String> {
     let uid = stream.peer_cred().map_err(|e| format!("who you are cannot be told: {e}"))?.uid();
     if engine.role(uid).is_none() {
         return Err(format!("user id {uid} may not attach here: [access] in the owner's configuration names who may"));
     }
     let read = tokio::time::timeout(PATIENCE, frame::read::<Request>(stream, REQUEST_MAX)).await;
     match read.map_err(|_| "no hello came".to_owned())?.map_err(|e| e.to_string())? {
-        Request::Hello { version: VERSION, login, from } => Ok(person(uid, hint(&login), from.map(|from| hint(&from)))),
-        Request::Hello { version, .. } => Err(format!(
-            "the owner (process {}) speaks version {VERSION} of the protocol, this program {version}: end the owner, then start again",
-            std::process::id()
-        )),
+        Request::Hello { version: VERSION, login, from, console } => {
+            Ok((person(uid, hint(&login), from.map(|from| hint(&from))), console))
+        }
+        Request::Hello { version, .. } => Err(refusal(version)),
         _ => Err("the first word must be a hello".to_owned()),
     }
 }
 
-/// Somebody at the door, with the name the system knows by the user id.
+/// Somebody at the door, with the name the system knows by the user id; whom it does not know is named by the id itself,
+/// so that a claimed login never stands alone.
 pub fn person(uid: u32, login: String, from: Option<String>) -> Who {
     let known = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
-    Who { name: known.map(|user| user.name), ..Who::of_person(uid, login, from) }
+    let name = known.map_or_else(|| uid.to_string(), |user| user.name);
+    Who { name: Some(name), ..Who::of_person(uid, login, from) }
 }
 
 fn hint(text: &str) -> String {
@@ -212,8 +214,8 @@ fn hint(text: &str) -> String {
 async fn client(mut stream: UnixStream, hall: Hall) {
     let engine = hall.engine;
     let mut bye = hall.bye.subscribe();
-    let who = match hello(&mut stream, &engine).await {
-        Ok(who) => who,
+    let (who, console) = match hello(&mut stream, &engine).await {
+        Ok(hello) => hello,
         Err(why) => return refuse(stream, &why).await,
     };
     let session = SessionId(Ulid::generate());
@@ -254,7 +256,8 @@ async fn client(mut stream: UnixStream, hall: Hall) {
             }
             Ok(Request::Watch) if !watched => {
                 watched = true;
-                tasks.spawn(forward(engine.watch(), out.clone()));
+                let watch = if console { engine.watch_at_console(who.clone()) } else { engine.watch() };
+                tasks.spawn(forward(watch, out.clone()));
             }
             Ok(Request::Watch | Request::Hello { .. }) => {
                 break Some(Reply::Refused("said twice what is said once".to_owned()));

@@ -12,6 +12,7 @@ pub mod rev;
 pub mod schedule;
 pub mod template;
 
+mod effect;
 mod filter_text;
 mod fresh;
 mod function;
@@ -26,18 +27,21 @@ mod suggest;
 mod target;
 mod vendor;
 
-pub use fresh::new_plan;
+pub use effect::written_all as done_as_written;
+pub use fresh::{new_operation, new_plan};
 pub use import::{ImportError, Imported, import};
 pub use lint::lint;
 pub use reading::{inspect, read};
 pub use schema::SCHEMA;
 pub use show::{Change, diff, effective, text, write_back};
+pub use target::undoes;
 
 use std::fmt;
 
 use serde_json::Value;
 
 use crate::domain::plan::Plan;
+use crate::domain::reason::Reason;
 
 use place::Places;
 
@@ -91,6 +95,19 @@ pub struct PlanError {
     pub message: String,
     /// What to do about it.
     pub hint: String,
+    /// What is wrong, in Chinese, where it is said in both languages.
+    pub zh: Option<String>,
+    /// The same for programs, where it is one of the engine's own reasons.
+    pub reason: Option<Box<Reason>>,
+}
+
+impl PlanError {
+    /// The whole finding in Chinese, where it is said in both languages.
+    pub fn in_chinese(&self) -> Option<String> {
+        let said = self.zh.as_deref()?;
+        let example = if self.hint.is_empty() { String::new() } else { format!("，例如 {}", self.hint) };
+        Some(format!("第 {} 行第 {} 列：{}：{said}{example}", self.line, self.column, self.field))
+    }
 }
 
 impl fmt::Display for PlanError {

@@ -84,6 +84,8 @@ fn malformed(text: &str, e: &serde_json::Error) -> PlanError {
         field: String::new(),
         message: format!("not JSON: {message}"),
         hint: hint.to_owned(),
+        zh: None,
+        reason: None,
     }
 }
 
@@ -172,6 +174,8 @@ impl Walk<'_> {
                             field: inner,
                             message: format!("the key `{key}` stands twice, first in line {first}"),
                             hint: "keep one of the two: readers of JSON take the last and drop the first".to_owned(),
+                            zh: None,
+                            reason: None,
                         });
                     }
                     self.blanks();

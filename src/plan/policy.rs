@@ -12,10 +12,10 @@ use crate::domain::plan::{Approver, Missed, Policy, Schedule};
 use super::reading::Findings;
 use super::source::{MAX_PAGE, is_path};
 use super::suggest::nearest;
-use super::{schedule, vendor};
+use super::{effect, schedule, vendor};
 
 /// Keys of the object. The schema and the docs name the same ones.
-pub const KEYS: [&str; 13] = [
+pub const KEYS: [&str; 15] = [
     "env",
     "target_env",
     "page_size",
@@ -29,6 +29,8 @@ pub const KEYS: [&str; 13] = [
     "labels",
     "id",
     "number",
+    "done",
+    "mine",
 ];
 
 /// Keys of `skydeck.schedule`.
@@ -60,6 +62,8 @@ pub struct PolicyRead {
     pub labels: BTreeMap<String, String>,
     pub id: Option<String>,
     pub number: Option<String>,
+    /// `done` stands in the file, whether it could be read or not.
+    pub declares_done: bool,
 }
 
 /// Reads `skydeck` from the top of a plan file; absent means defaults.
@@ -72,6 +76,7 @@ pub fn read(top: &Map<String, Value>, findings: &mut Findings) -> PolicyRead {
         labels: BTreeMap::new(),
         id: None,
         number: None,
+        declares_done: false,
     };
     let map = match top.get("skydeck") {
         None | Some(Value::Null) => {
@@ -115,6 +120,12 @@ pub fn read(top: &Map<String, Value>, findings: &mut Findings) -> PolicyRead {
             "labels" => out.labels = at.labels(value),
             "id" => out.id = at.path(value),
             "number" => out.number = at.path(value),
+            "done" | "mine" if value.is_null() => {}
+            "done" => {
+                out.declares_done = true;
+                out.policy.done = effect::done(value, &at.path, at.findings);
+            }
+            "mine" => out.policy.mine = effect::mine(value, &at.path, at.findings),
             other => at.unknown(other, &KEYS),
         }
     }

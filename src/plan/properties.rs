@@ -38,6 +38,8 @@ fn key() -> impl Strategy<Value = String> {
             "field",
             "value",
             "condition",
+            "done",
+            "mine",
             "omissionRemedy",
             "crontab",
             "pagination",

@@ -10,7 +10,7 @@ use crate::domain::step::Verb;
 
 use super::place::{self, Places};
 use super::vendor::Side;
-use super::{Note, PlanError, PlanFile, policy, rev, source, target};
+use super::{Note, PlanError, PlanFile, effect, policy, rev, source, target};
 
 /// What reading found beside the plan itself.
 pub(super) struct Findings {
@@ -27,9 +27,24 @@ impl Findings {
 
     /// The plan must not run: why, and what to do.
     pub fn refuse(&mut self, field: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) {
-        let field = field.into();
+        self.block(field.into(), message.into(), hint.into());
+    }
+
+    /// As [`Findings::refuse`], in English and in Chinese. `example`: what to write, in no language but the plan's own.
+    pub fn refuse_in_both(
+        &mut self,
+        field: impl Into<String>,
+        (en, zh): (impl Into<String>, impl Into<String>),
+        example: impl Into<String>,
+    ) -> &mut PlanError {
+        let block = self.block(field.into(), en.into(), example.into());
+        block.zh = Some(zh.into());
+        block
+    }
+
+    fn block(&mut self, field: String, message: String, hint: String) -> &mut PlanError {
         let (line, column) = self.places.of(&field);
-        self.blocking.push(PlanError { line, column, field, message: message.into(), hint: hint.into() });
+        self.blocking.push_mut(PlanError { line, column, field, message, hint, zh: None, reason: None })
     }
 
     /// The plan may run, but something is read otherwise than it is written.
@@ -67,6 +82,8 @@ pub fn inspect(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
             field: String::new(),
             message: "a plan is a JSON object with `source` and `target`".to_owned(),
             hint: "`skydeck plan new` prints one to start from".to_owned(),
+            zh: None,
+            reason: None,
         });
     };
     let mut findings = Findings { places, notes: Vec::new(), blocking: Vec::new() };
@@ -93,6 +110,7 @@ pub fn inspect(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
     let target = if let Some((raw, at)) = target_raw {
         let side = Side::read(raw, at, &mut findings);
         let target = target::read(&side, &source.source, &mut findings);
+        effect::check(&side, &target.verb, &policy_read, &id, &mut findings);
         (target, side.name)
     } else {
         findings.refuse("target", "the plan has no target", "add the call: {\"target\": {\"api\": \"Audit\", …}}");

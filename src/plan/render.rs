@@ -245,7 +245,23 @@ pub fn table(file: &PlanFile, context: &RenderContext) -> Result<Vec<Rendered>, 
             out.push(Rendered { field: format!("target.{name}"), template, value });
         }
     }
+    out.extend(declared(file));
     Ok(out)
+}
+
+/// What the plan declares of its operation: as the file has it, and as it is read.
+fn declared(file: &PlanFile) -> Vec<Rendered> {
+    let policy = &file.plan.policy;
+    let raw = |key: &str| file.raw.pointer(&format!("/skydeck/{key}")).map(ToString::to_string).unwrap_or_default();
+    let mut out = Vec::new();
+    if !policy.done.is_empty() {
+        let value = Some(super::effect::written_all(&policy.done).to_string());
+        out.push(Rendered { field: "skydeck.done".to_owned(), template: raw("done"), value });
+    }
+    if policy.mine.is_some() {
+        out.push(Rendered { field: "skydeck.mine".to_owned(), template: raw("mine"), value: policy.mine.clone() });
+    }
+    out
 }
 
 #[cfg(test)]

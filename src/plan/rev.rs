@@ -10,6 +10,7 @@ use crate::domain::ids::PlanRev;
 use crate::domain::plan::Plan;
 use crate::domain::step::Verb;
 
+use super::effect;
 use super::policy::duration_text;
 use super::template::canonical;
 
@@ -47,7 +48,7 @@ pub fn meaning(plan: &Plan) -> Value {
     let mut flags: Vec<&str> = plan.target.stripped_flags.iter().map(|f| f.0.as_str()).collect();
     flags.sort_unstable();
     let policy = &plan.policy;
-    json!({
+    let mut meaning = json!({
         "env": plan.env,
         "target_env": plan.target_env,
         "source": {
@@ -84,7 +85,17 @@ pub fn meaning(plan: &Plan) -> Value {
                 "filter": r.filter.as_deref().map(canonical),
             })),
         },
-    })
+    });
+    // Only where they are given: a plan of before keeps the revision it had.
+    if let Some(Value::Object(map)) = meaning.get_mut("policy") {
+        if !policy.done.is_empty() {
+            map.insert("done".to_owned(), effect::written_all(&policy.done));
+        }
+        if let Some(mine) = &policy.mine {
+            map.insert("mine".to_owned(), json!(mine));
+        }
+    }
+    meaning
 }
 
 fn word(logic: crate::domain::plan::Logic) -> String {

@@ -9,6 +9,7 @@ pub const SCHEMA: &str = include_str!("schema.json");
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::effect::{MAX_CHARS, MAX_TESTS, MAX_VALUES};
     use super::super::policy::{DEFAULT_ZONE, KEYS, MAX_ATTEMPTS, MAX_BATCH, MAX_SWEEP_HOURS, SCHEDULE_KEYS};
     use super::super::source::MAX_PAGE;
     use super::*;
@@ -34,9 +35,13 @@ mod tests {
             ("max_attempts/default", json!(default.max_attempts)),
             ("carry_over/default", json!(default.carry_over)),
             ("schedule/properties/zone/default", json!(DEFAULT_ZONE)),
+            ("done/maxItems", json!(MAX_TESTS)),
+            ("mine/maxLength", json!(MAX_CHARS)),
         ] {
             assert_eq!(schema.pointer(&format!("/properties/skydeck/properties/{pointer}")), Some(&value), "{pointer}");
         }
+        // Field and word, then the values.
+        assert_eq!(schema.pointer("/$defs/shown/maxItems"), Some(&json!(2 + MAX_VALUES)));
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub fn read(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> So
     }
     out.page_size = page_size(side, findings);
     out.source.top_rows = top_rows(side, findings);
-    other_controls(side, findings);
+    other_controls(side, &out.source.id_path, findings);
     out.source.condition = condition(side, &out.source.columns, findings);
     out.remedy = remedy(side, findings);
     if let Some(cron) = text_at(side.raw.get("crontab")) {
@@ -399,7 +399,7 @@ fn top_rows(side: &Side<'_>, findings: &mut Findings) -> u64 {
     })
 }
 
-fn other_controls(side: &Side<'_>, findings: &mut Findings) {
+fn other_controls(side: &Side<'_>, id: &str, findings: &mut Findings) {
     if let Some((entry, text)) = side.control("StartRow").and_then(|e| Some((e, e.text()?))) {
         let paging = only(&text, Variable::StartRow) || only(&text, Variable::StartPage);
         if !paging && text.trim().parse() != Ok(0u64) {
@@ -411,7 +411,8 @@ fn other_controls(side: &Side<'_>, findings: &mut Findings) {
         }
     }
     if let Some((entry, text)) = side.control("OrderString").and_then(|e| Some((e, e.text()?)))
-        && !text.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase().starts_with("FID")
+        && !text.trim_start().to_ascii_uppercase().starts_with("FID")
+        && !text.split([',', ' ']).find(|word| !word.is_empty()).is_some_and(|first| first.eq_ignore_ascii_case(id))
     {
         findings.note(entry.at.clone(), format!("the order `{text}` is not sent: pages are cut by id"));
     }

@@ -115,7 +115,7 @@ async fn submit(
     answers: mpsc::Sender<Msg>,
 ) {
     while let Some((ticket, command)) = waiting.recv().await {
-        let order = Order { id: CommandId(Ulid::generate()), by: who.clone(), session: None, command };
+        let order = Order { id: CommandId(Ulid::generate()), by: who.clone(), session: None, headless: false, command };
         let receipt = link.submit(order).await.map_err(|e| e.to_string());
         if answers.send(Msg::Receipt(ticket, receipt)).await.is_err() {
             return;

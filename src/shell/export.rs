@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::row::{Field, Row};
-use crate::domain::filter::Filter;
-use crate::domain::ids::RunId;
+use crate::domain::filter::{Filter, Key, Term, Test};
+use crate::domain::ids::{OpId, RunId};
+use crate::domain::operation_words;
 use crate::domain::query::{Answer, Cursor, Page, PageRequest, Query, Scope};
 use crate::domain::run::BillRow;
 use crate::domain::time::Ts;
@@ -123,7 +124,9 @@ pub async fn write(
         Scope::Run(run) => heads.columns(run).await?,
         Scope::Ledger | Scope::History => Vec::new(),
     };
-    let fields = Field::all(scope, &extra);
+    // The heading stands before the rows; JSON lines have none.
+    let others = format != ExportFormat::JsonLines && others(&*link, scope, filter).await?;
+    let fields = Field::all(scope, &extra, others);
     let mut writer = format::Writer::begin(format, out, fields, &filter.to_string(), style.clone()).map_err(sink)?;
     let mut cursor: Option<Cursor> = None;
     loop {
@@ -149,6 +152,26 @@ pub async fn write(
         }
     }
     writer.end().map_err(sink)
+}
+
+/// Whether the list holds a bill of another operation than Audit. A store that knows no other answers at once.
+async fn others(link: &dyn Link, scope: Scope, filter: &Filter) -> Result<bool, ExportError> {
+    let audit = operation_words::name(&OpId::default()).to_owned();
+    let mut filter = filter.clone();
+    filter.terms.push(Term { not: true, test: Test::Is(Key::Operation, vec![audit]) });
+    let mut cursor: Option<Cursor> = None;
+    loop {
+        let page = PageRequest { cursor, back: false, limit: PAGE };
+        let answer = link.ask(Query::Bills { scope, filter: filter.clone(), page }).await?;
+        let Answer::Bills(Page { rows, more, stopped_at, .. }) = answer else { return Err(ExportError::WrongAnswer) };
+        if rows.iter().any(|(_, row)| !row.key.op.is_audit()) {
+            return Ok(true);
+        }
+        cursor = stopped_at.or(rows.last().map(|(cursor, _)| cursor.clone()).filter(|_| more));
+        if cursor.is_none() {
+            return Ok(false);
+        }
+    }
 }
 
 /// Column names of runs, asked once each.

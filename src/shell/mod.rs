@@ -24,3 +24,4 @@ pub use caps::{Caps, Colors, require_terminal};
 pub use console::run;
 pub use options::{Ended, Notify, ShellError, ShellOptions};
 pub use small::{COLUMNS, ROWS};
+pub use words::other_version;

@@ -76,7 +76,13 @@ pub struct Deed {
     /// Reason given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What came of it.
+    /// Why it was refused, or how the run ended: a word for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What stands beside the word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<serde_json::Value>,
+    /// What came of it, in English.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub result: String,
 }
@@ -193,6 +199,8 @@ impl FileLog {
                 n: 0,
                 ids: Vec::new(),
                 reason: Some(why),
+                code: None,
+                args: None,
                 result: "accepted".into(),
             })?;
         }
@@ -376,6 +384,8 @@ mod tests {
             n: 2,
             ids: vec!["100001".into(), "100002".into()],
             reason: Some("line one\nline \"two\",\"h\":\"".into()),
+            code: Some("read_only".into()),
+            args: Some(serde_json::json!({"env": "prod", "said": "\",\"h\":\""})),
             result: String::new(),
         }
     }

@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::StoreError;
-use super::index::Index;
 use super::index::fold::fold;
 use super::index::key;
 use super::index::kv::{Batch, Entry, Kv, Walk};
 use super::index::scratch::Scratch;
+use super::index::{Index, LAYOUT};
 use super::journal::{frame, sealed, segment, tail};
 use super::local::disk::{Disk, RealDisk};
-use super::local::place::{Place, stamp};
+use super::local::place::{Place, VERSION, stamp};
+use super::local::upgrade::put_in_place;
 use super::local::{OpenFault, Progress, SledKv};
 use crate::domain::bill::Slot;
 use crate::domain::event::Fact;
@@ -52,6 +53,9 @@ pub struct JournalReport {
 pub struct IndexReport {
     /// Why it does not open, if it does not.
     pub broken: Option<String>,
+    /// Its layout, where that is another than this program's: nothing is wrong with it, it is not compared, and the
+    /// next opening builds it anew.
+    pub layout: Option<u32>,
     /// Facts the journal has and the index has not seen yet; the next opening folds them in.
     pub behind: u64,
     /// Entries compared.
@@ -67,6 +71,8 @@ pub struct IndexReport {
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
+    /// Version of the directory; an earlier one is raised by the next console or writing verb.
+    pub version: u32,
     /// The journal.
     pub journal: JournalReport,
     /// The index; not compared when the journal is damaged.
@@ -103,8 +109,8 @@ pub fn check(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Resu
     let place = Place::new(dir);
     place.check()?;
     let _lock = place.take(clock.now(), "doctor")?;
-    place.known_version()?;
     let mut report = Report {
+        version: place.known_version()?,
         free: RealDisk.free(dir).unwrap_or(0),
         ballast: place.ballast().exists(),
         kept: kept(dir),
@@ -118,10 +124,21 @@ pub fn check(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Resu
             report.index.broken = Some(why);
             None
         }
+        Err(OpenFault::Unblocked) => {
+            report.index.layout = Some(0);
+            None
+        }
     };
     let applied = opened.as_ref().map_or(Ok(Seq(u64::MAX)), Index::applied)?;
+    if let Some(index) = &opened {
+        report.index.layout = index.layout()?.filter(|layout| *layout != LAYOUT);
+    }
     let witness = Seq(place.known_durable().max(if applied.0 == u64::MAX { 0 } else { applied.0 }));
     let fresh = fresh(&place, &scratch_dir)?;
+    // An index that is of this layout and empty names none yet.
+    if opened.as_ref().is_none_or(|index| index.layout().is_ok_and(|layout| layout.is_some())) {
+        fresh.begin()?;
+    }
     let folded = fold_all(&place.journal(), witness, applied, &fresh.kv, progress);
     let compared = folded.and_then(|journal| {
         report.journal = journal;
@@ -131,7 +148,9 @@ pub fn check(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Resu
         count(&fresh.kv, &mut report)?;
         if let Some(index) = &opened {
             report.index.behind = report.journal.last.0.saturating_sub(applied.0);
-            compare(&fresh.kv, &index.kv, &mut report.index)?;
+            if report.index.layout.is_none() {
+                compare(&fresh.kv, &index.kv, &mut report.index)?;
+            }
         }
         Ok(())
     });
@@ -146,9 +165,10 @@ pub fn rebuild(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Re
     let place = Place::new(dir);
     place.check()?;
     let _lock = place.take(clock.now(), "doctor")?;
-    place.known_version()?;
+    raised(&place)?;
     let new_dir = dir.join("sled.new");
     let fresh = fresh(&place, &new_dir)?;
+    fresh.begin()?;
     let journal = fold_all(&place.journal(), Seq(place.known_durable()), Seq(u64::MAX), &fresh.kv, progress)?;
     if let Some(first) = journal.damage.first() {
         drop(fresh);
@@ -157,6 +177,18 @@ pub fn rebuild(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Re
     }
     swap(&place, fresh, &new_dir, clock)?;
     Ok(journal.facts)
+}
+
+/// Refuses a directory of an earlier version: its program must not meet an index of this layout.
+fn raised(place: &Place) -> Result<(), StoreError> {
+    match place.known_version()? {
+        VERSION => Ok(()),
+        found => Err(place.say(&format!(
+            "it is of version {found}, and this is for version {VERSION}: `{}` raises it, after a backup, and builds the \
+             index anew",
+            place.command("upgrade")
+        ))),
+    }
 }
 
 /// Copies the index in key order into a smaller one and seals segments that no longer grow. Gives the bytes of
@@ -212,6 +244,9 @@ fn open_index(place: &Place) -> Result<SledKv, StoreError> {
     SledKv::open(&place.index()).map_err(|fault| match fault {
         OpenFault::Disk(e) => place.refused("the index cannot be opened", &e),
         OpenFault::Damaged(why) => StoreError::Read(format!("the index is damaged: {why}; rebuild it first")),
+        OpenFault::Unblocked => {
+            StoreError::Read("the index is of an earlier layout; the next start upgrades it".into())
+        }
     })
 }
 
@@ -223,28 +258,14 @@ fn fresh(place: &Place, dir: &Path) -> Result<Index<SledKv>, StoreError> {
         Ok(kv) => Ok(Index::new(kv)),
         Err(OpenFault::Disk(e)) => Err(place.refused("a scratch index cannot be made", &e)),
         Err(OpenFault::Damaged(why)) => Err(StoreError::Write(format!("a scratch index cannot be made: {why}"))),
+        Err(OpenFault::Unblocked) => Err(StoreError::Write("a scratch index cannot be made".to_owned())),
     }
 }
 
 fn swap(place: &Place, fresh: Index<SledKv>, new_dir: &Path, clock: &dyn Clock) -> Result<(), StoreError> {
-    let io = |e: std::io::Error| place.refused("the new index cannot take its place", &e);
-    fresh.kv.sync().map_err(io)?;
+    fresh.kv.sync().map_err(|e| place.refused("the new index cannot take its place", &e))?;
     drop(fresh);
-    for entry in std::fs::read_dir(new_dir).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        if entry.file_type().map_err(io)?.is_file() {
-            std::fs::File::open(entry.path()).and_then(|f| f.sync_all()).map_err(io)?;
-        }
-    }
-    super::journal::sync_dir(new_dir)?;
-    let old = place.dir.join(format!("sled.old-{}", stamp(clock.now())));
-    if place.index().exists() {
-        std::fs::rename(place.index(), &old).map_err(io)?;
-    }
-    std::fs::rename(new_dir, place.index()).map_err(io)?;
-    super::journal::sync_dir(&place.dir)?;
-    let _ = std::fs::remove_dir_all(&old);
-    Ok(())
+    put_in_place(place, &RealDisk, new_dir, &stamp(clock.now()))
 }
 
 fn fold_all<K: Kv>(

@@ -6,6 +6,7 @@ pub mod actions;
 pub mod backup;
 pub mod codec;
 pub mod doctor;
+pub mod fault;
 pub mod index;
 pub mod journal;
 pub mod local;
@@ -107,6 +108,11 @@ pub trait Store: Send + Sync {
     fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError>;
     /// Runs that are not closed.
     fn open_runs(&self) -> Result<Vec<RunRow>, StoreError>;
+    /// Runs that ended by themselves, the latest of their plan: no later one of it went through, and no person at a console
+    /// started one.
+    fn stopped_runs(&self) -> Result<Vec<RunRow>, StoreError> {
+        Ok(Vec::new())
+    }
     /// Runs, newest first, optionally of one plan.
     fn runs(&self, plan: Option<&PlanId>, page: &PageRequest) -> Result<Page<RunRow>, StoreError>;
 
@@ -221,6 +227,9 @@ macro_rules! index_reads {
         }
         fn open_runs(&$self) -> Result<Vec<crate::domain::run::RunRow>, StoreError> {
             $index.open_runs()
+        }
+        fn stopped_runs(&$self) -> Result<Vec<crate::domain::run::RunRow>, StoreError> {
+            $index.stopped_runs()
         }
         fn runs(&$self,
             plan: Option<&crate::domain::ids::PlanId>,

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::actions::{ActionLog, Deed, FileLog, Phase};
+use super::backup::MANIFEST;
 use super::index::Index;
 use super::journal::sync_dir;
 use super::journal::tail::{self, Pending, ROTATE, Tail};
 use super::local::disk::{Disk, RealDisk};
 use super::local::place::{Place, stamp};
-use super::local::{LocalStore, Progress, SledKv};
+use super::local::{LocalStore, Options, Progress, Raise, SledKv};
 use super::{Store, StoreError, doctor};
 use crate::domain::bill::Slot;
 use crate::domain::event::{ActionEntry, Event, Fact};
@@ -42,6 +43,8 @@ pub struct Pruned {
     pub bytes: (u64, u64),
     /// Bills of runs that are kept no longer, by column.
     pub gone: Tally,
+    /// Whether bills of another operation than Audit are among them.
+    pub others: bool,
 }
 
 /// What pruning is told.
@@ -64,7 +67,9 @@ pub async fn prune(
 ) -> Result<Pruned, StoreError> {
     let place = Place::new(order.data);
     let by = order.by.to_string();
-    let old = LocalStore::open(order.data, Arc::clone(clock), &by, &|_: Progress| {})?;
+    // Forgetting is no occasion to raise a directory: that has a verb of its own, which makes a backup first.
+    let (options, never) = (Options::default(), Raise::Never);
+    let old = LocalStore::open_raising(order.data, Arc::clone(clock), &by, &|_: Progress| {}, options, &never)?;
     let now = clock.now();
     if !order.act {
         let counted = rewrite(&old, &order.rule, now, progress, &mut |_| Ok(()))?;
@@ -86,11 +91,14 @@ pub async fn prune(
             ));
         }
         exchange(order.data, &new_dir)?;
-        Ok(pruned)
+        Ok((pruned, keep_backups(&new_dir, order.data)))
     });
-    // The new directory where something failed, the old one where all went well.
-    let _ = std::fs::remove_dir_all(&new_dir);
-    let mut pruned = result?;
+    // The new directory where something failed, the old one where all went well; not one that still holds a backup.
+    if !matches!(result, Ok((_, Err(_)))) {
+        let _ = std::fs::remove_dir_all(&new_dir);
+    }
+    let (mut pruned, kept) = result?;
+    kept?;
     pruned.bytes.1 = doctor::size_of(order.data);
     Ok(pruned)
 }
@@ -111,6 +119,20 @@ fn exchange(data: &Path, new_dir: &Path) -> Result<(), StoreError> {
     data.parent().map_or(Ok(()), sync_dir)
 }
 
+/// Takes backups that lie in the old directory over into the new one.
+fn keep_backups(old: &Path, new: &Path) -> Result<(), StoreError> {
+    let failed = |e: std::io::Error| {
+        StoreError::Directory(format!("it was pruned, but a backup stayed behind in {}: {e}", old.display()))
+    };
+    for entry in std::fs::read_dir(old).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.path().join(MANIFEST).exists() {
+            std::fs::rename(entry.path(), new.join(entry.file_name())).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
 async fn build(
     order: &Order<'_>,
     old: &LocalStore,
@@ -121,7 +143,7 @@ async fn build(
     let now = clock.now();
     let place = Place::new(new_dir);
     place.prepare()?;
-    place.settle_version()?;
+    place.write_version(&RealDisk)?;
     place.make(&place.journal())?;
     let mut pruned = {
         let mut writer = Rewriter::open(&place, now)?;
@@ -179,6 +201,8 @@ fn told(order: &Order<'_>, pruned: &Pruned) -> Result<Deed, StoreError> {
         n: pruned.gone.found,
         ids: Vec::new(),
         reason: Some(rule),
+        code: None,
+        args: None,
         result: "accepted".to_owned(),
     })
 }
@@ -250,6 +274,7 @@ fn rewrite(
             }
             if let Some((run, gone)) = closed {
                 pruned.gone.add(&gone);
+                pruned.others |= index.run(run)?.is_some_and(|row| !row.head.op.is_audit());
                 pruned.facts.1 += 1;
                 keep(Fact { seq: Seq(0), at: stamp, event: Event::RunPruned { run, gone } })?;
             }

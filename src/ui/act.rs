@@ -6,6 +6,7 @@ use crate::domain::command::{Command, Selection, StartParams};
 use crate::domain::filter::{Filter, Key as FilterKey, Term, Test};
 use crate::domain::ids::RunId;
 use crate::domain::query::Scope;
+use crate::domain::reason::Reason;
 use crate::domain::run::RunState;
 
 use super::format::fill;
@@ -16,6 +17,7 @@ use super::msg::{Code, Effect, Key};
 use super::overlays::{self, Overlay};
 use super::panes::ledger::{GroupId, LedgerPane};
 use super::update::{at_work, select_run, submit};
+use super::words;
 
 /// Largest count; as many bills as the history is made for.
 const MOST_COUNT: u64 = 9_999_999;
@@ -224,7 +226,10 @@ pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
 
 fn unlock(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(env) = model.env().cloned() else { return };
-    if !env.read_only {
+    if env.always_read_only {
+        let why = Reason::AlwaysReadOnly { env: env.id };
+        model.note(true, words::reason_words(model, &why));
+    } else if !env.read_only {
         model.note(false, fill(model.t().not_read_only, &[env.id.as_str()]));
     } else if model.unlocked_for(&env.id).is_some() {
         submit(model, Command::Lock { env: env.id }, Sent::Said(model.t().locked.to_owned()), effects);

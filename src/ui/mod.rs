@@ -15,6 +15,7 @@ pub mod msg;
 mod overlays;
 mod panes;
 pub mod skin;
+mod sum;
 mod update;
 mod view;
 mod window;
@@ -25,6 +26,7 @@ pub use model::{Model, Pane};
 pub use skin::Skin;
 pub use update::update;
 pub use view::view;
+pub use words::run_word;
 
 /// The word in the footer: what the key would do now.
 fn act_label(model: &Model, action: keymap::Action) -> &'static str {

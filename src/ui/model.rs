@@ -331,16 +331,20 @@ impl Model {
 
     /// The environment that the screen is about: the shown run's, else the plan's, else the only one.
     pub(crate) fn env(&self) -> Option<&Environment> {
+        self.env_row().map(|row| &row.env)
+    }
+
+    /// The same, with how it stands.
+    pub(crate) fn env_row(&self) -> Option<&EnvRow> {
         let of_plan = || match self.plan_row().map(|p| &p.plan) {
             Some(Ok(Plan { env: Some(env), .. })) => Some(env.clone()),
             _ => None,
         };
         let of_run = || self.run_row().map(|r| r.head.env.clone());
         let id = if self.pane == Pane::Plans { of_plan().or_else(of_run) } else { of_run().or_else(of_plan) };
-        let rows = || self.envs.iter().map(|r| &r.env);
         match id {
-            Some(id) => rows().find(|e| e.id == id),
-            None => rows().next(),
+            Some(id) => self.envs.iter().find(|row| row.env.id == id),
+            None => self.envs.first(),
         }
     }
 

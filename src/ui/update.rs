@@ -9,7 +9,7 @@ use crate::domain::command::{Command, Receipt};
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::RunId;
 use crate::domain::live::state_after;
-use crate::domain::query::{Answer, Query, Scope};
+use crate::domain::query::{Answer, EnvRow, Query, Scope};
 use crate::domain::run::{BillRow, RunState};
 use crate::domain::time::Ts;
 
@@ -21,6 +21,7 @@ use super::msg::{Effect, Msg, Ticket};
 use super::overlays::{self, Overlay};
 use super::panes::ledger::LedgerPane;
 use super::window::{Record, Seek, Window};
+use super::words;
 
 /// How often lists that facts made stale are read again while something runs.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -317,6 +318,7 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
                 model.marks.remove(key);
             }
             Event::MarkMoved { .. } => model.plans_stale = true,
+            Event::ServerBound(_) => model.ask(Query::Environments, Asked::Environments, effects),
             Event::ActionTaken(_) => model.log.spoil(),
             _ => {}
         }
@@ -330,6 +332,15 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
     }
     if visible {
         model.touch();
+    }
+}
+
+/// Environments as they stand; what keeps one from writing is said when it is new.
+fn take_environments(model: &mut Model, rows: Vec<EnvRow>) {
+    let known: Vec<_> = std::mem::replace(&mut model.envs, rows).into_iter().filter_map(|row| row.held).collect();
+    let new: Vec<_> = model.envs.iter().filter_map(|row| row.held.clone()).filter(|why| !known.contains(why)).collect();
+    for why in new {
+        model.note(true, words::reason_words(model, &why));
     }
 }
 
@@ -365,21 +376,16 @@ fn change(row: &mut BillRow, state: BillState, at: Ts) {
 /// The closing summary of a run, and the bell when it was ours.
 fn closed(model: &mut Model, run: RunId, effects: &mut Vec<Effect>) {
     let Some(live) = model.live.runs.get(&run) else { return };
-    let t = live.row.tally;
-    let text = fill(
-        model.t().run_ended,
-        &[
-            &super::words::plan_name(model, &live.row.head.plan, &live.row.head.name),
-            &t.found.to_string(),
-            &t.audited.to_string(),
-            &t.already.to_string(),
-            &t.skipped.to_string(),
-            &t.failed.to_string(),
-            &t.unknown.to_string(),
-        ],
-    );
+    let (row, t) = (&live.row, live.row.tally);
+    let name = super::words::plan_name(model, &row.head.plan, &row.head.name);
+    let sum: String = super::words::sum_of(model, row, u16::MAX).into_iter().map(|(_, text)| text).collect();
+    let colon = if model.lang == super::Lang::Zh { "：" } else { ": " };
+    let text = match super::words::run_state(model, &row.state, &t) {
+        (_, word, _, why) if !why.is_empty() => format!("{name}{colon}{word}{colon}{why}  {sum}"),
+        _ => format!("{name}{colon}{sum}"),
+    };
     if model.mine.contains(&run) {
-        model.note(t.failed + t.unknown > 0, text);
+        model.note(t.failed + t.unknown + t.not_reached > 0, text);
         if model.bell {
             effects.push(Effect::Bell);
         }
@@ -403,7 +409,7 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
                     model.plan = model.plans.first().map(|p| super::model::plan_id(p).clone());
                 }
             }
-            (Asked::Environments, Ok(Answer::Environments(rows))) => model.envs = rows,
+            (Asked::Environments, Ok(Answer::Environments(rows))) => take_environments(model, rows),
             (Asked::Groups, Ok(Answer::LedgerGroups(groups))) => {
                 model.ledger.take(groups);
             }
@@ -482,7 +488,7 @@ fn take_receipt(model: &mut Model, ticket: Ticket, receipt: Result<Receipt, Stri
         }
         (Ok(Receipt::Accepted { .. }), Sent::Opens) => {}
         (Ok(Receipt::Refused(why)), _) => {
-            let text = super::words::refusal(model.lang, &why, &model.keymap);
+            let text = super::words::refusal(model, &why);
             model.note(true, crate::text::show(&text, 500).as_str());
         }
         (Err(e), _) => model.note(true, crate::text::show(&e, 500).as_str()),

@@ -72,7 +72,11 @@ fn head(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
             put(pen, Role::Dim, &format!("{} ", pen.glyphs.clip(&set, 24)));
         }
         put(pen, border, if pen.glyphs.ascii { "=" } else { "━" });
-        if !env.read_only {
+        if model.env_row().is_some_and(|row| row.held.is_some()) {
+            put(pen, Role::Error, &format!(" {} ", t.held));
+        } else if env.always_read_only {
+            put(pen, Role::Ok, &format!(" {} ", t.always_read_only));
+        } else if !env.read_only {
             put(pen, Role::Warning, &format!(" {} ", t.write));
         } else if let Some(left) = model.unlocked_for(&env.id) {
             put(pen, Role::Warning, &format!(" {} {} ", t.write, format::clock(left)));
@@ -203,7 +207,7 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         return;
     };
     let live = !row.state.is_closed();
-    pen.pieces(1, y, w.saturating_sub(1), &words::sum(model, &row.tally, w.saturating_sub(2), live));
+    pen.pieces(1, y, w.saturating_sub(1), &words::sum_of(model, row, w.saturating_sub(2)));
     if parts.sum.height < 2 {
         return;
     }
@@ -240,7 +244,7 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         if let Some(pulse) = model.pulse_of(&row.head.env)
             && let Some(breaker) = &pulse.breaker
         {
-            let text = fill(t.breaker_open, &[&words::reason_words(model.lang, breaker)]);
+            let text = fill(t.breaker_open, &[&words::reason_words(model, breaker)]);
             x += pen.text(x, y, w.saturating_sub(x), Role::Failed, &text) + 2;
         }
     }
@@ -252,7 +256,11 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         crate::domain::run::RunKind::Fresh => String::new(),
         kind => format!(" {}", words::kind(model.lang, kind)),
     };
-    let name = format!("{}{kind} {when}", words::plan_name(model, &row.head.plan, &row.head.name));
+    let plan = words::plan_name(model, &row.head.plan, &row.head.name);
+    // Many plans are named after what they call.
+    let op = Some(words::operation(&row.head.op)).filter(|op| !row.head.op.is_audit() && !plan.contains(op.as_str()));
+    let op = op.map_or_else(String::new, |op| format!(" {op}"));
+    let name = format!("{plan}{op}{kind} {when}");
     let room = w.saturating_sub(x + 1);
     if room >= 12 {
         pen.text_right(x, w - 1, y, Role::Dim, &pen.glyphs.clip(&name, usize::from(room)));

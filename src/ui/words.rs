@@ -7,17 +7,19 @@ use std::time::Duration;
 use crate::domain::bill::{BillState, Outcome, Skip, Slot, Status, UnknownWhy};
 use crate::domain::cause::{Cause, CauseTable};
 use crate::domain::command::Refusal;
-use crate::domain::ids::PlanId;
+use crate::domain::ids::{OpId, PlanId};
+use crate::domain::operation_words::{self as names, Tongue, Words};
 use crate::domain::reason::Reason;
-use crate::domain::run::{PauseWhy, Revision, RunEnd, RunKind, RunState, Tally};
+use crate::domain::run::{BillRow, PauseWhy, Revision, RunEnd, RunKind, RunRow, RunState, Tally};
 use crate::domain::step::Step;
 
 use super::cells::Glyphs;
 use super::config::Lang;
 use super::format::{self, fill};
-use super::keymap::{Action, Keymap};
+use super::keymap::Action;
 use super::model::Model;
 use super::skin::Role;
+pub(crate) use super::sum::{bar, sum};
 
 /// Which revision of a plan, in a word.
 pub(crate) fn revision(lang: Lang, revision: Revision) -> &'static str {
@@ -40,13 +42,12 @@ pub(crate) fn shown(raw: &str) -> String {
 /// Role of a column of the sum line.
 pub(crate) fn role(slot: Slot) -> Role {
     match slot {
-        Slot::Waiting => Role::Waiting,
+        Slot::Waiting | Slot::NotReached => Role::Waiting,
         Slot::Done => Role::Ok,
         Slot::Already => Role::Already,
         Slot::Skipped => Role::Skipped,
         Slot::Failed => Role::Failed,
         Slot::Unknown => Role::Unknown,
-        Slot::NotReached => Role::Waiting,
     }
 }
 
@@ -67,13 +68,91 @@ pub(crate) fn glyph(slot: Slot, glyphs: &Glyphs) -> &'static str {
     }
 }
 
-/// Word of a column of the sum line.
-pub(crate) fn slot(lang: Lang, slot: Slot) -> &'static str {
+/// An operation's words in the operator's language.
+pub(super) fn tongue(lang: Lang, words: &'static Words) -> &'static Tongue {
+    match lang {
+        Lang::Zh => &words.zh,
+        Lang::En => &words.en,
+    }
+}
+
+/// What an operation is called, safe to show.
+pub(crate) fn operation(op: &OpId) -> String {
+    shown(names::name(op))
+}
+
+/// The question before an approval: what is done to how many.
+pub(crate) fn deed(lang: Lang, op: &OpId, n: &str) -> String {
+    shown(&match lang {
+        Lang::Zh => names::deed_zh(op, n),
+        Lang::En => names::deed_en(op, n),
+    })
+}
+
+/// Nothing of what was collected can be done.
+pub(crate) fn none_of(lang: Lang, op: &OpId, n: &str) -> String {
+    shown(&match lang {
+        Lang::Zh => names::none_zh(op, n),
+        Lang::En => names::none_en(op, n),
+    })
+}
+
+/// For how many the call will be made; which one, where it is not Audit.
+pub(crate) fn will_call(lang: Lang, op: &OpId, n: &str) -> String {
+    match lang {
+        _ if op.is_audit() => fill(lang.texts().will_call, &[n]),
+        Lang::Zh => format!("将对 {n} 单调用 {}", operation(op)),
+        Lang::En => format!("{} will be called for {n}", operation(op)),
+    }
+}
+
+/// The outcomes that an operation names, for help: done, and done before.
+pub(crate) fn help_outcomes(lang: Lang, op: &OpId) -> [String; 2] {
+    let (t, words) = (lang.texts(), tongue(lang, names::words(op)));
+    [fill(t.help_outcome_1, &[words.done]), fill(t.help_outcome_2, &[words.already_list, words.done])]
+}
+
+/// Width of the column that says where bills stand: of other operations than Audit, or some of them not reached.
+pub(crate) fn state_width(lang: Lang, others: bool, not_reached: bool) -> u16 {
+    match (lang, others, not_reached) {
+        (Lang::Zh, true, _) => 12,
+        (Lang::Zh, false, _) => 8,
+        (Lang::En, _, true) => 13,
+        (Lang::En, true, false) => 11,
+        (Lang::En, false, false) => 10,
+    }
+}
+
+/// The same for the bills of one run.
+pub(crate) fn state_width_of(lang: Lang, row: &RunRow) -> u16 {
+    state_width(lang, !row.head.op.is_audit(), row.tally.not_reached > 0)
+}
+
+/// Where a bill of an operation stands, in a word for lists.
+pub(crate) fn slot(lang: Lang, op: &OpId, slot: Slot) -> &'static str {
+    column(lang, tongue(lang, names::words(op)), slot)
+}
+
+/// The same for bills of several operations.
+pub(crate) fn general(lang: Lang, slot: Slot) -> &'static str {
+    column(lang, tongue(lang, names::of_any()), slot)
+}
+
+/// The same in full, for a sentence of its own.
+pub(crate) fn slot_in_full(lang: Lang, op: &OpId, slot: Slot) -> &'static str {
+    match slot {
+        Slot::Already if !op.is_audit() => tongue(lang, names::words(op)).already,
+        slot => self::slot(lang, op, slot),
+    }
+}
+
+/// A column of the sum line in a word for lists.
+pub(super) fn column(lang: Lang, words: &'static Tongue, slot: Slot) -> &'static str {
     let t = lang.texts();
     match slot {
         Slot::Waiting => t.waiting,
-        Slot::Done => t.audited,
-        Slot::Already => t.already,
+        Slot::Done => words.done,
+        Slot::Already => words.already_list,
         Slot::Skipped => t.skipped,
         Slot::Failed => t.failed,
         Slot::Unknown => t.unknown,
@@ -117,18 +196,30 @@ pub(crate) fn advice(model: &Model, slot: Slot, name: &str) -> (String, String) 
     }
 }
 
-/// A step.
-pub(crate) fn step(lang: Lang, step: Step) -> &'static str {
+/// A step of an operation. 0.1.0 wrote the call of every operation down as `audit`.
+pub(crate) fn step(lang: Lang, op: &OpId, step: Step) -> String {
     let t = lang.texts();
     match step {
-        Step::Fetch => t.step_fetch,
-        Step::Submit => t.step_submit,
-        Step::Audit => t.step_audit,
-        Step::Verify => t.step_verify,
-        Step::Operate => t.step_operate,
-        Step::Save => t.step_save,
-        Step::Push => t.step_push,
-        Step::Send => t.step_send,
+        Step::Audit | Step::Operate if !op.is_audit() => match lang {
+            Lang::Zh => shown(&names::call_zh(op)),
+            Lang::En => shown(names::call_en(op)),
+        },
+        Step::Fetch => t.step_fetch.to_owned(),
+        Step::Submit => t.step_submit.to_owned(),
+        Step::Audit => t.step_audit.to_owned(),
+        Step::Verify => t.step_verify.to_owned(),
+        Step::Operate => t.step_operate.to_owned(),
+        Step::Save => t.step_save.to_owned(),
+        Step::Push => t.step_push.to_owned(),
+        Step::Send => t.step_send.to_owned(),
+    }
+}
+
+/// The same for a narrow column.
+fn short_step(lang: Lang, op: &OpId, s: Step) -> String {
+    match (lang, s) {
+        (Lang::Zh, Step::Audit | Step::Operate) if !op.is_audit() => shown(names::call_zh_short(op)),
+        _ => step(lang, op, s),
     }
 }
 
@@ -146,7 +237,7 @@ pub(crate) fn status(lang: Lang, status: &Status) -> &'static str {
 }
 
 /// A bill's state: sign, word, role.
-pub(crate) fn state(model: &Model, state: &BillState) -> (&'static str, &'static str, Role) {
+pub(crate) fn state(model: &Model, op: &OpId, state: &BillState) -> (&'static str, &'static str, Role) {
     let t = model.t();
     let ascii = model.glyphs.ascii;
     match state {
@@ -154,28 +245,38 @@ pub(crate) fn state(model: &Model, state: &BillState) -> (&'static str, &'static
         BillState::RetryAt { .. } => (if ascii { "~" } else { "↻" }, t.retry_at, Role::Warning),
         other => {
             let s = other.slot();
-            (glyph(s, model.glyphs), slot(model.lang, s), role(s))
+            (glyph(s, model.glyphs), slot(model.lang, op, s), role(s))
         }
     }
 }
 
+/// A bill's state in the run it is listed for: sign, word, role.
+pub(crate) fn row_state(model: &Model, row: &BillRow) -> (&'static str, &'static str, Role) {
+    if row.untold { ("-", model.t().untold, Role::Dim) } else { state(model, &row.key.op, &row.state) }
+}
+
 /// Short reason of a state: the cause, the skip, the way of not knowing.
-pub(crate) fn reason(causes: &CauseTable, lang: Lang, state: &BillState) -> String {
+pub(crate) fn reason(causes: &CauseTable, lang: Lang, op: &OpId, state: &BillState) -> String {
     let t = lang.texts();
     match state {
-        BillState::Waiting => String::new(),
-        BillState::Trying { step: s, attempt, .. } => fill(t.step_n, &[step(lang, *s), &attempt.to_string()]),
+        // Of what was not reached the column says all there is.
+        BillState::Waiting | BillState::Settled(Outcome::Skipped(Skip::NotReached)) => String::new(),
+        BillState::Trying { step: s, attempt, .. } => {
+            fill(t.step_n, &[&short_step(lang, op, *s), &attempt.to_string()])
+        }
         BillState::RetryAt { cause: c, .. } => cause(causes, lang, c),
-        BillState::Settled(outcome) => outcome_reason(causes, lang, outcome),
+        BillState::Settled(outcome) => outcome_reason(causes, lang, op, outcome),
     }
 }
 
 /// Short reason of an outcome.
-pub(crate) fn outcome_reason(causes: &CauseTable, lang: Lang, outcome: &Outcome) -> String {
+pub(crate) fn outcome_reason(causes: &CauseTable, lang: Lang, op: &OpId, outcome: &Outcome) -> String {
+    let t = lang.texts();
     match outcome {
-        Outcome::Done { verified: true } => lang.texts().verified.to_owned(),
+        Outcome::Done { verified: true } => t.verified.to_owned(),
         Outcome::Done { verified: false } => String::new(),
-        Outcome::Already { by, .. } => by.as_deref().map_or_else(|| lang.texts().by_nobody.to_owned(), shown),
+        Outcome::Already { by: Some(by), .. } => shown(by),
+        Outcome::Already { by: None, .. } => if op.is_audit() { t.by_nobody } else { t.by_nobody_known }.to_owned(),
         Outcome::Skipped(why) => skip(lang, why),
         Outcome::Failed(f) => cause(causes, lang, &f.cause),
         Outcome::Unknown(u) => unknown(lang, &u.why),
@@ -218,157 +319,98 @@ pub(crate) fn kind(lang: Lang, kind: RunKind) -> &'static str {
     }
 }
 
-/// A run's state: sign, word, role, and the reason in full where there is one.
-pub(crate) fn run_state(model: &Model, state: &RunState, tally: &Tally) -> (&'static str, &'static str, Role, String) {
-    let t = model.t();
-    let a = model.glyphs.ascii;
-    let none = String::new();
+/// A run's state in a word.
+pub fn run_word(lang: Lang, state: &RunState, tally: &Tally) -> &'static str {
+    let t = lang.texts();
     match state {
-        RunState::Collecting => (if a { ">" } else { "▸" }, t.run_collecting, Role::Accent, none),
-        RunState::AwaitingApproval => ("!", t.run_awaiting, Role::Warning, none),
-        RunState::Working => (if a { ">" } else { "▸" }, t.run_working, Role::Accent, none),
-        RunState::Settling => (if a { "~" } else { "↻" }, t.run_settling, Role::Unknown, none),
-        RunState::Paused(why) => ("!", t.run_paused, Role::Warning, pause(model.lang, why)),
-        RunState::Interrupted => ("!", t.run_interrupted, Role::Warning, none),
-        RunState::Closed(RunEnd::Completed) if tally.unknown > 0 => ("?", t.run_unknown, Role::Unknown, none),
-        RunState::Closed(RunEnd::Completed) if tally.failed > 0 => {
-            (glyph(Slot::Failed, model.glyphs), t.run_failed, Role::Failed, none)
-        }
-        // Nothing was done for any bill: no tick for that.
-        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 && tally.skipped == tally.found => {
-            (glyph(Slot::Skipped, model.glyphs), t.run_skipped, Role::Skipped, none)
-        }
-        RunState::Closed(RunEnd::Completed) => (glyph(Slot::Done, model.glyphs), t.run_clean, Role::Ok, none),
-        RunState::Closed(RunEnd::Empty) => (if a { "." } else { "·" }, t.run_empty, Role::Dim, none),
-        RunState::Closed(RunEnd::Cancelled) => ("-", t.run_cancelled, Role::Skipped, none),
-        RunState::Closed(RunEnd::Declined) => ("-", t.run_declined, Role::Skipped, none),
-        RunState::Closed(RunEnd::Stopped(why)) => ("!", t.run_stopped, Role::Failed, reason_words(model.lang, why)),
-        RunState::Closed(RunEnd::CollectFailed(why)) => {
-            (glyph(Slot::Failed, model.glyphs), t.run_collect_failed, Role::Failed, reason_words(model.lang, why))
-        }
+        RunState::Collecting => t.run_collecting,
+        RunState::AwaitingApproval => t.run_awaiting,
+        RunState::Working => t.run_working,
+        RunState::Settling => t.run_settling,
+        RunState::Paused(_) => t.run_paused,
+        RunState::Interrupted => t.run_interrupted,
+        RunState::Closed(RunEnd::Completed) if tally.unknown > 0 => t.run_unknown,
+        RunState::Closed(RunEnd::Completed) if tally.failed > 0 => t.run_failed,
+        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 && tally.skipped == tally.found => t.run_skipped,
+        RunState::Closed(RunEnd::Completed) => t.run_clean,
+        RunState::Closed(RunEnd::Empty) => t.run_empty,
+        RunState::Closed(RunEnd::Cancelled) => t.run_cancelled,
+        RunState::Closed(RunEnd::Declined) => t.run_declined,
+        RunState::Closed(RunEnd::Stopped(_)) => t.run_stopped,
+        RunState::Closed(RunEnd::CollectFailed(_)) => t.run_collect_failed,
     }
 }
 
+/// A run's state: sign, word, role, and the reason in full where there is one.
+pub(crate) fn run_state(model: &Model, state: &RunState, tally: &Tally) -> (&'static str, &'static str, Role, String) {
+    let a = model.glyphs.ascii;
+    let (sign, role) = match state {
+        RunState::Collecting | RunState::Working => (if a { ">" } else { "▸" }, Role::Accent),
+        RunState::AwaitingApproval | RunState::Paused(_) | RunState::Interrupted => ("!", Role::Warning),
+        RunState::Settling => (if a { "~" } else { "↻" }, Role::Unknown),
+        RunState::Closed(RunEnd::Completed) if tally.unknown > 0 => ("?", Role::Unknown),
+        RunState::Closed(RunEnd::Completed) if tally.failed > 0 => (glyph(Slot::Failed, model.glyphs), Role::Failed),
+        // Nothing was done for any bill: no tick for that.
+        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 && tally.skipped == tally.found => {
+            (glyph(Slot::Skipped, model.glyphs), Role::Skipped)
+        }
+        RunState::Closed(RunEnd::Completed) => (glyph(Slot::Done, model.glyphs), Role::Ok),
+        RunState::Closed(RunEnd::Empty) => (if a { "." } else { "·" }, Role::Dim),
+        RunState::Closed(RunEnd::Cancelled | RunEnd::Declined) => ("-", Role::Skipped),
+        RunState::Closed(RunEnd::Stopped(_)) => ("!", Role::Failed),
+        RunState::Closed(RunEnd::CollectFailed(_)) => (glyph(Slot::Failed, model.glyphs), Role::Failed),
+    };
+    let why = match state {
+        RunState::Paused(why) => pause(model, why),
+        RunState::Closed(end) => end.reason().map(|why| reason_words(model, why)).unwrap_or_default(),
+        RunState::Collecting
+        | RunState::AwaitingApproval
+        | RunState::Working
+        | RunState::Settling
+        | RunState::Interrupted => String::new(),
+    };
+    (sign, run_word(model.lang, state, tally), role, why)
+}
+
 /// A reason in the operator's language, safe to show.
-pub(crate) fn reason_words(lang: Lang, why: &Reason) -> String {
-    shown(&match lang {
-        Lang::En => why.en(),
-        Lang::Zh => why.zh(),
+pub(crate) fn reason_words(model: &Model, why: &Reason) -> String {
+    let label = |c: &Cause| cause(&model.causes, model.lang, c);
+    shown(&match model.lang {
+        Lang::En => why.en_with(&label),
+        Lang::Zh => why.zh_with(&label),
     })
 }
 
 /// Why a run paused.
-pub(crate) fn pause(lang: Lang, why: &PauseWhy) -> String {
-    let t = lang.texts();
+pub(crate) fn pause(model: &Model, why: &PauseWhy) -> String {
+    let t = model.t();
+    let said = why.reason().map(|why| reason_words(model, why)).unwrap_or_default();
     match why {
         PauseWhy::Operator => t.pause_operator.to_owned(),
-        PauseWhy::Breaker(s) => fill(t.pause_breaker, &[&reason_words(lang, s)]),
-        PauseWhy::Unreachable(s) => fill(t.pause_unreachable, &[&reason_words(lang, s)]),
-        PauseWhy::Stopped(s) => fill(t.pause_stopped, &[&reason_words(lang, s)]),
-        PauseWhy::Store(s) => fill(t.pause_store, &[&reason_words(lang, s)]),
-        PauseWhy::Canary(s) => fill(t.pause_canary, &[&reason_words(lang, s)]),
+        PauseWhy::Breaker(_) => fill(t.pause_breaker, &[&said]),
+        PauseWhy::Stopped(_) => fill(t.pause_stopped, &[&said]),
+        // What 0.1.0 wrote does not say of itself what it is about.
+        PauseWhy::Unreachable(Reason::Legacy { .. }) => fill(t.pause_unreachable, &[&said]),
+        PauseWhy::Store(Reason::Legacy { .. }) => fill(t.pause_store, &[&said]),
+        PauseWhy::Canary(Reason::Legacy { .. }) => fill(t.pause_canary, &[&said]),
+        PauseWhy::Unreachable(_) | PauseWhy::Store(_) | PauseWhy::Canary(_) => said,
     }
 }
 
-/// The sum line in at most `max` cells: with words, with short words, with signs alone when even that is too wide.
-pub(crate) fn sum(model: &Model, tally: &Tally, max: u16, live: bool) -> Vec<(Role, String)> {
-    let t = model.t();
-    let mut last = Vec::new();
-    // Words as long as they fit: long, short, short and close together, then abbreviated; signs alone only where no
-    // word fits.
-    for form in 0..6 {
-        let mut out: Vec<(Role, String)> = Vec::new();
-        let found = format::count(tally.found);
-        out.push((Role::Title, if form < 2 { format!("{} {found}", t.found) } else { found }));
-        out.push((Role::Dim, if matches!(form, 3 | 5) { "=" } else { " = " }.to_owned()));
-        let shown = Slot::ALL.into_iter().filter(|s| match s {
-            Slot::Waiting => live || tally.waiting > 0,
-            Slot::NotReached => tally.not_reached > 0,
-            Slot::Done | Slot::Already | Slot::Skipped | Slot::Failed | Slot::Unknown => true,
-        });
-        for (i, s) in shown.enumerate() {
-            if i > 0 {
-                out.push((Role::Dim, if form >= 3 { "+" } else { " + " }.to_owned()));
-            }
-            let n = tally.get(s);
-            // A zero is quiet: what calls for somebody must stand out.
-            let r = if n == 0 { Role::Dim } else { role(s) };
-            let n = format::count(n);
-            out.push((
-                r,
-                match form {
-                    0 => format!("{} {n}", slot(model.lang, s)),
-                    1..=3 => format!("{} {n}", short(model.lang, s)),
-                    4 => format!("{} {n}", least(model.lang, s)),
-                    _ => format!("{}{n}", glyph(s, model.glyphs)),
-                },
-            ));
-        }
-        let width: usize = out.iter().map(|(_, s)| model.glyphs.width(s)).sum();
-        last = out;
-        if width <= usize::from(max) {
-            break;
-        }
+/// The sum line of a run. Nothing is told of the bills of one that closed without anybody approving it.
+pub(crate) fn sum_of(model: &Model, row: &RunRow, max: u16) -> Vec<(Role, String)> {
+    if row.is_untold() && row.tally.found > 0 {
+        let t = model.t();
+        let found = format!("{} {}", t.found, format::count(row.tally.found));
+        let words = model.glyphs.clip(t.untold_sum, usize::from(max).saturating_sub(model.glyphs.width(&found) + 2));
+        return vec![(Role::Title, found), (Role::Dim, format!("  {words}"))];
     }
-    last
-}
-
-fn short(lang: Lang, s: Slot) -> &'static str {
-    let t = lang.texts();
-    match s {
-        Slot::Waiting => t.waiting_short,
-        Slot::Done => t.audited_short,
-        Slot::Already => t.already_short,
-        Slot::Skipped => t.skipped_short,
-        Slot::Failed => t.failed_short,
-        Slot::Unknown => t.unknown_short,
-        Slot::NotReached => t.not_reached_short,
-    }
-}
-
-/// The shortest words that still say which outcome is meant.
-fn least(lang: Lang, s: Slot) -> &'static str {
-    match (lang, s) {
-        (Lang::Zh, _) => short(lang, s),
-        (_, Slot::Waiting) => "wait",
-        (_, Slot::Done) => "aud",
-        (_, Slot::Already) => "alr",
-        (_, Slot::Skipped) => "skip",
-        (_, Slot::Failed) => "fail",
-        (_, Slot::Unknown) => "unk",
-        (_, Slot::NotReached) => "rest",
-    }
-}
-
-/// The progress bar of a tally, by what became of the bills.
-pub(crate) fn bar(tally: &Tally, width: u16, glyphs: &Glyphs) -> Vec<(Role, String)> {
-    let total = tally.found.max(1);
-    let parts = [
-        (Role::Ok, tally.audited + tally.already),
-        (Role::Skipped, tally.skipped),
-        (Role::Failed, tally.failed),
-        (Role::Unknown, tally.unknown),
-        (Role::Dim, if tally.found == 0 { 1 } else { tally.waiting + tally.not_reached }),
-    ];
-    let mut out = Vec::new();
-    let (mut seen, mut used) = (0u64, 0u64);
-    for ((role, n), sign) in parts.into_iter().zip(glyphs.bar) {
-        seen += n;
-        // Nothing that is there may vanish: a share of one bill has at least a cell while there is room.
-        let mut to = (seen.min(total) * u64::from(width)).div_ceil(total).min(u64::from(width));
-        if n == 0 {
-            to = used;
-        }
-        let cells = to.saturating_sub(used);
-        used = used.max(to);
-        out.push((role, sign.repeat(cells as usize)));
-    }
-    out
+    sum(model, row, max, !row.state.is_closed())
 }
 
 /// A refusal with what to do, in the operator's language.
-pub(crate) fn refusal(lang: Lang, why: &Refusal, keys: &Keymap) -> String {
-    let t = lang.texts();
+pub(crate) fn refusal(model: &Model, why: &Refusal) -> String {
+    let (t, lang, keys) = (model.t(), model.lang, &model.keymap);
     match why.reason() {
         Reason::ReadOnly { env } => fill(t.refused_read_only, &[env.as_str(), &keys.key(Action::Unlock)]),
         Reason::Busy { plan, .. } => {
@@ -377,12 +419,13 @@ pub(crate) fn refusal(lang: Lang, why: &Refusal, keys: &Keymap) -> String {
         Reason::NotAllowed { role, needed, .. } => fill(t.refused_role, &[lang.role(*needed), lang.role(*role)]),
         Reason::SecondPerson { hash, .. } => fill(t.second_person, &[hash]),
         reason => {
-            let said = reason_words(lang, reason);
+            let said = reason_words(model, reason);
             let form = match why {
                 Refusal::NotConfirmed(_) => t.refused_not_confirmed,
                 Refusal::Nothing(_) => t.refused_nothing,
-                Refusal::Store(_) => t.refused_store,
-                Refusal::Denied(_)
+                Refusal::Store(Reason::Legacy { .. }) => t.refused_store,
+                Refusal::Store(_)
+                | Refusal::Denied(_)
                 | Refusal::SecondPerson(_)
                 | Refusal::Busy(_)
                 | Refusal::NotFound(_)

@@ -130,6 +130,10 @@ impl Erp for World {
     fn centre(&self) -> Option<String> {
         self.with(|s| s.centre.clone())
     }
+
+    fn refused(&self) -> bool {
+        self.with(|s| s.refused)
+    }
 }
 
 fn rejected(code: i64, message: &str) -> Verdict {

@@ -241,7 +241,7 @@ impl Bench {
     pub async fn order(&mut self, command: Command) -> Receipt {
         self.orders += 1;
         let id = CommandId(ulid::Ulid::from_parts(1, self.orders));
-        let order = Order { id, by: who("wang"), session: None, command };
+        let order = Order { id, by: who("wang"), session: None, headless: false, command };
         self.engine.as_ref().unwrap().submit(order).await
     }
 
@@ -250,7 +250,7 @@ impl Bench {
         self.orders += 1;
         let id = CommandId(ulid::Ulid::from_parts(1, self.orders));
         let by = Who { uid, login: format!("u{uid}"), from: None, name: None, origin: None, person: None };
-        self.engine.as_ref().unwrap().submit(Order { id, by, session, command }).await
+        self.engine.as_ref().unwrap().submit(Order { id, by, session, headless: false, command }).await
     }
 
     pub async fn accepted(&mut self, command: Command) -> Option<RunId> {

@@ -86,6 +86,7 @@ impl Store for FlakyStore {
         bill(key: &WorkKey) -> Result<Option<skydeck::domain::run::BillRow>, StoreError>;
         find_number(beginning: &str, limit: usize) -> Result<Vec<skydeck::domain::run::BillRow>, StoreError>;
         facts_of(key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
+        stopped_runs() -> Result<Vec<RunRow>, StoreError>;
         resolved_since(key: &WorkKey) -> Result<Option<Ts>, StoreError>;
         operations_of(key: &RecordKey) -> Result<Vec<skydeck::domain::ids::OpId>, StoreError>;
         boot_of(run: RunId, at: skydeck::domain::ids::Seq) -> Result<Option<String>, StoreError>;

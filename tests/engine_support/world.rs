@@ -137,6 +137,8 @@ pub struct State {
     pub sign_ins: u32,
     /// The data centre that sign-ins and reads are told to be in.
     pub centre: Option<String>,
+    /// The client knows that its user is refused.
+    pub refused: bool,
     pub pages: u32,
     pub broken_rules: Vec<String>,
     /// Called after each page, with its number; changes between pages.

@@ -52,6 +52,10 @@ pub struct World {
     pub barren: bool,
     /// Revisions the bills to retry were last tried under.
     pub revisions: Vec<RevisionRow>,
+    /// What run 9 does to its bills.
+    pub op: OpId,
+    /// Run 9 was stopped before all its bills had their turn.
+    pub stopped: bool,
 }
 
 /// Bills last tried under another revision of the plan than the present one.
@@ -118,8 +122,9 @@ pub fn head(n: u64, env: &str, production: bool) -> RunHead {
         filter: "FCreateDate>='2026-11-20 00:00:00' and FDocumentStatus<>'C'".into(),
         revision: Revision::Newest,
         text: None,
-        op: Default::default(),
+        op: OpId::default(),
         server: None,
+        headless: false,
     }
 }
 
@@ -167,6 +172,7 @@ fn row(run: RunId, env: &str, n: u64, state: BillState) -> BillRow {
         at: before(40 + n as i64 * 7),
         columns: vec!["100".into(), "CUST0042".into(), "2026-11-22T00:00:00".into()],
         open_since: None,
+        untold: false,
     }
 }
 
@@ -215,6 +221,7 @@ impl World {
                 flags: vec![],
                 consent: None,
                 pruned: 0,
+                op_unknown: false,
             });
         }
         let mut first = plan("sal-outstock-audit", "销售出库单审核");
@@ -237,7 +244,7 @@ impl World {
                 unresolved: 0,
             },
             PlanRow {
-                plan: Err(PlanProblem { id: PlanId::new("broken"), message: "broken.json:12:7: target.request[3].value: unknown variable {{LAST_TIME}}; there are LAST_SYNC_TIME, CURRENT_TIME".into() }),
+                plan: Err(PlanProblem::new(PlanId::new("broken"), "broken.json:12:7: target.request[3].value: unknown variable {{LAST_TIME}}; there are LAST_SYNC_TIME, CURRENT_TIME".into())),
                 hazards: 0,
                 last: vec![],
                 mark: None,
@@ -279,7 +286,61 @@ impl World {
             empty: false,
             barren: false,
             revisions: vec![older("9f2c01d4aa", true, 9)],
+            op: OpId::default(),
+            stopped: false,
         }
+    }
+
+    /// The same world, with a plan that executes another operation; of the older runs one is of Audit, and of one nothing
+    /// says what it was.
+    pub fn executing(op: &str) -> Self {
+        let mut world = Self::new(false);
+        world.op = OpId::new(op);
+        let verb = if op == "Submit" { Verb::Submit } else { Verb::Operation(op.into()) };
+        let name = "销售出库单";
+        if let Ok(plan) = &mut world.plans[0].plan {
+            (plan.target.verb, plan.name) = (verb, name.into());
+        }
+        for row in &mut world.runs {
+            row.head.name = name.into();
+        }
+        world.runs[0].head.op = world.op.clone();
+        world.runs[2].op_unknown = true;
+        world.plans[0].last.clone_from(&world.runs);
+        for bill in &mut world.bills {
+            bill.key.op = world.op.clone();
+            if let BillState::Settled(Outcome::Already { by, .. }) = &mut bill.state {
+                *by = None;
+            }
+            if let BillState::Trying { step, .. } = &mut bill.state {
+                *step = Step::Operate;
+            }
+        }
+        for fact in &mut world.facts {
+            match &mut fact.event {
+                Event::StepTried { step, .. } | Event::StepAnswered { step, .. } => *step = Step::Operate,
+                _ => {}
+            }
+        }
+        let key = world.bills[1].key.clone();
+        let (fid, no) = (key.record.fid.clone(), world.bills[1].no.clone());
+        let reopened =
+            Event::LedgerReopened { key, since: before(9000), by: who(), reason: "退货，仍需处理".into() };
+        let outcome = Outcome::Done { verified: true };
+        let done = Event::BillSettled { run: run_id(9), fid, no, was: Slot::Unknown, outcome };
+        world.facts.extend([fact(16, before(45), reopened), fact(17, before(20), done)]);
+        world
+    }
+
+    /// The same world after run 9 was stopped.
+    pub fn stopped(mut self) -> Self {
+        for bill in &mut self.bills {
+            if bill.state.outcome().is_none() {
+                bill.state = BillState::Settled(Outcome::Skipped(Skip::NotReached));
+            }
+        }
+        self.stopped = true;
+        self
     }
 
     pub fn env(&self) -> &str {
@@ -291,6 +352,10 @@ impl World {
         let run = run_id(9);
         let mut head = head(9, self.env(), self.production);
         head.opened = before(120);
+        head.op = self.op.clone();
+        if !self.op.is_audit() {
+            head.name = "销售出库单".into();
+        }
         let found = |b: &BillRow| Found {
             fid: b.key.record.fid.clone(),
             no: b.no.clone(),
@@ -307,6 +372,7 @@ impl World {
             fact(2, before(118), Event::BillsFound { run, bills }),
             fact(3, before(110), Event::RunCollected { run, collected: self.collected() }),
         ];
+        let call = if self.op.is_audit() { Step::Audit } else { Step::Operate };
         let mut seq = 3;
         let mut push = |at, event| {
             seq += 1;
@@ -317,14 +383,14 @@ impl World {
         for (i, b) in self.bills.iter().enumerate() {
             let (fid, no) = (b.key.record.fid.clone(), b.no.clone());
             let at = before(90 - i as i64 * 3);
-            let call = CallId(ulid::Ulid::from_parts(1, i as u128));
+            let id = CallId(ulid::Ulid::from_parts(1, i as u128));
             let tried = Event::StepTried {
                 run,
                 fid: fid.clone(),
                 no: no.clone(),
-                step: Step::Audit,
+                step: call,
                 attempt: 1,
-                call,
+                call: id,
                 rev: b.rev.clone(),
                 intent: Default::default(),
             };
@@ -352,9 +418,9 @@ impl World {
                             Event::StepAnswered {
                                 run,
                                 fid: fid.clone(),
-                                step: Step::Audit,
+                                step: call,
                                 attempt: 1,
-                                call,
+                                call: id,
                                 ms,
                                 verdict: Verdict::Done,
                                 side: vec![],
@@ -369,6 +435,9 @@ impl World {
                     );
                 }
             }
+        }
+        if self.stopped {
+            push(before(1), Event::RunClosed { run, end: RunEnd::Cancelled });
         }
         facts
     }
@@ -418,6 +487,12 @@ impl World {
             Query::Run(id) => Answer::Run(self.runs.iter().find(|r| r.head.id == *id).cloned().map(Box::new)),
             Query::Bills { scope, filter, .. } => {
                 let mut bills = self.bills.clone();
+                if *scope == Scope::History && !self.op.is_audit() {
+                    // Every other bill is of a plan that audits.
+                    for bill in bills.iter_mut().step_by(2) {
+                        bill.key.op = OpId::default();
+                    }
+                }
                 if *scope == Scope::Run(run_id(2)) {
                     // An older run, with other outcomes.
                     for (i, bill) in bills.iter_mut().enumerate() {
@@ -439,6 +514,7 @@ impl World {
             Query::Actions(_) => Answer::Actions(page(if self.empty { vec![] } else { self.actions.clone() })),
             Query::Revisions(_) => Answer::Revisions(self.revisions.clone()),
             Query::Environments => Answer::Environments(self.envs.clone()),
+            Query::Stopped | Query::Preview { .. } => unreachable!("no screen asks {query:?}"),
         }
     }
 }
@@ -591,7 +667,7 @@ impl Console {
             _ => None,
         });
         let run = Some(run_id(9));
-        let receipt = skydeck::domain::command::Receipt::Accepted { run, bills: 0 };
+        let receipt = skydeck::domain::command::Receipt::Accepted { run, more: Vec::new(), bills: 0 };
         self.send(Msg::Receipt(ticket.unwrap(), Ok(receipt)));
         self.send(Msg::Facts(Arc::from(facts)));
         self

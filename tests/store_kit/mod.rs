@@ -68,6 +68,7 @@ pub fn head(n: u64, plan: &str, kind: RunKind) -> RunHead {
         text: None,
         op: Default::default(),
         server: None,
+        headless: false,
     }
 }
 

@@ -127,6 +127,7 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         text: None,
         op: Default::default(),
         server: None,
+        headless: false,
     };
     store.append(vec![Event::RunOpened(Box::new(head))]).await?;
     let mut rng = Rng::with_seed(n);

@@ -78,6 +78,8 @@ pub async fn run(
         alerts: None,
         metrics: crate::host::metrics::Metrics::default(),
         logging: boot::Logging::off(),
+        raise: crate::store::local::Raise::Plain,
+        lang: crate::cli::args::Language::En,
     };
     let booted = Booted::start(setup, |_| {}).await?;
     probe::forget_peak();
@@ -166,7 +168,7 @@ async fn follow(link: &dyn Link, bills: usize) -> Result<Ours, Stop> {
 }
 
 async fn order(link: &dyn Link, command: Command) -> Result<Option<RunId>, Stop> {
-    let order = Order { id: CommandId(Ulid::generate()), by: boot::who(), session: None, command };
+    let order = Order { id: CommandId(Ulid::generate()), by: boot::who(), session: None, headless: false, command };
     match link.submit(order).await? {
         Receipt::Accepted { run, .. } => Ok(run),
         Receipt::Refused(refusal) => Err(Stop::usage(refusal.to_string())),

@@ -3,26 +3,22 @@
 //! Invariant: nothing stores or sends a sentence of ours. Sentences are made where people read, in their language
 //! ([`Reason::en`], [`Reason::zh`]); what 0.1.0 stored as a sentence reads as [`Reason::Legacy`].
 
-mod en;
-mod zh;
+mod words;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::access::Role;
 use super::bill::Failure;
-use super::cause::Cause;
-use super::ids::{EnvId, FormId, PlanId, PlanRev, RunId, SetHash};
+use super::cause::{Cause, known};
+use super::ids::{EnvId, FormId, OpId, PlanId, PlanRev, RunId, SetHash};
 use super::server::Server;
 use super::who::Who;
 
 /// A reason. `said` is always the words of somebody else (the ERP, the system), raw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "k", rename_all = "snake_case", remote = "Self")]
-#[expect(
-    missing_docs,
-    reason = "each field is named after what it holds; the sentences in en.rs and zh.rs say the rest"
-)]
+#[expect(missing_docs, reason = "each field is named after what it holds; the sentences in words.rs say the rest")]
 pub enum Reason {
     /// A sentence of 0.1.0.
     Legacy { said: String },
@@ -52,6 +48,8 @@ pub enum Reason {
     CanaryUnknown {},
     /// The plan's query failed.
     QueryFailed { said: String },
+    /// The ERP refused the plan's query.
+    QueryRefused { failure: Failure },
     /// Pages out of order of the id.
     PagesOutOfOrder {},
     /// The target holds none of the source's numbers.
@@ -135,7 +133,15 @@ pub enum Reason {
     /// The plan cannot be used: what the reader of plans says.
     PlanProblem { said: String },
     /// The plan executes an operation and does not say how it is seen to be done.
-    NoEffect { plan: PlanId, operation: String },
+    NoEffect {
+        plan: PlanId,
+        operation: String,
+        /// Where it is an older revision that does not say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rev: Option<PlanRev>,
+    },
+    /// The plan does something else now than what was to be done to these bills.
+    OtherOperation { plan: PlanId, was: OpId, is: OpId },
     /// The operation is not among those the environment's owner allows.
     OperationNotAllowed { env: EnvId, operation: String },
     /// A revision is not kept.
@@ -151,7 +157,36 @@ pub enum Reason {
     /// A zone nobody knows.
     UnknownZone { env: EnvId, zone: String },
     /// Nothing matched; what was left out, counted.
-    NothingMatches { left_out: Vec<(String, u64)> },
+    NothingMatches { left_out: Vec<(LeftOut, u64)> },
+}
+
+/// Why an order leaves entries of the ledger out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftOut {
+    /// Nothing is left to do for them.
+    ResolvedMeanwhile,
+    /// The process died on them three times.
+    Quarantined,
+    /// One run takes no more.
+    TooMany,
+    /// Only unknown ones are verified.
+    NotUnknown,
+    /// The run that left them is not known.
+    RunUnknown,
+    /// They belong to another revision of the same plan.
+    OtherRevision,
+    /// Their plan has an open run, or cannot be used.
+    PlanBusy,
+    /// Their environment is another server now than the one they were read from.
+    OtherServer,
+}
+
+impl LeftOut {
+    /// In English, after their number.
+    pub fn en(self) -> &'static str {
+        words::left_en(self)
+    }
 }
 
 impl Serialize for Reason {
@@ -207,14 +242,32 @@ impl Reason {
         }
     }
 
-    /// The sentence in English.
-    pub fn en(&self) -> String {
-        en::sentence(self)
+    /// Whether the plan itself must be corrected before its query can be answered.
+    pub fn is_plan_fault(&self) -> bool {
+        match self {
+            Self::QueryRefused { failure } => failure.cause.as_str() == known::PARAMETER,
+            _ => false,
+        }
     }
 
-    /// The sentence in Chinese.
+    /// The sentence in English, causes by their names.
+    pub fn en(&self) -> String {
+        words::en(self, &|cause| cause.as_str().to_owned())
+    }
+
+    /// The sentence in Chinese, causes by their names.
     pub fn zh(&self) -> String {
-        zh::sentence(self)
+        words::zh(self, &|cause| cause.as_str().to_owned())
+    }
+
+    /// The sentence in English, with what people call a cause.
+    pub fn en_with(&self, label: &dyn Fn(&Cause) -> String) -> String {
+        words::en(self, label)
+    }
+
+    /// The sentence in Chinese, with what people call a cause.
+    pub fn zh_with(&self, label: &dyn Fn(&Cause) -> String) -> String {
+        words::zh(self, label)
     }
 }
 
@@ -225,39 +278,23 @@ impl std::fmt::Display for Reason {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod stored {
     use super::*;
+    use crate::store::msgpack::read;
 
     #[test]
     fn a_sentence_of_before_is_legacy_and_everything_else_keeps_its_arguments() {
         let packed = rmp_serde::to_vec_named("interrupted while collecting").unwrap();
-        let legacy: Reason = crate::store::msgpack::read(&packed).unwrap();
+        let legacy: Reason = read(&packed).unwrap();
         assert_eq!(legacy, Reason::Legacy { said: "interrupted while collecting".into() });
         assert_eq!(rmp_serde::to_vec_named(&legacy).unwrap(), packed, "and is written as it was");
-        let run = RunId(ulid::Ulid::from_parts(1, 2));
-        let server = Server { address: "https://k.invalid:443/k".into(), account_set: "60".into(), centre: None };
-        for (reason, code) in [
-            (Reason::Breaker { cause: Some(Cause::new("stock")), n: 9, of: 20 }, "breaker"),
-            (Reason::Interrupted {}, "interrupted"),
-            (Reason::NotPaused { run }, "not_paused"),
-            (Reason::WrongServer { env: EnvId::new("e"), was: server.clone(), is: server }, "wrong_server"),
-            (
-                Reason::Unattended { minutes: 30, why: Some(Box::new(Reason::Unreachable { said: "x".into() })) },
-                "unattended",
-            ),
-        ] {
-            let packed = rmp_serde::to_vec_named(&reason).unwrap();
-            assert_eq!(crate::store::msgpack::read::<Reason>(&packed).unwrap(), reason);
-            let json = serde_json::to_string(&reason).unwrap();
-            assert_eq!(serde_json::from_str::<Reason>(&json).unwrap(), reason);
-            assert_eq!(reason.code(), code);
-            assert!(!reason.en().is_empty() && !reason.zh().is_empty());
+        for reason in tests::examples() {
+            assert_eq!(read::<Reason>(&rmp_serde::to_vec_named(&reason).unwrap()).unwrap(), reason);
         }
-        assert!(
-            crate::store::msgpack::read::<Reason>(
-                &rmp_serde::to_vec_named(&serde_json::json!({"k": "of_tomorrow"})).unwrap()
-            )
-            .is_err()
-        );
+        let tomorrow = rmp_serde::to_vec_named(&serde_json::json!({"k": "of_tomorrow"})).unwrap();
+        assert!(read::<Reason>(&tomorrow).is_err());
     }
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::domain::event::{Event, Fact};
-use crate::domain::ids::{EnvId, PlanId, RunId};
+use crate::domain::ids::{EnvId, OpId, PlanId, RunId};
 use crate::domain::live::{Live, RunLive};
+use crate::domain::operation_words;
 use crate::domain::reason::Reason;
 use crate::domain::run::{PauseWhy, RunEnd, RunKind, RunState, Tally};
 use crate::domain::time::Ts;
@@ -50,12 +51,30 @@ pub struct Item {
     pub run: RunId,
     /// Sum line.
     pub sum: Tally,
-    /// The reason in words, the server's or ours; not made safe yet.
+    /// What it does to its bills; told by name.
+    #[serde(rename = "operation", serialize_with = "by_name")]
+    pub op: OpId,
+    /// The reason in English; not made safe yet.
     pub detail: String,
+    /// The reason for programs.
+    pub reason: Option<String>,
+    /// What stands beside it.
+    pub reason_args: Option<serde_json::Value>,
+    /// The run is over: it cannot be resumed.
+    pub ended: bool,
+    /// Nobody approved it: nothing is told of its bills.
+    pub untold: bool,
+    /// The reason itself, for words.
+    #[serde(skip)]
+    pub why: Option<Reason>,
     /// When, our wall time.
     pub at: Ts,
     /// How often the same happened since it was told last, this time included.
     pub times: u32,
+}
+
+fn by_name<S: serde::Serializer>(op: &OpId, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(operation_words::name(op))
 }
 
 type Key = (PlanId, EnvId, What, bool);
@@ -169,7 +188,7 @@ impl Watchman {
         for id in late {
             self.long_told.insert(id);
             if let Some(run) = self.live.runs.get(&id) {
-                let item = item(run, What::UnknownLong, String::new(), now);
+                let item = item(run, What::UnknownLong, None, now);
                 self.add(item, now);
             }
         }
@@ -209,22 +228,22 @@ impl Watchman {
 fn of_state(run: &RunLive, at: Ts) -> Option<Item> {
     let row = &run.row;
     let by_clock = row.head.by.is_schedule();
-    let (what, detail) = match &row.state {
-        RunState::Closed(RunEnd::CollectFailed(why)) => (What::CollectFailed, why.en()),
+    let (what, why) = match &row.state {
+        RunState::Closed(RunEnd::CollectFailed(why)) => (What::CollectFailed, Some(why)),
         RunState::Closed(RunEnd::Declined) | RunState::Paused(PauseWhy::Operator) => return None,
-        RunState::Closed(RunEnd::Stopped(why)) => (What::Stopped, why.en()),
+        RunState::Closed(RunEnd::Stopped(why)) => (What::Stopped, Some(why)),
         RunState::Closed(_) if row.head.kind != RunKind::Verify && row.tally.failed + row.tally.unknown > 0 => {
-            (What::Left, String::new())
+            (What::Left, None)
         }
-        RunState::Paused(why) => (What::Stopped, why.reason().map(Reason::en).unwrap_or_default()),
-        RunState::Interrupted => (What::Interrupted, String::new()),
-        RunState::AwaitingApproval if by_clock => (What::Waits, String::new()),
+        RunState::Paused(why) => (What::Stopped, why.reason()),
+        RunState::Interrupted => (What::Interrupted, None),
+        RunState::AwaitingApproval if by_clock => (What::Waits, None),
         _ => return None,
     };
-    Some(item(run, what, detail, at))
+    Some(item(run, what, why, at))
 }
 
-fn item(run: &RunLive, what: What, detail: String, at: Ts) -> Item {
+fn item(run: &RunLive, what: What, why: Option<&Reason>, at: Ts) -> Item {
     let head = &run.row.head;
     Item {
         what,
@@ -234,7 +253,13 @@ fn item(run: &RunLive, what: What, detail: String, at: Ts) -> Item {
         production: head.production,
         run: head.id,
         sum: *run.tally(),
-        detail,
+        op: head.op.clone(),
+        detail: why.map(Reason::en).unwrap_or_default(),
+        reason: why.map(Reason::code),
+        reason_args: why.map(Reason::args),
+        ended: run.row.state.is_closed(),
+        untold: run.row.is_untold(),
+        why: why.cloned(),
         at,
         times: 1,
     }

@@ -7,6 +7,8 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::watch::{Item, What};
+use crate::domain::cause::Cause;
+use crate::domain::operation_words;
 use crate::domain::query::LedgerGroup;
 use crate::text::{markdown_safe, show};
 
@@ -81,8 +83,13 @@ pub fn message(
                 .collect();
             more.insert(0, format!("{} {}", tongue.t("unresolved by cause:", "未结原因："), words.join(", ")));
         }
-        if !item.detail.is_empty() {
-            let detail = show(&item.detail, REASON);
+        if let Some(why) = &item.why {
+            let of = |cause: &Cause| label(cause.as_str());
+            let words = match tongue {
+                Tongue::En => why.en_with(&of),
+                Tongue::Zh => why.zh_with(&of),
+            };
+            let detail = show(&words, REASON);
             more.insert(0, format!("{} “{}”", tongue.t("reason:", "原因："), detail.as_str()));
         }
         let _ = writeln!(text, "\n{line}");
@@ -122,8 +129,15 @@ fn said(tongue: Tongue, item: &Item) -> (String, &'static str) {
             tongue.t("the query failed, nothing was written", "查询失败，未写入任何内容"),
             tongue.t("start it again when the server answers", "服务器恢复后重新运行"),
         ),
+        What::Stopped if item.ended => (
+            tongue.t("stopped by itself and ended", "自行停止，已结束"),
+            tongue.t(
+                "mend the reason, then run the plan again: it takes up what was not reached",
+                "处理原因后重新运行方案：未轮到的单据会再次读取",
+            ),
+        ),
         What::Stopped => (
-            tongue.t("stopped by itself", "已自动暂停"),
+            tongue.t("paused by itself", "已自动暂停"),
             tongue.t("mend the reason, then resume it in skydeck (p)", "处理原因后在 skydeck 中按 p 继续"),
         ),
         What::Interrupted => (
@@ -145,15 +159,24 @@ fn said(tongue: Tongue, item: &Item) -> (String, &'static str) {
     let s = &item.sum;
     let production = if item.production { tongue.t(" (PRODUCTION)", "（生产）") } else { "" };
     let again = if item.times > 1 { format!(" ×{}", item.times) } else { String::new() };
-    let line = format!(
-        "{}{production} · {}: {what}{again} · {} {} = {} {} + {} {} + {} {} + {} {} + {} {}",
+    let words = operation_words::in_sum(&item.op);
+    let already = if item.op.is_audit() { words.en.already_list } else { words.en.already };
+    let op = if item.op.is_audit() { String::new() } else { format!(" {}", show(item.op.as_str(), REASON).as_str()) };
+    let head = format!(
+        "{}{production} · {}: {what}{again} ·{op} {} {}",
         show(item.env.as_str(), REASON).as_str(),
         show(&item.name, REASON).as_str(),
         tongue.t("found", "找到"),
         s.found,
-        tongue.t("audited", "已审核"),
+    );
+    if item.untold {
+        return (head, advice);
+    }
+    let line = format!(
+        "{head} = {} {} + {} {} + {} {} + {} {} + {} {}",
+        tongue.t(words.en.done, words.zh.done),
         s.audited,
-        tongue.t("already", "此前已审核"),
+        tongue.t(already, words.zh.already),
         s.already,
         tongue.t("skipped", "跳过"),
         s.skipped,
@@ -162,7 +185,7 @@ fn said(tongue: Tongue, item: &Item) -> (String, &'static str) {
         tongue.t("unknown", "未知"),
         s.unknown,
     );
-    let waiting =
-        if s.waiting > 0 { format!(" + {} {}", tongue.t("waiting", "等待"), s.waiting) } else { String::new() };
-    (line + &waiting, advice)
+    let more = |word: &str, n: u64| if n > 0 { format!(" + {word} {n}") } else { String::new() };
+    let not_reached = more(tongue.t("not reached", "未轮到"), s.not_reached);
+    (line + &not_reached + &more(tongue.t("waiting", "等待"), s.waiting), advice)
 }

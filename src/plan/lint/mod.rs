@@ -1,9 +1,10 @@
-//! The known hazards of a query-then-audit plan, each with its line, its reason and a proposed mend.
+//! The known hazards of a plan that queries bills and calls an operation on them, each with its line, its reason and a proposed mend.
 //!
 //! Invariant: lint never changes a plan and never keeps it from running; what does is repeated here as
 //! [`Severity::Refuses`], so that one list says everything. Numbers 1–11 are those of vendor-plan-format.md §2.6.
 
 mod call;
+mod effect;
 mod query;
 
 use super::PlanFile;
@@ -61,7 +62,7 @@ pub fn lint(file: &PlanFile) -> Vec<Hazard> {
             field: problem.field.clone(),
             severity: Severity::Refuses,
             message_en: format!("refuses to run: {}", problem.message),
-            message_zh: format!("方案拒绝运行：{}", problem.message),
+            message_zh: format!("方案拒绝运行：{}", problem.zh.as_ref().unwrap_or(&problem.message)),
             mend: Some(problem.hint.clone()).filter(|h| !h.is_empty()),
         });
     }

@@ -5,7 +5,9 @@ use super::super::render;
 use super::super::source::{is_entry_level, mark_predicates};
 use super::super::template::{Format, Template, Variable};
 use super::super::vendor::Side;
+use super::effect::{self, Asked};
 use super::{Found, Severity, place};
+use crate::domain::operation::Test;
 use crate::domain::step::Verb;
 
 const STATUS: &str = "FDocumentStatus";
@@ -17,7 +19,8 @@ pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
     let tokens = filter_text::tokens(&filter).unwrap_or_default();
     let predicates = filter_text::predicates(&tokens);
     if !broken {
-        if found.file.plan.target.verb == Verb::Audit {
+        let nothing = effect::look(&Asked::new(&found.file.plan.source.filter, &tokens, &predicates), &at, found);
+        if found.file.plan.target.verb == Verb::Audit && !nothing {
             status(&predicates, &at, found);
         }
         mark(side, &filter, &at, found);
@@ -190,16 +193,25 @@ fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
 
 /// 3, 4, 5: paging.
 fn paging(side: &Side<'_>, predicates: &[Predicate], found: &mut Found<'_>) {
-    let moves = predicates.iter().any(|p| p.is_on(STATUS));
-    if moves && matches!(found.file.plan.target.verb, Verb::Audit | Verb::Submit) {
-        found.add(
-            3,
-            Severity::Info,
-            &place(side, "StartRow", "otherRequest"),
-            "paging by offset over a filter that the audits change skips bills; Skydeck reads all pages by id before the \
-             first call",
-            "审核会改变过滤结果，按行号翻页会漏单；Skydeck 在第一次审核前按内码读完所有页",
-        );
+    let moved: Vec<&str> = match found.file.plan.target.verb {
+        Verb::Audit | Verb::Submit => vec![STATUS],
+        Verb::Operation(_) => found.file.plan.policy.done.iter().filter_map(Test::path).collect(),
+    };
+    let place_of_paging = place(side, "StartRow", "otherRequest");
+    if moved.iter().any(|field| predicates.iter().any(|p| p.is_on(field))) {
+        let (en, zh) = match found.file.plan.target.verb {
+            Verb::Audit => (
+                "paging by offset over a filter that the audits change skips bills; Skydeck reads all pages by id before the \
+                 first call",
+                "审核会改变过滤结果，按行号翻页会漏单；Skydeck 在第一次审核前按内码读完所有页",
+            ),
+            Verb::Submit | Verb::Operation(_) => (
+                "paging by offset over a filter that the calls change skips bills; Skydeck reads all pages by id before the \
+                 first call",
+                "调用会改变过滤结果，按行号翻页会漏单；Skydeck 在第一次调用前按内码读完所有页",
+            ),
+        };
+        found.add(3, Severity::Info, &place_of_paging, en, zh);
     }
     if side.control("OrderString").is_none_or(|e| e.value.is_none()) {
         found
@@ -231,7 +243,8 @@ fn columns(predicates: &[Predicate], side: &Side<'_>, at: &str, found: &mut Foun
     for column in found.file.plan.source.columns.clone() {
         let entry = list.iter().find_map(|(l, _)| l.iter().find(|e| e.field == column.key));
         let at = entry.map_or(at, |e| e.at.as_str()).to_owned();
-        if is_entry_level(&column.path) {
+        // Base data may keep its own id in a field that elsewhere is one of the entries: FMATERIALID.
+        if is_entry_level(&column.path) && !column.path.eq_ignore_ascii_case(&found.file.plan.source.id_path) {
             found
                 .add(
                     6,

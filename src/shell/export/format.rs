@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 
 use super::Style;
 use super::row::{Field, Row, date};
+use crate::domain::ids::OpId;
+use crate::domain::operation_words;
 use crate::text::{csv_safe, hostile, html_safe, markdown_safe};
 use crate::ui::msg::ExportFormat;
 
@@ -79,12 +81,12 @@ impl Writer {
             Form::Csv(csv) => csv.write_record(self.fields.iter().map(|f| csv_safe(&row.value(f)))).map_err(Into::into),
             Form::JsonLines(out) => writeln!(out, "{}", json_line(row, &self.fields)),
             Form::Markdown(out) => {
-                let cells: Vec<String> = self.fields.iter().map(|f| markdown_safe(&row.value(f))).collect();
+                let cells: Vec<String> = self.fields.iter().map(|f| markdown_safe(&for_people(row, f))).collect();
                 writeln!(out, "| {} |", cells.join(" | "))
             }
             Form::Html(out) => {
                 let cells: String = self.fields.iter().fold(String::new(), |mut all, f| {
-                    let _ = write!(all, "<td>{}</td>", html_safe(&row.value(f)));
+                    let _ = write!(all, "<td>{}</td>", html_safe(&for_people(row, f)));
                     all
                 });
                 writeln!(out, "<tr class=\"{}\">{cells}</tr>", row.outcome())
@@ -95,7 +97,7 @@ impl Writer {
     /// Writes what stands after the rows; returns how many there were.
     pub fn end(self) -> io::Result<u64> {
         let sums: Vec<String> =
-            self.sums.iter().map(|(word, n)| format!("{} {n}", outcome_word(word, self.style.chinese))).collect();
+            self.sums.iter().map(|(code, n)| format!("{} {n}", outcome_word(code, self.style.chinese))).collect();
         let total = if self.style.chinese { format!("共 {} 张", self.rows) } else { format!("{} bills", self.rows) };
         match self.form {
             Form::Csv(csv) => csv.into_inner().map_err(|e| io::Error::other(e.to_string()))?.flush()?,
@@ -113,11 +115,19 @@ impl Writer {
     }
 }
 
+/// A value as people read it: where an operation has a word of its own, that one.
+fn for_people(row: &Row, field: &Field) -> String {
+    match field {
+        Field::Outcome => row.word().to_owned(),
+        field => row.value(field),
+    }
+}
+
 /// One object a line. Characters that could drive a terminal are escaped, which loses nothing.
 fn json_line(row: &Row, fields: &[Field]) -> String {
     let mut object = Map::new();
     for field in fields {
-        if matches!(field, Field::Column(..) | Field::Columns) {
+        if matches!(field, Field::Column(..) | Field::Columns | Field::Operation) {
             continue;
         }
         let value = row.value(field);
@@ -128,6 +138,10 @@ fn json_line(row: &Row, fields: &[Field]) -> String {
             _ => Value::from(value),
         };
         object.insert(field.key().to_owned(), value);
+    }
+    object.insert("operation".to_owned(), Value::from(row.operation()));
+    if row.word() != row.outcome() {
+        object.insert("word".to_owned(), Value::from(row.word()));
     }
     let columns: Map<String, Value> = row.columns().map(|(name, value)| (name, Value::from(value))).collect();
     object.insert("columns".to_owned(), Value::Object(columns));
@@ -159,15 +173,20 @@ fn about(filter: &str, style: &Style, safe: fn(&str) -> String) -> String {
     }
 }
 
-fn outcome_word(word: &'static str, chinese: bool) -> &'static str {
-    match word {
-        _ if !chinese => word,
-        "audited" => "已审核",
-        "already_audited" => "早已审核",
+fn outcome_word(code: &'static str, chinese: bool) -> &'static str {
+    let (audit, any) = (operation_words::words(&OpId::default()), operation_words::of_any());
+    match code {
+        _ if !chinese => code,
+        "audited" => audit.zh.done,
+        "already_audited" => audit.zh.already,
+        "done" => any.zh.done,
+        "already" => any.zh.already,
         "skipped" => "跳过",
         "failed" => "失败",
         "unknown" => "未知",
         "waiting" => "等待",
+        "not_reached" => "未轮到",
+        "not_approved" => "未批准",
         other => other,
     }
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::bill::{BillState, Outcome};
+use crate::domain::operation_words;
 use crate::domain::query::Scope;
 use crate::domain::run::BillRow;
 use crate::domain::time::Ts;
@@ -54,11 +55,14 @@ pub enum Field {
     Column(usize, String),
     /// All columns of the plan as `name=value`.
     Columns,
+    /// The operation; there where any row has another one than Audit, and last, so that the others keep their places.
+    Operation,
 }
 
 impl Field {
-    /// Fields of a list; a single run's own columns stand each for itself.
-    pub fn all(scope: Scope, columns: &[String]) -> Vec<Self> {
+    /// Fields of a list; a single run's own columns stand each for itself. `others`: there are rows of other operations
+    /// than Audit.
+    pub fn all(scope: Scope, columns: &[String], others: bool) -> Vec<Self> {
         let mut fields = vec![
             Self::No,
             Self::Fid,
@@ -78,6 +82,7 @@ impl Field {
             Scope::Run(_) => fields.extend(columns.iter().cloned().enumerate().map(|(i, name)| Self::Column(i, name))),
             Scope::Ledger | Scope::History => fields.push(Self::Columns),
         }
+        fields.extend(others.then_some(Self::Operation));
         fields
     }
 
@@ -100,6 +105,7 @@ impl Field {
             Self::Form => "form",
             Self::Column(_, name) => name,
             Self::Columns => "columns",
+            Self::Operation => "operation",
         }
     }
 
@@ -125,20 +131,37 @@ impl Field {
             Self::Form => "业务对象",
             Self::Column(_, name) => name,
             Self::Columns => "字段",
+            Self::Operation => "操作",
         }
     }
 }
 
 impl Row {
-    /// The word of the sum line's column this bill stands in.
+    /// The column of the sum line this bill stands in, as programs know it.
     pub fn outcome(&self) -> &'static str {
-        self.bill.state.slot().word()
+        if self.bill.untold {
+            return "not_approved";
+        }
+        operation_words::code(&self.bill.key.op, self.bill.state.slot())
+    }
+
+    /// The operation's own word for it.
+    pub fn word(&self) -> &'static str {
+        if self.bill.untold {
+            return "not_approved";
+        }
+        operation_words::words(&self.bill.key.op).script_of(self.bill.state.slot())
+    }
+
+    /// The operation's name.
+    pub fn operation(&self) -> &str {
+        operation_words::name(&self.bill.key.op)
     }
 
     /// The raw value of a field; empty when there is none.
     pub fn value(&self, field: &Field) -> String {
         let bill = &self.bill;
-        let outcome = bill.state.outcome();
+        let outcome = bill.state.outcome().filter(|_| !bill.untold);
         match field {
             Field::No => bill.no.clone(),
             Field::Fid => bill.fid().as_str().to_owned(),
@@ -165,6 +188,7 @@ impl Row {
             Field::Env => bill.record().env.as_str().to_owned(),
             Field::Form => bill.record().form.as_str().to_owned(),
             Field::Column(i, _) => bill.columns.get(*i).cloned().unwrap_or_default(),
+            Field::Operation => self.operation().to_owned(),
             Field::Columns => {
                 self.columns().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
             }

@@ -13,7 +13,7 @@ use crate::domain::ids::{Fid, OpId, PlanRev, RunId, WorkKey};
 use crate::domain::live::state_after;
 use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
-use crate::domain::run::{RunHead, RunKind, RunState};
+use crate::domain::run::{RunEnd, RunHead, RunKind, RunState};
 use crate::domain::step::{Step, Verdict};
 use crate::domain::time::Ts;
 use crate::store::StoreError;
@@ -79,6 +79,7 @@ pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), S
         Event::RunInterrupted { run } => interrupted(s, *run)?,
         Event::RunClosed { run, end } => {
             let (no, mut live) = open_run_of(s, *run)?;
+            note_end(s, no, &live, end)?;
             let waiting = live.tally().waiting;
             // Nothing is told of the bills of a run that nobody approved: they stay as they were found.
             if waiting > 0 && live.a {
@@ -147,24 +148,49 @@ fn open_run<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, head: &RunHead) -> Result<()
     let plan = dict(s, Dict::Plan, head.plan.as_str())?;
     // A head of 0.1.0 names no operation: its plan does, where it was kept.
     let op = match (&head.text, head.op.is_audit()) {
-        (_, false) => head.op.clone(),
-        (Some(plan), true) => Operation::id_of(&plan.target.verb),
-        (None, true) => {
-            s.get::<Plan>(&plan_key(&head.rev))?.map(|p| Operation::id_of(&p.target.verb)).unwrap_or_default()
-        }
+        (_, false) => Some(head.op.clone()),
+        (Some(plan), true) => Some(Operation::id_of(&plan.target.verb)),
+        (None, true) => s.get::<Plan>(&plan_key(&head.rev))?.map(|p| Operation::id_of(&p.target.verb)),
     };
+    // This version opens no run without either, so a head without both is one of 0.1.0 that came before plans were kept.
+    let op_unknown = op.is_none();
+    let op = op.unwrap_or_default();
     let family = family(s, &head.env.0, &head.form.0, &op)?;
     s.put_raw(id, no.to_be_bytes().to_vec());
     if let Some(plan) = &head.text {
         s.put(plan_key(&head.rev), plan)?;
     }
     let head_as_read = RunHead { op, ..head.without_text() };
-    let rec = RunRec { h: head_as_read, c: None, f: Vec::new(), k: None, g: None, b: Vec::new() };
+    let rec = RunRec { h: head_as_read, c: None, f: Vec::new(), k: None, g: None, b: Vec::new(), u: op_unknown };
     s.put(Key::new(key::RUN).u32(no).done(), &rec)?;
     let verify = head.kind == RunKind::Verify;
     put_live(s, no, &RunLiveRec { s: RunState::Collecting, t: [0; 8], x: None, a: verify, p: plan, f: family })?;
     s.put_raw(Key::new(key::OPEN).u32(no).done(), Vec::new());
     s.put_raw(Key::new(key::RUN_OF_PLAN).u16(plan).u32(no).done(), Vec::new());
+    if head.is_attended() {
+        s.delete(stopped_key(plan));
+    }
+    Ok(())
+}
+
+/// A run that ended by itself is remembered until a later one of its plan goes through, or a person starts one.
+fn note_end<K: Kv + ?Sized>(
+    s: &mut Scratch<'_, K>,
+    no: RunNo,
+    live: &RunLiveRec,
+    end: &RunEnd,
+) -> Result<(), StoreError> {
+    match end {
+        RunEnd::Stopped(_) => s.put_raw(stopped_key(live.p), no.to_be_bytes().to_vec()),
+        RunEnd::Completed | RunEnd::Empty => {
+            let rec = s.get::<RunRec>(&Key::new(key::RUN).u32(no).done())?;
+            // A run that only reads says nothing about whether the plan can write again.
+            if rec.is_some_and(|rec| rec.h.kind != RunKind::Verify) {
+                s.delete(stopped_key(live.p));
+            }
+        }
+        RunEnd::Cancelled | RunEnd::Declined | RunEnd::CollectFailed(_) => {}
+    }
     Ok(())
 }
 
@@ -328,7 +354,10 @@ fn change_state<K: Kv + ?Sized>(
 
 /// Slots that have a list of their own in the history; the plain ones are most of it anyway.
 pub(super) fn listed(slot: Slot) -> bool {
-    matches!(slot, Slot::Already | Slot::Skipped | Slot::Failed | Slot::Unknown)
+    match slot {
+        Slot::Already | Slot::Skipped | Slot::Failed | Slot::Unknown | Slot::NotReached => true,
+        Slot::Waiting | Slot::Done => false,
+    }
 }
 
 /// Notes a fact with its bill.
@@ -455,6 +484,11 @@ pub fn dict_key(kind: Dict, text: &str) -> Vec<u8> {
 /// Key of a plan's revision.
 pub fn plan_key(rev: &PlanRev) -> Vec<u8> {
     Key::new(key::PLAN).raw(rev.as_str().as_bytes()).done()
+}
+
+/// Key of the run of a plan that ended by itself.
+pub fn stopped_key(plan: DictNo) -> Vec<u8> {
+    Key::new(key::STOPPED).u16(plan).done()
 }
 
 /// Key of a run's state.

@@ -38,7 +38,9 @@ impl<K: Kv> Index<K> {
             return Ok(None);
         };
         let slot = rec.s.slot();
-        let Some(kept) = rule.of(slot) else { return Ok(None) };
+        // Nothing was done about the bills of a run that nobody approved: they go when the skipped ones go.
+        let kept = if self.is_untold(no)? { rule.skipped } else { rule.of(slot) };
+        let Some(kept) = kept else { return Ok(None) };
         if !matches!(run.state, RunState::Closed(_)) || now.since(rec.t) <= kept {
             return Ok(None);
         }

@@ -51,6 +51,8 @@ pub const GROUP_COUNT: u8 = b'C';
 pub const UNRESOLVED: u8 = b'U';
 /// `m` plan, environment → mark.
 pub const MARK: u8 = b'm';
+/// `E` plan → its run that ended by itself, as long as none went on after it.
+pub const STOPPED: u8 = b'E';
 /// `P` revision → the plan as it was.
 pub const PLAN: u8 = b'P';
 /// `s` environment → the server it is bound to.

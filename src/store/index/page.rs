@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::Index;
+use super::asked::{Word, is_whole, means, plain, slots};
 use super::fold::bill_key;
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
 use super::kv::{Entry, Kv, Near, Walk};
@@ -209,20 +210,24 @@ impl<K: Kv> Index<K> {
             let no = self.run_no(row.run)?.ok_or_else(|| StoreError::Read(format!("run {} is lost", row.run)))?;
             Ok(filter.matches(row, &self.head(no)?.columns, now))
         };
+        if filter.terms.iter().any(Term::leaves_out_audit) && !self.knows_operations()? {
+            return Ok(Page::default());
+        }
         let sieve = Sieve::of(filter);
         let near = RefCell::new(Near::default());
         let total = if request.cursor.is_none() { self.total(scope, filter)? } else { None };
         let page = match scope {
             Scope::Run(run) => {
                 let Some(no) = self.run_no(run)? else { return Ok(Page::default()) };
+                let untold = self.is_untold(no)?;
                 let tag = Key::default().byte(b'b').run_id(run).done();
                 let list = List { tag, newest_first: false, sources: self.run_sources(no, filter)?, near: &near };
                 let read = |place: &[u8], stored: &[u8]| {
                     // The list of all bills of a run holds them; the others only name them.
                     if stored.is_empty() {
-                        self.sifted(&Key::new(key::BILL).u32(no).raw(place).done(), &sieve, &near)
+                        self.sifted(&Key::new(key::BILL).u32(no).raw(place).done(), &sieve, &near, untold)
                     } else if sieve.lets(stored) {
-                        self.read_bill(no, place, stored)
+                        self.read_bill(no, place, stored, untold)
                     } else {
                         Ok(Looked::Nothing)
                     }
@@ -237,7 +242,11 @@ impl<K: Kv> Index<K> {
             Scope::History => {
                 let list =
                     List { tag: vec![b'h'], newest_first: true, sources: self.history_sources(filter)?, near: &near };
-                let read = |_: &[u8], value: &[u8]| self.sifted(&Key::new(key::BILL).raw(value).done(), &sieve, &near);
+                let untold = RefCell::new(BTreeMap::new());
+                let read = |_: &[u8], value: &[u8]| match u32_at(value, 0) {
+                    Some(no) if self.is_untold_once(no, &untold)? => Ok(Looked::Nothing),
+                    _ => self.sifted(&Key::new(key::BILL).raw(value).done(), &sieve, &near, false),
+                };
                 list.page(request, read, passes)
             }
         };
@@ -245,32 +254,52 @@ impl<K: Kv> Index<K> {
     }
 
     /// The bill under its key (space, run number, FID), unless its stored bytes say already that it is not asked for.
-    fn sifted(&self, key: &[u8], sieve: &Sieve, near: &RefCell<Near>) -> Result<Looked<BillRow>, StoreError> {
+    fn sifted(
+        &self,
+        key: &[u8],
+        sieve: &Sieve,
+        near: &RefCell<Near>,
+        untold: bool,
+    ) -> Result<Looked<BillRow>, StoreError> {
         let mut near = near.borrow_mut();
         match (self.kv.near(key, &mut near)?, u32_at(key, 1), key.get(5..)) {
-            (Some(stored), Some(no), Some(fid)) if sieve.lets(stored) => self.read_bill(no, fid, stored),
+            (Some(stored), Some(no), Some(fid)) if sieve.lets(stored) => self.read_bill(no, fid, stored, untold),
             _ => Ok(Looked::Nothing),
         }
     }
 
-    fn read_bill(&self, no: RunNo, fid: &[u8], stored: &[u8]) -> Result<Looked<BillRow>, StoreError> {
+    fn read_bill(&self, no: RunNo, fid: &[u8], stored: &[u8], untold: bool) -> Result<Looked<BillRow>, StoreError> {
         let Some(fid) = read_fid(fid) else { return Ok(Looked::Nothing) };
         let rec: BillRec = codec::unpack(stored)?;
-        Ok(Looked::Row(rec.row(self.head(no)?.as_ref(), fid)))
+        Ok(Looked::Row(rec.row(self.head(no)?.as_ref(), fid, untold)))
+    }
+
+    /// Whether a run tells nothing of its bills; asked of the index once a page.
+    fn is_untold_once(&self, no: RunNo, seen: &RefCell<BTreeMap<RunNo, bool>>) -> Result<bool, StoreError> {
+        if let Some(untold) = seen.borrow().get(&no) {
+            return Ok(*untold);
+        }
+        let untold = self.is_untold(no)?;
+        seen.borrow_mut().insert(no, untold);
+        Ok(untold)
     }
 
     /// How many rows a list has, where the sum lines say it: all, or those of some columns.
     fn total(&self, scope: Scope, filter: &Filter) -> Result<Option<u64>, StoreError> {
         let asked = match filter.terms.as_slice() {
             [] => None,
-            [term] if !term.not && matches!(term.test, Test::Is(Asked::Status, _)) => match slots(filter) {
-                Some(slots) => Some(slots),
-                None => return Ok(None),
+            [Term { not: false, test: Test::Is(Asked::Status, words) }] => match slots(filter) {
+                Some(slots) if slots.iter().all(|slot| is_whole(*slot, words)) => Some(slots),
+                _ => return Ok(None),
             },
             _ => return Ok(None),
         };
         let count = |live: &RunLiveRec| {
             let tally = live.tally();
+            // Where nothing is told of its bills they stand in no column, and in the list of that run alone.
+            if live.is_untold() && (asked.is_some() || scope == Scope::History) {
+                return 0;
+            }
             asked.as_ref().map_or(tally.found, |slots| slots.iter().map(|slot| tally.get(*slot)).sum())
         };
         match scope {
@@ -420,54 +449,6 @@ impl<K: Kv> Index<K> {
         }
         Ok(Some(bills))
     }
-}
-
-/// A word of a filter that an index can answer, lower case.
-enum Word {
-    Exactly(String),
-    Begins(String),
-}
-
-fn plain(word: &str) -> Option<Word> {
-    let word = word.to_lowercase();
-    if word.starts_with('*') {
-        return None;
-    }
-    Some(match word.strip_suffix('*') {
-        Some(start) => Word::Begins(start.to_owned()),
-        None => Word::Exactly(word),
-    })
-}
-
-fn means(word: &str, text: &str) -> bool {
-    let text = text.to_lowercase();
-    match plain(word) {
-        Some(Word::Exactly(word)) => text == word,
-        Some(Word::Begins(start)) => text.starts_with(&start),
-        None => false,
-    }
-}
-
-/// Columns of the sum line a matching row must stand in; `None` when the filter leaves that open. A status
-/// word of one letter means the ERP's own code, and one that is no column may be a code too: those are scanned.
-fn slots(filter: &Filter) -> Option<Vec<Slot>> {
-    let by_status = filter.words(Asked::Status).and_then(|words| {
-        let mut found = Vec::new();
-        for word in words.iter().filter(|w| w.chars().count() > 1) {
-            found.extend(Slot::ALL.into_iter().filter(|slot| means(word, slot.word())));
-        }
-        let all_known = words.iter().all(|w| w.chars().count() > 1 && Slot::ALL.iter().any(|s| means(w, s.word())));
-        all_known.then_some(found)
-    });
-    let by_cause = filter.words(Asked::Cause).map(|_| vec![Slot::Skipped, Slot::Failed, Slot::Unknown]);
-    let spoke = |term: &Term| !term.not && matches!(term.test, Test::Message(_));
-    // Nothing else has a message.
-    let by_message = filter.terms.iter().any(spoke).then(|| vec![Slot::Failed, Slot::Unknown]);
-    let both = |a: Vec<Slot>, b: Vec<Slot>| a.into_iter().filter(|slot| b.contains(slot)).collect();
-    let mut slots = [by_status, by_cause, by_message].into_iter().flatten().reduce(both)?;
-    slots.sort_by_key(|slot| key::slot_byte(*slot));
-    slots.dedup();
-    Some(slots)
 }
 
 fn cursor(tag: &[u8], place: &[u8]) -> Cursor {

@@ -58,9 +58,42 @@ impl<K: Kv> Index<K> {
         self.value(&bill_key(no, fid))
     }
 
+    /// Whether a run closed without anybody approving it.
+    pub(super) fn is_untold(&self, no: RunNo) -> Result<bool, StoreError> {
+        Ok(self.value::<RunLiveRec>(&live_key(no))?.is_some_and(|live| live.is_untold()))
+    }
+
     pub(super) fn row(&self, no: RunNo, fid: Fid) -> Result<Option<BillRow>, StoreError> {
+        self.row_of(no, fid, self.is_untold(no)?)
+    }
+
+    fn row_of(&self, no: RunNo, fid: Fid, untold: bool) -> Result<Option<BillRow>, StoreError> {
         let Some(rec) = self.bill_rec(no, &fid)? else { return Ok(None) };
-        Ok(Some(rec.row(self.head(no)?.as_ref(), fid)))
+        Ok(Some(rec.row(self.head(no)?.as_ref(), fid, untold)))
+    }
+
+    /// The row of a bill in this run, or in the newest one before that tells of it; in this one where none does.
+    fn told_row(&self, no: RunNo, fid: &Fid) -> Result<Option<BillRow>, StoreError> {
+        let mut next = Some(no);
+        for _ in 0..RUNS_OF_A_BILL {
+            let Some(at) = next else { break };
+            if !self.is_untold(at)? {
+                return self.row(at, fid.clone());
+            }
+            next = self.bill_rec(at, fid)?.and_then(|rec| rec.p);
+        }
+        self.row(no, fid.clone())
+    }
+
+    /// Runs that ended by themselves where none of their plan went on since.
+    pub fn stopped_runs(&self) -> Result<Vec<RunRow>, StoreError> {
+        let mut rows = Vec::new();
+        for entry in Walk::prefix(&self.kv, vec![key::STOPPED], false) {
+            if let Some(no) = u32_at(&entry?.1, 0) {
+                rows.extend(self.run_by_no(no)?);
+            }
+        }
+        Ok(rows)
     }
 
     /// One bill of a run.
@@ -105,13 +138,14 @@ impl<K: Kv> Index<K> {
             None => Bound::Included(prefix.to_vec()),
         };
         let high = key::after_prefix(prefix).map_or(Bound::Unbounded, Bound::Excluded);
+        let untold = self.is_untold(no)?;
         let mut rows = Vec::new();
         for entry in Walk::new(&self.kv, low, high, false) {
             if rows.len() >= limit {
                 break;
             }
             if let Some(fid) = entry?.0.get(prefix.len()..).and_then(read_fid) {
-                rows.extend(self.row(no, fid)?);
+                rows.extend(self.row_of(no, fid, untold)?);
             }
         }
         Ok(rows)
@@ -201,10 +235,10 @@ impl<K: Kv> Index<K> {
         Ok(self.kv.get(&super::ledger::unresolved_key(plan))?.and_then(|b| u64_at(&b, 0)).unwrap_or(0))
     }
 
-    /// The row of a bill that changed last, over all runs.
+    /// The row of a bill that changed last, over all runs that tell of it.
     pub fn bill(&self, bill: &WorkKey) -> Result<Option<BillRow>, StoreError> {
         match self.known_of(bill)? {
-            Some(known) => self.row(known.c, bill.record.fid.clone()),
+            Some(known) => self.told_row(known.c, &bill.record.fid),
             None => Ok(None),
         }
     }
@@ -221,7 +255,7 @@ impl<K: Kv> Index<K> {
             let Some((family, fid)) = after_number(&at) else { continue };
             let Some(known) = self.known(family, &fid)? else { continue };
             // A bill that was renumbered keeps its old number in the index, for old runs; here only the last counts.
-            rows.extend(self.row(known.c, fid.clone())?.filter(|row| number_key(&row.no, family, &fid) == at));
+            rows.extend(self.told_row(known.c, &fid)?.filter(|row| number_key(&row.no, family, &fid) == at));
         }
         Ok(rows)
     }
@@ -257,9 +291,14 @@ impl<K: Kv> Index<K> {
         Ok(Places { all: all.into_iter().skip(cut).map(Seq).collect(), found, cut: cut > 0 })
     }
 
+    /// Whether any run was opened under another operation than Audit.
+    pub(super) fn knows_operations(&self) -> Result<bool, StoreError> {
+        Ok(self.kv.get(&Key::new(key::META).raw(OPERATIONS).done())?.is_some())
+    }
+
     /// Operations that runs were opened under for the records of a form.
     pub fn operations_of(&self, record: &RecordKey) -> Result<Vec<OpId>, StoreError> {
-        if self.kv.get(&Key::new(key::META).raw(OPERATIONS).done())?.is_none() {
+        if !self.knows_operations()? {
             return Ok(vec![OpId::default()]);
         }
         let plain = family_text(&record.env.0, &record.form.0, &OpId::default());

@@ -30,6 +30,9 @@ pub struct RunRec {
     /// The machine's starts under which processes worked on it, each from a place of the journal on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub b: Vec<(u64, String)>,
+    /// Neither the head nor a kept plan says which operation it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub u: bool,
 }
 
 /// What changes with every bill of a run.
@@ -58,6 +61,11 @@ impl RunLiveRec {
         Tally { found, audited, already, skipped, failed, unknown, waiting, not_reached }
     }
 
+    /// Whether it closed without anybody approving it: nothing is told of its bills.
+    pub fn is_untold(&self) -> bool {
+        self.s.is_closed() && !self.a
+    }
+
     /// Sets the sum line.
     pub fn set_tally(&mut self, t: &Tally) {
         self.t = [t.found, t.audited, t.already, t.skipped, t.failed, t.unknown, t.waiting, t.not_reached];
@@ -80,6 +88,7 @@ pub fn run_row(rec: RunRec, live: &RunLiveRec) -> RunRow {
         closed: live.x,
         flags: rec.f,
         consent: rec.k,
+        op_unknown: rec.u,
     }
 }
 
@@ -183,8 +192,8 @@ impl BillRec {
         }
     }
 
-    /// The row readers see.
-    pub fn row(self, head: &RunHead, fid: Fid) -> BillRow {
+    /// The row readers see. `untold`: its run closed without anybody approving it.
+    pub fn row(self, head: &RunHead, fid: Fid, untold: bool) -> BillRow {
         BillRow {
             run: head.id,
             plan: head.plan.clone(),
@@ -196,6 +205,7 @@ impl BillRec {
             at: self.t,
             columns: self.c,
             open_since: None,
+            untold,
         }
     }
 

@@ -18,6 +18,16 @@ pub enum Op {
     Index,
     /// The index is made durable.
     IndexSync,
+    /// Bytes of the backup that goes before an upgrade.
+    Copy,
+    /// The file `version`.
+    Version,
+    /// A batch goes to an index that is built anew beside the old one.
+    Build,
+    /// That index is made durable.
+    BuildSync,
+    /// That index takes the old one's place.
+    Swap,
 }
 
 /// The disk.

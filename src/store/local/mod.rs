@@ -3,8 +3,11 @@
 //! Invariant: one process, one writer thread; the index is never ahead of the journal.
 
 pub mod disk;
+mod open;
 pub mod place;
+mod raise;
 mod sledkv;
+pub(in crate::store) mod upgrade;
 mod writer;
 
 use std::fs::File;
@@ -18,15 +21,14 @@ use async_trait::async_trait;
 use tokio::sync::{Semaphore, oneshot};
 
 use self::disk::{Disk, RealDisk};
-use self::place::{Place, stamp};
+use self::open::Opening;
+use self::place::{Place, VERSION};
+pub use self::raise::{Outlook, Raise};
 pub use self::sledkv::{OpenFault, SledKv};
 use self::writer::{Job, Jobs, Mode, Shared, Writer};
 use super::index::Index;
-use super::index::fold::fold;
-use super::index::kv::Kv;
-use super::index::scratch::Scratch;
-use super::journal::tail::{self, ROTATE, Tail};
-use super::journal::{Journal, Torn};
+use super::journal::Torn;
+use super::journal::tail::ROTATE;
 use super::{Appended, Store, StoreError, trim_to_bill};
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::{RecordKey, Seq, WorkKey};
@@ -34,8 +36,6 @@ use crate::domain::time::Clock;
 
 /// Appends waiting for the writer, at most; more callers wait outside.
 const QUEUE: usize = 256;
-/// Facts folded between two words about progress.
-const PROGRESS: u64 = 2_000;
 
 /// What opening does, told while it lasts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,38 @@ pub enum Progress {
         kept: PathBuf,
         /// What was wrong.
         why: String,
+    },
+    /// The directory is of an earlier version: before it is raised, a backup of it is made.
+    BackingUp {
+        /// Where.
+        to: PathBuf,
+        /// How much.
+        bytes: u64,
+    },
+    /// The backup's copy is read again, from its first fact to its last.
+    BackupRead {
+        /// So many facts so far.
+        facts: u64,
+    },
+    /// The index is of another layout: it is built anew, beside the old one.
+    Upgrading {
+        /// Layout of the old one.
+        from: u32,
+        /// Layout of the new one.
+        to: u32,
+        /// Facts that are in it.
+        done: u64,
+        /// Facts that are to come into it.
+        of: u64,
+    },
+    /// The directory was of an earlier version and is of this program's now.
+    Raised {
+        /// Its version before.
+        from: u32,
+        /// Its version now.
+        to: u32,
+        /// Where the backup is, if one was wanted.
+        backup: Option<PathBuf>,
     },
     /// Facts are folded into the index.
     Folding {
@@ -97,7 +129,7 @@ impl LocalStore {
         Self::open_with(dir, clock, who, progress, Options::default())
     }
 
-    /// Opens with a disk of one's own.
+    /// Opens with a disk of one's own. A directory of an earlier version is raised after a backup.
     pub fn open_with(
         dir: &Path,
         clock: Arc<dyn Clock>,
@@ -105,13 +137,34 @@ impl LocalStore {
         progress: &dyn Fn(Progress),
         options: Options,
     ) -> Result<Self, StoreError> {
+        Self::open_raising(dir, clock, who, progress, options, &Raise::Backup(None))
+    }
+
+    /// Opens, and raises a directory of an earlier version as it is told.
+    pub fn open_raising(
+        dir: &Path,
+        clock: Arc<dyn Clock>,
+        who: &str,
+        progress: &dyn Fn(Progress),
+        options: Options,
+        raise: &Raise,
+    ) -> Result<Self, StoreError> {
         let place = Place::new(dir);
         place.prepare()?;
         let lock = place.take(clock.now(), who)?;
-        place.settle_version()?;
+        let version = place.settle_version()?;
+        let backup = if version < VERSION {
+            raise::back_up(&place, version, raise, options.disk.as_ref(), clock.now(), progress)?
+        } else {
+            None
+        };
+        super::backup::sweep(dir);
         let fresh = !place.index().exists();
         place.make(&place.journal())?;
-        let opened = open_parts(&place, clock.as_ref(), &options, progress)?;
+        let opened = Opening::new(&place, version, &options, clock.as_ref(), progress).parts()?;
+        if version < VERSION {
+            progress(Progress::Raised { from: version, to: VERSION, backup });
+        }
         let ballast = opened.full.is_none() && place.fill_ballast();
         if !ballast {
             progress(Progress::NoBallast);
@@ -247,141 +300,4 @@ impl Store for LocalStore {
     }
 
     super::index_reads!(self => self.shared.index);
-}
-
-/// A store's parts, opened.
-pub(super) struct Parts {
-    pub journal: Arc<Journal>,
-    pub tail: Tail,
-    pub index: Index<SledKv>,
-    /// Set when the disk was too full to open without the ballast.
-    pub full: Option<String>,
-}
-
-fn open_parts(
-    place: &Place,
-    clock: &dyn Clock,
-    options: &Options,
-    progress: &dyn Fn(Progress),
-) -> Result<Parts, StoreError> {
-    progress(Progress::OpeningIndex);
-    let now = stamp(clock.now());
-    let (kv, full) = open_index(place, &now, progress)?;
-    let mut index = Index::new(kv);
-    let applied = index.applied()?;
-    progress(Progress::ReadingJournal);
-    let witness = Seq(applied.0.max(place.known_durable()));
-    let (journal, tail, torn) = tail::open(&place.journal(), Arc::clone(&options.disk), options.rotate, witness, &now)?;
-    if let Some(torn) = torn {
-        progress(Progress::TornTail(torn));
-    }
-    match catch_up(&journal, &index, progress) {
-        Ok(()) => {}
-        // The journal read well and yet does not fit what the index holds: the index lost something silently.
-        Err(Folded::Misfit(why)) if !index.kv.is_empty() => {
-            drop(index);
-            put_aside(place, &now, why.to_string(), progress)?;
-            let (kv, _) = open_index(place, &now, progress)?;
-            index = Index::new(kv);
-            catch_up(&journal, &index, progress).map_err(Folded::error)?;
-        }
-        Err(e) => return Err(e.error()),
-    }
-    Ok(Parts { journal, tail, index, full })
-}
-
-fn put_aside(place: &Place, now: &str, why: String, progress: &dyn Fn(Progress)) -> Result<(), StoreError> {
-    let kept = place.dir.join(format!("sled.bad-{now}"));
-    let moved = std::fs::rename(place.index(), &kept);
-    moved.map_err(|e| place.refused("the damaged index cannot be put aside", &e))?;
-    progress(Progress::IndexDamaged { kept, why });
-    Ok(())
-}
-
-/// Opens the index; a damaged one is put aside and begun anew.
-fn open_index(place: &Place, now: &str, progress: &dyn Fn(Progress)) -> Result<(SledKv, Option<String>), StoreError> {
-    let path = place.index();
-    let mut full = None;
-    for _ in 0..3 {
-        match SledKv::open(&path) {
-            Ok(kv) => return Ok((kv, full)),
-            Err(OpenFault::Disk(e)) => {
-                let is_full = e.kind() == std::io::ErrorKind::StorageFull;
-                if is_full && full.is_none() && place.drop_ballast() {
-                    full = Some(format!(
-                        "{e}; outcomes are still stored, new work is not taken: free some space, then reopen"
-                    ));
-                    continue;
-                }
-                return Err(place.refused("the index cannot be opened", &e));
-            }
-            Err(OpenFault::Damaged(why)) => put_aside(place, now, why, progress)?,
-        }
-    }
-    Err(StoreError::Directory(format!("data directory {}: the index does not open", place.dir.display())))
-}
-
-/// Why the journal could not be folded in.
-pub(super) enum Folded {
-    /// What the index holds and what the journal tells do not fit.
-    Misfit(StoreError),
-    /// The journal does not read, or the disk does not take.
-    Stopped(StoreError),
-}
-
-impl Folded {
-    /// As the store says it.
-    pub fn error(self) -> StoreError {
-        match self {
-            Self::Misfit(StoreError::Contradiction(what)) => StoreError::Damaged(what),
-            Self::Misfit(e) | Self::Stopped(e) => e,
-        }
-    }
-}
-
-/// Folds into the index what it has not seen.
-pub(super) fn catch_up<K: Kv>(journal: &Journal, index: &Index<K>, progress: &dyn Fn(Progress)) -> Result<(), Folded> {
-    let from = index.applied().map_err(Folded::Misfit)?;
-    let last = journal.last();
-    let of = last.0.saturating_sub(from.0);
-    if of == 0 {
-        return Ok(());
-    }
-    progress(Progress::Folding { done: 0, of });
-    let mut fault = None;
-    let mut scratch = Scratch::new(&index.kv);
-    let mut done = 0;
-    let read = journal.each_from(Seq(from.0 + 1), &mut |fact| {
-        if let Err(e) = fold(&fact, &mut scratch) {
-            fault = Some(Folded::Misfit(match e {
-                StoreError::Contradiction(what) => StoreError::Contradiction(format!("fact {}: {what}", fact.seq)),
-                other => other,
-            }));
-            return false;
-        }
-        scratch.accept(fact.seq);
-        for batch in scratch.take_full() {
-            if let Err(e) = index.kv.apply(batch) {
-                fault = Some(Folded::Stopped(e));
-                return false;
-            }
-        }
-        done += 1;
-        if done % PROGRESS == 0 {
-            progress(Progress::Folding { done, of });
-        }
-        true
-    });
-    if let Some(fault) = fault {
-        return Err(fault);
-    }
-    read.map_err(Folded::Stopped)?;
-    for batch in scratch.finish() {
-        index.kv.apply(batch).map_err(Folded::Stopped)?;
-    }
-    progress(Progress::Folding { done, of });
-    if done != of {
-        return Err(Folded::Stopped(StoreError::Damaged(format!("{of} facts were to be folded, {done} were read"))));
-    }
-    Ok(())
 }

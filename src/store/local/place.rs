@@ -10,12 +10,15 @@ use std::path::{Path, PathBuf};
 
 use chrono::TimeZone;
 
+use super::disk::{Disk, Op, RealDisk};
 use crate::domain::time::Ts;
-use crate::store::StoreError;
 use crate::store::journal::{create, sync_dir};
+use crate::store::{StoreError, fault};
 
-/// Version of the whole layout.
-pub const VERSION: u32 = 1;
+/// Version of the whole directory. 0.1.0 refuses what is newer than its own, and changes nothing but `owner.lock`.
+pub const VERSION: u32 = 2;
+/// The version of 0.1.0.
+pub const FIRST: u32 = 1;
 /// Bytes set aside so that outcomes can still be written on a full disk.
 pub const BALLAST: u64 = 16 * 1024 * 1024;
 
@@ -51,7 +54,13 @@ impl Place {
         self.dir.join("owner.lock")
     }
 
-    fn version(&self) -> PathBuf {
+    /// The index that is built beside the old one while the directory, or only its index, is upgraded.
+    pub fn new_index(&self) -> PathBuf {
+        self.dir.join("sled.upgrade")
+    }
+
+    /// The file that says which version the directory is of.
+    pub fn version_file(&self) -> PathBuf {
         self.dir.join("version")
     }
 
@@ -59,7 +68,8 @@ impl Place {
         self.dir.join("journal").join("known")
     }
 
-    fn say(&self, what: &str) -> StoreError {
+    /// Why this directory is not used.
+    pub fn say(&self, what: &str) -> StoreError {
         StoreError::Directory(format!("data directory {}: {what}", self.dir.display()))
     }
 
@@ -150,36 +160,60 @@ impl Place {
         }
     }
 
-    /// Reads or writes the version; refuses a newer one.
-    pub fn settle_version(&self) -> Result<(), StoreError> {
-        let path = self.version();
-        match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                let found = text.trim().strip_prefix("skydeck store ").and_then(|v| v.parse::<u32>().ok());
-                match found {
-                    Some(found) if found > VERSION => {
-                        Err(StoreError::TooNew { dir: self.dir.display().to_string(), found, known: VERSION })
-                    }
-                    Some(_) => Ok(()),
-                    None => Err(self.say("its file `version` is not readable; this is no data directory of skydeck")),
-                }
+    /// The version written in the directory, `None` where none is; refuses a newer one. Writes nothing.
+    pub fn version(&self) -> Result<Option<u32>, StoreError> {
+        let text = match std::fs::read_to_string(self.version_file()) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(self.refused("version", &e)),
+        };
+        match text.trim().strip_prefix("skydeck store ").and_then(|v| v.parse::<u32>().ok()) {
+            Some(found) if found > VERSION => {
+                Err(StoreError::TooNew { dir: self.dir.display().to_string(), found, known: VERSION })
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                let new = path.with_extension("new");
-                let written = create(&new).and_then(|mut file| {
-                    file.write_all(format!("skydeck store {VERSION}\n").as_bytes())?;
-                    file.sync_all()
-                });
-                written.and_then(|()| std::fs::rename(&new, &path)).map_err(|e| self.refused("version", &e))?;
-                sync_dir(&self.dir)
-            }
-            Err(e) => Err(self.refused("version", &e)),
+            Some(found) if found >= FIRST => Ok(Some(found)),
+            _ => Err(self.say("its file `version` is not readable; this is no data directory of skydeck")),
         }
     }
 
-    /// Refuses what is no store, or one of a newer version; writes nothing.
-    pub fn known_version(&self) -> Result<(), StoreError> {
-        if self.version().exists() { self.settle_version() } else { Err(self.say("there is no store here")) }
+    /// Writes this program's version in the place of an older one, or of none: the old file or the new one stands
+    /// there, never half of one.
+    pub fn write_version(&self, disk: &dyn Disk) -> Result<(), StoreError> {
+        let path = self.version_file();
+        let new = path.with_extension("new");
+        let written = disk.before(Op::Version).and_then(|()| create(&new)).and_then(|mut file| {
+            file.write_all(format!("skydeck store {VERSION}\n").as_bytes())?;
+            file.sync_all()
+        });
+        let renamed = written.and_then(|()| {
+            fault::point("upgrade_marking");
+            disk.before(Op::Version)?;
+            std::fs::rename(&new, &path)
+        });
+        if let Err(e) = renamed {
+            let _ = std::fs::remove_file(&new);
+            return Err(self.refused("version", &e));
+        }
+        sync_dir(&self.dir)
+    }
+
+    /// The version of the directory; a new one gets this program's. Refuses a newer one, raises none.
+    pub fn settle_version(&self) -> Result<u32, StoreError> {
+        if let Some(found) = self.version()? {
+            return Ok(found);
+        }
+        self.write_version(&RealDisk)?;
+        Ok(VERSION)
+    }
+
+    /// The version of a directory that is there. Refuses what is no store, or one of a newer version; writes nothing.
+    pub fn known_version(&self) -> Result<u32, StoreError> {
+        self.version()?.ok_or_else(|| self.say("there is no store here"))
+    }
+
+    /// A command that is meant for this directory, as it is typed.
+    pub fn command(&self, verb: &str) -> String {
+        format!("skydeck {verb} --data {}", quoted(&self.dir))
     }
 
     /// Creates a directory of the store.
@@ -248,6 +282,19 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// A path as a shell takes it.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// A number of bytes for people.
+pub fn bytes_for_people(bytes: u64) -> String {
+    let mib = bytes as f64 / (1024.0 * 1024.0);
+    if mib >= 1024.0 { format!("{:.1} GiB", mib / 1024.0) } else { format!("{mib:.1} MiB") }
 }
 
 /// A time for people, in the zone of this machine.

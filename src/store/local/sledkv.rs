@@ -13,6 +13,7 @@ use crate::store::StoreError;
 use crate::store::index::blocks::Blocks;
 use crate::store::index::kv::{Batch, Entry, Kv, Near, is_empty};
 use crate::store::index::memtable::Memtable;
+use crate::store::index::scratch::applied_key;
 
 /// Cache asked of sled; it takes two to three times as much (reference/storage.md §1.3). The system keeps the file's
 /// pages besides.
@@ -50,6 +51,8 @@ pub enum OpenFault {
     Disk(std::io::Error),
     /// It is damaged; it can be rebuilt.
     Damaged(String),
+    /// It is whole, and laid out as before there were blocks: only its journal can be read.
+    Unblocked,
 }
 
 impl SledKv {
@@ -88,9 +91,12 @@ impl SledKv {
             }
         };
         let file = File::open(dir.join("db")).map_err(OpenFault::Disk)?;
+        if is_unblocked(&db) {
+            return Err(OpenFault::Unblocked);
+        }
         match Blocks::new(Tree(db, AtomicU32::new(0))) {
             Ok(Some(blocks)) => Ok(Self { table: Memtable::new(blocks), file }),
-            Ok(None) => Err(OpenFault::Damaged("an earlier version laid it out".to_owned())),
+            Ok(None) => Err(OpenFault::Damaged("it holds something else than an index".to_owned())),
             Err(e) => Err(OpenFault::Damaged(e.to_string())),
         }
     }
@@ -105,11 +111,13 @@ impl SledKv {
         })?;
         self.file.sync_data()
     }
+}
 
-    /// Whether nothing was ever put in it.
-    pub fn is_empty(&self) -> bool {
-        self.table.is_spilled() && self.table.below().below().0.is_empty()
-    }
+/// Whether the entries stand by themselves: then the place applied is eight bytes, the first of which is 0 as long as
+/// there are fewer than 2^56 facts. A block under the same key begins with its version.
+fn is_unblocked(db: &sled::Db) -> bool {
+    let applied = read(|| db.get(applied_key()));
+    matches!(applied, Ok(Some(bytes)) if bytes.len() == 8 && bytes.first() == Some(&0))
 }
 
 fn fault(e: sled::Error) -> OpenFault {

@@ -37,7 +37,7 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Journal bytes between two looks at the free space.
 const LOOK_EVERY: u64 = 1024 * 1024;
 /// Free bytes below which no new work is taken.
-const LOW: u64 = 4 * 1024 * 1024;
+pub(super) const LOW: u64 = 4 * 1024 * 1024;
 
 /// What the thread is asked.
 pub enum Job {
@@ -350,7 +350,8 @@ fn weight(events: &[Event]) -> usize {
     events.iter().map(one).sum()
 }
 
-fn is_full(e: &std::io::Error) -> bool {
+/// Whether an operation failed because the disk, or what this user may use of it, is full.
+pub(super) fn is_full(e: &std::io::Error) -> bool {
     matches!(e.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 

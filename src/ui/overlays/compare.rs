@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use crate::domain::bill::{Outcome, Slot};
 use crate::domain::filter::{Filter, Key as FilterKey, Term, Test};
-use crate::domain::ids::{Fid, RunId, WorkKey};
+use crate::domain::ids::{Fid, OpId, RunId, WorkKey};
 use crate::domain::query::{Cursor, Page, PageRequest, Query, Scope};
 use crate::domain::run::{BillRow, RunRow};
 use crate::ui::act;
@@ -101,7 +101,8 @@ pub(crate) struct Compare {
 /// Compares the run under the cursor with the next older one of its plan.
 pub(crate) fn open(model: &mut Model) -> Option<Compare> {
     let new = model.history.current()?.clone();
-    let Some(old) = other(model, &new, None, false) else {
+    // What nobody approved judged nothing.
+    let Some(old) = Some(&new).filter(|new| !new.is_untold()).and_then(|new| other(model, new, None, false)) else {
         let text = model.t().compare_none;
         model.note(false, text);
         return None;
@@ -115,7 +116,7 @@ fn other(model: &Model, new: &RunRow, from: Option<RunId>, newer: bool) -> Optio
     let (n, mut runs) = (&new.head, model.history.rows().collect::<Vec<_>>());
     runs.retain(|r| {
         let h = &r.head;
-        h.id < n.id && (&h.env, &h.form, &h.plan) == (&n.env, &n.form, &n.plan)
+        h.id < n.id && !r.is_untold() && (&h.env, &h.form, &h.plan) == (&n.env, &n.form, &n.plan)
     });
     if newer {
         runs.into_iter().rev().find(|r| r.head.id > from).cloned()
@@ -266,12 +267,14 @@ fn named(model: &Model, row: &RunRow) -> String {
     format!("{when} {} {}", words::kind(model.lang, row.head.kind), format::count(row.tally.found))
 }
 
-fn what(model: &Model, outcome: Option<&Outcome>) -> String {
+fn what(model: &Model, op: &OpId, outcome: Option<&Outcome>) -> String {
     let Some(outcome) = outcome else { return "-".to_owned() };
-    let reason = words::outcome_reason(&model.causes, model.lang, outcome);
+    let reason = words::outcome_reason(&model.causes, model.lang, op, outcome);
     match outcome.slot() {
         Slot::Failed | Slot::Unknown if !reason.is_empty() => reason,
-        slot => format!("{} {reason}", words::slot(model.lang, slot)),
+        // The column says it.
+        Slot::NotReached => words::slot(model.lang, op, Slot::NotReached).to_owned(),
+        slot => format!("{} {reason}", words::slot(model.lang, op, slot)),
     }
 }
 
@@ -314,7 +317,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, compare: &Compare) {
     let label = if model.lang == crate::ui::Lang::Zh { 8 } else { 13 };
     for (i, (class, row)) in compare.rows().enumerate().skip(compare.top).take(usize::from(body.height)) {
         let (word, role) = look(model, class);
-        let change = format!("{} {} {}", what(model, row.was.as_ref()), pen.glyphs.arrow, what(model, row.is.as_ref()));
+        let change = {
+            let what = |outcome| what(model, &row.key.op, outcome);
+            format!("{} {} {}", what(row.was.as_ref()), pen.glyphs.arrow, what(row.is.as_ref()))
+        };
         let cells = [
             Cell::new(label, role, word),
             Cell::new(14, Role::Text, words::shown(&row.no)).key(),
@@ -332,7 +338,7 @@ mod tests {
     use super::*;
     use crate::domain::bill::{BillState, Failure, Rev, Skip, Status};
     use crate::domain::cause::Cause;
-    use crate::domain::ids::{EnvId, FormId, OpId, PlanId, RecordKey};
+    use crate::domain::ids::{EnvId, FormId, PlanId, RecordKey};
     use crate::domain::time::Ts;
 
     fn bill(fid: u64, outcome: impl Into<Option<Outcome>>) -> (Cursor, BillRow) {
@@ -349,6 +355,7 @@ mod tests {
             at: Ts(0),
             columns: vec![],
             open_since: None,
+            untold: false,
         };
         (Cursor(fid.to_string()), row)
     }
@@ -382,11 +389,13 @@ mod tests {
             filter: String::new(),
             revision: Revision::Newest,
             text: None,
-            op: Default::default(),
+            op: OpId::default(),
             server: None,
+            headless: false,
         };
         let (state, tally) = (RunState::Collecting, Tally::default());
-        RunRow { head, state, tally, collected: None, closed: None, flags: vec![], consent: None, pruned: 0 }
+        let (collected, closed, flags, consent) = (None, None, vec![], None);
+        RunRow { head, state, tally, collected, closed, flags, consent, pruned: 0, op_unknown: false }
     }
 
     /// Serves both runs in pages of `size` until the comparison is done.

@@ -7,6 +7,7 @@ use tui_input::Input;
 use crate::domain::command::Command;
 use crate::domain::confirm::{Rung, rung};
 use crate::domain::ids::{RunId, SetHash};
+use crate::domain::reason::Reason;
 use crate::domain::run::{Consent, Flag, Revision, RunKind, RunRow, RunState};
 use crate::domain::time::Ts;
 use crate::ui::cells::Pen;
@@ -148,17 +149,21 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     }
     if let Some(row) = model.envs.iter().find(|e| e.env.id == head.env) {
         env.push((Role::Dim, format!("  {} {}", t.account_set, words::shown(&row.env.account_set))));
+        if let Some(home) = &row.home {
+            env.push((Role::Dim, format!("  {}", words::shown(&home.address))));
+        }
     }
     lines.push(env);
-    let verb = match head.kind {
-        RunKind::Verify => t.will_verify,
-        _ => t.will_call,
+    let callable = format::count(collected.callable);
+    let does = match head.kind {
+        RunKind::Verify => fill(t.will_verify, &[&callable]),
+        RunKind::Fresh | RunKind::Retry => words::will_call(model.lang, &head.op, &callable),
     };
     lines.push(vec![
         label(t.set),
         (Role::Title, format::count(run.row.tally.found)),
         (Role::Text, format!(" {}  ", t.bills)),
-        (Role::Accent, fill(verb, &[&format::count(collected.callable)])),
+        (Role::Accent, does),
     ]);
     let mut by: Vec<(Role, String)> = vec![label(t.by_status)];
     for (status, n) in &collected.by_status {
@@ -188,8 +193,12 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
         lines.push(vec![(Role::Warning, fill(t.waved, &[&words::shown(&flag.0)]))]);
     }
     // Said before anything is typed, not by a refusal after it.
-    let locked = model.envs.iter().any(|e| e.env.id == head.env && e.env.read_only);
-    if collected.callable > 0 && locked && model.unlocked_for(&head.env).is_none() {
+    let row = model.envs.iter().find(|e| e.env.id == head.env);
+    let always = || row.filter(|e| e.env.always_read_only).map(|e| Reason::AlwaysReadOnly { env: e.env.id.clone() });
+    if let Some(why) = row.and_then(|e| e.held.clone()).or_else(always).filter(|_| collected.callable > 0) {
+        lines.push(vec![(Role::Error, words::reason_words(model, &why))]);
+    } else if collected.callable > 0 && row.is_some_and(|e| e.env.read_only) && model.unlocked_for(&head.env).is_none()
+    {
         let unlock = model.keymap.key(Action::Unlock);
         lines.push(vec![(Role::Warning, fill(t.confirm_locked, &[&unlock]))]);
     }
@@ -199,8 +208,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     let (found, yes) = (format::count(run.row.tally.found), model.keymap.key(Action::Yes));
     let question = match &rung {
         Rung::Yes if reads => fill(t.confirm_read, &[&found, &yes]),
-        Rung::Yes if collected.callable == 0 => fill(t.confirm_nothing, &[&found, &yes]),
-        Rung::Yes => fill(t.confirm_yes, &[&format::count(collected.callable), &yes]),
+        Rung::Yes if collected.callable == 0 => {
+            fill(t.confirm_nothing, &[&words::none_of(model.lang, &head.op, &found), &yes])
+        }
+        Rung::Yes => fill(t.confirm_yes, &[&words::deed(model.lang, &head.op, &callable), &yes]),
         Rung::TypeCount(n) => fill(t.confirm_count, &[&n.to_string()]),
         Rung::TypeEnvironment(name) => fill(t.confirm_env, &[&words::shown(name)]),
     };

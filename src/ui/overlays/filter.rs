@@ -1,9 +1,14 @@
 //! The filter line: typed in the status line, checked at every key, with completion of keys and words.
 
+use std::collections::BTreeSet;
+
 use tui_input::{Input, InputRequest};
 
 use crate::domain::bill::Slot;
 use crate::domain::filter::{Filter, FilterError, FilterFault, KEYS};
+use crate::domain::ids::OpId;
+use crate::domain::operation::Operation;
+use crate::domain::operation_words;
 use crate::ui::cells::Pen;
 use crate::ui::layout::Parts;
 use crate::ui::model::{Model, Pane};
@@ -114,6 +119,14 @@ fn recall(model: &Model, line: &mut Line) {
     }
 }
 
+/// Operations of the plans there are, and of the run in view.
+fn operations(model: &Model) -> BTreeSet<OpId> {
+    let plans = model.plans.iter().filter_map(|row| row.plan.as_ref().ok());
+    let mut ops: BTreeSet<OpId> = plans.map(|plan| Operation::id_of(&plan.target.verb)).collect();
+    ops.extend(model.run_row().map(|row| row.head.op.clone()));
+    ops
+}
+
 /// The word before the caret, and where it begins (in characters).
 fn word(line: &Line) -> (usize, String) {
     let before: Vec<char> = line.input.value().chars().take(line.input.cursor()).collect();
@@ -137,7 +150,11 @@ pub(crate) fn candidates(model: &Model, line: &Line) -> Vec<String> {
                 .map(|g| g.group.clone())
                 .chain(model.causes.cause.iter().map(|c| c.cause.as_str().to_owned()))
                 .collect(),
-            "status" | "outcome" | "结果" => Slot::ALL.iter().map(|s| s.word().to_owned()).collect(),
+            "status" | "outcome" | "结果" => {
+                let ops = operations(model);
+                Slot::ALL.iter().flat_map(|s| operation_words::offered(*s, &ops)).map(str::to_owned).collect()
+            }
+            "operation" | "操作" => operations(model).iter().map(|op| operation_words::name(op).to_owned()).collect(),
             "age" | "时长" => [">1h", ">1d", ">2d", "<1h"].map(str::to_owned).to_vec(),
             "attempts" | "次数" => [">1", ">2"].map(str::to_owned).to_vec(),
             _ => Vec::new(),
@@ -215,7 +232,7 @@ fn said(model: &Model, fault: &FilterFault) -> String {
         FilterFault::NoAge(value) => format!("`{value}` 不是时长；写 >2d、<30m、>1h"),
         FilterFault::NoNumber(value) => format!("`{value}` 不是数字；写 3、>1、<5"),
         FilterFault::NoKey(key) => {
-            format!("没有 `{key}`；可用 cause status no fid org customer date age attempts plan run code")
+            format!("没有 `{key}`；可用 cause status operation no fid org customer date age attempts plan run code")
         }
     };
     crate::text::show(&text, 400).as_str().to_owned()

@@ -1,5 +1,6 @@
 //! Help for the present pane, straight from the key table; and the notices.
 
+use crate::domain::ids::OpId;
 use crate::ui::act;
 use crate::ui::cells::Pen;
 use crate::ui::format;
@@ -7,6 +8,7 @@ use crate::ui::keymap::{Scope, TABLE, reaches};
 use crate::ui::model::Model;
 use crate::ui::msg::{Code, Key};
 use crate::ui::skin::Role;
+use crate::ui::words;
 
 use super::middle;
 
@@ -55,9 +57,10 @@ fn lines(model: &Model) -> Vec<Line> {
         out.push(Line::Text(text.to_owned()));
     }
     out.push(Line::Head(t.help_outcomes));
-    for text in [t.help_outcome_1, t.help_outcome_2, t.help_outcome_3, t.help_outcome_4, t.help_outcome_5] {
-        out.push(Line::Text(text.to_owned()));
-    }
+    let op = model.run_row().map_or_else(OpId::default, |row| row.head.op.clone());
+    let skipped = if op.is_audit() { t.help_outcome_3 } else { t.help_outcome_3_other };
+    let more = [skipped, t.help_outcome_4, t.help_outcome_5, t.help_outcome_6].map(str::to_owned);
+    out.extend(words::help_outcomes(model.lang, &op).into_iter().chain(more).map(Line::Text));
     out.push(Line::Text(t.help_prefix.to_owned()));
     out.push(Line::Text(format!("Skydeck {}", model.version)));
     out

@@ -9,7 +9,7 @@ use crate::domain::bill::{Outcome, Slot};
 use crate::domain::cause::Repeat;
 use crate::domain::command::{Command, Selection};
 use crate::domain::filter::Filter;
-use crate::domain::ids::{PlanId, WorkKey};
+use crate::domain::ids::{OpId, PlanId, WorkKey};
 use crate::domain::query::{Page, PageRequest, Query, RevisionRow, Scope};
 use crate::domain::run::{BillRow, Revision};
 use crate::domain::time::Ts;
@@ -47,6 +47,8 @@ pub(crate) struct Retry {
     counts: BTreeMap<(Fate, u8, String), u64>,
     /// Plans of the bills counted.
     plans: BTreeSet<PlanId>,
+    /// Their operations.
+    ops: BTreeSet<OpId>,
     matched: u64,
     more: bool,
     counted: bool,
@@ -65,6 +67,7 @@ pub(crate) fn open(model: &mut Model, verify: bool, effects: &mut Vec<Effect>) -
         said,
         counts: BTreeMap::new(),
         plans: BTreeSet::new(),
+        ops: BTreeSet::new(),
         matched: 0,
         more: false,
         counted: false,
@@ -144,6 +147,9 @@ impl Retry {
             self.matched += 1;
             let (fate, slot, group) = self.fate(model, outcome);
             *self.counts.entry((fate, slot as u8, group)).or_default() += 1;
+            if !self.ops.contains(&row.key.op) {
+                self.ops.insert(row.key.op.clone());
+            }
             if !self.plans.contains(&row.plan) {
                 self.plans.insert(row.plan.clone());
             }
@@ -163,6 +169,14 @@ impl Retry {
             _ => Fate::LeftOut,
         };
         (fate, outcome.slot(), group)
+    }
+
+    /// The word of a column without groups: the operation's own, where all bills are of one.
+    fn settled_word(&self, model: &Model, slot: Slot) -> &'static str {
+        match self.ops.iter().next() {
+            Some(op) if self.ops.len() == 1 => words::slot(model.lang, op, slot),
+            _ => words::general(model.lang, slot),
+        }
     }
 
     /// Counted, and nothing of it can be tried.
@@ -226,7 +240,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, retry: &Retry) {
                 Fate::LeftOut => (Role::Dim, t.fate_out),
             };
             let label = if group.is_empty() {
-                words::slot(model.lang, slot).to_owned()
+                retry.settled_word(model, slot).to_owned()
             } else {
                 words::group(&model.causes, model.lang, slot, group)
             };

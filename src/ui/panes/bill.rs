@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use crate::domain::bill::Outcome;
 use crate::domain::cause::CauseTable;
 use crate::domain::event::{Event, Fact};
-use crate::domain::ids::{Fid, Seq, WorkKey};
+use crate::domain::ids::{Seq, WorkKey};
 use crate::domain::run::BillRow;
 use crate::domain::step::{Body, Evidence, Verdict};
 use crate::ui::cells::Pen;
@@ -178,7 +178,7 @@ fn lines(pane: &BillPane, words: &Words<'_>) -> Vec<Line> {
     let Some(key) = &pane.key else { return out };
     let mut run = None;
     for (i, fact) in pane.facts.iter().enumerate() {
-        let Some((role, what, more)) = headline(&fact.event, &key.record.fid, words) else { continue };
+        let Some((role, what, more)) = headline(&fact.event, key, words) else { continue };
         let t = words.lang.texts();
         if fact.event.run() != run {
             run = fact.event.run();
@@ -210,12 +210,12 @@ fn lines(pane: &BillPane, words: &Words<'_>) -> Vec<Line> {
 }
 
 /// Role, word and particulars of a fact about this bill.
-fn headline(event: &Event, fid: &Fid, words: &Words<'_>) -> Option<(Role, String, String)> {
+fn headline(event: &Event, key: &WorkKey, words: &Words<'_>) -> Option<(Role, String, String)> {
     let (lang, t) = (words.lang, words.lang.texts());
-    let step = |s| words::step(lang, s);
+    let step = |s| words::step(lang, &key.op, s);
     Some(match event {
         Event::BillsFound { bills, .. } => {
-            let bill = bills.iter().find(|b| b.fid == *fid)?;
+            let bill = bills.iter().find(|b| b.fid == key.record.fid)?;
             let modified = bill.rev.modified.as_ref().map(|m| words::shown(&m.as_str().replace('T', " ")));
             let status = format!("{} {}", words::status(lang, &bill.rev.status), words::shown(bill.rev.status.code()));
             let more = format!("  {status}  {}", modified.map(|m| fill(t.modified, &[&m])).unwrap_or_default());
@@ -234,7 +234,7 @@ fn headline(event: &Event, fid: &Fid, words: &Words<'_>) -> Option<(Role, String
                 "  {}",
                 fill(t.ev_tried_rev, &[words::status(lang, &rev.status), &words::shown(rev.status.code())])
             );
-            (Role::Accent, fill(t.ev_tried, &[step(*s), &attempt.to_string()]), more)
+            (Role::Accent, fill(t.ev_tried, &[&step(*s), &attempt.to_string()]), more)
         }
         Event::StepAnswered { step: s, ms, verdict, side, .. } => {
             let took = format::millis(*ms);
@@ -253,7 +253,7 @@ fn headline(event: &Event, fid: &Fid, words: &Words<'_>) -> Option<(Role, String
             };
             let side: Vec<String> = side.iter().map(|s| words::shown(s)).collect();
             let side = if side.is_empty() { String::new() } else { format!("  [{}]", side.join("; ")) };
-            (role, fill(what, &[step(*s)]), format!("  {took}  {more}{side}"))
+            (role, fill(what, &[&step(*s)]), format!("  {took}  {more}{side}"))
         }
         Event::BillDeferred { until, cause, .. } => {
             let at = format::local(*until, words.zone, "%H:%M:%S");
@@ -262,14 +262,19 @@ fn headline(event: &Event, fid: &Fid, words: &Words<'_>) -> Option<(Role, String
         }
         Event::BillSettled { outcome, .. } => {
             let slot = outcome.slot();
-            let reason = words::outcome_reason(words.causes, lang, outcome);
+            let reason = words::outcome_reason(words.causes, lang, &key.op, outcome);
             let verified = matches!(outcome, Outcome::Done { verified: true });
             let sign = if verified { t.ev_verified } else { "" };
-            (words::role(slot), format!("{} {}", t.ev_settled, words::slot(lang, slot)), format!("  {reason} {sign}"))
+            let word = words::slot_in_full(lang, &key.op, slot);
+            (words::role(slot), format!("{} {word}", t.ev_settled), format!("  {reason} {sign}"))
         }
         Event::LedgerResolved { by, reason, .. } => {
             let more = format!("  {}: {}", words::shown(&by.to_string()), words::shown(reason));
             (Role::Notice, t.ev_resolved.to_owned(), more)
+        }
+        Event::LedgerReopened { by, reason, .. } => {
+            let more = format!("  {}: {}", words::shown(&by.to_string()), words::shown(reason));
+            (Role::Notice, t.ev_reopened.to_owned(), more)
         }
         Event::RunApproved { by, hash, .. } => {
             let more = format!("  {}  {}", words::shown(&by.to_string()), hash.short());
@@ -401,14 +406,15 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         empty(pen, area, &[t.bill_unknown]);
         return None;
     };
-    let (glyph, word, role) = words::state(model, &row.state);
+    let (glyph, word, role) = words::row_state(model, row);
+    let op = if row.key.op.is_audit() { String::new() } else { format!(" {}", words::operation(&row.key.op)) };
     let head = [
         (Role::Title, words::shown(&row.no)),
         (
             Role::Dim,
-            format!("  FID {}  {}  ", words::shown(row.fid().as_str()), words::shown(row.record().form.as_str())),
+            format!("  FID {}  {}{op}  ", words::shown(row.fid().as_str()), words::shown(row.record().form.as_str())),
         ),
-        (role, format!("{glyph} {word} {}  ", words::reason(&model.causes, model.lang, &row.state))),
+        (role, format!("{glyph} {word} {}  ", words::reason(&model.causes, model.lang, &row.key.op, &row.state))),
         (Role::Dim, format!("{} {} ", words::status(model.lang, &row.rev.status), words::shown(row.rev.status.code()))),
         (Role::Warning, if bill.cut { format!(" {}", t.older_left_out) } else { String::new() }),
     ];

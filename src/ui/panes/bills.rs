@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ratatui::layout::Rect;
 
-use crate::domain::bill::BillState;
+use crate::domain::bill::{BillState, Slot};
 use crate::domain::run::BillRow;
 use crate::ui::cells::{Cell, Pen};
 use crate::ui::format;
@@ -23,7 +23,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         super::empty(pen, parts.list, &[t.results_none, t.results_none_2]);
         return None;
     }
-    titles(model, pen, parts.list);
+    let state = model
+        .run_row()
+        .map_or_else(|| words::state_width(model.lang, false, false), |row| words::state_width_of(model.lang, row));
+    titles(model, pen, parts.list, state);
     let area = Rect { y: parts.list.y + 1, height: parts.list.height.saturating_sub(1), ..parts.list };
     let pruned = model.run_row().map_or(0, |row| row.pruned);
     let told = format::fill(t.results_pruned, &[&format::count(pruned)]);
@@ -35,34 +38,37 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     if nothing(model, pen, area, &model.results, lines) {
         return None;
     }
-    rows(model, pen, area, &model.results, Rows { focus: true, all: model.all_marked, skip: 0 });
+    rows(model, pen, area, &model.results, Rows { focus: true, all: model.all_marked, skip: 0, state });
     preview(model, pen, parts.detail, model.results.current());
     Some(model.results.first())
 }
 
+/// Width of the column that says where bills stand, for rows of several runs.
+pub(crate) fn state_width(model: &Model, window: &Window<BillRow>) -> u16 {
+    let others = window.rows().any(|row| !row.key.op.is_audit());
+    words::state_width(model.lang, others, window.rows().any(|row| row.state.slot() == Slot::NotReached))
+}
+
 struct Widths {
     no: u16,
-    state: u16,
     reason: u16,
     org: u16,
 }
 
-fn widths(model: &Model, w: u16) -> Widths {
-    let zh = model.lang == crate::ui::Lang::Zh;
+fn widths(w: u16) -> Widths {
     Widths {
         no: if w >= 100 { 18 } else { 14 },
-        state: if zh { 8 } else { 10 },
         reason: if w >= 100 { 18 } else { 13 },
         org: if w >= 110 { 10 } else { 0 },
     }
 }
 
-/// Column titles.
-pub(crate) fn titles(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+/// Column titles; `state`: how wide the column is that says where the bills stand.
+pub(crate) fn titles(model: &Model, pen: &mut Pen<'_>, area: Rect, state: u16) {
     let t = model.t();
-    let widths = widths(model, area.width);
+    let widths = widths(area.width);
     let cell = |w, text| Cell::new(w, Role::Dim, text);
-    let mut cells = vec![cell(1, ""), cell(widths.state, t.col_state), cell(widths.no, t.col_no)];
+    let mut cells = vec![cell(1, ""), cell(state, t.col_state), cell(widths.no, t.col_no)];
     if widths.org > 0 {
         cells.push(cell(widths.org, t.col_org));
     }
@@ -80,14 +86,16 @@ pub(crate) struct Rows {
     pub all: bool,
     /// Rows that lie above the screen.
     pub skip: usize,
+    /// Width of the column that says where they stand.
+    pub state: u16,
 }
 
 /// The visible rows.
 pub(crate) fn rows(model: &Model, pen: &mut Pen<'_>, area: Rect, window: &Window<BillRow>, shown: Rows) {
-    let widths = widths(model, area.width);
+    let widths = widths(area.width);
     for (i, (here, row)) in window.visible().skip(shown.skip).enumerate().take(usize::from(area.height)) {
         let marked = shown.all || model.marks.contains_key(&row.key);
-        let (glyph, word, role) = words::state(model, &row.state);
+        let (glyph, word, role) = words::row_state(model, row);
         let mark = if marked { pen.glyphs.marked } else { "" };
         let message = match &row.state {
             BillState::RetryAt { at, .. } => format!("{} {}", model.t().due_in, format::clock(at.since(model.now))),
@@ -99,14 +107,14 @@ pub(crate) fn rows(model: &Model, pen: &mut Pen<'_>, area: Rect, window: &Window
         let age = if age.as_secs() < 60 { "<1m".to_owned() } else { format::age(age) };
         let mut cells = vec![
             Cell::new(1, Role::Marked, mark),
-            Cell::new(widths.state, role, format!("{glyph} {word}")),
+            Cell::new(shown.state, role, format!("{glyph} {word}")),
             Cell::new(widths.no, Role::Text, words::shown(&row.no)).key(),
         ];
         if widths.org > 0 {
             cells.push(Cell::new(widths.org, Role::Dim, words::shown(&org(model, row))));
         }
         cells.extend([
-            Cell::new(widths.reason, role, words::reason(&model.causes, model.lang, &row.state)),
+            Cell::new(widths.reason, role, words::reason(&model.causes, model.lang, &row.key.op, &row.state)),
             Cell::new(0, Role::Dim, message),
             Cell::new(3, Role::Dim, attempts).right(),
             Cell::new(4, Role::Dim, age).right(),
@@ -143,15 +151,14 @@ fn org(model: &Model, row: &BillRow) -> String {
 pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<&BillRow>) {
     let Some(row) = row.filter(|_| area.height >= 2) else { return };
     let texts = model.t();
-    let (glyph, word, role) = words::state(model, &row.state);
-    heading(
-        pen,
-        area,
-        &format!("{} {} FID {}", words::shown(&row.no), pen.glyphs.dot, words::shown(row.fid().as_str())),
-    );
+    let (glyph, word, role) = words::row_state(model, row);
+    let dot = pen.glyphs.dot;
+    let op = &row.key.op;
+    let op = if op.is_audit() { String::new() } else { format!(" {dot} {}", words::operation(op)) };
+    heading(pen, area, &format!("{} {dot} FID {}{op}", words::shown(&row.no), words::shown(row.fid().as_str())));
     let (x, w) = (area.x + 1, area.width.saturating_sub(2));
     let mut y = area.y + 1;
-    let reason = words::reason(&model.causes, model.lang, &row.state);
+    let reason = words::reason(&model.causes, model.lang, &row.key.op, &row.state);
     let status = format!("{} {}", words::status(model.lang, &row.rev.status), row.rev.status.code());
     let mut head = vec![(role, format!("{glyph} {word} {reason}"))];
     if let Some(outcome) = row.state.outcome()

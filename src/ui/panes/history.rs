@@ -18,11 +18,13 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     let area = parts.list;
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     if !model.history_filter.is_empty() {
-        bills::titles(model, pen, area);
+        let state = bills::state_width(model, &model.found);
+        bills::titles(model, pen, area, state);
         if nothing(model, pen, body, &model.found, &[t.filter_empty, t.filter_empty_2]) {
             return None;
         }
-        bills::rows(model, pen, body, &model.found, bills::Rows { focus: true, all: model.all_marked, skip: 0 });
+        let shown = bills::Rows { focus: true, all: model.all_marked, skip: 0, state };
+        bills::rows(model, pen, body, &model.found, shown);
         bills::preview(model, pen, parts.detail, model.found.current());
         return Some(model.found.first());
     }
@@ -83,14 +85,16 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         heading(pen, area, &words::plan_name(model, &row.head.plan, &row.head.name));
         let (x, w) = (area.x + 1, area.width.saturating_sub(2));
         // What calls for nobody is plain here: every colour that changes from run to run is sent with every move.
-        let mut sum = words::sum(model, &row.tally, w, !row.state.is_closed());
+        let mut sum = words::sum_of(model, row, w);
         for (role, _) in &mut sum {
             if matches!(role, Role::Ok | Role::Already | Role::Skipped) {
                 *role = Role::Text;
             }
         }
         pen.pieces(x, area.y + 1, w, &sum);
+        let operation = if row.head.op.is_audit() { String::new() } else { words::operation(&row.head.op) };
         let mut more = vec![
+            (t.operation, operation),
             (t.environment, words::shown(row.head.env.as_str())),
             (t.revision, revision_of(model, row)),
             (t.run, row.head.id.to_string()),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ratatui::layout::Rect;
 
 use crate::domain::bill::Slot;
+use crate::domain::ids::OpId;
 use crate::domain::query::LedgerGroup;
 use crate::domain::run::BillRow;
 use crate::ui::cells::{Cell, Pen};
@@ -193,7 +194,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         return None;
     }
     let cell = |w, text| Cell::new(w, Role::Dim, text);
-    let state = if model.lang == crate::ui::Lang::Zh { 8 } else { 10 };
+    let state = state_width(model);
     let label = if area.width >= 100 { 24 } else { 16 };
     let titles = [
         cell(1, ""),
@@ -214,7 +215,11 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
             let role = words::role(group.slot);
             let sign = if *entries > 0 { pen.glyphs.unfolded } else { pen.glyphs.folded };
             let oldest = group.oldest.map(|o| format::age(model.now.since(o))).unwrap_or_default();
-            let word = format!("{} {}", words::glyph(group.slot, model.glyphs), words::slot(model.lang, group.slot));
+            let word = format!(
+                "{} {}",
+                words::glyph(group.slot, model.glyphs),
+                words::slot(model.lang, &OpId::default(), group.slot)
+            );
             let cells = [
                 Cell::new(1, Role::Dim, sign),
                 Cell::new(6, role, format::count(group.count)).right().key(),
@@ -241,6 +246,11 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     None
 }
 
+/// Unresolved bills have one word each, whatever the operation.
+fn state_width(model: &Model) -> u16 {
+    words::state_width(model.lang, false, model.ledger.groups.iter().any(|g| g.slot == Slot::NotReached))
+}
+
 /// The entries of an unfolded group, on the lines from and to, as far as they are on the screen.
 fn entries_of(model: &Model, pen: &mut Pen<'_>, area: Rect, group: &LedgerGroup, (from, to): (usize, usize)) {
     const INDENT: u16 = 2;
@@ -262,7 +272,8 @@ fn entries_of(model: &Model, pen: &mut Pen<'_>, area: Rect, group: &LedgerGroup,
     }
     let here = ledger.at.as_ref() == Some(&id);
     let all = model.all_marked && (here || ledger.entries().is_none());
-    bills::rows(model, pen, room, window, bills::Rows { focus: here && ledger.in_entries, all, skip: first - from });
+    let (focus, skip) = (here && ledger.in_entries, first - from);
+    bills::rows(model, pen, room, window, bills::Rows { focus, all, skip, state: state_width(model) });
 }
 
 fn group_preview(model: &Model, pen: &mut Pen<'_>, area: Rect, group: &LedgerGroup) {

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::domain::plan::Plan;
 use crate::domain::query::PlanRow;
-use crate::domain::run::{RunEnd, RunRow, RunState};
+use crate::domain::run::RunRow;
 use crate::domain::step::Verb;
 use crate::ui::cells::{Cell, Pen};
 use crate::ui::format::{self, fill};
@@ -104,7 +104,11 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
         Ok(plan) => plan,
         Err(problem) => {
             heading(pen, area, &words::shown(problem.id.as_str()));
-            let lines = pen.glyphs.wrap(&words::shown(&problem.message), usize::from(w), usize::from(area.height - 1));
+            let lines = pen.glyphs.wrap(
+                &words::shown(problem.said(model.lang == crate::ui::Lang::Zh)),
+                usize::from(w),
+                usize::from(area.height - 1),
+            );
             for (i, line) in lines.iter().enumerate() {
                 pen.text(x, area.y + 1 + i as u16, w, Role::Error, line);
             }
@@ -124,7 +128,7 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
     let last = model.live.runs.values().rev().map(|r| &r.row).find(|r| r.head.plan == plan.id).or(row.last.first());
     if let Some(run) = last {
         line(pen, texts.last_run, &last_run(model, run));
-        line(pen, texts.sum, &words::sum(model, &run.tally, w.saturating_sub(label), !run.state.is_closed()));
+        line(pen, texts.sum, &words::sum_of(model, run, w.saturating_sub(label)));
     }
     if row.unresolved > 0 {
         let text = fill(texts.unresolved_n, &[&format::count(row.unresolved)]);
@@ -177,7 +181,7 @@ fn last_run(model: &Model, run: &RunRow) -> Vec<(Role, String)> {
     let when = format::local(run.head.opened, model.zone, "%m-%d %H:%M");
     let mut out = vec![(role, format!("{glyph} {word} ")), (Role::Text, when)];
     out.push((Role::Dim, format!("  {}  ", words::shown(&run.head.by.to_string()))));
-    if let (RunState::Closed(RunEnd::CollectFailed(_)) | RunState::Paused(_), false) = (&run.state, why.is_empty()) {
+    if !why.is_empty() {
         out.push((role, why));
     }
     out

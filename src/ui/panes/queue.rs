@@ -4,7 +4,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::domain::ids::Fid;
+use crate::domain::ids::{Fid, OpId};
 use crate::domain::live::{Deferred, EnvPulse, InFlight, Recent, RunLive};
 use crate::domain::run::RunState;
 use crate::ui::cells::{Cell, Pen};
@@ -90,7 +90,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     }
     let area = Rect { y: parts.list.y + above, height: parts.list.height - above, ..parts.list };
     let cell = |w, text| Cell::new(w, Role::Dim, text);
-    let (state, no) = (if model.lang == crate::ui::Lang::Zh { 8 } else { 10 }, 14);
+    let (state, no) = (words::state_width_of(model.lang, &run.row), 14);
     let titles = [
         cell(1, ""),
         cell(state, t.col_state),
@@ -113,7 +113,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         }
         .under(&run.row.head.op);
         let mark = if model.marks.contains_key(&key) { pen.glyphs.marked } else { "" };
-        let (glyph, word, role, reason, took, when) = particulars(model, &row);
+        let (glyph, word, role, reason, took, when) = particulars(model, &run.row.head.op, &row);
         let cells = [
             Cell::new(1, Role::Marked, mark),
             Cell::new(state, role, format!("{glyph} {word}")),
@@ -136,25 +136,25 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
 }
 
 /// Sign, word, role, reason, duration and time of a row.
-fn particulars(model: &Model, row: &Row<'_>) -> (&'static str, &'static str, Role, String, String, String) {
+fn particulars(model: &Model, op: &OpId, row: &Row<'_>) -> (&'static str, &'static str, Role, String, String, String) {
     use crate::domain::bill::BillState;
-    let reason = |state: &BillState| words::reason(&model.causes, model.lang, state);
+    let reason = |state: &BillState| words::reason(&model.causes, model.lang, op, state);
     let clock = |at| format::local(at, model.zone, "%H:%M:%S");
     match row {
         Row::Flying(_, flying) => {
             let state = BillState::Trying { step: flying.step, attempt: flying.attempt, since: flying.since };
-            let (glyph, word, role) = words::state(model, &state);
+            let (glyph, word, role) = words::state(model, op, &state);
             (glyph, word, role, reason(&state), format::age(model.now.since(flying.since)), String::new())
         }
         Row::Due(_, due) => {
             let state = BillState::RetryAt { at: due.until, cause: due.cause.clone(), failure: None };
-            let (glyph, word, role) = words::state(model, &state);
+            let (glyph, word, role) = words::state(model, op, &state);
             let left = format!("{} {}", model.t().due_in, format::clock(due.until.since(model.now)));
             (glyph, word, role, format!("{}  {left}", reason(&state)), String::new(), clock(due.until))
         }
         Row::Settled(recent) => {
             let state = BillState::Settled(recent.outcome.clone());
-            let (glyph, word, role) = words::state(model, &state);
+            let (glyph, word, role) = words::state(model, op, &state);
             let message = words::message(&state);
             let mut text = reason(&state);
             if !message.is_empty() {
@@ -213,7 +213,7 @@ fn guards(model: &Model, pulse: Option<&EnvPulse>) -> Vec<(Role, String)> {
         (Role::Text, words::shown(&pulse.session)),
         (Role::Dim, format!("  {} ", t.breaker)),
         match &pulse.breaker {
-            Some(why) => (Role::Failed, format!("{} {}", t.breaker_on, words::reason_words(model.lang, why))),
+            Some(why) => (Role::Failed, format!("{} {}", t.breaker_on, words::reason_words(model, why))),
             None => (Role::Ok, t.breaker_off.to_owned()),
         },
     ]
@@ -267,7 +267,7 @@ fn health(model: &Model, pen: &mut Pen<'_>, area: Rect, run: &RunLive) {
 fn failures(model: &Model, run: &RunLive) -> Vec<(u32, Role, String)> {
     let mut by: std::collections::BTreeMap<String, (u32, Role)> = std::collections::BTreeMap::new();
     for r in run.recent.iter().filter(|r| !r.outcome.is_resolved()) {
-        let label = words::outcome_reason(&model.causes, model.lang, &r.outcome);
+        let label = words::outcome_reason(&model.causes, model.lang, &run.row.head.op, &r.outcome);
         by.entry(label).or_insert((0, words::role(r.outcome.slot()))).0 += 1;
     }
     let mut out: Vec<_> = by.into_iter().map(|(label, (n, role))| (n, role, label)).collect();

@@ -1,0 +1,385 @@
+//! What an operation and its outcomes are called: for people in both languages, and for scripts.
+//!
+//! Invariant: the words come from the operation of the run and the column of the sum line, and stand here alone. What
+//! Audit is called never changes; scripts know its words from 0.1.0 on.
+
+use super::bill::Slot;
+use super::ids::OpId;
+use super::run::Tally;
+
+/// The name of Audit, whose name in keys is empty.
+const AUDIT: &str = "Audit";
+/// The name of Submit.
+const SUBMIT: &str = "Submit";
+
+/// The words of one operation.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Words {
+    /// Its name; empty where the words stand for any operation that has none of its own.
+    name: &'static str,
+    /// What scripts call the two columns that differ by operation.
+    pub script: Script,
+    /// English.
+    pub en: Tongue,
+    /// 中文.
+    pub zh: Tongue,
+}
+
+/// Words of programs.
+#[derive(Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they say what they are")]
+pub struct Script {
+    pub done: &'static str,
+    pub already: &'static str,
+}
+
+/// Words of one language, from long to short.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Tongue {
+    /// What is done to a bill.
+    pub verb: &'static str,
+    /// Done by our call.
+    pub done: &'static str,
+    /// The same where it is narrow.
+    pub done_short: &'static str,
+    /// The shortest that still says which outcome is meant.
+    pub done_least: &'static str,
+    /// Done before any call of ours.
+    pub already: &'static str,
+    /// The same in a column of the console.
+    pub already_list: &'static str,
+    /// The same where it is narrow.
+    pub already_short: &'static str,
+    /// The shortest that still says which outcome is meant.
+    pub already_least: &'static str,
+}
+
+/// English words of an operation that is not Audit: beside its own word all are alike.
+const fn english(verb: &'static str, done: &'static str, already: &'static str) -> Tongue {
+    Tongue {
+        verb,
+        done,
+        done_short: done,
+        done_least: done,
+        already,
+        already_list: "already",
+        already_short: "already",
+        already_least: "alr",
+    }
+}
+
+const fn chinese(verb: &'static str, done: &'static str, already: &'static str) -> Tongue {
+    Tongue {
+        verb,
+        done,
+        done_short: done,
+        done_least: done,
+        already,
+        already_list: already,
+        already_short: already,
+        already_least: already,
+    }
+}
+
+const OF_AUDIT: Words = Words {
+    name: AUDIT,
+    script: Script { done: "audited", already: "already_audited" },
+    en: Tongue { done_least: "aud", ..english("audit", "audited", "already audited") },
+    zh: Tongue {
+        done_short: "已审",
+        done_least: "已审",
+        already_list: "早已审",
+        already_short: "早审",
+        already_least: "早审",
+        ..chinese("审核", "已审核", "此前已审核")
+    },
+};
+
+/// Words of every operation that has none of its own; and of the sum line of all but Audit.
+const OF_ANY: Words = Words {
+    name: "",
+    script: Script { done: "done", already: "already" },
+    en: english("execute", "done", "already done"),
+    zh: Tongue {
+        done_short: "完成",
+        done_least: "完成",
+        already_short: "此前完成",
+        already_least: "此前完成",
+        ..chinese("执行", "已完成", "此前已完成")
+    },
+};
+
+const OWN: [Words; 5] = [
+    OF_AUDIT,
+    Words {
+        name: SUBMIT,
+        script: Script { done: "submitted", already: "already_submitted" },
+        en: english("submit", "submitted", "already submitted"),
+        zh: chinese("提交", "已提交", "此前已提交"),
+    },
+    Words {
+        name: "BillClose",
+        script: Script { done: "closed", already: "already_closed" },
+        en: english("close", "closed", "already closed"),
+        zh: chinese("关闭", "已关闭", "此前已关闭"),
+    },
+    Words {
+        name: "Forbid",
+        script: Script { done: "forbidden", already: "already_forbidden" },
+        en: english("forbid", "forbidden", "already forbidden"),
+        zh: chinese("禁用", "已禁用", "此前已禁用"),
+    },
+    Words {
+        name: "Enable",
+        script: Script { done: "enabled", already: "already_enabled" },
+        en: english("enable", "enabled", "already enabled"),
+        zh: chinese("启用", "已启用", "此前已启用"),
+    },
+];
+
+/// The words of an operation, where a list or a sentence speaks of one bill.
+pub fn words(op: &OpId) -> &'static Words {
+    let name = name(op);
+    OWN.iter().find(|own| own.name.eq_ignore_ascii_case(name)).unwrap_or(&OF_ANY)
+}
+
+/// The words of its sum line: those of Audit, or those of any other operation.
+pub fn in_sum(op: &OpId) -> &'static Words {
+    if op.is_audit() { &OF_AUDIT } else { &OF_ANY }
+}
+
+/// Words for bills of several operations.
+pub fn of_any() -> &'static Words {
+    &OF_ANY
+}
+
+/// What an operation is called where it is named, in JSON too. Audit has no name in keys.
+pub fn name(op: &OpId) -> &str {
+    if op.is_audit() { AUDIT } else { op.as_str() }
+}
+
+impl Words {
+    /// Whether the operation has words of its own.
+    fn is_own(&self) -> bool {
+        !self.name.is_empty()
+    }
+
+    /// The word of programs for a column.
+    pub fn script_of(&self, slot: Slot) -> &'static str {
+        match slot {
+            Slot::Done => self.script.done,
+            Slot::Already => self.script.already,
+            Slot::Waiting | Slot::Skipped | Slot::Failed | Slot::Unknown | Slot::NotReached => slot.word(),
+        }
+    }
+}
+
+/// What an outcome is called in JSON and exports: the words of 0.1.0 for Audit, for any other operation the column's.
+pub fn code(op: &OpId, slot: Slot) -> &'static str {
+    in_sum(op).script_of(slot)
+}
+
+/// `Audit 24 bills`, `Close 24 bills (BillClose)`, `Execute Foo on 24 bills`. `op`: already safe to show.
+pub fn deed_en(op: &OpId, n: &str) -> String {
+    let (own, name) = (words(op), name(op));
+    let verb = own.en.verb;
+    let verb = verb.split_at_checked(1).map_or_else(String::new, |(head, tail)| head.to_ascii_uppercase() + tail);
+    match (own.is_own(), own.name) {
+        (true, AUDIT | SUBMIT) => format!("{verb} {n} bills"),
+        (true, _) => format!("{verb} {n} bills ({name})"),
+        (false, _) => format!("{verb} {name} on {n} bills"),
+    }
+}
+
+/// `审核 24 张单据`, `关闭 24 张单据（BillClose）`, `对 24 张单据执行 Foo`. `op`: already safe to show.
+pub fn deed_zh(op: &OpId, n: &str) -> String {
+    let (own, name) = (words(op), name(op));
+    let verb = own.zh.verb;
+    match (own.is_own(), own.name) {
+        (true, AUDIT | SUBMIT) => format!("{verb} {n} 张单据"),
+        (true, _) => format!("{verb} {n} 张单据（{name}）"),
+        (false, _) => format!("对 {n} 张单据{verb} {name}"),
+    }
+}
+
+/// The call, as a step of a bill's way: `audit`, `submit`, else the operation's name.
+pub fn call_en(op: &OpId) -> &str {
+    let own = words(op);
+    if matches!(own.name, AUDIT | SUBMIT) { own.en.verb } else { name(op) }
+}
+
+/// The same in Chinese: `审核`, `关闭（BillClose）`, `执行操作 Foo`.
+pub fn call_zh(op: &OpId) -> String {
+    let (own, name) = (words(op), name(op));
+    match (own.is_own(), own.name) {
+        (true, AUDIT | SUBMIT) => own.zh.verb.to_owned(),
+        (true, _) => format!("{}（{name}）", own.zh.verb),
+        (false, _) => format!("{}操作 {name}", own.zh.verb),
+    }
+}
+
+/// The same where it is narrow: `关闭`, `Foo`.
+pub fn call_zh_short(op: &OpId) -> &str {
+    let own = words(op);
+    if own.is_own() { own.zh.verb } else { name(op) }
+}
+
+/// `None of the 24 bills can be closed now`.
+pub fn none_en(op: &OpId, n: &str) -> String {
+    let own = words(op);
+    let done = if own.is_own() { own.en.done.to_owned() } else { format!("called with {}", name(op)) };
+    format!("None of the {n} bills can be {done} now")
+}
+
+/// `没有可关闭的单据：24 张现在都不能关闭`.
+pub fn none_zh(op: &OpId, n: &str) -> String {
+    let own = words(op);
+    if own.is_own() {
+        let verb = own.zh.verb;
+        format!("没有可{verb}的单据：{n} 张现在都不能{verb}")
+    } else {
+        let name = name(op);
+        format!("没有可执行 {name} 的单据：{n} 张现在都不能执行")
+    }
+}
+
+/// The sum line as the action log tells it: columns that are seldom filled only where they are.
+pub fn sum_en(op: &OpId, tally: &Tally) -> String {
+    let words = &in_sum(op).en;
+    let already = if op.is_audit() { words.already_list } else { words.already };
+    let always = [(words.done, tally.audited), (already, tally.already), ("skipped", tally.skipped)];
+    let always = always.into_iter().chain([("failed", tally.failed), ("unknown", tally.unknown)]);
+    let seldom = [("not reached", tally.not_reached), ("waiting", tally.waiting)].into_iter().filter(|(_, n)| *n > 0);
+    let parts: Vec<String> = always.chain(seldom).map(|(word, n)| format!("{word} {n}")).collect();
+    format!("found {} = {}", tally.found, parts.join(" + "))
+}
+
+/// Names of a column in filters, whatever the operation. `audited` and `already_audited` are among them: scripts of 0.1.0
+/// mean the column by them.
+pub fn column_names(slot: Slot) -> &'static [&'static str] {
+    match slot {
+        Slot::Waiting => &["waiting", "待处理", "等待"],
+        Slot::Done => &["done", "audited", "已完成"],
+        Slot::Already => &["already", "already_audited", "此前已完成"],
+        Slot::Skipped => &["skipped", "跳过"],
+        Slot::Failed => &["failed", "失败"],
+        Slot::Unknown => &["unknown", "未知", "结果未知"],
+        Slot::NotReached => &["not_reached", "未轮到"],
+    }
+}
+
+fn own_names(words: &Words, slot: Slot) -> [&'static str; 3] {
+    match slot {
+        Slot::Done => [words.script.done, words.zh.done, words.zh.done_short],
+        Slot::Already => [words.script.already, words.zh.already, words.zh.already_list],
+        Slot::Waiting | Slot::Skipped | Slot::Failed | Slot::Unknown | Slot::NotReached => [slot.word(); 3],
+    }
+}
+
+/// Whether a name of a column, or the operation's own word for it, is meant.
+pub fn is_called(op: &OpId, slot: Slot, mut means: impl FnMut(&str) -> bool) -> bool {
+    column_names(slot).iter().any(|name| means(name)) || own_names(words(op), slot).iter().any(|name| means(name))
+}
+
+/// Whether a column is called so by any operation.
+pub fn is_ever_called(slot: Slot, mut means: impl FnMut(&str) -> bool) -> bool {
+    column_names(slot).iter().any(|name| means(name))
+        || OWN.iter().any(|own| own_names(own, slot).iter().any(|name| means(name)))
+}
+
+/// Words that a filter offers for a column: those that hold for every operation, then those of the operations at hand.
+pub fn offered<'a>(slot: Slot, ops: impl IntoIterator<Item = &'a OpId>) -> Vec<&'static str> {
+    let mut out = vec![slot.word()];
+    if slot.code() != slot.word() {
+        out.push(slot.code());
+    }
+    for op in ops {
+        let word = words(op).script_of(slot);
+        if !out.contains(&word) {
+            out.push(word);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn op(name: &str) -> OpId {
+        OpId::new(name)
+    }
+
+    #[test]
+    fn audit_is_called_what_it_was_called_in_0_1_0() {
+        let audit = words(&OpId::default());
+        assert_eq!((code(&OpId::default(), Slot::Done), audit.zh.done), ("audited", "已审核"));
+        assert_eq!((code(&OpId::default(), Slot::Already), audit.en.already), ("already_audited", "already audited"));
+        assert_eq!(in_sum(&OpId::default()), audit);
+        for slot in Slot::ALL {
+            assert_eq!(code(&OpId::default(), slot), slot.code());
+        }
+    }
+
+    #[test]
+    fn every_operation_has_its_own_word_in_lists_and_the_general_one_in_sums() {
+        for (name, script, already, en, zh) in [
+            ("Submit", "submitted", "already_submitted", "submitted", "已提交"),
+            ("BillClose", "closed", "already_closed", "closed", "已关闭"),
+            ("billclose", "closed", "already_closed", "closed", "已关闭"),
+            ("Forbid", "forbidden", "already_forbidden", "forbidden", "已禁用"),
+            ("Enable", "enabled", "already_enabled", "enabled", "已启用"),
+            ("MRPClose", "done", "already", "done", "已完成"),
+        ] {
+            let own = words(&op(name));
+            assert_eq!((own.script.done, own.script.already), (script, already), "{name}");
+            assert_eq!((own.en.done, own.zh.done), (en, zh), "{name}");
+            let sum = in_sum(&op(name));
+            assert_eq!(
+                (sum.en.done, sum.en.already, sum.zh.done, sum.zh.already),
+                ("done", "already done", "已完成", "此前已完成")
+            );
+            assert_eq!((code(&op(name), Slot::Done), code(&op(name), Slot::Already)), ("done", "already"), "{name}");
+        }
+    }
+
+    #[test]
+    fn sentences_name_what_is_done() {
+        for (name, en, zh, call) in [
+            ("", "Audit 24 bills", "审核 24 张单据", "审核"),
+            ("Submit", "Submit 24 bills", "提交 24 张单据", "提交"),
+            ("BillClose", "Close 24 bills (BillClose)", "关闭 24 张单据（BillClose）", "关闭（BillClose）"),
+            ("Foo", "Execute Foo on 24 bills", "对 24 张单据执行 Foo", "执行操作 Foo"),
+        ] {
+            assert_eq!((deed_en(&op(name), "24").as_str(), deed_zh(&op(name), "24").as_str()), (en, zh));
+            assert_eq!(call_zh(&op(name)), call);
+        }
+        assert_eq!((call_zh_short(&op("BillClose")), call_zh_short(&op("Foo"))), ("关闭", "Foo"));
+        assert_eq!((call_en(&op("")), call_en(&op("Submit")), call_en(&op("Foo"))), ("audit", "submit", "Foo"));
+        assert_eq!(none_en(&op("BillClose"), "4"), "None of the 4 bills can be closed now");
+        assert_eq!(none_en(&op("Foo"), "4"), "None of the 4 bills can be called with Foo now");
+        assert_eq!(none_zh(&op("Foo"), "4"), "没有可执行 Foo 的单据：4 张现在都不能执行");
+    }
+
+    #[test]
+    fn the_log_tells_a_sum_as_in_0_1_0_and_every_other_operation_in_general_words() {
+        let sum = Tally { found: 9, audited: 3, already: 1, failed: 2, not_reached: 3, ..Tally::default() };
+        assert_eq!(
+            sum_en(&op("BillClose"), &sum),
+            "found 9 = done 3 + already done 1 + skipped 0 + failed 2 + unknown 0 + not reached 3"
+        );
+        let sum = Tally { found: 6, not_reached: 0, ..sum };
+        assert_eq!(sum_en(&op(""), &sum), "found 6 = audited 3 + already 1 + skipped 0 + failed 2 + unknown 0");
+    }
+
+    #[test]
+    fn no_word_means_two_columns() {
+        for slot in Slot::ALL {
+            for word in column_names(slot).iter().copied().chain(OWN.iter().flat_map(|own| own_names(own, slot))) {
+                let meant: Vec<Slot> =
+                    Slot::ALL.into_iter().filter(|slot| is_ever_called(*slot, |name| name == word)).collect();
+                assert_eq!(meant, [slot], "{word}");
+            }
+        }
+    }
+}

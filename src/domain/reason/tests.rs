@@ -1,0 +1,162 @@
+//! Every reason has a sentence in both languages, and a name and arguments for programs.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// One of each, in the order of the enum.
+pub(super) fn examples() -> Vec<Reason> {
+    let run = RunId(ulid::Ulid::from_parts(1, 2));
+    let (env, other) = (EnvId::new("prod"), EnvId::new("test"));
+    let (plan, form) = (PlanId::new("p"), FormId::new("SAL_OUTSTOCK"));
+    let server = |name: &str| Server {
+        address: format!("https://{name}.invalid:443/k3cloud"),
+        account_set: "60aa".into(),
+        centre: None,
+    };
+    let (was, is) = (server("a"), server("b"));
+    let (rev, newest) = (PlanRev::new("0123456789abcdef"), PlanRev::new("fedcba9876543210"));
+    let hash = |c: &str| SetHash::new(c.repeat(64));
+    let said = || "原话".to_owned();
+    let verb = || "start".to_owned();
+    let failure = || Failure { cause: Cause::new("stock"), msg_code: Some(11), field: None, message: said() };
+    let operation = || "BillClose".to_owned();
+    vec![
+        Reason::Legacy { said: said() },
+        Reason::Breaker { cause: Some(Cause::new("stock")), n: 9, of: 20 },
+        Reason::Breaker { cause: None, n: 9, of: 20 },
+        Reason::BreakerUnknown { n: 3 },
+        Reason::WrongIds {},
+        Reason::Unreachable { said: said() },
+        Reason::SignInRefused { said: said() },
+        Reason::SessionLost { times: 3, minutes: 10 },
+        Reason::ReadFailed { said: said() },
+        Reason::PlanWide { failure: failure() },
+        Reason::SuccessWithoutEffect { no: "XSCKD1".into() },
+        Reason::KeyNotHonoured { sent: "A1".into(), got: "A2".into() },
+        Reason::Canary { cause: Cause::new("stock"), n: 2 },
+        Reason::CanaryUnknown {},
+        Reason::QueryFailed { said: said() },
+        Reason::QueryRefused { failure: failure() },
+        Reason::PagesOutOfOrder {},
+        Reason::NoCounterpart { source: env.clone(), target: other.clone(), found: 2, first: vec!["A1".into()] },
+        Reason::TooManyAcross { most: 50_000 },
+        Reason::BadNumber { said: said() },
+        Reason::Interrupted {},
+        Reason::TaskDied { said: Some(said()) },
+        Reason::TaskDied { said: None },
+        Reason::Disk { said: said() },
+        Reason::Unattended { minutes: 30, why: Some(Box::new(Reason::CanaryUnknown {})) },
+        Reason::Unattended { minutes: 30, why: None },
+        Reason::WrongServer { env: env.clone(), was: was.clone(), is: is.clone() },
+        Reason::ServerUnknown { env: env.clone(), is: is.clone() },
+        Reason::OtherAccountSet { env: env.clone(), was, is: is.clone() },
+        Reason::ServerKnown { env: env.clone(), is },
+        Reason::SameServer { env: env.clone(), other },
+        Reason::ReadOnly { env: env.clone() },
+        Reason::AlwaysReadOnly { env: env.clone() },
+        Reason::NotAllowed { verb: verb(), role: Role::Viewer, needed: Role::Approver },
+        Reason::SecondPerson { run, hash: "32b553b1".into() },
+        Reason::Busy { plan: plan.clone(), run },
+        Reason::NoRun { run },
+        Reason::NoPlan { plan: plan.clone() },
+        Reason::NoEnvironment { env: env.clone() },
+        Reason::PlanNamesNoEnvironment { plan: plan.clone(), env: env.clone() },
+        Reason::NothingConfigured {},
+        Reason::SetChanged { run, is: hash("a"), seen: hash("b") },
+        Reason::TypeCount { n: 167 },
+        Reason::TypeEnvironment { env: env.clone() },
+        Reason::NeedsReason { verb: verb() },
+        Reason::FlagsNeedReason {},
+        Reason::ScheduleApproves {},
+        Reason::OtherFlags { first: Who::of_person(1000, "wang", None) },
+        Reason::PlanChanged { plan: plan.clone(), run, was: rev.clone(), is: newest.clone() },
+        Reason::BreakerOpen { env: env.clone(), why: Box::new(Reason::WrongIds {}) },
+        Reason::NotAwaiting { run },
+        Reason::NotWriting { run },
+        Reason::NotPaused { run },
+        Reason::OnlyReads { run },
+        Reason::Closing { run },
+        Reason::Closed { run },
+        Reason::PaceZero {},
+        Reason::EngineEnds {},
+        Reason::PlanProblem { said: said() },
+        Reason::NoEffect { plan: plan.clone(), operation: operation(), rev: None },
+        Reason::NoEffect { plan: plan.clone(), operation: operation(), rev: Some(rev.clone()) },
+        Reason::OtherOperation { plan: plan.clone(), was: OpId::new("BillClose"), is: OpId::default() },
+        Reason::OperationNotAllowed { env: env.clone(), operation: operation() },
+        Reason::RevisionNotKept { plan: plan.clone(), rev, newest },
+        Reason::OffInProduction { plan: plan.clone() },
+        Reason::NoRemedy { plan: plan.clone() },
+        Reason::NotHere { plan: plan.clone(), form: form.clone(), env: env.clone() },
+        Reason::FormsDiffer { plan, source: form, target: FormId::new("STK_InStock") },
+        Reason::UnknownZone { env, zone: "Mars/Base".into() },
+        Reason::NothingMatches { left_out: Vec::new() },
+        Reason::NothingMatches { left_out: LEFT_OUT.map(|why| (why, 2)).to_vec() },
+    ]
+}
+
+const LEFT_OUT: [LeftOut; 8] = [
+    LeftOut::ResolvedMeanwhile,
+    LeftOut::Quarantined,
+    LeftOut::TooMany,
+    LeftOut::NotUnknown,
+    LeftOut::RunUnknown,
+    LeftOut::OtherRevision,
+    LeftOut::PlanBusy,
+    LeftOut::OtherServer,
+];
+
+/// The names of all variants, as reading an unknown one lists them.
+fn names(unknown: &str) -> BTreeSet<String> {
+    let (_, known) = unknown.split_once("expected one of ").expect(unknown);
+    known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_reason_has_an_example_here() {
+    let all = names(&serde_json::from_str::<Reason>(r#"{"k":"of_tomorrow"}"#).unwrap_err().to_string());
+    let shown: BTreeSet<String> = examples().iter().map(Reason::code).collect();
+    assert_eq!(shown, all);
+    let all = names(&serde_json::from_str::<LeftOut>("\"of_tomorrow\"").unwrap_err().to_string());
+    assert_eq!(LEFT_OUT.len(), all.len());
+}
+
+/// Letters of an English sentence: three words in a row outside of what stands in backticks.
+fn english(text: &str) -> Option<String> {
+    let outside: String = text.split('`').step_by(2).collect::<Vec<_>>().join(" ; ");
+    let words: Vec<&str> = outside.split(' ').collect();
+    let word = |w: &&str| w.len() > 1 && w.chars().all(|c| c.is_ascii_lowercase());
+    words.windows(3).find(|three| three.iter().all(word)).map(|three| three.join(" "))
+}
+
+#[test]
+fn every_reason_is_said_in_both_languages() {
+    let han = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
+    for reason in examples() {
+        let (en, zh) = (reason.en(), reason.zh());
+        let quoted = en.replace("原话", "");
+        assert!(!quoted.chars().any(han), "{en}");
+        assert!(zh.chars().any(han), "{zh}");
+        assert_eq!(english(&zh), None, "{zh}");
+        let variant = format!("{reason:?}");
+        let name = variant.split([' ', '{']).next().unwrap();
+        assert!(
+            !en.contains("{ ") && !zh.contains("{ ") && !en.starts_with(name),
+            "a sentence, not a dump: {en} / {zh}"
+        );
+        for (text, glued) in [(&zh, [": ", "; ", ", "])] {
+            let outside: String = text.split('`').step_by(2).collect();
+            assert!(glued.iter().all(|mark| !outside.contains(mark)), "half-width marks: {text}");
+        }
+        assert_eq!(serde_json::from_str::<Reason>(&serde_json::to_string(&reason).unwrap()).unwrap(), reason);
+    }
+}
+
+#[test]
+fn causes_are_called_as_people_call_them() {
+    let reason = Reason::Canary { cause: Cause::new("stock"), n: 2 };
+    let zh = |cause: &Cause| if cause.as_str() == "stock" { "库存不足".to_owned() } else { cause.to_string() };
+    assert_eq!(reason.zh_with(&zh), "首批试审中 2 张被 ERP 拒绝：库存不足");
+    assert!(reason.en_with(&|_| "insufficient stock".to_owned()).ends_with("insufficient stock"));
+}

@@ -1,0 +1,359 @@
+//! The sentences of [`Reason`], English and Chinese side by side: what happened, to what, and what to do next.
+//!
+//! Invariant: both languages are made from one table without a wildcard, so a new variant compiles only once it has both
+//! sentences, and both say the same arguments.
+
+use std::borrow::Cow;
+
+use super::{LeftOut, Reason};
+use crate::domain::access::Role;
+use crate::domain::cause::Cause;
+use crate::domain::operation::declaration;
+
+/// What people call a cause.
+pub(super) type Label<'a> = &'a dyn Fn(&Cause) -> String;
+
+/// Makes the two functions of the table: `pattern => English, Chinese;`, with a name for the labels of causes.
+macro_rules! sentences {
+    (|$label:ident| $($pattern:pat => $en:expr, $zh:expr;)*) => {
+        /// A reason in English.
+        pub(super) fn en(reason: &Reason, $label: Label<'_>) -> String {
+            let said: Cow<'_, str> = match reason { $($pattern => $en.into(),)* };
+            said.into_owned()
+        }
+
+        /// A reason in Chinese.
+        pub(super) fn zh(reason: &Reason, $label: Label<'_>) -> String {
+            let said: Cow<'_, str> = match reason { $($pattern => $zh.into(),)* };
+            said.into_owned()
+        }
+    };
+}
+
+use Reason as R;
+
+sentences! { |label|
+    // What 0.1.0 wrote.
+    R::Legacy { said } => said.as_str(), said.as_str();
+
+    // Why a run stopped, paused or could not collect.
+    R::Breaker { cause: Some(cause), n, of } =>
+        format!("the ERP refused {n} of the last {of} bills: {}", label(cause)),
+        format!("最近 {of} 张中有 {n} 张被 ERP 拒绝：{}", label(cause));
+    R::Breaker { cause: None, n, of } =>
+        format!("the ERP refused {n} of the last {of} bills"),
+        format!("最近 {of} 张中有 {n} 张被 ERP 拒绝");
+    R::BreakerUnknown { n } =>
+        format!("{n} calls in a row without a usable answer"),
+        format!("连续 {n} 次调用没有可用的响应");
+    R::WrongIds {} => "an answer named bills that were not asked", "响应提到的不是所调用的单据";
+    R::Unreachable { said } =>
+        format!("the server cannot be reached: {said}"),
+        format!("服务器不可达：“{said}”");
+    R::SignInRefused { said } =>
+        format!("the sign-in was refused: {said}"),
+        format!("登录被拒绝：“{said}”");
+    R::SessionLost { times, minutes } =>
+        format!("the session was lost {times} times in {minutes} minutes"),
+        format!("{minutes} 分钟内登录会话失效 {times} 次");
+    R::ReadFailed { said } =>
+        format!("bills could not be read: {said}"),
+        format!("无法读取单据：“{said}”");
+    R::PlanWide { failure } =>
+        format!("the ERP would refuse the other bills, too ({}): {}", label(&failure.cause), failure.message),
+        format!("其余单据同样会被 ERP 拒绝（{}）：“{}”", label(&failure.cause), failure.message);
+    R::SuccessWithoutEffect { no } =>
+        format!("the ERP said success for {no}, and nothing changed"),
+        format!("ERP 对 {no} 返回成功，但单据没有变化");
+    R::KeyNotHonoured { sent, got } =>
+        format!("the ERP numbered the bill {got}, not {sent} as asked"),
+        format!("ERP 把单据编为 {got}，不是所要求的 {sent}");
+    R::Canary { cause, n } =>
+        format!("among the first bills, {n} refused by the ERP: {}", label(cause)),
+        format!("首批试审中 {n} 张被 ERP 拒绝：{}", label(cause));
+    R::CanaryUnknown {} => "no usable answer among the first bills", "首批试审中有一次没有可用的响应";
+    R::QueryFailed { said } =>
+        format!("the query had no usable answer: {said}"),
+        format!("查询没有可用的响应：“{said}”");
+    R::QueryRefused { failure } =>
+        format!("the ERP refused the query ({}): {}", label(&failure.cause), failure.message),
+        format!("ERP 拒绝查询（{}）：“{}”", label(&failure.cause), failure.message);
+    R::PagesOutOfOrder {} =>
+        "the server answers pages out of order of the id; nothing was written",
+        "服务器没有按内码顺序返回各页；未写入任何内容";
+    R::NoCounterpart { source, target, found, first } =>
+        format!(
+            "environment {source} found {found} bills, and {target} holds none of these numbers exactly once: {}",
+            first.join(", ")
+        ),
+        format!("环境 {source} 读到 {found} 张，环境 {target} 中没有一个编号恰好对应一张：{}", first.join("、"));
+    R::TooManyAcross { most } =>
+        format!("more than {most} bills between two environments in one run; cut the query by date"),
+        format!("两个环境之间一次超过 {most} 张：请按日期缩小查询");
+    R::BadNumber { said } =>
+        format!("a bill number of the source: {said}"),
+        format!("来源单据的编号有问题：“{said}”");
+    R::Interrupted {} =>
+        "interrupted while collecting: the process ended; start it again",
+        "读取单据时进程结束：请重新运行";
+    R::TaskDied { said: Some(said) } =>
+        format!("a bill's task died: {said}; its bill is unknown"),
+        format!("处理单据的任务异常结束，该单据结果未知：“{said}”");
+    R::TaskDied { said: None } =>
+        "the run's task died: report the service log",
+        "运行的任务异常结束：请反馈服务日志";
+    R::Disk { said } => said.as_str(), format!("流水无法读写：“{said}”");
+    R::Unattended { minutes, why: Some(why) } =>
+        format!("paused and left alone for {minutes} minutes: {}", en(why, label)),
+        format!("暂停后 {minutes} 分钟无人处理：{}", zh(why, label));
+    R::Unattended { minutes, why: None } =>
+        format!("paused and left alone for {minutes} minutes"),
+        format!("暂停后 {minutes} 分钟无人处理");
+
+    // The server the work belongs to.
+    R::WrongServer { env, was, is } =>
+        format!(
+            "environment {env} is {is} now, and its records are on {was}: nothing was sent. Adopt the new address with \
+             `skydeck env adopt {env} --reason …`, or put the old one back"
+        ),
+        format!(
+            "环境 {env} 现在是 {is}，而其单据在 {was}：未发送任何请求。请用 `skydeck env adopt {env} --reason …` 确认新地址，或恢复原地址"
+        );
+    R::ServerUnknown { env, is } =>
+        format!(
+            "bills of environment {env} are open or unknown from before servers were noted: say with `skydeck env adopt \
+             {env} --reason …` that they belong to {is}"
+        ),
+        format!(
+            "环境 {env} 有旧版本留下的未完成或结果未知的单据，当时没有记录服务器：请用 `skydeck env adopt {env} --reason …` 确认它们属于 {is}"
+        );
+    R::OtherAccountSet { env, was, is } =>
+        format!(
+            "environment {env} belongs to {}; {} is another account set: make it an environment of its own",
+            was.beside(is),
+            is.beside(was)
+        ),
+        format!("环境 {env} 属于 {}；{} 是另一个数据中心（账套）：请另建一个环境", was.beside(is), is.beside(was));
+    R::ServerKnown { env, is } =>
+        format!("environment {env} is bound to {is} already"),
+        format!("环境 {env} 已经属于 {is}");
+    R::SameServer { env, other } =>
+        format!(
+            "environments {env} and {other} write to one server and account set: remove one, or give it \
+             read_only = \"always\""
+        ),
+        format!("环境 {env} 和 {other} 写入同一个服务器和数据中心（账套）：请删除其一，或设为 `read_only = \"always\"`");
+
+    // Who may order what, and when.
+    R::ReadOnly { env } =>
+        format!("environment {env} is read-only: unlock it first, with a reason"),
+        format!("环境 {env} 为只读：请先解锁并写明理由");
+    R::AlwaysReadOnly { env } =>
+        format!("environment {env} is read-only by its configuration (read_only = \"always\")"),
+        format!("环境 {env} 在配置中为永久只读（`read_only = \"always\"`）");
+    R::NotAllowed { verb, role, needed } =>
+        format!("not allowed: {verb} needs the role {needed}, yours is {role} (see [access] in the configuration)"),
+        format!("{}需要{}权限；当前是{}（见配置 `[access]`）", verb_zh(verb), role_zh(*needed), role_zh(*role));
+    R::SecondPerson { run, hash } =>
+        format!("noted: run {run} waits for a second approver, another user, within 10 minutes; set {hash}"),
+        format!("已批准一次：运行 {run} 还需另一位批准人在 10 分钟内批准，清单号 {hash}");
+    R::Busy { plan, run } =>
+        format!("plan {plan} already has an open run {run}: finish, resume or cancel it first"),
+        format!("方案 {plan} 的运行 {run} 尚未结束：请先完成、继续或停止它");
+    R::NoRun { run } => format!("there is no run {run}"), format!("没有运行 {run}");
+    R::NoPlan { plan } => format!("there is no plan `{plan}`"), format!("没有方案 `{plan}`");
+    R::NoEnvironment { env } => format!("there is no environment `{env}`"), format!("没有环境 `{env}`");
+    R::PlanNamesNoEnvironment { plan, env } =>
+        format!("plan {plan} names environment `{env}`, which is not configured"),
+        format!("方案 {plan} 指定的环境 `{env}` 没有配置");
+    R::NothingConfigured {} => "no environment is configured", "没有配置任何环境";
+    R::SetChanged { run, is, seen } =>
+        format!("the set of run {run} has the hash {}, not {}: look at it again", is.short(), seen.short()),
+        format!("运行 {run} 的清单号是 {}，不是 {}：请重新查看", is.short(), seen.short());
+    R::TypeCount { n } => format!("type the number of bills, {n}"), format!("请输入单据数 {n}");
+    R::TypeEnvironment { env } => format!("type the environment's name, {env}"), format!("请输入环境名 {env}");
+    R::NeedsReason { verb } =>
+        format!("{verb} needs a written reason"),
+        format!("{}需要写明理由", verb_zh(verb));
+    R::FlagsNeedReason {} =>
+        "flags that ignore an ERP rule need a written reason",
+        "忽略 ERP 提示需要写明理由";
+    R::ScheduleApproves {} =>
+        "in production a person approves, never the schedule",
+        "生产环境由人批准，定时运行不能自行批准";
+    R::OtherFlags { first } =>
+        format!("{first} approved other flags: approve the same ones, or let {first} approve anew"),
+        format!("{first} 批准时选择的提示不同：请选择相同的，或由 {first} 重新批准");
+    R::PlanChanged { plan, run, was, is } =>
+        format!(
+            "plan {plan} changed since run {run} was collected (then {}, now {}): cancel it and start again",
+            was.short(),
+            is.short()
+        ),
+        format!(
+            "方案 {plan} 在运行 {run} 读取之后已修改（当时版本 {}，现在 {}）：请停止后重新运行",
+            was.short(),
+            is.short()
+        );
+    R::BreakerOpen { env, why } =>
+        format!("the breaker of {env} is tripped: {}", en(why, label)),
+        format!("环境 {env} 的熔断已触发：{}", zh(why, label));
+    R::NotAwaiting { run } =>
+        format!("run {run} does not wait for an approval"),
+        format!("运行 {run} 不处于待批准状态");
+    R::NotWriting { run } =>
+        format!("run {run} is not writing; it can be cancelled"),
+        format!("运行 {run} 没有在写入；可以停止它");
+    R::NotPaused { run } => format!("run {run} is not paused"), format!("运行 {run} 没有暂停");
+    R::OnlyReads { run } =>
+        format!("run {run} only reads and goes on by itself"),
+        format!("运行 {run} 只读取，会自行继续");
+    R::Closing { run } => format!("run {run} is being closed"), format!("运行 {run} 正在结束");
+    R::Closed { run } =>
+        format!("run {run} is closed; a closed run never changes"),
+        format!("运行 {run} 已结束，不再改变");
+    R::PaceZero {} =>
+        "a pace of 0 would wait for ever: pause the run instead",
+        "速率为 0 会永远等待：请改用暂停";
+    R::EngineEnds {} =>
+        "the engine is ending: give the order again after the next start",
+        "引擎正在结束：请在下次启动后再试";
+
+    // What a plan lacks.
+    R::PlanProblem { said } => said.as_str(), format!("方案不能使用：“{said}”");
+    R::NoEffect { plan, operation, rev: None } =>
+        format!(
+            "plan {plan} executes `{operation}` and does not say how a bill shows that it is done: add `{}`",
+            declaration(operation)
+        ),
+        format!("方案 {plan} 执行 `{operation}`，但没有说明怎样看出单据已完成：请添加 `{}`", declaration(operation));
+    R::NoEffect { plan, operation, rev: Some(rev) } =>
+        format!(
+            "revision {} of plan {plan} executes `{operation}` and does not say how a bill shows that it is done: use the \
+             newest revision, which must hold `{}`",
+            rev.short(),
+            declaration(operation)
+        ),
+        format!(
+            "方案 {plan} 的版本 {} 执行 `{operation}`，但没有说明怎样看出单据已完成：请用最新版本，其中须有 `{}`",
+            rev.short(),
+            declaration(operation)
+        );
+    R::OtherOperation { plan, was, is } =>
+        format!(
+            "plan {plan} executes {} now, and these bills were to get {}: retry them under their original revision, or \
+             resolve them",
+            is.name(),
+            was.name()
+        ),
+        format!(
+            "方案 {plan} 现在执行 {}，而这些单据当时要执行的是 {}：请按原来的版本重试，或办结",
+            is.name(),
+            was.name()
+        );
+    R::OperationNotAllowed { env, operation } =>
+        format!(
+            "operation `{operation}` is not among allow_operations of environment {env}: its owner must name it there"
+        ),
+        format!("操作 `{operation}` 不在环境 {env} 的 `allow_operations` 中：须由环境负责人写入");
+    R::RevisionNotKept { plan, rev, newest } =>
+        format!(
+            "revision {} of plan {plan} is not kept here (its run is older than the keeping of revisions): retry with the \
+             newest, {}",
+            rev.short(),
+            newest.short()
+        ),
+        format!(
+            "方案 {plan} 的版本 {} 没有保存（该运行早于版本保存功能）：请用最新版本 {} 重试",
+            rev.short(),
+            newest.short()
+        );
+    R::OffInProduction { plan } =>
+        format!(
+            "plan {plan} runs in production, where a schedule is off unless the plan says skydeck.schedule.production"
+        ),
+        format!("方案 {plan} 在生产环境中运行；除非方案写明 `skydeck.schedule.production`，定时在那里关闭");
+    R::NoRemedy { plan } =>
+        format!("plan {plan} has no omissionRemedy"),
+        format!("方案 {plan} 没有补偿查询（omissionRemedy）");
+    R::NotHere { plan, form, env } =>
+        format!("plan {plan} no longer queries {form} in environment {env}, where these bills are"),
+        format!("方案 {plan} 已不再查询环境 {env} 中的 {form}，而这些单据在那里");
+    R::FormsDiffer { plan, source, target } =>
+        format!("plan {plan} queries {source} and calls {target}: status could not be read back"),
+        format!("方案 {plan} 查询 {source} 而调用 {target}：无法回查状态");
+    R::UnknownZone { env, zone } =>
+        format!("environment {env} has the unknown server_zone `{zone}`; write e.g. Asia/Shanghai"),
+        format!("环境 {env} 的 server_zone `{zone}` 不认识；例如写 Asia/Shanghai");
+    R::NothingMatches { left_out } =>
+        match left_out.as_slice() {
+            [] => "no unresolved bill matches".to_owned(),
+            some => format!("no unresolved bill matches; left out: {}", counted(some, ", ", |why, n| format!("{n} {}", left_en(why)))),
+        },
+        match left_out.as_slice() {
+            [] => "没有符合条件的遗留单据".to_owned(),
+            some => format!("没有符合条件的遗留单据；未计入：{}", counted(some, "；", |why, n| format!("{n} 张{}", left_zh(why)))),
+        };
+}
+
+fn counted(left: &[(LeftOut, u64)], between: &str, one: impl Fn(LeftOut, u64) -> String) -> String {
+    left.iter().map(|(why, n)| one(*why, *n)).collect::<Vec<_>>().join(between)
+}
+
+/// Why entries were left out, in English, after their number.
+pub(super) fn left_en(why: LeftOut) -> &'static str {
+    match why {
+        LeftOut::ResolvedMeanwhile => "resolved meanwhile",
+        LeftOut::Quarantined => "quarantined",
+        LeftOut::TooMany => "beyond what one run takes",
+        LeftOut::NotUnknown => "not unknown",
+        LeftOut::RunUnknown => "of a run that is not known",
+        LeftOut::OtherRevision => "of another revision of the same plan: retry them after this run",
+        LeftOut::PlanBusy => "of a plan that is busy or cannot be used",
+        LeftOut::OtherServer => "of an environment whose server is another one now",
+    }
+}
+
+fn left_zh(why: LeftOut) -> &'static str {
+    match why {
+        LeftOut::ResolvedMeanwhile => "其间已了结",
+        LeftOut::Quarantined => "已隔离",
+        LeftOut::TooMany => "超过一次运行的上限",
+        LeftOut::NotUnknown => "不是结果未知",
+        LeftOut::RunUnknown => "所属运行不明",
+        LeftOut::OtherRevision => "属于同一方案的另一版本，请在本次运行之后重试",
+        LeftOut::PlanBusy => "所属方案正在运行或不能使用",
+        LeftOut::OtherServer => "所属环境的服务器已改变",
+    }
+}
+
+fn role_zh(role: Role) -> &'static str {
+    match role {
+        Role::Viewer => "查看人",
+        Role::Operator => "操作员",
+        Role::Approver => "批准人",
+    }
+}
+
+/// An order's verb ([`crate::domain::command::Command::verb`]); one that is not known stands as it is.
+fn verb_zh(verb: &str) -> String {
+    let known = match verb {
+        "start" => "运行",
+        "retry" => "重试",
+        "verify" => "核实",
+        "approve" => "批准",
+        "decline" => "放弃",
+        "pause" => "暂停",
+        "resume" => "继续",
+        "cancel" => "停止",
+        "set_pace" => "调整速率",
+        "resolve" => "办结",
+        "reopen" => "撤销办结",
+        "adopt_server" => "确认服务器",
+        "unlock" => "解锁",
+        "lock" => "恢复只读",
+        "reload_plans" => "重新读取方案",
+        other => return format!("`{other}` "),
+    };
+    known.to_owned()
+}

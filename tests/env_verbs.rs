@@ -1,0 +1,134 @@
+//! The verbs about environments, by the real binary: where records are, who may say so, and two environments on one server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+#[allow(dead_code, reason = "each test file uses its own part of it")]
+#[path = "support/place.rs"]
+mod place;
+#[allow(dead_code, reason = "each test file uses its own part of it")]
+#[path = "support/pty.rs"]
+mod pty;
+
+use std::process::Output;
+
+use place::Place;
+use serde_json::Value;
+
+const PLAN: &str = "sal_outstock_audit";
+
+fn said(out: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (out.status.code().unwrap(), text(&out.stdout), text(&out.stderr))
+}
+
+fn json(out: &Output) -> Value {
+    let (code, text, err) = said(out);
+    assert_eq!(code, 0, "{err}");
+    serde_json::from_str(text.lines().next().unwrap()).unwrap()
+}
+
+fn configure(place: &Place, change: impl FnOnce(String) -> String) {
+    let file = place.dir.path().join("config.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, change(text)).unwrap();
+}
+
+fn audits(place: &Place) -> u32 {
+    place.audits().values().sum()
+}
+
+#[test]
+fn a_moved_server_is_adopted_by_a_verb_and_nothing_is_called_before() {
+    let place = Place::new(30);
+    let check = |lang: &str| {
+        let mut options = place.options();
+        *options.last_mut().unwrap() = lang.to_owned();
+        said(&std::process::Command::new(place::PROGRAM).args(["env", "check"]).args(options).output().unwrap())
+    };
+    assert!(check("en").1.contains("bound to: not bound yet"), "{:?}", check("en"));
+    assert!(!place.data().exists(), "a look makes no data directory");
+    let (code, _, err) = said(&place.verb(&["run", PLAN, "-y", "--confirm", "test"]));
+    assert_eq!(code, 0, "{err}");
+    let before = audits(&place);
+    assert!(before > 0);
+    configure(&place, |text| text.replace("http://127.0.0.1:", "http://localhost:"));
+    let (code, _, err) = said(&place.verb(&["run", PLAN, "-y"]));
+    assert_eq!(code, 4, "{err}");
+    assert!(err.contains("http://127.0.0.1:") && err.contains("skydeck env adopt test --reason"), "{err}");
+    let (_, text, _) = check("zh");
+    assert!(text.contains("单据所属服务器: http://127.0.0.1:"), "{text}");
+    assert!(text.contains("! 环境 test 现在是 http://localhost:"), "{text}");
+    let found = json(&place.verb(&["env", "check", "--json"]));
+    assert!(found["home"]["address"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{found}");
+    assert_eq!(found["held"][0]["code"], "wrong_server", "{found}");
+    assert_eq!(said(&place.verb(&["env", "adopt", "test"])).0, 2, "a reason is asked for");
+    assert_eq!(said(&place.verb(&["env", "adopt", "test", "--reason", " "])).0, 4);
+    assert_eq!(said(&place.verb(&["env", "adopt", "nowhere", "--reason", "x"])).0, 2);
+    let (code, text, err) = said(&place.verb(&["env", "adopt", "test", "--reason", "the host has a name now"]));
+    assert_eq!(code, 0, "{err}");
+    assert!(text.contains("environment test is bound to http://localhost:"), "{text}");
+    let (_, log, _) = said(&place.verb(&["log"]));
+    assert!(log.contains("adopt_server") && log.contains("the host has a name now"), "{log}");
+    assert_eq!(said(&place.verb(&["log", "verify"])).0, 0);
+    let again = json(&place.verb(&["env", "check", "--json"]));
+    assert_eq!(again["held"], serde_json::json!([]), "{again}");
+    let (code, _, err) = said(&place.verb(&["run", PLAN, "-y", "--sweep"]));
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(audits(&place), before, "all of it was audited before");
+}
+
+#[test]
+fn another_account_set_is_an_environment_of_its_own() {
+    let place = Place::new(10);
+    assert_eq!(said(&place.verb(&["run", PLAN, "-y"])).0, 0);
+    let before = audits(&place);
+    configure(&place, |text| text.replace("60aa0000000000", "60aa0000000001"));
+    for verb in [vec!["run", PLAN, "-y"], vec!["env", "adopt", "test", "--reason", "please"]] {
+        let (code, _, err) = said(&place.verb(&verb));
+        assert_eq!(code, 4, "{err}");
+        assert!(err.contains("another account set: make it an environment of its own"), "{err}");
+    }
+    assert_eq!(audits(&place), before);
+}
+
+#[test]
+fn two_environments_on_one_account_set_write_nothing_until_one_is_read_only_for_good() {
+    let place = Place::new(20);
+    let mut second = String::new();
+    configure(&place, |text| {
+        second = text.replace("environment.test", "environment.archive").replace("/k3cloud/", "/K3Cloud");
+        format!("{text}{second}")
+    });
+    let file = place.dir.path().join("plans").join(format!("{PLAN}.json"));
+    let mut plan: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    plan["skydeck"]["env"] = "archive".into();
+    std::fs::write(place.dir.path().join("plans/there.json"), plan.to_string()).unwrap();
+    plan["skydeck"]["env"] = "test".into();
+    std::fs::write(&file, plan.to_string()).unwrap();
+    let named = |text: &str| text.contains("environments archive and test write to one server and account set");
+    for (plan, env) in [(PLAN, "test"), ("there", "archive")] {
+        let (code, _, err) = said(&place.verb(&["run", plan, "-y"]));
+        assert_eq!(code, 4, "{err}");
+        assert!(named(&err), "named before anything is opened: {err}");
+        assert!(err.matches("write to one server").count() >= 2, "and by the refusal: {err}");
+        // The set waits for somebody who mends it.
+        place.verb(&["cancel"]);
+        let (code, text, err) = said(&place.verb(&["env", "check", env]));
+        assert_eq!(code, 0, "{err}");
+        assert!(named(&text), "{text}");
+    }
+    assert_eq!(audits(&place), 0);
+    configure(&place, |text| {
+        let always = second.replacen("server_zone", "read_only = \"always\"\nserver_zone", 1);
+        text.replace(&second, &always)
+    });
+    let (code, _, err) = said(&place.verb(&["run", "there", "-y", "--unlock", "--reason", "just once"]));
+    assert_eq!(code, 4, "{err}");
+    assert!(err.contains("read_only = \"always\"") && !named(&err), "{err}");
+    place.verb(&["cancel"]);
+    let list = said(&place.verb(&["env", "list"])).1;
+    assert!(list.contains("read-only for good"), "{list}");
+    assert_eq!(audits(&place), 0);
+    let (code, _, err) = said(&place.verb(&["run", PLAN, "-y"]));
+    assert_eq!(code, 0, "{err}");
+    assert!(audits(&place) > 0);
+}

@@ -1,0 +1,243 @@
+//! A small ERP on loopback that does what a test tells it to: it knows bills, queries by id, audits, and any misdeed.
+//! Plain threads and blocking sockets, so that it stands beside a real process and needs no runtime.
+
+#![allow(dead_code)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// What a request is answered with in place of the good answer.
+#[derive(Clone, Debug)]
+pub enum Said {
+    /// As a healthy server would.
+    Good,
+    /// This status and body.
+    Http(u16, String),
+    /// The good answer, after a while.
+    Slow(Duration),
+    /// Nobody listens from now on.
+    Gone,
+}
+
+/// Chooses the answer: service, what it is about, how many of that service came before.
+pub type Script = Box<dyn Fn(&str, &Value, usize) -> Said + Send + Sync>;
+
+#[derive(Clone, Debug)]
+pub struct Bill {
+    pub id: u64,
+    pub no: String,
+    pub status: &'static str,
+}
+
+struct World {
+    bills: Vec<Bill>,
+    /// Requests so far: service and data.
+    seen: Vec<(String, Value)>,
+}
+
+struct Inner {
+    world: Mutex<World>,
+    script: Mutex<Script>,
+    gone: AtomicBool,
+}
+
+/// A running ERP.
+pub struct Erp {
+    pub addr: SocketAddr,
+    inner: Arc<Inner>,
+}
+
+impl Erp {
+    /// With so many bills that wait for their audit.
+    pub fn start(bills: u64, script: impl Fn(&str, &Value, usize) -> Said + Send + Sync + 'static) -> Self {
+        let bill = |n: u64| Bill { id: 100_000 + n, no: format!("XSCKD{n:06}"), status: "B" };
+        let world = World { bills: (0..bills).map(bill).collect(), seen: Vec::new() };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let inner = Arc::new(Inner {
+            world: Mutex::new(world),
+            script: Mutex::new(Box::new(script)),
+            gone: AtomicBool::new(false),
+        });
+        let shared = Arc::clone(&inner);
+        std::thread::spawn(move || {
+            while !shared.gone.load(Ordering::SeqCst) {
+                match listener.accept() {
+                    Ok((stream, _)) => {
+                        let inner = Arc::clone(&shared);
+                        std::thread::spawn(move || inner.serve(stream));
+                    }
+                    Err(_) => std::thread::sleep(Duration::from_millis(2)),
+                }
+            }
+        });
+        Self { addr, inner }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/k3cloud/", self.addr)
+    }
+
+    /// From now on it answers so.
+    pub fn from_now_on(&self, script: impl Fn(&str, &Value, usize) -> Said + Send + Sync + 'static) {
+        *self.inner.script.lock().unwrap() = Box::new(script);
+    }
+
+    /// Requests of a service so far.
+    pub fn count(&self, service: &str) -> usize {
+        self.inner.world.lock().unwrap().seen.iter().filter(|(s, _)| s == service).count()
+    }
+
+    /// Bills that are audited.
+    pub fn audited(&self) -> usize {
+        self.inner.world.lock().unwrap().bills.iter().filter(|bill| bill.status == "C").count()
+    }
+}
+
+impl Drop for Erp {
+    fn drop(&mut self) {
+        self.inner.gone.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Inner {
+    fn serve(&self, stream: TcpStream) {
+        stream.set_nonblocking(false).unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut writer = stream;
+        while let Some((service, data)) = request(&mut reader) {
+            let nth = {
+                let mut world = self.world.lock().unwrap();
+                let nth = world.seen.iter().filter(|(s, _)| *s == service).count();
+                world.seen.push((service.clone(), data.clone()));
+                nth
+            };
+            let said = (self.script.lock().unwrap())(&service, &data, nth);
+            let (status, body) = match said {
+                Said::Good => (200, self.world.lock().unwrap().good(&service, &data)),
+                Said::Http(status, body) => (status, body),
+                Said::Slow(wait) => {
+                    std::thread::sleep(wait);
+                    (200, self.world.lock().unwrap().good(&service, &data))
+                }
+                Said::Gone => {
+                    self.gone.store(true, Ordering::SeqCst);
+                    return;
+                }
+            };
+            if self.gone.load(Ordering::SeqCst) {
+                return;
+            }
+            let head = format!(
+                "HTTP/1.1 {status} Said\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(body.as_bytes())).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, Value)> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
+    let path = line.split_whitespace().nth(1)?.trim_end_matches(".common.kdsvc").to_owned();
+    let service = path.rsplit('.').next()?.to_owned();
+    let mut length = 0;
+    loop {
+        line.clear();
+        reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let value: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let data = match &value["data"] {
+        Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
+        data => data.clone(),
+    };
+    Some((service, data))
+}
+
+impl World {
+    fn good(&mut self, service: &str, data: &Value) -> String {
+        match service {
+            "ValidateUser" | "LoginByAppSecret" | "LoginBySign" => json!({
+                "Message": null, "MessageCode": null, "LoginResultType": 1,
+                "Context": {"DBid": "60aa0000000000", "UserName": "demo", "DataCenterName": "Demo"},
+                "KDSVCSessionId": "0f1e2d3c-4b5a", "IsSuccessByAPI": true,
+            })
+            .to_string(),
+            "ExecuteBillQuery" => self.query(data),
+            _ => self.audit(data),
+        }
+    }
+
+    fn query(&self, data: &Value) -> String {
+        let filter = data["FilterString"].as_str().unwrap_or_default();
+        let after = filter.rsplit("FID").find_map(|rest| rest.trim_start().strip_prefix('>').map(number));
+        let asked = filter.rsplit("FID").find_map(|rest| {
+            let rest = rest.trim_start();
+            let list = rest.strip_prefix("in").or_else(|| rest.strip_prefix("IN"))?;
+            let list = list.trim_start().strip_prefix('(')?.split(')').next()?;
+            Some(list.split(',').map(number).collect::<Vec<u64>>())
+        });
+        let limit = data["Limit"].as_u64().filter(|n| *n > 0).unwrap_or(2000) as usize;
+        let rows = self.bills.iter().filter(|bill| match &asked {
+            Some(ids) => ids.contains(&bill.id),
+            None => bill.status == "B" && after.is_none_or(|after| bill.id > after),
+        });
+        let cells = |bill: &Bill| -> Vec<Value> {
+            let keys = data["FieldKeys"].as_str().unwrap_or_default().split(',');
+            keys.map(|key| match key.trim() {
+                "FID" => json!(bill.id),
+                "FBillNo" => json!(bill.no),
+                "FDocumentStatus" => json!(bill.status),
+                "FModifyDate" => json!("2026-01-02T03:04:05"),
+                "FApproverId.FName" if bill.status == "C" => json!("demo"),
+                _ => Value::Null,
+            })
+            .collect()
+        };
+        json!(rows.take(limit).map(cells).collect::<Vec<_>>()).to_string()
+    }
+
+    fn audit(&mut self, data: &Value) -> String {
+        let ids: Vec<u64> = data["Ids"].as_str().unwrap_or_default().split(',').map(number).collect();
+        let mut done = Vec::new();
+        for bill in self.bills.iter_mut().filter(|bill| ids.contains(&bill.id)) {
+            bill.status = "C";
+            done.push(json!({"Id": bill.id, "Number": bill.no, "DIndex": done.len()}));
+        }
+        answer(true, &[], &done, 0)
+    }
+}
+
+/// The envelope of a writing call.
+pub fn answer(success: bool, errors: &[&str], done: &[Value], code: i64) -> String {
+    let errors: Vec<Value> =
+        errors.iter().map(|message| json!({"FieldName": "", "Message": message, "DIndex": 0})).collect();
+    json!({"Result": {"ResponseStatus": {
+        "IsSuccess": success, "Errors": errors, "SuccessEntitys": done, "SuccessMessages": [], "MsgCode": code,
+    }}})
+    .to_string()
+}
+
+fn number(text: &str) -> u64 {
+    let digits: String = text.trim().trim_start_matches('\'').chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or(0)
+}
