@@ -194,9 +194,9 @@ impl State {
     fn overtake(&mut self, fid: &Fid, verb: &Verb) {
         let doc = self.docs.get_mut(fid).unwrap();
         let before = doc.clone();
-        match verb {
-            Verb::Operation(_) => (doc.closed, doc.closer) = (true, Some("zhang".into())),
-            Verb::Submit | Verb::Audit => (doc.status, doc.approver) = (Status::Audited, Some("zhang".into())),
+        match op_of(verb) {
+            CLOSE => (doc.closed, doc.closer) = (true, Some("zhang".into())),
+            _ => (doc.status, doc.approver) = (Status::Audited, Some("zhang".into())),
         }
         doc.edition += 1;
         let after = doc.clone();

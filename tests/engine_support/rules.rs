@@ -27,12 +27,12 @@ pub struct Effect {
     pub edition: u64,
 }
 
-/// The operation a call belongs to.
+/// The operation a call belongs to. Any but closing does what an audit does.
 pub fn op_of(verb: &Verb) -> &'static str {
     match verb {
-        Verb::Audit => AUDIT,
         Verb::Submit => SUBMIT,
-        Verb::Operation(_) => CLOSE,
+        Verb::Operation(name) if name == CLOSE => CLOSE,
+        Verb::Audit | Verb::Operation(_) => AUDIT,
     }
 }
 
@@ -47,10 +47,10 @@ pub fn is_done(op: &str, doc: &Doc) -> bool {
 
 /// Whether a call may be made for a bill in this state.
 pub fn is_ready(verb: &Verb, status: &Status, closed: bool, closes_any: bool) -> bool {
-    match verb {
-        Verb::Submit => matches!(status, Status::Draft | Status::Created | Status::Reaudit),
-        Verb::Audit => *status == Status::Submitted,
-        Verb::Operation(_) => !closed && (closes_any || matches!(status, Status::Submitted | Status::Audited)),
+    match op_of(verb) {
+        SUBMIT => matches!(status, Status::Draft | Status::Created | Status::Reaudit),
+        CLOSE => !closed && (closes_any || matches!(status, Status::Submitted | Status::Audited)),
+        _ => *status == Status::Submitted,
     }
 }
 

@@ -12,7 +12,7 @@ use skydeck::erp::{Fault, FaultKind};
 
 use super::US;
 use super::clock::TokioClock;
-use super::rules::{CLOSE, Effect, OPS, is_done, is_ready, op_of};
+use super::rules::{CLOSE, Effect, OPS, SUBMIT, is_done, is_ready, op_of};
 
 #[derive(Clone, Debug)]
 pub struct Doc {
@@ -353,13 +353,13 @@ impl State {
         let keeps_date = *verb == Verb::Submit && self.submit_keeps_date;
         let Some(doc) = self.docs.get_mut(fid) else { return };
         let before = doc.clone();
-        match verb {
-            Verb::Submit => doc.status = Status::Submitted,
-            Verb::Audit => {
+        match op_of(verb) {
+            SUBMIT => doc.status = Status::Submitted,
+            CLOSE => (doc.closed, doc.closer) = (true, Some(US.into())),
+            _ => {
                 self.audits.push((fid.clone(), doc.version, US.into()));
                 (doc.status, doc.approver) = (Status::Audited, Some(US.into()));
             }
-            Verb::Operation(_) => (doc.closed, doc.closer) = (true, Some(US.into())),
         }
         if !keeps_date {
             doc.modified = at.max(doc.modified + 1);

@@ -14,14 +14,15 @@ use std::time::Duration;
 use fastrand::Rng;
 use skydeck::domain::command::{Command, Receipt, Selection, StartParams};
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{EnvId, Fid, PlanId, RunId};
+use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, RunId};
 use skydeck::domain::plan::{Plan, Policy};
 use skydeck::domain::run::{BillRow, Revision, RunState};
 use skydeck::domain::time::Clock;
 use skydeck::erp::Erp;
 use skydeck::store::Store;
 
-use crate::engine_support::{AUDIT, Bench, CLOSE, SUBMIT, close_plan, plan, server, submit_plan};
+use crate::engine_support::rules::{OPS, op_of};
+use crate::engine_support::{Bench, CLOSE, close_plan, plan, server, submit_plan};
 
 /// Quiet days at the end, in which everything that can be done must get done.
 const QUIET_DAYS: u32 = 8;
@@ -38,7 +39,8 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// A third audits alone, a third audits and closes, the rest closes alone, submits alone, or does all three.
+    /// A third audits alone, a third audits and closes, the rest closes alone, submits alone, audits by two plans, or does
+    /// all three.
     pub fn of(seed: u64, rng: &mut Rng, ordinary: bool, crashes: bool) -> Self {
         let audit = |submit: bool| {
             let base = plan("audit");
@@ -54,9 +56,13 @@ impl Mix {
         let mut plans = match seed % 3 {
             0 => vec![audit(submits)],
             1 => vec![audit(submits), close],
-            _ => match rng.u32(0..3) {
+            _ => match rng.u32(0..4) {
                 0 => vec![close],
                 1 => vec![submit_plan("submit")],
+                2 => vec![
+                    audit(submits),
+                    Plan { id: PlanId::new("again"), rev: PlanRev::new("a9a1a9a1a9a1a9a1"), ..audit(submits) },
+                ],
                 _ => vec![submit_plan("submit"), audit(false), close],
             },
         };
@@ -72,18 +78,14 @@ impl Mix {
 
     /// The operations of its plans, as they stand in keys.
     pub fn ops(&self) -> Vec<&'static str> {
-        let op = |plan: &Plan| match skydeck::domain::operation::Operation::id_of(&plan.target.verb).as_str() {
-            CLOSE => CLOSE,
-            SUBMIT => SUBMIT,
-            _ => AUDIT,
-        };
-        self.plans.iter().map(op).collect()
+        let has = |op: &&str| self.plans.iter().any(|plan| op_of(&plan.target.verb) == *op);
+        OPS.into_iter().filter(has).collect()
     }
 
-    /// The query of the plan of an operation.
+    /// The query of the first plan of an operation.
     pub fn filter(&self, op: &str) -> &str {
-        let place = self.ops().into_iter().position(|known| known == op).unwrap();
-        &self.plans[place].source.filter
+        let plan = self.plans.iter().find(|plan| op_of(&plan.target.verb) == op);
+        &plan.unwrap().source.filter
     }
 
     pub fn has(&self, op: &str) -> bool {
@@ -147,6 +149,7 @@ impl<A: Around> Story<A> {
     pub async fn begin(rng: Rng, mut bench: Bench, mix: Mix, mut around: A) -> Result<Self, String> {
         bench.plans.0.lock().unwrap().clone_from(&mix.plans);
         bench.erp = around.client();
+        bench.env.allow_operations = vec![CLOSE.into()];
         bench.try_start().await?;
         let (said, happened) = (Vec::new(), Happened::default());
         Ok(Self { rng, bench, around, mix, said, happened, place: Place::Home, addresses: 0 })
