@@ -382,6 +382,7 @@ async fn the_first_sign_in_that_tells_a_data_centre_adds_it() {
     let told = bound(&bench).pop().unwrap();
     assert_eq!(told.server.centre.as_deref(), Some("c-1"));
     assert_eq!(told.was, Some(server(HOME, "0")));
+    assert_eq!(rows(&bench).await[0].home.as_ref().unwrap().centre.as_deref(), Some("c-1"));
     // Before the approval a sign-in tells another one, of this process or of the next: a copy of the database.
     let posts = bench.world.with(|s| s.posts.len());
     let approve = bench.approval(run);
