@@ -114,13 +114,21 @@ impl Runner {
             Err(fault) => return self.unreadable(bills, &fault, patience).await,
         };
         fault::point("after_settle_read");
-        for group in bills.chunks(super::runner::SETTLE_GROUP) {
+        let (mut held, mut told) = (Vec::new(), Vec::new());
+        for known in bills {
+            if let Some(claim) = self.hold(known.row.fid(), known.past.last)? {
+                held.push(claim);
+                told.push(known);
+            }
+        }
+        for group in told.chunks(super::runner::SETTLE_GROUP) {
             let events = group.iter().flat_map(|known| self.settle_events(known, seen.get(known.row.fid())));
             let events: Vec<Event> = events.collect();
             self.append(events).await?;
             fault::point("after_settle");
         }
-        for fid in &fids {
+        drop(held);
+        for fid in told.iter().map(|known| known.row.fid()) {
             self.mind.settles.remove(fid);
             self.mind.due.remove(fid);
             self.mind.tries.remove(fid);

@@ -101,6 +101,8 @@ impl Runner {
         read_at: Duration,
     ) -> Result<VecDeque<Candidate>, Stop> {
         let mut candidates = VecDeque::new();
+        // Held until what is told of them is stored.
+        let mut held = Vec::new();
         let mut events = Vec::new();
         for Known { row, found, past } in left {
             let now = seen.get(row.fid());
@@ -108,6 +110,8 @@ impl Runner {
             let case = Case { approved: Some(&approved), ..self.case(Seen::of(now), &past, Moment::Before) };
             match next_of(judge(&case), &row, &past) {
                 Next::Settle(outcome) => {
+                    let Some(claim) = self.hold(row.fid(), past.last)? else { continue };
+                    held.push(claim);
                     events.push(Event::BillRead {
                         run: self.head.id,
                         fid: row.fid().clone(),
@@ -130,6 +134,7 @@ impl Runner {
             }
         }
         self.append_in_groups(events).await?;
+        drop(held);
         Ok(candidates)
     }
 

@@ -10,7 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::domain::bill::{Outcome, Slot, Unknown, UnknownWhy};
 use crate::domain::event::Event;
-use crate::domain::ids::Fid;
+use crate::domain::ids::{Fid, Seq};
 use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, PauseWhy};
 
@@ -242,22 +242,30 @@ impl Runner {
     /// Takes bills into this run's hands; leaves out those another run has, or whose past went on since it was read.
     fn claim(&mut self, group: Vec<Candidate>) -> Result<(Vec<Candidate>, Vec<Claim>), Stop> {
         let (mut bills, mut claims) = (Vec::new(), Vec::new());
-        let now = self.shared.clock.mono();
         for bill in group {
-            let Some(claim) = self.env.claim(&self.head.form, &bill.fid) else {
-                self.mind.due.insert(bill.fid, now + ELSEWHERE);
-                continue;
-            };
-            // Asked here and not on another thread: two look-ups in the index, and the change of threads costs more.
-            if self.shared.store.newest_of(&self.key(&bill.fid))? == bill.past.last {
+            if let Some(claim) = self.hold(&bill.fid, bill.past.last)? {
                 bills.push(bill);
                 claims.push(claim);
-            } else {
-                // Another run called it meanwhile: it is read anew in the next pass.
-                self.mind.due.insert(bill.fid, now);
             }
         }
         Ok((bills, claims))
+    }
+
+    /// Takes one bill into this run's hands, as long as what is known of it is all there is. Where another run has it, or
+    /// called or settled it meanwhile, it is put off and read anew in a later pass: judged by what was known before, an
+    /// effect of that run's call would be told by this one a second time.
+    pub(super) fn hold(&mut self, fid: &Fid, last: Seq) -> Result<Option<Claim>, Stop> {
+        let now = self.shared.clock.mono();
+        let Some(claim) = self.env.claim(&self.head.form, fid) else {
+            self.mind.due.insert(fid.clone(), now + ELSEWHERE);
+            return Ok(None);
+        };
+        // Asked here and not on another thread: two look-ups in the index, and the change of threads costs more.
+        if self.shared.store.newest_of(&self.key(fid))? == last {
+            return Ok(Some(claim));
+        }
+        self.mind.due.insert(fid.clone(), now);
+        Ok(None)
     }
 
     async fn rows_of(&self, fids: impl Iterator<Item = Fid>) -> Result<Vec<BillRow>, Stop> {

@@ -97,8 +97,8 @@ pub trait Real: Send + Sync {
 /// What was said last of one work.
 #[derive(Clone, Copy, Debug, Default)]
 struct Word {
-    /// What was true when the first call left that nothing has come of yet.
-    called: Option<Truth>,
+    /// What was true when the first call left that nothing has come of yet, and the run it left in.
+    called: Option<(RunId, Truth)>,
     /// How many effects of ours there were when it was told that there is none.
     told_not: Option<u64>,
 }
@@ -145,11 +145,11 @@ impl Witness {
                 let truth = self.look(&op, fid);
                 let word = self.words.entry((op, fid.clone())).or_default();
                 word.told_not = None;
-                word.called.get_or_insert(truth);
+                word.called.get_or_insert((*run, truth));
             }
             Event::BillSettled { run, fid, outcome, .. } => {
                 let op = self.ops[run].clone();
-                self.settled(&op, fid, outcome);
+                self.settled(*run, &op, fid, outcome);
             }
             _ => {}
         }
@@ -167,10 +167,20 @@ impl Witness {
         truth
     }
 
-    fn settled(&mut self, op: &OpId, fid: &Fid, outcome: &Outcome) {
+    fn settled(&mut self, run: RunId, op: &OpId, fid: &Fid, outcome: &Outcome) {
         let truth = self.look(op, fid);
         let word = self.words.entry((op.clone(), fid.clone())).or_default();
-        let called = word.called;
+        // A run that skips what another run has called, or finds it done already, says nothing about that call.
+        if matches!(outcome, Outcome::Skipped(_) | Outcome::Already { .. })
+            && word.called.is_some_and(|(of, _)| of != run)
+        {
+            if matches!(outcome, Outcome::Already { .. }) && truth.came == 0 {
+                let what = format!("bill {fid}, {op:?}: {outcome:?} is told, and it never was: {truth:?}");
+                self.wrong(Wrong::DoneAndIsNot, what);
+            }
+            return;
+        }
+        let called = word.called.map(|(_, truth)| truth);
         let is_not = match outcome {
             Outcome::Unknown(_)
             | Outcome::Skipped(Skip::NotReached | Skip::UnknownElsewhere | Skip::Held(_) | Skip::Excluded) => return,
