@@ -99,6 +99,8 @@ pub trait Real: Send + Sync {
 struct Word {
     /// What was true when the first call left that nothing has come of yet, and the run it left in.
     called: Option<(RunId, Truth)>,
+    /// The run that told last that it is done.
+    done_in: Option<RunId>,
     /// How many effects of ours there were when it was told that there is none.
     told_not: Option<u64>,
 }
@@ -199,7 +201,11 @@ impl Witness {
                     true => truth.came > before.came,
                     false => truth.ours > before.ours,
                 };
-                !called.is_some_and(came)
+                // Of two runs open at once on one record, the one that waits for the other's call may be the first to read
+                // that it took: both then tell the one effect. True of the record, but it counts in two sums: to be mended.
+                let twice = called.is_none() && truth.there && truth.by_us && word.done_in.is_some_and(|of| of != run);
+                word.done_in = Some(run);
+                !twice && !called.is_some_and(came)
             }
             Outcome::Already { .. } => truth.came == 0,
         };
