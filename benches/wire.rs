@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use skydeck::domain::bill::{BillState, Rev, Status};
 use skydeck::domain::cause::{BUILT_IN, CauseTable};
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{EnvId, Fid, FormId, PlanId, RecordKey, RunId};
+use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, RecordKey, RunId};
 use skydeck::domain::run::BillRow;
 use skydeck::domain::time::{ErpDate, Ts};
 use skydeck::erp::classify::{Ask, Mode, judge_write, read_query};
@@ -117,10 +117,11 @@ fn match_a_row(bencher: Bencher<'_, '_>, filter: &str) {
     let row = BillRow {
         run: RunId(ulid::Ulid::from_parts(1, 1)),
         plan: PlanId::new("p"),
-        key: RecordKey { env: EnvId::new("bench"), form: FormId::new("SAL_OUTSTOCK"), fid: Fid::from(7) },
+        key: RecordKey { env: EnvId::new("bench"), form: FormId::new("SAL_OUTSTOCK"), fid: Fid::from(7) }
+            .under(&OpId::default()),
         no: "XSCKD070001".to_owned(),
         state: BillState::Waiting,
-        rev: Rev { status: Status::Submitted, modified: None },
+        rev: Rev::new(Status::Submitted, None),
         attempts: 0,
         at: Ts(1_795_441_920_000),
         columns: ["101", "CUST00017", "2026-11-01T00:00:00"].map(String::from).into(),

@@ -101,6 +101,31 @@ fn failures_left_over_are_told_once_and_again_only_when_the_quiet_time_is_over()
 }
 
 #[test]
+fn a_run_that_ended_by_itself_is_told_with_its_reason_and_what_to_do() {
+    use skydeck::host::alerts::words::{Tongue, message};
+    let mut world = World::new();
+    world.facts(vec![opened(1, "p"), found(1, &[1, 2])]);
+    world.facts(vec![store_kit::collected(1), store_kit::approved(1)]);
+    let rest = store_kit::skipped(skydeck::domain::bill::Skip::NotReached);
+    world.facts(vec![settled(1, 1, Slot::Waiting, rest.clone()), settled(1, 2, Slot::Waiting, rest)]);
+    let end = RunEnd::Stopped(Reason::Canary { cause: skydeck::domain::cause::Cause::new("stock"), n: 2 });
+    world.facts(vec![Event::RunClosed { run: run_id(1), end }]);
+    world.now += 2 * MINUTE;
+    let items = world.watchman.due(Ts(world.now));
+    assert_eq!(items.iter().map(|item| (item.what, item.ended)).collect::<Vec<_>>(), [(What::Stopped, true)]);
+    let label = |name: &str| if name == "stock" { "库存不足".to_owned() } else { name.to_owned() };
+    let zh = message(Tongue::Zh, &items, &[], &label, "host");
+    assert!(zh.text.contains("自行停止") && zh.text.contains("首批试审中 2 张被 ERP 拒绝：库存不足"), "{}", zh.text);
+    assert!(zh.text.contains("未轮到 2") && !zh.text.contains("按 p 继续"), "it cannot be resumed: {}", zh.text);
+    let item = &message(Tongue::En, &items, &[], &label, "host").json["items"][0];
+    assert_eq!(
+        (&item["what"], &item["reason"], &item["reason_args"]["n"]),
+        (&"stopped".into(), &"canary".into(), &2.into())
+    );
+    assert_eq!(item["detail"], "among the first bills, 2 refused by the ERP: stock");
+}
+
+#[test]
 fn what_is_well_or_in_hand_is_not_told() {
     let mut world = World::new();
     world.run(1, "p", vec![store_kit::audited(), store_kit::skipped(skydeck::domain::bill::Skip::Draft)]);
@@ -423,7 +448,7 @@ fn words_from_outside_are_no_markup_and_no_escape() {
         production: true,
         run: run_id(1),
         sum: skydeck::domain::run::Tally::default(),
-        op: Default::default(),
+        op: skydeck::domain::ids::OpId::default(),
         detail: hostile.into(),
         reason: Some("legacy".into()),
         reason_args: None,
@@ -458,7 +483,7 @@ fn a_run_of_another_operation_is_told_by_its_name_and_in_general_words() {
     for (fid, outcome) in (1..).zip(outcomes) {
         world.facts(vec![store_kit::settled(1, fid, skydeck::domain::bill::Slot::Waiting, outcome)]);
     }
-    world.facts(vec![Event::RunClosed { run: run_id(1), end: RunEnd::Cancelled }]);
+    world.facts(vec![Event::RunClosed { run: run_id(1), end: RunEnd::Completed }]);
     world.now += 2 * 60_000;
     let items = world.watchman.due(Ts(world.now));
     for (tongue, said) in [

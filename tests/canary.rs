@@ -127,7 +127,7 @@ fn the_secret_is_in_no_log_error_history_export_report_or_view_of_a_process() {
         drop(console);
         search.tree(place.dir.path(), &secret);
         let log = std::fs::read_to_string(place.data().join("skydeck.log")).unwrap();
-        assert!(log.lines().count() > 10, "the log was looked at and has something to look at: {log}");
+        assert!(log.lines().count() > 5, "the log was looked at and has something to look at: {log}");
         for line in log.lines() {
             let _: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
         }

@@ -292,6 +292,35 @@ fn quit_asks_only_while_a_run_is_at_work() {
 }
 
 #[test]
+fn a_run_that_ends_by_itself_says_so_with_its_reason_and_one_nobody_approved_tells_nothing_of_its_bills() {
+    for (lang, stopped, why, untold, waiting) in [
+        (
+            Lang::En,
+            "! stopped by itself",
+            "3 calls in a row without a usable answer",
+            "not approved, nothing was done",
+            "waiting 31",
+        ),
+        (Lang::Zh, "! 自行停止", "连续 3 次调用没有可用的响应", "未批准，未做任何处理", "待处理 31"),
+    ] {
+        let ends = |c: &mut Console, end| {
+            c.send(Msg::Facts(Arc::from(vec![fact(9001, NOW, Event::RunClosed { run: run_id(9), end })])));
+            // A wide character leaves a blank cell behind it.
+            let squeezed: String = text(c).split_whitespace().collect();
+            squeezed
+        };
+        let has = |screen: &str, words: &str| screen.contains(&words.split_whitespace().collect::<String>());
+        let mut c = Console::new(World::new(false), lang, (120, 36)).working();
+        let screen = ends(&mut c, RunEnd::Stopped(Reason::BreakerUnknown { n: 3 }));
+        assert!(has(&screen, stopped) && has(&screen, why), "{}", text(&c));
+        assert!(!screen.contains("cancelled") && !screen.contains("已取消"), "{}", text(&c));
+        let mut c = Console::new(World::new(false), lang, (120, 36)).collected();
+        let screen = ends(&mut c, RunEnd::Declined);
+        assert!(has(&screen, untold) && !has(&screen, waiting), "{}", text(&c));
+    }
+}
+
+#[test]
 fn an_interrupted_run_is_asked_about_once() {
     let world = World::new(false);
     let live = interrupted(&world);

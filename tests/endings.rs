@@ -236,7 +236,7 @@ fn every_audit_answers_502() {
     // It stays so over a run that is not gone on with, and is well again once one went through.
     place.verb(&["run", "p"]);
     assert_eq!(place.verb(&["health"]).code, 1);
-    place.erp.from_now_on(|_, _, _| Said::Good);
+    place.erp.answer_with(|_, _, _| Said::Good);
     let again = place.verb(&["--json", "run", "p", "--yes"]);
     assert_eq!((again.code, &again.last()["audited"]), (0, &6.into()), "what was not reached is taken up again");
     assert_eq!(place.verb(&["health"]).code, 0);
@@ -394,6 +394,18 @@ impl Person {
     }
 }
 
+/// What a GET on loopback says: its status line and its body.
+fn get(port: u16, path: &str) -> (String, String) {
+    use std::io::{Read, Write};
+    let mut text = String::new();
+    until("the page", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
 fn bad_gateway(service: &str, _: &Value, _: usize) -> Said {
     match service {
         "Audit" => Said::Http(502, "<html>bad gateway</html>".into()),
@@ -403,12 +415,20 @@ fn bad_gateway(service: &str, _: &Value, _: usize) -> Said {
 
 #[test]
 fn with_a_console_attached_a_run_of_a_verb_ends_and_a_run_of_the_console_pauses() {
-    let place = Place::new(Erp::start(6, bad_gateway), "1s", "", "");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let place = Place::new(Erp::start(6, bad_gateway), "1s", "", &format!("[metrics]\nlisten = \"127.0.0.1:{port}\""));
     let _owner = place.serve();
     let mut person = Person::attach(&place);
+    assert!(get(port, "/health").0.contains("200"));
     let run = place.verb(&["--json", "run", "p", "--yes"]);
     let want = "stopped | breaker_unknown | found 6 not_reached 6 | exit 6 | json 6 | health 1";
     assert_eq!(row(&run.last(), run.code, place.verb(&["health"]).code), want, "{}", run.err);
+    let (status, health) = get(port, "/health");
+    let health: Value = serde_json::from_str(&health).unwrap();
+    assert!(status.contains("503") && health["runs"][0]["reason"] == "breaker_unknown", "{status} {health}");
+    let page = get(port, "/metrics").1;
+    let figure = "skydeck_stopped_runs{env=\"demo\",plan=\"p\",reason=\"breaker_unknown\"} 1";
+    assert!(page.contains(figure) && page.contains("end=\"stopped\""), "{page}");
     // The person starts one of his own: the stop is known to somebody, and his run waits for him.
     let run = person.order(command::Command::Start { plan: PlanId::new("p"), params: StartParams::default() });
     let run = person.until(run, "collected", |s| *s == RunState::AwaitingApproval);
@@ -460,7 +480,7 @@ fn several_plans_of_one_order_are_followed_to_their_ends() {
     std::fs::write(place.dir.path().join("plans/q.json"), PLAN).unwrap();
     assert_eq!(place.verb(&["run", "p", "--numbers", &numbers(0, 2), "--yes"]).code, 1);
     assert_eq!(place.verb(&["run", "q", "--numbers", &numbers(3, 5), "--yes"]).code, 1);
-    place.erp.from_now_on(|_, _, _| Said::Good);
+    place.erp.answer_with(|_, _, _| Said::Good);
     let retry = place.verb(&["--json", "retry", "--yes"]);
     let runs: Vec<Value> = retry.out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     let runs: Vec<&Value> = runs.iter().filter(|v| v["type"] == "run").collect();

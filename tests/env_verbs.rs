@@ -1,10 +1,8 @@
 //! The verbs about environments, by the real binary: where records are, who may say so, and two environments on one server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-#[allow(dead_code, reason = "each test file uses its own part of it")]
 #[path = "support/place.rs"]
 mod place;
-#[allow(dead_code, reason = "each test file uses its own part of it")]
 #[path = "support/pty.rs"]
 mod pty;
 

@@ -308,13 +308,10 @@ async fn a_refused_user_is_refused_for_every_client_of_the_server() {
 async fn a_login_to_another_data_centre_is_none() {
     let told = Arc::new(Mutex::new("c-1"));
     let tells = Arc::clone(&told);
-    let stub = stub(move |seen, _| match is_login(&seen.service) {
-        true => says(&format!(
-            r#"{{"LoginResultType":1,"Context":{{"DBid":"60aa0000000000","GDCID":"{}"}},"KDSVCSessionId":"0f1e","IsSuccessByAPI":true}}"#,
-            tells.lock().unwrap()
-        )),
-        false => Answer::default(),
-    })
+    let stub = stub(move |seen, _| if is_login(&seen.service) { says(&format!(
+        r#"{{"LoginResultType":1,"Context":{{"DBid":"60aa0000000000","GDCID":"{}"}},"KDSVCSessionId":"0f1e","IsSuccessByAPI":true}}"#,
+        tells.lock().unwrap()
+    )) } else { Answer::default() })
     .await;
     let erp = client(&stub, password());
     assert_eq!(erp.centre(), None);

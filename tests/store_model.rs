@@ -20,7 +20,8 @@ use skydeck::domain::event::Event;
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{Fid, OpId, PlanId, WorkKey};
 use skydeck::domain::query::{PageRequest, Scope};
-use skydeck::domain::run::{RunHead, RunKind, Tally};
+use skydeck::domain::reason::Reason;
+use skydeck::domain::run::{RunEnd, RunHead, RunKind, Tally};
 use skydeck::domain::step::{Step, Verdict};
 use skydeck::domain::time::Ts;
 use skydeck::store::local::LocalStore;
@@ -54,7 +55,15 @@ struct Run {
     plan: &'static str,
     closed: bool,
     counts: bool,
+    reads: bool,
     bills: BTreeMap<u64, Bill>,
+}
+
+impl Run {
+    /// Nobody approved it: nothing is told of its bills.
+    fn is_untold(&self) -> bool {
+        self.closed && !self.counts
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -75,6 +84,8 @@ struct Model {
     closed: BTreeMap<Work, Open>,
     deaths: BTreeMap<Work, u32>,
     ever: BTreeSet<Work>,
+    /// By plan: the run that ended by itself, until one goes through or a person starts one.
+    stopped: BTreeMap<&'static str, u64>,
 }
 
 /// Operation (0 Audit, 1 a close) and bill.
@@ -131,8 +142,11 @@ impl Model {
                 let n = no(head.id);
                 let plan = if n % 2 == 0 { "even" } else { "odd" };
                 let counts = head.kind == RunKind::Verify;
-                !self.runs.contains_key(&n)
-                    && self.runs.insert(n, Run { plan, closed: false, counts, bills: BTreeMap::new() }).is_none()
+                if !head.headless {
+                    self.stopped.remove(plan);
+                }
+                let run = Run { plan, closed: false, counts, reads: counts, bills: BTreeMap::new() };
+                !self.runs.contains_key(&n) && self.runs.insert(n, run).is_none()
             }
             Event::ActionTaken(_) | Event::MarkMoved { .. } => true,
             Event::LedgerResolved { key, .. } => {
@@ -171,8 +185,13 @@ impl Model {
                         run.counts = true;
                         true
                     }
-                    Event::RunClosed { .. } => {
+                    Event::RunClosed { end, .. } => {
                         run.closed = true;
+                        match end {
+                            RunEnd::Stopped(_) => drop(self.stopped.insert(run.plan, n)),
+                            RunEnd::Completed | RunEnd::Empty if !run.reads => drop(self.stopped.remove(run.plan)),
+                            _ => {}
+                        }
                         // Nothing is told of the bills of a run that nobody approved.
                         !run.counts || run.bills.values().all(|b| b.slot != Some(Slot::Waiting))
                     }
@@ -250,7 +269,11 @@ impl Model {
         match op.kind {
             0 | 1 => {
                 let kind = if op.pick == 0 { RunKind::Verify } else { RunKind::Fresh };
-                vec![opens(n, plan, kind), found(n, &[fid, fid + 1])]
+                let mut opens = opens(n, plan, kind);
+                if let Event::RunOpened(head) = &mut opens {
+                    head.headless = op.pick % 2 == 1;
+                }
+                vec![opens, found(n, &[fid, fid + 1])]
             }
             2 | 3 => vec![found(n, &[fid])],
             4 | 5 => vec![collected(n), approved(n), mark_moved(n, plan, "2025-11-03")],
@@ -264,7 +287,13 @@ impl Model {
                 let open = bills.into_iter().filter(|(_, b)| b.slot == Some(Slot::Waiting));
                 let mut events: Vec<Event> =
                     open.map(|(fid, _)| settled(n, fid, Slot::Waiting, outcome(op.pick))).collect();
-                events.push(closed(n));
+                let end = match op.pick % 4 {
+                    0 => RunEnd::Completed,
+                    1 => RunEnd::Stopped(Reason::BreakerUnknown { n: 3 }),
+                    2 => RunEnd::Cancelled,
+                    _ => RunEnd::CollectFailed(Reason::Interrupted {}),
+                };
+                events.push(Event::RunClosed { run: run_id(n), end });
                 events
             }
             16 => vec![Event::LedgerResolved {
@@ -308,6 +337,8 @@ impl Model {
                 assert_eq!(fids(&store.bills_in(run_id(*n), slot, None, 99).unwrap()), want);
                 let filter = Filter::parse(&format!("status:{}", slot.word())).unwrap();
                 let got = store.bills(Scope::Run(run_id(*n)), &filter, &page, Ts(T0)).unwrap();
+                let want = if run.is_untold() { Vec::new() } else { want };
+                assert_eq!(got.total, Some(want.len() as u64));
                 assert_eq!(
                     got.rows
                         .iter()
@@ -322,12 +353,18 @@ impl Model {
             for (fid, bill) in &run.bills {
                 let row = store.bill_of_run(run_id(*n), &Fid::from(*fid)).unwrap().unwrap();
                 assert_eq!((row.attempts, Some(row.state.slot())), (bill.attempts, bill.slot));
-                history.push((bill.changed, *n, *fid));
+                assert_eq!(row.untold, run.is_untold());
+                if !run.is_untold() {
+                    history.push((bill.changed, *n, *fid));
+                }
             }
         }
         history.sort_unstable();
         history.reverse();
+        let stopped: BTreeSet<_> = store.stopped_runs().unwrap().iter().map(|row| row.head.id).collect();
+        assert_eq!(stopped, self.stopped.values().map(|n| run_id(*n)).collect());
         let got = store.bills(Scope::History, &Filter::default(), &page, Ts(T0)).unwrap();
+        assert_eq!(got.total, Some(history.len() as u64));
         let got: Vec<(u64, u64)> = got
             .rows
             .iter()

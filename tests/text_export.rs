@@ -90,7 +90,7 @@ impl Link for Store {
                     filter: String::new(),
                     revision: Revision::Newest,
                     text: None,
-                    op: Default::default(),
+                    op: skydeck::domain::ids::OpId::default(),
                     server: None,
                     headless: false,
                 };

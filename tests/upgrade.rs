@@ -32,9 +32,17 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_skydeck");
 /// Set where this program is its own child: the directory to open on a small disk.
 const CHILD: &str = "SKYDECK_UPGRADE_CHILD";
 
+#[expect(clippy::needless_pass_by_value, reason = "each caller makes its own")]
 fn raised(dir: &Path, raise: &Raise, disk: Arc<dyn Disk>) -> Result<LocalStore, StoreError> {
-    let options = Options { disk, rotate: 1 << 20 };
-    LocalStore::open_raising(dir, TestClock::new(), "op", &|_| {}, options, raise)
+    // A child that another test starts holds copies of this process's open files, the lock among them, until it is itself.
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let options = Options { disk: Arc::clone(&disk), rotate: 1 << 20 };
+        match LocalStore::open_raising(dir, TestClock::new(), "op", &|_| {}, options, raise) {
+            Err(StoreError::Held { .. }) if std::time::Instant::now() < until => std::thread::yield_now(),
+            opened => return opened,
+        }
+    }
 }
 
 fn telling(dir: &Path, raise: &Raise) -> (Result<LocalStore, StoreError>, Vec<Progress>) {
@@ -67,6 +75,16 @@ fn layout(dir: &Path) -> Option<u64> {
     let index = SledKv::open(&dir.join("sled")).unwrap();
     let bytes = index.get(&layout_key()).unwrap()?;
     Some(u64::from_be_bytes(bytes.try_into().unwrap()))
+}
+
+fn index_entries(dir: &Path) -> usize {
+    let index = SledKv::open(&dir.join("sled")).unwrap();
+    skydeck::store::index::kv::Walk::new(&index, std::ops::Bound::Unbounded, std::ops::Bound::Unbounded, false).count()
+}
+
+/// Whether there is an index with something in it: one that a kill left empty, or none, is built and not upgraded.
+fn has_index(dir: &Path) -> bool {
+    dir.join("sled").exists() && index_entries(dir) > 0
 }
 
 /// As long as a directory is of version 1: its program finds the journal and, where there is one, its own index.
@@ -103,6 +121,7 @@ fn a_directory_is_raised_once_after_a_backup_and_its_facts_and_answers_stay() {
     for earlier in Earlier::all() {
         let at = &earlier.name;
         let (before, expected) = (facts(&earlier.dir), undisturbed(&earlier));
+        let has_index = has_index(&earlier.dir);
         let (store, told) = telling(&earlier.dir, &Raise::Backup(None));
         assert_eq!(answers(store.unwrap()), expected, "{at}");
         assert_eq!(version(&earlier.dir), "skydeck store 2\n", "{at}");
@@ -116,7 +135,7 @@ fn a_directory_is_raised_once_after_a_backup_and_its_facts_and_answers_stay() {
         let (from, to) = (UNNUMBERED, LAYOUT);
         let upgrading =
             |p: &Progress| matches!(p, Progress::Upgrading { from: f, to: t, .. } if (*f, *t) == (from, to));
-        assert!(told.iter().any(upgrading), "{at}: {told:?}");
+        assert_eq!(told.iter().any(upgrading), has_index, "{at}: {told:?}");
         assert!(!told.iter().any(|p| matches!(p, Progress::IndexDamaged { .. })), "{at}: an upgrade is no damage");
 
         // Once: the next opening says nothing of it.
@@ -148,7 +167,8 @@ fn a_death_at_every_point_is_gone_on_from() {
                 let fault = format!("{point}:{passing}");
                 let at = format!("{} {fault}", earlier.name);
                 let died = upgrade(&copy.dir, Some(&fault), &[]);
-                if died.status.code() == Some(0) && passing > 1 {
+                // A directory without an index, or without a fact, does not pass every point; the one made here does.
+                if died.status.code() == Some(0) && (passing > 1 || earlier.name != "made") {
                     continue;
                 }
                 assert_eq!(died.status.signal(), Some(6), "{at}: {}", String::from_utf8_lossy(&died.stderr));
@@ -199,7 +219,7 @@ fn on_a_small_disk_the_old_index_goes_first_and_a_death_after_that_loses_nothing
         drop(raised(Path::new(&dir), &Raise::Plain, Arc::new(Small(8 << 20))));
         return;
     }
-    for earlier in Earlier::all() {
+    for earlier in Earlier::all().into_iter().filter(|earlier| has_index(&earlier.dir)) {
         let at = &earlier.name;
         let (before, expected) = (facts(&earlier.dir), undisturbed(&earlier));
         let copy = earlier.copy();

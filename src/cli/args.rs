@@ -8,8 +8,9 @@ use super::fresh::NewPlan;
 
 /// Terminal operations console for Kingdee K/3Cloud (金蝶云星空) integration plans.
 ///
-/// Without a verb: the console. Exit codes: 0 all settled well, 1 some failed, 2 usage or configuration,
-/// 3 unknown left, 4 refused (read-only, held, not confirmed), 5 terminal, 130 interrupted.
+/// Without a verb: the console. Exit codes: 0 all settled well, 1 some failed, 2 usage, configuration or plan,
+/// 3 unknown left, 4 refused (read-only, not confirmed) or waiting for somebody, 5 terminal, 6 stopped by itself or
+/// not all reached, 7 output lost, 8 store or log does not verify, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "skydeck", version, about, long_about, max_term_width = 100)]
 pub struct Cli {

@@ -73,7 +73,7 @@ impl Ground {
         for (name, text) in SHIPPED {
             let file = ground.plans().join(format!("{name}.json"));
             if !file.exists() {
-                std::fs::write(&file, text)?;
+                std::fs::write(&file, text).map_err(|e| Stop::usage(format!("{}: {e}", file.display())))?;
             }
         }
         ground.mark("running")?;
@@ -226,9 +226,10 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, ground: &Ground) -> Result
 fn write_private(path: &Path, text: &str) -> Result<(), Stop> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    Ok(())
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|e| Stop::usage(format!("{}: {e}", path.display())))
 }
 
 /// `demo --headless`: runs the plan (or goes on with the interrupted run), then compares with the simulator's own record.

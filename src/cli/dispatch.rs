@@ -93,7 +93,7 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     match cli.verb {
         None => console(&ground).await,
         Some(Verb::Demo(args)) => run_demo(&ground, &args).await,
-        Some(verb) => headless(&ground, verb).await.map(Exit::code),
+        Some(verb) => Box::pin(headless(&ground, verb)).await.map(Exit::code),
     }
 }
 
@@ -209,7 +209,7 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
                 setup.raise = Raise::Plain;
             }
             setup.lang = args.words.unwrap_or(setup.lang);
-            told.or_end(Booted::start(setup, |text| serve::say(&Word::Doing(text.to_owned())))).await
+            Box::pin(told.or_end(Booted::start(setup, |text| serve::say(&Word::Doing(text.to_owned()))))).await
         }
         Err(stop) => Err(stop),
     };
@@ -260,7 +260,7 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
             };
             crate::sim::run(args, stop).await.map(|()| Exit::Ok).map_err(|e| Stop::usage(format!("the simulator: {e}")))
         }
-        Verb::Serve(args) => serve(ground, &args).await,
+        Verb::Serve(args) => Box::pin(serve(ground, &args)).await,
         Verb::Bench(args) => super::bench::run(&ground.out(), &args).await,
         Verb::Env(verb) => env(ground, verb).await,
         Verb::Backup { to } => super::backup::make(&ground.out(), &ground.paths.data, &to, &*ground.clock),

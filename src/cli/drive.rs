@@ -221,17 +221,17 @@ impl Driver {
         let op = if head.op.is_audit() { String::new() } else { format!("{} ", self.out.named(&head.op)) };
         self.out.note(&format!(
             "{} {}: {} ({}), {} {op}{}, {} {}",
-            self.out.t("collected in", "已收集，环境"),
+            self.out.t("collected in", "已读取，环境"),
             head.env,
             run.tally().found,
             statuses.join(" "),
             self.out.t("to be called", "将调用"),
             collected.callable,
-            self.out.t("set", "集合"),
+            self.out.t("set", "清单号"),
             collected.hash.short(),
         ));
         if head.revision == Revision::Original {
-            let words = self.out.t("under the plan's original revision", "按方案的原修订");
+            let words = self.out.t("under the plan's original revision", "按方案的原版本");
             self.out.note(&format!("{words} {}", head.rev.short()));
         }
         if let Some(words) = absent(&self.out, &collected) {
@@ -262,7 +262,7 @@ impl Driver {
         let wish = wish(rung);
         if !std::io::stdin().is_terminal() {
             let option = if *rung == Rung::Yes { "--yes".to_owned() } else { format!("--confirm {wish}") };
-            self.out.note(&format!("{} {option}", self.out.t("not confirmed; add", "未确认；请加")));
+            self.out.note(&format!("{} {option}", self.out.t("not confirmed; add", "未确认：加")));
             return Ok(None);
         }
         let mut stderr = std::io::stderr().lock();
@@ -305,29 +305,25 @@ impl Driver {
         if !row.tally.closes() {
             return Some(format!("skydeck: {} {:?}", out.t("the sum does not close:", "合计不闭合："), row.tally));
         }
-        let id = row.head.id;
-        let resume = out.t("goes on with it", "继续");
+        let resume = format!("`skydeck resume {}`", row.head.id);
+        let (en, zh) = (format!("; {resume} goes on with it"), format!("；用 {resume} 继续"));
+        let resume = out.t(&en, &zh);
         let words = match &row.state {
             RunState::Paused(PauseWhy::Operator) => {
-                format!("{}; `skydeck resume {id}` {resume}", out.t("paused by an operator", "操作员已暂停"))
+                format!("{}{resume}", out.t("paused by an operator", "操作员已暂停"))
             }
             RunState::Paused(why) => {
                 let why = why.reason().map(|why| out.reason_of(why)).unwrap_or_default();
-                format!("{} {why}; `skydeck resume {id}` {resume}", out.t("paused by itself:", "已自动暂停："))
+                out.colon("paused by itself", "已自动暂停", &why) + resume
             }
             RunState::Interrupted => {
-                format!("{}; `skydeck resume {id}` {resume}", out.t("its engine ended in the middle", "引擎中途结束"))
+                format!("{}{resume}", out.t("its engine ended in the middle", "引擎中途结束"))
             }
-            RunState::Closed(RunEnd::Stopped(why)) => {
-                format!("{} {}", out.t("stopped by itself:", "自行停止："), out.reason_of(why))
-            }
-            RunState::Closed(RunEnd::CollectFailed(why)) => format!(
-                "{} {}",
-                out.t(
-                    "the query failed, nothing was written, the mark did not move:",
-                    "查询失败，未写入任何内容，水位不变："
-                ),
-                out.reason_of(why)
+            RunState::Closed(RunEnd::Stopped(why)) => out.colon("stopped by itself", "自行停止", &out.reason_of(why)),
+            RunState::Closed(RunEnd::CollectFailed(why)) => out.colon(
+                "the query failed, nothing was written, the mark did not move",
+                "查询失败，未写入任何内容，水位不变",
+                &out.reason_of(why),
             ),
             RunState::Closed(RunEnd::Declined) => {
                 out.t("not approved; nothing was written", "未批准；未写入任何内容").to_owned()
@@ -420,7 +416,7 @@ pub(super) fn absent(out: &Out, collected: &Collected) -> Option<String> {
             collected.absent,
             out.t(
                 "bills of the source are not in the target exactly once; no call, asked again next time",
-                "张源单据在目标账套里没有（或不止一张），不调用，下次再查"
+                "张在目标中查不到或不唯一，本次不处理，下次再查"
             ),
             crate::text::show(&collected.absent_first.join(" "), 1024).as_str()
         )

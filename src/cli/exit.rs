@@ -91,10 +91,9 @@ impl Exit {
                 RunEnd::Empty => Self::Ok,
                 RunEnd::Declined => Self::Refused,
                 RunEnd::CollectFailed(why) if why.is_plan_fault() => Self::Usage,
-                RunEnd::CollectFailed(_) | RunEnd::Stopped(_) => early,
                 // Nothing was left over where the order came too late.
                 RunEnd::Cancelled if row.collected.is_some() && row.tally.waiting == 0 => told,
-                RunEnd::Cancelled => early,
+                RunEnd::CollectFailed(_) | RunEnd::Stopped(_) | RunEnd::Cancelled => early,
             },
         };
         // A sum that does not close tells nothing of the bills that are missing in it.
@@ -221,7 +220,7 @@ mod tests {
     /// A sum that closes: done, failed, unknown, not reached, waiting.
     fn sum(audited: u64, failed: u64, unknown: u64, not_reached: u64, waiting: u64) -> Tally {
         let found = audited + failed + unknown + not_reached + waiting;
-        Tally { found, audited, failed, unknown, not_reached, waiting, ..Tally::default() }
+        Tally { found, audited, failed, unknown, waiting, not_reached, ..Tally::default() }
     }
 
     #[test]

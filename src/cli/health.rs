@@ -34,7 +34,8 @@ pub async fn run(link: &dyn Link, out: &Out, attached: bool) -> Result<Exit, Sto
             health.unknown
         ))?;
         for run in &health.runs {
-            let words = format!("{} {}{} {}", run.run, run.plan, out.t(":", "："), out.run_state(&run.row));
+            let name = format!("{} {}", run.run, run.plan);
+            let words = out.colon(&name, &name, &out.run_state(&run.row));
             out.line(crate::text::show(&words, 1024).as_str())?;
         }
     }

@@ -46,6 +46,14 @@ impl Out {
         self.lang == Language::Zh
     }
 
+    /// A text after what it is: a colon and a blank in English, the wide colon alone in Chinese.
+    pub fn colon(&self, en: &str, zh: &str, text: &str) -> String {
+        match self.lang {
+            Language::En => format!("{en}: {text}"),
+            Language::Zh => format!("{zh}：{text}"),
+        }
+    }
+
     /// A line on standard output.
     pub fn line(&self, text: &str) -> io::Result<()> {
         writeln!(io::stdout().lock(), "{text}")
@@ -158,7 +166,7 @@ impl Out {
     pub fn sum_of(&self, row: &RunRow) -> String {
         if row.is_untold() && row.tally.found > 0 {
             let words = self.t("not approved, nothing was done", "未批准，未做任何处理");
-            return format!("{} {}; {words}", self.t("found", "找到"), row.tally.found);
+            return format!("{} {}{}{words}", self.t("found", "找到"), row.tally.found, self.t("; ", "；"));
         }
         self.sum(row)
     }
@@ -168,16 +176,17 @@ impl Out {
         let lang = self.console();
         let word = crate::ui::run_word(lang, &row.state, &row.tally);
         match json::run_state(&row.state).1 {
-            Some(why) => format!("{word}{} {}", self.t(":", "："), self.reason_of(&why)),
+            Some(why) => self.colon(word, word, &self.reason_of(&why)),
             None => word.to_owned(),
         }
     }
 
     /// Where a bill stands, and why, in the run it is listed for.
     pub fn bill(&self, row: &BillRow) -> (String, String) {
-        match row.untold {
-            true => (self.t("not approved", "未批准").to_owned(), String::new()),
-            false => self.state(&row.key.op, &row.state),
+        if row.untold {
+            (self.t("not approved", "未批准").to_owned(), String::new())
+        } else {
+            self.state(&row.key.op, &row.state)
         }
     }
 

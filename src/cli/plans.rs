@@ -250,8 +250,7 @@ async fn preview(out: &Out, booted: &Booted, path: &Path, plan: &Plan, sweep: bo
         Look::Refused(refusal) => return Err(Stop::new(super::drive::exit_of(&refusal), out.refusal(&refusal))),
         Look::Failed(why) => {
             let exit = if why.is_plan_fault() { Exit::Usage } else { Exit::Stopped };
-            let words = out.t("the query failed:", "查询失败：");
-            return Err(Stop::new(exit, format!("{words} {}", out.reason_of(&why))));
+            return Err(Stop::new(exit, out.colon("the query failed", "查询失败", &out.reason_of(&why))));
         }
     };
     let set = &seen.collected;

@@ -174,7 +174,7 @@ impl Runner {
                 let RunHead { plan, env, filter, .. } = self.head.as_ref().clone();
                 Look::Found(Box::new(Preview { plan, env, filter, found, collected: self.frozen(set, sweep) }))
             }
-            Err(Failed::Erp(why)) => Look::Failed(why),
+            Err(Failed::Erp(why)) => Look::Failed(self.env.astray().unwrap_or(why)),
             Err(Failed::Stop(Stop::Store(error))) => Look::Refused(error.into()),
             Err(Failed::Stop(Stop::Pause(..) | Stop::Cancel | Stop::Drain)) => Look::Failed(Reason::Interrupted {}),
         }

@@ -205,7 +205,7 @@ impl Engine {
         self.inner.tasks.spawn(async move {
             let _ = done.send(inner.order(order).await);
         });
-        answer.await.unwrap_or_else(|_| Receipt::Refused(Refusal::WrongState(Reason::EngineEnds {})))
+        answer.await.unwrap_or(Receipt::Refused(Refusal::WrongState(Reason::EngineEnds {})))
     }
 
     /// A console or verb has gone: what it unlocked is locked again.

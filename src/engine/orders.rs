@@ -453,7 +453,7 @@ impl Shared {
             Some(row) => Some(row),
             None => self.store.run(run)?,
         };
-        let row = row.ok_or_else(|| Refusal::NotFound(Reason::NoRun { run }))?;
+        let row = row.ok_or(Refusal::NotFound(Reason::NoRun { run }))?;
         match &row.state {
             RunState::Closed(_) => Err(Refusal::WrongState(Reason::Closed { run })),
             _ => Ok(row),

@@ -255,7 +255,7 @@ mod tests {
             attempt: 1,
             call,
             rev,
-            intent: Default::default(),
+            intent: crate::domain::step::Intent::default(),
         }
     }
 

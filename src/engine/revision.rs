@@ -98,16 +98,14 @@ impl Shared {
         let older = rev.is_some_and(|rev| *rev != newest.rev);
         let plan = match rev.filter(|rev| **rev != newest.rev) {
             None => newest,
-            Some(rev) => match self.store.plan_of(rev)? {
-                // The revision is the plan's meaning; id and name are the file's.
-                Some(kept) => {
-                    Arc::new(Plan { id: newest.id.clone(), name: newest.name.clone(), rev: rev.clone(), ..kept })
-                }
-                None => {
+            Some(rev) => {
+                let Some(kept) = self.store.plan_of(rev)? else {
                     let (plan, rev, newest) = (id.clone(), rev.clone(), newest.rev.clone());
                     return Err(Refusal::BadPlan(Reason::RevisionNotKept { plan, rev, newest }));
-                }
-            },
+                };
+                // The revision is the plan's meaning; id and name are the file's.
+                Arc::new(Plan { id: newest.id.clone(), name: newest.name.clone(), rev: rev.clone(), ..kept })
+            }
         };
         let env = self.callable(&plan, older)?;
         Ok((plan, env))

@@ -152,20 +152,19 @@ impl Runner {
             Judgement::Look => Some(as_unknown(unknown.why.clone())),
             Judgement::Repeat | Judgement::Continue(_, _) | Judgement::Call(_) => None,
         };
-        match outcome {
-            Some(outcome) => [read, self.settled(row, outcome)],
-            None => {
-                let again = Event::BillDeferred {
-                    run: self.head.id,
-                    fid: row.fid().clone(),
-                    no: row.no.clone(),
-                    until: self.shared.clock.now(),
-                    cause: Cause::new(known::NOT_APPLIED),
-                    was: row.state.slot(),
-                    failure: None,
-                };
-                [read, again]
-            }
+        if let Some(outcome) = outcome {
+            [read, self.settled(row, outcome)]
+        } else {
+            let again = Event::BillDeferred {
+                run: self.head.id,
+                fid: row.fid().clone(),
+                no: row.no.clone(),
+                until: self.shared.clock.now(),
+                cause: Cause::new(known::NOT_APPLIED),
+                was: row.state.slot(),
+                failure: None,
+            };
+            [read, again]
         }
     }
 

@@ -29,6 +29,24 @@ enum Next {
     Wait,
 }
 
+/// What a judgement before a call leads to.
+fn next_of(judgement: Judgement, row: &BillRow, past: &Past) -> Next {
+    Next::Settle(match judgement {
+        // Only a settling look continues or repeats; before a call the step to take is called.
+        Judgement::Call(at) | Judgement::Continue(at, _) => return Next::Call(at),
+        Judgement::Repeat => return Next::Call(0),
+        Judgement::Look => return Next::Wait,
+        Judgement::Done { verified } => Outcome::Done { verified },
+        Judgement::Already(by, on) => Outcome::Already { by, on },
+        Judgement::Skip(why) => Outcome::Skipped(why),
+        Judgement::Fail(failure) => Outcome::Failed(failure),
+        Judgement::Operator(why) => {
+            let sent = past.open.as_ref().map_or(row.at, |open| open.sent);
+            Outcome::Unknown(Unknown { why, sent, detail: String::new() })
+        }
+    })
+}
+
 impl Runner {
     /// Reads the status of at most [`READ_BATCH`] bills and decides: settles those that need no call, returns the others.
     pub(super) async fn evaluate(&mut self, mut rows: Vec<BillRow>) -> Result<VecDeque<Candidate>, Stop> {
@@ -88,7 +106,7 @@ impl Runner {
             let now = seen.get(row.fid());
             let approved = past.approved(&found);
             let case = Case { approved: Some(&approved), ..self.case(Seen::of(now), &past, Moment::Before) };
-            match self.outcome_of(judge(&case), &row, &past) {
+            match next_of(judge(&case), &row, &past) {
                 Next::Settle(outcome) => {
                     events.push(Event::BillRead {
                         run: self.head.id,
@@ -131,25 +149,6 @@ impl Runner {
             canary_look: true,
             age_secs: 0,
         }
-    }
-
-    /// What a judgement before a call leads to.
-    fn outcome_of(&self, judgement: Judgement, row: &BillRow, past: &Past) -> Next {
-        Next::Settle(match judgement {
-            Judgement::Call(at) => return Next::Call(at),
-            Judgement::Look => return Next::Wait,
-            // Only a settling look continues or repeats; before a call the step to take is called.
-            Judgement::Continue(at, _) => return Next::Call(at),
-            Judgement::Repeat => return Next::Call(0),
-            Judgement::Done { verified } => Outcome::Done { verified },
-            Judgement::Already(by, on) => Outcome::Already { by, on },
-            Judgement::Skip(why) => Outcome::Skipped(why),
-            Judgement::Fail(failure) => Outcome::Failed(failure),
-            Judgement::Operator(why) => {
-                let sent = past.open.as_ref().map_or(row.at, |open| open.sent);
-                Outcome::Unknown(Unknown { why, sent, detail: String::new() })
-            }
-        })
     }
 
     pub(super) async fn append_in_groups(&self, events: Vec<Event>) -> Result<(), Stop> {

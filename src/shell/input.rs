@@ -19,6 +19,7 @@ const WHEEL_ROWS: i16 = 3;
 
 /// What the terminal said.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every input is the large one")]
 pub enum Input {
     /// A key, paste, click or wheel.
     Msg(Msg),

@@ -195,7 +195,7 @@ impl World {
             server_zone: "Asia/Shanghai".into(),
             allow_operations: vec![],
             limits: Limits::default(),
-            server: Default::default(),
+            server: skydeck::domain::server::Server::default(),
         };
         let until = if production { None } else { Some(NOW.plus(Duration::from_secs(760))) };
         let mut runs = Vec::new();
@@ -392,7 +392,7 @@ impl World {
                 attempt: 1,
                 call: id,
                 rev: b.rev.clone(),
-                intent: Default::default(),
+                intent: skydeck::domain::step::Intent::default(),
             };
             match &b.state {
                 BillState::Waiting => {}
@@ -566,7 +566,7 @@ fn life(env: &str) -> Vec<Fact> {
                 attempt: 1,
                 call,
                 rev,
-                intent: Default::default(),
+                intent: skydeck::domain::step::Intent::default(),
             },
         ),
         fact(

@@ -66,7 +66,7 @@ pub fn head(n: u64, plan: &str, kind: RunKind) -> RunHead {
         filter: "FDocumentStatus<>'C'".into(),
         revision: Revision::Newest,
         text: None,
-        op: Default::default(),
+        op: skydeck::domain::ids::OpId::default(),
         server: None,
         headless: false,
     }
@@ -142,7 +142,7 @@ pub fn tried(n: u64, fid: u64, step: Step, attempt: u32) -> Event {
         attempt,
         call: CallId(Ulid::from_parts(T0 as u64, u128::from(n * 1_000_000 + fid * 10 + u64::from(attempt)))),
         rev: rev(Status::Submitted),
-        intent: Default::default(),
+        intent: skydeck::domain::step::Intent::default(),
     }
 }
 

@@ -85,7 +85,7 @@ impl Erp {
     }
 
     /// From now on it answers so.
-    pub fn from_now_on(&self, script: impl Fn(&str, &Value, usize) -> Said + Send + Sync + 'static) {
+    pub fn answer_with(&self, script: impl Fn(&str, &Value, usize) -> Said + Send + Sync + 'static) {
         *self.inner.script.lock().unwrap() = Box::new(script);
     }
 

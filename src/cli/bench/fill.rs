@@ -125,7 +125,7 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         filter: "FCreateDate>='2025-10-01 00:00:00' and FDocumentStatus<>'C'".to_owned(),
         revision: Revision::Newest,
         text: None,
-        op: Default::default(),
+        op: crate::domain::ids::OpId::default(),
         server: None,
         headless: false,
     };
@@ -202,7 +202,7 @@ fn tried(n: u64, fid: u64, rng: &mut Rng) -> Event {
         attempt: 1,
         call,
         rev: rev(rng),
-        intent: Default::default(),
+        intent: crate::domain::step::Intent::default(),
     }
 }
 

@@ -145,7 +145,8 @@ fn every_reason_is_said_in_both_languages() {
             !en.contains("{ ") && !zh.contains("{ ") && !en.starts_with(name),
             "a sentence, not a dump: {en} / {zh}"
         );
-        for (text, glued) in [(&zh, [": ", "; ", ", "])] {
+        {
+            let (text, glued) = (&zh, [": ", "; ", ", "]);
             let outside: String = text.split('`').step_by(2).collect();
             assert!(glued.iter().all(|mark| !outside.contains(mark)), "half-width marks: {text}");
         }

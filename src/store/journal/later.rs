@@ -19,13 +19,12 @@ pub fn read(raw: &[u8]) -> Option<Event> {
 
 /// What can be told of a fact that is not understood: a name alone, or a name with what belongs to it.
 fn later(raw: &[u8]) -> Option<Later> {
-    let (tag, run) = match msgpack::read::<&str>(raw) {
-        Ok(tag) => (tag.to_owned(), None),
-        Err(_) => {
-            let named: BTreeMap<String, Raw<'_>> = msgpack::read(raw).ok()?;
-            let (tag, Raw(content)) = named.into_iter().next()?;
-            (tag, run_of(content))
-        }
+    let (tag, run) = if let Ok(tag) = msgpack::read::<&str>(raw) {
+        (tag.to_owned(), None)
+    } else {
+        let named: BTreeMap<String, Raw<'_>> = msgpack::read(raw).ok()?;
+        let (tag, Raw(content)) = named.into_iter().next()?;
+        (tag, run_of(content))
     };
     Some(Later { neutral: tag.starts_with(NEUTRAL), tag, run, raw: Blob(raw.to_vec()) })
 }
@@ -48,6 +47,15 @@ mod tests {
         x: Vec<u32>,
     }
 
+    #[derive(Serialize)]
+    struct Settled<'a> {
+        r: RunId,
+        i: &'a str,
+        n: &'a str,
+        f: &'a str,
+        o: BTreeMap<&'a str, u32>,
+    }
+
     #[test]
     fn an_unknown_fact_keeps_its_name_its_run_and_its_bytes() {
         let run = RunId(Ulid::from_parts(1, 2));
@@ -65,14 +73,6 @@ mod tests {
     #[test]
     fn a_known_fact_with_something_unknown_inside_is_a_later_one_too() {
         let run = RunId(Ulid::from_parts(1, 2));
-        #[derive(Serialize)]
-        struct Settled<'a> {
-            r: RunId,
-            i: &'a str,
-            n: &'a str,
-            f: &'a str,
-            o: BTreeMap<&'a str, u32>,
-        }
         let settled = Settled { r: run, i: "1", n: "X", f: "w", o: BTreeMap::from([("qq", 1)]) };
         let raw = rmp_serde::to_vec_named(&BTreeMap::from([("bs", settled)])).unwrap();
         let Some(Event::Later(later)) = read(&raw) else { panic!() };

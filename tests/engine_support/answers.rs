@@ -1,0 +1,239 @@
+//! How the world answers: pages, looks, and writing calls with whatever is to go wrong with them.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use skydeck::domain::bill::{Failure, Found, Status, UnknownWhy};
+use skydeck::domain::ids::Fid;
+use skydeck::domain::step::{Evidence, Verb, Verdict};
+use skydeck::domain::time::ErpDate;
+use skydeck::erp::{Alarm, Erp, Fault, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken};
+
+use super::causes;
+use super::rules::{CLOSE, is_done, is_ready, op_of};
+use super::world::{Late, State, Trouble, World, date, matches};
+
+#[async_trait]
+impl Erp for World {
+    async fn sign_in(&self) -> Result<Greeting, Fault> {
+        self.with(|s| s.sign_ins += 1);
+        Ok(Greeting::default())
+    }
+
+    async fn fetch_page(&self, query: &PageQuery) -> Result<FoundPage, Fault> {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        self.catch_up();
+        if let Some(fault) = self.read_fault() {
+            return Err(fault);
+        }
+        let real = self.now().as_secs() as i64;
+        let floor = query.filter.split('\'').nth(1).and_then(ErpDate::parse);
+        Ok(self.with(|s| {
+            let rows = s.docs.iter().filter(|(fid, doc)| {
+                !doc.gone
+                    && doc.visible <= real
+                    && matches(&query.filter, doc)
+                    && floor.as_ref().is_none_or(|f| date(doc.created) >= *f)
+                    && query.after.as_ref().is_none_or(|after| *fid > after)
+            });
+            let bills: Vec<Found> =
+                rows.take(query.limit as usize).map(|(f, d)| World::found(f, d, &query.fields)).collect();
+            s.pages += 1;
+            if let Some(mut between) = s.between.take() {
+                let n = s.pages;
+                between(s, n);
+                s.between = Some(between);
+            }
+            FoundPage { raw_rows: bills.len() as u32, bills }
+        }))
+    }
+
+    async fn read_bills(&self, look: &Look<'_>, fids: &[Fid]) -> Result<Vec<Found>, Fault> {
+        assert!(fids.len() <= 200, "a read asks for {} bills", fids.len());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        self.catch_up();
+        if let Some(fault) = self.read_fault() {
+            return Err(fault);
+        }
+        let now = self.now();
+        Ok(self.with(|s| {
+            let mut rows = Vec::new();
+            for fid in fids {
+                let doc = s.docs.get(fid).filter(|d| !d.gone);
+                let found = doc.map(|d| World::found(fid, d, look.fields));
+                let glance = found.as_ref().zip(doc).map(|(found, doc)| (found.rev.clone(), doc.closed));
+                s.reads.insert((fid.clone(), !look.fields.is_empty()), (now, glance));
+                rows.extend(found.map(|f| Found { columns: Vec::new(), ..f }));
+            }
+            rows
+        }))
+    }
+
+    async fn write(&self, token: &WriteToken, call: &WriteCall) -> WriteReply {
+        assert_eq!(token.env(), &self.env);
+        self.catch_up();
+        let started = self.now();
+        let trouble = self.with(|s| {
+            s.in_flight += 1;
+            s.most_in_flight = s.most_in_flight.max(s.in_flight);
+            s.calls += 1;
+            let nth = s.fail_call.is_some_and(|(n, from_then)| s.calls == n || (from_then && s.calls > n));
+            let first = &call.bills[0].0;
+            let own = s.trouble_of.get_mut(first).and_then(VecDeque::pop_front);
+            if nth { Trouble::LostBefore } else { own.or_else(|| s.trouble.pop_front()).unwrap_or(Trouble::None) }
+        });
+        let trouble = match (trouble, &call.verb) {
+            // What these say when they took is known.
+            (Trouble::RefusedAfter(code, words), Verb::Audit | Verb::Submit) => Trouble::Refused(code, words),
+            (trouble, _) => trouble,
+        };
+        let arrive = if let Trouble::Slow(d) = &trouble { *d } else { Duration::from_millis(50) };
+        let takes = if let Trouble::Late(d) | Trouble::Slow(d) = &trouble { *d } else { Duration::ZERO };
+        if matches!(trouble, Trouble::NotSent) {
+            self.with(|s| s.in_flight -= 1);
+            return reply(call, started, started, |_| Verdict::NotSent("connection refused".into()), None);
+        }
+        self.note(call, !trouble.loses_the_answer(), started, takes);
+        if matches!(trouble, Trouble::Panic) {
+            self.with(|s| s.in_flight -= 1);
+            panic!("a poison answer");
+        }
+        tokio::time::sleep(arrive).await;
+        let verdicts = self.serve(call, &trouble);
+        let now = self.now();
+        self.with(|s| s.in_flight -= 1);
+        let lost = |why: UnknownWhy| move |_: &Fid| Verdict::Unknown(why.clone(), "no answer".into());
+        match trouble {
+            Trouble::LostBefore | Trouble::LostAfter | Trouble::Late(_) => {
+                reply(call, started, now, lost(UnknownWhy::Broken), None)
+            }
+            Trouble::NotNamed => reply(call, started, now, lost(UnknownWhy::NotNamed), None),
+            Trouble::WrongIds => reply(call, started, now, lost(UnknownWhy::WrongIds), Some(Alarm::WrongIds)),
+            Trouble::SessionLost => reply(call, started, now, lost(UnknownWhy::SessionLost), Some(Alarm::SessionLost)),
+            Trouble::Credentials => {
+                let words = "wrong secret".to_owned();
+                reply(call, started, now, lost(UnknownWhy::SessionLost), Some(Alarm::Credentials(words)))
+            }
+            Trouble::SlowDown => {
+                let alarm = Some(Alarm::SlowDown(Some(Duration::from_secs(20))));
+                reply(call, started, now, |_| rejected(14, "too many calls"), alarm)
+            }
+            _ => reply(call, started, now, |fid| verdicts[fid].clone(), None),
+        }
+    }
+
+    fn session(&self) -> String {
+        "signed headers".into()
+    }
+
+    fn centre(&self) -> Option<String> {
+        self.with(|s| s.centre.clone())
+    }
+
+    fn refused(&self) -> bool {
+        self.with(|s| s.refused)
+    }
+}
+
+fn rejected(code: i64, message: &str) -> Verdict {
+    let cause = causes().classify(Some(code), None, message);
+    Verdict::Rejected(Failure { cause, msg_code: Some(code), field: None, message: message.into() })
+}
+
+fn reply(
+    call: &WriteCall,
+    started: Duration,
+    now: Duration,
+    verdict: impl Fn(&Fid) -> Verdict,
+    alarm: Option<Alarm>,
+) -> WriteReply {
+    WriteReply {
+        verdicts: call.bills.iter().map(|(fid, _)| (fid.clone(), verdict(fid))).collect(),
+        evidence: Evidence::default(),
+        took: now.saturating_sub(started),
+        side: Vec::new(),
+        alarm,
+    }
+}
+
+impl World {
+    fn serve(&self, call: &WriteCall, trouble: &Trouble) -> HashMap<Fid, Verdict> {
+        let at = self.server_now();
+        let now = self.now();
+        self.with(|s| {
+            let mut verdicts = HashMap::new();
+            for (fid, _) in &call.bills {
+                if matches!(trouble, Trouble::Overtaken) {
+                    s.overtake(fid, &call.verb);
+                }
+                let verdict = s.verdict(fid, call, trouble, now);
+                verdicts.insert(fid.clone(), verdict);
+            }
+            let bad = verdicts.values().find(|v| matches!(v, Verdict::Rejected(_))).cloned();
+            if let (true, true, Some(bad)) = (s.sink_batches, call.bills.len() > 1, bad) {
+                for verdict in verdicts.values_mut() {
+                    *verdict = bad.clone();
+                }
+            }
+            for (fid, _) in &call.bills {
+                if verdicts[fid] == Verdict::Done {
+                    s.apply(fid, &call.verb, at);
+                }
+            }
+            if let Trouble::RefusedAfter(code, words) = trouble {
+                verdicts.values_mut().for_each(|v| *v = rejected(*code, words));
+            }
+            verdicts
+        })
+    }
+}
+
+impl State {
+    /// Another person does what our call is about to do.
+    fn overtake(&mut self, fid: &Fid, verb: &Verb) {
+        let doc = self.docs.get_mut(fid).unwrap();
+        let before = doc.clone();
+        match op_of(verb) {
+            CLOSE => (doc.closed, doc.closer) = (true, Some("zhang".into())),
+            _ => (doc.status, doc.approver) = (Status::Audited, Some("zhang".into())),
+        }
+        doc.edition += 1;
+        let after = doc.clone();
+        self.came_about(fid, Some(&before), &after, false);
+    }
+
+    /// What the server says to one bill of a call.
+    fn verdict(&mut self, fid: &Fid, call: &WriteCall, trouble: &Trouble, now: Duration) -> Verdict {
+        let doc = self.docs[fid].clone();
+        let op = op_of(&call.verb);
+        let own = (call.bills.len() > 1).then(|| self.trouble_of.get(fid).and_then(|q| q.front().cloned())).flatten();
+        let verdict = match (trouble, own.as_ref()) {
+            (Trouble::Refused(code, words), _) | (_, Some(Trouble::Refused(code, words))) => rejected(*code, words),
+            (Trouble::LostBefore | Trouble::SessionLost | Trouble::SlowDown | Trouble::Credentials, _) => {
+                Verdict::Unknown(UnknownWhy::Broken, String::new())
+            }
+            (Trouble::Late(after), _) => {
+                let (fid, verb) = (fid.clone(), call.verb.clone());
+                self.late.push(Late { due: now + *after, fid, verb, version: doc.version });
+                Verdict::Unknown(UnknownWhy::Broken, String::new())
+            }
+            _ if doc.gone => rejected(10, "内码值[1]不存在"),
+            _ if op == CLOSE && doc.closed && !self.closes_again => rejected(11, "单据已经关闭！"),
+            _ if op == CLOSE && (doc.closed || is_ready(&call.verb, &doc.status, false, self.closes_any)) => {
+                Verdict::Done
+            }
+            _ if op == CLOSE => rejected(11, "只有审核中和已审核的数据才允许关闭！"),
+            _ if doc.status == Status::Audited && call.verb != Verb::Submit => rejected(11, "单据已审核"),
+            _ if !is_ready(&call.verb, &doc.status, doc.closed, true) => rejected(11, "请先提交审核"),
+            _ => Verdict::Done,
+        };
+        // Where a refusal is looked at, any of them; else one that says so.
+        let refused = matches!(verdict, Verdict::Rejected(_));
+        let tells = !op.is_empty() || !matches!(trouble, Trouble::Refused(..));
+        if let Some(post) = self.posts.iter_mut().rev().find(|p| p.fid == *fid && p.verb == call.verb) {
+            post.was_done = refused && tells && is_done(op, &doc);
+        }
+        verdict
+    }
+}

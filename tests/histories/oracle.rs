@@ -1,0 +1,279 @@
+//! What must hold whatever happens, held against what really happened: each outcome at the moment at which it is told, the
+//! calls, and the ledger at the end.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use skydeck::domain::bill::{Outcome, Skip};
+use skydeck::domain::event::{Event, Fact};
+use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, RecordKey, RunId, WorkKey};
+use skydeck::domain::step::Step;
+use skydeck::store::Store;
+use skydeck::store::memory::MemoryStore;
+
+use crate::engine_support::{AUDIT, Bench, FORM, TokioClock};
+
+/// What is never to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Wrong {
+    Missed,
+    Blind,
+    Overlapping,
+    Unread,
+    DoneAndIsNot,
+    FailedAndIsDone,
+    Twice,
+    Entry,
+    Elsewhere,
+    Other,
+}
+
+impl Wrong {
+    pub const ALL: [Self; 10] = [
+        Self::Missed,
+        Self::Blind,
+        Self::Overlapping,
+        Self::Unread,
+        Self::DoneAndIsNot,
+        Self::FailedAndIsDone,
+        Self::Twice,
+        Self::Entry,
+        Self::Elsewhere,
+        Self::Other,
+    ];
+
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Missed => "missed",
+            Self::Blind => "blind repeats",
+            Self::Overlapping => "overlapping calls",
+            Self::Unread => "called as not read",
+            Self::DoneAndIsNot => "told done and is not",
+            Self::FailedAndIsDone => "told failed and is done",
+            Self::Twice => "done twice in one revision",
+            Self::Entry => "entries that hang on another plan",
+            Self::Elsewhere => "calls on another server",
+            Self::Other => "otherwise wrong",
+        }
+    }
+
+    /// The kind of a broken rule, by its words.
+    pub fn of_rule(rule: &str) -> Self {
+        if rule.contains("blind repeat") {
+            Self::Blind
+        } else if rule.contains("overlapping calls") {
+            Self::Overlapping
+        } else if rule.contains("applied twice") {
+            Self::Twice
+        } else {
+            Self::Unread
+        }
+    }
+}
+
+/// What was found wrong, in words.
+pub type Found = Vec<(Wrong, String)>;
+
+/// What an operation on a record really came to so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Truth {
+    /// What it leads to is there now.
+    pub there: bool,
+    /// It is there by our call, and nobody undid that since.
+    pub by_us: bool,
+    /// How often a call of ours brought it about.
+    pub ours: u64,
+    /// How often it came about, whoever did it.
+    pub came: u64,
+    /// The last call of ours was refused, and what it asked for was there.
+    pub refused_as_done: bool,
+}
+
+/// Tells what really is.
+pub trait Real: Send + Sync {
+    fn truth(&self, op: &OpId, fid: &Fid) -> Truth;
+}
+
+/// What was said last of one work.
+#[derive(Clone, Copy, Debug, Default)]
+struct Word {
+    /// What was true when the first call left that nothing has come of yet.
+    called: Option<Truth>,
+    /// How many effects of ours there were when it was told that there is none.
+    told_not: Option<u64>,
+}
+
+/// Hears every fact as it is stored and holds outcomes against the truth of that moment.
+pub struct Witness {
+    real: Arc<dyn Real>,
+    /// Operations that name nobody who did them: what came after our call counts as ours.
+    nobody: HashSet<OpId>,
+    ops: HashMap<RunId, OpId>,
+    words: HashMap<(OpId, Fid), Word>,
+    pub found: Found,
+}
+
+impl Witness {
+    pub fn new(real: Arc<dyn Real>, nobody: HashSet<OpId>) -> Arc<Mutex<Self>> {
+        let (ops, words) = (HashMap::new(), HashMap::new());
+        Arc::new(Mutex::new(Self { real, nobody, ops, words, found: Vec::new() }))
+    }
+
+    /// Lets it hear what the bench's store takes.
+    pub fn listen(this: &Arc<Mutex<Self>>, bench: &Bench) {
+        let this = Arc::clone(this);
+        let hear = move |facts: &[Fact]| {
+            let mut witness = this.lock().unwrap();
+            facts.iter().for_each(|fact| witness.hear(&fact.event));
+        };
+        *bench.store.witness.lock().unwrap() = Some(Box::new(hear));
+    }
+
+    fn wrong(&mut self, kind: Wrong, what: String) {
+        self.found.push((kind, what));
+    }
+
+    fn hear(&mut self, event: &Event) {
+        match event {
+            Event::RunOpened(head) => drop(self.ops.insert(head.id, head.op.clone())),
+            Event::StepTried { run, fid, step, .. } => {
+                let op = self.ops[run].clone();
+                // Of submit, then audit, the audit is what counts.
+                if op.as_str() == AUDIT && *step == Step::Submit {
+                    return;
+                }
+                let truth = self.look(&op, fid);
+                let word = self.words.entry((op, fid.clone())).or_default();
+                word.told_not = None;
+                word.called.get_or_insert(truth);
+            }
+            Event::BillSettled { run, fid, outcome, .. } => {
+                let op = self.ops[run].clone();
+                self.settled(&op, fid, outcome);
+            }
+            _ => {}
+        }
+    }
+
+    /// The truth now; and whether something took effect that was told as failed.
+    fn look(&mut self, op: &OpId, fid: &Fid) -> Truth {
+        let truth = self.real.truth(op, fid);
+        let word = self.words.entry((op.clone(), fid.clone())).or_default();
+        if word.told_not.is_some_and(|n| truth.ours > n) {
+            word.told_not = None;
+            let what = format!("bill {fid}, {op:?}: told as not done, and our call took effect after that: {truth:?}");
+            self.wrong(Wrong::FailedAndIsDone, what);
+        }
+        truth
+    }
+
+    fn settled(&mut self, op: &OpId, fid: &Fid, outcome: &Outcome) {
+        let truth = self.look(op, fid);
+        let word = self.words.entry((op.clone(), fid.clone())).or_default();
+        let called = word.called;
+        let is_not = match outcome {
+            Outcome::Unknown(_)
+            | Outcome::Skipped(Skip::NotReached | Skip::UnknownElsewhere | Skip::Held(_) | Skip::Excluded) => return,
+            Outcome::Failed(_) | Outcome::Skipped(_) => {
+                (word.called, word.told_not) = (None, Some(truth.ours));
+                let ours = called.is_some_and(|before| truth.ours > before.ours) && truth.by_us;
+                if ours || (truth.refused_as_done && truth.there && matches!(outcome, Outcome::Failed(_))) {
+                    let what =
+                        format!("bill {fid}, {op:?}: {outcome:?} is told; before our call {called:?}, now {truth:?}");
+                    self.wrong(Wrong::FailedAndIsDone, what);
+                }
+                return;
+            }
+            Outcome::Done { .. } => {
+                let came = |before: Truth| match self.nobody.contains(op) {
+                    true => truth.came > before.came,
+                    false => truth.ours > before.ours,
+                };
+                !called.is_some_and(came)
+            }
+            Outcome::Already { .. } => truth.came == 0,
+        };
+        let word = self.words.entry((op.clone(), fid.clone())).or_default();
+        (word.called, word.told_not) = (None, None);
+        if is_not {
+            let what = format!("bill {fid}, {op:?}: {outcome:?} is told; before our call {called:?}, now {truth:?}");
+            self.wrong(Wrong::DoneAndIsNot, what);
+        }
+    }
+
+    /// Looks once more at all that was ever told.
+    pub fn end(&mut self) {
+        let all: Vec<(OpId, Fid)> = self.words.keys().cloned().collect();
+        for (op, fid) in all {
+            self.look(&op, &fid);
+        }
+    }
+}
+
+pub fn record(fid: &Fid) -> RecordKey {
+    RecordKey { env: EnvId::new("test"), form: FormId::new(FORM), fid: fid.clone() }
+}
+
+/// Whether a person must act before anything is called for this work.
+pub fn waits_for_operator(bench: &Bench, key: &WorkKey) -> bool {
+    let entry = bench.store.ledger_entry(key).unwrap();
+    entry.is_some_and(|e| {
+        e.deaths >= 3 || matches!(e.row.state.outcome(), Some(Outcome::Unknown(u)) if u.why.needs_operator())
+    })
+}
+
+/// Every call was for the revision its run was approved with, or for the one our own submit led to.
+pub fn approvals(bench: &Bench) -> Found {
+    let mut submitted = HashSet::new();
+    let mut wrong = Vec::new();
+    for fact in bench.facts() {
+        let Event::StepTried { run, fid, step, rev, .. } = fact.event else { continue };
+        let found = bench.store.found(run, &fid).unwrap().unwrap();
+        if found.rev != rev && !submitted.contains(&(run, fid.clone())) {
+            wrong.push((Wrong::Other, format!("bill {fid} was called as {rev:?} but approved as {:?}", found.rev)));
+        }
+        if step == Step::Submit {
+            submitted.insert((run, fid));
+        }
+    }
+    wrong
+}
+
+/// What the ledger says of each work of one operation does not hang on what was done under another: it says the same when
+/// only the facts of that operation's runs were ever stored.
+pub fn entries_stand_alone(bench: &Bench, ops: &[&str], fids: &[Fid]) -> Found {
+    let mut wrong = Vec::new();
+    let facts = bench.facts();
+    for op in ops.iter().map(|op| OpId::new(*op)) {
+        let alone = MemoryStore::new(TokioClock::new());
+        let mut runs = HashSet::new();
+        for fact in &facts {
+            if let Event::RunOpened(head) = &fact.event
+                && head.op == op
+            {
+                runs.insert(head.id);
+            }
+            if fact.event.run().is_some_and(|run| runs.contains(&run)) {
+                if let Err(error) = alone.append_now(vec![fact.event.clone()]) {
+                    wrong.push((Wrong::Entry, format!("the facts of {op:?} do not stand alone: {error}")));
+                    return wrong;
+                }
+            }
+        }
+        for fid in fids {
+            let key = record(fid).under(&op);
+            let say = |store: &dyn Store| {
+                let entry = store.ledger_entry(&key).unwrap();
+                entry.map(|e| (e.row.plan, e.row.run, e.row.state.outcome().cloned(), e.deaths))
+            };
+            let (all, one) = (say(bench.store.as_ref()), say(&alone));
+            if all != one {
+                wrong.push((
+                    Wrong::Entry,
+                    format!("bill {fid}, {op:?}: the ledger says {all:?}, alone it says {one:?}"),
+                ));
+            }
+        }
+    }
+    wrong
+}
