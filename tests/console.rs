@@ -112,6 +112,7 @@ fn an_environment_that_writes_nothing_is_said_on_every_screen_and_in_the_approva
     c = c.collected();
     let shown = text(&c);
     assert!(shown.contains("Approve this set?") && shown.contains("https://old.invalid:443/k3cloud"), "{shown}");
+    assert!(shown.contains("skydeck env adopt demo"), "with what to do: {shown}");
     // Somebody adopts the new address: everybody sees it.
     c.world.envs[0].held = None;
     c.world.envs[0].home = Some(is.clone());

@@ -116,7 +116,13 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
             let or_unsaid = |text: Option<String>| text.unwrap_or_else(|| unsaid.clone());
             let skew = greeting.skew_seconds.map(|s| format!("{s:+} s"));
             let home = home.map(|server| server.to_string());
-            let free = || out.t("not bound yet: its first run binds it", "尚未绑定：首次运行时绑定").to_owned();
+            let free = || {
+                out.t(
+                    "not bound yet: its next run binds it, or `env adopt`",
+                    "尚未绑定：下次运行时绑定，或用 `env adopt`",
+                )
+                .to_owned()
+            };
             let rows = [
                 (out.t("environment", "环境"), environment.id.to_string()),
                 (out.t("address", "地址"), environment.address.clone()),

@@ -196,7 +196,9 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     let row = model.envs.iter().find(|e| e.env.id == head.env);
     let always = || row.filter(|e| e.env.always_read_only).map(|e| Reason::AlwaysReadOnly { env: e.env.id.clone() });
     if let Some(why) = row.and_then(|e| e.held.clone()).or_else(always).filter(|_| collected.callable > 0) {
-        lines.push(vec![(Role::Error, words::reason_words(model, &why))]);
+        let said = words::reason_words(model, &why);
+        let wide = usize::from(model.size.0.saturating_sub(8).min(100));
+        lines.extend(pen.glyphs.wrap(&said, wide, 4).into_iter().map(|line| vec![(Role::Error, line)]));
     } else if collected.callable > 0 && row.is_some_and(|e| e.env.read_only) && model.unlocked_for(&head.env).is_none()
     {
         let unlock = model.keymap.key(Action::Unlock);
