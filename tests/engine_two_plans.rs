@@ -43,7 +43,7 @@ fn trouble(bench: &Bench, n: u64, trouble: Trouble) {
 /// What the ledger says of a work.
 fn entry(bench: &Bench, n: u64, op: &str) -> Option<String> {
     let entry = bench.store.ledger_entry(&key(n, op)).unwrap()?;
-    entry.row.state.outcome().and_then(|outcome| outcome.group())
+    entry.row.state.outcome().and_then(skydeck::domain::bill::Outcome::group)
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,7 +236,9 @@ async fn a_plan_that_only_submits_is_done_by_b_and_by_what_a_workflow_makes_of_i
     assert_eq!(words, ["audited", "audited:verified", "audited", "already_audited", "audited"]);
     assert_eq!((1..=5).map(|n| bench.world.status(n)).collect::<String>(), "BBBCB");
     assert_eq!(bench.run(run).tally.get(Slot::Failed), 0);
-    let receipt = bench.order(Command::Retry { selection: Bench::all_matching(), revision: Default::default() }).await;
+    let receipt = bench
+        .order(Command::Retry { selection: Bench::all_matching(), revision: skydeck::domain::run::Revision::default() })
+        .await;
     assert!(matches!(receipt, Receipt::Refused(_)), "nothing is left: {receipt:?}");
     bench.check();
 }

@@ -43,7 +43,7 @@ struct People {
 }
 
 impl People {
-    fn trouble_of_a_call(&self, rng: &mut Rng) -> Trouble {
+    fn trouble_of_a_call(rng: &mut Rng) -> Trouble {
         match rng.u32(0..15) {
             0 => Trouble::NotSent,
             1 | 2 => Trouble::LostBefore,
@@ -115,7 +115,7 @@ impl Around for People {
     fn trouble(&mut self, rng: &mut Rng, _: &Mix) -> Vec<String> {
         let mut said = Vec::new();
         for _ in 0..rng.u32(0..6) {
-            let trouble = self.trouble_of_a_call(rng);
+            let trouble = Self::trouble_of_a_call(rng);
             said.push(format!("next call: {trouble:?}"));
             self.world.with(|s| s.trouble.push_back(trouble));
         }

@@ -182,7 +182,9 @@ impl World {
                 }
             }
             if let Trouble::RefusedAfter(code, words) = trouble {
-                verdicts.values_mut().for_each(|v| *v = rejected(*code, words));
+                for v in verdicts.values_mut() {
+                    *v = rejected(*code, words);
+                }
             }
             verdicts
         })
@@ -194,9 +196,10 @@ impl State {
     fn overtake(&mut self, fid: &Fid, verb: &Verb) {
         let doc = self.docs.get_mut(fid).unwrap();
         let before = doc.clone();
-        match op_of(verb) {
-            CLOSE => (doc.closed, doc.closer) = (true, Some("zhang".into())),
-            _ => (doc.status, doc.approver) = (Status::Audited, Some("zhang".into())),
+        if op_of(verb) == CLOSE {
+            (doc.closed, doc.closer) = (true, Some("zhang".into()));
+        } else {
+            (doc.status, doc.approver) = (Status::Audited, Some("zhang".into()));
         }
         doc.edition += 1;
         let after = doc.clone();

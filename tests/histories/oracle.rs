@@ -126,7 +126,9 @@ impl Witness {
         let this = Arc::clone(this);
         let hear = move |facts: &[Fact]| {
             let mut witness = this.lock().unwrap();
-            facts.iter().for_each(|fact| witness.hear(&fact.event));
+            for fact in facts {
+                witness.hear(&fact.event);
+            }
         };
         *bench.store.witness.lock().unwrap() = Some(Box::new(hear));
     }
@@ -197,9 +199,9 @@ impl Witness {
                 return;
             }
             Outcome::Done { .. } => {
-                let came = |before: Truth| match self.nobody.contains(op) {
-                    true => truth.came > before.came,
-                    false => truth.ours > before.ours,
+                let nobody = self.nobody.contains(op);
+                let came = |before: Truth| {
+                    if nobody { truth.came > before.came } else { truth.ours > before.ours }
                 };
                 // Of two runs open at once on one record, the one that waits for the other's call may be the first to read
                 // that it took: both then tell the one effect. True of the record, but it counts in two sums: to be mended.
@@ -269,11 +271,11 @@ pub fn entries_stand_alone(bench: &Bench, ops: &[&str], fids: &[Fid]) -> Found {
             {
                 runs.insert(head.id);
             }
-            if fact.event.run().is_some_and(|run| runs.contains(&run)) {
-                if let Err(error) = alone.append_now(vec![fact.event.clone()]) {
-                    wrong.push((Wrong::Entry, format!("the facts of {op:?} do not stand alone: {error}")));
-                    return wrong;
-                }
+            if fact.event.run().is_some_and(|run| runs.contains(&run))
+                && let Err(error) = alone.append_now(vec![fact.event.clone()])
+            {
+                wrong.push((Wrong::Entry, format!("the facts of {op:?} do not stand alone: {error}")));
+                return wrong;
             }
         }
         for fid in fids {
