@@ -242,3 +242,42 @@ async fn a_plan_that_only_submits_is_done_by_b_and_by_what_a_workflow_makes_of_i
     assert!(matches!(receipt, Receipt::Refused(_)), "nothing is left: {receipt:?}");
     bench.check();
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_effect_is_told_by_one_run_whichever_reads_it_first() {
+    for late in [Trouble::LostAfter, Trouble::Late(Duration::from_secs(60))] {
+        for caller_reads_first in [true, false] {
+            let mut bench = Bench::new();
+            *bench.plans.0.lock().unwrap() = vec![plan("p"), plan("q")];
+            bench.try_start().await.unwrap();
+            bench.world.submitted(1..=2);
+            trouble(&bench, 1, late.clone());
+            if !caller_reads_first {
+                // Its next call keeps the run from reading bill 1 back until long after the server's limit.
+                trouble(&bench, 2, Trouble::Slow(Duration::from_secs(400)));
+            }
+            let caller = bench.start_of("p").await;
+            let reader = bench.start_of("q").await;
+            bench.awaiting(caller).await;
+            bench.awaiting(reader).await;
+            let approve = bench.approval(caller);
+            bench.accepted(approve).await;
+            while bench.world.with(|s| s.posts.len()) < 2 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            let approve = bench.approval(reader);
+            bench.accepted(approve).await;
+            for run in [caller, reader] {
+                bench.closed(run).await;
+            }
+            let words = [bench.word(caller, 1), bench.word(reader, 1)];
+            assert_eq!(
+                words,
+                ["audited:verified", "already_audited:integration"],
+                "{late:?}, caller first: {caller_reads_first}"
+            );
+            assert_eq!(bench.world.posts_of(1), 1);
+            bench.check();
+        }
+    }
+}

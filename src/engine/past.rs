@@ -21,6 +21,11 @@ pub struct Past {
     pub last: Seq,
     /// A call whose effect is not known.
     pub open: Option<OpenCall>,
+    /// In this run: a call of which this run has not told yet what came of it, whatever another run told meanwhile.
+    pub own: Option<OpenCall>,
+    /// Another run tells of the effect there is: it told that it is done since the call, or the open call is its own and
+    /// it goes on.
+    pub anothers: bool,
     /// What is recorded about that call, once it is.
     pub unknown: Option<Unknown>,
     /// Automatic repeats spent on the revision that was called last.
@@ -54,6 +59,9 @@ impl Past {
         let (facts, last) = store.deeds_of(key, DEPTH)?;
         let mut past = Self { last, ..Self::fold(&facts, fid, run) };
         past.stamp(store)?;
+        if let Some(of) = past.open.as_ref().map(|open| open.run).filter(|of| *of != run) {
+            past.anothers |= store.run(of)?.is_some_and(|row| !row.state.is_closed());
+        }
         for op in store.operations_of(record)?.into_iter().filter(|op| *op != key.op) {
             let (facts, last) = store.deeds_of(&record.under(&op), DEPTH)?;
             past.last = past.last.max(last);
@@ -117,7 +125,14 @@ impl Past {
                     self.auto_repeats = 0;
                 }
                 self.called = Some(rev.clone());
-                self.open = Some(OpenCall { step: *step, rev: rev.clone(), sent: fact.at, left: None });
+                let call = OpenCall { run: *of, step: *step, rev: rev.clone(), sent: fact.at, left: None };
+                if here || self.own.is_none() {
+                    self.anothers = false;
+                }
+                if here {
+                    self.own = Some(call.clone());
+                }
+                self.open = Some(call);
                 self.left = intent.left.map(|left| (*of, fact.seq, left));
                 self.unknown = None;
                 if here {
@@ -126,6 +141,9 @@ impl Past {
             }
             Event::StepAnswered { fid: f, step, verdict, .. } if f == fid => {
                 self.refused = matches!(verdict, Verdict::Rejected(_));
+                if here && !matches!(verdict, Verdict::Unknown(..)) {
+                    self.own = None;
+                }
                 match verdict {
                     Verdict::Done | Verdict::Rejected(_) => {
                         self.open = None;
@@ -153,6 +171,9 @@ impl Past {
             }
             Event::BillDeferred { fid: f, was, .. } if f == fid => {
                 if *was == Slot::Unknown {
+                    if here {
+                        self.own = None;
+                    }
                     let submit = self.open.take().is_some_and(|call| call.step == Step::Submit);
                     // Read back as submitted with the approved content: our submit took (decide::judge).
                     if here && submit && self.read.as_ref().is_some_and(|r| r.status == Status::Submitted) {
@@ -168,6 +189,7 @@ impl Past {
             Event::BillSettled { fid: f, outcome, .. } if f == fid => self.settle(outcome, here),
             Event::LedgerResolved { key, .. } if key.record.fid == *fid => {
                 self.open = None;
+                self.own = None;
                 self.unknown = None;
                 self.deaths = 0;
                 self.prior = None;
@@ -186,8 +208,11 @@ impl Past {
     }
 
     fn settle(&mut self, outcome: &Outcome, here: bool) {
-        if !here {
+        if here {
+            self.own.take_if(|_| !matches!(outcome, Outcome::Unknown(_)));
+        } else {
             self.prior = Some(outcome.clone());
+            self.anothers |= matches!(outcome, Outcome::Done { .. });
         }
         match outcome {
             Outcome::Unknown(unknown) => {
@@ -302,7 +327,10 @@ mod tests {
         let b = rev("B", 1);
         let call = tried(1, Step::Audit, b.clone());
         let past = fold(vec![call.clone(), settled(1, died()), settled(2, Outcome::Skipped(Skip::NotReached))]);
-        assert_eq!(past.open, Some(OpenCall { step: Step::Audit, rev: b.clone(), sent: Ts(1), left: None }));
+        assert_eq!(
+            past.open,
+            Some(OpenCall { run: run(1), step: Step::Audit, rev: b.clone(), sent: Ts(1), left: None })
+        );
         assert_eq!((past.deaths, past.calls), (1, 0));
         for closing in [
             settled(1, Outcome::Done { verified: true }),

@@ -146,8 +146,15 @@ impl Runner {
         };
         let unknown = Self::unknown_of(known);
         // A ledger entry without a call on record (its facts are older than what is folded) is judged by its row.
-        let unrecorded = OpenCall { step: self.last_step(), rev: row.rev.clone(), sent: unknown.sent, left: None };
-        let open = known.past.open.as_ref().unwrap_or(&unrecorded);
+        let unrecorded = OpenCall {
+            run: self.head.id,
+            step: self.last_step(),
+            rev: row.rev.clone(),
+            sent: unknown.sent,
+            left: None,
+        };
+        // What this run called itself comes first: another run may have looked, or called, since.
+        let open = known.past.own.as_ref().or(known.past.open.as_ref()).unwrap_or(&unrecorded);
         let case = Case { open: Some(open), ..self.case(Seen::of(seen), &known.past, Moment::Settling) };
         let as_unknown =
             |why: UnknownWhy| Outcome::Unknown(Unknown { why, sent: unknown.sent, detail: unknown.detail.clone() });

@@ -145,6 +145,7 @@ impl Runner {
             seen,
             approved: None,
             open: past.open.as_ref(),
+            anothers: past.anothers,
             moment,
             user: &self.env.env.user,
             repeats: past.auto_repeats,

@@ -82,7 +82,7 @@ pub fn run(history: History, histories: u64) {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let total = Mutex::new(Sums::default());
     let counts = Mutex::new(BTreeMap::<Wrong, u64>::new());
-    let bad = Mutex::new(BTreeMap::<u64, String>::new());
+    let bad = Mutex::new(BTreeMap::<u64, (String, String)>::new());
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -100,7 +100,8 @@ pub fn run(history: History, histories: u64) {
                         *counts.lock().unwrap().entry(*kind).or_default() += 1;
                     }
                     let what: Vec<&str> = sums.wrong.iter().map(|(_, what)| what.as_str()).collect();
-                    bad.lock().unwrap().insert(seed, format!("SKYDECK_SEED={seed}\n{said}\n{}", what.join("\n")));
+                    let story = format!("SKYDECK_SEED={seed}\n{said}\n{}", what.join("\n"));
+                    bad.lock().unwrap().insert(seed, (story, what[0].to_owned()));
                 }
             });
         }
@@ -109,9 +110,9 @@ pub fn run(history: History, histories: u64) {
     let words = |kind: &Wrong| format!("{} {}", counts.get(kind).copied().unwrap_or(0), kind.words());
     let wrong: Vec<String> = Wrong::ALL.iter().map(words).collect();
     eprintln!("{} histories: {}; {}", after - first, total.words(), wrong.join(", "));
-    if let Some((_, story)) = bad.first_key_value() {
-        let seeds: Vec<u64> = bad.keys().copied().take(20).collect();
-        panic!("{story}\n{} histories went wrong, the first of them {seeds:?}", bad.len());
+    if let Some((_, (story, _))) = bad.first_key_value() {
+        let first: Vec<String> = bad.iter().take(20).map(|(seed, (_, what))| format!("seed {seed}: {what}")).collect();
+        panic!("{story}\n{} histories went wrong, the first of them:\n{}", bad.len(), first.join("\n"));
     }
     let enough = total.done.values().sum::<u64>() > after - first;
     assert!(one.is_some() || (enough && total.happened.crashes * 2 > after - first), "the histories do too little");

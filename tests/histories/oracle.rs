@@ -99,8 +99,8 @@ pub trait Real: Send + Sync {
 struct Word {
     /// What was true when the first call left that nothing has come of yet, and the run it left in.
     called: Option<(RunId, Truth)>,
-    /// The run that told last that it is done.
-    done_in: Option<RunId>,
+    /// What was true when it was told last that it is done: one effect is told once, whichever run tells it.
+    told: Option<Truth>,
     /// How many effects of ours there were when it was told that there is none.
     told_not: Option<u64>,
 }
@@ -112,13 +112,15 @@ pub struct Witness {
     nobody: HashSet<OpId>,
     ops: HashMap<RunId, OpId>,
     words: HashMap<(OpId, Fid), Word>,
+    /// What was true when a run first called a bill, until it tells what came of that.
+    called: HashMap<(RunId, Fid), Truth>,
     pub found: Found,
 }
 
 impl Witness {
     pub fn new(real: Arc<dyn Real>, nobody: HashSet<OpId>) -> Arc<Mutex<Self>> {
-        let (ops, words) = (HashMap::new(), HashMap::new());
-        Arc::new(Mutex::new(Self { real, nobody, ops, words, found: Vec::new() }))
+        let (ops, words, called) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Arc::new(Mutex::new(Self { real, nobody, ops, words, called, found: Vec::new() }))
     }
 
     /// Lets it hear what the bench's store takes.
@@ -150,6 +152,7 @@ impl Witness {
                 let word = self.words.entry((op, fid.clone())).or_default();
                 word.told_not = None;
                 word.called.get_or_insert((*run, truth));
+                self.called.entry((*run, fid.clone())).or_insert(truth);
             }
             Event::BillSettled { run, fid, outcome, .. } => {
                 let op = self.ops[run].clone();
@@ -173,6 +176,10 @@ impl Witness {
 
     fn settled(&mut self, run: RunId, op: &OpId, fid: &Fid, outcome: &Outcome) {
         let truth = self.look(op, fid);
+        let own = self.called.get(&(run, fid.clone())).copied();
+        if !matches!(outcome, Outcome::Unknown(_)) {
+            self.called.remove(&(run, fid.clone()));
+        }
         let word = self.words.entry((op.clone(), fid.clone())).or_default();
         // A run that skips what another run has called, or finds it done already, says nothing about that call.
         if matches!(outcome, Outcome::Skipped(_) | Outcome::Already { .. })
@@ -184,7 +191,8 @@ impl Witness {
             }
             return;
         }
-        let called = word.called.map(|(_, truth)| truth);
+        // A run tells of its own call, even where another one has told of the bill since.
+        let called = own.or(word.called.map(|(_, truth)| truth));
         let is_not = match outcome {
             Outcome::Unknown(_)
             | Outcome::Skipped(Skip::NotReached | Skip::UnknownElsewhere | Skip::Held(_) | Skip::Excluded) => return,
@@ -200,14 +208,10 @@ impl Witness {
             }
             Outcome::Done { .. } => {
                 let nobody = self.nobody.contains(op);
-                let came = |before: Truth| {
-                    if nobody { truth.came > before.came } else { truth.ours > before.ours }
-                };
-                // Of two runs open at once on one record, the one that waits for the other's call may be the first to read
-                // that it took: both then tell the one effect. True of the record, but it counts in two sums: to be mended.
-                let twice = called.is_none() && truth.there && truth.by_us && word.done_in.is_some_and(|of| of != run);
-                word.done_in = Some(run);
-                !twice && !called.is_some_and(came)
+                let since = |before: Truth| if nobody { truth.came > before.came } else { truth.ours > before.ours };
+                let new = word.told.is_none_or(since);
+                word.told = Some(truth);
+                !(new && called.is_some_and(since))
             }
             Outcome::Already { .. } => truth.came == 0,
         };
@@ -294,4 +298,28 @@ pub fn entries_stand_alone(bench: &Bench, ops: &[&str], fids: &[Fid]) -> Found {
         }
     }
     wrong
+}
+
+/// What the store was told of the bills that something is wrong with, in order.
+pub fn trails(bench: &Bench, wrong: &Found) -> Vec<String> {
+    let bill =
+        |what: &String| what.strip_prefix("bill ").and_then(|rest| rest.split([',', ' ', ':']).next()).map(Fid::new);
+    let fids: HashSet<Fid> = wrong.iter().filter_map(|(_, what)| bill(what)).collect();
+    let mut lines = Vec::new();
+    for fact in bench.facts() {
+        let of = match &fact.event {
+            Event::StepTried { fid, .. }
+            | Event::StepAnswered { fid, .. }
+            | Event::BillRead { fid, .. }
+            | Event::BillDeferred { fid, .. }
+            | Event::BillSettled { fid, .. } => fids.contains(fid),
+            Event::BillsFound { bills, .. } => bills.iter().any(|b| fids.contains(&b.fid)),
+            _ => false,
+        };
+        if of && !fids.is_empty() {
+            let words = format!("{:?}", fact.event).replace("RunId", "").replace("ErpDate", "");
+            lines.push(format!("fact {} {}", fact.seq, words.chars().take(400).collect::<String>()));
+        }
+    }
+    lines
 }

@@ -5,6 +5,7 @@
 
 use crate::domain::bill::{Failure, Found, Outcome, Rev, Skip, Status, Unknown, UnknownWhy};
 use crate::domain::cause::{Cause, Repeat, known};
+use crate::domain::ids::RunId;
 use crate::domain::operation::{APPROVER_PATH, Effect, Key, Operation, STATUS_PATH, Seen, StepSpec, Test};
 use crate::domain::step::{Left, Step, Verdict};
 use crate::domain::time::Ts;
@@ -15,6 +16,8 @@ pub const QUARANTINE: u32 = 3;
 /// An earlier call of ours whose effect is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenCall {
+    /// The run that called.
+    pub run: RunId,
     /// Step that was called.
     pub step: Step,
     /// Revision read just before it.
@@ -47,6 +50,9 @@ pub struct Case<'a> {
     pub approved: Option<&'a Rev>,
     /// An earlier call of ours whose effect is not known.
     pub open: Option<&'a OpenCall>,
+    /// The effect of a call is another run's to tell: it told it already, or the open call is its own and it is open still.
+    /// Told by two runs, one effect would count in two sums.
+    pub anothers: bool,
     /// Why the look was made.
     pub moment: Moment<'a>,
     /// Our user in the ERP.
@@ -151,6 +157,7 @@ fn before(case: &Case<'_>, found: &Found) -> Judgement {
 fn done(case: &Case<'_>, last: &StepSpec, found: &Found) -> Judgement {
     let called = case.open.is_some_and(|open| is_last(case.op, open.step));
     let ours = called
+        && !case.anothers
         && match &last.effect.mine {
             Some(path) => by_us(found.field(path), case.user),
             None => true,
@@ -166,7 +173,7 @@ fn refused(case: &Case<'_>, found: &Found, said: &Failure) -> Judgement {
     // A call of ours was repeated before, so that this may be its late effect.
     let earlier = case.repeats > 0 || case.open.is_some();
     let name = last.effect.mine.as_deref().map(|path| found.field(path).trim()).filter(|name| !name.is_empty());
-    let ours = name.map_or(earlier, |name| by_us(name, case.user));
+    let ours = !case.anothers && name.map_or(earlier, |name| by_us(name, case.user));
     if ours { Judgement::Done { verified: true } } else { already(&last.effect, found) }
 }
 

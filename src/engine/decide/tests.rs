@@ -1,7 +1,7 @@
 //! Every look judged: the tables of 0.1.0 for Audit and for Submit then Audit, and the rows that are new.
 
 use super::*;
-use crate::domain::ids::{Fid, FormId, OpId, PlanId, PlanRev};
+use crate::domain::ids::{Fid, FormId, OpId, PlanId, PlanRev, RunId};
 use crate::domain::plan::{Plan, Policy, Source, Target, WriteOptions};
 use crate::domain::run::Flag;
 use crate::domain::step::Verb;
@@ -71,7 +71,7 @@ fn closed(code: &str, second: u32, close: &str, closer: &str) -> Found {
 }
 
 fn call(step: Step, rev: Rev) -> OpenCall {
-    OpenCall { step, rev, sent: Ts(5), left: None }
+    OpenCall { run: RunId(ulid::Ulid::nil()), step, rev, sent: Ts(5), left: None }
 }
 
 fn said(cause: &str) -> Failure {
@@ -84,6 +84,7 @@ fn case<'a>(op: &'a Operation, seen: Seen<'a>, moment: Moment<'a>) -> Case<'a> {
         seen,
         approved: None,
         open: None,
+        anothers: false,
         moment,
         user: US,
         repeats: 0,
@@ -309,6 +310,28 @@ fn an_operation_is_judged_by_the_field_it_declares_and_not_by_the_status() {
     let open = call(Step::Operate, approved.rev.clone());
     let settling = Case { open: Some(&open), ..case(&op, Seen::One(&now), Moment::Settling) };
     assert_eq!(judge(&settling), Judgement::Operator(UnknownWhy::ChangedSince(Status::Audited)));
+}
+
+#[test]
+fn an_effect_that_is_another_runs_to_tell_is_never_told_as_done() {
+    let (mine, words) = (Some("FCloserId.FName"), said("already_audited"));
+    let (audited, closed) = (found("C", 1, Some(US)), closed("C", 1, "B", US));
+    let on = audited.approved.clone();
+    for (op, seen, step, by, on) in [
+        (audits(false), &audited, Step::Audit, Some(US), on.clone()),
+        (audits(true), &audited, Step::Audit, Some(US), on),
+        (submits(), &audited, Step::Submit, None, None),
+        (closes(mine), &closed, Step::Operate, Some(US), None),
+        (closes(None), &closed, Step::Operate, None, None),
+    ] {
+        let open = call(step, rev("B", 1));
+        for moment in [Moment::Before, Moment::Refused(&words), Moment::Settling] {
+            let base = Case { open: Some(&open), ..case(&op, Seen::One(seen), moment) };
+            assert_eq!(judge(&base), Judgement::Done { verified: true }, "{moment:?}");
+            let already = Judgement::Already(by.map(str::to_owned), on.clone());
+            assert_eq!(judge(&Case { anothers: true, repeats: 1, ..base }), already, "{moment:?}");
+        }
+    }
 }
 
 /// An operation that is not judged by status repeats whatever the status says.
