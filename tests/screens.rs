@@ -14,7 +14,10 @@
 #[path = "screens/world.rs"]
 mod world;
 
+use std::time::Duration;
+
 use skydeck::domain::bill::{BillState, Outcome};
+use skydeck::domain::live::{SlowWhy, Slowed};
 use skydeck::domain::reason::Reason;
 use skydeck::text::Measure;
 use skydeck::ui::{Lang, UiConfig};
@@ -60,6 +63,19 @@ const SCREENS: &[(&str, Script)] = &[
     ("queue", |l, s| keyed(work(l, s), "2jj")),
     ("queue-empty", |l, s| bare(l, s, "2")),
     ("queue-frozen", |l, s| keyed(work(l, s), "2f")),
+    ("queue-slowed", |l, s| {
+        let mut console = work(l, s);
+        let mut pulse = console.world.pulse();
+        pulse.envs[0].per_minute = 30;
+        pulse.envs[0].slowed = Some(Slowed {
+            why: SlowWhy::Http(503),
+            configured: 60,
+            held: NOW.plus(Duration::from_secs(20)),
+            full: NOW.plus(Duration::from_secs(500)),
+        });
+        console.send(skydeck::ui::msg::Msg::Pulse(pulse));
+        keyed(console, "2jj")
+    }),
     ("results", |l, s| keyed(work(l, s), "3j")),
     ("results-filtered", |l, s| keyed(work(l, s), "3/status:failed<Enter>")),
     ("results-marked", |l, s| keyed(work(l, s), "3j<Space><Space>")),

@@ -195,6 +195,7 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, ground: &Ground) -> Result
         drain: Duration::from_secs(10),
         breaker_unknown: if args.faults == "storm" { 0 } else { 5 },
         breaker_failed_percent: 0,
+        breaker_ceiling: false,
         canary: 0,
     };
     Ok(EnvironmentConfig {

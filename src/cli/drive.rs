@@ -19,7 +19,7 @@ use crate::domain::confirm::{self, Rung};
 use crate::domain::event::{Event, Fact};
 use crate::domain::filter::Filter;
 use crate::domain::ids::{CommandId, EnvId, RunId};
-use crate::domain::live::{Live, RunLive};
+use crate::domain::live::{EnvPulse, Live, RunLive};
 use crate::domain::query::Scope;
 use crate::domain::reason::Reason;
 use crate::domain::run::{Collected, Flag, PauseWhy, Revision, RunEnd, RunKind, RunRow, RunState};
@@ -96,7 +96,7 @@ impl Driver {
         let mut live = watch.live;
         let waits = |state: &RunState| matches!(state, RunState::Paused(_) | RunState::Interrupted);
         let mut seen = live.runs.get(&run).map(|r| r.row.state.clone()).filter(waits);
-        let (mut stopping, mut resumed, mut moved) = (false, 0, false);
+        let (mut stopping, mut resumed, mut moved, mut slowed) = (false, 0, false, None);
         loop {
             let now = live.runs.get(&run);
             if now.is_none()
@@ -145,7 +145,13 @@ impl Driver {
                 notice = watch.notices.recv() => match notice {
                     Some(Notice::Facts(facts)) => moved |= self.facts(run, &facts, &mut live, &bar)?,
                     Some(Notice::Resync(now)) => (live, moved) = (*now, true),
-                    Some(Notice::Pulse(_) | Notice::PlansReloaded) => {}
+                    Some(Notice::Pulse(pulse)) => {
+                        let env = live.runs.get(&run).map(|r| &r.row.head.env);
+                        if let Some(now) = pulse.envs.iter().find(|now| Some(&now.env) == env) {
+                            bar.suspend(|| self.pace(now, &mut slowed));
+                        }
+                    }
+                    Some(Notice::PlansReloaded) => {}
                     None => return Err(Stop::new(Exit::Unknown, "the engine ended; start again to recover")),
                 },
                 signal = tokio::signal::ctrl_c() => {
@@ -161,6 +167,32 @@ impl Driver {
                     }
                 }
             }
+        }
+    }
+
+    /// Says that the ERP asked to slow down, and that the configured pace is back. `said`: the pace that was said last.
+    fn pace(&self, now: &EnvPulse, said: &mut Option<u32>) {
+        let out = &self.out;
+        match (&now.slowed, *said) {
+            (Some(slowed), said_last) if said_last.is_none_or(|n| now.per_minute < n) => {
+                let (held, full) = (out.time(slowed.held), out.time(slowed.full));
+                let (allowed, configured) = (now.per_minute, slowed.configured);
+                out.note(&if out.is_zh() {
+                    let why = slowed.why.zh();
+                    format!("ERP 要求降速（{why}）：{held} 前不调用，之后每分钟 {allowed} 次；{configured} 次将于 {full} 恢复")
+                } else {
+                    let why = slowed.why.en();
+                    format!("the ERP asked to slow down ({why}): no call before {held}, then {allowed} a minute; {configured} again by {full}")
+                });
+                *said = Some(allowed);
+            }
+            (None, Some(_)) => {
+                let n = now.per_minute;
+                let (en, zh) = (format!("{n} calls a minute again"), format!("已恢复每分钟 {n} 次调用"));
+                out.note(out.t(&en, &zh));
+                *said = None;
+            }
+            (Some(_) | None, _) => {}
         }
     }
 

@@ -8,7 +8,7 @@ use super::ground::Ground;
 use super::out::Out;
 use crate::boot::{self, Booted, Home};
 use crate::domain::command::Command;
-use crate::domain::env::Environment;
+use crate::domain::env::{Environment, Limits};
 use crate::domain::ids::EnvId;
 use crate::domain::query::{Answer, Query};
 use crate::domain::reason::Reason;
@@ -24,7 +24,9 @@ pub fn list(out: &Out, environments: &[Environment]) -> Result<Exit, Stop> {
             out.object(&json!({
                 "type": "environment", "env": e.id, "address": e.address, "account_set": e.account_set, "user": e.user,
                 "production": e.production, "read_only": e.read_only, "always_read_only": e.always_read_only, "server_zone": e.server_zone,
-                "per_minute": e.limits.per_minute, "concurrency": e.limits.concurrency,
+                "per_minute": e.limits.per_minute, "concurrency": e.limits.concurrency, "canary": e.limits.canary,
+                "breaker_unknown": e.limits.breaker_unknown, "breaker_failed_percent": e.limits.breaker_failed_percent,
+                "breaker_ceiling": e.limits.breaker_ceiling,
             }))?;
         }
         return Ok(Exit::Ok);
@@ -36,6 +38,7 @@ pub fn list(out: &Out, environments: &[Environment]) -> Result<Exit, Stop> {
         out.t("user", "用户"),
         out.t("mode", "模式"),
         out.t("pace", "速率"),
+        out.t("stops at", "自动停止"),
     ];
     let rows = environments.iter().map(|e| {
         let production = if e.production { out.t("PRODUCTION ", "生产 ") } else { "" };
@@ -52,10 +55,28 @@ pub fn list(out: &Out, environments: &[Environment]) -> Result<Exit, Stop> {
             e.user.clone(),
             format!("{production}{mode}"),
             pace,
+            stops(out, &e.limits),
         ]
     });
     out.table(&head, rows.collect())?;
     Ok(Exit::Ok)
+}
+
+/// When runs of an environment stop by themselves.
+fn stops(out: &Out, limits: &Limits) -> String {
+    let (unknown, percent) = (limits.breaker_unknown, limits.breaker_failed_percent);
+    let mut said = Vec::new();
+    if unknown > 0 {
+        said.push(out.t(&format!("{unknown} unknown in a row"), &format!("连续 {unknown} 次未知")).to_owned());
+    }
+    if percent > 0 {
+        let zh = format!("最近 20 张拒绝满 {percent}%");
+        said.push(out.t(&format!("{percent}% of 20 refused"), &zh).to_owned());
+        if !limits.breaker_ceiling {
+            said.push(out.t("or a change of the usual share", "或比例突变").to_owned());
+        }
+    }
+    if said.is_empty() { out.t("never", "从不").to_owned() } else { said.join(out.t(", ", "，")) }
 }
 
 /// How an environment stands towards the server that its records are on.

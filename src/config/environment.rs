@@ -187,6 +187,7 @@ impl RawEnvironment {
             drain: l.drain.map_or(d.drain, |s| s.0),
             breaker_unknown: l.breaker_unknown.unwrap_or(d.breaker_unknown),
             breaker_failed_percent: l.breaker_failed_percent.unwrap_or(failed),
+            breaker_ceiling: l.breaker_failed_percent.is_some(),
             canary: l.canary.unwrap_or(canary),
         };
         if limits.per_minute == 0 || limits.concurrency == 0 {

@@ -63,8 +63,12 @@ pub struct Limits {
     pub drain: Duration,
     /// Stop after so many unknown outcomes in a row; 0 never.
     pub breaker_unknown: u32,
-    /// Stop when this share (percent) of the last 20 were refused; 0 never.
+    /// Stop when this share (percent) of the last 20 bills were refused; 0 never. Once 60 bills before those are known, a
+    /// change of one cause's share stops instead.
     pub breaker_failed_percent: u32,
+    /// That share was written by the site: it holds for good, and not only until it is known what is usual.
+    #[serde(default)]
+    pub breaker_ceiling: bool,
     /// First bills of a run tried singly and watched; 0 none.
     pub canary: u32,
 }
@@ -80,6 +84,7 @@ impl Default for Limits {
             drain: Duration::from_secs(30),
             breaker_unknown: 3,
             breaker_failed_percent: 0,
+            breaker_ceiling: false,
             canary: 0,
         }
     }

@@ -325,6 +325,9 @@ pub struct EnvPulse {
     pub env: EnvId,
     /// Calls a minute allowed now (after back-pressure).
     pub per_minute: u32,
+    /// Why that is less than configured, if it is.
+    #[serde(default)]
+    pub slowed: Option<Slowed>,
     /// Calls in flight allowed.
     pub concurrency: u32,
     /// Why the breaker is open, if it is.
@@ -333,4 +336,45 @@ pub struct EnvPulse {
     pub session: String,
     /// Until when writing is unlocked in a read-only environment.
     pub unlocked_until: Option<Ts>,
+}
+
+/// A pace below the configured one, because the ERP asked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slowed {
+    /// What it answered.
+    pub why: SlowWhy,
+    /// Calls a minute that are configured.
+    pub configured: u32,
+    /// Until when no call leaves.
+    pub held: Ts,
+    /// When the configured pace is back, unless it asks again.
+    pub full: Ts,
+}
+
+/// How the ERP asks to slow down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlowWhy {
+    /// An HTTP status: 429, or 503 with a time to wait.
+    Http(u16),
+    /// Its own limit of calls.
+    CallLimit,
+}
+
+impl SlowWhy {
+    /// In English.
+    pub fn en(self) -> String {
+        match self {
+            Self::Http(code) => format!("HTTP {code}"),
+            Self::CallLimit => "its call limit".to_owned(),
+        }
+    }
+
+    /// In Chinese.
+    pub fn zh(self) -> String {
+        match self {
+            Self::Http(code) => format!("HTTP {code}"),
+            Self::CallLimit => "调用限制".to_owned(),
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::domain::bill::{Failure, Found, Outcome, Rev, Slot, Unknown, UnknownWh
 use crate::domain::cause::{Cause, known};
 use crate::domain::event::Event;
 use crate::domain::ids::{Fid, RunId};
+use crate::domain::live::SlowWhy;
 use crate::domain::operation::{Operation, Seen};
 use crate::domain::plan::Plan;
 use crate::domain::reason::Reason;
@@ -18,11 +19,11 @@ use crate::domain::time::Ts;
 use crate::erp::{Alarm, WriteCall, WriteReply};
 use crate::store::StoreError;
 
+use super::breaker::Ended;
 use super::control::{Shared, back_off};
 use super::decide::{self, After, Asked, Case, Judgement, Moment, judge};
 use super::dispatch::{Claim, Dispatch, Session, Turn};
 use super::fault;
-use super::pace::Ended;
 use super::past::Past;
 use super::reading;
 
@@ -145,7 +146,7 @@ async fn attempt(
         options: context.plan.target.options.clone(),
         flags: context.flags.clone(),
     };
-    let session = context.env.signed_in();
+    let (session, left) = (context.env.signed_in(), shared.clock.mono());
     let sent = shared.clock.now();
     context.env.leaves(&request.form, bills.iter().map(|b| &b.fid));
     fault::point("before_send");
@@ -167,7 +168,7 @@ async fn attempt(
         None => shared.ledger.append_with_the_next(events).await?,
     }
     fault::point("after_outcome");
-    alarms(context, &reply, session, end).await;
+    alarms(context, &reply, (session, left), end).await;
     let adopted = adopt(context, bills, last, &reply, end).await;
     drop(turn);
     adopted
@@ -281,7 +282,7 @@ fn settled(context: &CallContext, bill: &Candidate, outcome: Outcome, end: &mut 
             end.done += 1;
         }
         Outcome::Failed(Failure { cause, .. }) => {
-            context.env.note(Ended::Refused);
+            context.env.note(Ended::Refused(cause.clone()));
             end.refused.push(cause.clone());
         }
         Outcome::Unknown(_) => {
@@ -391,11 +392,19 @@ async fn adopt(
     Ok(())
 }
 
-/// Acts on what concerns more than one bill.
-async fn alarms(context: &CallContext, reply: &WriteReply, under: u64, end: &mut CallEnd) {
+/// How the server asked to slow down.
+fn slow_why(reply: &WriteReply) -> SlowWhy {
+    match reply.evidence.http {
+        Some(code) if !(200..300).contains(&code) => SlowWhy::Http(code),
+        Some(_) | None => SlowWhy::CallLimit,
+    }
+}
+
+/// Acts on what concerns more than one bill. `under`: the sign-in it was called under; `left`: when the request left, monotonic.
+async fn alarms(context: &CallContext, reply: &WriteReply, (under, left): (u64, Duration), end: &mut CallEnd) {
     match &reply.alarm {
         None => {}
-        Some(Alarm::SlowDown(wish)) => context.env.slow_down(*wish),
+        Some(Alarm::SlowDown(wish)) => context.env.slow_down(*wish, slow_why(reply), left),
         Some(Alarm::WrongIds) => context.env.trip(Reason::WrongIds {}),
         Some(Alarm::Credentials(words)) => {
             end.stop.get_or_insert(PauseWhy::Stopped(Reason::SignInRefused { said: words.clone() }));

@@ -11,14 +11,15 @@ use tokio::sync::Notify;
 use crate::domain::command::Refusal;
 use crate::domain::env::{Environment, Limits};
 use crate::domain::ids::{EnvId, Fid, FormId, SessionId};
-use crate::domain::live::EnvPulse;
+use crate::domain::live::{EnvPulse, SlowWhy, Slowed};
 use crate::domain::reason::Reason;
 use crate::domain::server::{Same, Server};
 use crate::domain::step::Verb;
 use crate::domain::time::{Clock, Ts};
 use crate::erp::{Erp, Fault, WriteToken};
 
-use super::pace::{Breaker, Bucket, Ended};
+use super::breaker::{Breaker, Ended};
+use super::pace::Bucket;
 use super::permit::{self, Standing};
 
 /// Session losses within [`LOSS_WINDOW`] after which signing in again is given up.
@@ -52,6 +53,8 @@ struct State {
     /// The server that its records are on, once that was said.
     home: Option<Server>,
     bucket: Bucket,
+    /// What the server asked for that is still felt.
+    slowed: Option<Slowed>,
     breaker: Breaker,
     concurrency: u32,
     in_flight: u32,
@@ -141,6 +144,7 @@ impl Dispatch {
         let state = State {
             home: None,
             bucket: Bucket::new(env.limits.per_minute, clock.mono()),
+            slowed: None,
             breaker: Breaker::default(),
             concurrency: env.limits.concurrency.max(1),
             in_flight: 0,
@@ -226,6 +230,7 @@ impl Dispatch {
             changed.as_mut().enable();
             let wait = {
                 let mut state = self.lock();
+                self.note_recovery(&mut state);
                 if state.in_flight >= state.concurrency {
                     None
                 } else {
@@ -349,10 +354,31 @@ impl Dispatch {
         self.changed.notify_waiters();
     }
 
-    /// The server asked to slow down.
-    pub fn slow_down(&self, wish: Option<Duration>) {
-        self.lock().bucket.slow_down(wish, self.clock.mono());
+    /// The server asked to slow down, in the answer to a call that left at `left`, monotonic.
+    pub fn slow_down(&self, wish: Option<Duration>, why: SlowWhy, left: Duration) {
+        let (now, wall) = (self.clock.mono(), self.clock.now());
+        let mut state = self.lock();
+        let halved = state.bucket.slow_down(wish, left, now);
+        let (held, full) = state.bucket.ends();
+        let at = |end: Duration| wall.plus(end.saturating_sub(now));
+        let slowed = Slowed { why, configured: state.bucket.configured(), held: at(held), full: at(full) };
+        if halved {
+            let (allowed, configured) = (state.bucket.allowed(), slowed.configured);
+            let (pause, full) = (held.saturating_sub(now).as_secs(), full.saturating_sub(now).as_secs());
+            let words = "the ERP asked to slow down: seconds without a call, and until the configured pace is back";
+            tracing::warn!(env = %self.env.id, ?why, allowed, configured, pause, full, "{words}");
+        }
+        state.slowed = Some(slowed);
+        drop(state);
         self.changed.notify_waiters();
+    }
+
+    /// Says that the configured pace is back, once.
+    fn note_recovery(&self, state: &mut State) {
+        if state.slowed.is_some() && !state.bucket.is_slowed(self.clock.mono()) {
+            state.slowed = None;
+            tracing::info!(env = %self.env.id, configured = state.bucket.configured(), "the configured pace is back");
+        }
     }
 
     /// Takes note of an ended call; the breaker may open.
@@ -424,10 +450,12 @@ impl Dispatch {
     /// The environment as the screen shows it.
     pub fn pulse(&self) -> EnvPulse {
         let unlocked_until = self.unlocked_until();
-        let state = self.lock();
+        let mut state = self.lock();
+        self.note_recovery(&mut state);
         EnvPulse {
             env: self.env.id.clone(),
             per_minute: state.bucket.allowed(),
+            slowed: state.slowed.clone(),
             concurrency: state.concurrency,
             breaker: state.breaker.why().cloned(),
             session: self.erp.session(),

@@ -29,6 +29,7 @@ use crate::store::{Store, StoreError};
 mod across;
 mod ahead;
 mod answers;
+mod breaker;
 mod call;
 mod collect;
 mod control;

@@ -1,12 +1,9 @@
-//! The token bucket and the breaker of one environment, as plain arithmetic over monotonic time.
+//! The token bucket of one environment, as plain arithmetic over monotonic time.
 //!
-//! Invariant: never more calls than the configured rate; the server's wish to slow down is obeyed, but clamped.
+//! Invariant: never more calls than the configured rate; the server's wish to slow down is obeyed, but clamped, and counted
+//! once for all calls that had left when it was taken.
 
-use std::collections::VecDeque;
 use std::time::Duration;
-
-use crate::domain::env::Limits;
-use crate::domain::reason::Reason;
 
 /// Longest wait a server may ask for.
 pub const LONGEST_HOLD: Duration = Duration::from_secs(15 * 60);
@@ -14,8 +11,10 @@ pub const LONGEST_HOLD: Duration = Duration::from_secs(15 * 60);
 const PLAIN_HOLD: Duration = Duration::from_secs(5);
 /// Calls that may go at once after a pause.
 const BURST: f64 = 5.0;
-/// Answers the breaker looks at.
-const WINDOW: usize = 20;
+/// Without a wish to slow down for so long, the rate rises by [`RISE`].
+const CLEAN: Duration = Duration::from_secs(60);
+/// By what the rate rises again.
+const RISE: f64 = 1.1;
 
 /// The bucket.
 #[derive(Clone, Debug)]
@@ -26,13 +25,23 @@ pub struct Bucket {
     at: Duration,
     hold: Duration,
     clean_since: Duration,
+    /// When the rate was halved last: what left before says nothing about the rate since.
+    slowed: Option<Duration>,
 }
 
 impl Bucket {
     /// A full bucket of so many calls a minute.
     pub fn new(per_minute: u32, now: Duration) -> Self {
         let allowed = f64::from(per_minute.max(1));
-        Self { configured: per_minute.max(1), allowed, tokens: burst(allowed), at: now, hold: now, clean_since: now }
+        Self {
+            configured: per_minute.max(1),
+            allowed,
+            tokens: burst(allowed),
+            at: now,
+            hold: now,
+            clean_since: now,
+            slowed: None,
+        }
     }
 
     /// Changes the configured rate.
@@ -43,9 +52,30 @@ impl Bucket {
         self.tokens = self.tokens.min(burst(self.allowed));
     }
 
-    /// Calls a minute allowed now.
+    /// Calls a minute allowed as of the last look at it.
     pub fn allowed(&self) -> u32 {
         self.allowed as u32
+    }
+
+    /// Calls a minute that are allowed while nobody asks to slow down.
+    pub fn configured(&self) -> u32 {
+        self.configured
+    }
+
+    /// Whether the server's wish to slow down is still felt.
+    pub fn is_slowed(&mut self, now: Duration) -> bool {
+        self.refill(now);
+        self.slowed.is_some() && (now < self.hold || self.allowed < f64::from(self.configured))
+    }
+
+    /// Until when no call leaves, and when the configured rate is back where nobody asks again.
+    pub fn ends(&self) -> (Duration, Duration) {
+        let (mut rate, mut full) = (self.allowed, self.clean_since);
+        while rate < f64::from(self.configured) {
+            rate *= RISE;
+            full += CLEAN;
+        }
+        (self.hold, full.max(self.hold))
     }
 
     /// Takes one token, or says how long to wait for one.
@@ -67,21 +97,29 @@ impl Bucket {
         self.tokens = (self.tokens + 1.0).min(burst(self.allowed));
     }
 
-    /// The server asked to slow down: half the rate, and a pause.
-    pub fn slow_down(&mut self, wish: Option<Duration>, now: Duration) {
+    /// The server asked to slow down, in the answer to a call that left at `left`: half the rate, and a pause. A call that
+    /// left before the rate was halved last can only make the pause longer, where the server says how long. Whether the rate
+    /// was halved.
+    pub fn slow_down(&mut self, wish: Option<Duration>, left: Duration, now: Duration) -> bool {
         self.refill(now);
-        self.allowed = (self.allowed / 2.0).max(1.0);
-        self.tokens = self.tokens.min(burst(self.allowed));
-        self.hold = self.hold.max(now + wish.unwrap_or(PLAIN_HOLD).min(LONGEST_HOLD));
-        self.clean_since = self.hold;
+        let counts = self.slowed.is_none_or(|at| left > at);
+        if counts || wish.is_some() {
+            self.hold = self.hold.max(now + wish.unwrap_or(PLAIN_HOLD).min(LONGEST_HOLD));
+            self.clean_since = self.hold;
+        }
+        if counts {
+            self.slowed = Some(now);
+            self.allowed = (self.allowed / 2.0).max(1.0);
+            self.tokens = self.tokens.min(burst(self.allowed));
+        }
+        counts
     }
 
     fn refill(&mut self, now: Duration) {
-        let minute = Duration::from_secs(60);
         let ceiling = f64::from(self.configured);
-        while self.allowed < ceiling && now.saturating_sub(self.clean_since) >= minute {
-            self.clean_since += minute;
-            self.allowed = (self.allowed * 1.1).min(ceiling);
+        while self.allowed < ceiling && now.saturating_sub(self.clean_since) >= CLEAN {
+            self.clean_since += CLEAN;
+            self.allowed = (self.allowed * RISE).min(ceiling);
         }
         let passed = now.saturating_sub(self.at).as_secs_f64();
         self.at = self.at.max(now);
@@ -91,59 +129,6 @@ impl Bucket {
 
 fn burst(allowed: f64) -> f64 {
     (allowed / 12.0).clamp(1.0, BURST)
-}
-
-/// How a call ended, as far as the breaker cares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// Done, or found done.
-    Clean,
-    /// Refused by the ERP.
-    Refused,
-    /// No usable answer.
-    Unknown,
-}
-
-/// Opens after too many bad answers; closes only when an operator says so.
-#[derive(Clone, Debug, Default)]
-pub struct Breaker {
-    open: Option<Reason>,
-    unknown: u32,
-    recent: VecDeque<bool>,
-}
-
-impl Breaker {
-    /// Why it is open, if it is.
-    pub fn why(&self) -> Option<&Reason> {
-        self.open.as_ref()
-    }
-
-    /// Opens it; the first reason stays.
-    pub fn open(&mut self, why: Reason) {
-        self.open.get_or_insert(why);
-    }
-
-    /// Closes it and forgets what led there.
-    pub fn close(&mut self) {
-        *self = Self::default();
-    }
-
-    /// Takes note of an ended call.
-    pub fn note(&mut self, ended: Ended, limits: &Limits) {
-        self.unknown = if ended == Ended::Unknown { self.unknown.saturating_add(1) } else { 0 };
-        self.recent.push_back(ended == Ended::Refused);
-        if self.recent.len() > WINDOW {
-            self.recent.pop_front();
-        }
-        if limits.breaker_unknown > 0 && self.unknown >= limits.breaker_unknown {
-            self.open(Reason::BreakerUnknown { n: self.unknown });
-        }
-        let refused = self.recent.iter().filter(|r| **r).count();
-        let percent = limits.breaker_failed_percent as usize;
-        if percent > 0 && self.recent.len() == WINDOW && refused * 100 >= percent * WINDOW {
-            self.open(Reason::Breaker { cause: None, n: refused as u32, of: WINDOW as u32 });
-        }
-    }
 }
 
 #[cfg(test)]
@@ -176,7 +161,7 @@ mod tests {
     #[test]
     fn slowing_down_halves_and_heals_by_tenths() {
         let mut bucket = Bucket::new(60, s(0));
-        bucket.slow_down(Some(s(999_999)), s(0));
+        assert!(bucket.slow_down(Some(s(999_999)), s(0), s(0)));
         assert_eq!(bucket.allowed(), 30);
         assert_eq!(bucket.take(s(0)), Err(LONGEST_HOLD), "the wish is clamped");
         assert!(bucket.take(s(15 * 60)).is_ok());
@@ -188,20 +173,38 @@ mod tests {
     }
 
     #[test]
-    fn the_breaker_counts_unknown_in_a_row_and_the_share_of_refusals() {
-        let limits = Limits { breaker_unknown: 3, breaker_failed_percent: 20, ..Limits::default() };
-        let mut breaker = Breaker::default();
-        for ended in [Ended::Unknown, Ended::Unknown, Ended::Clean, Ended::Unknown, Ended::Unknown] {
-            breaker.note(ended, &limits);
+    fn answers_of_calls_that_left_before_a_slow_down_are_one_wish() {
+        let mut bucket = Bucket::new(600, s(0));
+        // Eight calls in flight, all refused with a wait, one after the other.
+        assert!(bucket.slow_down(Some(s(7)), s(0), s(1)));
+        for at in 2..9 {
+            assert!(!bucket.slow_down(Some(s(3)), s(0), s(at)), "{at}");
         }
-        assert_eq!(breaker.why(), None);
-        breaker.note(Ended::Unknown, &limits);
-        assert!(breaker.why().is_some());
-        breaker.close();
-        for i in 0..20 {
-            assert_eq!(breaker.why(), None, "{i}");
-            breaker.note(if i % 5 == 0 { Ended::Refused } else { Ended::Clean }, &limits);
-        }
-        assert!(breaker.why().is_some());
+        assert_eq!(bucket.allowed(), 300);
+        assert_eq!(bucket.take(s(8)), Err(s(3)), "the last of them asked for three seconds more");
+        assert_eq!(bucket.ends(), (s(11), s(11 + 8 * 60)), "half the rate is made good within eight minutes");
+        // One that names no time makes nothing longer.
+        assert!(!bucket.slow_down(None, s(1), s(10)));
+        assert!(bucket.take(s(11)).is_ok());
+        // A call that left since is another wish.
+        assert!(bucket.slow_down(None, s(11), s(12)));
+        assert_eq!((bucket.allowed(), bucket.take(s(12))), (150, Err(s(5))));
+        assert!(bucket.is_slowed(s(600)));
+        assert!(!bucket.is_slowed(s(3600)));
+        bucket.set(60, s(3600));
+        assert_eq!((bucket.allowed(), bucket.configured()), (60, 60));
+    }
+
+    #[test]
+    fn a_slow_pace_has_a_small_burst() {
+        let mut bucket = Bucket::new(6, s(0));
+        assert_eq!(drain(&mut bucket, s(0)), 1);
+        assert_eq!(bucket.take(s(0)), Err(s(10)));
+        let mut bucket = Bucket::new(60, s(0));
+        bucket.set(6, s(0));
+        assert_eq!(drain(&mut bucket, s(0)), 1, "what was saved up under a faster pace is gone");
+        let mut bucket = Bucket::new(24, s(0));
+        bucket.slow_down(Some(s(1)), s(0), s(0));
+        assert_eq!(drain(&mut bucket, s(1)), 1);
     }
 }

@@ -471,6 +471,7 @@ impl World {
         let envs = vec![EnvPulse {
             env: EnvId::new(self.env()),
             per_minute: 60,
+            slowed: None,
             concurrency: 1,
             breaker: None,
             session: "signed headers".into(),

@@ -327,6 +327,8 @@ pub(crate) const TEXTS: Texts = Texts {
     since_hint: "2026-11-01 00:00:00, server time; empty = mark",
     skipped: "skipped",
     skipped_short: "skip",
+    slowed: "slowed down ({}): {}/min again by {}",
+    slowed_held: ", no call before {}",
     status: "status",
     status_a: "created",
     status_b: "submitted",

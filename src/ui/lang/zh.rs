@@ -327,6 +327,8 @@ pub(crate) const TEXTS: Texts = Texts {
     since_hint: "2026-11-01 00:00:00，服务器时间；空 = 用标记",
     skipped: "跳过",
     skipped_short: "跳过",
+    slowed: "已降速（{}）：{}/分 将于 {} 恢复",
+    slowed_held: "，{} 前不调用",
     status: "单据状态",
     status_a: "创建",
     status_b: "审核中",

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use crate::domain::ids::{Fid, OpId};
 use crate::domain::live::{Deferred, EnvPulse, InFlight, Recent, RunLive};
 use crate::domain::run::RunState;
+use crate::ui::Lang;
 use crate::ui::cells::{Cell, Pen};
 use crate::ui::format::{self, fill};
 use crate::ui::layout::Parts;
@@ -198,10 +199,23 @@ fn counts(model: &Model, run: &RunLive) -> Vec<(Role, String)> {
 fn pace(model: &Model, pulse: Option<&EnvPulse>) -> Vec<(Role, String)> {
     let t = model.t();
     let Some(pulse) = pulse else { return Vec::new() };
-    vec![
+    let mut out = vec![
         (Role::Dim, format!("{} ", t.pace)),
         (Role::Text, format!("{}{} x{}", pulse.per_minute, t.per_min, pulse.concurrency)),
-    ]
+    ];
+    if let Some(slowed) = &pulse.slowed {
+        let why = match model.lang {
+            Lang::En => slowed.why.en(),
+            Lang::Zh => slowed.why.zh(),
+        };
+        let at = |at| format::local(at, model.zone, "%H:%M:%S");
+        let mut words = fill(t.slowed, &[&why, &slowed.configured.to_string(), &at(slowed.full)]);
+        if slowed.held > model.now {
+            words += &fill(t.slowed_held, &[&at(slowed.held)]);
+        }
+        out.push((Role::Warning, format!("  {words}")));
+    }
+    out
 }
 
 /// Session and breaker.

@@ -1,0 +1,109 @@
+//! The pace of an environment: how often a server's wish to slow down counts, and what is said about it; what the breaker
+//! takes for usual.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod engine_support;
+
+use std::time::Duration;
+
+use engine_support::*;
+use skydeck::domain::command::Command;
+use skydeck::domain::live::{EnvPulse, SlowWhy};
+use skydeck::domain::run::{PauseWhy, RunState};
+use skydeck::link::{Notice, Watch};
+
+/// Environments as the next pulses tell them, until one is as wished; at most so many pulses.
+async fn pulse(watch: &mut Watch, most: u32, is: impl Fn(&EnvPulse) -> bool) -> EnvPulse {
+    let mut seen = 0;
+    while seen < most {
+        if let Notice::Pulse(pulse) = watch.notices.recv().await.unwrap() {
+            seen += 1;
+            if is(&pulse.envs[0]) {
+                return pulse.envs[0].clone();
+            }
+        }
+    }
+    panic!("no such pulse among {most}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn eight_calls_in_flight_that_are_told_to_slow_down_halve_the_pace_once_and_it_is_said() {
+    let mut bench = Bench::new();
+    bench.env.limits.concurrency = 8;
+    bench.env.limits.per_minute = 600;
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=100);
+    // Not the first: those that left with it find the server busy, too.
+    bench.world.with(|s| s.trouble.extend((0..8).map(|_| Trouble::SlowDown)));
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let began = bench.world.now();
+    let mut watch = bench.engine.as_ref().unwrap().watch();
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    let env = pulse(&mut watch, 400, |env| env.slowed.is_some()).await;
+    let slowed = env.slowed.unwrap();
+    assert_eq!((slowed.why, slowed.configured), (SlowWhy::CallLimit, 600));
+    // Twenty seconds without a call, and eight minutes until the half has become the whole again.
+    let all = slowed.full.since(slowed.held);
+    assert_eq!(all, Duration::from_secs(8 * 60));
+    let row = bench.closed(run).await;
+    assert_eq!(row.tally.audited, 100);
+    let took = bench.world.now() - began;
+    assert!(took < Duration::from_secs(120), "{took:?}: eight wishes at once were taken for eight in a row");
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_left_after_the_slow_down_counts_again_and_the_pace_comes_back() {
+    let mut bench = Bench::new();
+    bench.env.limits.concurrency = 1;
+    bench.env.limits.per_minute = 600;
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=2000);
+    bench.world.with(|s| s.trouble.extend([Trouble::SlowDown, Trouble::SlowDown]));
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let mut watch = bench.engine.as_ref().unwrap().watch();
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    pulse(&mut watch, 400, |env| env.per_minute == 300 && env.slowed.is_some()).await;
+    let twice = pulse(&mut watch, 400, |env| env.per_minute == 150).await;
+    assert!(twice.slowed.is_some_and(|slowed| slowed.full.since(slowed.held) == Duration::from_secs(15 * 60)));
+    let back = pulse(&mut watch, 8000, |env| env.slowed.is_none()).await;
+    assert_eq!(back.per_minute, 600);
+    assert_eq!(bench.closed(run).await.tally.audited, 2000);
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_usual_share_of_refusals_stops_a_long_run_a_few_times_at_its_beginning_and_not_later() {
+    let mut bench = Bench::new();
+    bench.env.limits.breaker_failed_percent = 20;
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=600);
+    let mut rng = fastrand::Rng::with_seed(7);
+    bench.world.with(|s| {
+        for n in 1..=600 {
+            if rng.f64() < 0.22 {
+                s.trouble_of.entry(fid(n)).or_default().push_back(Trouble::Refused(11, "库存不足"));
+            }
+        }
+    });
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    let (mut stops, mut last) = (0, 0);
+    let row = loop {
+        let rests = |state: &RunState| state.is_closed() || matches!(state, RunState::Paused(_));
+        let row = bench.until(run, "at rest", rests).await;
+        let RunState::Paused(why) = &row.state else { break row };
+        assert!(matches!(why, PauseWhy::Breaker(_)), "{why:?}");
+        (stops, last) = (stops + 1, row.tally.found - row.tally.waiting);
+        bench.accepted(Command::Resume { run }).await;
+    };
+    assert!(row.tally.failed > 100, "{:?}", row.tally);
+    assert!(stops <= 4 && last < 120, "{stops} stops, the last after {last} bills");
+    bench.check();
+}
