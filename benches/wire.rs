@@ -125,6 +125,8 @@ fn match_a_row(bencher: Bencher<'_, '_>, filter: &str) {
         attempts: 0,
         at: Ts(1_795_441_920_000),
         columns: ["101", "CUST00017", "2026-11-01T00:00:00"].map(String::from).into(),
+        found: None,
+        heard: None,
         open_since: None,
         untold: false,
     };

@@ -9,6 +9,8 @@
     missing_docs
 )]
 
+#[path = "console/counts.rs"]
+mod counts;
 #[path = "console/wide.rs"]
 mod wide;
 #[path = "screens/world.rs"]

@@ -192,7 +192,12 @@ fn refuses(service: &str, data: &Value, id: u64) -> bool {
 #[test]
 fn a_run_that_goes_through() {
     let place = Place::new(Erp::start(6, |_, _, _| Said::Good), "1s", "", "");
-    check(&place, &["run", "p", "--yes"], "completed | - | found 6 audited 6 | exit 0 | json 0 | health 0", &["clean"]);
+    check(
+        &place,
+        &["run", "p", "--yes"],
+        "completed | - | found 6 audited 6 | exit 0 | json 0 | health 0",
+        &["complete"],
+    );
     assert_eq!(place.erp.audited(), 6);
     check(&place, &["run", "p", "--yes"], "empty | - | found 0 | exit 0 | json 0 | health 0", &["nothing found"]);
 }

@@ -135,6 +135,8 @@ fn renamed(then: &Map, now: &Map, key: &str) -> Option<(Value, Value)> {
             };
             Some((is.into(), now[key].clone()))
         }
+        // 0.1.0 told the status that was read before the call under this name.
+        ("erp_status", Some(_)) => Some((then[key].clone(), now["erp_status_before"].clone())),
         _ => None,
     }
 }

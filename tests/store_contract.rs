@@ -339,7 +339,9 @@ fn pages_go_both_ways_from_any_row() {
             (run, "status:failed", vec![5, 10, 15, 20, 25]),
             (run, "status:audited,failed no:XSCKD00001*", (10..=19).collect()),
             (run, "cause:stock", vec![5, 10, 15, 20, 25]),
-            (run, "status:b -cause:stock fid:3,5,7", vec![3, 7]),
+            // The status a bill has now, not the one it was found in.
+            (run, "status:c -cause:stock fid:3,5,7", vec![3, 7]),
+            (run, "status:b fid:3,5,7", vec![5]),
             (run, "org:101 ~存", vec![10, 25]),
             (Scope::History, "", (1..=25).rev().collect()),
             (Scope::History, "status:failed", vec![25, 20, 15, 10, 5]),
@@ -502,5 +504,40 @@ fn a_head_that_neither_names_its_operation_nor_has_a_kept_plan_is_marked() {
         let row = |n| b.store.run(run_id(n)).unwrap().unwrap();
         assert!(row(1).op_unknown && row(1).head.op.is_audit(), "{}", b.name);
         assert!(!row(2).op_unknown && row(2).head.op == OpId::new("BillClose"), "{}", b.name);
+    }
+}
+
+/// What the ERP said of a bill's status is kept from the last call on: a read before a call is void when the call leaves.
+#[test]
+fn a_call_that_leaves_makes_void_what_was_read_of_the_status_before() {
+    use skydeck::domain::bill::Status;
+    use skydeck::domain::erp_status::{After, Ground};
+    for b in stores() {
+        b.ok(begun(1, "p", &[1, 2, 3]));
+        let stands = |fid: u64| {
+            let row = b.store.bill(&key(fid)).unwrap().unwrap();
+            let after = After::of(&row);
+            (after.code().to_owned(), after.ground)
+        };
+        // Submitted by us and read back, then audited: what is known is the answer to the audit.
+        b.ok(vec![tried(1, 1, Step::Submit, 1), answered(1, 1, Step::Submit, Verdict::Done)]);
+        assert_eq!(stands(1).1, Ground::Open, "{}: the bill's next step is open", b.name);
+        b.ok(vec![read(1, 1, Status::Submitted, "2025-11-20"), deferred(1, 1, Slot::Waiting)]);
+        assert_eq!(stands(1), ("B".to_owned(), Ground::Read), "{}", b.name);
+        b.ok(vec![tried(1, 1, Step::Audit, 1)]);
+        assert_eq!(stands(1), (String::new(), Ground::Open), "{}", b.name);
+        b.ok(vec![answered(1, 1, Step::Audit, Verdict::Done), settled(1, 1, Slot::Waiting, audited())]);
+        assert_eq!(stands(1), ("C".to_owned(), Ground::Answer), "{}", b.name);
+        // Read as taken back, and left alone.
+        b.ok(vec![read(1, 2, Status::Reaudit, "2025-11-20"), settled(1, 2, Slot::Waiting, skipped(Skip::Changed))]);
+        assert_eq!(stands(2), ("D".to_owned(), Ground::Read), "{}", b.name);
+        // A call without an answer, and then a read that finds it changed.
+        b.ok(vec![tried(1, 3, Step::Audit, 1), settled(1, 3, Slot::Waiting, unknown(UnknownWhy::TimedOut))]);
+        assert_eq!(stands(3), (String::new(), Ground::Open), "{}", b.name);
+        b.ok(vec![
+            read(1, 3, Status::Reaudit, "2025-11-21"),
+            settled(1, 3, Slot::Unknown, unknown(UnknownWhy::ChangedSince(Status::Reaudit))),
+        ]);
+        assert_eq!(stands(3), ("D".to_owned(), Ground::Read), "{}", b.name);
     }
 }

@@ -89,7 +89,10 @@ fn the_golden_journal_replays_to_the_same_state() {
         let mut then: State = serde_json::from_slice(&std::fs::read(from.join("state.json")).unwrap()).unwrap();
         // Its heads name no operation and its plans were not kept: a reader is told that nobody knows what was called.
         then.runs.iter_mut().for_each(|row| row.op_unknown = true);
-        assert_eq!(State::of(&store), then, "{version}");
+        let mut now = State::of(&store);
+        // What was read last, and the revision before a submit, were kept in the facts and not in the rows.
+        now.history.iter_mut().chain(&mut now.ledger).for_each(|row| (row.heard, row.found) = (None, None));
+        assert_eq!(now, then, "{version}");
         // And the state is what these facts mean today.
         let facts = store.facts_after(skydeck::domain::ids::Seq(0), usize::MAX).unwrap();
         let memory = MemoryStore::new(TestClock::new());

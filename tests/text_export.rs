@@ -59,6 +59,8 @@ impl Store {
             attempts: 1,
             at: Ts(1_764_000_000_000),
             columns: vec!["100".to_owned(), "=1+1".to_owned()],
+            found: None,
+            heard: None,
             open_since: None,
             untold: false,
         }
@@ -92,6 +94,7 @@ impl Link for Store {
                     text: None,
                     op: skydeck::domain::ids::OpId::default(),
                     server: None,
+                    range: None,
                     headless: false,
                 };
                 let row = RunRow {
@@ -245,7 +248,8 @@ async fn a_file_is_there_when_it_is_complete_and_never_overwrites() {
 async fn a_bill_of_another_operation_is_told_by_it_and_lists_of_audit_alone_stay_as_they_are() {
     let (_, csv) = written(store(3, "x"), Scope::History, ExportFormat::Csv).await;
     let first = |csv: &str| csv.lines().next().unwrap().to_owned();
-    assert!(first(&csv).ends_with(",form,columns"), "{csv}");
+    let after = ",erp_status_by,erp_status_at,audit_erp_time,erp_status_before,modified_before_erp_time";
+    assert!(first(&csv).ends_with(&format!(",form,columns{after}")), "{csv}");
     // The only other one stands far down: the heading knows of it.
     let mixed = || Store { closed: 1_500..1_501, ..store(1_600, "x") };
     for scope in [Scope::History, Scope::Ledger, Scope::Run(run())] {

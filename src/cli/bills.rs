@@ -5,6 +5,7 @@ use super::exit::{Exit, Stop};
 use super::json;
 use super::out::Out;
 use crate::domain::command::Selection;
+use crate::domain::erp_status::After;
 use crate::domain::event::{Event, Fact};
 use crate::domain::filter::Filter;
 use crate::domain::ids::{EnvId, OpId, PlanId, RunId, WorkKey};
@@ -110,14 +111,16 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
     if rows.is_empty() {
         return Ok(());
     }
-    let mut head =
-        vec![out.t("bill", "单据"), "fid", out.t("outcome", "结果"), out.t("tries", "次数"), out.t("reason", "原因")];
+    let mut head = vec![out.t("bill", "单据"), "fid", out.t("outcome", "结果"), out.t("ERP status", "单据状态")];
+    head.extend([out.t("tries", "次数"), out.t("reason", "原因")]);
     // Bills of one run are of one operation, and its sum names it.
     let several = !matches!(scope, Scope::Run(_)) && rows.iter().any(|row| !row.key.op.is_audit());
     head.extend(several.then(|| out.t("operation", "操作")));
     let cells = rows.iter().map(|row| {
         let (state, reason) = out.bill(row);
-        let mut cells = vec![row.no.clone(), row.fid().to_string(), state, row.attempts.to_string(), reason];
+        let status = After::of(row);
+        let status = if status.status.is_some() { status.code() } else { "-" }.to_owned();
+        let mut cells = vec![row.no.clone(), row.fid().to_string(), state, status, row.attempts.to_string(), reason];
         cells.extend(several.then(|| out.named(&row.key.op)));
         cells
     });
@@ -179,7 +182,10 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
         vec![
             row.head.id.to_string(),
             out.time(row.head.opened),
-            row.head.plan.to_string(),
+            match out.range(&row.head) {
+                Some(range) => format!("{} [{range}]", row.head.plan),
+                None => row.head.plan.to_string(),
+            },
             row.head.env.to_string(),
             row.head.by.to_string(),
             out.run_state(row),
@@ -314,6 +320,10 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
             key.record.env,
             show(&reason, 1024).as_str()
         ))?;
+        let after = crate::ui::after_words(out.console(), &After::of(row), |at| out.time(at));
+        let before = crate::ui::before_words(out.console(), row.before());
+        out.line(&format!("{} {after}", out.t("ERP status after", "处理后单据状态")))?;
+        out.line(&format!("{} {before}", out.t("before", "处理前")))?;
     }
     if cut {
         out.line(out.t("… older facts left out", "… 更早的记录未显示"))?;

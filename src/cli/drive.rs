@@ -233,8 +233,10 @@ impl Driver {
         }
         if let Some(run) = live.runs.get(&run) {
             let tally = run.tally();
-            bar.set_length(tally.found);
-            bar.set_position(tally.found.saturating_sub(tally.waiting));
+            // What is settled without a call takes no time: the bar's rate and end are those of the calls.
+            let called = tally.audited + tally.failed + tally.unknown;
+            bar.set_length(called + run.row.to_call());
+            bar.set_position(called);
             bar.set_message(format!(
                 "{} {} · {} {}",
                 self.out.t("failed", "失败"),
@@ -262,6 +264,9 @@ impl Driver {
             self.out.t("set", "清单号"),
             collected.hash.short(),
         ));
+        if let Some(range) = self.out.range(head) {
+            self.out.note(&format!("{} {range}", self.out.t("range:", "区间：")));
+        }
         if head.revision == Revision::Original {
             let words = self.out.t("under the plan's original revision", "按方案的原版本");
             self.out.note(&format!("{words} {}", head.rev.short()));

@@ -198,6 +198,7 @@ mod tests {
             revision: Revision::Newest,
             op: crate::domain::ids::OpId::default(),
             server: None,
+            range: None,
             headless: true,
             text: None,
         };

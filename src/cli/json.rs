@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use super::exit::Exit;
-use crate::domain::bill::{BillState, Outcome, Slot};
+use crate::domain::bill::{BillState, Outcome, Slot, Status};
+use crate::domain::erp_status::After;
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::OpId;
 use crate::domain::operation_words::{code, name, words};
 use crate::domain::query::LedgerGroup;
+use crate::domain::range::Range;
 use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, RunHead, RunRow, RunState, Tally};
 
@@ -54,13 +56,26 @@ fn state(op: &OpId, state: &BillState) -> Value {
     }
 }
 
+/// The status after what was done, with what it is known by and since when: by our clock, and where the bill was audited by
+/// the ERP's.
+fn after(after: Option<&After>) -> Value {
+    json!({
+        "status_after": after.and_then(|after| after.status.as_ref()).map(Status::code),
+        "status_after_by": after.map(|after| after.ground.word()),
+        "status_after_at_ms": after.and_then(|after| after.at).map(|at| at.0),
+        "audit_erp_time": after.and_then(|after| after.audited.as_ref()),
+    })
+}
+
 /// A bill in a run.
 pub fn bill(row: &BillRow, columns: &[String]) -> Value {
     let mut value = json!({
         "type": "bill", "run": row.run, "plan": row.plan, "env": row.record().env, "form": row.record().form,
         "fid": row.fid(), "operation": name(&row.key.op),
         "no": row.no, "status_when_read": row.rev.status.code(), "attempts": row.attempts, "at_ms": row.at.0,
+        "status_found": row.before().status.code(), "modified_found_erp_time": row.before().modified,
     });
+    merge(&mut value, after(Some(&After::of(row))));
     let stands = if row.untold { json!({"outcome": "not_approved"}) } else { state(&row.key.op, &row.state) };
     merge(&mut value, stands);
     if !columns.is_empty() {
@@ -78,6 +93,7 @@ pub fn settled(head: &RunHead, fact: &Fact) -> Option<Value> {
         "seq": fact.seq,
     });
     merge(&mut value, outcome(&head.op, settled));
+    merge(&mut value, after(After::settled(&head.op, settled, fact.at).as_ref()));
     Some(value)
 }
 
@@ -91,7 +107,7 @@ pub fn run(row: &RunRow) -> Value {
         "closed_ms": row.closed.map(|at| at.0), "state": state, "detail": detail.as_ref().map(Reason::en),
         "reason": detail.as_ref().map(Reason::code), "reason_args": detail.as_ref().map(Reason::args),
         "operation": (!row.op_unknown).then(|| name(&head.op)), "of": head.of,
-        "chosen_revision": head.revision,
+        "chosen_revision": head.revision, "range": head.range.as_ref().map(range),
         "exit": Exit::of_run(row).map(Exit::code),
         "set_hash": row.collected.as_ref().map(|c| &c.hash), "sum_closes": row.tally.closes(), "pruned": row.pruned,
     });
@@ -100,6 +116,14 @@ pub fn run(row: &RunRow) -> Value {
         merge(&mut value, json!({"said_by": "0.1.0"}));
     }
     value
+}
+
+/// What a run was cut to by hand: by which column, in the ERP's time.
+fn range(range: &Range) -> Value {
+    json!({
+        "field": range.field, "since": range.since, "until": range.until, "numbers": range.numbers,
+        "remedy": range.remedy,
+    })
 }
 
 /// A run's state as a word, and what it says beside.

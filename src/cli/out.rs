@@ -14,7 +14,7 @@ use crate::domain::command::Refusal;
 use crate::domain::ids::OpId;
 use crate::domain::operation_words::{self as names, Tongue, Words};
 use crate::domain::reason::Reason;
-use crate::domain::run::{BillRow, RunRow, Tally};
+use crate::domain::run::{BillRow, RunHead, RunRow, Tally};
 use crate::domain::step::Step;
 use crate::domain::time::Ts;
 use crate::text::show;
@@ -246,7 +246,18 @@ impl Out {
         }
     }
 
-    fn console(&self) -> crate::ui::Lang {
+    /// What a run was cut to by hand, safe to show.
+    pub fn range(&self, head: &RunHead) -> Option<String> {
+        let range = head.range.as_ref()?;
+        let said = match self.lang {
+            Language::En => range.en(),
+            Language::Zh => range.zh(),
+        };
+        Some(show(&said, CELL).as_str().to_owned())
+    }
+
+    /// The console's language.
+    pub fn console(&self) -> crate::ui::Lang {
         match self.lang {
             Language::En => crate::ui::Lang::En,
             Language::Zh => crate::ui::Lang::Zh,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::bill::Outcome;
+use super::erp_status::After;
 use super::ids::OpId;
 use super::operation_words;
 use super::run::BillRow;
@@ -320,7 +321,7 @@ impl Key {
             }
             Self::Status => {
                 let called = operation_words::is_called(&row.key.op, row.state.slot(), |name| like(name, word));
-                (!row.untold && called) || row.rev.status.code().eq_ignore_ascii_case(word)
+                (!row.untold && called) || After::of(row).code().eq_ignore_ascii_case(word)
             }
             Self::Operation => like(operation_words::name(&row.key.op), word),
             Self::No => like(&row.no, word),

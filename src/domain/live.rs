@@ -54,7 +54,7 @@ pub struct RunLive {
     pub recent: VecDeque<Recent>,
     /// Milliseconds of the last calls, oldest first.
     pub latencies: VecDeque<u32>,
-    /// (second, bills settled in it), oldest first.
+    /// (second, bills settled by a call in it), oldest first.
     pub rate: VecDeque<(i64, u32)>,
     /// When writing began.
     pub approved: Option<Ts>,
@@ -123,7 +123,7 @@ impl RunLive {
         &self.row.tally
     }
 
-    /// Bills settled a second over the last `window` seconds before `now`.
+    /// Bills settled by a call a second over the last `window` seconds before `now`.
     pub fn per_second(&self, now: Ts, window: i64) -> f64 {
         let from = now.0 / 1000 - window;
         let n: u32 = self.rate.iter().filter(|(s, _)| *s > from).map(|(_, n)| *n).sum();
@@ -136,6 +136,10 @@ impl RunLive {
         self.recent.retain(|r| r.fid != *fid);
         self.recent.push_front(Recent { fid: fid.clone(), no: no.to_owned(), outcome: outcome.clone(), at, ms });
         self.recent.truncate(RECENT);
+        // What needed no call says nothing about how fast calls go.
+        if ms.is_none() {
+            return;
+        }
         let second = at.0 / 1000;
         match self.rate.back_mut() {
             Some((s, n)) if *s == second => *n = n.saturating_add(1),

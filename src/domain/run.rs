@@ -5,8 +5,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::bill::{BillState, Rev, Slot, Status};
+use super::erp_status::Heard;
 use super::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId, SetHash, WorkKey};
 use super::plan::Plan;
+use super::range::Range;
 use super::reason::Reason;
 use super::server::Server;
 use super::time::{ErpDate, Ts};
@@ -94,6 +96,9 @@ pub struct RunHead {
     /// The server its bills were read from. Heads of 0.1.0 have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,
+    /// What a person cut of the plan's query. Heads of 0.1.0 do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Range>,
     /// A verb opened it, not a console.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub headless: bool,
@@ -405,9 +410,16 @@ pub struct BillRow {
     /// Where it stands.
     #[serde(rename = "s")]
     pub state: BillState,
-    /// Revision when found (or after our own submit).
+    /// Revision when found (or after our own submit): as the bill stood before what was done. What it is after that,
+    /// [`super::erp_status::After`] says.
     #[serde(rename = "v")]
     pub rev: Rev,
+    /// Revision when found, where our own submit led to another one since.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Rev>,
+    /// What the ERP said of its status since the last call left.
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Heard>,
     /// Writing calls made for it in this run.
     #[serde(rename = "a")]
     pub attempts: u32,
@@ -429,6 +441,11 @@ impl BillRow {
     /// The bill's FID.
     pub fn fid(&self) -> &Fid {
         &self.key.record.fid
+    }
+
+    /// The revision before anything was done.
+    pub fn before(&self) -> &Rev {
+        self.found.as_ref().unwrap_or(&self.rev)
     }
 
     /// The bill, whatever is done to it.
@@ -468,6 +485,18 @@ pub struct RunRow {
 }
 
 impl RunRow {
+    /// Bills that are still to be called, for an estimate: what is settled without a call takes no time.
+    pub fn to_call(&self) -> u64 {
+        let called = self.tally.audited + self.tally.failed + self.tally.unknown;
+        let left = self.collected.as_ref().map_or(u64::MAX, |set| set.callable.saturating_sub(called));
+        self.tally.waiting.min(left)
+    }
+
+    /// Whether it speaks for all bills that its plan finds: somebody approved it, it found some, and nothing was cut.
+    pub fn is_whole(&self) -> bool {
+        self.head.range.is_none() && self.tally.found > 0 && !self.is_untold()
+    }
+
     /// Whether it closed without anybody approving it: it tells how many bills it found, and nothing of them.
     pub fn is_untold(&self) -> bool {
         let RunState::Closed(end) = &self.state else { return false };

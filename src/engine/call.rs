@@ -237,7 +237,8 @@ async fn outcome(
                 events.push(settled(context, bill, Outcome::Failed(failure), end));
             }
             After::ReadBack(failure) => {
-                let outcome = read_back(context, bill, failure, sent).await;
+                let (read, outcome) = read_back(context, bill, failure, sent).await;
+                events.extend(read);
                 events.push(settled(context, bill, outcome, end));
             }
             After::NextStep => {
@@ -335,8 +336,14 @@ async fn read_once(context: &CallContext, fid: &Fid) -> Option<Option<Found>> {
 }
 
 /// "Done already", says the ERP, or may mean it: by whom is read back. Unreadable leaves it unknown, to be settled later.
-async fn read_back(context: &CallContext, bill: &Candidate, said: Failure, sent: Ts) -> Outcome {
+async fn read_back(context: &CallContext, bill: &Candidate, said: Failure, sent: Ts) -> (Option<Event>, Outcome) {
     let read = read_once(context, &bill.fid).await;
+    let fact = read.as_ref().map(|found| Event::BillRead {
+        run: context.run,
+        fid: bill.fid.clone(),
+        rev: found.as_ref().map(|found| found.rev.clone()),
+        approver: found.as_ref().and_then(|found| found.approver.clone()),
+    });
     let seen = read.as_ref().map_or(Seen::Unreadable, |found| Seen::of(found.as_ref()));
     let case = Case {
         op: &context.op,
@@ -353,7 +360,7 @@ async fn read_back(context: &CallContext, bill: &Candidate, said: Failure, sent:
         age_secs: 0,
     };
     let unknown = |why: UnknownWhy, detail: &str| Outcome::Unknown(Unknown { why, sent, detail: detail.to_owned() });
-    match judge(&case) {
+    let outcome = match judge(&case) {
         Judgement::Done { verified } => Outcome::Done { verified },
         Judgement::Already(by, on) => Outcome::Already { by, on },
         Judgement::Skip(why) => Outcome::Skipped(why),
@@ -363,7 +370,8 @@ async fn read_back(context: &CallContext, bill: &Candidate, said: Failure, sent:
         Judgement::Look | Judgement::Repeat | Judgement::Call(_) | Judgement::Continue(_, _) => {
             unknown(UnknownWhy::ServerFault, &said.message)
         }
-    }
+    };
+    (fact, outcome)
 }
 
 /// After our own submit: the new revision is read and becomes the approved one; the audit follows at once.

@@ -14,6 +14,7 @@ use crate::domain::ids::{CommandId, EnvId, PlanId, RunId};
 use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
 use crate::domain::query::Look;
+use crate::domain::range::Range;
 use crate::domain::reason::{LeftOut, Reason};
 use crate::domain::run::{Revision, RunHead, RunKind, RunState};
 use crate::domain::who::Who;
@@ -247,7 +248,8 @@ impl Inner {
         } else {
             render::filter(&plan, &context).map_err(|e| bad_plan(e.to_string()))?
         };
-        let head = RunHead { filter, ..self.head(RunKind::Fresh, &plan, &env, by, headless) };
+        let range = Range::of(params, &plan);
+        let head = RunHead { filter, range, ..self.head(RunKind::Fresh, &plan, &env, by, headless) };
         Ok((head, plan, env, What::Query(Box::new(floor), params.clone(), source)))
     }
 
@@ -377,6 +379,7 @@ impl Inner {
             revision: Revision::Newest,
             op: Operation::id_of(&plan.target.verb),
             server: Some(env.server()),
+            range: None,
             headless,
             text: None,
         }

@@ -6,6 +6,7 @@
 mod act;
 pub mod cells;
 pub mod config;
+mod erp_status;
 mod format;
 pub mod keymap;
 mod lang;
@@ -22,6 +23,7 @@ mod window;
 mod words;
 
 pub use config::{Digits, Lang, UiConfig};
+pub use erp_status::{after_words, before_words};
 pub use model::{Model, Pane};
 pub use skin::Skin;
 pub use update::update;

@@ -308,11 +308,14 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
                 closed(model, *run, effects);
             }
             Event::BillsFound { run, .. } if Some(*run) == model.results_run => model.results.spoil(),
+            // The plans tell a part of what the ledger tells: both are read again together.
             Event::BillSettled { outcome, was, .. } if !outcome.is_resolved() || *was == Slot::Unknown => {
+                model.plans_stale = true;
                 model.ledger.stale = true;
                 model.ledger.spoil();
             }
             Event::LedgerResolved { key, .. } | Event::LedgerReopened { key, .. } => {
+                model.plans_stale = true;
                 model.ledger.stale = true;
                 model.ledger.spoil();
                 model.marks.remove(key);

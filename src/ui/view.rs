@@ -230,7 +230,7 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         match row.state {
             RunState::Working => {
                 let mut text = words::rate(model.lang, speed);
-                if let Some(left) = words::eta(row.tally.waiting, speed) {
+                if let Some(left) = words::eta(row.to_call(), speed) {
                     text = format!("{text}  {} {}", t.eta, format::age(left));
                 }
                 x += pen.text(x, y, w.saturating_sub(x), Role::Text, &text) + 2;
@@ -252,9 +252,9 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
         x += pen.text(x, y, w.saturating_sub(x), role, &why) + 2;
     }
     let when = format::local(row.head.opened, model.zone, "%m-%d %H:%M");
-    let kind = match row.head.kind {
-        crate::domain::run::RunKind::Fresh => String::new(),
-        kind => format!(" {}", words::kind(model.lang, kind)),
+    let kind = match (row.head.kind, &row.head.range) {
+        (crate::domain::run::RunKind::Fresh, None) => String::new(),
+        _ => format!(" {}", words::kind_of(model.lang, &row.head)),
     };
     let plan = words::plan_name(model, &row.head.plan, &row.head.name);
     // Many plans are named after what they call.

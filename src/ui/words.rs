@@ -10,7 +10,7 @@ use crate::domain::command::Refusal;
 use crate::domain::ids::{OpId, PlanId};
 use crate::domain::operation_words::{self as names, Tongue, Words};
 use crate::domain::reason::Reason;
-use crate::domain::run::{BillRow, PauseWhy, Revision, RunEnd, RunKind, RunRow, RunState, Tally};
+use crate::domain::run::{BillRow, PauseWhy, Revision, RunEnd, RunHead, RunKind, RunRow, RunState, Tally};
 use crate::domain::step::Step;
 
 use super::cells::Glyphs;
@@ -319,7 +319,24 @@ pub(crate) fn kind(lang: Lang, kind: RunKind) -> &'static str {
     }
 }
 
-/// A run's state in a word.
+/// Kind of a run; of one that a person cut, that it is a range.
+pub(crate) fn kind_of(lang: Lang, head: &RunHead) -> &'static str {
+    match (head.kind, &head.range) {
+        (RunKind::Fresh, Some(_)) => lang.texts().kind_range,
+        (kind, _) => self::kind(lang, kind),
+    }
+}
+
+/// What a run was cut to, safe to show; empty where nothing was cut.
+pub(crate) fn range(lang: Lang, head: &RunHead) -> String {
+    let said = head.range.as_ref().map(|range| match lang {
+        Lang::Zh => range.zh(),
+        Lang::En => range.en(),
+    });
+    shown(&said.unwrap_or_default())
+}
+
+/// A run's state in a word. It speaks of that run alone: what other runs left is not in its sum.
 pub fn run_word(lang: Lang, state: &RunState, tally: &Tally) -> &'static str {
     let t = lang.texts();
     match state {
@@ -332,6 +349,7 @@ pub fn run_word(lang: Lang, state: &RunState, tally: &Tally) -> &'static str {
         RunState::Closed(RunEnd::Completed) if tally.unknown > 0 => t.run_unknown,
         RunState::Closed(RunEnd::Completed) if tally.failed > 0 => t.run_failed,
         RunState::Closed(RunEnd::Completed) if tally.skipped > 0 && tally.skipped == tally.found => t.run_skipped,
+        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 => t.run_some_skipped,
         RunState::Closed(RunEnd::Completed) => t.run_clean,
         RunState::Closed(RunEnd::Empty) => t.run_empty,
         RunState::Closed(RunEnd::Cancelled) => t.run_cancelled,
@@ -350,10 +368,8 @@ pub(crate) fn run_state(model: &Model, state: &RunState, tally: &Tally) -> (&'st
         RunState::Settling => (if a { "~" } else { "↻" }, Role::Unknown),
         RunState::Closed(RunEnd::Completed) if tally.unknown > 0 => ("?", Role::Unknown),
         RunState::Closed(RunEnd::Completed) if tally.failed > 0 => (glyph(Slot::Failed, model.glyphs), Role::Failed),
-        // Nothing was done for any bill: no tick for that.
-        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 && tally.skipped == tally.found => {
-            (glyph(Slot::Skipped, model.glyphs), Role::Skipped)
-        }
+        // Bills that were skipped are not done: no tick for that.
+        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 => (glyph(Slot::Skipped, model.glyphs), Role::Skipped),
         RunState::Closed(RunEnd::Completed) => (glyph(Slot::Done, model.glyphs), Role::Ok),
         RunState::Closed(RunEnd::Empty) => (if a { "." } else { "·" }, Role::Dim),
         RunState::Closed(RunEnd::Cancelled | RunEnd::Declined) => ("-", Role::Skipped),
@@ -447,8 +463,8 @@ pub(crate) fn rate(lang: Lang, per_second: f64) -> String {
     }
 }
 
-/// How long the waiting bills will take at this rate.
-pub(crate) fn eta(waiting: u64, per_second: f64) -> Option<Duration> {
-    (per_second > 0.0 && waiting > 0)
-        .then(|| Duration::from_secs((waiting as f64 / per_second).min(8_640_000.0) as u64))
+/// How long the bills that are still to be called will take at this rate.
+pub(crate) fn eta(to_call: u64, per_second: f64) -> Option<Duration> {
+    (per_second > 0.0 && to_call > 0)
+        .then(|| Duration::from_secs((to_call as f64 / per_second).min(8_640_000.0) as u64))
 }

@@ -124,6 +124,7 @@ pub fn head(n: u64, env: &str, production: bool) -> RunHead {
         text: None,
         op: OpId::default(),
         server: None,
+        range: None,
         headless: false,
     }
 }
@@ -171,6 +172,8 @@ fn row(run: RunId, env: &str, n: u64, state: BillState) -> BillRow {
         rev: Rev { status: Status::Submitted, modified: ErpDate::parse("2026-11-22 17:03:11"), state: None },
         at: before(40 + n as i64 * 7),
         columns: vec!["100".into(), "CUST0042".into(), "2026-11-22T00:00:00".into()],
+        found: None,
+        heard: None,
         open_since: None,
         untold: false,
     }
@@ -654,7 +657,11 @@ impl Console {
 
     /// With run 9 at work.
     pub fn working(mut self) -> Self {
-        let facts = self.world.run_facts();
+        let mut facts = self.world.run_facts();
+        // More than were called by now.
+        if let Some(Event::RunCollected { collected, .. }) = facts.get_mut(2).map(|fact| &mut fact.event) {
+            collected.callable = collected.callable.max(31);
+        }
         self.send(Msg::Facts(Arc::from(facts)));
         self
     }

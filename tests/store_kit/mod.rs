@@ -68,6 +68,7 @@ pub fn head(n: u64, plan: &str, kind: RunKind) -> RunHead {
         text: None,
         op: skydeck::domain::ids::OpId::default(),
         server: None,
+        range: None,
         headless: false,
     }
 }

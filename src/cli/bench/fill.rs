@@ -127,6 +127,7 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         text: None,
         op: crate::domain::ids::OpId::default(),
         server: None,
+        range: None,
         headless: false,
     };
     store.append(vec![Event::RunOpened(Box::new(head))]).await?;

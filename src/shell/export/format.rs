@@ -134,7 +134,17 @@ fn json_line(row: &Row, fields: &[Field]) -> String {
         let value = match field {
             Field::Attempts => Value::from(row.bill.attempts),
             Field::Code => value.parse::<i64>().map_or(Value::Null, Value::from),
-            Field::Cause | Field::Message | Field::OpenSince if value.is_empty() => Value::Null,
+            Field::Cause
+            | Field::Message
+            | Field::OpenSince
+            | Field::Status
+            | Field::StatusAt
+            | Field::AuditedErp
+            | Field::ModifiedErp
+                if value.is_empty() =>
+            {
+                Value::Null
+            }
             _ => Value::from(value),
         };
         object.insert(field.key().to_owned(), value);

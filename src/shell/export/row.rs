@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::bill::{BillState, Outcome};
+use crate::domain::erp_status::After;
 use crate::domain::operation_words;
 use crate::domain::query::Scope;
 use crate::domain::run::BillRow;
-use crate::domain::time::Ts;
+use crate::domain::time::{ErpDate, Ts};
 use crate::domain::zone::Zone;
 
 /// A bill with the names of its columns.
@@ -35,7 +36,7 @@ pub enum Field {
     Message,
     /// `MsgCode`.
     Code,
-    /// Status in the ERP when found.
+    /// Status in the ERP after what was done; empty where it is not known.
     Status,
     /// Writing calls made.
     Attempts,
@@ -55,6 +56,16 @@ pub enum Field {
     Column(usize, String),
     /// All columns of the plan as `name=value`.
     Columns,
+    /// What the status is known by.
+    StatusBy,
+    /// Since when it is known (or is not), by our clock.
+    StatusAt,
+    /// When the bill was audited, by the ERP's clock, where that was read.
+    AuditedErp,
+    /// Status in the ERP before what was done.
+    StatusBefore,
+    /// Last change before that, by the ERP's clock.
+    ModifiedErp,
     /// The operation; there where any row has another one than Audit, and last, so that the others keep their places.
     Operation,
 }
@@ -82,6 +93,7 @@ impl Field {
             Scope::Run(_) => fields.extend(columns.iter().cloned().enumerate().map(|(i, name)| Self::Column(i, name))),
             Scope::Ledger | Scope::History => fields.push(Self::Columns),
         }
+        fields.extend([Self::StatusBy, Self::StatusAt, Self::AuditedErp, Self::StatusBefore, Self::ModifiedErp]);
         fields.extend(others.then_some(Self::Operation));
         fields
     }
@@ -105,6 +117,11 @@ impl Field {
             Self::Form => "form",
             Self::Column(_, name) => name,
             Self::Columns => "columns",
+            Self::StatusBy => "erp_status_by",
+            Self::StatusAt => "erp_status_at",
+            Self::AuditedErp => "audit_erp_time",
+            Self::StatusBefore => "erp_status_before",
+            Self::ModifiedErp => "modified_before_erp_time",
             Self::Operation => "operation",
         }
     }
@@ -121,7 +138,7 @@ impl Field {
             Self::Cause => "原因",
             Self::Message => "消息",
             Self::Code => "错误码",
-            Self::Status => "单据状态",
+            Self::Status => "处理后单据状态",
             Self::Attempts => "尝试次数",
             Self::At => "时间",
             Self::OpenSince => "未结自",
@@ -130,7 +147,12 @@ impl Field {
             Self::Env => "账套",
             Self::Form => "业务对象",
             Self::Column(_, name) => name,
-            Self::Columns => "字段",
+            Self::Columns => "字段（查询时）",
+            Self::StatusBy => "状态依据",
+            Self::StatusAt => "状态时间（本机）",
+            Self::AuditedErp => "审核时间（ERP）",
+            Self::StatusBefore => "处理前单据状态",
+            Self::ModifiedErp => "处理前修改时间（ERP）",
             Self::Operation => "操作",
         }
     }
@@ -179,7 +201,12 @@ impl Row {
                 Some(Outcome::Failed(failure)) => failure.msg_code.map(|code| code.to_string()).unwrap_or_default(),
                 _ => String::new(),
             },
-            Field::Status => bill.rev.status.code().to_owned(),
+            Field::Status => After::of(bill).code().to_owned(),
+            Field::StatusBy => After::of(bill).ground.word().to_owned(),
+            Field::StatusAt => After::of(bill).at.map(|at| date(at, &self.zone)).unwrap_or_default(),
+            Field::AuditedErp => erp_date(After::of(bill).audited.as_ref()),
+            Field::StatusBefore => bill.before().status.code().to_owned(),
+            Field::ModifiedErp => erp_date(bill.before().modified.as_ref()),
             Field::Attempts => bill.attempts.to_string(),
             Field::At => date(bill.at, &self.zone),
             Field::OpenSince => bill.open_since.map(|at| date(at, &self.zone)).unwrap_or_default(),
@@ -201,6 +228,11 @@ impl Row {
             (self.names.get(i).cloned().unwrap_or_else(|| format!("column{}", i + 1)), value.as_str())
         })
     }
+}
+
+/// A date as the ERP wrote it: in its own zone, which it does not tell.
+fn erp_date(at: Option<&ErpDate>) -> String {
+    at.map(|at| at.as_str().replace('T', " ")).unwrap_or_default()
 }
 
 /// A date with its offset, so that no reader has to guess the zone.

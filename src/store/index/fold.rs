@@ -7,7 +7,8 @@ use super::kv::Kv;
 use super::ledger;
 use super::row::{BillRec, KnownRec, RunLiveRec, RunRec};
 use super::scratch::Scratch;
-use crate::domain::bill::{BillState, Found, Slot};
+use crate::domain::bill::{BillState, Found, Slot, Status};
+use crate::domain::erp_status::Heard;
 use crate::domain::event::{Event, Fact, Later};
 use crate::domain::ids::{Fid, OpId, PlanRev, RunId, WorkKey};
 use crate::domain::live::state_after;
@@ -255,12 +256,21 @@ fn on_bill<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, event: &Event, at: Ts, seq: u
                 state = None;
             }
             if writes {
+                bill.rec.l = None;
                 bill.rec.a = bill.rec.a.saturating_add(1);
                 bill.rec.take_rev(rev);
             }
         }
-        Event::StepAnswered { step: Step::Submit, verdict: Verdict::Done, .. } => bill.rec.w = true,
-        Event::BillRead { rev: Some(rev), .. } => bill.rec.take_rev(rev),
+        Event::StepAnswered { step: Step::Submit, verdict: Verdict::Done, .. } => {
+            bill.rec.w = true;
+            bill.rec.l = Some(Heard { at, status: Some(Status::Submitted), answer: true });
+        }
+        Event::BillRead { rev, .. } => {
+            bill.rec.hear(rev.as_ref(), at);
+            if let Some(rev) = rev {
+                bill.rec.take_rev(rev);
+            }
+        }
         Event::BillDeferred { was, no: number, .. } => {
             leaves(number, *was, &before)?;
             shift(s, &mut live, &bill, *was, Slot::Waiting)?;

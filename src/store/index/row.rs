@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::{DictNo, RunNo};
 use crate::domain::bill::{BillState, Found, Outcome, Rev};
+use crate::domain::erp_status::Heard;
 use crate::domain::ids::{Fid, RecordKey};
 use crate::domain::run::{BillRow, Collected, Consent, Flag, RunHead, RunRow, RunState, Tally};
 use crate::domain::time::{ErpDate, Ts};
@@ -140,6 +141,9 @@ pub struct BillRec {
     /// Place of the column that holds the mark's date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub m: Option<u16>,
+    /// What the ERP said of its status since the last call left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l: Option<Heard>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -174,6 +178,7 @@ impl BillRec {
             e: found.approved.clone(),
             k: if column.is_none() { found.marked.clone() } else { None },
             m: column,
+            l: None,
         }
     }
 
@@ -201,6 +206,8 @@ impl BillRec {
             no: self.n,
             state: self.s,
             rev: self.v,
+            found: self.o,
+            heard: self.l,
             attempts: self.a,
             at: self.t,
             columns: self.c,
@@ -219,6 +226,11 @@ impl BillRec {
         let chunk = self.z;
         self.z = self.z.saturating_add(1);
         Some((chunk, std::mem::replace(&mut self.f, vec![seq])))
+    }
+
+    /// Notes a status that was read; `None`: the bill is no longer there.
+    pub fn hear(&mut self, rev: Option<&Rev>, at: Ts) {
+        self.l = Some(Heard { at, status: rev.map(|rev| rev.status.clone()), answer: false });
     }
 
     /// Takes a revision over after our own submit.

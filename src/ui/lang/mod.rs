@@ -31,7 +31,7 @@ texts! {
     absent bad_number bill_none bill_none_2 bill_unknown bills body_cut breaker breaker_off breaker_on breaker_open by_status call cannot_read
     carried changed col_advice col_age col_attempts col_by col_count col_day col_kind col_message col_next col_no
     col_oldest col_open col_org col_plan col_reason col_result col_state col_took col_trend close_it col_what col_when col_who
-    collecting_started compare_cut compare_newer compare_newly compare_none compare_older compare_open compare_other
+    collecting_started compare_cut compare_newer compare_newly compare_none compare_nothing compare_older compare_open compare_other
     compare_passing compare_same compare_still compare_title compare_unjudged concurrency confirm_count confirm_do confirm_env confirm_locked by_nobody by_nobody_known confirm_nothing confirm_read confirm_record
     confirm_title confirm_yes count count_none counted_first
     counting decline_short decline_what declined due_in eligible engine_gone environment eta ev_approved ev_deferred
@@ -41,7 +41,7 @@ texts! {
     filter_save filter_saved flag_hint flag_stripped flags_short flags_title flags_what form_cancel form_change
     form_do form_next format found frozen frozen_set group_empty group_of hash hazards hazards_n health
     help_close help_filter help_filter_1 help_filter_2 help_more help_outcome_1 help_outcome_2 help_outcome_3
-    help_outcome_3_other help_outcome_6 help_outcome_4 help_outcome_5 help_outcomes help_prefix help_title history_none history_none_2 jump_date jump_oldest jump_title jump_what keys kind_fresh
+    help_outcome_3_other help_outcome_6 help_outcome_4 help_outcome_5 help_outcomes help_prefix help_title history_none history_none_2 jump_date jump_oldest jump_title jump_what keys kind_fresh kind_range
     kind_retry kind_verify last_run latency latency_none ledger_none ledger_none_2 left_waiting lock_short locked
     log_line log_none mark mark_none marked_fewer matched meaning modified more_groups n_due n_flying n_marked not_reached not_reached_short name next next_none no_answer no_decline
     no_default no_later no_run not_now not_read_only notices_none notices_title numbers numbers_hint odd_answer
@@ -49,14 +49,15 @@ texts! {
     pause_canary pause_operator pause_stopped pause_store pause_unreachable pausing per_min per_minute per_s place
     plan plan_broken plan_never plans_none plans_none_2 policy policy_batch policy_no_submit policy_overlap
     policy_submit policy_sweep production queue_awaiting queue_collecting queue_none queue_none_2 queue_nothing
-    quit_busy quit_busy_2 quit_idle quit_title quote_open quote_close read_only always_read_only held reading reason reason_hint
+    quit_busy quit_busy_2 quit_idle quit_title quote_open quote_close read_only always_read_only held range_of reading reason reason_hint
     reason_wanted recent_failures refused refused_busy refused_not_confirmed refused_nothing refused_read_only
     refused_role second_person consented refused_store reloading remedy remedy_hint remedy_alone request resolve_title resolved response results_empty results_pruned quicker results_none results_none_2
     resume_short resume_title resume_what resume_what_2 resuming retry_at retry_busy retry_do retry_nothing retry_title
     retry_what revision revision_lost revision_newest revision_newest_is revision_original revision_original_is
     revision_which run run_awaiting run_cancelled run_clean run_collect_failed run_collecting run_declined
-    run_empty run_failed run_interrupted run_paused run_settling run_skipped run_stopped run_unknown run_with_title run_working
+    run_empty run_failed run_interrupted run_paused run_settling run_skipped run_some_skipped run_stopped run_unknown run_with_title run_working
     said_by_0_1_0 scan_stopped scanning server_time session set since since_hint skipped skipped_short slowed slowed_held status status_a status_b status_c status_d
+    status_answer status_as_found status_before status_before_call status_gone status_open status_read status_when_read
     status_other status_z step_audit step_fetch step_n step_operate step_push step_save step_send step_submit step_verify stop_title stop_what stop_what_2
     stopping sum sweep sweep_hint thaw_short too_small trying unknown untold untold_sum unknown_old unknown_short unlock_title unlock_what
     unlocked until until_hint unresolved_n verified verify_title verify_do verify_nothing verify_what waiting waiting_short waved which

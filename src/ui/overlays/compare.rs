@@ -101,8 +101,15 @@ pub(crate) struct Compare {
 /// Compares the run under the cursor with the next older one of its plan.
 pub(crate) fn open(model: &mut Model) -> Option<Compare> {
     let new = model.history.current()?.clone();
-    // What nobody approved judged nothing.
-    let Some(old) = Some(&new).filter(|new| !new.is_untold()).and_then(|new| other(model, new, None, false)) else {
+    // What found nothing, or what nobody approved, judged nothing. One that was cut is compared when it is asked for, and says
+    // what it was cut to.
+    if new.is_untold() || new.tally.found == 0 {
+        let state = words::run_word(model.lang, &new.state, &new.tally);
+        let text = fill(model.t().compare_nothing, &[state]);
+        model.note(false, text);
+        return None;
+    }
+    let Some(old) = other(model, &new, None, false) else {
         let text = model.t().compare_none;
         model.note(false, text);
         return None;
@@ -110,13 +117,14 @@ pub(crate) fn open(model: &mut Model) -> Option<Compare> {
     Some(Compare::new(new, old))
 }
 
-/// The run of the same plan and form that stands next to `from` in the list, older or newer; never newer than `new`.
+/// The run of the same plan and form that stands next to `from` in the list, older or newer; never newer than `new`, and
+/// one that speaks for all bills of its plan.
 fn other(model: &Model, new: &RunRow, from: Option<RunId>, newer: bool) -> Option<RunRow> {
     let from = from.unwrap_or(new.head.id);
     let (n, mut runs) = (&new.head, model.history.rows().collect::<Vec<_>>());
     runs.retain(|r| {
         let h = &r.head;
-        h.id < n.id && !r.is_untold() && (&h.env, &h.form, &h.plan) == (&n.env, &n.form, &n.plan)
+        h.id < n.id && r.is_whole() && (&h.env, &h.form, &h.plan) == (&n.env, &n.form, &n.plan)
     });
     if newer {
         runs.into_iter().rev().find(|r| r.head.id > from).cloned()
@@ -264,7 +272,9 @@ fn look(model: &Model, class: Class) -> (&'static str, Role) {
 
 fn named(model: &Model, row: &RunRow) -> String {
     let when = format::local(row.head.opened, model.zone, "%m-%d %H:%M");
-    format!("{when} {} {}", words::kind(model.lang, row.head.kind), format::count(row.tally.found))
+    let range = words::range(model.lang, &row.head);
+    let range = if range.is_empty() { range } else { format!(" [{range}]") };
+    format!("{when} {}{range} {}", words::kind_of(model.lang, &row.head), format::count(row.tally.found))
 }
 
 fn what(model: &Model, op: &OpId, outcome: Option<&Outcome>) -> String {
@@ -354,6 +364,8 @@ mod tests {
             rev: Rev { status: Status::Submitted, modified: None, state: None },
             at: Ts(0),
             columns: vec![],
+            found: None,
+            heard: None,
             open_since: None,
             untold: false,
         };
@@ -391,6 +403,7 @@ mod tests {
             text: None,
             op: OpId::default(),
             server: None,
+            range: None,
             headless: false,
         };
         let (state, tally) = (RunState::Collecting, Tally::default());

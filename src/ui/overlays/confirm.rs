@@ -143,6 +143,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
         plan.push((Role::Warning, format!("  {} {} ({original})", t.revision, head.rev.short())));
     }
     lines.push(plan);
+    let range = words::range(model.lang, head);
+    if !range.is_empty() {
+        lines.push(vec![label(t.range_of), (Role::Warning, range)]);
+    }
     let mut env = vec![label(t.environment), (env_role, words::shown(head.env.as_str()))];
     if head.production {
         env.push((Role::Production, format!("  {}", t.production)));
@@ -237,7 +241,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     if flags {
         keys.push((if typing { "Tab".to_owned() } else { model.keymap.key(Action::Flags) }, t.flags_short));
     }
-    let title = fill(t.confirm_title, &[words::kind(model.lang, head.kind)]);
+    let title = fill(t.confirm_title, &[words::kind_of(model.lang, head)]);
     let border = if head.production { Role::Production } else { Role::Warning };
     let inside = dialog(model, pen, border, &title, &lines, &keys, if typing { 2 } else { 1 });
     if typing && inside.height > 2 {

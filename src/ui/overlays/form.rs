@@ -71,14 +71,17 @@ impl Form {
             Action::RunWith => {
                 let plan = model.plan.clone()?;
                 let row = model.plan_row().and_then(|p| p.plan.as_ref().ok());
+                // Which dates are meant is the plan's word, not everybody's guess.
+                let column = row.and_then(|p| p.source.mark_column.as_deref()).unwrap_or("LAST_SYNC_TIME");
+                let column = words::shown(column);
                 let toggle = |label: &str, hint: &str| Field {
                     label: label.to_owned(),
                     hint: hint.to_owned(),
                     value: Value::Toggle(false),
                 };
                 let mut fields = vec![
-                    text(t.since, t.since_hint, ""),
-                    text(t.until, t.until_hint, ""),
+                    text(t.since, &fill(t.since_hint, &[&column]), ""),
+                    text(t.until, &fill(t.until_hint, &[&column]), ""),
                     text(t.numbers, t.numbers_hint, ""),
                     toggle(t.sweep, t.sweep_hint),
                 ];

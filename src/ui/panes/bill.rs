@@ -415,7 +415,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
             format!("  FID {}  {}{op}  ", words::shown(row.fid().as_str()), words::shown(row.record().form.as_str())),
         ),
         (role, format!("{glyph} {word} {}  ", words::reason(&model.causes, model.lang, &row.key.op, &row.state))),
-        (Role::Dim, format!("{} {} ", words::status(model.lang, &row.rev.status), words::shown(row.rev.status.code()))),
+        (Role::Dim, format!("{} ", super::bills::statuses(model, row).first().cloned().unwrap_or_default())),
         (Role::Warning, if bill.cut { format!(" {}", t.older_left_out) } else { String::new() }),
     ];
     let zone = format::zone(model.zone);

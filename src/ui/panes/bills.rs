@@ -1,12 +1,12 @@
 //! Lists of bills: the rows of Results, of an unfolded ledger group and of a search over the history; and the preview.
 
-use std::collections::BTreeMap;
-
 use ratatui::layout::Rect;
 
 use crate::domain::bill::{BillState, Slot};
+use crate::domain::erp_status::{After, Ground};
 use crate::domain::run::BillRow;
 use crate::ui::cells::{Cell, Pen};
+use crate::ui::erp_status::{after_words, before_words};
 use crate::ui::format;
 use crate::ui::layout::Parts;
 use crate::ui::model::Model;
@@ -147,6 +147,21 @@ fn org(model: &Model, row: &BillRow) -> String {
     at.and_then(|i| row.columns.get(i)).cloned().unwrap_or_default()
 }
 
+/// The bill's status in the ERP after what was done, and the one before, where it is another or is known by the ERP's clock.
+pub(crate) fn statuses(model: &Model, row: &BillRow) -> Vec<String> {
+    let t = model.t();
+    let clock = |at| format::local(at, model.zone, "%m-%d %H:%M:%S");
+    let after = After::of(row);
+    let mut text = vec![format!("{} {}", t.status, after_words(model.lang, &after, clock))];
+    if let Some(on) = &after.audited {
+        text.push(format!("{} ERP {}", t.status_c, words::shown(&on.as_str().replace('T', " "))));
+    }
+    if after.ground != Ground::Found || row.before().modified.is_some() {
+        text.push(format!("{} {}", t.status_before, before_words(model.lang, row.before())));
+    }
+    text
+}
+
 /// What there is to know about the bill under the cursor: reason and message in full, columns, advice.
 pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<&BillRow>) {
     let Some(row) = row.filter(|_| area.height >= 2) else { return };
@@ -159,7 +174,6 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
     let (x, w) = (area.x + 1, area.width.saturating_sub(2));
     let mut y = area.y + 1;
     let reason = words::reason(&model.causes, model.lang, &row.key.op, &row.state);
-    let status = format!("{} {}", words::status(model.lang, &row.rev.status), row.rev.status.code());
     let mut head = vec![(role, format!("{glyph} {word} {reason}"))];
     if let Some(outcome) = row.state.outcome()
         && let Some(group) = outcome.group()
@@ -190,18 +204,16 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
     }
     if y < area.bottom() {
         let at = format::local(row.at, model.zone, "%m-%d %H:%M:%S");
-        // The same width for every status, so that what follows stands still from row to row.
-        let pad = 12usize.saturating_sub(pen.glyphs.width(&status));
-        let facts = BTreeMap::from([
-            (0, format!("{} {status}{:pad$}", texts.status, "")),
-            (1, format!("{} {at}", texts.changed)),
-        ]);
-        let mut text: Vec<String> = facts.into_values().collect();
-        for (name, value) in columns(model, row).iter().zip(&row.columns) {
-            // Number and id stand in the heading.
-            if !value.is_empty() && *value != row.no && value != row.fid().as_str() {
-                text.push(format!("{} {}", words::shown(label(model, row, name)), words::shown(value)));
-            }
+        let mut text = statuses(model, row);
+        text.push(format!("{} {at}", texts.changed));
+        // Number and id stand in the heading.
+        let told = |value: &str| !value.is_empty() && *value != row.no && value != row.fid().as_str();
+        let named = columns(model, row).iter().zip(&row.columns).filter(|(_, value)| told(value));
+        // The plan's columns are of the query, and one of them may be the status.
+        let mut when = format!("{} ", texts.status_when_read);
+        for (name, value) in named {
+            let label = words::shown(label(model, row, name));
+            text.push(format!("{}{label} {}", std::mem::take(&mut when), words::shown(value)));
         }
         let lines = usize::from(area.bottom() - y);
         for line in pen.glyphs.flow(&text, usize::from(w), lines) {

@@ -68,7 +68,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
             Cell::new(5, Role::Title, date),
             Cell::new(5, Role::Dim, format::local(row.head.opened, model.zone, "%H:%M")).key(),
             Cell::new(state, role, format!("{glyph} {word}")),
-            Cell::new(kind, Role::Dim, words::kind(model.lang, row.head.kind)),
+            Cell::new(kind, Role::Dim, words::kind_of(model.lang, &row.head)),
             Cell::new(0, Role::Text, words::plan_name(model, &row.head.plan, &row.head.name)),
             Cell::new(7, Role::Text, format::count(row.tally.found)).right(),
             number(row.tally.failed, Role::Failed),
@@ -95,6 +95,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         let operation = if row.head.op.is_audit() { String::new() } else { words::operation(&row.head.op) };
         let mut more = vec![
             (t.operation, operation),
+            (t.range_of, words::range(model.lang, &row.head)),
             (t.environment, words::shown(row.head.env.as_str())),
             (t.revision, revision_of(model, row)),
             (t.run, row.head.id.to_string()),
