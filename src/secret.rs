@@ -17,6 +17,8 @@ use crate::text::without_secrets;
 
 /// Longest secret accepted, bytes.
 const MAX: u64 = 4096;
+/// Longest private key accepted, bytes.
+const MAX_KEY: u64 = 64 << 10;
 /// How long a secret command may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(10);
 
@@ -68,22 +70,64 @@ pub fn fetch(env: &str, source: &SecretSource, base: &Path) -> Result<SecretStri
 
 /// Gets another secret: `credential` is its name with systemd, `of` what messages call it.
 pub fn fetch_for(credential: &str, of: &str, source: &SecretSource, base: &Path) -> Result<SecretString, SecretError> {
+    get(credential, of, source, base, Take::Line)
+}
+
+/// Gets a secret of several lines: a private key in PEM.
+pub fn fetch_key(credential: &str, of: &str, source: &SecretSource, base: &Path) -> Result<SecretString, SecretError> {
+    get(credential, of, source, base, Take::Whole)
+}
+
+/// How much of a source is the secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Take {
+    /// Its first line.
+    Line,
+    /// All of it.
+    Whole,
+}
+
+impl Take {
+    /// Most bytes that are read.
+    fn max(self) -> u64 {
+        match self {
+            Self::Line => MAX,
+            Self::Whole => MAX_KEY,
+        }
+    }
+
+    fn read(self, source: impl Read) -> Result<SecretString, String> {
+        let bytes = whole(source, self.max())?;
+        match self {
+            Self::Line => first_line(&bytes),
+            Self::Whole => text_of(&bytes),
+        }
+    }
+}
+
+fn get(
+    credential: &str,
+    of: &str,
+    source: &SecretSource,
+    base: &Path,
+    take: Take,
+) -> Result<SecretString, SecretError> {
     let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| PathBuf::from(dir).join(credential));
     let (name, result) = match (credential.filter(|path| path.exists()), source) {
-        (Some(path), _) => (path.display().to_string(), from_file(&path)),
+        (Some(path), _) => (path.display().to_string(), from_file(&path, take)),
         (None, SecretSource::File(path)) => {
             let path = base.join(path);
-            (path.display().to_string(), from_file(&path))
+            (path.display().to_string(), from_file(&path, take))
         }
         (None, SecretSource::Command(argv)) => {
-            (format!("command {}", argv.first().map_or("", String::as_str)), from_command(argv))
+            (format!("command {}", argv.first().map_or("", String::as_str)), from_command(argv, take))
         }
         (None, SecretSource::Prompt) => ("the terminal".to_owned(), from_prompt(of)),
     };
     result.map_err(|message| SecretError { of: of.to_owned(), source_name: name, message })
 }
 
-fn from_file(path: &Path) -> Result<SecretString, String> {
+fn from_file(path: &Path, take: Take) -> Result<SecretString, String> {
     let no_follow =
         rustix::fs::OFlags::NOFOLLOW.bits().cast_signed() | rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let file = std::fs::OpenOptions::new().read(true).custom_flags(no_follow).open(path).map_err(|e| {
@@ -100,10 +144,10 @@ fn from_file(path: &Path) -> Result<SecretString, String> {
     if meta.mode() & 0o077 != 0 {
         return Err(format!("others may read it (mode {:o}); run chmod 600", meta.mode() & 0o777));
     }
-    first_line(file.take(MAX + 1))
+    take.read(file)
 }
 
-fn from_command(argv: &[String]) -> Result<SecretString, String> {
+fn from_command(argv: &[String], take: Take) -> Result<SecretString, String> {
     let (program, args) = argv.split_first().ok_or("the command is empty")?;
     let mut child = Command::new(program)
         .args(args)
@@ -115,7 +159,7 @@ fn from_command(argv: &[String]) -> Result<SecretString, String> {
     let stdout = child.stdout.take().ok_or("gives no output")?;
     let (send, receive) = std::sync::mpsc::sync_channel(1);
     std::thread::spawn(move || {
-        let _ = send.send(first_line(stdout.take(MAX + 1)));
+        let _ = send.send(take.read(stdout));
     });
     let began = Instant::now();
     let secret = receive.recv_timeout(COMMAND_LIMIT);
@@ -139,27 +183,32 @@ fn from_command(argv: &[String]) -> Result<SecretString, String> {
     }
 }
 
-fn from_prompt(env: &str) -> Result<SecretString, String> {
-    rpassword::prompt_password(format!("Secret for environment {env}: "))
+fn from_prompt(of: &str) -> Result<SecretString, String> {
+    rpassword::prompt_password(format!("Secret of {of}: "))
         .map(SecretString::from)
         .map_err(|e| format!("cannot be asked for: {e}; there is no terminal, use a file or a command"))
 }
 
-/// The first line; a carriage return, a NUL or too much text is refused, because it would change the secret's meaning.
-fn first_line(mut source: impl Read) -> Result<SecretString, String> {
+fn whole(source: impl Read, max: u64) -> Result<Zeroizing<Vec<u8>>, String> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(256));
-    source.read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
-    if bytes.len() as u64 > MAX {
-        return Err(format!("is longer than {MAX} bytes"));
-    }
+    source.take(max + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
+    if bytes.len() as u64 > max { Err(format!("is longer than {max} bytes")) } else { Ok(bytes) }
+}
+
+/// The first line; a carriage return or a NUL is refused, because it would change the secret's meaning.
+fn first_line(bytes: &[u8]) -> Result<SecretString, String> {
     let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-    if line.is_empty() {
-        return Err("is empty".to_owned());
-    }
     if line.iter().any(|b| *b == b'\r' || *b == 0) {
         return Err("holds a carriage return or NUL; save it with plain line ends".to_owned());
     }
-    let text = std::str::from_utf8(line).map_err(|_| "is not UTF-8".to_owned())?;
+    text_of(line)
+}
+
+fn text_of(bytes: &[u8]) -> Result<SecretString, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
+    if text.is_empty() {
+        return Err("is empty".to_owned());
+    }
     Ok(SecretString::from(text.to_owned()))
 }
 

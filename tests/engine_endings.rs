@@ -476,7 +476,7 @@ async fn a_preview_opens_no_run_and_says_what_a_run_would_find() {
     let mut bench = bench(0, 25).await;
     bench.world.add(30, "A");
     let before = (bench.facts(), bench.actions.lines());
-    let query = Query::Preview { plan: PlanId::new("p"), sweep: false };
+    let query = Query::Preview { plan: PlanId::new("p"), sweep: false, text: None };
     let look = |bench: &Bench| {
         let engine = bench.engine.clone().unwrap();
         let query = query.clone();
@@ -496,8 +496,13 @@ async fn a_preview_opens_no_run_and_says_what_a_run_would_find() {
     assert!(matches!(look(&bench).await, Look::Found(_)));
     bench.world.with(|s| s.read_faults.push_back(FaultKind::Credentials));
     assert!(matches!(look(&bench).await, Look::Failed(Reason::SignInRefused { .. })));
-    let Answer::Preview(look) =
-        bench.engine.clone().unwrap().ask(Query::Preview { plan: PlanId::new("nope"), sweep: false }).await.unwrap()
+    let Answer::Preview(look) = bench
+        .engine
+        .clone()
+        .unwrap()
+        .ask(Query::Preview { plan: PlanId::new("nope"), sweep: false, text: None })
+        .await
+        .unwrap()
     else {
         panic!("another answer")
     };

@@ -130,3 +130,38 @@ fn two_environments_on_one_account_set_write_nothing_until_one_is_read_only_for_
     assert_eq!(code, 0, "{err}");
     assert!(audits(&place) > 0);
 }
+
+/// `env check` tries what the plans need, and writes nothing.
+#[test]
+fn env_check_says_what_this_user_may_not_do() {
+    let place = Place::new(20);
+    let (code, text, err) = said(&place.verb(&["env", "check"]));
+    assert_eq!(code, 0, "{err}");
+    assert!(text.contains("SAL_OUTSTOCK query: bills are seen"), "{text}");
+    assert!(text.contains("SAL_OUTSTOCK Audit: not refused"), "{text}");
+    let file = place.dir.path().join("plans").join(format!("{PLAN}.json"));
+    let mut plan: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    plan["skydeck"]["submit"] = true.into();
+    std::fs::write(place.dir.path().join("plans/both.json"), plan.to_string()).unwrap();
+    plan["skydeck"] = serde_json::json!({"done": [["FCloseStatus", "in", "B"]]});
+    plan["target"] =
+        serde_json::json!({"api": "excuteOperation", "request": [{"field": "Operation", "value": "BillClose"}]});
+    std::fs::write(place.dir.path().join("plans/close.json"), plan.to_string()).unwrap();
+    // The simulator's own user that may look at everything and change nothing.
+    let user = format!("user = \"{}\"", skydeck::sim::demo_credentials().user);
+    configure(&place, |text| text.replace(&user, "user = \"reader\""));
+    let (code, text, err) = said(&place.verb(&["env", "check"]));
+    assert_eq!(code, 1, "{err}");
+    for call in ["Submit", "Audit"] {
+        assert!(text.contains(&format!("SAL_OUTSTOCK {call}: ! this user may not do it: 您没有")), "{call}: {text}");
+    }
+    assert!(text.contains("SAL_OUTSTOCK BillClose: ! not allowed by the configuration"), "{text}");
+    let (_, text, _) = said(&place.verb(&["env", "check", "--json"]));
+    let rights: Vec<Value> = text.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let right = |call: &str| rights.iter().find(|r| r["call"] == call).map(|r| r["right"].clone());
+    assert_eq!(right("Audit").unwrap(), "refused", "{text}");
+    assert_eq!(right("ExecuteBillQuery").unwrap(), "rows", "{text}");
+    assert_eq!(right("BillClose").unwrap(), "not_allowed", "{text}");
+    assert_eq!(audits(&place), 0);
+    assert!(!place.data().exists(), "a look makes no data directory");
+}

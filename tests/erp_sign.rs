@@ -58,7 +58,24 @@ fn every_header_the_official_sdks_sent_is_reproduced() {
 
 #[test]
 fn identity_text_is_the_four_fields_with_commas() {
-    assert_eq!(sign::app_data("60aa0000000000", "演示用户", 2052, 100), "60aa0000000000,演示用户,2052,100");
+    assert_eq!(sign::app_data("60aa0000000000", "演示用户", 2052, "100"), "60aa0000000000,演示用户,2052,100");
+    assert_eq!(sign::app_data("60aa0000000000", "demo", 1033, "101.2"), "60aa0000000000,demo,1033,101.2");
+}
+
+/// The official Python SDK's own output with `X-KDApi-SecPwd`, for the app id and the call of `private_execbillquery`.
+#[test]
+fn a_second_password_takes_the_place_of_the_sdks_mask() {
+    let vectors = fixture().headers;
+    let call = vectors.iter().find(|v| v.name == "private_execbillquery").unwrap();
+    let key = sign::ClientKey::under(&call.app_id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345").unwrap();
+    assert_eq!((key.id.as_str(), key.secret.as_str()), ("123456", "OiojJX8gMTYkMix0aHVvIT0xIzRlKCgo"));
+    assert_eq!(
+        sign::api_signature(&key.secret, &call.url, &call.timestamp, &call.nonce),
+        "ZDg5YmViNTE4N2E0N2VlMzhmMDdjZTRmMTExZGM5NjMzYmVmMzFiMGNjNjZjMTc2YWQwMDY1OWJlZDg4ZTExYw=="
+    );
+    for cannot in ["", "ABCDEFGHIJKLMNOPQRSTUVW", "ABCDEFGHIJKLMNOPQRSTUV密码"] {
+        assert!(sign::ClientKey::under(&call.app_id, cannot).is_none(), "{cannot}");
+    }
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn tables_become_plans_that_run() {
     let all = files("tests/golden/plans/import", &["md", "tsv"]);
     assert!(all.len() >= 2);
     for path in all {
-        let imported = plan::import(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let imported = plan::import(&std::fs::read_to_string(&path).unwrap()).unwrap().remove(0);
         let got = format!("{}\n{}", imported.guesses.join("\n"), imported.json);
         check(&path.with_extension("imported"), &got);
         plan::read(PlanId::new("p"), &imported.json).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -108,7 +108,7 @@ fn the_seeds_page_as_a_table_means_the_shipped_plan() {
     let page =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/plans/import/seed_page.md"))
             .unwrap();
-    let imported = plan::import(&page).unwrap();
+    let imported = plan::import(&page).unwrap().remove(0);
     let from_page = plan::read(PlanId::new("a"), &imported.json).unwrap();
     let shipped = plan::read(PlanId::new("b"), include_str!("../plans/sal_outstock_audit.json")).unwrap();
     assert_eq!(plan::diff(&shipped, &from_page), []);

@@ -9,10 +9,13 @@ const PAGE: &str = include_str!("golden/plans/import/seed_page.md");
 
 fn check(text: &str) {
     match import(text) {
-        Ok(made) => {
-            let json: serde_json::Value = serde_json::from_str(&made.json).expect("import writes JSON");
-            assert!(json.is_object());
-            assert!(made.guesses.iter().all(|guess| !guess.trim().is_empty()));
+        Ok(plans) => {
+            assert!(!plans.is_empty());
+            for made in plans {
+                let json: serde_json::Value = serde_json::from_str(&made.json).expect("import writes JSON");
+                assert!(json.is_object());
+                assert!(made.guesses.iter().all(|guess| !guess.trim().is_empty()));
+            }
         }
         Err(error) => {
             assert!(error.line >= 1 && error.line <= text.split('\n').count().max(1), "{error}");

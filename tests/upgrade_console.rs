@@ -15,7 +15,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use earlier::{tree, version};
+use earlier::{Earlier, tree, version};
 use place::{PROGRAM, Place, until};
 use pty::{Pty, Start};
 use rustix::process::{Pid, Signal, kill_process};
@@ -345,4 +345,19 @@ fn an_owner_of_before_is_said_with_the_command_and_ended_in_order_when_a_person_
     until("the directory is raised", || version(&place.data()) == "skydeck store 2\n");
     assert_eq!(backups(&place).len(), 1);
     until("it is owned by this program", || place.is_owned());
+}
+
+#[test]
+fn env_check_leaves_an_earlier_directory_byte_for_byte() {
+    let place = Place::new(3);
+    for earlier in Earlier::all() {
+        let before = tree(&earlier.dir);
+        let mut options = place.options();
+        options[3] = earlier.dir.display().to_string();
+        let out = Command::new(PROGRAM).args(["env", "check"]).args(&options).output().unwrap();
+        let (said, err) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert!(said.contains("Audit: not refused"), "{}: {said}{err}", earlier.name);
+        assert_eq!(tree(&earlier.dir), before, "{}", earlier.name);
+        assert!(earlier.beside().is_empty(), "{}", earlier.name);
+    }
 }

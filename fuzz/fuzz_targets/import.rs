@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    if let Ok(made) = skydeck::plan::import::import(text) {
+    for made in skydeck::plan::import::import(text).unwrap_or_default() {
         let json: serde_json::Value = serde_json::from_str(&made.json).expect("import writes JSON");
         assert!(json.is_object());
     }

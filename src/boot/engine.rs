@@ -24,6 +24,7 @@ use crate::domain::server::Server as ErpServer;
 use crate::domain::time::Clock;
 use crate::engine::{Engine, Left, Parts};
 use crate::erp::Erp;
+use crate::erp::config::is_in_clear;
 use crate::host::alerts::Alerts;
 use crate::host::metrics::Metrics;
 use crate::host::schedule;
@@ -110,6 +111,9 @@ impl Booted {
         setup.logging.start(&setup.data);
         if let Some(Progress::Raised { from, to, backup }) = raised {
             tracing::info!(from, to, ?backup, "the data directory was raised to this program's version");
+        }
+        for (env, _) in setup.envs.iter().filter(|(env, _)| is_in_clear(&env.address)) {
+            tracing::warn!(env = %env.id, "http:// to another machine: credentials and bills cross the network in clear");
         }
         let clock = Arc::clone(&setup.clock);
         let mut doors = vec![Door::own(&socket)];

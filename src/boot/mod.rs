@@ -6,21 +6,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use secrecy::SecretString;
+
 use crate::cli::args::{Global, Language};
 use crate::cli::exit::Stop;
-use crate::config::{Config, ConfigError, EnvironmentConfig, SignInKind};
+use crate::config::{Config, ConfigError, EnvironmentConfig, SecretSource, SignInKind};
 use crate::domain::cause::{BUILT_IN, CauseTable};
 use crate::domain::ids::PlanId;
-use crate::domain::plan::Plan;
 use crate::domain::query::PlanProblem;
 use crate::domain::time::{Clock, Ts};
 use crate::domain::who::Who;
 use crate::domain::zone::Zone;
-use crate::engine::PlanSource;
-use crate::erp::config::{ClientConfig, SignIn};
+use crate::engine::{PlanRead, PlanSource, Reading};
+use crate::erp::config::{ClientCertificate, ClientConfig, Proxy, SignIn};
 use crate::erp::refusals::Refusals;
 use crate::erp::{Erp, KingdeeErp};
-use crate::secret::{self, Known};
+use crate::secret::{self, Known, SecretError};
 
 mod alerts;
 mod engine;
@@ -195,13 +196,25 @@ pub fn read_plan(path: &Path) -> Result<(crate::plan::PlanFile, Vec<crate::plan:
     Ok((file, hazards))
 }
 
+/// A plan's file as the engine takes it.
+fn plan_of(path: &Path) -> PlanRead {
+    match read_plan(path) {
+        Ok((file, hazards)) => (Ok(file.plan), u32::try_from(hazards.len()).unwrap_or(u32::MAX)),
+        Err(problem) => (Err(problem), 0),
+    }
+}
+
 impl PlanSource for PlanFiles {
-    fn load(&self) -> Vec<(Result<Plan, PlanProblem>, u32)> {
-        let read = |path: PathBuf| match read_plan(&path) {
-            Ok((file, hazards)) => (Ok(file.plan), u32::try_from(hazards.len()).unwrap_or(u32::MAX)),
-            Err(problem) => (Err(problem), 0),
-        };
-        self.files().into_iter().map(read).collect()
+    fn load(&self) -> Vec<PlanRead> {
+        self.files().iter().map(|path| plan_of(path)).collect()
+    }
+
+    fn newest(&self, plan: &PlanId) -> Option<Reading> {
+        // A name with a separator in it is none of a file in the directory.
+        let named = Path::new(plan.as_str()).components().count() == 1;
+        let own = self.extra.iter().find(|path| plan_id(path) == *plan).cloned();
+        let path = own.or_else(|| named.then(|| self.dir.join(format!("{plan}.json"))))?;
+        Some(Box::new(move || path.exists().then(|| plan_of(&path))))
     }
 }
 
@@ -221,6 +234,7 @@ pub fn client(
     let sign_in = match config.sign_in {
         SignInKind::Signed => SignIn::Signed { app_id, app_secret: secret },
         SignInKind::AppSecret => SignIn::AppSecret { app_id, app_secret: secret },
+        SignInKind::AppSign => SignIn::AppSign { app_id, app_secret: secret },
         SignInKind::Password => SignIn::Password { password: secret },
     };
     let mut client = ClientConfig::new(
@@ -230,14 +244,48 @@ pub fn client(
         &config.environment.user,
         sign_in,
     );
-    client.lcid = config.lcid;
-    client.org = i64::from(config.org);
     client.timeout = config.environment.limits.call_timeout;
-    client.connect_timeout = client.connect_timeout.min(client.timeout / 2);
-    client.ca_file = config.ca_file.as_ref().map(|file| base.join(file));
+    connect(&mut client, config, base, known)?;
     let erp = KingdeeErp::new(client, causes.clone(), clock.clone())
         .map_err(|e| Stop::usage(format!("environment {env}: {e}")))?;
     Ok(Arc::new(erp.sharing(refusals)))
+}
+
+/// How the server is reached, with the secrets that takes.
+fn connect(client: &mut ClientConfig, config: &EnvironmentConfig, base: &Path, known: &Known) -> Result<(), Stop> {
+    let env = &config.environment.id;
+    let keep = |secret: Result<SecretString, SecretError>| {
+        let secret = secret.map_err(|e| Stop::usage(e.to_string()))?;
+        known.add(&secret);
+        Ok::<_, Stop>(secret)
+    };
+    let other = |part: &str, source: &SecretSource| {
+        let of = format!("environment {env} ({})", part.replace('-', "_"));
+        keep(secret::fetch_for(&format!("erp-{env}-{part}"), &of, source, base))
+    };
+    let connection = &config.connection;
+    let usual = client.connect_timeout.min(client.timeout / 2);
+    client.connect_timeout = connection.connect_timeout.unwrap_or(usual);
+    client.lcid = connection.lcid;
+    client.org.clone_from(&connection.org);
+    client.allow_plain_http = connection.allow_plain_http;
+    client.ca_file = connection.ca_file.as_ref().map(|file| base.join(file));
+    client.pinned_certificate = connection.pinned_certificate.as_ref().map(|file| base.join(file));
+    client.second_password =
+        connection.second_password.as_ref().map(|source| other("second-password", source)).transpose()?;
+    if let Some((file, source)) = &connection.client_certificate {
+        let of = format!("environment {env} (client_key)");
+        let key = keep(secret::fetch_key(&format!("erp-{env}-client-key"), &of, source, base))?;
+        client.client_certificate = Some(ClientCertificate { file: base.join(file), key });
+    }
+    if let Some(proxy) = &connection.proxy {
+        let login = match &proxy.login {
+            Some((user, source)) => Some((user.clone(), other("proxy-secret", source)?)),
+            None => None,
+        };
+        client.proxy = Some(Proxy { url: proxy.url.clone(), login });
+    }
+    Ok(())
 }
 
 /// The machine's time zone by name; UTC where it has none.

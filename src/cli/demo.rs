@@ -12,7 +12,7 @@ use super::drive::{Driver, Set};
 use super::exit::{Exit, Stop};
 use super::out::Out;
 use crate::boot::{self, Booted, Logging, PlanFiles, SHIPPED, Setup, SystemClock};
-use crate::config::{EnvironmentConfig, LogConfig, SecretSource, SignInKind};
+use crate::config::{Connection, EnvironmentConfig, LogConfig, SecretSource, SignInKind};
 use crate::domain::cause::CauseTable;
 use crate::domain::command::{Command, StartParams};
 use crate::domain::env::{Environment, Limits};
@@ -218,9 +218,7 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, ground: &Ground) -> Result
         sign_in: SignInKind::Signed,
         app_id: Some(credentials.app_id),
         secret: SecretSource::File(secret),
-        lcid: 2052,
-        org: 0,
-        ca_file: None,
+        connection: Connection::default(),
     })
 }
 

@@ -16,7 +16,7 @@ use super::out::Out;
 use super::{bills, demo, doctor, environments, plans, serve, upgrade, write};
 use crate::boot::owner::{Detached, Word};
 use crate::boot::{self, Booted, Paths, Setup, SystemClock};
-use crate::config::SecretSource;
+use crate::config::EnvironmentConfig;
 use crate::domain::ids::{EnvId, PlanId};
 use crate::domain::query::Scope;
 use crate::domain::run::RunState;
@@ -117,7 +117,7 @@ async fn console(ground: &Ground) -> Result<u8, Stop> {
         )));
     }
     // A secret that is typed can only be typed here, so the engine must live here too.
-    let typed = ground.config.environments.iter().any(|env| matches!(env.secret, SecretSource::Prompt));
+    let typed = ground.config.environments.iter().any(EnvironmentConfig::is_typed);
     let raise = upgrade::before_console(ground).await?;
     if ground.global.standalone || typed {
         console_alone(ground, "", raise).await
@@ -315,6 +315,7 @@ async fn env(ground: &Ground, verb: EnvVerb) -> Result<Exit, Stop> {
             })?;
             let base = ground.paths.config_dir();
             let (causes, clock, known) = (&ground.causes, &ground.clock, &ground.known);
+            ground.warn_of_clear_text(found);
             let erp = boot::client(found, &base, causes, clock, known, &Arc::default())?;
             environments::check(ground, &found.environment, &*erp).await
         }

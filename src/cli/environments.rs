@@ -112,7 +112,7 @@ async fn place(ground: &Ground, environment: &Environment, erp: &dyn Erp) -> Pla
     Place { home: known.home, held: strayed.into_iter().chain(twins).collect() }
 }
 
-/// `env check`: signs in and says what was found.
+/// `env check`: signs in and says what was found, and what this user may do.
 pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn Erp) -> Result<Exit, Stop> {
     let out = &ground.out();
     match erp.sign_in().await {
@@ -121,7 +121,7 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
             if out.json {
                 let home =
                     home.map(|s| json!({"address": s.address, "account_set": s.account_set, "centre": s.centre}));
-                let held: Vec<_> = held
+                let reasons: Vec<_> = held
                     .iter()
                     .map(|why| json!({"code": why.code(), "args": why.args(), "text": out.reason_of(why)}))
                     .collect();
@@ -129,9 +129,9 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
                     "type": "env_check", "env": environment.id, "ok": true, "how": greeting.how, "user": greeting.user,
                     "account_set": greeting.account_set, "version": greeting.version,
                     "skew_seconds": greeting.skew_seconds, "notes": greeting.notes, "centre": erp.centre(),
-                    "home": home, "held": held,
+                    "home": home, "held": reasons,
                 }))?;
-                return Ok(Exit::Ok);
+                return tried(ground, environment, erp, &held).await;
             }
             let unsaid = out.t("the server does not say", "服务器未说明").to_owned();
             let or_unsaid = |text: Option<String>| text.unwrap_or_else(|| unsaid.clone());
@@ -160,7 +160,7 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
             for note in greeting.notes.into_iter().chain(held.iter().map(|why| out.reason_of(why))) {
                 out.line(&format!("! {}", show(&note, 1000).as_str()))?;
             }
-            Ok(Exit::Ok)
+            tried(ground, environment, erp, &held).await
         }
         Err(fault) => {
             let exit = match fault.kind {
@@ -170,6 +170,12 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
             Err(Stop::new(exit, format!("environment {}: {}", environment.id, show(&fault.message, 2000).as_str())))
         }
     }
+}
+
+/// The rights, where the server is the one that the records are on: elsewhere nothing is asked or called.
+async fn tried(ground: &Ground, environment: &Environment, erp: &dyn Erp, held: &[Reason]) -> Result<Exit, Stop> {
+    let strayed = |why: &Reason| matches!(why, Reason::WrongServer { .. } | Reason::OtherAccountSet { .. });
+    if held.iter().any(strayed) { Ok(Exit::Ok) } else { super::rights::check(ground, environment, erp).await }
 }
 
 /// `env adopt`: a person says that the environment's records are on the server it is configured with now.

@@ -10,11 +10,12 @@ use super::drive::Driver;
 use super::exit::Stop;
 use super::out::Out;
 use crate::boot::{self, Booted, Logging, Paths, PlanFiles, Setup};
-use crate::config::{Config, Rules};
+use crate::config::{Config, EnvironmentConfig, Rules};
 use crate::domain::cause::CauseTable;
 use crate::domain::ids::{EnvId, PlanId};
 use crate::domain::reason::Reason;
 use crate::domain::time::Clock;
+use crate::erp::config::is_in_clear;
 use crate::host::metrics::Metrics;
 use crate::secret::Known;
 use crate::store::backup::Looking;
@@ -68,6 +69,7 @@ impl Ground {
         let (mut envs, refusals) = (Vec::new(), Arc::default());
         for config in &self.config.environments {
             let erp = if connect && self.looking.is_none() {
+                self.warn_of_clear_text(config);
                 boot::client(config, &base, &self.causes, &self.clock, &self.known, &refusals)?
             } else {
                 // Verbs that only read the history need no secret.
@@ -107,6 +109,21 @@ impl Ground {
                 self.config.access.rules().map_err(|e| Stop::usage(format!("{file}: {e}")))?
             },
         })
+    }
+
+    /// Says that an environment's calls can be read on the network.
+    pub fn warn_of_clear_text(&self, config: &EnvironmentConfig) {
+        let (env, out) = (&config.environment, self.out());
+        if is_in_clear(&env.address) {
+            out.note(&match out.is_zh() {
+                true => format!("环境 {}：http:// 未加密，凭据和单据会在网络上明文传输（allow_plain_http）", env.id),
+                false => format!(
+                    "environment {}: http:// is not encrypted, credentials and bills cross the network in clear \
+                     (allow_plain_http)",
+                    env.id
+                ),
+            });
+        }
     }
 
     pub fn driver(&self, booted: &Booted, approval: Approval) -> Driver {

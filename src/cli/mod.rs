@@ -21,6 +21,7 @@ pub mod log;
 pub mod out;
 pub mod plans;
 mod prune;
+mod rights;
 pub mod serve;
 pub mod upgrade;
 mod write;

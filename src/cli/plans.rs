@@ -11,7 +11,7 @@ use crate::domain::operation::{Operation, Test};
 use crate::domain::plan::Plan;
 use crate::domain::query::{Answer, Look, Query};
 use crate::domain::time::ErpDate;
-use crate::plan::lint::{Hazard, Severity};
+use crate::plan::lint::{Hazard, ID_PASSED_OVER, Severity};
 use crate::plan::render::RenderContext;
 use crate::plan::{self, PlanFile};
 
@@ -46,6 +46,12 @@ fn file(dir: &Path, plan: &str) -> Result<PathBuf, Stop> {
         return Ok(named);
     }
     Err(Stop::usage(format!("no plan {plan} in {}; there are: {}", dir.display(), names(dir).join(", "))))
+}
+
+/// Whether a file is one of the plan directory, however the two are written.
+pub fn stands_in(file: &Path, dir: &Path) -> bool {
+    let parent = file.canonicalize().ok().and_then(|file| file.parent().map(Path::to_path_buf));
+    parent.is_some() && parent == dir.canonicalize().ok()
 }
 
 fn read(out: &Out, dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile, Vec<Hazard>), Stop> {
@@ -84,9 +90,11 @@ where
         }
         PlanVerb::Render { plan, since } => render(&out, dir, &plan, since.as_deref()),
         PlanVerb::Preview { plan, sweep } => {
-            let (path, file, _) = read(&out, dir, &plan)?;
+            let (path, file, hazards) = read(&out, dir, &plan)?;
             let booted = boot().await?;
-            let exit = preview(&out, &booted, &path, &file.plan, sweep).await;
+            let text = (!stands_in(&path, dir)).then(|| file.text.clone());
+            let query = Query::Preview { plan: boot::plan_id(&path), sweep, text };
+            let exit = preview(&out, &booted, &file.plan, &hazards, query).await;
             booted.end(None).await?;
             exit
         }
@@ -124,7 +132,7 @@ fn check(out: &Out, dir: &Path) -> Result<Exit, Stop> {
                     "type": "plan", "plan": name, "name": file.plan.name, "revision": file.plan.rev, "form": file.plan.source.form,
                     "env": file.plan.env, "hazards": hazards.len(), "runnable": true,
                     "operation": Operation::id_of(&file.plan.target.verb), "done": plan::done_as_written(&file.plan.policy.done),
-                    "mine": file.plan.policy.mine,
+                    "mine": file.plan.policy.mine, "id": file.plan.source.id_path,
                 }),
                 Err(problem) => serde_json::json!({
                     "type": "plan", "plan": name, "runnable": false, "problem": problem.message,
@@ -133,13 +141,14 @@ fn check(out: &Out, dir: &Path) -> Result<Exit, Stop> {
             })?;
         }
         match read {
-            Ok((file, hazards)) => rows.push(vec![
-                name,
-                file.plan.name.clone(),
-                file.plan.source.form.to_string(),
-                file.plan.rev.short().to_owned(),
-                format!("{} {}", hazards.len(), out.t("hazards", "处隐患")),
-            ]),
+            Ok((file, hazards)) => {
+                let mut state = format!("{} {}", hazards.len(), out.t("hazards", "处隐患"));
+                for hazard in hazards.iter().filter(|hazard| hazard.number == ID_PASSED_OVER) {
+                    state = format!("{state}; {}", said(out, hazard));
+                }
+                let form = file.plan.source.form.to_string();
+                rows.push(vec![name, file.plan.name.clone(), form, file.plan.rev.short().to_owned(), state]);
+            }
             Err(problem) => {
                 exit = Exit::Usage;
                 rows.push(vec![
@@ -167,13 +176,18 @@ fn check(out: &Out, dir: &Path) -> Result<Exit, Stop> {
     Ok(exit)
 }
 
+/// A hazard in the language of whoever reads it.
+fn said<'a>(out: &Out, hazard: &'a Hazard) -> &'a str {
+    match out.lang {
+        Language::En => &hazard.message_en,
+        Language::Zh => &hazard.message_zh,
+    }
+}
+
 fn lint(out: &Out, path: &Path, file: &PlanFile) -> Result<Exit, Stop> {
     let hazards = plan::lint(file);
     for hazard in &hazards {
-        let message = match out.lang {
-            Language::En => &hazard.message_en,
-            Language::Zh => &hazard.message_zh,
-        };
+        let message = said(out, hazard);
         if out.json {
             out.object(&serde_json::json!({
                 "type": "hazard", "number": hazard.number, "line": hazard.line, "field": hazard.field,
@@ -240,9 +254,8 @@ fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit
 }
 
 /// Reads what a run would collect, and shows it by status. No run is opened, nothing is written, the mark stays.
-async fn preview(out: &Out, booted: &Booted, path: &Path, plan: &Plan, sweep: bool) -> Result<Exit, Stop> {
-    let id = boot::plan_id(path);
-    let Answer::Preview(look) = booted.link.ask(Query::Preview { plan: id, sweep }).await? else {
+async fn preview(out: &Out, booted: &Booted, plan: &Plan, hazards: &[Hazard], query: Query) -> Result<Exit, Stop> {
+    let Answer::Preview(look) = booted.link.ask(query).await? else {
         return Err(Stop::usage("the engine answered another question"));
     };
     let seen = match look {
@@ -261,9 +274,12 @@ async fn preview(out: &Out, booted: &Booted, path: &Path, plan: &Plan, sweep: bo
             "type": "preview", "plan": seen.plan, "env": seen.env, "found": seen.found, "callable": set.callable,
             "by_status": by_status, "absent": set.absent, "set_hash": set.hash, "filter": seen.filter,
             "operation": Operation::id_of(&plan.target.verb), "done": plan::done_as_written(&plan.policy.done),
-            "mine": plan.policy.mine,
+            "mine": plan.policy.mine, "id": plan.source.id_path,
         }))?;
         return Ok(Exit::Ok);
+    }
+    for hazard in hazards.iter().filter(|hazard| hazard.number == ID_PASSED_OVER) {
+        out.line(&format!("! {}", said(out, hazard)))?;
     }
     out.line(&format!("{}: {}", out.t("filter", "过滤条件"), crate::text::show(&seen.filter, 4096).as_str()))?;
     if !plan.policy.done.is_empty() {
@@ -296,20 +312,57 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
     } else {
         std::fs::read_to_string(file).map_err(|e| Stop::usage(format!("{file}: cannot be read: {e}")))?
     };
-    let imported = plan::import::import(&text).map_err(|e| Stop::usage(format!("{file}: {e}")))?;
-    for guess in &imported.guesses {
-        out.note(&format!("{} {guess}", out.t("guess:", "推断：")));
+    let imported = plan::import(&text).map_err(|e| Stop::usage(format!("{file}: {e}")))?;
+    let several = imported.len() > 1;
+    let targets: Vec<Option<PathBuf>> = (1..=imported.len())
+        .map(|n| output.map(|path| if several { numbered(path, n) } else { path.to_owned() }))
+        .collect();
+    if let Some(path) = targets.iter().flatten().find(|path| path.exists()) {
+        return Err(Stop::usage(format!("{} is there already: choose another name", path.display())));
     }
-    match output {
-        Some(path) if path.exists() => {
-            return Err(Stop::usage(format!("{} is there already: choose another name", path.display())));
+    let mut exit = Exit::Ok;
+    for (plan, target) in imported.iter().zip(&targets) {
+        let at = if several { format!("{file}:{}: ", plan.line) } else { String::new() };
+        for guess in &plan.guesses {
+            out.note(&format!("{at}{} {guess}", out.t("guess:", "推断：")));
         }
-        Some(path) => {
-            std::fs::write(path, &imported.json)
-                .map_err(|e| Stop::usage(format!("{}: cannot be written: {e}", path.display())))?;
-            out.note(&format!("→ {}", path.display()));
+        match target {
+            Some(path) => {
+                std::fs::write(path, &plan.json)
+                    .map_err(|e| Stop::usage(format!("{}: cannot be written: {e}", path.display())))?;
+                out.note(&format!("{at}→ {}", path.display()));
+            }
+            None => out.line(&plan.json)?,
         }
-        None => out.line(&imported.json)?,
+        if refuses(out, target.as_deref(), &plan.json, &at)? {
+            exit = Exit::Usage;
+        }
     }
-    Ok(Exit::Ok)
+    Ok(exit)
+}
+
+/// `plan.json` → `plan_2.json`, for the plans of a list.
+fn numbered(path: &Path, n: usize) -> PathBuf {
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    path.with_file_name(format!("{stem}_{n}.json"))
+}
+
+/// Names what keeps an imported plan from running.
+fn refuses(out: &Out, target: Option<&Path>, text: &str, at: &str) -> Result<bool, Stop> {
+    let id = boot::plan_id(target.unwrap_or(Path::new("imported.json")));
+    let file = plan::inspect(id, text).map_err(|e| Stop::usage(format!("{at}{e}")))?;
+    let name = target.map(|path| format!("{}:", path.display())).unwrap_or_default();
+    let found = plan::lint(&file);
+    let blocking: Vec<&Hazard> = found.iter().filter(|hazard| hazard.severity == Severity::Refuses).collect();
+    for hazard in &blocking {
+        let mend = hazard.mend.as_ref().map(|mend| format!(" — {mend}")).unwrap_or_default();
+        out.note(&format!("{at}{name}{}: {}: {}{mend}", hazard.line, hazard.field, said(out, hazard)));
+    }
+    if !blocking.is_empty() {
+        out.note(out.t(
+            "the plan does not run as it is: mend what is named, then `plan lint` it",
+            "此方案不能直接运行：请修正上面列出的各处，再用 `plan lint` 检查",
+        ));
+    }
+    Ok(!blocking.is_empty())
 }

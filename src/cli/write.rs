@@ -34,11 +34,13 @@ pub(super) async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Sto
         return run_plan_there(ground, args).await;
     }
     let file = std::path::PathBuf::from(&args.plan);
-    let is_file = file.extension().is_some_and(|e| e == "json");
+    let named_as_file = file.extension().is_some_and(|e| e == "json");
+    // A file of the plan directory is a plan that every engine of this configuration reads by itself.
+    let is_file = named_as_file && !plans::stands_in(&file, &ground.plan_dir());
     if is_file && !file.exists() {
         return Err(Stop::usage(format!("{}: no such plan file", file.display())));
     }
-    let plan = if is_file { boot::plan_id(&file) } else { PlanId::new(args.plan.clone()) };
+    let plan = if named_as_file { boot::plan_id(&file) } else { PlanId::new(args.plan.clone()) };
     // Said before anything is opened: a plan that cannot run names its place.
     let path = if is_file { file.clone() } else { ground.plan_dir().join(format!("{plan}.json")) };
     let env = if path.exists() {

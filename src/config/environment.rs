@@ -3,6 +3,7 @@
 //! Invariant: what is written in the wrong place is refused without being repeated: it may be a secret.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -20,16 +21,75 @@ pub struct EnvironmentConfig {
     pub url: String,
     /// How to sign in.
     pub sign_in: SignInKind,
-    /// Third-party app id, for `signed` and `app_secret`.
+    /// Third-party app id, for every way but `password`.
     pub app_id: Option<String>,
     /// Where the secret is.
     pub secret: SecretSource,
-    /// Language of server messages (`lcid`): 2052 zh-CN.
+    /// How the server is reached.
+    pub connection: Connection,
+}
+
+/// How a server is reached, and what a sign-in says beside the secret. Paths are relative to the configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Language of the account and of the server's messages (`lcid`): 2052 zh-CN, 1033 en, 3076 zh-TW.
     pub lcid: u32,
-    /// Organisation number for signed headers.
-    pub org: u32,
-    /// Extra certificate authority (PEM).
+    /// Organisation code of signed headers; `0` is the user's own.
+    pub org: String,
+    /// Where the second password of signed headers is.
+    pub second_password: Option<SecretSource>,
+    /// Certificate authorities trusted beside the system's (PEM).
     pub ca_file: Option<PathBuf>,
+    /// The server's own certificate, which is then trusted alone (PEM).
+    pub pinned_certificate: Option<PathBuf>,
+    /// Our certificate (PEM) and where its key is.
+    pub client_certificate: Option<(PathBuf, SecretSource)>,
+    /// The proxy.
+    pub proxy: Option<ProxyConfig>,
+    /// `http://` to another machine was allowed by name.
+    pub allow_plain_http: bool,
+    /// Limit of connecting; absent: 10 s, or half of a call's limit where that is shorter.
+    pub connect_timeout: Option<Duration>,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self {
+            lcid: ZH_CN,
+            org: OWN_ORG.to_owned(),
+            second_password: None,
+            ca_file: None,
+            pinned_certificate: None,
+            client_certificate: None,
+            proxy: None,
+            allow_plain_http: false,
+            connect_timeout: None,
+        }
+    }
+}
+
+/// A proxy of the site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyConfig {
+    /// Its address, without credentials.
+    pub url: String,
+    /// Its user and where the password is.
+    pub login: Option<(String, SecretSource)>,
+}
+
+/// `lcid` of simplified Chinese.
+const ZH_CN: u32 = 2052;
+
+/// The organisation that means: the user's own.
+const OWN_ORG: &str = "0";
+
+impl EnvironmentConfig {
+    /// Whether a secret of it is typed at the terminal.
+    pub fn is_typed(&self) -> bool {
+        let Connection { second_password, proxy, .. } = &self.connection;
+        let proxy = proxy.as_ref().and_then(|proxy| proxy.login.as_ref()).map(|(_, secret)| secret);
+        [Some(&self.secret), second_password.as_ref(), proxy].into_iter().flatten().any(|s| *s == SecretSource::Prompt)
+    }
 }
 
 /// Ways of signing in (kingdee-webapi.md §2, §3).
@@ -40,6 +100,8 @@ pub enum SignInKind {
     Signed,
     /// `LoginByAppSecret`.
     AppSecret,
+    /// `LoginBySign`: the secret itself does not cross the wire.
+    AppSign,
     /// `ValidateUser`.
     Password,
 }
@@ -69,11 +131,18 @@ pub(super) struct RawEnvironment {
     read_only: Option<ReadOnly>,
     second_person: Option<bool>,
     server_zone: Option<String>,
-    #[serde(default = "zh_cn")]
-    lcid: u32,
-    #[serde(default)]
-    org: u32,
+    lcid: Option<u32>,
+    org: Option<Org>,
+    second_password: Option<SecretSource>,
     ca_file: Option<PathBuf>,
+    pinned_certificate: Option<PathBuf>,
+    client_certificate: Option<PathBuf>,
+    client_key: Option<SecretSource>,
+    proxy: Option<String>,
+    proxy_user: Option<String>,
+    proxy_secret: Option<SecretSource>,
+    #[serde(default)]
+    allow_plain_http: bool,
     #[serde(default)]
     allow_operations: Vec<String>,
     #[serde(default)]
@@ -113,8 +182,29 @@ impl<'de> Deserialize<'de> for ReadOnly {
     }
 }
 
-fn zh_cn() -> u32 {
-    2052
+/// An organisation: a code in quotes, or a whole number.
+struct Org(String);
+
+impl<'de> Deserialize<'de> for Org {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        const WRONG: &str = "org is a code like \"101.2\", without commas, blanks at its ends and control characters";
+        struct V;
+        impl serde::de::Visitor<'_> for V {
+            type Value = Org;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a code in quotes, or a whole number")
+            }
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Org, E> {
+                u32::try_from(number).map(|n| Org(n.to_string())).map_err(|_| E::custom(WRONG))
+            }
+            fn visit_str<E: serde::de::Error>(self, code: &str) -> Result<Org, E> {
+                // The signed identity is a list with commas.
+                let odd = code.is_empty() || code.trim() != code || code.contains(|c: char| c == ',' || c.is_control());
+                if odd { Err(E::custom(WRONG)) } else { Ok(Org(code.to_owned())) }
+            }
+        }
+        d.deserialize_any(V)
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -123,6 +213,7 @@ struct RawLimits {
     per_minute: Option<u32>,
     concurrency: Option<u32>,
     call_timeout: Option<Span>,
+    connect_timeout: Option<Span>,
     settle: Option<Span>,
     drain: Option<Span>,
     breaker_unknown: Option<u32>,
@@ -193,6 +284,23 @@ impl RawEnvironment {
         if limits.per_minute == 0 || limits.concurrency == 0 {
             return Err("limits.per_minute and limits.concurrency must be at least 1".to_owned());
         }
+        let connection = Connection {
+            lcid: self.lcid.unwrap_or(ZH_CN),
+            org: self.org.map_or_else(|| OWN_ORG.to_owned(), |org| org.0),
+            second_password: second_password(self.second_password, self.sign_in)?,
+            client_certificate: client_certificate(self.client_certificate, self.client_key)?,
+            proxy: proxy(self.proxy, self.proxy_user, self.proxy_secret)?,
+            ca_file: self.ca_file,
+            pinned_certificate: self.pinned_certificate,
+            allow_plain_http: self.allow_plain_http,
+            connect_timeout: l.connect_timeout.map(|s| s.0),
+        };
+        if connection.ca_file.is_some() && connection.pinned_certificate.is_some() {
+            return Err("pinned_certificate is trusted alone: take ca_file out, or pinned_certificate".to_owned());
+        }
+        if connection.connect_timeout.is_some_and(|limit| limit.is_zero() || limit >= limits.call_timeout) {
+            return Err("limits.connect_timeout must be above 0 and below limits.call_timeout".to_owned());
+        }
         let read_only = self.read_only.unwrap_or(if self.production { ReadOnly::Locked } else { ReadOnly::No });
         let environment = Environment {
             id: EnvId::new(id),
@@ -214,9 +322,43 @@ impl RawEnvironment {
             sign_in: self.sign_in,
             app_id: self.app_id,
             secret: self.secret,
-            lcid: self.lcid,
-            org: self.org,
-            ca_file: self.ca_file,
+            connection,
         })
+    }
+}
+
+fn second_password(source: Option<SecretSource>, sign_in: SignInKind) -> Result<Option<SecretSource>, String> {
+    if source.is_some() && sign_in != SignInKind::Signed {
+        return Err("second_password belongs to sign_in = \"signed\" alone: take it out".to_owned());
+    }
+    Ok(source)
+}
+
+fn client_certificate(
+    file: Option<PathBuf>,
+    key: Option<SecretSource>,
+) -> Result<Option<(PathBuf, SecretSource)>, String> {
+    match (file, key) {
+        (_, Some(SecretSource::Prompt)) => {
+            Err("client_key is a PEM of several lines and cannot be typed: use a file or a command".to_owned())
+        }
+        (Some(file), Some(key)) => Ok(Some((file, key))),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err("client_certificate needs client_key = { file = \"…\" }".to_owned()),
+        (None, Some(_)) => Err("client_key needs client_certificate = \"…\"".to_owned()),
+    }
+}
+
+fn proxy(
+    url: Option<String>,
+    user: Option<String>,
+    secret: Option<SecretSource>,
+) -> Result<Option<ProxyConfig>, String> {
+    match (url, user, secret) {
+        (Some(url), Some(user), Some(secret)) => Ok(Some(ProxyConfig { url, login: Some((user, secret)) })),
+        (Some(url), None, None) => Ok(Some(ProxyConfig { url, login: None })),
+        (None, None, None) => Ok(None),
+        (None, _, _) => Err("proxy_user and proxy_secret need proxy = \"http://…\"".to_owned()),
+        (Some(_), _, _) => Err("proxy_user and proxy_secret go together".to_owned()),
     }
 }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 pub use self::access::{AccessConfig, Rules};
 use self::alerts::AlertsConfig;
 use self::environment::RawEnvironment;
-pub use self::environment::{EnvironmentConfig, SecretSource, SignInKind};
+pub use self::environment::{Connection, EnvironmentConfig, ProxyConfig, SecretSource, SignInKind};
 use crate::domain::ids::EnvId;
 use crate::domain::query::Retention;
 use crate::domain::time::parse_span;
@@ -384,7 +384,7 @@ settle = "5s"
                 "sign_in = \"password\"",
                 "sign_in = \"hunter2\"",
                 20,
-                "expected one of `signed`, `app_secret`, `password`",
+                "expected one of `signed`, `app_secret`, `app_sign`, `password`",
             ),
         ] {
             let text = GOOD.replacen(from, to, 1);

@@ -60,6 +60,9 @@ pub enum Query {
         plan: PlanId,
         /// Read without the mark.
         sweep: bool,
+        /// The plan itself, of a file that the engine does not read by itself; absent: the one it knows by the name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
     },
     /// Under which revisions of their plans unresolved bills could be tried again.
     Revisions(Selection),

@@ -14,7 +14,7 @@ use crate::domain::access::{Access, Role};
 use crate::domain::cause::CauseTable;
 use crate::domain::command::{Order, Receipt, Refusal};
 use crate::domain::env::Environment;
-use crate::domain::ids::{EnvId, RunId, SessionId};
+use crate::domain::ids::{EnvId, PlanId, RunId, SessionId};
 use crate::domain::plan::Plan;
 use crate::domain::query::{Answer, PlanProblem, Query};
 use crate::domain::reason::Reason;
@@ -43,6 +43,7 @@ mod orders;
 mod pace;
 mod past;
 mod permit;
+mod plans;
 mod pulse;
 mod reading;
 mod recover;
@@ -57,7 +58,7 @@ mod tasks;
 mod weigh;
 mod work;
 
-use control::{PlanEntry, Shared, Wish, lock};
+use control::{Shared, Wish, lock};
 use dispatch::Dispatch;
 use ledger::Ledger;
 use orders::Receipts;
@@ -66,8 +67,20 @@ use tasks::Tasks;
 /// Where plans come from; the boot file gives one that reads the plan directory.
 pub trait PlanSource: Send + Sync {
     /// Reads all plans anew: each one, or why it cannot be used; with the number of hazards lint found.
-    fn load(&self) -> Vec<(Result<Plan, PlanProblem>, u32)>;
+    fn load(&self) -> Vec<PlanRead>;
+
+    /// How one plan is read anew, on a thread that may wait; `None` where plans are not in files of their own. What is read
+    /// is `None` where there is no such file.
+    fn newest(&self, _plan: &PlanId) -> Option<Reading> {
+        None
+    }
 }
+
+/// A plan as it was read, or why it cannot be used; with the number of hazards lint found.
+pub type PlanRead = (Result<Plan, PlanProblem>, u32);
+
+/// Reads one plan's file.
+pub type Reading = Box<dyn FnOnce() -> Option<PlanRead> + Send>;
 
 /// What an engine is made of.
 pub struct Parts {
@@ -227,7 +240,9 @@ impl Engine {
     /// What the store says when it cannot read.
     pub async fn ask(&self, query: Query) -> Result<Answer, StoreError> {
         match query {
-            Query::Preview { plan, sweep } => Ok(Answer::Preview(self.inner.preview(&plan, sweep).await)),
+            Query::Preview { plan, sweep, text } => {
+                Ok(Answer::Preview(self.inner.preview(&plan, sweep, text.as_deref()).await))
+            }
             query => answers::answer(&self.inner.shared, query).await,
         }
     }
@@ -285,16 +300,5 @@ impl Engine {
         let left = self.drain(limit).await;
         self.inner.tasks.abort_all();
         left
-    }
-}
-
-impl Inner {
-    /// Reads the plans anew.
-    async fn reload(&self) -> Result<(), String> {
-        let source = Arc::clone(&self.shared.source);
-        let read = tokio::task::spawn_blocking(move || source.load()).await.map_err(|e| e.to_string())?;
-        let plans: Vec<PlanEntry> = read.into_iter().map(|(plan, hazards)| (plan.map(Arc::new), hazards)).collect();
-        *lock(&self.shared.plans) = plans.into();
-        Ok(())
     }
 }

@@ -6,14 +6,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::sync::watch;
-
 use crate::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
 use crate::domain::event::{ActionEntry, Event};
 use crate::domain::ids::{CommandId, EnvId, PlanId, RunId};
 use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
-use crate::domain::query::Look;
 use crate::domain::range::Range;
 use crate::domain::reason::{LeftOut, Reason};
 use crate::domain::run::{Revision, RunHead, RunKind, RunState};
@@ -25,11 +22,11 @@ use crate::store::actions::{IDS, Phase};
 
 use super::Inner;
 use super::collect::{self, What};
-use super::control::{Shared, Wish, read};
+use super::control::{Shared, read};
 use super::dispatch::Dispatch;
 use super::guard::{About, deed, ids, with_reason};
 use super::revision::{self, Group};
-use super::runner::{Job, Runner};
+use super::runner::Job;
 use super::select::{self, Selected};
 use super::servers;
 use super::tasks::Work;
@@ -88,7 +85,7 @@ pub(super) struct Taken {
 type NewRun = (RunHead, Arc<Plan>, Arc<Dispatch>, What);
 
 /// What the reader of plans says.
-fn bad_plan(said: String) -> Refusal {
+pub(super) fn bad_plan(said: String) -> Refusal {
     Refusal::BadPlan(Reason::PlanProblem { said })
 }
 
@@ -162,6 +159,7 @@ impl Inner {
         if let Some(error) = self.shared.ledger.failed() {
             return Err(error.into());
         }
+        self.refresh_for(order).await;
         self.allowed(order)?;
         let by = &order.by;
         match &order.command {
@@ -200,32 +198,18 @@ impl Inner {
             return Err(Refusal::BadPlan(Reason::OffInProduction { plan: id.clone() }));
         }
         self.shared.idle(id)?;
-        let run = self.run_of_plan(id, params, by, order.headless).await?;
+        let run = self.run_of_plan((plan, env), params, by, order.headless).await?;
         self.opening(vec![run], 0, params.words())
     }
 
-    /// Reads what a run of a plan would collect, and judges it: no fact, no call that writes, the mark stays.
-    pub(super) async fn preview(&self, id: &PlanId, sweep: bool) -> Look {
-        let params = StartParams { sweep, ..StartParams::default() };
-        let by = Who::engine(self.shared.owner);
-        let (head, plan, env, what) = match self.run_of_plan(id, &params, &by, true).await {
-            Ok(run) => run,
-            Err(refusal) => return Look::Refused(refusal),
-        };
-        let (_wish, wished) = watch::channel(Wish::Go);
-        let job = Job { head, plan, env, flags: Vec::new(), canary: false, headless: true, knock: false };
-        Runner::new(Arc::clone(&self.shared), job, wished, Arc::default()).look(what).await
-    }
-
     /// What a fresh run of a plan is, and what it collects.
-    async fn run_of_plan(
+    pub(super) async fn run_of_plan(
         &self,
-        id: &PlanId,
+        (plan, env): (Arc<Plan>, Arc<Dispatch>),
         params: &StartParams,
         by: &Who,
         headless: bool,
     ) -> Result<NewRun, Refusal> {
-        let (plan, env) = self.shared.usable(id)?;
         self.shared.may_open(&env).await?;
         let (plan_id, env_id) = (plan.id.clone(), env.env.id.clone());
         let mark = read(&self.shared.store, move |s| s.mark(&plan_id, &env_id)).await?;
@@ -244,7 +228,7 @@ impl Inner {
         };
         let filter = if params.remedy {
             let remedy = render::remedy_filter(&plan, &context).map_err(|e| bad_plan(e.to_string()))?;
-            remedy.ok_or_else(|| Refusal::BadPlan(Reason::NoRemedy { plan: id.clone() }))?
+            remedy.ok_or_else(|| Refusal::BadPlan(Reason::NoRemedy { plan: plan.id.clone() }))?
         } else {
             render::filter(&plan, &context).map_err(|e| bad_plan(e.to_string()))?
         };
@@ -400,7 +384,7 @@ impl Shared {
     /// A plan as last read.
     pub(super) fn current(&self, id: &PlanId) -> Result<Arc<Plan>, Refusal> {
         let plans = self.plans();
-        let same = |entry: &&super::PlanEntry| match &entry.0 {
+        let same = |entry: &&super::control::PlanEntry| match &entry.0 {
             Ok(plan) => plan.id == *id,
             Err(problem) => problem.id == *id,
         };

@@ -18,12 +18,14 @@ use super::refusals::Refusals;
 use super::session::Session;
 use super::transport::{CallKind, HttpReply, Transport, TransportFault};
 use super::wire::{Operation, query_body, write_body};
-use super::{Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken};
+use super::{
+    Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, Look, PageQuery, Right, WriteCall, WriteReply, WriteToken,
+};
 use super::{evidence, sign};
 use crate::domain::bill::Found;
 use crate::domain::cause::CauseTable;
 use crate::domain::ids::{Fid, FormId};
-use crate::domain::step::{Evidence, Verdict};
+use crate::domain::step::{Evidence, Verb, Verdict};
 use crate::domain::time::Clock;
 
 const FORMS: &str = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService.";
@@ -44,7 +46,7 @@ pub struct KingdeeErp {
     refusals: Arc<Refusals>,
     /// The server in the one form in which two are compared.
     server: String,
-    causes: Arc<CauseTable>,
+    pub(super) causes: Arc<CauseTable>,
     transport: Arc<dyn Transport>,
     /// Technical columns that a form was found not to have.
     missing: Mutex<HashMap<FormId, BTreeSet<String>>>,
@@ -67,6 +69,11 @@ impl KingdeeErp {
         transport: Arc<dyn Transport>,
     ) -> Result<Self, ConfigError> {
         let address = config.address()?;
+        if let Some(second) = &config.second_password
+            && sign::ClientKey::under("", second.expose_secret()).is_none()
+        {
+            return Err(ConfigError::SecondPassword);
+        }
         Ok(Self {
             server: address.canonical(),
             config,
@@ -137,7 +144,7 @@ impl KingdeeErp {
     }
 
     /// One POST of the form service with signature and session headers.
-    async fn call(&self, service: &str, body: Vec<u8>, kind: CallKind) -> Result<HttpReply, TransportFault> {
+    pub(super) async fn call(&self, service: &str, body: Vec<u8>, kind: CallKind) -> Result<HttpReply, TransportFault> {
         let service = format!("{FORMS}{service}");
         let generation = self.session.generation();
         let mut headers = vec![
@@ -156,9 +163,13 @@ impl KingdeeErp {
     /// The signature headers of one call, where calls are signed (kingdee-webapi.md §3).
     fn signature(&self, service: &str) -> Vec<(String, String)> {
         let SignIn::Signed { app_id, app_secret } = &self.config.sign_in else { return Vec::new() };
-        let key = sign::ClientKey::of(app_id);
+        // Checked when the client was made: a second password that cannot be used makes none.
+        let second = self.config.second_password.as_ref();
+        let key = second
+            .and_then(|second| sign::ClientKey::under(app_id, second.expose_secret()))
+            .unwrap_or_else(|| sign::ClientKey::of(app_id));
         let time = self.clock.now().0.div_euclid(1000).to_string();
-        let data = sign::app_data(&self.config.account_set, &self.config.user, self.config.lcid, self.config.org);
+        let data = sign::app_data(&self.config.account_set, &self.config.user, self.config.lcid, &self.config.org);
         let api = sign::api_signature(&key.secret, &self.address.service_url(service), &time, &time);
         let kd = sign::kd_signature(app_id, app_secret.expose_secret(), &data);
         [
@@ -409,6 +420,10 @@ impl Erp for KingdeeErp {
             side,
             alarm,
         }
+    }
+
+    async fn may_call(&self, form: &FormId, verb: &Verb) -> Right {
+        self.ask_right(form, verb).await
     }
 
     fn refused(&self) -> bool {

@@ -1,7 +1,7 @@
 //! What the Kingdee client needs to know of one environment, and which addresses it may talk to.
 //!
 //! Invariant: `Debug` shows no secret; an address with credentials in it, or one that would carry them in clear over a
-//! public network, is refused before anything is sent.
+//! network without that being allowed by name, is refused before anything is sent.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -72,6 +72,24 @@ impl SignIn {
     }
 }
 
+/// A certificate of ours.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate {
+    /// PEM file with the certificate, and those that vouch for it.
+    pub file: PathBuf,
+    /// Its private key, PEM.
+    pub key: SecretString,
+}
+
+/// A proxy of the site.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// `http://` or `https://` address without credentials.
+    pub url: String,
+    /// User name and password, where the proxy asks for them.
+    pub login: Option<(String, SecretString)>,
+}
+
 /// Settings of one client.
 #[derive(Clone)]
 pub struct ClientConfig {
@@ -85,8 +103,10 @@ pub struct ClientConfig {
     pub user: String,
     /// Language id: 2052 zh-CN, 1033 en, 3076 zh-TW.
     pub lcid: u32,
-    /// Organisation number of signed headers, 0 = the user's default.
-    pub org: i64,
+    /// Organisation code of signed headers, a text such as `101.2`; `0` is the user's own.
+    pub org: String,
+    /// The second password of the official SDKs, which takes part in the signature of every call where it is set.
+    pub second_password: Option<SecretString>,
     /// How to sign in.
     pub sign_in: SignIn,
     /// Limit of one call, sending and reading included.
@@ -101,7 +121,14 @@ pub struct ClientConfig {
     pub ca_file: Option<PathBuf>,
     /// Trust the certificates of `ca_file` alone.
     pub ca_only: bool,
-    /// Allow `http://` to an address that is not private.
+    /// PEM file with the server's own certificate: that one is trusted, whoever signed it and whatever name it bears, and
+    /// no other.
+    pub pinned_certificate: Option<PathBuf>,
+    /// What proves to the server who we are.
+    pub client_certificate: Option<ClientCertificate>,
+    /// The proxy that every call goes through; the environment's variables are never looked at.
+    pub proxy: Option<Proxy>,
+    /// Allow `http://` to another machine.
     pub allow_plain_http: bool,
     /// Minutes the server's zone is ahead of UTC, for dates printed as `/Date(ms)/`.
     pub zone_minutes: i32,
@@ -122,7 +149,8 @@ impl ClientConfig {
             account_set: account_set.into(),
             user: user.into(),
             lcid: 2052,
-            org: 0,
+            org: "0".to_owned(),
+            second_password: None,
             sign_in,
             timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
@@ -130,6 +158,9 @@ impl ClientConfig {
             max_query_body: 64 << 20,
             ca_file: None,
             ca_only: false,
+            pinned_certificate: None,
+            client_certificate: None,
+            proxy: None,
             allow_plain_http: false,
             zone_minutes: 480,
         }
@@ -140,7 +171,32 @@ impl ClientConfig {
         if self.connect_timeout >= self.timeout {
             return Err(ConfigError::Timeouts { connect: self.connect_timeout, call: self.timeout });
         }
-        Address::parse(&self.base_url, self.allow_plain_http)
+        let address = Address::parse(&self.base_url, self.allow_plain_http)?;
+        if let Some(proxy) = self.proxy_address()?
+            && address.is_plain()
+            && !self.allow_plain_http
+            && !(address.is_here() && is_here(&proxy))
+        {
+            // Whoever the name leads to is found by the proxy, not by us.
+            return Err(ConfigError::PlainHttp(address.shown()));
+        }
+        Ok(address)
+    }
+
+    /// The proxy's address, checked.
+    pub(super) fn proxy_address(&self) -> Result<Option<Url>, ConfigError> {
+        let Some(proxy) = &self.proxy else { return Ok(None) };
+        let url = Url::parse(proxy.url.trim()).map_err(|e| ConfigError::Proxy(e.to_string()))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(ConfigError::Proxy(
+                "it holds a user name or password; write proxy_user and proxy_secret".into(),
+            ));
+        }
+        match url.scheme() {
+            "http" | "https" if url.host_str().is_some_and(|host| !host.is_empty()) => Ok(Some(url)),
+            "http" | "https" => Err(ConfigError::Proxy("no host".to_owned())),
+            other => Err(ConfigError::Proxy(format!("it begins with {other}:; only http:// and https:// can be used"))),
+        }
     }
 }
 
@@ -173,15 +229,19 @@ pub enum ConfigError {
     /// Query or fragment.
     #[error("the address holds `?` or `#`: it must end with the server's path, like /k3cloud/")]
     Query,
-    /// Plain HTTP to a public address.
+    /// Plain HTTP to another machine.
     #[error(
-        "http:// to {0} would carry the credentials in clear over a network that is not private: use https://, \
+        "http:// to {0} would carry the credentials and bills in clear over the network: use https://, \
          or set allow_plain_http = true in this environment"
     )]
     PlainHttp(String),
+    /// The proxy's address.
+    #[error("proxy: {0}; write it like http://proxy.example.invalid:3128")]
+    Proxy(String),
     /// The connect limit does not fit into the call's.
     #[error(
-        "connect_timeout ({connect:?}) must be below timeout ({call:?}): only a failed connect proves that nothing was sent"
+        "limits.connect_timeout ({connect:?}) must be below limits.call_timeout ({call:?}): only a failed connect proves \
+         that nothing was sent"
     )]
     Timeouts {
         /// Limit of connecting.
@@ -189,14 +249,21 @@ pub enum ConfigError {
         /// Limit of the call.
         call: Duration,
     },
-    /// The certificate file cannot be used.
-    #[error("ca_file {path}: {reason}")]
-    CaFile {
+    /// A certificate file cannot be used.
+    #[error("{key} {path}: {reason}")]
+    Pem {
+        /// The setting that names it.
+        key: &'static str,
         /// The file.
         path: String,
         /// Why not.
         reason: String,
     },
+    /// The second password is not one.
+    #[error(
+        "second_password: its first 24 characters take part in the signature and must be ASCII; it has fewer, or others"
+    )]
+    SecondPassword,
     /// The HTTP client cannot be made.
     #[error("the HTTP client cannot be made: {0}")]
     Client(String),
@@ -216,6 +283,11 @@ pub fn server(address: &str, account_set: &str) -> Server {
     let written = || address.trim().rsplit('@').next().unwrap_or_default().to_owned();
     let canonical = Address::parse(address, true).map_or_else(|_| written(), |a| a.canonical());
     Server { address: canonical, account_set: account_set.trim().to_ascii_lowercase(), centre: None }
+}
+
+/// Whether what is sent to an address can be read on the network: plain HTTP to another machine.
+pub fn is_in_clear(address: &str) -> bool {
+    Address::parse(address, true).is_ok_and(|address| address.is_plain() && !address.is_here())
 }
 
 impl Address {
@@ -247,7 +319,7 @@ impl Address {
             "http" => {
                 if let Some(ip) = literal(&url)
                     && !allow_plain_http
-                    && !is_private(ip)
+                    && !is_loopback(ip)
                 {
                     return Err(ConfigError::PlainHttp(ip.to_string()));
                 }
@@ -285,26 +357,30 @@ impl Address {
         self.url.scheme() == "http"
     }
 
-    /// Whether the addresses its name resolves to must be private: plain HTTP to a name outside `.local`.
-    pub(super) fn guards_names(&self, allow_plain_http: bool) -> bool {
-        let local =
-            self.url.host_str().is_some_and(|host| host.trim_end_matches('.').rsplit('.').next() == Some("local"));
-        self.is_plain() && !allow_plain_http && !local && literal(&self.url).is_none()
+    /// Whether it names this machine by number, or as `localhost`.
+    pub fn is_here(&self) -> bool {
+        is_here(&self.url)
     }
+
+    /// Whether what its name resolves to must be this machine: plain HTTP that was not allowed by name.
+    pub(super) fn guards_names(&self, allow_plain_http: bool) -> bool {
+        self.is_plain() && !allow_plain_http && literal(&self.url).is_none()
+    }
+}
+
+fn is_here(url: &Url) -> bool {
+    literal(url).map_or_else(|| url.host_str() == Some("localhost"), is_loopback)
 }
 
 fn literal(url: &Url) -> Option<IpAddr> {
     url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse().ok())
 }
 
-/// Loopback, RFC 1918 and fc00::/7: networks where plain HTTP is tolerated, with a note.
-pub fn is_private(ip: IpAddr) -> bool {
+/// Whether nothing that is sent there leaves this machine.
+pub fn is_loopback(ip: IpAddr) -> bool {
     match ip {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private(),
-        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
-            Some(mapped) => is_private(IpAddr::V4(mapped)),
-            None => ip.is_loopback() || ip.is_unique_local(),
-        },
+        IpAddr::V4(ip) => ip.is_loopback(),
+        IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or_else(|| ip.is_loopback(), |mapped| mapped.is_loopback()),
     }
 }
 
@@ -317,10 +393,8 @@ mod tests {
         for (text, shown) in [
             ("https://erp.example.invalid/k3cloud", "https://erp.example.invalid/k3cloud/"),
             ("http://127.0.0.1:8000/K3Cloud/", "http://127.0.0.1:8000/K3Cloud/"),
-            ("http://192.168.1.9/k3cloud/", "http://192.168.1.9/k3cloud/"),
-            ("http://[fd00::1]/k3cloud/", "http://[fd00::1]/k3cloud/"),
             ("http://[::1]:80/k3cloud/", "http://[::1]/k3cloud/"),
-            ("http://erp.local/k3cloud/", "http://erp.local/k3cloud/"),
+            ("http://[::ffff:127.0.0.9]/k3cloud/", "http://[::ffff:7f00:9]/k3cloud/"),
             ("http://erp.example.invalid/k3cloud/", "http://erp.example.invalid/k3cloud/"),
         ] {
             assert_eq!(Address::parse(text, false).map(|a| a.shown()), Ok(shown.to_owned()), "{text}");
@@ -364,6 +438,9 @@ mod tests {
             ("http://203.0.113.7/k3cloud/", "http:// to 203.0.113.7 would carry the credentials in clear"),
             ("http://[2001:db8::1]/k3cloud/", "set allow_plain_http = true"),
             ("http://3405803783/k3cloud/", "http:// to 203.0.113.7"),
+            ("http://192.168.1.9/k3cloud/", "set allow_plain_http = true"),
+            ("http://10.1/k3cloud/", "http:// to 10.0.0.1"),
+            ("http://[fd00::1]/k3cloud/", "set allow_plain_http = true"),
         ] {
             let said = Address::parse(text, false).map(|a| a.shown()).unwrap_err().to_string();
             assert!(said.contains(part), "{text}: {said}");
@@ -378,8 +455,9 @@ mod tests {
         assert!(guards("http://erp.example.invalid/", false));
         assert!(!guards("http://erp.example.invalid/", true));
         assert!(!guards("https://erp.example.invalid/", false));
-        assert!(!guards("http://erp.local/", false));
-        assert!(!guards("http://10.0.0.1/", false));
+        assert!(guards("http://erp.local/", false));
+        assert!(guards("http://localhost/", false), "a name of this machine is looked at as any other");
+        assert!(!guards("http://127.0.0.1/", false));
     }
 
     #[test]

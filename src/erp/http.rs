@@ -1,6 +1,6 @@
 //! The network behind [`Transport`]: reqwest, held to what a write needs.
 //!
-//! Invariants: HTTP/1.1, no redirect, no repeat, no proxy from the environment; calls that decide or write use a fresh
+//! Invariants: HTTP/1.1, no redirect, no repeat, no proxy but the one configured; calls that decide or write use a fresh
 //! connection; memory is bounded by the decoded size of the answer, not by what the server promises.
 
 use std::error::Error as _;
@@ -10,9 +10,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, Response};
+use reqwest::{Client, Proxy, Response};
+use secrecy::ExposeSecret as _;
 
-use super::config::{Address, ClientConfig, ConfigError, is_private};
+use super::config::{Address, ClientConfig, ConfigError, is_loopback};
+use super::tls;
 use super::transport::{CallKind, HttpReply, Transport, TransportFault};
 
 /// Headers whose values never appear in a debug print of the client.
@@ -30,12 +32,11 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// Builds the clients; reads `ca_file`. Nothing is sent.
+    /// Builds the clients; reads the certificates that are named. Nothing is sent.
     pub fn new(config: &ClientConfig) -> Result<Self, ConfigError> {
         let address = config.address()?;
         // Fails only when some provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let certificates = certificates(config)?;
         let client = |idle: usize| {
             let mut builder = Client::builder()
                 .http1_only()
@@ -47,14 +48,11 @@ impl HttpTransport {
                 .pool_max_idle_per_host(idle)
                 .pool_idle_timeout(Duration::from_secs(20))
                 .user_agent(concat!("skydeck/", env!("CARGO_PKG_VERSION")));
-            builder = if config.ca_only || address.is_plain() {
-                // Plain HTTP needs no roots, and a machine without any must still run the demo.
-                builder.tls_certs_only(certificates.clone())
-            } else {
-                builder.tls_certs_merge(certificates.clone())
-            };
-            if address.guards_names(config.allow_plain_http) {
-                builder = builder.dns_resolver(Arc::new(PrivateOnly));
+            builder = tls::trust(builder, config, address.is_plain())?;
+            if let Some(proxy) = proxy(config)? {
+                builder = builder.proxy(proxy);
+            } else if address.guards_names(config.allow_plain_http) {
+                builder = builder.dns_resolver(Arc::new(LoopbackOnly));
             }
             builder.build().map_err(|e| ConfigError::Client(chain(&e.without_url())))
         };
@@ -68,15 +66,14 @@ impl HttpTransport {
     }
 }
 
-fn certificates(config: &ClientConfig) -> Result<Vec<Certificate>, ConfigError> {
-    let Some(file) = &config.ca_file else { return Ok(Vec::new()) };
-    let fault = |reason: String| ConfigError::CaFile { path: file.display().to_string(), reason };
-    let pem = std::fs::read(file).map_err(|e| fault(e.to_string()))?;
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(|e| fault(chain(&e.without_url())))?;
-    if certificates.is_empty() {
-        return Err(fault("no certificate in it; it must hold PEM blocks `BEGIN CERTIFICATE`".to_owned()));
-    }
-    Ok(certificates)
+/// The proxy that every call goes through.
+fn proxy(config: &ClientConfig) -> Result<Option<Proxy>, ConfigError> {
+    let (Some(url), Some(set)) = (config.proxy_address()?, &config.proxy) else { return Ok(None) };
+    let proxy = Proxy::all(url).map_err(|e| ConfigError::Proxy(chain(&e.without_url())))?;
+    Ok(Some(match &set.login {
+        Some((user, password)) => proxy.basic_auth(user, password.expose_secret()),
+        None => proxy,
+    }))
 }
 
 #[async_trait]
@@ -150,6 +147,8 @@ fn fault(error: reqwest::Error) -> TransportFault {
         let words = chain(&error);
         TransportFault::NotSent(if error.is_timeout() {
             format!("no connection in time, or no TLS answer: {words}")
+        } else if let Some(next) = certificate_advice(&words) {
+            format!("{words}; {next}")
         } else {
             words
         })
@@ -160,8 +159,18 @@ fn fault(error: reqwest::Error) -> TransportFault {
     }
 }
 
+/// What to do about a certificate that is not believed.
+fn certificate_advice(words: &str) -> Option<&'static str> {
+    if words.contains("ApplicationVerificationFailure") {
+        return Some("the server shows another certificate than the one in pinned_certificate");
+    }
+    let unknown =
+        ["UnknownIssuer", "CaUsedAsEndEntity", "self-signed", "self signed"].iter().any(|w| words.contains(w));
+    unknown.then_some("name its authority's certificate in ca_file, or the server's own in pinned_certificate")
+}
+
 /// An error with its causes, in one line.
-fn chain(error: &reqwest::Error) -> String {
+pub(super) fn chain(error: &reqwest::Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -175,15 +184,15 @@ fn chain(error: &reqwest::Error) -> String {
     words
 }
 
-/// Resolves names, and refuses those that do not lead to a private network.
-struct PrivateOnly;
+/// Resolves names, and refuses those that lead to another machine.
+struct LoopbackOnly;
 
-impl Resolve for PrivateOnly {
+impl Resolve for LoopbackOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            match found.iter().find(|at| !is_private(at.ip())) {
-                Some(public) => Err(ConfigError::PlainHttp(format!("{} ({})", name.as_str(), public.ip())).into()),
+            match found.iter().find(|at| !is_loopback(at.ip())) {
+                Some(other) => Err(ConfigError::PlainHttp(format!("{} ({})", name.as_str(), other.ip())).into()),
                 None => Ok(Box::new(found.into_iter()) as Addrs),
             }
         })

@@ -10,8 +10,10 @@ mod evidence;
 pub mod http;
 mod login;
 pub mod refusals;
+mod rights;
 mod session;
 pub mod sign;
+mod tls;
 pub mod transport;
 pub mod wire;
 
@@ -213,6 +215,17 @@ pub struct Greeting {
     pub notes: Vec<String>,
 }
 
+/// What a server says of a user's right to call something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// It looked for the bill and had nothing against the user.
+    NotRefused,
+    /// It refuses the user: its words.
+    Refused(String),
+    /// That cannot be told: why.
+    Unclear(String),
+}
+
 /// The ERP.
 #[async_trait]
 pub trait Erp: Send + Sync {
@@ -225,6 +238,11 @@ pub trait Erp: Send + Sync {
     async fn read_bills(&self, look: &Look<'_>, fids: &[Fid]) -> Result<Vec<Found>, Fault>;
     /// A writing call: one POST, never repeated by the client.
     async fn write(&self, token: &WriteToken, call: &WriteCall) -> WriteReply;
+    /// Whether this user may call a verb on a form. Nothing is changed by asking: the one call names a bill that no server
+    /// has.
+    async fn may_call(&self, _form: &FormId, _verb: &Verb) -> Right {
+        Right::Unclear("not asked".to_owned())
+    }
     /// The session in words, for the screen.
     fn session(&self) -> String;
     /// Id of the data centre as the last sign-in told it; calls with signed headers are told none.

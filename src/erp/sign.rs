@@ -7,8 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
+/// Bytes of an app id's secret half.
+const MASK: usize = 24;
+
 /// Key the SDK hides an app id's secret half with; its first 24 bytes are used.
-const APP_ID_MASK: &[u8; 24] = b"0054f397c6234378b09ca7d3";
+const APP_ID_MASK: &[u8; MASK] = b"0054f397c6234378b09ca7d3";
 
 /// The two halves of an app id of the form `<client id>_<32 base64 signs>`.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,20 +25,40 @@ pub struct ClientKey {
 impl ClientKey {
     /// Splits an app id as the SDK does, including what it does with a malformed one.
     pub fn of(app_id: &str) -> Self {
+        Self::unmasked(app_id, APP_ID_MASK)
+    }
+
+    /// The same under a second password, which stands in the place of the SDK's own mask (kingdee-webapi.md §3.2). `None`
+    /// where it cannot: the SDK takes 24 ASCII characters of it.
+    pub fn under(app_id: &str, second_password: &str) -> Option<Self> {
+        let start = second_password.as_bytes().first_chunk::<MASK>().filter(|start| start.is_ascii())?;
+        Some(Self::unmasked(app_id, &start.map(rot13)))
+    }
+
+    fn unmasked(app_id: &str, mask: &[u8; MASK]) -> Self {
         let mut parts = app_id.split('_');
         let (Some(id), Some(hidden), None) = (parts.next(), parts.next(), parts.next()) else {
             return Self { id: String::new(), secret: String::new() };
         };
-        Self { id: id.to_owned(), secret: unmask(hidden).unwrap_or_default() }
+        Self { id: id.to_owned(), secret: unmask(hidden, mask).unwrap_or_default() }
     }
 }
 
-fn unmask(hidden: &str) -> Option<String> {
+/// The letter thirteen places on; what is no letter stays.
+fn rot13(byte: u8) -> u8 {
+    match byte {
+        b'A'..=b'M' | b'a'..=b'm' => byte + 13,
+        b'N'..=b'Z' | b'n'..=b'z' => byte - 13,
+        _ => byte,
+    }
+}
+
+fn unmask(hidden: &str, mask: &[u8; MASK]) -> Option<String> {
     if hidden.len() != 32 {
         return None;
     }
-    let raw = STANDARD.decode(hidden).ok().filter(|raw| raw.len() == APP_ID_MASK.len())?;
-    let clear: Vec<u8> = raw.iter().zip(APP_ID_MASK).map(|(a, b)| a ^ b).collect();
+    let raw = STANDARD.decode(hidden).ok().filter(|raw| raw.len() == mask.len())?;
+    let clear: Vec<u8> = raw.iter().zip(mask).map(|(a, b)| a ^ b).collect();
     Some(STANDARD.encode(clear))
 }
 
@@ -53,7 +76,7 @@ pub fn api_signature(client_secret: &str, url: &str, timestamp: &str, nonce: &st
 }
 
 /// The identity that `X-Kd-Appdata` carries: account set, user, language, organisation.
-pub fn app_data(account_set: &str, user: &str, lcid: u32, org: i64) -> String {
+pub fn app_data(account_set: &str, user: &str, lcid: u32, org: &str) -> String {
     format!("{account_set},{user},{lcid},{org}")
 }
 

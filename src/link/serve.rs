@@ -20,6 +20,7 @@ use super::version::refusal;
 use super::{Notice, Watch};
 use crate::domain::command::Order;
 use crate::domain::ids::SessionId;
+use crate::domain::query::Query;
 use crate::domain::who::Who;
 use crate::engine::Engine;
 
@@ -244,6 +245,13 @@ async fn client(mut stream: UnixStream, hall: Hall) {
                 if orders.send((id, order)).await.is_err() {
                     break None;
                 }
+            }
+            Ok(Request::Ask(id, Query::Preview { text: Some(_), .. }))
+                if who.uid != rustix::process::getuid().as_raw() =>
+            {
+                // A query of somebody else's making would run under the owner's ERP user.
+                let why = "a plan file is previewed by the owner of this engine alone: put it into the plan directory";
+                let _ = out.send(Reply::Answer(id, Err(why.to_owned()))).await;
             }
             Ok(Request::Ask(id, query)) => {
                 let Ok(turn) = Arc::clone(&turn).acquire_owned().await else { break None };

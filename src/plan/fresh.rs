@@ -21,6 +21,11 @@ const IDS: [(&str, &str); 6] = [
     ("BD_SAL_PriceList", "FID"),
 ];
 
+/// Where a form keeps its id, as far as it is known.
+pub(super) fn id_of(form: &str) -> Option<&'static str> {
+    IDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(form)).map(|(_, id)| *id)
+}
+
 /// The text of a new plan for a form: bills that the call can act on, by modification date. `submit`: submit before the
 /// audit. An operation declares the effect that its name tells; where it tells none, use [`new_operation`].
 pub fn new_plan(form: &FormId, env: Option<&EnvId>, verb: &Verb, submit: bool) -> String {
@@ -96,7 +101,7 @@ fn target(form: &FormId, verb: &Verb, id: &str) -> Value {
 }
 
 fn lay_out(form: &FormId, env: Option<&EnvId>, verb: &Verb, submit: bool, shown: Option<(&str, &str)>) -> String {
-    let listed = IDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(form.as_str())).map(|(_, id)| *id);
+    let listed = id_of(form.as_str());
     let base_data = form.as_str().to_ascii_uppercase().starts_with("BD_");
     let id = listed.unwrap_or("FID");
     let number = if listed.is_some() || base_data { "FNumber" } else { "FBillNo" };

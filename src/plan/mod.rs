@@ -13,9 +13,11 @@ pub mod schedule;
 pub mod template;
 
 mod effect;
+mod filter_array;
 mod filter_text;
 mod fresh;
 mod function;
+mod keys;
 mod policy;
 #[cfg(test)]
 mod properties;

@@ -7,13 +7,15 @@ use serde_json::{Map, Value};
 use crate::domain::ids::FormId;
 use crate::domain::plan::{Column, Condition, Logic, Remedy, Source};
 
+use super::filter_array;
 use super::filter_text::{self, Predicate};
+use super::keys;
 use super::policy::PolicyRead;
 use super::reading::{Findings, text_at};
 use super::render::{self, RenderContext};
 use super::schedule;
 use super::suggest::nearest;
-use super::template::{self, Part, Template, Variable};
+use super::template::{self, Template, Variable};
 use super::vendor::{Entry, List, Side};
 
 /// The query controls of executeBillQuery (kingdee-webapi.md §5.1).
@@ -70,8 +72,13 @@ pub fn read(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> So
 
     out.source.form = form(side, findings);
     out.source.columns = columns(side, policy, findings);
-    (out.source.id_path, out.source.number_path) = keys(side, policy, &out.source, findings);
-    if let Some(entry) = side.control("FilterString") {
+    let keys = keys::of(side, policy, &out.source);
+    (out.source.id_path, out.source.number_path) = (keys.id, keys.number);
+    if let Some(why) = keys.passed_over {
+        findings.note(side.path("id"), why.words(&out.source.id_path).0);
+    }
+    filter_array::refuse_in(side, findings);
+    if let Some(entry) = side.control("FilterString").filter(|entry| !filter_array::is_list(entry.value.as_ref())) {
         out.source.filter = entry.text().unwrap_or_default();
         if check_filter(&out.source.filter, &entry.at, findings) {
             out.source.mark_column = mark_column(&out.source.filter, &entry.at, findings);
@@ -203,54 +210,13 @@ fn columns(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> Vec
 }
 
 /// `FSaleOrgId_FNumber` → `FSaleOrgId.FNumber`: how the vendor spells a property of base data as a key.
-fn dotted(key: &str) -> String {
+pub(super) fn dotted(key: &str) -> String {
     for property in ["_FNumber", "_FName"] {
         if let Some(base) = key.strip_suffix(property).filter(|b| b.starts_with('F') && !b.contains('_')) {
             return format!("{base}.{}", property.trim_start_matches('_'));
         }
     }
     key.to_owned()
-}
-
-/// Paths of id and number. The id goes into write calls, so a number or an entry's id never takes its place.
-fn keys(side: &Side<'_>, policy: &PolicyRead, source: &Source, findings: &mut Findings) -> (String, String) {
-    let named = |key: &str, findings: &mut Findings| -> Option<String> {
-        let given = text_at(side.raw.get(key))?;
-        let inner = match template::parts(&given).as_deref() {
-            Ok([Part::Text(name)]) => (*name).to_owned(),
-            Ok([Part::Hole(hole)]) => hole.name.trim_start_matches("response.").to_owned(),
-            _ => String::new(),
-        };
-        let path = source.columns.iter().find(|c| c.key == inner).map_or_else(|| dotted(&inner), |c| c.path.clone());
-        if is_path(&path) {
-            return Some(path);
-        }
-        findings.note(side.path(key), format!("`{given}` is not one column: Skydeck keys a bill by its own id"));
-        None
-    };
-    let base_data = source.form.as_str().to_ascii_uppercase().starts_with("BD_");
-    let number = policy
-        .number
-        .clone()
-        .or_else(|| named("number", findings))
-        .unwrap_or_else(|| if base_data { "FNumber" } else { "FBillNo" }.to_owned());
-    let id = policy.id.clone().or_else(|| {
-        let id = named("id", findings)?;
-        let lower = id.to_ascii_lowercase();
-        let why = if id == number || lower.ends_with("number") || lower.ends_with("billno") {
-            "is a number people see, not the internal id that calls are made with"
-        } else if is_entry_level(&id) {
-            "is the id of an entry, not of the bill"
-        } else {
-            return Some(id);
-        };
-        findings.note(side.path("id"), format!("`{id}` {why}: FID is used (skydeck.id can name another)"));
-        None
-    });
-    if id.is_none() && base_data {
-        findings.note(side.path("id"), "base data rarely keeps its id in FID: name the path in skydeck.id");
-    }
-    (id.unwrap_or_else(|| "FID".to_owned()), number)
 }
 
 /// Whether a path looks like one of an entry: such a column gives one row an entry line.
@@ -555,7 +521,9 @@ fn remedy(side: &Side<'_>, findings: &mut Findings) -> Option<Remedy> {
     for (i, item) in taken.iter().enumerate() {
         let at = format!("{at}.takeOverRequest[{i}].value");
         let field = text_at(item.get("field")).unwrap_or_default();
-        if field.eq_ignore_ascii_case("FilterString") {
+        if field.eq_ignore_ascii_case("FilterString") && filter_array::is_list(item.get("value")) {
+            filter_array::refuse(&at, item.get("value"), findings);
+        } else if field.eq_ignore_ascii_case("FilterString") {
             let text = text_at(item.get("value")).unwrap_or_default();
             if check_filter(&text, &at, findings) {
                 filter = Some(text);

@@ -137,7 +137,7 @@ impl Caller {
         let SignIn::Signed { app_id, app_secret } = &config.sign_in else {
             return Err(Stop::usage("the bench signs its calls"));
         };
-        let data = sign::app_data(&config.account_set, &config.user, config.lcid, config.org);
+        let data = sign::app_data(&config.account_set, &config.user, config.lcid, &config.org);
         Ok(Self {
             transport: HttpTransport::new(&config).map_err(wrong)?,
             address: config.address().map_err(wrong)?,

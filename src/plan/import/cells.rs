@@ -1,6 +1,6 @@
 //! Lines of text into tables of cells, with the words that stood above each.
 //!
-//! Invariant: a `|` inside `{{…}}` does not end a cell, and what a page does to a cell's text is undone here alone.
+//! Invariant: a row begins or ends with a `|`, or holds two of them or a tab; a `|` inside `{{…}}` does not end a cell, and what a page does to a cell's text is undone here alone.
 
 /// A table with what stood above it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,13 +50,12 @@ fn row(line: &str) -> Option<Vec<String>> {
         return Some(line.split('\t').map(clean).collect());
     }
     let inner = line.trim();
-    if !inner.starts_with('|') {
-        return None;
-    }
+    let leads = inner.starts_with('|');
+    let mut bars = 0;
     let mut cells = Vec::new();
     let mut cell = String::new();
     let mut depth = 0usize;
-    let mut chars = inner.chars().skip(1).peekable();
+    let mut chars = inner.chars().skip(usize::from(leads)).peekable();
     while let Some(c) = chars.next() {
         match c {
             '\\' if chars.peek() == Some(&'|') => {
@@ -71,9 +70,15 @@ fn row(line: &str) -> Option<Vec<String>> {
                 depth = 0;
                 cell.push(c);
             }
-            '|' if depth == 0 => cells.push(clean(&std::mem::take(&mut cell))),
+            '|' if depth == 0 => {
+                bars += 1;
+                cells.push(clean(&std::mem::take(&mut cell)));
+            }
             c => cell.push(c),
         }
+    }
+    if !leads && bars < 2 && !(bars == 1 && cell.is_empty()) {
+        return None;
     }
     if !cell.trim().is_empty() {
         cells.push(clean(&cell));
@@ -124,5 +129,16 @@ mod tests {
         assert_eq!(read[0].rows[1], ["FilterString", "FDate>='{{LAST_SYNC_TIME|date}}'"]);
         assert_eq!(read[0].rows, tables(tabs)[0].rows);
         assert_eq!(tables("| a \\| b | |")[0].rows[0], ["a | b", ""]);
+    }
+
+    #[test]
+    fn a_row_needs_no_bar_before_its_first_cell() {
+        let printed = "请求参数\n字段 | 名称 | 值 |\nTopRowCount | 返回总行数 | |\nFilterString | 过滤 | '{{LAST_SYNC_TIME|date}}' |";
+        let read = tables(printed);
+        assert_eq!((read[0].above.as_slice(), read[0].rows.len()), (["请求参数".to_owned()].as_slice(), 3));
+        assert_eq!(read[0].rows[1], ["TopRowCount", "返回总行数", ""]);
+        assert_eq!(read[0].rows[2][2], "'{{LAST_SYNC_TIME|date}}'");
+        assert_eq!(tables("字段 | 名称 | 值")[0].rows[0], ["字段", "名称", "值"], "nor one behind the last");
+        assert!(tables("A | B: either will do. '{{LAST_SYNC_TIME|date}}'")[0].rows.is_empty(), "prose");
     }
 }

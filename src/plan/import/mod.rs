@@ -1,23 +1,29 @@
-//! The table form that the vendor's pages print (Markdown or tab-separated), made into a plan file.
+//! What the vendor's pages print, made into plan files: tables (Markdown, bars or tabs), and JSON in prose.
 //!
 //! Invariants: every decision that the text does not force is reported as a guess; a value is changed only to undo what
 //! a table does to it (lost pipe, escapes, entities, typographic quotes), and each such repair is reported too.
 
+mod blocks;
 mod cells;
 mod sides;
 
 use serde_json::{Map, Value, json};
 
-use super::show;
+use super::{fresh, show};
+use crate::domain::ids::PlanId;
+use crate::domain::operation::{declaration, shown_by};
+use crate::domain::step::Verb;
 use sides::Row;
 
-/// What import made of a text.
+/// A plan that import made of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
     /// The plan file.
     pub json: String,
     /// Every decision the text did not force, one sentence each.
     pub guesses: Vec<String>,
+    /// Line of the text it begins on, from 1.
+    pub line: usize,
 }
 
 /// Why a text cannot be imported.
@@ -35,11 +41,11 @@ pub struct ImportError {
 /// The longest text that is read.
 pub const MAX_BYTES: usize = 1 << 20;
 
-/// Reads tables and the facts around them.
+/// Reads every plan of a text: JSON where there is any, else tables and the facts around them.
 ///
 /// # Errors
-/// When the text holds no table with field names, is JSON already, or is over [`MAX_BYTES`].
-pub fn import(text: &str) -> Result<Imported, ImportError> {
+/// When the text holds neither, is the JSON of one plan that runs, or is over [`MAX_BYTES`].
+pub fn import(text: &str) -> Result<Vec<Imported>, ImportError> {
     let fail = |line: usize, message: &str, hint: &str| {
         Err(ImportError { line, message: message.to_owned(), hint: hint.to_owned() })
     };
@@ -47,8 +53,15 @@ pub fn import(text: &str) -> Result<Imported, ImportError> {
     if text.len() > MAX_BYTES {
         return fail(1, "the text is longer than 1 MiB", "copy only the tables of one plan");
     }
-    if text.trim_start().starts_with('{') && serde_json::from_str::<Value>(text).is_ok() {
-        return fail(1, "this is JSON already", "put it into the plan directory as it is");
+    let is_json = text.trim_start().starts_with('{') && serde_json::from_str::<Value>(text).is_ok();
+    let plans = blocks::plans(blocks::find(text));
+    match plans.len() {
+        0 if is_json => return fail(1, "this JSON holds no plan", "a plan is an object with `source` and `target`"),
+        1 if is_json && super::read(PlanId::new("imported"), text).is_ok() => {
+            return fail(1, "this is JSON already", "put it into the plan directory as it is");
+        }
+        0 => {}
+        _ => return Ok(plans.into_iter().map(|(line, plan)| of_json(line, plan)).collect()),
     }
     let mut guesses = Vec::new();
     let tables = cells::tables(text);
@@ -59,22 +72,77 @@ pub fn import(text: &str) -> Result<Imported, ImportError> {
             "copy the tables with their header line (字段 | 字段名称 | 类型 | 值), as Markdown or with tabs",
         );
     }
-    let parts = sides::sort(&tables, &mut guesses);
-    let Some(source) = parts.source else {
-        let line = tables.first().map_or(1, |t| t.line);
-        return fail(
-            line,
-            "no table of a bill query found",
-            "the query's table has the fields FormId and FilterString",
-        );
-    };
-    let mut out = Map::new();
-    out.insert("source".to_owned(), source_json(source, &mut guesses));
-    match parts.target {
-        Some(target) => drop(out.insert("target".to_owned(), target_json(target, &mut guesses))),
-        None => guesses.push("no table of a target found: add `target` before the plan can run".to_owned()),
+    let sorted = sides::sort(&tables, &mut guesses);
+    let mut out = Vec::with_capacity(sorted.len());
+    for parts in sorted {
+        let Some(source) = parts.source else {
+            return fail(
+                parts.line,
+                "no table of a bill query found",
+                "the query's table has the fields FormId and FilterString",
+            );
+        };
+        // What was guessed of the tables stands with the first plan.
+        let mut guesses = std::mem::take(&mut guesses);
+        let mut plan = Map::new();
+        let source = source_json(source, &mut guesses);
+        let id = source.get("id").and_then(Value::as_str).unwrap_or("FID").to_owned();
+        plan.insert("source".to_owned(), source);
+        match parts.target {
+            Some(target) => drop(plan.insert("target".to_owned(), target_json(target, &id, &mut guesses))),
+            None => guesses.push(NO_TARGET.to_owned()),
+        }
+        out.push(finished(parts.line, plan, guesses));
     }
-    Ok(Imported { json: show::text(&Value::Object(out)), guesses })
+    Ok(out)
+}
+
+const NO_TARGET: &str = "no target found: add `target` before the plan can run";
+
+/// A plan that stands in the text as JSON.
+fn of_json(line: usize, plan: Map<String, Value>) -> Imported {
+    let mut guesses = Vec::new();
+    for (side, missing) in [("source", "no source found: add the query before the plan can run"), ("target", NO_TARGET)]
+    {
+        if !plan.contains_key(side) {
+            guesses.push(missing.to_owned());
+        }
+    }
+    finished(line, plan, guesses)
+}
+
+/// The plan as text, with what shows that its operation is done, or with the word that this is missing.
+fn finished(line: usize, mut plan: Map<String, Value>, mut guesses: Vec<String>) -> Imported {
+    if let Some(operation) = undeclared(&plan) {
+        match shown_by(&operation) {
+            Some((field, value)) => {
+                let policy = plan.entry("skydeck").or_insert_with(|| json!({}));
+                if let Value::Object(policy) = policy {
+                    policy.insert("done".to_owned(), json!([[field, "in", value]]));
+                }
+                guesses.push(format!(
+                    "`{operation}` is taken as done where {field} is {value}: {}",
+                    declaration(&operation)
+                ));
+            }
+            None => guesses.push(format!(
+                "the plan does not say what shows that `{operation}` is done: add {} with the field it changes and the \
+                 value it leaves there",
+                declaration(&operation)
+            )),
+        }
+    }
+    Imported { json: show::text(&Value::Object(plan)), guesses, line }
+}
+
+/// The operation of a plan that does not say what shows it is done.
+fn undeclared(plan: &Map<String, Value>) -> Option<String> {
+    let text = Value::Object(plan.clone()).to_string();
+    let file = super::inspect(PlanId::new("imported"), &text).ok()?;
+    match &file.plan.target.verb {
+        Verb::Operation(name) if !name.is_empty() && file.plan.policy.done.is_empty() => Some(name.clone()),
+        _ => None,
+    }
 }
 
 /// One side on its way to JSON.
@@ -117,7 +185,11 @@ fn source_json(draft: Draft, guesses: &mut Vec<String>) -> Value {
     let is_control = |row: &Row| super::source::CONTROLS.iter().any(|c| row.field.eq_ignore_ascii_case(c));
     let (controls, columns): (Vec<Row>, Vec<Row>) = draft.request.into_iter().partition(is_control);
     let all: Vec<&Row> = columns.iter().chain(&draft.response).collect();
-    for (key, field) in [("id", "FID"), ("number", "FBillNo")] {
+    let form =
+        controls.iter().find(|row| row.field.eq_ignore_ascii_case("FormId")).and_then(|row| row.value.as_deref());
+    let own = form.and_then(fresh::id_of).unwrap_or("FID");
+    let number = if own == "FID" { "FBillNo" } else { "FNumber" };
+    for (key, field) in [("id", own), ("number", number)] {
         let given = draft.facts.iter().find(|(k, _)| *k == key).map(|(_, v)| v.clone());
         if let Some(value) = given {
             out.insert(key.to_owned(), json!(value));
@@ -148,7 +220,7 @@ fn source_json(draft: Draft, guesses: &mut Vec<String>) -> Value {
     Value::Object(out)
 }
 
-fn target_json(mut draft: Draft, guesses: &mut Vec<String>) -> Value {
+fn target_json(mut draft: Draft, id: &str, guesses: &mut Vec<String>) -> Value {
     let has = |name: &str| draft.request.iter().any(|r| r.field.eq_ignore_ascii_case(name));
     let api = if let Some(api) = draft.fact("api") {
         api.to_owned()
@@ -160,8 +232,8 @@ fn target_json(mut draft: Draft, guesses: &mut Vec<String>) -> Value {
     let empty = |r: &Row| r.value.as_deref().is_none_or(str::is_empty);
     let keyed = draft.request.iter().any(|r| matches!(r.field.as_str(), "Ids" | "Numbers") && !empty(r));
     if !keyed && let Some(ids) = draft.request.iter_mut().find(|r| r.field.eq_ignore_ascii_case("Ids")) {
-        ids.value = Some("{{FID}}".to_owned());
-        guesses.push("target: neither Ids nor Numbers has a value, Ids taken as {{FID}}".to_owned());
+        ids.value = Some(format!("{{{{{id}}}}}"));
+        guesses.push(format!("target: neither Ids nor Numbers has a value, Ids taken as {{{{{id}}}}}"));
     }
     let mut out = draft.head(&api, "EXECUTE");
     out.insert("request".to_owned(), rows_json(&draft.request));

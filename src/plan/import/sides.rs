@@ -31,18 +31,20 @@ enum Role {
     Ignored,
 }
 
-/// The two sides found.
+/// The two sides of one plan.
 #[derive(Debug, Default)]
 pub struct Parts {
     pub source: Option<Draft>,
     pub target: Option<Draft>,
+    /// Line of its first table.
+    pub line: usize,
 }
 
 fn role(header: &str) -> Option<Role> {
     let name: String = header.to_lowercase().chars().filter(|c| !c.is_whitespace() && *c != '_').collect();
     Some(match name.as_str() {
-        "字段" | "字段编码" | "字段标识" | "字段key" | "字段id" | "参数" | "参数名" | "field" | "fieldname" | "key"
-        | "参数编码" => Role::Field,
+        "字段" | "接口字段" | "请求字段" | "响应字段" | "字段编码" | "字段标识" | "字段key" | "字段id" | "参数"
+        | "参数名" | "field" | "fieldname" | "key" | "参数编码" => Role::Field,
         "字段名称" | "字段名" | "名称" | "标签" | "中文名" | "中文名称" | "字段描述" | "参数名称" | "label"
         | "name" | "显示名称" => Role::Label,
         "类型" | "字段类型" | "数据类型" | "参数类型" | "type" => Role::Kind,
@@ -68,8 +70,8 @@ fn fact_key(word: &str) -> Option<&'static str> {
         "api" | "接口" | "接口地址" | "接口标识" | "接口编码" | "api接口" | "调用接口" | "api地址" => {
             "api"
         }
-        "name" | "接口名称" | "接口名" | "api名称" => "name",
-        "method" | "请求方式" | "请求方法" | "http方法" => "method",
+        "name" | "接口名称" | "方法名称" | "接口名" | "api名称" => "name",
+        "method" | "接口方法" | "请求方式" | "请求方法" | "http方法" => "method",
         "platform" | "平台" | "源平台" | "目标平台" | "系统" => "platform",
         "id" | "主键" | "主键字段" | "唯一键" => "id",
         "number" | "编码字段" | "单号字段" | "编号字段" => "number",
@@ -97,9 +99,10 @@ const CALL_FIELDS: [&str; 8] = [
     "PkEntryIds",
 ];
 
-/// Sorts the tables of a text into the two sides.
-pub fn sort(tables: &[Table], guesses: &mut Vec<String>) -> Parts {
-    let mut parts = Parts::default();
+/// Sorts the tables of a text into the two sides of each plan. A query that is named after a call begins another plan.
+pub fn sort(tables: &[Table], guesses: &mut Vec<String>) -> Vec<Parts> {
+    let mut whole: Vec<Parts> = Vec::new();
+    let mut parts = Parts { line: tables.first().map_or(1, |t| t.line.max(1)), ..Parts::default() };
     let mut pending: Vec<(&'static str, String)> = Vec::new();
     for table in tables {
         pending.extend(table.above.iter().filter_map(|line| fact_line(line)));
@@ -119,6 +122,17 @@ pub fn sort(tables: &[Table], guesses: &mut Vec<String>) -> Parts {
             continue;
         }
         let place = place(table, &rows, &pending, &parts, guesses);
+        let named_query =
+            pending.iter().any(|(key, api)| *key == "api" && api.eq_ignore_ascii_case("executeBillQuery"));
+        if place == Place::SourceRequest && named_query && parts.source.is_some() && parts.target.is_some() {
+            whole.push(std::mem::replace(&mut parts, Parts { line: table.line, ..Parts::default() }));
+        } else if place == Place::SourceRequest && is_description(&rows, &parts) {
+            guesses.push(format!(
+                "line {}: the table describes fields that have their values already, left out",
+                table.line
+            ));
+            continue;
+        }
         let draft = match place {
             Place::Target => parts.target.get_or_insert_default(),
             Place::SourceRequest | Place::SourceResponse => parts.source.get_or_insert_default(),
@@ -131,7 +145,15 @@ pub fn sort(tables: &[Table], guesses: &mut Vec<String>) -> Parts {
         let list = if place == Place::SourceResponse { &mut draft.response } else { &mut draft.request };
         list.extend(rows);
     }
-    parts
+    whole.push(parts);
+    whole
+}
+
+/// Whether rows say nothing but names and types, of a query whose controls are known: a page prints them below the plan.
+fn is_description(rows: &[Row], parts: &Parts) -> bool {
+    let known = |field: &str| parts.source.iter().flat_map(|draft| &draft.request).any(|row| row.field == field);
+    let bare = rows.iter().all(|row| row.value.is_none() && row.default.is_none());
+    bare && known("FormId") && rows.iter().any(|row| row.field == "FormId")
 }
 
 /// `接口：executeBillQuery`, `- **api**: Audit`.

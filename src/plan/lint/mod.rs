@@ -6,10 +6,14 @@
 mod call;
 mod effect;
 mod query;
+mod signs;
 
 use super::PlanFile;
 use super::reading::{self, Findings};
 use super::vendor::{Entry, Side};
+
+/// The number of the hazard that the plan's id is not the one that is used.
+pub const ID_PASSED_OVER: u8 = 19;
 
 /// How much a hazard matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,12 +1,13 @@
 //! Hazards of the query side.
 
 use super::super::filter_text::{self, Kind, Predicate};
-use super::super::render;
+use super::super::reading::Findings;
 use super::super::source::{is_entry_level, mark_predicates};
 use super::super::template::{Format, Template, Variable};
 use super::super::vendor::Side;
+use super::super::{fresh, keys, policy, render};
 use super::effect::{self, Asked};
-use super::{Found, Severity, place};
+use super::{Found, ID_PASSED_OVER, Severity, place, signs};
 use crate::domain::operation::Test;
 use crate::domain::step::Verb;
 
@@ -18,6 +19,7 @@ pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
     let filter = if broken { String::new() } else { visible(&found.file.plan.source.filter) };
     let tokens = filter_text::tokens(&filter).unwrap_or_default();
     let predicates = filter_text::predicates(&tokens);
+    signs::look(&tokens, &filter, &at, found);
     if !broken {
         let nothing = effect::look(&Asked::new(&found.file.plan.source.filter, &tokens, &predicates), &at, found);
         if found.file.plan.target.verb == Verb::Audit && !nothing {
@@ -25,6 +27,7 @@ pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
         }
         mark(side, &filter, &at, found);
     }
+    id(side, found);
     paging(side, &predicates, found);
     columns(&predicates, side, &at, found);
     found.add(
@@ -35,6 +38,19 @@ pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
         "查询结果为空也可能是该用户没有数据权限：金蝶会不作提示地过滤掉无权查看的单据",
     );
     brackets(&tokens, &at, found);
+}
+
+/// 19: the id that the plan names is not the one that is used, or none is named where FID will hardly do.
+fn id(side: &Side<'_>, found: &mut Found<'_>) {
+    let Some(top) = found.file.raw.as_object() else { return };
+    let policy = policy::read(top, &mut Findings::deaf());
+    let source = &found.file.plan.source;
+    let Some(why) = keys::of(side, &policy, source).passed_over else { return };
+    let (en, zh) = why.words(&source.id_path);
+    let known = fresh::id_of(source.form.as_str()).unwrap_or("FMATERIALID");
+    let example = if keys::is_base_data(source) { known } else { "FID" };
+    let mend = format!("\"skydeck\": {{\"id\": \"{example}\"}}");
+    found.add(ID_PASSED_OVER, Severity::Warning, &side.path("id"), en, zh).mend(mend);
 }
 
 /// The filter as lint looks at it: of a `_function` only what it evaluates to can be looked at.

@@ -1,0 +1,191 @@
+//! What the user of an environment may do there, by the plans that would ask it of him: one row of each query, and a call
+//! of each verb that names a bill which no server has.
+//!
+//! Invariant: nothing is written anywhere.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::exit::{Exit, Stop};
+use super::ground::Ground;
+use super::out::Out;
+use super::plans;
+use crate::boot;
+use crate::domain::env::Environment;
+use crate::domain::operation::{Operation, shown_by};
+use crate::domain::plan::Plan;
+use crate::domain::step::Verb;
+use crate::erp::{Erp, PageQuery, Right};
+use crate::text::show;
+
+/// What was found of one plan's query.
+enum Reads {
+    /// Bills are seen.
+    Rows,
+    /// None is there, or none is shown to this user.
+    None,
+    /// The server refused it, or gave no answer.
+    Fault(String),
+}
+
+/// What was found of one verb.
+enum Writes {
+    Tried(Right),
+    /// The configuration does not allow the operation.
+    NotAllowed,
+    /// It could do something without a bill.
+    NotTried,
+    /// Nothing is ever called in this environment.
+    ReadOnly,
+}
+
+/// Tries what the plans of an environment need, and says what this user may not do. Exit 1 where that is something.
+pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn Erp) -> Result<Exit, Stop> {
+    let out = &ground.out();
+    let (reading, writing) = plans_of(ground, environment);
+    let mut exit = Exit::Ok;
+    if reading.is_empty() && writing.is_empty() && !out.json {
+        out.line(out.t("rights: not tried, there is no plan of this environment", "权限：未检查，没有此环境的方案"))?;
+    }
+    for (form, plan) in &reading {
+        let found = reads(erp, plan).await;
+        if matches!(found, Reads::Fault(_)) {
+            exit = Exit::Failed;
+        }
+        say_reads(out, form, plan, &found)?;
+    }
+    for ((form, name), (verb, plan)) in &writing {
+        let found = writes(environment, erp, plan, verb).await;
+        if matches!(found, Writes::Tried(Right::Refused(_)) | Writes::NotAllowed) {
+            exit = Exit::Failed;
+        }
+        say_writes(out, form, name, &found)?;
+    }
+    Ok(exit)
+}
+
+type Reading = BTreeMap<String, Plan>;
+type Writing = BTreeMap<(String, String), (Verb, Plan)>;
+
+/// The plans that query in this environment by their form, and those that call something in it.
+fn plans_of(ground: &Ground, environment: &Environment) -> (Reading, Writing) {
+    let dir = ground.plan_dir();
+    let first = ground.config.environments.first().map(|e| &e.environment.id);
+    let (mut reading, mut writing) = (Reading::new(), Writing::new());
+    for name in plans::names(&dir) {
+        let Ok((file, _)) = boot::read_plan(&dir.join(format!("{name}.json"))) else { continue };
+        let plan = file.plan;
+        let form = plan.source.form.to_string();
+        if plan.env.as_ref().or(first) == Some(&environment.id) {
+            reading.entry(form.clone()).or_insert_with(|| plan.clone());
+        }
+        if plan.target_env.as_ref().or(plan.env.as_ref()).or(first) == Some(&environment.id) {
+            for step in Operation::of(&plan).steps {
+                let called = match &step.verb {
+                    Verb::Audit => "Audit",
+                    Verb::Submit => "Submit",
+                    Verb::Operation(name) => name,
+                };
+                writing.entry((form.clone(), called.to_owned())).or_insert((step.verb.clone(), plan.clone()));
+            }
+        }
+    }
+    (reading, writing)
+}
+
+async fn reads(erp: &dyn Erp, plan: &Plan) -> Reads {
+    let source = &plan.source;
+    let query = PageQuery {
+        form: source.form.clone(),
+        columns: source.columns.iter().map(|c| c.path.clone()).collect(),
+        id_path: source.id_path.clone(),
+        number_path: source.number_path.clone(),
+        mark_column: source.mark_column.clone(),
+        fields: Operation::of(plan).looked_at(),
+        filter: String::new(),
+        after: None,
+        limit: 1,
+    };
+    match erp.fetch_page(&query).await {
+        Ok(page) if page.raw_rows > 0 => Reads::Rows,
+        Ok(_) => Reads::None,
+        Err(fault) => Reads::Fault(fault.message),
+    }
+}
+
+async fn writes(environment: &Environment, erp: &dyn Erp, plan: &Plan, verb: &Verb) -> Writes {
+    match verb {
+        _ if environment.always_read_only => Writes::ReadOnly,
+        Verb::Operation(name) if !environment.allow_operations.iter().any(|allowed| allowed == name) => {
+            Writes::NotAllowed
+        }
+        Verb::Operation(name) if shown_by(name).is_none() => Writes::NotTried,
+        Verb::Audit | Verb::Submit | Verb::Operation(_) => Writes::Tried(erp.may_call(&plan.target.form, verb).await),
+    }
+}
+
+fn say_reads(out: &Out, form: &str, plan: &Plan, found: &Reads) -> Result<(), Stop> {
+    let (word, text) = match found {
+        Reads::Rows => ("rows", out.t("bills are seen", "可以看到单据").to_owned()),
+        Reads::None => (
+            "none",
+            out.t(
+                "answered without a bill: there is none, or this user is shown none (data permission)",
+                "查询无单据：没有单据，或该用户没有数据权限",
+            )
+            .to_owned(),
+        ),
+        Reads::Fault(why) => ("refused", format!("! {}", out.colon("fails", "失败", show(why, 1000).as_str()))),
+    };
+    if out.json {
+        out.object(&json!({
+            "type": "env_right", "form": form, "plan": plan.id, "call": "ExecuteBillQuery", "right": word, "text": text,
+        }))?;
+    } else {
+        out.line(&format!("{form} {}: {text}", out.t("query", "查询")))?;
+    }
+    Ok(())
+}
+
+fn say_writes(out: &Out, form: &str, name: &str, found: &Writes) -> Result<(), Stop> {
+    let (word, text) = match found {
+        Writes::Tried(Right::NotRefused) => (
+            "not_refused",
+            out.t(
+                "not refused (tried on a bill that does not exist; nothing was written)",
+                "未被拒绝（用不存在的单据试探，未写入任何内容）",
+            )
+            .to_owned(),
+        ),
+        Writes::Tried(Right::Refused(said)) => {
+            let words = out.colon("! this user may not do it", "! 该用户无权执行", show(said, 1000).as_str());
+            ("refused", words)
+        }
+        Writes::Tried(Right::Unclear(why)) => {
+            ("unclear", out.colon("cannot be told", "无法判断", show(why, 1000).as_str()))
+        }
+        Writes::NotAllowed => {
+            let (en, zh) = (
+                format!("! not allowed by the configuration: allow_operations = [\"{name}\"]"),
+                format!("! 配置未允许：allow_operations = [\"{name}\"]"),
+            );
+            ("not_allowed", out.t(&en, &zh).to_owned())
+        }
+        Writes::ReadOnly => ("not_tried", out.t("not tried: read-only for good", "未试探：永久只读").to_owned()),
+        Writes::NotTried => (
+            "not_tried",
+            out.t(
+                "not tried: what this operation does without a bill is not known",
+                "未试探：不清楚此操作在没有单据时会做什么",
+            )
+            .to_owned(),
+        ),
+    };
+    if out.json {
+        out.object(&json!({"type": "env_right", "form": form, "call": name, "right": word, "text": text}))?;
+    } else {
+        out.line(&format!("{form} {name}: {text}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,400 @@
+//! How a server is reached, by the real binary and its configuration file: TLS with certificates made here, a proxy, the
+//! identity that a signed call carries. Everything listens on loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+#[path = "support/place.rs"]
+mod place;
+#[path = "support/pty.rs"]
+mod pty;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use place::Place;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use skydeck::erp::sign;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto::ring};
+
+const SECRET: &str = "canary-proxy-4711";
+
+fn said(out: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (out.status.code().unwrap(), text(&out.stdout), text(&out.stderr))
+}
+
+/// `env check`, in English.
+fn check(place: &Place) -> (i32, String, String) {
+    said(&place.verb(&["env", "check"]))
+}
+
+/// Adds lines to the environment, and changes what stands there.
+fn configure(place: &Place, changes: &[(&str, &str)], lines: &str) {
+    let file = place.dir.path().join("config.toml");
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from} in {text}");
+        text = text.replacen(from, to, 1);
+    }
+    std::fs::write(&file, text.replacen("server_zone", &format!("{lines}\nserver_zone"), 1)).unwrap();
+}
+
+fn write(place: &Place, name: &str, text: &str, mode: u32) {
+    let path = place.dir.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+}
+
+fn sim_url(place: &Place) -> String {
+    place.sim.as_ref().unwrap().url().to_owned()
+}
+
+fn sim_addr(place: &Place) -> SocketAddr {
+    let url = sim_url(place);
+    url.trim_start_matches("http://").split('/').next().unwrap().parse().unwrap()
+}
+
+/// A certificate of its own authority, for another name than the one it is reached by.
+struct Own {
+    pem: String,
+    der: tokio_rustls::rustls::pki_types::CertificateDer<'static>,
+    key: KeyPair,
+}
+
+fn self_signed(name: &str) -> Own {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap();
+    Own { pem: certificate.pem(), der: certificate.der().clone(), key }
+}
+
+/// TLS in front of the simulator. `clients`: the authority whose certificates are asked for. Gives the port.
+fn tls(place: &Place, server: &Own, clients: Option<&CertifiedIssuer<'static, KeyPair>>) -> u16 {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(authority.der().clone()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let key = server.key.serialize_der().try_into().unwrap();
+    let config = builder.with_single_cert(vec![server.der.clone()], key).unwrap();
+    let (acceptor, sim) = (TlsAcceptor::from(Arc::new(config)), sim_addr(place));
+    let listener = place.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    place.runtime.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut encrypted) = acceptor.accept(stream).await else { return };
+                let mut plain = TcpStream::connect(sim).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut encrypted, &mut plain).await;
+            });
+        }
+    });
+    port
+}
+
+/// A proxy on loopback that leads everything to `to`: tunnels for `CONNECT`, the rest as it is. `login`: what it asks for.
+struct Proxy {
+    port: u16,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+fn proxy(place: &Place, to: SocketAddr, login: Option<&str>) -> Proxy {
+    let listener = place.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let (port, heads) = (listener.local_addr().unwrap().port(), Arc::<Mutex<Vec<String>>>::default());
+    let wanted = login.map(|login| format!("proxy-authorization: basic {}", STANDARD.encode(login)).to_lowercase());
+    let seen = heads.clone();
+    place.runtime.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(relay(stream, to, wanted.clone(), seen.clone()));
+        }
+    });
+    Proxy { port, heads }
+}
+
+async fn relay(mut client: TcpStream, to: SocketAddr, wanted: Option<String>, seen: Arc<Mutex<Vec<String>>>) {
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at + 4;
+        }
+        let mut more = [0; 4096];
+        match client.read(&mut more).await {
+            Ok(n) if n > 0 => bytes.extend_from_slice(&more[..n]),
+            _ => return,
+        }
+    };
+    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+    let welcome = wanted.is_none_or(|wanted| head.to_lowercase().contains(&wanted));
+    seen.lock().unwrap().push(head.clone());
+    if !welcome {
+        let _ = client.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n").await;
+        return;
+    }
+    let mut server = TcpStream::connect(to).await.unwrap();
+    if head.starts_with("CONNECT ") {
+        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.unwrap();
+    } else {
+        server.write_all(&bytes).await.unwrap();
+    }
+    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+}
+
+#[test]
+fn plain_http_to_another_machine_needs_the_key_its_refusal_names() {
+    let place = Place::new(5);
+    let own = sim_url(&place);
+    let through = proxy(&place, sim_addr(&place), None);
+    let line = format!("proxy = \"http://127.0.0.1:{}\"", through.port);
+    // Names go to the proxy as they are, and numbers of private networks are other machines, too.
+    for (address, lines) in [
+        ("http://10.20.30.40/k3cloud/", ""),
+        ("http://[fd00::7]/k3cloud/", ""),
+        ("http://erp.example.invalid/k3cloud/", line.as_str()),
+        ("http://erp.local/k3cloud/", line.as_str()),
+    ] {
+        configure(&place, &[(&own, address)], lines);
+        let (code, _, err) = check(&place);
+        assert_eq!(code, 2, "{address}: {err}");
+        assert!(err.contains("set allow_plain_http = true in this environment"), "{address}: {err}");
+        let file = place.dir.path().join("config.toml");
+        let text = std::fs::read_to_string(&file).unwrap().replacen(address, &own, 1).replacen(lines, "", 1);
+        std::fs::write(&file, text).unwrap();
+    }
+    assert!(through.heads.lock().unwrap().is_empty(), "nothing left");
+    let lines = format!("{line}\nallow_plain_http = true");
+    configure(&place, &[(&own, "http://erp.example.invalid/k3cloud/")], &lines);
+    let (code, text, err) = check(&place);
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("environment test: http:// is not encrypted"), "{err}");
+    assert!(text.contains("! plain HTTP"), "{text}");
+    let (code, _, err) = said(&place.verb(&["run", "sal_outstock_audit", "-y"]));
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("credentials and bills cross the network in clear (allow_plain_http)"), "{err}");
+    let log = std::fs::read_to_string(place.data().join("skydeck.log")).unwrap();
+    assert!(log.contains("cross the network in clear"), "{log}");
+}
+
+#[test]
+fn a_pinned_certificate_is_believed_alone() {
+    let place = Place::new(5);
+    let (server, other) = (self_signed("k3-host.invalid"), self_signed("k3-host.invalid"));
+    let address = format!("https://127.0.0.1:{}/k3cloud/", tls(&place, &server, None));
+    configure(&place, &[(&sim_url(&place), &address)], "");
+    let (code, _, err) = check(&place);
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("or the server's own in pinned_certificate"), "{err}");
+    write(&place, "server.pem", &other.pem, 0o644);
+    configure(&place, &[], "pinned_certificate = \"server.pem\"");
+    let (code, _, err) = check(&place);
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("shows another certificate than the one in pinned_certificate"), "{err}");
+    write(&place, "server.pem", &format!("{}{}", other.pem, server.pem), 0o644);
+    let (code, text, err) = check(&place);
+    assert_eq!((code, text.contains("account set")), (0, true), "{err}");
+    let (code, _, err) = said(&place.verb(&["run", "sal_outstock_audit", "-y"]));
+    assert_eq!(code, 0, "{err}");
+    place.agree();
+    write(&place, "server.pem", "no certificate", 0o644);
+    let (code, _, err) = check(&place);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("pinned_certificate") && err.contains("BEGIN CERTIFICATE"), "{err}");
+}
+
+#[test]
+fn a_server_that_asks_for_a_certificate_is_shown_ours() {
+    let place = Place::new(5);
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let server = self_signed("127.0.0.1");
+    let address = format!("https://127.0.0.1:{}/k3cloud/", tls(&place, &server, Some(&authority)));
+    write(&place, "server.pem", &server.pem, 0o644);
+    configure(&place, &[(&sim_url(&place), &address)], "pinned_certificate = \"server.pem\"");
+    let (code, _, err) = check(&place);
+    assert_eq!(code, 1, "without ours: {err}");
+    let key = KeyPair::generate().unwrap();
+    let ours = CertificateParams::new(vec!["skydeck".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    write(&place, "client.pem", &ours.pem(), 0o644);
+    write(&place, "client.key", &key.serialize_pem(), 0o644);
+    configure(&place, &[], "client_certificate = \"client.pem\"\nclient_key = { file = \"client.key\" }");
+    let (code, _, err) = check(&place);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("chmod 600") && err.contains("client_key"), "{err}");
+    write(&place, "client.key", &key.serialize_pem(), 0o600);
+    assert_eq!(check(&place).0, 0, "{}", check(&place).2);
+    // The same without a pin: the authority of the server is named instead.
+    configure(&place, &[("pinned_certificate", "ca_file")], "");
+    assert_eq!(check(&place).0, 0, "{}", check(&place).2);
+    for (wrong, key) in [("another key", KeyPair::generate().unwrap().serialize_pem()), ("no key", SECRET.to_owned())] {
+        write(&place, "client.key", &key, 0o600);
+        let (code, text, err) = check(&place);
+        assert_eq!(code, 2, "{wrong}: {err}");
+        assert!(err.contains("environment test: client_certificate"), "{wrong}: {err}");
+        assert!(!format!("{text}{err}").contains(SECRET), "{err}");
+    }
+}
+
+#[test]
+fn calls_go_through_the_proxy_that_is_named_and_no_other() {
+    let place = Place::new(5);
+    let server = self_signed("k3-host.invalid");
+    let port = tls(&place, &server, None);
+    let through = proxy(&place, SocketAddr::from(([127, 0, 0, 1], port)), Some(&format!("skydeck:{SECRET}")));
+    write(&place, "server.pem", &server.pem, 0o644);
+    write(&place, "proxy-secret", SECRET, 0o600);
+    let lines = format!("pinned_certificate = \"server.pem\"\nproxy = \"http://127.0.0.1:{}\"", through.port);
+    configure(&place, &[(&sim_url(&place), "https://k3-host.invalid/k3cloud/")], &lines);
+    let (code, _, err) = check(&place);
+    assert_eq!(code, 1, "without a login: {err}");
+    assert!(through.heads.lock().unwrap().iter().all(|head| head.starts_with("CONNECT k3-host.invalid:443 ")));
+    configure(&place, &[], "proxy_user = \"skydeck\"\nproxy_secret = { file = \"proxy-secret\" }");
+    let (code, text, err) = check(&place);
+    assert_eq!(code, 0, "{err}");
+    let (code, _, err2) = said(&place.verb(&["run", "sal_outstock_audit", "-y"]));
+    assert_eq!(code, 0, "{err2}");
+    place.agree();
+    let log = std::fs::read_to_string(place.data().join("skydeck.log")).unwrap();
+    assert!(!format!("{text}{err}{err2}{log}").contains(SECRET));
+    // A failed tunnel proves that nothing was sent: the bill is not unknown.
+    configure(&place, &[("proxy_user = \"skydeck\"", "proxy_user = \"nobody\"")], "");
+    let (code, _, err) = check(&place);
+    assert_eq!(code, 1, "{err}");
+    for (line, words) in [
+        ("proxy = \"socks5://127.0.0.1:1\"", "only http:// and https://"),
+        ("proxy = \"http://demo:hunter2@127.0.0.1:1\"", "write proxy_user and proxy_secret"),
+    ] {
+        let own = format!("proxy = \"http://127.0.0.1:{}\"", through.port);
+        configure(&place, &[(&own, line)], "");
+        let (code, _, err) = check(&place);
+        assert_eq!(code, 2, "{err}");
+        assert!(err.contains(words) && !err.contains("hunter2"), "{err}");
+        configure(&place, &[(line, &own)], "");
+    }
+}
+
+/// The variables of the environment lead nowhere: a proxy is what the configuration names.
+#[test]
+fn a_proxy_of_the_environment_is_not_used() {
+    let place = Place::new(5);
+    let elsewhere = proxy(&place, sim_addr(&place), None);
+    let url = format!("http://127.0.0.1:{}", elsewhere.port);
+    let mut command = Command::new(place::PROGRAM);
+    command.args(["env", "check"]).args(place.options()).stdin(Stdio::null());
+    let out = command.env("http_proxy", &url).env("ALL_PROXY", &url).env("HTTPS_PROXY", &url).output().unwrap();
+    assert_eq!(said(&out).0, 0, "{}", said(&out).2);
+    assert!(elsewhere.heads.lock().unwrap().is_empty());
+}
+
+/// What a proxy sees of a signed call: organisation, language and second password, as the official SDK makes them.
+#[test]
+fn a_signed_call_carries_organisation_language_and_second_password() {
+    const SECOND: &str = "abcdefghijklmnopqrstuvwxyz012345";
+    const APP: &str = "123456_dGVzdC1zZWNyZXQtMjQtYnl0ZXMtYWJj";
+    let place = Place::new(5);
+    let through = proxy(&place, sim_addr(&place), None);
+    write(&place, "second", SECOND, 0o600);
+    let url = sim_url(&place);
+    let app = skydeck::sim::demo_credentials().app_id;
+    let (account, user) = (skydeck::sim::demo_credentials().account, skydeck::sim::demo_credentials().user);
+    let lines = format!(
+        "proxy = \"http://127.0.0.1:{}\"\norg = \"101.2\"\nlcid = 1033\nsecond_password = {{ file = \"second\" }}",
+        through.port
+    );
+    configure(&place, &[(&app, APP)], &lines);
+    let _ = check(&place);
+    let head = through.heads.lock().unwrap().first().expect("a call").clone();
+    let value = |name: &str| {
+        let line = head.lines().find(|line| line.to_lowercase().starts_with(&format!("{}:", name.to_lowercase())));
+        line.and_then(|line| line.split_once(": ")).map(|(_, v)| v.to_owned()).unwrap_or_default()
+    };
+    let data = String::from_utf8(STANDARD.decode(value("X-Kd-Appdata")).unwrap()).unwrap();
+    assert_eq!(data, format!("{account},{user},1033,101.2"));
+    let path = head.split(' ').nth(1).unwrap().trim_start_matches("http://");
+    let service = format!("{url}{}", path.split_once("/k3cloud/").unwrap().1);
+    let time = value("x-api-timestamp");
+    let signed = |key: &sign::ClientKey| sign::api_signature(&key.secret, &service, &time, &time);
+    assert_eq!(value("X-Api-Signature"), signed(&sign::ClientKey::under(APP, SECOND).unwrap()));
+    assert_ne!(value("X-Api-Signature"), signed(&sign::ClientKey::of(APP)));
+    write(&place, "second", "too short", 0o600);
+    let (code, text, err) = check(&place);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("second_password: its first 24 characters"), "{err}");
+    assert!(!format!("{text}{err}").contains("too short"));
+}
+
+#[test]
+fn a_login_can_be_signed_so_that_the_secret_does_not_cross_the_wire() {
+    let place = Place::new(5);
+    let through = proxy(&place, sim_addr(&place), None);
+    let lines = format!("proxy = \"http://127.0.0.1:{}\"\nlcid = 2052", through.port);
+    configure(&place, &[("sign_in = \"signed\"", "sign_in = \"app_sign\"")], &lines);
+    let (code, text, err) = check(&place);
+    assert_eq!(code, 0, "{err}");
+    assert!(text.contains("sign-in: app signature"), "{text}");
+    assert!(through.heads.lock().unwrap()[0].contains("AuthService.LoginBySign."));
+    let (code, _, err) = said(&place.verb(&["run", "sal_outstock_audit", "-y"]));
+    assert_eq!(code, 0, "{err}");
+    place.agree();
+}
+
+/// A server that takes connections and never speaks TLS: the limit of connecting ends it, which proves that nothing was sent.
+#[test]
+fn the_limit_of_connecting_is_the_configured_one() {
+    let place = Place::new(5);
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("https://127.0.0.1:{}/k3cloud/", silent.local_addr().unwrap().port());
+    let limits = "call_timeout = \"3600s\"\nconnect_timeout = \"300ms\"";
+    configure(&place, &[(&sim_url(&place), &address), ("call_timeout = \"5s\"", limits)], "");
+    let (code, _, err) = check(&place);
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("no connection in time, or no TLS answer"), "{err}");
+    configure(&place, &[("3600s", "300ms")], "");
+    let (code, _, err) = check(&place);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("limits.connect_timeout must be above 0 and below limits.call_timeout"), "{err}");
+}
+
+/// Settings that contradict each other are refused with the key that mends them, and never repeated.
+#[test]
+fn settings_of_a_connection_that_cannot_be_used_are_named() {
+    let place = Place::new(1);
+    let text = std::fs::read_to_string(place.dir.path().join("config.toml")).unwrap();
+    for (lines, words) in [
+        ("client_certificate = \"c.pem\"", "needs client_key"),
+        ("client_key = { file = \"k\" }", "needs client_certificate"),
+        ("client_certificate = \"c.pem\"\nclient_key = { prompt = true }", "cannot be typed"),
+        ("ca_file = \"a.pem\"\npinned_certificate = \"b.pem\"", "trusted alone"),
+        ("proxy_user = \"hunter2\"", "need proxy"),
+        ("proxy = \"http://p.invalid\"\nproxy_user = \"u\"", "go together"),
+        ("org = \"10,hunter2\"", "org is a code"),
+        ("org = 1.5", "expected a code in quotes, or a whole number"),
+        ("proxy_secret = \"hunter2\"", "must not stand in this file"),
+    ] {
+        std::fs::write(
+            place.dir.path().join("config.toml"),
+            text.replacen("server_zone", &format!("{lines}\nserver_zone"), 1),
+        )
+        .unwrap();
+        let (code, _, err) = said(&place.verb(&["env", "list"]));
+        assert_eq!(code, 2, "{lines}: {err}");
+        assert!(err.contains(words) && !err.contains("hunter2"), "{lines}: {err}");
+    }
+    let typed = text.replace("sign_in = \"signed\"", "sign_in = \"password\"");
+    let second = typed.replacen("server_zone", "second_password = { file = \"k\" }\nserver_zone", 1);
+    std::fs::write(place.dir.path().join("config.toml"), second).unwrap();
+    assert!(said(&place.verb(&["env", "list"])).2.contains("belongs to sign_in = \"signed\" alone"));
+    assert!(Path::new(place::PROGRAM).exists());
+}
