@@ -62,11 +62,11 @@ fn identity_text_is_the_four_fields_with_commas() {
     assert_eq!(sign::app_data("60aa0000000000", "demo", 1033, "101.2"), "60aa0000000000,demo,1033,101.2");
 }
 
-/// The official Python SDK's own output with `X-KDApi-SecPwd`, for the app id and the call of `private_execbillquery`.
+/// The official Python SDK's own output with `X-KDApi-SecPwd`, for the app id and the call of `private_audit`.
 #[test]
 fn a_second_password_takes_the_place_of_the_sdks_mask() {
     let vectors = fixture().headers;
-    let call = vectors.iter().find(|v| v.name == "private_execbillquery").unwrap();
+    let call = vectors.iter().find(|v| v.name == "private_audit").unwrap();
     let key = sign::ClientKey::under(&call.app_id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345").unwrap();
     assert_eq!((key.id.as_str(), key.secret.as_str()), ("123456", "OiojJX8gMTYkMix0aHVvIT0xIzRlKCgo"));
     assert_eq!(
