@@ -86,7 +86,8 @@ fn base_data_is_audited_by_its_own_id() {
     let preview: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(preview["id"], "FMATERIALID");
     let (_, text, _) = said(&place.verb(&["plan", "list"]));
-    let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    let line =
+        |name: &str| text.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or_default().to_owned();
     assert!(line("blind").contains("`FNumber` is a number people see"), "{text}");
     assert!(!line("materials").contains("people see"), "{text}");
     let (_, text, _) = said(&place.verb(&["plan", "preview", "blind"]));
