@@ -100,7 +100,7 @@ proptest! {
     {
         let lines: Vec<String> =
             rows.iter().map(|r| if tabs { r.join("\t") } else { format!("| {} |", r.join(" | ")) }).collect();
-        if let Ok(imported) = import(&lines.join("\n")) {
+        for imported in import(&lines.join("\n")).unwrap_or_default() {
             prop_assert!(inspect(PlanId::new("p"), &imported.json).is_ok(), "what is written can be read");
         }
     }
