@@ -167,6 +167,40 @@ fn a_run_that_stops_fails_to_read_waits_for_a_person_or_stays_unknown_is_told() 
 }
 
 #[test]
+fn a_night_without_the_server_is_told_once_and_again_when_it_is_another_night() {
+    let mut world = World::new();
+    let unread = |world: &mut World, n: u64, why: Reason| {
+        let Event::RunOpened(mut head) = opened(n, "p") else { panic!() };
+        head.by = Who::schedule(1);
+        world.facts(vec![Event::RunOpened(head), Event::RunClosed { run: run_id(n), end: RunEnd::CollectFailed(why) }]);
+    };
+    let gone = || Reason::Unreachable { said: "connection refused".into() };
+    let mut told = Vec::new();
+    // Every quarter of an hour, for ten hours.
+    for n in 1..=40 {
+        unread(&mut world, n, gone());
+        let until = world.now / MINUTE + 15;
+        told.extend(world.until(until));
+    }
+    assert_eq!(told, [(1, vec![(What::CollectFailed, 1)])]);
+    // Another reason is another thing to tell.
+    unread(&mut world, 41, Reason::SignInRefused { said: "password".into() });
+    assert_eq!(world.until(700), [(601, vec![(What::CollectFailed, 1)])]);
+    // It went through, and the next night begins.
+    let Event::RunOpened(mut head) = opened(42, "p") else { panic!() };
+    head.by = Who::schedule(1);
+    world.facts(vec![Event::RunOpened(head), Event::RunClosed { run: run_id(42), end: RunEnd::Empty }]);
+    assert_eq!(world.until(710), []);
+    unread(&mut world, 43, Reason::SignInRefused { said: "password".into() });
+    unread(&mut world, 44, Reason::SignInRefused { said: "password".into() });
+    assert_eq!(world.until(720), [(711, vec![(What::CollectFailed, 2)])]);
+    // A person at a console knows of it: what comes to nothing after that is told.
+    world.facts(vec![opened(45, "p"), closed(45)]);
+    unread(&mut world, 46, gone());
+    assert_eq!(world.until(800), [(741, vec![(What::CollectFailed, 1)])], "not sooner than the quiet time");
+}
+
+#[test]
 fn falling_behind_loses_no_alert_and_repeats_none() {
     let mut world = World::new();
     world.facts(vec![
@@ -454,6 +488,8 @@ fn words_from_outside_are_no_markup_and_no_escape() {
         reason_args: None,
         ended: true,
         untold: false,
+        unseen: false,
+        since: None,
         why: Some(Reason::legacy(hostile)),
         at: Ts(0),
         times: 3,

@@ -261,7 +261,7 @@ fn every_call_is_answered_401() {
     check(&place, &["run", "p", "--yes"], want, &["the sign-in was refused"]);
     // From the beginning: nothing can be collected.
     let place = Place::new(Erp::start(6, |_, _, _| Said::Http(401, "unauthorized".into())), NEVER, "", "");
-    let want = "collect_failed | sign_in_refused | found 0 | exit 6 | json 6 | health 0";
+    let want = "collect_failed | sign_in_refused | found 0 | exit 6 | json 6 | health 1";
     check(&place, &["run", "p", "--yes"], want, &["the mark did not move", "query failed"]);
 }
 
@@ -278,6 +278,21 @@ fn the_erp_is_gone_after_collecting() {
     let want = "collect_failed | unreachable | found 0 | exit 6 | json 6 | health 1";
     let run = place.verb(&["--json", "run", "p", "--yes"]);
     assert_eq!(row(&run.last(), run.code, place.verb(&["health"]).code), want, "{}", run.err);
+    // What stands is told with since when, and how often it came to nothing in a row.
+    let health = place.verb(&["--json", "health"]).last();
+    let stands = &health["runs"][0];
+    assert_eq!((&stands["state"], &stands["times"]), (&"collect_failed".into(), &2.into()), "{health}");
+    let ends: Vec<Value> = place
+        .verb(&["--json", "history"])
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["closed_ms"].clone())
+        .collect();
+    assert!(
+        ends.len() == 2 && ends.iter().min_by_key(|ms| ms.as_i64()) == Some(&stands["since_ms"]),
+        "{ends:?} {health}"
+    );
+    assert!(place.verb(&["health"]).out.contains("2 in a row, since 20"));
 }
 
 #[test]
@@ -287,13 +302,13 @@ fn the_query_is_refused_as_a_fault_of_the_plan() {
         Place::new(Erp::start(3, move |_, _, _| Said::Http(200, said.to_string())), "1s", "", "")
     };
     let place = refused(9, "元数据中标识为FNoSuch的字段不存在");
-    let want = "collect_failed | query_refused | found 0 | exit 2 | json 2 | health 0";
+    let want = "collect_failed | query_refused | found 0 | exit 2 | json 2 | health 1";
     let last = check(&place, &["run", "p", "--yes"], want, &["FNoSuch"]);
     assert_eq!(last["reason_args"]["failure"]["k"], 9, "{last}");
     let preview = place.verb(&["plan", "preview", "p"]);
     assert_eq!(preview.code, 2, "{}", preview.err);
     let place = refused(2, "没有该功能的操作权限");
-    let want = "collect_failed | query_refused | found 0 | exit 6 | json 6 | health 0";
+    let want = "collect_failed | query_refused | found 0 | exit 6 | json 6 | health 1";
     check(&place, &["run", "p", "--yes"], want, &["没有该功能的操作权限"]);
 }
 

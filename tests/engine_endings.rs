@@ -95,7 +95,7 @@ fn why(row: &RunRow) -> Reason {
 }
 
 fn stopped_runs(bench: &Bench) -> Vec<RunId> {
-    bench.store.stopped_runs().unwrap().into_iter().map(|row| row.head.id).collect()
+    bench.store.stopped_runs().unwrap().into_iter().map(|stopped| stopped.row.head.id).collect()
 }
 
 async fn minutes(n: u64) {
@@ -378,7 +378,7 @@ async fn an_end_by_itself_is_remembered_until_a_later_run_goes_through_or_a_pers
     let first = put_to_work(&mut bench, Sender::Clock).await;
     bench.closed(first).await;
     assert_eq!(stopped_runs(&bench), [first]);
-    // A query that fails, a set that is declined, a verb that begins: none of them mends it.
+    // A query that fails takes its place; a set that is declined, a verb that begins: none of them mends it.
     bench.world.with(|s| s.read_faults.push_back(FaultKind::TooLarge));
     let failed = start(&mut bench, Sender::Clock).await;
     assert!(matches!(bench.closed(failed).await.state, RunState::Closed(RunEnd::CollectFailed(_))));
@@ -386,10 +386,12 @@ async fn an_end_by_itself_is_remembered_until_a_later_run_goes_through_or_a_pers
     bench.awaiting(declined).await;
     give(&mut bench, Sender::Verb, Command::Decline { run: declined }).await;
     bench.closed(declined).await;
-    assert_eq!(stopped_runs(&bench), [first]);
+    assert_eq!(stopped_runs(&bench), [failed]);
     bench.crash().await;
     bench.try_start().await.unwrap();
-    assert_eq!(stopped_runs(&bench), [first], "over a restart, too");
+    assert_eq!(stopped_runs(&bench), [failed], "over a restart, too");
+    let stands = &bench.store.stopped_runs().unwrap()[0];
+    assert_eq!((stands.since, stands.times), (bench.run(first).closed.unwrap(), 2), "since the first of the row");
     let through = put_to_work(&mut bench, Sender::Verb).await;
     assert_eq!(bench.closed(through).await.state, RunState::Closed(RunEnd::Completed));
     assert!(stopped_runs(&bench).is_empty());

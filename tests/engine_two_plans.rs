@@ -281,3 +281,37 @@ async fn one_effect_is_told_by_one_run_whichever_reads_it_first() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_told_at_the_end_of_a_run_does_not_cover_what_another_run_did_since() {
+    for between in [false, true] {
+        let mut bench = Bench::new();
+        *bench.plans.0.lock().unwrap() = vec![plan("p"), plan("q")];
+        bench.try_start().await.unwrap();
+        bench.world.submitted(1..=1);
+        trouble(&bench, 1, Trouble::Refused(13, "网控"));
+        let refused = bench.start_of("p").await;
+        let other = bench.start_of("q").await;
+        bench.awaiting(refused).await;
+        bench.awaiting(other).await;
+        let approve = bench.approval(refused);
+        bench.accepted(approve).await;
+        while bench.world.with(|s| s.posts.is_empty()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // It is put off for a while; before its turn comes again the run is given up.
+        bench.accepted(Command::Pause { run: refused }).await;
+        bench.paused(refused).await;
+        if between {
+            let approve = bench.approval(other);
+            bench.accepted(approve).await;
+            bench.closed(other).await;
+            assert_eq!(bench.word(other, 1), "audited");
+        }
+        bench.accepted(Command::Cancel { run: refused }).await;
+        bench.closed(refused).await;
+        let (word, left) = if between { ("already_audited", None) } else { ("failed:lock", Some("lock")) };
+        assert_eq!((bench.word(refused, 1).as_str(), entry(&bench, 1, AUDIT).as_deref()), (word, left));
+        bench.check();
+    }
+}

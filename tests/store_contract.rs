@@ -16,11 +16,13 @@ use std::sync::Arc;
 use skydeck::domain::bill::{BillState, Outcome, Skip, Slot, Status, UnknownWhy};
 use skydeck::domain::event::Event;
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{EnvId, Fid, OpId, PlanId, Seq};
+use skydeck::domain::ids::{EnvId, Fid, OpId, PlanId, RunId, Seq};
 use skydeck::domain::query::{Cursor, PageRequest, Scope};
-use skydeck::domain::run::{RunKind, RunState};
+use skydeck::domain::reason::Reason;
+use skydeck::domain::run::{RunEnd, RunKind, RunState};
 use skydeck::domain::step::{Step, Verdict};
 use skydeck::domain::time::Ts;
+use skydeck::domain::who::Who;
 use skydeck::store::local::LocalStore;
 use skydeck::store::memory::MemoryStore;
 use skydeck::store::{Store, StoreError};
@@ -539,5 +541,36 @@ fn a_call_that_leaves_makes_void_what_was_read_of_the_status_before() {
             settled(1, 3, Slot::Unknown, unknown(UnknownWhy::ChangedSince(Status::Reaudit))),
         ]);
         assert_eq!(stands(3), ("D".to_owned(), Ground::Read), "{}", b.name);
+    }
+}
+
+#[test]
+fn runs_that_nobody_saw_come_to_nothing_stand_with_since_when_until_one_goes_through() {
+    for bench in stores() {
+        let stands = || -> Vec<(RunId, Ts, u32)> {
+            let all = bench.store.stopped_runs().unwrap();
+            all.iter().map(|stopped| (stopped.row.head.id, stopped.since, stopped.times)).collect()
+        };
+        let closes = |n: u64, by_clock: bool, end: RunEnd| {
+            let Event::RunOpened(mut head) = opened(n, "p") else { panic!() };
+            if by_clock {
+                head.by = Who::schedule(1);
+            }
+            bench.ok(vec![Event::RunOpened(head)]);
+            bench.ok(vec![Event::RunClosed { run: run_id(n), end }]);
+            bench.store.run(run_id(n)).unwrap().unwrap().closed.unwrap()
+        };
+        let gone = || Reason::Unreachable { said: "x".into() };
+        closes(1, false, RunEnd::CollectFailed(gone()));
+        assert_eq!(stands(), [], "{}: somebody at a console saw that", bench.name);
+        let first = closes(2, true, RunEnd::CollectFailed(gone()));
+        closes(3, true, RunEnd::CollectFailed(gone()));
+        closes(4, true, RunEnd::Stopped(gone()));
+        assert_eq!(stands(), [(run_id(4), first, 3)], "{}", bench.name);
+        closes(5, true, RunEnd::Empty);
+        assert_eq!(stands(), [], "{}", bench.name);
+        let again = closes(6, true, RunEnd::CollectFailed(gone()));
+        assert!(again > first, "{}", bench.name);
+        assert_eq!(stands(), [(run_id(6), again, 1)], "{}", bench.name);
     }
 }

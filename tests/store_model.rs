@@ -56,6 +56,8 @@ struct Run {
     closed: bool,
     counts: bool,
     reads: bool,
+    /// A person at a console started it.
+    seen: bool,
     bills: BTreeMap<u64, Bill>,
 }
 
@@ -145,7 +147,8 @@ impl Model {
                 if !head.headless {
                     self.stopped.remove(plan);
                 }
-                let run = Run { plan, closed: false, counts, reads: counts, bills: BTreeMap::new() };
+                let seen = !head.headless;
+                let run = Run { plan, closed: false, counts, reads: counts, seen, bills: BTreeMap::new() };
                 !self.runs.contains_key(&n) && self.runs.insert(n, run).is_none()
             }
             Event::ActionTaken(_) | Event::MarkMoved { .. } => true,
@@ -189,6 +192,7 @@ impl Model {
                         run.closed = true;
                         match end {
                             RunEnd::Stopped(_) => drop(self.stopped.insert(run.plan, n)),
+                            RunEnd::CollectFailed(_) if !run.seen => drop(self.stopped.insert(run.plan, n)),
                             RunEnd::Completed | RunEnd::Empty if !run.reads => drop(self.stopped.remove(run.plan)),
                             _ => {}
                         }
@@ -361,7 +365,7 @@ impl Model {
         }
         history.sort_unstable();
         history.reverse();
-        let stopped: BTreeSet<_> = store.stopped_runs().unwrap().iter().map(|row| row.head.id).collect();
+        let stopped: BTreeSet<_> = store.stopped_runs().unwrap().iter().map(|stopped| stopped.row.head.id).collect();
         assert_eq!(stopped, self.stopped.values().map(|n| run_id(*n)).collect());
         let got = store.bills(Scope::History, &Filter::default(), &page, Ts(T0)).unwrap();
         assert_eq!(got.total, Some(history.len() as u64));

@@ -35,7 +35,15 @@ pub async fn run(link: &dyn Link, out: &Out, attached: bool) -> Result<Exit, Sto
         ))?;
         for run in &health.runs {
             let name = format!("{} {}", run.run, run.plan);
-            let words = out.colon(&name, &name, &out.run_state(&run.row));
+            let mut words = out.colon(&name, &name, &out.run_state(&run.row));
+            if let Some(since) = run.since {
+                let row = if run.times > 1 {
+                    format!("{} {}", run.times, out.t("in a row, ", "次连续，"))
+                } else {
+                    String::new()
+                };
+                words = format!("{words} ({row}{} {})", out.t("since", "自"), out.time(since));
+            }
             out.line(crate::text::show(&words, 1024).as_str())?;
         }
     }

@@ -11,7 +11,7 @@ use super::filter::Filter;
 use super::ids::{EnvId, PlanId, PlanRev, RunId, Seq, WorkKey};
 use super::plan::Plan;
 use super::reason::Reason;
-use super::run::{BillRow, Collected, Mark, RunRow};
+use super::run::{BillRow, Collected, Mark, RunRow, StoppedRun};
 use super::server::Server;
 use super::time::Ts;
 
@@ -23,7 +23,7 @@ pub enum Query {
     Plans,
     /// Runs, newest first.
     Runs(PageRequest),
-    /// Runs that ended by themselves, the latest of their plan, where none went on since.
+    /// Runs that ended by themselves or could not read their bills, the latest of their plan, where none went through since.
     Stopped,
     /// One run.
     Run(RunId),
@@ -236,8 +236,10 @@ pub struct EnvRow {
 pub enum Answer {
     /// To [`Query::Plans`].
     Plans(Vec<PlanRow>),
-    /// To [`Query::Runs`] and [`Query::Stopped`].
+    /// To [`Query::Runs`].
     Runs(Page<RunRow>),
+    /// To [`Query::Stopped`].
+    Stopped(Vec<StoppedRun>),
     /// To [`Query::Run`].
     Run(Option<Box<RunRow>>),
     /// To [`Query::Bills`] and [`Query::FindBill`].

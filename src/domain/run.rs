@@ -484,6 +484,18 @@ pub struct RunRow {
     pub op_unknown: bool,
 }
 
+/// A run that nobody at a console saw end by itself, or fail to read its bills, and after which none of its plan went
+/// through yet: the latest of a row of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedRun {
+    /// The latest.
+    pub row: RunRow,
+    /// When the first one in the row ended.
+    pub since: Ts,
+    /// How many there are in the row.
+    pub times: u32,
+}
+
 impl RunRow {
     /// Bills that are still to be called, for an estimate: what is settled without a call takes no time.
     pub fn to_call(&self) -> u64 {

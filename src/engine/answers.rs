@@ -43,11 +43,7 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             Ok(Answer::Plans(rows.collect::<Result<_, _>>()?))
         }
         Query::Runs(page) => Ok(Answer::Runs(store.runs(None, &page)?)),
-        Query::Stopped => {
-            let rows = store.stopped_runs()?.into_iter();
-            let rows = rows.map(|row| (Cursor(row.head.id.to_string()), row)).collect();
-            Ok(Answer::Runs(Page { rows, ..Page::default() }))
-        }
+        Query::Stopped => Ok(Answer::Stopped(store.stopped_runs()?)),
         Query::Run(id) => Ok(Answer::Run(store.run(id)?.map(Box::new))),
         Query::Bills { scope, filter, page } => Ok(Answer::Bills(store.bills(scope, &filter, &page, now)?)),
         Query::LedgerGroups { plan } => Ok(Answer::LedgerGroups(store.ledger_groups(plan.as_ref())?)),

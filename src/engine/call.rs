@@ -350,7 +350,7 @@ async fn read_back(context: &CallContext, bill: &Candidate, said: Failure, sent:
         seen,
         approved: None,
         open: bill.past.open.as_ref(),
-        anothers: bill.past.anothers,
+        anothers: bill.past.is_anothers(),
         moment: Moment::Refused(&said),
         user: &context.env.env.user,
         repeats: bill.past.auto_repeats,

@@ -14,7 +14,7 @@ use ulid::Ulid;
 use crate::domain::access::Access;
 use crate::domain::cause::CauseTable;
 use crate::domain::event::Event;
-use crate::domain::ids::{CallId, EnvId, PlanId, RunId};
+use crate::domain::ids::{CallId, EnvId, PlanId, RecordKey, RunId};
 use crate::domain::plan::Plan;
 use crate::domain::query::PlanProblem;
 use crate::domain::run::{Mark, PauseWhy, RunState};
@@ -24,7 +24,7 @@ use crate::store::actions::ActionLog;
 use crate::store::{Store, StoreError};
 
 use super::PlanSource;
-use super::dispatch::Dispatch;
+use super::dispatch::{Claim, Dispatch};
 use super::ledger::Ledger;
 
 /// A plan as it was read, with the number of its hazards.
@@ -121,6 +121,11 @@ impl Shared {
     /// A new call's id.
     pub fn call_id(&self) -> CallId {
         CallId(self.ulid())
+    }
+
+    /// Takes a record into one run's hands, unless another has it.
+    pub fn claim(&self, record: &RecordKey) -> Option<Claim> {
+        self.env(Some(&record.env))?.claim(&record.form, &record.fid)
     }
 
     /// An environment by name; the default one for `None`.

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use crate::domain::access::Role;
 use crate::domain::bill::{BillState, Outcome, Skip, Slot};
-use crate::domain::event::Event;
-use crate::domain::ids::RunId;
+use crate::domain::event::{Event, Fact};
+use crate::domain::ids::{RunId, Seq};
 use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, PauseWhy, RunEnd, RunKind, RunRow, RunState};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 use super::control::{Shared, Stop, read};
+use super::dispatch::Claim;
+use super::past::{DEPTH, Past};
 use super::reading::{self, ReadFault};
 use super::runner::{Runner, SETTLE_GROUP};
 use super::settle::Patience;
@@ -211,8 +213,7 @@ fn is_told(row: &RunRow) -> bool {
     }
 }
 
-/// Settles the bills of a run that still wait, then closes it: one that the ERP refused as failed with its words, the rest
-/// as not reached. A run that nobody approved tells nothing of its bills.
+/// Settles the bills of a run that still wait, then closes it. A run that nobody approved tells nothing of its bills.
 pub(super) async fn close_rest(shared: &Shared, run: RunId, end: RunEnd) -> Result<(), StoreError> {
     if read(&shared.store, move |s| s.run(run)).await?.is_some_and(|row| !is_told(&row)) {
         return shared.close_run(run, end).await;
@@ -222,21 +223,48 @@ pub(super) async fn close_rest(shared: &Shared, run: RunId, end: RunEnd) -> Resu
         if rows.is_empty() {
             return shared.close_run(run, end).await;
         }
-        shared.ledger.append(rows.iter().map(|row| not_reached(run, row)).collect()).await?;
+        // Held until it is told: no other run adds to a bill's past meanwhile.
+        let held: Vec<Claim> = rows.iter().filter_map(|row| shared.claim(row.record())).collect();
+        let events = read(&shared.store, move |store| rows.iter().map(|row| last_word(store, run, row)).collect());
+        shared.ledger.append(events.await?).await?;
+        drop(held);
     }
 }
 
-fn not_reached(run: RunId, row: &BillRow) -> Event {
-    Event::BillSettled {
-        run,
-        fid: row.fid().clone(),
-        no: row.no.clone(),
-        was: row.state.slot(),
-        outcome: match &row.state {
-            BillState::RetryAt { failure: Some(failure), .. } => Outcome::Failed((**failure).clone()),
-            BillState::RetryAt { .. } | BillState::Waiting | BillState::Trying { .. } | BillState::Settled(_) => {
-                Outcome::Skipped(Skip::NotReached)
+/// What is told of a bill that still waits when its run closes: what another run did meanwhile stays done, a refusal stays
+/// the last word where nobody had the bill in hand since, and any other bill was not reached.
+fn last_word(store: &dyn Store, run: RunId, row: &BillRow) -> Result<Event, StoreError> {
+    let past = Past::of(store, &row.key, run)?;
+    let not_reached = Outcome::Skipped(Skip::NotReached);
+    let outcome = match (&past.since, &row.state) {
+        (Some((at, told)), _) if is_there(told) && was_found_before(store, run, row, *at)? => match told {
+            Outcome::Already { by, on } => Outcome::Already { by: by.clone(), on: on.clone() },
+            Outcome::Done { .. } | Outcome::Skipped(_) | Outcome::Failed(_) | Outcome::Unknown(_) => {
+                Outcome::Already { by: None, on: None }
             }
         },
+        (None, BillState::RetryAt { failure: Some(failure), .. }) if !past.others_call => {
+            Outcome::Failed((**failure).clone())
+        }
+        (
+            Some(_) | None,
+            BillState::RetryAt { .. } | BillState::Waiting | BillState::Trying { .. } | BillState::Settled(_),
+        ) => not_reached,
+    };
+    let (fid, no, was) = (row.fid().clone(), row.no.clone(), row.state.slot());
+    Ok(Event::BillSettled { run, fid, no, was, outcome })
+}
+
+fn is_there(told: &Outcome) -> bool {
+    match told {
+        Outcome::Done { .. } | Outcome::Already { .. } => true,
+        Outcome::Skipped(_) | Outcome::Failed(_) | Outcome::Unknown(_) => false,
     }
+}
+
+/// Whether the run had found the bill before something was told of it: what was told earlier is known to its query.
+fn was_found_before(store: &dyn Store, run: RunId, row: &BillRow, told: Seq) -> Result<bool, StoreError> {
+    let (facts, _) = store.facts_of(&row.key, DEPTH)?;
+    let found = |fact: &Fact| matches!(&fact.event, Event::BillsFound { run: of, .. } if *of == run);
+    Ok(facts.iter().filter(|fact| found(fact)).all(|fact| fact.seq < told))
 }

@@ -12,7 +12,7 @@ use crate::store::{Store, StoreError};
 use super::decide::OpenCall;
 
 /// Facts of a bill that are folded, newest; what is older cannot change a decision about an open call.
-const DEPTH: usize = 200;
+pub(super) const DEPTH: usize = 200;
 
 /// What matters of a bill's past for the next step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,9 +23,10 @@ pub struct Past {
     pub open: Option<OpenCall>,
     /// In this run: a call of which this run has not told yet what came of it, whatever another run told meanwhile.
     pub own: Option<OpenCall>,
-    /// Another run tells of the effect there is: it told that it is done since the call, or the open call is its own and
-    /// it goes on.
-    pub anothers: bool,
+    /// What another run told of it since this run called it last; where this run called nothing, since the last call.
+    pub since: Option<(Seq, Outcome)>,
+    /// The open call is another run's, which is not closed: what came of it is that run's to tell.
+    pub others_call: bool,
     /// What is recorded about that call, once it is.
     pub unknown: Option<Unknown>,
     /// Automatic repeats spent on the revision that was called last.
@@ -60,7 +61,7 @@ impl Past {
         let mut past = Self { last, ..Self::fold(&facts, fid, run) };
         past.stamp(store)?;
         if let Some(of) = past.open.as_ref().map(|open| open.run).filter(|of| *of != run) {
-            past.anothers |= store.run(of)?.is_some_and(|row| !row.state.is_closed());
+            past.others_call = store.run(of)?.is_some_and(|row| !row.state.is_closed());
         }
         for op in store.operations_of(record)?.into_iter().filter(|op| *op != key.op) {
             let (facts, last) = store.deeds_of(&record.under(&op), DEPTH)?;
@@ -111,6 +112,11 @@ impl Past {
         }
     }
 
+    /// Whether the effect there is is another run's to tell.
+    pub fn is_anothers(&self) -> bool {
+        self.others_call || matches!(self.since, Some((_, Outcome::Done { .. })))
+    }
+
     /// Whether only an operator may let it be called again.
     pub fn needs_operator(&self) -> bool {
         self.open.is_some() && self.unknown.as_ref().is_some_and(|u| u.why.needs_operator())
@@ -127,7 +133,7 @@ impl Past {
                 self.called = Some(rev.clone());
                 let call = OpenCall { run: *of, step: *step, rev: rev.clone(), sent: fact.at, left: None };
                 if here || self.own.is_none() {
-                    self.anothers = false;
+                    self.since = None;
                 }
                 if here {
                     self.own = Some(call.clone());
@@ -212,7 +218,7 @@ impl Past {
             self.own.take_if(|_| !matches!(outcome, Outcome::Unknown(_)));
         } else {
             self.prior = Some(outcome.clone());
-            self.anothers |= matches!(outcome, Outcome::Done { .. });
+            self.since = Some((self.last, outcome.clone()));
         }
         match outcome {
             Outcome::Unknown(unknown) => {

@@ -145,7 +145,7 @@ impl Runner {
             seen,
             approved: None,
             open: past.open.as_ref(),
-            anothers: past.anothers,
+            anothers: past.is_anothers(),
             moment,
             user: &self.env.env.user,
             repeats: past.auto_repeats,

@@ -28,7 +28,8 @@ use crate::domain::live::{EnvPulse, Live};
 use crate::domain::operation_words;
 use crate::domain::query::{Answer, LedgerGroup, Query};
 use crate::domain::reason::Reason;
-use crate::domain::run::{RunEnd, RunRow, RunState};
+use crate::domain::run::{RunEnd, RunRow, RunState, StoppedRun};
+use crate::domain::time::Ts;
 use crate::link::{Link, LinkError, Notice, Watch};
 
 /// Connections at a time.
@@ -77,7 +78,8 @@ pub struct Halted {
     pub plan: String,
     /// Its environment.
     pub env: String,
-    /// `paused` and `interrupted` can go on; `stopped` has ended, and no later run of its plan went through.
+    /// `paused` and `interrupted` can go on; `stopped` has ended and `collect_failed` could not read its bills, and no later
+    /// run of its plan went through.
     pub state: &'static str,
     /// Why, for programs.
     pub reason: Option<String>,
@@ -85,6 +87,11 @@ pub struct Halted {
     pub reason_args: Option<serde_json::Value>,
     /// Why, in English.
     pub detail: String,
+    /// Since when it has been so: the end of the first run in a row, Unix milliseconds. Open runs: unset.
+    #[serde(rename = "since_ms", skip_serializing_if = "Option::is_none")]
+    pub since: Option<Ts>,
+    /// How many runs in a row.
+    pub times: u32,
     /// The run itself, for words in another language.
     #[serde(skip)]
     pub row: RunRow,
@@ -141,7 +148,7 @@ impl Book {
         r.register("skydeck_open_runs", "Runs that are not closed, by state", book.open_runs.clone());
         r.register(
             "skydeck_stopped_runs",
-            "1 for a plan whose latest run ended by itself, until a later one goes through",
+            "1 for a plan whose latest run ended by itself or could not read its bills, until a later one goes through",
             book.stopped_runs.clone(),
         );
         r.register("skydeck_calls_in_flight", "Writing calls in flight", book.in_flight.clone());
@@ -181,7 +188,7 @@ impl Book {
     }
 
     /// The page, with what stands now.
-    fn page(&self, now: &Now, ended: &[RunRow], groups: &[LedgerGroup]) -> Result<String, std::fmt::Error> {
+    fn page(&self, now: &Now, ended: &[StoppedRun], groups: &[LedgerGroup]) -> Result<String, std::fmt::Error> {
         for family in [
             &self.open_runs,
             &self.stopped_runs,
@@ -198,7 +205,7 @@ impl Book {
             self.open_runs.get_or_create(&vec![env.clone(), ("state", state(&run.row.state).to_owned())]).inc();
             self.in_flight.get_or_create(&vec![env]).inc_by(i64::try_from(run.in_flight.len()).unwrap_or(i64::MAX));
         }
-        for row in ended {
+        for StoppedRun { row, .. } in ended {
             let head = &row.head;
             let why = if let RunState::Closed(end) = &row.state { end.reason().map(Reason::code) } else { None };
             let labels = vec![("env", head.env.to_string()), ("plan", head.plan.to_string())];
@@ -241,9 +248,9 @@ struct Now {
 }
 
 /// What no fact and no pulse tells: runs that ended by themselves, and the ledger.
-pub async fn standing(link: &dyn Link) -> Result<(Vec<RunRow>, Vec<LedgerGroup>), LinkError> {
+pub async fn standing(link: &dyn Link) -> Result<(Vec<StoppedRun>, Vec<LedgerGroup>), LinkError> {
     let ended = match link.ask(Query::Stopped).await? {
-        Answer::Runs(page) => page.rows.into_iter().map(|(_, row)| row).collect(),
+        Answer::Stopped(runs) => runs,
         _ => Vec::new(),
     };
     let groups = match link.ask(Query::LedgerGroups { plan: None }).await? {
@@ -306,9 +313,10 @@ impl Desk {
 }
 
 /// Whether all is well. `ended`: runs that ended by themselves, the latest of their plan.
-pub fn judge(live: &Live, ended: &[RunRow], breakers: &[EnvId], groups: &[LedgerGroup]) -> Health {
-    let open = live.open().map(|run| &run.row);
-    let runs: Vec<Halted> = open.chain(ended).filter_map(Halted::of).collect();
+pub fn judge(live: &Live, ended: &[StoppedRun], breakers: &[EnvId], groups: &[LedgerGroup]) -> Health {
+    let open = live.open().filter_map(|run| Halted::of(&run.row, None));
+    let ended = ended.iter().filter_map(|run| Halted::of(&run.row, Some((run.since, run.times))));
+    let runs: Vec<Halted> = open.chain(ended).collect();
     let unknown = groups.iter().filter(|g| g.slot == crate::domain::bill::Slot::Unknown).map(|g| g.count).sum();
     Health {
         ok: runs.is_empty() && breakers.is_empty(),
@@ -324,11 +332,12 @@ pub fn judge(live: &Live, ended: &[RunRow], breakers: &[EnvId], groups: &[Ledger
 
 impl Halted {
     /// What keeps a run from its end, or kept it from reaching all of its bills.
-    fn of(row: &RunRow) -> Option<Self> {
+    fn of(row: &RunRow, row_of_them: Option<(Ts, u32)>) -> Option<Self> {
         let (state, why) = match &row.state {
             RunState::Paused(why) => ("paused", Some(why.reason()?.clone())),
             RunState::Interrupted => ("interrupted", None),
             RunState::Closed(RunEnd::Stopped(why)) => ("stopped", Some(why.clone())),
+            RunState::Closed(RunEnd::CollectFailed(why)) => ("collect_failed", Some(why.clone())),
             RunState::Collecting
             | RunState::AwaitingApproval
             | RunState::Working
@@ -343,6 +352,8 @@ impl Halted {
             reason: why.as_ref().map(Reason::code),
             reason_args: why.as_ref().map(Reason::args),
             detail: why.as_ref().map_or_else(|| state.to_owned(), Reason::en),
+            since: row_of_them.map(|(since, _)| since),
+            times: row_of_them.map_or(1, |(_, times)| times),
             row: row.clone(),
         })
     }

@@ -22,7 +22,7 @@ use crate::domain::filter::Filter;
 use crate::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use crate::domain::plan::Plan;
 use crate::domain::query::{LedgerGroup, Page, PageRequest, Scope};
-use crate::domain::run::{BillRow, Mark, RunRow};
+use crate::domain::run::{BillRow, Mark, RunRow, StoppedRun};
 use crate::domain::server::ServerBound;
 use crate::domain::step::{Blob, Body};
 use crate::domain::time::Ts;
@@ -110,7 +110,7 @@ pub trait Store: Send + Sync {
     fn open_runs(&self) -> Result<Vec<RunRow>, StoreError>;
     /// Runs that ended by themselves, the latest of their plan: no later one of it went through, and no person at a console
     /// started one.
-    fn stopped_runs(&self) -> Result<Vec<RunRow>, StoreError> {
+    fn stopped_runs(&self) -> Result<Vec<StoppedRun>, StoreError> {
         Ok(Vec::new())
     }
     /// Runs, newest first, optionally of one plan.
@@ -228,7 +228,7 @@ macro_rules! index_reads {
         fn open_runs(&$self) -> Result<Vec<crate::domain::run::RunRow>, StoreError> {
             $index.open_runs()
         }
-        fn stopped_runs(&$self) -> Result<Vec<crate::domain::run::RunRow>, StoreError> {
+        fn stopped_runs(&$self) -> Result<Vec<crate::domain::run::StoppedRun>, StoreError> {
             $index.stopped_runs()
         }
         fn runs(&$self,

@@ -8,7 +8,7 @@ use skydeck::domain::bill::{Found, Slot};
 use skydeck::domain::event::{Event, Fact};
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, Fid, PlanId, RecordKey, RunId, WorkKey};
-use skydeck::domain::run::RunRow;
+use skydeck::domain::run::{RunRow, StoppedRun};
 use skydeck::domain::time::{Clock, Ts};
 use skydeck::store::memory::MemoryStore;
 use skydeck::store::{Appended, Store, StoreError};
@@ -86,7 +86,7 @@ impl Store for FlakyStore {
         bill(key: &WorkKey) -> Result<Option<skydeck::domain::run::BillRow>, StoreError>;
         find_number(beginning: &str, limit: usize) -> Result<Vec<skydeck::domain::run::BillRow>, StoreError>;
         facts_of(key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
-        stopped_runs() -> Result<Vec<RunRow>, StoreError>;
+        stopped_runs() -> Result<Vec<StoppedRun>, StoreError>;
         resolved_since(key: &WorkKey) -> Result<Option<Ts>, StoreError>;
         operations_of(key: &RecordKey) -> Result<Vec<skydeck::domain::ids::OpId>, StoreError>;
         boot_of(run: RunId, at: skydeck::domain::ids::Seq) -> Result<Option<String>, StoreError>;

@@ -211,7 +211,8 @@ impl Witness {
                 let since = |before: Truth| if nobody { truth.came > before.came } else { truth.ours > before.ours };
                 let new = word.told.is_none_or(since);
                 word.told = Some(truth);
-                !(new && called.is_some_and(since))
+                // Where nobody is named, what came about between our look and our call counts as ours, too.
+                !(new && called.is_some_and(|before| since(before) || (nobody && truth.there)))
             }
             Outcome::Already { .. } => truth.came == 0,
         };

@@ -56,7 +56,8 @@ impl Alerts {
         let Ok(Watch { live, mut notices }) = link.watch().await else { return };
         let mut watchman = Watchman::new(times, live, clock.now());
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let tell = async |items: Vec<Item>| {
+        let tell = async |mut items: Vec<Item>| {
+            since_when(&*link, &mut items).await;
             let groups = groups(&*link, &items).await;
             let message = words::message(tongue, &items, &groups, &*label, &host);
             if queue.try_send(message).is_err() {
@@ -98,6 +99,19 @@ impl Alerts {
         }
         drop(queue);
         let _ = sending.await;
+    }
+}
+
+/// Adds since when the plans' runs have ended by themselves, and how many in a row.
+async fn since_when(link: &dyn Link, items: &mut [Item]) {
+    if !items.iter().any(|item| item.unseen) {
+        return;
+    }
+    let Ok(Answer::Stopped(runs)) = link.ask(Query::Stopped).await else { return };
+    for item in items.iter_mut().filter(|item| item.unseen) {
+        if let Some(run) = runs.iter().find(|run| run.row.head.plan == item.plan) {
+            (item.since, item.times) = (Some(run.since), run.times);
+        }
     }
 }
 

@@ -64,6 +64,12 @@ pub struct Item {
     pub ended: bool,
     /// Nobody approved it: nothing is told of its bills.
     pub untold: bool,
+    /// It ended by itself or could not read its bills, and nobody at a console had started it.
+    #[serde(skip)]
+    pub unseen: bool,
+    /// Since when the plan's runs have ended so, one after the other.
+    #[serde(rename = "since_ms", skip_serializing_if = "Option::is_none")]
+    pub since: Option<Ts>,
     /// The reason itself, for words.
     #[serde(skip)]
     pub why: Option<Reason>,
@@ -98,6 +104,9 @@ pub struct Watchman {
     told: HashMap<Key, Ts>,
     unknown_since: HashMap<RunId, Ts>,
     long_told: HashSet<RunId>,
+    /// Plans whose runs nobody sees end by themselves one after the other, with the reason that was told: told once, until a
+    /// run goes through, somebody starts one, or the reason is another one.
+    standing: HashMap<(PlanId, EnvId), String>,
 }
 
 impl Watchman {
@@ -110,6 +119,7 @@ impl Watchman {
             told: HashMap::new(),
             unknown_since: HashMap::new(),
             long_told: HashSet::new(),
+            standing: HashMap::new(),
         };
         let open: Vec<Item> = live.open().filter_map(|run| of_state(run, now)).collect();
         watchman.live = live;
@@ -137,6 +147,7 @@ impl Watchman {
         for fact in facts {
             self.live.apply(fact);
             let Some(run) = fact.event.run() else { continue };
+            self.see_mended(run, &fact.event);
             let changes = matches!(
                 fact.event,
                 Event::RunClosed { .. }
@@ -155,8 +166,33 @@ impl Watchman {
         self.count_unknown(now);
     }
 
+    fn see_mended(&mut self, run: RunId, event: &Event) {
+        let Some(head) = self.live.runs.get(&run).map(|run| &run.row.head) else { return };
+        let mended = match event {
+            Event::RunOpened(head) => head.is_attended(),
+            Event::RunClosed { end: RunEnd::Completed | RunEnd::Empty, .. } => head.kind != RunKind::Verify,
+            _ => false,
+        };
+        if mended {
+            self.standing.remove(&(head.plan.clone(), head.env.clone()));
+        }
+    }
+
+    /// Whether the same was told already and stands.
+    fn stands(&mut self, item: &Item) -> bool {
+        if !item.unseen {
+            return false;
+        }
+        let reason = item.reason.clone().unwrap_or_default();
+        let before = self.standing.insert((item.plan.clone(), item.env.clone()), reason);
+        before.is_some() && before == item.reason
+    }
+
     fn add(&mut self, item: Item, now: Ts) {
         let key = (item.plan.clone(), item.env.clone(), item.what, item.sum.unknown > 0);
+        if self.stands(&item) && !self.pending.contains_key(&key) {
+            return;
+        }
         let soon = now.plus(self.times.merge);
         let due = self.told.get(&key).map_or(soon, |told| told.plus(self.times.quiet).max(soon));
         match self.pending.get_mut(&key) {
@@ -259,6 +295,8 @@ fn item(run: &RunLive, what: What, why: Option<&Reason>, at: Ts) -> Item {
         reason_args: why.map(Reason::args),
         ended: run.row.state.is_closed(),
         untold: run.row.is_untold(),
+        unseen: !head.is_attended() && matches!(&run.row.state, RunState::Closed(end) if end.reason().is_some()),
+        since: None,
         why: why.cloned(),
         at,
         times: 1,

@@ -10,6 +10,7 @@ use super::watch::{Item, What};
 use crate::domain::cause::Cause;
 use crate::domain::operation_words;
 use crate::domain::query::LedgerGroup;
+use crate::domain::time::Ts;
 use crate::text::{markdown_safe, show};
 
 /// Longest reason quoted, bytes.
@@ -115,6 +116,13 @@ pub fn trial(tongue: Tongue, host: &str) -> Message {
     Message { title, text, markdown, json }
 }
 
+/// Since when, in the zone of this machine: the message is read elsewhere, so the zone stands beside it.
+fn since_words(tongue: Tongue, since: Ts) -> String {
+    let local = chrono::DateTime::from_timestamp_millis(since.0).map(|utc| utc.with_timezone(&chrono::Local));
+    let at = local.map(|at| at.format("%m-%d %H:%M %:z").to_string()).unwrap_or_default();
+    format!("{} {at}", tongue.t("since", "自"))
+}
+
 /// The line of one item, and what to do about it.
 fn said(tongue: Tongue, item: &Item) -> (String, &'static str) {
     let (what, advice) = match item.what {
@@ -162,8 +170,9 @@ fn said(tongue: Tongue, item: &Item) -> (String, &'static str) {
     let words = operation_words::in_sum(&item.op);
     let already = if item.op.is_audit() { words.en.already_list } else { words.en.already };
     let op = if item.op.is_audit() { String::new() } else { format!(" {}", show(item.op.as_str(), REASON).as_str()) };
+    let since = item.since.map(|since| format!(", {}", since_words(tongue, since))).unwrap_or_default();
     let head = format!(
-        "{}{production} · {}: {what}{again} ·{op} {} {}",
+        "{}{production} · {}: {what}{again}{since} ·{op} {} {}",
         show(item.env.as_str(), REASON).as_str(),
         show(&item.name, REASON).as_str(),
         tongue.t("found", "找到"),

@@ -80,7 +80,7 @@ pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), S
         Event::RunInterrupted { run } => interrupted(s, *run)?,
         Event::RunClosed { run, end } => {
             let (no, mut live) = open_run_of(s, *run)?;
-            note_end(s, no, &live, end)?;
+            note_end(s, no, &live, end, at)?;
             let waiting = live.tally().waiting;
             // Nothing is told of the bills of a run that nobody approved: they stay as they were found.
             if waiting > 0 && live.a {
@@ -174,23 +174,31 @@ fn open_run<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, head: &RunHead) -> Result<()
     Ok(())
 }
 
-/// A run that ended by itself is remembered until a later one of its plan goes through, or a person starts one.
+/// A run that ended by itself is remembered until a later one of its plan goes through, or a person starts one; and so is
+/// one that could not read its bills, where nobody at a console saw that. With it: since when, and how many by now.
 fn note_end<K: Kv + ?Sized>(
     s: &mut Scratch<'_, K>,
     no: RunNo,
     live: &RunLiveRec,
     end: &RunEnd,
+    at: Ts,
 ) -> Result<(), StoreError> {
+    let rec = s.get::<RunRec>(&Key::new(key::RUN).u32(no).done())?;
     match end {
-        RunEnd::Stopped(_) => s.put_raw(stopped_key(live.p), no.to_be_bytes().to_vec()),
+        RunEnd::CollectFailed(_) if rec.as_ref().is_none_or(|rec| rec.h.is_attended()) => {}
+        RunEnd::Stopped(_) | RunEnd::CollectFailed(_) => {
+            let before = s.raw(&stopped_key(live.p))?.and_then(|bytes| StoppedRec::read(&bytes));
+            let (since, times) = before.and_then(|rec| rec.since).unwrap_or((at, 0));
+            let rec = StoppedRec { no, since: Some((since, times.saturating_add(1))) };
+            s.put_raw(stopped_key(live.p), rec.written());
+        }
         RunEnd::Completed | RunEnd::Empty => {
-            let rec = s.get::<RunRec>(&Key::new(key::RUN).u32(no).done())?;
             // A run that only reads says nothing about whether the plan can write again.
             if rec.is_some_and(|rec| rec.h.kind != RunKind::Verify) {
                 s.delete(stopped_key(live.p));
             }
         }
-        RunEnd::Cancelled | RunEnd::Declined | RunEnd::CollectFailed(_) => {}
+        RunEnd::Cancelled | RunEnd::Declined => {}
     }
     Ok(())
 }
@@ -494,6 +502,31 @@ pub fn dict_key(kind: Dict, text: &str) -> Vec<u8> {
 /// Key of a plan's revision.
 pub fn plan_key(rev: &PlanRev) -> Vec<u8> {
     Key::new(key::PLAN).raw(rev.as_str().as_bytes()).done()
+}
+
+/// The run of a plan that ended by itself.
+pub(super) struct StoppedRec {
+    /// The latest one.
+    pub no: RunNo,
+    /// When the first one in a row ended, and how many there were; not known where an earlier program wrote it.
+    pub since: Option<(Ts, u32)>,
+}
+
+impl StoppedRec {
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let since = key::u64_at(bytes, 4).zip(key::u32_at(bytes, 12));
+        let since = since.map(|(at, times)| (Ts(at.cast_signed()), times));
+        Some(Self { no: key::u32_at(bytes, 0)?, since })
+    }
+
+    fn written(&self) -> Vec<u8> {
+        let mut bytes = self.no.to_be_bytes().to_vec();
+        if let Some((at, times)) = self.since {
+            bytes.extend(at.0.to_be_bytes());
+            bytes.extend(times.to_be_bytes());
+        }
+        bytes
+    }
 }
 
 /// Key of the run of a plan that ended by itself.

@@ -3,7 +3,9 @@
 //! Invariant: no answer here grows with the history but by its own limit.
 
 use super::Index;
-use super::fold::{LATER, OPERATIONS, bill_key, dict_key, family_text, known_key, live_key, number_key, plan_key};
+use super::fold::{
+    LATER, OPERATIONS, StoppedRec, bill_key, dict_key, family_text, known_key, live_key, number_key, plan_key,
+};
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
 use super::kv::{Kv, Walk};
 use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec, RunRec, places, run_row};
@@ -11,7 +13,7 @@ use crate::domain::bill::{BillState, Found, Slot};
 use crate::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use crate::domain::plan::Plan;
 use crate::domain::query::LedgerGroup;
-use crate::domain::run::{BillRow, Mark, RunRow};
+use crate::domain::run::{BillRow, Mark, RunRow, StoppedRun};
 use crate::domain::server::ServerBound;
 use crate::store::{LedgerEntry, StoreError, codec};
 
@@ -86,14 +88,16 @@ impl<K: Kv> Index<K> {
     }
 
     /// Runs that ended by themselves where none of their plan went on since.
-    pub fn stopped_runs(&self) -> Result<Vec<RunRow>, StoreError> {
-        let mut rows = Vec::new();
+    pub fn stopped_runs(&self) -> Result<Vec<StoppedRun>, StoreError> {
+        let mut all = Vec::new();
         for entry in Walk::prefix(&self.kv, vec![key::STOPPED], false) {
-            if let Some(no) = u32_at(&entry?.1, 0) {
-                rows.extend(self.run_by_no(no)?);
+            let Some(rec) = StoppedRec::read(&entry?.1) else { continue };
+            if let Some(row) = self.run_by_no(rec.no)? {
+                let (since, times) = rec.since.unwrap_or((row.closed.unwrap_or(row.head.opened), 1));
+                all.push(StoppedRun { row, since, times });
             }
         }
-        Ok(rows)
+        Ok(all)
     }
 
     /// One bill of a run.

@@ -1,23 +1,19 @@
 #!/usr/bin/env bash
 # Does 0.1.0 refuse a directory that a newer program has raised to another version, and leave every byte of it alone?
 #
-#   tests/golden/data-0.1.0/refuses.sh [--by-hand] OLD NEW
+#   tests/golden/data-0.1.0/refuses.sh OLD NEW
 #
-# OLD: the program of 0.1.0, NEW: the one to judge. NEW opens a copy of each golden directory, which raises its version. Then
-# every verb of OLD must end with "use the newer program", and no file but owner.lock (the console's: and owner.log) may be
-# another one. Exit code 0: so it is; 1: it is not; 3: NEW raises nothing yet, so nothing was shown.
-#
-# --by-hand: where NEW raises nothing, `version` is set to 2 by hand; and the comparison is tried on OLD at work in a
-# directory that it may open, where it has to see a change.
+# OLD: the program of 0.1.0, NEW: the one to judge. NEW upgrades a copy of each golden directory. Then every verb of OLD must
+# end with "use the newer program", and no file but owner.lock (the console's: and owner.log) may be another one. Before that
+# the comparison is tried on OLD at work in a directory that it may open, where it has to see a change. Exit code 0: so it
+# is; 1: it is not.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-by_hand=0
-[ "${1:-}" != --by-hand ] || { by_hand=1; shift; }
-[ $# -eq 2 ] || { echo "usage: refuses.sh [--by-hand] OLD NEW" >&2; exit 2; }
+[ $# -eq 2 ] || { echo "usage: refuses.sh OLD NEW" >&2; exit 2; }
 old=$(realpath "$1") new=$(realpath "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-failed=0 unshown=0
+failed=0
 
 # Every file by content, every entry by mode and kind; owner.lock (and what else is named) by being there alone.
 fingerprint() {
@@ -83,28 +79,21 @@ for file in "$here"/*.tar.gz; do
     mkdir -m 700 "$data"
     tar -xzf "$file" -C "$data" --no-same-owner
     mapfile -t options < <(options)
-    code=0 raised=1
-    "$new" history "${options[@]}" </dev/null >"$work/said" 2>&1 || code=$?
-    [ $code -eq 0 ] || { echo "$name: NEW does not open it: $(head -c 300 "$work/said")"; failed=1; continue; }
-    if grep -qx "skydeck store 1" "$data/version"; then
-        if [ $by_hand -eq 0 ]; then
-            echo "$name: NEW leaves its version at 1"
-            unshown=1
-            rm -rf "$data"
-            continue
-        fi
-        # The control: a program that may open it leaves traces, and they are seen.
-        cp -a "$data" "$data.control"
-        rm -f "$data.control/ballast"
-        before=$(fingerprint "$data.control")
-        "$old" history --config "$work/config.toml" --data "$data.control" </dev/null >/dev/null 2>&1 || true
-        if diff -q <(echo "$before") <(fingerprint "$data.control") >/dev/null; then
-            echo "$name: the comparison does not see OLD at work"
-            failed=1
-        fi
-        rm -rf "$data.control"
-        echo "skydeck store 2" >"$data/version"
-        raised=0
+    # The control: a program that may open it leaves traces, and they are seen.
+    cp -a "$data" "$data.control"
+    before=$(fingerprint "$data.control")
+    "$old" history --config "$work/config.toml" --data "$data.control" </dev/null >/dev/null 2>&1 || true
+    if diff -q <(echo "$before") <(fingerprint "$data.control") >/dev/null; then
+        echo "$name: the comparison does not see OLD at work"
+        failed=1
+    fi
+    rm -rf "$data.control"
+    code=0
+    "$new" upgrade --no-backup "${options[@]}" </dev/null >"$work/said" 2>&1 || code=$?
+    if [ $code -ne 0 ] || grep -qx "skydeck store 1" "$data/version"; then
+        echo "$name: NEW does not raise it: $(head -c 300 "$work/said")"
+        failed=1
+        continue
     fi
     before=$(fingerprint "$data")
     for verb in "${verbs[@]}"; do
@@ -120,21 +109,15 @@ for file in "$here"/*.tar.gz; do
         same owner.log
         tried=$((tried + 1))
     fi
-    if [ $raised -eq 1 ]; then
-        for verb in doctor "log verify"; do
-            read -r -a words <<<"$verb"
-            code=0
-            "$new" "${words[@]}" "${options[@]}" </dev/null >"$work/said" 2>&1 || code=$?
-            [[ "03" == *$code* ]] || { echo "$name: \`$verb\` of NEW ended with $code: $(head -c 300 "$work/said")"; failed=1; }
-        done
-    fi
+    for verb in doctor "log verify"; do
+        read -r -a words <<<"$verb"
+        code=0
+        "$new" "${words[@]}" "${options[@]}" </dev/null >"$work/said" 2>&1 || code=$?
+        [[ "03" == *$code* ]] || { echo "$name: \`$verb\` of NEW ended with $code: $(head -c 300 "$work/said")"; failed=1; }
+    done
     echo "$name: $(cat "$data/version"); $tried ways of opening it tried"
     rm -rf "$data" "$work/backup" "$work/facts" "$work/log" "$work/all.jsonl" "$work/ledger.csv"
 done
 
 [ $failed -eq 0 ] || exit 1
-if [ $unshown -eq 1 ]; then
-    echo "NEW raises no version yet: nothing was shown (--by-hand sets it)"
-    exit 3
-fi
 echo "each was refused with \"use the newer program\", and nothing changed but owner.lock"
