@@ -633,7 +633,7 @@ fn a_second_approver_sees_who_was_first_and_for_which_rules_and_a_third_is_told_
     let at = 20_000;
     let hash = c.world.collected().hash;
     let flags = vec![Flag("STK_InvCheckResult".into())];
-    let consent = Consent { by: other(), hash, flags, reason: Some("counted tomorrow".into()), at: NOW };
+    let consent = Consent { by: other(), hash, flags, reason: Some("counted tomorrow".into()), at: NOW, left: None };
     c.send(Msg::Facts(Arc::from(vec![fact(at, NOW, Event::RunConsented { run: run_id(9), consent })])));
     c.keys("<Esc>a");
     let screen = text(&c);

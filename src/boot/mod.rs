@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use secrecy::SecretString;
 
@@ -105,7 +105,7 @@ fn boot_id() -> Option<String> {
 
 impl Clock for SystemClock {
     fn now(&self) -> Ts {
-        Ts(chrono::Utc::now().timestamp_millis())
+        Ts::of(SystemTime::now())
     }
 
     fn mono(&self) -> Duration {
@@ -120,6 +120,24 @@ impl Clock for SystemClock {
             .saturating_add(u64::try_from(now.tv_nsec).ok()? / 1_000_000);
         Some((self.boot.clone()?, ms))
     }
+}
+
+/// Refuses a clock that shows a time before 1970: no record made by it could be told apart from garbage.
+pub fn settable(clock: &dyn Clock, chinese: bool) -> Result<(), Stop> {
+    let now = clock.now();
+    if now.0 >= 0 {
+        return Ok(());
+    }
+    let shows = chrono::DateTime::from_timestamp_millis(now.0).map(|at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
+    let shows = shows.unwrap_or_else(|| format!("{} s", now.0 / 1000));
+    Err(Stop::usage(if chinese {
+        format!("本机时钟为 {shows}，早于 1970 年：请先校时（例如 `timedatectl set-ntp true`），再启动；什么都没有读写")
+    } else {
+        format!(
+            "the machine's clock shows {shows}, before 1970: set it first (`timedatectl set-ntp true`), then start again; \
+             nothing was read or written"
+        )
+    }))
 }
 
 /// Who runs this process.
@@ -301,4 +319,33 @@ pub fn language(option: Option<Language>, configured: Option<&str>) -> Language 
             ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|v| std::env::var(v).ok().filter(|l| !l.is_empty()));
         configured.map(named).or_else(|| locale.as_deref().map(named)).unwrap_or(Language::En)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct At(i64);
+
+    impl Clock for At {
+        fn now(&self) -> Ts {
+            Ts(self.0)
+        }
+        fn mono(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    #[test]
+    fn a_clock_before_1970_is_an_error_that_says_what_to_do() {
+        for (ms, shows) in [(-1_000, "1969-12-31 23:59:59 UTC"), (-2_208_988_800_000, "1900-01-01 00:00:00 UTC")] {
+            for chinese in [false, true] {
+                let stop = settable(&At(ms), chinese).unwrap_err();
+                assert_eq!(stop.exit.code(), 2);
+                assert!(stop.message.contains(shows) && stop.message.contains("timedatectl"), "{}", stop.message);
+            }
+        }
+        assert!(settable(&At(i64::MIN), false).is_err());
+        assert!(settable(&At(0), false).is_ok());
+    }
 }

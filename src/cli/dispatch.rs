@@ -80,6 +80,10 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     let config = boot::config(&paths, named)?;
     let causes = Arc::new(boot::causes(&config, &paths.config_dir())?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    boot::settable(
+        &*clock,
+        boot::language(global.lang, config.console.language.as_deref()) == super::args::Language::Zh,
+    )?;
     let mut ground = Ground { global, paths, config, causes, clock, known: Arc::default(), looking: None };
     if let Some(from) = &ground.global.snapshot {
         let looking = Looking::open(from).map_err(boot::store_stop)?;

@@ -9,6 +9,7 @@ use super::out::Out;
 use crate::boot::{self, Booted, Home};
 use crate::domain::command::Command;
 use crate::domain::env::{Environment, Limits};
+use crate::domain::erp_clock::ErpClock;
 use crate::domain::ids::EnvId;
 use crate::domain::query::{Answer, Query};
 use crate::domain::reason::Reason;
@@ -128,14 +129,20 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
                 out.object(&json!({
                     "type": "env_check", "env": environment.id, "ok": true, "how": greeting.how, "user": greeting.user,
                     "account_set": greeting.account_set, "version": greeting.version,
-                    "skew_seconds": greeting.skew_seconds, "notes": greeting.notes, "centre": erp.centre(),
-                    "home": home, "held": reasons,
+                    "skew_seconds": greeting.skew_seconds, "server_zone": environment.server_zone,
+                    "notes": greeting.notes, "centre": erp.centre(), "home": home, "held": reasons,
                 }))?;
                 return tried(ground, environment, erp, &held).await;
             }
             let unsaid = out.t("the server does not say", "服务器未说明").to_owned();
             let or_unsaid = |text: Option<String>| text.unwrap_or_else(|| unsaid.clone());
-            let skew = greeting.skew_seconds.map(|s| format!("{s:+} s"));
+            let zone = &environment.server_zone;
+            let shows = greeting.skew_seconds.zip(zone.parse().ok());
+            let shows = shows.map(|(ahead, zone)| ErpClock::at(ground.clock.now(), ahead, &zone).shows);
+            let skew = greeting
+                .skew_seconds
+                .zip(shows)
+                .map(|(ahead, shows)| format!("{ahead:+} s; {} ({zone})", shows.as_str().replace('T', " ")));
             let home = home.map(|server| server.to_string());
             let free = || {
                 out.t(
@@ -151,7 +158,7 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
                 (out.t("user", "用户"), or_unsaid(greeting.user)),
                 (out.t("account set", "账套"), or_unsaid(greeting.account_set)),
                 (out.t("version", "版本"), or_unsaid(greeting.version)),
-                (out.t("server clock minus ours", "服务器时钟偏差"), or_unsaid(skew)),
+                (out.t("server clock minus ours; it shows", "服务器时钟偏差；服务器时间"), or_unsaid(skew)),
                 (out.t("bound to", "单据所属服务器"), home.unwrap_or_else(free)),
             ];
             for (label, value) in rows {

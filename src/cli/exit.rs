@@ -213,6 +213,7 @@ mod tests {
             absent: 0,
             absent_first: Vec::new(),
             unknown: 0,
+            clock: None,
         });
         let (closed, consent) = (None, None);
         RunRow { head, state, tally, collected, closed, flags: Vec::new(), consent, pruned: 0, op_unknown: false }

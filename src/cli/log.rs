@@ -22,6 +22,33 @@ const PAGE: u32 = 500;
 /// Differences named.
 const NAMED: usize = 10;
 
+/// A place where the time went back. The order of what happened is that of the places; the times beside it are not to be
+/// trusted there.
+struct Back {
+    what: &'static str,
+    at: u64,
+    from: String,
+    to: String,
+}
+
+impl Back {
+    fn json(&self) -> serde_json::Value {
+        json!({"what": self.what, "at": self.at, "from": self.from, "to": self.to})
+    }
+
+    fn words(&self, out: &Out) -> String {
+        let Self { what, at, from, to } = self;
+        let place = match *what {
+            "fact" => out.t("fact", "日志（journal）记录"),
+            _ => out.t("line", "行"),
+        };
+        let words = out.t("the machine's clock was set back before", "本机时钟曾被调回，见");
+        let trust = out.t("the order is that of the places", "先后以序号为准");
+        let (colon, then) = (out.t(": ", "："), out.t("; ", "；"));
+        format!("! {words} {place} {at}{colon}{from} → {to}{then}{trust}")
+    }
+}
+
 /// Shows, verifies or exports. `data`: where the file lies; `None` where the owner is another user.
 pub async fn run(link: &dyn Link, out: &Out, data: Option<&Path>, args: LogArgs) -> Result<Exit, Stop> {
     let file = || {
@@ -90,9 +117,14 @@ fn read(file: &Path, each: impl FnMut(&str, &Line) -> std::io::Result<()>) -> Re
 async fn verify(link: &dyn Link, out: &Out, file: &Path) -> Result<Exit, Stop> {
     // The journal first: every entry it tells of has its line by now, whatever is ordered meanwhile.
     let (mut told, mut silent, mut next) = (Vec::new(), 0_u64, Some(PageRequest::first(PAGE)));
+    let (mut back, mut later) = (Vec::new(), None::<(Seq, Ts)>);
     while let Some(request) = next {
         let (rows, more) = page(link, request).await?;
-        for (seq, _, entry) in rows {
+        for (seq, at, entry) in rows {
+            // The newest come first.
+            if let Some((after, is)) = later.replace((seq, at)).filter(|(_, is)| at.since(*is) > actions::CLOCK_STEP) {
+                back.push(Back { what: "fact", at: after.0, from: out.time(at), to: out.time(is) });
+            }
             match entry.line {
                 Some(line) => told.push((seq, line)),
                 None => silent += 1,
@@ -102,6 +134,12 @@ async fn verify(link: &dyn Link, out: &Out, file: &Path) -> Result<Exit, Stop> {
     }
     let found = read(file, |_, _| Ok(()))?;
     let mut wrong: Vec<String> = Vec::new();
+    back.extend(found.back.iter().map(|(line, from, to)| Back {
+        what: "line",
+        at: *line,
+        from: from.clone(),
+        to: to.clone(),
+    }));
     let newest = told.first().map_or(0, |(_, line)| line.seq);
     for (seq, line) in &told {
         let at = usize::try_from(line.seq.saturating_sub(1)).ok().and_then(|at| found.hashes.get(at));
@@ -115,6 +153,7 @@ async fn verify(link: &dyn Link, out: &Out, file: &Path) -> Result<Exit, Stop> {
             "type": "log_verify", "sound": sound, "lines": found.lines, "head": found.head, "fault": found.fault,
             "unfinished": found.unfinished, "journal_entries": told.len(), "journal_newest_line": newest,
             "before_the_file": silent, "wrong": wrong,
+            "times_back": back.iter().map(Back::json).collect::<Vec<_>>(),
         }))?;
     } else {
         out.line(&format!("{}: {} {}", file.display(), found.lines, out.t("lines in chain", "行，链完整")))?;
@@ -124,6 +163,12 @@ async fn verify(link: &dyn Link, out: &Out, file: &Path) -> Result<Exit, Stop> {
             let lines: Vec<String> = found.unfinished.iter().map(ToString::to_string).collect();
             let words = out.t("begun and cut short by a crash, lines", "因崩溃中断的操作，行号");
             out.line(&format!("{words} {}", lines.join(", ")))?;
+        }
+        for step in back.iter().take(NAMED) {
+            out.line(&step.words(out))?;
+        }
+        if back.len() > NAMED {
+            out.line(&format!("… {} {}", back.len() - NAMED, out.t("more", "处")))?;
         }
     }
     if let Some((line, why)) = &found.fault {

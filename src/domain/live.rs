@@ -340,6 +340,9 @@ pub struct EnvPulse {
     pub session: String,
     /// Until when writing is unlocked in a read-only environment.
     pub unlocked_until: Option<Ts>,
+    /// Seconds that the ERP's clock is ahead of ours, where its answers tell.
+    #[serde(default)]
+    pub ahead: Option<i64>,
 }
 
 /// A pace below the configured one, because the ERP asked for it.

@@ -8,6 +8,7 @@ pub mod cause;
 pub mod command;
 pub mod confirm;
 pub mod env;
+pub mod erp_clock;
 pub mod erp_status;
 pub mod event;
 pub mod filter;

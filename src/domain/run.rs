@@ -2,16 +2,19 @@
 //!
 //! Invariant: `found = done + already + skipped + failed + unknown + not reached + waiting`, always.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::bill::{BillState, Rev, Slot, Status};
+use super::erp_clock::ErpClock;
 use super::erp_status::Heard;
 use super::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId, SetHash, WorkKey};
 use super::plan::Plan;
 use super::range::Range;
 use super::reason::Reason;
 use super::server::Server;
-use super::time::{ErpDate, Ts};
+use super::time::{Clock, ErpDate, Ts};
 use super::who::{Origin, Who};
 
 /// Why a run exists.
@@ -328,6 +331,9 @@ pub struct Mark {
     /// When the last full sweep (without the mark) ended, our time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swept: Option<Ts>,
+    /// The ERP's clock when that query began. Marks of 0.1.0 do not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ErpClock>,
 }
 
 /// An ERP rule the operator chose to wave through, for one run only.
@@ -363,6 +369,9 @@ pub struct Collected {
     /// Bills whose last outcome was unknown: trying them again is the operator's own decision.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unknown: u64,
+    /// The clock of the ERP that was queried, when the run was opened; `None` where its answers do not tell the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ErpClock>,
 }
 
 /// The first approval of a set that two persons must approve.
@@ -380,15 +389,29 @@ pub struct Consent {
     pub reason: Option<String>,
     /// When.
     pub at: Ts,
+    /// The same by the machine's own clock, which nobody sets: which start of it, and milliseconds since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<(String, u64)>,
 }
 
 impl Consent {
     /// How long it stands (reliability.md §8.4).
-    pub const STANDS: std::time::Duration = std::time::Duration::from_secs(600);
+    pub const STANDS: Duration = Duration::from_secs(600);
 
-    /// Whether it still stands.
-    pub fn stands(&self, now: Ts) -> bool {
-        now.since(self.at) <= Self::STANDS
+    /// Whether it still stands. The wall clock is asked only where the machine was started anew since, and one that shows an
+    /// earlier time than then proves nothing.
+    pub fn stands(&self, clock: &dyn Clock) -> bool {
+        match (&self.left, clock.boot()) {
+            (Some((then, began)), Some((now, ms))) if *then == now => {
+                Duration::from_millis(ms.saturating_sub(*began)) <= Self::STANDS
+            }
+            (Some(_) | None, Some(_) | None) => self.stands_at(clock.now()),
+        }
+    }
+
+    /// The same by the wall clock alone, for a screen.
+    pub fn stands_at(&self, now: Ts) -> bool {
+        now >= self.at && now.since(self.at) <= Self::STANDS
     }
 }
 
@@ -524,4 +547,46 @@ impl RunRow {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_zero(n: &u64) -> bool {
     *n == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A wall clock somebody sets, and a machine that goes on.
+    struct Set(Ts, Option<(String, u64)>);
+
+    impl Clock for Set {
+        fn now(&self) -> Ts {
+            self.0
+        }
+        fn mono(&self) -> Duration {
+            Duration::ZERO
+        }
+        fn boot(&self) -> Option<(String, u64)> {
+            self.1.clone()
+        }
+    }
+
+    #[test]
+    fn a_first_approval_stands_ten_minutes_of_the_machine_whatever_the_wall_clock_is_set_to() {
+        let (began, boot) = (Ts(1_000_000_000), |name: &str, ms| Some((name.to_owned(), ms)));
+        let by = Who::of_person(7, "wang", None);
+        let hash = SetHash::new("3fa9");
+        let consent = Consent { by, hash, flags: Vec::new(), reason: None, at: began, left: boot("one", 5_000) };
+        let minutes = |n: i64| n * 60_000;
+        for (wall, machine, stands) in [
+            (minutes(9), boot("one", 5_000 + 540_000), true),
+            // Set back, and set forward.
+            (minutes(-600), boot("one", 5_000 + 660_000), false),
+            (minutes(600), boot("one", 5_000 + 60_000), true),
+            // The machine was started anew: the wall clock is all there is, and one that went back proves nothing.
+            (minutes(9), boot("two", 100), true),
+            (minutes(11), boot("two", 100), false),
+            (minutes(-1), boot("two", 100), false),
+            (minutes(-1), None, false),
+        ] {
+            assert_eq!(consent.stands(&Set(Ts(began.0 + wall), machine.clone())), stands, "{wall} {machine:?}");
+        }
+    }
 }

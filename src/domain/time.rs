@@ -4,7 +4,7 @@
 //! Invariant: the two are never compared with each other; the mark lives in the server's time alone.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,12 @@ use serde::{Deserialize, Serialize};
 pub struct Ts(pub i64);
 
 impl Ts {
+    /// What the machine's clock shows; negative before 1970.
+    pub fn of(at: SystemTime) -> Self {
+        let ms = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Self(at.duration_since(UNIX_EPOCH).map_or_else(|before| -ms(before.duration()), ms))
+    }
+
     /// This instant moved forward.
     #[must_use]
     pub fn plus(self, d: Duration) -> Self {
@@ -143,6 +149,12 @@ pub fn parse_span(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_before_1970_is_negative_and_no_panic() {
+        assert_eq!(Ts::of(UNIX_EPOCH - Duration::from_millis(1500)), Ts(-1500));
+        assert_eq!(Ts::of(UNIX_EPOCH + Duration::from_secs(2)), Ts(2000));
+    }
 
     #[test]
     fn spans_are_read_as_written() {

@@ -37,6 +37,11 @@ impl Zone {
         FixedOffset::east_opt(seconds).unwrap_or_else(|| Offset::fix(&chrono::Utc))
     }
 
+    /// Seconds that it is ahead of universal time at a moment given in seconds.
+    pub fn ahead_of_utc(&self, unix: i64) -> i32 {
+        self.ahead(unix).local_minus_utc()
+    }
+
     fn with(&self, ahead: FixedOffset) -> Ahead {
         Ahead { zone: self.clone(), ahead }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::domain::bill::{Found, Slot, Status};
 use crate::domain::command::StartParams;
+use crate::domain::erp_clock::{self, ErpClock};
 use crate::domain::event::Event;
 use crate::domain::filter::Filter;
 use crate::domain::ids::Fid;
@@ -56,8 +57,14 @@ impl Floor {
     }
 }
 
-/// Decides the floor of a run.
-pub fn floor(plan: &Plan, mark: Option<&Mark>, params: &StartParams, now: Ts) -> Result<Floor, String> {
+/// Decides the floor of a run. `clock`: the ERP's, where it is known.
+pub fn floor(
+    plan: &Plan,
+    mark: Option<&Mark>,
+    params: &StartParams,
+    now: Ts,
+    clock: Option<&ErpClock>,
+) -> Result<Floor, String> {
     // The compensation query reads a window of its own and proves nothing about the rest.
     let no_date = |text: &str| format!("`{text}` is no date; write 2026-11-01 or \"2026-11-01 08:00:00\"");
     let until = params.until.as_ref().map(|until| ErpDate::parse_end(until).ok_or_else(|| no_date(until)));
@@ -79,9 +86,12 @@ pub fn floor(plan: &Plan, mark: Option<&Mark>, params: &StartParams, now: Ts) ->
     let hours = Duration::from_secs(u64::from(plan.policy.sweep_hours) * 3600);
     let due = mark.and_then(|m| m.swept).is_none_or(|swept| swept > now || now.since(swept) >= hours);
     match mark {
-        Some(mark) if !due && !params.sweep => {
-            Ok(Floor { since: Some(mark.seen.minus(plan.policy.overlap)), sweep: false, moves_mark: whole, until })
-        }
+        Some(mark) if !due && !params.sweep => Ok(Floor {
+            since: Some(erp_clock::begin(mark, clock, plan.policy.overlap)),
+            sweep: false,
+            moves_mark: whole,
+            until,
+        }),
         _ => Ok(Floor { since: None, sweep: whole, moves_mark: whole, until }),
     }
 }
@@ -120,12 +130,19 @@ pub(super) struct Set {
     pub cut: bool,
     /// Entries of the ledger whose outcome was unknown.
     unknown: u64,
+    /// The environment that was queried, for its clock.
+    queried: Option<Arc<Dispatch>>,
     /// Numbers of the source that the target does not hold exactly once.
     pub absent: u64,
     pub absent_first: Vec<String>,
 }
 
 impl Set {
+    /// The clock of the ERP that was queried, when the run was opened.
+    fn clock(&self, head: &RunHead) -> Option<ErpClock> {
+        self.queried.as_ref()?.erp_clock(head.opened)
+    }
+
     /// The target does not hold this number exactly once.
     pub fn misses(&mut self, no: &str) {
         self.absent += 1;
@@ -145,7 +162,10 @@ impl Runner {
             }
         }
         let frozen = match self.gather(what).await {
-            Ok((set, sweep)) => self.freeze(set, sweep).await,
+            Ok((set, sweep)) => match self.compare_clocks(set.clock(&self.head), sweep).await {
+                Ok(()) => self.freeze(set, sweep).await,
+                Err(stop) => Err(Failed::Stop(stop)),
+            },
             Err(failed) => Err(failed),
         };
         let stored = match frozen {
@@ -183,8 +203,14 @@ impl Runner {
     /// Reads every page; gives the set, and whether it was a sweep.
     async fn gather(&mut self, what: What) -> Result<(Set, bool), Failed> {
         match what {
-            What::Query(floor, params, None) => self.query(&floor, &params).await,
-            What::Query(floor, params, Some(source)) => self.query_across(&source, &floor, &params).await,
+            What::Query(floor, params, None) => {
+                let (set, sweep) = self.query(&floor, &params).await?;
+                Ok((Set { queried: Some(Arc::clone(&self.env)), ..set }, sweep))
+            }
+            What::Query(floor, params, Some(source)) => {
+                let (set, sweep) = self.query_across(&source, &floor, &params).await?;
+                Ok((Set { queried: Some(source), ..set }, sweep))
+            }
             What::Entries(rows) => self.entries(rows).await,
         }
     }
@@ -422,6 +448,7 @@ impl Runner {
 
     /// The set as an operator approves it.
     fn frozen(&self, set: Set, sweep: bool) -> Collected {
+        let clock = set.clock(&self.head);
         Collected {
             hash: set.hash.finish(),
             by_status: set.by_status.into_iter().collect(),
@@ -433,6 +460,7 @@ impl Runner {
             absent: set.absent,
             absent_first: set.absent_first,
             unknown: set.unknown,
+            clock,
         }
     }
 }
@@ -475,6 +503,7 @@ mod tests {
             seen: ErpDate::parse("2026-11-01 08:00:00").unwrap(),
             run: RunId(ulid::Ulid::nil()),
             swept: swept.map(Ts),
+            clock: None,
         };
         let params = StartParams::default();
         let below = ErpDate::parse("2026-11-01 07:50:00");
@@ -488,16 +517,16 @@ mod tests {
             (0, Some(mark(Some(99 * hour))), &params, None, true),
             (24, Some(mark(Some(90 * hour))), &asked, None, true),
         ] {
-            let got = floor(&plan(hours), mark.as_ref(), params, now).unwrap();
+            let got = floor(&plan(hours), mark.as_ref(), params, now, None).unwrap();
             assert_eq!((got.since, got.sweep, got.moves_mark), (since, sweep, true), "{hours} {mark:?}");
         }
         let numbers = StartParams { numbers: vec!["X".into()], ..params.clone() };
-        let cut = floor(&plan(24), None, &numbers, now).unwrap();
+        let cut = floor(&plan(24), None, &numbers, now, None).unwrap();
         assert!(!cut.sweep && !cut.moves_mark, "a run over some numbers proves nothing about the rest");
         let since = StartParams { since: Some("2026-11-02".into()), ..params };
-        assert!(!floor(&plan(24), None, &since, now).unwrap().moves_mark);
+        assert!(!floor(&plan(24), None, &since, now, None).unwrap().moves_mark);
         let day = StartParams { until: Some("2026-11-30".into()), ..StartParams::default() };
-        let day = floor(&plan(24), None, &day, now).unwrap();
+        let day = floor(&plan(24), None, &day, now, None).unwrap();
         assert!(!day.sweep && !day.moves_mark, "what lies after the range must be found by the next run");
         let row = |marked: Option<&str>| Found {
             fid: Fid::from(1),
@@ -525,7 +554,7 @@ mod tests {
                 until: until.map(str::to_owned),
                 ..StartParams::default()
             };
-            assert!(floor(&plan(24), None, &params, now).is_err(), "{since:?} {until:?}");
+            assert!(floor(&plan(24), None, &params, now, None).is_err(), "{since:?} {until:?}");
         }
     }
 }

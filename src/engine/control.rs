@@ -153,7 +153,7 @@ impl Shared {
             .map(|mark| Event::MarkMoved {
                 plan: plan.clone(),
                 env: env.clone(),
-                to: Mark { seen: mark.seen, run, swept: None },
+                to: Mark { run, swept: None, ..mark },
             })
             .into_iter()
             .collect())

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::domain::command::Refusal;
 use crate::domain::env::{Environment, Limits};
+use crate::domain::erp_clock::ErpClock;
 use crate::domain::ids::{EnvId, Fid, FormId, SessionId};
 use crate::domain::live::{EnvPulse, SlowWhy, Slowed};
 use crate::domain::reason::Reason;
@@ -220,6 +221,17 @@ impl Dispatch {
     /// Limits.
     pub fn limits(&self) -> &Limits {
         &self.env.limits
+    }
+
+    /// The clock of its ERP at a moment of ours, once an answer told it.
+    pub fn erp_clock(&self, now: Ts) -> Option<ErpClock> {
+        Some(ErpClock::at(now, self.erp.ahead()?, &self.env.server_zone.parse().ok()?))
+    }
+
+    /// The same beside an earlier one: as long as no answer told how far it is ahead, it is as far as it was.
+    pub fn erp_clock_beside(&self, now: Ts, was: Option<&ErpClock>) -> Option<ErpClock> {
+        let ahead = self.erp.ahead().or(was.map(|was| was.ahead))?;
+        Some(ErpClock::at(now, ahead, &self.env.server_zone.parse().ok()?))
     }
 
     /// Waits for a place and a token. Dropping the future takes nothing.
@@ -460,6 +472,7 @@ impl Dispatch {
             breaker: state.breaker.why().cloned(),
             session: self.erp.session(),
             unlocked_until,
+            ahead: self.erp.ahead(),
         }
     }
 

@@ -36,6 +36,7 @@ mod control;
 pub mod decide;
 mod dispatch;
 mod ending;
+mod erp_time;
 pub mod fault;
 mod guard;
 mod ledger;

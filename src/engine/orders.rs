@@ -214,8 +214,10 @@ impl Inner {
         let (plan_id, env_id) = (plan.id.clone(), env.env.id.clone());
         let mark = read(&self.shared.store, move |s| s.mark(&plan_id, &env_id)).await?;
         let now = self.shared.clock.now();
-        let floor = collect::floor(&plan, mark.as_ref(), params, now).map_err(bad_plan)?;
         let source = self.shared.feeder(&plan)?;
+        let was = mark.as_ref().and_then(|mark| mark.clock.as_ref());
+        let clock = source.as_ref().unwrap_or(&env).erp_clock_beside(now, was);
+        let floor = collect::floor(&plan, mark.as_ref(), params, now, clock.as_ref()).map_err(bad_plan)?;
         if let Some(why) = source.as_ref().and_then(|source| source.astray()) {
             return Err(Refusal::Denied(why));
         }

@@ -81,7 +81,7 @@ impl Inner {
             ids: self.shared.waiting_ids(run).await?,
         };
         if dispatch.env.second_person && self.gravity(&row, collected, flags).await?.needs_two() {
-            match row.consent.as_ref().filter(|c| c.hash == *hash && c.stands(self.shared.clock.now())) {
+            match row.consent.as_ref().filter(|c| c.hash == *hash && c.stands(&*self.shared.clock)) {
                 Some(first) if !first.by.same_person(by) && first.flags == flags => {}
                 Some(first) if !first.by.same_person(by) => {
                     return Err(Refusal::NotConfirmed(Reason::OtherFlags { first: first.by.clone() }));
@@ -95,6 +95,7 @@ impl Inner {
                         flags: flags.to_vec(),
                         reason: reason.clone(),
                         at: now,
+                        left: self.shared.clock.boot(),
                     };
                     return Ok(Taken {
                         events: vec![Event::RunConsented { run, consent }],
@@ -161,9 +162,10 @@ impl Inner {
         let (RunKind::Fresh, Some(seen)) = (row.head.kind, &collected.seen) else { return Ok(None) };
         let (plan, env) = (row.head.plan.clone(), row.head.env.clone());
         let old = read(&self.shared.store, move |s| s.mark(&plan, &env)).await?;
+        let clock = collected.clock.clone();
         let swept = if collected.sweep { Some(row.head.opened) } else { old.as_ref().and_then(|m| m.swept) };
-        let seen = old.map_or_else(|| seen.clone(), |m| m.seen.max(seen.clone()));
-        let to = Mark { seen, run: row.head.id, swept };
+        let seen = old.map_or_else(|| seen.clone(), |mark| mark.seen.max(seen.clone()));
+        let to = Mark { seen, run: row.head.id, swept, clock };
         Ok(Some(Event::MarkMoved { plan: row.head.plan.clone(), env: row.head.env.clone(), to }))
     }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
@@ -33,6 +34,9 @@ const FORMS: &str = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService.";
 /// Rows the server promises to give in one answer (kingdee-webapi.md §5.1).
 const MAX_LIMIT: u32 = 2000;
 
+/// An answer that took less than this is dated as it came.
+const QUICK: Duration = Duration::from_secs(2);
+
 /// Bills one status query may ask for.
 const MAX_IDS: usize = 200;
 
@@ -52,6 +56,8 @@ pub struct KingdeeErp {
     missing: Mutex<HashMap<FormId, BTreeSet<String>>>,
     /// Whether a query was answered: the signature is accepted.
     proven: AtomicBool,
+    /// Seconds that the server's clock is ahead of ours.
+    ahead: Mutex<Option<i64>>,
 }
 
 impl KingdeeErp {
@@ -85,6 +91,7 @@ impl KingdeeErp {
             transport,
             missing: Mutex::default(),
             proven: AtomicBool::new(false),
+            ahead: Mutex::default(),
         })
     }
 
@@ -137,8 +144,17 @@ impl KingdeeErp {
     ) -> Result<HttpReply, TransportFault> {
         let path = self.address.service_path(service);
         let limit = self.config.timeout;
+        let begun = self.clock.mono();
         match tokio::time::timeout(limit, self.transport.post(&path, headers, body, kind)).await {
-            Ok(answer) => answer,
+            Ok(answer) => {
+                // A slow answer may have been dated when the server began with it.
+                if let (Ok(reply), true) = (&answer, self.clock.mono().saturating_sub(begun) < QUICK)
+                    && let Some(ahead) = self.skew(reply)
+                {
+                    *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+                }
+                answer
+            }
             Err(_) => Err(TransportFault::TimedOut(limit)),
         }
     }
@@ -314,6 +330,10 @@ fn missing_column(fault: &Fault, layout: &Layout) -> Option<&'static str> {
 
 #[async_trait]
 impl Erp for KingdeeErp {
+    fn ahead(&self) -> Option<i64> {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn sign_in(&self) -> Result<Greeting, Fault> {
         self.greet().await
     }

@@ -193,7 +193,7 @@ impl KingdeeErp {
     }
 
     /// The server's clock minus ours, from its `Date`.
-    fn skew(&self, reply: &HttpReply) -> Option<i64> {
+    pub(super) fn skew(&self, reply: &HttpReply) -> Option<i64> {
         let date = chrono::DateTime::parse_from_rfc2822(reply.header("date")?).ok()?;
         Some(date.timestamp() - self.clock.now().0.div_euclid(1000))
     }

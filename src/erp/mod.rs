@@ -252,6 +252,10 @@ pub trait Erp: Send + Sync {
     /// The data centre that the environment's records are on: a sign-in that tells another one is refused from now on, so
     /// that nothing is read or written there.
     fn expect(&self, _centre: &str) {}
+    /// Seconds that the server's clock is ahead of ours, by the `Date` of its last quick answer.
+    fn ahead(&self) -> Option<i64> {
+        None
+    }
     /// Whether the server refused us, so that nothing is called before [`Erp::sign_in`] on somebody's order.
     fn refused(&self) -> bool {
         false

@@ -13,8 +13,10 @@ use std::panic::PanicHookInfo;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use super::tty;
+use crate::domain::time::Ts;
 use crate::text::{show_lines, without_secrets};
 
 thread_local! {
@@ -74,7 +76,9 @@ fn report(info: &PanicHookInfo<'_>) -> String {
 }
 
 fn write(dir: &Path, report: &str) -> Option<PathBuf> {
-    let now = chrono::Utc::now().format("%Y%m%dT%H%M%S%.3f");
+    // Not by a call that panics where the clock shows a time before 1970.
+    let now = chrono::DateTime::from_timestamp_millis(Ts::of(SystemTime::now()).0).unwrap_or_default();
+    let now = now.format("%Y%m%dT%H%M%S%.3f");
     let path = dir.join(format!("crash-{now}-{}.txt", std::process::id()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).ok()?;
     file.write_all(report.as_bytes()).and_then(|()| file.sync_all()).ok().map(|()| path)

@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -306,6 +307,25 @@ pub struct Verified {
     pub unfinished: Vec<u64>,
     /// Hash of every line by its place.
     pub hashes: Vec<String>,
+    /// Lines whose time is before that of the line before them: place, the time before, the time there.
+    pub back: Vec<(u64, String, String)>,
+    said: String,
+}
+
+/// A clock that is kept true by the network steps by less than this.
+pub const CLOCK_STEP: Duration = Duration::from_secs(1);
+
+impl Verified {
+    /// Notes where the clock went back; the chain is whole all the same.
+    fn note_time(&mut self, line: &Line) {
+        let at = |text: &str| chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| Ts(at.timestamp_millis()));
+        if let (Some(before), Some(now)) = (at(&self.said), at(&line.ts))
+            && before.since(now) > CLOCK_STEP
+        {
+            self.back.push((line.seq, self.said.clone(), line.ts.clone()));
+        }
+        self.said.clone_from(&line.ts);
+    }
 }
 
 /// Reads a log and checks its chain; each good line is given to `each`.
@@ -323,6 +343,7 @@ pub fn verify(path: &Path, mut each: impl FnMut(&str, &Line) -> std::io::Result<
             Ok((line, _)) if line.prev != found.head.hash => Some("it does not follow the line before".to_owned()),
             Ok((line, hash)) => {
                 each(&text, &line)?;
+                found.note_time(&line);
                 match (line.deed.phase, line.deed.order) {
                     (Phase::Before, Some(order)) => {
                         begun.insert(order, line.seq);

@@ -234,7 +234,7 @@ impl World {
                 plan: Ok(first),
                 hazards: 2,
                 last: runs.clone(),
-                mark: Some(Mark { seen: ErpDate::parse("2026-11-23 20:58:03").unwrap(), run: run_id(3), swept: None }),
+                mark: Some(Mark { seen: ErpDate::parse("2026-11-23 20:58:03").unwrap(), run: run_id(3), swept: None, clock: None }),
                 next: Some(NOW.plus(Duration::from_secs(480))),
                 unresolved: 13,
             },
@@ -467,6 +467,7 @@ impl World {
             absent: 0,
             absent_first: Vec::new(),
             unknown: 0,
+            clock: None,
         }
     }
 
@@ -479,6 +480,7 @@ impl World {
             breaker: None,
             session: "signed headers".into(),
             unlocked_until: self.envs[0].unlocked_until,
+            ahead: None,
         }];
         Pulse { envs, at: NOW }
     }

@@ -114,6 +114,7 @@ pub fn collected(n: u64) -> Event {
         absent: 0,
         absent_first: Vec::new(),
         unknown: 0,
+        clock: None,
     };
     Event::RunCollected { run: run_id(n), collected }
 }
@@ -236,7 +237,7 @@ pub fn mark_moved(n: u64, plan: &str, to: &str) -> Event {
     Event::MarkMoved {
         plan: PlanId::new(plan),
         env: EnvId::new("demo"),
-        to: Mark { seen: ErpDate::parse(to).unwrap(), run: run_id(n), swept: None },
+        to: Mark { seen: ErpDate::parse(to).unwrap(), run: run_id(n), swept: None, clock: None },
     }
 }
 

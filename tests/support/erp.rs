@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -44,6 +44,8 @@ struct Inner {
     world: Mutex<World>,
     script: Mutex<Script>,
     gone: AtomicBool,
+    /// Seconds its `Date` is ahead of the machine's clock; `i64::MIN`: it sends none.
+    ahead: AtomicI64,
 }
 
 /// A running ERP.
@@ -64,6 +66,7 @@ impl Erp {
             world: Mutex::new(world),
             script: Mutex::new(Box::new(script)),
             gone: AtomicBool::new(false),
+            ahead: AtomicI64::new(i64::MIN),
         });
         let shared = Arc::clone(&inner);
         std::thread::spawn(move || {
@@ -89,6 +92,25 @@ impl Erp {
         *self.inner.script.lock().unwrap() = Box::new(script);
     }
 
+    /// From now on its answers are dated so many seconds ahead of the machine's clock.
+    pub fn dated(&self, ahead: i64) {
+        self.inner.ahead.store(ahead, Ordering::SeqCst);
+    }
+
+    /// The filters of the queries so far that do not ask for bills by id.
+    pub fn filters(&self) -> Vec<String> {
+        let world = self.inner.world.lock().unwrap();
+        let queries = world.seen.iter().filter(|(service, _)| service == "ExecuteBillQuery");
+        let filters = queries.filter_map(|(_, data)| data["FilterString"].as_str().map(str::to_owned));
+        filters.filter(|filter| filter.contains("FModifyDate")).collect()
+    }
+
+    /// A further bill that waits for its audit.
+    pub fn add(&self, n: u64) {
+        let bill = Bill { id: 100_000 + n, no: format!("XSCKD{n:06}"), status: "B" };
+        self.inner.world.lock().unwrap().bills.push(bill);
+    }
+
     /// Requests of a service so far.
     pub fn count(&self, service: &str) -> usize {
         self.inner.world.lock().unwrap().seen.iter().filter(|(s, _)| s == service).count()
@@ -107,6 +129,15 @@ impl Drop for Erp {
 }
 
 impl Inner {
+    fn date(&self) -> String {
+        let ahead = self.ahead.load(Ordering::SeqCst);
+        if ahead == i64::MIN {
+            return String::new();
+        }
+        let at = chrono::Utc::now() + chrono::Duration::seconds(ahead);
+        format!("Date: {}\r\n", at.format("%a, %d %b %Y %H:%M:%S GMT"))
+    }
+
     fn serve(&self, stream: TcpStream) {
         stream.set_nonblocking(false).unwrap();
         let mut reader = BufReader::new(stream.try_clone().unwrap());
@@ -135,7 +166,8 @@ impl Inner {
                 return;
             }
             let head = format!(
-                "HTTP/1.1 {status} Said\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\r\n",
+                "HTTP/1.1 {status} Said\r\nContent-Type: text/html; charset=utf-8\r\n{}Content-Length: {}\r\n\r\n",
+                self.date(),
                 body.len()
             );
             if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(body.as_bytes())).is_err() {

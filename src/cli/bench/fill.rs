@@ -149,6 +149,7 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         absent: 0,
         absent_first: Vec::new(),
         unknown: 0,
+        clock: None,
     };
     let approved = Event::RunApproved { run: run_id(n), by: who, hash, flags: Vec::new(), reason: None, boot: None };
     store.append(vec![Event::RunCollected { run: run_id(n), collected }, approved]).await.map(|_| ())

@@ -54,7 +54,10 @@ impl Alerts {
             }
         });
         let Ok(Watch { live, mut notices }) = link.watch().await else { return };
-        let mut watchman = Watchman::new(times, live, clock.now());
+        // A clock that is set back must hold back no alert: the watchman waits by time that only goes on.
+        let (begun, start) = (clock.now(), clock.mono());
+        let now = || begun.plus(clock.mono().saturating_sub(start));
+        let mut watchman = Watchman::new(times, live, now());
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let tell = async |mut items: Vec<Item>| {
             since_when(&*link, &mut items).await;
@@ -65,11 +68,11 @@ impl Alerts {
             }
         };
         loop {
-            let items = watchman.due(clock.now());
+            let items = watchman.due(now());
             if !items.is_empty() {
                 tell(items).await;
             }
-            let nap = watchman.idle_for(clock.now());
+            let nap = watchman.idle_for(now());
             let slept = async {
                 match nap {
                     Some(nap) => tokio::time::sleep(nap.max(Duration::from_millis(10))).await,
@@ -80,8 +83,8 @@ impl Alerts {
                 () = slept => {}
                 _ = end.wait_for(|end| *end) => break,
                 notice = notices.recv() => match notice {
-                    Some(Notice::Facts(facts)) => watchman.facts(&facts, clock.now()),
-                    Some(Notice::Resync(live)) => watchman.resync(*live, clock.now()),
+                    Some(Notice::Facts(facts)) => watchman.facts(&facts, now()),
+                    Some(Notice::Resync(live)) => watchman.resync(*live, now()),
                     Some(Notice::Pulse(_) | Notice::PlansReloaded) => {}
                     None => break,
                 },
@@ -90,7 +93,7 @@ impl Alerts {
         // What happened while everything came to an end is told too.
         while let Ok(notice) = notices.try_recv() {
             if let Notice::Facts(facts) = notice {
-                watchman.facts(&facts, clock.now());
+                watchman.facts(&facts, now());
             }
         }
         let rest = watchman.rest();

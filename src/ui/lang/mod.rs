@@ -34,7 +34,7 @@ texts! {
     collecting_started compare_cut compare_newer compare_newly compare_none compare_nothing compare_older compare_open compare_other
     compare_passing compare_same compare_still compare_title compare_unjudged concurrency confirm_count confirm_do confirm_env confirm_locked by_nobody by_nobody_known confirm_nothing confirm_read confirm_record
     confirm_title confirm_yes count count_none counted_first
-    counting decline_short decline_what declined due_in eligible engine_gone environment eta ev_approved ev_deferred
+    counting decline_short decline_what declined due_in eligible engine_gone environment erp_clock eta ev_approved ev_deferred
     ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_rejected ev_reopened ev_resolved ev_run_opened ev_settled
     ev_tried ev_tried_rev ev_verified export_all export_filter export_title exporting failed failed_short fate_out
     fate_read fate_tried fate_verified filter_do filter_empty filter_empty_2 filter_label filter_name filter_recall
@@ -56,7 +56,7 @@ texts! {
     retry_what revision revision_lost revision_newest revision_newest_is revision_original revision_original_is
     revision_which run run_awaiting run_cancelled run_clean run_collect_failed run_collecting run_declined
     run_empty run_failed run_interrupted run_paused run_settling run_skipped run_some_skipped run_stopped run_unknown run_with_title run_working
-    said_by_0_1_0 scan_stopped scanning server_time session set since since_hint skipped skipped_short slowed slowed_held status status_a status_b status_c status_d
+    said_by_0_1_0 scan_stopped scanning server_time server_time_ahead session set since since_hint skipped skipped_short slowed slowed_held status status_a status_b status_c status_d
     status_answer status_as_found status_before status_before_call status_gone status_open status_read status_when_read
     status_other status_z step_audit step_fetch step_n step_operate step_push step_save step_send step_submit step_verify stop_title stop_what stop_what_2
     stopping sum sweep sweep_hint thaw_short too_small trying unknown untold untold_sum unknown_old unknown_short unlock_title unlock_what

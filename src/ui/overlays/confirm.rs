@@ -62,7 +62,7 @@ impl Confirm {
 /// The first of two approvals, while it stands for the set that is shown.
 fn consent(row: &RunRow, now: Ts) -> Option<&Consent> {
     let hash = &row.collected.as_ref()?.hash;
-    row.consent.as_ref().filter(|c| c.hash == *hash && c.stands(now))
+    row.consent.as_ref().filter(|c| c.hash == *hash && c.stands_at(now))
 }
 
 /// Flags that this run's plan names and that were stripped.

@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::domain::plan::Plan;
 use crate::domain::query::PlanRow;
+use crate::domain::run::Mark;
 use crate::domain::run::RunRow;
 use crate::domain::step::Verb;
 use crate::ui::cells::{Cell, Pen};
@@ -68,6 +69,18 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         detail(model, pen, parts.detail, row, parts.detail.x > 0);
     }
     None
+}
+
+/// Whose time a mark is in, with how far the ERP's clock was from ours when it was taken.
+fn server_time(model: &Model, mark: &Mark) -> String {
+    let t = model.t();
+    match &mark.clock {
+        Some(clock) => {
+            let zone = format!("UTC{}", format::zone(clock.zone / 60).trim_start_matches("UTC"));
+            fill(t.server_time_ahead, &[&zone, &format!("{:+}", clock.ahead)])
+        }
+        None => t.server_time.to_owned(),
+    }
 }
 
 /// State of a plan: its open run's, else its last run's, else never run; or a file that cannot be used.
@@ -145,7 +158,7 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
     let mark = match &row.mark {
         Some(mark) => vec![
             (Role::Text, words::shown(&mark.seen.as_str().replace('T', " "))),
-            (Role::Dim, format!("  {}", texts.server_time)),
+            (Role::Dim, format!("  {}", server_time(model, mark))),
         ],
         None => vec![(Role::Dim, texts.mark_none.to_owned())],
     };

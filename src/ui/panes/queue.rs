@@ -17,6 +17,9 @@ use crate::ui::words;
 
 use super::{empty, heading};
 
+/// Seconds that the ERP's clock may be from ours before it is said.
+const CLOCKS_APART: u64 = 60;
+
 /// One row of the queue.
 enum Row<'a> {
     Flying(&'a Fid, &'a InFlight),
@@ -222,7 +225,7 @@ fn pace(model: &Model, pulse: Option<&EnvPulse>) -> Vec<(Role, String)> {
 fn guards(model: &Model, pulse: Option<&EnvPulse>) -> Vec<(Role, String)> {
     let t = model.t();
     let Some(pulse) = pulse else { return Vec::new() };
-    vec![
+    let mut out = vec![
         (Role::Dim, format!("{} ", t.session)),
         (Role::Text, words::shown(&pulse.session)),
         (Role::Dim, format!("  {} ", t.breaker)),
@@ -230,7 +233,12 @@ fn guards(model: &Model, pulse: Option<&EnvPulse>) -> Vec<(Role, String)> {
             Some(why) => (Role::Failed, format!("{} {}", t.breaker_on, words::reason_words(model, why))),
             None => (Role::Ok, t.breaker_off.to_owned()),
         },
-    ]
+    ];
+    // A clock of the ERP that is far from ours is said where one looks for what is wrong.
+    if let Some(ahead) = pulse.ahead.filter(|ahead| ahead.unsigned_abs() >= CLOCKS_APART) {
+        out.push((Role::Warning, format!("  {}", fill(t.erp_clock, &[&format!("{ahead:+}")]))));
+    }
+    out
 }
 
 fn latency(model: &Model, run: &RunLive, cells: usize) -> Vec<(Role, String)> {

@@ -1,0 +1,146 @@
+//! Clocks that are wrong: ours that was set back, and the ERP's that is another one or went back, through the real program.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "support/erp.rs"]
+mod erp;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use erp::{Erp, Said};
+use serde_json::Value;
+use skydeck::domain::time::{Clock, Ts};
+use skydeck::domain::who::Who;
+use skydeck::store::actions::{ActionLog, Deed, FileLog, Phase};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_skydeck");
+
+const PLAN: &str = r#"{"source":{"api":"executeBillQuery","request":[{"field":"FID","value":"FID"},
+{"field":"FBillNo","value":"FBillNo"}],"otherRequest":[{"field":"FormId","value":"SAL_OUTSTOCK"},
+{"field":"FilterString","value":"FModifyDate>='{{LAST_SYNC_TIME|datetime}}' and FDocumentStatus='B'"}]},
+"target":{"api":"Audit","request":[{"field":"Ids","value":"{{FID}}"}]},"skydeck":{"env":"demo"}}"#;
+
+struct Place {
+    dir: tempfile::TempDir,
+    erp: Erp,
+}
+
+impl Place {
+    fn new() -> Self {
+        let erp = Erp::start(2, |_, _, _| Said::Good);
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("plans")).unwrap();
+        std::fs::write(dir.path().join("plans/p.json"), PLAN).unwrap();
+        let secret = dir.path().join("secret");
+        std::fs::write(&secret, "not-a-real-one").unwrap();
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let config = format!(
+            "plans = \"plans\"\n[environment.demo]\nurl = \"{}\"\naccount_set = \"60aa0000000000\"\nuser = \"demo\"\n\
+             sign_in = \"password\"\nsecret = {{ file = \"secret\" }}\n\
+             [environment.demo.limits]\nper_minute = 6000\ncall_timeout = \"10s\"\nsettle = \"1s\"\n",
+            erp.url()
+        );
+        std::fs::write(dir.path().join("config.toml"), config).unwrap();
+        Self { dir, erp }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Exit code and standard output of a verb.
+    fn verb(&self, lang: &str, args: &[&str]) -> (i32, String) {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--config").arg(self.dir.path().join("config.toml")).arg("--data").arg(self.data());
+        command.args(["--standalone", "--lang", lang]).args(args).stdin(Stdio::null());
+        let out = command.output().unwrap();
+        (out.status.code().unwrap(), String::from_utf8(out.stdout).unwrap())
+    }
+}
+
+#[test]
+fn an_erp_whose_clock_went_back_is_read_from_the_beginning_by_the_next_run() {
+    let place = Place::new();
+    place.erp.dated(3600);
+    assert_eq!(place.verb("en", &["run", "p", "--yes"]).0, 0);
+    // The same clock: the next run begins at the mark.
+    place.erp.add(7);
+    assert_eq!(place.verb("en", &["run", "p", "--yes"]).0, 0);
+    // It was set back by an hour. This run cannot know before its first answer, and finds nothing; the next one reads all.
+    place.erp.dated(0);
+    assert_eq!(place.verb("en", &["run", "p", "--yes"]).0, 0);
+    assert_eq!(place.verb("en", &["run", "p", "--yes"]).0, 0);
+    let filters = place.erp.filters();
+    let began = |filter: &String| filter.split('\'').nth(1).unwrap()[..10].to_owned();
+    let began: Vec<String> = filters.iter().map(began).collect();
+    let first = began.first().unwrap().clone();
+    assert_eq!(began.last(), Some(&first), "the last run is a sweep like the first: {began:?}");
+    assert!(began.contains(&"2026-01-02".to_owned()), "those between begin at the mark: {began:?}");
+    assert!(first < "2026-01-02".to_owned(), "{began:?}");
+}
+
+#[test]
+fn env_check_shows_the_clock_of_the_erp_and_its_zone() {
+    let place = Place::new();
+    place.erp.dated(-7200);
+    let (code, said) = place.verb("zh", &["env", "check", "demo"]);
+    assert_eq!(code, 0, "{said}");
+    let line = said.lines().find(|line| line.contains("服务器时钟偏差")).unwrap();
+    assert!((line.contains("-7200 s") || line.contains("-7201 s")) && line.contains("(Asia/Shanghai)"), "{line}");
+}
+
+/// A clock that somebody sets.
+struct Set(AtomicI64);
+
+impl Clock for Set {
+    fn now(&self) -> Ts {
+        Ts(self.0.load(Ordering::SeqCst))
+    }
+    fn mono(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[test]
+fn log_verify_says_where_the_clock_was_set_back_and_takes_the_chain_for_whole() {
+    let place = Place::new();
+    std::fs::create_dir(place.data()).unwrap();
+    std::fs::set_permissions(place.data(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let clock = Arc::new(Set(AtomicI64::new(1_790_000_000_000)));
+    let log = FileLog::open(&place.data(), clock.clone()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for step in [0, 60_000, -3_600_000, 1_000, -200] {
+        clock.0.fetch_add(step, Ordering::SeqCst);
+        let deed = Deed {
+            phase: Phase::Refused,
+            order: None,
+            by: Who::of_person(7, "wang", None),
+            action: "approve".into(),
+            env: None,
+            plan: None,
+            plan_rev: None,
+            run: None,
+            set_hash: None,
+            n: 0,
+            ids: Vec::new(),
+            reason: None,
+            code: None,
+            args: None,
+            result: String::new(),
+        };
+        runtime.block_on(log.write(deed)).unwrap();
+    }
+    drop(log);
+    let (code, said) = place.verb("en", &["--json", "log", "verify"]);
+    let value: Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
+    assert_eq!((code, &value["sound"]), (0, &Value::Bool(true)), "{said}");
+    let back = value["times_back"].as_array().unwrap();
+    assert_eq!(back.len(), 1, "200 ms are the network's own correction: {said}");
+    assert_eq!((&back[0]["what"], &back[0]["at"]), (&Value::from("line"), &Value::from(3)));
+    let (_, said) = place.verb("zh", &["log", "verify"]);
+    assert!(said.contains("本机时钟曾被调回，见 行 3："), "{said}");
+}
