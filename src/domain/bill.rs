@@ -279,7 +279,7 @@ pub enum UnknownWhy {
     ChangedSince(Status),
     /// Read back: no longer there. Only the operator can decide.
     GoneSince,
-    /// A read-back contradicts the success that was answered. Nothing writes it yet.
+    /// Two reads contradict the success that was answered.
     Contradicted,
     /// What was made has another key than the one sent. Nothing writes it yet: it comes with Save.
     KeyNotHonoured,

@@ -138,6 +138,9 @@ pub struct Policy {
     pub max_attempts: u32,
     /// Ledger entries of this plan carried into each fresh run.
     pub carry_over: bool,
+    /// After how many successes they are read back: a success that nothing confirms is not believed.
+    #[serde(default = "confirm_every", skip_serializing_if = "is_confirm_every")]
+    pub confirm_every: u32,
     /// Schedule.
     #[serde(default)]
     pub schedule: Option<Schedule>,
@@ -152,6 +155,17 @@ pub struct Policy {
     pub mine: Option<String>,
 }
 
+/// Successes that are read back together, unless a plan says otherwise.
+pub const CONFIRM_EVERY: u32 = 50;
+
+fn confirm_every() -> u32 {
+    CONFIRM_EVERY
+}
+
+fn is_confirm_every(n: &u32) -> bool {
+    *n == CONFIRM_EVERY
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self {
@@ -162,6 +176,7 @@ impl Default for Policy {
             sweep_hours: 24,
             max_attempts: 3,
             carry_over: true,
+            confirm_every: CONFIRM_EVERY,
             schedule: None,
             remedy: None,
             done: Vec::new(),

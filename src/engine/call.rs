@@ -20,6 +20,7 @@ use crate::erp::{Alarm, WriteCall, WriteReply};
 use crate::store::StoreError;
 
 use super::breaker::Ended;
+use super::confirm::Success;
 use super::control::{Shared, back_off};
 use super::decide::{self, After, Asked, Case, Judgement, Moment, judge};
 use super::dispatch::{Claim, Dispatch, Session, Turn};
@@ -85,6 +86,8 @@ pub struct CallEnd {
     pub singly: Vec<Fid>,
     /// Bills we submitted, their new revision adopted: ready for their audit.
     pub submitted: Vec<Fid>,
+    /// Bills whose operation was answered as done: not read back yet.
+    pub succeeded: Vec<Success>,
     /// Nothing was sent.
     pub unsent: Option<String>,
     /// Causes of refusals.
@@ -231,7 +234,13 @@ async fn outcome(
         };
         let after = decide::on_verdict(verdict, |cause| shared.causes.repeat(cause), asked);
         match after {
-            After::Settle(outcome) => events.push(settled(context, bill, outcome, end)),
+            After::Settle(outcome) => {
+                if outcome == (Outcome::Done { verified: false }) {
+                    let (fid, no, rev) = (bill.fid.clone(), bill.no.clone(), bill.rev.clone());
+                    end.succeeded.push(Success { fid, no, step, rev, sent });
+                }
+                events.push(settled(context, bill, outcome, end));
+            }
             After::FailAndStop(failure) => {
                 end.stop.get_or_insert(PauseWhy::Stopped(Reason::PlanWide { failure: failure.clone() }));
                 events.push(settled(context, bill, Outcome::Failed(failure), end));

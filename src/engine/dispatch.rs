@@ -65,6 +65,8 @@ struct State {
     claims: HashSet<(FormId, Fid)>,
     /// Until when the server may still be at work on a request of this process that was not carried out for all we know, monotonic.
     at_work: HashMap<(FormId, Fid), Duration>,
+    /// No call leaves before this, monotonic.
+    quiet: Duration,
     /// When the limits that have passed were last taken out of it, monotonic.
     swept: Duration,
     losses: VecDeque<Duration>,
@@ -153,6 +155,7 @@ impl Dispatch {
             unlocks: 0,
             claims: HashSet::new(),
             at_work: HashMap::new(),
+            quiet: Duration::ZERO,
             swept: clock.mono(),
             losses: VecDeque::new(),
             signed_in: 0,
@@ -243,10 +246,13 @@ impl Dispatch {
             let wait = {
                 let mut state = self.lock();
                 self.note_recovery(&mut state);
+                let now = self.clock.mono();
                 if state.in_flight >= state.concurrency {
                     None
+                } else if state.quiet > now {
+                    Some(state.quiet - now)
                 } else {
-                    match state.bucket.take(self.clock.mono()) {
+                    match state.bucket.take(now) {
                         Ok(()) => {
                             state.in_flight += 1;
                             return Turn { dispatch: Arc::clone(self) };
@@ -383,6 +389,13 @@ impl Dispatch {
         state.slowed = Some(slowed);
         drop(state);
         self.changed.notify_waiters();
+    }
+
+    /// No call of any run leaves for so long: an answer of this server is in doubt.
+    pub fn quiet(&self, span: Duration) {
+        let end = self.clock.mono() + span;
+        let mut state = self.lock();
+        state.quiet = state.quiet.max(end);
     }
 
     /// Says that the configured pace is back, once.

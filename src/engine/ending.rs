@@ -152,8 +152,16 @@ impl Runner {
     /// when nobody comes back to one that the clock had started.
     pub async fn settle_only(mut self) {
         self.reads_only.store(true, Ordering::SeqCst);
-        let ended = self.settle(Patience::Long).await;
         let run = self.head.id;
+        let confirmed = match self.take_up_unconfirmed().await {
+            Ok(()) => self.confirm_rest(Ok(())).await,
+            Err(stop) => Err(stop),
+        };
+        let end = match confirmed {
+            Err(Stop::Pause(PauseWhy::Stopped(why @ Reason::SuccessWithoutEffect { .. }), _)) => RunEnd::Stopped(why),
+            Ok(()) | Err(_) => RunEnd::Completed,
+        };
+        let ended = self.settle(Patience::Long).await;
         let left = match ended {
             Ok(()) => {
                 read(&self.shared.store, move |s| s.bills_in(run, Slot::Waiting, None, 1)).await.map_err(Stop::Store)
@@ -162,7 +170,7 @@ impl Runner {
         };
         let result = match left {
             Ok(waiting) if waiting.is_empty() && self.shared.state(run) == Some(RunState::Interrupted) => {
-                self.close(RunEnd::Completed).await
+                self.close(end).await
             }
             Ok(_) => self.left_alone().await,
             Err(Stop::Cancel) => self.cancelled().await,

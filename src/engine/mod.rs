@@ -32,6 +32,7 @@ mod answers;
 mod breaker;
 mod call;
 mod collect;
+mod confirm;
 mod control;
 pub mod decide;
 mod dispatch;

@@ -6,6 +6,7 @@ use crate::domain::bill::{Outcome, Rev, Skip, Slot, Status, Unknown, UnknownWhy}
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::{Fid, RunId, Seq, WorkKey};
 use crate::domain::step::{Left, Step, Verdict};
+use crate::domain::time::Ts;
 
 use crate::store::{Store, StoreError};
 
@@ -47,6 +48,8 @@ pub struct Past {
     pub submitted: bool,
     /// In this run: revision adopted after our own submit.
     pub adopted: Option<Rev>,
+    /// The call that was answered as done last.
+    answered: Option<OpenCall>,
     left: Option<(RunId, Seq, Left)>,
     called: Option<Rev>,
     read: Option<Rev>,
@@ -122,6 +125,17 @@ impl Past {
         self.open.is_some() && self.unknown.as_ref().is_some_and(|u| u.why.needs_operator())
     }
 
+    /// Whether a call was answered as done and reads showed no effect of it: a person decides whether it is made again.
+    pub fn is_contradicted(&self) -> bool {
+        self.open.is_some() && self.unknown.as_ref().is_some_and(|u| u.why == UnknownWhy::Contradicted)
+    }
+
+    /// In this run: our submit that was answered as done and led to no revision yet; its step, what it was called in, and when.
+    pub fn submitted_in(&self) -> Option<(Step, &Rev, Ts)> {
+        let call = self.answered.as_ref().filter(|call| self.submitted && call.step == Step::Submit)?;
+        Some((call.step, &call.rev, call.sent))
+    }
+
     fn take(&mut self, fact: &Fact, fid: &Fid, run: RunId) {
         self.last = fact.seq;
         let here = fact.event.run() == Some(run);
@@ -139,6 +153,7 @@ impl Past {
                     self.own = Some(call.clone());
                 }
                 self.open = Some(call);
+                self.answered = None;
                 self.left = intent.left.map(|left| (*of, fact.seq, left));
                 self.unknown = None;
                 if here {
@@ -151,7 +166,11 @@ impl Past {
                     self.own = None;
                 }
                 match verdict {
-                    Verdict::Done | Verdict::Rejected(_) => {
+                    Verdict::Done => {
+                        self.answered = self.open.take();
+                        self.deaths = 0;
+                    }
+                    Verdict::Rejected(_) => {
                         self.open = None;
                         self.deaths = 0;
                     }
@@ -213,6 +232,19 @@ impl Past {
         }
     }
 
+    /// The answer that a call was done is not believed any more: the call is open again, as if nothing had been answered.
+    fn take_back(&mut self, here: bool) {
+        self.submitted = false;
+        if self.open.is_none() {
+            self.open = self.answered.take();
+        }
+        if here {
+            self.own.clone_from(&self.open);
+        } else {
+            self.anothers = false;
+        }
+    }
+
     fn settle(&mut self, outcome: &Outcome, here: bool) {
         if here {
             self.own.take_if(|_| !matches!(outcome, Outcome::Unknown(_)));
@@ -222,6 +254,9 @@ impl Past {
         }
         match outcome {
             Outcome::Unknown(unknown) => {
+                if unknown.why == UnknownWhy::Contradicted {
+                    self.take_back(here);
+                }
                 if unknown.why == UnknownWhy::ProcessDied {
                     self.deaths += 1;
                 }
@@ -261,7 +296,7 @@ mod tests {
     use crate::domain::bill::Failure;
     use crate::domain::cause::Cause;
     use crate::domain::ids::CallId;
-    use crate::domain::time::{ErpDate, Ts};
+    use crate::domain::time::ErpDate;
     use ulid::Ulid;
 
     fn run(n: u128) -> RunId {

@@ -19,6 +19,7 @@ use crate::domain::step::{Left, Step};
 use crate::store::StoreError;
 
 use super::ahead::know;
+use super::confirm::Unconfirmed;
 use super::control::{Shared, Stop, Wish, read};
 use super::decide::OpenCall;
 use super::dispatch::Dispatch;
@@ -71,6 +72,8 @@ pub(super) struct Mind {
     pub hold: Duration,
     /// Bills we submitted, to be audited next.
     pub submitted: VecDeque<Fid>,
+    /// Successes that were not read back yet.
+    pub unconfirmed: Unconfirmed,
 }
 
 /// The first calls of a run, watched (reliability.md §8.5).
@@ -146,7 +149,9 @@ impl Runner {
     }
 
     async fn write_all(&mut self) -> Result<(), Stop> {
-        // Whatever an earlier process or pause left unknown comes before anything else.
+        // Whatever an earlier process or pause left unknown or unconfirmed comes before anything else.
+        self.take_up_unconfirmed().await?;
+        self.confirm_if_due().await?;
         self.settle(super::settle::Patience::Long).await?;
         loop {
             self.passes().await?;

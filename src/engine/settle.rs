@@ -128,10 +128,16 @@ impl Runner {
             fault::point("after_settle");
         }
         drop(held);
-        for fid in told.iter().map(|known| known.row.fid()) {
+        for known in told {
+            let fid = known.row.fid();
             self.mind.settles.remove(fid);
             self.mind.due.remove(fid);
-            self.mind.tries.remove(fid);
+            if self.stays_contradicted(&known) {
+                // Where it is not out of unknown by now, another read shows the same.
+                self.mind.tries.insert(fid.clone(), TRIES);
+            } else {
+                self.mind.tries.remove(fid);
+            }
         }
         Ok(())
     }
@@ -158,7 +164,15 @@ impl Runner {
         let case = Case { open: Some(open), ..self.case(Seen::of(seen), &known.past, Moment::Settling) };
         let as_unknown =
             |why: UnknownWhy| Outcome::Unknown(Unknown { why, sent: unknown.sent, detail: unknown.detail.clone() });
-        let outcome = match judge(&case) {
+        let judged = match judge(&case) {
+            Judgement::Repeat | Judgement::Continue(_, _) | Judgement::Call(_) | Judgement::Fail(_)
+                if self.stays_contradicted(known) =>
+            {
+                Judgement::Look
+            }
+            judged => judged,
+        };
+        let outcome = match judged {
             Judgement::Done { verified } => Some(Outcome::Done { verified }),
             Judgement::Already(by, on) => Some(Outcome::Already { by, on }),
             Judgement::Skip(why) => Some(Outcome::Skipped(why)),
@@ -181,6 +195,12 @@ impl Runner {
             };
             [read, again]
         }
+    }
+
+    /// Whether a success of this run was contradicted: what is not there after the server's limit either is for a person to
+    /// decide, who verifies or retries.
+    fn stays_contradicted(&self, known: &Known) -> bool {
+        self.slot() == Slot::Unknown && Self::unknown_of(known).why == UnknownWhy::Contradicted
     }
 
     fn unknown_of(known: &Known) -> Unknown {

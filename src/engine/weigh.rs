@@ -104,11 +104,24 @@ impl Runner {
         // Held until what is told of them is stored.
         let mut held = Vec::new();
         let mut events = Vec::new();
-        for Known { row, found, past } in left {
-            let now = seen.get(row.fid());
+        for known in left {
+            let now = seen.get(known.row.fid());
+            if let Some(success) = now.and_then(|now| self.step_in_doubt(&known, now)) {
+                self.mind.in_hand.insert(success.fid.clone());
+                self.mind.unconfirmed.doubt(success);
+                continue;
+            }
+            let Known { row, found, past } = known;
             let approved = past.approved(&found);
             let case = Case { approved: Some(&approved), ..self.case(Seen::of(now), &past, Moment::Before) };
-            match next_of(judge(&case), &row, &past) {
+            let next = match next_of(judge(&case), &row, &past) {
+                // Reads contradicted an answer: nothing but a person's retry calls it again.
+                Next::Call(_) if past.is_contradicted() && self.head.kind != RunKind::Retry => {
+                    Next::Settle(Outcome::Skipped(Skip::UnknownElsewhere))
+                }
+                next => next,
+            };
+            match next {
                 Next::Settle(outcome) => {
                     let Some(claim) = self.hold(row.fid(), past.last)? else { continue };
                     held.push(claim);
@@ -165,7 +178,7 @@ impl Runner {
     }
 
     /// Status of bills, with bounded repeats; a server that stays silent pauses the run.
-    async fn statuses(&mut self, fids: &[Fid]) -> Result<(HashMap<Fid, Found>, Duration), Stop> {
+    pub(super) async fn statuses(&mut self, fids: &[Fid]) -> Result<(HashMap<Fid, Found>, Duration), Stop> {
         let mut n = 0;
         loop {
             // Counted from before the request: the answer may have been true for that long already.

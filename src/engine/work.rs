@@ -52,7 +52,7 @@ impl Runner {
             let ended = self.ended(end).await;
             after = after.and(ended);
         }
-        result.and(after)
+        self.confirm_rest(result.and(after)).await
     }
 
     async fn drive(&mut self, calls: &mut Calls) -> Result<(), Stop> {
@@ -61,6 +61,7 @@ impl Runner {
             let mut ahead: Option<Ahead> = None;
             loop {
                 self.check()?;
+                self.confirm_if_due().await?;
                 self.settle(Patience::Now).await?;
                 let (rows, seen) = match ahead.take() {
                     Some(ahead) => ahead.done().await,
@@ -155,6 +156,11 @@ impl Runner {
             }
             let turn = self.turn(calls).await?;
             self.bring_submitted_forward(&mut queue).await?;
+            if self.mind.unconfirmed.is_doubted() {
+                turn.unused();
+                self.confirm_if_due().await?;
+                continue;
+            }
             let now = self.shared.clock.mono();
             let stale = |c: &Candidate| now.saturating_sub(c.read_at) > FRESH;
             if queue.iter().take(self.group_size() as usize).any(stale) {
@@ -190,10 +196,13 @@ impl Runner {
         loop {
             self.check()?;
             let one_by_one = self.mind.canary.is_some();
-            if one_by_one && let Some(end) = calls.join_next().await {
+            if (one_by_one || self.has_left_enough())
+                && let Some(end) = calls.join_next().await
+            {
                 self.ended(end).await?;
                 continue;
             }
+            self.confirm_if_due().await?;
             let hold = self.mind.hold.saturating_sub(self.shared.clock.mono());
             if !hold.is_zero() {
                 // Nothing could be sent: calls in flight end first, then the wait.
@@ -218,7 +227,7 @@ impl Runner {
         }
     }
 
-    fn group_size(&self) -> u32 {
+    pub(super) fn group_size(&self) -> u32 {
         let allowed = self.mind.clean >= CLEAN_FOR_BATCH && self.mind.canary.is_none();
         if allowed { self.plan.policy.batch.max(1) } else { 1 }
     }
@@ -308,6 +317,7 @@ impl Runner {
         self.mind.due.extend(end.due.iter().cloned());
         self.mind.singly.extend(end.singly.iter().cloned());
         self.mind.submitted.extend(end.submitted.iter().cloned());
+        self.mind.unconfirmed.add(end.succeeded);
         if let Some(error) = end.store {
             return Err(Stop::Store(error));
         }

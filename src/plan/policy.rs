@@ -15,7 +15,7 @@ use super::suggest::nearest;
 use super::{effect, schedule, vendor};
 
 /// Keys of the object. The schema and the docs name the same ones.
-pub const KEYS: [&str; 15] = [
+pub const KEYS: [&str; 16] = [
     "env",
     "target_env",
     "page_size",
@@ -25,6 +25,7 @@ pub const KEYS: [&str; 15] = [
     "sweep_hours",
     "max_attempts",
     "carry_over",
+    "confirm_every",
     "schedule",
     "labels",
     "id",
@@ -41,6 +42,9 @@ pub const MAX_BATCH: u32 = 100;
 
 /// Automatic repeats at most.
 pub const MAX_ATTEMPTS: u32 = 10;
+
+/// Successes read back together at most: as many as one read asks for.
+pub const MAX_CONFIRM_EVERY: u32 = 200;
 
 /// Hours between sweeps at most: a year.
 pub const MAX_SWEEP_HOURS: u32 = 8760;
@@ -116,6 +120,9 @@ pub fn read(top: &Map<String, Value>, findings: &mut Findings) -> PolicyRead {
                 out.policy.max_attempts = at.count(value, 0, MAX_ATTEMPTS).unwrap_or(out.policy.max_attempts);
             }
             "carry_over" => out.policy.carry_over = at.truth(value).unwrap_or(out.policy.carry_over),
+            "confirm_every" => {
+                out.policy.confirm_every = at.count(value, 1, MAX_CONFIRM_EVERY).unwrap_or(out.policy.confirm_every);
+            }
             "schedule" => out.policy.schedule = at.schedule(value),
             "labels" => out.labels = at.labels(value),
             "id" => out.id = at.path(value),

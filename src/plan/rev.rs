@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::domain::ids::PlanRev;
-use crate::domain::plan::Plan;
+use crate::domain::plan::{CONFIRM_EVERY, Plan};
 use crate::domain::step::Verb;
 
 use super::effect;
@@ -90,6 +90,9 @@ pub fn meaning(plan: &Plan) -> Value {
     if let Some(Value::Object(map)) = meaning.get_mut("policy") {
         if !policy.done.is_empty() {
             map.insert("done".to_owned(), effect::written_all(&policy.done));
+        }
+        if policy.confirm_every != CONFIRM_EVERY {
+            map.insert("confirm_every".to_owned(), json!(policy.confirm_every));
         }
         if let Some(mine) = &policy.mine {
             map.insert("mine".to_owned(), json!(mine));

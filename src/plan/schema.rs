@@ -34,6 +34,8 @@ mod tests {
             ("max_attempts/maximum", json!(MAX_ATTEMPTS)),
             ("max_attempts/default", json!(default.max_attempts)),
             ("carry_over/default", json!(default.carry_over)),
+            ("confirm_every/maximum", json!(MAX_CONFIRM_EVERY)),
+            ("confirm_every/default", json!(default.confirm_every)),
             ("schedule/properties/zone/default", json!(DEFAULT_ZONE)),
             ("done/maxItems", json!(MAX_TESTS)),
             ("mine/maxLength", json!(MAX_CHARS)),

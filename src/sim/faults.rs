@@ -81,6 +81,8 @@ pub enum Kind {
     Gateway,
     /// Only the first half of the bills named is executed; the rest is not mentioned.
     Partial,
+    /// What a call that is allowed would do is answered as done, and is not done.
+    Hollow,
     /// The answer names a bill that was not asked.
     OtherBill,
     /// The answer of the call before.
@@ -244,7 +246,7 @@ impl FaultPlan {
         Self { rules }
     }
 
-    /// Every kind, together about one call in ten; sign-ins are left alone, or nothing would ever begin.
+    /// Every kind but [`Kind::Hollow`], which stops a run for good, together about one call in ten; sign-ins are left alone, or nothing would ever begin.
     fn storm() -> Self {
         use Kind as K;
         use When::{After, Before};

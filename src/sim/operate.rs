@@ -185,6 +185,8 @@ pub struct Caller {
     pub half: bool,
     /// The bills are refused as changed by somebody else (a fault).
     pub stale: bool,
+    /// What would be done is answered as done, and is not (a fault).
+    pub hollow: bool,
 }
 
 impl World {
@@ -283,6 +285,8 @@ impl World {
         let before = self.letter(form, id, state);
         let verdict = self.judge(operation, form, id, &number, data, caller);
         let after = match &verdict {
+            // Nothing is recorded: nothing happened.
+            Ok(_) if caller.hollow => return Ok(None),
             Ok(after) => *after,
             Err(_) => before,
         };

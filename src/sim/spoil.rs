@@ -32,6 +32,7 @@ pub fn instead(rule: &Rule, service: Service) -> Option<Reply> {
         | Kind::Stale
         | Kind::Unaudit
         | Kind::Partial
+        | Kind::Hollow
         | Kind::NoLength
         | Kind::Twice
         | Kind::SlowBody => None,
@@ -58,7 +59,8 @@ pub fn after(rule: &Rule, service: Service, mut reply: Reply, before: Option<Byt
         | Kind::Lock
         | Kind::Stale
         | Kind::Unaudit
-        | Kind::Partial => reply,
+        | Kind::Partial
+        | Kind::Hollow => reply,
         Kind::Reset => Reply { transport: Transport::Reset, ..reply },
         Kind::Truncate => Reply { transport: Transport::Truncated(rule.at), ..reply },
         Kind::NoLength => Reply { transport: Transport::NoLength, ..reply },

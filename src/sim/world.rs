@@ -361,7 +361,8 @@ impl World {
             Gate::Open(user, ids) => {
                 let half = fault.is_some_and(|r| r.kind == Kind::Partial);
                 let stale = fault.is_some_and(|r| r.kind == Kind::Stale);
-                let caller = Caller { user, call: call.number, half, stale };
+                let hollow = fault.is_some_and(|r| r.kind == Kind::Hollow);
+                let caller = Caller { user, call: call.number, half, stale, hollow };
                 cookies(self.serve_as(call, params, caller), &ids)
             }
         }

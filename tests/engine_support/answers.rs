@@ -94,6 +94,8 @@ impl Erp for World {
             self.with(|s| s.in_flight -= 1);
             return reply(call, started, started, |_| Verdict::NotSent("connection refused".into()), None);
         }
+        let hollow = self.with(|s| s.hollow_from.is_some_and(|k| s.posts.len() + 1 >= k));
+        let trouble = if hollow { Trouble::Hollow } else { trouble };
         self.note(call, !trouble.loses_the_answer(), started, takes);
         if matches!(trouble, Trouble::Panic) {
             self.with(|s| s.in_flight -= 1);
@@ -177,7 +179,7 @@ impl World {
                 }
             }
             for (fid, _) in &call.bills {
-                if verdicts[fid] == Verdict::Done {
+                if verdicts[fid] == Verdict::Done && !matches!(trouble, Trouble::Hollow) {
                     s.apply(fid, &call.verb, at);
                 }
             }

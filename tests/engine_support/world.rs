@@ -55,6 +55,8 @@ pub enum Trouble {
     WrongIds,
     /// The answer does not name the bill, though it was applied.
     NotNamed,
+    /// Answered as done, and nothing happens.
+    Hollow,
     /// Another person does the same just before our call arrives.
     Overtaken,
     Panic,
@@ -78,6 +80,7 @@ impl Trouble {
             | Self::RefusedAfter(..)
             | Self::Slow(_)
             | Self::SlowDown
+            | Self::Hollow
             | Self::Overtaken => false,
         }
     }
@@ -143,6 +146,8 @@ pub struct State {
     pub broken_rules: Vec<String>,
     /// Called after each page, with its number; changes between pages.
     pub between: Option<Between>,
+    /// From this writing call on, counted from 1, successes are answered and nothing happens.
+    pub hollow_from: Option<usize>,
     /// Refuse a whole batch when one member is refused.
     pub sink_batches: bool,
     /// Bills of any status can be closed; else those that were submitted.

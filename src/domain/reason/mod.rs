@@ -38,7 +38,7 @@ pub enum Reason {
     ReadFailed { said: String },
     /// A refusal that every other bill of the plan would meet, too.
     PlanWide { failure: Failure },
-    /// The ERP said success, and nothing changed. Written from the next version on.
+    /// The ERP said success, and nothing changed.
     SuccessWithoutEffect { no: String },
     /// The ERP gave a made bill another key than the one sent. Written once bills are made.
     KeyNotHonoured { sent: String, got: String },

@@ -7,7 +7,7 @@ use super::kv::Kv;
 use super::ledger;
 use super::row::{BillRec, KnownRec, RunLiveRec, RunRec};
 use super::scratch::Scratch;
-use crate::domain::bill::{BillState, Found, Slot, Status};
+use crate::domain::bill::{BillState, Found, Outcome, Slot, Status, UnknownWhy};
 use crate::domain::erp_status::Heard;
 use crate::domain::event::{Event, Fact, Later};
 use crate::domain::ids::{Fid, OpId, PlanRev, RunId, WorkKey};
@@ -287,7 +287,9 @@ fn on_bill<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, event: &Event, at: Ts, seq: u
             }
         }
         Event::BillSettled { was, outcome, no: number, .. } => {
-            leaves(number, *was, &before)?;
+            if !is_taken_back(*was, &before, outcome) {
+                leaves(number, *was, &before)?;
+            }
             shift(s, &mut live, &bill, *was, outcome.slot())?;
             ledger::settled(s, &live, &bill, outcome, at)?;
         }
@@ -298,6 +300,12 @@ fn on_bill<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, event: &Event, at: Ts, seq: u
     }
     note(s, &mut bill, seq)?;
     s.put(bill_key(no, fid), &bill.rec)
+}
+
+/// A success that reads contradict is taken back: nothing else takes an outcome back.
+fn is_taken_back(was: Slot, before: &BillState, outcome: &Outcome) -> bool {
+    let contradicted = matches!(outcome, Outcome::Unknown(unknown) if unknown.why == UnknownWhy::Contradicted);
+    contradicted && was == Slot::Done && before.slot() == Slot::Done
 }
 
 /// Only waiting and unknown bills move on; every other outcome is final in its run.
