@@ -40,11 +40,13 @@ struct People {
     world: Arc<World>,
     bills: u64,
     copies: Vec<Arc<World>>,
+    /// Its server may answer success where nothing happened.
+    lies: bool,
 }
 
 impl People {
-    fn trouble_of_a_call(rng: &mut Rng) -> Trouble {
-        match rng.u32(0..15) {
+    fn trouble_of_a_call(rng: &mut Rng, hollow: bool) -> Trouble {
+        match rng.u32(0..16) {
             0 => Trouble::NotSent,
             1 | 2 => Trouble::LostBefore,
             3 | 4 => Trouble::LostAfter,
@@ -56,6 +58,7 @@ impl People {
             10 => Trouble::Overtaken,
             11 => Trouble::SlowDown,
             12 => Trouble::RefusedAfter(11, "后续服务失败"),
+            13 if hollow => Trouble::Hollow,
             _ => Trouble::None,
         }
     }
@@ -114,8 +117,22 @@ impl Around for People {
 
     fn trouble(&mut self, rng: &mut Rng, _: &Mix) -> Vec<String> {
         let mut said = Vec::new();
+        // Some servers lie, for a run: a share of 20 to 60 in a hundred successes is hollow, or of calls refused.
+        let share = rng.f64() * 0.4 + 0.2;
+        let bad = match rng.u32(0..8) {
+            0 => Some(Trouble::Hollow),
+            1 => Some(Trouble::Refused(11, "库存不足")),
+            _ => None,
+        };
+        if let Some(bad) = bad.filter(|bad| self.lies || !matches!(bad, Trouble::Hollow)) {
+            said.push(format!("{:.0} of a hundred calls: {bad:?}", share * 100.0));
+            let calls = (0..40).map(|_| if rng.f64() < share { bad.clone() } else { Trouble::None });
+            let calls: Vec<Trouble> = calls.collect();
+            self.world.with(|s| s.trouble.extend(calls));
+            return said;
+        }
         for _ in 0..rng.u32(0..6) {
-            let trouble = Self::trouble_of_a_call(rng);
+            let trouble = Self::trouble_of_a_call(rng, self.lies);
             said.push(format!("next call: {trouble:?}"));
             self.world.with(|s| s.trouble.push_back(trouble));
         }
@@ -165,7 +182,15 @@ impl Real for World {
             let last =
                 s.posts.iter().rev().find(|p| p.fid == *fid && (rules::op_of(&p.verb) == CLOSE) == (op == CLOSE));
             let last = last.filter(|p| rules::op_of(&p.verb) == op);
-            Truth { there, by_us: there && by_us, ours, came, refused_as_done: last.is_some_and(|p| p.was_done) }
+            Truth {
+                there,
+                by_us: there && by_us,
+                ours,
+                came,
+                refused_as_done: last.is_some_and(|p| p.was_done),
+                hollow: last.is_some_and(|p| p.hollow),
+                gone: s.docs[fid].gone,
+            }
         })
     }
 }
@@ -248,7 +273,7 @@ async fn history(seed: u64, said: &Mutex<Vec<String>>) -> Sums {
     let nobody = nobody.map(|p| skydeck::domain::operation::Operation::id_of(&p.target.verb)).collect();
     let witness = Witness::new(Arc::clone(&bench.world) as Arc<dyn Real>, nobody);
     Witness::listen(&witness, &bench);
-    let people = People { world: Arc::clone(&bench.world), bills: 0, copies: Vec::new() };
+    let people = People { world: Arc::clone(&bench.world), bills: 0, copies: Vec::new(), lies: rng.u32(0..2) == 0 };
     let steps = rng.u32(15..40);
     let mut story = Story::begin(rng, bench, mix, people).await.unwrap();
     for _ in 0..story.rng.u32(4..20) {

@@ -23,6 +23,11 @@ const FIRST: u32 = 5;
 /// Time from a read that shows no effect to the second one.
 const SECOND_LOOK: Duration = Duration::from_secs(5);
 
+/// Reads of the last successes that may fail once more, and the time between them.
+const LAST_TRIES: u32 = 2;
+/// See [`LAST_TRIES`].
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
 /// A call that was answered as done.
 #[derive(Clone, Debug)]
 pub(super) struct Success {
@@ -163,7 +168,8 @@ impl Runner {
             Err(stop @ (Stop::Drain | Stop::Store(_))) => return Err(stop),
             ended => ended,
         };
-        // Each turn takes at least what was read out of the list.
+        let mut tries = 0;
+        // Each turn takes at least what was read out of the list, or is one of the tries.
         while !self.mind.unconfirmed.open.is_empty() {
             match (self.confirm().await, &ended) {
                 (Ok(()), _) => {}
@@ -176,6 +182,10 @@ impl Runner {
                 }
                 (Err(stop @ Stop::Pause(PauseWhy::Stopped(Reason::SuccessWithoutEffect { .. }), _)), _) => {
                     ended = Err(stop);
+                }
+                (Err(_), _) if tries < LAST_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(LAST_PAUSE).await;
                 }
                 (Err(_), _) => {
                     let bills = self.mind.unconfirmed.open.len();

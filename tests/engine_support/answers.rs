@@ -238,6 +238,7 @@ impl State {
         let tells = !op.is_empty() || !matches!(trouble, Trouble::Refused(..));
         if let Some(post) = self.posts.iter_mut().rev().find(|p| p.fid == *fid && p.verb == call.verb) {
             post.was_done = refused && tells && is_done(op, &doc);
+            post.hollow = matches!(trouble, Trouble::Hollow) && verdict == Verdict::Done;
         }
         verdict
     }

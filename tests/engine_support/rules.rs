@@ -92,6 +92,7 @@ impl World {
                     done: at + takes,
                     batch: call.bills.len(),
                     was_done: false,
+                    hollow: false,
                 });
             }
         });

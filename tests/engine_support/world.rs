@@ -101,6 +101,8 @@ pub struct Post {
     pub batch: usize,
     /// It was refused because what it asks for was done.
     pub was_done: bool,
+    /// It was answered as done, and nothing happened.
+    pub hollow: bool,
 }
 
 /// A call whose answer is lost, and which is applied later.

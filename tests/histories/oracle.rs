@@ -4,9 +4,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use skydeck::domain::bill::{Outcome, Skip};
+use skydeck::domain::bill::{Outcome, Skip, UnknownWhy};
 use skydeck::domain::event::{Event, Fact};
 use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, RecordKey, RunId, WorkKey};
+use skydeck::domain::run::RunEnd;
 use skydeck::domain::step::Step;
 use skydeck::store::Store;
 use skydeck::store::memory::MemoryStore;
@@ -87,6 +88,10 @@ pub struct Truth {
     pub came: u64,
     /// The last call of ours was refused, and what it asked for was there.
     pub refused_as_done: bool,
+    /// The last call of ours was answered as done, and nothing happened.
+    pub hollow: bool,
+    /// The bill is no longer there.
+    pub gone: bool,
 }
 
 /// Tells what really is.
@@ -114,13 +119,15 @@ pub struct Witness {
     words: HashMap<(OpId, Fid), Word>,
     /// What was true when a run first called a bill, until it tells what came of that.
     called: HashMap<(RunId, Fid), Truth>,
+    /// Told as done by an answer that was hollow, with what was known before: to be taken back before its run ends.
+    hollow: HashMap<(RunId, Fid), (Word, Option<Truth>, String)>,
     pub found: Found,
 }
 
 impl Witness {
     pub fn new(real: Arc<dyn Real>, nobody: HashSet<OpId>) -> Arc<Mutex<Self>> {
-        let (ops, words, called) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Arc::new(Mutex::new(Self { real, nobody, ops, words, called, found: Vec::new() }))
+        let (ops, words, called, hollow) = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+        Arc::new(Mutex::new(Self { real, nobody, ops, words, called, hollow, found: Vec::new() }))
     }
 
     /// Lets it hear what the bench's store takes.
@@ -158,7 +165,21 @@ impl Witness {
                 let op = self.ops[run].clone();
                 self.settled(*run, &op, fid, outcome);
             }
+            Event::RunClosed { run, end } => self.closed(*run, *end == RunEnd::Cancelled),
             _ => {}
+        }
+    }
+
+    /// A hollow success that was not taken back by now stands for good; where the bill is gone, or done by somebody else
+    /// meanwhile, no read can tell. A person who cancels what a dead process left does not wait for a read.
+    fn closed(&mut self, run: RunId, cancelled: bool) {
+        let left: Vec<(RunId, Fid)> = self.hollow.keys().filter(|(of, _)| *of == run).cloned().collect();
+        for key in left {
+            let Some((_, _, what)) = self.hollow.remove(&key) else { continue };
+            let truth = self.real.truth(&self.ops[&run].clone(), &key.1);
+            if !truth.there && !truth.gone && !cancelled {
+                self.wrong(Wrong::DoneAndIsNot, what);
+            }
         }
     }
 
@@ -176,11 +197,19 @@ impl Witness {
 
     fn settled(&mut self, run: RunId, op: &OpId, fid: &Fid, outcome: &Outcome) {
         let truth = self.look(op, fid);
+        if matches!(outcome, Outcome::Unknown(unknown) if unknown.why == UnknownWhy::Contradicted)
+            && let Some((word, called, _)) = self.hollow.remove(&(run, fid.clone()))
+        {
+            self.words.insert((op.clone(), fid.clone()), word);
+            self.called.extend(called.map(|truth| ((run, fid.clone()), truth)));
+            return;
+        }
         let own = self.called.get(&(run, fid.clone())).copied();
         if !matches!(outcome, Outcome::Unknown(_)) {
             self.called.remove(&(run, fid.clone()));
         }
         let word = self.words.entry((op.clone(), fid.clone())).or_default();
+        let before = *word;
         // A run that skips what another run has called, or finds it done already, says nothing about that call.
         if matches!(outcome, Outcome::Skipped(_) | Outcome::Already { .. })
             && word.called.is_some_and(|(of, _)| of != run)
@@ -218,7 +247,10 @@ impl Witness {
         };
         let word = self.words.entry((op.clone(), fid.clone())).or_default();
         (word.called, word.told_not) = (None, None);
-        if is_not {
+        if is_not && *outcome == (Outcome::Done { verified: false }) && truth.hollow {
+            let what = format!("bill {fid}, {op:?}: a hollow success was not taken back: {called:?}, {truth:?}");
+            self.hollow.insert((run, fid.clone()), (before, own, what));
+        } else if is_not {
             let what = format!("bill {fid}, {op:?}: {outcome:?} is told; before our call {called:?}, now {truth:?}");
             self.wrong(Wrong::DoneAndIsNot, what);
         }
@@ -241,7 +273,8 @@ pub fn record(fid: &Fid) -> RecordKey {
 pub fn waits_for_operator(bench: &Bench, key: &WorkKey) -> bool {
     let entry = bench.store.ledger_entry(key).unwrap();
     entry.is_some_and(|e| {
-        e.deaths >= 3 || matches!(e.row.state.outcome(), Some(Outcome::Unknown(u)) if u.why.needs_operator())
+        let asks = |why: &UnknownWhy| why.needs_operator() || *why == UnknownWhy::Contradicted;
+        e.deaths >= 3 || matches!(e.row.state.outcome(), Some(Outcome::Unknown(u)) if asks(&u.why))
     })
 }
 
