@@ -165,7 +165,8 @@ impl Runner {
     /// answered; a contradiction is why the run stops, unless a person ended it.
     pub(super) async fn confirm_rest(&mut self, ended: Result<(), Stop>) -> Result<(), Stop> {
         let mut ended = match ended {
-            Err(stop @ (Stop::Drain | Stop::Store(_))) => return Err(stop),
+            // A server out of reach tells nothing now: what waits is read back when the run goes on, or rests paused.
+            Err(stop @ (Stop::Drain | Stop::Store(_) | Stop::Pause(PauseWhy::Unreachable(_), _))) => return Err(stop),
             ended => ended,
         };
         let mut tries = 0;
@@ -183,7 +184,8 @@ impl Runner {
                 (Err(stop @ Stop::Pause(PauseWhy::Stopped(Reason::SuccessWithoutEffect { .. }), _)), _) => {
                     ended = Err(stop);
                 }
-                (Err(_), _) if tries < LAST_TRIES => {
+                // A read that failed once while somebody wishes the run to stop.
+                (Err(Stop::Cancel | Stop::Pause(PauseWhy::Operator, _)), _) if tries < LAST_TRIES => {
                     tries += 1;
                     tokio::time::sleep(LAST_PAUSE).await;
                 }
