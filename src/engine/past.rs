@@ -240,8 +240,6 @@ impl Past {
         }
         if here {
             self.own.clone_from(&self.open);
-        } else {
-            self.anothers = false;
         }
     }
 

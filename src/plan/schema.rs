@@ -10,7 +10,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::effect::{MAX_CHARS, MAX_TESTS, MAX_VALUES};
-    use super::super::policy::{DEFAULT_ZONE, KEYS, MAX_ATTEMPTS, MAX_BATCH, MAX_SWEEP_HOURS, SCHEDULE_KEYS};
+    use super::super::policy::{
+        DEFAULT_ZONE, KEYS, MAX_ATTEMPTS, MAX_BATCH, MAX_CONFIRM_EVERY, MAX_SWEEP_HOURS, SCHEDULE_KEYS,
+    };
     use super::super::source::MAX_PAGE;
     use super::*;
     use crate::domain::plan::Policy;
