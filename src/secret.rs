@@ -247,6 +247,15 @@ mod tests {
             assert!(error.message.contains(words), "{error}");
             assert!(!error.to_string().contains("hunter2"));
         }
+        let key = b"-----BEGIN PRIVATE KEY-----\r\nhunter2\r\n-----END PRIVATE KEY-----\r\n";
+        let whole = fetch_key("c", "e", &file(d, "key", key, 0o600), d).unwrap();
+        assert_eq!(whole.expose_secret().as_bytes(), key, "a key is of several lines, however they end");
+        for (content, mode, words) in
+            [(&key[..], 0o640, "chmod 600"), (&[b'x'; 70_000], 0o600, "longer"), (b"", 0o600, "empty")]
+        {
+            let error = fetch_key("c", "e", &file(d, "wrong", content, mode), d).unwrap_err();
+            assert!(error.message.contains(words), "{error}");
+        }
         let command = SecretSource::Command(vec!["printf".into(), "hunter2\\n".into()]);
         assert_eq!(fetch("e", &command, d).unwrap().expose_secret(), "hunter2");
     }

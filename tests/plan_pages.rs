@@ -163,6 +163,24 @@ fn lint_names_the_signs_of_word_processors_and_times_without_quotation_marks() {
     }
 }
 
+/// The compensation's filter is looked at as the plan's own.
+#[test]
+fn lint_looks_at_the_compensations_filter_too() {
+    let mut plan = plan_of("SAL_OUTSTOCK", None, &json!("FDocumentStatus='B'"));
+    let taken =
+        |filter: &str| json!({"crontab": "3 2 * * *", "takeOverRequest": [{"field": "FilterString", "value": filter}]});
+    for (filter, numbers) in [
+        ("FDate>={{DAYS_AGO_2|date}}", &[21][..]),
+        ("FBillTypeID.FNumber=“XSCKD01_SYS”", &[20]),
+        ("FDate>='{{DAYS_AGO_2|date}}'", &[]),
+    ] {
+        plan["source"]["omissionRemedy"] = taken(filter);
+        let found: Vec<_> = lint(&inspect(&plan)).into_iter().filter(|h| matches!(h.number, 20 | 21)).collect();
+        assert_eq!(found.iter().map(|h| h.number).collect::<Vec<_>>(), numbers, "{filter}");
+        assert!(found.iter().all(|h| h.field == "source.omissionRemedy.takeOverRequest"), "{found:?}");
+    }
+}
+
 /// A page as it is printed: bars behind the cells alone, facts as a list, a table of mere types at its end.
 const PAGE: &str = "\
 采购入库单自动审核

@@ -115,14 +115,15 @@ impl Ground {
     pub fn warn_of_clear_text(&self, config: &EnvironmentConfig) {
         let (env, out) = (&config.environment, self.out());
         if is_in_clear(&env.address) {
-            out.note(&match out.is_zh() {
-                true => format!("环境 {}：http:// 未加密，凭据和单据会在网络上明文传输（allow_plain_http）", env.id),
-                false => format!(
+            let (en, zh) = (
+                format!(
                     "environment {}: http:// is not encrypted, credentials and bills cross the network in clear \
                      (allow_plain_http)",
                     env.id
                 ),
-            });
+                format!("环境 {}：http:// 未加密，凭据和单据会在网络上明文传输（allow_plain_http）", env.id),
+            );
+            out.note(out.t(&en, &zh));
         }
     }
 

@@ -92,17 +92,13 @@ impl Inner {
 
     /// The plan that a look is about, and where its bills are.
     async fn looked_at(&self, id: &PlanId, text: Option<&str>) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
-        match text {
-            Some(text) => {
-                let plan = given(id, text)?;
-                let env = self.shared.callable(&plan, false)?;
-                Ok((plan, env))
-            }
-            None => {
-                self.refresh(id).await;
-                self.shared.usable(id)
-            }
+        if let Some(text) = text {
+            let plan = given(id, text)?;
+            let env = self.shared.callable(&plan, false)?;
+            return Ok((plan, env));
         }
+        self.refresh(id).await;
+        self.shared.usable(id)
     }
 }
 

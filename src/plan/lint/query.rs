@@ -20,6 +20,11 @@ pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
     let tokens = filter_text::tokens(&filter).unwrap_or_default();
     let predicates = filter_text::predicates(&tokens);
     signs::look(&tokens, &filter, &at, found);
+    let remedy = found.file.plan.policy.remedy.as_ref().and_then(|remedy| remedy.filter.as_deref()).map(visible);
+    if let Some(filter) = remedy {
+        let tokens = filter_text::tokens(&filter).unwrap_or_default();
+        signs::look(&tokens, &filter, &side.path("omissionRemedy.takeOverRequest"), found);
+    }
     if !broken {
         let nothing = effect::look(&Asked::new(&found.file.plan.source.filter, &tokens, &predicates), &at, found);
         if found.file.plan.target.verb == Verb::Audit && !nothing {
