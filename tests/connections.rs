@@ -53,7 +53,7 @@ fn write(place: &Place, name: &str, text: &str, mode: u32) {
 }
 
 fn sim_url(place: &Place) -> String {
-    place.sim.as_ref().unwrap().url().to_owned()
+    place.sim.as_ref().unwrap().url().clone()
 }
 
 fn sim_addr(place: &Place) -> SocketAddr {
