@@ -114,7 +114,8 @@ impl Ground {
     /// Says that an environment's calls can be read on the network.
     pub fn warn_of_clear_text(&self, config: &EnvironmentConfig) {
         let (env, out) = (&config.environment, self.out());
-        if is_in_clear(&env.address) {
+        // Without the key nothing is sent, and the refusal says so.
+        if config.connection.allow_plain_http && is_in_clear(&env.address) {
             let (en, zh) = (
                 format!(
                     "environment {}: http:// is not encrypted, credentials and bills cross the network in clear \
