@@ -435,7 +435,7 @@ mod tests {
             ("ftp://erp.example.invalid/", "only https:// and http://"),
             ("https://demo:hunter2@erp.example.invalid/k3cloud/", "secrets have their own source"),
             ("https://erp.example.invalid/k3cloud/?a=1", "must end with the server's path"),
-            ("http://203.0.113.7/k3cloud/", "http:// to 203.0.113.7 would carry the credentials in clear"),
+            ("http://203.0.113.7/k3cloud/", "http:// to 203.0.113.7 would carry the credentials and bills"),
             ("http://[2001:db8::1]/k3cloud/", "set allow_plain_http = true"),
             ("http://3405803783/k3cloud/", "http:// to 203.0.113.7"),
             ("http://192.168.1.9/k3cloud/", "set allow_plain_http = true"),
