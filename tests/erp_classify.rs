@@ -211,7 +211,11 @@ fn half_truths_of_a_single_call() {
         ("success with errors", body("true", &error("x", 0), success, "0"), "unreadable"),
         ("false, yet named as done", body("false", "", success, "0"), "unreadable"),
         ("false, done, and an error without a name", body("false", &error("x", 0), success, "0"), "unreadable"),
-        ("id of ours, number of another", body("true", "", r#"{"Id":1,"Number":"XSCKD000002"}"#, "0"), "wrong_ids"),
+        (
+            "id of ours under another number",
+            body("true", "", r#"{"Id":1,"Number":"XSCKD000001-CX"}"#, "0"),
+            "not_named",
+        ),
         ("a success without a name", body("true", "", r#"{"Id":null,"Number":"","DIndex":0}"#, "0"), "not_named"),
         ("false and nothing", body("false", "", "", "0"), "not_named"),
         ("validation without a word", body("false", "", "", "11"), "not_named"),
@@ -259,4 +263,161 @@ fn side_effects_are_told() {
     assert_eq!(judged.verdicts[0].1, Verdict::Done);
     assert_eq!(judged.side, ["单据编号为“AR00000001”的应收单，审核成功！"]);
     assert_eq!(judged.alarm, None);
+}
+
+fn word(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Done => "done".to_owned(),
+        Verdict::Rejected(failure) => format!("rejected {}", failure.cause),
+        Verdict::NotSent(_) => "not_sent".to_owned(),
+        Verdict::Unknown(why, _) => why.word().to_owned(),
+    }
+}
+
+fn words_kept(verdict: &Verdict) -> &str {
+    match verdict {
+        Verdict::Done => "",
+        Verdict::Rejected(failure) => &failure.message,
+        Verdict::NotSent(words) | Verdict::Unknown(_, words) => words,
+    }
+}
+
+fn status(is_success: bool, errors: &Value, entities: &Value, code: &Value) -> String {
+    json!({"Result": {"ResponseStatus": {
+        "IsSuccess": is_success, "Errors": errors, "SuccessEntitys": entities, "MsgCode": code, "ErrorCode": 500,
+    }}})
+    .to_string()
+}
+
+/// What one answer means for three bills asked at once.
+#[test]
+fn a_batch_is_never_told_more_than_the_answer_says() {
+    let done = |i: usize| json!({"Id": i, "Number": number(i)});
+    let error = |message: &str| json!({"FieldName": null, "Message": message, "DIndex": 0});
+    let ar = "单据编号为“AR00004867”的应收单，审核失败！";
+    let unread = ["unreadable"; 3];
+    for (about, body, expected) in [
+        ("all done", status(true, &json!([]), &json!([done(3), done(1), done(2)]), &json!(0)), ["done"; 3]),
+        (
+            "success, yet errors",
+            status(true, &json!([error("x")]), &json!([done(1), done(2), done(3)]), &json!(0)),
+            unread,
+        ),
+        ("success, yet a failure's code", status(true, &json!([]), &json!([done(1), done(2)]), &json!(11)), unread),
+        ("lost, yet successes", status(false, &json!([error("x")]), &json!([done(1), done(2)]), &json!(1)), unread),
+        (
+            "not lost, and successes",
+            status(false, &json!([error("x")]), &json!([done(1), done(2)]), &json!(2)),
+            ["done", "done", "not_named"],
+        ),
+        ("a licence without a word", status(false, &json!([]), &json!([]), &json!(7)), ["rejected licence"; 3]),
+        ("a receivable beside", status(false, &json!([error(ar)]), &json!([]), &json!(11)), ["rejected validation"; 3]),
+        (
+            "a receivable beside some done",
+            status(false, &json!([error(ar)]), &json!([done(1), done(3)]), &json!(11)),
+            ["done", "not_named", "done"],
+        ),
+        (
+            "a bill of the same series that was not asked",
+            status(false, &json!([error("单据编号为“XSCKD000999”的销售出库单，数量不符")]), &json!([]), &json!(11)),
+            ["not_named"; 3],
+        ),
+        (
+            "one under another number",
+            status(true, &json!([]), &json!([done(1), {"Id": 2, "Number": "XSCKD000002-1"}, done(3)]), &json!(0)),
+            ["done", "not_named", "done"],
+        ),
+        (
+            "one under the number of another",
+            status(true, &json!([]), &json!([done(1), {"Id": 2, "Number": number(3)}]), &json!(0)),
+            ["wrong_ids"; 3],
+        ),
+    ] {
+        let judged = judge_write(&reply(body.clone()), &asked(3), causes(), Mode::Login);
+        let words: Vec<String> = judged.verdicts.iter().map(|(_, v)| word(v)).collect();
+        assert_eq!(words, expected, "{about}: {body}");
+        if body.contains("AR00004867") || body.contains("XSCKD000999") {
+            let kept = judged
+                .verdicts
+                .iter()
+                .filter(|(_, v)| *v != Verdict::Done)
+                .all(|(_, v)| words_kept(v).contains("单据编号为"));
+            assert!(kept, "{about}: {judged:?}");
+        }
+        assert_eq!(judged.alarm.is_some(), expected == ["wrong_ids"; 3], "{about}");
+    }
+}
+
+/// A refusal of one bill that names other documents, or more than one trouble.
+#[test]
+fn a_refusal_is_that_of_the_bill_asked_and_of_its_most_telling_words() {
+    let error = |field: Option<&str>, message: &str| json!({"FieldName": field, "Message": message, "DIndex": 0});
+    let prompt = Some("AbstractInteractionResult");
+    let empty = "AbstractInteractionResult.InteractionContext is null";
+    for (errors, code, expected, field) in [
+        (json!([error(None, "单据编号为“AR00004867”的应收单，审核失败！")]), json!(11), "validation", None),
+        (json!([error(None, "单据编号为“XSDD001”的销售订单未审核")]), json!(11), "validation", None),
+        (
+            json!([error(Some("FStockId"), "字段“仓库”是必填项"), error(prompt, empty)]),
+            Value::Null,
+            "validation",
+            Some("FStockId"),
+        ),
+        (json!([error(prompt, empty), error(None, "批号必录")]), Value::Null, "validation", None),
+        (
+            json!([error(prompt, "信用超额，是否继续？"), error(Some("FQty"), "数量是必填项")]),
+            json!(11),
+            "validation",
+            Some("FQty"),
+        ),
+        (json!([error(None, "审核失败"), error(prompt, "信用超额，是否继续？")]), json!(11), "interaction", prompt),
+        (json!([error(prompt, "信用超额，是否继续？"), error(None, "该期间已关账")]), json!(11), "period", None),
+        (json!([error(prompt, empty)]), json!(11), "interaction", prompt),
+        (json!([error(None, "a"), error(Some("FX"), "b")]), json!(11), "validation", Some("FX")),
+        (json!([error(None, "a"), error(None, "b")]), json!(99), "unclassified", None),
+    ] {
+        let body = status(false, &errors, &json!([]), &code);
+        let judged = judge_write(&reply(body.clone()), &asked(1), causes(), Mode::Signed);
+        let Verdict::Rejected(failure) = &judged.verdicts[0].1 else { panic!("{body}: {judged:?}") };
+        assert_eq!((failure.cause.as_str(), failure.field.as_deref()), (expected, field), "{body}");
+        for said in errors.as_array().unwrap() {
+            assert!(failure.message.contains(said["Message"].as_str().unwrap()), "{body}");
+        }
+        assert_eq!(judged.alarm, None);
+    }
+}
+
+/// Answers of another shape keep their words, and a lost session is one however it is told; of a write nothing follows.
+#[test]
+fn words_outside_an_answer_are_kept_and_a_lost_session_is_found_in_them() {
+    let refused = |message: &str| {
+        format!(r#"{{"Result":{{"ResponseStatus":{{"IsSuccess":false,"Errors":[{{"Message":"{message}"}}]}}}}}}"#)
+    };
+    for (body, expected, kept) in [
+        ("response_error: 错误信息: 未将对象引用设置到对象的实例。".to_owned(), "unreadable", "未将对象引用"),
+        (r#"response_error:{"Message":"外","InnerExWrapper":{"Message":"内"}}"#.to_owned(), "unreadable", "外: 内"),
+        (format!("[[{}]]", refused("数量不符")), "unreadable", "数量不符"),
+        (format!("[[{}]]", refused("ctx == null")), "session_lost", "ctx == null"),
+        (refused("ctx == null"), "session_lost", "ctx == null"),
+        (refused("用户未登录"), "session_lost", "用户未登录"),
+        (r#""登录失效，请重新登录""#.to_owned(), "session_lost", "登录失效"),
+        (r#"{"ErrorCode":-10001,"Message":"用户未登录"}"#.to_owned(), "session_lost", "用户未登录"),
+        ("response_error: Session has expired".to_owned(), "session_lost", "Session has expired"),
+    ] {
+        for (n, mode) in [(1, Mode::Login), (3, Mode::Login), (1, Mode::Signed), (3, Mode::Signed)] {
+            let judged = judge_write(&reply(body.clone()), &asked(n), causes(), mode);
+            check_total(&judged, n);
+            for (_, verdict) in &judged.verdicts {
+                assert_eq!(word(verdict), expected, "{body}");
+                assert!(words_kept(verdict).contains(kept), "{body}: {verdict:?}");
+            }
+            let alarm = (expected == "session_lost").then_some(Alarm::SessionLost);
+            assert_eq!(judged.alarm, alarm, "{body}");
+        }
+    }
+    for (http, alarm) in [(500, Some(Alarm::SessionLost)), (200, None)] {
+        let body = if http == 500 { "ctx == null" } else { "<html>请登录</html>" };
+        let answer = Ok(HttpReply { status: http, headers: Vec::new(), body: body.into() });
+        assert_eq!(judge_write(&answer, &asked(2), causes(), Mode::Login).alarm, alarm, "{body}");
+    }
 }

@@ -221,7 +221,11 @@ impl Out {
                 format!("{by} {on}").trim().to_owned()
             }
             Outcome::Skipped(skip) => self.cause(skip.word()),
-            Outcome::Failed(failure) => format!("{}: {}", self.cause(failure.cause.as_str()), failure.message),
+            Outcome::Failed(failure) => {
+                let cause = self.causes.info_failed(&failure.cause).map_or(&failure.cause, |info| &info.cause);
+                let label = self.cause(cause.as_str());
+                if failure.message.is_empty() { label } else { format!("{label}: {}", failure.message) }
+            }
             Outcome::Unknown(unknown) if unknown.detail.is_empty() => self.cause(unknown.why.word()),
             Outcome::Unknown(unknown) => format!("{}: {}", self.cause(unknown.why.word()), unknown.detail),
         }

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::folded::{clauses, folded, is_like};
+
 /// Name of a class, e.g. `stock`. Open, because operators may add their own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -38,6 +40,14 @@ pub mod known {
     pub const NOT_APPLIED: &str = "not_applied";
     /// The ERP says the bill is audited already.
     pub const ALREADY_AUDITED: &str = "already_audited";
+    /// The ERP says the bill is done already, and a look says that it is not.
+    pub const SAYS_DONE: &str = "says_done";
+    /// A question of the ERP that nobody was there to answer.
+    pub const INTERACTION: &str = "interaction";
+    /// A rule of the ERP that no other class is about.
+    pub const VALIDATION: &str = "validation";
+    /// Not refused: our submit took, or another one did, and the bill waits for its audit.
+    pub const SUBMITTED: &str = "submitted";
     /// The ERP wants the bill submitted first.
     pub const NOT_SUBMITTED: &str = "not_submitted";
     /// Session lost in a login-mode environment.
@@ -80,9 +90,46 @@ pub struct CauseRule {
     /// `FieldName` equals (case ignored), any of.
     #[serde(default)]
     pub field: Vec<String>,
-    /// Message contains, any of.
+    /// Message contains, any of. Letter case, script (simplified or traditional) and width do not matter.
     #[serde(default)]
     pub contains: Vec<String>,
+    /// A part of the message between signs of punctuation is one of these as a whole; `*` stands for any signs.
+    #[serde(default)]
+    pub clause: Vec<String>,
+    /// Message contains none of these.
+    #[serde(default)]
+    pub unless: Vec<String>,
+}
+
+impl CauseRule {
+    fn holds(&self, msg_code: Option<i64>, field: Option<&str>, said: &str) -> bool {
+        let has = |part: &String| said.contains(&folded(part));
+        let is = |pattern: &String| clauses(said).any(|clause| is_like(clause, &folded(pattern)));
+        let worded = self.contains.is_empty() && self.clause.is_empty();
+        (self.msg_code.is_empty() || msg_code.is_some_and(|code| self.msg_code.contains(&code)))
+            && (self.field.is_empty()
+                || field.is_some_and(|field| self.field.iter().any(|f| f.eq_ignore_ascii_case(field))))
+            && (worded || self.contains.iter().any(has) || self.clause.iter().any(is))
+            && !self.unless.iter().any(has)
+    }
+}
+
+/// Words that may say of the bill that it is audited, or of another document: only a look tells which.
+const HINTS: [&str; 8] = [
+    "已审核",
+    "已经审核",
+    "已被审核",
+    "重复审核",
+    "been audited",
+    "already audited",
+    "been approved",
+    "already approved",
+];
+
+/// Whether a refusal may mean that its bill is audited already.
+pub fn hints_at_done(message: &str) -> bool {
+    let text = folded(message);
+    HINTS.iter().any(|hint| text.contains(hint))
 }
 
 /// What is said about a class.
@@ -120,18 +167,41 @@ pub struct CauseTable {
 impl CauseTable {
     /// The class of an error, [`known::UNCLASSIFIED`] when no rule matches.
     pub fn classify(&self, msg_code: Option<i64>, field: Option<&str>, message: &str) -> Cause {
-        let hit = self.rule.iter().find(|rule| {
-            (rule.msg_code.is_empty() || msg_code.is_some_and(|code| rule.msg_code.contains(&code)))
-                && (rule.field.is_empty()
-                    || field.is_some_and(|field| rule.field.iter().any(|f| f.eq_ignore_ascii_case(field))))
-                && (rule.contains.is_empty() || rule.contains.iter().any(|part| message.contains(part.as_str())))
-        });
+        self.first(msg_code, field, message, |_| true)
+    }
+
+    /// The class of an error that a look contradicts where it says that there is nothing to do: that of its other words,
+    /// [`known::SAYS_DONE`] where they tell nothing more.
+    pub fn classify_undone(&self, msg_code: Option<i64>, field: Option<&str>, message: &str) -> Cause {
+        let cause = self.first(msg_code, field, message, |cause| self.repeat(cause) != Repeat::Done);
+        let vague = matches!(cause.as_str(), known::UNCLASSIFIED | known::VALIDATION);
+        if vague { Cause::new(known::SAYS_DONE) } else { cause }
+    }
+
+    fn first(
+        &self,
+        msg_code: Option<i64>,
+        field: Option<&str>,
+        message: &str,
+        takes: impl Fn(&Cause) -> bool,
+    ) -> Cause {
+        let said = folded(message);
+        let hit = self.rule.iter().find(|rule| takes(&rule.cause) && rule.holds(msg_code, field, &said));
         hit.map_or_else(|| Cause::new(known::UNCLASSIFIED), |rule| rule.cause.clone())
     }
 
     /// What is said about a class.
     pub fn info(&self, cause: &Cause) -> Option<&CauseInfo> {
         self.cause.iter().find(|info| info.cause == *cause)
+    }
+
+    /// What is said about a class of a bill that failed: never that there is nothing to do, as facts of earlier versions have
+    /// it.
+    pub fn info_failed(&self, cause: &Cause) -> Option<&CauseInfo> {
+        match self.info(cause) {
+            Some(info) if info.repeat == Repeat::Done => self.info(&Cause::new(known::SAYS_DONE)).or(Some(info)),
+            info => info,
+        }
     }
 
     /// What may follow; `AfterFix` for a class nobody described, the cautious choice.
@@ -164,13 +234,85 @@ mod tests {
         for rule in &table.rule {
             assert!(table.info(&rule.cause).is_some(), "{}", rule.cause);
         }
+        let prompt = Some("AbstractInteractionResult");
         for (code, field, message, cause) in [
-            (Some(11), Some("AbstractInteractionResult"), "更新库存时出现可以忽略的异常数据，是否继续？", "stock"),
+            (Some(11), prompt, "更新库存时出现可以忽略的异常数据，是否继续？", "stock"),
+            (Some(11), None, "物料1.01 即時庫存不足，不允許出現負庫存！", "stock"),
+            (Some(11), None, "Insufficient inventory for item 1.01", "stock"),
+            (Some(11), prompt, "客户信用检查不通过：超出信用额度，是否继续？", "interaction"),
+            (Some(11), prompt, "第1行分录价格低于最低限价", "interaction"),
+            (Some(11), None, "存在记录不符合价格来源检查控制条件", "interaction"),
+            (Some(11), None, "超過信用額度，是否繼續？", "interaction"),
+            (Some(11), None, "Credit limit exceeded. Do you want to continue?", "interaction"),
             (Some(11), None, "单据编号为“XSCKD000123”的销售出库单，单据已经审核！", "already_audited"),
+            (Some(11), None, "單據編號為“XSCKD000123”的銷售出庫單，單據已經審核！", "already_audited"),
+            (Some(11), None, "单据编号为“XSCKD000123”的销售出库单已审核", "already_audited"),
+            (Some(11), None, "The document has already been audited.", "already_audited"),
+            (Some(11), None, "不能重复审核", "already_audited"),
+            (Some(11), None, "关联的销售发票已审核，不允许执行该操作！", "validation"),
+            (Some(11), None, "The related invoice has been audited.", "validation"),
+            (Some(11), None, "只有审核中和已审核的数据才允许关闭！", "validation"),
+            (Some(11), None, "发货通知单未审核，不允许审核！", "validation"),
+            (Some(11), None, "单据日期小于等于库存组织的最后关账日期，不允许审核！", "period"),
+            (Some(11), None, "當前期間已結帳", "period"),
+            (Some(11), None, "The accounting period has been closed", "period"),
+            (Some(11), None, "价目表有效期间不包含单据日期", "validation"),
+            (Some(11), None, "信用期间已超过，结账方式为现结", "validation"),
+            (Some(11), None, "只有暂存、创建和重新审核的数据才允许提交！", "wrong_status"),
+            (Some(11), None, "单据已提交，不能重复提交", "wrong_status"),
+            (Some(11), None, "请先提交审核!", "not_submitted"),
+            (Some(11), None, "已启动工作流，请通过工作流审批！", "workflow"),
+            (Some(2), None, "您没有负库存审核的权限", "permission"),
+            (Some(7), None, "期间许可已关账", "licence"),
+            (Some(1), None, "x", "session"),
+            (Some(13), None, "单据已审核", "lock"),
             (Some(0), None, "“demo”使用业务单据：“销售订单”业务操作-“[销售订单-1-修改]”冲突，请稍候再使用。", "lock"),
             (Some(14), None, "x", "call_limit"),
+            (Some(15), None, "x", "login_forbidden"),
+            (Some(4), None, "Transaction was deadlocked", "database"),
+            (Some(11), None, "事务被死锁", "database"),
+            (None, Some("FStockId"), "字段“仓库”是必填项", "validation"),
+            (None, None, "Field Warehouse is required", "validation"),
             (Some(11), None, "别的", "validation"),
             (None, None, "别的", "unclassified"),
+        ] {
+            assert_eq!(table.classify(code, field, message).as_str(), cause, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_failed_bill_is_never_told_that_there_is_nothing_to_do() {
+        let table: CauseTable = toml::from_str(BUILT_IN).unwrap();
+        let undone = |message| table.classify_undone(Some(11), None, message);
+        assert_eq!(undone("单据已审核").as_str(), known::SAYS_DONE);
+        assert_eq!(undone("单据已审核，所在期间已关账").as_str(), "period");
+        for info in &table.cause {
+            let told = table.info_failed(&info.cause).unwrap();
+            assert!(told.repeat != Repeat::Done, "{}", info.cause);
+            assert_eq!(told.cause == info.cause, info.repeat != Repeat::Done, "{}", info.cause);
+        }
+        assert_eq!(table.info_failed(&Cause::new("theirs")), None);
+        assert!(hints_at_done("關聯的發票已審核") && hints_at_done("has been Approved") && !hints_at_done("未审核"));
+    }
+
+    #[test]
+    fn every_condition_of_a_rule_must_hold() {
+        let table: CauseTable = toml::from_str(
+            "[[rule]]\ncause = 'a'\nmsg_code = [3]\nfield = ['F']\ncontains = ['x', 'y']\nunless = ['z']\n\
+             [[rule]]\ncause = 'b'\ncontains = ['only']\nclause = ['the * one']\n",
+        )
+        .unwrap();
+        for (code, field, message, cause) in [
+            (Some(3), Some("f"), "aYb", "a"),
+            (Some(4), Some("f"), "aYb", "unclassified"),
+            (None, Some("f"), "aYb", "unclassified"),
+            (Some(3), None, "aYb", "unclassified"),
+            (Some(3), Some("G"), "aYb", "unclassified"),
+            (Some(3), Some("F"), "b", "unclassified"),
+            (Some(3), Some("F"), "xZ", "unclassified"),
+            (None, None, "not ONLY", "b"),
+            (None, None, "well, the other one!", "b"),
+            (None, None, "well the other one", "unclassified"),
         ] {
             assert_eq!(table.classify(code, field, message).as_str(), cause, "{message}");
         }

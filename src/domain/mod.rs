@@ -12,6 +12,7 @@ pub mod erp_clock;
 pub mod erp_status;
 pub mod event;
 pub mod filter;
+pub mod folded;
 pub mod ids;
 pub mod live;
 pub mod operation;

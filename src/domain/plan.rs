@@ -53,6 +53,14 @@ pub struct Source {
     pub condition: Vec<Vec<Condition>>,
 }
 
+impl Source {
+    /// Whether the number is the form's own: the one that answers and messages of the ERP name. A plan may show another
+    /// column in its place.
+    pub fn has_own_number(&self) -> bool {
+        ["FBillNo", "FNumber"].iter().any(|own| self.number_path.trim().eq_ignore_ascii_case(own))
+    }
+}
+
 /// One column of the query.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {

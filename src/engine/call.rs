@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::bill::{Failure, Found, Outcome, Rev, Slot, Unknown, UnknownWhy};
-use crate::domain::cause::{Cause, known};
+use crate::domain::bill::{Failure, Found, Outcome, Rev, Skip, Slot, Unknown, UnknownWhy};
+use crate::domain::cause::{Cause, Repeat, hints_at_done, known};
 use crate::domain::event::Event;
 use crate::domain::ids::{Fid, RunId};
 use crate::domain::live::SlowWhy;
@@ -22,7 +22,7 @@ use crate::store::StoreError;
 use super::breaker::Ended;
 use super::confirm::Success;
 use super::control::{Shared, back_off};
-use super::decide::{self, After, Asked, Case, Judgement, Moment, judge};
+use super::decide::{self, After, Asked, Case, Judgement, Moment, OpenCall, judge};
 use super::dispatch::{Claim, Dispatch, Session, Turn};
 use super::fault;
 use super::past::Past;
@@ -32,8 +32,6 @@ use super::reading;
 const DEFER_BASE: Duration = Duration::from_secs(2);
 /// Longest wait after a passing refusal.
 const DEFER_CAP: Duration = Duration::from_secs(300);
-/// Cause shown while a bill submitted by us waits for its audit.
-const SUBMITTED: &str = "submitted";
 
 /// A bill that a call may be made for.
 #[derive(Clone, Debug)]
@@ -142,10 +140,13 @@ async fn attempt(
     fault::point("before_intent");
     shared.ledger.append(tried.collect()).await?;
     fault::point("after_intent");
+    // Another column than the form's own number is nothing that an answer could name.
+    let own_number = context.plan.source.has_own_number();
+    let number = |bill: &Candidate| if own_number { bill.no.clone() } else { String::new() };
     let request = WriteCall {
         verb,
         form: context.plan.target.form.clone(),
-        bills: bills.iter().map(|b| (b.fid.clone(), b.no.clone())).collect(),
+        bills: bills.iter().map(|b| (b.fid.clone(), number(b))).collect(),
         options: context.plan.target.options.clone(),
         flags: context.flags.clone(),
     };
@@ -160,7 +161,11 @@ async fn attempt(
     fault::point("after_send");
     // A refusal proves less: some of them say that the server does not know either.
     let done = reply.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Done);
-    context.env.done_with(&request.form, done.map(|(fid, _)| fid));
+    let done: Vec<&Fid> = done.map(|(fid, _)| fid).collect();
+    if !done.is_empty() {
+        context.env.session_holds();
+    }
+    context.env.done_with(&request.form, done.into_iter());
     let events = outcome(context, &bills, &reply, (step, last), id, sent, end).await;
     // Whether bills may go in batches is decided by the calls that have ended.
     let batches = context.plan.policy.batch > 1;
@@ -224,9 +229,11 @@ async fn outcome(
             evidence: evidence.take(),
             made: None,
         });
+        // Of a submit, too, the refusal may mean that somebody submitted the bill before us.
+        let hinted = matches!(verdict, Verdict::Rejected(failure) if hints_at_done(&failure.message));
         let asked = Asked {
             last,
-            looks: !context.op.id.is_audit(),
+            looks: !context.op.id.is_audit() || !last || hinted,
             sent,
             repeats: bill.past.repeats,
             max: context.plan.policy.max_attempts,
@@ -245,15 +252,28 @@ async fn outcome(
                 end.stop.get_or_insert(PauseWhy::Stopped(Reason::PlanWide { failure: failure.clone() }));
                 events.push(settled(context, bill, Outcome::Failed(failure), end));
             }
-            After::ReadBack(failure) => {
-                let (read, outcome) = read_back(context, bill, failure, sent).await;
+            After::ReadBack(failure) => match read_back(context, bill, failure, sent).await {
+                Looked::Ended(read, outcome) => {
+                    events.extend(read);
+                    events.push(settled(context, bill, outcome, end));
+                }
+                Looked::Ready(read) => {
+                    context.env.note(Ended::Clean);
+                    events.push(read);
+                    let why = Why::Cause(Cause::new(known::SUBMITTED));
+                    events.push(deferred(context, bill, why, Duration::ZERO, end));
+                    end.submitted.push(bill.fid.clone());
+                }
+            },
+            After::Prove(unknown) => {
+                let (read, outcome) = prove(context, bill, step, unknown).await;
                 events.extend(read);
                 events.push(settled(context, bill, outcome, end));
             }
             After::NextStep => {
                 context.env.note(Ended::Clean);
                 end.done += 1;
-                events.push(deferred(context, bill, Why::Cause(Cause::new(SUBMITTED)), Duration::ZERO, end));
+                events.push(deferred(context, bill, Why::Cause(Cause::new(known::SUBMITTED)), Duration::ZERO, end));
             }
             After::Defer(failure) => {
                 context.env.note(Ended::Clean);
@@ -344,43 +364,102 @@ async fn read_once(context: &CallContext, fid: &Fid) -> Option<Option<Found>> {
     None
 }
 
+/// What a look after a refusal led to.
+enum Looked {
+    /// The bill has this outcome; the look as a fact, where there was one.
+    Ended(Option<Event>, Outcome),
+    /// Its step was done by somebody else, in the content approved: the next step may be called.
+    Ready(Event),
+}
+
 /// "Done already", says the ERP, or may mean it: by whom is read back. Unreadable leaves it unknown, to be settled later.
-async fn read_back(context: &CallContext, bill: &Candidate, said: Failure, sent: Ts) -> (Option<Event>, Outcome) {
+async fn read_back(context: &CallContext, bill: &Candidate, said: Failure, sent: Ts) -> Looked {
     let read = read_once(context, &bill.fid).await;
-    let fact = read.as_ref().map(|found| Event::BillRead {
-        run: context.run,
-        fid: bill.fid.clone(),
-        rev: found.as_ref().map(|found| found.rev.clone()),
-        approver: found.as_ref().and_then(|found| found.approver.clone()),
-    });
+    let found = read.as_ref().and_then(Option::as_ref);
+    match found.and_then(|found| decide::after_refused_step(&context.op, bill.at, &bill.rev, found)) {
+        Some(decide::Refused::Next) => return Looked::Ready(read_event(context, bill, found)),
+        Some(decide::Refused::Changed) => {
+            return Looked::Ended(Some(read_event(context, bill, found)), Outcome::Skipped(Skip::Changed));
+        }
+        None => {}
+    }
     let seen = read.as_ref().map_or(Seen::Unreadable, |found| Seen::of(found.as_ref()));
-    let case = Case {
-        op: &context.op,
-        seen,
-        approved: None,
-        open: bill.past.open.as_ref(),
-        anothers: bill.past.is_anothers(),
-        moment: Moment::Refused(&said),
-        user: &context.env.env.user,
-        repeats: bill.past.auto_repeats,
-        deaths: bill.past.deaths,
-        may_write: true,
-        canary_look: true,
-        age_secs: 0,
-    };
+    let case = looked_at(context, bill, seen, Moment::Refused(&said), bill.past.open.as_ref());
     let unknown = |why: UnknownWhy, detail: &str| Outcome::Unknown(Unknown { why, sent, detail: detail.to_owned() });
     let outcome = match judge(&case) {
         Judgement::Done { verified } => Outcome::Done { verified },
         Judgement::Already(by, on) => Outcome::Already { by, on },
         Judgement::Skip(why) => Outcome::Skipped(why),
-        Judgement::Fail(failure) => Outcome::Failed(failure),
+        Judgement::Fail(failure) => Outcome::Failed(undone(context, failure)),
         Judgement::Operator(why) => unknown(why, &said.message),
         // After a refusal a look proposes no call; should it, or should it fail, the bill is settled later.
         Judgement::Look | Judgement::Repeat | Judgement::Call(_) | Judgement::Continue(_, _) => {
             unknown(UnknownWhy::ServerFault, &said.message)
         }
     };
-    (fact, outcome)
+    Looked::Ended(read.as_ref().map(|found| read_event(context, bill, found.as_ref())), outcome)
+}
+
+/// A refusal that stands after a look: that there is nothing to do is contradicted by it.
+fn undone(context: &CallContext, failure: Failure) -> Failure {
+    let causes = &context.shared.causes;
+    if causes.repeat(&failure.cause) != Repeat::Done {
+        return failure;
+    }
+    Failure { cause: causes.classify_undone(failure.msg_code, failure.field.as_deref(), &failure.message), ..failure }
+}
+
+/// An answer came that does not say of this bill whether it is done: a look that shows the effect does. Any other leaves it
+/// unknown until the server's limit has passed.
+async fn prove(context: &CallContext, bill: &Candidate, step: Step, unknown: Unknown) -> (Option<Event>, Outcome) {
+    let read = read_once(context, &bill.fid).await;
+    let seen = read.as_ref().map_or(Seen::Unreadable, |found| Seen::of(found.as_ref()));
+    let call = OpenCall { run: context.run, step, rev: bill.rev.clone(), sent: unknown.sent, left: None };
+    let outcome = match judge(&looked_at(context, bill, seen, Moment::Settling, Some(&call))) {
+        Judgement::Done { verified } => Outcome::Done { verified },
+        Judgement::Already(by, on) => Outcome::Already { by, on },
+        Judgement::Skip(_)
+        | Judgement::Fail(_)
+        | Judgement::Operator(_)
+        | Judgement::Look
+        | Judgement::Repeat
+        | Judgement::Call(_)
+        | Judgement::Continue(_, _) => Outcome::Unknown(unknown),
+    };
+    (read.as_ref().map(|found| read_event(context, bill, found.as_ref())), outcome)
+}
+
+/// What a look at a bill that was just called is judged by.
+fn looked_at<'a>(
+    context: &'a CallContext,
+    bill: &'a Candidate,
+    seen: Seen<'a>,
+    moment: Moment<'a>,
+    open: Option<&'a OpenCall>,
+) -> Case<'a> {
+    Case {
+        op: &context.op,
+        seen,
+        approved: None,
+        open,
+        anothers: bill.past.is_anothers(),
+        moment,
+        user: &context.env.env.user,
+        repeats: bill.past.auto_repeats,
+        deaths: bill.past.deaths,
+        may_write: true,
+        canary_look: true,
+        age_secs: 0,
+    }
+}
+
+fn read_event(context: &CallContext, bill: &Candidate, found: Option<&Found>) -> Event {
+    Event::BillRead {
+        run: context.run,
+        fid: bill.fid.clone(),
+        rev: found.map(|found| found.rev.clone()),
+        approver: found.and_then(|found| found.approver.clone()),
+    }
 }
 
 /// After our own submit: the new revision is read and becomes the approved one; the audit follows at once.
@@ -397,13 +476,7 @@ async fn adopt(
     for bill in bills {
         let done = reply.verdicts.iter().any(|(fid, v)| *fid == bill.fid && *v == Verdict::Done);
         let Some(Some(found)) = (if done { read_once(context, &bill.fid).await } else { None }) else { continue };
-        let read = Event::BillRead {
-            run: context.run,
-            fid: bill.fid.clone(),
-            rev: Some(found.rev.clone()),
-            approver: found.approver.clone(),
-        };
-        context.shared.ledger.append(vec![read]).await?;
+        context.shared.ledger.append(vec![read_event(context, &bill, Some(&found))]).await?;
         end.submitted.push(bill.fid);
     }
     Ok(())

@@ -23,7 +23,7 @@ use super::breaker::{Breaker, Ended};
 use super::pace::Bucket;
 use super::permit::{self, Standing};
 
-/// Session losses within [`LOSS_WINDOW`] after which signing in again is given up.
+/// Session losses within [`LOSS_WINDOW`], without a call done between them, after which signing in again is given up.
 const LOSSES: usize = 3;
 /// See [`LOSSES`].
 const LOSS_WINDOW: Duration = Duration::from_secs(600);
@@ -459,6 +459,11 @@ impl Dispatch {
         self.erp.sign_in().await?;
         self.lock().signed_in += 1;
         Ok(Session::Back)
+    }
+
+    /// A call was answered as done under the present sign-in: losses before it were cured.
+    pub fn session_holds(&self) {
+        self.lock().losses.clear();
     }
 
     /// Somebody orders work after the server had refused us (a password was mended, a licence freed): one sign-in, on

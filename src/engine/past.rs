@@ -3,6 +3,7 @@
 //! Invariant: an open call stays open until a fact says what came of it; a new run does not wash it away.
 
 use crate::domain::bill::{Outcome, Rev, Skip, Slot, Status, Unknown, UnknownWhy};
+use crate::domain::cause::known;
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::{Fid, RunId, Seq, WorkKey};
 use crate::domain::step::{Left, Step, Verdict};
@@ -194,7 +195,7 @@ impl Past {
                     self.submitted = false;
                 }
             }
-            Event::BillDeferred { fid: f, was, .. } if f == fid => {
+            Event::BillDeferred { fid: f, was, cause, .. } if f == fid => {
                 if *was == Slot::Unknown {
                     if here {
                         self.own = None;
@@ -206,6 +207,9 @@ impl Past {
                     }
                     self.unknown = None;
                     self.auto_repeats += 1;
+                } else if here && self.refused && cause.as_str() == known::SUBMITTED {
+                    // Our submit was refused because somebody else's took: read in the content approved.
+                    self.adopted.clone_from(&self.read);
                 } else if here && self.refused {
                     self.repeats += 1;
                 }
@@ -415,5 +419,22 @@ mod tests {
         events.push(read.clone());
         assert_eq!(fold(events).approved(&a), b);
         assert_eq!(fold(vec![read]).approved(&a), a, "a read without our submit adopts nothing");
+    }
+
+    #[test]
+    fn a_submit_that_somebody_else_forestalled_adopts_what_was_read() {
+        let (a, b) = (rev("A", 1), rev("B", 1));
+        let failure =
+            Failure { cause: Cause::new("wrong_status"), msg_code: None, field: None, message: String::new() };
+        let read = Event::BillRead { run: run(2), fid: Fid::from(1), rev: Some(b.clone()), approver: None };
+        let waits = |cause: &str| {
+            let (run, fid, cause) = (run(2), Fid::from(1), Cause::new(cause));
+            Event::BillDeferred { run, fid, no: "n".into(), until: Ts(0), cause, was: Slot::Waiting, failure: None }
+        };
+        let refused = [tried(2, Step::Submit, a.clone()), answered(2, Step::Submit, Verdict::Rejected(failure)), read];
+        let goes_on = fold([&refused[..], &[waits("submitted")]].concat());
+        assert_eq!((goes_on.approved(&a), goes_on.repeats), (b, 0));
+        let repeats = fold([&refused[..], &[waits("lock")]].concat());
+        assert_eq!((repeats.approved(&a), repeats.repeats), (a, 1), "a passing refusal adopts nothing");
     }
 }

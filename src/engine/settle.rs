@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::domain::bill::{Found, Outcome, Slot, Unknown, UnknownWhy};
+use crate::domain::bill::{Failure, Found, Outcome, Slot, Unknown, UnknownWhy};
 use crate::domain::cause::{Cause, known};
 use crate::domain::event::Event;
 use crate::domain::ids::Fid;
@@ -176,7 +176,7 @@ impl Runner {
             Judgement::Done { verified } => Some(Outcome::Done { verified }),
             Judgement::Already(by, on) => Some(Outcome::Already { by, on }),
             Judgement::Skip(why) => Some(Outcome::Skipped(why)),
-            Judgement::Fail(failure) => Some(Outcome::Failed(failure)),
+            Judgement::Fail(failure) => Some(Outcome::Failed(worded(failure, &unknown))),
             Judgement::Operator(why) => Some(as_unknown(why)),
             Judgement::Look => Some(as_unknown(unknown.why.clone())),
             Judgement::Repeat | Judgement::Continue(_, _) | Judgement::Call(_) => None,
@@ -191,7 +191,7 @@ impl Runner {
                 until: self.shared.clock.now(),
                 cause: Cause::new(known::NOT_APPLIED),
                 was: row.state.slot(),
-                failure: None,
+                failure: refused(&unknown).map(Box::new),
             };
             [read, again]
         }
@@ -239,4 +239,19 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// A failure without words of its own keeps those of the call that was not applied.
+fn worded(failure: Failure, unknown: &Unknown) -> Failure {
+    if failure.message.is_empty() { Failure { message: unknown.detail.clone(), ..failure } } else { failure }
+}
+
+/// What is said of a call that the server answered with a fault, where it is not repeated any more.
+fn refused(unknown: &Unknown) -> Option<Failure> {
+    (unknown.why == UnknownWhy::ServerFault && !unknown.detail.is_empty()).then(|| Failure {
+        cause: Cause::new(known::NOT_APPLIED),
+        msg_code: None,
+        field: None,
+        message: unknown.detail.clone(),
+    })
 }

@@ -169,11 +169,17 @@ pub(crate) fn cause(causes: &CauseTable, lang: Lang, cause: &Cause) -> String {
     }
 }
 
+/// Label of the cause of a failed bill.
+fn failed(causes: &CauseTable, lang: Lang, of: &Cause) -> String {
+    cause(causes, lang, causes.info_failed(of).map_or(of, |info| &info.cause))
+}
+
 /// Label of a ledger group.
 pub(crate) fn group(causes: &CauseTable, lang: Lang, slot: Slot, name: &str) -> String {
     let word = lang.group(name);
     match (slot, word) {
-        (Slot::Failed, _) | (_, None) => cause(causes, lang, &Cause::new(name)),
+        (Slot::Failed, _) => failed(causes, lang, &Cause::new(name)),
+        (_, None) => cause(causes, lang, &Cause::new(name)),
         (_, Some(word)) => word.to_owned(),
     }
 }
@@ -182,7 +188,7 @@ pub(crate) fn group(causes: &CauseTable, lang: Lang, slot: Slot, name: &str) -> 
 pub(crate) fn advice(model: &Model, slot: Slot, name: &str) -> (String, String) {
     let t = model.t();
     match slot {
-        Slot::Failed => match (model.causes.info(&Cause::new(name)), model.lang) {
+        Slot::Failed => match (model.causes.info_failed(&Cause::new(name)), model.lang) {
             (Some(i), Lang::Zh) => (i.advice_zh.clone(), model.lang.who(&i.who).to_owned()),
             (Some(i), Lang::En) => (i.advice_en.clone(), model.lang.who(&i.who).to_owned()),
             (None, _) => (t.advice_none.to_owned(), model.lang.who("operator").to_owned()),
@@ -278,7 +284,7 @@ pub(crate) fn outcome_reason(causes: &CauseTable, lang: Lang, op: &OpId, outcome
         Outcome::Already { by: Some(by), .. } => shown(by),
         Outcome::Already { by: None, .. } => if op.is_audit() { t.by_nobody } else { t.by_nobody_known }.to_owned(),
         Outcome::Skipped(why) => skip(lang, why),
-        Outcome::Failed(f) => cause(causes, lang, &f.cause),
+        Outcome::Failed(f) => failed(causes, lang, &f.cause),
         Outcome::Unknown(u) => unknown(lang, &u.why),
     }
 }
@@ -302,10 +308,14 @@ fn unknown(lang: Lang, why: &UnknownWhy) -> String {
 
 /// The server's (or the transport's) message about a bill.
 pub(crate) fn message(state: &BillState) -> &str {
-    match state.outcome() {
-        Some(Outcome::Failed(f)) => &f.message,
-        Some(Outcome::Unknown(u)) => &u.detail,
-        _ => "",
+    match state {
+        BillState::RetryAt { failure: Some(f), .. } => &f.message,
+        BillState::Settled(Outcome::Failed(f)) => &f.message,
+        BillState::Settled(Outcome::Unknown(u)) => &u.detail,
+        BillState::RetryAt { failure: None, .. }
+        | BillState::Waiting
+        | BillState::Trying { .. }
+        | BillState::Settled(Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Skipped(_)) => "",
     }
 }
 

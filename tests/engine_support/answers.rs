@@ -11,7 +11,7 @@ use skydeck::domain::time::ErpDate;
 use skydeck::erp::{Alarm, Erp, Fault, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken};
 
 use super::causes;
-use super::rules::{CLOSE, is_done, is_ready, op_of};
+use super::rules::{CLOSE, SUBMIT, is_done, is_ready, op_of};
 use super::world::{Late, State, Trouble, World, date, matches};
 
 #[async_trait]
@@ -78,6 +78,7 @@ impl Erp for World {
             s.in_flight += 1;
             s.most_in_flight = s.most_in_flight.max(s.in_flight);
             s.calls += 1;
+            s.numbers.extend(call.bills.iter().map(|(_, number)| number.clone()));
             let nth = s.fail_call.is_some_and(|(n, from_then)| s.calls == n || (from_then && s.calls > n));
             let first = &call.bills[0].0;
             let own = s.trouble_of.get_mut(first).and_then(VecDeque::pop_front);
@@ -169,6 +170,13 @@ impl World {
                 if matches!(trouble, Trouble::Overtaken) {
                     s.overtake(fid, &call.verb);
                 }
+                if let Trouble::Submitted(dated) = trouble {
+                    let modified = s.docs[fid].modified;
+                    s.others(fid, at, |doc| doc.status = Status::Submitted);
+                    if !dated {
+                        s.docs.get_mut(fid).unwrap().modified = modified;
+                    }
+                }
                 let verdict = s.verdict(fid, call, trouble, now);
                 verdicts.insert(fid.clone(), verdict);
             }
@@ -230,6 +238,9 @@ impl State {
             }
             _ if op == CLOSE => rejected(11, "只有审核中和已审核的数据才允许关闭！"),
             _ if doc.status == Status::Audited && call.verb != Verb::Submit => rejected(11, "单据已审核"),
+            _ if op == SUBMIT && !is_ready(&call.verb, &doc.status, doc.closed, true) => {
+                rejected(11, "只有暂存、创建和重新审核的数据才允许提交！")
+            }
             _ if !is_ready(&call.verb, &doc.status, doc.closed, true) => rejected(11, "请先提交审核"),
             _ => Verdict::Done,
         };

@@ -59,6 +59,8 @@ pub enum Trouble {
     Hollow,
     /// Another person does the same just before our call arrives.
     Overtaken,
+    /// Another person submits it just before our call arrives; without leaving a date of change, or with one.
+    Submitted(bool),
     Panic,
 }
 
@@ -81,6 +83,7 @@ impl Trouble {
             | Self::Slow(_)
             | Self::SlowDown
             | Self::Hollow
+            | Self::Submitted(_)
             | Self::Overtaken => false,
         }
     }
@@ -124,6 +127,8 @@ pub type Between = Box<dyn FnMut(&mut State, u32) + Send>;
 pub struct State {
     pub docs: BTreeMap<Fid, Doc>,
     pub posts: Vec<Post>,
+    /// Numbers that stood beside the ids of the calls.
+    pub numbers: Vec<String>,
     /// Applied audits: bill, version it was applied to, by whom.
     pub audits: Vec<(Fid, u64, String)>,
     /// What our calls brought about.

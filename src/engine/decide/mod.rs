@@ -177,6 +177,25 @@ fn refused(case: &Case<'_>, found: &Found, said: &Failure) -> Judgement {
     if ours { Judgement::Done { verified: true } } else { already(&last.effect, found) }
 }
 
+/// What a look means after the ERP refused a step that is not the last: somebody else did it before us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// In the content that was approved: the next step may be called.
+    Next,
+    /// And changed the record, too: it goes back to the operator.
+    Changed,
+}
+
+/// Judges a look after a refused step that is not the last. `called`: the revision it was called in. `None`: the step was
+/// not done by anybody else, or the whole operation is.
+pub fn after_refused_step(op: &Operation, at: usize, called: &Rev, found: &Found) -> Option<Refused> {
+    let (spec, _next) = (op.steps.get(at)?, op.steps.get(at + 1)?);
+    if !spec.effect.is_done(found) || op.steps.last().is_some_and(|last| last.effect.is_done(found)) {
+        return None;
+    }
+    Some(if found.rev.modified == called.modified { Refused::Next } else { Refused::Changed })
+}
+
 /// A look after the server's limit (reliability.md §7.1 `settle`).
 fn settling(case: &Case<'_>, found: &Found) -> Judgement {
     if let Some(last) = case.op.steps.last().filter(|last| last.effect.is_done(found)) {
@@ -251,6 +270,8 @@ pub enum After {
     NextStep,
     /// It may be done already, the ERP says: look.
     ReadBack(Failure),
+    /// An answer came that does not tell whether it is done: look, and believe only that it is.
+    Prove(Unknown),
     /// A passing refusal: repeat after a while.
     Defer(Failure),
     /// Repeat at once, alone: the batch sank together.
@@ -284,6 +305,9 @@ pub fn on_verdict(verdict: &Verdict, repeat: impl Fn(&Cause) -> Repeat, asked: A
         Verdict::Done if asked.last => After::Settle(Outcome::Done { verified: false }),
         Verdict::Done => After::NextStep,
         Verdict::NotSent(words) => After::Unsent(words.clone()),
+        Verdict::Unknown(why @ UnknownWhy::NotNamed, detail) => {
+            After::Prove(Unknown { why: why.clone(), sent: asked.sent, detail: detail.clone() })
+        }
         Verdict::Unknown(why, detail) => open(why.clone(), detail.clone()),
         Verdict::Rejected(failure) => match (failure.cause.as_str(), repeat(&failure.cause)) {
             (known::ALREADY_AUDITED, _) | (_, Repeat::Done) => After::ReadBack(failure.clone()),

@@ -477,6 +477,11 @@ fn a_verdict_leads_to_one_thing_after_it() {
         (Verdict::Done, Asked { last: false, ..audit }, After::NextStep),
         (Verdict::NotSent("x".into()), audit, After::Unsent("x".into())),
         (Verdict::Unknown(UnknownWhy::TimedOut, "t".into()), audit, unknown(UnknownWhy::TimedOut, "t")),
+        (
+            Verdict::Unknown(UnknownWhy::NotNamed, "n".into()),
+            audit,
+            After::Prove(Unknown { why: UnknownWhy::NotNamed, sent: Ts(7), detail: "n".into() }),
+        ),
         (rejected("already_audited"), audit, After::ReadBack(said("already_audited"))),
         (rejected("fine"), audit, After::ReadBack(said("fine"))),
         (rejected("permission"), audit, After::FailAndStop(said("permission"))),
@@ -494,5 +499,23 @@ fn a_verdict_leads_to_one_thing_after_it() {
         (rejected("permission"), Asked { sank_together: true, ..close }, After::FailAndStop(said("permission"))),
     ] {
         assert_eq!(on_verdict(&verdict, repeat, asked), want, "{verdict:?} {asked:?}");
+    }
+}
+
+#[test]
+fn a_refused_submit_goes_on_where_somebody_else_submitted_the_approved_content() {
+    let both = audits(true);
+    let called = rev("A", 1);
+    for (op, at, seen, want) in [
+        (&both, 0, found("B", 1, None), Some(Refused::Next)),
+        (&both, 0, found("B", 2, None), Some(Refused::Changed)),
+        (&both, 0, found("A", 1, None), None),
+        (&both, 0, found("C", 1, Some("zhang")), None),
+        // The last step has none after it, whatever the look shows.
+        (&both, 1, found("B", 1, None), None),
+        (&submits(), 0, found("B", 1, None), None),
+        (&audits(false), 0, found("B", 1, None), None),
+    ] {
+        assert_eq!(after_refused_step(op, at, &called, &seen), want, "{at} {seen:?}");
     }
 }

@@ -3,8 +3,10 @@
 //! Invariant: only a perfect answer that names the bills asked makes [`crate::domain::step::Verdict::Done`]; only a
 //! connect error makes `NotSent`; everything that leaves the effect open is `Unknown`.
 
+mod bare;
 mod names;
 mod read;
+mod session;
 mod write;
 
 pub use read::{Ask, http_fault, query_fault, read_query, transport_fault};
@@ -17,18 +19,6 @@ pub enum Mode {
     Signed,
     /// A login before: a lost session can be renewed once.
     Login,
-}
-
-/// What the server said when it lost a session, without a code.
-const SESSION_LOST: &str = "会话信息已丢失";
-
-/// Whether a refusal means "who are you?": MsgCode 1, or its words where the code is missing or 0.
-fn is_session_lost(msg_code: Option<i64>, mut messages: impl Iterator<Item = impl AsRef<str>>) -> bool {
-    match msg_code {
-        Some(1) => true,
-        None | Some(0) => messages.any(|message| message.as_ref().contains(SESSION_LOST)),
-        Some(_) => false,
-    }
 }
 
 /// A gateway's 401 inside a 200: a JSON text such as `"401 Forbidden ByRspRetStatusCode …"`.

@@ -9,19 +9,19 @@ use crate::domain::ids::Fid;
 pub(super) enum Named {
     /// Bills asked, by their place; none of them where two bills asked share the number.
     Asked(Vec<usize>),
-    /// A bill that was not asked, and none that was.
-    Stranger(String),
-    /// Nobody.
+    /// A bill of the same series of numbers that was not asked, and none that was: it may be another bill's answer.
+    Sibling,
+    /// Nobody that was asked. Other documents may be named: what the bill came from, or what is made beside it.
     Nobody,
 }
 
 /// Phrases that are followed by a quoted bill number or id (kingdee-webapi.md §6.5).
-const LEADS: [&str; 3] = ["单据编号为", "编码值", "内码值"];
+const LEADS: [&str; 6] = ["单据编号为", "單據編號為", "编码值", "編碼值", "内码值", "內碼值"];
 
 /// Finds out whom `message` concerns.
 pub(super) fn named(message: &str, asked: &[(Fid, String)]) -> Named {
-    let quoted: Vec<&str> = LEADS.iter().flat_map(|lead| quoted_after(message, lead)).collect();
     let mut hits: Vec<usize> = Vec::new();
+    let quoted: Vec<&str> = LEADS.iter().flat_map(|lead| quoted_after(message, lead)).collect();
     for name in &quoted {
         if let Some(at) = asked.iter().position(|(fid, number)| is_number(number, name) || fid.as_str() == *name) {
             hits.push(at);
@@ -34,10 +34,12 @@ pub(super) fn named(message: &str, asked: &[(Fid, String)]) -> Named {
     hits.dedup();
     let named_somebody = !hits.is_empty();
     hits.retain(|at| asked.get(*at).is_some_and(|(_, number)| is_unique(number, asked)));
-    match (!named_somebody, quoted.first()) {
-        (false, _) => Named::Asked(hits),
-        (true, Some(name)) => Named::Stranger((*name).to_owned()),
-        (true, None) => Named::Nobody,
+    let sibling =
+        |name: &&str| asked.iter().any(|(_, ours)| series(name).is_some_and(|theirs| Some(theirs) == series(ours)));
+    match (named_somebody, quoted.iter().any(sibling)) {
+        (true, _) => Named::Asked(hits),
+        (false, true) => Named::Sibling,
+        (false, false) => Named::Nobody,
     }
 }
 
@@ -49,6 +51,12 @@ pub(super) fn is_number(ours: &str, theirs: &str) -> bool {
 /// Whether no two bills asked share this number (it is unique only within an organisation).
 pub(super) fn is_unique(number: &str, asked: &[(Fid, String)]) -> bool {
     asked.iter().filter(|(_, other)| is_number(other, number)).count() < 2
+}
+
+/// The letters a number begins with: those of one form share them as a rule.
+fn series(number: &str) -> Option<String> {
+    let letters: String = number.trim().chars().take_while(char::is_ascii_alphabetic).collect();
+    (!letters.is_empty()).then(|| letters.to_ascii_uppercase())
 }
 
 fn quoted_after<'a>(message: &'a str, lead: &'a str) -> impl Iterator<Item = &'a str> + 'a {
@@ -104,9 +112,19 @@ mod tests {
     use super::*;
 
     fn asked() -> Vec<(Fid, String)> {
-        [("1", "XSCKD000123"), ("2", "XSCKD000123-1"), ("3", "XSCKD0001234"), ("4", ""), ("5", "7")]
-            .map(|(fid, no)| (Fid::new(fid), no.to_owned()))
-            .to_vec()
+        [
+            ("1", "XSCKD000123"),
+            ("2", "XSCKD000123-1"),
+            ("3", "XSCKD0001234"),
+            ("4", ""),
+            ("5", "7"),
+            ("6", "A123"),
+            ("7", "A12"),
+            ("8", "草稿单号"),
+            ("9", "AB 0001"),
+        ]
+        .map(|(fid, no)| (Fid::new(fid), no.to_owned()))
+        .to_vec()
     }
 
     #[test]
@@ -127,12 +145,26 @@ mod tests {
             ("单据编号为“XSCKD000123”和单据编号为“XSCKD0001234”", Named::Asked(vec![0, 2])),
             ("编码值[\"XSCKD000123\"]不存在", Named::Asked(vec![0])),
             ("内码值[\"3\"]不存在", Named::Asked(vec![2])),
-            ("单据编号为“AR00000001”的应收单，审核失败", Named::Stranger("AR00000001".to_owned())),
+            ("单据编号为“AR00000001”的应收单，审核失败", Named::Nobody),
             ("单据编号为“AR00000001”的应收单（源单XSCKD000123）失败", Named::Asked(vec![0])),
             ("“demo”业务操作-“[销售订单-XSCKD000123-修改]”冲突", Named::Asked(vec![0])),
             ("[销售订单-XSCKD000123-1-修改]冲突", Named::Asked(vec![1])),
             ("XSCKD000123-2 冲突", Named::Nobody),
             ("AXSCKD000123 冲突", Named::Nobody),
+            ("单据编号为“XSCKD999999”的销售出库单，单据已经审核！", Named::Sibling),
+            ("单据编号为“xsckd999999”的销售出库单，单据已经审核！", Named::Sibling),
+            ("单据编号为“XSDD000123”的销售订单未审核", Named::Nobody),
+            ("單據編號為“XSCKD000123”的銷售出庫單，單據已經審核！", Named::Asked(vec![0])),
+            ("单据编号为‘7’的单", Named::Asked(vec![4])),
+            ("单据编号为'XSCKD000123-1'的单", Named::Asked(vec![1])),
+            ("单据编号为“ XSCKD000123 ”的单", Named::Asked(vec![0])),
+            ("XSCKD0001234与XSCKD000123冲突", Named::Asked(vec![0, 2])),
+            ("XSCKD000123-1与XSCKD0001234冲突", Named::Asked(vec![1, 2])),
+            ("XSCKD000123、XSCKD000123-1冲突", Named::Asked(vec![0, 1])),
+            ("[A123]冲突", Named::Asked(vec![5])),
+            ("[A12]冲突", Named::Nobody),
+            ("[草稿单号]冲突", Named::Nobody),
+            ("出库单 AB 0001 冲突", Named::Asked(vec![8])),
             ("第7行库存不足", Named::Nobody),
             ("更新库存时出现可以忽略的异常数据，是否继续？", Named::Nobody),
             ("单据编号为“", Named::Nobody),

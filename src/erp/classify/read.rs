@@ -1,7 +1,10 @@
 //! What came of a reading call: rows, or a [`Fault`] that says what happened, where, and what to do next.
 
-use super::{Mode, excerpt, is_session_lost, is_text_401};
-use crate::domain::cause::CauseTable;
+use super::bare::words_of;
+use super::session::{Loss, loss_in, loss_of};
+use super::{Mode, excerpt, is_text_401};
+use crate::domain::cause::{Cause, CauseTable, known};
+use crate::domain::folded::folded;
 use crate::erp::transport::{HttpReply, TransportFault};
 use crate::erp::wire::{QueryAnswer, Reason, Status, WireError, read_rows};
 use crate::erp::{Fault, FaultKind};
@@ -70,14 +73,50 @@ pub fn read_query(
     ask: Ask<'_>,
 ) -> Result<Vec<Vec<String>>, Fault> {
     if reply.status != 200 {
-        return Err(http_fault(reply, mode, ask));
+        let text = String::from_utf8_lossy(&reply.body);
+        return Err(worded(&text, causes, mode, ask).unwrap_or_else(|| http_fault(reply, mode, ask)));
     }
     match read_rows(&reply.body, width) {
         Ok(QueryAnswer::Rows(rows)) => Ok(rows),
         Ok(QueryAnswer::Refused(status)) => Err(refused(&status, reply, causes, mode, ask)),
-        Err(_) if is_text_401(&reply.body) => Err(session(mode, "the answer is a text that begins with 401", ask)),
-        Err(WireError(why)) => Err(ask.unreadable(&format!("the answer cannot be read: {why}"), &reply.body)),
+        Err(_) if is_text_401(&reply.body) => {
+            Err(session(mode, Loss::Told, "the answer is a text that begins with 401", ask))
+        }
+        Err(WireError(why)) => {
+            let said = words_of(&reply.body).and_then(|words| worded(&words, causes, mode, ask));
+            Err(said.unwrap_or_else(|| ask.unreadable(&format!("the answer cannot be read: {why}"), &reply.body)))
+        }
     }
+}
+
+/// What servers say, folded, of a filter or a column that they cannot read: the same query will never be read.
+const FILTER_WORDS: [&str; 9] = [
+    "getrealexpress",
+    "incorrect syntax near",
+    "附近有语法错误",
+    "invalid column name",
+    "过滤条件解析",
+    "过滤条件不正确",
+    "过滤条件有误",
+    "过滤条件错误",
+    "过滤条件格式",
+];
+
+fn is_filter_fault(words: &str) -> bool {
+    let text = folded(words);
+    FILTER_WORDS.iter().any(|part| text.contains(part))
+}
+
+/// What words mean that came without the form of an answer, where they mean anything to us.
+fn worded(words: &str, causes: &CauseTable, mode: Mode, ask: Ask<'_>) -> Option<Fault> {
+    if words.trim_start().starts_with('<') {
+        return None;
+    }
+    let said = excerpt(words, 200);
+    if let Some(loss) = loss_in(words) {
+        return Some(session(mode, loss, &said, ask));
+    }
+    is_filter_fault(words).then(|| no(None, Cause::new(known::PARAMETER), &said, causes, ask))
 }
 
 /// The fault of a reply that is no success in HTTP's terms.
@@ -89,7 +128,7 @@ pub fn http_fault(reply: &HttpReply, mode: Mode, ask: Ask<'_>) -> Fault {
     }
     let kind = FaultKind::Http(reply.status);
     let mut fault = match reply.status {
-        401 => session(mode, &why, ask),
+        401 => session(mode, Loss::Told, &why, ask),
         404 => ask.fault(kind, &why, "Check the path of the address; it ends with /k3cloud/ as a rule"),
         429 => ask.fault(kind, &why, "The server asks for fewer calls; lower the environment's pace"),
         519 => ask.fault(kind, &why, "Kingdee's gateway refused the call; check application, secret and our clock"),
@@ -99,16 +138,16 @@ pub fn http_fault(reply: &HttpReply, mode: Mode, ask: Ask<'_>) -> Fault {
     fault
 }
 
-fn session(mode: Mode, why: &str, ask: Ask<'_>) -> Fault {
-    match mode {
-        Mode::Signed => ask.fault(
+fn session(mode: Mode, loss: Loss, why: &str, ask: Ask<'_>) -> Fault {
+    if loss.refuses(mode) {
+        return ask.fault(
             FaultKind::Credentials,
             why,
             "Calls are signed, so this means that user, application, secret or language id is refused: check them; \
              repeating cannot help",
-        ),
-        Mode::Login => ask.fault(FaultKind::SessionLost, why, "Sign in again"),
+        );
     }
+    ask.fault(FaultKind::SessionLost, why, "Sign in again")
 }
 
 fn refused(status: &Status, reply: &HttpReply, causes: &CauseTable, mode: Mode, ask: Ask<'_>) -> Fault {
@@ -118,16 +157,25 @@ fn refused(status: &Status, reply: &HttpReply, causes: &CauseTable, mode: Mode, 
     if status.is_success() {
         return ask.unreadable("the answer is that of an operation, not rows", &reply.body);
     }
-    if is_session_lost(code, status.errors.iter().map(Reason::message)) {
-        return session(mode, said, ask);
+    if let Some(loss) = loss_of(status) {
+        return session(mode, loss, said, ask);
     }
-    let cause = causes.classify(code, first.and_then(Reason::field), said);
+    let cause = if is_filter_fault(said) {
+        Cause::new(known::PARAMETER)
+    } else {
+        causes.classify(code, first.and_then(Reason::field), said)
+    };
+    let mut fault = no(code, cause, said, causes, ask);
+    fault.retry_after = reply.retry_after();
+    fault
+}
+
+/// A refusal of a known class.
+fn no(code: Option<i64>, cause: Cause, said: &str, causes: &CauseTable, ask: Ask<'_>) -> Fault {
     let next = causes.info(&cause).map_or_else(|| "Read the message".to_owned(), |info| capital(&info.advice_en));
     let code_text = code.map_or_else(|| "no MsgCode".to_owned(), |code| format!("MsgCode {code}"));
     let why = format!("{} ({code_text})", if said.is_empty() { "refused without a word" } else { said });
-    let mut fault = ask.fault(FaultKind::Refused { msg_code: code, cause }, &why, &next);
-    fault.retry_after = reply.retry_after();
-    fault
+    ask.fault(FaultKind::Refused { msg_code: code, cause }, &why, &next)
 }
 
 /// For callers that find fault with rows: a wrong id, a missing order.

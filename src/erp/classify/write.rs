@@ -1,14 +1,16 @@
 //! The verdict on each bill of a writing call (reliability.md §7.1 step 5).
 
+use super::bare::words_of;
 use super::names::{Named, is_number, is_unique, named};
-use super::{Mode, excerpt, is_session_lost, is_text_401};
+use super::session::{Loss, loss_in, loss_of};
+use super::{Mode, excerpt, is_text_401};
 use crate::domain::bill::{Failure, UnknownWhy};
 use crate::domain::cause::{Cause, CauseTable, Repeat, known};
 use crate::domain::ids::Fid;
 use crate::domain::step::Verdict;
 use crate::erp::Alarm;
 use crate::erp::transport::{HttpReply, TransportFault};
-use crate::erp::wire::{Entity, Envelope, Reason, Status};
+use crate::erp::wire::{Entity, Envelope, QueryAnswer, Reason, Status, read_rows};
 
 /// What a writing call came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +40,7 @@ pub fn judge_write(
     }
     match Envelope::read(&reply.body) {
         Ok(status) => judge(&status, reply, asked, causes, mode),
-        Err(_) if is_text_401(&reply.body) => all.session_lost(mode, "the answer is a text that begins with 401"),
-        Err(why) => all.unknown(UnknownWhy::Unreadable, &format!("the answer cannot be read: {why}")),
+        Err(why) => all.of_other_shape(&reply.body, mode, &why.to_string()),
     }
 }
 
@@ -72,28 +73,65 @@ impl All<'_> {
     fn of_status(&self, reply: &HttpReply, mode: Mode) -> Judged {
         let text = String::from_utf8_lossy(&reply.body);
         let detail = format!("HTTP {}: {}", reply.status, excerpt(&text, 200));
+        if let Some(loss) = loss_in(&text).filter(|_| !text.trim_start().starts_with('<')) {
+            return self.session_lost(mode, loss, &detail);
+        }
         let mut judged = self.unknown(UnknownWhy::HttpStatus(reply.status), &detail);
         judged.alarm = match reply.status {
             429 => Some(Alarm::SlowDown(reply.retry_after())),
             503 => reply.retry_after().map(|wish| Alarm::SlowDown(Some(wish))),
-            401 => Some(session_alarm(mode, &detail)),
+            401 => Some(session_alarm(mode, Loss::Told, &detail)),
             _ if text.contains(super::read::WRONG_ACCOUNT_SET) => Some(Alarm::Credentials(detail)),
             _ => None,
         };
         judged
     }
 
-    /// An answer outside the envelope that says "who are you?": nothing proves that the call was not executed.
-    fn session_lost(&self, mode: Mode, detail: &str) -> Judged {
-        self.each(&Verdict::Unknown(UnknownWhy::SessionLost, detail.to_owned()), Some(session_alarm(mode, detail)))
+    /// An answer without the form of one: nothing proves that the call was not executed; its words are kept.
+    fn of_other_shape(&self, body: &[u8], mode: Mode, why: &str) -> Judged {
+        if is_text_401(body) {
+            return self.session_lost(mode, Loss::Told, "the answer is a text that begins with 401");
+        }
+        // The form in which a query is refused.
+        if let Ok(QueryAnswer::Refused(status)) = read_rows(body, usize::MAX) {
+            let words = words_in(&status);
+            return match loss_of(&status) {
+                Some(loss) => self.session_lost(mode, loss, &words),
+                None => self.unknown(UnknownWhy::Unreadable, &with_words("the answer is that of a query", &words)),
+            };
+        }
+        let words = words_of(body).unwrap_or_default();
+        match loss_in(&words) {
+            Some(loss) => self.session_lost(mode, loss, &words),
+            None => {
+                self.unknown(UnknownWhy::Unreadable, &with_words(&format!("the answer cannot be read: {why}"), &words))
+            }
+        }
+    }
+
+    /// An answer that says "who are you?": nothing proves that the call was not executed.
+    fn session_lost(&self, mode: Mode, loss: Loss, detail: &str) -> Judged {
+        let alarm = session_alarm(mode, loss, detail);
+        self.each(&Verdict::Unknown(UnknownWhy::SessionLost, detail.to_owned()), Some(alarm))
     }
 }
 
-fn session_alarm(mode: Mode, words: &str) -> Alarm {
-    match mode {
-        Mode::Signed => Alarm::Credentials(words.to_owned()),
-        Mode::Login => Alarm::SessionLost,
-    }
+fn session_alarm(mode: Mode, loss: Loss, words: &str) -> Alarm {
+    if loss.refuses(mode) { Alarm::Credentials(words.to_owned()) } else { Alarm::SessionLost }
+}
+
+/// What we say of an answer, with the server's own words where it has any.
+fn with_words(ours: &str, theirs: &str) -> String {
+    if theirs.is_empty() { ours.to_owned() } else { format!("{ours}: {theirs}") }
+}
+
+/// Every word of the errors.
+fn words_in(status: &Status) -> String {
+    joined(status.errors.iter())
+}
+
+fn joined<'a>(errors: impl Iterator<Item = &'a Reason>) -> String {
+    errors.map(Reason::message).filter(|said| !said.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// Judges a readable answer.
@@ -101,26 +139,31 @@ fn judge(status: &Status, reply: &HttpReply, asked: &[(Fid, String)], causes: &C
     let all = All { asked };
     if !status.is_success()
         && status.entities.is_empty()
-        && is_session_lost(status.msg_code(), status.errors.iter().map(Reason::message))
+        && let Some(loss) = loss_of(status)
     {
-        return of_session_loss(status, asked, mode);
+        return of_session_loss(status, asked, mode, loss);
     }
+    let words = words_in(status);
     if let Some(contradiction) = contradiction(status) {
-        return all.unknown(UnknownWhy::Unreadable, contradiction);
+        return all.unknown(UnknownWhy::Unreadable, &with_words(contradiction, &words));
     }
     let tally = match Seating::sort(status, asked) {
         Ok(tally) => tally,
         Err(stranger) => {
-            let detail = format!("the answer names {stranger}, which was not asked");
+            let detail = with_words(&format!("the answer names {stranger}, which was not asked"), &words);
             return all.each(&Verdict::Unknown(UnknownWhy::WrongIds, detail), Some(Alarm::WrongIds));
         }
     };
     if !status.is_success() && tally.seats.iter().all(|seat| seat.done && seat.errors.is_empty()) {
-        return all.unknown(UnknownWhy::Unreadable, "IsSuccess is false, yet every bill stands among the successes");
+        let why = "IsSuccess is false, yet every bill stands among the successes";
+        return all.unknown(UnknownWhy::Unreadable, &with_words(why, &words));
     }
     let code = status.msg_code();
-    let verdicts: Vec<(Fid, Verdict)> =
-        asked.iter().zip(&tally.seats).map(|((fid, _), seat)| (fid.clone(), seat.verdict(code, causes))).collect();
+    let verdicts: Vec<(Fid, Verdict)> = asked
+        .iter()
+        .zip(&tally.seats)
+        .map(|((fid, _), seat)| (fid.clone(), seat.verdict(code, causes, &tally.unplaced)))
+        .collect();
     let limited = verdicts.iter().any(|(_, v)| matches!(v, Verdict::Rejected(f) if f.cause.as_str() == "call_limit"));
     Judged {
         alarm: (limited || code == Some(14)).then(|| Alarm::SlowDown(reply.retry_after())),
@@ -129,21 +172,19 @@ fn judge(status: &Status, reply: &HttpReply, asked: &[(Fid, String)], causes: &C
     }
 }
 
-fn of_session_loss(status: &Status, asked: &[(Fid, String)], mode: Mode) -> Judged {
-    let message = status.errors.iter().map(Reason::message).find(|m| !m.is_empty()).unwrap_or_default().to_owned();
+fn of_session_loss(status: &Status, asked: &[(Fid, String)], mode: Mode, loss: Loss) -> Judged {
+    let message = words_in(status);
     let all = All { asked };
-    match mode {
-        Mode::Signed => {
-            let failure = Failure {
-                cause: Cause::new(known::CREDENTIALS),
-                msg_code: status.msg_code(),
-                field: None,
-                message: message.clone(),
-            };
-            all.each(&Verdict::Rejected(failure), Some(Alarm::Credentials(message)))
-        }
-        Mode::Login => all.session_lost(mode, &message),
+    if !loss.refuses(mode) {
+        return all.session_lost(mode, loss, &message);
     }
+    let failure = Failure {
+        cause: Cause::new(known::CREDENTIALS),
+        msg_code: status.msg_code(),
+        field: None,
+        message: message.clone(),
+    };
+    all.each(&Verdict::Rejected(failure), Some(Alarm::Credentials(message)))
 }
 
 /// What no honest answer says.
@@ -161,6 +202,8 @@ fn contradiction(status: &Status) -> Option<&'static str> {
 #[derive(Clone, Debug, Default)]
 struct Seat<'a> {
     done: bool,
+    /// The answer counts it as done under this number, which is not ours.
+    other_number: Option<String>,
     errors: Vec<&'a Reason>,
     /// The answer refuses the whole call with a code and without a word.
     silent_no: bool,
@@ -169,16 +212,22 @@ struct Seat<'a> {
 /// The answer, sorted by bill.
 struct Seating<'a> {
     seats: Vec<Seat<'a>>,
+    /// Words of errors that could be given to no bill.
+    unplaced: String,
 }
 
 impl<'a> Seating<'a> {
-    /// Gives each success and error to the bill it names; `Err` with the name of one that was not asked.
+    /// Gives each success and error to the bill it names; `Err` with the name of one that was not asked among the
+    /// successes. An error may name other documents (the receivable made beside the bill): that is no other bill's answer.
     fn sort(status: &'a Status, asked: &[(Fid, String)]) -> Result<Self, String> {
         let mut seats: Vec<Seat<'a>> = vec![Seat::default(); asked.len()];
-        let mut nameless: Vec<&'a Reason> = Vec::new();
+        let (mut nameless, mut siblings): (Vec<&'a Reason>, Vec<&'a Reason>) = (Vec::new(), Vec::new());
         for entity in &status.entities {
-            if let Some(seat) = place_of(entity, asked)?.and_then(|at| seats.get_mut(at)) {
+            if let Some((at, other_number)) = place_of(entity, asked)?
+                && let Some(seat) = seats.get_mut(at)
+            {
                 seat.done = true;
+                seat.other_number = other_number;
             }
         }
         for error in &status.errors {
@@ -190,44 +239,53 @@ impl<'a> Seating<'a> {
                         }
                     }
                 }
-                Named::Stranger(name) => return Err(name),
+                Named::Sibling => siblings.push(error),
                 Named::Nobody => nameless.push(error),
             }
         }
         let nobody_named = seats.iter().all(|seat| !seat.done && seat.errors.is_empty());
         if let [only] = seats.as_mut_slice() {
             // One bill asked: an error without a name is about it, unless its index says otherwise.
-            only.errors.extend(nameless.iter().filter(|e| e.index().is_none_or(|at| at <= 0)));
+            let (its, others): (Vec<&Reason>, Vec<&Reason>) =
+                nameless.iter().partition(|error| error.index().is_none_or(|at| at <= 0));
+            only.errors.extend(its);
+            nameless = others;
+            if !only.errors.is_empty() {
+                only.errors.append(&mut siblings);
+            }
             only.silent_no = refuses_silently(status);
-        } else if nobody_named {
+        } else if nobody_named && siblings.is_empty() {
             // Nobody is named at all: the refusal is of the call.
             for seat in &mut seats {
                 seat.errors.clone_from(&nameless);
                 seat.silent_no = refuses_silently(status);
             }
+            nameless.clear();
         }
-        Ok(Self { seats })
+        Ok(Self { seats, unplaced: joined(siblings.into_iter().chain(nameless)) })
     }
 }
 
-/// The bill a success names: by id, then by number. `Ok(None)` when it names nobody, `Err` when it names a stranger,
-/// or when id and number name different bills.
-fn place_of(entity: &Entity, asked: &[(Fid, String)]) -> Result<Option<usize>, String> {
+/// The bill a success names: by id, then by number; with the number it names, where that is neither ours nor that of another
+/// bill asked. `Ok(None)` when it names nobody, `Err` when it names a stranger, or when id and number name two bills asked.
+fn place_of(entity: &Entity, asked: &[(Fid, String)]) -> Result<Option<(usize, Option<String>)>, String> {
+    let by_number = |number: &str| asked.iter().position(|(_, ours)| is_number(ours, number));
     match (entity.id(), entity.number()) {
         (Some(id), number) => {
             let id = Fid::new(id);
             let at = asked.iter().position(|(fid, _)| *fid == id).ok_or_else(|| format!("bill {id}"))?;
-            match (number, asked.get(at)) {
-                (Some(theirs), Some((_, ours))) if !ours.trim().is_empty() && !is_number(ours, theirs) => {
-                    Err(format!("bill {id} as {theirs}"))
-                }
-                _ => Ok(Some(at)),
+            let ours = asked.get(at).map_or("", |(_, ours)| ours.trim());
+            match number {
+                Some(theirs) if !ours.is_empty() && !is_number(ours, theirs) => match by_number(theirs) {
+                    Some(_) => Err(format!("bill {id} as {theirs}")),
+                    None => Ok(Some((at, Some(theirs.to_owned())))),
+                },
+                Some(_) | None => Ok(Some((at, None))),
             }
         }
         (None, Some(number)) => {
-            let at = asked.iter().position(|(_, ours)| is_number(ours, number));
-            let at = at.ok_or_else(|| format!("bill {number}"))?;
-            Ok(is_unique(number, asked).then_some(at))
+            let at = by_number(number).ok_or_else(|| format!("bill {number}"))?;
+            Ok(is_unique(number, asked).then_some((at, None)))
         }
         (None, None) => Ok(None),
     }
@@ -238,30 +296,57 @@ fn refuses_silently(status: &Status) -> bool {
 }
 
 impl Seat<'_> {
-    fn verdict(&self, code: Option<i64>, causes: &CauseTable) -> Verdict {
-        match (self.done, self.errors.is_empty()) {
-            (true, true) => Verdict::Done,
-            (true, false) => Verdict::Unknown(
-                UnknownWhy::Unreadable,
-                "the answer counts the bill both among the successes and among the errors".to_owned(),
-            ),
-            (false, false) => self.refusal(code, causes),
-            (false, true) if self.silent_no => silent_refusal(code, causes),
-            (false, true) => Verdict::Unknown(UnknownWhy::NotNamed, "the answer does not name this bill".to_owned()),
+    fn verdict(&self, code: Option<i64>, causes: &CauseTable, unplaced: &str) -> Verdict {
+        let unknown = |why: UnknownWhy, ours: &str, theirs: &str| Verdict::Unknown(why, with_words(ours, theirs));
+        match (self.done, self.errors.is_empty(), &self.other_number) {
+            (true, true, None) => Verdict::Done,
+            (true, true, Some(theirs)) => {
+                unknown(UnknownWhy::NotNamed, "the answer counts the bill as done under another number", theirs)
+            }
+            (true, false, _) => {
+                let why = "the answer counts the bill both among the successes and among the errors";
+                unknown(UnknownWhy::Unreadable, why, &joined(self.errors.iter().copied()))
+            }
+            (false, false, _) => self.refusal(code, causes),
+            (false, true, _) if self.silent_no => silent_refusal(code, causes),
+            (false, true, _) => unknown(UnknownWhy::NotNamed, "the answer does not name this bill", unplaced),
         }
     }
 
     /// The refusal with the most telling of its errors for the class, and every word kept.
     fn refusal(&self, code: Option<i64>, causes: &CauseTable) -> Verdict {
         let class = |e: &Reason| causes.classify(code, e.field(), e.message());
-        let vague = |cause: &Cause| matches!(cause.as_str(), known::UNCLASSIFIED | "validation" | "database");
-        let telling = self.errors.iter().find(|e| !vague(&class(e))).or(self.errors.first());
-        let cause = telling.map_or_else(|| Cause::new(known::UNCLASSIFIED), |e| class(e));
+        let mut telling: Option<(&Reason, u8)> = None;
+        for error in &self.errors {
+            let weight = weight(&class(error), error);
+            if telling.is_none_or(|(_, most)| weight > most) {
+                telling = Some((error, weight));
+            }
+        }
+        let telling = telling.map(|(error, _)| error);
+        let cause = telling.map_or_else(|| Cause::new(known::UNCLASSIFIED), class);
         let message = self.errors.iter().map(|e| e.message()).collect::<Vec<_>>().join("\n");
         let field = telling.and_then(|e| e.field()).map(str::to_owned);
         settle(Failure { cause, msg_code: code, field, message }, causes)
     }
 }
+
+/// How much an error tells of what is to be done: a class of its own, then a required field or another one that is named,
+/// then a question, then the rest. A question that is empty (`… is null`) tells nothing.
+fn weight(cause: &Cause, error: &Reason) -> u8 {
+    let names_a_field = || error.field().is_some() || REQUIRED.iter().any(|word| error.message().contains(word));
+    match cause.as_str() {
+        known::UNCLASSIFIED | "database" => 0,
+        known::INTERACTION if error.message().contains("InteractionContext is null") => 0,
+        known::INTERACTION => 2,
+        known::VALIDATION if names_a_field() => 3,
+        known::VALIDATION => 1,
+        _ => 4,
+    }
+}
+
+/// Words of an error that a field is empty.
+const REQUIRED: [&str; 3] = ["必填", "必录", "is required"];
 
 /// A refusal whose class leaves the effect open is no refusal.
 fn settle(failure: Failure, causes: &CauseTable) -> Verdict {

@@ -27,6 +27,9 @@ pub struct Status {
     /// `MsgCode`.
     #[serde(rename = "MsgCode", default)]
     code: Code,
+    /// `ErrorCode`: 500 for any refusal; newer servers name a lost login in it.
+    #[serde(rename = "ErrorCode", default)]
+    error_code: Code,
     /// `Errors`.
     #[serde(rename = "Errors", default, deserialize_with = "list_or_null")]
     pub errors: Vec<Reason>,
@@ -49,9 +52,21 @@ impl Status {
         self.code.0
     }
 
+    /// `ErrorCode`, however it was printed.
+    pub fn error_code(&self) -> Option<i64> {
+        self.error_code.0
+    }
+
     /// A refusal told by bare error objects, without an envelope around them.
     pub(super) fn bare(errors: Vec<Reason>) -> Self {
-        Self { success: Truth(false), code: Code(None), errors, entities: Vec::new(), messages: Vec::new() }
+        Self {
+            success: Truth(false),
+            code: Code(None),
+            error_code: Code(None),
+            errors,
+            entities: Vec::new(),
+            messages: Vec::new(),
+        }
     }
 }
 

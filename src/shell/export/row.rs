@@ -192,9 +192,10 @@ impl Row {
                 BillState::RetryAt { cause, .. } => cause.as_str().to_owned(),
                 _ => outcome.and_then(Outcome::group).unwrap_or_default(),
             },
-            Field::Message => match outcome {
-                Some(Outcome::Failed(failure)) => failure.message.clone(),
-                Some(Outcome::Unknown(unknown)) => unknown.detail.clone(),
+            Field::Message => match (outcome, &bill.state) {
+                (Some(Outcome::Failed(failure)), _) => failure.message.clone(),
+                (Some(Outcome::Unknown(unknown)), _) => unknown.detail.clone(),
+                (_, BillState::RetryAt { failure: Some(failure), .. }) => failure.message.clone(),
                 _ => String::new(),
             },
             Field::Code => match outcome {
