@@ -203,6 +203,25 @@ fn a_run_that_goes_through() {
 }
 
 #[test]
+fn successes_that_change_nothing() {
+    let erp = Erp::start(30, |service, data, nth| match service {
+        "Audit" if nth >= 12 => {
+            let id: u64 = data["Ids"].as_str().unwrap().parse().unwrap();
+            let done = serde_json::json!({"Id": id, "Number": format!("XSCKD{:06}", id - 100_000), "DIndex": 0});
+            Said::Http(200, answer(true, &[], &[done], 0))
+        }
+        _ => Said::Good,
+    });
+    let place = Place::new(erp, "1s", "", "");
+    let want = "stopped | success_without_effect | found 30 audited 12 unknown 18 | exit 3 | json 3 | health 1";
+    check(&place, &["run", "p", "--yes"], want, &["said success"]);
+    assert_eq!((place.erp.audited(), place.erp.count("Audit")), (12, 30));
+    // The next run calls none of them by itself.
+    place.verb(&["run", "p", "--yes"]);
+    assert_eq!(place.erp.count("Audit"), 30);
+}
+
+#[test]
 fn some_failed_some_unknown() {
     let erp = Erp::start(6, |service, data, _| match service {
         _ if refuses(service, data, 100_001) => Said::Http(200, answer(false, &["更新库存时库存不足"], &[], 11)),
