@@ -96,7 +96,7 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     }
     match cli.verb {
         None => console(&ground).await,
-        Some(Verb::Demo(args)) => run_demo(&ground, &args).await,
+        Some(Verb::Demo(args)) => Box::pin(run_demo(&ground, &args)).await,
         Some(verb) => Box::pin(headless(&ground, verb)).await.map(Exit::code),
     }
 }
