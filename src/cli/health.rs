@@ -37,10 +37,9 @@ pub async fn run(link: &dyn Link, out: &Out, attached: bool) -> Result<Exit, Sto
             let name = format!("{} {}", run.run, run.plan);
             let mut words = out.colon(&name, &name, &out.run_state(&run.row));
             if let Some(since) = run.since {
-                let row = if run.times > 1 {
-                    format!("{} {}", run.times, out.t("in a row, ", "次连续，"))
-                } else {
-                    String::new()
+                let row = match run.times {
+                    ..=1 => String::new(),
+                    n => format!("{}{n}{}", out.t("", "连续 "), out.t(" in a row, ", " 次，")),
                 };
                 words = format!("{words} ({row}{} {})", out.t("since", "自"), out.time(since));
             }
