@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use engine_support::*;
 use skydeck::domain::access::Role;
-use skydeck::domain::command::{Command, Receipt, Refusal, Selection, StartParams};
+use skydeck::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
 use skydeck::domain::event::{Event, LogPlace};
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{EnvId, PlanId, RunId, SessionId};
+use skydeck::domain::ids::{CommandId, EnvId, PlanId, RunId, SessionId};
 use skydeck::domain::query::{Answer, Query};
 use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{Flag, Revision, RunEnd, RunState};
+use skydeck::store::Store as _;
 use skydeck::store::actions::Line;
 
 fn session(n: u128) -> SessionId {
@@ -222,4 +223,88 @@ async fn every_order_has_its_lines_and_the_journal_knows_their_hashes() {
         .collect();
     assert_eq!(places.iter().map(|p| p.seq).collect::<Vec<_>>(), [1, 3, 6]);
     assert!(places.iter().all(|p| p.hash == hash(&texts[p.seq as usize - 1])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_run_that_was_approved_and_called_makes_a_revision_one_that_has_written() {
+    let mut bench = production(0).await;
+    // Two runs of the revision that call nothing: one is cancelled while it waits, one skips all it found.
+    bench.world.add(1, "Z");
+    let run = collected(&mut bench).await;
+    assert!(matches!(bench.order_of(2, None, Command::Cancel { run }).await, Receipt::Accepted { .. }));
+    bench.closed(run).await;
+    let run = collected(&mut bench).await;
+    let approve = bench.approval(run);
+    assert!(matches!(bench.order_of(2, None, approve).await, Receipt::Accepted { .. }));
+    let row = bench.closed(run).await;
+    assert_eq!((row.state, row.tally.skipped), (RunState::Closed(RunEnd::Completed), 1));
+    bench.world.submitted(2..=4);
+    let run = collected(&mut bench).await;
+    let approve = bench.approval(run);
+    let receipt = bench.order_of(2, None, approve).await;
+    assert!(matches!(receipt, Receipt::Refused(Refusal::SecondPerson { .. })), "{receipt:?}");
+    let approve = bench.approval(run);
+    assert!(matches!(bench.order_of(4, None, approve).await, Receipt::Accepted { .. }));
+    assert_eq!(bench.closed(run).await.tally.audited, 3);
+    bench.world.submitted(5..=6);
+    let run = collected(&mut bench).await;
+    let approve = bench.approval(run);
+    assert!(matches!(bench.order_of(2, None, approve).await, Receipt::Accepted { .. }), "now it has written");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pace_beyond_the_configured_one_is_an_approvers_to_order() {
+    let mut bench = Bench::started().await;
+    let limits = bench.env.limits.clone();
+    let env = || EnvId::new("test");
+    for (per_minute, concurrency) in [(Some(limits.per_minute + 1), None), (Some(1), Some(limits.concurrency + 1))] {
+        let faster = Command::SetPace { env: env(), per_minute, concurrency };
+        let refused = bench.order_of(2000, None, faster.clone()).await;
+        let needs =
+            Refusal::Denied(Reason::NotAllowed { verb: "pace".into(), role: Role::Operator, needed: Role::Approver });
+        assert_eq!(refused, Receipt::Refused(needs));
+        assert!(matches!(bench.order_of(1, None, faster).await, Receipt::Accepted { .. }));
+    }
+    let back =
+        Command::SetPace { env: env(), per_minute: Some(limits.per_minute), concurrency: Some(limits.concurrency) };
+    assert!(matches!(bench.order_of(2000, None, back).await, Receipt::Accepted { .. }), "an operator may go back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_that_becomes_productive_while_a_set_waits_asks_for_what_production_asks() {
+    let mut bench = Bench::new();
+    bench.env.second_person = true;
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=30);
+    let run = collected(&mut bench).await;
+    bench.crash().await;
+    bench.env.production = true;
+    bench.try_start().await.unwrap();
+    let approve = bench.approval(run);
+    let receipt = bench.order_of(2, None, approve).await;
+    assert_eq!(receipt, Receipt::Refused(Refusal::NotConfirmed(Reason::TypeCount { n: 30 })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_comes_again_after_a_restart_opens_nothing_twice() {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=2);
+    let order = Order {
+        id: CommandId(ulid::Ulid::from_parts(7, 7)),
+        by: who("wang"),
+        session: None,
+        headless: false,
+        command: start(),
+    };
+    let first = bench.engine.as_ref().unwrap().submit(order.clone()).await;
+    let Receipt::Accepted { run: Some(run), .. } = first else { panic!("{first:?}") };
+    bench.awaiting(run).await;
+    let decline = bench.order(Command::Decline { run }).await;
+    assert!(matches!(decline, Receipt::Accepted { .. }));
+    bench.closed(run).await;
+    bench.crash().await;
+    bench.try_start().await.unwrap();
+    assert_eq!(bench.engine.as_ref().unwrap().submit(order).await, first);
+    let runs = bench.store.runs(None, &skydeck::domain::query::PageRequest::first(10)).unwrap().rows;
+    assert_eq!(runs.len(), 1);
 }

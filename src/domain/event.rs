@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bill::Failure;
 use super::bill::{Found, Outcome, Rev, Slot};
 use super::cause::Cause;
-use super::ids::{CallId, EnvId, Fid, PlanId, RunId, Seq, SetHash, WorkKey};
+use super::ids::{CallId, CommandId, EnvId, Fid, PlanId, RunId, Seq, SetHash, WorkKey};
 use super::run::{Collected, Consent, Flag, Mark, PauseWhy, RunEnd, RunHead, Tally};
 use super::server::ServerBound;
 use super::step::{Blob, Evidence, Intent, Made, Step, Verdict};
@@ -365,6 +365,9 @@ pub struct ActionEntry {
     pub by: Who,
     /// The verb: `start`, `approve`, `retry`, `resolve`, …
     pub verb: String,
+    /// Id of the order that was carried out. Absent in what 0.1.0 wrote, in refusals, and in what the engine did by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<CommandId>,
     /// Run it concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,

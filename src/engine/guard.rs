@@ -94,6 +94,7 @@ impl Inner {
         drop(taken);
         let written = self.shared.actions.write(line).await;
         let entry = ActionEntry {
+            order: None,
             by: order.by.clone(),
             verb: order.command.verb().to_owned(),
             run,
@@ -128,8 +129,17 @@ impl Inner {
         };
         let line = self.shared.actions.write(deed).await.ok();
         let result = format!("accepted; {env}");
-        let entry =
-            ActionEntry { by, verb: verb.to_owned(), run: None, plan: None, bills: 0, reason: Some(why), result, line };
+        let entry = ActionEntry {
+            order: None,
+            by,
+            verb: verb.to_owned(),
+            run: None,
+            plan: None,
+            bills: 0,
+            reason: Some(why),
+            result,
+            line,
+        };
         let _ = self.shared.ledger.append(vec![Event::ActionTaken(Box::new(entry))]).await;
     }
 }

@@ -169,8 +169,12 @@ impl Engine {
             }
         }
         let store = Arc::clone(&parts.store);
-        let opened = tokio::task::spawn_blocking(move || Ledger::open(&store)).await;
-        let (ledger, writer) = opened.map_err(|e| StoreError::Read(e.to_string()))??;
+        let opened = tokio::task::spawn_blocking(move || {
+            let (ledger, writer) = Ledger::open(&store)?;
+            Ok::<_, StoreError>((ledger, writer, Receipts::remembered(store.as_ref())?))
+        })
+        .await;
+        let (ledger, writer, receipts) = opened.map_err(|e| StoreError::Read(e.to_string()))??;
         let clock = parts.clock;
         let envs = parts.envs.into_iter().map(|(env, erp)| Dispatch::new(env, erp, Arc::clone(&clock)));
         let envs: Vec<_> = envs.collect();
@@ -196,7 +200,7 @@ impl Engine {
         let inner = Arc::new(Inner {
             shared,
             tasks,
-            receipts: Mutex::new(Receipts::default()),
+            receipts: Mutex::new(receipts),
             one_order: tokio::sync::Mutex::new(()),
             closing: AtomicBool::new(false),
             ending: Mutex::new(HashSet::new()),

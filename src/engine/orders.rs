@@ -11,14 +11,15 @@ use crate::domain::event::{ActionEntry, Event};
 use crate::domain::ids::{CommandId, EnvId, PlanId, RunId};
 use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
+use crate::domain::query::PageRequest;
 use crate::domain::range::Range;
 use crate::domain::reason::{LeftOut, Reason};
 use crate::domain::run::{Revision, RunHead, RunKind, RunState};
 use crate::domain::who::Who;
 use crate::link::Notice;
 use crate::plan::render::{self, RenderContext};
-use crate::store::StoreError;
 use crate::store::actions::{IDS, Phase};
+use crate::store::{Store, StoreError};
 
 use super::Inner;
 use super::collect::{self, What};
@@ -44,6 +45,20 @@ pub struct Receipts {
 impl Receipts {
     fn get(&self, id: CommandId) -> Option<Receipt> {
         self.by_id.get(&id).cloned()
+    }
+
+    /// The orders that were carried out last, as the journal tells of them: one that comes again after a restart does
+    /// nothing twice.
+    pub(super) fn remembered(store: &dyn Store) -> Result<Self, StoreError> {
+        let mut newest = store.actions(&PageRequest::first(RECEIPTS as u32))?.rows;
+        newest.reverse();
+        let mut receipts = Self::default();
+        for (_, (_, _, entry)) in newest {
+            if let Some(id) = entry.order {
+                receipts.put(id, Receipt::Accepted { run: entry.run, more: Vec::new(), bills: entry.bills });
+            }
+        }
+        Ok(receipts)
     }
 
     fn put(&mut self, id: CommandId, receipt: Receipt) {
@@ -121,6 +136,7 @@ impl Inner {
         let line = self.shared.actions.write(deed(order, Phase::Before, &taken, String::new())).await?;
         let result = if taken.note.is_empty() { "accepted".to_owned() } else { format!("accepted; {}", taken.note) };
         let entry = ActionEntry {
+            order: taken.instead.is_none().then_some(order.id),
             by: order.by.clone(),
             verb: order.command.verb().to_owned(),
             run: taken.run,
@@ -177,7 +193,7 @@ impl Inner {
             Command::Pause { run } => self.pause(*run, by),
             Command::Resume { run } => self.resume(*run, order),
             Command::Cancel { run } => self.cancel(*run, by),
-            Command::SetPace { env, per_minute, concurrency } => self.set_pace(env, *per_minute, *concurrency),
+            Command::SetPace { env, per_minute, concurrency } => self.set_pace(env, *per_minute, *concurrency, by),
             Command::Reopen { keys, reason } => self.reopen(keys, reason, by).await,
             Command::AdoptServer { env, reason } => self.adopt_server(env, reason, by),
             Command::Resolve { selection, reason } => self.resolve(selection, reason, by).await,

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::access::Role;
 use crate::domain::command::{Order, Refusal, Selection};
 use crate::domain::confirm::{Gravity, Rung, rung};
 use crate::domain::event::Event;
@@ -56,13 +57,14 @@ impl Inner {
         if !flags.is_empty() && reason.is_none() {
             return Err(Refusal::NotConfirmed(Reason::FlagsNeedReason {}));
         }
-        if by.is_schedule() && row.head.production {
+        let env = &row.head.env;
+        // The environment may have become one of production while the set waited.
+        let production = row.head.production || self.env(env).is_ok_and(|dispatch| dispatch.env.production);
+        if by.is_schedule() && production {
             return Err(Refusal::NotConfirmed(Reason::ScheduleApproves {}));
         }
-        let env = &row.head.env;
         // The number is what would be called; who typed the number found has seen more, not less.
-        let asked = [collected.callable, row.tally.found]
-            .map(|n| rung(n, row.head.production, env.as_str(), !flags.is_empty()));
+        let asked = [collected.callable, row.tally.found].map(|n| rung(n, production, env.as_str(), !flags.is_empty()));
         if !asked.iter().any(|rung| rung.satisfied_by(typed)) {
             let [first, _] = &asked;
             match first {
@@ -148,7 +150,7 @@ impl Inner {
     async fn gravity(&self, row: &RunRow, collected: &Collected, flags: &[Flag]) -> Result<Gravity, Refusal> {
         let (plan, rev, env, id) = (row.head.plan.clone(), row.head.rev.clone(), row.head.env.clone(), row.head.id);
         let before = read(&self.shared.store, move |s| s.runs(Some(&plan), &PageRequest::first(LOOK_BACK))).await?;
-        let wrote = |r: &RunRow| r.head.id != id && r.head.rev == rev && r.head.env == env && may_have_written(r);
+        let wrote = |r: &RunRow| r.head.id != id && r.head.rev == rev && r.head.env == env && has_written(r);
         Ok(Gravity {
             callable: collected.callable,
             flags: !flags.is_empty(),
@@ -270,10 +272,19 @@ impl Inner {
         env: &EnvId,
         per_minute: Option<u32>,
         concurrency: Option<u32>,
+        by: &Who,
     ) -> Result<Taken, Refusal> {
         let dispatch = self.env(env)?;
         if per_minute == Some(0) || concurrency == Some(0) {
             return Err(Refusal::WrongState(Reason::PaceZero {}));
+        }
+        let (limits, role) = (dispatch.limits(), self.shared.access.role(by.uid).unwrap_or(Role::Viewer));
+        // Who answers for the environment wrote its limits down: going beyond them is that person's to say.
+        let beyond =
+            per_minute.is_some_and(|n| n > limits.per_minute) || concurrency.is_some_and(|n| n > limits.concurrency);
+        if beyond && role < Role::Approver {
+            let verb = "pace".to_owned();
+            return Err(Refusal::Denied(Reason::NotAllowed { verb, role, needed: Role::Approver }));
         }
         let note = format!("{env}: per minute {per_minute:?}, concurrency {concurrency:?}");
         let then: Then = Box::new(move |inner| {
@@ -382,14 +393,16 @@ impl Inner {
     }
 }
 
-/// Whether a run of a revision got as far as calling the ERP, so that the next one is not its first.
-fn may_have_written(row: &RunRow) -> bool {
+/// Whether a run of a revision was approved and called the ERP, so that the next one is not its first. A run that skipped
+/// all it found, or that only reads, says nothing of what the revision does when it writes.
+fn has_written(row: &RunRow) -> bool {
     let RunState::Closed(end) = &row.state else { return false };
     let t = &row.tally;
     match end {
-        RunEnd::Completed => true,
-        // Ended early: only what was told of its bills shows that a call was made.
-        RunEnd::Cancelled | RunEnd::Stopped(_) => t.audited + t.failed + t.unknown > 0,
+        // Only what was told of its bills shows that a call was made.
+        RunEnd::Completed | RunEnd::Cancelled | RunEnd::Stopped(_) => {
+            row.head.kind != RunKind::Verify && t.audited + t.failed + t.unknown > 0
+        }
         RunEnd::Empty | RunEnd::Declined | RunEnd::CollectFailed(_) => false,
     }
 }

@@ -169,6 +169,7 @@ async fn build(
     let deed = result?;
     let line = FileLog::open(new_dir, Arc::clone(clock))?.write(deed.clone()).await?;
     let entry = ActionEntry {
+        order: None,
         by: order.by.clone(),
         verb: deed.action,
         run: None,

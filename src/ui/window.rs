@@ -505,6 +505,7 @@ mod tests {
 
     fn rows(of: std::ops::Range<u64>) -> Vec<(Cursor, Row)> {
         let entry = ActionEntry {
+            order: None,
             by: Who { uid: 0, login: String::new(), from: None, name: None, origin: None, person: None },
             verb: String::new(),
             run: None,

@@ -604,6 +604,7 @@ fn life(env: &str) -> Vec<Fact> {
 
 fn log() -> Vec<(Seq, Ts, ActionEntry)> {
     let entry = |verb: &str, bills, reason: Option<&str>, result: &str| ActionEntry {
+        order: None,
         by: who(),
         verb: verb.into(),
         run: Some(run_id(9)),

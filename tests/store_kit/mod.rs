@@ -222,6 +222,7 @@ pub fn key(fid: u64) -> WorkKey {
 
 pub fn action(verb: &str) -> Event {
     Event::ActionTaken(Box::new(ActionEntry {
+        order: None,
         by: who(),
         verb: verb.into(),
         run: None,
