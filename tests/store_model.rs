@@ -400,7 +400,7 @@ impl Model {
         for work in &self.ever {
             assert_eq!(store.ledger_entry(&work_key(*work)).unwrap().is_some(), self.ledger.contains_key(work));
             let closed = self.closed.get(work).map(|open| open.since);
-            assert_eq!(store.resolved_since(&work_key(*work)).unwrap(), closed);
+            assert_eq!(store.resolved_entry(&work_key(*work)).unwrap().map(|entry| entry.since), closed);
         }
         for plan in [None, Some("odd"), Some("even")] {
             let mut want: BTreeMap<String, u64> = BTreeMap::new();

@@ -271,7 +271,7 @@ impl Driver {
             let words = self.out.t("under the plan's original revision", "按方案的原版本");
             self.out.note(&format!("{words} {}", head.rev.short()));
         }
-        if let Some(words) = absent(&self.out, &collected) {
+        for words in [absent(&self.out, &collected), unchanged(&self.out, &collected)].into_iter().flatten() {
             self.out.note(&words);
         }
         let grave = !self.approval.flags.is_empty();
@@ -443,6 +443,17 @@ pub(super) fn exit_of(refusal: &Refusal) -> Exit {
         | Refusal::WrongState(_)
         | Refusal::Store(_) => Exit::Refused,
     }
+}
+
+/// What the run leaves as it is, in words.
+pub(super) fn unchanged(out: &Out, collected: &Collected) -> Option<String> {
+    collected.unchanged.as_ref().map(|left| {
+        let words = out.t(
+            "carried, unchanged: not called again; `skydeck retry` does",
+            "张未变化，不再调用；需要时用 skydeck retry",
+        );
+        format!("{} {words}", left.bills)
+    })
 }
 
 /// What the target environment does not hold, in words.

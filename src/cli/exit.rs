@@ -203,6 +203,7 @@ mod tests {
             text: None,
         };
         let collected = Some(Collected {
+            unchanged: None,
             hash: SetHash::new("ab"),
             by_status: Vec::new(),
             callable: 0,

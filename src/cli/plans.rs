@@ -272,7 +272,8 @@ async fn preview(out: &Out, booted: &Booted, plan: &Plan, hazards: &[Hazard], qu
     if out.json {
         out.object(&serde_json::json!({
             "type": "preview", "plan": seen.plan, "env": seen.env, "found": seen.found, "callable": set.callable,
-            "by_status": by_status, "absent": set.absent, "set_hash": set.hash, "filter": seen.filter,
+            "by_status": by_status, "absent": set.absent,
+            "unchanged": set.unchanged.as_ref().map_or(0, |left| left.bills), "set_hash": set.hash, "filter": seen.filter,
             "operation": Operation::id_of(&plan.target.verb), "done": plan::done_as_written(&plan.policy.done),
             "mine": plan.policy.mine, "id": plan.source.id_path,
         }))?;
@@ -290,7 +291,7 @@ async fn preview(out: &Out, booted: &Booted, plan: &Plan, hazards: &[Hazard], qu
     for (status, n) in &by_status {
         out.line(&format!("  {status}  {n}"))?;
     }
-    if let Some(words) = super::drive::absent(out, set) {
+    for words in [super::drive::absent(out, set), super::drive::unchanged(out, set)].into_iter().flatten() {
         out.line(&words)?;
     }
     out.line(&format!(

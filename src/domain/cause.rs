@@ -150,6 +150,9 @@ pub struct CauseInfo {
     pub who: String,
     /// What may follow.
     pub repeat: Repeat,
+    /// It lies in the ERP around the bills, not in the single bill: what cures it for one cures it for all.
+    #[serde(default)]
+    pub environment: bool,
 }
 
 /// The table: rules in order, first match wins, and what is said about each class.
@@ -207,6 +210,11 @@ impl CauseTable {
     /// What may follow; `AfterFix` for a class nobody described, the cautious choice.
     pub fn repeat(&self, cause: &Cause) -> Repeat {
         self.info(cause).map_or(Repeat::AfterFix, |info| info.repeat)
+    }
+
+    /// Whether a class lies in the environment rather than in the bill.
+    pub fn of_environment(&self, cause: &Cause) -> bool {
+        self.info(cause).is_some_and(|info| info.environment)
     }
 
     /// This table with an operator's on top: their rules come first, their descriptions replace ours.

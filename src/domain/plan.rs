@@ -161,6 +161,39 @@ pub struct Policy {
     /// Path of who did it (`skydeck.mine`), for executed operations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mine: Option<String>,
+    /// Whether unresolved bills that only a person can cure are called again as they are (`skydeck.retry_unchanged`).
+    #[serde(default, skip_serializing_if = "RetryUnchanged::is_probe")]
+    pub retry_unchanged: RetryUnchanged,
+}
+
+/// What a fresh run does with unresolved bills that nothing changed about, where only a person can cure the cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryUnchanged {
+    /// Leaves them.
+    Never,
+    /// Leaves them; of each cause that lies in the environment (a closed period, a permission) one is tried a day, and when
+    /// it goes through, the others follow.
+    #[default]
+    Probe,
+    /// Calls them in each run.
+    Always,
+}
+
+impl RetryUnchanged {
+    /// The default, which is not written down: older revisions keep their hash.
+    pub fn is_probe(&self) -> bool {
+        *self == Self::Probe
+    }
+
+    /// The word of the plan file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Probe => "probe",
+            Self::Always => "always",
+        }
+    }
 }
 
 /// Successes that are read back together, unless a plan says otherwise.
@@ -189,6 +222,7 @@ impl Default for Policy {
             remedy: None,
             done: Vec::new(),
             mine: None,
+            retry_unchanged: RetryUnchanged::default(),
         }
     }
 }

@@ -372,6 +372,20 @@ pub struct Collected {
     /// The clock of the ERP that was queried, when the run was opened; `None` where its answers do not tell the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<ErpClock>,
+    /// Bills that were found again as they were: not part of the set, no call is made for them, and nothing new is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unchanged: Option<Unchanged>,
+}
+
+/// Bills that a run leaves as they are, because nothing changed since they were refused or closed by a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unchanged {
+    /// How many.
+    #[serde(rename = "n")]
+    pub bills: u64,
+    /// Hash over their sorted (FID, revision) pairs.
+    #[serde(rename = "h")]
+    pub hash: SetHash,
 }
 
 /// The first approval of a set that two persons must approve.

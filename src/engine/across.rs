@@ -31,18 +31,12 @@ impl Runner {
         params: &StartParams,
     ) -> Result<(Set, bool), Failed> {
         let mut set = Set::default();
-        let carried = if self.plan.policy.carry_over && floor.until.is_none() {
-            self.carry_over(params).await?
-        } else {
-            BTreeMap::new()
-        };
+        let (carry, carried) = self.carry(floor, params).await?;
         let numbers = self.numbers(source, floor, params, &mut set).await?;
         let mut bills = self.counterparts(&numbers, &mut set).await?;
+        let from_ledger: BTreeSet<Fid> = carried.keys().filter(|fid| !bills.contains_key(fid)).cloned().collect();
         for (fid, found) in carried {
-            bills.entry(fid).or_insert_with(|| {
-                set.carried += 1;
-                found
-            });
+            bills.entry(fid).or_insert(found);
         }
         if bills.is_empty() && set.absent > 0 {
             return Err(Failed::Erp(Reason::NoCounterpart {
@@ -52,7 +46,7 @@ impl Runner {
                 first: set.absent_first,
             }));
         }
-        self.found(bills.into_values().collect(), &mut set).await?;
+        self.take_changed(carry, bills, &from_ledger, &mut set).await?;
         // What the target does not hold yet must be found again by the next run.
         let moves = floor.moves_mark && !set.cut && set.absent == 0;
         set.seen = set.seen.filter(|_| moves);

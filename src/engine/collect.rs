@@ -2,7 +2,7 @@
 //!
 //! Invariant: one row a FID; when any page fails nothing was written and the mark does not move.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,24 +10,22 @@ use crate::domain::bill::{Found, Slot, Status};
 use crate::domain::command::StartParams;
 use crate::domain::erp_clock::{self, ErpClock};
 use crate::domain::event::Event;
-use crate::domain::filter::Filter;
 use crate::domain::ids::Fid;
 use crate::domain::operation::Seen;
 use crate::domain::plan::Plan;
 use crate::domain::query::{Look, Preview};
 use crate::domain::reason::Reason;
-use crate::domain::run::{BillRow, Collected, Mark, RunEnd, RunHead, RunKind};
+use crate::domain::run::{BillRow, Collected, Mark, RunEnd, RunHead, RunKind, Unchanged};
 use crate::domain::time::{ErpDate, Ts};
 use crate::erp::{Fault, FaultKind, FoundPage, PageQuery};
 use crate::plan::condition;
 
-use super::control::{MOST, Stop, read};
-use super::decide::{Case, Judgement, Moment, QUARANTINE, judge};
+use super::control::Stop;
+use super::decide::{Case, Judgement, Moment, judge};
 use super::dispatch::Dispatch;
 use super::past::Past;
 use super::reading::{self, READ_BATCH, ReadFault};
 use super::runner::Runner;
-use super::select;
 use super::set_hash::SetHasher;
 
 /// Bills in one `BillsFound`, at most.
@@ -116,6 +114,14 @@ impl<E: Into<Stop>> From<E> for Failed {
     }
 }
 
+/// What came of freezing.
+enum Frozen {
+    /// A set that waits for its approval, or whose bills are read back.
+    Set,
+    /// There is nothing to do; the facts that are stored with the end.
+    Nothing(Vec<Event>),
+}
+
 /// What is known of the set so far.
 #[derive(Default)]
 pub(super) struct Set {
@@ -135,12 +141,21 @@ pub(super) struct Set {
     /// Numbers of the source that the target does not hold exactly once.
     pub absent: u64,
     pub absent_first: Vec<String>,
+    /// Bills that nothing changed about since they were refused, or closed by a person.
+    left: u64,
+    left_hash: SetHasher,
 }
 
 impl Set {
     /// The clock of the ERP that was queried, when the run was opened.
     fn clock(&self, head: &RunHead) -> Option<ErpClock> {
         self.queried.as_ref()?.erp_clock(head.opened)
+    }
+
+    /// This bill stays as it is: nothing about it changed.
+    pub(super) fn leave(&mut self, found: &Found) {
+        self.left += 1;
+        self.left_hash.add(&found.fid, &found.rev);
     }
 
     /// The target does not hold this number exactly once.
@@ -168,10 +183,11 @@ impl Runner {
             },
             Err(failed) => Err(failed),
         };
+        let run = self.head.id;
         let stored = match frozen {
-            Ok(true) if self.head.kind == RunKind::Verify => return self.work().await,
-            Ok(true) => Ok(()),
-            Ok(false) => self.abandon(RunEnd::Empty).await,
+            Ok(Frozen::Set) if self.head.kind == RunKind::Verify => return self.work().await,
+            Ok(Frozen::Set) => Ok(()),
+            Ok(Frozen::Nothing(told)) => self.shared.close_run(run, told, RunEnd::Empty).await,
             // What another server says of these bills is no answer of ours.
             Err(Failed::Erp(why)) => self.abandon(RunEnd::CollectFailed(self.env.astray().unwrap_or(why))).await,
             Err(Failed::Stop(Stop::Cancel)) => self.cancelled().await,
@@ -217,11 +233,7 @@ impl Runner {
 
     async fn query(&mut self, floor: &Floor, params: &StartParams) -> Result<(Set, bool), Failed> {
         let mut set = Set::default();
-        let mut carried = if self.plan.policy.carry_over && floor.until.is_none() {
-            self.carry_over(params).await?
-        } else {
-            BTreeMap::new()
-        };
+        let (mut carry, mut carried) = self.carry(floor, params).await?;
         let (plan, env) = (Arc::clone(&self.plan), Arc::clone(&self.env));
         let source = &plan.source;
         let mut query = self.page_query();
@@ -250,21 +262,24 @@ impl Runner {
                 }
             }
             let above = carried.split_off(&last);
+            let mut from_ledger = BTreeSet::new();
             for (fid, row) in std::mem::replace(&mut carried, above) {
-                set.carried += u64::from(!rows.contains_key(&fid));
-                rows.entry(fid).or_insert(row);
+                if !rows.contains_key(&fid) {
+                    from_ledger.insert(fid.clone());
+                    rows.insert(fid, row);
+                }
             }
             if rows.contains_key(&last) {
                 carried.remove(&last);
             }
-            self.found(rows.into_values().collect(), &mut set).await?;
+            carry = self.take_changed(carry, rows, &from_ledger, &mut set).await?;
             if set.cut {
                 break;
             }
             query.after = Some(last);
         }
-        set.carried += carried.len() as u64;
-        self.found(carried.into_values().collect(), &mut set).await?;
+        let from_ledger = carried.keys().cloned().collect();
+        self.take_changed(carry, carried, &from_ledger, &mut set).await?;
         let moves = floor.moves_mark && !set.cut;
         set.seen = set.seen.filter(|_| moves);
         Ok((set, floor.sweep && moves))
@@ -290,41 +305,18 @@ impl Runner {
         let unknown = rows.iter().filter(|row| row.state.slot() == Slot::Unknown).count() as u64;
         let mut set = Set { unknown, ..Set::default() };
         // All are read before any is stored: when the server cannot be reached, the ledger stays as it was.
-        let read = self.read_rows(rows).await?;
+        let (read, _) = self.read_rows(rows).await?;
         set.carried = read.len() as u64;
         self.found(read.into_values().collect(), &mut set).await?;
         Ok((set, false))
     }
 
-    /// Unresolved bills of this plan, with their status now.
-    pub(super) async fn carry_over(&mut self, params: &StartParams) -> Result<BTreeMap<Fid, Found>, Failed> {
-        let (plan, env, form) = (self.head.plan.clone(), self.head.env.clone(), self.head.form.clone());
-        let (now, run, numbers) = (self.shared.clock.now(), self.head.id, params.numbers.clone());
-        let op = self.op.id.clone();
-        let rows = read(&self.shared.store, move |store| {
-            let mut rows = Vec::new();
-            select::matching(store, Some(&plan), None, &Filter::default(), now, &mut |row| {
-                // What an earlier revision of the plan wanted done is another thing to do.
-                let here = row.record().env == env && row.record().form == form && row.key.op == op;
-                let asked = numbers.is_empty() || numbers.contains(&row.no);
-                if here && asked && rows.len() < MOST {
-                    let past = Past::of(store, &row.key, run)?;
-                    // These wait for a person; a run of the plan does not touch them.
-                    if past.deaths < QUARANTINE && !past.needs_operator() {
-                        rows.push(row);
-                    }
-                }
-                Ok(())
-            })?;
-            Ok(rows)
-        })
-        .await?;
-        self.read_rows(rows).await
-    }
-
-    /// Ledger rows with the status they have now; one that is gone keeps what was known of it, and is found gone later.
-    async fn read_rows(&mut self, rows: Vec<BillRow>) -> Result<BTreeMap<Fid, Found>, Failed> {
-        let mut all = BTreeMap::new();
+    /// Ledger rows with the status they have now; one that is gone keeps what was known of it, is found gone later, and is named.
+    pub(super) async fn read_rows(
+        &mut self,
+        rows: Vec<BillRow>,
+    ) -> Result<(BTreeMap<Fid, Found>, BTreeSet<Fid>), Failed> {
+        let (mut all, mut gone) = (BTreeMap::new(), BTreeSet::new());
         for chunk in rows.chunks(READ_BATCH) {
             let fids: Vec<Fid> = chunk.iter().map(|r| r.fid().clone()).collect();
             let mut n = 0;
@@ -337,15 +329,18 @@ impl Runner {
             };
             for row in chunk {
                 let fid = row.fid().clone();
-                let mut found = seen.remove(&fid).unwrap_or_else(|| Found {
-                    fid: fid.clone(),
-                    no: row.no.clone(),
-                    rev: row.rev.clone(),
-                    approver: None,
-                    approved: None,
-                    marked: None,
-                    columns: Vec::new(),
-                    fields: Vec::new(),
+                let mut found = seen.remove(&fid).unwrap_or_else(|| {
+                    gone.insert(fid.clone());
+                    Found {
+                        fid: fid.clone(),
+                        no: row.no.clone(),
+                        rev: row.rev.clone(),
+                        approver: None,
+                        approved: None,
+                        marked: None,
+                        columns: Vec::new(),
+                        fields: Vec::new(),
+                    }
                 });
                 found.columns.clone_from(&row.columns);
                 found.marked = None;
@@ -355,7 +350,7 @@ impl Runner {
                 all.insert(fid, found);
             }
         }
-        Ok(all)
+        Ok((all, gone))
     }
 
     /// One page, asked for again as long as that may help.
@@ -430,20 +425,27 @@ impl Runner {
         Ok(self.append(events).await?)
     }
 
-    /// Freezes the set; false when it is empty.
-    async fn freeze(&mut self, set: Set, sweep: bool) -> Result<bool, Failed> {
+    /// Freezes the set, where there is anything in it.
+    async fn freeze(&mut self, set: Set, sweep: bool) -> Result<Frozen, Failed> {
         self.check_collecting()?;
         self.shared.learn_centre(&self.env).await?;
-        if set.found == 0 {
-            return Ok(false);
-        }
         let run = self.head.id;
+        if set.found == 0 && set.left == 0 {
+            return Ok(Frozen::Nothing(Vec::new()));
+        }
+        if set.found == 0 {
+            let collected = self.frozen(set, sweep);
+            // Every bill that was read is in the ledger, or was closed by a person: the sweep counts, though nobody approves.
+            let mark = if sweep { self.shared.mark_after(&self.head, &collected).await? } else { None };
+            let told = [Event::RunCollected { run, collected }].into_iter().chain(mark).collect();
+            return Ok(Frozen::Nothing(told));
+        }
         let mut events = vec![Event::RunCollected { run, collected: self.frozen(set, sweep) }];
         if self.head.kind == RunKind::Verify {
             events.push(Event::RunSettling { run });
         }
         self.append(events).await?;
-        Ok(true)
+        Ok(Frozen::Set)
     }
 
     /// The set as an operator approves it.
@@ -459,6 +461,7 @@ impl Runner {
             carried: set.carried,
             absent: set.absent,
             absent_first: set.absent_first,
+            unchanged: (set.left > 0).then(|| Unchanged { bills: set.left, hash: set.left_hash.finish() }),
             unknown: set.unknown,
             clock,
         }

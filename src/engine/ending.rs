@@ -98,7 +98,7 @@ impl Runner {
     }
 
     pub(super) async fn close(&self, end: RunEnd) -> Result<(), StoreError> {
-        self.shared.close_run(self.head.id, end).await
+        self.shared.close_run(self.head.id, Vec::new(), end).await
     }
 
     /// Closes the run because it cannot go on and nobody is there. What is unknown is read back before, where the server
@@ -224,12 +224,12 @@ fn is_told(row: &RunRow) -> bool {
 /// Settles the bills of a run that still wait, then closes it. A run that nobody approved tells nothing of its bills.
 pub(super) async fn close_rest(shared: &Shared, run: RunId, end: RunEnd) -> Result<(), StoreError> {
     if read(&shared.store, move |s| s.run(run)).await?.is_some_and(|row| !is_told(&row)) {
-        return shared.close_run(run, end).await;
+        return shared.close_run(run, Vec::new(), end).await;
     }
     loop {
         let rows = read(&shared.store, move |s| s.bills_in(run, Slot::Waiting, None, SETTLE_GROUP)).await?;
         if rows.is_empty() {
-            return shared.close_run(run, end).await;
+            return shared.close_run(run, Vec::new(), end).await;
         }
         // Held until it is told: no other run adds to a bill's past meanwhile.
         let held: Vec<Claim> = rows.iter().filter_map(|row| shared.claim(row.record())).collect();

@@ -145,9 +145,10 @@ impl Inner {
 }
 
 impl Shared {
-    /// Closes a run; its end is the last line of the action that opened it.
-    pub(super) async fn close_run(&self, run: RunId, end: RunEnd) -> Result<(), StoreError> {
-        self.ledger.append(vec![Event::RunClosed { run, end: end.clone() }]).await?;
+    /// Closes a run, with what is told together with its end; that is the last line of the action that opened it.
+    pub(super) async fn close_run(&self, run: RunId, mut told: Vec<Event>, end: RunEnd) -> Result<(), StoreError> {
+        told.push(Event::RunClosed { run, end: end.clone() });
+        self.ledger.append(told).await?;
         let Some(row) = read(&self.store, move |s| s.run(run)).await? else { return Ok(()) };
         let result = format!("{}; {}", short_text(how_it_ended(&end)), sum(&row));
         let n = row.tally.found;

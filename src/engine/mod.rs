@@ -31,6 +31,7 @@ mod ahead;
 mod answers;
 mod breaker;
 mod call;
+mod carry;
 mod collect;
 mod confirm;
 mod control;

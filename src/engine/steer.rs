@@ -12,14 +12,15 @@ use crate::domain::ids::{EnvId, RunId, SessionId, SetHash, WorkKey};
 use crate::domain::plan::Plan;
 use crate::domain::query::PageRequest;
 use crate::domain::reason::Reason;
-use crate::domain::run::{Collected, Consent, Flag, Mark, RunEnd, RunKind, RunRow, RunState};
+use crate::domain::run::{Collected, Consent, Flag, Mark, RunEnd, RunHead, RunKind, RunRow, RunState};
 use crate::domain::step::Verb;
 use crate::domain::who::Who;
 
+use crate::store::StoreError;
 use crate::store::actions::IDS;
 
 use super::Inner;
-use super::control::{Wish, lock, read};
+use super::control::{Shared, Wish, lock, read};
 use super::dispatch::Dispatch;
 use super::ending::close_rest;
 use super::guard::{About, ids};
@@ -124,7 +125,7 @@ impl Inner {
             reason: reason.map(str::to_owned),
             boot: self.shared.clock.boot().map(|(boot, _)| boot),
         }];
-        events.extend(self.mark_after(&row, collected).await?);
+        events.extend(self.shared.mark_after(&row.head, collected).await?);
         let job = Job {
             head: row.head.clone(),
             plan,
@@ -157,18 +158,6 @@ impl Inner {
             unknown: collected.unknown > 0,
             first_of_revision: !before.rows.iter().any(|(_, r)| wrote(r)),
         })
-    }
-
-    /// The mark moves with the approval, in the same append, and never back (reliability.md §7.2).
-    async fn mark_after(&self, row: &RunRow, collected: &Collected) -> Result<Option<Event>, Refusal> {
-        let (RunKind::Fresh, Some(seen)) = (row.head.kind, &collected.seen) else { return Ok(None) };
-        let (plan, env) = (row.head.plan.clone(), row.head.env.clone());
-        let old = read(&self.shared.store, move |s| s.mark(&plan, &env)).await?;
-        let clock = collected.clock.clone();
-        let swept = if collected.sweep { Some(row.head.opened) } else { old.as_ref().and_then(|m| m.swept) };
-        let seen = old.map_or_else(|| seen.clone(), |mark| mark.seen.max(seen.clone()));
-        let to = Mark { seen, run: row.head.id, swept, clock };
-        Ok(Some(Event::MarkMoved { plan: row.head.plan.clone(), env: row.head.env.clone(), to }))
     }
 
     /// Whether the run may write now: same plan, environment writable, verbs allowed, breaker closed by a person.
@@ -346,8 +335,8 @@ impl Inner {
         let closed = read(&self.shared.store, move |s| {
             let mut closed = Vec::new();
             for key in keys {
-                if let Some(since) = s.resolved_since(&key)? {
-                    closed.push((key, since));
+                if let Some(entry) = s.resolved_entry(&key)? {
+                    closed.push((key, entry.since));
                 }
             }
             Ok(closed)
@@ -390,6 +379,21 @@ impl Inner {
         let more = groups.collect();
         let about = About { ids: ids(&selected.rows), ..About::default() };
         Ok(Taken { events, more, bills, reason: Some(reason), note: selected.words(), about, ..Taken::default() })
+    }
+}
+
+impl Shared {
+    /// The mark moves with the approval (or with the end of a run that has nothing to do), in the same append, and never
+    /// back (reliability.md §7.2).
+    pub(super) async fn mark_after(&self, head: &RunHead, collected: &Collected) -> Result<Option<Event>, StoreError> {
+        let (RunKind::Fresh, Some(seen)) = (head.kind, &collected.seen) else { return Ok(None) };
+        let (plan, env) = (head.plan.clone(), head.env.clone());
+        let old = read(&self.store, move |s| s.mark(&plan, &env)).await?;
+        let clock = collected.clock.clone();
+        let swept = if collected.sweep { Some(head.opened) } else { old.as_ref().and_then(|m| m.swept) };
+        let seen = old.map_or_else(|| seen.clone(), |m| m.seen.max(seen.clone()));
+        let to = Mark { seen, run: head.id, swept, clock };
+        Ok(Some(Event::MarkMoved { plan: head.plan.clone(), env: head.env.clone(), to }))
     }
 }
 

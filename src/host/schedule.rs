@@ -17,6 +17,7 @@ use crate::domain::ids::{CommandId, PlanId, RunId};
 use crate::domain::live::{Live, RunLive};
 use crate::domain::plan::{Approver, Missed, Plan, Schedule};
 use crate::domain::query::{Answer, PageRequest, Query};
+use crate::domain::reason::Reason;
 use crate::domain::run::RunState;
 use crate::domain::time::{Clock, Ts};
 use crate::domain::who::Who;
@@ -83,6 +84,8 @@ struct Line {
     after: Ts,
     remedy_after: Ts,
     waiting: VecDeque<Due>,
+    /// The run because of which a start was refused last.
+    busy: Option<RunId>,
 }
 
 /// A run that is due.
@@ -124,6 +127,7 @@ impl Planner {
                     remedy,
                     plan,
                     waiting: VecDeque::new(),
+                    busy: None,
                 },
                 None => Line {
                     after: last.get(&plan.id).copied().unwrap_or(now),
@@ -132,6 +136,7 @@ impl Planner {
                     remedy,
                     plan,
                     waiting: VecDeque::new(),
+                    busy: None,
                 },
             };
             self.lines.insert(line.plan.id.clone(), line);
@@ -179,8 +184,13 @@ impl Planner {
     async fn fire(&mut self, live: &Live) {
         let mut starts = Vec::new();
         for (id, line) in &mut self.lines {
-            let busy = live.open_run_of(id).is_some();
-            while let Some(due) = line.waiting.pop_front_if(|due| !(due.patient && busy)) {
+            let busy = live.open_run_of(id).map(|run| run.row.head.id);
+            while let Some(due) = line.waiting.pop_front_if(|due| !(due.patient && busy.is_some())) {
+                // What the engine refused once because of this run it would refuse again: one line says it.
+                if busy.is_some() && line.busy == busy {
+                    tracing::debug!(plan = %id, "due again while the same run of the plan is open");
+                    continue;
+                }
                 starts.push((id.clone(), due));
                 if due.patient {
                     break;
@@ -191,8 +201,11 @@ impl Planner {
             let params = StartParams { remedy: due.remedy, ..StartParams::default() };
             let refused = self.order(Command::Start { plan: plan.clone(), params }).await;
             // The run that is in the way was opened after the state we know of.
-            if let (true, Some(Refusal::Busy { .. }), Some(line)) = (due.patient, refused, self.lines.get_mut(&plan)) {
-                line.waiting.push_front(due);
+            if let (Some(Refusal::Busy(Reason::Busy { run, .. })), Some(line)) = (refused, self.lines.get_mut(&plan)) {
+                line.busy = Some(run);
+                if due.patient {
+                    line.waiting.push_front(due);
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::domain::plan::{Approver, Missed, Policy, Schedule};
+use crate::domain::plan::{Approver, Missed, Policy, RetryUnchanged, Schedule};
 
 use super::reading::Findings;
 use super::source::{MAX_PAGE, is_path};
@@ -15,7 +15,7 @@ use super::suggest::nearest;
 use super::{effect, schedule, vendor};
 
 /// Keys of the object. The schema and the docs name the same ones.
-pub const KEYS: [&str; 16] = [
+pub const KEYS: [&str; 17] = [
     "env",
     "target_env",
     "page_size",
@@ -26,6 +26,7 @@ pub const KEYS: [&str; 16] = [
     "max_attempts",
     "carry_over",
     "confirm_every",
+    "retry_unchanged",
     "schedule",
     "labels",
     "id",
@@ -123,6 +124,9 @@ pub fn read(top: &Map<String, Value>, findings: &mut Findings) -> PolicyRead {
             "confirm_every" => {
                 out.policy.confirm_every = at.count(value, 1, MAX_CONFIRM_EVERY).unwrap_or(out.policy.confirm_every);
             }
+            "retry_unchanged" => {
+                out.policy.retry_unchanged = at.retry_unchanged(value).unwrap_or(out.policy.retry_unchanged);
+            }
             "schedule" => out.policy.schedule = at.schedule(value),
             "labels" => out.labels = at.labels(value),
             "id" => out.id = at.path(value),
@@ -193,6 +197,12 @@ impl At<'_> {
     fn truth(&mut self, value: &Value) -> Option<bool> {
         let truth = value.as_bool().or_else(|| value.as_str().and_then(vendor::truth));
         truth.or_else(|| self.refuse(value, "write true or false"))
+    }
+
+    fn retry_unchanged(&mut self, value: &Value) -> Option<RetryUnchanged> {
+        let known = [RetryUnchanged::Never, RetryUnchanged::Probe, RetryUnchanged::Always];
+        let read = known.into_iter().find(|word| value.as_str() == Some(word.word()));
+        read.or_else(|| self.refuse(value, "write \"never\", \"probe\" or \"always\""))
     }
 
     fn duration(&mut self, value: &Value) -> Option<Duration> {

@@ -97,6 +97,9 @@ pub fn meaning(plan: &Plan) -> Value {
         if let Some(mine) = &policy.mine {
             map.insert("mine".to_owned(), json!(mine));
         }
+        if !policy.retry_unchanged.is_probe() {
+            map.insert("retry_unchanged".to_owned(), json!(policy.retry_unchanged.word()));
+        }
     }
     meaning
 }

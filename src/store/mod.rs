@@ -17,6 +17,7 @@ pub mod prune;
 use async_trait::async_trait;
 
 use crate::domain::bill::{Found, Slot};
+use crate::domain::cause::Cause;
 use crate::domain::event::{ActionEntry, Event, Fact};
 use crate::domain::filter::Filter;
 use crate::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
@@ -127,8 +128,10 @@ pub trait Store: Send + Sync {
     /// A page of bills. `now` is for ages in the filter.
     fn bills(&self, scope: Scope, filter: &Filter, page: &PageRequest, now: Ts) -> Result<Page<BillRow>, StoreError>;
 
-    /// Since when a bill was unresolved whose entry a person closed, where no outcome came after that.
-    fn resolved_since(&self, key: &WorkKey) -> Result<Option<Ts>, StoreError>;
+    /// The entry that a person closed, where no outcome came after that.
+    fn resolved_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError>;
+    /// When a bill of a plan that was refused for a cause last went through in the revision it had been refused in.
+    fn cured(&self, plan: &PlanId, cause: &Cause) -> Result<Option<Ts>, StoreError>;
     /// The ledger's entry for a bill, if it is unresolved.
     fn ledger_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError>;
     /// Groups of the ledger with counts, biggest first.
@@ -273,10 +276,16 @@ macro_rules! index_reads {
         ) -> Result<Option<crate::store::LedgerEntry>, StoreError> {
             $index.ledger_entry(key)
         }
-        fn resolved_since(&$self,
+        fn resolved_entry(&$self,
             key: &crate::domain::ids::WorkKey,
+        ) -> Result<Option<crate::store::LedgerEntry>, StoreError> {
+            $index.resolved_entry(key)
+        }
+        fn cured(&$self,
+            plan: &crate::domain::ids::PlanId,
+            cause: &crate::domain::cause::Cause,
         ) -> Result<Option<crate::domain::time::Ts>, StoreError> {
-            $index.resolved_since(key)
+            $index.cured(plan, cause)
         }
         fn ledger_groups(&$self,
             plan: Option<&crate::domain::ids::PlanId>,

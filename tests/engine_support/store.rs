@@ -87,7 +87,8 @@ impl Store for FlakyStore {
         find_number(beginning: &str, limit: usize) -> Result<Vec<skydeck::domain::run::BillRow>, StoreError>;
         facts_of(key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
         stopped_runs() -> Result<Vec<StoppedRun>, StoreError>;
-        resolved_since(key: &WorkKey) -> Result<Option<Ts>, StoreError>;
+        resolved_entry(key: &WorkKey) -> Result<Option<skydeck::store::LedgerEntry>, StoreError>;
+        cured(plan: &PlanId, cause: &skydeck::domain::cause::Cause) -> Result<Option<Ts>, StoreError>;
         operations_of(key: &RecordKey) -> Result<Vec<skydeck::domain::ids::OpId>, StoreError>;
         boot_of(run: RunId, at: skydeck::domain::ids::Seq) -> Result<Option<String>, StoreError>;
         server_of(env: &EnvId) -> Result<Option<skydeck::domain::server::ServerBound>, StoreError>;

@@ -4,7 +4,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use skydeck::domain::bill::{Outcome, Skip, UnknownWhy};
+use skydeck::domain::bill::{Outcome, Rev, Skip, UnknownWhy};
+use skydeck::domain::cause::Repeat;
 use skydeck::domain::event::{Event, Fact};
 use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, RecordKey, RunId, WorkKey};
 use skydeck::domain::run::RunEnd;
@@ -275,6 +276,19 @@ pub fn waits_for_operator(bench: &Bench, key: &WorkKey) -> bool {
     entry.is_some_and(|e| {
         let asks = |why: &UnknownWhy| why.needs_operator() || *why == UnknownWhy::Contradicted;
         e.deaths >= 3 || matches!(e.row.state.outcome(), Some(Outcome::Unknown(u)) if asks(&u.why))
+    })
+}
+
+/// Whether a bill is carried: it was refused for a cause that neither time nor a probe cures, in the revision it has.
+pub fn is_carried(bench: &Bench, key: &WorkKey, is: impl Fn(&Rev) -> bool) -> bool {
+    let causes = crate::engine_support::causes();
+    bench.store.ledger_entry(key).unwrap().is_some_and(|entry| {
+        let Some(Outcome::Failed(failure)) = entry.row.state.outcome() else { return false };
+        let cured = match causes.repeat(&failure.cause) {
+            Repeat::Delayed | Repeat::VerifyFirst | Repeat::Singly => true,
+            Repeat::AfterFix | Repeat::StopPlan | Repeat::Done => causes.of_environment(&failure.cause),
+        };
+        !cured && is(&entry.row.rev)
     })
 }
 

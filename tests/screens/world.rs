@@ -447,6 +447,7 @@ impl World {
 
     pub fn collected(&self) -> Collected {
         Collected {
+            unchanged: None,
             hash: SetHash::new("3fa9c1d27b00"),
             by_status: if self.barren {
                 vec![(Status::Created, 36), (Status::Audited, 4)]

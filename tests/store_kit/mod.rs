@@ -104,6 +104,7 @@ pub fn found(n: u64, fids: &[u64]) -> Event {
 
 pub fn collected(n: u64) -> Event {
     let collected = Collected {
+        unchanged: None,
         hash: SetHash::new("ab".repeat(32)),
         by_status: vec![(Status::Submitted, 1)],
         callable: 1,

@@ -139,6 +139,7 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
     }
     let hash = SetHash::new("ab".repeat(32));
     let collected = Collected {
+        unchanged: None,
         hash: hash.clone(),
         by_status: vec![(Status::Submitted, all.len() as u64)],
         callable: all.len() as u64,

@@ -8,6 +8,7 @@ use super::ledger;
 use super::row::{BillRec, KnownRec, RunLiveRec, RunRec};
 use super::scratch::Scratch;
 use crate::domain::bill::{BillState, Found, Outcome, Slot, Status, UnknownWhy};
+use crate::domain::cause::Cause;
 use crate::domain::erp_status::Heard;
 use crate::domain::event::{Event, Fact, Later};
 use crate::domain::ids::{Fid, OpId, PlanRev, RunId, WorkKey};
@@ -540,6 +541,11 @@ impl StoppedRec {
 /// Key of the run of a plan that ended by itself.
 pub fn stopped_key(plan: DictNo) -> Vec<u8> {
     Key::new(key::STOPPED).u16(plan).done()
+}
+
+/// Key of the last cure of a cause in a plan.
+pub fn cured_key(plan: DictNo, cause: &Cause) -> Vec<u8> {
+    Key::new(key::CURED).u16(plan).raw(cause.as_str().as_bytes()).done()
 }
 
 /// Key of a run's state.

@@ -53,6 +53,8 @@ pub const UNRESOLVED: u8 = b'U';
 pub const MARK: u8 = b'm';
 /// `E` plan → its run that ended by itself, as long as none went on after it.
 pub const STOPPED: u8 = b'E';
+/// `c` plan, cause → when a bill refused for it went through in the same revision.
+pub const CURED: u8 = b'c';
 /// `P` revision → the plan as it was.
 pub const PLAN: u8 = b'P';
 /// `s` environment → the server it is bound to.

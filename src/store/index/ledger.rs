@@ -3,10 +3,10 @@
 //! Invariant: an unknown outcome leaves the ledger only through knowledge (an answer, a read-back, a person's
 //! written reason), never because a later run did not get to the bill.
 
-use super::fold::{Changing, family_of, known_key, note, refuse};
+use super::fold::{Changing, bill_key, cured_key, family_of, known_key, note, refuse};
 use super::key::{self, DictNo, Key};
 use super::kv::Kv;
-use super::row::{KnownRec, OpenRec, RunLiveRec};
+use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec};
 use super::scratch::Scratch;
 use crate::domain::bill::{Outcome, Skip};
 use crate::domain::cause::known;
@@ -47,6 +47,7 @@ pub(super) fn settled<K: Kv + ?Sized>(
             return Ok(());
         };
         leave(s, &open, live.f, &bill.fid)?;
+        note_cure(s, &open, bill, outcome, at)?;
         known.d = 0;
     } else {
         let since = known.l.as_ref().map_or(at, |open| open.s);
@@ -58,6 +59,23 @@ pub(super) fn settled<K: Kv + ?Sized>(
         known.l = Some(open);
     }
     s.put(at_key, &known)
+}
+
+/// A bill that was refused went through as it was: what had kept it back is gone.
+fn note_cure<K: Kv + ?Sized>(
+    s: &mut Scratch<'_, K>,
+    open: &OpenRec,
+    bill: &Changing,
+    outcome: &Outcome,
+    at: Ts,
+) -> Result<(), StoreError> {
+    let (Outcome::Failed(failure), Outcome::Done { .. }) = (&open.o, outcome) else { return Ok(()) };
+    let refused: Option<BillRec> = s.get(&bill_key(open.r, &bill.fid))?;
+    let found = bill.rec.o.as_ref().unwrap_or(&bill.rec.v);
+    if refused.is_some_and(|refused| refused.v == *found) {
+        s.put(cured_key(open.p, &failure.cause), &at)?;
+    }
+    Ok(())
 }
 
 /// Whether an outcome says something about the bill's state in the ERP.

@@ -4,17 +4,19 @@
 
 use super::Index;
 use super::fold::{
-    LATER, OPERATIONS, StoppedRec, bill_key, dict_key, family_text, known_key, live_key, number_key, plan_key,
+    LATER, OPERATIONS, StoppedRec, bill_key, cured_key, dict_key, family_text, known_key, live_key, number_key, plan_key,
 };
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
 use super::kv::{Kv, Walk};
 use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec, RunRec, places, run_row};
 use crate::domain::bill::{BillState, Found, Slot};
+use crate::domain::cause::Cause;
 use crate::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use crate::domain::plan::Plan;
 use crate::domain::query::LedgerGroup;
 use crate::domain::run::{BillRow, Mark, RunRow, StoppedRun};
 use crate::domain::server::ServerBound;
+use crate::domain::time::Ts;
 use crate::store::{LedgerEntry, StoreError, codec};
 
 /// Runs looked through for the facts of one bill.
@@ -205,9 +207,18 @@ impl<K: Kv> Index<K> {
         Ok(row.map(|row| LedgerEntry { row, since, deaths: d }))
     }
 
-    /// Since when a bill was unresolved whose entry a person closed.
-    pub fn resolved_since(&self, work: &WorkKey) -> Result<Option<crate::domain::time::Ts>, StoreError> {
-        Ok(self.known_of(work)?.and_then(|known| known.z).map(|closed| closed.s))
+    /// The entry that a person closed, where no outcome came after that.
+    pub fn resolved_entry(&self, work: &WorkKey) -> Result<Option<LedgerEntry>, StoreError> {
+        let Some(KnownRec { d, z: Some(closed), .. }) = self.known_of(work)? else { return Ok(None) };
+        let since = closed.s;
+        let row = self.open_row(closed, work.record.fid.clone())?;
+        Ok(row.map(|row| LedgerEntry { row, since, deaths: d }))
+    }
+
+    /// When a refused bill of a plan last went through in the revision it had been refused in.
+    pub fn cured(&self, plan: &PlanId, cause: &Cause) -> Result<Option<Ts>, StoreError> {
+        let Some(plan) = self.dict(Dict::Plan, plan.as_str())? else { return Ok(None) };
+        self.value(&cured_key(plan, cause))
     }
 
     fn plan_no(&self, plan: Option<&PlanId>) -> Result<Option<DictNo>, StoreError> {

@@ -35,6 +35,8 @@ pub(crate) const TEXTS: Texts = Texts {
     cannot_read: "Cannot be read",
     close_it: "close",
     carried: "from the ledger",
+    carried_over: "carried",
+    unchanged: "{}, unchanged: not called again; R on the ledger retries",
     changed: "changed",
     col_advice: "what to do",
     col_age: "age",

@@ -35,6 +35,8 @@ pub(crate) const TEXTS: Texts = Texts {
     cannot_read: "无法读取",
     close_it: "关闭",
     carried: "来自未结",
+    carried_over: "保持未结",
+    unchanged: "{} 张未变化，不再调用；在未结页按 R 重试",
     changed: "变更于",
     col_advice: "建议",
     col_age: "时长",

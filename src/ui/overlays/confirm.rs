@@ -182,6 +182,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
     if collected.carried > 0 {
         lines.push(vec![label(t.carried), (Role::Text, format::count(collected.carried))]);
     }
+    if let Some(left) = &collected.unchanged {
+        let words = fill(t.unchanged, &[&format::count(left.bills)]);
+        lines.push(vec![label(t.carried_over), (Role::Text, words)]);
+    }
     if collected.absent > 0 {
         let numbers: Vec<_> = collected.absent_first.iter().map(|no| words::shown(no)).collect();
         let words = fill(t.absent, &[&format::count(collected.absent), &numbers.join(" ")]);

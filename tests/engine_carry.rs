@@ -1,0 +1,272 @@
+//! What only a person can cure is not called again unchanged, what changed is called in the next run, and a run that finds
+//! nothing new writes nothing a bill and costs the same after many earlier ones.
+//!
+//! `SKYDECK_RUNS=10000 SKYDECK_UNRESOLVED=1000 cargo test --release --test engine_carry costs -- --nocapture` makes the long
+//! measurement, and prints the processor time of the first and the last hundred runs beside calls and bytes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs
+)]
+
+mod engine_support;
+
+use std::time::{Duration, Instant};
+
+use engine_support::*;
+use skydeck::domain::command::{Command, StartParams};
+use skydeck::domain::event::Event;
+use skydeck::domain::ids::{PlanId, PlanRev, RunId, Seq};
+use skydeck::domain::plan::RetryUnchanged;
+use skydeck::domain::run::{Revision, RunEnd, RunRow, RunState};
+use skydeck::store::Store as _;
+
+const MISSING: &str = "字段“客户”是必填项";
+const CLOSED: &str = "单据所属会计期间已关账";
+
+/// Bills `1..=n` refused once with these words.
+async fn refused(n: u64, words: &'static str, code: i64) -> Bench {
+    refused_with(Bench::new(), n, words, code).await
+}
+
+async fn refused_with(mut bench: Bench, n: u64, words: &'static str, code: i64) -> Bench {
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=n);
+    refuse(&bench, n, words, code);
+    assert_eq!(bench.whole_run().await.tally.failed, n);
+    bench
+}
+
+fn refuse(bench: &Bench, n: u64, words: &'static str, code: i64) {
+    bench.world.with(|s| (0..n).for_each(|_| s.trouble.push_back(Trouble::Refused(code, words))));
+}
+
+fn calls(bench: &Bench) -> usize {
+    bench.world.with(|s| s.posts.len())
+}
+
+fn unchanged(row: &RunRow) -> u64 {
+    row.collected.as_ref().and_then(|c| c.unchanged.as_ref()).map_or(0, |left| left.bills)
+}
+
+/// Facts of a run that are about single bills.
+fn facts_a_bill(bench: &Bench, run: RunId) -> usize {
+    let about_run = |event: &Event| {
+        matches!(
+            event,
+            Event::RunOpened(_)
+                | Event::RunCollected { .. }
+                | Event::RunClosed { .. }
+                | Event::MarkMoved { .. }
+                | Event::ActionTaken(_)
+        )
+    };
+    bench.facts().iter().filter(|f| f.event.run() == Some(run) && !about_run(&f.event)).count()
+}
+
+async fn hours(n: u64) {
+    tokio::time::sleep(Duration::from_secs(n * 3600)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_a_person_can_cure_is_called_again_when_it_changed_and_not_before() {
+    let mut bench = refused(3, MISSING, 11).await;
+    let before = calls(&bench);
+    for _ in 0..3 {
+        hours(30).await;
+        let row = bench.whole_run().await;
+        assert_eq!((row.state.clone(), unchanged(&row)), (RunState::Closed(RunEnd::Empty), 3));
+        assert_eq!((calls(&bench), facts_a_bill(&bench, row.head.id)), (before, 0));
+    }
+    assert_eq!(bench.store.unresolved(None).unwrap(), 3, "they stay in the ledger");
+    bench.world.change(2, |_| {});
+    let row = bench.whole_run().await;
+    assert_eq!((row.tally.found, row.tally.audited, unchanged(&row)), (1, 1, 2));
+    let hash = |row: &RunRow| row.collected.clone().unwrap().unchanged.unwrap().hash;
+    let again = bench.whole_run().await;
+    assert_eq!(hash(&row), hash(&again), "the hash names the bills");
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_a_new_revision_and_named_bills_call_what_is_unchanged() {
+    let mut bench = refused(3, MISSING, 11).await;
+    let named = StartParams { numbers: vec!["XSCKD1".into()], ..StartParams::default() };
+    let run = bench.accepted(Command::Start { plan: PlanId::new("p"), params: named }).await.unwrap();
+    assert_eq!(bench.awaiting(run).await.tally.found, 1);
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    assert_eq!(bench.closed(run).await.tally.audited, 1);
+    refuse(&bench, 2, MISSING, 11);
+    let retry = Command::Retry { selection: Bench::all_matching(), revision: Revision::Newest };
+    let run = bench.accepted(retry).await.unwrap();
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    assert_eq!(bench.closed(run).await.tally.failed, 2);
+    bench.plans.0.lock().unwrap()[0].rev = PlanRev::new("fedcba9876543210");
+    bench.accepted(Command::ReloadPlans).await;
+    let row = bench.whole_run().await;
+    assert_eq!((row.tally.audited, unchanged(&row)), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_time_cures_is_called_in_each_run() {
+    let bench = Bench::new();
+    bench.policy(|policy| policy.max_attempts = 0);
+    let mut bench = refused_with(bench, 2, "网控", 13).await;
+    let row = bench.whole_run().await;
+    assert_eq!((row.tally.audited, unchanged(&row)), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bill_a_day_asks_whether_a_cause_of_the_environment_is_gone_and_the_others_follow() {
+    let mut bench = refused(4, CLOSED, 11).await;
+    assert_eq!(unchanged(&bench.whole_run().await), 4, "it was asked today");
+    hours(24).await;
+    refuse(&bench, 1, CLOSED, 11);
+    let row = bench.whole_run().await;
+    assert_eq!((row.tally.found, row.tally.failed, unchanged(&row)), (1, 1, 3));
+    let first = row.head.id;
+    assert_eq!(unchanged(&bench.whole_run().await), 4, "one a day");
+    hours(24).await;
+    let row = bench.whole_run().await;
+    assert_eq!((row.tally.found, row.tally.audited, unchanged(&row)), (1, 1, 3));
+    let asked = |run| bench.store.bills_in(run, skydeck::domain::bill::Slot::Done, None, 9).unwrap();
+    assert!(asked(first).is_empty());
+    let row = bench.whole_run().await;
+    assert_eq!((row.tally.audited, unchanged(&row)), (3, 0), "the others follow");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_plan_says_whether_unchanged_bills_are_asked_about_at_all() {
+    for (policy, called) in [(RetryUnchanged::Never, 0), (RetryUnchanged::Probe, 1), (RetryUnchanged::Always, 3)] {
+        let bench = Bench::new();
+        bench.policy(|p| p.retry_unchanged = policy);
+        let mut bench = refused_with(bench, 3, CLOSED, 11).await;
+        hours(24).await;
+        let row = bench.whole_run().await;
+        assert_eq!((row.tally.found, unchanged(&row)), (called, 3 - called), "{policy:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_resolved_stays_resolved_until_the_bill_changes() {
+    let mut bench = refused(2, MISSING, 11).await;
+    bench.accepted(Command::Resolve { selection: Bench::all_matching(), reason: "written off".into() }).await;
+    let before = calls(&bench);
+    let sweep = || StartParams { sweep: true, ..StartParams::default() };
+    for params in [sweep(), StartParams { until: Some("2030-01-01".into()), ..StartParams::default() }] {
+        let run = bench.accepted(Command::Start { plan: PlanId::new("p"), params }).await.unwrap();
+        let row = bench.closed(run).await;
+        assert_eq!((row.state.clone(), unchanged(&row)), (RunState::Closed(RunEnd::Empty), 2));
+    }
+    assert_eq!((calls(&bench), bench.store.unresolved(None).unwrap()), (before, 0));
+    bench.world.change(1, |_| {});
+    refuse(&bench, 1, MISSING, 11);
+    let run = bench.accepted(Command::Start { plan: PlanId::new("p"), params: sweep() }).await.unwrap();
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    let row = bench.closed(run).await;
+    assert_eq!((row.tally.found, row.tally.failed, unchanged(&row)), (1, 1, 1));
+    assert_eq!(bench.store.unresolved(None).unwrap(), 1, "changed, it is an entry again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_plans_with_one_target_do_not_call_each_others_refused_bills_for_ever() {
+    let bench = Bench::new();
+    let again = skydeck::domain::plan::Plan { rev: PlanRev::new("a9a1a9a1a9a1a9a1"), ..plan("again") };
+    bench.plans.0.lock().unwrap().push(again);
+    let mut bench = refused_with(bench, 2, MISSING, 11).await;
+    let before = calls(&bench);
+    for plan in ["again", "p", "again"] {
+        assert_eq!(unchanged(&bench.whole_run_of(plan).await), 2, "{plan}");
+    }
+    assert_eq!(calls(&bench), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bill_that_is_there_no_longer_is_told_as_gone() {
+    let mut bench = refused(2, MISSING, 11).await;
+    bench.world.change(1, |doc| doc.gone = true);
+    let row = bench.whole_run().await;
+    assert_eq!((row.tally.found, row.tally.skipped, unchanged(&row)), (1, 1, 1));
+    assert_eq!(bench.store.unresolved(None).unwrap(), 1);
+}
+
+/// What some runs cost.
+#[derive(Default)]
+struct Cost {
+    calls: usize,
+    facts: usize,
+    bytes: usize,
+    spent: Duration,
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn close(one: usize, other: usize) -> bool {
+    one.abs_diff(other) * 20 <= one.max(other)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_finds_nothing_new_costs_the_same_after_many() {
+    let (runs, bills) = (number("SKYDECK_RUNS", 40), number("SKYDECK_UNRESOLVED", 30));
+    let mut bench = refused(bills, MISSING, 11).await;
+    // From here on each run is a sweep or none, in the same rhythm.
+    let window = (runs / 4).min(100);
+    let (mut first, mut last) = (Cost::default(), Cost::default());
+    let mut changed = 0;
+    for n in 0..runs {
+        tokio::time::sleep(Duration::from_secs(15 * 60)).await;
+        // Now and then somebody mends one; the very next run calls it.
+        let mended = n % 10 == 5 && changed + 1 < bills / 2;
+        if mended {
+            changed += 1;
+            bench.world.change(changed, |_| {});
+        }
+        let (before, seq, began) = (calls(&bench), bench.store.last_seq(), Instant::now());
+        let row = bench.whole_run().await;
+        let spent = began.elapsed();
+        assert_eq!(row.tally.audited, u64::from(mended), "run {n}");
+        assert_eq!(unchanged(&row), bills - changed);
+        let facts = bench.store.facts_after(Seq(seq.0), 1000).unwrap();
+        let cost = Cost {
+            calls: calls(&bench) - before,
+            facts: facts.len(),
+            bytes: facts.iter().map(|fact| serde_json::to_vec(fact).unwrap().len()).sum(),
+            spent,
+        };
+        if mended {
+            continue;
+        }
+        let sum = if n < window {
+            &mut first
+        } else if n >= runs - window {
+            &mut last
+        } else {
+            continue;
+        };
+        sum.calls += cost.calls;
+        sum.facts += cost.facts;
+        sum.bytes += cost.bytes;
+        sum.spent += cost.spent;
+    }
+    for (name, cost) in [("first", &first), ("last", &last)] {
+        eprintln!(
+            "{name} {window}: {} calls, {} facts, {} bytes, {:?}",
+            cost.calls, cost.facts, cost.bytes, cost.spent
+        );
+    }
+    assert_eq!((first.calls, last.calls), (0, 0));
+    assert!(first.facts > 0 && close(first.facts, last.facts), "{} {}", first.facts, last.facts);
+    assert!(close(first.bytes, last.bytes), "{} {}", first.bytes, last.bytes);
+    bench.check();
+}
