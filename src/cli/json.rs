@@ -112,6 +112,9 @@ pub fn run(row: &RunRow) -> Value {
         "set_hash": row.collected.as_ref().map(|c| &c.hash), "sum_closes": row.tally.closes(), "pruned": row.pruned,
     });
     merge(&mut value, tally(&row.tally));
+    if let Some(left) = row.collected.as_ref().and_then(|collected| collected.unchanged.as_ref()) {
+        merge(&mut value, json!({"unchanged": left.bills, "unchanged_hash": left.hash}));
+    }
     if row.op_unknown {
         merge(&mut value, json!({"said_by": "0.1.0"}));
     }

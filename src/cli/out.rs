@@ -138,7 +138,11 @@ impl Out {
         let sum = self.columns(words, tally);
         let name = if op.is_audit() { String::new() } else { self.named(op) + self.t(": ", "：") };
         let said = if row.op_unknown { self.t(" (said by 0.1.0)", "（0.1.0 所记）") } else { "" };
-        format!("{name}{} {} = {sum}{said}", self.t("found", "找到"), tally.found)
+        let left = row.collected.as_ref().and_then(|collected| collected.unchanged.as_ref());
+        let left = left.map(|left| {
+            format!("{}{}{}", self.t("; ", "；"), left.bills, self.t(" carried, unchanged", " 张未变化，保持未结"))
+        });
+        format!("{name}{} {} = {sum}{said}{}", self.t("found", "找到"), tally.found, left.unwrap_or_default())
     }
 
     /// The name of an operation, safe to show.
