@@ -626,6 +626,23 @@ fn a_dialog_closes_when_somebody_else_has_dealt_with_its_run_and_says_who() {
 }
 
 #[test]
+fn a_second_approval_that_is_asked_shows_on_another_console_with_the_time_left() {
+    use skydeck::domain::run::Consent;
+    let mut c = Console::new(World::new(false), Lang::En, (100, 30)).collected();
+    c.keys("<Esc>");
+    assert_eq!(c.model.wants_tick(), None);
+    let consent = Consent { by: other(), hash: c.world.collected().hash, flags: vec![], reason: None, at: NOW, left: None };
+    c.send(Msg::Facts(Arc::from(vec![fact(20_000, NOW, Event::RunConsented { run: run_id(9), consent })])));
+    let words = |left: &str| format!("zhao@10.0.3.9 approved, a second person within {left}");
+    assert!(text(&c).contains(&words("10:00")), "{}", text(&c));
+    assert_eq!(c.model.wants_tick(), Some(Duration::from_secs(1)));
+    c.wait(61_000);
+    assert!(text(&c).contains(&words("8:59")), "{}", text(&c));
+    c.wait(540_000);
+    assert!(!text(&c).contains("a second person within"), "{}", text(&c));
+}
+
+#[test]
 fn a_second_approver_sees_who_was_first_and_for_which_rules_and_a_third_is_told_it_is_done() {
     use skydeck::domain::run::{Consent, Flag};
     let mut c = Console::new(World::new(false), Lang::En, (100, 30)).collected();

@@ -412,6 +412,11 @@ impl Consent {
     /// How long it stands (reliability.md §8.4).
     pub const STANDS: Duration = Duration::from_secs(600);
 
+    /// How long a second person has to approve the same set, by the wall clock, for a screen.
+    pub fn time_left(&self, now: Ts) -> Duration {
+        Self::STANDS.saturating_sub(now.since(self.at))
+    }
+
     /// Whether it still stands. The wall clock is asked only where the machine was started anew since, and one that shows an
     /// earlier time than then proves nothing.
     pub fn stands(&self, clock: &dyn Clock) -> bool {

@@ -253,6 +253,8 @@ impl Model {
         let moving = self.live.open().any(|r| match r.row.state {
             RunState::Working | RunState::Settling | RunState::Collecting => true,
             RunState::Paused(_) => !r.in_flight.is_empty(),
+            // The time that a second person has is counted down.
+            RunState::AwaitingApproval => r.row.consent.as_ref().is_some_and(|first| first.stands_at(self.now)),
             _ => false,
         });
         let unlocked = self.env().is_some_and(|e| self.unlocked_for(&e.id).is_some());

@@ -236,7 +236,14 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
                 x += pen.text(x, y, w.saturating_sub(x), Role::Text, &text) + 2;
             }
             RunState::AwaitingApproval => {
-                let hint = fill(t.approve_hint, &[&model.keymap.key(Action::Approve)]);
+                let key = model.keymap.key(Action::Approve);
+                let hint = match overlays::confirm::consent(&run.row, model.now) {
+                    Some(first) => {
+                        let left = format::clock(first.time_left(model.now));
+                        fill(t.second_hint, &[&key, &words::shown(&first.by.to_string()), &left])
+                    }
+                    None => fill(t.approve_hint, &[&key]),
+                };
                 x += pen.text(x, y, w.saturating_sub(x), Role::Warning, &hint) + 2;
             }
             _ => {}

@@ -280,6 +280,7 @@ pub(crate) const TEXTS: Texts = Texts {
     revision_original_is: "as it was when {} of these bills were tried",
     revision_which: "Their plan has changed since. Retry under its revision:",
     second_person: "noted: set {} waits for a second approver (another user), 10 minutes",
+    second_hint: "{}: {} approved, a second person within {}",
     consented: "{} approved at {}; another approver confirms here",
     refused_store: "refused: the store takes no writes: {}",
     reloading: "plans are read again",

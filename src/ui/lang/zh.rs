@@ -280,6 +280,7 @@ pub(crate) const TEXTS: Texts = Texts {
     revision_original_is: "其中 {} 张单据上次尝试时的方案",
     revision_which: "此后方案已改动。按哪个修订重试：",
     second_person: "已记录：集合 {} 等待第二位批准人（另一用户）在 10 分钟内批准",
+    second_hint: "{}：{} 已批准，第二人须在 {} 内批准",
     consented: "{} 已于 {} 批准；由另一位批准人在此确认",
     refused_store: "被拒绝：存储无法写入：{}",
     reloading: "重新读取方案",

@@ -60,7 +60,7 @@ impl Confirm {
 }
 
 /// The first of two approvals, while it stands for the set that is shown.
-fn consent(row: &RunRow, now: Ts) -> Option<&Consent> {
+pub(crate) fn consent(row: &RunRow, now: Ts) -> Option<&Consent> {
     let hash = &row.collected.as_ref()?.hash;
     row.consent.as_ref().filter(|c| c.hash == *hash && c.stands_at(now))
 }
