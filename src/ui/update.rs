@@ -387,6 +387,11 @@ fn closed(model: &mut Model, run: RunId, effects: &mut Vec<Effect>) {
         (_, word, _, why) if !why.is_empty() => format!("{name}{colon}{word}{colon}{why}  {sum}"),
         _ => format!("{name}{colon}{sum}"),
     };
+    let left = row.collected.as_ref().and_then(|collected| collected.unchanged.as_ref());
+    let text = match left.map(|left| super::format::count(left.bills)) {
+        Some(n) => format!("{text}  {}", super::format::fill(model.lang.texts().unchanged, &[&n])),
+        None => text,
+    };
     if model.mine.contains(&run) {
         model.note(t.failed + t.unknown + t.not_reached > 0, text);
         if model.bell {
