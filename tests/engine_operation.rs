@@ -153,7 +153,7 @@ fn as_before(from: &Bench, to: &Bench) {
 async fn an_older_revision_without_an_effect_is_refused_by_name_and_the_newest_settles_its_bills() {
     let mut old = closing().await;
     let run = left(&mut old).await;
-    let mut bench = Bench::new();
+    let mut bench = Bench { orders: old.orders, ..Bench::new() };
     as_before(&old, &bench);
     bench.world = std::sync::Arc::clone(&old.world);
     bench.env.allow_operations = vec!["Close".into()];

@@ -143,7 +143,7 @@ async fn a_revision_that_is_not_kept_is_said_and_nothing_is_opened() {
     let mut old = Bench::started().await;
     old.world.add(1, "A");
     old.whole_run().await;
-    let mut bench = Bench::new();
+    let mut bench = Bench { orders: old.orders, ..Bench::new() };
     // A journal of a program that did not keep plans yet.
     for fact in old.facts() {
         let event = match fact.event {

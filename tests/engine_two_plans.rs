@@ -11,6 +11,7 @@ use engine_support::*;
 use skydeck::domain::bill::Slot;
 use skydeck::domain::command::{Command, Receipt};
 use skydeck::domain::ids::{EnvId, FormId, OpId, RecordKey, RunId, WorkKey};
+use skydeck::domain::plan::RetryUnchanged;
 use skydeck::domain::run::RunState;
 use skydeck::store::Store;
 
@@ -118,6 +119,8 @@ async fn what_one_plan_did_takes_nothing_of_the_other_out_of_the_ledger() {
     assert_eq!((entry(&bench, 1, AUDIT).as_deref(), entry(&bench, 2, AUDIT)), (Some("stock"), None));
     assert_eq!((entry(&bench, 1, CLOSE), entry(&bench, 2, CLOSE).as_deref()), (None, Some("validation")));
     assert_eq!(bench.store.unresolved(None).unwrap(), 2);
+    bench.plans.0.lock().unwrap().iter_mut().for_each(|plan| plan.policy.retry_unchanged = RetryUnchanged::Always);
+    bench.accepted(Command::ReloadPlans).await;
     for (plan, other) in [("p", CLOSE), ("close", AUDIT)] {
         let before = bench.store.ledger_entry(&key(if other == CLOSE { 2 } else { 1 }, other)).unwrap();
         let run = approved(&mut bench, plan).await;

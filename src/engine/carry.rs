@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::domain::bill::{Found, Outcome, Rev, Skip};
-use crate::domain::cause::{Cause, CauseTable, Repeat};
+use crate::domain::cause::{Cause, CauseTable, Repeat, known};
 use crate::domain::command::StartParams;
 use crate::domain::filter::Filter;
 use crate::domain::ids::{Fid, RecordKey, RunId, WorkKey};
@@ -135,6 +135,8 @@ impl Carry {
     /// Whether what was told last of a bill is still all there is to say, where neither the bill nor the call changed.
     fn stands(&self, fid: &Fid, row: &BillRow) -> bool {
         match row.state.outcome() {
+            // Calls that left and did nothing: the way to the server may be whole again.
+            Some(Outcome::Failed(failure)) if failure.cause.as_str() == known::NOT_APPLIED => false,
             Some(Outcome::Failed(failure)) => match self.causes.repeat(&failure.cause) {
                 Repeat::Delayed | Repeat::VerifyFirst | Repeat::Singly => false,
                 Repeat::AfterFix | Repeat::StopPlan | Repeat::Done => {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use skydeck::domain::bill::{Outcome, Rev, Skip, UnknownWhy};
-use skydeck::domain::cause::Repeat;
+use skydeck::domain::cause::{Repeat, known};
 use skydeck::domain::event::{Event, Fact};
 use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, RecordKey, RunId, WorkKey};
 use skydeck::domain::run::RunEnd;
@@ -284,10 +284,12 @@ pub fn is_carried(bench: &Bench, key: &WorkKey, is: impl Fn(&Rev) -> bool) -> bo
     let causes = crate::engine_support::causes();
     bench.store.ledger_entry(key).unwrap().is_some_and(|entry| {
         let Some(Outcome::Failed(failure)) = entry.row.state.outcome() else { return false };
-        let cured = match causes.repeat(&failure.cause) {
-            Repeat::Delayed | Repeat::VerifyFirst | Repeat::Singly => true,
-            Repeat::AfterFix | Repeat::StopPlan | Repeat::Done => causes.of_environment(&failure.cause),
-        };
+        let cured = failure.cause.as_str() == known::NOT_APPLIED;
+        let cured = cured
+            || match causes.repeat(&failure.cause) {
+                Repeat::Delayed | Repeat::VerifyFirst | Repeat::Singly => true,
+                Repeat::AfterFix | Repeat::StopPlan | Repeat::Done => causes.of_environment(&failure.cause),
+            };
         !cured && is(&entry.row.rev)
     })
 }

@@ -4,7 +4,8 @@
 
 use super::Index;
 use super::fold::{
-    LATER, OPERATIONS, StoppedRec, bill_key, cured_key, dict_key, family_text, known_key, live_key, number_key, plan_key,
+    LATER, OPERATIONS, StoppedRec, bill_key, cured_key, dict_key, family_text, known_key, live_key, number_key,
+    plan_key,
 };
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
 use super::kv::{Kv, Walk};
