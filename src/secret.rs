@@ -251,7 +251,7 @@ mod tests {
         let whole = fetch_key("c", "e", &file(d, "key", key, 0o600), d).unwrap();
         assert_eq!(whole.expose_secret().as_bytes(), key, "a key is of several lines, however they end");
         for (content, mode, words) in
-            [(&key[..], 0o640, "chmod 600"), (&[b'x'; 70_000], 0o600, "longer"), (b"", 0o600, "empty")]
+            [(&key[..], 0o640, "chmod 600"), (&vec![b'x'; 70_000][..], 0o600, "longer"), (b"", 0o600, "empty")]
         {
             let error = fetch_key("c", "e", &file(d, "wrong", content, mode), d).unwrap_err();
             assert!(error.message.contains(words), "{error}");

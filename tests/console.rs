@@ -630,7 +630,6 @@ fn a_second_approval_that_is_asked_shows_on_another_console_with_the_time_left()
     use skydeck::domain::run::Consent;
     let mut c = Console::new(World::new(false), Lang::En, (100, 30)).collected();
     c.keys("<Esc>");
-    assert_eq!(c.model.wants_tick(), None);
     let consent =
         Consent { by: other(), hash: c.world.collected().hash, flags: vec![], reason: None, at: NOW, left: None };
     c.send(Msg::Facts(Arc::from(vec![fact(20_000, NOW, Event::RunConsented { run: run_id(9), consent })])));

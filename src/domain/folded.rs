@@ -37,7 +37,7 @@ fn simplified(sign: char) -> char {
 /// The parts of folded words between signs of punctuation, without blanks and stops at their ends.
 pub fn clauses(folded: &str) -> impl Iterator<Item = &str> {
     folded
-        .split(|sign: char| matches!(sign, ',' | ';' | ':' | '!' | '?' | '\n' | '。' | '、'))
+        .split([',', ';', ':', '!', '?', '\n', '。', '、'])
         .map(|clause| clause.trim_matches(|sign: char| sign.is_whitespace() || matches!(sign, '.' | '"' | '\'')))
         .filter(|clause| !clause.is_empty())
 }

@@ -203,6 +203,7 @@ fn confirm_every() -> u32 {
     CONFIRM_EVERY
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_confirm_every(n: &u32) -> bool {
     *n == CONFIRM_EVERY
 }

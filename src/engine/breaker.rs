@@ -183,7 +183,7 @@ mod tests {
     fn a_change_of_one_cause_opens_it_and_what_is_usual_does_not() {
         // One in five is refused, which was usual before: no percent is asked any more.
         let mut usual = Breaker::default();
-        let one_in_five = |i: usize| if i % 5 == 0 { refused("stock") } else { Ended::Clean };
+        let one_in_five = |i: usize| if i.is_multiple_of(5) { refused("stock") } else { Ended::Clean };
         assert_eq!(note(&mut usual, &limits(30, false), (0..300).map(one_in_five)), None);
         for (more, opens) in [(8, None), (20, Some(8))] {
             let mut breaker = usual.clone();
@@ -198,7 +198,7 @@ mod tests {
         let cause = Some(Cause::new("period"));
         assert_eq!(breaker.why(), Some(&Reason::Breaker { cause, n: 5, of: 20 }));
         // The site's own percent stays a ceiling, however usual it is.
-        let more = |i: usize| if i % 3 == 0 { refused("stock") } else { Ended::Clean };
+        let more = |i: usize| if i.is_multiple_of(3) { refused("stock") } else { Ended::Clean };
         assert!(note(&mut usual.clone(), &limits(30, true), (0..60).map(more)).is_some());
         assert_eq!(note(&mut usual.clone(), &limits(30, false), (0..60).map(more)), None);
     }

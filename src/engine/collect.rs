@@ -2,6 +2,7 @@
 //!
 //! Invariant: one row a FID; when any page fails nothing was written and the mark does not move.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -264,9 +265,9 @@ impl Runner {
             let above = carried.split_off(&last);
             let mut from_ledger = BTreeSet::new();
             for (fid, row) in std::mem::replace(&mut carried, above) {
-                if !rows.contains_key(&fid) {
-                    from_ledger.insert(fid.clone());
-                    rows.insert(fid, row);
+                if let Entry::Vacant(place) = rows.entry(fid) {
+                    from_ledger.insert(place.key().clone());
+                    place.insert(row);
                 }
             }
             if rows.contains_key(&last) {

@@ -249,8 +249,8 @@ impl Dispatch {
                 let now = self.clock.mono();
                 if state.in_flight >= state.concurrency {
                     None
-                } else if state.quiet > now {
-                    Some(state.quiet - now)
+                } else if let Some(quiet) = state.quiet.checked_sub(now).filter(|left| !left.is_zero()) {
+                    Some(quiet)
                 } else {
                     match state.bucket.take(now) {
                         Ok(()) => {

@@ -97,7 +97,7 @@ impl Erp for World {
         }
         let hollow = self.with(|s| s.hollow_from.is_some_and(|k| s.posts.len() + 1 >= k));
         let trouble = if hollow { Trouble::Hollow } else { trouble };
-        self.note(call, !trouble.loses_the_answer(), started, takes);
+        self.note(call, &trouble, started, takes);
         if matches!(trouble, Trouble::Panic) {
             self.with(|s| s.in_flight -= 1);
             panic!("a poison answer");

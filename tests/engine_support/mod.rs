@@ -231,7 +231,7 @@ impl Bench {
             for row in &unanswered {
                 let verb = called(row);
                 if let Some(post) = s.posts.iter_mut().rev().find(|p| p.fid == *row.fid() && p.verb == verb) {
-                    post.answered = false;
+                    (post.answered, post.heard) = (false, false);
                 }
             }
         });

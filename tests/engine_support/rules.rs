@@ -7,7 +7,7 @@ use skydeck::domain::ids::Fid;
 use skydeck::domain::step::Verb;
 use skydeck::erp::WriteCall;
 
-use super::world::{Doc, Post, World};
+use super::world::{Doc, Post, Trouble, World};
 
 /// Audit, with or without a submit before it.
 pub const AUDIT: &str = "";
@@ -57,7 +57,7 @@ pub fn is_ready(verb: &Verb, status: &Status, closed: bool, closes_any: bool) ->
 impl World {
     /// Notes a request and holds it against the rules of the product. `takes`: how long the server is at work on it beyond
     /// the answer.
-    pub fn note(&self, call: &WriteCall, answered: bool, at: Duration, takes: Duration) {
+    pub fn note(&self, call: &WriteCall, trouble: &Trouble, at: Duration, takes: Duration) {
         let fresh = Duration::from_secs(31);
         let looked_at_fields = op_of(&call.verb) == CLOSE;
         self.with(|s| {
@@ -88,7 +88,8 @@ impl World {
                     at,
                     status: doc.status,
                     version: doc.version,
-                    answered,
+                    answered: !trouble.loses_the_answer(),
+                    heard: trouble.is_heard(),
                     done: at + takes,
                     batch: call.bills.len(),
                     was_done: false,
@@ -106,7 +107,7 @@ impl World {
             if !before.answered && read_at < before.at + self.settle && before.verb == *verb {
                 broken.push(format!("{fid}: blind repeat at {at:?} of the call at {:?}", before.at));
             }
-            let ends = if before.answered { before.done } else { before.done.max(before.at + self.server_limit) };
+            let ends = if before.heard { before.done } else { before.done.max(before.at + self.server_limit) };
             if ends > at {
                 let words = format!("overlapping calls: {:?} at {:?} and {verb:?} at {at:?}", before.verb, before.at);
                 broken.push(format!("{fid}: {words}"));

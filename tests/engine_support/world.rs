@@ -65,6 +65,11 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// An answer arrives, usable or not.
+    pub fn is_heard(&self) -> bool {
+        !self.loses_the_answer() || matches!(self, Self::NotNamed | Self::WrongIds)
+    }
+
     /// The client gets no answer that it could use.
     pub fn loses_the_answer(&self) -> bool {
         match self {
@@ -99,6 +104,8 @@ pub struct Post {
     pub version: u64,
     /// The client got a usable answer.
     pub answered: bool,
+    /// An answer arrived, usable or not: the server is done with it.
+    pub heard: bool,
     /// When the server is done with it.
     pub done: Duration,
     pub batch: usize,

@@ -352,8 +352,11 @@ pub fn entries_stand_alone(bench: &Bench, ops: &[&str], fids: &[Fid]) -> Found {
 
 /// What the store was told of the bills that something is wrong with, in order.
 pub fn trails(bench: &Bench, wrong: &Found) -> Vec<String> {
-    let bill =
-        |what: &String| what.strip_prefix("bill ").and_then(|rest| rest.split([',', ' ', ':']).next()).map(Fid::new);
+    let bill = |what: &String| {
+        Some(what.strip_prefix("bill ").unwrap_or(what))
+            .and_then(|rest| rest.split([',', ' ', ':']).next())
+            .map(Fid::new)
+    };
     let fids: HashSet<Fid> = wrong.iter().filter_map(|(_, what)| bill(what)).collect();
     let mut lines = Vec::new();
     for fact in bench.facts() {
