@@ -157,6 +157,6 @@ fn an_estimate_counts_calls_and_not_what_is_skipped() {
     }
     let run = &live.runs[&run];
     let now = began.plus(Duration::from_secs(30));
-    assert!((run.per_second(now, 30) - 0.2).abs() < f32::EPSILON, "six calls in 30 s");
+    assert!((run.per_second(now, 30) - 0.2).abs() < f64::EPSILON, "six calls in 30 s");
     assert_eq!((run.row.tally.waiting, run.row.to_call()), (bills.len() as u64 - 34, 6));
 }
