@@ -643,6 +643,30 @@ fn a_second_approval_that_is_asked_shows_on_another_console_with_the_time_left()
 }
 
 #[test]
+fn a_run_that_left_everything_as_it_was_says_how_much_and_what_calls_it() {
+    use skydeck::domain::run::{Collected, RunEnd, Unchanged};
+    for (lang, words) in [
+        (Lang::Zh, "86 张未变化，不再调用；在未结页按 R 重试"),
+        (Lang::En, "86, unchanged: not called again; R on the ledger retries"),
+    ] {
+        let mut c = Console::new(World::new(false), lang, (80, 24));
+        let opened = c.world.run_facts().into_iter().next().unwrap();
+        c.keys("r");
+        let unchanged = Some(Unchanged { bills: 86, hash: c.world.collected().hash });
+        let collected = Collected { unchanged, callable: 0, carried: 0, by_status: Vec::new(), ..c.world.collected() };
+        let events = [
+            Event::RunCollected { run: run_id(9), collected },
+            Event::RunClosed { run: run_id(9), end: RunEnd::Empty },
+        ];
+        let facts = events.into_iter().enumerate().map(|(i, event)| fact(20_000 + i as u64, NOW, event));
+        c.send(Msg::Facts(std::iter::once(opened).chain(facts).collect()));
+        c.keys("<Esc>");
+        let screen = text(&c);
+        assert!(screen.contains(words), "{screen}");
+    }
+}
+
+#[test]
 fn a_second_approver_sees_who_was_first_and_for_which_rules_and_a_third_is_told_it_is_done() {
     use skydeck::domain::run::{Consent, Flag};
     let mut c = Console::new(World::new(false), Lang::En, (100, 30)).collected();

@@ -387,9 +387,10 @@ fn closed(model: &mut Model, run: RunId, effects: &mut Vec<Effect>) {
         (_, word, _, why) if !why.is_empty() => format!("{name}{colon}{word}{colon}{why}  {sum}"),
         _ => format!("{name}{colon}{sum}"),
     };
-    let left = row.collected.as_ref().and_then(|collected| collected.unchanged.as_ref());
-    let text = match left.map(|left| super::format::count(left.bills)) {
-        Some(n) => format!("{text}  {}", super::format::fill(model.lang.texts().unchanged, &[&n])),
+    let text = match super::words::carried_over(model.lang, row) {
+        // Nothing but zeros would be in the way of the one thing there is to say.
+        Some(carried) if t.found == 0 => format!("{name}{colon}{carried}"),
+        Some(carried) => format!("{text}  {carried}"),
         None => text,
     };
     if model.mine.contains(&run) {

@@ -423,6 +423,12 @@ pub(crate) fn pause(model: &Model, why: &PauseWhy) -> String {
     }
 }
 
+/// How many unresolved bills a run left as they are because nothing about them changed, and what calls them.
+pub fn carried_over(lang: Lang, row: &RunRow) -> Option<String> {
+    let left = row.collected.as_ref()?.unchanged.as_ref()?;
+    Some(fill(lang.texts().unchanged, &[&format::count(left.bills)]))
+}
+
 /// The sum line of a run. Nothing is told of the bills of one that closed without anybody approving it.
 pub(crate) fn sum_of(model: &Model, row: &RunRow, max: u16) -> Vec<(Role, String)> {
     if row.is_untold() && row.tally.found > 0 {

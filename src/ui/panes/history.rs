@@ -96,6 +96,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         let mut more = vec![
             (t.operation, operation),
             (t.range_of, words::range(model.lang, &row.head)),
+            (t.carried_over, words::carried_over(model.lang, row).unwrap_or_default()),
             (t.environment, words::shown(row.head.env.as_str())),
             (t.revision, revision_of(model, row)),
             (t.run, row.head.id.to_string()),

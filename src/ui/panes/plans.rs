@@ -142,6 +142,9 @@ fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: b
     if let Some(run) = last {
         line(pen, texts.last_run, &last_run(model, run));
         line(pen, texts.sum, &words::sum_of(model, run, w.saturating_sub(label)));
+        if let Some(carried) = words::carried_over(model.lang, run) {
+            line(pen, texts.carried_over, &[(Role::Text, carried)]);
+        }
     }
     if row.unresolved > 0 {
         let text = fill(texts.unresolved_n, &[&format::count(row.unresolved)]);
