@@ -16,7 +16,7 @@ use crate::store::{Store, StoreError};
 
 use super::control::{Shared, Stop, read};
 use super::dispatch::Claim;
-use super::past::{DEPTH, Past};
+use super::past::{DEPTH, Past, Told};
 use super::reading::{self, ReadFault};
 use super::runner::{Runner, SETTLE_GROUP};
 use super::settle::Patience;
@@ -245,7 +245,8 @@ fn last_word(store: &dyn Store, run: RunId, row: &BillRow) -> Result<Event, Stor
     let past = Past::of(store, &row.key, run)?;
     let not_reached = Outcome::Skipped(Skip::NotReached);
     let outcome = match (&past.since, &row.state) {
-        (Some((at, told)), _) if is_there(told) && was_found_before(store, run, row, *at)? => match told {
+        (Some(told), _) if is_there(store, told)? && was_found_before(store, run, row, told.at)? => match &told.outcome
+        {
             Outcome::Already { by, on } => Outcome::Already { by: by.clone(), on: on.clone() },
             Outcome::Done { .. } | Outcome::Skipped(_) | Outcome::Failed(_) | Outcome::Unknown(_) => {
                 Outcome::Already { by: None, on: None }
@@ -263,11 +264,17 @@ fn last_word(store: &dyn Store, run: RunId, row: &BillRow) -> Result<Event, Stor
     Ok(Event::BillSettled { run, fid, no, was, outcome })
 }
 
-fn is_there(told: &Outcome) -> bool {
-    match told {
-        Outcome::Done { .. } | Outcome::Already { .. } => true,
+/// Whether what another run told is known by a look. An answer alone is read back before that run closes, unless it is given
+/// up: until then it may still be taken back.
+fn is_there(store: &dyn Store, told: &Told) -> Result<bool, StoreError> {
+    Ok(match told.outcome {
+        Outcome::Already { .. } | Outcome::Done { verified: true } => true,
+        Outcome::Done { verified: false } => {
+            let state = store.run(told.run)?.map(|row| row.state);
+            matches!(state, Some(RunState::Closed(RunEnd::Completed | RunEnd::Stopped(_))))
+        }
         Outcome::Skipped(_) | Outcome::Failed(_) | Outcome::Unknown(_) => false,
-    }
+    })
 }
 
 /// Whether the run had found the bill before something was told of it: what was told earlier is known to its query.

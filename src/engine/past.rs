@@ -16,6 +16,17 @@ use super::decide::OpenCall;
 /// Facts of a bill that are folded, newest; what is older cannot change a decision about an open call.
 pub(super) const DEPTH: usize = 200;
 
+/// What another run told of a bill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Where in the journal.
+    pub at: Seq,
+    /// The run.
+    pub run: RunId,
+    /// What.
+    pub outcome: Outcome,
+}
+
 /// What matters of a bill's past for the next step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Past {
@@ -26,7 +37,7 @@ pub struct Past {
     /// In this run: a call of which this run has not told yet what came of it, whatever another run told meanwhile.
     pub own: Option<OpenCall>,
     /// What another run told of it since this run called it last; where this run called nothing, since the last call.
-    pub since: Option<(Seq, Outcome)>,
+    pub since: Option<Told>,
     /// The open call is another run's, which is not closed: what came of it is that run's to tell.
     pub others_call: bool,
     /// What is recorded about that call, once it is.
@@ -118,7 +129,7 @@ impl Past {
 
     /// Whether the effect there is is another run's to tell.
     pub fn is_anothers(&self) -> bool {
-        self.others_call || matches!(self.since, Some((_, Outcome::Done { .. })))
+        self.others_call || matches!(self.since, Some(Told { outcome: Outcome::Done { .. }, .. }))
     }
 
     /// Whether only an operator may let it be called again.
@@ -215,7 +226,7 @@ impl Past {
                 }
                 self.refused = false;
             }
-            Event::BillSettled { fid: f, outcome, .. } if f == fid => self.settle(outcome, here),
+            Event::BillSettled { fid: f, outcome, run: of, .. } if f == fid => self.settle(*of, outcome, here),
             Event::LedgerResolved { key, .. } if key.record.fid == *fid => {
                 self.open = None;
                 self.own = None;
@@ -247,12 +258,12 @@ impl Past {
         }
     }
 
-    fn settle(&mut self, outcome: &Outcome, here: bool) {
+    fn settle(&mut self, of: RunId, outcome: &Outcome, here: bool) {
         if here {
             self.own.take_if(|_| !matches!(outcome, Outcome::Unknown(_)));
         } else {
             self.prior = Some(outcome.clone());
-            self.since = Some((self.last, outcome.clone()));
+            self.since = Some(Told { at: self.last, run: of, outcome: outcome.clone() });
         }
         match outcome {
             Outcome::Unknown(unknown) => {

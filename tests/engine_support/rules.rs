@@ -104,7 +104,7 @@ impl World {
         let mut broken = Vec::new();
         for op in OPS {
             let Some(before) = posts.iter().rev().find(|p| p.fid == *fid && op_of(&p.verb) == op) else { continue };
-            if !before.answered && read_at < before.at + self.settle && before.verb == *verb {
+            if !before.heard && read_at < before.at + self.settle && before.verb == *verb {
                 broken.push(format!("{fid}: blind repeat at {at:?} of the call at {:?}", before.at));
             }
             let ends = if before.heard { before.done } else { before.done.max(before.at + self.server_limit) };

@@ -205,6 +205,12 @@ impl Witness {
             self.called.extend(called.map(|truth| ((run, fid.clone()), truth)));
             return;
         }
+        // Told as done, and undone by somebody before it was read back: what is told next may be of that call once more.
+        if matches!(outcome, Outcome::Unknown(unknown) if unknown.why == UnknownWhy::Contradicted) {
+            let word = self.words.entry((op.clone(), fid.clone())).or_default();
+            (word.called, word.told) = (Some((run, Truth::default())), None);
+            return;
+        }
         let own = self.called.get(&(run, fid.clone())).copied();
         if !matches!(outcome, Outcome::Unknown(_)) {
             self.called.remove(&(run, fid.clone()));
