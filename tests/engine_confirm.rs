@@ -294,3 +294,31 @@ async fn what_others_undid_since_is_not_held_against_the_server() {
     assert!(bench.clock.now().0 > BASE);
     bench.check();
 }
+
+/// Closing is judged by a field of its own: that somebody audits the bill before it is read back makes no success of it.
+#[tokio::test(start_paused = true)]
+async fn a_closing_that_changed_nothing_is_seen_whatever_became_of_the_status() {
+    for audited_meanwhile in [false, true] {
+        let mut bench = Bench::new();
+        bench.env.allow_operations = vec![CLOSE.into()];
+        *bench.plans.0.lock().unwrap() = vec![close_plan("close", true)];
+        bench.try_start().await.unwrap();
+        bench.world.submitted(1..=1);
+        bench.world.with(|s| s.hollow_from = Some(1));
+        let run = begin(&mut bench, "close").await;
+        while bench.world.with(|s| s.posts.is_empty()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        if audited_meanwhile {
+            bench.world.change(1, |doc| doc.status = "C".to_owned().into());
+        }
+        let contradicted = async {
+            while !told(&bench).1.contains(&fid(1)) {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let seen = tokio::time::timeout(Duration::from_secs(60), contradicted).await;
+        assert!(seen.is_ok(), "audited meanwhile: {audited_meanwhile}, {:?}", bench.run(run).state);
+        assert!(is_contradicted(&bench.outcome(run, 1)) && !bench.world.closed(1));
+    }
+}

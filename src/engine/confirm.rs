@@ -130,7 +130,11 @@ impl Runner {
     /// other state somebody went on with it; and one that is not seen says nothing.
     fn contradicts(&self, success: &Success, found: &Found) -> bool {
         let effect = self.op.steps.get(self.op.place_of(success.step)).map(|spec| &spec.effect);
-        let same = found.rev.status == success.rev.status && found.rev.state == success.rev.state;
+        // An operation that is judged by fields of its own is, whatever became of the status meanwhile.
+        let same = match &success.rev.state {
+            Some(_) => found.rev.state == success.rev.state,
+            None => found.rev.status == success.rev.status,
+        };
         same && effect.is_some_and(|effect| !effect.is_done(found))
     }
 

@@ -1,7 +1,7 @@
 //! A clock on tokio's (paused) time: the true time, the monotonic clock of the process at work, a wall clock that can be
 //! stepped, and the clock of a machine that can be started anew.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ pub struct TokioClock {
     process: Mutex<Duration>,
     /// `None`: of an operating system that tells nothing of the kind.
     machine: Mutex<Option<Machine>>,
+    /// How many starts there were: no two are named alike.
+    starts: AtomicU64,
 }
 
 impl TokioClock {
@@ -32,6 +34,7 @@ impl TokioClock {
             step: AtomicI64::new(0),
             process: Mutex::default(),
             machine: Mutex::new(Some(Machine { start: 1, ahead_ms: 77_000 })),
+            starts: AtomicU64::new(1),
         })
     }
 
@@ -51,9 +54,8 @@ impl TokioClock {
 
     /// The machine starts anew: another start, which has run for so many milliseconds now. A large number is another machine.
     pub fn reboot(&self, ran_ms: u64) {
-        let mut machine = self.machine.lock().unwrap();
-        let start = machine.as_ref().map_or(1, |m| m.start) + 1;
-        *machine = Some(Machine { start, ahead_ms: ran_ms as i64 - self.elapsed_ms() });
+        let start = self.starts.fetch_add(1, Ordering::SeqCst) + 1;
+        *self.machine.lock().unwrap() = Some(Machine { start, ahead_ms: ran_ms as i64 - self.elapsed_ms() });
     }
 
     /// Nothing is known of the machine's start any more.
