@@ -405,6 +405,53 @@ async fn an_end_by_itself_is_remembered_until_a_later_run_goes_through_or_a_pers
     assert!(stopped_runs(&bench).is_empty());
 }
 
+/// A refusal that concerns the whole plan stops it after one call; the others were never called.
+async fn stopped_by(cause: i64, words: &'static str, sender: Sender) -> (Bench, RunId) {
+    let mut bench = bench(0, 5).await;
+    bench.world.with(|s| s.trouble.push_back(Trouble::Refused(cause, words)));
+    let run = put_to_work(&mut bench, sender).await;
+    let row = bench.closed(run).await;
+    assert!(matches!(row.state, RunState::Closed(RunEnd::Stopped(Reason::PlanWide { .. }))), "{:?}", row.state);
+    assert_eq!((row.tally.failed, row.tally.not_reached), (1, 4));
+    (bench, run)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_reached_is_taken_up_by_the_next_run() {
+    for sender in [Sender::Verb, Sender::Clock] {
+        let (mut bench, stopped) = stopped_by(8, "参数错误", sender).await;
+        assert_eq!(stopped_runs(&bench), [stopped]);
+        let next = put_to_work(&mut bench, sender).await;
+        let row = bench.closed(next).await;
+        assert_eq!((row.tally.found, row.tally.audited), (4, 4), "{sender:?}: {row:?}");
+        assert!(stopped_runs(&bench).is_empty());
+        bench.check();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_missing_permission_kept_from_being_called_waits_for_its_probe_and_is_not_told_as_well() {
+    let denied = "没有该功能的操作权限";
+    let (mut bench, stopped) = stopped_by(11, denied, Sender::Clock).await;
+    let empty = start(&mut bench, Sender::Clock).await;
+    assert_eq!(bench.closed(empty).await.state, RunState::Closed(RunEnd::Empty), "asked today");
+    assert_eq!(stopped_runs(&bench), [stopped], "it called nothing and shows nothing");
+    // The next day one bill asks; then the others follow.
+    minutes(24 * 60).await;
+    for (found, left) in [(1, 1), (4, 0)] {
+        let run = put_to_work(&mut bench, Sender::Clock).await;
+        let row = bench.closed(run).await;
+        assert_eq!((row.tally.found, row.tally.audited), (found, found), "{row:?}");
+        assert!(stopped_runs(&bench).len() <= left);
+    }
+    // Somebody who starts the plan says that it can be done now.
+    let (mut bench, _) = stopped_by(11, denied, Sender::Clock).await;
+    let run = put_to_work(&mut bench, Sender::Verb).await;
+    assert_eq!(bench.closed(run).await.tally.audited, 4);
+    assert!(stopped_runs(&bench).is_empty());
+    bench.check();
+}
+
 fn rows(bench: &Bench, scope: Scope, filter: &str) -> Vec<BillRow> {
     let filter = Filter::parse(filter).unwrap();
     let page = bench.store.bills(scope, &filter, &PageRequest::first(500), bench.clock.now()).unwrap();

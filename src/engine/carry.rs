@@ -35,8 +35,11 @@ pub(super) struct Carry {
     probes: BTreeSet<Fid>,
     /// When a bill that a cause of the environment had kept back went through as it was.
     cured: BTreeMap<Cause, Ts>,
-    /// A refusal that stops the plan stands: what was not reached because of it would meet the same one.
+    /// The clock started the run, and a cause of the environment that stops the plan stands: what was not reached because of
+    /// it would meet the same refusal, and follows the probe.
     barred: bool,
+    /// The clock started the run: nobody says that the cause is gone.
+    by_clock: bool,
     /// Whether a run called as this one would.
     same: HashMap<RunId, bool>,
     /// Bills that are there no longer: the run tells that.
@@ -63,19 +66,15 @@ impl Carry {
         let mut stops: Vec<(Cause, Ts)> = Vec::new();
         for row in rows {
             let Some(Outcome::Failed(failure)) = row.state.outcome() else { continue };
-            let environment = carry.causes.of_environment(&failure.cause);
-            let stop = carry.causes.repeat(&failure.cause) == Repeat::StopPlan;
-            if !(environment || stop) || !carry.calls_the_same(store, row.run)? {
+            if !carry.causes.of_environment(&failure.cause) || !carry.calls_the_same(store, row.run)? {
                 continue;
             }
             let this = (row.at, row.fid().clone());
-            if environment {
-                let group =
-                    groups.entry(failure.cause.clone()).or_insert(Group { tried: row.at, oldest: this.clone() });
-                group.tried = group.tried.max(row.at);
-                group.oldest = this.min(group.oldest.clone());
-            }
-            if stop {
+            let group = groups.entry(failure.cause.clone()).or_insert(Group { tried: row.at, oldest: this.clone() });
+            group.tried = group.tried.max(row.at);
+            group.oldest = this.min(group.oldest.clone());
+            // What a run did not reach was never called. It is taken up, unless the daily probe is about to tell.
+            if carry.by_clock && carry.causes.repeat(&failure.cause) == Repeat::StopPlan {
                 stops.push((failure.cause.clone(), row.at));
             }
         }
@@ -185,6 +184,7 @@ impl Runner {
             probes: BTreeSet::new(),
             cured: BTreeMap::new(),
             barred: false,
+            by_clock: self.head.by.is_schedule(),
             same: HashMap::new(),
             gone: BTreeSet::new(),
         };

@@ -7,7 +7,7 @@ use super::kv::Kv;
 use super::ledger;
 use super::row::{BillRec, KnownRec, RunLiveRec, RunRec};
 use super::scratch::Scratch;
-use crate::domain::bill::{BillState, Found, Outcome, Slot, Status, UnknownWhy};
+use crate::domain::bill::{BillState, Found, Outcome, Skip, Slot, Status, UnknownWhy};
 use crate::domain::cause::Cause;
 use crate::domain::erp_status::Heard;
 use crate::domain::event::{Event, Fact, Later};
@@ -193,6 +193,7 @@ fn note_end<K: Kv + ?Sized>(
             let rec = StoppedRec { no, since: Some((since, times.saturating_add(1))) };
             s.put_raw(stopped_key(live.p), rec.written());
         }
+        RunEnd::Empty if leaves_unreached(s, live.p)? => {}
         RunEnd::Completed | RunEnd::Empty => {
             // A run that only reads says nothing about whether the plan can write again.
             if rec.is_some_and(|rec| rec.h.kind != RunKind::Verify) {
@@ -202,6 +203,15 @@ fn note_end<K: Kv + ?Sized>(
         RunEnd::Cancelled | RunEnd::Declined => {}
     }
     Ok(())
+}
+
+/// Whether bills of a plan wait unreached behind a run that ended by itself: a run that finds nothing else to do has called
+/// nothing, and does not show that the plan can write again.
+fn leaves_unreached<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, plan: DictNo) -> Result<bool, StoreError> {
+    let Some(stopped) = s.raw(&stopped_key(plan))?.and_then(|bytes| StoppedRec::read(&bytes)) else { return Ok(false) };
+    let state = s.get::<RunLiveRec>(&live_key(stopped.no))?.map(|live| live.s);
+    let by_itself = matches!(state, Some(RunState::Closed(RunEnd::Stopped(_))));
+    Ok(by_itself && s.count(&ledger::count_key(plan, &Outcome::Skipped(Skip::NotReached)))? > 0)
 }
 
 fn found<K: Kv + ?Sized>(

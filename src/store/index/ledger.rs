@@ -182,7 +182,7 @@ fn group_key(plan: DictNo, outcome: &Outcome) -> Key {
     Key::new(key::GROUP).u16(plan).slot(outcome.slot()).text(&outcome.group().unwrap_or_default())
 }
 
-fn count_key(plan: DictNo, outcome: &Outcome) -> Vec<u8> {
+pub(super) fn count_key(plan: DictNo, outcome: &Outcome) -> Vec<u8> {
     let group = outcome.group().unwrap_or_default();
     Key::new(key::GROUP_COUNT).u16(plan).slot(outcome.slot()).raw(group.as_bytes()).done()
 }
