@@ -230,6 +230,17 @@ fn some_failed_some_unknown() {
     let place = Place::new(erp, "1s", "", "");
     let want = "completed | - | found 6 audited 5 failed 1 | exit 1 | json 1 | health 0";
     check(&place, &["run", "p", "--yes"], want, &["some failed"]);
+    // A cause is found by its name, and by the words that are shown for it; what finds nothing says so.
+    for filter in ["cause:stock", "原因:库存不足"] {
+        assert!(place.zh(&["ledger", filter]).out.contains("XSCKD000001"), "{filter}");
+    }
+    for filter in ["cause:period", "原因:校验不通过", "cause:nosuch"] {
+        let none = place.verb(&["ledger", filter]);
+        assert!(none.out.contains("no unresolved bill matches"), "{filter}: {}", none.out);
+    }
+    let counted = place.verb(&["ledger", "--groups", "cause:stock"]);
+    assert_eq!(counted.code, 2, "{}", counted.out);
+    assert_eq!(place.zh(&["retry", "原因:库存不足", "--yes"]).code, 1, "it is called, and refused again");
     // No usable answer for one, and no read-back ever works: unknown is left.
     let erp = Erp::start(3, |service, data, _| match service {
         _ if refuses(service, data, 100_001) => Said::Http(502, "<html>bad gateway</html>".into()),

@@ -21,18 +21,19 @@ const PAGE: u32 = 200;
 /// Longest body printed, bytes.
 const BODY: usize = 64 * 1024;
 
-/// Reads a filter typed on the command line.
-pub fn filter(text: &str) -> Result<Filter, Stop> {
-    Filter::parse(text).map_err(|e| Stop::usage(format!("filter `{text}`: {e}")))
+/// Reads a filter typed on the command line; causes by their names, or by the words that lists show for them.
+pub fn filter(out: &Out, text: &str) -> Result<Filter, Stop> {
+    let filter = Filter::parse(text).map_err(|e| Stop::usage(format!("filter `{text}`: {e}")))?;
+    Ok(filter.naming_causes(|word| crate::ui::causes_shown_as(&out.causes, word)))
 }
 
 /// The selection of `retry`, `verify`, `resolve`.
-pub async fn selection(link: &dyn Link, args: &SelectArgs) -> Result<Selection, Stop> {
+pub async fn selection(link: &dyn Link, out: &Out, args: &SelectArgs) -> Result<Selection, Stop> {
     let run = match &args.run {
         Some(beginning) => Some(find_run(link, beginning).await?.head.id),
         None => None,
     };
-    Ok(Selection::Matching { plan: args.plan.clone().map(PlanId), run, filter: filter(&args.filter)? })
+    Ok(Selection::Matching { plan: args.plan.clone().map(PlanId), run, filter: filter(out, &args.filter)? })
 }
 
 /// One run by id.
@@ -83,8 +84,8 @@ async fn bills(link: &dyn Link, scope: Scope, filter: &Filter, page: PageRequest
     }
 }
 
-/// Prints up to `limit` bills; says when there are more. A bounded scan is continued until enough were found.
-pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, limit: u32) -> Result<(), Stop> {
+/// Prints up to `limit` bills and gives how many; says when there are more. A bounded scan is continued until enough were found.
+pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, limit: u32) -> Result<usize, Stop> {
     let mut rows: Vec<BillRow> = Vec::new();
     let mut request = PageRequest::first(limit.min(PAGE));
     let more = loop {
@@ -98,6 +99,13 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
         }
     };
     rows.truncate(limit as usize);
+    if more {
+        let at = match scope {
+            Scope::Run(id) => format!("`skydeck history {id} -n N`"),
+            Scope::Ledger | Scope::History => out.t("raise -n or narrow the filter", "加大 -n 或收窄过滤").to_owned(),
+        };
+        out.note(&format!("{} {at}", out.t("… and more:", "… 还有更多：")));
+    }
     if out.json {
         let columns = match scope {
             Scope::Run(id) => run_row(link, id).await?.map(|row| row.head.columns).unwrap_or_default(),
@@ -106,10 +114,10 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
         for row in &rows {
             out.object(&json::bill(row, &columns))?;
         }
-        return Ok(());
+        return Ok(rows.len());
     }
     if rows.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let mut head = vec![out.t("bill", "单据"), "fid", out.t("outcome", "结果"), out.t("ERP status", "单据状态")];
     head.extend([out.t("tries", "次数"), out.t("reason", "原因")]);
@@ -125,17 +133,14 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
         cells
     });
     out.table(&head, cells.collect())?;
-    if more {
-        out.note(out.t("… and more; raise -n or narrow the filter", "… 还有更多；加大 -n 或收窄过滤"));
-    }
-    Ok(())
+    Ok(rows.len())
 }
 
 /// `history`.
 pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<Exit, Stop> {
     if let Some(run) = &args.run {
         let row = find_run(link, run).await?;
-        print(link, out, Scope::Run(row.head.id), &filter(&args.filter)?, args.limit).await?;
+        print(link, out, Scope::Run(row.head.id), &filter(out, &args.filter)?, args.limit).await?;
         if out.json {
             out.object(&json::run(&row))?
         } else {
@@ -198,7 +203,14 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
 
 /// `ledger`. Exit 3 while unknown bills are in it, 1 while others are.
 pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exit, Stop> {
-    filter(&args.select.filter)?;
+    filter(out, &args.select.filter)?;
+    if args.groups && (!args.select.filter.is_empty() || args.select.run.is_some()) {
+        let words = out.t(
+            "--groups counts the whole ledger; leave the filter or --groups out",
+            "--groups 统计整个未结清单；请去掉过滤条件或 --groups",
+        );
+        return Err(Stop::usage(words));
+    }
     let plan = args.select.plan.clone().map(PlanId);
     let Answer::LedgerGroups(groups) = link.ask(Query::LedgerGroups { plan }).await? else {
         return Err(Stop::usage("the engine answered another question"));
@@ -235,7 +247,10 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
         if !out.json && !narrowed {
             out.line("")?;
         }
-        print(link, out, Scope::Ledger, &filter(&text)?, args.limit).await?;
+        let shown = print(link, out, Scope::Ledger, &filter(out, &text)?, args.limit).await?;
+        if shown == 0 && !out.json {
+            out.line(out.t("no unresolved bill matches", "没有符合条件的未结单据"))?;
+        }
     }
     let unknown = groups.iter().any(|g| g.slot == crate::domain::bill::Slot::Unknown);
     Ok(if unknown {

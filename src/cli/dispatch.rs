@@ -362,7 +362,8 @@ async fn export(booted: &Booted, out: &Out, args: &ExportArgs) -> Result<Exit, S
             return Err(Stop::usage("which format? give --format, or a file ending in .csv, .jsonl, .md or .html"));
         }
     };
-    let wanted = Export { scope, filter: bills::filter(&args.filter)?, format, path: args.file.display().to_string() };
+    let wanted =
+        Export { scope, filter: bills::filter(out, &args.filter)?, format, path: args.file.display().to_string() };
     let chinese = out.lang == super::args::Language::Zh;
     let style = crate::shell::export::Style { zone: boot::zone(), chinese, now: boot::SystemClock::default().now() };
     let written = crate::shell::export::to_file(booted.link.clone(), &wanted, style, |_| {})

@@ -381,7 +381,7 @@ impl Driver {
                 Filter::parse("status:failed,unknown,skipped,not_reached").map_err(|e| Stop::usage(e.to_string()))?
             }
         };
-        bills::print(&*self.link, &self.out, Scope::Run(row.head.id), &filter, LISTED).await
+        bills::print(&*self.link, &self.out, Scope::Run(row.head.id), &filter, LISTED).await.map(|_| ())
     }
 }
 

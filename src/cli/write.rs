@@ -85,7 +85,7 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
     let link = &*booted.link;
     match verb {
         Verb::Retry(args) => {
-            let selection = bills::selection(link, &args.select).await?;
+            let selection = bills::selection(link, &ground.out(), &args.select).await?;
             let revision = match args.revision {
                 RevisionArg::Newest => Revision::Newest,
                 RevisionArg::Original => Revision::Original,
@@ -93,7 +93,7 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             ground.driver(booted, args.approval).run(Command::Retry { selection, revision }).await
         }
         Verb::Verify(args) => {
-            let selection = bills::selection(link, &args).await?;
+            let selection = bills::selection(link, &ground.out(), &args).await?;
             ground.driver(booted, Approval::default()).run(Command::Verify { selection }).await
         }
         Verb::Resume(args) => {
@@ -119,7 +119,7 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             ground.driver(booted, Approval::default()).run(Command::Cancel { run: row.head.id }).await
         }
         Verb::Resolve(args) => {
-            let selection = bills::selection(link, &args.select).await?;
+            let selection = bills::selection(link, &ground.out(), &args.select).await?;
             let driver = ground.driver(booted, Approval::default());
             let (_, n) = driver.order(Command::Resolve { selection, reason: args.reason }).await?;
             driver.out.line(&format!("{} {n}", driver.out.t("resolved", "已结清")))?;

@@ -163,6 +163,24 @@ impl Filter {
         Ok(Self { terms })
     }
 
+    /// Puts names of causes in the place of words that people read for them. `names_of`: the names, where it is such a word.
+    #[must_use]
+    pub fn naming_causes(mut self, names_of: impl Fn(&str) -> Vec<String>) -> Self {
+        for term in &mut self.terms {
+            if let Test::Is(Key::Cause, words) = &mut term.test {
+                let read = std::mem::take(words);
+                *words = read
+                    .into_iter()
+                    .flat_map(|word| {
+                        let names = names_of(&word);
+                        if names.is_empty() { vec![word] } else { names }
+                    })
+                    .collect();
+            }
+        }
+        self
+    }
+
     /// Whether a row passes. `names`: names of the row's columns; `now`: for ages.
     pub fn matches(&self, row: &BillRow, names: &[String], now: Ts) -> bool {
         self.terms.iter().all(|t| t.test.holds(row, names, now) != t.not)

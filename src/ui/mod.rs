@@ -28,6 +28,7 @@ pub use model::{Model, Pane};
 pub use skin::Skin;
 pub use update::update;
 pub use view::view;
+pub(crate) use words::causes_shown_as;
 pub use words::run_word;
 
 /// The word in the footer: what the key would do now.

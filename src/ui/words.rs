@@ -17,6 +17,7 @@ use super::cells::Glyphs;
 use super::config::Lang;
 use super::format::{self, fill};
 use super::keymap::Action;
+use super::lang::GROUPS;
 use super::model::Model;
 use super::skin::Role;
 pub(crate) use super::sum::{bar, sum};
@@ -421,6 +422,15 @@ pub(crate) fn pause(model: &Model, why: &PauseWhy) -> String {
         PauseWhy::Canary(Reason::Legacy { .. }) => fill(t.pause_canary, &[&said]),
         PauseWhy::Unreachable(_) | PauseWhy::Store(_) | PauseWhy::Canary(_) => said,
     }
+}
+
+/// Names of causes, skips and ways of not knowing that people read this word for, in either language.
+pub(crate) fn causes_shown_as(causes: &CauseTable, word: &str) -> Vec<String> {
+    let same = |shown: &str| shown.eq_ignore_ascii_case(word);
+    let of_table = causes.cause.iter().filter(|info| same(&info.zh) || same(&info.en));
+    let shows = |name: &&str| [Lang::Zh, Lang::En].iter().any(|lang| lang.group(name).is_some_and(same));
+    let of_groups = GROUPS.into_iter().filter(shows).map(str::to_owned);
+    of_table.map(|info| info.cause.as_str().to_owned()).chain(of_groups).collect()
 }
 
 /// How many unresolved bills a run left as they are because nothing about them changed, and what calls them.

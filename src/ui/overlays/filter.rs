@@ -85,6 +85,7 @@ pub(crate) fn key(model: &mut Model, mut line: Line, key: Key, effects: &mut Vec
         Code::Esc => return None,
         Code::Enter => match Filter::parse(line.input.value()) {
             Ok(filter) => {
+                let filter = filter.naming_causes(|word| crate::ui::causes_shown_as(&model.causes, word));
                 set(model, filter);
                 return None;
             }
