@@ -104,7 +104,7 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
             Scope::Run(id) => format!("`skydeck history {id} -n N`"),
             Scope::Ledger | Scope::History => out.t("raise -n or narrow the filter", "加大 -n 或收窄过滤").to_owned(),
         };
-        out.note(&format!("{} {at}", out.t("… and more:", "… 还有更多：")));
+        out.note(&format!("{}{at}", out.t("… and more: ", "… 还有更多：")));
     }
     if out.json {
         let columns = match scope {
