@@ -5,59 +5,26 @@
 mod erp;
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use erp::{Erp, Said};
+use erp::{Erp, Said, Site};
 use serde_json::Value;
 use skydeck::domain::time::{Clock, Ts};
 use skydeck::domain::who::Who;
 use skydeck::store::actions::{ActionLog, Deed, FileLog, Phase};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_skydeck");
-
-const PLAN: &str = r#"{"source":{"api":"executeBillQuery","request":[{"field":"FID","value":"FID"},
-{"field":"FBillNo","value":"FBillNo"}],"otherRequest":[{"field":"FormId","value":"SAL_OUTSTOCK"},
-{"field":"FilterString","value":"FModifyDate>='{{LAST_SYNC_TIME|datetime}}' and FDocumentStatus='B'"}]},
-"target":{"api":"Audit","request":[{"field":"Ids","value":"{{FID}}"}]},"skydeck":{"env":"demo"}}"#;
-
-struct Place {
-    dir: tempfile::TempDir,
-    erp: Erp,
-}
+struct Place(Site);
 
 impl Place {
     fn new() -> Self {
-        let erp = Erp::start(2, |_, _, _| Said::Good);
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("plans")).unwrap();
-        std::fs::write(dir.path().join("plans/p.json"), PLAN).unwrap();
-        let secret = dir.path().join("secret");
-        std::fs::write(&secret, "not-a-real-one").unwrap();
-        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
-        let config = format!(
-            "plans = \"plans\"\n[environment.demo]\nurl = \"{}\"\naccount_set = \"60aa0000000000\"\nuser = \"demo\"\n\
-             sign_in = \"password\"\nsecret = {{ file = \"secret\" }}\n\
-             [environment.demo.limits]\nper_minute = 6000\ncall_timeout = \"10s\"\nsettle = \"1s\"\n",
-            erp.url()
-        );
-        std::fs::write(dir.path().join("config.toml"), config).unwrap();
-        Self { dir, erp }
-    }
-
-    fn data(&self) -> PathBuf {
-        self.dir.path().join("data")
+        Self(Site::new(Erp::start(2, |_, _, _| Said::Good), "1s", "", ""))
     }
 
     /// Exit code and standard output of a verb.
     fn verb(&self, lang: &str, args: &[&str]) -> (i32, String) {
-        let mut command = Command::new(PROGRAM);
-        command.arg("--config").arg(self.dir.path().join("config.toml")).arg("--data").arg(self.data());
-        command.args(["--standalone", "--lang", lang]).args(args).stdin(Stdio::null());
-        let out = command.output().unwrap();
+        let out = self.0.command(lang, &[&["--standalone"], args].concat()).output().unwrap();
         (out.status.code().unwrap(), String::from_utf8(out.stdout).unwrap())
     }
 }
@@ -65,16 +32,16 @@ impl Place {
 #[test]
 fn an_erp_whose_clock_went_back_is_read_from_the_beginning_by_the_next_run() {
     let place = Place::new();
-    place.erp.dated(3600);
+    place.0.erp.dated(3600);
     assert_eq!(place.verb("en", &["run", "p", "--yes"]).0, 0);
     // The same clock: the next run begins at the mark.
-    place.erp.add(7);
+    place.0.erp.add(7);
     assert_eq!(place.verb("en", &["run", "p", "--yes"]).0, 0);
     // It was set back by an hour. This run cannot know before its first answer, and finds nothing; the next one reads all.
-    place.erp.dated(0);
+    place.0.erp.dated(0);
     assert_eq!(place.verb("en", &["run", "p", "--yes"]).0, 0);
     assert_eq!(place.verb("en", &["run", "p", "--yes"]).0, 0);
-    let filters = place.erp.filters();
+    let filters = place.0.erp.filters();
     let began = |filter: &String| filter.split('\'').nth(1).unwrap()[..10].to_owned();
     let began: Vec<String> = filters.iter().map(began).collect();
     let first = began.first().unwrap().clone();
@@ -86,7 +53,7 @@ fn an_erp_whose_clock_went_back_is_read_from_the_beginning_by_the_next_run() {
 #[test]
 fn env_check_shows_the_clock_of_the_erp_and_its_zone() {
     let place = Place::new();
-    place.erp.dated(-7200);
+    place.0.erp.dated(-7200);
     let (code, said) = place.verb("zh", &["env", "check", "demo"]);
     assert_eq!(code, 0, "{said}");
     let line = said.lines().find(|line| line.contains("服务器时钟偏差")).unwrap();
@@ -108,10 +75,10 @@ impl Clock for Set {
 #[test]
 fn log_verify_says_where_the_clock_was_set_back_and_takes_the_chain_for_whole() {
     let place = Place::new();
-    std::fs::create_dir(place.data()).unwrap();
-    std::fs::set_permissions(place.data(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    std::fs::create_dir(place.0.data()).unwrap();
+    std::fs::set_permissions(place.0.data(), std::fs::Permissions::from_mode(0o700)).unwrap();
     let clock = Arc::new(Set(AtomicI64::new(1_790_000_000_000)));
-    let log = FileLog::open(&place.data(), clock.clone()).unwrap();
+    let log = FileLog::open(&place.0.data(), clock.clone()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for step in [0, 60_000, -3_600_000, 1_000, -200] {
         clock.0.fetch_add(step, Ordering::SeqCst);

@@ -5,12 +5,11 @@
 #[path = "support/erp.rs"]
 mod erp;
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use erp::{Erp, Said, answer};
+use erp::{Erp, PLAN, Said, Site, answer};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use skydeck::domain::command::{self, Order, Receipt, StartParams};
@@ -20,52 +19,26 @@ use skydeck::domain::who::Who;
 use skydeck::link::remote::RemoteLink;
 use skydeck::link::{Link, Notice, Watch};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_skydeck");
 /// How long anything may take; only a fault reaches it.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// A limit of the server that nobody waits out here.
 const NEVER: &str = "900s";
 
-const PLAN: &str = r#"{"source":{"api":"executeBillQuery","request":[{"field":"FID","value":"FID"},
-{"field":"FBillNo","value":"FBillNo"}],"otherRequest":[{"field":"FormId","value":"SAL_OUTSTOCK"},
-{"field":"FilterString","value":"FModifyDate>='{{LAST_SYNC_TIME|datetime}}' and FDocumentStatus='B'"}]},
-"target":{"api":"Audit","request":[{"field":"Ids","value":"{{FID}}"}]},"skydeck":{"env":"demo"}}"#;
-
-/// A configuration and a data directory beside an ERP.
+/// A site, and verbs that are heard to their end.
 struct Place {
-    dir: tempfile::TempDir,
-    erp: Erp,
+    site: Site,
+}
+
+impl std::ops::Deref for Place {
+    type Target = Site;
+    fn deref(&self) -> &Site {
+        &self.site
+    }
 }
 
 impl Place {
-    /// `env` and `limits`: further lines of the environment's tables.
     fn new(erp: Erp, settle: &str, env: &str, limits: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("plans")).unwrap();
-        std::fs::write(dir.path().join("plans/p.json"), PLAN).unwrap();
-        let secret = dir.path().join("secret");
-        std::fs::write(&secret, "not-a-real-one").unwrap();
-        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
-        let config = format!(
-            "plans = \"plans\"\n[environment.demo]\nurl = \"{}\"\naccount_set = \"60aa0000000000\"\nuser = \"demo\"\n\
-             sign_in = \"signed\"\napp_id = \"demo_app\"\nsecret = {{ file = \"secret\" }}\n{env}\n\
-             [environment.demo.limits]\nper_minute = 6000\ncall_timeout = \"10s\"\nsettle = \"{settle}\"\n{limits}\n",
-            erp.url()
-        );
-        std::fs::write(dir.path().join("config.toml"), config).unwrap();
-        Self { dir, erp }
-    }
-
-    fn data(&self) -> PathBuf {
-        self.dir.path().join("data")
-    }
-
-    fn command(&self, lang: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command.arg("--config").arg(self.dir.path().join("config.toml")).arg("--data").arg(self.data());
-        command.args(["--lang", lang]).args(args).stdin(Stdio::null());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+        Self { site: Site::new(erp, settle, env, limits) }
     }
 
     fn start(&self, args: &[&str]) -> Child {

@@ -5,61 +5,28 @@
 #[path = "support/erp.rs"]
 mod erp;
 
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use erp::{Erp, Said, answer};
+use erp::{Erp, Said, Site, answer};
 use serde_json::Value;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_skydeck");
-
-const PLAN: &str = r#"{"source":{"api":"executeBillQuery","request":[{"field":"FID","value":"FID"},
-{"field":"FBillNo","value":"FBillNo"}],"otherRequest":[{"field":"FormId","value":"SAL_OUTSTOCK"},
-{"field":"FilterString","value":"FModifyDate>='{{LAST_SYNC_TIME|datetime}}' and FDocumentStatus='B'"}]},
-"target":{"api":"Audit","request":[{"field":"Ids","value":"{{FID}}"}]},"skydeck":{"env":"demo"}}"#;
-
-struct Place {
-    dir: tempfile::TempDir,
-    erp: Erp,
-}
+struct Place(Site);
 
 impl Place {
     fn new(erp: Erp) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("plans")).unwrap();
-        std::fs::write(dir.path().join("plans/p.json"), PLAN).unwrap();
-        let secret = dir.path().join("secret");
-        std::fs::write(&secret, "not-a-real-one").unwrap();
-        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
-        let config = format!(
-            "plans = \"plans\"\n[environment.demo]\nurl = \"{}\"\naccount_set = \"60aa0000000000\"\nuser = \"demo\"\n\
-             sign_in = \"signed\"\napp_id = \"demo_app\"\nsecret = {{ file = \"secret\" }}\n\
-             [environment.demo.limits]\nper_minute = 6000\ncall_timeout = \"10s\"\nsettle = \"1s\"\n\
-             breaker_unknown = 1000\nbreaker_failed_percent = 100\n",
-            erp.url()
-        );
-        std::fs::write(dir.path().join("config.toml"), config).unwrap();
-        Self { dir, erp }
+        Self(Site::new(erp, "1s", "", "breaker_unknown = 1000\nbreaker_failed_percent = 100"))
     }
 
     /// What a verb writes to standard output.
     fn verb(&self, lang: &str, args: &[&str]) -> String {
-        let mut command = Command::new(PROGRAM);
-        command
-            .arg("--config")
-            .arg(self.dir.path().join("config.toml"))
-            .arg("--data")
-            .arg(self.dir.path().join("data"));
-        command.args(["--standalone", "--lang", lang]).args(args).stdin(Stdio::null());
-        let out = command.output().unwrap();
+        let out = self.0.command(lang, &[&["--standalone"], args].concat()).output().unwrap();
         assert!(out.status.code().is_some(), "{args:?}");
         String::from_utf8(out.stdout).unwrap()
     }
 
     /// What an export holds.
     fn export(&self, lang: &str, run: &str, name: &str) -> String {
-        let file = self.dir.path().join(name);
+        let file = self.0.dir.path().join(name);
         self.verb(lang, &["export", "--run", run, file.to_str().unwrap()]);
         std::fs::read_to_string(file).unwrap()
     }
@@ -102,7 +69,7 @@ fn told(lines: &[Value], keys: [&str; 4]) -> Vec<(String, [String; 4])> {
 fn lists_exports_and_json_tell_the_status_after_and_label_the_one_before() {
     let place = mixed();
     place.verb("en", &["--json", "run", "p", "--yes"]);
-    assert_eq!(place.erp.audited(), 4);
+    assert_eq!(place.0.erp.audited(), 4);
     let run = place.lines(&["--json", "history"])[0]["run"].as_str().unwrap().to_owned();
 
     let audited = ["audited", "C", "answer", "B"];

@@ -5,6 +5,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -272,4 +275,50 @@ pub fn answer(success: bool, errors: &[&str], done: &[Value], code: i64) -> Stri
 fn number(text: &str) -> u64 {
     let digits: String = text.trim().trim_start_matches('\'').chars().take_while(char::is_ascii_digit).collect();
     digits.parse().unwrap_or(0)
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_skydeck");
+
+pub const PLAN: &str = r#"{"source":{"api":"executeBillQuery","request":[{"field":"FID","value":"FID"},
+{"field":"FBillNo","value":"FBillNo"}],"otherRequest":[{"field":"FormId","value":"SAL_OUTSTOCK"},
+{"field":"FilterString","value":"FModifyDate>='{{LAST_SYNC_TIME|datetime}}' and FDocumentStatus='B'"}]},
+"target":{"api":"Audit","request":[{"field":"Ids","value":"{{FID}}"}]},"skydeck":{"env":"demo"}}"#;
+
+/// A configuration with one plan, and a data directory, beside an ERP.
+pub struct Site {
+    pub dir: tempfile::TempDir,
+    pub erp: Erp,
+}
+
+impl Site {
+    /// `env` and `limits`: further lines of the environment's tables.
+    pub fn new(erp: Erp, settle: &str, env: &str, limits: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("plans")).unwrap();
+        std::fs::write(dir.path().join("plans/p.json"), PLAN).unwrap();
+        let secret = dir.path().join("secret");
+        std::fs::write(&secret, "not-a-real-one").unwrap();
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let config = format!(
+            "plans = \"plans\"\n[environment.demo]\nurl = \"{}\"\naccount_set = \"60aa0000000000\"\nuser = \"demo\"\n\
+             sign_in = \"signed\"\napp_id = \"demo_app\"\nsecret = {{ file = \"secret\" }}\n{env}\n\
+             [environment.demo.limits]\nper_minute = 6000\ncall_timeout = \"10s\"\nsettle = \"{settle}\"\n{limits}\n",
+            erp.url()
+        );
+        std::fs::write(dir.path().join("config.toml"), config).unwrap();
+        Self { dir, erp }
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// The program with arguments, its input closed and its output heard.
+    pub fn command(&self, lang: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--config").arg(self.dir.path().join("config.toml")).arg("--data").arg(self.data());
+        command.args(["--lang", lang]).args(args).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
 }
