@@ -209,6 +209,10 @@ fn the_filter_is_kept_after_an_action_and_a_fault_is_shown_at_its_place() {
     assert!(text(&c).contains("/cause:stock"));
     c.keys("/<C-u>cau<Tab>sto<Tab><Enter>");
     assert!(text(&c).contains("/cause:stock"), "keys and values are completed");
+    for word in ["原因:库存不足", "cause:stock"] {
+        c.keys(&format!("/<C-u>{word}<Enter>"));
+        assert!(text(&c).contains("/cause:stock"), "the word that is shown is as good as the name: {}", text(&c));
+    }
 }
 
 #[test]
