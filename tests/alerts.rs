@@ -221,8 +221,16 @@ fn falling_behind_loses_no_alert_and_repeats_none() {
     for (i, event) in missed.into_iter().enumerate() {
         live.apply(&Fact { seq: Seq(i as u64 + 1), at: Ts(world.now), event });
     }
-    world.watchman.resync(live, Ts(world.now));
-    assert_eq!(world.until(120), [(6, vec![(What::Left, 1)])], "the ended one, and the stopped one not again");
+    // And one that ended so long ago that the state does not have it any more.
+    let mut gone = Live::default();
+    let events = [opened(3, "r"), found(3, &[1]), settled(3, 1, Slot::Waiting, failed("stock")), closed(3)];
+    for (i, event) in events.into_iter().enumerate() {
+        gone.apply(&Fact { seq: Seq(i as u64 + 1), at: Ts(world.now), event });
+    }
+    let ended = [gone.runs[&run_id(3)].row.clone()];
+    world.watchman.resync(live, &ended, Ts(world.now));
+    let told = vec![(What::Left, 1), (What::Left, 1)];
+    assert_eq!(world.until(120), [(6, told)], "the ended ones, and the stopped one not again");
 }
 
 /// A receiver that keeps what it was told and answers what it was told to.
@@ -603,4 +611,80 @@ fn figures_and_health_are_served_on_loopback_and_agree_with_the_run() {
     std::fs::write(&config, text).unwrap();
     let out = place.verb(&["health"]);
     assert!(out.status.code() == Some(2) && String::from_utf8_lossy(&out.stderr).contains("this machine alone"));
+}
+
+/// An engine that answers what a reader that fell behind asks for.
+struct Behind {
+    notices: Mutex<Option<tokio::sync::mpsc::Receiver<skydeck::link::Notice>>>,
+    ended: Vec<skydeck::domain::run::RunRow>,
+}
+
+#[async_trait::async_trait]
+impl skydeck::link::Link for Behind {
+    async fn submit(
+        &self,
+        _: skydeck::domain::command::Order,
+    ) -> Result<skydeck::domain::command::Receipt, skydeck::link::LinkError> {
+        panic!("a reader gives no order")
+    }
+
+    async fn ask(
+        &self,
+        query: skydeck::domain::query::Query,
+    ) -> Result<skydeck::domain::query::Answer, skydeck::link::LinkError> {
+        use skydeck::domain::query::{Answer, Cursor, Page, Query};
+        Ok(match query {
+            Query::Runs(_) => {
+                let rows = self.ended.iter().map(|row| (Cursor(row.head.id.to_string()), row.clone())).collect();
+                Answer::Runs(Page { rows, more: false, scanned: 0, stopped_at: None, total: None })
+            }
+            Query::Stopped => Answer::Stopped(Vec::new()),
+            _ => Answer::LedgerGroups(Vec::new()),
+        })
+    }
+
+    async fn watch(&self) -> Result<skydeck::link::Watch, skydeck::link::LinkError> {
+        let notices = self.notices.lock().unwrap().take().unwrap();
+        Ok(skydeck::link::Watch { live: state(&[opened(1, "p"), found(1, &[1, 2, 3]), audited(1, 1)]), notices })
+    }
+}
+
+fn audited(run: u64, fid: u64) -> Event {
+    settled(run, fid, Slot::Waiting, store_kit::audited())
+}
+
+fn state(events: &[Event]) -> Live {
+    let mut live = Live::default();
+    for (i, event) in events.iter().enumerate() {
+        live.apply(&Fact { seq: Seq(i as u64 + 1), at: Ts(0), event: event.clone() });
+    }
+    live
+}
+
+#[test]
+fn figures_count_what_happened_while_their_reader_was_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("skydeck.prom");
+    let gone = state(&[opened(2, "q"), found(2, &[7]), settled(2, 7, Slot::Waiting, failed("stock")), closed(2)]);
+    let now = state(&[opened(1, "p"), found(1, &[1, 2, 3]), audited(1, 1), audited(1, 2), audited(1, 3), closed(1)]);
+    let (send, notices) = tokio::sync::mpsc::channel(4);
+    let ended = vec![gone.runs[&run_id(2)].row.clone()];
+    let link = Arc::new(Behind { notices: Mutex::new(Some(notices)), ended });
+    let metrics = skydeck::host::metrics::Metrics { listen: None, textfile: Some(file.clone()) };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
+    let (_stay, end) = tokio::sync::watch::channel(false);
+    let reader = runtime.spawn(metrics.run(link, end));
+    send.blocking_send(skydeck::link::Notice::Resync(Box::new(now))).unwrap();
+    let page = || std::fs::read_to_string(&file).unwrap_or_default();
+    until("the figures", || page().contains("skydeck_runs_total"));
+    drop(send);
+    runtime.block_on(reader).unwrap();
+    for line in [
+        r#"skydeck_bills_total{env="demo",plan="p",outcome="audited"} 2"#,
+        r#"skydeck_bills_total{env="demo",plan="q",outcome="failed"} 1"#,
+        r#"skydeck_runs_total{env="demo",plan="p",end="completed"} 1"#,
+        r#"skydeck_runs_total{env="demo",plan="q",end="completed"} 1"#,
+    ] {
+        assert!(page().contains(line), "{line}: {}", page());
+    }
 }

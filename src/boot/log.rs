@@ -17,11 +17,14 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
 use crate::secret::Known;
+use crate::text::{json_safe, show};
 
 /// Name of the file in the data directory.
 pub const FILE: &str = "skydeck.log";
 /// Size at which a file is put aside, bytes.
 const SIZE: usize = 8 << 20;
+/// Longest line, bytes.
+const LINE: usize = 64 * 1024;
 /// Files put aside that are kept.
 const KEPT: usize = 3;
 
@@ -72,7 +75,7 @@ impl Logging {
             LogLevel::Debug => LevelFilter::DEBUG,
         };
         let dir = (!self.stderr).then(|| data.to_path_buf());
-        let out = Redacting { sink: Mutex::new(sink), dir, known: Arc::clone(&self.known) };
+        let out = Redacting { sink: Mutex::new(sink), dir, known: Arc::clone(&self.known), format: self.config.format };
         let base = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(out);
         let begun = match self.config.format {
             LogFormat::Text => base.try_init(),
@@ -97,6 +100,7 @@ struct Redacting {
     /// Where the file lies. Not made again when somebody took it away.
     dir: Option<PathBuf>,
     known: Arc<Known>,
+    format: LogFormat,
 }
 
 impl<'a> MakeWriter<'a> for Redacting {
@@ -130,8 +134,13 @@ impl Drop for Event<'_> {
             return;
         }
         let text = self.out.known.redact(&String::from_utf8_lossy(&self.text));
+        // What a server said must neither begin a line of its own nor move the cursor of whoever reads the file.
+        let line = match self.out.format {
+            LogFormat::Text => show(text.trim_end_matches('\n'), LINE).into_string(),
+            LogFormat::Json => json_safe(text.trim_end_matches('\n')).into_owned(),
+        };
         // A log that cannot be written must not stop what it tells of.
         let mut sink = self.out.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = sink.write_all(text.as_bytes()).and_then(|()| sink.flush());
+        let _ = sink.write_all(format!("{line}\n").as_bytes()).and_then(|()| sink.flush());
     }
 }

@@ -4,6 +4,7 @@ use super::args::{BillArgs, HistoryArgs, LedgerArgs, SelectArgs};
 use super::exit::{Exit, Stop};
 use super::json;
 use super::out::Out;
+use crate::domain::bill::BillState;
 use crate::domain::command::Selection;
 use crate::domain::erp_status::After;
 use crate::domain::event::{Event, Fact};
@@ -81,6 +82,22 @@ async fn bills(link: &dyn Link, scope: Scope, filter: &Filter, page: PageRequest
     match link.ask(Query::Bills { scope, filter: filter.clone(), page }).await? {
         Answer::Bills(page) => Ok(page),
         _ => Err(Stop::usage("the engine answered another question")),
+    }
+}
+
+/// The settled bills of a run.
+pub async fn settled(link: &dyn Link, run: RunId) -> Result<Vec<BillRow>, Stop> {
+    let (scope, filter) = (Scope::Run(run), Filter::default());
+    let (mut rows, mut request) = (Vec::new(), PageRequest::first(PAGE));
+    loop {
+        let page = bills(link, scope, &filter, request.clone()).await?;
+        let last = page.stopped_at.clone().or_else(|| page.rows.last().map(|(cursor, _)| cursor.clone()));
+        let of_page = page.rows.into_iter().map(|(_, row)| row);
+        rows.extend(of_page.filter(|row| matches!(row.state, BillState::Settled(_)) && !row.untold));
+        match last {
+            Some(cursor) if page.more => request.cursor = Some(cursor),
+            _ => return Ok(rows),
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! From arguments to the verb, from the verb's end to the exit code.
 
-use std::io::Write;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use super::demo::Demo;
 use super::exit::{Exit, Stop};
 use super::ground::{Ground, screen};
 use super::out::Out;
-use super::{bills, demo, doctor, environments, plans, serve, upgrade, write};
+use super::{bills, demo, doctor, environments, output, plans, serve, upgrade, write};
 use crate::boot::owner::{Detached, Word};
 use crate::boot::{self, Booted, Paths, Setup, SystemClock};
 use crate::config::EnvironmentConfig;
@@ -31,7 +30,15 @@ use crate::ui::msg::{Export, ExportFormat};
 
 /// The program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version are output as any other.
+        Err(asked) if !asked.use_stderr() => match asked.print() {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => return complain(&Stop::from(error)),
+        },
+        Err(wrong) => wrong.exit(),
+    };
     // One worker: what an answer sets off runs on without a change of threads, each of which costs a wake-up of a
     // sleeping processor. The picture is drawn on this thread, the store reads and writes on theirs.
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build() {
@@ -44,13 +51,17 @@ pub fn main() -> ExitCode {
     // A thread that waits for a key, or a call that was given up, must not hold the exit.
     runtime.shutdown_background();
     match result {
+        Ok(0) => match output::lost() {
+            Some(why) => complain(&Stop::from(std::io::Error::other(why))),
+            None => ExitCode::SUCCESS,
+        },
         Ok(code) => ExitCode::from(code),
         Err(stop) => complain(&stop),
     }
 }
 
 fn complain(stop: &Stop) -> ExitCode {
-    let _ = writeln!(std::io::stderr().lock(), "skydeck: {}", stop.message);
+    output::note(&format!("skydeck: {}", stop.message));
     ExitCode::from(stop.exit.code())
 }
 
@@ -58,11 +69,16 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     let global = cli.global;
     match &cli.verb {
         Some(Verb::Completions { shell }) => {
-            clap_complete::generate(*shell, &mut Cli::command(), "skydeck", &mut std::io::stdout().lock());
+            // Into memory first: the generator takes no error from what it writes to.
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "skydeck", &mut script);
+            output::raw(&script)?;
             return Ok(Exit::Ok.code());
         }
         Some(Verb::Man) => {
-            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout().lock())?;
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            output::raw(&page)?;
             return Ok(Exit::Ok.code());
         }
         Some(Verb::Keys) => {
@@ -70,7 +86,7 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
                 super::args::Language::Zh => crate::ui::Lang::Zh,
                 super::args::Language::En => crate::ui::Lang::En,
             };
-            write!(std::io::stdout().lock(), "{}", crate::ui::keymap::markdown(lang))?;
+            output::lines(crate::ui::keymap::markdown(lang).lines())?;
             return Ok(Exit::Ok.code());
         }
         _ => {}

@@ -3,17 +3,20 @@
 //!
 //! Invariant: the engine decides; this only gives orders and says what the facts say.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use ulid::Ulid;
 
 use super::args::Approval;
 use super::bills;
 use super::exit::{Exit, Stop};
 use super::json;
+use super::lines::Lines;
 use super::out::Out;
+use super::output;
 use crate::domain::command::{Command, Order, Receipt, Refusal};
 use crate::domain::confirm::{self, Rung};
 use crate::domain::event::{Event, Fact};
@@ -97,6 +100,11 @@ impl Driver {
         let waits = |state: &RunState| matches!(state, RunState::Paused(_) | RunState::Interrupted);
         let mut seen = live.runs.get(&run).map(|r| r.row.state.clone()).filter(waits);
         let (mut stopping, mut resumed, mut moved, mut slowed) = (false, 0, false, None);
+        let mut leave = Leave::listen()?;
+        let mut lines = match self.out.json {
+            true => Some(Lines::begin(&*self.link, live.runs.get(&run).map(|live| &live.row)).await?),
+            false => None,
+        };
         loop {
             let now = live.runs.get(&run);
             if now.is_none()
@@ -104,7 +112,7 @@ impl Driver {
             {
                 // So many others were closed since that this one is told no more.
                 bar.finish_and_clear();
-                return self.over(&row).await;
+                return self.over(&row, lines.as_ref()).await;
             }
             if let Some(now) = now.filter(|now| moved || seen.as_ref() != Some(&now.row.state)) {
                 moved = false;
@@ -124,7 +132,7 @@ impl Driver {
                         // takes no writes stands in the fold alone.
                         let state = now.row.state.clone();
                         let row = stored.map_or_else(|| now.row.clone(), |row| RunRow { state, ..row });
-                        Some(self.over(&row).await?)
+                        Some(self.over(&row, lines.as_ref()).await?)
                     }
                     RunState::Settling => {
                         self.out.note(self.out.t(
@@ -143,8 +151,13 @@ impl Driver {
                 // Biased: what happened is shown before a Ctrl-C is obeyed, so the last line is never stale.
                 biased;
                 notice = watch.notices.recv() => match notice {
-                    Some(Notice::Facts(facts)) => moved |= self.facts(run, &facts, &mut live, &bar)?,
-                    Some(Notice::Resync(now)) => (live, moved) = (*now, true),
+                    Some(Notice::Facts(facts)) => moved |= self.facts(run, &facts, &mut live, &bar, lines.as_mut()),
+                    Some(Notice::Resync(now)) => {
+                        (live, moved) = (*now, true);
+                        if let Some(lines) = &mut lines {
+                            lines.catch_up(&*self.link, &self.out, run).await?;
+                        }
+                    }
                     Some(Notice::Pulse(pulse)) => {
                         let env = live.runs.get(&run).map(|r| &r.row.head.env);
                         if let Some(now) = pulse.envs.iter().find(|now| Some(&now.env) == env) {
@@ -154,8 +167,7 @@ impl Driver {
                     Some(Notice::PlansReloaded) => {}
                     None => return Err(Stop::new(Exit::Unknown, "the engine ended; start again to recover")),
                 },
-                signal = tokio::signal::ctrl_c() => {
-                    signal?;
+                () = leave.asked() => {
                     if stopping {
                         return Err(Stop::new(Exit::Interrupted, "interrupted; calls in flight become unknown and are verified at the next start"));
                     }
@@ -210,7 +222,14 @@ impl Driver {
     }
 
     /// Takes facts in; whether the run came into another state, or into the same one anew.
-    fn facts(&self, run: RunId, facts: &[Fact], live: &mut Live, bar: &ProgressBar) -> Result<bool, Stop> {
+    fn facts(
+        &self,
+        run: RunId,
+        facts: &[Fact],
+        live: &mut Live,
+        bar: &ProgressBar,
+        mut lines: Option<&mut Lines>,
+    ) -> bool {
         let mut moved = false;
         for fact in facts {
             live.apply(fact);
@@ -225,10 +244,8 @@ impl Driver {
                     | Event::RunInterrupted { .. }
                     | Event::RunClosed { .. }
             );
-            if self.out.json
-                && let Some(line) = live.runs.get(&run).and_then(|live| json::settled(&live.row.head, fact))
-            {
-                self.out.object(&line)?;
+            if let (Some(lines), Some(live)) = (&mut lines, live.runs.get(&run)) {
+                lines.fact(&self.out, &live.row.head, fact);
             }
         }
         if let Some(run) = live.runs.get(&run) {
@@ -245,7 +262,7 @@ impl Driver {
                 tally.unknown
             ));
         }
-        Ok(moved)
+        moved
     }
 
     fn approve(&self, run: &RunLive) -> Result<Answer, Stop> {
@@ -302,25 +319,27 @@ impl Driver {
             self.out.note(&format!("{} {option}", self.out.t("not confirmed; add", "未确认：加")));
             return Ok(None);
         }
-        let mut stderr = std::io::stderr().lock();
-        write!(stderr, "{} {wish} {} ", self.out.t("type", "请输入"), self.out.t("to go on:", "以继续："))?;
-        stderr.flush()?;
+        output::question(&format!("{} {wish} {}", self.out.t("type", "请输入"), self.out.t("to go on:", "以继续：")))?;
         let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line)?;
-        Ok((line.trim() == wish).then(|| line.trim().to_owned()))
+        // A terminal that is gone says nothing, and that is no yes.
+        let typed = std::io::stdin().lock().read_line(&mut line).is_ok() && line.trim() == wish;
+        Ok(typed.then(|| line.trim().to_owned()))
     }
 
     /// Says how a run ended, or how it stands where this verb leaves it; its exit.
-    async fn over(&self, row: &RunRow) -> Result<Exit, Stop> {
+    async fn over(&self, row: &RunRow, lines: Option<&Lines>) -> Result<Exit, Stop> {
         let exit = Exit::of_run(row).unwrap_or(Exit::Stopped);
         if let Some(words) = self.why(row) {
             self.out.note(&words);
         }
+        let gap = lines.map_or(Exit::Ok, |lines| lines.gap(&self.out, row));
         match self.print(row).await {
-            Ok(()) => Ok(exit),
+            Ok(()) => Ok(exit.or(gap)),
+            // Said, and not an end: of several runs the next one is still to be followed.
             Err(stop) => {
                 let own = self.out.t("the run's own exit code is", "本次运行的退出码为");
-                Err(Stop::new(exit.or(stop.exit), format!("{}; {own} {}", stop.message, exit.code())))
+                self.out.note(&format!("skydeck: {}; {own} {}", stop.message, exit.code()));
+                Ok(exit.or(gap).or(stop.exit))
             }
         }
     }
@@ -385,6 +404,29 @@ impl Driver {
     }
 }
 
+/// The wish to leave a run that is followed: Ctrl-C, or the end that a service manager sends. A terminal that is closed is
+/// none: the run goes on to its end, and nobody is told.
+struct Leave {
+    signals: [Signal; 2],
+}
+
+impl Leave {
+    fn listen() -> Result<Self, Stop> {
+        let hear = |kind| signal(kind).map_err(|e| Stop::usage(format!("signals cannot be heard: {e}")));
+        // Once heard, it no longer ends the process.
+        drop(hear(SignalKind::hangup())?);
+        Ok(Self { signals: [hear(SignalKind::interrupt())?, hear(SignalKind::terminate())?] })
+    }
+
+    async fn asked(&mut self) {
+        let [interrupt, terminate] = &mut self.signals;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+}
+
 /// What must be typed for a rung.
 fn wish(rung: &Rung) -> String {
     match rung {
@@ -416,7 +458,7 @@ impl Answer {
     async fn give(self, driver: &Driver, row: &RunRow, set: Set) -> Result<Option<Exit>, Stop> {
         let refused = match self {
             Self::Yes(approval) => driver.submit(approval).await?.err(),
-            Self::No if set == Set::Theirs => return driver.over(row).await.map(Some),
+            Self::No if set == Set::Theirs => return driver.over(row, None).await.map(Some),
             Self::No => driver.submit(Command::Decline { run: row.head.id }).await?.err(),
         };
         let Some(refusal) = refused else { return Ok(None) };
@@ -427,7 +469,7 @@ impl Answer {
             Reason::TypeCount { .. } | Reason::TypeEnvironment { .. } if set == Set::Ours => {
                 driver.order(Command::Decline { run: row.head.id }).await.map(|_| None)
             }
-            _ => driver.over(row).await.map(Some),
+            _ => driver.over(row, None).await.map(Some),
         }
     }
 }

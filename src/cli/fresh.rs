@@ -63,7 +63,7 @@ pub(super) fn print(out: &Out, asked: &NewPlan) -> Result<Exit, Stop> {
     // What was typed went into it: a name or a field that a plan cannot hold is said, not printed.
     plan::read(PlanId::new("new"), &text)
         .map_err(|e| Stop::usage(e.zh.clone().filter(|_| out.is_zh()).unwrap_or_else(|| e.message.clone())))?;
-    out.line(text.trim_end())?;
+    out.document(&text)?;
     if let Verb::Operation(name) = &verb {
         out.note(&out.t(
             "before the first run: narrow FilterString (as it stands it takes every bill in that state), and let the \

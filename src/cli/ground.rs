@@ -2,13 +2,15 @@
 //!
 //! Invariant: nothing is opened before a verb asks for it.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
-use super::args::{Approval, Global, Looks};
+use super::args::{Approval, Global, Language, Looks};
 use super::console::Console;
 use super::drive::Driver;
 use super::exit::Stop;
 use super::out::Out;
+use super::output::Charset;
 use crate::boot::{self, Booted, Logging, Paths, PlanFiles, Setup};
 use crate::config::{Config, EnvironmentConfig, Rules};
 use crate::domain::cause::CauseTable;
@@ -36,7 +38,11 @@ pub(super) struct Ground {
 
 impl Ground {
     pub fn out(&self) -> Out {
-        let lang = boot::language(self.global.lang, self.config.console.language.as_deref());
+        let lang = match boot::language(self.global.lang, self.config.console.language.as_deref()) {
+            // Chinese on a terminal that cannot show it would be a wall of question marks.
+            Language::Zh if std::io::stderr().is_terminal() && !Charset::detect().has_chinese() => Language::En,
+            lang => lang,
+        };
         Out { json: self.global.json, lang, causes: self.causes.clone() }
     }
 

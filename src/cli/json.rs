@@ -97,6 +97,17 @@ pub fn settled(head: &RunHead, fact: &Fact) -> Option<Value> {
     Some(value)
 }
 
+/// The same from the store's row of it, for a reader that fell behind the facts: it has no place in the journal.
+pub fn settled_row(row: &BillRow) -> Value {
+    let mut value = json!({
+        "type": "bill", "run": row.run, "fid": row.fid(), "operation": name(&row.key.op), "no": row.no,
+        "at_ms": row.at.0, "seq": null,
+    });
+    merge(&mut value, state(&row.key.op, &row.state));
+    merge(&mut value, after(Some(&After::of(row))));
+    value
+}
+
 /// A run with its sum.
 pub fn run(row: &RunRow) -> Value {
     let head = &row.head;

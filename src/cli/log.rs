@@ -231,12 +231,19 @@ fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, t
             ])
             .map_err(|e| said(&e))?;
     }
+    let mut lost = None;
     let found = read(file, |text, line| {
         if line.ts.as_str() < since.as_str() {
             return Ok(());
         }
         rows += 1;
-        let Some(sheet) = &mut sheet else { return writeln!(sink, "{text}") };
+        let Some(sheet) = &mut sheet else {
+            return writeln!(sink, "{text}").map_err(|error| {
+                let again = std::io::Error::new(error.kind(), error.to_string());
+                lost = Some(error);
+                again
+            });
+        };
         let deed = &line.deed;
         let phase = serde_json::to_value(deed.phase).ok();
         let cells = [
@@ -261,7 +268,12 @@ fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, t
         // A cell that a spreadsheet would take for a formula is made text.
         let cells = cells.map(|cell| crate::text::csv_safe(&cell));
         sheet.write_record(cells).map_err(std::io::Error::other)
-    })?;
+    });
+    // It is not the log that could not be read.
+    if let Some(error) = lost {
+        return Err(Stop::from(error));
+    }
+    let found = found?;
     if let Some(sheet) = sheet {
         sink.write_all(&sheet.into_inner().map_err(|e| said(&e))?)?;
     }

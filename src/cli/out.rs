@@ -2,12 +2,12 @@
 //!
 //! Invariant: text from outside passes [`show`] before it is printed.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::args::Language;
-use super::json;
+use super::{json, output};
 use crate::domain::bill::{BillState, Outcome, Skip, Slot};
 use crate::domain::cause::{Cause, CauseTable};
 use crate::domain::command::Refusal;
@@ -21,6 +21,8 @@ use crate::text::show;
 
 /// Longest text of a table cell, bytes.
 const CELL: usize = 1024;
+/// Longest text of a sentence, bytes.
+const TEXT: usize = 8 * 1024;
 
 /// Where a verb writes.
 pub struct Out {
@@ -56,18 +58,22 @@ impl Out {
 
     /// A line on standard output.
     pub fn line(&self, text: &str) -> io::Result<()> {
-        writeln!(io::stdout().lock(), "{text}")
+        output::line(text)
+    }
+
+    /// A JSON document of several lines.
+    pub fn document(&self, json: &str) -> io::Result<()> {
+        output::json(json)
     }
 
     /// A JSON object on a line of standard output.
     pub fn object(&self, value: &serde_json::Value) -> io::Result<()> {
-        writeln!(io::stdout().lock(), "{value}")
+        output::object(value)
     }
 
-    /// A line for the person at standard error; already safe or our own words.
+    /// A line for the person at standard error.
     pub fn note(&self, text: &str) {
-        // A closed standard error must not end a run in the middle.
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        output::note(text);
     }
 
     /// A table on standard output.
@@ -80,8 +86,7 @@ impl Out {
         for row in rows {
             table.add_row(row.iter().map(|cell| show(cell, CELL).as_str().to_owned()));
         }
-        let text = table.trim_fmt();
-        writeln!(io::stdout().lock(), "{text}")
+        output::lines(table.trim_fmt().lines())
     }
 
     /// A moment in local time, with the zone said.
@@ -238,10 +243,12 @@ impl Out {
     /// A reason in the chosen language.
     pub fn reason_of(&self, why: &Reason) -> String {
         let label = |cause: &Cause| self.cause(cause.as_str());
-        match self.lang {
+        let said = match self.lang {
             Language::En => why.en_with(&label),
             Language::Zh => why.zh_with(&label),
-        }
+        };
+        // Its arguments may be the server's words.
+        show(&said, TEXT).into_string()
     }
 
     /// Why an order was refused, in the chosen language.

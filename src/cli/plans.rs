@@ -80,7 +80,7 @@ where
         PlanVerb::Show { plan, effective } => {
             let (_, file) = inspect(dir, &plan)?;
             let value = if effective { plan::effective(&file.plan) } else { file.raw.clone() };
-            out.line(&serde_json::to_string_pretty(&value).map_err(|e| Stop::usage(e.to_string()))?)?;
+            out.document(&serde_json::to_string_pretty(&value).map_err(|e| Stop::usage(e.to_string()))?)?;
             Ok(Exit::Ok)
         }
         PlanVerb::New(asked) => super::fresh::print(&out, &asked),
@@ -107,7 +107,7 @@ where
                 let value =
                     |side: &Option<serde_json::Value>| side.as_ref().map_or("-".to_owned(), ToString::to_string);
                 let text = format!("{}: {} → {}", change.field, value(&change.before), value(&change.after));
-                out.line(crate::text::show(&text, 4096).as_str())?;
+                out.line(&text)?;
             }
             if changes.is_empty() {
                 out.line(out.t("no difference in meaning", "含义相同"))?;
@@ -115,7 +115,7 @@ where
             Ok(Exit::Ok)
         }
         PlanVerb::Schema => {
-            out.line(plan::SCHEMA.trim_end())?;
+            out.document(plan::SCHEMA)?;
             Ok(Exit::Ok)
         }
     }
@@ -333,7 +333,7 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
                     .map_err(|e| Stop::usage(format!("{}: cannot be written: {e}", path.display())))?;
                 out.note(&format!("{at}→ {}", path.display()));
             }
-            None => out.line(&plan.json)?,
+            None => out.document(&plan.json)?,
         }
         if refuses(out, target.as_deref(), &plan.json, &at)? {
             exit = Exit::Usage;

@@ -5,7 +5,7 @@
 //! verb that only reads raises nothing.
 
 use std::cell::RefCell;
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::console::Console;
 use super::exit::{Exit, Stop};
 use super::ground::Ground;
 use super::out::Out;
-use super::serve;
+use super::{output, serve};
 use crate::boot::owner::holder;
 use crate::boot::{self, store_stop, told};
 use crate::link::remote::RemoteLink;
@@ -195,10 +195,10 @@ fn ask(out: &Out, outlook: &Outlook) -> Result<Raise, Stop> {
 
 /// The first character of what is typed, a line's end for an empty line, nothing where the terminal is gone.
 fn answer(question: &str) -> Result<Option<char>, Stop> {
-    let mut stderr = std::io::stderr().lock();
-    write!(stderr, "{question} ").and_then(|()| stderr.flush())?;
+    output::question(question)?;
     let mut line = String::new();
-    if std::io::stdin().lock().read_line(&mut line)? == 0 {
+    // A terminal that is gone answers as an empty one does.
+    if std::io::stdin().lock().read_line(&mut line).unwrap_or(0) == 0 {
         return Ok(None);
     }
     Ok(Some(line.trim().chars().next().map_or('\n', |c| c.to_ascii_lowercase())))

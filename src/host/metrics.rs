@@ -22,13 +22,15 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 
+use super::missed;
+use crate::domain::bill::Slot;
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::EnvId;
 use crate::domain::live::{EnvPulse, Live};
 use crate::domain::operation_words;
 use crate::domain::query::{Answer, LedgerGroup, Query};
 use crate::domain::reason::Reason;
-use crate::domain::run::{RunEnd, RunRow, RunState, StoppedRun};
+use crate::domain::run::{RunEnd, RunHead, RunRow, RunState, StoppedRun};
 use crate::domain::time::Ts;
 use crate::link::{Link, LinkError, Notice, Watch};
 
@@ -163,27 +165,49 @@ impl Book {
     fn fact(&self, live: &Live, fact: &Fact) {
         let Some(run) = fact.event.run().and_then(|id| live.runs.get(&id)) else { return };
         let head = &run.row.head;
-        let (env, plan) = (("env", head.env.to_string()), ("plan", head.plan.to_string()));
         match &fact.event {
-            Event::BillSettled { outcome, .. } => {
-                let outcome = operation_words::code(&head.op, outcome.slot());
-                let mut labels = vec![env, plan, ("outcome", outcome.to_owned())];
-                // The series of Audit keep the labels they have.
-                if !head.op.is_audit() {
-                    labels.push(("operation", operation_words::name(&head.op).to_owned()));
-                }
-                self.bills.get_or_create(&labels).inc();
-            }
+            Event::BillSettled { outcome, .. } => self.settled(head, outcome.slot(), 1),
             Event::StepAnswered { step, ms, .. } => {
-                let labels = vec![env, ("step", step.word().to_owned())];
+                let labels = vec![("env", head.env.to_string()), ("step", step.word().to_owned())];
                 self.calls.get_or_create(&labels).observe(f64::from(*ms) / 1000.0);
             }
-            Event::RunClosed { end, .. } => {
-                let end = end.word();
-                self.runs.get_or_create(&vec![env.clone(), plan.clone(), ("end", end.to_owned())]).inc();
-                self.last_end.get_or_create(&vec![env, plan]).set(fact.at.0 / 1000);
-            }
+            Event::RunClosed { end, .. } => self.closed(head, end, fact.at),
             _ => {}
+        }
+    }
+
+    fn settled(&self, head: &RunHead, slot: Slot, n: u64) {
+        let outcome = operation_words::code(&head.op, slot);
+        let mut labels =
+            vec![("env", head.env.to_string()), ("plan", head.plan.to_string()), ("outcome", outcome.to_owned())];
+        // The series of Audit keep the labels they have.
+        if !head.op.is_audit() {
+            labels.push(("operation", operation_words::name(&head.op).to_owned()));
+        }
+        self.bills.get_or_create(&labels).inc_by(n);
+    }
+
+    fn closed(&self, head: &RunHead, end: &RunEnd, at: Ts) {
+        let (env, plan) = (("env", head.env.to_string()), ("plan", head.plan.to_string()));
+        self.runs.get_or_create(&vec![env.clone(), plan.clone(), ("end", end.word().to_owned())]).inc();
+        self.last_end.get_or_create(&vec![env, plan]).set(at.0 / 1000);
+    }
+
+    /// Counts what happened between two states whose facts were not told; `ended`: runs that are no longer in the later one.
+    /// How long calls took cannot be had any more.
+    fn catch_up(&self, before: &Live, now: &Live, ended: &[RunRow]) {
+        for row in now.runs.values().map(|run| &run.row).chain(ended) {
+            let was = before.runs.get(&row.head.id).map(|run| &run.row);
+            let slots = Slot::ALL.into_iter().filter(|slot| *slot != Slot::Waiting);
+            for slot in slots.filter(|_| !row.is_untold()) {
+                let n = row.tally.get(slot).saturating_sub(was.map_or(0, |row| row.tally.get(slot)));
+                if n > 0 {
+                    self.settled(&row.head, slot, n);
+                }
+            }
+            if let (RunState::Closed(end), false) = (&row.state, was.is_some_and(|row| row.state.is_closed())) {
+                self.closed(&row.head, end, row.closed.unwrap_or_default());
+            }
         }
     }
 
@@ -392,6 +416,13 @@ impl Metrics {
                 notice = notices.recv() => notice,
             };
             let Some(notice) = notice else { return };
+            let ended = match &notice {
+                Notice::Resync(live) => {
+                    let before = desk.now.lock().unwrap_or_else(PoisonError::into_inner).live.clone();
+                    missed::ended(&*desk.link, &before, live).await
+                }
+                Notice::Facts(_) | Notice::Pulse(_) | Notice::PlansReloaded => Vec::new(),
+            };
             let mut now = desk.now.lock().unwrap_or_else(PoisonError::into_inner);
             match notice {
                 Notice::Facts(facts) => {
@@ -402,7 +433,11 @@ impl Metrics {
                     }
                 }
                 Notice::Pulse(pulse) => now.envs = pulse.envs,
-                Notice::Resync(live) => now.live = *live,
+                Notice::Resync(live) => {
+                    let book = desk.book.lock().unwrap_or_else(PoisonError::into_inner);
+                    book.catch_up(&now.live, &live, &ended);
+                    now.live = *live;
+                }
                 Notice::PlansReloaded => continue,
             }
             drop(now);

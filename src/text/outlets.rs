@@ -3,9 +3,11 @@
 //! Invariant: what leaves here passed [`show`] and holds nothing its reader would execute.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use base64::Engine as _;
 
+use super::hostile::hostile;
 use super::show::show;
 
 /// Bytes that may go to the terminal's clipboard; terminals drop longer sequences, some without a word.
@@ -33,6 +35,27 @@ fn is_number(text: &str) -> bool {
     body.starts_with(|c: char| c.is_ascii_digit())
         && body.replace(',', "").parse::<f64>().is_ok()
         && body.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'e' | b'E' | b'-' | b'+'))
+}
+
+/// A JSON text in which what a terminal obeys, or what reorders or hides its neighbours, stands as `\u` escapes. Outside of
+/// its strings JSON has no such character, so the value stays the same.
+pub fn json_safe(json: &str) -> Cow<'_, str> {
+    if !json.chars().any(hostile) {
+        return json.into();
+    }
+    let mut out = String::with_capacity(json.len() + 64);
+    let mut units = [0; 2];
+    for c in json.chars() {
+        if hostile(c) {
+            for unit in c.encode_utf16(&mut units) {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out.into()
 }
 
 /// Text of an HTML element or a quoted attribute, from raw text.
@@ -121,6 +144,16 @@ mod tests {
         let text = base64::engine::general_purpose::STANDARD.decode(coded).unwrap();
         assert_eq!(String::from_utf8(text).unwrap(), "rm -rf x ls⟨202E⟩␛[2J");
         assert_eq!(osc52(&"x".repeat(COPY_LIMIT + 1)), Err(TooLong { bytes: COPY_LIMIT + 1 }));
+    }
+
+    #[test]
+    fn json_keeps_its_value_and_gives_a_terminal_nothing_to_obey() {
+        let value = serde_json::json!({"m\u{9b}": "\u{202e}审核\u{1f1e8}\u{e0041}\u{7f}\x1b[2J", "n": [1, "\u{85}"]});
+        let text = json_safe(&value.to_string()).into_owned();
+        assert!(!text.chars().any(hostile), "{text}");
+        assert!(text.contains("\\u202e审核") && text.contains("\\udb40\\udc41"), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        assert!(matches!(json_safe("{\"a\":\"审核\"}"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -57,7 +57,15 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             }
         }
         Msg::Resync(live) => {
+            let ours: Vec<RunId> =
+                model.live.open().map(|run| run.row.head.id).filter(|id| model.mine.contains(id)).collect();
             model.live = *live;
+            // What ended while this console was behind is said all the same.
+            for run in ours {
+                if model.live.runs.get(&run).is_some_and(|run| run.row.state.is_closed()) {
+                    closed(model, run, &mut effects);
+                }
+            }
             model.opening = None;
             spoil_all(model);
             model.ask(Query::Environments, Asked::Environments, &mut effects);

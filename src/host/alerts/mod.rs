@@ -17,6 +17,7 @@ use self::words::{Message, Tongue};
 use crate::domain::ids::PlanId;
 use crate::domain::query::{Answer, LedgerGroup, Query};
 use crate::domain::time::Clock;
+use crate::host::missed;
 use crate::link::{Link, Notice, Watch};
 
 /// Messages waiting to be sent, at most; more are said in the log and lost.
@@ -79,15 +80,19 @@ impl Alerts {
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
-                () = slept => {}
+            let notice = tokio::select! {
+                () = slept => continue,
                 _ = end.wait_for(|end| *end) => break,
-                notice = notices.recv() => match notice {
-                    Some(Notice::Facts(facts)) => watchman.facts(&facts, now()),
-                    Some(Notice::Resync(live)) => watchman.resync(*live, now()),
-                    Some(Notice::Pulse(_) | Notice::PlansReloaded) => {}
-                    None => break,
-                },
+                notice = notices.recv() => notice,
+            };
+            match notice {
+                Some(Notice::Facts(facts)) => watchman.facts(&facts, now()),
+                Some(Notice::Resync(live)) => {
+                    let ended = missed::ended(&*link, watchman.live(), &live).await;
+                    watchman.resync(*live, &ended, now());
+                }
+                Some(Notice::Pulse(_) | Notice::PlansReloaded) => {}
+                None => break,
             }
         }
         // What happened while everything came to an end is told too.

@@ -14,7 +14,7 @@ use sha2::Sha256;
 use tokio::io::AsyncWriteExt;
 
 use super::words::Message;
-use crate::text::show;
+use crate::text::{json_safe, show};
 
 /// How long one try may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -126,7 +126,7 @@ impl Sender {
             }
             Kind::Feishu => {
                 let url = format!("{}{}", target.url, encoded(token));
-                let mut body = json!({"msg_type": "text", "content": {"text": message.text}});
+                let mut body = json!({"msg_type": "text", "content": {"text": feishu_safe(&message.text)}});
                 if let (Some(secret), Value::Object(fields)) = (secret, &mut body) {
                     let seconds = now / 1000;
                     let sign = STANDARD.encode(mac(format!("{seconds}\n{secret}").as_bytes(), "")?);
@@ -139,7 +139,7 @@ impl Sender {
     }
 
     async fn webhook(&self, url: &str, token: &str, secret: Option<&str>, body: &Value) -> Result<(), String> {
-        let body = body.to_string();
+        let body = json_safe(&body.to_string()).into_owned();
         let mut request = self.client.post(url).header("content-type", "application/json");
         if !token.is_empty() {
             request = request.bearer_auth(token);
@@ -204,6 +204,11 @@ fn mac(key: &[u8], text: &str) -> Result<Vec<u8>, String> {
     Ok(mac.finalize().into_bytes().to_vec())
 }
 
+/// A text in which 飞书 finds none of its tags: `<at user_id="all">` would call everybody.
+fn feishu_safe(text: &str) -> String {
+    text.replace('<', "＜")
+}
+
 /// A value of a URL's query.
 fn encoded(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
@@ -227,7 +232,7 @@ async fn command(argv: &[String], message: &Value) -> Result<(), String> {
     let told = async {
         if let Some(mut input) = input {
             // One that does not read is not at fault.
-            let _ = input.write_all(message.to_string().as_bytes()).await;
+            let _ = input.write_all(json_safe(&message.to_string()).as_bytes()).await;
         }
         child.wait().await
     };
@@ -241,5 +246,15 @@ async fn command(argv: &[String], message: &Value) -> Result<(), String> {
             }
             Err(format!("{program} did not end within {} s and was killed", LIMIT.as_secs()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_robot_finds_no_tag_in_what_a_server_said() {
+        assert_eq!(feishu_safe("A<at user_id=\"all\"></at>审"), "A＜at user_id=\"all\">＜/at>审");
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::ids::{EnvId, OpId, PlanId, RunId};
 use crate::domain::live::{Live, RunLive};
 use crate::domain::operation_words;
 use crate::domain::reason::Reason;
-use crate::domain::run::{PauseWhy, RunEnd, RunKind, RunState, Tally};
+use crate::domain::run::{PauseWhy, RunEnd, RunKind, RunRow, RunState, Tally};
 use crate::domain::time::Ts;
 
 /// What happened to a run.
@@ -121,7 +121,7 @@ impl Watchman {
             long_told: HashSet::new(),
             standing: HashMap::new(),
         };
-        let open: Vec<Item> = live.open().filter_map(|run| of_state(run, now)).collect();
+        let open: Vec<Item> = live.open().filter_map(|run| of_state(&run.row, now)).collect();
         watchman.live = live;
         for item in open {
             watchman.add(item, now);
@@ -130,12 +130,21 @@ impl Watchman {
         watchman
     }
 
-    /// The state anew, after falling behind: what changed meanwhile is told, ended runs too, and nothing else.
-    pub fn resync(&mut self, live: Live, now: Ts) {
+    /// The state as far as facts told.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// The state anew, after falling behind: what changed meanwhile is told, ended runs too, and nothing else. `ended`: runs
+    /// that ended and are no longer in it.
+    pub fn resync(&mut self, live: Live, ended: &[RunRow], now: Ts) {
+        for item in ended.iter().filter_map(|row| of_state(row, row.closed.unwrap_or(now))) {
+            self.add(item, now);
+        }
         let old = std::mem::replace(&mut self.live, live);
         let same = |run: &RunLive| old.runs.get(&run.row.head.id).is_some_and(|was| was.row.state == run.row.state);
         let changed: Vec<Item> =
-            self.live.runs.values().filter(|run| !same(run)).filter_map(|run| of_state(run, now)).collect();
+            self.live.runs.values().filter(|run| !same(run)).filter_map(|run| of_state(&run.row, now)).collect();
         for item in changed {
             self.add(item, now);
         }
@@ -155,7 +164,7 @@ impl Watchman {
                     | Event::RunInterrupted { .. }
                     | Event::RunCollected { .. }
             );
-            if changes && let Some(item) = self.live.runs.get(&run).and_then(|run| of_state(run, fact.at)) {
+            if changes && let Some(item) = self.live.runs.get(&run).and_then(|run| of_state(&run.row, fact.at)) {
                 self.add(item, now);
             }
             // Somebody is there after all.
@@ -224,7 +233,7 @@ impl Watchman {
         for id in late {
             self.long_told.insert(id);
             if let Some(run) = self.live.runs.get(&id) {
-                let item = item(run, What::UnknownLong, None, now);
+                let item = item(&run.row, What::UnknownLong, None, now);
                 self.add(item, now);
             }
         }
@@ -261,8 +270,7 @@ impl Watchman {
 }
 
 /// What the state a run is in now is worth.
-fn of_state(run: &RunLive, at: Ts) -> Option<Item> {
-    let row = &run.row;
+fn of_state(row: &RunRow, at: Ts) -> Option<Item> {
     let by_clock = row.head.by.is_schedule();
     let (what, why) = match &row.state {
         RunState::Closed(RunEnd::CollectFailed(why)) => (What::CollectFailed, Some(why)),
@@ -276,11 +284,11 @@ fn of_state(run: &RunLive, at: Ts) -> Option<Item> {
         RunState::AwaitingApproval if by_clock => (What::Waits, None),
         _ => return None,
     };
-    Some(item(run, what, why, at))
+    Some(item(row, what, why, at))
 }
 
-fn item(run: &RunLive, what: What, why: Option<&Reason>, at: Ts) -> Item {
-    let head = &run.row.head;
+fn item(row: &RunRow, what: What, why: Option<&Reason>, at: Ts) -> Item {
+    let head = &row.head;
     Item {
         what,
         plan: head.plan.clone(),
@@ -288,14 +296,14 @@ fn item(run: &RunLive, what: What, why: Option<&Reason>, at: Ts) -> Item {
         env: head.env.clone(),
         production: head.production,
         run: head.id,
-        sum: *run.tally(),
+        sum: row.tally,
         op: head.op.clone(),
         detail: why.map(Reason::en).unwrap_or_default(),
         reason: why.map(Reason::code),
         reason_args: why.map(Reason::args),
-        ended: run.row.state.is_closed(),
-        untold: run.row.is_untold(),
-        unseen: !head.is_attended() && matches!(&run.row.state, RunState::Closed(end) if end.reason().is_some()),
+        ended: row.state.is_closed(),
+        untold: row.is_untold(),
+        unseen: !head.is_attended() && matches!(&row.state, RunState::Closed(end) if end.reason().is_some()),
         since: None,
         why: why.cloned(),
         at,

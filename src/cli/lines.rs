@@ -1,0 +1,102 @@
+//! One JSON line a settled bill, however slowly the lines are read.
+//!
+//! Invariant: a watcher that fell behind was told no facts for a while; what it missed is read from the store, and what
+//! cannot be had any more is said as a gap.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use serde_json::json;
+
+use super::bills;
+use super::exit::{Exit, Stop};
+use super::json;
+use super::out::Out;
+use crate::domain::bill::{BillState, Outcome};
+use crate::domain::event::{Event, Fact};
+use crate::domain::ids::{Fid, RunId};
+use crate::domain::run::{RunHead, RunRow};
+use crate::link::Link;
+
+/// Which outcome of a bill was told, and from where it was known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Told {
+    outcome: u64,
+    from_store: bool,
+}
+
+/// The lines of one run.
+#[derive(Default)]
+pub struct Lines {
+    told: HashMap<Fid, Told>,
+}
+
+fn mark(outcome: &Outcome) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    // A type that always can be written down; were it not, equal would still be equal.
+    serde_json::to_string(outcome).unwrap_or_default().hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Lines {
+    /// For a run that is watched from now on: what was settled before is not told again.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn begin(link: &dyn Link, row: Option<&RunRow>) -> Result<Self, Stop> {
+        let mut lines = Self::default();
+        if let Some(row) = row.filter(|row| row.tally.found > row.tally.waiting) {
+            for bill in bills::settled(link, row.head.id).await? {
+                if let BillState::Settled(outcome) = &bill.state {
+                    lines.told.insert(bill.fid().clone(), Told { outcome: mark(outcome), from_store: true });
+                }
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Tells a fact. Output that is lost is no reason to leave the run: the verb's end says it.
+    pub fn fact(&mut self, out: &Out, head: &RunHead, fact: &Fact) {
+        let (Event::BillSettled { fid, outcome, .. }, Some(line)) = (&fact.event, json::settled(head, fact)) else {
+            return;
+        };
+        let outcome = mark(outcome);
+        let before = self.told.insert(fid.clone(), Told { outcome, from_store: false });
+        // The store told it first.
+        if before != Some(Told { outcome, from_store: true }) {
+            let _ = out.object(&line);
+        }
+    }
+
+    /// Tells what happened while this watcher was behind.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn catch_up(&mut self, link: &dyn Link, out: &Out, run: RunId) -> Result<(), Stop> {
+        for bill in bills::settled(link, run).await? {
+            let BillState::Settled(outcome) = &bill.state else { continue };
+            let told = Told { outcome: mark(outcome), from_store: true };
+            let before = self.told.insert(bill.fid().clone(), told);
+            if before.is_none_or(|before| before.outcome != told.outcome) {
+                let _ = out.object(&json::settled_row(&bill));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says how many settled bills of a run have no line; the exit that leads to.
+    pub fn gap(&self, out: &Out, row: &RunRow) -> Exit {
+        let settled = row.tally.found.saturating_sub(row.tally.waiting);
+        let missing = settled.saturating_sub(self.told.len() as u64);
+        if missing == 0 || !row.state.is_closed() {
+            return Exit::Ok;
+        }
+        let _ = out.object(&json!({"type": "gap", "run": row.head.id, "missing": missing}));
+        let words = out.t(
+            "settled bills have no line; `skydeck history RUN --json` has them",
+            "张已结束的单据没有输出；用 skydeck history 运行 --json 查看",
+        );
+        out.note(&format!("skydeck: {missing} {words}"));
+        Exit::Output
+    }
+}
