@@ -184,6 +184,40 @@ fn text_leaves_in_the_encoding_of_the_locale_and_json_in_utf_8() {
     );
 }
 
+#[test]
+fn long_words_of_a_server_are_cut_and_everything_stays_readable() {
+    const BILLS: u64 = 60;
+    // Every tenth is good, or the breaker would open.
+    let site = site(BILLS, |service, data, nth| match service {
+        "Audit" if nth % 10 != 0 => {
+            Said::Http(200, answer(false, &[&format!("{} 库存不足 {}", data["Ids"], "x".repeat(30_000))], &[], 0))
+        }
+        _ => Said::Good,
+    });
+    let config = site.dir.path().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}breaker_failed_percent = 100\nbreaker_unknown = 1000\n")).unwrap();
+    let out = site.command("en", &["--json", "run", "p", "--confirm", &BILLS.to_string()]).output().unwrap();
+    assert_eq!(out.status.code(), Some(1), "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(out.stdout.len() < BILLS as usize * 10_000, "{}", out.stdout.len());
+    for args in [&["--json", "ledger", "-n", "500"][..], &["--json", "history"], &["--json", "bill", "XSCKD000007"]] {
+        let out = site.command("en", args).output().unwrap();
+        assert_ne!(out.status.code(), Some(2), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        let long = out
+            .stdout
+            .split(|b| *b == b'\n')
+            .filter(|line| line.len() > 20_000 && !line.starts_with(b"{\"type\":\"fact\""))
+            .count();
+        assert_eq!(long, 0, "{args:?}");
+    }
+    let file = site.dir.path().join("x.jsonl");
+    let out = site.command("en", &["export", file.to_str().unwrap()]).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let rows = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(rows.lines().count(), 54);
+    assert!(rows.lines().all(|row| row.len() < 12_000 && row.contains("库存不足") && row.contains("bytes, sha256 ")));
+}
+
 /// What a server could say to forge a line, move the cursor, rename the window, write the clipboard, reorder a number.
 const WORDS: &str = "\u{1b}]0;x\u{7}\u{1b}[2J\u{1b}]52;c;eA==\u{7}\r\nFORGED skydeck: all audited\n2026-01-01T00:00:00Z ERROR FORGED\u{202e}\u{9b}31m\0\u{200b}\u{e0041}";
 
@@ -256,6 +290,8 @@ fn every_verb(site: &Site) {
     }
 }
 
+type Bad = Box<dyn Fn(&str, &Value) -> Said + Send + Sync>;
+
 fn refused() -> String {
     answer(false, &[WORDS], &[], 0)
 }
@@ -277,7 +313,6 @@ fn nothing_that_a_server_says_is_obeyed_by_a_terminal_or_begins_a_line() {
         };
         json!([cells(filter["FieldKeys"].as_str().unwrap_or_default())])
     };
-    type Bad = Box<dyn Fn(&str, &Value) -> Said + Send + Sync>;
     let servers: Vec<(&str, Bad)> = vec![
         (
             "sign-in",

@@ -574,3 +574,37 @@ fn runs_that_nobody_saw_come_to_nothing_stand_with_since_when_until_one_goes_thr
         assert_eq!(stands(), [(run_id(6), again, 1)], "{}", bench.name);
     }
 }
+
+#[test]
+fn a_page_is_closed_by_bytes_too_and_a_long_message_of_before_is_cut_when_it_is_read() {
+    const BILLS: u64 = 700;
+    let long = "中".repeat(4_000);
+    for bench in stores() {
+        let fids: Vec<u64> = (1..=BILLS).collect();
+        bench.ok(begun(1, "p", &fids));
+        for part in fids.chunks(100) {
+            let Outcome::Failed(failure) = failed("stock") else { panic!() };
+            let outcome =
+                |_| Outcome::Failed(skydeck::domain::bill::Failure { message: long.clone(), ..failure.clone() });
+            bench.ok(part.iter().map(|fid| settled(1, *fid, Slot::Waiting, outcome(fid))).collect());
+        }
+        for scope in [Scope::Ledger, Scope::Run(run_id(1)), Scope::History] {
+            let (mut rows, mut pages, mut request) = (Vec::new(), 0, PageRequest::first(5000));
+            loop {
+                let page = bench.store.bills(scope, &Filter::default(), &request, Ts(T0)).unwrap();
+                assert!(page.rows.len() < 600, "{}: {}", bench.name, page.rows.len());
+                request.cursor = page.rows.last().map(|(cursor, _)| cursor.clone());
+                rows.extend(page.rows);
+                pages += 1;
+                if !page.more {
+                    break;
+                }
+            }
+            assert_eq!((rows.len() as u64, pages), (BILLS, 2), "{} {scope:?}", bench.name);
+            for (_, row) in rows {
+                let BillState::Settled(Outcome::Failed(failure)) = row.state else { panic!() };
+                assert!(failure.message.len() <= 8192 && failure.message.contains("bytes, sha256 "));
+            }
+        }
+    }
+}

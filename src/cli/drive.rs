@@ -7,13 +7,13 @@ use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use ulid::Ulid;
 
 use super::args::Approval;
 use super::bills;
 use super::exit::{Exit, Stop};
 use super::json;
+use super::leave::Leave;
 use super::lines::Lines;
 use super::out::Out;
 use super::output;
@@ -101,9 +101,10 @@ impl Driver {
         let mut seen = live.runs.get(&run).map(|r| r.row.state.clone()).filter(waits);
         let (mut stopping, mut resumed, mut moved, mut slowed) = (false, 0, false, None);
         let mut leave = Leave::listen()?;
-        let mut lines = match self.out.json {
-            true => Some(Lines::begin(&*self.link, live.runs.get(&run).map(|live| &live.row)).await?),
-            false => None,
+        let mut lines = if self.out.json {
+            Some(Lines::begin(&*self.link, live.runs.get(&run).map(|live| &live.row)).await?)
+        } else {
+            None
         };
         loop {
             let now = live.runs.get(&run);
@@ -401,29 +402,6 @@ impl Driver {
             }
         };
         bills::print(&*self.link, &self.out, Scope::Run(row.head.id), &filter, LISTED).await.map(|_| ())
-    }
-}
-
-/// The wish to leave a run that is followed: Ctrl-C, or the end that a service manager sends. A terminal that is closed is
-/// none: the run goes on to its end, and nobody is told.
-struct Leave {
-    signals: [Signal; 2],
-}
-
-impl Leave {
-    fn listen() -> Result<Self, Stop> {
-        let hear = |kind| signal(kind).map_err(|e| Stop::usage(format!("signals cannot be heard: {e}")));
-        // Once heard, it no longer ends the process.
-        drop(hear(SignalKind::hangup())?);
-        Ok(Self { signals: [hear(SignalKind::interrupt())?, hear(SignalKind::terminate())?] })
-    }
-
-    async fn asked(&mut self) {
-        let [interrupt, terminate] = &mut self.signals;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
     }
 }
 

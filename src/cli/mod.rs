@@ -17,6 +17,7 @@ mod fresh;
 mod ground;
 mod health;
 pub mod json;
+mod leave;
 mod lines;
 pub mod log;
 pub mod out;

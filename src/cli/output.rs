@@ -66,13 +66,12 @@ impl Charset {
     /// that and a file or pipe the text as it is.
     pub fn bytes(self, text: &str, terminal: bool) -> Cow<'_, [u8]> {
         match self {
-            Self::Utf8 => text.as_bytes().into(),
             Self::Ascii if terminal && !text.is_ascii() => text
                 .chars()
                 .map(|c| u8::try_from(c).ok().filter(u8::is_ascii).unwrap_or(b'?'))
                 .collect::<Vec<_>>()
                 .into(),
-            Self::Ascii => text.as_bytes().into(),
+            Self::Utf8 | Self::Ascii => text.as_bytes().into(),
             Self::Of(encoding) => encode(encoding, text),
         }
     }

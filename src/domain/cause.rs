@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bounds;
 use super::folded::{clauses, folded, is_like};
 
 /// Name of a class, e.g. `stock`. Open, because operators may add their own.
@@ -188,7 +189,7 @@ impl CauseTable {
         message: &str,
         takes: impl Fn(&Cause) -> bool,
     ) -> Cause {
-        let said = folded(message);
+        let said = folded(bounds::head(message, bounds::JUDGED));
         let hit = self.rule.iter().find(|rule| takes(&rule.cause) && rule.holds(msg_code, field, &said));
         hit.map_or_else(|| Cause::new(known::UNCLASSIFIED), |rule| rule.cause.clone())
     }

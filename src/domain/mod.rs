@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod bill;
+pub mod bounds;
 pub mod cause;
 pub mod command;
 pub mod confirm;

@@ -4,10 +4,13 @@
 
 use std::sync::Arc;
 
+use crate::domain::bounds;
+use crate::domain::event::{Event, Fact};
 use crate::domain::ids::EnvId;
 use crate::domain::plan::{Plan, Schedule};
 use crate::domain::query::{Answer, Cursor, EnvRow, Page, PageRequest, PlanRow, Query};
 use crate::domain::reason::Reason;
+use crate::domain::step::Blob;
 use crate::domain::time::Ts;
 use crate::plan::schedule;
 use crate::store::{Store, StoreError};
@@ -49,7 +52,8 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
         Query::LedgerGroups { plan } => Ok(Answer::LedgerGroups(store.ledger_groups(plan.as_ref())?)),
         Query::Bill(key) => {
             let row = store.bill(&key)?.map(Box::new);
-            let (facts, cut) = store.facts_of(&key, BILL_FACTS)?;
+            let (mut facts, cut) = store.facts_of(&key, BILL_FACTS)?;
+            lighten(&mut facts);
             Ok(Answer::Bill { row, facts, cut })
         }
         Query::FindBill { number, limit } => {
@@ -67,6 +71,20 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
         Query::Environments | Query::Preview { .. } => Ok(Answer::Environments(Vec::new())),
     })
     .await
+}
+
+/// Leaves the bodies of the newest facts, as many as one answer holds; of older ones their length and hash.
+fn lighten(facts: &mut [Fact]) {
+    let mut left = bounds::BODIES;
+    for fact in facts.iter_mut().rev() {
+        let Event::StepAnswered { evidence: Some(evidence), .. } = &mut fact.event else { continue };
+        for body in [Some(&mut evidence.request), evidence.response.as_mut()].into_iter().flatten() {
+            match left.checked_sub(body.bytes.0.len()) {
+                Some(rest) => left = rest,
+                None => body.bytes = Blob::default(),
+            }
+        }
+    }
 }
 
 fn plan_row(

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::wire::date_of;
 use crate::domain::bill::{Found, Rev, Status};
+use crate::domain::bounds;
 use crate::domain::ids::Fid;
 
 const STATUS: &str = "FDocumentStatus";
@@ -94,15 +95,22 @@ impl Layout {
         if id.parse::<f64>().is_ok() && !id.bytes().all(|b| b.is_ascii_digit()) {
             return Err(format!("a row has the id {id}, which is no whole number"));
         }
+        let no = text(self.number).trim();
+        for (what, value) in [("an id", id), ("a number", no)] {
+            let length = value.chars().count();
+            if length > bounds::NUMBER {
+                return Err(format!("a row has {what} of {length} characters (limit {})", bounds::NUMBER));
+            }
+        }
         Ok(Found {
             fid: Fid::new(id),
-            no: text(self.number).trim().to_owned(),
+            no: no.to_owned(),
             rev: Rev::new(Status::from(text(self.status).to_owned()), date(self.modified)),
-            approver: self.approver.map(|at| text(at).trim().to_owned()).filter(|name| !name.is_empty()),
+            approver: self.approver.map(|at| bounds::cell(text(at).trim())).filter(|name| !name.is_empty()),
             approved: date(self.approved),
             marked: date(self.marked),
-            columns: self.plan.iter().map(|at| text(*at).to_owned()).collect(),
-            fields: self.fields.iter().map(|(path, at)| (path.clone(), text(*at).to_owned())).collect(),
+            columns: self.plan.iter().map(|at| bounds::cell(text(*at))).collect(),
+            fields: self.fields.iter().map(|(path, at)| (path.clone(), bounds::cell(text(*at)))).collect(),
         })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a bill is named only by its whole number; a number inside a longer one names nothing.
 
+use crate::domain::bounds;
 use crate::domain::ids::Fid;
 
 /// What a message says about whom it concerns.
@@ -20,6 +21,7 @@ const LEADS: [&str; 6] = ["单据编号为", "單據編號為", "编码值", "�
 
 /// Finds out whom `message` concerns.
 pub(super) fn named(message: &str, asked: &[(Fid, String)]) -> Named {
+    let message = bounds::head(message, bounds::JUDGED);
     let mut hits: Vec<usize> = Vec::new();
     let quoted: Vec<&str> = LEADS.iter().flat_map(|lead| quoted_after(message, lead)).collect();
     for name in &quoted {

@@ -24,6 +24,7 @@ pub struct Ask<'a> {
 impl Ask<'_> {
     /// A fault with a message of one form: what failed where, why, and what to do next.
     pub fn fault(&self, kind: FaultKind, why: &str, next: &str) -> Fault {
+        let why = crate::domain::bounds::words(why.to_owned());
         let message = format!("{} at {} failed: {why}. {next}", self.what, self.server);
         Fault { kind, message, retry_after: None, evidence: None }
     }

@@ -5,6 +5,7 @@ use super::names::{Named, is_number, is_unique, named};
 use super::session::{Loss, loss_in, loss_of};
 use super::{Mode, excerpt, is_text_401};
 use crate::domain::bill::{Failure, UnknownWhy};
+use crate::domain::bounds;
 use crate::domain::cause::{Cause, CauseTable, Repeat, known};
 use crate::domain::ids::Fid;
 use crate::domain::step::Verdict;
@@ -31,16 +32,33 @@ pub fn judge_write(
     mode: Mode,
 ) -> Judged {
     let all = All { asked };
-    let reply = match answer {
-        Ok(reply) => reply,
-        Err(fault) => return all.of_fault(fault),
+    let judged = match answer {
+        Err(fault) => all.of_fault(fault),
+        Ok(reply) if reply.status != 200 => all.of_status(reply, mode),
+        Ok(reply) => match Envelope::read(&reply.body) {
+            Ok(status) => judge(&status, reply, asked, causes, mode),
+            Err(why) => all.of_other_shape(&reply.body, mode, &why.to_string()),
+        },
     };
-    if reply.status != 200 {
-        return all.of_status(reply, mode);
-    }
-    match Envelope::read(&reply.body) {
-        Ok(status) => judge(&status, reply, asked, causes, mode),
-        Err(why) => all.of_other_shape(&reply.body, mode, &why.to_string()),
+    judged.bounded()
+}
+
+impl Judged {
+    /// With the server's words cut. They were judged whole; the answer itself is kept as evidence.
+    fn bounded(mut self) -> Self {
+        for (_, verdict) in &mut self.verdicts {
+            match verdict {
+                Verdict::Done => {}
+                Verdict::Rejected(failure) => *failure = failure.clone().bounded(),
+                Verdict::NotSent(said) | Verdict::Unknown(_, said) => *said = bounds::words(std::mem::take(said)),
+            }
+        }
+        self.side.truncate(bounds::TEXTS);
+        self.side.iter_mut().for_each(|said| *said = bounds::words(std::mem::take(said)));
+        if let Some(Alarm::Credentials(said)) = &mut self.alarm {
+            *said = bounds::words(std::mem::take(said));
+        }
+        self
     }
 }
 

@@ -16,7 +16,8 @@ use super::kv::{Entry, Kv, Near, Walk};
 use super::read::after_number;
 use super::row::{BillRec, RunLiveRec};
 use super::sieve::Sieve;
-use crate::domain::bill::Slot;
+use crate::domain::bill::{BillState, Outcome, Slot};
+use crate::domain::bounds;
 use crate::domain::event::ActionEntry;
 use crate::domain::filter::{Filter, Key as Asked, Term, Test};
 use crate::domain::ids::{Fid, PlanId, Seq};
@@ -88,6 +89,40 @@ impl<'k, K: Kv> Source<'k, K> {
     }
 }
 
+/// How much of a page a row takes.
+trait Weigh {
+    /// Bytes of its texts; `stored` is how long its value in the index is.
+    fn weight(&self, stored: usize) -> usize;
+}
+
+impl Weigh for BillRow {
+    /// As it is given: the stored message may be longer.
+    fn weight(&self, _: usize) -> usize {
+        let columns: usize = self.columns.iter().map(String::len).sum();
+        let said = match &self.state {
+            BillState::Settled(Outcome::Failed(failure)) => failure.message.len(),
+            BillState::Settled(Outcome::Unknown(unknown)) => unknown.detail.len(),
+            BillState::Settled(Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Skipped(_))
+            | BillState::Waiting
+            | BillState::Trying { .. }
+            | BillState::RetryAt { .. } => 0,
+        };
+        columns + said
+    }
+}
+
+impl Weigh for RunRow {
+    fn weight(&self, stored: usize) -> usize {
+        stored + self.head.filter.len()
+    }
+}
+
+impl Weigh for (Seq, Ts, ActionEntry) {
+    fn weight(&self, stored: usize) -> usize {
+        stored
+    }
+}
+
 /// What stands at a place of a list.
 enum Looked<T> {
     /// This.
@@ -124,7 +159,7 @@ fn take_next(streams: &mut [Stream<'_>], down: bool) -> Result<Option<Entry>, St
 }
 
 impl<'k, K: Kv> List<'k, K> {
-    fn page<T>(
+    fn page<T: Weigh>(
         self,
         request: &PageRequest,
         read: impl Fn(&[u8], &[u8]) -> Result<Looked<T>, StoreError>,
@@ -136,7 +171,7 @@ impl<'k, K: Kv> List<'k, K> {
         let mut streams: Vec<Stream<'k>> =
             self.sources.into_iter().map(|source| source.stream(from.as_deref(), down)).collect();
         let mut page = Page::default();
-        let (mut last, mut refused): (Option<Vec<u8>>, u64) = (None, 0);
+        let (mut last, mut refused, mut bytes): (Option<Vec<u8>>, u64, usize) = (None, 0, 0);
         while let Some((place, value)) = take_next(&mut streams, down)? {
             if page.scanned >= SCAN || refused >= SLICE || self.near.borrow().loads >= LOADS {
                 page.more = true;
@@ -149,10 +184,11 @@ impl<'k, K: Kv> List<'k, K> {
             if let Looked::Row(row) = read(&place, &value)? {
                 if !passes(&row)? {
                     refused += 1;
-                } else if page.rows.len() >= limit {
+                } else if page.rows.len() >= limit || bytes >= bounds::PAGE {
                     page.more = true;
                     break;
                 } else {
+                    bytes = bytes.saturating_add(row.weight(value.len()));
                     page.rows.push((cursor(&self.tag, &place), row));
                 }
             }

@@ -193,7 +193,7 @@ impl<K: Kv> Index<K> {
 
     pub(super) fn open_row(&self, open: OpenRec, fid: Fid) -> Result<Option<BillRow>, StoreError> {
         Ok(self.row(open.r, fid)?.map(|row| BillRow {
-            state: BillState::Settled(open.o),
+            state: BillState::Settled(open.o.bounded()),
             at: open.t,
             open_since: Some(open.s),
             ..row

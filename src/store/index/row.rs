@@ -204,7 +204,10 @@ impl BillRec {
             plan: head.plan.clone(),
             key: RecordKey { env: head.env.clone(), form: head.form.clone(), fid }.under(&head.op),
             no: self.n,
-            state: self.s,
+            state: match self.s {
+                BillState::Settled(outcome) => BillState::Settled(outcome.bounded()),
+                state @ (BillState::Waiting | BillState::Trying { .. } | BillState::RetryAt { .. }) => state,
+            },
             rev: self.v,
             found: self.o,
             heard: self.l,
