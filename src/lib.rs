@@ -32,6 +32,7 @@
 //!   the socket of the process that holds the data directory (`serve`, `remote`, `frame`).
 //! - [`ui`]: model, update, view, key table, languages, themes. No I/O, no clock.
 //! - [`shell`]: terminal guard, input, the loop, the screen writer, exports.
+//! - [`term`]: bytes of the terminal to keys, pastes and clicks; knows nothing of the product.
 //! - [`text`]: the one choke point from outside bytes to shown text.
 //! - [`sim`]: the Kingdee simulator, an independent reading of the protocol; shares no code with `erp`.
 //! - [`cli`], [`config`], [`secret`], [`boot`]: verbs, configuration, secrets, and the composition root.
@@ -66,5 +67,6 @@ pub mod secret;
 pub mod shell;
 pub mod sim;
 pub mod store;
+pub mod term;
 pub mod text;
 pub mod ui;

@@ -26,13 +26,14 @@ const LAYERS: &[Layer] = &[
     Layer { folder: "link", ours: &["domain", "engine", "store"], never: &["ratatui", "crossterm", "sled", "reqwest"] },
     Layer { folder: "host", ours: &["domain", "link", "plan", "text"], never: &["ratatui", "crossterm", "sled"] },
     Layer { folder: "ui", ours: &["domain", "text"], never: &["tokio", "crossterm", "sled", "reqwest", "hyper"] },
-    Layer { folder: "shell", ours: &["ui", "link", "domain", "text"], never: &["sled", "reqwest", "hyper"] },
+    Layer { folder: "term", ours: &[], never: &["tokio", "ratatui", "crossterm", "sled", "reqwest", "hyper"] },
+    Layer { folder: "shell", ours: &["ui", "link", "domain", "term", "text"], never: &["sled", "reqwest", "hyper"] },
     Layer { folder: "sim", ours: &[], never: &["sled", "reqwest", "ratatui", "crossterm"] },
 ];
 
 const ALL: &[&str] = &[
     "boot", "cli", "config", "domain", "engine", "erp", "host", "link", "plan", "secret", "shell", "sim", "store",
-    "text", "ui",
+    "term", "text", "ui",
 ];
 
 fn rust_files(dir: &Path, into: &mut Vec<PathBuf>) {

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossterm::cursor::{Hide, Show};
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::queue;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -87,7 +86,8 @@ impl Tty {
         if self.title {
             hello.extend(b"\x1b[22;0t");
         }
-        queue!(hello, EnterAlternateScreen, EnableBracketedPaste, Hide)?;
+        queue!(hello, EnterAlternateScreen, Hide)?;
+        hello.extend(b"\x1b[?2004h");
         if self.mouse {
             hello.extend(b"\x1b[?1000h\x1b[?1006h");
         }
@@ -187,8 +187,9 @@ pub fn restore() {
     if held.mouse {
         bye.extend(b"\x1b[?1006l\x1b[?1000l");
     }
+    bye.extend(b"\x1b[?2004l");
     // Writing to a Vec cannot fail.
-    let _ = queue!(bye, DisableBracketedPaste, LeaveAlternateScreen, Show);
+    let _ = queue!(bye, LeaveAlternateScreen, Show);
     if held.title {
         bye.extend(b"\x1b[23;0t");
     }

@@ -10,7 +10,7 @@ use crate::domain::reason::Reason;
 use crate::domain::run::RunState;
 
 use super::format::fill;
-use super::keymap::{Action, COUNTED, TABLE};
+use super::keymap::{self, Action, COUNTED, TABLE};
 use super::layout;
 use super::model::{Model, Pane, Sent};
 use super::msg::{Code, Effect, Key};
@@ -21,6 +21,13 @@ use super::words;
 
 /// Largest count; as many bills as the history is made for.
 const MOST_COUNT: u64 = 9_999_999;
+
+/// Whether a character means itself: in a text, or because the operator gave it a meaning. Elsewhere what an input
+/// method wrote is the key it was made of.
+pub(crate) fn means_itself(model: &Model, key: Key) -> bool {
+    let scope = if model.overlay.is_some() { keymap::Scope::Dialog } else { model.pane.scope() };
+    overlays::takes_text(model) || model.keymap.action(scope, key).is_some()
+}
 
 /// A key was pressed.
 pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {

@@ -8,6 +8,18 @@ use crate::domain::live::{Live, Pulse};
 use crate::domain::query::{Answer, Query};
 use crate::domain::time::Ts;
 
+/// Most characters of a paste.
+pub const PASTE: usize = 10_000;
+
+/// Why a paste is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unpasted {
+    /// Longer than [`PASTE`].
+    TooLong,
+    /// Its end never came.
+    Cut,
+}
+
 /// Ties an answer to its question; answers to older tickets of the same asker are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
@@ -19,6 +31,8 @@ pub enum Msg {
     Key(Key),
     /// Text was pasted (bracketed): goes to an open input line, is ignored everywhere else.
     Paste(String),
+    /// A paste that did not come whole; nothing of it is used.
+    Unpasted(Unpasted),
     /// A click at a cell, only with `--mouse`.
     Click {
         /// Column.
@@ -147,6 +161,27 @@ impl Key {
     /// Control with a character.
     pub fn ctrl(c: char) -> Self {
         Self { code: Code::Char(c), ctrl: true, alt: false }
+    }
+
+    /// The key of the keyboard that an input method made this of: `ｒ` is `r`, `？` is `?`, `、` is `/`.
+    #[must_use]
+    pub fn half_width(self) -> Self {
+        let Code::Char(c) = self.code else { return self };
+        let c = match c {
+            '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+            '\u{3000}' => ' ',
+            '、' => '/',
+            '。' => '.',
+            '《' => '<',
+            '》' => '>',
+            '【' | '「' => '[',
+            '】' | '」' => ']',
+            '“' | '”' => '"',
+            '‘' | '’' => '\'',
+            '￥' => '$',
+            c => c,
+        };
+        Self { code: Code::Char(c), ..self }
     }
 }
 

@@ -33,9 +33,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Key(key) => {
             model.note_shown = false;
             model.touch();
+            let key = if act::means_itself(model, key) { key } else { key.half_width() };
             act::key(model, key, &mut effects);
         }
         Msg::Paste(text) => overlays::paste(model, &text),
+        Msg::Unpasted(why) => overlays::not_pasted(model, why),
         Msg::Click { x, y } => act::click(model, x, y, &mut effects),
         Msg::Wheel(rows) => act::wheel(model, rows),
         Msg::Resize(w, h) => {

@@ -375,6 +375,8 @@ pub(crate) const TEXTS: Texts = Texts {
     sweep: "sweep",
     sweep_hint: "read without the mark",
     thaw_short: "thaw",
+    paste_cut: "the end of the pasted text never came: none of it was taken",
+    paste_too_long: "pasted text is longer than {} characters: none of it was taken",
     too_small: "terminal too small (30x9 at least)",
     trying: "trying",
     unknown: "unknown",

@@ -45,7 +45,7 @@ texts! {
     kind_retry kind_verify last_run latency latency_none ledger_none ledger_none_2 left_waiting lock_short locked
     log_line log_none mark mark_none marked_fewer matched meaning modified more_groups n_due n_flying n_marked not_reached not_reached_short name next next_none no_answer no_decline
     no_default no_later no_run not_now not_read_only notices_none notices_title numbers numbers_hint odd_answer
-    older_left_out oldest open operation pace pace_set pace_title palette_none palette_title path path_wanted pause_breaker
+    older_left_out oldest open operation pace pace_set pace_title palette_none palette_title paste_cut paste_too_long path path_wanted pause_breaker
     pause_canary pause_operator pause_stopped pause_store pause_unreachable pausing per_min per_minute per_s place
     plan plan_broken plan_never plans_none plans_none_2 policy policy_batch policy_no_submit policy_overlap
     policy_submit policy_sweep production queue_awaiting queue_collecting queue_none queue_none_2 queue_nothing

@@ -375,6 +375,8 @@ pub(crate) const TEXTS: Texts = Texts {
     sweep: "全扫",
     sweep_hint: "不用标记，读取全部",
     thaw_short: "解除定格",
+    paste_cut: "粘贴内容没有结尾：未采用",
+    paste_too_long: "粘贴内容超过 {} 个字符：未采用",
     too_small: "终端太小（至少 30x9）",
     trying: "处理中",
     unknown: "未知",

@@ -50,6 +50,11 @@ impl Confirm {
         })
     }
 
+    /// Whether something must be typed to say yes.
+    pub fn takes_text(&self, model: &Model) -> bool {
+        self.rung(model) != Rung::Yes
+    }
+
     /// What must be given.
     pub fn rung(&self, model: &Model) -> Rung {
         let Some(run) = model.live.runs.get(&self.run) else { return Rung::Yes };
@@ -75,7 +80,7 @@ pub(crate) fn offered(model: &Model, run: RunId) -> Vec<Flag> {
 pub(crate) fn key(model: &mut Model, mut confirm: Confirm, key: Key, effects: &mut Vec<Effect>) -> Option<Overlay> {
     let unread = model.now.since(confirm.opened) < super::UNREAD;
     let rung = confirm.rung(model);
-    let typing = rung != Rung::Yes;
+    let typing = confirm.takes_text(model);
     let plain = matches!(key.code, Code::Char(_)) && !key.ctrl && !key.alt;
     if typing && plain {
         if !unread {

@@ -156,6 +156,11 @@ impl Form {
     }
 
     /// Pasted text goes into the field that is being edited.
+    /// Whether the field under the cursor is one of text.
+    pub fn takes_text(&self) -> bool {
+        matches!(self.fields.get(self.at).map(|f| &f.value), Some(Value::Text(_)))
+    }
+
     pub fn paste(&mut self, pasted: &str) {
         if let Some(Field { value: Value::Text(input), .. }) = self.fields.get_mut(self.at) {
             insert(input, pasted);

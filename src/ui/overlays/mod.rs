@@ -11,9 +11,10 @@ use crate::domain::event::Event;
 use crate::domain::run::RunState;
 
 use super::cells::Pen;
+use super::format::fill;
 use super::keymap::{Action, Scope};
 use super::model::Model;
-use super::msg::{Code, Effect, Key};
+use super::msg::{Code, Effect, Key, PASTE, Unpasted};
 use super::skin::Role;
 
 pub mod ask;
@@ -64,7 +65,7 @@ pub(crate) fn edit(input: &mut Input, key: Key) -> bool {
 
 /// Pasted text as one line, without control characters.
 fn insert(input: &mut Input, text: &str) {
-    for c in text.chars().take(10_000) {
+    for c in text.chars() {
         let c = if c.is_whitespace() { ' ' } else { c };
         if !c.is_control() {
             input.handle(InputRequest::InsertChar(c));
@@ -72,8 +73,31 @@ fn insert(input: &mut Input, text: &str) {
     }
 }
 
+/// Whether what is typed now is text.
+pub(crate) fn takes_text(model: &Model) -> bool {
+    match &model.overlay {
+        Some(Overlay::Filter(_) | Overlay::Palette(_)) => true,
+        Some(Overlay::Form(form)) => form.takes_text(),
+        Some(Overlay::Confirm(confirm)) => confirm.takes_text(model),
+        Some(Overlay::Help(_) | Overlay::Notices(_) | Overlay::Ask(_) | Overlay::Retry(_) | Overlay::Compare(_))
+        | None => false,
+    }
+}
+
+/// A paste that is not used is said: half a reason or a filter cut short would mean something else.
+pub(crate) fn not_pasted(model: &mut Model, why: Unpasted) {
+    let words = match why {
+        Unpasted::TooLong => fill(model.t().paste_too_long, &[&PASTE.to_string()]),
+        Unpasted::Cut => model.t().paste_cut.to_owned(),
+    };
+    model.note(true, words);
+}
+
 /// Paste goes to an open line of text; dialogs that ask for a confirmation ignore it.
 pub(crate) fn paste(model: &mut Model, text: &str) {
+    if takes_text(model) && text.chars().nth(PASTE).is_some() {
+        return not_pasted(model, Unpasted::TooLong);
+    }
     match &mut model.overlay {
         Some(Overlay::Filter(line)) => {
             insert(&mut line.input, text);
