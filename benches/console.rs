@@ -19,7 +19,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use skydeck::domain::live::Live;
 use skydeck::shell::screen::Screen;
-use skydeck::shell::{Caps, Colors};
+use skydeck::shell::{Caps, Colors, Through};
 use skydeck::text::Measure;
 use skydeck::ui::{Lang, view};
 use world::{Console, World};
@@ -58,7 +58,7 @@ fn pane_drawn(bencher: Bencher<'_, '_>, pane: &str) {
 fn key_to_bytes(bencher: Bencher<'_, '_>, pane: &str) {
     let mut console = console(pane);
     let mut screen = Screen::new(
-        Caps { colors: Colors::True, unicode: true, xterm: true, measure: Measure::Narrow },
+        Caps { colors: Colors::True, unicode: true, xterm: true, measure: Measure::Narrow, through: Through::Nothing },
         SIZE.0,
         SIZE.1,
     );

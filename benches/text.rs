@@ -9,7 +9,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use skydeck::shell::screen::{Screen, sweep};
-use skydeck::shell::{Caps, Colors};
+use skydeck::shell::{Caps, Colors, Through};
 use skydeck::text::{DETAIL, Measure, TABLE, pad, show, width};
 use skydeck::ui::msg::{Drawn, ListHint};
 
@@ -17,7 +17,8 @@ fn main() {
     divan::main();
 }
 
-const CAPS: Caps = Caps { colors: Colors::True, unicode: true, xterm: true, measure: Measure::Narrow };
+const CAPS: Caps =
+    Caps { colors: Colors::True, unicode: true, xterm: true, measure: Measure::Narrow, through: Through::Nothing };
 
 #[divan::bench(args = ["错误 error \u{1b}[31m", "字段“基本单位”是必填项，", "plain ascii text, nothing else. "])]
 fn show_ten_megabytes(bencher: Bencher<'_, '_>, unit: &str) {

@@ -33,7 +33,7 @@ use skydeck::domain::run::{Flag, Revision, RunEnd};
 use skydeck::domain::server::{Server, ServerBound};
 use skydeck::domain::who::Who;
 use skydeck::text::Measure;
-use skydeck::ui::msg::{Effect, Export, ExportFormat, Msg, Ticket};
+use skydeck::ui::msg::{Effect, Export, ExportFormat, Msg, PASTE, Ticket, Unpasted};
 use skydeck::ui::{Lang, UiConfig, view};
 use world::*;
 
@@ -754,4 +754,39 @@ fn the_summary_of_a_run_is_in_the_words_of_its_operation_and_names_what_was_not_
             text(&c)
         );
     }
+}
+
+#[test]
+fn full_width_keys_are_their_twins_in_lists_and_dialogs_and_themselves_in_texts() {
+    let mut c = console();
+    c.keys("？");
+    assert!(text(&c).contains("Help"), "{}", text(&c));
+    c.keys("<Esc>ｒ");
+    assert_eq!(orders(&c), ["start"]);
+    let mut c = console().collected();
+    c.wait(500);
+    c.keys("ｙ");
+    assert_eq!(orders(&c), ["start", "approve"], "the key of a person who reads the dialog");
+    // An input method writes the ideographic comma with the key of the slash.
+    let mut c = console();
+    c.keys("３、ｒ１？");
+    assert!(text(&c).contains("ｒ１？"), "a text is what was written: {}", text(&c));
+    assert!(orders(&c).is_empty());
+}
+
+#[test]
+fn a_paste_that_is_not_whole_changes_nothing_and_is_said() {
+    let mut c = console();
+    c.keys("3/ab");
+    c.send(Msg::Paste("x".repeat(PASTE + 1)));
+    let shown = text(&c);
+    assert!(shown.contains("longer than 10000 characters") && !shown.contains("abx"), "{shown}");
+    c.send(Msg::Unpasted(Unpasted::Cut));
+    assert!(text(&c).contains("the end of the pasted text never came"), "{}", text(&c));
+    c.send(Msg::Paste("cd".to_owned()));
+    assert!(text(&c).contains("abcd"), "one that is whole is taken: {}", text(&c));
+    // Where nothing takes text, a paste was never of use.
+    let mut c = console();
+    c.send(Msg::Paste("r".repeat(PASTE + 1)));
+    assert!(!text(&c).contains("characters"), "{}", text(&c));
 }

@@ -91,3 +91,115 @@ fn chinese_and_ascii_and_no_colour() {
     assert!(!styles.is_empty(), "the check would see a style");
     quit(pty);
 }
+
+/// Orders that reached the action log of a demo.
+fn orders(dir: &Path) -> usize {
+    let log = std::fs::read_to_string(dir.join("demo/data/actions.log")).unwrap_or_default();
+    log.lines().filter(|line| line.contains("\"phase\":")).count()
+}
+
+#[test]
+fn what_the_terminal_answers_is_no_key_and_orders_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut pty = demo(dir.path(), &[("LANG", "en_US.UTF-8")], (110, 30));
+    pty.wait_text("never run");
+    let answers: [&[u8]; 9] = [
+        b"\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\",
+        b"\x1b]10;rgb:r/r/r\x07",
+        b"\x1b]4;1;rgb:cdcd/0000/0000\x1b\\",
+        b"\x1b]52;c;cnJycnJ5eXk=\x1b\\",
+        b"\x1bP>|rr y(390)\x1b\\",
+        b"\x1b_Gi=31;rry\x1b\\",
+        b"\x1b^r\x1b\\",
+        b"\x1bXr\x1b\\",
+        b"\x1b[Ow",
+    ];
+    for answer in answers {
+        pty.send(answer);
+        pty.send(b"?");
+        pty.wait_text("─ Help");
+        pty.send(b"\x1b");
+        let text = pty.wait_for("help is gone", |text| !text.contains("─ Help"));
+        assert!(text.contains("never run"), "{answer:?}\n{text}");
+    }
+    // Cut, and its rest long after.
+    pty.send(b"\x1b]11;rgb:1e1e/r");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    pty.send(b"rr/2e2e\x1b\\");
+    pty.send("？".as_bytes());
+    let text = pty.wait_text("─ Help");
+    assert!(!text.contains("Approve"), "{text}");
+    pty.send(b"\x1b");
+    pty.wait_for("help is gone", |text| !text.contains("─ Help"));
+    assert_eq!(orders(dir.path()), 0);
+    // And the key itself orders.
+    pty.send(b"r");
+    pty.wait_text("Approve this set?");
+    assert!(orders(dir.path()) > 0);
+    pty.send(b"\x1b");
+    pty.wait_for("the dialog is gone", |text| !text.contains("Approve this set?"));
+    quit(pty);
+}
+
+#[test]
+fn a_key_in_pieces_over_a_network_is_one_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = [("LANG", "en_US.UTF-8"), ("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22")];
+    let mut pty = demo(dir.path(), &env, (110, 30));
+    pty.wait_text("never run");
+    pty.send(b"?");
+    pty.wait_text("─ Help");
+    // A lone ESC would close the help.
+    for piece in [&b"\x1b"[..], b"[", b"B", b"\x1b[", b"6~"] {
+        pty.send(piece);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    pty.send(b"\x1b[5~");
+    assert!(pty.wait_text("─ Help").contains("─ Help"));
+    pty.send(b"\x1b");
+    pty.wait_for("help is gone", |text| !text.contains("─ Help"));
+    quit(pty);
+}
+
+#[test]
+fn a_paste_without_an_end_holds_the_keyboard_for_a_moment_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut pty = demo(dir.path(), &[("LANG", "en_US.UTF-8")], (110, 30));
+    pty.wait_text("never run");
+    pty.send(b":");
+    pty.wait_text("Commands");
+    pty.send(b"\x1b[200~r\ry\r");
+    pty.wait_text("the end of the pasted text never came");
+    // Ctrl-C is heard within one.
+    pty.send(b"\x1b[200~r\ry\r");
+    pty.send(b"\x03");
+    pty.wait_for("the palette is gone", |text| !text.contains("─ Commands"));
+    pty.send(b"r\r\x1b[201~");
+    pty.send(b"?");
+    pty.wait_text("─ Help");
+    pty.send(b"\x1b");
+    pty.wait_for("help is gone", |text| !text.contains("─ Help"));
+    assert_eq!(orders(dir.path()), 0);
+    quit(pty);
+}
+
+#[test]
+fn an_absurd_size_is_cut_and_said_and_costs_no_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut pty = demo(dir.path(), &[("LANG", "en_US.UTF-8")], (110, 30));
+    pty.wait_text("never run");
+    let said = |seen: &pty::Seen, words: &str| String::from_utf8_lossy(&seen.bytes).contains(words);
+    for (columns, rows) in [(5_000, 5_000), (u16::MAX, u16::MAX), (u16::MAX, 20), (80, u16::MAX)] {
+        pty.resize_unseen(columns, rows);
+        let words = format!("{columns}x{rows}");
+        pty.wait_seen("the line that says so", |seen| said(seen, &words));
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pty.process_id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    eprintln!("peak memory: {peak} kB");
+    assert!(peak < 500_000, "{peak} kB");
+    pty.resize(110, 30);
+    pty.wait_text("never run");
+    quit(pty);
+}

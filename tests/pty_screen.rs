@@ -8,12 +8,13 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use skydeck::shell::screen::Screen;
-use skydeck::shell::{Caps, Colors};
+use skydeck::shell::{Caps, Colors, Through};
 use skydeck::text::{Measure, clip, pad, show};
 use skydeck::ui::msg::{Drawn, ListHint};
 use unicode_width::UnicodeWidthStr;
 
-const CAPS: Caps = Caps { colors: Colors::True, unicode: true, xterm: true, measure: Measure::Narrow };
+const CAPS: Caps =
+    Caps { colors: Colors::True, unicode: true, xterm: true, measure: Measure::Narrow, through: Through::Nothing };
 
 fn cases() -> ProptestConfig {
     let cases = std::env::var("SKYDECK_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
@@ -299,15 +300,33 @@ fn a_poorer_terminal_gets_what_it_can_show() {
     };
     let text = |caps| String::from_utf8(Screen::new(caps, 20, 1).frame(paint)).unwrap();
     assert_eq!(
-        text(Caps { colors: Colors::None, unicode: false, xterm: false, measure: Measure::Narrow }),
+        text(Caps {
+            colors: Colors::None,
+            unicode: false,
+            xterm: false,
+            measure: Measure::Narrow,
+            through: Through::Nothing
+        }),
         "\x1b[m\x1b[H\x1b[2J\x1b[1m+-????~>?+"
     );
     assert!(
-        text(Caps { colors: Colors::Ansi, unicode: true, xterm: false, measure: Measure::Narrow })
-            .contains("\x1b[1;91;44m┌─单据…")
+        text(Caps {
+            colors: Colors::Ansi,
+            unicode: true,
+            xterm: false,
+            measure: Measure::Narrow,
+            through: Through::Nothing
+        })
+        .contains("\x1b[1;91;44m┌─单据…")
     );
     assert!(
-        text(Caps { colors: Colors::Indexed, unicode: true, xterm: true, measure: Measure::Narrow })
-            .contains("38;5;196")
+        text(Caps {
+            colors: Colors::Indexed,
+            unicode: true,
+            xterm: true,
+            measure: Measure::Narrow,
+            through: Through::Nothing
+        })
+        .contains("38;5;196")
     );
 }

@@ -314,7 +314,8 @@ fn reports(dir: &std::path::Path) -> Vec<String> {
 fn copy_title_and_bell_are_single_safe_sequences() {
     let mut pty = ready();
     pty.send(b"yb");
-    pty.wait_text("copied");
+    pty.wait_text("sent 7 characters to the terminal");
+    assert!(!pty.text().contains("tmux"));
     let bytes = String::from_utf8(pty.bytes()).unwrap();
     assert!(bytes.contains("\x1b]52;c;YSBi4pCbWzJK\x07"), "clipboard: {bytes:?}");
     assert!(bytes.contains("\x1b]2;toy ␛]0;x␇\x07"), "title: {bytes:?}");
@@ -322,6 +323,21 @@ fn copy_title_and_bell_are_single_safe_sequences() {
     pty.wait_end();
     let bytes = String::from_utf8(pty.bytes()).unwrap();
     assert!(bytes.contains("\x1b[22;0t") && bytes.contains("\x1b[23;0t"), "the old title comes back");
+}
+
+#[test]
+fn what_stands_between_us_and_the_clipboard_is_said() {
+    for (env, hint) in [
+        (&[("TERM", "screen-256color"), ("TMUX", "/tmp/tmux-0/default,1,0")][..], "set-clipboard on"),
+        (&[("TERM", "screen"), ("STY", "1.pts-0.host")], "screen does not pass it on"),
+    ] {
+        let mut pty = toy_with(env, (120, 24));
+        pty.wait_text("READY");
+        pty.send(b"y");
+        pty.wait_text(hint);
+        pty.send(b"q");
+        assert_eq!(pty.wait_end().0, 0);
+    }
 }
 
 #[test]

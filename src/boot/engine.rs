@@ -81,6 +81,7 @@ pub struct Booted {
 
 /// What is to be ended in order when the engine lives here.
 struct Own {
+    data: PathBuf,
     engine: Engine,
     store: Arc<LocalStore>,
     /// Other consoles of this user; `None` where no socket can be made.
@@ -147,7 +148,7 @@ impl Booted {
         Ok(Self {
             link,
             console,
-            own: Some(Own { engine, store, server, schedules, alerts, metrics, leaving, scheduled }),
+            own: Some(Own { data: setup.data, engine, store, server, schedules, alerts, metrics, leaving, scheduled }),
         })
     }
 
@@ -203,7 +204,7 @@ impl Booted {
     /// Takes no new bill, lets calls in flight end within the drain limit, closes the store. `by`: the signal
     /// that ends it, told to those who are attached so that they start no other; without it, the first of them does.
     pub async fn end(self, by: Option<String>) -> Result<(), Stop> {
-        let Some(Own { engine, store, server, schedules, alerts, metrics, leaving, .. }) = self.own else {
+        let Some(Own { data, engine, store, server, schedules, alerts, metrics, leaving, .. }) = self.own else {
             return Ok(());
         };
         if let Some(schedules) = schedules {
@@ -223,6 +224,10 @@ impl Booted {
             let _ = tokio::time::timeout(LAST_WORDS, last).await;
         }
         if let (Some(server), Some(by)) = (&server, by) {
+            // Whoever does not hear the word any more, because he is on his way in or his connection goes first, reads it.
+            if let Err(error) = crate::link::ended::note(&data, &by) {
+                tracing::warn!(%error, "that this engine was told to end is written down nowhere");
+            }
             server.bye(by).await;
         }
         drop(server);

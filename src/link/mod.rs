@@ -13,6 +13,7 @@ use crate::domain::event::Fact;
 use crate::domain::live::{Live, Pulse};
 use crate::domain::query::{Answer, Query};
 
+pub mod ended;
 pub mod frame;
 pub mod local;
 pub mod pending;

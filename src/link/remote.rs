@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use ulid::Ulid;
 
+use super::ended;
 use super::frame::{self, REPLY_MAX, Reply, Request, VERSION};
 use super::version::OtherVersion;
 use super::{Gone, Link, LinkError, Notice, Watch};
@@ -57,6 +58,8 @@ struct Shared {
     starting: tokio::sync::Mutex<()>,
     /// How the owner was ended on purpose; none is started until one is there again.
     ended: Mutex<Option<Gone>>,
+    /// Process of the owner that we were connected to last; 0 before there was one.
+    owner: AtomicU32,
 }
 
 /// A connection that was welcomed, and by whom.
@@ -69,10 +72,21 @@ struct Line {
 impl Shared {
     /// The owner is there and does not answer.
     fn silent(&self) -> LinkError {
-        let lock = self.path.with_file_name("owner.lock");
-        let lock = std::fs::read_to_string(lock).unwrap_or_default();
-        let pid = lock.lines().find_map(|line| line.strip_prefix("pid ")).unwrap_or("?");
+        let pid = ended::read(&self.path).0.map_or_else(|| "?".to_owned(), |pid| pid.to_string());
         LinkError::Gone(Gone::Silent(format!("process {pid}")))
+    }
+
+    /// How the owner that we were connected to was ended on purpose, if it was: as it said, or as it wrote down, because
+    /// its word may still be unread on another connection, or never have come.
+    fn ended_on_purpose(&self) -> Option<Gone> {
+        let mut ended = self.ended();
+        if ended.is_none()
+            && let (Some(pid), Some(by)) = ended::read(&self.path)
+            && pid == self.owner.load(Ordering::SeqCst)
+        {
+            *ended = Some(Gone::Ended { pid, by });
+        }
+        ended.clone()
     }
 
     fn ended(&self) -> std::sync::MutexGuard<'_, Option<Gone>> {
@@ -90,7 +104,7 @@ impl Shared {
         if let Some(line) = self.try_connect().await? {
             return Ok(line);
         }
-        if let Some(ended) = self.ended().clone() {
+        if let Some(ended) = self.ended_on_purpose() {
             return Err(LinkError::Gone(ended));
         }
         starter.start().await.map_err(other)?;
@@ -100,7 +114,13 @@ impl Shared {
     /// `None` where nobody listens.
     async fn try_connect(&self) -> Result<Option<Line>, LinkError> {
         match UnixStream::connect(&self.path).await {
-            Ok(stream) => self.greet(stream).await.map(Some),
+            Ok(stream) => {
+                // By the kernel's word, also of one that ends before it says welcome.
+                if let Some(pid) = stream.peer_cred().ok().and_then(|peer| peer.pid()) {
+                    self.owner.store(pid.unsigned_abs(), Ordering::SeqCst);
+                }
+                self.greet(stream).await.map(Some)
+            }
             Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => {
                 Ok(None)
             }
@@ -121,7 +141,8 @@ impl Shared {
             frame::read::<Reply>(&mut reader, REPLY_MAX).await
         };
         match tokio::time::timeout(WELCOME, greeting).await {
-            Ok(Ok(Reply::Welcome { instance, .. })) => {
+            Ok(Ok(Reply::Welcome { pid, instance })) => {
+                self.owner.store(pid, Ordering::SeqCst);
                 *self.ended() = None;
                 Ok(Line { reader, writer, owner: instance })
             }
@@ -181,8 +202,8 @@ impl RemoteLink {
     }
 
     fn to(path: &Path, who: Who, console: bool, starter: Option<Arc<dyn Starter>>) -> Self {
-        let (starting, ended) = (tokio::sync::Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { path: path.to_path_buf(), who, console, starter, starting, ended });
+        let (starting, ended, owner) = (tokio::sync::Mutex::default(), Mutex::default(), AtomicU32::new(0));
+        let shared = Arc::new(Shared { path: path.to_path_buf(), who, console, starter, starting, ended, owner });
         Self { shared, talk: tokio::sync::Mutex::new(None) }
     }
 

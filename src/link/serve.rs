@@ -154,9 +154,11 @@ async fn accept(listener: UnixListener, hall: Hall) {
         while tasks.try_join_next().is_some() {}
         let hall = hall.clone();
         let full = tasks.len() >= CONNECTIONS;
+        // Counted before its task runs: whoever was let in is waited for at the end, and told.
+        hall.clients.send_modify(|n| *n += 1);
+        let count = Count(hall.clients.clone());
         tasks.spawn(async move {
-            hall.clients.send_modify(|n| *n += 1);
-            let _count = Count(hall.clients.clone());
+            let _count = count;
             if full {
                 refuse(stream, "too many consoles are attached").await;
             } else {

@@ -20,6 +20,18 @@ pub enum Colors {
     True,
 }
 
+/// What stands between us and the terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Through {
+    /// Nothing that we know of.
+    #[default]
+    Nothing,
+    /// tmux, which passes a copied text on where it is told to.
+    Tmux,
+    /// GNU screen, which does not.
+    Screen,
+}
+
 /// What the terminal can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
@@ -31,6 +43,8 @@ pub struct Caps {
     pub xterm: bool,
     /// How wide it makes characters of ambiguous width; no variable says so, the configuration does.
     pub measure: Measure,
+    /// What stands between, by `TMUX`, `STY` and `TERM`.
+    pub through: Through,
 }
 
 impl Caps {
@@ -39,7 +53,7 @@ impl Caps {
         Self::from_vars(|name| std::env::var(name).ok())
     }
 
-    /// From the variables `NO_COLOR`, `COLORTERM`, `TERM`, `LC_ALL`, `LC_CTYPE`, `LANG`.
+    /// From the variables `NO_COLOR`, `COLORTERM`, `TERM`, `LC_ALL`, `LC_CTYPE`, `LANG`, `TMUX`, `STY`.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| var(name).filter(|value| !value.is_empty());
         let term = set("TERM").unwrap_or_default();
@@ -58,7 +72,14 @@ impl Caps {
         let locale = locale.to_lowercase();
         let unicode = locale.contains("utf-8") || locale.contains("utf8");
         let xterm = !monochrome && !term.starts_with("linux") && !term.starts_with("cons");
-        Self { colors, unicode, xterm, measure: Measure::Narrow }
+        // The inner one of the two sets TERM; over ssh that is all there is left of it.
+        let through = match () {
+            () if term.starts_with("tmux") => Through::Tmux,
+            () if set("TMUX").is_some() => Through::Tmux,
+            () if set("STY").is_some() || term.starts_with("screen") => Through::Screen,
+            () => Through::Nothing,
+        };
+        Self { colors, unicode, xterm, measure: Measure::Narrow, through }
     }
 }
 
@@ -106,7 +127,23 @@ mod tests {
             (&[], Colors::None, false, false),
         ] {
             let caps = Caps::from_vars(|name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()));
-            assert_eq!(caps, Caps { colors, unicode, xterm, measure: Measure::Narrow }, "{vars:?}");
+            let through = Through::Nothing;
+            assert_eq!(caps, Caps { colors, unicode, xterm, measure: Measure::Narrow, through }, "{vars:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_between_is_told_by_its_own_variables_or_by_the_terminals_name() {
+        for (vars, through) in [
+            (&[("TERM", "xterm-256color")][..], Through::Nothing),
+            (&[("TERM", "screen-256color"), ("TMUX", "/tmp/tmux-1/default,1,0")], Through::Tmux),
+            (&[("TERM", "tmux-256color")], Through::Tmux),
+            (&[("TERM", "screen.xterm-256color"), ("STY", "1.pts-0.h")], Through::Screen),
+            (&[("TERM", "screen")], Through::Screen),
+            (&[("TERM", "tmux-256color"), ("STY", "1.pts-0.h")], Through::Tmux),
+        ] {
+            let caps = Caps::from_vars(|name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()));
+            assert_eq!(caps.through, through, "{vars:?}");
         }
     }
 }

@@ -15,6 +15,7 @@ use super::caps::require_terminal;
 use super::crash::OnScreen;
 use super::engine::{Ears, Engine};
 use super::input::{self, Input};
+use super::large;
 use super::options::{Ended, ShellError, ShellOptions};
 use super::screen::Screen;
 use super::signals::{Said, Signals, stop_here};
@@ -56,11 +57,13 @@ pub async fn run<A: App>(
     let inputs = input::listen()?;
     let words = Words { chinese: options.chinese };
     let (engine, ears) = Engine::connect(link, options.who.clone(), words);
-    let (columns, rows) = Tty::size();
+    let size = Tty::size();
+    let (columns, rows) = large::drawn(size);
     let now = Instant::now();
     let console = Console {
         app,
         screen: Screen::new(options.caps, columns, rows),
+        size,
         tty,
         signals,
         inputs,
@@ -84,6 +87,8 @@ pub async fn run<A: App>(
 pub(super) struct Console<A> {
     pub(super) app: A,
     pub(super) screen: Screen,
+    /// Columns and rows as the terminal says.
+    size: (u16, u16),
     pub(super) tty: Tty,
     signals: Signals,
     inputs: mpsc::Receiver<Input>,
@@ -115,7 +120,7 @@ enum Wake {
 
 impl<A: App> Console<A> {
     async fn live(mut self, first: Vec<Effect>) -> Result<Ended, ShellError> {
-        let (columns, rows) = self.screen.size();
+        let (columns, rows) = large::room(self.size);
         self.tell(Msg::Now(self.options.clock.now()));
         self.tell(Msg::Resize(columns, rows));
         self.draw();
@@ -259,12 +264,11 @@ impl<A: App> Console<A> {
 
     fn draw(&mut self) {
         let (columns, rows) = self.screen.size();
-        let app = &self.app;
+        let (app, size, chinese) = (&self.app, self.size, self.words.chinese);
         let frame = if small::is_too_small(columns, rows) {
-            let chinese = self.words.chinese;
             self.screen.frame(|picture| small::paint(picture, chinese))
         } else {
-            self.screen.frame(|picture| app.view(picture))
+            self.screen.frame(|picture| large::paint(picture, size, chinese, |picture| app.view(picture)))
         };
         self.send(&frame);
         let _ = self.app.take_dirty();
@@ -287,10 +291,12 @@ impl<A: App> Console<A> {
 
     /// The size may be another one; the whole picture is drawn again in any case.
     fn measure(&mut self) {
-        let (columns, rows) = Tty::size();
+        self.size = Tty::size();
+        let (columns, rows) = large::drawn(self.size);
         self.screen.resize(columns, rows);
         self.dirty = true;
         self.hurry = true;
+        let (columns, rows) = large::room(self.size);
         self.tell(Msg::Resize(columns, rows));
     }
 

@@ -59,7 +59,7 @@ impl<A: App> Console<A> {
         }
         let sequence = osc52(text).map_err(|e| self.words.too_long(e.bytes))?;
         self.send(sequence.as_bytes());
-        Ok(self.words.copied(text.chars().count()))
+        Ok(self.words.sent_to_clipboard(text.chars().count(), self.options.caps.through))
     }
 
     fn set_title(&mut self, title: String) {

@@ -12,6 +12,7 @@ mod engine;
 pub mod export;
 pub mod filters;
 mod input;
+mod large;
 mod options;
 pub mod screen;
 mod signals;
@@ -20,7 +21,7 @@ mod tty;
 mod words;
 
 pub use app::App;
-pub use caps::{Caps, Colors, require_terminal};
+pub use caps::{Caps, Colors, Through, require_terminal};
 pub use console::run;
 pub use options::{Ended, Notify, ShellError, ShellOptions};
 pub use small::{COLUMNS, ROWS};

@@ -111,7 +111,7 @@ impl Tty {
         self.take()
     }
 
-    /// Columns and rows; 0 when the terminal does not say.
+    /// Columns and rows as the terminal says; 0 when it does not.
     pub fn size() -> (u16, u16) {
         rustix::termios::tcgetwinsize(rustix::stdio::stdout()).map_or((0, 0), |size| (size.ws_col, size.ws_row))
     }

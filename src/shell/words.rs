@@ -1,5 +1,6 @@
 //! The few words the shell itself says, in both languages.
 
+use super::caps::Through;
 use crate::link::version::OtherVersion;
 use crate::link::{Gone, LinkError};
 
@@ -53,9 +54,22 @@ impl Words {
         self.pick("无法挂起：当前会话没有作业控制", "cannot suspend: there is no job control in this session")
     }
 
-    /// Text went to the clipboard.
-    pub fn copied(self, characters: usize) -> String {
-        self.pick(format!("已复制 {characters} 个字符"), format!("copied {characters} characters"))
+    /// Text went to the terminal, which answers nothing: whether it is in the clipboard is not known.
+    pub fn sent_to_clipboard(self, characters: usize, through: Through) -> String {
+        let (zh, en) = match through {
+            Through::Nothing => ("", ""),
+            Through::Tmux => (
+                "；若未能粘贴：在 tmux 中执行 `set -s set-clipboard on`",
+                "; if it cannot be pasted: `set -s set-clipboard on` in tmux",
+            ),
+            Through::Screen => {
+                ("；screen 不会转发给终端：请改用导出", "; screen does not pass it on to the terminal: export instead")
+            }
+        };
+        self.pick(
+            format!("已将 {characters} 个字符发送到终端{zh}"),
+            format!("sent {characters} characters to the terminal{en}"),
+        )
     }
 
     /// Copying is off, or the terminal cannot.

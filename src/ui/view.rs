@@ -39,6 +39,10 @@ pub fn view(model: &Model, buf: &mut Buffer) -> Drawn {
         // A dialog names its own keys; those of the pane do nothing then.
         foot(model, &mut pen, &parts);
     }
+    // What went wrong while a dialog or line is open is said at once, a paste that was refused most of all.
+    if model.overlay.is_some() && model.notes.front().is_some_and(|note| note.bad) {
+        last_note(model, &mut pen, &parts);
+    }
     caret = overlays::draw(model, &mut pen).or(caret);
     let list = list.filter(|_| model.overlay.is_none()).map(|first| ListHint {
         id: panes::list_id(model),
@@ -306,13 +310,22 @@ fn status(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
     }
 }
 
+/// What just happened, until the next key; `false` where nothing did.
+fn last_note(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> bool {
+    let Some(note) = model.notes.front().filter(|_| model.note_shown) else { return false };
+    let (y, w) = (parts.foot.y, parts.foot.width);
+    let (role, sign) = if note.bad { (Role::Error, "! ") } else { (Role::Notice, "") };
+    for x in 0..w {
+        pen.text(x, y, 1, Role::Text, " ");
+    }
+    pen.pieces(1, y, w.saturating_sub(2), &[(role, format!("{sign}{}", note.text))]);
+    true
+}
+
 /// The keys that do something now, or the last notice.
 fn foot(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
     let (y, w) = (parts.foot.y, parts.foot.width);
-    // What just happened stands here until the next key.
-    if let Some(note) = model.notes.front().filter(|_| model.note_shown) {
-        let (role, sign) = if note.bad { (Role::Error, "! ") } else { (Role::Notice, "") };
-        pen.pieces(1, y, w.saturating_sub(2), &[(role, format!("{sign}{}", note.text))]);
+    if last_note(model, pen, parts) {
         return;
     }
     // While a count is typed: what it can stand before.

@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use skydeck::domain::bill::{BillState, Outcome};
 use skydeck::shell::screen::Screen;
-use skydeck::shell::{Caps, Colors};
+use skydeck::shell::{Caps, Colors, Through};
 use skydeck::text::Measure;
 use skydeck::ui::{Lang, UiConfig, view};
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -215,7 +215,7 @@ proptest! {
         let lang = if zh { Lang::Zh } else { Lang::En };
         let config = UiConfig { lang, measure: Measure::Wide, size, ..UiConfig::default() };
         let mut console = Console::with(world, config).working();
-        let caps = Caps { colors: Colors::True, unicode, xterm: true, measure: Measure::Wide };
+        let caps = Caps { colors: Colors::True, unicode, xterm: true, measure: Measure::Wide, through: Through::Nothing };
         let mut screen = Screen::new(caps, size.0, size.1);
         let mut terminals = [Terminal::new(Measure::Wide, size), Terminal::new(Measure::Narrow, size)];
         for key in keys {
@@ -240,7 +240,8 @@ proptest! {
 
 #[test]
 fn a_narrow_picture_on_such_a_terminal_is_what_the_setting_is_for() {
-    let caps = Caps { colors: Colors::None, unicode: true, xterm: true, measure: Measure::Narrow };
+    let caps =
+        Caps { colors: Colors::None, unicode: true, xterm: true, measure: Measure::Narrow, through: Through::Nothing };
     let mut screen = Screen::new(caps, 20, 1);
     let draw = |buffer: &mut Buffer| {
         buffer.set_stringn(0, 0, "±5 ok", 20, ratatui::style::Style::new());

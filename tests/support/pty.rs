@@ -53,7 +53,7 @@ impl Pty {
         let modes_before = modes(pair.master.as_ref());
         let mut command = CommandBuilder::new(start.program);
         command.args(start.args);
-        for name in ["NO_COLOR", "COLORTERM", "LC_ALL", "LC_CTYPE"] {
+        for name in ["NO_COLOR", "COLORTERM", "LC_ALL", "LC_CTYPE", "TMUX", "STY", "SSH_CONNECTION"] {
             command.env_remove(name);
         }
         command.env("TERM", "xterm-256color");
