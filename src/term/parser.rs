@@ -182,8 +182,8 @@ impl Parser {
             0..=0x1f | 0x7f => self.press(keys::control(byte), out),
             0xc2..=0xf4 => {
                 self.whole = match byte {
-                    ..=0xdf => 2,
-                    ..=0xef => 3,
+                    0xc2..=0xdf => 2,
+                    0xe0..=0xef => 3,
                     _ => 4,
                 };
                 self.character.push(byte);
@@ -290,10 +290,8 @@ impl Parser {
             State::Ground if byte < 0x20 => self.rest(),
             State::Ground => {
                 let is_csi = matches!(self.state, State::CsiEntry | State::CsiParam | State::CsiIntermediate);
-                let meaning = match is_csi && self.raw.len() <= LONGEST {
-                    true => keys::csi(&self.raw, byte),
-                    false => Meaning::Nothing,
-                };
+                let is_known = is_csi && self.raw.len() <= LONGEST;
+                let meaning = if is_known { keys::csi(&self.raw, byte) } else { Meaning::Nothing };
                 self.rest();
                 self.mean(meaning, out);
             }
