@@ -186,7 +186,7 @@ fn a_paste_without_an_end_holds_the_keyboard_for_a_moment_only() {
 #[test]
 fn an_absurd_size_is_cut_and_said_and_costs_no_memory() {
     let dir = tempfile::tempdir().unwrap();
-    let mut pty = demo(dir.path(), &[("LANG", "en_US.UTF-8")], (110, 30));
+    let pty = demo(dir.path(), &[("LANG", "en_US.UTF-8")], (110, 30));
     pty.wait_text("never run");
     let said = |seen: &pty::Seen, words: &str| String::from_utf8_lossy(&seen.bytes).contains(words);
     for (columns, rows) in [(5_000, 5_000), (u16::MAX, u16::MAX), (u16::MAX, 20), (80, u16::MAX)] {
