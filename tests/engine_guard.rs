@@ -252,6 +252,161 @@ async fn only_a_run_that_was_approved_and_called_makes_a_revision_one_that_has_w
     assert!(matches!(bench.order_of(2, None, approve).await, Receipt::Accepted { .. }), "now it has written");
 }
 
+/// What the only earlier run of a revision came to, whose bill is out of the query since.
+async fn after_a_run(outcome: &str) -> Bench {
+    let mut bench = Bench::new();
+    bench.env.production = true;
+    bench.policy(|policy| policy.carry_over = false);
+    bench.plans.0.lock().unwrap().push(plan("q"));
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=1);
+    let trouble = match outcome {
+        "failed" => Trouble::Refused(11, "库存不足"),
+        "unknown" => Trouble::LostAfter,
+        _ => Trouble::None,
+    };
+    bench.world.with(|s| s.trouble.push_back(trouble));
+    let plan = if outcome == "another plan" { "q" } else { "p" };
+    let run = bench.start_of(plan).await;
+    bench.awaiting(run).await;
+    let order = if outcome == "declined" { Command::Decline { run } } else { bench.approval(run) };
+    bench.accepted(order).await;
+    if outcome == "unknown" {
+        bench.until(run, "settling", |s| *s == RunState::Settling).await;
+        bench.world.with(|s| s.reads_down = true);
+    }
+    let tally = bench.closed(run).await.tally;
+    let told = [("audited", tally.audited), ("failed", tally.failed), ("unknown", tally.unknown)];
+    assert!(told.iter().all(|(word, n)| (*word == outcome) == (*n == 1) || outcome.contains(' ')), "{tally:?}");
+    bench.world.with(|s| s.reads_down = false);
+    bench.world.change(1, |doc| doc.status = "C".to_owned().into());
+    bench.crash().await;
+    bench
+}
+
+/// Whether a second person is asked for the next set of plan p, in an environment that wants two.
+async fn asks_for_two(bench: &mut Bench) -> bool {
+    bench.try_start().await.unwrap();
+    bench.world.submitted(2..=2);
+    let run = collected(bench).await;
+    let approve = bench.approval(run);
+    match bench.order_of(2, None, approve).await {
+        Receipt::Accepted { .. } => false,
+        Receipt::Refused(Refusal::SecondPerson(Reason::SecondPerson { run: of, .. })) if of == run => true,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bill_that_was_called_makes_a_revision_known_and_nothing_else_does() {
+    for (outcome, two) in [
+        ("audited", false),
+        ("failed", false),
+        ("unknown", false),
+        ("declined", true),
+        ("another plan", true),
+        ("another revision", true),
+        ("another environment", true),
+    ] {
+        let mut bench = after_a_run(outcome).await;
+        bench.env.second_person = true;
+        if outcome == "another revision" {
+            bench.plans.0.lock().unwrap()[0].rev = skydeck::domain::ids::PlanRev::new("77777777");
+        }
+        if outcome == "another environment" {
+            // The plan names none: it is of the one that is first now, its text and its revision being the same.
+            let mut live = other_environment("live");
+            (live.production, live.second_person) = (true, true);
+            let world = World::of(&bench.clock, "live");
+            world.submitted(2..=2);
+            bench.before.push((live, world as std::sync::Arc<dyn skydeck::erp::Erp>));
+        }
+        assert_eq!(asks_for_two(&mut bench).await, two, "{outcome}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_only_read_makes_no_revision_known() {
+    let mut bench = after_a_run("unknown").await;
+    let rev = skydeck::domain::ids::PlanRev::new("77777777");
+    bench.plans.0.lock().unwrap()[0].rev = rev;
+    bench.env.second_person = true;
+    bench.try_start().await.unwrap();
+    let verify = bench.order_of(2, None, Command::Verify { selection: Bench::all_matching() }).await;
+    let Receipt::Accepted { run: Some(verify), .. } = verify else { panic!("{verify:?}") };
+    assert_eq!(bench.closed(verify).await.tally.audited, 1);
+    assert!(asks_for_two(&mut bench).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_unknown_bill_tried_again_asks_for_two() {
+    let mut bench = after_a_run("unknown").await;
+    bench.world.change(1, |doc| doc.status = "B".to_owned().into());
+    bench.env.second_person = true;
+    bench.try_start().await.unwrap();
+    let retry = Command::Retry { selection: Bench::all_matching(), revision: Revision::Newest };
+    let Receipt::Accepted { run: Some(run), .. } = bench.order_of(2, None, retry).await else { panic!("not taken") };
+    let row = bench.awaiting(run).await;
+    assert_eq!(row.collected.map(|c| (c.callable, c.unknown)), Some((1, 1)));
+    let Command::Approve { hash, flags, reason, .. } = bench.approval(run) else { panic!() };
+    let approve = Command::Approve { run, hash, typed: Some("test".into()), flags, reason };
+    let receipt = bench.order_of(2, None, approve).await;
+    assert!(matches!(receipt, Receipt::Refused(Refusal::SecondPerson(_))), "{receipt:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_typed_the_number_called_or_the_number_found_has_seen_the_set() {
+    for (typed, refused) in [(Some("22"), false), (Some("21"), false), (Some("20"), true), (None, true)] {
+        let mut bench = Bench::new();
+        bench.env.production = true;
+        bench.try_start().await.unwrap();
+        bench.world.submitted(1..=21);
+        bench.world.add(22, "Z");
+        let run = collected(&mut bench).await;
+        let Command::Approve { hash, flags, reason, .. } = bench.approval(run) else { panic!() };
+        let approve = Command::Approve { run, hash, typed: typed.map(str::to_owned), flags, reason };
+        let receipt = bench.order_of(2, None, approve).await;
+        let count = Receipt::Refused(Refusal::NotConfirmed(Reason::TypeCount { n: 21 }));
+        assert_eq!(receipt == count, refused, "{typed:?}: {receipt:?}");
+        assert_eq!(matches!(receipt, Receipt::Accepted { .. }), !refused, "{typed:?}: {receipt:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_pace_is_zero() {
+    let mut bench = Bench::started().await;
+    let limits = bench.env.limits.clone();
+    let pace = |per_minute, concurrency| Command::SetPace { env: EnvId::new("test"), per_minute, concurrency };
+    for order in [pace(Some(0), None), pace(None, Some(0)), pace(Some(0), Some(1)), pace(Some(1), Some(0))] {
+        assert_eq!(bench.refused(order.clone()).await, Refusal::WrongState(Reason::PaceZero {}), "{order:?}");
+    }
+    for order in [pace(Some(1), None), pace(None, Some(1)), pace(None, Some(limits.concurrency)), pace(None, None)] {
+        let receipt = bench.order_of(2000, None, order.clone()).await;
+        assert!(matches!(receipt, Receipt::Accepted { .. }), "an operator's: {order:?} {receipt:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_there_is_said_to_an_operator_too() {
+    let mut bench = Bench::new();
+    bench.env.production = true;
+    bench.try_start().await.unwrap();
+    let run = RunId(ulid::Ulid::from_parts(1, 1));
+    let approve = Command::Approve {
+        run,
+        hash: skydeck::domain::ids::SetHash::new(""),
+        typed: None,
+        flags: Vec::new(),
+        reason: None,
+    };
+    let nope = || EnvId::new("nope");
+    let unlock = Command::Unlock { env: nope(), reason: "x".into() };
+    for (order, why) in [(approve, Reason::NoRun { run }), (unlock, Reason::NoEnvironment { env: nope() })] {
+        let receipt = bench.order_of(2000, None, order).await;
+        assert_eq!(receipt, Receipt::Refused(Refusal::NotFound(why)));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_pace_beyond_the_configured_one_is_an_approvers_to_order() {
     let mut bench = Bench::started().await;
@@ -281,8 +436,17 @@ async fn an_environment_that_becomes_productive_while_a_set_waits_asks_for_what_
     bench.env.production = true;
     bench.try_start().await.unwrap();
     let approve = bench.approval(run);
-    let receipt = bench.order_of(2, None, approve).await;
-    assert_eq!(receipt, Receipt::Refused(Refusal::NotConfirmed(Reason::TypeCount { n: 30 })));
+    let count = Receipt::Refused(Refusal::NotConfirmed(Reason::TypeCount { n: 30 }));
+    assert_eq!(bench.order_of(2, None, approve.clone()).await, count);
+    // One that was collected in production keeps to it, whatever the environment becomes.
+    bench.order_of(2, None, Command::Cancel { run }).await;
+    bench.closed(run).await;
+    let run = collected(&mut bench).await;
+    bench.crash().await;
+    bench.env.production = false;
+    bench.try_start().await.unwrap();
+    let approve = bench.approval(run);
+    assert_eq!(bench.order_of(2, None, approve).await, count);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use engine_support::*;
 use skydeck::domain::command::{Command, Receipt, Refusal, StartParams};
-use skydeck::domain::run::{PauseWhy, RunEnd, RunState};
+use skydeck::domain::reason::{LeftOut, Reason};
+use skydeck::domain::run::{PauseWhy, Revision, RunEnd, RunState};
 use skydeck::store::Store;
 
 /// Brings whatever is open to an end, as an operator would.
@@ -128,6 +129,14 @@ async fn a_bill_the_process_dies_on_three_times_is_left_alone() {
     let unchanged = row.collected.and_then(|collected| collected.unchanged).map(|left| left.bills);
     assert_eq!((row.tally.found, unchanged), (0, Some(1)), "it was said, and waits for a person");
     assert_eq!(bench.world.with(|s| s.posts.len()), 3);
+    // No retry takes it by the way; a person closes it, with a reason.
+    let left_out = |why| Refusal::Nothing(Reason::NothingMatches { left_out: vec![(why, 1)] });
+    let retry = Command::Retry { selection: Bench::all_matching(), revision: Revision::Newest };
+    assert_eq!(bench.refused(retry).await, left_out(LeftOut::Quarantined));
+    let verify = bench.accepted(Command::Verify { selection: Bench::all_matching() }).await.unwrap();
+    assert_eq!(bench.closed(verify).await.tally.found, 1, "reading takes it");
+    bench.accepted(Command::Resolve { selection: Bench::all_matching(), reason: "done by hand".into() }).await;
+    assert_eq!(bench.store.unresolved(None).unwrap(), 0);
     bench.check();
 }
 

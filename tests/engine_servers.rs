@@ -321,6 +321,8 @@ async fn unresolved_bills_are_neither_retried_nor_verified_on_another_server() {
     assert_eq!(bench.run(checks).state, RunState::Paused(PauseWhy::Stopped(wrong.clone())));
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert_eq!(bench.run(checks).state, RunState::Paused(PauseWhy::Stopped(wrong)));
+    let only_reads = Refusal::WrongState(Reason::OnlyReads { run: checks });
+    assert_eq!(bench.order(Command::Resume { run: checks }).await, Receipt::Refused(only_reads));
     assert_eq!(calls(&other), 0);
     // Where the old address is put back, it goes on by itself: the bill was not audited, and waits to be tried again.
     back(&mut bench).await;

@@ -488,6 +488,9 @@ async fn an_allowed_operation_is_called_by_name() {
     let reply = client(&stub, signed()).write(&token(), &call).await;
     assert_eq!(reply.verdicts[0].1, Verdict::Done);
     assert_eq!(stub.seen()[0].service, "ExecuteOperation");
+    let sent: serde_json::Value = serde_json::from_slice(&stub.seen()[0].body).unwrap();
+    assert_eq!((&sent["formid"], &sent["opNumber"]), (&"SAL_OUTSTOCK".into(), &"BillClose".into()));
+    assert_eq!((&sent["data"]["Ids"], stub.seen().len()), (&FIRST.0.into(), 1));
 }
 
 /// A call given up in the middle of a login leaves the next one free to sign in.

@@ -166,6 +166,16 @@ mod tests {
     }
 
     #[test]
+    fn who_only_looks_at_a_copy_orders_nothing_and_approvers_are_known() {
+        assert_eq!(Rules::looking().role(Uid::effective().as_raw()), Some(Role::Viewer));
+        for (text, has) in [("", false), ("viewer = [70001]\noperator = [70002]", false), ("approver = [70003]", true)]
+        {
+            let config: AccessConfig = toml::from_str(text).unwrap();
+            assert_eq!(config.has_approvers(), has, "{text}");
+        }
+    }
+
+    #[test]
     fn a_group_is_asked_of_the_machine() {
         let config: AccessConfig = toml::from_str("viewer = [\"@daemon\"]").unwrap();
         let rules = config.rules().unwrap();
@@ -177,8 +187,8 @@ mod tests {
     #[test]
     fn what_does_not_exist_is_said() {
         for (text, words) in [
-            ("viewer = [\"no-such-user-here\"]", "no user `no-such-user-here`"),
-            ("operator = [\"@no-such-group-here\"]", "no group `no-such-group-here`"),
+            ("viewer = [\"no-such-user-here\"]", "[access] viewer: there is no user `no-such-user-here`"),
+            ("operator = [\"@no-such-group-here\"]", "[access] operator: there is no group `no-such-group-here`"),
             ("socket = \"/run/x.sock\"", "both socket and group"),
             ("socket = \"x.sock\"\ngroup = \"daemon\"", "absolute"),
         ] {

@@ -76,15 +76,37 @@ mod tests {
 
     #[test]
     fn the_ladder_grows_with_number_and_environment() {
-        assert_eq!(rung(300, false, "test", false), Rung::Yes);
-        assert_eq!(rung(1001, false, "test", false), Rung::TypeCount(1001));
-        assert_eq!(rung(1, false, "test", true), Rung::TypeCount(1));
-        assert_eq!(rung(20, true, "prod", false), Rung::Yes);
-        assert_eq!(rung(21, true, "prod", false), Rung::TypeCount(21));
-        assert_eq!(rung(201, true, "prod", false), Rung::TypeEnvironment("prod".into()));
-        assert!(!Rung::TypeCount(21).satisfied_by(Some("12")));
-        assert!(Rung::TypeCount(21).satisfied_by(Some(" 21 ")));
-        assert!(!Rung::TypeEnvironment("prod".into()).satisfied_by(None));
+        let environment = || Rung::TypeEnvironment("e".into());
+        for (bills, production, grave, expected) in [
+            (0, false, false, Rung::Yes),
+            (1000, false, false, Rung::Yes),
+            (1001, false, false, Rung::TypeCount(1001)),
+            (1, false, true, Rung::TypeCount(1)),
+            (20, true, false, Rung::Yes),
+            (21, true, false, Rung::TypeCount(21)),
+            (200, true, false, Rung::TypeCount(200)),
+            (201, true, false, environment()),
+            (1, true, true, environment()),
+            (21, true, true, environment()),
+        ] {
+            assert_eq!(rung(bills, production, "e", grave), expected, "{bills} {production} {grave}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_asked_for_satisfies_it() {
+        let (yes, count, name) = (Rung::Yes, Rung::TypeCount(21), Rung::TypeEnvironment("e".into()));
+        for (typed, fits) in [
+            (None, [true, false, false]),
+            (Some(""), [true, false, false]),
+            (Some(" 21 "), [true, true, false]),
+            (Some("12"), [true, false, false]),
+            (Some(" e "), [true, false, true]),
+            (Some("E"), [true, false, false]),
+        ] {
+            assert_eq!([&yes, &count, &name].map(|rung| rung.satisfied_by(typed)), fits, "{typed:?}");
+        }
+        assert_eq!([yes, count, name].map(|rung| rung.answer()), [None, Some("21".into()), Some("e".into())]);
     }
 
     #[test]

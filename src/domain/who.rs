@@ -115,6 +115,15 @@ mod tests {
         assert!(known(1, 7).same_person(&known(2, 7)));
         assert!(!known(1, 7).same_person(&known(1, 8)));
         assert!(known(1, 7).same_person(&Who::of_person(1, "x", None)));
+        assert!(!known(1, 7).same_person(&Who::of_person(7, "x", None)));
+    }
+
+    #[test]
+    fn what_we_write_says_what_gave_the_order() {
+        let told = |who: Who| (who.uid, who.login.clone(), who.origin, who.is_schedule());
+        assert_eq!(told(Who::of_person(7, "li", None)), (7, "li".to_owned(), Some(Origin::Person), false));
+        assert_eq!(told(Who::schedule(7)), (7, SCHEDULE.to_owned(), Some(Origin::Schedule), true));
+        assert_eq!(told(Who::engine(7)), (7, ENGINE.to_owned(), Some(Origin::Engine), false));
     }
 
     #[test]

@@ -49,6 +49,7 @@ mod permit;
 mod plans;
 mod pulse;
 mod reading;
+mod receipts;
 mod recover;
 mod revision;
 mod runner;
@@ -64,7 +65,7 @@ mod work;
 use control::{Shared, Wish, lock};
 use dispatch::Dispatch;
 use ledger::Ledger;
-use orders::Receipts;
+use receipts::Receipts;
 use tasks::Tasks;
 
 /// Where plans come from; the boot file gives one that reads the plan directory.

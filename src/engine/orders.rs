@@ -2,24 +2,23 @@
 //!
 //! Invariant: nothing is done before its line in the action log is durable; the same id twice does nothing twice.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
 use crate::domain::event::{ActionEntry, Event};
-use crate::domain::ids::{CommandId, EnvId, PlanId, RunId};
+use crate::domain::ids::{EnvId, PlanId, RunId};
 use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
-use crate::domain::query::PageRequest;
 use crate::domain::range::Range;
 use crate::domain::reason::{LeftOut, Reason};
 use crate::domain::run::{Revision, RunHead, RunKind, RunState};
 use crate::domain::who::Who;
 use crate::link::Notice;
 use crate::plan::render::{self, RenderContext};
+use crate::store::StoreError;
 use crate::store::actions::{IDS, Phase};
-use crate::store::{Store, StoreError};
 
 use super::Inner;
 use super::collect::{self, What};
@@ -31,46 +30,6 @@ use super::runner::Job;
 use super::select::{self, Selected};
 use super::servers;
 use super::tasks::Work;
-
-/// Receipts kept for orders that come twice.
-const RECEIPTS: usize = 1024;
-
-/// Receipts of the last orders.
-#[derive(Default)]
-pub struct Receipts {
-    by_id: HashMap<CommandId, Receipt>,
-    order: VecDeque<CommandId>,
-}
-
-impl Receipts {
-    fn get(&self, id: CommandId) -> Option<Receipt> {
-        self.by_id.get(&id).cloned()
-    }
-
-    /// The orders that were carried out last, as the journal tells of them: one that comes again after a restart does
-    /// nothing twice.
-    pub(super) fn remembered(store: &dyn Store) -> Result<Self, StoreError> {
-        let mut newest = store.actions(&PageRequest::first(RECEIPTS as u32))?.rows;
-        newest.reverse();
-        let mut receipts = Self::default();
-        for (_, (_, _, entry)) in newest {
-            if let Some(id) = entry.order {
-                receipts.put(id, Receipt::Accepted { run: entry.run, more: Vec::new(), bills: entry.bills });
-            }
-        }
-        Ok(receipts)
-    }
-
-    fn put(&mut self, id: CommandId, receipt: Receipt) {
-        self.by_id.insert(id, receipt);
-        self.order.push_back(id);
-        if self.order.len() > RECEIPTS
-            && let Some(old) = self.order.pop_front()
-        {
-            self.by_id.remove(&old);
-        }
-    }
-}
 
 /// What follows once the order's line is durable.
 pub(super) type Then = Box<dyn FnOnce(&Arc<Inner>) + Send>;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use skydeck::domain::access::Role;
 use skydeck::domain::bill::{BillState, Outcome};
 use skydeck::domain::cause::{BUILT_IN, Cause, CauseTable};
-use skydeck::domain::command::{Command, Order, Receipt, Selection, StartParams};
+use skydeck::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
 use skydeck::domain::env::{Environment, Limits};
 use skydeck::domain::event::Fact;
 use skydeck::domain::filter::Filter;
@@ -44,11 +44,13 @@ pub fn causes() -> CauseTable {
     toml::from_str(BUILT_IN).unwrap()
 }
 
-pub struct Plans(pub Mutex<Vec<Plan>>);
+pub struct Plans(pub Mutex<Vec<Plan>>, pub Mutex<Vec<PlanProblem>>);
 
 impl PlanSource for Plans {
     fn load(&self) -> Vec<(Result<Plan, PlanProblem>, u32)> {
-        self.0.lock().unwrap().iter().map(|p| (Ok(p.clone()), 0)).collect()
+        let good = self.0.lock().unwrap().clone().into_iter().map(Ok);
+        let bad = self.1.lock().unwrap().clone().into_iter().map(Err);
+        good.chain(bad).map(|plan| (plan, 0)).collect()
     }
 }
 
@@ -177,7 +179,7 @@ impl Bench {
             world: World::new(&clock),
             erp: None,
             store: FlakyStore::new(&clock),
-            plans: Arc::new(Plans(Mutex::new(vec![plan("p")]))),
+            plans: Arc::new(Plans(Mutex::new(vec![plan("p")]), Mutex::default())),
             env: environment(),
             before: Vec::new(),
             behind: Vec::new(),
@@ -242,6 +244,22 @@ impl Bench {
         self.orders += 1;
         let id = CommandId(ulid::Ulid::from_parts(1, self.orders));
         let order = Order { id, by: who("wang"), session: None, headless: false, command };
+        self.engine.as_ref().unwrap().submit(order).await
+    }
+
+    /// An order that is refused, and why.
+    pub async fn refused(&mut self, command: Command) -> Refusal {
+        match self.order(command.clone()).await {
+            Receipt::Refused(why) => why,
+            Receipt::Accepted { .. } => panic!("{command:?} was taken"),
+        }
+    }
+
+    /// An order of the clock.
+    pub async fn order_of_clock(&mut self, command: Command) -> Receipt {
+        self.orders += 1;
+        let id = CommandId(ulid::Ulid::from_parts(1, self.orders));
+        let order = Order { id, by: Who::schedule(1000), session: None, headless: false, command };
         self.engine.as_ref().unwrap().submit(order).await
     }
 

@@ -21,6 +21,8 @@ pub struct FlakyStore {
     pub appends: AtomicU32,
     /// Fail the n-th append; and from then on; and whether the facts are stored all the same.
     pub fail: Mutex<Option<(u32, bool, bool)>>,
+    /// How long an append takes.
+    pub slow: Mutex<std::time::Duration>,
     /// Told of facts as soon as they are stored.
     pub witness: Mutex<Option<Witness>>,
 }
@@ -35,6 +37,7 @@ impl FlakyStore {
             inner: MemoryStore::new(clock),
             appends: AtomicU32::new(0),
             fail: Mutex::new(None),
+            slow: Mutex::default(),
             witness: Mutex::new(None),
         })
     }
@@ -49,6 +52,10 @@ macro_rules! pass {
 #[async_trait]
 impl Store for FlakyStore {
     async fn append(&self, events: Vec<Event>) -> Result<Appended, StoreError> {
+        let slow = *self.slow.lock().unwrap();
+        if !slow.is_zero() {
+            tokio::time::sleep(slow).await;
+        }
         let n = self.appends.fetch_add(1, Ordering::SeqCst) + 1;
         let fail = *self.fail.lock().unwrap();
         if let Some((at, from_then, stored)) = fail

@@ -25,7 +25,7 @@ fn of_object(error: &Value) -> Option<String> {
     while let Some(error) = next {
         let message = ["Message", "message", "ErrorMessage"].iter().find_map(|key| error.get(*key)?.as_str());
         words.extend(message.map(str::trim).filter(|message| !message.is_empty()));
-        next = error.get("InnerExWrapper").filter(|inner| inner.is_object());
+        next = error.get("InnerExWrapper");
     }
     (!words.is_empty()).then(|| words.join(": "))
 }
@@ -46,8 +46,12 @@ mod tests {
                 Some("外: 内"),
             ),
             (r#""登录失效""#, Some("登录失效")),
+            (" response_error: \u{3000}\"登录失效 \"", Some("登录失效")),
+            (r#"{"Message":" ","InnerExWrapper":{"Message":"内"}}"#, Some("内")),
+            (r#"{"message":"外","InnerExWrapper":{"ErrorMessage":" 内 "}}"#, Some("外: 内")),
             (r#"{"ErrorCode":-10001,"Message":"用户未登录"}"#, Some("用户未登录")),
             ("\u{feff}{\"message\":\"x\"}", Some("x")),
+            (r#"{"Message":"外","InnerExWrapper":"内"}"#, Some("外")),
             (r#"{"Result":{}}"#, None),
             ("[]", None),
             ("<html>登录失效</html>", None),

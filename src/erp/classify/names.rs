@@ -124,6 +124,9 @@ mod tests {
             ("7", "A12"),
             ("8", "草稿单号"),
             ("9", "AB 0001"),
+            ("10", "XX AB 0001"),
+            ("11", "AB 0001 7"),
+            ("12", ""),
         ]
         .map(|(fid, no)| (Fid::new(fid), no.to_owned()))
         .to_vec()
@@ -131,9 +134,21 @@ mod tests {
 
     #[test]
     fn a_number_that_two_bills_share_names_neither() {
-        let twins = [("1", "XSCKD000123"), ("2", "XSCKD000123")].map(|(fid, no)| (Fid::new(fid), no.to_owned()));
+        let twins = [("1", "XSCKD000123 "), ("2", "XSCKD000123")].map(|(fid, no)| (Fid::new(fid), no.to_owned()));
         for message in ["单据编号为“XSCKD000123”的单", "[XSCKD000123]冲突"] {
             assert_eq!(named(message, &twins), Named::Asked(Vec::new()), "{message}");
+        }
+    }
+
+    #[test]
+    fn blanks_around_a_number_of_ours_name_nothing() {
+        let padded = [("1", " XSCKD000123 "), ("2", " ")].map(|(fid, no)| (Fid::new(fid), no.to_owned()));
+        for (message, expected) in [
+            ("单据编号为“XSCKD000123”的单", Named::Asked(vec![0])),
+            ("[XSCKD000123]冲突", Named::Asked(vec![0])),
+            ("单据编号为“XSCKD999999”的单", Named::Sibling),
+        ] {
+            assert_eq!(named(message, &padded), expected, "{message}");
         }
     }
 
@@ -156,8 +171,13 @@ mod tests {
             ("单据编号为“XSCKD999999”的销售出库单，单据已经审核！", Named::Sibling),
             ("单据编号为“xsckd999999”的销售出库单，单据已经审核！", Named::Sibling),
             ("单据编号为“XSDD000123”的销售订单未审核", Named::Nobody),
+            ("单据编号为“20250001”的应收单，审核失败", Named::Nobody),
+            ("单据编号为“XSCKD0001234”和单据编号为“XSCKD000123”", Named::Asked(vec![0, 2])),
+            ("单据编号为“XSCKD000123”的单（单据编号为“XSCKD000123”）", Named::Asked(vec![0])),
+            ("內碼值[\" 4 \"]不存在", Named::Asked(vec![3])),
             ("單據編號為“XSCKD000123”的銷售出庫單，單據已經審核！", Named::Asked(vec![0])),
             ("单据编号为‘7’的单", Named::Asked(vec![4])),
+            ("单据编号为'7'的单", Named::Asked(vec![4])),
             ("单据编号为'XSCKD000123-1'的单", Named::Asked(vec![1])),
             ("单据编号为“ XSCKD000123 ”的单", Named::Asked(vec![0])),
             ("XSCKD0001234与XSCKD000123冲突", Named::Asked(vec![0, 2])),
@@ -167,6 +187,11 @@ mod tests {
             ("[A12]冲突", Named::Nobody),
             ("[草稿单号]冲突", Named::Nobody),
             ("出库单 AB 0001 冲突", Named::Asked(vec![8])),
+            ("出库单 XX AB 0001 冲突", Named::Asked(vec![9])),
+            ("出库单 AB 0001 7 冲突", Named::Asked(vec![10])),
+            ("出库单 XX AB 0001 冲突，AB 0001 也是", Named::Asked(vec![8, 9])),
+            ("冲突：XSCKD000123.", Named::Asked(vec![0])),
+            ("冲突：XSCKD000123.x", Named::Nobody),
             ("第7行库存不足", Named::Nobody),
             ("更新库存时出现可以忽略的异常数据，是否继续？", Named::Nobody),
             ("单据编号为“", Named::Nobody),

@@ -264,10 +264,7 @@ impl<'a> Seating<'a> {
         let nobody_named = seats.iter().all(|seat| !seat.done && seat.errors.is_empty());
         if let [only] = seats.as_mut_slice() {
             // One bill asked: an error without a name is about it, unless its index says otherwise.
-            let (its, others): (Vec<&Reason>, Vec<&Reason>) =
-                nameless.iter().partition(|error| error.index().is_none_or(|at| at <= 0));
-            only.errors.extend(its);
-            nameless = others;
+            only.errors.extend(nameless.iter().filter(|error| error.index().is_none_or(|at| at <= 0)));
             if !only.errors.is_empty() {
                 only.errors.append(&mut siblings);
             }
@@ -278,7 +275,6 @@ impl<'a> Seating<'a> {
                 seat.errors.clone_from(&nameless);
                 seat.silent_no = refuses_silently(status);
             }
-            nameless.clear();
         }
         Ok(Self { seats, unplaced: joined(siblings.into_iter().chain(nameless)) })
     }
