@@ -5,8 +5,10 @@ mod engine_support;
 
 use engine_support::*;
 use skydeck::domain::bill::Outcome;
+use skydeck::domain::command::Command;
+use skydeck::domain::event::Event;
 use skydeck::domain::ids::RunId;
-use skydeck::domain::run::{RunEnd, RunState};
+use skydeck::domain::run::{Revision, RunEnd, RunState};
 
 fn message(bench: &Bench, run: RunId, n: u64) -> String {
     match bench.outcome(run, n) {
@@ -118,4 +120,116 @@ async fn another_column_than_the_forms_number_stands_beside_no_call() {
         assert_eq!(bench.world.with(|s| s.numbers.clone()), [want], "{path}");
         bench.check();
     }
+}
+
+/// What a run has come to, once it rests.
+async fn rested(bench: &mut Bench) -> RunId {
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    bench.until(run, "at rest", |s| s.is_closed() || matches!(s, RunState::Paused(_))).await;
+    run
+}
+
+/// Looks of a run at a bill that are on record.
+fn looks(bench: &Bench, run: RunId, n: u64) -> usize {
+    let is = |event: &Event| matches!(event, Event::BillRead { run: of, fid: f, .. } if *of == run && *f == fid(n));
+    bench.facts().iter().filter(|fact| is(&fact.event)).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_took_and_was_refused_is_told_done_by_the_run_that_made_it() {
+    for (code, words, else_failed) in [
+        // Stops the plan: the other bills would be refused, too.
+        (8, "后续服务插件未注册", "failed:parameter"),
+        (9, "字段不存在", "failed:parameter"),
+        (2, "您没有该功能的操作权限", "failed:permission"),
+        // Words that prove nothing.
+        (11, "审核后生成应收单失败", "failed:validation"),
+        (500, "Object has no value", "failed:unclassified"),
+    ] {
+        for took in [true, false] {
+            let mut bench = Bench::started().await;
+            bench.world.submitted(1..=3);
+            let trouble = if took { Trouble::RefusedAfter(code, words) } else { Trouble::Refused(code, words) };
+            bench.world.with(|s| s.trouble_of.entry(fid(2)).or_default().push_back(trouble));
+            let run = rested(&mut bench).await;
+            let want = if took { "audited:verified" } else { else_failed };
+            assert_eq!(bench.word(run, 2), want, "{code} {words}");
+            assert_eq!(looks(&bench, run, 2), 1, "{code}: one look");
+            if !took {
+                assert_eq!(message(&bench, run, 2), words);
+            }
+            bench.check();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_of_a_batch_that_were_refused_are_looked_at_in_one_read() {
+    let mut bench = Bench::started().await;
+    bench.policy(|p| p.batch = 4);
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=13);
+    // The first go alone; then batches of four, the second of which takes and is refused in words that stop the plan.
+    bench.world.with(|s| {
+        s.trouble.extend([const { Trouble::None }; 6]);
+        s.trouble.push_back(Trouble::RefusedAfter(8, "后续服务插件未注册"));
+    });
+    let run = rested(&mut bench).await;
+    let verified = (1..=13).filter(|n| bench.world.status(*n) == "C" && looks(&bench, run, *n) > 0).count();
+    assert_eq!(verified, 4);
+    assert_eq!(bench.run(run).tally.failed, 0, "{:?}", bench.run(run).tally);
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_believed_by_its_words_is_put_right_by_a_verify_or_by_the_next_run() {
+    for verify in [true, false] {
+        let mut bench = Bench::started().await;
+        bench.world.submitted(1..=2);
+        bench.world.with(|s| {
+            s.trouble_of.entry(fid(1)).or_default().push_back(Trouble::RefusedAfter(11, "库存不足"));
+            s.trouble_of.entry(fid(2)).or_default().push_back(Trouble::Refused(11, "库存不足"));
+        });
+        let run = rested(&mut bench).await;
+        assert_eq!([bench.word(run, 1), bench.word(run, 2)], ["failed:stock", "failed:stock"]);
+        assert_eq!([looks(&bench, run, 1), looks(&bench, run, 2)], [0, 0], "such words are believed");
+        let selection = Bench::all_matching();
+        let order = if verify {
+            Command::Verify { selection }
+        } else {
+            Command::Retry { selection, revision: Revision::Newest }
+        };
+        let next = bench.accepted(order).await.unwrap();
+        if !verify {
+            bench.awaiting(next).await;
+            let approve = bench.approval(next);
+            bench.accepted(approve).await;
+        }
+        bench.closed(next).await;
+        assert_eq!(bench.word(next, 1), "audited:verified", "verify: {verify}");
+        assert_eq!(bench.world.posts_of(1), 1, "no second call");
+        assert_eq!(bench.word(next, 2), if verify { "failed:stock" } else { "audited" });
+        if verify {
+            assert_eq!(message(&bench, next, 2), "库存不足");
+        }
+        bench.check();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_audited_after_our_refused_call_is_not_ours() {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=2);
+    bench.world.with(|s| s.trouble.extend([const { Trouble::Refused(11, "库存不足") }; 2]));
+    rested(&mut bench).await;
+    bench.world.change(1, |d| (d.status, d.approver) = ("C".to_owned().into(), Some("zhang".into())));
+    bench.world.change(2, |d| (d.status, d.approver) = ("C".to_owned().into(), None));
+    let next = bench.accepted(Command::Verify { selection: Bench::all_matching() }).await.unwrap();
+    bench.closed(next).await;
+    // Neither is what nobody is named for, long after.
+    assert_eq!([bench.word(next, 1), bench.word(next, 2)], ["already_audited:zhang", "already_audited"]);
+    bench.check();
 }

@@ -57,7 +57,7 @@ impl People {
             9 => Trouble::Slow(Duration::from_secs(rng.u64(1..60))),
             10 => Trouble::Overtaken,
             11 => Trouble::SlowDown,
-            12 => Trouble::RefusedAfter(11, "后续服务失败"),
+            12 => Trouble::RefusedAfter([11, 8, 500][rng.usize(0..3)], "后续服务失败"),
             13 if hollow => Trouble::Hollow,
             _ => Trouble::None,
         }

@@ -154,6 +154,9 @@ pub struct CauseInfo {
     /// It lies in the ERP around the bills, not in the single bill: what cures it for one cures it for all.
     #[serde(default)]
     pub environment: bool,
+    /// The ERP says so before it changes anything: the bill was not touched, and needs no look to be told as failed.
+    #[serde(default)]
+    pub before_write: bool,
 }
 
 /// The table: rules in order, first match wins, and what is said about each class.
@@ -216,6 +219,11 @@ impl CauseTable {
     /// Whether a class lies in the environment rather than in the bill.
     pub fn of_environment(&self, cause: &Cause) -> bool {
         self.info(cause).is_some_and(|info| info.environment)
+    }
+
+    /// Whether a refusal of this class proves that nothing was changed.
+    pub fn proves_untouched(&self, cause: &Cause) -> bool {
+        self.info(cause).is_some_and(|info| info.before_write)
     }
 
     /// This table with an operator's on top: their rules come first, their descriptions replace ours.

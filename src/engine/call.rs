@@ -2,6 +2,7 @@
 //!
 //! Invariant: the request leaves only after its intent is durable; what the answer does not prove stays open.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -209,14 +210,19 @@ async fn outcome(
     sent: Ts,
     end: &mut CallEnd,
 ) -> Vec<Event> {
-    let shared = &context.shared;
+    // A client that leaves a bill out of its verdicts has not told us anything about it.
+    let silent = Verdict::Unknown(UnknownWhy::NotNamed, String::new());
+    let answered = |bill: &Candidate| reply.verdicts.iter().find(|(fid, _)| *fid == bill.fid).map_or(&silent, |(_, v)| v);
     let together = sank_together(reply, bills.len());
+    let afters: Vec<After> = bills.iter().map(|bill| after(context, bill, answered(bill), last, sent, together)).collect();
+    let doubtful = bills.iter().zip(&afters).filter(|(_, after)| after.looks()).map(|(bill, _)| bill.fid.clone());
+    // One look for all bills of the call.
+    let looked = look(context, &doubtful.collect::<Vec<_>>()).await;
+    let seen_of = |bill: &Candidate| looked.as_ref().map(|seen| seen.get(&bill.fid));
     let mut events = Vec::with_capacity(bills.len() * 2);
     let mut evidence = Some(Box::new(reply.evidence.clone()));
-    for bill in bills {
-        // A client that leaves a bill out of its verdicts has not told us anything about it.
-        let silent = Verdict::Unknown(UnknownWhy::NotNamed, String::new());
-        let verdict = reply.verdicts.iter().find(|(fid, _)| *fid == bill.fid).map_or(&silent, |(_, v)| v);
+    for (bill, after) in bills.iter().zip(afters) {
+        let verdict = answered(bill);
         events.push(Event::StepAnswered {
             run: context.run,
             fid: bill.fid.clone(),
@@ -229,17 +235,6 @@ async fn outcome(
             evidence: evidence.take(),
             made: None,
         });
-        // Of a submit, too, the refusal may mean that somebody submitted the bill before us.
-        let hinted = matches!(verdict, Verdict::Rejected(failure) if hints_at_done(&failure.message));
-        let asked = Asked {
-            last,
-            looks: !context.op.id.is_audit() || !last || hinted,
-            sent,
-            repeats: bill.past.repeats,
-            max: context.plan.policy.max_attempts,
-            sank_together: together,
-        };
-        let after = decide::on_verdict(verdict, |cause| shared.causes.repeat(cause), asked);
         match after {
             After::Settle(outcome) => {
                 if outcome == (Outcome::Done { verified: false }) {
@@ -248,25 +243,15 @@ async fn outcome(
                 }
                 events.push(settled(context, bill, outcome, end));
             }
-            After::FailAndStop(failure) => {
+            After::LookAndStop(failure) => {
                 end.stop.get_or_insert(PauseWhy::Stopped(Reason::PlanWide { failure: failure.clone() }));
-                events.push(settled(context, bill, Outcome::Failed(failure), end));
+                read_back(context, bill, failure, (seen_of(bill), sent), &mut events, end);
             }
-            After::ReadBack(failure) => match read_back(context, bill, failure, sent).await {
-                Looked::Ended(read, outcome) => {
-                    events.extend(read);
-                    events.push(settled(context, bill, outcome, end));
-                }
-                Looked::Ready(read) => {
-                    context.env.note(Ended::Clean);
-                    events.push(read);
-                    let why = Why::Cause(Cause::new(known::SUBMITTED));
-                    events.push(deferred(context, bill, why, Duration::ZERO, end));
-                    end.submitted.push(bill.fid.clone());
-                }
-            },
+            After::ReadBack(failure) => {
+                read_back(context, bill, failure, (seen_of(bill), sent), &mut events, end);
+            }
             After::Prove(unknown) => {
-                let (read, outcome) = prove(context, bill, step, unknown).await;
+                let (read, outcome) = prove(context, bill, step, unknown, seen_of(bill));
                 events.extend(read);
                 events.push(settled(context, bill, outcome, end));
             }
@@ -293,6 +278,27 @@ async fn outcome(
         }
     }
     events
+}
+
+/// What follows the answer about one bill.
+fn after(context: &CallContext, bill: &Candidate, verdict: &Verdict, last: bool, sent: Ts, together: bool) -> After {
+    let causes = &context.shared.causes;
+    // Of a submit, too, the refusal may mean that somebody submitted the bill before us.
+    let believed = |failure: &Failure| context.op.id.is_audit() && last && is_proof(context, failure);
+    let asked = Asked {
+        last,
+        looks: !matches!(verdict, Verdict::Rejected(failure) if believed(failure)),
+        sent,
+        repeats: bill.past.repeats,
+        max: context.plan.policy.max_attempts,
+        sank_together: together,
+    };
+    decide::on_verdict(verdict, |cause| causes.repeat(cause), asked)
+}
+
+/// Whether the words of a refusal prove by themselves that the call changed nothing.
+fn is_proof(context: &CallContext, failure: &Failure) -> bool {
+    context.shared.causes.proves_untouched(&failure.cause) && !hints_at_done(&failure.message)
 }
 
 /// A batch whose members were all refused with the same words has sunk together (failures.md, last row).
@@ -348,11 +354,14 @@ fn deferred(context: &CallContext, bill: &Candidate, why: Why, wait: Duration, e
     }
 }
 
-async fn read_once(context: &CallContext, fid: &Fid) -> Option<Option<Found>> {
-    let fids = [fid.clone()];
+/// Bills as they are now, after an answer about them; those that are gone are left out. `None`: they could not be read.
+async fn look(context: &CallContext, fids: &[Fid]) -> Option<HashMap<Fid, Found>> {
+    if fids.is_empty() {
+        return None;
+    }
     for n in 0..3 {
-        match reading::statuses(&context.env, &context.plan.source, &context.op, &fids).await {
-            Ok(mut seen) => return Some(seen.remove(fid)),
+        match reading::statuses(&context.env, &context.plan.source, &context.op, fids).await {
+            Ok(seen) => return Some(seen),
             Err(fault) => {
                 if reading::on_fault(&fault, &context.shared.causes) != reading::ReadFault::Again {
                     return None;
@@ -364,30 +373,47 @@ async fn read_once(context: &CallContext, fid: &Fid) -> Option<Option<Found>> {
     None
 }
 
-/// What a look after a refusal led to.
-enum Looked {
-    /// The bill has this outcome; the look as a fact, where there was one.
-    Ended(Option<Event>, Outcome),
-    /// Its step was done by somebody else, in the content approved: the next step may be called.
-    Ready(Event),
+/// What a look showed of a bill: nothing, that it is gone, or how it is.
+type Glance<'a> = Option<Option<&'a Found>>;
+
+/// The ERP refused a call with words that do not prove that nothing was done: what a look shows decides. Its facts go to
+/// `events`.
+fn read_back(
+    context: &CallContext,
+    bill: &Candidate,
+    said: Failure,
+    (glance, sent): (Glance<'_>, Ts),
+    events: &mut Vec<Event>,
+    end: &mut CallEnd,
+) {
+    events.extend(glance.map(|found| read_event(context, bill, found)));
+    let found = glance.flatten();
+    let outcome = match found.and_then(|found| decide::after_refused_step(&context.op, bill.at, &bill.rev, found)) {
+        Some(decide::Refused::Next) => {
+            context.env.note(Ended::Clean);
+            events.push(deferred(context, bill, Why::Cause(Cause::new(known::SUBMITTED)), Duration::ZERO, end));
+            return end.submitted.push(bill.fid.clone());
+        }
+        Some(decide::Refused::Changed) => Outcome::Skipped(Skip::Changed),
+        // The words prove enough where nothing can be read: a user who may not audit may often not read either.
+        None if glance.is_none() && is_proof(context, &said) && context.op.id.is_audit() => Outcome::Failed(said),
+        None => after_refusal(context, bill, said, glance, sent),
+    };
+    events.push(settled(context, bill, outcome, end));
 }
 
-/// "Done already", says the ERP, or may mean it: by whom is read back. Unreadable leaves it unknown, to be settled later.
-async fn read_back(context: &CallContext, bill: &Candidate, said: Failure, sent: Ts) -> Looked {
-    let read = read_once(context, &bill.fid).await;
-    let found = read.as_ref().and_then(Option::as_ref);
-    match found.and_then(|found| decide::after_refused_step(&context.op, bill.at, &bill.rev, found)) {
-        Some(decide::Refused::Next) => return Looked::Ready(read_event(context, bill, found)),
-        Some(decide::Refused::Changed) => {
-            return Looked::Ended(Some(read_event(context, bill, found)), Outcome::Skipped(Skip::Changed));
-        }
-        None => {}
-    }
-    let seen = read.as_ref().map_or(Seen::Unreadable, |found| Seen::of(found.as_ref()));
+/// What a look after a refusal tells. Unreadable leaves the bill unknown, to be settled later.
+fn after_refusal(context: &CallContext, bill: &Candidate, said: Failure, glance: Glance<'_>, sent: Ts) -> Outcome {
+    let seen = glance.map_or(Seen::Unreadable, Seen::of);
+    let called = context.op.steps.get(bill.at).map(|spec| own_call(context, bill, spec.step, sent));
     let case = looked_at(context, bill, seen, Moment::Refused(&said), bill.past.open.as_ref());
+    let case = Case { refused: called.as_ref(), ..case };
     let unknown = |why: UnknownWhy, detail: &str| Outcome::Unknown(Unknown { why, sent, detail: detail.to_owned() });
-    let outcome = match judge(&case) {
-        Judgement::Done { verified } => Outcome::Done { verified },
+    match judge(&case) {
+        Judgement::Done { verified } => {
+            tracing::warn!(run = %context.run, bill = %bill.no, said = %said.message, "the ERP refused a call that took");
+            Outcome::Done { verified }
+        }
         Judgement::Already(by, on) => Outcome::Already { by, on },
         Judgement::Skip(why) => Outcome::Skipped(why),
         Judgement::Fail(failure) => Outcome::Failed(undone(context, failure)),
@@ -396,8 +422,7 @@ async fn read_back(context: &CallContext, bill: &Candidate, said: Failure, sent:
         Judgement::Look | Judgement::Repeat | Judgement::Call(_) | Judgement::Continue(_, _) => {
             unknown(UnknownWhy::ServerFault, &said.message)
         }
-    };
-    Looked::Ended(read.as_ref().map(|found| read_event(context, bill, found.as_ref())), outcome)
+    }
 }
 
 /// A refusal that stands after a look: that there is nothing to do is contradicted by it.
@@ -411,10 +436,15 @@ fn undone(context: &CallContext, failure: Failure) -> Failure {
 
 /// An answer came that does not say of this bill whether it is done: a look that shows the effect does. Any other leaves it
 /// unknown until the server's limit has passed.
-async fn prove(context: &CallContext, bill: &Candidate, step: Step, unknown: Unknown) -> (Option<Event>, Outcome) {
-    let read = read_once(context, &bill.fid).await;
-    let seen = read.as_ref().map_or(Seen::Unreadable, |found| Seen::of(found.as_ref()));
-    let call = OpenCall { run: context.run, step, rev: bill.rev.clone(), sent: unknown.sent, left: None };
+fn prove(
+    context: &CallContext,
+    bill: &Candidate,
+    step: Step,
+    unknown: Unknown,
+    glance: Glance<'_>,
+) -> (Option<Event>, Outcome) {
+    let seen = glance.map_or(Seen::Unreadable, Seen::of);
+    let call = own_call(context, bill, step, unknown.sent);
     let outcome = match judge(&looked_at(context, bill, seen, Moment::Settling, Some(&call))) {
         Judgement::Done { verified } => Outcome::Done { verified },
         Judgement::Already(by, on) => Outcome::Already { by, on },
@@ -426,7 +456,11 @@ async fn prove(context: &CallContext, bill: &Candidate, step: Step, unknown: Unk
         | Judgement::Call(_)
         | Judgement::Continue(_, _) => Outcome::Unknown(unknown),
     };
-    (read.as_ref().map(|found| read_event(context, bill, found.as_ref())), outcome)
+    (glance.map(|found| read_event(context, bill, found)), outcome)
+}
+
+fn own_call(context: &CallContext, bill: &Candidate, step: Step, sent: Ts) -> OpenCall {
+    OpenCall { run: context.run, step, rev: bill.rev.clone(), sent, left: None }
 }
 
 /// What a look at a bill that was just called is judged by.
@@ -442,6 +476,7 @@ fn looked_at<'a>(
         seen,
         approved: None,
         open,
+        refused: None,
         anothers: bill.past.is_anothers(),
         moment,
         user: &context.env.env.user,
@@ -475,11 +510,17 @@ async fn adopt(
     }
     for bill in bills {
         let done = reply.verdicts.iter().any(|(fid, v)| *fid == bill.fid && *v == Verdict::Done);
-        let Some(Some(found)) = (if done { read_once(context, &bill.fid).await } else { None }) else { continue };
-        context.shared.ledger.append(vec![read_event(context, &bill, Some(&found))]).await?;
+        let seen = if done { look(context, std::slice::from_ref(&bill.fid)).await } else { None };
+        let Some(found) = seen.as_ref().and_then(|seen| seen.get(&bill.fid)) else { continue };
+        context.shared.ledger.append(vec![read_event(context, &bill, Some(found))]).await?;
         end.submitted.push(bill.fid);
     }
     Ok(())
+}
+
+/// Whether the server answered at all.
+fn is_answered(reply: &WriteReply) -> bool {
+    reply.verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Done | Verdict::Rejected(_)))
 }
 
 /// How the server asked to slow down.
@@ -493,6 +534,7 @@ fn slow_why(reply: &WriteReply) -> SlowWhy {
 /// Acts on what concerns more than one bill. `under`: the sign-in it was called under; `left`: when the request left, monotonic.
 async fn alarms(context: &CallContext, reply: &WriteReply, (under, left): (u64, Duration), end: &mut CallEnd) {
     match &reply.alarm {
+        None if is_answered(reply) => context.env.answered(left),
         None => {}
         Some(Alarm::SlowDown(wish)) => context.env.slow_down(*wish, slow_why(reply), left),
         Some(Alarm::WrongIds) => context.env.trip(Reason::WrongIds {}),

@@ -372,6 +372,12 @@ impl Dispatch {
         self.changed.notify_waiters();
     }
 
+    /// A call that left at `left`, monotonic, was answered, and the server did not ask to slow down.
+    pub fn answered(&self, left: Duration) {
+        let now = self.clock.mono();
+        self.lock().bucket.answered(left, now);
+    }
+
     /// The server asked to slow down, in the answer to a call that left at `left`, monotonic.
     pub fn slow_down(&self, wish: Option<Duration>, why: SlowWhy, left: Duration) {
         let (now, wall) = (self.clock.mono(), self.clock.now());

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::domain::bill::Slot;
 use crate::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
 use crate::domain::event::{ActionEntry, Event};
 use crate::domain::ids::{EnvId, PlanId, RunId};
@@ -223,10 +224,11 @@ impl Inner {
     ) -> Result<Taken, Refusal> {
         let mut selected = self.select(selection, kind == RunKind::Verify).await?;
         if kind == RunKind::Verify {
-            let (unknown, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut selected.rows)
+            // A refused call may have taken all the same, so that refusals are looked at, too.
+            let (called, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut selected.rows)
                 .into_iter()
-                .partition(|row| row.state.slot() == crate::domain::bill::Slot::Unknown);
-            selected.rows = unknown;
+                .partition(|row| matches!(row.state.slot(), Slot::Unknown | Slot::Failed));
+            selected.rows = called;
             selected.leave_many(LeftOut::NotUnknown, rest.len());
         }
         let rows = std::mem::take(&mut selected.rows);

@@ -1,20 +1,40 @@
 //! The token bucket of one environment, as plain arithmetic over monotonic time.
 //!
 //! Invariant: never more calls than the configured rate; the server's wish to slow down is obeyed, but clamped, and counted
-//! once for all calls that had left when it was taken.
+//! once for all calls that had left when it was taken. A wish now and then costs little: the rate is halved at most once in
+//! so many answers, never far below what the server has just borne, and each good answer raises it again.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Longest wait a server may ask for.
 pub const LONGEST_HOLD: Duration = Duration::from_secs(15 * 60);
-/// Wait when the server says slow down without saying how long.
-const PLAIN_HOLD: Duration = Duration::from_secs(5);
+/// Wait when the server says slow down without saying how long; twice as long for each one that follows no good answer.
+const PLAIN_HOLD: Duration = Duration::from_millis(250);
+/// Longest such wait.
+const PLAIN_MOST: Duration = Duration::from_secs(30);
 /// Calls that may go at once after a pause.
 const BURST: f64 = 5.0;
-/// Without a wish to slow down for so long, the rate rises by [`RISE`].
-const CLEAN: Duration = Duration::from_secs(60);
-/// By what the rate rises again.
-const RISE: f64 = 1.1;
+/// Without a wish to slow down for so long, the rate rises by [`RISE`], whether anything is called or not.
+const CLEAN: Duration = Duration::from_secs(30);
+/// By what the rate rises then.
+const RISE: f64 = 2.0;
+/// Good answers that bring back a rate of [`USABLE`] times what was reached.
+const STEPS: f64 = 25.0;
+/// Answers between two halvings, at least.
+const BETWEEN: u32 = 20;
+/// Wishes without any good answer between them that halve the rate before that.
+const DEAF: u32 = 4;
+/// Part of the rate reached that is left, at least.
+const LEFT: f64 = 0.125;
+/// A rate that is so many times the one reached limits nothing.
+const USABLE: f64 = 3.0;
+/// The rate reached is the best of spans of this length.
+const SPAN: Duration = Duration::from_secs(10);
+/// Spans that are looked at.
+const SPANS: u64 = 60;
+/// Good answers in them before they tell a rate.
+const TELLING: u32 = 20;
 
 /// The bucket.
 #[derive(Clone, Debug)]
@@ -25,8 +45,14 @@ pub struct Bucket {
     at: Duration,
     hold: Duration,
     clean_since: Duration,
-    /// When the rate was halved last: what left before says nothing about the rate since.
-    slowed: Option<Duration>,
+    /// When a wish was counted last: what left before says nothing about the rate since.
+    asked: Option<Duration>,
+    /// Wishes counted since the last good answer.
+    in_a_row: u32,
+    /// Good answers, and wishes counted, since the rate was halved last.
+    since: (u32, u32),
+    /// Good answers by span.
+    good: VecDeque<(u64, u32)>,
 }
 
 impl Bucket {
@@ -40,7 +66,10 @@ impl Bucket {
             at: now,
             hold: now,
             clean_since: now,
-            slowed: None,
+            asked: None,
+            in_a_row: 0,
+            since: (0, 0),
+            good: VecDeque::new(),
         }
     }
 
@@ -65,10 +94,11 @@ impl Bucket {
     /// Whether the server's wish to slow down is still felt.
     pub fn is_slowed(&mut self, now: Duration) -> bool {
         self.refill(now);
-        self.slowed.is_some() && (now < self.hold || self.allowed < f64::from(self.configured))
+        self.asked.is_some() && (now < self.hold || self.allowed < f64::from(self.configured))
     }
 
-    /// Until when no call leaves, and when the configured rate is back where nobody asks again.
+    /// Until when no call leaves, and when the configured rate is back at the latest, where nobody asks again: good answers
+    /// bring it back earlier.
     pub fn ends(&self) -> (Duration, Duration) {
         let (mut rate, mut full) = (self.allowed, self.clean_since);
         while rate < f64::from(self.configured) {
@@ -97,22 +127,64 @@ impl Bucket {
         self.tokens = (self.tokens + 1.0).min(burst(self.allowed));
     }
 
-    /// The server asked to slow down, in the answer to a call that left at `left`: half the rate, and a pause. A call that
-    /// left before the rate was halved last can only make the pause longer, where the server says how long. Whether the rate
-    /// was halved.
+    /// A call that left at `left` was answered, and the server did not ask to slow down.
+    pub fn answered(&mut self, left: Duration, now: Duration) {
+        self.refill(now);
+        let span = now.as_secs() / SPAN.as_secs();
+        match self.good.back_mut() {
+            Some((last, n)) if *last == span => *n += 1,
+            _ => self.good.push_back((span, 1)),
+        }
+        while self.good.front().is_some_and(|(first, _)| first + SPANS <= span) {
+            self.good.pop_front();
+        }
+        if self.asked.is_none_or(|at| left > at) {
+            self.in_a_row = 0;
+            self.since.0 = self.since.0.saturating_add(1);
+            self.allowed = (self.allowed + self.usable() / STEPS).min(f64::from(self.configured));
+        }
+    }
+
+    /// The server asked to slow down, in the answer to a call that left at `left`: a pause, and half the rate, where that was
+    /// not done for one of the last answers. A call that left before the last wish was counted can only make the pause longer,
+    /// where the server says how long. Whether the rate was halved.
     pub fn slow_down(&mut self, wish: Option<Duration>, left: Duration, now: Duration) -> bool {
         self.refill(now);
-        let counts = self.slowed.is_none_or(|at| left > at);
+        let counts = self.asked.is_none_or(|at| left > at);
+        if counts {
+            self.asked = Some(now);
+            self.since.1 = self.since.1.saturating_add(1);
+        }
         if counts || wish.is_some() {
-            self.hold = self.hold.max(now + wish.unwrap_or(PLAIN_HOLD).min(LONGEST_HOLD));
+            let plain = PLAIN_HOLD.saturating_mul(1 << self.in_a_row.min(16)).min(PLAIN_MOST);
+            self.hold = self.hold.max(now + wish.unwrap_or(plain).min(LONGEST_HOLD));
             self.clean_since = self.hold;
         }
-        if counts {
-            self.slowed = Some(now);
-            self.allowed = (self.allowed / 2.0).max(1.0);
+        self.in_a_row += u32::from(counts);
+        let (good, bad) = self.since;
+        let is_whole = self.allowed >= f64::from(self.configured);
+        let halves = counts && (is_whole || good + bad >= BETWEEN || (good == 0 && bad >= DEAF));
+        if halves {
+            self.since = (0, 0);
+            let least = (self.reached().unwrap_or(0.0) * LEFT).max(1.0);
+            self.allowed = (self.allowed.min(self.usable()) / 2.0).max(least).min(f64::from(self.configured));
             self.tokens = self.tokens.min(burst(self.allowed));
         }
-        counts
+        halves
+    }
+
+    /// Good answers a minute in the best span of late, where there were enough to tell.
+    fn reached(&self) -> Option<f64> {
+        let oldest = (self.at.as_secs() / SPAN.as_secs()).saturating_sub(SPANS - 1);
+        let spans = || self.good.iter().filter(|(span, _)| *span >= oldest).map(|(_, n)| *n);
+        let best = f64::from(spans().max()?) * 60.0 / SPAN.as_secs_f64();
+        (spans().sum::<u32>() >= TELLING).then_some(best)
+    }
+
+    /// The rate above which there is nothing to gain.
+    fn usable(&self) -> f64 {
+        let configured = f64::from(self.configured);
+        self.reached().map_or(configured, |reached| (reached * USABLE).min(configured))
     }
 
     fn refill(&mut self, now: Duration) {
@@ -159,17 +231,19 @@ mod tests {
     }
 
     #[test]
-    fn slowing_down_halves_and_heals_by_tenths() {
+    fn a_wish_halves_the_pace_and_quiet_time_alone_brings_it_back_within_minutes() {
         let mut bucket = Bucket::new(60, s(0));
         assert!(bucket.slow_down(Some(s(999_999)), s(0), s(0)));
         assert_eq!(bucket.allowed(), 30);
         assert_eq!(bucket.take(s(0)), Err(LONGEST_HOLD), "the wish is clamped");
+        assert_eq!(bucket.ends(), (LONGEST_HOLD, LONGEST_HOLD + CLEAN));
         assert!(bucket.take(s(15 * 60)).is_ok());
         assert_eq!(bucket.allowed(), 30);
-        let _ = bucket.take(s(16 * 60));
-        assert_eq!(bucket.allowed(), 33);
-        let _ = bucket.take(s(60 * 60));
+        let _ = bucket.take(s(15 * 60 + 29));
+        assert_eq!(bucket.allowed(), 30);
+        let _ = bucket.take(s(15 * 60 + 30));
         assert_eq!(bucket.allowed(), 60);
+        assert!(!bucket.is_slowed(s(15 * 60 + 30)));
     }
 
     #[test]
@@ -182,17 +256,111 @@ mod tests {
         }
         assert_eq!(bucket.allowed(), 300);
         assert_eq!(bucket.take(s(8)), Err(s(3)), "the last of them asked for three seconds more");
-        assert_eq!(bucket.ends(), (s(11), s(11 + 8 * 60)), "half the rate is made good within eight minutes");
+        assert_eq!(bucket.ends(), (s(11), s(11 + 30)));
         // One that names no time makes nothing longer.
         assert!(!bucket.slow_down(None, s(1), s(10)));
         assert!(bucket.take(s(11)).is_ok());
-        // A call that left since is another wish.
-        assert!(bucket.slow_down(None, s(11), s(12)));
-        assert_eq!((bucket.allowed(), bucket.take(s(12))), (150, Err(s(5))));
-        assert!(bucket.is_slowed(s(600)));
-        assert!(!bucket.is_slowed(s(3600)));
+        // Neither do good answers of calls that left before it raise the pace.
+        bucket.answered(s(1), s(11));
+        assert_eq!(bucket.allowed(), 300);
+        bucket.answered(s(11), s(12));
+        assert_eq!(bucket.allowed(), 324);
         bucket.set(60, s(3600));
         assert_eq!((bucket.allowed(), bucket.configured()), (60, 60));
+    }
+
+    #[test]
+    fn wishes_without_a_good_answer_between_them_wait_longer_each_and_halve_the_pace_again() {
+        let mut bucket = Bucket::new(600, s(0));
+        let mut at = s(1);
+        let mut seen = Vec::new();
+        for _ in 0..10 {
+            let halved = bucket.slow_down(None, at, at);
+            let wait = bucket.take(at).unwrap_err();
+            seen.push((wait.as_millis(), halved, bucket.allowed()));
+            at += wait;
+        }
+        let want = [(250, true, 300), (500, false, 300), (1000, false, 300), (2000, false, 300), (4000, true, 150)];
+        assert_eq!(seen[..5], want);
+        assert_eq!(seen[5..], [(8000, false, 150), (16000, false, 150), (30000, false, 150), (30000, true, 150), (30000, false, 150)]);
+        // A good answer ends the row.
+        bucket.answered(at, at + s(1));
+        bucket.slow_down(None, at + s(1), at + s(2));
+        assert_eq!(bucket.take(at + s(2)), Err(PLAIN_HOLD));
+    }
+
+    /// Calls one after the other, each answered after so long, until so many were answered well. `busy`: whether the server
+    /// asks to slow down, by the number of the call and when. Gives when it was done, calls in all, and the lowest pace.
+    fn work(pace: u32, ms: u64, good: u32, mut busy: impl FnMut(u32, Duration) -> bool) -> (Duration, u32, u32) {
+        let mut bucket = Bucket::new(pace, s(0));
+        let (mut now, mut calls, mut done, mut lowest) = (s(0), 0, 0, pace);
+        while done < good {
+            if let Err(wait) = bucket.take(now) {
+                now += wait;
+                continue;
+            }
+            let left = now;
+            now += Duration::from_millis(ms);
+            calls += 1;
+            if busy(calls, now) {
+                bucket.slow_down(None, left, now);
+            } else {
+                bucket.answered(left, now);
+                done += 1;
+            }
+            lowest = lowest.min(bucket.allowed());
+        }
+        (now, calls, lowest)
+    }
+
+    #[test]
+    fn a_server_that_asks_at_a_third_of_the_calls_whatever_the_pace_slows_the_work_by_a_few_times_and_no_more() {
+        // (configured, milliseconds a call, bills, most seconds)
+        for (pace, ms, bills, most) in [
+            (60_000, 50, 100, 60),
+            (60_000, 50, 10_000, 7_000),
+            (60_000, 5, 1_000, 600),
+            (600, 200, 100, 100),
+            (60, 200, 100, 420),
+            (6, 1_000, 20, 900),
+        ] {
+            let mut rng = fastrand::Rng::with_seed(u64::from(pace) + ms);
+            let (took, calls, lowest) = work(pace, ms, bills, |_, _| rng.u32(0..100) < 36);
+            assert!(took <= s(most), "{pace}/min, {ms} ms: {took:?} for {bills} bills, {calls} calls, lowest {lowest}");
+        }
+    }
+
+    #[test]
+    fn a_server_with_a_limit_of_its_own_is_found_and_kept_to() {
+        for limit in [30, 120, 600] {
+            let (mut minute, mut taken) = (0, 0);
+            let (took, calls, _) = work(60_000, 20, limit * 20, |_, now| {
+                // So many calls in each tenth of a minute.
+                if now.as_secs() / 6 != minute {
+                    (minute, taken) = (now.as_secs() / 6, 0);
+                }
+                taken += 1;
+                taken > limit.div_ceil(10)
+            });
+            let refused = calls - limit * 20;
+            assert!(took < s(60 * 45), "{limit}/min: {took:?}");
+            assert!(refused * 2 < calls, "{limit}/min: {refused} of {calls} refused");
+        }
+    }
+
+    #[test]
+    fn once_the_server_is_well_again_the_pace_is_back_within_minutes_and_the_time_told_is_kept() {
+        for pace in [6, 60, 600, 60_000] {
+            let mut bucket = Bucket::new(pace, s(0));
+            let mut now = s(1);
+            for _ in 0..400 {
+                bucket.slow_down(Some(s(1)), now, now);
+                now += s(1);
+            }
+            let (held, full) = bucket.ends();
+            assert!(full.saturating_sub(held) <= s(9 * 60), "{pace}: {:?}", full.saturating_sub(held));
+            assert!(bucket.is_slowed(full.saturating_sub(s(1))) && !bucket.is_slowed(full), "{pace}");
+        }
     }
 
     #[test]

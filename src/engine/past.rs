@@ -34,6 +34,8 @@ pub struct Past {
     pub last: Seq,
     /// A call whose effect is not known.
     pub open: Option<OpenCall>,
+    /// The last call, where the ERP refused it and nobody looked at the record since: it may have taken all the same.
+    pub refused_call: Option<OpenCall>,
     /// In this run: a call of which this run has not told yet what came of it, whatever another run told meanwhile.
     pub own: Option<OpenCall>,
     /// What another run told of it since this run called it last; where this run called nothing, since the last call.
@@ -165,6 +167,7 @@ impl Past {
                     self.own = Some(call.clone());
                 }
                 self.open = Some(call);
+                self.refused_call = None;
                 self.answered = None;
                 self.left = intent.left.map(|left| (*of, fact.seq, left));
                 self.unknown = None;
@@ -183,7 +186,7 @@ impl Past {
                         self.deaths = 0;
                     }
                     Verdict::Rejected(_) => {
-                        self.open = None;
+                        self.refused_call = self.open.take();
                         self.deaths = 0;
                     }
                     Verdict::NotSent(_) => {
@@ -199,7 +202,11 @@ impl Past {
                     self.submitted = true;
                 }
             }
-            Event::BillRead { fid: f, rev, .. } if f == fid && here => {
+            Event::BillRead { fid: f, rev, .. } if f == fid => {
+                self.refused_call = None;
+                if !here {
+                    return;
+                }
                 self.read.clone_from(rev);
                 if self.submitted && rev.as_ref().is_some_and(|r| r.status == Status::Submitted) {
                     self.adopted.clone_from(rev);
@@ -229,6 +236,7 @@ impl Past {
             Event::BillSettled { fid: f, outcome, run: of, .. } if f == fid => self.settle(*of, outcome, here),
             Event::LedgerResolved { key, .. } if key.record.fid == *fid => {
                 self.open = None;
+                self.refused_call = None;
                 self.own = None;
                 self.unknown = None;
                 self.deaths = 0;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::domain::bill::{Failure, Found, Outcome, Slot, Unknown, UnknownWhy};
+use crate::domain::bill::{Failure, Found, Outcome, Skip, Slot, Unknown, UnknownWhy};
 use crate::domain::cause::{Cause, known};
 use crate::domain::event::Event;
 use crate::domain::ids::Fid;
@@ -164,7 +164,11 @@ impl Runner {
         let case = Case { open: Some(open), ..self.case(Seen::of(seen), &known.past, Moment::Settling) };
         let as_unknown =
             |why: UnknownWhy| Outcome::Unknown(Unknown { why, sent: unknown.sent, detail: unknown.detail.clone() });
-        let judged = match judge(&case) {
+        let judged = match self.refusal_of(known) {
+            Some(said) => self.after_refusal(known, said, seen),
+            None => judge(&case),
+        };
+        let judged = match judged {
             Judgement::Repeat | Judgement::Continue(_, _) | Judgement::Call(_) | Judgement::Fail(_)
                 if self.stays_contradicted(known) =>
             {
@@ -203,6 +207,29 @@ impl Runner {
         self.slot() == Slot::Unknown && Self::unknown_of(known).why == UnknownWhy::Contradicted
     }
 
+    /// What a look shows of a bill whose call was refused some time ago.
+    fn after_refusal(&self, known: &Known, said: &Failure, seen: Option<&Found>) -> Judgement {
+        match judge(&self.case(Seen::of(seen), &known.past, Moment::Before)) {
+            judged @ (Judgement::Done { .. } | Judgement::Already(..) | Judgement::Skip(Skip::Gone)) => judged,
+            Judgement::Call(_)
+            | Judgement::Skip(_)
+            | Judgement::Fail(_)
+            | Judgement::Continue(..)
+            | Judgement::Repeat
+            | Judgement::Operator(_)
+            | Judgement::Look => Judgement::Fail(said.clone()),
+        }
+    }
+
+    /// In a verify run: the refusal that was the last word about a bill. Nothing is open then, and the words stand unless a
+    /// look shows the effect.
+    fn refusal_of<'a>(&self, known: &'a Known) -> Option<&'a Failure> {
+        match (&known.past.prior, &known.past.open) {
+            (Some(Outcome::Failed(said)), None) if self.slot() == Slot::Waiting => Some(said),
+            (Some(_) | None, Some(_) | None) => None,
+        }
+    }
+
     fn unknown_of(known: &Known) -> Unknown {
         let recorded = match known.row.state.outcome() {
             Some(Outcome::Unknown(unknown)) => Some(unknown.clone()),
@@ -230,7 +257,9 @@ impl Runner {
             let tries = *tries;
             self.mind.due.insert(fid.clone(), now + reading::pause_before(fault, tries));
             if tries >= TRIES && self.slot() == Slot::Waiting {
-                spent.push(self.settled(&known.row, Outcome::Unknown(Self::unknown_of(known))));
+                let said = self.refusal_of(known).cloned();
+                let outcome = said.map_or_else(|| Outcome::Unknown(Self::unknown_of(known)), Outcome::Failed);
+                spent.push(self.settled(&known.row, outcome));
             }
         }
         tracing::warn!(run = %self.head.id, bills = bills.len(), error = %fault, ?patience, "unknown bills could not be read back");

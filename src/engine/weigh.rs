@@ -158,6 +158,7 @@ impl Runner {
             seen,
             approved: None,
             open: past.open.as_ref(),
+            refused: past.refused_call.as_ref(),
             anothers: past.is_anothers(),
             moment,
             user: &self.env.env.user,

@@ -84,11 +84,6 @@ impl Erp for World {
             let own = s.trouble_of.get_mut(first).and_then(VecDeque::pop_front);
             if nth { Trouble::LostBefore } else { own.or_else(|| s.trouble.pop_front()).unwrap_or(Trouble::None) }
         });
-        let trouble = match (trouble, &call.verb) {
-            // What these say when they took is known.
-            (Trouble::RefusedAfter(code, words), Verb::Audit | Verb::Submit) => Trouble::Refused(code, words),
-            (trouble, _) => trouble,
-        };
         let arrive = if let Trouble::Slow(d) = &trouble { *d } else { Duration::from_millis(50) };
         let takes = if let Trouble::Late(d) | Trouble::Slow(d) = &trouble { *d } else { Duration::ZERO };
         if matches!(trouble, Trouble::NotSent) {
@@ -119,7 +114,8 @@ impl Erp for World {
                 reply(call, started, now, lost(UnknownWhy::SessionLost), Some(Alarm::Credentials(words)))
             }
             Trouble::SlowDown => {
-                let alarm = Some(Alarm::SlowDown(Some(Duration::from_secs(20))));
+                let wait = self.with(|s| (!s.plain_slow_down).then_some(Duration::from_secs(20)));
+                let alarm = Some(Alarm::SlowDown(wait));
                 reply(call, started, now, |_| rejected(14, "too many calls"), alarm)
             }
             _ => reply(call, started, now, |fid| verdicts[fid].clone(), None),

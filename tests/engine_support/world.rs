@@ -168,6 +168,8 @@ pub struct State {
     pub closes_any: bool,
     /// Closing a closed bill is no error to the server.
     pub closes_again: bool,
+    /// Where it asks to slow down, it does not say for how long.
+    pub plain_slow_down: bool,
     /// A submit leaves the date of the last change.
     pub submit_keeps_date: bool,
     pub fail_call: Option<(u32, bool)>,

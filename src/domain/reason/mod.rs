@@ -170,7 +170,7 @@ pub enum LeftOut {
     Quarantined,
     /// One run takes no more.
     TooMany,
-    /// Only unknown ones are verified.
+    /// Only bills that a call left for are verified: unknown and failed ones.
     NotUnknown,
     /// The run that left them is not known.
     RunUnknown,

@@ -4,7 +4,7 @@
 //! bill read in the very revision that was approved, and an unknown call is forgotten only after a look.
 
 use crate::domain::bill::{Failure, Found, Outcome, Rev, Skip, Status, Unknown, UnknownWhy};
-use crate::domain::cause::{Cause, Repeat, known};
+use crate::domain::cause::{Cause, Repeat, hints_at_done, known};
 use crate::domain::ids::RunId;
 use crate::domain::operation::{APPROVER_PATH, Effect, Key, Operation, STATUS_PATH, Seen, StepSpec, Test};
 use crate::domain::step::{Left, Step, Verdict};
@@ -50,6 +50,8 @@ pub struct Case<'a> {
     pub approved: Option<&'a Rev>,
     /// An earlier call of ours whose effect is not known.
     pub open: Option<&'a OpenCall>,
+    /// The last call of ours, which the ERP refused, where nobody looked at the record since: it may have taken all the same.
+    pub refused: Option<&'a OpenCall>,
     /// The effect of a call is another run's to tell: it told it already, or the open call is its own and it is open still.
     /// Told by two runs, one effect would count in two sums.
     pub anothers: bool,
@@ -153,28 +155,36 @@ fn before(case: &Case<'_>, found: &Found) -> Judgement {
 }
 
 /// The effect is there. Ours, where the last step was called and nothing is known yet of that call, and the record does not
-/// name another one.
+/// name another one; where that call was refused in words, the record must name us.
 fn done(case: &Case<'_>, last: &StepSpec, found: &Found) -> Judgement {
-    let called = case.open.is_some_and(|open| is_last(case.op, open.step));
-    let ours = called
-        && !case.anothers
+    let is_last = |call: &OpenCall| is_last(case.op, call.step);
+    let called = case.open.is_some_and(is_last);
+    let ours = !case.anothers
         && match &last.effect.mine {
-            Some(path) => by_us(found.field(path), case.user),
-            None => true,
+            Some(path) => (called || case.refused.is_some_and(is_last)) && by_us(found.field(path), case.user),
+            None => called,
         };
     if ours { Judgement::Done { verified: true } } else { already(&last.effect, found) }
 }
 
-/// A look after a refusal that may mean "done already". The ERP that contradicts itself is taken at its word.
+/// A look after a refusal: the words may mean "done already", and a call may take although what follows it fails. The ERP
+/// that contradicts itself is taken at its word.
 fn refused(case: &Case<'_>, found: &Found, said: &Failure) -> Judgement {
     let Some(last) = case.op.steps.last().filter(|last| last.effect.is_done(found)) else {
         return Judgement::Fail(said.clone());
     };
-    // A call of ours was repeated before, so that this may be its late effect.
-    let earlier = case.repeats > 0 || case.open.is_some();
+    // A call of ours was repeated before, so that this may be its late effect; or the words do not tell of another one, and the
+    // bill was not audited when our call left.
+    let called = case.op.id.is_audit() && case.refused.is_some_and(|call| is_last(case.op, call.step));
+    let earlier = case.repeats > 0 || case.open.is_some() || (called && !says_done(said));
     let name = last.effect.mine.as_deref().map(|path| found.field(path).trim()).filter(|name| !name.is_empty());
     let ours = !case.anothers && name.map_or(earlier, |name| by_us(name, case.user));
     if ours { Judgement::Done { verified: true } } else { already(&last.effect, found) }
+}
+
+/// Whether the words of a refusal may mean that somebody had done it before.
+fn says_done(said: &Failure) -> bool {
+    said.cause.as_str() == known::ALREADY_AUDITED || hints_at_done(&said.message)
 }
 
 /// What a look means after the ERP refused a step that is not the last: somebody else did it before us.
@@ -264,11 +274,11 @@ fn already(effect: &Effect, found: &Found) -> Judgement {
 pub enum After {
     /// It has this outcome.
     Settle(Outcome),
-    /// Failed, and every other bill of the plan would fail too: stop, with these words.
-    FailAndStop(Failure),
+    /// Refused, and every other bill of the plan would be, too: stop, with these words, and look whether the call took.
+    LookAndStop(Failure),
     /// A step that is not the last took: read the new revision, then the next step.
     NextStep,
-    /// It may be done already, the ERP says: look.
+    /// It may be done, whatever the ERP says: look.
     ReadBack(Failure),
     /// An answer came that does not tell whether it is done: look, and believe only that it is.
     Prove(Unknown),
@@ -280,12 +290,22 @@ pub enum After {
     Unsent(String),
 }
 
+impl After {
+    /// Whether the bill is looked at before its outcome is told.
+    pub fn looks(&self) -> bool {
+        match self {
+            Self::LookAndStop(_) | Self::ReadBack(_) | Self::Prove(_) => true,
+            Self::Settle(_) | Self::NextStep | Self::Defer(_) | Self::Singly(_) | Self::Unsent(_) => false,
+        }
+    }
+}
+
 /// What an answer was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// It was the operation's last step.
     pub last: bool,
-    /// A refusal is looked at before it is believed: its words are not known well enough to tell "already done".
+    /// A refusal is looked at before it is believed: its words do not prove that nothing was done.
     pub looks: bool,
     /// When the request left.
     pub sent: Ts,
@@ -311,7 +331,7 @@ pub fn on_verdict(verdict: &Verdict, repeat: impl Fn(&Cause) -> Repeat, asked: A
         Verdict::Unknown(why, detail) => open(why.clone(), detail.clone()),
         Verdict::Rejected(failure) => match (failure.cause.as_str(), repeat(&failure.cause)) {
             (known::ALREADY_AUDITED, _) | (_, Repeat::Done) => After::ReadBack(failure.clone()),
-            (_, Repeat::StopPlan) => After::FailAndStop(failure.clone()),
+            (_, Repeat::StopPlan) => After::LookAndStop(failure.clone()),
             (known::SESSION, Repeat::VerifyFirst) => open(UnknownWhy::SessionLost, failure.message.clone()),
             (_, Repeat::VerifyFirst) => open(UnknownWhy::ServerFault, failure.message.clone()),
             (_, Repeat::Delayed) if asked.repeats < asked.max => After::Defer(failure.clone()),

@@ -84,6 +84,7 @@ fn case<'a>(op: &'a Operation, seen: Seen<'a>, moment: Moment<'a>) -> Case<'a> {
         seen,
         approved: None,
         open: None,
+        refused: None,
         anothers: false,
         moment,
         user: US,
@@ -484,7 +485,7 @@ fn a_verdict_leads_to_one_thing_after_it() {
         ),
         (rejected("already_audited"), audit, After::ReadBack(said("already_audited"))),
         (rejected("fine"), audit, After::ReadBack(said("fine"))),
-        (rejected("permission"), audit, After::FailAndStop(said("permission"))),
+        (rejected("permission"), audit, After::LookAndStop(said("permission"))),
         (rejected("database"), audit, unknown(UnknownWhy::ServerFault, "m")),
         (rejected("session"), audit, unknown(UnknownWhy::SessionLost, "m")),
         (rejected("lock"), audit, After::Defer(said("lock"))),
@@ -496,7 +497,7 @@ fn a_verdict_leads_to_one_thing_after_it() {
         (rejected("together"), audit, failed("together")),
         (rejected("stock"), Asked { sank_together: true, ..audit }, After::Singly(said("stock"))),
         (rejected("stock"), Asked { sank_together: true, ..close }, After::Singly(said("stock"))),
-        (rejected("permission"), Asked { sank_together: true, ..close }, After::FailAndStop(said("permission"))),
+        (rejected("permission"), Asked { sank_together: true, ..close }, After::LookAndStop(said("permission"))),
     ] {
         assert_eq!(on_verdict(&verdict, repeat, asked), want, "{verdict:?} {asked:?}");
     }

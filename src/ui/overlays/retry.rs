@@ -159,7 +159,7 @@ impl Retry {
     fn fate(&self, model: &Model, outcome: &Outcome) -> (Fate, Slot, String) {
         let group = outcome.group().unwrap_or_default();
         let fate = match outcome {
-            Outcome::Unknown(_) if self.verify => Fate::ReadAgain,
+            Outcome::Unknown(_) | Outcome::Failed(_) if self.verify => Fate::ReadAgain,
             _ if self.verify => Fate::LeftOut,
             Outcome::Unknown(_) => Fate::VerifiedFirst,
             Outcome::Failed(f) if model.causes.repeat(&f.cause) == Repeat::Done => Fate::LeftOut,
