@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use skydeck::domain::bill::{BillState, Failure, Outcome, Rev, Status};
-use skydeck::domain::cause::Cause;
+use skydeck::domain::cause::{Cause, CauseTable};
 use skydeck::domain::command::{Order, Receipt};
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId};
@@ -19,8 +19,12 @@ use skydeck::shell::export::{ExportError, Style, to_file, write};
 use skydeck::ui::msg::{Export, ExportFormat};
 use ulid::Ulid;
 
+fn causes() -> Arc<CauseTable> {
+    Arc::new(toml::from_str(skydeck::domain::cause::BUILT_IN).unwrap())
+}
+
 fn style() -> Style {
-    Style { zone: "Asia/Shanghai".parse().unwrap(), chinese: false, now: Ts(1_764_000_000_000) }
+    Style { zone: "Asia/Shanghai".parse().unwrap(), chinese: false, causes: causes(), now: Ts(1_764_000_000_000) }
 }
 
 fn run() -> RunId {

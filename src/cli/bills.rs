@@ -1,11 +1,11 @@
 //! Verbs that read: `history`, `ledger`, `bill`; and the lists other verbs print.
 
-use super::args::{BillArgs, HistoryArgs, LedgerArgs, SelectArgs};
+use super::args::{BillArgs, HistoryArgs, LedgerArgs};
 use super::exit::{Exit, Stop};
 use super::json;
 use super::out::Out;
+use super::select::{filter, plan};
 use crate::domain::bill::BillState;
-use crate::domain::command::Selection;
 use crate::domain::erp_status::After;
 use crate::domain::event::{Event, Fact};
 use crate::domain::filter::Filter;
@@ -14,6 +14,7 @@ use crate::domain::operation_words;
 use crate::domain::query::{Answer, Page, PageRequest, Query, Scope};
 use crate::domain::run::{BillRow, RunRow, RunState};
 use crate::domain::step::{Body, Verdict};
+use crate::domain::story;
 use crate::link::Link;
 use crate::text::show;
 
@@ -21,21 +22,6 @@ use crate::text::show;
 const PAGE: u32 = 200;
 /// Longest body printed, bytes.
 const BODY: usize = 64 * 1024;
-
-/// Reads a filter typed on the command line; causes by their names, or by the words that lists show for them.
-pub fn filter(out: &Out, text: &str) -> Result<Filter, Stop> {
-    let filter = Filter::parse(text).map_err(|e| Stop::usage(format!("filter `{text}`: {e}")))?;
-    Ok(filter.naming_causes(|word| crate::ui::causes_shown_as(&out.causes, word)))
-}
-
-/// The selection of `retry`, `verify`, `resolve`.
-pub async fn selection(link: &dyn Link, out: &Out, args: &SelectArgs) -> Result<Selection, Stop> {
-    let run = match &args.run {
-        Some(beginning) => Some(find_run(link, beginning).await?.head.id),
-        None => None,
-    };
-    Ok(Selection::Matching { plan: args.plan.clone().map(PlanId), run, filter: filter(out, &args.filter)? })
-}
 
 /// One run by id.
 pub async fn run_row(link: &dyn Link, run: RunId) -> Result<Option<RunRow>, Stop> {
@@ -71,14 +57,19 @@ pub async fn find_run(link: &dyn Link, beginning: &str) -> Result<RunRow, Stop> 
     }
 }
 
-async fn runs(link: &dyn Link, page: PageRequest) -> Result<Page<RunRow>, Stop> {
+pub(super) async fn runs(link: &dyn Link, page: PageRequest) -> Result<Page<RunRow>, Stop> {
     match link.ask(Query::Runs(page)).await? {
         Answer::Runs(page) => Ok(page),
         _ => Err(Stop::usage("the engine answered another question")),
     }
 }
 
-async fn bills(link: &dyn Link, scope: Scope, filter: &Filter, page: PageRequest) -> Result<Page<BillRow>, Stop> {
+pub(super) async fn bills(
+    link: &dyn Link,
+    scope: Scope,
+    filter: &Filter,
+    page: PageRequest,
+) -> Result<Page<BillRow>, Stop> {
     match link.ask(Query::Bills { scope, filter: filter.clone(), page }).await? {
         Answer::Bills(page) => Ok(page),
         _ => Err(Stop::usage("the engine answered another question")),
@@ -131,6 +122,9 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
         for row in &rows {
             out.object(&json::bill(row, &columns))?;
         }
+        if more {
+            out.object(&serde_json::json!({"type": "list_cut", "listed": rows.len(), "limit": limit}))?;
+        }
         return Ok(rows.len());
     }
     if rows.is_empty() {
@@ -157,7 +151,8 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
 pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<Exit, Stop> {
     if let Some(run) = &args.run {
         let row = find_run(link, run).await?;
-        print(link, out, Scope::Run(row.head.id), &filter(out, &args.filter)?, args.limit).await?;
+        let filter = filter(link, out, &args.filter).await?;
+        print(link, out, Scope::Run(row.head.id), &filter, args.limit).await?;
         if out.json {
             out.object(&json::run(&row))?
         } else {
@@ -220,7 +215,7 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
 
 /// `ledger`. Exit 3 while unknown bills are in it, 1 while others are.
 pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exit, Stop> {
-    filter(out, &args.select.filter)?;
+    filter(link, out, &args.select.filter).await?;
     if args.groups && (!args.select.filter.is_empty() || args.select.run.is_some()) {
         let words = out.t(
             "--groups counts the whole ledger; leave the filter or --groups out",
@@ -228,7 +223,7 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
         );
         return Err(Stop::usage(words));
     }
-    let plan = args.select.plan.clone().map(PlanId);
+    let plan = plan(link, out, args.select.plan.as_ref()).await?;
     let Answer::LedgerGroups(groups) = link.ask(Query::LedgerGroups { plan }).await? else {
         return Err(Stop::usage("the engine answered another question"));
     };
@@ -264,7 +259,8 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
         if !out.json && !narrowed {
             out.line("")?;
         }
-        let shown = print(link, out, Scope::Ledger, &filter(out, &text)?, args.limit).await?;
+        let filter = filter(link, out, &text).await?;
+        let shown = print(link, out, Scope::Ledger, &filter, args.limit).await?;
         if shown == 0 && !out.json {
             out.line(out.t("no unresolved bill matches", "没有符合条件的未结单据"))?;
         }
@@ -360,8 +356,11 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
     if cut {
         out.line(out.t("… older facts left out", "… 更早的记录未显示"))?;
     }
-    for fact in &facts {
-        out.line(&format!("{}  {}", out.time(fact.at), sentence(out, key, fact)))?;
+    for (i, fact) in facts.iter().enumerate() {
+        let refused = story::took_though_refused(&facts, i);
+        let refused =
+            if refused { out.t("; the ERP had refused the call in words", "；ERP 曾答复拒绝") } else { "" };
+        out.line(&format!("{}  {}{refused}", out.time(fact.at), sentence(out, key, fact)))?;
         if args.evidence
             && let Event::StepAnswered { evidence: Some(evidence), .. } = &fact.event
         {
@@ -382,7 +381,15 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
     let text = match &fact.event {
         Event::BillsFound { run, bills } => {
             let status = bills.iter().find(|b| b.fid == key.record.fid).map_or("?", |b| b.rev.status.code()).to_owned();
-            format!("{} {status}  {run}", out.t("found in status", "找到，状态"))
+            let probe = bills.iter().find_map(|bill| bill.probe.as_ref());
+            let probe = probe.map_or(String::new(), |cause| {
+                out.colon(
+                    "  tried although unchanged, one bill a day, to see whether the cause is gone",
+                    "  未变化仍调用，每天试一张，看原因是否已消除",
+                    &out.cause(cause.as_str()),
+                )
+            });
+            format!("{} {status}  {run}{probe}", out.t("found in status", "找到，状态"))
         }
         Event::StepTried { step, attempt, .. } => {
             format!("{} {} #{attempt}", out.t("sending", "发出"), out.step(&key.op, *step))

@@ -122,6 +122,7 @@ impl Console<'_> {
             },
             zone: boot::zone(),
             filters: Some(filters),
+            causes: self.causes,
         };
         // Nothing in this process prints a secret; what looks like one is taken out all the same.
         let known = Arc::clone(&self.known);

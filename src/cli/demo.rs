@@ -298,7 +298,7 @@ async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
 /// FIDs of bills over all runs that pass a filter.
 async fn fids(driver: &Driver, filter: &str) -> Result<std::collections::BTreeSet<String>, Stop> {
     use crate::domain::query::{Answer, Query};
-    let filter = super::bills::filter(&driver.out, filter)?;
+    let filter = super::select::filter(&*driver.link, &driver.out, filter).await?;
     let mut fids = std::collections::BTreeSet::new();
     let mut page = PageRequest::first(500);
     loop {

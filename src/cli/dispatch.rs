@@ -375,16 +375,30 @@ async fn export(booted: &Booted, out: &Out, args: &ExportArgs) -> Result<Exit, S
         (Some(Format::Md), _) | (None, "md") => ExportFormat::Markdown,
         (Some(Format::Html), _) | (None, "html" | "htm") => ExportFormat::Html,
         (None, _) => {
-            return Err(Stop::usage("which format? give --format, or a file ending in .csv, .jsonl, .md or .html"));
+            let (en, zh) = (
+                "which format? give --format, or a file ending in .csv, .jsonl, .json, .md or .html",
+                "未导出：不知道格式。请加 --format，或用以 .csv、.jsonl、.json、.md、.html 结尾的文件名",
+            );
+            return Err(Stop::usage(out.t(en, zh)));
         }
     };
-    let wanted =
-        Export { scope, filter: bills::filter(out, &args.filter)?, format, path: args.file.display().to_string() };
+    let filter = super::select::filter(&*booted.link, out, &args.filter).await?;
+    let wanted = Export { scope, filter, format, path: args.file.display().to_string() };
     let chinese = out.lang == super::args::Language::Zh;
-    let style = crate::shell::export::Style { zone: boot::zone(), chinese, now: boot::SystemClock::default().now() };
+    let (zone, now) = (boot::zone(), boot::SystemClock::default().now());
+    let style = crate::shell::export::Style { zone, chinese, causes: out.causes.clone(), now };
     let written = crate::shell::export::to_file(booted.link.clone(), &wanted, style, |_| {})
         .await
-        .map_err(|e| Stop::new(Exit::Usage, e.to_string()))?;
-    out.line(&format!("{} {} → {}", written.rows, out.t("bills", "张单据"), written.path.display()))?;
+        .map_err(|e| Stop::new(Exit::Usage, if out.is_zh() { e.zh() } else { e.to_string() }))?;
+    let form = match format {
+        ExportFormat::Csv => "CSV",
+        ExportFormat::JsonLines => out.t("JSON lines: one object a line", "JSON Lines：每行一个对象"),
+        ExportFormat::Markdown => "Markdown",
+        ExportFormat::Html => "HTML",
+    };
+    let path = written.path.display();
+    let (en, zh) =
+        (format!("{} bills → {path} ({form})", written.rows), format!("{} 张 → {path}（{form}）", written.rows));
+    out.line(out.t(&en, &zh))?;
     Ok(Exit::Ok)
 }

@@ -289,7 +289,8 @@ impl Driver {
             let words = self.out.t("under the plan's original revision", "按方案的原版本");
             self.out.note(&format!("{words} {}", head.rev.short()));
         }
-        for words in [absent(&self.out, &collected), unchanged(&self.out, &collected)].into_iter().flatten() {
+        let probes = crate::ui::probes(&self.out.causes, self.out.console(), &collected);
+        for words in [absent(&self.out, &collected), unchanged(&self.out, &collected), probes].into_iter().flatten() {
             self.out.note(&words);
         }
         let grave = !self.approval.flags.is_empty();

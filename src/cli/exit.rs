@@ -204,6 +204,7 @@ mod tests {
         };
         let collected = Some(Collected {
             unchanged: None,
+            probes: Vec::new(),
             hash: SetHash::new("ab"),
             by_status: Vec::new(),
             callable: 0,

@@ -11,7 +11,7 @@ use crate::domain::operation_words::{code, name, words};
 use crate::domain::query::LedgerGroup;
 use crate::domain::range::Range;
 use crate::domain::reason::Reason;
-use crate::domain::run::{BillRow, RunHead, RunRow, RunState, Tally};
+use crate::domain::run::{BillRow, Probe, RunHead, RunRow, RunState, Tally};
 
 /// The sum line.
 pub fn tally(tally: &Tally) -> Value {
@@ -125,6 +125,11 @@ pub fn run(row: &RunRow) -> Value {
     merge(&mut value, tally(&row.tally));
     if let Some(left) = row.collected.as_ref().and_then(|collected| collected.unchanged.as_ref()) {
         merge(&mut value, json!({"unchanged": left.bills, "unchanged_hash": left.hash}));
+    }
+    if let Some(collected) = row.collected.as_ref().filter(|collected| !collected.probes.is_empty()) {
+        let probe = |probe: &Probe| json!({"no": probe.no, "cause": probe.cause});
+        let probes: Vec<Value> = collected.probes.iter().map(probe).collect();
+        merge(&mut value, json!({"probes": probes}));
     }
     if row.op_unknown {
         merge(&mut value, json!({"said_by": "0.1.0"}));

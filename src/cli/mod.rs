@@ -25,6 +25,7 @@ pub mod output;
 pub mod plans;
 mod prune;
 mod rights;
+mod select;
 pub mod serve;
 pub mod upgrade;
 mod write;

@@ -2,11 +2,11 @@
 //!
 //! Invariant: a plan that cannot run names its place before anything is opened.
 
-use super::args::{Approval, RevisionArg, RunArgs, Verb};
-use super::drive::Set;
+use super::args::{Approval, RevisionArg, RunArgs, SelectArgs, Verb};
+use super::drive::{Driver, Set};
 use super::exit::{Exit, Stop};
 use super::ground::Ground;
-use super::{bills, plans};
+use super::{bills, plans, select};
 use crate::boot::{self, Booted};
 use crate::domain::command::{Command, StartParams};
 use crate::domain::ids::PlanId;
@@ -80,21 +80,31 @@ pub(super) async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Sto
     exit
 }
 
+/// Gives an order about entries of the ledger; where none is meant, what was asked for is said.
+async fn of_entries(driver: &Driver, args: &SelectArgs, command: Command) -> Result<Exit, Stop> {
+    match driver.run(command).await {
+        Err(stop) if stop.exit == Exit::Ok => Err(select::nothing(&*driver.link, &driver.out, args, stop).await?),
+        ended => ended,
+    }
+}
+
 /// Gives one of the other orders.
 pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Result<Exit, Stop> {
     let link = &*booted.link;
     match verb {
         Verb::Retry(args) => {
-            let selection = bills::selection(link, &ground.out(), &args.select).await?;
+            let selection = select::selection(link, &ground.out(), &args.select).await?;
             let revision = match args.revision {
                 RevisionArg::Newest => Revision::Newest,
                 RevisionArg::Original => Revision::Original,
             };
-            ground.driver(booted, args.approval).run(Command::Retry { selection, revision }).await
+            let driver = ground.driver(booted, args.approval);
+            of_entries(&driver, &args.select, Command::Retry { selection, revision }).await
         }
         Verb::Verify(args) => {
-            let selection = bills::selection(link, &ground.out(), &args).await?;
-            ground.driver(booted, Approval::default()).run(Command::Verify { selection }).await
+            let selection = select::selection(link, &ground.out(), &args).await?;
+            let driver = ground.driver(booted, Approval::default());
+            of_entries(&driver, &args, Command::Verify { selection }).await
         }
         Verb::Resume(args) => {
             let row = bills::open_run(link, args.run.as_deref()).await?;
@@ -119,7 +129,7 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             ground.driver(booted, Approval::default()).run(Command::Cancel { run: row.head.id }).await
         }
         Verb::Resolve(args) => {
-            let selection = bills::selection(link, &ground.out(), &args.select).await?;
+            let selection = select::selection(link, &ground.out(), &args.select).await?;
             let driver = ground.driver(booted, Approval::default());
             let (_, n) = driver.order(Command::Resolve { selection, reason: args.reason }).await?;
             driver.out.line(&format!("{} {n}", driver.out.t("resolved", "已结清")))?;

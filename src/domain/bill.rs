@@ -102,6 +102,10 @@ pub struct Found {
     /// The plan's columns in order, as text; names stand in [`super::run::RunHead::columns`].
     #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
+    /// It is tried although nothing about it changed: once a day one of the bills that this cause keeps back, to see whether it
+    /// is gone.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Cause>,
     /// Path and value of the fields an operation looks at, where those are others than status and approver. Of the moment:
     /// the revision keeps their hash.
     #[serde(skip)]

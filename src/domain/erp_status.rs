@@ -52,6 +52,18 @@ impl Ground {
             Self::Open => "unknown_since",
         }
     }
+
+    /// The same in Chinese.
+    pub fn zh(self) -> &'static str {
+        match self {
+            Self::Found => "查询所见",
+            Self::Before => "调用前所读",
+            Self::Answer => "按应答",
+            Self::Read => "读取",
+            Self::Gone => "已不存在",
+            Self::Open => "起不明",
+        }
+    }
 }
 
 /// The status after what was done.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bill::Outcome;
 use super::erp_status::After;
+use super::filter_values::Stray;
 use super::ids::OpId;
 use super::operation_words;
 use super::run::BillRow;
@@ -146,6 +147,9 @@ pub enum FilterFault {
         "no key `{0}`; there are cause, status, operation, no, fid, org, customer, date, age, attempts, plan, run, code"
     )]
     NoKey(String),
+    /// A word that is no value of its key, where all of them are known.
+    #[error("{0}")]
+    NoValueOf(Stray),
 }
 
 impl Filter {
@@ -379,7 +383,7 @@ fn contains(text: &str, part: &str) -> bool {
 }
 
 /// Case ignored, `*` at either end.
-fn like(text: &str, pattern: &str) -> bool {
+pub(super) fn like(text: &str, pattern: &str) -> bool {
     let (text, pattern) = (text.to_lowercase(), pattern.to_lowercase());
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
         (Some(_), Some(_)) if pattern.len() > 1 => text.contains(pattern.trim_matches('*')),

@@ -287,6 +287,12 @@ pub fn is_ever_called(slot: Slot, mut means: impl FnMut(&str) -> bool) -> bool {
         || OWN.iter().any(|own| own_names(own, slot).iter().any(|name| means(name)))
 }
 
+/// All names that any column has under any operation.
+pub fn every_name() -> Vec<&'static str> {
+    let of_columns = Slot::ALL.iter().flat_map(|slot| column_names(*slot).iter().copied());
+    of_columns.chain(OWN.iter().flat_map(|own| Slot::ALL.iter().flat_map(|slot| own_names(own, *slot)))).collect()
+}
+
 /// Words that a filter offers for a column: those that hold for every operation, then those of the operations at hand.
 pub fn offered<'a>(slot: Slot, ops: impl IntoIterator<Item = &'a OpId>) -> Vec<&'static str> {
     let mut out = vec![slot.word()];

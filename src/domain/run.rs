@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::bill::{BillState, Rev, Slot, Status};
+use super::cause::Cause;
 use super::erp_clock::ErpClock;
 use super::erp_status::Heard;
 use super::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId, SetHash, WorkKey};
@@ -375,6 +376,20 @@ pub struct Collected {
     /// Bills that were found again as they were: not part of the set, no call is made for them, and nothing new is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unchanged: Option<Unchanged>,
+    /// Bills that are tried although nothing about them changed, to see whether what keeps their like back is gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
+}
+
+/// A bill that is tried unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Its number.
+    #[serde(rename = "n")]
+    pub no: String,
+    /// The cause that keeps it and its like back.
+    #[serde(rename = "c")]
+    pub cause: Cause,
 }
 
 /// Bills that a run leaves as they are, because nothing changed since they were refused or closed by a person.

@@ -2,16 +2,15 @@
 //!
 //! Invariant: the request leaves only after its intent is durable; what the answer does not prove stays open.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::bill::{Failure, Found, Outcome, Rev, Skip, Slot, Unknown, UnknownWhy};
-use crate::domain::cause::{Cause, Repeat, hints_at_done, known};
+use crate::domain::bill::{Failure, Outcome, Rev, Skip, Slot, UnknownWhy};
+use crate::domain::cause::{Cause, known};
 use crate::domain::event::Event;
 use crate::domain::ids::{Fid, RunId};
 use crate::domain::live::SlowWhy;
-use crate::domain::operation::{Operation, Seen};
+use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
 use crate::domain::reason::Reason;
 use crate::domain::run::{Flag, PauseWhy};
@@ -23,9 +22,10 @@ use crate::store::StoreError;
 use super::breaker::Ended;
 use super::confirm::Success;
 use super::control::{Shared, back_off};
-use super::decide::{self, After, Asked, Case, Judgement, Moment, OpenCall, judge};
+use super::decide::{self, After, Asked};
 use super::dispatch::{Claim, Dispatch, Session, Turn};
 use super::fault;
+use super::glance::{Glance, after_refusal, is_proof, look, prove, read_event};
 use super::past::Past;
 use super::reading;
 
@@ -212,9 +212,11 @@ async fn outcome(
 ) -> Vec<Event> {
     // A client that leaves a bill out of its verdicts has not told us anything about it.
     let silent = Verdict::Unknown(UnknownWhy::NotNamed, String::new());
-    let answered = |bill: &Candidate| reply.verdicts.iter().find(|(fid, _)| *fid == bill.fid).map_or(&silent, |(_, v)| v);
+    let answered =
+        |bill: &Candidate| reply.verdicts.iter().find(|(fid, _)| *fid == bill.fid).map_or(&silent, |(_, v)| v);
     let together = sank_together(reply, bills.len());
-    let afters: Vec<After> = bills.iter().map(|bill| after(context, bill, answered(bill), last, sent, together)).collect();
+    let afters: Vec<After> =
+        bills.iter().map(|bill| after(context, bill, answered(bill), last, sent, together)).collect();
     let doubtful = bills.iter().zip(&afters).filter(|(_, after)| after.looks()).map(|(bill, _)| bill.fid.clone());
     // One look for all bills of the call.
     let looked = look(context, &doubtful.collect::<Vec<_>>()).await;
@@ -296,11 +298,6 @@ fn after(context: &CallContext, bill: &Candidate, verdict: &Verdict, last: bool,
     decide::on_verdict(verdict, |cause| causes.repeat(cause), asked)
 }
 
-/// Whether the words of a refusal prove by themselves that the call changed nothing.
-fn is_proof(context: &CallContext, failure: &Failure) -> bool {
-    context.shared.causes.proves_untouched(&failure.cause) && !hints_at_done(&failure.message)
-}
-
 /// A batch whose members were all refused with the same words has sunk together (failures.md, last row).
 fn sank_together(reply: &WriteReply, asked: usize) -> bool {
     let mut words = reply.verdicts.iter().map(|(_, verdict)| match verdict {
@@ -354,28 +351,6 @@ fn deferred(context: &CallContext, bill: &Candidate, why: Why, wait: Duration, e
     }
 }
 
-/// Bills as they are now, after an answer about them; those that are gone are left out. `None`: they could not be read.
-async fn look(context: &CallContext, fids: &[Fid]) -> Option<HashMap<Fid, Found>> {
-    if fids.is_empty() {
-        return None;
-    }
-    for n in 0..3 {
-        match reading::statuses(&context.env, &context.plan.source, &context.op, fids).await {
-            Ok(seen) => return Some(seen),
-            Err(fault) => {
-                if reading::on_fault(&fault, &context.shared.causes) != reading::ReadFault::Again {
-                    return None;
-                }
-                tokio::time::sleep(reading::pause_before(&fault, n)).await;
-            }
-        }
-    }
-    None
-}
-
-/// What a look showed of a bill: nothing, that it is gone, or how it is.
-type Glance<'a> = Option<Option<&'a Found>>;
-
 /// The ERP refused a call with words that do not prove that nothing was done: what a look shows decides. Its facts go to
 /// `events`.
 fn read_back(
@@ -400,101 +375,6 @@ fn read_back(
         None => after_refusal(context, bill, said, glance, sent),
     };
     events.push(settled(context, bill, outcome, end));
-}
-
-/// What a look after a refusal tells. Unreadable leaves the bill unknown, to be settled later.
-fn after_refusal(context: &CallContext, bill: &Candidate, said: Failure, glance: Glance<'_>, sent: Ts) -> Outcome {
-    let seen = glance.map_or(Seen::Unreadable, Seen::of);
-    let called = context.op.steps.get(bill.at).map(|spec| own_call(context, bill, spec.step, sent));
-    let case = looked_at(context, bill, seen, Moment::Refused(&said), bill.past.open.as_ref());
-    let case = Case { refused: called.as_ref(), ..case };
-    let unknown = |why: UnknownWhy, detail: &str| Outcome::Unknown(Unknown { why, sent, detail: detail.to_owned() });
-    match judge(&case) {
-        Judgement::Done { verified } => {
-            tracing::warn!(run = %context.run, bill = %bill.no, said = %said.message, "the ERP refused a call that took");
-            Outcome::Done { verified }
-        }
-        Judgement::Already(by, on) => Outcome::Already { by, on },
-        Judgement::Skip(why) => Outcome::Skipped(why),
-        Judgement::Fail(failure) => Outcome::Failed(undone(context, failure)),
-        Judgement::Operator(why) => unknown(why, &said.message),
-        // After a refusal a look proposes no call; should it, or should it fail, the bill is settled later.
-        Judgement::Look | Judgement::Repeat | Judgement::Call(_) | Judgement::Continue(_, _) => {
-            unknown(UnknownWhy::ServerFault, &said.message)
-        }
-    }
-}
-
-/// A refusal that stands after a look: that there is nothing to do is contradicted by it.
-fn undone(context: &CallContext, failure: Failure) -> Failure {
-    let causes = &context.shared.causes;
-    if causes.repeat(&failure.cause) != Repeat::Done {
-        return failure;
-    }
-    Failure { cause: causes.classify_undone(failure.msg_code, failure.field.as_deref(), &failure.message), ..failure }
-}
-
-/// An answer came that does not say of this bill whether it is done: a look that shows the effect does. Any other leaves it
-/// unknown until the server's limit has passed.
-fn prove(
-    context: &CallContext,
-    bill: &Candidate,
-    step: Step,
-    unknown: Unknown,
-    glance: Glance<'_>,
-) -> (Option<Event>, Outcome) {
-    let seen = glance.map_or(Seen::Unreadable, Seen::of);
-    let call = own_call(context, bill, step, unknown.sent);
-    let outcome = match judge(&looked_at(context, bill, seen, Moment::Settling, Some(&call))) {
-        Judgement::Done { verified } => Outcome::Done { verified },
-        Judgement::Already(by, on) => Outcome::Already { by, on },
-        Judgement::Skip(_)
-        | Judgement::Fail(_)
-        | Judgement::Operator(_)
-        | Judgement::Look
-        | Judgement::Repeat
-        | Judgement::Call(_)
-        | Judgement::Continue(_, _) => Outcome::Unknown(unknown),
-    };
-    (glance.map(|found| read_event(context, bill, found)), outcome)
-}
-
-fn own_call(context: &CallContext, bill: &Candidate, step: Step, sent: Ts) -> OpenCall {
-    OpenCall { run: context.run, step, rev: bill.rev.clone(), sent, left: None }
-}
-
-/// What a look at a bill that was just called is judged by.
-fn looked_at<'a>(
-    context: &'a CallContext,
-    bill: &'a Candidate,
-    seen: Seen<'a>,
-    moment: Moment<'a>,
-    open: Option<&'a OpenCall>,
-) -> Case<'a> {
-    Case {
-        op: &context.op,
-        seen,
-        approved: None,
-        open,
-        refused: None,
-        anothers: bill.past.is_anothers(),
-        moment,
-        user: &context.env.env.user,
-        repeats: bill.past.auto_repeats,
-        deaths: bill.past.deaths,
-        may_write: true,
-        canary_look: true,
-        age_secs: 0,
-    }
-}
-
-fn read_event(context: &CallContext, bill: &Candidate, found: Option<&Found>) -> Event {
-    Event::BillRead {
-        run: context.run,
-        fid: bill.fid.clone(),
-        rev: found.map(|found| found.rev.clone()),
-        approver: found.and_then(|found| found.approver.clone()),
-    }
 }
 
 /// After our own submit: the new revision is read and becomes the approved one; the audit follows at once.

@@ -13,7 +13,7 @@ use crate::domain::command::StartParams;
 use crate::domain::filter::Filter;
 use crate::domain::ids::{Fid, RecordKey, RunId, WorkKey};
 use crate::domain::plan::{Plan, RetryUnchanged};
-use crate::domain::run::BillRow;
+use crate::domain::run::{BillRow, Probe, RunKind};
 use crate::domain::time::Ts;
 use crate::domain::zone::Zone;
 use crate::store::{LedgerEntry, Store, StoreError};
@@ -69,13 +69,14 @@ impl Carry {
             if !carry.causes.of_environment(&failure.cause) || !carry.calls_the_same(store, row.run)? {
                 continue;
             }
-            let this = (row.at, row.fid().clone());
-            let group = groups.entry(failure.cause.clone()).or_insert(Group { tried: row.at, oldest: this.clone() });
-            group.tried = group.tried.max(row.at);
+            let tried = carry.tried(store, row)?;
+            let this = (tried, row.fid().clone());
+            let group = groups.entry(failure.cause.clone()).or_insert(Group { tried, oldest: this.clone() });
+            group.tried = group.tried.max(tried);
             group.oldest = this.min(group.oldest.clone());
             // What a run did not reach was never called. It is taken up, unless the daily probe is about to tell.
             if carry.by_clock && carry.causes.repeat(&failure.cause) == Repeat::StopPlan {
-                stops.push((failure.cause.clone(), row.at));
+                stops.push((failure.cause.clone(), tried));
             }
         }
         for (cause, group) in groups {
@@ -92,6 +93,12 @@ impl Carry {
 
     fn is_cured(&self, cause: &Cause, tried: Ts) -> bool {
         self.cured.get(cause).is_some_and(|cured| *cured > tried)
+    }
+
+    /// When a bill was tried last, as far as its row tells: a run that only looked at it made no call.
+    fn tried(&self, store: &dyn Store, row: &BillRow) -> Result<Ts, StoreError> {
+        let looked = store.run(row.run)?.is_some_and(|run| run.head.kind == RunKind::Verify);
+        Ok(if looked { Ts(0) } else { row.at })
     }
 
     /// Whether an earlier run made the call that this one would make: the same plan in the same revision, or another plan
@@ -128,18 +135,31 @@ impl Carry {
         if waits_for_a_person(&entry) {
             return Ok(store.bill(key)?.is_some_and(|row| row.rev == *rev && says_that_it_waits(&row)));
         }
-        Ok(entry.row.rev == *rev && self.calls_the_same(store, entry.row.run)? && self.stands(fid, &entry.row))
+        let tried = self.tried(store, &entry.row)?;
+        Ok(entry.row.rev == *rev && self.calls_the_same(store, entry.row.run)? && self.stands(fid, &entry.row, tried))
+    }
+
+    /// The cause that a bill is tried for, where it is taken as the probe of it.
+    fn probed(&self, store: &dyn Store, key: &WorkKey, rev: &Rev) -> Result<Option<Cause>, StoreError> {
+        if !self.probes.contains(&key.record.fid) {
+            return Ok(None);
+        }
+        let entry = store.ledger_entry(key)?.filter(|entry| entry.row.rev == *rev);
+        Ok(entry.and_then(|entry| match entry.row.state.outcome() {
+            Some(Outcome::Failed(failure)) => Some(failure.cause.clone()),
+            _ => None,
+        }))
     }
 
     /// Whether what was told last of a bill is still all there is to say, where neither the bill nor the call changed.
-    fn stands(&self, fid: &Fid, row: &BillRow) -> bool {
+    fn stands(&self, fid: &Fid, row: &BillRow, tried: Ts) -> bool {
         match row.state.outcome() {
             // Calls that left and did nothing: the way to the server may be whole again.
             Some(Outcome::Failed(failure)) if failure.cause.as_str() == known::NOT_APPLIED => false,
             Some(Outcome::Failed(failure)) => match self.causes.repeat(&failure.cause) {
                 Repeat::Delayed | Repeat::VerifyFirst | Repeat::Singly => false,
                 Repeat::AfterFix | Repeat::StopPlan | Repeat::Done => {
-                    !self.probes.contains(fid) && !self.is_cured(&failure.cause, row.at)
+                    !self.probes.contains(fid) && !self.is_cured(&failure.cause, tried)
                 }
             },
             Some(Outcome::Skipped(why)) => match why {
@@ -240,8 +260,12 @@ impl Runner {
             let (mut taken, mut left) = (Vec::new(), Vec::new());
             for (fid, found) in rows {
                 let key = RecordKey { env: env.clone(), form: form.clone(), fid }.under(&op);
-                let list = if carry.leaves(store, &key, &found.rev)? { &mut left } else { &mut taken };
-                list.push(found);
+                if carry.leaves(store, &key, &found.rev)? {
+                    left.push(found);
+                } else {
+                    let probe = carry.probed(store, &key, &found.rev)?;
+                    taken.push(Found { probe, ..found });
+                }
             }
             Ok((carry, taken, left))
         })
@@ -249,6 +273,8 @@ impl Runner {
         for found in &left {
             set.leave(found);
         }
+        let probe = |found: &Found| Some(Probe { no: found.no.clone(), cause: found.probe.clone()? });
+        set.probes.extend(taken.iter().filter_map(probe));
         set.carried += taken.iter().filter(|found| from_ledger.contains(&found.fid)).count() as u64;
         self.found(taken, set).await?;
         Ok(carry)

@@ -16,7 +16,7 @@ use crate::domain::operation::Seen;
 use crate::domain::plan::Plan;
 use crate::domain::query::{Look, Preview};
 use crate::domain::reason::Reason;
-use crate::domain::run::{BillRow, Collected, Mark, RunEnd, RunHead, RunKind, Unchanged};
+use crate::domain::run::{BillRow, Collected, Mark, Probe, RunEnd, RunHead, RunKind, Unchanged};
 use crate::domain::time::{ErpDate, Ts};
 use crate::erp::{Fault, FaultKind, FoundPage, PageQuery};
 use crate::plan::condition;
@@ -145,6 +145,8 @@ pub(super) struct Set {
     /// Bills that nothing changed about since they were refused, or closed by a person.
     left: u64,
     left_hash: SetHasher,
+    /// Bills that are tried although nothing about them changed.
+    pub probes: Vec<Probe>,
 }
 
 impl Set {
@@ -333,6 +335,7 @@ impl Runner {
                 let mut found = seen.remove(&fid).unwrap_or_else(|| {
                     gone.insert(fid.clone());
                     Found {
+                        probe: None,
                         fid: fid.clone(),
                         no: row.no.clone(),
                         rev: row.rev.clone(),
@@ -465,6 +468,7 @@ impl Runner {
             unchanged: (set.left > 0).then(|| Unchanged { bills: set.left, hash: set.left_hash.finish() }),
             unknown: set.unknown,
             clock,
+            probes: set.probes,
         }
     }
 }
@@ -533,6 +537,7 @@ mod tests {
         let day = floor(&plan(24), None, &day, now, None).unwrap();
         assert!(!day.sweep && !day.moves_mark, "what lies after the range must be found by the next run");
         let row = |marked: Option<&str>| Found {
+            probe: None,
             fid: Fid::from(1),
             no: "X".into(),
             rev: crate::domain::bill::Rev { status: Status::Submitted, modified: None, state: None },

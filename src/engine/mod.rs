@@ -40,6 +40,7 @@ mod dispatch;
 mod ending;
 mod erp_time;
 pub mod fault;
+mod glance;
 mod guard;
 mod ledger;
 mod orders;

@@ -103,6 +103,7 @@ impl Layout {
             }
         }
         Ok(Found {
+            probe: None,
             fid: Fid::new(id),
             no: no.to_owned(),
             rev: Rev::new(Status::from(text(self.status).to_owned()), date(self.modified)),

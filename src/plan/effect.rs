@@ -13,8 +13,8 @@ use crate::domain::step::Verb;
 use super::policy::PolicyRead;
 use super::reading::Findings;
 use super::source::{is_entry_level, is_path};
-use super::suggest::nearest;
 use super::vendor::Side;
+use crate::domain::suggest::nearest;
 
 /// Conditions at most: what shows an operation is a field or two.
 pub const MAX_TESTS: usize = 8;

@@ -10,7 +10,7 @@
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
-use super::suggest::nearest;
+use crate::domain::suggest::nearest;
 
 /// Why an expression cannot be evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -25,7 +25,6 @@ mod reading;
 mod schema;
 mod show;
 mod source;
-mod suggest;
 mod target;
 mod vendor;
 

@@ -11,8 +11,8 @@ use crate::domain::plan::{Approver, Missed, Policy, RetryUnchanged, Schedule};
 
 use super::reading::Findings;
 use super::source::{MAX_PAGE, is_path};
-use super::suggest::nearest;
 use super::{effect, schedule, vendor};
+use crate::domain::suggest::nearest;
 
 /// Keys of the object. The schema and the docs name the same ones.
 pub const KEYS: [&str; 17] = [

@@ -14,9 +14,9 @@ use super::policy::PolicyRead;
 use super::reading::{Findings, text_at};
 use super::render::{self, RenderContext};
 use super::schedule;
-use super::suggest::nearest;
 use super::template::{self, Template, Variable};
 use super::vendor::{Entry, List, Side};
+use crate::domain::suggest::nearest;
 
 /// The query controls of executeBillQuery (kingdee-webapi.md §5.1).
 pub const CONTROLS: [&str; 8] =

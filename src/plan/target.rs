@@ -12,9 +12,9 @@ use crate::domain::step::Verb;
 
 use super::reading::{Findings, nowhere, text_at};
 use super::source::is_name;
-use super::suggest::nearest;
 use super::template::{self, Part};
 use super::vendor::{Entry, Side, truth};
+use crate::domain::suggest::nearest;
 
 /// Fields of a target that are understood.
 pub const FIELDS: [&str; 12] = [

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::suggest::nearest;
+use crate::domain::suggest::nearest;
 
 /// A system variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -71,7 +71,8 @@ impl<A: App> Console<A> {
 
     fn export(&mut self, wanted: Export) {
         let (link, words) = (self.engine.link(), self.words);
-        let style = Style { zone: self.options.zone.clone(), chinese: words.chinese, now: self.options.clock.now() };
+        let (zone, now) = (self.options.zone.clone(), self.options.clock.now());
+        let style = Style { zone, chinese: words.chinese, causes: self.options.causes.clone(), now };
         self.engine.task(async move { Msg::Done(export_to_file(link, wanted, style, words).await) });
     }
 
@@ -94,6 +95,8 @@ async fn export_to_file(
     style: Style,
     words: Words,
 ) -> Result<String, String> {
-    let done = export::to_file(link, &wanted, style, |_| {}).await.map_err(|e| e.to_string())?;
+    let chinese = style.chinese;
+    let done = export::to_file(link, &wanted, style, |_| {}).await;
+    let done = done.map_err(|e| if chinese { e.zh() } else { e.to_string() })?;
     Ok(words.exported(done.rows, &show(&done.path.to_string_lossy(), 1024).into_string()))
 }

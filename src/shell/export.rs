@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::row::{Field, Row};
+use crate::domain::cause::CauseTable;
 use crate::domain::filter::{Filter, Key, Term, Test};
 use crate::domain::ids::{OpId, RunId};
 use crate::domain::operation_words;
@@ -35,6 +36,8 @@ pub struct Style {
     pub zone: Zone,
     /// Headings in Chinese, else English. JSON lines have the same names in both.
     pub chinese: bool,
+    /// Labels of causes, for people.
+    pub causes: Arc<CauseTable>,
     /// When it is written.
     pub now: Ts,
 }
@@ -70,6 +73,18 @@ pub enum ExportError {
     },
 }
 
+impl ExportError {
+    /// Why, in Chinese.
+    pub fn zh(&self) -> String {
+        match self {
+            Self::Link(error) => format!("未导出：{error}"),
+            Self::WrongAnswer => "未导出：引擎的应答不是单据列表".to_owned(),
+            Self::Exists(path) => format!("未导出：{path} 已存在。请换一个文件名"),
+            Self::File { path, error } => format!("未导出：{path}：{error}"),
+        }
+    }
+}
+
 /// Writes an export to its path (`~/` is the home directory). `progress` is told the rows so far.
 ///
 /// # Errors
@@ -80,7 +95,7 @@ pub async fn to_file(
     style: Style,
     progress: impl FnMut(u64) + Send,
 ) -> Result<Exported, ExportError> {
-    let path = home(&wanted.path);
+    let path = std::path::absolute(home(&wanted.path)).unwrap_or_else(|_| home(&wanted.path));
     let fail = |error: io::Error| ExportError::File { path: path.display().to_string(), error };
     if path.exists() {
         return Err(ExportError::Exists(path.display().to_string()));
@@ -126,7 +141,11 @@ pub async fn write(
     };
     // The heading stands before the rows; JSON lines have none.
     let others = format != ExportFormat::JsonLines && others(&*link, scope, filter).await?;
-    let fields = Field::all(scope, &extra, others);
+    let mut fields = Field::all(scope, &extra, others);
+    // A spreadsheet in Chinese has the words of the lists, and the codes for scripts at the end.
+    if format == ExportFormat::Csv && style.chinese {
+        fields.extend([Field::OutcomeCode, Field::CauseCode]);
+    }
     let mut writer = format::Writer::begin(format, out, fields, &filter.to_string(), style.clone()).map_err(sink)?;
     let mut cursor: Option<Cursor> = None;
     loop {

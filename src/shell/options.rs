@@ -28,6 +28,8 @@ pub struct ShellOptions {
     pub notify: Notify,
     /// Zone of dates in exports.
     pub zone: crate::domain::zone::Zone,
+    /// Labels of causes, for exports.
+    pub causes: std::sync::Arc<crate::domain::cause::CauseTable>,
     /// Where named filters are kept; `None` = nowhere.
     pub filters: Option<PathBuf>,
 }

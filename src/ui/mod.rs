@@ -7,6 +7,7 @@ mod act;
 pub mod cells;
 pub mod config;
 mod erp_status;
+mod filter_words;
 mod format;
 pub mod keymap;
 mod lang;
@@ -24,12 +25,13 @@ mod words;
 
 pub use config::{Digits, Lang, UiConfig};
 pub use erp_status::{after_words, before_words};
+pub(crate) use filter_words::{causes_shown_as, filter_values};
 pub use model::{Model, Pane};
 pub use skin::Skin;
 pub use update::update;
 pub use view::view;
-pub(crate) use words::causes_shown_as;
-pub use words::run_word;
+pub(crate) use words::{group as group_word, slot_in_full};
+pub use words::{probes, run_word};
 
 /// The word in the footer: what the key would do now.
 fn act_label(model: &Model, action: keymap::Action) -> &'static str {

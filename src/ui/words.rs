@@ -10,14 +10,15 @@ use crate::domain::command::Refusal;
 use crate::domain::ids::{OpId, PlanId};
 use crate::domain::operation_words::{self as names, Tongue, Words};
 use crate::domain::reason::Reason;
-use crate::domain::run::{BillRow, PauseWhy, Revision, RunEnd, RunHead, RunKind, RunRow, RunState, Tally};
+use crate::domain::run::{
+    BillRow, Collected, PauseWhy, Probe, Revision, RunEnd, RunHead, RunKind, RunRow, RunState, Tally,
+};
 use crate::domain::step::Step;
 
 use super::cells::Glyphs;
 use super::config::Lang;
 use super::format::{self, fill};
 use super::keymap::Action;
-use super::lang::GROUPS;
 use super::model::Model;
 use super::skin::Role;
 pub(crate) use super::sum::{bar, sum};
@@ -171,7 +172,7 @@ pub(crate) fn cause(causes: &CauseTable, lang: Lang, cause: &Cause) -> String {
 }
 
 /// Label of the cause of a failed bill.
-fn failed(causes: &CauseTable, lang: Lang, of: &Cause) -> String {
+pub(super) fn failed(causes: &CauseTable, lang: Lang, of: &Cause) -> String {
     cause(causes, lang, causes.info_failed(of).map_or(of, |info| &info.cause))
 }
 
@@ -424,19 +425,17 @@ pub(crate) fn pause(model: &Model, why: &PauseWhy) -> String {
     }
 }
 
-/// Names of causes, skips and ways of not knowing that people read this word for, in either language.
-pub(crate) fn causes_shown_as(causes: &CauseTable, word: &str) -> Vec<String> {
-    let same = |shown: &str| shown.eq_ignore_ascii_case(word);
-    let of_table = causes.cause.iter().filter(|info| same(&info.zh) || same(&info.en));
-    let shows = |name: &&str| [Lang::Zh, Lang::En].iter().any(|lang| lang.group(name).is_some_and(same));
-    let of_groups = GROUPS.into_iter().filter(shows).map(str::to_owned);
-    of_table.map(|info| info.cause.as_str().to_owned()).chain(of_groups).collect()
-}
-
 /// How many unresolved bills a run left as they are because nothing about them changed, and what calls them.
 pub fn carried_over(lang: Lang, row: &RunRow) -> Option<String> {
     let left = row.collected.as_ref()?.unchanged.as_ref()?;
     Some(fill(lang.texts().unchanged, &[&format::count(left.bills)]))
+}
+
+/// Bills of a run that are called although nothing about them changed, and why.
+pub fn probes(causes: &CauseTable, lang: Lang, collected: &Collected) -> Option<String> {
+    let one = |probe: &Probe| format!("{} ({})", shown(&probe.no), failed(causes, lang, &probe.cause));
+    let all: Vec<String> = collected.probes.iter().map(one).collect();
+    (!all.is_empty()).then(|| fill(lang.texts().probes, &[&all.join(", ")]))
 }
 
 /// The sum line of a run. Nothing is told of the bills of one that closed without anybody approving it.

@@ -330,6 +330,7 @@ impl World {
             other => panic!("no field {other}"),
         };
         Found {
+            probe: None,
             fid: fid.clone(),
             no: format!("XSCKD{fid}"),
             rev: Rev { status: doc.status.clone(), modified: Some(date(doc.modified)), state: None },

@@ -360,6 +360,7 @@ impl World {
             head.name = "销售出库单".into();
         }
         let found = |b: &BillRow| Found {
+            probe: None,
             fid: b.key.record.fid.clone(),
             no: b.no.clone(),
             rev: b.rev.clone(),
@@ -448,6 +449,7 @@ impl World {
     pub fn collected(&self) -> Collected {
         Collected {
             unchanged: None,
+            probes: Vec::new(),
             hash: SetHash::new("3fa9c1d27b00"),
             by_status: if self.barren {
                 vec![(Status::Created, 36), (Status::Audited, 4)]
@@ -537,6 +539,7 @@ fn life(env: &str) -> Vec<Fact> {
     let rev = Rev { status: Status::Submitted, modified: ErpDate::parse("2026-11-22 17:03:11"), state: None };
     let call = CallId(ulid::Ulid::from_parts(1, 1));
     let found = Found {
+        probe: None,
         fid: fid.clone(),
         no: no.clone(),
         rev: rev.clone(),

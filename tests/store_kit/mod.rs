@@ -87,6 +87,7 @@ pub fn rev(status: Status) -> Rev {
 
 pub fn found_bill(fid: u64) -> Found {
     Found {
+        probe: None,
         fid: Fid::from(fid),
         no: number(fid),
         rev: rev(Status::Submitted),
@@ -105,6 +106,7 @@ pub fn found(n: u64, fids: &[u64]) -> Event {
 pub fn collected(n: u64) -> Event {
     let collected = Collected {
         unchanged: None,
+        probes: Vec::new(),
         hash: SetHash::new("ab".repeat(32)),
         by_status: vec![(Status::Submitted, 1)],
         callable: 1,

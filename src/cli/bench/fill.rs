@@ -140,6 +140,7 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
     let hash = SetHash::new("ab".repeat(32));
     let collected = Collected {
         unchanged: None,
+        probes: Vec::new(),
         hash: hash.clone(),
         by_status: vec![(Status::Submitted, all.len() as u64)],
         callable: all.len() as u64,
@@ -172,6 +173,7 @@ fn rev(rng: &mut Rng) -> Rev {
 fn found(fid: u64, rng: &mut Rng) -> Found {
     let created = date(rng, true);
     Found {
+        probe: None,
         fid: Fid::from(fid),
         no: number(fid),
         rev: rev(rng),

@@ -16,6 +16,7 @@ fn rev(code: &str, second: u32) -> Rev {
 
 fn found(code: &str, second: u32, approver: Option<&str>) -> Found {
     Found {
+        probe: None,
         fid: Fid::from(1),
         no: "N1".into(),
         rev: rev(code, second),

@@ -11,9 +11,11 @@ use serde_json::{Map, Value};
 
 use super::Style;
 use super::row::{Field, Row, date};
+use crate::domain::erp_status::After;
 use crate::domain::ids::OpId;
 use crate::domain::operation_words;
 use crate::text::{csv_safe, hostile, html_safe, markdown_safe};
+use crate::ui::Lang;
 use crate::ui::msg::ExportFormat;
 
 type Out = Box<dyn Write + Send>;
@@ -78,15 +80,20 @@ impl Writer {
         self.rows += 1;
         *self.sums.entry(row.outcome()).or_default() += 1;
         match &mut self.form {
-            Form::Csv(csv) => csv.write_record(self.fields.iter().map(|f| csv_safe(&row.value(f)))).map_err(Into::into),
+            Form::Csv(csv) => {
+                let style = &self.style;
+                let value = |f: &Field| if style.chinese { for_people(row, f, style) } else { row.value(f) };
+                csv.write_record(self.fields.iter().map(|f| csv_safe(&value(f)))).map_err(Into::into)
+            }
             Form::JsonLines(out) => writeln!(out, "{}", json_line(row, &self.fields)),
             Form::Markdown(out) => {
-                let cells: Vec<String> = self.fields.iter().map(|f| markdown_safe(&for_people(row, f))).collect();
+                let cells: Vec<String> =
+                    self.fields.iter().map(|f| markdown_safe(&for_people(row, f, &self.style))).collect();
                 writeln!(out, "| {} |", cells.join(" | "))
             }
             Form::Html(out) => {
                 let cells: String = self.fields.iter().fold(String::new(), |mut all, f| {
-                    let _ = write!(all, "<td>{}</td>", html_safe(&for_people(row, f)));
+                    let _ = write!(all, "<td>{}</td>", html_safe(&for_people(row, f, &self.style)));
                     all
                 });
                 writeln!(out, "<tr class=\"{}\">{cells}</tr>", row.outcome())
@@ -115,10 +122,18 @@ impl Writer {
     }
 }
 
-/// A value as people read it: where an operation has a word of its own, that one.
-fn for_people(row: &Row, field: &Field) -> String {
+/// A value as people read it: in the language of the list, and where an operation has a word of its own, that one.
+fn for_people(row: &Row, field: &Field, style: &Style) -> String {
+    let (bill, slot) = (&row.bill, row.bill.state.slot());
     match field {
-        Field::Outcome => row.word().to_owned(),
+        Field::Outcome if !style.chinese => row.word().to_owned(),
+        Field::Outcome if bill.untold => outcome_word(row.outcome(), true).to_owned(),
+        Field::Outcome => crate::ui::slot_in_full(Lang::Zh, &bill.key.op, slot).to_owned(),
+        Field::Cause if style.chinese => match row.value(field) {
+            none if none.is_empty() => none,
+            group => crate::ui::group_word(&style.causes, Lang::Zh, slot, &group),
+        },
+        Field::StatusBy if style.chinese => After::of(bill).ground.zh().to_owned(),
         field => row.value(field),
     }
 }
@@ -177,7 +192,7 @@ fn about(filter: &str, style: &Style, safe: fn(&str) -> String) -> String {
     let zone = style.zone.name();
     let filter = if filter.is_empty() { "-".to_owned() } else { safe(filter) };
     if style.chinese {
-        format!("# Skydeck 单据清单\n\n生成时间 {when}（{zone}） · 筛选 {filter}\n")
+        format!("# Skydeck 单据清单\n\n生成时间 {when}（{zone}） · 过滤 {filter}\n")
     } else {
         format!("# Skydeck bills\n\nwritten {when} ({zone}) · filter {filter}\n")
     }
@@ -193,8 +208,8 @@ fn outcome_word(code: &'static str, chinese: bool) -> &'static str {
         "already" => any.zh.already,
         "skipped" => "跳过",
         "failed" => "失败",
-        "unknown" => "未知",
-        "waiting" => "等待",
+        "unknown" => "结果未知",
+        "waiting" => "待处理",
         "not_reached" => "未轮到",
         "not_approved" => "未批准",
         other => other,
@@ -210,7 +225,7 @@ td{overflow-wrap:anywhere}.failed td:nth-child(3){color:#a00;font-weight:bold}.u
 fn html_head(fields: &[Field], filter: &str, style: &Style) -> String {
     let lang = if style.chinese { "zh-CN" } else { "en" };
     let title = if style.chinese { "Skydeck 单据清单" } else { "Skydeck bills" };
-    let (written, filtered) = if style.chinese { ("生成时间", "筛选") } else { ("written", "filter") };
+    let (written, filtered) = if style.chinese { ("生成时间", "过滤") } else { ("written", "filter") };
     let when = date(style.now, &style.zone);
     let zone = style.zone.name();
     let filter = if filter.is_empty() { "-".to_owned() } else { html_safe(filter) };

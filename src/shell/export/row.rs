@@ -66,6 +66,10 @@ pub enum Field {
     StatusBefore,
     /// Last change before that, by the ERP's clock.
     ModifiedErp,
+    /// The name of the outcome for scripts, where its own column has the word of the lists.
+    OutcomeCode,
+    /// The same of the cause.
+    CauseCode,
     /// The operation; there where any row has another one than Audit, and last, so that the others keep their places.
     Operation,
 }
@@ -122,6 +126,8 @@ impl Field {
             Self::AuditedErp => "audit_erp_time",
             Self::StatusBefore => "erp_status_before",
             Self::ModifiedErp => "modified_before_erp_time",
+            Self::OutcomeCode => "outcome_code",
+            Self::CauseCode => "cause_code",
             Self::Operation => "operation",
         }
     }
@@ -134,17 +140,17 @@ impl Field {
         match self {
             Self::No => "单据编号",
             Self::Fid => "内码",
-            Self::Outcome => "结果",
+            Self::Outcome => "处理结果",
             Self::Cause => "原因",
-            Self::Message => "消息",
+            Self::Message => "ERP 返回信息",
             Self::Code => "错误码",
             Self::Status => "处理后单据状态",
             Self::Attempts => "尝试次数",
             Self::At => "时间",
-            Self::OpenSince => "未结自",
+            Self::OpenSince => "遗留自",
             Self::Plan => "集成方案",
             Self::Run => "运行",
-            Self::Env => "账套",
+            Self::Env => "环境",
             Self::Form => "业务对象",
             Self::Column(_, name) => name,
             Self::Columns => "字段（查询时）",
@@ -153,7 +159,9 @@ impl Field {
             Self::AuditedErp => "审核时间（ERP）",
             Self::StatusBefore => "处理前单据状态",
             Self::ModifiedErp => "处理前修改时间（ERP）",
-            Self::Operation => "操作",
+            Self::OutcomeCode => "处理结果代码",
+            Self::CauseCode => "原因代码",
+            Self::Operation => "业务操作",
         }
     }
 }
@@ -187,8 +195,8 @@ impl Row {
         match field {
             Field::No => bill.no.clone(),
             Field::Fid => bill.fid().as_str().to_owned(),
-            Field::Outcome => self.outcome().to_owned(),
-            Field::Cause => match &bill.state {
+            Field::Outcome | Field::OutcomeCode => self.outcome().to_owned(),
+            Field::Cause | Field::CauseCode => match &bill.state {
                 BillState::RetryAt { cause, .. } => cause.as_str().to_owned(),
                 _ => outcome.and_then(Outcome::group).unwrap_or_default(),
             },

@@ -186,6 +186,7 @@ impl BillRec {
     pub fn as_found(&self, fid: Fid) -> Found {
         let marked = self.m.and_then(|i| self.c.get(usize::from(i))).and_then(|c| ErpDate::parse(c));
         Found {
+            probe: None,
             fid,
             no: self.n.clone(),
             rev: self.o.clone().unwrap_or_else(|| self.v.clone()),

@@ -29,14 +29,14 @@ texts! {
     accepted account_set advice_decide advice_draft advice_none advice_skipped advice_unknown all_marked
     all_unresolved approve_hint approved approved_reading bad_date bad_day
     absent bad_number bill_none bill_none_2 bill_unknown bills body_cut breaker breaker_off breaker_on breaker_open by_status call cannot_read
-    carried carried_over unchanged changed col_advice col_age col_attempts col_by col_count col_day col_kind col_message col_next col_no
+    carried carried_over unchanged probes ev_probe changed col_advice col_age col_attempts col_by col_count col_day col_kind col_message col_next col_no
     col_oldest col_open col_org col_plan col_reason col_result col_state col_took col_trend close_it col_what col_when col_who
     collecting_started compare_cut compare_newer compare_newly compare_none compare_nothing compare_older compare_open compare_other
     compare_passing compare_same compare_still compare_title compare_unjudged concurrency confirm_count confirm_do confirm_env confirm_locked by_nobody by_nobody_known confirm_nothing confirm_read confirm_record
     confirm_title confirm_yes count count_none counted_first
     counting decline_short decline_what declined due_in eligible engine_gone environment erp_clock eta ev_approved ev_deferred
-    ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_rejected ev_reopened ev_resolved ev_run_opened ev_settled
-    ev_tried ev_tried_rev ev_verified export_all export_filter export_title exporting failed failed_short fate_out
+    ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_refused_all_the_same ev_rejected ev_reopened ev_resolved ev_run_opened ev_settled
+    ev_tried ev_tried_rev ev_verified export_run export_ledger export_history path_hint export_filter export_title exporting failed failed_short fate_out
     fate_read fate_tried fate_verified filter_do filter_empty filter_empty_2 filter_label filter_name filter_recall
     filter_save filter_saved flag_hint flag_stripped flags_short flags_title flags_what form_cancel form_change
     form_do form_next format found frozen frozen_set group_empty group_of hash hazards hazards_n health

@@ -191,6 +191,9 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
         let words = fill(t.unchanged, &[&format::count(left.bills)]);
         lines.push(vec![label(t.carried_over), (Role::Text, words)]);
     }
+    if let Some(words) = words::probes(&model.causes, model.lang, collected) {
+        lines.push(vec![(Role::Text, words)]);
+    }
     if collected.absent > 0 {
         let numbers: Vec<_> = collected.absent_first.iter().map(|no| words::shown(no)).collect();
         let words = fill(t.absent, &[&format::count(collected.absent), &numbers.join(" ")]);

@@ -83,9 +83,8 @@ pub(crate) fn key(model: &mut Model, mut line: Line, key: Key, effects: &mut Vec
     }
     match key.code {
         Code::Esc => return None,
-        Code::Enter => match Filter::parse(line.input.value()) {
+        Code::Enter => match read(model, line.input.value()) {
             Ok(filter) => {
-                let filter = filter.naming_causes(|word| crate::ui::causes_shown_as(&model.causes, word));
                 set(model, filter);
                 return None;
             }
@@ -107,6 +106,20 @@ pub(crate) fn key(model: &mut Model, mut line: Line, key: Key, effects: &mut Vec
         }
     }
     Some(Overlay::Filter(line))
+}
+
+/// Reads the line; a word that is no value of its key is a fault.
+fn read(model: &Model, text: &str) -> Result<Filter, FilterError> {
+    let filter = Filter::parse(text)?.naming_causes(|word| crate::ui::causes_shown_as(&model.causes, word));
+    let values = |key| {
+        let mut known = crate::ui::filter_values(&model.causes, key)?;
+        known.extend(model.ledger.groups.iter().map(|group| group.group.clone()));
+        Some(known)
+    };
+    match filter.strays(values).into_iter().next() {
+        Some((_, stray)) => Err(stray.in_text(text)),
+        None => Ok(filter),
+    }
 }
 
 /// The next saved filter, round and round.
@@ -226,15 +239,5 @@ fn said(model: &Model, fault: &FilterFault) -> String {
     if model.lang == crate::ui::Lang::En {
         return crate::text::show(&fault.to_string(), 400).as_str().to_owned();
     }
-    let text = match fault {
-        FilterFault::OpenQuote => "引号没有结束".to_owned(),
-        FilterFault::NoText => "`~` 后面要写消息中的文字".to_owned(),
-        FilterFault::NoValue(key) => format!("`{key}:` 后面要写值"),
-        FilterFault::NoAge(value) => format!("`{value}` 不是时长；写 >2d、<30m、>1h"),
-        FilterFault::NoNumber(value) => format!("`{value}` 不是数字；写 3、>1、<5"),
-        FilterFault::NoKey(key) => {
-            format!("没有 `{key}`；可用 cause status operation no fid org customer date age attempts plan run code")
-        }
-    };
-    crate::text::show(&text, 400).as_str().to_owned()
+    crate::text::show(&fault.zh(), 400).as_str().to_owned()
 }

@@ -63,6 +63,21 @@ fn text(label: &str, hint: &str, value: &str) -> Field {
     Field { label: label.to_owned(), hint: hint.to_owned(), value: Value::Text(Input::from(value)) }
 }
 
+/// What a list holds that is exported.
+fn held(model: &Model, scope: Scope) -> String {
+    let t = model.t();
+    match scope {
+        Scope::Run(id) => {
+            let row = model.run_row().filter(|row| row.head.id == id);
+            let found = row.map_or_else(String::new, |row| format::count(row.tally.found));
+            let plan = row.map_or_else(String::new, |row| words::plan_name(model, &row.head.plan, &row.head.name));
+            fill(t.export_run, &[&found, &plan, &id.to_string()])
+        }
+        Scope::Ledger => fill(t.export_ledger, &[&format::count(model.ledger.groups.iter().map(|g| g.count).sum())]),
+        Scope::History => t.export_history.to_owned(),
+    }
+}
+
 impl Form {
     /// The form an action asks for.
     pub fn new(model: &Model, action: Action) -> Option<Self> {
@@ -123,8 +138,15 @@ impl Form {
                 let formats = ["csv", "jsonl", "md", "html"].map(str::to_owned).to_vec();
                 let format =
                     Field { label: t.format.to_owned(), hint: String::new(), value: Value::Choice(0, formats) };
-                let about = if filter.is_empty() { t.export_all.to_owned() } else { fill(t.export_filter, &[&filter]) };
-                (Kind::Export(scope), t.export_title, about, vec![format, text(t.path, "", &format!("{stem}.csv"))])
+                let held = held(model, scope);
+                let about =
+                    if filter.is_empty() { held } else { format!("{held}  {}", fill(t.export_filter, &[&filter])) };
+                (
+                    Kind::Export(scope),
+                    t.export_title,
+                    about,
+                    vec![format, text(t.path, t.path_hint, &format!("{stem}.csv"))],
+                )
             }
             _ => return None,
         };

@@ -12,6 +12,7 @@ use crate::domain::event::{Event, Fact};
 use crate::domain::ids::{Seq, WorkKey};
 use crate::domain::run::BillRow;
 use crate::domain::step::{Body, Evidence, Verdict};
+use crate::domain::story;
 use crate::ui::cells::Pen;
 use crate::ui::config::Lang;
 use crate::ui::format::{self, fill};
@@ -178,8 +179,11 @@ fn lines(pane: &BillPane, words: &Words<'_>) -> Vec<Line> {
     let Some(key) = &pane.key else { return out };
     let mut run = None;
     for (i, fact) in pane.facts.iter().enumerate() {
-        let Some((role, what, more)) = headline(&fact.event, key, words) else { continue };
+        let Some((role, what, mut more)) = headline(&fact.event, key, words) else { continue };
         let t = words.lang.texts();
+        if story::took_though_refused(&pane.facts, i) {
+            more.push_str(t.ev_refused_all_the_same);
+        }
         if fact.event.run() != run {
             run = fact.event.run();
             if let Some(id) = run {
@@ -218,7 +222,10 @@ fn headline(event: &Event, key: &WorkKey, words: &Words<'_>) -> Option<(Role, St
             let bill = bills.iter().find(|b| b.fid == key.record.fid)?;
             let modified = bill.rev.modified.as_ref().map(|m| words::shown(&m.as_str().replace('T', " ")));
             let status = format!("{} {}", words::status(lang, &bill.rev.status), words::shown(bill.rev.status.code()));
-            let more = format!("  {status}  {}", modified.map(|m| fill(t.modified, &[&m])).unwrap_or_default());
+            let cause = bill.probe.as_ref().map(|cause| words::failed(words.causes, lang, cause));
+            let probe = cause.map(|cause| format!("  {}", fill(t.ev_probe, &[&cause]))).unwrap_or_default();
+            let modified = modified.map(|m| fill(t.modified, &[&m])).unwrap_or_default();
+            let more = format!("  {status}  {modified}{probe}");
             (Role::Text, t.ev_found.to_owned(), more)
         }
         Event::BillRead { rev, approver, .. } => match rev {

@@ -97,6 +97,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
             (t.operation, operation),
             (t.range_of, words::range(model.lang, &row.head)),
             (t.carried_over, words::carried_over(model.lang, row).unwrap_or_default()),
+            ("", row.collected.as_ref().and_then(|c| words::probes(&model.causes, model.lang, c)).unwrap_or_default()),
             (t.environment, words::shown(row.head.env.as_str())),
             (t.revision, revision_of(model, row)),
             (t.run, row.head.id.to_string()),
@@ -105,8 +106,11 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         if let Some(reason) = Some(words::run_state(model, &row.state, &row.tally).3).filter(|s| !s.is_empty()) {
             more.insert(0, (t.col_reason, reason));
         }
-        let text: Vec<String> =
-            more.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| format!("{l} {v}")).collect();
+        let text: Vec<String> = more
+            .into_iter()
+            .filter(|(_, v)| !v.is_empty())
+            .map(|(l, v)| format!("{l} {v}").trim_start().to_owned())
+            .collect();
         let lines = usize::from(area.height.saturating_sub(2));
         for (i, line) in pen.glyphs.flow(&text, usize::from(w), lines).iter().enumerate() {
             pen.text(x, area.y + 2 + i as u16, w, Role::Dim, line);

@@ -1,0 +1,136 @@
+//! Which bills a verb means: its filter, its plan and its run, read so that a slip of the pen shows.
+
+use super::args::SelectArgs;
+use super::bills::{bills, find_run, runs};
+use super::exit::Stop;
+use super::out::Out;
+use crate::domain::command::Selection;
+use crate::domain::filter::{Filter, Key, Term, Test};
+use crate::domain::filter_values::Stray;
+use crate::domain::ids::PlanId;
+use crate::domain::query::{Answer, PageRequest, PlanRow, Query, Scope};
+use crate::link::Link;
+use crate::text::show;
+
+/// Runs asked for at once.
+const PAGE: u32 = 200;
+/// Bounded searches of the history for a word that nothing is called by now.
+const LOOKS_BACK: u32 = 20;
+
+/// Reads a filter typed on the command line; causes by their names, or by the words that lists show for them. A word that is
+/// no value of its key is an error, unless something of earlier times is called so.
+pub async fn filter(link: &dyn Link, out: &Out, text: &str) -> Result<Filter, Stop> {
+    let wrong = |en: String, zh: String| {
+        let (en, zh) = (format!("filter `{text}`: {en}"), format!("过滤 `{text}`：{zh}"));
+        Stop::usage(out.t(&en, &zh))
+    };
+    let filter = Filter::parse(text).map_err(|e| wrong(e.to_string(), e.fault.zh()))?;
+    let filter = filter.naming_causes(|word| crate::ui::causes_shown_as(&out.causes, word));
+    let plans = if filter.words_of(Key::Plan).next().is_some() { plans(link).await? } else { Vec::new() };
+    let values = |key| match key {
+        Key::Plan => Some(plans.clone()),
+        key => crate::ui::filter_values(&out.causes, key),
+    };
+    for (key, stray) in filter.strays(values) {
+        let was = match key {
+            Key::Plan => had_runs(link, &stray.word).await?,
+            _ => was_told(link, key, &stray.word).await?,
+        };
+        if !was {
+            return Err(wrong(stray.to_string(), stray.zh()));
+        }
+    }
+    Ok(filter)
+}
+
+/// The plan that `--plan` names: there now, or with runs of earlier times.
+pub(super) async fn plan(link: &dyn Link, out: &Out, named: Option<&String>) -> Result<Option<PlanId>, Stop> {
+    let Some(named) = named else { return Ok(None) };
+    let plans = plans(link).await?;
+    if plans.contains(named) || had_runs(link, named).await? {
+        return Ok(Some(PlanId::new(named)));
+    }
+    let stray = Stray::of(Key::Plan, named, &plans);
+    Err(Stop::usage(out.t(&stray.to_string(), &stray.zh())))
+}
+
+async fn plans(link: &dyn Link) -> Result<Vec<String>, Stop> {
+    let Answer::Plans(rows) = link.ask(Query::Plans).await? else {
+        return Err(Stop::usage("the engine answered another question"));
+    };
+    let id = |row: PlanRow| match row.plan {
+        Ok(plan) => plan.id.to_string(),
+        Err(problem) => problem.id.to_string(),
+    };
+    Ok(rows.into_iter().map(id).collect())
+}
+
+/// Whether there was a run of a plan of this name.
+async fn had_runs(link: &dyn Link, plan: &str) -> Result<bool, Stop> {
+    let mut page = PageRequest::first(PAGE);
+    loop {
+        let rows = runs(link, page.clone()).await?;
+        if rows.rows.iter().any(|(_, row)| row.head.plan.as_str() == plan) {
+            return Ok(true);
+        }
+        match rows.rows.last() {
+            Some((cursor, _)) if rows.more => page.cursor = Some(cursor.clone()),
+            _ => return Ok(false),
+        }
+    }
+}
+
+/// Whether any bill was ever told so; as far back as a bounded search sees.
+async fn was_told(link: &dyn Link, key: Key, word: &str) -> Result<bool, Stop> {
+    let filter = Filter { terms: vec![Term { not: false, test: Test::Is(key, vec![word.to_owned()]) }] };
+    let mut page = PageRequest::first(1);
+    for _ in 0..LOOKS_BACK {
+        let found = bills(link, Scope::History, &filter, page.clone()).await?;
+        match found.stopped_at {
+            _ if !found.rows.is_empty() => return Ok(true),
+            Some(cursor) if found.more => page.cursor = Some(cursor),
+            _ => return Ok(false),
+        }
+    }
+    Ok(false)
+}
+
+/// The selection of `retry`, `verify`, `resolve`.
+pub async fn selection(link: &dyn Link, out: &Out, args: &SelectArgs) -> Result<Selection, Stop> {
+    let run = match &args.run {
+        Some(beginning) => Some(find_run(link, beginning).await?.head.id),
+        None => None,
+    };
+    let plan = plan(link, out, args.plan.as_ref()).await?;
+    Ok(Selection::Matching { plan, run, filter: filter(link, out, &args.filter).await? })
+}
+
+/// Says what an order that found nothing to do was asked for, and how much there is: a slip of the pen shows.
+pub async fn nothing(link: &dyn Link, out: &Out, args: &SelectArgs, stop: Stop) -> Result<Stop, Stop> {
+    let Answer::LedgerGroups(groups) = link.ask(Query::LedgerGroups { plan: None }).await? else {
+        return Err(Stop::usage("the engine answered another question"));
+    };
+    let unresolved: u64 = groups.iter().map(|group| group.count).sum();
+    let asked = [
+        Some(args.filter.clone()).filter(|filter| !filter.is_empty()),
+        args.plan.as_ref().map(|plan| format!("--plan {plan}")),
+        args.run.as_ref().map(|run| format!("--run {run}")),
+    ];
+    let asked = asked.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    if out.json {
+        let line = serde_json::json!({
+            "type": "nothing", "asked": asked, "unresolved": unresolved, "exit": stop.exit.code(),
+        });
+        out.object(&line)?;
+    }
+    let said = if asked.is_empty() {
+        out.t("everything", "全部").to_owned()
+    } else {
+        format!("`{}`", show(&asked, 400).as_str())
+    };
+    let (en, zh) = (
+        format!("; asked for {said}; the ledger holds {unresolved}"),
+        format!("；所选：{said}；遗留清单共 {unresolved} 张"),
+    );
+    Ok(Stop { message: format!("{}{}", stop.message, out.t(&en, &zh)), ..stop })
+}
