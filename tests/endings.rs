@@ -207,10 +207,29 @@ fn some_failed_some_unknown() {
     for filter in ["cause:stock", "原因:库存不足"] {
         assert!(place.zh(&["ledger", filter]).out.contains("XSCKD000001"), "{filter}");
     }
-    for filter in ["cause:period", "原因:校验不通过", "cause:nosuch"] {
+    for filter in ["cause:period", "原因:校验不通过"] {
         let none = place.verb(&["ledger", filter]);
         assert!(none.out.contains("no unresolved bill matches"), "{filter}: {}", none.out);
+        let none = place.verb(&["--json", "retry", filter, "--yes"]);
+        assert_eq!(none.code, 0);
+        assert!(none.out.contains(r#""type":"nothing""#) && none.out.contains(r#""unresolved":1"#), "{}", none.out);
+        assert!(none.err.contains(filter) && none.err.contains("the ledger holds 1"), "{}", none.err);
     }
+    // What is no value of its key is a slip of the pen, whatever is asked for by it.
+    for (args, said) in [
+        (&["ledger", "cause:stok"][..], "did you mean `stock`?"),
+        (&["ledger", "status:faild"], "did you mean `failed`?"),
+        (&["retry", "原因:瞎写", "--yes"], "no cause is called `瞎写`"),
+        (&["verify", "age:>1h -cause:bogus"], "no cause is called `bogus`"),
+        (&["resolve", "outcome:nothing", "--reason", "x"], "no status is called `nothing`"),
+        (&["ledger", "plan:q"], "no plan is called `q`"),
+        (&["retry", "--plan", "nosuch", "--yes"], "no plan is called `nosuch`"),
+        (&["export", "--filter", "cause:bogus*", "x.csv"], "no cause is called `bogus*`"),
+    ] {
+        let slip = place.verb(args);
+        assert_eq!((slip.code, slip.err.contains(said)), (2, true), "{args:?}: {}", slip.err);
+    }
+    assert!(place.zh(&["ledger", "cause:stok"]).err.contains("是不是 `stock`"));
     let counted = place.verb(&["ledger", "--groups", "cause:stock"]);
     assert_eq!(counted.code, 2, "{}", counted.out);
     assert_eq!(place.zh(&["retry", "原因:库存不足", "--yes"]).code, 1, "it is called, and refused again");

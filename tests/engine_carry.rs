@@ -131,6 +131,16 @@ async fn one_bill_a_day_asks_whether_a_cause_of_the_environment_is_gone_and_the_
     refuse(&bench, 1, CLOSED, 11);
     let row = bench.whole_run().await;
     assert_eq!((row.tally.found, row.tally.failed, unchanged(&row)), (1, 1, 3));
+    // Said with the set, and with the bill.
+    let probes = &row.collected.as_ref().unwrap().probes;
+    assert_eq!((probes.len(), probes[0].cause.as_str()), (1, "period"));
+    let run = row.head.id;
+    let found = bench.facts().into_iter().find_map(|fact| match fact.event {
+        Event::BillsFound { run: of, bills } if of == run => bills.into_iter().next(),
+        _ => None,
+    });
+    let found = found.unwrap();
+    assert_eq!((&found.no, found.probe.as_ref()), (&probes[0].no, Some(&probes[0].cause)));
     let first = row.head.id;
     assert_eq!(unchanged(&bench.whole_run().await), 4, "one a day");
     hours(24).await;

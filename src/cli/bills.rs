@@ -14,7 +14,7 @@ use crate::domain::operation_words;
 use crate::domain::query::{Answer, Page, PageRequest, Query, Scope};
 use crate::domain::run::{BillRow, RunRow, RunState};
 use crate::domain::step::{Body, Verdict};
-use crate::domain::story;
+use crate::domain::story::{self, Resolution};
 use crate::link::Link;
 use crate::text::show;
 
@@ -275,8 +275,13 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
     })
 }
 
+fn no_bill(out: &Out, number: &str) -> String {
+    let (en, zh) = (format!("no bill {number} in the history"), format!("历史中没有单据 {number}"));
+    out.t(&en, &zh).to_owned()
+}
+
 /// Bills with one of these numbers, under every operation, of one plan where one is named.
-pub async fn keys_of(link: &dyn Link, numbers: &[String], plan: Option<&str>) -> Result<Vec<WorkKey>, Stop> {
+pub async fn keys_of(link: &dyn Link, out: &Out, numbers: &[String], plan: Option<&str>) -> Result<Vec<WorkKey>, Stop> {
     let mut keys = Vec::new();
     for number in numbers {
         let Answer::Bills(page) = link.ask(Query::FindBill { number: number.clone(), limit: 20 }).await? else {
@@ -287,7 +292,7 @@ pub async fn keys_of(link: &dyn Link, numbers: &[String], plan: Option<&str>) ->
         let before = keys.len();
         keys.extend(of_plan);
         if keys.len() == before {
-            return Err(Stop::usage(format!("no bill {number} in the history")));
+            return Err(Stop::usage(no_bill(out, number)));
         }
     }
     Ok(keys)
@@ -303,7 +308,7 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
     let exact: Vec<(WorkKey, String)> = keys.iter().filter(|(_, no)| *no == args.number).cloned().collect();
     let meant = if exact.is_empty() { &keys } else { &exact };
     let Some((first, _)) = meant.first() else {
-        return Err(Stop::usage(format!("no bill {} in the history", args.number)));
+        return Err(Stop::usage(no_bill(out, &args.number)));
     };
     // One record may stand there under several operations: each has a life of its own.
     if meant.iter().any(|(key, _)| key.record != first.record) {
@@ -311,7 +316,7 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
             let op = if op.is_audit() { String::new() } else { format!(" {}", out.named(op)) };
             out.note(&format!("{} ({} {} {}{op})", show(no, 200).as_str(), record.env, record.form, record.fid));
         }
-        return Err(Stop::usage("several bills match; give the whole number"));
+        return Err(Stop::usage(out.t("several bills match; give the whole number", "有多张单据符合；请给出完整单号")));
     }
     for (key, _) in meant {
         life(link, out, args, key).await?;
@@ -324,9 +329,18 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
     let Answer::Bill { row, facts, cut } = link.ask(Query::Bill(key.clone())).await? else {
         return Err(Stop::usage("the engine answered another question"));
     };
+    let resolution = story::resolution(&facts);
     if out.json {
         if let Some(row) = &row {
-            out.object(&json::bill(row, &[]))?;
+            let mut bill = json::bill(row, &[]);
+            if let Some(resolution) = &resolution {
+                let key = if resolution.stands { "resolved" } else { "resolved_before" };
+                let said = serde_json::json!({
+                    "by": resolution.by.to_string(), "reason": resolution.reason, "at_ms": resolution.at.0,
+                });
+                json::merge(&mut bill, serde_json::json!({key: said}));
+            }
+            out.object(&bill)?;
         }
         for fact in &facts {
             let value = serde_json::to_value(fact).map_err(|e| Stop::usage(e.to_string()))?;
@@ -350,6 +364,9 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
         ))?;
         let after = crate::ui::after_words(out.console(), &After::of(row), |at| out.time(at));
         let before = crate::ui::before_words(out.console(), row.before());
+        if let Some(resolution) = &resolution {
+            out.line(&resolved(out, resolution))?;
+        }
         out.line(&format!("{} {after}", out.t("ERP status after", "处理后单据状态")))?;
         out.line(&format!("{} {before}", out.t("before", "处理前")))?;
     }
@@ -371,6 +388,21 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
         }
     }
     Ok(())
+}
+
+/// Who resolved a bill, when and why, and whether that stands.
+fn resolved(out: &Out, resolution: &Resolution<'_>) -> String {
+    let by = format!("{} {}", resolution.by, out.time(resolution.at));
+    let words = if resolution.stands {
+        out.colon(&format!("resolved by {by}"), &format!("已办结，由 {by}"), resolution.reason)
+    } else {
+        out.colon(
+            &format!("an entry again because the bill changed; resolved before by {by}"),
+            &format!("单据有变化，重新列入遗留；此前已办结，由 {by}"),
+            resolution.reason,
+        )
+    };
+    show(&words, 4096).as_str().to_owned()
 }
 
 fn text_of(body: &Body) -> String {
@@ -402,7 +434,7 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
                 }
                 Verdict::NotSent(why) => format!("{}: {why}", out.t("not sent", "未发出")),
                 Verdict::Unknown(why, detail) => {
-                    format!("{} {}: {detail}", out.t("no usable answer", "无可用应答"), why.word())
+                    format!("{} {}: {detail}", out.t("no usable answer", "无可用响应"), out.cause(why.word()))
                 }
             };
             let side = if side.is_empty() { String::new() } else { format!("  [{}]", side.join("; ")) };
@@ -410,7 +442,7 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
         }
         Event::BillRead { rev, approver, .. } => {
             let status = rev.as_ref().map_or("-", |r| r.status.code());
-            format!("{} {status} {}", out.t("read back: status", "回读：状态"), approver.as_deref().unwrap_or_default())
+            format!("{} {status} {}", out.t("read back: status", "回查：状态"), approver.as_deref().unwrap_or_default())
         }
         Event::BillDeferred { until, cause, .. } => {
             format!("{} {} {}", out.t("again at", "稍后重试"), out.time(*until), out.cause(cause.as_str()))
@@ -418,7 +450,7 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
         Event::BillSettled { outcome, .. } => {
             format!("= {} {}", out.slot(&key.op, outcome.slot()), out.reason(&key.op, outcome))
         }
-        Event::LedgerResolved { by, reason, .. } => format!("{} {by}: {reason}", out.t("resolved by", "人工结清")),
+        Event::LedgerResolved { by, reason, .. } => format!("{} {by}: {reason}", out.t("resolved by", "已办结，由")),
         Event::LedgerReopened { by, reason, .. } => format!("{} {by}: {reason}", out.t("re-opened by", "撤销办结")),
         other => other.run().map(|r| r.to_string()).unwrap_or_default(),
     };

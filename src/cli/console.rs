@@ -82,6 +82,11 @@ impl Console<'_> {
             warnings.push(why);
             Vec::new()
         });
+        if !caps.unicode {
+            // In letters that such a terminal shows.
+            let words = "this terminal's locale is not UTF-8: other letters than ASCII show as ?; set LANG=C.UTF-8 or zh_CN.UTF-8";
+            warnings.push(words.to_owned());
+        }
         let zone_minutes = chrono::Local::now().offset().local_minus_utc() / 60;
         let who = boot::who();
         let ui = UiConfig {

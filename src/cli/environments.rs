@@ -156,13 +156,13 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
                 (out.t("address", "地址"), environment.address.clone()),
                 (out.t("sign-in", "登录方式"), greeting.how),
                 (out.t("user", "用户"), or_unsaid(greeting.user)),
-                (out.t("account set", "账套"), or_unsaid(greeting.account_set)),
+                (out.t("account set", "数据中心（账套）"), or_unsaid(greeting.account_set)),
                 (out.t("version", "版本"), or_unsaid(greeting.version)),
                 (out.t("server clock minus ours; it shows", "服务器时钟偏差；服务器时间"), or_unsaid(skew)),
                 (out.t("bound to", "单据所属服务器"), home.unwrap_or_else(free)),
             ];
             for (label, value) in rows {
-                out.line(&format!("{label}: {}", show(&value, 400).as_str()))?;
+                out.line(&format!("{label}{}{}", out.t(": ", "："), show(&value, 400).as_str()))?;
             }
             for note in greeting.notes.into_iter().chain(held.iter().map(|why| out.reason_of(why))) {
                 out.line(&format!("! {}", show(&note, 1000).as_str()))?;
@@ -174,7 +174,14 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
                 FaultKind::Credentials | FaultKind::AccountSet | FaultKind::Config => Exit::Usage,
                 _ => Exit::Failed,
             };
-            Err(Stop::new(exit, format!("environment {}: {}", environment.id, show(&fault.message, 2000).as_str())))
+            Err(Stop::new(
+                exit,
+                out.colon(
+                    "environment",
+                    "环境",
+                    &format!("{}: {}", environment.id, show(&fault.message, 2000).as_str()),
+                ),
+            ))
         }
     }
 }

@@ -166,7 +166,7 @@ pub fn group(group: &LedgerGroup) -> Value {
     })
 }
 
-fn merge(into: &mut Value, from: Value) {
+pub fn merge(into: &mut Value, from: Value) {
     if let (Value::Object(into), Value::Object(from)) = (into, from) {
         into.extend(from);
     }

@@ -128,7 +128,7 @@ impl Out {
             (Slot::Failed, Language::En) => "failed",
             (Slot::Unknown, Language::En) => "unknown",
             (Slot::NotReached, Language::En) => "not reached",
-            (Slot::Waiting, Language::Zh) => "等待",
+            (Slot::Waiting, Language::Zh) => "待处理",
             (Slot::Skipped, Language::Zh) => "跳过",
             (Slot::Failed, Language::Zh) => "失败",
             (Slot::Unknown, Language::Zh) => "未知",
@@ -164,10 +164,11 @@ impl Out {
     }
 
     /// A call: the step's word, or the operation's name. 0.1.0 wrote the call of every operation down as `audit`.
-    pub fn step<'a>(&self, op: &'a OpId, step: Step) -> &'a str {
-        match step {
-            Step::Audit | Step::Operate if !op.is_audit() => names::call_en(op),
-            step => step.word(),
+    pub fn step(&self, op: &OpId, step: Step) -> String {
+        match (self.lang, step) {
+            (Language::Zh, step) => crate::ui::step_word(self.console(), op, step),
+            (Language::En, Step::Audit | Step::Operate) if !op.is_audit() => names::call_en(op).to_owned(),
+            (Language::En, step) => step.word().to_owned(),
         }
     }
 
@@ -204,7 +205,7 @@ impl Out {
         match state {
             BillState::Waiting => (self.slot(op, Slot::Waiting).to_owned(), String::new()),
             BillState::Trying { step, attempt, .. } => {
-                (self.t("trying", "执行中").to_owned(), format!("{} #{attempt}", self.step(op, *step)))
+                (self.t("trying", "处理中").to_owned(), format!("{} #{attempt}", self.step(op, *step)))
             }
             BillState::RetryAt { at, cause, .. } => {
                 (self.t("retry at", "待重试").to_owned(), format!("{} {}", self.time(*at), self.cause(cause.as_str())))
@@ -216,7 +217,7 @@ impl Out {
     /// Why an outcome is what it is, with the server's own words.
     pub fn reason(&self, op: &OpId, outcome: &Outcome) -> String {
         match outcome {
-            Outcome::Done { verified: true } => self.t("verified by reading back", "回读核实").to_owned(),
+            Outcome::Done { verified: true } => self.t("verified by reading back", "回查证实").to_owned(),
             // Of these the column says all there is.
             Outcome::Done { verified: false } | Outcome::Skipped(Skip::NotReached) => String::new(),
             Outcome::Already { by, on } => {

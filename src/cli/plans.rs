@@ -32,20 +32,23 @@ pub fn names(dir: &Path) -> Vec<String> {
 }
 
 /// The file of a plan: a path as it stands, or a name of the directory.
-fn file(dir: &Path, plan: &str) -> Result<PathBuf, Stop> {
+fn file(out: &Out, dir: &Path, plan: &str) -> Result<PathBuf, Stop> {
     let direct = PathBuf::from(plan);
     if direct.extension().is_some_and(|e| e == "json") {
         return if direct.exists() {
             Ok(direct)
         } else {
-            Err(Stop::usage(format!("{}: no such plan file", direct.display())))
+            Err(Stop::usage(format!("{}{}", direct.display(), out.t(": no such plan file", "：没有这个方案文件"))))
         };
     }
     let named = dir.join(format!("{plan}.json"));
     if named.exists() {
         return Ok(named);
     }
-    Err(Stop::usage(format!("no plan {plan} in {}; there are: {}", dir.display(), names(dir).join(", "))))
+    let (dir, there) = (dir.display(), names(dir).join(", "));
+    let (en, zh) =
+        (format!("no plan {plan} in {dir}; there are: {there}"), format!("{dir} 中没有方案 {plan}；现有：{there}"));
+    Err(Stop::usage(out.t(&en, &zh)))
 }
 
 /// Whether a file is one of the plan directory, however the two are written.
@@ -55,14 +58,14 @@ pub fn stands_in(file: &Path, dir: &Path) -> bool {
 }
 
 fn read(out: &Out, dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile, Vec<Hazard>), Stop> {
-    let path = file(dir, plan)?;
+    let path = file(out, dir, plan)?;
     let (file, hazards) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.said(out.is_zh())))?;
     Ok((path, file, hazards))
 }
 
 /// Reads a file for lint and show: one that refuses to run is read as far as it goes.
-fn inspect(dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile), Stop> {
-    let path = file(dir, plan)?;
+fn inspect(out: &Out, dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile), Stop> {
+    let path = file(out, dir, plan)?;
     let text =
         std::fs::read_to_string(&path).map_err(|e| Stop::usage(format!("{}: cannot be read: {e}", path.display())))?;
     let file =
@@ -78,14 +81,14 @@ where
     match verb {
         PlanVerb::List | PlanVerb::Check => check(&out, dir),
         PlanVerb::Show { plan, effective } => {
-            let (_, file) = inspect(dir, &plan)?;
+            let (_, file) = inspect(out, dir, &plan)?;
             let value = if effective { plan::effective(&file.plan) } else { file.raw.clone() };
             out.document(&serde_json::to_string_pretty(&value).map_err(|e| Stop::usage(e.to_string()))?)?;
             Ok(Exit::Ok)
         }
         PlanVerb::New(asked) => super::fresh::print(&out, &asked),
         PlanVerb::Lint { plan } => {
-            let (path, file) = inspect(dir, &plan)?;
+            let (path, file) = inspect(out, dir, &plan)?;
             lint(&out, &path, &file)
         }
         PlanVerb::Render { plan, since } => render(&out, dir, &plan, since.as_deref()),
@@ -100,8 +103,8 @@ where
         }
         PlanVerb::Import { file, output } => import(&out, &file, output.as_deref()),
         PlanVerb::Diff { old, new } => {
-            let (_, old) = inspect(dir, &old)?;
-            let (_, new) = inspect(dir, &new)?;
+            let (_, old) = inspect(out, dir, &old)?;
+            let (_, new) = inspect(out, dir, &new)?;
             let changes = plan::diff(&old, &new);
             for change in &changes {
                 let value =
@@ -311,7 +314,8 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
         std::io::Read::read_to_string(&mut std::io::stdin().lock(), &mut text)?;
         text
     } else {
-        std::fs::read_to_string(file).map_err(|e| Stop::usage(format!("{file}: cannot be read: {e}")))?
+        std::fs::read_to_string(file)
+            .map_err(|e| Stop::usage(format!("{file}{}{e}", out.t(": cannot be read: ", "：无法读取："))))?
     };
     let imported = plan::import(&text).map_err(|e| Stop::usage(format!("{file}: {e}")))?;
     let several = imported.len() > 1;
@@ -319,7 +323,8 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
         .map(|n| output.map(|path| if several { numbered(path, n) } else { path.to_owned() }))
         .collect();
     if let Some(path) = targets.iter().flatten().find(|path| path.exists()) {
-        return Err(Stop::usage(format!("{} is there already: choose another name", path.display())));
+        let words = out.t(" is there already: choose another name", " 已存在：请换一个文件名");
+        return Err(Stop::usage(format!("{}{words}", path.display())));
     }
     let mut exit = Exit::Ok;
     for (plan, target) in imported.iter().zip(&targets) {
@@ -329,8 +334,9 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
         }
         match target {
             Some(path) => {
-                std::fs::write(path, &plan.json)
-                    .map_err(|e| Stop::usage(format!("{}: cannot be written: {e}", path.display())))?;
+                std::fs::write(path, &plan.json).map_err(|e| {
+                    Stop::usage(format!("{}{}{e}", path.display(), out.t(": cannot be written: ", "：无法写入：")))
+                })?;
                 out.note(&format!("{at}→ {}", path.display()));
             }
             None => out.document(&plan.json)?,

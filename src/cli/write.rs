@@ -132,11 +132,11 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             let selection = select::selection(link, &ground.out(), &args.select).await?;
             let driver = ground.driver(booted, Approval::default());
             let (_, n) = driver.order(Command::Resolve { selection, reason: args.reason }).await?;
-            driver.out.line(&format!("{} {n}", driver.out.t("resolved", "已结清")))?;
+            driver.out.line(&format!("{} {n}", driver.out.t("resolved", "已办结")))?;
             Ok(Exit::Ok)
         }
         Verb::Reopen(args) => {
-            let keys = bills::keys_of(link, &args.numbers, args.plan.as_deref()).await?;
+            let keys = bills::keys_of(link, &ground.out(), &args.numbers, args.plan.as_deref()).await?;
             let driver = ground.driver(booted, Approval::default());
             let (_, n) = driver.order(Command::Reopen { keys, reason: args.reason }).await?;
             driver.out.line(&format!("{} {n}", driver.out.t("put back", "已撤销办结")))?;

@@ -88,9 +88,9 @@ const OF_AUDIT: Words = Words {
     zh: Tongue {
         done_short: "已审",
         done_least: "已审",
-        already_list: "早已审",
-        already_short: "早审",
-        already_least: "早审",
+        already_list: "此前已审",
+        already_short: "此前已审",
+        already_least: "此前",
         ..chinese("审核", "已审核", "此前已审核")
     },
 };

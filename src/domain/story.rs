@@ -3,6 +3,8 @@
 use super::bill::Outcome;
 use super::event::{Event, Fact};
 use super::step::Verdict;
+use super::time::Ts;
+use super::who::Who;
 
 /// Whether the fact at this place tells that a call took which the ERP had refused in words: done, by a look, and the last
 /// answer before it was a refusal.
@@ -14,4 +16,34 @@ pub fn took_though_refused(facts: &[Fact], at: usize) -> bool {
         _ => None,
     });
     facts.get(at).is_some_and(told) && matches!(answer.into_iter().next(), Some(Verdict::Rejected(_)))
+}
+
+/// That a person resolved a bill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resolution<'a> {
+    /// Who.
+    pub by: &'a Who,
+    /// Why, in their words.
+    pub reason: &'a str,
+    /// When.
+    pub at: Ts,
+    /// It stands; else the bill changed since, and is an entry of the ledger again.
+    pub stands: bool,
+}
+
+/// The last time a person resolved a bill, unless it was re-opened or came out well since.
+pub fn resolution(facts: &[Fact]) -> Option<Resolution<'_>> {
+    let mut last = None::<Resolution<'_>>;
+    for fact in facts {
+        match &fact.event {
+            Event::LedgerResolved { by, reason, .. } => {
+                last = Some(Resolution { by, reason, at: fact.at, stands: true });
+            }
+            Event::LedgerReopened { .. } => last = None,
+            Event::BillSettled { outcome: Outcome::Done { .. } | Outcome::Already { .. }, .. } => last = None,
+            Event::BillSettled { .. } => last = last.map(|resolution| Resolution { stands: false, ..resolution }),
+            _ => {}
+        }
+    }
+    last
 }

@@ -30,7 +30,7 @@ pub use model::{Model, Pane};
 pub use skin::Skin;
 pub use update::update;
 pub use view::view;
-pub(crate) use words::{group as group_word, slot_in_full};
+pub(crate) use words::{group as group_word, slot_in_full, step as step_word};
 pub use words::{probes, run_word};
 
 /// The word in the footer: what the key would do now.

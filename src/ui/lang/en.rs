@@ -295,6 +295,7 @@ pub(crate) const TEXTS: Texts = Texts {
     remedy_hint: "the plan's omissionRemedy query instead",
     request: "Request, {} bytes",
     resolve_title: "Resolve by hand",
+    resolved_before: "changed since; resolved before by",
     resolved: "resolved",
     response: "Answer, {}, {} bytes",
     quicker: "{} was quicker: it is under way",

@@ -51,7 +51,7 @@ texts! {
     policy_submit policy_sweep production queue_awaiting queue_collecting queue_none queue_none_2 queue_nothing
     quit_busy quit_busy_2 quit_idle quit_title quote_open quote_close read_only always_read_only held range_of reading reason reason_hint
     reason_wanted recent_failures refused refused_busy refused_not_confirmed refused_nothing refused_read_only
-    refused_role second_person second_hint consented refused_store reloading remedy remedy_hint remedy_alone request resolve_title resolved response results_empty results_pruned quicker results_none results_none_2
+    refused_role second_person second_hint consented refused_store reloading remedy remedy_hint remedy_alone request resolve_title resolved resolved_before response results_empty results_pruned quicker results_none results_none_2
     resume_short resume_title resume_what resume_what_2 resuming retry_at retry_busy retry_do retry_nothing retry_title
     retry_what revision revision_lost revision_newest revision_newest_is revision_original revision_original_is
     revision_which run run_awaiting run_cancelled run_clean run_collect_failed run_collecting run_declined

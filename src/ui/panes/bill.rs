@@ -415,6 +415,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
     };
     let (glyph, word, role) = words::row_state(model, row);
     let op = if row.key.op.is_audit() { String::new() } else { format!(" {}", words::operation(&row.key.op)) };
+    let resolved = story::resolution(&bill.facts).map_or_else(String::new, |resolution| {
+        let what = if resolution.stands { t.ev_resolved } else { t.resolved_before };
+        format!("{what} {}: {}  ", words::shown(&resolution.by.to_string()), words::shown(resolution.reason))
+    });
     let head = [
         (Role::Title, words::shown(&row.no)),
         (
@@ -422,6 +426,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
             format!("  FID {}  {}{op}  ", words::shown(row.fid().as_str()), words::shown(row.record().form.as_str())),
         ),
         (role, format!("{glyph} {word} {}  ", words::reason(&model.causes, model.lang, &row.key.op, &row.state))),
+        (Role::Notice, resolved),
         (Role::Dim, format!("{} ", super::bills::statuses(model, row).first().cloned().unwrap_or_default())),
         (Role::Warning, if bill.cut { format!(" {}", t.older_left_out) } else { String::new() }),
     ];
