@@ -166,6 +166,7 @@ pub fn group(group: &LedgerGroup) -> Value {
     })
 }
 
+/// Puts the members of one object into another.
 pub fn merge(into: &mut Value, from: Value) {
     if let (Value::Object(into), Value::Object(from)) = (into, from) {
         into.extend(from);

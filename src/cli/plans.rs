@@ -81,14 +81,14 @@ where
     match verb {
         PlanVerb::List | PlanVerb::Check => check(&out, dir),
         PlanVerb::Show { plan, effective } => {
-            let (_, file) = inspect(out, dir, &plan)?;
+            let (_, file) = inspect(&out, dir, &plan)?;
             let value = if effective { plan::effective(&file.plan) } else { file.raw.clone() };
             out.document(&serde_json::to_string_pretty(&value).map_err(|e| Stop::usage(e.to_string()))?)?;
             Ok(Exit::Ok)
         }
         PlanVerb::New(asked) => super::fresh::print(&out, &asked),
         PlanVerb::Lint { plan } => {
-            let (path, file) = inspect(out, dir, &plan)?;
+            let (path, file) = inspect(&out, dir, &plan)?;
             lint(&out, &path, &file)
         }
         PlanVerb::Render { plan, since } => render(&out, dir, &plan, since.as_deref()),
@@ -103,8 +103,8 @@ where
         }
         PlanVerb::Import { file, output } => import(&out, &file, output.as_deref()),
         PlanVerb::Diff { old, new } => {
-            let (_, old) = inspect(out, dir, &old)?;
-            let (_, new) = inspect(out, dir, &new)?;
+            let (_, old) = inspect(&out, dir, &old)?;
+            let (_, new) = inspect(&out, dir, &new)?;
             let changes = plan::diff(&old, &new);
             for change in &changes {
                 let value =

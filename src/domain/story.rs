@@ -39,8 +39,8 @@ pub fn resolution(facts: &[Fact]) -> Option<Resolution<'_>> {
             Event::LedgerResolved { by, reason, .. } => {
                 last = Some(Resolution { by, reason, at: fact.at, stands: true });
             }
-            Event::LedgerReopened { .. } => last = None,
-            Event::BillSettled { outcome: Outcome::Done { .. } | Outcome::Already { .. }, .. } => last = None,
+            Event::LedgerReopened { .. }
+            | Event::BillSettled { outcome: Outcome::Done { .. } | Outcome::Already { .. }, .. } => last = None,
             Event::BillSettled { .. } => last = last.map(|resolution| Resolution { stands: false, ..resolution }),
             _ => {}
         }

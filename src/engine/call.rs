@@ -372,7 +372,7 @@ fn read_back(
         Some(decide::Refused::Changed) => Outcome::Skipped(Skip::Changed),
         // The words prove enough where nothing can be read: a user who may not audit may often not read either.
         None if glance.is_none() && is_proof(context, &said) && context.op.id.is_audit() => Outcome::Failed(said),
-        None => after_refusal(context, bill, said, glance, sent),
+        None => after_refusal(context, bill, &said, glance, sent),
     };
     events.push(settled(context, bill, outcome, end));
 }

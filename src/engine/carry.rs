@@ -69,7 +69,7 @@ impl Carry {
             if !carry.causes.of_environment(&failure.cause) || !carry.calls_the_same(store, row.run)? {
                 continue;
             }
-            let tried = carry.tried(store, row)?;
+            let tried = Self::tried(store, row)?;
             let this = (tried, row.fid().clone());
             let group = groups.entry(failure.cause.clone()).or_insert(Group { tried, oldest: this.clone() });
             group.tried = group.tried.max(tried);
@@ -96,7 +96,7 @@ impl Carry {
     }
 
     /// When a bill was tried last, as far as its row tells: a run that only looked at it made no call.
-    fn tried(&self, store: &dyn Store, row: &BillRow) -> Result<Ts, StoreError> {
+    fn tried(store: &dyn Store, row: &BillRow) -> Result<Ts, StoreError> {
         let looked = store.run(row.run)?.is_some_and(|run| run.head.kind == RunKind::Verify);
         Ok(if looked { Ts(0) } else { row.at })
     }
@@ -135,7 +135,7 @@ impl Carry {
         if waits_for_a_person(&entry) {
             return Ok(store.bill(key)?.is_some_and(|row| row.rev == *rev && says_that_it_waits(&row)));
         }
-        let tried = self.tried(store, &entry.row)?;
+        let tried = Self::tried(store, &entry.row)?;
         Ok(entry.row.rev == *rev && self.calls_the_same(store, entry.row.run)? && self.stands(fid, &entry.row, tried))
     }
 

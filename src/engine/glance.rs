@@ -47,13 +47,13 @@ pub(super) type Glance<'a> = Option<Option<&'a Found>>;
 pub(super) fn after_refusal(
     context: &CallContext,
     bill: &Candidate,
-    said: Failure,
+    said: &Failure,
     glance: Glance<'_>,
     sent: Ts,
 ) -> Outcome {
     let seen = glance.map_or(Seen::Unreadable, Seen::of);
     let called = context.op.steps.get(bill.at).map(|spec| own_call(context, bill, spec.step, sent));
-    let case = looked_at(context, bill, seen, Moment::Refused(&said), bill.past.open.as_ref());
+    let case = looked_at(context, bill, seen, Moment::Refused(said), bill.past.open.as_ref());
     let case = Case { refused: called.as_ref(), ..case };
     let unknown = |why: UnknownWhy, detail: &str| Outcome::Unknown(Unknown { why, sent, detail: detail.to_owned() });
     match judge(&case) {
