@@ -337,6 +337,7 @@ mod tests {
             who: String::new(),
             repeat: Repeat::Delayed,
             environment: false,
+            before_write: false,
         };
         let rule = |cause: &str, contains: &str| CauseRule {
             cause: Cause::new(cause),
