@@ -102,8 +102,17 @@ fn bytes_of_another_encoding_are_spelled() {
 
 #[test]
 fn a_look_alike_number_is_marked() {
-    assert!(mixed_script("XSCKD\u{410}07"));
-    assert!(!mixed_script("XSCKD00000123"));
+    for (number, marked) in [
+        ("XSCKD\u{410}07", true),
+        ("X\u{ff33}CKD07", true),
+        ("\u{3a7}SCKD07", true),
+        ("XSCKD00000123", false),
+        ("销售出库XSCKD07", false),
+        ("XSCKD－07", false),
+        ("\u{425}\u{410}", false),
+    ] {
+        assert_eq!(mixed_script(number), marked, "{number}");
+    }
 }
 
 #[test]

@@ -102,6 +102,8 @@ pub fn message(
     }
     let _ = writeln!(text, "\n{} {host}", tongue.t("host", "主机"));
     let _ = writeln!(markdown, "\n{} {}", tongue.t("host", "主机"), markdown_safe(host));
+    // In the text of a chat `<at …>` calls people: words from outside call nobody.
+    let text = text.replace('<', "＜");
     let json = json!({"version": 1, "product": "skydeck", "host": host, "title": title, "text": text, "items": items});
     Message { title, text, markdown, json }
 }
