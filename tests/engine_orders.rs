@@ -1,24 +1,19 @@
-//! What an order may do now: the window in which a run closes, retries over several plans, and what a plan has become since.
+//! What an order may do now: while a run closes, reads or rests, by the clock, and on entries of the ledger.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod engine_support;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use engine_support::*;
 use skydeck::domain::command::{Command, Receipt, Refusal, Selection, StartParams};
-use skydeck::domain::event::Event;
-use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{EnvId, FormId, PlanId, RunId, SetHash, WorkKey};
+use skydeck::domain::ids::{EnvId, PlanId, RunId, SetHash, WorkKey};
 use skydeck::domain::plan::{Approver, Missed, Schedule};
 use skydeck::domain::query::PlanProblem;
 use skydeck::domain::reason::{LeftOut, Reason};
-use skydeck::domain::run::{PauseWhy, Revision, RunEnd, RunRow, RunState};
-use skydeck::erp::Erp;
-use skydeck::link::Notice;
+use skydeck::domain::run::{PauseWhy, RunEnd, RunState};
+use skydeck::link::{Notice, Watch};
 use skydeck::store::Store as _;
-use skydeck::store::actions::Line;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -28,10 +23,6 @@ fn env() -> EnvId {
 
 fn start(plan: &str) -> Command {
     Command::Start { plan: PlanId::new(plan), params: StartParams::default() }
-}
-
-fn retry(selection: Selection) -> Command {
-    Command::Retry { selection, revision: Revision::Newest }
 }
 
 async fn collected(bench: &mut Bench, plan: &str) -> RunId {
@@ -45,23 +36,6 @@ async fn at_work(bench: &mut Bench) -> RunId {
     let approve = bench.approval(run);
     bench.accepted(approve).await;
     run
-}
-
-/// A run in which these bills are refused.
-async fn refused_in(bench: &mut Bench, plan: &str, bills: &[u64]) -> RunRow {
-    for n in bills {
-        let refused = Trouble::Refused(11, "库存不足");
-        bench.world.with(|s| s.trouble_of.entry(fid(*n)).or_default().push_back(refused));
-    }
-    bench.whole_run_of(plan).await
-}
-
-fn last_said(bench: &Bench, verb: &str) -> String {
-    let said = bench.facts().into_iter().rev().find_map(|fact| match fact.event {
-        Event::ActionTaken(entry) if entry.verb == verb => Some(entry.result),
-        _ => None,
-    });
-    said.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -232,7 +206,7 @@ async fn the_clock_starts_in_production_what_is_planned_there_and_approves_nothi
 async fn a_ledger_order_that_means_nothing_is_refused() {
     let mut bench = Bench::started().await;
     bench.world.submitted(1..=2);
-    let run = refused_in(&mut bench, "p", &[1]).await.head.id;
+    let run = bench.refused_in("p", &[1]).await.head.id;
     let key = |n: u64| bench.store.bill_of_run(run, &fid(n)).unwrap().unwrap().key;
     let (failed, done) = (key(1), key(2));
     let nothing = |left_out| Refusal::Nothing(Reason::NothingMatches { left_out });
@@ -257,7 +231,7 @@ async fn every_entry_of_a_large_selection_is_closed_and_put_back() {
     let mut bench = Bench::started().await;
     bench.world.submitted(1..=205);
     let bills: Vec<u64> = (1..=205).collect();
-    let run = refused_in(&mut bench, "p", &bills).await.head.id;
+    let run = bench.refused_in("p", &bills).await.head.id;
     let keys: Vec<WorkKey> =
         bills.iter().map(|n| bench.store.bill_of_run(run, &fid(*n)).unwrap().unwrap().key).collect();
     bench.accepted(Command::Resolve { selection: Bench::all_matching(), reason: "written off".into() }).await;
@@ -302,123 +276,31 @@ async fn a_cancelled_run_reads_nothing_back_after_its_end() {
     bench.check();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_retry_leaves_out_what_is_on_another_server_and_goes_on_with_the_rest() {
-    let mut bench = Bench::new();
-    let world = World::of(&bench.clock, "second");
-    bench.behind.push((other_environment("second"), Arc::clone(&world) as Arc<dyn Erp>));
-    let (mut p, mut q) = (plan("p"), plan("q"));
-    (p.env, q.env) = (Some(env()), Some(EnvId::new("second")));
-    *bench.plans.0.lock().unwrap() = vec![p, q];
-    bench.try_start().await.unwrap();
-    bench.world.submitted(1..=1);
-    world.submitted(1..=2);
-    refused_in(&mut bench, "p", &[1]).await;
-    world.with(|s| s.trouble.extend([Trouble::Refused(11, "库存不足"), Trouble::Refused(11, "库存不足")]));
-    assert_eq!(bench.whole_run_of("q").await.tally.failed, 2);
-    bench.crash().await;
-    bench.env.server = server("http://elsewhere.invalid/k3cloud", "0");
-    bench.try_start().await.unwrap();
-    let receipt = bench.order(retry(Bench::all_matching())).await;
-    let Receipt::Accepted { run: Some(run), more, bills } = receipt else { panic!("{receipt:?}") };
-    assert_eq!((bench.run(run).head.plan.as_str(), more, bills), ("q", Vec::new(), 2));
-    assert_eq!(last_said(&bench, "retry"), "accepted; left out: 1 of an environment whose server is another one now");
-    let line: Line = serde_json::from_str(bench.actions.lines().last().unwrap()).unwrap();
-    assert_eq!((line.deed.env, line.deed.run), (Some("second".into()), Some(run.to_string())));
-}
-
-/// Plans p and q over one environment, each with bills of its own that were refused.
-async fn two_plans() -> (Bench, RunId, RunId) {
-    let mut bench = Bench::new();
-    let q = plan("q");
-    bench.plans.0.lock().unwrap().push(q);
-    bench.policy(|policy| policy.carry_over = false);
-    bench.try_start().await.unwrap();
-    bench.world.submitted(1..=1);
-    let p = refused_in(&mut bench, "p", &[1]).await.head.id;
-    bench.world.change(1, |doc| doc.status = "C".to_owned().into());
-    bench.world.submitted(2..=3);
-    let q = refused_in(&mut bench, "q", &[2, 3]).await.head.id;
-    bench.world.change(1, |doc| doc.status = "B".to_owned().into());
-    (bench, p, q)
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_retry_opens_a_run_a_plan_and_names_the_first() {
-    let (mut bench, p, q) = two_plans().await;
-    let before = bench.actions.lines().len();
-    let receipt = bench.order(retry(Bench::all_matching())).await;
-    let Receipt::Accepted { run: Some(first), more, bills } = receipt else { panic!("{receipt:?}") };
-    assert_eq!((more.len(), bills), (1, 3));
-    let heads = [first, more[0]].map(|run| bench.run(run).head);
-    assert_eq!(
-        heads.clone().map(|head| (head.plan.to_string(), head.of)),
-        [("p".into(), Some(p)), ("q".into(), Some(q))]
-    );
-    assert_eq!(last_said(&bench, "retry"), "accepted");
-    let line: Line = serde_json::from_str(&bench.actions.lines()[before]).unwrap();
-    assert_eq!((line.deed.run, line.deed.plan, line.deed.n), (Some(first.to_string()), Some("p".into()), 3));
-    assert_eq!(line.deed.ids, ["1", "2", "3"]);
-    // A plan with an open run is not retried, alone or among others.
-    for run in [first, more[0]] {
-        bench.awaiting(run).await;
+/// Pulses that came since, until a second passes without any notice.
+async fn pulses(watch: &mut Watch) -> usize {
+    let mut heard = 0;
+    while let Ok(Some(notice)) = tokio::time::timeout(SECOND, watch.notices.recv()).await {
+        heard += usize::from(matches!(notice, Notice::Pulse(_)));
     }
-    let of = |plan: &str| Selection::Matching { plan: Some(PlanId::new(plan)), run: None, filter: Filter::default() };
-    let busy = Refusal::Busy(Reason::Busy { plan: PlanId::new("p"), run: first });
-    assert_eq!(bench.refused(retry(of("p"))).await, busy);
-    bench.accepted(Command::Cancel { run: more[0] }).await;
-    bench.closed(more[0]).await;
-    let receipt = bench.order(retry(Bench::all_matching())).await;
-    let Receipt::Accepted { run: Some(again), more, bills } = receipt else { panic!("{receipt:?}") };
-    assert_eq!((bench.run(again).head.plan.as_str(), more, bills), ("q", Vec::new(), 2));
-    assert_eq!(last_said(&bench, "retry"), "accepted; left out: 1 of a plan that is busy or cannot be used");
+    heard
 }
 
 #[tokio::test(start_paused = true)]
-async fn bills_of_several_runs_are_retried_as_of_none() {
+async fn who_watches_sees_at_once_what_an_order_made_of_an_environment() {
     let mut bench = Bench::new();
-    bench.policy(|policy| policy.carry_over = false);
+    bench.env.read_only = true;
     bench.try_start().await.unwrap();
-    bench.world.submitted(1..=1);
-    refused_in(&mut bench, "p", &[1]).await;
-    bench.world.change(1, |doc| doc.status = "C".to_owned().into());
-    bench.world.submitted(2..=2);
-    refused_in(&mut bench, "p", &[2]).await;
-    let run = bench.accepted(retry(Bench::all_matching())).await.unwrap();
-    let row = bench.awaiting(run).await;
-    assert_eq!((row.tally.found, row.head.of), (2, None));
-}
-
-#[tokio::test(start_paused = true)]
-async fn bills_are_retried_only_where_and_as_their_plan_still_means_them() {
-    for (changed, to_form) in [(false, false), (true, false), (false, true)] {
-        let mut bench = Bench::new();
-        let world = World::of(&bench.clock, "second");
-        bench.behind.push((other_environment("second"), Arc::clone(&world) as Arc<dyn Erp>));
-        bench.plans.0.lock().unwrap()[0].env = Some(env());
-        bench.try_start().await.unwrap();
-        bench.world.submitted(1..=1);
-        refused_in(&mut bench, "p", &[1]).await;
-        if changed {
-            bench.plans.0.lock().unwrap()[0].env = Some(EnvId::new("second"));
-        }
-        if to_form {
-            let form = FormId::new("SAL_RETURNSTOCK");
-            let plan = &mut bench.plans.0.lock().unwrap()[0];
-            (plan.source.form, plan.target.form) = (form.clone(), form);
-        }
-        bench.accepted(Command::ReloadPlans).await;
-        let order = retry(Bench::all_matching());
-        if changed || to_form {
-            let (plan, form) = (PlanId::new("p"), FormId::new(FORM));
-            let not_here = Refusal::BadPlan(Reason::NotHere { plan, form, env: env() });
-            assert_eq!(bench.refused(order).await, not_here);
-            assert_eq!(bench.store.open_runs().unwrap().len(), 0);
-        } else {
-            bench.accepted(order).await;
-        }
-        assert_eq!(world.with(|s| s.calls), 0);
+    let mut watch = bench.engine.as_ref().unwrap().watch();
+    pulses(&mut watch).await;
+    let unlock = || Command::Unlock { env: env(), reason: "month end".into() };
+    let pace = Command::SetPace { env: env(), per_minute: Some(1), concurrency: None };
+    for order in [pace, unlock(), Command::Lock { env: env() }, unlock()] {
+        bench.accepted(order.clone()).await;
+        assert_eq!(pulses(&mut watch).await, 1, "{order:?}");
     }
+    // It runs out by itself, with nobody ordering anything.
+    tokio::time::sleep(SECOND * 60 * 16).await;
+    assert_eq!(pulses(&mut watch).await, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -52,14 +52,6 @@ fn choice(original: &str, newest: &str, kept: bool, bills: u64) -> RevisionRow {
     }
 }
 
-fn last_said(bench: &Bench) -> String {
-    let said = bench.facts().into_iter().rev().find_map(|f| match f.event {
-        Event::ActionTaken(entry) if entry.verb == "retry" => Some(entry.result),
-        _ => None,
-    });
-    said.unwrap()
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_newest_is_the_default_and_the_original_is_the_plan_as_it_was() {
     for (revision, rev, word, posts) in
@@ -80,7 +72,7 @@ async fn the_newest_is_the_default_and_the_original_is_the_plan_as_it_was() {
             Revision::Newest => "accepted",
             Revision::Original => "accepted; p under its original revision 01234567",
         };
-        assert_eq!(last_said(&bench), said);
+        assert_eq!(bench.last_said("retry"), said);
         bench.check();
     }
 }
@@ -138,7 +130,7 @@ async fn each_revision_is_kept_once_and_two_of_one_plan_are_retried_one_after_th
     assert_eq!((row.head.rev.as_str(), row.tally.found), (NEW, 2), "most bills first");
     let said = "accepted; p under its original revision fedcba98; \
                 left out: 1 of another revision of the same plan: retry them after this run";
-    assert_eq!(last_said(&bench), said);
+    assert_eq!(bench.last_said("retry"), said);
     bench.check();
 }
 

@@ -177,10 +177,10 @@ mod tests {
 
     #[test]
     fn a_group_is_asked_of_the_machine() {
-        let config: AccessConfig = toml::from_str("viewer = [\"@daemon\"]").unwrap();
+        let config: AccessConfig = toml::from_str("viewer = [\"@daemon\", 70002]").unwrap();
         let rules = config.rules().unwrap();
         let daemon = User::from_name("daemon").unwrap().unwrap();
-        assert_eq!(rules.role(daemon.uid.as_raw()), Some(Role::Viewer));
+        assert_eq!([daemon.uid.as_raw(), 70002].map(|uid| rules.role(uid)), [Some(Role::Viewer); 2]);
         assert_eq!(rules.role(70001), None);
     }
 

@@ -16,7 +16,7 @@ use skydeck::domain::bill::{BillState, Outcome};
 use skydeck::domain::cause::{BUILT_IN, Cause, CauseTable};
 use skydeck::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
 use skydeck::domain::env::{Environment, Limits};
-use skydeck::domain::event::Fact;
+use skydeck::domain::event::{Event, Fact};
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{CommandId, EnvId, FormId, PlanId, PlanRev, RunId, SessionId, SetHash};
 use skydeck::domain::operation::Test;
@@ -334,6 +334,24 @@ impl Bench {
         let approve = self.approval(run);
         self.accepted(approve).await;
         self.closed(run).await
+    }
+
+    /// A run in which these bills are refused.
+    pub async fn refused_in(&mut self, plan: &str, bills: &[u64]) -> RunRow {
+        for n in bills {
+            let refused = Trouble::Refused(11, "库存不足");
+            self.world.with(|s| s.trouble_of.entry(fid(*n)).or_default().push_back(refused));
+        }
+        self.whole_run_of(plan).await
+    }
+
+    /// What the journal says came of the last order of a verb.
+    pub fn last_said(&self, verb: &str) -> String {
+        let said = self.facts().into_iter().rev().find_map(|fact| match fact.event {
+            Event::ActionTaken(entry) if entry.verb == verb => Some(entry.result),
+            _ => None,
+        });
+        said.unwrap()
     }
 
     pub fn outcome(&self, run: RunId, n: u64) -> Outcome {

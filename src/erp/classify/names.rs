@@ -142,11 +142,12 @@ mod tests {
 
     #[test]
     fn blanks_around_a_number_of_ours_name_nothing() {
-        let padded = [("1", " XSCKD000123 "), ("2", " ")].map(|(fid, no)| (Fid::new(fid), no.to_owned()));
+        let padded = [("1", " XSCKD000123 "), ("2", " "), ("3", " ")].map(|(fid, no)| (Fid::new(fid), no.to_owned()));
         for (message, expected) in [
             ("单据编号为“XSCKD000123”的单", Named::Asked(vec![0])),
             ("[XSCKD000123]冲突", Named::Asked(vec![0])),
             ("单据编号为“XSCKD999999”的单", Named::Sibling),
+            ("内码值[\"2\"]不存在", Named::Asked(vec![1])),
         ] {
             assert_eq!(named(message, &padded), expected, "{message}");
         }
