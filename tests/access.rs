@@ -8,7 +8,7 @@ mod pty;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use place::{PROGRAM, Place, until};
@@ -94,8 +94,10 @@ fn another_user_has_the_role_the_configuration_gives_and_a_stranger_none() {
     // Not of the group: the kernel keeps the door shut. Of the group and not named: the owner does.
     let out = open.run_as(OTHER, OTHER, &["history"]);
     assert!(!out.status.success(), "{}", said(&out));
-    let out = open.run_as(70_003, daemon, &["history"]);
-    assert!(!out.status.success() && said(&out).contains("user id 70003 may not attach"), "{}", said(&out));
+    for _ in 0..3 {
+        let out = open.run_as(70_003, daemon, &["history"]);
+        assert!(!out.status.success() && said(&out).contains("user id 70003 may not attach"), "{}", said(&out));
+    }
 
     // A viewer looks and orders nothing.
     let out = open.run_as(OTHER, daemon, &["history"]);
@@ -120,6 +122,7 @@ fn another_user_has_the_role_the_configuration_gives_and_a_stranger_none() {
     let out = place.verb(&["log", "verify"]);
     assert!(out.status.success(), "{}", said(&out));
     let lines = std::fs::read_to_string(place.data().join("actions.log")).unwrap();
+    assert_eq!(lines.matches("\"uid\":70003,").count(), 1, "three knocks, one line: {lines}");
     for uid in [OTHER, THIRD, 0] {
         assert!(lines.contains(&format!("\"uid\":{uid},")), "{uid}: {lines}");
     }
@@ -156,15 +159,14 @@ fn a_log_that_was_changed_is_named_and_what_is_good_is_exported() {
     let change = |text: &str| std::fs::write(&file, text).unwrap();
     change(&(lines[..2].join("\n") + "\n"));
     let out = place.verb(&["log", "verify"]);
-    assert_eq!(out.status.code(), Some(1));
-    assert!(said(&out).contains("not the file the journal tells of"), "{}", said(&out));
+    assert_eq!(out.status.code(), Some(8));
+    assert!(said(&out).contains("ends at line 2, and the journal tells of line 5"), "{}", said(&out));
     change(&whole.replace("\"n\":", "\"n\": "));
     let out = place.verb(&["log", "verify"]);
-    assert!(said(&out).contains("actions.log"), "{}", said(&out));
-    assert_eq!(out.status.code(), Some(1));
-    assert!(std::fs::read_dir(place.data()).unwrap().any(|e| is_aside(&e.unwrap().path())), "it is kept, not lost");
-}
-
-fn is_aside(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("actions.log.bad-"))
+    assert!(said(&out).contains("actions.log:1"), "{}", said(&out));
+    assert_eq!(out.status.code(), Some(8));
+    let out = place.verb(&["run", "sal_outstock_audit", "--yes"]);
+    assert_eq!(out.status.code(), Some(4), "{}", said(&out));
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(kept.starts_with(&whole.replace("\"n\":", "\"n\": ")), "it is kept, not lost");
 }

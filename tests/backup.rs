@@ -6,7 +6,7 @@ mod place;
 #[path = "support/pty.rs"]
 mod pty;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use place::{PROGRAM, Place, until};
@@ -116,4 +116,142 @@ fn a_spoiled_unfinished_or_misplaced_backup_is_refused() {
     refused("is no name of a file");
     std::fs::remove_file(backup.join("backup.json")).unwrap();
     refused("never finished");
+}
+
+/// A backup that is spoiled.
+struct Spoilt {
+    dir: PathBuf,
+}
+
+impl Spoilt {
+    fn of(place: &Place, good: &Path, n: usize) -> Self {
+        let dir = place.dir.path().join(format!("spoilt{n}"));
+        std::fs::create_dir_all(dir.join("journal")).unwrap();
+        for name in ["backup.json", "actions.log", "version", "journal/00000001.log"] {
+            std::fs::copy(good.join(name), dir.join(name)).unwrap();
+        }
+        Self { dir }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    fn manifest(&self, change: impl FnOnce(&mut serde_json::Value)) {
+        let mut manifest = serde_json::from_slice(&std::fs::read(self.at("backup.json")).unwrap()).unwrap();
+        change(&mut manifest);
+        std::fs::write(self.at("backup.json"), manifest.to_string()).unwrap();
+    }
+
+    /// Writes a file, with length and hash made right in the manifest.
+    fn vouched(&self, name: &str, bytes: &[u8]) {
+        use sha2::Digest;
+        std::fs::write(self.at(name), bytes).unwrap();
+        let hash: String = sha2::Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+        self.manifest(|manifest| {
+            let files = manifest["files"].as_array_mut().unwrap();
+            files.retain(|file| file["name"] != name);
+            files.push(serde_json::json!({"name": name, "bytes": bytes.len(), "sha256": hash}));
+        });
+    }
+
+    fn instead(&self, name: &str, make: impl FnOnce(&Path)) {
+        std::fs::rename(self.at(name), self.dir.with_extension("real")).unwrap();
+        make(&self.at(name));
+    }
+}
+
+fn pipe(at: &Path) {
+    let made = Command::new("mkfifo").arg(at).status().unwrap();
+    assert!(made.success());
+}
+
+#[test]
+fn a_backup_that_lies_or_holds_anything_else_is_refused_and_nothing_half_restored_is_left() {
+    let place = Place::new(5);
+    let out = place.verb(&["run", "sal_outstock_audit", "--yes"]);
+    assert!(matches!(out.status.code(), Some(0 | 1)), "{}", said(&out));
+    let good = place.dir.path().join("good");
+    assert!(place.verb(&["backup", &good.display().to_string()]).status.success());
+    type Spoil = fn(&Spoilt);
+    let link = |of: &Path, at: &Path| std::os::unix::fs::symlink(of, at).unwrap();
+    let spoils: [(&str, Spoil, &str); 15] = [
+        (
+            "a link to a log",
+            |s| s.instead("actions.log", |at| std::os::unix::fs::symlink("/dev/null", at).unwrap()),
+            "link",
+        ),
+        ("a pipe as a segment", |s| s.instead("journal/00000001.log", pipe), "pipe"),
+        ("a pipe as the manifest", |s| s.instead("backup.json", pipe), "pipe"),
+        ("a file that is none of ours", |s| s.vouched("owner.lock", b"pid 1"), "no name of a file"),
+        ("an index", |s| s.vouched("journal/known", b"durable up to fact 1"), "no name of a file"),
+        ("a way out", |s| s.manifest(|m| m["files"][0]["name"] = "journal/../../x.log".into()), "no name of a file"),
+        (
+            "a file named twice",
+            |s| {
+                s.manifest(|m| {
+                    let again = m["files"][0].clone();
+                    m["files"].as_array_mut().unwrap().push(again);
+                });
+            },
+            "twice",
+        ),
+        ("more facts than there are", |s| s.manifest(|m| m["facts"] = 99_999.into()), "tells of 99999 facts"),
+        ("fewer facts than there are", |s| s.manifest(|m| m["facts"] = 1.into()), "tells of 1 facts"),
+        ("a later last fact", |s| s.manifest(|m| m["last"] = 99_999.into()), "99999"),
+        ("more lines than there are", |s| s.manifest(|m| m["actions"] = 77.into()), "77 lines"),
+        (
+            "a vouched log without its end",
+            |s| {
+                let log = std::fs::read_to_string(s.at("actions.log")).unwrap();
+                let cut = log.lines().next().unwrap().to_owned() + "\n";
+                s.vouched("actions.log", cut.as_bytes());
+            },
+            "lines of the action log",
+        ),
+        (
+            "a vouched segment with a changed byte",
+            |s| {
+                let mut bytes = std::fs::read(s.at("journal/00000001.log")).unwrap();
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 1;
+                s.vouched("journal/00000001.log", &bytes);
+            },
+            "00000001",
+        ),
+        ("a version of tomorrow", |s| s.vouched("version", b"skydeck store 99\n"), "version 99"),
+        (
+            "no version",
+            |s| {
+                s.manifest(|m| m["files"].as_array_mut().unwrap().retain(|file| file["name"] != "version"));
+            },
+            "no version",
+        ),
+    ];
+    for (n, (name, spoil, words)) in spoils.iter().enumerate() {
+        let spoilt = Spoilt::of(&place, &good, n);
+        spoil(&spoilt);
+        let target = place.dir.path().join(format!("target{n}"));
+        for out in
+            [at(&place, &target, &["restore", &spoilt.dir.display().to_string()]), looking(&spoilt.dir, &["history"])]
+        {
+            assert!(!out.status.success() && said(&out).contains(words), "{name}: {}", said(&out));
+        }
+        assert!(!target.exists(), "{name}");
+    }
+    // The journal's directory is somebody else's.
+    let spoilt = Spoilt::of(&place, &good, 99);
+    spoilt.instead("journal", |to| link(&good.join("journal"), to));
+    let target = place.dir.path().join("target");
+    let out = at(&place, &target, &["restore", &spoilt.dir.display().to_string()]);
+    assert!(!out.status.success() && said(&out).contains("no directory") && !target.exists(), "{}", said(&out));
+    let left = std::fs::read_dir(place.dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("restoring")).collect();
+    assert_eq!(left, [""; 0]);
+    // The good one still restores, into an empty directory that is there, too.
+    let made = std::process::Command::new("mkdir").args(["-m", "700"]).arg(&target).status().unwrap();
+    assert!(made.success());
+    let out = at(&place, &target, &["restore", &good.display().to_string()]);
+    assert!(out.status.success(), "{}", said(&out));
+    assert!(at(&place, &target, &["log", "verify"]).status.success());
 }

@@ -11,9 +11,13 @@ use std::time::Duration;
 
 use erp::{Erp, Said, Site};
 use serde_json::Value;
+use skydeck::boot::SystemClock;
+use skydeck::domain::event::{ActionEntry, Event};
 use skydeck::domain::time::{Clock, Ts};
 use skydeck::domain::who::Who;
+use skydeck::store::Store;
 use skydeck::store::actions::{ActionLog, Deed, FileLog, Phase};
+use skydeck::store::local::LocalStore;
 
 struct Place(Site);
 
@@ -78,7 +82,9 @@ fn log_verify_says_where_the_clock_was_set_back_and_takes_the_chain_for_whole() 
     std::fs::create_dir(place.0.data()).unwrap();
     std::fs::set_permissions(place.0.data(), std::fs::Permissions::from_mode(0o700)).unwrap();
     let clock = Arc::new(Set(AtomicI64::new(1_790_000_000_000)));
-    let log = FileLog::open(&place.0.data(), clock.clone()).unwrap();
+    let own: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let store = LocalStore::open(&place.0.data(), own, "li", &|_| {}).unwrap();
+    let log = FileLog::open(&place.0.data(), clock.clone(), &store).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for step in [0, 60_000, -3_600_000, 1_000, -200] {
         clock.0.fetch_add(step, Ordering::SeqCst);
@@ -99,9 +105,22 @@ fn log_verify_says_where_the_clock_was_set_back_and_takes_the_chain_for_whole() 
             args: None,
             result: String::new(),
         };
-        runtime.block_on(log.write(deed)).unwrap();
+        let line = runtime.block_on(log.write(deed.clone())).unwrap();
+        let entry = ActionEntry {
+            order: None,
+            by: deed.by,
+            verb: deed.action,
+            run: None,
+            plan: None,
+            bills: 0,
+            reason: None,
+            result: String::new(),
+            line: Some(line),
+        };
+        runtime.block_on(store.append(vec![Event::ActionTaken(Box::new(entry))])).unwrap();
     }
-    drop(log);
+    store.close().unwrap();
+    drop((log, store));
     let (code, said) = place.verb("en", &["--json", "log", "verify"]);
     let value: Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
     assert_eq!((code, &value["sound"]), (0, &Value::Bool(true)), "{said}");

@@ -11,10 +11,11 @@ use skydeck::domain::access::Role;
 use skydeck::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
 use skydeck::domain::event::{Event, LogPlace};
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{CommandId, EnvId, PlanId, RunId, SessionId};
-use skydeck::domain::query::{Answer, Query};
+use skydeck::domain::ids::{CommandId, EnvId, PlanId, RunId, Seq, SessionId};
+use skydeck::domain::query::{Answer, PageRequest, Query};
 use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{Flag, Revision, RunEnd, RunState};
+use skydeck::link::frame::Reply;
 use skydeck::store::Store as _;
 use skydeck::store::actions::Line;
 
@@ -93,7 +94,61 @@ async fn a_role_is_asked_for_each_order_and_a_refusal_leaves_its_line() {
     assert!(matches!(bench.order_of(1, None, approve).await, Receipt::Accepted { .. }));
     assert_eq!(bench.closed(run).await.tally.audited, 3);
     let refused = lines(&bench).iter().filter(|l| l.deed.result.contains("not allowed")).count();
-    assert_eq!(refused, 9, "each refusal has its line");
+    assert_eq!(refused, 8, "each refusal of somebody with a role has its line");
+    let knocks: Vec<Line> = lines(&bench).into_iter().filter(|l| l.deed.action == "attach").collect();
+    assert_eq!((knocks.len(), knocks[0].deed.by.uid, knocks[0].deed.n), (1, 4000, 1));
+}
+
+fn store_entry(bench: &Bench) -> Event {
+    let facts = bench.store.facts_after(Seq(0), 1000).unwrap();
+    facts.into_iter().map(|fact| fact.event).find(|event| matches!(event, Event::ActionTaken(_))).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_refused_orders_costs_a_short_line_each_and_of_a_stranger_one_a_minute() {
+    let mut bench = Bench::started().await;
+    let long = || "据".repeat(200_000);
+    let start = |plan: String| Command::Start { plan: PlanId::new(plan), params: StartParams::default() };
+    for _ in 0..20 {
+        let refused = bench.order_of(3000, None, start(long())).await;
+        assert!(matches!(refused, Receipt::Refused(Refusal::Denied(Reason::NotAllowed { .. }))), "{refused:?}");
+        bench.order_of(4000, None, start(long())).await;
+    }
+    for command in [
+        start(long()),
+        Command::Unlock { env: EnvId::new("test"), reason: long() },
+        Command::Lock { env: EnvId::new(long()) },
+        Command::AcceptLog { reason: long() },
+    ] {
+        let refused = bench.order_of(1, None, command).await;
+        assert!(
+            matches!(refused, Receipt::Refused(Refusal::NotConfirmed(Reason::TextTooLong { most: 256 }))),
+            "{refused:?}"
+        );
+    }
+    let all = bench.actions.lines();
+    assert_eq!(all.len(), 20 + 4 + 1, "the stranger has one line");
+    for line in &all {
+        assert!(line.len() < 1500 && !line.contains("据据"), "{} bytes: {line}", line.len());
+    }
+    let actions: Vec<String> = lines(&bench).into_iter().map(|line| line.deed.action).collect();
+    for action in ["start", "unlock", "lock", "accept_log", "attach"] {
+        assert!(actions.iter().any(|a| a == action), "{action}: {actions:?}");
+    }
+    for fact in bench.store.facts_after(Seq(0), 1000).unwrap() {
+        let text = serde_json::to_string(&fact).unwrap();
+        assert!(text.len() < 2000, "{} bytes", text.len());
+    }
+    // What an earlier program stored unbounded is shown, bounded.
+    let Event::ActionTaken(mut entry) = store_entry(&bench) else { panic!("no entry") };
+    entry.result = "x".repeat(30 << 20);
+    bench.store.append(vec![Event::ActionTaken(entry)]).await.unwrap();
+    let page = bench.engine.as_ref().unwrap().ask(Query::Actions(PageRequest::first(500))).await.unwrap();
+    assert!(skydeck::link::frame::encode(&Reply::Answer(1, Ok(page))).unwrap().len() < 1 << 20);
+    tokio::time::sleep(std::time::Duration::from_secs(61)).await;
+    bench.order_of(4000, None, start(long())).await;
+    let last = lines(&bench).pop().unwrap().deed;
+    assert_eq!((last.action.as_str(), last.n), ("attach", 20), "what was not told is counted");
 }
 
 #[tokio::test(start_paused = true)]

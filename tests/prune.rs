@@ -8,11 +8,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use skydeck::domain::action_log::LogFault;
 use skydeck::domain::bill::{Slot, UnknownWhy};
+use skydeck::domain::event::{Event, LogPlace};
 use skydeck::domain::filter::Filter;
+use skydeck::domain::ids::Seq;
 use skydeck::domain::query::{PageRequest, Retention, Scope};
 use skydeck::domain::run::RunRow;
 use skydeck::domain::time::{Clock, Ts};
+use skydeck::store::account::{self, Head};
 use skydeck::store::local::LocalStore;
 use skydeck::store::prune::{Order, Pruned, prune};
 use skydeck::store::{Store, doctor};
@@ -208,4 +212,56 @@ fn a_held_directory_is_refused_and_files_beside_the_store_are_taken_over() {
     assert!(log.contains("\"action\":\"prune\"") && log.contains(&format!("\"n\":{}", did.gone.found)), "{log}");
     let names: Vec<_> = std::fs::read_dir(temp.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names, ["data"], "nothing is left beside it");
+}
+
+#[test]
+fn every_fact_keeps_its_place_and_the_journal_says_what_was_forgotten() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("data");
+    fill(&dir, &mut fastrand::Rng::with_seed(11), 9);
+    let now = T0 + 100 * DAY;
+    let store = open(&dir, now);
+    let (before, (last, chain)) = (store.facts_after(Seq(0), 100_000).unwrap(), store.head());
+    close(store);
+    let did = pruned(&dir, now, rule(2), true);
+    let store = open(&dir, now);
+    let after = store.facts_after(Seq(0), 100_000).unwrap();
+    let head_now = store.head();
+    close(store);
+    let mut holes = 0;
+    for (then, now) in before.iter().zip(&after) {
+        assert_eq!((then.seq, then.at), (now.seq, now.at));
+        match (&then.event, &now.event) {
+            (_, Event::Forgotten) => holes += 1,
+            (Event::BillsFound { bills: then, .. }, Event::BillsFound { bills: now, .. }) => {
+                assert!(now.iter().all(|bill| then.contains(bill)));
+            }
+            (then, now) => assert_eq!(then, now),
+        }
+    }
+    assert!(holes > 10, "{holes}");
+    let Event::Pruned(mark) = &after[before.len()].event else { panic!("{:?}", after[before.len()]) };
+    assert_eq!((mark.old_last, &mark.old_head, &mark.by), (last, &chain, &who()));
+    assert_eq!(did.facts, (before.len() as u64, after.len() as u64 - holes));
+
+    // A head that was kept is understood, whether it was kept before the prune, at it, or after it.
+    let kept = |fact: Seq, chain: &str| Head { line: LogPlace::default(), fact, chain: chain.to_owned() };
+    let asked = |head: &Head| {
+        let found = account::of_directory(&dir, Some(head)).unwrap();
+        (found.account.faults, found.pruned.map(|pruned| pruned.old_last))
+    };
+    assert_eq!(asked(&kept(last, &chain)), (vec![], None));
+    assert_eq!(asked(&kept(Seq(3), "00")), (vec![], Some(last)), "of before: that is said");
+    assert_eq!(asked(&kept(last, "00")).0, [LogFault::JournalReplaced { head: last }]);
+    assert_eq!(asked(&kept(head_now.0, &head_now.1)), (vec![], None));
+    assert_eq!(asked(&kept(head_now.0, &chain)).0, [LogFault::JournalReplaced { head: head_now.0 }]);
+    let ahead = Seq(head_now.0.0 + 1);
+    assert_eq!(asked(&kept(ahead, "00")).0, [LogFault::JournalCut { last: head_now.0, head: ahead }]);
+    // Twice over: the first one's places stay as well.
+    pruned(&dir, now + 30 * DAY, rule(2), true);
+    let store = open(&dir, now);
+    assert_eq!(store.facts_after(Seq(0), 1).unwrap()[0].seq, Seq(1));
+    close(store);
+    assert_eq!(asked(&kept(head_now.0, &head_now.1)), (vec![], None), "the head of between");
+    assert!(doctor::check(&dir, &*TestClock::at(now), &|_| {}).unwrap().is_sound());
 }

@@ -42,6 +42,18 @@ pub fn alerts(
     Ok(Some(Alerts { sender, times, tongue, label: Box::new(label) }))
 }
 
+/// A program that is named by a relative path is the one beside the configuration, or where this process was started: the
+/// engine works elsewhere.
+fn program(argv: &[String], base: &Path) -> Vec<String> {
+    let mut argv = argv.to_vec();
+    if let Some(name) = argv.first_mut().filter(|name| name.contains('/')) {
+        let beside = base.join(&*name);
+        let found = if beside.exists() { Ok(beside) } else { std::path::absolute(&*name) };
+        *name = found.map_or_else(|_| name.clone(), |path| path.display().to_string());
+    }
+    argv
+}
+
 fn target(config: &TargetConfig, base: &Path, known: &Known) -> Result<Target, Stop> {
     let fetch = |what: &str, source: Option<&crate::config::SecretSource>| {
         let Some(source) = source else { return Ok(None) };
@@ -54,7 +66,7 @@ fn target(config: &TargetConfig, base: &Path, known: &Known) -> Result<Target, S
     Ok(Target {
         name: config.name.clone(),
         kind: match config.kind {
-            TargetKind::Command => Kind::Command(config.command.clone()),
+            TargetKind::Command => Kind::Command(program(&config.command, base)),
             TargetKind::Webhook => Kind::Webhook,
             TargetKind::DingTalk => Kind::DingTalk,
             TargetKind::WeCom => Kind::WeCom,

@@ -15,8 +15,10 @@ use super::{Logging, PlanFiles, who};
 use crate::cli::args::Language;
 use crate::cli::exit::{Exit, Stop};
 use crate::config::Rules;
+use crate::domain::action_log::LogWitness;
 use crate::domain::cause::CauseTable;
 use crate::domain::env::Environment;
+use crate::domain::event::Event;
 use crate::domain::ids::EnvId;
 use crate::domain::query::{Answer, Query};
 use crate::domain::reason::Reason;
@@ -32,7 +34,7 @@ use crate::link::Link;
 use crate::link::local::LocalLink;
 use crate::link::remote::RemoteLink;
 use crate::link::serve::{Door, Server};
-use crate::store::actions::FileLog;
+use crate::store::actions::{ActionLog, FileLog};
 use crate::store::local::{LocalStore, Options, Outlook, Progress, Raise};
 use crate::store::{Store, StoreError};
 
@@ -84,6 +86,7 @@ struct Own {
     data: PathBuf,
     engine: Engine,
     store: Arc<LocalStore>,
+    actions: Arc<FileLog>,
     /// Other consoles of this user; `None` where no socket can be made.
     server: Option<Server>,
     /// Starts plans by the clock.
@@ -119,7 +122,10 @@ impl Booted {
         let clock = Arc::clone(&setup.clock);
         let mut doors = vec![Door::own(&socket)];
         doors.extend(setup.access.door.iter().map(|(path, gid)| Door::of_group(path, *gid)));
-        let actions = FileLog::open(&setup.data, Arc::clone(&clock)).map_err(store_stop)?;
+        let actions = Arc::new(FileLog::open(&setup.data, Arc::clone(&clock), &*store).map_err(store_stop)?);
+        if let Some(adopted) = actions.adopted.clone() {
+            witness(&store, adopted).await;
+        }
         let parts = Parts {
             store: store.clone(),
             clock: setup.clock,
@@ -127,7 +133,7 @@ impl Booted {
             envs: setup.envs,
             plans: Arc::new(setup.plans),
             access: Arc::new(setup.access),
-            actions: Arc::new(actions),
+            actions: Arc::clone(&actions) as Arc<dyn ActionLog>,
             owner: who().uid,
         };
         let engine = Engine::start(parts).await.map_err(|e| Stop::new(Exit::Refused, e.to_string()))?;
@@ -148,7 +154,18 @@ impl Booted {
         Ok(Self {
             link,
             console,
-            own: Some(Own { data: setup.data, engine, store, server, schedules, alerts, metrics, leaving, scheduled }),
+            own: Some(Own {
+                data: setup.data,
+                engine,
+                store,
+                actions,
+                server,
+                schedules,
+                alerts,
+                metrics,
+                leaving,
+                scheduled,
+            }),
         })
     }
 
@@ -158,7 +175,7 @@ impl Booted {
         let until = Instant::now() + Duration::from_secs(5);
         loop {
             match link.is_owned().await {
-                Ok(true) => return Ok(Self::elsewhere(socket, link)),
+                Ok(true) => return Ok(Self::elsewhere(socket, link, None)),
                 // The owner may be starting (or recovering), and binds its socket last.
                 Ok(false) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
                 Ok(false) => return Err(store_stop(held)),
@@ -167,18 +184,19 @@ impl Booted {
         }
     }
 
-    /// A link to the owner behind a socket, wherever its data directory is.
-    pub async fn at(socket: &Path) -> Result<Self, Stop> {
-        let link = RemoteLink::new(socket, who(), None);
+    /// A link to the owner behind a socket, wherever its data directory is. `owner`: the user who is expected there.
+    pub async fn at(socket: &Path, owner: Option<u32>) -> Result<Self, Stop> {
+        let link = RemoteLink::new(socket, who(), None).expecting(owner);
         match link.is_owned().await {
-            Ok(true) => Ok(Self::elsewhere(socket, link)),
+            Ok(true) => Ok(Self::elsewhere(socket, link, owner)),
             Ok(false) => Err(Stop::new(Exit::Refused, format!("nobody serves {}", socket.display()))),
             Err(error) => Err(Stop::new(Exit::Refused, error.to_string())),
         }
     }
 
-    fn elsewhere(socket: &Path, link: RemoteLink) -> Self {
-        Self { link: Arc::new(link), console: Arc::new(RemoteLink::of_console(socket, who(), None)), own: None }
+    fn elsewhere(socket: &Path, link: RemoteLink, owner: Option<u32>) -> Self {
+        let console = RemoteLink::of_console(socket, who(), None).expecting(owner);
+        Self { link: Arc::new(link), console: Arc::new(console), own: None }
     }
 
     /// The engine for a console: as long as it watches, somebody is there.
@@ -204,7 +222,8 @@ impl Booted {
     /// Takes no new bill, lets calls in flight end within the drain limit, closes the store. `by`: the signal
     /// that ends it, told to those who are attached so that they start no other; without it, the first of them does.
     pub async fn end(self, by: Option<String>) -> Result<(), Stop> {
-        let Some(Own { data, engine, store, server, schedules, alerts, metrics, leaving, .. }) = self.own else {
+        let Some(Own { data, engine, store, actions, server, schedules, alerts, metrics, leaving, .. }) = self.own
+        else {
             return Ok(());
         };
         if let Some(schedules) = schedules {
@@ -231,6 +250,15 @@ impl Booted {
             server.bye(by).await;
         }
         drop(server);
+        let last = {
+            let (actions, store) = (Arc::clone(&actions), Arc::clone(&store));
+            tokio::task::spawn_blocking(move || actions.close(&*store)).await
+        };
+        match last.map_err(|e| StoreError::Read(e.to_string())) {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(last))) => witness(&store, last).await,
+            Ok(Err(error)) | Err(error) => tracing::warn!(%error, "the action log could not be compared at the end"),
+        }
         tokio::task::spawn_blocking(move || store.close())
             .await
             .map_err(|e| Stop::new(Exit::Refused, e.to_string()))?
@@ -240,6 +268,13 @@ impl Booted {
     /// Runs that are not closed.
     pub fn open_runs(&self) -> Result<usize, Stop> {
         self.own.as_ref().map_or(Ok(0), |own| own.store.open_runs().map(|runs| runs.len()).map_err(store_stop))
+    }
+}
+
+/// Stores how far the action log reached. A store that takes nothing any more leaves it as a crash would.
+async fn witness(store: &LocalStore, witness: LogWitness) {
+    if let Err(error) = store.append(vec![Event::LogWitnessed(Box::new(witness))]).await {
+        tracing::warn!(%error, "how far the action log reached could not be stored");
     }
 }
 
@@ -254,9 +289,14 @@ pub struct Home {
 
 /// Where an environment's records are: from the engine behind a socket, or of the process that holds the data directory,
 /// or from the directory itself. Where there is none yet, nothing was ever said.
-pub async fn home_of(data: &Path, attach: Option<&Path>, clock: Arc<dyn Clock>, env: &EnvId) -> Result<Home, Stop> {
+pub async fn home_of(
+    data: &Path,
+    attach: Option<(&Path, Option<u32>)>,
+    clock: Arc<dyn Clock>,
+    env: &EnvId,
+) -> Result<Home, Stop> {
     let booted = match attach {
-        Some(socket) => Booted::at(socket).await?,
+        Some((socket, owner)) => Booted::at(socket, owner).await?,
         None if !data.join("version").exists() => return Ok(Home::default()),
         None => {
             let (dir, id, by) = (data.to_path_buf(), env.clone(), who().to_string());
@@ -315,7 +355,12 @@ async fn open(
 pub fn store_stop(error: StoreError) -> Stop {
     let exit = match &error {
         StoreError::Directory(_) | StoreError::TooNew { .. } => Exit::Usage,
-        _ => Exit::Refused,
+        StoreError::Damaged(_) => Exit::Unsound,
+        StoreError::Held { .. }
+        | StoreError::Write(_)
+        | StoreError::Read(_)
+        | StoreError::Cursor(_)
+        | StoreError::Contradiction(_) => Exit::Refused,
     };
     Stop::new(exit, error.to_string())
 }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use file_rotate::compression::Compression;
 use file_rotate::suffix::AppendCount;
 use file_rotate::{ContentLimit, FileRotate};
+use rustix::fs::OFlags;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -65,7 +66,9 @@ impl Logging {
         } else {
             let limit = ContentLimit::BytesSurpassed(SIZE);
             let mut open = OpenOptions::new();
-            open.read(true).create(true).append(true).mode(0o600);
+            let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+            let flags = i32::try_from(flags.bits()).unwrap_or_default();
+            open.read(true).create(true).append(true).mode(0o600).custom_flags(flags);
             Box::new(FileRotate::new(data.join(FILE), AppendCount::new(KEPT), limit, Compression::None, Some(open)))
         };
         let level = match self.config.level {

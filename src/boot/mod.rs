@@ -54,15 +54,18 @@ pub struct Paths {
 impl Paths {
     /// From options, then XDG variables, then the home directory.
     pub fn find(global: &Global) -> Result<Self, Stop> {
+        // Where this process works may change; what was named stays where it is.
+        let absolute =
+            |path: PathBuf| std::path::absolute(&path).map_err(|e| Stop::usage(format!("{}: {e}", path.display())));
         Ok(Self {
-            config: match &global.config {
+            config: absolute(match &global.config {
                 Some(file) => file.clone(),
                 None => base("XDG_CONFIG_HOME", ".config")?.join("skydeck/config.toml"),
-            },
-            data: match &global.data {
+            })?,
+            data: absolute(match &global.data {
                 Some(dir) => dir.clone(),
                 None => base("XDG_STATE_HOME", ".local/state")?.join("skydeck"),
-            },
+            })?,
         })
     }
 
@@ -158,6 +161,23 @@ pub fn config(paths: &Paths, named: bool) -> Result<Config, Stop> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && !named => Ok(Config::default()),
         Err(e) => Err(Stop::usage(format!("{}: cannot be read: {e}", paths.config.display()))),
     }
+}
+
+/// Those of the paths, and of the plans in a directory among them, that another user than this one and root can change.
+pub fn writable_by_others(paths: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+    let me = rustix::process::geteuid().as_raw();
+    let is_loose = |path: &Path| {
+        let meta = std::fs::metadata(path);
+        meta.is_ok_and(|meta| meta.mode() & 0o022 != 0 || (meta.uid() != me && meta.uid() != 0))
+    };
+    let mut found = Vec::new();
+    for path in paths {
+        let plans = std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path());
+        let plans: Vec<PathBuf> = plans.filter(|file| file.extension().is_some_and(|e| e == "json")).collect();
+        found.extend(std::iter::once(path).chain(plans).filter(|path| is_loose(path)));
+    }
+    found
 }
 
 /// The cause table with the operator's file on top.

@@ -4,7 +4,6 @@
 //! once again and again is not started for ever.
 
 use std::collections::VecDeque;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +16,9 @@ use tokio::sync::watch;
 use crate::cli::args::{Global, Language};
 use crate::cli::exit::Stop;
 use crate::link::remote::Starter;
+use crate::store::file;
 use crate::store::local::Raise;
+use crate::store::local::place::Place;
 
 /// What an owner that was started prints to, beside its socket.
 pub const LOG: &str = "owner.log";
@@ -129,7 +130,7 @@ impl Detached {
     }
 
     async fn spawn(&self) -> Result<Word, String> {
-        let log = log_file(&self.data).map_err(|e| format!("{}: {e}", self.data.join(LOG).display()))?;
+        let log = log_file(&self.data)?;
         let program = std::env::current_exe().map_err(|e| format!("where this program is cannot be told: {e}"))?;
         let mut child = tokio::process::Command::new(program)
             .args(["serve", "--detached"])
@@ -186,13 +187,17 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
-/// The log, private, begun anew when it has grown long.
-fn log_file(data: &Path) -> std::io::Result<std::fs::File> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+/// The log, private, begun anew when it has grown long. The directory is checked first, and no link is followed.
+fn log_file(data: &Path) -> Result<std::fs::File, String> {
+    Place::new(data).prepare().map_err(|e| e.to_string())?;
     let path = data.join(LOG);
-    let long = path.metadata().is_ok_and(|meta| meta.len() > LOG_MAX);
-    std::fs::OpenOptions::new().create(true).append(!long).write(true).truncate(long).mode(0o600).open(path)
+    let opened = file::ours(std::fs::OpenOptions::new().create(true).append(true), &path).and_then(|log| {
+        if log.metadata()?.len() > LOG_MAX {
+            log.set_len(0)?;
+        }
+        Ok(log)
+    });
+    opened.map_err(|e| format!("{}: {e}", path.display()))
 }
 
 /// The process that holds a data directory, by its lock file; `None` where nobody holds it.
@@ -201,11 +206,36 @@ fn log_file(data: &Path) -> std::io::Result<std::fs::File> {
 /// When the lock is held and does not say by whom.
 pub fn holder(data: &Path) -> Result<Option<u32>, Stop> {
     let path = data.join("owner.lock");
-    let Ok(file) = std::fs::File::open(&path) else { return Ok(None) };
-    if file.try_lock().is_ok() {
+    let Ok(lock) = file::open(&path) else { return Ok(None) };
+    if lock.try_lock().is_ok() {
         return Ok(None);
     }
-    let text = std::fs::read_to_string(&path)?;
+    let text = file::read_text(&path, 4096)?;
     let pid = text.lines().find_map(|line| line.strip_prefix("pid ")).and_then(|pid| pid.trim().parse().ok());
     pid.map(Some).ok_or_else(|| Stop::usage(format!("{} does not say which process holds it", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    #[test]
+    fn the_log_is_opened_in_a_directory_that_was_checked_and_through_no_link() {
+        let temp = tempfile::tempdir().unwrap();
+        let (data, precious) = (temp.path().join("data"), temp.path().join("precious"));
+        let log = log_file(&data).unwrap();
+        let mode = |meta: std::fs::Metadata| meta.mode() & 0o777;
+        assert_eq!((mode(log.metadata().unwrap()), mode(data.metadata().unwrap())), (0o600, 0o700));
+        std::fs::remove_file(data.join(LOG)).unwrap();
+        std::fs::write(&precious, vec![b'x'; 2 << 20]).unwrap();
+        std::os::unix::fs::symlink(&precious, data.join(LOG)).unwrap();
+        let why = log_file(&data).unwrap_err();
+        assert!(why.contains("link"), "{why}");
+        assert_eq!(precious.metadata().unwrap().len(), 2 << 20, "long as it is, it was not emptied");
+        std::fs::remove_file(data.join(LOG)).unwrap();
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let why = log_file(&data).unwrap_err();
+        assert!(why.contains("others may use it") && !data.join(LOG).exists(), "{why}");
+    }
 }

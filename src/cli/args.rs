@@ -43,9 +43,21 @@ pub struct Global {
     /// Attach to the owner behind this socket (another user's, see [access] in its configuration).
     #[arg(long, global = true, value_name = "SOCKET")]
     pub attach: Option<PathBuf>,
+    /// The user whose owner is expected behind --attach, by name or number; needed where others can put a socket there.
+    #[arg(long, global = true, value_name = "USER", requires = "attach", value_parser = user)]
+    pub owner: Option<u32>,
     /// Look at a backup: a copy of it is opened, and nothing can be ordered.
     #[arg(long, global = true, value_name = "DIR", conflicts_with_all = ["attach", "data"])]
     pub snapshot: Option<PathBuf>,
+}
+
+/// A user's id from his name or number.
+fn user(text: &str) -> Result<u32, String> {
+    if let Ok(uid) = text.parse() {
+        return Ok(uid);
+    }
+    let found = nix::unistd::User::from_name(text).map_err(|e| e.to_string())?;
+    found.map(|user| user.uid.as_raw()).ok_or_else(|| "there is no such user on this machine".to_owned())
 }
 
 /// Languages.
@@ -388,8 +400,20 @@ pub struct LogArgs {
 /// `log …`.
 #[derive(Debug, Subcommand)]
 pub enum LogVerb {
-    /// Check the chain of the file, and that the journal tells of the same lines.
-    Verify,
+    /// Check both chains, and that file and journal tell of the same lines.
+    Verify {
+        /// A head that was kept elsewhere (`log head`): both must still hold it.
+        #[arg(long, value_name = "HEAD")]
+        head: Option<crate::store::account::Head>,
+    },
+    /// Verify, and print the head of both, to be kept where nobody of this machine can change it.
+    Head,
+    /// Accept the log as it is, where it and the journal disagree: no run starts before (role approver).
+    Accept {
+        /// Why; it stands in the log.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Write the lines as they stand, after checking their chain.
     Export {
         /// Only from this day on (UTC, YYYY-MM-DD).

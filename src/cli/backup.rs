@@ -18,9 +18,10 @@ pub fn make(out: &Out, data: &Path, to: &Path, clock: &dyn Clock) -> Result<Exit
     said(out, &manifest, to)
 }
 
-/// Copies a backup into a data directory that is not there yet.
+/// Copies a backup into a data directory that is not there yet, and reads the copy before it says so.
 pub fn restore(out: &Out, from: &Path, data: &Path) -> Result<Exit, Stop> {
-    let manifest = backup::restore(from, data).map_err(store_stop)?;
+    let progress = |n: u64| out.note(&format!("{} {n}", out.t("checked, facts:", "已校验事实：")));
+    let manifest = backup::restore(from, data, &progress).map_err(store_stop)?;
     out.note(out.t(
         "the index is built at the next start; what was called after the backup is read back from the ERP, never repeated blindly",
         "索引在下次启动时重建；备份之后的调用会从 ERP 回读核实，不会盲目重复",

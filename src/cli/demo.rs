@@ -22,6 +22,7 @@ use crate::domain::run::RunState;
 use crate::domain::time::Clock;
 use crate::secret::Known;
 use crate::sim::{self, SimArgs};
+use crate::store::file;
 use crate::store::local::Raise;
 
 /// The plan the demo is about.
@@ -43,6 +44,7 @@ impl Ground {
             Some(dir) => dir.to_path_buf(),
             None => free_directory(boot::base("XDG_STATE_HOME", ".local/state")?.join("skydeck-demo")),
         };
+        let dir = std::path::absolute(&dir).map_err(|e| Stop::usage(format!("{}: {e}", dir.display())))?;
         if is_held(&dir) {
             return Err(Stop::new(
                 Exit::Refused,
@@ -106,7 +108,7 @@ impl Ground {
 }
 
 fn is_held(dir: &Path) -> bool {
-    std::fs::File::open(dir.join("data/owner.lock")).is_ok_and(|file| file.try_lock().is_err())
+    file::open(&dir.join("data/owner.lock")).is_ok_and(|file| file.try_lock().is_err())
 }
 
 /// The directory, or one beside it when another demo is using it.

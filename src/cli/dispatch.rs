@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
+use tokio::signal::unix::SignalKind;
 
 use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, Looks, ServeArgs, Verb};
 use super::console::Console;
@@ -23,13 +24,16 @@ use crate::domain::time::Clock;
 use crate::link::Link;
 use crate::link::pending::Opening;
 use crate::link::remote::RemoteLink;
-use crate::store::actions;
 use crate::store::backup::Looking;
 use crate::store::local::Raise;
+use crate::store::local::place::Place;
 use crate::ui::msg::{Export, ExportFormat};
 
 /// The program.
 pub fn main() -> ExitCode {
+    // Whatever mask we were started under, we can read what we write; what others may is each file's own to say.
+    let mask = rustix::process::umask(rustix::fs::Mode::empty());
+    rustix::process::umask(mask & !rustix::fs::Mode::RWXU);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version are output as any other.
@@ -91,6 +95,8 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
         }
         _ => {}
     }
+    // A file that would become longer than `ulimit -f` allows is an error, not the process's end.
+    let _ignored = tokio::signal::unix::signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     let paths = Paths::find(&global)?;
     let named = global.config.is_some();
     let config = boot::config(&paths, named)?;
@@ -120,7 +126,8 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
 async fn console(ground: &Ground) -> Result<u8, Stop> {
     Console::require_terminal()?;
     if let Some(socket) = &ground.global.attach {
-        let link: Arc<dyn Link> = Arc::new(RemoteLink::of_console(socket, boot::who(), None));
+        let link = RemoteLink::of_console(socket, boot::who(), None).expecting(ground.global.owner);
+        let link: Arc<dyn Link> = Arc::new(link);
         let looks = Looks::default();
         let mut screen = screen(ground, &looks, &ground.paths.data, None, "");
         screen.detachable = true;
@@ -149,6 +156,10 @@ async fn console(ground: &Ground) -> Result<u8, Stop> {
 /// Attaches to the engine of the data directory, or starts one that outlives this console.
 async fn console_attached(ground: &Ground, raise: &Raise) -> Result<u8, Stop> {
     let data = &ground.paths.data;
+    // Who serves in somebody else's directory is not our engine, and nothing is written there.
+    if data.exists() {
+        Place::new(data).check().map_err(boot::store_stop)?;
+    }
     let lang = Console::language(&ground.global, &ground.config);
     let starter = Arc::new(Detached::new(&ground.global, &ground.paths.config, data, raise, lang));
     let mut fatal = starter.fatal();
@@ -216,6 +227,7 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
         let note = ground.out();
         let mut setup = ground.setup(Vec::new(), true, true)?;
         setup.logging.serves(true);
+        serve::leave()?;
         let mut told = serve::Told::listen()?;
         let booted = told.or_end(serve::starting(Box::pin(Booted::start(setup, move |text| note.note(text))))).await?;
         return serve::run(booted, told, args, &out).await;
@@ -225,6 +237,7 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
     let booted = match ground.setup(Vec::new(), true, true) {
         Ok(mut setup) => {
             setup.logging.serves(false);
+            serve::leave()?;
             if args.no_backup {
                 setup.raise = Raise::Plain;
             }
@@ -286,6 +299,7 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         Verb::Backup { to } => super::backup::make(&ground.out(), &ground.paths.data, &to, &*ground.clock),
         Verb::Restore { from } => super::backup::restore(&ground.out(), &from, &ground.paths.data),
         Verb::Alerts(AlertsVerb::Test) => super::alerts::test(ground).await,
+        Verb::Log(args) => super::log::run(ground, args).await,
         Verb::Prune { yes } => super::prune::run(ground, yes).await,
         Verb::Upgrade(args) => upgrade::run(ground, args),
         Verb::Doctor(args) => doctor::run(&ground.out(), &ground.paths.data, &*ground.clock, &args),
@@ -351,13 +365,6 @@ async fn read(ground: &Ground, booted: &Booted, verb: Verb) -> Result<Exit, Stop
         Verb::Bill(args) => bills::bill(link, &out, &args).await,
         Verb::Export(args) => export(booted, &out, &args).await,
         Verb::Health => super::health::run(link, &out, booted.is_attached()).await,
-        Verb::Log(args) => {
-            // The file itself, also where a copy of the directory is looked at; the copy's where there is none yet.
-            let original = ground.looking.as_ref().map(|looking| &looking.of);
-            let data = original.filter(|dir| dir.join(actions::FILE).exists()).unwrap_or(&ground.paths.data);
-            let data = ground.global.attach.is_none().then_some(data.as_path());
-            super::log::run(link, &out, data, args).await
-        }
         _ => Err(Stop::usage("not a reading verb")),
     }
 }

@@ -38,7 +38,7 @@ pub fn run(out: &Out, data: &Path, clock: &dyn Clock, args: &DoctorArgs) -> Resu
         let journal = doctor::export(data, &mut sink).map_err(store_stop)?;
         std::io::Write::flush(&mut sink)?;
         out.line(&format!("{} {} → {}", journal.facts, out.t("facts", "条事实"), file.display()))?;
-        return Ok(if journal.damage.is_empty() { Exit::Ok } else { Exit::Failed });
+        return Ok(if journal.damage.is_empty() { Exit::Ok } else { Exit::Unsound });
     }
     if args.rebuild {
         let n = doctor::rebuild(data, clock, &progress).map_err(store_stop)?;
@@ -55,7 +55,7 @@ pub fn run(out: &Out, data: &Path, clock: &dyn Clock, args: &DoctorArgs) -> Resu
         print(out, &report)?
     }
     Ok(match (report.is_sound(), report.unknown) {
-        (false, _) => Exit::Failed,
+        (false, _) => Exit::Unsound,
         (true, 1..) => Exit::Unknown,
         (true, 0) => Exit::Ok,
     })
@@ -69,6 +69,7 @@ fn json(report: &Report) -> serde_json::Value {
         "index_broken": index.broken, "index_layout": index.layout, "index_behind": index.behind, "index_entries": index.entries, "index_wrong": index.wrong,
         "index_examples": index.examples, "index_bytes": index.bytes, "runs": report.runs, "open_runs": report.open_runs,
         "bills": report.bills, "unresolved": report.unresolved, "unknown": report.unknown, "in_flight": report.in_flight,
+        "log_lines": report.log_lines, "log_faults": report.log,
         "free_bytes": report.free, "ballast": report.ballast, "kept": report.kept,
     })
 }
@@ -126,6 +127,15 @@ fn print(out: &Out, report: &Report) -> Result<(), Stop> {
     }
     for example in &index.examples {
         out.line(&format!("  ! {}", crate::text::show(example, 400).as_str()))?;
+    }
+    let agrees = if report.log.is_empty() {
+        out.t("agrees with the journal", "与流水一致")
+    } else {
+        out.t("DISAGREES with the journal", "与流水不一致")
+    };
+    out.line(&format!("{} {} · {agrees}", out.t("action log: lines", "操作日志：行"), report.log_lines))?;
+    for fault in &report.log {
+        out.line(&format!("  ! {}", crate::text::show(out.t(&fault.en(), &fault.zh()), 1000).as_str()))?;
     }
     out.line(&format!(
         "{} {} ({} {}) · {} {} · {} {} · {} {} · {} {}",

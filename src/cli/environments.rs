@@ -88,7 +88,7 @@ struct Place {
 
 /// Compares what the data directory (or its owner) says with the server that was just signed in to.
 async fn place(ground: &Ground, environment: &Environment, erp: &dyn Erp) -> Place {
-    let attach = ground.global.attach.as_deref();
+    let attach = ground.global.attach.as_deref().map(|socket| (socket, ground.global.owner));
     let known = boot::home_of(&ground.paths.data, attach, ground.clock.clone(), &environment.id).await;
     // The sign-in is what was asked for; that the directory cannot be read is said beside it.
     let known = known.unwrap_or_else(|stop| {

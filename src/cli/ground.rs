@@ -54,7 +54,7 @@ impl Ground {
     /// The engine with every environment of the configuration.
     pub async fn boot(&self, extra: Vec<std::path::PathBuf>, connect: bool) -> Result<Booted, Stop> {
         if let Some(socket) = &self.global.attach {
-            return Booted::at(socket).await;
+            return Booted::at(socket, self.global.owner).await;
         }
         let out = self.out();
         for why in self.twins() {
@@ -72,6 +72,9 @@ impl Ground {
     /// What an engine needs. Fetches the secrets, which may ask at the terminal.
     pub fn setup(&self, extra: Vec<std::path::PathBuf>, connect: bool, schedules: bool) -> Result<Setup, Stop> {
         let base = self.paths.config_dir();
+        if connect && self.looking.is_none() {
+            self.warn_of_writable();
+        }
         let (mut envs, refusals) = (Vec::new(), Arc::default());
         for config in &self.config.environments {
             let erp = if connect && self.looking.is_none() {
@@ -115,6 +118,19 @@ impl Ground {
                 self.config.access.rules().map_err(|e| Stop::usage(format!("{file}: {e}")))?
             },
         })
+    }
+
+    /// Names a configuration or plans that somebody else can change: he would decide what is called.
+    pub fn warn_of_writable(&self) {
+        let (plans, config, out) = (self.plan_dir(), &self.paths.config, self.out());
+        for path in boot::writable_by_others([config.clone(), self.paths.config_dir(), plans]) {
+            let at = path.display();
+            let en = format!(
+                "others can change {at} (say `chmod go-w` or give it to its owner): they decide what is called"
+            );
+            let zh = format!("其他用户可以修改 {at}，从而决定调用什么：请执行 `chmod go-w` 或改正其属主");
+            out.note(out.t(&en, &zh));
+        }
     }
 
     /// Says that an environment's calls can be read on the network.

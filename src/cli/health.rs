@@ -2,14 +2,14 @@
 
 use super::exit::{Exit, Stop};
 use super::out::Out;
-use crate::host::metrics::{judge, standing};
+use crate::host::metrics::{judge, log_faults, standing};
 use crate::link::Link;
 
 /// Asks the owner, or the directory itself where nobody holds it.
 pub async fn run(link: &dyn Link, out: &Out, attached: bool) -> Result<Exit, Stop> {
     let watch = link.watch().await?;
     let (ended, groups) = standing(link).await?;
-    let health = judge(&watch.live, &ended, &[], &groups);
+    let health = judge(&watch.live, &ended, &[], &groups, log_faults(link).await?);
     if out.json {
         let mut value = serde_json::to_value(&health).unwrap_or_default();
         if let Some(fields) = value.as_object_mut() {
@@ -33,6 +33,9 @@ pub async fn run(link: &dyn Link, out: &Out, attached: bool) -> Result<Exit, Sto
             out.t("unknown", "未知"),
             health.unknown
         ))?;
+        for fault in &health.log {
+            out.line(crate::text::show(out.t(&fault.en(), &fault.zh()), 1024).as_str())?;
+        }
         for run in &health.runs {
             let name = format!("{} {}", run.run, run.plan);
             let mut words = out.colon(&name, &name, &out.run_state(&run.row));

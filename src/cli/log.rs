@@ -1,4 +1,4 @@
-//! `log`: the action log shown, verified and exported.
+//! `log`: the action log shown, verified, exported, and accepted where it and the journal disagree.
 //!
 //! Invariant: nothing is exported of which the chain was not checked; the file is only ever read here.
 
@@ -7,18 +7,23 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::args::{LogArgs, LogVerb};
+use super::args::{Approval, LogArgs, LogVerb};
 use super::exit::{Exit, Stop};
+use super::ground::Ground;
 use super::out::Out;
+use crate::boot::store_stop;
+use crate::domain::action_log::{LogFault, LogWitness};
+use crate::domain::command::Command;
 use crate::domain::event::ActionEntry;
 use crate::domain::ids::Seq;
 use crate::domain::query::{Answer, PageRequest, Query};
 use crate::domain::time::Ts;
 use crate::link::Link;
-use crate::store::actions::{self, Line, Verified};
+use crate::store::account::read::{self, Reading};
+use crate::store::account::{self, Head, Told, Verified};
+use crate::store::actions::{self, Line};
+use crate::text::show;
 
-/// Entries of the journal asked for at once.
-const PAGE: u32 = 500;
 /// Differences named.
 const NAMED: usize = 10;
 
@@ -32,6 +37,10 @@ struct Back {
 }
 
 impl Back {
+    fn fact(out: &Out, seq: Seq, from: Ts, to: Ts) -> Self {
+        Self { what: "fact", at: seq.0, from: out.time(from), to: out.time(to) }
+    }
+
     fn json(&self) -> serde_json::Value {
         json!({"what": self.what, "at": self.at, "from": self.from, "to": self.to})
     }
@@ -49,34 +58,55 @@ impl Back {
     }
 }
 
-/// Shows, verifies or exports. `data`: where the file lies; `None` where the owner is another user.
-pub async fn run(link: &dyn Link, out: &Out, data: Option<&Path>, args: LogArgs) -> Result<Exit, Stop> {
-    let file = || {
-        data.map(|dir| dir.join(actions::FILE))
-            .ok_or_else(|| Stop::usage("the file is the owner's: verify and export it as that user, without --attach"))
+/// Shows, verifies, exports or accepts.
+pub(super) async fn run(ground: &Ground, args: LogArgs) -> Result<Exit, Stop> {
+    let out = ground.out();
+    let data = || match &ground.global.attach {
+        None => Ok(ground.paths.data.as_path()),
+        Some(_) => Err(Stop::usage("the file is the owner's: verify and export it as that user, without --attach")),
     };
     match args.verb {
-        None => show(link, out, args.limit).await,
-        Some(LogVerb::Verify) => verify(link, out, &file()?).await,
-        Some(LogVerb::Export { since, csv, file: to }) => export(out, &file()?, since, csv, &to),
+        None => {
+            let booted = ground.boot(Vec::new(), false).await?;
+            let shown = show_page(&*booted.link, &out, args.limit).await;
+            booted.end(None).await?;
+            shown
+        }
+        Some(LogVerb::Verify { head }) => verify(&out, data()?, &named(ground), head.as_ref()),
+        Some(LogVerb::Head) => head(&out, data()?, &named(ground)),
+        Some(LogVerb::Export { since, csv, file }) => {
+            data()?;
+            export(&out, &named(ground), since, csv, &file)
+        }
+        Some(LogVerb::Accept { reason }) => {
+            let booted = ground.boot(Vec::new(), false).await?;
+            let driver = ground.driver(&booted, Approval::default());
+            let done = driver.order(Command::AcceptLog { reason }).await;
+            booted.end(None).await?;
+            done?;
+            if out.json {
+                out.object(&json!({"type": "log_accepted"}))?;
+            } else {
+                out.line(
+                    out.t("accepted; it stands in the log, and runs may start", "已接受并记入日志，可以启动运行"),
+                )?;
+            }
+            Ok(Exit::Ok)
+        }
     }
 }
 
-async fn page(
-    link: &dyn Link,
-    request: PageRequest,
-) -> Result<(Vec<(Seq, Ts, ActionEntry)>, Option<PageRequest>), Stop> {
-    let limit = request.limit;
-    let Answer::Actions(page) = link.ask(Query::Actions(request)).await? else {
-        return Err(Stop::usage("the owner answered another question"));
-    };
-    let cursor = page.rows.last().map(|(cursor, _)| cursor.clone()).filter(|_| page.more);
-    let next = cursor.map(|cursor| PageRequest { cursor: Some(cursor), back: false, limit });
-    Ok((page.rows.into_iter().map(|(_, row)| row).collect(), next))
+/// The file itself, also where a copy of the directory is looked at; the copy's where there is none yet.
+fn named(ground: &Ground) -> std::path::PathBuf {
+    let original = ground.looking.as_ref().map(|looking| looking.of.join(actions::FILE));
+    original.filter(|file| file.exists()).unwrap_or_else(|| ground.paths.data.join(actions::FILE))
 }
 
-async fn show(link: &dyn Link, out: &Out, limit: u32) -> Result<Exit, Stop> {
-    let (rows, _) = page(link, PageRequest::first(limit)).await?;
+async fn show_page(link: &dyn Link, out: &Out, limit: u32) -> Result<Exit, Stop> {
+    let Answer::Actions(page) = link.ask(Query::Actions(PageRequest::first(limit))).await? else {
+        return Err(Stop::usage("the owner answered another question"));
+    };
+    let rows: Vec<_> = page.rows.into_iter().map(|(_, row)| row).collect();
     if out.json {
         for (seq, at, entry) in rows {
             out.object(&json!({
@@ -110,60 +140,66 @@ async fn show(link: &dyn Link, out: &Out, limit: u32) -> Result<Exit, Stop> {
     Ok(Exit::Ok)
 }
 
-fn read(file: &Path, each: impl FnMut(&str, &Line) -> std::io::Result<()>) -> Result<Verified, Stop> {
-    actions::verify(file, each).map_err(|e| Stop::usage(format!("{}: {e}", file.display())))
+fn found(data: &Path, head: Option<&Head>) -> Result<Verified, Stop> {
+    if !data.exists() {
+        return Err(Stop::usage(format!("{}: no data directory; nothing was ever run here", data.display())));
+    }
+    account::of_directory(data, head).map_err(store_stop)
 }
 
-async fn verify(link: &dyn Link, out: &Out, file: &Path) -> Result<Exit, Stop> {
-    // The journal first: every entry it tells of has its line by now, whatever is ordered meanwhile.
-    let (mut told, mut silent, mut next) = (Vec::new(), 0_u64, Some(PageRequest::first(PAGE)));
-    let (mut back, mut later) = (Vec::new(), None::<(Seq, Ts)>);
-    while let Some(request) = next {
-        let (rows, more) = page(link, request).await?;
-        for (seq, at, entry) in rows {
-            // The newest come first.
-            if let Some((after, is)) = later.replace((seq, at)).filter(|(_, is)| at.since(*is) > actions::CLOCK_STEP) {
-                back.push(Back { what: "fact", at: after.0, from: out.time(at), to: out.time(is) });
-            }
-            match entry.line {
-                Some(line) => told.push((seq, line)),
-                None => silent += 1,
-            }
-        }
-        next = more;
+/// Where the log and the journal disagree, as an end of the verb.
+fn unsound(out: &Out, file: &Path, faults: &[LogFault]) -> Stop {
+    let words: Vec<String> =
+        faults.iter().take(NAMED).map(|fault| out.t(&fault.en(), &fault.zh()).to_owned()).collect();
+    let advice = out.t(
+        "Somebody changed one of them, an older copy of one was put back, or the disk did it: keep both, compare with a backup, \
+         a head kept elsewhere or the system's journal; `skydeck log accept --reason …` once that is known. No run starts \
+         before",
+        "有人改动过其中之一，或放回了旧副本，或磁盘出错：请保留两者，与备份、另行保存的链头或系统日志比对；查明后执行 \
+         `skydeck log accept --reason …`。此前不会启动任何运行",
+    );
+    let said = show(&words.join("; "), 4000).into_string();
+    Stop::new(Exit::Unsound, format!("{}: {said}. {advice}", file.display()))
+}
+
+fn head(out: &Out, data: &Path, file: &Path) -> Result<Exit, Stop> {
+    let Verified { head, account, .. } = found(data, None)?;
+    if !account.faults.is_empty() {
+        return Err(unsound(out, file, &account.faults));
     }
-    let found = read(file, |_, _| Ok(()))?;
-    let mut wrong: Vec<String> = Vec::new();
-    back.extend(found.back.iter().map(|(line, from, to)| Back {
+    if out.json {
+        out.object(&json!({
+            "type": "log_head", "head": head.to_string(), "line": head.line, "fact": head.fact, "chain": head.chain,
+        }))?;
+    } else {
+        out.line(&head.to_string())?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn verify(out: &Out, data: &Path, file: &Path, kept: Option<&Head>) -> Result<Exit, Stop> {
+    let verified = found(data, kept)?;
+    let (log, told, faults) = (&verified.log, &verified.told, &verified.account.faults);
+    let mut back: Vec<Back> = told.back.iter().map(|(seq, from, to)| Back::fact(out, *seq, *from, *to)).collect();
+    back.extend(log.back.iter().map(|(line, from, to)| Back {
         what: "line",
         at: *line,
         from: from.clone(),
         to: to.clone(),
     }));
-    let newest = told.first().map_or(0, |(_, line)| line.seq);
-    for (seq, line) in &told {
-        let at = usize::try_from(line.seq.saturating_sub(1)).ok().and_then(|at| found.hashes.get(at));
-        if at != Some(&line.hash) && found.fault.is_none() {
-            wrong.push(format!("fact {} tells of line {} with another hash", seq.0, line.seq));
-        }
-    }
-    let sound = found.fault.is_none() && wrong.is_empty();
     if out.json {
+        let accepted = told.accepted().map(|witness| witness.at.seq);
         out.object(&json!({
-            "type": "log_verify", "sound": sound, "lines": found.lines, "head": found.head, "fault": found.fault,
-            "unfinished": found.unfinished, "journal_entries": told.len(), "journal_newest_line": newest,
-            "before_the_file": silent, "wrong": wrong,
+            "type": "log_verify", "sound": faults.is_empty(), "lines": log.rows.len(), "head": log.head(),
+            "fault": faults.first().map(LogFault::en), "faults": faults, "unfinished": log.unfinished,
+            "journal_entries": told.entries.len(), "journal_newest_line": told.newest_line().seq,
+            "before_the_file": told.silent, "without_entry": verified.account.loose, "torn_bytes": log.torn,
+            "accepted_up_to": accepted, "last_fact": told.last, "kept_head": verified.head.to_string(),
+            "pruned_since": verified.pruned.as_ref().map(|pruned| pruned.old_last),
             "times_back": back.iter().map(Back::json).collect::<Vec<_>>(),
         }))?;
     } else {
-        out.line(&format!("{}: {} {}", file.display(), found.lines, out.t("lines in chain", "行，链完整")))?;
-        out.line(&format!("{} {}", out.t("head", "链头"), found.head.hash))?;
-        out.line(&format!("{} {}", told.len(), out.t("entries of the journal agree", "条日志（journal）记录一致")))?;
-        if !found.unfinished.is_empty() {
-            let lines: Vec<String> = found.unfinished.iter().map(ToString::to_string).collect();
-            let words = out.t("begun and cut short by a crash, lines", "因崩溃中断的操作，行号");
-            out.line(&format!("{words} {}", lines.join(", ")))?;
-        }
+        said(out, file, &verified)?;
         for step in back.iter().take(NAMED) {
             out.line(&step.words(out))?;
         }
@@ -171,29 +207,60 @@ async fn verify(link: &dyn Link, out: &Out, file: &Path) -> Result<Exit, Stop> {
             out.line(&format!("… {} {}", back.len() - NAMED, out.t("more", "处")))?;
         }
     }
-    if let Some((line, why)) = &found.fault {
-        return Err(Stop::new(
-            Exit::Failed,
-            format!(
-                "{}:{line}: {why}; the {} lines before it are whole. Somebody changed the file, or the disk did: keep it, \
-                 and compare with a backup or the system's journal",
-                file.display(),
-                found.lines
-            ),
-        ));
+    if faults.is_empty() { Ok(Exit::Ok) } else { Err(unsound(out, file, faults)) }
+}
+
+fn said(out: &Out, file: &Path, verified: &Verified) -> Result<(), Stop> {
+    let Verified { told, log, account, head, pruned } = verified;
+    let broken = log.fault.is_some();
+    let chain = if broken { out.t("whole lines", "行完整") } else { out.t("lines in chain", "行，链完整") };
+    out.line(&format!("{}: {} {chain}", file.display(), log.rows.len()))?;
+    out.line(&format!("{} {}", out.t("head", "链头"), head.line.hash))?;
+    let agree = out.t("entries of the journal were compared", "条日志（journal）记录已比对");
+    out.line(&format!("{} {agree}", told.entries.len()))?;
+    if !log.unfinished.is_empty() {
+        let words = out.t("begun and cut short by a crash, lines", "因崩溃中断的操作，行号");
+        out.line(&format!("{words} {}", listed(&log.unfinished)))?;
     }
-    if !wrong.is_empty() {
-        wrong.truncate(NAMED);
-        return Err(Stop::new(
-            Exit::Failed,
-            format!(
-                "{} is whole in itself and yet not the file the journal tells of: {}",
-                file.display(),
-                wrong.join("; ")
-            ),
-        ));
+    if !account.loose.is_empty() {
+        let words =
+            out.t("written when a process was killed, without an entry, lines", "进程被终止时写入、没有对应记录，行号");
+        out.line(&format!("{words} {}", listed(&account.loose)))?;
     }
-    Ok(Exit::Ok)
+    if log.torn > 0 {
+        let words =
+            out.t("bytes torn by a crash at the end; the next start cuts them", "字节在崩溃时不完整，下次启动时截去");
+        out.line(&format!("{} {words}", log.torn))?;
+    }
+    if let Some(LogWitness { at, .. }) = told.accepted() {
+        let words = out.t("accepted by a person as it was, up to line", "已由人接受，到此行为止：");
+        out.line(&format!("{words} {}", at.seq))?;
+    }
+    if let Some(pruned) = pruned {
+        let words = out.t(
+            "the journal was pruned since that head was kept: its part of the head cannot be compared; the file was",
+            "保存该链头之后流水做过清除：链头中流水部分无法比对，操作日志部分已比对",
+        );
+        out.line(&show(&format!("{words} ({}, {})", pruned.by, pruned.rule), 1000).into_string())?;
+    }
+    Ok(())
+}
+
+fn listed(lines: &[u64]) -> String {
+    let some: Vec<String> = lines.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = if lines.len() > NAMED { ", …" } else { "" };
+    format!("{}{more}", some.join(", "))
+}
+
+/// Reads the file for an export, from where the journal says that a person accepted it.
+fn read_file(file: &Path, each: impl FnMut(&str, &Line) -> std::io::Result<()>) -> Result<Reading, Stop> {
+    let mut told = Told::default();
+    if let Some(data) = file.parent() {
+        // A journal that cannot be read keeps no line of the file from being exported.
+        told = account::told_by(data).unwrap_or_default();
+    }
+    let read = read::read(file, told.accepted(), each);
+    read.map_err(|e| Stop::usage(format!("{}: {e}", file.display())))
 }
 
 fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, to: &Path) -> Result<Exit, Stop> {
@@ -232,7 +299,7 @@ fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, t
             .map_err(|e| said(&e))?;
     }
     let mut lost = None;
-    let found = read(file, |text, line| {
+    let found = read_file(file, |text, line| {
         if line.ts.as_str() < since.as_str() {
             return Ok(());
         }
@@ -278,11 +345,13 @@ fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, t
         sink.write_all(&sheet.into_inner().map_err(|e| said(&e))?)?;
     }
     sink.flush()?;
-    if let Some((line, why)) = found.fault {
-        return Err(Stop::new(
-            Exit::Failed,
-            format!("{}:{line}: {why}; only the lines before it were written", file.display()),
-        ));
+    if !found.exists {
+        return Err(Stop::usage(format!("{}: there is no action log", file.display())));
+    }
+    if let Some(fault) = found.fault {
+        let only = out.t("only the lines before it were written", "只写出了它之前的行");
+        let words = out.t(&fault.en(), &fault.zh()).to_owned();
+        return Err(Stop::new(Exit::Unsound, format!("{}: {words}; {only}", file.display())));
     }
     if to != Path::new("-") {
         out.line(&format!("{rows} {} → {}", out.t("lines", "行"), to.display()))?;

@@ -34,6 +34,12 @@ pub fn detach() -> Result<(), Stop> {
     rustix::process::setsid().map(drop).map_err(|e| Stop::new(Exit::Refused, format!("no session of its own: {e}")))
 }
 
+/// Leaves the directory that the engine was started in: it must not keep a file system from being unmounted, and nothing of
+/// it depends on where that was.
+pub fn leave() -> Result<(), Stop> {
+    rustix::process::chdir("/").map_err(|e| Stop::new(Exit::Refused, format!("the directory cannot be left: {e}")))
+}
+
 /// Serves until it is told to end, or (detached) until there is nothing left to do.
 pub async fn run(booted: Booted, mut told: Told, args: &ServeArgs, out: &Out) -> Result<Exit, Stop> {
     if booted.is_attached() {

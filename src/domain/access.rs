@@ -40,6 +40,8 @@ pub fn needed(command: &Command, production: bool) -> Role {
     match command {
         // Whose records these are decides about everything that is still open.
         Command::AdoptServer { .. } => Role::Approver,
+        // What is accepted is not asked about again.
+        Command::AcceptLog { .. } => Role::Approver,
         Command::Approve { .. } | Command::Unlock { .. } if production => Role::Approver,
         Command::Start { .. }
         | Command::Retry { .. }

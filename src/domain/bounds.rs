@@ -1,11 +1,13 @@
-//! How much of a text from outside is kept, in one place.
+//! How much of a text from outside is kept, and how long texts and lists of an order may be, in one place.
 //!
-//! Invariant: what is cut says so, with the length of the rest and the hash of the whole; the whole answer of a writing call
+//! Invariant: nothing of an order beyond its bound reaches the store, the action log or another reader. What is cut says so, with the length of the rest and the hash of the whole; the whole answer of a writing call
 //! is kept as evidence up to [`crate::store::BODY_LIMIT`].
 
 use sha2::Digest as _;
 
 use super::bill::{Failure, Outcome};
+use super::command::Command;
+use super::reason::Reason;
 
 /// Words of a server in one fact: a refusal, a reason, a remark, bytes.
 pub const WORDS: usize = 8 * 1024;
@@ -21,6 +23,13 @@ pub const TEXTS: usize = 32;
 pub const PAGE: usize = 4 << 20;
 /// Bodies that are sent along with one bill's facts, bytes; of more the oldest go without.
 pub const BODIES: usize = 8 << 20;
+
+/// Longest text: a name, a number, a reason, what was typed. Characters.
+pub const TEXT: usize = NUMBER;
+/// Longest list: bill numbers, entries, flags. As many as one run takes.
+pub const LIST: usize = 50_000;
+/// Longest text that the engine adds from elsewhere (the ERP, the reader of plans) to a line of the action log, bytes.
+pub const SAID: usize = 4096;
 
 /// The beginning of a text, no more than `max` bytes.
 pub fn head(text: &str, max: usize) -> &str {
@@ -72,9 +81,39 @@ impl Outcome {
     }
 }
 
+/// Refuses an order that holds a text or a list beyond its bound.
+pub fn check(command: &Command) -> Result<(), Reason> {
+    // Every text of an order, whatever field it stands in, also of orders that come later.
+    let all = serde_json::to_value(command).map_err(|_| Reason::TextTooLong { most: TEXT as u64 })?;
+    within(&all)
+}
+
+fn within(value: &serde_json::Value) -> Result<(), Reason> {
+    use serde_json::Value;
+    match value {
+        Value::String(text) if text.chars().nth(TEXT).is_some() => Err(Reason::TextTooLong { most: TEXT as u64 }),
+        Value::Array(all) if all.len() > LIST => Err(Reason::ListTooLong { most: LIST as u64, n: all.len() as u64 }),
+        Value::Array(all) => all.iter().try_for_each(within),
+        Value::Object(all) => all.values().try_for_each(within),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}
+
+/// A text of somebody else, cut to [`SAID`].
+pub fn said(mut text: String) -> String {
+    if text.len() > SAID {
+        text.truncate(text.floor_char_boundary(SAID));
+        text.push('…');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::command::{Selection, StartParams};
+    use crate::domain::filter::Filter;
+    use crate::domain::ids::{EnvId, PlanId, RunId, SetHash};
 
     #[test]
     fn what_is_cut_says_so_fits_and_is_cut_once() {
@@ -87,5 +126,40 @@ mod tests {
         assert_eq!((cut(&once, WORDS), words(once.clone())), (None, once));
         assert_eq!((cut("审核", 6), cell("短")), (None, "短".to_owned()));
         assert!(cell(&"x".repeat(CELL + 1)).len() <= CELL);
+    }
+
+    fn start(plan: &str, numbers: Vec<String>) -> Command {
+        Command::Start { plan: PlanId::new(plan), params: StartParams { numbers, ..StartParams::default() } }
+    }
+
+    #[test]
+    fn a_text_of_256_characters_passes_and_one_more_does_not_wherever_it_stands() {
+        for (n, passes) in [(TEXT, true), (TEXT + 1, false)] {
+            // Characters, not bytes.
+            let text = "据".repeat(n);
+            let approve = Command::Approve {
+                run: RunId(ulid::Ulid::nil()),
+                hash: SetHash::new("h"),
+                typed: Some(text.clone()),
+                flags: Vec::new(),
+                reason: None,
+            };
+            let plan = Some(PlanId::new(text.clone()));
+            let all = [
+                start(&text, Vec::new()),
+                start("p", vec!["1".into(), text.clone()]),
+                approve,
+                Command::Unlock { env: EnvId::new("e"), reason: text.clone() },
+                Command::Lock { env: EnvId::new(text.clone()) },
+                Command::AcceptLog { reason: text.clone() },
+                Command::Verify { selection: Selection::Matching { plan, run: None, filter: Filter::default() } },
+            ];
+            for command in all {
+                assert_eq!(check(&command).is_ok(), passes, "{}", command.verb());
+            }
+        }
+        assert!(check(&start("p", vec![String::new(); LIST])).is_ok());
+        assert!(check(&start("p", vec![String::new(); LIST + 1])).is_err());
+        assert!(said("据".repeat(SAID)).len() <= SAID + 3 && said("x".into()) == "x");
     }
 }

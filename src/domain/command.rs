@@ -113,6 +113,11 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Accept the action log as it is now, where it and the journal disagree.
+    AcceptLog {
+        /// Why.
+        reason: String,
+    },
     /// Allow writing in a read-only environment for a while.
     Unlock {
         /// Environment.
@@ -145,6 +150,7 @@ impl Command {
             Self::Resolve { .. } => "resolve",
             Self::Reopen { .. } => "reopen",
             Self::AdoptServer { .. } => "adopt_server",
+            Self::AcceptLog { .. } => "accept_log",
             Self::Unlock { .. } => "unlock",
             Self::Lock { .. } => "lock",
             Self::ReloadPlans => "reload_plans",

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::action_log::LogWitness;
 use super::bill::Failure;
 use super::bill::{Found, Outcome, Rev, Slot};
 use super::cause::Cause;
@@ -305,7 +306,7 @@ pub enum Event {
     /// An environment was bound to a server.
     #[serde(rename = "sv")]
     ServerBound(Box<ServerBound>),
-    /// Facts before this one are kept no longer. Nothing writes it yet.
+    /// Facts before this one are kept no longer: [`Event::Forgotten`] stands in their places.
     #[serde(rename = "pn")]
     Pruned(Box<Pruned>),
     /// A fact of a newer program, with its bytes as they were.
@@ -324,12 +325,18 @@ pub enum Event {
     /// An order was taken or refused: the action log.
     #[serde(rename = "at")]
     ActionTaken(Box<ActionEntry>),
+    /// How far the action log's file reached. Moves nothing.
+    #[serde(rename = "~lw")]
+    LogWitnessed(Box<LogWitness>),
+    /// The place of a fact that is kept no longer, so that every other fact keeps its own. Moves nothing.
+    #[serde(rename = "~f")]
+    Forgotten,
 }
 
-/// What a prune left out. Nothing writes it yet.
+/// What a prune left out: the facts up to a place are those of before without what the rule forgets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pruned {
-    /// Head of the chain before.
+    /// Head of the chain before, as hex digits.
     #[serde(rename = "h")]
     pub old_head: String,
     /// Last place before.
@@ -418,6 +425,7 @@ impl Event {
             | Self::RunPruned { run, .. } => Some(*run),
             Self::MarkMoved { to, .. } => Some(to.run),
             Self::LedgerResolved { .. } | Self::LedgerReopened { .. } | Self::ServerBound(_) | Self::Pruned(_) => None,
+            Self::LogWitnessed(_) | Self::Forgotten => None,
             Self::Later(later) => later.run,
             Self::ActionTaken(entry) => entry.run,
         }

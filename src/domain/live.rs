@@ -193,6 +193,8 @@ impl Live {
             | Event::LedgerReopened { .. }
             | Event::ServerBound(_)
             | Event::Pruned(_)
+            | Event::LogWitnessed(_)
+            | Event::Forgotten
             | Event::ActionTaken(_)
             | Event::BillRead { .. } => {}
             Event::Later(later) => {
@@ -291,6 +293,8 @@ fn apply_to_run(run: &mut RunLive, at: Ts, event: &Event) -> Result<(), String> 
         | Event::LedgerReopened { .. }
         | Event::ServerBound(_)
         | Event::Pruned(_)
+        | Event::LogWitnessed(_)
+        | Event::Forgotten
         | Event::Later(_)
         | Event::ActionTaken(_) => {}
     }

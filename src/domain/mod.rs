@@ -3,6 +3,7 @@
 //! Invariant: a run's [`run::Tally`] always adds up, and state changes only by applying [`event::Fact`]s.
 
 pub mod access;
+pub mod action_log;
 pub mod bill;
 pub mod bounds;
 pub mod cause;

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::action_log::LogFault;
 use super::command::{Refusal, Selection};
 use super::env::Environment;
 use super::event::{ActionEntry, Fact};
@@ -25,6 +26,8 @@ pub enum Query {
     Runs(PageRequest),
     /// Runs that ended by themselves or could not read their bills, the latest of their plan, where none went through since.
     Stopped,
+    /// Where the action log and the journal disagree, and nobody accepted it yet.
+    LogFaults,
     /// One run.
     Run(RunId),
     /// Bills.
@@ -240,6 +243,8 @@ pub enum Answer {
     Runs(Page<RunRow>),
     /// To [`Query::Stopped`].
     Stopped(Vec<StoppedRun>),
+    /// To [`Query::LogFaults`].
+    LogFaults(Vec<LogFault>),
     /// To [`Query::Run`].
     Run(Option<Box<RunRow>>),
     /// To [`Query::Bills`] and [`Query::FindBill`].

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use crate::domain::bounds;
-use crate::domain::event::{Event, Fact};
-use crate::domain::ids::EnvId;
+use crate::domain::event::{ActionEntry, Event, Fact};
+use crate::domain::ids::{EnvId, PlanId, Seq};
 use crate::domain::plan::{Plan, Schedule};
 use crate::domain::query::{Answer, Cursor, EnvRow, Page, PageRequest, PlanRow, Query};
 use crate::domain::reason::Reason;
@@ -25,6 +25,9 @@ const BILL_FACTS: usize = 500;
 
 /// Answers one question.
 pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreError> {
+    if query == Query::LogFaults {
+        return Ok(Answer::LogFaults(shared.actions.faults()));
+    }
     if query == Query::Environments {
         let mut rows = Vec::with_capacity(shared.envs.len());
         for d in &shared.envs {
@@ -33,7 +36,7 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
                 env: d.env.clone(),
                 unlocked_until: d.unlocked_until(),
                 home: d.home(),
-                held: shared.held(d).await?.or_else(twin),
+                held: shared.log_disagrees().or(shared.held(d).await?).or_else(twin),
             });
         }
         return Ok(Answer::Environments(rows));
@@ -62,13 +65,13 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             let rows = rows.into_iter().enumerate().map(|(i, row)| (Cursor(format!("{i:08x}")), row)).collect();
             Ok(Answer::Bills(Page { rows, scanned, ..Page::default() }))
         }
-        Query::Actions(page) => Ok(Answer::Actions(store.actions(&page)?)),
+        Query::Actions(page) => Ok(Answer::Actions(actions(store, &page)?)),
         Query::Revisions(selection) => {
             let selected = select::select(store, &selection, false, now)?;
             Ok(Answer::Revisions(revision::choices(store, &plans, &selected.rows)?))
         }
         // Answered before: these are not in the store.
-        Query::Environments | Query::Preview { .. } => Ok(Answer::Environments(Vec::new())),
+        Query::Environments | Query::LogFaults | Query::Preview { .. } => Ok(Answer::Environments(Vec::new())),
     })
     .await
 }
@@ -85,6 +88,17 @@ fn lighten(facts: &mut [Fact]) {
             }
         }
     }
+}
+
+/// A page of the action log. What earlier programs stored unbounded is bounded here, so that a page always fits a frame.
+fn actions(store: &dyn Store, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError> {
+    let mut found = store.actions(page)?;
+    for (_, (_, _, entry)) in &mut found.rows {
+        entry.result = bounds::said(std::mem::take(&mut entry.result));
+        entry.reason = entry.reason.take().map(bounds::said);
+        entry.plan = entry.plan.take().map(|plan| PlanId::new(bounds::said(plan.to_string())));
+    }
+    Ok(found)
 }
 
 fn plan_row(

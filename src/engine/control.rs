@@ -88,6 +88,8 @@ pub struct Shared {
     pub access: Arc<dyn Access>,
     /// The action log's file.
     pub actions: Arc<dyn ActionLog>,
+    /// One task at a time writes what may be the first line of this process.
+    pub log_begins: tokio::sync::Mutex<()>,
     /// User id of this process.
     pub owner: u32,
     /// Environments; the first is the default.

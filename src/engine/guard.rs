@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::domain::access::{self, Role};
 use crate::domain::bill::Slot;
+use crate::domain::bounds;
 use crate::domain::command::{Command, Order, Refusal};
 use crate::domain::event::{ActionEntry, Event};
 use crate::domain::ids::{EnvId, RunId};
@@ -42,15 +43,7 @@ impl Inner {
         let production = self
             .env_of(&order.command)
             .is_some_and(|env| self.shared.env(Some(&env)).is_some_and(|dispatch| dispatch.env.production));
-        let needed = access::needed(&order.command, production);
-        match self.shared.access.role(order.by.uid) {
-            Some(role) if role >= needed => Ok(()),
-            role => Err(Refusal::Denied(Reason::NotAllowed {
-                verb: order.command.verb().to_owned(),
-                role: role.unwrap_or(Role::Viewer),
-                needed,
-            })),
-        }
+        self.has_role(order, access::needed(&order.command, production))
     }
 
     /// The environment an order concerns, where it names one or a run.
@@ -70,29 +63,58 @@ impl Inner {
             | Command::Verify { .. }
             | Command::Resolve { .. }
             | Command::Reopen { .. }
+            | Command::AcceptLog { .. }
             | Command::ReloadPlans => None,
+        }
+    }
+
+    /// Refuses who may not give such an order anywhere, and what is beyond every bound: nothing was read for it yet, and the
+    /// line it leaves is a short one.
+    pub(super) fn acceptable(&self, order: &Order) -> Result<(), Refusal> {
+        let needed = access::needed(&order.command, false);
+        self.has_role(order, needed)?;
+        bounds::check(&order.command).map_err(Refusal::NotConfirmed)
+    }
+
+    fn has_role(&self, order: &Order, needed: Role) -> Result<(), Refusal> {
+        match self.shared.access.role(order.by.uid) {
+            Some(role) if role >= needed => Ok(()),
+            role => Err(Refusal::Denied(Reason::NotAllowed {
+                verb: order.command.verb().to_owned(),
+                role: role.unwrap_or(Role::Viewer),
+                needed,
+            })),
         }
     }
 
     /// The line of the immediate result. What was done is done: where the file takes it no more, that is said.
     pub(super) async fn log_after(&self, deed: Deed) {
-        if let Err(error) = self.shared.actions.write(deed).await {
+        if let Err(error) = self.shared.log(deed).await {
             tracing::error!(%error, "an action's result could not be logged");
         }
     }
 
     /// The line of a refusal, in the file and in the journal. Refused because they take nothing: then there is none.
     pub(super) async fn log_refused(&self, order: &Order, refusal: &Refusal) {
-        let (run, plan) = concerned(&order.command);
+        if self.shared.access.role(order.by.uid).is_none() {
+            return self.log_stranger(&order.by).await;
+        }
+        // What is too long stands in no line.
+        let is_bounded = bounds::check(&order.command).is_ok();
+        let (id, by, command) = (order.id, order.by.clone(), Command::ReloadPlans);
+        let reasonless = Order { id, by, session: None, headless: order.headless, command };
+        let (verb, named) = (order.command.verb(), if is_bounded { order } else { &reasonless });
+        let (run, plan) = concerned(&named.command);
         let taken = Taken {
             run,
             plan: plan.clone(),
-            about: About { env: self.env_of(&order.command), ..About::default() },
+            about: About { env: self.env_of(&named.command), ..About::default() },
             ..Taken::default()
         };
-        let line = with_reason(deed(order, Phase::Refused, &taken, short_text(refusal.to_string())), refusal.reason());
+        let line = deed(named, Phase::Refused, &taken, bounds::said(refusal.to_string()));
+        let line = with_reason(Deed { action: verb.to_owned(), ..line }, refusal.reason());
         drop(taken);
-        let written = self.shared.actions.write(line).await;
+        let written = self.shared.log(line).await;
         let entry = ActionEntry {
             order: None,
             by: order.by.clone(),
@@ -101,7 +123,7 @@ impl Inner {
             plan,
             bills: 0,
             reason: None,
-            result: refusal.to_string(),
+            result: bounds::said(refusal.to_string()),
             line: written.ok(),
         };
         let _ = self.shared.ledger.append(vec![Event::ActionTaken(Box::new(entry))]).await;
@@ -127,7 +149,7 @@ impl Inner {
             args: None,
             result: "accepted".to_owned(),
         };
-        let line = self.shared.actions.write(deed).await.ok();
+        let line = self.shared.log(deed).await.ok();
         let result = format!("accepted; {env}");
         let entry = ActionEntry {
             order: None,
@@ -150,7 +172,7 @@ impl Shared {
         told.push(Event::RunClosed { run, end: end.clone() });
         self.ledger.append(told).await?;
         let Some(row) = read(&self.store, move |s| s.run(run)).await? else { return Ok(()) };
-        let result = format!("{}; {}", short_text(how_it_ended(&end)), sum(&row));
+        let result = format!("{}; {}", bounds::said(how_it_ended(&end)), sum(&row));
         let n = row.tally.found;
         let args = serde_json::json!({
             "reason": end.reason().map(Reason::code), "reason_args": end.reason().map(Reason::args), "sum": row.tally,
@@ -172,7 +194,7 @@ impl Shared {
             args: Some(short(args)),
             result,
         };
-        if let Err(error) = self.actions.write(deed).await {
+        if let Err(error) = self.log(deed).await {
             tracing::error!(%run, %error, "a run's end could not be logged");
         }
         Ok(())
@@ -210,21 +232,10 @@ pub(super) fn with_reason(deed: Deed, why: &Reason) -> Deed {
     Deed { code: Some(why.code()), args: Some(short(why.args())), ..deed }
 }
 
-/// Longest text of somebody else in a line, bytes: the log's reader knows a line's end by its length, too.
-const SAID: usize = 4096;
-
-fn short_text(mut text: String) -> String {
-    if text.len() > SAID {
-        text.truncate(text.floor_char_boundary(SAID));
-        text.push('…');
-    }
-    text
-}
-
 /// Arguments whose texts are cut to what a line takes.
 fn short(args: Value) -> Value {
     match args {
-        Value::String(text) => Value::String(short_text(text)),
+        Value::String(text) => Value::String(bounds::said(text)),
         Value::Array(all) => all.into_iter().map(short).collect(),
         Value::Object(all) => Value::Object(all.into_iter().map(|(name, value)| (name, short(value))).collect()),
         plain @ (Value::Null | Value::Bool(_) | Value::Number(_)) => plain,
@@ -237,7 +248,8 @@ pub(super) fn deed(order: &Order, phase: Phase, taken: &Taken, result: String) -
         Command::Unlock { reason, .. }
         | Command::Resolve { reason, .. }
         | Command::Reopen { reason, .. }
-        | Command::AdoptServer { reason, .. } => Some(reason.clone()),
+        | Command::AdoptServer { reason, .. }
+        | Command::AcceptLog { reason } => Some(reason.clone()),
         Command::Approve { reason, .. } => reason.clone(),
         _ => None,
     });

@@ -27,6 +27,7 @@ use crate::store::actions::ActionLog;
 use crate::store::{Store, StoreError};
 
 mod across;
+mod action_log;
 mod ahead;
 mod answers;
 mod breaker;
@@ -149,6 +150,8 @@ struct Inner {
     closing: AtomicBool,
     /// Runs being closed by an order.
     ending: Mutex<HashSet<RunId>>,
+    /// Users without a role who knocked.
+    strangers: action_log::Strangers,
 }
 
 impl Drop for Inner {
@@ -191,6 +194,7 @@ impl Engine {
             source: parts.plans,
             access: parts.access,
             actions: parts.actions,
+            log_begins: tokio::sync::Mutex::default(),
             owner: parts.owner,
             bound: Mutex::new(HashMap::new()),
             tasks: Mutex::new(HashMap::new()),
@@ -207,6 +211,7 @@ impl Engine {
             one_order: tokio::sync::Mutex::new(()),
             closing: AtomicBool::new(false),
             ending: Mutex::new(HashSet::new()),
+            strangers: action_log::Strangers::default(),
         });
         inner.shared.remember_servers().await?;
         inner.reload().await.map_err(EngineError::Plans)?;
@@ -241,6 +246,12 @@ impl Engine {
     /// What a user may do here; `None`: not even look.
     pub fn role(&self, uid: u32) -> Option<Role> {
         self.inner.shared.access.role(uid)
+    }
+
+    /// Somebody without a role knocked and was refused.
+    pub fn knocked(&self, who: Who) {
+        let inner = Arc::clone(&self.inner);
+        self.inner.tasks.spawn(async move { inner.log_stranger(&who).await });
     }
 
     /// Asks a question.

@@ -93,7 +93,7 @@ impl Inner {
     }
 
     async fn carry_out(self: &Arc<Self>, order: &Order, mut taken: Taken) -> Result<Receipt, Refusal> {
-        let line = self.shared.actions.write(deed(order, Phase::Before, &taken, String::new())).await?;
+        let line = self.shared.log(deed(order, Phase::Before, &taken, String::new())).await?;
         let result = if taken.note.is_empty() { "accepted".to_owned() } else { format!("accepted; {}", taken.note) };
         let entry = ActionEntry {
             order: taken.instead.is_none().then_some(order.id),
@@ -135,8 +135,10 @@ impl Inner {
         if let Some(error) = self.shared.ledger.failed() {
             return Err(error.into());
         }
+        self.acceptable(order)?;
         self.refresh_for(order).await;
         self.allowed(order)?;
+        self.log_allows(&order.command)?;
         let by = &order.by;
         match &order.command {
             Command::Start { plan, params } => self.start_run(plan, params, order).await,
@@ -156,6 +158,7 @@ impl Inner {
             Command::SetPace { env, per_minute, concurrency } => self.set_pace(env, *per_minute, *concurrency, by),
             Command::Reopen { keys, reason } => self.reopen(keys, reason, by).await,
             Command::AdoptServer { env, reason } => self.adopt_server(env, reason, by),
+            Command::AcceptLog { reason } => self.accept_log(reason).await,
             Command::Resolve { selection, reason } => self.resolve(selection, reason, by).await,
             Command::Unlock { env, reason } => self.unlock(env, reason, order.session),
             Command::Lock { env } => self.relock(env),
@@ -457,6 +460,7 @@ pub(super) fn concerned(command: &Command) -> (Option<RunId>, Option<PlanId>) {
         | Command::Lock { .. }
         | Command::Reopen { .. }
         | Command::AdoptServer { .. }
+        | Command::AcceptLog { .. }
         | Command::ReloadPlans => (None, None),
     }
 }

@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::missed;
+use crate::domain::action_log::LogFault;
 use crate::domain::bill::Slot;
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::EnvId;
@@ -69,6 +70,9 @@ pub struct Health {
     pub unresolved: u64,
     /// Unknown ones among them.
     pub unknown: u64,
+    /// Where the action log and the journal disagree: no run starts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<LogFault>,
 }
 
 /// A run that stopped by itself.
@@ -284,6 +288,14 @@ pub async fn standing(link: &dyn Link) -> Result<(Vec<StoppedRun>, Vec<LedgerGro
     Ok((ended, groups))
 }
 
+/// Where the action log and the journal disagree.
+pub async fn log_faults(link: &dyn Link) -> Result<Vec<LogFault>, LinkError> {
+    Ok(match link.ask(Query::LogFaults).await? {
+        Answer::LogFaults(faults) => faults,
+        _ => Vec::new(),
+    })
+}
+
 /// Everything together.
 struct Desk {
     book: Mutex<Book>,
@@ -302,10 +314,11 @@ impl Desk {
 
     async fn health(&self) -> Result<Health, String> {
         let (ended, groups) = standing(&*self.link).await.map_err(|e| e.to_string())?;
+        let log = log_faults(&*self.link).await.map_err(|e| e.to_string())?;
         let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         let breakers: Vec<EnvId> =
             now.envs.iter().filter(|env| env.breaker.is_some()).map(|env| env.env.clone()).collect();
-        Ok(judge(&now.live, &ended, &breakers, &groups))
+        Ok(judge(&now.live, &ended, &breakers, &groups, log))
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -337,13 +350,19 @@ impl Desk {
 }
 
 /// Whether all is well. `ended`: runs that ended by themselves, the latest of their plan.
-pub fn judge(live: &Live, ended: &[StoppedRun], breakers: &[EnvId], groups: &[LedgerGroup]) -> Health {
+pub fn judge(
+    live: &Live,
+    ended: &[StoppedRun],
+    breakers: &[EnvId],
+    groups: &[LedgerGroup],
+    log: Vec<LogFault>,
+) -> Health {
     let open = live.open().filter_map(|run| Halted::of(&run.row, None));
     let ended = ended.iter().filter_map(|run| Halted::of(&run.row, Some((run.since, run.times))));
     let runs: Vec<Halted> = open.chain(ended).collect();
     let unknown = groups.iter().filter(|g| g.slot == crate::domain::bill::Slot::Unknown).map(|g| g.count).sum();
     Health {
-        ok: runs.is_empty() && breakers.is_empty(),
+        ok: runs.is_empty() && breakers.is_empty() && log.is_empty(),
         version: env!("CARGO_PKG_VERSION"),
         open_runs: live.open().count() as u64,
         stopped: runs.iter().map(|run| (run.run.clone(), run.detail.clone())).collect(),
@@ -351,6 +370,7 @@ pub fn judge(live: &Live, ended: &[StoppedRun], breakers: &[EnvId], groups: &[Le
         breakers: breakers.iter().map(ToString::to_string).collect(),
         unresolved: groups.iter().map(|g| g.count).sum(),
         unknown,
+        log,
     }
 }
 

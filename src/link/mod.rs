@@ -16,6 +16,7 @@ use crate::domain::query::{Answer, Query};
 pub mod ended;
 pub mod frame;
 pub mod local;
+pub mod peer;
 pub mod pending;
 pub mod remote;
 pub mod serve;

@@ -17,6 +17,7 @@ use ulid::Ulid;
 
 use super::ended;
 use super::frame::{self, REPLY_MAX, Reply, Request, VERSION};
+use super::peer::{Address, mistrusted};
 use super::version::OtherVersion;
 use super::{Gone, Link, LinkError, Notice, Watch};
 use crate::domain::command::{Order, Receipt};
@@ -53,6 +54,8 @@ struct Shared {
     who: Who,
     /// A console talks through it, not a verb.
     console: bool,
+    /// The user who is expected there, where one was named.
+    expected: Option<u32>,
     starter: Option<Arc<dyn Starter>>,
     /// One start at a time: the console watches and asks at once.
     starting: tokio::sync::Mutex<()>,
@@ -113,10 +116,19 @@ impl Shared {
 
     /// `None` where nobody listens.
     async fn try_connect(&self) -> Result<Option<Line>, LinkError> {
-        match UnixStream::connect(&self.path).await {
+        let address = match Address::of(&self.path) {
+            Ok(address) => address,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(other(format!("{}: {e}", self.path.display()))),
+        };
+        match UnixStream::connect(address.path()).await {
             Ok(stream) => {
+                let peer = stream.peer_cred().map_err(|e| other(format!("{}: {e}", self.path.display())))?;
+                if let Some(why) = mistrusted(peer.uid(), &self.path, self.expected) {
+                    return Err(other(why));
+                }
                 // By the kernel's word, also of one that ends before it says welcome.
-                if let Some(pid) = stream.peer_cred().ok().and_then(|peer| peer.pid()) {
+                if let Some(pid) = peer.pid() {
                     self.owner.store(pid.unsigned_abs(), Ordering::SeqCst);
                 }
                 self.greet(stream).await.map(Some)
@@ -137,8 +149,13 @@ impl Shared {
             console: self.console,
         };
         let greeting = async {
-            frame::write(&mut writer, &hello).await?;
-            frame::read::<Reply>(&mut reader, REPLY_MAX).await
+            // Whoever is refused at the door finds it closed, and the reason behind it.
+            let said = frame::write(&mut writer, &hello).await;
+            let reply = frame::read::<Reply>(&mut reader, REPLY_MAX).await;
+            if matches!(reply, Err(frame::FrameError::Closed | frame::FrameError::Broken(_))) {
+                said?;
+            }
+            reply
         };
         match tokio::time::timeout(WELCOME, greeting).await {
             Ok(Ok(Reply::Welcome { pid, instance })) => {
@@ -203,8 +220,18 @@ impl RemoteLink {
 
     fn to(path: &Path, who: Who, console: bool, starter: Option<Arc<dyn Starter>>) -> Self {
         let (starting, ended, owner) = (tokio::sync::Mutex::default(), Mutex::default(), AtomicU32::new(0));
-        let shared = Arc::new(Shared { path: path.to_path_buf(), who, console, starter, starting, ended, owner });
+        let path = path.to_path_buf();
+        let shared = Arc::new(Shared { path, who, console, expected: None, starter, starting, ended, owner });
         Self { shared, talk: tokio::sync::Mutex::new(None) }
+    }
+
+    /// Believes only this user to be the owner.
+    #[must_use]
+    pub fn expecting(mut self, owner: Option<u32>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.expected = owner;
+        }
+        self
     }
 
     /// Whether an owner is there: `Ok(false)` where nobody listens, an error where somebody does and does not answer.

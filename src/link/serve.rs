@@ -3,9 +3,10 @@
 //! Invariant: who gives an order is what the kernel says of the peer; a slow or hostile client costs the engine
 //! nothing: its queues are bounded, and what it does not read becomes one resync.
 
+use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,6 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use ulid::Ulid;
 
 use super::frame::{self, PATIENCE, REQUEST_MAX, Reply, Request, VERSION};
+use super::peer::Address;
 use super::version::refusal;
 use super::{Notice, Watch};
 use crate::domain::command::Order;
@@ -24,8 +26,10 @@ use crate::domain::query::Query;
 use crate::domain::who::Who;
 use crate::engine::Engine;
 
-/// Connections at a time; a console has two.
+/// Connections at a door at a time; a console has two.
 const CONNECTIONS: usize = 64;
+/// Connections of one user at all doors together, beside the owner's own.
+const OF_ONE_USER: usize = 16;
 /// Frames waiting for one client to read them.
 const QUEUE: usize = 32;
 /// Questions of one client at the engine at a time.
@@ -64,7 +68,7 @@ impl Door {
             Ok(meta) if !meta.file_type().is_socket() => {
                 return Err(std::io::Error::new(std::io::ErrorKind::AlreadyExists, "something else stands there"));
             }
-            Ok(_) if self.group.is_some() && std::os::unix::net::UnixStream::connect(&self.path).is_ok() => {
+            Ok(_) if self.group.is_some() && is_answered(&self.path) => {
                 return Err(std::io::Error::new(std::io::ErrorKind::AddrInUse, "another owner serves it"));
             }
             Ok(_) => std::fs::remove_file(&self.path)?,
@@ -72,7 +76,7 @@ impl Door {
             Err(e) => return Err(e),
         }
         // Whoever connects between bind and chmod is asked who he is like everybody else.
-        let listener = UnixListener::bind(&self.path)?;
+        let listener = UnixListener::bind(Address::of(&self.path)?.path())?;
         if let Some(gid) = self.group {
             std::os::unix::fs::chown(&self.path, None, Some(gid))?;
         }
@@ -95,7 +99,7 @@ struct Hall {
     /// This owner's name towards clients.
     instance: Ulid,
     /// Connections now.
-    clients: watch::Sender<usize>,
+    slots: Slots,
     /// By which signal the owner ends on purpose.
     bye: watch::Sender<Option<String>>,
 }
@@ -104,8 +108,7 @@ impl Server {
     /// Opens the doors. Only the holder of the owner lock may call this. The first one must open; another one that
     /// cannot is said in the log, and the owner serves without it.
     pub fn bind(doors: &[Door], engine: Engine) -> std::io::Result<Self> {
-        let hall =
-            Hall { engine, instance: Ulid::generate(), clients: watch::Sender::new(0), bye: watch::Sender::new(None) };
+        let hall = Hall { engine, instance: Ulid::generate(), slots: Slots::new(), bye: watch::Sender::new(None) };
         let mut server = Self { paths: Vec::new(), hall, accepting: Vec::new() };
         for door in doors {
             match door.open() {
@@ -122,7 +125,7 @@ impl Server {
 
     /// How many connections there are, as it changes.
     pub fn clients(&self) -> watch::Receiver<usize> {
-        self.hall.clients.subscribe()
+        self.hall.slots.all.subscribe()
     }
 
     /// Tells every client which signal ends this owner, and waits (a second at most) until they have gone.
@@ -143,6 +146,10 @@ impl Drop for Server {
     }
 }
 
+fn is_answered(path: &Path) -> bool {
+    Address::of(path).and_then(|at| std::os::unix::net::UnixStream::connect(at.path())).is_ok()
+}
+
 async fn accept(listener: UnixListener, hall: Hall) {
     // Dropped with this task: every client's task ends with the server.
     let mut tasks = JoinSet::new();
@@ -152,27 +159,86 @@ async fn accept(listener: UnixListener, hall: Hall) {
             continue;
         };
         while tasks.try_join_next().is_some() {}
-        let hall = hall.clone();
-        let full = tasks.len() >= CONNECTIONS;
-        // Counted before its task runs: whoever was let in is waited for at the end, and told.
-        hall.clients.send_modify(|n| *n += 1);
-        let count = Count(hall.clients.clone());
-        tasks.spawn(async move {
-            let _count = count;
-            if full {
-                refuse(stream, "too many consoles are attached").await;
-            } else {
-                client(stream, hall).await;
-            }
-        });
+        let Ok(peer) = stream.peer_cred() else { continue };
+        match hall.admit(peer.uid(), tasks.len()) {
+            Ok(slot) => drop(tasks.spawn(client(stream, hall.clone(), slot))),
+            Err(why) => turn_away(stream, why),
+        }
     }
 }
 
-struct Count(watch::Sender<usize>);
+impl Hall {
+    /// A place for one more connection of a user, or why there is none. Who has no role gets none.
+    fn admit(&self, uid: u32, at_this_door: usize) -> Result<Slot, String> {
+        if self.engine.role(uid).is_none() {
+            self.engine.knocked(person(uid, String::new(), None));
+            return Err(format!(
+                "user id {uid} may not attach here: [access] in the owner's configuration names who may"
+            ));
+        }
+        if at_this_door >= CONNECTIONS {
+            return Err("too many consoles are attached".to_owned());
+        }
+        let most = if uid == rustix::process::geteuid().as_raw() { CONNECTIONS } else { OF_ONE_USER };
+        self.slots
+            .take(uid, most)
+            .ok_or_else(|| format!("user id {uid} has {most} connections already: close a console first"))
+    }
+}
 
-impl Drop for Count {
+/// Connections of each user at all doors together, and of all users.
+#[derive(Clone)]
+struct Slots {
+    taken: Arc<Mutex<HashMap<u32, usize>>>,
+    all: watch::Sender<usize>,
+}
+
+impl Slots {
+    fn new() -> Self {
+        Self { taken: Arc::default(), all: watch::Sender::new(0) }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<u32, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, uid: u32, most: usize) -> Option<Slot> {
+        let mut taken = self.taken();
+        if taken.get(&uid).is_some_and(|his| *his >= most) {
+            return None;
+        }
+        *taken.entry(uid).or_default() += 1;
+        drop(taken);
+        self.all.send_modify(|n| *n += 1);
+        Some(Slot { uid, slots: self.clone() })
+    }
+}
+
+/// The place of one connection, given back when dropped.
+struct Slot {
+    uid: u32,
+    slots: Slots,
+}
+
+impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.send_modify(|n| *n = n.saturating_sub(1));
+        let mut taken = self.slots.taken();
+        if let Some(his) = taken.get_mut(&self.uid) {
+            *his = his.saturating_sub(1);
+        }
+        taken.retain(|_, his| *his > 0);
+        drop(taken);
+        self.slots.all.send_modify(|n| *n = n.saturating_sub(1));
+    }
+}
+
+/// Says why and closes at once: whoever is refused holds nothing here.
+fn turn_away(stream: UnixStream, why: String) {
+    use std::io::Write;
+    let words = frame::encode(&Reply::Refused(why));
+    if let (Ok(mut stream), Ok(words)) = (stream.into_std(), words) {
+        // It takes as much as an empty socket takes; nobody waits for more.
+        let _ = stream.write(&words);
     }
 }
 
@@ -187,11 +253,7 @@ async fn refuse(mut stream: UnixStream, why: &str) {
 }
 
 /// Shakes hands: gives who is there, by the kernel's word, and whether it is a console.
-async fn hello(stream: &mut UnixStream, engine: &Engine) -> Result<(Who, bool), String> {
-    let uid = stream.peer_cred().map_err(|e| format!("who you are cannot be told: {e}"))?.uid();
-    if engine.role(uid).is_none() {
-        return Err(format!("user id {uid} may not attach here: [access] in the owner's configuration names who may"));
-    }
+async fn hello(stream: &mut UnixStream, uid: u32) -> Result<(Who, bool), String> {
     let read = tokio::time::timeout(PATIENCE, frame::read::<Request>(stream, REQUEST_MAX)).await;
     match read.map_err(|_| "no hello came".to_owned())?.map_err(|e| e.to_string())? {
         Request::Hello { version: VERSION, login, from, console } => {
@@ -214,10 +276,10 @@ fn hint(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(HINT).collect()
 }
 
-async fn client(mut stream: UnixStream, hall: Hall) {
+async fn client(mut stream: UnixStream, hall: Hall, slot: Slot) {
     let engine = hall.engine;
     let mut bye = hall.bye.subscribe();
-    let (who, console) = match hello(&mut stream, &engine).await {
+    let (who, console) = match hello(&mut stream, slot.uid).await {
         Ok(hello) => hello,
         Err(why) => return refuse(stream, &why).await,
     };
@@ -356,5 +418,23 @@ async fn write_out(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Reply>)
         if writer.write_all(&bytes).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_user_takes_his_own_slots_and_nobody_elses() {
+        let slots = Slots::new();
+        let mut his: Vec<Slot> = (0..OF_ONE_USER).map(|_| slots.take(7, OF_ONE_USER).unwrap()).collect();
+        assert!(slots.take(7, OF_ONE_USER).is_none());
+        let other = slots.take(8, OF_ONE_USER).unwrap();
+        assert_eq!(*slots.all.borrow(), OF_ONE_USER + 1);
+        his.pop();
+        assert!(slots.take(7, OF_ONE_USER).is_some(), "given back");
+        drop((his, other));
+        assert_eq!((*slots.all.borrow(), slots.taken().len()), (0, 0));
     }
 }

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use super::StoreError;
+use super::account::{self, Told, read};
 use super::index::fold::fold;
 use super::index::key;
 use super::index::kv::{Batch, Entry, Kv, Walk};
@@ -19,8 +19,10 @@ use super::local::disk::{Disk, RealDisk};
 use super::local::place::{Place, VERSION, stamp};
 use super::local::upgrade::put_in_place;
 use super::local::{OpenFault, Progress, SledKv};
+use super::{StoreError, actions};
+use crate::domain::action_log::LogFault;
 use crate::domain::bill::Slot;
-use crate::domain::event::Fact;
+use crate::domain::event::{Event, Fact};
 use crate::domain::ids::Seq;
 use crate::domain::time::Clock;
 
@@ -46,6 +48,10 @@ pub struct JournalReport {
     pub damage: Vec<String>,
     /// The torn end of a write that nobody was told of; the next opening cuts it.
     pub torn: Option<String>,
+    /// Hash of the chain after the last fact, as hex digits.
+    pub head: String,
+    /// The same at the place that was asked for, where an append ends there.
+    pub asked: Option<String>,
 }
 
 /// What a comparison of the index with the journal found.
@@ -95,12 +101,16 @@ pub struct Report {
     pub ballast: bool,
     /// Damaged indexes put aside earlier, and torn ends kept.
     pub kept: Vec<PathBuf>,
+    /// Lines of the action log.
+    pub log_lines: u64,
+    /// Where the action log and the journal disagree.
+    pub log: Vec<LogFault>,
 }
 
 impl Report {
     /// Whether nothing is wrong. A torn end and an index that is merely behind are no faults.
     pub fn is_sound(&self) -> bool {
-        self.journal.damage.is_empty() && self.index.broken.is_none() && self.index.wrong == 0
+        self.journal.damage.is_empty() && self.index.broken.is_none() && self.index.wrong == 0 && self.log.is_empty()
     }
 }
 
@@ -139,13 +149,19 @@ pub fn check(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Resu
     if opened.as_ref().is_none_or(|index| index.layout().is_ok_and(|layout| layout.is_some())) {
         fresh.begin()?;
     }
-    let folded = fold_all(&place.journal(), witness, applied, &fresh.kv, progress);
+    let mut told = Told::default();
+    let folded = fold_all(&place.journal(), witness, applied, &fresh.kv, &mut told, progress);
     let compared = folded.and_then(|journal| {
         report.journal = journal;
         if !report.journal.damage.is_empty() {
             return Ok(());
         }
         count(&fresh.kv, &mut report)?;
+        let log = dir.join(actions::FILE);
+        let found = read::read(&log, told.accepted(), |_, _| Ok(()));
+        let found = found.map_err(|e| StoreError::Directory(format!("{}: {e}", log.display())))?;
+        report.log = account::compare(&found, &told).faults;
+        report.log_lines = found.rows.len() as u64;
         if let Some(index) = &opened {
             report.index.behind = report.journal.last.0.saturating_sub(applied.0);
             if report.index.layout.is_none() {
@@ -169,7 +185,8 @@ pub fn rebuild(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Re
     let new_dir = dir.join("sled.new");
     let fresh = fresh(&place, &new_dir)?;
     fresh.begin()?;
-    let journal = fold_all(&place.journal(), Seq(place.known_durable()), Seq(u64::MAX), &fresh.kv, progress)?;
+    let witness = Seq(place.known_durable());
+    let journal = fold_all(&place.journal(), witness, Seq(u64::MAX), &fresh.kv, &mut Told::default(), progress)?;
     if let Some(first) = journal.damage.first() {
         drop(fresh);
         let _ = std::fs::remove_dir_all(&new_dir);
@@ -234,6 +251,9 @@ pub fn export(dir: &Path, out: &mut dyn Write) -> Result<JournalReport, StoreErr
     let place = Place::new(dir);
     place.known_version()?;
     walk(&place.journal(), Seq(place.known_durable()), &mut |fact| {
+        if fact.event == Event::Forgotten {
+            return Ok(());
+        }
         let failed = |e: String| StoreError::Write(format!("the export: {e}"));
         serde_json::to_writer(&mut *out, &fact).map_err(|e| failed(e.to_string()))?;
         out.write_all(b"\n").map_err(|e| failed(e.to_string()))
@@ -273,11 +293,13 @@ fn fold_all<K: Kv>(
     witness: Seq,
     up_to: Seq,
     kv: &K,
+    told: &mut Told,
     progress: &dyn Fn(Progress),
 ) -> Result<JournalReport, StoreError> {
     let mut work = Scratch::new(kv);
     let mut misfit = Vec::new();
     let mut report = walk(dir, witness, &mut |fact| {
+        told.note(&fact);
         if fact.seq > up_to || !misfit.is_empty() {
             return Ok(());
         }
@@ -310,11 +332,21 @@ pub(super) fn walk(
     witness: Seq,
     each: &mut dyn FnMut(Fact) -> Result<(), StoreError>,
 ) -> Result<JournalReport, StoreError> {
+    walk_past(dir, witness, None, each)
+}
+
+/// As [`walk`]; tells the hash of the chain at a place, too.
+pub(super) fn walk_past(
+    dir: &Path,
+    witness: Seq,
+    asked: Option<Seq>,
+    each: &mut dyn FnMut(Fact) -> Result<(), StoreError>,
+) -> Result<JournalReport, StoreError> {
     let files = tail::files(dir)?;
     let last_no = files.keys().next_back().copied();
     let mut report = JournalReport::default();
     let mut expected = Some((Seq(1), frame::Chain::default()));
-    let mut no_before = 0;
+    let (mut no_before, mut running) = (0, frame::Chain::default());
     for (no, (plain, _)) in files {
         if no != no_before + 1 {
             report.damage.push(format!("segment {:08}: it is missing", no_before + 1));
@@ -329,6 +361,12 @@ pub(super) fn walk(
         let mut seen = 0;
         let mut on = |_: u64, first: Seq, payload: &[u8]| {
             let facts = frame::facts(payload).map_err(|e| segment::damaged(no, 0, first, &e.to_string()))?;
+            if asked.is_some() {
+                running = frame::link(&running, first, payload);
+                if facts.last().map(|fact| fact.seq) == asked {
+                    report.asked = Some(super::hex(&running));
+                }
+            }
             for fact in facts {
                 seen += 1;
                 report.last = fact.seq;
@@ -355,6 +393,7 @@ pub(super) fn walk(
                     report.damage.push(format!("segment {no:08}: it does not continue the segment before it"));
                 }
                 expected = Some((next, chain));
+                report.head = super::hex(&chain);
                 if let Some(rest) = rest {
                     let told = format!("segment {no:08}, offset {}, fact {next}: {}", rest.offset, rest.what);
                     if is_last && !rest.whole_behind && next > witness {

@@ -2,11 +2,13 @@
 //!
 //! Invariant: `append` is all-or-nothing and durable on return; nothing is shown before it is durable.
 
+pub mod account;
 pub mod actions;
 pub mod backup;
 pub mod codec;
 pub mod doctor;
 pub mod fault;
+pub mod file;
 pub mod index;
 pub mod journal;
 pub mod local;
@@ -16,6 +18,7 @@ pub mod prune;
 
 use async_trait::async_trait;
 
+use crate::domain::action_log::LogWitness;
 use crate::domain::bill::{Found, Slot};
 use crate::domain::cause::Cause;
 use crate::domain::event::{ActionEntry, Event, Fact};
@@ -176,6 +179,10 @@ pub trait Store: Send + Sync {
     /// The plan of a revision, as it was when a run was first opened under it. `None`: runs of that revision are older
     /// than the keeping of plans.
     fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError>;
+    /// The newest witness of the action log's file, after the newest one by which a person accepted it.
+    fn log_witnesses(&self) -> Result<Vec<(Seq, LogWitness)>, StoreError> {
+        Ok(Vec::new())
+    }
     /// The action log, newest first.
     fn actions(&self, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError>;
 }
@@ -322,6 +329,11 @@ macro_rules! index_reads {
             env: &crate::domain::ids::EnvId,
         ) -> Result<Option<crate::domain::run::Mark>, StoreError> {
             $index.mark(plan, env)
+        }
+        fn log_witnesses(
+            &$self,
+        ) -> Result<Vec<(crate::domain::ids::Seq, crate::domain::action_log::LogWitness)>, StoreError> {
+            $index.log_witnesses()
         }
         fn plan_of(&$self,
             rev: &crate::domain::ids::PlanRev,

@@ -1,4 +1,6 @@
-//! Pruning: a new journal without the bills a retention rule no longer keeps, in the old one's place.
+//! Pruning: a new journal without the bills a retention rule no longer keeps, in the old one's place. Every fact that is kept
+//! keeps its place; where one is forgotten, [`Event::Forgotten`] stands in its place. What the prune adds comes behind,
+//! [`Event::Pruned`] first, so that whoever remembers a place, or the head of the chain before, can still be answered.
 //!
 //! Invariants: the directory is exchanged in one step, after the new one was compared with the old one: same ledger, same
 //! open runs, same marks, same sum of every run; whatever fails before that step has changed nothing.
@@ -7,6 +9,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::account::PRUNE;
 use super::actions::{ActionLog, Deed, FileLog, Phase};
 use super::backup::MANIFEST;
 use super::index::Index;
@@ -15,9 +18,9 @@ use super::journal::tail::{self, Pending, ROTATE, Tail};
 use super::local::disk::{Disk, RealDisk};
 use super::local::place::{Place, stamp};
 use super::local::{LocalStore, Options, Progress, Raise, SledKv};
-use super::{Store, StoreError, doctor};
+use super::{Store, StoreError, doctor, file};
 use crate::domain::bill::Slot;
-use crate::domain::event::{ActionEntry, Event, Fact};
+use crate::domain::event::{self, ActionEntry, Event, Fact};
 use crate::domain::filter::Filter;
 use crate::domain::ids::{EnvId, PlanId, RunId, Seq};
 use crate::domain::query::{PageRequest, Retention, Scope};
@@ -72,7 +75,7 @@ pub async fn prune(
     let old = LocalStore::open_raising(order.data, Arc::clone(clock), &by, &|_: Progress| {}, options, &never)?;
     let now = clock.now();
     if !order.act {
-        let counted = rewrite(&old, &order.rule, now, progress, &mut |_| Ok(()))?;
+        let counted = rewrite(&old, order, now, progress, &mut |_| Ok(()))?;
         old.close()?;
         return Ok(counted);
     }
@@ -147,7 +150,7 @@ async fn build(
     place.make(&place.journal())?;
     let mut pruned = {
         let mut writer = Rewriter::open(&place, now)?;
-        let pruned = rewrite(old, &order.rule, now, progress, &mut |fact| writer.put(fact))?;
+        let pruned = rewrite(old, order, now, progress, &mut |fact| writer.put(fact))?;
         writer.flush()?;
         pruned
     };
@@ -157,8 +160,12 @@ async fn build(
         let is_file = entry.file_type().map_err(io(order.data))?.is_file();
         if is_file && !OWN.iter().any(|own| *own == name) {
             let to = new_dir.join(&name);
-            std::fs::copy(entry.path(), &to).map_err(io(&to))?;
-            std::fs::File::open(&to).and_then(|f| f.sync_all()).map_err(io(&to))?;
+            let copied = file::open(&entry.path()).and_then(|mut from| {
+                let mut copy = file::create(&to)?;
+                std::io::copy(&mut from, &mut copy)?;
+                copy.sync_all()
+            });
+            copied.map_err(io(&to))?;
         }
     }
     let new = LocalStore::open(new_dir, Arc::clone(clock), &order.by.to_string(), &|_: Progress| {})?;
@@ -167,7 +174,16 @@ async fn build(
         tracing::error!(%error, "nothing was pruned");
     }
     let deed = result?;
-    let line = FileLog::open(new_dir, Arc::clone(clock))?.write(deed.clone()).await?;
+    let log = FileLog::open(new_dir, Arc::clone(clock), &new)?;
+    if let Some(fault) = log.faults().first() {
+        let advice = Place::new(order.data).command("log verify");
+        return Err(StoreError::Directory(format!("{}: nothing is pruned before `{advice}` is well", fault.en())));
+    }
+    if let Some(adopted) = log.adopted.clone() {
+        new.append(vec![Event::LogWitnessed(Box::new(adopted))]).await?;
+        pruned.facts.1 += 1;
+    }
+    let line = log.write(deed.clone()).await?;
     let entry = ActionEntry {
         order: None,
         by: order.by.clone(),
@@ -180,7 +196,11 @@ async fn build(
         line: Some(line),
     };
     new.append(vec![Event::ActionTaken(Box::new(entry))]).await?;
-    pruned.facts.1 = new.last_seq().0;
+    pruned.facts.1 += 1;
+    if let Some(witness) = log.close(&new)? {
+        new.append(vec![Event::LogWitnessed(Box::new(witness))]).await?;
+        pruned.facts.1 += 1;
+    }
     new.close()?;
     sync_dir(new_dir)?;
     Ok(pruned)
@@ -188,12 +208,12 @@ async fn build(
 
 /// The action's line.
 fn told(order: &Order<'_>, pruned: &Pruned) -> Result<Deed, StoreError> {
-    let rule = serde_json::to_string(&order.rule).map_err(|e| StoreError::Write(e.to_string()))?;
+    let rule = rule_text(&order.rule)?;
     Ok(Deed {
         phase: Phase::After,
         order: None,
         by: order.by.clone(),
-        action: "prune".to_owned(),
+        action: PRUNE.to_owned(),
         env: None,
         plan: None,
         plan_rev: None,
@@ -222,8 +242,11 @@ impl Rewriter {
         Ok(Self { next: tail.next(), tail, held: Vec::new() })
     }
 
-    /// Takes one fact; it gets the next place of this journal.
+    /// Takes one fact. One that was there before keeps its place; one that is added gets the next.
     fn put(&mut self, fact: Fact) -> Result<(), StoreError> {
+        if fact.seq != Seq(0) && fact.seq != self.next {
+            return Err(StoreError::Contradiction(format!("fact {} would stand at {}", fact.seq, self.next)));
+        }
         self.held.push(Fact { seq: self.next, ..fact });
         self.next = Seq(self.next.0 + 1);
         if self.held.len() >= STEP { self.flush() } else { Ok(()) }
@@ -246,10 +269,10 @@ impl Rewriter {
     }
 }
 
-/// Reads the whole journal and gives on what is kept.
+/// Reads the whole journal and gives on what is kept, then what is added.
 fn rewrite(
     old: &LocalStore,
-    rule: &Retention,
+    order: &Order<'_>,
     now: Ts,
     progress: &(dyn Fn(u64) + Sync),
     keep: &mut dyn FnMut(Fact) -> Result<(), StoreError>,
@@ -263,28 +286,39 @@ fn rewrite(
         let Some(last) = facts.last() else { break };
         at = last.seq;
         for fact in facts {
-            pruned.facts.0 += 1;
-            let closed = match &fact.event {
-                Event::RunClosed { run, .. } => sums.remove(run).map(|gone| (*run, gone)),
-                _ => None,
-            };
-            let stamp = fact.at;
-            if let Some(fact) = without(fact, index, rule, now, &mut sums)? {
-                pruned.facts.1 += 1;
-                keep(fact)?;
-            }
-            if let Some((run, gone)) = closed {
-                pruned.gone.add(&gone);
-                pruned.others |= index.run(run)?.is_some_and(|row| !row.head.op.is_audit());
-                pruned.facts.1 += 1;
-                keep(Fact { seq: Seq(0), at: stamp, event: Event::RunPruned { run, gone } })?;
-            }
+            let (seq, stamp) = (fact.seq, fact.at);
+            let was_there = fact.event != Event::Forgotten;
+            let kept = without(fact, index, &order.rule, now, &mut sums)?;
+            pruned.facts.0 += u64::from(was_there);
+            pruned.facts.1 += u64::from(was_there && kept.is_some());
+            keep(kept.unwrap_or(Fact { seq, at: stamp, event: Event::Forgotten }))?;
         }
         if at.0.is_multiple_of(50 * STEP as u64) {
             progress(at.0);
         }
     }
+    let mut sums: Vec<(RunId, Tally)> = sums.into_iter().collect();
+    sums.sort_by_key(|(run, _)| *run);
+    let added = std::iter::once(Event::Pruned(Box::new(mark(order, old)?)));
+    for event in added.chain(sums.iter().map(|(run, gone)| Event::RunPruned { run: *run, gone: *gone })) {
+        pruned.facts.1 += 1;
+        keep(Fact { seq: Seq(0), at: now, event })?;
+    }
+    for (run, gone) in &sums {
+        pruned.gone.add(gone);
+        pruned.others |= index.run(*run)?.is_some_and(|row| !row.head.op.is_audit());
+    }
     Ok(pruned)
+}
+
+/// What the new journal says of the old one.
+fn mark(order: &Order<'_>, old: &LocalStore) -> Result<event::Pruned, StoreError> {
+    let (old_last, old_head) = old.head();
+    Ok(event::Pruned { old_head, old_last, rule: rule_text(&order.rule)?, by: order.by.clone() })
+}
+
+fn rule_text(rule: &Retention) -> Result<String, StoreError> {
+    serde_json::to_string(rule).map_err(|e| StoreError::Write(e.to_string()))
 }
 
 /// A fact without what is forgotten; `None` when nothing is left of it.

@@ -523,7 +523,7 @@ impl World {
             Query::Actions(_) => Answer::Actions(page(if self.empty { vec![] } else { self.actions.clone() })),
             Query::Revisions(_) => Answer::Revisions(self.revisions.clone()),
             Query::Environments => Answer::Environments(self.envs.clone()),
-            Query::Stopped | Query::Preview { .. } => unreachable!("no screen asks {query:?}"),
+            Query::Stopped | Query::LogFaults | Query::Preview { .. } => unreachable!("no screen asks {query:?}"),
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::access::Role;
+use super::action_log::LogFault;
 use super::bill::Failure;
 use super::cause::{Cause, known};
 use super::ids::{EnvId, FormId, OpId, PlanId, PlanRev, RunId, SetHash};
@@ -156,6 +157,14 @@ pub enum Reason {
     FormsDiffer { plan: PlanId, source: FormId, target: FormId },
     /// A zone nobody knows.
     UnknownZone { env: EnvId, zone: String },
+    /// The action log and the journal disagree; how many places there are beside this one.
+    LogDisagrees { fault: LogFault, more: u64 },
+    /// The action log and the journal agree: there is nothing to accept.
+    LogAgrees {},
+    /// A text of an order is longer than any may be.
+    TextTooLong { most: u64 },
+    /// A list of an order is longer than any may be.
+    ListTooLong { most: u64, n: u64 },
     /// Nothing matched; what was left out, counted.
     NothingMatches { left_out: Vec<(LeftOut, u64)> },
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::domain::action_log::Flaw;
+use crate::domain::ids::Seq;
 
 /// One of each, in the order of the enum.
 pub(super) fn examples() -> Vec<Reason> {
@@ -91,6 +93,22 @@ pub(super) fn examples() -> Vec<Reason> {
         Reason::NotHere { plan: plan.clone(), form: form.clone(), env: env.clone() },
         Reason::FormsDiffer { plan, source: form, target: FormId::new("STK_InStock") },
         Reason::UnknownZone { env, zone: "Mars/Base".into() },
+        Reason::LogDisagrees { fault: LogFault::Missing { told: 7 }, more: 0 },
+        Reason::LogDisagrees { fault: LogFault::Cut { last: 3, told: 7 }, more: 1 },
+        Reason::LogDisagrees { fault: LogFault::Broken { line: 3, flaw: Flaw::Hash }, more: 0 },
+        Reason::LogDisagrees { fault: LogFault::Replaced { line: 3 }, more: 0 },
+        Reason::LogDisagrees { fault: LogFault::AcceptedPart { line: 3 }, more: 0 },
+        Reason::LogDisagrees { fault: LogFault::Untold { line: 3, action: "start".into() }, more: 0 },
+        Reason::LogDisagrees {
+            fault: LogFault::JournalOlder { line: 3, action: "start".into(), last: Seq(9) },
+            more: 0,
+        },
+        Reason::LogDisagrees { fault: LogFault::JournalEmpty { lines: 3 }, more: 0 },
+        Reason::LogDisagrees { fault: LogFault::JournalCut { last: Seq(8), head: Seq(9) }, more: 0 },
+        Reason::LogDisagrees { fault: LogFault::JournalReplaced { head: Seq(9) }, more: 0 },
+        Reason::LogAgrees {},
+        Reason::TextTooLong { most: 256 },
+        Reason::ListTooLong { most: 50_000, n: 60_000 },
         Reason::NothingMatches { left_out: Vec::new() },
         Reason::NothingMatches { left_out: LEFT_OUT.map(|why| (why, 2)).to_vec() },
     ]

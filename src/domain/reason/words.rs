@@ -285,6 +285,25 @@ sentences! { |label|
     R::UnknownZone { env, zone } =>
         format!("environment {env} has the unknown server_zone `{zone}`; write e.g. Asia/Shanghai"),
         format!("环境 {env} 的 server_zone `{zone}` 不认识；例如写 Asia/Shanghai");
+    R::LogDisagrees { fault, more } =>
+        format!(
+            "{}{}: no run starts before a person has looked (`skydeck log verify`) and accepted it (`skydeck log accept \
+             --reason …`)",
+            fault.en(),
+            if *more > 0 { format!(", and {more} more") } else { String::new() }
+        ),
+        format!(
+            "{}{}：请先查看（`skydeck log verify`），由有权批准的人接受（`skydeck log accept --reason …`）后才能启动运行",
+            fault.zh(),
+            if *more > 0 { format!("，另有 {more} 处") } else { String::new() }
+        );
+    R::LogAgrees {} => "the action log and the journal agree", "操作日志与流水一致，无需接受";
+    R::TextTooLong { most } =>
+        format!("a name, number or reason of the order is longer than {most} characters: shorten it"),
+        format!("指令中的名称、编号或理由超过 {most} 个字符：请缩短");
+    R::ListTooLong { most, n } =>
+        format!("a list of the order has {n} entries, and one order takes {most}: give several orders"),
+        format!("指令中的列表有 {n} 项，一次最多 {most} 项：请分几次下达");
     R::NothingMatches { left_out } =>
         match left_out.as_slice() {
             [] => "no unresolved bill matches".to_owned(),

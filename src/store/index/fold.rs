@@ -7,6 +7,7 @@ use super::kv::Kv;
 use super::ledger;
 use super::row::{BillRec, KnownRec, RunLiveRec, RunRec};
 use super::scratch::Scratch;
+use crate::domain::action_log::LogWitness;
 use crate::domain::bill::{BillState, Found, Outcome, Skip, Slot, Status, UnknownWhy};
 use crate::domain::cause::Cause;
 use crate::domain::erp_status::Heard;
@@ -111,11 +112,25 @@ pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), S
             let env = dict(s, Dict::Env, bound.env.as_str())?;
             s.put(Key::new(key::SERVER).u16(env).done(), bound)?;
         }
-        Event::Pruned(_) => {}
+        Event::Pruned(_) | Event::Forgotten => {}
+        Event::LogWitnessed(witness) => witnessed(s, witness, seq)?,
         Event::Later(later) => not_understood(s, later, seq)?,
         Event::ActionTaken(entry) => s.put(Key::new(key::ACTION).u64(seq).done(), &(at, entry))?,
     }
     s.end_of_fact(fact.seq);
+    Ok(())
+}
+
+/// Names in [`key::META`] of the newest witness of the action log's file, and of the newest by which a person accepted it.
+pub const WITNESS: &[u8] = b"log";
+/// See [`WITNESS`].
+pub const ACCEPTED: &[u8] = b"log+";
+
+fn witnessed<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, witness: &LogWitness, seq: u64) -> Result<(), StoreError> {
+    s.put(Key::new(key::META).raw(WITNESS).done(), &(seq, witness))?;
+    if witness.accepted.is_some() {
+        s.put(Key::new(key::META).raw(ACCEPTED).done(), &(seq, witness))?;
+    }
     Ok(())
 }
 

@@ -4,12 +4,13 @@
 
 use super::Index;
 use super::fold::{
-    LATER, OPERATIONS, StoppedRec, bill_key, cured_key, dict_key, family_text, known_key, live_key, number_key,
-    plan_key,
+    ACCEPTED, LATER, OPERATIONS, StoppedRec, WITNESS, bill_key, cured_key, dict_key, family_text, known_key, live_key,
+    number_key, plan_key,
 };
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
 use super::kv::{Kv, Walk};
 use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec, RunRec, places, run_row};
+use crate::domain::action_log::LogWitness;
 use crate::domain::bill::{BillState, Found, Slot};
 use crate::domain::cause::Cause;
 use crate::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
@@ -348,6 +349,14 @@ impl<K: Kv> Index<K> {
             Some(env) => self.value(&Key::new(key::SERVER).u16(env).done()),
             None => Ok(None),
         }
+    }
+
+    /// The newest witness of the action log's file, and the newest one by which a person accepted it, with their places.
+    pub fn log_witnesses(&self) -> Result<Vec<(Seq, LogWitness)>, StoreError> {
+        let at = |name: &[u8]| self.value::<(Seq, LogWitness)>(&Key::new(key::META).raw(name).done());
+        let mut found: Vec<(Seq, LogWitness)> = at(ACCEPTED)?.into_iter().chain(at(WITNESS)?).collect();
+        found.dedup();
+        Ok(found)
     }
 
     /// The first fact that this program does not understand, with its name.

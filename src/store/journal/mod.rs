@@ -10,9 +10,8 @@ pub mod segment;
 pub mod tail;
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -20,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use self::frame::Chain;
 use self::sealed::{Table, sealed_path};
 use self::segment::{HEADER, Header, damaged, plain_path, unreadable};
-use super::StoreError;
+use super::{StoreError, file};
 use crate::domain::event::Fact;
 use crate::domain::ids::Seq;
 
@@ -28,11 +27,6 @@ use crate::domain::ids::Seq;
 const PIECES: usize = 4;
 /// Pieces larger than this are not kept.
 const PIECE_LIMIT: usize = 4 * 1024 * 1024;
-
-/// Creates a file only its owner can read.
-pub fn create(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
-}
 
 /// Makes a directory's entries durable.
 pub fn sync_dir(dir: &Path) -> Result<(), StoreError> {
@@ -93,7 +87,7 @@ impl Segment {
                 let to = landmarks.get(piece + 1).map_or(*len, |(_, at)| *at);
                 let path = plain_path(dir, self.no);
                 let io = |e: std::io::Error| unreadable(&path, &e);
-                let mut file = File::open(&path).map_err(io)?;
+                let mut file = file::open(&path).map_err(io)?;
                 file.seek(SeekFrom::Start(from)).map_err(io)?;
                 let mut bytes = Vec::new();
                 file.take(to.saturating_sub(from)).read_to_end(&mut bytes).map_err(io)?;

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::frame::{self, Chain};
 use super::segment::{HEADER, Header, damaged, plain_path, scan, unreadable};
 use crate::domain::ids::Seq;
-use crate::store::StoreError;
 use crate::store::index::key::{u32_at, u64_at};
+use crate::store::{StoreError, file};
 
 const MAGIC: [u8; 4] = *b"SkyZ";
 /// Plain bytes of a block, at least; the unit read for one fact.
@@ -58,12 +58,12 @@ pub fn seal(dir: &Path, no: u32, stop: &AtomicBool) -> Result<Option<Table>, Sto
     let (from, to) = (plain_path(dir, no), sealed_path(dir, no));
     let new = to.with_extension("seal-new");
     let failed = |e: std::io::Error| StoreError::Write(format!("{}: {e}", new.display()));
-    let mut out = BufWriter::new(super::create(&new).map_err(failed)?);
+    let mut out = BufWriter::new(file::create(&new).map_err(failed)?);
     let mut writer = Writer { blocks: Vec::new(), held: Vec::with_capacity(BLOCK * 2), held_first: None, at: 0 };
     writer.at = HEADER as u64;
     // The header comes first and is known only after the scan began: its bytes are the plain file's own.
     let mut head = [0_u8; HEADER];
-    let mut plain = File::open(&from).map_err(|e| unreadable(&from, &e))?;
+    let mut plain = file::open(&from).map_err(|e| unreadable(&from, &e))?;
     frame::fill(&mut plain, &mut head).map_err(|e| unreadable(&from, &e))?;
     out.write_all(&head).map_err(failed)?;
     let scanned = scan(&from, no, true, |offset, first, payload| {
@@ -155,7 +155,7 @@ impl Table {
     /// Reads the table of a sealed segment.
     pub fn read(path: &Path, no: u32) -> Result<Self, StoreError> {
         let io = |e: std::io::Error| unreadable(path, &e);
-        let mut file = File::open(path).map_err(io)?;
+        let mut file = file::open(path).map_err(io)?;
         let size = file.metadata().map_err(io)?.len();
         let wrong = |what: &str| damaged(no, size.saturating_sub(FOOTER as u64), Seq(0), what);
         let mut head = [0_u8; HEADER];
@@ -203,7 +203,7 @@ impl Table {
     pub fn open(&self, path: &Path, block: &Block) -> Result<Vec<u8>, StoreError> {
         let io = |e: std::io::Error| unreadable(path, &e);
         let bad = |what: &str| damaged(self.header.no, block.offset, block.first, what);
-        let mut file = File::open(path).map_err(io)?;
+        let mut file = file::open(path).map_err(io)?;
         file.seek(SeekFrom::Start(block.offset)).map_err(io)?;
         let mut packed = Vec::new();
         file.take(u64::from(block.packed)).read_to_end(&mut packed).map_err(io)?;

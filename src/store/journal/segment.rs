@@ -3,13 +3,12 @@
 //! Invariant: a segment names the place it begins with and the chain hash before it, so that a missing,
 //! swapped or foreign file is noticed.
 
-use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::frame::{self, Chain, Frames, Next};
 use crate::domain::ids::Seq;
-use crate::store::StoreError;
+use crate::store::{StoreError, file};
 
 const MAGIC: [u8; 4] = *b"SkyJ";
 const VERSION: u8 = 1;
@@ -113,7 +112,7 @@ pub fn scan(
     mut each: impl FnMut(u64, Seq, &[u8]) -> Result<(), StoreError>,
 ) -> Result<Scanned, StoreError> {
     let io = |e: &std::io::Error| unreadable(path, e);
-    let file = File::open(path).map_err(|e| io(&e))?;
+    let file = file::open(path).map_err(|e| io(&e))?;
     let size = file.metadata().map_err(|e| io(&e))?.len();
     let mut from = BufReader::with_capacity(256 * 1024, file);
     let mut bytes = [0_u8; HEADER];
@@ -170,7 +169,7 @@ pub fn scan(
 
 /// Whether a whole frame of a later fact begins anywhere from `from` on.
 fn whole_frame_behind(path: &Path, from: u64, next: Seq) -> std::io::Result<bool> {
-    let mut file = File::open(path)?;
+    let mut file = file::open(path)?;
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;

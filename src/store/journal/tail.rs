@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, RwLock};
 use super::frame::{self, Chain};
 use super::sealed::{self, Table, sealed_path};
 use super::segment::{HEADER, Header, Scanned, damaged, plain_path, scan, unreadable};
-use super::{Form, Journal, Segment, Torn, create, sync_dir};
+use super::{Form, Journal, Segment, Torn, sync_dir};
 use crate::domain::event::Fact;
 use crate::domain::ids::Seq;
-use crate::store::StoreError;
 use crate::store::local::disk::Disk;
+use crate::store::{StoreError, file};
 
 /// Size at which a segment is closed and sealed.
 pub const ROTATE: u64 = 64 * 1024 * 1024;
@@ -115,7 +115,7 @@ impl Tail {
 fn begin(dir: &Path, header: &Header, disk: &dyn Disk) -> Result<File, StoreError> {
     let path = plain_path(dir, header.no);
     let failed = |e: std::io::Error| StoreError::Write(format!("{}: {e}", path.display()));
-    let mut file = create(&path).map_err(failed)?;
+    let mut file = file::create(&path).map_err(failed)?;
     disk.write(&mut file, &header.bytes()).map_err(failed)?;
     disk.sync(&file).map_err(failed)?;
     file.sync_all().map_err(failed)?;
@@ -208,7 +208,7 @@ pub fn open(
     let (file, no, len) = if let Some((no, len)) = open {
         let path = plain_path(dir, no);
         let failed = |e: std::io::Error| StoreError::Write(format!("{}: {e}", path.display()));
-        let mut file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+        let mut file = file::regular(OpenOptions::new().write(true), &path).map_err(failed)?;
         file.seek(SeekFrom::Start(len)).map_err(failed)?;
         // What a killed process wrote may be in the page cache only; it is about to be answered for.
         file.sync_all().map_err(failed)?;
@@ -273,7 +273,7 @@ fn first_chain(dir: &Path, segment: &Segment) -> Result<Chain, StoreError> {
     }
     let path = plain_path(dir, segment.no);
     let mut bytes = [0_u8; HEADER];
-    let mut file = File::open(&path).map_err(|e| unreadable(&path, &e))?;
+    let mut file = file::open(&path).map_err(|e| unreadable(&path, &e))?;
     frame::fill(&mut file, &mut bytes).map_err(|e| unreadable(&path, &e))?;
     Header::read(&bytes).map(|h| h.before).map_err(|what| damaged(segment.no, 0, segment.first, what))
 }
@@ -281,11 +281,11 @@ fn first_chain(dir: &Path, segment: &Segment) -> Result<Chain, StoreError> {
 fn cut(path: &Path, no: u32, offset: u64, bytes: u64, stamp: &str) -> Result<Torn, StoreError> {
     let kept = path.with_extension(format!("torn-{stamp}"));
     let failed = |e: std::io::Error| StoreError::Write(format!("{}: {e}", kept.display()));
-    let mut from = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
+    let mut from = file::regular(OpenOptions::new().read(true).write(true), path).map_err(failed)?;
     from.seek(SeekFrom::Start(offset)).map_err(failed)?;
     let mut rest = Vec::new();
     from.read_to_end(&mut rest).map_err(failed)?;
-    let mut to = create(&kept).map_err(failed)?;
+    let mut to = file::create(&kept).map_err(failed)?;
     std::io::Write::write_all(&mut to, &rest).map_err(failed)?;
     to.sync_all().map_err(failed)?;
     from.set_len(offset).map_err(failed)?;

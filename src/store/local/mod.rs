@@ -240,6 +240,12 @@ impl LocalStore {
         &self.dir
     }
 
+    /// The journal's last place and the hash of its chain there, as hex digits.
+    pub fn head(&self) -> (Seq, String) {
+        let chain = self.shared.journal.segments().last().map(|segment| segment.chain).unwrap_or_default();
+        (self.shared.journal.last(), crate::store::hex(&chain))
+    }
+
     /// Why nothing, or nothing new, is written, if so.
     pub fn trouble(&self) -> Option<String> {
         match self.shared.mode() {

@@ -3,16 +3,17 @@
 //! Invariant: a directory that others could read, or that another process holds, is refused before anything in
 //! it is touched.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use chrono::TimeZone;
 
 use super::disk::{Disk, Op, RealDisk};
 use crate::domain::time::Ts;
-use crate::store::journal::{create, sync_dir};
+use crate::store::file::{self, create};
+use crate::store::journal::sync_dir;
 use crate::store::{StoreError, fault};
 
 /// Version of the whole directory. 0.1.0 refuses what is newer than its own, and changes nothing but `owner.lock`.
@@ -21,6 +22,9 @@ pub const VERSION: u32 = 2;
 pub const FIRST: u32 = 1;
 /// Bytes set aside so that outcomes can still be written on a full disk.
 pub const BALLAST: u64 = 16 * 1024 * 1024;
+
+/// Longest of the small files, bytes.
+const SMALL: u64 = 4096;
 
 /// Paths of a data directory.
 #[derive(Clone, Debug)]
@@ -79,6 +83,9 @@ impl Place {
         let advice = match e.kind() {
             Kind::StorageFull | Kind::QuotaExceeded => "the disk is full: free some space, nothing was changed",
             Kind::PermissionDenied => "not permitted: check the owner and mode, nothing was changed",
+            Kind::FileTooLarge => {
+                "a limit on the size of files (`ulimit -f`) is in the way: raise it, nothing was changed"
+            }
             Kind::ReadOnlyFilesystem => "the file system is read-only, nothing was changed",
             _ => "the disk does not answer as it should, nothing was changed",
         };
@@ -90,8 +97,7 @@ impl Place {
         let fresh = match std::fs::symlink_metadata(&self.dir) {
             Ok(_) => false,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.dir);
-                made.map_err(|e| self.refused("cannot be created", &e))?;
+                file::make_dirs(&self.dir).map_err(|e| self.refused("cannot be created", &e))?;
                 true
             }
             Err(e) => return Err(self.refused("cannot be looked at", &e)),
@@ -132,7 +138,7 @@ impl Place {
     /// Takes the owner's lock for the life of the file.
     pub fn take(&self, now: Ts, who: &str) -> Result<File, StoreError> {
         let path = self.lock();
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let opened = file::ours(OpenOptions::new().read(true).write(true).create(true).truncate(false), &path);
         let mut file = opened.map_err(|e| self.refused("owner.lock", &e))?;
         match file.try_lock() {
             Ok(()) => {}
@@ -162,7 +168,7 @@ impl Place {
 
     /// The version written in the directory, `None` where none is; refuses a newer one. Writes nothing.
     pub fn version(&self) -> Result<Option<u32>, StoreError> {
-        let text = match std::fs::read_to_string(self.version_file()) {
+        let text = match file::read_text(&self.version_file(), SMALL) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(self.refused("version", &e)),
@@ -218,16 +224,19 @@ impl Place {
 
     /// Creates a directory of the store.
     pub fn make(&self, path: &Path) -> Result<(), StoreError> {
-        match DirBuilder::new().mode(0o700).create(path) {
+        match file::make_dir(path) {
             Ok(()) => sync_dir(&self.dir),
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                let is_dir = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
+                if is_dir { Ok(()) } else { Err(self.say(&format!("{} is no directory", path.display()))) }
+            }
             Err(e) => Err(self.refused(&path.display().to_string(), &e)),
         }
     }
 
     /// Last place a clean close noted, 0 when none.
     pub fn known_durable(&self) -> u64 {
-        let text = std::fs::read_to_string(self.known()).unwrap_or_default();
+        let text = file::read_text(&self.known(), SMALL).unwrap_or_default();
         text.trim().strip_prefix("durable up to fact ").and_then(|n| n.parse().ok()).unwrap_or(0)
     }
 

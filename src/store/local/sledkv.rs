@@ -9,11 +9,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::store::StoreError;
 use crate::store::index::blocks::Blocks;
 use crate::store::index::kv::{Batch, Entry, Kv, Near, is_empty};
 use crate::store::index::memtable::Memtable;
 use crate::store::index::scratch::applied_key;
+use crate::store::{StoreError, file};
 
 /// Cache asked of sled; it takes two to three times as much (reference/storage.md §1.3). The system keeps the file's
 /// pages besides.
@@ -91,6 +91,7 @@ impl SledKv {
             }
         };
         let file = File::open(dir.join("db")).map_err(OpenFault::Disk)?;
+        file::keep_private(dir).map_err(OpenFault::Disk)?;
         if is_unblocked(&db) {
             return Err(OpenFault::Unblocked);
         }

@@ -39,6 +39,9 @@ const LOOK_EVERY: u64 = 1024 * 1024;
 /// Free bytes below which no new work is taken.
 pub(super) const LOW: u64 = 4 * 1024 * 1024;
 
+/// Said where a file may not grow.
+const FILE_LIMIT: &str = ": a limit on the size of files (`ulimit -f`) is in the way: raise it, then start again";
+
 /// What the thread is asked.
 pub enum Job {
     /// Store these.
@@ -195,7 +198,8 @@ impl Writer {
                 }
                 Err(e) if !second && is_full(&e) && self.shared.mode() == Mode::Open => self.drain(&e.to_string()),
                 Err(e) => {
-                    let fault = self.shared.stop(format!("the journal: {e}"));
+                    let advice = if e.kind() == std::io::ErrorKind::FileTooLarge { FILE_LIMIT } else { "" };
+                    let fault = self.shared.stop(format!("the journal: {e}{advice}"));
                     for waiting in group {
                         let _ = waiting.reply.send(Err(fault.clone()));
                     }
