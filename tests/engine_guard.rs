@@ -348,7 +348,7 @@ async fn asks_for_two(bench: &mut Bench) -> bool {
     match bench.order_of(2, None, approve).await {
         Receipt::Accepted { .. } => false,
         Receipt::Refused(Refusal::SecondPerson(Reason::SecondPerson { run: of, .. })) if of == run => true,
-        other => panic!("{other:?}"),
+        other @ Receipt::Refused(_) => panic!("{other:?}"),
     }
 }
 

@@ -177,11 +177,18 @@ mod tests {
 
     #[test]
     fn a_group_is_asked_of_the_machine() {
-        let config: AccessConfig = toml::from_str("viewer = [\"@daemon\", 70002]").unwrap();
-        let rules = config.rules().unwrap();
         let daemon = User::from_name("daemon").unwrap().unwrap();
-        assert_eq!([daemon.uid.as_raw(), 70002].map(|uid| rules.role(uid)), [Some(Role::Viewer); 2]);
-        assert_eq!(rules.role(70001), None);
+        for text in ["viewer = [\"@daemon\"]", "viewer = [\"@daemon\", 70002]"] {
+            let config: AccessConfig = toml::from_str(text).unwrap();
+            let rules = config.rules().unwrap();
+            assert_eq!(rules.role(daemon.uid.as_raw()), Some(Role::Viewer), "{text}");
+            assert_eq!(rules.role(70002).is_some(), text.contains("70002"));
+            assert_eq!(rules.role(70001), None);
+        }
+        let door = "socket = \"/run/skydeck/owner.sock\"\ngroup = \"daemon\"";
+        let config: AccessConfig = toml::from_str(door).unwrap();
+        let expected = (PathBuf::from("/run/skydeck/owner.sock"), daemon.gid.as_raw());
+        assert_eq!(config.rules().unwrap().door, Some(expected));
     }
 
     #[test]
