@@ -118,10 +118,9 @@ pub(crate) fn help_outcomes(lang: Lang, op: &OpId) -> [String; 2] {
 pub(crate) fn state_width(lang: Lang, others: bool, not_reached: bool) -> u16 {
     match (lang, others, not_reached) {
         (Lang::Zh, true, _) => 12,
-        (Lang::Zh, false, _) => 10,
         (Lang::En, _, true) => 13,
         (Lang::En, true, false) => 11,
-        (Lang::En, false, false) => 10,
+        (Lang::Zh, false, _) | (Lang::En, false, false) => 10,
     }
 }
 
