@@ -1,14 +1,18 @@
 //! Fetches secrets from where the configuration says they are kept (reliability.md §4.1).
 //!
-//! Invariant: a secret is read from a place only its owner can read, and no message ever repeats it.
+//! Invariants: a secret is read from a place only its owner can read, and no message ever repeats it; what it holds beside
+//! the secret itself (a byte order mark, a blank at an end) is refused before it costs a sign-in; a process that holds one
+//! leaves no core dump.
 
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
@@ -98,11 +102,47 @@ impl Take {
 
     fn read(self, source: impl Read) -> Result<SecretString, String> {
         let bytes = whole(source, self.max())?;
-        match self {
-            Self::Line => first_line(&bytes),
-            Self::Whole => text_of(&bytes),
-        }
+        let text = match self {
+            Self::Line => bytes.split(|b| *b == b'\n').next().unwrap_or_default(),
+            Self::Whole => &bytes,
+        };
+        self.secret(text)
     }
+
+    /// A text that can be the secret, or what about it must be mended where it is kept.
+    fn secret(self, bytes: &[u8]) -> Result<SecretString, String> {
+        let text = std::str::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
+        let of_lines = |c: char| self == Self::Whole && matches!(c, '\n' | '\r' | '\t');
+        let fault = if text.is_empty() {
+            "is empty"
+        } else if text.starts_with('\u{feff}') {
+            "begins with a byte order mark; save it as UTF-8 without one"
+        } else if text.contains(['\r', '\0']) && self == Self::Line {
+            "holds a carriage return or NUL; save it with plain line ends"
+        } else if text.chars().any(|c| c.is_control() && !of_lines(c)) {
+            "holds a control character (a tabulator or escape, perhaps); write it again without"
+        } else if text.contains(is_unseen) {
+            "holds a character that cannot be seen (a zero-width space or direction mark); write it again without"
+        } else if self == Self::Line && text.trim() != text {
+            "has a blank at its beginning or end; take it away"
+        } else {
+            return Ok(SecretString::from(text.to_owned()));
+        };
+        Err(fault.to_owned())
+    }
+}
+
+/// Characters that copying out of a page or chat brings along.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// From here on this process is never written into a core file, nor can another one of the same user read its memory.
+fn keep_out_of_dumps() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    // The limit is what children inherit; the flag is this process's own. Where one is refused, the other one holds.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 fn get(
@@ -112,6 +152,7 @@ fn get(
     base: &Path,
     take: Take,
 ) -> Result<SecretString, SecretError> {
+    keep_out_of_dumps();
     let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| PathBuf::from(dir).join(credential));
     let (name, result) = match (credential.filter(|path| path.exists()), source) {
         (Some(path), _) => (path.display().to_string(), from_file(&path, take)),
@@ -122,7 +163,7 @@ fn get(
         (None, SecretSource::Command(argv)) => {
             (format!("command {}", argv.first().map_or("", String::as_str)), from_command(argv, take))
         }
-        (None, SecretSource::Prompt) => ("the terminal".to_owned(), from_prompt(of)),
+        (None, SecretSource::Prompt) => ("the terminal".to_owned(), from_prompt(of, take)),
     };
     result.map_err(|message| SecretError { of: of.to_owned(), source_name: name, message })
 }
@@ -148,12 +189,19 @@ fn from_file(path: &Path, take: Take) -> Result<SecretString, String> {
 }
 
 fn from_command(argv: &[String], take: Take) -> Result<SecretString, String> {
+    from_command_within(argv, take, COMMAND_LIMIT)
+}
+
+/// The command is the head of a process group of its own, which ends with its time: what it started must not go on, with
+/// the secret, after we have given up.
+fn from_command_within(argv: &[String], take: Take, limit: Duration) -> Result<SecretString, String> {
     let (program, args) = argv.split_first().ok_or("the command is empty")?;
     let mut child = Command::new(program)
         .args(args)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        .process_group(0)
         .spawn()
         .map_err(|e| format!("cannot be started: {e}"))?;
     let stdout = child.stdout.take().ok_or("gives no output")?;
@@ -162,54 +210,40 @@ fn from_command(argv: &[String], take: Take) -> Result<SecretString, String> {
         let _ = send.send(take.read(stdout));
     });
     let began = Instant::now();
-    let secret = receive.recv_timeout(COMMAND_LIMIT);
+    let secret = receive.recv_timeout(limit);
     let status = loop {
+        // Not reaped after its time: as long as it is not, the group's number is nobody else's.
+        if secret.is_err() || began.elapsed() >= limit {
+            break None;
+        }
         match child.try_wait() {
             Ok(Some(status)) => break Some(status),
-            Ok(None) if secret.is_ok() && began.elapsed() < COMMAND_LIMIT => {
-                std::thread::sleep(Duration::from_millis(5))
-            }
-            _ => break None,
+            Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+            Err(_) => break None,
         }
     };
     if status.is_none() {
-        let _ = child.kill();
+        let _ = rustix::process::kill_process_group(Pid::from_child(&child), Signal::KILL);
         let _ = child.wait();
     }
     match (secret, status) {
-        (Err(_), _) | (_, None) => Err(format!("did not end within {} s", COMMAND_LIMIT.as_secs())),
+        (Err(_), _) | (_, None) => Err(format!("did not end within {} s", limit.as_secs())),
         (Ok(_), Some(status)) if !status.success() => Err(format!("ended with {status}")),
         (Ok(result), Some(_)) => result,
     }
 }
 
-fn from_prompt(of: &str) -> Result<SecretString, String> {
-    rpassword::prompt_password(format!("Secret of {of}: "))
-        .map(SecretString::from)
-        .map_err(|e| format!("cannot be asked for: {e}; there is no terminal, use a file or a command"))
+fn from_prompt(of: &str, take: Take) -> Result<SecretString, String> {
+    let typed = rpassword::prompt_password(format!("Secret of {of}: "))
+        .map(Zeroizing::new)
+        .map_err(|e| format!("cannot be asked for: {e}; there is no terminal, use a file or a command"))?;
+    take.secret(typed.as_bytes())
 }
 
 fn whole(source: impl Read, max: u64) -> Result<Zeroizing<Vec<u8>>, String> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(256));
     source.take(max + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
     if bytes.len() as u64 > max { Err(format!("is longer than {max} bytes")) } else { Ok(bytes) }
-}
-
-/// The first line; a carriage return or a NUL is refused, because it would change the secret's meaning.
-fn first_line(bytes: &[u8]) -> Result<SecretString, String> {
-    let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-    if line.iter().any(|b| *b == b'\r' || *b == 0) {
-        return Err("holds a carriage return or NUL; save it with plain line ends".to_owned());
-    }
-    text_of(line)
-}
-
-fn text_of(bytes: &[u8]) -> Result<SecretString, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
-    if text.is_empty() {
-        return Err("is empty".to_owned());
-    }
-    Ok(SecretString::from(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -258,5 +292,62 @@ mod tests {
         }
         let command = SecretSource::Command(vec!["printf".into(), "hunter2\\n".into()]);
         assert_eq!(fetch("e", &command, d).unwrap().expose_secret(), "hunter2");
+    }
+    #[test]
+    fn what_is_no_part_of_a_secret_is_refused_and_never_repeated() {
+        for (text, words) in [
+            ("\u{feff}hunter2", "byte order mark"),
+            (" hunter2", "blank at its beginning or end"),
+            ("hunter2 ", "blank at its beginning or end"),
+            ("hunter2\u{3000}", "blank at its beginning or end"),
+            ("\u{a0}hunter2", "blank at its beginning or end"),
+            ("hun\tter2", "control character"),
+            ("hunter2\u{1b}[0m", "control character"),
+            ("hunter2\u{85}", "control character"),
+            ("hunter2\u{200b}", "cannot be seen"),
+            ("hun\u{202e}ter2", "cannot be seen"),
+            ("hun\0ter2", "NUL"),
+        ] {
+            let error = Take::Line.secret(text.as_bytes()).unwrap_err();
+            assert!(error.contains(words) && !error.contains("ter2"), "{text:?}: {error}");
+        }
+        for good in ["hunter2", "hunter 2", "口令 二", "a=b;c\"'\\"] {
+            assert_eq!(Take::Line.secret(good.as_bytes()).unwrap().expose_secret(), good);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let error = fetch("e", &file(dir.path(), "bom", b"\xef\xbb\xbfhunter2\n", 0o600), dir.path()).unwrap_err();
+        assert!(error.message.contains("byte order mark"), "{error}");
+        let key = "\u{feff}-----BEGIN PRIVATE KEY-----\n";
+        assert!(Take::Whole.secret(key.as_bytes()).is_err());
+        assert!(Take::Whole.secret(b"a\r\n\tb \n").is_ok(), "a key is of several lines");
+    }
+
+    #[test]
+    fn a_commands_whole_group_ends_with_its_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let mark = dir.path().join("pids");
+        // Its children ignore what they can, and one of them holds the output open after the command itself has gone.
+        let script =
+            format!("(trap '' TERM HUP INT; sleep 1000) & echo $! > {0}; sleep 1000 & echo $! >> {0}", mark.display());
+        for script in [format!("{script}; wait"), script] {
+            let argv = ["sh", "-c", &script].map(str::to_owned);
+            let error = from_command_within(&argv, Take::Line, Duration::from_secs(1)).unwrap_err();
+            assert!(error.contains("did not end within"), "{error}");
+            let pids = std::fs::read_to_string(&mark).unwrap();
+            assert_eq!(pids.lines().count(), 2);
+            for pid in pids.lines() {
+                let until = Instant::now() + Duration::from_secs(20);
+                while is_running(pid) {
+                    assert!(Instant::now() < until, "process {pid} outlived its command");
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+        }
+    }
+
+    /// Whether a process is there and no zombie that nobody reaps.
+    fn is_running(pid: &str) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
     }
 }

@@ -12,12 +12,9 @@ use crate::cli::args::{Global, Language};
 use crate::cli::exit::Stop;
 use crate::config::{Config, ConfigError, EnvironmentConfig, SecretSource, SignInKind};
 use crate::domain::cause::{BUILT_IN, CauseTable};
-use crate::domain::ids::PlanId;
-use crate::domain::query::PlanProblem;
 use crate::domain::time::{Clock, Ts};
 use crate::domain::who::Who;
 use crate::domain::zone::Zone;
-use crate::engine::{PlanRead, PlanSource, Reading};
 use crate::erp::config::{ClientCertificate, ClientConfig, Proxy, SignIn};
 use crate::erp::refusals::Refusals;
 use crate::erp::{Erp, KingdeeErp};
@@ -29,12 +26,14 @@ mod log;
 mod offline;
 mod opening;
 pub mod owner;
+pub mod plan_files;
 
 pub use alerts::alerts;
 pub use engine::{Booted, Home, SOCKET, Setup, home_of, store_stop};
 pub use log::Logging;
 pub use offline::Offline;
 pub use opening::told;
+pub use plan_files::{PlanFiles, plan_id, read_plan};
 
 /// Plans shipped inside the program, for the demo and as examples: (name, JSON).
 pub const SHIPPED: &[(&str, &str)] = &[
@@ -192,68 +191,6 @@ pub fn causes(config: &Config, base: &Path) -> Result<CauseTable, Stop> {
         Stop::usage(format!("{}:{line}: {}", file.display(), e.message()))
     })?;
     Ok(built_in.overridden_by(theirs))
-}
-
-/// Plans from a directory, and single files named on the command line.
-pub struct PlanFiles {
-    /// Directory of `*.json`.
-    pub dir: PathBuf,
-    /// Further files.
-    pub extra: Vec<PathBuf>,
-}
-
-impl PlanFiles {
-    fn files(&self) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> = std::fs::read_dir(&self.dir)
-            .map(|entries| entries.filter_map(Result::ok).map(|e| e.path()).collect())
-            .unwrap_or_default();
-        files.retain(|path| path.extension().is_some_and(|e| e == "json"));
-        files.sort();
-        files.extend(self.extra.iter().cloned());
-        files
-    }
-}
-
-/// A plan's name: its file name without `.json`.
-pub fn plan_id(path: &Path) -> PlanId {
-    PlanId::new(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default())
-}
-
-/// Reads one plan file, with the hazards lint found.
-pub fn read_plan(path: &Path) -> Result<(crate::plan::PlanFile, Vec<crate::plan::lint::Hazard>), PlanProblem> {
-    let id = plan_id(path);
-    let at = path.display();
-    let problem = |message: String| PlanProblem::new(id.clone(), format!("{at}: {message}"));
-    let text = std::fs::read_to_string(path).map_err(|e| problem(format!("cannot be read: {e}")))?;
-    let file = crate::plan::read(id.clone(), &text).map_err(|e| PlanProblem {
-        zh: e.in_chinese().map(|zh| format!("{at}：{zh}")),
-        reason: e.reason.clone(),
-        ..problem(e.to_string())
-    })?;
-    let hazards = crate::plan::lint(&file);
-    Ok((file, hazards))
-}
-
-/// A plan's file as the engine takes it.
-fn plan_of(path: &Path) -> PlanRead {
-    match read_plan(path) {
-        Ok((file, hazards)) => (Ok(file.plan), u32::try_from(hazards.len()).unwrap_or(u32::MAX)),
-        Err(problem) => (Err(problem), 0),
-    }
-}
-
-impl PlanSource for PlanFiles {
-    fn load(&self) -> Vec<PlanRead> {
-        self.files().iter().map(|path| plan_of(path)).collect()
-    }
-
-    fn newest(&self, plan: &PlanId) -> Option<Reading> {
-        // A name with a separator in it is none of a file in the directory.
-        let named = Path::new(plan.as_str()).components().count() == 1;
-        let own = self.extra.iter().find(|path| plan_id(path) == *plan).cloned();
-        let path = own.or_else(|| named.then(|| self.dir.join(format!("{plan}.json"))))?;
-        Some(Box::new(move || path.exists().then(|| plan_of(&path))))
-    }
 }
 
 /// A client for one environment. `refusals`: what the clients of this process know of refused users.

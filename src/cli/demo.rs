@@ -159,7 +159,7 @@ impl Demo {
         let setup = Setup {
             data: ground.data(),
             envs: vec![(config.environment, erp)],
-            plans: PlanFiles { dir: ground.plans(), extra: Vec::new() },
+            plans: PlanFiles::new(ground.plans(), Vec::new()),
             causes,
             clock,
             schedules: true,

@@ -89,7 +89,7 @@ impl Ground {
         Ok(Setup {
             data: self.paths.data.clone(),
             envs,
-            plans: PlanFiles { dir: self.plan_dir(), extra },
+            plans: PlanFiles::new(self.plan_dir(), extra),
             causes: self.causes.clone(),
             clock: self.clock.clone(),
             schedules,

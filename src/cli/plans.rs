@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::args::{Language, PlanVerb};
 use super::exit::{Exit, Stop};
 use super::out::Out;
-use crate::boot::{self, Booted};
+use crate::boot::{self, Booted, plan_files};
 use crate::domain::operation::{Operation, Test};
 use crate::domain::plan::Plan;
 use crate::domain::query::{Answer, Look, Query};
@@ -17,16 +17,7 @@ use crate::plan::{self, PlanFile};
 
 /// Names of the plans of a directory.
 pub fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(dir)
-        .map(|entries| {
-            entries
-                .filter_map(Result::ok)
-                .map(|e| e.path())
-                .filter(|p| p.extension().is_some_and(|e| e == "json"))
-                .map(|p| boot::plan_id(&p).0)
-                .collect()
-        })
-        .unwrap_or_default();
+    let mut names: Vec<String> = plan_files::listed(dir).iter().map(|path| boot::plan_id(path).0).collect();
     names.sort();
     names
 }
@@ -63,11 +54,18 @@ fn read(out: &Out, dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile, Vec<Haz
     Ok((path, file, hazards))
 }
 
+/// The text of a plan file, or why it is none.
+fn text_of(out: &Out, path: &Path) -> Result<String, Stop> {
+    plan_files::read_text(path).map_err(|why| {
+        let ((en, zh), at) = (why.words(), path.display());
+        Stop::usage(if out.is_zh() { format!("{at}：{zh}") } else { format!("{at}: {en}") })
+    })
+}
+
 /// Reads a file for lint and show: one that refuses to run is read as far as it goes.
 fn inspect(out: &Out, dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile), Stop> {
     let path = file(out, dir, plan)?;
-    let text =
-        std::fs::read_to_string(&path).map_err(|e| Stop::usage(format!("{}: cannot be read: {e}", path.display())))?;
+    let text = text_of(out, &path)?;
     let file =
         plan::inspect(boot::plan_id(&path), &text).map_err(|e| Stop::usage(format!("{}: {e}", path.display())))?;
     Ok((path, file))

@@ -135,6 +135,26 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it may have to wait for a plan's file, which may lie on a server that does not answer. Orders that come
+    /// after it need not wait with it: whatever it starts has no name before its receipt.
+    pub fn reads_plans(&self) -> bool {
+        match self {
+            Self::Start { .. } | Self::Retry { .. } | Self::ReloadPlans => true,
+            Self::Verify { .. }
+            | Self::Approve { .. }
+            | Self::Decline { .. }
+            | Self::Pause { .. }
+            | Self::Resume { .. }
+            | Self::Cancel { .. }
+            | Self::SetPace { .. }
+            | Self::Resolve { .. }
+            | Self::Reopen { .. }
+            | Self::AdoptServer { .. }
+            | Self::Unlock { .. }
+            | Self::Lock { .. } => false,
+        }
+    }
+
     /// The verb of the action log.
     pub fn verb(&self) -> &'static str {
         match self {

@@ -1,11 +1,21 @@
 //! "Did you mean": the nearest known name to a misspelt one.
 
+/// Longest name that is compared, bytes, and the most candidates.
+const LONGEST: usize = 128;
+const MOST: usize = 256;
+
 /// The candidate nearest to `word` (case and `_`/`-` ignored), when it is near enough to be meant.
 pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let fold = |s: &str| s.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect::<Vec<_>>();
+    // Nobody mistypes a name of this length, or among so many; comparing them would take longer than reading the file.
+    if word.len() > LONGEST {
+        return None;
+    }
     let word = fold(word);
     candidates
         .iter()
+        .filter(|c| c.len() <= LONGEST)
+        .take(MOST)
         .map(|c| (distance(&word, &fold(c)), *c))
         .filter(|(d, c)| *d <= (c.chars().count().max(word.len()) / 3).max(1))
         .min_by_key(|(d, _)| *d)

@@ -72,11 +72,13 @@ use tasks::Tasks;
 
 /// Where plans come from; the boot file gives one that reads the plan directory.
 pub trait PlanSource: Send + Sync {
-    /// Reads all plans anew: each one, or why it cannot be used; with the number of hazards lint found.
-    fn load(&self) -> Vec<PlanRead>;
+    /// Reads all plans anew, on a thread that may wait.
+    ///
+    /// # Errors
+    /// Where they are kept does not answer.
+    fn load(&self) -> Result<Vec<Found>, PlanProblem>;
 
-    /// How one plan is read anew, on a thread that may wait; `None` where plans are not in files of their own. What is read
-    /// is `None` where there is no such file.
+    /// How one plan is read anew, on a thread that may wait; `None` where plans are not in files of their own.
     fn newest(&self, _plan: &PlanId) -> Option<Reading> {
         None
     }
@@ -85,8 +87,18 @@ pub trait PlanSource: Send + Sync {
 /// A plan as it was read, or why it cannot be used; with the number of hazards lint found.
 pub type PlanRead = (Result<Plan, PlanProblem>, u32);
 
+/// What reading a plan's file found.
+pub enum Found {
+    /// There is no such file.
+    Nothing,
+    /// This.
+    Read(PlanRead),
+    /// It does not answer: what is known of the plan stands, and nothing is started under it.
+    Silent(PlanProblem),
+}
+
 /// Reads one plan's file.
-pub type Reading = Box<dyn FnOnce() -> Option<PlanRead> + Send>;
+pub type Reading = Box<dyn FnOnce() -> Found + Send>;
 
 /// What an engine is made of.
 pub struct Parts {
@@ -117,9 +129,6 @@ pub enum EngineError {
     /// Two environments share a name.
     #[error("environment `{0}` is configured twice: give each its own name")]
     TwiceEnv(EnvId),
-    /// The plans could not be read.
-    #[error("the plans could not be read: {0}")]
-    Plans(String),
 }
 
 /// What was left when an engine stopped.
@@ -146,6 +155,8 @@ struct Inner {
     tasks: Arc<Tasks>,
     receipts: Mutex<Receipts>,
     one_order: tokio::sync::Mutex<()>,
+    /// One reading of a plan at a time, so that the newer one is the one that is known.
+    reading: Mutex<HashMap<PlanId, Arc<tokio::sync::Mutex<()>>>>,
     /// No new order is taken.
     closing: AtomicBool,
     /// Runs being closed by an order.
@@ -209,12 +220,13 @@ impl Engine {
             tasks,
             receipts: Mutex::new(receipts),
             one_order: tokio::sync::Mutex::new(()),
+            reading: Mutex::default(),
             closing: AtomicBool::new(false),
             ending: Mutex::new(HashSet::new()),
             strangers: action_log::Strangers::default(),
         });
         inner.shared.remember_servers().await?;
-        inner.reload().await.map_err(EngineError::Plans)?;
+        inner.load_first().await;
         match recover::recover(&inner.shared, &inner.tasks).await {
             // A store that takes no writes can be looked at: every order is refused with its reason.
             Err(StoreError::Write(why)) => {

@@ -26,6 +26,7 @@ use super::collect::{self, What};
 use super::control::{Shared, read};
 use super::dispatch::Dispatch;
 use super::guard::{About, deed, ids, with_reason};
+use super::plans::Silent;
 use super::revision::{self, Group};
 use super::runner::Job;
 use super::select::{self, Selected};
@@ -73,11 +74,16 @@ impl From<StoreError> for Refusal {
 impl Inner {
     /// Takes or refuses one order; one at a time, so that two cannot pass the same check.
     pub(super) async fn order(self: &Arc<Self>, order: Order) -> Receipt {
+        if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
+            return receipt;
+        }
+        // For somebody who may not give it nothing is read.
+        let fresh = if self.acceptable(&order).is_ok() { self.refresh_for(&order).await } else { Ok(Silent::default()) };
         let _one = self.one_order.lock().await;
         if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
             return receipt;
         }
-        let receipt = match self.take(&order).await {
+        let receipt = match self.take(&order, fresh).await {
             Ok(taken) => self.carry_out(&order, taken).await,
             Err(refusal) => Err(refusal),
         };
@@ -128,7 +134,7 @@ impl Inner {
         Ok(receipt)
     }
 
-    async fn take(self: &Arc<Self>, order: &Order) -> Result<Taken, Refusal> {
+    async fn take(self: &Arc<Self>, order: &Order, fresh: Result<Silent, Refusal>) -> Result<Taken, Refusal> {
         if self.closing.load(Ordering::SeqCst) {
             return Err(Refusal::WrongState(Reason::EngineEnds {}));
         }
@@ -136,17 +142,19 @@ impl Inner {
             return Err(error.into());
         }
         self.acceptable(order)?;
-        self.refresh_for(order).await;
         self.allowed(order)?;
         self.log_allows(&order.command)?;
-        let by = &order.by;
+        let (silent, by) = (fresh?, &order.by);
         match &order.command {
-            Command::Start { plan, params } => self.start_run(plan, params, order).await,
+            Command::Start { plan, params } => {
+                silent.check(plan)?;
+                self.start_run(plan, params, order).await
+            }
             Command::Retry { selection, revision } => {
-                self.run_of_entries(RunKind::Retry, selection, *revision, order).await
+                self.run_of_entries(RunKind::Retry, selection, *revision, order, &silent).await
             }
             Command::Verify { selection } => {
-                self.run_of_entries(RunKind::Verify, selection, Revision::Newest, order).await
+                self.run_of_entries(RunKind::Verify, selection, Revision::Newest, order, &silent).await
             }
             Command::Approve { run, hash, typed, flags, reason } => {
                 self.approve(*run, hash, typed.as_deref(), flags, reason.as_deref(), order).await
@@ -163,7 +171,6 @@ impl Inner {
             Command::Unlock { env, reason } => self.unlock(env, reason, order.session),
             Command::Lock { env } => self.relock(env),
             Command::ReloadPlans => {
-                self.reload().await.map_err(bad_plan)?;
                 let then: Then = Box::new(|inner| inner.shared.ledger.tell(&Notice::PlansReloaded));
                 Ok(Taken { then: Some(then), ..Taken::default() })
             }
@@ -224,6 +231,7 @@ impl Inner {
         selection: &Selection,
         revision: Revision,
         order: &Order,
+        silent: &Silent,
     ) -> Result<Taken, Refusal> {
         let mut selected = self.select(selection, kind == RunKind::Verify).await?;
         if kind == RunKind::Verify {
@@ -256,6 +264,7 @@ impl Inner {
                 continue;
             }
             let usable = self.shared.under(&id, rev.as_ref()).and_then(|(plan, env)| {
+                silent.check(&id)?;
                 self.shared.idle(&id)?;
                 let is = Operation::id_of(&plan.target.verb);
                 if is != op {

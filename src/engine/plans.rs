@@ -4,6 +4,7 @@
 //! told when that is another plan than before.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -11,11 +12,11 @@ use super::control::{PlanEntry, Wish, lock};
 use super::dispatch::Dispatch;
 use super::orders::bad_plan;
 use super::runner::{Job, Runner};
-use super::{Inner, PlanRead};
+use super::{Found, Inner, PlanRead};
 use crate::domain::command::{Command, Order, Refusal, StartParams};
 use crate::domain::ids::PlanId;
 use crate::domain::plan::Plan;
-use crate::domain::query::Look;
+use crate::domain::query::{Look, PlanProblem};
 use crate::domain::run::Revision;
 use crate::domain::who::Who;
 use crate::link::Notice;
@@ -31,45 +32,109 @@ fn id_of(entry: &PlanEntry) -> &PlanId {
     }
 }
 
+/// Longest wait for earlier readings of the same plan.
+const TURN: Duration = Duration::from_secs(5);
+
+/// Plans whose files did not answer when an order wanted them: nothing is started under them.
+#[derive(Default)]
+pub(super) struct Silent(Vec<PlanProblem>);
+
+impl Silent {
+    /// Refuses what would be started under a plan that could not be read.
+    pub(super) fn check(&self, id: &PlanId) -> Result<(), Refusal> {
+        match self.0.iter().find(|problem| problem.id == *id) {
+            Some(problem) => Err(bad_plan(problem.message.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Inner {
-    /// Reads the plans anew.
-    pub(super) async fn reload(&self) -> Result<(), String> {
+    /// Reads the plans of an engine that starts. It starts without them too: its runs are kept with their plans.
+    pub(super) async fn load_first(&self) {
+        if let Err(problem) = self.reload().await {
+            tracing::error!(why = %problem.message, "no plan could be read");
+            *lock(&self.shared.plans) = Arc::from([(Err(problem), 0)]);
+        }
+    }
+
+    /// Reads the plans anew. What is known of one that does not answer stays.
+    pub(super) async fn reload(&self) -> Result<(), PlanProblem> {
         let source = Arc::clone(&self.shared.source);
-        let read = tokio::task::spawn_blocking(move || source.load()).await.map_err(|e| e.to_string())?;
-        *lock(&self.shared.plans) = read.into_iter().map(entry).collect();
+        let read = tokio::task::spawn_blocking(move || source.load()).await;
+        let read = read.map_err(|e| PlanProblem::new(PlanId::new("plans"), e.to_string()))??;
+        let known = self.shared.plans();
+        let known_or = |problem: PlanProblem| {
+            let known = known.iter().find(|entry| *id_of(entry) == problem.id);
+            known.cloned().unwrap_or((Err(problem), 0))
+        };
+        let plans = read.into_iter().filter_map(|found| match found {
+            Found::Nothing => None,
+            Found::Read(read) => Some(entry(read)),
+            Found::Silent(problem) => Some(known_or(problem)),
+        });
+        *lock(&self.shared.plans) = plans.collect();
         Ok(())
     }
 
-    /// Reads the plans anew that an order is carried out under. A schedule's start keeps to the plan it was planned by.
-    pub(super) async fn refresh_for(&self, order: &Order) {
-        match &order.command {
-            Command::Start { plan, .. } if !order.by.is_schedule() => self.refresh(plan).await,
+    /// Reads the plans anew that an order is carried out under, before it has its turn: a file that does not answer holds
+    /// up nobody else. A schedule's start keeps to the plan it was planned by.
+    pub(super) async fn refresh_for(&self, order: &Order) -> Result<Silent, Refusal> {
+        let ids = match &order.command {
+            Command::Start { plan, .. } if !order.by.is_schedule() => vec![plan.clone()],
             Command::Retry { revision: Revision::Newest, .. } => {
-                for known in self.shared.plans().iter() {
-                    self.refresh(id_of(known)).await;
-                }
+                self.shared.plans().iter().map(|known| id_of(known).clone()).collect()
             }
-            _ => {}
-        }
+            Command::ReloadPlans => {
+                self.reload().await.map_err(|problem| bad_plan(problem.message))?;
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        let problems = futures_util::future::join_all(ids.iter().map(|id| self.refresh(id))).await;
+        Ok(Silent(problems.into_iter().filter_map(Result::err).collect()))
     }
 
     /// Reads one plan's file anew, where it has one.
-    pub(super) async fn refresh(&self, id: &PlanId) {
-        let Some(reading) = self.shared.source.newest(id) else { return };
-        let Ok(Some(read)) = tokio::task::spawn_blocking(reading).await else { return };
-        let read = entry(read);
-        let known = self.shared.plans();
-        let place = known.iter().position(|entry| id_of(entry) == id);
-        if place.and_then(|at| known.get(at)).is_some_and(|entry| *entry == read) {
-            return;
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub(super) async fn refresh(&self, id: &PlanId) -> Result<(), PlanProblem> {
+        let turn = Arc::clone(lock(&self.reading).entry(id.clone()).or_default());
+        let read = match tokio::time::timeout(TURN, turn.lock()).await {
+            Ok(_one) => self.read_anew(id).await,
+            Err(_) => Err(PlanProblem::new(id.clone(), format!("{id}: its file does not answer; nothing was started"))),
+        };
+        // Kept only as long as somebody waits for it.
+        let mut reading = lock(&self.reading);
+        if reading.get(id).is_some_and(|kept| Arc::ptr_eq(kept, &turn) && Arc::strong_count(kept) == 2) {
+            reading.remove(id);
         }
-        let mut plans = known.to_vec();
-        match place.and_then(|at| plans.get_mut(at)) {
-            Some(entry) => *entry = read,
-            None => plans.push(read),
+        read
+    }
+
+    async fn read_anew(&self, id: &PlanId) -> Result<(), PlanProblem> {
+        let Some(reading) = self.shared.source.newest(id) else { return Ok(()) };
+        let read = match tokio::task::spawn_blocking(reading).await {
+            Ok(Found::Read(read)) => entry(read),
+            Ok(Found::Silent(problem)) => return Err(problem),
+            Ok(Found::Nothing) | Err(_) => return Ok(()),
+        };
+        {
+            let mut known = lock(&self.shared.plans);
+            let place = known.iter().position(|entry| id_of(entry) == id);
+            if place.and_then(|at| known.get(at)).is_some_and(|entry| *entry == read) {
+                return Ok(());
+            }
+            let mut plans = known.to_vec();
+            match place.and_then(|at| plans.get_mut(at)) {
+                Some(entry) => *entry = read,
+                None => plans.push(read),
+            }
+            *known = plans.into();
         }
-        *lock(&self.shared.plans) = plans.into();
         self.shared.ledger.tell(&Notice::PlansReloaded);
+        Ok(())
     }
 
     /// Reads what a run of a plan would collect, and judges it: no fact, no call that writes, the mark stays.
@@ -97,7 +162,7 @@ impl Inner {
             let env = self.shared.callable(&plan, false)?;
             return Ok((plan, env));
         }
-        self.refresh(id).await;
+        self.refresh(id).await.map_err(|problem| bad_plan(problem.message))?;
         self.shared.usable(id)
     }
 }

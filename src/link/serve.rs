@@ -355,12 +355,28 @@ async fn submit(
     out: mpsc::Sender<Reply>,
     session: SessionId,
 ) {
+    let mut reading = JoinSet::new();
     while let Some((id, order)) = waiting.recv().await {
-        let receipt = engine.submit(order).await;
-        // A client that is gone needs no receipt; its next order is carried out all the same.
-        let _ = out.send(Reply::Receipt(id, receipt)).await;
+        let (engine, out) = (engine.clone(), out.clone());
+        let reads = order.command.reads_plans();
+        let carried_out = async move {
+            let receipt = engine.submit(order).await;
+            // A client that is gone needs no receipt; its next order is carried out all the same.
+            let _ = out.send(Reply::Receipt(id, receipt)).await;
+        };
+        if !reads {
+            carried_out.await;
+            continue;
+        }
+        while reading.try_join_next().is_some() {}
+        // Each ends within seconds; somebody who sends so many waits for his own.
+        if reading.len() >= QUEUE {
+            let _ = reading.join_next().await;
+        }
+        reading.spawn(carried_out);
     }
     engine.left(session);
+    reading.detach_all();
 }
 
 /// While the client does not read, this waits, the engine's own bounded channel fills, and the engine resyncs it.

@@ -149,7 +149,8 @@ fn values_of(given: &[Value], cut: bool) -> Result<Vec<String>, (String, String)
         let pieces: Vec<&str> = if cut { text.split([',', '，']).collect() } else { vec![text.as_str()] };
         for piece in pieces.into_iter().map(str::trim) {
             check_value(piece)?;
-            if !out.iter().any(|known| known.eq_ignore_ascii_case(piece)) {
+            // Beyond the most that may be given they are only counted.
+            if out.len() > MAX_VALUES || !out.iter().any(|known| known.eq_ignore_ascii_case(piece)) {
                 out.push(piece.to_owned());
             }
         }

@@ -179,7 +179,8 @@ pub fn predicates(tokens: &[Token]) -> Vec<Predicate> {
             let values = tokens
                 .iter()
                 .skip(i + at + 2)
-                .take_while(|t| t.kind != Kind::Close)
+                // A bracket inside begins something else; going on to its end would read each sign once for each bracket.
+                .take_while(|t| !matches!(t.kind, Kind::Open | Kind::Close))
                 .filter_map(|t| value(Some(t)).map(|(v, _)| v))
                 .collect();
             out.push(Predicate { field: field.clone(), op: op("in"), values, at: token.at });

@@ -48,8 +48,7 @@ impl Places {
 pub fn parse(text: &str) -> Result<(Value, Places), PlanError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let value: Value = serde_json::from_str(text).map_err(|e| malformed(text, &e))?;
-    let mut walk =
-        Walk { text, bytes: text.as_bytes(), at: 0, line: 1, line_start: 0, counted: 0, out: Places::default() };
+    let mut walk = Walk { text, bytes: text.as_bytes(), at: 0, line: 1, column: 0, counted: 0, out: Places::default() };
     walk.value("")?;
     Ok((value, walk.out))
 }
@@ -95,7 +94,8 @@ struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
     line: usize,
-    line_start: usize,
+    /// Characters of the line before what was counted.
+    column: usize,
     counted: usize,
     out: Places,
 }
@@ -114,14 +114,15 @@ impl Walk<'_> {
     /// Line and column of where the walk stands; counts only what it has not counted yet.
     fn here(&mut self) -> (usize, usize) {
         while self.counted < self.at {
-            if self.bytes.get(self.counted) == Some(&b'\n') {
-                self.line += 1;
-                self.line_start = self.counted + 1;
+            match self.bytes.get(self.counted) {
+                Some(b'\n') => (self.line, self.column) = (self.line + 1, 0),
+                // The later bytes of a character count nothing.
+                Some(0x80..=0xbf) => {}
+                _ => self.column += 1,
             }
             self.counted += 1;
         }
-        let column = self.text.get(self.line_start..self.at).unwrap_or_default().chars().count() + 1;
-        (self.line, column)
+        (self.line, self.column + 1)
     }
 
     fn string(&mut self) -> String {

@@ -15,7 +15,7 @@ use super::reading::{Findings, text_at};
 use super::render::{self, RenderContext};
 use super::schedule;
 use super::template::{self, Template, Variable};
-use super::vendor::{Entry, List, Side};
+use super::vendor::{Entry, List, MOST, Side};
 use crate::domain::suggest::nearest;
 
 /// The query controls of executeBillQuery (kingdee-webapi.md §5.1).
@@ -24,6 +24,9 @@ pub const CONTROLS: [&str; 8] =
 
 /// Rows a page at most: older servers cut there (kingdee-webapi.md §5.1).
 pub const MAX_PAGE: u32 = 2000;
+
+/// Longest FilterString, bytes: some ten thousand bill numbers.
+pub const LONGEST_FILTER: usize = 256 << 10;
 
 /// The query with what belongs to the policy.
 pub struct SourceRead {
@@ -168,7 +171,11 @@ fn columns(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> Vec
 
     let explicit = side.control("FieldKeys").and_then(|e| e.text().map(|t| (e.at.clone(), t)));
     if let Some((at, keys)) = explicit {
-        for path in keys.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+        let paths = || keys.split(',').map(str::trim).filter(|p| !p.is_empty());
+        if paths().nth(MOST).is_some() {
+            findings.refuse(&at, format!("more than {MOST} paths in FieldKeys"), "take out what is not needed");
+        }
+        for path in paths().take(MOST) {
             if !is_path(path) {
                 findings.refuse(
                     &at,
@@ -244,6 +251,14 @@ pub fn is_entry_level(path: &str) -> bool {
 
 /// Whether the filter can be rendered and conditions can be added to it.
 fn check_filter(filter: &str, at: &str, findings: &mut Findings) -> bool {
+    if filter.len() > LONGEST_FILTER {
+        findings.refuse(
+            at,
+            format!("the filter has {} bytes, and {LONGEST_FILTER} at most are read", filter.len()),
+            "name the bills by a condition, not one by one",
+        );
+        return false;
+    }
     // A rendering with a made-up context proves that every hole and function is understood.
     if let Err(e) = Template::parse(filter) {
         findings.refuse(at, e.message, e.hint);
@@ -400,6 +415,11 @@ fn condition(side: &Side<'_>, columns: &[Column], findings: &mut Findings) -> Ve
             return Vec::new();
         }
     };
+    let comparisons = groups.iter().map(|group| group.as_array().map_or(1, Vec::len)).sum::<usize>();
+    if comparisons > MOST {
+        findings.refuse(at, format!("{comparisons} comparisons, and {MOST} at most"), "write them into the filter");
+        return Vec::new();
+    }
     let mut out = Vec::new();
     for (g, group) in groups.iter().enumerate() {
         let at = format!("{at}[{g}]");

@@ -6,6 +6,10 @@ use serde_json::{Map, Value};
 
 use super::reading::{Findings, text_at};
 
+/// Most field entries of a side's request or response, paths of `FieldKeys`, and comparisons of a condition: far more than
+/// any form has fields.
+pub const MOST: usize = 2000;
+
 /// Which list an entry stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
@@ -163,6 +167,10 @@ fn entries(value: Option<&Value>, at: &str, list: List, out: &mut Vec<Entry>, fi
         }
     };
     for (index, item) in items.iter().enumerate() {
+        if out.len() >= MOST {
+            findings.refuse(at, format!("more than {MOST} field entries"), "take out what the query does not need");
+            return;
+        }
         let at = format!("{at}[{index}]");
         let Value::Object(item) = item else {
             findings.refuse(at, "not a field entry", "write {\"field\": …, \"label\": …, \"value\": …}");

@@ -1,7 +1,7 @@
 //! The loop's ears and hands at the engine: facts in, orders and questions out, all as tasks.
 //!
 //! Invariant: nothing here waits in the loop. Every order and question gets exactly one answer message; orders keep
-//! their sequence.
+//! their sequence, but for those that may wait for a plan's file.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,9 +115,17 @@ async fn submit(
     answers: mpsc::Sender<Msg>,
 ) {
     while let Some((ticket, command)) = waiting.recv().await {
+        let reads = command.reads_plans();
         let order = Order { id: CommandId(Ulid::generate()), by: who.clone(), session: None, headless: false, command };
-        let receipt = link.submit(order).await.map_err(|e| e.to_string());
-        if answers.send(Msg::Receipt(ticket, receipt)).await.is_err() {
+        let (link, answers) = (Arc::clone(&link), answers.clone());
+        let given = async move {
+            let receipt = link.submit(order).await.map_err(|e| e.to_string());
+            answers.send(Msg::Receipt(ticket, receipt)).await.is_ok()
+        };
+        if reads {
+            // One that waits for a file must not hold up a stop.
+            tokio::spawn(given);
+        } else if !given.await {
             return;
         }
     }

@@ -27,7 +27,7 @@ use skydeck::domain::server::Server;
 use skydeck::domain::step::{Step, Verb};
 use skydeck::domain::time::Clock;
 use skydeck::domain::who::Who;
-use skydeck::engine::{Engine, Parts, PlanSource};
+use skydeck::engine::{Engine, Found, Parts, PlanSource};
 use skydeck::erp::Erp;
 use skydeck::store::Store;
 use skydeck::store::actions::{ActionLog, MemoryLog};
@@ -47,10 +47,10 @@ pub fn causes() -> CauseTable {
 pub struct Plans(pub Mutex<Vec<Plan>>, pub Mutex<Vec<PlanProblem>>);
 
 impl PlanSource for Plans {
-    fn load(&self) -> Vec<(Result<Plan, PlanProblem>, u32)> {
+    fn load(&self) -> Result<Vec<Found>, PlanProblem> {
         let good = self.0.lock().unwrap().clone().into_iter().map(Ok);
         let bad = self.1.lock().unwrap().clone().into_iter().map(Err);
-        good.chain(bad).map(|plan| (plan, 0)).collect()
+        Ok(good.chain(bad).map(|plan| Found::Read((plan, 0))).collect())
     }
 }
 

@@ -70,7 +70,7 @@ pub async fn run(
     let setup = Setup {
         data: data.clone(),
         envs: vec![(environment(cell, &server.url), erp.clone() as Arc<dyn Erp>)],
-        plans: PlanFiles { dir: plans.to_path_buf(), extra: Vec::new() },
+        plans: PlanFiles::new(plans.to_path_buf(), Vec::new()),
         causes: causes.clone(),
         clock: clock.clone(),
         schedules: false,

@@ -1,0 +1,224 @@
+//! Plan files: which files of a directory are plans, and reading them without being held up by where they lie.
+//!
+//! Invariants: only ordinary files are read, up to [`LARGEST`]; a directory or file that does not answer costs one
+//! thread for as long as that lasts, however often it is asked for, and whoever waits for it is told after [`ANSWER`].
+
+use std::collections::HashSet;
+use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use crate::domain::ids::PlanId;
+use crate::domain::query::PlanProblem;
+use crate::engine::{Found, PlanRead, PlanSource, Reading};
+use crate::plan;
+
+/// Largest plan file that is read, bytes.
+pub const LARGEST: u64 = 4 << 20;
+/// How long a directory or file may take to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Plan files read at a time.
+const AT_A_TIME: usize = 16;
+
+/// Why a plan file is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// Directory, FIFO, device, socket.
+    NotOrdinary,
+    /// More than [`LARGEST`].
+    TooLarge(u64),
+    /// The system's or the text's fault.
+    Other(String),
+}
+
+impl Unread {
+    /// In words, English and Chinese.
+    pub fn words(&self) -> (String, String) {
+        match self {
+            Self::NotOrdinary => (
+                "is no ordinary file; a plan is one, with its JSON in it".to_owned(),
+                "不是普通文件；方案须为内含 JSON 的普通文件".to_owned(),
+            ),
+            Self::TooLarge(bytes) => (
+                format!("has {bytes} bytes, and a plan has {LARGEST} at most: take out what is no plan"),
+                format!("有 {bytes} 字节，超过方案文件上限 {LARGEST} 字节：请删去与方案无关的内容"),
+            ),
+            Self::Other(why) => (format!("cannot be read: {why}"), format!("无法读取：{why}")),
+        }
+    }
+
+    fn problem(&self, path: &Path) -> PlanProblem {
+        let ((en, zh), at) = (self.words(), path.display());
+        PlanProblem { zh: Some(format!("{at}：{zh}")), ..PlanProblem::new(plan_id(path), format!("{at}: {en}")) }
+    }
+}
+
+/// The text of a plan file.
+///
+/// # Errors
+/// [`Unread`]; a FIFO or device is not even opened.
+pub fn read_text(path: &Path) -> Result<String, Unread> {
+    let other = |e: std::io::Error| Unread::Other(e.to_string());
+    if !std::fs::metadata(path).map_err(other)?.is_file() {
+        return Err(Unread::NotOrdinary);
+    }
+    // It may have become something else since: then opening it waits for nobody.
+    let no_wait = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(no_wait).open(path).map_err(other)?;
+    let meta = file.metadata().map_err(other)?;
+    if !meta.is_file() {
+        return Err(Unread::NotOrdinary);
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(other)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Unread::TooLarge(meta.len().max(LARGEST + 1)));
+    }
+    String::from_utf8(bytes).map_err(|e| Unread::Other(format!("byte {} is no UTF-8", e.utf8_error().valid_up_to())))
+}
+
+/// A plan's name: its file name without `.json`.
+pub fn plan_id(path: &Path) -> PlanId {
+    PlanId::new(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default())
+}
+
+/// The files of a directory that are plans, in the order of their names. Hidden files are none, nor are the `._` twins
+/// that other systems leave beside a file.
+pub fn listed(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
+        .map(|entries| entries.filter_map(Result::ok).map(|e| e.path()).collect())
+        .unwrap_or_default();
+    files.retain(|path| path.extension().is_some_and(|e| e == "json") && !is_hidden(path));
+    files.sort();
+    files
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
+/// Reads one plan file, with the hazards lint found.
+pub fn read_plan(path: &Path) -> Result<(plan::PlanFile, Vec<plan::lint::Hazard>), PlanProblem> {
+    let id = plan_id(path);
+    let at = path.display();
+    let text = read_text(path).map_err(|why| why.problem(path))?;
+    let file = plan::read(id.clone(), &text).map_err(|e| PlanProblem {
+        zh: e.in_chinese().map(|zh| format!("{at}：{zh}")),
+        reason: e.reason.clone(),
+        ..PlanProblem::new(id, format!("{at}: {e}"))
+    })?;
+    let hazards = plan::lint(&file);
+    Ok((file, hazards))
+}
+
+/// A plan's file as the engine takes it.
+fn plan_of(path: &Path) -> PlanRead {
+    match read_plan(path) {
+        Ok((file, hazards)) => (Ok(file.plan), u32::try_from(hazards.len()).unwrap_or(u32::MAX)),
+        Err(problem) => (Err(problem), 0),
+    }
+}
+
+/// Plans from a directory, and single files named on the command line.
+pub struct PlanFiles {
+    /// Directory of `*.json`.
+    dir: PathBuf,
+    /// Further files.
+    extra: Vec<PathBuf>,
+    /// What is being read now, each by a thread of its own.
+    reading: Arc<Mutex<HashSet<PathBuf>>>,
+}
+
+impl PlanFiles {
+    /// Plans of a directory, and further files.
+    pub fn new(dir: PathBuf, extra: Vec<PathBuf>) -> Self {
+        Self { dir, extra, reading: Arc::default() }
+    }
+
+    fn found(&self, path: &Path) -> Found {
+        within(&self.reading, path, plan_of).map_or_else(|| Found::Silent(silent(path)), Found::Read)
+    }
+}
+
+/// Does `work` about a path on a thread of its own; `None` when it does not end in time, or when such a thread is still
+/// held up by this path from before.
+fn within<T: Send + 'static>(
+    reading: &Arc<Mutex<HashSet<PathBuf>>>,
+    path: &Path,
+    work: impl FnOnce(&Path) -> T + Send + 'static,
+) -> Option<T> {
+    let taken = Taken::of(reading, path)?;
+    let (send, receive) = mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name("plan file".to_owned()).spawn(move || {
+        let done = work(&taken.path);
+        drop(taken);
+        let _ = send.send(done);
+    });
+    thread.ok()?;
+    receive.recv_timeout(ANSWER).ok()
+}
+
+/// A path in the hands of one thread.
+struct Taken {
+    reading: Arc<Mutex<HashSet<PathBuf>>>,
+    path: PathBuf,
+}
+
+impl Taken {
+    fn of(reading: &Arc<Mutex<HashSet<PathBuf>>>, path: &Path) -> Option<Self> {
+        let is_free = reading.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf());
+        is_free.then(|| Self { reading: Arc::clone(reading), path: path.to_path_buf() })
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.path);
+    }
+}
+
+fn silent(path: &Path) -> PlanProblem {
+    let (at, seconds) = (path.display(), ANSWER.as_secs());
+    let en =
+        format!("{at}: does not answer for {seconds} s; is the disk or server it lies on away? Nothing was started");
+    let zh = format!("{at}：{seconds} 秒内无应答；所在磁盘或服务器是否已断开？未启动任何操作");
+    PlanProblem { zh: Some(zh), ..PlanProblem::new(plan_id(path), en) }
+}
+
+impl PlanSource for PlanFiles {
+    fn load(&self) -> Result<Vec<Found>, PlanProblem> {
+        let mut files = within(&self.reading, &self.dir, listed).ok_or_else(|| silent(&self.dir))?;
+        files.extend(self.extra.iter().cloned());
+        // Several at a time: one that does not answer must not hold up the others, one after the other.
+        let mut found = Vec::with_capacity(files.len());
+        for group in files.chunks(AT_A_TIME) {
+            std::thread::scope(|scope| {
+                let read = |path| std::thread::Builder::new().spawn_scoped(scope, move || self.found(path));
+                let threads: Vec<_> = group.iter().map(|path| (path, read(path))).collect();
+                for (path, thread) in threads {
+                    let one = thread.ok().and_then(|thread| thread.join().ok());
+                    found.push(one.unwrap_or_else(|| Found::Silent(silent(path))));
+                }
+            });
+        }
+        Ok(found)
+    }
+
+    fn newest(&self, plan: &PlanId) -> Option<Reading> {
+        // A name with a separator in it is none of a file in the directory, and a hidden file is no plan.
+        let named = Path::new(plan.as_str()).components().count() == 1 && !is_hidden(Path::new(plan.as_str()));
+        let own = self.extra.iter().find(|path| plan_id(path) == *plan).cloned();
+        let path = own.or_else(|| named.then(|| self.dir.join(format!("{plan}.json"))))?;
+        let reading = Arc::clone(&self.reading);
+        Some(Box::new(move || {
+            let read = |path: &Path| path.exists().then(|| plan_of(path));
+            match within(&reading, &path, read) {
+                Some(Some(read)) => Found::Read(read),
+                Some(None) => Found::Nothing,
+                None => Found::Silent(silent(&path)),
+            }
+        }))
+    }
+}
