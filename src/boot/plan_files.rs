@@ -138,7 +138,8 @@ impl PlanFiles {
     }
 
     fn found(&self, path: &Path) -> Found {
-        within(&self.reading, path, plan_of).map_or_else(|| Found::Silent(silent(path)), Found::Read)
+        within(&self.reading, path, plan_of)
+            .map_or_else(|| Found::Silent(silent(path)), |read| Found::Read(Box::new(read)))
     }
 }
 
@@ -215,7 +216,7 @@ impl PlanSource for PlanFiles {
         Some(Box::new(move || {
             let read = |path: &Path| path.exists().then(|| plan_of(path));
             match within(&reading, &path, read) {
-                Some(Some(read)) => Found::Read(read),
+                Some(Some(read)) => Found::Read(Box::new(read)),
                 Some(None) => Found::Nothing,
                 None => Found::Silent(silent(&path)),
             }

@@ -92,7 +92,7 @@ pub enum Found {
     /// There is no such file.
     Nothing,
     /// This.
-    Read(PlanRead),
+    Read(Box<PlanRead>),
     /// It does not answer: what is known of the plan stands, and nothing is started under it.
     Silent(PlanProblem),
 }

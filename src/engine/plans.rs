@@ -70,7 +70,7 @@ impl Inner {
         };
         let plans = read.into_iter().filter_map(|found| match found {
             Found::Nothing => None,
-            Found::Read(read) => Some(entry(read)),
+            Found::Read(read) => Some(entry(*read)),
             Found::Silent(problem) => Some(known_or(problem)),
         });
         *lock(&self.shared.plans) = plans.collect();
@@ -116,7 +116,7 @@ impl Inner {
     async fn read_anew(&self, id: &PlanId) -> Result<(), PlanProblem> {
         let Some(reading) = self.shared.source.newest(id) else { return Ok(()) };
         let read = match tokio::task::spawn_blocking(reading).await {
-            Ok(Found::Read(read)) => entry(read),
+            Ok(Found::Read(read)) => entry(*read),
             Ok(Found::Silent(problem)) => return Err(problem),
             Ok(Found::Nothing) | Err(_) => return Ok(()),
         };

@@ -50,7 +50,7 @@ impl PlanSource for Plans {
     fn load(&self) -> Result<Vec<Found>, PlanProblem> {
         let good = self.0.lock().unwrap().clone().into_iter().map(Ok);
         let bad = self.1.lock().unwrap().clone().into_iter().map(Err);
-        Ok(good.chain(bad).map(|plan| Found::Read((plan, 0))).collect())
+        Ok(good.chain(bad).map(|plan| Found::Read(Box::new((plan, 0)))).collect())
     }
 }
 
