@@ -151,7 +151,8 @@ impl Command {
             | Self::Reopen { .. }
             | Self::AdoptServer { .. }
             | Self::Unlock { .. }
-            | Self::Lock { .. } => false,
+            | Self::Lock { .. }
+            | Self::AcceptLog { .. } => false,
         }
     }
 

@@ -78,7 +78,8 @@ impl Inner {
             return receipt;
         }
         // For somebody who may not give it nothing is read.
-        let fresh = if self.acceptable(&order).is_ok() { self.refresh_for(&order).await } else { Ok(Silent::default()) };
+        let fresh =
+            if self.acceptable(&order).is_ok() { self.refresh_for(&order).await } else { Ok(Silent::default()) };
         let _one = self.one_order.lock().await;
         if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
             return receipt;
