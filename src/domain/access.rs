@@ -39,9 +39,8 @@ impl std::fmt::Display for Role {
 pub fn needed(command: &Command, production: bool) -> Role {
     match command {
         // Whose records these are decides about everything that is still open.
-        Command::AdoptServer { .. } => Role::Approver,
-        // What is accepted is not asked about again.
-        Command::AcceptLog { .. } => Role::Approver,
+        // Nor is what is accepted in the log asked about again.
+        Command::AdoptServer { .. } | Command::AcceptLog { .. } => Role::Approver,
         Command::Approve { .. } | Command::Unlock { .. } if production => Role::Approver,
         Command::Start { .. }
         | Command::Retry { .. }

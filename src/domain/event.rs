@@ -424,8 +424,12 @@ impl Event {
             | Self::RunClosed { run, .. }
             | Self::RunPruned { run, .. } => Some(*run),
             Self::MarkMoved { to, .. } => Some(to.run),
-            Self::LedgerResolved { .. } | Self::LedgerReopened { .. } | Self::ServerBound(_) | Self::Pruned(_) => None,
-            Self::LogWitnessed(_) | Self::Forgotten => None,
+            Self::LedgerResolved { .. }
+            | Self::LedgerReopened { .. }
+            | Self::ServerBound(_)
+            | Self::Pruned(_)
+            | Self::LogWitnessed(_)
+            | Self::Forgotten => None,
             Self::Later(later) => later.run,
             Self::ActionTaken(entry) => entry.run,
         }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::domain::action_log::LogFault;
 use crate::domain::command::{Command, Refusal};
 use crate::domain::event::{ActionEntry, Event, LogPlace};
 use crate::domain::reason::Reason;
@@ -93,7 +94,7 @@ impl Inner {
     /// A person accepts the log as it is now.
     pub(super) async fn accept_log(&self, reason: &str) -> Result<Taken, Refusal> {
         let reason = written(reason, "accept_log")?;
-        let words: Vec<String> = self.shared.actions.faults().iter().map(|fault| fault.en()).collect();
+        let words: Vec<String> = self.shared.actions.faults().iter().map(LogFault::en).collect();
         let actions = Arc::clone(&self.shared.actions);
         let read = tokio::task::spawn_blocking(move || actions.acceptable()).await;
         let accepted = read.map_err(|e| StoreError::Read(e.to_string()))??;

@@ -24,8 +24,9 @@ use crate::store::{Store, StoreError};
 pub use self::directory::{Head, Verified, of_directory, told_by};
 use self::read::{Reading, Row};
 
-/// Code of a refusal because the store takes no writes: its entry could not be stored.
-const DISK: &str = "disk";
+/// Codes of refusals whose entries may never have come into the journal: the store took no writes, or the engine was ending and
+/// its writer had gone. As many as there were orders.
+const WITHOUT_ENTRY: [&str; 2] = ["disk", "engine_ends"];
 /// What the log calls a prune: the one thing outside of an engine that has both a line and an entry.
 pub const PRUNE: &str = "prune";
 /// Entries asked of the index at once.
@@ -233,7 +234,7 @@ impl<'a> Backward<'a> {
             }
             let excused = self.may_be_loose(row);
             // One order at a time: a crash keeps one of its lines from the journal.
-            of_orders += u32::from(excused && self.is_of_order(row, log));
+            of_orders += u32::from(excused && is_of_order(row, log));
             if excused && (of_orders <= 1 || !self.is_counted) {
                 loose.push(row.at.seq);
             } else {
@@ -273,14 +274,16 @@ impl<'a> Backward<'a> {
             (Phase::After, Some(_)) | (Phase::End, _) => false,
         }
     }
+}
 
-    /// Whether a line is one of those that a crash leaves one of: an order whose entry is missing, and not one that the store
-    /// refused.
-    fn is_of_order(&self, row: &Row, log: &Reading) -> bool {
-        let refused = |row: &Row| row.phase == Phase::Refused && row.code.as_deref() == Some(DISK);
-        let Some(order) = &row.order else { return false };
-        !refused(row) && !log.rows.iter().any(|other| refused(other) && other.order.as_ref() == Some(order))
-    }
+/// Whether a line is one of those that a crash leaves one of: an order whose entry is missing, and not one that was refused
+/// because nothing could be stored.
+fn is_of_order(row: &Row, log: &Reading) -> bool {
+    let refused = |row: &Row| {
+        row.phase == Phase::Refused && row.code.as_deref().is_some_and(|code| WITHOUT_ENTRY.contains(&code))
+    };
+    let Some(order) = &row.order else { return false };
+    !refused(row) && !log.rows.iter().any(|other| refused(other) && other.order.as_ref() == Some(order))
 }
 
 #[cfg(test)]
@@ -364,10 +367,15 @@ mod tests {
         assert_eq!(compare(&log(once.clone()), &told).faults, []);
         let twice = log(once.into_iter().chain([row(4, End, "")]).collect());
         assert!(matches!(compare(&twice, &told).faults[..], [LogFault::JournalOlder { line: 4, .. }]));
-        let disk = |seq, order| Row { code: Some(DISK.into()), ..row(seq, Refused, order) };
-        let full = vec![row(1, Before, "a"), row(2, Before, "b"), disk(3, "b"), disk(4, "c"), disk(5, "d")];
-        let account = compare(&log(full), &told);
-        assert_eq!((account.faults, account.loose), (vec![], vec![2, 3, 4, 5]));
+        for code in WITHOUT_ENTRY {
+            let refused = |seq, order| Row { code: Some(code.into()), ..row(seq, Refused, order) };
+            let full =
+                vec![row(1, Before, "a"), row(2, Before, "b"), refused(3, "b"), refused(4, "c"), refused(5, "d")];
+            let account = compare(&log(full), &told);
+            assert_eq!((account.faults, account.loose), (vec![], vec![2, 3, 4, 5]), "{code}");
+        }
+        let others = vec![row(1, Before, "a"), row(2, Refused, "b"), row(3, Refused, "c")];
+        assert_eq!(compare(&log(others), &told).faults.len(), 1, "refused for another reason, each had its entry");
     }
 
     #[test]
