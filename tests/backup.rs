@@ -118,6 +118,17 @@ fn a_spoiled_unfinished_or_misplaced_backup_is_refused() {
     refused("never finished");
 }
 
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    let mut text = String::new();
+    for byte in sha2::Sha256::digest(bytes) {
+        std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}")).unwrap();
+    }
+    text
+}
+
+type Spoil = fn(&Spoilt);
+
 /// A backup that is spoiled.
 struct Spoilt {
     dir: PathBuf,
@@ -145,9 +156,8 @@ impl Spoilt {
 
     /// Writes a file, with length and hash made right in the manifest.
     fn vouched(&self, name: &str, bytes: &[u8]) {
-        use sha2::Digest;
         std::fs::write(self.at(name), bytes).unwrap();
-        let hash: String = sha2::Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+        let hash = sha256(bytes);
         self.manifest(|manifest| {
             let files = manifest["files"].as_array_mut().unwrap();
             files.retain(|file| file["name"] != name);
@@ -173,7 +183,6 @@ fn a_backup_that_lies_or_holds_anything_else_is_refused_and_nothing_half_restore
     assert!(matches!(out.status.code(), Some(0 | 1)), "{}", said(&out));
     let good = place.dir.path().join("good");
     assert!(place.verb(&["backup", &good.display().to_string()]).status.success());
-    type Spoil = fn(&Spoilt);
     let link = |of: &Path, at: &Path| std::os::unix::fs::symlink(of, at).unwrap();
     let spoils: [(&str, Spoil, &str); 15] = [
         (

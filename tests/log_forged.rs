@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 use place::{PROGRAM, Place, until};
 use serde_json::Value;
-use sha2::Digest;
 use skydeck::boot::SystemClock;
 use skydeck::domain::action_log::LogFault;
+use skydeck::store::account::read::line_hash;
 use skydeck::store::account::{self, Head};
 use skydeck::store::actions::{ActionLog, FileLog};
 use skydeck::store::local::LocalStore;
@@ -116,7 +116,8 @@ impl Forge<'_> {
     }
 
     fn put(&self, lines: &[String]) {
-        std::fs::write(self.log(), lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+        let text = lines.join("\n");
+        std::fs::write(self.log(), if text.is_empty() { text } else { text + "\n" }).unwrap();
     }
 
     fn edit(&self, change: impl FnOnce(&mut Vec<String>)) {
@@ -186,7 +187,7 @@ fn signed(mut value: Value) -> (String, String) {
     // The order of the fields does not matter to a reader.
     let mut body = serde_json::to_string(&value).unwrap();
     body.pop();
-    let hash: String = sha2::Sha256::digest(body.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+    let hash = line_hash(&body);
     (format!("{body},\"h\":\"{hash}\"}}"), hash)
 }
 
