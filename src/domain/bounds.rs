@@ -3,6 +3,8 @@
 //! Invariant: nothing of an order beyond its bound reaches the store, the action log or another reader. What is cut says so, with the length of the rest and the hash of the whole; the whole answer of a writing call
 //! is kept as evidence up to [`crate::store::BODY_LIMIT`].
 
+use std::fmt::Write as _;
+
 use sha2::Digest as _;
 
 use super::bill::{Failure, Outcome};
@@ -41,11 +43,20 @@ pub fn cut(text: &str, max: usize) -> Option<String> {
     if text.len() <= max {
         return None;
     }
-    let hash = crate::store::hex(&sha2::Sha256::digest(text));
-    let tail = |rest: usize| format!("…⟨+{rest} bytes, sha256 {}⟩", hash.get(..16).unwrap_or_default());
+    let hash = beginning_of_hash(text);
+    let tail = |rest: usize| format!("…⟨+{rest} bytes, sha256 {hash}⟩");
     // The longest that the tail can be, so that the whole never is longer than asked.
     let kept = text.floor_char_boundary(max.saturating_sub(tail(text.len()).len()));
     Some(text.get(..kept).unwrap_or_default().to_owned() + &tail(text.len() - kept))
+}
+
+/// The first 16 digits of a text's SHA-256.
+fn beginning_of_hash(text: &str) -> String {
+    sha2::Sha256::digest(text).iter().take(8).fold(String::new(), |mut digits, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }
 
 /// A server's words, cut.
