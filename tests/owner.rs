@@ -101,7 +101,6 @@ fn consoles_that_start_at_once_share_one_owner() {
     for console in &consoles {
         console.wait_text("never run");
     }
-    let owner = place.owner();
     // Every console holds two connections: they are the owner's own sockets.
     until("all are attached to it", || connections(&place) >= 2 * consoles.len());
     let log = std::fs::read_to_string(place.data().join("owner.log")).unwrap();
