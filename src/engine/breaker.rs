@@ -236,4 +236,63 @@ mod tests {
             assert!((is - p).abs() < 1e-6, "{k} of {n} at {rate}: {is}");
         }
     }
+
+    #[test]
+    fn the_first_reason_stays_until_it_is_closed() {
+        let mut breaker = Breaker::default();
+        assert_eq!(breaker.why(), None);
+        breaker.open(Reason::BreakerUnknown { n: 7 });
+        breaker.open(Reason::BreakerUnknown { n: 9 });
+        assert_eq!(breaker.why(), Some(&Reason::BreakerUnknown { n: 7 }));
+        breaker.close();
+        assert_eq!(breaker.why(), None);
+    }
+
+    #[test]
+    fn no_number_of_unknown_answers_opens_it_where_the_limit_is_none() {
+        let limits = Limits { breaker_unknown: 0, ..limits(0, false) };
+        assert_eq!(note(&mut Breaker::default(), &limits, (0..50).map(|_| Ended::Unknown)), None);
+        let limits = Limits { breaker_unknown: 1, ..limits };
+        assert_eq!(note(&mut Breaker::default(), &limits, [Ended::Clean, Ended::Unknown].into_iter()), Some(1));
+    }
+
+    #[test]
+    fn unknown_answers_are_no_refusals() {
+        let limits = Limits { breaker_unknown: 0, ..limits(5, true) };
+        let mut breaker = Breaker::default();
+        assert_eq!(note(&mut breaker, &limits, (0..19).map(|_| Ended::Unknown)), None);
+        assert_eq!(note(&mut breaker, &limits, std::iter::once(refused("stock"))), Some(0), "1 of 20 is five percent");
+        assert_eq!(breaker.why(), Some(&Reason::Breaker { cause: None, n: 1, of: 20 }));
+    }
+
+    #[test]
+    fn sixty_bills_before_the_last_twenty_tell_what_is_usual() {
+        let four = |breaker: &mut Breaker, before: usize| {
+            assert_eq!(note(breaker, &limits(20, false), (0..before).map(|_| Ended::Clean)), None);
+            note(breaker, &limits(20, false), (0..4).map(|_| refused("stock")))
+        };
+        // The fourth refusal is the 79th bill, then the 80th: 59 and 60 before its twenty.
+        assert_eq!(four(&mut Breaker::default(), 75), Some(3), "the percent decides");
+        assert_eq!(four(&mut Breaker::default(), 76), None, "four are no change");
+        // What led to a stop is usual after it.
+        let mut closed = Breaker::default();
+        assert_eq!(note(&mut closed, &limits(20, false), (0..60).map(|_| Ended::Clean)), None);
+        closed.close();
+        assert_eq!(note(&mut closed, &limits(20, false), (0..5).map(|_| refused("stock"))), Some(4));
+        assert_eq!(closed.why(), Some(&Reason::Breaker { cause: Some(Cause::new("stock")), n: 5, of: 5 }));
+    }
+
+    #[test]
+    fn what_was_usual_more_than_two_hundred_bills_ago_is_forgotten() {
+        let opened = |clean: usize| {
+            let mut breaker = Breaker::default();
+            let never = limits(0, false);
+            assert_eq!(note(&mut breaker, &never, (0..60).map(|_| refused("stock"))), None);
+            assert_eq!(note(&mut breaker, &never, (0..clean).map(|_| Ended::Clean)), None);
+            let opened = note(&mut breaker, &limits(100, false), (0..6).map(|_| refused("stock")));
+            (opened, breaker.usual.len())
+        };
+        assert_eq!(opened(150), (None, 196), "60 of them were refused");
+        assert_eq!(opened(220), (Some(4), 200), "none of them was");
+    }
 }
