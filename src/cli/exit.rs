@@ -269,4 +269,10 @@ mod tests {
         let broken = Tally { found: 4, ..good };
         assert_eq!(Exit::of_run(&row(RunState::Closed(RunEnd::Completed), broken)), Some(Exit::Unknown));
     }
+
+    #[test]
+    fn an_error_has_the_exit_of_its_kind() {
+        assert_eq!(Stop::usage("m").exit, Exit::Usage);
+        assert_eq!(Stop::from(std::io::Error::other("full")).exit, Exit::Output);
+    }
 }

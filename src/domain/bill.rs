@@ -480,3 +480,65 @@ impl BillState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(code: &str) -> Status {
+        Status::from(code.to_owned())
+    }
+
+    #[test]
+    fn a_status_is_skipped_under_its_own_name() {
+        for (code, skip) in [
+            ("Z", Skip::Draft),
+            ("A", Skip::Created),
+            ("B", Skip::OtherStatus("B".into())),
+            ("C", Skip::OtherStatus("C".into())),
+            ("D", Skip::Reaudit),
+            ("X", Skip::OtherStatus("X".into())),
+        ] {
+            assert_eq!(Skip::of_status(&status(code)), skip);
+            assert_eq!(Skip::of_status(&status(&format!(" {code} "))).word(), skip.word());
+        }
+    }
+
+    #[test]
+    fn every_outcome_has_its_column_its_group_and_stays_in_the_ledger_or_not() {
+        let unknown = |why| Outcome::Unknown(Unknown { why, sent: Ts(1), detail: String::new() });
+        let failed = Failure { cause: Cause::new("stock"), msg_code: None, field: None, message: "m".into() };
+        for (outcome, slot, resolved, group) in [
+            (Outcome::Done { verified: false }, Slot::Done, true, None),
+            (Outcome::Already { by: None, on: None }, Slot::Already, true, None),
+            (Outcome::Skipped(Skip::NotReached), Slot::NotReached, false, Some("not_reached")),
+            (Outcome::Skipped(Skip::Gone), Slot::Skipped, true, Some("gone")),
+            (Outcome::Skipped(Skip::Excluded), Slot::Skipped, true, Some("excluded")),
+            (Outcome::Skipped(Skip::Changed), Slot::Skipped, false, Some("changed")),
+            (Outcome::Failed(failed), Slot::Failed, false, Some("stock")),
+            (unknown(UnknownWhy::TimedOut), Slot::Unknown, false, Some("timed_out")),
+        ] {
+            assert_eq!((outcome.slot(), outcome.is_resolved(), outcome.group().as_deref()), (slot, resolved, group));
+            let state = BillState::Settled(outcome.clone());
+            assert_eq!((state.slot(), state.outcome()), (slot, Some(&outcome)));
+        }
+        assert_eq!((BillState::Waiting.slot(), BillState::Waiting.outcome()), (Slot::Waiting, None));
+    }
+
+    #[test]
+    fn only_what_no_read_can_tell_needs_a_person() {
+        for (why, needs) in [
+            (UnknownWhy::ChangedSince(Status::Draft), true),
+            (UnknownWhy::GoneSince, true),
+            (UnknownWhy::KeyNotHonoured, true),
+            (UnknownWhy::Many, true),
+            (UnknownWhy::Absent, true),
+            (UnknownWhy::TimedOut, false),
+            (UnknownWhy::ProcessDied, false),
+            (UnknownWhy::StoreFailed, false),
+            (UnknownWhy::Contradicted, false),
+        ] {
+            assert_eq!(why.needs_operator(), needs, "{why:?}");
+        }
+    }
+}

@@ -295,4 +295,22 @@ mod tests {
         assert_eq!(opened(150), (None, 196), "60 of them were refused");
         assert_eq!(opened(220), (Some(4), 200), "none of them was");
     }
+
+    #[test]
+    fn a_change_is_measured_against_the_share_before_it() {
+        let of = |n: usize, cause: usize| -> VecDeque<Option<Cause>> {
+            (0..n).map(|i| (i < cause).then(|| Cause::new("stock"))).collect()
+        };
+        // Twenty bills after sixty; the chances lie just below one in a thousand, and just above it.
+        for (before, now, changed) in [(6, 8, true), (10, 10, true), (8, 9, false), (20, 14, false), (0, 4, false)] {
+            let breaker = Breaker { recent: of(20, now), usual: of(60, before), ..Breaker::default() };
+            assert_eq!(breaker.has_changed(&Cause::new("stock")), changed, "{now} of 20 after {before} of 60");
+        }
+        // As long as less is known, the configured percent alone decides.
+        let limits = limits(100, false);
+        let mut breaker = Breaker::default();
+        let bills = (0..79).map(|i| if i < 74 { Ended::Clean } else { refused("stock") });
+        assert_eq!(note(&mut breaker, &limits, bills), None);
+        assert_eq!(note(&mut breaker, &limits, std::iter::once(refused("stock"))), Some(0));
+    }
 }

@@ -455,4 +455,17 @@ mod tests {
         assert_eq!(bucket.take(s(10)), Err(s(1)), "the five seconds are not counted again");
         assert_eq!(bucket.take(s(11)), Ok(()));
     }
+
+    #[test]
+    fn a_wait_is_for_what_is_missing_of_a_call_and_never_for_nothing() {
+        let mut bucket = Bucket::new(60, s(0));
+        assert_eq!(drain(&mut bucket, s(0)), 5);
+        assert_eq!(bucket.take(Duration::from_millis(250)), Err(Duration::from_millis(750)));
+        assert_eq!(bucket.take(Duration::from_micros(999_500)), Err(Duration::from_millis(1)));
+        assert_eq!(drain(&mut Bucket::new(6_000, s(0)), s(0)), 5, "the burst has a bound");
+        // One call a minute cannot be halved; the pause is felt all the same, and to its end.
+        let mut bucket = Bucket::new(1, s(0));
+        assert!(bucket.slow_down(None, s(0), s(0)));
+        assert_eq!((bucket.is_slowed(s(4)), bucket.is_slowed(s(5))), (true, false));
+    }
 }

@@ -521,3 +521,45 @@ fn a_refused_submit_goes_on_where_somebody_else_submitted_the_approved_content()
         assert_eq!(after_refused_step(op, at, &called, &seen), want, "{at} {seen:?}");
     }
 }
+
+#[test]
+fn nothing_is_called_in_a_content_that_nobody_approved() {
+    let (op, seen) = (audits(false), found("B", 1, None));
+    let (same, later) = (rev("B", 1), rev("B", 2));
+    for (approved, judged) in [
+        (Some(&same), Judgement::Call(0)),
+        (Some(&later), Judgement::Skip(Skip::Changed)),
+        (None, Judgement::Skip(Skip::Changed)),
+    ] {
+        assert_eq!(judge(&Case { approved, ..case(&op, Seen::One(&seen), Moment::Before) }), judged, "{approved:?}");
+    }
+}
+
+#[test]
+fn a_name_is_ours_whatever_blanks_or_case_it_stands_in_and_no_name_is_nobodys() {
+    for (name, user, ours) in [
+        ("me", "me", true),
+        (" me ", "me", true),
+        ("me", " me ", true),
+        ("ME", "me", true),
+        ("\u{738b}", "\u{738b}", true),
+        ("li", "me", false),
+        ("", "", false),
+        (" ", "", false),
+    ] {
+        assert_eq!(by_us(name, user), ours, "{name:?} {user:?}");
+    }
+    let op = audits(false);
+    let audit = op.steps.last().unwrap();
+    let Judgement::Already(by, _) = already(&audit.effect, &found("C", 1, Some("  "))) else {
+        panic!("another judgement")
+    };
+    assert_eq!(by, None, "blanks are no name");
+}
+
+#[test]
+fn a_refused_submit_of_a_bill_that_is_audited_leads_to_no_audit() {
+    let op = audits(true);
+    assert_eq!(after_refused_step(&op, 0, &rev("A", 1), &found("B", 1, None)), Some(Refused::Next));
+    assert_eq!(after_refused_step(&op, 0, &rev("A", 1), &found("C", 1, None)), None);
+}
