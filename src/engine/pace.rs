@@ -391,17 +391,6 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_counts_from_the_moment_it_is_made() {
-        let mut bucket = Bucket::new(60, s(900));
-        assert_eq!(bucket.ends(), (s(900), s(900)));
-        assert!(!bucket.is_slowed(s(900)));
-        assert_eq!(drain(&mut bucket, s(900)), 5);
-        assert_eq!(bucket.take(s(900)), Err(s(1)));
-        assert!(bucket.slow_down(Some(s(1)), s(900), s(901)));
-        assert_eq!(bucket.ends(), (s(902), s(902 + 8 * 60)));
-    }
-
-    #[test]
     fn a_token_that_was_not_used_comes_back_and_none_beside_it() {
         let mut bucket = Bucket::new(60, s(0));
         bucket.give_back();
@@ -424,48 +413,11 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_made_longer_and_never_shorter() {
-        let mut bucket = Bucket::new(60, s(0));
-        assert!(bucket.slow_down(None, s(1), s(1)));
-        assert_eq!(bucket.take(s(1)), Err(PLAIN_HOLD));
-        assert!(!bucket.slow_down(Some(s(1)), s(1), s(2)), "it left when the rate was halved, not after");
-        assert_eq!(bucket.take(s(2)), Err(s(4)));
-        assert!(bucket.slow_down(Some(s(1)), s(3), s(3)));
-        assert_eq!((bucket.allowed(), bucket.take(s(3))), (15, Err(s(3))));
-        assert_eq!(bucket.take(s(6)), Ok(()), "the pause ends at its end");
-    }
-
-    #[test]
-    fn the_rate_rises_by_a_tenth_a_clean_minute_and_not_beyond_the_configured_one() {
-        let mut bucket = Bucket::new(60, s(0));
-        assert!(bucket.slow_down(Some(s(0)), s(0), s(0)));
-        for (at, rate) in [(59, 30), (60, 33), (119, 33), (120, 36), (420, 58), (479, 58), (480, 60), (9_000, 60)] {
-            assert_eq!(bucket.is_slowed(s(at)), rate < 60, "{at}");
-            assert_eq!(bucket.allowed(), rate, "{at}");
-        }
-        assert_eq!(drain(&mut bucket, s(9_000)), 5);
-        assert_eq!(bucket.take(s(9_000)), Err(s(1)));
-    }
-
-    #[test]
     fn a_moment_before_the_last_one_fills_nothing() {
         let mut bucket = Bucket::new(60, s(10));
         assert_eq!(drain(&mut bucket, s(10)), 5);
         assert_eq!(bucket.take(s(5)), Err(s(5)), "it was made five seconds later");
         assert_eq!(bucket.take(s(10)), Err(s(1)), "the five seconds are not counted again");
         assert_eq!(bucket.take(s(11)), Ok(()));
-    }
-
-    #[test]
-    fn a_wait_is_for_what_is_missing_of_a_call_and_never_for_nothing() {
-        let mut bucket = Bucket::new(60, s(0));
-        assert_eq!(drain(&mut bucket, s(0)), 5);
-        assert_eq!(bucket.take(Duration::from_millis(250)), Err(Duration::from_millis(750)));
-        assert_eq!(bucket.take(Duration::from_micros(999_500)), Err(Duration::from_millis(1)));
-        assert_eq!(drain(&mut Bucket::new(6_000, s(0)), s(0)), 5, "the burst has a bound");
-        // One call a minute cannot be halved; the pause is felt all the same, and to its end.
-        let mut bucket = Bucket::new(1, s(0));
-        assert!(bucket.slow_down(None, s(0), s(0)));
-        assert_eq!((bucket.is_slowed(s(4)), bucket.is_slowed(s(5))), (true, false));
     }
 }
