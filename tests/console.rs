@@ -11,6 +11,8 @@
 
 #[path = "console/counts.rs"]
 mod counts;
+#[path = "console/flags.rs"]
+mod flags;
 #[path = "console/wide.rs"]
 mod wide;
 #[path = "screens/world.rs"]
@@ -29,7 +31,7 @@ use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::*;
 use skydeck::domain::query::{Answer, Page, Query};
 use skydeck::domain::reason::Reason;
-use skydeck::domain::run::{Flag, Revision, RunEnd};
+use skydeck::domain::run::{Revision, RunEnd};
 use skydeck::domain::server::{Server, ServerBound};
 use skydeck::domain::who::Who;
 use skydeck::text::Measure;
@@ -135,26 +137,6 @@ fn an_environment_that_writes_nothing_is_said_on_every_screen_and_in_the_approva
         assert!(shown.contains(mode) && shown.contains(said), "{shown}");
         assert!(c.orders.is_empty());
     }
-}
-
-#[test]
-fn flags_want_a_reason_and_make_the_ladder_steeper() {
-    let mut c = console().collected();
-    c.wait(500);
-    c.keys("i");
-    c.wait(500);
-    c.keys(" <Enter>");
-    assert!(text(&c).contains("a reason is wanted"));
-    c.keys("<Tab>month end<Enter>");
-    assert!(text(&c).contains("Type the number of bills, 12"));
-    c.wait(500);
-    c.keys("12<Enter>");
-    let Command::Approve { flags, reason, typed, .. } = &c.orders[1] else { panic!() };
-    assert_eq!(
-        (flags.as_slice(), reason.as_deref()),
-        ([Flag("STK_InvCheckResult".into())].as_slice(), Some("month end"))
-    );
-    assert_eq!(typed.as_deref(), Some("12"));
 }
 
 #[test]

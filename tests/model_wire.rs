@@ -50,6 +50,8 @@ struct People {
     coming: Vec<u64>,
     config: WorldConfig,
     elsewhere: Vec<Arc<Wire>>,
+    /// Its server may answer success where nothing happened.
+    lies: bool,
 }
 
 impl People {
@@ -101,11 +103,25 @@ impl Around for People {
         }
         let network = if rng.bool() { 0 } else { rng.u64(1..40) };
         self.wire.trouble.store(network, Ordering::SeqCst);
-        match rng.u32(0..3) {
-            0 => self.wire.admin("faults", &json!({"replace": true})),
-            _ => self.wire.admin("faults", &json!({"replace": true, "preset": "storm"})),
+        // Some servers lie, and some refuse: 20 to 60 in a hundred calls.
+        let share = rng.f64() * 0.4 + 0.2;
+        let on = ["Submit", "Audit", "ExecuteOperation"];
+        let (words, faults) = match rng.u32(0..5) {
+            0 => ("none".to_owned(), json!({"replace": true})),
+            1 if self.lies => {
+                let rule = json!({"kind": "hollow", "on": on, "rate": share});
+                (format!("{:.0} % of successes hollow", share * 100.0), json!({"replace": true, "fault": [rule]}))
+            }
+            2 => {
+                let text = ["字段“客户”是必填项", "单据所属会计期间已关账", "更新库存时出现异常：即时库存不足"];
+                let text = text[rng.usize(0..3)];
+                let rule = json!({"kind": "error", "on": on, "rate": share, "code": 11, "text": text});
+                (format!("{:.0} % refused with {text}", share * 100.0), json!({"replace": true, "fault": [rule]}))
+            }
+            _ => ("a storm".to_owned(), json!({"replace": true, "preset": "storm"})),
         };
-        vec![format!("weather: {network} % of calls spoilt by the network, the server's faults changed")]
+        self.wire.admin("faults", &faults);
+        vec![format!("weather: {network} % of calls spoilt by the network; faults of the server: {words}")]
     }
 
     fn calm(&mut self) {
@@ -208,7 +224,7 @@ fn people(seed: u64, rng: &mut Rng, bench: &Bench) -> People {
             coming.push(id);
         }
     }
-    People { wire, ids, coming, config, elsewhere: Vec::new() }
+    People { wire, ids, coming, config, elsewhere: Vec::new(), lies: rng.bool() }
 }
 
 async fn history(seed: u64, said: &Mutex<Vec<String>>) -> Sums {
@@ -218,6 +234,7 @@ async fn history(seed: u64, said: &Mutex<Vec<String>>) -> Sums {
     bench.env.limits.concurrency = rng.u32(1..4);
     bench.env.limits.per_minute = if rng.bool() { 60 } else { 6000 };
     bench.env.limits.breaker_unknown = if rng.bool() { 3 } else { 0 };
+    bench.env.limits.canary = if rng.u32(0..4) == 0 { 5 } else { 0 };
     bench.env.user = demo_credentials().user;
     let mut mix = Mix::of(seed, &mut rng, false, true);
     for plan in &mut mix.plans {

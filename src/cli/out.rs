@@ -234,6 +234,10 @@ impl Out {
             Outcome::Failed(failure) => {
                 let cause = self.causes.info_failed(&failure.cause).map_or(&failure.cause, |info| &info.cause);
                 let label = self.cause(cause.as_str());
+                let label = match self.causes.flag(failure) {
+                    Some(flag) => format!("{label} ({} {flag})", self.t("flag", "交互标志")),
+                    None => label,
+                };
                 if failure.message.is_empty() { label } else { format!("{label}: {}", failure.message) }
             }
             Outcome::Unknown(unknown) if unknown.detail.is_empty() => self.cause(unknown.why.word()),

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bill::Failure;
 use super::bounds;
 use super::folded::{clauses, folded, is_like};
 
@@ -100,6 +101,10 @@ pub struct CauseRule {
     /// Message contains none of these.
     #[serde(default)]
     pub unless: Vec<String>,
+    /// The interaction flag that answers what the ERP asks with these words, where it is known; `None`: no flag does, or
+    /// nobody has told.
+    #[serde(default)]
+    pub flag: Option<String>,
 }
 
 impl CauseRule {
@@ -197,6 +202,15 @@ impl CauseTable {
         hit.map_or_else(|| Cause::new(known::UNCLASSIFIED), |rule| rule.cause.clone())
     }
 
+    /// The interaction flag that would let a refusal pass, by the first rule of its class that holds.
+    pub fn flag(&self, failure: &Failure) -> Option<&str> {
+        let said = folded(bounds::head(&failure.message, bounds::JUDGED));
+        let holds = |rule: &&CauseRule| {
+            rule.cause == failure.cause && rule.holds(failure.msg_code, failure.field.as_deref(), &said)
+        };
+        self.rule.iter().find(holds)?.flag.as_deref()
+    }
+
     /// What is said about a class.
     pub fn info(&self, cause: &Cause) -> Option<&CauseInfo> {
         self.cause.iter().find(|info| info.cause == *cause)
@@ -244,6 +258,33 @@ pub const BUILT_IN: &str = include_str!("causes.toml");
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_names_the_flag_that_answers_it_where_its_words_tell() {
+        let built_in: CauseTable = toml::from_str(BUILT_IN).unwrap();
+        let prompt = Some("AbstractInteractionResult");
+        let flag = |table: &CauseTable, field: Option<&str>, message: &str| {
+            let cause = table.classify(Some(11), field, message);
+            let failure =
+                Failure { cause, msg_code: Some(11), field: field.map(str::to_owned), message: message.to_owned() };
+            table.flag(&failure).map(str::to_owned)
+        };
+        for (field, message, want) in [
+            (prompt, "更新库存时出现可以忽略的异常数据，是否继续？", Some("STK_InvCheckResult")),
+            (prompt, "更新庫存時出現可以忽略的異常數據", Some("STK_InvCheckResult")),
+            (prompt, "存在记录不符合价格来源检查控制条件，是否继续？", Some("SAL_CHECKPRICESOURCEFB")),
+            (prompt, "第1行分录价格低于最低限价", Some("SAL_DOWNPRICECHECK")),
+            (prompt, "客户信用检查不通过，是否继续？", None),
+            // No prompt: nothing waves it through.
+            (None, "物料1.01库存不足，不允许出现负库存！", None),
+            (None, "单据所属会计期间已关账", None),
+        ] {
+            assert_eq!(flag(&built_in, field, message).as_deref(), want, "{message}");
+        }
+        let own = "[[rule]]\ncause = 'interaction'\ncontains = ['信用检查']\nflag = 'OWN_CREDIT'";
+        let own = built_in.overridden_by(toml::from_str(own).unwrap());
+        assert_eq!(flag(&own, prompt, "客户信用检查不通过，是否继续？").as_deref(), Some("OWN_CREDIT"));
+    }
 
     #[test]
     fn the_built_in_table_describes_every_class_it_names() {

@@ -212,6 +212,7 @@ impl Planner {
 
     /// Approves and resumes runs of its own, where the plan lets it.
     async fn follow(&mut self, live: &Live) {
+        self.approved.retain(|(run, _)| live.runs.contains_key(run));
         let own = |run: &&RunLive| run.row.head.by.is_schedule() && !run.row.head.production;
         let mut orders = Vec::new();
         for run in live.open().filter(own) {

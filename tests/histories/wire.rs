@@ -37,6 +37,8 @@ struct Sent {
     op: &'static str,
     at: Duration,
     answered: bool,
+    /// Lines that the record had when it left.
+    record: usize,
 }
 
 /// The network, and the server behind it.
@@ -199,8 +201,9 @@ impl Transport for Wire {
         let at = {
             let text = String::from_utf8_lossy(&body).into_owned();
             let op = op_of_request(path, &text);
+            let record = self.with(|world, _| world.record().len());
             let mut sent = self.sent.lock().unwrap();
-            sent.push(Sent { body: text, kind, op, at: self.clock.start_elapsed(), answered: false });
+            sent.push(Sent { body: text, kind, op, at: self.clock.start_elapsed(), answered: false, record });
             sent.len() - 1
         };
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
@@ -247,9 +250,14 @@ impl Real for Wire {
         let (done, user) = (done_letters(op), demo_credentials().user);
         let began = self.began.get(&id).copied().unwrap_or(('-', '-'));
         let began = if op == CLOSE { began.1 } else { began.0 };
+        let call = self.last_call(op, fid);
         self.with(|world, _| {
-            let mut truth =
-                Truth { there: done.contains(&began), came: u64::from(done.contains(&began)), ..Truth::default() };
+            let mut truth = Truth {
+                hollow: call.is_some(),
+                there: done.contains(&began),
+                came: u64::from(done.contains(&began)),
+                ..Truth::default()
+            };
             let lines = world.record().after(0, usize::MAX).iter();
             let mut gone = began == '-';
             for line in lines.filter(|line| line.form == 0 && line.id == id) {
@@ -257,6 +265,8 @@ impl Real for Wire {
                     gone = line.after == '-';
                 }
                 let ours = line.verb == verb_of(op) && *line.user == *user;
+                // The record tells of all that was done or refused: answered, and not in it, is hollow.
+                truth.hollow &= !(ours && call.is_some_and(|at| line.seq as usize > at));
                 if ours {
                     let says_so = op != AUDIT || line.refused.as_ref().is_some_and(|said| said.contains("已经审核"));
                     truth.refused_as_done = line.refused.is_some() && done.contains(&line.before) && says_so;
@@ -280,6 +290,13 @@ impl Real for Wire {
 }
 
 impl Wire {
+    /// How long the record was when the last call of an operation for a bill left, where an answer to it came.
+    fn last_call(&self, op: &str, fid: &Fid) -> Option<usize> {
+        let sent = self.sent.lock().unwrap();
+        let of = |call: &&Sent| call.kind == CallKind::Write && call.op == op && call.body.contains(fid.as_str());
+        sent.iter().rev().find(of).filter(|call| call.answered).map(|call| call.record)
+    }
+
     /// Calls so far.
     pub fn calls(&self) -> u64 {
         self.sent.lock().unwrap().len() as u64

@@ -139,6 +139,7 @@ pub(crate) const TEXTS: Texts = Texts {
     filter_recall: "saved",
     filter_save: "save",
     filter_saved: "filter saved",
+    flag_answers: "flag {}",
     flag_hint: "wave this rule through, in this run only",
     flag_stripped: "flag {} is in the plan and is not sent",
     flags_short: "flags",

@@ -139,6 +139,7 @@ pub(crate) const TEXTS: Texts = Texts {
     filter_recall: "已存",
     filter_save: "保存",
     filter_saved: "过滤器已保存",
+    flag_answers: "交互标志 {}",
     flag_hint: "仅本次运行放行此规则",
     flag_stripped: "方案中的 {} 标志不会发送",
     flags_short: "放行规则",

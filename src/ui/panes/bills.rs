@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::domain::bill::{BillState, Slot};
+use crate::domain::bill::{BillState, Outcome, Slot};
 use crate::domain::erp_status::{After, Ground};
 use crate::domain::run::BillRow;
 use crate::ui::cells::{Cell, Pen};
@@ -182,6 +182,12 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
         let (advice, who) = words::advice(model, outcome.slot(), &group);
         // Who first: where the line is cut, the advice still says whose it is.
         head.push((Role::Accent, format!("  [{who}]")));
+        // And which flag the advice is about.
+        if let Outcome::Failed(failure) = outcome
+            && let Some(flag) = model.causes.flag(failure)
+        {
+            head.push((Role::Accent, format!(" {}", format::fill(texts.flag_answers, &[&words::shown(flag)]))));
+        }
         head.push((Role::Text, format!(" {} {advice}", pen.glyphs.arrow)));
     }
     pen.pieces(x, y, w, &head);
@@ -190,9 +196,7 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
     let room = usize::from(area.bottom().saturating_sub(y));
     if !message.is_empty() && room > 0 {
         let code = match row.state.outcome() {
-            Some(crate::domain::bill::Outcome::Failed(f)) => {
-                f.msg_code.map_or_else(String::new, |c| format!("MsgCode {c} "))
-            }
+            Some(Outcome::Failed(f)) => f.msg_code.map_or_else(String::new, |c| format!("MsgCode {c} ")),
             _ => String::new(),
         };
         let lines = if room > 4 { room - 2 } else { room };
