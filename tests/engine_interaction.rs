@@ -1,7 +1,14 @@
 //! A prompt of the ERP, from its refusal to the call that answers it: the plan carries the flag and does not send it, the approval
 //! of one run chooses it, and that run's calls have it in them. The real engine and client against the simulator.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs
+)]
 
 mod engine_support;
 mod histories;
