@@ -608,3 +608,110 @@ fn a_page_is_closed_by_bytes_too_and_a_long_message_of_before_is_cut_when_it_is_
         }
     }
 }
+
+/// The groups of the ledger after bill 1 of a first run had one outcome and a second run told another.
+fn groups_after(bench: &Bench, first: u64, before: Outcome, then: Outcome) -> Vec<(String, u64)> {
+    bench.ok(begun(first, "p", &[1]));
+    bench.ok(vec![settled(first, 1, Slot::Waiting, before), closed(first)]);
+    bench.ok(begun(first + 1, "p", &[1]));
+    bench.ok(vec![settled(first + 1, 1, Slot::Waiting, then), closed(first + 1)]);
+    let groups = bench.groups(None);
+    assert_eq!(bench.store.unresolved(Some(&PlanId::new("p"))).unwrap(), groups.len() as u64, "{}", bench.name);
+    groups
+}
+
+#[test]
+fn an_unknown_bill_leaves_the_ledger_by_what_says_something_about_it_and_by_nothing_else() {
+    // What is told; what the entry says then, where it was unknown before; and where it was known.
+    let stays = Some("timed_out");
+    for (then, was_unknown, was_known) in [
+        (audited(), None, None),
+        (Outcome::Already { by: None, on: None }, None, None),
+        (unknown(UnknownWhy::Broken), Some("broken"), Some("broken")),
+        (failed("period"), Some("period"), Some("period")),
+        (failed("not_connected"), stays, Some("not_connected")),
+        (failed("session"), stays, Some("session")),
+        (failed("credentials"), stays, Some("credentials")),
+        (skipped(Skip::NotReached), stays, Some("not_reached")),
+        (skipped(Skip::UnknownElsewhere), stays, Some("unknown_elsewhere")),
+        (skipped(Skip::Held("held".into())), stays, Some("held")),
+        (skipped(Skip::Excluded), stays, None),
+        (skipped(Skip::Quarantined), stays, Some("quarantined")),
+        (skipped(Skip::Changed), Some("changed"), Some("changed")),
+        (skipped(Skip::Gone), None, None),
+        (skipped(Skip::Draft), Some("draft"), Some("draft")),
+    ] {
+        for bench in stores() {
+            for (first, before, group) in
+                [(1, unknown(UnknownWhy::TimedOut), was_unknown), (3, failed("stock"), was_known)]
+            {
+                if first == 3 {
+                    bench.ok(vec![resolved(1)]);
+                }
+                let want: Vec<(String, u64)> = group.map(|group| (group.to_owned(), 1)).into_iter().collect();
+                assert_eq!(groups_after(&bench, first, before, then.clone()), want, "{}: {then:?}", bench.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_closed_entry_comes_back_as_it_was_unless_an_outcome_came_meanwhile() {
+    let reopened = |fid, since| Event::LedgerReopened { key: key(fid), since, by: who(), reason: "not yet".into() };
+    for bench in stores() {
+        bench.ok(begun(1, "p", &[1, 2]));
+        for _ in 0..2 {
+            bench.ok(vec![tried(1, 1, Step::Audit, 1), Event::RunInterrupted { run: run_id(1) }]);
+        }
+        bench.ok(vec![settled(1, 1, Slot::Waiting, unknown(UnknownWhy::Broken))]);
+        bench.ok(vec![settled(1, 2, Slot::Waiting, failed("stock")), closed(1)]);
+        let entry = |fid| bench.store.ledger_entry(&key(fid)).unwrap();
+        let (one, two) = (entry(1).unwrap(), entry(2).unwrap());
+        let both = [("broken".to_owned(), 1), ("stock".to_owned(), 1)];
+        // What is open is not put back.
+        bench.ok(vec![reopened(1, Ts(T0 - 5))]);
+        assert_eq!((entry(1).unwrap().since, bench.groups(None)), (one.since, both.to_vec()), "{}", bench.name);
+        bench.ok(vec![resolved(1), resolved(2), resolved(2)]);
+        assert_eq!((entry(1), entry(2), bench.groups(Some("p"))), (None, None, vec![]), "{}", bench.name);
+        bench.ok(vec![reopened(1, one.since), reopened(1, one.since), reopened(2, two.since)]);
+        assert_eq!(bench.groups(Some("p")), both, "{}", bench.name);
+        let back = entry(1).unwrap();
+        assert_eq!((back.since, back.row.state, back.deaths), (one.since, one.row.state, 0), "{}", bench.name);
+        // Closed again, and audited by a run since: there is nothing to put back.
+        bench.ok(vec![resolved(2)]);
+        bench.ok(begun(2, "p", &[2]));
+        bench.ok(vec![settled(2, 2, Slot::Waiting, audited()), closed(2), reopened(2, two.since)]);
+        assert_eq!((entry(2), bench.groups(None)), (None, both[..1].to_vec()), "{}", bench.name);
+        bench.refuses("an entry of a bill nobody found", vec![reopened(9, Ts(T0))]);
+        bench.refuses("a reason for a bill nobody found", vec![resolved(9)]);
+    }
+}
+
+#[test]
+fn a_refusal_is_cured_where_the_bill_went_through_as_it_was_refused() {
+    use skydeck::domain::cause::Cause;
+    for bench in stores() {
+        let cured = |cause: &str| bench.store.cured(&PlanId::new("p"), &Cause::new(cause)).unwrap();
+        let goes = |n: u64, outcome: Outcome, changed: bool| {
+            bench.ok(vec![opened(n, "p")]);
+            let mut bill = found_bill(1);
+            if changed {
+                bill.rev.modified = skydeck::domain::time::ErpDate::parse("2025-11-05T08:00:00");
+            }
+            bench.ok(vec![Event::BillsFound { run: run_id(n), bills: vec![bill] }, collected(n), approved(n)]);
+            let seqs = bench.append(vec![settled(n, 1, Slot::Waiting, outcome), closed(n)]).unwrap();
+            bench.store.facts_after(Seq(seqs[0].0 - 1), 1).unwrap()[0].at
+        };
+        goes(1, failed("stock"), false);
+        goes(2, Outcome::Already { by: None, on: None }, false);
+        assert_eq!(cured("stock"), None, "{}: somebody else did it", bench.name);
+        goes(3, failed("stock"), false);
+        goes(4, audited(), true);
+        assert_eq!(cured("stock"), None, "{}: the bill was changed", bench.name);
+        goes(5, unknown(UnknownWhy::Broken), false);
+        goes(6, audited(), false);
+        goes(7, failed("stock"), false);
+        let at = goes(8, audited(), false);
+        assert_eq!((cured("stock"), cured("period")), (Some(at), None), "{}", bench.name);
+    }
+}

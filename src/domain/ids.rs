@@ -315,4 +315,60 @@ mod tests {
         assert_eq!(packed.len(), 18);
         assert_eq!(rmp_serde::from_slice::<RunId>(&packed).unwrap(), id);
     }
+
+    #[test]
+    fn one_record_has_one_id_however_the_server_writes_it() {
+        for (written, id, number) in [
+            ("007", "7", true),
+            (" 100 ", "100", true),
+            ("0", "0", true),
+            ("000", "0", true),
+            ("", "", false),
+            ("  ", "", false),
+            ("07a", "07a", false),
+            (" -7", "-7", false),
+            ("7.0", "7.0", false),
+            ("\u{ff17}", "\u{ff17}", false),
+            ("9007199254740993", "9007199254740993", true),
+        ] {
+            let fid = Fid::new(written);
+            assert_eq!((fid.as_str(), fid.is_number(), fid.to_string()), (id, number, id.to_owned()), "`{written}`");
+        }
+        assert_eq!(Fid::from(7), Fid::new("007"));
+    }
+
+    #[test]
+    fn an_operation_is_part_of_what_is_done_once_and_not_of_the_record() {
+        let record = RecordKey { env: EnvId::new("prod"), form: FormId::new("STK_TRANSFER"), fid: Fid::from(12) };
+        let keys: Vec<WorkKey> = ["", "Submit", "Forbid"].map(|op| record.under(&OpId::new(op))).to_vec();
+        // Audit is written as 0.1.0 wrote it.
+        let written = [
+            r#"{"e":"prod","f":"STK_TRANSFER","i":"12"}"#,
+            r#"{"e":"prod","f":"STK_TRANSFER","i":"12","o":"Submit"}"#,
+            r#"{"e":"prod","f":"STK_TRANSFER","i":"12","o":"Forbid"}"#,
+        ];
+        let names = [("Audit", true), ("Submit", false), ("Forbid", false)];
+        for ((key, text), name) in keys.iter().zip(written).zip(names) {
+            assert_eq!(serde_json::to_string(key).unwrap(), text);
+            assert_eq!(serde_json::from_str::<WorkKey>(text).unwrap(), *key);
+            assert_eq!((key.op.name(), key.op.is_audit()), name);
+            assert_eq!(key.record, record);
+        }
+        assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
+    }
+
+    #[test]
+    fn hashes_are_shown_by_eight_signs_and_ids_say_what_is_wrong() {
+        assert_eq!(PlanRev::new("0123456789abcdef").short(), "01234567");
+        assert_eq!(SetHash::new("fedcba9876543210").short(), "fedcba98");
+        assert_eq!((PlanRev::new("0123").short(), SetHash::new("").short()), ("0123", ""));
+        let id = RunId(Ulid::from_parts(1, 2));
+        assert_eq!(id.to_string().parse::<RunId>(), Ok(id));
+        assert_eq!(format!("{id:?}"), format!("RunId({id})"));
+        let wrong = "no-id".parse::<RunId>().unwrap_err();
+        assert!(wrong.starts_with("`no-id` is not an id: "), "{wrong}");
+        // MessagePack's `bin 8` of fifteen bytes.
+        let short = [&[0xc4, 15], &[0; 15][..]].concat();
+        assert!(rmp_serde::from_slice::<RunId>(&short).is_err(), "fifteen bytes are no id");
+    }
 }
