@@ -609,20 +609,6 @@ fn a_page_is_closed_by_bytes_too_and_a_long_message_of_before_is_cut_when_it_is_
     }
 }
 
-/// The groups of the ledger of a plan after its bill had one outcome in a run and another in the next one.
-fn groups_after(bench: &Bench, first: u64, fid: u64, before: Outcome, then: Outcome) -> Vec<(String, u64)> {
-    let plan = format!("p{fid}");
-    for (n, outcome) in [(first, before), (first + 1, then)] {
-        bench.ok(begun(n, &plan, &[fid])
-            .into_iter()
-            .chain([settled(n, fid, Slot::Waiting, outcome), closed(n)])
-            .collect());
-    }
-    let groups = bench.groups(Some(&plan));
-    assert_eq!(bench.store.unresolved(Some(&PlanId::new(&plan))).unwrap(), groups.len() as u64, "{}", bench.name);
-    groups
-}
-
 #[test]
 fn an_unknown_bill_leaves_the_ledger_by_what_says_something_about_it_and_by_nothing_else() {
     // What is told; what the entry says then, where it was unknown before; and where it was known.
@@ -644,15 +630,27 @@ fn an_unknown_bill_leaves_the_ledger_by_what_says_something_about_it_and_by_noth
         (skipped(Skip::Gone), None, None),
         (skipped(Skip::Draft), Some("draft"), Some("draft")),
     ];
-    for bench in stores() {
-        for (n, (then, was_unknown, was_known)) in (1..).zip(&told) {
-            for (fid, before, group) in
-                [(n, unknown(UnknownWhy::TimedOut), was_unknown), (n + 100, failed("stock"), was_known)]
-            {
-                let want: Vec<(String, u64)> = group.iter().map(|group| ((*group).to_owned(), 1)).collect();
-                let got = groups_after(&bench, 2 * fid, fid, before, then.clone());
-                assert_eq!(got, want, "{}: {then:?}", bench.name);
+    // Each row is two bills, each of a plan of its own: one run tells what was, the next one what comes.
+    let (mut events, mut want) = (Vec::new(), Vec::new());
+    for (n, (then, was_unknown, was_known)) in (1..).zip(told) {
+        for (fid, before, group) in
+            [(n, unknown(UnknownWhy::TimedOut), was_unknown), (n + 100, failed("stock"), was_known)]
+        {
+            let plan = format!("p{fid}");
+            for (run, outcome) in [(2 * fid, before), (2 * fid + 1, then.clone())] {
+                events.extend(begun(run, &plan, &[fid]));
+                events.extend([settled(run, fid, Slot::Waiting, outcome), closed(run)]);
             }
+            want.push((plan, group, format!("{then:?}")));
+        }
+    }
+    for bench in stores() {
+        bench.ok(events.clone());
+        for (plan, group, then) in &want {
+            let groups: Vec<(String, u64)> = group.iter().map(|group| ((*group).to_owned(), 1)).collect();
+            assert_eq!(bench.groups(Some(plan)), groups, "{}: {then}", bench.name);
+            let open = bench.store.unresolved(Some(&PlanId::new(plan))).unwrap();
+            assert_eq!(open, groups.len() as u64, "{}: {then}", bench.name);
         }
     }
 }
