@@ -1,26 +1,16 @@
-//! What only a person can cure is not called again unchanged, what changed is called in the next run, and a run that finds
-//! nothing new writes nothing a bill and costs the same after many earlier ones.
-//!
-//! `SKYDECK_RUNS=10000 SKYDECK_UNRESOLVED=1000 cargo test --release --test engine_carry costs -- --nocapture` makes the long
-//! measurement, and prints the processor time of the first and the last hundred runs beside calls and bytes.
+//! What only a person can cure is not called again unchanged, and what changed is called in the next run. What such runs cost
+//! over weeks is measured by `engine_costs`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    missing_docs
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod engine_support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use engine_support::*;
 use skydeck::domain::command::{Command, StartParams};
 use skydeck::domain::event::Event;
-use skydeck::domain::ids::{PlanId, PlanRev, RunId, Seq};
+use skydeck::domain::ids::{PlanId, PlanRev, RunId};
 use skydeck::domain::plan::RetryUnchanged;
 use skydeck::domain::run::{Revision, RunEnd, RunRow, RunState};
 use skydeck::store::Store as _;
@@ -207,76 +197,4 @@ async fn a_bill_that_is_there_no_longer_is_told_as_gone() {
     let row = bench.whole_run().await;
     assert_eq!((row.tally.found, row.tally.skipped, unchanged(&row)), (1, 1, 1));
     assert_eq!(bench.store.unresolved(None).unwrap(), 1);
-}
-
-/// What some runs cost.
-#[derive(Default)]
-struct Cost {
-    calls: usize,
-    facts: usize,
-    bytes: usize,
-    spent: Duration,
-}
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
-fn close(one: usize, other: usize) -> bool {
-    one.abs_diff(other) * 20 <= one.max(other)
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_run_that_finds_nothing_new_costs_the_same_after_many() {
-    let (runs, bills) = (number("SKYDECK_RUNS", 40), number("SKYDECK_UNRESOLVED", 30));
-    let mut bench = refused(bills, MISSING, 11).await;
-    // From here on each run is a sweep or none, in the same rhythm.
-    let window = (runs / 4).min(100);
-    let (mut first, mut last) = (Cost::default(), Cost::default());
-    let mut changed = 0;
-    for n in 0..runs {
-        tokio::time::sleep(Duration::from_secs(15 * 60)).await;
-        // Now and then somebody mends one; the very next run calls it.
-        let mended = n % 10 == 5 && changed + 1 < bills / 2;
-        if mended {
-            changed += 1;
-            bench.world.change(changed, |_| {});
-        }
-        let (before, seq, began) = (calls(&bench), bench.store.last_seq(), Instant::now());
-        let row = bench.whole_run().await;
-        let spent = began.elapsed();
-        assert_eq!(row.tally.audited, u64::from(mended), "run {n}");
-        assert_eq!(unchanged(&row), bills - changed);
-        let facts = bench.store.facts_after(Seq(seq.0), 1000).unwrap();
-        let cost = Cost {
-            calls: calls(&bench) - before,
-            facts: facts.len(),
-            bytes: facts.iter().map(|fact| serde_json::to_vec(fact).unwrap().len()).sum(),
-            spent,
-        };
-        if mended {
-            continue;
-        }
-        let sum = if n < window {
-            &mut first
-        } else if n >= runs - window {
-            &mut last
-        } else {
-            continue;
-        };
-        sum.calls += cost.calls;
-        sum.facts += cost.facts;
-        sum.bytes += cost.bytes;
-        sum.spent += cost.spent;
-    }
-    for (name, cost) in [("first", &first), ("last", &last)] {
-        eprintln!(
-            "{name} {window}: {} calls, {} facts, {} bytes, {:?}",
-            cost.calls, cost.facts, cost.bytes, cost.spent
-        );
-    }
-    assert_eq!((first.calls, last.calls), (0, 0));
-    assert!(first.facts > 0 && close(first.facts, last.facts), "{} {}", first.facts, last.facts);
-    assert!(close(first.bytes, last.bytes), "{} {}", first.bytes, last.bytes);
-    bench.check();
 }

@@ -133,7 +133,7 @@ async fn a_set_that_waits_is_not_approved_and_a_run_that_paused_does_not_go_on()
 }
 
 /// The facts of a bench as a program told them that knew of no effects: the plan kept with them declares none.
-fn as_before(from: &Bench, to: &Bench) {
+async fn as_before(from: &Bench, to: &Bench) {
     for fact in from.facts() {
         let event = match fact.event {
             Event::RunOpened(mut head) => {
@@ -145,7 +145,7 @@ fn as_before(from: &Bench, to: &Bench) {
             }
             other => other,
         };
-        to.store.inner.append_now(vec![event]).unwrap();
+        to.store.inner.append(vec![event]).await.unwrap();
     }
 }
 
@@ -154,7 +154,7 @@ async fn an_older_revision_without_an_effect_is_refused_by_name_and_the_newest_s
     let mut old = closing().await;
     let run = left(&mut old).await;
     let mut bench = Bench { orders: old.orders, ..Bench::new() };
-    as_before(&old, &bench);
+    as_before(&old, &bench).await;
     bench.world = std::sync::Arc::clone(&old.world);
     bench.env.allow_operations = vec!["Close".into()];
     {

@@ -1,7 +1,9 @@
-//! A store in memory that fails when told to, and tells a witness what it took.
+//! A store, in memory or on disk, that fails when told to, and tells a witness what it took.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use skydeck::domain::bill::{Found, Slot};
@@ -10,6 +12,7 @@ use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, Fid, PlanId, RecordKey, RunId, WorkKey};
 use skydeck::domain::run::{RunRow, StoppedRun};
 use skydeck::domain::time::{Clock, Ts};
+use skydeck::store::local::LocalStore;
 use skydeck::store::memory::MemoryStore;
 use skydeck::store::{Appended, Store, StoreError};
 
@@ -17,7 +20,9 @@ use super::clock::TokioClock;
 
 /// A store that fails when told to.
 pub struct FlakyStore {
-    pub inner: MemoryStore,
+    pub inner: Arc<dyn Store>,
+    /// What a store with a thread of its own goes by.
+    carried: Option<CarriedClock>,
     pub appends: AtomicU32,
     /// Fail the n-th append; and from then on; and whether the facts are stored all the same.
     pub fail: Mutex<Option<(u32, bool, bool)>>,
@@ -27,19 +32,58 @@ pub struct FlakyStore {
     pub witness: Mutex<Option<Witness>>,
 }
 
+/// The virtual time as it was at the last append: it does not reach threads that are none of tokio's.
+struct CarriedClock {
+    from: Arc<TokioClock>,
+    at: Arc<Mutex<(Ts, Duration)>>,
+}
+
+struct LastSeen(Arc<Mutex<(Ts, Duration)>>);
+
+impl Clock for LastSeen {
+    fn now(&self) -> Ts {
+        self.0.lock().unwrap().0
+    }
+    fn mono(&self) -> Duration {
+        self.0.lock().unwrap().1
+    }
+}
+
 /// Hears of facts.
 pub type Witness = Box<dyn FnMut(&[Fact]) + Send>;
 
 impl FlakyStore {
     pub fn new(clock: &Arc<TokioClock>) -> Arc<Self> {
-        let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
+        Self::over(Arc::new(MemoryStore::new(Arc::clone(clock) as Arc<dyn Clock>)), None)
+    }
+
+    /// A journal and an index in a directory, as the program has them.
+    pub fn on_disk(clock: &Arc<TokioClock>, dir: &Path) -> Arc<Self> {
+        let at = Arc::new(Mutex::new((clock.now(), clock.mono())));
+        let seen = Arc::new(LastSeen(Arc::clone(&at)));
+        let store = LocalStore::open(dir, seen, "test", &|_| {}).unwrap();
+        Self::over(Arc::new(store), Some(CarriedClock { from: Arc::clone(clock), at }))
+    }
+
+    fn over(inner: Arc<dyn Store>, carried: Option<CarriedClock>) -> Arc<Self> {
         Arc::new(Self {
-            inner: MemoryStore::new(clock),
+            inner,
+            carried,
             appends: AtomicU32::new(0),
             fail: Mutex::new(None),
             slow: Mutex::default(),
             witness: Mutex::new(None),
         })
+    }
+}
+
+impl FlakyStore {
+    /// Virtual time stands still while a thread of the store's own is at work.
+    async fn append_inside(&self, events: Vec<Event>) -> Result<Appended, StoreError> {
+        let Some(carried) = &self.carried else { return self.inner.append(events).await };
+        *carried.at.lock().unwrap() = (carried.from.now(), carried.from.mono());
+        let (inner, here) = (Arc::clone(&self.inner), tokio::runtime::Handle::current());
+        tokio::task::spawn_blocking(move || here.block_on(inner.append(events))).await.unwrap()
     }
 }
 
@@ -62,11 +106,11 @@ impl Store for FlakyStore {
             && (n == at || (from_then && n > at))
         {
             if stored {
-                self.inner.append(events).await?;
+                self.append_inside(events).await?;
             }
             return Err(StoreError::Write(format!("append {n} failed")));
         }
-        let appended = self.inner.append(events).await?;
+        let appended = self.append_inside(events).await?;
         if let Some(witness) = &mut *self.witness.lock().unwrap() {
             witness(&appended.facts);
         }
@@ -93,6 +137,8 @@ impl Store for FlakyStore {
         bill(key: &WorkKey) -> Result<Option<skydeck::domain::run::BillRow>, StoreError>;
         find_number(beginning: &str, limit: usize) -> Result<Vec<skydeck::domain::run::BillRow>, StoreError>;
         facts_of(key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
+        deeds_of(key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, skydeck::domain::ids::Seq), StoreError>;
+        newest_of(key: &RecordKey) -> Result<skydeck::domain::ids::Seq, StoreError>;
         stopped_runs() -> Result<Vec<StoppedRun>, StoreError>;
         resolved_entry(key: &WorkKey) -> Result<Option<skydeck::store::LedgerEntry>, StoreError>;
         cured(plan: &PlanId, cause: &skydeck::domain::cause::Cause) -> Result<Option<Ts>, StoreError>;
