@@ -388,6 +388,7 @@ mod tests {
             contains: vec![contains.to_owned()],
             clause: Vec::new(),
             unless: Vec::new(),
+            flag: None,
         };
         let ours = CauseTable {
             cause: vec![info("a", "ours"), info("b", "ours")],
