@@ -381,7 +381,6 @@ mod tests {
             before_write: false,
         };
         let rule = |cause: &str, contains: &str| CauseRule {
-            flag: None,
             cause: Cause::new(cause),
             msg_code: Vec::new(),
             field: Vec::new(),

@@ -159,7 +159,10 @@ fn resolved(fid: u64) -> Event {
 }
 
 /// Folds each fact onto the past that is expected before it, and compares the whole.
-fn follow(rows: Vec<(Event, fn(&mut Past))>) {
+/// A fact, and what it changes of what is known of the bill.
+type Row = (Event, fn(&mut Past));
+
+fn follow(rows: Vec<Row>) {
     let (mut events, mut want) = (Vec::new(), Past::default());
     for (event, change) in rows {
         events.push(event);
