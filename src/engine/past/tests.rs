@@ -158,10 +158,10 @@ fn resolved(fid: u64) -> Event {
     Event::LedgerResolved { key: record.under(&OpId::new("")), by: Who::engine(7), reason: "seen".into() }
 }
 
-/// Folds each fact onto the past that is expected before it, and compares the whole.
 /// A fact, and what it changes of what is known of the bill.
 type Row = (Event, fn(&mut Past));
 
+/// Folds each fact onto the past that is expected before it, and compares the whole.
 fn follow(rows: Vec<Row>) {
     let (mut events, mut want) = (Vec::new(), Past::default());
     for (event, change) in rows {
