@@ -216,8 +216,6 @@ async fn a_ledger_order_that_means_nothing_is_refused() {
         |key: &WorkKey| Command::Resolve { selection: Selection::Bills(vec![key.clone()]), reason: "x".into() };
     let meanwhile = vec![(LeftOut::ResolvedMeanwhile, 1)];
     assert_eq!(bench.refused(resolve(&done)).await, nothing(meanwhile.clone()));
-    let verify = Command::Verify { selection: Bench::all_matching() };
-    assert_eq!(bench.refused(verify).await, nothing(vec![(LeftOut::NotUnknown, 1)]));
     assert_eq!(bench.store.unresolved(None).unwrap(), 1);
     bench.accepted(resolve(&failed)).await;
     assert_eq!(bench.store.unresolved(None).unwrap(), 0);

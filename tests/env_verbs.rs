@@ -53,7 +53,7 @@ fn a_moved_server_is_adopted_by_a_verb_and_nothing_is_called_before() {
     assert_eq!(code, 4, "{err}");
     assert!(err.contains("http://127.0.0.1:") && err.contains("skydeck env adopt test --reason"), "{err}");
     let (_, text, _) = check("zh");
-    assert!(text.contains("单据所属服务器: http://127.0.0.1:"), "{text}");
+    assert!(text.contains("单据所属服务器：http://127.0.0.1:"), "{text}");
     assert!(text.contains("! 环境 test 现在是 http://localhost:"), "{text}");
     let found = json(&place.verb(&["env", "check", "--json"]));
     assert!(found["home"]["address"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{found}");

@@ -305,11 +305,12 @@ fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, t
         }
         rows += 1;
         let Some(sheet) = &mut sheet else {
-            return writeln!(sink, "{text}").map_err(|error| {
-                let again = std::io::Error::new(error.kind(), error.to_string());
-                lost = Some(error);
-                again
-            });
+            return writeln!(sink, "{}", if to == Path::new("-") { crate::text::json_safe(text) } else { text.into() })
+                .map_err(|error| {
+                    let again = std::io::Error::new(error.kind(), error.to_string());
+                    lost = Some(error);
+                    again
+                });
         };
         let deed = &line.deed;
         let phase = serde_json::to_value(deed.phase).ok();

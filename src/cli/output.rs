@@ -128,7 +128,9 @@ pub fn object(value: &serde_json::Value) -> io::Result<()> {
 /// # Errors
 /// As for [`line`].
 pub fn json(text: &str) -> io::Result<()> {
-    raw(format!("{}\n", json_safe(text.trim_end())).as_bytes())
+    // Line by line: what ends a line stands between the strings, and is no part of them.
+    let lines: Vec<String> = text.trim_end().lines().map(|line| json_safe(line).into_owned()).collect();
+    raw(format!("{}\n", lines.join("\n")).as_bytes())
 }
 
 /// Bytes whose form somebody else decides: a file's own text, a script for a shell.
