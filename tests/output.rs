@@ -231,7 +231,12 @@ fn raw(what: &str, bytes: &[u8]) {
 }
 
 fn heard(site: &Site, args: &[&str]) -> Output {
-    let out = site.command("en", args).output().unwrap();
+    heard_in(site, "en", args)
+}
+
+fn heard_in(site: &Site, lang: &str, args: &[&str]) -> Output {
+    let out = site.command(lang, args).output().unwrap();
+    assert!(!String::from_utf8_lossy(&out.stderr).contains("Usage:"), "{args:?} was never tried: {out:?}");
     raw(&format!("{args:?}, standard output"), &out.stdout);
     raw(&format!("{args:?}, standard error"), &out.stderr);
     raw(&format!("{args:?}, log"), &std::fs::read(site.data().join("skydeck.log")).unwrap_or_default());
@@ -245,7 +250,6 @@ fn every_verb(site: &Site) {
         &["plan", "preview", "p"],
         &["run", "p", "--yes"],
         &["--json", "run", "p", "--yes"],
-        &["--lang", "zh", "run", "p", "--yes"],
         &["retry", "--yes"],
         &["verify"],
         &["history"],
@@ -268,6 +272,9 @@ fn every_verb(site: &Site) {
         &["doctor"],
     ] {
         heard(site, args);
+    }
+    for args in [&["run", "p", "--yes"][..], &["bill", "XSCKD000000"], &["ledger"], &["health"]] {
+        heard_in(site, "zh", args);
     }
     for ending in ["csv", "jsonl", "md", "html"] {
         let file = site.dir.path().join(format!("bills.{ending}"));

@@ -136,7 +136,7 @@ impl From<std::io::Error> for Stop {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::bill::Failure;
     use crate::domain::cause::Cause;
@@ -180,7 +180,7 @@ mod tests {
         }
     }
 
-    fn row(state: RunState, tally: Tally) -> RunRow {
+    pub(in crate::cli) fn row(state: RunState, tally: Tally) -> RunRow {
         let head = RunHead {
             id: RunId(ulid::Ulid::nil()),
             kind: RunKind::Fresh,
@@ -222,7 +222,7 @@ mod tests {
     }
 
     /// A sum that closes: done, failed, unknown, not reached, waiting.
-    fn sum(audited: u64, failed: u64, unknown: u64, not_reached: u64, waiting: u64) -> Tally {
+    pub(in crate::cli) fn sum(audited: u64, failed: u64, unknown: u64, not_reached: u64, waiting: u64) -> Tally {
         let found = audited + failed + unknown + not_reached + waiting;
         Tally { found, audited, failed, unknown, waiting, not_reached, ..Tally::default() }
     }

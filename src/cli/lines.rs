@@ -84,11 +84,16 @@ impl Lines {
         Ok(())
     }
 
+    /// Settled bills of a closed run that have no line.
+    fn missing(&self, row: &RunRow) -> u64 {
+        let settled = row.tally.found.saturating_sub(row.tally.waiting);
+        if row.state.is_closed() { settled.saturating_sub(self.told.len() as u64) } else { 0 }
+    }
+
     /// Says how many settled bills of a run have no line; the exit that leads to.
     pub fn gap(&self, out: &Out, row: &RunRow) -> Exit {
-        let settled = row.tally.found.saturating_sub(row.tally.waiting);
-        let missing = settled.saturating_sub(self.told.len() as u64);
-        if missing == 0 || !row.state.is_closed() {
+        let missing = self.missing(row);
+        if missing == 0 {
             return Exit::Ok;
         }
         let _ = out.object(&json!({"type": "gap", "run": row.head.id, "missing": missing}));
@@ -98,5 +103,24 @@ impl Lines {
         );
         out.note(&format!("skydeck: {missing} {words}"));
         Exit::Output
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::exit::tests::{row, sum};
+    use crate::domain::run::{RunEnd, RunState};
+
+    #[test]
+    fn a_settled_bill_without_a_line_is_a_gap_once_the_run_is_closed() {
+        let done = Outcome::Done { verified: false };
+        let told = Told { outcome: mark(&done), from_store: false };
+        let lines = Lines { told: (1..=3_u64).map(|fid| (Fid::from(fid), told)).collect() };
+        let closed = |tally| row(RunState::Closed(RunEnd::Completed), tally);
+        assert_eq!(lines.missing(&closed(sum(3, 0, 0, 0, 0))), 0);
+        assert_eq!(lines.missing(&closed(sum(3, 1, 1, 2, 0))), 4);
+        assert_eq!(lines.missing(&closed(sum(3, 0, 0, 0, 9))), 0, "nothing was told of those that wait");
+        assert_eq!(lines.missing(&row(RunState::Working, sum(5, 0, 0, 0, 0))), 0, "their lines are on their way");
     }
 }
