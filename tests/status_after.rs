@@ -73,7 +73,8 @@ fn lists_exports_and_json_tell_the_status_after_and_label_the_one_before() {
     let run = place.lines(&["--json", "history"])[0]["run"].as_str().unwrap().to_owned();
 
     let audited = ["audited", "C", "answer", "B"];
-    let refused = ["failed", "B", "before_call", "B"];
+    // What was refused in words was read before it was told.
+    let refused = ["failed", "B", "read", "B"];
     let lost = ["unknown", "null", "unknown_since", "B"];
     let want: Vec<(String, [String; 4])> = [audited, audited, audited, refused, audited, lost]
         .iter()
@@ -98,7 +99,9 @@ fn lists_exports_and_json_tell_the_status_after_and_label_the_one_before() {
         |name: &str| heads.iter().position(|head| *head == name).unwrap_or_else(|| panic!("{name}: {heads:?}"));
     let (after, before) = (place_of("处理后单据状态"), place_of("处理前单据状态"));
     let clocks = ["状态时间（本机）", "审核时间（ERP）", "处理前修改时间（ERP）"].map(place_of);
-    for row in rows.filter(|row| row.contains(&"audited")) {
+    let audited: Vec<_> = rows.filter(|row| row.contains(&"audited")).collect();
+    assert_eq!(audited.len(), 4, "{csv}");
+    for row in audited {
         assert_eq!((row[after], row[before]), ("C", "B"), "{row:?}");
         assert!(row[clocks[0]].contains('+') || row[clocks[0]].contains('-'), "our time has its offset: {row:?}");
     }

@@ -75,13 +75,31 @@ impl Door {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(e),
         }
-        // Whoever connects between bind and chmod is asked who he is like everybody else.
-        let listener = UnixListener::bind(Address::of(&self.path)?.path())?;
-        if let Some(gid) = self.group {
-            std::os::unix::fs::chown(&self.path, None, Some(gid))?;
+        // Made beside its place and moved there: a socket that can be seen is answered, and has its mode.
+        let mut name = self.path.file_name().unwrap_or_default().to_os_string();
+        name.push(".new");
+        let made = self.path.with_file_name(name);
+        if let Err(e) = std::fs::remove_file(&made)
+            && e.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(e);
         }
-        std::fs::set_permissions(&self.path, std::fs::Permissions::from_mode(self.mode))?;
+        let listener = UnixListener::bind(Address::of(&made)?.path())?;
+        let placed = self.place(&made);
+        if placed.is_err() {
+            let _ = std::fs::remove_file(&made);
+        }
+        placed?;
         Ok(listener)
+    }
+
+    /// Gives a socket its group and mode, and puts it where clients look.
+    fn place(&self, made: &Path) -> std::io::Result<()> {
+        if let Some(gid) = self.group {
+            std::os::unix::fs::chown(made, None, Some(gid))?;
+        }
+        std::fs::set_permissions(made, std::fs::Permissions::from_mode(self.mode))?;
+        std::fs::rename(made, &self.path)
     }
 }
 
@@ -452,5 +470,31 @@ mod tests {
         assert!(slots.take(7, OF_ONE_USER).is_some(), "given back");
         drop((his, other));
         assert_eq!((*slots.all.borrow(), slots.taken().len()), (0, 0));
+    }
+
+    /// Whoever waits for the socket may connect as soon as he sees it.
+    #[tokio::test]
+    async fn a_socket_that_can_be_seen_is_answered_and_has_its_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        for nth in 0..500 {
+            let path = dir.path().join(format!("{nth}.sock"));
+            let seen = path.clone();
+            let client = std::thread::spawn(move || {
+                let meta = loop {
+                    if let Ok(meta) = std::fs::symlink_metadata(&seen) {
+                        break meta;
+                    }
+                    std::hint::spin_loop();
+                };
+                (std::os::unix::net::UnixStream::connect(&seen).map(drop), meta.permissions().mode() & 0o777)
+            });
+            let _listener = Door::own(&path).open().unwrap();
+            let (connected, mode) = client.join().unwrap();
+            assert!(connected.is_ok() && mode == 0o600, "{nth}: {connected:?} {mode:o}");
+        }
+        let left = std::fs::read_dir(dir.path())
+            .unwrap()
+            .filter(|e| e.as_ref().unwrap().path().extension().unwrap() != "sock");
+        assert_eq!(left.count(), 0);
     }
 }
