@@ -107,9 +107,10 @@ fn consoles_that_start_at_once_share_one_owner() {
     assert!(!log.contains("panicked"), "{log}");
 }
 
-/// Connections to the owner's socket: each stands beside the socket itself in the kernel's list.
+/// Connections to the owner's socket: each stands beside the socket itself in the kernel's list, by the name under which it
+/// was made.
 fn connections(place: &Place) -> usize {
-    let path = place.data().join("owner.sock").display().to_string();
+    let path = place.data().join("owner.sock.new").display().to_string();
     let list = std::fs::read_to_string("/proc/net/unix").unwrap();
     list.lines().filter(|line| line.ends_with(&path)).count().saturating_sub(1)
 }

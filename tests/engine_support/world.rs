@@ -144,7 +144,8 @@ pub struct State {
     pub came: HashMap<(Fid, &'static str), (u64, bool)>,
     pub trouble: VecDeque<Trouble>,
     pub trouble_of: HashMap<Fid, VecDeque<Trouble>>,
-    /// Faults of the next reading calls.
+    /// Faults of the next reading calls, once as many calls have been answered.
+    pub faults_after: u32,
     pub read_faults: VecDeque<FaultKind>,
     pub reads_down: bool,
     pub late: Vec<Late>,
@@ -318,7 +319,11 @@ impl World {
         self.with(|s| {
             s.calls += 1;
             let nth = s.fail_call.is_some_and(|(n, from_then)| s.calls == n || (from_then && s.calls > n));
-            let kind = if s.reads_down || nth { Some(FaultKind::NoAnswer) } else { s.read_faults.pop_front() };
+            let kind = match (s.reads_down || nth, s.calls > s.faults_after) {
+                (true, _) => Some(FaultKind::NoAnswer),
+                (false, true) => s.read_faults.pop_front(),
+                (false, false) => None,
+            };
             kind.map(|kind| Fault { kind, message: "the read failed".into(), retry_after: None, evidence: None })
         })
     }

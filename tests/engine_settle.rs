@@ -1,0 +1,100 @@
+//! Settling by the hundred, read-backs that are refused or not answered, and orders given meanwhile.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod engine_support;
+
+use std::time::Duration;
+
+use engine_support::*;
+use skydeck::domain::command::Command;
+use skydeck::domain::ids::RunId;
+use skydeck::domain::run::{PauseWhy, RunEnd, RunKind, RunState};
+use skydeck::domain::time::Clock as _;
+use skydeck::erp::FaultKind;
+
+/// A run whose calls are all lost, waiting for the server's limit; those of odd number took effect.
+async fn settling(bills: u64) -> (Bench, RunId) {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=bills);
+    bench.world.with(|s| {
+        for n in 1..=bills {
+            let trouble = if n % 2 == 1 { Trouble::LostAfter } else { Trouble::LostBefore };
+            s.trouble_of.insert(fid(n), [trouble].into());
+        }
+    });
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    bench.until(run, "settling", |s| *s == RunState::Settling).await;
+    (bench, run)
+}
+
+async fn verify(bench: &mut Bench) -> RunId {
+    bench.accepted(Command::Verify { selection: Bench::all_matching() }).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_unknown_bills_than_one_read_takes_are_all_settled() {
+    let (bench, run) = settling(450).await;
+    let row = bench.closed(run).await;
+    assert_eq!((row.state, row.tally.found, row.tally.audited), (RunState::Closed(RunEnd::Completed), 450, 450));
+    for n in 1..=450 {
+        let (word, calls) = if n % 2 == 1 { ("audited:verified", 1) } else { ("audited", 2) };
+        assert_eq!((bench.word(run, n).as_str(), bench.world.posts_of(n)), (word, calls), "{n}");
+    }
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verify_run_whose_reads_are_refused_or_not_answered_leaves_its_bills_unknown_and_ends() {
+    // A refused read is not asked again; one without an answer is, a few times, with pauses.
+    for (kind, faults, pauses) in [(FaultKind::TooLarge, 1, false), (FaultKind::NoAnswer, 100, true)] {
+        let (mut bench, run) = settling(3).await;
+        bench.world.with(|s| s.reads_down = true);
+        let row = bench.closed(run).await;
+        assert_eq!((row.state, row.tally.unknown), (RunState::Closed(RunEnd::Completed), 3));
+        bench.world.with(|s| {
+            s.reads_down = false;
+            // The look with which the run begins is answered; the read-backs are not.
+            s.faults_after = s.calls + 1;
+            s.read_faults.extend(std::iter::repeat_n(kind.clone(), faults));
+        });
+        let (calls, begun) = (bench.world.with(|s| s.calls), bench.clock.mono());
+        let id = verify(&mut bench).await;
+        let row = bench.closed(id).await;
+        assert_eq!(row.head.kind, RunKind::Verify);
+        assert_eq!(
+            (row.state, row.tally.found, row.tally.unknown),
+            (RunState::Closed(RunEnd::Completed), 3, 3),
+            "{kind:?}"
+        );
+        let tried = bench.world.with(|s| s.calls - calls - 1);
+        assert_eq!((tried >= 5, tried == 1), (pauses, !pauses), "{kind:?}: {tried}");
+        let took = bench.clock.mono().saturating_sub(begun);
+        assert_eq!(took >= Duration::from_secs(10), pauses, "{kind:?}: {took:?}");
+        bench.world.with(|s| s.read_faults.clear());
+        // The server answers again: the next one settles them, and writes nothing.
+        let id = verify(&mut bench).await;
+        let row = bench.closed(id).await;
+        assert_eq!((row.tally.found, row.tally.audited, row.tally.failed, row.tally.unknown), (3, 2, 1, 0), "{kind:?}");
+        assert_eq!(bench.world.with(|s| s.posts.len()), 3, "{kind:?}");
+        bench.check();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_is_obeyed_while_unknown_bills_wait_for_the_servers_limit() {
+    let (mut bench, run) = settling(3).await;
+    let (calls, begun) = (bench.world.with(|s| s.calls), bench.clock.mono());
+    bench.accepted(Command::Pause { run }).await;
+    let row = bench.paused(run).await;
+    assert_eq!((row.state, row.tally.unknown), (RunState::Paused(PauseWhy::Operator), 3));
+    assert!(bench.clock.mono().saturating_sub(begun) < bench.env.limits.settle, "not only after it");
+    assert_eq!(bench.world.with(|s| s.calls), calls, "nothing was read");
+    bench.accepted(Command::Resume { run }).await;
+    let row = bench.closed(run).await;
+    assert_eq!((row.state, row.tally.audited), (RunState::Closed(RunEnd::Completed), 3));
+    bench.check();
+}
