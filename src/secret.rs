@@ -1,4 +1,4 @@
-//! Fetches secrets from where the configuration says they are kept (reliability.md §4.1).
+//! Fetches secrets from where the configuration says they are kept (docs/design/access.md#secrets).
 //!
 //! Invariants: a secret is read from a place only its owner can read, and no message ever repeats it; what it holds beside
 //! the secret itself (a byte order mark, a blank at an end) is refused before it costs a sign-in; a process that holds one

@@ -119,7 +119,7 @@ fn death_at_every_numbered_point_is_recovered() {
     }
 }
 
-/// reliability.md §6 row 58: an operator puts an old copy of the data directory back. What was audited in between is
+/// An operator puts an old copy of the data directory back. What was audited in between is
 /// unknown to that copy, so only reading before each call keeps it from being audited again.
 #[test]
 fn an_old_copy_put_back_audits_nothing_twice() {

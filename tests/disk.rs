@@ -1,6 +1,6 @@
 //! A disk that fills up, turns read-only or fails a flush under the real binary: nothing is sent after the failed
 //! write, the screen says why, and once the disk is well again every bill is settled and audited once
-//! (reliability.md §6, rows 51, 52, 53 and 104).
+//! (docs/design/storage.md#a-full-disk).
 //!
 //! Needs `unshare` with a mount namespace (and `strace` for the failing flush); says so where it cannot run.
 #![allow(

@@ -253,7 +253,7 @@ async fn every_scenario_ends_as_its_file_says() {
     assert!(wrong.is_empty(), "{} of {calls} calls:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Rows of reliability.md §6 that are about the client.
+/// Rows of docs/design/faults.md that are about the client.
 #[test]
 fn every_row_of_the_fault_matrix_that_is_the_clients_has_a_file() {
     let covered: BTreeSet<u32> = scenarios().into_iter().flat_map(|(_, s)| s.rows).collect();

@@ -31,7 +31,7 @@ const LONG: Duration = Duration::from_secs(60);
 struct Scenario {
     /// What happens, in words.
     about: String,
-    /// Rows of the fault matrix (reliability.md §6) it stands for.
+    /// Rows of docs/design/faults.md it stands for.
     rows: Vec<u32>,
     /// The switch.
     fault: Rule,

@@ -185,7 +185,7 @@ fn errors_of_queries_come_in_their_envelopes() {
         assert_eq!(status["MsgCode"], code, "{status}");
         assert!(message(status).contains(words), "{status}");
     }
-    // The probes that clients begin with (§11.6).
+    // The probes that clients begin with (docs/design/wire.md#probes).
     let probe =
         json!({"FormId": "BD_Currency", "FieldKeys": "FCODE", "FilterString": " FNUMBER='PRE001' ", "Limit": "0"});
     assert_eq!(bench.call("ExecuteBillQuery", json!({"data": probe})), json!([["CNY"]]));

@@ -13,7 +13,11 @@ fn walk(dir: &Path, into: &mut Vec<PathBuf>) {
     for entry in entries {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && !["target", ".git"].contains(&name.as_str()) {
+        // In a worktree `.git` is a file.
+        if ["target", ".git"].contains(&name.as_str()) {
+            continue;
+        }
+        if path.is_dir() {
             walk(&path, into);
         } else if path.is_file() {
             into.push(path);
@@ -91,4 +95,153 @@ fn every_dependency_says_why_it_is_there() {
     for line in section.lines().filter(|l| l.contains('=')) {
         assert!(line.contains(" # ") || line.starts_with("serde ="), "no reason given: {line}");
     }
+}
+
+/// Text files that people read or that cite something.
+fn texts() -> Vec<(PathBuf, String)> {
+    let reads = ["rs", "toml", "md", "sh", "yml", "service", "json"];
+    files()
+        .into_iter()
+        .filter(|p| p.extension().is_some_and(|e| reads.iter().any(|r| e == *r)))
+        .filter(|p| !p.starts_with(root().join("tests/golden")))
+        .filter_map(|p| fs::read_to_string(&p).ok().map(|text| (p, text)))
+        .collect()
+}
+
+/// A heading as the forge names it in links.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+    kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The lines of a page outside of code blocks.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut fenced = false;
+    text.lines().filter(move |line| {
+        fenced ^= line.trim_start().starts_with("```");
+        !fenced && !line.trim_start().starts_with("```")
+    })
+}
+
+fn anchors(page: &str) -> Vec<String> {
+    prose(page).filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#'))).collect()
+}
+
+/// Why a path, with or without a heading behind `#`, leads nowhere from a folder.
+fn leads_nowhere(from: &Path, target: &str) -> Option<String> {
+    let (path, heading) = target.split_once('#').map_or((target, None), |(path, heading)| (path, Some(heading)));
+    let file = from.join(path);
+    if !file.exists() {
+        return Some(format!("there is no {path}"));
+    }
+    let heading = heading.filter(|_| file.extension().is_some_and(|e| e == "md"))?;
+    let known = anchors(&fs::read_to_string(&file).unwrap());
+    (!known.iter().any(|known| known == heading)).then(|| format!("{path} has no heading #{heading}"))
+}
+
+/// The pages that a line names, by path or name, with the heading behind `#`.
+fn pages(line: &str) -> Vec<String> {
+    let part = |c: char| c.is_alphanumeric() || "/._-#".contains(c);
+    let words = line.split(|c: char| !part(c)).map(|word| word.trim_end_matches(['.', '#']));
+    words.filter(|word| word.ends_with(".md") || word.contains(".md#")).map(str::to_owned).collect()
+}
+
+/// The comment of a line of code.
+fn comment<'a>(path: &Path, line: &'a str) -> Option<&'a str> {
+    let sign = if path.extension().is_some_and(|e| e == "rs") { "//" } else { "#" };
+    line.trim_start().strip_prefix(sign).or_else(|| line.split_once(&format!(" {sign} ")).map(|(_, said)| said))
+}
+
+#[test]
+fn every_page_that_a_comment_cites_is_there() {
+    let mut faults = Vec::new();
+    for (path, text) in texts().iter().filter(|(path, _)| path.extension().is_none_or(|e| e != "md" && e != "json")) {
+        for said in text.lines().filter_map(|line| comment(path, line)) {
+            for page in pages(said) {
+                let near = leads_nowhere(path.parent().unwrap(), &page);
+                if let (Some(why), Some(_)) = (leads_nowhere(root(), &page), near) {
+                    faults.push(format!("{}: {why}", path.display()));
+                }
+            }
+            // A number of a section says nothing to whoever does not have the page, and moves when the page changes.
+            if said.split('§').skip(1).any(|after| after.starts_with(|c: char| c.is_ascii_digit())) {
+                faults.push(format!("{}: cites a section by number: {said}", path.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_link_of_a_page_leads_somewhere() {
+    let mut faults = Vec::new();
+    for (path, text) in texts().iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "md")) {
+        for line in prose(text) {
+            for target in line.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target) {
+                if target.contains("://") {
+                    continue;
+                }
+                let whole = if target.starts_with('#') {
+                    format!("{}{target}", path.file_name().unwrap().to_string_lossy())
+                } else {
+                    target.to_owned()
+                };
+                faults.extend(
+                    leads_nowhere(path.parent().unwrap(), &whole).map(|why| format!("{}: {why}", path.display())),
+                );
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Folders whose files pages name.
+const NAMED: [&str; 6] = ["src/", "tests/", "benches/", "fuzz/", "contrib/", ".ci/"];
+
+#[test]
+fn every_file_that_a_page_names_is_there() {
+    let changes = root().join("CHANGELOG.md");
+    let mut faults = Vec::new();
+    for (path, text) in texts().iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "md")) {
+        if *path == changes {
+            continue;
+        }
+        for name in prose(text).flat_map(|line| line.split('`').skip(1).step_by(2)) {
+            let is_path = NAMED.iter().any(|folder| name.starts_with(folder));
+            let plain = name.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
+            if is_path && plain && !root().join(name).exists() {
+                faults.push(format!("{}: there is no {name}", path.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_citation_that_leads_nowhere_would_be_noticed() {
+    let there = |target| leads_nowhere(root(), target).is_none();
+    for (target, found) in [
+        ("docs/plans.md", true),
+        ("docs/plans.md#hazards", true),
+        ("docs/plans.md#the-skydeck-object", true),
+        ("docs/plans.md#no-such-heading", false),
+        ("docs/no_such_page.md", false),
+        ("docs/no_such_page.md#hazards", false),
+        ("src/lib.rs", true),
+        ("src/lib.rs#L5", true),
+    ] {
+        assert_eq!(there(target), found, "{target}");
+    }
+    assert_eq!(
+        pages("as (docs/a-b.md#two-words), b_c.md; and d.md. No .mdx"),
+        ["docs/a-b.md#two-words", "b_c.md", "d.md"]
+    );
+    assert_eq!(anchor(" Who may do what · 权限"), "who-may-do-what--权限");
+    let (rust, toml) = (Path::new("a.rs"), Path::new("a.toml"));
+    assert_eq!(comment(rust, "    /// see README.md"), Some("/ see README.md"));
+    assert_eq!(comment(rust, "let a = 1; // see README.md"), Some("see README.md"));
+    assert_eq!(
+        (comment(rust, "let a = \"README.md\";"), comment(toml, "a = 1 # README.md")),
+        (None, Some("README.md"))
+    );
 }

@@ -92,7 +92,7 @@ impl EnvironmentConfig {
     }
 }
 
-/// Ways of signing in (kingdee-webapi.md §2, §3).
+/// Ways of signing in (docs/design/wire.md#signing-in).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignInKind {

@@ -6,7 +6,7 @@ use super::cause::Cause;
 use super::ids::Fid;
 use super::time::{ErpDate, Ts};
 
-/// `FDocumentStatus` (kingdee-webapi.md §6.7).
+/// `FDocumentStatus` (docs/design/wire.md#document-status).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum Status {
@@ -226,7 +226,7 @@ pub struct Failure {
     /// Our class.
     #[serde(rename = "c")]
     pub cause: Cause,
-    /// `MsgCode` of the answer (kingdee-webapi.md §7).
+    /// `MsgCode` of the answer (docs/design/wire.md#msgcode).
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub msg_code: Option<i64>,
     /// `FieldName` of the error.

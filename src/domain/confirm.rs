@@ -16,7 +16,8 @@ pub enum Rung {
     TypeEnvironment(String),
 }
 
-/// The rung for a set (reliability.md §8.4). `grave`: flags are waved through, or unknown bills are retried by hand.
+/// The rung for a set (docs/design/access.md#approvals). `grave`: flags are waved through, or unknown bills are
+/// retried by hand.
 pub fn rung(bills: u64, production: bool, environment: &str, grave: bool) -> Rung {
     match (production, bills) {
         (true, 201..) => Rung::TypeEnvironment(environment.to_owned()),
@@ -27,7 +28,7 @@ pub fn rung(bills: u64, production: bool, environment: &str, grave: bool) -> Run
     }
 }
 
-/// Why a set in production asks for two persons, where the environment wants that (reliability.md §8.4).
+/// Why a set in production asks for two persons, where the environment wants that (docs/design/access.md#approvals).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gravity {
     /// Bills a call would be made for.

@@ -74,7 +74,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// The cautious ones of reliability.md §8: 60 a minute, one in flight, settle 130 s.
+    /// Cautious ones: 60 a minute, one in flight, settle 130 s (docs/design/reliability.md#settling).
     fn default() -> Self {
         Self {
             per_minute: 60,

@@ -114,7 +114,7 @@ pub struct Target {
     pub stripped_flags: Vec<Flag>,
 }
 
-/// Options of Submit and Audit (kingdee-webapi.md §6.1). `None` = not sent.
+/// Options of Submit and Audit (docs/design/wire.md#what-a-call-carries). `None` = not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriteOptions {
     /// `NetworkCtrl`: take the edit lock.
@@ -228,7 +228,7 @@ impl Default for Policy {
     }
 }
 
-/// The vendor's `omissionRemedy`: on its own cron, the same query with its own window (vendor-plan-format.md §2.2).
+/// The vendor's `omissionRemedy`: on its own cron, the same query with its own window (docs/plans.md#the-source).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remedy {
     /// Cron expression, five or six fields, in the zone of the plan's schedule.

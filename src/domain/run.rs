@@ -322,7 +322,7 @@ pub struct TallyError {
     pub to: Slot,
 }
 
-/// How far the plan's query has read, in the server's own time (reliability.md §7.2).
+/// How far the plan's query has read, in the server's own time (docs/design/reliability.md#the-mark).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Largest date seen in the filter's own date column; never from our clock.
@@ -424,7 +424,7 @@ pub struct Consent {
 }
 
 impl Consent {
-    /// How long it stands (reliability.md §8.4).
+    /// How long it stands (docs/design/access.md#approvals).
     pub const STANDS: Duration = Duration::from_secs(600);
 
     /// How long a second person has to approve the same set, by the wall clock, for a screen.

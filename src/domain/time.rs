@@ -53,7 +53,7 @@ pub struct ErpDate(String);
 
 impl ErpDate {
     /// Reads `2025-01-02T00:00:00[.fff]`, the same with a blank, or a bare date
-    /// (kingdee-webapi.md §5.4). `None` for anything else, `null` and empty text included.
+    /// (docs/design/wire.md#rows-and-dates). `None` for anything else, `null` and empty text included.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         // Asked of every column of every bill found: most are no dates, and most dates are written in full.

@@ -298,7 +298,8 @@ fn after(context: &CallContext, bill: &Candidate, verdict: &Verdict, last: bool,
     decide::on_verdict(verdict, |cause| causes.repeat(cause), asked)
 }
 
-/// A batch whose members were all refused with the same words has sunk together (failures.md, last row).
+/// A batch whose members were all refused with the same words has sunk together
+/// (docs/design/failures.md#what-may-follow).
 fn sank_together(reply: &WriteReply, asked: usize) -> bool {
     let mut words = reply.verdicts.iter().map(|(_, verdict)| match verdict {
         Verdict::Rejected(failure) => Some(&failure.message),

@@ -36,7 +36,7 @@ const NAMED: usize = 20;
 /// Times a page is asked for before the run gives up.
 const PAGE_TRIES: u32 = 4;
 
-/// Where the query begins to read, and whether this run reads everything (reliability.md §7.2 step 1).
+/// Where the query begins to read, and whether this run reads everything (docs/design/reliability.md#the-mark).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Floor {
     /// LAST_SYNC_TIME; `None` reads without it.

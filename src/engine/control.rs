@@ -148,7 +148,8 @@ impl Shared {
         self.ledger.live(|live| live.runs.get(&run).map(|r| r.row.state.clone()))
     }
 
-    /// Makes the next run of a plan a sweep, after something went wrong in this one (reliability.md §7.2). Empty when there is no mark.
+    /// Makes the next run of a plan a sweep, after something went wrong in this one
+    /// (docs/design/reliability.md#sweeps). Empty when there is no mark.
     pub fn sweep_next(&self, plan: &PlanId, env: &EnvId, run: RunId) -> Result<Vec<Event>, StoreError> {
         let mark = self.store.mark(plan, env)?.filter(|mark| mark.swept.is_some());
         Ok(mark
@@ -180,5 +181,5 @@ pub fn back_off(base: Duration, n: u32, cap: Duration) -> Duration {
     full.mul_f64(0.5 + fastrand::f64())
 }
 
-/// Most bills one retry, verify or carry-over takes up (reliability.md §7.2).
+/// Most bills one retry, verify or carry-over takes up (docs/design/reliability.md#the-ledger).
 pub const MOST: usize = 50_000;

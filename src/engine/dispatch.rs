@@ -30,7 +30,7 @@ const LOSS_WINDOW: Duration = Duration::from_secs(600);
 
 /// How often an unlock is looked after.
 const UNLOCK_LOOK: Duration = Duration::from_secs(1);
-/// A longer silence of the process ends an unlock (reliability.md §5.2).
+/// A longer silence of the process ends an unlock (docs/design/access.md#write-tokens).
 const GAP: Duration = Duration::from_secs(5);
 
 /// How often limits that have passed are forgotten.

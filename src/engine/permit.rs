@@ -12,7 +12,7 @@ use crate::domain::reason::Reason;
 use crate::domain::step::Verb;
 use crate::erp::WriteToken;
 
-/// How long an unlock of a read-only environment lasts (reliability.md §8.2).
+/// How long an unlock of a read-only environment lasts (docs/design/access.md#write-tokens).
 pub const UNLOCK: Duration = Duration::from_secs(15 * 60);
 
 /// How an environment stands now.

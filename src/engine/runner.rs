@@ -76,7 +76,7 @@ pub(super) struct Mind {
     pub unconfirmed: Unconfirmed,
 }
 
-/// The first calls of a run, watched (reliability.md §8.5).
+/// The first calls of a run, watched (docs/design/reliability.md#first-calls-and-breaker).
 #[derive(Default)]
 pub(super) struct Canary {
     pub seen: u32,

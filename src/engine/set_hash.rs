@@ -1,4 +1,5 @@
-//! The hash an approval is bound to: SHA-256 over the (FID, revision) pairs in FID order (reliability.md §8.4).
+//! The hash an approval is bound to: SHA-256 over the (FID, revision) pairs in FID order
+//! (docs/design/reliability.md#approval).
 //!
 //! Invariant: it changes exactly when a FID or a revision of the set does; built while streaming, never from a list.
 

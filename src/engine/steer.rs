@@ -384,7 +384,7 @@ impl Inner {
 
 impl Shared {
     /// The mark moves with the approval (or with the end of a run that has nothing to do), in the same append, and never
-    /// back (reliability.md §7.2).
+    /// back (docs/design/reliability.md#the-mark).
     pub(super) async fn mark_after(&self, head: &RunHead, collected: &Collected) -> Result<Option<Event>, StoreError> {
         let (RunKind::Fresh, Some(seen)) = (head.kind, &collected.seen) else { return Ok(None) };
         let (plan, env) = (head.plan.clone(), head.env.clone());

@@ -22,9 +22,9 @@ use super::reading::READ_BATCH;
 use super::runner::{Canary, Runner};
 use super::settle::Patience;
 
-/// How old a status may be when its call leaves (PRODUCT.md, rule 3).
+/// How old a status may be when its call leaves (docs/design/reliability.md#before-a-call).
 const FRESH: Duration = Duration::from_secs(30);
-/// Calls in a row that could not be sent before the run pauses (reliability.md §6, row 1).
+/// Calls in a row that could not be sent before the run pauses (docs/design/reliability.md#first-calls-and-breaker).
 const UNSENT: u32 = 5;
 /// First wait after a call that could not be sent.
 const UNSENT_BASE: Duration = Duration::from_secs(1);

@@ -31,7 +31,7 @@ use crate::domain::time::Clock;
 
 const FORMS: &str = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService.";
 
-/// Rows the server promises to give in one answer (kingdee-webapi.md §5.1).
+/// Rows the server promises to give in one answer (docs/design/wire.md#queries).
 const MAX_LIMIT: u32 = 2000;
 
 /// An answer that took less than this is dated as it came.
@@ -176,7 +176,7 @@ impl KingdeeErp {
         answer
     }
 
-    /// The signature headers of one call, where calls are signed (kingdee-webapi.md §3).
+    /// The signature headers of one call, where calls are signed (docs/design/wire.md#signatures).
     fn signature(&self, service: &str) -> Vec<(String, String)> {
         let SignIn::Signed { app_id, app_secret } = &self.config.sign_in else { return Vec::new() };
         // Checked when the client was made: a second password that cannot be used makes none.
@@ -320,7 +320,7 @@ struct Query<'a> {
     kind: CallKind,
 }
 
-/// The optional column that a refusal names as not existing (MsgCode 9, kingdee-webapi.md §5.5).
+/// The optional column that a refusal names as not existing (MsgCode 9, docs/design/wire.md#refused-queries).
 fn missing_column(fault: &Fault, layout: &Layout) -> Option<&'static str> {
     match &fault.kind {
         FaultKind::Refused { msg_code: Some(9), .. } => layout.missing_in(&fault.message),

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use crate::domain::ids::EnvId;
 use crate::domain::server::Server;
 
-/// How calls are authenticated (kingdee-webapi.md §2, §3).
+/// How calls are authenticated (docs/design/wire.md#signing-in).
 #[derive(Clone, Debug)]
 pub enum SignIn {
     /// Signature headers on every call, as the official SDKs do; no login call.
@@ -135,7 +135,7 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// Settings with the defaults of reliability.md §7.1 and §5.2: 60 s a call, 10 s to connect, 16 MiB and 64 MiB.
+    /// Settings with the defaults: 60 s a call, 10 s to connect, answers of at most 16 MiB, of a query 64 MiB.
     pub fn new(
         env: EnvId,
         base_url: impl Into<String>,

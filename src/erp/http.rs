@@ -140,7 +140,7 @@ fn redirected(response: &Response) -> TransportFault {
     TransportFault::Redirected { status: response.status().as_u16(), to }
 }
 
-/// Only a connect error proves that nothing was sent (reliability.md §0, finding 2).
+/// Only a connect error proves that nothing was sent (docs/design/reliability.md#the-three-states-of-a-call).
 fn fault(error: reqwest::Error) -> TransportFault {
     let error = error.without_url();
     if error.is_connect() {

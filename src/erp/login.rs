@@ -208,7 +208,7 @@ impl KingdeeErp {
     }
 }
 
-/// What to do about a refused login (kingdee-webapi.md §2.3).
+/// What to do about a refused login (docs/design/wire.md#a-refused-sign-in).
 fn advice(kind: Option<i64>, said: &str) -> &'static str {
     if said.contains("次数超限") {
         return "The account is locked for a while or until an administrator unlocks it; no further login is tried";

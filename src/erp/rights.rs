@@ -11,7 +11,8 @@ use crate::domain::ids::{Fid, FormId};
 use crate::domain::plan::WriteOptions;
 use crate::domain::step::Verb;
 
-/// MsgCodes that refuse the user, whatever the bill: no permission, no licence, administrators barred (kingdee-webapi.md §7).
+/// MsgCodes that refuse the user, whatever the bill: no permission, no licence, administrators barred
+/// (docs/design/wire.md#msgcode).
 const REFUSES_THE_USER: [i64; 3] = [2, 7, 15];
 
 /// MsgCodes of a server that looked for the bill: nothing given, no such value, no such data, a rule that fails.

@@ -1,4 +1,4 @@
-//! Kingdee's signatures (kingdee-webapi.md §3): pure functions of their inputs, time passed in.
+//! Kingdee's signatures (docs/design/wire.md#signatures): pure functions of their inputs, time passed in.
 //!
 //! Invariant: every output equals the official SDK's byte for byte; `tests/fixtures/kingdee_signatures.json` holds its vectors.
 
@@ -28,8 +28,8 @@ impl ClientKey {
         Self::unmasked(app_id, APP_ID_MASK)
     }
 
-    /// The same under a second password, which stands in the place of the SDK's own mask (kingdee-webapi.md §3.2). `None`
-    /// where it cannot: the SDK takes 24 ASCII characters of it.
+    /// The same under a second password, which stands in the place of the SDK's own mask
+    /// (docs/design/wire.md#signatures). `None` where it cannot: the SDK takes 24 ASCII characters of it.
     pub fn under(app_id: &str, second_password: &str) -> Option<Self> {
         let start = second_password.as_bytes().first_chunk::<MASK>().filter(|start| start.is_ascii())?;
         Some(Self::unmasked(app_id, &start.map(rot13)))
@@ -90,7 +90,7 @@ pub fn kd_signature(app_id: &str, app_secret: &str, app_data: &str) -> String {
     STANDARD.encode(hex(&hmac_sha256(app_secret.as_bytes(), format!("{app_id}{app_data}").as_bytes())))
 }
 
-/// `sign` of `LoginBySign`: hex SHA-256 over the five strings in byte order (kingdee-webapi.md §2.1).
+/// `sign` of `LoginBySign`: hex SHA-256 over the five strings in byte order (docs/design/wire.md#signing-in).
 pub fn login_sign(account_set: &str, user: &str, app_id: &str, app_secret: &str, timestamp: &str) -> String {
     let mut parts = [account_set, user, app_id, app_secret, timestamp];
     parts.sort_unstable();

@@ -1,4 +1,4 @@
-//! The vendor's `condition`: applied to rows after reading (vendor-plan-format.md §2.2).
+//! The vendor's `condition`: applied to rows after reading (docs/design/plan-format.md#conditions).
 //!
 //! Invariant: outer or, inner and; a row is let through only when every comparison of one group holds. An empty value
 //! is neither above nor below anything.

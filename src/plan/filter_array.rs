@@ -61,7 +61,7 @@ fn as_text(value: &Value) -> Option<String> {
     (!out.is_empty()).then_some(out)
 }
 
-/// One condition, and what joins it to the next (kingdee-webapi.md §5.3).
+/// One condition, and what joins it to the next (docs/design/wire.md#filters).
 fn condition(item: &Value) -> Option<(String, &'static str)> {
     let text = |key: &str| match item.get(key) {
         Some(Value::String(text)) => Some(text.trim().to_owned()),

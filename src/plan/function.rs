@@ -1,7 +1,7 @@
 //! The part of `_function` that can be evaluated without guessing what the vendor's MySQL would have said.
 //!
 //! Invariant: it gives the value every MySQL gives, or refuses by name; the vendor's own habit of sending the text as
-//! it stands when an expression fails is not followed (vendor-plan-format.md §2.3).
+//! it stands when an expression fails is not followed (docs/design/plan-format.md#functions).
 //!
 //! Known: whole numbers, 'text', NULL, `+ - *`, comparisons of numbers, `=` and `<>` of texts, AND, OR, NOT, CASE, IF,
 //! IFNULL, CONCAT, LEFT, RIGHT, LOCATE, CHAR_LENGTH, TRIM, FROM_UNIXTIME(seconds). Not known, because the answer depends

@@ -18,11 +18,11 @@ use super::template::{self, Template, Variable};
 use super::vendor::{Entry, List, MOST, Side};
 use crate::domain::suggest::nearest;
 
-/// The query controls of executeBillQuery (kingdee-webapi.md §5.1).
+/// The query controls of executeBillQuery (docs/design/wire.md#queries).
 pub const CONTROLS: [&str; 8] =
     ["FormId", "FilterString", "Limit", "StartRow", "TopRowCount", "FieldKeys", "OrderString", "SubSystemId"];
 
-/// Rows a page at most: older servers cut there (kingdee-webapi.md §5.1).
+/// Rows a page at most: older servers cut there (docs/design/wire.md#queries).
 pub const MAX_PAGE: u32 = 2000;
 
 /// Longest FilterString, bytes: some ten thousand bill numbers.

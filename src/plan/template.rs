@@ -1,6 +1,7 @@
 //! Templates of the vendor's plans: text with `{{…}}` holes, parsed once and printed in one canonical form.
 //!
-//! Invariant: a text with a hole that is not understood never becomes a [`Template`] (vendor-plan-format.md §2.3).
+//! Invariant: a text with a hole that is not understood never becomes a [`Template`]
+//! (docs/design/plan-format.md#templates).
 
 use std::fmt;
 

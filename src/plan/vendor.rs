@@ -18,7 +18,7 @@ pub enum List {
     Response,
 }
 
-/// A field entry (vendor-plan-format.md §2.2).
+/// A field entry (docs/design/plan-format.md#layers-of-reading).
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// `field`.

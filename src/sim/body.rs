@@ -1,4 +1,4 @@
-//! Request bodies in all six encodings of reference §1.3 → parameters by name or by position.
+//! Request bodies in all six encodings of docs/design/wire.md#bodies → parameters by name or by position.
 //!
 //! Invariant: the Content-Type is never looked at; names are matched in any case; unknown parameters are ignored.
 
@@ -130,7 +130,7 @@ impl Data {
         self.text(name).trim().parse().unwrap_or(0)
     }
 
-    /// `true`, `"true"`, `1`; blank and absent are the default (§6.1).
+    /// `true`, `"true"`, `1`; blank and absent are the default (docs/design/wire.md#what-a-call-carries).
     pub fn flag(&self, name: &str, default: bool) -> bool {
         match self.text(name).trim().to_ascii_lowercase().as_str() {
             "true" | "1" => true,

@@ -44,7 +44,7 @@ pub struct Lock {
 pub type Troubles = BTreeMap<(usize, u32), Trouble>;
 
 const DAY: i64 = 86_400;
-/// The server's clock is UTC+8 (§5.2).
+/// The server's clock is UTC+8 (docs/design/wire.md#rows-and-dates).
 pub const SERVER_OFFSET_S: i64 = 8 * 3600;
 
 const NOTES: [&str; 10] = [

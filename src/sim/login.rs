@@ -1,4 +1,5 @@
-//! The three sign-in services and their replies (reference §2.1 to §2.3).
+//! The three sign-in services and their replies (docs/design/wire.md#signing-in;
+//! docs/design/wire.md#a-refused-sign-in).
 //!
 //! Invariant: HTTP 200 always; success is `LoginResultType` 1 with both cookies and `KDSVCSessionId`.
 
@@ -20,7 +21,8 @@ pub fn sign_in(service: Service, params: &Params, sessions: &mut Sessions, confi
         Service::ValidateUser => matches!(config.auth, AuthMode::Password | AuthMode::Any),
         _ => matches!(config.auth, AuthMode::Secret | AuthMode::Any),
     };
-    // invented: all texts here but the app-list one; §2.3 has the result types and the codes that are known
+    // invented: all texts here but the app-list one; docs/design/wire.md#a-refused-sign-in has the result types and
+    // the codes that are known
     if !open {
         return failed(-1, None, "不允许使用此方式登录");
     }

@@ -21,7 +21,7 @@ pub enum Kind {
     User,
     /// Bill types, in the order of the forms.
     BillType,
-    /// Currencies; numbers as in the probe of the official Java client (§11.6).
+    /// Currencies; numbers as in the probe of the official Java client (docs/design/wire.md#probes).
     Currency,
     /// Customer or supplier, as the form says.
     Partner,

@@ -1,4 +1,5 @@
-//! Submit, Audit, BillClose and the like: what each operation does to a bill, and its batches (reference §6).
+//! Submit, Audit, BillClose and the like: what each operation does to a bill, and its batches
+//! (docs/design/wire.md#operations-on-bills).
 //!
 //! Invariant: every bill is its own transaction; what changed a bill is in the record, with its state before and after.
 
@@ -54,7 +55,7 @@ const BY_NUMBER: [Operation; 8] = [
     Operation::Enable,
 ];
 
-/// The flag that lets the negative-stock interaction pass (§6.6).
+/// The flag that lets the negative-stock interaction pass (docs/design/wire.md#prompts).
 const STOCK_FLAG: &str = "STK_InvCheckResult";
 
 impl Operation {
@@ -238,13 +239,15 @@ impl World {
                 }
             }
         }
-        // A mixed answer was recorded with MsgCode 0 (§6.4); a pure failure carries the code of its error.
+        // A mixed answer was recorded with MsgCode 0 (docs/design/wire.md#batches); a pure failure carries the code
+        // of its error.
         let code = if done.is_empty() { first_code } else { 0 };
         Ok(status_envelope(errors.is_empty(), &errors, &done, &said, code))
     }
 
-    /// The bills named, in the server's own order: by id. Ids win over numbers (§6.1); what does not exist is left out
-    /// silently as long as something does (§6.4).
+    /// The bills named, in the server's own order: by id. Ids win over numbers
+    /// (docs/design/wire.md#what-a-call-carries); what does not exist is left out silently as long as something does
+    /// (docs/design/wire.md#batches).
     pub(super) fn asked(&self, form: usize, data: &Data) -> Result<Vec<u32>, Refusal> {
         let (ids, numbers) = (data.list("Ids"), data.list("Numbers"));
         let table = self.tables.get(form).ok_or_else(|| texts::no_form(""))?;
@@ -357,7 +360,8 @@ impl World {
         user.orgs.is_empty() || org.is_some_and(|org| user.orgs.contains(&org.number))
     }
 
-    /// The side effect of auditing one outstock bill in four: a receivable is made and audited, and the answer says so (§6.2).
+    /// The side effect of auditing one outstock bill in four: a receivable is made and audited, and the answer says
+    /// so (docs/design/wire.md#answers).
     pub(super) fn receivable(&mut self, outstock: u32, user: &str, call: u64) -> Option<String> {
         const RECEIVABLE: usize = 2;
         if !mix(u64::from(outstock)).is_multiple_of(4) {

@@ -1,4 +1,4 @@
-//! ExecuteBillQuery and BillQuery (reference §5): filter, order, paging, rows.
+//! ExecuteBillQuery and BillQuery (docs/design/wire.md#queries): filter, order, paging, rows.
 //!
 //! Invariant: `page = ordered(filter)[..TopRowCount][StartRow..StartRow + Limit]`, rows counted as lines when entry fields are used.
 

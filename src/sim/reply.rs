@@ -71,7 +71,8 @@ pub enum Transport {
 }
 
 impl Reply {
-    /// JSON, with the headers of the real server (§1.1, §2.4).
+    /// JSON, with the headers of the real server (docs/design/wire.md#addresses-and-services;
+    /// docs/design/wire.md#the-session).
     pub fn json(body: &Json) -> Self {
         Self::bytes(200, "text/html; charset=utf-8", body.to_string())
     }
@@ -115,7 +116,7 @@ pub struct Refusal {
     pub field: Option<&'static str>,
     /// Message word for word.
     pub message: String,
-    /// MsgCode (§7).
+    /// MsgCode (docs/design/wire.md#msgcode).
     pub code: i64,
 }
 
@@ -126,7 +127,7 @@ impl Refusal {
     }
 }
 
-/// A failure of the whole call: one error, `ErrorCode` 500 (§6.3).
+/// A failure of the whole call: one error, `ErrorCode` 500 (docs/design/wire.md#answers).
 pub fn failure(refusal: &Refusal) -> Json {
     status_envelope(
         false,
@@ -137,7 +138,7 @@ pub fn failure(refusal: &Refusal) -> Json {
     )
 }
 
-/// `{"Result":{"ResponseStatus":{…}}}`; `ErrorCode` stands only on failure (§6.2, §6.3).
+/// `{"Result":{"ResponseStatus":{…}}}`; `ErrorCode` stands only on failure (docs/design/wire.md#answers).
 pub fn status_envelope(ok: bool, errors: &[Json], done: &[Json], said: &[Json], code: i64) -> Json {
     let mut status = serde_json::Map::new();
     if !ok {

@@ -1,4 +1,4 @@
-//! Paths and service names (reference §1.1, §1.2).
+//! Paths and service names (docs/design/wire.md#addresses-and-services).
 //!
 //! Invariant: prefix and service name are matched in any letter case; whatever is not listed is 404.
 

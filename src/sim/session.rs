@@ -1,4 +1,5 @@
-//! Who is calling: sessions, signed headers, and the measured order in which the real server looks at them (reference §2.5).
+//! Who is calling: sessions, signed headers, and the measured order in which the real server looks at them
+//! (docs/design/wire.md#who-is-calling).
 //!
 //! Invariant: a live session is never checked again; a failed check never executes anything.
 
@@ -101,7 +102,7 @@ impl Sessions {
         Ids { kd, fresh: true }
     }
 
-    /// Checks a call (§2.5 rules 1 to 5).
+    /// Checks a call (docs/design/wire.md#who-is-calling).
     pub fn check(&mut self, request: &RequestParts, config: &WorldConfig, now_ms: i64) -> Gate {
         let carried = carried(request);
         if let Some(id) = &carried
@@ -171,7 +172,8 @@ impl Sessions {
     }
 }
 
-/// The id a request carries: header `kdservice-sessionid`, header `SID`, or the cookie among odd tokens (§2.4).
+/// The id a request carries: header `kdservice-sessionid`, header `SID`, or the cookie among odd tokens
+/// (docs/design/wire.md#the-session).
 fn carried(request: &RequestParts) -> Option<String> {
     for name in ["kdservice-sessionid", "sid"] {
         if let Some(id) = request.header(name).map(str::trim).filter(|id| !id.is_empty()) {
@@ -225,7 +227,8 @@ fn signed_user(request: &RequestParts, config: &WorldConfig) -> Signed {
 /// Oldest timestamp the gateway takes. [REAL]: 13 minutes is too old; the window itself is invented.
 const GATEWAY_WINDOW_MS: i64 = 10 * 60_000;
 
-/// The gateway's own check of the X-Api headers (§8): `None` when it lets the call through.
+/// The gateway's own check of the X-Api headers (docs/design/wire.md#the-gateway): `None` when it lets the call
+/// through.
 pub fn gateway(request: &RequestParts, config: &WorldConfig, now_ms: i64) -> Option<Reply> {
     let header = |name| request.header(name).unwrap_or_default();
     let (client, secret) = sign::client_secret(&config.credentials.app_id);

@@ -1,4 +1,4 @@
-//! The signatures of reference §3, as the server checks them.
+//! The signatures of docs/design/wire.md#signatures, as the server checks them.
 //!
 //! Invariant: X-Kd-Signature is computed over the Appdata bytes as received, never over a re-built text.
 
@@ -27,7 +27,8 @@ pub fn signature(key: &str, message: &[u8]) -> String {
     STANDARD.encode(hex(&mac.finalize().into_bytes()))
 }
 
-/// Client id and client secret hidden in an app id (§3.2); both empty where the official client would have them empty.
+/// Client id and client secret hidden in an app id (docs/design/wire.md#signatures); both empty where the official
+/// client would have them empty.
 pub fn client_secret(app_id: &str) -> (String, String) {
     let Some((client, hidden)) = app_id.split_once('_').filter(|(_, rest)| !rest.contains('_')) else {
         return (String::new(), String::new());
@@ -41,18 +42,18 @@ pub fn client_secret(app_id: &str) -> (String, String) {
     (client.to_owned(), secret)
 }
 
-/// X-Api-Signature (§3.3). `path` is the request path without query.
+/// X-Api-Signature (docs/design/wire.md#signatures). `path` is the request path without query.
 pub fn api_signature(client_secret: &str, path: &str, nonce: &str, timestamp: &str) -> String {
     let message = format!("POST\n{}\n\nx-api-nonce:{nonce}\nx-api-timestamp:{timestamp}\n", percent_encode(path));
     signature(client_secret, message.as_bytes())
 }
 
-/// X-Kd-Signature over the received Appdata (§3.4).
+/// X-Kd-Signature over the received Appdata (docs/design/wire.md#signatures).
 pub fn kd_signature(app_secret: &str, app_id: &str, app_data: &[u8]) -> String {
     signature(app_secret, &[app_id.as_bytes(), app_data].concat())
 }
 
-/// `sign` of LoginBySign (§2.1): lower hex SHA-256 of the five texts in ordinal order.
+/// `sign` of LoginBySign (docs/design/wire.md#signing-in): lower hex SHA-256 of the five texts in ordinal order.
 pub fn login_sign(account: &str, user: &str, app_id: &str, app_secret: &str, timestamp: &str) -> String {
     let mut parts = [account, user, app_id, app_secret, timestamp];
     parts.sort_unstable();

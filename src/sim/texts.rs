@@ -1,6 +1,6 @@
 //! The server's words. Each function says where its text comes from; texts no source gives are marked `// invented:`.
 //!
-//! Invariant: sourced texts stand here word for word as the reference (§5.5, §6.5, §8) has them.
+//! Invariant: sourced texts stand here word for word as public sources print them (docs/design/wire.md#messages).
 
 use super::reply::Refusal;
 
@@ -85,7 +85,8 @@ pub fn no_operation() -> Refusal {
     Refusal::new(3, "操作编码不存在")
 }
 
-/// Interaction needed, MsgCode 11 [REAL]. The reply does not name the flag that would let it pass (§6.6).
+/// Interaction needed, MsgCode 11 [REAL]. The reply does not name the flag that would let it pass
+/// (docs/design/wire.md#prompts).
 pub fn interaction() -> Refusal {
     Refusal {
         field: Some("AbstractInteractionResult"),
@@ -113,7 +114,7 @@ pub fn stale(number: &str, form: &str) -> Refusal {
 
 /// Closed period.
 pub fn closed_period(number: &str, form: &str, day: &str) -> Refusal {
-    // invented: no source gives the text (§6.5); it names bill, date and the closing
+    // invented: no source gives the text (docs/design/wire.md#messages); it names bill, date and the closing
     Refusal::new(11, format!("单据编号为“{number}”的{form}，单据日期{day}所在期间库存已关账，不允许操作！"))
 }
 
@@ -141,7 +142,7 @@ pub fn wrong_status(number: &str, form: &str, rule: &str) -> Refusal {
     Refusal::new(11, format!("单据编号为“{number}”的{form}，{rule}！"))
 }
 
-/// Duplicate ids in one call; a client reports an error, not its words (§6.1).
+/// Duplicate ids in one call; a client reports an error, not its words (docs/design/wire.md#what-a-call-carries).
 pub fn duplicate(what: &str) -> Refusal {
     // invented: text and code
     Refusal::new(8, format!("传入的编码值或内码值[\"{what}\"]重复"))

@@ -72,7 +72,7 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// `YYYY-MM-DDTHH:mm:ss`, the form of every date in an answer (§5.4).
+/// `YYYY-MM-DDTHH:mm:ss`, the form of every date in an answer (docs/design/wire.md#rows-and-dates).
 pub fn time_text(seconds: i64) -> String {
     DateTime::from_timestamp(seconds, 0)
         .map_or_else(|| "0001-01-01T00:00:00".to_owned(), |t| t.naive_utc().format("%Y-%m-%dT%H:%M:%S").to_string())

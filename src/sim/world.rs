@@ -26,7 +26,7 @@ use super::{login, save, spoil, texts};
 
 /// A finished answer that nobody fetched is dropped after this long.
 const KEEP_PARKED_MS: i64 = 10 * 60_000;
-/// A polled task (§1.5) takes this long.
+/// A polled task (docs/design/wire.md#polling) takes this long.
 const TASK_MS: i64 = 1_500;
 
 /// The account set with all that happened to it.
@@ -429,7 +429,7 @@ impl World {
         query::run(data, &source, objects)
     }
 
-    /// QueryAsyncResult (§1.5): 1 running, 2 complete with the ordinary body as `Result`.
+    /// QueryAsyncResult (docs/design/wire.md#polling): 1 running, 2 complete with the ordinary body as `Result`.
     fn task(&mut self, params: &Params) -> Json {
         let info: Json = serde_json::from_str(&params.text("queryinfo", 0)).unwrap_or(Json::Null);
         let id = Data::from_json(&info).text("TaskId");
@@ -459,13 +459,13 @@ fn operands(service: Service, params: &Params) -> (String, Result<Data, String>)
     }
 }
 
-/// A refusal in the shape of the service: `[[…]]` for ExecuteBillQuery (§5.5).
+/// A refusal in the shape of the service: `[[…]]` for ExecuteBillQuery (docs/design/wire.md#refused-queries).
 pub(super) fn refused(service: Service, refusal: &Refusal) -> Reply {
     let body = failure(refusal);
     Reply::json(&if service == Service::ExecuteBillQuery { json!([[body]]) } else { body })
 }
 
-/// The session cookie goes out with every answer (§2.4), the web session's when it is new.
+/// The session cookie goes out with every answer (docs/design/wire.md#the-session), the web session's when it is new.
 fn cookies(reply: Reply, ids: &Ids) -> Reply {
     let reply = reply.with("Set-Cookie", login::kd_cookie(&ids.kd, ids.fresh));
     if ids.fresh { reply.with("Set-Cookie", login::asp_cookie(&ids.kd)) } else { reply }

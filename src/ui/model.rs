@@ -29,7 +29,7 @@ use super::window::Window;
 
 /// The panes, in the order of the tab line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are named in PRODUCT.md")]
+#[expect(missing_docs, reason = "each is named after what it shows")]
 pub enum Pane {
     Plans,
     Queue,

@@ -141,7 +141,7 @@ fn absent(case: &Case<'_>) -> Judgement {
     }
 }
 
-/// A look before a call (reliability.md §7.1 step 2).
+/// A look before a call (docs/design/reliability.md#before-a-call).
 fn before(case: &Case<'_>, found: &Found) -> Judgement {
     if let Some(last) = case.op.steps.last().filter(|last| last.effect.is_done(found)) {
         return done(case, last, found);
@@ -206,7 +206,7 @@ pub fn after_refused_step(op: &Operation, at: usize, called: &Rev, found: &Found
     Some(if found.rev.modified == called.modified { Refused::Next } else { Refused::Changed })
 }
 
-/// A look after the server's limit (reliability.md §7.1 `settle`).
+/// A look after the server's limit (docs/design/reliability.md#settling).
 fn settling(case: &Case<'_>, found: &Found) -> Judgement {
     if let Some(last) = case.op.steps.last().filter(|last| last.effect.is_done(found)) {
         return done(case, last, found);
@@ -254,8 +254,8 @@ fn asks_for_status(effect: &Effect) -> bool {
 }
 
 /// Whether the one named is our own user. Who is not told is not us: a call without an answer may have been lost, and
-/// after a crash and the wait for the server's limit a colleague had time enough (reliability.md §7.1; the server's dates
-/// are not compared with our clock).
+/// after a crash and the wait for the server's limit a colleague had time enough
+/// (docs/design/reliability.md#settling; the server's dates are not compared with our clock).
 fn by_us(name: &str, user: &str) -> bool {
     let (name, user) = (name.trim(), user.trim());
     !name.is_empty() && (name == user || name.eq_ignore_ascii_case(user))
@@ -317,7 +317,7 @@ pub struct Asked {
     pub sank_together: bool,
 }
 
-/// What a verdict means (failures.md). `repeat`: policy of the failure's class.
+/// What a verdict means (docs/design/failures.md#what-may-follow). `repeat`: policy of the failure's class.
 pub fn on_verdict(verdict: &Verdict, repeat: impl Fn(&Cause) -> Repeat, asked: Asked) -> After {
     let open =
         |why: UnknownWhy, detail: String| After::Settle(Outcome::Unknown(Unknown { why, sent: asked.sent, detail }));

@@ -12,7 +12,7 @@ mod write;
 pub use read::{Ask, http_fault, query_fault, read_query, transport_fault};
 pub use write::{Judged, judge_write};
 
-/// How calls are authenticated, as far as it decides what "session lost" means (kingdee-webapi.md §2.5).
+/// How calls are authenticated, as far as it decides what "session lost" means (docs/design/wire.md#who-is-calling).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Signature on every call: a lost session means wrong credentials, and repeating cannot help.

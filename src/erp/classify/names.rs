@@ -16,7 +16,7 @@ pub(super) enum Named {
     Nobody,
 }
 
-/// Phrases that are followed by a quoted bill number or id (kingdee-webapi.md §6.5).
+/// Phrases that are followed by a quoted bill number or id (docs/design/wire.md#batches).
 const LEADS: [&str; 6] = ["单据编号为", "單據編號為", "编码值", "編碼值", "内码值", "內碼值"];
 
 /// Finds out whom `message` concerns.

@@ -9,7 +9,8 @@ use crate::erp::transport::{HttpReply, TransportFault};
 use crate::erp::wire::{QueryAnswer, Reason, Status, WireError, read_rows};
 use crate::erp::{Fault, FaultKind};
 
-/// What the server says, with a status that is no success, when the account set is wrong (kingdee-webapi.md §2.5).
+/// What the server says, with a status that is no success, when the account set is wrong
+/// (docs/design/wire.md#who-is-calling).
 pub(super) const WRONG_ACCOUNT_SET: &str = "Fail to verify thirty passport";
 
 /// What was asked and where, for messages.

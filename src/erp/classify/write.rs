@@ -1,4 +1,4 @@
-//! The verdict on each bill of a writing call (reliability.md §7.1 step 5).
+//! The verdict on each bill of a writing call (docs/design/failures.md#not-every-bad-end-is-a-failure).
 
 use super::bare::words_of;
 use super::names::{Named, is_number, is_unique, named};

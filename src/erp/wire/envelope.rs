@@ -1,4 +1,4 @@
-//! `{"Result":{"ResponseStatus":…}}`: the answer to every operation (kingdee-webapi.md §6.2, §6.3).
+//! `{"Result":{"ResponseStatus":…}}`: the answer to every operation (docs/design/wire.md#answers).
 
 use serde::Deserialize;
 

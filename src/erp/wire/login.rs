@@ -1,4 +1,4 @@
-//! Login: the positional request and the server's reply (kingdee-webapi.md §1.4, §2).
+//! Login: the positional request and the server's reply (docs/design/wire.md#signing-in).
 
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Request bodies: queries and operations, named fields with `data` as an object (kingdee-webapi.md §1.3 form a).
+//! Request bodies: queries and operations, named fields with `data` as an object (docs/design/wire.md#bodies).
 
 use serde::Serialize;
 
@@ -100,7 +100,7 @@ pub fn write_body(verb: &Verb, form: &FormId, fids: &[&Fid], options: &WriteOpti
         interation_flags: flags.join(";"),
         use_org_id: options.use_org,
         network_ctrl: options.network_ctrl,
-        // Submit knows no workflow switch (kingdee-webapi.md §6.1).
+        // Submit knows no workflow switch (docs/design/wire.md#what-a-call-carries).
         is_verify_proc_inst: options.verify_proc_inst.filter(|_| *verb != Verb::Submit),
         ignore_interation_flag: options.ignore_interaction,
     };

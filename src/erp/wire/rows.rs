@@ -1,4 +1,5 @@
-//! The answer of ExecuteBillQuery: a list of rows, or an error in one of the shapes of kingdee-webapi.md §5.5.
+//! The answer of ExecuteBillQuery: a list of rows, or an error in one of the shapes of
+//! docs/design/wire.md#refused-queries.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

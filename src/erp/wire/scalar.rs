@@ -103,8 +103,8 @@ pub fn cell_text(raw: &RawValue) -> Option<String> {
     }
 }
 
-/// A date cell in any of the three printed forms (kingdee-webapi.md §5.4). `/Date(ms)/` counts from 1970 UTC and is
-/// brought to the server's zone, `zone_minutes` ahead of UTC unless it names its own.
+/// A date cell in any of the three printed forms (docs/design/wire.md#rows-and-dates). `/Date(ms)/` counts from 1970
+/// UTC and is brought to the server's zone, `zone_minutes` ahead of UTC unless it names its own.
 pub fn date_of(text: &str, zone_minutes: i32) -> Option<ErpDate> {
     if let Some(date) = ErpDate::parse(text) {
         return Some(date);

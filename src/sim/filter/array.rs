@@ -6,7 +6,8 @@ use serde_json::Value as Json;
 
 use super::{Expr, FilterError, parse};
 
-/// `Compare` codes with a source (§5.3): 17 and 67 are `=`, 39 is `>=`. No public list gives the rest, so they are refused.
+/// `Compare` codes with a source (docs/design/wire.md#filters): 17 and 67 are `=`, 39 is `>=`. No public list gives
+/// the rest, so they are refused.
 fn operator(code: &str) -> Option<&'static str> {
     match code {
         "17" | "67" => Some("="),

@@ -1,4 +1,5 @@
-//! The FilterString language (reference §5.3): text or array of conditions → [`Expr`] → true, false or unknown for a row.
+//! The FilterString language (docs/design/wire.md#filters): text or array of conditions → [`Expr`] → true, false or
+//! unknown for a row.
 //!
 //! Invariant: `Expr`'s text form parses back to the same expression, and null follows SQL's three-valued logic.
 

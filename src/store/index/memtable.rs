@@ -15,7 +15,7 @@ use super::kv::{Batch, Entry, Kv, Near, is_empty};
 use crate::store::StoreError;
 
 /// Entries held, at most, before they go below; one batch more may be in it for a moment. sled's own memory grows with
-/// the size of a batch (reference/storage.md §1.3).
+/// the size of a batch (docs/design/storage.md#what-sled-costs).
 const ENTRIES: usize = 2048;
 /// Bytes held, at most.
 const BYTES: usize = 512 * 1024;

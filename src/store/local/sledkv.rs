@@ -15,8 +15,8 @@ use crate::store::index::memtable::Memtable;
 use crate::store::index::scratch::applied_key;
 use crate::store::{StoreError, file};
 
-/// Cache asked of sled; it takes two to three times as much (reference/storage.md §1.3). The system keeps the file's
-/// pages besides.
+/// Cache asked of sled; it takes two to three times as much (docs/design/storage.md#what-sled-costs). The system
+/// keeps the file's pages besides.
 const CACHE: u64 = 8 * 1024 * 1024;
 
 /// Reads after which what sled has put aside is freed: a scan of a million rows otherwise keeps tens of megabytes of
@@ -192,7 +192,7 @@ impl Kv for Tree {
         }
         let failed = |e: String| StoreError::Write(format!("the index: {e}"));
         caught(|| self.0.apply_batch(changes)).map_err(failed)?.map_err(|e| failed(e.to_string()))?;
-        // Or the collector that sled uses holds on to every old page (reference/storage.md §1.3).
+        // Or the collector that sled uses holds on to every old page (docs/design/storage.md#what-sled-costs).
         crossbeam_epoch::pin().flush();
         Ok(())
     }
