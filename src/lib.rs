@@ -53,6 +53,7 @@
 //! 12. `found = audited + already audited + skipped + failed + unknown + waiting`, in every run, always.
 //!
 //! `tests/layers.rs` fails on a forbidden import; `tests/tidy.rs` keeps the house in order.
+//! `docs/architecture.md` is the map with the reasons behind it, `docs/adding/` the steps of the usual additions.
 
 pub mod boot;
 pub mod cli;
