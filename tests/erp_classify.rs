@@ -87,7 +87,7 @@ fn said() -> impl Strategy<Value = (Said, By)> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
 
-    /// Row 44 over all subsets: each bill gets what the answer says about it, and silence is unknown.
+    /// Row 44 of docs/design/faults.md over all subsets: each bill gets what the answer says about it, and silence is unknown.
     #[test]
     fn a_batch_is_judged_bill_by_bill(said in proptest::collection::vec(said(), 1..8)) {
         let is_success = said.iter().all(|(s, _)| matches!(s, Said::Success | Said::Omitted));

@@ -124,7 +124,7 @@ async fn a_page_at_or_below_the_last_id_is_refused() {
     assert!(fault.message.contains("only ids above 100123"), "{fault}");
 }
 
-/// Row 13: on a kept-alive connection a second copy of an answer waits for the next request.
+/// Row 13 of docs/design/faults.md: on a kept-alive connection a second copy of an answer waits for the next request.
 #[tokio::test]
 async fn a_late_copy_of_a_page_is_never_the_next_page() {
     let stub = stub(|_, nth| Answer { twice: nth == 0, ..Answer::default() }).await;
@@ -136,7 +136,7 @@ async fn a_late_copy_of_a_page_is_never_the_next_page() {
     }
 }
 
-/// Rows 11 and 13: nothing of one write can reach another.
+/// Rows 11 and 13 of docs/design/faults.md: nothing of one write can reach another.
 #[tokio::test]
 async fn each_write_has_a_connection_of_its_own() {
     let stub = stub(|seen, nth| match (seen.service.as_str(), nth) {

@@ -24,7 +24,7 @@ use support::stub::{Answer, FIRST, How, Stub, is_login};
 struct Scenario {
     /// What happens, in words.
     about: String,
-    /// Rows of the fault matrix it stands for.
+    /// Rows of docs/design/faults.md it stands for.
     rows: Vec<u32>,
     #[serde(default)]
     mode: Mode,

@@ -1,4 +1,4 @@
-//! The layers of the architecture page, as a test: a forbidden import fails here.
+//! The floors of docs/architecture.md, as a test: a forbidden import fails here.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::fs;

@@ -1,4 +1,5 @@
-//! The shell on a real terminal with a toy model: rows 64 to 75 of the fault matrix and the manners of a console.
+//! The shell on a real terminal with a toy model: signals, a terminal that goes away, hostile text, and the manners of a
+//! console (docs/design/console.md#terminal).
 //!
 //! The toy is this test binary itself, started once more on a pseudo-terminal with only the test `toy` in it.
 #![allow(

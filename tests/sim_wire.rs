@@ -39,7 +39,7 @@ fn every_vector_is_equal() {
 
 #[test]
 fn a_client_secret_is_empty_where_the_official_client_has_none() {
-    // Vector `appid_without_underscore` of the reference: an empty key still signs.
+    // The official client signs with an empty key then.
     let (_, secret) = client_secret("123456");
     assert_eq!(secret, "");
     let path = "/k3cloud/Kingdee.BOS.WebApi.ServicesStub.DynamicFormService.ExecuteBillQuery.common.kdsvc";

@@ -1,4 +1,4 @@
-//! The hostile-string table of fault rows 72 to 81: what an ERP, or somebody through it, could send to a screen.
+//! The table of hostile strings: what an ERP, or somebody through it, could send to a screen.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use skydeck::text::{DETAIL, TABLE, hexdump, hostile, mixed_script, show, show_bytes, show_lines, width};

@@ -195,6 +195,21 @@ fn every_link_of_a_page_leads_somewhere() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+#[test]
+fn every_row_that_a_fault_file_names_stands_in_the_matrix() {
+    let page = fs::read_to_string(root().join("docs/design/faults.md")).unwrap();
+    let known: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()).collect();
+    let mut named = 0;
+    for (path, text) in texts().iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "toml")) {
+        let rows = text.lines().filter_map(|line| line.strip_prefix("rows = [")?.strip_suffix(']'));
+        for row in rows.flat_map(|rows| rows.split(',').map(str::trim)).filter(|row| !row.is_empty()) {
+            assert!(known.contains(&row), "{}: there is no row {row}", path.display());
+            named += 1;
+        }
+    }
+    assert!(named > 50, "only {named} rows are named: are the files there?");
+}
+
 /// Folders whose files pages name.
 const NAMED: [&str; 6] = ["src/", "tests/", "benches/", "fuzz/", "contrib/", ".ci/"];
 

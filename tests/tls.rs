@@ -1,4 +1,4 @@
-//! The client against a TLS server whose certificate is wrong in one way: nothing is sent, and the reason is said (row 85).
+//! The client against a TLS server whose certificate is wrong in one way: nothing is sent, and the reason is said.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 

@@ -199,7 +199,7 @@ const BD_FIELDS: &[(&str, Col)] = &[
     ("FID", Col::Id),
 ];
 
-/// Every form. Field keys are those of the real objects where the reference or a captured plan names them.
+/// Every form. Field keys are those of the real objects where public sources or a plan in use name them.
 pub const FORMS: &[Form] = &[
     Form {
         id: "SAL_OUTSTOCK",

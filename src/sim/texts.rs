@@ -1,4 +1,5 @@
-//! The server's words. Each function says where its text comes from; texts no source gives are marked `// invented:`.
+//! The server's words. Each function says where its text comes from (docs/simulator.md#what-is-invented has the marks);
+//! texts no source gives are marked `// invented:`.
 //!
 //! Invariant: sourced texts stand here word for word as public sources print them (docs/design/wire.md#messages).
 

@@ -1,5 +1,5 @@
 //! A scripted server: bytes in, scripted bytes out. It knows enough of HTTP to find the end of a request, and nothing
-//! of the client under test. Every misdeed of the transport rows of the fault matrix is an [`Answer`].
+//! of the client under test. Every misdeed of the transport in docs/design/faults.md is an [`Answer`].
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
