@@ -143,7 +143,8 @@ fn leads_nowhere(from: &Path, target: &str) -> Option<String> {
 fn pages(line: &str) -> Vec<String> {
     let part = |c: char| c.is_alphanumeric() || "/._-#".contains(c);
     let words = line.split(|c: char| !part(c)).map(|word| word.trim_end_matches(['.', '#']));
-    words.filter(|word| word.ends_with(".md") || word.contains(".md#")).map(str::to_owned).collect()
+    let is_page = |word: &&str| Path::new(word.split('#').next().unwrap()).extension().is_some_and(|e| e == "md");
+    words.filter(is_page).map(str::to_owned).collect()
 }
 
 /// The comment of a line of code.
@@ -259,4 +260,47 @@ fn a_citation_that_leads_nowhere_would_be_noticed() {
         (comment(rust, "let a = \"README.md\";"), comment(toml, "a = 1 # README.md")),
         (None, Some("README.md"))
     );
+}
+
+/// The readers of facts that name the events they know one by one: column of the table, and their files.
+const READERS: [(&str, &[&str]); 5] = [
+    ("bill's life", &["src/ui/panes/bill.rs", "src/cli/bills.rs"]),
+    ("past", &["src/engine/past.rs"]),
+    ("alerts", &["src/host/alerts/watch.rs"]),
+    ("metrics", &["src/host/metrics.rs"]),
+    ("account", &["src/store/account/mod.rs"]),
+];
+
+fn cells(row: &str) -> Vec<String> {
+    row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect()
+}
+
+/// Whether code names an event, and not one whose name begins alike.
+fn reads(code: &str, event: &str) -> bool {
+    let name = format!("Event::{event}");
+    code.match_indices(&name).any(|(at, _)| !code[at + name.len()..].starts_with(|c: char| c.is_alphanumeric()))
+}
+
+#[test]
+fn the_table_of_facts_and_readers_is_true() {
+    let events = fs::read_to_string(root().join("src/domain/event.rs")).unwrap();
+    let body = events.split("pub enum Event {").nth(1).unwrap().split("\n}").next().unwrap();
+    let named =
+        body.lines().filter_map(|line| line.strip_prefix("    ")).filter(|line| line.starts_with(char::is_uppercase));
+    let events: Vec<String> = named.map(|line| line.chars().take_while(|c| c.is_alphanumeric()).collect()).collect();
+
+    let page = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let mut table =
+        page.lines().skip_while(|line| !line.starts_with("| Event |")).take_while(|line| line.starts_with('|'));
+    let head = cells(table.next().unwrap());
+    let rows: Vec<Vec<String>> = table.skip(1).map(cells).collect();
+    assert_eq!(rows.iter().map(|row| row[0].clone()).collect::<Vec<_>>(), events, "each event has its row, in order");
+
+    for (column, files) in READERS {
+        let at = head.iter().position(|title| title == column).unwrap();
+        let code: String = files.iter().map(|file| fs::read_to_string(root().join(file)).unwrap()).collect();
+        for row in &rows {
+            assert_eq!(!row[at].is_empty(), reads(&code, &row[0]), "{column} of {}", row[0]);
+        }
+    }
 }
