@@ -37,10 +37,10 @@ async fn verify(bench: &mut Bench) -> RunId {
 
 #[tokio::test(start_paused = true)]
 async fn more_unknown_bills_than_one_read_takes_are_all_settled() {
-    let (bench, run) = settling(450).await;
+    let (bench, run) = settling(230).await;
     let row = bench.closed(run).await;
-    assert_eq!((row.state, row.tally.found, row.tally.audited), (RunState::Closed(RunEnd::Completed), 450, 450));
-    for n in 1..=450 {
+    assert_eq!((row.state, row.tally.found, row.tally.audited), (RunState::Closed(RunEnd::Completed), 230, 230));
+    for n in 1..=230 {
         let (word, calls) = if n % 2 == 1 { ("audited:verified", 1) } else { ("audited", 2) };
         assert_eq!((bench.word(run, n).as_str(), bench.world.posts_of(n)), (word, calls), "{n}");
     }

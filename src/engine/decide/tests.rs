@@ -336,6 +336,64 @@ fn an_effect_that_is_another_runs_to_tell_is_never_told_as_done() {
     }
 }
 
+/// An audit that was refused, and yet the bill is audited and names nobody: our call took, unless the words may tell of
+/// somebody who had done it before.
+#[test]
+fn an_audit_that_was_refused_and_took_is_ours_unless_the_words_tell_of_another() {
+    let (nameless, ours, theirs) = (found("C", 1, None), found("C", 1, Some(US)), found("C", 1, Some("they")));
+    let (audit, submit) = (call(Step::Audit, rev("B", 1)), call(Step::Submit, rev("A", 1)));
+    let done = Judgement::Done { verified: true };
+    let failed = |cause: &str, message: &str| Failure { message: message.into(), ..said(cause) };
+    let stock = || failed("stock", "更新库存时库存不足");
+    for (op, seen, refused, words, is_ours) in [
+        (audits(false), &nameless, Some(&audit), stock(), true),
+        (audits(true), &nameless, Some(&audit), stock(), true),
+        (audits(true), &nameless, Some(&submit), stock(), false),
+        (audits(false), &nameless, None, stock(), false),
+        (submits(), &nameless, Some(&submit), stock(), false),
+        (audits(false), &nameless, Some(&audit), failed("already_audited", "m"), false),
+        (audits(false), &nameless, Some(&audit), failed("other", "单据已审核，不能重复"), false),
+        (audits(false), &nameless, Some(&audit), failed("other", "the bill has been approved"), false),
+        (audits(false), &ours, None, stock(), true),
+        (audits(false), &theirs, Some(&audit), stock(), false),
+    ] {
+        let case = Case { refused, ..case(&op, Seen::One(seen), Moment::Refused(&words)) };
+        let judged = judge(&case);
+        assert_eq!(judged == done, is_ours, "{words:?} {refused:?}: {judged:?}");
+        assert!(is_ours || matches!(judged, Judgement::Already(_, _)), "{judged:?}");
+        // What another run has to tell is not told here.
+        assert!(matches!(judge(&Case { anothers: true, ..case }), Judgement::Already(_, _)));
+    }
+}
+
+/// A look before a call, after one that was refused: an operation is ours where the record names us, and only then.
+#[test]
+fn what_stands_done_after_a_refused_call_is_ours_where_the_record_names_us() {
+    let refused = call(Step::Operate, rev("C", 1));
+    for (mine, closer, refused, is_ours) in [
+        (Some("FCloserId.FName"), US, Some(&refused), true),
+        (Some("FCloserId.FName"), US, None, false),
+        (Some("FCloserId.FName"), "they", Some(&refused), false),
+        (None, US, Some(&refused), false),
+    ] {
+        let (op, seen) = (closes(mine), closed("C", 2, "B", closer));
+        let judged = judge(&Case { refused, ..case(&op, Seen::One(&seen), Moment::Before) });
+        assert_eq!(judged == Judgement::Done { verified: true }, is_ours, "{mine:?} {closer} {refused:?}: {judged:?}");
+    }
+}
+
+/// A code that is no status means a person, one that is empty tells nothing.
+#[test]
+fn a_settling_look_at_a_status_nobody_knows_is_for_a_person() {
+    for (code, is_persons) in [("X", true), ("", false)] {
+        let open = call(Step::Audit, rev(code, 1));
+        let (op, seen) = (audits(false), found(code, 1, None));
+        let judged = judge(&Case { open: Some(&open), ..case(&op, Seen::One(&seen), Moment::Settling) });
+        let changed = Judgement::Operator(UnknownWhy::ChangedSince(Status::from(code.to_owned())));
+        assert_eq!(judged == changed, is_persons, "{code}: {judged:?}");
+    }
+}
+
 /// An operation that is not judged by status repeats whatever the status says.
 fn judge_x(op: &Operation, seen: &Found, open: &OpenCall) -> Judgement {
     let settling = Case { open: Some(open), ..case(op, Seen::One(seen), Moment::Settling) };
