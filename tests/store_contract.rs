@@ -233,6 +233,14 @@ fn deaths_are_counted_once_a_call_and_forgotten_when_resolved() {
         b.ok(vec![settled(2, 1, Slot::Waiting, failed("stock"))]);
         assert_eq!(b.store.ledger_entry(&key(1)).unwrap().unwrap().deaths, 0);
         assert_eq!(b.store.bill_of_run(run_id(1), &Fid::from(1)).unwrap().unwrap().attempts, 3);
+        // Also where the bill ended well before it was ever unknown.
+        b.ok(vec![closed(2)]);
+        b.ok(begun(3, "p", &[4]));
+        b.ok(vec![tried(3, 4, Step::Audit, 1), Event::RunInterrupted { run: run_id(3) }]);
+        b.ok(vec![settled(3, 4, Slot::Waiting, audited()), closed(3)]);
+        b.ok(begun(4, "p", &[4]));
+        b.ok(vec![settled(4, 4, Slot::Waiting, failed("stock")), closed(4)]);
+        assert_eq!(b.store.ledger_entry(&key(4)).unwrap().unwrap().deaths, 0, "{}", b.name);
     }
 }
 
@@ -673,6 +681,10 @@ fn a_closed_entry_comes_back_as_it_was_unless_an_outcome_came_meanwhile() {
         assert_eq!((entry(1).unwrap().since, bench.groups(None)), (one.since, both.to_vec()), "{}", bench.name);
         bench.ok(vec![resolved(1), resolved(2), resolved(2)]);
         assert_eq!((entry(1), entry(2), bench.groups(Some("p"))), (None, None, vec![]), "{}", bench.name);
+        // Both reasons that were given belong to the bill's life.
+        let (facts, cut) = bench.store.facts_of(&key(2), 100).unwrap();
+        let reasons = facts.iter().filter(|f| matches!(f.event, Event::LedgerResolved { .. })).count();
+        assert_eq!((reasons, cut), (2, false), "{}: {facts:?}", bench.name);
         bench.ok(vec![reopened(1, one.since), reopened(1, one.since), reopened(2, two.since)]);
         assert_eq!(bench.groups(Some("p")), both, "{}", bench.name);
         let back = entry(1).unwrap();
