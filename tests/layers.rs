@@ -16,7 +16,7 @@ const LAYERS: &[Layer] = &[
     Layer { folder: "domain", ours: &[], never: &["tokio", "ratatui", "crossterm", "sled", "reqwest", "hyper"] },
     Layer { folder: "plan", ours: &["domain"], never: &["tokio", "ratatui", "crossterm", "sled", "reqwest", "hyper"] },
     Layer { folder: "text", ours: &[], never: &["tokio", "crossterm", "sled", "reqwest", "hyper"] },
-    Layer { folder: "store", ours: &["domain"], never: &["ratatui", "crossterm", "reqwest", "hyper"] },
+    Layer { folder: "store", ours: &["domain", "text"], never: &["ratatui", "crossterm", "reqwest", "hyper"] },
     Layer { folder: "erp", ours: &["domain", "plan"], never: &["sled", "ratatui", "crossterm", "hyper"] },
     Layer {
         folder: "engine",

@@ -1,8 +1,13 @@
 //! The table of hostile strings: what an ERP, or somebody through it, could send to a screen.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+use skydeck::domain::time::{Clock, Ts};
+use skydeck::domain::who::Who;
+use skydeck::store::actions::{ActionLog as _, Deed, FILE, FileLog, Line, Phase};
+use skydeck::store::memory::MemoryStore;
 use skydeck::text::{DETAIL, TABLE, hexdump, hostile, mixed_script, show, show_bytes, show_lines, width};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 #[test]
 fn each_hostile_string_has_its_visible_form() {
@@ -125,4 +130,55 @@ fn ten_megabytes_are_cut_before_they_cost() {
     assert!(shown.as_str().len() < 128 * 1024);
     // A frame has 16 ms; an unoptimised build on a busy machine gets a wide margin, a scan of all 10 MB would miss it.
     assert!(took.as_millis() < 400, "{took:?}");
+}
+
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Ts {
+        Ts(1_790_000_000_000)
+    }
+    fn mono(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[tokio::test]
+async fn the_action_logs_file_holds_nothing_a_terminal_obeys_and_reads_back_what_was_said() {
+    let evil = "\u{1b}[2J\u{9b}31m\u{202e}\u{2066}\u{200b}\u{85}\u{7f}\u{feff}\u{e0041}审核\",\"h\":\"";
+    let said = || Some(evil.to_owned());
+    let deed = Deed {
+        phase: Phase::Refused,
+        order: said(),
+        by: Who { uid: 7, login: evil.into(), from: said(), name: said(), origin: None, person: None },
+        action: evil.into(),
+        env: said(),
+        plan: said(),
+        plan_rev: said(),
+        run: said(),
+        set_hash: said(),
+        n: 1,
+        ids: vec![evil.into()],
+        reason: said(),
+        code: said(),
+        args: Some(serde_json::json!({evil: [evil]})),
+        result: evil.into(),
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let store = MemoryStore::new(Arc::new(Still));
+    let log = FileLog::open(dir.path(), Arc::new(Still), &store).unwrap();
+    log.write(deed.clone()).await.unwrap();
+    log.write(Deed { reason: None, ..deed.clone() }).await.unwrap();
+    let file = dir.path().join(FILE);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text.lines().count(), 2);
+    assert!(!text.chars().any(|c| c != '\n' && hostile(c)), "{text}");
+    assert!(text.contains("审核"), "what is harmless stays readable");
+    let mut read = Vec::new();
+    let each = |_: &str, line: &Line| {
+        read.push(line.deed.clone());
+        Ok(())
+    };
+    assert_eq!(skydeck::store::account::read::read(&file, None, each).unwrap().fault, None);
+    assert_eq!(read, [deed.clone(), Deed { reason: None, ..deed }]);
 }

@@ -18,6 +18,7 @@ use crate::domain::action_log::{AcceptedFile, LogFault, LogWitness};
 use crate::domain::event::LogPlace;
 use crate::domain::time::{Clock, Ts};
 use crate::domain::who::Who;
+use crate::text::json_safe;
 
 /// Name of the file in the data directory.
 pub const FILE: &str = "actions.log";
@@ -166,8 +167,10 @@ impl Tip {
     }
 }
 
+/// People print the file as it is: a name or reason in it moves no cursor and turns no text around.
 fn line_text(line: &Line) -> Result<String, StoreError> {
-    serde_json::to_string(line).map_err(|e| StoreError::Write(format!("action log: {e}")))
+    let text = serde_json::to_string(line).map_err(|e| StoreError::Write(format!("action log: {e}")))?;
+    Ok(json_safe(&text).into_owned())
 }
 
 /// The log as a file.
