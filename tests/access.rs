@@ -1,5 +1,13 @@
 //! Other users of the machine at the owner's door: real processes under another user id where this test may change it.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs
+)]
 
 #[path = "support/place.rs"]
 mod place;
@@ -83,8 +91,7 @@ fn said(out: &Output) -> String {
 
 #[test]
 fn another_user_has_the_role_the_configuration_gives_and_a_stranger_none() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: only root can run a process under another user id");
+    if !is_root() {
         return;
     }
     let open = Open::new();

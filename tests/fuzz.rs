@@ -115,8 +115,8 @@ async fn frames_of_the_socket_that_begin_valid() {
             refused += 1;
         }
         // What is understood can be said again.
-        read += one.is_ok_and(|request| frame::encode(&request).is_ok()) as u64;
-        read += other.is_ok_and(|reply| frame::encode(&reply).is_ok()) as u64;
+        read += u64::from(one.is_ok_and(|request| frame::encode(&request).is_ok()));
+        read += u64::from(other.is_ok_and(|reply| frame::encode(&reply).is_ok()));
     }
     assert!(read > 0 && refused > 0, "{read} read, {refused} refused: nothing was tried");
     assert!(peak() < MOST, "{} MiB", peak());
