@@ -98,3 +98,25 @@ async fn a_pause_is_obeyed_while_unknown_bills_wait_for_the_servers_limit() {
     assert_eq!((row.state, row.tally.audited), (RunState::Closed(RunEnd::Completed), 3));
     bench.check();
 }
+
+/// The machine's own clock since its start proves how much of the server's limit has passed; another start proves nothing.
+#[tokio::test(start_paused = true)]
+async fn what_passed_of_the_limit_before_a_restart_counts_where_the_machine_proves_it() {
+    for reboot in [false, true] {
+        let (mut bench, run) = settling(1).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        bench.crash().await;
+        if reboot {
+            bench.clock.reboot(5_000_000);
+        }
+        bench.try_start().await.unwrap();
+        let started = bench.clock.start_elapsed();
+        while bench.word(run, 1) != "audited:verified" {
+            assert!(bench.clock.start_elapsed() < started + Duration::from_secs(600), "{}", bench.word(run, 1));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let (took, limit) = (bench.clock.start_elapsed() - started, bench.env.limits.settle);
+        assert_eq!(took >= limit, reboot, "{took:?} of {limit:?}");
+        assert!(took + Duration::from_secs(90) >= limit, "{took:?} of {limit:?}: not before it has passed");
+    }
+}
