@@ -37,6 +37,13 @@ fn a_run_a_retry_help_a_resize_and_the_way_out() {
     pty.wait_text("Approve this set?");
     pty.wait_for("the dialog was readable for a moment", |text| text.contains("approve"));
     std::thread::sleep(std::time::Duration::from_millis(600));
+    // A question that nobody can see is not answered.
+    pty.resize(30, 5);
+    pty.wait_for("it says that it is too small", |text| text.contains("60x15") && !text.contains("Approve"));
+    pty.send(b"y");
+    pty.resize(120, 36);
+    pty.wait_text("Approve this set?");
+    std::thread::sleep(std::time::Duration::from_millis(600));
     pty.send(b"y");
     let text = pty.wait_for("the run is over", |text| text.contains("100%"));
     assert!(text.contains("found") && !text.contains("waiting 1"), "{text}");

@@ -450,3 +450,37 @@ fn random_bytes_never_harm_and_never_hold_the_keyboard() {
     }
     assert!(heard > count() / 8, "a stream without keys proves nothing: {heard}");
 }
+
+/// Sequences and strings that begin with one byte (C1), bare and as UTF-8, are answers as those are that begin with ESC.
+#[test]
+fn what_begins_with_one_byte_of_c1_is_no_key_either() {
+    let answers: [&[u8]; 12] = [
+        b"\x9b?62;1y",
+        b"\xc2\x9b?62;1y",
+        b"\x90y\x9c",
+        b"\xc2\x90y\xc2\x9c",
+        b"\x9d11;rgb:yyyy\x07",
+        b"\xc2\x9dy\xc2\x9c",
+        b"\xc2\x9dy\x1b\\",
+        b"\x9fy\x9c",
+        b"\xc2\x98y\xc2\x9c",
+        b"\xc2\x9ey\xc2\x9c",
+        b"\xc2\x9b?12$y",
+        b"\xc2\x9d52;c;y",
+    ];
+    for answer in answers {
+        assert_eq!(events(answer), [], "{answer:x?}");
+        let mut terminal = Terminal::new();
+        terminal.send(answer);
+        terminal.rest();
+        terminal.send(b"j");
+        assert_eq!(terminal.take(), [Event::Key(plain(Code::Char('j')))], "{answer:x?}: keys are heard again");
+    }
+    // An end that comes is the end: the next key needs no silence.
+    let mut terminal = Terminal::new();
+    terminal.send(b"\xc2\x90y\xc2\x9cj");
+    assert_eq!(terminal.take(), [Event::Key(plain(Code::Char('j')))]);
+    // Ctrl-C is heard in the middle of them; an arrow in one byte is an arrow.
+    assert_eq!(events(b"\xc2\x9dy\x03y"), [Event::Key(Key::ctrl('c'))]);
+    assert_eq!(events(b"\xc2\x9bA"), [Event::Key(plain(Code::Up))]);
+}

@@ -206,7 +206,10 @@ impl<A: App> Console<A> {
 
     fn input(&mut self, input: Input) {
         self.hurry = true;
+        let (columns, rows) = self.screen.size();
+        let hidden = small::is_too_small(columns, rows);
         match input {
+            Input::Msg(msg) if hidden && !small::takes(&msg) => {}
             Input::Msg(msg) => self.tell(msg),
             Input::Gone => self.ended = Some(Ended::TerminalGone),
         }

@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 
 use crate::text::{clip, width};
-use crate::ui::msg::Drawn;
+use crate::ui::msg::{Code, Drawn, Key, Msg};
 
 /// Fewest columns the console draws in.
 pub const COLUMNS: u16 = 60;
@@ -16,6 +16,18 @@ pub const ROWS: u16 = 15;
 /// Whether there is too little room.
 pub fn is_too_small(columns: u16, rows: u16) -> bool {
     columns < COLUMNS || rows < ROWS
+}
+
+/// Whether somebody who sees nothing of the console may mean this: going away, and back. A question that is not on the
+/// screen is answered by nothing.
+pub fn takes(msg: &Msg) -> bool {
+    match msg {
+        Msg::Key(key) => {
+            *key == Key::plain(Code::Esc) || [Key::ctrl('c'), Key::ctrl('z'), Key::char('q')].contains(key)
+        }
+        Msg::Paste(_) | Msg::Unpasted(_) | Msg::Click { .. } | Msg::Wheel(_) => false,
+        _ => true,
+    }
 }
 
 /// Paints the picture.

@@ -14,6 +14,8 @@ use super::paste::{self, Paste};
 const ESC: u8 = 0x1b;
 const BEL: u8 = 0x07;
 const CTRL_C: u8 = 0x03;
+/// The end of a string in one byte.
+const ST: u8 = 0x9c;
 /// Longest control sequence that is understood; longer ones mean nothing.
 const LONGEST: usize = 64;
 /// Text that ends with BEL in one read is the rest of a string whose beginning was lost, from this length on.
@@ -46,6 +48,8 @@ pub struct Parser {
     state: State,
     /// The string we are in, also while an ESC in it waits for its second byte.
     string: Option<State>,
+    /// That string began with one byte, and one byte ends it.
+    eight_bit: bool,
     /// ESC came before the character that is being put together.
     alt: bool,
     /// What stands between the introducer and the last byte of a sequence; one byte more than is understood at most.
@@ -68,6 +72,7 @@ impl Parser {
             paste_limit,
             state: State::Ground,
             string: None,
+            eight_bit: false,
             alt: false,
             raw: Vec::with_capacity(LONGEST + 1),
             character: Vec::with_capacity(4),
@@ -125,6 +130,7 @@ impl Parser {
     fn rest(&mut self) {
         self.state = State::Ground;
         self.string = None;
+        self.eight_bit = false;
         self.alt = false;
         self.raw.clear();
         self.character.clear();
@@ -190,6 +196,7 @@ impl Parser {
                 self.state = State::Utf8;
             }
             // No UTF-8 begins like this. Where it is another encoding, the next byte is its second half.
+            _ if self.begins_by_one(byte) => {}
             _ => {
                 self.garbled = true;
                 self.alt = false;
@@ -213,6 +220,11 @@ impl Parser {
         }
         self.state = State::Ground;
         let bytes = std::mem::take(&mut self.character);
+        if let [0xc2, byte] = bytes.as_slice()
+            && self.begins_by_one(*byte)
+        {
+            return;
+        }
         let c = std::str::from_utf8(&bytes).ok().and_then(|text| text.chars().next()).filter(|c| !c.is_control());
         match c.filter(|_| goes_on) {
             Some(c) => self.press(Key::plain(Code::Char(c)), out),
@@ -224,6 +236,24 @@ impl Parser {
         }
     }
 
+    /// Sequences and strings may begin with one byte of C1 in the place of ESC and a letter; what follows it is no key either.
+    fn begins_by_one(&mut self, byte: u8) -> bool {
+        let letter = match byte {
+            0x90 => b'P',
+            0x98 => b'X',
+            0x9b => b'[',
+            0x9d => b']',
+            0x9e => b'^',
+            0x9f => b'_',
+            _ => return false,
+        };
+        self.alt = false;
+        let (next, _) = state_change(State::Escape, letter);
+        self.begin(next, letter);
+        self.eight_bit = self.string.is_some();
+        true
+    }
+
     fn takes_garbled(&mut self, byte: u8) -> bool {
         // Second halves of GBK begin at 0x40, those of GB 18030's four bytes at 0x30.
         std::mem::take(&mut self.garbled) && byte >= 0x30
@@ -233,6 +263,7 @@ impl Parser {
         match byte {
             ESC => self.state = State::Escape,
             BEL if self.state == State::OscString => self.rest(),
+            ST if self.eight_bit => self.rest(),
             _ => {}
         }
     }
