@@ -50,6 +50,13 @@ pub fn undoes(name: &str) -> bool {
         "terminate",
         "undo",
         "unaudit",
+        "unclose",
+        "unforbid",
+        "unfreeze",
+        "unlock",
+        "unsubmit",
+        "backaudit",
+        "reopen",
         "反",
         "撤",
         "取消",
@@ -59,7 +66,9 @@ pub fn undoes(name: &str) -> bool {
         "终止",
         "退回",
     ];
-    lower.starts_with("un") || words.iter().any(|w| lower.contains(w))
+    // `BillUnClose`: the word may stand anywhere in a name whose words begin with capitals.
+    let capital = name.split("Un").skip(1).any(|rest| rest.starts_with(char::is_uppercase));
+    lower.starts_with("un") || capital || words.iter().any(|w| lower.contains(w))
 }
 
 /// Reads the call side.
@@ -278,5 +287,35 @@ fn batch_note(side: &Side<'_>, findings: &mut Findings) {
             format!("{at}.rows"),
             format!("{rows} bills a call are not taken over: skydeck.batch says how many (1)"),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::undoes;
+
+    #[test]
+    fn a_name_that_takes_something_back_says_so_anywhere_in_it() {
+        for name in [
+            "UnAudit",
+            "unclose",
+            "BillUnClose",
+            "RowUnClose",
+            "MRPUnClose",
+            "EntryUnFreeze",
+            "billunclose",
+            "BackAudit",
+            "Reopen",
+            "CancelAssign",
+            "反关闭",
+            "整单反审核",
+        ] {
+            assert!(undoes(name), "{name}");
+        }
+        for name in
+            ["BillClose", "Forbid", "Enable", "Audit", "RunMRP", "BatchFund", "整单关闭", "FundClose", "SETUNIT"]
+        {
+            assert!(!undoes(name), "{name}");
+        }
     }
 }
