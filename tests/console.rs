@@ -13,6 +13,8 @@
 mod counts;
 #[path = "console/flags.rs"]
 mod flags;
+#[path = "console/ledger.rs"]
+mod ledger;
 #[path = "console/wide.rs"]
 mod wide;
 #[path = "screens/world.rs"]

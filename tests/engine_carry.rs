@@ -177,6 +177,127 @@ async fn what_a_person_resolved_stays_resolved_until_the_bill_changes() {
     assert_eq!(bench.store.unresolved(None).unwrap(), 1, "changed, it is an entry again");
 }
 
+fn swept(row: &RunRow) -> bool {
+    row.collected.as_ref().is_some_and(|c| c.sweep)
+}
+
+/// Who closed a bill before it changed, and why, as its ledger entry tells.
+fn closed_before(bench: &Bench, n: u64) -> Option<(skydeck::domain::who::Who, String)> {
+    let key = bench.facts().into_iter().find_map(|fact| match fact.event {
+        Event::LedgerResolved { key, .. } if key.record.fid == fid(n) => Some(key),
+        _ => None,
+    })?;
+    let entry = bench.store.ledger_entry(&key).unwrap()?;
+    entry.row.resolved_before.map(|before| (before.by, before.reason))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unresolved_bill_that_changes_outside_the_querys_window_is_called_in_the_next_ordinary_run() {
+    let bench = Bench::new();
+    bench.policy(|p| p.overlap = Duration::from_secs(60));
+    let mut bench = refused_with(bench, 3, MISSING, 11).await;
+    hours(2).await;
+    bench.world.add(9, "B");
+    assert_eq!(bench.whole_run().await.tally.audited, 1);
+    hours(2).await;
+    bench.world.change(2, |_| {});
+    let row = bench.whole_run().await;
+    assert!(!swept(&row), "the query did not reach back to it");
+    assert_eq!((row.tally.found, row.tally.audited, row.collected.unwrap().carried), (1, 1, 1));
+    bench.check();
+}
+
+/// Two bills refused and resolved, hours ago, by a plan that compares this column with the mark.
+async fn resolved_long_ago(column: &str) -> Bench {
+    let bench = Bench::new();
+    bench.policy(|p| p.overlap = Duration::from_secs(60));
+    {
+        let source = &mut bench.plans.0.lock().unwrap()[0].source;
+        source.filter = source.filter.replace("FCreateDate", column);
+        source.mark_column = Some(column.to_owned());
+    }
+    let mut bench = refused_with(bench, 2, MISSING, 11).await;
+    bench.accepted(Command::Resolve { selection: Bench::all_matching(), reason: "written off".into() }).await;
+    hours(2).await;
+    bench.world.add(9, "B");
+    bench.whole_run().await;
+    hours(2).await;
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resolved_bill_that_changes_is_an_entry_again_which_says_who_closed_it_and_why() {
+    let mut bench = resolved_long_ago("FModifyDate").await;
+    bench.world.change(1, |_| {});
+    refuse(&bench, 1, MISSING, 11);
+    let row = bench.whole_run().await;
+    assert!(!swept(&row), "the date of its change brought it into the query");
+    assert_eq!((row.tally.found, row.tally.failed), (1, 1));
+    let (by, why) = closed_before(&bench, 1).expect("an entry that says so");
+    assert_eq!((by.uid, why.as_str()), (who("someone").uid, "written off"));
+    assert_eq!(closed_before(&bench, 2), None, "unchanged, it is no entry");
+    // Refused once more, it still says so; put right, it is no entry; closed anew, the newer reason stands.
+    bench.world.change(1, |_| {});
+    refuse(&bench, 1, MISSING, 11);
+    bench.whole_run().await;
+    assert_eq!(closed_before(&bench, 1).unwrap().1, "written off");
+    bench.accepted(Command::Resolve { selection: Bench::all_matching(), reason: "sent back".into() }).await;
+    bench.world.change(1, |_| {});
+    refuse(&bench, 1, MISSING, 11);
+    bench.whole_run().await;
+    assert_eq!(closed_before(&bench, 1).unwrap().1, "sent back");
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resolved_bill_whose_change_the_query_does_not_see_waits_for_the_next_sweep_and_no_longer() {
+    let mut bench = resolved_long_ago("FCreateDate").await;
+    bench.world.change(1, |_| {});
+    refuse(&bench, 1, MISSING, 11);
+    let row = bench.whole_run().await;
+    assert!(!swept(&row));
+    assert_eq!(row.tally.found, 0, "a person closed it: no run reads it beside its query");
+    hours(24).await;
+    let row = bench.whole_run().await;
+    assert!(swept(&row));
+    assert_eq!((row.tally.found, row.tally.failed), (1, 1));
+    assert_eq!(closed_before(&bench, 1).unwrap().1, "written off");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_a_person_puts_back_no_longer_says_that_it_was_closed() {
+    let mut bench = resolved_long_ago("FCreateDate").await;
+    let keys = bench.facts().into_iter().filter_map(|fact| match fact.event {
+        Event::LedgerResolved { key, .. } => Some(key),
+        _ => None,
+    });
+    let keys = keys.collect();
+    bench.accepted(Command::Reopen { keys, reason: "not yet".into() }).await;
+    assert_eq!(bench.store.unresolved(None).unwrap(), 2);
+    assert_eq!(closed_before(&bench, 1), None);
+    assert_eq!(unchanged(&bench.whole_run().await), 2, "unchanged, they are left as they are");
+    bench.world.change(1, |_| {});
+    let row = bench.whole_run().await;
+    assert!(!swept(&row));
+    assert_eq!((row.tally.found, row.tally.audited), (1, 1), "changed, it is called in the next run");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_a_person_retries_one_bill_after_a_period_was_re_opened_the_others_follow_in_the_next_run() {
+    let mut bench = refused(4, CLOSED, 11).await;
+    assert_eq!(bench.whole_run().await.tally.found, 0, "asked today already");
+    let named = StartParams { numbers: vec!["XSCKD3".into()], ..StartParams::default() };
+    let run = bench.accepted(Command::Start { plan: PlanId::new("p"), params: named }).await.unwrap();
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    assert_eq!(bench.closed(run).await.tally.audited, 1);
+    let row = bench.whole_run().await;
+    assert_eq!((row.tally.found, row.tally.audited, unchanged(&row)), (3, 3, 0));
+    assert_eq!(bench.store.unresolved(None).unwrap(), 0);
+    bench.check();
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_plans_with_one_target_do_not_call_each_others_refused_bills_for_ever() {
     let bench = Bench::new();

@@ -14,12 +14,12 @@ fn check(text: &str) {
             for made in plans {
                 let json: serde_json::Value = serde_json::from_str(&made.json).expect("import writes JSON");
                 assert!(json.is_object());
-                assert!(made.guesses.iter().all(|guess| !guess.trim().is_empty()));
+                assert!(made.guesses.iter().all(|guess| !guess.en.trim().is_empty() && !guess.zh.trim().is_empty()));
             }
         }
         Err(error) => {
             assert!(error.line >= 1 && error.line <= text.split('\n').count().max(1), "{error}");
-            assert!(!error.message.is_empty() && !error.hint.is_empty());
+            assert!(!error.en.is_empty() && !error.zh.is_empty());
         }
     }
 }

@@ -235,7 +235,7 @@ fn a_printed_page_is_read_as_the_plan_it_describes() {
     let plan: Value = serde_json::from_str(&made[0].json).unwrap();
     assert_eq!((&plan["source"]["name"], &plan["target"]["name"]), (&json!("采购入库单查询"), &json!("审核单据")));
     assert_eq!(plan["source"]["response"].as_array().unwrap().len(), 2);
-    assert!(made[0].guesses.iter().any(|guess| guess.contains("describes fields that have their values already")));
+    assert!(made[0].guesses.iter().any(|guess| guess.en.contains("describes fields that have their values already")));
 }
 
 /// A second query named after a call begins a second plan.
@@ -274,15 +274,15 @@ fn json_in_prose_is_found_whole_in_two_halves_and_in_lists() {
             .collect();
         assert_eq!(found, forms, "{text}");
     }
-    assert!(plan::import(&pretty).unwrap_err().message.contains("JSON already"), "it runs as it is");
-    assert!(plan::import("{\"a\": [1]}").unwrap_err().message.contains("holds no plan"));
+    assert!(plan::import(&pretty).unwrap_err().en.contains("JSON already"), "it runs as it is");
+    assert!(plan::import("{\"a\": [1]}").unwrap_err().en.contains("holds no plan"));
     // One that would run but for the word of what its operation leads to.
     let mut close = one.clone();
     close["target"] = json!({"api": "excuteOperation", "request": [{"field": "Operation", "value": "BillClose"}]});
     let made = plan::import(&close.to_string()).unwrap();
     assert!(plan::read(PlanId::new("p"), &made[0].json).is_ok(), "{}", made[0].json);
     let alone = plan::import(&format!("只有查询：{source}")).unwrap();
-    assert!(alone[0].guesses.iter().any(|guess| guess.contains("no target found")), "{:?}", alone[0].guesses);
+    assert!(alone[0].guesses.iter().any(|guess| guess.en.contains("no target found")), "{:?}", alone[0].guesses);
 }
 
 #[test]
@@ -296,10 +296,10 @@ fn an_imported_operation_brings_what_shows_that_it_is_done() {
     let made = plan::import(&page("BillClose")).unwrap();
     let file = plan::read(PlanId::new("p"), &made[0].json).unwrap_or_else(|e| panic!("{e}\n{}", made[0].json));
     assert_eq!(plan::done_as_written(&file.plan.policy.done), json!([["FCloseStatus", "in", "B"]]));
-    assert!(made[0].guesses.iter().any(|guess| guess.contains("FCloseStatus is B")), "{:?}", made[0].guesses);
+    assert!(made[0].guesses.iter().any(|guess| guess.en.contains("FCloseStatus is B")), "{:?}", made[0].guesses);
     let made = plan::import(&page("ReleaseMO")).unwrap();
     assert!(plan::read(PlanId::new("p"), &made[0].json).is_err());
-    let word = made[0].guesses.iter().find(|guess| guess.contains("ReleaseMO")).expect("a word of what to add");
+    let word = made[0].guesses.iter().find(|guess| guess.en.contains("ReleaseMO")).expect("a word of what to add");
     assert!(word.contains("skydeck") && word.contains("done"), "{word}");
 }
 

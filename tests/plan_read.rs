@@ -158,7 +158,7 @@ fn what_cannot_run_is_refused_with_place_and_advice() {
             vec![("/source/otherRequest/0/value", json!(""))],
             "source.otherRequest[0].value",
             "FormId has no value",
-            "add",
+            "SAL_OUTSTOCK",
         ),
         (
             "bad form",

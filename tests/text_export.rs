@@ -67,6 +67,7 @@ impl Store {
             heard: None,
             open_since: None,
             untold: false,
+            resolved_before: None,
         }
     }
 }

@@ -10,10 +10,11 @@ pub async fn test(ground: &Ground) -> Result<Exit, Stop> {
     let out = ground.out();
     let alerts = boot::alerts(&ground.config.alerts, &ground.paths.config_dir(), &ground.causes, &ground.known)?;
     let Some(alerts) = alerts else {
-        return Err(Stop::usage(format!(
-            "{} has no [[alerts.to]]: nobody would be told (docs/alerts.md shows some)",
-            ground.paths.config.display()
-        )));
+        let words = out.t(
+            " has no [[alerts.to]]: nobody would be told (docs/alerts.md shows some)",
+            " 中没有 [[alerts.to]]：不会通知任何人（docs/alerts.md 中有示例）",
+        );
+        return Err(Stop::usage(format!("{}{words}", ground.paths.config.display())));
     };
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let message = words::trial(alerts.tongue, &host);

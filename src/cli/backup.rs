@@ -11,7 +11,7 @@ use crate::store::backup::{self, Manifest};
 /// Copies the data directory and checks the copy.
 pub fn make(out: &Out, data: &Path, to: &Path, clock: &dyn Clock) -> Result<Exit, Stop> {
     if !data.exists() {
-        return Err(Stop::usage(format!("{}: no data directory; nothing was ever run here", data.display())));
+        return Err(out.nothing_in(data));
     }
     let progress = |n: u64| out.note(&format!("{} {n}", out.t("checked, facts:", "已校验事实：")));
     let manifest = backup::backup(data, to, clock.now(), &progress).map_err(store_stop)?;

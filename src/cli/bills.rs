@@ -15,6 +15,8 @@ use crate::domain::query::{Answer, Page, PageRequest, Query, Scope};
 use crate::domain::run::{BillRow, RunRow, RunState};
 use crate::domain::step::{Body, Verdict};
 use crate::domain::story::{self, Resolution};
+use crate::domain::time::Ts;
+use crate::domain::who::Who;
 use crate::link::Link;
 use crate::text::show;
 
@@ -32,12 +34,16 @@ pub async fn run_row(link: &dyn Link, run: RunId) -> Result<Option<RunRow>, Stop
 }
 
 /// The run whose id begins so; newest first.
-pub async fn find_run(link: &dyn Link, beginning: &str) -> Result<RunRow, Stop> {
+pub async fn find_run(link: &dyn Link, out: &Out, beginning: &str) -> Result<RunRow, Stop> {
     let wanted = beginning.to_uppercase();
+    let none = || {
+        out.usage(
+            &format!("no run {beginning}; `skydeck history` lists them"),
+            &format!("没有运行 {beginning}；用 `skydeck history` 查看全部运行"),
+        )
+    };
     if let Ok(id) = wanted.parse::<RunId>() {
-        return run_row(link, id)
-            .await?
-            .ok_or_else(|| Stop::usage(format!("no run {beginning}; `skydeck history` lists them")));
+        return run_row(link, id).await?.ok_or_else(none);
     }
     let mut page = PageRequest::first(PAGE);
     let mut hits: Vec<RunRow> = Vec::new();
@@ -51,9 +57,11 @@ pub async fn find_run(link: &dyn Link, beginning: &str) -> Result<RunRow, Stop> 
         }
     }
     match hits.len() {
-        1 => hits.pop().ok_or_else(|| Stop::usage("no run")),
-        0 => Err(Stop::usage(format!("no run {beginning}; `skydeck history` lists them"))),
-        _ => Err(Stop::usage(format!("several runs match {beginning}; give more of the id"))),
+        0 | 1 => hits.pop().ok_or_else(none),
+        _ => Err(out.usage(
+            &format!("several runs match {beginning}; give more of the id"),
+            &format!("有多个运行符合 {beginning}；请多给几位编号"),
+        )),
     }
 }
 
@@ -136,7 +144,11 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
     let several = !matches!(scope, Scope::Run(_)) && rows.iter().any(|row| !row.key.op.is_audit());
     head.extend(several.then(|| out.t("operation", "操作")));
     let cells = rows.iter().map(|row| {
-        let (state, reason) = out.bill(row);
+        let (state, mut reason) = out.bill(row);
+        if let Some(closing) = &row.resolved_before {
+            let before = resolved_before(out, &closing.by, closing.at, &closing.reason);
+            reason = [reason, before].join(out.t("; ", "；"));
+        }
         let status = After::of(row);
         let status = if status.status.is_some() { status.code() } else { "-" }.to_owned();
         let mut cells = vec![row.no.clone(), row.fid().to_string(), state, status, row.attempts.to_string(), reason];
@@ -150,7 +162,7 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
 /// `history`.
 pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<Exit, Stop> {
     if let Some(run) = &args.run {
-        let row = find_run(link, run).await?;
+        let row = find_run(link, out, run).await?;
         let filter = filter(link, out, &args.filter).await?;
         print(link, out, Scope::Run(row.head.id), &filter, args.limit).await?;
         if out.json {
@@ -253,7 +265,7 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
         let mut terms = vec![args.select.filter.clone()];
         terms.extend(args.select.plan.iter().map(|plan| format!("plan:{plan}")));
         if let Some(run) = &args.select.run {
-            terms.push(format!("run:{}", find_run(link, run).await?.head.id));
+            terms.push(format!("run:{}", find_run(link, out, run).await?.head.id));
         }
         let text = terms.join(" ");
         if !out.json && !narrowed {
@@ -335,9 +347,7 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
             let mut bill = json::bill(row, &[]);
             if let Some(resolution) = &resolution {
                 let key = if resolution.stands { "resolved" } else { "resolved_before" };
-                let said = serde_json::json!({
-                    "by": resolution.by.to_string(), "reason": resolution.reason, "at_ms": resolution.at.0,
-                });
+                let said = json::closing(resolution.by, resolution.reason, resolution.at);
                 json::merge(&mut bill, serde_json::json!({key: said}));
             }
             out.object(&bill)?;
@@ -392,16 +402,23 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
 
 /// Who resolved a bill, when and why, and whether that stands.
 fn resolved(out: &Out, resolution: &Resolution<'_>) -> String {
-    let by = format!("{} {}", resolution.by, out.time(resolution.at));
-    let words = if resolution.stands {
-        out.colon(&format!("resolved by {by}"), &format!("已办结，由 {by}"), resolution.reason)
-    } else {
-        out.colon(
-            &format!("an entry again because the bill changed; resolved before by {by}"),
-            &format!("单据有变化，重新列入遗留；此前已办结，由 {by}"),
-            resolution.reason,
-        )
-    };
+    let Resolution { by, at, reason, stands } = *resolution;
+    if !stands {
+        return resolved_before(out, by, at, reason);
+    }
+    let by = format!("{by} {}", out.time(at));
+    let words = out.colon(&format!("resolved by {by}"), &format!("已办结，由 {by}"), reason);
+    show(&words, 4096).as_str().to_owned()
+}
+
+/// Who had resolved a bill that changed since, when and why.
+fn resolved_before(out: &Out, by: &Who, at: Ts, reason: &str) -> String {
+    let by = format!("{by} {}", out.time(at));
+    let words = out.colon(
+        &format!("an entry again because the bill changed; resolved before by {by}"),
+        &format!("单据有变化，重新列入遗留；此前已办结，由 {by}"),
+        reason,
+    );
     show(&words, 4096).as_str().to_owned()
 }
 
@@ -458,17 +475,19 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
 }
 
 /// The one open run, or the one named.
-pub async fn open_run(link: &dyn Link, wanted: Option<&str>) -> Result<RunRow, Stop> {
+pub async fn open_run(link: &dyn Link, out: &Out, wanted: Option<&str>) -> Result<RunRow, Stop> {
     if let Some(beginning) = wanted {
-        return find_run(link, beginning).await;
+        return find_run(link, out, beginning).await;
     }
     let page = runs(link, PageRequest::first(PAGE)).await?;
     let mut open: Vec<RunRow> =
         page.rows.into_iter().map(|(_, row)| row).filter(|row| !row.state.is_closed()).collect();
     match open.len() {
-        0 => Err(Stop::usage("no run is open")),
-        1 => open.pop().ok_or_else(|| Stop::usage("no run is open")),
-        _ => Err(Stop::usage("several runs are open; name one (`skydeck history` lists them)")),
+        0 | 1 => open.pop().ok_or_else(|| out.usage("no run is open", "没有未结束的运行")),
+        _ => Err(out.usage(
+            "several runs are open; name one (`skydeck history` lists them)",
+            "有多个未结束的运行；请指明其中一个（用 `skydeck history` 查看）",
+        )),
     }
 }
 
@@ -478,15 +497,15 @@ pub fn is_resumable(row: &RunRow) -> bool {
 }
 
 /// The environment a plan's bills are in, by what the owner knows.
-pub async fn env_of(link: &dyn Link, plan: &PlanId) -> Result<EnvId, Stop> {
+pub async fn env_of(link: &dyn Link, out: &Out, plan: &PlanId) -> Result<EnvId, Stop> {
     let Answer::Plans(plans) = link.ask(Query::Plans).await? else { return Err(Stop::usage("no plans were told")) };
     let named = plans.iter().filter_map(|row| row.plan.as_ref().ok()).find(|known| known.id == *plan);
-    let named = named.ok_or_else(|| Stop::usage(format!("there is no plan `{plan}`")))?;
+    let named = named.ok_or_else(|| out.usage(&format!("there is no plan `{plan}`"), &format!("没有方案 `{plan}`")))?;
     if let Some(env) = named.target_env.as_ref().or(named.env.as_ref()) {
         return Ok(env.clone());
     }
     let Answer::Environments(envs) = link.ask(Query::Environments).await? else {
         return Err(Stop::usage("no environments were told"));
     };
-    envs.first().map(|row| row.env.id.clone()).ok_or_else(|| Stop::usage("no environment is configured"))
+    envs.first().map(|row| row.env.id.clone()).ok_or_else(|| out.usage("no environment is configured", "没有配置环境"))
 }

@@ -236,7 +236,7 @@ fn write_private(path: &Path, text: &str) -> Result<(), Stop> {
 /// `demo --headless`: runs the plan (or goes on with the interrupted run), then compares with the simulator's own record.
 pub async fn headless(demo: &Demo, driver: &Driver) -> Result<Exit, Stop> {
     let link = &*driver.link;
-    let exit = match super::bills::open_run(link, None).await {
+    let exit = match super::bills::open_run(link, &driver.out, None).await {
         Ok(row) if super::bills::is_resumable(&row) => {
             driver.out.note(&format!(
                 "{} {}",

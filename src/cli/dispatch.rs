@@ -138,10 +138,11 @@ async fn console(ground: &Ground) -> Result<u8, Stop> {
         return console_alone(ground, &label, Raise::Plain).await;
     }
     if ground.config.environments.is_empty() {
-        return Err(Stop::usage(format!(
-            "no environment is configured: write {} (the README shows one), or try `skydeck demo`",
-            ground.paths.config.display()
-        )));
+        let out = ground.out();
+        let more =
+            out.t(" (the README shows one), or try `skydeck demo`", "（README 中有示例），或先试 `skydeck demo`");
+        let stop = out.no_environment(&ground.paths.config);
+        return Err(Stop { message: stop.message + more, ..stop });
     }
     // A secret that is typed can only be typed here, so the engine must live here too.
     let typed = ground.config.environments.iter().any(EnvironmentConfig::is_typed);
@@ -221,7 +222,7 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
         return serve::end(&ground.paths.data, &out).await;
     }
     if ground.config.environments.is_empty() {
-        return Err(Stop::usage(format!("no environment is configured: write {}", ground.paths.config.display())));
+        return Err(out.no_environment(&ground.paths.config));
     }
     if !args.detached {
         let note = ground.out();
@@ -371,7 +372,7 @@ async fn read(ground: &Ground, booted: &Booted, verb: Verb) -> Result<Exit, Stop
 
 async fn export(booted: &Booted, out: &Out, args: &ExportArgs) -> Result<Exit, Stop> {
     let scope = match (&args.run, args.all) {
-        (Some(run), _) => Scope::Run(bills::find_run(&*booted.link, run).await?.head.id),
+        (Some(run), _) => Scope::Run(bills::find_run(&*booted.link, out, run).await?.head.id),
         (None, true) => Scope::History,
         (None, false) => Scope::Ledger,
     };

@@ -29,7 +29,7 @@ pub struct DoctorArgs {
 /// Runs the checks, after the repair that was asked for.
 pub fn run(out: &Out, data: &Path, clock: &dyn Clock, args: &DoctorArgs) -> Result<Exit, Stop> {
     if !data.exists() {
-        return Err(Stop::usage(format!("{}: no data directory; nothing was ever run here", data.display())));
+        return Err(out.nothing_in(data));
     }
     let progress = |p: Progress| told(&p, out.lang, &|text| out.note(text));
     if let Some(file) = &args.export {

@@ -73,7 +73,11 @@ impl Driver {
         if !self.approval.unlock {
             return Ok(());
         }
-        let reason = self.approval.reason.clone().ok_or_else(|| Stop::usage("--unlock needs --reason"))?;
+        let reason = self
+            .approval
+            .reason
+            .clone()
+            .ok_or_else(|| self.out.usage("--unlock needs --reason", "--unlock 需要 --reason"))?;
         self.order(Command::Unlock { env: env.clone(), reason }).await.map(|_| ())
     }
 

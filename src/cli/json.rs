@@ -12,6 +12,8 @@ use crate::domain::query::LedgerGroup;
 use crate::domain::range::Range;
 use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, Probe, RunHead, RunRow, RunState, Tally};
+use crate::domain::time::Ts;
+use crate::domain::who::Who;
 
 /// The sum line.
 pub fn tally(tally: &Tally) -> Value {
@@ -78,11 +80,19 @@ pub fn bill(row: &BillRow, columns: &[String]) -> Value {
     merge(&mut value, after(Some(&After::of(row))));
     let stands = if row.untold { json!({"outcome": "not_approved"}) } else { state(&row.key.op, &row.state) };
     merge(&mut value, stands);
+    if let Some(before) = &row.resolved_before {
+        merge(&mut value, json!({"resolved_before": closing(&before.by, &before.reason, before.at)}));
+    }
     if !columns.is_empty() {
         let named = columns.iter().cloned().zip(row.columns.iter().cloned().map(Value::from));
         merge(&mut value, json!({"columns": named.collect::<serde_json::Map<_, _>>()}));
     }
     value
+}
+
+/// That a person resolved a bill.
+pub fn closing(by: &Who, reason: &str, at: Ts) -> Value {
+    json!({"by": by.to_string(), "reason": reason, "at_ms": at.0})
 }
 
 /// A settled bill, from the fact that settled it; `head` is its run's.

@@ -63,7 +63,10 @@ pub(super) async fn run(ground: &Ground, args: LogArgs) -> Result<Exit, Stop> {
     let out = ground.out();
     let data = || match &ground.global.attach {
         None => Ok(ground.paths.data.as_path()),
-        Some(_) => Err(Stop::usage("the file is the owner's: verify and export it as that user, without --attach")),
+        Some(_) => Err(out.usage(
+            "the file is the owner's: verify and export it as that user, without --attach",
+            "日志文件属于所有者：请以该用户身份核对或导出，不要用 --attach",
+        )),
     };
     match args.verb {
         None => {
@@ -140,9 +143,9 @@ async fn show_page(link: &dyn Link, out: &Out, limit: u32) -> Result<Exit, Stop>
     Ok(Exit::Ok)
 }
 
-fn found(data: &Path, head: Option<&Head>) -> Result<Verified, Stop> {
+fn found(out: &Out, data: &Path, head: Option<&Head>) -> Result<Verified, Stop> {
     if !data.exists() {
-        return Err(Stop::usage(format!("{}: no data directory; nothing was ever run here", data.display())));
+        return Err(out.nothing_in(data));
     }
     account::of_directory(data, head).map_err(store_stop)
 }
@@ -163,7 +166,7 @@ fn unsound(out: &Out, file: &Path, faults: &[LogFault]) -> Stop {
 }
 
 fn head(out: &Out, data: &Path, file: &Path) -> Result<Exit, Stop> {
-    let Verified { head, account, .. } = found(data, None)?;
+    let Verified { head, account, .. } = found(out, data, None)?;
     if !account.faults.is_empty() {
         return Err(unsound(out, file, &account.faults));
     }
@@ -178,7 +181,7 @@ fn head(out: &Out, data: &Path, file: &Path) -> Result<Exit, Stop> {
 }
 
 fn verify(out: &Out, data: &Path, file: &Path, kept: Option<&Head>) -> Result<Exit, Stop> {
-    let verified = found(data, kept)?;
+    let verified = found(out, data, kept)?;
     let (log, told, faults) = (&verified.log, &verified.told, &verified.account.faults);
     let mut back: Vec<Back> = told.back.iter().map(|(seq, from, to)| Back::fact(out, *seq, *from, *to)).collect();
     back.extend(log.back.iter().map(|(line, from, to)| Back {
@@ -347,7 +350,8 @@ fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, t
     }
     sink.flush()?;
     if !found.exists {
-        return Err(Stop::usage(format!("{}: there is no action log", file.display())));
+        let words = out.t(": there is no action log", "：没有操作日志");
+        return Err(Stop::usage(format!("{}{words}", file.display())));
     }
     if let Some(fault) = found.fault {
         let only = out.t("only the lines before it were written", "只写出了它之前的行");

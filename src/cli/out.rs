@@ -3,10 +3,12 @@
 //! Invariant: text from outside passes [`show`] before it is printed.
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::args::Language;
+use super::exit::Stop;
 use super::{json, output};
 use crate::domain::bill::{BillState, Outcome, Skip, Slot};
 use crate::domain::cause::{Cause, CauseTable};
@@ -54,6 +56,23 @@ impl Out {
             Language::En => format!("{en}: {text}"),
             Language::Zh => format!("{zh}：{text}"),
         }
+    }
+
+    /// Wrong usage, in the chosen language.
+    pub fn usage(&self, en: &str, zh: &str) -> Stop {
+        Stop::usage(self.t(en, zh))
+    }
+
+    /// There is no data directory to look at.
+    pub fn nothing_in(&self, data: &Path) -> Stop {
+        let words = self.t(": no data directory; nothing was ever run here", "：没有数据目录，这里从未运行过");
+        Stop::usage(format!("{}{words}", data.display()))
+    }
+
+    /// No environment is there to work with.
+    pub fn no_environment(&self, config: &Path) -> Stop {
+        let words = self.t("no environment is configured: write", "没有配置环境：请编写");
+        Stop::usage(format!("{words} {}", config.display()))
     }
 
     /// A line on standard output.

@@ -192,7 +192,7 @@ fn lint(out: &Out, path: &Path, file: &PlanFile) -> Result<Exit, Stop> {
         if out.json {
             out.object(&serde_json::json!({
                 "type": "hazard", "number": hazard.number, "line": hazard.line, "field": hazard.field,
-                "severity": hazard.severity.word(), "message": message, "mend": hazard.mend,
+                "severity": hazard.severity.word(), "message": message, "mend": hazard.mend_in(out.is_zh()),
             }))?;
             continue;
         }
@@ -204,7 +204,7 @@ fn lint(out: &Out, path: &Path, file: &PlanFile) -> Result<Exit, Stop> {
             hazard.number,
             hazard.field
         ))?;
-        if let Some(mend) = &hazard.mend {
+        if let Some(mend) = hazard.mend_in(out.is_zh()) {
             out.line(&format!("    {} {mend}", out.t("mend:", "建议：")))?;
         }
     }
@@ -225,10 +225,12 @@ fn lint(out: &Out, path: &Path, file: &PlanFile) -> Result<Exit, Stop> {
 fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit, Stop> {
     let (_, file, _) = read(out, dir, plan)?;
     let last_sync = match since {
-        Some(text) => Some(
-            ErpDate::parse(text)
-                .ok_or_else(|| Stop::usage(format!("--since {text}: write 2026-11-01 or \"2026-11-01 08:00:00\"")))?,
-        ),
+        Some(text) => Some(ErpDate::parse(text).ok_or_else(|| {
+            out.usage(
+                &format!("--since {text}: write 2026-11-01 or \"2026-11-01 08:00:00\""),
+                &format!("--since {text}：请写 2026-11-01 或 \"2026-11-01 08:00:00\""),
+            )
+        })?),
         None => None,
     };
     let context = RenderContext {
@@ -315,7 +317,10 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
         std::fs::read_to_string(file)
             .map_err(|e| Stop::usage(format!("{file}{}{e}", out.t(": cannot be read: ", "：无法读取："))))?
     };
-    let imported = plan::import(&text).map_err(|e| Stop::usage(format!("{file}: {e}")))?;
+    let imported = plan::import(&text).map_err(|e| {
+        let said = if out.is_zh() { e.in_chinese() } else { e.to_string() };
+        Stop::usage(format!("{file}: {said}"))
+    })?;
     let several = imported.len() > 1;
     let targets: Vec<Option<PathBuf>> = (1..=imported.len())
         .map(|n| output.map(|path| if several { numbered(path, n) } else { path.to_owned() }))
@@ -328,7 +333,7 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
     for (plan, target) in imported.iter().zip(&targets) {
         let at = if several { format!("{file}:{}: ", plan.line) } else { String::new() };
         for guess in &plan.guesses {
-            out.note(&format!("{at}{} {guess}", out.t("guess:", "推断：")));
+            out.note(&format!("{at}{} {}", out.t("guess:", "推断："), guess.said(out.is_zh())));
         }
         match target {
             Some(path) => {
@@ -360,7 +365,7 @@ fn refuses(out: &Out, target: Option<&Path>, text: &str, at: &str) -> Result<boo
     let found = plan::lint(&file);
     let blocking: Vec<&Hazard> = found.iter().filter(|hazard| hazard.severity == Severity::Refuses).collect();
     for hazard in &blocking {
-        let mend = hazard.mend.as_ref().map(|mend| format!(" — {mend}")).unwrap_or_default();
+        let mend = hazard.mend_in(out.is_zh()).map(|mend| format!(" — {mend}")).unwrap_or_default();
         out.note(&format!("{at}{name}{}: {}: {}{mend}", hazard.line, hazard.field, said(out, hazard)));
     }
     if !blocking.is_empty() {

@@ -12,14 +12,15 @@ pub async fn run(ground: &Ground, yes: bool) -> Result<Exit, Stop> {
     let out = ground.out();
     let rule = ground.config.retention;
     if rule == Retention::default() {
-        return Err(Stop::usage(format!(
-            "{} has no [retention]: everything is kept. Write e.g. audited = \"400d\"",
-            ground.paths.config.display()
-        )));
+        let words = out.t(
+            " has no [retention]: everything is kept. Write e.g. audited = \"400d\"",
+            " 中没有 [retention]：全部保留。例如可写 audited = \"400d\"",
+        );
+        return Err(Stop::usage(format!("{}{words}", ground.paths.config.display())));
     }
     let data = &ground.paths.data;
     if !data.exists() {
-        return Err(Stop::usage(format!("{}: no data directory; nothing was ever run here", data.display())));
+        return Err(out.nothing_in(data));
     }
     let who = boot::who();
     let order = Order { data, rule, by: &who, act: yes };

@@ -98,7 +98,7 @@ async fn was_told(link: &dyn Link, key: Key, word: &str) -> Result<bool, Stop> {
 /// The selection of `retry`, `verify`, `resolve`.
 pub async fn selection(link: &dyn Link, out: &Out, args: &SelectArgs) -> Result<Selection, Stop> {
     let run = match &args.run {
-        Some(beginning) => Some(find_run(link, beginning).await?.head.id),
+        Some(beginning) => Some(find_run(link, out, beginning).await?.head.id),
         None => None,
     };
     let plan = plan(link, out, args.plan.as_ref()).await?;

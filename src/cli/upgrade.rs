@@ -47,7 +47,7 @@ pub struct UpgradeArgs {
 pub(super) fn run(ground: &Ground, args: UpgradeArgs) -> Result<Exit, Stop> {
     let (out, data) = (ground.out(), &ground.paths.data);
     if !data.exists() {
-        return Err(Stop::usage(format!("{}: no data directory; nothing was ever run here", data.display())));
+        return Err(out.nothing_in(data));
     }
     let place = Place::new(data);
     let from = place.known_version().map_err(store_stop)?;

@@ -23,7 +23,7 @@ async fn run_plan_there(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
     let plan = PlanId::new(args.plan.clone());
     let driver = ground.driver(&booted, args.approval.clone());
     if args.approval.unlock {
-        driver.unlock(&bills::env_of(&*booted.link, &plan).await?).await?;
+        driver.unlock(&bills::env_of(&*booted.link, &driver.out, &plan).await?).await?;
     }
     driver.run(Command::Start { plan, params: params(args) }).await
 }
@@ -38,7 +38,8 @@ pub(super) async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Sto
     // A file of the plan directory is a plan that every engine of this configuration reads by itself.
     let is_file = named_as_file && !plans::stands_in(&file, &ground.plan_dir());
     if is_file && !file.exists() {
-        return Err(Stop::usage(format!("{}: no such plan file", file.display())));
+        let words = ground.out().t(": no such plan file", "：没有这个方案文件").to_owned();
+        return Err(Stop::usage(format!("{}{words}", file.display())));
     }
     let plan = if named_as_file { boot::plan_id(&file) } else { PlanId::new(args.plan.clone()) };
     // Said before anything is opened: a plan that cannot run names its place.
@@ -47,16 +48,14 @@ pub(super) async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Sto
         let (file, _) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.said(ground.out().is_zh())))?;
         file.plan.env
     } else {
-        let known: Vec<String> = plans::names(&ground.plan_dir());
-        return Err(Stop::usage(format!(
-            "no plan {plan} in {}; there are: {}",
-            ground.plan_dir().display(),
-            known.join(", ")
-        )));
+        let (dir, known) = (ground.plan_dir(), plans::names(&ground.plan_dir()).join(", "));
+        return Err(ground.out().usage(
+            &format!("no plan {plan} in {}; there are: {known}", dir.display()),
+            &format!("{} 中没有方案 {plan}；现有：{known}", dir.display()),
+        ));
     };
     let env = env.or_else(|| ground.config.environments.first().map(|e| e.environment.id.clone()));
-    let env = env
-        .ok_or_else(|| Stop::usage(format!("no environment is configured: write {}", ground.paths.config.display())))?;
+    let env = env.ok_or_else(|| ground.out().no_environment(&ground.paths.config))?;
     let booted = ground.boot(if is_file { vec![file] } else { Vec::new() }, true).await?;
     if is_file && booted.is_attached() {
         return Err(Stop::new(
@@ -107,14 +106,14 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             of_entries(&driver, &args, Command::Verify { selection }).await
         }
         Verb::Resume(args) => {
-            let row = bills::open_run(link, args.run.as_deref()).await?;
+            let row = bills::open_run(link, &ground.out(), args.run.as_deref()).await?;
             let driver = ground.driver(booted, Approval::default());
             let watch = booted.link.watch().await?;
             driver.order(Command::Resume { run: row.head.id }).await?;
             driver.follow(row.head.id, watch, Set::Theirs).await
         }
         Verb::Approve(args) => {
-            let row = bills::open_run(link, args.run.as_deref()).await?;
+            let row = bills::open_run(link, &ground.out(), args.run.as_deref()).await?;
             let driver = ground.driver(booted, args.approval);
             if row.state != RunState::AwaitingApproval {
                 let words = driver.out.t("does not wait for an approval", "并不在等待批准");
@@ -125,7 +124,7 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             driver.follow(row.head.id, watch, Set::Theirs).await
         }
         Verb::Cancel(args) => {
-            let row = bills::open_run(link, args.run.as_deref()).await?;
+            let row = bills::open_run(link, &ground.out(), args.run.as_deref()).await?;
             ground.driver(booted, Approval::default()).run(Command::Cancel { run: row.head.id }).await
         }
         Verb::Resolve(args) => {

@@ -178,6 +178,7 @@ mod tests {
             columns: Vec::new(),
             open_since: None,
             untold: false,
+            resolved_before: None,
         }
     }
 

@@ -15,6 +15,7 @@ use super::plan::Plan;
 use super::range::Range;
 use super::reason::Reason;
 use super::server::Server;
+use super::story::Closing;
 use super::time::{Clock, ErpDate, Ts};
 use super::who::{Origin, Who};
 
@@ -492,6 +493,9 @@ pub struct BillRow {
     /// Its run closed without anybody approving it: nothing was done about the bill, and nothing is told of it.
     #[serde(rename = "u", default, skip_serializing_if = "std::ops::Not::not")]
     pub untold: bool,
+    /// A person had resolved it before it changed and became an entry again (ledger rows).
+    #[serde(rename = "z", default, skip_serializing_if = "Option::is_none")]
+    pub resolved_before: Option<Box<Closing>>,
 }
 
 impl BillRow {

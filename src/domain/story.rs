@@ -1,5 +1,7 @@
 //! What the facts of one bill tell together that none of them tells alone.
 
+use serde::{Deserialize, Serialize};
+
 use super::bill::Outcome;
 use super::event::{Event, Fact};
 use super::step::Verdict;
@@ -16,6 +18,20 @@ pub fn took_though_refused(facts: &[Fact], at: usize) -> bool {
         _ => None,
     });
     facts.get(at).is_some_and(told) && matches!(answer.into_iter().next(), Some(Verdict::Rejected(_)))
+}
+
+/// Who resolved a bill, why and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// Who.
+    #[serde(rename = "b")]
+    pub by: Who,
+    /// Why, in their words.
+    #[serde(rename = "w")]
+    pub reason: String,
+    /// When.
+    #[serde(rename = "t")]
+    pub at: Ts,
 }
 
 /// That a person resolved a bill.

@@ -30,7 +30,7 @@ mod vendor;
 
 pub use effect::written_all as done_as_written;
 pub use fresh::{new_operation, new_plan};
-pub use import::{ImportError, Imported, import};
+pub use import::{Guess, ImportError, Imported, import};
 pub use lint::lint;
 pub use reading::{inspect, read};
 pub use schema::SCHEMA;

@@ -100,10 +100,10 @@ pub fn inspect(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
     let source = if let Some(side) = &source_side {
         source::read(side, &policy_read, &mut findings)
     } else {
-        findings.refuse(
+        findings.refuse_in_both(
             "source",
-            "the plan has no source",
-            "add the query: {\"source\": {\"api\": \"executeBillQuery\", …}}",
+            ("the plan has no source: add the query", "方案没有来源：请添加查询"),
+            "{\"source\": {\"api\": \"executeBillQuery\", …}}",
         );
         source::nothing()
     };
@@ -113,7 +113,11 @@ pub fn inspect(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
         effect::check(&side, &target.verb, &policy_read, &id, &mut findings);
         (target, side.name)
     } else {
-        findings.refuse("target", "the plan has no target", "add the call: {\"target\": {\"api\": \"Audit\", …}}");
+        findings.refuse_in_both(
+            "target",
+            ("the plan has no target: add the call", "方案没有目标：请添加调用"),
+            "{\"target\": {\"api\": \"Audit\", …}}",
+        );
         (nowhere(), None)
     };
 

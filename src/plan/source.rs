@@ -110,13 +110,16 @@ fn refuse_parser(entry: &Entry, findings: &mut Findings) {
 }
 
 fn form(side: &Side<'_>, findings: &mut Findings) -> FormId {
-    let hint = "add {\"field\": \"FormId\", \"value\": \"SAL_OUTSTOCK\"} to otherRequest";
+    const EXAMPLE: &str = "{\"field\": \"FormId\", \"value\": \"SAL_OUTSTOCK\"}";
     let Some(entry) = side.control("FormId") else {
-        findings.refuse(side.path("otherRequest"), "FormId is missing", hint);
+        let words = ("FormId is missing: add it to otherRequest", "缺少 FormId：请加到 otherRequest");
+        findings.refuse_in_both(side.path("otherRequest"), words, EXAMPLE);
         return FormId::new("");
     };
     match entry.text() {
-        None => findings.refuse(entry.at.clone(), "FormId has no value", hint),
+        None => {
+            findings.refuse_in_both(entry.at.clone(), ("FormId has no value", "FormId 没有值"), EXAMPLE);
+        }
         Some(text) if is_name(&text) => return FormId::new(text),
         Some(text) => {
             findings.refuse(

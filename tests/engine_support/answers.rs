@@ -12,7 +12,7 @@ use skydeck::erp::{Alarm, Erp, Fault, FoundPage, Greeting, Look, PageQuery, Writ
 
 use super::causes;
 use super::rules::{CLOSE, SUBMIT, is_done, is_ready, op_of};
-use super::world::{Late, State, Trouble, World, date, matches};
+use super::world::{Doc, Late, State, Trouble, World, date, matches};
 
 #[async_trait]
 impl Erp for World {
@@ -29,16 +29,20 @@ impl Erp for World {
         }
         let real = self.now().as_secs() as i64;
         let floor = query.filter.split('\'').nth(1).and_then(ErpDate::parse);
+        let by_change = query.filter.contains("FModifyDate>=");
+        let dated = |doc: &Doc| date(if by_change { doc.modified } else { doc.created });
         Ok(self.with(|s| {
             let rows = s.docs.iter().filter(|(fid, doc)| {
                 !doc.gone
                     && doc.visible <= real
                     && matches(&query.filter, doc)
-                    && floor.as_ref().is_none_or(|f| date(doc.created) >= *f)
+                    && floor.as_ref().is_none_or(|f| dated(doc) >= *f)
                     && query.after.as_ref().is_none_or(|after| *fid > after)
             });
-            let bills: Vec<Found> =
-                rows.take(query.limit as usize).map(|(f, d)| World::found(f, d, &query.fields)).collect();
+            let bills: Vec<Found> = rows
+                .take(query.limit as usize)
+                .map(|(f, d)| Found { marked: Some(dated(d)), ..World::found(f, d, &query.fields) })
+                .collect();
             s.pages += 1;
             if let Some(mut between) = s.between.take() {
                 let n = s.pages;

@@ -176,6 +176,7 @@ fn row(run: RunId, env: &str, n: u64, state: BillState) -> BillRow {
         heard: None,
         open_since: None,
         untold: false,
+        resolved_before: None,
     }
 }
 

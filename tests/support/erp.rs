@@ -35,6 +35,8 @@ pub struct Bill {
     pub id: u64,
     pub no: String,
     pub status: &'static str,
+    /// Changes by people so far.
+    pub changes: u32,
 }
 
 struct World {
@@ -60,7 +62,7 @@ pub struct Erp {
 impl Erp {
     /// With so many bills that wait for their audit.
     pub fn start(bills: u64, script: impl Fn(&str, &Value, usize) -> Said + Send + Sync + 'static) -> Self {
-        let bill = |n: u64| Bill { id: 100_000 + n, no: format!("XSCKD{n:06}"), status: "B" };
+        let bill = |n: u64| Bill { id: 100_000 + n, no: format!("XSCKD{n:06}"), status: "B", changes: 0 };
         let world = World { bills: (0..bills).map(bill).collect(), seen: Vec::new() };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
@@ -110,8 +112,14 @@ impl Erp {
 
     /// A further bill that waits for its audit.
     pub fn add(&self, n: u64) {
-        let bill = Bill { id: 100_000 + n, no: format!("XSCKD{n:06}"), status: "B" };
+        let bill = Bill { id: 100_000 + n, no: format!("XSCKD{n:06}"), status: "B", changes: 0 };
         self.inner.world.lock().unwrap().bills.push(bill);
+    }
+
+    /// Somebody changes a bill, which stays in its status.
+    pub fn change(&self, n: u64) {
+        let mut world = self.inner.world.lock().unwrap();
+        world.bills.iter_mut().filter(|bill| bill.id == 100_000 + n).for_each(|bill| bill.changes += 1);
     }
 
     /// Requests of a service so far.
@@ -242,7 +250,7 @@ impl World {
                 "FID" => json!(bill.id),
                 "FBillNo" => json!(bill.no),
                 "FDocumentStatus" => json!(bill.status),
-                "FModifyDate" => json!("2026-01-02T03:04:05"),
+                "FModifyDate" => json!(format!("2026-01-02T03:04:{:02}", 5 + bill.changes)),
                 "FApproverId.FName" if bill.status == "C" => json!("demo"),
                 _ => Value::Null,
             })

@@ -4,6 +4,7 @@
 //! the first needs no guess.
 
 use super::Draft;
+use super::Guess;
 use super::cells::Table;
 
 /// A field row of a table.
@@ -29,6 +30,23 @@ enum Role {
     Describe,
     Required,
     Ignored,
+}
+
+impl Role {
+    /// As it is told to the reader.
+    fn name(self, zh: bool) -> &'static str {
+        let (en, in_chinese) = match self {
+            Self::Field => ("field", "字段"),
+            Self::Label => ("label", "名称"),
+            Self::Kind => ("type", "类型"),
+            Self::Value => ("value", "值"),
+            Self::Default => ("default", "默认值"),
+            Self::Describe => ("description", "描述"),
+            Self::Required => ("required", "必填"),
+            Self::Ignored => ("not used", "不采用"),
+        };
+        if zh { in_chinese } else { en }
+    }
 }
 
 /// The two sides of one plan.
@@ -100,7 +118,7 @@ const CALL_FIELDS: [&str; 8] = [
 ];
 
 /// Sorts the tables of a text into the two sides of each plan. A query that is named after a call begins another plan.
-pub fn sort(tables: &[Table], guesses: &mut Vec<String>) -> Vec<Parts> {
+pub fn sort(tables: &[Table], guesses: &mut Vec<Guess>) -> Vec<Parts> {
     let mut whole: Vec<Parts> = Vec::new();
     let mut parts = Parts { line: tables.first().map_or(1, |t| t.line.max(1)), ..Parts::default() };
     let mut pending: Vec<(&'static str, String)> = Vec::new();
@@ -109,7 +127,11 @@ pub fn sort(tables: &[Table], guesses: &mut Vec<String>) -> Vec<Parts> {
         for word in table.above.iter().flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric())) {
             let known = ["executeBillQuery", "Audit", "Submit", "excuteOperation"].iter().find(|k| **k == word);
             if let Some(known) = known.filter(|_| !pending.iter().any(|(k, _)| *k == "api")) {
-                guesses.push(format!("line {}: `{known}` in the text above the table taken as its api", table.line));
+                guesses.push(Guess::at(
+                    table.line,
+                    format_args!("`{known}` in the text above the table taken as its api"),
+                    format_args!("表格上方文字中的 `{known}` 视为其接口"),
+                ));
                 pending.push(("api", (*known).to_owned()));
             }
         }
@@ -127,9 +149,10 @@ pub fn sort(tables: &[Table], guesses: &mut Vec<String>) -> Vec<Parts> {
         if place == Place::SourceRequest && named_query && parts.source.is_some() && parts.target.is_some() {
             whole.push(std::mem::replace(&mut parts, Parts { line: table.line, ..Parts::default() }));
         } else if place == Place::SourceRequest && is_description(&rows, &parts) {
-            guesses.push(format!(
-                "line {}: the table describes fields that have their values already, left out",
-                table.line
+            guesses.push(Guess::at(
+                table.line,
+                "the table describes fields that have their values already, left out",
+                "此表只是说明已有值的字段，未采用",
             ));
             continue;
         }
@@ -184,14 +207,18 @@ fn fact_table(table: &Table) -> Option<Vec<(&'static str, String)>> {
     (!kept.is_empty()).then_some(kept)
 }
 
-fn rows(table: &Table, guesses: &mut Vec<String>) -> Vec<Row> {
+fn rows(table: &Table, guesses: &mut Vec<Guess>) -> Vec<Row> {
     let Some(first) = table.rows.first() else { return Vec::new() };
     let named: Vec<Option<Role>> = first.iter().map(|c| role(c)).collect();
     let known = named.iter().flatten().filter(|r| **r != Role::Ignored).count();
     let (roles, skip) = if known >= 2 || (known == 1 && first.len() <= 2) {
         for (cell, role) in first.iter().zip(&named) {
             if role.is_none() && !cell.is_empty() {
-                guesses.push(format!("line {}: the table column `{cell}` is not known and is left out", table.line));
+                guesses.push(Guess::at(
+                    table.line,
+                    format_args!("the table column `{cell}` is not known and is left out"),
+                    format_args!("不认识表格列 `{cell}`，未采用"),
+                ));
             }
         }
         let mut roles: Vec<Role> = named.into_iter().map(|r| r.unwrap_or(Role::Ignored)).collect();
@@ -200,7 +227,11 @@ fn rows(table: &Table, guesses: &mut Vec<String>) -> Vec<Row> {
             && let Some(label) = roles.iter_mut().find(|r| **r == Role::Label)
         {
             *label = Role::Field;
-            guesses.push(format!("line {}: the names in the first named column are taken as fields", table.line));
+            guesses.push(Guess::at(
+                table.line,
+                "the names in the first named column are taken as fields",
+                "第一个名称列视为字段",
+            ));
         }
         (roles, 1)
     } else {
@@ -214,7 +245,12 @@ fn rows(table: &Table, guesses: &mut Vec<String>) -> Vec<Row> {
         if !first.first().is_some_and(|c| super::super::source::is_name(c)) {
             return Vec::new();
         }
-        guesses.push(format!("line {}: the table has no known header, its columns are taken as {roles:?}", table.line));
+        let names = |zh| roles.iter().map(|role| role.name(zh)).collect::<Vec<_>>().join(", ");
+        guesses.push(Guess::at(
+            table.line,
+            format_args!("the table has no known header, its columns are taken as {}", names(false)),
+            format_args!("表格没有认识的表头，各列依次视为 {}", names(true)),
+        ));
         (roles, 0)
     };
     table
@@ -226,7 +262,7 @@ fn rows(table: &Table, guesses: &mut Vec<String>) -> Vec<Row> {
         .collect()
 }
 
-fn read_row(roles: &[Role], cells: &[String], line: usize, guesses: &mut Vec<String>) -> Option<Row> {
+fn read_row(roles: &[Role], cells: &[String], line: usize, guesses: &mut Vec<Guess>) -> Option<Row> {
     let mut row = Row::default();
     for (role, cell) in roles.iter().zip(cells) {
         let text = || Some(cell.clone()).filter(|c| !c.is_empty());
@@ -261,7 +297,7 @@ fn read_row(roles: &[Role], cells: &[String], line: usize, guesses: &mut Vec<Str
 }
 
 /// Undoes what pages do to a value: the lost pipe, typographic quotes in a filter.
-fn repair(field: &str, text: &mut String, line: usize, guesses: &mut Vec<String>) {
+fn repair(field: &str, text: &mut String, line: usize, guesses: &mut Vec<Guess>) {
     let before = text.clone();
     if let Ok(parts) = super::super::template::parts(&before) {
         let mut out = String::new();
@@ -275,17 +311,25 @@ fn repair(field: &str, text: &mut String, line: usize, guesses: &mut Vec<String>
             }
         }
         if out != before {
-            guesses.push(format!("line {line}: {field}: the pipe lost in the table is put back: {out}"));
+            guesses.push(Guess::at(
+                line,
+                format_args!("{field}: the pipe lost in the table is put back: {out}"),
+                format_args!("{field}：已补回表格中丢失的竖线：{out}"),
+            ));
             *text = out;
         }
     }
     if field.eq_ignore_ascii_case("FilterString") && text.contains(['‘', '’']) {
         *text = text.replace(['‘', '’'], "'");
-        guesses.push(format!("line {line}: {field}: typographic quotation marks made plain: {text}"));
+        guesses.push(Guess::at(
+            line,
+            format_args!("{field}: typographic quotation marks made plain: {text}"),
+            format_args!("{field}：弯引号已改为直引号：{text}"),
+        ));
     }
 }
 
-fn place(table: &Table, rows: &[Row], facts: &[(&str, String)], parts: &Parts, guesses: &mut Vec<String>) -> Place {
+fn place(table: &Table, rows: &[Row], facts: &[(&str, String)], parts: &Parts, guesses: &mut Vec<Guess>) -> Place {
     let has = |names: &[&str]| rows.iter().any(|r| names.iter().any(|n| r.field.eq_ignore_ascii_case(n)));
     if has(&QUERY_FIELDS) {
         return Place::SourceRequest;
@@ -299,21 +343,28 @@ fn place(table: &Table, rows: &[Row], facts: &[(&str, String)], parts: &Parts, g
     let fields = |rows: &[Row]| rows.iter().map(|r| r.field.clone()).collect::<Vec<_>>();
     let source = parts.source.as_ref();
     let (place, why) = if api.as_deref().is_some_and(|a| a != "executebillquery") {
-        (Place::Target, "because of the api printed above it")
+        (Place::Target, ("because of the api printed above it", "因为上方写有接口"))
     } else if says(&["响应", "返回", "response", "出参"]) {
-        (Place::SourceResponse, "because of the words above it")
+        (Place::SourceResponse, ("because of the words above it", "依据上方的文字"))
     } else if source.is_some_and(|s| fields(rows).iter().all(|f| s.request.iter().any(|r| r.field == *f))) {
-        (Place::SourceResponse, "because it repeats the columns of the query")
+        (Place::SourceResponse, ("because it repeats the columns of the query", "因为它重复了查询的字段"))
     } else if says(&["目标", "写入", "target"]) {
-        (Place::Target, "because of the words above it")
+        (Place::Target, ("because of the words above it", "依据上方的文字"))
     } else {
-        (Place::SourceRequest, "because it holds columns and nothing says otherwise")
+        (
+            Place::SourceRequest,
+            ("because it holds columns and nothing says otherwise", "因为它列出字段，且没有相反的说明"),
+        )
     };
     let name = match place {
-        Place::SourceRequest => "the query's columns",
-        Place::SourceResponse => "the query's response",
-        Place::Target => "the target's fields",
+        Place::SourceRequest => ("the query's columns", "查询的字段"),
+        Place::SourceResponse => ("the query's response", "查询的响应"),
+        Place::Target => ("the target's fields", "目标的字段"),
     };
-    guesses.push(format!("line {}: the table is taken as {name}, {why}", table.line));
+    guesses.push(Guess::at(
+        table.line,
+        format_args!("the table is taken as {}, {}", name.0, why.0),
+        format_args!("此表视为{}，{}", name.1, why.1),
+    ));
     place
 }

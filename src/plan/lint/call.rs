@@ -21,7 +21,7 @@ pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
                 ),
                 format!("{names} 会放过 ERP 规则（负库存、价格校验等）：已剔除；操作员可在单次运行中说明原因后选用"),
             )
-            .mend("leave InterationFlags empty");
+            .mend_in_both("leave InterationFlags empty", "InterationFlags 留空");
     }
     if target.options.ignore_interaction == Some(true) {
         found

@@ -54,6 +54,15 @@ pub struct Hazard {
     pub message_zh: String,
     /// What to write instead, where something can be written.
     pub mend: Option<String>,
+    /// The same in Chinese, where it is said in words.
+    pub mend_zh: Option<String>,
+}
+
+impl Hazard {
+    /// What to write instead, in the language that is asked for.
+    pub fn mend_in(&self, zh: bool) -> Option<&str> {
+        self.mend_zh.as_deref().filter(|_| zh).or(self.mend.as_deref())
+    }
 }
 
 /// All hazards of a plan file, by line.
@@ -68,6 +77,7 @@ pub fn lint(file: &PlanFile) -> Vec<Hazard> {
             message_en: format!("refuses to run: {}", problem.message),
             message_zh: format!("方案拒绝运行：{}", problem.zh.as_ref().unwrap_or(&problem.message)),
             mend: Some(problem.hint.clone()).filter(|h| !h.is_empty()),
+            mend_zh: None,
         });
     }
     if let Some(top) = file.raw.as_object() {
@@ -113,6 +123,7 @@ impl Found<'_> {
             message_en: en.into(),
             message_zh: zh.into(),
             mend: None,
+            mend_zh: None,
         });
         self
     }
@@ -121,6 +132,13 @@ impl Found<'_> {
     fn mend(&mut self, text: impl Into<String>) {
         if let Some(last) = self.out.last_mut() {
             last.mend = Some(text.into());
+        }
+    }
+
+    /// The same, where it is said in words.
+    fn mend_in_both(&mut self, en: impl Into<String>, zh: impl Into<String>) {
+        if let Some(last) = self.out.last_mut() {
+            (last.mend, last.mend_zh) = (Some(en.into()), Some(zh.into()));
         }
     }
 }

@@ -109,7 +109,10 @@ fn status(predicates: &[Predicate], at: &str, found: &mut Found<'_>) {
             ),
             format!("过滤条件除 B（审核中）外还放行 {codes}，只有 B 可以审核：其余由 Skydeck 跳过{blind_zh}"),
         )
-        .mend("FDocumentStatus='B' — or \"skydeck\": {\"submit\": true} with FDocumentStatus in ('A','B')");
+        .mend_in_both(
+            "FDocumentStatus='B' — or \"skydeck\": {\"submit\": true} with FDocumentStatus in ('A','B')",
+            "FDocumentStatus='B'；或 \"skydeck\": {\"submit\": true} 并用 FDocumentStatus in ('A','B')",
+        );
 }
 
 /// 2, 7, 9, 12, 13: what the mark is compared with.
@@ -186,7 +189,7 @@ fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
                 ),
                 format!("水位按 {column} 推进：读取时还是暂存的单据，提交后不会再被读到；由 Skydeck 的未结清单和定期全量扫描兜底"),
             )
-            .mend(format!("FModifyDate instead of {column}"));
+            .mend_in_both(format!("FModifyDate instead of {column}"), format!("用 FModifyDate 代替 {column}"));
     }
     if overlap.is_zero() {
         found
@@ -278,7 +281,7 @@ fn columns(predicates: &[Predicate], side: &Side<'_>, at: &str, found: &mut Foun
                     ),
                     format!("{} 像是分录字段：一行分录一行数据，同一单据会重复。Skydeck 每单只留一行，显示第一行的值", column.path),
                 )
-                .mend("leave the column out");
+                .mend_in_both("leave the column out", "去掉此字段");
         }
         if column.path.eq_ignore_ascii_case("FApproveDate") && excludes_audited {
             found
@@ -289,7 +292,7 @@ fn columns(predicates: &[Predicate], side: &Side<'_>, at: &str, found: &mut Foun
                     "FApproveDate is empty for every bill that this filter lets through",
                     "此过滤条件放行的单据，FApproveDate 一定为空",
                 )
-                .mend("leave the column out, or ask for FModifyDate");
+                .mend_in_both("leave the column out, or ask for FModifyDate", "去掉此字段，或改查 FModifyDate");
         }
     }
 }
@@ -307,6 +310,6 @@ fn brackets(tokens: &[filter_text::Token], at: &str, found: &mut Found<'_>) {
                 "`or` beside `and` without brackets: `and` binds first, which lets through more than one reads",
                 "or 与 and 并列而没有括号：and 先结合，放行的单据可能比看上去多",
             )
-            .mend("put the `or` into brackets");
+            .mend_in_both("put the `or` into brackets", "给 or 部分加上括号");
     }
 }

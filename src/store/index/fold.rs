@@ -18,6 +18,7 @@ use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
 use crate::domain::run::{RunEnd, RunHead, RunKind, RunState};
 use crate::domain::step::{Step, Verdict};
+use crate::domain::story::Closing;
 use crate::domain::time::Ts;
 use crate::store::StoreError;
 
@@ -106,7 +107,10 @@ pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), S
         | Event::BillRead { .. }
         | Event::BillDeferred { .. }
         | Event::BillSettled { .. } => on_bill(s, &fact.event, at, seq)?,
-        Event::LedgerResolved { key, .. } => ledger::resolved(s, key, seq)?,
+        Event::LedgerResolved { key, by, reason } => {
+            let closing = Closing { by: by.clone(), reason: reason.clone(), at };
+            ledger::resolved(s, key, closing, seq)?;
+        }
         Event::LedgerReopened { key, since, .. } => ledger::reopened(s, key, *since, seq)?,
         Event::ServerBound(bound) => {
             let env = dict(s, Dict::Env, bound.env.as_str())?;

@@ -11,6 +11,7 @@ use super::scratch::Scratch;
 use crate::domain::bill::{Outcome, Skip};
 use crate::domain::cause::known;
 use crate::domain::ids::{Fid, WorkKey};
+use crate::domain::story::Closing;
 use crate::domain::time::Ts;
 use crate::store::StoreError;
 
@@ -37,10 +38,10 @@ pub(super) fn settled<K: Kv + ?Sized>(
     {
         return Ok(());
     }
-    let closed = known.z.take().is_some();
+    let closed = known.z.take();
     if outcome.is_resolved() {
         let Some(open) = known.l.take() else {
-            if known.d > 0 || closed {
+            if known.d > 0 || closed.is_some() {
                 known.d = 0;
                 s.put(at_key, &known)?;
             }
@@ -51,10 +52,12 @@ pub(super) fn settled<K: Kv + ?Sized>(
         known.d = 0;
     } else {
         let since = known.l.as_ref().map_or(at, |open| open.s);
-        if let Some(open) = known.l.take() {
-            leave(s, &open, live.f, &bill.fid)?;
+        let open = known.l.take();
+        if let Some(open) = &open {
+            leave(s, open, live.f, &bill.fid)?;
         }
-        let open = OpenRec { s: since, r: bill.no, p: live.p, o: outcome.clone(), t: at, v: false };
+        let closing = open.or(closed).and_then(|entry| entry.c);
+        let open = OpenRec { s: since, r: bill.no, p: live.p, o: outcome.clone(), t: at, v: false, c: closing };
         enter(s, &open, live.f, &bill.fid)?;
         known.l = Some(open);
     }
@@ -109,12 +112,17 @@ pub(super) fn read_back<K: Kv + ?Sized>(
 
 /// An operator closed the entry with a written reason. Nothing happens when there is none: two consoles may
 /// close the same one.
-pub(super) fn resolved<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, work: &WorkKey, seq: u64) -> Result<(), StoreError> {
+pub(super) fn resolved<K: Kv + ?Sized>(
+    s: &mut Scratch<'_, K>,
+    work: &WorkKey,
+    closing: Closing,
+    seq: u64,
+) -> Result<(), StoreError> {
     let (family, mut known) = noted(s, work, seq)?;
     if let Some(open) = known.l.take() {
         leave(s, &open, family, &work.record.fid)?;
         known.d = 0;
-        known.z = Some(open);
+        known.z = Some(OpenRec { c: Some(Box::new(closing)), ..open });
         s.put(known_key(family, &work.record.fid), &known)?;
     }
     Ok(())
@@ -132,7 +140,7 @@ pub(super) fn reopened<K: Kv + ?Sized>(
     if known.l.is_none()
         && let Some(closed) = known.z.take()
     {
-        let open = OpenRec { s: since, ..closed };
+        let open = OpenRec { s: since, c: None, ..closed };
         enter(s, &open, family, &work.record.fid)?;
         known.l = Some(open);
         s.put(known_key(family, &work.record.fid), &known)?;

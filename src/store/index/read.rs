@@ -197,6 +197,7 @@ impl<K: Kv> Index<K> {
             state: BillState::Settled(open.o.bounded()),
             at: open.t,
             open_since: Some(open.s),
+            resolved_before: open.c,
             ..row
         }))
     }

@@ -9,6 +9,7 @@ use crate::domain::bill::{BillState, Found, Outcome, Rev};
 use crate::domain::erp_status::Heard;
 use crate::domain::ids::{Fid, RecordKey};
 use crate::domain::run::{BillRow, Collected, Consent, Flag, RunHead, RunRow, RunState, Tally};
+use crate::domain::story::Closing;
 use crate::domain::time::{ErpDate, Ts};
 
 /// What rarely changes in a run.
@@ -217,6 +218,7 @@ impl BillRec {
             columns: self.c,
             open_since: None,
             untold,
+            resolved_before: None,
         }
     }
 
@@ -291,4 +293,7 @@ pub struct OpenRec {
     /// The unknown outcome was read back and the bill waits to be repeated.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub v: bool,
+    /// Who closed it last, where that did not last: the bill changed. Of a closed entry: who closed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c: Option<Box<Closing>>,
 }

@@ -368,6 +368,7 @@ mod tests {
             heard: None,
             open_since: None,
             untold: false,
+            resolved_before: None,
         };
         (Cursor(fid.to_string()), row)
     }

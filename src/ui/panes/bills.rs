@@ -192,6 +192,14 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
     }
     pen.pieces(x, y, w, &head);
     y += 1;
+    if let Some(before) = &row.resolved_before
+        && y < area.bottom()
+    {
+        let by = words::shown(&before.by.to_string());
+        let text = format!("{} {by}: {}", texts.resolved_before, words::shown(&before.reason));
+        pen.text(x, y, w, Role::Notice, &text);
+        y += 1;
+    }
     let message = words::message(&row.state);
     let room = usize::from(area.bottom().saturating_sub(y));
     if !message.is_empty() && room > 0 {

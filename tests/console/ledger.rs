@@ -1,0 +1,45 @@
+//! The ledger's detail and its filter: who had closed a bill that changed since, and values that no key has.
+
+use skydeck::domain::story::Closing;
+use skydeck::domain::time::Ts;
+use skydeck::ui::Lang;
+
+use super::world::{Console, World, key_of};
+use super::{console, other, text};
+
+#[test]
+fn the_detail_of_an_entry_says_who_had_closed_it_and_why() {
+    for (lang, words) in [
+        (Lang::En, "changed since; resolved before by wang (says zhao)@10.0.3.9: sent back"),
+        (Lang::Zh, "此前已办结，由 wang (says zhao)@10.0.3.9: sent back"),
+    ] {
+        let mut world = World::new(false);
+        let by = skydeck::domain::who::Who { name: Some("wang".into()), ..other() };
+        let closed = key_of("demo", 1);
+        let bill = world.bills.iter_mut().find(|bill| bill.key == closed).unwrap();
+        bill.resolved_before = Some(Box::new(Closing { by, reason: "sent back".into(), at: Ts(0) }));
+        let mut c = Console::new(world, lang, (120, 36)).working();
+        c.keys("3j");
+        assert!(text(&c).contains(words), "{}", text(&c));
+        c.keys("j");
+        assert!(!text(&c).contains(words), "of another bill: {}", text(&c));
+    }
+}
+
+#[test]
+fn a_value_that_no_key_has_is_refused_at_its_place_with_the_nearest_one() {
+    for (lang, typed, said) in [
+        (Lang::En, "cause:stok", "no cause is called `stok`"),
+        (Lang::Zh, "cause:stok", "没有名为 `stok` 的原因"),
+        (Lang::Zh, "status:faild", "`faild`"),
+    ] {
+        let mut c = Console::new(World::new(false), lang, (100, 30)).working();
+        c.keys(&format!("3/{typed}<Enter>"));
+        assert!(text(&c).contains(said), "{}", text(&c));
+        c.keys("<Esc>");
+        assert!(!text(&c).contains(&format!("/{typed}")), "it filters nothing: {}", text(&c));
+    }
+    let mut c = console().working();
+    c.keys("3/cause:stock<Enter>");
+    assert!(text(&c).contains("/cause:stock"));
+}
