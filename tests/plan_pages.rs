@@ -300,7 +300,7 @@ fn an_imported_operation_brings_what_shows_that_it_is_done() {
     let made = plan::import(&page("ReleaseMO")).unwrap();
     assert!(plan::read(PlanId::new("p"), &made[0].json).is_err());
     let word = made[0].guesses.iter().find(|guess| guess.en.contains("ReleaseMO")).expect("a word of what to add");
-    assert!(word.contains("skydeck") && word.contains("done"), "{word}");
+    assert!(word.en.contains("skydeck") && word.en.contains("done"), "{word:?}");
 }
 
 #[test]
