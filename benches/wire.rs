@@ -129,6 +129,7 @@ fn match_a_row(bencher: Bencher<'_, '_>, filter: &str) {
         heard: None,
         open_since: None,
         untold: false,
+        resolved_before: None,
     };
     bencher.bench_local(|| black_box(&filter).matches(&row, &names, Ts(1_795_541_920_000)));
 }
