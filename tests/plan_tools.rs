@@ -169,6 +169,6 @@ fn import_says_why_it_cannot() {
     ] {
         let e = plan::import(text).unwrap_err();
         assert!(e.to_string().contains(word), "{e}");
-        assert!(!e.hint.is_empty());
+        assert!(!e.en.is_empty() && !e.zh.is_empty());
     }
 }
