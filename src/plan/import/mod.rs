@@ -163,28 +163,25 @@ fn of_json(line: usize, plan: Map<String, Value>) -> Imported {
 /// The plan as text, with what shows that its operation is done, or with the word that this is missing.
 fn finished(line: usize, mut plan: Map<String, Value>, mut guesses: Vec<Guess>) -> Imported {
     if let Some(operation) = undeclared(&plan) {
-        match shown_by(&operation) {
-            Some((field, value)) => {
-                let policy = plan.entry("skydeck").or_insert_with(|| json!({}));
-                if let Value::Object(policy) = policy {
-                    policy.insert("done".to_owned(), json!([[field, "in", value]]));
-                }
-                let declared = declaration(&operation);
-                guesses.push(Guess::new(
-                    format!("`{operation}` is taken as done where {field} is {value}: {declared}"),
-                    format!("{field} 为 {value} 时视为 `{operation}` 已完成：{declared}"),
-                ));
+        if let Some((field, value)) = shown_by(&operation) {
+            let policy = plan.entry("skydeck").or_insert_with(|| json!({}));
+            if let Value::Object(policy) = policy {
+                policy.insert("done".to_owned(), json!([[field, "in", value]]));
             }
-            None => {
-                let declared = declaration(&operation);
-                guesses.push(Guess::new(
-                    format!(
-                        "the plan does not say what shows that `{operation}` is done: add {declared} with the field it \
+            let declared = declaration(&operation);
+            guesses.push(Guess::new(
+                format!("`{operation}` is taken as done where {field} is {value}: {declared}"),
+                format!("{field} 为 {value} 时视为 `{operation}` 已完成：{declared}"),
+            ));
+        } else {
+            let declared = declaration(&operation);
+            guesses.push(Guess::new(
+                format!(
+                    "the plan does not say what shows that `{operation}` is done: add {declared} with the field it \
                          changes and the value it leaves there"
-                    ),
-                    format!("方案没有说明怎样看出 `{operation}` 已完成：请添加 {declared}，写明它改变的字段和改后的值"),
-                ));
-            }
+                ),
+                format!("方案没有说明怎样看出 `{operation}` 已完成：请添加 {declared}，写明它改变的字段和改后的值"),
+            ));
         }
     }
     Imported { json: show::text(&Value::Object(plan)), guesses, line }
