@@ -13,7 +13,7 @@ const WORDS: &str = "字段“客户”是必填项";
 /// A site whose first bills are refused, after one run.
 fn site(bills: u64, refused: u64) -> Site {
     let erp = Erp::start(bills, move |service, data, _| match service {
-        "Audit" if (0..refused).any(|n| data["Ids"] == (100_000 + n).to_string()) => {
+        "Audit" if (0..refused).any(|n| data["Ids"].as_str() == Some(format!("{}", 100_000 + n).as_str())) => {
             Said::Http(200, answer(false, &[WORDS], &[], 11))
         }
         _ => Said::Good,
