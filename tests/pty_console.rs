@@ -41,6 +41,10 @@ fn a_run_a_retry_help_a_resize_and_the_way_out() {
     pty.resize(30, 5);
     pty.wait_for("it says that it is too small", |text| text.contains("60x15") && !text.contains("Approve"));
     pty.send(b"y");
+    // The key is heard by a thread of its own: it must have come before there is room again.
+    pty.resize(31, 5);
+    pty.wait_text("31x5");
+    std::thread::sleep(std::time::Duration::from_secs(2));
     pty.resize(120, 36);
     pty.wait_text("Approve this set?");
     std::thread::sleep(std::time::Duration::from_millis(600));
