@@ -76,6 +76,7 @@ pub async fn run<A: App>(
         frame_before: now.checked_sub(ENGINE).unwrap_or(now),
         last_now: now,
         dirty: true,
+        hidden: false,
         hurry: true,
         stopped: false,
         title: String::new(),
@@ -101,6 +102,8 @@ pub(super) struct Console<A> {
     frame_before: Instant,
     last_now: Instant,
     dirty: bool,
+    /// The last picture said that the terminal is too small.
+    hidden: bool,
     /// A key or an answer waits to be seen: the next frame need not wait for the engine's pace.
     hurry: bool,
     /// We gave the terminal away and wait for SIGCONT.
@@ -207,7 +210,8 @@ impl<A: App> Console<A> {
     fn input(&mut self, input: Input) {
         self.hurry = true;
         let (columns, rows) = self.screen.size();
-        let hidden = small::is_too_small(columns, rows);
+        // Also when there is room again, until the console has been drawn in it.
+        let hidden = self.hidden || small::is_too_small(columns, rows);
         match input {
             Input::Msg(msg) if hidden && !small::takes(&msg) => {}
             Input::Msg(msg) => self.tell(msg),
@@ -268,7 +272,8 @@ impl<A: App> Console<A> {
     fn draw(&mut self) {
         let (columns, rows) = self.screen.size();
         let (app, size, chinese) = (&self.app, self.size, self.words.chinese);
-        let frame = if small::is_too_small(columns, rows) {
+        self.hidden = small::is_too_small(columns, rows);
+        let frame = if self.hidden {
             self.screen.frame(|picture| small::paint(picture, chinese))
         } else {
             self.screen.frame(|picture| large::paint(picture, size, chinese, |picture| app.view(picture)))

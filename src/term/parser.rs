@@ -236,7 +236,8 @@ impl Parser {
         }
     }
 
-    /// Sequences and strings may begin with one byte of C1 in the place of ESC and a letter; what follows it is no key either.
+    /// Sequences and strings may begin with one byte of C1 in the place of ESC and a letter; they are read alike. Whether the byte
+    /// began one.
     fn begins_by_one(&mut self, byte: u8) -> bool {
         let letter = match byte {
             0x90 => b'P',
