@@ -230,7 +230,11 @@ fn storms_of_sizes_do_no_harm() {
     pty.wait_text("too small");
     pty.resize(100, 30);
     let text = pty.wait_text("READY 100x30");
-    assert!(text.contains("row 6;"), "{text}");
+    // A key that came while there was no picture was not taken, so how many of the six counted depends on the storm.
+    let row: u16 = text.split("row ").nth(1).and_then(|rest| rest.split(';').next()).unwrap().parse().unwrap();
+    assert!(row <= 6, "{text}");
+    pty.send(b"j");
+    pty.wait_text(&format!("row {};", row + 1));
     pty.send(b"q");
     assert_eq!(pty.wait_end().0, 0);
     pty.assert_restored();
