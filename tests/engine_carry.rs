@@ -10,7 +10,7 @@ use std::time::Duration;
 use engine_support::*;
 use skydeck::domain::command::{Command, StartParams};
 use skydeck::domain::event::Event;
-use skydeck::domain::ids::{PlanId, PlanRev, RunId};
+use skydeck::domain::ids::{EnvId, FormId, OpId, PlanId, PlanRev, RecordKey, RunId};
 use skydeck::domain::plan::RetryUnchanged;
 use skydeck::domain::run::{Revision, RunEnd, RunRow, RunState};
 use skydeck::store::Store as _;
@@ -311,11 +311,63 @@ async fn two_plans_with_one_target_do_not_call_each_others_refused_bills_for_eve
     assert_eq!(calls(&bench), before);
 }
 
+/// What the last run of the bench told of a bill, and whether the ledger holds it.
+fn told(bench: &Bench, row: &RunRow, n: u64) -> (String, bool) {
+    let key = RecordKey { env: EnvId::new("test"), form: FormId::new(FORM), fid: fid(n) }.under(&OpId::default());
+    (bench.word(row.head.id, n), bench.store.ledger_entry(&key).unwrap().is_some())
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_bill_that_is_there_no_longer_is_told_as_gone() {
+async fn a_bill_that_two_runs_do_not_find_is_told_as_gone() {
     let mut bench = refused(2, MISSING, 11).await;
     bench.world.change(1, |doc| doc.gone = true);
-    let row = bench.whole_run().await;
-    assert_eq!((row.tally.found, row.tally.skipped, unchanged(&row)), (1, 1, 1));
+    let first = bench.whole_run().await;
+    assert_eq!((first.tally.found, first.tally.skipped, unchanged(&first)), (1, 1, 1));
+    assert_eq!(told(&bench, &first, 1), ("skipped:missing".to_owned(), true));
+    let second = bench.whole_run().await;
+    assert_eq!(told(&bench, &second, 1), ("skipped:gone".to_owned(), false));
     assert_eq!(bench.store.unresolved(None).unwrap(), 1);
+    assert_eq!(bench.whole_run().await.state, RunState::Closed(RunEnd::Empty));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_shows_nothing_forgets_no_bill() {
+    for by in [1, 2] {
+        let mut bench = Bench::started().await;
+        bench.world.submitted(1..=4);
+        let run = bench.start_plan().await;
+        bench.awaiting(run).await;
+        bench.world.with(|s| s.blind = Some(by));
+        let approve = bench.approval(run);
+        bench.accepted(approve).await;
+        let row = bench.closed(run).await;
+        let hidden = 4 / by;
+        assert_eq!((row.tally.skipped, row.tally.audited), (hidden, 4 - hidden), "{by}");
+        assert_eq!(bench.store.unresolved(None).unwrap(), hidden);
+        let next = bench.whole_run().await;
+        assert_eq!((next.tally.audited, next.tally.closes()), (hidden, true), "{by}");
+        assert_eq!(bench.store.unresolved(None).unwrap(), 0);
+        bench.check();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_that_show_nothing_at_all_do_not_prove_that_a_bill_is_gone() {
+    let mut bench = refused(2, MISSING, 11).await;
+    // The user may not see them any more.
+    for n in [1, 2] {
+        bench.world.change(n, |doc| doc.gone = true);
+    }
+    let first = bench.whole_run().await;
+    assert_eq!((first.tally.skipped, unchanged(&first)), (2, 0));
+    for _ in 0..3 {
+        let row = bench.whole_run().await;
+        assert_eq!((row.state.clone(), unchanged(&row)), (RunState::Closed(RunEnd::Empty), 2));
+    }
+    assert_eq!(bench.store.unresolved(None).unwrap(), 2);
+    for n in [1, 2] {
+        bench.world.change(n, |doc| doc.gone = false);
+    }
+    let seen = bench.whole_run().await;
+    assert_eq!((seen.tally.audited, bench.store.unresolved(None).unwrap()), (2, 0));
 }

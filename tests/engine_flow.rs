@@ -174,7 +174,7 @@ async fn what_changed_went_or_was_audited_after_the_approval_is_not_called() {
     bench.accepted(approve).await;
     bench.closed(run).await;
     let words: Vec<String> = (1..=4).map(|n| bench.word(run, n)).collect();
-    assert_eq!(words, ["skipped:changed", "skipped:gone", "already_audited:zhang", "audited"]);
+    assert_eq!(words, ["skipped:changed", "skipped:missing", "already_audited:zhang", "audited"]);
     assert_eq!(bench.world.with(|s| s.posts.len()), 1);
     bench.check();
 }

@@ -140,6 +140,11 @@ impl Around for People {
             self.world.with(|s| s.read_faults.push_back(FaultKind::NoAnswer));
             said.push("the next read fails".to_owned());
         }
+        if rng.u32(0..6) == 0 {
+            let by = rng.u64(1..=3);
+            self.world.with(|s| s.blind = Some(by));
+            said.push(format!("the next look shows no bill whose number {by} divides"));
+        }
         if rng.u32(0..4) == 0 {
             self.between(rng);
             said.push("others audit between the pages".to_owned());
@@ -151,6 +156,7 @@ impl Around for People {
         self.world.with(|s| {
             s.trouble.clear();
             s.read_faults.clear();
+            s.blind = None;
             s.between = None;
         });
     }

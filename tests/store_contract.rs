@@ -630,6 +630,7 @@ fn an_unknown_bill_leaves_the_ledger_by_what_says_something_about_it_and_by_noth
         (failed("session"), stays, Some("session")),
         (failed("credentials"), stays, Some("credentials")),
         (skipped(Skip::NotReached), stays, Some("not_reached")),
+        (skipped(Skip::Missing), stays, Some("missing")),
         (skipped(Skip::UnknownElsewhere), stays, Some("unknown_elsewhere")),
         (skipped(Skip::Held("held".into())), stays, Some("held")),
         (skipped(Skip::Excluded), stays, None),

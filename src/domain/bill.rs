@@ -106,6 +106,9 @@ pub struct Found {
     /// is gone.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Cause>,
+    /// The run did not find it: all of this is what an earlier run read. Only where the same reads showed other bills.
+    #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
+    pub absent: bool,
     /// Path and value of the fields an operation looks at, where those are others than status and approver. Of the moment:
     /// the revision keeps their hash.
     #[serde(skip)]
@@ -171,8 +174,10 @@ pub enum Skip {
     OtherStatus(String),
     /// The bill changed after the operator approved it.
     Changed,
-    /// The bill is no longer there.
+    /// The bill is no longer there: the query of a later run and two more reads did not find it either.
     Gone,
+    /// The look before the call did not find it. One look proves nothing, so that the ledger keeps it.
+    Missing,
     /// Held by a rule the operator or the plan set; the rule's name.
     Held(String),
     /// Taken out by the operator.
@@ -209,6 +214,7 @@ impl Skip {
             Self::OtherStatus(_) => "other_status",
             Self::Changed => "changed",
             Self::Gone => "gone",
+            Self::Missing => "missing",
             Self::Held(_) => "held",
             Self::Excluded => "excluded",
             Self::NotReached => "not_reached",
@@ -513,6 +519,7 @@ mod tests {
             (Outcome::Already { by: None, on: None }, Slot::Already, true, None),
             (Outcome::Skipped(Skip::NotReached), Slot::NotReached, false, Some("not_reached")),
             (Outcome::Skipped(Skip::Gone), Slot::Skipped, true, Some("gone")),
+            (Outcome::Skipped(Skip::Missing), Slot::Skipped, false, Some("missing")),
             (Outcome::Skipped(Skip::Excluded), Slot::Skipped, true, Some("excluded")),
             (Outcome::Skipped(Skip::Changed), Slot::Skipped, false, Some("changed")),
             (Outcome::Failed(failed), Slot::Failed, false, Some("stock")),

@@ -137,7 +137,8 @@ impl After {
             Outcome::Unknown(Unknown { why: UnknownWhy::ChangedSince(status), .. }) => {
                 Some(known(status.clone(), Ground::Read))
             }
-            Outcome::Skipped(Skip::Gone) | Outcome::Unknown(Unknown { why: UnknownWhy::GoneSince, .. }) => {
+            Outcome::Skipped(Skip::Gone | Skip::Missing)
+            | Outcome::Unknown(Unknown { why: UnknownWhy::GoneSince, .. }) => {
                 Some(Self { status: None, ground: Ground::Gone, at: Some(at), audited: None })
             }
             Outcome::Done { .. }
@@ -232,6 +233,7 @@ mod tests {
             ("", unknown(UnknownWhy::ChangedSince(Status::Reaudit)), 1, None, ("D", Ground::Read, Some(50))),
             ("", unknown(UnknownWhy::GoneSince), 1, Some((48, None, false)), ("", Ground::Gone, Some(48))),
             ("", Outcome::Skipped(Skip::Gone), 0, None, ("", Ground::Gone, Some(50))),
+            ("", Outcome::Skipped(Skip::Missing), 0, None, ("", Ground::Gone, Some(50))),
             (
                 "",
                 Outcome::Skipped(Skip::Changed),

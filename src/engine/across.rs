@@ -31,9 +31,10 @@ impl Runner {
         params: &StartParams,
     ) -> Result<(Set, bool), Failed> {
         let mut set = Set::default();
-        let (carry, carried) = self.carry(floor, params).await?;
+        let (mut carry, carried) = self.carry(floor, params).await?;
         let numbers = self.numbers(source, floor, params, &mut set).await?;
         let mut bills = self.counterparts(&numbers, &mut set).await?;
+        carry.shows |= !bills.is_empty();
         let from_ledger: BTreeSet<Fid> = carried.keys().filter(|fid| !bills.contains_key(fid)).cloned().collect();
         for (fid, found) in carried {
             bills.entry(fid).or_insert(found);

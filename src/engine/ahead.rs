@@ -73,9 +73,11 @@ pub(super) async fn know(store: &Arc<dyn Store>, run: RunId, rows: Vec<BillRow>)
     read(store, move |store| {
         rows.into_iter()
             .map(|row| {
-                let found = store.found(run, row.fid())?.map_or_else(|| row.rev.clone(), |f| f.rev);
+                let found = store.found(run, row.fid())?;
+                let absent = found.as_ref().is_some_and(|found| found.absent);
+                let found = found.map_or_else(|| row.rev.clone(), |found| found.rev);
                 let past = Past::of(store, &row.key, run)?;
-                Ok(Known { row, found, past })
+                Ok(Known { row, found, absent, past })
             })
             .collect()
     })

@@ -42,8 +42,10 @@ pub(super) struct Carry {
     by_clock: bool,
     /// Whether a run called as this one would.
     same: HashMap<RunId, bool>,
-    /// Bills that are there no longer: the run tells that.
+    /// Bills that the run did not find by their id either: it tells that.
     gone: BTreeSet<Fid>,
+    /// The reads of the run show bills, so that one they do not show is not there.
+    pub shows: bool,
 }
 
 /// The unresolved bills of one cause of the environment.
@@ -123,7 +125,7 @@ impl Carry {
     fn leaves(&mut self, store: &dyn Store, key: &WorkKey, rev: &Rev) -> Result<bool, StoreError> {
         let fid = &key.record.fid;
         if self.gone.contains(fid) {
-            return Ok(false);
+            return Ok(!self.shows && self.is_told_missing(store, key)?);
         }
         if let Some(closed) = store.resolved_entry(key)? {
             return Ok(closed.row.rev == *rev);
@@ -137,6 +139,12 @@ impl Carry {
         }
         let tried = Self::tried(store, &entry.row)?;
         Ok(entry.row.rev == *rev && self.calls_the_same(store, entry.row.run)? && self.stands(fid, &entry.row, tried))
+    }
+
+    /// Whether it is known already that the bill was not found, and that is all.
+    fn is_told_missing(&self, store: &dyn Store, key: &WorkKey) -> Result<bool, StoreError> {
+        let entry = store.ledger_entry(key)?;
+        Ok(entry.is_some_and(|entry| entry.row.state.outcome() == Some(&Outcome::Skipped(Skip::Missing))))
     }
 
     /// The cause that a bill is tried for, where it is taken as the probe of it.
@@ -168,6 +176,7 @@ impl Carry {
                 }
                 Skip::NotReached => self.barred,
                 Skip::Changed
+                | Skip::Missing
                 | Skip::Gone
                 | Skip::Held(_)
                 | Skip::Excluded
@@ -207,6 +216,7 @@ impl Runner {
             by_clock: self.head.by.is_schedule(),
             same: HashMap::new(),
             gone: BTreeSet::new(),
+            shows: false,
         };
         let (plan, env, form) = (self.head.plan.clone(), self.head.env.clone(), self.head.form.clone());
         let (now, run, numbers) = (self.shared.clock.now(), self.head.id, params.numbers.clone());
@@ -242,6 +252,7 @@ impl Runner {
         })
         .await?;
         let (found, gone) = self.read_rows(rows).await?;
+        carry.shows = found.len() > gone.len();
         carry.gone = gone;
         Ok((carry, found))
     }
@@ -256,6 +267,7 @@ impl Runner {
         set: &mut Set,
     ) -> Result<Carry, Failed> {
         let (env, form, op) = (self.head.env.clone(), self.head.form.clone(), self.op.id.clone());
+        let listed = from_ledger.clone();
         let (carry, taken, left) = read(&self.shared.store, move |store| {
             let (mut taken, mut left) = (Vec::new(), Vec::new());
             for (fid, found) in rows {
@@ -264,7 +276,8 @@ impl Runner {
                     left.push(found);
                 } else {
                     let probe = carry.probed(store, &key, &found.rev)?;
-                    taken.push(Found { probe, ..found });
+                    let absent = carry.shows && carry.gone.contains(&found.fid) && listed.contains(&found.fid);
+                    taken.push(Found { probe, absent, ..found });
                 }
             }
             Ok((carry, taken, left))

@@ -275,6 +275,7 @@ impl Runner {
             if rows.contains_key(&last) {
                 carried.remove(&last);
             }
+            carry.shows = true;
             carry = self.take_changed(carry, rows, &from_ledger, &mut set).await?;
             if set.cut {
                 break;
@@ -308,13 +309,16 @@ impl Runner {
         let unknown = rows.iter().filter(|row| row.state.slot() == Slot::Unknown).count() as u64;
         let mut set = Set { unknown, ..Set::default() };
         // All are read before any is stored: when the server cannot be reached, the ledger stays as it was.
-        let (read, _) = self.read_rows(rows).await?;
+        let (mut read, gone) = self.read_rows(rows).await?;
+        if read.len() > gone.len() {
+            read.values_mut().filter(|found| gone.contains(&found.fid)).for_each(|found| found.absent = true);
+        }
         set.carried = read.len() as u64;
         self.found(read.into_values().collect(), &mut set).await?;
         Ok((set, false))
     }
 
-    /// Ledger rows with the status they have now; one that is gone keeps what was known of it, is found gone later, and is named.
+    /// Ledger rows with the status they have now; one that is not there keeps what was known of it, and is named.
     pub(super) async fn read_rows(
         &mut self,
         rows: Vec<BillRow>,
@@ -336,6 +340,7 @@ impl Runner {
                     gone.insert(fid.clone());
                     Found {
                         probe: None,
+                        absent: false,
                         fid: fid.clone(),
                         no: row.no.clone(),
                         rev: row.rev.clone(),
@@ -538,6 +543,7 @@ mod tests {
         assert!(!day.sweep && !day.moves_mark, "what lies after the range must be found by the next run");
         let row = |marked: Option<&str>| Found {
             probe: None,
+            absent: false,
             fid: Fid::from(1),
             no: "X".into(),
             rev: crate::domain::bill::Rev { status: Status::Submitted, modified: None, state: None },

@@ -130,7 +130,7 @@ fn looked_at<'a>(
         repeats: bill.past.auto_repeats,
         deaths: bill.past.deaths,
         may_write: true,
-        canary_look: true,
+        canary_look: false,
         age_secs: 0,
     }
 }

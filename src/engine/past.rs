@@ -266,6 +266,11 @@ impl Past {
         }
     }
 
+    /// Whether another run did not find the record before its call, and nothing was told of it since.
+    pub fn was_missing(&self) -> bool {
+        self.prior == Some(Outcome::Skipped(Skip::Missing))
+    }
+
     fn settle(&mut self, of: RunId, outcome: &Outcome, here: bool) {
         if here {
             self.own.take_if(|_| !matches!(outcome, Outcome::Unknown(_)));
@@ -306,7 +311,9 @@ impl Past {
                 self.unknown = None;
             }
             // Nothing was learnt about an earlier call.
-            Outcome::Skipped(Skip::Held(_) | Skip::Excluded | Skip::NotReached | Skip::UnknownElsewhere) => {}
+            Outcome::Skipped(
+                Skip::Missing | Skip::Held(_) | Skip::Excluded | Skip::NotReached | Skip::UnknownElsewhere,
+            ) => {}
         }
     }
 }

@@ -87,6 +87,8 @@ pub(super) struct Canary {
 pub(super) struct Known {
     pub row: BillRow,
     pub found: crate::domain::bill::Rev,
+    /// The run took it up from the ledger and did not find it.
+    pub absent: bool,
     pub past: Past,
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::domain::bill::{Failure, Found, Outcome, Skip, Slot, Unknown, UnknownWhy};
+use crate::domain::bill::{Failure, Found, Outcome, Slot, Unknown, UnknownWhy};
 use crate::domain::cause::{Cause, known};
 use crate::domain::event::Event;
 use crate::domain::ids::Fid;
@@ -210,7 +210,7 @@ impl Runner {
     /// What a look shows of a bill whose call was refused some time ago.
     fn after_refusal(&self, known: &Known, said: &Failure, seen: Option<&Found>) -> Judgement {
         match judge(&self.case(Seen::of(seen), &known.past, Moment::Before)) {
-            judged @ (Judgement::Done { .. } | Judgement::Already(..) | Judgement::Skip(Skip::Gone)) => judged,
+            judged @ (Judgement::Done { .. } | Judgement::Already(..)) => judged,
             Judgement::Call(_)
             | Judgement::Skip(_)
             | Judgement::Fail(_)

@@ -111,9 +111,13 @@ impl Runner {
                 self.mind.unconfirmed.doubt(success);
                 continue;
             }
-            let Known { row, found, past } = known;
+            let Known { row, found, absent, past } = known;
             let approved = past.approved(&found);
-            let case = Case { approved: Some(&approved), ..self.case(Seen::of(now), &past, Moment::Before) };
+            let case = Case {
+                approved: Some(&approved),
+                canary_look: absent && past.was_missing(),
+                ..self.case(Seen::of(now), &past, Moment::Before)
+            };
             let next = match next_of(judge(&case), &row, &past) {
                 // Reads contradicted an answer: nothing but a person's retry calls it again.
                 Next::Call(_) if past.is_contradicted() && self.head.kind != RunKind::Retry => {
@@ -165,8 +169,7 @@ impl Runner {
             repeats: past.auto_repeats,
             deaths: past.deaths,
             may_write: self.head.kind != RunKind::Verify,
-            // By id nothing is believed absent that a query did not find before.
-            canary_look: true,
+            canary_look: false,
             age_secs: 0,
         }
     }

@@ -148,6 +148,8 @@ pub struct State {
     pub faults_after: u32,
     pub read_faults: VecDeque<FaultKind>,
     pub reads_down: bool,
+    /// The next look does not show bills whose number this divides: a stale answer, or with 1 an empty one.
+    pub blind: Option<u64>,
     pub late: Vec<Late>,
     /// Last look of the client at a bill: at its status alone, and at the fields an operation is judged by.
     pub reads: HashMap<(Fid, bool), (Duration, Glance)>,
@@ -336,6 +338,7 @@ impl World {
         };
         Found {
             probe: None,
+            absent: false,
             fid: fid.clone(),
             no: format!("XSCKD{fid}"),
             rev: Rev { status: doc.status.clone(), modified: Some(date(doc.modified)), state: None },

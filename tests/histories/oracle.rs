@@ -211,6 +211,9 @@ impl Witness {
             (word.called, word.told) = (Some((run, Truth::default())), None);
             return;
         }
+        if matches!(outcome, Outcome::Skipped(Skip::Gone)) && !truth.gone {
+            self.wrong(Wrong::Missed, format!("bill {fid}, {op:?}: told as gone, and it is there"));
+        }
         let own = self.called.get(&(run, fid.clone())).copied();
         if !matches!(outcome, Outcome::Unknown(_)) {
             self.called.remove(&(run, fid.clone()));
@@ -231,7 +234,9 @@ impl Witness {
         let called = own.or(word.called.map(|(_, truth)| truth));
         let is_not = match outcome {
             Outcome::Unknown(_)
-            | Outcome::Skipped(Skip::NotReached | Skip::UnknownElsewhere | Skip::Held(_) | Skip::Excluded) => return,
+            | Outcome::Skipped(
+                Skip::NotReached | Skip::Missing | Skip::UnknownElsewhere | Skip::Held(_) | Skip::Excluded,
+            ) => return,
             Outcome::Failed(_) | Outcome::Skipped(_) => {
                 (word.called, word.told_not) = (None, Some(truth.ours));
                 let ours = called.is_some_and(|before| truth.ours > before.ours) && truth.by_us;

@@ -282,6 +282,7 @@ impl Real for Wire {
                 }
                 truth.there = after;
             }
+            truth.gone = gone;
             truth.there &= !gone;
             truth.by_us &= truth.there;
             truth

@@ -362,6 +362,7 @@ impl World {
         }
         let found = |b: &BillRow| Found {
             probe: None,
+            absent: false,
             fid: b.key.record.fid.clone(),
             no: b.no.clone(),
             rev: b.rev.clone(),
@@ -541,6 +542,7 @@ fn life(env: &str) -> Vec<Fact> {
     let call = CallId(ulid::Ulid::from_parts(1, 1));
     let found = Found {
         probe: None,
+        absent: false,
         fid: fid.clone(),
         no: no.clone(),
         rev: rev.clone(),

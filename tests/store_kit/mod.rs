@@ -88,6 +88,7 @@ pub fn rev(status: Status) -> Rev {
 pub fn found_bill(fid: u64) -> Found {
     Found {
         probe: None,
+        absent: false,
         fid: Fid::from(fid),
         no: number(fid),
         rev: rev(Status::Submitted),

@@ -174,6 +174,7 @@ fn found(fid: u64, rng: &mut Rng) -> Found {
     let created = date(rng, true);
     Found {
         probe: None,
+        absent: false,
         fid: Fid::from(fid),
         no: number(fid),
         rev: rev(rng),

@@ -65,7 +65,8 @@ pub struct Case<'a> {
     pub deaths: u32,
     /// The run may write; a verify run may not.
     pub may_write: bool,
-    /// A look has found a record that is known to be there: an empty one means "not there", and not "not allowed to see".
+    /// An empty look means "not there", and not "not allowed to see" or "not read yet": reads that showed other records did
+    /// not show this one either, in an earlier run and in this one.
     pub canary_look: bool,
     /// Seconds since the open call left.
     pub age_secs: u32,
@@ -114,7 +115,10 @@ pub fn judge(case: &Case<'_>) -> Judgement {
 /// Nothing is there: gone, where we act on a record by its id; not made yet, where our call makes it.
 fn absent(case: &Case<'_>) -> Judgement {
     match (&case.op.key, case.moment) {
-        (Key::Identity, Moment::Before | Moment::Refused(_)) => Judgement::Skip(Skip::Gone),
+        // One look may be a stale or an empty answer: gone is what the reads of two runs did not find.
+        (Key::Identity, Moment::Before) if case.canary_look => Judgement::Skip(Skip::Gone),
+        (Key::Identity, Moment::Before) => Judgement::Skip(Skip::Missing),
+        (Key::Identity, Moment::Refused(said)) => Judgement::Fail(said.clone()),
         (Key::Identity, Moment::Settling) => Judgement::Operator(UnknownWhy::GoneSince),
         (
             Key::Number { field: _, value: _, unique: _ }

@@ -17,6 +17,7 @@ fn rev(code: &str, second: u32) -> Rev {
 fn found(code: &str, second: u32, approver: Option<&str>) -> Found {
     Found {
         probe: None,
+        absent: false,
         fid: Fid::from(1),
         no: "N1".into(),
         rev: rev(code, second),
@@ -119,7 +120,8 @@ mod before {
     }
 
     pub fn on_already(seen: Option<&Found>, said: Failure, earlier: bool) -> Judgement {
-        let Some(seen) = seen else { return Judgement::Skip(Skip::Gone) };
+        // 0.1.0 told it as gone, and lost the words of the refusal.
+        let Some(seen) = seen else { return Judgement::Fail(said) };
         match &seen.rev.status {
             Status::Audited => {
                 let ours = if seen.approver.is_some() { by_us(seen) } else { earlier };
@@ -443,7 +445,9 @@ fn what_is_to_be_made_is_repeated_only_where_nothing_can_double_it() {
         let lost = |moment| Case { open: Some(&open), ..absent(moment) };
         if identity {
             assert_eq!(judge(&absent(Moment::Before)), Judgement::Skip(Skip::Gone));
-            assert_eq!(judge(&lost(Moment::Refused(&words))), Judgement::Skip(Skip::Gone));
+            let first = Case { canary_look: false, ..absent(Moment::Before) };
+            assert_eq!(judge(&first), Judgement::Skip(Skip::Missing), "one look proves nothing");
+            assert_eq!(judge(&lost(Moment::Refused(&words))), Judgement::Fail(words.clone()));
             assert_eq!(judge(&lost(Moment::Settling)), Judgement::Operator(UnknownWhy::GoneSince));
             continue;
         }

@@ -87,7 +87,12 @@ fn tells(outcome: &Outcome) -> bool {
         Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Unknown(_) => true,
         Outcome::Skipped(why) => !matches!(
             why,
-            Skip::NotReached | Skip::UnknownElsewhere | Skip::Held(_) | Skip::Excluded | Skip::Quarantined
+            Skip::NotReached
+                | Skip::Missing
+                | Skip::UnknownElsewhere
+                | Skip::Held(_)
+                | Skip::Excluded
+                | Skip::Quarantined
         ),
         Outcome::Failed(f) => !matches!(f.cause.as_str(), known::NOT_CONNECTED | known::SESSION | known::CREDENTIALS),
     }

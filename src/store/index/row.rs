@@ -130,6 +130,9 @@ pub struct BillRec {
     /// The death of the process during this call was counted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub d: bool,
+    /// The run that took it up did not find it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub x: bool,
     /// Approver when found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub b: Option<String>,
@@ -177,6 +180,7 @@ impl BillRec {
             d: false,
             b: found.approver.clone(),
             e: found.approved.clone(),
+            x: found.absent,
             k: if column.is_none() { found.marked.clone() } else { None },
             m: column,
             l: None,
@@ -188,6 +192,7 @@ impl BillRec {
         let marked = self.m.and_then(|i| self.c.get(usize::from(i))).and_then(|c| ErpDate::parse(c));
         Found {
             probe: None,
+            absent: self.x,
             fid,
             no: self.n.clone(),
             rev: self.o.clone().unwrap_or_else(|| self.v.clone()),

@@ -66,13 +66,14 @@ texts! {
 }
 
 /// Names of skips and of ways of not knowing, as groups of the ledger have them.
-pub(crate) const GROUPS: [&str; 31] = [
+pub(crate) const GROUPS: [&str; 32] = [
     "draft",
     "created",
     "reaudit",
     "other_status",
     "changed",
     "gone",
+    "missing",
     "held",
     "excluded",
     "not_reached",
@@ -159,6 +160,7 @@ mod tests {
             Skip::OtherStatus(String::new()),
             Skip::Changed,
             Skip::Gone,
+            Skip::Missing,
             Skip::Held(String::new()),
             Skip::Excluded,
             Skip::NotReached,
