@@ -5,7 +5,7 @@
 use crate::domain::bill::{Outcome, Rev, Skip, Slot, Status, Unknown, UnknownWhy};
 use crate::domain::cause::known;
 use crate::domain::event::{Event, Fact};
-use crate::domain::ids::{Fid, RunId, Seq, WorkKey};
+use crate::domain::ids::{RunId, Seq, WorkKey};
 use crate::domain::step::{Left, Step, Verdict};
 use crate::domain::time::Ts;
 
@@ -73,9 +73,9 @@ pub struct Past {
 impl Past {
     /// A bill's past as the store has it, seen from one run.
     pub fn of(store: &dyn Store, key: &WorkKey, run: RunId) -> Result<Self, StoreError> {
-        let (record, fid) = (&key.record, &key.record.fid);
+        let record = &key.record;
         let (facts, last) = store.deeds_of(key, DEPTH)?;
-        let mut past = Self { last, ..Self::fold(&facts, fid, run) };
+        let mut past = Self { last, ..Self::fold(&facts, run) };
         past.stamp(store)?;
         if let Some(of) = past.open.as_ref().map(|open| open.run).filter(|of| *of != run) {
             past.others_call = store.run(of)?.is_some_and(|row| !row.state.is_closed());
@@ -83,7 +83,7 @@ impl Past {
         for op in store.operations_of(record)?.into_iter().filter(|op| *op != key.op) {
             let (facts, last) = store.deeds_of(&record.under(&op), DEPTH)?;
             past.last = past.last.max(last);
-            let mut other = Self::fold(&facts, fid, run);
+            let mut other = Self::fold(&facts, run);
             other.stamp(store)?;
             let newer = |open: &OpenCall| past.elsewhere.as_ref().is_none_or(|known| open.sent > known.sent);
             past.elsewhere = other.open.filter(newer).or(past.elsewhere);
@@ -99,11 +99,11 @@ impl Past {
         Ok(())
     }
 
-    /// Folds what was done about a bill, oldest first, as seen from one run.
-    fn fold(facts: &[Fact], fid: &Fid, run: RunId) -> Self {
+    /// Folds what was done about a bill ([`Store::deeds_of`] gives nothing else), oldest first, as seen from one run.
+    fn fold(facts: &[Fact], run: RunId) -> Self {
         let mut past = Self::default();
         for fact in facts {
-            past.take(fact, fid, run);
+            past.take(fact, run);
         }
         past
     }
@@ -150,11 +150,11 @@ impl Past {
         Some((call.step, &call.rev, call.sent))
     }
 
-    fn take(&mut self, fact: &Fact, fid: &Fid, run: RunId) {
+    fn take(&mut self, fact: &Fact, run: RunId) {
         self.last = fact.seq;
         let here = fact.event.run() == Some(run);
         match &fact.event {
-            Event::StepTried { fid: f, run: of, step, rev, intent, .. } if f == fid => {
+            Event::StepTried { run: of, step, rev, intent, .. } => {
                 if self.called.as_ref() != Some(rev) {
                     self.auto_repeats = 0;
                 }
@@ -175,7 +175,7 @@ impl Past {
                     *self.count(*step) += 1;
                 }
             }
-            Event::StepAnswered { fid: f, step, verdict, .. } if f == fid => {
+            Event::StepAnswered { step, verdict, .. } => {
                 self.refused = matches!(verdict, Verdict::Rejected(_));
                 if here && !matches!(verdict, Verdict::Unknown(..)) {
                     self.own = None;
@@ -202,7 +202,7 @@ impl Past {
                     self.submitted = true;
                 }
             }
-            Event::BillRead { fid: f, rev, .. } if f == fid => {
+            Event::BillRead { rev, .. } => {
                 self.refused_call = None;
                 if !here {
                     return;
@@ -213,7 +213,7 @@ impl Past {
                     self.submitted = false;
                 }
             }
-            Event::BillDeferred { fid: f, was, cause, .. } if f == fid => {
+            Event::BillDeferred { was, cause, .. } => {
                 if *was == Slot::Unknown {
                     if here {
                         self.own = None;
@@ -233,8 +233,8 @@ impl Past {
                 }
                 self.refused = false;
             }
-            Event::BillSettled { fid: f, outcome, run: of, .. } if f == fid => self.settle(*of, outcome, here),
-            Event::LedgerResolved { key, .. } if key.record.fid == *fid => {
+            Event::BillSettled { outcome, run: of, .. } => self.settle(*of, outcome, here),
+            Event::LedgerResolved { .. } => {
                 self.open = None;
                 self.refused_call = None;
                 self.own = None;
