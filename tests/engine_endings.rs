@@ -239,6 +239,8 @@ async fn a_server_that_is_gone_after_collecting_ends_the_run_with_nothing_reache
     let row = bench.closed(run).await;
     assert_eq!(why(&row).code(), "unreachable");
     assert_eq!((row.tally.not_reached, row.tally.found), (5, 5));
+    let waits = bench.facts().iter().any(|fact| matches!(fact.event, Event::RunSettling { .. }));
+    assert!(!waits, "nothing is unknown, so that nothing is waited for");
     bench.check();
 }
 

@@ -48,6 +48,56 @@ async fn more_unknown_bills_than_one_read_takes_are_all_settled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn bills_for_a_person_keep_no_later_bill_from_being_read() {
+    let (bench, run) = settling(430).await;
+    for n in 1..=210 {
+        bench.world.change(n, |doc| doc.gone = true);
+    }
+    let row = bench.closed(run).await;
+    assert_eq!((row.tally.unknown, row.tally.audited), (210, 220));
+    for n in 1..=430 {
+        let word = match n {
+            1..=210 => "unknown:gone_since",
+            _ if n % 2 == 1 => "audited:verified",
+            _ => "audited",
+        };
+        assert_eq!(bench.word(run, n), word, "{n}");
+    }
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_bill_is_read_when_its_own_limit_has_passed() {
+    let mut bench = Bench::new();
+    bench.env.limits.per_minute = 1;
+    bench.env.limits.concurrency = 1;
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=3);
+    bench.world.with(|s| s.trouble.extend([Trouble::LostAfter, Trouble::LostAfter, Trouble::LostAfter]));
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    bench.until(run, "settling", |s| *s == RunState::Settling).await;
+    let limit = bench.env.limits.settle;
+    let mut read = Vec::new();
+    while read.len() < 3 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let n = read.len() as u64 + 1;
+        if bench.word(run, n) == "audited:verified" {
+            read.push(bench.clock.mono());
+        }
+    }
+    let sent: Vec<Duration> = bench.world.with(|s| s.posts.iter().map(|post| post.at).collect());
+    for pair in read.windows(2) {
+        assert!(pair[1] - pair[0] >= Duration::from_secs(30), "each in its turn: {read:?}, sent {sent:?}");
+    }
+    assert!(read[0] >= limit, "{read:?}");
+    bench.closed(run).await;
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_verify_run_whose_reads_are_refused_or_not_answered_leaves_its_bills_unknown_and_ends() {
     // A refused read is not asked again; one without an answer is, a few times, with pauses.
     for (kind, faults, pauses) in [(FaultKind::TooLarge, 1, false), (FaultKind::NoAnswer, 100, true)] {

@@ -62,6 +62,7 @@ impl Erp for World {
         }
         let now = self.now();
         Ok(self.with(|s| {
+            assert!(fids.len() <= 200, "{} bills in one read", fids.len());
             let mut rows = Vec::new();
             let blind = s.blind.take();
             for fid in fids {
