@@ -88,7 +88,7 @@ impl Runner {
             });
             for known in self.know(open.collect()).await? {
                 let fid = known.row.fid().clone();
-                if slot == Slot::Unknown && self.mind.tries.get(&fid).is_some_and(|n| *n >= TRIES) {
+                if self.mind.tries.get(&fid).is_some_and(|n| *n >= TRIES) {
                     continue;
                 }
                 let later = self.mind.due.get(&fid).copied().unwrap_or_default();
@@ -127,7 +127,6 @@ impl Runner {
             self.append(events).await?;
             fault::point("after_settle");
         }
-        drop(held);
         for known in told {
             let fid = known.row.fid();
             self.mind.settles.remove(fid);
