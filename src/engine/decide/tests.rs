@@ -625,3 +625,39 @@ fn a_refused_submit_of_a_bill_that_is_audited_leads_to_no_audit() {
     assert_eq!(after_refused_step(&op, 0, &rev("A", 1), &found("B", 1, None)), Some(Refused::Next));
     assert_eq!(after_refused_step(&op, 0, &rev("A", 1), &found("C", 1, None)), None);
 }
+
+#[test]
+fn an_effect_that_asks_for_the_status_among_other_things_leaves_a_strange_status_to_a_person() {
+    let ready = Test::In("FDocumentStatus".into(), vec!["C".into()]);
+    let of = |ready: Vec<Test>| {
+        let mut op = closes(None);
+        op.steps.last_mut().unwrap().effect.ready = ready;
+        op
+    };
+    let seen = closed("X", 1, "A", "");
+    let open = call(Step::Operate, seen.rev.clone());
+    for (op, judged) in [
+        (of(vec![ready]), Judgement::Operator(UnknownWhy::ChangedSince(Status::Other("X".into())))),
+        (of(Vec::new()), Judgement::Repeat),
+    ] {
+        let settling = Case { open: Some(&open), ..case(&op, Seen::One(&seen), Moment::Settling) };
+        assert_eq!(judge(&settling), judged);
+    }
+}
+
+#[test]
+fn a_look_follows_only_an_answer_that_leaves_something_open() {
+    let unknown = Unknown { why: UnknownWhy::NotNamed, sent: Ts(1), detail: String::new() };
+    for (after, looks) in [
+        (After::LookAndStop(said("x")), true),
+        (After::ReadBack(said("x")), true),
+        (After::Prove(unknown), true),
+        (After::Settle(Outcome::Failed(said("x"))), false),
+        (After::NextStep, false),
+        (After::Defer(said("x")), false),
+        (After::Singly(said("x")), false),
+        (After::Unsent("x".into()), false),
+    ] {
+        assert_eq!(after.looks(), looks, "{after:?}");
+    }
+}

@@ -142,9 +142,8 @@ pub(super) fn reopened<K: Kv + ?Sized>(
     seq: u64,
 ) -> Result<(), StoreError> {
     let (family, mut known) = noted(s, work, seq)?;
-    if known.l.is_none()
-        && let Some(closed) = known.z.take()
-    {
+    // An entry is open or closed, never both.
+    if let Some(closed) = known.z.take() {
         let open = OpenRec { s: since, c: None, ..closed };
         enter(s, &open, family, &work.record.fid)?;
         known.l = Some(open);
