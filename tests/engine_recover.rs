@@ -7,7 +7,8 @@ mod engine_support;
 use std::time::Duration;
 
 use engine_support::*;
-use skydeck::domain::command::{Command, Receipt, Refusal, StartParams};
+use skydeck::domain::command::{Command, Order, Receipt, Refusal, StartParams};
+use skydeck::domain::ids::{CommandId, RunId};
 use skydeck::domain::reason::{LeftOut, Reason};
 use skydeck::domain::run::{PauseWhy, Revision, RunEnd, RunState};
 use skydeck::store::Store;
@@ -326,4 +327,74 @@ async fn an_approved_run_resumes_under_the_same_plan_only() {
     assert_eq!(bench.closed(run).await.state, RunState::Closed(RunEnd::Cancelled));
     until_all_audited(&mut bench, 9).await;
     bench.check();
+}
+
+/// A run with two calls in flight and four bills that wait.
+async fn two_in_flight(bench: &mut Bench, headless: bool) -> RunId {
+    bench.world.submitted(1..=6);
+    bench.world.with(|s| {
+        for n in 1..=2 {
+            s.trouble_of.insert(fid(n), [Trouble::Slow(Duration::from_secs(30))].into());
+        }
+    });
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.orders += 1;
+    let id = CommandId(ulid::Ulid::from_parts(1, bench.orders));
+    let order = Order { id, by: who("wang"), session: None, headless, command: approve };
+    let receipt = bench.engine.as_ref().unwrap().submit(order).await;
+    assert!(matches!(receipt, Receipt::Accepted { .. }), "{receipt:?}");
+    while bench.world.with(|s| s.in_flight) < 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    run
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_of_calls_in_flight_is_unknown_at_once_where_the_store_takes_nothing_more() {
+    let mut bench = Bench::started().await;
+    let run = two_in_flight(&mut bench, false).await;
+    let next = bench.store.appends.load(std::sync::atomic::Ordering::SeqCst) + 1;
+    *bench.store.fail.lock().unwrap() = Some((next, true, false));
+    let shown = loop {
+        let live = bench.engine.as_ref().unwrap().watch().live;
+        let row = live.runs[&run].row.clone();
+        if matches!(row.state, RunState::Paused(PauseWhy::Store(_))) {
+            break row;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert!(shown.tally.closes(), "{:?}", shown.tally);
+    assert_eq!((shown.tally.unknown, shown.tally.waiting, shown.tally.audited), (2, 4, 0));
+    // The disk is well again: both are read back, and none is called twice.
+    *bench.store.fail.lock().unwrap() = None;
+    bench.crash().await;
+    bench.try_start().await.unwrap();
+    bench.accepted(Command::Resume { run }).await;
+    let row = bench.closed(run).await;
+    assert_eq!((row.tally.audited, bench.world.with(|s| s.posts.len())), (6, 6));
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_nearly_full_takes_the_outcomes_of_calls_in_flight_and_lets_none_leave() {
+    for headless in [false, true] {
+        let mut bench = Bench::started().await;
+        let run = two_in_flight(&mut bench, headless).await;
+        bench.store.full.store(true, std::sync::atomic::Ordering::SeqCst);
+        let row = bench.paused(run).await;
+        assert!(matches!(row.state, RunState::Paused(PauseWhy::Store(_))), "{:?}", row.state);
+        assert_eq!((row.tally.audited, row.tally.unknown, row.tally.waiting), (2, 0, 4));
+        assert_eq!(bench.world.with(|s| s.posts.len()), 2, "nothing more left");
+        let refused = bench.refused(Command::Resume { run }).await;
+        assert!(refused.to_string().contains("no space"), "{refused}");
+        bench.store.full.store(false, std::sync::atomic::Ordering::SeqCst);
+        bench.crash().await;
+        bench.try_start().await.unwrap();
+        bench.accepted(Command::Resume { run }).await;
+        let row = bench.closed(run).await;
+        assert_eq!((row.tally.audited, bench.world.with(|s| s.posts.len())), (6, 6));
+        bench.check();
+    }
 }

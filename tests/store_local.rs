@@ -547,12 +547,12 @@ fn on_a_full_disk_outcomes_are_still_stored_and_new_work_is_not() {
     let disk = Arc::new(FailingDisk::new(1, false, rustix::io::Errno::NOSPC));
     let store = open_small(&p.dir, u64::MAX, disk).unwrap();
     let refused = block(store.append(vec![tried(1, 2, Step::Audit, 1)]));
-    assert!(matches!(refused, Err(StoreError::Write(_))), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
     assert!(!p.dir.join("ballast").exists());
     assert_eq!(store.last_seq(), Seq(5), "the intent that met the full disk is not stored");
     block(store.append(vec![answered(1, 1, Step::Audit, Verdict::Done), settled(1, 1, Slot::Waiting, audited())]))
         .unwrap();
-    assert!(matches!(block(store.append(begun(2, "p", &[1]))), Err(StoreError::Write(_))));
+    assert!(matches!(block(store.append(begun(2, "p", &[1]))), Err(StoreError::Full(_))));
     assert!(store.trouble().unwrap().contains("outcomes"));
     store.close().unwrap();
     drop(store);

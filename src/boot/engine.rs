@@ -358,6 +358,7 @@ pub fn store_stop(error: StoreError) -> Stop {
         StoreError::Damaged(_) => Exit::Unsound,
         StoreError::Held { .. }
         | StoreError::Write(_)
+        | StoreError::Full(_)
         | StoreError::Read(_)
         | StoreError::Cursor(_)
         | StoreError::Contradiction(_) => Exit::Refused,

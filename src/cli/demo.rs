@@ -18,7 +18,7 @@ use crate::domain::command::{Command, StartParams};
 use crate::domain::env::{Environment, Limits};
 use crate::domain::ids::{EnvId, PlanId};
 use crate::domain::query::{PageRequest, Scope};
-use crate::domain::run::RunState;
+use crate::domain::run::{PauseWhy, RunState};
 use crate::domain::time::Clock;
 use crate::secret::Known;
 use crate::sim::{self, SimArgs};
@@ -251,7 +251,11 @@ pub async fn headless(demo: &Demo, driver: &Driver) -> Result<Exit, Stop> {
         }
         _ => driver.run(Command::Start { plan: PlanId::new(PLAN), params: StartParams::default() }).await?,
     };
-    agree(demo, driver).await?;
+    let live = link.watch().await?.live;
+    // What the store could not take is not told, so that there is nothing to compare.
+    if !live.runs.values().any(|run| matches!(run.row.state, RunState::Paused(PauseWhy::Store(_)))) {
+        agree(demo, driver).await?;
+    }
     Ok(exit)
 }
 

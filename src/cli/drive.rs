@@ -124,7 +124,12 @@ impl Driver {
                 seen = Some(now.row.state.clone());
                 let exit = match &now.row.state {
                     RunState::Paused(_) if stopping => None,
-                    RunState::Paused(why) if self.trusting && *why != PauseWhy::Operator && resumed < RESUMES => {
+                    // A store that takes no writes takes none after a resume either.
+                    RunState::Paused(why)
+                        if self.trusting
+                            && !matches!(why, PauseWhy::Operator | PauseWhy::Store(_))
+                            && resumed < RESUMES =>
+                    {
                         resumed += 1;
                         self.order(Command::Resume { run }).await?;
                         None
@@ -134,9 +139,12 @@ impl Driver {
                         bar.finish_and_clear();
                         let stored = bills::run_row(&*self.link, run).await?;
                         // The store's row, not the fold: what is printed last is what is on disk. A pause of a store that
-                        // takes no writes stands in the fold alone.
-                        let state = now.row.state.clone();
-                        let row = stored.map_or_else(|| now.row.clone(), |row| RunRow { state, ..row });
+                        // takes no writes, and the calls that were lost by it, stand in the fold alone.
+                        let (state, mut tally) = (now.row.state.clone(), now.row.tally);
+                        if let (Some(row), false) = (&stored, matches!(state, RunState::Paused(PauseWhy::Store(_)))) {
+                            tally = row.tally;
+                        }
+                        let row = stored.map_or_else(|| now.row.clone(), |row| RunRow { state, tally, ..row });
                         Some(self.over(&row, lines.as_ref()).await?)
                     }
                     RunState::Settling => {
@@ -373,6 +381,15 @@ impl Driver {
         let words = match &row.state {
             RunState::Paused(PauseWhy::Operator) => {
                 format!("{}{resume}", out.t("paused by an operator", "操作员已暂停"))
+            }
+            RunState::Paused(PauseWhy::Store(why)) => {
+                let lost = row.tally.unknown;
+                let (en, zh) = (
+                    format!("; {lost} unknown, read back when the store is opened again"),
+                    format!("；{lost} 张结果未知，重新打开后回查"),
+                );
+                let lost = if lost > 0 { out.t(&en, &zh) } else { "" };
+                out.colon("stopped by the store", "存储故障，已停止", &out.reason_of(why)) + lost + resume
             }
             RunState::Paused(why) => {
                 let why = why.reason().map(|why| out.reason_of(why)).unwrap_or_default();

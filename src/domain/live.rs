@@ -132,6 +132,15 @@ impl RunLive {
         f64::from(n) / span as f64
     }
 
+    /// Nothing can be told any more of the calls in flight: their bills are unknown, and the next start says so durably.
+    pub fn calls_are_lost(&mut self) {
+        for _ in 0..self.in_flight.len() {
+            // A bill with a call in flight stands among those that wait; were it not, the sum would stay as it was.
+            let _ = self.row.tally.shift(Slot::Waiting, Slot::Unknown);
+        }
+        self.in_flight.clear();
+    }
+
     fn settled(&mut self, at: Ts, fid: &Fid, no: &str, outcome: &Outcome, ms: Option<u32>) {
         self.recent.retain(|r| r.fid != *fid);
         self.recent.push_front(Recent { fid: fid.clone(), no: no.to_owned(), outcome: outcome.clone(), at, ms });

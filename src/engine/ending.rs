@@ -61,7 +61,11 @@ impl Runner {
                 return Ok(Stopped::Over);
             }
             // A failed store shows its own pause; a contradiction is our own fault and must be seen.
-            Stop::Store(error) if self.shared.ledger.failed().is_some() => return Err(error),
+            Stop::Store(error)
+                if self.shared.ledger.failed().is_some_and(|why| !matches!(why, StoreError::Full(_))) =>
+            {
+                return Err(error);
+            }
             Stop::Store(error) => (PauseWhy::Store(Reason::Disk { said: error.to_string() }), None, false),
         };
         let sweep = match why.reason() {
@@ -69,7 +73,8 @@ impl Runner {
             Some(_) | None => Vec::new(),
         };
         match why.reason().cloned() {
-            Some(reason) if !self.has_somebody() => {
+            // What is left of the disk is for outcomes: closing the run takes a fact for each bill that waits.
+            Some(reason) if !self.has_somebody() && self.shared.ledger.failed().is_none() => {
                 self.shared.ledger.append(sweep).await?;
                 self.end_by_itself(reason).await.map(|()| Stopped::Over)
             }

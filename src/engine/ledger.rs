@@ -1,6 +1,7 @@
 //! The one writer: every fact goes through here, is made durable, applied to the present state, then published.
 //!
-//! Invariant: persist, then publish; after a failed write nothing more is taken until the engine starts anew.
+//! Invariant: persist, then publish; after a failed write nothing more is taken until the engine starts anew. A store that
+//! is nearly full still takes the outcomes of calls that were made.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -94,7 +95,7 @@ impl Ledger {
         if events.is_empty() {
             return Ok(());
         }
-        if let Some(failed) = self.failed() {
+        if let Some(failed) = self.failed().filter(is_final) {
             return Err(failed);
         }
         let gone = || StoreError::Write("the writer has ended".to_owned());
@@ -103,7 +104,7 @@ impl Ledger {
         answer.await.map_err(|_| gone())?
     }
 
-    /// Why the store takes no writes any more, if it does not.
+    /// Why the store takes no writes any more, or nothing that leads to a call, if so.
     pub fn failed(&self) -> Option<StoreError> {
         self.failed.borrow().clone()
     }
@@ -249,8 +250,9 @@ impl Writer {
         }
         let all: Vec<Event> = group.iter().flat_map(|r| r.events.iter().cloned()).collect();
         match self.append(all).await {
-            // One caller's contradiction must not sink its neighbours: nothing was written, so each goes alone.
-            Err(StoreError::Contradiction(_)) => {
+            // One caller's contradiction, or new work that finds no room, must not sink its neighbours: nothing was written,
+            // so each goes alone.
+            Err(StoreError::Contradiction(_) | StoreError::Full(_)) => {
                 for request in group {
                     let answer = self.append(request.events).await;
                     let _ = request.done.send(answer);
@@ -265,7 +267,7 @@ impl Writer {
     }
 
     async fn append(&mut self, events: Vec<Event>) -> Result<(), StoreError> {
-        let failed = self.failed.borrow().clone();
+        let failed = self.failed.borrow().clone().filter(is_final);
         if let Some(failed) = failed {
             return Err(failed);
         }
@@ -277,6 +279,13 @@ impl Writer {
             Err(StoreError::Contradiction(what)) => {
                 tracing::error!(%what, "the store refused a contradiction");
                 Err(StoreError::Contradiction(what))
+            }
+            // Calls in flight end, and are told; then each run says durably that it stopped.
+            Err(StoreError::Full(why)) => {
+                tracing::error!(%why, "the store is nearly full; nothing more is sent");
+                let full = StoreError::Full(why);
+                self.failed.send_replace(Some(full.clone()));
+                Err(full)
             }
             Err(error) => {
                 tracing::error!(%error, "the store failed; nothing more is sent");
@@ -295,14 +304,21 @@ impl Writer {
         self.present.send(|| Notice::Facts(Arc::clone(facts)), &live);
     }
 
-    /// The pause cannot become a fact, because the store takes none; readers get the state itself.
+    /// The pause cannot become a fact, because the store takes none; readers get the state itself. What comes of a call in
+    /// flight cannot be stored either: it is unknown from here on.
     fn show_failure(&self, error: &StoreError) {
         let mut live = self.present.live();
         for run in live.runs.values_mut() {
             if matches!(run.row.state, RunState::Collecting | RunState::Working | RunState::Settling) {
                 run.row.state = RunState::Paused(PauseWhy::Store(Reason::Disk { said: error.to_string() }));
+                run.calls_are_lost();
             }
         }
         self.present.send(|| Notice::Resync(Box::new(live.clone())), &live);
     }
+}
+
+/// Whether a store that failed so takes nothing at all any more.
+fn is_final(error: &StoreError) -> bool {
+    !matches!(error, StoreError::Full(_))
 }

@@ -229,7 +229,7 @@ impl Engine {
         inner.load_first().await;
         match recover::recover(&inner.shared, &inner.tasks).await {
             // A store that takes no writes can be looked at: every order is refused with its reason.
-            Err(StoreError::Write(why)) => {
+            Err(StoreError::Write(why) | StoreError::Full(why)) => {
                 tracing::error!(%why, "open runs stay as they are: the store takes no writes")
             }
             recovered => recovered?,

@@ -71,6 +71,9 @@ pub enum StoreError {
     /// A write or flush failed. No further write is taken until the store is reopened.
     #[error("the store cannot write: {0}; nothing more is sent to the ERP until it is reopened")]
     Write(String),
+    /// The disk is nearly full: outcomes of calls that were made are still taken, nothing that leads to a call is.
+    #[error("the store takes no new work: {0}")]
+    Full(String),
     /// A read failed.
     #[error("the store cannot read: {0}")]
     Read(String),

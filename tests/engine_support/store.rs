@@ -1,7 +1,7 @@
 //! A store, in memory or on disk, that fails when told to, and tells a witness what it took.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub struct FlakyStore {
     pub appends: AtomicU32,
     /// Fail the n-th append; and from then on; and whether the facts are stored all the same.
     pub fail: Mutex<Option<(u32, bool, bool)>>,
+    /// The disk is nearly full: nothing that leads to a call is taken.
+    pub full: AtomicBool,
     /// How long an append takes.
     pub slow: Mutex<std::time::Duration>,
     /// Told of facts as soon as they are stored.
@@ -71,6 +73,7 @@ impl FlakyStore {
             carried,
             appends: AtomicU32::new(0),
             fail: Mutex::new(None),
+            full: AtomicBool::new(false),
             slow: Mutex::default(),
             witness: Mutex::new(None),
         })
@@ -101,6 +104,9 @@ impl Store for FlakyStore {
             tokio::time::sleep(slow).await;
         }
         let n = self.appends.fetch_add(1, Ordering::SeqCst) + 1;
+        if self.full.load(Ordering::SeqCst) && events.iter().any(|event| matches!(event, Event::StepTried { .. })) {
+            return Err(StoreError::Full("no space left for new work".into()));
+        }
         let fail = *self.fail.lock().unwrap();
         if let Some((at, from_then, stored)) = fail
             && (n == at || (from_then && n > at))

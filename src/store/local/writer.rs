@@ -363,7 +363,7 @@ pub(super) fn is_full(e: &std::io::Error) -> bool {
 fn admit(mode: &Mode, events: &[Event]) -> Result<(), StoreError> {
     match mode {
         Mode::Stopped(why) => Err(StoreError::Write(why.clone())),
-        Mode::Draining(why) if events.iter().any(begins_work) => Err(StoreError::Write(why.clone())),
+        Mode::Draining(why) if events.iter().any(begins_work) => Err(StoreError::Full(why.clone())),
         Mode::Open | Mode::Draining(_) => Ok(()),
     }
 }
