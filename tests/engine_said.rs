@@ -9,6 +9,7 @@ use skydeck::domain::command::Command;
 use skydeck::domain::event::Event;
 use skydeck::domain::ids::RunId;
 use skydeck::domain::run::{Revision, RunEnd, RunState};
+use skydeck::erp::FaultKind;
 
 fn message(bench: &Bench, run: RunId, n: u64) -> String {
     match bench.outcome(run, n) {
@@ -231,5 +232,48 @@ async fn what_somebody_else_audited_after_our_refused_call_is_not_ours() {
     bench.closed(next).await;
     // Neither is what nobody is named for, long after.
     assert_eq!([bench.word(next, 1), bench.word(next, 2)], ["already_audited:zhang", "already_audited"]);
+    bench.check();
+}
+
+/// Two installations sign in as one ERP user: a name proves nothing of a bill that was done when our first call came.
+#[tokio::test(start_paused = true)]
+async fn what_another_installation_did_before_our_first_call_is_not_told_as_ours() {
+    for (mine, readable) in [(false, true), (false, false), (true, true), (true, false)] {
+        let mut bench = Bench::new();
+        if mine {
+            *bench.plans.0.lock().unwrap() = vec![close_plan("p", true)];
+            bench.env.allow_operations = vec![CLOSE.into()];
+        }
+        bench.try_start().await.unwrap();
+        bench.world.submitted(1..=1);
+        bench.world.with(|s| s.trouble.push_back(Trouble::Twin));
+        let run = bench.start_plan().await;
+        bench.awaiting(run).await;
+        let approve = bench.approval(run);
+        bench.accepted(approve).await;
+        while bench.world.posts_of(1) == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        if !readable {
+            // The look that follows the refusal is not answered; the bill is read back once the server's limit has passed.
+            bench.world.with(|s| s.read_faults.extend(std::iter::repeat_n(FaultKind::NoAnswer, 3)));
+        }
+        let row = bench.closed(run).await;
+        assert_eq!(bench.word(run, 1), format!("already_audited:{US}"), "{mine} {readable}");
+        assert_eq!((row.tally.already, row.tally.audited, bench.world.posts_of(1)), (1, 0, 1));
+        assert_eq!(bench.world.with(|s| s.read_faults.len()), 0);
+        bench.check();
+    }
+}
+
+/// The answer to our first call was lost, so that it may be ours that the second one met.
+#[tokio::test(start_paused = true)]
+async fn what_our_lost_call_may_have_done_stays_ours_where_the_repeat_is_refused_as_done_before() {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=1);
+    let late = Trouble::Late(bench.env.limits.settle + std::time::Duration::from_secs(1));
+    bench.world.with(|s| s.trouble.extend([late, Trouble::Slow(std::time::Duration::from_secs(2))]));
+    let row = bench.whole_run().await;
+    assert_eq!((bench.word(row.head.id, 1).as_str(), bench.world.posts_of(1)), ("audited:verified", 2));
     bench.check();
 }

@@ -10,7 +10,7 @@ use tokio::signal::unix::SignalKind;
 use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, Looks, ServeArgs, Verb};
 use super::console::Console;
 use super::demo::Demo;
-use super::exit::{Exit, Stop};
+use super::exit::{self, Exit, Stop};
 use super::ground::{Ground, screen};
 use super::out::Out;
 use super::{bills, demo, doctor, environments, output, plans, serve, upgrade, write};
@@ -268,8 +268,7 @@ async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
         let demo = Demo::start(args, place, ground.causes.clone(), out.lang, move |text| out.note(text)).await?;
         let driver = demo::driver(&demo.booted, ground.out());
         let exit = demo::headless(&demo, &driver).await;
-        demo.end().await?;
-        return exit.map(Exit::code);
+        return exit::after(exit, demo.end().await).map(Exit::code);
     }
     let data = place.data();
     let open = async |opening: Opening| {
@@ -315,14 +314,12 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         | Verb::Reopen(_)) => {
             let booted = ground.boot(Vec::new(), true).await?;
             let exit = write::write(ground, &booted, writing).await;
-            booted.end(None).await?;
-            exit
+            exit::after(exit, booted.end(None).await)
         }
         reading => {
             let booted = ground.boot(Vec::new(), false).await?;
             let exit = read(ground, &booted, reading).await;
-            booted.end(None).await?;
-            exit
+            exit::after(exit, booted.end(None).await)
         }
     }
 }

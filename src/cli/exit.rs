@@ -101,6 +101,21 @@ impl Exit {
     }
 }
 
+/// What a verb ends with, where what it stood on was ended after it: a fault of that end is said, and hides nothing of what
+/// became of the bills.
+pub fn after(verb: Result<Exit, Stop>, ended: Result<(), Stop>) -> Result<Exit, Stop> {
+    match (verb, ended) {
+        (verb, Ok(())) => verb,
+        (Ok(Exit::Ok), Err(stop)) => Err(stop),
+        (Ok(exit), Err(stop)) => {
+            super::output::note(&format!("skydeck: {}", stop.message));
+            Ok(exit.or(stop.exit))
+        }
+        // The first fault is why the second came.
+        (Err(stop), Err(_)) => Err(stop),
+    }
+}
+
 /// An error with the exit code it leads to.
 #[derive(Debug)]
 pub struct Stop {

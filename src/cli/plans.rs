@@ -96,8 +96,7 @@ where
             let text = (!stands_in(&path, dir)).then(|| file.text.clone());
             let query = Query::Preview { plan: boot::plan_id(&path), sweep, text };
             let exit = preview(&out, &booted, &file.plan, &hazards, query).await;
-            booted.end(None).await?;
-            exit
+            super::exit::after(exit, booted.end(None).await)
         }
         PlanVerb::Import { file, output } => import(&out, &file, output.as_deref()),
         PlanVerb::Diff { old, new } => {

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cause::Cause;
+use super::cause::{Cause, says_done_before};
 use super::ids::Fid;
+use super::step::Step;
 use super::time::{ErpDate, Ts};
 
 /// `FDocumentStatus` (docs/design/wire.md#document-status).
@@ -241,6 +242,13 @@ pub struct Failure {
     /// The server's message, raw: it becomes `Shown` before it reaches a screen.
     #[serde(rename = "m")]
     pub message: String,
+}
+
+impl Failure {
+    /// Whether it says that what a step asks for had been done before the call.
+    pub fn says_already(&self, step: Step) -> bool {
+        says_done_before(step, &self.cause, &self.message)
+    }
 }
 
 /// A call without a usable answer.

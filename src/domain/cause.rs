@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bill::Failure;
 use super::bounds;
 use super::folded::{clauses, folded, is_like};
+use super::step::Step;
 
 /// Name of a class, e.g. `stock`. Open, because operators may add their own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -136,6 +137,42 @@ const HINTS: [&str; 8] = [
 pub fn hints_at_done(message: &str) -> bool {
     let text = folded(message);
     HINTS.iter().any(|hint| text.contains(hint))
+}
+
+/// What may follow the words that it was done before, where the call did it and something after that went wrong.
+const WENT_WRONG: [&str; 5] = ["失败", "异常", "出错", "fail", "error"];
+
+/// How the ERP refuses an operation that has been done before: the end of its sentence.
+const OPERATED: [&str; 11] = [
+    "已关闭",
+    "已经关闭",
+    "已禁用",
+    "已经禁用",
+    "没有被禁用",
+    "已启用",
+    "已经启用",
+    "already closed",
+    "already forbidden",
+    "already disabled",
+    "already enabled",
+];
+
+/// Whether a refusal says that what a step asks for had been done before the call. One that tells of something that went wrong
+/// after it was done says no such thing.
+pub fn says_done_before(step: Step, cause: &Cause, message: &str) -> bool {
+    let text = folded(message);
+    match step {
+        Step::Submit | Step::Audit => {
+            let ends = HINTS.iter().filter_map(|hint| text.rfind(hint).map(|at| at + hint.len()));
+            let rest = ends.max().and_then(|end| text.get(end..)).unwrap_or_default();
+            cause.as_str() == known::ALREADY_AUDITED && !WENT_WRONG.iter().any(|words| rest.contains(words))
+        }
+        Step::Operate | Step::Save | Step::Push | Step::Send => {
+            let last = clauses(&text).last().unwrap_or_default();
+            OPERATED.iter().any(|words| last.ends_with(words)) && !last.contains("期间") && !last.contains("period")
+        }
+        Step::Fetch | Step::Verify => false,
+    }
 }
 
 /// What is said about a class.

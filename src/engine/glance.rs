@@ -54,7 +54,8 @@ pub(super) fn after_refusal(
     let seen = glance.map_or(Seen::Unreadable, Seen::of);
     let called = context.op.steps.get(bill.at).map(|spec| own_call(context, bill, spec.step, sent));
     let case = looked_at(context, bill, seen, Moment::Refused(said), bill.past.open.as_ref());
-    let case = Case { refused: called.as_ref(), ..case };
+    let earlier = called.as_ref().is_some_and(|call| bill.past.may_have_taken(call.step));
+    let case = Case { refused: called.as_ref(), earlier, ..case };
     let unknown = |why: UnknownWhy, detail: &str| Outcome::Unknown(Unknown { why, sent, detail: detail.to_owned() });
     match judge(&case) {
         Judgement::Done { verified } => {
@@ -124,6 +125,9 @@ fn looked_at<'a>(
         approved: None,
         open,
         refused: None,
+        earlier: false,
+        // What was answered before this call says nothing of it.
+        forestalled: false,
         anothers: bill.past.is_anothers(),
         moment,
         user: &context.env.env.user,

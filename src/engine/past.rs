@@ -46,6 +46,11 @@ pub struct Past {
     pub unknown: Option<Unknown>,
     /// Automatic repeats spent on the revision that was called last.
     pub auto_repeats: u32,
+    /// Steps whose earlier call was lost and is made again: that call may have taken late.
+    pub lost: Vec<Step>,
+    /// The last call was refused because it had been done before, and no earlier call of ours was lost: somebody else did it,
+    /// whatever name the record shows.
+    pub forestalled: bool,
     /// Processes that died on it since an answer came.
     pub deaths: u32,
     /// Outcome it had before this run.
@@ -134,6 +139,12 @@ impl Past {
         self.others_call || matches!(self.since, Some(Told { outcome: Outcome::Done { .. }, .. }))
     }
 
+    /// Whether an earlier call of this step may have taken, though nobody was told.
+    pub fn may_have_taken(&self, step: Step) -> bool {
+        let same = |known: Step| (known == Step::Submit) == (step == Step::Submit);
+        self.lost.iter().copied().any(same) || self.open.as_ref().is_some_and(|call| same(call.step))
+    }
+
     /// Whether only an operator may let it be called again.
     pub fn needs_operator(&self) -> bool {
         self.open.is_some() && self.unknown.as_ref().is_some_and(|u| u.why.needs_operator())
@@ -166,8 +177,9 @@ impl Past {
                 if here {
                     self.own = Some(call.clone());
                 }
-                self.open = Some(call);
+                self.lost.extend(self.open.replace(call).map(|lost| lost.step));
                 self.refused_call = None;
+                self.forestalled = false;
                 self.answered = None;
                 self.left = intent.left.map(|left| (*of, fact.seq, left));
                 self.unknown = None;
@@ -185,8 +197,9 @@ impl Past {
                         self.answered = self.open.take();
                         self.deaths = 0;
                     }
-                    Verdict::Rejected(_) => {
+                    Verdict::Rejected(failure) => {
                         self.refused_call = self.open.take();
+                        self.forestalled = failure.says_already(*step) && !self.may_have_taken(*step);
                         self.deaths = 0;
                     }
                     Verdict::NotSent(_) => {
@@ -218,7 +231,9 @@ impl Past {
                     if here {
                         self.own = None;
                     }
-                    let submit = self.open.take().is_some_and(|call| call.step == Step::Submit);
+                    let lost = self.open.take().map(|call| call.step);
+                    let submit = lost == Some(Step::Submit);
+                    self.lost.extend(lost);
                     // Read back as submitted with the approved content: our submit took (decide::judge).
                     if here && submit && self.read.as_ref().is_some_and(|r| r.status == Status::Submitted) {
                         self.adopted.clone_from(&self.read);
@@ -236,7 +251,9 @@ impl Past {
             Event::BillSettled { outcome, run: of, .. } => self.settle(*of, outcome, here),
             Event::LedgerResolved { .. } => {
                 self.open = None;
+                self.lost.clear();
                 self.refused_call = None;
+                self.forestalled = false;
                 self.own = None;
                 self.unknown = None;
                 self.deaths = 0;
@@ -290,6 +307,8 @@ impl Past {
             }
             Outcome::Done { .. } | Outcome::Already { .. } => {
                 self.open = None;
+                self.lost.clear();
+                self.forestalled = false;
                 self.unknown = None;
                 self.auto_repeats = 0;
                 self.deaths = 0;
@@ -308,6 +327,7 @@ impl Past {
                 | Skip::Partly,
             ) => {
                 self.open = None;
+                self.lost.clear();
                 self.unknown = None;
             }
             // Nothing was learnt about an earlier call.

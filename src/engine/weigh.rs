@@ -163,6 +163,9 @@ impl Runner {
             approved: None,
             open: past.open.as_ref(),
             refused: past.refused_call.as_ref(),
+            // Asked after a refusal alone.
+            earlier: false,
+            forestalled: past.forestalled,
             anothers: past.is_anothers(),
             moment,
             user: &self.env.env.user,

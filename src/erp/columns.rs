@@ -2,7 +2,7 @@
 //!
 //! Invariant: the plan's columns come back in the plan's order; no column is asked for twice, whatever its case.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::wire::date_of;
 use crate::domain::bill::{Found, Rev, Status};
@@ -117,8 +117,9 @@ impl Layout {
     }
 }
 
-/// Folds rows to bills: one entry an id, the first row winning. `Err` says why the rows cannot be trusted: numeric ids out
-/// of order, or not above `after`, would make a keyset skip bills.
+/// Folds rows to bills: one entry an id, the plan's columns as the first row has them. `Err` says why the rows cannot be
+/// trusted: numeric ids out of order, or not above `after`, would make a keyset skip bills; and of two rows that tell another
+/// thing of one bill nobody knows which is true.
 pub(super) fn fold(
     layout: &Layout,
     rows: &[Vec<String>],
@@ -126,7 +127,7 @@ pub(super) fn fold(
     zone_minutes: i32,
 ) -> Result<Vec<Found>, String> {
     let mut bills: Vec<Found> = Vec::new();
-    let mut seen: BTreeSet<Fid> = BTreeSet::new();
+    let mut seen: BTreeMap<Fid, usize> = BTreeMap::new();
     for row in rows {
         let bill = layout.found(row, zone_minutes)?;
         if let Some(last) = bills.last()
@@ -143,11 +144,31 @@ pub(super) fn fold(
         {
             return Err(format!("the server sent bill {}, though only ids above {after} were asked for", bill.fid));
         }
-        if seen.insert(bill.fid.clone()) {
+        let Some(first) = seen.get(&bill.fid).and_then(|at| bills.get(*at)) else {
+            seen.insert(bill.fid.clone(), bills.len());
             bills.push(bill);
+            continue;
+        };
+        if let Some(what) = contradiction(first, &bill) {
+            return Err(format!("the server gave bill {} in several rows with another {what} each", bill.fid));
         }
     }
     Ok(bills)
+}
+
+/// What two rows of one bill tell otherwise, of what is decided by. A plan's own columns may be of the bill's lines, each of
+/// which is a row, and so may be the date that its mark is taken from.
+fn contradiction(one: &Found, other: &Found) -> Option<String> {
+    let differs = [
+        ("number", one.no != other.no),
+        ("status", one.rev.status != other.rev.status),
+        ("date of change", one.rev.modified != other.rev.modified),
+        ("approver", one.approver != other.approver),
+        ("date of approval", one.approved != other.approved),
+    ];
+    let head = differs.iter().find(|(_, differs)| *differs).map(|(what, _)| (*what).to_owned());
+    let mut fields = one.fields.iter().zip(&other.fields);
+    head.or_else(|| fields.find(|(one, other)| one != other).map(|((path, _), _)| path.clone()))
 }
 
 /// An id as a literal of a FilterString.
@@ -219,6 +240,39 @@ mod tests {
                 (Ok(bills), Ok(ids)) => assert_eq!(bills.iter().map(|b| b.fid.as_str()).collect::<Vec<_>>(), ids),
                 (Err(said), Err(part)) => assert!(said.contains(part), "{said}"),
                 (got, expected) => panic!("{ids:?}: {got:?} instead of {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_one_bill_are_one_bill_unless_they_contradict_each_other() {
+        let plan = strings(&["FEntity_FSeq"]);
+        let fields = strings(&["FCloseStatus"]);
+        let layout = Layout::new(&plan, "FID", "FBillNo", None, &fields, &BTreeSet::new());
+        let row = |cells: [&str; 8]| strings(&cells);
+        let first = ["1", "7", "N7", "B", "A", "2025-01-03T00:00:00", "li", "2025-01-03"];
+        assert_eq!(layout.columns().len(), first.len());
+        // Lines of one bill; the last row is another bill's.
+        let lines = [row(first), row(["2", "7", "N7", "B", "A", "2025-01-03T00:00:00", "li", "2025-01-03"])];
+        let bills =
+            fold(&layout, &[&lines[..], &[row(["1", "8", "N8", "C", "B", "", "", ""])]].concat(), None, 0).unwrap();
+        assert_eq!(
+            bills.iter().map(|bill| (bill.no.as_str(), bill.columns.concat())).collect::<Vec<_>>(),
+            [("N7", "1".to_owned()), ("N8", "1".to_owned()),]
+        );
+        for (at, cell, what) in [
+            (2, "N70", "number"),
+            (3, "C", "status"),
+            (4, "B", "FCloseStatus"),
+            (5, "2025-01-03T00:00:01", "date of change"),
+            (6, "zhang", "approver"),
+            (7, "2025-01-04", "date of approval"),
+        ] {
+            let mut other = row(first);
+            other[at] = cell.to_owned();
+            for rows in [vec![row(first), other.clone()], vec![other.clone(), row(first), row(first)]] {
+                let said = fold(&layout, &rows, None, 0).unwrap_err();
+                assert!(said.contains("bill 7") && said.contains(what), "{said}");
             }
         }
     }

@@ -10,9 +10,9 @@ use skydeck::domain::step::{Evidence, Verb, Verdict};
 use skydeck::domain::time::ErpDate;
 use skydeck::erp::{Alarm, Erp, Fault, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken};
 
-use super::causes;
 use super::rules::{CLOSE, SUBMIT, is_done, is_ready, op_of};
 use super::world::{Doc, Late, State, Trouble, World, date, matches};
+use super::{US, causes};
 
 #[async_trait]
 impl Erp for World {
@@ -105,6 +105,8 @@ impl Erp for World {
             panic!("a poison answer");
         }
         tokio::time::sleep(arrive).await;
+        // What came late came before this call did.
+        self.catch_up();
         let verdicts = self.serve(call, &trouble);
         let now = self.now();
         self.with(|s| s.in_flight -= 1);
@@ -170,8 +172,10 @@ impl World {
         self.with(|s| {
             let mut verdicts = HashMap::new();
             for (fid, _) in &call.bills {
-                if matches!(trouble, Trouble::Overtaken) {
-                    s.overtake(fid, &call.verb);
+                match trouble {
+                    Trouble::Overtaken => s.overtake(fid, &call.verb, "zhang"),
+                    Trouble::Twin => s.overtake(fid, &call.verb, US),
+                    _ => {}
                 }
                 if let Trouble::Submitted(dated) = trouble {
                     let modified = s.docs[fid].modified;
@@ -206,13 +210,13 @@ impl World {
 
 impl State {
     /// Another person does what our call is about to do.
-    fn overtake(&mut self, fid: &Fid, verb: &Verb) {
+    fn overtake(&mut self, fid: &Fid, verb: &Verb, who: &str) {
         let doc = self.docs.get_mut(fid).unwrap();
         let before = doc.clone();
         if op_of(verb) == CLOSE {
-            (doc.closed, doc.closer) = (true, Some("zhang".into()));
+            (doc.closed, doc.closer) = (true, Some(who.into()));
         } else {
-            (doc.status, doc.approver) = (Status::Audited, Some("zhang".into()));
+            (doc.status, doc.approver) = (Status::Audited, Some(who.into()));
         }
         doc.edition += 1;
         let after = doc.clone();

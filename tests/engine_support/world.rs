@@ -59,6 +59,8 @@ pub enum Trouble {
     Hollow,
     /// Another person does the same just before our call arrives.
     Overtaken,
+    /// The same, under our own user: another installation signs in as we do.
+    Twin,
     /// Another person submits it just before our call arrives; without leaving a date of change, or with one.
     Submitted(bool),
     Panic,
@@ -89,6 +91,7 @@ impl Trouble {
             | Self::SlowDown
             | Self::Hollow
             | Self::Submitted(_)
+            | Self::Twin
             | Self::Overtaken => false,
         }
     }

@@ -52,6 +52,10 @@ pub struct Case<'a> {
     pub open: Option<&'a OpenCall>,
     /// The last call of ours, which the ERP refused, where nobody looked at the record since: it may have taken all the same.
     pub refused: Option<&'a OpenCall>,
+    /// An earlier call of the step that was just refused may have taken: its answer was lost.
+    pub earlier: bool,
+    /// The last call was refused because it had been done before, and no earlier call of ours can have done it.
+    pub forestalled: bool,
     /// The effect of a call is another run's to tell: it told it already, or the open call is its own and it is open still.
     /// Told by two runs, one effect would count in two sums.
     pub anothers: bool,
@@ -164,6 +168,7 @@ fn done(case: &Case<'_>, last: &StepSpec, found: &Found) -> Judgement {
     let is_last = |call: &OpenCall| is_last(case.op, call.step);
     let called = case.open.is_some_and(is_last);
     let ours = !case.anothers
+        && !case.forestalled
         && match &last.effect.mine {
             Some(path) => (called || case.refused.is_some_and(is_last)) && by_us(found.field(path), case.user),
             None => called,
@@ -177,18 +182,20 @@ fn refused(case: &Case<'_>, found: &Found, said: &Failure) -> Judgement {
     let Some(last) = case.op.steps.last().filter(|last| last.effect.is_done(found)) else {
         return Judgement::Fail(said.clone());
     };
-    // A call of ours was repeated before, so that this may be its late effect; or the words do not tell of another one, and the
-    // bill was not audited when our call left.
-    let called = case.op.id.is_audit() && case.refused.is_some_and(|call| is_last(case.op, call.step));
-    let earlier = case.repeats > 0 || case.open.is_some() || (called && !says_done(said));
     let name = last.effect.mine.as_deref().map(|path| found.field(path).trim()).filter(|name| !name.is_empty());
-    let ours = !case.anothers && name.map_or(earlier, |name| by_us(name, case.user));
+    let step = case.refused.map_or(last.step, |call| call.step);
+    let ours = !case.anothers
+        && if said.says_already(step) {
+            // The ERP looked before it did anything, so that only an earlier call of ours can be behind it. A name proves
+            // nothing: another installation may sign in as the same user.
+            case.earlier && name.is_none_or(|name| by_us(name, case.user))
+        } else {
+            // Our call took although what follows it failed; or it had been done before, where the words may mean that.
+            let called = case.op.id.is_audit() && case.refused.is_some_and(|call| is_last(case.op, call.step));
+            let earlier = case.earlier || (called && !hints_at_done(&said.message));
+            name.map_or(earlier, |name| by_us(name, case.user))
+        };
     if ours { Judgement::Done { verified: true } } else { already(&last.effect, found) }
-}
-
-/// Whether the words of a refusal may mean that somebody had done it before.
-fn says_done(said: &Failure) -> bool {
-    said.cause.as_str() == known::ALREADY_AUDITED || hints_at_done(&said.message)
 }
 
 /// What a look means after the ERP refused a step that is not the last: somebody else did it before us.

@@ -87,6 +87,8 @@ fn case<'a>(op: &'a Operation, seen: Seen<'a>, moment: Moment<'a>) -> Case<'a> {
         approved: None,
         open: None,
         refused: None,
+        earlier: false,
+        forestalled: false,
         anothers: false,
         moment,
         user: US,
@@ -124,7 +126,8 @@ mod before {
         let Some(seen) = seen else { return Judgement::Fail(said) };
         match &seen.rev.status {
             Status::Audited => {
-                let ours = if seen.approver.is_some() { by_us(seen) } else { earlier };
+                // 0.1.0 went by the name alone. Where no earlier call of ours was lost, none of ours can have done it.
+                let ours = earlier && (seen.approver.is_none() || by_us(seen));
                 if ours { Judgement::Done { verified: true } } else { already(seen) }
             }
             Status::Draft | Status::Created | Status::Submitted | Status::Reaudit | Status::Other(_) => {
@@ -215,8 +218,8 @@ fn audit_and_submit_then_audit_are_judged_as_0_1_0_judged_them() {
                     [(0, 0, true), (1, 0, true), (0, 0, false), (0, 3, true), (1, 3, false), (0, 2, true)]
                 {
                     let words = said("already_audited");
-                    let refused = Case { repeats, deaths, may_write, moment: Moment::Refused(&words), ..base };
                     let earlier = repeats > 0 || open.is_some();
+                    let refused = Case { repeats, deaths, may_write, earlier, moment: Moment::Refused(&words), ..base };
                     assert_eq!(judge(&refused), before::on_already(seen.as_ref(), words.clone(), earlier));
                     if let Some(open) = open {
                         let settling = Case { repeats, deaths, may_write, moment: Moment::Settling, ..base };
@@ -252,7 +255,7 @@ fn submit_alone_is_done_once_the_bill_is_submitted_or_further() {
         assert_eq!(judge(&base), before, "{code}");
         assert_eq!(judge(&Case { moment: Moment::Refused(&words), ..base }), after_refusal, "{code}");
         let open = call(Step::Submit, rev(code, 1));
-        let lost = Case { open: Some(&open), ..base };
+        let lost = Case { open: Some(&open), earlier: true, ..base };
         assert_eq!(judge(&Case { moment: Moment::Settling, ..lost }), settled, "{code}");
         if matches!(code, "B" | "C") {
             assert_eq!(judge(&lost), verified, "a call of ours is behind it");
@@ -286,7 +289,7 @@ fn an_operation_is_judged_by_the_field_it_declares_and_not_by_the_status() {
             assert_eq!(judge(&base("open")), Judgement::Call(0), "{code}: status says nothing about a close");
             assert_eq!(judge(&base("done")), Judgement::Already(by.clone(), None), "{code}");
             let open = call(Step::Operate, open_bill.rev.clone());
-            let lost = |seen, moment| Case { open: Some(&open), moment, ..base(seen) };
+            let lost = |seen, moment| Case { open: Some(&open), earlier: true, moment, ..base(seen) };
             let verified = Judgement::Done { verified: true };
             let not_ours = if who { Judgement::Already(by.clone(), None) } else { verified.clone() };
             for moment in [Moment::Before, Moment::Settling] {
@@ -330,7 +333,7 @@ fn an_effect_that_is_another_runs_to_tell_is_never_told_as_done() {
     ] {
         let open = call(step, rev("B", 1));
         for moment in [Moment::Before, Moment::Refused(&words), Moment::Settling] {
-            let base = Case { open: Some(&open), ..case(&op, Seen::One(seen), moment) };
+            let base = Case { open: Some(&open), earlier: true, ..case(&op, Seen::One(seen), moment) };
             assert_eq!(judge(&base), Judgement::Done { verified: true }, "{moment:?}");
             let already = Judgement::Already(by.map(str::to_owned), on.clone());
             assert_eq!(judge(&Case { anothers: true, repeats: 1, ..base }), already, "{moment:?}");
@@ -365,6 +368,67 @@ fn an_audit_that_was_refused_and_took_is_ours_unless_the_words_tell_of_another()
         assert!(is_ours || matches!(judged, Judgement::Already(_, _)), "{judged:?}");
         // What another run has to tell is not told here.
         assert!(matches!(judge(&Case { anothers: true, ..case }), Judgement::Already(_, _)));
+    }
+}
+
+/// The ERP looked before our call did anything: what it found done is ours only where an earlier call of ours was lost, and the
+/// record does not name another one.
+#[test]
+fn what_had_been_done_before_our_first_call_is_never_ours_whatever_name_it_bears() {
+    let words = |message: &str, cause: &str| Failure { message: message.into(), ..said(cause) };
+    let (mine, audited) = (Some("FCloserId.FName"), "already_audited");
+    let mut rows = 0;
+    for name in [US, " ME", "they", ""] {
+        let named = Some(name).filter(|name| !name.is_empty());
+        let (c, close) = (found("C", 1, named), closed("C", 1, "B", name));
+        for (op, seen, step, says) in [
+            (audits(false), &c, Step::Audit, words("单据已审核", audited)),
+            (audits(true), &c, Step::Audit, words("操作失败：单据已经审核！", audited)),
+            (audits(true), &c, Step::Submit, words("The bill has already been audited.", audited)),
+            (closes(mine), &close, Step::Operate, words("单据编号为“X”的采购订单，单据已经关闭！", "unclassified")),
+            (closes(mine), &close, Step::Operate, words("The order is already closed.", "wrong_status")),
+            (closes(None), &close, Step::Operate, words("单据已关闭", "unclassified")),
+            (submits(), &c, Step::Submit, words("单据已审核", audited)),
+        ] {
+            let unnamed = op.steps.last().unwrap().effect.mine.is_none() || name.is_empty();
+            let called = call(step, rev("B", 1));
+            for earlier in [false, true] {
+                let ours = earlier && (unnamed || by_us(name, US));
+                let base = Case { refused: Some(&called), ..case(&op, Seen::One(seen), Moment::Refused(&says)) };
+                let judged = judge(&Case { earlier, ..base });
+                assert_eq!(
+                    judged == Judgement::Done { verified: true },
+                    ours,
+                    "{name:?} {says:?} {earlier}: {judged:?}"
+                );
+                assert!(ours || matches!(judged, Judgement::Already(..)), "{judged:?}");
+                rows += 1;
+            }
+            // It could not be read at once: the same holds whenever it can.
+            for (moment, open) in [(Moment::Before, None), (Moment::Settling, Some(&called))] {
+                let base = Case { open, refused: Some(&called), ..case(&op, Seen::One(seen), moment) };
+                let judged = judge(&Case { forestalled: true, ..base });
+                assert!(matches!(judged, Judgement::Already(..)), "{name:?} {moment:?}: {judged:?}");
+            }
+        }
+    }
+    assert_eq!(rows, 56);
+}
+
+/// Words that tell of something that failed after the audit say nothing of who did it.
+#[test]
+fn a_refusal_that_tells_what_failed_after_the_audit_leaves_it_ours() {
+    let (op, seen, called) = (audits(false), found("C", 1, Some(US)), call(Step::Audit, rev("B", 1)));
+    for (message, cause, is_ours) in [
+        ("单据已审核，生成凭证失败", "already_audited", true),
+        ("The bill has been audited, but the voucher failed", "already_audited", true),
+        ("单据已审核，不能重复审核", "already_audited", false),
+        ("审核失败：单据已审核", "already_audited", false),
+        ("更新库存时库存不足", "stock", true),
+    ] {
+        let words = Failure { message: message.into(), ..said(cause) };
+        let judged = judge(&Case { refused: Some(&called), ..case(&op, Seen::One(&seen), Moment::Refused(&words)) });
+        assert_eq!(judged == Judgement::Done { verified: true }, is_ours, "{message}: {judged:?}");
     }
 }
 

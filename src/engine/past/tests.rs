@@ -187,6 +187,7 @@ fn calls_of_two_runs_answers_and_reads_add_up_fact_by_fact() {
             past.deaths = 1;
         }),
         (tried(2, Step::Audit, b.clone()), |past| {
+            past.lost = vec![Step::Audit];
             past.open = Some(call(2, Step::Audit, &rev("B", 1), 3));
             past.own.clone_from(&past.open);
             past.since = None;
@@ -203,6 +204,7 @@ fn calls_of_two_runs_answers_and_reads_add_up_fact_by_fact() {
             past.since = Some(Told { at: Seq(5), run: run(3), outcome: Outcome::Skipped(Skip::NotReached) });
         }),
         (tried(3, Step::Audit, b.clone()), |past| {
+            past.lost.push(Step::Audit);
             past.open = Some(call(3, Step::Audit, &rev("B", 1), 6));
             past.unknown = None;
         }),
@@ -214,6 +216,7 @@ fn calls_of_two_runs_answers_and_reads_add_up_fact_by_fact() {
             past.deaths = 1;
         }),
         (deferred(2, Slot::Unknown), |past| {
+            past.lost.push(Step::Audit);
             (past.open, past.own, past.unknown, past.auto_repeats) = (None, None, None, 1);
         }),
         (tried(2, Step::Audit, b.clone()), |past| {
@@ -236,6 +239,7 @@ fn calls_of_two_runs_answers_and_reads_add_up_fact_by_fact() {
             past.prior = Some(Outcome::Done { verified: true });
             past.since = Some(Told { at: Seq(16), run: run(3), outcome: Outcome::Done { verified: true } });
             past.auto_repeats = 0;
+            past.lost.clear();
         }),
         (tried(2, Step::Audit, c.clone()), |past| {
             past.open = Some(call(2, Step::Audit, &rev("C", 9), 17));
@@ -283,6 +287,7 @@ fn a_submit_that_was_answered_and_is_contradicted_is_open_again() {
         }),
         (read(2, &b), |past| past.read = Some(rev("B", 1))),
         (deferred(2, Slot::Unknown), |past| {
+            past.lost = vec![Step::Submit];
             (past.open, past.own, past.unknown, past.auto_repeats) = (None, None, None, 1);
             past.adopted = Some(rev("B", 1));
         }),
@@ -377,4 +382,39 @@ fn a_person_is_needed_for_an_open_call_alone() {
         assert_eq!(says(&Past { open: None, ..told(why) }), (false, false));
     }
     assert_eq!(says(&Past { unknown: None, ..told(UnknownWhy::Many) }), (false, false));
+}
+
+/// Refused because it had been done before: by nobody but us, where an earlier call of ours was lost.
+#[test]
+fn a_refusal_of_a_first_call_as_done_before_is_known_to_be_anothers_doing() {
+    let says = |cause: &str, message: &str| {
+        let cause = Cause::new(cause);
+        Verdict::Rejected(Failure { cause, msg_code: None, field: None, message: message.into() })
+    };
+    let already = || says("already_audited", "单据已审核");
+    let b = || rev("B", 1);
+    let (audit, submit) = (Step::Audit, Step::Submit);
+    let lost = |step| vec![tried(1, step, b()), settled(1, died())];
+    let refused = |step, verdict| vec![tried(2, step, b()), answered(2, step, verdict)];
+    for (facts, forestalled) in [
+        (vec![refused(audit, already())], true),
+        (vec![refused(Step::Operate, says("unclassified", "单据已经关闭！"))], true),
+        (vec![refused(audit, says("stock", "库存不足"))], false),
+        // Taken for a call of its own whatever became of the one before: a person's, or the one automatic repeat.
+        (vec![lost(audit), refused(audit, already())], false),
+        (vec![lost(audit), vec![deferred(1, Slot::Unknown)], refused(audit, already())], false),
+        (vec![lost(audit), refused(audit, says("lock", "m")), refused(audit, already())], false),
+        // A lost submit audits nothing.
+        (vec![lost(submit), vec![deferred(1, Slot::Unknown)], refused(audit, already())], true),
+        // Proven not sent, or refused and answered: neither can come late.
+        (vec![refused(audit, Verdict::NotSent(String::new())), refused(audit, already())], true),
+        (vec![refused(audit, says("lock", "m")), refused(audit, already())], true),
+        // What came of the lost one was told, or decided by a person.
+        (vec![lost(audit), vec![settled(1, Outcome::Already { by: None, on: None })], refused(audit, already())], true),
+        // Told of the last call alone.
+        (vec![refused(audit, already()), vec![tried(2, audit, b())]], false),
+        (vec![refused(audit, already()), vec![settled(2, Outcome::Already { by: None, on: None })]], false),
+    ] {
+        assert_eq!(fold(facts.concat()).forestalled, forestalled, "{facts:?}");
+    }
 }
