@@ -14,7 +14,7 @@ use skydeck::domain::event::Event;
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{CommandId, PlanId, RunId};
 use skydeck::domain::plan::{Approver, Missed, Schedule};
-use skydeck::domain::query::{Answer, Look, PageRequest, Query, Scope};
+use skydeck::domain::query::{Answer, Look, PageRequest, PlanProblem, Query, Scope};
 use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{BillRow, PauseWhy, RunEnd, RunRow, RunState};
 use skydeck::domain::time::Clock;
@@ -586,4 +586,44 @@ async fn refusals_and_ends_stand_in_the_action_log_as_words_for_programs_too() {
         (Some("closed"), Some(run.to_string().as_str()))
     );
     assert!(refusal.result.contains("is closed"), "{}", refusal.result);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ended_by_itself_is_told_for_a_week_where_its_plan_is_gone_and_for_ever_where_it_is_not() {
+    let mut bench = Bench::started().await;
+    bench.plans.0.lock().unwrap().push(plan("other"));
+    let unread = |bench: &Bench| bench.world.with(|s| s.read_faults.push_back(FaultKind::TooLarge));
+    unread(&bench);
+    let run = start(&mut bench, Sender::Clock).await;
+    bench.closed(run).await;
+    let day = Duration::from_secs(24 * 60 * 60);
+    let told = async |bench: &Bench| match bench.engine.as_ref().unwrap().ask(Query::Stopped).await.unwrap() {
+        Answer::Stopped(runs) => runs.into_iter().map(|run| (run.row.head.id, run.until)).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    bench.accepted(Command::ReloadPlans).await;
+    tokio::time::sleep(30 * day).await;
+    assert_eq!(told(&bench).await, [(run, None)]);
+    // The first run of another plan, whose file goes.
+    unread(&bench);
+    let command = Command::Start { plan: PlanId::new("other"), params: StartParams::default() };
+    let Receipt::Accepted { run: Some(other), .. } = give(&mut bench, Sender::Clock, command).await else { panic!() };
+    let closed = bench.closed(other).await.closed.unwrap();
+    bench.plans.0.lock().unwrap().retain(|plan| plan.id.as_str() == "p");
+    bench.accepted(Command::ReloadPlans).await;
+    let until = Some(closed.plus(7 * day));
+    assert_eq!(told(&bench).await.into_iter().find(|(id, _)| *id == other), Some((other, until)));
+    tokio::time::sleep(7 * day - Duration::from_secs(60)).await;
+    assert!(told(&bench).await.iter().any(|(id, _)| *id == other));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(told(&bench).await, [(run, None)]);
+    // A file that is there and cannot be read is not gone, and where none can be read nothing is known.
+    *bench.plans.1.lock().unwrap() = vec![PlanProblem::new(PlanId::new("other"), "no JSON".to_owned())];
+    bench.accepted(Command::ReloadPlans).await;
+    assert_eq!(told(&bench).await.len(), 2);
+    bench.plans.0.lock().unwrap().clear();
+    bench.plans.1.lock().unwrap().clear();
+    bench.accepted(Command::ReloadPlans).await;
+    assert_eq!(told(&bench).await.len(), 2);
+    assert!(told(&bench).await.iter().all(|(_, until)| until.is_none()));
 }

@@ -3,20 +3,22 @@
 
 mod engine_support;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use engine_support::*;
+use skydeck::domain::action_log::{AcceptedFile, LogFault, LogWitness};
 use skydeck::domain::command::{Command, Receipt, Refusal, Selection, StartParams};
-use skydeck::domain::event::{ActionEntry, Event};
+use skydeck::domain::event::{ActionEntry, Event, LogPlace};
 use skydeck::domain::ids::{EnvId, PlanId, RunId, SessionId};
 use skydeck::domain::query::PlanProblem;
 use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{Revision, RunRow};
 use skydeck::domain::who::{Origin, Who};
 use skydeck::erp::Erp;
-use skydeck::store::Store as _;
-use skydeck::store::actions::{Deed, Line};
+use skydeck::store::actions::{ActionLog, Deed, Line, MemoryLog};
+use skydeck::store::{Store as _, StoreError};
 
 /// Number of an order, in the bench's own count.
 fn nth(order: &str) -> u128 {
@@ -330,6 +332,166 @@ const ENTRIES_OF_ENVIRONMENTS: [&str; 13] = [
     "23 reload_plans order=13 by=wang/1000 n=0: accepted",
     "25 retry by=wang/1000 n=0: nothing to do: no unresolved bill matches; left out: 1 resolved meanwhile",
 ];
+
+/// Trailed so far: lines and entries.
+fn so_far(bench: &Bench) -> (usize, usize) {
+    let trail = Trail(bench, Vec::new());
+    (trail.lines().len(), trail.entries().len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_back_and_adopting_a_server_leave_their_whole_lines() {
+    let mut bench = Bench::new();
+    (bench.env.limits.concurrency, bench.env.limits.per_minute) = (1, 60);
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=3);
+    bench.world.with(|s| {
+        s.trouble_of.insert(fid(1), [Trouble::LostAfter].into());
+    });
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    while bench.run(run).tally.unknown == 0 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    bench.engine.as_ref().unwrap().drain(Duration::from_secs(30)).await;
+    bench.crash().await;
+    bench.env.server = server("http://erp2.invalid/k3cloud", "0");
+    bench.try_start().await.unwrap();
+    let (lines, entries) = so_far(&bench);
+    let verify = || Command::Verify { selection: Bench::all_matching() };
+    bench.refused(verify()).await;
+    bench.refused(Command::AdoptServer { env: env(), reason: "\u{200b} \u{3000}".into() }).await;
+    bench.accepted(Command::AdoptServer { env: env(), reason: " a new address ".into() }).await;
+    let cancelled = bench.order_of(1000, None, Command::Cancel { run }).await;
+    assert!(matches!(cancelled, Receipt::Accepted { .. }), "{cancelled:?}");
+    closed(&bench, run).await;
+    let read_back = bench.accepted(verify()).await.unwrap();
+    closed(&bench, read_back).await;
+    bench.refused(verify()).await;
+    let trail = Trail(&bench, vec![run, read_back]);
+    assert_eq!(trail.lines()[lines..], LINES_OF_SERVERS);
+    assert_eq!(trail.entries()[entries..], ENTRIES_OF_SERVERS);
+}
+
+const LINES_OF_SERVERS: [&str; 11] = [
+    r#"refused verify order=3 by=wang/1000 n=0 code=busy args={"run":"R1","plan":"p"}: plan p already has an open run R1: finish, resume or cancel it first"#,
+    "refused adopt_server order=4 by=wang/1000 env=test n=0 reason=\u{200b} \u{3000} code=needs_reason args={\"verb\":\"adopt_server\"}: not confirmed: adopt_server needs a written reason",
+    "before adopt_server order=5 by=wang/1000 env=test n=0 reason=a new address",
+    "after adopt_server order=5 by=wang/1000 env=test n=0 reason=a new address: accepted; http://erp.invalid:80/k3cloud (0) → http://erp2.invalid:80/k3cloud (0)",
+    "before cancel order=6 by=u1000/1000 env=test plan=p rev=0123456789abcdef run=R1 set=S1 n=1",
+    "after cancel order=6 by=u1000/1000 env=test plan=p rev=0123456789abcdef run=R1 set=S1 n=1: accepted",
+    r#"end run by=wang/1000 env=test plan=p rev=0123456789abcdef run=R1 set=S1 n=3 code=cancelled args={"reason":null,"reason_args":null,"sum":{"found":3,"audited":1,"already":0,"skipped":0,"failed":0,"unknown":1,"waiting":0,"not_reached":1}}: cancelled; found 3 = audited 1 + already 0 + skipped 0 + failed 0 + unknown 1 + not reached 1"#,
+    "before verify order=7 by=wang/1000 env=test plan=p rev=0123456789abcdef run=R2 n=1 ids=1",
+    "after verify order=7 by=wang/1000 env=test plan=p rev=0123456789abcdef run=R2 n=1: accepted; left out: 1 neither unknown nor failed",
+    r#"end run by=wang/1000 env=test plan=p rev=0123456789abcdef run=R2 set=S2 n=1 code=completed args={"reason":null,"reason_args":null,"sum":{"found":1,"audited":1,"already":0,"skipped":0,"failed":0,"unknown":0,"waiting":0}}: completed; found 1 = audited 1 + already 0 + skipped 0 + failed 0 + unknown 0"#,
+    r#"refused verify order=8 by=wang/1000 n=0 code=nothing_matches args={"left_out":[["not_unknown",1]]}: nothing to do: no unresolved bill matches; left out: 1 neither unknown nor failed"#,
+];
+const ENTRIES_OF_SERVERS: [&str; 6] = [
+    "5 verify by=wang/1000 n=0: plan p already has an open run R1: finish, resume or cancel it first",
+    "6 adopt_server by=wang/1000 n=0: not confirmed: adopt_server needs a written reason",
+    "7 adopt_server order=5 by=wang/1000 n=0 reason=a new address: accepted; http://erp.invalid:80/k3cloud (0) → http://erp2.invalid:80/k3cloud (0)",
+    "9 cancel order=6 by=u1000/1000 plan=p run=R1 n=1: accepted",
+    "12 verify order=7 by=wang/1000 plan=p run=R2 n=1: accepted; left out: 1 neither unknown nor failed",
+    "15 verify by=wang/1000 n=0: nothing to do: no unresolved bill matches; left out: 1 neither unknown nor failed",
+];
+
+/// A log that does not agree with the journal until somebody accepts it.
+struct Disagreeing {
+    log: Arc<MemoryLog>,
+    faults: Mutex<Vec<LogFault>>,
+}
+
+#[async_trait]
+impl ActionLog for Disagreeing {
+    async fn write(&self, deed: Deed) -> Result<LogPlace, StoreError> {
+        self.log.write(deed).await
+    }
+
+    fn faults(&self) -> Vec<LogFault> {
+        self.faults.lock().unwrap().clone()
+    }
+
+    fn acceptable(&self) -> Result<Option<LogWitness>, StoreError> {
+        let accepted = Some(AcceptedFile { bytes: 7, sha256: "ab".into() });
+        let at = LogPlace { seq: 40, hash: "cd".into() };
+        let witness = LogWitness { at, open: true, loose: Vec::new(), accepted };
+        Ok((!self.faults().is_empty()).then_some(witness))
+    }
+
+    fn accepted(&self) {
+        self.faults.lock().unwrap().clear();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn accepting_the_log_leaves_its_whole_lines_and_what_was_wrong() {
+    let mut bench = Bench::new();
+    let faults = vec![LogFault::Cut { last: 4, told: 9 }, LogFault::Replaced { line: 2 }];
+    let log = Disagreeing { log: Arc::clone(&bench.actions), faults: Mutex::new(faults) };
+    bench.log = Some(Arc::new(log));
+    bench.try_start().await.unwrap();
+    let start = || Command::Start { plan: PlanId::new("p"), params: StartParams::default() };
+    let accept = |reason: &str| Command::AcceptLog { reason: reason.into() };
+    bench.refused(start()).await;
+    bench.refused(accept(" \u{feff}\t")).await;
+    bench.accepted(accept(" the disk was replaced ")).await;
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    bench.refused(accept("again")).await;
+    let trail = Trail(&bench, Vec::new());
+    assert_eq!(trail.lines(), LINES_OF_THE_LOG);
+    assert_eq!(trail.entries(), ENTRIES_OF_THE_LOG);
+    let run = bench.accepted(start()).await.unwrap();
+    bench.closed(run).await;
+}
+
+const LINES_OF_THE_LOG: [&str; 5] = [
+    r#"refused start order=1 by=wang/1000 env=test plan=p n=0 code=log_disagrees args={"more":1,"fault":{"k":"cut","last":4,"told":9}}: actions.log ends at line 4, and the journal tells of line 9, and 1 more: no run starts before a person has looked (`skydeck log verify`) and accepted it (`skydeck log accept --reason …`)"#,
+    "refused accept_log order=2 by=wang/1000 n=0 reason= \u{feff}\t code=needs_reason args={\"verb\":\"accept_log\"}: not confirmed: accept_log needs a written reason",
+    "before accept_log order=3 by=wang/1000 n=0 reason=the disk was replaced",
+    "after accept_log order=3 by=wang/1000 n=0 reason=the disk was replaced: accepted; actions.log ends at line 4, and the journal tells of line 9; line 2 of actions.log is not the one the journal tells of",
+    "refused accept_log order=4 by=wang/1000 n=0 reason=again code=log_agrees args={}: nothing to do: the action log and the journal agree",
+];
+const ENTRIES_OF_THE_LOG: [&str; 4] = [
+    "1 start by=wang/1000 plan=p n=0: actions.log ends at line 4, and the journal tells of line 9, and 1 more: no run starts before a person has looked (`skydeck log verify`) and accepted it (`skydeck log accept --reason …`)",
+    "2 accept_log by=wang/1000 n=0: not confirmed: accept_log needs a written reason",
+    "3 accept_log order=3 by=wang/1000 n=0 reason=the disk was replaced: accepted; actions.log ends at line 4, and the journal tells of line 9; line 2 of actions.log is not the one the journal tells of",
+    "5 accept_log by=wang/1000 n=0: nothing to do: the action log and the journal agree",
+];
+
+#[tokio::test(start_paused = true)]
+async fn a_reason_that_nobody_can_see_is_none_wherever_one_is_asked_for() {
+    let mut bench = bench().await;
+    bench.world.submitted(1..=2);
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let key = bench.store.bill_of_run(run, &fid(1)).unwrap().unwrap().key;
+    let hash = bench.run(run).collected.unwrap().hash;
+    for unseen in ["", " ", "\u{3000}\u{a0}", "\u{200b}\u{200d}", "\u{202e}\u{2066}", "\u{feff}\n", "\u{2800}\u{ad}"] {
+        let reason = || unseen.to_owned();
+        for command in [
+            Command::Unlock { env: env(), reason: reason() },
+            Command::Resolve { selection: Bench::all_matching(), reason: reason() },
+            Command::Reopen { keys: vec![key.clone()], reason: reason() },
+            Command::AdoptServer { env: env(), reason: reason() },
+            Command::AcceptLog { reason: reason() },
+        ] {
+            let verb = command.verb().to_owned();
+            let refusal = bench.refused(command).await;
+            assert_eq!(refusal, Refusal::NotConfirmed(Reason::NeedsReason { verb }), "{unseen:?}");
+        }
+        let flags = vec![flag("STK_InvCheckResult")];
+        let typed = Some("test".to_owned());
+        let approve = Command::Approve { run, hash: hash.clone(), typed, flags, reason: Some(reason()) };
+        assert_eq!(bench.refused(approve).await, Refusal::NotConfirmed(Reason::FlagsNeedReason {}), "{unseen:?}");
+    }
+    let accepted = bench.facts().into_iter().filter_map(|fact| match fact.event {
+        Event::ActionTaken(entry) if entry.result.starts_with("accepted") => Some(entry.verb),
+        _ => None,
+    });
+    assert_eq!(accepted.collect::<Vec<_>>(), ["start"]);
+}
 
 #[tokio::test(start_paused = true)]
 async fn long_words_of_somebody_else_are_cut_to_what_a_line_takes() {

@@ -194,6 +194,7 @@ fn manifests_that_lie() {
         last: 3,
         actions: 2,
         files: vec![kept("version", 2), kept("journal/00000001.log", 4), kept("actions.log", u64::MAX)],
+        damaged: None,
     };
     let valid = serde_json::to_vec_pretty(&manifest).unwrap();
     let names =
@@ -203,7 +204,11 @@ fn manifests_that_lie() {
         let text = if rng.bool() {
             let mut lying: Value = serde_json::from_slice(&valid).unwrap();
             let at = rng.usize(..3);
-            match rng.u8(..4) {
+            match rng.u8(..5) {
+                4 => {
+                    lying["damaged"] =
+                        json!({"journal": ["\u{202e}\u{1b}".repeat(rng.usize(..400))], "durable": rng.u64(..)})
+                }
                 0 => lying["files"][at]["name"] = json!(names[rng.usize(..names.len())]),
                 1 => lying["files"][at]["bytes"] = json!(rng.u64(..)),
                 2 => lying["files"][at]["sha256"] = json!("\u{202e}\u{1b}".repeat(rng.usize(..400))),
@@ -225,7 +230,7 @@ fn manifests_that_lie() {
         }
         if n % 8 == 0 {
             let data = dir.path().join("data");
-            let error = backup::restore(&from, &data, &|_| ()).expect_err("no hash of it fits");
+            let error = backup::restore(&from, &data, false, &|_| ()).expect_err("no hash of it fits");
             assert!(!error.to_string().is_empty());
             let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
             assert_eq!(left, ["backup"], "something was half restored: {}", shown());

@@ -20,7 +20,7 @@ const LAYERS: &[Layer] = &[
     Layer { folder: "erp", ours: &["domain", "plan"], never: &["sled", "ratatui", "crossterm", "hyper"] },
     Layer {
         folder: "engine",
-        ours: &["domain", "plan", "store", "erp", "link"],
+        ours: &["domain", "plan", "store", "erp", "link", "text"],
         never: &["sled", "reqwest", "ratatui", "crossterm", "hyper"],
     },
     Layer { folder: "link", ours: &["domain", "engine", "store"], never: &["ratatui", "crossterm", "sled", "reqwest"] },

@@ -8,7 +8,7 @@ mod erp;
 use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read};
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use erp::{Erp, Said, Site, answer};
@@ -120,6 +120,14 @@ fn a_slow_reader_gets_one_line_for_every_settled_bill() {
     assert!(lines.iter().all(|line| line["outcome"] == "audited" && line["status_after"] == "C"));
 }
 
+/// A verb whose standard output, or error, is closed before it begins.
+fn closed(site: &Site, lang: &str, args: &[&str], which: &str) -> Output {
+    let inner = site.command(lang, args);
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("exec \"$0\" \"$@\" {which}>&-")).arg(inner.get_program()).args(inner.get_args());
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
 #[test]
 fn every_verb_says_when_its_output_cannot_be_written() {
     let site = site(2, |_, _, _| Said::Good);
@@ -136,22 +144,55 @@ fn every_verb_says_when_its_output_cannot_be_written() {
         &["--json", "history"],
         &["log"],
         &["log", "verify"],
+        &["log", "head"],
         &["log", "export", "-"],
+        &["log", "export", "-", "--csv"],
         &["plan", "list"],
         &["plan", "show", "p"],
         &["plan", "schema"],
         &["plan", "preview", "p"],
         &["env", "list"],
         &["health"],
+        &["--json", "health"],
         &["doctor"],
+        &["--json", "doctor"],
         &["bill", "XSCKD000001"],
+        &["serve", "--end"],
     ] {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let out = site.command("en", args).stdout(full).output().unwrap();
-        let err = String::from_utf8(out.stderr).unwrap();
-        assert_eq!(out.status.code(), Some(7), "{args:?}: {err}");
-        assert!(err.contains("output could not be written"), "{args:?}: {err}");
+        for out in [site.command("en", args).stdout(full).output().unwrap(), closed(&site, "en", args, "1")] {
+            let err = String::from_utf8(out.stderr).unwrap();
+            assert_eq!(out.status.code(), Some(7), "{args:?}: {err}");
+            assert!(err.contains("output could not be written"), "{args:?}: {err}");
+        }
+        // What nobody hears keeps no verb from its end.
+        let out = closed(&site, "en", args, "2");
+        assert!(out.status.success() && !out.stdout.is_empty(), "{args:?}: {:?}", out.status);
     }
+    let zh = closed(&site, "zh", &["history"], "1");
+    assert!(String::from_utf8(zh.stderr).unwrap().contains("输出无法写出"));
+    // `/dev/null` is no loss: somebody asked for it.
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
+    assert_eq!(site.command("en", &["history"]).stdout(null).output().unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn a_run_whose_output_or_error_is_closed_goes_on_to_its_end() {
+    for (json, which, code) in [(false, "1", 7), (true, "1", 7), (false, "2", 0), (true, "2", 0), (false, "1>&- 2", 7)]
+    {
+        let site = site(4, |_, _, _| Said::Good);
+        let args = if json { &["--json", "run", "p", "--yes"][..] } else { &["run", "p", "--yes"] };
+        let out = closed(&site, "en", args, which);
+        let err = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!((site.erp.audited(), out.status.code()), (4, Some(code)), "{which} {json}: {err}");
+        assert_eq!(err.contains("own exit code is 0"), which == "1", "{which} {json}: {err}");
+    }
+    let site = site(3, |service, _, nth| match (service, nth) {
+        ("Audit", 0) => Said::Http(200, answer(false, &["信用额度不足"], &[], 0)),
+        _ => Said::Good,
+    });
+    let out = closed(&site, "en", &["run", "p", "--yes"], "1");
+    assert_eq!((site.erp.audited(), out.status.code()), (2, Some(1)), "a failed run keeps its own");
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn a_directory_is_raised_once_after_a_backup_and_its_facts_and_answers_stay() {
 
         // The backup is of version 1, and is raised when it is opened again.
         let again = earlier.temp.path().join("again");
-        backup::restore(&kept, &again, &|_| {}).unwrap();
+        backup::restore(&kept, &again, false, &|_| {}).unwrap();
         assert_eq!(version(&again), "skydeck store 1\n", "{at}");
         assert_eq!(facts(&again), before, "{at}");
         assert_eq!(answers(raised_plainly(&again)), expected, "{at}");

@@ -10,7 +10,7 @@ use crate::host::alerts::Alerts;
 use crate::host::alerts::send::{Kind, Sender, Target};
 use crate::host::alerts::watch::Times;
 use crate::host::alerts::words::Tongue;
-use crate::secret::{self, Known};
+use crate::secret::{self, Known, Of};
 use crate::ui::Lang;
 
 /// The alerts of a configuration; `None` where nobody is to be told.
@@ -55,11 +55,9 @@ fn program(argv: &[String], base: &Path) -> Vec<String> {
 }
 
 fn target(config: &TargetConfig, base: &Path, known: &Known) -> Result<Target, Stop> {
-    let fetch = |what: &str, source: Option<&crate::config::SecretSource>| {
+    let fetch = |what: &'static str, source: Option<&crate::config::SecretSource>| {
         let Some(source) = source else { return Ok(None) };
-        let of = format!("alert target {} ({what})", config.name);
-        let secret = secret::fetch_for(&format!("alert-{}-{what}", config.name), &of, source, base);
-        let secret = secret.map_err(|e| Stop::usage(e.to_string()))?;
+        let secret = secret::fetch(&Of::Alerts(config.name.clone(), what), source, base).map_err(super::secret_stop)?;
         known.add(&secret);
         Ok::<_, Stop>(Some(secret))
     };

@@ -179,7 +179,10 @@ impl Booted {
                 // The owner may be starting (or recovering), and binds its socket last.
                 Ok(false) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
                 Ok(false) => return Err(store_stop(held)),
-                Err(error) => return Err(Stop::new(Exit::Refused, format!("{held}; {error}"))),
+                Err(error) => {
+                    let (en, zh) = (format!("{held}; {error}"), format!("{}；{}", held.zh(), error.zh()));
+                    return Err(Stop::both(Exit::Refused, en, zh));
+                }
             }
         }
     }
@@ -354,8 +357,8 @@ async fn open(
 #[expect(clippy::needless_pass_by_value, reason = "stands in map_err")]
 pub fn store_stop(error: StoreError) -> Stop {
     let exit = match &error {
-        StoreError::Directory(_) | StoreError::TooNew { .. } => Exit::Usage,
-        StoreError::Damaged(_) => Exit::Unsound,
+        StoreError::Directory(_) | StoreError::TooNew { .. } | StoreError::NoVersion { .. } => Exit::Usage,
+        StoreError::Damaged(_) | StoreError::Unverified { .. } => Exit::Unsound,
         StoreError::Held { .. }
         | StoreError::Write(_)
         | StoreError::Full(_)
@@ -363,5 +366,5 @@ pub fn store_stop(error: StoreError) -> Stop {
         | StoreError::Cursor(_)
         | StoreError::Contradiction(_) => Exit::Refused,
     };
-    Stop::new(exit, error.to_string())
+    Stop::both(exit, error.to_string(), error.zh())
 }

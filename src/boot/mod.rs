@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use secrecy::SecretString;
 
 use crate::cli::args::{Global, Language};
-use crate::cli::exit::Stop;
+use crate::cli::exit::{Exit, Stop};
 use crate::config::{Config, ConfigError, EnvironmentConfig, SecretSource, SignInKind};
 use crate::domain::cause::{BUILT_IN, CauseTable};
 use crate::domain::time::{Clock, Ts};
@@ -18,7 +18,7 @@ use crate::domain::zone::Zone;
 use crate::erp::config::{ClientCertificate, ClientConfig, Proxy, SignIn};
 use crate::erp::refusals::Refusals;
 use crate::erp::{Erp, KingdeeErp};
-use crate::secret::{self, Known, SecretError};
+use crate::secret::{self, Known, Of, SecretError};
 
 mod alerts;
 mod engine;
@@ -203,7 +203,7 @@ pub fn client(
     refusals: &Arc<Refusals>,
 ) -> Result<Arc<dyn Erp>, Stop> {
     let env = config.environment.id.as_str();
-    let secret = secret::fetch(env, &config.secret, base).map_err(|e| Stop::usage(e.to_string()))?;
+    let secret = secret::fetch(&Of::Environment(env.to_owned(), None), &config.secret, base).map_err(secret_stop)?;
     known.add(&secret);
     let app_id = config.app_id.clone().unwrap_or_default();
     let sign_in = match config.sign_in {
@@ -226,18 +226,21 @@ pub fn client(
     Ok(Arc::new(erp.sharing(refusals)))
 }
 
+/// A secret that cannot be had, as an end of the verb.
+#[expect(clippy::needless_pass_by_value, reason = "stands in map_err")]
+fn secret_stop(error: SecretError) -> Stop {
+    Stop::both(Exit::Usage, error.en(), error.zh())
+}
+
 /// How the server is reached, with the secrets that takes.
 fn connect(client: &mut ClientConfig, config: &EnvironmentConfig, base: &Path, known: &Known) -> Result<(), Stop> {
-    let env = &config.environment.id;
     let keep = |secret: Result<SecretString, SecretError>| {
-        let secret = secret.map_err(|e| Stop::usage(e.to_string()))?;
+        let secret = secret.map_err(secret_stop)?;
         known.add(&secret);
         Ok::<_, Stop>(secret)
     };
-    let other = |part: &str, source: &SecretSource| {
-        let of = format!("environment {env} ({})", part.replace('-', "_"));
-        keep(secret::fetch_for(&format!("erp-{env}-{part}"), &of, source, base))
-    };
+    let of = |part: &'static str| Of::Environment(config.environment.id.to_string(), Some(part));
+    let other = |part: &'static str, source: &SecretSource| keep(secret::fetch(&of(part), source, base));
     let connection = &config.connection;
     let usual = client.connect_timeout.min(client.timeout / 2);
     client.connect_timeout = connection.connect_timeout.unwrap_or(usual);
@@ -247,15 +250,14 @@ fn connect(client: &mut ClientConfig, config: &EnvironmentConfig, base: &Path, k
     client.ca_file = connection.ca_file.as_ref().map(|file| base.join(file));
     client.pinned_certificate = connection.pinned_certificate.as_ref().map(|file| base.join(file));
     client.second_password =
-        connection.second_password.as_ref().map(|source| other("second-password", source)).transpose()?;
+        connection.second_password.as_ref().map(|source| other("second_password", source)).transpose()?;
     if let Some((file, source)) = &connection.client_certificate {
-        let of = format!("environment {env} (client_key)");
-        let key = keep(secret::fetch_key(&format!("erp-{env}-client-key"), &of, source, base))?;
+        let key = keep(secret::fetch_key(&of("client_key"), source, base))?;
         client.client_certificate = Some(ClientCertificate { file: base.join(file), key });
     }
     if let Some(proxy) = &connection.proxy {
         let login = match &proxy.login {
-            Some((user, source)) => Some((user.clone(), other("proxy-secret", source)?)),
+            Some((user, source)) => Some((user.clone(), other("proxy_secret", source)?)),
             None => None,
         };
         client.proxy = Some(Proxy { url: proxy.url.clone(), login });

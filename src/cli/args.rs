@@ -130,11 +130,17 @@ pub enum Verb {
     Backup {
         /// Directory; not there yet.
         to: PathBuf,
+        /// Copy it also where it does not verify, for this reason; the copy is marked as damaged, and is no backup.
+        #[arg(long, value_name = "REASON")]
+        damaged: Option<String>,
     },
     /// Copy a backup into the data directory, which must not be there yet.
     Restore {
         /// Directory of the backup.
         from: PathBuf,
+        /// Restore also a copy that is marked as damaged; what is restored is as damaged as it is.
+        #[arg(long)]
+        damaged: bool,
     },
     /// One word whether all is well; exit code 0 well, 1 not well, 3 unknown bills left.
     Health,

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use clap::{CommandFactory, Parser};
 use tokio::signal::unix::SignalKind;
 
-use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, Looks, ServeArgs, Verb};
+use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, Language, Looks, ServeArgs, Verb};
 use super::console::Console;
 use super::demo::Demo;
 use super::exit::{self, Exit, Stop};
-use super::ground::{Ground, screen};
+use super::ground::{self, Ground, screen};
 use super::out::Out;
 use super::{bills, demo, doctor, environments, output, plans, serve, upgrade, write};
 use crate::boot::owner::{Detached, Word};
@@ -37,9 +37,9 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version are output as any other.
-        Err(asked) if !asked.use_stderr() => match asked.print() {
+        Err(asked) if !asked.use_stderr() => match output::raw(&[]).and_then(|()| asked.print()) {
             Ok(()) => return ExitCode::SUCCESS,
-            Err(error) => return complain(&Stop::from(error)),
+            Err(error) => return complain(Stop::from(error), None),
         },
         Err(wrong) => wrong.exit(),
     };
@@ -47,8 +47,9 @@ pub fn main() -> ExitCode {
     // sleeping processor. The picture is drawn on this thread, the store reads and writes on theirs.
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build() {
         Ok(runtime) => runtime,
-        Err(e) => return complain(&Stop::usage(format!("no threads: {e}"))),
+        Err(e) => return complain(Stop::usage(format!("no threads: {e}")), None),
     };
+    let lang = cli.global.lang;
     // Boxed, or every verb would be compiled once for each of the runtime's ways to wait.
     let verb: Pin<Box<dyn Future<Output = Result<u8, Stop>>>> = Box::pin(run(cli));
     let result = runtime.block_on(verb);
@@ -56,15 +57,17 @@ pub fn main() -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(0) => match output::lost() {
-            Some(why) => complain(&Stop::from(std::io::Error::other(why))),
+            Some(why) => complain(Stop::from(std::io::Error::other(why)), lang),
             None => ExitCode::SUCCESS,
         },
         Ok(code) => ExitCode::from(code),
-        Err(stop) => complain(&stop),
+        Err(stop) => complain(stop, lang),
     }
 }
 
-fn complain(stop: &Stop) -> ExitCode {
+/// `lang`: the language that was asked for, where the verb did not get far enough to settle it.
+fn complain(stop: Stop, lang: Option<Language>) -> ExitCode {
+    let stop = stop.spoken(ground::language(lang, None) == Language::Zh);
     output::note(&format!("skydeck: {}", stop.message));
     ExitCode::from(stop.exit.code())
 }
@@ -87,8 +90,8 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
         }
         Some(Verb::Keys) => {
             let lang = match boot::language(global.lang, None) {
-                super::args::Language::Zh => crate::ui::Lang::Zh,
-                super::args::Language::En => crate::ui::Lang::En,
+                Language::Zh => crate::ui::Lang::Zh,
+                Language::En => crate::ui::Lang::En,
             };
             output::lines(crate::ui::keymap::markdown(lang).lines())?;
             return Ok(Exit::Ok.code());
@@ -102,13 +105,13 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     let config = boot::config(&paths, named)?;
     let causes = Arc::new(boot::causes(&config, &paths.config_dir())?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    boot::settable(
-        &*clock,
-        boot::language(global.lang, config.console.language.as_deref()) == super::args::Language::Zh,
-    )?;
+    boot::settable(&*clock, boot::language(global.lang, config.console.language.as_deref()) == Language::Zh)?;
     let mut ground = Ground { global, paths, config, causes, clock, known: Arc::default(), looking: None };
     if let Some(from) = &ground.global.snapshot {
         let looking = Looking::open(from).map_err(boot::store_stop)?;
+        if let Some(damage) = &looking.damage {
+            super::backup::note_damaged(&ground.out(), from, damage);
+        }
         ground.paths.data = looking.data();
         ground.looking = Some(looking);
     }
@@ -116,11 +119,13 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
         ground.paths.data = looking.data();
         ground.looking = Some(looking);
     }
-    match cli.verb {
+    let chinese = ground.out().is_zh();
+    let ended = match cli.verb {
         None => console(&ground).await,
         Some(Verb::Demo(args)) => Box::pin(run_demo(&ground, &args)).await,
         Some(verb) => Box::pin(headless(&ground, verb)).await.map(Exit::code),
-    }
+    };
+    ended.map_err(|stop| stop.spoken(chinese))
 }
 
 async fn console(ground: &Ground) -> Result<u8, Stop> {
@@ -235,6 +240,7 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
     }
     serve::detach()?;
     let mut told = serve::Told::listen()?;
+    let mut lang = out.lang;
     let booted = match ground.setup(Vec::new(), true, true) {
         Ok(mut setup) => {
             setup.logging.serves(false);
@@ -242,7 +248,8 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
             if args.no_backup {
                 setup.raise = Raise::Plain;
             }
-            setup.lang = args.words.unwrap_or(setup.lang);
+            lang = args.words.unwrap_or(setup.lang);
+            setup.lang = lang;
             Box::pin(told.or_end(Booted::start(setup, |text| serve::say(&Word::Doing(text.to_owned()))))).await
         }
         Err(stop) => Err(stop),
@@ -250,6 +257,7 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
     match booted {
         Ok(booted) => serve::run(booted, told, args, &out).await,
         Err(stop) => {
+            let stop = stop.spoken(lang == Language::Zh);
             serve::say(&Word::Stopped(stop.exit.code(), stop.message.clone()));
             Err(stop)
         }
@@ -291,13 +299,18 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
             let stop = async {
                 let _ = tokio::signal::ctrl_c().await;
             };
-            crate::sim::run(args, stop).await.map(|()| Exit::Ok).map_err(|e| Stop::usage(format!("the simulator: {e}")))
+            crate::sim::run(args, output::Stdout, stop).await.map(|()| Exit::Ok).map_err(|e| {
+                let (en, zh) = (format!("the simulator did not start: {e:#}"), format!("模拟器未启动：{e:#}"));
+                Stop::both(Exit::Usage, en, zh)
+            })
         }
         Verb::Serve(args) => Box::pin(serve(ground, &args)).await,
         Verb::Bench(args) => super::bench::run(&ground.out(), &args).await,
         Verb::Env(verb) => env(ground, verb).await,
-        Verb::Backup { to } => super::backup::make(&ground.out(), &ground.paths.data, &to, &*ground.clock),
-        Verb::Restore { from } => super::backup::restore(&ground.out(), &from, &ground.paths.data),
+        Verb::Backup { to, damaged } => {
+            super::backup::make(&ground.out(), &ground.paths.data, &to, damaged.as_deref(), &*ground.clock)
+        }
+        Verb::Restore { from, damaged } => super::backup::restore(&ground.out(), &from, &ground.paths.data, damaged),
         Verb::Alerts(AlertsVerb::Test) => super::alerts::test(ground).await,
         Verb::Log(args) => super::log::run(ground, args).await,
         Verb::Prune { yes } => super::prune::run(ground, yes).await,
@@ -389,7 +402,7 @@ async fn export(booted: &Booted, out: &Out, args: &ExportArgs) -> Result<Exit, S
     };
     let filter = super::select::filter(&*booted.link, out, &args.filter).await?;
     let wanted = Export { scope, filter, format, path: args.file.display().to_string() };
-    let chinese = out.lang == super::args::Language::Zh;
+    let chinese = out.lang == Language::Zh;
     let (zone, now) = (boot::zone(), boot::SystemClock::default().now());
     let style = crate::shell::export::Style { zone, chinese, causes: out.causes.clone(), now };
     let written = crate::shell::export::to_file(booted.link.clone(), &wanted, style, |_| {})

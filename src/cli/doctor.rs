@@ -10,7 +10,7 @@ use crate::boot::{store_stop, told};
 use crate::domain::time::Clock;
 use crate::store::doctor::{self, Report};
 use crate::store::local::Progress;
-use crate::store::local::place::VERSION;
+use crate::store::local::place::{Place, VERSION};
 
 /// `doctor`.
 #[derive(Debug, Args)]
@@ -33,12 +33,7 @@ pub fn run(out: &Out, data: &Path, clock: &dyn Clock, args: &DoctorArgs) -> Resu
     }
     let progress = |p: Progress| told(&p, out.lang, &|text| out.note(text));
     if let Some(file) = &args.export {
-        let sink = std::fs::File::create_new(file).map_err(|e| Stop::usage(format!("{}: {e}", file.display())))?;
-        let mut sink = std::io::BufWriter::new(sink);
-        let journal = doctor::export(data, &mut sink).map_err(store_stop)?;
-        std::io::Write::flush(&mut sink)?;
-        out.line(&format!("{} {} → {}", journal.facts, out.t("facts", "条事实"), file.display()))?;
-        return Ok(if journal.damage.is_empty() { Exit::Ok } else { Exit::Unsound });
+        return export(out, data, file);
     }
     if args.rebuild {
         let n = doctor::rebuild(data, clock, &progress).map_err(store_stop)?;
@@ -49,10 +44,14 @@ pub fn run(out: &Out, data: &Path, clock: &dyn Clock, args: &DoctorArgs) -> Resu
         out.note(&format!("{} {} → {}", out.t("bytes:", "字节："), before, after));
     }
     let report = doctor::check(data, clock, &progress).map_err(store_stop)?;
+    let next = next(&report, data, out);
     if out.json {
-        out.object(&json(&report))?
+        out.object(&json(&report, &next))?;
     } else {
-        print(out, &report)?
+        print(out, &report)?;
+        for Step { why, command } in &next {
+            out.line(&format!("{} {why}{} `{command}`", out.t("next:", "下一步："), out.t(":", "：")))?;
+        }
     }
     Ok(match (report.is_sound(), report.unknown) {
         (false, _) => Exit::Unsound,
@@ -61,21 +60,117 @@ pub fn run(out: &Out, data: &Path, clock: &dyn Clock, args: &DoctorArgs) -> Resu
     })
 }
 
-fn json(report: &Report) -> serde_json::Value {
+fn export(out: &Out, data: &Path, file: &Path) -> Result<Exit, Stop> {
+    let sink = std::fs::File::create_new(file).map_err(|e| Stop::usage(format!("{}: {e}", file.display())))?;
+    let mut sink = std::io::BufWriter::new(sink);
+    let journal = doctor::export(data, &mut sink).map_err(store_stop)?;
+    std::io::Write::flush(&mut sink)?;
+    out.line(&format!("{} {} → {}", journal.facts, out.t("facts", "条事实"), file.display()))?;
+    for damage in &journal.damage {
+        out.note(&format!("! {damage}"));
+    }
+    let Some(_) = journal.damage.first() else { return Ok(Exit::Ok) };
+    let words =
+        out.t("the journal is damaged: what could not be read is missing in it", "流水已损坏：读不出的部分未导出");
+    Err(Stop::new(Exit::Unsound, format!("{}: {words}", file.display())))
+}
+
+/// What is to be done next, and the command that does it.
+struct Step {
+    why: &'static str,
+    command: String,
+}
+
+fn next(report: &Report, data: &Path, out: &Out) -> Vec<Step> {
+    let place = Place::new(data);
+    let mut next = Vec::new();
+    let mut step = |why: &'static str, command: String| next.push(Step { why, command });
+    if report.version < VERSION {
+        step(out.t("raise it, after a backup", "升级（会先备份）"), place.command("upgrade"));
+    }
+    if !report.journal.damage.is_empty() {
+        let new = out.t("NEW", "新目录");
+        step(
+            out.t(
+                "put the newest backup into a new directory, and go on there",
+                "把最新备份恢复到新目录，在新目录继续",
+            ),
+            format!("skydeck restore {} --data {new}", out.t("BACKUP", "备份")),
+        );
+        step(
+            out.t("every fact that can still be read, as JSON lines", "导出仍可读出的全部事实（JSON Lines）"),
+            place.command("doctor --export FACTS.jsonl"),
+        );
+        step(
+            out.t(
+                "keep this directory as it is; a copy that is marked as damaged",
+                "保留本目录原样；可另存标为已损坏的副本",
+            ),
+            place.command(&format!("backup {} --damaged {}", out.t("COPY", "副本"), out.t("REASON", "理由"))),
+        );
+    }
+    if report.index.broken.is_some() || report.index.wrong > 0 {
+        step(out.t("build the index anew from the journal", "由流水重建索引"), place.command("doctor --rebuild"));
+    }
+    if !report.log.is_empty() {
+        step(out.t("what disagrees", "查看不一致之处"), place.command("log verify"));
+        step(
+            out.t("once it is known why; no run starts before", "查明原因之后（此前不会启动任何运行）"),
+            place.command(&format!("log accept --reason {}", out.t("REASON", "理由"))),
+        );
+    }
+    if report.unknown > 0 {
+        step(out.t("read the unknown bills back from the ERP", "从 ERP 回读未知单据"), place.command("verify"));
+    }
+    next
+}
+
+/// A number where it was counted at all.
+fn counted(report: &Report, n: u64) -> serde_json::Value {
+    if report.compared { n.into() } else { serde_json::Value::Null }
+}
+
+fn json(report: &Report, next: &[Step]) -> serde_json::Value {
     let (journal, index) = (&report.journal, &report.index);
+    let n = |n| counted(report, n);
     serde_json::json!({
         "type": "doctor", "sound": report.is_sound(), "version": report.version, "segments": journal.segments, "sealed": journal.sealed, "facts": journal.facts,
-        "last_seq": journal.last, "journal_bytes": journal.bytes, "damage": journal.damage, "torn": journal.torn,
-        "index_broken": index.broken, "index_layout": index.layout, "index_behind": index.behind, "index_entries": index.entries, "index_wrong": index.wrong,
-        "index_examples": index.examples, "index_bytes": index.bytes, "runs": report.runs, "open_runs": report.open_runs,
-        "bills": report.bills, "unresolved": report.unresolved, "unknown": report.unknown, "in_flight": report.in_flight,
-        "log_lines": report.log_lines, "log_faults": report.log,
+        "last_seq": journal.last, "whole_up_to": journal.whole, "journal_bytes": journal.bytes, "damage": journal.damage, "torn": journal.torn,
+        "index_broken": index.broken, "index_layout": index.layout, "index_behind": n(index.behind), "index_entries": n(index.entries), "index_wrong": n(index.wrong),
+        "index_examples": index.examples, "index_bytes": index.bytes, "runs": n(report.runs), "open_runs": n(report.open_runs),
+        "bills": n(report.bills), "unresolved": n(report.unresolved), "unknown": n(report.unknown), "in_flight": n(report.in_flight),
+        "compared": report.compared, "log_lines": n(report.log_lines), "log_faults": report.log,
         "free_bytes": report.free, "ballast": report.ballast, "kept": report.kept,
+        "next": next.iter().map(|step| step.command.as_str()).collect::<Vec<_>>(),
     })
 }
 
 fn print(out: &Out, report: &Report) -> Result<(), Stop> {
-    let (journal, index) = (&report.journal, &report.index);
+    print_journal(out, report)?;
+    if report.compared {
+        print_index(out, report)?;
+        print_log(out, report)?;
+        print_counts(out, report)?;
+    } else {
+        let words = out.t(
+            "index, action log, runs and bills: not compared and not counted, because the journal is damaged",
+            "索引、操作日志、运行与单据：流水已损坏，未比对、未计数",
+        );
+        out.line(words)?;
+        if let Some(broken) = &report.index.broken {
+            out.line(&format!("  ! {broken}"))?;
+        }
+    }
+    let ballast = if report.ballast { out.t("set aside", "已预留") } else { out.t("none", "无") };
+    out.line(&format!("{} {} B · {} {ballast}", out.t("free", "可用空间"), report.free, out.t("ballast", "压舱文件")))?;
+    for kept in &report.kept {
+        out.line(&format!("  {} {}", out.t("kept:", "保留："), kept.display()))?;
+    }
+    Ok(())
+}
+
+fn print_journal(out: &Out, report: &Report) -> Result<(), Stop> {
+    let journal = &report.journal;
     if report.version < VERSION {
         out.line(&format!(
             "{} {}; {}",
@@ -90,7 +185,7 @@ fn print(out: &Out, report: &Report) -> Result<(), Stop> {
     let whole = journal.damage.is_empty();
     out.line(&format!(
         "{} {} · {} {} · {} {} ({} {}) · {} B · {}",
-        out.t("journal: facts", "日志：事实"),
+        out.t("journal: facts", "流水：事实"),
         journal.facts,
         out.t("last", "末条"),
         journal.last,
@@ -104,9 +199,21 @@ fn print(out: &Out, report: &Report) -> Result<(), Stop> {
     for damage in &journal.damage {
         out.line(&format!("  ! {damage}"))?;
     }
+    if !whole {
+        let (en, zh) = (
+            format!("  whole up to fact {}; {} facts can still be read in all", journal.whole, journal.facts),
+            format!("  到事实 {} 为止完整；总共仍可读出 {} 条事实", journal.whole, journal.facts),
+        );
+        out.line(out.t(&en, &zh))?;
+    }
     if let Some(torn) = &journal.torn {
         out.line(&format!("  {} {torn}", out.t("torn end, cut at the next start:", "末尾不完整，下次启动时截去：")))?;
     }
+    Ok(())
+}
+
+fn print_index(out: &Out, report: &Report) -> Result<(), Stop> {
+    let index = &report.index;
     out.line(&format!(
         "{} {} · {} {} · {} {} · {} B",
         out.t("index: entries", "索引：条目"),
@@ -128,6 +235,10 @@ fn print(out: &Out, report: &Report) -> Result<(), Stop> {
     for example in &index.examples {
         out.line(&format!("  ! {}", crate::text::show(example, 400).as_str()))?;
     }
+    Ok(())
+}
+
+fn print_log(out: &Out, report: &Report) -> Result<(), Stop> {
     let agrees = if report.log.is_empty() {
         out.t("agrees with the journal", "与流水一致")
     } else {
@@ -137,6 +248,10 @@ fn print(out: &Out, report: &Report) -> Result<(), Stop> {
     for fault in &report.log {
         out.line(&format!("  ! {}", crate::text::show(out.t(&fault.en(), &fault.zh()), 1000).as_str()))?;
     }
+    Ok(())
+}
+
+fn print_counts(out: &Out, report: &Report) -> Result<(), Stop> {
     out.line(&format!(
         "{} {} ({} {}) · {} {} · {} {} · {} {} · {} {}",
         out.t("runs", "运行"),
@@ -152,10 +267,5 @@ fn print(out: &Out, report: &Report) -> Result<(), Stop> {
         out.t("in flight", "在途"),
         report.in_flight,
     ))?;
-    let ballast = if report.ballast { out.t("set aside", "已预留") } else { out.t("none", "无") };
-    out.line(&format!("{} {} B · {} {ballast}", out.t("free", "可用空间"), report.free, out.t("ballast", "压舱文件")))?;
-    for kept in &report.kept {
-        out.line(&format!("  {} {}", out.t("kept:", "保留："), kept.display()))?;
-    }
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::args::Approval;
 use super::bills;
 use super::exit::{Exit, Stop};
 use super::json;
-use super::leave::Leave;
+use super::leave::{self, Leave};
 use super::lines::Lines;
 use super::out::Out;
 use super::output;
@@ -178,7 +178,7 @@ impl Driver {
                         }
                     }
                     Some(Notice::PlansReloaded) => {}
-                    None => return Err(Stop::new(Exit::Unknown, "the engine ended; start again to recover")),
+                    None => return Err(leave::engine_ended(run, live.runs.get(&run).map(|live| &live.row))),
                 },
                 () = leave.asked() => {
                     if stopping {
@@ -351,6 +351,7 @@ impl Driver {
             Ok(()) => Ok(exit.or(gap)),
             // Said, and not an end: of several runs the next one is still to be followed.
             Err(stop) => {
+                let stop = stop.spoken(self.out.is_zh());
                 let own = self.out.t("the run's own exit code is", "本次运行的退出码为");
                 self.out.note(&format!("skydeck: {}; {own} {}", stop.message, exit.code()));
                 Ok(exit.or(gap).or(stop.exit))

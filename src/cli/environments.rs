@@ -92,7 +92,8 @@ async fn place(ground: &Ground, environment: &Environment, erp: &dyn Erp) -> Pla
     let known = boot::home_of(&ground.paths.data, attach, ground.clock.clone(), &environment.id).await;
     // The sign-in is what was asked for; that the directory cannot be read is said beside it.
     let known = known.unwrap_or_else(|stop| {
-        ground.out().note(&stop.message);
+        let out = ground.out();
+        out.note(&stop.spoken(out.is_zh()).message);
         Home::default()
     });
     let is = Server { centre: erp.centre(), ..environment.server.clone() };

@@ -123,12 +123,28 @@ pub struct Stop {
     pub exit: Exit,
     /// What happened and what to do next.
     pub message: String,
+    /// The same in Chinese, where it was made where nobody knew who reads it; [`Stop::spoken`] settles that.
+    pub zh: Option<String>,
 }
 
 impl Stop {
     /// A stop with this code.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
+        Self { exit, message: message.into(), zh: None }
+    }
+
+    /// A stop in both languages.
+    pub fn both(exit: Exit, en: impl Into<String>, zh: impl Into<String>) -> Self {
+        Self { zh: Some(zh.into()), ..Self::new(exit, en) }
+    }
+
+    /// In the language of whoever reads it.
+    #[must_use]
+    pub fn spoken(self, chinese: bool) -> Self {
+        match self.zh {
+            Some(zh) if chinese => Self { message: zh, zh: None, ..self },
+            _ => Self { zh: None, ..self },
+        }
     }
 
     /// Wrong usage or configuration.
@@ -139,14 +155,15 @@ impl Stop {
 
 impl From<crate::link::LinkError> for Stop {
     fn from(error: crate::link::LinkError) -> Self {
-        Self::new(Exit::Refused, error.to_string())
+        let (en, zh) = (error.to_string(), error.zh());
+        Self::both(Exit::Refused, en, zh)
     }
 }
 
 impl From<std::io::Error> for Stop {
     /// Output could not be written: a closed pipe, a full disk.
     fn from(error: std::io::Error) -> Self {
-        Self::new(Exit::Output, format!("output could not be written: {error}"))
+        Self::both(Exit::Output, format!("output could not be written: {error}"), format!("输出无法写出：{error}"))
     }
 }
 

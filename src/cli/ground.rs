@@ -23,6 +23,15 @@ use crate::secret::Known;
 use crate::store::backup::Looking;
 use crate::store::local::Raise;
 
+/// The language of what verbs say to people.
+pub(super) fn language(option: Option<Language>, configured: Option<&str>) -> Language {
+    match boot::language(option, configured) {
+        // Chinese on a terminal that cannot show it would be a wall of question marks.
+        Language::Zh if std::io::stderr().is_terminal() && !Charset::detect().has_chinese() => Language::En,
+        lang => lang,
+    }
+}
+
 /// What every verb needs.
 pub(super) struct Ground {
     pub global: Global,
@@ -38,11 +47,7 @@ pub(super) struct Ground {
 
 impl Ground {
     pub fn out(&self) -> Out {
-        let lang = match boot::language(self.global.lang, self.config.console.language.as_deref()) {
-            // Chinese on a terminal that cannot show it would be a wall of question marks.
-            Language::Zh if std::io::stderr().is_terminal() && !Charset::detect().has_chinese() => Language::En,
-            lang => lang,
-        };
+        let lang = language(self.global.lang, self.config.console.language.as_deref());
         Out { json: self.global.json, lang, causes: self.causes.clone() }
     }
 

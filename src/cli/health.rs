@@ -46,6 +46,13 @@ pub async fn run(link: &dyn Link, out: &Out, attached: bool) -> Result<Exit, Sto
                 };
                 words = format!("{words} ({row}{} {})", out.t("since", "自"), out.time(since));
             }
+            if let Some(until) = run.until {
+                let gone = out.t(
+                    "its plan or environment is there no more, so it counts until",
+                    "其方案或环境已不存在，计入健康状态至",
+                );
+                words = format!("{words}{}{gone} {}", out.t("; ", "；"), out.time(until));
+            }
             out.line(crate::text::show(&words, 1024).as_str())?;
         }
     }

@@ -78,8 +78,11 @@ pub(super) async fn run(ground: &Ground, args: LogArgs) -> Result<Exit, Stop> {
         Some(LogVerb::Verify { head }) => verify(&out, data()?, &named(ground), head.as_ref()),
         Some(LogVerb::Head) => head(&out, data()?, &named(ground)),
         Some(LogVerb::Export { since, csv, file }) => {
-            data()?;
-            export(&out, &named(ground), since, csv, &file)
+            let data = data()?;
+            export(&out, &named(ground), since, csv, &file)?;
+            // The lines are written as they stand; whether they are all, and the ones that were written, is another thing.
+            let faults = found(&out, data, None)?.account.faults;
+            if faults.is_empty() { Ok(Exit::Ok) } else { Err(unsound(&out, &named(ground), &faults)) }
         }
         Some(LogVerb::Accept { reason }) => {
             let booted = ground.boot(Vec::new(), false).await?;
@@ -266,10 +269,10 @@ fn read_file(file: &Path, each: impl FnMut(&str, &Line) -> std::io::Result<()>) 
     read.map_err(|e| Stop::usage(format!("{}: {e}", file.display())))
 }
 
-fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, to: &Path) -> Result<Exit, Stop> {
+fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, to: &Path) -> Result<(), Stop> {
     let said = |e: &dyn std::fmt::Display| Stop::usage(format!("{}: {e}", to.display()));
     let mut sink: Box<dyn Write> = if to == Path::new("-") {
-        Box::new(std::io::stdout().lock())
+        Box::new(std::io::BufWriter::new(super::output::Stdout))
     } else {
         let created = std::fs::OpenOptions::new().write(true).create_new(true).open(to);
         Box::new(std::io::BufWriter::new(created.map_err(|e| said(&e))?))
@@ -361,5 +364,5 @@ fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, t
     if to != Path::new("-") {
         out.line(&format!("{rows} {} → {}", out.t("lines", "行"), to.display()))?;
     }
-    Ok(Exit::Ok)
+    Ok(())
 }

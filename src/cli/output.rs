@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use encoding_rs::{BIG5, Encoding, GB18030, GBK};
 
@@ -17,6 +18,16 @@ const LINE: usize = 256 * 1024;
 
 /// Why standard output is lost; there is one in a process.
 static LOST: OnceLock<String> = OnceLock::new();
+
+/// Standard output was closed when the process began.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Looks before anything else does: ahead of `main` the runtime opens `/dev/null` in the place of a standard output that is
+/// closed, and from then on whatever is written seems to arrive.
+#[ctor::ctor]
+fn look() {
+    CLOSED.store(rustix::io::fcntl_getfd(rustix::stdio::stdout()).is_err(), Ordering::Relaxed);
+}
 
 /// Why nothing can be written to standard output any more.
 pub fn lost() -> Option<&'static str> {
@@ -138,6 +149,9 @@ pub fn json(text: &str) -> io::Result<()> {
 /// # Errors
 /// As for [`line`].
 pub fn raw(bytes: &[u8]) -> io::Result<()> {
+    if CLOSED.load(Ordering::Relaxed) {
+        let _ = LOST.set("standard output is closed".to_owned());
+    }
     if let Some(why) = lost() {
         return Err(io::Error::other(why));
     }
@@ -146,6 +160,19 @@ pub fn raw(bytes: &[u8]) -> io::Result<()> {
         // The first reason stays.
         let _ = LOST.set(error.to_string());
     })
+}
+
+/// Standard output for what writes a stream of its own.
+pub struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        raw(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A line for the person at standard error. One that cannot be written must not end a run in the middle.

@@ -23,11 +23,11 @@ use crate::boot::{self, store_stop, told};
 use crate::link::remote::RemoteLink;
 use crate::link::version::OtherVersion;
 use crate::link::{Gone, LinkError};
-use crate::shell::other_version;
-use crate::store::StoreError;
 use crate::store::backup::Looking;
 use crate::store::local::place::{Place, VERSION, bytes_for_people};
 use crate::store::local::{LocalStore, Options, Outlook, Progress, Raise};
+use crate::store::{account, actions};
+use crate::text::show;
 
 /// How long the process that holds the directory may take to say which version it is of, before the first picture.
 const GREETING: Duration = Duration::from_millis(500);
@@ -61,17 +61,23 @@ pub(super) fn run(ground: &Ground, args: UpgradeArgs) -> Result<Exit, Stop> {
     };
     let (clock, who) = (Arc::clone(&ground.clock), boot::who().to_string());
     let opened = LocalStore::open_raising(data, clock, &who, &progress, Options::default(), &raise);
-    let store = opened.map_err(|error| match error {
-        held @ StoreError::Held { .. } => {
-            Stop::new(Exit::Refused, format!("{held}: `{}`", place.command("serve --end")))
-        }
-        error => store_stop(error),
-    })?;
+    let store = opened.map_err(store_stop)?;
+    let compared = account::of_store(&data.join(actions::FILE), &store).map(|(_, _, found)| found.faults);
     store.close().map_err(store_stop)?;
-    said(&out, data, from, backup.into_inner().as_deref())
+    said(&out, data, from, backup.into_inner().as_deref())?;
+    // It is raised as it was: what does not verify still does not.
+    match compared.map_err(store_stop)?.first() {
+        None => Ok(Exit::Ok),
+        Some(fault) => {
+            let command = place.command("log verify");
+            let next = out.t("no run starts before that is settled:", "处理之前不会启动任何运行：");
+            let text = format!("{}; {next} `{command}`", out.t(&fault.en(), &fault.zh()));
+            Err(Stop::new(Exit::Unsound, show(&text, 1024).into_string()))
+        }
+    }
 }
 
-fn said(out: &Out, data: &Path, from: u32, backup: Option<&Path>) -> Result<Exit, Stop> {
+fn said(out: &Out, data: &Path, from: u32, backup: Option<&Path>) -> Result<(), Stop> {
     if out.json {
         out.object(&serde_json::json!({
             "type": "upgrade", "dir": data, "from": from, "to": VERSION, "backup": backup,
@@ -85,7 +91,7 @@ fn said(out: &Out, data: &Path, from: u32, backup: Option<&Path>) -> Result<Exit
         };
         out.line(&format!("{}: {} {from} → {VERSION}, {kept}", data.display(), out.t("version", "版本")))?;
     }
-    Ok(Exit::Ok)
+    Ok(())
 }
 
 /// What a verb that only reads looks at: a picture of a directory of an earlier version that nobody serves. `None` where
@@ -145,7 +151,7 @@ async fn owner_of_before(data: &Path) -> Option<OtherVersion> {
 async fn end_owner(out: &Out, data: &Path, older: &OtherVersion) -> Result<(), Stop> {
     out.note(&match out.lang {
         Language::En => older.to_string(),
-        Language::Zh => other_version(older),
+        Language::Zh => older.zh(),
     });
     let choices =
         out.t("[e] end it in order and go on   [q] quit (default) >", "[e] 让它按序结束并继续   [q] 退出（默认） >");

@@ -555,6 +555,9 @@ pub struct StoppedRun {
     pub since: Ts,
     /// How many there are in the row.
     pub times: u32,
+    /// Its plan or environment is there no more, so no later run can go through: until when it is told all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Ts>,
 }
 
 impl RunRow {

@@ -3,6 +3,7 @@
 //! Invariant: asking changes nothing and never waits for the writer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::bounds;
 use crate::domain::event::{ActionEntry, Event, Fact};
@@ -10,6 +11,7 @@ use crate::domain::ids::{EnvId, PlanId, Seq};
 use crate::domain::plan::{Plan, Schedule};
 use crate::domain::query::{Answer, Cursor, EnvRow, Page, PageRequest, PlanRow, Query};
 use crate::domain::reason::Reason;
+use crate::domain::run::{RunHead, StoppedRun};
 use crate::domain::step::Blob;
 use crate::domain::time::Ts;
 use crate::plan::schedule;
@@ -20,6 +22,8 @@ use super::{revision, select};
 
 /// Runs shown with a plan (`PlanRow::last`).
 const LAST_RUNS: u32 = 12;
+/// How long a run that ended by itself is told where its plan or environment is there no more.
+const GONE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Facts of one bill told at once (`Answer::Bill`).
 const BILL_FACTS: usize = 500;
 
@@ -49,7 +53,7 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             Ok(Answer::Plans(rows.collect::<Result<_, _>>()?))
         }
         Query::Runs(page) => Ok(Answer::Runs(store.runs(None, &page)?)),
-        Query::Stopped => Ok(Answer::Stopped(store.stopped_runs()?)),
+        Query::Stopped => Ok(Answer::Stopped(still_stopped(store.stopped_runs()?, &plans, &envs, now))),
         Query::Run(id) => Ok(Answer::Run(store.run(id)?.map(Box::new))),
         Query::Bills { scope, filter, page } => Ok(Answer::Bills(store.bills(scope, &filter, &page, now)?)),
         Query::LedgerGroups { plan } => Ok(Answer::LedgerGroups(store.ledger_groups(plan.as_ref())?)),
@@ -74,6 +78,26 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
         Query::Environments | Query::LogFaults | Query::Preview { .. } => Ok(Answer::Environments(Vec::new())),
     })
     .await
+}
+
+/// Runs that ended by themselves and that somebody can still mend. One of a plan or environment that is there no more is
+/// told for [`GONE`] after its end: then it stands in the history alone.
+fn still_stopped(runs: Vec<StoppedRun>, plans: &[PlanEntry], envs: &[(EnvId, bool)], now: Ts) -> Vec<StoppedRun> {
+    let is_known = |head: &RunHead| {
+        let plan = plans.iter().any(|(plan, _)| match plan {
+            Ok(plan) => plan.id == head.plan,
+            Err(problem) => problem.id == head.plan,
+        });
+        plan && envs.iter().any(|(env, _)| *env == head.env)
+    };
+    // Where no plan can be read, none is known to be gone.
+    let can_tell = plans.iter().any(|(plan, _)| plan.is_ok());
+    let told = runs.into_iter().map(|run| {
+        let end = run.row.closed.unwrap_or(run.row.head.opened);
+        let until = (can_tell && !is_known(&run.row.head)).then(|| end.plus(GONE));
+        StoppedRun { until, ..run }
+    });
+    told.filter(|run| run.until.is_none_or(|until| now < until)).collect()
 }
 
 /// Leaves the bodies of the newest facts, as many as one answer holds; of older ones their length and hash.

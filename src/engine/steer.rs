@@ -18,6 +18,7 @@ use crate::domain::who::Who;
 
 use crate::store::StoreError;
 use crate::store::actions::IDS;
+use crate::text::readable;
 
 use super::Inner;
 use super::control::{Shared, Wish, lock, read};
@@ -54,7 +55,7 @@ impl Inner {
             let (is, seen) = (collected.hash.clone(), hash.clone());
             return Err(Refusal::NotConfirmed(Reason::SetChanged { run, is, seen }));
         }
-        let reason = reason.map(str::trim).filter(|r| !r.is_empty());
+        let reason = reason.and_then(readable);
         if !flags.is_empty() && reason.is_none() {
             return Err(Refusal::NotConfirmed(Reason::FlagsNeedReason {}));
         }
@@ -428,10 +429,8 @@ fn about(row: &RunRow) -> Taken {
 }
 
 pub(super) fn written(reason: &str, verb: &str) -> Result<String, Refusal> {
-    match reason.trim() {
-        "" => Err(Refusal::NotConfirmed(Reason::NeedsReason { verb: verb.to_owned() })),
-        reason => Ok(reason.to_owned()),
-    }
+    let needs = || Refusal::NotConfirmed(Reason::NeedsReason { verb: verb.to_owned() });
+    readable(reason).map(str::to_owned).ok_or_else(needs)
 }
 
 fn start(job: Job) -> Then {

@@ -98,6 +98,9 @@ pub struct Halted {
     pub since: Option<Ts>,
     /// How many runs in a row.
     pub times: u32,
+    /// Its plan or environment is there no more: until when it counts, Unix milliseconds.
+    #[serde(rename = "until_ms", skip_serializing_if = "Option::is_none")]
+    pub until: Option<Ts>,
     /// The run itself, for words in another language.
     #[serde(skip)]
     pub row: RunRow,
@@ -358,7 +361,10 @@ pub fn judge(
     log: Vec<LogFault>,
 ) -> Health {
     let open = live.open().filter_map(|run| Halted::of(&run.row, None));
-    let ended = ended.iter().filter_map(|run| Halted::of(&run.row, Some((run.since, run.times))));
+    let ended = ended.iter().filter_map(|run| {
+        let halted = Halted::of(&run.row, Some((run.since, run.times)))?;
+        Some(Halted { until: run.until, ..halted })
+    });
     let runs: Vec<Halted> = open.chain(ended).collect();
     let unknown = groups.iter().filter(|g| g.slot == crate::domain::bill::Slot::Unknown).map(|g| g.count).sum();
     Health {
@@ -398,6 +404,7 @@ impl Halted {
             detail: why.as_ref().map_or_else(|| state.to_owned(), Reason::en),
             since: row_of_them.map(|(since, _)| since),
             times: row_of_them.map_or(1, |(_, times)| times),
+            until: None,
             row: row.clone(),
         })
     }

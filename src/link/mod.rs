@@ -82,6 +82,30 @@ pub enum LinkError {
     Store(#[from] crate::store::StoreError),
 }
 
+impl Gone {
+    /// In Chinese.
+    pub fn zh(&self) -> String {
+        match self {
+            Self::Ended { pid, by } => format!("进程 {pid} 已被 {by} 结束；请重新启动 skydeck"),
+            Self::Silent(process) => format!("进程仍在，但没有应答（{process}）"),
+            Self::Lost => "连接已断开".to_owned(),
+            Self::Absent(socket) => format!("{socket} 无人服务"),
+            Self::Version(version) => version.zh(),
+            Self::Other(words) => words.clone(),
+        }
+    }
+}
+
+impl LinkError {
+    /// In Chinese.
+    pub fn zh(&self) -> String {
+        match self {
+            Self::Gone(why) => why.zh(),
+            Self::Store(error) => error.zh(),
+        }
+    }
+}
+
 /// The three methods.
 #[async_trait]
 pub trait Link: Send + Sync {

@@ -50,6 +50,20 @@ impl OtherVersion {
     pub fn is_older(&self) -> bool {
         self.theirs < self.ours
     }
+
+    /// In Chinese what its `Display` says in English.
+    pub fn zh(&self) -> String {
+        let Self { pid, theirs, ours, end } = self;
+        let found = format!("引擎（进程 {pid}）使用协议版本 {theirs}，本程序使用版本 {ours}");
+        if !self.is_older() {
+            return format!("{found}：请使用较新的程序");
+        }
+        let advice = match end {
+            Some(command) => format!("请先执行 `{command}` 让它按序结束，再重新启动"),
+            None => "需由其用户执行 `skydeck serve --end`，并启动较新的程序".to_owned(),
+        };
+        format!("{found}：{advice}；在途调用会等其完成，正在执行的运行之后可以恢复")
+    }
 }
 
 impl std::fmt::Display for OtherVersion {

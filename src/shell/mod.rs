@@ -25,4 +25,3 @@ pub use caps::{Caps, Colors, Through, require_terminal};
 pub use console::run;
 pub use options::{Ended, Notify, ShellError, ShellOptions};
 pub use small::{COLUMNS, ROWS};
-pub use words::other_version;

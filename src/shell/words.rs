@@ -1,22 +1,7 @@
 //! The few words the shell itself says, in both languages.
 
 use super::caps::Through;
-use crate::link::version::OtherVersion;
-use crate::link::{Gone, LinkError};
-
-/// In Chinese what [`OtherVersion`] says of itself in English.
-pub fn other_version(version: &OtherVersion) -> String {
-    let OtherVersion { pid, theirs, ours, end } = version;
-    let found = format!("引擎（进程 {pid}）使用协议版本 {theirs}，本程序使用版本 {ours}");
-    if !version.is_older() {
-        return format!("{found}：请使用较新的程序");
-    }
-    let advice = match end {
-        Some(command) => format!("请先执行 `{command}` 让它按序结束，再重新启动"),
-        None => "需由其用户执行 `skydeck serve --end`，并启动较新的程序".to_owned(),
-    };
-    format!("{found}：{advice}；在途调用会等其完成，正在执行的运行之后可以恢复")
-}
+use crate::link::LinkError;
 
 /// Says them.
 #[derive(Clone, Copy, Debug)]
@@ -38,15 +23,7 @@ impl Words {
     /// Why there is no engine.
     pub fn gone(self, error: &LinkError) -> String {
         let LinkError::Gone(why) = error else { return error.to_string() };
-        let chinese = match why {
-            Gone::Ended { pid, by } => format!("进程 {pid} 已被 {by} 结束；请重新启动 skydeck"),
-            Gone::Silent(process) => format!("进程仍在，但没有应答（{process}）"),
-            Gone::Lost => "连接已断开".to_owned(),
-            Gone::Absent(socket) => format!("{socket} 无人服务"),
-            Gone::Version(version) => other_version(version),
-            Gone::Other(words) => words.clone(),
-        };
-        self.pick(chinese, why.to_string())
+        self.pick(why.zh(), why.to_string())
     }
 
     /// Ctrl-Z where no shell could bring us back.

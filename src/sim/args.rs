@@ -3,11 +3,11 @@
 //! Invariant: listens on this machine only, unless `--bind` says otherwise, and then says so.
 
 use std::future::Future;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 
 use super::config::{AuthMode, WorldConfig};
 use super::faults::FaultPlan;
@@ -80,25 +80,28 @@ impl SimArgs {
     }
 }
 
-/// Runs the simulator until `stop` is done, then prints the final counts as one JSON line.
+/// Runs the simulator until `stop` is done, then prints the final counts as one JSON line. What nobody can read any more is
+/// no reason to end it.
 ///
 /// # Errors
 /// Bad options, an address that cannot be bound, a record file that cannot be opened.
-pub async fn run(args: SimArgs, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+pub async fn run(args: SimArgs, mut out: impl Write, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let config = args.config()?;
     let bind = config.bind;
     let known = config.world.credentials.clone();
-    let sim = start(config).await.with_context(|| format!("listening on {bind}"))?;
+    let sim = start(config).await.map_err(|e| match e.kind() {
+        ErrorKind::AddrInUse => anyhow!("something else listens at {bind} already: end it, or name another --port"),
+        _ => anyhow!("{bind}: {e}"),
+    })?;
     let mut err = std::io::stderr();
     if !args.bind.is_loopback() {
-        writeln!(
+        let _ = writeln!(
             err,
             "warning: {bind} can be reached from other machines; credentials and data of the simulator are public"
-        )?;
+        );
     }
-    let mut out = std::io::stdout();
-    writeln!(out, "{}", sim.url())?;
-    writeln!(
+    let _ = writeln!(out, "{}", sim.url());
+    let _ = writeln!(
         err,
         "account set {} · user {} · password {} · app {} · secret {}\nstop with Ctrl-C; counts at http://{}/admin/stats",
         known.account,
@@ -107,10 +110,10 @@ pub async fn run(args: SimArgs, stop: impl Future<Output = ()>) -> anyhow::Resul
         known.app_id,
         known.app_secret,
         sim.addr()
-    )?;
+    );
     stop.await;
     let stats = serde_json::to_string(&sim.stats())?;
     sim.shutdown().await;
-    writeln!(out, "{stats}")?;
+    let _ = writeln!(out, "{stats}");
     Ok(())
 }

@@ -42,7 +42,10 @@ pub struct Appended {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// Somebody else owns the data directory.
-    #[error("data directory {dir} is held by process {pid} ({who}) since {since}: attach to it, or end it first")]
+    #[error(
+        "data directory {dir} is held by process {pid} ({who}) since {since}: end it in order first with `{}`",
+        local::place::command("serve --end", std::path::Path::new(dir))
+    )]
     Held {
         /// Directory.
         dir: String,
@@ -58,7 +61,8 @@ pub enum StoreError {
     Directory(String),
     /// Written by a newer version.
     #[error(
-        "data directory {dir} was written by store version {found}; this program knows up to {known}: use the newer program"
+        "data directory {dir} was written by store version {found}; this program knows up to {known}: use the newer program, \
+         or restore a backup from before it was raised into a new directory; nothing was changed"
     )]
     TooNew {
         /// Directory.
@@ -67,6 +71,19 @@ pub enum StoreError {
         found: u32,
         /// Version known.
         known: u32,
+    },
+    /// It is not known which version wrote the directory.
+    #[error(
+        "data directory {dir}: its file `version` {}; one of this program says `skydeck store {}`: put the file back from a \
+         backup of this directory, or restore the backup into a new one; nothing was changed",
+        said.as_ref().map_or("is not there, and a journal is".to_owned(), |said| format!("says `{said}`")),
+        local::place::VERSION
+    )]
+    NoVersion {
+        /// Directory.
+        dir: String,
+        /// What stands in its file, made safe to show; unset where there is none beside a journal.
+        said: Option<String>,
     },
     /// A write or flush failed. No further write is taken until the store is reopened.
     #[error("the store cannot write: {0}; nothing more is sent to the ERP until it is reopened")]
@@ -80,12 +97,52 @@ pub enum StoreError {
     /// The journal is damaged: segment, offset, what.
     #[error("the journal is damaged: {0}; run `skydeck doctor`")]
     Damaged(String),
+    /// A directory, or a copy of one, that does not verify, where only a whole one is taken.
+    #[error("{dir} does not verify: {}", damage.en())]
+    Unverified {
+        /// Which.
+        dir: String,
+        /// What is wrong with it.
+        damage: Box<backup::Damage>,
+    },
     /// A cursor of another list, or from an older version.
     #[error("this page cannot be continued: {0}")]
     Cursor(String),
     /// Facts that contradict what is stored (a sum that would not close); nothing was written.
     #[error("refused to store a contradiction: {0}")]
     Contradiction(String),
+}
+
+impl StoreError {
+    /// In Chinese; what the system or a deeper part said stays as it was said.
+    pub fn zh(&self) -> String {
+        match self {
+            Self::Held { dir, pid, who, since } => format!(
+                "数据目录 {dir} 自 {since} 起由进程 {pid}（{who}）占用：请先用 `{}` 让它按序结束",
+                local::place::command("serve --end", std::path::Path::new(dir))
+            ),
+            Self::Directory(what) => what.clone(),
+            Self::TooNew { dir, found, known } => format!(
+                "数据目录 {dir} 由存储版本 {found} 写成，本程序只支持到版本 {known}：请使用较新的程序，或把升级前的备份恢复到\
+                 新目录；未作任何更改"
+            ),
+            Self::NoVersion { dir, said } => {
+                let is = said.as_ref().map_or("不存在，但有流水".to_owned(), |said| format!("内容为 `{said}`"));
+                format!(
+                    "数据目录 {dir}：其中的 `version` 文件{is}；本程序写的应为 `skydeck store {}`：请从该目录的备份中取回此文件，\
+                     或把备份恢复到新目录；未作任何更改",
+                    local::place::VERSION
+                )
+            }
+            Self::Write(what) => format!("存储无法写入：{what}；重新打开之前不再向 ERP 发送任何内容"),
+            Self::Full(what) => format!("存储不再接受新的工作：{what}"),
+            Self::Read(what) => format!("存储无法读取：{what}"),
+            Self::Damaged(what) => format!("流水已损坏：{what}；请运行 `skydeck doctor`"),
+            Self::Unverified { dir, damage } => format!("{dir} 未通过核对：{}", damage.zh()),
+            Self::Cursor(what) => format!("该页无法继续：{what}"),
+            Self::Contradiction(what) => format!("拒绝存入自相矛盾的内容：{what}"),
+        }
+    }
 }
 
 /// A ledger entry as the engine needs it.

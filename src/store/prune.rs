@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::account::PRUNE;
 use super::actions::{ActionLog, Deed, FileLog, Phase};
-use super::backup::MANIFEST;
+use super::backup::{Damage, MANIFEST};
 use super::index::Index;
 use super::journal::sync_dir;
 use super::journal::tail::{self, Pending, ROTATE, Tail};
@@ -175,9 +175,10 @@ async fn build(
     }
     let deed = result?;
     let log = FileLog::open(new_dir, Arc::clone(clock), &new)?;
-    if let Some(fault) = log.faults().first() {
-        let advice = Place::new(order.data).command("log verify");
-        return Err(StoreError::Directory(format!("{}: nothing is pruned before `{advice}` is well", fault.en())));
+    let faults = log.faults();
+    if !faults.is_empty() {
+        let damage = Box::new(Damage { log: faults, ..Damage::default() });
+        return Err(StoreError::Unverified { dir: order.data.display().to_string(), damage });
     }
     if let Some(adopted) = log.adopted.clone() {
         new.append(vec![Event::LogWitnessed(Box::new(adopted))]).await?;

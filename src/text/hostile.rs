@@ -2,6 +2,8 @@
 //!
 //! Invariant: everything here is decided by the scalar value alone; no table of a library version decides what is safe.
 
+use unicode_width::UnicodeWidthChar;
+
 /// Whether a scalar may never be shown as itself: controls, format characters, bidi and zero-width tricks, fillers,
 /// variation selectors, tags, private use and non-characters.
 pub fn hostile(c: char) -> bool {
@@ -31,6 +33,13 @@ fn is_unassigned_by_design(u: u32) -> bool {
     matches!(u, 0xE000..=0xF8FF | 0xFDD0..=0xFDEF | 0xF0000..=0x10_FFFF) || u & 0xFFFE == 0xFFFE
 }
 
+/// A text that a person wrote, without the blanks at its ends; `None` where nothing in it can be seen: blanks, zero-width
+/// characters, direction marks, fillers, marks without a letter.
+pub fn readable(raw: &str) -> Option<&str> {
+    let is_seen = |c: char| !c.is_whitespace() && !hostile(c) && c.width().is_some_and(|width| width > 0);
+    raw.contains(is_seen).then(|| raw.trim())
+}
+
 /// Whether a bill number mixes ASCII letters or digits with letters of another alphabet that look like them
 /// (Cyrillic `А` for Latin `A`, fullwidth or mathematical forms). Such a number gets a mark beside it, because two
 /// bills can then look the same; the FID tells them apart.
@@ -51,6 +60,38 @@ fn looks_like_latin(u: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_can_see_is_not_written() {
+        for nothing in [
+            "",
+            " ",
+            "\t\r\n",
+            "\u{3000}\u{a0}",
+            "\u{200b}",
+            "\u{feff}",
+            " \u{202e}\u{2066} ",
+            "\u{ad}",
+            "\u{2800}\u{3164}",
+            "\u{115f}",
+            "\u{301}",
+            "\u{e0041}\u{fe0f}",
+            "\u{85}\0",
+            "\u{200d}\u{2060}\u{180e}",
+            "\u{e000}",
+        ] {
+            assert_eq!(readable(nothing), None, "{nothing:?}");
+        }
+        for (written, kept) in [
+            (" sent back ", "sent back"),
+            ("\u{3000}退回\u{3000}", "退回"),
+            ("\u{200b}x", "\u{200b}x"),
+            ("cafe\u{301}", "cafe\u{301}"),
+            (".", "."),
+        ] {
+            assert_eq!(readable(written), Some(kept));
+        }
+    }
 
     #[test]
     fn a_look_alike_in_a_number_is_seen() {

@@ -14,7 +14,7 @@ mod show;
 
 pub use bytes::{hexdump, show_bytes};
 pub use clusters::{Clusters, clusters};
-pub use hostile::{hostile, mixed_script};
+pub use hostile::{hostile, mixed_script, readable};
 pub use measure::{Measure, clip, clip_start, pad, pad_start, width};
 pub use outlets::{COPY_LIMIT, TooLong, csv_safe, html_safe, json_safe, markdown_safe, osc52};
 pub use redact::without_secrets;

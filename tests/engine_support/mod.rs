@@ -168,6 +168,8 @@ pub struct Bench {
     pub behind: Vec<(Environment, Arc<dyn Erp>)>,
     pub engine: Option<Engine>,
     pub actions: Arc<MemoryLog>,
+    /// Stands before that log where set.
+    pub log: Option<Arc<dyn ActionLog>>,
     pub orders: u128,
 }
 
@@ -185,6 +187,7 @@ impl Bench {
             behind: Vec::new(),
             engine: None,
             actions: Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<dyn Clock>)),
+            log: None,
             clock,
             orders: 0,
         }
@@ -203,7 +206,7 @@ impl Bench {
             envs: self.before.iter().cloned().chain([own]).chain(self.behind.iter().cloned()).collect(),
             plans: Arc::clone(&self.plans) as Arc<dyn PlanSource>,
             access: Arc::new(role),
-            actions: Arc::clone(&self.actions) as Arc<dyn ActionLog>,
+            actions: self.log.clone().unwrap_or_else(|| Arc::clone(&self.actions) as Arc<dyn ActionLog>),
             owner: 1000,
         };
         self.engine = Some(Engine::start(parts).await.map_err(|e| e.to_string())?);

@@ -68,7 +68,7 @@ const READINGS: u32 = 3;
 /// nothing and takes no lock.
 ///
 /// # Errors
-/// A journal that is damaged, a file that cannot be read.
+/// A directory of another program's version, a journal that is damaged, a file that cannot be read.
 pub fn of_directory(dir: &Path, kept: Option<&Head>) -> Result<Verified, StoreError> {
     let mut readings = 1;
     loop {
@@ -92,6 +92,11 @@ pub fn told_by(dir: &Path) -> Result<Told, StoreError> {
 }
 
 fn verified(dir: &Path, kept: Option<&Head>) -> Result<Verified, StoreError> {
+    let place = Place::new(dir);
+    // What a newer program wrote is not understood here, and must not be called whole.
+    place.known_version()?;
+    // Read first: a process that holds the directory only ever goes on from there.
+    let durable = Seq(place.known_durable());
     let path = dir.join(FILE);
     let failed = |e: std::io::Error| StoreError::Directory(format!("{}: {e}", path.display()));
     let mut told = Told::default();
@@ -100,11 +105,11 @@ fn verified(dir: &Path, kept: Option<&Head>) -> Result<Verified, StoreError> {
             told.note(&fact);
             Ok(())
         };
-        let journal = Place::new(dir).journal();
+        let journal = place.journal();
         if !journal.exists() {
             return Ok(doctor::JournalReport::default());
         }
-        doctor::walk_past(&journal, Seq(0), kept.map(|head| head.fact), note)
+        doctor::walk_past(&journal, durable, kept.map(|head| head.fact), note)
     };
     let mut report = walk(&mut told)?;
     let log = read::read(&path, told.accepted(), |_, _| Ok(())).map_err(failed)?;

@@ -98,7 +98,7 @@ impl<K: Kv> Index<K> {
             let Some(rec) = StoppedRec::read(&entry?.1) else { continue };
             if let Some(row) = self.run_by_no(rec.no)? {
                 let (since, times) = rec.since.unwrap_or((row.closed.unwrap_or(row.head.opened), 1));
-                all.push(StoppedRun { row, since, times });
+                all.push(StoppedRun { row, since, times, until: None });
             }
         }
         Ok(all)

@@ -13,8 +13,9 @@ use chrono::TimeZone;
 use super::disk::{Disk, Op, RealDisk};
 use crate::domain::time::Ts;
 use crate::store::file::{self, create};
-use crate::store::journal::sync_dir;
+use crate::store::journal::{sync_dir, tail};
 use crate::store::{StoreError, fault};
+use crate::text::show;
 
 /// Version of the whole directory. 0.1.0 refuses what is newer than its own, and changes nothing but `owner.lock`.
 pub const VERSION: u32 = 2;
@@ -178,7 +179,10 @@ impl Place {
                 Err(StoreError::TooNew { dir: self.dir.display().to_string(), found, known: VERSION })
             }
             Some(found) if found >= FIRST => Ok(Some(found)),
-            _ => Err(self.say("its file `version` is not readable; this is no data directory of skydeck")),
+            _ => {
+                let said = show(text.trim(), 80).into_string();
+                Err(StoreError::NoVersion { dir: self.dir.display().to_string(), said: Some(said) })
+            }
         }
     }
 
@@ -203,23 +207,36 @@ impl Place {
         sync_dir(&self.dir)
     }
 
-    /// The version of the directory; a new one gets this program's. Refuses a newer one, raises none.
+    /// The version of the directory; a new one gets this program's. Refuses a newer one, and a journal of nobody knows which;
+    /// raises none.
     pub fn settle_version(&self) -> Result<u32, StoreError> {
         if let Some(found) = self.version()? {
             return Ok(found);
         }
+        self.no_journal()?;
         self.write_version(&RealDisk)?;
         Ok(VERSION)
     }
 
     /// The version of a directory that is there. Refuses what is no store, or one of a newer version; writes nothing.
     pub fn known_version(&self) -> Result<u32, StoreError> {
-        self.version()?.ok_or_else(|| self.say("there is no store here"))
+        if let Some(found) = self.version()? {
+            return Ok(found);
+        }
+        self.no_journal()?;
+        Err(self.say("there is no store here"))
+    }
+
+    /// Refuses a journal without a file `version` beside it: taken for a new directory, one of an earlier version would be
+    /// raised without a backup.
+    fn no_journal(&self) -> Result<(), StoreError> {
+        let is_there = tail::files(&self.journal()).is_ok_and(|files| !files.is_empty());
+        if is_there { Err(StoreError::NoVersion { dir: self.dir.display().to_string(), said: None }) } else { Ok(()) }
     }
 
     /// A command that is meant for this directory, as it is typed.
     pub fn command(&self, verb: &str) -> String {
-        format!("skydeck {verb} --data {}", quoted(&self.dir))
+        command(verb, &self.dir)
     }
 
     /// Creates a directory of the store.
@@ -291,6 +308,11 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// A command that is meant for a data directory, as it is typed.
+pub fn command(verb: &str, dir: &Path) -> String {
+    format!("skydeck {verb} --data {}", quoted(dir))
 }
 
 /// A path as a shell takes it.

@@ -131,14 +131,19 @@ pub(super) fn back_up(
     }
     progress(Progress::BackingUp { to: to.clone(), bytes: outlook.bytes });
     let was_there = to.exists();
-    let made = backup::copy_all(disk, &place.dir, &to, now, &|facts| progress(Progress::BackupRead { facts }));
+    let accept = backup::Accept::Disagreement;
+    let told = |facts| progress(Progress::BackupRead { facts });
+    let made = backup::copy_all(disk, &place.dir, &to, now, accept, &told);
     if let Err(e) = made {
         // Half of a backup is none, and takes the room that is missing.
         if !was_there {
             let _ = std::fs::remove_dir_all(&to);
         }
         return Err(match e {
-            StoreError::Damaged(what) => StoreError::Damaged(format!("{what}; nothing was changed")),
+            StoreError::Unverified { damage, .. } => {
+                let what = damage.journal.first().cloned().unwrap_or_else(|| damage.en());
+                StoreError::Damaged(format!("{what}; nothing was changed"))
+            }
             e => place.say(&format!("the backup before the upgrade could not be made: {e}; {}", ways(place))),
         });
     }

@@ -10,6 +10,7 @@ use crate::domain::ids::{RunId, SetHash};
 use crate::domain::reason::Reason;
 use crate::domain::run::{Consent, Flag, Revision, RunKind, RunRow, RunState};
 use crate::domain::time::Ts;
+use crate::text::readable;
 use crate::ui::cells::Pen;
 use crate::ui::format::{self, fill};
 use crate::ui::keymap::Action;
@@ -124,7 +125,7 @@ pub(crate) fn key(model: &mut Model, mut confirm: Confirm, key: Key, effects: &m
 }
 
 fn approve(model: &mut Model, confirm: Confirm, typed: Option<String>, effects: &mut Vec<Effect>) -> Option<Overlay> {
-    let reason = Some(confirm.reason).filter(|r| !r.trim().is_empty());
+    let reason = Some(confirm.reason).filter(|r| readable(r).is_some());
     let command = Command::Approve { run: confirm.run, hash: confirm.hash, typed, flags: confirm.flags, reason };
     let writes =
         model.live.runs.get(&confirm.run).and_then(|r| r.row.collected.as_ref()).is_some_and(|c| c.callable > 0);

@@ -7,6 +7,7 @@ use crate::domain::ids::{EnvId, PlanId};
 use crate::domain::query::Scope;
 use crate::domain::run::Flag;
 use crate::domain::time::Ts;
+use crate::text::readable;
 use crate::ui::act;
 use crate::ui::cells::Pen;
 use crate::ui::format::{self, fill};
@@ -270,7 +271,8 @@ fn number(text: &str, most: u32, t: &crate::ui::lang::Texts) -> Result<u32, Stri
 
 fn done(model: &mut Model, form: &Form, effects: &mut Vec<Effect>) -> Result<Option<Overlay>, String> {
     let t = model.t();
-    let reason = |n: usize| Some(form.value(n)).filter(|r| !r.is_empty()).ok_or_else(|| t.reason_wanted.to_owned());
+    let reason =
+        |n: usize| Some(form.value(n)).filter(|r| readable(r).is_some()).ok_or_else(|| t.reason_wanted.to_owned());
     match &form.kind {
         Kind::RunWith(plan) => {
             let numbers = form.value(2);
@@ -332,7 +334,7 @@ fn done(model: &mut Model, form: &Form, effects: &mut Vec<Effect>) -> Result<Opt
                 .cloned()
                 .collect::<Vec<Flag>>();
             let why = form.value(form.fields.len().saturating_sub(1));
-            if !confirm.flags.is_empty() && why.is_empty() {
+            if !confirm.flags.is_empty() && readable(&why).is_none() {
                 return Err(t.reason_wanted.to_owned());
             }
             confirm.reason = why;

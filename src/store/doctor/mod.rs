@@ -3,6 +3,8 @@
 //! Invariant: a check changes nothing but a scratch index beside the real one; nothing here ever writes to the
 //! journal but the sealing of segments that no longer grow.
 
+mod walk;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,7 +16,7 @@ use super::index::key;
 use super::index::kv::{Batch, Entry, Kv, Walk};
 use super::index::scratch::Scratch;
 use super::index::{Index, LAYOUT};
-use super::journal::{frame, sealed, segment, tail};
+use super::journal::{sealed, segment, tail};
 use super::local::disk::{Disk, RealDisk};
 use super::local::place::{Place, VERSION, stamp};
 use super::local::upgrade::put_in_place;
@@ -22,37 +24,17 @@ use super::local::{OpenFault, Progress, SledKv};
 use super::{StoreError, actions};
 use crate::domain::action_log::LogFault;
 use crate::domain::bill::Slot;
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
 use crate::domain::ids::Seq;
 use crate::domain::time::Clock;
+
+pub use self::walk::JournalReport;
+pub(super) use self::walk::{walk, walk_past};
 
 /// Differences named one by one; the rest is counted.
 const NAMED: usize = 20;
 /// Keys copied or applied together.
 const BATCH: usize = 400;
-
-/// What a walk of the journal found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JournalReport {
-    /// Segments.
-    pub segments: u32,
-    /// How many of them are sealed.
-    pub sealed: u32,
-    /// Facts read.
-    pub facts: u64,
-    /// Last place read.
-    pub last: Seq,
-    /// Bytes on disk.
-    pub bytes: u64,
-    /// Damage, each with segment, offset, fact and what it is.
-    pub damage: Vec<String>,
-    /// The torn end of a write that nobody was told of; the next opening cuts it.
-    pub torn: Option<String>,
-    /// Hash of the chain after the last fact, as hex digits.
-    pub head: String,
-    /// The same at the place that was asked for, where an append ends there.
-    pub asked: Option<String>,
-}
 
 /// What a comparison of the index with the journal found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,6 +83,8 @@ pub struct Report {
     pub ballast: bool,
     /// Damaged indexes put aside earlier, and torn ends kept.
     pub kept: Vec<PathBuf>,
+    /// Whether index and action log were compared and bills counted: not where the journal is damaged.
+    pub compared: bool,
     /// Lines of the action log.
     pub log_lines: u64,
     /// Where the action log and the journal disagree.
@@ -156,6 +140,7 @@ pub fn check(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Resu
         if !report.journal.damage.is_empty() {
             return Ok(());
         }
+        report.compared = true;
         count(&fresh.kv, &mut report)?;
         let log = dir.join(actions::FILE);
         let found = read::read(&log, told.accepted(), |_, _| Ok(()));
@@ -305,7 +290,7 @@ fn fold_all<K: Kv>(
         }
         match fold(&fact, &mut work) {
             Ok(()) => work.accept(fact.seq),
-            Err(StoreError::Contradiction(what)) => misfit.push(format!("fact {}: {what}", fact.seq)),
+            Err(StoreError::Contradiction(what)) => misfit.push((fact.seq, format!("fact {}: {what}", fact.seq))),
             Err(e) => return Err(e),
         }
         for batch in work.take_full() {
@@ -320,99 +305,8 @@ fn fold_all<K: Kv>(
         kv.apply(batch)?;
     }
     // Behind damage nothing fits; what counts is the damage.
-    if report.damage.is_empty() {
-        report.damage.extend(misfit);
-    }
-    Ok(report)
-}
-
-/// Reads every segment as far as it can be read; damage in one does not hide the next.
-pub(super) fn walk(
-    dir: &Path,
-    witness: Seq,
-    each: &mut dyn FnMut(Fact) -> Result<(), StoreError>,
-) -> Result<JournalReport, StoreError> {
-    walk_past(dir, witness, None, each)
-}
-
-/// As [`walk`]; tells the hash of the chain at a place, too.
-pub(super) fn walk_past(
-    dir: &Path,
-    witness: Seq,
-    asked: Option<Seq>,
-    each: &mut dyn FnMut(Fact) -> Result<(), StoreError>,
-) -> Result<JournalReport, StoreError> {
-    let files = tail::files(dir)?;
-    let last_no = files.keys().next_back().copied();
-    let mut report = JournalReport::default();
-    let mut expected = Some((Seq(1), frame::Chain::default()));
-    let (mut no_before, mut running) = (0, frame::Chain::default());
-    for (no, (plain, _)) in files {
-        if no != no_before + 1 {
-            report.damage.push(format!("segment {:08}: it is missing", no_before + 1));
-            expected = None;
-        }
-        no_before = no;
-        report.segments += 1;
-        let path = if plain { segment::plain_path(dir, no) } else { sealed::sealed_path(dir, no) };
-        report.sealed += u32::from(!plain);
-        report.bytes += std::fs::metadata(&path).map_or(0, |m| m.len());
-        let mut fault = None;
-        let mut seen = 0;
-        let mut on = |_: u64, first: Seq, payload: &[u8]| {
-            let facts = frame::facts(payload).map_err(|e| segment::damaged(no, 0, first, &e.to_string()))?;
-            if asked.is_some() {
-                running = frame::link(&running, first, payload);
-                if facts.last().map(|fact| fact.seq) == asked {
-                    report.asked = Some(super::hex(&running));
-                }
-            }
-            for fact in facts {
-                seen += 1;
-                report.last = fact.seq;
-                if let Err(e) = each(fact) {
-                    fault = Some(e);
-                    return Err(StoreError::Read("stopped".to_owned()));
-                }
-            }
-            Ok(())
-        };
-        let ended = if plain {
-            segment::scan(&path, no, true, &mut on).map(|s| (s.header, s.next, s.chain, s.rest))
-        } else {
-            sealed::walk(&path, no, &mut on).map(|t| (t.header, t.next, t.chain, None))
-        };
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        report.facts += seen;
-        let is_last = Some(no) == last_no;
-        match ended {
-            Ok((header, next, chain, rest)) => {
-                if expected.is_some_and(|e| e != (header.first, header.before)) {
-                    report.damage.push(format!("segment {no:08}: it does not continue the segment before it"));
-                }
-                expected = Some((next, chain));
-                report.head = super::hex(&chain);
-                if let Some(rest) = rest {
-                    let told = format!("segment {no:08}, offset {}, fact {next}: {}", rest.offset, rest.what);
-                    if is_last && !rest.whole_behind && next > witness {
-                        report.torn = Some(told);
-                    } else {
-                        report.damage.push(told);
-                        expected = None;
-                    }
-                }
-            }
-            Err(StoreError::Damaged(what)) => {
-                report.damage.push(what);
-                expected = None;
-            }
-            Err(e) => return Err(e),
-        }
-    }
-    if report.damage.is_empty() && report.last < witness {
-        let what = format!("the journal ends at fact {}, but facts up to {witness} were stored", report.last);
+    if let (true, Some((seq, what))) = (report.damage.is_empty(), misfit.pop()) {
+        report.whole = Seq(seq.0 - 1);
         report.damage.push(what);
     }
     Ok(report)
