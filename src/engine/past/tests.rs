@@ -8,6 +8,8 @@ use crate::domain::time::ErpDate;
 use crate::domain::who::Who;
 use ulid::Ulid;
 
+mod rows;
+
 fn run(n: u128) -> RunId {
     RunId(Ulid::from_parts(1, n))
 }
