@@ -191,6 +191,23 @@ fn the_ledger_keeps_what_is_unresolved_over_runs() {
 }
 
 #[test]
+fn a_group_is_as_old_as_the_oldest_bill_that_is_still_in_it() {
+    for b in stores() {
+        b.ok(begun(1, "p", &[1, 2]));
+        b.ok(vec![settled(1, 1, Slot::Waiting, failed("stock"))]);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        b.ok(vec![settled(1, 2, Slot::Waiting, failed("stock")), closed(1)]);
+        let since = |n| b.store.ledger_entry(&key(n)).unwrap().map(|entry| entry.since);
+        let oldest = || b.store.ledger_groups(None).unwrap()[0].oldest;
+        let (first, second) = (since(1), since(2));
+        assert!(first < second, "{}", b.name);
+        assert_eq!(oldest(), first, "{}", b.name);
+        b.ok(vec![resolved(1)]);
+        assert_eq!((since(1), oldest()), (None, second), "{}", b.name);
+    }
+}
+
+#[test]
 fn a_run_nobody_approved_leaves_the_ledger_alone_and_a_verify_run_does_not() {
     for b in stores() {
         b.ok(begun(1, "p", &[1]));
