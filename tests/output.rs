@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use erp::{Erp, Said, Site, answer};
@@ -284,13 +285,30 @@ fn heard_in(site: &Site, lang: &str, args: &[&str]) -> Output {
     out
 }
 
-/// Every verb, in both forms, after one run.
-fn every_verb(site: &Site) {
+/// Every verb, in both forms, after a run. A verb that reads from a server that does not answer waits before it asks again: each
+/// of those has a directory of its own, and they wait side by side.
+fn every_verb(bad: &Arc<Bad>) {
+    let site = || {
+        let bad = Arc::clone(bad);
+        site(3, move |service, data, _| bad(service, data))
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| heard(&site(), &["plan", "preview", "p"]));
+        scope.spawn(|| heard(&site(), &["--json", "run", "p", "--yes"]));
+        scope.spawn(|| {
+            let site = site();
+            for args in [&["run", "p", "--yes"][..], &["bill", "XSCKD000000"], &["ledger"], &["health"]] {
+                heard_in(&site, "zh", args);
+            }
+        });
+        every_other_verb(&site());
+    });
+}
+
+fn every_other_verb(site: &Site) {
     for args in [
         &["env", "check"][..],
-        &["plan", "preview", "p"],
         &["run", "p", "--yes"],
-        &["--json", "run", "p", "--yes"],
         &["retry", "--yes"],
         &["verify"],
         &["history"],
@@ -313,9 +331,6 @@ fn every_verb(site: &Site) {
         &["doctor"],
     ] {
         heard(site, args);
-    }
-    for args in [&["run", "p", "--yes"][..], &["bill", "XSCKD000000"], &["ledger"], &["health"]] {
-        heard_in(site, "zh", args);
     }
     for ending in ["csv", "jsonl", "md", "html"] {
         let file = site.dir.path().join(format!("bills.{ending}"));
@@ -407,7 +422,7 @@ fn nothing_that_a_server_says_is_obeyed_by_a_terminal_or_begins_a_line() {
     // Side by side: nearly all of the time is the program waiting before it asks such a server again.
     std::thread::scope(|scope| {
         for (name, bad) in servers {
-            let every = move || every_verb(&site(3, move |service, data, _| bad(service, data)));
+            let every = move || every_verb(&Arc::new(bad));
             std::thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, every).unwrap();
         }
     });
