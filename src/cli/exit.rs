@@ -188,6 +188,47 @@ pub(super) mod tests {
             assert_eq!(Exit::from_code(exit.code()), exit);
         }
         assert_eq!(Exit::from_code(99), Exit::Refused);
+        for (exit, code) in [
+            (Exit::Ok, 0),
+            (Exit::Failed, 1),
+            (Exit::Usage, 2),
+            (Exit::Unknown, 3),
+            (Exit::Refused, 4),
+            (Exit::Terminal, 5),
+            (Exit::Stopped, 6),
+            (Exit::Output, 7),
+            (Exit::Unsound, 8),
+            (Exit::Interrupted, 130),
+        ] {
+            assert_eq!(exit.code(), code);
+        }
+    }
+
+    #[test]
+    fn of_any_two_exits_the_one_stays_that_must_be_looked_at_first() {
+        let order = [130, 5, 8, 3, 6, 4, 2, 1, 7, 0].map(Exit::from_code);
+        for (i, first) in order.iter().enumerate() {
+            for second in order.iter().skip(i) {
+                assert_eq!((first.or(*second), second.or(*first)), (*first, *first), "{first:?} {second:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stop_is_spoken_in_the_language_of_whoever_reads_it() {
+        let both = || Stop::both(Exit::Unsound, "it is damaged", "已损坏");
+        for (stop, chinese, message) in [
+            (both(), false, "it is damaged"),
+            (both(), true, "已损坏"),
+            (Stop::usage("a name"), true, "a name"),
+            (both().spoken(true), false, "已损坏"),
+        ] {
+            let spoken = stop.spoken(chinese);
+            assert_eq!((spoken.message.as_str(), spoken.zh), (message, None));
+        }
+        assert_eq!(both().spoken(true).exit, Exit::Unsound);
+        let gone = Stop::from(crate::link::LinkError::Gone(crate::link::Gone::Lost));
+        assert_eq!((gone.exit, gone.zh.as_deref()), (Exit::Refused, Some("连接已断开")));
     }
 
     #[test]

@@ -271,3 +271,32 @@ pub(super) fn deed(order: &Order, phase: Phase, taken: &Taken, result: String) -
         result,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn arguments_keep_their_form_and_only_their_texts_are_cut() {
+        let long = "x".repeat(5000);
+        let cut = format!("{}…", "x".repeat(4096));
+        let args = json!({"a": [long, {"b": long, "n": 7}], "yes": true, "none": null, "short": "s"});
+        assert_eq!(short(args), json!({"a": [cut, {"b": cut, "n": 7}], "yes": true, "none": null, "short": "s"}));
+    }
+
+    #[test]
+    fn every_end_of_a_run_has_words_of_its_own_in_the_log() {
+        let why = || Reason::BreakerUnknown { n: 3 };
+        for (end, words) in [
+            (RunEnd::Completed, "completed".to_owned()),
+            (RunEnd::Empty, "nothing was found".to_owned()),
+            (RunEnd::Cancelled, "cancelled".to_owned()),
+            (RunEnd::Declined, "declined; nothing was written".to_owned()),
+            (RunEnd::CollectFailed(why()), format!("the query failed, nothing was written: {}", why())),
+            (RunEnd::Stopped(why()), format!("stopped by itself: {}", why())),
+        ] {
+            assert_eq!(how_it_ended(&end), words);
+        }
+    }
+}

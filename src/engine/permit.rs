@@ -117,4 +117,30 @@ mod tests {
         let always = Environment { read_only: true, always_read_only: true, ..env() };
         assert_eq!(refused(&always, open()), Some(Reason::AlwaysReadOnly { env: EnvId::new("e") }));
     }
+
+    #[test]
+    fn of_several_hindrances_the_one_is_told_that_nothing_else_cures() {
+        assert_eq!(UNLOCK, Duration::from_secs(900));
+        let e = || EnvId::new("e");
+        let unknown = Reason::ServerUnknown { env: e(), is: Server::default() };
+        let close = || Verb::Operation("Close".to_owned());
+        let locked = Environment { read_only: true, ..env() };
+        let always = Environment { always_read_only: true, ..locked.clone() };
+        let told = |env: &Environment, strayed: bool, twin: bool, unlocked: bool, verb: Verb| {
+            let strayed = strayed.then(|| unknown.clone());
+            allow(env, Standing { unlocked, strayed, twin: twin.then(|| EnvId::new("f")) }, &verb).err()
+        };
+        let denied = |why| Some(Refusal::Denied(why));
+        let same = Reason::SameServer { env: e(), other: EnvId::new("f") };
+        assert_eq!(told(&always, true, true, true, close()), denied(Reason::AlwaysReadOnly { env: e() }));
+        assert_eq!(told(&locked, true, true, false, close()), denied(unknown.clone()));
+        assert_eq!(told(&locked, false, true, false, close()), denied(same));
+        assert_eq!(told(&locked, false, false, false, close()), denied(Reason::ReadOnly { env: e() }));
+        let not_allowed = Reason::OperationNotAllowed { env: e(), operation: "Close".into() };
+        assert_eq!(told(&locked, false, false, true, close()), Some(Refusal::BadPlan(not_allowed)));
+        assert_eq!(told(&locked, false, false, true, Verb::Submit), None);
+        // A switch that says "always" needs no other beside it.
+        let alone = Environment { always_read_only: true, ..env() };
+        assert_eq!(told(&alone, false, false, true, Verb::Audit), denied(Reason::AlwaysReadOnly { env: e() }));
+    }
 }

@@ -141,3 +141,63 @@ pub fn encode(value: &impl Serialize) -> Result<Vec<u8>, FrameError> {
 pub async fn write(to: &mut (impl AsyncWrite + Unpin), value: &impl Serialize) -> Result<(), FrameError> {
     Ok(to.write_all(&encode(value)?).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn given(bytes: &[u8], max: u32) -> Result<String, FrameError> {
+        read::<String>(&mut &bytes[..], max).await
+    }
+
+    #[tokio::test]
+    async fn a_frame_is_its_length_and_its_body_up_to_the_bound_and_not_a_byte_more() {
+        assert_eq!((VERSION, REQUEST_MAX, REPLY_MAX, PATIENCE.as_secs()), (5, 1_048_576, 16_777_216, 10));
+        let text = "y".repeat(300);
+        let frame = encode(&text).unwrap();
+        // A text of 300 bytes: its mark, two bytes of length, itself.
+        assert_eq!(frame[..7], [0, 0, 1, 47, 0xda, 1, 44]);
+        assert_eq!(given(&frame, 303).await.unwrap(), text);
+        assert!(matches!(given(&frame, 302).await, Err(FrameError::TooLong(303, 302))));
+        assert!(matches!(given(&[0xff; 4], REPLY_MAX).await, Err(FrameError::TooLong(u32::MAX, REPLY_MAX))));
+        assert!(matches!(given(b"", 9).await, Err(FrameError::Closed)));
+        for cut in 1..frame.len() {
+            assert!(matches!(given(&frame[..cut], 303).await, Err(FrameError::Broken(_))), "{cut}");
+        }
+        assert!(matches!(given(&[0, 0, 0, 0], 9).await, Err(FrameError::Garbage)));
+        assert!(matches!(given(&[0, 0, 0, 1, 0xc1], 9).await, Err(FrameError::Garbage)));
+        // Two frames in a row are two.
+        let both = [frame.clone(), encode(&"z").unwrap()].concat();
+        let mut from = &both[..];
+        assert_eq!(read::<String>(&mut from, 303).await.unwrap(), text);
+        assert_eq!((read::<String>(&mut from, 303).await.unwrap().as_str(), from.len()), ("z", 0));
+    }
+
+    #[test]
+    fn the_longest_reply_fits_and_one_byte_more_does_not() {
+        let most = REPLY_MAX as usize - 5;
+        assert_eq!(encode(&"x".repeat(most)).unwrap().len(), 4 + REPLY_MAX as usize);
+        let longer = encode(&"x".repeat(most + 1));
+        assert!(matches!(longer, Err(FrameError::TooLong(n, REPLY_MAX)) if n == REPLY_MAX + 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_byte_is_waited_for_and_the_rest_only_so_long() {
+        let (mut here, mut there) = tokio::io::duplex(64);
+        let frame = encode(&"late").unwrap();
+        let sent = frame.clone();
+        let sender = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            here.write_all(&sent[..1]).await.unwrap();
+            tokio::time::sleep(PATIENCE - Duration::from_millis(1)).await;
+            here.write_all(&sent[1..]).await.unwrap();
+            here.write_all(&sent[..2]).await.unwrap();
+            here
+        });
+        assert_eq!(read::<String>(&mut there, 99).await.unwrap(), "late");
+        let _open = sender.await.unwrap();
+        let before = tokio::time::Instant::now();
+        assert!(matches!(read::<String>(&mut there, 99).await, Err(FrameError::Slow)));
+        assert_eq!(before.elapsed().as_secs(), PATIENCE.as_secs());
+    }
+}

@@ -504,4 +504,75 @@ mod tests {
         assert!(written(dir.path())[0].len() <= LONGEST + 100);
         assert_eq!(check(dir.path()).rows.len(), 1);
     }
+
+    #[tokio::test]
+    async fn a_line_is_what_it_always_was() {
+        assert_eq!((FILE, VERSION, IDS, LONGEST), ("actions.log", 1, 1000, 262_144));
+        let log = MemoryLog::new(Arc::new(Still));
+        let plain = Deed { reason: None, args: None, code: None, ..deed(Phase::Before, "a") };
+        let first = log.write(plain.clone()).await.unwrap();
+        let second = log.write(Deed { phase: Phase::After, result: "accepted".into(), ids: Vec::new(), ..plain }).await;
+        let second = second.unwrap();
+        let body = |seq: u64, phase: &str, ids: &str, result: &str, prev: &str| {
+            format!(
+                "{{\"v\":1,\"seq\":{seq},\"ts\":\"2026-09-21T14:13:20.000Z\",\"host\":\"memory\",\"phase\":\"{phase}\",\
+                 \"order\":\"{}\",\"by\":{{\"uid\":1000,\"login\":\"li\",\"from\":\"10.0.3.7\"}},\"action\":\"approve\",\
+                 \"env\":\"demo\",\"plan\":\"p\",\"set_hash\":\"ab\",\"n\":2{ids}{result},\"prev\":\"{prev}\"",
+                "a"
+            )
+        };
+        let ids = ",\"ids\":[\"100001\",\"100002\"]";
+        let one = body(1, "before", ids, "", "");
+        let two = body(2, "after", "", ",\"result\":\"accepted\"", &line_hash(&one));
+        let whole = |body: &str| format!("{body},\"h\":\"{}\"}}", line_hash(body));
+        assert_eq!(log.lines(), [whole(&one), whole(&two)]);
+        assert_eq!((first.seq, first.hash, second.seq, second.hash), (1, line_hash(&one), 2, line_hash(&two)));
+    }
+
+    #[test]
+    fn of_a_line_that_is_too_long_half_of_the_ids_stay_until_it_fits() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open(dir.path());
+        let ids = |n: usize, length: usize| Deed {
+            ids: (0..n).map(|i| "0".repeat(length - 4) + &format!("{i:0>4}")).collect(),
+            ..deed(Phase::Before, "a")
+        };
+        // 400 of 600 bytes fit, 500 do not, and one that is longer than a line is left out.
+        for (n, length, kept) in [(400, 600, 400), (500, 600, 250), (1000, 600, 250), (1, 300_000, 0)] {
+            log.inner.write(ids(n, length)).unwrap();
+            let line: Line = serde_json::from_str(written(dir.path()).last().unwrap()).unwrap();
+            assert_eq!(line.deed.ids.len(), kept, "{n} of {length}");
+            assert_eq!(line.deed.ids.first().map(String::len), (kept > 0).then_some(length));
+        }
+        assert_eq!(check(dir.path()).fault, None);
+    }
+
+    #[test]
+    fn what_is_accepted_is_the_file_as_it_is_and_only_where_something_was_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open(dir.path());
+        assert_eq!(log.begins().unwrap(), LogWitness { open: true, ..witness(0, "") }, "before the first line");
+        assert_eq!(log.acceptable().unwrap(), None);
+        let place = log.inner.write(deed(Phase::Before, "a")).unwrap();
+        assert_eq!(log.begins(), None, "a line was written");
+        let closed = log.close(&store()).unwrap().unwrap();
+        assert_eq!(closed, LogWitness { loose: vec![1], ..witness(1, &place.hash) });
+        drop(log);
+        let path = dir.path().join(FILE);
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        text.push_str("nonsense\n");
+        std::fs::write(&path, &text).unwrap();
+        let log = open(dir.path());
+        assert_eq!((log.faults().len(), log.begins()), (1, None), "no witness hides what is wrong");
+        let accepted = Some(AcceptedFile { bytes: text.len() as u64, sha256: line_hash(&text) });
+        assert_eq!(log.acceptable().unwrap(), Some(LogWitness { open: true, accepted, ..witness(1, &place.hash) }));
+        assert_eq!(log.close(&store()).unwrap(), None, "nor at the end");
+        log.accepted();
+        assert_eq!((log.faults(), log.acceptable().unwrap()), (Vec::new(), None));
+    }
+
+    fn witness(seq: u64, hash: &str) -> LogWitness {
+        let at = LogPlace { seq, hash: hash.into() };
+        LogWitness { at, open: false, loose: Vec::new(), accepted: None }
+    }
 }

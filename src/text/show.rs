@@ -178,3 +178,60 @@ pub(super) fn sign(out: &mut String, c: char) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_control_character_has_a_sign_of_its_own() {
+        for u in 0..0x20 {
+            let c = char::from(u);
+            let picture = match c {
+                '\n' => '⏎',
+                '\r' => '␍',
+                '\t' => '⇥',
+                _ => char::from_u32(0x2400 + u32::from(u)).unwrap(),
+            };
+            assert_eq!(show(&c.to_string(), 9).as_str(), picture.to_string(), "{u:x}");
+        }
+        assert_eq!(show("\u{7f} ~", 9).as_str(), "␡ ~");
+        for u in 0x80..=0x9f_u32 {
+            assert_eq!(show(&char::from_u32(u).unwrap().to_string(), 9).as_str(), format!("⟨{u:X}⟩"));
+        }
+    }
+
+    #[test]
+    fn a_base_keeps_three_marks_and_a_longer_cluster_is_spelled_up_to_twelve() {
+        let marked = |n: usize| format!("e{}", "\u{301}".repeat(n));
+        for n in 0..=3 {
+            let shown = show(&marked(n), 99);
+            assert_eq!((shown.as_str(), shown.changed()), (marked(n).as_str(), false));
+        }
+        let spelled = |n: usize| format!("e{}", "⟨301⟩".repeat(n));
+        assert_eq!(show(&marked(4), 99).as_str(), spelled(4));
+        assert_eq!(show(&marked(11), 99).as_str(), spelled(11));
+        assert_eq!(show(&marked(12), 99).as_str(), format!("{}…⟨+1⟩", spelled(11)));
+        assert_eq!(show(&marked(30), 99).as_str(), format!("{}…⟨+19⟩", spelled(11)));
+    }
+
+    #[test]
+    fn what_is_cut_is_counted_in_bytes_and_splits_no_character() {
+        for (raw, max, text, cut) in [
+            ("abc", 3, "abc", 0),
+            ("abc", 2, "ab…⟨+1 bytes⟩", 1),
+            ("审核", 6, "审核", 0),
+            ("审核", 5, "审…⟨+3 bytes⟩", 3),
+            ("审核", 2, "…⟨+6 bytes⟩", 6),
+            ("", 0, "", 0),
+        ] {
+            let shown = show(raw, max);
+            assert_eq!((shown.as_str(), shown.cut(), shown.changed()), (text, cut, cut > 0), "{raw} {max}");
+            assert_eq!((shown.as_ref(), shown.to_string().as_str()), (text, text));
+        }
+        assert_eq!(format!("{:>4}|{:<3}|", show("ab", 9), show("c", 9)), "  ab|c  |");
+        let lines = show_lines("a\r\nb\n", 9);
+        assert_eq!(lines.iter().map(Shown::as_str).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(lines.iter().all(|line| !line.changed()));
+    }
+}

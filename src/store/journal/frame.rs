@@ -278,4 +278,136 @@ mod tests {
         assert_eq!(count(&[codec::VERSION, 0x83, 0xa1, b'e', 0xdc]), None);
         assert_eq!(count(b""), None);
     }
+
+    /// A frame of one fact, and its payload.
+    fn framed(first: u64, before: &Chain) -> (Vec<u8>, Vec<u8>, Chain) {
+        let event = Event::RunSettling { run: RunId(ulid::Ulid::nil()) };
+        let facts = [Fact { seq: Seq(first), at: Ts(9), event }];
+        let mut bytes = b"before".to_vec();
+        let chain = write(&facts, before, &mut bytes).unwrap();
+        assert!(bytes.starts_with(b"before"), "it is written behind what is there");
+        let frame = bytes.split_off(6);
+        (frame, pack(Seq(first), Ts(9), &facts).unwrap(), chain)
+    }
+
+    #[test]
+    fn a_frame_is_what_the_page_on_storage_says() {
+        let before = [7; 16];
+        let (frame, payload, chain) = framed(300, &before);
+        assert_eq!((HEAD, MAX_PAYLOAD), (36, 268_435_456));
+        let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |n, byte| n << 8 | u64::from(*byte));
+        assert_eq!((&frame[..4], number(&frame[4..8])), (&b"SkyF"[..], payload.len() as u64));
+        assert_eq!((number(&frame[12..20]), &frame[20..36], &frame[36..]), (300, &chain[..], &payload[..]));
+        assert_eq!(number(&frame[8..12]), u64::from(crc32fast::hash(&[&frame[4..8], &frame[12..]].concat())));
+        let digest = Sha256::digest([&before[..], &300_u64.to_be_bytes(), &payload].concat());
+        assert_eq!(chain[..], digest[..16]);
+        let is = head(&frame).unwrap();
+        assert_eq!((is.len, is.first, is.chain), (payload.len(), Seq(300), chain));
+        assert!(whole(&is, &payload));
+        // Whatever bit of it changes, it is no longer whole.
+        for bit in 0..frame.len() * 8 {
+            let mut other = frame.clone();
+            other[bit / 8] ^= 1 << (bit % 8);
+            let read = head(&other).is_some_and(|head| whole(&head, &other[HEAD..]));
+            assert!(!read, "bit {bit}");
+        }
+        assert!(!whole(&is, &payload[..payload.len() - 1]));
+    }
+
+    #[test]
+    fn a_head_is_read_where_all_of_it_is_there_and_its_length_can_be() {
+        let (frame, ..) = framed(1, &Chain::default());
+        assert!(head(&frame[..HEAD]).is_some() && head(&frame[..HEAD - 1]).is_none());
+        let with = |len: u32| {
+            let mut bytes = frame.clone();
+            bytes[4..8].copy_from_slice(&len.to_be_bytes());
+            head(&bytes).map(|head| head.len)
+        };
+        assert_eq!((with(MAX_PAYLOAD as u32), with(MAX_PAYLOAD as u32 + 1)), (Some(MAX_PAYLOAD), None));
+    }
+
+    #[test]
+    fn frames_are_taken_one_after_the_other_to_the_last_whole_one() {
+        let (first, payload, chain) = framed(1, &Chain::default());
+        let (second, ..) = framed(2, &chain);
+        let both = [first.clone(), second.clone()].concat();
+        let read = |bytes: &[u8]| {
+            let (mut frames, mut seen) = (Frames::new(bytes, 100), Vec::new());
+            loop {
+                match frames.take().unwrap() {
+                    Next::Frame(head, body) => seen.push((head.first.0, body == payload, frames.offset)),
+                    Next::End => return (seen, "end", frames.offset),
+                    Next::Short => return (seen, "short", frames.offset),
+                    Next::Bad(what) => return (seen, what, frames.offset),
+                }
+            }
+        };
+        let (at, end) = (100 + first.len() as u64, 100 + both.len() as u64);
+        assert_eq!(read(&both), (vec![(1, true, at), (2, false, end)], "end", end));
+        for cut in [1, HEAD - 1, HEAD, second.len() - 1] {
+            assert_eq!(read(&both[..first.len() + cut]), (vec![(1, true, at)], "short", at), "{cut}");
+        }
+        let spoil = |at: usize| {
+            let mut bytes = both.clone();
+            bytes[first.len() + at] ^= 1;
+            bytes
+        };
+        assert_eq!(read(&spoil(0)), (vec![(1, true, at)], "no frame begins here", at));
+        assert_eq!(read(&spoil(HEAD + 3)), (vec![(1, true, at)], "the checksum does not fit", at));
+    }
+
+    #[test]
+    fn a_buffer_is_filled_through_interruptions_and_no_further_than_there_is() {
+        struct Halting(Vec<std::io::Result<&'static [u8]>>);
+        impl Read for Halting {
+            fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+                let part = if self.0.is_empty() { Ok(&b""[..]) } else { self.0.remove(0) }?;
+                into[..part.len()].copy_from_slice(part);
+                Ok(part.len())
+            }
+        }
+        let interrupted = || Err(std::io::ErrorKind::Interrupted.into());
+        let mut buffer = [0; 4];
+        let mut parts = Halting(vec![Ok(b"ab"), interrupted(), Ok(b"cd"), Ok(b"ef")]);
+        assert_eq!((fill(&mut parts, &mut buffer).unwrap(), &buffer), (4, b"abcd"));
+        assert_eq!(fill(&mut Halting(vec![Ok(b"x")]), &mut buffer).unwrap(), 1);
+        let broken = Err(std::io::ErrorKind::BrokenPipe.into());
+        assert!(fill(&mut Halting(vec![Ok(b"x"), broken]), &mut buffer).is_err());
+    }
+
+    #[test]
+    fn numbers_and_lists_are_as_long_as_they_say() {
+        for (first, width) in [
+            (0x00, Some(1)),
+            (0x7f, Some(1)),
+            (0x80, None),
+            (0xcb, None),
+            (0xcc, Some(2)),
+            (0xcd, Some(3)),
+            (0xce, Some(5)),
+            (0xcf, Some(9)),
+            (0xd0, Some(2)),
+            (0xd1, Some(3)),
+            (0xd2, Some(5)),
+            (0xd3, Some(9)),
+            (0xd4, None),
+            (0xdf, None),
+            (0xe0, Some(1)),
+            (0xff, Some(1)),
+        ] {
+            assert_eq!(number_width(first), width, "{first:x}");
+        }
+        for (bytes, length) in [
+            (&[0x90][..], Some(0)),
+            (&[0x9f], Some(15)),
+            (&[0xa0], None),
+            (&[0xdc, 1, 2], Some(258)),
+            (&[0xdc, 1], None),
+            (&[0xdd, 0, 1, 0, 2], Some(65_538)),
+            (&[0xdd, 0, 1, 0], None),
+            (&[], None),
+        ] {
+            assert_eq!(list_length(bytes), length, "{bytes:x?}");
+        }
+    }
 }
