@@ -189,7 +189,7 @@ mod tests {
         let sender = tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(3600)).await;
             here.write_all(&sent[..1]).await.unwrap();
-            tokio::time::sleep(PATIENCE - Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(9_999)).await;
             here.write_all(&sent[1..]).await.unwrap();
             here.write_all(&sent[..2]).await.unwrap();
             here
