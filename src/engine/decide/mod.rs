@@ -234,9 +234,9 @@ fn settling(case: &Case<'_>, found: &Found) -> Judgement {
         return not_applied(case);
     }
     let at = case.op.place_of(open.step);
-    let took = !is_last(case.op, open.step)
-        && case.op.steps.get(at).is_some_and(|spec| spec.effect.is_done(found))
-        && found.rev.modified == open.rev.modified;
+    // The last step's effect is not there, so that this step is none but an earlier one.
+    let took =
+        case.op.steps.get(at).is_some_and(|spec| spec.effect.is_done(found)) && found.rev.modified == open.rev.modified;
     if took && case.may_write {
         Judgement::Continue(at + 1, found.rev.clone())
     } else {
@@ -269,7 +269,7 @@ fn asks_for_status(effect: &Effect) -> bool {
 /// (docs/design/reliability.md#settling; the server's dates are not compared with our clock).
 fn by_us(name: &str, user: &str) -> bool {
     let (name, user) = (name.trim(), user.trim());
-    !name.is_empty() && (name == user || name.eq_ignore_ascii_case(user))
+    !name.is_empty() && name.eq_ignore_ascii_case(user)
 }
 
 fn already(effect: &Effect, found: &Found) -> Judgement {
