@@ -7,7 +7,9 @@ mod engine_support;
 use std::time::Duration;
 
 use engine_support::*;
+use skydeck::domain::bill::Slot;
 use skydeck::domain::command::Command;
+use skydeck::domain::event::Event;
 use skydeck::domain::ids::RunId;
 use skydeck::domain::run::{PauseWhy, RunEnd, RunKind, RunState};
 use skydeck::domain::time::Clock as _;
@@ -135,6 +137,25 @@ async fn a_verify_run_whose_reads_are_refused_or_not_answered_leaves_its_bills_u
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_bill_whose_reads_are_not_answered_is_read_five_times_a_run() {
+    let (mut bench, run) = settling(1).await;
+    let asked = bench.world.with(|s| s.calls);
+    bench.world.with(|s| s.reads_down = true);
+    bench.closed(run).await;
+    assert_eq!(bench.world.with(|s| s.calls) - asked, 5, "in its own run");
+    bench.world.with(|s| {
+        s.reads_down = false;
+        s.faults_after = s.calls + 1;
+        s.read_faults.extend(std::iter::repeat_n(FaultKind::NoAnswer, 20));
+    });
+    let asked = bench.world.with(|s| s.calls) + 1;
+    let id = verify(&mut bench).await;
+    bench.closed(id).await;
+    assert_eq!(bench.world.with(|s| s.calls) - asked, 5, "in a run that verifies");
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pause_is_obeyed_while_unknown_bills_wait_for_the_servers_limit() {
     let (mut bench, run) = settling(3).await;
     let (calls, begun) = (bench.world.with(|s| s.calls), bench.clock.mono());
@@ -169,4 +190,43 @@ async fn what_passed_of_the_limit_before_a_restart_counts_where_the_machine_prov
         assert_eq!(took >= limit, reboot, "{took:?} of {limit:?}");
         assert!(took + Duration::from_secs(90) >= limit, "{took:?} of {limit:?}: not before it has passed");
     }
+}
+
+/// The words of a refusal that leaves the effect open go with the bill that is called again.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_made_again_keeps_what_the_server_said_of_the_first() {
+    const SAID: &str = "数据库异常：事务（进程 ID 71）与另一个进程被死锁在锁资源上";
+    for (trouble, words) in [(Trouble::Refused(11, SAID), Some(SAID)), (Trouble::LostBefore, None)] {
+        let mut bench = Bench::started().await;
+        bench.world.submitted(1..=1);
+        bench.world.with(|s| s.trouble.push_back(trouble));
+        let row = bench.whole_run().await;
+        assert_eq!((row.tally.audited, bench.world.posts_of(1)), (1, 2), "{words:?}");
+        let put_off = bench.facts().into_iter().find_map(|fact| match fact.event {
+            Event::BillDeferred { was: Slot::Unknown, failure, .. } => Some(failure),
+            _ => None,
+        });
+        let kept = put_off.expect("it was put off once").map(|failure| failure.message);
+        assert_eq!(kept.as_deref(), words);
+        bench.check();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_bills_are_not_read_back_on_another_data_centre() {
+    let mut bench = Bench::new();
+    bench.world.with(|s| s.centre = Some("c-1".into()));
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=2);
+    bench.world.with(|s| s.trouble.extend([Trouble::LostAfter, Trouble::LostAfter]));
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    bench.until(run, "settling", |s| *s == RunState::Settling).await;
+    bench.world.with(|s| s.centre = Some("c-2".into()));
+    let row = bench.paused(run).await;
+    let RunState::Paused(PauseWhy::Stopped(why)) = &row.state else { panic!("{:?}", row.state) };
+    assert_eq!((why.code(), row.tally.unknown), ("other_account_set".to_owned(), 2));
+    bench.check();
 }
