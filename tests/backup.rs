@@ -61,7 +61,7 @@ fn a_backup_in_the_middle_of_a_run_is_whole_and_a_restored_one_forgets_and_doubl
     let seen = first_run(&looking(&backup, &["history", "--json"]));
     assert_eq!(seen["sum_closes"], true, "{seen}");
     assert!(seen["audited"].as_u64().unwrap() <= audits.len() as u64, "{seen}");
-    let out = looking(&backup, &["resolve", "--reason", "because"]);
+    let out = looking(&backup, &["resolve", "--all", "--reason", "because"]);
     assert_eq!(out.status.code(), Some(4), "{}", said(&out));
     let before = std::fs::read_dir(&backup).unwrap().count();
     assert_eq!(before, 4, "looking leaves the backup as it is: journal, log, version, manifest");

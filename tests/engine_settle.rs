@@ -196,7 +196,7 @@ async fn what_passed_of_the_limit_before_a_restart_counts_where_the_machine_prov
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_made_again_keeps_what_the_server_said_of_the_first() {
     const SAID: &str = "数据库异常：事务（进程 ID 71）与另一个进程被死锁在锁资源上";
-    for (trouble, words) in [(Trouble::Refused(11, SAID), Some(SAID)), (Trouble::LostBefore, None)] {
+    for (trouble, words) in [(Trouble::Refused(11, SAID), Some(SAID)), (Trouble::LostBefore, Some("no answer"))] {
         let mut bench = Bench::started().await;
         bench.world.submitted(1..=1);
         bench.world.with(|s| s.trouble.push_back(trouble));
@@ -228,5 +228,22 @@ async fn unknown_bills_are_not_read_back_on_another_data_centre() {
     let row = bench.paused(run).await;
     let RunState::Paused(PauseWhy::Stopped(why)) = &row.state else { panic!("{:?}", row.state) };
     assert_eq!((why.code(), row.tally.unknown), ("other_account_set".to_owned(), 2));
+    bench.check();
+}
+
+/// Called, and read back as it was called: that is what is told of a bill whose repeat does not come.
+#[tokio::test(start_paused = true)]
+async fn a_bill_that_was_read_back_as_not_applied_is_failed_where_the_run_ends_before_its_repeat() {
+    let (mut bench, run) = settling(3).await;
+    bench.accepted(Command::Pause { run }).await;
+    bench.paused(run).await;
+    // What is unknown is read back while the run is paused, and nothing is called.
+    tokio::time::sleep(bench.env.limits.settle + Duration::from_secs(60)).await;
+    let row = bench.run(run);
+    assert_eq!((row.tally.audited, row.tally.waiting, row.tally.unknown), (2, 1, 0));
+    bench.accepted(Command::Cancel { run }).await;
+    let row = bench.closed(run).await;
+    assert_eq!((row.tally.failed, row.tally.not_reached), (1, 0), "{:?}", row.tally);
+    assert_eq!((bench.word(run, 2).as_str(), bench.world.posts_of(2)), ("failed:not_applied", 1));
     bench.check();
 }

@@ -165,3 +165,67 @@ fn env_check_says_what_this_user_may_not_do() {
     assert_eq!(audits(&place), 0);
     assert!(!place.data().exists(), "a look makes no data directory");
 }
+
+#[test]
+fn a_set_that_nobody_approved_is_cancelled_as_asked() {
+    let place = Place::with(20, "read_only = true", "");
+    for (json, lang, words) in
+        [(false, "en", "cancelled; nothing was approved"), (false, "zh", "已取消"), (true, "en", "")]
+    {
+        // Read-only, and not unlocked: the set waits.
+        assert_eq!(said(&place.verb(&["run", PLAN, "-y"])).0, 4);
+        let mut options = place.options();
+        *options.last_mut().unwrap() = lang.to_owned();
+        options.extend(json.then(|| "--json".to_owned()));
+        let (code, text, err) =
+            said(&std::process::Command::new(place::PROGRAM).arg("cancel").args(options).output().unwrap());
+        assert_eq!(code, 0, "{text}{err}");
+        assert!(err.contains(words) && !err.contains("--yes"), "{err}");
+        if json {
+            let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+            assert_eq!(
+                (&last["state"], &last["exit"], &last["sum_closes"]),
+                (&"cancelled".into(), &0.into(), &true.into())
+            );
+        }
+        assert!(!place.run()["closed_ms"].is_null());
+    }
+    assert_eq!(audits(&place), 0);
+}
+
+#[test]
+fn a_number_that_two_environments_hold_is_chosen_by_a_flag() {
+    let (other, place) = (Place::new(20), Place::new(20));
+    let address = other.sim.as_ref().unwrap().url();
+    configure(&place, |text| {
+        let url = text.lines().find(|line| line.starts_with("url")).unwrap().to_owned();
+        let second =
+            text.replace("environment.test", "environment.branch").replace(&url, &format!("url = \"{address}\""));
+        format!("{text}{second}")
+    });
+    let file = place.dir.path().join("plans").join(format!("{PLAN}.json"));
+    let mut plan: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    for (name, env) in [(PLAN, "test"), ("branch", "branch")] {
+        plan["skydeck"]["env"] = env.into();
+        std::fs::write(place.dir.path().join(format!("plans/{name}.json")), plan.to_string()).unwrap();
+        let (code, text, err) = said(&place.verb(&["run", name, "-y", "--confirm", "test"]));
+        assert_eq!(code, 0, "{text}{err}");
+    }
+    let history = said(&place.verb(&["history", place.run()["run"].as_str().unwrap(), "--json"])).1;
+    let bill: Value = serde_json::from_str(history.lines().next().unwrap()).unwrap();
+    let number = bill["no"].as_str().unwrap();
+    let (code, _, err) = said(&place.verb(&["bill", number]));
+    assert_eq!(code, 2, "{err}");
+    assert_eq!(err.matches(number).count(), 2, "{err}");
+    assert!(
+        err.contains("(test SAL_OUTSTOCK") && err.contains("(branch SAL_OUTSTOCK") && err.contains("--env ENV"),
+        "{err}"
+    );
+    for env in ["test", "branch"] {
+        let (code, text, err) = said(&place.verb(&["bill", number, "--env", env]));
+        assert!(code == 0 && text.contains(&format!("SAL_OUTSTOCK {env} ")), "{text}{err}");
+    }
+    assert_eq!(said(&place.verb(&["bill", number, "--env", "nowhere"])).0, 2);
+    let (code, _, err) = said(&place.verb(&["bill", &number[..8]]));
+    assert!(code == 2 && err.contains("give the whole number"), "{err}");
+}

@@ -279,7 +279,7 @@ fn end_all(copy: &Copy) {
     }
     let left = copy.lines(&["ledger", "--groups"]);
     if !left.is_empty() {
-        copy.lines(&["resolve", "--reason", "the directory is old"]);
+        copy.lines(&["resolve", "--all", "--reason", "the directory is old"]);
     }
     assert_eq!(copy.lines(&["ledger"]), [Value::Null; 0], "nothing is left over");
     for run in copy.lines(&["history", "-n", "1000"]) {

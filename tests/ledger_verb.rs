@@ -39,7 +39,7 @@ fn objects(text: &str, kind: &str) -> Vec<Value> {
 fn the_ledger_says_who_had_closed_a_bill_that_changed_and_why() {
     let site = site(3, 2);
     let reason = "客户已停用，手工处理";
-    assert_eq!(verb(&site, "zh", &["resolve", "--reason", reason]).0, Some(0));
+    assert_eq!(verb(&site, "zh", &["resolve", "--all", "--reason", reason]).0, Some(0));
     assert_eq!(verb(&site, "en", &["ledger"]).0, Some(0), "nothing is unresolved");
     site.erp.change(1);
     assert_eq!(verb(&site, "en", &["run", "p", "--sweep", "--yes"]).0, Some(1));
@@ -104,7 +104,7 @@ fn a_claimed_login_never_stands_without_the_name_that_the_system_knows() {
         String::from_utf8_lossy(&out.stdout).into_owned()
     };
     claimed(&["run", "p", "--sweep", "--number", "XSCKD000000", "--yes"]);
-    claimed(&["resolve", "--reason", "by hand"]);
+    claimed(&["resolve", "--all", "--reason", "by hand"]);
     site.erp.change(0);
     claimed(&["run", "p", "--sweep", "--yes"]);
     let uid = rustix::process::getuid().as_raw();
@@ -156,4 +156,66 @@ fn what_a_verb_refuses_is_said_in_the_readers_language() {
     for args in [&["doctor"][..], &["log", "verify"], &["upgrade"]] {
         assert!(verb(&empty, "zh", args).2.contains("没有数据目录"), "{args:?}");
     }
+}
+
+#[test]
+fn entries_are_closed_by_what_they_have_in_common_or_all_of_them_by_name() {
+    let site = site(3, 3);
+    let left = || objects(&verb(&site, "en", &["--json", "ledger"]).1, "bill").len();
+    for (lang, words) in [("en", "--all for the whole ledger"), ("zh", "办结全部遗留请用 --all")] {
+        let (code, _, said) = verb(&site, lang, &["resolve", "--reason", "by hand"]);
+        assert!(code == Some(2) && said.contains(words), "{said}");
+        assert_eq!(verb(&site, lang, &["resolve", " ", "--reason", "by hand"]).0, Some(2), "blanks say nothing");
+    }
+    let (code, _, said) = verb(&site, "en", &["resolve", "--all", "cause:validation", "--reason", "by hand"]);
+    assert!(code == Some(2) && said.contains("leave it out"), "{said}");
+    assert_eq!(left(), 3);
+    assert_eq!(verb(&site, "en", &["resolve", "XSCKD000001", "--reason", "by hand"]).0, Some(0));
+    assert_eq!(left(), 2);
+    assert_eq!(verb(&site, "en", &["resolve", "--plan", "p", "--reason", "by hand"]).0, Some(0));
+    assert_eq!(left(), 0);
+}
+
+#[test]
+fn the_ledgers_exit_is_of_what_it_lists() {
+    let site = site(3, 2);
+    for (args, code) in [
+        (&["ledger"][..], 1),
+        (&["ledger", "cause:validation"], 1),
+        (&["ledger", "XSCKD000001"], 1),
+        (&["ledger", "XSCKD999999"], 0),
+        (&["--json", "ledger", "age:>900d"], 0),
+    ] {
+        let (got, list, said) = verb(&site, "en", args);
+        assert_eq!(got, Some(code), "{args:?}: {list}{said}");
+        assert_eq!(list.contains("no unresolved bill matches"), code == 0 && args[0] != "--json", "{list}");
+    }
+}
+
+#[test]
+fn what_works_on_ones_own_directory_alone_refuses_the_owner_behind_a_socket() {
+    let site = site(2, 1);
+    let nowhere = site.dir.path().join("no.sock").display().to_string();
+    let target = site.dir.path().join("copy").display().to_string();
+    for own in [
+        &["serve", "--end"][..],
+        &["serve"],
+        &["backup", &target],
+        &["restore", &target],
+        &["prune", "--yes"],
+        &["doctor"],
+        &["upgrade"],
+        &["alerts", "test"],
+        &["plan", "list"],
+        &["env", "list"],
+    ] {
+        for (lang, words) in [("en", "leave --attach out"), ("zh", "请去掉 --attach")] {
+            let (code, _, said) = verb(&site, lang, &[&["--attach", &nowhere], own].concat());
+            assert!(code == Some(2) && said.contains(words) && said.contains(own[0]), "{own:?}: {said}");
+        }
+    }
+    assert!(!std::path::Path::new(&target).exists());
+    // What is asked of the owner is.
+    let (code, _, said) = verb(&site, "en", &["--attach", &nowhere, "history"]);
+    assert!(code != Some(0) && !said.contains("leave --attach out"), "{said}");
 }

@@ -321,7 +321,7 @@ fn every_other_verb(site: &Site) {
         &["--json", "bill", "XSCKD000000"],
         &["health"],
         &["--json", "health"],
-        &["resolve", "--reason", WORDS.trim_matches('\0').split('\0').next().unwrap()],
+        &["resolve", "--all", "--reason", WORDS.trim_matches('\0').split('\0').next().unwrap()],
         &["log"],
         &["--json", "log"],
         &["log", "verify"],

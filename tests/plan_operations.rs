@@ -315,10 +315,54 @@ fn an_operation_that_the_environment_does_not_allow_is_previewed_and_not_called(
     assert_eq!((&preview[0]["callable"], &preview[0]["operation"]), (&json!(n), &json!("BillClose")), "{preview:?}");
     assert_eq!(preview[0]["done"], json!([["FCloseStatus", "in", "B"]]));
     assert_eq!(preview[0]["mine"], "FCloserId.FName");
-    let said = place.verb("en", &["run", "close", "--yes"]);
-    assert_ne!(said.status.code(), Some(0));
-    assert!(String::from_utf8_lossy(&said.stderr).contains("allow_operations"), "{said:?}");
+    assert_eq!(
+        (&preview[0]["runnable"], &preview[0]["reason"]),
+        (&json!(false), &json!("operation_not_allowed")),
+        "{preview:?}"
+    );
+    for verb in ["list", "check"] {
+        let told = place.json(&["plan", verb], 2);
+        let (runnable, reason) = (&told[0]["runnable"], &told[0]["reason"]);
+        assert_eq!((runnable, reason), (&json!(false), &json!("operation_not_allowed")), "{told:?}");
+        let told = place.says("zh", &["plan", verb], 2);
+        assert!(told.contains("不能运行") && told.contains("allow_operations"), "{told}");
+    }
+    assert!(place.says("zh", &["plan", "preview", "close"], 0).contains("不会开始运行：操作 `BillClose`"));
+    // Refused before anything is read: no run is left open that nobody could approve.
+    assert!(place.says("en", &["run", "close", "--yes"], 2).contains("allow_operations"));
+    assert_eq!(place.json(&["history"], 0), [Value::Null; 0]);
     assert!(place.sim().with_world(|world| world.record().is_empty()), "nothing was changed or refused");
+    // Allowed, the same plan runs; what it left over is not retried once that is taken back.
+    let config = place.dir.path().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("allow_operations = []", "allow_operations = [\"Forbid\", \"BillClose\"]"))
+        .unwrap();
+    assert_eq!(place.json(&["plan", "check"], 0)[0]["runnable"], true);
+    let (run, _) = place.run("close", 0);
+    assert_eq!(run["done"], n, "{run}");
+}
+
+#[test]
+fn an_environment_that_is_not_there_is_named_with_its_line_before_anything_runs() {
+    let place = Place::new(20, &[]);
+    for (key, other) in [("env", ""), ("target_env", ", \"env\": \"test\"")] {
+        let text = closes("FDOCUMENTSTATUS='B'").replacen(
+            "\"skydeck\":{",
+            &format!("\"skydeck\":{{\"{key}\": \"tset\"{other},\n"),
+            1,
+        );
+        let line = text.lines().position(|line| line.contains("tset")).unwrap() + 1;
+        place.plan("close", &text);
+        let told = place.json(&["plan", "lint", "close"], 2);
+        let named =
+            told.iter().find(|hazard| hazard["reason"] == "no_environment").unwrap_or_else(|| panic!("{told:?}"));
+        assert_eq!((&named["line"], &named["severity"]), (&json!(line), &json!("refuses")), "{named}");
+        assert!(place.says("en", &["plan", "lint", "close"], 2).contains(&format!("close.json:{line}: refuses env:")));
+        let told = place.json(&["plan", "check"], 2);
+        assert_eq!((&told[0]["runnable"], &told[0]["reason_args"]["env"]), (&json!(false), &json!("tset")), "{told:?}");
+        assert!(place.says("zh", &["plan", "list"], 2).contains("没有环境 `tset`"));
+        assert_eq!(place.json(&["history"], 0), [Value::Null; 0], "{key}");
+    }
 }
 
 /// Writes a plan as `plan new` prints it.

@@ -92,7 +92,7 @@ pub enum Verb {
     Run(RunArgs),
     /// Try unresolved bills again.
     Retry(RetryArgs),
-    /// Read unknown bills back from the ERP; writes nothing.
+    /// Read unknown and failed bills back from the ERP, and say what became of them; calls nothing that writes.
     Verify(SelectArgs),
     /// Approve a collected set that waits: one that was left, or one that needs a second person.
     Approve(ApproveArgs),
@@ -350,6 +350,9 @@ pub struct ResolveArgs {
     /// Which.
     #[command(flatten)]
     pub select: SelectArgs,
+    /// Every entry of the ledger.
+    #[arg(long)]
+    pub all: bool,
     /// Why; kept in the history.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
@@ -387,6 +390,12 @@ pub struct HistoryArgs {
 pub struct BillArgs {
     /// Bill number.
     pub number: String,
+    /// Only in this environment.
+    #[arg(long, value_name = "ENV")]
+    pub env: Option<String>,
+    /// Only of this form.
+    #[arg(long, value_name = "FORM")]
+    pub form: Option<String>,
     /// Show requests and answers.
     #[arg(long)]
     pub evidence: bool,

@@ -5,7 +5,7 @@ use super::exit::{Exit, Stop};
 use super::json;
 use super::out::Out;
 use super::select::{filter, plan};
-use crate::domain::bill::BillState;
+use crate::domain::bill::{BillState, Slot};
 use crate::domain::erp_status::After;
 use crate::domain::event::{Event, Fact};
 use crate::domain::filter::Filter;
@@ -225,7 +225,22 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
     Ok(Exit::Ok)
 }
 
-/// `ledger`. Exit 3 while unknown bills are in it, 1 while others are.
+/// Whether a bill that is unknown is among the entries that a filter leaves.
+async fn has_unknown(link: &dyn Link, mut filter: Filter) -> Result<bool, Stop> {
+    let unknown = Filter::parse("status:unknown").map_err(|e| Stop::usage(e.to_string()))?;
+    filter.terms.extend(unknown.terms);
+    let mut page = PageRequest::first(1);
+    loop {
+        let found = bills(link, Scope::Ledger, &filter, page.clone()).await?;
+        match found.stopped_at {
+            _ if !found.rows.is_empty() => return Ok(true),
+            Some(cursor) if found.more => page.cursor = Some(cursor),
+            _ => return Ok(false),
+        }
+    }
+}
+
+/// `ledger`. Of what it lists: exit 3 while unknown bills are in it, 1 while others are.
 pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exit, Stop> {
     filter(link, out, &args.select.filter).await?;
     if args.groups && (!args.select.filter.is_empty() || args.select.run.is_some()) {
@@ -261,6 +276,7 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
             out.table(&head, cells.collect())?;
         }
     }
+    let mut matched = None;
     if !args.groups && !groups.is_empty() {
         let mut terms = vec![args.select.filter.clone()];
         terms.extend(args.select.plan.iter().map(|plan| format!("plan:{plan}")));
@@ -276,11 +292,16 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
         if shown == 0 && !out.json {
             out.line(out.t("no unresolved bill matches", "没有符合条件的未结单据"))?;
         }
+        matched = Some((shown, filter));
     }
-    let unknown = groups.iter().any(|g| g.slot == crate::domain::bill::Slot::Unknown);
+    let (mut unknown, mut nothing) = (groups.iter().any(|g| g.slot == Slot::Unknown), groups.is_empty());
+    if let Some((shown, filter)) = matched.filter(|_| narrowed) {
+        nothing = shown == 0;
+        unknown = unknown && !nothing && has_unknown(link, filter).await?;
+    }
     Ok(if unknown {
         Exit::Unknown
-    } else if groups.is_empty() {
+    } else if nothing {
         Exit::Ok
     } else {
         Exit::Failed
@@ -315,7 +336,12 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
     let Answer::Bills(page) = link.ask(Query::FindBill { number: args.number.clone(), limit: 20 }).await? else {
         return Err(Stop::usage("the engine answered another question"));
     };
-    let mut keys: Vec<(WorkKey, String)> = page.rows.iter().map(|(_, row)| (row.key.clone(), row.no.clone())).collect();
+    let meant = |row: &BillRow| {
+        args.env.as_ref().is_none_or(|env| row.record().env.as_str() == env)
+            && args.form.as_ref().is_none_or(|form| row.record().form.as_str().eq_ignore_ascii_case(form))
+    };
+    let rows = page.rows.iter().map(|(_, row)| row).filter(|row| meant(row));
+    let mut keys: Vec<(WorkKey, String)> = rows.map(|row| (row.key.clone(), row.no.clone())).collect();
     keys.dedup();
     let exact: Vec<(WorkKey, String)> = keys.iter().filter(|(_, no)| *no == args.number).cloned().collect();
     let meant = if exact.is_empty() { &keys } else { &exact };
@@ -324,11 +350,23 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
     };
     // One record may stand there under several operations: each has a life of its own.
     if meant.iter().any(|(key, _)| key.record != first.record) {
-        for (WorkKey { record, op }, no) in &keys {
+        for (WorkKey { record, op }, no) in meant {
             let op = if op.is_audit() { String::new() } else { format!(" {}", out.named(op)) };
             out.note(&format!("{} ({} {} {}{op})", show(no, 200).as_str(), record.env, record.form, record.fid));
         }
-        return Err(Stop::usage(out.t("several bills match; give the whole number", "有多张单据符合；请给出完整单号")));
+        return Err(if exact.is_empty() {
+            out.usage("several bills match; give the whole number", "有多张单据符合；请给出完整单号")
+        } else if exact.iter().all(|(key, _)| key.record.env == first.record.env) {
+            out.usage(
+                "several bills have this number; choose one with --form FORM",
+                "有多张单据为此单号；请用 --form 表单 选定",
+            )
+        } else {
+            out.usage(
+                "several bills have this number; choose one with --env ENV (and --form FORM)",
+                "有多张单据为此单号；请用 --env 环境（及 --form 表单）选定",
+            )
+        });
     }
     for (key, _) in meant {
         life(link, out, args, key).await?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{CommandFactory, Parser};
 use tokio::signal::unix::SignalKind;
 
-use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, Language, Looks, ServeArgs, Verb};
+use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, Language, Looks, PlanVerb, ServeArgs, Verb};
 use super::console::Console;
 use super::demo::Demo;
 use super::exit::{self, Exit, Stop};
@@ -115,6 +115,18 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
         ground.paths.data = looking.data();
         ground.looking = Some(looking);
     }
+    if let (Some(verb), Some(_)) = (cli.verb.as_ref().and_then(here_only), &ground.global.attach) {
+        let (en, zh) = (
+            format!(
+                "`{verb}` works on this user's own configuration and data directory, not on the owner behind --attach: leave \
+                 --attach out, or run it as that user"
+            ),
+            format!(
+                "`{verb}` 只用于本用户自己的配置和数据目录，与 --attach 所指的所有者无关：请去掉 --attach，或以该用户身份执行"
+            ),
+        );
+        return Err(ground.out().usage(&en, &zh));
+    }
     if let Some(looking) = upgrade::look(&ground, cli.verb.as_ref())? {
         ground.paths.data = looking.data();
         ground.looking = Some(looking);
@@ -126,6 +138,45 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
         Some(verb) => Box::pin(headless(&ground, verb)).await.map(Exit::code),
     };
     ended.map_err(|stop| stop.spoken(chinese))
+}
+
+/// The name of a verb that only ever works on what is this user's own.
+fn here_only(verb: &Verb) -> Option<&'static str> {
+    match verb {
+        Verb::Demo(_) => Some("demo"),
+        Verb::Serve(_) => Some("serve"),
+        Verb::Doctor(_) => Some("doctor"),
+        Verb::Upgrade(_) => Some("upgrade"),
+        Verb::Backup { .. } => Some("backup"),
+        Verb::Restore { .. } => Some("restore"),
+        Verb::Prune { .. } => Some("prune"),
+        Verb::Alerts(_) => Some("alerts"),
+        Verb::Plan(PlanVerb::List) => Some("plan list"),
+        Verb::Plan(PlanVerb::Check) => Some("plan check"),
+        Verb::Env(EnvVerb::List) => Some("env list"),
+        // Asked of the owner; or about a file that is named, or nothing but this program.
+        Verb::Run(_)
+        | Verb::Retry(_)
+        | Verb::Approve(_)
+        | Verb::Verify(_)
+        | Verb::Resume(_)
+        | Verb::Cancel(_)
+        | Verb::Ledger(_)
+        | Verb::Resolve(_)
+        | Verb::Reopen(_)
+        | Verb::History(_)
+        | Verb::Bill(_)
+        | Verb::Export(_)
+        | Verb::Log(_)
+        | Verb::Plan(_)
+        | Verb::Env(_)
+        | Verb::Health
+        | Verb::Sim(_)
+        | Verb::Keys
+        | Verb::Bench(_)
+        | Verb::Completions { .. }
+        | Verb::Man => None,
+    }
 }
 
 async fn console(ground: &Ground) -> Result<u8, Stop> {
@@ -316,7 +367,13 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         Verb::Prune { yes } => super::prune::run(ground, yes).await,
         Verb::Upgrade(args) => upgrade::run(ground, args),
         Verb::Doctor(args) => doctor::run(&ground.out(), &ground.paths.data, &*ground.clock, &args),
-        Verb::Plan(verb) => plans::run(ground.out(), &ground.plan_dir(), verb, || ground.boot(Vec::new(), true)).await,
+        Verb::Plan(verb) => {
+            // The owner's environments are not known here.
+            let all = ground.config.environments.iter().filter(|_| ground.global.attach.is_none());
+            let envs: Vec<_> = all.map(|env| env.environment.clone()).collect();
+            let place = plans::Place { dir: &ground.plan_dir(), envs: &envs };
+            plans::run(ground.out(), place, verb, || ground.boot(Vec::new(), true)).await
+        }
         Verb::Run(args) => write::run_plan(ground, args).await,
         writing @ (Verb::Retry(_)
         | Verb::Approve(_)

@@ -117,7 +117,7 @@ impl Driver {
             {
                 // So many others were closed since that this one is told no more.
                 bar.finish_and_clear();
-                return self.over(&row, lines.as_ref()).await;
+                return self.over(&row, lines.as_ref(), set).await;
             }
             if let Some(now) = now.filter(|now| moved || seen.as_ref() != Some(&now.row.state)) {
                 moved = false;
@@ -134,6 +134,7 @@ impl Driver {
                         self.order(Command::Resume { run }).await?;
                         None
                     }
+                    RunState::AwaitingApproval if set == Set::Cancelled => None,
                     RunState::AwaitingApproval => bar.suspend(|| self.approve(now))?.give(self, &now.row, set).await?,
                     RunState::Paused(_) | RunState::Interrupted | RunState::Closed(_) => {
                         bar.finish_and_clear();
@@ -145,7 +146,7 @@ impl Driver {
                             tally = row.tally;
                         }
                         let row = stored.map_or_else(|| now.row.clone(), |row| RunRow { state, tally, ..row });
-                        Some(self.over(&row, lines.as_ref()).await?)
+                        Some(self.over(&row, lines.as_ref(), set).await?)
                     }
                     RunState::Settling => {
                         self.out.note(self.out.t(
@@ -341,13 +342,17 @@ impl Driver {
     }
 
     /// Says how a run ended, or how it stands where this verb leaves it; its exit.
-    async fn over(&self, row: &RunRow, lines: Option<&Lines>) -> Result<Exit, Stop> {
-        let exit = Exit::of_run(row).unwrap_or(Exit::Stopped);
-        if let Some(words) = self.why(row) {
+    async fn over(&self, row: &RunRow, lines: Option<&Lines>, set: Set) -> Result<Exit, Stop> {
+        let mut exit = Exit::of_run(row).unwrap_or(Exit::Stopped);
+        if set == Set::Cancelled && is_cancelled_unapproved(row) {
+            // What was asked for was done, and there was nothing else.
+            exit = Exit::Ok;
+            self.out.note(self.out.t("cancelled; nothing was approved or written", "已取消；未批准，未写入任何内容"));
+        } else if let Some(words) = self.why(row) {
             self.out.note(&words);
         }
         let gap = lines.map_or(Exit::Ok, |lines| lines.gap(&self.out, row));
-        match self.print(row).await {
+        match self.print(row, exit).await {
             Ok(()) => Ok(exit.or(gap)),
             // Said, and not an end: of several runs the next one is still to be followed.
             Err(stop) => {
@@ -359,9 +364,11 @@ impl Driver {
         }
     }
 
-    async fn print(&self, row: &RunRow) -> Result<(), Stop> {
+    async fn print(&self, row: &RunRow, exit: Exit) -> Result<(), Stop> {
         if self.out.json {
-            return Ok(self.out.object(&json::run(row))?);
+            let mut line = json::run(row);
+            json::merge(&mut line, serde_json::json!({"exit": exit.code()}));
+            return Ok(self.out.object(&line)?);
         }
         // What nobody approved was never this run's business: its sum is enough.
         if row.state.is_closed() && !row.is_untold() {
@@ -444,6 +451,13 @@ pub enum Set {
     Ours,
     /// Somebody else did: without an approval it waits on.
     Theirs,
+    /// It is being cancelled: nothing is approved.
+    Cancelled,
+}
+
+/// Whether a run was cancelled before anybody had approved anything.
+fn is_cancelled_unapproved(row: &RunRow) -> bool {
+    row.state == RunState::Closed(RunEnd::Cancelled) && (row.is_untold() || row.collected.is_none())
 }
 
 /// What becomes of a set.
@@ -459,7 +473,7 @@ impl Answer {
     async fn give(self, driver: &Driver, row: &RunRow, set: Set) -> Result<Option<Exit>, Stop> {
         let refused = match self {
             Self::Yes(approval) => driver.submit(approval).await?.err(),
-            Self::No if set == Set::Theirs => return driver.over(row, None).await.map(Some),
+            Self::No if set == Set::Theirs => return driver.over(row, None, set).await.map(Some),
             Self::No => driver.submit(Command::Decline { run: row.head.id }).await?.err(),
         };
         let Some(refusal) = refused else { return Ok(None) };
@@ -470,7 +484,7 @@ impl Answer {
             Reason::TypeCount { .. } | Reason::TypeEnvironment { .. } if set == Set::Ours => {
                 driver.order(Command::Decline { run: row.head.id }).await.map(|_| None)
             }
-            _ => driver.over(row, None).await.map(Some),
+            _ => driver.over(row, None, set).await.map(Some),
         }
     }
 }

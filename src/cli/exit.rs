@@ -106,7 +106,6 @@ impl Exit {
 pub fn after(verb: Result<Exit, Stop>, ended: Result<(), Stop>) -> Result<Exit, Stop> {
     match (verb, ended) {
         (verb, Ok(())) => verb,
-        (Ok(Exit::Ok), Err(stop)) => Err(stop),
         (Ok(exit), Err(stop)) => {
             super::output::note(&format!("skydeck: {}", stop.message));
             Ok(exit.or(stop.exit))

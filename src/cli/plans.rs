@@ -7,9 +7,12 @@ use super::args::{Language, PlanVerb};
 use super::exit::{Exit, Stop};
 use super::out::Out;
 use crate::boot::{self, Booted, plan_files};
+use crate::domain::env::Environment;
+use crate::domain::ids::EnvId;
 use crate::domain::operation::{Operation, Test};
 use crate::domain::plan::Plan;
 use crate::domain::query::{Answer, Look, Query};
+use crate::domain::reason::Reason;
 use crate::domain::time::ErpDate;
 use crate::plan::lint::{Hazard, ID_PASSED_OVER, Severity};
 use crate::plan::render::RenderContext;
@@ -71,13 +74,37 @@ fn inspect(out: &Out, dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile), Sto
     Ok((path, file))
 }
 
+/// Where plans stand, and the environments they may name; none where those are not known.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The plan directory.
+    pub dir: &'a Path,
+    /// As the configuration has them.
+    pub envs: &'a [Environment],
+}
+
+impl Place<'_> {
+    /// What of the configuration keeps a plan from running.
+    fn objection(&self, plan: &Plan) -> Option<Reason> {
+        let known = |id: &EnvId| self.envs.iter().find(|env| env.id == *id);
+        let missing = plan.env.iter().chain(&plan.target_env).find(|id| known(id).is_none());
+        if let (Some(env), false) = (missing, self.envs.is_empty()) {
+            return Some(Reason::NoEnvironment { env: env.clone() });
+        }
+        let named = plan.target_env.as_ref().or(plan.env.as_ref());
+        let env = named.map_or(self.envs.first(), known)?;
+        env.allows(&plan.target.verb).err()
+    }
+}
+
 /// Does one plan verb. `boot` gives an engine, for the verbs that need one.
-pub async fn run<F>(out: Out, dir: &Path, verb: PlanVerb, boot: impl FnOnce() -> F) -> Result<Exit, Stop>
+pub async fn run<F>(out: Out, place: Place<'_>, verb: PlanVerb, boot: impl FnOnce() -> F) -> Result<Exit, Stop>
 where
     F: Future<Output = Result<Booted, Stop>>,
 {
+    let dir = place.dir;
     match verb {
-        PlanVerb::List | PlanVerb::Check => check(&out, dir),
+        PlanVerb::List | PlanVerb::Check => check(&out, place),
         PlanVerb::Show { plan, effective } => {
             let (_, file) = inspect(&out, dir, &plan)?;
             let value = if effective { plan::effective(&file.plan) } else { file.raw.clone() };
@@ -87,7 +114,7 @@ where
         PlanVerb::New(asked) => super::fresh::print(&out, &asked),
         PlanVerb::Lint { plan } => {
             let (path, file) = inspect(&out, dir, &plan)?;
-            lint(&out, &path, &file)
+            lint(&out, &path, &file, place)
         }
         PlanVerb::Render { plan, since } => render(&out, dir, &plan, since.as_deref()),
         PlanVerb::Preview { plan, sweep } => {
@@ -95,7 +122,8 @@ where
             let booted = boot().await?;
             let text = (!stands_in(&path, dir)).then(|| file.text.clone());
             let query = Query::Preview { plan: boot::plan_id(&path), sweep, text };
-            let exit = preview(&out, &booted, &file.plan, &hazards, query).await;
+            let asked = Asked { plan: &file.plan, hazards: &hazards, objection: place.objection(&file.plan) };
+            let exit = preview(&out, &booted, asked, query).await;
             super::exit::after(exit, booted.end(None).await)
         }
         PlanVerb::Import { file, output } => import(&out, &file, output.as_deref()),
@@ -121,19 +149,31 @@ where
     }
 }
 
-fn check(out: &Out, dir: &Path) -> Result<Exit, Stop> {
+fn check(out: &Out, place: Place<'_>) -> Result<Exit, Stop> {
+    let dir = place.dir;
     let mut exit = Exit::Ok;
     let mut rows = Vec::new();
     for name in names(dir) {
         let read = boot::read_plan(&dir.join(format!("{name}.json")));
+        let objection = read.as_ref().ok().and_then(|(file, _)| place.objection(&file.plan));
         if out.json {
             out.object(&match &read {
-                Ok((file, hazards)) => serde_json::json!({
-                    "type": "plan", "plan": name, "name": file.plan.name, "revision": file.plan.rev, "form": file.plan.source.form,
-                    "env": file.plan.env, "hazards": hazards.len(), "runnable": true,
-                    "operation": Operation::id_of(&file.plan.target.verb), "done": plan::done_as_written(&file.plan.policy.done),
-                    "mine": file.plan.policy.mine, "id": file.plan.source.id_path,
-                }),
+                Ok((file, hazards)) => {
+                    let mut value = serde_json::json!({
+                        "type": "plan", "plan": name, "name": file.plan.name, "revision": file.plan.rev,
+                        "form": file.plan.source.form, "env": file.plan.env, "hazards": hazards.len(),
+                        "runnable": objection.is_none(), "operation": Operation::id_of(&file.plan.target.verb),
+                        "done": plan::done_as_written(&file.plan.policy.done), "mine": file.plan.policy.mine,
+                        "id": file.plan.source.id_path,
+                    });
+                    if let Some(why) = &objection {
+                        let problem = serde_json::json!({
+                            "problem": why.en(), "reason": why.code(), "reason_args": why.args(),
+                        });
+                        super::json::merge(&mut value, problem);
+                    }
+                    value
+                }
                 Err(problem) => serde_json::json!({
                     "type": "plan", "plan": name, "runnable": false, "problem": problem.message,
                     "reason": problem.reason.as_ref().map(|r| r.code()), "reason_args": problem.reason.as_ref().map(|r| r.args()),
@@ -143,6 +183,10 @@ fn check(out: &Out, dir: &Path) -> Result<Exit, Stop> {
         match read {
             Ok((file, hazards)) => {
                 let mut state = format!("{} {}", hazards.len(), out.t("hazards", "处隐患"));
+                if let Some(why) = objection {
+                    exit = Exit::Usage;
+                    state = format!("{} {}; {state}", out.t("cannot run:", "不能运行："), out.reason_of(&why));
+                }
                 for hazard in hazards.iter().filter(|hazard| hazard.number == ID_PASSED_OVER) {
                     state = format!("{state}; {}", said(out, hazard));
                 }
@@ -184,7 +228,26 @@ fn said<'a>(out: &Out, hazard: &'a Hazard) -> &'a str {
     }
 }
 
-fn lint(out: &Out, path: &Path, file: &PlanFile) -> Result<Exit, Stop> {
+/// Says that a plan names an environment which the configuration has not; the exit that leads to.
+fn lint_env(out: &Out, path: &Path, file: &PlanFile, place: Place<'_>) -> Result<Exit, Stop> {
+    let Some(why @ Reason::NoEnvironment { .. }) = place.objection(&file.plan) else { return Ok(Exit::Ok) };
+    let Reason::NoEnvironment { env } = &why else { return Ok(Exit::Ok) };
+    let named = format!("\"{env}\"");
+    let line = file.text.lines().position(|line| line.contains(&named)).map_or(1, |at| at + 1);
+    let message = out.reason_of(&why);
+    if out.json {
+        out.object(&serde_json::json!({
+            "type": "hazard", "number": null, "line": line, "field": "env", "severity": Severity::Refuses.word(),
+            "message": message, "mend": null, "reason": why.code(), "reason_args": why.args(),
+        }))?;
+    } else {
+        out.line(&format!("{}:{line}: {} env: {message}", path.display(), Severity::Refuses.word()))?;
+    }
+    Ok(Exit::Usage)
+}
+
+fn lint(out: &Out, path: &Path, file: &PlanFile, place: Place<'_>) -> Result<Exit, Stop> {
+    let unknown = lint_env(out, path, file, place)?;
     let hazards = plan::lint(file);
     for hazard in &hazards {
         let message = said(out, hazard);
@@ -207,7 +270,7 @@ fn lint(out: &Out, path: &Path, file: &PlanFile) -> Result<Exit, Stop> {
             out.line(&format!("    {} {mend}", out.t("mend:", "建议：")))?;
         }
     }
-    if hazards.is_empty() && !out.json {
+    if hazards.is_empty() && unknown == Exit::Ok && !out.json {
         out.line(out.t("no known hazard", "没有已知隐患"))?;
     }
     let bad = hazards.iter().any(|h| h.severity == Severity::Refuses);
@@ -215,9 +278,9 @@ fn lint(out: &Out, path: &Path, file: &PlanFile) -> Result<Exit, Stop> {
     Ok(if bad {
         Exit::Usage
     } else if worst {
-        Exit::Failed
+        Exit::Failed.or(unknown)
     } else {
-        Exit::Ok
+        unknown
     })
 }
 
@@ -255,8 +318,17 @@ fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit
     Ok(Exit::Ok)
 }
 
+/// A plan to be previewed.
+struct Asked<'a> {
+    plan: &'a Plan,
+    hazards: &'a [Hazard],
+    /// Why no run of it would be opened, where the configuration keeps it from that.
+    objection: Option<Reason>,
+}
+
 /// Reads what a run would collect, and shows it by status. No run is opened, nothing is written, the mark stays.
-async fn preview(out: &Out, booted: &Booted, plan: &Plan, hazards: &[Hazard], query: Query) -> Result<Exit, Stop> {
+async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query: Query) -> Result<Exit, Stop> {
+    let Asked { plan, hazards, objection } = asked;
     let Answer::Preview(look) = booted.link.ask(query).await? else {
         return Err(Stop::usage("the engine answered another question"));
     };
@@ -277,9 +349,13 @@ async fn preview(out: &Out, booted: &Booted, plan: &Plan, hazards: &[Hazard], qu
             "by_status": by_status, "absent": set.absent,
             "unchanged": set.unchanged.as_ref().map_or(0, |left| left.bills), "set_hash": set.hash, "filter": seen.filter,
             "operation": Operation::id_of(&plan.target.verb), "done": plan::done_as_written(&plan.policy.done),
-            "mine": plan.policy.mine, "id": plan.source.id_path,
+            "mine": plan.policy.mine, "id": plan.source.id_path, "runnable": objection.is_none(),
+            "reason": objection.as_ref().map(Reason::code), "reason_args": objection.as_ref().map(Reason::args),
         }))?;
         return Ok(Exit::Ok);
+    }
+    if let Some(why) = &objection {
+        out.line(&format!("! {}", out.colon("no run of it is opened", "不会开始运行", &out.reason_of(why))))?;
     }
     for hazard in hazards.iter().filter(|hazard| hazard.number == ID_PASSED_OVER) {
         out.line(&format!("! {}", said(out, hazard)))?;

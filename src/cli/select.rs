@@ -1,6 +1,6 @@
 //! Which bills a verb means: its filter, its plan and its run, read so that a slip of the pen shows.
 
-use super::args::SelectArgs;
+use super::args::{ResolveArgs, SelectArgs};
 use super::bills::{bills, find_run, runs};
 use super::exit::Stop;
 use super::out::Out;
@@ -93,6 +93,23 @@ async fn was_told(link: &dyn Link, key: Key, word: &str) -> Result<bool, Stop> {
         }
     }
     Ok(false)
+}
+
+/// Entries are closed by what they have in common, or all of them by name: never all because nothing was said.
+pub fn meant(out: &Out, args: &ResolveArgs) -> Result<(), Stop> {
+    let SelectArgs { filter, plan, run } = &args.select;
+    let said = !filter.trim().is_empty() || plan.is_some() || run.is_some();
+    match (said, args.all) {
+        (true, false) | (false, true) => Ok(()),
+        (false, false) => Err(out.usage(
+            "which entries? give a filter (a bill's number is one), --plan or --run, or --all for the whole ledger",
+            "未指明单据：请给出过滤条件（可为单号）、--plan 或 --run；办结全部遗留请用 --all",
+        )),
+        (true, true) => Err(out.usage(
+            "--all means the whole ledger: leave it out, or the filter, --plan and --run",
+            "--all 指全部遗留：请去掉它，或去掉过滤条件、--plan 和 --run",
+        )),
+    }
 }
 
 /// The selection of `retry`, `verify`, `resolve`.

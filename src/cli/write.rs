@@ -124,9 +124,13 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
         }
         Verb::Cancel(args) => {
             let row = bills::open_run(link, &ground.out(), args.run.as_deref()).await?;
-            ground.driver(booted, Approval::default()).run(Command::Cancel { run: row.head.id }).await
+            let driver = ground.driver(booted, Approval::default());
+            let watch = booted.link.watch().await?;
+            driver.order(Command::Cancel { run: row.head.id }).await?;
+            driver.follow(row.head.id, watch, Set::Cancelled).await
         }
         Verb::Resolve(args) => {
+            select::meant(&ground.out(), &args)?;
             let selection = select::selection(link, &ground.out(), &args.select).await?;
             let driver = ground.driver(booted, Approval::default());
             let (_, n) = driver.order(Command::Resolve { selection, reason: args.reason }).await?;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ids::EnvId;
+use super::reason::Reason;
 use super::server::{Same, Server};
+use super::step::Verb;
 
 /// What the engine and the screen need to know of an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +47,18 @@ impl Environment {
     /// bill. One that is read-only for good writes nowhere.
     pub fn writes_with(&self, other: &Self) -> bool {
         !self.always_read_only && !other.always_read_only && self.server.same(&other.server) == Same::Yes
+    }
+
+    /// Whether its owner allows plans to call a verb there at all.
+    ///
+    /// # Errors
+    /// An operation that is not among [`Self::allow_operations`].
+    pub fn allows(&self, verb: &Verb) -> Result<(), Reason> {
+        match verb {
+            Verb::Submit | Verb::Audit => Ok(()),
+            Verb::Operation(name) if self.allow_operations.iter().any(|allowed| allowed == name) => Ok(()),
+            Verb::Operation(name) => Err(Reason::OperationNotAllowed { env: self.id.clone(), operation: name.clone() }),
+        }
     }
 }
 

@@ -185,6 +185,8 @@ impl Inner {
             return Err(Refusal::BadPlan(Reason::OffInProduction { plan: id.clone() }));
         }
         self.shared.idle(id)?;
+        // Said before anything is read: nobody could approve what it finds.
+        env.env.allows(&plan.target.verb).map_err(Refusal::BadPlan)?;
         let run = self.run_of_plan((plan, env), params, by, order.headless).await?;
         self.opening(vec![run], 0, params.words())
     }
@@ -267,6 +269,9 @@ impl Inner {
             let usable = self.shared.under(&id, rev.as_ref()).and_then(|(plan, env)| {
                 silent.check(&id)?;
                 self.shared.idle(&id)?;
+                if kind == RunKind::Retry {
+                    env.env.allows(&plan.target.verb).map_err(Refusal::BadPlan)?;
+                }
                 let is = Operation::id_of(&plan.target.verb);
                 if is != op {
                     return Err(Refusal::BadPlan(Reason::OtherOperation { plan: id.clone(), was: op.clone(), is }));

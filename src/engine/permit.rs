@@ -41,15 +41,8 @@ pub fn allow(env: &Environment, standing: Standing, verb: &Verb) -> Result<Write
     if env.read_only && !standing.unlocked {
         return Err(Refusal::Denied(Reason::ReadOnly { env: id() }));
     }
-    match verb {
-        Verb::Submit | Verb::Audit => Ok(WriteToken::issue(env.id.clone())),
-        Verb::Operation(name) if env.allow_operations.iter().any(|allowed| allowed == name) => {
-            Ok(WriteToken::issue(env.id.clone()))
-        }
-        Verb::Operation(name) => {
-            Err(Refusal::BadPlan(Reason::OperationNotAllowed { env: env.id.clone(), operation: name.clone() }))
-        }
-    }
+    env.allows(verb).map_err(Refusal::BadPlan)?;
+    Ok(WriteToken::issue(env.id.clone()))
 }
 
 #[cfg(test)]

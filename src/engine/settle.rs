@@ -175,6 +175,8 @@ impl Runner {
             }
             judged => judged,
         };
+        // Read back as it was called: that is the last word, should the run end before the repeat.
+        let failure = (judged == Judgement::Repeat).then(|| worded(not_applied(), &unknown));
         let outcome = match judged {
             Judgement::Done { verified } => Some(Outcome::Done { verified }),
             Judgement::Already(by, on) => Some(Outcome::Already { by, on }),
@@ -194,7 +196,7 @@ impl Runner {
                 until: self.shared.clock.now(),
                 cause: Cause::new(known::NOT_APPLIED),
                 was: row.state.slot(),
-                failure: refused(&unknown).map(Box::new),
+                failure: failure.map(Box::new),
             };
             [read, again]
         }
@@ -274,12 +276,7 @@ fn worded(failure: Failure, unknown: &Unknown) -> Failure {
     if failure.message.is_empty() { Failure { message: unknown.detail.clone(), ..failure } } else { failure }
 }
 
-/// What is said of a call that the server answered with a fault, where it is not repeated any more.
-fn refused(unknown: &Unknown) -> Option<Failure> {
-    (unknown.why == UnknownWhy::ServerFault && !unknown.detail.is_empty()).then(|| Failure {
-        cause: Cause::new(known::NOT_APPLIED),
-        msg_code: None,
-        field: None,
-        message: unknown.detail.clone(),
-    })
+/// What is said of a call that left no trace.
+fn not_applied() -> Failure {
+    Failure { cause: Cause::new(known::NOT_APPLIED), msg_code: None, field: None, message: String::new() }
 }

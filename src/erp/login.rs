@@ -49,7 +49,7 @@ impl KingdeeErp {
             Mode::Login => self.log_in().await?.1,
             Mode::Signed => self.probe().await?,
         };
-        if self.address.is_plain() {
+        if self.address.is_plain() && !self.address.is_here() {
             greeting.notes.push("plain HTTP: credentials and bills cross the network unencrypted".to_owned());
         }
         Ok(greeting)

@@ -222,7 +222,7 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
     x += pen.text(x, y, w - x, role, &state);
     let width = (w / 4).clamp(10, 40);
     x += pen.pieces(x, y, w.saturating_sub(x), &words::bar(&row.tally, width, model.glyphs)) + 1;
-    let done = row.tally.found.saturating_sub(row.tally.waiting);
+    let done = row.tally.found.saturating_sub(row.tally.waiting + row.tally.not_reached);
     let percent = (done * 100).checked_div(row.tally.found).unwrap_or(0);
     x += pen.text(x, y, w.saturating_sub(x), Role::Title, &format!("{percent}% ")) + 1;
     if let Some(fault) = model.live.faults.first() {

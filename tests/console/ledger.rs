@@ -50,3 +50,35 @@ fn a_value_that_no_key_has_is_refused_at_its_place_with_the_nearest_one() {
     c.keys("3/cause:stock<Enter>");
     assert!(text(&c).contains("/cause:stock"));
 }
+
+/// What stands first on the line of each group: how many bills it has.
+fn counts(screen: &str) -> Vec<String> {
+    let groups = screen.lines().filter(|line| line.contains('▸') || line.contains('▾'));
+    groups.map(|line| line.split_whitespace().find(|word| !"▌▸▾│".contains(word)).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_groups_of_the_ledger_count_what_the_filter_leaves_or_nothing() {
+    for lang in [Lang::En, Lang::Zh] {
+        let mut c = Console::new(World::new(false), lang, (120, 36)).working();
+        c.keys("4");
+        let whole = counts(&text(&c));
+        assert!(
+            whole.len() > 1 && whole.iter().all(|n| n.parse::<u64>().is_ok_and(|n| n > 0)),
+            "{whole:?} {}",
+            text(&c)
+        );
+        c.keys("/XSCKD000002<Enter>");
+        let filtered = counts(&text(&c));
+        assert!(filtered.iter().all(|n| n == "-"), "nobody counted the folded ones: {}", text(&c));
+        // Unfolded, each is counted: one of them holds the bill.
+        let mut found = 0;
+        for _ in 0..whole.len() {
+            c.keys("<Enter>");
+            let now = counts(&text(&c));
+            found = now.iter().filter_map(|n| n.parse::<u64>().ok()).sum();
+            c.keys("j");
+        }
+        assert_eq!(found, 1, "{}", text(&c));
+    }
+}

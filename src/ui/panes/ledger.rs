@@ -61,6 +61,14 @@ impl LedgerPane {
         self.unfolded.get_mut(self.at.as_ref()?)
     }
 
+    /// Entries of a group that a filter leaves, as far as they were counted: of a folded group nobody has.
+    fn shown(&self, group: &LedgerGroup, filtered: bool) -> Option<u64> {
+        if !filtered {
+            return Some(group.count);
+        }
+        self.unfolded.get(&Self::group_id(group)).and_then(Window::total)
+    }
+
     /// Entries the cursor is in.
     pub fn entered(&self) -> Option<&Window<BillRow>> {
         self.entries().filter(|_| self.in_entries)
@@ -222,7 +230,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
             );
             let cells = [
                 Cell::new(1, Role::Dim, sign),
-                Cell::new(6, role, format::count(group.count)).right().key(),
+                Cell::new(6, role, counted(model, group)).right().key(),
                 Cell::new(state, role, word),
                 Cell::new(label, role, words::group(&model.causes, model.lang, group.slot, &group.group)).key(),
                 Cell::new(13, Role::Accent, who),
@@ -244,6 +252,12 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
         }
     }
     None
+}
+
+/// How many bills of a group the filter leaves; a dash where that was not counted.
+fn counted(model: &Model, group: &LedgerGroup) -> String {
+    let shown = model.ledger.shown(group, !model.ledger_filter.is_empty());
+    shown.map_or_else(|| "-".to_owned(), format::count)
 }
 
 /// Unresolved bills have one word each, whatever the operation.
@@ -284,7 +298,7 @@ fn group_preview(model: &Model, pen: &mut Pen<'_>, area: Rect, group: &LedgerGro
     let (advice, who) = words::advice(model, group.slot, &group.group);
     let label = words::group(&model.causes, model.lang, group.slot, &group.group);
     let dot = pen.glyphs.dot;
-    heading(pen, area, &format!("{label} {dot} {} {}", format::count(group.count), t.bills));
+    heading(pen, area, &format!("{label} {dot} {} {}", counted(model, group), t.bills));
     let w = usize::from(area.width.saturating_sub(2));
     let text = format!("{} {advice} [{who}]", pen.glyphs.arrow);
     let lines = pen.glyphs.wrap(&text, w, usize::from(area.height - 1));
