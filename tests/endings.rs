@@ -255,7 +255,7 @@ fn every_audit_answers_502() {
         _ => Said::Good,
     });
     let place = Place::new(erp, "1s", "", "");
-    let want = "stopped | breaker_unknown | found 6 not_reached 6 | exit 6 | json 6 | health 1";
+    let want = "stopped | breaker_unknown | found 6 failed 3 not_reached 3 | exit 6 | json 6 | health 1";
     check(&place, &["run", "p", "--yes"], want, &["3 calls in a row without a usable answer"]);
     let health: Value = place.verb(&["--json", "health"]).last();
     assert_eq!((&health["ok"], &health["runs"][0]["state"]), (&false.into(), &"stopped".into()), "{health}");
@@ -463,7 +463,7 @@ fn with_a_console_attached_a_run_of_a_verb_ends_and_a_run_of_the_console_pauses(
     let mut person = Person::attach(&place);
     assert!(get(port, "/health").0.contains("200"));
     let run = place.verb(&["--json", "run", "p", "--yes"]);
-    let want = "stopped | breaker_unknown | found 6 not_reached 6 | exit 6 | json 6 | health 1";
+    let want = "stopped | breaker_unknown | found 6 failed 3 not_reached 3 | exit 6 | json 6 | health 1";
     assert_eq!(row(&run.last(), run.code, place.verb(&["health"]).code), want, "{}", run.err);
     let (status, health) = get(port, "/health");
     let health: Value = serde_json::from_str(&health).unwrap();
@@ -479,9 +479,9 @@ fn with_a_console_attached_a_run_of_a_verb_ends_and_a_run_of_the_console_pauses(
     person.order(command::Command::Approve { run, hash, typed: None, flags: Vec::new(), reason: None });
     person.until(Some(run), "paused", |s| matches!(s, RunState::Paused(_)));
     assert_eq!(place.verb(&["health"]).code, 1);
-    // A verb that goes on with it takes it over, and says how it ended: the three were called twice without effect.
+    // A verb that goes on with it takes it over, and says how it ended: three bills were called twice without effect, three once.
     let resumed = place.verb(&["--json", "resume"]);
-    let want = "stopped | breaker_unknown | found 6 failed 3 not_reached 3 | exit 6 | json 6 | health 1";
+    let want = "stopped | breaker_unknown | found 6 failed 6 | exit 6 | json 6 | health 1";
     assert_eq!(row(&resumed.last(), resumed.code, place.verb(&["health"]).code), want, "{}", resumed.err);
 }
 
