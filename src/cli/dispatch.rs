@@ -327,7 +327,7 @@ async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
         let demo = Demo::start(args, place, ground.causes.clone(), out.lang, move |text| out.note(text)).await?;
         let driver = demo::driver(&demo.booted, ground.out());
         let exit = demo::headless(&demo, &driver).await;
-        return exit::after(exit, demo.end().await).map(Exit::code);
+        return exit::after(exit, demo.end().await, ground.out().is_zh()).map(Exit::code);
     }
     let data = place.data();
     let open = async |opening: Opening| {
@@ -384,12 +384,12 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         | Verb::Reopen(_)) => {
             let booted = ground.boot(Vec::new(), true).await?;
             let exit = write::write(ground, &booted, writing).await;
-            exit::after(exit, booted.end(None).await)
+            exit::after(exit, booted.end(None).await, ground.out().is_zh())
         }
         reading => {
             let booted = ground.boot(Vec::new(), false).await?;
             let exit = read(ground, &booted, reading).await;
-            exit::after(exit, booted.end(None).await)
+            exit::after(exit, booted.end(None).await, ground.out().is_zh())
         }
     }
 }

@@ -103,10 +103,11 @@ impl Exit {
 
 /// What a verb ends with, where what it stood on was ended after it: a fault of that end is said, and hides nothing of what
 /// became of the bills.
-pub fn after(verb: Result<Exit, Stop>, ended: Result<(), Stop>) -> Result<Exit, Stop> {
+pub fn after(verb: Result<Exit, Stop>, ended: Result<(), Stop>, chinese: bool) -> Result<Exit, Stop> {
     match (verb, ended) {
         (verb, Ok(())) => verb,
         (Ok(exit), Err(stop)) => {
+            let stop = stop.spoken(chinese);
             super::output::note(&format!("skydeck: {}", stop.message));
             Ok(exit.or(stop.exit))
         }

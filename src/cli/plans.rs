@@ -124,7 +124,7 @@ where
             let query = Query::Preview { plan: boot::plan_id(&path), sweep, text };
             let asked = Asked { plan: &file.plan, hazards: &hazards, objection: place.objection(&file.plan) };
             let exit = preview(&out, &booted, asked, query).await;
-            super::exit::after(exit, booted.end(None).await)
+            super::exit::after(exit, booted.end(None).await, out.is_zh())
         }
         PlanVerb::Import { file, output } => import(&out, &file, output.as_deref()),
         PlanVerb::Diff { old, new } => {

@@ -75,7 +75,7 @@ pub(super) async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Sto
         driver.run(Command::Start { plan, params: params(args) }).await
     }
     .await;
-    super::exit::after(exit, booted.end(None).await)
+    super::exit::after(exit, booted.end(None).await, ground.out().is_zh())
 }
 
 /// Gives an order about entries of the ledger; where none is meant, what was asked for is said.
