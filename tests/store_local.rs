@@ -175,8 +175,16 @@ fn a_newer_version_is_refused_and_left_alone() {
     assert!(matches!(open(&p.dir), Err(StoreError::TooNew { found: 3, known: 2, .. })));
     for senseless in ["something else\n", "skydeck store 0\n", ""] {
         std::fs::write(p.dir.join("version"), senseless).unwrap();
-        assert!(matches!(open(&p.dir), Err(StoreError::Directory(_))));
+        let refused = open(&p.dir).err().unwrap();
+        assert!(
+            matches!(&refused, StoreError::NoVersion { said: Some(said), .. } if said == senseless.trim()),
+            "{refused}"
+        );
     }
+    // Without one a journal is nobody knows whose: it is no new directory.
+    std::fs::remove_file(p.dir.join("version")).unwrap();
+    assert!(matches!(open(&p.dir), Err(StoreError::NoVersion { said: None, .. })));
+    assert!(!p.dir.join("version").exists());
     std::fs::write(p.dir.join("version"), "skydeck store 2\n").unwrap();
     assert_eq!(events(&open(&p.dir).unwrap()), events(&in_memory()));
 }
@@ -258,6 +266,7 @@ fn segments_are_sealed_and_read_as_before() {
 fn journal_only(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
     copy_dir(&from.join("journal"), &to.join("journal"));
+    std::fs::copy(from.join("version"), to.join("version")).unwrap();
     std::fs::set_permissions(to, std::fs::Permissions::from_mode(0o700)).unwrap();
     std::fs::remove_file(to.join("journal/known")).unwrap();
 }

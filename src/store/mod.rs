@@ -98,7 +98,11 @@ pub enum StoreError {
     #[error("the journal is damaged: {0}; run `skydeck doctor`")]
     Damaged(String),
     /// A directory, or a copy of one, that does not verify, where only a whole one is taken.
-    #[error("{dir} does not verify: {}", damage.en())]
+    #[error(
+        "{dir} does not verify: {}; `{}` says more, and nothing was changed",
+        damage.en(),
+        local::place::command("log verify", std::path::Path::new(dir))
+    )]
     Unverified {
         /// Which.
         dir: String,
@@ -138,7 +142,11 @@ impl StoreError {
             Self::Full(what) => format!("存储不再接受新的工作：{what}"),
             Self::Read(what) => format!("存储无法读取：{what}"),
             Self::Damaged(what) => format!("流水已损坏：{what}；请运行 `skydeck doctor`"),
-            Self::Unverified { dir, damage } => format!("{dir} 未通过核对：{}", damage.zh()),
+            Self::Unverified { dir, damage } => format!(
+                "{dir} 未通过核对：{}；详情见 `{}`；未作任何更改",
+                damage.zh(),
+                local::place::command("log verify", std::path::Path::new(dir))
+            ),
             Self::Cursor(what) => format!("该页无法继续：{what}"),
             Self::Contradiction(what) => format!("拒绝存入自相矛盾的内容：{what}"),
         }

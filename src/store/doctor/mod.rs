@@ -168,9 +168,11 @@ pub fn rebuild(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Re
     let _lock = place.take(clock.now(), "doctor")?;
     raised(&place)?;
     let new_dir = dir.join("sled.new");
+    // The index that goes is a witness, too: a journal that ends before what it holds was cut.
+    let held = SledKv::open(&place.index()).ok().map_or(Ok(Seq(0)), |kv| Index::new(kv).applied()).unwrap_or_default();
+    let witness = held.max(Seq(place.known_durable()));
     let fresh = fresh(&place, &new_dir)?;
     fresh.begin()?;
-    let witness = Seq(place.known_durable());
     let journal = fold_all(&place.journal(), witness, Seq(u64::MAX), &fresh.kv, &mut Told::default(), progress)?;
     if let Some(first) = journal.damage.first() {
         drop(fresh);
