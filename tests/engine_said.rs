@@ -275,5 +275,9 @@ async fn what_our_lost_call_may_have_done_stays_ours_where_the_repeat_is_refused
     bench.world.with(|s| s.trouble.extend([late, Trouble::Slow(std::time::Duration::from_secs(2))]));
     let row = bench.whole_run().await;
     assert_eq!((bench.word(row.head.id, 1).as_str(), bench.world.posts_of(1)), ("audited:verified", 2));
+    assert!(row.tally.closes());
+    // The server was at work beyond its own limit, so that the two calls were there at a time: that is its doing.
+    let broken = bench.world.with(|s| std::mem::take(&mut s.broken_rules));
+    assert!(broken.len() == 1 && broken[0].contains("overlapping calls"), "{broken:?}");
     bench.check();
 }
