@@ -328,7 +328,7 @@ async fn a_plan_that_cannot_be_used_is_refused_in_its_readers_words_and_hides_no
     *bench.plans.1.lock().unwrap() = vec![problem, other];
     bench.accepted(Command::ReloadPlans).await;
     let said = "bad.json:3:7: `FormId` is missing".to_owned();
-    assert_eq!(bench.refused(start("bad")).await, Refusal::BadPlan(Reason::PlanProblem { said }));
+    assert_eq!(bench.refused(start("bad")).await, Refusal::BadPlan(Reason::PlanProblem { said, zh: None }));
     assert_eq!(bench.refused(start("worse")).await, Refusal::BadPlan(worded));
     let none = Reason::NoPlan { plan: PlanId::new("none") };
     assert_eq!(bench.refused(start("none")).await, Refusal::NotFound(none));

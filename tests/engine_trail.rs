@@ -503,7 +503,11 @@ async fn long_words_of_somebody_else_are_cut_to_what_a_line_takes() {
         bench.accepted(Command::ReloadPlans).await;
         let start = Command::Start { plan: PlanId::new("bad"), params: StartParams::default() };
         let refusal = bench.refused(start).await;
-        assert_eq!(refusal, Refusal::BadPlan(Reason::PlanProblem { said: said.clone() }), "told whole to who ordered");
+        assert_eq!(
+            refusal,
+            Refusal::BadPlan(Reason::PlanProblem { said: said.clone(), zh: None }),
+            "told whole to who ordered"
+        );
         let line: Line = serde_json::from_str(bench.actions.lines().last().unwrap()).unwrap();
         let cut = kept.map_or_else(|| said.clone(), |kept| format!("{}…", "x".repeat(kept)));
         assert_eq!(line.deed.args, Some(serde_json::json!({"said": cut})), "{signs}");

@@ -117,23 +117,23 @@ fn a_filter_that_is_a_list_is_refused_with_the_text_it_stands_for() {
     ] {
         let plan = plan_of("SAL_OUTSTOCK", None, &filter);
         let problem = plan::read(PlanId::new("p"), &plan.to_string()).unwrap_err();
-        assert!(problem.message.contains("FilterString is a list of conditions"), "{filter}: {problem}");
-        assert_eq!(problem.hint, text, "{filter}");
-        assert!(problem.in_chinese().unwrap().contains("条件列表"));
+        assert!(problem.message().contains("FilterString is a list of conditions"), "{filter}: {problem}");
+        assert_eq!(problem.hint(), text, "{filter}");
+        assert!(problem.in_chinese().contains("条件列表"));
         // What stands in the remedy's place of the filter would otherwise take every bill.
         let mut plan = plan_of("SAL_OUTSTOCK", None, &json!("FDocumentStatus='B'"));
         plan["source"]["omissionRemedy"] =
             json!({"crontab": "3 2 * * *", "takeOverRequest": [{"field": "FilterString", "value": filter}]});
         let problem = plan::read(PlanId::new("p"), &plan.to_string()).unwrap_err();
-        assert!(problem.field.contains("takeOverRequest[0]") && problem.hint == text, "{problem}");
+        assert!(problem.field.contains("takeOverRequest[0]") && problem.hint() == text, "{problem}");
     }
     let mut inside = plan_of("SAL_OUTSTOCK", None, &Value::Null);
     inside["source"]["otherRequest"][1]["children"] = json!([{"field": "FieldName", "value": "FDate"}]);
     let problem = plan::read(PlanId::new("p"), &inside.to_string()).unwrap_err();
-    assert!(problem.message.contains("list of conditions"), "{problem}");
+    assert!(problem.message().contains("list of conditions"), "{problem}");
     for fine in ["{{LAST_SYNC_TIME}} < FX", "_function 'a'", "FNo='[x]'"] {
         let read = plan::inspect(PlanId::new("p"), &plan_of("SAL_OUTSTOCK", None, &json!(fine)).to_string()).unwrap();
-        assert!(read.blocking.iter().all(|b| !b.message.contains("list of conditions")), "{fine}");
+        assert!(read.blocking.iter().all(|b| !b.message().contains("list of conditions")), "{fine}");
     }
 }
 

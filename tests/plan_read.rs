@@ -526,8 +526,8 @@ fn what_cannot_run_is_refused_with_place_and_advice() {
         let text = bent(&changes);
         let Err(e) = read(&text) else { panic!("{name}: must not run") };
         assert_eq!(e.field, field, "{name}: {e}");
-        assert!(e.message.contains(message), "{name}: {e}");
-        assert!(e.hint.contains(hint), "{name}: {e}");
+        assert!(e.message().contains(message), "{name}: {e}");
+        assert!(e.hint().contains(hint), "{name}: {e}");
         let shown = e.to_string();
         assert!(shown.starts_with(&format!("line {}, column {}: {field}: ", e.line, e.column)), "{name}: {shown}");
         let last = field.rsplit(['.', '[']).next().unwrap().trim_end_matches(']');

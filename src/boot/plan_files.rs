@@ -105,8 +105,8 @@ pub fn read_plan(path: &Path) -> Result<(plan::PlanFile, Vec<plan::lint::Hazard>
     let at = path.display();
     let text = read_text(path).map_err(|why| why.problem(path))?;
     let file = plan::read(id.clone(), &text).map_err(|e| PlanProblem {
-        zh: e.in_chinese().map(|zh| format!("{at}：{zh}")),
-        reason: e.reason.clone(),
+        zh: Some(format!("{at}：{}", e.in_chinese())),
+        reason: e.problem.reason().map(Box::new),
         ..PlanProblem::new(id, format!("{at}: {e}"))
     })?;
     let hazards = plan::lint(&file);

@@ -62,7 +62,7 @@ pub(super) fn print(out: &Out, asked: &NewPlan) -> Result<Exit, Stop> {
     };
     // What was typed went into it: a name or a field that a plan cannot hold is said, not printed.
     plan::read(PlanId::new("new"), &text)
-        .map_err(|e| Stop::usage(e.zh.clone().filter(|_| out.is_zh()).unwrap_or_else(|| e.message.clone())))?;
+        .map_err(|e| Stop::usage(if out.is_zh() { e.said_in_chinese() } else { e.message() }))?;
     out.document(&text)?;
     if let Verb::Operation(name) = &verb {
         out.note(&out.t(

@@ -16,7 +16,7 @@ use crate::domain::reason::Reason;
 use crate::domain::time::ErpDate;
 use crate::plan::lint::{Hazard, ID_PASSED_OVER, Severity};
 use crate::plan::render::RenderContext;
-use crate::plan::{self, PlanFile};
+use crate::plan::{self, PlanError, PlanFile};
 
 /// Names of the plans of a directory.
 pub fn names(dir: &Path) -> Vec<String> {
@@ -70,7 +70,7 @@ fn inspect(out: &Out, dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile), Sto
     let path = file(out, dir, plan)?;
     let text = text_of(out, &path)?;
     let file =
-        plan::inspect(boot::plan_id(&path), &text).map_err(|e| Stop::usage(format!("{}: {e}", path.display())))?;
+        plan::inspect(boot::plan_id(&path), &text).map_err(|e| Stop::usage(at_file(out, &path.display(), &e)))?;
     Ok((path, file))
 }
 
@@ -94,6 +94,14 @@ impl Place<'_> {
         let named = plan.target_env.as_ref().or(plan.env.as_ref());
         let env = named.map_or(self.envs.first(), known)?;
         env.allows(&plan.target.verb).err()
+    }
+}
+
+/// What is wrong with a plan, behind the name of its file.
+fn at_file(out: &Out, file: &dyn std::fmt::Display, error: &PlanError) -> String {
+    match out.lang {
+        Language::En => format!("{file}: {error}"),
+        Language::Zh => format!("{file}：{}", error.in_chinese()),
     }
 }
 
@@ -301,7 +309,8 @@ fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit
         zone_minutes: 480,
         page_size: file.plan.policy.page_size,
     };
-    let rows = plan::render::table(&file, &context).map_err(|e| Stop::usage(e.to_string()))?;
+    let rows = plan::render::table(&file, &context)
+        .map_err(|e| Stop::usage(if out.is_zh() { e.in_chinese() } else { e.to_string() }))?;
     if out.json {
         for row in &rows {
             out.object(
@@ -394,7 +403,7 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
     };
     let imported = plan::import(&text).map_err(|e| {
         let said = if out.is_zh() { e.in_chinese() } else { e.to_string() };
-        Stop::usage(format!("{file}: {said}"))
+        Stop::usage(format!("{file}{}{said}", out.t(": ", "：")))
     })?;
     let several = imported.len() > 1;
     let targets: Vec<Option<PathBuf>> = (1..=imported.len())
@@ -435,7 +444,8 @@ fn numbered(path: &Path, n: usize) -> PathBuf {
 /// Names what keeps an imported plan from running.
 fn refuses(out: &Out, target: Option<&Path>, text: &str, at: &str) -> Result<bool, Stop> {
     let id = boot::plan_id(target.unwrap_or(Path::new("imported.json")));
-    let file = plan::inspect(id, text).map_err(|e| Stop::usage(format!("{at}{e}")))?;
+    let file = plan::inspect(id, text)
+        .map_err(|e| Stop::usage(format!("{at}{}", if out.is_zh() { e.in_chinese() } else { e.to_string() })))?;
     let name = target.map(|path| format!("{}:", path.display())).unwrap_or_default();
     let found = plan::lint(&file);
     let blocking: Vec<&Hazard> = found.iter().filter(|hazard| hazard.severity == Severity::Refuses).collect();

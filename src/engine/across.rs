@@ -10,6 +10,7 @@ use crate::domain::command::StartParams;
 use crate::domain::ids::Fid;
 use crate::domain::reason::Reason;
 use crate::erp::PageQuery;
+use crate::plan::problem::RenderFault;
 use crate::plan::{condition, render};
 
 use super::collect::{Failed, Floor, Set};
@@ -103,9 +104,11 @@ impl Runner {
         let mut bills = BTreeMap::new();
         for chunk in all.chunks(LOOKUP) {
             let mut held: BTreeMap<&str, Vec<Found>> = chunk.iter().map(|no| (no.as_str(), Vec::new())).collect();
-            let quoted: Result<Vec<String>, String> =
+            let quoted: Result<Vec<String>, _> =
                 chunk.iter().map(|no| render::quote(no).map(|no| format!("'{no}'"))).collect();
-            let quoted = quoted.map_err(|why| Failed::Erp(Reason::BadNumber { said: why }))?;
+            let quoted = quoted.map_err(|why: RenderFault| {
+                Failed::Erp(Reason::BadNumber { said: why.to_string(), zh: Some(why.said(true)) })
+            })?;
             let filter = format!("{} in ({})", plan.source.number_path, quoted.join(","));
             let mut query = PageQuery {
                 form: plan.target.form.clone(),

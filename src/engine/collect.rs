@@ -63,22 +63,19 @@ pub fn floor(
     params: &StartParams,
     now: Ts,
     clock: Option<&ErpClock>,
-) -> Result<Floor, String> {
+) -> Result<Floor, Reason> {
     // The compensation query reads a window of its own and proves nothing about the rest.
-    let no_date = |text: &str| format!("`{text}` is no date; write 2026-11-01 or \"2026-11-01 08:00:00\"");
+    let no_date = |text: &str| Reason::NoDate { given: text.to_owned() };
     let until = params.until.as_ref().map(|until| ErpDate::parse_end(until).ok_or_else(|| no_date(until)));
     let until = until.transpose()?;
     if until.is_some() && plan.source.mark_column.is_none() {
-        return Err(format!(
-            "plan {} compares no date with LAST_SYNC_TIME: there is nothing to end a range by",
-            plan.id
-        ));
+        return Err(Reason::NothingToEndBy { plan: plan.id.clone() });
     }
     let whole = params.numbers.is_empty() && !params.remedy && until.is_none();
     if let Some(since) = &params.since {
         let since = ErpDate::parse(since).ok_or_else(|| no_date(since))?;
         if until.as_ref().is_some_and(|until| *until < since) {
-            return Err("the range ends before it begins".to_owned());
+            return Err(Reason::RangeEndsFirst {});
         }
         return Ok(Floor { since: Some(since), sweep: false, moves_mark: false, until });
     }

@@ -12,12 +12,13 @@ use crate::domain::event::{ActionEntry, Event};
 use crate::domain::ids::{EnvId, PlanId, RunId};
 use crate::domain::operation::Operation;
 use crate::domain::plan::Plan;
+use crate::domain::query::PlanProblem;
 use crate::domain::range::Range;
 use crate::domain::reason::{LeftOut, Reason};
 use crate::domain::run::{Revision, RunHead, RunKind, RunState};
 use crate::domain::who::Who;
 use crate::link::Notice;
-use crate::plan::render::{self, RenderContext};
+use crate::plan::render::{self, RenderContext, RenderError};
 use crate::store::StoreError;
 use crate::store::actions::{IDS, Phase};
 
@@ -61,8 +62,14 @@ pub(super) struct Taken {
 type NewRun = (RunHead, Arc<Plan>, Arc<Dispatch>, What);
 
 /// What the reader of plans says.
-pub(super) fn bad_plan(said: String) -> Refusal {
-    Refusal::BadPlan(Reason::PlanProblem { said })
+pub(super) fn bad_plan(problem: PlanProblem) -> Refusal {
+    let PlanProblem { message, zh, .. } = problem;
+    Refusal::BadPlan(Reason::PlanProblem { said: message, zh })
+}
+
+/// A query of a plan that cannot be rendered.
+fn unrendered(error: &RenderError) -> Refusal {
+    Refusal::BadPlan(Reason::PlanProblem { said: error.to_string(), zh: Some(error.in_chinese()) })
 }
 
 impl From<StoreError> for Refusal {
@@ -206,7 +213,7 @@ impl Inner {
         let source = self.shared.feeder(&plan)?;
         let was = mark.as_ref().and_then(|mark| mark.clock.as_ref());
         let clock = source.as_ref().unwrap_or(&env).erp_clock_beside(now, was);
-        let floor = collect::floor(&plan, mark.as_ref(), params, now, clock.as_ref()).map_err(bad_plan)?;
+        let floor = collect::floor(&plan, mark.as_ref(), params, now, clock.as_ref()).map_err(Refusal::BadPlan)?;
         if let Some(why) = source.as_ref().and_then(|source| source.astray()) {
             return Err(Refusal::Denied(why));
         }
@@ -218,10 +225,10 @@ impl Inner {
             page_size: plan.policy.page_size,
         };
         let filter = if params.remedy {
-            let remedy = render::remedy_filter(&plan, &context).map_err(|e| bad_plan(e.to_string()))?;
+            let remedy = render::remedy_filter(&plan, &context).map_err(|e| unrendered(&e))?;
             remedy.ok_or_else(|| Refusal::BadPlan(Reason::NoRemedy { plan: plan.id.clone() }))?
         } else {
-            render::filter(&plan, &context).map_err(|e| bad_plan(e.to_string()))?
+            render::filter(&plan, &context).map_err(|e| unrendered(&e))?
         };
         let range = Range::of(params, &plan);
         let head = RunHead { filter, range, ..self.head(RunKind::Fresh, &plan, &env, by, headless) };
@@ -389,7 +396,7 @@ impl Shared {
             Some((Ok(plan), _)) => Ok(Arc::clone(plan)),
             Some((Err(problem), _)) => Err(match &problem.reason {
                 Some(reason) => Refusal::BadPlan((**reason).clone()),
-                None => bad_plan(problem.message.clone()),
+                None => bad_plan(problem.clone()),
             }),
             None => Err(Refusal::NotFound(Reason::NoPlan { plan: id.clone() })),
         }

@@ -17,6 +17,7 @@ use crate::domain::command::{Command, Order, Refusal, StartParams};
 use crate::domain::ids::PlanId;
 use crate::domain::plan::Plan;
 use crate::domain::query::{Look, PlanProblem};
+use crate::domain::reason::Reason;
 use crate::domain::run::Revision;
 use crate::domain::who::Who;
 use crate::link::Notice;
@@ -43,7 +44,7 @@ impl Silent {
     /// Refuses what would be started under a plan that could not be read.
     pub(super) fn check(&self, id: &PlanId) -> Result<(), Refusal> {
         match self.0.iter().find(|problem| problem.id == *id) {
-            Some(problem) => Err(bad_plan(problem.message.clone())),
+            Some(problem) => Err(bad_plan(problem.clone())),
             None => Ok(()),
         }
     }
@@ -86,7 +87,7 @@ impl Inner {
                 self.shared.plans().iter().map(|known| id_of(known).clone()).collect()
             }
             Command::ReloadPlans => {
-                self.reload().await.map_err(|problem| bad_plan(problem.message))?;
+                self.reload().await.map_err(bad_plan)?;
                 Vec::new()
             }
             _ => Vec::new(),
@@ -162,7 +163,7 @@ impl Inner {
             let env = self.shared.callable(&plan, false)?;
             return Ok((plan, env));
         }
-        self.refresh(id).await.map_err(|problem| bad_plan(problem.message))?;
+        self.refresh(id).await.map_err(bad_plan)?;
         self.shared.usable(id)
     }
 }
@@ -171,9 +172,11 @@ impl Inner {
 fn given(id: &PlanId, text: &str) -> Result<Arc<Plan>, Refusal> {
     match crate::plan::read(id.clone(), text) {
         Ok(file) => Ok(Arc::new(file.plan)),
-        Err(problem) => Err(match &problem.reason {
-            Some(reason) => Refusal::BadPlan((**reason).clone()),
-            None => bad_plan(problem.to_string()),
-        }),
+        Err(error) => {
+            let zh = Some(error.in_chinese());
+            Err(Refusal::BadPlan(
+                error.problem.reason().unwrap_or_else(|| Reason::PlanProblem { said: error.to_string(), zh }),
+            ))
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::problem::Problem;
 use super::reading::Findings;
 use super::vendor::Side;
 
@@ -28,12 +29,7 @@ pub fn refuse_in(side: &Side<'_>, findings: &mut Findings) {
 
 /// Refuses one place.
 pub fn refuse(at: &str, value: Option<&Value>, findings: &mut Findings) {
-    let words = (
-        "FilterString is a list of conditions: write it as text, because conditions are added to it",
-        "FilterString 是条件列表：请写成文本，因为还要在其后追加条件",
-    );
-    let example = value.and_then(as_text).unwrap_or_else(|| "FDocumentStatus='B' and FDate>='2025-01-01'".to_owned());
-    findings.refuse_in_both(at, words, example);
+    findings.refuse(at, Problem::FilterList { text: value.and_then(as_text) });
 }
 
 /// The same filter as text; `None` where a part of it is not known for certain.

@@ -3,6 +3,8 @@
 //! Invariant: it never changes a filter. What it cannot read stays out of [`predicates`]; unbalanced quotes and
 //! brackets and comment signs are errors, because conditions are added to the filter and must not land inside.
 
+use super::problem::FilterFault;
+
 /// A sign of a filter, with its byte offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
@@ -35,7 +37,7 @@ pub struct Broken {
     /// Byte offset.
     pub at: usize,
     /// What is wrong.
-    pub message: &'static str,
+    pub why: FilterFault,
 }
 
 /// Cuts a filter into signs.
@@ -51,7 +53,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, Broken> {
                 let mut literal = String::new();
                 loop {
                     match chars.next() {
-                        None => return Err(Broken { at, message: "a quotation mark ' is not closed" }),
+                        None => return Err(Broken { at, why: FilterFault::Quote }),
                         Some((_, '\'')) if chars.peek().is_some_and(|(_, c)| *c == '\'') => {
                             chars.next();
                             literal.push('\'');
@@ -63,18 +65,18 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, Broken> {
                 Kind::Literal(literal)
             }
             '-' if next == Some('-') => {
-                return Err(Broken { at, message: "`--` starts a comment in the server's SQL" });
+                return Err(Broken { at, why: FilterFault::LineComment });
             }
             '/' if next == Some('*') => {
-                return Err(Broken { at, message: "`/*` starts a comment in the server's SQL" });
+                return Err(Broken { at, why: FilterFault::Comment });
             }
-            ';' => return Err(Broken { at, message: "`;` ends a statement in the server's SQL" }),
+            ';' => return Err(Broken { at, why: FilterFault::Statement }),
             '(' => {
                 depth += 1;
                 Kind::Open
             }
             ')' => {
-                depth = depth.checked_sub(1).ok_or(Broken { at, message: "`)` without `(` before it" })?;
+                depth = depth.checked_sub(1).ok_or(Broken { at, why: FilterFault::Close })?;
                 Kind::Close
             }
             ',' => Kind::Comma,
@@ -106,7 +108,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, Broken> {
         out.push(Token { kind, at });
     }
     if depth > 0 {
-        return Err(Broken { at: text.len(), message: "`(` without `)` after it" });
+        return Err(Broken { at: text.len(), why: FilterFault::Open });
     }
     Ok(out)
 }

@@ -10,12 +10,8 @@
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
+use super::problem::FunctionFault;
 use crate::domain::suggest::nearest;
-
-/// Why an expression cannot be evaluated.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("_function: {0}")]
-pub struct FunctionError(String);
 
 const NAMES: [&str; 9] = ["IFNULL", "IF", "CONCAT", "LEFT", "RIGHT", "LOCATE", "CHAR_LENGTH", "TRIM", "FROM_UNIXTIME"];
 
@@ -37,21 +33,17 @@ enum Sign {
     Op(&'static str),
 }
 
-type Out<T> = Result<T, FunctionError>;
-
-fn refuse<T>(message: impl Into<String>) -> Out<T> {
-    Err(FunctionError(message.into()))
-}
+type Out<T> = Result<T, FunctionFault>;
 
 /// Evaluates an expression (without its `_function ` prefix) whose holes are filled already.
 pub fn evaluate(expression: &str, zone_minutes: i32) -> Out<String> {
     let mut reader = Reader { signs: signs(expression)?.into_iter().peekable(), zone_minutes, depth: 0 };
     let value = reader.or()?;
     if let Some(rest) = reader.signs.next() {
-        return refuse(format!("`{}` cannot stand after a complete expression", show(&rest)));
+        return Err(FunctionFault::AfterTheEnd { sign: show(&rest) });
     }
     match value {
-        Value::Null => refuse("the result is NULL, which cannot be sent"),
+        Value::Null => Err(FunctionFault::Null),
         Value::Number(n) => Ok(n.to_string()),
         Value::Text(text) => Ok(text),
     }
@@ -79,9 +71,11 @@ fn signs(text: &str) -> Out<Vec<Sign>> {
             let len = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
             let (digits, after) = rest.split_at_checked(len).unwrap_or((rest, ""));
             if after.starts_with('.') {
-                return refuse("fractions are not evaluated: write a whole number or the value itself");
+                return Err(FunctionFault::Fraction);
             }
-            out.push(Sign::Number(digits.parse().or_else(|_| refuse(format!("the number {digits} is too large")))?));
+            out.push(Sign::Number(
+                digits.parse().map_err(|_| FunctionFault::NumberTooLarge { digits: digits.to_owned() })?,
+            ));
             len
         } else if c.is_alphabetic() || c == '_' {
             let len = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
@@ -94,7 +88,7 @@ fn signs(text: &str) -> Out<Vec<Sign>> {
             out.push(Sign::Op(op));
             op.len()
         } else {
-            return refuse(format!("`{c}` is not evaluated: write the value itself"));
+            return Err(FunctionFault::Sign { sign: c });
         };
         rest = rest.get(taken..).unwrap_or_default().trim_start();
     }
@@ -107,7 +101,7 @@ fn literal(text: &str, mark: char) -> Out<(String, usize)> {
     let mut chars = text.char_indices().skip(1).peekable();
     while let Some((at, c)) = chars.next() {
         if c == '\\' {
-            return refuse("a backslash in a text is not evaluated");
+            return Err(FunctionFault::Backslash);
         }
         if c != mark {
             out.push(c);
@@ -117,7 +111,7 @@ fn literal(text: &str, mark: char) -> Out<(String, usize)> {
             return Ok((out, at + 1));
         }
     }
-    refuse("a quotation mark is not closed")
+    Err(FunctionFault::OpenQuote)
 }
 
 struct Reader {
@@ -136,13 +130,13 @@ impl Reader {
     }
 
     fn need(&mut self, op: &str) -> Out<()> {
-        if self.op(op) { Ok(()) } else { refuse(format!("`{op}` is missing")) }
+        if self.op(op) { Ok(()) } else { Err(FunctionFault::Missing { op: op.to_owned() }) }
     }
 
     fn or(&mut self) -> Out<Value> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return refuse("the expression is nested too deeply");
+            return Err(FunctionFault::TooDeep);
         }
         let mut left = self.and()?;
         while self.word("or") {
@@ -226,7 +220,7 @@ impl Reader {
 
     fn primary(&mut self) -> Out<Value> {
         match self.signs.next() {
-            None => refuse("the expression ends too early"),
+            None => Err(FunctionFault::EndsEarly),
             Some(Sign::Number(n)) => Ok(Value::Number(n)),
             Some(Sign::Text(text)) => Ok(Value::Text(text)),
             Some(Sign::Op("(")) => {
@@ -234,7 +228,7 @@ impl Reader {
                 self.need(")")?;
                 Ok(value)
             }
-            Some(Sign::Op(op)) => refuse(format!("`{op}` stands where a value is wanted")),
+            Some(Sign::Op(op)) => Err(FunctionFault::NoValue { op: op.to_owned() }),
             Some(Sign::Word(word)) if word.eq_ignore_ascii_case("null") => Ok(Value::Null),
             Some(Sign::Word(word)) if word.eq_ignore_ascii_case("case") => self.case(),
             Some(Sign::Word(word)) => self.call(&word),
@@ -255,7 +249,7 @@ impl Reader {
                 None => when,
             };
             if !self.word("then") {
-                return refuse("CASE: THEN is missing");
+                return Err(FunctionFault::NoThen);
             }
             let value = self.or()?;
             if found.is_none() && truth(&hit)? == Some(true) {
@@ -263,13 +257,12 @@ impl Reader {
             }
         }
         let other = if self.word("else") { self.or()? } else { Value::Null };
-        if self.word("end") { Ok(found.unwrap_or(other)) } else { refuse("CASE: END is missing") }
+        if self.word("end") { Ok(found.unwrap_or(other)) } else { Err(FunctionFault::NoEnd) }
     }
 
     fn call(&mut self, name: &str) -> Out<Value> {
         let Some(known) = NAMES.iter().find(|n| n.eq_ignore_ascii_case(name)) else {
-            let near = nearest(name, &NAMES).map_or(String::new(), |n| format!(" (did you mean `{n}`?)"));
-            return refuse(format!("`{name}` is not evaluated here{near}: write the value itself"));
+            return Err(FunctionFault::Unknown { name: name.to_owned(), near: nearest(name, &NAMES) });
         };
         self.need("(")?;
         let mut given = Vec::new();
@@ -290,17 +283,15 @@ fn truth(value: &Value) -> Out<Option<bool>> {
     match value {
         Value::Null => Ok(None),
         Value::Number(n) => Ok(Some(*n != 0)),
-        Value::Text(text) => refuse(format!("the text '{text}' is no condition")),
+        Value::Text(text) => Err(FunctionFault::NoCondition { text: text.clone() }),
     }
 }
 
 fn arithmetic(a: &Value, b: &Value, f: impl Fn(i64, i64) -> Option<i64>) -> Out<Value> {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => {
-            f(*a, *b).map_or_else(|| refuse("a number leaves the range"), |n| Ok(Value::Number(n)))
-        }
+        (Value::Number(a), Value::Number(b)) => f(*a, *b).map(Value::Number).ok_or(FunctionFault::OutOfRange),
         (Value::Null, _) | (_, Value::Null) => Ok(Value::Null),
-        _ => refuse("texts cannot be reckoned with"),
+        _ => Err(FunctionFault::Reckoning),
     }
 }
 
@@ -317,15 +308,15 @@ fn compare(op: &str, a: &Value, b: &Value) -> Out<Value> {
         },
         (Value::Text(a), Value::Text(b)) => {
             if a != b && a.trim_end().to_lowercase() == b.trim_end().to_lowercase() {
-                return refuse(format!("whether '{a}' equals '{b}' depends on the collation"));
+                return Err(FunctionFault::Collation { a: a.clone(), b: b.clone() });
             }
             match op {
                 "=" => a == b,
                 "<>" | "!=" => a != b,
-                _ => return refuse("the order of texts depends on the collation"),
+                _ => return Err(FunctionFault::TextOrder),
             }
         }
-        _ => return refuse("a number is compared with a text: write both as one kind"),
+        _ => return Err(FunctionFault::MixedKinds),
     };
     Ok(Value::Number(i64::from(yes)))
 }
@@ -355,7 +346,7 @@ fn apply(name: &str, given: &[Value], zone_minutes: i32) -> Out<Value> {
             (Some(part), Some(whole)) => {
                 let exact = whole.find(&part);
                 if exact != whole.to_lowercase().find(&part.to_lowercase()) {
-                    return refuse("LOCATE: the answer depends on the collation");
+                    return Err(FunctionFault::Locate);
                 }
                 Value::Number(exact.map_or(0, |at| {
                     i64::try_from(whole.get(..at).unwrap_or_default().chars().count() + 1).unwrap_or(i64::MAX)
@@ -371,10 +362,10 @@ fn apply(name: &str, given: &[Value], zone_minutes: i32) -> Out<Value> {
             let local = seconds.checked_add(i64::from(zone_minutes) * 60);
             match local.and_then(|s| chrono::DateTime::from_timestamp(s, 0)) {
                 Some(at) if *seconds >= 0 => Value::Text(at.format("%Y-%m-%d %H:%M:%S").to_string()),
-                _ => return refuse(format!("FROM_UNIXTIME: {seconds} is no moment in seconds")),
+                _ => return Err(FunctionFault::NoMoment { seconds: *seconds }),
             }
         }
-        _ => return refuse(format!("{name} does not take these {} values", given.len())),
+        _ => return Err(FunctionFault::Arguments { name: name.to_owned(), n: given.len() }),
     })
 }
 

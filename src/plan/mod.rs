@@ -7,6 +7,7 @@ pub mod condition;
 pub mod import;
 pub mod lint;
 pub mod place;
+pub mod problem;
 pub mod render;
 pub mod rev;
 pub mod schedule;
@@ -42,9 +43,9 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::domain::plan::Plan;
-use crate::domain::reason::Reason;
 
 use place::Places;
+use problem::{Problem, Words};
 
 /// A plan file as it was read.
 #[derive(Clone, Debug)]
@@ -93,21 +94,36 @@ pub struct PlanError {
     /// Path such as `source.request[3].value`; empty for the file as a whole.
     pub field: String,
     /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub hint: String,
-    /// What is wrong, in Chinese, where it is said in both languages.
-    pub zh: Option<String>,
-    /// The same for programs, where it is one of the engine's own reasons.
-    pub reason: Option<Box<Reason>>,
+    pub problem: Problem,
 }
 
 impl PlanError {
-    /// The whole finding in Chinese, where it is said in both languages.
-    pub fn in_chinese(&self) -> Option<String> {
-        let said = self.zh.as_deref()?;
-        let example = if self.hint.is_empty() { String::new() } else { format!("，例如 {}", self.hint) };
-        Some(format!("第 {} 行第 {} 列：{}：{said}{example}", self.line, self.column, self.field))
+    /// What is wrong, in English.
+    pub fn message(&self) -> String {
+        self.problem.words(false).message
+    }
+
+    /// What to do about it, in English; may be empty.
+    pub fn hint(&self) -> String {
+        self.problem.words(false).hint
+    }
+
+    /// The whole finding in Chinese.
+    pub fn in_chinese(&self) -> String {
+        let field = if self.field.is_empty() { String::new() } else { format!("{}：", self.field) };
+        format!("第 {} 行第 {} 列：{field}{}", self.line, self.column, self.said_in_chinese())
+    }
+
+    /// What is wrong and what to do, in Chinese, without the place.
+    pub fn said_in_chinese(&self) -> String {
+        let Words { message, hint } = self.problem.words(true);
+        if hint.is_empty() {
+            message
+        } else if hint == self.hint() {
+            format!("{message}，例如 {hint}")
+        } else {
+            format!("{message}，{hint}")
+        }
     }
 }
 
@@ -117,9 +133,10 @@ impl fmt::Display for PlanError {
         if !self.field.is_empty() {
             write!(f, "{}: ", self.field)?;
         }
-        f.write_str(&self.message)?;
-        if !self.hint.is_empty() {
-            write!(f, " — {}", self.hint)?;
+        let Words { message, hint } = self.problem.words(false);
+        f.write_str(&message)?;
+        if !hint.is_empty() {
+            write!(f, " — {hint}")?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::PlanError;
+use super::problem::{JsonFault, Problem};
 
 /// Line and column (in characters) of a byte offset, both from 1.
 pub fn line_column(text: &str, offset: usize) -> (usize, usize) {
@@ -62,18 +63,18 @@ fn malformed(text: &str, e: &serde_json::Error) -> PlanError {
     let (before, after) = line_text.split_at_checked(cut).unwrap_or((line_text, ""));
     let column = before.chars().count() + 1;
     let near = after.chars().next();
-    let hint = if text.trim().is_empty() {
-        "the file is empty: `skydeck plan new` prints a plan to start from"
+    let why = if text.trim().is_empty() {
+        JsonFault::Empty
     } else if e.is_eof() {
-        "the text ends too early: a closing } or ] or quotation mark is missing"
+        JsonFault::EndsEarly
     } else if matches!(near, Some('“' | '”' | '‘' | '’' | '，' | '：')) {
-        "a full-width sign stands where JSON wants an ASCII one (\" , :)"
+        JsonFault::FullWidth
     } else if matches!(near, Some('}' | ']')) {
-        "the comma before this bracket is one too many"
+        JsonFault::Comma
     } else if matches!(near, Some('|' | '#')) || text.trim_start().starts_with(['|', '#']) {
-        "this looks like a table: `skydeck plan import` reads those"
+        JsonFault::Table
     } else {
-        "mend the JSON at this place; the file was left as it is"
+        JsonFault::Other
     };
     let whole = e.to_string();
     let message = whole.rfind(" at line ").and_then(|at| whole.get(..at)).unwrap_or(&whole);
@@ -81,10 +82,7 @@ fn malformed(text: &str, e: &serde_json::Error) -> PlanError {
         line: e.line().max(1),
         column,
         field: String::new(),
-        message: format!("not JSON: {message}"),
-        hint: hint.to_owned(),
-        zh: None,
-        reason: None,
+        problem: Problem::NotJson { said: message.to_owned(), why },
     }
 }
 
@@ -173,10 +171,7 @@ impl Walk<'_> {
                             line,
                             column,
                             field: inner,
-                            message: format!("the key `{key}` stands twice, first in line {first}"),
-                            hint: "keep one of the two: readers of JSON take the last and drop the first".to_owned(),
-                            zh: None,
-                            reason: None,
+                            problem: Problem::KeyTwice { key, first },
                         });
                     }
                     self.blanks();

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::plan::{Approver, Missed, Policy, RetryUnchanged, Schedule};
 
+use super::problem::{Belongs, Problem, Suggest, Wanted};
 use super::reading::Findings;
 use super::source::{MAX_PAGE, is_path};
 use super::{effect, schedule, vendor};
@@ -88,17 +89,13 @@ pub fn read(top: &Map<String, Value>, findings: &mut Findings) -> PolicyRead {
             if let Some(near) =
                 top.keys().find(|k| k.eq_ignore_ascii_case("skydeck") || *k == "skydec" || *k == "skydesk")
             {
-                findings.refuse(near.as_str(), format!("unknown key `{near}`"), "did you mean `skydeck`?");
+                findings.refuse(near.as_str(), Problem::PolicyMisspelt { key: near.clone() });
             }
             return out;
         }
         Some(Value::Object(map)) => map,
         Some(_) => {
-            findings.refuse(
-                "skydeck",
-                "`skydeck` is not an object",
-                "write { \"batch\": 1, … }; `skydeck plan schema` prints all keys",
-            );
+            findings.refuse("skydeck", Problem::PolicyNotAnObject);
             return out;
         }
     };
@@ -150,80 +147,67 @@ struct At<'a> {
 }
 
 impl At<'_> {
-    fn refuse<T>(&mut self, value: &Value, hint: &str) -> Option<T> {
-        self.findings.refuse(self.path.clone(), format!("{value} cannot stand here"), hint);
+    fn refuse<T>(&mut self, value: &Value, want: Wanted) -> Option<T> {
+        self.findings.refuse(self.path.clone(), Problem::CannotStand { value: value.to_string(), want });
         None
     }
 
-    fn unknown(&mut self, key: &str, known: &[&str]) {
-        let hint = match key.to_ascii_lowercase().as_str() {
-            "flags" | "interationflags" | "interaction_flags" => {
-                "rule-changing flags are chosen by the operator for one run, with a reason".to_owned()
-            }
-            "concurrency" | "per_minute" | "timeout" | "settle" | "canary" => {
-                "pace and time limits belong to the environment in config.toml".to_owned()
-            }
-            "password" | "secret" | "user" | "url" | "app_secret" => {
-                "address and sign-in belong to the environment in config.toml".to_owned()
-            }
-            _ => match nearest(key, known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("known: {}", known.join(", ")),
-            },
+    fn unknown(&mut self, key: &str, known: &'static [&'static str]) {
+        let belongs = match key.to_ascii_lowercase().as_str() {
+            "flags" | "interationflags" | "interaction_flags" => Belongs::Run,
+            "concurrency" | "per_minute" | "timeout" | "settle" | "canary" => Belongs::Limits,
+            "password" | "secret" | "user" | "url" | "app_secret" => Belongs::SignIn,
+            _ => Belongs::Nowhere(Suggest { near: nearest(key, known), known }),
         };
-        self.findings.refuse(self.path.clone(), format!("unknown key `{key}`"), hint);
+        self.findings.refuse(self.path.clone(), Problem::UnknownKey { key: key.to_owned(), belongs });
     }
 
     fn name(&mut self, value: &Value) -> Option<String> {
         match value {
             Value::Null => None,
             Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
-            _ => self.refuse(value, "write the name of an environment of config.toml"),
+            _ => self.refuse(value, Wanted::Environment),
         }
     }
 
     fn path(&mut self, value: &Value) -> Option<String> {
         match value.as_str() {
             Some(text) if is_path(text) => Some(text.to_owned()),
-            _ => self.refuse(value, "write a Kingdee field path such as FID"),
+            _ => self.refuse(value, Wanted::Path),
         }
     }
 
     fn count(&mut self, value: &Value, min: u32, max: u32) -> Option<u32> {
         let n = value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| (min..=max).contains(n));
-        n.or_else(|| self.refuse(value, &format!("write a whole number from {min} to {max}")))
+        n.or_else(|| self.refuse(value, Wanted::Count { min, max }))
     }
 
     fn truth(&mut self, value: &Value) -> Option<bool> {
         let truth = value.as_bool().or_else(|| value.as_str().and_then(vendor::truth));
-        truth.or_else(|| self.refuse(value, "write true or false"))
+        truth.or_else(|| self.refuse(value, Wanted::Truth))
     }
 
     fn retry_unchanged(&mut self, value: &Value) -> Option<RetryUnchanged> {
         let known = [RetryUnchanged::Never, RetryUnchanged::Probe, RetryUnchanged::Always];
         let read = known.into_iter().find(|word| value.as_str() == Some(word.word()));
-        read.or_else(|| self.refuse(value, "write \"never\", \"probe\" or \"always\""))
+        read.or_else(|| self.refuse(value, Wanted::RetryUnchanged))
     }
 
     fn duration(&mut self, value: &Value) -> Option<Duration> {
         let read = value.as_str().and_then(duration).filter(|d| *d <= MAX_OVERLAP);
-        read.or_else(|| self.refuse(value, "write a time such as \"90s\", \"10m\", \"2h\" or \"1d\", at most \"30d\""))
+        read.or_else(|| self.refuse(value, Wanted::Span))
     }
 
     fn labels(&mut self, value: &Value) -> BTreeMap<String, String> {
         let read = value.as_object().map(|map| {
             map.iter().map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect::<Option<BTreeMap<_, _>>>()
         });
-        read.flatten().or_else(|| self.refuse(value, "write {\"FBillNo\": \"单据编号\", …}")).unwrap_or_default()
+        read.flatten().or_else(|| self.refuse(value, Wanted::Labels)).unwrap_or_default()
     }
 
     fn schedule(&mut self, value: &Value) -> Option<Schedule> {
         let Some(map) = value.as_object() else {
-            return if value.is_null() {
-                None
-            } else {
-                self.refuse(value, "write {\"cron\": \"3 2 * * *\", \"zone\": \"Asia/Shanghai\"}")
-            };
+            return if value.is_null() { None } else { self.refuse(value, Wanted::Schedule) };
         };
         let mut out = Schedule { zone: DEFAULT_ZONE.to_owned(), ..Schedule::default() };
         let before = self.findings.blocking.len();
@@ -232,25 +216,21 @@ impl At<'_> {
             match (key.as_str(), value.as_str()) {
                 ("cron", Some(cron)) => match schedule::check(cron) {
                     Ok(()) => cron.clone_into(&mut out.cron),
-                    Err(e) => at.findings.refuse(
-                        at.path,
-                        e,
-                        "five fields (minute first) or six (second first), e.g. `3 2 * * *`",
-                    ),
+                    Err(fault) => at.findings.refuse(at.path, fault),
                 },
                 ("zone", Some(zone)) => match schedule::zone(zone) {
                     Ok(_) => zone.clone_into(&mut out.zone),
-                    Err(e) => at.findings.refuse(at.path, e, "names are those of the IANA time zone database"),
+                    Err(fault) => at.findings.refuse(at.path, fault),
                 },
                 ("missed", Some("skip")) => out.missed = Missed::Skip,
                 ("missed", Some("once")) => out.missed = Missed::Once,
                 ("missed", Some("all")) => out.missed = Missed::All,
-                ("missed", _) => drop(at.refuse::<()>(value, "write \"skip\", \"once\" or \"all\"")),
+                ("missed", _) => drop(at.refuse::<()>(value, Wanted::Missed)),
                 ("approve", Some("person")) => out.approve = Approver::Person,
                 ("approve", Some("schedule")) => out.approve = Approver::Schedule,
-                ("approve", _) => drop(at.refuse::<()>(value, "write \"person\" or \"schedule\"")),
+                ("approve", _) => drop(at.refuse::<()>(value, Wanted::Approver)),
                 ("production", _) => out.production = at.truth(value).unwrap_or_default(),
-                ("cron" | "zone", _) => drop(at.refuse::<()>(value, "write a text")),
+                ("cron" | "zone", _) => drop(at.refuse::<()>(value, Wanted::Text)),
                 (other, _) => at.unknown(other, &SCHEDULE_KEYS),
             }
         }
@@ -258,7 +238,7 @@ impl At<'_> {
             return None;
         }
         if out.cron.is_empty() {
-            self.findings.refuse(self.path.clone(), "the schedule has no `cron`", "write \"cron\": \"3 2 * * *\"");
+            self.findings.refuse(self.path.clone(), Problem::NoCron);
             return None;
         }
         Some(out)

@@ -83,7 +83,8 @@ proptest! {
     fn any_text_is_read_or_refused(written in "[{}\\[\\]\":,a1 \n单|\t#-]{0,60}") {
         if let Err(e) = inspect(PlanId::new("p"), &written) {
             prop_assert!(e.line >= 1 && e.column >= 1);
-            prop_assert!(!e.hint.is_empty());
+            prop_assert!(!e.hint().is_empty());
+            prop_assert!(e.in_chinese().contains("第 "));
         }
         let _ = place::parse(&written);
     }

@@ -9,6 +9,7 @@ use crate::domain::plan::{Plan, Policy, Source, Target, WriteOptions};
 use crate::domain::step::Verb;
 
 use super::place::{self, Places};
+use super::problem::Problem;
 use super::vendor::Side;
 use super::{Note, PlanError, PlanFile, effect, policy, rev, source, target};
 
@@ -25,26 +26,11 @@ impl Findings {
         Self { places: Places::default(), notes: Vec::new(), blocking: Vec::new() }
     }
 
-    /// The plan must not run: why, and what to do.
-    pub fn refuse(&mut self, field: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) {
-        self.block(field.into(), message.into(), hint.into());
-    }
-
-    /// As [`Findings::refuse`], in English and in Chinese. `example`: what to write, in no language but the plan's own.
-    pub fn refuse_in_both(
-        &mut self,
-        field: impl Into<String>,
-        (en, zh): (impl Into<String>, impl Into<String>),
-        example: impl Into<String>,
-    ) -> &mut PlanError {
-        let block = self.block(field.into(), en.into(), example.into());
-        block.zh = Some(zh.into());
-        block
-    }
-
-    fn block(&mut self, field: String, message: String, hint: String) -> &mut PlanError {
+    /// The plan must not run: why.
+    pub fn refuse(&mut self, field: impl Into<String>, problem: impl Into<Problem>) {
+        let field = field.into();
         let (line, column) = self.places.of(&field);
-        self.blocking.push_mut(PlanError { line, column, field, message, hint, zh: None, reason: None })
+        self.blocking.push(PlanError { line, column, field, problem: problem.into() });
     }
 
     /// The plan may run, but something is read otherwise than it is written.
@@ -76,22 +62,14 @@ pub fn inspect(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (raw, places) = place::parse(text)?;
     let Value::Object(top) = &raw else {
-        return Err(PlanError {
-            line: 1,
-            column: 1,
-            field: String::new(),
-            message: "a plan is a JSON object with `source` and `target`".to_owned(),
-            hint: "`skydeck plan new` prints one to start from".to_owned(),
-            zh: None,
-            reason: None,
-        });
+        return Err(PlanError { line: 1, column: 1, field: String::new(), problem: Problem::NotAnObject });
     };
     let mut findings = Findings { places, notes: Vec::new(), blocking: Vec::new() };
 
     let (source_raw, target_raw) = sides(top);
     for (key, read) in [("source", &source_raw), ("target", &target_raw)] {
         if read.is_none() && top.get(key).is_some_and(|v| !v.is_null()) {
-            findings.refuse(key, format!("`{key}` is not an object"), "write { … } with `api` and `request` in it");
+            findings.refuse(key, Problem::SideNotAnObject { side: key });
         }
     }
 
@@ -100,11 +78,7 @@ pub fn inspect(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
     let source = if let Some(side) = &source_side {
         source::read(side, &policy_read, &mut findings)
     } else {
-        findings.refuse_in_both(
-            "source",
-            ("the plan has no source: add the query", "方案没有来源：请添加查询"),
-            "{\"source\": {\"api\": \"executeBillQuery\", …}}",
-        );
+        findings.refuse("source", Problem::NoSource);
         source::nothing()
     };
     let target = if let Some((raw, at)) = target_raw {
@@ -113,11 +87,7 @@ pub fn inspect(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
         effect::check(&side, &target.verb, &policy_read, &id, &mut findings);
         (target, side.name)
     } else {
-        findings.refuse_in_both(
-            "target",
-            ("the plan has no target: add the call", "方案没有目标：请添加调用"),
-            "{\"target\": {\"api\": \"Audit\", …}}",
-        );
+        findings.refuse("target", Problem::NoTarget);
         (nowhere(), None)
     };
 

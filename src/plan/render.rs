@@ -10,6 +10,7 @@ use crate::domain::time::ErpDate;
 
 use super::PlanFile;
 use super::function;
+use super::problem::RenderFault;
 use super::reading::{self, Findings};
 use super::template::{Format, Piece, Template, Variable};
 use super::vendor::{Entry, Side};
@@ -29,12 +30,19 @@ pub struct RenderContext {
 
 /// A template that cannot be rendered: where and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {message}")]
+#[error("{field}: {fault}")]
 pub struct RenderError {
     /// Field of the plan.
     pub field: String,
     /// What is wrong and what would be right.
-    pub message: String,
+    pub fault: RenderFault,
+}
+
+impl RenderError {
+    /// The whole in Chinese.
+    pub fn in_chinese(&self) -> String {
+        format!("{}：{}", self.field, self.fault.said(true))
+    }
 }
 
 const FILTER: &str = "FilterString";
@@ -87,8 +95,8 @@ impl RenderContext {
 /// # Errors
 /// A hole or a function that is not understood, with what would be right.
 pub fn text(field: &str, template: &str, context: &RenderContext) -> Result<String, RenderError> {
-    let fail = |message: String| RenderError { field: field.to_owned(), message };
-    let parsed = Template::parse(template).map_err(|e| fail(e.to_string()))?;
+    let fail = |fault: RenderFault| RenderError { field: field.to_owned(), fault };
+    let parsed = Template::parse(template).map_err(|e| fail(RenderFault::Template(e.fault)))?;
     let mut out = String::with_capacity(template.len() + 16);
     let mut quoted = false;
     for piece in &parsed.pieces {
@@ -104,9 +112,11 @@ pub fn text(field: &str, template: &str, context: &RenderContext) -> Result<Stri
         }
     }
     match out.trim_start().strip_prefix("_function ") {
-        Some(expression) => function::evaluate(expression, context.zone_minutes).map_err(|e| fail(e.to_string())),
+        Some(expression) => {
+            function::evaluate(expression, context.zone_minutes).map_err(|e| fail(RenderFault::Function(e)))
+        }
         None if out.contains("_findCollection ") || out.contains("_function ") => {
-            Err(fail("`_function` and `_findCollection` cannot stand here: write the value itself".to_owned()))
+            Err(fail(RenderFault::FunctionInside))
         }
         None => Ok(out),
     }
@@ -118,7 +128,7 @@ pub fn filter(plan: &Plan, context: &RenderContext) -> Result<String, RenderErro
     if let Err(broken) = super::filter_text::tokens(&rendered) {
         return Err(RenderError {
             field: FILTER.to_owned(),
-            message: format!("{} (sign {} of `{rendered}`)", broken.message, broken.at + 1),
+            fault: RenderFault::Filter { why: broken.why, sign: broken.at + 1, text: rendered },
         });
     }
     Ok(rendered)
@@ -138,9 +148,9 @@ pub fn filter_with(plan: &Plan, context: &RenderContext, numbers: &[String]) -> 
     let mut list = Vec::with_capacity(numbers.len());
     for number in numbers {
         let number = number.trim();
-        let fail = |message: String| RenderError { field: "numbers".to_owned(), message };
+        let fail = |fault: RenderFault| RenderError { field: "numbers".to_owned(), fault };
         if number.is_empty() {
-            return Err(fail("an empty bill number".to_owned()));
+            return Err(fail(RenderFault::EmptyNumber));
         }
         list.push(format!("'{}'", quote(number).map_err(fail)?));
     }
@@ -162,13 +172,13 @@ pub fn remedy_filter(plan: &Plan, context: &RenderContext) -> Result<Option<Stri
 }
 
 /// Refuses what could end a statement or start a comment wherever it lands.
-fn plain(value: &str) -> Result<String, String> {
+fn plain(value: &str) -> Result<String, RenderFault> {
     let sign = [";", "--", "/*", "*/"].into_iter().find(|sign| value.contains(sign));
     if let Some(sign) = sign {
-        return Err(format!("`{value}` holds `{sign}`, which may not go into a filter"));
+        return Err(RenderFault::Sign { value: value.to_owned(), sign });
     }
     if value.chars().any(char::is_control) {
-        return Err(format!("`{}` holds a control character, which may not go into a filter", value.escape_debug()));
+        return Err(RenderFault::Control { value: value.to_owned() });
     }
     Ok(value.to_owned())
 }
@@ -177,7 +187,7 @@ fn plain(value: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// The value holds what may not stand in a filter; the words say what.
-pub fn quote(value: &str) -> Result<String, String> {
+pub fn quote(value: &str) -> Result<String, RenderFault> {
     plain(value).map(|v| v.replace('\'', "''"))
 }
 

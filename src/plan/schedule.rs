@@ -8,6 +8,7 @@ use croner::Cron;
 use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
 
+use super::problem::CronFault;
 use crate::domain::plan::Schedule;
 use crate::domain::zone::{UnknownZone, Zone};
 
@@ -15,13 +16,13 @@ use crate::domain::zone::{UnknownZone, Zone};
 ///
 /// # Errors
 /// What is wrong with the cron or the zone, in words.
-pub fn next(schedule: &Schedule, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, String> {
+pub fn next(schedule: &Schedule, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, CronFault> {
     let cron = parse(&schedule.cron)?;
     let zone = zone(&schedule.zone)?;
     match cron.find_next_occurrence(&after.with_timezone(&zone), false) {
         Ok(at) => Ok(Some(at.with_timezone(&Utc))),
         Err(CronError::TimeSearchLimitExceeded) => Ok(None),
-        Err(e) => Err(format!("cron `{}`: {e}", schedule.cron)),
+        Err(e) => Err(CronFault::Other { cron: schedule.cron.clone(), said: e.to_string() }),
     }
 }
 
@@ -29,7 +30,7 @@ pub fn next(schedule: &Schedule, after: DateTime<Utc>) -> Result<Option<DateTime
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn check(cron: &str) -> Result<(), String> {
+pub fn check(cron: &str) -> Result<(), CronFault> {
     parse(cron).map(drop)
 }
 
@@ -37,33 +38,33 @@ pub fn check(cron: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// That it is not, with an example.
-pub fn zone(name: &str) -> Result<Zone, String> {
-    name.parse().map_err(|e: UnknownZone| e.to_string())
+pub fn zone(name: &str) -> Result<Zone, CronFault> {
+    name.parse().map_err(|UnknownZone(name)| CronFault::Zone { name })
 }
 
-fn parse(text: &str) -> Result<Cron, String> {
+fn parse(text: &str) -> Result<Cron, CronFault> {
     let fields: Vec<&str> = text.split_whitespace().collect();
     if !matches!(fields.len(), 5 | 6) {
-        return Err(format!("cron `{text}` has {} fields, not five or six", fields.len()));
+        return Err(CronFault::Fields { cron: text.to_owned(), n: fields.len() });
     }
     // Quartz counts weekdays from Sunday = 1, cron from Sunday = 0; `?` shows that the former may be meant.
     let weekday = fields.last().copied().unwrap_or_default();
     if fields.contains(&"?") && weekday.bytes().any(|b| b.is_ascii_digit()) {
-        return Err(format!("cron `{text}`: weekday `{weekday}` beside `?` has two meanings: write MON, TUE, …"));
+        return Err(CronFault::Weekday { cron: text.to_owned(), weekday: weekday.to_owned() });
     }
     CronParser::builder()
         .seconds(Seconds::Optional)
         .year(Year::Disallowed)
         .build()
         .parse(text)
-        .map_err(|e| format!("cron `{text}`: {e}"))
+        .map_err(|e| CronFault::Other { cron: text.to_owned(), said: e.to_string() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn due(cron: &str, zone: &str, after: &str) -> Result<Option<String>, String> {
+    fn due(cron: &str, zone: &str, after: &str) -> Result<Option<String>, CronFault> {
         let schedule = Schedule { cron: cron.to_owned(), zone: zone.to_owned(), ..Schedule::default() };
         Ok(next(&schedule, after.parse().unwrap())?.map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string()))
     }
@@ -107,7 +108,7 @@ mod tests {
             ("0 0 2 ? * 2", "UTC", "two meanings"),
             ("0 2 * * *", "Asia/Shangai", "Asia/Shanghai"),
         ] {
-            let e = due(cron, zone, "2025-01-01T00:00:00Z").unwrap_err();
+            let e = due(cron, zone, "2025-01-01T00:00:00Z").unwrap_err().to_string();
             assert!(e.contains(word), "{cron} {zone}: {e}");
         }
     }

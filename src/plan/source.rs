@@ -11,6 +11,7 @@ use super::filter_array;
 use super::filter_text::{self, Predicate};
 use super::keys;
 use super::policy::PolicyRead;
+use super::problem::{Problem, Suggest};
 use super::reading::{Findings, text_at};
 use super::render::{self, RenderContext};
 use super::schedule;
@@ -61,12 +62,8 @@ pub fn read(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> So
     let mut out = nothing();
     match side.api.as_deref() {
         Some(api) if api.eq_ignore_ascii_case("executeBillQuery") => {}
-        Some(api) => findings.refuse(
-            side.path("api"),
-            format!("the source calls `{api}`, which is not a Kingdee bill query"),
-            "only executeBillQuery (单据查询) can feed a plan here",
-        ),
-        None => findings.refuse(side.path("api"), "the source names no `api`", "write \"api\": \"executeBillQuery\""),
+        Some(api) => findings.refuse(side.path("api"), Problem::SourceApi { api: api.to_owned() }),
+        None => findings.refuse(side.path("api"), Problem::SourceWithoutApi),
     }
     side.refuse_contradictions(&CONTROLS, findings);
     for entry in side.asked.iter().filter(|e| e.value.is_some()) {
@@ -101,33 +98,19 @@ pub fn read(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> So
 
 fn refuse_parser(entry: &Entry, findings: &mut Findings) {
     if let Some(parser) = entry.parser.as_deref().filter(|p| !matches!(*p, "ArrayToString" | "StringToArray")) {
-        findings.refuse(
-            entry.at.clone(),
-            format!("the parser `{parser}` on `{}` is not supported", entry.field),
-            "write the finished value; ArrayToString and StringToArray are understood",
-        );
+        findings.refuse(entry.at.clone(), Problem::Parser { parser: parser.to_owned(), field: entry.field.clone() });
     }
 }
 
 fn form(side: &Side<'_>, findings: &mut Findings) -> FormId {
-    const EXAMPLE: &str = "{\"field\": \"FormId\", \"value\": \"SAL_OUTSTOCK\"}";
     let Some(entry) = side.control("FormId") else {
-        let words = ("FormId is missing: add it to otherRequest", "缺少 FormId：请加到 otherRequest");
-        findings.refuse_in_both(side.path("otherRequest"), words, EXAMPLE);
+        findings.refuse(side.path("otherRequest"), Problem::NoFormId);
         return FormId::new("");
     };
     match entry.text() {
-        None => {
-            findings.refuse_in_both(entry.at.clone(), ("FormId has no value", "FormId 没有值"), EXAMPLE);
-        }
+        None => findings.refuse(entry.at.clone(), Problem::EmptyFormId),
         Some(text) if is_name(&text) => return FormId::new(text),
-        Some(text) => {
-            findings.refuse(
-                entry.at.clone(),
-                format!("`{text}` is no form id"),
-                "a form id is a name like SAL_OUTSTOCK",
-            );
-        }
+        Some(text) => findings.refuse(entry.at.clone(), Problem::FormId { text }),
     }
     FormId::new("")
 }
@@ -150,41 +133,32 @@ fn columns(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> Vec
     let response: Vec<&Entry> = side.response.iter().filter(|e| !e.container).collect();
     for stray in side.asked.iter().filter(|e| e.list == List::OtherRequest && !e.container && !is_control(e)) {
         if stray.value.is_some() {
-            let near = nearest(&stray.field, &CONTROLS).map_or(String::new(), |c| format!(" (did you mean `{c}`?)"));
-            findings.refuse(
-                stray.at.clone(),
-                format!("`{}` is no control of a bill query{near}", stray.field),
-                format!("known: {}", CONTROLS.join(", ")),
-            );
+            let suggest = Suggest { near: nearest(&stray.field, &CONTROLS), known: &CONTROLS };
+            findings.refuse(stray.at.clone(), Problem::NoControl { field: stray.field.clone(), suggest });
         }
     }
 
     let mut out: Vec<Column> = Vec::new();
     let label = |key: &str, own: &str| policy.labels.get(key).cloned().unwrap_or_else(|| own.to_owned());
-    let mut add =
-        |key: &str, path: &str, own: &str, at: &str, findings: &mut Findings| match out.iter().find(|c| c.key == key) {
-            Some(same) if same.path == path => {}
-            Some(other) => findings.refuse(
-                at,
-                format!("the column `{key}` stands twice, once as {} and once as {path}", other.path),
-                "give one of the two another `field`",
-            ),
-            None => out.push(Column { key: key.to_owned(), path: path.to_owned(), label: label(key, own) }),
-        };
+    let mut add = |key: &str, path: &str, own: &str, at: &str, findings: &mut Findings| match out
+        .iter()
+        .find(|c| c.key == key)
+    {
+        Some(same) if same.path == path => {}
+        Some(other) => findings
+            .refuse(at, Problem::ColumnTwice { key: key.to_owned(), one: other.path.clone(), other: path.to_owned() }),
+        None => out.push(Column { key: key.to_owned(), path: path.to_owned(), label: label(key, own) }),
+    };
 
     let explicit = side.control("FieldKeys").and_then(|e| e.text().map(|t| (e.at.clone(), t)));
     if let Some((at, keys)) = explicit {
         let paths = || keys.split(',').map(str::trim).filter(|p| !p.is_empty());
         if paths().nth(MOST).is_some() {
-            findings.refuse(&at, format!("more than {MOST} paths in FieldKeys"), "take out what is not needed");
+            findings.refuse(&at, Problem::TooManyPaths { most: MOST });
         }
         for path in paths().take(MOST) {
             if !is_path(path) {
-                findings.refuse(
-                    &at,
-                    format!("`{path}` in FieldKeys is no field path"),
-                    "a path is like FCustomerID.FNumber",
-                );
+                findings.refuse(&at, Problem::NoPath { path: path.to_owned() });
                 continue;
             }
             let known = asked.iter().chain(&response).find(|e| e.text().as_deref() == Some(path) || e.field == path);
@@ -200,11 +174,9 @@ fn columns(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> Vec
     for entry in if from_request { asked } else { response } {
         match entry.text() {
             Some(path) if is_path(&path) => add(&entry.field, &path, &entry.label, &entry.at, findings),
-            Some(text) if from_request => findings.refuse(
-                entry.at.clone(),
-                format!("the column `{}` asks for `{text}`, which is no field path", entry.field),
-                "a column's value is a Kingdee path like FCustomerID.FNumber; templates belong into FilterString",
-            ),
+            Some(text) if from_request => {
+                findings.refuse(entry.at.clone(), Problem::ColumnWithoutPath { field: entry.field.clone(), text })
+            }
             None if entry.field.starts_with('F') && is_path(&entry.field) => {
                 let path = dotted(&entry.field);
                 findings.note(entry.at.clone(), format!("no value: asked for as {path}"));
@@ -255,28 +227,23 @@ pub fn is_entry_level(path: &str) -> bool {
 /// Whether the filter can be rendered and conditions can be added to it.
 fn check_filter(filter: &str, at: &str, findings: &mut Findings) -> bool {
     if filter.len() > LONGEST_FILTER {
-        findings.refuse(
-            at,
-            format!("the filter has {} bytes, and {LONGEST_FILTER} at most are read", filter.len()),
-            "name the bills by a condition, not one by one",
-        );
+        findings.refuse(at, Problem::FilterTooLong { bytes: filter.len(), most: LONGEST_FILTER });
         return false;
     }
     // A rendering with a made-up context proves that every hole and function is understood.
     if let Err(e) = Template::parse(filter) {
-        findings.refuse(at, e.message, e.hint);
+        findings.refuse(at, e.fault);
         return false;
     }
     match render::text("FilterString", filter, &RenderContext::probe()) {
         Err(e) => {
-            findings.refuse(at, e.message, "docs/plans.md names what can be evaluated");
+            findings.refuse(at, Problem::Unevaluated(e.fault));
             false
         }
         Ok(rendered) => match filter_text::tokens(&rendered) {
             Ok(_) => true,
             Err(broken) => {
-                let message = format!("{} (sign {} of the filter)", broken.message, broken.at + 1);
-                findings.refuse(at, message, "conditions are added to the filter: it must be whole by itself");
+                findings.refuse(at, Problem::Filter { why: broken.why, sign: broken.at + 1 });
                 false
             }
         },
@@ -305,15 +272,11 @@ fn mark_column(filter: &str, at: &str, findings: &mut Findings) -> Option<String
     let tokens = filter_text::tokens(filter).unwrap_or_default();
     let on = mark_predicates(filter);
     if let Some(bad) = on.iter().find(|p| !matches!(p.op.as_str(), ">" | ">=")) {
-        findings.refuse(
-            at,
-            format!("LAST_SYNC_TIME is not a lower bound: `{} {} …`", bad.field, bad.op),
-            "write `column >= '{{LAST_SYNC_TIME|datetime}}'`; for an upper bound use CURRENT_TIME",
-        );
+        findings.refuse(at, Problem::UpperBound { field: bad.field.clone(), op: bad.op.clone() });
         return None;
     }
     if filter_text::has_leading_not(&tokens) {
-        findings.refuse(at, "LAST_SYNC_TIME in a filter with `not`", "write the condition without `not`");
+        findings.refuse(at, Problem::MarkWithNot);
         return None;
     }
     let first = on.first().map(|p| p.field.clone());
@@ -335,7 +298,7 @@ fn page_size(side: &Side<'_>, findings: &mut Findings) -> Option<u32> {
     let mut given = pagination.and_then(|v| v.as_u64().or_else(|| v.as_str()?.trim().parse().ok()));
     let mut at = side.path("pagination.pageSize");
     if pagination.is_some_and(|v| !v.is_null()) && given.is_none() {
-        findings.refuse(at.clone(), "pageSize is no number", "write a whole number from 1 to 2000");
+        findings.refuse(at.clone(), Problem::PageSize);
     }
     if let Some(entry) = side.control("Limit") {
         match entry.text().as_deref().map(str::trim) {
@@ -347,11 +310,7 @@ fn page_size(side: &Side<'_>, findings: &mut Findings) -> Option<u32> {
                     given = Some(n);
                     at.clone_from(&entry.at);
                 }
-                Err(_) => findings.refuse(
-                    entry.at.clone(),
-                    format!("Limit `{text}` is no number"),
-                    "write {{PAGINATION_PAGE_SIZE}} or a whole number",
-                ),
+                Err(_) => findings.refuse(entry.at.clone(), Problem::Limit { text: text.to_owned() }),
             },
         }
     }
@@ -373,11 +332,7 @@ fn top_rows(side: &Side<'_>, findings: &mut Findings) -> u64 {
     let text = entry.text().unwrap_or_default();
     text.trim().parse().unwrap_or_else(|_| {
         if !text.trim().is_empty() {
-            findings.refuse(
-                entry.at.clone(),
-                format!("TopRowCount `{text}` is no number"),
-                "leave it empty for no cap",
-            );
+            findings.refuse(entry.at.clone(), Problem::TopRows { text: text.clone() });
         }
         0
     })
@@ -387,11 +342,7 @@ fn other_controls(side: &Side<'_>, id: &str, findings: &mut Findings) {
     if let Some((entry, text)) = side.control("StartRow").and_then(|e| Some((e, e.text()?))) {
         let paging = only(&text, Variable::StartRow) || only(&text, Variable::StartPage);
         if !paging && text.trim().parse() != Ok(0u64) {
-            findings.refuse(
-                entry.at.clone(),
-                format!("StartRow `{text}` would leave bills out"),
-                "write {{PAGINATION_START_ROW}}; Skydeck pages by id and leaves none out",
-            );
+            findings.refuse(entry.at.clone(), Problem::StartRow { text });
         }
     }
     if let Some((entry, text)) = side.control("OrderString").and_then(|e| Some((e, e.text()?)))
@@ -414,20 +365,20 @@ fn condition(side: &Side<'_>, columns: &[Column], findings: &mut Findings) -> Ve
         None | Some(Value::Null) => return Vec::new(),
         Some(Value::Array(groups)) => groups,
         Some(_) => {
-            findings.refuse(at, "`condition` is no list", "write [[{…} and {…}] or [{…}]]: outer or, inner and");
+            findings.refuse(at, Problem::NoConditionList);
             return Vec::new();
         }
     };
     let comparisons = groups.iter().map(|group| group.as_array().map_or(1, Vec::len)).sum::<usize>();
     if comparisons > MOST {
-        findings.refuse(at, format!("{comparisons} comparisons, and {MOST} at most"), "write them into the filter");
+        findings.refuse(at, Problem::TooManyComparisons { n: comparisons, most: MOST });
         return Vec::new();
     }
     let mut out = Vec::new();
     for (g, group) in groups.iter().enumerate() {
         let at = format!("{at}[{g}]");
         let Some(items) = group.as_array().filter(|i| !i.is_empty()) else {
-            findings.refuse(at, "not a list of comparisons", "write [[{…}, {…}], [{…}]]: outer or, inner and");
+            findings.refuse(at, Problem::NoComparisonList);
             continue;
         };
         let read = |(i, item): (usize, &Value)| comparison(item, &format!("{at}[{i}]"), columns, findings);
@@ -450,15 +401,13 @@ fn comparison(item: &Value, at: &str, columns: &[Column], findings: &mut Finding
         ("notnull", Logic::NotNull),
         ("isnull", Logic::IsNull),
     ];
-    let names = LOGICS.map(|(name, _)| name);
+    const NAMES: [&str; 11] =
+        ["eq", "neq", "gt", "egt", "lt", "elt", "like", "notlike", "between", "notnull", "isnull"];
     let field = text_at(item.get("field")).unwrap_or_default();
     if !columns.iter().any(|c| c.key == field) {
         let keys: Vec<&str> = columns.iter().map(|c| c.key.as_str()).collect();
-        let hint = nearest(&field, &keys).map_or_else(
-            || "a condition can only look at a column that the query asks for".to_owned(),
-            |k| format!("did you mean `{k}`?"),
-        );
-        findings.refuse(format!("{at}.field"), format!("the query has no column `{field}`"), hint);
+        let near = nearest(&field, &keys).map(str::to_owned);
+        findings.refuse(format!("{at}.field"), Problem::NoColumn { field, near });
         return None;
     }
     let word = text_at(item.get("logic")).unwrap_or_default();
@@ -471,10 +420,10 @@ fn comparison(item: &Value, at: &str, columns: &[Column], findings: &mut Finding
             "=" | "==" => Some("eq"),
             ">" => Some("gt"),
             "<" => Some("lt"),
-            other => nearest(other, &names),
+            other => nearest(other, &NAMES),
         };
-        let hint = alias.map_or_else(|| format!("known: {}", names.join(", ")), |n| format!("did you mean `{n}`?"));
-        findings.refuse(format!("{at}.logic"), format!("unknown operator `{word}`"), hint);
+        let suggest = Suggest { near: alias, known: &NAMES };
+        findings.refuse(format!("{at}.logic"), Problem::NoOperator { word, suggest });
         return None;
     };
     let one = |v: &Value| match v {
@@ -498,26 +447,18 @@ fn comparison(item: &Value, at: &str, columns: &[Column], findings: &mut Finding
     };
     let at_value = format!("{at}.value");
     if wanted > 0 && value.len() != wanted {
-        findings.refuse(
-            at_value,
-            format!("`{word}` takes {wanted} value(s), not {}", value.len()),
-            "give it as text, for between as a list of two",
-        );
+        findings.refuse(at_value, Problem::ValueCount { word, wanted, n: value.len() });
         return None;
     }
     for text in &value {
         if text.contains("{{") || text.contains("_function") || text.contains("_findCollection") {
-            findings.refuse(
-                &at_value,
-                format!("`{text}`: templates are not filled in a condition"),
-                "put the window into FilterString",
-            );
+            findings.refuse(&at_value, Problem::TemplateInCondition { text: text.clone() });
             return None;
         }
         if let Some(moment) = text.strip_prefix("timestamp:")
             && crate::domain::time::ErpDate::parse(moment).is_none()
         {
-            findings.refuse(&at_value, format!("`{moment}` is no date"), "write timestamp:YYYY-MM-DD HH:MM:SS");
+            findings.refuse(&at_value, Problem::NoDate { text: moment.to_owned() });
             return None;
         }
     }
@@ -531,11 +472,7 @@ fn remedy(side: &Side<'_>, findings: &mut Findings) -> Option<Remedy> {
     let raw = side.raw.get("omissionRemedy").filter(|v| !v.is_null())?;
     let at = side.path("omissionRemedy");
     let Some(cron) = text_at(raw.get("crontab")) else {
-        findings.refuse(
-            format!("{at}.crontab"),
-            "the compensation has no crontab",
-            "add one, or take omissionRemedy out",
-        );
+        findings.refuse(format!("{at}.crontab"), Problem::RemedyWithoutCron);
         return None;
     };
     check_cron(&format!("{at}.crontab"), &cron, findings);
@@ -552,15 +489,14 @@ fn remedy(side: &Side<'_>, findings: &mut Findings) -> Option<Remedy> {
                 filter = Some(text);
             }
         } else {
-            let message = format!("the compensation replaces `{field}`, which a bill query cannot take over");
-            findings.refuse(at, message, "only FilterString can be replaced");
+            findings.refuse(at, Problem::RemedyReplaces { field });
         }
     }
     Some(Remedy { cron, filter })
 }
 
 fn check_cron(at: &str, cron: &str, findings: &mut Findings) {
-    if let Err(e) = schedule::check(cron) {
-        findings.refuse(at, e, "five fields (minute first) or six (second first), e.g. `3 2 * * *`");
+    if let Err(fault) = schedule::check(cron) {
+        findings.refuse(at, fault);
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::plan::{Source, Target};
 use crate::domain::run::Flag;
 use crate::domain::step::Verb;
 
+use super::problem::{Key, Problem, Suggest};
 use super::reading::{Findings, nowhere, text_at};
 use super::source::is_name;
 use super::template::{self, Part};
@@ -87,11 +88,7 @@ pub fn read(side: &Side<'_>, source: &Source, findings: &mut Findings) -> Target
             continue;
         };
         if text.contains("_function ") || text.contains("_findCollection ") {
-            findings.refuse(
-                entry.at.clone(),
-                "`_function` and `_findCollection` are not evaluated in a target",
-                "write the value itself",
-            );
+            findings.refuse(entry.at.clone(), Problem::FunctionInTarget);
             continue;
         }
         match known {
@@ -105,16 +102,13 @@ pub fn read(side: &Side<'_>, source: &Source, findings: &mut Findings) -> Target
             Some("UseOrgId") => out.options.use_org = org(entry, &text, false, findings),
             Some("UseBatControlTimes" | "SelectedPostId") => {
                 if !matches!(truth(&text), Some(false)) {
-                    let message = format!("`{}` is not sent by Skydeck", entry.field);
-                    findings.refuse(entry.at.clone(), message, "leave it empty if the call is right without it");
+                    findings.refuse(entry.at.clone(), Problem::NotSent { field: entry.field.clone() });
                 }
             }
             Some(_) => {}
             None => {
-                let near = nearest(&entry.field, &FIELDS)
-                    .map_or_else(|| format!("known: {}", FIELDS.join(", ")), |f| format!("did you mean `{f}`?"));
-                let message = format!("`{}` has a value but is not sent by Skydeck", entry.field);
-                findings.refuse(entry.at.clone(), message, near);
+                let suggest = Suggest { near: nearest(&entry.field, &FIELDS), known: &FIELDS };
+                findings.refuse(entry.at.clone(), Problem::UnknownField { field: entry.field.clone(), suggest });
             }
         }
     }
@@ -122,7 +116,7 @@ pub fn read(side: &Side<'_>, source: &Source, findings: &mut Findings) -> Target
     if let Some(cron) = text_at(side.raw.get("crontab")) {
         match super::schedule::check(&cron) {
             Ok(()) => findings.note(side.path("crontab"), "kept, not obeyed: Skydeck calls right after it has read"),
-            Err(e) => findings.refuse(side.path("crontab"), e, "five fields (minute first) or six (second first)"),
+            Err(fault) => findings.refuse(side.path("crontab"), fault),
         }
     }
     out
@@ -131,11 +125,7 @@ pub fn read(side: &Side<'_>, source: &Source, findings: &mut Findings) -> Target
 fn form(side: &Side<'_>, source: &Source, findings: &mut Findings) -> FormId {
     match side.control("FormId").and_then(|e| Some((e, e.text()?))) {
         Some((entry, text)) if !text.eq_ignore_ascii_case(source.form.as_str()) => {
-            findings.refuse(
-                entry.at.clone(),
-                format!("the target's form `{text}` is not the source's `{}`", source.form),
-                "ids of one form mean other bills in another: use one form on both sides",
-            );
+            findings.refuse(entry.at.clone(), Problem::OtherForm { text, source: source.form.to_string() });
             source.form.clone()
         }
         _ => source.form.clone(),
@@ -145,7 +135,7 @@ fn form(side: &Side<'_>, source: &Source, findings: &mut Findings) -> FormId {
 fn verb(side: &Side<'_>, findings: &mut Findings) -> Verb {
     let none = Verb::Operation(String::new());
     let Some(api) = &side.api else {
-        findings.refuse(side.path("api"), "the target names no `api`", "write \"api\": \"Audit\"");
+        findings.refuse(side.path("api"), Problem::TargetWithoutApi);
         return none;
     };
     if api.eq_ignore_ascii_case("audit") {
@@ -159,18 +149,13 @@ fn verb(side: &Side<'_>, findings: &mut Findings) -> Verb {
         return none;
     }
     if !api.eq_ignore_ascii_case("excuteOperation") && !api.eq_ignore_ascii_case("executeOperation") {
-        let message = format!("the target calls `{api}`, which Skydeck cannot");
-        findings.refuse(side.path("api"), message, "a target is Audit, Submit or excuteOperation");
+        findings.refuse(side.path("api"), Problem::TargetApi { api: api.clone() });
         return none;
     }
     let named = ["Operation", "opNumber"].iter().find_map(|n| side.control(n));
     let Some((entry, name)) = named.and_then(|e| Some((e, e.text()?))) else {
         let at = named.map_or_else(|| side.path("request"), |e| e.at.clone());
-        findings.refuse(
-            at,
-            "excuteOperation without an `Operation`",
-            "name the operation, e.g. {\"field\": \"Operation\", \"value\": \"BillClose\"}",
-        );
+        findings.refuse(at, Problem::NoOperationNamed);
         return none;
     };
     if undoes(&name) {
@@ -178,11 +163,7 @@ fn verb(side: &Side<'_>, findings: &mut Findings) -> Verb {
         return none;
     }
     if !is_name(&name) {
-        findings.refuse(
-            entry.at.clone(),
-            format!("`{name}` is no operation name"),
-            "write it as the form's designer shows it",
-        );
+        findings.refuse(entry.at.clone(), Problem::OperationName { name });
         return none;
     }
     match name.to_ascii_lowercase().as_str() {
@@ -199,36 +180,31 @@ fn verb(side: &Side<'_>, findings: &mut Findings) -> Verb {
 }
 
 fn refuse_undo(at: &str, name: &str, findings: &mut Findings) {
-    findings.refuse(
-        at,
-        format!("`{name}` takes back what was done"),
-        "Skydeck offers nothing that un-does: do this in the ERP, where it is asked for bill by bill",
-    );
+    findings.refuse(at, Problem::TakesBack { name: name.to_owned() });
 }
 
 /// Checks that Numbers and Ids mean the bill itself: Skydeck sends ids whatever the file says.
 fn bill_value(entry: &Entry, text: &str, source: &Source, ids: bool, findings: &mut Findings) {
-    let (want, what) = if ids { (&source.id_path, "id") } else { (&source.number_path, "number") };
+    let (want, key) = if ids { (&source.id_path, Key::Id) } else { (&source.number_path, Key::Number) };
     let hole = match template::parts(text.trim()) {
         Err(e) => {
-            findings.refuse(entry.at.clone(), e.message, e.hint);
+            findings.refuse(entry.at.clone(), e.fault);
             return;
         }
         Ok(parts) => match parts.as_slice() {
             [Part::Hole(hole)] if hole.format.is_none() => hole.name.to_owned(),
             _ => {
-                let message = format!("`{text}` is not the bill's {what}");
-                findings.refuse(entry.at.clone(), message, format!("write {{{{{want}}}}} or leave it empty"));
+                let problem = Problem::NotTheBill { text: text.to_owned(), key, want: want.clone() };
+                findings.refuse(entry.at.clone(), problem);
                 return;
             }
         },
     };
-    let key = hole.rsplit('.').next().unwrap_or_default();
-    let column = source.columns.iter().find(|c| c.key == hole || c.key == key);
-    let path = column.map_or(key, |c| c.path.as_str());
+    let last = hole.rsplit('.').next().unwrap_or_default();
+    let column = source.columns.iter().find(|c| c.key == hole || c.key == last);
+    let path = column.map_or(last, |c| c.path.as_str());
     if path != want && hole != *want {
-        let message = format!("`{{{{{hole}}}}}` is not the bill's {what}, which is {want}");
-        findings.refuse(entry.at.clone(), message, format!("write {{{{{want}}}}} or leave it empty"));
+        findings.refuse(entry.at.clone(), Problem::NotTheColumn { hole, key, want: want.clone() });
     } else if !ids {
         findings.note(entry.at.clone(), "Numbers is understood; the bill's id is sent instead, because it is unique");
     }
@@ -237,8 +213,7 @@ fn bill_value(entry: &Entry, text: &str, source: &Source, ids: bool, findings: &
 fn flag(entry: &Entry, text: &str, findings: &mut Findings) -> Option<bool> {
     let read = truth(text);
     if read.is_none() {
-        let message = format!("`{text}` is neither true nor false");
-        findings.refuse(entry.at.clone(), message, "write true or false, or leave it empty");
+        findings.refuse(entry.at.clone(), Problem::NoTruth { text: text.to_owned() });
     }
     read
 }
@@ -246,11 +221,7 @@ fn flag(entry: &Entry, text: &str, findings: &mut Findings) -> Option<bool> {
 fn strip_flags(entry: &Entry, text: &str, out: &mut Target, findings: &mut Findings) {
     for name in text.split([';', ',', '，', '；']).map(str::trim).filter(|f| !f.is_empty()) {
         if !is_name(name) {
-            findings.refuse(
-                entry.at.clone(),
-                format!("`{name}` is no interaction flag"),
-                "flags are names joined with ;",
-            );
+            findings.refuse(entry.at.clone(), Problem::FlagName { name: name.to_owned() });
         } else if !out.stripped_flags.iter().any(|f| f.0 == name) {
             out.stripped_flags.push(Flag(name.to_owned()));
         }
@@ -269,8 +240,7 @@ fn org(entry: &Entry, text: &str, may_be_left_out: bool, findings: &mut Findings
     if may_be_left_out {
         findings.note(entry.at.clone(), "not sent: an organisation is only needed beside Numbers, and ids are sent");
     } else {
-        let message = format!("`{text}` is no organisation id");
-        findings.refuse(entry.at.clone(), message, "write the numeric id, or leave it empty");
+        findings.refuse(entry.at.clone(), Problem::OrganisationId { text: text.to_owned() });
     }
     None
 }

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::problem::{Suggest, TemplateFault};
+
 use crate::domain::suggest::nearest;
 
 /// A system variable.
@@ -123,14 +125,12 @@ pub struct Template {
 
 /// A hole that is not understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message} — {hint}")]
+#[error("{fault}")]
 pub struct TemplateError {
     /// Byte offset of the hole in the template.
     pub at: usize,
     /// What is wrong.
-    pub message: String,
-    /// What would be right.
-    pub hint: String,
+    pub fault: TemplateFault,
 }
 
 /// A raw hole: what stands between `{{` and `}}`.
@@ -153,23 +153,17 @@ pub(crate) enum Part<'a> {
 
 /// Cuts a text into literal parts and holes; both sides of a plan share this.
 pub(crate) fn parts(text: &str) -> Result<Vec<Part<'_>>, TemplateError> {
-    let fail = |at: usize, message: &str, hint: &str| {
-        Err(TemplateError { at, message: message.to_owned(), hint: hint.to_owned() })
-    };
+    let fail = |at: usize, fault: TemplateFault| Err(TemplateError { at, fault });
     let mut out = Vec::new();
     let mut done = 0usize;
     loop {
         let rest = text.get(done..).unwrap_or_default();
         let Some(open) = rest.find("{{") else {
             if let Some(stray) = rest.find("}}") {
-                return fail(done + stray, "`}}` without `{{` before it", "write {{NAME}} or {{NAME|format}}");
+                return fail(done + stray, TemplateFault::StrayClose);
             }
             if let Some(dollar) = rest.find("${") {
-                return fail(
-                    done + dollar,
-                    "`${…}` is not supported",
-                    "write {{LAST_SYNC_TIME|datetime}} and the like",
-                );
+                return fail(done + dollar, TemplateFault::Dollar);
             }
             if !rest.is_empty() {
                 out.push(Part::Text(rest));
@@ -178,10 +172,10 @@ pub(crate) fn parts(text: &str) -> Result<Vec<Part<'_>>, TemplateError> {
         };
         let literal = rest.get(..open).unwrap_or_default();
         if let Some(stray) = literal.find("}}") {
-            return fail(done + stray, "`}}` without `{{` before it", "write {{NAME}} or {{NAME|format}}");
+            return fail(done + stray, TemplateFault::StrayClose);
         }
         if let Some(dollar) = literal.find("${") {
-            return fail(done + dollar, "`${…}` is not supported", "write {{LAST_SYNC_TIME|datetime}} and the like");
+            return fail(done + dollar, TemplateFault::Dollar);
         }
         if !literal.is_empty() {
             out.push(Part::Text(literal));
@@ -189,7 +183,7 @@ pub(crate) fn parts(text: &str) -> Result<Vec<Part<'_>>, TemplateError> {
         let at = done + open;
         let inner_from = at + 2;
         let Some(close) = text.get(inner_from..).and_then(|t| t.find("}}")) else {
-            return fail(at, "`{{` without `}}` after it", "close it: {{NAME}}");
+            return fail(at, TemplateFault::Unclosed);
         };
         let inner = text.get(inner_from..inner_from + close).unwrap_or_default();
         let (name, format) = match inner.split_once('|') {
@@ -200,7 +194,7 @@ pub(crate) fn parts(text: &str) -> Result<Vec<Part<'_>>, TemplateError> {
             },
         };
         if name.is_empty() || format == Some("") || name.contains('{') {
-            return fail(at, &format!("`{{{{{inner}}}}}` names nothing"), "write {{NAME}} or {{NAME|format}}");
+            return fail(at, TemplateFault::Nameless { inner: inner.to_owned() });
         }
         out.push(Part::Hole(Hole { at, name, format }));
         done = inner_from + close + 2;
@@ -230,36 +224,24 @@ impl Template {
 }
 
 fn variable(hole: &Hole<'_>) -> Result<Piece, TemplateError> {
+    let fail = |fault: TemplateFault| TemplateError { at: hole.at, fault };
+    let name = hole.name.to_owned();
     let Some(variable) = Variable::named(hole.name) else {
-        let hint = if hole.name.starts_with('$') {
-            "this is the newer form of the vendor's docs: write {{LAST_SYNC_TIME|datetime}} and the like".to_owned()
+        return Err(fail(if hole.name.starts_with('$') {
+            TemplateFault::NewerForm { name }
         } else {
-            match nearest(hole.name, &NAMES) {
-                Some(known) => format!("did you mean `{known}`?"),
-                None => "known here: LAST_SYNC_TIME, CURRENT_TIME, DAYS_AGO_n, PAGINATION_PAGE_SIZE, \
-                         PAGINATION_START_ROW, PAGINATION_START_PAGE"
-                    .to_owned(),
-            }
-        };
-        return Err(TemplateError { at: hole.at, message: format!("unknown template variable `{}`", hole.name), hint });
+            TemplateFault::Variable { near: nearest(hole.name, &NAMES), name }
+        }));
     };
     let format = match hole.format {
         None => Format::Plain,
-        Some(name) => Format::named(name).ok_or_else(|| TemplateError {
-            at: hole.at,
-            message: format!("unknown format `{name}` of `{variable}`"),
-            hint: match nearest(name, &FORMATS) {
-                Some(known) => format!("did you mean `{known}`?"),
-                None => format!("known here: {}", FORMATS.join(", ")),
-            },
+        Some(name) => Format::named(name).ok_or_else(|| {
+            let suggest = Suggest { near: nearest(name, &FORMATS), known: &FORMATS };
+            fail(TemplateFault::Format { name: name.to_owned(), variable: variable.to_string(), suggest })
         })?,
     };
     if format != Format::Plain && !variable.is_time() {
-        return Err(TemplateError {
-            at: hole.at,
-            message: format!("`{variable}` is a number and takes no format"),
-            hint: format!("write {{{{{variable}}}}}"),
-        });
+        return Err(fail(TemplateFault::NumberFormat { variable: variable.to_string() }));
     }
     Ok(Piece::Variable { variable, format })
 }
@@ -320,8 +302,9 @@ mod tests {
         ] {
             let e = Template::parse(text).unwrap_err();
             assert_eq!(e.at, at, "{text}");
-            assert!(e.message.contains(message), "{text}: {e}");
-            assert!(e.hint.contains(hint), "{text}: {e}");
+            let said = e.fault.words(false);
+            assert!(said.message.contains(message), "{text}: {e}");
+            assert!(said.hint.contains(hint), "{text}: {e}");
         }
     }
 }

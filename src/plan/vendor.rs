@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value};
 
+use super::problem::Problem;
 use super::reading::{Findings, text_at};
 
 /// Most field entries of a side's request or response, paths of `FieldKeys`, and comparisons of a condition: far more than
@@ -112,11 +113,7 @@ impl<'a> Side<'a> {
             entries(raw.get(key), &join(at, key), list, out, findings);
         }
         if let Some(newer) = ["requestParams", "responseParams"].iter().find(|k| raw.contains_key(**k)) {
-            findings.refuse(
-                join(at, newer),
-                format!("`{newer}` belongs to a newer form that is not supported"),
-                "export the plan's metadata with `request` and `otherRequest`",
-            );
+            findings.refuse(join(at, newer), Problem::NewerForm { key: newer });
         }
         side
     }
@@ -142,11 +139,7 @@ impl<'a> Side<'a> {
                 .iter()
                 .find(|e| e.field.eq_ignore_ascii_case(name) && e.value.is_some() && e.value != first.value);
             if let Some(other) = other {
-                findings.refuse(
-                    other.at.clone(),
-                    format!("`{name}` is given twice with different values"),
-                    "keep the one that is meant",
-                );
+                findings.refuse(other.at.clone(), Problem::GivenTwice { name: (*name).to_owned() });
             }
         }
     }
@@ -162,22 +155,22 @@ fn entries(value: Option<&Value>, at: &str, list: List, out: &mut Vec<Entry>, fi
         None | Some(Value::Null) => return,
         Some(Value::Array(items)) => items,
         Some(_) => {
-            findings.refuse(at, "not a list of field entries", "write [ {\"field\": …, \"value\": …}, … ]");
+            findings.refuse(at, Problem::NoEntryList);
             return;
         }
     };
     for (index, item) in items.iter().enumerate() {
         if out.len() >= MOST {
-            findings.refuse(at, format!("more than {MOST} field entries"), "take out what the query does not need");
+            findings.refuse(at, Problem::TooManyEntries { most: MOST });
             return;
         }
         let at = format!("{at}[{index}]");
         let Value::Object(item) = item else {
-            findings.refuse(at, "not a field entry", "write {\"field\": …, \"label\": …, \"value\": …}");
+            findings.refuse(at, Problem::NoEntry);
             continue;
         };
         let Some(field) = text_at(item.get("field")) else {
-            findings.refuse(at, "a field entry without `field`", "name the field, or take the entry out");
+            findings.refuse(at, Problem::EntryWithoutField);
             continue;
         };
         let (key, given) = match ("value", item.get("value")) {

@@ -58,7 +58,12 @@ pub enum Reason {
     /// More bills between two environments than one run takes.
     TooManyAcross { most: u64 },
     /// A bill number of the source cannot be asked for.
-    BadNumber { said: String },
+    BadNumber {
+        said: String,
+        /// The same in Chinese, where it is said in both languages.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        zh: Option<String>,
+    },
     /// The process ended while the run collected.
     Interrupted {},
     /// A task of ours died.
@@ -132,7 +137,18 @@ pub enum Reason {
     /// The engine ends.
     EngineEnds {},
     /// The plan cannot be used: what the reader of plans says.
-    PlanProblem { said: String },
+    PlanProblem {
+        said: String,
+        /// The same in Chinese, where it is said in both languages.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        zh: Option<String>,
+    },
+    /// A date of an order that is none.
+    NoDate { given: String },
+    /// A range is to end at a date, and the plan compares none.
+    NothingToEndBy { plan: PlanId },
+    /// A range that ends before it begins.
+    RangeEndsFirst {},
     /// The plan executes an operation and does not say how it is seen to be done.
     NoEffect {
         plan: PlanId,

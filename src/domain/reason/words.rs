@@ -30,6 +30,15 @@ macro_rules! sentences {
     };
 }
 
+/// What is said in both languages; English stands in quotation marks where there is no Chinese.
+fn of_both<'a>(said: &'a str, zh: Option<&'a str>, in_chinese: bool) -> Cow<'a, str> {
+    match (in_chinese, zh) {
+        (false, _) => said.into(),
+        (true, Some(zh)) => zh.into(),
+        (true, None) => format!("“{said}”").into(),
+    }
+}
+
 use Reason as R;
 
 sentences! { |label|
@@ -90,9 +99,9 @@ sentences! { |label|
     R::TooManyAcross { most } =>
         format!("more than {most} bills between two environments in one run; cut the query by date"),
         format!("两个环境之间一次超过 {most} 张：请按日期缩小查询");
-    R::BadNumber { said } =>
-        format!("a bill number of the source: {said}"),
-        format!("来源单据的编号有问题：“{said}”");
+    R::BadNumber { said, zh } =>
+        format!("a bill number of the source: {}", of_both(said, zh.as_deref(), false)),
+        format!("来源单据的编号有问题：{}", of_both(said, zh.as_deref(), true));
     R::Interrupted {} =>
         "interrupted while collecting: the process ended; start it again",
         "读取单据时进程结束：请重新运行";
@@ -220,7 +229,18 @@ sentences! { |label|
         "引擎正在结束：请在下次启动后再试";
 
     // What a plan lacks.
-    R::PlanProblem { said } => said.as_str(), format!("方案不能使用：“{said}”");
+    R::PlanProblem { said, zh } =>
+        of_both(said, zh.as_deref(), false),
+        format!("方案不能使用：{}", of_both(said, zh.as_deref(), true));
+    R::NoDate { given } =>
+        format!("`{given}` is no date; write 2026-11-01 or \"2026-11-01 08:00:00\""),
+        format!("`{given}` 不是日期：请写 2026-11-01 或 \"2026-11-01 08:00:00\"");
+    R::NothingToEndBy { plan } =>
+        format!("plan {plan} compares no date with LAST_SYNC_TIME: there is nothing to end a range by; leave --until out"),
+        format!("方案 {plan} 没有与 LAST_SYNC_TIME 比较的日期，无法限定截止时间：请去掉 --until");
+    R::RangeEndsFirst {} =>
+        "the range ends before it begins: --until comes after --since",
+        "截止时间早于开始时间：--until 应晚于 --since";
     R::NoEffect { plan, operation, rev: None } =>
         format!(
             "plan {plan} executes `{operation}` and does not say how a bill shows that it is done: add `{}`",

@@ -69,15 +69,16 @@ impl Hazard {
 pub fn lint(file: &PlanFile) -> Vec<Hazard> {
     let mut found = Found { file, out: Vec::new() };
     for problem in &file.blocking {
+        let (en, zh) = (problem.problem.words(false), problem.problem.words(true));
         found.out.push(Hazard {
             number: 0,
             line: problem.line,
             field: problem.field.clone(),
             severity: Severity::Refuses,
-            message_en: format!("refuses to run: {}", problem.message),
-            message_zh: format!("方案拒绝运行：{}", problem.zh.as_ref().unwrap_or(&problem.message)),
-            mend: Some(problem.hint.clone()).filter(|h| !h.is_empty()),
-            mend_zh: None,
+            message_en: format!("refuses to run: {}", en.message),
+            message_zh: format!("方案拒绝运行：{}", zh.message),
+            mend: Some(en.hint).filter(|h| !h.is_empty()),
+            mend_zh: Some(zh.hint).filter(|h| !h.is_empty()),
         });
     }
     if let Some(top) = file.raw.as_object() {
