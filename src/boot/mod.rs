@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use crate::cli::args::{Global, Language};
 use crate::cli::exit::{Exit, Stop};
-use crate::config::{Config, ConfigError, EnvironmentConfig, SecretSource, SignInKind};
+use crate::config::{Config, ConfigError, EnvironmentConfig, Said, SecretSource, SignInKind};
 use crate::domain::cause::{BUILT_IN, CauseTable};
 use crate::domain::time::{Clock, Ts};
 use crate::domain::who::Who;
@@ -154,11 +154,21 @@ pub fn who() -> Who {
 }
 
 /// Reads the configuration; a missing file is an empty configuration only when it was not named.
-pub fn config(paths: &Paths, named: bool) -> Result<Config, Stop> {
+pub fn config(paths: &Paths, named: bool, lang: Language) -> Result<Config, Stop> {
+    let zh = lang == Language::Zh;
     match std::fs::read_to_string(&paths.config) {
-        Ok(text) => Config::parse(&paths.config, &text).map_err(|e: ConfigError| Stop::usage(e.to_string())),
+        Ok(text) => Config::parse(&paths.config, &text)
+            .map_err(|e: ConfigError| Stop::usage(if zh { e.in_chinese() } else { e.to_string() })),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && !named => Ok(Config::default()),
-        Err(e) => Err(Stop::usage(format!("{}: cannot be read: {e}", paths.config.display()))),
+        Err(e) => Err(Stop::usage(unreadable(&paths.config, &e, lang))),
+    }
+}
+
+/// That a file cannot be read.
+fn unreadable(file: &Path, error: &std::io::Error, lang: Language) -> String {
+    match lang {
+        Language::En => format!("{}: cannot be read: {error}", file.display()),
+        Language::Zh => format!("{}：无法读取：“{error}”", file.display()),
     }
 }
 
@@ -180,15 +190,18 @@ pub fn writable_by_others(paths: impl IntoIterator<Item = PathBuf>) -> Vec<PathB
 }
 
 /// The cause table with the operator's file on top.
-pub fn causes(config: &Config, base: &Path) -> Result<CauseTable, Stop> {
+pub fn causes(config: &Config, base: &Path, lang: Language) -> Result<CauseTable, Stop> {
     let built_in: CauseTable =
         toml::from_str(BUILT_IN).map_err(|e| Stop::usage(format!("built-in causes: {}", e.message())))?;
     let Some(file) = config.causes.as_ref().map(|file| base.join(file)) else { return Ok(built_in) };
-    let text =
-        std::fs::read_to_string(&file).map_err(|e| Stop::usage(format!("{}: cannot be read: {e}", file.display())))?;
+    let text = std::fs::read_to_string(&file).map_err(|e| Stop::usage(unreadable(&file, &e, lang)))?;
     let theirs: CauseTable = toml::from_str(&text).map_err(|e| {
         let line = e.span().map_or(0, |span| text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1);
-        Stop::usage(format!("{}:{line}: {}", file.display(), e.message()))
+        let said = Said::of_parser(e.message());
+        Stop::usage(match lang {
+            Language::En => format!("{}:{line}: {}", file.display(), e.message()),
+            Language::Zh => format!("{} 第 {line} 行：{}", file.display(), said.zh),
+        })
     })?;
     Ok(built_in.overridden_by(theirs))
 }

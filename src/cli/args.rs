@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::fresh::NewPlan;
 
-/// Terminal operations console for Kingdee K/3Cloud (金蝶云星空) integration plans.
+/// Terminal operations console for Kingdee K/3Cloud integration plans.
 ///
 /// Without a verb: the console. Exit codes: 0 all settled well, 1 some failed, 2 usage, configuration or plan,
 /// 3 unknown left, 4 refused (read-only, not confirmed) or waiting for somebody, 5 terminal, 6 stopped by itself or
@@ -63,7 +63,7 @@ fn user(text: &str) -> Result<u32, String> {
 /// Languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Language {
-    /// 中文.
+    /// Chinese.
     Zh,
     /// English.
     En,

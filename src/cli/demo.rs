@@ -39,39 +39,37 @@ pub struct Ground {
 
 impl Ground {
     /// Finds or makes the directory. `named`: the one given by `--data`.
-    pub fn prepare(named: Option<&Path>, fresh: bool) -> Result<Self, Stop> {
+    pub fn prepare(out: &Out, named: Option<&Path>, fresh: bool) -> Result<Self, Stop> {
         let dir = match named {
             Some(dir) => dir.to_path_buf(),
             None => free_directory(boot::base("XDG_STATE_HOME", ".local/state")?.join("skydeck-demo")),
         };
         let dir = std::path::absolute(&dir).map_err(|e| Stop::usage(format!("{}: {e}", dir.display())))?;
         if is_held(&dir) {
-            return Err(Stop::new(
-                Exit::Refused,
-                format!(
-                    "a demo runs in {} already: look at it with `--data {}`, or end it first",
-                    dir.display(),
-                    dir.join("data").display()
-                ),
-            ));
+            let (at, data) = (dir.display(), dir.join("data"));
+            let data = data.display();
+            let en = format!("a demo runs in {at} already: look at it with `--data {data}`, or end it first");
+            let zh = format!("{at} 中已有演示在运行：用 `--data {data}` 查看，或先结束它");
+            return Err(Stop::new(Exit::Refused, out.t(&en, &zh)));
         }
         let ours = dir.join(MARKER);
         let occupied = dir.is_dir() && dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
         if occupied && !ours.exists() {
-            return Err(Stop::usage(format!(
-                "{} holds something else than a demo; name another directory",
-                dir.display()
-            )));
+            let words =
+                out.t(" holds something else than a demo; name another directory", " 中不是演示数据：请换一个目录");
+            return Err(Stop::usage(format!("{}{words}", dir.display())));
         }
         let interrupted = std::fs::read_to_string(&ours).is_ok_and(|state| state.trim() == "running");
         let ended = occupied && !interrupted && named.is_none();
         if occupied && (fresh || ended) {
-            std::fs::remove_dir_all(&dir)
-                .map_err(|e| Stop::usage(format!("{}: cannot be emptied: {e}", dir.display())))?;
+            std::fs::remove_dir_all(&dir).map_err(|e| {
+                Stop::usage(format!("{}{}{e}", dir.display(), out.t(": cannot be emptied: ", "：无法清空：")))
+            })?;
         }
         let ground = Self { dir, interrupted: interrupted && !fresh };
-        std::fs::create_dir_all(ground.plans())
-            .map_err(|e| Stop::usage(format!("{}: cannot be made: {e}", ground.dir.display())))?;
+        std::fs::create_dir_all(ground.plans()).map_err(|e| {
+            Stop::usage(format!("{}{}{e}", ground.dir.display(), out.t(": cannot be made: ", "：无法创建：")))
+        })?;
         for (name, text) in SHIPPED {
             let file = ground.plans().join(format!("{name}.json"));
             if !file.exists() {
@@ -295,9 +293,15 @@ async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
     }
     Err(Stop::new(
         Exit::Unknown,
-        format!(
-            "the simulator disagrees: applied twice {doubled:?}, said but not applied {missing:?}, applied but not said {unsaid:?}"
-        ),
+        match driver.out.lang {
+            Language::En => format!(
+                "the simulator disagrees: applied twice {doubled:?}, said but not applied {missing:?}, applied but not said \
+                 {unsaid:?}"
+            ),
+            Language::Zh => {
+                format!("与模拟器不一致：审核两次 {doubled:?}，已报告但未生效 {missing:?}，已生效但未报告 {unsaid:?}")
+            }
+        },
     ))
 }
 

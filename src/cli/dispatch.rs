@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use tokio::signal::unix::SignalKind;
 
 use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, Language, Looks, PlanVerb, ServeArgs, Verb};
@@ -13,7 +13,7 @@ use super::demo::Demo;
 use super::exit::{self, Exit, Stop};
 use super::ground::{self, Ground, screen};
 use super::out::Out;
-use super::{bills, demo, doctor, environments, output, plans, serve, upgrade, write};
+use super::{bills, demo, doctor, environments, help, output, plans, serve, upgrade, write};
 use crate::boot::owner::{Detached, Word};
 use crate::boot::{self, Booted, Paths, Setup, SystemClock};
 use crate::config::EnvironmentConfig;
@@ -34,14 +34,18 @@ pub fn main() -> ExitCode {
     // Whatever mask we were started under, we can read what we write; what others may is each file's own to say.
     let mask = rustix::process::umask(rustix::fs::Mode::empty());
     rustix::process::umask(mask & !rustix::fs::Mode::RWXU);
-    let cli = match Cli::try_parse() {
+    let cli = match help::parse() {
         Ok(cli) => cli,
         // Help and version are output as any other.
-        Err(asked) if !asked.use_stderr() => match output::raw(&[]).and_then(|()| asked.print()) {
+        Err((asked, lang)) if !asked.use_stderr() => match help::print(&asked, lang) {
             Ok(()) => return ExitCode::SUCCESS,
             Err(error) => return complain(Stop::from(error), None),
         },
-        Err(wrong) => wrong.exit(),
+        Err((wrong, Language::Zh)) => {
+            output::note(&help::wrong(&wrong));
+            return ExitCode::from(Exit::Usage.code());
+        }
+        Err((wrong, Language::En)) => wrong.exit(),
     };
     // One worker: what an answer sets off runs on without a change of threads, each of which costs a wake-up of a
     // sleeping processor. The picture is drawn on this thread, the store reads and writes on theirs.
@@ -102,10 +106,11 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     let _ignored = tokio::signal::unix::signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     let paths = Paths::find(&global)?;
     let named = global.config.is_some();
-    let config = boot::config(&paths, named)?;
-    let causes = Arc::new(boot::causes(&config, &paths.config_dir())?);
+    let config = boot::config(&paths, named, boot::language(global.lang, None))?;
+    let lang = boot::language(global.lang, config.console.language.as_deref());
+    let causes = Arc::new(boot::causes(&config, &paths.config_dir(), lang)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    boot::settable(&*clock, boot::language(global.lang, config.console.language.as_deref()) == Language::Zh)?;
+    boot::settable(&*clock, lang == Language::Zh)?;
     let mut ground = Ground { global, paths, config, causes, clock, known: Arc::default(), looking: None };
     if let Some(from) = &ground.global.snapshot {
         let looking = Looking::open(from).map_err(boot::store_stop)?;
@@ -229,7 +234,7 @@ async fn console_attached(ground: &Ground, raise: &Raise) -> Result<u8, Stop> {
         ended = screen.run(link.clone()) => ended,
         failed = fatal.wait_for(Option::is_some) => Err(match failed.ok().and_then(|why| why.clone()) {
             Some(why) => Stop::new(Exit::from_code(why.code), why.message),
-            None => Stop::new(Exit::Refused, "the engine could not be started"),
+            None => Stop::new(Exit::Refused, ground.out().t("the engine could not be started", "引擎无法启动")),
         }),
     };
     if ended.as_ref().is_ok_and(|code| *code == Exit::Ok.code()) {
@@ -321,7 +326,7 @@ async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
             Stop::new(stop.exit, format!("{}; `skydeck demo --headless` runs without one", stop.message))
         })?;
     }
-    let place = demo::Ground::prepare(ground.global.data.as_deref(), args.fresh)?;
+    let place = demo::Ground::prepare(&ground.out(), ground.global.data.as_deref(), args.fresh)?;
     if args.headless {
         let out = ground.out();
         let demo = Demo::start(args, place, ground.causes.clone(), out.lang, move |text| out.note(text)).await?;
@@ -408,12 +413,11 @@ async fn env(ground: &Ground, verb: EnvVerb) -> Result<Exit, Stop> {
             };
             let names: Vec<&str> = all.iter().map(|e| e.environment.id.as_str()).collect();
             let found = found.ok_or_else(|| {
-                Stop::usage(format!(
-                    "no environment {}; {} has: {}",
-                    name.unwrap_or_default(),
-                    ground.paths.config.display(),
-                    names.join(", ")
-                ))
+                let (name, file) = (name.unwrap_or_default(), ground.paths.config.display());
+                ground.out().usage(
+                    &format!("no environment {name}; {file} has: {}", names.join(", ")),
+                    &format!("没有环境 {name}；{file} 中有：{}", names.join("、")),
+                )
             })?;
             let base = ground.paths.config_dir();
             let (causes, clock, known) = (&ground.causes, &ground.clock, &ground.known);

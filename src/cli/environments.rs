@@ -155,7 +155,7 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
             let rows = [
                 (out.t("environment", "环境"), environment.id.to_string()),
                 (out.t("address", "地址"), environment.address.clone()),
-                (out.t("sign-in", "登录方式"), greeting.how),
+                (out.t("sign-in", "登录方式"), out.console().sign_in(&greeting.how)),
                 (out.t("user", "用户"), or_unsaid(greeting.user)),
                 (out.t("account set", "数据中心（账套）"), or_unsaid(greeting.account_set)),
                 (out.t("version", "版本"), or_unsaid(greeting.version)),
@@ -177,11 +177,10 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
             };
             Err(Stop::new(
                 exit,
-                out.colon(
-                    "environment",
-                    "环境",
-                    &format!("{}: {}", environment.id, show(&fault.message, 2000).as_str()),
-                ),
+                match (out.is_zh(), show(&fault.message, 2000).as_str()) {
+                    (false, said) => format!("environment {}: {said}", environment.id),
+                    (true, said) => format!("环境 {}：登录失败：“{said}”", environment.id),
+                },
             ))
         }
     }

@@ -120,7 +120,10 @@ impl Ground {
                 Rules::looking()
             } else {
                 let file = self.paths.config.display();
-                self.config.access.rules().map_err(|e| Stop::usage(format!("{file}: {e}")))?
+                let zh = self.out().is_zh();
+                let colon = if zh { "：" } else { ": " };
+                let rules = self.config.access.rules();
+                rules.map_err(|said| Stop::usage(format!("{file}{colon}{}", said.in_language(zh))))?
             },
         })
     }

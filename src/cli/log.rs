@@ -48,7 +48,7 @@ impl Back {
     fn words(&self, out: &Out) -> String {
         let Self { what, at, from, to } = self;
         let place = match *what {
-            "fact" => out.t("fact", "日志（journal）记录"),
+            "fact" => out.t("fact", "流水记录"),
             _ => out.t("line", "行"),
         };
         let words = out.t("the machine's clock was set back before", "本机时钟曾被调回，见");
@@ -110,7 +110,7 @@ fn named(ground: &Ground) -> std::path::PathBuf {
 
 async fn show_page(link: &dyn Link, out: &Out, limit: u32) -> Result<Exit, Stop> {
     let Answer::Actions(page) = link.ask(Query::Actions(PageRequest::first(limit))).await? else {
-        return Err(Stop::usage("the owner answered another question"));
+        return Err(out.usage("the owner answered another question", "引擎返回了意外内容：请重启 skydeck"));
     };
     let rows: Vec<_> = page.rows.into_iter().map(|(_, row)| row).collect();
     if out.json {
@@ -124,7 +124,7 @@ async fn show_page(link: &dyn Link, out: &Out, limit: u32) -> Result<Exit, Stop>
     }
     let head = [
         out.t("when", "时间"),
-        out.t("who", "何人"),
+        out.t("who", "操作员"),
         out.t("what", "操作"),
         out.t("plan", "方案"),
         out.t("bills", "单据"),
@@ -135,15 +135,26 @@ async fn show_page(link: &dyn Link, out: &Out, limit: u32) -> Result<Exit, Stop>
         vec![
             out.time(at),
             entry.by.to_string(),
-            entry.verb,
+            out.console().verb(&entry.verb).map_or(entry.verb, str::to_owned),
             entry.plan.map(|plan| plan.to_string()).unwrap_or_default(),
             entry.bills.to_string(),
             entry.reason.unwrap_or_default(),
-            entry.result,
+            result(out, &entry.result),
         ]
     };
     out.table(&head, rows.into_iter().map(row).collect())?;
     Ok(Exit::Ok)
+}
+
+/// What came of an order; a sentence that the log keeps is quoted.
+fn result(out: &Out, said: &str) -> String {
+    let accepted = said.strip_prefix("accepted").map(|rest| rest.trim_start_matches("; "));
+    match accepted.filter(|_| out.is_zh()) {
+        Some("") => "已受理".to_owned(),
+        Some(rest) => format!("已受理：“{rest}”"),
+        None if out.is_zh() => format!("未执行：“{said}”"),
+        None => said.to_owned(),
+    }
 }
 
 fn found(out: &Out, data: &Path, head: Option<&Head>) -> Result<Verified, Stop> {
@@ -164,8 +175,9 @@ fn unsound(out: &Out, file: &Path, faults: &[LogFault]) -> Stop {
         "有人改动过其中之一，或放回了旧副本，或磁盘出错：请保留两者，与备份、另行保存的链头或系统日志比对；查明后执行 \
          `skydeck log accept --reason …`。此前不会启动任何运行",
     );
-    let said = show(&words.join("; "), 4000).into_string();
-    Stop::new(Exit::Unsound, format!("{}: {said}. {advice}", file.display()))
+    let (colon, then, stop) = (out.t(": ", "："), out.t("; ", "；"), out.t(". ", "。"));
+    let said = show(&words.join(then), 4000).into_string();
+    Stop::new(Exit::Unsound, format!("{}{colon}{said}{stop}{advice}", file.display()))
 }
 
 fn head(out: &Out, data: &Path, file: &Path) -> Result<Exit, Stop> {
@@ -220,9 +232,9 @@ fn said(out: &Out, file: &Path, verified: &Verified) -> Result<(), Stop> {
     let Verified { told, log, account, head, pruned } = verified;
     let broken = log.fault.is_some();
     let chain = if broken { out.t("whole lines", "行完整") } else { out.t("lines in chain", "行，链完整") };
-    out.line(&format!("{}: {} {chain}", file.display(), log.rows.len()))?;
+    out.line(&format!("{}{}{} {chain}", file.display(), out.t(": ", "："), log.rows.len()))?;
     out.line(&format!("{} {}", out.t("head", "链头"), head.line.hash))?;
-    let agree = out.t("entries of the journal were compared", "条日志（journal）记录已比对");
+    let agree = out.t("entries of the journal were compared", "条流水记录已比对");
     out.line(&format!("{} {agree}", told.entries.len()))?;
     if !log.unfinished.is_empty() {
         let words = out.t("begun and cut short by a crash, lines", "因崩溃中断的操作，行号");
@@ -270,7 +282,10 @@ fn read_file(file: &Path, each: impl FnMut(&str, &Line) -> std::io::Result<()>) 
 }
 
 fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, to: &Path) -> Result<(), Stop> {
-    let said = |e: &dyn std::fmt::Display| Stop::usage(format!("{}: {e}", to.display()));
+    let said = |e: &dyn std::fmt::Display| {
+        let cannot = out.t(": ", "：无法写入：");
+        Stop::usage(format!("{}{cannot}{e}", to.display()))
+    };
     let mut sink: Box<dyn Write> = if to == Path::new("-") {
         Box::new(std::io::BufWriter::new(super::output::Stdout))
     } else {
@@ -359,7 +374,8 @@ fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, t
     if let Some(fault) = found.fault {
         let only = out.t("only the lines before it were written", "只写出了它之前的行");
         let words = out.t(&fault.en(), &fault.zh()).to_owned();
-        return Err(Stop::new(Exit::Unsound, format!("{}: {words}; {only}", file.display())));
+        let (colon, then) = (out.t(": ", "："), out.t("; ", "；"));
+        return Err(Stop::new(Exit::Unsound, format!("{}{colon}{words}{then}{only}", file.display())));
     }
     if to != Path::new("-") {
         out.line(&format!("{rows} {} → {}", out.t("lines", "行"), to.display()))?;

@@ -16,6 +16,7 @@ pub mod exit;
 mod fresh;
 mod ground;
 mod health;
+mod help;
 pub mod json;
 mod leave;
 mod lines;

@@ -40,8 +40,9 @@ fn file(out: &Out, dir: &Path, plan: &str) -> Result<PathBuf, Stop> {
         return Ok(named);
     }
     let (dir, there) = (dir.display(), names(dir).join(", "));
+    let known = if there.is_empty() { "无" } else { there.as_str() };
     let (en, zh) =
-        (format!("no plan {plan} in {dir}; there are: {there}"), format!("{dir} 中没有方案 {plan}；现有：{there}"));
+        (format!("no plan {plan} in {dir}; there are: {there}"), format!("{dir} 中没有方案 {plan}；现有：{known}"));
     Err(Stop::usage(out.t(&en, &zh)))
 }
 
@@ -214,12 +215,15 @@ fn check(out: &Out, place: Place<'_>) -> Result<Exit, Stop> {
         }
     }
     if rows.is_empty() && !out.json {
-        out.note(&format!("{} {}", out.t("no plans in", "没有方案："), dir.display()));
+        out.note(
+            &out.t("no plans in {}", "目录 {} 中没有方案：用 `skydeck plan import` 导入")
+                .replace("{}", &dir.display().to_string()),
+        );
     } else if !out.json {
         let head = [
             out.t("plan", "方案"),
             out.t("name", "名称"),
-            out.t("form", "表单"),
+            out.t("form", "业务对象"),
             out.t("revision", "版本"),
             out.t("state", "状态"),
         ];
@@ -339,7 +343,7 @@ struct Asked<'a> {
 async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query: Query) -> Result<Exit, Stop> {
     let Asked { plan, hazards, objection } = asked;
     let Answer::Preview(look) = booted.link.ask(query).await? else {
-        return Err(Stop::usage("the engine answered another question"));
+        return Err(out.usage("the engine answered another question", "引擎返回了意外内容：请重启 skydeck"));
     };
     let seen = match look {
         Look::Found(seen) => seen,

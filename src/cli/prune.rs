@@ -24,7 +24,7 @@ pub async fn run(ground: &Ground, yes: bool) -> Result<Exit, Stop> {
     }
     let who = boot::who();
     let order = Order { data, rule, by: &who, act: yes };
-    let progress = |n: u64| out.note(&format!("{} {n}", out.t("facts read:", "已读事实：")));
+    let progress = |n: u64| out.note(&format!("{} {n}", out.t("facts read:", "已读记录：")));
     let pruned = prune::prune(&order, &ground.clock, &progress).await.map_err(store_stop)?;
     if out.json {
         out.object(&serde_json::json!({
@@ -42,7 +42,7 @@ pub async fn run(ground: &Ground, yes: bool) -> Result<Exit, Stop> {
         out.t("would be forgotten (add --yes)", "将被清除（加 --yes 执行）")
     };
     out.line(&format!("{words}: {} {}", pruned.gone.found, columns.join(", ")))?;
-    out.line(&format!("{} {} → {}", out.t("facts", "事实"), pruned.facts.0, pruned.facts.1))?;
+    out.line(&format!("{} {} → {}", out.t("facts", "记录"), pruned.facts.0, pruned.facts.1))?;
     if yes {
         out.line(&format!("{} {} → {}", out.t("bytes", "字节"), pruned.bytes.0, pruned.bytes.1))?;
     }

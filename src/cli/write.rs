@@ -58,16 +58,14 @@ pub(super) async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Sto
     let env = env.ok_or_else(|| ground.out().no_environment(&ground.paths.config))?;
     let booted = ground.boot(if is_file { vec![file] } else { Vec::new() }, true).await?;
     if is_file && booted.is_attached() {
-        return Err(Stop::new(
-            Exit::Refused,
-            format!(
-                "{} holds an engine of another process, which does not know {}: put the plan into {} and name it, or \
-                 end that process first",
-                ground.paths.data.display(),
-                args.plan,
-                ground.plan_dir().display()
-            ),
-        ));
+        let (data, dir) = (ground.paths.data.display(), ground.plan_dir());
+        let (plan, dir) = (&args.plan, dir.display());
+        let en = format!(
+            "{data} holds an engine of another process, which does not know {plan}: put the plan into {dir} and name it, \
+             or end that process first"
+        );
+        let zh = format!("{data} 上的引擎属于另一进程，不认识 {plan}：请将方案放入 {dir} 并写其名称，或先结束该进程");
+        return Err(Stop::new(Exit::Refused, ground.out().t(&en, &zh)));
     }
     let driver = ground.driver(&booted, args.approval.clone());
     let exit = async {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use serde::Deserialize;
 
+use super::Said;
 use crate::domain::access::{Access, Role};
 
 /// `[access]` as it stands in the file.
@@ -71,49 +72,71 @@ impl AccessConfig {
     ///
     /// # Errors
     /// A user or group that is not known here; a socket without a group, or the other way round.
-    pub fn rules(&self) -> Result<Rules, String> {
+    pub fn rules(&self) -> Result<Rules, Said> {
         let mut named = Vec::new();
         for (role, who) in
             [(Role::Viewer, &self.viewer), (Role::Operator, &self.operator), (Role::Approver, &self.approver)]
         {
             for principal in who {
-                named.push((principal.resolve().map_err(|e| format!("[access] {role}: {e}"))?, role));
+                named.push((principal.resolve().map_err(|said| within(&role.to_string(), &said))?, role));
             }
         }
         let door = match (&self.socket, &self.group) {
             (None, None) => None,
             (Some(socket), Some(group)) => {
                 if !socket.is_absolute() {
-                    return Err("[access] socket: give an absolute path, e.g. /run/skydeck/owner.sock".to_owned());
+                    return Err(Said::new(
+                        "[access] socket: give an absolute path, e.g. /run/skydeck/owner.sock",
+                        "[access] socket：请写绝对路径，如 /run/skydeck/owner.sock",
+                    ));
                 }
-                Some((socket.clone(), gid_of(group).map_err(|e| format!("[access] group: {e}"))?.as_raw()))
+                Some((socket.clone(), gid_of(group).map_err(|said| within("group", &said))?.as_raw()))
             }
-            _ => return Err("[access] needs both socket and group, or neither".to_owned()),
+            _ => {
+                return Err(Said::new(
+                    "[access] needs both socket and group, or neither",
+                    "[access] 的 socket 和 group 须同时写，或都不写",
+                ));
+            }
         };
         Ok(Rules { named, door, looking: false })
     }
 }
 
-fn gid_of(name: &str) -> Result<Gid, String> {
+/// A fault with the key of `[access]` that it stands under.
+fn within(key: &str, said: &Said) -> Said {
+    Said::new(format!("[access] {key}: {}", said.en), format!("[access] {key}：{}", said.zh))
+}
+
+fn gid_of(name: &str) -> Result<Gid, Said> {
     match Group::from_name(name) {
         Ok(Some(group)) => Ok(group.gid),
-        Ok(None) => Err(format!("there is no group `{name}` on this machine")),
-        Err(e) => Err(format!("group `{name}` cannot be looked up: {e}")),
+        Ok(None) => {
+            Err(Said::new(format!("there is no group `{name}` on this machine"), format!("本机没有用户组 `{name}`")))
+        }
+        Err(e) => Err(Said::new(
+            format!("group `{name}` cannot be looked up: {e}"),
+            format!("无法查询用户组 `{name}`：“{e}”"),
+        )),
     }
 }
 
 impl Principal {
-    fn resolve(&self) -> Result<Whom, String> {
+    fn resolve(&self) -> Result<Whom, Said> {
         match self {
             Self::Uid(uid) => Ok(Whom::User(Uid::from_raw(*uid))),
             Self::Name(name) => match name.strip_prefix('@') {
                 Some(group) => gid_of(group).map(Whom::Group),
                 None => match User::from_name(name) {
                     Ok(Some(user)) => Ok(Whom::User(user.uid)),
-                    Ok(None) => {
-                        Err(format!("there is no user `{name}` on this machine (a group is written `@{name}`)"))
-                    }
-                    Err(e) => Err(format!("user `{name}` cannot be looked up: {e}")),
+                    Ok(None) => Err(Said::new(
+                        format!("there is no user `{name}` on this machine (a group is written `@{name}`)"),
+                        format!("本机没有用户 `{name}`（用户组写作 `@{name}`）"),
+                    )),
+                    Err(e) => Err(Said::new(
+                        format!("user `{name}` cannot be looked up: {e}"),
+                        format!("无法查询用户 `{name}`：“{e}”"),
+                    )),
                 },
             },
         }
@@ -201,7 +224,8 @@ mod tests {
         ] {
             let config: AccessConfig = toml::from_str(text).unwrap();
             let error = config.rules().unwrap_err();
-            assert!(error.contains(words), "{error}");
+            assert!(error.en.contains(words), "{error:?}");
+            assert!(error.zh.contains('：') || error.zh.contains('，'), "{error:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{SecretSource, Span};
+use super::{Said, SecretSource, Span};
 
 /// `[alerts]` as it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,19 +96,30 @@ pub(super) struct RawAlerts {
 }
 
 impl RawAlerts {
-    pub(super) fn build(self) -> Result<AlertsConfig, String> {
+    pub(super) fn build(self) -> Result<AlertsConfig, Said> {
         let span = |span: Option<Span>, minutes: u64| span.map_or(Duration::from_secs(60 * minutes), |span| span.0);
         let mut names = std::collections::BTreeSet::new();
         for target in &self.to {
-            let wants = |what: &str| Err(format!("[[alerts.to]] {}: it needs {what}", target.name));
+            let wants = |en: &str, zh: &str| {
+                let at = format!("[[alerts.to]] {}", target.name);
+                Err(Said::new(format!("{at}: it needs {en}"), format!("{at}：需要 {zh}")))
+            };
             if !names.insert(target.name.as_str()) {
-                return Err(format!("[[alerts.to]]: two are called `{}`", target.name));
+                return Err(Said::new(
+                    format!("[[alerts.to]]: two are called `{}`", target.name),
+                    format!("[[alerts.to]]：有两个都叫 `{}`", target.name),
+                ));
             }
             match target.kind {
-                TargetKind::Command if target.command.is_empty() => return wants("command = [\"program\", …]"),
-                TargetKind::Webhook if target.url.is_none() => return wants("url"),
+                TargetKind::Command if target.command.is_empty() => {
+                    return wants("command = [\"program\", …]", "command = [\"程序\", …]");
+                }
+                TargetKind::Webhook if target.url.is_none() => return wants("url", "url"),
                 TargetKind::DingTalk | TargetKind::WeCom | TargetKind::Feishu if target.token.is_none() => {
-                    return wants("token = { file = \"…\" }: the part of the robot's address that is secret");
+                    return wants(
+                        "token = { file = \"…\" }: the part of the robot's address that is secret",
+                        "token = { file = \"…\" }：机器人地址中须保密的部分",
+                    );
                 }
                 _ => {}
             }
@@ -116,7 +127,7 @@ impl RawAlerts {
                 && !url.starts_with("https://")
                 && !url.starts_with("http://")
             {
-                return wants("a url that begins with https://");
+                return wants("a url that begins with https://", "以 https:// 开头的 url");
             }
             let here = |url: &str| {
                 ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|host| {
@@ -126,13 +137,16 @@ impl RawAlerts {
             if target.token.is_some()
                 && target.url.as_deref().is_some_and(|url| url.starts_with("http://") && !here(url))
             {
-                return wants("https: a token does not go over the network in plain");
+                return wants("https: a token does not go over the network in plain", "https：token 不能明文传输");
             }
             if target.url.as_deref().is_some_and(|url| url.contains("access_token=") || url.contains("key=")) {
-                return Err(format!(
-                    "[[alerts.to]] {}: a token must not stand in the url; put it into a file of its own and write token = \
-                     {{ file = \"…\" }}",
-                    target.name
+                let at = format!("[[alerts.to]] {}", target.name);
+                return Err(Said::new(
+                    format!(
+                        "{at}: a token must not stand in the url; put it into a file of its own and write token = \
+                         {{ file = \"…\" }}"
+                    ),
+                    format!("{at}：token 不能写在 url 中：请放入单独的文件，并写 token = {{ file = \"…\" }}"),
                 ));
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::Span;
+use super::{Said, Span};
 use crate::domain::env::{Environment, Limits};
 use crate::domain::ids::EnvId;
 use crate::domain::zone::Zone;
@@ -166,7 +166,7 @@ impl<'de> Deserialize<'de> for ReadOnly {
         impl serde::de::Visitor<'_> for V {
             type Value = ReadOnly;
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("true, false or \"always\"")
+                write!(f, "{}", Said::new("true, false or \"always\"", "true、false 或 \"always\""))
             }
             fn visit_bool<E>(self, locked: bool) -> Result<ReadOnly, E> {
                 Ok(if locked { ReadOnly::Locked } else { ReadOnly::No })
@@ -174,7 +174,10 @@ impl<'de> Deserialize<'de> for ReadOnly {
             fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<ReadOnly, E> {
                 match word {
                     "always" => Ok(ReadOnly::Always),
-                    _ => Err(E::custom("read_only is true, false or \"always\"")),
+                    _ => Err(E::custom(Said::new(
+                        "read_only is true, false or \"always\"",
+                        "read_only 应为 true、false 或 \"always\"",
+                    ))),
                 }
             }
         }
@@ -187,20 +190,25 @@ struct Org(String);
 
 impl<'de> Deserialize<'de> for Org {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        const WRONG: &str = "org is a code like \"101.2\", without commas, blanks at its ends and control characters";
+        fn wrong() -> Said {
+            Said::new(
+                "org is a code like \"101.2\", without commas, blanks at its ends and control characters",
+                "org 应为 \"101.2\" 这样的组织编码，不含逗号、首尾空格和控制字符",
+            )
+        }
         struct V;
         impl serde::de::Visitor<'_> for V {
             type Value = Org;
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a code in quotes, or a whole number")
+                write!(f, "{}", Said::new("a code in quotes, or a whole number", "加引号的编码或整数"))
             }
             fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Org, E> {
-                u32::try_from(number).map(|n| Org(n.to_string())).map_err(|_| E::custom(WRONG))
+                u32::try_from(number).map(|n| Org(n.to_string())).map_err(|_| E::custom(wrong()))
             }
             fn visit_str<E: serde::de::Error>(self, code: &str) -> Result<Org, E> {
                 // The signed identity is a list with commas.
                 let odd = code.is_empty() || code.trim() != code || code.contains(|c: char| c == ',' || c.is_control());
-                if odd { Err(E::custom(WRONG)) } else { Ok(Org(code.to_owned())) }
+                if odd { Err(E::custom(wrong())) } else { Ok(Org(code.to_owned())) }
             }
         }
         d.deserialize_any(V)
@@ -228,16 +236,29 @@ impl<'de> Deserialize<'de> for SecretSource {
         impl<'de> serde::de::Visitor<'de> for V {
             type Value = SecretSource;
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("{ file = \"…\" }, { command = [\"…\"] } or { prompt = true }")
+                write!(
+                    f,
+                    "{}",
+                    Said::new(
+                        "{ file = \"…\" }, { command = [\"…\"] } or { prompt = true }",
+                        "{ file = \"…\" }、{ command = [\"…\"] } 或 { prompt = true }",
+                    )
+                )
             }
             fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<SecretSource, E> {
-                Err(E::custom(
+                Err(E::custom(Said::new(
                     "a secret must not stand in this file; put it into a file of its own with mode 0600 and write secret = { file = \"…\" }",
-                ))
+                    "密钥不能写在此文件中：请放入单独的文件（权限 0600），并写 secret = { file = \"…\" }",
+                )))
             }
             fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
                 use serde::de::Error;
-                let wrong = || A::Error::custom("write { file = \"…\" }, { command = [\"…\"] } or { prompt = true }");
+                let wrong = || {
+                    A::Error::custom(Said::new(
+                        "write { file = \"…\" }, { command = [\"…\"] } or { prompt = true }",
+                        "请写 { file = \"…\" }、{ command = [\"…\"] } 或 { prompt = true }",
+                    ))
+                };
                 let Some(key) = map.next_key::<String>()? else { return Err(wrong()) };
                 let source = match key.as_str() {
                     "file" => SecretSource::File(map.next_value()?),
@@ -246,10 +267,15 @@ impl<'de> Deserialize<'de> for SecretSource {
                     _ => return Err(wrong()),
                 };
                 if map.next_key::<String>()?.is_some() {
-                    return Err(A::Error::custom("a secret has one source, not several"));
+                    return Err(A::Error::custom(Said::new(
+                        "a secret has one source, not several",
+                        "密钥只能有一个来源",
+                    )));
                 }
                 match &source {
-                    SecretSource::Command(argv) if argv.is_empty() => Err(A::Error::custom("the command is empty")),
+                    SecretSource::Command(argv) if argv.is_empty() => {
+                        Err(A::Error::custom(Said::new("the command is empty", "command 为空：请写程序及其参数")))
+                    }
                     _ => Ok(source),
                 }
             }
@@ -260,12 +286,17 @@ impl<'de> Deserialize<'de> for SecretSource {
 
 impl RawEnvironment {
     /// Fills in what is not said. `approvers`: the file names some.
-    pub(super) fn build(self, id: &str, approvers: bool) -> Result<EnvironmentConfig, String> {
+    pub(super) fn build(self, id: &str, approvers: bool) -> Result<EnvironmentConfig, Said> {
         if self.sign_in != SignInKind::Password && self.app_id.is_none() {
-            return Err("sign_in by app needs app_id".to_owned());
+            return Err(Said::new("sign_in by app needs app_id", "此登录方式（sign_in）需要 app_id"));
         }
         let zone = self.server_zone.unwrap_or_else(|| "Asia/Shanghai".to_owned());
-        zone.parse::<Zone>().map_err(|_| format!("server_zone `{zone}` is no time zone name"))?;
+        zone.parse::<Zone>().map_err(|_| {
+            Said::new(
+                format!("server_zone `{zone}` is no time zone name"),
+                format!("server_zone `{zone}` 不是时区名称：请写 Asia/Shanghai 这样的名称"),
+            )
+        })?;
         let d = Limits::default();
         let l = self.limits;
         let canary = if self.production { 5 } else { d.canary };
@@ -282,7 +313,10 @@ impl RawEnvironment {
             canary: l.canary.unwrap_or(canary),
         };
         if limits.per_minute == 0 || limits.concurrency == 0 {
-            return Err("limits.per_minute and limits.concurrency must be at least 1".to_owned());
+            return Err(Said::new(
+                "limits.per_minute and limits.concurrency must be at least 1",
+                "limits.per_minute 和 limits.concurrency 至少为 1",
+            ));
         }
         let connection = Connection {
             lcid: self.lcid.unwrap_or(ZH_CN),
@@ -296,10 +330,16 @@ impl RawEnvironment {
             connect_timeout: l.connect_timeout.map(|s| s.0),
         };
         if connection.ca_file.is_some() && connection.pinned_certificate.is_some() {
-            return Err("pinned_certificate is trusted alone: take ca_file out, or pinned_certificate".to_owned());
+            return Err(Said::new(
+                "pinned_certificate is trusted alone: take ca_file out, or pinned_certificate",
+                "pinned_certificate 只信任该证书：请去掉 ca_file 或 pinned_certificate",
+            ));
         }
         if connection.connect_timeout.is_some_and(|limit| limit.is_zero() || limit >= limits.call_timeout) {
-            return Err("limits.connect_timeout must be above 0 and below limits.call_timeout".to_owned());
+            return Err(Said::new(
+                "limits.connect_timeout must be above 0 and below limits.call_timeout",
+                "limits.connect_timeout 应大于 0 且小于 limits.call_timeout",
+            ));
         }
         let read_only = self.read_only.unwrap_or(if self.production { ReadOnly::Locked } else { ReadOnly::No });
         let environment = Environment {
@@ -327,9 +367,12 @@ impl RawEnvironment {
     }
 }
 
-fn second_password(source: Option<SecretSource>, sign_in: SignInKind) -> Result<Option<SecretSource>, String> {
+fn second_password(source: Option<SecretSource>, sign_in: SignInKind) -> Result<Option<SecretSource>, Said> {
     if source.is_some() && sign_in != SignInKind::Signed {
-        return Err("second_password belongs to sign_in = \"signed\" alone: take it out".to_owned());
+        return Err(Said::new(
+            "second_password belongs to sign_in = \"signed\" alone: take it out",
+            "second_password 只用于 sign_in = \"signed\"：请去掉",
+        ));
     }
     Ok(source)
 }
@@ -337,28 +380,36 @@ fn second_password(source: Option<SecretSource>, sign_in: SignInKind) -> Result<
 fn client_certificate(
     file: Option<PathBuf>,
     key: Option<SecretSource>,
-) -> Result<Option<(PathBuf, SecretSource)>, String> {
+) -> Result<Option<(PathBuf, SecretSource)>, Said> {
     match (file, key) {
-        (_, Some(SecretSource::Prompt)) => {
-            Err("client_key is a PEM of several lines and cannot be typed: use a file or a command".to_owned())
-        }
+        (_, Some(SecretSource::Prompt)) => Err(Said::new(
+            "client_key is a PEM of several lines and cannot be typed: use a file or a command",
+            "client_key 是多行 PEM，不能手工输入：请用 file 或 command",
+        )),
         (Some(file), Some(key)) => Ok(Some((file, key))),
         (None, None) => Ok(None),
-        (Some(_), None) => Err("client_certificate needs client_key = { file = \"…\" }".to_owned()),
-        (None, Some(_)) => Err("client_key needs client_certificate = \"…\"".to_owned()),
+        (Some(_), None) => Err(Said::new(
+            "client_certificate needs client_key = { file = \"…\" }",
+            "有 client_certificate 时须写 client_key = { file = \"…\" }",
+        )),
+        (None, Some(_)) => Err(Said::new(
+            "client_key needs client_certificate = \"…\"",
+            "有 client_key 时须写 client_certificate = \"…\"",
+        )),
     }
 }
 
-fn proxy(
-    url: Option<String>,
-    user: Option<String>,
-    secret: Option<SecretSource>,
-) -> Result<Option<ProxyConfig>, String> {
+fn proxy(url: Option<String>, user: Option<String>, secret: Option<SecretSource>) -> Result<Option<ProxyConfig>, Said> {
     match (url, user, secret) {
         (Some(url), Some(user), Some(secret)) => Ok(Some(ProxyConfig { url, login: Some((user, secret)) })),
         (Some(url), None, None) => Ok(Some(ProxyConfig { url, login: None })),
         (None, None, None) => Ok(None),
-        (None, _, _) => Err("proxy_user and proxy_secret need proxy = \"http://…\"".to_owned()),
-        (Some(_), _, _) => Err("proxy_user and proxy_secret go together".to_owned()),
+        (None, _, _) => Err(Said::new(
+            "proxy_user and proxy_secret need proxy = \"http://…\"",
+            "有 proxy_user 和 proxy_secret 时须写 proxy = \"http://…\"",
+        )),
+        (Some(_), _, _) => {
+            Err(Said::new("proxy_user and proxy_secret go together", "proxy_user 和 proxy_secret 须同时写"))
+        }
     }
 }

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod alerts;
 mod environment;
+mod said;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ pub use self::access::{AccessConfig, Rules};
 use self::alerts::AlertsConfig;
 use self::environment::RawEnvironment;
 pub use self::environment::{Connection, EnvironmentConfig, ProxyConfig, SecretSource, SignInKind};
+pub use self::said::Said;
 use crate::domain::ids::EnvId;
 use crate::domain::query::Retention;
 use crate::domain::time::parse_span;
@@ -24,14 +26,22 @@ use crate::ui::Digits;
 
 /// A configuration that cannot be used: file, line, what, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}{}: {message}", .line.map(|l| format!(":{l}")).unwrap_or_default())]
+#[error("{file}{}: {}", .line.map(|l| format!(":{l}")).unwrap_or_default(), .said.en)]
 pub struct ConfigError {
     /// File.
     pub file: String,
     /// Line, from 1, where it is known.
     pub line: Option<usize>,
     /// What is wrong and what would be right.
-    pub message: String,
+    pub said: Said,
+}
+
+impl ConfigError {
+    /// The whole in Chinese.
+    pub fn in_chinese(&self) -> String {
+        let line = self.line.map(|line| format!(" 第 {line} 行")).unwrap_or_default();
+        format!("{}{line}：{}", self.file, self.said.zh)
+    }
 }
 
 /// Everything the file says, with defaults filled in.
@@ -89,7 +99,10 @@ pub struct ConsoleConfig {
 fn one_or_two<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<u8>, D::Error> {
     match u8::deserialize(d)? {
         cells @ (1 | 2) => Ok(Some(cells)),
-        other => Err(serde::de::Error::custom(format!("ambiguous_width is 1 or 2, not {other}"))),
+        other => Err(serde::de::Error::custom(Said::new(
+            format!("ambiguous_width is 1 or 2, not {other}"),
+            format!("ambiguous_width 应为 1 或 2，不能是 {other}"),
+        ))),
     }
 }
 
@@ -111,9 +124,10 @@ impl<'de> Deserialize<'de> for Loopback {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
         let wrong = || {
-            serde::de::Error::custom(
+            serde::de::Error::custom(Said::new(
                 "write an address of this machine alone, e.g. \"127.0.0.1:9464\": figures are not for the network",
-            )
+                "请写仅本机可达的地址，如 \"127.0.0.1:9464\"：指标不对网络开放",
+            ))
         };
         let at: std::net::SocketAddr = text.parse().map_err(|_| wrong())?;
         if at.ip().is_loopback() { Ok(Self(at)) } else { Err(wrong()) }
@@ -211,7 +225,10 @@ struct Span(Duration);
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
-        parse_span(&text).map(Self).map_err(serde::de::Error::custom)
+        parse_span(&text).map(Self).map_err(|en| {
+            let zh = format!("`{text}` 不是时长：请写 500ms、90s、10m、2h 或 1d");
+            serde::de::Error::custom(Said::new(en, zh))
+        })
     }
 }
 
@@ -222,14 +239,16 @@ impl Config {
         let mut raw: RawConfig = toml::from_str(text).map_err(|e| ConfigError {
             file: name.clone(),
             line: e.span().map(|span| line_of(text, span.start)),
-            message: plain(e.message()),
+            said: Said::of_parser(e.message()),
         })?;
         let mut environments = Vec::with_capacity(raw.environment.len());
         for (id, spanned) in std::mem::take(&mut raw.environment) {
             let line = Some(line_of(text, spanned.span().start));
-            let environment = spanned.into_inner().build(&id, raw.access.has_approvers()).map_err(|message| {
-                ConfigError { file: name.clone(), line, message: format!("environment `{id}`: {message}") }
-            })?;
+            let environment =
+                spanned.into_inner().build(&id, raw.access.has_approvers()).map_err(|Said { en, zh }| {
+                    let said = Said::new(format!("environment `{id}`: {en}"), format!("环境 `{id}`：{zh}"));
+                    ConfigError { file: name.clone(), line, said }
+                })?;
             environments.push(environment);
         }
         if let Some(first) = &raw.default_environment {
@@ -237,16 +256,19 @@ impl Config {
                 environments.iter().position(|e| e.environment.id.as_str() == first).ok_or_else(|| ConfigError {
                     file: name.clone(),
                     line: text.lines().position(|l| l.trim_start().starts_with("default_environment")).map(|l| l + 1),
-                    message: format!("default_environment names `{first}`, but there is no [environment.{first}]"),
+                    said: Said::new(
+                        format!("default_environment names `{first}`, but there is no [environment.{first}]"),
+                        format!("default_environment 写的是 `{first}`，但没有 [environment.{first}]"),
+                    ),
                 })?;
             let chosen = environments.remove(at);
             environments.insert(0, chosen);
         }
         let RawConfig { plans, causes, console, access, alerts, metrics, log, retention, keys, .. } = raw;
-        let alerts = alerts.build().map_err(|message| ConfigError {
+        let alerts = alerts.build().map_err(|said| ConfigError {
             file: name.clone(),
             line: text.lines().position(|l| l.contains("alerts")).map(|l| l + 1),
-            message,
+            said,
         })?;
         let retention = retention.build();
         Ok(Self { environments, plans, causes, console, access, alerts, metrics, log, retention, keys })
@@ -266,21 +288,6 @@ impl Config {
 
 fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|b| *b == b'\n').count() + 1
-}
-
-/// Takes quoted values out of a parser's message: what was written there may be a secret put into the wrong place.
-fn plain(message: &str) -> String {
-    if let Some((before, rest)) = message.split_once("unknown variant ") {
-        let expected = rest.rsplit_once("expected ").map_or("another word", |(_, e)| e);
-        return format!("{before}not one of the words that can stand here; expected {expected}");
-    }
-    match message.split_once("invalid type: ") {
-        Some((before, rest)) => {
-            let expected = rest.rsplit_once("expected ").map_or("another type", |(_, e)| e);
-            format!("{before}wrong type of value; expected {expected}")
-        }
-        None => message.trim_end().replace('\n', "; "),
-    }
 }
 
 #[cfg(test)]
@@ -390,8 +397,11 @@ settle = "5s"
             let text = GOOD.replacen(from, to, 1);
             let error = Config::parse(Path::new("config.toml"), &text).unwrap_err();
             assert_eq!(error.line, Some(line), "{to}: {error}");
-            assert!(error.message.contains(words), "{to}: {error}");
+            assert!(error.said.en.contains(words), "{to}: {error}");
             assert!(!error.to_string().contains("hunter2"), "{error}");
+            let zh = error.in_chinese();
+            assert!(zh.starts_with(&format!("config.toml 第 {line} 行：")) && !zh.contains("hunter2"), "{zh}");
+            assert!(zh.chars().skip(20).any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c)), "{zh}");
         }
     }
 }

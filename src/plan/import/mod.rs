@@ -112,7 +112,7 @@ pub fn import(text: &str) -> Result<Vec<Imported>, ImportError> {
     if tables.iter().all(|t| t.rows.is_empty()) {
         return fail(
             1,
-            "no table found — copy the tables with their header line (字段 | 字段名称 | 类型 | 值), as Markdown or with tabs",
+            "no table found — copy the tables with their header line, as Markdown or with tabs",
             "没有找到表格：请连同表头（字段 | 字段名称 | 类型 | 值）一起复制，Markdown 或制表符分隔均可",
         );
     }

@@ -129,6 +129,33 @@ impl Lang {
         }
     }
 
+    /// How a client signs in.
+    pub(crate) fn sign_in(self, how: &str) -> String {
+        match (self, how) {
+            (Self::Zh, "signed headers") => "签名方式".to_owned(),
+            (Self::Zh, "app secret") => "应用密钥".to_owned(),
+            (Self::Zh, "app signature") => "应用签名".to_owned(),
+            (Self::Zh, "password") => "密码".to_owned(),
+            (_, how) => how.to_owned(),
+        }
+    }
+
+    /// Where a session stands, as the client tells it: how it signs in, and what came of it.
+    pub(crate) fn session(self, said: &str) -> String {
+        let Some((how, state)) = said.split_once(": ").filter(|_| self == Self::Zh) else { return said.to_owned() };
+        let state = match state {
+            "accepted" => "正常".to_owned(),
+            "not proven yet" => "尚未验证".to_owned(),
+            "not signed in" => "未登录".to_owned(),
+            other => match (other.strip_prefix("signed in as "), other.strip_prefix("refused: ")) {
+                (Some(user), _) => format!("已登录（{user}）"),
+                (None, Some(why)) => format!("被拒绝：“{why}”"),
+                (None, None) => other.to_owned(),
+            },
+        };
+        format!("{}：{state}", self.sign_in(how))
+    }
+
     /// A verb of the action log.
     pub(crate) fn verb(self, name: &str) -> Option<&'static str> {
         match self {
@@ -147,6 +174,19 @@ mod tests {
         for ((name, en), (_, zh)) in Lang::En.texts().all().into_iter().zip(Lang::Zh.texts().all()) {
             assert!(!en.is_empty() && !zh.is_empty(), "{name}");
             assert_eq!(en.matches("{}").count(), zh.matches("{}").count(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_told_in_chinese_with_the_servers_own_words_quoted() {
+        for (said, zh) in [
+            ("signed headers: accepted", "签名方式：正常"),
+            ("signed headers: not proven yet", "签名方式：尚未验证"),
+            ("app secret: not signed in", "应用密钥：未登录"),
+            ("password: signed in as wang.li", "密码：已登录（wang.li）"),
+            ("app signature: refused: user: locked", "应用签名：被拒绝：“user: locked”"),
+        ] {
+            assert_eq!((Lang::Zh.session(said).as_str(), Lang::En.session(said).as_str()), (zh, said));
         }
     }
 

@@ -227,7 +227,7 @@ fn guards(model: &Model, pulse: Option<&EnvPulse>) -> Vec<(Role, String)> {
     let Some(pulse) = pulse else { return Vec::new() };
     let mut out = vec![
         (Role::Dim, format!("{} ", t.session)),
-        (Role::Text, words::shown(&pulse.session)),
+        (Role::Text, words::shown(&model.lang.session(&pulse.session))),
         (Role::Dim, format!("  {} ", t.breaker)),
         match &pulse.breaker {
             Some(why) => (Role::Failed, format!("{} {}", t.breaker_on, words::reason_words(model, why))),
