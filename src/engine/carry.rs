@@ -125,7 +125,7 @@ impl Carry {
     fn leaves(&mut self, store: &dyn Store, key: &WorkKey, rev: &Rev) -> Result<bool, StoreError> {
         let fid = &key.record.fid;
         if self.gone.contains(fid) {
-            return Ok(!self.shows && self.is_told_missing(store, key)?);
+            return Ok(!self.shows && Self::is_told_missing(store, key)?);
         }
         if let Some(closed) = store.resolved_entry(key)? {
             return Ok(closed.row.rev == *rev);
@@ -142,7 +142,7 @@ impl Carry {
     }
 
     /// Whether it is known already that the bill was not found, and that is all.
-    fn is_told_missing(&self, store: &dyn Store, key: &WorkKey) -> Result<bool, StoreError> {
+    fn is_told_missing(store: &dyn Store, key: &WorkKey) -> Result<bool, StoreError> {
         let entry = store.ledger_entry(key)?;
         Ok(entry.is_some_and(|entry| entry.row.state.outcome() == Some(&Outcome::Skipped(Skip::Missing))))
     }

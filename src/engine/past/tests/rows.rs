@@ -282,7 +282,7 @@ fn what_is_told_by_this_run_ends_its_own_call_and_what_another_tells_does_not() 
 #[test]
 fn a_submit_that_was_answered_is_told_until_its_revision_is_known() {
     let submit = call(2, Step::Submit, &rev("A", 1), 5);
-    let of = |answered: Option<OpenCall>, submitted| Past { answered, submitted, ..full() };
+    let of = |answered: Option<OpenCall>, submitted| Past { submitted, answered, ..full() };
     let (a, sent) = (rev("A", 1), Ts(5));
     assert_eq!(of(Some(submit.clone()), true).submitted_in(), Some((Step::Submit, &a, sent)));
     assert_eq!(of(Some(submit), false).submitted_in(), None);
