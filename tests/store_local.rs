@@ -510,7 +510,7 @@ fn every_failing_operation_stops_writing_and_loses_nothing_acknowledged() {
                             assert!(!failed, "{errno:?} {nth}: something was written after a failure");
                             acknowledged = done.facts.last().unwrap().seq.0;
                         }
-                        Err(StoreError::Write(_)) => failed = true,
+                        Err(StoreError::Write(_) | StoreError::Full(_)) => failed = true,
                         // What builds on a refused append is refused too.
                         Err(StoreError::Contradiction(_)) if failed => {}
                         Err(e) => panic!("{errno:?} {nth}: {e}"),
