@@ -258,6 +258,16 @@ fn what_is_told_by_this_run_ends_its_own_call_and_what_another_tells_does_not() 
             past.open = None;
             past.unknown = None;
         }),
+        (
+            |past| past.lost = vec![Step::Audit],
+            settled(2, Outcome::Failed(refusal())),
+            |past| {
+                past.own = None;
+                past.open = None;
+                past.lost.clear();
+                past.unknown = None;
+            },
+        ),
         (nothing, settled(2, timed_out()), |past| past.unknown = Some(unknown(UnknownWhy::TimedOut))),
         (
             |past| past.open = None,
@@ -267,15 +277,20 @@ fn what_is_told_by_this_run_ends_its_own_call_and_what_another_tells_does_not() 
                 past.since = Some(Told { at: Seq(10), run: run(1), outcome: timed_out() });
             },
         ),
-        (nothing, resolved(), |past| {
-            past.open = None;
-            past.refused_call = None;
-            past.forestalled = false;
-            past.own = None;
-            past.unknown = None;
-            past.deaths = 0;
-            past.prior = None;
-        }),
+        (
+            |past| past.lost = vec![Step::Audit],
+            resolved(),
+            |past| {
+                past.open = None;
+                past.lost.clear();
+                past.refused_call = None;
+                past.forestalled = false;
+                past.own = None;
+                past.unknown = None;
+                past.deaths = 0;
+                past.prior = None;
+            },
+        ),
     ]);
 }
 
@@ -287,4 +302,23 @@ fn a_submit_that_was_answered_is_told_until_its_revision_is_known() {
     assert_eq!(of(Some(submit.clone()), true).submitted_in(), Some((Step::Submit, &a, sent)));
     assert_eq!(of(Some(submit), false).submitted_in(), None);
     assert_eq!(full().submitted_in(), None, "an audit that was answered is no submit");
+}
+
+#[test]
+fn an_earlier_call_of_a_step_may_have_taken_where_it_is_open_or_was_lost() {
+    let of = |open: Option<Step>, lost: &[Step]| Past {
+        open: open.map(|step| call(2, step, &rev("A", 1), 5)),
+        lost: lost.to_vec(),
+        ..Past::default()
+    };
+    for (past, submit, audit) in [
+        (of(None, &[]), false, false),
+        (of(Some(Step::Submit), &[]), true, false),
+        (of(Some(Step::Audit), &[]), false, true),
+        (of(None, &[Step::Submit]), true, false),
+        (of(None, &[Step::Audit, Step::Submit]), true, true),
+        (of(Some(Step::Audit), &[Step::Submit]), true, true),
+    ] {
+        assert_eq!((past.may_have_taken(Step::Submit), past.may_have_taken(Step::Audit)), (submit, audit), "{past:?}");
+    }
 }
