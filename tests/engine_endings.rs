@@ -113,9 +113,11 @@ async fn a_run_of_a_verb_ends_by_itself_whoever_looks_on_and_reads_unknown_bills
     assert_eq!(why(&row), Reason::BreakerUnknown { n: 3 });
     assert!(row.head.headless);
     assert!(bench.clock.mono().saturating_sub(begun) >= bench.env.limits.settle, "the server's limit was waited out");
-    assert_eq!((row.tally.found, row.tally.not_reached, row.tally.unknown), (6, 6, 0), "{:?}", row.tally);
+    assert_eq!((row.tally.failed, row.tally.not_reached, row.tally.unknown), (3, 3, 0), "{:?}", row.tally);
     for n in 1..=6 {
-        assert_eq!(bench.word(run, n), "not_reached:not_reached");
+        // Called, and read back as not applied: that is not the same as never called.
+        let word = if n <= 3 { "failed:not_applied" } else { "not_reached:not_reached" };
+        assert_eq!(bench.word(run, n), word);
         assert_eq!(bench.world.posts_of(n), usize::from(n <= 3), "nothing is repeated once it stopped");
     }
     let facts = bench.facts();
@@ -272,7 +274,7 @@ async fn a_refused_bill_whose_turn_does_not_come_again_is_failed_with_the_erps_w
     let run = put_to_work(&mut bench, Sender::Verb).await;
     let row = bench.closed(run).await;
     assert_eq!(why(&row), Reason::BreakerUnknown { n: 2 });
-    assert_eq!((row.tally.failed, row.tally.not_reached), (1, 4), "{:?}", row.tally);
+    assert_eq!((row.tally.failed, row.tally.not_reached), (3, 2), "{:?}", row.tally);
     let Outcome::Failed(failure) = bench.outcome(run, 1) else { panic!("{:?}", bench.outcome(run, 1)) };
     assert_eq!((failure.cause.as_str(), failure.message.as_str()), ("lock", words));
     bench.check();
@@ -347,7 +349,7 @@ async fn a_run_of_the_clock_waits_for_who_is_there_and_closes_half_an_hour_after
     let row = bench.run(run);
     let expected = Reason::Unattended { minutes: 30, why: Some(Box::new(Reason::BreakerUnknown { n: 3 })) };
     assert_eq!(row.state, RunState::Closed(RunEnd::Stopped(expected)));
-    assert_eq!((row.tally.not_reached, row.tally.unknown), (6, 0));
+    assert_eq!((row.tally.failed, row.tally.not_reached, row.tally.unknown), (3, 3, 0));
     bench.check();
 }
 
@@ -574,11 +576,11 @@ async fn refusals_and_ends_stand_in_the_action_log_as_words_for_programs_too() {
     let args = end.deed.args.clone().unwrap();
     assert_eq!(end.deed.code.as_deref(), Some("stopped"));
     assert_eq!((&args["reason"], &args["reason_args"]["n"]), (&"breaker_unknown".into(), &3.into()));
-    assert_eq!((&args["sum"]["not_reached"], &args["sum"]["found"]), (&6.into(), &6.into()));
+    assert_eq!((&args["sum"]["not_reached"], &args["sum"]["failed"]), (&3.into(), &3.into()));
     assert_eq!(
         end.deed.result,
         "stopped by itself: 3 calls in a row without a usable answer; found 6 = audited 0 + already 0 + skipped 0 + \
-         failed 0 + unknown 0 + not reached 6"
+         failed 3 + unknown 0 + not reached 3"
     );
     let refusal = &lines.last().unwrap().deed;
     assert_eq!(
