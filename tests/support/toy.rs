@@ -187,9 +187,12 @@ pub fn main() -> i32 {
     runtime.shutdown_background();
     match ended {
         Ok(end) => {
-            // Nobody may be there to read it.
-            let _ = writeln!(std::io::stdout(), "ended: {end:?}");
-            end.exit_code().map_or(0, i32::from)
+            let code = end.exit_code();
+            // After a signal nobody may be there to read it, and a full terminal would hold it for ever.
+            if code.is_none() {
+                let _ = writeln!(std::io::stdout(), "ended: {end:?}");
+            }
+            code.map_or(0, i32::from)
         }
         Err(e) => {
             eprintln!("cannot start: {e}");
