@@ -295,6 +295,29 @@ async fn what_others_undid_since_is_not_held_against_the_server() {
     bench.check();
 }
 
+/// A look that does not show the bill neither confirms its success nor speaks against it.
+#[tokio::test(start_paused = true)]
+async fn a_success_that_a_look_does_not_show_is_looked_at_again() {
+    for (hollow, word) in [(true, "unknown:contradicted"), (false, "audited")] {
+        let mut bench = Bench::new();
+        bench.env.limits.concurrency = 1;
+        bench.try_start().await.unwrap();
+        bench.world.submitted(1..=4);
+        bench.world.with(|s| s.hollow_from = hollow.then_some(1));
+        let run = begin(&mut bench, "p").await;
+        while bench.world.with(|s| s.posts.is_empty()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        bench.world.with(|s| s.blind = Some(1));
+        while !bench.world.with(|s| s.blind.is_none()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(bench.word(run, 1), word, "{hollow}");
+        assert_eq!(bench.world.with(|s| s.posts.len()), if hollow { 1 } else { 4 }, "{hollow}");
+    }
+}
+
 /// Closing is judged by a field of its own: that somebody audits the bill before it is read back makes no success of it.
 #[tokio::test(start_paused = true)]
 async fn a_closing_that_changed_nothing_is_seen_whatever_became_of_the_status() {

@@ -3,6 +3,7 @@
 //! Invariant: from a read that shows no effect to the second one, no call of the run leaves; what both show stands as
 //! unknown, and the run stops.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::domain::bill::{Found, Outcome, Rev, Slot, Unknown, UnknownWhy};
@@ -22,6 +23,8 @@ use super::runner::{Known, Runner};
 const FIRST: u32 = 5;
 /// Time from a read that shows no effect to the second one.
 const SECOND_LOOK: Duration = Duration::from_secs(5);
+/// Looks after the first one, at most: a record that comes and goes is not waited for.
+const LOOKS_AGAIN: u32 = 3;
 
 /// Reads of the last successes that may fail once more, and the time between them.
 const LAST_TRIES: u32 = 2;
@@ -100,12 +103,7 @@ impl Runner {
         while !self.mind.unconfirmed.open.is_empty() {
             let n = self.mind.unconfirmed.open.len().min(READ_BATCH);
             let batch: Vec<Success> = self.mind.unconfirmed.open.iter().take(n).cloned().collect();
-            let mut doubted = self.without_effect(batch).await?;
-            if !doubted.is_empty() {
-                self.env.quiet(SECOND_LOOK);
-                tokio::time::sleep(SECOND_LOOK).await;
-                doubted = self.without_effect(doubted.into_iter().map(|(success, _)| success).collect()).await?;
-            }
+            let doubted = self.without_effect(batch).await?;
             for success in self.mind.unconfirmed.open.drain(..n) {
                 self.mind.in_hand.remove(&success.fid);
             }
@@ -118,12 +116,34 @@ impl Runner {
         Ok(())
     }
 
-    /// Those of which a read shows that nothing came, with what it shows.
+    /// Those of which two reads show that nothing came, with what the second shows. A record that one read does not show, as a
+    /// stale answer may not, is read again; one that two do not show says nothing.
     async fn without_effect(&mut self, successes: Vec<Success>) -> Result<Vec<(Success, Found)>, Stop> {
+        let mut doubted = self.not_confirmed(successes).await?;
+        for _ in 0..LOOKS_AGAIN {
+            if doubted.is_empty() {
+                break;
+            }
+            let unseen: HashSet<Fid> =
+                doubted.iter().filter(|(_, found)| found.is_none()).map(|(success, _)| success.fid.clone()).collect();
+            self.env.quiet(SECOND_LOOK);
+            tokio::time::sleep(SECOND_LOOK).await;
+            doubted = self.not_confirmed(doubted.into_iter().map(|(success, _)| success).collect()).await?;
+            if !doubted.iter().any(|(success, found)| found.is_some() && unseen.contains(&success.fid)) {
+                break;
+            }
+        }
+        Ok(doubted.into_iter().filter_map(|(success, found)| Some((success, found?))).collect())
+    }
+
+    /// Those of which a read does not show the effect, with the record where it shows one.
+    async fn not_confirmed(&mut self, successes: Vec<Success>) -> Result<Vec<(Success, Option<Found>)>, Stop> {
         let fids: Vec<Fid> = successes.iter().map(|success| success.fid.clone()).collect();
         let (mut seen, _) = self.statuses(&fids).await?;
-        let with = successes.into_iter().filter_map(|success| Some((seen.remove(&success.fid)?, success)));
-        Ok(with.filter(|(found, success)| self.contradicts(success, found)).map(|(f, s)| (s, f)).collect())
+        let read = successes.into_iter().map(|success| (seen.remove(&success.fid), success));
+        let doubted =
+            read.filter(|(found, success)| found.as_ref().is_none_or(|found| self.contradicts(success, found)));
+        Ok(doubted.map(|(found, success)| (success, found)).collect())
     }
 
     /// Whether a look contradicts a success: the effect is not there, and the record is in the state it was called in. In any
