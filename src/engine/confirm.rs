@@ -3,7 +3,6 @@
 //! Invariant: from a read that shows no effect to the second one, no call of the run leaves; what both show stands as
 //! unknown, and the run stops.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::domain::bill::{Found, Outcome, Rev, Slot, Unknown, UnknownWhy};
@@ -23,8 +22,6 @@ use super::runner::{Known, Runner};
 const FIRST: u32 = 5;
 /// Time from a read that shows no effect to the second one.
 const SECOND_LOOK: Duration = Duration::from_secs(5);
-/// Looks after the first one, at most: a record that comes and goes is not waited for.
-const LOOKS_AGAIN: u32 = 3;
 
 /// Reads of the last successes that may fail once more, and the time between them.
 const LAST_TRIES: u32 = 2;
@@ -77,6 +74,21 @@ impl Unconfirmed {
     }
 }
 
+/// A success that a read did not confirm.
+struct Doubt {
+    success: Success,
+    /// A read showed the record as it was called.
+    contradicted: bool,
+    /// A read did not show the record, as a stale or an empty answer may not.
+    unseen: bool,
+}
+
+impl Doubt {
+    fn of(success: Success) -> Self {
+        Self { success, contradicted: false, unseen: false }
+    }
+}
+
 impl Runner {
     /// Reads successes back, where it is time.
     pub(super) async fn confirm_if_due(&mut self) -> Result<(), Stop> {
@@ -116,34 +128,31 @@ impl Runner {
         Ok(())
     }
 
-    /// Those of which two reads show that nothing came, with what the second shows. A record that one read does not show, as a
-    /// stale answer may not, is read again; one that two do not show says nothing.
+    /// Those of which two reads show that nothing came, with what the second shows. One that two reads do not show at all says
+    /// nothing. Three reads decide every case, and no call leaves between them.
     async fn without_effect(&mut self, successes: Vec<Success>) -> Result<Vec<(Success, Found)>, Stop> {
-        let mut doubted = self.not_confirmed(successes).await?;
-        for _ in 0..LOOKS_AGAIN {
-            if doubted.is_empty() {
-                break;
+        let mut without = Vec::new();
+        let mut open: Vec<Doubt> = successes.into_iter().map(Doubt::of).collect();
+        while !open.is_empty() {
+            let fids: Vec<Fid> = open.iter().map(|doubt| doubt.success.fid.clone()).collect();
+            let (mut seen, _) = self.statuses(&fids).await?;
+            for mut doubt in std::mem::take(&mut open) {
+                match seen.remove(&doubt.success.fid) {
+                    Some(found) if !self.contradicts(&doubt.success, &found) => {}
+                    Some(found) if doubt.contradicted => without.push((doubt.success, found)),
+                    None if doubt.unseen => {}
+                    shown => {
+                        *(if shown.is_some() { &mut doubt.contradicted } else { &mut doubt.unseen }) = true;
+                        open.push(doubt);
+                    }
+                }
             }
-            let unseen: HashSet<Fid> =
-                doubted.iter().filter(|(_, found)| found.is_none()).map(|(success, _)| success.fid.clone()).collect();
-            self.env.quiet(SECOND_LOOK);
-            tokio::time::sleep(SECOND_LOOK).await;
-            doubted = self.not_confirmed(doubted.into_iter().map(|(success, _)| success).collect()).await?;
-            if !doubted.iter().any(|(success, found)| found.is_some() && unseen.contains(&success.fid)) {
-                break;
+            if !open.is_empty() {
+                self.env.quiet(SECOND_LOOK);
+                tokio::time::sleep(SECOND_LOOK).await;
             }
         }
-        Ok(doubted.into_iter().filter_map(|(success, found)| Some((success, found?))).collect())
-    }
-
-    /// Those of which a read does not show the effect, with the record where it shows one.
-    async fn not_confirmed(&mut self, successes: Vec<Success>) -> Result<Vec<(Success, Option<Found>)>, Stop> {
-        let fids: Vec<Fid> = successes.iter().map(|success| success.fid.clone()).collect();
-        let (mut seen, _) = self.statuses(&fids).await?;
-        let read = successes.into_iter().map(|success| (seen.remove(&success.fid), success));
-        let doubted =
-            read.filter(|(found, success)| found.as_ref().is_none_or(|found| self.contradicts(success, found)));
-        Ok(doubted.map(|(found, success)| (success, found)).collect())
+        Ok(without)
     }
 
     /// Whether a look contradicts a success: the effect is not there, and the record is in the state it was called in. In any
