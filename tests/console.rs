@@ -601,7 +601,7 @@ fn a_dialog_closes_when_somebody_else_has_dealt_with_its_run_and_says_who() {
     let mut c = Console::with(world, UiConfig { lang: Lang::En, live, ..UiConfig::default() });
     assert!(text(&c).contains("A run was interrupted"));
     // A bill of it that is read back changes nothing about the question.
-    let read = Event::BillRead { run: run_id(9), fid: Fid::from(100_012), rev: None, approver: None };
+    let read = Event::bill_read(run_id(9), Fid::from(100_012), None);
     c.send(Msg::Facts(Arc::from(vec![fact(10_000, NOW, read)])));
     assert!(text(&c).contains("A run was interrupted"));
     c.send(Msg::Facts(Arc::from(vec![fact(

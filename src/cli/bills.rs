@@ -495,9 +495,12 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
             let side = if side.is_empty() { String::new() } else { format!("  [{}]", side.join("; ")) };
             format!("{} {} ms  {said}{side}", out.step(&key.op, *step), ms)
         }
-        Event::BillRead { rev, approver, .. } => {
+        Event::BillRead { rev, approver, fields, .. } => {
             let status = rev.as_ref().map_or("-", |r| r.status.code());
-            format!("{} {status} {}", out.t("read back: status", "回查：状态"), approver.as_deref().unwrap_or_default())
+            let mut said = vec![out.t("read back: status", "回查：状态").to_owned(), status.to_owned()];
+            said.extend(fields.iter().map(|(path, value)| format!("{path}={value}")));
+            said.extend(approver.clone());
+            said.join(" ")
         }
         Event::BillDeferred { until, cause, .. } => {
             format!("{} {} {}", out.t("again at", "稍后重试"), out.time(*until), out.cause(cause.as_str()))

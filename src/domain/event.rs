@@ -178,6 +178,9 @@ pub enum Event {
         /// Approver as read.
         #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
         approver: Option<String>,
+        /// Path and value of the fields that show the operation's effect, where those are others than the status.
+        #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
+        fields: Vec<(String, String)>,
     },
     /// The bill waits to be tried again.
     #[serde(rename = "bd")]
@@ -404,6 +407,17 @@ pub struct LogPlace {
 }
 
 impl Event {
+    /// What one read showed of a bill; `None`: nothing.
+    pub fn bill_read(run: RunId, fid: Fid, found: Option<&Found>) -> Self {
+        Self::BillRead {
+            run,
+            fid,
+            rev: found.map(|found| found.rev.clone()),
+            approver: found.and_then(|found| found.approver.clone()),
+            fields: found.map(|found| found.fields.clone()).unwrap_or_default(),
+        }
+    }
+
     /// The run an event belongs to, if any.
     pub fn run(&self) -> Option<RunId> {
         match self {

@@ -173,12 +173,7 @@ impl Runner {
         let mut events = Vec::new();
         for (success, found) in &doubted {
             let unknown = Unknown { why: UnknownWhy::Contradicted, sent: success.sent, detail: String::new() };
-            events.push(Event::BillRead {
-                run: self.head.id,
-                fid: success.fid.clone(),
-                rev: Some(found.rev.clone()),
-                approver: found.approver.clone(),
-            });
+            events.push(Event::bill_read(self.head.id, success.fid.clone(), Some(found)));
             events.push(Event::BillSettled {
                 run: self.head.id,
                 fid: success.fid.clone(),

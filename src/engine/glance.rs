@@ -140,10 +140,5 @@ fn looked_at<'a>(
 }
 
 pub(super) fn read_event(context: &CallContext, bill: &Candidate, found: Option<&Found>) -> Event {
-    Event::BillRead {
-        run: context.run,
-        fid: bill.fid.clone(),
-        rev: found.map(|found| found.rev.clone()),
-        approver: found.and_then(|found| found.approver.clone()),
-    }
+    Event::bill_read(context.run, bill.fid.clone(), found)
 }

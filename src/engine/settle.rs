@@ -143,12 +143,7 @@ impl Runner {
 
     fn settle_events(&self, known: &Known, seen: Option<&Found>) -> [Event; 2] {
         let row = &known.row;
-        let read = Event::BillRead {
-            run: self.head.id,
-            fid: row.fid().clone(),
-            rev: seen.map(|f| f.rev.clone()),
-            approver: seen.and_then(|f| f.approver.clone()),
-        };
+        let read = Event::bill_read(self.head.id, row.fid().clone(), seen);
         let unknown = Self::unknown_of(known);
         // A ledger entry without a call on record (its facts are older than what is folded) is judged by its row.
         let unrecorded = OpenCall {

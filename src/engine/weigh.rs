@@ -129,12 +129,7 @@ impl Runner {
                 Next::Settle(outcome) => {
                     let Some(claim) = self.hold(row.fid(), past.last)? else { continue };
                     held.push(claim);
-                    events.push(Event::BillRead {
-                        run: self.head.id,
-                        fid: row.fid().clone(),
-                        rev: now.map(|f| f.rev.clone()),
-                        approver: now.and_then(|f| f.approver.clone()),
-                    });
+                    events.push(Event::bill_read(self.head.id, row.fid().clone(), now));
                     events.push(self.settled(&row, outcome));
                     self.mind.due.remove(row.fid());
                 }

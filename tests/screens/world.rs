@@ -567,7 +567,11 @@ fn life(env: &str) -> Vec<Fact> {
     let at = |s: i64| before(86_400 * 2 - s);
     vec![
         fact(10, at(0), Event::BillsFound { run, bills: vec![found] }),
-        fact(11, at(20), Event::BillRead { run, fid: fid.clone(), rev: Some(rev.clone()), approver: None }),
+        fact(
+            11,
+            at(20),
+            Event::BillRead { run, fid: fid.clone(), rev: Some(rev.clone()), approver: None, fields: Vec::new() },
+        ),
         fact(
             12,
             at(21),

@@ -256,6 +256,7 @@ pub fn read(n: u64, fid: u64, status: Status, modified: &str) -> Event {
         fid: Fid::from(fid),
         rev: Some(Rev { status, modified: ErpDate::parse(modified), state: None }),
         approver: None,
+        fields: Vec::new(),
     }
 }
 

@@ -224,7 +224,8 @@ async fn bill(store: &Arc<dyn Store>, n: u64, fid: u64) -> Result<(), StoreError
         _ => None,
     };
     if let Some(outcome) = uncalled {
-        let read = Event::BillRead { run, fid: Fid::from(fid), rev: Some(rev(&mut rng)), approver: None };
+        let read =
+            Event::BillRead { run, fid: Fid::from(fid), rev: Some(rev(&mut rng)), approver: None, fields: Vec::new() };
         return store.append(vec![read, settled(outcome)]).await.map(|_| ());
     }
     let intent = tried(n, fid, &mut rng);

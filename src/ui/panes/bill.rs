@@ -228,10 +228,14 @@ fn headline(event: &Event, key: &WorkKey, words: &Words<'_>) -> Option<(Role, St
             let more = format!("  {status}  {modified}{probe}");
             (Role::Text, t.ev_found.to_owned(), more)
         }
-        Event::BillRead { rev, approver, .. } => match rev {
+        Event::BillRead { rev, approver, fields, .. } => match rev {
             Some(rev) => {
                 let by = approver.as_deref().map(words::shown).unwrap_or_default();
-                let more = format!("  {} {}  {by}", words::status(lang, &rev.status), words::shown(rev.status.code()));
+                let status = format!("{} {}", words::status(lang, &rev.status), words::shown(rev.status.code()));
+                let shows =
+                    fields.iter().map(|(path, value)| format!("{}={}", words::shown(path), words::shown(value)));
+                let parts: Vec<String> = std::iter::once(status).chain(shows).chain([by]).collect();
+                let more = format!("  {}", parts.join("  "));
                 (Role::Text, t.ev_read.to_owned(), more)
             }
             None => (Role::Warning, t.ev_gone.to_owned(), String::new()),

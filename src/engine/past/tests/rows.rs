@@ -33,7 +33,7 @@ fn full() -> Past {
 }
 
 fn absent(r: u128) -> Event {
-    Event::BillRead { run: run(r), fid: Fid::from(1), rev: None, approver: None }
+    Event::bill_read(run(r), Fid::from(1), None)
 }
 
 fn waits(r: u128, was: Slot, cause: &str) -> Event {
