@@ -617,23 +617,23 @@ fn figures_and_health_are_served_on_loopback_and_agree_with_the_run() {
 
 /// An engine that answers what a reader that fell behind asks for.
 struct Behind {
-    notices: Mutex<Option<tokio::sync::mpsc::Receiver<skydeck::link::Notice>>>,
+    notices: Mutex<Option<tokio::sync::mpsc::Receiver<skydeck::engine::api::Notice>>>,
     ended: Vec<skydeck::domain::run::RunRow>,
 }
 
 #[async_trait::async_trait]
-impl skydeck::link::Link for Behind {
+impl skydeck::engine::api::Link for Behind {
     async fn submit(
         &self,
         _: skydeck::domain::command::Order,
-    ) -> Result<skydeck::domain::command::Receipt, skydeck::link::LinkError> {
+    ) -> Result<skydeck::domain::command::Receipt, skydeck::engine::api::LinkError> {
         panic!("a reader gives no order")
     }
 
     async fn ask(
         &self,
         query: skydeck::domain::query::Query,
-    ) -> Result<skydeck::domain::query::Answer, skydeck::link::LinkError> {
+    ) -> Result<skydeck::domain::query::Answer, skydeck::engine::api::LinkError> {
         use skydeck::domain::query::{Answer, Cursor, Page, Query};
         Ok(match query {
             Query::Runs(_) => {
@@ -645,9 +645,9 @@ impl skydeck::link::Link for Behind {
         })
     }
 
-    async fn watch(&self) -> Result<skydeck::link::Watch, skydeck::link::LinkError> {
+    async fn watch(&self) -> Result<skydeck::engine::api::Watch, skydeck::engine::api::LinkError> {
         let notices = self.notices.lock().unwrap().take().unwrap();
-        Ok(skydeck::link::Watch { live: state(&[opened(1, "p"), found(1, &[1, 2, 3]), audited(1, 1)]), notices })
+        Ok(skydeck::engine::api::Watch { live: state(&[opened(1, "p"), found(1, &[1, 2, 3]), audited(1, 1)]), notices })
     }
 }
 
@@ -676,7 +676,7 @@ fn figures_count_what_happened_while_their_reader_was_behind() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
     let (_stay, end) = tokio::sync::watch::channel(false);
     let reader = runtime.spawn(metrics.run(link, end));
-    send.blocking_send(skydeck::link::Notice::Resync(Box::new(now))).unwrap();
+    send.blocking_send(skydeck::engine::api::Notice::Resync(Box::new(now))).unwrap();
     let page = || std::fs::read_to_string(&file).unwrap_or_default();
     until("the figures", || page().contains("skydeck_runs_total"));
     drop(send);

@@ -16,9 +16,9 @@ use skydeck::domain::query::{Answer, Query};
 use skydeck::domain::run::RunState;
 use skydeck::domain::time::Clock;
 use skydeck::domain::who::{Origin, Who};
+use skydeck::engine::api::{Link, Notice, Watch};
 use skydeck::link::remote::RemoteLink;
 use skydeck::link::serve::{Door, Server};
-use skydeck::link::{Link, Notice, Watch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use skydeck::domain::query::Query;
 use skydeck::domain::who::Who;
+use skydeck::engine::api::{Gone, Link, LinkError};
+use skydeck::link::ended;
 use skydeck::link::frame::{self, REQUEST_MAX, Reply, Request};
 use skydeck::link::remote::{RemoteLink, Starter};
-use skydeck::link::{Gone, Link, LinkError, ended};
 use tokio::net::{UnixListener, UnixStream};
 
 /// Counts the owners that would have been started.

@@ -16,8 +16,8 @@ use skydeck::domain::command::{self, Order, Receipt, StartParams};
 use skydeck::domain::ids::{CommandId, PlanId, RunId};
 use skydeck::domain::run::RunState;
 use skydeck::domain::who::Who;
+use skydeck::engine::api::{Link, Notice, Watch};
 use skydeck::link::remote::RemoteLink;
-use skydeck::link::{Link, Notice, Watch};
 
 /// How long anything may take; only a fault reaches it.
 const PATIENCE: Duration = Duration::from_secs(90);

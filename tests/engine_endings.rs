@@ -19,8 +19,8 @@ use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{BillRow, PauseWhy, RunEnd, RunRow, RunState};
 use skydeck::domain::time::Clock;
 use skydeck::domain::who::Who;
+use skydeck::engine::api::Watch;
 use skydeck::erp::FaultKind;
-use skydeck::link::Watch;
 use skydeck::store::Store;
 use skydeck::store::actions::Line;
 

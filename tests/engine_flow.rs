@@ -17,8 +17,8 @@ use skydeck::domain::query::{Answer, PageRequest, Query};
 use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{PauseWhy, Revision, RunEnd, RunState};
 use skydeck::domain::time::Clock;
+use skydeck::engine::api::Notice;
 use skydeck::erp::FaultKind;
-use skydeck::link::Notice;
 use skydeck::store::Store;
 
 fn started(bench: &Bench, n: u64) -> Command {

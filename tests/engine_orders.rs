@@ -12,7 +12,7 @@ use skydeck::domain::plan::{Approver, Missed, Schedule};
 use skydeck::domain::query::PlanProblem;
 use skydeck::domain::reason::{LeftOut, Reason};
 use skydeck::domain::run::{PauseWhy, RunEnd, RunState};
-use skydeck::link::{Notice, Watch};
+use skydeck::engine::api::{Notice, Watch};
 use skydeck::store::Store as _;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use engine_support::*;
 use skydeck::domain::command::Command;
 use skydeck::domain::live::{EnvPulse, SlowWhy};
 use skydeck::domain::run::{PauseWhy, RunState};
-use skydeck::link::{Notice, Watch};
+use skydeck::engine::api::{Notice, Watch};
 
 /// Environments as the next pulses tell them, until one is as wished; at most so many pulses.
 async fn pulse(watch: &mut Watch, most: u32, is: impl Fn(&EnvPulse) -> bool) -> EnvPulse {

@@ -25,7 +25,7 @@ use place::{PROGRAM, Place, until};
 use skydeck::domain::command::{Command as Verb, Order};
 use skydeck::domain::ids::{CommandId, EnvId};
 use skydeck::domain::who::Who;
-use skydeck::link::Link;
+use skydeck::engine::api::Link;
 use skydeck::link::remote::RemoteLink;
 use skydeck::store::account;
 use ulid::Ulid;

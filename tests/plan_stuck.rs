@@ -19,8 +19,8 @@ use skydeck::domain::command::{Command, Order, Receipt, StartParams};
 use skydeck::domain::ids::{CommandId, EnvId, PlanId, RunId};
 use skydeck::domain::run::RunState;
 use skydeck::domain::who::Who;
+use skydeck::engine::api::{Link, Notice};
 use skydeck::link::remote::RemoteLink;
-use skydeck::link::{Link, Notice};
 use ulid::Ulid;
 
 /// A request that waits for the file is answered after 5 s; what does not wait is answered long before that.

@@ -14,7 +14,7 @@ use skydeck::domain::query::{Answer, Cursor, Page, Query, Scope};
 use skydeck::domain::run::{BillRow, Revision, RunHead, RunKind, RunRow, RunState, Tally};
 use skydeck::domain::time::Ts;
 use skydeck::domain::who::Who;
-use skydeck::link::{Gone, Link, LinkError, Watch};
+use skydeck::engine::api::{Gone, Link, LinkError, Watch};
 use skydeck::shell::export::{ExportError, Style, to_file, write};
 use skydeck::ui::msg::{Export, ExportFormat};
 use ulid::Ulid;

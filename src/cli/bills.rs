@@ -17,7 +17,7 @@ use crate::domain::step::{Body, Verdict};
 use crate::domain::story::{self, Resolution};
 use crate::domain::time::Ts;
 use crate::domain::who::Who;
-use crate::link::Link;
+use crate::engine::api::Link;
 use crate::text::show;
 
 /// Rows asked for at once.

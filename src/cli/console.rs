@@ -10,7 +10,7 @@ use crate::domain::cause::CauseTable;
 use crate::domain::ids::PlanId;
 use crate::domain::live::Live;
 use crate::domain::time::Clock;
-use crate::link::Link;
+use crate::engine::api::Link;
 use crate::link::pending::{Opening, pending};
 use crate::secret::Known;
 use crate::shell::{self, Caps, Colors, Ended, Notify, ShellError, ShellOptions};

@@ -21,7 +21,7 @@ use crate::domain::ids::{EnvId, PlanId};
 use crate::domain::query::Scope;
 use crate::domain::run::RunState;
 use crate::domain::time::Clock;
-use crate::link::Link;
+use crate::engine::api::Link;
 use crate::link::pending::Opening;
 use crate::link::remote::RemoteLink;
 use crate::store::backup::Looking;

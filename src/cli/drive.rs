@@ -27,7 +27,7 @@ use crate::domain::query::Scope;
 use crate::domain::reason::Reason;
 use crate::domain::run::{Collected, Flag, PauseWhy, Revision, RunEnd, RunKind, RunRow, RunState};
 use crate::domain::who::Who;
-use crate::link::{Link, Notice, Watch};
+use crate::engine::api::{Link, Notice, Watch};
 
 /// Bills listed after a run; the rest is in `history RUN`.
 const LISTED: u32 = 40;

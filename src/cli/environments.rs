@@ -14,8 +14,8 @@ use crate::domain::ids::EnvId;
 use crate::domain::query::{Answer, Query};
 use crate::domain::reason::Reason;
 use crate::domain::server::{Same, Server};
+use crate::engine::api::Link;
 use crate::erp::{Erp, FaultKind};
-use crate::link::Link;
 use crate::text::show;
 
 /// `env list`.

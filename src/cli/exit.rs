@@ -153,8 +153,8 @@ impl Stop {
     }
 }
 
-impl From<crate::link::LinkError> for Stop {
-    fn from(error: crate::link::LinkError) -> Self {
+impl From<crate::engine::api::LinkError> for Stop {
+    fn from(error: crate::engine::api::LinkError) -> Self {
         let (en, zh) = (error.to_string(), error.zh());
         Self::both(Exit::Refused, en, zh)
     }
@@ -227,7 +227,7 @@ pub(super) mod tests {
             assert_eq!((spoken.message.as_str(), spoken.zh), (message, None));
         }
         assert_eq!(both().spoken(true).exit, Exit::Unsound);
-        let gone = Stop::from(crate::link::LinkError::Gone(crate::link::Gone::Lost));
+        let gone = Stop::from(crate::engine::api::LinkError::Gone(crate::engine::api::Gone::Lost));
         assert_eq!((gone.exit, gone.zh.as_deref()), (Exit::Refused, Some("连接已断开")));
     }
 

@@ -2,8 +2,8 @@
 
 use super::exit::{Exit, Stop};
 use super::out::Out;
+use crate::engine::api::Link;
 use crate::host::metrics::{judge, log_faults, standing};
-use crate::link::Link;
 
 /// Asks the owner, or the directory itself where nobody holds it.
 pub async fn run(link: &dyn Link, out: &Out, attached: bool) -> Result<Exit, Stop> {

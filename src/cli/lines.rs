@@ -16,7 +16,7 @@ use crate::domain::bill::{BillState, Outcome};
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::{Fid, RunId};
 use crate::domain::run::{RunHead, RunRow};
-use crate::link::Link;
+use crate::engine::api::Link;
 
 /// Which outcome of a bill was told, and from where it was known.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use crate::domain::event::ActionEntry;
 use crate::domain::ids::Seq;
 use crate::domain::query::{Answer, PageRequest, Query};
 use crate::domain::time::Ts;
-use crate::link::Link;
+use crate::engine::api::Link;
 use crate::store::account::read::{self, Reading};
 use crate::store::account::{self, Head, Told, Verified};
 use crate::store::actions::{self, Line};

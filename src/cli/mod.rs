@@ -1,5 +1,5 @@
 //! The verbs without the screen: arguments, human tables and JSON lines. Every verb speaks to the engine through
-//! [`crate::link::Link`], as a console does, and never decides anything by itself.
+//! [`crate::engine::api::Link`], as a console does, and never decides anything by itself.
 
 mod alerts;
 pub mod args;

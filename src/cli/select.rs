@@ -9,7 +9,7 @@ use crate::domain::filter::{Filter, Key, Term, Test};
 use crate::domain::filter_values::Stray;
 use crate::domain::ids::PlanId;
 use crate::domain::query::{Answer, PageRequest, PlanRow, Query, Scope};
-use crate::link::Link;
+use crate::engine::api::Link;
 use crate::text::show;
 
 /// Runs asked for at once.

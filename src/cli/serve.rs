@@ -17,7 +17,7 @@ use crate::boot::owner::{self, Word};
 use crate::domain::live::Live;
 use crate::domain::query::Query;
 use crate::domain::run::RunState;
-use crate::link::{Notice, Watch};
+use crate::engine::api::{Notice, Watch};
 
 /// How often a service manager is told that the start goes on, and how long it is asked to wait for the next word.
 const WORD_AGAIN: Duration = Duration::from_secs(10);

@@ -13,7 +13,7 @@ use crate::domain::live::{Live, RunLive};
 use crate::domain::reason::Reason;
 use crate::domain::run::{PauseWhy, RunState};
 use crate::domain::who::Who;
-use crate::link::{Notice, Watch};
+use crate::engine::api::{Notice, Watch};
 use crate::store::{Store, StoreError};
 
 /// Appends that may wait for the writer.

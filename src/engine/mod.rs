@@ -21,8 +21,8 @@ use crate::domain::reason::Reason;
 use crate::domain::run::RunState;
 use crate::domain::time::Clock;
 use crate::domain::who::Who;
+use crate::engine::api::Watch;
 use crate::erp::Erp;
-use crate::link::Watch;
 use crate::store::actions::ActionLog;
 use crate::store::{Store, StoreError};
 
@@ -30,6 +30,7 @@ mod across;
 mod action_log;
 mod ahead;
 mod answers;
+pub mod api;
 mod breaker;
 mod call;
 mod carry;

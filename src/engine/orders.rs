@@ -17,7 +17,7 @@ use crate::domain::range::Range;
 use crate::domain::reason::{LeftOut, Reason};
 use crate::domain::run::{Revision, RunHead, RunKind, RunState};
 use crate::domain::who::Who;
-use crate::link::Notice;
+use crate::engine::api::Notice;
 use crate::plan::render::{self, RenderContext, RenderError};
 use crate::store::StoreError;
 use crate::store::actions::{IDS, Phase};

@@ -20,7 +20,7 @@ use crate::domain::query::{Look, PlanProblem};
 use crate::domain::reason::Reason;
 use crate::domain::run::Revision;
 use crate::domain::who::Who;
-use crate::link::Notice;
+use crate::engine::api::Notice;
 
 fn entry((plan, hazards): PlanRead) -> PlanEntry {
     (plan.map(Arc::new), hazards)

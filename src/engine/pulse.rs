@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::domain::live::Pulse;
 use crate::domain::run::RunState;
-use crate::link::Notice;
+use crate::engine::api::Notice;
 
 use super::control::Shared;
 use super::tasks::Tasks;

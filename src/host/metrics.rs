@@ -33,7 +33,7 @@ use crate::domain::query::{Answer, LedgerGroup, Query};
 use crate::domain::reason::Reason;
 use crate::domain::run::{RunEnd, RunHead, RunRow, RunState, StoppedRun};
 use crate::domain::time::Ts;
-use crate::link::{Link, LinkError, Notice, Watch};
+use crate::engine::api::{Link, LinkError, Notice, Watch};
 
 /// Connections at a time.
 const CONNECTIONS: usize = 16;

@@ -3,7 +3,7 @@
 use crate::domain::live::Live;
 use crate::domain::query::{Answer, PageRequest, Query};
 use crate::domain::run::RunRow;
-use crate::link::Link;
+use crate::engine::api::Link;
 
 /// Runs asked for at once.
 const PAGE: u32 = 100;

@@ -21,7 +21,7 @@ use crate::domain::reason::Reason;
 use crate::domain::run::RunState;
 use crate::domain::time::{Clock, Ts};
 use crate::domain::who::Who;
-use crate::link::{Link, LinkError, Notice, Watch};
+use crate::engine::api::{Link, LinkError, Notice, Watch};
 use crate::plan::schedule;
 
 /// A run that comes this late after its due time is on time; later, it was missed.

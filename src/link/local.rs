@@ -1,14 +1,14 @@
-//! The engine in this process, behind [`super::Link`].
+//! The engine in this process, behind [`crate::engine::api::Link`].
 //!
 //! Invariant: adds nothing and hides nothing; what the engine says is what the reader gets.
 
 use async_trait::async_trait;
 
-use super::{Link, LinkError, Watch};
 use crate::domain::command::{Order, Receipt};
 use crate::domain::query::{Answer, Query};
 use crate::domain::who::Who;
 use crate::engine::Engine;
+use crate::engine::api::{Link, LinkError, Watch};
 
 /// A link to an engine of this process.
 #[derive(Clone)]

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::{Gone, Link, LinkError, Watch};
 use crate::domain::command::{Order, Receipt};
 use crate::domain::query::{Answer, Query};
+use crate::engine::api::{Gone, Link, LinkError, Watch};
 
 type Slot = Option<Arc<dyn Link>>;
 

@@ -18,11 +18,11 @@ use ulid::Ulid;
 use super::ended;
 use super::frame::{self, REPLY_MAX, Reply, Request, VERSION};
 use super::peer::{Address, mistrusted};
-use super::version::OtherVersion;
-use super::{Gone, Link, LinkError, Notice, Watch};
+use super::version::understood;
 use crate::domain::command::{Order, Receipt};
 use crate::domain::query::{Answer, Query};
 use crate::domain::who::Who;
+use crate::engine::api::{Gone, Link, LinkError, Notice, Watch};
 
 /// How long an owner may take to say welcome.
 const WELCOME: Duration = Duration::from_secs(5);
@@ -176,7 +176,7 @@ impl Shared {
                 *self.ended() = Some(ended.clone());
                 LinkError::Gone(ended)
             }
-            Ok(Reply::Refused(why)) => match OtherVersion::of(&why, &self.path) {
+            Ok(Reply::Refused(why)) => match understood(&why, &self.path) {
                 Some(version) => LinkError::Gone(Gone::Version(version)),
                 None => other(why),
             },

@@ -19,12 +19,12 @@ use ulid::Ulid;
 use super::frame::{self, PATIENCE, REQUEST_MAX, Reply, Request, VERSION};
 use super::peer::Address;
 use super::version::refusal;
-use super::{Notice, Watch};
 use crate::domain::command::Order;
 use crate::domain::ids::SessionId;
 use crate::domain::query::Query;
 use crate::domain::who::Who;
 use crate::engine::Engine;
+use crate::engine::api::{Notice, Watch};
 
 /// Connections at a door at a time; a console has two.
 const CONNECTIONS: usize = 64;

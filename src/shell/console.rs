@@ -22,7 +22,7 @@ use super::signals::{Said, Signals, stop_here};
 use super::small;
 use super::tty::Tty;
 use super::words::Words;
-use crate::link::Link;
+use crate::engine::api::Link;
 use crate::ui::msg::{Effect, Key, Msg};
 
 /// Least time between two frames, on average over two: the second may follow at once, because the answer to a key's

@@ -90,7 +90,7 @@ impl<A: App> Console<A> {
 }
 
 async fn export_to_file(
-    link: std::sync::Arc<dyn crate::link::Link>,
+    link: std::sync::Arc<dyn crate::engine::api::Link>,
     wanted: Export,
     style: Style,
     words: Words,

@@ -14,7 +14,7 @@ use crate::domain::command::{Command, Order};
 use crate::domain::ids::CommandId;
 use crate::domain::query::Query;
 use crate::domain::who::Who;
-use crate::link::{Link, Notice, Watch};
+use crate::engine::api::{Link, Notice, Watch};
 use crate::ui::msg::{Msg, Ticket};
 
 /// Notices waiting for the loop. When full, the link's own channel fills behind it and it resyncs us.

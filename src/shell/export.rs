@@ -18,7 +18,7 @@ use crate::domain::query::{Answer, Cursor, Page, PageRequest, Query, Scope};
 use crate::domain::run::BillRow;
 use crate::domain::time::Ts;
 use crate::domain::zone::Zone;
-use crate::link::{Link, LinkError};
+use crate::engine::api::{Link, LinkError};
 use crate::ui::msg::{Export, ExportFormat};
 
 mod format;

@@ -1,7 +1,7 @@
 //! The few words the shell itself says, in both languages.
 
 use super::caps::Through;
-use crate::link::LinkError;
+use crate::engine::api::LinkError;
 
 /// Says them.
 #[derive(Clone, Copy, Debug)]

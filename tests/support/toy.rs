@@ -13,7 +13,7 @@ use skydeck::domain::live::{Live, Pulse};
 use skydeck::domain::query::{Answer, Query};
 use skydeck::domain::time::{Clock, Ts};
 use skydeck::domain::who::Who;
-use skydeck::link::{Gone, Link, LinkError, Notice, Watch};
+use skydeck::engine::api::{Gone, Link, LinkError, Notice, Watch};
 use skydeck::shell::{self, App, Caps, Notify, ShellOptions, crash};
 use skydeck::text::{TABLE, clip, show};
 use skydeck::ui::msg::{Code, Drawn, Effect, Key, ListHint, Msg, Ticket};

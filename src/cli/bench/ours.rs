@@ -24,8 +24,8 @@ use crate::domain::event::Event;
 use crate::domain::ids::{CommandId, EnvId, Fid, PlanId, RunId};
 use crate::domain::run::RunState;
 use crate::domain::time::Clock;
+use crate::engine::api::{Link, Notice};
 use crate::erp::{Erp, Fault, FoundPage, Greeting, KingdeeErp, Look, PageQuery, WriteCall, WriteReply, WriteToken};
-use crate::link::{Link, Notice};
 
 /// What a run took.
 #[derive(Clone, Debug, Default)]

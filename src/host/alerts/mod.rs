@@ -17,8 +17,8 @@ use self::words::{Message, Tongue};
 use crate::domain::ids::PlanId;
 use crate::domain::query::{Answer, LedgerGroup, Query};
 use crate::domain::time::Clock;
+use crate::engine::api::{Link, Notice, Watch};
 use crate::host::missed;
-use crate::link::{Link, Notice, Watch};
 
 /// Messages waiting to be sent, at most; more are said in the log and lost.
 const QUEUE: usize = 16;

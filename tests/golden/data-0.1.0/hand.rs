@@ -17,7 +17,7 @@ use skydeck::domain::ids::{CommandId, PlanId};
 use skydeck::domain::query::{Answer, PageRequest, Query, Scope};
 use skydeck::domain::run::{BillRow, RunState};
 use skydeck::domain::time::Ts;
-use skydeck::link::Link;
+use skydeck::engine::api::Link;
 use skydeck::link::remote::RemoteLink;
 use skydeck::store::Store;
 use skydeck::store::actions::{ActionLog, Deed, FileLog, Phase};
