@@ -20,7 +20,7 @@ use skydeck::domain::run::{BillRow, PauseWhy, RunEnd, RunRow, RunState};
 use skydeck::domain::time::Clock;
 use skydeck::domain::who::Who;
 use skydeck::engine::api::Watch;
-use skydeck::erp::FaultKind;
+use skydeck::engine::ports::FaultKind;
 use skydeck::store::Store;
 use skydeck::store::actions::Line;
 

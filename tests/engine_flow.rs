@@ -18,7 +18,7 @@ use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{PauseWhy, Revision, RunEnd, RunState};
 use skydeck::domain::time::Clock;
 use skydeck::engine::api::Notice;
-use skydeck::erp::FaultKind;
+use skydeck::engine::ports::FaultKind;
 use skydeck::store::Store;
 
 fn started(bench: &Bench, n: u64) -> Command {

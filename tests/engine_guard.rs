@@ -374,7 +374,7 @@ async fn one_bill_that_was_called_makes_a_revision_known_and_nothing_else_does()
             (live.production, live.second_person) = (true, true);
             let world = World::of(&bench.clock, "live");
             world.submitted(2..=2);
-            bench.before.push((live, world as std::sync::Arc<dyn skydeck::erp::Erp>));
+            bench.before.push((live, world as std::sync::Arc<dyn skydeck::engine::ports::Erp>));
         }
         assert_eq!(asks_for_two(&mut bench).await, two, "{outcome}");
     }

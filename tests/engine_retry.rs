@@ -11,7 +11,7 @@ use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, FormId, PlanId, RunId};
 use skydeck::domain::reason::Reason;
 use skydeck::domain::run::Revision;
-use skydeck::erp::Erp;
+use skydeck::engine::ports::Erp;
 use skydeck::store::Store as _;
 use skydeck::store::actions::Line;
 

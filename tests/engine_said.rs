@@ -9,7 +9,7 @@ use skydeck::domain::command::Command;
 use skydeck::domain::event::Event;
 use skydeck::domain::ids::RunId;
 use skydeck::domain::run::{Revision, RunEnd, RunState};
-use skydeck::erp::FaultKind;
+use skydeck::engine::ports::FaultKind;
 
 fn message(bench: &Bench, run: RunId, n: u64) -> String {
     match bench.outcome(run, n) {

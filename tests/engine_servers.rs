@@ -24,10 +24,11 @@ use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{PauseWhy, Revision, RunEnd, RunHead, RunState};
 use skydeck::domain::server::{Server, ServerBound};
 use skydeck::domain::who::{Origin, Who};
+use skydeck::engine::ports::Erp;
+use skydeck::erp::KingdeeErp;
 use skydeck::erp::config::{ClientConfig, SignIn};
 use skydeck::erp::refusals::Refusals;
 use skydeck::erp::transport::{CallKind, HttpReply, Transport, TransportFault};
-use skydeck::erp::{Erp, KingdeeErp};
 use skydeck::store::Store;
 
 const HOME: &str = "http://erp.invalid/k3cloud";

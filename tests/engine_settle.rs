@@ -13,7 +13,7 @@ use skydeck::domain::event::Event;
 use skydeck::domain::ids::RunId;
 use skydeck::domain::run::{PauseWhy, RunEnd, RunKind, RunState};
 use skydeck::domain::time::Clock as _;
-use skydeck::erp::FaultKind;
+use skydeck::engine::ports::FaultKind;
 
 /// A run whose calls are all lost, waiting for the server's limit; those of odd number took effect.
 async fn settling(bills: u64) -> (Bench, RunId) {

@@ -16,7 +16,7 @@ use skydeck::domain::query::PlanProblem;
 use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{Revision, RunRow};
 use skydeck::domain::who::{Origin, Who};
-use skydeck::erp::Erp;
+use skydeck::engine::ports::Erp;
 use skydeck::store::actions::{ActionLog, Deed, Line, MemoryLog};
 use skydeck::store::{Store as _, StoreError};
 

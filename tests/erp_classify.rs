@@ -11,7 +11,7 @@ use skydeck::domain::bill::UnknownWhy;
 use skydeck::domain::cause::{BUILT_IN, CauseTable};
 use skydeck::domain::ids::Fid;
 use skydeck::domain::step::Verdict;
-use skydeck::erp::Alarm;
+use skydeck::engine::ports::Alarm;
 use skydeck::erp::classify::{Judged, Mode, judge_write};
 use skydeck::erp::transport::{HttpReply, TransportFault};
 

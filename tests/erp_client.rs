@@ -14,9 +14,10 @@ use skydeck::domain::ids::{EnvId, Fid, FormId};
 use skydeck::domain::plan::WriteOptions;
 use skydeck::domain::run::Flag;
 use skydeck::domain::step::{Verb, Verdict};
+use skydeck::engine::ports::{Alarm, Erp, FaultKind, PageQuery, WriteCall, WriteToken};
+use skydeck::erp::KingdeeErp;
 use skydeck::erp::config::{ClientConfig, SignIn};
 use skydeck::erp::transport::{CallKind, HttpReply, Transport, TransportFault};
-use skydeck::erp::{Alarm, Erp, FaultKind, KingdeeErp, PageQuery, WriteCall, WriteToken};
 use support::clock::TokioClock;
 use support::stub::{Answer, FIRST, Framing, How, Script, Seen, Stub, header, is_login, success};
 
@@ -150,7 +151,9 @@ async fn each_write_has_a_connection_of_its_own() {
     for (fid, no) in [("1", "XSCKD000001"), ("2", "XSCKD000002")] {
         let reply = erp.write(&token(), &audit(&[(fid, no)])).await;
         assert_eq!(reply.verdicts, [(Fid::new(fid), Verdict::Done)]);
-        erp.read_bills(&skydeck::erp::Look::of(&FormId::new("SAL_OUTSTOCK")), &[Fid::new(FIRST.0)]).await.unwrap();
+        erp.read_bills(&skydeck::engine::ports::Look::of(&FormId::new("SAL_OUTSTOCK")), &[Fid::new(FIRST.0)])
+            .await
+            .unwrap();
     }
     let mut connections: Vec<usize> = stub.seen().iter().map(|seen| seen.connection).collect();
     connections.sort_unstable();
@@ -196,8 +199,10 @@ async fn many_ids_are_read_two_hundred_at_a_time() {
     })
     .await;
     let fids: Vec<Fid> = (1..=450_u64).map(Fid::from).collect();
-    let found =
-        client(&stub, signed()).read_bills(&skydeck::erp::Look::of(&FormId::new("SAL_OUTSTOCK")), &fids).await.unwrap();
+    let found = client(&stub, signed())
+        .read_bills(&skydeck::engine::ports::Look::of(&FormId::new("SAL_OUTSTOCK")), &fids)
+        .await
+        .unwrap();
     assert_eq!((found.len(), stub.seen().len()), (225, 3));
     assert_eq!(found[0].approver.as_deref(), Some("demo"));
     assert_eq!(found[0].approved.as_ref().unwrap().as_str(), "2025-01-02T00:00:00");
@@ -207,7 +212,7 @@ async fn many_ids_are_read_two_hundred_at_a_time() {
 async fn status_of_a_bill_that_was_not_asked_is_refused() {
     let stub = stub(|_, _| Answer::default()).await;
     let fault = client(&stub, signed())
-        .read_bills(&skydeck::erp::Look::of(&FormId::new("F")), &[Fid::new("7")])
+        .read_bills(&skydeck::engine::ports::Look::of(&FormId::new("F")), &[Fid::new("7")])
         .await
         .unwrap_err();
     assert_eq!(fault.kind, FaultKind::Unreadable);

@@ -8,7 +8,7 @@ use skydeck::domain::bill::{Failure, UnknownWhy};
 use skydeck::domain::cause::{BUILT_IN, Cause, CauseTable};
 use skydeck::domain::ids::Fid;
 use skydeck::domain::step::Verdict;
-use skydeck::erp::Alarm;
+use skydeck::engine::ports::Alarm;
 use skydeck::erp::classify::{Judged, Mode, judge_write};
 use skydeck::erp::transport::{HttpReply, TransportFault};
 

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use skydeck::domain::cause::{BUILT_IN, Cause, CauseTable};
+use skydeck::engine::ports::{Fault, FaultKind};
 use skydeck::erp::classify::{Ask, Mode, http_fault, query_fault, read_query, transport_fault};
 use skydeck::erp::transport::{HttpReply, TransportFault};
-use skydeck::erp::{Fault, FaultKind};
 
 const ASK: Ask<'static> = Ask { what: "query of SAL_OUTSTOCK", server: "http://erp.invalid/k3cloud/" };
 const SIGN_IN: &str = "Sign in again";

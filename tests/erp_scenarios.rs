@@ -14,8 +14,9 @@ use skydeck::domain::cause::{BUILT_IN, CauseTable};
 use skydeck::domain::ids::{EnvId, Fid, FormId};
 use skydeck::domain::plan::WriteOptions;
 use skydeck::domain::step::{Verb, Verdict};
+use skydeck::engine::ports::{Alarm, Erp, Fault, FaultKind, PageQuery, WriteCall, WriteReply, WriteToken};
+use skydeck::erp::KingdeeErp;
 use skydeck::erp::config::{ClientConfig, SignIn};
-use skydeck::erp::{Alarm, Erp, Fault, FaultKind, KingdeeErp, PageQuery, WriteCall, WriteReply, WriteToken};
 use support::clock::TokioClock;
 use support::stub::{Answer, FIRST, How, Stub, is_login};
 
@@ -212,7 +213,7 @@ async fn run(scenario: &Arc<Scenario>, op: &'static str) -> (String, String, usi
         }
         "read" => {
             let fids: Vec<Fid> = bills.iter().map(|(fid, _)| fid.clone()).collect();
-            match erp.read_bills(&skydeck::erp::Look::of(&form), &fids).await {
+            match erp.read_bills(&skydeck::engine::ports::Look::of(&form), &fids).await {
                 Ok(found) => (format!("rows {}", found.len()), String::new()),
                 Err(fault) => (word_of_fault(&fault), format!("{fault} {fault:?}")),
             }

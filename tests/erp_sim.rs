@@ -12,8 +12,9 @@ use skydeck::domain::cause::{BUILT_IN, CauseTable};
 use skydeck::domain::ids::{EnvId, Fid, FormId};
 use skydeck::domain::plan::WriteOptions;
 use skydeck::domain::step::{Verb, Verdict};
+use skydeck::engine::ports::{Erp, FaultKind, PageQuery, WriteCall, WriteToken};
+use skydeck::erp::KingdeeErp;
 use skydeck::erp::config::{ClientConfig, SignIn};
-use skydeck::erp::{Erp, FaultKind, KingdeeErp, PageQuery, WriteCall, WriteToken};
 use skydeck::sim::{Credentials, SimConfig, SimHandle, demo_credentials, start};
 use support::clock::TokioClock;
 
@@ -94,7 +95,7 @@ async fn every_way_of_signing_in_audits_what_it_says() {
             }
         }
         let fids: Vec<Fid> = found.iter().map(|bill| bill.fid.clone()).collect();
-        let back = erp.read_bills(&skydeck::erp::Look::of(&form()), &fids).await.unwrap();
+        let back = erp.read_bills(&skydeck::engine::ports::Look::of(&form()), &fids).await.unwrap();
         let audited: BTreeSet<Fid> =
             back.iter().filter(|bill| bill.rev.status == Status::Audited).map(|bill| bill.fid.clone()).collect();
         assert_eq!(done, audited, "{}: what was called done is what the server audited", greeting.how);

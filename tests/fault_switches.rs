@@ -15,8 +15,9 @@ use skydeck::domain::cause::{BUILT_IN, CauseTable};
 use skydeck::domain::ids::{EnvId, Fid, FormId};
 use skydeck::domain::plan::WriteOptions;
 use skydeck::domain::step::{Verb, Verdict};
+use skydeck::engine::ports::{Erp, Fault, FaultKind, PageQuery, WriteCall, WriteToken};
+use skydeck::erp::KingdeeErp;
 use skydeck::erp::config::{ClientConfig, SignIn};
-use skydeck::erp::{Erp, Fault, FaultKind, KingdeeErp, PageQuery, WriteCall, WriteToken};
 use skydeck::sim::faults::{FaultPlan, Kind, Rule};
 use skydeck::sim::{SimConfig, SimHandle, WorldConfig, demo_credentials, start};
 use support::clock::TokioClock;
@@ -127,7 +128,7 @@ async fn said(fault: &Rule, call: &str) -> String {
         }
         "read" => {
             return erp
-                .read_bills(&skydeck::erp::Look::of(&form()), &fids)
+                .read_bills(&skydeck::engine::ports::Look::of(&form()), &fids)
                 .await
                 .map_or_else(|f| fault_word(&f), |rows| format!("rows {}", rows.len()));
         }

@@ -30,7 +30,7 @@ use histories::{Around, Mix, Story};
 use skydeck::domain::bill::Status;
 use skydeck::domain::ids::{Fid, OpId};
 use skydeck::domain::step::Verb;
-use skydeck::erp::{Erp, FaultKind};
+use skydeck::engine::ports::{Erp, FaultKind};
 
 /// Histories in an ordinary test run.
 const HISTORIES: u64 = 200;

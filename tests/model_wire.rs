@@ -35,7 +35,7 @@ use skydeck::domain::operation::Operation;
 use skydeck::domain::plan::Column;
 use skydeck::domain::run::BillRow;
 use skydeck::domain::step::Verb;
-use skydeck::erp::Erp;
+use skydeck::engine::ports::Erp;
 use skydeck::sim::{WorldConfig, demo_credentials};
 use skydeck::store::Store;
 

@@ -14,8 +14,9 @@ use skydeck::domain::cause::{BUILT_IN, CauseTable};
 use skydeck::domain::ids::{EnvId, Fid, FormId};
 use skydeck::domain::plan::WriteOptions;
 use skydeck::domain::step::{Verb, Verdict};
+use skydeck::engine::ports::{Erp, FaultKind, WriteCall, WriteToken};
+use skydeck::erp::KingdeeErp;
 use skydeck::erp::config::{ClientConfig, SignIn};
-use skydeck::erp::{Erp, FaultKind, KingdeeErp, WriteCall, WriteToken};
 use support::clock::TokioClock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -95,7 +96,7 @@ async fn call(trusted: &Authority, server: (u16, Arc<AtomicUsize>)) -> (Verdict,
     };
     let reply = erp.write(&WriteToken::issue(EnvId::new("test")), &audit).await;
     let verdict = reply.verdicts.into_iter().next().expect("one bill, one verdict").1;
-    let read = erp.read_bills(&skydeck::erp::Look::of(&form), &[Fid::new("100001")]).await.err();
+    let read = erp.read_bills(&skydeck::engine::ports::Look::of(&form), &[Fid::new("100001")]).await.err();
     let said = read.as_ref().map(ToString::to_string).unwrap_or_default();
     (verdict, read.map(|fault| fault.kind), said, server.1.load(Ordering::SeqCst))
 }

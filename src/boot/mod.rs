@@ -15,9 +15,10 @@ use crate::domain::cause::{BUILT_IN, CauseTable};
 use crate::domain::time::{Clock, Ts};
 use crate::domain::who::Who;
 use crate::domain::zone::Zone;
+use crate::engine::ports::Erp;
+use crate::erp::KingdeeErp;
 use crate::erp::config::{ClientCertificate, ClientConfig, Proxy, SignIn};
 use crate::erp::refusals::Refusals;
-use crate::erp::{Erp, KingdeeErp};
 use crate::secret::{self, Known, Of, SecretError};
 
 mod alerts;

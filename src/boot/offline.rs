@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use crate::domain::bill::Found;
 use crate::domain::ids::{EnvId, Fid};
 use crate::domain::step::{Evidence, Verdict};
-use crate::erp::{Erp, Fault, FaultKind, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken};
+use crate::engine::ports::{
+    Erp, Fault, FaultKind, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken,
+};
 
 /// The client of a verb that only reads the history: every call is refused, none leaves.
 pub struct Offline(pub EnvId);

@@ -15,7 +15,7 @@ use crate::domain::query::{Answer, Query};
 use crate::domain::reason::Reason;
 use crate::domain::server::{Same, Server};
 use crate::engine::api::Link;
-use crate::erp::{Erp, FaultKind};
+use crate::engine::ports::{Erp, FaultKind};
 use crate::text::show;
 
 /// `env list`.

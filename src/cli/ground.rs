@@ -87,7 +87,7 @@ impl Ground {
                 boot::client(config, &base, &self.causes, &self.clock, &self.known, &refusals)?
             } else {
                 // Verbs that only read the history need no secret.
-                Arc::new(boot::Offline(config.environment.id.clone())) as Arc<dyn crate::erp::Erp>
+                Arc::new(boot::Offline(config.environment.id.clone())) as Arc<dyn crate::engine::ports::Erp>
             };
             envs.push((config.environment.clone(), erp));
         }

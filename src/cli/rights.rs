@@ -16,7 +16,7 @@ use crate::domain::env::Environment;
 use crate::domain::operation::{Operation, shown_by};
 use crate::domain::plan::Plan;
 use crate::domain::step::Verb;
-use crate::erp::{Erp, PageQuery, Right};
+use crate::engine::ports::{Erp, PageQuery, Right};
 use crate::text::show;
 
 /// What was found of one plan's query.

@@ -9,7 +9,7 @@ use crate::domain::bill::Found;
 use crate::domain::command::StartParams;
 use crate::domain::ids::Fid;
 use crate::domain::reason::Reason;
-use crate::erp::PageQuery;
+use crate::engine::ports::PageQuery;
 use crate::plan::problem::RenderFault;
 use crate::plan::{condition, render};
 

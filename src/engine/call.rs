@@ -16,7 +16,7 @@ use crate::domain::reason::Reason;
 use crate::domain::run::{Flag, PauseWhy};
 use crate::domain::step::{Intent, Left, Step, Verdict};
 use crate::domain::time::Ts;
-use crate::erp::{Alarm, WriteCall, WriteReply};
+use crate::engine::ports::{Alarm, WriteCall, WriteReply};
 use crate::store::StoreError;
 
 use super::breaker::Ended;

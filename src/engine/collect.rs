@@ -18,7 +18,7 @@ use crate::domain::query::{Look, Preview};
 use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, Collected, Mark, Probe, RunEnd, RunHead, RunKind, Unchanged};
 use crate::domain::time::{ErpDate, Ts};
-use crate::erp::{Fault, FaultKind, FoundPage, PageQuery};
+use crate::engine::ports::{Fault, FaultKind, FoundPage, PageQuery};
 use crate::plan::condition;
 
 use super::control::Stop;

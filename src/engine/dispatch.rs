@@ -17,7 +17,7 @@ use crate::domain::reason::Reason;
 use crate::domain::server::{Same, Server};
 use crate::domain::step::Verb;
 use crate::domain::time::{Clock, Ts};
-use crate::erp::{Erp, Fault, WriteToken};
+use crate::engine::ports::{Erp, Fault, WriteToken};
 
 use super::breaker::{Breaker, Ended};
 use super::pace::Bucket;

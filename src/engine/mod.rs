@@ -22,7 +22,7 @@ use crate::domain::run::RunState;
 use crate::domain::time::Clock;
 use crate::domain::who::Who;
 use crate::engine::api::Watch;
-use crate::erp::Erp;
+use crate::engine::ports::Erp;
 use crate::store::actions::ActionLog;
 use crate::store::{Store, StoreError};
 
@@ -50,6 +50,7 @@ mod pace;
 mod past;
 mod permit;
 mod plans;
+pub mod ports;
 mod pulse;
 mod reading;
 mod receipts;

@@ -10,7 +10,7 @@ use crate::domain::env::Environment;
 use crate::domain::ids::EnvId;
 use crate::domain::reason::Reason;
 use crate::domain::step::Verb;
-use crate::erp::WriteToken;
+use crate::engine::ports::WriteToken;
 
 /// How long an unlock of a read-only environment lasts (docs/design/access.md#write-tokens).
 pub const UNLOCK: Duration = Duration::from_secs(15 * 60);

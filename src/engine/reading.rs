@@ -12,7 +12,7 @@ use crate::domain::operation::Operation;
 use crate::domain::plan::Source;
 use crate::domain::reason::Reason;
 use crate::domain::run::PauseWhy;
-use crate::erp::{Fault, FaultKind, Look};
+use crate::engine::ports::{Fault, FaultKind, Look};
 
 use super::control::back_off;
 use super::dispatch::Dispatch;

@@ -9,7 +9,7 @@ use crate::domain::cause::{Cause, known};
 use crate::domain::event::Event;
 use crate::domain::ids::Fid;
 use crate::domain::run::{PauseWhy, RunKind};
-use crate::erp::Fault;
+use crate::engine::ports::Fault;
 
 use super::control::{Stop, read};
 use super::decide::{Case, Judgement, Moment, OpenCall, judge};

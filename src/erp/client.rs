@@ -19,15 +19,15 @@ use super::refusals::Refusals;
 use super::session::Session;
 use super::transport::{CallKind, HttpReply, Transport, TransportFault};
 use super::wire::{Operation, query_body, write_body};
-use super::{
-    Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, Look, PageQuery, Right, WriteCall, WriteReply, WriteToken,
-};
 use super::{evidence, sign};
 use crate::domain::bill::Found;
 use crate::domain::cause::CauseTable;
 use crate::domain::ids::{Fid, FormId};
 use crate::domain::step::{Evidence, Verb, Verdict};
 use crate::domain::time::Clock;
+use crate::engine::ports::{
+    Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, Look, PageQuery, Right, WriteCall, WriteReply, WriteToken,
+};
 
 const FORMS: &str = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService.";
 

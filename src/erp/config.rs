@@ -93,7 +93,7 @@ pub struct Proxy {
 /// Settings of one client.
 #[derive(Clone)]
 pub struct ClientConfig {
-    /// Environment the client belongs to; a [`super::WriteToken`] for another one is refused.
+    /// Environment the client belongs to; a [`crate::engine::ports::WriteToken`] for another one is refused.
     pub env: EnvId,
     /// Server address including `/k3cloud/`, without credentials.
     pub base_url: String,

@@ -9,8 +9,8 @@ use super::client::KingdeeErp;
 use super::session::{Generation, set_cookie};
 use super::transport::{CallKind, HttpReply};
 use super::wire::{LoginReply, login_body};
-use super::{Fault, FaultKind, Greeting};
 use crate::domain::ids::FormId;
+use crate::engine::ports::{Fault, FaultKind, Greeting};
 
 const AUTH: &str = "Kingdee.BOS.WebApi.ServicesStub.AuthService.";
 

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Fault;
+use crate::engine::ports::Fault;
 
 /// The server's address and the user. Not the account set: the same person with the same secret is usually behind the name
 /// in all of them, and a lock that comes too late costs more than a sign-in that a person has to order.

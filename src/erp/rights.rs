@@ -2,7 +2,6 @@
 //!
 //! Invariant: the one call names a bill that no server has (id 0), and it is never repeated.
 
-use super::Right;
 use super::classify::{Ask, Mode, transport_fault};
 use super::client::KingdeeErp;
 use super::transport::CallKind;
@@ -10,6 +9,7 @@ use super::wire::{Envelope, Operation, Reason, write_body};
 use crate::domain::ids::{Fid, FormId};
 use crate::domain::plan::WriteOptions;
 use crate::domain::step::Verb;
+use crate::engine::ports::Right;
 
 /// MsgCodes that refuse the user, whatever the bill: no permission, no licence, administrators barred
 /// (docs/design/wire.md#msgcode).

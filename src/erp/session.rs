@@ -5,8 +5,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Fault;
 use super::transport::HttpReply;
+use crate::engine::ports::Fault;
 
 /// Which login a call was made under.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

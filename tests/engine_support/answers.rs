@@ -8,7 +8,9 @@ use skydeck::domain::bill::{Failure, Found, Status, UnknownWhy};
 use skydeck::domain::ids::Fid;
 use skydeck::domain::step::{Evidence, Verb, Verdict};
 use skydeck::domain::time::ErpDate;
-use skydeck::erp::{Alarm, Erp, Fault, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken};
+use skydeck::engine::ports::{
+    Alarm, Erp, Fault, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken,
+};
 
 use super::rules::{CLOSE, SUBMIT, is_done, is_ready, op_of};
 use super::world::{Doc, Late, State, Trouble, World, date, matches};

@@ -27,8 +27,8 @@ use skydeck::domain::server::Server;
 use skydeck::domain::step::{Step, Verb};
 use skydeck::domain::time::Clock;
 use skydeck::domain::who::Who;
+use skydeck::engine::ports::Erp;
 use skydeck::engine::{Engine, Found, Parts, PlanSource};
-use skydeck::erp::Erp;
 use skydeck::store::Store;
 use skydeck::store::actions::{ActionLog, MemoryLog};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use skydeck::domain::bill::Status;
 use skydeck::domain::ids::Fid;
 use skydeck::domain::step::Verb;
-use skydeck::erp::WriteCall;
+use skydeck::engine::ports::WriteCall;
 
 use super::world::{Doc, Post, Trouble, World};
 

@@ -8,7 +8,7 @@ use skydeck::domain::bill::{Found, Rev, Status};
 use skydeck::domain::ids::{EnvId, Fid};
 use skydeck::domain::step::Verb;
 use skydeck::domain::time::ErpDate;
-use skydeck::erp::{Fault, FaultKind};
+use skydeck::engine::ports::{Fault, FaultKind};
 
 use super::US;
 use super::clock::TokioClock;

@@ -18,7 +18,7 @@ use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, RunId};
 use skydeck::domain::plan::{Plan, Policy};
 use skydeck::domain::run::{BillRow, Revision, RunState};
 use skydeck::domain::time::Clock;
-use skydeck::erp::Erp;
+use skydeck::engine::ports::Erp;
 use skydeck::store::Store;
 
 use crate::engine_support::rules::{OPS, op_of};

@@ -12,9 +12,10 @@ use serde_json::Value;
 use skydeck::domain::ids::{EnvId, Fid, OpId};
 use skydeck::domain::step::Verb;
 use skydeck::domain::time::Clock;
+use skydeck::engine::ports::Erp;
+use skydeck::erp::KingdeeErp;
 use skydeck::erp::config::{ClientConfig, SignIn};
 use skydeck::erp::transport::{CallKind, HttpReply, Transport, TransportFault};
-use skydeck::erp::{Erp, KingdeeErp};
 use skydeck::sim::{self, RequestParts, WorldConfig, demo_credentials};
 
 use super::oracle::{Found, Real, Truth, Wrong};

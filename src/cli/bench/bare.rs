@@ -18,12 +18,12 @@ use crate::domain::ids::Fid;
 use crate::domain::plan::Plan;
 use crate::domain::step::Verb;
 use crate::domain::time::Clock;
+use crate::engine::ports::{Erp, PageQuery};
 use crate::erp::config::{Address, SignIn};
 use crate::erp::http::HttpTransport;
 use crate::erp::sign;
 use crate::erp::transport::{CallKind, Transport};
 use crate::erp::wire::{Operation, write_body};
-use crate::erp::{Erp, PageQuery};
 
 /// Bills of one status read, as in the engine.
 const READ: usize = 200;
@@ -51,7 +51,7 @@ pub async fn run(cell: &Cell, plan: &Plan, causes: &Arc<CauseTable>, clock: &Arc
         tokio::spawn(async move {
             let rows = {
                 let (form, id_path, number_path) = (&source.form, &source.id_path, &source.number_path);
-                reader.read_bills(&crate::erp::Look { form, id_path, number_path, fields: &[] }, &chunk).await
+                reader.read_bills(&crate::engine::ports::Look { form, id_path, number_path, fields: &[] }, &chunk).await
             };
             rows.map(|rows| rows.into_iter().map(|row| row.fid).collect::<Vec<_>>())
         })

@@ -25,7 +25,8 @@ use crate::domain::ids::{CommandId, EnvId, Fid, PlanId, RunId};
 use crate::domain::run::RunState;
 use crate::domain::time::Clock;
 use crate::engine::api::{Link, Notice};
-use crate::erp::{Erp, Fault, FoundPage, Greeting, KingdeeErp, Look, PageQuery, WriteCall, WriteReply, WriteToken};
+use crate::engine::ports::{Erp, Fault, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken};
+use crate::erp::KingdeeErp;
 
 /// What a run took.
 #[derive(Clone, Debug, Default)]

@@ -5,9 +5,9 @@ use super::session::{Loss, loss_in, loss_of};
 use super::{Mode, excerpt, is_text_401};
 use crate::domain::cause::{Cause, CauseTable, known};
 use crate::domain::folded::folded;
+use crate::engine::ports::{Fault, FaultKind};
 use crate::erp::transport::{HttpReply, TransportFault};
 use crate::erp::wire::{QueryAnswer, Reason, Status, WireError, read_rows};
-use crate::erp::{Fault, FaultKind};
 
 /// What the server says, with a status that is no success, when the account set is wrong
 /// (docs/design/wire.md#who-is-calling).

@@ -9,7 +9,7 @@ use crate::domain::bounds;
 use crate::domain::cause::{Cause, CauseTable, Repeat, known};
 use crate::domain::ids::Fid;
 use crate::domain::step::Verdict;
-use crate::erp::Alarm;
+use crate::engine::ports::Alarm;
 use crate::erp::transport::{HttpReply, TransportFault};
 use crate::erp::wire::{Entity, Envelope, QueryAnswer, Reason, Status, read_rows};
 
