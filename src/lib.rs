@@ -24,12 +24,13 @@
 //! - [`plan`]: the vendor's plan files ⇄ [`domain::plan::Plan`]; templates, conditions, lint, import, schedules. Pure.
 //! - [`store`]: trait `Store`; `memory` for tests; `local` = journal (the truth) + sled (an index in blocks, the latest changes in a memtable before it, rebuildable);
 //!   `doctor`, `backup`, `prune`; `actions` the action log's file.
-//! - [`erp`]: trait `Erp` and the Kingdee client: signing, sessions, strict decoding, classification.
 //! - [`engine`]: the one writer of facts, one runner a run, one dispatcher an environment, recovery, settling.
-//!   `guard`: roles, and the lines of the action log before and after.
+//!   `guard`: roles, and the lines of the action log before and after. [`engine::api`]: submit, ask, watch: how every
+//!   reader and every verb talks to it. [`engine::ports`]: trait `Erp`, what it asks of an ERP.
+//! - [`erp`]: the Kingdee client behind that trait: signing, sessions, strict decoding, classification.
+//! - [`link`]: the engine in this process (`local`) or through the socket of the process that holds the data directory
+//!   (`serve`, `remote`, `frame`).
 //! - [`host`]: what a process that stays does beside the engine: schedules, alerts, metrics. Readers of the link.
-//! - [`link`]: submit, ask, watch: how every reader and every verb talks to the engine, in this process (`local`) or through
-//!   the socket of the process that holds the data directory (`serve`, `remote`, `frame`).
 //! - [`ui`]: model, update, view, key table, languages, themes. No I/O, no clock.
 //! - [`shell`]: terminal guard, input, the loop, the screen writer, exports.
 //! - [`term`]: bytes of the terminal to keys, pastes and clicks; knows nothing of the product.

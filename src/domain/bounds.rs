@@ -1,7 +1,7 @@
 //! How much of a text from outside is kept, and how long texts and lists of an order may be, in one place.
 //!
 //! Invariant: nothing of an order beyond its bound reaches the store, the action log or another reader. What is cut says so, with the length of the rest and the hash of the whole; the whole answer of a writing call
-//! is kept as evidence up to [`crate::store::BODY_LIMIT`].
+//! is kept as evidence up to `store::BODY_LIMIT`.
 
 use std::fmt::Write as _;
 
@@ -132,7 +132,7 @@ mod tests {
         let once = cut(&long, WORDS).unwrap();
         assert!(once.len() <= WORDS && once.starts_with("库存不足。"), "{}", once.len());
         let (kept, said) = once.split_once('…').unwrap();
-        let hash = crate::store::hex(&sha2::Sha256::digest(&long));
+        let hash = sha2::Sha256::digest(&long).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         assert_eq!(said, format!("⟨+{} bytes, sha256 {}⟩", long.len() - kept.len(), &hash[..16]));
         assert_eq!((cut(&once, WORDS), words(once.clone())), (None, once));
         assert_eq!((cut("审核", 6), cell("短")), (None, "短".to_owned()));

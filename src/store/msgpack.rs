@@ -490,6 +490,10 @@ mod tests {
     use serde::Serialize;
 
     use super::*;
+    use crate::domain::bill::Failure;
+    use crate::domain::cause::Cause;
+    use crate::domain::ids::EnvId;
+    use crate::domain::reason::Reason;
 
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     struct Nothing;
@@ -607,6 +611,29 @@ mod tests {
             let _ = read::<serde_json::Value>(&bytes);
             let _ = read::<de::IgnoredAny>(&bytes);
         }
+    }
+
+    #[test]
+    fn a_reason_keeps_its_arguments_and_a_sentence_of_before_is_one_too() {
+        let failure = Failure { cause: Cause::new("stock"), msg_code: Some(11), field: None, message: "原话".into() };
+        let reasons = [
+            Reason::Legacy { said: "interrupted while collecting".into() },
+            Reason::CanaryUnknown {},
+            Reason::Breaker { cause: None, n: 9, of: 20 },
+            Reason::PlanWide { failure },
+            Reason::NoCounterpart {
+                source: EnvId::new("prod"),
+                target: EnvId::new("test"),
+                found: 2,
+                first: vec!["A1".into()],
+            },
+            Reason::Unattended { minutes: 30, why: Some(Box::new(Reason::CanaryUnknown {})) },
+        ];
+        for reason in reasons {
+            assert_eq!(read::<Reason>(&rmp_serde::to_vec_named(&reason).unwrap()).unwrap(), reason);
+        }
+        let tomorrow = rmp_serde::to_vec_named(&serde_json::json!({"k": "of_tomorrow"})).unwrap();
+        assert!(read::<Reason>(&tomorrow).is_err());
     }
 
     #[test]

@@ -308,7 +308,7 @@ mod tests;
 #[cfg(test)]
 mod stored {
     use super::*;
-    use crate::store::msgpack::read;
+    use rmp_serde::from_slice as read;
 
     #[test]
     fn a_sentence_of_before_is_legacy_and_everything_else_keeps_its_arguments() {
