@@ -478,11 +478,10 @@ fn an_owner_tells_of_a_run_that_fails_when_nobody_watches() {
     assert_eq!(hook.heard().len(), 1, "once");
 }
 
-#[test]
-fn words_from_outside_are_no_markup_and_no_escape() {
-    use skydeck::host::alerts::words::{Tongue, message};
-    let hostile = "库存不足 \u{1b}[2J\u{202e} <at user_id=\"all\"></at> @all";
-    let item = Item {
+const HOSTILE: &str = "库存不足 \u{1b}[2J\u{202e} <at user_id=\"all\"></at> <@all> @all @li";
+
+fn hostile_item() -> Item {
+    Item {
         what: What::Stopped,
         plan: skydeck::domain::ids::PlanId::new("p"),
         name: "方案 **[x](http://evil.invalid)**".into(),
@@ -491,27 +490,58 @@ fn words_from_outside_are_no_markup_and_no_escape() {
         run: run_id(1),
         sum: skydeck::domain::run::Tally::default(),
         op: skydeck::domain::ids::OpId::default(),
-        detail: hostile.into(),
+        detail: HOSTILE.into(),
         reason: Some("legacy".into()),
         reason_args: None,
         ended: true,
         untold: false,
         unseen: false,
         since: None,
-        why: Some(Reason::legacy(hostile)),
+        why: Some(Reason::legacy(HOSTILE)),
         at: Ts(0),
         times: 3,
-    };
+    }
+}
+
+#[test]
+fn words_from_outside_are_no_markup_and_no_escape() {
+    use skydeck::host::alerts::words::{Tongue, message};
+    let item = hostile_item();
     for tongue in [Tongue::Zh, Tongue::En] {
         let told = message(tongue, std::slice::from_ref(&item), &[], &str::to_owned, "host");
         for text in [told.text.as_str(), told.markdown.as_str(), told.json["text"].as_str().unwrap()] {
             assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
-            // Nobody is called: a robot calls by a tag, and by lists that are never sent.
-            assert!(!text.contains('<') && text.contains("@all"), "{text:?}");
+            // What calls people is a tag; the words around it stay.
+            assert!(!text.contains('<') && text.contains("@all @li"), "{text:?}");
         }
         assert!(!told.markdown.contains("](http"), "{}", told.markdown);
         assert!(told.title.contains(if tongue == Tongue::Zh { "生产" } else { "PRODUCTION" }));
         assert!(told.text.contains("×3"), "{}", told.text);
+    }
+}
+
+/// `@all` in words calls nobody: robots call whoever stands in a list beside the words, and a body holds nothing but those.
+#[tokio::test]
+async fn a_robot_is_sent_the_words_alone_and_no_list_of_people_to_call() {
+    use skydeck::host::alerts::send::{Kind, Sender, Target};
+    use skydeck::host::alerts::words::{Tongue, message};
+    let told = message(Tongue::Zh, &[hostile_item()], &[], &str::to_owned, "host");
+    let markdown = told.markdown.as_str();
+    for (kind, body) in [
+        (
+            Kind::DingTalk,
+            serde_json::json!({"msgtype": "markdown", "markdown": {"title": told.title, "text": markdown}}),
+        ),
+        (Kind::WeCom, serde_json::json!({"msgtype": "markdown", "markdown": {"content": markdown}})),
+        (Kind::Feishu, serde_json::json!({"msg_type": "text", "content": {"text": told.text}})),
+    ] {
+        let robot = Receiver::start("200 OK", r#"{"errcode":0,"code":0}"#);
+        let target = Target { name: "t".into(), kind, url: robot.url("/"), token: None, secret: None };
+        let sent = Sender::new(vec![target]).unwrap().send(&told, || 0).await;
+        assert_eq!(sent, [("t".to_owned(), Ok(()))]);
+        let (_, _, heard) = robot.heard().remove(0);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&heard).unwrap(), body);
+        assert!(heard.contains("@all") && !heard.contains('<'), "{heard}");
     }
 }
 

@@ -41,9 +41,8 @@ impl Site {
         let place = Place::with(6, "", "[retention]\naudited = \"1d\"\n");
         let (early, late) = (place.dir.path().join("early"), place.dir.path().join("late"));
         for (sweep, to) in [(false, &early), (true, &late)] {
-            let verb = ["run", "sal_outstock_audit", "--yes", "--sweep"];
-            let out = place.verb(&verb[..if sweep { 4 } else { 3 }]);
-            assert!(matches!(out.status.code(), Some(0 | 1)), "{}", said(&out));
+            let verb = ["run", "sal_outstock_audit", "--yes", "--json", "--sweep"];
+            place::ended_as_it_says(&place.verb(&verb[..if sweep { 5 } else { 4 }]));
             copy(&place.data(), to);
         }
         Self { place, early, late }

@@ -61,6 +61,83 @@ fn looks_like_latin(u: u32) -> bool {
 mod tests {
     use super::*;
 
+    /// The spans of scalars for which it is true.
+    fn spans(is: impl Fn(char) -> bool) -> Vec<(u32, u32)> {
+        let mut spans: Vec<(u32, u32)> = Vec::new();
+        for u in (0..=0x10_FFFF).filter(|u| char::from_u32(*u).is_some_and(&is)) {
+            match spans.last_mut() {
+                Some((_, last)) if *last + 1 == u => *last = u,
+                _ => spans.push((u, u)),
+            }
+        }
+        spans
+    }
+
+    #[test]
+    fn these_characters_are_never_shown_as_themselves_and_no_others() {
+        let mut expected = vec![
+            // Controls, and the format characters of the standard (Cf), those that only sit between two lines with them.
+            (0x00, 0x1F),
+            (0x7F, 0x9F),
+            (0xAD, 0xAD),
+            (0x600, 0x605),
+            (0x61C, 0x61C),
+            (0x6DD, 0x6DD),
+            (0x70F, 0x70F),
+            (0x890, 0x891),
+            (0x8E2, 0x8E2),
+            (0x200B, 0x200F),
+            (0x2028, 0x202E),
+            (0x2060, 0x206F),
+            (0xFEFF, 0xFEFF),
+            (0x110BD, 0x110BD),
+            (0x110CD, 0x110CD),
+            (0x13430, 0x1345F),
+            (0x1BCA0, 0x1BCA3),
+            (0x1D173, 0x1D17A),
+            // What draws nothing although it is a letter or a mark; the Braille cell without a dot.
+            (0x34F, 0x34F),
+            (0x115F, 0x1160),
+            (0x17B4, 0x17B5),
+            (0x180B, 0x180F),
+            (0x2800, 0x2800),
+            (0x3164, 0x3164),
+            (0xFE00, 0xFE0F),
+            (0xFFA0, 0xFFA0),
+            (0xFFF0, 0xFFFB),
+            // Private use, and what is no character; tags, and selectors of variants.
+            (0xE000, 0xF8FF),
+            (0xFDD0, 0xFDEF),
+            (0xDFFFE, 0xE0FFF),
+            (0xEFFFE, 0x10_FFFF),
+        ];
+        expected.extend((0..0xD).map(|plane| (plane << 16 | 0xFFFE, plane << 16 | 0xFFFF)));
+        expected.sort_unstable();
+        assert_eq!(spans(hostile), expected);
+    }
+
+    #[test]
+    fn look_alikes_are_the_letters_of_these_blocks_and_no_others() {
+        let expected = [
+            (0x370, 0x58F),     // Greek, Cyrillic, Armenian
+            (0x13A0, 0x13FF),   // Cherokee
+            (0x1C80, 0x1C8F),   // Cyrillic
+            (0x1F00, 0x1FFF),   // Greek
+            (0x2100, 0x214F),   // letter-like signs
+            (0x2160, 0x2188),   // Roman numerals
+            (0xA640, 0xA69F),   // Cyrillic
+            (0xAB70, 0xABBF),   // Cherokee
+            (0xFF10, 0xFF19),   // fullwidth digits
+            (0xFF21, 0xFF3A),   // and letters
+            (0xFF41, 0xFF5A),   // and small ones
+            (0x1D400, 0x1D7FF), // mathematical alphabets
+        ];
+        assert_eq!(spans(|c| looks_like_latin(u32::from(c))), expected);
+        let beside = |text: &str| spans(|c| mixed_script(&format!("{text}{c}")));
+        assert_eq!(beside("A"), expected);
+        assert_eq!(beside("单-"), [], "nothing of ours that they could be taken for");
+    }
+
     #[test]
     fn what_nobody_can_see_is_not_written() {
         for nothing in [

@@ -14,13 +14,16 @@ use crate::pty::{PATIENCE, Pty, Start};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_skydeck");
 
-/// A verb with `--json` that brought its run to an end: the exit is the one its sum leads to.
+/// A verb with `--json` that brought its run to an end: the exit is the one its sum leads to, the last that was printed.
 pub fn ended_as_it_says(out: &Output) {
     let said = String::from_utf8_lossy(&out.stdout);
-    let sum: serde_json::Value = serde_json::from_str(said.lines().last().unwrap_or_default()).unwrap();
+    let lines = said.lines().rev().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let sum = lines.into_iter().find(|line| line.get("sum_closes").is_some());
+    let sum = sum.unwrap_or_else(|| panic!("no sum: {said}{}", String::from_utf8_lossy(&out.stderr)));
     let n = |name: &str| sum[name].as_u64().unwrap_or_else(|| panic!("no {name}: {sum}"));
     let expected = if n("unknown") > 0 { 3 } else { i32::from(n("failed") > 0) };
-    assert!(n("found") > 0 && n("not_reached") == 0, "{sum}");
+    let ended = if n("found") > 0 { "completed" } else { "empty" };
+    assert_eq!((sum["state"].as_str(), n("not_reached")), (Some(ended), 0), "{sum}");
     assert_eq!(out.status.code(), Some(expected), "{sum} {}", String::from_utf8_lossy(&out.stderr));
 }
 
