@@ -67,8 +67,9 @@ pub mod link;
 pub mod plan;
 pub mod secret;
 pub mod shell;
-pub mod sim;
 pub mod store;
-pub mod term;
 pub mod text;
 pub mod ui;
+
+pub use skydeck_sim as sim;
+pub use skydeck_term as term;

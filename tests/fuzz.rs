@@ -340,7 +340,7 @@ static PANICS: AtomicU64 = AtomicU64::new(0);
 async fn requests_to_the_simulator_that_begin_valid() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if info.location().is_some_and(|at| at.file().contains("src/sim")) {
+        if info.location().is_some_and(|at| at.file().contains("crates/sim/src")) {
             PANICS.fetch_add(1, Ordering::SeqCst);
         }
         before(info);

@@ -19,7 +19,7 @@ fn quoted(cell: &str) -> Vec<String> {
 }
 
 fn rooms() -> Vec<Room> {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md")).unwrap();
+    let page = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
     let table = page.lines().skip_while(|line| !line.starts_with("| Room |")).skip(2);
     table
         .take_while(|line| line.starts_with('|'))
@@ -34,13 +34,41 @@ fn rooms() -> Vec<Room> {
         .collect()
 }
 
-/// The paths below the crate that code names.
-fn used(code: &str) -> impl Iterator<Item = &str> {
-    code.match_indices("crate::").filter_map(|(at, found)| {
+/// What follows a prefix of paths wherever code names it.
+fn after<'a>(code: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    code.match_indices(prefix).filter_map(|(at, found)| {
         let before = code[..at].chars().next_back();
         let part_of_a_name = before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':');
         (!part_of_a_name).then(|| &code[at + found.len()..])
     })
+}
+
+/// Where the rooms of other crates are: how code begins a path into them, and the room that is meant, where it does not
+/// stand in the path.
+fn crates() -> Vec<(String, Option<String>)> {
+    let lib = fs::read_to_string(src().join("lib.rs")).unwrap();
+    let uses = lib.lines().filter_map(|line| line.strip_prefix("pub use skydeck_")?.strip_suffix(';'));
+    uses.map(|path| match path.split_once(" as ") {
+        Some((name, room)) => (format!("skydeck_{name}::"), Some(room.to_owned())),
+        None => (format!("skydeck_{}::", path.split_once("::").unwrap().0), None),
+    })
+    .collect()
+}
+
+/// The rooms, with what is meant in them, that a file names outside of its own crate, or in the program's outside of its room.
+fn used(file: &Path, code: &str) -> Vec<String> {
+    let mut paths: Vec<String> = Vec::new();
+    if file.starts_with(src()) {
+        paths.extend(after(code, "crate::").map(str::to_owned));
+    }
+    for (prefix, room) in crates() {
+        paths.extend(after(code, &prefix).map(|path| match &room {
+            Some(room) => format!("{room}::{path}"),
+            None => path.to_owned(),
+        }));
+    }
+    let end = |c: char| c.is_whitespace() || c == ';';
+    paths.iter().map(|path| path.split(end).next().unwrap().to_owned()).collect()
 }
 
 /// Whether a path begins with another, whole names only.
@@ -74,17 +102,27 @@ fn names(code: &str, path: &str) -> bool {
     })
 }
 
-fn src() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The files of a room: a folder, or one file.
+fn src() -> PathBuf {
+    root().join("src")
+}
+
+/// The files of a room: a folder or a file of the program, a crate, or a folder of one.
 fn files_of(room: &str) -> Vec<PathBuf> {
+    let name = crates().into_iter().find(|(_, of)| of.as_deref() == Some(room)).map(|(prefix, _)| prefix);
+    let name = name.map_or(room.to_owned(), |prefix| prefix["skydeck_".len()..prefix.len() - "::".len()].to_owned());
+    let mut folders = vec![src().join(room), root().join("crates").join(name).join("src")];
+    let packages = fs::read_dir(root().join("crates")).unwrap();
+    folders.extend(packages.map(|package| package.unwrap().path().join("src").join(room)));
     let mut files = Vec::new();
-    let (folder, file) = (src().join(room), src().join(format!("{room}.rs")));
-    if folder.is_dir() {
-        rust_files(&folder, &mut files);
+    // The first that is there: a crate may have a module of another room's name.
+    if let Some(folder) = folders.iter().find(|folder| folder.is_dir()) {
+        rust_files(folder, &mut files);
     }
+    let file = src().join(format!("{room}.rs"));
     files.extend(file.is_file().then_some(file));
     files
 }
@@ -98,10 +136,10 @@ fn no_room_imports_what_it_must_not() {
         for file in files {
             let code = code(&file);
             let ours = room.ours.as_ref();
-            let may = |path| ours.is_none_or(|ours| ours.iter().chain([&room.name]).any(|ours| within(path, ours)));
-            for path in used(&code).filter(|path| !may(path)) {
-                let path: String = path.chars().take_while(|c| !c.is_whitespace() && *c != ';').collect();
-                faults.push(format!("{}: `{}` must not use crate::{path}", file.display(), room.name));
+            let may =
+                |path: &String| ours.is_none_or(|ours| ours.iter().chain([&room.name]).any(|ours| within(path, ours)));
+            for path in used(&file, &code).iter().filter(|path| !may(path)) {
+                faults.push(format!("{}: `{}` must not use {path}", file.display(), room.name));
             }
             for foreign in &room.never {
                 if names(&code, &format!("{foreign}::")) {
@@ -118,8 +156,15 @@ fn every_room_has_its_row() {
     let rooms: Vec<String> = rooms().into_iter().map(|room| room.name).collect();
     let lib = fs::read_to_string(src().join("lib.rs")).unwrap();
     let modules = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
-    for module in modules {
-        assert!(rooms.iter().any(|room| room == module), "{module} has no row in docs/architecture.md");
+    let crates = lib.lines().filter_map(|line| line.strip_prefix("pub use skydeck_")?.strip_suffix(';'));
+    let named = crates.flat_map(|path| match path.split_once(" as ") {
+        Some((_, room)) => vec![room],
+        None => path.split_once("::").unwrap().1.trim_matches(['{', '}']).split(", ").collect(),
+    });
+    let all: Vec<&str> = modules.chain(named).collect();
+    assert_eq!(all.len(), rooms.len(), "{all:?} {rooms:?}");
+    for room in all {
+        assert!(rooms.iter().any(|row| row == room), "{room} has no row in docs/architecture.md");
     }
 }
 
@@ -127,9 +172,7 @@ fn every_room_has_its_row() {
 fn the_pure_layers_have_no_clock() {
     let mut faults = Vec::new();
     for folder in ["domain", "plan", "text", "store", "erp", "engine", "link", "ui"] {
-        let mut files = Vec::new();
-        rust_files(&src().join(folder), &mut files);
-        for file in files {
+        for file in files_of(folder) {
             let code = code(&file);
             for clock in ["Utc::now", "Local::now", "SystemTime::now", "std::time::Instant::now", "thread::sleep"] {
                 if code.contains(clock) {
@@ -145,6 +188,7 @@ fn the_pure_layers_have_no_clock() {
 fn only_the_permission_check_issues_write_tokens() {
     let mut files = Vec::new();
     rust_files(&src(), &mut files);
+    rust_files(&root().join("crates"), &mut files);
     for file in files {
         let issues = code(&file).contains("WriteToken::issue(");
         assert!(!issues || file.ends_with("engine/permit.rs"), "{} issues a write token", file.display());
@@ -153,8 +197,10 @@ fn only_the_permission_check_issues_write_tokens() {
 
 #[test]
 fn the_check_would_notice() {
-    let code = "use crate::store::Store; pub(crate) fn f(_: &crate::engine::api::Link) { mycrate::x() }";
-    assert_eq!(used(code).map(|path| &path[..5]).collect::<Vec<_>>(), ["store", "engin"]);
+    let code =
+        "use crate::store::Store; pub(crate) fn f(_: &crate::engine::api::Link) { skydeck_term::x(mycrate::y()) }";
+    assert_eq!(used(&src().join("x.rs"), code), ["store::Store", "engine::api::Link)", "term::x(mycrate::y())"]);
+    assert_eq!(used(&root().join("crates/x/src/x.rs"), code), ["term::x(mycrate::y())"]);
     assert!(within("engine::api::Link", "engine::api") && within("engine::api;", "engine::api"));
     assert!(!within("engine::apis", "engine::api") && !within("engine::ports::Erp", "engine::api"));
     assert!(!within("{store::Store, ui}", "store"), "a list of rooms is not read, so it is refused");

@@ -34,7 +34,8 @@ fn files() -> Vec<PathBuf> {
 fn sources() -> Vec<(PathBuf, String)> {
     files()
         .into_iter()
-        .filter(|p| p.extension().is_some_and(|e| e == "rs") && p.starts_with(root().join("src")))
+        .filter(|p| p.extension().is_some_and(|e| e == "rs"))
+        .filter(|p| p.starts_with(root().join("src")) || p.starts_with(root().join("crates")))
         .map(|p| (p.clone(), fs::read_to_string(&p).unwrap()))
         .collect()
 }
@@ -90,10 +91,13 @@ fn no_tracked_file_is_a_megabyte() {
 
 #[test]
 fn every_dependency_says_why_it_is_there() {
-    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    let section = manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
-    for line in section.lines().filter(|l| l.contains('=')) {
-        assert!(line.contains(" # ") || line.starts_with("serde ="), "no reason given: {line}");
+    let crates = fs::read_dir(root().join("crates")).unwrap().map(|package| package.unwrap().path());
+    for package in crates.chain([root().to_path_buf()]) {
+        let manifest = fs::read_to_string(package.join("Cargo.toml")).unwrap();
+        let section = manifest.split("\n[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+        for line in section.lines().filter(|l| l.contains('=')) {
+            assert!(line.contains(" # "), "{}: no reason given: {line}", package.display());
+        }
     }
 }
 
@@ -212,7 +216,7 @@ fn every_row_that_a_fault_file_names_stands_in_the_matrix() {
 }
 
 /// Folders whose files pages name.
-const NAMED: [&str; 6] = ["src/", "tests/", "benches/", "fuzz/", "contrib/", ".ci/"];
+const NAMED: [&str; 7] = ["src/", "crates/", "tests/", "benches/", "fuzz/", "contrib/", ".ci/"];
 
 #[test]
 fn every_file_that_a_page_names_is_there() {

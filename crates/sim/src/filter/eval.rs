@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 
 use super::{Expr, Op, Operand, Test};
-use crate::sim::value::{Mismatch, Value, compare};
+use crate::value::{Mismatch, Value, compare};
 
 impl<F> Expr<F> {
     /// Whether the row given by `value` satisfies the expression: `None` is SQL's unknown, which selects nothing.

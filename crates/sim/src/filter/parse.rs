@@ -4,7 +4,7 @@
 
 use super::lex::{Token, tokens};
 use super::{Expr, FilterError, Literal, Op, Operand, Test};
-use crate::sim::value::parse_time;
+use crate::value::parse_time;
 
 /// Parentheses and `not`s inside each other; more is refused.
 const MAX_DEPTH: usize = 128;

@@ -5,7 +5,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use super::{Expr, Literal, Op, Operand, Test};
-use crate::sim::value::time_text;
+use crate::value::time_text;
 
 impl<F: Display> Display for Expr<F> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
