@@ -59,7 +59,6 @@
 pub mod boot;
 pub mod cli;
 pub mod config;
-pub mod domain;
 pub mod engine;
 pub mod erp;
 pub mod host;
@@ -68,8 +67,8 @@ pub mod plan;
 pub mod secret;
 pub mod shell;
 pub mod store;
-pub mod text;
 pub mod ui;
 
+pub use skydeck_core::{domain, text};
 pub use skydeck_sim as sim;
 pub use skydeck_term as term;

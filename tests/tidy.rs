@@ -287,7 +287,7 @@ fn reads(code: &str, event: &str) -> bool {
 
 #[test]
 fn the_table_of_facts_and_readers_is_true() {
-    let events = fs::read_to_string(root().join("src/domain/event.rs")).unwrap();
+    let events = fs::read_to_string(root().join("crates/core/src/domain/event.rs")).unwrap();
     let body = events.split("pub enum Event {").nth(1).unwrap().split("\n}").next().unwrap();
     let named =
         body.lines().filter_map(|line| line.strip_prefix("    ")).filter(|line| line.starts_with(char::is_uppercase));
