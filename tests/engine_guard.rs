@@ -97,6 +97,7 @@ async fn a_role_is_asked_for_each_order_and_a_refusal_leaves_its_line() {
     assert_eq!(refused, 8, "each refusal of somebody with a role has its line");
     let knocks: Vec<Line> = lines(&bench).into_iter().filter(|l| l.deed.action == "attach").collect();
     assert_eq!((knocks.len(), knocks[0].deed.by.uid, knocks[0].deed.n), (1, 4000, 1));
+    assert_eq!(knocks[0].deed.code.as_deref(), Some("no_role"));
 }
 
 fn store_entry(bench: &Bench) -> Event {

@@ -55,6 +55,7 @@ fn each_hostile_string_has_its_visible_form() {
         ("mark on nothing", "\u{301}a", "⟨301⟩a"),
         ("mark on an escape", "\x1b\u{301}[2J", "␛⟨301⟩[2J"),
         ("prepended sign", "\u{600}1", "⟨600⟩1"),
+        ("skin tone", "👍\u{1f3fd}", "👍⟨1F3FD⟩"),
         ("accent", "e\u{301}", "e\u{301}"),
         ("a syllable", "\u{1100}\u{1161}\u{11a8}", "\u{1100}\u{1161}\u{11a8}"),
         ("Chinese", "字段“基本单位”是必填项，①－㈱", "字段“基本单位”是必填项，①－㈱"),
@@ -98,7 +99,25 @@ fn lines_are_lines_where_they_are_wanted() {
 fn bytes_of_another_encoding_are_spelled() {
     // GBK for 审核.
     assert_eq!(show_bytes(b"\xC9\xF3\xBA\xCB ok", DETAIL).as_str(), "⟨xC9⟩⟨xF3⟩⟨xBA⟩⟨xCB⟩ ok");
-    assert_eq!(show_bytes("审\u{301}".as_bytes(), 4).as_str(), "审⟨xCC⟩…⟨+1 bytes⟩");
+    for (raw, max, text, changed, cut) in [
+        (b"ok".as_slice(), 9, "ok", false, 0),
+        (b"ok", 2, "ok", false, 0),
+        (b"ok", 1, "o…⟨+1 bytes⟩", true, 1),
+        (b"\xff", 9, "⟨xFF⟩", true, 0),
+        (b"a\x1b", 9, "a␛", true, 0),
+        ("审\u{301}".as_bytes(), 4, "审⟨xCC⟩…⟨+1 bytes⟩", true, 1),
+    ] {
+        let shown = show_bytes(raw, max);
+        assert_eq!((shown.as_str(), shown.changed(), shown.cut()), (text, changed, cut), "{raw:x?} {max}");
+    }
+    assert_eq!(
+        hexdump(b"0123456789abcdef0123456789ABCDEF~", 33),
+        [
+            "00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef",
+            "00000010  30 31 32 33 34 35 36 37  38 39 41 42 43 44 45 46  0123456789ABCDEF",
+            "00000020  7e                                                ~",
+        ]
+    );
     assert_eq!(
         hexdump("审核 ok\x1b[2J".as_bytes(), 12),
         ["00000000  e5 ae a1 e6 a0 b8 20 6f  6b 1b 5b 32              ...... ok.[2", "…⟨+1 bytes⟩"]

@@ -344,6 +344,21 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_fault_of_the_end_hides_nothing_of_the_verb_and_is_hidden_by_its_fault_alone() {
+        let fault = |exit| Err(Stop::both(exit, "it is damaged", "已损坏"));
+        for (verb, ended, exit) in [
+            (Ok(Exit::Failed), Ok(()), Ok(Exit::Failed)),
+            (Ok(Exit::Ok), fault(Exit::Output), Ok(Exit::Output)),
+            (Ok(Exit::Failed), fault(Exit::Unsound), Ok(Exit::Unsound)),
+            (Ok(Exit::Unknown), fault(Exit::Output), Ok(Exit::Unknown)),
+            (Err(Stop::usage("no such plan")), Ok(()), Err(Exit::Usage)),
+            (Err(Stop::usage("no such plan")), fault(Exit::Unsound), Err(Exit::Usage)),
+        ] {
+            assert_eq!(after(verb, ended, true).map_err(|stop| stop.exit), exit);
+        }
+    }
+
+    #[test]
     fn an_error_has_the_exit_of_its_kind() {
         assert_eq!(Stop::usage("m").exit, Exit::Usage);
         assert_eq!(Stop::from(std::io::Error::other("full")).exit, Exit::Output);

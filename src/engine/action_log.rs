@@ -157,6 +157,7 @@ mod tests {
         assert_eq!(knocks(7, 60, 3), [1001], "the ones that were not told are counted");
         // However many there are, what is remembered of them is bounded.
         let all: usize = (100..100 + 10_000).map(|uid| knocks(uid, 61, 1).len()).sum();
-        assert!(all <= STRANGERS + 1, "{all}");
+        assert_eq!(all, STRANGERS - 2 + 1, "two are known, and those beyond share one");
+        assert_eq!(lock(&strangers.0).len(), STRANGERS + 1);
     }
 }

@@ -79,7 +79,6 @@ impl Bucket {
         self.refill(now);
         self.configured = per_minute.max(1);
         self.allowed = f64::from(self.configured);
-        self.tokens = self.tokens.min(burst(self.allowed));
     }
 
     /// Calls a minute allowed as of the last look at it.
@@ -95,7 +94,7 @@ impl Bucket {
     /// Whether the server's wish to slow down is still felt.
     pub fn is_slowed(&mut self, now: Duration) -> bool {
         self.refill(now);
-        self.asked.is_some() && (now < self.hold || self.allowed < f64::from(self.configured))
+        now < self.hold || self.allowed < f64::from(self.configured)
     }
 
     /// Until when no call leaves, and when the configured rate is back at the latest, where nobody asks again: good answers
@@ -169,7 +168,6 @@ impl Bucket {
             self.since = (0, 0);
             let least = (self.reached().unwrap_or(0.0) * LEFT).max(1.0);
             self.allowed = (self.allowed.min(self.usable()) / 2.0).max(least).min(f64::from(self.configured));
-            self.tokens = self.tokens.min(burst(self.allowed));
         }
         halves
     }
@@ -410,6 +408,58 @@ mod tests {
         assert_eq!(drain(&mut bucket, s(0)), 5);
         assert!(bucket.slow_down(Some(s(0)), s(2), s(2)));
         assert_eq!((drain(&mut bucket, s(2)), bucket.take(s(2))), (2, Err(s(2))));
+    }
+
+    #[test]
+    fn the_wait_is_what_is_missing_of_a_token_and_no_shorter_than_a_clock_can_tell() {
+        let ms = Duration::from_millis;
+        let mut bucket = Bucket::new(60, s(0));
+        assert_eq!(drain(&mut bucket, s(0)), 5);
+        assert_eq!((bucket.take(ms(250)), bucket.take(ms(500))), (Err(ms(750)), Err(ms(500))));
+        let mut bucket = Bucket::new(60_000, s(0));
+        assert_eq!(drain(&mut bucket, s(0)), 5);
+        assert_eq!(bucket.take(Duration::from_micros(500)), Err(ms(1)), "half a millisecond");
+    }
+
+    #[test]
+    fn where_half_the_pace_is_all_of_it_a_wish_is_felt_as_long_as_its_pause() {
+        let mut bucket = Bucket::new(1, s(0));
+        assert!(!bucket.is_slowed(s(0)));
+        assert!(bucket.slow_down(Some(s(5)), s(0), s(1)));
+        assert!(bucket.is_slowed(s(5)) && !bucket.is_slowed(s(6)));
+    }
+
+    #[test]
+    fn what_left_before_the_last_counted_wish_or_with_it_makes_a_pause_longer_at_most() {
+        let mut bucket = Bucket::new(600, s(0));
+        assert!(bucket.slow_down(None, s(0), s(10)));
+        assert!(!bucket.slow_down(None, s(10), s(11)), "it left when the wish was counted");
+        assert_eq!(bucket.take(s(11)), Ok(()));
+        // A wish that does not count hides none that does: the call had left after the first.
+        assert!(!bucket.slow_down(None, s(5), s(20)));
+        assert!(!bucket.slow_down(None, s(15), s(25)));
+        assert_eq!(bucket.take(s(25)), Err(PLAIN_HOLD));
+        // Nor is a whole pace halved by one that was answered very late.
+        assert_eq!((bucket.take(s(3600)), bucket.allowed()), (Ok(()), 600));
+        assert!(!bucket.slow_down(Some(s(1)), s(9), s(3600)));
+        assert_eq!((bucket.take(s(3600)), bucket.allowed()), (Err(s(1)), 600));
+    }
+
+    #[test]
+    fn twenty_answers_lie_between_two_halvings() {
+        let mut bucket = Bucket::new(600, s(0));
+        assert!(bucket.slow_down(None, s(0), s(1)));
+        let halved: Vec<u64> = (1..=40)
+            .filter(|n| {
+                let at = s(1 + n);
+                if n % 2 == 0 {
+                    return bucket.slow_down(None, at, at);
+                }
+                bucket.answered(at, at);
+                false
+            })
+            .collect();
+        assert_eq!(halved, [20, 40]);
     }
 
     #[test]

@@ -548,6 +548,28 @@ mod tests {
     }
 
     #[test]
+    fn the_bound_of_a_line_is_exact_and_what_names_nothing_is_written_however_long() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open(dir.path());
+        let last = |result: String| {
+            log.inner.write(Deed { result, ..deed(Phase::After, "a") }).unwrap();
+            let text = written(dir.path()).pop().unwrap();
+            let line: Line = serde_json::from_str(&text).unwrap();
+            // Without the hash, in whose place a brace stood.
+            (text.rsplit_once(",\"h\":").unwrap().0.len() + 1, line.deed.ids.len())
+        };
+        last("x".to_owned());
+        let (length, _) = last("x".to_owned());
+        let of = |length_wanted: usize| "x".repeat(1 + length_wanted - length);
+        assert_eq!(last(of(LONGEST)), (LONGEST, 2));
+        assert_eq!(last(of(LONGEST + 1)).1, 1, "half of them");
+        assert_eq!(last(of(2 * LONGEST)).1, 0);
+        let none = Deed { ids: Vec::new(), result: "x".repeat(2 * LONGEST), ..deed(Phase::After, "a") };
+        log.inner.write(none).unwrap();
+        assert_eq!(check(dir.path()).rows.len(), 6);
+    }
+
+    #[test]
     fn what_is_accepted_is_the_file_as_it_is_and_only_where_something_was_wrong() {
         let dir = tempfile::tempdir().unwrap();
         let log = open(dir.path());

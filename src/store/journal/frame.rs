@@ -258,7 +258,16 @@ mod tests {
         let facts: Vec<Fact> =
             (7..).zip(&events).map(|(seq, event)| Fact { seq: Seq(seq), at: Ts(9), event: event.clone() }).collect();
         let payload = pack(Seq(7), Ts(9), &facts).unwrap();
-        assert!(payload.windows(raw.len()).any(|bytes| bytes == raw));
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Written<'e> {
+            Ours(&'e Event),
+            Theirs(std::collections::BTreeMap<&'e str, u32>),
+        }
+        let theirs = Written::Theirs(std::collections::BTreeMap::from([("zz", 70_000)]));
+        let written = vec![Written::Ours(&events[0]), theirs, Written::Ours(&events[2])];
+        let as_read = codec::pack(&Group { first: Seq(7), at: Ts(9), events: written }).unwrap();
+        assert_eq!(payload, as_read, "byte for byte, and nothing around it");
         assert_eq!(super::facts(&payload).unwrap(), facts);
         assert_eq!(count(&payload), Some(3));
         let known = [facts[0].clone(), facts[2].clone()];

@@ -138,12 +138,6 @@ impl Flaw {
 }
 
 impl LogFault {
-    /// The word scripts read: the variant's name.
-    pub fn code(&self) -> String {
-        let tagged = serde_json::to_value(self).ok();
-        tagged.as_ref().and_then(|v| v.get("k")?.as_str()).unwrap_or_default().to_owned()
-    }
-
     /// In English.
     pub fn en(&self) -> String {
         self.words().0.into_owned()

@@ -129,11 +129,36 @@ mod tests {
             ("单据编号", 7, "单据编…", "单据编…", "…据编号"),
             ("单据编号", 6, "单据…", "单据… ", "…编号"),
             ("e\u{301}单", 2, "e\u{301}…", "e\u{301}…", "…"),
+            ("ab", 1, "…", "…", "…"),
         ] {
             assert_eq!(clip(text, cells), cut, "{text:?} {cells}");
             assert_eq!(pad(text, cells), filled, "{text:?} {cells}");
             assert_eq!(clip_start(text, cells), from_end, "{text:?} {cells}");
         }
         assert_eq!(pad_start("12", 4), "  12");
+    }
+
+    #[test]
+    fn a_terminal_set_up_for_old_fonts_gives_two_cells_to_what_is_ambiguous_and_to_nothing_else() {
+        let (narrow, wide) = (Measure::Narrow, Measure::Wide);
+        assert_eq!(Measure::default(), narrow);
+        for (cluster, cells, there) in [
+            ("a", 1, 1),
+            ("①", 1, 2),
+            ("─", 1, 2),
+            ("…", 1, 2),
+            ("Ω", 1, 2),
+            ("α\u{301}", 1, 2),
+            ("é", 1, 2),
+            ("ë", 1, 1),
+            ("单", 2, 2),
+            ("👍", 2, 2),
+            ("", 0, 0),
+        ] {
+            assert_eq!((narrow.cluster(cluster), wide.cluster(cluster)), (cells, there), "{cluster}");
+        }
+        for (measure, stand_in) in [(narrow, "\u{fffd}"), (wide, "?")] {
+            assert_eq!((measure.stand_in(), measure.cluster(stand_in)), (stand_in, 1));
+        }
     }
 }

@@ -32,9 +32,8 @@ pub fn csv_safe(raw: &str) -> String {
 /// `-12`, `+3.50`, `1,000.25`, `-1e5`: digits with sign, separators and exponent, and nothing else.
 fn is_number(text: &str) -> bool {
     let body = text.strip_prefix(['-', '+']).unwrap_or(text);
-    body.starts_with(|c: char| c.is_ascii_digit())
-        && body.replace(',', "").parse::<f64>().is_ok()
-        && body.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'e' | b'E' | b'-' | b'+'))
+    // What begins with a digit and is read as a number has no letters but an exponent's.
+    body.starts_with(|c: char| c.is_ascii_digit()) && body.replace(',', "").parse::<f64>().is_ok()
 }
 
 /// A JSON text in which what a terminal obeys, or what reorders or hides its neighbours, stands as `\u` escapes. Outside of
@@ -129,6 +128,15 @@ mod tests {
             ("-1,000.25", "-1,000.25"),
             ("-1+cmd|' /C calc'!A0", "'-1+cmd|' /C calc'!A0"),
             ("-inf", "'-inf"),
+            ("-nan", "'-nan"),
+            ("-.5", "'-.5"),
+            ("+-5", "'+-5"),
+            ("-1-2", "'-1-2"),
+            ("-1e5", "-1e5"),
+            ("-1e", "'-1e"),
+            ("-0x10", "'-0x10"),
+            ("-1_0", "'-1_0"),
+            ("-1infinity", "'-1infinity"),
             ("XSCKD000123", "XSCKD000123"),
             ("借方\n100", "借方⏎100"),
             ("", ""),

@@ -80,8 +80,47 @@ mod tests {
             ("https://user:pw@erp.invalid/k3?x", "https://erp.invalid/k3?x"),
             ("the password is wrong", "the password is wrong"),
             ("审核失败 secret=密码", "审核失败 secret=[REDACTED]"),
+            // Where nothing stands nothing is taken out, and what follows is still looked at.
+            ("password=", "password="),
+            ("secret: ", "secret: "),
+            ("token=;password=x", "token=;password=[REDACTED]"),
+            // An @ behind an address is not its user's.
+            ("at http://a.invalid mail me@b.invalid", "at http://a.invalid mail me@b.invalid"),
+            ("http://a.invalid/x@y", "http://a.invalid/x@y"),
+            (r#"["http://a.invalid","x@y"]"#, r#"["http://a.invalid","x@y"]"#),
+            ("'http://a.invalid' x@y", "'http://a.invalid' x@y"),
+            ("http://u:p@a.invalid then ftp://v@b.invalid/c", "http://a.invalid then ftp://b.invalid/c"),
+            ("http://u:p@ss@a.invalid", "http://a.invalid"),
         ] {
             assert_eq!(without_secrets(text), want);
+        }
+    }
+
+    #[test]
+    fn the_value_of_every_secret_name_is_taken_out_in_every_form() {
+        let names = "password passwd secret token sessionid session_id cookie authorization appsec";
+        for name in names.split(' ') {
+            for name in [name.to_owned(), name.to_uppercase(), format!("X-My-{name}"), format!("app_{name}")] {
+                let whole_line = ["cookie", "authorization"].iter().any(|end| name.to_lowercase().ends_with(end));
+                for (before, after) in [
+                    ("=", ""),
+                    (": ", "\nnext"),
+                    (" = '", "\r\n"),
+                    ("\": \"", "\"}"),
+                    ("\\\": \\\"", "\" x"),
+                    ("_=", " x"),
+                    ("=", ", x"),
+                    ("=", ";x"),
+                    ("=", "&x"),
+                    ("=", ")x"),
+                    ("='", "'x"),
+                ] {
+                    let kept = if whole_line && !after.starts_with(['\n', '\r']) { "" } else { after };
+                    let (text, want) =
+                        (format!("{name}{before}v4lue{after}"), format!("{name}{before}[REDACTED]{kept}"));
+                    assert_eq!(without_secrets(&text), want);
+                }
+            }
         }
     }
 }

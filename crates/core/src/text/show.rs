@@ -169,7 +169,6 @@ fn fuses_with_itself(c: char) -> bool {
 pub(super) fn sign(out: &mut String, c: char) {
     match c {
         '\n' => out.push('⏎'),
-        '\r' => out.push('␍'),
         '\t' => out.push('⇥'),
         '\u{7f}' => out.push('␡'),
         c if u32::from(c) < 0x20 => out.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('␦')),
@@ -233,5 +232,8 @@ mod tests {
         let lines = show_lines("a\r\nb\n", 9);
         assert_eq!(lines.iter().map(Shown::as_str).collect::<Vec<_>>(), ["a", "b"]);
         assert!(lines.iter().all(|line| !line.changed()));
+        let lines = show_lines("a\nbc", 3);
+        let told: Vec<_> = lines.iter().map(|line| (line.as_str(), line.changed(), line.cut())).collect();
+        assert_eq!(told, [("a", false, 0), ("b", false, 0), ("…⟨+1 bytes⟩", true, 1)]);
     }
 }
