@@ -63,12 +63,12 @@ pub mod engine;
 pub mod erp;
 pub mod host;
 pub mod link;
-pub mod plan;
 pub mod secret;
 pub mod shell;
-pub mod store;
 pub mod ui;
 
 pub use skydeck_core::{domain, text};
+pub use skydeck_plan as plan;
 pub use skydeck_sim as sim;
+pub use skydeck_store as store;
 pub use skydeck_term as term;

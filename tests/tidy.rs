@@ -272,7 +272,7 @@ const READERS: [(&str, &[&str]); 5] = [
     ("past", &["src/engine/past.rs"]),
     ("alerts", &["src/host/alerts/watch.rs"]),
     ("metrics", &["src/host/metrics.rs"]),
-    ("account", &["src/store/account/mod.rs"]),
+    ("account", &["crates/store/src/account/mod.rs"]),
 ];
 
 fn cells(row: &str) -> Vec<String> {

@@ -19,7 +19,6 @@ use crate::domain::run::{Revision, RunHead, RunKind, RunState};
 use crate::domain::who::Who;
 use crate::engine::api::Notice;
 use crate::plan::render::{self, RenderContext, RenderError};
-use crate::store::StoreError;
 use crate::store::actions::{IDS, Phase};
 
 use super::Inner;
@@ -70,12 +69,6 @@ pub(super) fn bad_plan(problem: PlanProblem) -> Refusal {
 /// A query of a plan that cannot be rendered.
 fn unrendered(error: &RenderError) -> Refusal {
     Refusal::BadPlan(Reason::PlanProblem { said: error.to_string(), zh: Some(error.in_chinese()) })
-}
-
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Self {
-        Self::Store(Reason::Disk { said: error.to_string() })
-    }
 }
 
 impl Inner {

@@ -1,0 +1,144 @@
+//! A plan to start from: `plan new`.
+//!
+//! Invariant: what it prints is read without a note (but for what an environment must allow), lints without a warning, and
+//! selects bills that its call can act on.
+
+use serde_json::{Value, json};
+
+use skydeck_core::domain::ids::{EnvId, FormId};
+use skydeck_core::domain::operation::shown_by;
+use skydeck_core::domain::step::Verb;
+
+use super::show;
+
+/// Base data, and price lists, that keep their number in FNumber and, as a rule, their id elsewhere than in FID.
+const IDS: [(&str, &str); 6] = [
+    ("BD_MATERIAL", "FMATERIALID"),
+    ("BD_Customer", "FCUSTID"),
+    ("BD_Supplier", "FSupplierId"),
+    ("BD_Currency", "FCURRENCYID"),
+    ("PUR_PriceCategory", "FID"),
+    ("BD_SAL_PriceList", "FID"),
+];
+
+/// Where a form keeps its id, as far as it is known.
+pub(super) fn id_of(form: &str) -> Option<&'static str> {
+    IDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(form)).map(|(_, id)| *id)
+}
+
+/// The text of a new plan for a form: bills that the call can act on, by modification date. `submit`: submit before the
+/// audit. An operation declares the effect that its name tells; where it tells none, use [`new_operation`].
+pub fn new_plan(form: &FormId, env: Option<&EnvId>, verb: &Verb, submit: bool) -> String {
+    let shown = match verb {
+        Verb::Operation(name) => shown_by(name),
+        Verb::Submit | Verb::Audit => None,
+    };
+    lay_out(form, env, verb, submit, shown)
+}
+
+/// The text of a new plan that executes an operation, which is done where `field` holds `value`.
+pub fn new_operation(form: &FormId, env: Option<&EnvId>, name: &str, field: &str, value: &str) -> String {
+    lay_out(form, env, &Verb::Operation(name.to_owned()), false, Some((field, value)))
+}
+
+/// What the filter asks for beside the mark: the statuses that the call acts on, and what is not done yet.
+fn wanted(verb: &Verb, submit: bool, shown: Option<(&str, &str)>) -> String {
+    match (verb, shown) {
+        (Verb::Audit, _) if submit => "FDocumentStatus in ('A','B')".to_owned(),
+        (Verb::Audit, _) => "FDocumentStatus='B'".to_owned(),
+        (Verb::Submit, _) => "FDocumentStatus in ('Z','A','D')".to_owned(),
+        (Verb::Operation(_), None) => "FDocumentStatus='C'".to_owned(),
+        // A mark of Kingdee's holds A or B.
+        (Verb::Operation(name), Some((field, value))) if shown_by(name) == shown => {
+            let before = if value == "B" { "A" } else { "B" };
+            format!("FDocumentStatus='C' and {field}='{before}'")
+        }
+        (Verb::Operation(_), Some((field, value))) => {
+            format!("FDocumentStatus='C' and {field}<>'{}'", value.replace('\'', "''"))
+        }
+    }
+}
+
+fn entry(field: &str, label: &str, value: &str) -> Value {
+    json!({"field": field, "label": label, "type": "string", "value": value})
+}
+
+/// The columns: id, number, date where the form is one of bills, status, modification date, and what the effect looks at.
+fn columns(id: &str, number: &str, field: Option<&str>) -> Vec<Value> {
+    let mut columns = vec![entry(id, "单据内码", id), entry(number, "单据编号", number)];
+    if number == "FBillNo" {
+        columns.push(entry("FDate", "日期", "FDate"));
+    }
+    columns.push(entry("FDocumentStatus", "单据状态", "FDocumentStatus"));
+    columns.push(entry("FModifyDate", "修改时间", "FModifyDate"));
+    if let Some(field) = field.filter(|field| !columns.iter().any(|c| c["value"] == *field)) {
+        let label = match field {
+            "FCloseStatus" => "关闭状态",
+            "FForbidStatus" => "禁用状态",
+            other => other,
+        };
+        columns.push(entry(&field.replace('.', "_"), label, field));
+    }
+    columns
+}
+
+fn target(form: &FormId, verb: &Verb, id: &str) -> Value {
+    let mut request = vec![entry("FormId", "业务对象表单Id", form.as_str())];
+    let (api, name) = match verb {
+        Verb::Submit => ("Submit", "提交单据".to_owned()),
+        Verb::Audit => ("Audit", "审核单据".to_owned()),
+        Verb::Operation(operation) => {
+            request.push(entry("Operation", "操作编码", operation));
+            ("excuteOperation", format!("执行 {operation}"))
+        }
+    };
+    if *verb == Verb::Audit {
+        request.push(entry("IsVerifyProcInst", "检验单据关联运行", "true"));
+        request.push(entry("IgnoreInterationFlag", "是否允许忽略交互", "false"));
+    }
+    request.push(entry("Ids", "id集合", &format!("{{{{{id}}}}}")));
+    json!({"api": api, "name": name, "effect": "EXECUTE", "method": "POST", "request": request})
+}
+
+fn lay_out(form: &FormId, env: Option<&EnvId>, verb: &Verb, submit: bool, shown: Option<(&str, &str)>) -> String {
+    let listed = id_of(form.as_str());
+    let base_data = form.as_str().to_ascii_uppercase().starts_with("BD_");
+    let id = listed.unwrap_or("FID");
+    let number = if listed.is_some() || base_data { "FNumber" } else { "FBillNo" };
+    let mut policy = json!({
+        "page_size": 1000, "batch": 1, "submit": submit && *verb == Verb::Audit, "overlap": "10m", "sweep_hours": 24,
+    });
+    if let Value::Object(map) = &mut policy {
+        if id != "FID" {
+            map.insert("id".to_owned(), json!(id));
+        }
+        if let Some((field, value)) = shown {
+            map.insert("done".to_owned(), json!([[field, "in", value]]));
+        }
+        if let Some(env) = env {
+            map.insert("env".to_owned(), json!(env));
+        }
+    }
+    let filter = format!("FModifyDate>='{{{{LAST_SYNC_TIME|datetime}}}}' and {}", wanted(verb, submit, shown));
+    show::text(&json!({
+        "source": {
+            "api": "executeBillQuery",
+            "name": format!("{form} 查询"),
+            "effect": "QUERY",
+            "method": "POST",
+            "id": id,
+            "number": number,
+            "request": columns(id, number, shown.map(|(field, _)| field)),
+            "otherRequest": [
+                entry("FormId", "业务对象表单Id", form.as_str()),
+                entry("FilterString", "过滤条件", &filter),
+                entry("OrderString", "排序", &format!("{id} ASC")),
+                entry("Limit", "最大行数", "{{PAGINATION_PAGE_SIZE}}"),
+                entry("StartRow", "开始行索引", "{{PAGINATION_START_ROW}}"),
+                entry("FieldKeys", "需查询的字段key集合", ""),
+            ],
+        },
+        "target": target(form, verb, id),
+        "skydeck": policy,
+    }))
+}

@@ -1,0 +1,124 @@
+//! The revision of a plan: a hash over its meaning, to which approvals and runs are bound.
+//!
+//! Invariant: order of keys and columns, labels, names and unknown keys do not matter; anything that changes what is
+//! asked, what is called, or when, gives another revision.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use skydeck_core::domain::ids::PlanRev;
+use skydeck_core::domain::plan::{CONFIRM_EVERY, Plan};
+use skydeck_core::domain::step::Verb;
+
+use super::effect;
+use super::policy::duration_text;
+use super::template::canonical;
+
+/// The revision of a plan.
+pub fn of(plan: &Plan) -> PlanRev {
+    let digest = Sha256::digest(sorted(&meaning(plan)).as_bytes());
+    let digits = digest.iter().flat_map(|b| [b >> 4, b & 15]);
+    PlanRev(digits.filter_map(|d| char::from_digit(u32::from(d), 16)).collect())
+}
+
+/// What a plan means, as a value: the base of revision, diff and `plan show --effective`.
+pub fn meaning(plan: &Plan) -> Value {
+    let columns: serde_json::Map<String, Value> =
+        plan.source.columns.iter().map(|c| (c.key.clone(), Value::from(c.path.clone()))).collect();
+    let mut condition: Vec<Vec<String>> = plan
+        .source
+        .condition
+        .iter()
+        .map(|group| {
+            let mut all: Vec<String> =
+                group.iter().map(|c| format!("{} {} {}", c.field, word(c.logic), json!(c.value))).collect();
+            all.sort();
+            all.dedup();
+            all
+        })
+        .collect();
+    condition.sort();
+    condition.dedup();
+    let verb = match &plan.target.verb {
+        Verb::Submit => "Submit".to_owned(),
+        Verb::Audit => "Audit".to_owned(),
+        Verb::Operation(name) => format!("excuteOperation {name}"),
+    };
+    let options = &plan.target.options;
+    let mut flags: Vec<&str> = plan.target.stripped_flags.iter().map(|f| f.0.as_str()).collect();
+    flags.sort_unstable();
+    let policy = &plan.policy;
+    let mut meaning = json!({
+        "env": plan.env,
+        "target_env": plan.target_env,
+        "source": {
+            "form": plan.source.form,
+            "columns": columns,
+            "filter": canonical(&plan.source.filter),
+            "mark_column": plan.source.mark_column,
+            "id": plan.source.id_path,
+            "number": plan.source.number_path,
+            "top_rows": plan.source.top_rows,
+            "condition": condition,
+        },
+        "target": {
+            "call": verb,
+            "form": plan.target.form,
+            "NetworkCtrl": options.network_ctrl,
+            "IsVerifyProcInst": options.verify_proc_inst,
+            "IgnoreInterationFlag": options.ignore_interaction,
+            "CreateOrgId": options.create_org,
+            "UseOrgId": options.use_org,
+            "stripped_flags": flags,
+        },
+        "policy": {
+            "page_size": policy.page_size,
+            "batch": policy.batch,
+            "submit": policy.submit,
+            "overlap": duration_text(policy.overlap),
+            "sweep_hours": policy.sweep_hours,
+            "max_attempts": policy.max_attempts,
+            "carry_over": policy.carry_over,
+            "schedule": policy.schedule,
+            "remedy": policy.remedy.as_ref().map(|r| json!({
+                "cron": r.cron,
+                "filter": r.filter.as_deref().map(canonical),
+            })),
+        },
+    });
+    // Only where they are given: a plan of before keeps the revision it had.
+    if let Some(Value::Object(map)) = meaning.get_mut("policy") {
+        if !policy.done.is_empty() {
+            map.insert("done".to_owned(), effect::written_all(&policy.done));
+        }
+        if policy.confirm_every != CONFIRM_EVERY {
+            map.insert("confirm_every".to_owned(), json!(policy.confirm_every));
+        }
+        if let Some(mine) = &policy.mine {
+            map.insert("mine".to_owned(), json!(mine));
+        }
+        if !policy.retry_unchanged.is_probe() {
+            map.insert("retry_unchanged".to_owned(), json!(policy.retry_unchanged.word()));
+        }
+    }
+    meaning
+}
+
+fn word(logic: skydeck_core::domain::plan::Logic) -> String {
+    format!("{logic:?}").to_lowercase()
+}
+
+/// JSON with the keys of every object in order.
+fn sorted(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let mut keys: Vec<&String> = map.keys().collect();
+            keys.sort();
+            let inner: Vec<String> =
+                keys.iter().map(|k| format!("{}:{}", json!(k), sorted(map.get(*k).unwrap_or(&Value::Null)))).collect();
+            format!("{{{}}}", inner.join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(sorted).collect::<Vec<_>>().join(",")),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,149 @@
+//! What the index needs of whatever holds it: ordered bytes, and batches that apply together.
+//!
+//! Invariant: a batch is seen whole or not at all by a reader that starts after it.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{PoisonError, RwLock};
+
+use crate::StoreError;
+
+/// Changes that apply together: a value, or `None` to delete.
+pub type Batch = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+/// A key with its value.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
+/// Ordered bytes.
+pub trait Kv: Send + Sync {
+    /// One value.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+    /// At most `max` entries between two bounds, from the low end, or from the high end when `back`.
+    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError>;
+    /// Applies changes together.
+    fn apply(&self, batch: Batch) -> Result<(), StoreError>;
+    /// One value, for a reader that asks for many keys near each other: `near` keeps what was read for the last ones.
+    fn near<'n>(&self, key: &[u8], near: &'n mut Near) -> Result<Option<&'n [u8]>, StoreError> {
+        near.value = self.get(key)?;
+        near.loads += 1;
+        Ok(near.value.as_deref())
+    }
+}
+
+/// What a reader of many keys keeps between them.
+#[derive(Debug, Default)]
+pub struct Near {
+    /// The last value, where values are read one by one.
+    pub(super) value: Option<Vec<u8>>,
+    /// Where many come together: those read last.
+    pub(super) blocks: super::blocks::Held,
+    /// Times something had to be read for it.
+    pub(super) loads: u64,
+}
+
+/// An index in memory.
+#[derive(Debug, Default)]
+pub struct MemKv(RwLock<BTreeMap<Vec<u8>, Vec<u8>>>);
+
+impl Kv for MemKv {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
+    }
+
+    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
+        if is_empty(low, high) {
+            return Ok(Vec::new());
+        }
+        let map = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let range = map.range::<[u8], _>((low, high)).map(|(k, v)| (k.clone(), v.clone()));
+        Ok(if back { range.rev().take(max).collect() } else { range.take(max).collect() })
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        let mut map = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for (key, value) in batch {
+            match value {
+                Some(value) => map.insert(key, value),
+                None => map.remove(&key),
+            };
+        }
+        Ok(())
+    }
+}
+
+/// Whether nothing can lie between two bounds (such ranges make ordered maps panic).
+pub fn is_empty(low: Bound<&[u8]>, high: Bound<&[u8]>) -> bool {
+    match (low, high) {
+        (Bound::Included(l), Bound::Included(h)) => l > h,
+        (Bound::Included(l) | Bound::Excluded(l), Bound::Excluded(h)) | (Bound::Excluded(l), Bound::Included(h)) => {
+            l >= h
+        }
+        _ => false,
+    }
+}
+
+/// Walks a range in pieces, so that a page never holds more than it needs.
+pub struct Walk<'k, K: Kv + ?Sized> {
+    kv: &'k K,
+    low: Bound<Vec<u8>>,
+    high: Bound<Vec<u8>>,
+    back: bool,
+    piece: usize,
+    held: std::vec::IntoIter<Entry>,
+    done: bool,
+}
+
+impl<'k, K: Kv + ?Sized> Walk<'k, K> {
+    /// Walks from `low` to `high`, or from `high` to `low` when `back`.
+    pub fn new(kv: &'k K, low: Bound<Vec<u8>>, high: Bound<Vec<u8>>, back: bool) -> Self {
+        Self { kv, low, high, back, piece: 32, held: Vec::new().into_iter(), done: false }
+    }
+
+    /// Walks everything that begins with a prefix.
+    pub fn prefix(kv: &'k K, prefix: Vec<u8>, back: bool) -> Self {
+        let high = super::key::after_prefix(&prefix).map_or(Bound::Unbounded, Bound::Excluded);
+        Self::new(kv, Bound::Included(prefix), high, back)
+    }
+
+    fn fetch(&mut self) -> Result<(), StoreError> {
+        let got = self.kv.scan(bound(&self.low), bound(&self.high), self.back, self.piece)?;
+        self.done = got.len() < self.piece;
+        if let Some((last, _)) = got.last() {
+            let edge = Bound::Excluded(last.clone());
+            if self.back {
+                self.high = edge;
+            } else {
+                self.low = edge;
+            }
+        }
+        self.piece = (self.piece * 4).min(1024);
+        self.held = got.into_iter();
+        Ok(())
+    }
+}
+
+impl<K: Kv + ?Sized> Iterator for Walk<'_, K> {
+    type Item = Result<Entry, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(entry) = self.held.next() {
+                return Some(Ok(entry));
+            }
+            if self.done {
+                return None;
+            }
+            if let Err(e) = self.fetch() {
+                self.done = true;
+                return Some(Err(e));
+            }
+        }
+    }
+}
+
+fn bound(b: &Bound<Vec<u8>>) -> Bound<&[u8]> {
+    match b {
+        Bound::Included(k) => Bound::Included(k.as_slice()),
+        Bound::Excluded(k) => Bound::Excluded(k.as_slice()),
+        Bound::Unbounded => Bound::Unbounded,
+    }
+}

@@ -1,0 +1,506 @@
+//! Keyset pages of bills, runs and actions: by index where one fits the filter, else a bounded scan.
+//!
+//! Invariant: a call looks at no more than [`SCAN`] rows, decodes at most [`SLICE`] in vain and reads at most [`LOADS`]
+//! blocks for single rows, so it takes milliseconds; a cursor names a place, not an offset, so rows that come or go
+//! elsewhere never shift a page.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use super::Index;
+use super::asked::{Word, is_whole, means, plain, slots};
+use super::fold::bill_key;
+use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
+use super::kv::{Entry, Kv, Near, Walk};
+use super::read::after_number;
+use super::row::{BillRec, RunLiveRec};
+use super::sieve::Sieve;
+use crate::{StoreError, codec};
+use skydeck_core::domain::bill::{BillState, Outcome, Slot};
+use skydeck_core::domain::bounds;
+use skydeck_core::domain::event::ActionEntry;
+use skydeck_core::domain::filter::{Filter, Key as Asked, Term, Test};
+use skydeck_core::domain::ids::{Fid, PlanId, Seq};
+use skydeck_core::domain::query::{Cursor, Page, PageRequest, Scope};
+use skydeck_core::domain::run::{BillRow, RunRow};
+use skydeck_core::domain::time::Ts;
+
+/// Rows one call looks at, at most. A few milliseconds: the first hits and the progress come early, and whoever gives the
+/// search up waits for no more than that.
+pub const SCAN: u64 = 5_000;
+/// Rows one call decodes, at most, where they are turned away only then.
+const SLICE: u64 = 2_000;
+/// Blocks one call reads for rows that lie far apart, at most: each may be a page of the disk.
+const LOADS: u64 = 500;
+/// Bills a filter may name and still be answered by their numbers, one by one.
+const NAMED: u64 = 20_000;
+
+/// What a list is made of.
+struct List<'k, K: Kv> {
+    /// What its cursors begin with.
+    tag: Vec<u8>,
+    /// Whether the list runs from the highest place down.
+    newest_first: bool,
+    sources: Vec<Source<'k, K>>,
+    /// What reading its rows has taken so far.
+    near: &'k RefCell<Near>,
+}
+
+enum Source<'k, K: Kv> {
+    /// Everything in the index behind a prefix.
+    Keys(&'k K, Vec<u8>),
+    /// Places worked out beforehand, ascending.
+    Places(Vec<Entry>),
+}
+
+type Stream<'k> = std::iter::Peekable<Box<dyn Iterator<Item = Result<Entry, StoreError>> + 'k>>;
+
+impl<'k, K: Kv> Source<'k, K> {
+    /// Entries as (place, value) beyond `from`.
+    fn stream(self, from: Option<&[u8]>, down: bool) -> Stream<'k> {
+        let iter: Box<dyn Iterator<Item = Result<Entry, StoreError>> + 'k> = match self {
+            Self::Keys(kv, prefix) => {
+                let mut low = Bound::Included(prefix.clone());
+                let mut high = key::after_prefix(&prefix).map_or(Bound::Unbounded, Bound::Excluded);
+                if let Some(from) = from {
+                    let edge = Bound::Excluded(Key::default().raw(&prefix).raw(from).done());
+                    if down { high = edge } else { low = edge }
+                }
+                let cut = prefix.len();
+                Box::new(Walk::new(kv, low, high, down).map(move |entry| {
+                    entry.map(|(mut key, value)| {
+                        key.drain(..cut.min(key.len()));
+                        (key, value)
+                    })
+                }))
+            }
+            Self::Places(mut places) => {
+                if let Some(from) = from {
+                    places.retain(|(at, _)| if down { at.as_slice() < from } else { at.as_slice() > from });
+                }
+                if down {
+                    places.reverse();
+                }
+                Box::new(places.into_iter().map(Ok))
+            }
+        };
+        iter.peekable()
+    }
+}
+
+/// How much of a page a row takes.
+trait Weigh {
+    /// Bytes of its texts; `stored` is how long its value in the index is.
+    fn weight(&self, stored: usize) -> usize;
+}
+
+impl Weigh for BillRow {
+    /// As it is given: the stored message may be longer.
+    fn weight(&self, _: usize) -> usize {
+        let columns: usize = self.columns.iter().map(String::len).sum();
+        let said = match &self.state {
+            BillState::Settled(Outcome::Failed(failure)) => failure.message.len(),
+            BillState::Settled(Outcome::Unknown(unknown)) => unknown.detail.len(),
+            BillState::Settled(Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Skipped(_))
+            | BillState::Waiting
+            | BillState::Trying { .. }
+            | BillState::RetryAt { .. } => 0,
+        };
+        columns + said
+    }
+}
+
+impl Weigh for RunRow {
+    fn weight(&self, stored: usize) -> usize {
+        stored + self.head.filter.len()
+    }
+}
+
+impl Weigh for (Seq, Ts, ActionEntry) {
+    fn weight(&self, stored: usize) -> usize {
+        stored
+    }
+}
+
+/// What stands at a place of a list.
+enum Looked<T> {
+    /// This.
+    Row(T),
+    /// Nothing, or something that was turned away at sight.
+    Nothing,
+}
+
+impl<T> From<Option<T>> for Looked<T> {
+    fn from(row: Option<T>) -> Self {
+        row.map_or(Self::Nothing, Self::Row)
+    }
+}
+
+/// Takes the next entry over all streams.
+fn take_next(streams: &mut [Stream<'_>], down: bool) -> Result<Option<Entry>, StoreError> {
+    if let [only] = streams {
+        return only.next().transpose();
+    }
+    let mut best: Option<(usize, Vec<u8>)> = None;
+    for (i, stream) in streams.iter_mut().enumerate() {
+        let place = match stream.peek() {
+            Some(Ok((place, _))) => place,
+            Some(Err(e)) => return Err(e.clone()),
+            None => continue,
+        };
+        let better = best.as_ref().is_none_or(|(_, held)| if down { place > held } else { place < held });
+        if better {
+            best = Some((i, place.clone()));
+        }
+    }
+    let Some((i, _)) = best else { return Ok(None) };
+    streams.get_mut(i).and_then(Iterator::next).transpose()
+}
+
+impl<'k, K: Kv> List<'k, K> {
+    fn page<T: Weigh>(
+        self,
+        request: &PageRequest,
+        read: impl Fn(&[u8], &[u8]) -> Result<Looked<T>, StoreError>,
+        passes: impl Fn(&T) -> Result<bool, StoreError>,
+    ) -> Result<Page<T>, StoreError> {
+        let from = request.cursor.as_ref().map(|c| open_cursor(c, &self.tag)).transpose()?;
+        let down = self.newest_first != request.back;
+        let limit = (request.limit as usize).min(SCAN as usize);
+        let mut streams: Vec<Stream<'k>> =
+            self.sources.into_iter().map(|source| source.stream(from.as_deref(), down)).collect();
+        let mut page = Page::default();
+        let (mut last, mut refused, mut bytes): (Option<Vec<u8>>, u64, usize) = (None, 0, 0);
+        while let Some((place, value)) = take_next(&mut streams, down)? {
+            if page.scanned >= SCAN || refused >= SLICE || self.near.borrow().loads >= LOADS {
+                page.more = true;
+                if page.rows.len() < limit {
+                    page.stopped_at = last.map(|place| cursor(&self.tag, &place));
+                }
+                break;
+            }
+            page.scanned += 1;
+            if let Looked::Row(row) = read(&place, &value)? {
+                if !passes(&row)? {
+                    refused += 1;
+                } else if page.rows.len() >= limit || bytes >= bounds::PAGE {
+                    page.more = true;
+                    break;
+                } else {
+                    bytes = bytes.saturating_add(row.weight(value.len()));
+                    page.rows.push((cursor(&self.tag, &place), row));
+                }
+            }
+            last = Some(place);
+        }
+        if request.back {
+            page.rows.reverse();
+        }
+        Ok(page)
+    }
+}
+
+impl<K: Kv> Index<K> {
+    /// Runs, newest first.
+    pub fn runs(&self, plan: Option<&PlanId>, request: &PageRequest) -> Result<Page<RunRow>, StoreError> {
+        let prefix = match plan {
+            None => vec![key::RUN],
+            Some(plan) => match self.dict(Dict::Plan, plan.as_str())? {
+                Some(no) => Key::new(key::RUN_OF_PLAN).u16(no).done(),
+                None => return Ok(Page::default()),
+            },
+        };
+        let near = RefCell::default();
+        let sources = vec![Source::Keys(&self.kv, prefix)];
+        let list = List { tag: vec![b'r'], newest_first: true, sources, near: &near };
+        let read =
+            |place: &[u8], _: &[u8]| u32_at(place, 0).map_or(Ok(None), |no| self.run_by_no(no)).map(Looked::from);
+        list.page(request, read, |_| Ok(true))
+    }
+
+    /// The action log, newest first.
+    pub fn actions(&self, request: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError> {
+        let near = RefCell::default();
+        let sources = vec![Source::Keys(&self.kv, vec![key::ACTION])];
+        let list = List { tag: vec![b'a'], newest_first: true, sources, near: &near };
+        let read = |place: &[u8], value: &[u8]| {
+            let (at, entry): (Ts, ActionEntry) = codec::unpack(value)?;
+            Ok(u64_at(place, 0).map(|seq| (Seq(seq), at, entry)).into())
+        };
+        list.page(request, read, |_| Ok(true))
+    }
+
+    /// A page of bills.
+    pub fn bills(
+        &self,
+        scope: Scope,
+        filter: &Filter,
+        request: &PageRequest,
+        now: Ts,
+    ) -> Result<Page<BillRow>, StoreError> {
+        let passes = |row: &BillRow| {
+            if filter.is_empty() {
+                return Ok(true);
+            }
+            let no = self.run_no(row.run)?.ok_or_else(|| StoreError::Read(format!("run {} is lost", row.run)))?;
+            Ok(filter.matches(row, &self.head(no)?.columns, now))
+        };
+        if filter.terms.iter().any(Term::leaves_out_audit) && !self.knows_operations()? {
+            return Ok(Page::default());
+        }
+        let sieve = Sieve::of(filter);
+        let near = RefCell::new(Near::default());
+        let total = if request.cursor.is_none() { self.total(scope, filter)? } else { None };
+        let page = match scope {
+            Scope::Run(run) => {
+                let Some(no) = self.run_no(run)? else { return Ok(Page::default()) };
+                let untold = self.is_untold(no)?;
+                let tag = Key::default().byte(b'b').run_id(run).done();
+                let list = List { tag, newest_first: false, sources: self.run_sources(no, filter)?, near: &near };
+                let read = |place: &[u8], stored: &[u8]| {
+                    // The list of all bills of a run holds them; the others only name them.
+                    if stored.is_empty() {
+                        self.sifted(&Key::new(key::BILL).u32(no).raw(place).done(), &sieve, &near, untold)
+                    } else if sieve.lets(stored) {
+                        self.read_bill(no, place, stored, untold)
+                    } else {
+                        Ok(Looked::Nothing)
+                    }
+                };
+                list.page(request, read, passes)
+            }
+            Scope::Ledger => {
+                let list =
+                    List { tag: vec![b'l'], newest_first: false, sources: self.ledger_sources(filter)?, near: &near };
+                list.page(request, |place, _| self.ledger_row(place).map(Looked::from), passes)
+            }
+            Scope::History => {
+                let list =
+                    List { tag: vec![b'h'], newest_first: true, sources: self.history_sources(filter)?, near: &near };
+                let untold = RefCell::new(BTreeMap::new());
+                let read = |_: &[u8], value: &[u8]| match u32_at(value, 0) {
+                    Some(no) if self.is_untold_once(no, &untold)? => Ok(Looked::Nothing),
+                    _ => self.sifted(&Key::new(key::BILL).raw(value).done(), &sieve, &near, false),
+                };
+                list.page(request, read, passes)
+            }
+        };
+        page.map(|page| Page { total, ..page })
+    }
+
+    /// The bill under its key (space, run number, FID), unless its stored bytes say already that it is not asked for.
+    fn sifted(
+        &self,
+        key: &[u8],
+        sieve: &Sieve,
+        near: &RefCell<Near>,
+        untold: bool,
+    ) -> Result<Looked<BillRow>, StoreError> {
+        let mut near = near.borrow_mut();
+        match (self.kv.near(key, &mut near)?, u32_at(key, 1), key.get(5..)) {
+            (Some(stored), Some(no), Some(fid)) if sieve.lets(stored) => self.read_bill(no, fid, stored, untold),
+            _ => Ok(Looked::Nothing),
+        }
+    }
+
+    fn read_bill(&self, no: RunNo, fid: &[u8], stored: &[u8], untold: bool) -> Result<Looked<BillRow>, StoreError> {
+        let Some(fid) = read_fid(fid) else { return Ok(Looked::Nothing) };
+        let rec: BillRec = codec::unpack(stored)?;
+        Ok(Looked::Row(rec.row(self.head(no)?.as_ref(), fid, untold)))
+    }
+
+    /// Whether a run tells nothing of its bills; asked of the index once a page.
+    fn is_untold_once(&self, no: RunNo, seen: &RefCell<BTreeMap<RunNo, bool>>) -> Result<bool, StoreError> {
+        if let Some(untold) = seen.borrow().get(&no) {
+            return Ok(*untold);
+        }
+        let untold = self.is_untold(no)?;
+        seen.borrow_mut().insert(no, untold);
+        Ok(untold)
+    }
+
+    /// How many rows a list has, where the sum lines say it: all, or those of some columns.
+    fn total(&self, scope: Scope, filter: &Filter) -> Result<Option<u64>, StoreError> {
+        let asked = match filter.terms.as_slice() {
+            [] => None,
+            [Term { not: false, test: Test::Is(Asked::Status, words) }] => match slots(filter) {
+                Some(slots) if slots.iter().all(|slot| is_whole(*slot, words)) => Some(slots),
+                _ => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        let count = |live: &RunLiveRec| {
+            let tally = live.tally();
+            // Where nothing is told of its bills they stand in no column, and in the list of that run alone.
+            if live.is_untold() && (asked.is_some() || scope == Scope::History) {
+                return 0;
+            }
+            asked.as_ref().map_or(tally.found, |slots| slots.iter().map(|slot| tally.get(*slot)).sum())
+        };
+        match scope {
+            Scope::Run(run) => {
+                let Some(no) = self.run_no(run)? else { return Ok(Some(0)) };
+                let live = self.value::<RunLiveRec>(&super::fold::live_key(no))?;
+                Ok(live.map(|live| count(&live)))
+            }
+            Scope::Ledger if asked.is_none() => self.unresolved(None).map(Some),
+            Scope::Ledger => Ok(None),
+            Scope::History => {
+                let mut sum = 0_u64;
+                for entry in Walk::prefix(&self.kv, vec![key::RUN_LIVE], false) {
+                    sum = sum.saturating_add(count(&codec::unpack(&entry?.1)?));
+                }
+                Ok(Some(sum))
+            }
+        }
+    }
+
+    fn ledger_row(&self, place: &[u8]) -> Result<Option<BillRow>, StoreError> {
+        let (Some(family), Some(fid)) = (u16_at(place, 8), place.get(10..).and_then(read_fid)) else {
+            return Ok(None);
+        };
+        match self.known(family, &fid)?.and_then(|known| known.l) {
+            Some(open) => self.open_row(open, fid),
+            None => Ok(None),
+        }
+    }
+
+    fn run_sources(&self, no: RunNo, filter: &Filter) -> Result<Vec<Source<'_, K>>, StoreError> {
+        if let Some(bills) = self.named_bills(filter)? {
+            let family = self.value::<RunLiveRec>(&super::fold::live_key(no))?.map(|live| live.f);
+            let mut places = BTreeMap::new();
+            for (of, fid) in bills {
+                if Some(of) == family && self.kv.get(&bill_key(no, &fid))?.is_some() {
+                    places.insert(Key::default().fid(&fid).done(), Vec::new());
+                }
+            }
+            return Ok(vec![Source::Places(places.into_iter().collect())]);
+        }
+        let prefix = |slot: Slot| Key::new(key::SLOT).u32(no).slot(slot).done();
+        Ok(match slots(filter) {
+            Some(slots) => slots.into_iter().map(|slot| Source::Keys(&self.kv, prefix(slot))).collect(),
+            None => vec![Source::Keys(&self.kv, Key::new(key::BILL).u32(no).done())],
+        })
+    }
+
+    fn history_sources(&self, filter: &Filter) -> Result<Vec<Source<'_, K>>, StoreError> {
+        if let Some(bills) = self.named_bills(filter)?
+            && let Some(places) = self.places_in_history(&bills)?
+        {
+            return Ok(vec![Source::Places(places)]);
+        }
+        let prefix = |slot: Slot| Key::new(key::HISTORY_SLOT).slot(slot).done();
+        Ok(match slots(filter) {
+            Some(slots) if slots.iter().all(|slot| super::fold::listed(*slot)) => {
+                slots.into_iter().map(|slot| Source::Keys(&self.kv, prefix(slot))).collect()
+            }
+            _ => vec![Source::Keys(&self.kv, vec![key::HISTORY])],
+        })
+    }
+
+    fn places_in_history(&self, bills: &[(DictNo, Fid)]) -> Result<Option<Vec<Entry>>, StoreError> {
+        let mut places = BTreeMap::new();
+        for (family, fid) in bills {
+            let mut next = self.known(*family, fid)?.map(|known| known.r);
+            while let Some(no) = next {
+                let Some(rec): Option<BillRec> = self.bill_rec(no, fid)? else { break };
+                places.insert(Key::default().u64(rec.h.0).u16(rec.h.1).done(), super::fold::history_value(no, fid));
+                if places.len() as u64 > NAMED {
+                    return Ok(None);
+                }
+                next = rec.p;
+            }
+        }
+        Ok(Some(places.into_iter().collect()))
+    }
+
+    fn ledger_sources(&self, filter: &Filter) -> Result<Vec<Source<'_, K>>, StoreError> {
+        if let Some(bills) = self.named_bills(filter)? {
+            let mut places = BTreeMap::new();
+            for (family, fid) in bills {
+                if let Some(open) = self.known(family, &fid)?.and_then(|known| known.l) {
+                    places.insert(Key::default().ts(open.s).u16(family).fid(&fid).done(), Vec::new());
+                }
+            }
+            return Ok(vec![Source::Places(places.into_iter().collect())]);
+        }
+        let plan = self.plan_asked(filter)?;
+        let causes = filter.words(Asked::Cause).filter(|words| words.iter().all(|w| plain(w).is_some()));
+        let slots = slots(filter);
+        if plan == 0 && causes.is_none() && slots.is_none() {
+            return Ok(vec![Source::Keys(&self.kv, vec![key::LEDGER])]);
+        }
+        let prefix = Key::new(key::GROUP_COUNT).u16(plan).done();
+        let mut sources = Vec::new();
+        for entry in Walk::prefix(&self.kv, prefix.clone(), false) {
+            let (at, _) = entry?;
+            let Some((slot, group)) = at.get(prefix.len()..).and_then(|rest| rest.split_first()) else { continue };
+            let (Some(slot), Ok(group)) = (key::slot_of(*slot), std::str::from_utf8(group)) else { continue };
+            let wanted = slots.as_ref().is_none_or(|slots| slots.contains(&slot))
+                && causes.is_none_or(|words| words.iter().any(|word| means(word, group)));
+            if wanted {
+                sources.push(Source::Keys(&self.kv, Key::new(key::GROUP).u16(plan).slot(slot).text(group).done()));
+            }
+        }
+        Ok(sources)
+    }
+
+    /// Number of the one plan the filter asks for; 0 when it asks for all, or for several.
+    fn plan_asked(&self, filter: &Filter) -> Result<DictNo, StoreError> {
+        let Some([word]) = filter.words(Asked::Plan) else { return Ok(0) };
+        if plain(word).is_none() {
+            return Ok(0);
+        }
+        let mut named = self.dict_all(Dict::Plan)?.into_iter().filter(|(text, _)| means(word, text));
+        Ok(match (named.next(), named.next()) {
+            (Some((_, no)), None) => no,
+            _ => 0,
+        })
+    }
+
+    /// Bills the filter names by number or id; `None` when it names none, or too many.
+    fn named_bills(&self, filter: &Filter) -> Result<Option<Vec<(DictNo, Fid)>>, StoreError> {
+        if let Some(words) = filter.words(Asked::Fid)
+            && words.iter().all(|word| Fid::new(word.as_str()).is_number())
+        {
+            let families = self.dict_all(Dict::Family)?;
+            let pairs = words.iter().flat_map(|w| families.iter().map(|(_, no)| (*no, Fid::new(w.as_str()))));
+            return Ok(Some(pairs.collect()));
+        }
+        let Some(words) = filter.words(Asked::No) else { return Ok(None) };
+        let mut bills = Vec::new();
+        for word in words {
+            let prefix = match plain(word) {
+                Some(Word::Exactly(text)) => Key::new(key::NUMBER).text(&text),
+                Some(Word::Begins(text)) => Key::new(key::NUMBER).text_prefix(&text),
+                None => return Ok(None),
+            };
+            for entry in Walk::prefix(&self.kv, prefix.done(), false) {
+                bills.extend(after_number(&entry?.0));
+                if bills.len() as u64 > NAMED {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(bills))
+    }
+}
+
+fn cursor(tag: &[u8], place: &[u8]) -> Cursor {
+    Cursor(crate::hex(tag) + &crate::hex(place))
+}
+
+fn open_cursor(cursor: &Cursor, tag: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let wrong = || StoreError::Cursor("its cursor belongs to another list; start from the beginning".to_owned());
+    let text = cursor.0.as_str();
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
+        return Err(wrong());
+    }
+    let mut bytes = Vec::with_capacity(text.len() / 2);
+    for at in (0..text.len()).step_by(2) {
+        let pair = text.get(at..at + 2).ok_or_else(wrong)?;
+        bytes.push(u8::from_str_radix(pair, 16).map_err(|_| wrong())?);
+    }
+    bytes.strip_prefix(tag).filter(|place| !place.is_empty()).map(<[u8]>::to_vec).ok_or_else(wrong)
+}

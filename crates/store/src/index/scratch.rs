@@ -1,0 +1,156 @@
+//! Changes being worked out: an append is tried against the index and everything accepted before it, and
+//! is taken whole or dropped whole.
+//!
+//! Invariant: nothing reaches the index from here before the journal holds the facts it came from.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::key::{Key, META};
+use super::kv::{Batch, Kv, Walk};
+use crate::{StoreError, codec};
+use skydeck_core::domain::ids::Seq;
+
+/// Changes of one index batch: a long append is cut, so that what goes below in one piece stays small.
+const BATCH_KEYS: usize = 400;
+
+/// Key under which the place applied is kept.
+pub fn applied_key() -> Vec<u8> {
+    Key::new(META).raw(b"applied").done()
+}
+
+/// Changes not yet in the index.
+pub struct Scratch<'k, K: Kv + ?Sized> {
+    base: &'k K,
+    /// What was taken, in order; the last batch still grows.
+    accepted: Vec<Batch>,
+    /// The append being tried, in the same way.
+    trial: Vec<Batch>,
+}
+
+impl<'k, K: Kv + ?Sized> Scratch<'k, K> {
+    /// Nothing changed yet.
+    pub fn new(base: &'k K) -> Self {
+        Self { base, accepted: Vec::new(), trial: Vec::new() }
+    }
+
+    /// What a key was changed to, if it was.
+    fn changed(&self, key: &[u8]) -> Option<&Option<Vec<u8>>> {
+        self.accepted.iter().chain(&self.trial).rev().find_map(|batch| batch.get(key))
+    }
+
+    /// A value as it will be.
+    pub fn get<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+        match self.changed(key) {
+            Some(value) => value.as_deref().map(codec::unpack).transpose(),
+            None => self.base.get(key)?.as_deref().map(codec::unpack).transpose(),
+        }
+    }
+
+    /// Bytes as they will be.
+    pub fn raw(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.changed(key) {
+            Some(value) => Ok(value.clone()),
+            None => self.base.get(key),
+        }
+    }
+
+    /// Sets a value.
+    pub fn put<T: Serialize>(&mut self, key: Vec<u8>, value: &T) -> Result<(), StoreError> {
+        let bytes = codec::pack(value)?;
+        self.put_raw(key, bytes);
+        Ok(())
+    }
+
+    /// Sets bytes.
+    pub fn put_raw(&mut self, key: Vec<u8>, bytes: Vec<u8>) {
+        self.change(key, Some(bytes));
+    }
+
+    /// Deletes.
+    pub fn delete(&mut self, key: Vec<u8>) {
+        self.change(key, None);
+    }
+
+    fn change(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        if self.trial.is_empty() {
+            self.trial.push(Batch::new());
+        }
+        if let Some(batch) = self.trial.last_mut() {
+            batch.insert(key, value);
+        }
+    }
+
+    /// A counter.
+    pub fn count(&self, key: &[u8]) -> Result<u64, StoreError> {
+        Ok(self.raw(key)?.and_then(|b| super::key::u64_at(&b, 0)).unwrap_or(0))
+    }
+
+    /// Moves a counter; a counter at zero is not kept. `Err` when it would fall below zero.
+    pub fn shift(&mut self, key: Vec<u8>, up: bool) -> Result<(), StoreError> {
+        let now = self.count(&key)?;
+        let next = if up { now.checked_add(1) } else { now.checked_sub(1) };
+        match next {
+            Some(0) => self.delete(key),
+            Some(n) => self.put_raw(key, n.to_be_bytes().to_vec()),
+            None => return Err(StoreError::Contradiction("a counter of the ledger would fall below zero".to_owned())),
+        }
+        Ok(())
+    }
+
+    /// Keys with a prefix as they will be; for short lists only.
+    pub fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut found: BTreeMap<Vec<u8>, bool> = BTreeMap::new();
+        for entry in Walk::prefix(self.base, prefix.to_vec(), false) {
+            found.insert(entry?.0, true);
+        }
+        for (key, value) in self.accepted.iter().chain(&self.trial).flatten().filter(|(k, _)| k.starts_with(prefix)) {
+            found.insert(key.clone(), value.is_some());
+        }
+        Ok(found.into_iter().filter_map(|(key, there)| there.then_some(key)).collect())
+    }
+
+    /// One fact of the append being tried is in; a long append is cut between facts.
+    pub fn end_of_fact(&mut self, seq: Seq) {
+        if let Some(batch) = self.trial.last_mut().filter(|batch| batch.len() >= BATCH_KEYS) {
+            batch.insert(applied_key(), Some(seq.0.to_be_bytes().to_vec()));
+            self.trial.push(Batch::new());
+        }
+    }
+
+    /// Takes the append that was tried.
+    pub fn accept(&mut self, seq: Seq) {
+        for batch in self.trial.drain(..) {
+            match self.accepted.last_mut() {
+                Some(last) if last.len() + batch.len() <= BATCH_KEYS => last.extend(batch),
+                _ => self.accepted.push(batch),
+            }
+        }
+        if self.accepted.is_empty() {
+            self.accepted.push(Batch::new());
+        }
+        if let Some(last) = self.accepted.last_mut() {
+            last.insert(applied_key(), Some(seq.0.to_be_bytes().to_vec()));
+        }
+    }
+
+    /// Drops the append that was tried.
+    pub fn reject(&mut self) {
+        self.trial.clear();
+    }
+
+    /// What was accepted so far, once it is a full batch: to be applied at once by a long replay, and forgotten here.
+    pub fn take_full(&mut self) -> Vec<Batch> {
+        if self.accepted.iter().map(Batch::len).sum::<usize>() < BATCH_KEYS {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.accepted)
+    }
+
+    /// Everything accepted, in order.
+    pub fn finish(self) -> Vec<Batch> {
+        self.accepted
+    }
+}

@@ -1,0 +1,434 @@
+//! Where facts live. The journal is the truth; the index (sled) can be rebuilt from it.
+//!
+//! Invariant: `append` is all-or-nothing and durable on return; nothing is shown before it is durable.
+
+pub mod account;
+pub mod actions;
+pub mod backup;
+pub mod codec;
+pub mod doctor;
+pub mod fault;
+pub mod file;
+pub mod index;
+pub mod journal;
+pub mod local;
+pub mod memory;
+pub mod msgpack;
+pub mod prune;
+
+use async_trait::async_trait;
+
+use skydeck_core::domain::action_log::LogWitness;
+use skydeck_core::domain::bill::{Found, Slot};
+use skydeck_core::domain::cause::Cause;
+use skydeck_core::domain::command::Refusal;
+use skydeck_core::domain::event::{ActionEntry, Event, Fact};
+use skydeck_core::domain::filter::Filter;
+use skydeck_core::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
+use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::query::{LedgerGroup, Page, PageRequest, Scope};
+use skydeck_core::domain::reason::Reason;
+use skydeck_core::domain::run::{BillRow, Mark, RunRow, StoppedRun};
+use skydeck_core::domain::server::ServerBound;
+use skydeck_core::domain::step::{Blob, Body};
+use skydeck_core::domain::time::Ts;
+
+/// An append that became durable.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// The facts as stamped, in order.
+    pub facts: std::sync::Arc<[Fact]>,
+}
+
+/// What can go wrong in a store.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else owns the data directory.
+    #[error(
+        "data directory {dir} is held by process {pid} ({who}) since {since}: end it in order first with `{}`",
+        local::place::command("serve --end", std::path::Path::new(dir))
+    )]
+    Held {
+        /// Directory.
+        dir: String,
+        /// Owner's process id.
+        pid: u32,
+        /// Owner's user.
+        who: String,
+        /// Since when, local time.
+        since: String,
+    },
+    /// The directory cannot be used: which, why, what to do.
+    #[error("{0}")]
+    Directory(String),
+    /// Written by a newer version.
+    #[error(
+        "data directory {dir} was written by store version {found}; this program knows up to {known}: use the newer program, \
+         or restore a backup from before it was raised into a new directory; nothing was changed"
+    )]
+    TooNew {
+        /// Directory.
+        dir: String,
+        /// Version found.
+        found: u32,
+        /// Version known.
+        known: u32,
+    },
+    /// It is not known which version wrote the directory.
+    #[error(
+        "data directory {dir}: its file `version` {}; one of this program says `skydeck store {}`: put the file back from a \
+         backup of this directory, or restore the backup into a new one; nothing was changed",
+        said.as_ref().map_or("is not there, and a journal is".to_owned(), |said| format!("says `{said}`")),
+        local::place::VERSION
+    )]
+    NoVersion {
+        /// Directory.
+        dir: String,
+        /// What stands in its file, made safe to show; unset where there is none beside a journal.
+        said: Option<String>,
+    },
+    /// A write or flush failed. No further write is taken until the store is reopened.
+    #[error("the store cannot write: {0}; nothing more is sent to the ERP until it is reopened")]
+    Write(String),
+    /// The disk is nearly full: outcomes of calls that were made are still taken, nothing that leads to a call is.
+    #[error("the store takes no new work: {0}")]
+    Full(String),
+    /// A read failed.
+    #[error("the store cannot read: {0}")]
+    Read(String),
+    /// The journal is damaged: segment, offset, what.
+    #[error("the journal is damaged: {0}; run `skydeck doctor`")]
+    Damaged(String),
+    /// A directory, or a copy of one, that does not verify, where only a whole one is taken.
+    #[error(
+        "{dir} does not verify: {}; `{}` says more, and nothing was changed",
+        damage.en(),
+        local::place::command("log verify", std::path::Path::new(dir))
+    )]
+    Unverified {
+        /// Which.
+        dir: String,
+        /// What is wrong with it.
+        damage: Box<backup::Damage>,
+    },
+    /// A cursor of another list, or from an older version.
+    #[error("this page cannot be continued: {0}")]
+    Cursor(String),
+    /// Facts that contradict what is stored (a sum that would not close); nothing was written.
+    #[error("refused to store a contradiction: {0}")]
+    Contradiction(String),
+}
+
+impl From<StoreError> for Refusal {
+    /// An order that the store could not take.
+    fn from(error: StoreError) -> Self {
+        Self::Store(Reason::Disk { said: error.to_string() })
+    }
+}
+
+impl StoreError {
+    /// In Chinese; what the system or a deeper part said stays as it was said.
+    pub fn zh(&self) -> String {
+        match self {
+            Self::Held { dir, pid, who, since } => format!(
+                "数据目录 {dir} 自 {since} 起由进程 {pid}（{who}）占用：请先用 `{}` 让它按序结束",
+                local::place::command("serve --end", std::path::Path::new(dir))
+            ),
+            Self::Directory(what) => what.clone(),
+            Self::TooNew { dir, found, known } => format!(
+                "数据目录 {dir} 由存储版本 {found} 写成，本程序只支持到版本 {known}：请使用较新的程序，或把升级前的备份恢复到\
+                 新目录；未作任何更改"
+            ),
+            Self::NoVersion { dir, said } => {
+                let is = said.as_ref().map_or("不存在，但有流水".to_owned(), |said| format!("内容为 `{said}`"));
+                format!(
+                    "数据目录 {dir}：其中的 `version` 文件{is}；本程序写的应为 `skydeck store {}`：请从该目录的备份中取回此文件，\
+                     或把备份恢复到新目录；未作任何更改",
+                    local::place::VERSION
+                )
+            }
+            Self::Write(what) => format!("存储无法写入：{what}；重新打开之前不再向 ERP 发送任何内容"),
+            Self::Full(what) => format!("存储不再接受新的工作：{what}"),
+            Self::Read(what) => format!("存储无法读取：{what}"),
+            Self::Damaged(what) => format!("流水已损坏：{what}；请运行 `skydeck doctor`"),
+            Self::Unverified { dir, damage } => format!(
+                "{dir} 未通过核对：{}；详情见 `{}`；未作任何更改",
+                damage.zh(),
+                local::place::command("log verify", std::path::Path::new(dir))
+            ),
+            Self::Cursor(what) => format!("该页无法继续：{what}"),
+            Self::Contradiction(what) => format!("拒绝存入自相矛盾的内容：{what}"),
+        }
+    }
+}
+
+/// A ledger entry as the engine needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerEntry {
+    /// The bill with its latest outcome, in the run that gave it: a later run that only found the bill again
+    /// does not hide what is unresolved.
+    pub row: BillRow,
+    /// Since when it has been unresolved.
+    pub since: Ts,
+    /// How often a process died while a call for it was in flight.
+    pub deaths: u32,
+}
+
+/// The store. Reads are quick and may be called from a blocking thread; only `append` waits for the disk.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Stamps and stores the events together. Durable when it returns. Group commit: concurrent callers share a flush.
+    async fn append(&self, events: Vec<Event>) -> Result<Appended, StoreError>;
+
+    /// Last durable place.
+    fn last_seq(&self) -> Seq;
+    /// Facts after a place, at most `limit`.
+    fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError>;
+
+    /// One run.
+    fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError>;
+    /// Runs that are not closed.
+    fn open_runs(&self) -> Result<Vec<RunRow>, StoreError>;
+    /// Runs that ended by themselves, the latest of their plan: no later one of it went through, and no person at a console
+    /// started one.
+    fn stopped_runs(&self) -> Result<Vec<StoppedRun>, StoreError> {
+        Ok(Vec::new())
+    }
+    /// Runs, newest first, optionally of one plan.
+    fn runs(&self, plan: Option<&PlanId>, page: &PageRequest) -> Result<Page<RunRow>, StoreError>;
+
+    /// One bill of a run.
+    fn bill_of_run(&self, run: RunId, fid: &Fid) -> Result<Option<BillRow>, StoreError>;
+    /// What a run's query said about a bill when it was found.
+    fn found(&self, run: RunId, fid: &Fid) -> Result<Option<Found>, StoreError>;
+    /// Bills of a run in one column of the sum line, by FID, after `after`, at most `limit`.
+    fn bills_in(&self, run: RunId, slot: Slot, after: Option<&Fid>, limit: usize) -> Result<Vec<BillRow>, StoreError>;
+    /// Bills of a run whose intent has no answer (state `Trying`), over the whole run.
+    fn in_flight(&self, run: RunId) -> Result<Vec<BillRow>, StoreError>;
+    /// A page of bills. `now` is for ages in the filter.
+    fn bills(&self, scope: Scope, filter: &Filter, page: &PageRequest, now: Ts) -> Result<Page<BillRow>, StoreError>;
+
+    /// The entry that a person closed, where no outcome came after that.
+    fn resolved_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError>;
+    /// When a bill of a plan that was refused for a cause last went through in the revision it had been refused in.
+    fn cured(&self, plan: &PlanId, cause: &Cause) -> Result<Option<Ts>, StoreError>;
+    /// The ledger's entry for a bill, if it is unresolved.
+    fn ledger_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError>;
+    /// Groups of the ledger with counts, biggest first.
+    fn ledger_groups(&self, plan: Option<&PlanId>) -> Result<Vec<LedgerGroup>, StoreError>;
+    /// Number of unresolved bills, of one plan or all.
+    fn unresolved(&self, plan: Option<&PlanId>) -> Result<u64, StoreError>;
+
+    /// Latest row of a bill over all runs.
+    fn bill(&self, key: &WorkKey) -> Result<Option<BillRow>, StoreError>;
+    /// Latest rows of bills whose number begins with a text, in any environment and form.
+    fn find_number(&self, beginning: &str, limit: usize) -> Result<Vec<BillRow>, StoreError>;
+    /// All facts about a bill over all runs, oldest first, at most `limit` newest ones; true when older ones were
+    /// left out. Of the bills found together only this one is told.
+    fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
+    /// What was done about a bill over all runs (all its facts but those by which a query found it), oldest first, of
+    /// its `limit` newest facts; with the place of the newest fact of all. For deciding: a bill nobody touched costs
+    /// no look into the journal.
+    fn deeds_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
+        let (mut facts, _) = self.facts_of(key, limit)?;
+        let last = facts.last().map(|fact| fact.seq).unwrap_or_default();
+        facts.retain(|fact| !matches!(fact.event, Event::BillsFound { .. }));
+        Ok((facts, last))
+    }
+    /// Operations that runs were opened under for the records of this one's form.
+    fn operations_of(&self, key: &RecordKey) -> Result<Vec<OpId>, StoreError>;
+    /// Place of the newest fact about a record, whatever was done to it; zero when there is none.
+    fn newest_of(&self, key: &RecordKey) -> Result<Seq, StoreError> {
+        let mut newest = Seq(0);
+        for op in self.operations_of(key)? {
+            let last = self.facts_of(&key.under(&op), 1)?.0.last().map(|fact| fact.seq);
+            newest = newest.max(last.unwrap_or_default());
+        }
+        Ok(newest)
+    }
+    /// The start of the machine under which a run worked at a place of the journal; `None` where no fact tells.
+    fn boot_of(&self, run: RunId, at: Seq) -> Result<Option<String>, StoreError>;
+    /// The server an environment is bound to.
+    fn server_of(&self, env: &EnvId) -> Result<Option<ServerBound>, StoreError>;
+
+    /// The mark of a plan in an environment.
+    fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError>;
+    /// The plan of a revision, as it was when a run was first opened under it. `None`: runs of that revision are older
+    /// than the keeping of plans.
+    fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError>;
+    /// The newest witness of the action log's file, after the newest one by which a person accepted it.
+    fn log_witnesses(&self) -> Result<Vec<(Seq, LogWitness)>, StoreError> {
+        Ok(Vec::new())
+    }
+    /// The action log, newest first.
+    fn actions(&self, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError>;
+}
+
+/// Bytes of a body kept with a fact; the rest is known by its length and hash.
+pub const BODY_LIMIT: usize = 1024 * 1024;
+
+/// Cuts the bodies of an answer to what is kept.
+pub(crate) fn limit_evidence(event: &mut Event) {
+    if let Event::StepAnswered { evidence: Some(evidence), .. } = event {
+        limit_body(&mut evidence.request);
+        if let Some(body) = &mut evidence.response {
+            limit_body(body);
+        }
+    }
+}
+
+fn limit_body(body: &mut Body) {
+    use sha2::Digest;
+    if body.bytes.0.len() > BODY_LIMIT {
+        if body.sha256.is_none() {
+            body.sha256 = Some(hex(&sha2::Sha256::digest(&body.bytes.0)));
+        }
+        body.bytes = Blob(body.bytes.0.get(..BODY_LIMIT).unwrap_or_default().to_vec());
+    }
+}
+
+/// Bytes as hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for b in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{b:02x}");
+    }
+    text
+}
+
+/// Leaves of the bills found together only one.
+pub(crate) fn trim_to_bill(mut fact: Fact, fid: &Fid) -> Fact {
+    if let Event::BillsFound { bills, .. } = &mut fact.event {
+        bills.retain(|bill| bill.fid == *fid);
+    }
+    fact
+}
+
+/// The reads that an index answers alone, for each store that has one.
+macro_rules! index_reads {
+    ($self:ident => $index:expr) => {
+        fn run(&$self, id: skydeck_core::domain::ids::RunId) -> Result<Option<skydeck_core::domain::run::RunRow>, StoreError> {
+            $index.run(id)
+        }
+        fn open_runs(&$self) -> Result<Vec<skydeck_core::domain::run::RunRow>, StoreError> {
+            $index.open_runs()
+        }
+        fn stopped_runs(&$self) -> Result<Vec<skydeck_core::domain::run::StoppedRun>, StoreError> {
+            $index.stopped_runs()
+        }
+        fn runs(&$self,
+            plan: Option<&skydeck_core::domain::ids::PlanId>,
+            page: &skydeck_core::domain::query::PageRequest,
+        ) -> Result<skydeck_core::domain::query::Page<skydeck_core::domain::run::RunRow>, StoreError> {
+            $index.runs(plan, page)
+        }
+        fn bill_of_run(&$self,
+            run: skydeck_core::domain::ids::RunId,
+            fid: &skydeck_core::domain::ids::Fid,
+        ) -> Result<Option<skydeck_core::domain::run::BillRow>, StoreError> {
+            $index.bill_of_run(run, fid)
+        }
+        fn found(&$self,
+            run: skydeck_core::domain::ids::RunId,
+            fid: &skydeck_core::domain::ids::Fid,
+        ) -> Result<Option<skydeck_core::domain::bill::Found>, StoreError> {
+            $index.found(run, fid)
+        }
+        fn bills_in(&$self,
+            run: skydeck_core::domain::ids::RunId,
+            slot: skydeck_core::domain::bill::Slot,
+            after: Option<&skydeck_core::domain::ids::Fid>,
+            limit: usize,
+        ) -> Result<Vec<skydeck_core::domain::run::BillRow>, StoreError> {
+            $index.bills_in(run, slot, after, limit)
+        }
+        fn in_flight(&$self, run: skydeck_core::domain::ids::RunId) -> Result<Vec<skydeck_core::domain::run::BillRow>, StoreError> {
+            $index.in_flight(run)
+        }
+        fn bills(&$self,
+            scope: skydeck_core::domain::query::Scope,
+            filter: &skydeck_core::domain::filter::Filter,
+            page: &skydeck_core::domain::query::PageRequest,
+            now: skydeck_core::domain::time::Ts,
+        ) -> Result<skydeck_core::domain::query::Page<skydeck_core::domain::run::BillRow>, StoreError> {
+            $index.bills(scope, filter, page, now)
+        }
+        fn ledger_entry(&$self,
+            key: &skydeck_core::domain::ids::WorkKey,
+        ) -> Result<Option<crate::LedgerEntry>, StoreError> {
+            $index.ledger_entry(key)
+        }
+        fn resolved_entry(&$self,
+            key: &skydeck_core::domain::ids::WorkKey,
+        ) -> Result<Option<crate::LedgerEntry>, StoreError> {
+            $index.resolved_entry(key)
+        }
+        fn cured(&$self,
+            plan: &skydeck_core::domain::ids::PlanId,
+            cause: &skydeck_core::domain::cause::Cause,
+        ) -> Result<Option<skydeck_core::domain::time::Ts>, StoreError> {
+            $index.cured(plan, cause)
+        }
+        fn ledger_groups(&$self,
+            plan: Option<&skydeck_core::domain::ids::PlanId>,
+        ) -> Result<Vec<skydeck_core::domain::query::LedgerGroup>, StoreError> {
+            $index.ledger_groups(plan)
+        }
+        fn unresolved(&$self, plan: Option<&skydeck_core::domain::ids::PlanId>) -> Result<u64, StoreError> {
+            $index.unresolved(plan)
+        }
+        fn bill(&$self, key: &skydeck_core::domain::ids::WorkKey) -> Result<Option<skydeck_core::domain::run::BillRow>, StoreError> {
+            $index.bill(key)
+        }
+        fn find_number(&$self, beginning: &str, limit: usize) -> Result<Vec<skydeck_core::domain::run::BillRow>, StoreError> {
+            $index.find_number(beginning, limit)
+        }
+        fn operations_of(&$self,
+            key: &skydeck_core::domain::ids::RecordKey,
+        ) -> Result<Vec<skydeck_core::domain::ids::OpId>, StoreError> {
+            $index.operations_of(key)
+        }
+        fn boot_of(&$self,
+            run: skydeck_core::domain::ids::RunId,
+            at: skydeck_core::domain::ids::Seq,
+        ) -> Result<Option<String>, StoreError> {
+            $index.boot_of(run, at)
+        }
+        fn server_of(&$self,
+            env: &skydeck_core::domain::ids::EnvId,
+        ) -> Result<Option<skydeck_core::domain::server::ServerBound>, StoreError> {
+            $index.server_of(env)
+        }
+        fn mark(&$self,
+            plan: &skydeck_core::domain::ids::PlanId,
+            env: &skydeck_core::domain::ids::EnvId,
+        ) -> Result<Option<skydeck_core::domain::run::Mark>, StoreError> {
+            $index.mark(plan, env)
+        }
+        fn log_witnesses(
+            &$self,
+        ) -> Result<Vec<(skydeck_core::domain::ids::Seq, skydeck_core::domain::action_log::LogWitness)>, StoreError> {
+            $index.log_witnesses()
+        }
+        fn plan_of(&$self,
+            rev: &skydeck_core::domain::ids::PlanRev,
+        ) -> Result<Option<skydeck_core::domain::plan::Plan>, StoreError> {
+            $index.plan_of(rev)
+        }
+        fn actions(&$self,
+            page: &skydeck_core::domain::query::PageRequest,
+        ) -> Result<
+            skydeck_core::domain::query::Page<(
+                skydeck_core::domain::ids::Seq,
+                skydeck_core::domain::time::Ts,
+                skydeck_core::domain::event::ActionEntry,
+            )>,
+            StoreError,
+        > {
+            $index.actions(page)
+        }
+    };
+}
+pub(crate) use index_reads;
