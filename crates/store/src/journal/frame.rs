@@ -249,6 +249,14 @@ mod tests {
     use super::*;
     use skydeck_core::domain::ids::RunId;
 
+    /// A fact as it stands in a payload.
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Written<'e> {
+        Ours(&'e Event),
+        Theirs(std::collections::BTreeMap<&'e str, u32>),
+    }
+
     #[test]
     fn facts_of_a_newer_program_are_written_again_as_they_were() {
         let run = RunId(ulid::Ulid::nil());
@@ -258,12 +266,6 @@ mod tests {
         let facts: Vec<Fact> =
             (7..).zip(&events).map(|(seq, event)| Fact { seq: Seq(seq), at: Ts(9), event: event.clone() }).collect();
         let payload = pack(Seq(7), Ts(9), &facts).unwrap();
-        #[derive(Serialize)]
-        #[serde(untagged)]
-        enum Written<'e> {
-            Ours(&'e Event),
-            Theirs(std::collections::BTreeMap<&'e str, u32>),
-        }
         let theirs = Written::Theirs(std::collections::BTreeMap::from([("zz", 70_000)]));
         let written = vec![Written::Ours(&events[0]), theirs, Written::Ours(&events[2])];
         let as_read = codec::pack(&Group { first: Seq(7), at: Ts(9), events: written }).unwrap();
