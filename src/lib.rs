@@ -59,15 +59,15 @@
 pub mod boot;
 pub mod cli;
 pub mod config;
-pub mod engine;
-pub mod erp;
 pub mod host;
-pub mod link;
 pub mod secret;
 pub mod shell;
 pub mod ui;
 
 pub use skydeck_core::{domain, text};
+pub use skydeck_engine as engine;
+pub use skydeck_ipc as link;
+pub use skydeck_kingdee as erp;
 pub use skydeck_plan as plan;
 pub use skydeck_sim as sim;
 pub use skydeck_store as store;

@@ -80,7 +80,7 @@ fn audit(bills: &[(&str, &str)]) -> WriteCall {
 }
 
 fn token() -> WriteToken {
-    WriteToken::issue(EnvId::new("test"))
+    WriteToken::for_tests(EnvId::new("test"))
 }
 
 fn data(seen: &Seen) -> serde_json::Value {
@@ -460,7 +460,7 @@ async fn wrong_signed_credentials_stop_every_further_call() {
 async fn what_must_not_leave_does_not() {
     let stub = stub(|_, _| Answer::default()).await;
     let erp = client(&stub, signed());
-    let other = WriteToken::issue(EnvId::new("production"));
+    let other = WriteToken::for_tests(EnvId::new("production"));
     for (token, call, part) in [
         (other, audit(&[FIRST]), "the permission is for environment production, this is test"),
         (token(), audit(&[("1,2", "N")]), "cannot stand in a list of ids"),

@@ -191,7 +191,7 @@ async fn run(scenario: &Arc<Scenario>, op: &'static str) -> (String, String, usi
         options: WriteOptions::default(),
         flags: Vec::new(),
     };
-    let token = WriteToken::issue(EnvId::new("test"));
+    let token = WriteToken::for_tests(EnvId::new("test"));
     let of_write = |reply: WriteReply| (words_of_reply(&reply), format!("{reply:?}"));
     let (word, said) = match op {
         "query" => {

@@ -59,7 +59,7 @@ async fn audit(erp: &KingdeeErp, bills: &[&Found]) -> Vec<(Fid, Verdict)> {
         options: WriteOptions::default(),
         flags: Vec::new(),
     };
-    erp.write(&WriteToken::issue(EnvId::new("t")), &call).await.verdicts
+    erp.write(&WriteToken::for_tests(EnvId::new("t")), &call).await.verdicts
 }
 
 #[tokio::test]

@@ -136,7 +136,7 @@ async fn said(fault: &Rule, call: &str) -> String {
         _ => Verb::Audit,
     };
     let write = WriteCall { verb, form: form(), bills, options: WriteOptions::default(), flags: Vec::new() };
-    let reply = erp.write(&WriteToken::issue(EnvId::new("t")), &write).await;
+    let reply = erp.write(&WriteToken::for_tests(EnvId::new("t")), &write).await;
     // What the server does after the client gave up belongs to the truth as well.
     if fault.kind == Kind::Delay {
         tokio::time::sleep(Duration::from_millis(u64::try_from(fault.ms).unwrap())).await;

@@ -94,7 +94,7 @@ async fn call(trusted: &Authority, server: (u16, Arc<AtomicUsize>)) -> (Verdict,
         options: WriteOptions::default(),
         flags: Vec::new(),
     };
-    let reply = erp.write(&WriteToken::issue(EnvId::new("test")), &audit).await;
+    let reply = erp.write(&WriteToken::for_tests(EnvId::new("test")), &audit).await;
     let verdict = reply.verdicts.into_iter().next().expect("one bill, one verdict").1;
     let read = erp.read_bills(&skydeck::engine::ports::Look::of(&form), &[Fid::new("100001")]).await.err();
     let said = read.as_ref().map(ToString::to_string).unwrap_or_default();

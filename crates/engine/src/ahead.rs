@@ -1,0 +1,85 @@
+//! The next page of a run, read while the calls of this one go: the server's answer to a read is not waited for twice.
+//!
+//! Invariant: as when read in turn, a bill's past is taken before its status is asked for, so that a call another run
+//! makes meanwhile shows as a newer past; and the age of a status counts from when it was asked for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use skydeck_core::domain::bill::Found;
+use skydeck_core::domain::ids::{Fid, RunId};
+use skydeck_core::domain::operation::Operation;
+use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::run::BillRow;
+use skydeck_store::{Store, StoreError};
+
+use super::control::{Shared, read};
+use super::dispatch::Dispatch;
+use super::past::Past;
+use super::reading;
+use super::runner::Known;
+
+/// What was read about the bills of a page.
+pub(super) struct Seen {
+    /// The bills with their pasts.
+    pub known: Vec<Known>,
+    /// Their statuses.
+    pub found: HashMap<Fid, Found>,
+    /// When the statuses were asked for, monotonic.
+    pub at: Duration,
+}
+
+/// A page being read ahead. Dropped, it is given up.
+pub(super) struct Ahead {
+    /// Its rows, in the order of the store.
+    pub rows: Vec<BillRow>,
+    task: JoinSet<Option<Seen>>,
+}
+
+impl Ahead {
+    /// Begins to read.
+    pub fn start(
+        shared: &Arc<Shared>,
+        env: &Arc<Dispatch>,
+        (plan, op): (&Arc<Plan>, &Arc<Operation>),
+        run: RunId,
+        rows: Vec<BillRow>,
+    ) -> Self {
+        let (shared, env, all) = (Arc::clone(shared), Arc::clone(env), rows.clone());
+        let (plan, op) = (Arc::clone(plan), Arc::clone(op));
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let known = know(&shared.store, run, all).await.ok()?;
+            let fids: Vec<Fid> = known.iter().map(|k| k.row.fid().clone()).collect();
+            let at = shared.clock.mono();
+            let found = reading::statuses(&env, &plan.source, &op, &fids).await.ok()?;
+            Some(Seen { known, found, at })
+        });
+        Self { rows, task }
+    }
+
+    /// What came of it. `None` when a read failed: the page is read in turn, with the repeats that belong to it.
+    pub async fn done(mut self) -> (Vec<BillRow>, Option<Seen>) {
+        let seen = self.task.join_next().await.and_then(Result::ok).flatten();
+        (self.rows, seen)
+    }
+}
+
+/// Adds to each row what it was found as and its past.
+pub(super) async fn know(store: &Arc<dyn Store>, run: RunId, rows: Vec<BillRow>) -> Result<Vec<Known>, StoreError> {
+    read(store, move |store| {
+        rows.into_iter()
+            .map(|row| {
+                let found = store.found(run, row.fid())?;
+                let absent = found.as_ref().is_some_and(|found| found.absent);
+                let found = found.map_or_else(|| row.rev.clone(), |found| found.rev);
+                let past = Past::of(store, &row.key, run)?;
+                Ok(Known { row, found, absent, past })
+            })
+            .collect()
+    })
+    .await
+}

@@ -1,0 +1,163 @@
+//! Answers to questions: from the store's indexes, the plans as last read, and the environments as they stand.
+//!
+//! Invariant: asking changes nothing and never waits for the writer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use skydeck_core::domain::bounds;
+use skydeck_core::domain::event::{ActionEntry, Event, Fact};
+use skydeck_core::domain::ids::{EnvId, PlanId, Seq};
+use skydeck_core::domain::plan::{Plan, Schedule};
+use skydeck_core::domain::query::{Answer, Cursor, EnvRow, Page, PageRequest, PlanRow, Query};
+use skydeck_core::domain::reason::Reason;
+use skydeck_core::domain::run::{RunHead, StoppedRun};
+use skydeck_core::domain::step::Blob;
+use skydeck_core::domain::time::Ts;
+use skydeck_plan::schedule;
+use skydeck_store::{Store, StoreError};
+
+use super::control::{PlanEntry, Shared, read};
+use super::{revision, select};
+
+/// Runs shown with a plan (`PlanRow::last`).
+const LAST_RUNS: u32 = 12;
+/// How long a run that ended by itself is told where its plan or environment is there no more.
+const GONE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Facts of one bill told at once (`Answer::Bill`).
+const BILL_FACTS: usize = 500;
+
+/// Answers one question.
+pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreError> {
+    if query == Query::LogFaults {
+        return Ok(Answer::LogFaults(shared.actions.faults()));
+    }
+    if query == Query::Environments {
+        let mut rows = Vec::with_capacity(shared.envs.len());
+        for d in &shared.envs {
+            let twin = || d.twin().map(|other| Reason::SameServer { env: d.env.id.clone(), other });
+            rows.push(EnvRow {
+                env: d.env.clone(),
+                unlocked_until: d.unlocked_until(),
+                home: d.home(),
+                held: shared.log_disagrees().or(shared.held(d).await?).or_else(twin),
+            });
+        }
+        return Ok(Answer::Environments(rows));
+    }
+    let (plans, now) = (shared.plans(), shared.clock.now());
+    let envs: Vec<(EnvId, bool)> = shared.envs.iter().map(|d| (d.env.id.clone(), d.env.production)).collect();
+    read(&shared.store, move |store| match query {
+        Query::Plans => {
+            let rows = plans.iter().map(|entry| plan_row(store, entry, &envs, now));
+            Ok(Answer::Plans(rows.collect::<Result<_, _>>()?))
+        }
+        Query::Runs(page) => Ok(Answer::Runs(store.runs(None, &page)?)),
+        Query::Stopped => Ok(Answer::Stopped(still_stopped(store.stopped_runs()?, &plans, &envs, now))),
+        Query::Run(id) => Ok(Answer::Run(store.run(id)?.map(Box::new))),
+        Query::Bills { scope, filter, page } => Ok(Answer::Bills(store.bills(scope, &filter, &page, now)?)),
+        Query::LedgerGroups { plan } => Ok(Answer::LedgerGroups(store.ledger_groups(plan.as_ref())?)),
+        Query::Bill(key) => {
+            let row = store.bill(&key)?.map(Box::new);
+            let (mut facts, cut) = store.facts_of(&key, BILL_FACTS)?;
+            lighten(&mut facts);
+            Ok(Answer::Bill { row, facts, cut })
+        }
+        Query::FindBill { number, limit } => {
+            let rows = store.find_number(&number, limit as usize)?;
+            let scanned = rows.len() as u64;
+            let rows = rows.into_iter().enumerate().map(|(i, row)| (Cursor(format!("{i:08x}")), row)).collect();
+            Ok(Answer::Bills(Page { rows, scanned, ..Page::default() }))
+        }
+        Query::Actions(page) => Ok(Answer::Actions(actions(store, &page)?)),
+        Query::Revisions(selection) => {
+            let selected = select::select(store, &selection, false, now)?;
+            Ok(Answer::Revisions(revision::choices(store, &plans, &selected.rows)?))
+        }
+        // Answered before: these are not in the store.
+        Query::Environments | Query::LogFaults | Query::Preview { .. } => Ok(Answer::Environments(Vec::new())),
+    })
+    .await
+}
+
+/// Runs that ended by themselves and that somebody can still mend. One of a plan or environment that is there no more is
+/// told for [`GONE`] after its end: then it stands in the history alone.
+fn still_stopped(runs: Vec<StoppedRun>, plans: &[PlanEntry], envs: &[(EnvId, bool)], now: Ts) -> Vec<StoppedRun> {
+    let is_known = |head: &RunHead| {
+        let plan = plans.iter().any(|(plan, _)| match plan {
+            Ok(plan) => plan.id == head.plan,
+            Err(problem) => problem.id == head.plan,
+        });
+        plan && envs.iter().any(|(env, _)| *env == head.env)
+    };
+    // Where no plan can be read, none is known to be gone.
+    let can_tell = plans.iter().any(|(plan, _)| plan.is_ok());
+    let told = runs.into_iter().map(|run| {
+        let end = run.row.closed.unwrap_or(run.row.head.opened);
+        let until = (can_tell && !is_known(&run.row.head)).then(|| end.plus(GONE));
+        StoppedRun { until, ..run }
+    });
+    told.filter(|run| run.until.is_none_or(|until| now < until)).collect()
+}
+
+/// Leaves the bodies of the newest facts, as many as one answer holds; of older ones their length and hash.
+fn lighten(facts: &mut [Fact]) {
+    let mut left = bounds::BODIES;
+    for fact in facts.iter_mut().rev() {
+        let Event::StepAnswered { evidence: Some(evidence), .. } = &mut fact.event else { continue };
+        for body in [Some(&mut evidence.request), evidence.response.as_mut()].into_iter().flatten() {
+            match left.checked_sub(body.bytes.0.len()) {
+                Some(rest) => left = rest,
+                None => body.bytes = Blob::default(),
+            }
+        }
+    }
+}
+
+/// A page of the action log. What earlier programs stored unbounded is bounded here, so that a page always fits a frame.
+fn actions(store: &dyn Store, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError> {
+    let mut found = store.actions(page)?;
+    for (_, (_, _, entry)) in &mut found.rows {
+        entry.result = bounds::said(std::mem::take(&mut entry.result));
+        entry.reason = entry.reason.take().map(bounds::said);
+        entry.plan = entry.plan.take().map(|plan| PlanId::new(bounds::said(plan.to_string())));
+    }
+    Ok(found)
+}
+
+fn plan_row(
+    store: &dyn Store,
+    (plan, hazards): &PlanEntry,
+    envs: &[(EnvId, bool)],
+    now: Ts,
+) -> Result<PlanRow, StoreError> {
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(problem) => {
+            let plan = Err(problem.clone());
+            return Ok(PlanRow { plan, hazards: *hazards, last: Vec::new(), mark: None, next: None, unresolved: 0 });
+        }
+    };
+    let last = store.runs(Some(&plan.id), &PageRequest::first(LAST_RUNS))?;
+    let env = plan.target_env.as_ref().or(plan.env.as_ref()).or(envs.first().map(|(env, _)| env));
+    let production = envs.iter().any(|(id, production)| *production && Some(id) == env);
+    let mark = match env {
+        Some(env) => store.mark(&plan.id, env)?,
+        None => None,
+    };
+    Ok(PlanRow {
+        plan: Ok(Plan::clone(plan)),
+        hazards: *hazards,
+        last: last.rows.into_iter().map(|(_, row)| row).collect(),
+        mark,
+        next: plan.policy.schedule.as_ref().filter(|s| s.production || !production).and_then(|s| next_run(s, now)),
+        unresolved: store.unresolved(Some(&plan.id))?,
+    })
+}
+
+/// When a schedule is due next; a schedule that cannot be read was named by lint and has no next time.
+fn next_run(schedule: &Schedule, now: Ts) -> Option<Ts> {
+    let after = chrono::DateTime::from_timestamp_millis(now.0)?;
+    let next = schedule::next(schedule, after).ok().flatten()?;
+    Some(Ts(next.timestamp_millis()))
+}

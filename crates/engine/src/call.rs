@@ -1,0 +1,439 @@
+//! One writing call: durable intent, request, durable outcome, for one bill or an opted-in batch.
+//!
+//! Invariant: the request leaves only after its intent is durable; what the answer does not prove stays open.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ports::{Alarm, WriteCall, WriteReply};
+use skydeck_core::domain::bill::{Failure, Outcome, Rev, Skip, Slot, UnknownWhy};
+use skydeck_core::domain::cause::{Cause, known};
+use skydeck_core::domain::event::Event;
+use skydeck_core::domain::ids::{Fid, RunId};
+use skydeck_core::domain::live::SlowWhy;
+use skydeck_core::domain::operation::Operation;
+use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::reason::Reason;
+use skydeck_core::domain::run::{Flag, PauseWhy};
+use skydeck_core::domain::step::{Intent, Left, Step, Verdict};
+use skydeck_core::domain::time::Ts;
+use skydeck_store::StoreError;
+
+use super::breaker::Ended;
+use super::confirm::Success;
+use super::control::{Shared, back_off};
+use super::decide::{self, After, Asked};
+use super::dispatch::{Claim, Dispatch, Session, Turn};
+use super::fault;
+use super::glance::{Glance, after_refusal, is_proof, look, prove, read_event};
+use super::past::Past;
+use super::reading;
+
+/// First wait after a passing refusal.
+const DEFER_BASE: Duration = Duration::from_secs(2);
+/// Longest wait after a passing refusal.
+const DEFER_CAP: Duration = Duration::from_secs(300);
+
+/// A bill that a call may be made for.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Bill.
+    pub fid: Fid,
+    /// Its number.
+    pub no: String,
+    /// Place of the step to call.
+    pub at: usize,
+    /// Revision that was read.
+    pub rev: Rev,
+    /// Its past when it was read.
+    pub past: Past,
+    /// When its status was read, monotonic.
+    pub read_at: Duration,
+}
+
+/// What a call needs of its run.
+#[derive(Clone)]
+pub struct CallContext {
+    /// The engine.
+    pub shared: Arc<Shared>,
+    /// Environment.
+    pub env: Arc<Dispatch>,
+    /// Run.
+    pub run: RunId,
+    /// Plan.
+    pub plan: Arc<Plan>,
+    /// What the plan wants done.
+    pub op: Arc<Operation>,
+    /// Flags chosen for this run.
+    pub flags: Vec<Flag>,
+}
+
+/// How a call ended, for the run that made it.
+#[derive(Debug, Default)]
+pub struct CallEnd {
+    /// Bills of the call, in the order asked.
+    pub fids: Vec<Fid>,
+    /// Why the run must stop, if it must.
+    pub stop: Option<PauseWhy>,
+    /// The store failed.
+    pub store: Option<StoreError>,
+    /// Bills due again, with monotonic time.
+    pub due: Vec<(Fid, Duration)>,
+    /// Bills left unknown.
+    pub unknown: Vec<Fid>,
+    /// Bills that must go alone from now on.
+    pub singly: Vec<Fid>,
+    /// Bills we submitted, their new revision adopted: ready for their audit.
+    pub submitted: Vec<Fid>,
+    /// Bills whose operation was answered as done: not read back yet.
+    pub succeeded: Vec<Success>,
+    /// Nothing was sent.
+    pub unsent: Option<String>,
+    /// Causes of refusals.
+    pub refused: Vec<Cause>,
+    /// Bills done as hoped.
+    pub done: u32,
+}
+
+/// Makes one call for bills that share a step. Holds the claims until the outcome is durable, and the turn too, unless
+/// the answer is all good: then the next call's intent shares the flush of this one's outcome. After any other answer
+/// the next call waits until the run has taken note.
+pub async fn call(context: CallContext, bills: Vec<Candidate>, turn: Turn, claims: Vec<Claim>) -> CallEnd {
+    let mut end = CallEnd { fids: bills.iter().map(|b| b.fid.clone()).collect(), ..CallEnd::default() };
+    if let Err(error) = attempt(&context, bills, turn, &mut end).await {
+        end.store = Some(error);
+    }
+    drop(claims);
+    end
+}
+
+async fn attempt(
+    context: &CallContext,
+    bills: Vec<Candidate>,
+    turn: Turn,
+    end: &mut CallEnd,
+) -> Result<(), StoreError> {
+    let shared = &context.shared;
+    let Some((at, spec)) = bills.first().and_then(|b| Some((b.at, context.op.steps.get(b.at)?))) else {
+        return Ok(());
+    };
+    let (step, verb) = (spec.step, spec.verb.clone());
+    let last = at + 1 == context.op.steps.len();
+    let token = match context.env.permit(&verb) {
+        Ok(token) => token,
+        Err(refusal) => {
+            end.stop = Some(PauseWhy::Stopped(refusal.reason().clone()));
+            return Ok(());
+        }
+    };
+    let id = shared.call_id();
+    let intent = Intent { left: shared.clock.boot().map(|(_, ms)| Left::Boot(ms)), ..Intent::default() };
+    let tried = bills.iter().map(|b| Event::StepTried {
+        run: context.run,
+        fid: b.fid.clone(),
+        no: b.no.clone(),
+        step,
+        attempt: b.past.next_attempt(step),
+        call: id,
+        rev: b.rev.clone(),
+        intent: intent.clone(),
+    });
+    fault::point("before_intent");
+    shared.ledger.append(tried.collect()).await?;
+    fault::point("after_intent");
+    // Another column than the form's own number is nothing that an answer could name.
+    let own_number = context.plan.source.has_own_number();
+    let number = |bill: &Candidate| if own_number { bill.no.clone() } else { String::new() };
+    let request = WriteCall {
+        verb,
+        form: context.plan.target.form.clone(),
+        bills: bills.iter().map(|b| (b.fid.clone(), number(b))).collect(),
+        options: context.plan.target.options.clone(),
+        flags: context.flags.clone(),
+    };
+    let (session, left) = (context.env.signed_in(), shared.clock.mono());
+    let sent = shared.clock.now();
+    context.env.leaves(&request.form, bills.iter().map(|b| &b.fid));
+    fault::point("before_send");
+    let reply = match stood_still(context, &intent) {
+        Some(ms) => WriteReply::not_sent(&request, format!("not sent: the process stood still for {ms} ms")),
+        None => context.env.erp.write(&token, &request).await,
+    };
+    fault::point("after_send");
+    // A refusal proves less: some of them say that the server does not know either.
+    let done = reply.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Done);
+    let done: Vec<&Fid> = done.map(|(fid, _)| fid).collect();
+    if !done.is_empty() {
+        context.env.session_holds();
+    }
+    context.env.done_with(&request.form, done.into_iter());
+    let events = outcome(context, &bills, &reply, (step, last), id, sent, end).await;
+    // Whether bills may go in batches is decided by the calls that have ended.
+    let batches = context.plan.policy.batch > 1;
+    let turn = (batches || !is_plain(&reply, last, &bills)).then_some(turn);
+    fault::point("before_outcome");
+    match turn {
+        Some(_) => shared.ledger.append(events).await?,
+        None => shared.ledger.append_with_the_next(events).await?,
+    }
+    fault::point("after_outcome");
+    alarms(context, &reply, (session, left), end).await;
+    let adopted = adopt(context, bills, last, &reply, end).await;
+    drop(turn);
+    adopted
+}
+
+/// Time between an intent's moment and its request that a restart may not count as the server's.
+const STALL: Duration = Duration::from_secs(5);
+
+/// How long the process stood still since the intent's moment, where that is too long: after a restart the server's limit
+/// is counted from that moment, and a request that left much later would still be at work when it is over.
+fn stood_still(context: &CallContext, intent: &Intent) -> Option<u128> {
+    let (Some(Left::Boot(then)), Some((_, now))) = (intent.left, context.shared.clock.boot()) else { return None };
+    let still = Duration::from_millis(now.saturating_sub(then));
+    (still > STALL).then_some(still.as_millis())
+}
+
+/// Whether an answer leaves nothing to be looked at before the next call.
+fn is_plain(reply: &WriteReply, last: bool, bills: &[Candidate]) -> bool {
+    let done = |bill: &Candidate| reply.verdicts.iter().any(|(fid, v)| *fid == bill.fid && *v == Verdict::Done);
+    last && reply.alarm.is_none() && bills.iter().all(done)
+}
+
+/// The facts that follow an answer; also notes in `end` what the run must know.
+async fn outcome(
+    context: &CallContext,
+    bills: &[Candidate],
+    reply: &WriteReply,
+    (step, last): (Step, bool),
+    id: skydeck_core::domain::ids::CallId,
+    sent: Ts,
+    end: &mut CallEnd,
+) -> Vec<Event> {
+    // A client that leaves a bill out of its verdicts has not told us anything about it.
+    let silent = Verdict::Unknown(UnknownWhy::NotNamed, String::new());
+    let answered =
+        |bill: &Candidate| reply.verdicts.iter().find(|(fid, _)| *fid == bill.fid).map_or(&silent, |(_, v)| v);
+    let together = sank_together(reply, bills.len());
+    let afters: Vec<After> =
+        bills.iter().map(|bill| after(context, bill, answered(bill), last, sent, together)).collect();
+    let doubtful = bills.iter().zip(&afters).filter(|(_, after)| after.looks()).map(|(bill, _)| bill.fid.clone());
+    // One look for all bills of the call.
+    let looked = look(context, &doubtful.collect::<Vec<_>>()).await;
+    let seen_of = |bill: &Candidate| looked.as_ref().map(|seen| seen.get(&bill.fid));
+    let mut events = Vec::with_capacity(bills.len() * 2);
+    let mut evidence = Some(Box::new(reply.evidence.clone()));
+    for (bill, after) in bills.iter().zip(afters) {
+        let verdict = answered(bill);
+        events.push(Event::StepAnswered {
+            run: context.run,
+            fid: bill.fid.clone(),
+            step,
+            attempt: bill.past.next_attempt(step),
+            call: id,
+            ms: u32::try_from(reply.took.as_millis()).unwrap_or(u32::MAX),
+            verdict: verdict.clone(),
+            side: if evidence.is_some() { reply.side.clone() } else { Vec::new() },
+            evidence: evidence.take(),
+            made: None,
+        });
+        match after {
+            After::Settle(outcome) => {
+                if outcome == (Outcome::Done { verified: false }) {
+                    let (fid, no, rev) = (bill.fid.clone(), bill.no.clone(), bill.rev.clone());
+                    end.succeeded.push(Success { fid, no, step, rev, sent });
+                }
+                events.push(settled(context, bill, outcome, end));
+            }
+            After::LookAndStop(failure) => {
+                end.stop.get_or_insert(PauseWhy::Stopped(Reason::PlanWide { failure: failure.clone() }));
+                read_back(context, bill, failure, (seen_of(bill), sent), &mut events, end);
+            }
+            After::ReadBack(failure) => {
+                read_back(context, bill, failure, (seen_of(bill), sent), &mut events, end);
+            }
+            After::Prove(unknown) => {
+                let (read, outcome) = prove(context, bill, step, unknown, seen_of(bill));
+                events.extend(read);
+                events.push(settled(context, bill, outcome, end));
+            }
+            After::NextStep => {
+                context.env.note(Ended::Clean);
+                end.done += 1;
+                events.push(deferred(context, bill, Why::Cause(Cause::new(known::SUBMITTED)), Duration::ZERO, end));
+            }
+            After::Defer(failure) => {
+                context.env.note(Ended::Clean);
+                end.refused.push(failure.cause.clone());
+                let wait = back_off(DEFER_BASE, bill.past.repeats, DEFER_CAP);
+                events.push(deferred(context, bill, Why::Refused(failure), wait, end));
+            }
+            After::Singly(failure) => {
+                end.singly.push(bill.fid.clone());
+                events.push(deferred(context, bill, Why::Refused(failure), Duration::ZERO, end));
+            }
+            After::Unsent(words) => {
+                end.unsent = Some(words);
+                let cause = Cause::new(known::NOT_CONNECTED);
+                events.push(deferred(context, bill, Why::Cause(cause), Duration::ZERO, end));
+            }
+        }
+    }
+    events
+}
+
+/// What follows the answer about one bill.
+fn after(context: &CallContext, bill: &Candidate, verdict: &Verdict, last: bool, sent: Ts, together: bool) -> After {
+    let causes = &context.shared.causes;
+    // Of a submit, too, the refusal may mean that somebody submitted the bill before us.
+    let believed = |failure: &Failure| context.op.id.is_audit() && last && is_proof(context, failure);
+    let asked = Asked {
+        last,
+        looks: !matches!(verdict, Verdict::Rejected(failure) if believed(failure)),
+        sent,
+        repeats: bill.past.repeats,
+        max: context.plan.policy.max_attempts,
+        sank_together: together,
+    };
+    decide::on_verdict(verdict, |cause| causes.repeat(cause), asked)
+}
+
+/// A batch whose members were all refused with the same words has sunk together
+/// (docs/design/failures.md#what-may-follow).
+fn sank_together(reply: &WriteReply, asked: usize) -> bool {
+    let mut words = reply.verdicts.iter().map(|(_, verdict)| match verdict {
+        Verdict::Rejected(failure) => Some(&failure.message),
+        Verdict::Done | Verdict::NotSent(_) | Verdict::Unknown(..) => None,
+    });
+    let first = words.next().flatten();
+    asked > 1 && first.is_some() && words.all(|w| w == first)
+}
+
+fn settled(context: &CallContext, bill: &Candidate, outcome: Outcome, end: &mut CallEnd) -> Event {
+    match &outcome {
+        Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Skipped(_) => {
+            context.env.note(Ended::Clean);
+            end.done += 1;
+        }
+        Outcome::Failed(Failure { cause, .. }) => {
+            context.env.note(Ended::Refused(cause.clone()));
+            end.refused.push(cause.clone());
+        }
+        Outcome::Unknown(_) => {
+            context.env.note(Ended::Unknown);
+            end.unknown.push(bill.fid.clone());
+        }
+    }
+    Event::BillSettled { run: context.run, fid: bill.fid.clone(), no: bill.no.clone(), was: Slot::Waiting, outcome }
+}
+
+/// Why a bill waits to be tried again.
+enum Why {
+    /// The ERP refused it; the words are said when its turn does not come again.
+    Refused(Failure),
+    /// Something else.
+    Cause(Cause),
+}
+
+fn deferred(context: &CallContext, bill: &Candidate, why: Why, wait: Duration, end: &mut CallEnd) -> Event {
+    let (cause, failure) = match why {
+        Why::Refused(failure) => (failure.cause.clone(), Some(Box::new(failure))),
+        Why::Cause(cause) => (cause, None),
+    };
+    end.due.push((bill.fid.clone(), context.shared.clock.mono() + wait));
+    Event::BillDeferred {
+        run: context.run,
+        fid: bill.fid.clone(),
+        no: bill.no.clone(),
+        until: context.shared.clock.now().plus(wait),
+        cause,
+        was: Slot::Waiting,
+        failure,
+    }
+}
+
+/// The ERP refused a call with words that do not prove that nothing was done: what a look shows decides. Its facts go to
+/// `events`.
+fn read_back(
+    context: &CallContext,
+    bill: &Candidate,
+    said: Failure,
+    (glance, sent): (Glance<'_>, Ts),
+    events: &mut Vec<Event>,
+    end: &mut CallEnd,
+) {
+    events.extend(glance.map(|found| read_event(context, bill, found)));
+    let found = glance.flatten();
+    let outcome = match found.and_then(|found| decide::after_refused_step(&context.op, bill.at, &bill.rev, found)) {
+        Some(decide::Refused::Next) => {
+            context.env.note(Ended::Clean);
+            events.push(deferred(context, bill, Why::Cause(Cause::new(known::SUBMITTED)), Duration::ZERO, end));
+            return end.submitted.push(bill.fid.clone());
+        }
+        Some(decide::Refused::Changed) => Outcome::Skipped(Skip::Changed),
+        // The words prove enough where nothing can be read: a user who may not audit may often not read either.
+        None if glance.is_none() && is_proof(context, &said) && context.op.id.is_audit() => Outcome::Failed(said),
+        None => after_refusal(context, bill, &said, glance, sent),
+    };
+    events.push(settled(context, bill, outcome, end));
+}
+
+/// After our own submit: the new revision is read and becomes the approved one; the audit follows at once.
+async fn adopt(
+    context: &CallContext,
+    bills: Vec<Candidate>,
+    last: bool,
+    reply: &WriteReply,
+    end: &mut CallEnd,
+) -> Result<(), StoreError> {
+    if last || end.stop.is_some() {
+        return Ok(());
+    }
+    for bill in bills {
+        let done = reply.verdicts.iter().any(|(fid, v)| *fid == bill.fid && *v == Verdict::Done);
+        let seen = if done { look(context, std::slice::from_ref(&bill.fid)).await } else { None };
+        let Some(found) = seen.as_ref().and_then(|seen| seen.get(&bill.fid)) else { continue };
+        context.shared.ledger.append(vec![read_event(context, &bill, Some(found))]).await?;
+        end.submitted.push(bill.fid);
+    }
+    Ok(())
+}
+
+/// Whether the server answered at all.
+fn is_answered(reply: &WriteReply) -> bool {
+    reply.verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Done | Verdict::Rejected(_)))
+}
+
+/// How the server asked to slow down.
+fn slow_why(reply: &WriteReply) -> SlowWhy {
+    match reply.evidence.http {
+        Some(code) if !(200..300).contains(&code) => SlowWhy::Http(code),
+        Some(_) | None => SlowWhy::CallLimit,
+    }
+}
+
+/// Acts on what concerns more than one bill. `under`: the sign-in it was called under; `left`: when the request left, monotonic.
+async fn alarms(context: &CallContext, reply: &WriteReply, (under, left): (u64, Duration), end: &mut CallEnd) {
+    match &reply.alarm {
+        None if is_answered(reply) => context.env.answered(left),
+        None => {}
+        Some(Alarm::SlowDown(wish)) => context.env.slow_down(*wish, slow_why(reply), left),
+        Some(Alarm::WrongIds) => context.env.trip(Reason::WrongIds {}),
+        Some(Alarm::Credentials(words)) => {
+            end.stop.get_or_insert(PauseWhy::Stopped(Reason::SignInRefused { said: words.clone() }));
+        }
+        Some(Alarm::SessionLost) => match context.env.session_lost(under).await {
+            Ok(Session::Back) => {}
+            Ok(Session::Lost(why)) => {
+                end.stop.get_or_insert(PauseWhy::Stopped(why));
+            }
+            Err(fault) => {
+                let why = match reading::on_fault(&fault, &context.shared.causes) {
+                    reading::ReadFault::Again => PauseWhy::Unreachable(Reason::Unreachable { said: fault.message }),
+                    reading::ReadFault::Stop(why) => why,
+                };
+                end.stop.get_or_insert(why);
+            }
+        },
+    }
+}

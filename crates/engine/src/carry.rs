@@ -1,0 +1,295 @@
+//! Which bills a fresh run leaves as they are: what only a person can cure, and what a person closed, is not called again as
+//! long as nothing about it changed.
+//!
+//! Invariant: a bill is left alone only where the store tells that it was tried, in the revision it has now, by the call this
+//! run would make. Whatever is not told so is taken.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use skydeck_core::domain::bill::{Found, Outcome, Rev, Skip};
+use skydeck_core::domain::cause::{Cause, CauseTable, Repeat, known};
+use skydeck_core::domain::command::StartParams;
+use skydeck_core::domain::filter::Filter;
+use skydeck_core::domain::ids::{Fid, RecordKey, RunId, WorkKey};
+use skydeck_core::domain::plan::{Plan, RetryUnchanged};
+use skydeck_core::domain::run::{BillRow, Probe, RunKind};
+use skydeck_core::domain::time::Ts;
+use skydeck_core::domain::zone::Zone;
+use skydeck_store::{LedgerEntry, Store, StoreError};
+
+use super::collect::{Failed, Floor, Set};
+use super::control::{MOST, read};
+use super::decide::QUARANTINE;
+use super::past::Past;
+use super::runner::Runner;
+use super::select;
+
+/// What a run has to know of the ledger to leave bills alone.
+pub(super) struct Carry {
+    plan: Arc<Plan>,
+    causes: Arc<CauseTable>,
+    /// The operator named the bills: that is a retry of theirs.
+    named: bool,
+    /// One bill of each cause of the environment that is due for its probe.
+    probes: BTreeSet<Fid>,
+    /// When a bill that a cause of the environment had kept back went through as it was.
+    cured: BTreeMap<Cause, Ts>,
+    /// The clock started the run, and a cause of the environment that stops the plan stands: what was not reached because of
+    /// it would meet the same refusal, and follows the probe.
+    barred: bool,
+    /// The clock started the run: nobody says that the cause is gone.
+    by_clock: bool,
+    /// Whether a run called as this one would.
+    same: HashMap<RunId, bool>,
+    /// Bills that the run did not find by their id either: it tells that.
+    gone: BTreeSet<Fid>,
+    /// The reads of the run show bills, so that one they do not show is not there.
+    pub shows: bool,
+}
+
+/// The unresolved bills of one cause of the environment.
+struct Group {
+    /// The last of them was tried then.
+    tried: Ts,
+    /// The one whose last try is the oldest.
+    oldest: (Ts, Fid),
+}
+
+impl Carry {
+    /// Reads what the plan's own unresolved bills tell.
+    fn of(
+        store: &dyn Store,
+        mut carry: Self,
+        rows: &[BillRow],
+        today: impl Fn(Ts) -> bool,
+    ) -> Result<Self, StoreError> {
+        let mut groups: BTreeMap<Cause, Group> = BTreeMap::new();
+        let mut stops: Vec<(Cause, Ts)> = Vec::new();
+        for row in rows {
+            let Some(Outcome::Failed(failure)) = row.state.outcome() else { continue };
+            if !carry.causes.of_environment(&failure.cause) || !carry.calls_the_same(store, row.run)? {
+                continue;
+            }
+            let tried = Self::tried(store, row)?;
+            let this = (tried, row.fid().clone());
+            let group = groups.entry(failure.cause.clone()).or_insert(Group { tried, oldest: this.clone() });
+            group.tried = group.tried.max(tried);
+            group.oldest = this.min(group.oldest.clone());
+            // What a run did not reach was never called. It is taken up, unless the daily probe is about to tell.
+            if carry.by_clock && carry.causes.repeat(&failure.cause) == Repeat::StopPlan {
+                stops.push((failure.cause.clone(), tried));
+            }
+        }
+        for (cause, group) in groups {
+            if carry.plan.policy.retry_unchanged == RetryUnchanged::Probe {
+                carry.cured.extend(store.cured(&carry.plan.id, &cause)?.map(|at| (cause.clone(), at)));
+                if !today(group.tried) {
+                    carry.probes.insert(group.oldest.1);
+                }
+            }
+        }
+        carry.barred = stops.iter().any(|(cause, at)| !carry.is_cured(cause, *at));
+        Ok(carry)
+    }
+
+    fn is_cured(&self, cause: &Cause, tried: Ts) -> bool {
+        self.cured.get(cause).is_some_and(|cured| *cured > tried)
+    }
+
+    /// When a bill was tried last, as far as its row tells: a run that only looked at it made no call.
+    fn tried(store: &dyn Store, row: &BillRow) -> Result<Ts, StoreError> {
+        let looked = store.run(row.run)?.is_some_and(|run| run.head.kind == RunKind::Verify);
+        Ok(if looked { Ts(0) } else { row.at })
+    }
+
+    /// Whether an earlier run made the call that this one would make: the same plan in the same revision, or another plan
+    /// with the same target, and no rule waved through.
+    fn calls_the_same(&mut self, store: &dyn Store, run: RunId) -> Result<bool, StoreError> {
+        if let Some(same) = self.same.get(&run) {
+            return Ok(*same);
+        }
+        let same = match store.run(run)? {
+            Some(row) if !row.flags.is_empty() => false,
+            Some(row) if row.head.plan == self.plan.id => row.head.rev == self.plan.rev,
+            Some(row) => store
+                .plan_of(&row.head.rev)?
+                .is_some_and(|plan| plan.target == self.plan.target && plan.policy.submit == self.plan.policy.submit),
+            None => false,
+        };
+        self.same.insert(run, same);
+        Ok(same)
+    }
+
+    /// Whether a bill is left as it is.
+    fn leaves(&mut self, store: &dyn Store, key: &WorkKey, rev: &Rev) -> Result<bool, StoreError> {
+        let fid = &key.record.fid;
+        if self.gone.contains(fid) {
+            return Ok(!self.shows && Self::is_told_missing(store, key)?);
+        }
+        if let Some(closed) = store.resolved_entry(key)? {
+            return Ok(closed.row.rev == *rev);
+        }
+        if self.named || self.plan.policy.retry_unchanged == RetryUnchanged::Always {
+            return Ok(false);
+        }
+        let Some(entry) = store.ledger_entry(key)? else { return Ok(false) };
+        if waits_for_a_person(&entry) {
+            return Ok(store.bill(key)?.is_some_and(|row| row.rev == *rev && says_that_it_waits(&row)));
+        }
+        let tried = Self::tried(store, &entry.row)?;
+        Ok(entry.row.rev == *rev && self.calls_the_same(store, entry.row.run)? && self.stands(fid, &entry.row, tried))
+    }
+
+    /// Whether it is known already that the bill was not found, and that is all.
+    fn is_told_missing(store: &dyn Store, key: &WorkKey) -> Result<bool, StoreError> {
+        let entry = store.ledger_entry(key)?;
+        Ok(entry.is_some_and(|entry| entry.row.state.outcome() == Some(&Outcome::Skipped(Skip::Missing))))
+    }
+
+    /// The cause that a bill is tried for, where it is taken as the probe of it.
+    fn probed(&self, store: &dyn Store, key: &WorkKey, rev: &Rev) -> Result<Option<Cause>, StoreError> {
+        if !self.probes.contains(&key.record.fid) {
+            return Ok(None);
+        }
+        let entry = store.ledger_entry(key)?.filter(|entry| entry.row.rev == *rev);
+        Ok(entry.and_then(|entry| match entry.row.state.outcome() {
+            Some(Outcome::Failed(failure)) => Some(failure.cause.clone()),
+            _ => None,
+        }))
+    }
+
+    /// Whether what was told last of a bill is still all there is to say, where neither the bill nor the call changed.
+    fn stands(&self, fid: &Fid, row: &BillRow, tried: Ts) -> bool {
+        match row.state.outcome() {
+            // Calls that left and did nothing: the way to the server may be whole again.
+            Some(Outcome::Failed(failure)) if failure.cause.as_str() == known::NOT_APPLIED => false,
+            Some(Outcome::Failed(failure)) => match self.causes.repeat(&failure.cause) {
+                Repeat::Delayed | Repeat::VerifyFirst | Repeat::Singly => false,
+                Repeat::AfterFix | Repeat::StopPlan | Repeat::Done => {
+                    !self.probes.contains(fid) && !self.is_cured(&failure.cause, tried)
+                }
+            },
+            Some(Outcome::Skipped(why)) => match why {
+                Skip::Draft | Skip::Created | Skip::Reaudit | Skip::OtherStatus(_) | Skip::Differs | Skip::Partly => {
+                    true
+                }
+                Skip::NotReached => self.barred,
+                Skip::Changed
+                | Skip::Missing
+                | Skip::Gone
+                | Skip::Held(_)
+                | Skip::Excluded
+                | Skip::Quarantined
+                | Skip::UnknownElsewhere => false,
+            },
+            Some(Outcome::Unknown(_) | Outcome::Done { .. } | Outcome::Already { .. }) | None => false,
+        }
+    }
+}
+
+/// Whether nothing but a person's word lets the bill be called again.
+fn waits_for_a_person(entry: &LedgerEntry) -> bool {
+    entry.deaths >= QUARANTINE
+        || matches!(entry.row.state.outcome(), Some(Outcome::Unknown(unknown)) if unknown.why.needs_operator())
+}
+
+/// Whether a run has told of a bill that it waits for a person.
+fn says_that_it_waits(row: &BillRow) -> bool {
+    matches!(row.state.outcome(), Some(Outcome::Skipped(Skip::Quarantined | Skip::UnknownElsewhere)))
+}
+
+impl Runner {
+    /// What the ledger tells, and the bills of it that the run reads beside its query.
+    pub(super) async fn carry(
+        &mut self,
+        floor: &Floor,
+        params: &StartParams,
+    ) -> Result<(Carry, BTreeMap<Fid, Found>), Failed> {
+        let carry = Carry {
+            plan: Arc::clone(&self.plan),
+            causes: Arc::clone(&self.shared.causes),
+            named: !params.numbers.is_empty(),
+            probes: BTreeSet::new(),
+            cured: BTreeMap::new(),
+            barred: false,
+            by_clock: self.head.by.is_schedule(),
+            same: HashMap::new(),
+            gone: BTreeSet::new(),
+            shows: false,
+        };
+        let (plan, env, form) = (self.head.plan.clone(), self.head.env.clone(), self.head.form.clone());
+        let (now, run, numbers) = (self.shared.clock.now(), self.head.id, params.numbers.clone());
+        let (op, ranged) = (self.op.id.clone(), floor.until.is_some());
+        let zone: Option<Zone> = self.env.env.server_zone.parse().ok();
+        let day = move |ts: Ts| {
+            let utc = chrono::DateTime::from_timestamp_millis(ts.0).unwrap_or_default();
+            zone.as_ref().map_or(utc.date_naive(), |zone| utc.with_timezone(zone).date_naive())
+        };
+        let (mut carry, rows) = read(&self.shared.store, move |store| {
+            let mut rows = Vec::new();
+            select::matching(store, Some(&plan), None, &Filter::default(), now, &mut |row| {
+                // What an earlier revision of the plan wanted done is another thing to do.
+                if row.record().env == env && row.record().form == form && row.key.op == op && rows.len() < MOST {
+                    rows.push(row);
+                }
+                Ok(())
+            })?;
+            let carry = Carry::of(store, carry, &rows, |tried| day(tried) == day(now))?;
+            let all = carry.plan.policy.carry_over;
+            let mut wanted = Vec::new();
+            for row in rows.into_iter().filter(|_| !ranged) {
+                let asked = numbers.is_empty() || numbers.contains(&row.no);
+                if asked && (all || carry.probes.contains(row.fid())) {
+                    let past = Past::of(store, &row.key, run)?;
+                    // These wait for a person; a run of the plan does not touch them.
+                    if past.deaths < QUARANTINE && !past.needs_operator() {
+                        wanted.push(row);
+                    }
+                }
+            }
+            Ok((carry, wanted))
+        })
+        .await?;
+        let (found, gone) = self.read_rows(rows).await?;
+        carry.shows = found.len() > gone.len();
+        carry.gone = gone;
+        Ok((carry, found))
+    }
+
+    /// Takes into the set what is to be tried; what has not changed is counted, and stays as it is. `from_ledger`: those the
+    /// query did not find.
+    pub(super) async fn take_changed(
+        &mut self,
+        mut carry: Carry,
+        rows: BTreeMap<Fid, Found>,
+        from_ledger: &BTreeSet<Fid>,
+        set: &mut Set,
+    ) -> Result<Carry, Failed> {
+        let (env, form, op) = (self.head.env.clone(), self.head.form.clone(), self.op.id.clone());
+        let listed = from_ledger.clone();
+        let (carry, taken, left) = read(&self.shared.store, move |store| {
+            let (mut taken, mut left) = (Vec::new(), Vec::new());
+            for (fid, found) in rows {
+                let key = RecordKey { env: env.clone(), form: form.clone(), fid }.under(&op);
+                if carry.leaves(store, &key, &found.rev)? {
+                    left.push(found);
+                } else {
+                    let probe = carry.probed(store, &key, &found.rev)?;
+                    let absent = carry.shows && carry.gone.contains(&found.fid) && listed.contains(&found.fid);
+                    taken.push(Found { probe, absent, ..found });
+                }
+            }
+            Ok((carry, taken, left))
+        })
+        .await?;
+        for found in &left {
+            set.leave(found);
+        }
+        let probe = |found: &Found| Some(Probe { no: found.no.clone(), cause: found.probe.clone()? });
+        set.probes.extend(taken.iter().filter_map(probe));
+        set.carried += taken.iter().filter(|found| from_ledger.contains(&found.fid)).count() as u64;
+        self.found(taken, set).await?;
+        Ok(carry)
+    }
+}

@@ -1,0 +1,572 @@
+//! Collecting: every page of the query (or the chosen ledger entries) is in the run before anything is written.
+//!
+//! Invariant: one row a FID; when any page fails nothing was written and the mark does not move.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ports::{Fault, FaultKind, FoundPage, PageQuery};
+use skydeck_core::domain::bill::{Found, Slot, Status};
+use skydeck_core::domain::command::StartParams;
+use skydeck_core::domain::erp_clock::{self, ErpClock};
+use skydeck_core::domain::event::Event;
+use skydeck_core::domain::ids::Fid;
+use skydeck_core::domain::operation::Seen;
+use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::query::{Look, Preview};
+use skydeck_core::domain::reason::Reason;
+use skydeck_core::domain::run::{BillRow, Collected, Mark, Probe, RunEnd, RunHead, RunKind, Unchanged};
+use skydeck_core::domain::time::{ErpDate, Ts};
+use skydeck_plan::condition;
+
+use super::control::Stop;
+use super::decide::{Case, Judgement, Moment, judge};
+use super::dispatch::Dispatch;
+use super::past::Past;
+use super::reading::{self, READ_BATCH, ReadFault};
+use super::runner::Runner;
+use super::set_hash::SetHasher;
+
+/// Bills in one `BillsFound`, at most.
+const FOUND_GROUP: usize = 100;
+/// Numbers the target does not hold that are kept by name.
+const NAMED: usize = 20;
+/// Times a page is asked for before the run gives up.
+const PAGE_TRIES: u32 = 4;
+
+/// Where the query begins to read, and whether this run reads everything (docs/design/reliability.md#the-mark).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Floor {
+    /// LAST_SYNC_TIME; `None` reads without it.
+    pub since: Option<ErpDate>,
+    /// The mark was not used and nothing else cut the query.
+    pub sweep: bool,
+    /// The mark may move after this run: the query was the plan's own.
+    pub moves_mark: bool,
+    /// Bills after this date of the mark's column are left to another run.
+    pub until: Option<ErpDate>,
+}
+
+impl Floor {
+    /// Whether a row of the query is in the range; one without a date is in none.
+    pub fn reaches(&self, row: &Found) -> bool {
+        self.until.as_ref().is_none_or(|until| row.marked.as_ref().is_some_and(|at| at <= until))
+    }
+}
+
+/// Decides the floor of a run. `clock`: the ERP's, where it is known.
+pub fn floor(
+    plan: &Plan,
+    mark: Option<&Mark>,
+    params: &StartParams,
+    now: Ts,
+    clock: Option<&ErpClock>,
+) -> Result<Floor, Reason> {
+    // The compensation query reads a window of its own and proves nothing about the rest.
+    let no_date = |text: &str| Reason::NoDate { given: text.to_owned() };
+    let until = params.until.as_ref().map(|until| ErpDate::parse_end(until).ok_or_else(|| no_date(until)));
+    let until = until.transpose()?;
+    if until.is_some() && plan.source.mark_column.is_none() {
+        return Err(Reason::NothingToEndBy { plan: plan.id.clone() });
+    }
+    let whole = params.numbers.is_empty() && !params.remedy && until.is_none();
+    if let Some(since) = &params.since {
+        let since = ErpDate::parse(since).ok_or_else(|| no_date(since))?;
+        if until.as_ref().is_some_and(|until| *until < since) {
+            return Err(Reason::RangeEndsFirst {});
+        }
+        return Ok(Floor { since: Some(since), sweep: false, moves_mark: false, until });
+    }
+    let hours = Duration::from_secs(u64::from(plan.policy.sweep_hours) * 3600);
+    let due = mark.and_then(|m| m.swept).is_none_or(|swept| swept > now || now.since(swept) >= hours);
+    match mark {
+        Some(mark) if !due && !params.sweep => Ok(Floor {
+            since: Some(erp_clock::begin(mark, clock, plan.policy.overlap)),
+            sweep: false,
+            moves_mark: whole,
+            until,
+        }),
+        _ => Ok(Floor { since: None, sweep: whole, moves_mark: whole, until }),
+    }
+}
+
+/// What is collected.
+pub enum What {
+    /// The plan's own query; of another environment, where the plan's source is not its target.
+    Query(Box<Floor>, StartParams, Option<Arc<Dispatch>>),
+    /// Ledger entries.
+    Entries(Vec<BillRow>),
+}
+
+/// Why collecting ended early.
+pub(super) enum Failed {
+    Stop(Stop),
+    Erp(Reason),
+}
+
+impl<E: Into<Stop>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::Stop(error.into())
+    }
+}
+
+/// What came of freezing.
+enum Frozen {
+    /// A set that waits for its approval, or whose bills are read back.
+    Set,
+    /// There is nothing to do; the facts that are stored with the end.
+    Nothing(Vec<Event>),
+}
+
+/// What is known of the set so far.
+#[derive(Default)]
+pub(super) struct Set {
+    hash: SetHasher,
+    found: u64,
+    callable: u64,
+    pub carried: u64,
+    pub pages: u32,
+    by_status: BTreeMap<Status, u64>,
+    pub seen: Option<ErpDate>,
+    /// The plan's own limit of rows ended the query.
+    pub cut: bool,
+    /// Entries of the ledger whose outcome was unknown.
+    unknown: u64,
+    /// The environment that was queried, for its clock.
+    queried: Option<Arc<Dispatch>>,
+    /// Numbers of the source that the target does not hold exactly once.
+    pub absent: u64,
+    pub absent_first: Vec<String>,
+    /// Bills that nothing changed about since they were refused, or closed by a person.
+    left: u64,
+    left_hash: SetHasher,
+    /// Bills that are tried although nothing about them changed.
+    pub probes: Vec<Probe>,
+}
+
+impl Set {
+    /// The clock of the ERP that was queried, when the run was opened.
+    fn clock(&self, head: &RunHead) -> Option<ErpClock> {
+        self.queried.as_ref()?.erp_clock(head.opened)
+    }
+
+    /// This bill stays as it is: nothing about it changed.
+    pub(super) fn leave(&mut self, found: &Found) {
+        self.left += 1;
+        self.left_hash.add(&found.fid, &found.rev);
+    }
+
+    /// The target does not hold this number exactly once.
+    pub fn misses(&mut self, no: &str) {
+        self.absent += 1;
+        if self.absent_first.len() < NAMED {
+            self.absent_first.push(no.to_owned());
+        }
+    }
+}
+
+impl Runner {
+    /// Collects; ends in `AwaitingApproval`, or closed when there is nothing or a page failed. A verify run goes straight on.
+    pub async fn collect(mut self, what: What) {
+        if self.knock {
+            self.env.knock().await;
+            if let What::Query(_, _, Some(source)) = &what {
+                source.knock().await;
+            }
+        }
+        let frozen = match self.gather(what).await {
+            Ok((set, sweep)) => match self.compare_clocks(set.clock(&self.head), sweep).await {
+                Ok(()) => self.freeze(set, sweep).await,
+                Err(stop) => Err(Failed::Stop(stop)),
+            },
+            Err(failed) => Err(failed),
+        };
+        let run = self.head.id;
+        let stored = match frozen {
+            Ok(Frozen::Set) if self.head.kind == RunKind::Verify => return self.work().await,
+            Ok(Frozen::Set) => Ok(()),
+            Ok(Frozen::Nothing(told)) => self.shared.close_run(run, told, RunEnd::Empty).await,
+            // What another server says of these bills is no answer of ours.
+            Err(Failed::Erp(why)) => self.abandon(RunEnd::CollectFailed(self.env.astray().unwrap_or(why))).await,
+            Err(Failed::Stop(Stop::Cancel)) => self.cancelled().await,
+            Err(Failed::Stop(Stop::Store(error))) => Err(error),
+            Err(Failed::Stop(Stop::Pause(..) | Stop::Drain)) => {
+                self.abandon(RunEnd::CollectFailed(Reason::Interrupted {})).await
+            }
+        };
+        if let Err(error) = stored {
+            tracing::error!(run = %self.head.id, %error, "the end of collecting could not be stored");
+        }
+    }
+
+    /// Reads and judges what [`Self::collect`] would freeze, without a trace.
+    pub async fn look(mut self, what: What) -> Look {
+        self.looks = true;
+        match self.gather(what).await {
+            Ok((set, sweep)) => {
+                let found = set.found;
+                let RunHead { plan, env, filter, .. } = self.head.as_ref().clone();
+                Look::Found(Box::new(Preview { plan, env, filter, found, collected: self.frozen(set, sweep) }))
+            }
+            Err(Failed::Erp(why)) => Look::Failed(self.env.astray().unwrap_or(why)),
+            Err(Failed::Stop(Stop::Store(error))) => Look::Refused(error.into()),
+            Err(Failed::Stop(Stop::Pause(..) | Stop::Cancel | Stop::Drain)) => Look::Failed(Reason::Interrupted {}),
+        }
+    }
+
+    /// Reads every page; gives the set, and whether it was a sweep.
+    async fn gather(&mut self, what: What) -> Result<(Set, bool), Failed> {
+        match what {
+            What::Query(floor, params, None) => {
+                let (set, sweep) = self.query(&floor, &params).await?;
+                Ok((Set { queried: Some(Arc::clone(&self.env)), ..set }, sweep))
+            }
+            What::Query(floor, params, Some(source)) => {
+                let (set, sweep) = self.query_across(&source, &floor, &params).await?;
+                Ok((Set { queried: Some(source), ..set }, sweep))
+            }
+            What::Entries(rows) => self.entries(rows).await,
+        }
+    }
+
+    async fn query(&mut self, floor: &Floor, params: &StartParams) -> Result<(Set, bool), Failed> {
+        let mut set = Set::default();
+        let (mut carry, mut carried) = self.carry(floor, params).await?;
+        let (plan, env) = (Arc::clone(&self.plan), Arc::clone(&self.env));
+        let source = &plan.source;
+        let mut query = self.page_query();
+        let mut read_rows = 0_u64;
+        loop {
+            let page = self.fetch(&env, &query).await?;
+            set.pages += 1;
+            let Some(last) = page.bills.iter().map(|b| b.fid.clone()).max() else { break };
+            if query.after.as_ref().is_some_and(|after| last <= *after) {
+                return Err(Failed::Erp(Reason::PagesOutOfOrder {}));
+            }
+            let mut rows: BTreeMap<Fid, Found> = BTreeMap::new();
+            for row in page.bills {
+                if query.after.as_ref().is_some_and(|after| row.fid <= *after) {
+                    continue;
+                }
+                if source.top_rows > 0 && read_rows >= source.top_rows {
+                    set.cut = true;
+                    break;
+                }
+                read_rows += 1;
+                set.seen = set.seen.max(row.marked.clone());
+                let asked = params.numbers.is_empty() || params.numbers.contains(&row.no);
+                if asked && floor.reaches(&row) && condition::passes(source, &row.columns) {
+                    rows.entry(row.fid.clone()).or_insert(row);
+                }
+            }
+            let above = carried.split_off(&last);
+            let mut from_ledger = BTreeSet::new();
+            for (fid, row) in std::mem::replace(&mut carried, above) {
+                if let Entry::Vacant(place) = rows.entry(fid) {
+                    from_ledger.insert(place.key().clone());
+                    place.insert(row);
+                }
+            }
+            if rows.contains_key(&last) {
+                carried.remove(&last);
+            }
+            carry.shows = true;
+            carry = self.take_changed(carry, rows, &from_ledger, &mut set).await?;
+            if set.cut {
+                break;
+            }
+            query.after = Some(last);
+        }
+        let from_ledger = carried.keys().cloned().collect();
+        self.take_changed(carry, carried, &from_ledger, &mut set).await?;
+        let moves = floor.moves_mark && !set.cut;
+        set.seen = set.seen.filter(|_| moves);
+        Ok((set, floor.sweep && moves))
+    }
+
+    /// The first page of the plan's query.
+    pub(super) fn page_query(&self) -> PageQuery {
+        let source = &self.plan.source;
+        PageQuery {
+            form: source.form.clone(),
+            columns: source.columns.iter().map(|c| c.path.clone()).collect(),
+            id_path: source.id_path.clone(),
+            number_path: source.number_path.clone(),
+            mark_column: source.mark_column.clone(),
+            fields: self.op.looked_at(),
+            filter: self.head.filter.clone(),
+            after: None,
+            limit: self.plan.policy.page_size.clamp(1, 2000),
+        }
+    }
+
+    async fn entries(&mut self, rows: Vec<BillRow>) -> Result<(Set, bool), Failed> {
+        let unknown = rows.iter().filter(|row| row.state.slot() == Slot::Unknown).count() as u64;
+        let mut set = Set { unknown, ..Set::default() };
+        // All are read before any is stored: when the server cannot be reached, the ledger stays as it was.
+        let (mut read, gone) = self.read_rows(rows).await?;
+        if read.len() > gone.len() {
+            read.values_mut().filter(|found| gone.contains(&found.fid)).for_each(|found| found.absent = true);
+        }
+        set.carried = read.len() as u64;
+        self.found(read.into_values().collect(), &mut set).await?;
+        Ok((set, false))
+    }
+
+    /// Ledger rows with the status they have now; one that is not there keeps what was known of it, and is named.
+    pub(super) async fn read_rows(
+        &mut self,
+        rows: Vec<BillRow>,
+    ) -> Result<(BTreeMap<Fid, Found>, BTreeSet<Fid>), Failed> {
+        let (mut all, mut gone) = (BTreeMap::new(), BTreeSet::new());
+        for chunk in rows.chunks(READ_BATCH) {
+            let fids: Vec<Fid> = chunk.iter().map(|r| r.fid().clone()).collect();
+            let mut n = 0;
+            let mut seen = loop {
+                match reading::statuses(&self.env, &self.plan.source, &self.op, &fids).await {
+                    Ok(seen) => break seen,
+                    Err(fault) => self.again(&fault, n, all.is_empty()).await?,
+                }
+                n += 1;
+            };
+            for row in chunk {
+                let fid = row.fid().clone();
+                let mut found = seen.remove(&fid).unwrap_or_else(|| {
+                    gone.insert(fid.clone());
+                    Found {
+                        probe: None,
+                        absent: false,
+                        fid: fid.clone(),
+                        no: row.no.clone(),
+                        rev: row.rev.clone(),
+                        approver: None,
+                        approved: None,
+                        marked: None,
+                        columns: Vec::new(),
+                        fields: Vec::new(),
+                    }
+                });
+                found.columns.clone_from(&row.columns);
+                found.marked = None;
+                if found.no.is_empty() {
+                    found.no.clone_from(&row.no);
+                }
+                all.insert(fid, found);
+            }
+        }
+        Ok((all, gone))
+    }
+
+    /// One page, asked for again as long as that may help.
+    pub(super) async fn fetch(&mut self, from: &Dispatch, query: &PageQuery) -> Result<FoundPage, Failed> {
+        let mut n = 0;
+        loop {
+            self.check_collecting()?;
+            match from.erp.fetch_page(query).await {
+                Ok(mut page) => {
+                    if let Some(why) = from.astray() {
+                        return Err(Failed::Erp(why));
+                    }
+                    page.bills = page.bills.into_iter().map(|bill| self.op.with_state(bill)).collect();
+                    return Ok(page);
+                }
+                Err(fault) => self.again(&fault, n, query.after.is_none()).await?,
+            }
+            n += 1;
+        }
+    }
+
+    /// Waits before a repeat, or says that there is none. `first`: nothing was gained yet, so a server that cannot
+    /// be reached at all is said at once.
+    async fn again(&mut self, fault: &Fault, n: u32, first: bool) -> Result<(), Failed> {
+        let may = reading::on_fault(fault, &self.shared.causes) == ReadFault::Again;
+        let unreachable = first && fault.kind == FaultKind::NotConnected;
+        if !may || unreachable || n + 1 >= PAGE_TRIES {
+            return Err(Failed::Erp(reading::why_not_collected(fault)));
+        }
+        let span = reading::pause_before(fault, n);
+        tokio::select! {
+            biased;
+            _ = self.wish.changed() => {}
+            () = tokio::time::sleep(span) => {}
+        }
+        self.check_collecting()
+    }
+
+    /// The breaker does not stop reading.
+    fn check_collecting(&self) -> Result<(), Failed> {
+        match self.check() {
+            Ok(()) | Err(Stop::Pause(..)) => Ok(()),
+            Err(stop) => Err(Failed::Stop(stop)),
+        }
+    }
+
+    pub(super) async fn found(&self, bills: Vec<Found>, set: &mut Set) -> Result<(), Failed> {
+        let unknown_past = Past::default();
+        for bill in &bills {
+            set.hash.add(&bill.fid, &bill.rev);
+            set.found += 1;
+            *set.by_status.entry(bill.rev.status.clone()).or_insert(0) += 1;
+            let case = Case { approved: Some(&bill.rev), ..self.case(Seen::One(bill), &unknown_past, Moment::Before) };
+            set.callable += u64::from(match judge(&case) {
+                Judgement::Call(_) => true,
+                Judgement::Done { .. }
+                | Judgement::Already(..)
+                | Judgement::Skip(_)
+                | Judgement::Fail(_)
+                | Judgement::Continue(..)
+                | Judgement::Repeat
+                | Judgement::Operator(_)
+                | Judgement::Look => false,
+            });
+        }
+        if self.looks {
+            return Ok(());
+        }
+        let run = self.head.id;
+        let events: Vec<Event> =
+            bills.chunks(FOUND_GROUP).map(|c| Event::BillsFound { run, bills: c.to_vec() }).collect();
+        Ok(self.append(events).await?)
+    }
+
+    /// Freezes the set, where there is anything in it.
+    async fn freeze(&mut self, set: Set, sweep: bool) -> Result<Frozen, Failed> {
+        self.check_collecting()?;
+        self.shared.learn_centre(&self.env).await?;
+        let run = self.head.id;
+        if set.found == 0 && set.left == 0 {
+            return Ok(Frozen::Nothing(Vec::new()));
+        }
+        if set.found == 0 {
+            let collected = self.frozen(set, sweep);
+            // Every bill that was read is in the ledger, or was closed by a person: the sweep counts, though nobody approves.
+            let mark = if sweep { self.shared.mark_after(&self.head, &collected).await? } else { None };
+            let told = [Event::RunCollected { run, collected }].into_iter().chain(mark).collect();
+            return Ok(Frozen::Nothing(told));
+        }
+        let mut events = vec![Event::RunCollected { run, collected: self.frozen(set, sweep) }];
+        if self.head.kind == RunKind::Verify {
+            events.push(Event::RunSettling { run });
+        }
+        self.append(events).await?;
+        Ok(Frozen::Set)
+    }
+
+    /// The set as an operator approves it.
+    fn frozen(&self, set: Set, sweep: bool) -> Collected {
+        let clock = set.clock(&self.head);
+        Collected {
+            hash: set.hash.finish(),
+            by_status: set.by_status.into_iter().collect(),
+            callable: if self.head.kind == RunKind::Verify { 0 } else { set.callable },
+            pages: set.pages,
+            seen: set.seen,
+            sweep,
+            carried: set.carried,
+            absent: set.absent,
+            absent_first: set.absent_first,
+            unchanged: (set.left > 0).then(|| Unchanged { bills: set.left, hash: set.left_hash.finish() }),
+            unknown: set.unknown,
+            clock,
+            probes: set.probes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skydeck_core::domain::ids::{FormId, PlanId, PlanRev, RunId};
+    use skydeck_core::domain::plan::{Policy, Source, Target, WriteOptions};
+    use skydeck_core::domain::step::Verb;
+
+    fn plan(sweep_hours: u32) -> Plan {
+        let form = FormId::new("SAL_OUTSTOCK");
+        Plan {
+            id: PlanId::new("p"),
+            name: "p".into(),
+            rev: PlanRev::new("r"),
+            env: None,
+            target_env: None,
+            source: Source {
+                form: form.clone(),
+                columns: Vec::new(),
+                filter: String::new(),
+                mark_column: Some("FCreateDate".into()),
+                id_path: "FID".into(),
+                number_path: "FBillNo".into(),
+                top_rows: 0,
+                condition: Vec::new(),
+            },
+            target: Target { verb: Verb::Audit, form, options: WriteOptions::default(), stripped_flags: Vec::new() },
+            policy: Policy { sweep_hours, ..Policy::default() },
+        }
+    }
+
+    #[test]
+    fn the_mark_is_used_only_while_a_sweep_is_not_due() {
+        let hour = 3_600_000;
+        let now = Ts(100 * hour);
+        let mark = |swept: Option<i64>| Mark {
+            seen: ErpDate::parse("2026-11-01 08:00:00").unwrap(),
+            run: RunId(ulid::Ulid::nil()),
+            swept: swept.map(Ts),
+            clock: None,
+        };
+        let params = StartParams::default();
+        let below = ErpDate::parse("2026-11-01 07:50:00");
+        let asked = StartParams { sweep: true, ..params.clone() };
+        for (hours, mark, params, since, sweep) in [
+            (24, None, &params, None, true),
+            (24, Some(mark(None)), &params, None, true),
+            (24, Some(mark(Some(90 * hour))), &params, below.clone(), false),
+            (24, Some(mark(Some(70 * hour))), &params, None, true),
+            (24, Some(mark(Some(200 * hour))), &params, None, true),
+            (0, Some(mark(Some(99 * hour))), &params, None, true),
+            (24, Some(mark(Some(90 * hour))), &asked, None, true),
+        ] {
+            let got = floor(&plan(hours), mark.as_ref(), params, now, None).unwrap();
+            assert_eq!((got.since, got.sweep, got.moves_mark), (since, sweep, true), "{hours} {mark:?}");
+        }
+        let numbers = StartParams { numbers: vec!["X".into()], ..params.clone() };
+        let cut = floor(&plan(24), None, &numbers, now, None).unwrap();
+        assert!(!cut.sweep && !cut.moves_mark, "a run over some numbers proves nothing about the rest");
+        let since = StartParams { since: Some("2026-11-02".into()), ..params };
+        assert!(!floor(&plan(24), None, &since, now, None).unwrap().moves_mark);
+        let day = StartParams { until: Some("2026-11-30".into()), ..StartParams::default() };
+        let day = floor(&plan(24), None, &day, now, None).unwrap();
+        assert!(!day.sweep && !day.moves_mark, "what lies after the range must be found by the next run");
+        let row = |marked: Option<&str>| Found {
+            probe: None,
+            absent: false,
+            fid: Fid::from(1),
+            no: "X".into(),
+            rev: skydeck_core::domain::bill::Rev { status: Status::Submitted, modified: None, state: None },
+            approver: None,
+            approved: None,
+            marked: marked.and_then(ErpDate::parse),
+            columns: Vec::new(),
+            fields: Vec::new(),
+        };
+        for (marked, want) in [
+            (Some("2026-11-30 23:59:59.5"), true),
+            (Some("2026-11-01"), true),
+            (Some("2026-12-01 00:00:00"), false),
+            (None, false),
+        ] {
+            assert_eq!(day.reaches(&row(marked)), want, "{marked:?}");
+        }
+        for (since, until) in
+            [(Some("yesterday"), None), (None, Some("tomorrow")), (Some("2026-11-02"), Some("2026-11-01"))]
+        {
+            let params = StartParams {
+                since: since.map(str::to_owned),
+                until: until.map(str::to_owned),
+                ..StartParams::default()
+            };
+            assert!(floor(&plan(24), None, &params, now, None).is_err(), "{since:?} {until:?}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! A success is believed once it was read back: each of the first of a run, then every so many together, and the last.
+//!
+//! Invariant: from a read that shows no effect to the second one, no call of the run leaves; what both show stands as
+//! unknown, and the run stops.
+
+use std::time::Duration;
+
+use skydeck_core::domain::bill::{Found, Outcome, Rev, Slot, Unknown, UnknownWhy};
+use skydeck_core::domain::event::Event;
+use skydeck_core::domain::ids::Fid;
+use skydeck_core::domain::reason::Reason;
+use skydeck_core::domain::run::{BillRow, PauseWhy};
+use skydeck_core::domain::step::Step;
+use skydeck_core::domain::time::Ts;
+use skydeck_store::{Store, StoreError};
+
+use super::control::{Stop, read};
+use super::reading::READ_BATCH;
+use super::runner::{Known, Runner};
+
+/// First successes of a run that are read back one by one, at least; as many as are watched, where those are more.
+const FIRST: u32 = 5;
+/// Time from a read that shows no effect to the second one.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
+
+/// Reads of the last successes that may fail once more, and the time between them.
+const LAST_TRIES: u32 = 2;
+/// See [`LAST_TRIES`].
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A call that was answered as done.
+#[derive(Clone, Debug)]
+pub(super) struct Success {
+    /// Bill.
+    pub fid: Fid,
+    /// Its number.
+    pub no: String,
+    /// Step that was called.
+    pub step: Step,
+    /// Revision it was called in.
+    pub rev: Rev,
+    /// When the call left.
+    pub sent: Ts,
+}
+
+/// What is not believed yet.
+#[derive(Default)]
+pub(super) struct Unconfirmed {
+    /// Oldest first.
+    open: Vec<Success>,
+    /// One of them was seen without effect: it is read again before anything else is done.
+    doubted: bool,
+    /// Successes this task has read back.
+    confirmed: u32,
+    /// What an earlier task of the run left has been taken up.
+    taken_up: bool,
+}
+
+impl Unconfirmed {
+    /// Takes note of calls that were answered as done.
+    pub fn add(&mut self, successes: impl IntoIterator<Item = Success>) {
+        self.open.extend(successes);
+    }
+
+    /// Whether one is to be read again before anything else.
+    pub fn is_doubted(&self) -> bool {
+        self.doubted
+    }
+
+    /// Takes note of one that a look has just shown without effect.
+    pub fn doubt(&mut self, success: Success) {
+        self.open.push(success);
+        self.doubted = true;
+    }
+}
+
+/// A success that a read did not confirm.
+struct Doubt {
+    success: Success,
+    /// A read showed the record as it was called.
+    contradicted: bool,
+    /// A read did not show the record, as a stale or an empty answer may not.
+    unseen: bool,
+}
+
+impl Doubt {
+    fn of(success: Success) -> Self {
+        Self { success, contradicted: false, unseen: false }
+    }
+}
+
+impl Runner {
+    /// Reads successes back, where it is time.
+    pub(super) async fn confirm_if_due(&mut self) -> Result<(), Stop> {
+        let unconfirmed = &self.mind.unconfirmed;
+        if unconfirmed.doubted || unconfirmed.open.len() >= self.believed() { self.confirm().await } else { Ok(()) }
+    }
+
+    /// Successes that are believed before they are read back.
+    fn believed(&self) -> usize {
+        let first = self.env.limits().canary.max(FIRST);
+        if self.mind.unconfirmed.confirmed < first { 1 } else { self.plan.policy.confirm_every as usize }
+    }
+
+    /// Whether, with those in flight, as many calls have left as are believed: a call that is answered gives its turn on
+    /// before its outcome is told.
+    pub(super) fn has_left_enough(&self) -> bool {
+        let in_flight = (self.env.concurrency() * self.group_size()) as usize;
+        let left = self.mind.unconfirmed.open.len() + self.mind.in_hand.len();
+        left + 1 >= self.believed() + in_flight
+    }
+
+    /// Reads all successes back that were not yet. Where nothing came of one, the run must stop.
+    async fn confirm(&mut self) -> Result<(), Stop> {
+        while !self.mind.unconfirmed.open.is_empty() {
+            let n = self.mind.unconfirmed.open.len().min(READ_BATCH);
+            let batch: Vec<Success> = self.mind.unconfirmed.open.iter().take(n).cloned().collect();
+            let doubted = self.without_effect(batch).await?;
+            for success in self.mind.unconfirmed.open.drain(..n) {
+                self.mind.in_hand.remove(&success.fid);
+            }
+            self.mind.unconfirmed.confirmed += n as u32;
+            self.mind.unconfirmed.doubted = false;
+            if !doubted.is_empty() {
+                self.disbelieve(doubted).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of which two reads show that nothing came, with what the second shows. One that two reads do not show at all says
+    /// nothing. Three reads decide every case, and no call leaves between them.
+    async fn without_effect(&mut self, successes: Vec<Success>) -> Result<Vec<(Success, Found)>, Stop> {
+        let mut without = Vec::new();
+        let mut open: Vec<Doubt> = successes.into_iter().map(Doubt::of).collect();
+        while !open.is_empty() {
+            let fids: Vec<Fid> = open.iter().map(|doubt| doubt.success.fid.clone()).collect();
+            let (mut seen, _) = self.statuses(&fids).await?;
+            for mut doubt in std::mem::take(&mut open) {
+                match seen.remove(&doubt.success.fid) {
+                    Some(found) if !self.contradicts(&doubt.success, &found) => {}
+                    Some(found) if doubt.contradicted => without.push((doubt.success, found)),
+                    None if doubt.unseen => {}
+                    shown => {
+                        *(if shown.is_some() { &mut doubt.contradicted } else { &mut doubt.unseen }) = true;
+                        open.push(doubt);
+                    }
+                }
+            }
+            if !open.is_empty() {
+                self.env.quiet(SECOND_LOOK);
+                tokio::time::sleep(SECOND_LOOK).await;
+            }
+        }
+        Ok(without)
+    }
+
+    /// Whether a look contradicts a success: the effect is not there, and the record is in the state it was called in. In any
+    /// other state somebody went on with it; and one that is not seen says nothing.
+    fn contradicts(&self, success: &Success, found: &Found) -> bool {
+        let effect = self.op.steps.get(self.op.place_of(success.step)).map(|spec| &spec.effect);
+        // An operation that is judged by fields of its own is, whatever became of the status meanwhile.
+        let same = match &success.rev.state {
+            Some(_) => found.rev.state == success.rev.state,
+            None => found.rev.status == success.rev.status,
+        };
+        same && effect.is_some_and(|effect| !effect.is_done(found))
+    }
+
+    /// Tells that it is not known what came of them; stops the run where a record is just as it was called. Where it was
+    /// changed since, our effect may have been there and been undone.
+    async fn disbelieve(&mut self, doubted: Vec<(Success, Found)>) -> Result<(), Stop> {
+        let mut events = Vec::new();
+        for (success, found) in &doubted {
+            let unknown = Unknown { why: UnknownWhy::Contradicted, sent: success.sent, detail: String::new() };
+            events.push(Event::bill_read(self.head.id, success.fid.clone(), Some(found)));
+            events.push(Event::BillSettled {
+                run: self.head.id,
+                fid: success.fid.clone(),
+                no: success.no.clone(),
+                was: if success.step == self.last_step() { Slot::Done } else { Slot::Waiting },
+                outcome: Outcome::Unknown(unknown),
+            });
+        }
+        self.append_in_groups(events).await?;
+        let untouched = doubted.into_iter().find(|(success, found)| found.rev == success.rev);
+        let Some((Success { no, .. }, _)) = untouched else { return Ok(()) };
+        tracing::warn!(run = %self.head.id, bill = %no, "the ERP said success, and nothing changed");
+        Err(Stop::Pause(PauseWhy::Stopped(Reason::SuccessWithoutEffect { no }), None))
+    }
+
+    /// Reads the last successes back before the run rests, whatever made it rest. A read that fails leaves them as they were
+    /// answered; a contradiction is why the run stops, unless a person ended it.
+    pub(super) async fn confirm_rest(&mut self, ended: Result<(), Stop>) -> Result<(), Stop> {
+        let mut ended = match ended {
+            // A server out of reach tells nothing now: what waits is read back when the run goes on, or rests paused.
+            Err(stop @ (Stop::Drain | Stop::Store(_) | Stop::Pause(PauseWhy::Unreachable(_), _))) => return Err(stop),
+            ended => ended,
+        };
+        let mut tries = 0;
+        // Each turn takes at least what was read out of the list, or is one of the tries.
+        while !self.mind.unconfirmed.open.is_empty() {
+            match (self.confirm().await, &ended) {
+                (Ok(()), _) => {}
+                (Err(stop @ Stop::Store(_)), _) => return Err(stop),
+                (
+                    Err(Stop::Pause(PauseWhy::Stopped(why @ Reason::SuccessWithoutEffect { .. }), _)),
+                    Err(Stop::Cancel),
+                ) => {
+                    tracing::warn!(run = %self.head.id, %why, "found while the run was cancelled");
+                }
+                (Err(stop @ Stop::Pause(PauseWhy::Stopped(Reason::SuccessWithoutEffect { .. }), _)), _) => {
+                    ended = Err(stop);
+                }
+                // A read that failed once while somebody wishes the run to stop.
+                (Err(Stop::Cancel | Stop::Pause(PauseWhy::Operator, _)), _) if tries < LAST_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(LAST_PAUSE).await;
+                }
+                (Err(_), _) => {
+                    let bills = self.mind.unconfirmed.open.len();
+                    tracing::warn!(run = %self.head.id, bills, "the last successes could not be read back");
+                    break;
+                }
+            }
+        }
+        ended
+    }
+
+    /// Takes up the newest successes of an earlier task of this run: nobody knows whether it had read them back.
+    pub(super) async fn take_up_unconfirmed(&mut self) -> Result<(), Stop> {
+        if std::mem::replace(&mut self.mind.unconfirmed.taken_up, true) {
+            return Ok(());
+        }
+        let (run, step) = (self.head.id, self.last_step());
+        let most = self.plan.policy.confirm_every + self.env.concurrency() * self.plan.policy.batch;
+        let rows = read(&self.shared.store, move |store| newest_done(store, run, (most as usize).min(READ_BATCH)));
+        let successes = rows.await?.into_iter().map(|row| Success {
+            fid: row.fid().clone(),
+            sent: row.at,
+            no: row.no,
+            step,
+            rev: row.rev,
+        });
+        self.mind.unconfirmed.add(successes);
+        Ok(())
+    }
+
+    /// The success that our earlier step was answered with, where a look shows the bill as it was called.
+    pub(super) fn step_in_doubt(&self, known: &Known, now: &Found) -> Option<Success> {
+        let (step, rev, sent) = known.past.submitted_in()?;
+        let (fid, no) = (known.row.fid().clone(), known.row.no.clone());
+        let success = Success { fid, no, step, rev: rev.clone(), sent };
+        self.contradicts(&success, now).then_some(success)
+    }
+}
+
+/// The bills of a run told last as done by their answer, newest first.
+fn newest_done(
+    store: &dyn Store,
+    run: skydeck_core::domain::ids::RunId,
+    most: usize,
+) -> Result<Vec<BillRow>, StoreError> {
+    let (mut newest, mut after) = (Vec::new(), None::<Fid>);
+    loop {
+        let rows = store.bills_in(run, Slot::Done, after.as_ref(), READ_BATCH)?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.fid().clone());
+        for row in rows.into_iter().filter(|row| row.state.outcome() == Some(&Outcome::Done { verified: false })) {
+            newest.push((store.newest_of(&row.key.record)?, row));
+        }
+        newest.sort_by_key(|(seq, _)| std::cmp::Reverse(*seq));
+        newest.truncate(most);
+    }
+    Ok(newest.into_iter().map(|(_, row)| row).collect())
+}

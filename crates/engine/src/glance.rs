@@ -1,0 +1,144 @@
+//! A look at bills whose call was just answered: what it shows decides where the answer does not.
+//!
+//! Invariant: an answer that proves nothing is not told before the bill was read, where it can be read.
+
+use std::collections::HashMap;
+
+use skydeck_core::domain::bill::{Failure, Found, Outcome, Unknown, UnknownWhy};
+use skydeck_core::domain::cause::{Repeat, hints_at_done};
+use skydeck_core::domain::event::Event;
+use skydeck_core::domain::ids::Fid;
+use skydeck_core::domain::operation::Seen;
+use skydeck_core::domain::step::Step;
+use skydeck_core::domain::time::Ts;
+
+use super::call::{CallContext, Candidate};
+use super::decide::{Case, Judgement, Moment, OpenCall, judge};
+use super::reading;
+
+/// Whether the words of a refusal prove by themselves that the call changed nothing.
+pub(super) fn is_proof(context: &CallContext, failure: &Failure) -> bool {
+    context.shared.causes.proves_untouched(&failure.cause) && !hints_at_done(&failure.message)
+}
+
+/// Bills as they are now, after an answer about them; those that are gone are left out. `None`: they could not be read.
+pub(super) async fn look(context: &CallContext, fids: &[Fid]) -> Option<HashMap<Fid, Found>> {
+    if fids.is_empty() {
+        return None;
+    }
+    for n in 0..3 {
+        match reading::statuses(&context.env, &context.plan.source, &context.op, fids).await {
+            Ok(seen) => return Some(seen),
+            Err(fault) => {
+                if reading::on_fault(&fault, &context.shared.causes) != reading::ReadFault::Again {
+                    return None;
+                }
+                tokio::time::sleep(reading::pause_before(&fault, n)).await;
+            }
+        }
+    }
+    None
+}
+
+/// What a look showed of a bill: nothing, that it is gone, or how it is.
+pub(super) type Glance<'a> = Option<Option<&'a Found>>;
+
+/// What a look after a refusal tells. Unreadable leaves the bill unknown, to be settled later.
+pub(super) fn after_refusal(
+    context: &CallContext,
+    bill: &Candidate,
+    said: &Failure,
+    glance: Glance<'_>,
+    sent: Ts,
+) -> Outcome {
+    let seen = glance.map_or(Seen::Unreadable, Seen::of);
+    let called = context.op.steps.get(bill.at).map(|spec| own_call(context, bill, spec.step, sent));
+    let case = looked_at(context, bill, seen, Moment::Refused(said), bill.past.open.as_ref());
+    let earlier = called.as_ref().is_some_and(|call| bill.past.may_have_taken(call.step));
+    let case = Case { refused: called.as_ref(), earlier, ..case };
+    let unknown = |why: UnknownWhy, detail: &str| Outcome::Unknown(Unknown { why, sent, detail: detail.to_owned() });
+    match judge(&case) {
+        Judgement::Done { verified } => {
+            tracing::warn!(run = %context.run, bill = %bill.no, said = %said.message, "the ERP refused a call that took");
+            Outcome::Done { verified }
+        }
+        Judgement::Already(by, on) => Outcome::Already { by, on },
+        Judgement::Skip(why) => Outcome::Skipped(why),
+        Judgement::Fail(failure) => Outcome::Failed(undone(context, failure)),
+        Judgement::Operator(why) => unknown(why, &said.message),
+        // After a refusal a look proposes no call; should it, or should it fail, the bill is settled later.
+        Judgement::Look | Judgement::Repeat | Judgement::Call(_) | Judgement::Continue(_, _) => {
+            unknown(UnknownWhy::ServerFault, &said.message)
+        }
+    }
+}
+
+/// A refusal that stands after a look: that there is nothing to do is contradicted by it.
+fn undone(context: &CallContext, failure: Failure) -> Failure {
+    let causes = &context.shared.causes;
+    if causes.repeat(&failure.cause) != Repeat::Done {
+        return failure;
+    }
+    Failure { cause: causes.classify_undone(failure.msg_code, failure.field.as_deref(), &failure.message), ..failure }
+}
+
+/// An answer came that does not say of this bill whether it is done: a look that shows the effect does. Any other leaves it
+/// unknown until the server's limit has passed.
+pub(super) fn prove(
+    context: &CallContext,
+    bill: &Candidate,
+    step: Step,
+    unknown: Unknown,
+    glance: Glance<'_>,
+) -> (Option<Event>, Outcome) {
+    let seen = glance.map_or(Seen::Unreadable, Seen::of);
+    let call = own_call(context, bill, step, unknown.sent);
+    let outcome = match judge(&looked_at(context, bill, seen, Moment::Settling, Some(&call))) {
+        Judgement::Done { verified } => Outcome::Done { verified },
+        Judgement::Already(by, on) => Outcome::Already { by, on },
+        Judgement::Skip(_)
+        | Judgement::Fail(_)
+        | Judgement::Operator(_)
+        | Judgement::Look
+        | Judgement::Repeat
+        | Judgement::Call(_)
+        | Judgement::Continue(_, _) => Outcome::Unknown(unknown),
+    };
+    (glance.map(|found| read_event(context, bill, found)), outcome)
+}
+
+fn own_call(context: &CallContext, bill: &Candidate, step: Step, sent: Ts) -> OpenCall {
+    OpenCall { run: context.run, step, rev: bill.rev.clone(), sent, left: None }
+}
+
+/// What a look at a bill that was just called is judged by.
+fn looked_at<'a>(
+    context: &'a CallContext,
+    bill: &'a Candidate,
+    seen: Seen<'a>,
+    moment: Moment<'a>,
+    open: Option<&'a OpenCall>,
+) -> Case<'a> {
+    Case {
+        op: &context.op,
+        seen,
+        approved: None,
+        open,
+        refused: None,
+        earlier: false,
+        // What was answered before this call says nothing of it.
+        forestalled: false,
+        anothers: bill.past.is_anothers(),
+        moment,
+        user: &context.env.env.user,
+        repeats: bill.past.auto_repeats,
+        deaths: bill.past.deaths,
+        may_write: true,
+        canary_look: false,
+        age_secs: 0,
+    }
+}
+
+pub(super) fn read_event(context: &CallContext, bill: &Candidate, found: Option<&Found>) -> Event {
+    Event::bill_read(context.run, bill.fid.clone(), found)
+}

@@ -1,0 +1,338 @@
+//! The run engine: one writer of facts (the ledger), one runner a run, one dispatcher an environment.
+//!
+//! Invariants: no write leaves before its intent is durable; nothing repeats an unknown bill before it was read back.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use ulid::Ulid;
+
+use crate::api::Watch;
+use crate::ports::Erp;
+use skydeck_core::domain::access::{Access, Role};
+use skydeck_core::domain::cause::CauseTable;
+use skydeck_core::domain::command::{Order, Receipt, Refusal};
+use skydeck_core::domain::env::Environment;
+use skydeck_core::domain::ids::{EnvId, PlanId, RunId, SessionId};
+use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::query::{Answer, PlanProblem, Query};
+use skydeck_core::domain::reason::Reason;
+use skydeck_core::domain::run::RunState;
+use skydeck_core::domain::time::Clock;
+use skydeck_core::domain::who::Who;
+use skydeck_store::actions::ActionLog;
+use skydeck_store::{Store, StoreError};
+
+mod across;
+mod action_log;
+mod ahead;
+mod answers;
+pub mod api;
+mod breaker;
+mod call;
+mod carry;
+mod collect;
+mod confirm;
+mod control;
+pub mod decide;
+mod dispatch;
+mod ending;
+mod erp_time;
+pub mod fault;
+mod glance;
+mod guard;
+mod ledger;
+mod orders;
+mod pace;
+mod past;
+mod permit;
+mod plans;
+pub mod ports;
+mod pulse;
+mod reading;
+mod receipts;
+mod recover;
+mod revision;
+mod runner;
+mod select;
+mod servers;
+mod set_hash;
+mod settle;
+mod steer;
+mod tasks;
+mod weigh;
+mod work;
+
+use control::{Shared, Wish, lock};
+use dispatch::Dispatch;
+use ledger::Ledger;
+use receipts::Receipts;
+use tasks::Tasks;
+
+/// Where plans come from; the boot file gives one that reads the plan directory.
+pub trait PlanSource: Send + Sync {
+    /// Reads all plans anew, on a thread that may wait.
+    ///
+    /// # Errors
+    /// Where they are kept does not answer.
+    fn load(&self) -> Result<Vec<Found>, PlanProblem>;
+
+    /// How one plan is read anew, on a thread that may wait; `None` where plans are not in files of their own.
+    fn newest(&self, _plan: &PlanId) -> Option<Reading> {
+        None
+    }
+}
+
+/// A plan as it was read, or why it cannot be used; with the number of hazards lint found.
+pub type PlanRead = (Result<Plan, PlanProblem>, u32);
+
+/// What reading a plan's file found.
+pub enum Found {
+    /// There is no such file.
+    Nothing,
+    /// This.
+    Read(Box<PlanRead>),
+    /// It does not answer: what is known of the plan stands, and nothing is started under it.
+    Silent(PlanProblem),
+}
+
+/// Reads one plan's file.
+pub type Reading = Box<dyn FnOnce() -> Found + Send>;
+
+/// What an engine is made of.
+pub struct Parts {
+    /// Facts.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Causes with repeat policy.
+    pub causes: Arc<CauseTable>,
+    /// Environments with their clients; the first is the default.
+    pub envs: Vec<(Environment, Arc<dyn Erp>)>,
+    /// Plans.
+    pub plans: Arc<dyn PlanSource>,
+    /// Who may order what.
+    pub access: Arc<dyn Access>,
+    /// The action log's file.
+    pub actions: Arc<dyn ActionLog>,
+    /// User id of this process, for what the engine does by itself.
+    pub owner: u32,
+}
+
+/// Why an engine cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store does not give or take what a start needs.
+    #[error("the engine cannot start: {0}")]
+    Store(#[from] StoreError),
+    /// Two environments share a name.
+    #[error("environment `{0}` is configured twice: give each its own name")]
+    TwiceEnv(EnvId),
+}
+
+/// What was left when an engine stopped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Runs that are not closed and not awaiting approval: they resume on command after the next start.
+    pub runs: Vec<RunId>,
+    /// Calls that were still in flight when the limit ran out; their bills are unknown after the next start.
+    pub in_flight: u32,
+    /// Bills of those runs that wait.
+    pub waiting: u64,
+    /// Bills of those runs that are unknown.
+    pub unknown: u64,
+}
+
+/// The engine: a handle, cheap to clone. When the last one is dropped every task ends at once, as if the process had died.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    tasks: Arc<Tasks>,
+    receipts: Mutex<Receipts>,
+    one_order: tokio::sync::Mutex<()>,
+    /// One reading of a plan at a time, so that the newer one is the one that is known.
+    reading: Mutex<HashMap<PlanId, Arc<tokio::sync::Mutex<()>>>>,
+    /// No new order is taken.
+    closing: AtomicBool,
+    /// Runs being closed by an order.
+    ending: Mutex<HashSet<RunId>>,
+    /// Users without a role who knocked.
+    strangers: action_log::Strangers,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The pulse's task holds the set it runs in.
+        self.tasks.abort_all();
+    }
+}
+
+/// How often a drain looks whether the runs have come to rest.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
+
+impl Engine {
+    /// Reads the store, brings open runs into a true state, starts to settle what is unknown. Must be called
+    /// within a tokio runtime.
+    pub async fn start(parts: Parts) -> Result<Self, EngineError> {
+        let mut names = std::collections::BTreeSet::new();
+        for (env, _) in &parts.envs {
+            if !names.insert(env.id.clone()) {
+                return Err(EngineError::TwiceEnv(env.id.clone()));
+            }
+        }
+        let store = Arc::clone(&parts.store);
+        let opened = tokio::task::spawn_blocking(move || {
+            let (ledger, writer) = Ledger::open(&store)?;
+            Ok::<_, StoreError>((ledger, writer, Receipts::remembered(store.as_ref())?))
+        })
+        .await;
+        let (ledger, writer, receipts) = opened.map_err(|e| StoreError::Read(e.to_string()))??;
+        let clock = parts.clock;
+        let envs = parts.envs.into_iter().map(|(env, erp)| Dispatch::new(env, erp, Arc::clone(&clock)));
+        let envs: Vec<_> = envs.collect();
+        Dispatch::introduce(&envs);
+        let shared = Arc::new(Shared {
+            store: parts.store,
+            ledger,
+            causes: parts.causes,
+            envs,
+            plans: Mutex::new(Arc::from([])),
+            source: parts.plans,
+            access: parts.access,
+            actions: parts.actions,
+            log_begins: tokio::sync::Mutex::default(),
+            owner: parts.owner,
+            bound: Mutex::new(HashMap::new()),
+            tasks: Mutex::new(HashMap::new()),
+            last_id: Mutex::new(Ulid::nil()),
+            clock,
+        });
+        let tasks = Arc::new(Tasks::default());
+        tasks.spawn(writer.run());
+        tasks.spawn(pulse::beat(Arc::clone(&shared), Arc::clone(&tasks)));
+        let inner = Arc::new(Inner {
+            shared,
+            tasks,
+            receipts: Mutex::new(receipts),
+            one_order: tokio::sync::Mutex::new(()),
+            reading: Mutex::default(),
+            closing: AtomicBool::new(false),
+            ending: Mutex::new(HashSet::new()),
+            strangers: action_log::Strangers::default(),
+        });
+        inner.shared.remember_servers().await?;
+        inner.load_first().await;
+        match recover::recover(&inner.shared, &inner.tasks).await {
+            // A store that takes no writes can be looked at: every order is refused with its reason.
+            Err(StoreError::Write(why) | StoreError::Full(why)) => {
+                tracing::error!(%why, "open runs stay as they are: the store takes no writes")
+            }
+            recovered => recovered?,
+        }
+        Ok(Self { inner })
+    }
+
+    /// Gives an order. The receipt comes at once, the rest as facts. The same id twice does nothing twice. Goes on
+    /// even when the caller stops waiting.
+    pub async fn submit(&self, order: Order) -> Receipt {
+        let (done, answer) = oneshot::channel();
+        let inner = Arc::clone(&self.inner);
+        self.inner.tasks.spawn(async move {
+            let _ = done.send(inner.order(order).await);
+        });
+        answer.await.unwrap_or(Receipt::Refused(Refusal::WrongState(Reason::EngineEnds {})))
+    }
+
+    /// A console or verb has gone: what it unlocked is locked again.
+    pub fn left(&self, session: SessionId) {
+        for env in self.inner.shared.envs.iter().filter(|env| env.left(session)) {
+            self.inner.relocked(env.env.id.clone(), "the console that unlocked it is gone");
+        }
+    }
+
+    /// What a user may do here; `None`: not even look.
+    pub fn role(&self, uid: u32) -> Option<Role> {
+        self.inner.shared.access.role(uid)
+    }
+
+    /// Somebody without a role knocked and was refused.
+    pub fn knocked(&self, who: Who) {
+        let inner = Arc::clone(&self.inner);
+        self.inner.tasks.spawn(async move { inner.log_stranger(&who).await });
+    }
+
+    /// Asks a question.
+    ///
+    /// # Errors
+    /// What the store says when it cannot read.
+    pub async fn ask(&self, query: Query) -> Result<Answer, StoreError> {
+        match query {
+            Query::Preview { plan, sweep, text } => {
+                Ok(Answer::Preview(self.inner.preview(&plan, sweep, text.as_deref()).await))
+            }
+            query => answers::answer(&self.inner.shared, query).await,
+        }
+    }
+
+    /// The present state, and everything after it.
+    pub fn watch(&self) -> Watch {
+        self.watching(None)
+    }
+
+    /// The same for a console: as long as it watches, this person is there to mend what stops a run.
+    pub fn watch_at_console(&self, who: Who) -> Watch {
+        self.watching(Some(who))
+    }
+
+    fn watching(&self, console: Option<Who>) -> Watch {
+        let watch = self.inner.shared.ledger.watch(console);
+        self.inner.tasks.stirred.notify_one();
+        watch
+    }
+
+    /// Takes no new order and no new bill; calls in flight end within the limit, or become unknown at the next
+    /// start. Runs at work are left interrupted, durably. Does not end the engine: questions are still answered.
+    pub async fn drain(&self, limit: Duration) -> Left {
+        let shared = &self.inner.shared;
+        self.inner.closing.store(true, Ordering::SeqCst);
+        let busy = || {
+            let tasks = lock(&shared.tasks);
+            for task in tasks.values() {
+                task.wish.send_replace(Wish::Drain);
+            }
+            tasks.values().any(|task| !task.handle.is_finished())
+        };
+        let end = shared.clock.mono() + limit;
+        while busy() && shared.clock.mono() < end {
+            tokio::time::sleep(DRAIN_LOOK).await;
+        }
+        let in_flight = shared.envs.iter().map(|d| d.in_flight()).sum();
+        for task in lock(&shared.tasks).values() {
+            task.handle.abort();
+        }
+        let mut left = Left { in_flight, ..Left::default() };
+        shared.ledger.live(|live| {
+            for run in live.open().filter(|r| r.row.state != RunState::AwaitingApproval) {
+                left.runs.push(run.row.head.id);
+                left.waiting += run.tally().waiting;
+                left.unknown += run.tally().unknown;
+            }
+        });
+        left
+    }
+
+    /// Drains within the longest limit of its environments, then ends every task.
+    pub async fn shutdown(self) -> Left {
+        let limit = self.inner.shared.envs.iter().map(|d| d.limits().drain).max().unwrap_or_default();
+        let left = self.drain(limit).await;
+        self.inner.tasks.abort_all();
+        left
+    }
+}

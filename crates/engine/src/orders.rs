@@ -1,0 +1,481 @@
+//! Orders: checked, written to the action log, then carried out. The same guards for every door.
+//!
+//! Invariant: nothing is done before its line in the action log is durable; the same id twice does nothing twice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::api::Notice;
+use skydeck_core::domain::bill::Slot;
+use skydeck_core::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
+use skydeck_core::domain::event::{ActionEntry, Event};
+use skydeck_core::domain::ids::{EnvId, PlanId, RunId};
+use skydeck_core::domain::operation::Operation;
+use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::query::PlanProblem;
+use skydeck_core::domain::range::Range;
+use skydeck_core::domain::reason::{LeftOut, Reason};
+use skydeck_core::domain::run::{Revision, RunHead, RunKind, RunState};
+use skydeck_core::domain::who::Who;
+use skydeck_plan::render::{self, RenderContext, RenderError};
+use skydeck_store::actions::{IDS, Phase};
+
+use super::Inner;
+use super::collect::{self, What};
+use super::control::{Shared, read};
+use super::dispatch::Dispatch;
+use super::guard::{About, deed, ids, with_reason};
+use super::plans::Silent;
+use super::revision::{self, Group};
+use super::runner::Job;
+use super::select::{self, Selected};
+use super::servers;
+use super::tasks::Work;
+
+/// What follows once the order's line is durable.
+pub(super) type Then = Box<dyn FnOnce(&Arc<Inner>) + Send>;
+
+/// An order that was found good.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// Facts stored together with the action's line.
+    pub events: Vec<Event>,
+    /// Further facts, too many for one append.
+    pub more: Vec<Vec<Event>>,
+    pub run: Option<RunId>,
+    /// Further runs that are opened.
+    pub also: Vec<RunId>,
+    pub plan: Option<PlanId>,
+    pub bills: u64,
+    pub reason: Option<String>,
+    /// Added to `accepted` in the action log.
+    pub note: String,
+    pub then: Option<Then>,
+    pub about: About,
+    /// Said in place of `accepted`, where what was asked for needs more than this order.
+    pub instead: Option<Refusal>,
+}
+
+/// A run to be opened, and what it collects.
+type NewRun = (RunHead, Arc<Plan>, Arc<Dispatch>, What);
+
+/// What the reader of plans says.
+pub(super) fn bad_plan(problem: PlanProblem) -> Refusal {
+    let PlanProblem { message, zh, .. } = problem;
+    Refusal::BadPlan(Reason::PlanProblem { said: message, zh })
+}
+
+/// A query of a plan that cannot be rendered.
+fn unrendered(error: &RenderError) -> Refusal {
+    Refusal::BadPlan(Reason::PlanProblem { said: error.to_string(), zh: Some(error.in_chinese()) })
+}
+
+impl Inner {
+    /// Takes or refuses one order; one at a time, so that two cannot pass the same check.
+    pub(super) async fn order(self: &Arc<Self>, order: Order) -> Receipt {
+        if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
+            return receipt;
+        }
+        // For somebody who may not give it nothing is read.
+        let fresh =
+            if self.acceptable(&order).is_ok() { self.refresh_for(&order).await } else { Ok(Silent::default()) };
+        let _one = self.one_order.lock().await;
+        if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
+            return receipt;
+        }
+        let receipt = match self.take(&order, fresh).await {
+            Ok(taken) => self.carry_out(&order, taken).await,
+            Err(refusal) => Err(refusal),
+        };
+        let receipt = match receipt {
+            Ok(receipt) => receipt,
+            Err(refusal) => {
+                self.log_refused(&order, &refusal).await;
+                Receipt::Refused(refusal)
+            }
+        };
+        super::lock(&self.receipts).put(order.id, receipt.clone());
+        receipt
+    }
+
+    async fn carry_out(self: &Arc<Self>, order: &Order, mut taken: Taken) -> Result<Receipt, Refusal> {
+        let line = self.shared.log(deed(order, Phase::Before, &taken, String::new())).await?;
+        let result = if taken.note.is_empty() { "accepted".to_owned() } else { format!("accepted; {}", taken.note) };
+        let entry = ActionEntry {
+            order: taken.instead.is_none().then_some(order.id),
+            by: order.by.clone(),
+            verb: order.command.verb().to_owned(),
+            run: taken.run,
+            plan: taken.plan.clone(),
+            bills: taken.bills,
+            reason: taken.reason.clone(),
+            result: result.clone(),
+            line: Some(line),
+        };
+        let mut events = std::mem::take(&mut taken.events);
+        events.insert(0, Event::ActionTaken(Box::new(entry)));
+        self.shared.ledger.append(events).await?;
+        for group in std::mem::take(&mut taken.more) {
+            self.shared.ledger.append(group).await?;
+        }
+        if let Some(then) = taken.then.take() {
+            then(self);
+        }
+        let after = deed(order, Phase::After, &taken, result);
+        let after = match &taken.instead {
+            Some(refusal) => with_reason(after, refusal.reason()),
+            None => after,
+        };
+        let receipt = match taken.instead.take() {
+            Some(refusal) => Receipt::Refused(refusal),
+            None => Receipt::Accepted { run: taken.run, more: std::mem::take(&mut taken.also), bills: taken.bills },
+        };
+        self.log_after(after).await;
+        Ok(receipt)
+    }
+
+    async fn take(self: &Arc<Self>, order: &Order, fresh: Result<Silent, Refusal>) -> Result<Taken, Refusal> {
+        if self.closing.load(Ordering::SeqCst) {
+            return Err(Refusal::WrongState(Reason::EngineEnds {}));
+        }
+        if let Some(error) = self.shared.ledger.failed() {
+            return Err(error.into());
+        }
+        self.acceptable(order)?;
+        self.allowed(order)?;
+        self.log_allows(&order.command)?;
+        let (silent, by) = (fresh?, &order.by);
+        match &order.command {
+            Command::Start { plan, params } => {
+                silent.check(plan)?;
+                self.start_run(plan, params, order).await
+            }
+            Command::Retry { selection, revision } => {
+                self.run_of_entries(RunKind::Retry, selection, *revision, order, &silent).await
+            }
+            Command::Verify { selection } => {
+                self.run_of_entries(RunKind::Verify, selection, Revision::Newest, order, &silent).await
+            }
+            Command::Approve { run, hash, typed, flags, reason } => {
+                self.approve(*run, hash, typed.as_deref(), flags, reason.as_deref(), order).await
+            }
+            Command::Decline { run } => self.decline(*run),
+            Command::Pause { run } => self.pause(*run, by),
+            Command::Resume { run } => self.resume(*run, order),
+            Command::Cancel { run } => self.cancel(*run, by),
+            Command::SetPace { env, per_minute, concurrency } => self.set_pace(env, *per_minute, *concurrency, by),
+            Command::Reopen { keys, reason } => self.reopen(keys, reason, by).await,
+            Command::AdoptServer { env, reason } => self.adopt_server(env, reason, by),
+            Command::AcceptLog { reason } => self.accept_log(reason).await,
+            Command::Resolve { selection, reason } => self.resolve(selection, reason, by).await,
+            Command::Unlock { env, reason } => self.unlock(env, reason, order.session),
+            Command::Lock { env } => self.relock(env),
+            Command::ReloadPlans => {
+                let then: Then = Box::new(|inner| inner.shared.ledger.tell(&Notice::PlansReloaded));
+                Ok(Taken { then: Some(then), ..Taken::default() })
+            }
+        }
+    }
+
+    async fn start_run(&self, id: &PlanId, params: &StartParams, order: &Order) -> Result<Taken, Refusal> {
+        let by = &order.by;
+        let (plan, env) = self.shared.usable(id)?;
+        if by.is_schedule() && env.env.production && !plan.policy.schedule.as_ref().is_some_and(|s| s.production) {
+            return Err(Refusal::BadPlan(Reason::OffInProduction { plan: id.clone() }));
+        }
+        self.shared.idle(id)?;
+        // Said before anything is read: nobody could approve what it finds.
+        env.env.allows(&plan.target.verb).map_err(Refusal::BadPlan)?;
+        let run = self.run_of_plan((plan, env), params, by, order.headless).await?;
+        self.opening(vec![run], 0, params.words())
+    }
+
+    /// What a fresh run of a plan is, and what it collects.
+    pub(super) async fn run_of_plan(
+        &self,
+        (plan, env): (Arc<Plan>, Arc<Dispatch>),
+        params: &StartParams,
+        by: &Who,
+        headless: bool,
+    ) -> Result<NewRun, Refusal> {
+        self.shared.may_open(&env).await?;
+        let (plan_id, env_id) = (plan.id.clone(), env.env.id.clone());
+        let mark = read(&self.shared.store, move |s| s.mark(&plan_id, &env_id)).await?;
+        let now = self.shared.clock.now();
+        let source = self.shared.feeder(&plan)?;
+        let was = mark.as_ref().and_then(|mark| mark.clock.as_ref());
+        let clock = source.as_ref().unwrap_or(&env).erp_clock_beside(now, was);
+        let floor = collect::floor(&plan, mark.as_ref(), params, now, clock.as_ref()).map_err(Refusal::BadPlan)?;
+        if let Some(why) = source.as_ref().and_then(|source| source.astray()) {
+            return Err(Refusal::Denied(why));
+        }
+        let (server_now, zone_minutes) = server_time(source.as_ref().unwrap_or(&env), now)?;
+        let context = RenderContext {
+            last_sync: floor.since.clone(),
+            now: server_now,
+            zone_minutes,
+            page_size: plan.policy.page_size,
+        };
+        let filter = if params.remedy {
+            let remedy = render::remedy_filter(&plan, &context).map_err(|e| unrendered(&e))?;
+            remedy.ok_or_else(|| Refusal::BadPlan(Reason::NoRemedy { plan: plan.id.clone() }))?
+        } else {
+            render::filter(&plan, &context).map_err(|e| unrendered(&e))?
+        };
+        let range = Range::of(params, &plan);
+        let head = RunHead { filter, range, ..self.head(RunKind::Fresh, &plan, &env, by, headless) };
+        Ok((head, plan, env, What::Query(Box::new(floor), params.clone(), source)))
+    }
+
+    async fn run_of_entries(
+        &self,
+        kind: RunKind,
+        selection: &Selection,
+        revision: Revision,
+        order: &Order,
+        silent: &Silent,
+    ) -> Result<Taken, Refusal> {
+        let mut selected = self.select(selection, kind == RunKind::Verify).await?;
+        if kind == RunKind::Verify {
+            // A refused call may have taken all the same, so that refusals are looked at, too.
+            let (called, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut selected.rows)
+                .into_iter()
+                .partition(|row| matches!(row.state.slot(), Slot::Unknown | Slot::Failed));
+            selected.rows = called;
+            selected.leave_many(LeftOut::NotUnknown, rest.len());
+        }
+        let rows = std::mem::take(&mut selected.rows);
+        let groups = read(&self.shared.store, move |s| revision::groups(s, rows, revision)).await?;
+        let mut held: BTreeMap<EnvId, Reason> = BTreeMap::new();
+        for env in &self.shared.envs {
+            if groups.iter().any(|group| group.env == env.env.id) {
+                held.extend(self.shared.held(env).await?.map(|why| (env.env.id.clone(), why)));
+            }
+        }
+        let single = groups.len() == 1;
+        let (mut runs, mut bills) = (Vec::new(), 0);
+        let (mut named, mut noted) = (Vec::new(), Vec::new());
+        let mut opened: Vec<PlanId> = Vec::new();
+        for Group { plan: id, env: env_id, form, op, rev, rows } in groups {
+            if revision == Revision::Original && rev.is_none() {
+                selected.leave_many(LeftOut::RunUnknown, rows.len());
+                continue;
+            }
+            if opened.contains(&id) && rev.is_some() {
+                selected.leave_many(LeftOut::OtherRevision, rows.len());
+                continue;
+            }
+            let usable = self.shared.under(&id, rev.as_ref()).and_then(|(plan, env)| {
+                silent.check(&id)?;
+                self.shared.idle(&id)?;
+                if kind == RunKind::Retry {
+                    env.env.allows(&plan.target.verb).map_err(Refusal::BadPlan)?;
+                }
+                let is = Operation::id_of(&plan.target.verb);
+                if is != op {
+                    return Err(Refusal::BadPlan(Reason::OtherOperation { plan: id.clone(), was: op.clone(), is }));
+                }
+                if let Some(why) = held.get(&env.env.id) {
+                    return Err(Refusal::Denied(why.clone()));
+                }
+                if env.env.id == env_id && plan.source.form == form && !opened.contains(&id) {
+                    Ok((plan, env))
+                } else {
+                    Err(Refusal::BadPlan(Reason::NotHere { plan: id.clone(), form: form.clone(), env: env_id.clone() }))
+                }
+            });
+            match usable {
+                Ok((plan, env)) => {
+                    let of = rows.first().map(|r| r.run).filter(|run| rows.iter().all(|r| r.run == *run));
+                    let head = RunHead { of, revision, ..self.head(kind, &plan, &env, &order.by, order.headless) };
+                    if rev.is_some() {
+                        noted.push(format!("{id} under its original revision {}", plan.rev.short()));
+                    }
+                    bills += rows.len() as u64;
+                    opened.push(id);
+                    named.extend(ids(&rows));
+                    runs.push((head, plan, env, What::Entries(rows)));
+                }
+                Err(refusal) if single => return Err(refusal),
+                Err(Refusal::Denied(_)) => selected.leave_many(LeftOut::OtherServer, rows.len()),
+                Err(_) => selected.leave_many(LeftOut::PlanBusy, rows.len()),
+            }
+        }
+        noted.extend(Some(selected.words()).filter(|words| !words.is_empty()));
+        let words = noted.join("; ");
+        if runs.is_empty() {
+            return Err(Refusal::Nothing(Reason::NothingMatches { left_out: selected.counts() }));
+        }
+        named.truncate(IDS);
+        let taken = self.opening(runs, bills, words)?;
+        Ok(Taken { about: About { ids: named, ..taken.about }, ..taken })
+    }
+
+    /// The facts and tasks that open runs; the first one is the receipt's.
+    fn opening(&self, runs: Vec<NewRun>, bills: u64, note: String) -> Result<Taken, Refusal> {
+        let first = runs.first().map(|(head, ..)| (head.id, head.plan.clone()));
+        let also = runs.iter().skip(1).map(|(head, ..)| head.id).collect();
+        let about = runs.first().map(|(head, ..)| About {
+            env: Some(head.env.clone()),
+            rev: Some(head.rev.to_string()),
+            ..About::default()
+        });
+        let free = servers::unbound(runs.iter().map(|(_, _, env, _)| env));
+        let mut events: Vec<Event> = free.iter().map(|(env, server)| self.shared.bound(env, server, None)).collect();
+        for (head, plan, ..) in &runs {
+            events.push(Event::RunOpened(Box::new(self.shared.told(head, plan)?)));
+        }
+        let knock = runs.iter().all(|(head, ..)| !head.by.is_schedule());
+        let then: Then = Box::new(move |inner| {
+            for (env, server) in free {
+                env.bind(server);
+            }
+            for (head, plan, env, what) in runs {
+                let headless = head.headless;
+                let job = Job { head, plan, env, flags: Vec::new(), canary: false, headless, knock };
+                inner.tasks.start(&inner.shared, job, Work::Collect(what));
+            }
+        });
+        let (run, plan) = first.unzip();
+        let about = about.unwrap_or_default();
+        Ok(Taken { events, run, also, plan, bills, note, then: Some(then), about, ..Taken::default() })
+    }
+
+    fn head(&self, kind: RunKind, plan: &Plan, env: &Dispatch, by: &Who, headless: bool) -> RunHead {
+        RunHead {
+            id: RunId(self.shared.ulid()),
+            kind,
+            plan: plan.id.clone(),
+            name: plan.name.clone(),
+            rev: plan.rev.clone(),
+            env: env.env.id.clone(),
+            production: env.env.production,
+            form: plan.source.form.clone(),
+            columns: plan.source.columns.iter().map(|c| c.key.clone()).collect(),
+            by: by.clone(),
+            opened: self.shared.clock.now(),
+            of: None,
+            filter: String::new(),
+            revision: Revision::Newest,
+            op: Operation::id_of(&plan.target.verb),
+            server: Some(env.server()),
+            range: None,
+            headless,
+            text: None,
+        }
+    }
+
+    pub(super) async fn select(&self, selection: &Selection, quarantined: bool) -> Result<Selected, Refusal> {
+        let (selection, now) = (selection.clone(), self.shared.clock.now());
+        Ok(read(&self.shared.store, move |s| select::select(s, &selection, quarantined, now)).await?)
+    }
+}
+
+impl Shared {
+    /// A plan that can run, and the environment its bills are in.
+    pub(super) fn usable(&self, id: &PlanId) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
+        self.under(id, None)
+    }
+
+    /// A plan as last read.
+    pub(super) fn current(&self, id: &PlanId) -> Result<Arc<Plan>, Refusal> {
+        let plans = self.plans();
+        let same = |entry: &&super::control::PlanEntry| match &entry.0 {
+            Ok(plan) => plan.id == *id,
+            Err(problem) => problem.id == *id,
+        };
+        match plans.iter().find(same) {
+            Some((Ok(plan), _)) => Ok(Arc::clone(plan)),
+            Some((Err(problem), _)) => Err(match &problem.reason {
+                Some(reason) => Refusal::BadPlan((**reason).clone()),
+                None => bad_plan(problem.clone()),
+            }),
+            None => Err(Refusal::NotFound(Reason::NoPlan { plan: id.clone() })),
+        }
+    }
+
+    /// The environment a plan's bills are in, when what it calls can be read back there. `older`: not the newest revision.
+    pub(super) fn callable(&self, plan: &Plan, older: bool) -> Result<Arc<Dispatch>, Refusal> {
+        let env = self.named(&plan.id, plan.target_env.as_ref().or(plan.env.as_ref()))?;
+        if let Some(operation) = Operation::of(plan).blind() {
+            let (plan, operation, rev) = (plan.id.clone(), operation.to_owned(), older.then(|| plan.rev.clone()));
+            return Err(Refusal::BadPlan(Reason::NoEffect { plan, operation, rev }));
+        }
+        if plan.target.form != plan.source.form {
+            let (source, target) = (plan.source.form.clone(), plan.target.form.clone());
+            return Err(Refusal::BadPlan(Reason::FormsDiffer { plan: plan.id.clone(), source, target }));
+        }
+        Ok(env)
+    }
+
+    /// The environment a plan queries, where it calls another one.
+    fn feeder(&self, plan: &Plan) -> Result<Option<Arc<Dispatch>>, Refusal> {
+        let Some(target) = &plan.target_env else { return Ok(None) };
+        let source = self.named(&plan.id, plan.env.as_ref())?;
+        Ok((source.env.id != *target).then_some(source))
+    }
+
+    fn named(&self, plan: &PlanId, env: Option<&EnvId>) -> Result<Arc<Dispatch>, Refusal> {
+        self.env(env).cloned().ok_or_else(|| match env {
+            Some(env) => Refusal::NotFound(Reason::PlanNamesNoEnvironment { plan: plan.clone(), env: env.clone() }),
+            None => Refusal::NotFound(Reason::NothingConfigured {}),
+        })
+    }
+
+    /// Refuses while the plan has an open run.
+    pub(super) fn idle(&self, plan: &PlanId) -> Result<(), Refusal> {
+        match self.ledger.live(|live| live.open_run_of(plan).map(|r| r.row.head.id)) {
+            Some(run) => Err(Refusal::Busy(Reason::Busy { plan: plan.clone(), run })),
+            None => Ok(()),
+        }
+    }
+
+    /// State and head of a run, or why it cannot be ordered about.
+    pub(super) fn open_run(&self, run: RunId) -> Result<skydeck_core::domain::run::RunRow, Refusal> {
+        let row = match self.ledger.live(|live| live.runs.get(&run).map(|r| r.row.clone())) {
+            Some(row) => Some(row),
+            None => self.store.run(run)?,
+        };
+        let row = row.ok_or(Refusal::NotFound(Reason::NoRun { run }))?;
+        match &row.state {
+            RunState::Closed(_) => Err(Refusal::WrongState(Reason::Closed { run })),
+            _ => Ok(row),
+        }
+    }
+}
+
+/// Our wall time in the server's zone, and how far that zone is ahead of UTC.
+fn server_time(env: &Dispatch, now: skydeck_core::domain::time::Ts) -> Result<(chrono::NaiveDateTime, i32), Refusal> {
+    use chrono::Offset as _;
+    let zone: skydeck_core::domain::zone::Zone = env.env.server_zone.parse().map_err(|_| {
+        Refusal::BadPlan(Reason::UnknownZone { env: env.env.id.clone(), zone: env.env.server_zone.clone() })
+    })?;
+    let utc = chrono::DateTime::from_timestamp_millis(now.0).unwrap_or_default();
+    let local = utc.with_timezone(&zone);
+    Ok((local.naive_local(), local.offset().fix().local_minus_utc() / 60))
+}
+
+pub(super) fn concerned(command: &Command) -> (Option<RunId>, Option<PlanId>) {
+    match command {
+        Command::Start { plan, .. } => (None, Some(plan.clone())),
+        Command::Approve { run, .. }
+        | Command::Decline { run }
+        | Command::Pause { run }
+        | Command::Resume { run }
+        | Command::Cancel { run } => (Some(*run), None),
+        Command::Retry { selection, .. } | Command::Verify { selection } | Command::Resolve { selection, .. } => {
+            match selection {
+                Selection::Matching { plan, .. } => (None, plan.clone()),
+                Selection::Bills(_) => (None, None),
+            }
+        }
+        Command::SetPace { .. }
+        | Command::Unlock { .. }
+        | Command::Lock { .. }
+        | Command::Reopen { .. }
+        | Command::AdoptServer { .. }
+        | Command::AcceptLog { .. }
+        | Command::ReloadPlans => (None, None),
+    }
+}

@@ -1,0 +1,342 @@
+//! A bill's past, folded from its facts over all runs: calls still open, attempts, repeats, deaths.
+//!
+//! Invariant: an open call stays open until a fact says what came of it; a new run does not wash it away.
+
+use skydeck_core::domain::bill::{Outcome, Rev, Skip, Slot, Status, Unknown, UnknownWhy};
+use skydeck_core::domain::cause::known;
+use skydeck_core::domain::event::{Event, Fact};
+use skydeck_core::domain::ids::{RunId, Seq, WorkKey};
+use skydeck_core::domain::step::{Left, Step, Verdict};
+use skydeck_core::domain::time::Ts;
+
+use skydeck_store::{Store, StoreError};
+
+use super::decide::OpenCall;
+
+/// Facts of a bill that are folded, newest; what is older cannot change a decision about an open call.
+pub(super) const DEPTH: usize = 200;
+
+/// What another run told of a bill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Where in the journal.
+    pub at: Seq,
+    /// The run.
+    pub run: RunId,
+    /// What.
+    pub outcome: Outcome,
+}
+
+/// What matters of a bill's past for the next step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// Newest fact about the record, whatever was done to it.
+    pub last: Seq,
+    /// A call whose effect is not known.
+    pub open: Option<OpenCall>,
+    /// The last call, where the ERP refused it and nobody looked at the record since: it may have taken all the same.
+    pub refused_call: Option<OpenCall>,
+    /// In this run: a call of which this run has not told yet what came of it, whatever another run told meanwhile.
+    pub own: Option<OpenCall>,
+    /// What another run told of it since this run called it last; where this run called nothing, since the last call.
+    pub since: Option<Told>,
+    /// The open call is another run's, which is not closed: what came of it is that run's to tell.
+    pub others_call: bool,
+    /// What is recorded about that call, once it is.
+    pub unknown: Option<Unknown>,
+    /// Automatic repeats spent on the revision that was called last.
+    pub auto_repeats: u32,
+    /// Steps whose earlier call was lost and is made again: that call may have taken late.
+    pub lost: Vec<Step>,
+    /// The last call was refused because it had been done before, and no earlier call of ours was lost: somebody else did it,
+    /// whatever name the record shows.
+    pub forestalled: bool,
+    /// Processes that died on it since an answer came.
+    pub deaths: u32,
+    /// Outcome it had before this run.
+    pub prior: Option<Outcome>,
+    /// A call of another operation on the same record, whose effect is not known.
+    pub elsewhere: Option<OpenCall>,
+    /// In this run: submit calls that left.
+    pub submits: u32,
+    /// In this run: other writing calls that left.
+    pub calls: u32,
+    /// In this run: passing refusals repeated.
+    pub repeats: u32,
+    /// In this run: our submit was answered as done and no new revision was adopted yet.
+    pub submitted: bool,
+    /// In this run: revision adopted after our own submit.
+    pub adopted: Option<Rev>,
+    /// The call that was answered as done last.
+    answered: Option<OpenCall>,
+    left: Option<(RunId, Seq, Left)>,
+    called: Option<Rev>,
+    read: Option<Rev>,
+    refused: bool,
+}
+
+impl Past {
+    /// A bill's past as the store has it, seen from one run.
+    pub fn of(store: &dyn Store, key: &WorkKey, run: RunId) -> Result<Self, StoreError> {
+        let record = &key.record;
+        let (facts, last) = store.deeds_of(key, DEPTH)?;
+        let mut past = Self { last, ..Self::fold(&facts, run) };
+        past.stamp(store)?;
+        if let Some(of) = past.open.as_ref().map(|open| open.run).filter(|of| *of != run) {
+            past.others_call = store.run(of)?.is_some_and(|row| !row.state.is_closed());
+        }
+        for op in store.operations_of(record)?.into_iter().filter(|op| *op != key.op) {
+            let (facts, last) = store.deeds_of(&record.under(&op), DEPTH)?;
+            past.last = past.last.max(last);
+            let mut other = Self::fold(&facts, run);
+            other.stamp(store)?;
+            let newer = |open: &OpenCall| past.elsewhere.as_ref().is_none_or(|known| open.sent > known.sent);
+            past.elsewhere = other.open.filter(newer).or(past.elsewhere);
+        }
+        Ok(past)
+    }
+
+    /// Adds to an open call the start of the machine that its moment counts from.
+    fn stamp(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        if let (Some(open), Some((run, seq, left))) = (&mut self.open, self.left.take()) {
+            open.left = store.boot_of(run, seq)?.map(|boot| (boot, left));
+        }
+        Ok(())
+    }
+
+    /// Folds what was done about a bill ([`Store::deeds_of`] gives nothing else), oldest first, as seen from one run.
+    fn fold(facts: &[Fact], run: RunId) -> Self {
+        let mut past = Self::default();
+        for fact in facts {
+            past.take(fact, run);
+        }
+        past
+    }
+
+    /// The revision a call must find: the one approved, or the one our own submit led to.
+    pub fn approved(&self, found: &Rev) -> Rev {
+        match &self.adopted {
+            Some(rev) => rev.clone(),
+            // The answer to our submit is durable but the read after it is not: the content is the approved one
+            // as long as its modification date stands.
+            None if self.submitted => Rev::new(Status::Submitted, found.modified.clone()),
+            None => found.clone(),
+        }
+    }
+
+    /// Number of the next attempt at a step in this run.
+    pub fn next_attempt(&self, step: Step) -> u32 {
+        1 + match step {
+            Step::Submit => self.submits,
+            Step::Audit | Step::Operate | Step::Save | Step::Push | Step::Send | Step::Fetch | Step::Verify => {
+                self.calls
+            }
+        }
+    }
+
+    /// Whether the effect there is is another run's to tell.
+    pub fn is_anothers(&self) -> bool {
+        self.others_call || matches!(self.since, Some(Told { outcome: Outcome::Done { .. }, .. }))
+    }
+
+    /// Whether an earlier call of this step may have taken, though nobody was told.
+    pub fn may_have_taken(&self, step: Step) -> bool {
+        let same = |known: Step| (known == Step::Submit) == (step == Step::Submit);
+        self.lost.iter().copied().any(same) || self.open.as_ref().is_some_and(|call| same(call.step))
+    }
+
+    /// Whether only an operator may let it be called again.
+    pub fn needs_operator(&self) -> bool {
+        self.open.is_some() && self.unknown.as_ref().is_some_and(|u| u.why.needs_operator())
+    }
+
+    /// Whether a call was answered as done and reads showed no effect of it: a person decides whether it is made again.
+    pub fn is_contradicted(&self) -> bool {
+        self.open.is_some() && self.unknown.as_ref().is_some_and(|u| u.why == UnknownWhy::Contradicted)
+    }
+
+    /// In this run: our submit that was answered as done and led to no revision yet; its step, what it was called in, and when.
+    pub fn submitted_in(&self) -> Option<(Step, &Rev, Ts)> {
+        let call = self.answered.as_ref().filter(|call| self.submitted && call.step == Step::Submit)?;
+        Some((call.step, &call.rev, call.sent))
+    }
+
+    fn take(&mut self, fact: &Fact, run: RunId) {
+        self.last = fact.seq;
+        let here = fact.event.run() == Some(run);
+        match &fact.event {
+            Event::StepTried { run: of, step, rev, intent, .. } => {
+                if self.called.as_ref() != Some(rev) {
+                    self.auto_repeats = 0;
+                }
+                self.called = Some(rev.clone());
+                let call = OpenCall { run: *of, step: *step, rev: rev.clone(), sent: fact.at, left: None };
+                if here || self.own.is_none() {
+                    self.since = None;
+                }
+                if here {
+                    self.own = Some(call.clone());
+                }
+                self.lost.extend(self.open.replace(call).map(|lost| lost.step));
+                self.refused_call = None;
+                self.forestalled = false;
+                self.answered = None;
+                self.left = intent.left.map(|left| (*of, fact.seq, left));
+                self.unknown = None;
+                if here {
+                    *self.count(*step) += 1;
+                }
+            }
+            Event::StepAnswered { step, verdict, .. } => {
+                self.refused = matches!(verdict, Verdict::Rejected(_));
+                if here && !matches!(verdict, Verdict::Unknown(..)) {
+                    self.own = None;
+                }
+                match verdict {
+                    Verdict::Done => {
+                        self.answered = self.open.take();
+                        self.deaths = 0;
+                    }
+                    Verdict::Rejected(failure) => {
+                        self.refused_call = self.open.take();
+                        self.forestalled = failure.says_already(*step) && !self.may_have_taken(*step);
+                        self.deaths = 0;
+                    }
+                    Verdict::NotSent(_) => {
+                        self.open = None;
+                        if here {
+                            let count = self.count(*step);
+                            *count = count.saturating_sub(1);
+                        }
+                    }
+                    Verdict::Unknown(..) => self.deaths = 0,
+                }
+                if here && *step == Step::Submit && *verdict == Verdict::Done {
+                    self.submitted = true;
+                }
+            }
+            Event::BillRead { rev, .. } => {
+                self.refused_call = None;
+                if !here {
+                    return;
+                }
+                self.read.clone_from(rev);
+                if self.submitted && rev.as_ref().is_some_and(|r| r.status == Status::Submitted) {
+                    self.adopted.clone_from(rev);
+                    self.submitted = false;
+                }
+            }
+            Event::BillDeferred { was, cause, .. } => {
+                if *was == Slot::Unknown {
+                    if here {
+                        self.own = None;
+                    }
+                    let lost = self.open.take().map(|call| call.step);
+                    let submit = lost == Some(Step::Submit);
+                    self.lost.extend(lost);
+                    // Read back as submitted with the approved content: our submit took (decide::judge).
+                    if here && submit && self.read.as_ref().is_some_and(|r| r.status == Status::Submitted) {
+                        self.adopted.clone_from(&self.read);
+                    }
+                    self.unknown = None;
+                    self.auto_repeats += 1;
+                } else if here && self.refused && cause.as_str() == known::SUBMITTED {
+                    // Our submit was refused because somebody else's took: read in the content approved.
+                    self.adopted.clone_from(&self.read);
+                } else if here && self.refused {
+                    self.repeats += 1;
+                }
+                self.refused = false;
+            }
+            Event::BillSettled { outcome, run: of, .. } => self.settle(*of, outcome, here),
+            Event::LedgerResolved { .. } => {
+                self.open = None;
+                self.lost.clear();
+                self.refused_call = None;
+                self.forestalled = false;
+                self.own = None;
+                self.unknown = None;
+                self.deaths = 0;
+                self.prior = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn count(&mut self, step: Step) -> &mut u32 {
+        match step {
+            Step::Submit => &mut self.submits,
+            Step::Audit | Step::Operate | Step::Save | Step::Push | Step::Send | Step::Fetch | Step::Verify => {
+                &mut self.calls
+            }
+        }
+    }
+
+    /// The answer that a call was done is not believed any more: the call is open again, as if nothing had been answered.
+    fn take_back(&mut self, here: bool) {
+        self.submitted = false;
+        if self.open.is_none() {
+            self.open = self.answered.take();
+        }
+        if here {
+            self.own.clone_from(&self.open);
+        }
+    }
+
+    /// Whether another run did not find the record before its call, and nothing was told of it since.
+    pub fn was_missing(&self) -> bool {
+        self.prior == Some(Outcome::Skipped(Skip::Missing))
+    }
+
+    fn settle(&mut self, of: RunId, outcome: &Outcome, here: bool) {
+        if here {
+            self.own.take_if(|_| !matches!(outcome, Outcome::Unknown(_)));
+        } else {
+            self.prior = Some(outcome.clone());
+            self.since = Some(Told { at: self.last, run: of, outcome: outcome.clone() });
+        }
+        match outcome {
+            Outcome::Unknown(unknown) => {
+                if unknown.why == UnknownWhy::Contradicted {
+                    self.take_back(here);
+                }
+                if unknown.why == UnknownWhy::ProcessDied {
+                    self.deaths += 1;
+                }
+                self.unknown = Some(unknown.clone());
+            }
+            Outcome::Done { .. } | Outcome::Already { .. } => {
+                self.open = None;
+                self.lost.clear();
+                self.forestalled = false;
+                self.unknown = None;
+                self.auto_repeats = 0;
+                self.deaths = 0;
+            }
+            // The ERP said no, or a read after the server's limit told the status: the call is not open any more.
+            Outcome::Failed(_)
+            | Outcome::Skipped(
+                Skip::Draft
+                | Skip::Created
+                | Skip::Reaudit
+                | Skip::OtherStatus(_)
+                | Skip::Changed
+                | Skip::Gone
+                | Skip::Quarantined
+                | Skip::Differs
+                | Skip::Partly,
+            ) => {
+                self.open = None;
+                self.lost.clear();
+                self.unknown = None;
+            }
+            // Nothing was learnt about an earlier call.
+            Outcome::Skipped(
+                Skip::Missing | Skip::Held(_) | Skip::Excluded | Skip::NotReached | Skip::UnknownElsewhere,
+            ) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

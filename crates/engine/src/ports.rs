@@ -1,0 +1,253 @@
+//! The ERP as the engine sees it: what a client of one implements, and what goes in and out.
+//!
+//! Invariant: a write takes a [`WriteToken`], and only the engine makes one.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use skydeck_core::domain::bill::Found;
+use skydeck_core::domain::cause::Cause;
+use skydeck_core::domain::ids::{EnvId, Fid, FormId};
+use skydeck_core::domain::plan::WriteOptions;
+use skydeck_core::domain::run::Flag;
+use skydeck_core::domain::step::{Evidence, Verb, Verdict};
+
+/// Proof that the engine allowed a write. Only its permission check makes one; it names what was allowed, so that a token
+/// for one environment cannot be used in another.
+#[derive(Clone, Debug)]
+pub struct WriteToken {
+    env: EnvId,
+}
+
+impl WriteToken {
+    /// Issues a token. To be called by the permission check alone.
+    pub(crate) fn issue(env: EnvId) -> Self {
+        Self { env }
+    }
+
+    /// A token for the tests of a client, which have no engine.
+    #[cfg(feature = "testkit")]
+    pub fn for_tests(env: EnvId) -> Self {
+        Self::issue(env)
+    }
+
+    /// The environment it is good for.
+    pub fn env(&self) -> &EnvId {
+        &self.env
+    }
+}
+
+/// One page of a plan's query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageQuery {
+    /// Business object.
+    pub form: FormId,
+    /// The plan's columns, as Kingdee paths; [`Found::columns`] has their values in this order.
+    pub columns: Vec<String>,
+    /// Path of the internal id (`FID`).
+    pub id_path: String,
+    /// Path of the number (`FBillNo`).
+    pub number_path: String,
+    /// Column whose value becomes [`Found::marked`].
+    pub mark_column: Option<String>,
+    /// Fields that the operation looks at, which become [`Found::fields`].
+    pub fields: Vec<String>,
+    /// The rendered FilterString; the client adds the keyset condition.
+    pub filter: String,
+    /// Keyset: only ids above this one.
+    pub after: Option<Fid>,
+    /// Rows a page.
+    pub limit: u32,
+}
+
+/// What a look at bills asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    /// Business object.
+    pub form: &'a FormId,
+    /// Path of the internal id.
+    pub id_path: &'a str,
+    /// Path of the number.
+    pub number_path: &'a str,
+    /// Fields beside status, modification and audit, which become [`Found::fields`].
+    pub fields: &'a [String],
+}
+
+impl<'a> Look<'a> {
+    /// A look at the status alone, of a form whose bills are named as most are.
+    pub fn of(form: &'a FormId) -> Self {
+        Look { form, id_path: "FID", number_path: "FBillNo", fields: &[] }
+    }
+}
+
+/// One page of rows. The page after the last has no rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundPage {
+    /// One entry a bill, ascending by id; entry-level columns that multiply rows are folded to the first.
+    pub bills: Vec<Found>,
+    /// Raw rows the server sent, before folding.
+    pub raw_rows: u32,
+}
+
+/// A writing call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteCall {
+    /// What.
+    pub verb: Verb,
+    /// Business object.
+    pub form: FormId,
+    /// Bills with id and number, without duplicates; ids are sent, numbers serve matching.
+    pub bills: Vec<(Fid, String)>,
+    /// The plan's options.
+    pub options: WriteOptions,
+    /// Rule-changing flags chosen for this run.
+    pub flags: Vec<Flag>,
+}
+
+/// What came of a writing call: one verdict for each bill asked, in the order asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteReply {
+    /// Verdicts.
+    pub verdicts: Vec<(Fid, Verdict)>,
+    /// Request and answer.
+    pub evidence: Evidence,
+    /// How long it took.
+    pub took: Duration,
+    /// Words of the ERP about side effects.
+    pub side: Vec<String>,
+    /// The whole call met something that concerns the session or the server, not the bill.
+    pub alarm: Option<Alarm>,
+}
+
+impl WriteReply {
+    /// Nothing left: the words say why.
+    pub fn not_sent(call: &WriteCall, why: String) -> Self {
+        let verdicts = call.bills.iter().map(|(fid, _)| (fid.clone(), Verdict::NotSent(why.clone()))).collect();
+        let evidence = Evidence { error: Some(why), ..Evidence::default() };
+        Self { verdicts, evidence, took: Duration::ZERO, side: Vec::new(), alarm: None }
+    }
+}
+
+/// What concerns more than one bill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alarm {
+    /// The session is gone (login mode): sign in once, read, then decide.
+    SessionLost,
+    /// Credentials, app or account set refused (signed mode: MsgCode 1 means this): stop.
+    Credentials(String),
+    /// Slow down: MsgCode 14 or HTTP 429, with the server's wish, clamped to 15 minutes.
+    SlowDown(Option<Duration>),
+    /// The answer named bills that were not asked.
+    WrongIds,
+}
+
+/// A reading call that failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    /// Class.
+    pub kind: FaultKind,
+    /// What happened and what to do next, in words; no URL with credentials, no secret.
+    pub message: String,
+    /// The server's wish, clamped.
+    pub retry_after: Option<Duration>,
+    /// Request and answer, where there was one.
+    pub evidence: Option<Box<Evidence>>,
+}
+
+/// Classes of a reading call's failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// Nothing was sent: refused, no route, no such host, no TLS answer.
+    NotConnected,
+    /// Time-out or break after sending.
+    NoAnswer,
+    /// HTTP status that is no success.
+    Http(u16),
+    /// HTML, empty, cut or wrong shape.
+    Unreadable,
+    /// Over the limit.
+    TooLarge,
+    /// A redirect, not followed.
+    Redirected,
+    /// User, password, app or secret refused.
+    Credentials,
+    /// The account set does not exist or is not allowed, or it is another one than the environment's.
+    AccountSet,
+    /// The session is gone and signing in again did not help.
+    SessionLost,
+    /// The ERP said no: MsgCode, cause.
+    Refused {
+        /// MsgCode.
+        msg_code: Option<i64>,
+        /// Our class.
+        cause: Cause,
+    },
+    /// The address or another setting cannot be used.
+    Config,
+}
+
+/// What a sign-in told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Greeting {
+    /// How: signed headers, app secret, password.
+    pub how: String,
+    /// User name as the server says.
+    pub user: Option<String>,
+    /// Account set's name as the server says.
+    pub account_set: Option<String>,
+    /// Server version.
+    pub version: Option<String>,
+    /// Server's clock minus ours, from the HTTP Date header.
+    pub skew_seconds: Option<i64>,
+    /// Warnings worth showing (password policy, plain HTTP).
+    pub notes: Vec<String>,
+}
+
+/// What a server says of a user's right to call something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// It looked for the bill and had nothing against the user.
+    NotRefused,
+    /// It refuses the user: its words.
+    Refused(String),
+    /// That cannot be told: why.
+    Unclear(String),
+}
+
+/// The ERP.
+#[async_trait]
+pub trait Erp: Send + Sync {
+    /// Signs in (or proves the signature with a probe query) and says what it found.
+    async fn sign_in(&self) -> Result<Greeting, Fault>;
+    /// One page of a query, ordered by id.
+    async fn fetch_page(&self, query: &PageQuery) -> Result<FoundPage, Fault>;
+    /// Status and revision of bills by id, at most 200, with the fields asked for beside them; a bill that is gone is not in
+    /// the answer. Columns stay empty.
+    async fn read_bills(&self, look: &Look<'_>, fids: &[Fid]) -> Result<Vec<Found>, Fault>;
+    /// A writing call: one POST, never repeated by the client.
+    async fn write(&self, token: &WriteToken, call: &WriteCall) -> WriteReply;
+    /// Whether this user may call a verb on a form. Nothing is changed by asking: the one call names a bill that no server
+    /// has.
+    async fn may_call(&self, _form: &FormId, _verb: &Verb) -> Right {
+        Right::Unclear("not asked".to_owned())
+    }
+    /// The session in words, for the screen.
+    fn session(&self) -> String;
+    /// Id of the data centre as the last sign-in told it; calls with signed headers are told none.
+    fn centre(&self) -> Option<String> {
+        None
+    }
+    /// The data centre that the environment's records are on: a sign-in that tells another one is refused from now on, so
+    /// that nothing is read or written there.
+    fn expect(&self, _centre: &str) {}
+    /// Seconds that the server's clock is ahead of ours, by the `Date` of its last quick answer.
+    fn ahead(&self) -> Option<i64> {
+        None
+    }
+    /// Whether the server refused us, so that nothing is called before [`Erp::sign_in`] on somebody's order.
+    fn refused(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,154 @@
+//! Reading calls with bounded repeats: what may be asked again, and what stops a run.
+//!
+//! Invariant: a read changes nothing, so it may be repeated; every repeat is bounded and backs off.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::ports::{Fault, FaultKind, Look};
+use skydeck_core::domain::bill::{Failure, Found};
+use skydeck_core::domain::cause::{CauseTable, Repeat};
+use skydeck_core::domain::ids::Fid;
+use skydeck_core::domain::operation::Operation;
+use skydeck_core::domain::plan::Source;
+use skydeck_core::domain::reason::Reason;
+use skydeck_core::domain::run::PauseWhy;
+
+use super::control::back_off;
+use super::dispatch::Dispatch;
+
+/// Bills one status read asks for, at most (`Erp::read_bills`).
+pub const READ_BATCH: usize = 200;
+/// Times a read is tried before its run pauses.
+pub const READ_TRIES: u32 = 5;
+/// First wait between tries.
+pub const READ_BASE: Duration = Duration::from_secs(1);
+/// Longest wait between tries.
+pub const READ_CAP: Duration = Duration::from_secs(30);
+
+/// Whether a failed read may be asked again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadFault {
+    /// Yes, after a while.
+    Again,
+    /// No: a person must act.
+    Stop(PauseWhy),
+}
+
+/// What a failed read means for its run.
+pub fn on_fault(fault: &Fault, causes: &CauseTable) -> ReadFault {
+    let stop = || ReadFault::Stop(PauseWhy::Stopped(reason_of(fault)));
+    match &fault.kind {
+        FaultKind::NotConnected | FaultKind::NoAnswer | FaultKind::Http(_) | FaultKind::Unreadable => ReadFault::Again,
+        FaultKind::TooLarge
+        | FaultKind::Redirected
+        | FaultKind::Credentials
+        | FaultKind::AccountSet
+        | FaultKind::SessionLost
+        | FaultKind::Config => stop(),
+        FaultKind::Refused { cause, .. } => match causes.repeat(cause) {
+            Repeat::Delayed | Repeat::VerifyFirst => ReadFault::Again,
+            Repeat::AfterFix | Repeat::Singly | Repeat::StopPlan | Repeat::Done => stop(),
+        },
+    }
+}
+
+/// Why a query gave no set.
+pub fn why_not_collected(fault: &Fault) -> Reason {
+    let said = fault.message.clone();
+    match &fault.kind {
+        FaultKind::NotConnected | FaultKind::NoAnswer | FaultKind::Http(_) => Reason::Unreachable { said },
+        FaultKind::Credentials | FaultKind::AccountSet => Reason::SignInRefused { said },
+        FaultKind::Refused { msg_code, cause } => {
+            let failure = Failure { cause: cause.clone(), msg_code: *msg_code, field: None, message: said };
+            Reason::QueryRefused { failure }
+        }
+        FaultKind::Unreadable
+        | FaultKind::TooLarge
+        | FaultKind::Redirected
+        | FaultKind::SessionLost
+        | FaultKind::Config => Reason::QueryFailed { said },
+    }
+}
+
+/// Why a run stops after a read that repeating cannot cure.
+fn reason_of(fault: &Fault) -> Reason {
+    let said = fault.message.clone();
+    match &fault.kind {
+        FaultKind::Credentials | FaultKind::AccountSet => Reason::SignInRefused { said },
+        FaultKind::NotConnected
+        | FaultKind::NoAnswer
+        | FaultKind::Http(_)
+        | FaultKind::Unreadable
+        | FaultKind::TooLarge
+        | FaultKind::Redirected
+        | FaultKind::SessionLost
+        | FaultKind::Refused { .. }
+        | FaultKind::Config => Reason::ReadFailed { said },
+    }
+}
+
+/// How long to wait before try `n` (from 0) after this fault.
+pub fn pause_before(fault: &Fault, n: u32) -> Duration {
+    let wished = fault.retry_after.unwrap_or_default().min(super::pace::LONGEST_HOLD);
+    back_off(READ_BASE, n, READ_CAP).max(wished)
+}
+
+/// Status of bills, one query. Bills that are gone are not in the map; rows nobody asked for are dropped.
+pub async fn statuses(
+    env: &Dispatch,
+    source: &Source,
+    op: &Operation,
+    fids: &[Fid],
+) -> Result<HashMap<Fid, Found>, Fault> {
+    let look = Look {
+        form: &source.form,
+        id_path: &source.id_path,
+        number_path: &source.number_path,
+        fields: &op.looked_at(),
+    };
+    let rows = env.erp.read_bills(&look, fids).await?;
+    // What another server says of these ids is about other bills.
+    if let Some(why) = env.astray() {
+        let message = why.to_string();
+        return Err(Fault { kind: FaultKind::AccountSet, message, retry_after: None, evidence: None });
+    }
+    let mut seen: HashMap<Fid, Found> = HashMap::with_capacity(rows.len());
+    for row in rows {
+        if fids.contains(&row.fid) {
+            seen.entry(row.fid.clone()).or_insert_with(|| op.with_state(row));
+        }
+    }
+    Ok(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skydeck_core::domain::cause::Cause;
+
+    #[test]
+    fn only_what_may_pass_is_asked_again() {
+        let causes: CauseTable = toml::from_str(skydeck_core::domain::cause::BUILT_IN).unwrap();
+        let refused = |cause: &str| FaultKind::Refused { msg_code: None, cause: Cause::new(cause) };
+        for (kind, again) in [
+            (FaultKind::NotConnected, true),
+            (FaultKind::NoAnswer, true),
+            (FaultKind::Http(503), true),
+            (FaultKind::Unreadable, true),
+            (refused("call_limit"), true),
+            (refused("database"), true),
+            (refused("permission"), false),
+            (refused("parameter"), false),
+            (FaultKind::TooLarge, false),
+            (FaultKind::Redirected, false),
+            (FaultKind::Credentials, false),
+            (FaultKind::AccountSet, false),
+            (FaultKind::SessionLost, false),
+            (FaultKind::Config, false),
+        ] {
+            let fault = Fault { kind, message: "m".into(), retry_after: None, evidence: None };
+            assert_eq!(on_fault(&fault, &causes) == ReadFault::Again, again, "{fault:?}");
+        }
+    }
+}

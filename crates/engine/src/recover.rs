@@ -1,0 +1,108 @@
+//! What a start does with runs an earlier process left open.
+//!
+//! Invariant: an intent without an answer becomes unknown before anything else happens; nothing is called again
+//! until an operator resumes the run.
+
+use std::sync::Arc;
+
+use skydeck_core::domain::event::Event;
+use skydeck_core::domain::ids::EnvId;
+use skydeck_core::domain::operation::Operation;
+use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::reason::Reason;
+use skydeck_core::domain::run::{PauseWhy, RunEnd, RunKind, RunRow, RunState};
+use skydeck_store::StoreError;
+
+use super::control::{Shared, read};
+use super::ending::close_rest;
+use super::runner::{Job, SETTLE_GROUP};
+use super::servers;
+use super::tasks::{Tasks, Work, writer_of};
+use super::work::died;
+
+/// Brings every open run into a state that is true now, and starts to settle what is unknown.
+pub async fn recover(shared: &Arc<Shared>, tasks: &Tasks) -> Result<(), StoreError> {
+    for row in read(&shared.store, |s| s.open_runs()).await? {
+        match &row.state {
+            RunState::Collecting => {
+                close_rest(shared, row.head.id, RunEnd::CollectFailed(Reason::Interrupted {})).await?;
+            }
+            RunState::AwaitingApproval | RunState::Closed(_) => {}
+            RunState::Working | RunState::Settling | RunState::Paused(_) | RunState::Interrupted => {
+                interrupted(shared, tasks, row).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn interrupted(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result<(), StoreError> {
+    let run = row.head.id;
+    let open = read(&shared.store, move |s| s.in_flight(run)).await?;
+    let stopped_cleanly = matches!(row.state, RunState::Paused(_) | RunState::Interrupted);
+    if !stopped_cleanly || !open.is_empty() {
+        // First, while the intents still stand: the store counts the deaths from them.
+        let mut events = vec![Event::RunInterrupted { run }];
+        events.extend(shared.sweep_next(&row.head.plan, &row.head.env, run)?);
+        events.extend(open.iter().take(SETTLE_GROUP).map(|bill| died(run, bill)));
+        shared.ledger.append(events).await?;
+        for group in open.get(SETTLE_GROUP..).unwrap_or_default().chunks(SETTLE_GROUP) {
+            shared.ledger.append(group.iter().map(|bill| died(run, bill)).collect()).await?;
+        }
+    }
+    read_on(shared, tasks, row).await
+}
+
+/// Takes up again what is unknown in an environment, once its server is known to be the right one.
+pub async fn read_on_in(shared: &Arc<Shared>, tasks: &Tasks, env: &EnvId) -> Result<(), StoreError> {
+    for row in read(&shared.store, |s| s.open_runs()).await? {
+        let rests = matches!(row.state, RunState::Paused(_) | RunState::Interrupted);
+        if row.head.env == *env && rests && writer_of(shared, row.head.id).is_none() {
+            read_on(shared, tasks, row).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Starts to settle what is unknown in a run that rests. On another server than the run's nothing proves anything about
+/// its bills: there it stays paused, and says why.
+async fn read_on(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result<(), StoreError> {
+    let run = row.head.id;
+    let (Some(plan), Some(env)) = (plan_of(shared, &row)?, shared.env(Some(&row.head.env))) else {
+        tracing::warn!(%run, "the plan or environment of an open run is gone; its unknown bills wait");
+        return Ok(());
+    };
+    if let Err(refusal) = servers::at_home(&row.head, env) {
+        tracing::warn!(%run, why = %refusal, "the run's unknown bills are not read back");
+        // A pause is told once.
+        if !matches!(row.state, RunState::Paused(_)) {
+            let why = PauseWhy::Stopped(refusal.reason().clone());
+            shared.ledger.append(vec![Event::RunPaused { run, why, by: None }]).await?;
+        }
+        return Ok(());
+    }
+    let verify = row.head.kind == RunKind::Verify;
+    if verify {
+        shared.ledger.append(vec![Event::RunSettling { run }]).await?;
+    }
+    let env = Arc::clone(env);
+    // Whoever had put it to work is gone with the process.
+    let job = Job { head: row.head, plan, env, flags: row.flags, canary: false, headless: false, knock: false };
+    tasks.start(shared, job, if verify { Work::Run } else { Work::Settle });
+    Ok(())
+}
+
+/// The plan a run's bills are read by: as it stands now, where it still does the same to bills of the same form, else the
+/// revision the run was opened under. Never one that does something else: its effect would be taken for the run's.
+fn plan_of(shared: &Shared, row: &RunRow) -> Result<Option<Arc<Plan>>, StoreError> {
+    let fits = |plan: &Plan| {
+        let op = Operation::of(plan);
+        plan.source.form == row.head.form && op.id == row.head.op && op.blind().is_none()
+    };
+    let plans = shared.plans();
+    let newest = plans.iter().filter_map(|(plan, _)| plan.as_ref().ok()).find(|p| p.id == row.head.plan);
+    if let Some(newest) = newest.filter(|plan| fits(plan)) {
+        return Ok(Some(Arc::clone(newest)));
+    }
+    Ok(shared.store.plan_of(&row.head.rev)?.filter(fits).map(Arc::new))
+}

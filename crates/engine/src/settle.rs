@@ -1,0 +1,277 @@
+//! Settling: unknown bills are read back after the server's own limit and end as the table says.
+//!
+//! Invariant: nothing but a read made after the limit takes a bill out of unknown.
+
+use std::time::Duration;
+
+use crate::ports::Fault;
+use skydeck_core::domain::bill::{Failure, Found, Outcome, Slot, Unknown, UnknownWhy};
+use skydeck_core::domain::cause::{Cause, known};
+use skydeck_core::domain::event::Event;
+use skydeck_core::domain::ids::Fid;
+use skydeck_core::domain::run::{PauseWhy, RunKind};
+
+use super::control::{Stop, read};
+use super::decide::{Case, Judgement, Moment, OpenCall, judge};
+use super::fault;
+use super::reading::{self, READ_BATCH};
+use super::runner::{Known, Runner};
+use skydeck_core::domain::operation::Seen;
+
+/// Read-backs of one bill that may fail before it is left unknown for this run.
+const TRIES: u32 = 5;
+
+/// How long settling may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Only what is due now.
+    Now,
+    /// Until every bill is due and read, or its tries are spent.
+    Long,
+    /// The same, and no longer than to this moment, monotonic.
+    Until(Duration),
+}
+
+impl Runner {
+    /// Whether unknown bills of the run can still be settled by reading.
+    pub(super) async fn has_settleable(&mut self) -> Result<bool, Stop> {
+        let (ready, next) = self.due_unknown().await?;
+        Ok(!ready.is_empty() || next.is_some())
+    }
+
+    /// Reads unknown bills of this run back.
+    pub(super) async fn settle(&mut self, patience: Patience) -> Result<(), Stop> {
+        loop {
+            self.check()?;
+            let (ready, next) = self.due_unknown().await?;
+            match (ready.is_empty(), next, patience) {
+                (false, _, _) => self.read_back(ready, patience).await?,
+                (true, None, _) | (true, Some(_), Patience::Now) => return Ok(()),
+                (true, Some(at), Patience::Long) => {
+                    let wait = at.saturating_sub(self.shared.clock.mono());
+                    self.wait(wait).await?;
+                }
+                (true, Some(at), Patience::Until(end)) => {
+                    let now = self.shared.clock.mono();
+                    if now >= end {
+                        return Ok(());
+                    }
+                    self.wait(at.min(end).saturating_sub(now)).await?;
+                }
+            }
+        }
+    }
+
+    /// Verify runs: their bills wait for a read and for nothing else.
+    pub(super) async fn verify(&mut self) -> Result<(), Stop> {
+        self.reads_only.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.settle(Patience::Long).await
+    }
+
+    fn slot(&self) -> Slot {
+        if self.head.kind == RunKind::Verify { Slot::Waiting } else { Slot::Unknown }
+    }
+
+    /// Bills to be read back: those due now (one batch), and when the next one is due.
+    async fn due_unknown(&mut self) -> Result<(Vec<Known>, Option<Duration>), Stop> {
+        let (run, slot) = (self.head.id, self.slot());
+        let (mut ready, mut next, mut after) = (Vec::new(), None::<Duration>, None::<Fid>);
+        let now = self.shared.clock.mono();
+        loop {
+            let from = after.clone();
+            let rows = read(&self.shared.store, move |s| s.bills_in(run, slot, from.as_ref(), READ_BATCH)).await?;
+            let Some(last) = rows.last() else { return Ok((ready, next)) };
+            after = Some(last.fid().clone());
+            let open = rows.into_iter().filter(|row| match row.state.outcome() {
+                Some(Outcome::Unknown(unknown)) => !unknown.why.needs_operator(),
+                _ => slot == Slot::Waiting,
+            });
+            for known in self.know(open.collect()).await? {
+                let fid = known.row.fid().clone();
+                if self.mind.tries.get(&fid).is_some_and(|n| *n >= TRIES) {
+                    continue;
+                }
+                let later = self.mind.due.get(&fid).copied().unwrap_or_default();
+                let limit = known.past.open.as_ref().map(|call| self.settle_at(&fid, call));
+                let due = limit.map_or(later, |limit| limit.max(later));
+                if due > now {
+                    next = Some(next.map_or(due, |n| n.min(due)));
+                } else if ready.len() < READ_BATCH {
+                    ready.push(known);
+                }
+            }
+            if ready.len() >= READ_BATCH {
+                return Ok((ready, next));
+            }
+        }
+    }
+
+    async fn read_back(&mut self, bills: Vec<Known>, patience: Patience) -> Result<(), Stop> {
+        let fids: Vec<Fid> = bills.iter().map(|b| b.row.fid().clone()).collect();
+        fault::point("before_settle");
+        let seen = match reading::statuses(&self.env, &self.plan.source, &self.op, &fids).await {
+            Ok(seen) => seen,
+            Err(fault) => return self.unreadable(bills, &fault, patience).await,
+        };
+        fault::point("after_settle_read");
+        let (mut held, mut told) = (Vec::new(), Vec::new());
+        for known in bills {
+            if let Some(claim) = self.hold(known.row.fid(), known.past.last)? {
+                held.push(claim);
+                told.push(known);
+            }
+        }
+        for group in told.chunks(super::runner::SETTLE_GROUP) {
+            let events = group.iter().flat_map(|known| self.settle_events(known, seen.get(known.row.fid())));
+            let events: Vec<Event> = events.collect();
+            self.append(events).await?;
+            fault::point("after_settle");
+        }
+        for known in told {
+            let fid = known.row.fid();
+            self.mind.settles.remove(fid);
+            self.mind.due.remove(fid);
+            if self.stays_contradicted(&known) {
+                // Where it is not out of unknown by now, another read shows the same.
+                self.mind.tries.insert(fid.clone(), TRIES);
+            } else {
+                self.mind.tries.remove(fid);
+            }
+        }
+        Ok(())
+    }
+
+    fn settle_events(&self, known: &Known, seen: Option<&Found>) -> [Event; 2] {
+        let row = &known.row;
+        let read = Event::bill_read(self.head.id, row.fid().clone(), seen);
+        let unknown = Self::unknown_of(known);
+        // A ledger entry without a call on record (its facts are older than what is folded) is judged by its row.
+        let unrecorded = OpenCall {
+            run: self.head.id,
+            step: self.last_step(),
+            rev: row.rev.clone(),
+            sent: unknown.sent,
+            left: None,
+        };
+        // What this run called itself comes first: another run may have looked, or called, since.
+        let open = known.past.own.as_ref().or(known.past.open.as_ref()).unwrap_or(&unrecorded);
+        let case = Case { open: Some(open), ..self.case(Seen::of(seen), &known.past, Moment::Settling) };
+        let as_unknown =
+            |why: UnknownWhy| Outcome::Unknown(Unknown { why, sent: unknown.sent, detail: unknown.detail.clone() });
+        let judged = match self.refusal_of(known) {
+            Some(said) => self.after_refusal(known, said, seen),
+            None => judge(&case),
+        };
+        let judged = match judged {
+            Judgement::Repeat | Judgement::Continue(_, _) | Judgement::Call(_) | Judgement::Fail(_)
+                if self.stays_contradicted(known) =>
+            {
+                Judgement::Look
+            }
+            judged => judged,
+        };
+        // Read back as it was called: that is the last word, should the run end before the repeat.
+        let failure = (judged == Judgement::Repeat).then(|| worded(not_applied(), &unknown));
+        let outcome = match judged {
+            Judgement::Done { verified } => Some(Outcome::Done { verified }),
+            Judgement::Already(by, on) => Some(Outcome::Already { by, on }),
+            Judgement::Skip(why) => Some(Outcome::Skipped(why)),
+            Judgement::Fail(failure) => Some(Outcome::Failed(worded(failure, &unknown))),
+            Judgement::Operator(why) => Some(as_unknown(why)),
+            Judgement::Look => Some(as_unknown(unknown.why.clone())),
+            Judgement::Repeat | Judgement::Continue(_, _) | Judgement::Call(_) => None,
+        };
+        if let Some(outcome) = outcome {
+            [read, self.settled(row, outcome)]
+        } else {
+            let again = Event::BillDeferred {
+                run: self.head.id,
+                fid: row.fid().clone(),
+                no: row.no.clone(),
+                until: self.shared.clock.now(),
+                cause: Cause::new(known::NOT_APPLIED),
+                was: row.state.slot(),
+                failure: failure.map(Box::new),
+            };
+            [read, again]
+        }
+    }
+
+    /// Whether a success of this run was contradicted: what is not there after the server's limit either is for a person to
+    /// decide, who verifies or retries.
+    fn stays_contradicted(&self, known: &Known) -> bool {
+        self.slot() == Slot::Unknown && Self::unknown_of(known).why == UnknownWhy::Contradicted
+    }
+
+    /// What a look shows of a bill whose call was refused some time ago.
+    fn after_refusal(&self, known: &Known, said: &Failure, seen: Option<&Found>) -> Judgement {
+        match judge(&self.case(Seen::of(seen), &known.past, Moment::Before)) {
+            judged @ (Judgement::Done { .. } | Judgement::Already(..)) => judged,
+            Judgement::Call(_)
+            | Judgement::Skip(_)
+            | Judgement::Fail(_)
+            | Judgement::Continue(..)
+            | Judgement::Repeat
+            | Judgement::Operator(_)
+            | Judgement::Look => Judgement::Fail(said.clone()),
+        }
+    }
+
+    /// In a verify run: the refusal that was the last word about a bill. Nothing is open then, and the words stand unless a
+    /// look shows the effect.
+    fn refusal_of<'a>(&self, known: &'a Known) -> Option<&'a Failure> {
+        match (&known.past.prior, &known.past.open) {
+            (Some(Outcome::Failed(said)), None) if self.slot() == Slot::Waiting => Some(said),
+            (Some(_) | None, Some(_) | None) => None,
+        }
+    }
+
+    fn unknown_of(known: &Known) -> Unknown {
+        let recorded = match known.row.state.outcome() {
+            Some(Outcome::Unknown(unknown)) => Some(unknown.clone()),
+            _ => known.past.unknown.clone(),
+        };
+        recorded.unwrap_or_else(|| Unknown {
+            why: UnknownWhy::ProcessDied,
+            sent: known.past.open.as_ref().map_or(known.row.at, |call| call.sent),
+            detail: String::new(),
+        })
+    }
+
+    /// The read failed: unknown stays unknown. A few tries, then the run goes on without.
+    async fn unreadable(&mut self, bills: Vec<Known>, fault: &Fault, patience: Patience) -> Result<(), Stop> {
+        if let Some(why) = self.env.astray() {
+            return Err(Stop::Pause(PauseWhy::Stopped(why), None));
+        }
+        let now = self.shared.clock.mono();
+        let again = reading::on_fault(fault, &self.shared.causes) == reading::ReadFault::Again;
+        let mut spent = Vec::new();
+        for known in &bills {
+            let fid = known.row.fid();
+            let tries = self.mind.tries.entry(fid.clone()).or_insert(0);
+            *tries = if again { *tries + 1 } else { TRIES };
+            let tries = *tries;
+            self.mind.due.insert(fid.clone(), now + reading::pause_before(fault, tries));
+            if tries >= TRIES && self.slot() == Slot::Waiting {
+                let said = self.refusal_of(known).cloned();
+                let outcome = said.map_or_else(|| Outcome::Unknown(Self::unknown_of(known)), Outcome::Failed);
+                spent.push(self.settled(&known.row, outcome));
+            }
+        }
+        tracing::warn!(run = %self.head.id, bills = bills.len(), error = %fault, ?patience, "unknown bills could not be read back");
+        for group in spent.chunks(super::runner::SETTLE_GROUP) {
+            self.append(group.to_vec()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A failure without words of its own keeps those of the call that was not applied.
+fn worded(failure: Failure, unknown: &Unknown) -> Failure {
+    if failure.message.is_empty() { Failure { message: unknown.detail.clone(), ..failure } } else { failure }
+}
+
+/// What is said of a call that left no trace.
+fn not_applied() -> Failure {
+    Failure { cause: Cause::new(known::NOT_APPLIED), msg_code: None, field: None, message: String::new() }
+}

@@ -1,0 +1,465 @@
+//! Orders about an open run and about an environment: approve, decline, pause, resume, cancel, pace, unlock, resolve.
+//!
+//! Invariant: writing begins and goes on only for the set that was approved, under the plan it was collected with.
+
+use std::sync::Arc;
+
+use skydeck_core::domain::access::Role;
+use skydeck_core::domain::command::{Order, Refusal, Selection};
+use skydeck_core::domain::confirm::{Gravity, Rung, rung};
+use skydeck_core::domain::event::Event;
+use skydeck_core::domain::ids::{EnvId, RunId, SessionId, SetHash, WorkKey};
+use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::query::PageRequest;
+use skydeck_core::domain::reason::Reason;
+use skydeck_core::domain::run::{Collected, Consent, Flag, Mark, RunEnd, RunHead, RunKind, RunRow, RunState};
+use skydeck_core::domain::step::Verb;
+use skydeck_core::domain::who::Who;
+
+use skydeck_core::text::readable;
+use skydeck_store::StoreError;
+use skydeck_store::actions::IDS;
+
+use super::Inner;
+use super::control::{Shared, Wish, lock, read};
+use super::dispatch::Dispatch;
+use super::ending::close_rest;
+use super::guard::{About, ids};
+use super::orders::{Taken, Then};
+use super::runner::Job;
+use super::servers;
+use super::tasks::{Work, writer_of};
+
+/// Facts of one append.
+const GROUP: usize = 100;
+/// Runs of a plan looked at for one of the same revision.
+const LOOK_BACK: u32 = 50;
+
+impl Inner {
+    pub(super) async fn approve(
+        &self,
+        run: RunId,
+        hash: &SetHash,
+        typed: Option<&str>,
+        flags: &[Flag],
+        reason: Option<&str>,
+        order: &Order,
+    ) -> Result<Taken, Refusal> {
+        let by = &order.by;
+        let row = self.shared.open_run(run)?;
+        let (RunState::AwaitingApproval, Some(collected)) = (&row.state, &row.collected) else {
+            return Err(Refusal::WrongState(Reason::NotAwaiting { run }));
+        };
+        self.not_closing(run)?;
+        if collected.hash != *hash {
+            let (is, seen) = (collected.hash.clone(), hash.clone());
+            return Err(Refusal::NotConfirmed(Reason::SetChanged { run, is, seen }));
+        }
+        let reason = reason.and_then(readable);
+        if !flags.is_empty() && reason.is_none() {
+            return Err(Refusal::NotConfirmed(Reason::FlagsNeedReason {}));
+        }
+        let env = &row.head.env;
+        // The environment may have become one of production while the set waited.
+        let production = row.head.production || self.env(env).is_ok_and(|dispatch| dispatch.env.production);
+        if by.is_schedule() && production {
+            return Err(Refusal::NotConfirmed(Reason::ScheduleApproves {}));
+        }
+        // The number is what would be called; who typed the number found has seen more, not less.
+        let asked = [collected.callable, row.tally.found].map(|n| rung(n, production, env.as_str(), !flags.is_empty()));
+        if !asked.iter().any(|rung| rung.satisfied_by(typed)) {
+            let [first, _] = &asked;
+            match first {
+                Rung::TypeCount(n) => return Err(Refusal::NotConfirmed(Reason::TypeCount { n: *n })),
+                Rung::TypeEnvironment(_) => {
+                    return Err(Refusal::NotConfirmed(Reason::TypeEnvironment { env: env.clone() }));
+                }
+                Rung::Yes => {}
+            }
+        }
+        let (plan, dispatch) = self.may_write(&row, collected.callable > 0, by)?;
+        let about = About {
+            env: Some(env.clone()),
+            rev: Some(row.head.rev.to_string()),
+            hash: Some(hash.to_string()),
+            ids: self.shared.waiting_ids(run).await?,
+        };
+        if dispatch.env.second_person && self.gravity(&row, collected, flags).await?.needs_two() {
+            match row.consent.as_ref().filter(|c| c.hash == *hash && c.stands(&*self.shared.clock)) {
+                Some(first) if !first.by.same_person(by) && first.flags == flags => {}
+                Some(first) if !first.by.same_person(by) => {
+                    return Err(Refusal::NotConfirmed(Reason::OtherFlags { first: first.by.clone() }));
+                }
+                _ => {
+                    let now = self.shared.clock.now();
+                    let reason = reason.map(str::to_owned);
+                    let consent = Consent {
+                        by: by.clone(),
+                        hash: hash.clone(),
+                        flags: flags.to_vec(),
+                        reason: reason.clone(),
+                        at: now,
+                        left: self.shared.clock.boot(),
+                    };
+                    return Ok(Taken {
+                        events: vec![Event::RunConsented { run, consent }],
+                        note: "waits for a second person".to_owned(),
+                        instead: Some(Refusal::SecondPerson(Reason::SecondPerson {
+                            run,
+                            hash: hash.short().to_owned(),
+                        })),
+                        run: Some(run),
+                        plan: Some(row.head.plan.clone()),
+                        bills: collected.callable,
+                        reason,
+                        about,
+                        ..Taken::default()
+                    });
+                }
+            }
+        }
+        let mut events = vec![Event::RunApproved {
+            run,
+            by: by.clone(),
+            hash: hash.clone(),
+            flags: flags.to_vec(),
+            reason: reason.map(str::to_owned),
+            boot: self.shared.clock.boot().map(|(boot, _)| boot),
+        }];
+        events.extend(self.shared.mark_after(&row.head, collected).await?);
+        let job = Job {
+            head: row.head.clone(),
+            plan,
+            env: dispatch,
+            flags: flags.to_vec(),
+            canary: true,
+            headless: order.headless,
+            knock: !by.is_schedule(),
+        };
+        Ok(Taken {
+            events,
+            run: Some(run),
+            plan: Some(row.head.plan.clone()),
+            bills: collected.callable,
+            reason: reason.map(str::to_owned),
+            then: Some(start(job)),
+            about,
+            ..Taken::default()
+        })
+    }
+
+    /// What there is to say against one person's word alone.
+    async fn gravity(&self, row: &RunRow, collected: &Collected, flags: &[Flag]) -> Result<Gravity, Refusal> {
+        let (plan, rev, env, id) = (row.head.plan.clone(), row.head.rev.clone(), row.head.env.clone(), row.head.id);
+        let before = read(&self.shared.store, move |s| s.runs(Some(&plan), &PageRequest::first(LOOK_BACK))).await?;
+        let wrote = |r: &RunRow| r.head.id != id && r.head.rev == rev && r.head.env == env && has_written(r);
+        Ok(Gravity {
+            callable: collected.callable,
+            flags: !flags.is_empty(),
+            unknown: collected.unknown > 0,
+            first_of_revision: !before.rows.iter().any(|(_, r)| wrote(r)),
+        })
+    }
+
+    /// Whether the run may write now: same plan, environment writable, verbs allowed, breaker closed by a person.
+    fn may_write(&self, row: &RunRow, calls: bool, by: &Who) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
+        let (plan, env) = self.shared.plan_of_run(&row.head)?;
+        if plan.rev != row.head.rev || env.env.id != row.head.env {
+            let (was, is) = (row.head.rev.clone(), plan.rev.clone());
+            let (plan, run) = (row.head.plan.clone(), row.head.id);
+            return Err(Refusal::NotConfirmed(Reason::PlanChanged { plan, run, was, is }));
+        }
+        servers::at_home(&row.head, &env)?;
+        if calls {
+            env.permit(&plan.target.verb)?;
+            if plan.policy.submit {
+                env.permit(&Verb::Submit)?;
+            }
+        }
+        if let Some(why) = env.breaker() {
+            if by.is_schedule() && env.env.production {
+                let (env, why) = (env.env.id.clone(), Box::new(why));
+                return Err(Refusal::WrongState(Reason::BreakerOpen { env, why }));
+            }
+            env.close_breaker();
+        }
+        Ok((plan, env))
+    }
+
+    pub(super) fn decline(&self, run: RunId) -> Result<Taken, Refusal> {
+        let row = self.shared.open_run(run)?;
+        if row.state != RunState::AwaitingApproval {
+            return Err(Refusal::WrongState(Reason::NotAwaiting { run }));
+        }
+        self.not_closing(run)?;
+        Ok(Taken { then: Some(close(run, RunEnd::Declined)), ..about(&row) })
+    }
+
+    pub(super) fn pause(&self, run: RunId, by: &Who) -> Result<Taken, Refusal> {
+        let row = self.shared.open_run(run)?;
+        let writes = matches!(row.state, RunState::Working | RunState::Settling) && row.head.kind != RunKind::Verify;
+        if !writes || writer_of(&self.shared, run).is_none() {
+            return Err(Refusal::WrongState(Reason::NotWriting { run }));
+        }
+        Ok(Taken { then: Some(wish(run, Wish::Pause(by.clone()))), ..about(&row) })
+    }
+
+    pub(super) fn resume(&self, run: RunId, order: &Order) -> Result<Taken, Refusal> {
+        let by = &order.by;
+        let row = self.shared.open_run(run)?;
+        self.not_closing(run)?;
+        if matches!(row.state, RunState::Working | RunState::Settling)
+            && writer_of(&self.shared, run).is_some_and(|w| matches!(*w.borrow(), Wish::Pause(_)))
+        {
+            return Ok(Taken { then: Some(wish(run, Wish::Go)), ..about(&row) });
+        }
+        if !matches!(row.state, RunState::Paused(_) | RunState::Interrupted) {
+            return Err(Refusal::WrongState(Reason::NotPaused { run }));
+        }
+        if row.head.kind == RunKind::Verify {
+            return Err(Refusal::WrongState(Reason::OnlyReads { run }));
+        }
+        let (plan, env) = self.may_write(&row, row.tally.waiting > 0, by)?;
+        let job = Job {
+            head: row.head.clone(),
+            plan,
+            env,
+            flags: row.flags.clone(),
+            canary: false,
+            headless: order.headless,
+            knock: !by.is_schedule(),
+        };
+        let events =
+            vec![Event::RunResumed { run, by: by.clone(), boot: self.shared.clock.boot().map(|(boot, _)| boot) }];
+        Ok(Taken { events, bills: row.tally.waiting, then: Some(start(job)), ..about(&row) })
+    }
+
+    pub(super) fn cancel(&self, run: RunId, by: &Who) -> Result<Taken, Refusal> {
+        let row = self.shared.open_run(run)?;
+        self.not_closing(run)?;
+        let then = if writer_of(&self.shared, run).is_some() && row.state != RunState::AwaitingApproval {
+            wish(run, Wish::Cancel(by.clone()))
+        } else {
+            close(run, RunEnd::Cancelled)
+        };
+        Ok(Taken { then: Some(then), ..about(&row) })
+    }
+
+    fn not_closing(&self, run: RunId) -> Result<(), Refusal> {
+        if lock(&self.ending).contains(&run) {
+            return Err(Refusal::WrongState(Reason::Closing { run }));
+        }
+        Ok(())
+    }
+
+    pub(super) fn env(&self, env: &EnvId) -> Result<Arc<Dispatch>, Refusal> {
+        let none = || Refusal::NotFound(Reason::NoEnvironment { env: env.clone() });
+        self.shared.env(Some(env)).cloned().ok_or_else(none)
+    }
+
+    pub(super) fn set_pace(
+        &self,
+        env: &EnvId,
+        per_minute: Option<u32>,
+        concurrency: Option<u32>,
+        by: &Who,
+    ) -> Result<Taken, Refusal> {
+        let dispatch = self.env(env)?;
+        if per_minute == Some(0) || concurrency == Some(0) {
+            return Err(Refusal::WrongState(Reason::PaceZero {}));
+        }
+        let (limits, role) = (dispatch.limits(), self.shared.access.role(by.uid).unwrap_or(Role::Viewer));
+        // Who answers for the environment wrote its limits down: going beyond them is that person's to say.
+        let beyond =
+            per_minute.is_some_and(|n| n > limits.per_minute) || concurrency.is_some_and(|n| n > limits.concurrency);
+        if beyond && role < Role::Approver {
+            let verb = "pace".to_owned();
+            return Err(Refusal::Denied(Reason::NotAllowed { verb, role, needed: Role::Approver }));
+        }
+        let note = format!("{env}: per minute {per_minute:?}, concurrency {concurrency:?}");
+        let then: Then = Box::new(move |inner| {
+            dispatch.set_pace(per_minute, concurrency);
+            inner.tasks.stirred.notify_one();
+        });
+        let about = About { env: Some(env.clone()), ..About::default() };
+        Ok(Taken { note, then: Some(then), about, ..Taken::default() })
+    }
+
+    /// Unlocks one environment for one console: what the same console had unlocked before is read-only again.
+    pub(super) fn unlock(&self, env: &EnvId, reason: &str, session: Option<SessionId>) -> Result<Taken, Refusal> {
+        let dispatch = self.env(env)?;
+        if dispatch.env.always_read_only {
+            return Err(Refusal::Denied(Reason::AlwaysReadOnly { env: env.clone() }));
+        }
+        let reason = written(reason, "unlock")?;
+        let then: Then = Box::new(move |inner| {
+            for other in inner.shared.envs.iter().filter(|other| other.env.id != dispatch.env.id) {
+                if session.is_some_and(|session| other.left(session)) {
+                    inner.relocked(other.env.id.clone(), "the same console unlocked another environment");
+                }
+            }
+            let turn = dispatch.unlock(session);
+            inner.tasks.stirred.notify_one();
+            // Weak: an unlock must not keep an engine alive.
+            let owner = Arc::downgrade(inner);
+            inner.tasks.spawn(async move {
+                let why = dispatch.guard_unlock(turn).await;
+                if let (Some(why), Some(inner)) = (why, owner.upgrade()) {
+                    inner.relocked(dispatch.env.id.clone(), why);
+                }
+            });
+        });
+        let about = About { env: Some(env.clone()), ..About::default() };
+        Ok(Taken { reason: Some(reason), note: env.to_string(), then: Some(then), about, ..Taken::default() })
+    }
+
+    /// An unlock ended by itself: said to everybody, and logged.
+    pub(super) fn relocked(self: &Arc<Self>, env: EnvId, why: &'static str) {
+        tracing::warn!(%env, why, "writing is locked again");
+        self.tasks.stirred.notify_one();
+        self.tasks.spawn(Arc::clone(self).log_own("lock", env, why.to_owned()));
+    }
+
+    pub(super) fn relock(&self, env: &EnvId) -> Result<Taken, Refusal> {
+        let dispatch = self.env(env)?;
+        let then: Then = Box::new(move |inner| {
+            dispatch.relock();
+            inner.tasks.stirred.notify_one();
+        });
+        let about = About { env: Some(env.clone()), ..About::default() };
+        Ok(Taken { note: env.to_string(), then: Some(then), about, ..Taken::default() })
+    }
+
+    pub(super) async fn reopen(&self, keys: &[WorkKey], reason: &str, by: &Who) -> Result<Taken, Refusal> {
+        let reason = written(reason, "reopen")?;
+        let keys = keys.to_vec();
+        let closed = read(&self.shared.store, move |s| {
+            let mut closed = Vec::new();
+            for key in keys {
+                if let Some(entry) = s.resolved_entry(&key)? {
+                    closed.push((key, entry.since));
+                }
+            }
+            Ok(closed)
+        })
+        .await?;
+        if closed.is_empty() {
+            return Err(Refusal::Nothing(Reason::NothingMatches { left_out: Vec::new() }));
+        }
+        let named: Vec<String> = closed.iter().map(|(key, _)| key.record.fid.to_string()).take(IDS).collect();
+        let bills = closed.len() as u64;
+        let reopened = closed.into_iter().map(|(key, since)| Event::LedgerReopened {
+            key,
+            since,
+            by: by.clone(),
+            reason: reason.clone(),
+        });
+        let all: Vec<Event> = reopened.collect();
+        let mut groups = all.chunks(GROUP).map(<[Event]>::to_vec);
+        let events = groups.next().unwrap_or_default();
+        let more = groups.collect();
+        let about = About { ids: named, ..About::default() };
+        Ok(Taken { events, more, bills, reason: Some(reason), about, ..Taken::default() })
+    }
+
+    pub(super) async fn resolve(&self, selection: &Selection, reason: &str, by: &Who) -> Result<Taken, Refusal> {
+        let reason = written(reason, "resolve")?;
+        let selected = self.select(selection, true).await?;
+        if selected.rows.is_empty() {
+            return Err(Refusal::Nothing(Reason::NothingMatches { left_out: selected.counts() }));
+        }
+        let bills = selected.rows.len() as u64;
+        let resolved = selected.rows.iter().map(|row| Event::LedgerResolved {
+            key: row.key.clone(),
+            by: by.clone(),
+            reason: reason.clone(),
+        });
+        let all: Vec<Event> = resolved.collect();
+        let mut groups = all.chunks(GROUP).map(<[Event]>::to_vec);
+        let events = groups.next().unwrap_or_default();
+        let more = groups.collect();
+        let about = About { ids: ids(&selected.rows), ..About::default() };
+        Ok(Taken { events, more, bills, reason: Some(reason), note: selected.words(), about, ..Taken::default() })
+    }
+}
+
+impl Shared {
+    /// The mark moves with the approval (or with the end of a run that has nothing to do), in the same append, and never
+    /// back (docs/design/reliability.md#the-mark).
+    pub(super) async fn mark_after(&self, head: &RunHead, collected: &Collected) -> Result<Option<Event>, StoreError> {
+        let (RunKind::Fresh, Some(seen)) = (head.kind, &collected.seen) else { return Ok(None) };
+        let (plan, env) = (head.plan.clone(), head.env.clone());
+        let old = read(&self.store, move |s| s.mark(&plan, &env)).await?;
+        let clock = collected.clock.clone();
+        let swept = if collected.sweep { Some(head.opened) } else { old.as_ref().and_then(|m| m.swept) };
+        let seen = old.map_or_else(|| seen.clone(), |m| m.seen.max(seen.clone()));
+        let to = Mark { seen, run: head.id, swept, clock };
+        Ok(Some(Event::MarkMoved { plan: head.plan.clone(), env: head.env.clone(), to }))
+    }
+}
+
+/// Whether a run of a revision was approved and called the ERP, so that the next one is not its first. A run that skipped
+/// all it found, or that only reads, says nothing of what the revision does when it writes.
+fn has_written(row: &RunRow) -> bool {
+    let RunState::Closed(end) = &row.state else { return false };
+    let t = &row.tally;
+    match end {
+        // Only what was told of its bills shows that a call was made.
+        RunEnd::Completed | RunEnd::Cancelled | RunEnd::Stopped(_) => {
+            row.head.kind != RunKind::Verify && t.audited + t.failed + t.unknown > 0
+        }
+        RunEnd::Empty | RunEnd::Declined | RunEnd::CollectFailed(_) => false,
+    }
+}
+
+fn about(row: &RunRow) -> Taken {
+    let about = About {
+        env: Some(row.head.env.clone()),
+        rev: Some(row.head.rev.to_string()),
+        hash: row.collected.as_ref().map(|c| c.hash.to_string()),
+        ids: Vec::new(),
+    };
+    Taken {
+        run: Some(row.head.id),
+        plan: Some(row.head.plan.clone()),
+        bills: row.tally.waiting,
+        about,
+        ..Taken::default()
+    }
+}
+
+pub(super) fn written(reason: &str, verb: &str) -> Result<String, Refusal> {
+    let needs = || Refusal::NotConfirmed(Reason::NeedsReason { verb: verb.to_owned() });
+    readable(reason).map(str::to_owned).ok_or_else(needs)
+}
+
+fn start(job: Job) -> Then {
+    Box::new(move |inner| inner.tasks.start(&inner.shared, job, Work::Run))
+}
+
+fn wish(run: RunId, wish: Wish) -> Then {
+    Box::new(move |inner| {
+        if let Some(task) = lock(&inner.shared.tasks).get(&run) {
+            task.wish.send_replace(wish);
+        }
+    })
+}
+
+/// Ends a run that has no task at work: the rest is not reached, then it closes.
+fn close(run: RunId, end: RunEnd) -> Then {
+    Box::new(move |inner| {
+        if let Some(task) = lock(&inner.shared.tasks).remove(&run) {
+            task.handle.abort();
+        }
+        lock(&inner.ending).insert(run);
+        let (shared, owner) = (Arc::clone(&inner.shared), Arc::downgrade(inner));
+        inner.tasks.spawn(async move {
+            if let Err(error) = close_rest(&shared, run, end).await {
+                tracing::error!(%run, %error, "the run could not be closed");
+            }
+            if let Some(inner) = owner.upgrade() {
+                lock(&inner.ending).remove(&run);
+            }
+        });
+    })
+}

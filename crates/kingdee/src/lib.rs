@@ -1,0 +1,20 @@
+//! The Kingdee client behind [`skydeck_engine::ports::Erp`]. Kingdee's field names stop here.
+//!
+//! Invariant: only a connect error is "not sent"; only a shape-perfect answer naming the ids asked is "done".
+
+pub mod classify;
+mod client;
+mod columns;
+pub mod config;
+mod evidence;
+pub mod http;
+mod login;
+pub mod refusals;
+mod rights;
+mod session;
+pub mod sign;
+mod tls;
+pub mod transport;
+pub mod wire;
+
+pub use client::KingdeeErp;

@@ -1,0 +1,151 @@
+//! Request bodies: queries and operations, named fields with `data` as an object (docs/design/wire.md#bodies).
+
+use serde::Serialize;
+
+use skydeck_core::domain::ids::{Fid, FormId};
+use skydeck_core::domain::plan::WriteOptions;
+use skydeck_core::domain::run::Flag;
+use skydeck_core::domain::step::Verb;
+
+#[derive(Serialize)]
+struct Query<'a> {
+    data: QueryData<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct QueryData<'a> {
+    form_id: &'a str,
+    field_keys: String,
+    filter_string: &'a str,
+    order_string: String,
+    top_row_count: u32,
+    start_row: u32,
+    limit: u32,
+    sub_system_id: &'static str,
+}
+
+/// Body of `ExecuteBillQuery`: always from row 0 without a top bound, ordered by id; the filter does the paging.
+pub fn query_body(form: &FormId, columns: &[String], filter: &str, id_path: &str, limit: u32) -> Vec<u8> {
+    let data = QueryData {
+        form_id: form.as_str(),
+        field_keys: columns.join(","),
+        filter_string: filter,
+        order_string: format!("{id_path} ASC"),
+        top_row_count: 0,
+        start_row: 0,
+        limit,
+        sub_system_id: "",
+    };
+    to_bytes(&Query { data })
+}
+
+/// Where a writing verb goes and how it is called there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Service name without prefix.
+    pub service: &'static str,
+    /// `opNumber`, for operations called by name.
+    pub number: Option<String>,
+}
+
+impl Operation {
+    /// The wire's name of a verb. Nothing that un-does can be named.
+    pub fn of(verb: &Verb) -> Self {
+        match verb {
+            Verb::Submit => Self { service: "Submit", number: None },
+            Verb::Audit => Self { service: "Audit", number: None },
+            Verb::Operation(name) => Self { service: "ExecuteOperation", number: Some(name.clone()) },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Write<'a> {
+    formid: &'a str,
+    #[serde(rename = "opNumber", skip_serializing_if = "Option::is_none")]
+    op_number: Option<String>,
+    data: WriteData,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct WriteData {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    create_org_id: Option<i64>,
+    numbers: [&'static str; 0],
+    ids: String,
+    /// The vendor's spelling.
+    #[serde(rename = "InterationFlags")]
+    interation_flags: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    use_org_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_ctrl: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_verify_proc_inst: Option<bool>,
+    #[serde(rename = "IgnoreInterationFlag", skip_serializing_if = "Option::is_none")]
+    ignore_interation_flag: Option<bool>,
+}
+
+/// Body of a writing verb. Ids go as one comma-separated text, `Numbers` stays empty; the interaction flags are those
+/// given here and no others.
+pub fn write_body(verb: &Verb, form: &FormId, fids: &[&Fid], options: &WriteOptions, flags: &[Flag]) -> Vec<u8> {
+    let ids: Vec<&str> = fids.iter().map(|fid| fid.as_str()).collect();
+    let flags: Vec<&str> = flags.iter().map(|flag| flag.0.as_str()).collect();
+    let data = WriteData {
+        create_org_id: options.create_org,
+        numbers: [],
+        ids: ids.join(","),
+        interation_flags: flags.join(";"),
+        use_org_id: options.use_org,
+        network_ctrl: options.network_ctrl,
+        // Submit knows no workflow switch (docs/design/wire.md#what-a-call-carries).
+        is_verify_proc_inst: options.verify_proc_inst.filter(|_| *verb != Verb::Submit),
+        ignore_interation_flag: options.ignore_interaction,
+    };
+    to_bytes(&Write { formid: form.as_str(), op_number: Operation::of(verb).number, data })
+}
+
+/// These structs hold text, numbers and truths only: writing them as JSON cannot fail.
+pub(super) fn to_bytes<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_audit_is_sent_as_the_reference_says() {
+        let options =
+            WriteOptions { verify_proc_inst: Some(false), ignore_interaction: Some(true), ..WriteOptions::default() };
+        let (a, b) = (Fid::new("1"), Fid::new("2"));
+        let body = |verb: &Verb, flags: &[Flag]| {
+            String::from_utf8(write_body(verb, &FormId::new("SAL_OUTSTOCK"), &[&a, &b], &options, flags)).unwrap()
+        };
+        assert_eq!(
+            body(&Verb::Audit, &[]),
+            r#"{"formid":"SAL_OUTSTOCK","data":{"Numbers":[],"Ids":"1,2","InterationFlags":"","IsVerifyProcInst":false,"IgnoreInterationFlag":true}}"#
+        );
+        assert_eq!(
+            body(&Verb::Submit, &[]),
+            r#"{"formid":"SAL_OUTSTOCK","data":{"Numbers":[],"Ids":"1,2","InterationFlags":"","IgnoreInterationFlag":true}}"#
+        );
+        let flags = [Flag("STK_InvCheckResult".to_owned()), Flag("X".to_owned())];
+        assert!(body(&Verb::Audit, &flags).contains(r#""InterationFlags":"STK_InvCheckResult;X""#));
+        assert!(
+            body(&Verb::Operation("Close".to_owned()), &[])
+                .starts_with(r#"{"formid":"SAL_OUTSTOCK","opNumber":"Close","data""#)
+        );
+    }
+
+    #[test]
+    fn a_query_starts_at_row_zero_and_is_ordered_by_id() {
+        let body = query_body(&FormId::new("F"), &["FID".to_owned(), "FBillNo".to_owned()], "FID > 7", "FID", 2000);
+        assert_eq!(
+            String::from_utf8(body).unwrap(),
+            r#"{"data":{"FormId":"F","FieldKeys":"FID,FBillNo","FilterString":"FID > 7","OrderString":"FID ASC","TopRowCount":0,"StartRow":0,"Limit":2000,"SubSystemId":""}}"#
+        );
+    }
+}
