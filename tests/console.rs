@@ -13,6 +13,8 @@
 mod counts;
 #[path = "console/flags.rs"]
 mod flags;
+#[path = "console/fresh.rs"]
+mod fresh;
 #[path = "console/ledger.rs"]
 mod ledger;
 #[path = "console/wide.rs"]
@@ -251,6 +253,12 @@ fn facts_change_rows_in_place_and_the_sum_line_always_adds_up() {
 fn an_idle_console_wants_no_tick_and_draws_nothing() {
     let mut world = World::new(true);
     world.envs[0].unlocked_until = None;
+    // An unknown bill ages on every pane.
+    let mut waiting = World::new(true);
+    waiting.envs[0].unlocked_until = None;
+    let unsettled = Console::new(waiting, Lang::En, (80, 24));
+    assert_eq!(unsettled.model.wants_tick(), Some(Duration::from_secs(60)));
+    world.groups.retain(|group| group.slot != Slot::Unknown);
     let mut c = Console::new(world, Lang::En, (80, 24));
     assert_eq!(c.model.wants_tick(), None);
     c.model.drawn();

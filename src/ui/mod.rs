@@ -18,6 +18,7 @@ mod overlays;
 mod panes;
 pub mod skin;
 mod sum;
+mod tick;
 mod update;
 mod view;
 mod window;

@@ -248,19 +248,6 @@ impl Model {
         (model, effects)
     }
 
-    /// How often [`super::msg::Msg::Now`] is wanted: `None` while nothing on the screen changes with time.
-    pub fn wants_tick(&self) -> Option<Duration> {
-        let moving = self.live.open().any(|r| match r.row.state {
-            RunState::Working | RunState::Settling | RunState::Collecting => true,
-            RunState::Paused(_) => !r.in_flight.is_empty(),
-            // The time that a second person has is counted down.
-            RunState::AwaitingApproval => r.row.consent.as_ref().is_some_and(|first| first.stands_at(self.now)),
-            _ => false,
-        });
-        let unlocked = self.env().is_some_and(|e| self.unlocked_for(&e.id).is_some());
-        (moving || unlocked).then_some(Duration::from_secs(1))
-    }
-
     /// Whether the screen would look different now.
     pub fn needs_draw(&self) -> bool {
         self.dirty

@@ -24,7 +24,7 @@ use super::window::{Record, Seek, Window};
 use super::words;
 
 /// How often lists that facts made stale are read again while something runs.
-const REFRESH: Duration = Duration::from_secs(1);
+pub(super) const REFRESH: Duration = Duration::from_secs(1);
 
 /// Changes the model; the shell does what comes back, in order.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -45,7 +45,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.touch();
         }
         Msg::Now(at) => {
-            if model.wants_tick().is_some() && at.0 / 1000 != model.now.0 / 1000 {
+            let step = |every: Duration| i64::try_from(every.as_millis()).unwrap_or(i64::MAX).max(1);
+            if model.wants_tick().map(step).is_some_and(|every| at.0 / every != model.now.0 / every) {
                 model.touch();
             }
             model.now = at;
@@ -121,6 +122,7 @@ fn spoil_all(model: &mut Model) {
     model.results.spoil();
     model.history.spoil();
     model.found.spoil();
+    model.bill.spoil();
     model.log.spoil();
     model.refreshed = Ts(0);
 }
@@ -311,6 +313,7 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
             Event::RunClosed { run, .. } => {
                 model.plans_stale = true;
                 model.ledger.stale = true;
+                model.ledger.spoil();
                 model.history.spoil();
                 if Some(*run) == model.results_run {
                     model.results.spoil();

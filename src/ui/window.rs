@@ -208,6 +208,11 @@ impl<T: Record> Window<T> {
         self.stale
     }
 
+    /// Whether it was read, and has to be read again.
+    pub fn waits(&self) -> bool {
+        self.stale && self.loaded
+    }
+
     /// Forgets everything: another list from now on.
     pub fn reset(&mut self) {
         *self = Self { height: self.height, epoch: self.epoch + 1, ..Self::default() };

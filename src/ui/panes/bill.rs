@@ -74,6 +74,11 @@ impl BillPane {
         self.key.clone()
     }
 
+    /// Whether it was read, and has to be read again.
+    pub fn waits(&self) -> bool {
+        self.stale && self.loaded && self.key.is_some()
+    }
+
     /// Facts say it changed.
     pub fn spoil(&mut self) {
         self.stale = true;

@@ -1,0 +1,108 @@
+//! What the screen shows is read again without another fact having to come, and ages follow the clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use skydeck::domain::bill::{Outcome, Slot};
+use skydeck::domain::event::Event;
+use skydeck::domain::ids::Fid;
+use skydeck::domain::live::Live;
+use skydeck::domain::query::{Query, Scope};
+use skydeck::ui::Lang;
+use skydeck::ui::msg::{Effect, Msg};
+
+use super::world::{Console, NOW, World, fact, interrupted, run_id};
+use super::{console, text};
+
+/// Lets the clock tick as often as the console wants it, up to so many seconds.
+fn rest(c: &mut Console, seconds: i64) {
+    let until = c.now.0 + seconds * 1000;
+    while let Some(every) = c.model.wants_tick() {
+        let every = i64::try_from(every.as_millis()).unwrap();
+        if c.now.0 + every > until {
+            break;
+        }
+        c.wait(every);
+    }
+}
+
+fn read_back() -> Msg {
+    let outcome = Outcome::Done { verified: true };
+    let (fid, no) = (Fid::from(100_012), "XSCKD000012".to_owned());
+    let event = Event::BillSettled { run: run_id(9), fid, no, was: Slot::Unknown, outcome };
+    Msg::Facts(Arc::from(vec![fact(20_000, NOW, event)]))
+}
+
+#[test]
+fn a_bill_that_a_new_engine_read_back_leaves_the_ledger_though_no_other_fact_comes() {
+    let mut c = console();
+    c.keys("4");
+    assert!(text(&c).contains("4 Ledger 13"), "{}", text(&c));
+    // The engine died in a call; the next one left the run interrupted, and reads the bill back at once.
+    c.send(Msg::EngineGone(Some("the engine ended".into())));
+    let live = interrupted(&c.world);
+    c.send(Msg::EngineGone(None));
+    c.send(Msg::Resync(Box::new(live)));
+    c.keys("n");
+    c.world.groups.retain(|group| group.slot != Slot::Unknown);
+    c.send(read_back());
+    assert!(c.model.wants_tick().is_some_and(|every| every <= Duration::from_secs(1)), "something waits to be read");
+    rest(&mut c, 5);
+    let screen = text(&c);
+    assert!(screen.contains("4 Ledger 12") && !screen.contains("timed"), "{screen}");
+}
+
+#[test]
+fn a_list_that_is_open_is_read_again_after_a_resync_whichever_it_is() {
+    for (keys, what) in [("3", "results"), ("4<Enter>", "ledger"), ("5", "history"), ("3<Enter>", "bill"), ("7", "log")] {
+        let mut c = console().working();
+        c.keys(keys);
+        c.effects.clear();
+        let live = interrupted(&c.world);
+        c.send(Msg::Resync(Box::new(live)));
+        rest(&mut c, 3);
+        let asked = |wanted: &dyn Fn(&Query) -> bool| {
+            c.effects.iter().any(|effect| matches!(effect, Effect::Ask(_, query) if wanted(query)))
+        };
+        let again = match what {
+            "results" => asked(&|query| matches!(query, Query::Bills { scope: Scope::Run(_), .. })),
+            "ledger" => asked(&|query| matches!(query, Query::Bills { scope: Scope::Ledger, .. })),
+            "history" => asked(&|query| matches!(query, Query::Runs(_))),
+            "bill" => asked(&|query| matches!(query, Query::Bill(_))),
+            _ => asked(&|query| matches!(query, Query::Actions(_))),
+        };
+        assert!(again, "{what}");
+        // The counts of the tabs, on every pane.
+        assert!(asked(&|query| matches!(query, Query::Plans)), "{what}");
+        assert!(asked(&|query| matches!(query, Query::LedgerGroups { .. })), "{what}");
+    }
+}
+
+#[test]
+fn entries_of_an_unfolded_group_are_read_again_when_a_run_ends() {
+    let mut c = console().working();
+    c.keys("4<Enter>");
+    rest(&mut c, 5);
+    c.effects.clear();
+    let end = skydeck::domain::run::RunEnd::Completed;
+    c.send(Msg::Facts(Arc::from(vec![fact(20_000, NOW, Event::RunClosed { run: run_id(9), end })])));
+    rest(&mut c, 5);
+    let entries = |effect: &Effect| matches!(effect, Effect::Ask(_, Query::Bills { scope: Scope::Ledger, .. }));
+    assert!(c.effects.iter().any(entries));
+}
+
+#[test]
+fn ages_on_the_ledger_grow_while_nothing_happens() {
+    let mut c = Console::new(World::new(false), Lang::En, (110, 30));
+    c.send(Msg::Resync(Box::new(Live::default())));
+    c.keys("4");
+    assert!(text(&c).contains("1m"), "{}", text(&c));
+    c.model.drawn();
+    rest(&mut c, 600);
+    assert!(c.model.needs_draw());
+    let screen = text(&c);
+    assert!(screen.lines().any(|line| line.contains("unknown") && line.contains("11m")), "{screen}");
+    // Said on every pane once it has waited for long, though nobody presses a key.
+    c.keys("1");
+    assert!(text(&c).contains("11m"), "{}", text(&c));
+}
