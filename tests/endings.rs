@@ -314,7 +314,7 @@ fn the_erp_is_gone_after_collecting() {
         ends.len() == 2 && ends.iter().min_by_key(|ms| ms.as_i64()) == Some(&stands["since_ms"]),
         "{ends:?} {health}"
     );
-    assert!(place.verb(&["health"]).out.contains("2 in a row, since 20"));
+    assert!(place.verb(&["health"]).out.contains("2 runs in a row came to nothing, since 20"));
 }
 
 #[test]
@@ -346,10 +346,16 @@ fn a_set_that_is_not_confirmed_is_declined_and_one_that_may_not_be_written_waits
     check(&place, &["run", "p", "--confirm", "31"], want, &["type the number of bills, 30"]);
     let want = "completed | - | found 30 audited 30 | exit 0 | json 0 | health 0";
     check(&place, &["run", "p", "--confirm", "30"], want, &[]);
-    // Read-only: the set waits, and is approved once somebody may.
+    // Read-only: what this verb read is in nobody's way; what somebody else read waits, and is approved once it may be.
     let place = Place::new(Erp::start(3, |_, _, _| Said::Good), "1s", "read_only = true", "");
-    let want = "awaiting_approval | - | found 3 waiting 3 | exit 4 | json 4 | health 0";
-    check(&place, &["run", "p", "--yes"], want, &["read-only", "to approve"]);
+    let want = "declined | - | found 3 waiting 3 | exit 4 | json 4 | health 0";
+    check(&place, &["run", "p", "--yes"], want, &["read-only", "not approved; nothing was written"]);
+    {
+        let _owner = place.serve();
+        let mut person = Person::attach(&place);
+        let run = person.order(command::Command::Start { plan: PlanId::new("p"), params: StartParams::default() });
+        person.until(run, "collected", |state| *state == RunState::AwaitingApproval);
+    }
     let left = place.verb(&["--json", "approve"]);
     assert_eq!((left.code, &left.last()["state"]), (4, &"awaiting_approval".into()), "left as it was: {}", left.err);
     let done = place.verb(&["--json", "approve", "--yes", "--unlock", "--reason", "month end"]);
@@ -539,11 +545,21 @@ fn a_preview_leaves_no_trace() {
     assert_eq!((preview.code, &seen["found"], &seen["callable"]), (0, &6.into(), &6.into()), "{}", preview.err);
     assert_eq!(seen["by_status"]["B"], 6);
     assert!(place.verb(&["history"]).out.contains("no runs yet"));
-    let facts = place.dir.path().join("facts.jsonl");
-    place.verb(&["doctor", "--export", &facts.display().to_string()]);
-    assert_eq!(std::fs::read_to_string(&facts).unwrap(), "", "no fact in the journal");
-    let log = std::fs::read_to_string(place.data().join("actions.log")).unwrap_or_default();
-    assert_eq!(log, "", "no line in the action log");
+    assert!(!place.data().exists(), "not even a data directory");
     let run = place.verb(&["--json", "run", "p", "--yes"]);
     assert_eq!(run.last()["set_hash"], seen["set_hash"], "the set it would have frozen");
+    let last_run = run.last()["run"].as_str().unwrap().to_owned();
+    // Nor in a directory that is there: no fact about a run, no line in the action log.
+    let traces = || {
+        let facts = place.dir.path().join("facts.jsonl");
+        place.verb(&["doctor", "--export", &facts.display().to_string()]);
+        let facts = std::fs::read_to_string(&facts).unwrap();
+        std::fs::remove_file(place.dir.path().join("facts.jsonl")).unwrap();
+        let runs = facts.matches(last_run.as_str()).count();
+        assert!(runs > 0, "{facts}");
+        (runs, std::fs::read_to_string(place.data().join("actions.log")).unwrap())
+    };
+    let before = traces();
+    assert_eq!(place.verb(&["plan", "preview", "p"]).code, 0);
+    assert_eq!(traces(), before);
 }

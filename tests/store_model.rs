@@ -192,6 +192,8 @@ impl Model {
                         run.closed = true;
                         match end {
                             RunEnd::Stopped(_) => drop(self.stopped.insert(run.plan, n)),
+                            // A run that only reads takes nobody's place.
+                            RunEnd::CollectFailed(_) if run.reads && self.stopped.contains_key(run.plan) => {}
                             RunEnd::CollectFailed(_) if !run.seen => drop(self.stopped.insert(run.plan, n)),
                             RunEnd::Completed | RunEnd::Empty if !run.reads => drop(self.stopped.remove(run.plan)),
                             _ => {}

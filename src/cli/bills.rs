@@ -11,7 +11,7 @@ use crate::domain::event::{Event, Fact};
 use crate::domain::filter::Filter;
 use crate::domain::ids::{EnvId, OpId, PlanId, RunId, WorkKey};
 use crate::domain::operation_words;
-use crate::domain::query::{Answer, Page, PageRequest, Query, Scope};
+use crate::domain::query::{Answer, LedgerGroup, Page, PageRequest, Query, Scope};
 use crate::domain::run::{BillRow, RunRow, RunState};
 use crate::domain::step::{Body, Verdict};
 use crate::domain::story::{self, Resolution};
@@ -251,9 +251,10 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
         return Err(Stop::usage(words));
     }
     let plan = plan(link, out, args.select.plan.as_ref()).await?;
-    let Answer::LedgerGroups(groups) = link.ask(Query::LedgerGroups { plan }).await? else {
+    let Answer::LedgerGroups(mut groups) = link.ask(Query::LedgerGroups { plan }).await? else {
         return Err(Stop::usage("the engine answered another question"));
     };
+    LedgerGroup::sort(&mut groups);
     let narrowed = !args.select.filter.is_empty() || args.select.run.is_some();
     if !narrowed {
         if out.json {

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use clap::CommandFactory;
 use tokio::signal::unix::SignalKind;
 
-use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, Language, Looks, PlanVerb, ServeArgs, Verb};
+use super::args::{
+    AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, Language, LogVerb, Looks, PlanVerb, ServeArgs, Verb,
+};
 use super::console::Console;
 use super::demo::Demo;
 use super::exit::{self, Exit, Stop};
 use super::ground::{self, Ground, screen};
 use super::out::Out;
-use super::{bills, demo, doctor, environments, help, output, plans, serve, upgrade, write};
+use super::{approval, bills, demo, doctor, environments, help, output, plans, serve, upgrade, write};
 use crate::boot::owner::{Detached, Word};
 use crate::boot::{self, Booted, Paths, Setup, SystemClock};
 use crate::config::EnvironmentConfig;
@@ -104,7 +106,13 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     }
     // A file that would become longer than `ulimit -f` allows is an error, not the process's end.
     let _ignored = tokio::signal::unix::signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
-    let paths = Paths::find(&global)?;
+    let mut paths = Paths::find(&global)?;
+    // A verb that only reads makes no directory: where there is none it reads an empty one, which is gone after it.
+    let reads_here = cli.verb.as_ref().is_some_and(reads) && global.attach.is_none() && global.snapshot.is_none();
+    let nowhere = if reads_here && !paths.data.exists() { Some(tempfile::tempdir()?) } else { None };
+    if let Some(empty) = &nowhere {
+        paths.data = empty.path().join("data");
+    }
     let named = global.config.is_some();
     let config = boot::config(&paths, named, boot::language(global.lang, None))?;
     let lang = boot::language(global.lang, config.console.language.as_deref());
@@ -112,6 +120,15 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     boot::settable(&*clock, lang == Language::Zh)?;
     let mut ground = Ground { global, paths, config, causes, clock, known: Arc::default(), looking: None };
+    if let Some(verb) = cli.verb.as_ref().and_then(changes).filter(|_| ground.global.snapshot.is_some()) {
+        let (en, zh) = (
+            format!(
+                "--snapshot opens a copy that is only looked at, and `{verb}` changes something: leave --snapshot out"
+            ),
+            format!("--snapshot 打开的副本只供查看，不能执行 `{verb}`：请去掉 --snapshot"),
+        );
+        return Err(Stop::new(Exit::Refused, ground.out().t(&en, &zh)));
+    }
     if let Some(from) = &ground.global.snapshot {
         let looking = Looking::open(from).map_err(boot::store_stop)?;
         if let Some(damage) = &looking.damage {
@@ -143,6 +160,37 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
         Some(verb) => Box::pin(headless(&ground, verb)).await.map(Exit::code),
     };
     ended.map_err(|stop| stop.spoken(chinese))
+}
+
+/// Whether a verb reads runs, bills or the log and writes nothing of them.
+fn reads(verb: &Verb) -> bool {
+    match verb {
+        Verb::Ledger(_) | Verb::History(_) | Verb::Bill(_) | Verb::Export(_) | Verb::Health => true,
+        Verb::Log(args) => args.verb.is_none(),
+        Verb::Plan(verb) => matches!(verb, PlanVerb::Preview { .. }),
+        _ => false,
+    }
+}
+
+/// The name of a verb that orders something or changes a data directory: a copy takes none of them.
+fn changes(verb: &Verb) -> Option<&'static str> {
+    match verb {
+        Verb::Run(_) => Some("run"),
+        Verb::Retry(_) => Some("retry"),
+        Verb::Approve(_) => Some("approve"),
+        Verb::Verify(_) => Some("verify"),
+        Verb::Resume(_) => Some("resume"),
+        Verb::Cancel(_) => Some("cancel"),
+        Verb::Resolve(_) => Some("resolve"),
+        Verb::Reopen(_) => Some("reopen"),
+        Verb::Serve(_) => Some("serve"),
+        Verb::Prune { .. } => Some("prune"),
+        Verb::Upgrade(_) => Some("upgrade"),
+        Verb::Restore { .. } => Some("restore"),
+        Verb::Env(EnvVerb::Adopt { .. }) => Some("env adopt"),
+        Verb::Log(args) => matches!(args.verb, Some(LogVerb::Accept { .. })).then_some("log accept"),
+        _ => None,
+    }
 }
 
 /// The name of a verb that only ever works on what is this user's own.
@@ -350,6 +398,9 @@ async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
 }
 
 async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
+    if let Some(approval) = approval::of(&verb) {
+        approval::complete(&ground.out(), approval)?;
+    }
     match verb {
         Verb::Sim(args) => {
             let stop = async {
@@ -411,6 +462,9 @@ async fn env(ground: &Ground, verb: EnvVerb) -> Result<Exit, Stop> {
                 Some(name) => all.iter().find(|e| e.environment.id == EnvId::new(name.clone())),
                 None => all.first(),
             };
+            if all.is_empty() {
+                return Err(ground.out().no_environment(&ground.paths.config));
+            }
             let names: Vec<&str> = all.iter().map(|e| e.environment.id.as_str()).collect();
             let found = found.ok_or_else(|| {
                 let (name, file) = (name.unwrap_or_default(), ground.paths.config.display());

@@ -17,13 +17,15 @@ use super::leave::{self, Leave};
 use super::lines::Lines;
 use super::out::Out;
 use super::output;
+use super::plans;
 use crate::domain::command::{Command, Order, Receipt, Refusal};
 use crate::domain::confirm::{self, Rung};
 use crate::domain::event::{Event, Fact};
 use crate::domain::filter::Filter;
 use crate::domain::ids::{CommandId, EnvId, RunId};
 use crate::domain::live::{EnvPulse, Live, RunLive};
-use crate::domain::query::Scope;
+use crate::domain::operation::Operation;
+use crate::domain::query::{Answer as QueryAnswer, Query, Scope};
 use crate::domain::reason::Reason;
 use crate::domain::run::{Collected, Flag, PauseWhy, Revision, RunEnd, RunKind, RunRow, RunState};
 use crate::domain::who::Who;
@@ -135,7 +137,10 @@ impl Driver {
                         None
                     }
                     RunState::AwaitingApproval if set == Set::Cancelled => None,
-                    RunState::AwaitingApproval => bar.suspend(|| self.approve(now))?.give(self, &now.row, set).await?,
+                    RunState::AwaitingApproval => {
+                        let first = self.submitted_first(&now.row).await?;
+                        bar.suspend(|| self.approve(now, first))?.give(self, &now.row, set).await?
+                    }
                     RunState::Paused(_) | RunState::Interrupted | RunState::Closed(_) => {
                         bar.finish_and_clear();
                         let stored = bills::run_row(&*self.link, run).await?;
@@ -279,7 +284,28 @@ impl Driver {
         moved
     }
 
-    fn approve(&self, run: &RunLive) -> Result<Answer, Stop> {
+    /// Declines the set that this verb collected and may not approve, so that it is not in the way of the next run.
+    async fn withdraw(&self, row: &RunRow, set: Set) -> Result<Option<Exit>, Stop> {
+        match self.submit(Command::Decline { run: row.head.id }).await? {
+            Ok(_) => Ok(None),
+            Err(refusal) => {
+                self.out.note(&format!("skydeck: {}", self.out.refusal(&refusal)));
+                self.over(row, None, set).await.map(Some)
+            }
+        }
+    }
+
+    /// How many bills of a set are submitted before the audit; `None` where the plan submits none, or is another one by now.
+    async fn submitted_first(&self, row: &RunRow) -> Result<Option<u64>, Stop> {
+        let Some(collected) = row.collected.as_ref().filter(|_| row.head.op.is_audit()) else { return Ok(None) };
+        let QueryAnswer::Plans(rows) = self.link.ask(Query::Plans).await? else { return Ok(None) };
+        let mut plans = rows.iter().filter_map(|row| row.plan.as_ref().ok());
+        let plan = plans.find(|plan| plan.id == row.head.plan && plan.rev == row.head.rev);
+        Ok(plan.and_then(|plan| Operation::of(plan).submitted_first(&collected.by_status)))
+    }
+
+    /// `first`: how many of the bills are submitted before the audit, where some may be.
+    fn approve(&self, run: &RunLive, first: Option<u64>) -> Result<Answer, Stop> {
         let head = &run.row.head;
         let collected = run.row.collected.clone().ok_or_else(|| Stop::new(Exit::Refused, "nothing was collected"))?;
         let statuses: Vec<String> = collected.by_status.iter().map(|(s, n)| format!("{} {n}", s.code())).collect();
@@ -295,6 +321,9 @@ impl Driver {
             self.out.t("set", "清单号"),
             collected.hash.short(),
         ));
+        if let Some(n) = first {
+            self.out.note(&plans::submitted_first(&self.out, n));
+        }
         if let Some(range) = self.out.range(head) {
             self.out.note(&format!("{} {range}", self.out.t("range:", "区间：")));
         }
@@ -407,6 +436,11 @@ impl Driver {
                 format!("{}{resume}", out.t("its engine ended in the middle", "引擎中途结束"))
             }
             RunState::Closed(RunEnd::Stopped(why)) => out.colon("stopped by itself", "自行停止", &out.reason_of(why)),
+            RunState::Closed(RunEnd::CollectFailed(why)) if row.head.kind == RunKind::Verify => out.colon(
+                "the read failed, nothing was read back; what was unknown still is",
+                "读取失败，没有回查任何单据；结果未知的仍然未知",
+                &out.reason_of(why),
+            ),
             RunState::Closed(RunEnd::CollectFailed(why)) => out.colon(
                 "the query failed, nothing was written, the mark did not move",
                 "查询失败，未写入任何内容，水位不变",
@@ -481,9 +515,11 @@ impl Answer {
         match refusal.reason() {
             // Somebody else was quicker: what became of it is on its way.
             Reason::NotAwaiting { .. } | Reason::Closing { .. } | Reason::Closed { .. } => Ok(None),
-            Reason::TypeCount { .. } | Reason::TypeEnvironment { .. } if set == Set::Ours => {
-                driver.order(Command::Decline { run: row.head.id }).await.map(|_| None)
+            // Another person is what it lacks: the set waits for him.
+            Reason::SecondPerson { .. } | Reason::OtherFlags { .. } | Reason::NotAllowed { .. } => {
+                driver.over(row, None, set).await.map(Some)
             }
+            _ if set == Set::Ours => driver.withdraw(row, set).await,
             _ => driver.over(row, None, set).await.map(Some),
         }
     }

@@ -3,7 +3,7 @@
 //! Invariant: one run has one code, whichever door it is asked through; of several the one is given that must be looked at
 //! first.
 
-use crate::domain::run::{RunEnd, RunRow, RunState, Tally};
+use crate::domain::run::{RunEnd, RunKind, RunRow, RunState, Tally};
 
 /// How a verb ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +80,12 @@ impl Exit {
 
     /// The exit a run leads to as it stands; `None` while it is at work.
     pub fn of_run(row: &RunRow) -> Option<Self> {
+        // What a verify run did not come to read stays what it was: unknown, or refused and perhaps done all the same.
+        let verifies = row.head.kind == RunKind::Verify;
+        let unread = if verifies { Self::Unknown } else { Self::Stopped };
         let told = Self::of(&row.tally);
-        let early = told.or(Self::Stopped);
+        let told = if row.tally.not_reached > 0 { told.or(unread) } else { told };
+        let early = told.or(unread);
         let exit = match &row.state {
             RunState::Collecting | RunState::Working | RunState::Settling => return None,
             RunState::AwaitingApproval => Self::Refused,
@@ -90,7 +94,7 @@ impl Exit {
                 RunEnd::Completed => told,
                 RunEnd::Empty => Self::Ok,
                 RunEnd::Declined => Self::Refused,
-                RunEnd::CollectFailed(why) if why.is_plan_fault() => Self::Usage,
+                RunEnd::CollectFailed(why) if why.is_plan_fault() && !verifies => Self::Usage,
                 // Nothing was left over where the order came too late.
                 RunEnd::Cancelled if row.collected.is_some() && row.tally.waiting == 0 => told,
                 RunEnd::CollectFailed(_) | RunEnd::Stopped(_) | RunEnd::Cancelled => early,
@@ -174,7 +178,7 @@ pub(super) mod tests {
     use crate::domain::cause::Cause;
     use crate::domain::ids::{EnvId, FormId, PlanId, PlanRev, RunId, SetHash};
     use crate::domain::reason::Reason;
-    use crate::domain::run::{Collected, PauseWhy, Revision, RunHead, RunKind};
+    use crate::domain::run::{Collected, PauseWhy, Revision, RunHead};
     use crate::domain::time::Ts;
     use crate::domain::who::Who;
 
@@ -336,6 +340,19 @@ pub(super) mod tests {
         ] {
             assert!(tally.closes());
             assert_eq!(Exit::of_run(&row(state.clone(), tally)), exit, "{state:?} {tally:?}");
+        }
+        // What a verify run did not read is as unknown as it was.
+        for (state, tally, exit) in [
+            (closed(RunEnd::CollectFailed(refused("parameter"))), Tally::default(), Exit::Unknown),
+            (closed(RunEnd::CollectFailed(why())), Tally::default(), Exit::Unknown),
+            (closed(RunEnd::Cancelled), sum(1, 0, 0, 2, 0), Exit::Unknown),
+            (closed(RunEnd::Stopped(why())), sum(1, 1, 0, 0, 0), Exit::Unknown),
+            (closed(RunEnd::Completed), sum(1, 1, 0, 0, 0), Exit::Failed),
+            (closed(RunEnd::Completed), good, Exit::Ok),
+        ] {
+            let mut verify = row(state.clone(), tally);
+            verify.head.kind = RunKind::Verify;
+            assert_eq!(Exit::of_run(&verify), Some(exit), "{state:?} {tally:?}");
         }
         let early = RunRow { collected: None, ..row(RunState::Closed(RunEnd::Cancelled), Tally::default()) };
         assert_eq!(Exit::of_run(&early), Some(Exit::Stopped), "stopped before all was read");

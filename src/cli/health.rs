@@ -42,7 +42,12 @@ pub async fn run(link: &dyn Link, out: &Out, attached: bool) -> Result<Exit, Sto
             if let Some(since) = run.since {
                 let row = match run.times {
                     ..=1 => String::new(),
-                    n => format!("{}{n}{}", out.t("", "连续 "), out.t(" in a row, ", " 次，")),
+                    // Of whatever kind they were: the one that is named is the last of them.
+                    n => format!(
+                        "{}{n}{}",
+                        out.t("", "连续 "),
+                        out.t(" runs in a row came to nothing, ", " 次运行没有成功，")
+                    ),
                 };
                 words = format!("{words} ({row}{} {})", out.t("since", "自"), out.time(since));
             }

@@ -2,6 +2,7 @@
 //! [`crate::engine::api::Link`], as a console does, and never decides anything by itself.
 
 mod alerts;
+mod approval;
 pub mod args;
 mod backup;
 pub mod bench;

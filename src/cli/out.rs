@@ -197,6 +197,9 @@ impl Out {
             let words = self.t("not approved, nothing was done", "未批准，未做任何处理");
             return format!("{} {}{}{words}", self.t("found", "找到"), row.tally.found, self.t("; ", "；"));
         }
+        if row.has_read_nothing() {
+            return self.t("nothing was read back", "没有回查任何单据").to_owned();
+        }
         self.sum(row)
     }
 

@@ -10,6 +10,7 @@ use crate::boot::{self, Booted, plan_files};
 use crate::domain::env::Environment;
 use crate::domain::ids::EnvId;
 use crate::domain::operation::{Operation, Test};
+use crate::domain::operation_words::name;
 use crate::domain::plan::Plan;
 use crate::domain::query::{Answer, Look, Query};
 use crate::domain::reason::Reason;
@@ -39,11 +40,19 @@ fn file(out: &Out, dir: &Path, plan: &str) -> Result<PathBuf, Stop> {
     if named.exists() {
         return Ok(named);
     }
-    let (dir, there) = (dir.display(), names(dir).join(", "));
-    let known = if there.is_empty() { "无" } else { there.as_str() };
-    let (en, zh) =
-        (format!("no plan {plan} in {dir}; there are: {there}"), format!("{dir} 中没有方案 {plan}；现有：{known}"));
-    Err(Stop::usage(out.t(&en, &zh)))
+    Err(no_plan(out, dir, plan))
+}
+
+/// That a plan is not there, and what is.
+pub(super) fn no_plan(out: &Out, dir: &Path, plan: &str) -> Stop {
+    let (at, there) = (dir.display(), names(dir).join(", "));
+    if there.is_empty() {
+        return out.usage(
+            &format!("no plan {plan} in {at}, nor any other: `skydeck plan new` and `plan import` make one"),
+            &format!("{at} 中没有方案 {plan}，也没有其他方案：可用 `skydeck plan new` 或 `plan import` 生成"),
+        );
+    }
+    out.usage(&format!("no plan {plan} in {at}; there are: {there}"), &format!("{at} 中没有方案 {plan}；现有：{there}"))
 }
 
 /// Whether a file is one of the plan directory, however the two are written.
@@ -162,16 +171,17 @@ fn check(out: &Out, place: Place<'_>) -> Result<Exit, Stop> {
     let dir = place.dir;
     let mut exit = Exit::Ok;
     let mut rows = Vec::new();
-    for name in names(dir) {
-        let read = boot::read_plan(&dir.join(format!("{name}.json")));
+    for id in names(dir) {
+        let read = boot::read_plan(&dir.join(format!("{id}.json")));
         let objection = read.as_ref().ok().and_then(|(file, _)| place.objection(&file.plan));
         if out.json {
             out.object(&match &read {
                 Ok((file, hazards)) => {
                     let mut value = serde_json::json!({
-                        "type": "plan", "plan": name, "name": file.plan.name, "revision": file.plan.rev,
+                        "type": "plan", "plan": id, "name": file.plan.name, "revision": file.plan.rev,
                         "form": file.plan.source.form, "env": file.plan.env, "hazards": hazards.len(),
-                        "runnable": objection.is_none(), "operation": Operation::id_of(&file.plan.target.verb),
+                        "runnable": objection.is_none(),
+                        "operation": name(&Operation::id_of(&file.plan.target.verb)), "submit": file.plan.policy.submit,
                         "done": plan::done_as_written(&file.plan.policy.done), "mine": file.plan.policy.mine,
                         "id": file.plan.source.id_path,
                     });
@@ -184,7 +194,7 @@ fn check(out: &Out, place: Place<'_>) -> Result<Exit, Stop> {
                     value
                 }
                 Err(problem) => serde_json::json!({
-                    "type": "plan", "plan": name, "runnable": false, "problem": problem.message,
+                    "type": "plan", "plan": id, "runnable": false, "problem": problem.message,
                     "reason": problem.reason.as_ref().map(|r| r.code()), "reason_args": problem.reason.as_ref().map(|r| r.args()),
                 }),
             })?;
@@ -194,23 +204,20 @@ fn check(out: &Out, place: Place<'_>) -> Result<Exit, Stop> {
                 let mut state = format!("{} {}", hazards.len(), out.t("hazards", "处隐患"));
                 if let Some(why) = objection {
                     exit = Exit::Usage;
-                    state = format!("{} {}; {state}", out.t("cannot run:", "不能运行："), out.reason_of(&why));
+                    let why = out.colon("cannot run", "不能运行", &out.reason_of(&why));
+                    state = format!("{why}{}{state}", out.t("; ", "；"));
                 }
                 for hazard in hazards.iter().filter(|hazard| hazard.number == ID_PASSED_OVER) {
                     state = format!("{state}; {}", said(out, hazard));
                 }
-                let form = file.plan.source.form.to_string();
-                rows.push(vec![name, file.plan.name.clone(), form, file.plan.rev.short().to_owned(), state]);
+                let plan = &file.plan;
+                let form = plan.source.form.to_string();
+                rows.push(vec![id, plan.name.clone(), form, call(plan), plan.rev.short().to_owned(), state]);
             }
             Err(problem) => {
                 exit = Exit::Usage;
-                rows.push(vec![
-                    name,
-                    String::new(),
-                    String::new(),
-                    String::new(),
-                    format!("{} {}", out.t("cannot run:", "不能运行："), problem.said(out.is_zh())),
-                ]);
+                let why = out.colon("cannot run", "不能运行", problem.said(out.is_zh()));
+                rows.push(vec![id, String::new(), String::new(), String::new(), String::new(), why]);
             }
         }
     }
@@ -224,12 +231,22 @@ fn check(out: &Out, place: Place<'_>) -> Result<Exit, Stop> {
             out.t("plan", "方案"),
             out.t("name", "名称"),
             out.t("form", "业务对象"),
+            out.t("operation", "操作"),
             out.t("revision", "版本"),
             out.t("state", "状态"),
         ];
         out.table(&head, rows)?;
     }
     Ok(exit)
+}
+
+/// What a plan calls: `Audit`, `Submit, Audit`, `BillClose (FCloseStatus in B)`.
+fn call(plan: &Plan) -> String {
+    let id = Operation::id_of(&plan.target.verb);
+    let first = if plan.policy.submit && id.is_audit() { "Submit, " } else { "" };
+    let shown = plan.policy.done.iter().map(Test::to_string).collect::<Vec<_>>().join(", ");
+    let shown = if shown.is_empty() { shown } else { format!(" ({shown})") };
+    format!("{first}{}{shown}", name(&id))
 }
 
 /// A hazard in the language of whoever reads it.
@@ -240,22 +257,36 @@ fn said<'a>(out: &Out, hazard: &'a Hazard) -> &'a str {
     }
 }
 
-/// Says that a plan names an environment which the configuration has not; the exit that leads to.
+/// Says what of the configuration keeps a plan from running: an environment that is not there, an operation that is not allowed;
+/// the exit that leads to.
 fn lint_env(out: &Out, path: &Path, file: &PlanFile, place: Place<'_>) -> Result<Exit, Stop> {
-    let Some(why @ Reason::NoEnvironment { .. }) = place.objection(&file.plan) else { return Ok(Exit::Ok) };
-    let Reason::NoEnvironment { env } = &why else { return Ok(Exit::Ok) };
-    let named = format!("\"{env}\"");
+    let Some(why) = place.objection(&file.plan) else { return Ok(Exit::Ok) };
+    let (field, named) = match &why {
+        Reason::NoEnvironment { env } => ("env", format!("\"{env}\"")),
+        Reason::OperationNotAllowed { operation, .. } => ("target.request", format!("\"{operation}\"")),
+        _ => return Ok(Exit::Ok),
+    };
     let line = file.text.lines().position(|line| line.contains(&named)).map_or(1, |at| at + 1);
     let message = out.reason_of(&why);
     if out.json {
         out.object(&serde_json::json!({
-            "type": "hazard", "number": null, "line": line, "field": "env", "severity": Severity::Refuses.word(),
+            "type": "hazard", "number": null, "line": line, "field": field, "severity": Severity::Refuses.word(),
             "message": message, "mend": null, "reason": why.code(), "reason_args": why.args(),
         }))?;
     } else {
-        out.line(&format!("{}:{line}: {} env: {message}", path.display(), Severity::Refuses.word()))?;
+        out.line(&format!("{}:{line}: {} {field}: {message}", path.display(), severity(out, Severity::Refuses)))?;
     }
     Ok(Exit::Usage)
+}
+
+/// How grave a finding is, for people.
+fn severity(out: &Out, severity: Severity) -> &'static str {
+    match (out.lang, severity) {
+        (Language::En, severity) => severity.word(),
+        (Language::Zh, Severity::Info) => "提示",
+        (Language::Zh, Severity::Warning) => "警告",
+        (Language::Zh, Severity::Refuses) => "不能运行",
+    }
 }
 
 fn lint(out: &Out, path: &Path, file: &PlanFile, place: Place<'_>) -> Result<Exit, Stop> {
@@ -274,7 +305,7 @@ fn lint(out: &Out, path: &Path, file: &PlanFile, place: Place<'_>) -> Result<Exi
             "{}:{}: {} #{} {}: {message}",
             path.display(),
             hazard.line,
-            hazard.severity.word(),
+            severity(out, hazard.severity),
             hazard.number,
             hazard.field
         ))?;
@@ -356,16 +387,19 @@ async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query: Query) -> 
     let set = &seen.collected;
     let by_status: BTreeMap<String, u64> =
         set.by_status.iter().map(|(status, n)| (status.code().to_owned(), *n)).collect();
+    let first = Operation::of(plan).submitted_first(&set.by_status);
+    // What it shows can be looked at; that no run of it would be opened is what the exit says, as it does for `plan list`.
+    let exit = if objection.is_some() { Exit::Usage } else { Exit::Ok };
     if out.json {
         out.object(&serde_json::json!({
             "type": "preview", "plan": seen.plan, "env": seen.env, "found": seen.found, "callable": set.callable,
             "by_status": by_status, "absent": set.absent,
             "unchanged": set.unchanged.as_ref().map_or(0, |left| left.bills), "set_hash": set.hash, "filter": seen.filter,
-            "operation": Operation::id_of(&plan.target.verb), "done": plan::done_as_written(&plan.policy.done),
-            "mine": plan.policy.mine, "id": plan.source.id_path, "runnable": objection.is_none(),
+            "operation": name(&Operation::id_of(&plan.target.verb)), "submitted_first": first,
+            "done": plan::done_as_written(&plan.policy.done), "mine": plan.policy.mine, "id": plan.source.id_path, "runnable": objection.is_none(),
             "reason": objection.as_ref().map(Reason::code), "reason_args": objection.as_ref().map(Reason::args),
         }))?;
-        return Ok(Exit::Ok);
+        return Ok(exit);
     }
     if let Some(why) = &objection {
         out.line(&format!("! {}", out.colon("no run of it is opened", "不会开始运行", &out.reason_of(why))))?;
@@ -373,11 +407,13 @@ async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query: Query) -> 
     for hazard in hazards.iter().filter(|hazard| hazard.number == ID_PASSED_OVER) {
         out.line(&format!("! {}", said(out, hazard)))?;
     }
-    out.line(&format!("{}: {}", out.t("filter", "过滤条件"), crate::text::show(&seen.filter, 4096).as_str()))?;
+    out.line(&out.colon("filter", "过滤条件", crate::text::show(&seen.filter, 4096).as_str()))?;
     if !plan.policy.done.is_empty() {
         let call = Operation::id_of(&plan.target.verb);
         let shown = plan.policy.done.iter().map(Test::to_string).collect::<Vec<_>>().join(", ");
-        out.line(&format!("{}: {call}; {} {shown}", out.t("call", "调用"), out.t("done is", "完成标志")))?;
+        let done = out.t("done is", "完成标志");
+        let words = format!("{call}{}{done} {shown}", out.t("; ", "；"));
+        out.line(&out.colon("call", "调用", &words))?;
     }
     for (status, n) in &by_status {
         out.line(&format!("  {status}  {n}"))?;
@@ -385,15 +421,24 @@ async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query: Query) -> 
     for words in [super::drive::absent(out, set), super::drive::unchanged(out, set)].into_iter().flatten() {
         out.line(&words)?;
     }
+    if let Some(n) = first {
+        out.line(&submitted_first(out, n))?;
+    }
     out.line(&format!(
         "{} {}, {} {}; {}",
-        out.t("found", "找到"),
+        out.t("found", "共"),
         seen.found,
         out.t("a call would be made for", "将调用"),
         set.callable,
         out.t("nothing was written", "未写入任何内容")
     ))?;
-    Ok(Exit::Ok)
+    Ok(exit)
+}
+
+/// How many of the bills found are submitted before they are audited.
+pub(super) fn submitted_first(out: &Out, n: u64) -> String {
+    let (en, zh) = (format!("{n} of them are submitted first"), format!("其中 {n} 张先提交"));
+    out.t(&en, &zh).to_owned()
 }
 
 fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {

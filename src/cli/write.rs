@@ -48,11 +48,7 @@ pub(super) async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Sto
         let (file, _) = boot::read_plan(&path).map_err(|problem| Stop::usage(problem.said(ground.out().is_zh())))?;
         file.plan.env
     } else {
-        let (dir, known) = (ground.plan_dir(), plans::names(&ground.plan_dir()).join(", "));
-        return Err(ground.out().usage(
-            &format!("no plan {plan} in {}; there are: {known}", dir.display()),
-            &format!("{} 中没有方案 {plan}；现有：{known}", dir.display()),
-        ));
+        return Err(plans::no_plan(&ground.out(), &ground.plan_dir(), plan.as_str()));
     };
     let env = env.or_else(|| ground.config.environments.first().map(|e| e.environment.id.clone()));
     let env = env.ok_or_else(|| ground.out().no_environment(&ground.paths.config))?;

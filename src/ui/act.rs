@@ -4,7 +4,6 @@
 
 use crate::domain::command::{Command, Selection, StartParams};
 use crate::domain::filter::{Filter, Key as FilterKey, Term, Test};
-use crate::domain::ids::RunId;
 use crate::domain::query::Scope;
 use crate::domain::reason::Reason;
 use crate::domain::run::RunState;
@@ -52,8 +51,20 @@ pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
             model.note(false, text);
             model.count = None;
         }
-        None => model.count = None,
+        None => {
+            model.count = None;
+            known_elsewhere(model, key);
+        }
     }
+}
+
+/// Says of a key that means something in other panes alone where that is.
+fn known_elsewhere(model: &mut Model, key: Key) {
+    let Some((action, panes)) = model.keymap.elsewhere(model.pane.scope(), key) else { return };
+    let panes: Vec<&str> = panes.into_iter().map(|pane| model.lang.scope(pane)).collect();
+    let between = if model.lang == super::config::Lang::Zh { "、" } else { ", " };
+    let text = fill(model.t().not_here, &[model.lang.action(action).0, &panes.join(between)]);
+    model.note(false, text);
 }
 
 /// A count begins; the digit it was begun with is its first.
@@ -111,7 +122,14 @@ pub(crate) fn possible(model: &Model, action: Action) -> bool {
         Action::Compare | Action::JumpDate => model.history_filter.is_empty() && model.history.current().is_some(),
         Action::Copy => copy_text(model).is_some(),
         Action::Count => copy_text(model).is_some() || on_group(model),
-        Action::NextRun | Action::PrevRun => model.live.runs.len() > 1,
+        Action::NextRun | Action::PrevRun => model.known_runs().iter().any(|run| Some(*run) != model.run),
+        Action::Fold => match model.pane {
+            Pane::Ledger => !model.ledger.unfolded.is_empty(),
+            Pane::Bill => true,
+            Pane::Plans | Pane::Queue | Pane::Results | Pane::History | Pane::Log => false,
+        },
+        Action::Raw => model.bill.key.is_some(),
+        Action::Freeze => run.is_some() || model.frozen.is_some(),
         _ => true,
     }
 }
@@ -155,7 +173,7 @@ pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
         Action::Back => back(model),
         Action::NextRun | Action::PrevRun => {
             // A turn around the runs changes nothing.
-            for _ in 0..n.rem_euclid(model.live.runs.len().max(1) as i64) {
+            for _ in 0..n.min(model.known_runs().len() as i64) {
                 other_run(model, action == Action::NextRun);
             }
         }
@@ -267,7 +285,9 @@ pub(crate) fn go(model: &mut Model, pane: Pane) {
         select_run(model, open.or(model.run));
     }
     if pane == Pane::Results {
-        select_run(model, model.run);
+        // A plan that never ran shows none; the newest of the others is nearer than an empty page.
+        let run = model.run.or_else(|| model.known_runs().last().copied());
+        select_run(model, run);
     }
 }
 
@@ -314,11 +334,16 @@ fn back_further(model: &mut Model) {
 }
 
 fn other_run(model: &mut Model, newer: bool) {
-    let ids: Vec<RunId> = model.live.runs.keys().copied().collect();
-    let at = model.run.and_then(|run| ids.iter().position(|id| *id == run)).unwrap_or(0);
-    let to = if newer { at + 1 } else { at.checked_sub(1).unwrap_or(ids.len()) };
-    if let Some(run) = ids.get(to) {
-        select_run(model, Some(*run));
+    let ids = model.known_runs();
+    let from = model.run;
+    let to = if newer {
+        ids.iter().find(|id| from.is_some_and(|from| **id > from))
+    } else {
+        ids.iter().rev().find(|id| from.is_none_or(|from| **id < from))
+    };
+    match to.copied() {
+        Some(run) => select_run(model, Some(run)),
+        None => model.note(false, model.t().no_run_further),
     }
 }
 

@@ -287,6 +287,14 @@ impl Keymap {
         self.lookup.get(&(place, key)).copied()
     }
 
+    /// What a key means in other panes than this one, in the order of the panes: the action and where it has this key.
+    pub fn elsewhere(&self, place: Scope, key: Key) -> Option<(Action, Vec<Scope>)> {
+        let there = |pane: &Scope| *pane != place;
+        let action = PANES.iter().filter(|pane| there(pane)).find_map(|pane| self.action(*pane, key))?;
+        let panes = PANES.into_iter().filter(|pane| there(pane) && self.action(*pane, key) == Some(action));
+        Some((action, panes.collect()))
+    }
+
     /// The keys of an action.
     pub fn keys(&self, action: Action) -> &[Key] {
         self.keys.get(&action).map_or(&[], Vec::as_slice)

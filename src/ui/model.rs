@@ -13,7 +13,7 @@ use crate::domain::ids::{EnvId, Fid, PlanId, RecordKey, RunId, Seq, WorkKey};
 use crate::domain::live::{EnvPulse, Live, Pulse, RunLive};
 use crate::domain::plan::Plan;
 use crate::domain::query::{EnvRow, PlanRow, Query, Scope};
-use crate::domain::run::{BillRow, RunRow, RunState};
+use crate::domain::run::{BillRow, RunRow};
 use crate::domain::time::Ts;
 
 use super::cells::Glyphs;
@@ -292,6 +292,13 @@ impl Model {
         self.frozen.as_deref().unwrap_or(&self.live)
     }
 
+    /// Runs that are known here, oldest first: the live ones, the last of each plan, those that History has read.
+    pub(crate) fn known_runs(&self) -> BTreeSet<RunId> {
+        let of_plans = self.plans.iter().flat_map(|plan| &plan.last);
+        let stored = of_plans.chain(self.history.rows()).map(|row| row.head.id);
+        self.live.runs.keys().copied().chain(stored).collect()
+    }
+
     /// The run whose sum line is shown, when it is live.
     pub(crate) fn run_live(&self) -> Option<&RunLive> {
         self.run.and_then(|id| self.live.runs.get(&id))
@@ -305,7 +312,7 @@ impl Model {
             .get(&id)
             .map(|r| &r.row)
             .or_else(|| self.stored.as_deref().filter(|r| r.head.id == id))
-            .or_else(|| self.plans.iter().flat_map(|p| &p.last).find(|r| r.head.id == id))
+            .or_else(|| self.plans.iter().flat_map(|p| &p.last).chain(self.history.rows()).find(|r| r.head.id == id))
     }
 
     /// Place of the plan under the cursor.

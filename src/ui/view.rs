@@ -207,7 +207,8 @@ fn sum(model: &Model, pen: &mut Pen<'_>, parts: &Parts) {
     let t = model.t();
     let (y, w) = (parts.sum.y, parts.sum.width);
     let Some(row) = model.run_row() else {
-        pen.text(1, y, w.saturating_sub(1), Role::Dim, t.no_run);
+        let words = if model.known_runs().is_empty() { t.no_run } else { t.no_run_of_plan };
+        pen.text(1, y, w.saturating_sub(1), Role::Dim, words);
         return;
     };
     let live = !row.state.is_closed();

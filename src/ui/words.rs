@@ -445,6 +445,9 @@ pub(crate) fn sum_of(model: &Model, row: &RunRow, max: u16) -> Vec<(Role, String
         let words = model.glyphs.clip(t.untold_sum, usize::from(max).saturating_sub(model.glyphs.width(&found) + 2));
         return vec![(Role::Title, found), (Role::Dim, format!("  {words}"))];
     }
+    if row.has_read_nothing() {
+        return vec![(Role::Dim, model.glyphs.clip(model.t().nothing_read, usize::from(max)))];
+    }
     sum(model, row, max, !row.state.is_closed())
 }
 

@@ -54,7 +54,8 @@ fn a_bill_that_a_new_engine_read_back_leaves_the_ledger_though_no_other_fact_com
 
 #[test]
 fn a_list_that_is_open_is_read_again_after_a_resync_whichever_it_is() {
-    for (keys, what) in [("3", "results"), ("4<Enter>", "ledger"), ("5", "history"), ("3<Enter>", "bill"), ("7", "log")] {
+    for (keys, what) in [("3", "results"), ("4<Enter>", "ledger"), ("5", "history"), ("3<Enter>", "bill"), ("7", "log")]
+    {
         let mut c = console().working();
         c.keys(keys);
         c.effects.clear();
@@ -105,4 +106,92 @@ fn ages_on_the_ledger_grow_while_nothing_happens() {
     // Said on every pane once it has waited for long, though nobody presses a key.
     c.keys("1");
     assert!(text(&c).contains("11m"), "{}", text(&c));
+}
+
+#[test]
+fn a_key_of_other_panes_says_where_it_works_and_one_that_is_not_possible_says_so() {
+    use skydeck::ui::keymap::{Action, Keymap, PANES, TABLE, key_name};
+    let keymap = Keymap::standard();
+    for (lang, on) in [(Lang::En, "on "), (Lang::Zh, "页可用")] {
+        for (i, pane) in PANES.into_iter().enumerate() {
+            let elsewhere = TABLE.iter().filter(|row| row.scopes.iter().any(|scope| PANES.contains(scope)));
+            for row in elsewhere.filter(|row| !row.scopes.contains(&pane)) {
+                for key in keymap.keys(row.action).iter().filter(|key| keymap.action(pane, **key).is_none()) {
+                    let mut c = Console::new(World::new(false), lang, (110, 30)).working();
+                    c.send(Msg::Key(skydeck::ui::msg::Key::char(char::from(b'1' + i as u8))));
+                    let before = (c.orders.len(), c.effects.len());
+                    c.send(Msg::Key(*key));
+                    let screen = text(&c);
+                    let foot = screen.lines().last().unwrap();
+                    assert!(foot.contains(on), "{} on {pane:?}: {foot}", key_name(*key));
+                    assert_eq!(before, (c.orders.len(), c.effects.len()), "{}", key_name(*key));
+                }
+            }
+        }
+    }
+    // One that is known here and has nothing to do.
+    let mut c = Console::new(World::new(false), Lang::En, (110, 30));
+    for key in ["3h", "5h", "6t", "1h"] {
+        c.keys(key);
+        assert!(text(&c).lines().last().unwrap().contains("not possible here now"), "{key}: {}", text(&c));
+    }
+    assert_eq!(
+        keymap.elsewhere(skydeck::ui::keymap::Scope::Plans, skydeck::ui::msg::Key::char('R')).unwrap().0,
+        Action::Retry
+    );
+}
+
+#[test]
+fn a_plan_that_never_ran_does_not_say_that_nothing_did_and_the_other_runs_are_walked_through() {
+    for (lang, words, end) in [
+        (Lang::En, "no run of this plan yet", "no other run is known here"),
+        (Lang::Zh, "该方案还没有运行", "此方向没有其他已知运行"),
+    ] {
+        let mut world = World::new(false);
+        // The first plan by name is a new one.
+        world.plans.swap(0, 1);
+        let known: Vec<_> = world.plans.iter().flat_map(|plan| &plan.last).map(|row| row.head.id).collect();
+        assert!(known.len() > 1, "runs of other plans");
+        let mut c = Console::new(world, lang, (110, 30));
+        assert!(text(&c).contains(words), "{}", text(&c));
+        c.keys("3");
+        assert!(!text(&c).contains(words), "the newest of the other runs is shown: {}", text(&c));
+        let newest = text(&c);
+        c.keys("[");
+        assert_ne!(text(&c).lines().nth(2), newest.lines().nth(2), "an older one");
+        c.keys("]");
+        assert_eq!(text(&c).lines().nth(2), newest.lines().nth(2));
+        c.keys("]");
+        assert!(text(&c).lines().last().unwrap().contains(end), "{}", text(&c));
+    }
+}
+
+#[test]
+fn a_comparison_is_with_a_run_that_speaks_for_its_plan_not_with_a_verify_or_a_retry() {
+    use skydeck::domain::run::RunKind;
+    for kind in [RunKind::Verify, RunKind::Retry] {
+        let mut world = World::new(false);
+        let newest = world.runs[0].head.clone();
+        // The next older run of the plan is over entries of the ledger alone.
+        let older: Vec<usize> = (1..world.runs.len())
+            .filter(|n| world.runs[*n].head.plan == newest.plan && world.runs[*n].is_whole())
+            .collect();
+        assert!(!older.is_empty());
+        let mut entries = world.runs[older[0]].clone();
+        entries.head.kind = kind;
+        entries.head.id = skydeck::domain::ids::RunId(ulid::Ulid::from_parts(newest.id.0.timestamp_ms() - 1, 5));
+        entries.tally = skydeck::domain::run::Tally { found: 1, audited: 1, ..Default::default() };
+        let id = entries.head.id;
+        world.runs.insert(1, entries);
+        let mut c = Console::new(world, Lang::En, (110, 30));
+        c.keys("5");
+        c.effects.clear();
+        c.keys("=");
+        let compared = c.effects.iter().filter_map(|effect| match effect {
+            Effect::Ask(_, Query::Bills { scope: Scope::Run(run), .. }) => Some(*run),
+            _ => None,
+        });
+        let compared: Vec<_> = compared.collect();
+        assert!(compared.len() > 1 && !compared.contains(&id), "{kind:?}: {compared:?}");
+    }
 }

@@ -344,7 +344,7 @@ impl Inner {
         })
         .await?;
         if closed.is_empty() {
-            return Err(Refusal::Nothing(Reason::NothingMatches { left_out: Vec::new() }));
+            return Err(Refusal::Nothing(Reason::NotResolved {}));
         }
         let named: Vec<String> = closed.iter().map(|(key, _)| key.record.fid.to_string()).take(IDS).collect();
         let bills = closed.len() as u64;

@@ -274,6 +274,7 @@ impl KingdeeErp {
                 Layout::new(query.columns, query.id_path, query.number_path, query.mark, query.fields, &missing);
             match self.query_signed_in(query, &layout).await {
                 Ok(rows) => {
+                    self.proven.store(true, Ordering::Relaxed);
                     let server = self.address.shown();
                     let ask = Ask { what: query.what, server: &server };
                     let bills = fold(&layout, &rows, query.after, self.config.zone_minutes)
@@ -354,7 +355,6 @@ impl Erp for KingdeeErp {
                 kind: CallKind::Read,
             })
             .await?;
-        self.proven.store(true, Ordering::Relaxed);
         Ok(FoundPage { bills, raw_rows })
     }
 

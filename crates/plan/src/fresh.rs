@@ -82,10 +82,11 @@ fn columns(id: &str, number: &str, field: Option<&str>) -> Vec<Value> {
     columns
 }
 
-fn target(form: &FormId, verb: &Verb, id: &str) -> Value {
+fn target(form: &FormId, verb: &Verb, submit: bool, id: &str) -> Value {
     let mut request = vec![entry("FormId", "业务对象表单Id", form.as_str())];
     let (api, name) = match verb {
         Verb::Submit => ("Submit", "提交单据".to_owned()),
+        Verb::Audit if submit => ("Audit", "提交并审核单据".to_owned()),
         Verb::Audit => ("Audit", "审核单据".to_owned()),
         Verb::Operation(operation) => {
             request.push(entry("Operation", "操作编码", operation));
@@ -138,7 +139,7 @@ fn lay_out(form: &FormId, env: Option<&EnvId>, verb: &Verb, submit: bool, shown:
                 entry("FieldKeys", "需查询的字段key集合", ""),
             ],
         },
-        "target": target(form, verb, id),
+        "target": target(form, verb, submit, id),
         "skydeck": policy,
     }))
 }

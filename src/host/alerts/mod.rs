@@ -130,8 +130,10 @@ async fn groups(link: &dyn Link, items: &[Item]) -> Vec<(PlanId, Vec<LedgerGroup
         if all.iter().any(|(plan, _)| *plan == item.plan) {
             continue;
         }
-        if let Ok(Answer::LedgerGroups(groups)) = link.ask(Query::LedgerGroups { plan: Some(item.plan.clone()) }).await
+        if let Ok(Answer::LedgerGroups(mut groups)) =
+            link.ask(Query::LedgerGroups { plan: Some(item.plan.clone()) }).await
         {
+            LedgerGroup::sort(&mut groups);
             all.push((item.plan.clone(), groups));
         }
     }

@@ -7,6 +7,7 @@ use tui_input::Input;
 use crate::domain::command::Command;
 use crate::domain::confirm::{Rung, rung};
 use crate::domain::ids::{RunId, SetHash};
+use crate::domain::operation::Operation;
 use crate::domain::reason::Reason;
 use crate::domain::run::{Consent, Flag, Revision, RunKind, RunRow, RunState};
 use crate::domain::time::Ts;
@@ -185,6 +186,11 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, confirm: &Confirm) -> Optio
         by.push((role, format!("{} {} {}   ", words::status(model.lang, status), status.code(), format::count(*n))));
     }
     lines.push(by);
+    let plan = model.plans.iter().filter_map(|row| row.plan.as_ref().ok());
+    let plan = plan.filter(|_| head.op.is_audit()).find(|plan| plan.id == head.plan && plan.rev == head.rev);
+    if let Some(n) = plan.and_then(|plan| Operation::of(plan).submitted_first(&collected.by_status)) {
+        lines.push(vec![(Role::Text, fill(t.submitted_first, &[&format::count(n)]))]);
+    }
     if collected.carried > 0 {
         lines.push(vec![label(t.carried), (Role::Text, format::count(collected.carried))]);
     }

@@ -36,15 +36,6 @@ pub(crate) struct LedgerPane {
     pub loaded: bool,
 }
 
-/// Which groups an operator has to see first.
-fn urgency(slot: Slot) -> u8 {
-    match slot {
-        Slot::Unknown => 0,
-        Slot::Failed => 1,
-        _ => 2,
-    }
-}
-
 impl LedgerPane {
     /// What a group is bound by.
     pub fn group_id(group: &LedgerGroup) -> GroupId {
@@ -94,9 +85,7 @@ impl LedgerPane {
         let was = self.index();
         self.groups = groups;
         self.groups.retain(|g| g.count > 0);
-        // What nobody can say anything about comes first, what the ERP refused next, then what was left out; the biggest
-        // group of each first.
-        self.groups.sort_by_key(|g| (urgency(g.slot), std::cmp::Reverse(g.count)));
+        LedgerGroup::sort(&mut self.groups);
         self.loaded = true;
         let ids: BTreeSet<GroupId> = self.groups.iter().map(Self::group_id).collect();
         self.unfolded.retain(|id, _| ids.contains(id));

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use crate::domain::ids::{Fid, OpId};
 use crate::domain::live::{Deferred, EnvPulse, InFlight, Recent, RunLive};
-use crate::domain::run::RunState;
+use crate::domain::run::{RunKind, RunState};
 use crate::ui::Lang;
 use crate::ui::cells::{Cell, Pen};
 use crate::ui::format::{self, fill};
@@ -243,6 +243,9 @@ fn guards(model: &Model, pulse: Option<&EnvPulse>) -> Vec<(Role, String)> {
 
 fn latency(model: &Model, run: &RunLive, cells: usize) -> Vec<(Role, String)> {
     let t = model.t();
+    if run.row.head.kind == RunKind::Verify {
+        return vec![(Role::Dim, t.latency_reads.to_owned())];
+    }
     let mut sorted: Vec<u32> = run.latencies.iter().copied().collect();
     sorted.sort_unstable();
     let at = |q: usize| sorted.get((sorted.len().saturating_sub(1)) * q / 100).copied();

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::bill::{Found, Rev};
+use super::bill::{Found, Rev, Status};
 use super::ids::OpId;
 use super::plan::Plan;
 use super::step::{Step, Verb};
@@ -224,6 +224,20 @@ impl Operation {
             }
         };
         Self { id: Self::id_of(&plan.target.verb), key: Key::Identity, steps }
+    }
+
+    /// How many of the bills found are submitted before the call that the plan is for; `None` where it submits none first.
+    pub fn submitted_first(&self, found: &[(Status, u64)]) -> Option<u64> {
+        let (first, rest) = self.steps.split_first()?;
+        if first.step != Step::Submit || rest.is_empty() {
+            return None;
+        }
+        let names = |test: &Test, status: &Status| match test {
+            Test::In(_, codes) => codes.iter().any(|code| code == status.code()),
+            Test::Exists | Test::Count(_) => false,
+        };
+        let is_ready = |status: &Status| first.effect.ready.iter().any(|test| names(test, status));
+        Some(found.iter().filter(|(status, _)| is_ready(status)).map(|(_, n)| n).sum())
     }
 
     /// The name in keys of what a verb does.

@@ -568,9 +568,16 @@ impl RunRow {
         self.tally.waiting.min(left)
     }
 
-    /// Whether it speaks for all bills that its plan finds: somebody approved it, it found some, and nothing was cut.
+    /// Whether it speaks for all bills that its plan finds: the plan's query found some, somebody approved them, and nothing
+    /// was cut. Runs over entries of the ledger (retry, verify) speak for those alone.
     pub fn is_whole(&self) -> bool {
-        self.head.range.is_none() && self.tally.found > 0 && !self.is_untold()
+        self.head.kind == RunKind::Fresh && self.head.range.is_none() && self.tally.found > 0 && !self.is_untold()
+    }
+
+    /// Whether it was to read bills back and could not begin: a sum of zeros would say that there are none.
+    pub fn has_read_nothing(&self) -> bool {
+        let failed = matches!(self.state, RunState::Closed(RunEnd::CollectFailed(_)));
+        self.head.kind == RunKind::Verify && failed && self.tally.found == 0
     }
 
     /// Whether it closed without anybody approving it: it tells how many bills it found, and nothing of them.

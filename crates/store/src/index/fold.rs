@@ -206,6 +206,10 @@ fn note_end<K: Kv + ?Sized>(
     let rec = s.get::<RunRec>(&Key::new(key::RUN).u32(no).done())?;
     match end {
         RunEnd::CollectFailed(_) if rec.as_ref().is_none_or(|rec| rec.h.is_attended()) => {}
+        // It only reads: what kept the plan from writing before is still what somebody has to see.
+        RunEnd::CollectFailed(_)
+            if rec.as_ref().is_some_and(|rec| rec.h.kind == RunKind::Verify)
+                && s.raw(&stopped_key(live.p))?.is_some() => {}
         RunEnd::Stopped(_) | RunEnd::CollectFailed(_) => {
             let before = s.raw(&stopped_key(live.p))?.and_then(|bytes| StoppedRec::read(&bytes));
             let (since, times) = before.and_then(|rec| rec.since).unwrap_or((at, 0));

@@ -181,6 +181,8 @@ pub enum Reason {
     TextTooLong { most: u64 },
     /// A list of an order is longer than any may be.
     ListTooLong { most: u64, n: u64 },
+    /// None of the bills of an order that re-opens was resolved.
+    NotResolved {},
     /// Nothing matched; what was left out, counted.
     NothingMatches { left_out: Vec<(LeftOut, u64)> },
 }

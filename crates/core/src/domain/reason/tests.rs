@@ -114,6 +114,7 @@ pub(super) fn examples() -> Vec<Reason> {
         Reason::LogAgrees {},
         Reason::TextTooLong { most: 256 },
         Reason::ListTooLong { most: 50_000, n: 60_000 },
+        Reason::NotResolved {},
         Reason::NothingMatches { left_out: Vec::new() },
         Reason::NothingMatches { left_out: LEFT_OUT.map(|why| (why, 2)).to_vec() },
     ]

@@ -324,6 +324,9 @@ sentences! { |label|
     R::ListTooLong { most, n } =>
         format!("a list of the order has {n} entries, and one order takes {most}: give several orders"),
         format!("指令中的列表有 {n} 项，一次最多 {most} 项：请分几次下达");
+    R::NotResolved {} =>
+        "none of these bills is resolved: there is no entry to put back",
+        "所指单据均未办结，没有可撤销的办结";
     R::NothingMatches { left_out } =>
         match left_out.as_slice() {
             [] => "no unresolved bill matches".to_owned(),
