@@ -315,7 +315,7 @@ fn a_close_that_the_server_refuses_is_failed_with_its_words_and_never_called_alr
 fn an_operation_that_the_environment_does_not_allow_is_previewed_and_not_called() {
     let place = Place::new(60, &[]);
     place.plan("close", &closes("FDOCUMENTSTATUS='B'"));
-    let preview = place.json(&["plan", "preview", "close"], 0);
+    let preview = place.json(&["plan", "preview", "close"], 2);
     let n = place.with_status(FORM, "B").len();
     assert_eq!((&preview[0]["callable"], &preview[0]["operation"]), (&json!(n), &json!("BillClose")), "{preview:?}");
     assert_eq!(preview[0]["done"], json!([["FCloseStatus", "in", "B"]]));
@@ -332,7 +332,12 @@ fn an_operation_that_the_environment_does_not_allow_is_previewed_and_not_called(
         let told = place.says("zh", &["plan", verb], 2);
         assert!(told.contains("不能运行") && told.contains("allow_operations"), "{told}");
     }
-    assert!(place.says("zh", &["plan", "preview", "close"], 0).contains("不会开始运行：操作 `BillClose`"));
+    assert!(place.says("zh", &["plan", "preview", "close"], 2).contains("不会开始运行：操作 `BillClose`"));
+    let listed = place.says("en", &["plan", "list"], 2);
+    assert!(listed.contains("OPERATION") && listed.contains("BillClose (FCloseStatus"), "{listed}");
+    // The file itself is good: lint says what the environment lacks.
+    let lint = place.says("zh", &["plan", "lint", "close"], 0);
+    assert!(lint.contains("allow_operations") && lint.contains("提示") && !lint.contains("info"), "{lint}");
     // Refused before anything is read: no run is left open that nobody could approve.
     assert!(place.says("en", &["run", "close", "--yes"], 2).contains("allow_operations"));
     assert_eq!(place.json(&["history"], 0), [Value::Null; 0]);
@@ -447,5 +452,34 @@ fn what_is_forbidden_is_enabled_again_each_called_once() {
             assert_eq!(calls, [1, 1], "{row:?}");
             assert_eq!(told[&row.id.to_string()]["verified"], true, "proven by its field");
         }
+    }
+}
+
+#[test]
+fn what_a_plan_calls_is_named_and_how_much_of_a_set_is_submitted_first() {
+    let place = Place::new(60, &[]);
+    let text = place.says("en", &["plan", "new", FORM, "--submit"], 0);
+    assert!(text.contains("提交并审核单据"), "{text}");
+    place.plan("both", &text);
+    place.plan("audit", &place.says("en", &["plan", "new", FORM], 0));
+    let listed = place.json(&["plan", "list"], 0);
+    let told: Vec<_> = listed.iter().map(|plan| (&plan["plan"], &plan["operation"], &plan["submit"])).collect();
+    assert_eq!(
+        told,
+        [(&json!("audit"), &json!("Audit"), &json!(false)), (&json!("both"), &json!("Audit"), &json!(true))]
+    );
+    assert!(place.says("en", &["plan", "list"], 0).contains("Submit, Audit"));
+    let first = place.with_status(FORM, "A").len();
+    assert!(first > 0);
+    let preview = place.json(&["plan", "preview", "both"], 0);
+    let told = (&preview[0]["operation"], &preview[0]["submitted_first"], &preview[0]["by_status"]["A"]);
+    assert_eq!(told, (&json!("Audit"), &json!(first), &json!(first)));
+    assert_eq!(place.json(&["plan", "preview", "audit"], 0)[0]["submitted_first"], Value::Null);
+    for (lang, words) in
+        [("en", format!("{first} of them are submitted first")), ("zh", format!("其中 {first} 张先提交"))]
+    {
+        assert!(place.says(lang, &["plan", "preview", "both"], 0).contains(&words), "{lang}");
+        // Before it is approved, too.
+        assert!(place.says(lang, &["run", "both"], 4).contains(&words), "{lang}");
     }
 }

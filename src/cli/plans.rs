@@ -258,25 +258,28 @@ fn said<'a>(out: &Out, hazard: &'a Hazard) -> &'a str {
 }
 
 /// Says what of the configuration keeps a plan from running: an environment that is not there, an operation that is not allowed;
-/// the exit that leads to.
-fn lint_env(out: &Out, path: &Path, file: &PlanFile, place: Place<'_>) -> Result<Exit, Stop> {
-    let Some(why) = place.objection(&file.plan) else { return Ok(Exit::Ok) };
-    let (field, named) = match &why {
-        Reason::NoEnvironment { env } => ("env", format!("\"{env}\"")),
-        Reason::OperationNotAllowed { operation, .. } => ("target.request", format!("\"{operation}\"")),
-        _ => return Ok(Exit::Ok),
+/// the exit that leads to, where there is any.
+fn lint_env(out: &Out, path: &Path, file: &PlanFile, place: Place<'_>) -> Result<Option<Exit>, Stop> {
+    let Some(why) = place.objection(&file.plan) else { return Ok(None) };
+    // The file itself is good where the environment's owner has yet to allow what it calls: that is no fault of the plan.
+    let (field, named, grave, exit) = match &why {
+        Reason::NoEnvironment { env } => ("env", format!("\"{env}\""), Severity::Refuses, Exit::Usage),
+        Reason::OperationNotAllowed { operation, .. } => {
+            ("target.request", format!("\"{operation}\""), Severity::Info, Exit::Ok)
+        }
+        _ => return Ok(None),
     };
     let line = file.text.lines().position(|line| line.contains(&named)).map_or(1, |at| at + 1);
     let message = out.reason_of(&why);
     if out.json {
         out.object(&serde_json::json!({
-            "type": "hazard", "number": null, "line": line, "field": field, "severity": Severity::Refuses.word(),
+            "type": "hazard", "number": null, "line": line, "field": field, "severity": grave.word(),
             "message": message, "mend": null, "reason": why.code(), "reason_args": why.args(),
         }))?;
     } else {
-        out.line(&format!("{}:{line}: {} {field}: {message}", path.display(), severity(out, Severity::Refuses)))?;
+        out.line(&format!("{}:{line}: {} {field}: {message}", path.display(), severity(out, grave)))?;
     }
-    Ok(Exit::Usage)
+    Ok(Some(exit))
 }
 
 /// How grave a finding is, for people.
@@ -290,7 +293,8 @@ fn severity(out: &Out, severity: Severity) -> &'static str {
 }
 
 fn lint(out: &Out, path: &Path, file: &PlanFile, place: Place<'_>) -> Result<Exit, Stop> {
-    let unknown = lint_env(out, path, file, place)?;
+    let objection = lint_env(out, path, file, place)?;
+    let unknown = objection.unwrap_or(Exit::Ok);
     let hazards = plan::lint(file);
     for hazard in &hazards {
         let message = said(out, hazard);
@@ -313,7 +317,7 @@ fn lint(out: &Out, path: &Path, file: &PlanFile, place: Place<'_>) -> Result<Exi
             out.line(&format!("    {} {mend}", out.t("mend:", "建议：")))?;
         }
     }
-    if hazards.is_empty() && unknown == Exit::Ok && !out.json {
+    if hazards.is_empty() && objection.is_none() && !out.json {
         out.line(out.t("no known hazard", "没有已知隐患"))?;
     }
     let bad = hazards.iter().any(|h| h.severity == Severity::Refuses);

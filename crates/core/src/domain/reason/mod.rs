@@ -3,7 +3,10 @@
 //! Invariant: nothing stores or sends a sentence of ours. Sentences are made where people read, in their language
 //! ([`Reason::en`], [`Reason::zh`]); what 0.1.0 stored as a sentence reads as [`Reason::Legacy`].
 
+mod fault_words;
 mod words;
+
+pub use fault_words::NEXT;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

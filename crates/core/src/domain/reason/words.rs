@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::{LeftOut, Reason};
+use super::{LeftOut, Reason, fault_words};
 use crate::domain::access::Role;
 use crate::domain::cause::Cause;
 use crate::domain::operation::declaration;
@@ -58,16 +58,16 @@ sentences! { |label|
     R::WrongIds {} => "an answer named bills that were not asked", "响应提到的不是所调用的单据";
     R::Unreachable { said } =>
         format!("the server cannot be reached: {said}"),
-        format!("服务器不可达：“{said}”");
+        format!("服务器不可达：{}", fault_words::zh(said));
     R::SignInRefused { said } =>
         format!("the sign-in was refused: {said}"),
-        format!("登录被拒绝：“{said}”");
+        format!("登录被拒绝：{}", fault_words::zh(said));
     R::SessionLost { times, minutes } =>
         format!("the session was lost {times} times in {minutes} minutes"),
         format!("{minutes} 分钟内登录会话失效 {times} 次");
     R::ReadFailed { said } =>
         format!("bills could not be read: {said}"),
-        format!("无法读取单据：“{said}”");
+        format!("无法读取单据：{}", fault_words::zh(said));
     R::PlanWide { failure } =>
         format!("the ERP would refuse the other bills, too ({}): {}", label(&failure.cause), failure.message),
         format!("其余单据同样会被 ERP 拒绝（{}）：“{}”", label(&failure.cause), failure.message);
@@ -83,7 +83,7 @@ sentences! { |label|
     R::CanaryUnknown {} => "no usable answer among the first bills", "首批试审中有一次没有可用的响应";
     R::QueryFailed { said } =>
         format!("the query had no usable answer: {said}"),
-        format!("查询没有可用的响应：“{said}”");
+        format!("查询没有可用的响应：{}", fault_words::zh(said));
     R::QueryRefused { failure } =>
         format!("the ERP refused the query ({}): {}", label(&failure.cause), failure.message),
         format!("ERP 拒绝查询（{}）：“{}”", label(&failure.cause), failure.message);

@@ -1,0 +1,131 @@
+//! What the client says of a read that failed, in Chinese: its own frame and advice translated, the words of server and system
+//! quoted.
+//!
+//! Invariant: what is not recognised is quoted as it stands; nothing is left out.
+
+/// What was tried, as faults name it.
+const TRIED: [(&str, &str); 6] = [
+    ("query", "查询"),
+    ("status query", "状态查询"),
+    ("sign-in", "登录"),
+    ("sign-in probe", "登录验证"),
+    ("call", "调用"),
+    ("trial call", "试调用"),
+];
+
+/// What to do next, as faults end with it.
+pub const NEXT: &[(&str, &str)] = &[
+    ("Nothing was sent; check address, network and certificate", "没有发出任何请求：请检查地址、网络和证书"),
+    ("Reading is safe to repeat; ask for smaller pages or raise the timeout", "读取可以重复：请减小每页行数或加大超时"),
+    ("Reading is safe to repeat once the server is well", "读取可以重复：请待服务器恢复"),
+    ("Reading is safe to repeat", "读取可以重复"),
+    ("Ask for smaller pages or fewer columns", "请减小每页行数或减少列"),
+    ("Put the address it points to into the environment, if it is the right one", "若其指向的地址正确，请写入环境配置"),
+    (
+        "Check that the address is the K/3Cloud server's (…/k3cloud/) and no proxy or login page answers in its place",
+        "请检查地址是否为 K/3Cloud 服务器（…/k3cloud/），以及是否由代理或登录页代为应答",
+    ),
+    (
+        "Check that the address is the K/3Cloud server's (…/k3cloud/) and no proxy answers in its place",
+        "请检查地址是否为 K/3Cloud 服务器（…/k3cloud/），以及是否由代理代为应答",
+    ),
+    ("Check the account set id (账套) of this environment", "请检查该环境的数据中心（账套）标识"),
+    ("Check the path of the address; it ends with /k3cloud/ as a rule", "请检查地址的路径，通常以 /k3cloud/ 结尾"),
+    ("The server asks for fewer calls; lower the environment's pace", "服务器要求减少调用：请降低该环境的速率"),
+    (
+        "Kingdee's gateway refused the call; check application, secret and our clock",
+        "金蝶网关拒绝调用：请检查应用、密钥和本机时钟",
+    ),
+    (
+        "Calls are signed, so this means that user, application, secret or language id is refused: check them; repeating cannot help",
+        "调用带签名，因此是用户、应用、密钥或语言标识被拒绝：请检查；重复无用",
+    ),
+    ("Sign in again", "请重新登录"),
+    (
+        "Nothing read in this call is used; if it happens again, the server or a proxy mixes up answers",
+        "本次读取的内容不采用；若再次发生，则是服务器或代理混淆了响应",
+    ),
+    ("No login is needed", "无需登录"),
+    ("Nothing will be called there; correct the account set id", "不会在那里调用：请改正数据中心（账套）标识"),
+    (
+        "Nothing will be called there; a copy of the database is an environment of its own",
+        "不会在那里调用：数据库的副本须另建环境",
+    ),
+    ("Check the server's version and its proxy", "请检查服务器版本及其代理"),
+    (
+        "The account is locked for a while or until an administrator unlocks it; no further login is tried",
+        "该用户已被锁定，须等待或由管理员解锁；不再尝试登录",
+    ),
+    (
+        "Correct user, password or secret; no further login is tried by itself, because repeated failures lock the account",
+        "请改正用户、密码或密钥；不再自动登录，以免多次失败锁定用户",
+    ),
+    (
+        "The password has expired or must be changed at first login: change it in the ERP",
+        "密码已过期或首次登录须修改：请在 ERP 中修改",
+    ),
+    (
+        "The server wants a dialog with this user: use an ordinary integration user",
+        "服务器要求与该用户交互：请改用普通集成用户",
+    ),
+    ("Bind the cloud passport of this user", "请绑定该用户的云通行证"),
+    ("The server must be activated", "服务器须先激活"),
+    (
+        "Check user, application, secret and account set; no further login is tried by itself",
+        "请检查用户、应用、密钥和数据中心（账套）；不再自动登录",
+    ),
+    (
+        "No further login is tried by itself; check the user's rights and other logins of the same user",
+        "不再自动登录：请检查该用户的权限及其在别处的登录",
+    ),
+    (
+        "Check user, application, secret and account set; nothing is called until somebody signs in again",
+        "请检查用户、应用、密钥和数据中心（账套）；有人重新登录之前不再调用",
+    ),
+];
+
+/// The words of a fault for a Chinese reader; words of somebody else are quoted.
+pub(super) fn zh(said: &str) -> String {
+    ours(said).unwrap_or_else(|| format!("“{said}”"))
+}
+
+/// `query at https://… failed: WHY. NEXT`, where all but WHY is ours. Advice that belongs to a cause
+/// is not among [`NEXT`], and is quoted with the rest.
+fn ours(said: &str) -> Option<String> {
+    let (head, tail) = said.split_once(" failed: ")?;
+    let (what, server) = head.split_once(" at ")?;
+    // A refused sign-in names how it was tried before.
+    let what = what.rsplit(": ").next().unwrap_or(what);
+    let what = TRIED.iter().find(|(en, _)| *en == what).map(|(_, zh)| *zh)?;
+    let next = NEXT.iter().find_map(|(en, zh)| Some((tail.strip_suffix(en)?.strip_suffix(". ")?, *zh)));
+    Some(match next {
+        Some((why, next)) => format!("{server} 的{what}失败：“{why}”；{next}"),
+        None => format!("{server} 的{what}失败：“{tail}”"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_ours_is_said_in_chinese_with_the_words_of_others_quoted() {
+        let fault = "query at https://k3.example.invalid failed: error sending request: refused. Nothing was sent; check address, \
+                     network and certificate";
+        let said = zh(fault);
+        assert_eq!(
+            said,
+            "https://k3.example.invalid 的查询失败：“error sending request: refused”；没有发出任何请求：请检查地址、网络和证书"
+        );
+        let signed = format!("signed headers: refused: {}", fault.replace("query at", "sign-in at"));
+        assert!(zh(&signed).starts_with("https://k3.example.invalid 的登录失败：“"), "{}", zh(&signed));
+    }
+
+    #[test]
+    fn what_is_not_recognised_is_quoted_whole() {
+        for said in ["connection reset", "walk at x failed: y. Sign in again", "query failed: y. Sign in again"] {
+            assert_eq!(zh(said), format!("“{said}”"));
+        }
+        assert_eq!(zh("query at x failed: y. Do something else"), "x 的查询失败：“y. Do something else”");
+    }
+}
