@@ -159,5 +159,6 @@ mod tests {
         let all: usize = (100..100 + 10_000).map(|uid| knocks(uid, 61, 1).len()).sum();
         assert_eq!(all, STRANGERS - 2 + 1, "two are known, and those beyond share one");
         assert_eq!(lock(&strangers.0).len(), STRANGERS + 1);
+        assert_eq!(knocks(8, 121, 1), [2], "who was known stays known");
     }
 }

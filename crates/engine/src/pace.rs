@@ -463,6 +463,57 @@ mod tests {
     }
 
     #[test]
+    fn twenty_good_answers_of_the_last_ten_minutes_tell_the_rate_that_was_reached() {
+        let reached = |answers: u32, at: u64| {
+            let mut bucket = Bucket::new(600, s(0));
+            (0..answers).for_each(|_| bucket.answered(s(1), s(9)));
+            bucket.refill(s(at));
+            bucket.reached()
+        };
+        assert_eq!((reached(19, 9), reached(20, 9), reached(30, 9)), (None, Some(120.0), Some(180.0)));
+        assert_eq!((reached(20, 599), reached(20, 600)), (Some(120.0), None));
+        // The best span counts, and what is too old is not kept.
+        let mut bucket = Bucket::new(600, s(0));
+        for (at, answers) in [(5, 10), (15, 12), (25, 3)] {
+            (0..answers).for_each(|_| bucket.answered(s(1), s(at)));
+        }
+        assert_eq!((bucket.reached(), bucket.good.len()), (Some(72.0), 3));
+        bucket.answered(s(1), s(600));
+        assert_eq!((bucket.reached(), bucket.good.len()), (None, 3), "the span before is older than ten minutes");
+    }
+
+    #[test]
+    fn half_of_twice_what_was_reached_is_where_it_goes_and_an_eighth_of_that_is_left() {
+        let mut bucket = Bucket::new(600, s(0));
+        (0..20).for_each(|_| bucket.answered(s(1), s(5)));
+        let mut seen = vec![(bucket.slow_down(None, s(6), s(6)), bucket.allowed())];
+        for n in 1..=16 {
+            let at = s(6 + n);
+            if bucket.slow_down(Some(s(1)), at, at) {
+                seen.push((true, bucket.allowed()));
+            }
+        }
+        assert_eq!(seen, [120, 60, 30, 15, 15].map(|allowed| (true, allowed)));
+        let mut bucket = Bucket::new(2, s(0));
+        assert!(bucket.slow_down(None, s(1), s(1)));
+        assert_eq!(bucket.allowed(), 1, "one a minute is left, however little was reached");
+    }
+
+    #[test]
+    fn what_was_saved_up_before_a_good_answer_was_saved_at_the_rate_of_then() {
+        let mut bucket = Bucket::new(60, s(0));
+        assert!(bucket.slow_down(Some(s(0)), s(0), s(1)));
+        drain(&mut bucket, s(1));
+        let missing = bucket.take(s(1)).unwrap_err().as_secs_f64() * 30.0 / 60.0;
+        let then = Duration::from_millis(1500);
+        bucket.answered(then, then);
+        assert_eq!(bucket.allowed(), 32);
+        let expected = (missing - 0.5 * 30.0 / 60.0) * 60.0 / 32.0;
+        let wait = bucket.take(then).unwrap_err().as_secs_f64();
+        assert!((wait - expected).abs() < 1e-6, "{wait} {expected}");
+    }
+
+    #[test]
     fn a_moment_before_the_last_one_fills_nothing() {
         let mut bucket = Bucket::new(60, s(10));
         assert_eq!(drain(&mut bucket, s(10)), 5);

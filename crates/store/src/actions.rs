@@ -374,6 +374,7 @@ mod tests {
     use super::*;
     use crate::account::read::Reading;
     use skydeck_core::domain::action_log::Flaw;
+    use skydeck_core::domain::event::Event;
 
     struct Still;
 
@@ -591,6 +592,114 @@ mod tests {
         assert_eq!(log.close(&store()).unwrap(), None, "nor at the end");
         log.accepted();
         assert_eq!((log.faults(), log.acceptable().unwrap()), (Vec::new(), None));
+    }
+
+    /// A log of so many refusals, and their places; the first place is the one before them.
+    fn refusals(n: usize) -> (tempfile::TempDir, Vec<LogPlace>) {
+        let (dir, mut places) = (tempfile::tempdir().unwrap(), vec![LogPlace::default()]);
+        let log = open(dir.path());
+        places.extend((0..n).map(|i| log.inner.write(deed(Phase::Refused, &i.to_string())).unwrap()));
+        (dir, places)
+    }
+
+    /// Opens it beside a journal with these witnesses.
+    fn beside(dir: &Path, witnesses: &[LogWitness]) -> FileLog {
+        let store = store();
+        for witness in witnesses {
+            store.append_now(vec![Event::LogWitnessed(Box::new(witness.clone()))]).unwrap();
+        }
+        FileLog::open(dir, Arc::new(Still), &store).unwrap()
+    }
+
+    /// The place and the one before it of the line that is written now.
+    fn next(log: &FileLog, dir: &Path) -> (u64, String) {
+        log.inner.write(deed(Phase::Refused, "next")).unwrap();
+        let line: Line = serde_json::from_str(written(dir).last().unwrap()).unwrap();
+        (line.seq, line.prev)
+    }
+
+    #[test]
+    fn what_the_journal_does_not_know_of_a_sound_file_is_adopted_when_it_is_opened() {
+        let (dir, at) = refusals(3);
+        let known = |n: usize, open: bool| LogWitness {
+            at: at[n].clone(),
+            open,
+            loose: (1..=n as u64).collect(),
+            accepted: None,
+        };
+        let adopted = |loose: &[u64]| Some(LogWitness { loose: loose.to_vec(), ..witness(3, &at[3].hash) });
+        for (witnesses, expected) in [
+            (vec![known(3, false)], None),
+            (vec![known(3, true)], adopted(&[])),
+            (vec![known(2, true)], adopted(&[3])),
+            (vec![known(3, true), known(3, false)], None),
+            (vec![known(3, false), known(3, true)], adopted(&[])),
+        ] {
+            let log = beside(dir.path(), &witnesses);
+            assert_eq!((log.faults(), &log.adopted), (vec![], &expected), "{witnesses:?}");
+        }
+        let (before, at) = refusals(1);
+        let first = LogWitness { loose: vec![1], ..witness(1, &at[1].hash) };
+        assert_eq!(beside(before.path(), &[]).adopted, Some(first), "of a program that told the journal of no line");
+        let empty = tempfile::tempdir().unwrap();
+        assert_eq!(beside(empty.path(), &[]).adopted, None, "a new one");
+        let begun = LogWitness { open: true, ..witness(0, "") };
+        assert_eq!(beside(empty.path(), &[begun]).adopted, Some(witness(0, "")));
+    }
+
+    #[test]
+    fn no_place_that_the_journal_tells_of_is_given_again_whatever_became_of_the_file() {
+        let (dir, at) = refusals(3);
+        let path = dir.path().join(FILE);
+        let whole = std::fs::read_to_string(&path).unwrap();
+        let first = format!("{}\n", whole.lines().next().unwrap());
+        let closed = LogWitness { loose: vec![1, 2, 3], ..witness(3, &at[3].hash) };
+        let other = LogWitness { at: LogPlace { seq: 3, hash: "ff".into() }, ..closed.clone() };
+        for (name, text, told, prev, begins) in [
+            ("cut", Some(first.as_str()), &closed, &at[3], format!("{first}{{")),
+            ("emptied", Some(""), &closed, &at[3], "{".to_owned()),
+            ("gone", None, &closed, &at[3], "{".to_owned()),
+            ("one byte of it", Some("x"), &closed, &at[3], "x\n{".to_owned()),
+            ("its end torn", Some(whole.trim_end()), &closed, &at[3], format!("{whole}{{")),
+            ("another last line", Some(whole.as_str()), &other, &at[3], format!("{whole}{{")),
+        ] {
+            std::fs::remove_file(&path).unwrap();
+            if let Some(text) = text {
+                std::fs::write(&path, text).unwrap();
+            }
+            let log = beside(dir.path(), std::slice::from_ref(told));
+            assert!(!log.faults().is_empty() && log.adopted.is_none(), "{name}: {:?}", log.adopted);
+            assert_eq!(next(&log, dir.path()), (4, prev.hash.clone()), "{name}");
+            assert!(std::fs::read_to_string(&path).unwrap().starts_with(&begins), "{name}");
+        }
+    }
+
+    #[test]
+    fn behind_what_a_person_accepted_the_next_place_follows_and_later_lines_count() {
+        let (dir, at) = refusals(1);
+        let path = dir.path().join(FILE);
+        let text = std::fs::read_to_string(&path).unwrap() + "nonsense\n";
+        std::fs::write(&path, &text).unwrap();
+        let accepted = Some(AcceptedFile { bytes: text.len() as u64, sha256: line_hash(&text) });
+        let witness = [LogWitness { open: true, accepted, ..witness(1, &at[1].hash) }];
+        for seq in [2, 3] {
+            let log = beside(dir.path(), &witness);
+            assert_eq!(log.faults(), []);
+            assert_eq!(next(&log, dir.path()).0, seq);
+        }
+    }
+
+    #[test]
+    fn a_line_that_could_not_be_written_is_said_and_takes_no_place() {
+        let (dir, at) = refusals(1);
+        let log = open(dir.path());
+        let readable = File::open(dir.path().join(FILE)).unwrap();
+        let good = std::mem::replace(&mut log.inner.lock().file, readable);
+        assert!(matches!(log.inner.write(deed(Phase::Before, "b")), Err(StoreError::Write(_))));
+        assert!(log.begins().is_some(), "none was written yet");
+        log.inner.lock().file = good;
+        assert_eq!(next(&log, dir.path()), (2, at[1].hash.clone()));
+        assert_eq!(check(dir.path()).fault, None);
     }
 
     fn witness(seq: u64, hash: &str) -> LogWitness {

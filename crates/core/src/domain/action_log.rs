@@ -197,3 +197,36 @@ impl LogFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_says_where_it_is_in_both_languages() {
+        let action = || "start".to_owned();
+        let flaws = [Flaw::Unreadable, Flaw::Hash, Flaw::Version, Flaw::Place, Flaw::Order, Flaw::TooLong]
+            .map(|flaw| (flaw, 31));
+        let broken = flaws.map(|(flaw, line)| (LogFault::Broken { line, flaw }, vec!["31"]));
+        let others = [
+            (LogFault::Missing { told: 41 }, vec!["41"]),
+            (LogFault::Cut { last: 37, told: 41 }, vec!["37", "41"]),
+            (LogFault::Replaced { line: 31 }, vec!["31"]),
+            (LogFault::AcceptedPart { line: 31 }, vec!["31"]),
+            (LogFault::Untold { line: 31, action: action() }, vec!["31", "`start`"]),
+            (LogFault::JournalOlder { line: 31, action: action(), last: Seq(59) }, vec!["31", "`start`", "59"]),
+            (LogFault::JournalEmpty { lines: 41 }, vec!["41"]),
+            (LogFault::JournalCut { last: Seq(59), head: Seq(61) }, vec!["59", "61"]),
+            (LogFault::JournalReplaced { head: Seq(61) }, vec!["61"]),
+        ];
+        let mut said = std::collections::BTreeSet::new();
+        for (fault, named) in broken.into_iter().chain(others) {
+            let (en, zh) = (fault.en(), fault.zh());
+            for name in named {
+                assert!(en.contains(name) && zh.contains(name), "{name}: {en} {zh}");
+            }
+            assert!(en.is_ascii() && !zh.is_ascii(), "{en} {zh}");
+            assert!(said.insert(en) && said.insert(zh), "{fault:?} has words of its own");
+        }
+    }
+}

@@ -130,6 +130,8 @@ mod tests {
             ("单据编号", 6, "单据…", "单据… ", "…编号"),
             ("e\u{301}单", 2, "e\u{301}…", "e\u{301}…", "…"),
             ("ab", 1, "…", "…", "…"),
+            // A letter and the vowel sign that takes a cell beside it are one.
+            ("aक\u{903}x", 3, "a…", "a… ", "…x"),
         ] {
             assert_eq!(clip(text, cells), cut, "{text:?} {cells}");
             assert_eq!(pad(text, cells), filled, "{text:?} {cells}");

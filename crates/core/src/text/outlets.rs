@@ -151,6 +151,7 @@ mod tests {
         let coded = sequence.strip_prefix("\x1b]52;c;").unwrap().strip_suffix('\x07').unwrap();
         let text = base64::engine::general_purpose::STANDARD.decode(coded).unwrap();
         assert_eq!(String::from_utf8(text).unwrap(), "rm -rf x ls⟨202E⟩␛[2J");
+        assert!(osc52(&"x".repeat(COPY_LIMIT)).is_ok());
         assert_eq!(osc52(&"x".repeat(COPY_LIMIT + 1)), Err(TooLong { bytes: COPY_LIMIT + 1 }));
     }
 
@@ -166,7 +167,10 @@ mod tests {
 
     #[test]
     fn markup_is_inert() {
-        assert_eq!(html_safe("<b onload='x'>&\x07"), "&lt;b onload=&#39;x&#39;&gt;&amp;␇");
-        assert_eq!(markdown_safe("a|[x](y)<b>"), "a\\|\\[x\\]\\(y\\)&lt;b&gt;");
+        assert_eq!(html_safe("<b onload='x\"'>&\x07"), "&lt;b onload=&#39;x&quot;&#39;&gt;&amp;␇");
+        assert_eq!(markdown_safe("a|[x](y)<b>&lt;"), "a\\|\\[x\\]\\(y\\)&lt;b&gt;&amp;lt;");
+        for sign in "\\`*_{}[]()#|~!".chars() {
+            assert_eq!(markdown_safe(&format!("a{sign}b")), format!("a\\{sign}b"));
+        }
     }
 }

@@ -74,9 +74,7 @@ fn checksum(len: u32, first: u64, chain: &Chain, payload: &[u8]) -> u32 {
 pub fn write(facts: &[Fact], before: &Chain, out: &mut Vec<u8>) -> Result<Chain, StoreError> {
     let (first, at) = facts.first().map_or((Seq(0), Ts(0)), |fact| (fact.seq, fact.at));
     let payload = pack(first, at, facts)?;
-    if payload.len() > MAX_PAYLOAD {
-        return Err(StoreError::Contradiction(format!("one append of {} bytes; split it", payload.len())));
-    }
+    fits(payload.len())?;
     let chain = link(before, first, &payload);
     let len = payload.len() as u32;
     out.extend_from_slice(&MARK);
@@ -86,6 +84,14 @@ pub fn write(facts: &[Fact], before: &Chain, out: &mut Vec<u8>) -> Result<Chain,
     out.extend_from_slice(&chain);
     out.extend_from_slice(&payload);
     Ok(chain)
+}
+
+/// Refuses what no reader would take.
+fn fits(payload: usize) -> Result<(), StoreError> {
+    if payload <= MAX_PAYLOAD {
+        return Ok(());
+    }
+    Err(StoreError::Contradiction(format!("one append of {payload} bytes; split it")))
 }
 
 /// Reads a frame's head; `None` when the bytes are none.
@@ -272,6 +278,10 @@ mod tests {
         assert_eq!(payload, as_read, "byte for byte, and nothing around it");
         assert_eq!(super::facts(&payload).unwrap(), facts);
         assert_eq!(count(&payload), Some(3));
+        let alone = [facts[1].clone()];
+        let theirs = Written::Theirs(std::collections::BTreeMap::from([("zz", 70_000)]));
+        let as_read = codec::pack(&Group { first: Seq(8), at: Ts(9), events: vec![theirs] }).unwrap();
+        assert_eq!(pack(Seq(8), Ts(9), &alone).unwrap(), as_read);
         let known = [facts[0].clone(), facts[2].clone()];
         let whole = Group { first: Seq(7), at: Ts(9), events: known.iter().map(|fact| &fact.event).collect() };
         assert_eq!(pack(Seq(7), Ts(9), &known).unwrap(), codec::pack(&whole).unwrap());
@@ -288,6 +298,13 @@ mod tests {
         }
         assert_eq!(count(&[codec::VERSION, 0x83, 0xa1, b'e', 0xdc]), None);
         assert_eq!(count(b""), None);
+        for (map, n) in [(0x82, None), (0x83, Some(0)), (0x84, None), (0x93, None)] {
+            assert_eq!(count(&[codec::VERSION, map, 0xa1, b'e', 0x90]), n, "{map:x}");
+        }
+        let mut nothing = Vec::new();
+        write(&[], &Chain::default(), &mut nothing).unwrap();
+        let payload = codec::pack(&Group::<()> { first: Seq(0), at: Ts(0), events: Vec::new() }).unwrap();
+        assert_eq!((head(&nothing).unwrap().first, &nothing[HEAD..]), (Seq(0), payload.as_slice()));
     }
 
     /// A frame of one fact, and its payload.
@@ -335,6 +352,9 @@ mod tests {
             head(&bytes).map(|head| head.len)
         };
         assert_eq!((with(MAX_PAYLOAD as u32), with(MAX_PAYLOAD as u32 + 1)), (Some(MAX_PAYLOAD), None));
+        // Nothing is written that would not be read.
+        assert!(fits(MAX_PAYLOAD).is_ok());
+        assert!(matches!(fits(MAX_PAYLOAD + 1), Err(StoreError::Contradiction(_))));
     }
 
     #[test]
