@@ -61,9 +61,8 @@ pub mod cli;
 pub mod config;
 pub mod host;
 pub mod secret;
-pub mod shell;
-pub mod ui;
 
+pub use skydeck_console::{shell, ui};
 pub use skydeck_core::{domain, text};
 pub use skydeck_engine as engine;
 pub use skydeck_ipc as link;

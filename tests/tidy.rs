@@ -268,7 +268,7 @@ fn a_citation_that_leads_nowhere_would_be_noticed() {
 
 /// The readers of facts that name the events they know one by one: column of the table, and their files.
 const READERS: [(&str, &[&str]); 5] = [
-    ("bill's life", &["src/ui/panes/bill.rs", "src/cli/bills.rs"]),
+    ("bill's life", &["crates/console/src/ui/panes/bill.rs", "src/cli/bills.rs"]),
     ("past", &["crates/engine/src/past.rs"]),
     ("alerts", &["src/host/alerts/watch.rs"]),
     ("metrics", &["src/host/metrics.rs"]),

@@ -1,0 +1,102 @@
+//! What the model asks for, done: orders, questions, clipboard, title, bell, export, filters, the end.
+//!
+//! Invariant: nothing a server said reaches the terminal here except through [`skydeck_core::text`].
+
+use super::app::App;
+use super::console::Console;
+use super::export::{self, Style};
+use super::filters;
+use super::options::{Ended, Notify};
+use super::words::Words;
+use crate::ui::msg::{Effect, Export, Msg};
+use skydeck_core::text::{osc52, show};
+
+/// Bytes of a window title.
+const TITLE: usize = 200;
+
+impl<A: App> Console<A> {
+    /// Does one thing. What is known at once comes back; the rest comes as a message later.
+    pub(super) fn act(&mut self, effect: Effect) -> Option<Msg> {
+        match effect {
+            Effect::Submit(ticket, command) => self.engine.submit(ticket, command),
+            Effect::Ask(ticket, query) => self.engine.ask(ticket, query),
+            Effect::Copy(text) => Some(Msg::Done(self.copy(&text))),
+            Effect::Export(export) => {
+                self.export(export);
+                None
+            }
+            Effect::Title(title) => {
+                self.set_title(title);
+                None
+            }
+            Effect::Bell => {
+                match self.options.notify {
+                    Notify::Off => {}
+                    Notify::Bell => self.send(b"\x07"),
+                    Notify::Desktop => self.send(b"\x1b]9;Skydeck\x07"),
+                }
+                None
+            }
+            Effect::Suspend => self.suspend(),
+            Effect::Redraw => {
+                self.redraw();
+                None
+            }
+            Effect::SaveFilters(named) => {
+                self.keep_filters(named);
+                None
+            }
+            Effect::Quit => {
+                self.ended = self.ended.or(Some(Ended::Quit));
+                None
+            }
+        }
+    }
+
+    fn copy(&mut self, text: &str) -> Result<String, String> {
+        if !self.options.copy || !self.options.caps.xterm {
+            return Err(self.words.cannot_copy());
+        }
+        let sequence = osc52(text).map_err(|e| self.words.too_long(e.bytes))?;
+        self.send(sequence.as_bytes());
+        Ok(self.words.sent_to_clipboard(text.chars().count(), self.options.caps.through))
+    }
+
+    fn set_title(&mut self, title: String) {
+        if self.options.title && self.options.caps.xterm && title != self.title {
+            self.send(format!("\x1b]2;{}\x07", show(&title, TITLE)).as_bytes());
+            self.title = title;
+        }
+    }
+
+    fn export(&mut self, wanted: Export) {
+        let (link, words) = (self.engine.link(), self.words);
+        let (zone, now) = (self.options.zone.clone(), self.options.clock.now());
+        let style = Style { zone, chinese: words.chinese, causes: self.options.causes.clone(), now };
+        self.engine.task(async move { Msg::Done(export_to_file(link, wanted, style, words).await) });
+    }
+
+    fn keep_filters(&mut self, named: Vec<(String, String)>) {
+        let (Some(path), words) = (self.options.filters.clone(), self.words) else { return };
+        self.engine.task(async move {
+            let kept = tokio::task::spawn_blocking(move || filters::save(&path, &named)).await;
+            match kept {
+                Ok(Ok(())) => Msg::Done(Ok(words.filters_kept())),
+                Ok(Err(e)) => Msg::Done(Err(words.filters_not_kept(&e))),
+                Err(e) => Msg::Done(Err(words.filters_not_kept(&e.to_string()))),
+            }
+        });
+    }
+}
+
+async fn export_to_file(
+    link: std::sync::Arc<dyn skydeck_engine::api::Link>,
+    wanted: Export,
+    style: Style,
+    words: Words,
+) -> Result<String, String> {
+    let chinese = style.chinese;
+    let done = export::to_file(link, &wanted, style, |_| {}).await;
+    let done = done.map_err(|e| if chinese { e.zh() } else { e.to_string() })?;
+    Ok(words.exported(done.rows, &show(&done.path.to_string_lossy(), 1024).into_string()))
+}

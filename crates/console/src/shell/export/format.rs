@@ -1,0 +1,243 @@
+//! The four forms of an export.
+//!
+//! Invariant: CSV holds no formula, Markdown and HTML no live markup, JSON lines no raw control character; JSON alone
+//! keeps the server's text to the letter.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
+
+use super::Style;
+use super::row::{Field, Row, date};
+use crate::ui::Lang;
+use crate::ui::msg::ExportFormat;
+use skydeck_core::domain::erp_status::After;
+use skydeck_core::domain::ids::OpId;
+use skydeck_core::domain::operation_words;
+use skydeck_core::text::{csv_safe, hostile, html_safe, markdown_safe};
+
+type Out = Box<dyn Write + Send>;
+
+/// Tells spreadsheets that the file is UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Writes rows in one form.
+pub struct Writer {
+    form: Form,
+    fields: Vec<Field>,
+    style: Style,
+    rows: u64,
+    sums: BTreeMap<&'static str, u64>,
+}
+
+enum Form {
+    Csv(Box<csv::Writer<Out>>),
+    JsonLines(Out),
+    Markdown(Out),
+    Html(Out),
+}
+
+impl Writer {
+    /// Writes what stands before the rows.
+    pub fn begin(
+        format: ExportFormat,
+        mut out: Out,
+        fields: Vec<Field>,
+        filter: &str,
+        style: Style,
+    ) -> io::Result<Self> {
+        let form = match format {
+            ExportFormat::Csv => {
+                out.write_all(BOM)?;
+                let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+                csv.write_record(fields.iter().map(|f| csv_safe(f.heading(style.chinese))))?;
+                Form::Csv(Box::new(csv))
+            }
+            ExportFormat::JsonLines => Form::JsonLines(out),
+            ExportFormat::Markdown => {
+                out.write_all(about(filter, &style, markdown_safe).as_bytes())?;
+                let headings: Vec<String> = fields.iter().map(|f| markdown_safe(f.heading(style.chinese))).collect();
+                writeln!(out, "\n| {} |\n|{}", headings.join(" | "), " --- |".repeat(fields.len()))?;
+                Form::Markdown(out)
+            }
+            ExportFormat::Html => {
+                out.write_all(html_head(&fields, filter, &style).as_bytes())?;
+                Form::Html(out)
+            }
+        };
+        Ok(Self { form, fields, style, rows: 0, sums: BTreeMap::new() })
+    }
+
+    /// Rows so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Writes one bill.
+    pub fn row(&mut self, row: &Row) -> io::Result<()> {
+        self.rows += 1;
+        *self.sums.entry(row.outcome()).or_default() += 1;
+        match &mut self.form {
+            Form::Csv(csv) => {
+                let style = &self.style;
+                let value = |f: &Field| if style.chinese { for_people(row, f, style) } else { row.value(f) };
+                csv.write_record(self.fields.iter().map(|f| csv_safe(&value(f)))).map_err(Into::into)
+            }
+            Form::JsonLines(out) => writeln!(out, "{}", json_line(row, &self.fields)),
+            Form::Markdown(out) => {
+                let cells: Vec<String> =
+                    self.fields.iter().map(|f| markdown_safe(&for_people(row, f, &self.style))).collect();
+                writeln!(out, "| {} |", cells.join(" | "))
+            }
+            Form::Html(out) => {
+                let cells: String = self.fields.iter().fold(String::new(), |mut all, f| {
+                    let _ = write!(all, "<td>{}</td>", html_safe(&for_people(row, f, &self.style)));
+                    all
+                });
+                writeln!(out, "<tr class=\"{}\">{cells}</tr>", row.outcome())
+            }
+        }
+    }
+
+    /// Writes what stands after the rows; returns how many there were.
+    pub fn end(self) -> io::Result<u64> {
+        let sums: Vec<String> =
+            self.sums.iter().map(|(code, n)| format!("{} {n}", outcome_word(code, self.style.chinese))).collect();
+        let total = if self.style.chinese { format!("共 {} 张", self.rows) } else { format!("{} bills", self.rows) };
+        match self.form {
+            Form::Csv(csv) => csv.into_inner().map_err(|e| io::Error::other(e.to_string()))?.flush()?,
+            Form::JsonLines(mut out) => out.flush()?,
+            Form::Markdown(mut out) => {
+                writeln!(out, "\n{total}: {}", sums.join(" · "))?;
+                out.flush()?;
+            }
+            Form::Html(mut out) => {
+                writeln!(out, "</tbody></table><p class=\"sum\">{total}: {}</p></body></html>", sums.join(" · "))?;
+                out.flush()?;
+            }
+        }
+        Ok(self.rows)
+    }
+}
+
+/// A value as people read it: in the language of the list, and where an operation has a word of its own, that one.
+fn for_people(row: &Row, field: &Field, style: &Style) -> String {
+    let (bill, slot) = (&row.bill, row.bill.state.slot());
+    match field {
+        Field::Outcome if !style.chinese => row.word().to_owned(),
+        Field::Outcome if bill.untold => outcome_word(row.outcome(), true).to_owned(),
+        Field::Outcome => crate::ui::slot_in_full(Lang::Zh, &bill.key.op, slot).to_owned(),
+        Field::Cause if style.chinese => match row.value(field) {
+            none if none.is_empty() => none,
+            group => crate::ui::group_word(&style.causes, Lang::Zh, slot, &group),
+        },
+        Field::StatusBy if style.chinese => After::of(bill).ground.zh().to_owned(),
+        field => row.value(field),
+    }
+}
+
+/// One object a line. Characters that could drive a terminal are escaped, which loses nothing.
+fn json_line(row: &Row, fields: &[Field]) -> String {
+    let mut object = Map::new();
+    for field in fields {
+        if matches!(field, Field::Column(..) | Field::Columns | Field::Operation) {
+            continue;
+        }
+        let value = row.value(field);
+        let value = match field {
+            Field::Attempts => Value::from(row.bill.attempts),
+            Field::Code => value.parse::<i64>().map_or(Value::Null, Value::from),
+            Field::Cause
+            | Field::Message
+            | Field::OpenSince
+            | Field::Status
+            | Field::StatusAt
+            | Field::AuditedErp
+            | Field::ModifiedErp
+                if value.is_empty() =>
+            {
+                Value::Null
+            }
+            _ => Value::from(value),
+        };
+        object.insert(field.key().to_owned(), value);
+    }
+    object.insert("operation".to_owned(), Value::from(row.operation()));
+    if row.word() != row.outcome() {
+        object.insert("word".to_owned(), Value::from(row.word()));
+    }
+    let columns: Map<String, Value> = row.columns().map(|(name, value)| (name, Value::from(value))).collect();
+    object.insert("columns".to_owned(), Value::Object(columns));
+    escape_hostile(&Value::Object(object).to_string())
+}
+
+fn escape_hostile(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if hostile(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn about(filter: &str, style: &Style, safe: fn(&str) -> String) -> String {
+    let when = date(style.now, &style.zone);
+    let zone = style.zone.name();
+    let filter = if filter.is_empty() { "-".to_owned() } else { safe(filter) };
+    if style.chinese {
+        format!("# Skydeck 单据清单\n\n生成时间 {when}（{zone}） · 过滤 {filter}\n")
+    } else {
+        format!("# Skydeck bills\n\nwritten {when} ({zone}) · filter {filter}\n")
+    }
+}
+
+fn outcome_word(code: &'static str, chinese: bool) -> &'static str {
+    let (audit, any) = (operation_words::words(&OpId::default()), operation_words::of_any());
+    match code {
+        _ if !chinese => code,
+        "audited" => audit.zh.done,
+        "already_audited" => audit.zh.already,
+        "done" => any.zh.done,
+        "already" => any.zh.already,
+        "skipped" => "跳过",
+        "failed" => "失败",
+        "unknown" => "结果未知",
+        "waiting" => "待处理",
+        "not_reached" => "未轮到",
+        "not_approved" => "未批准",
+        other => other,
+    }
+}
+
+/// A page of its own: no script, nothing loaded, readable on paper.
+const CSS: &str = "body{font:14px/1.5 system-ui,'Microsoft YaHei',sans-serif;margin:2em}table{border-collapse:collapse}\
+th,td{border:1px solid #ccc;padding:.2em .6em;text-align:left;vertical-align:top}th{background:#eee;position:sticky;top:0}\
+td{overflow-wrap:anywhere}.failed td:nth-child(3){color:#a00;font-weight:bold}.unknown td:nth-child(3){color:#850;font-weight:bold}\
+.sum{font-weight:bold}";
+
+fn html_head(fields: &[Field], filter: &str, style: &Style) -> String {
+    let lang = if style.chinese { "zh-CN" } else { "en" };
+    let title = if style.chinese { "Skydeck 单据清单" } else { "Skydeck bills" };
+    let (written, filtered) = if style.chinese { ("生成时间", "过滤") } else { ("written", "filter") };
+    let when = date(style.now, &style.zone);
+    let zone = style.zone.name();
+    let filter = if filter.is_empty() { "-".to_owned() } else { html_safe(filter) };
+    let headings: String = fields.iter().fold(String::new(), |mut all, f| {
+        let _ = write!(all, "<th>{}</th>", html_safe(f.heading(style.chinese)));
+        all
+    });
+    format!(
+        "<!doctype html>\n<html lang=\"{lang}\"><head><meta charset=\"utf-8\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
+         <title>{title}</title><style>{CSS}</style></head>\n<body><h1>{title}</h1>\
+         <p>{written} {when} ({zone}) · {filtered} {filter}</p>\n\
+         <table><thead><tr>{headings}</tr></thead><tbody>\n"
+    )
+}

@@ -1,0 +1,237 @@
+//! All texts, in two languages. A text that is missing in one of them does not compile.
+//!
+//! Invariant: the same places to fill stand in both languages.
+
+use super::config::Lang;
+
+pub mod en;
+pub mod zh;
+
+/// Declares the texts once; both languages must give each.
+macro_rules! texts {
+    ($($name:ident)*) => {
+        /// The texts of one language; `{}` are places to fill.
+        #[derive(Debug)]
+        pub(crate) struct Texts {
+            $(pub $name: &'static str,)*
+        }
+
+        #[cfg(test)]
+        impl Texts {
+            fn all(&self) -> Vec<(&'static str, &'static str)> {
+                vec![$((stringify!($name), self.$name),)*]
+            }
+        }
+    };
+}
+
+texts! {
+    accepted account_set advice_decide advice_draft advice_none advice_skipped advice_unknown all_marked
+    all_unresolved approve_hint approved approved_reading bad_date bad_day
+    absent bad_number bill_none bill_none_2 bill_unknown bills body_cut breaker breaker_off breaker_on breaker_open by_status call cannot_read
+    carried carried_over unchanged probes ev_probe changed col_advice col_age col_attempts col_by col_count col_day col_kind col_message col_next col_no
+    col_oldest col_open col_org col_plan col_reason col_result col_state col_took col_trend close_it col_what col_when col_who
+    collecting_started compare_cut compare_newer compare_newly compare_none compare_nothing compare_older compare_open compare_other
+    compare_passing compare_same compare_still compare_title compare_unjudged concurrency confirm_count confirm_do confirm_env confirm_locked by_nobody by_nobody_known confirm_nothing confirm_read confirm_record
+    confirm_title confirm_yes count count_none counted_first
+    counting decline_short decline_what declined due_in eligible engine_gone environment erp_clock eta ev_approved ev_deferred
+    ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_refused_all_the_same ev_rejected ev_reopened ev_resolved ev_run_opened ev_settled
+    ev_tried ev_tried_rev ev_verified export_run export_ledger export_history path_hint export_filter export_title exporting failed failed_short fate_out
+    fate_read fate_tried fate_verified filter_do filter_empty filter_empty_2 filter_label filter_name filter_recall
+    filter_save filter_saved flag_answers flag_hint flag_stripped flags_short flags_title flags_what form_cancel form_change
+    form_do form_next format found frozen frozen_set group_empty group_of hash hazards hazards_n health
+    help_close help_filter help_filter_1 help_filter_2 help_more help_outcome_1 help_outcome_2 help_outcome_3
+    help_outcome_3_other help_outcome_6 help_outcome_4 help_outcome_5 help_outcomes help_prefix help_title history_none history_none_2 jump_date jump_oldest jump_title jump_what keys kind_fresh kind_range
+    kind_retry kind_verify last_run latency latency_none latency_reads ledger_none ledger_none_2 left_waiting lock_short locked
+    log_line log_none mark mark_none marked_fewer matched meaning modified more_groups n_due n_flying n_marked not_reached not_reached_short name next next_none no_answer no_decline
+    no_default no_later no_run no_run_of_plan no_run_further not_now not_here not_read_only notices_none notices_title numbers numbers_hint odd_answer
+    older_left_out oldest open operation pace pace_set pace_title palette_none palette_title paste_cut paste_too_long path path_wanted pause_breaker
+    pause_canary pause_operator pause_stopped pause_store pause_unreachable pausing per_min per_minute per_s place
+    plan plan_broken plan_never plans_none plans_none_2 policy policy_batch policy_no_submit policy_overlap
+    policy_submit policy_sweep production queue_awaiting queue_collecting queue_none queue_none_2 queue_nothing
+    quit_busy quit_busy_2 quit_idle quit_title quote_open quote_close read_only always_read_only held range_of reading reason reason_hint
+    reason_wanted recent_failures refused refused_busy refused_not_confirmed refused_nothing refused_read_only
+    refused_role second_person second_hint consented refused_store reloading remedy remedy_hint remedy_alone request resolve_title resolved resolved_before response results_empty results_pruned quicker results_none results_none_2
+    resume_short resume_title resume_what resume_what_2 resuming retry_at retry_busy retry_do retry_nothing retry_title
+    retry_what revision revision_lost revision_newest revision_newest_is revision_original revision_original_is
+    revision_which run run_awaiting run_cancelled run_clean run_collect_failed run_collecting run_declined
+    run_empty run_failed run_interrupted run_paused run_settling run_skipped run_some_skipped run_stopped run_unknown run_with_title run_working
+    said_by_0_1_0 scan_stopped scanning server_time server_time_ahead session set since since_hint skipped skipped_short slowed slowed_held status status_a status_b status_c status_d
+    status_answer status_as_found status_before status_before_call status_gone status_open status_read status_when_read
+    status_other status_z step_audit step_fetch step_n step_operate step_push step_save step_send step_submit step_verify stop_title stop_what stop_what_2
+    stopping submitted_first sum sweep sweep_hint thaw_short too_small trying unknown untold nothing_read untold_sum unknown_old unknown_short unlock_title unlock_what
+    unlocked until until_hint unresolved_n verified verify_title verify_do verify_nothing verify_what waiting waiting_short waved which
+    will_call will_verify
+    write
+}
+
+/// Names of skips and of ways of not knowing, as groups of the ledger have them.
+pub(crate) const GROUPS: [&str; 32] = [
+    "draft",
+    "created",
+    "reaudit",
+    "other_status",
+    "changed",
+    "gone",
+    "missing",
+    "held",
+    "excluded",
+    "not_reached",
+    "quarantined",
+    "unknown_elsewhere",
+    "timed_out",
+    "broken",
+    "http_status",
+    "unreadable",
+    "too_large",
+    "redirected",
+    "not_named",
+    "wrong_ids",
+    "session_lost",
+    "server_fault",
+    "process_died",
+    "store_failed",
+    "changed_since",
+    "gone_since",
+    "differs",
+    "partly",
+    "contradicted",
+    "key_not_honoured",
+    "many",
+    "absent",
+];
+
+impl Lang {
+    /// Word of a skip or of a way of not knowing; `None` for a cause of a failure.
+    pub fn group(self, name: &str) -> Option<&'static str> {
+        match self {
+            Self::Zh => zh::group(name),
+            Self::En => en::group(name),
+        }
+    }
+
+    /// Who acts.
+    pub(crate) fn who(self, name: &str) -> &'static str {
+        match self {
+            Self::Zh => zh::who(name),
+            Self::En => en::who(name),
+        }
+    }
+
+    /// A role.
+    pub(crate) fn role(self, role: skydeck_core::domain::access::Role) -> &'static str {
+        use skydeck_core::domain::access::Role;
+        match (self, role) {
+            (Self::Zh, Role::Viewer) => "查看",
+            (Self::Zh, Role::Operator) => "操作",
+            (Self::Zh, Role::Approver) => "批准",
+            (Self::En, role) => role.name(),
+        }
+    }
+
+    /// How a client signs in.
+    pub fn sign_in(self, how: &str) -> String {
+        match (self, how) {
+            (Self::Zh, "signed headers") => "签名方式".to_owned(),
+            (Self::Zh, "app secret") => "应用密钥".to_owned(),
+            (Self::Zh, "app signature") => "应用签名".to_owned(),
+            (Self::Zh, "password") => "密码".to_owned(),
+            (_, how) => how.to_owned(),
+        }
+    }
+
+    /// Where a session stands, as the client tells it: how it signs in, and what came of it.
+    pub(crate) fn session(self, said: &str) -> String {
+        let Some((how, state)) = said.split_once(": ").filter(|_| self == Self::Zh) else { return said.to_owned() };
+        let state = match state {
+            "accepted" => "正常".to_owned(),
+            "not proven yet" => "尚未验证".to_owned(),
+            "not signed in" => "未登录".to_owned(),
+            other => match (other.strip_prefix("signed in as "), other.strip_prefix("refused: ")) {
+                (Some(user), _) => format!("已登录（{user}）"),
+                (None, Some(why)) => format!("被拒绝：“{why}”"),
+                (None, None) => other.to_owned(),
+            },
+        };
+        format!("{}：{state}", self.sign_in(how))
+    }
+
+    /// A verb of the action log.
+    pub fn verb(self, name: &str) -> Option<&'static str> {
+        match self {
+            Self::Zh => zh::verb(name),
+            Self::En => en::verb(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_have_the_same_places_to_fill_and_nothing_is_empty() {
+        for ((name, en), (_, zh)) in Lang::En.texts().all().into_iter().zip(Lang::Zh.texts().all()) {
+            assert!(!en.is_empty() && !zh.is_empty(), "{name}");
+            assert_eq!(en.matches("{}").count(), zh.matches("{}").count(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_told_in_chinese_with_the_servers_own_words_quoted() {
+        for (said, zh) in [
+            ("signed headers: accepted", "签名方式：正常"),
+            ("signed headers: not proven yet", "签名方式：尚未验证"),
+            ("app secret: not signed in", "应用密钥：未登录"),
+            ("password: signed in as wang.li", "密码：已登录（wang.li）"),
+            ("app signature: refused: user: locked", "应用签名：被拒绝：“user: locked”"),
+        ] {
+            assert_eq!((Lang::Zh.session(said).as_str(), Lang::En.session(said).as_str()), (zh, said));
+        }
+    }
+
+    #[test]
+    fn every_skip_and_way_of_not_knowing_has_a_word() {
+        use skydeck_core::domain::bill::{Skip, Status, UnknownWhy as U};
+        let skips = [
+            Skip::Draft,
+            Skip::Created,
+            Skip::Reaudit,
+            Skip::OtherStatus(String::new()),
+            Skip::Changed,
+            Skip::Gone,
+            Skip::Missing,
+            Skip::Held(String::new()),
+            Skip::Excluded,
+            Skip::NotReached,
+            Skip::Quarantined,
+            Skip::UnknownElsewhere,
+            Skip::Differs,
+            Skip::Partly,
+        ];
+        let unknowns = [
+            U::TimedOut,
+            U::Broken,
+            U::HttpStatus(500),
+            U::Unreadable,
+            U::TooLarge,
+            U::Redirected,
+            U::NotNamed,
+            U::WrongIds,
+            U::SessionLost,
+            U::ServerFault,
+            U::ProcessDied,
+            U::StoreFailed,
+            U::ChangedSince(Status::Draft),
+            U::GoneSince,
+            U::Contradicted,
+            U::KeyNotHonoured,
+            U::Many,
+            U::Absent,
+        ];
+        for word in skips.iter().map(Skip::word).chain(unknowns.iter().map(U::word)) {
+            assert!(GROUPS.contains(&word), "{word}");
+        }
+        assert!(GROUPS.iter().all(|name| Lang::En.group(name).is_some() && Lang::Zh.group(name).is_some()));
+    }
+}

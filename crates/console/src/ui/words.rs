@@ -1,0 +1,497 @@
+//! Outcomes, states, causes and refusals as glyph, word and role.
+//!
+//! Invariant: every text that came from outside goes through [`shown`] here, before any cell.
+
+use std::time::Duration;
+
+use skydeck_core::domain::bill::{BillState, Outcome, Skip, Slot, Status, UnknownWhy};
+use skydeck_core::domain::cause::{Cause, CauseTable};
+use skydeck_core::domain::command::Refusal;
+use skydeck_core::domain::ids::{OpId, PlanId};
+use skydeck_core::domain::operation_words::{self as names, Tongue, Words};
+use skydeck_core::domain::reason::Reason;
+use skydeck_core::domain::run::{
+    BillRow, Collected, PauseWhy, Probe, Revision, RunEnd, RunHead, RunKind, RunRow, RunState, Tally,
+};
+use skydeck_core::domain::step::Step;
+
+use super::cells::Glyphs;
+use super::config::Lang;
+use super::format::{self, fill};
+use super::keymap::Action;
+use super::model::Model;
+use super::skin::Role;
+pub(crate) use super::sum::{bar, sum};
+
+/// Which revision of a plan, in a word.
+pub(crate) fn revision(lang: Lang, revision: Revision) -> &'static str {
+    match revision {
+        Revision::Newest => lang.texts().revision_newest,
+        Revision::Original => lang.texts().revision_original,
+    }
+}
+
+/// What people call a plan; its id where the terminal would show the name as a row of question marks.
+pub(crate) fn plan_name(model: &Model, id: &PlanId, name: &str) -> String {
+    shown(if model.unicode || name.is_ascii() { name } else { id.as_str() })
+}
+
+/// Outside text, safe and on one line; at most 1 kB of it.
+pub(crate) fn shown(raw: &str) -> String {
+    skydeck_core::text::show(raw, 1024).as_str().to_owned()
+}
+
+/// Role of a column of the sum line.
+pub(crate) fn role(slot: Slot) -> Role {
+    match slot {
+        Slot::Waiting | Slot::NotReached => Role::Waiting,
+        Slot::Done => Role::Ok,
+        Slot::Already => Role::Already,
+        Slot::Skipped => Role::Skipped,
+        Slot::Failed => Role::Failed,
+        Slot::Unknown => Role::Unknown,
+    }
+}
+
+/// Sign of a column of the sum line.
+pub(crate) fn glyph(slot: Slot, glyphs: &Glyphs) -> &'static str {
+    match (slot, glyphs.ascii) {
+        (Slot::Waiting, false) => "·",
+        (Slot::Waiting, true) => ".",
+        (Slot::Done, false) => "✓",
+        (Slot::Done, true) => "+",
+        (Slot::Already, _) => "=",
+        (Slot::Skipped, _) => "-",
+        (Slot::Failed, false) => "✗",
+        (Slot::Failed, true) => "x",
+        (Slot::Unknown, _) => "?",
+        (Slot::NotReached, false) => "○",
+        (Slot::NotReached, true) => "o",
+    }
+}
+
+/// An operation's words in the operator's language.
+pub(super) fn tongue(lang: Lang, words: &'static Words) -> &'static Tongue {
+    match lang {
+        Lang::Zh => &words.zh,
+        Lang::En => &words.en,
+    }
+}
+
+/// What an operation is called, safe to show.
+pub(crate) fn operation(op: &OpId) -> String {
+    shown(names::name(op))
+}
+
+/// The question before an approval: what is done to how many.
+pub(crate) fn deed(lang: Lang, op: &OpId, n: &str) -> String {
+    shown(&match lang {
+        Lang::Zh => names::deed_zh(op, n),
+        Lang::En => names::deed_en(op, n),
+    })
+}
+
+/// Nothing of what was collected can be done.
+pub(crate) fn none_of(lang: Lang, op: &OpId, n: &str) -> String {
+    shown(&match lang {
+        Lang::Zh => names::none_zh(op, n),
+        Lang::En => names::none_en(op, n),
+    })
+}
+
+/// For how many the call will be made; which one, where it is not Audit.
+pub(crate) fn will_call(lang: Lang, op: &OpId, n: &str) -> String {
+    match lang {
+        _ if op.is_audit() => fill(lang.texts().will_call, &[n]),
+        Lang::Zh => format!("将对 {n} 单调用 {}", operation(op)),
+        Lang::En => format!("{} will be called for {n}", operation(op)),
+    }
+}
+
+/// The outcomes that an operation names, for help: done, and done before.
+pub(crate) fn help_outcomes(lang: Lang, op: &OpId) -> [String; 2] {
+    let (t, words) = (lang.texts(), tongue(lang, names::words(op)));
+    [fill(t.help_outcome_1, &[words.done]), fill(t.help_outcome_2, &[words.already_list, words.done])]
+}
+
+/// Width of the column that says where bills stand: of other operations than Audit, or some of them not reached.
+pub(crate) fn state_width(lang: Lang, others: bool, not_reached: bool) -> u16 {
+    match (lang, others, not_reached) {
+        (Lang::Zh, true, _) => 12,
+        (Lang::En, _, true) => 13,
+        (Lang::En, true, false) => 11,
+        (Lang::Zh, false, _) | (Lang::En, false, false) => 10,
+    }
+}
+
+/// The same for the bills of one run.
+pub(crate) fn state_width_of(lang: Lang, row: &RunRow) -> u16 {
+    state_width(lang, !row.head.op.is_audit(), row.tally.not_reached > 0)
+}
+
+/// Where a bill of an operation stands, in a word for lists.
+pub(crate) fn slot(lang: Lang, op: &OpId, slot: Slot) -> &'static str {
+    column(lang, tongue(lang, names::words(op)), slot)
+}
+
+/// The same for bills of several operations.
+pub(crate) fn general(lang: Lang, slot: Slot) -> &'static str {
+    column(lang, tongue(lang, names::of_any()), slot)
+}
+
+/// The same in full, for a sentence of its own.
+pub(crate) fn slot_in_full(lang: Lang, op: &OpId, slot: Slot) -> &'static str {
+    match slot {
+        Slot::Already if !op.is_audit() => tongue(lang, names::words(op)).already,
+        slot => self::slot(lang, op, slot),
+    }
+}
+
+/// A column of the sum line in a word for lists.
+pub(super) fn column(lang: Lang, words: &'static Tongue, slot: Slot) -> &'static str {
+    let t = lang.texts();
+    match slot {
+        Slot::Waiting => t.waiting,
+        Slot::Done => words.done,
+        Slot::Already => words.already_list,
+        Slot::Skipped => t.skipped,
+        Slot::Failed => t.failed,
+        Slot::Unknown => t.unknown,
+        Slot::NotReached => t.not_reached,
+    }
+}
+
+/// Label of a cause.
+pub(crate) fn cause(causes: &CauseTable, lang: Lang, cause: &Cause) -> String {
+    match (causes.info(cause), lang) {
+        (Some(info), Lang::Zh) => info.zh.clone(),
+        (Some(info), Lang::En) => info.en.clone(),
+        (None, _) => shown(cause.as_str()),
+    }
+}
+
+/// Label of the cause of a failed bill.
+pub(super) fn failed(causes: &CauseTable, lang: Lang, of: &Cause) -> String {
+    cause(causes, lang, causes.info_failed(of).map_or(of, |info| &info.cause))
+}
+
+/// Label of a ledger group.
+pub(crate) fn group(causes: &CauseTable, lang: Lang, slot: Slot, name: &str) -> String {
+    let word = lang.group(name);
+    match (slot, word) {
+        (Slot::Failed, _) => failed(causes, lang, &Cause::new(name)),
+        (_, None) => cause(causes, lang, &Cause::new(name)),
+        (_, Some(word)) => word.to_owned(),
+    }
+}
+
+/// Advice for a ledger group and who acts.
+pub(crate) fn advice(model: &Model, slot: Slot, name: &str) -> (String, String) {
+    let t = model.t();
+    match slot {
+        Slot::Failed => match (model.causes.info_failed(&Cause::new(name)), model.lang) {
+            (Some(i), Lang::Zh) => (i.advice_zh.clone(), model.lang.who(&i.who).to_owned()),
+            (Some(i), Lang::En) => (i.advice_en.clone(), model.lang.who(&i.who).to_owned()),
+            (None, _) => (t.advice_none.to_owned(), model.lang.who("operator").to_owned()),
+        },
+        Slot::Unknown if matches!(name, "changed_since" | "gone_since") => {
+            (t.advice_decide.to_owned(), model.lang.who("operator").to_owned())
+        }
+        Slot::Unknown => (t.advice_unknown.to_owned(), model.lang.who("operator").to_owned()),
+        _ if matches!(name, "draft" | "created") => (t.advice_draft.to_owned(), model.lang.who("owner").to_owned()),
+        _ => (t.advice_skipped.to_owned(), model.lang.who("operator").to_owned()),
+    }
+}
+
+/// A step of an operation. 0.1.0 wrote the call of every operation down as `audit`.
+pub fn step(lang: Lang, op: &OpId, step: Step) -> String {
+    let t = lang.texts();
+    match step {
+        Step::Audit | Step::Operate if !op.is_audit() => match lang {
+            Lang::Zh => shown(&names::call_zh(op)),
+            Lang::En => shown(names::call_en(op)),
+        },
+        Step::Fetch => t.step_fetch.to_owned(),
+        Step::Submit => t.step_submit.to_owned(),
+        Step::Audit => t.step_audit.to_owned(),
+        Step::Verify => t.step_verify.to_owned(),
+        Step::Operate => t.step_operate.to_owned(),
+        Step::Save => t.step_save.to_owned(),
+        Step::Push => t.step_push.to_owned(),
+        Step::Send => t.step_send.to_owned(),
+    }
+}
+
+/// The same for a narrow column.
+fn short_step(lang: Lang, op: &OpId, s: Step) -> String {
+    match (lang, s) {
+        (Lang::Zh, Step::Audit | Step::Operate) if !op.is_audit() => shown(names::call_zh_short(op)),
+        _ => step(lang, op, s),
+    }
+}
+
+/// A document status.
+pub(crate) fn status(lang: Lang, status: &Status) -> &'static str {
+    let t = lang.texts();
+    match status {
+        Status::Draft => t.status_z,
+        Status::Created => t.status_a,
+        Status::Submitted => t.status_b,
+        Status::Audited => t.status_c,
+        Status::Reaudit => t.status_d,
+        Status::Other(_) => t.status_other,
+    }
+}
+
+/// A bill's state: sign, word, role.
+pub(crate) fn state(model: &Model, op: &OpId, state: &BillState) -> (&'static str, &'static str, Role) {
+    let t = model.t();
+    let ascii = model.glyphs.ascii;
+    match state {
+        BillState::Trying { .. } => (if ascii { ">" } else { "▸" }, t.trying, Role::Accent),
+        BillState::RetryAt { .. } => (if ascii { "~" } else { "↻" }, t.retry_at, Role::Warning),
+        other => {
+            let s = other.slot();
+            (glyph(s, model.glyphs), slot(model.lang, op, s), role(s))
+        }
+    }
+}
+
+/// A bill's state in the run it is listed for: sign, word, role.
+pub(crate) fn row_state(model: &Model, row: &BillRow) -> (&'static str, &'static str, Role) {
+    if row.untold { ("-", model.t().untold, Role::Dim) } else { state(model, &row.key.op, &row.state) }
+}
+
+/// Short reason of a state: the cause, the skip, the way of not knowing.
+pub(crate) fn reason(causes: &CauseTable, lang: Lang, op: &OpId, state: &BillState) -> String {
+    let t = lang.texts();
+    match state {
+        // Of what was not reached the column says all there is.
+        BillState::Waiting | BillState::Settled(Outcome::Skipped(Skip::NotReached)) => String::new(),
+        BillState::Trying { step: s, attempt, .. } => {
+            fill(t.step_n, &[&short_step(lang, op, *s), &attempt.to_string()])
+        }
+        BillState::RetryAt { cause: c, .. } => cause(causes, lang, c),
+        BillState::Settled(outcome) => outcome_reason(causes, lang, op, outcome),
+    }
+}
+
+/// Short reason of an outcome.
+pub(crate) fn outcome_reason(causes: &CauseTable, lang: Lang, op: &OpId, outcome: &Outcome) -> String {
+    let t = lang.texts();
+    match outcome {
+        Outcome::Done { verified: true } => t.verified.to_owned(),
+        Outcome::Done { verified: false } => String::new(),
+        Outcome::Already { by: Some(by), .. } => shown(by),
+        Outcome::Already { by: None, .. } => if op.is_audit() { t.by_nobody } else { t.by_nobody_known }.to_owned(),
+        Outcome::Skipped(why) => skip(lang, why),
+        Outcome::Failed(f) => failed(causes, lang, &f.cause),
+        Outcome::Unknown(u) => unknown(lang, &u.why),
+    }
+}
+
+fn skip(lang: Lang, why: &Skip) -> String {
+    let word = lang.group(why.word()).unwrap_or(why.word());
+    match why {
+        Skip::OtherStatus(code) | Skip::Held(code) => format!("{word} {}", shown(code)),
+        _ => word.to_owned(),
+    }
+}
+
+fn unknown(lang: Lang, why: &UnknownWhy) -> String {
+    let word = lang.group(why.word()).unwrap_or(why.word());
+    match why {
+        UnknownWhy::HttpStatus(code) => format!("{word} {code}"),
+        UnknownWhy::ChangedSince(s) => format!("{word} {}", shown(s.code())),
+        _ => word.to_owned(),
+    }
+}
+
+/// The server's (or the transport's) message about a bill.
+pub(crate) fn message(state: &BillState) -> &str {
+    match state {
+        BillState::RetryAt { failure: Some(f), .. } => &f.message,
+        BillState::Settled(Outcome::Failed(f)) => &f.message,
+        BillState::Settled(Outcome::Unknown(u)) => &u.detail,
+        BillState::RetryAt { failure: None, .. }
+        | BillState::Waiting
+        | BillState::Trying { .. }
+        | BillState::Settled(Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Skipped(_)) => "",
+    }
+}
+
+/// Kind of a run.
+pub(crate) fn kind(lang: Lang, kind: RunKind) -> &'static str {
+    let t = lang.texts();
+    match kind {
+        RunKind::Fresh => t.kind_fresh,
+        RunKind::Retry => t.kind_retry,
+        RunKind::Verify => t.kind_verify,
+    }
+}
+
+/// Kind of a run; of one that a person cut, that it is a range.
+pub(crate) fn kind_of(lang: Lang, head: &RunHead) -> &'static str {
+    match (head.kind, &head.range) {
+        (RunKind::Fresh, Some(_)) => lang.texts().kind_range,
+        (kind, _) => self::kind(lang, kind),
+    }
+}
+
+/// What a run was cut to, safe to show; empty where nothing was cut.
+pub(crate) fn range(lang: Lang, head: &RunHead) -> String {
+    let said = head.range.as_ref().map(|range| match lang {
+        Lang::Zh => range.zh(),
+        Lang::En => range.en(),
+    });
+    shown(&said.unwrap_or_default())
+}
+
+/// A run's state in a word. It speaks of that run alone: what other runs left is not in its sum.
+pub fn run_word(lang: Lang, state: &RunState, tally: &Tally) -> &'static str {
+    let t = lang.texts();
+    match state {
+        RunState::Collecting => t.run_collecting,
+        RunState::AwaitingApproval => t.run_awaiting,
+        RunState::Working => t.run_working,
+        RunState::Settling => t.run_settling,
+        RunState::Paused(_) => t.run_paused,
+        RunState::Interrupted => t.run_interrupted,
+        RunState::Closed(RunEnd::Completed) if tally.unknown > 0 => t.run_unknown,
+        RunState::Closed(RunEnd::Completed) if tally.failed > 0 => t.run_failed,
+        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 && tally.skipped == tally.found => t.run_skipped,
+        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 => t.run_some_skipped,
+        RunState::Closed(RunEnd::Completed) => t.run_clean,
+        RunState::Closed(RunEnd::Empty) => t.run_empty,
+        RunState::Closed(RunEnd::Cancelled) => t.run_cancelled,
+        RunState::Closed(RunEnd::Declined) => t.run_declined,
+        RunState::Closed(RunEnd::Stopped(_)) => t.run_stopped,
+        RunState::Closed(RunEnd::CollectFailed(_)) => t.run_collect_failed,
+    }
+}
+
+/// A run's state: sign, word, role, and the reason in full where there is one.
+pub(crate) fn run_state(model: &Model, state: &RunState, tally: &Tally) -> (&'static str, &'static str, Role, String) {
+    let a = model.glyphs.ascii;
+    let (sign, role) = match state {
+        RunState::Collecting | RunState::Working => (if a { ">" } else { "▸" }, Role::Accent),
+        RunState::AwaitingApproval | RunState::Paused(_) | RunState::Interrupted => ("!", Role::Warning),
+        RunState::Settling => (if a { "~" } else { "↻" }, Role::Unknown),
+        RunState::Closed(RunEnd::Completed) if tally.unknown > 0 => ("?", Role::Unknown),
+        RunState::Closed(RunEnd::Completed) if tally.failed > 0 => (glyph(Slot::Failed, model.glyphs), Role::Failed),
+        // Bills that were skipped are not done: no tick for that.
+        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 => (glyph(Slot::Skipped, model.glyphs), Role::Skipped),
+        RunState::Closed(RunEnd::Completed) => (glyph(Slot::Done, model.glyphs), Role::Ok),
+        RunState::Closed(RunEnd::Empty) => (if a { "." } else { "·" }, Role::Dim),
+        RunState::Closed(RunEnd::Cancelled | RunEnd::Declined) => ("-", Role::Skipped),
+        RunState::Closed(RunEnd::Stopped(_)) => ("!", Role::Failed),
+        RunState::Closed(RunEnd::CollectFailed(_)) => (glyph(Slot::Failed, model.glyphs), Role::Failed),
+    };
+    let why = match state {
+        RunState::Paused(why) => pause(model, why),
+        RunState::Closed(end) => end.reason().map(|why| reason_words(model, why)).unwrap_or_default(),
+        RunState::Collecting
+        | RunState::AwaitingApproval
+        | RunState::Working
+        | RunState::Settling
+        | RunState::Interrupted => String::new(),
+    };
+    (sign, run_word(model.lang, state, tally), role, why)
+}
+
+/// A reason in the operator's language, safe to show.
+pub(crate) fn reason_words(model: &Model, why: &Reason) -> String {
+    let label = |c: &Cause| cause(&model.causes, model.lang, c);
+    shown(&match model.lang {
+        Lang::En => why.en_with(&label),
+        Lang::Zh => why.zh_with(&label),
+    })
+}
+
+/// Why a run paused.
+pub(crate) fn pause(model: &Model, why: &PauseWhy) -> String {
+    let t = model.t();
+    let said = why.reason().map(|why| reason_words(model, why)).unwrap_or_default();
+    match why {
+        PauseWhy::Operator => t.pause_operator.to_owned(),
+        PauseWhy::Breaker(_) => fill(t.pause_breaker, &[&said]),
+        PauseWhy::Stopped(_) => fill(t.pause_stopped, &[&said]),
+        // What 0.1.0 wrote does not say of itself what it is about.
+        PauseWhy::Unreachable(Reason::Legacy { .. }) => fill(t.pause_unreachable, &[&said]),
+        PauseWhy::Store(Reason::Legacy { .. }) => fill(t.pause_store, &[&said]),
+        PauseWhy::Canary(Reason::Legacy { .. }) => fill(t.pause_canary, &[&said]),
+        PauseWhy::Unreachable(_) | PauseWhy::Store(_) | PauseWhy::Canary(_) => said,
+    }
+}
+
+/// How many unresolved bills a run left as they are because nothing about them changed, and what calls them.
+pub fn carried_over(lang: Lang, row: &RunRow) -> Option<String> {
+    let left = row.collected.as_ref()?.unchanged.as_ref()?;
+    Some(fill(lang.texts().unchanged, &[&format::count(left.bills)]))
+}
+
+/// Bills of a run that are called although nothing about them changed, and why.
+pub fn probes(causes: &CauseTable, lang: Lang, collected: &Collected) -> Option<String> {
+    let one = |probe: &Probe| format!("{} ({})", shown(&probe.no), failed(causes, lang, &probe.cause));
+    let all: Vec<String> = collected.probes.iter().map(one).collect();
+    (!all.is_empty()).then(|| fill(lang.texts().probes, &[&all.join(", ")]))
+}
+
+/// The sum line of a run. Nothing is told of the bills of one that closed without anybody approving it.
+pub(crate) fn sum_of(model: &Model, row: &RunRow, max: u16) -> Vec<(Role, String)> {
+    if row.is_untold() && row.tally.found > 0 {
+        let t = model.t();
+        let found = format!("{} {}", t.found, format::count(row.tally.found));
+        let words = model.glyphs.clip(t.untold_sum, usize::from(max).saturating_sub(model.glyphs.width(&found) + 2));
+        return vec![(Role::Title, found), (Role::Dim, format!("  {words}"))];
+    }
+    if row.has_read_nothing() {
+        return vec![(Role::Dim, model.glyphs.clip(model.t().nothing_read, usize::from(max)))];
+    }
+    sum(model, row, max, !row.state.is_closed())
+}
+
+/// A refusal with what to do, in the operator's language.
+pub(crate) fn refusal(model: &Model, why: &Refusal) -> String {
+    let (t, lang, keys) = (model.t(), model.lang, &model.keymap);
+    match why.reason() {
+        Reason::ReadOnly { env } => fill(t.refused_read_only, &[env.as_str(), &keys.key(Action::Unlock)]),
+        Reason::Busy { plan, .. } => {
+            fill(t.refused_busy, &[plan.as_str(), &keys.key(Action::Pause), &keys.key(Action::Stop)])
+        }
+        Reason::NotAllowed { role, needed, .. } => fill(t.refused_role, &[lang.role(*needed), lang.role(*role)]),
+        Reason::SecondPerson { hash, .. } => fill(t.second_person, &[hash]),
+        reason => {
+            let said = reason_words(model, reason);
+            let form = match why {
+                Refusal::NotConfirmed(_) => t.refused_not_confirmed,
+                Refusal::Nothing(_) => t.refused_nothing,
+                Refusal::Store(Reason::Legacy { .. }) => t.refused_store,
+                Refusal::Store(_)
+                | Refusal::Denied(_)
+                | Refusal::SecondPerson(_)
+                | Refusal::Busy(_)
+                | Refusal::NotFound(_)
+                | Refusal::WrongState(_)
+                | Refusal::BadPlan(_) => t.refused,
+            };
+            fill(form, &[&said])
+        }
+    }
+}
+
+/// A rate: `0.8/s` or `48/min`.
+pub(crate) fn rate(lang: Lang, per_second: f64) -> String {
+    let t = lang.texts();
+    if per_second >= 10.0 {
+        format!("{per_second:.0}{}", t.per_s)
+    } else {
+        format!("{:.0}{}", per_second * 60.0, t.per_min)
+    }
+}
+
+/// How long the bills that are still to be called will take at this rate.
+pub(crate) fn eta(to_call: u64, per_second: f64) -> Option<Duration> {
+    (per_second > 0.0 && to_call > 0)
+        .then(|| Duration::from_secs((to_call as f64 / per_second).min(8_640_000.0) as u64))
+}
