@@ -19,7 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use crate::config::SecretSource;
-use crate::text::without_secrets;
+use crate::text::{Redactor, without_secrets};
 
 pub use self::error::{From, Of, SecretError, SecretFault};
 
@@ -32,29 +32,17 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(10);
 
 /// The secrets of this process, so that they can be taken out of what it writes down.
 #[derive(Default)]
-pub struct Known(Mutex<Vec<Zeroizing<String>>>);
-
-/// Shorter ones would blacken ordinary words.
-const SHORTEST: usize = 4;
+pub struct Known(Mutex<Redactor>);
 
 impl Known {
     /// Remembers one.
     pub fn add(&self, secret: &SecretString) {
-        let text = Zeroizing::new(secret.expose_secret().to_owned());
-        if text.len() >= SHORTEST {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
-        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(secret.expose_secret());
     }
 
     /// A text without them, and without what looks like a secret by its name.
     pub fn redact(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            if text.contains(secret.as_str()) {
-                text = text.replace(secret.as_str(), "[REDACTED]");
-            }
-        }
-        without_secrets(&text)
+        without_secrets(&self.0.lock().unwrap_or_else(PoisonError::into_inner).text(text))
     }
 }
 

@@ -5,6 +5,9 @@
 mod place;
 #[path = "support/pty.rs"]
 mod pty;
+#[path = "support/stub.rs"]
+#[allow(dead_code)]
+mod stub;
 
 use base64::Engine as _;
 use std::os::unix::fs::PermissionsExt;
@@ -13,6 +16,7 @@ use std::process::{Command, Output, Stdio};
 
 use place::{PROGRAM, Place, until};
 use pty::{Pty, Start};
+use skydeck::sim;
 
 const CANARY: &str = "Kanarie-7f3e91c2-vogel";
 
@@ -29,6 +33,11 @@ impl Search {
         // Also as it stands in a JSON text, in base64 and in hex.
         let hex: Vec<String> = CANARY.bytes().map(|b| format!("{b:02x}")).collect();
         let mut forms = vec![CANARY.to_owned(), hex.concat()];
+        // Its first signs, wholly escaped and wholly percent-encoded.
+        let first = || CANARY.bytes().take(8);
+        forms.push(first().map(|b| format!("%{b:02x}")).collect());
+        forms.push(first().map(|b| format!("\\u{b:04x}")).collect());
+        forms.push(first().map(|b| format!("\\\\u{b:04x}")).collect());
         for lead in ["", "x", "xx"] {
             let text = base64::engine::general_purpose::STANDARD.encode(format!("{lead}{CANARY}"));
             forms.push(text[4..text.len() - 4].to_owned());
@@ -192,5 +201,126 @@ fn a_command_that_shows_the_environment_shows_no_secret() {
     let mut search = Search::default();
     search.output("verify", &out);
     search.bytes("a child's view", &std::fs::read(&seen).unwrap());
+    assert_eq!(search.found, Vec::<String>::new());
+}
+
+/// A secret that looks another way in every encoding.
+fn quoted_canary() -> String {
+    format!("{CANARY}\"x\\w/é&<z% ").trim_end().to_owned()
+}
+
+fn percent(text: &str) -> String {
+    text.bytes().map(|b| format!("%{b:02X}")).collect()
+}
+
+/// A secret as a server may write it into a text of a JSON answer.
+fn forms(secret: &str) -> Vec<String> {
+    let json = |text: &str| serde_json::to_string(text).unwrap().trim_matches('"').to_owned();
+    let inner = serde_json::to_string(secret).unwrap();
+    let inner = inner[1..inner.len() - 1].to_owned();
+    let utf16: String = secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    let percent = percent(secret);
+    let html = secret.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+    vec![
+        inner.clone(),
+        inner.replace('/', "\\/"),
+        json(&inner),
+        utf16.clone(),
+        utf16.replace('\\', "\\\\"),
+        percent.replace('%', "%25"),
+        percent,
+        json(&html),
+    ]
+}
+
+/// What an echoing server answers to a call, with the words in every text of it.
+fn echo(seen: &stub::Seen, words: &str, how: &str) -> stub::Answer {
+    let body = |text: String| stub::Answer { body: Some(text), ..stub::Answer::default() };
+    let refused = format!(
+        r#"{{"Result":{{"ResponseStatus":{{"IsSuccess":false,"MsgCode":11,"Errors":[{{"FieldName":"{words}","Message":"密码 {words}","DIndex":0}}],"SuccessEntitys":[]}}}}}}"#
+    );
+    let request = String::from_utf8_lossy(&seen.body).into_owned();
+    match (seen.service.as_str(), how) {
+        (login, "sign-in refused") if stub::is_login(login) => {
+            let said = serde_json::to_string(&format!("echo {request}")).unwrap();
+            body(format!(r#"{{"LoginResultType":0,"Message":{said},"MessageCode":"{words}","IsSuccessByAPI":false}}"#))
+        }
+        (login, "sign-in broken") if stub::is_login(login) => {
+            stub::Answer { status: Some(500), ..body(format!("<html>{request} {words}</html>")) }
+        }
+        (login, "sign-in elsewhere") if stub::is_login(login) => {
+            let headers = vec![(
+                "Location".to_owned(),
+                format!("http://other.invalid/{}/{}", "x".repeat(170), percent(&quoted_canary())),
+            )];
+            stub::Answer { status: Some(302), headers, ..body(String::new()) }
+        }
+        (login, _) if stub::is_login(login) => body(format!(
+            r#"{{"LoginResultType":1,"Message":"{words}","MessageCode":"{words}","IsSuccessByAPI":true,"KDSVCSessionId":"0f1e2d3c-4b5a","Context":{{"DBid":"60aa0000000000","UserName":"{words}","DataCenterName":"{words}","DisplayVersion":"{words}"}}}}"#
+        )),
+        ("ExecuteBillQuery", "query refused") => body(format!("[[{refused}]]")),
+        ("ExecuteBillQuery", "query broken") => body(format!("response_error: {words} {request}")),
+        ("ExecuteBillQuery", "id") => body(stub::good(seen).replace("\"XSCKD000123\"", &format!("\"XS {words}\""))),
+        ("ExecuteBillQuery", _) if request.contains("FID > ") => body("[]".to_owned()),
+        ("ExecuteBillQuery", _) => body(stub::good(seen).replace("null", &format!("\"{words}\""))),
+        (_, "write broken") => body(format!("<html>{words}</html>")),
+        _ => body(refused),
+    }
+}
+
+#[test]
+fn a_server_that_echoes_the_secret_in_any_form_in_any_answer_is_not_repeated() {
+    let mut search = Search::default();
+    let secret = quoted_canary();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let all = [
+        "good",
+        "sign-in refused",
+        "sign-in broken",
+        "sign-in elsewhere",
+        "query refused",
+        "query broken",
+        "id",
+        "write broken",
+    ];
+    for how in all {
+        let words = forms(&secret).join(" ");
+        let server = runtime.block_on(stub::Stub::start(std::sync::Arc::new(move |seen, _| echo(seen, &words, how))));
+        let (mut place, file) = place("password");
+        let sim = place.sim.take().unwrap();
+        let config = place.dir.path().join("config.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let account = sim::demo_credentials().account;
+        std::fs::write(&config, text.replace(&sim.url(), &server.url()).replace(&account, "60aa0000000000")).unwrap();
+        place.runtime.block_on(sim.shutdown());
+        std::fs::write(&file, &secret).unwrap();
+        let home = place.dir.path().display().to_string();
+        let verbs: [&[&str]; 9] = [
+            &["env", "check"],
+            &["plan", "preview", "sal_outstock_audit"],
+            &["run", "sal_outstock_audit", "--yes", "--json"],
+            &["ledger", "--json"],
+            &["bill", "XSCKD000123", "--evidence"],
+            &["history", "--json"],
+            &["log", "--json"],
+            &["export", "--all", "--format", "csv", &format!("{home}/all.csv")],
+            &["doctor", "--export", &format!("{home}/facts.jsonl")],
+        ];
+        for verb in verbs {
+            let out = place.verb(verb);
+            search.output(&format!("{how}: {}", verb.join(" ")), &out);
+            if (how, verb[0]) == ("good", "bill") {
+                let said = String::from_utf8_lossy(&out.stdout).into_owned();
+                assert!(said.contains("密码 [REDACTED]"), "the refusal is kept, but for the secret: {said}");
+            }
+        }
+        assert!(server.count(stub::is_login) > 0, "{how}");
+        // The trial call of a check names no bill.
+        let wrote =
+            |seen: &&stub::Seen| seen.service == "Audit" && String::from_utf8_lossy(&seen.body).contains("100123");
+        let wrote = server.seen().iter().filter(wrote).count();
+        assert_eq!(wrote > 0, matches!(how, "good" | "write broken"), "{how}: {wrote}");
+        search.tree(place.dir.path(), &file);
+    }
     assert_eq!(search.found, Vec::<String>::new());
 }

@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use skydeck_core::domain::ids::EnvId;
 use skydeck_core::domain::server::Server;
+use skydeck_core::text::Redactor;
 
 /// How calls are authenticated (docs/design/wire.md#signing-in).
 #[derive(Clone, Debug)]
@@ -61,7 +62,7 @@ impl SignIn {
         matches!(self, Self::Signed { .. })
     }
 
-    /// The secret, for the one place that sends it and the one that scrubs it out of messages.
+    /// The secret, for the one place that sends it and the one that takes it out of answers.
     pub(super) fn secret(&self) -> &SecretString {
         match self {
             Self::Signed { app_secret, .. } | Self::AppSecret { app_secret, .. } | Self::AppSign { app_secret, .. } => {
@@ -164,6 +165,19 @@ impl ClientConfig {
             allow_plain_http: false,
             zone_minutes: 480,
         }
+    }
+
+    /// What takes our secrets out of answers.
+    pub(super) fn redactor(&self) -> Redactor {
+        let ours = [
+            Some(self.sign_in.secret()),
+            self.second_password.as_ref(),
+            self.client_certificate.as_ref().map(|ours| &ours.key),
+            self.proxy.as_ref().and_then(|proxy| proxy.login.as_ref()).map(|(_, password)| password),
+        ];
+        let mut redactor = Redactor::default();
+        ours.into_iter().flatten().for_each(|secret| redactor.add(secret.expose_secret()));
+        redactor
     }
 
     /// The address, checked.

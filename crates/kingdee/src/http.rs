@@ -18,7 +18,8 @@ use super::tls;
 use super::transport::{CallKind, HttpReply, Transport, TransportFault};
 
 /// Headers whose values never appear in a debug print of the client.
-const SENSITIVE: [&str; 5] = ["cookie", "kdservice-sessionid", "x-api-signature", "x-kd-signature", "x-kd-appdata"];
+pub(super) const SENSITIVE: [&str; 5] =
+    ["cookie", "kdservice-sessionid", "x-api-signature", "x-kd-signature", "x-kd-appdata"];
 
 /// HTTP over TCP and TLS.
 pub struct HttpTransport {
@@ -135,8 +136,6 @@ fn redirected(response: &Response) -> TransportFault {
         .headers()
         .get("location")
         .map_or(String::new(), |v| String::from_utf8_lossy(v.as_bytes()).into_owned());
-    let to: String = to.split(['?', '#']).next().unwrap_or_default().chars().take(200).collect();
-    let to = if to.is_empty() { "nowhere".to_owned() } else { to };
     TransportFault::Redirected { status: response.status().as_u16(), to }
 }
 

@@ -9,6 +9,7 @@ pub mod config;
 mod evidence;
 pub mod http;
 mod login;
+mod redact;
 pub mod refusals;
 mod rights;
 mod session;

@@ -10,6 +10,7 @@ use super::session::{Generation, set_cookie};
 use super::transport::{CallKind, HttpReply};
 use super::wire::{LoginReply, login_body};
 use skydeck_core::domain::ids::FormId;
+use skydeck_core::text::{REDACTED, SHORTEST_SECRET};
 use skydeck_engine::ports::{Fault, FaultKind, Greeting};
 
 const AUTH: &str = "Kingdee.BOS.WebApi.ServicesStub.AuthService.";
@@ -52,6 +53,12 @@ impl KingdeeErp {
         if self.address.is_plain() && !self.address.is_here() {
             greeting.notes.push("plain HTTP: credentials and bills cross the network unencrypted".to_owned());
         }
+        if self.config.sign_in.secret().expose_secret().len() < SHORTEST_SECRET {
+            greeting.notes.push(format!(
+                "the secret has fewer than {SHORTEST_SECRET} characters: should the server repeat it, it cannot be told from \
+                 ordinary words and stays in what is kept and shown; use a longer one"
+            ));
+        }
         Ok(greeting)
     }
 
@@ -80,7 +87,6 @@ impl KingdeeErp {
                 Ok((generation, greeting))
             }
             Err(fault) => {
-                let fault = self.scrubbed(fault);
                 match fault.kind {
                     FaultKind::Credentials | FaultKind::AccountSet => self.refuse(&fault),
                     FaultKind::NotConnected
@@ -110,6 +116,14 @@ impl KingdeeErp {
                 "Check that the address is the K/3Cloud server's (…/k3cloud/) and no proxy answers in its place",
             )
         })?;
+        // Which database this is, and under which session, must not be read out of a text that was changed.
+        if login.identity().into_iter().flatten().any(|id| id.contains(REDACTED)) {
+            return Err(ask.fault(
+                FaultKind::Config,
+                "the answer holds our own secret in place of an id",
+                "Check the server and its proxy, and change the secret to one that is part of no id",
+            ));
+        }
         if !login.holds() {
             let said = login.message().unwrap_or("no message");
             let code = login.code().map(|code| format!(", code {code}")).unwrap_or_default();
@@ -196,15 +210,6 @@ impl KingdeeErp {
     pub(super) fn skew(&self, reply: &HttpReply) -> Option<i64> {
         let date = chrono::DateTime::parse_from_rfc2822(reply.header("date")?).ok()?;
         Some(date.timestamp() - self.clock.now().0.div_euclid(1000))
-    }
-
-    /// The message without our secret, should the server have echoed it.
-    fn scrubbed(&self, mut fault: Fault) -> Fault {
-        let secret = self.config.sign_in.secret().expose_secret();
-        if secret.len() >= 4 {
-            fault.message = fault.message.replace(secret, "[secret]");
-        }
-        fault
     }
 }
 

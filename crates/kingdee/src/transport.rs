@@ -75,7 +75,7 @@ pub enum TransportFault {
     Redirected {
         /// HTTP status.
         status: u16,
-        /// Its `Location`, without query, shortened.
+        /// Its `Location`; the client shortens it once it holds no secret.
         to: String,
     },
 }

@@ -10,6 +10,7 @@ mod hostile;
 mod measure;
 mod outlets;
 mod redact;
+mod redactor;
 mod show;
 
 pub use bytes::{hexdump, show_bytes};
@@ -18,6 +19,7 @@ pub use hostile::{hostile, mixed_script, readable};
 pub use measure::{Measure, clip, clip_start, pad, pad_start, width};
 pub use outlets::{COPY_LIMIT, TooLong, csv_safe, html_safe, json_safe, markdown_safe, osc52};
 pub use redact::without_secrets;
+pub use redactor::{REDACTED, Redactor, SHORTEST_SECRET};
 pub use show::{Shown, show, show_lines};
 
 /// Bytes read of a text for a detail pane.

@@ -120,6 +120,11 @@ impl LoginReply {
         (plain && id.bytes().any(|b| !matches!(b, b'0' | b'-'))).then_some(id)
     }
 
+    /// What says which database and session this is, as it came.
+    pub fn identity(&self) -> [Option<&str>; 3] {
+        [self.session(), self.account_set(), self.context.as_ref().and_then(|context| context.centre.as_str())]
+    }
+
     /// User name as the server says.
     pub fn user(&self) -> Option<&str> {
         self.context.as_ref().and_then(|c| said(&c.user))

@@ -14,6 +14,33 @@ pub use request::{Operation, query_body, write_body};
 pub use rows::{QueryAnswer, read_rows};
 pub use scalar::{cell_text, date_of};
 
+/// Names that answers are read by. They are the protocol's own, whatever else they may be.
+pub(super) const NAMES: [&str; 23] = [
+    "Context",
+    "DBid",
+    "DIndex",
+    "DataCenterName",
+    "DisplayVersion",
+    "ErrorCode",
+    "Errors",
+    "FieldName",
+    "GDCID",
+    "Id",
+    "IsSuccess",
+    "IsSuccessByAPI",
+    "KDSVCSessionId",
+    "LoginResultType",
+    "Message",
+    "MessageCode",
+    "MsgCode",
+    "Number",
+    "ResponseStatus",
+    "Result",
+    "SuccessEntitys",
+    "SuccessMessages",
+    "UserName",
+];
+
 /// The body as text: UTF-8 checked as a whole (serde would not look into what it skips), a BOM dropped.
 pub fn text_of(body: &[u8]) -> Result<&str, WireError> {
     let text = std::str::from_utf8(body).map_err(|e| WireError(format!("not UTF-8 at byte {}", e.valid_up_to())))?;
