@@ -16,6 +16,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use skydeck::sim::faults::{FaultPlan, Kind, Rule, When};
+
+#[path = "support/place.rs"]
+mod place;
+#[allow(dead_code)]
+#[path = "support/pty.rs"]
+mod pty;
 
 /// What each script begins with: a small file system of its own under the data directory, the demo, a wait until the
 /// run is at work, and the second life that has to settle everything.
@@ -152,4 +159,60 @@ demo second; echo "$?" >"$D/second.code"
     assert_eq!(code, 0, "the script itself");
     stopped_by_the_store(dir.path());
     settled(dir.path());
+}
+
+/// A run whose pages come slowly, on a disk that fills up while they come; whether room was set aside before, or none.
+fn filled_while_collecting(size: &str, signal: &str) {
+    let place = place::Place::new(900);
+    let plan = place.dir.path().join("plans/sal_outstock_audit.json");
+    let mut text: Value = serde_json::from_str(&std::fs::read_to_string(&plan).unwrap()).unwrap();
+    text["skydeck"]["page_size"] = 5.into();
+    std::fs::write(&plan, text.to_string()).unwrap();
+    let slow = Rule::new(Kind::Delay, When::Before).on(&["ExecuteBillQuery"]).ms(500);
+    place.sim.as_ref().unwrap().with_world(|world| world.add_faults(FaultPlan { rules: vec![slow] }));
+    // Ends by itself, or at one signal; three minutes are longer than any of it takes.
+    let body = r#"
+umount "$D/data"; mount -t tmpfs -o size=SIZE,mode=0700 none "$D/data" || exit 77
+"$SKYDECK" --config "$D/config.toml" --data "$D/data" --lang en run sal_outstock_audit --yes --json \
+    >"$D/first.out" 2>"$D/first.err" </dev/null & pid=$!
+n=0
+until grep -q . "$D/first.out" 2>/dev/null || grep -rqs sal_outstock "$D/data/journal"; do
+    n=$((n + 1)); [ $n -lt 1200 ] || exit 78
+    sleep 0.05
+done
+dd if=/dev/zero of="$D/data/fill" bs=4k status=none 2>/dev/null
+SIGNAL
+n=0
+while kill -0 $pid 2>/dev/null && [ "$(cut -d' ' -f3 /proc/$pid/stat)" != Z ]; do
+    n=$((n + 1)); [ $n -lt 1800 ] || { kill -KILL $pid; wait $pid; exit 80; }
+    sleep 0.1
+done
+wait $pid; echo "$?" >"$D/first.code"
+rm "$D/data/fill"
+"#;
+    let body = body.replace("SIZE", size).replace("SIGNAL", signal);
+    let dir = place.dir.path();
+    let Some(code) = script(dir, &body) else { return };
+    assert_eq!(code, 0, "80: it did not end; {} {}", said(dir, "first"), log(dir));
+    let code = std::fs::read_to_string(dir.join("first.code")).unwrap();
+    assert_eq!(code.trim(), "6", "{}", said(dir, "first"));
+    if signal.is_empty() {
+        assert!(said(dir, "first").to_lowercase().contains("space"), "{}", said(dir, "first"));
+    }
+    assert_eq!(place.audits().len(), 0, "nothing was approved");
+}
+
+fn log(dir: &Path) -> String {
+    std::fs::read_to_string(dir.join("data/skydeck.log")).unwrap_or_default()
+}
+
+#[test]
+fn a_disk_that_fills_while_a_run_collects_ends_the_verb() {
+    filled_while_collecting("48m", "");
+    filled_while_collecting("24m", "");
+}
+
+#[test]
+fn one_signal_ends_a_verb_whose_disk_filled_while_it_collected() {
+    filled_while_collecting("48m", "kill -TERM $pid");
 }

@@ -125,7 +125,8 @@ impl Driver {
                 moved = false;
                 seen = Some(now.row.state.clone());
                 let exit = match &now.row.state {
-                    RunState::Paused(_) if stopping => None,
+                    // The close follows; but not where it cannot be stored.
+                    RunState::Paused(why) if stopping && !matches!(why, PauseWhy::Store(_)) => None,
                     // A store that takes no writes takes none after a resume either.
                     RunState::Paused(why)
                         if self.trusting
@@ -194,7 +195,13 @@ impl Driver {
                     self.out.note(self.out.t("stopping after the calls in flight; once more to leave at once", "在途调用结束后停止；再按一次立即离开"));
                     // Refused where the run has just ended: its end is on its way.
                     if let Err(refusal) = self.submit(Command::Cancel { run }).await? {
-                        self.out.note(&self.out.refusal(&refusal));
+                        let words = self.out.refusal(&refusal);
+                        if matches!(refusal, Refusal::Store(_)) {
+                            // Nothing can be ordered any more: what the run comes to is not waited for.
+                            let exit = live.runs.get(&run).and_then(|live| Exit::of_run(&live.row));
+                            return Err(Stop::new(exit.unwrap_or(Exit::Stopped), words));
+                        }
+                        self.out.note(&words);
                     }
                 }
             }

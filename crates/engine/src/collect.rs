@@ -191,13 +191,16 @@ impl Runner {
             // What another server says of these bills is no answer of ours.
             Err(Failed::Erp(why)) => self.abandon(RunEnd::CollectFailed(self.env.astray().unwrap_or(why))).await,
             Err(Failed::Stop(Stop::Cancel)) => self.cancelled().await,
-            Err(Failed::Stop(Stop::Store(error))) => Err(error),
+            // Nothing was approved: there is nothing to go on with, and room is kept for an end.
+            Err(Failed::Stop(Stop::Store(error))) => {
+                self.abandon(RunEnd::CollectFailed(Reason::Disk { said: error.to_string() })).await
+            }
             Err(Failed::Stop(Stop::Pause(..) | Stop::Drain)) => {
                 self.abandon(RunEnd::CollectFailed(Reason::Interrupted {})).await
             }
         };
         if let Err(error) = stored {
-            tracing::error!(run = %self.head.id, %error, "the end of collecting could not be stored");
+            self.shared.ledger.show_unstored(run, &error);
         }
     }
 

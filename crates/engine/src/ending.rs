@@ -45,7 +45,7 @@ impl Runner {
             Ok(Stopped::Over) => {}
             // What is unknown does not wait for the operator to come back.
             Ok(Stopped::Waits) => self.settle_only().await,
-            Err(error) => tracing::error!(run = %self.head.id, %error, "the end of the run could not be stored"),
+            Err(error) => self.shared.ledger.show_unstored(self.head.id, &error),
         }
     }
 
@@ -182,7 +182,7 @@ impl Runner {
             Err(Stop::Pause(..) | Stop::Drain | Stop::Store(_)) => Ok(()),
         };
         if let Err(error) = result {
-            tracing::error!(%run, %error, "settling after the restart could not be stored");
+            self.shared.ledger.show_unstored(run, &error);
         }
     }
 
@@ -217,7 +217,7 @@ impl Shared {
 }
 
 /// Whether a run's outcomes are told: it was approved, or it only reads.
-fn is_told(row: &RunRow) -> bool {
+pub(super) fn is_told(row: &RunRow) -> bool {
     match &row.state {
         RunState::Collecting | RunState::AwaitingApproval => row.head.kind == RunKind::Verify,
         RunState::Working | RunState::Settling | RunState::Paused(_) | RunState::Interrupted | RunState::Closed(_) => {

@@ -10,9 +10,10 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::api::{Notice, Watch};
 use skydeck_core::domain::event::{Event, Fact};
+use skydeck_core::domain::ids::RunId;
 use skydeck_core::domain::live::{Live, RunLive};
 use skydeck_core::domain::reason::Reason;
-use skydeck_core::domain::run::{PauseWhy, RunState};
+use skydeck_core::domain::run::{PauseWhy, RunRow, RunState};
 use skydeck_core::domain::who::Who;
 use skydeck_store::{Store, StoreError};
 
@@ -132,6 +133,13 @@ impl Ledger {
         self.present.send(|| notice.clone(), &self.present.live());
     }
 
+    /// The end or the pause of a run could not be stored: whoever waits for it gets a pause with the reason, as when the
+    /// store fails. The next start finds the run as it was and says the rest durably.
+    pub fn show_unstored(&self, run: RunId, error: &StoreError) {
+        tracing::error!(%run, %error, "the end of the run could not be stored");
+        self.present.show_failure(error, |row| row.head.id == run && !row.state.is_closed());
+    }
+
     /// Whether a console is there whose user passes.
     pub fn has_console(&self, passes: impl Fn(&Who) -> bool) -> bool {
         let here = |w: &Watcher| !w.notices.is_closed() && w.console.as_ref().is_some_and(&passes);
@@ -171,6 +179,17 @@ impl Present {
                 Err(mpsc::error::TrySendError::Closed(())) => false,
             }
         });
+    }
+
+    /// The pause cannot become a fact, because the store takes none; readers get the state itself. What comes of a call in
+    /// flight cannot be stored either: it is unknown from here on.
+    fn show_failure(&self, error: &StoreError, stops: impl Fn(&RunRow) -> bool) {
+        let mut live = self.live();
+        for run in live.runs.values_mut().filter(|run| stops(&run.row)) {
+            run.row.state = RunState::Paused(PauseWhy::Store(Reason::Disk { said: error.to_string() }));
+            run.calls_are_lost();
+        }
+        self.send(|| Notice::Resync(Box::new(live.clone())), &live);
     }
 
     fn catch_up(&self) -> bool {
@@ -290,7 +309,9 @@ impl Writer {
             Err(error) => {
                 tracing::error!(%error, "the store failed; nothing more is sent");
                 self.failed.send_replace(Some(error.clone()));
-                self.show_failure(&error);
+                let at_work =
+                    |row: &RunRow| matches!(row.state, RunState::Collecting | RunState::Working | RunState::Settling);
+                self.present.show_failure(&error, at_work);
                 Err(error)
             }
         }
@@ -302,19 +323,6 @@ impl Writer {
             live.apply(fact);
         }
         self.present.send(|| Notice::Facts(Arc::clone(facts)), &live);
-    }
-
-    /// The pause cannot become a fact, because the store takes none; readers get the state itself. What comes of a call in
-    /// flight cannot be stored either: it is unknown from here on.
-    fn show_failure(&self, error: &StoreError) {
-        let mut live = self.present.live();
-        for run in live.runs.values_mut() {
-            if matches!(run.row.state, RunState::Collecting | RunState::Working | RunState::Settling) {
-                run.row.state = RunState::Paused(PauseWhy::Store(Reason::Disk { said: error.to_string() }));
-                run.calls_are_lost();
-            }
-        }
-        self.present.send(|| Notice::Resync(Box::new(live.clone())), &live);
     }
 }
 

@@ -144,7 +144,7 @@ impl Runner {
             Err(stop) => self.stop(stop).await,
             Ok(()) => {
                 if let Err(error) = self.close(RunEnd::Completed).await {
-                    tracing::error!(run = %self.head.id, %error, "the end of the run could not be stored");
+                    self.shared.ledger.show_unstored(self.head.id, &error);
                 }
             }
         }

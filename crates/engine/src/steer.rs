@@ -23,7 +23,7 @@ use skydeck_store::actions::IDS;
 use super::Inner;
 use super::control::{Shared, Wish, lock, read};
 use super::dispatch::Dispatch;
-use super::ending::close_rest;
+use super::ending::{close_rest, is_told};
 use super::guard::{About, ids};
 use super::orders::{Taken, Then};
 use super::runner::Job;
@@ -213,7 +213,9 @@ impl Inner {
         {
             return Ok(Taken { then: Some(wish(run, Wish::Go)), ..about(&row) });
         }
-        if !matches!(row.state, RunState::Paused(_) | RunState::Interrupted) {
+        // Where an end could not be stored, a pause is shown of a run that on disk is none: one that nobody has approved.
+        let approved = self.shared.store.run(run)?.is_some_and(|stored| is_told(&stored));
+        if !matches!(row.state, RunState::Paused(_) | RunState::Interrupted) || !approved {
             return Err(Refusal::WrongState(Reason::NotPaused { run }));
         }
         if row.head.kind == RunKind::Verify {
@@ -455,7 +457,7 @@ fn close(run: RunId, end: RunEnd) -> Then {
         let (shared, owner) = (Arc::clone(&inner.shared), Arc::downgrade(inner));
         inner.tasks.spawn(async move {
             if let Err(error) = close_rest(&shared, run, end).await {
-                tracing::error!(%run, %error, "the run could not be closed");
+                shared.ledger.show_unstored(run, &error);
             }
             if let Some(inner) = owner.upgrade() {
                 lock(&inner.ending).remove(&run);

@@ -75,7 +75,7 @@ impl Tasks {
                 Ok(()) => late_cancel(&shared, run, &wished).await,
             };
             if let Err(error) = result {
-                tracing::error!(%run, %error, "the end of a run's task could not be stored");
+                shared.ledger.show_unstored(run, &error);
             }
         });
         tasks.insert(run, RunTask { wish, handle, reads_only });
