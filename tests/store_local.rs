@@ -571,6 +571,25 @@ fn on_a_full_disk_outcomes_are_still_stored_and_new_work_is_not() {
 }
 
 #[test]
+fn only_a_whole_file_of_ours_is_space_set_aside() {
+    let p = place();
+    open(&p.dir).unwrap().close().unwrap();
+    let said = || doctor::check(&p.dir, TestClock::new().as_ref(), &|_| {}).unwrap().ballast;
+    assert!(said());
+    let (ballast, aside) = (p.dir.join("ballast"), p.dir.join("aside"));
+    std::fs::rename(&ballast, &aside).unwrap();
+    assert!(!said(), "none at all");
+    std::os::unix::fs::symlink(&aside, &ballast).unwrap();
+    assert!(!said(), "a link to one elsewhere");
+    std::fs::remove_file(&ballast).unwrap();
+    std::fs::write(&ballast, b"short").unwrap();
+    assert!(!said(), "a short one");
+    std::fs::remove_file(&ballast).unwrap();
+    std::fs::create_dir(&ballast).unwrap();
+    assert!(!said(), "a directory");
+}
+
+#[test]
 fn doctor_checks_rebuilds_compacts_and_exports() {
     let p = place();
     let clock = TestClock::new();

@@ -106,7 +106,7 @@ pub fn check(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Resu
     let mut report = Report {
         version: place.known_version()?,
         free: RealDisk.free(dir).unwrap_or(0),
-        ballast: place.ballast().exists(),
+        ballast: place.has_ballast(),
         kept: kept(dir),
         ..Report::default()
     };

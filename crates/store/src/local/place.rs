@@ -268,12 +268,17 @@ impl Place {
         File::open(self.journal())?.sync_all()
     }
 
+    /// Whether space is set aside: a whole file of ours, and no link to one elsewhere.
+    pub fn has_ballast(&self) -> bool {
+        std::fs::symlink_metadata(self.ballast()).is_ok_and(|m| m.is_file() && m.len() == BALLAST)
+    }
+
     /// Sets space aside; false when there is none to spare.
     pub fn fill_ballast(&self) -> bool {
-        let path = self.ballast();
-        if std::fs::metadata(&path).is_ok_and(|m| m.len() == BALLAST) {
+        if self.has_ballast() {
             return true;
         }
+        let path = self.ballast();
         let filled = create(&path).and_then(|mut file| {
             if rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, BALLAST).is_err() {
                 let zeros = vec![0_u8; 64 * 1024];
