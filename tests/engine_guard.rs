@@ -436,6 +436,10 @@ async fn no_pace_is_zero() {
     for order in [pace(Some(0), None), pace(None, Some(0)), pace(Some(0), Some(1)), pace(Some(1), Some(0))] {
         assert_eq!(bench.refused(order.clone()).await, Refusal::WrongState(Reason::PaceZero {}), "{order:?}");
     }
+    for order in [pace(Some(600_001), None), pace(Some(1), Some(1001)), pace(None, Some(u32::MAX))] {
+        let beyond = Reason::PaceBeyond { per_minute: 600_000, concurrency: 1000 };
+        assert_eq!(bench.refused(order.clone()).await, Refusal::WrongState(beyond), "{order:?}");
+    }
     for order in [pace(Some(1), None), pace(None, Some(1)), pace(None, Some(limits.concurrency)), pace(None, None)] {
         let receipt = bench.order_of(2000, None, order.clone()).await;
         assert!(matches!(receipt, Receipt::Accepted { .. }), "an operator's: {order:?} {receipt:?}");

@@ -312,12 +312,7 @@ impl RawEnvironment {
             breaker_ceiling: l.breaker_failed_percent.is_some(),
             canary: l.canary.unwrap_or(canary),
         };
-        if limits.per_minute == 0 || limits.concurrency == 0 {
-            return Err(Said::new(
-                "limits.per_minute and limits.concurrency must be at least 1",
-                "limits.per_minute 和 limits.concurrency 至少为 1",
-            ));
-        }
+        bounded(&limits)?;
         let connection = Connection {
             lcid: self.lcid.unwrap_or(ZH_CN),
             org: self.org.map_or_else(|| OWN_ORG.to_owned(), |org| org.0),
@@ -365,6 +360,36 @@ impl RawEnvironment {
             connection,
         })
     }
+}
+
+/// Refuses what no site means, by the key and its bounds.
+fn bounded(limits: &Limits) -> Result<(), Said> {
+    for (key, n, least, most) in [
+        ("per_minute", limits.per_minute, 1, Limits::MOST_PER_MINUTE),
+        ("concurrency", limits.concurrency, 1, Limits::MOST_CONCURRENCY),
+        ("breaker_unknown", limits.breaker_unknown, 0, Limits::MOST_BILLS),
+        ("breaker_failed_percent", limits.breaker_failed_percent, 0, 100),
+        ("canary", limits.canary, 0, Limits::MOST_BILLS),
+    ] {
+        if !(least..=most).contains(&n) {
+            return Err(Said::new(
+                format!("limits.{key} must be at least {least} and at most {most}"),
+                format!("limits.{key} 应在 {least} 到 {most} 之间"),
+            ));
+        }
+    }
+    for (key, span) in [("call_timeout", limits.call_timeout), ("settle", limits.settle), ("drain", limits.drain)] {
+        if span > Limits::LONGEST {
+            return Err(Said::new(
+                format!("limits.{key} is longer than a day: write 24h at most"),
+                format!("limits.{key} 超过一天：最多写 24h"),
+            ));
+        }
+    }
+    if limits.call_timeout.is_zero() {
+        return Err(Said::new("limits.call_timeout must be above 0", "limits.call_timeout 应大于 0"));
+    }
+    Ok(())
 }
 
 fn second_password(source: Option<SecretSource>, sign_in: SignInKind) -> Result<Option<SecretSource>, Said> {

@@ -226,7 +226,7 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
         parse_span(&text).map(Self).map_err(|en| {
-            let zh = format!("`{text}` 不是时长：请写 500ms、90s、10m、2h 或 1d");
+            let zh = format!("`{text}` 不是时长，或超过 36500d：请写 500ms、90s、10m、2h 或 1d");
             serde::de::Error::custom(Said::new(en, zh))
         })
     }
@@ -384,6 +384,16 @@ settle = "5s"
             ("secret = { prompt = true }", "password = \"hunter2\"", 21, "unknown field `password`"),
             ("per_minute = 600", "per_minute = \"hunter2\"", 23, "wrong type"),
             ("settle = \"5s\"", "settle = \"soon\"", 24, "no span"),
+            ("per_minute = 600", "per_minute = 600001", 16, "per_minute must be at least 1 and at most 600000"),
+            ("per_minute = 600", "concurrency = 4294967295", 16, "concurrency must be at least 1 and at most 1000"),
+            ("per_minute = 600", "concurrency = 0", 16, "concurrency must be at least 1 and at most 1000"),
+            ("per_minute = 600", "canary = 1000001", 16, "canary must be at least 0 and at most 1000000"),
+            ("per_minute = 600", "breaker_unknown = 4294967295", 16, "breaker_unknown must be"),
+            ("per_minute = 600", "breaker_failed_percent = 101", 16, "breaker_failed_percent must be at least 0 and at most 100"),
+            ("settle = \"5s\"", "settle = \"25h\"", 16, "settle is longer than a day"),
+            ("settle = \"5s\"", "drain = \"9999d\"", 16, "drain is longer than a day"),
+            ("settle = \"5s\"", "call_timeout = \"0s\"", 16, "call_timeout must be above 0"),
+            ("settle = \"5s\"", "settle = \"36501d\"", 24, "for ever"),
             ("app_id = \"123456_x\"", "", 8, "needs app_id"),
             ("default_environment = \"test\"", "default_environment = \"live\"", 2, "no [environment.live]"),
             ("user = \"demo\"", "user = demo hunter2", 19, ""),

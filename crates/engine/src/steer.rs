@@ -7,6 +7,7 @@ use std::sync::Arc;
 use skydeck_core::domain::access::Role;
 use skydeck_core::domain::command::{Order, Refusal, Selection};
 use skydeck_core::domain::confirm::{Gravity, Rung, rung};
+use skydeck_core::domain::env::Limits;
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::{EnvId, RunId, SessionId, SetHash, WorkKey};
 use skydeck_core::domain::plan::Plan;
@@ -269,6 +270,10 @@ impl Inner {
         let dispatch = self.env(env)?;
         if per_minute == Some(0) || concurrency == Some(0) {
             return Err(Refusal::WrongState(Reason::PaceZero {}));
+        }
+        if !Limits::is_pace(per_minute, concurrency) {
+            let (per_minute, concurrency) = (Limits::MOST_PER_MINUTE, Limits::MOST_CONCURRENCY);
+            return Err(Refusal::WrongState(Reason::PaceBeyond { per_minute, concurrency }));
         }
         let (limits, role) = (dispatch.limits(), self.shared.access.role(by.uid).unwrap_or(Role::Viewer));
         // Who answers for the environment wrote its limits down: going beyond them is that person's to say.

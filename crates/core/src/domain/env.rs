@@ -87,6 +87,23 @@ pub struct Limits {
     pub canary: u32,
 }
 
+impl Limits {
+    /// Most calls a minute that can be asked for.
+    pub const MOST_PER_MINUTE: u32 = 600_000;
+    /// Most calls in flight: far more than any server takes, and few enough to count with.
+    pub const MOST_CONCURRENCY: u32 = 1000;
+    /// Most bills of a run that are watched, and most unknown outcomes in a row.
+    pub const MOST_BILLS: u32 = 1_000_000;
+    /// The longest of its spans of time.
+    pub const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+    /// Whether a pace is one that can be kept.
+    pub fn is_pace(per_minute: Option<u32>, concurrency: Option<u32>) -> bool {
+        per_minute.is_none_or(|n| (1..=Self::MOST_PER_MINUTE).contains(&n))
+            && concurrency.is_none_or(|n| (1..=Self::MOST_CONCURRENCY).contains(&n))
+    }
+}
+
 impl Default for Limits {
     /// Cautious ones: 60 a minute, one in flight, settle 130 s (docs/design/reliability.md#settling).
     fn default() -> Self {

@@ -143,8 +143,13 @@ pub fn parse_span(text: &str) -> Result<Duration, String> {
         Some("d") => 86_400_000,
         _ => return Err(wrong()),
     };
-    n.checked_mul(millis).map(Duration::from_millis).ok_or_else(wrong)
+    n.checked_mul(millis).map(Duration::from_millis).filter(|span| *span <= LONGEST_SPAN).ok_or_else(|| {
+        format!("`{text}` is longer than 36500d, which is for ever: write less")
+    })
 }
+
+/// A century: added to any time, it is one that can still be written.
+const LONGEST_SPAN: Duration = Duration::from_secs(36_500 * 86_400);
 
 #[cfg(test)]
 mod tests {
@@ -161,7 +166,7 @@ mod tests {
         for (text, seconds) in [("90s", 90), ("3000ms", 3), ("10m", 600), ("2h", 7200), (" 1d ", 86_400), ("0s", 0)] {
             assert_eq!(parse_span(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for bad in ["", "10", "m", "-1s", "1w", "1.5h", "99999999999999999999s", "9999999999999999d"] {
+        for bad in ["", "10", "m", "-1s", "1w", "1.5h", "99999999999999999999s", "9999999999999999d", "36501d"] {
             assert!(parse_span(bad).is_err(), "{bad}");
         }
     }

@@ -137,6 +137,8 @@ pub enum Reason {
     Closed { run: RunId },
     /// A pace of 0.
     PaceZero {},
+    /// A pace that nothing could keep; the most that can be asked for.
+    PaceBeyond { per_minute: u32, concurrency: u32 },
     /// The engine ends.
     EngineEnds {},
     /// The plan cannot be used: what the reader of plans says.

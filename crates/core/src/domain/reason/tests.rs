@@ -82,6 +82,7 @@ pub(super) fn examples() -> Vec<Reason> {
         Reason::Closing { run },
         Reason::Closed { run },
         Reason::PaceZero {},
+        Reason::PaceBeyond { per_minute: 600_000, concurrency: 1000 },
         Reason::EngineEnds {},
         Reason::PlanProblem { said: said(), zh: None },
         Reason::PlanProblem { said: said(), zh: Some("zh".into()) },
