@@ -389,7 +389,12 @@ settle = "5s"
             ("per_minute = 600", "concurrency = 0", 16, "concurrency must be at least 1 and at most 1000"),
             ("per_minute = 600", "canary = 1000001", 16, "canary must be at least 0 and at most 1000000"),
             ("per_minute = 600", "breaker_unknown = 4294967295", 16, "breaker_unknown must be"),
-            ("per_minute = 600", "breaker_failed_percent = 101", 16, "breaker_failed_percent must be at least 0 and at most 100"),
+            (
+                "per_minute = 600",
+                "breaker_failed_percent = 101",
+                16,
+                "breaker_failed_percent must be at least 0 and at most 100",
+            ),
             ("settle = \"5s\"", "settle = \"25h\"", 16, "settle is longer than a day"),
             ("settle = \"5s\"", "drain = \"9999d\"", 16, "drain is longer than a day"),
             ("settle = \"5s\"", "call_timeout = \"0s\"", 16, "call_timeout must be above 0"),

@@ -233,7 +233,11 @@ impl Runner {
             return Ok(());
         }
         let (run, step) = (self.head.id, self.last_step());
-        let most = self.plan.policy.confirm_every.saturating_add(self.env.concurrency().saturating_mul(self.plan.policy.batch));
+        let most = self
+            .plan
+            .policy
+            .confirm_every
+            .saturating_add(self.env.concurrency().saturating_mul(self.plan.policy.batch));
         let rows = read(&self.shared.store, move |store| newest_done(store, run, (most as usize).min(READ_BATCH)));
         let successes = rows.await?.into_iter().map(|row| Success {
             fid: row.fid().clone(),

@@ -14,7 +14,7 @@ use secrecy::ExposeSecret as _;
 use super::classify::{Ask, Judged, Mode, judge_write, query_fault, read_query, transport_fault};
 use super::columns::{Layout, fold, keyset, literal};
 use super::config::{Address, ClientConfig, ConfigError, SignIn};
-use super::http::{HttpTransport, SENSITIVE};
+use super::http::HttpTransport;
 use super::refusals::Refusals;
 use super::session::Session;
 use super::transport::{CallKind, HttpReply, Transport, TransportFault};
@@ -37,9 +37,6 @@ const MAX_LIMIT: u32 = 2000;
 
 /// An answer that took less than this is dated as it came.
 const QUICK: Duration = Duration::from_secs(2);
-
-/// A credential shorter than this, bytes, is one of a toy server, and stands in ordinary text.
-const LONG: usize = 16;
 
 /// Bills one status query may ask for.
 const MAX_IDS: usize = 200;
@@ -152,7 +149,7 @@ impl KingdeeErp {
         let path = self.address.service_path(service);
         let limit = self.config.timeout;
         let begun = self.clock.mono();
-        let redactor = self.redactor(&headers);
+        let redactor = redact::for_call(&self.redactor, &headers);
         match tokio::time::timeout(limit, self.transport.post(&path, headers, body, kind)).await {
             Ok(answer) => {
                 let answer = redact::answer(&redactor, answer);
@@ -166,14 +163,6 @@ impl KingdeeErp {
             }
             Err(_) => Err(TransportFault::TimedOut(limit)),
         }
-    }
-
-    /// What takes out of an answer the secrets that this client has and the credentials that the call carries.
-    fn redactor(&self, headers: &[(String, String)]) -> Redactor {
-        let mut redactor = self.redactor.clone();
-        let carried = headers.iter().filter(|(name, _)| SENSITIVE.iter().any(|known| name.eq_ignore_ascii_case(known)));
-        carried.filter(|(_, value)| value.len() >= LONG).for_each(|(_, value)| redactor.add(value));
-        redactor
     }
 
     /// One POST of the form service with signature and session headers.
@@ -296,7 +285,7 @@ impl KingdeeErp {
                     let ask = Ask { what: query.what, server: &server };
                     let bills = fold(&layout, &rows, query.after, self.config.zone_minutes)
                         .map_err(|why| query_fault(ask, &why))?;
-                    if let Some(why) = bills.iter().find_map(|bill| hidden(&self.redactor, bill)) {
+                    if let Some(why) = bills.iter().find_map(|bill| redact::hidden(&self.redactor, bill)) {
                         let next = "Nothing read in this call is used; change the secret to one that is part of no id or number";
                         return Err(ask.fault(FaultKind::Config, &why, next));
                     }
@@ -325,14 +314,6 @@ impl KingdeeErp {
         });
         odd.map(|(fid, _)| format!("not sent: `{fid}` cannot stand in a list of ids"))
     }
-}
-
-/// Why a bill cannot be told from others: what tells it is a secret of ours, or held one.
-fn hidden(redactor: &Redactor, bill: &Found) -> Option<String> {
-    let told = [("an id", bill.fid.as_str()), ("a number", &bill.no), ("a status", bill.rev.status.code())];
-    let fields = bill.fields.iter().map(|(path, value)| (path.as_str(), value.as_str()));
-    let (what, _) = told.into_iter().chain(fields).find(|(_, value)| redactor.finds(value))?;
-    Some(format!("a row has {what} that holds a secret of this environment"))
 }
 
 /// One query of bills.

@@ -6,9 +6,30 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::http::SENSITIVE;
 use super::transport::{HttpReply, TransportFault};
 use super::wire::{NAMES, date_of};
+use skydeck_core::domain::bill::Found;
 use skydeck_core::text::{REDACTED, Redactor};
+
+/// A credential shorter than this, bytes, is one of a toy server, and stands in ordinary text.
+const LONG: usize = 16;
+
+/// What takes out of an answer the secrets that a client has and the credentials that the call carries.
+pub(super) fn for_call(ours: &Redactor, headers: &[(String, String)]) -> Redactor {
+    let mut redactor = ours.clone();
+    let carried = headers.iter().filter(|(name, _)| SENSITIVE.iter().any(|known| name.eq_ignore_ascii_case(known)));
+    carried.filter(|(_, value)| value.len() >= LONG).for_each(|(_, value)| redactor.add(value));
+    redactor
+}
+
+/// Why a bill cannot be told from others: what tells it is a secret of ours, or held one.
+pub(super) fn hidden(redactor: &Redactor, bill: &Found) -> Option<String> {
+    let told = [("an id", bill.fid.as_str()), ("a number", &bill.no), ("a status", bill.rev.status.code())];
+    let fields = bill.fields.iter().map(|(path, value)| (path.as_str(), value.as_str()));
+    let (what, _) = told.into_iter().chain(fields).find(|(_, value)| redactor.finds(value))?;
+    Some(format!("a row has {what} that holds a secret of this environment"))
+}
 
 /// An answer, or why there is none, without secrets. Headers stay: they are read for times and session ids, and never kept.
 pub(super) fn answer(
@@ -63,7 +84,7 @@ fn in_json(redactor: &Redactor, json: &str) -> String {
             let is_date = is_rows && date_of(text.trim_matches('"'), 0).is_some();
             out.push_str(&if is_protocol || is_date { Cow::Borrowed(text) } else { quoted(redactor, text) });
         } else if !is_rows && redactor.is_secret(text) && text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
-            out.push_str(&format!("\"{REDACTED}\""));
+            out.extend(["\"", REDACTED, "\""]);
         } else {
             out.push_str(text);
         }
@@ -87,7 +108,7 @@ fn token(json: &str, from: usize) -> Option<Range<usize>> {
         })?;
         end + 2
     } else {
-        rest.iter().position(|b| is_between(b)).unwrap_or(rest.len())
+        rest.iter().position(is_between).unwrap_or(rest.len())
     };
     Some(start..start + length)
 }

@@ -143,9 +143,10 @@ pub fn parse_span(text: &str) -> Result<Duration, String> {
         Some("d") => 86_400_000,
         _ => return Err(wrong()),
     };
-    n.checked_mul(millis).map(Duration::from_millis).filter(|span| *span <= LONGEST_SPAN).ok_or_else(|| {
-        format!("`{text}` is longer than 36500d, which is for ever: write less")
-    })
+    n.checked_mul(millis)
+        .map(Duration::from_millis)
+        .filter(|span| *span <= LONGEST_SPAN)
+        .ok_or_else(|| format!("`{text}` is longer than 36500d, which is for ever: write less"))
 }
 
 /// A century: added to any time, it is one that can still be written.

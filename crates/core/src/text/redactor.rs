@@ -4,6 +4,7 @@
 //! hides no secret; a text without one stays byte for byte.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use zeroize::Zeroizing;
 
@@ -52,7 +53,9 @@ impl Redactor {
     pub fn bytes<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
         let begins = self.begins();
         let (mut out, mut done, mut at) = (Vec::new(), 0, 0);
-        while let Some(skip) = text.get(at..).and_then(|rest| rest.iter().position(|b| begins[usize::from(*b)])) {
+        while let Some(skip) =
+            text.get(at..).and_then(|rest| rest.iter().position(|b| begins.get(usize::from(*b)) == Some(&true)))
+        {
             at += skip;
             match self.secrets.iter().filter_map(|secret| length(secret, text, at)).max() {
                 Some(length) => {
@@ -76,7 +79,9 @@ impl Redactor {
         let mut begins = [false; 256];
         for secret in &self.secrets {
             for first in secret.bytes().take(1).chain(*b"\\%&") {
-                begins[usize::from(first)] = true;
+                if let Some(place) = begins.get_mut(usize::from(first)) {
+                    *place = true;
+                }
             }
         }
         begins
@@ -169,9 +174,13 @@ fn percent_encoded(sign: char, raw: &[u8], text: &[u8], tell: &mut impl FnMut(us
     for nested in 0..NESTED {
         let lead = format!("%{}", "25".repeat(nested));
         let is = |form: &str| text.get(..form.len()).is_some_and(|t| t.eq_ignore_ascii_case(form.as_bytes()));
-        let bytes: String = raw.iter().map(|byte| format!("{lead}{byte:02x}")).collect();
-        let mut units = [0; 2];
-        let units: String = sign.encode_utf16(&mut units).iter().map(|unit| format!("{lead}u{unit:04x}")).collect();
+        let (mut bytes, mut units) = (String::new(), String::new());
+        for byte in raw {
+            let _ = write!(bytes, "{lead}{byte:02x}");
+        }
+        for unit in sign.encode_utf16(&mut [0; 2]) {
+            let _ = write!(units, "{lead}u{unit:04x}");
+        }
         [bytes, units].iter().filter(|form| is(form)).for_each(|form| tell(form.len()));
     }
 }
@@ -211,7 +220,9 @@ mod tests {
 
     fn redactor(secrets: &[&str]) -> Redactor {
         let mut redactor = Redactor::default();
-        secrets.iter().for_each(|secret| redactor.add(secret));
+        for secret in secrets {
+            redactor.add(secret);
+        }
         redactor
     }
 
@@ -226,8 +237,9 @@ mod tests {
     #[test]
     fn a_secret_is_found_in_every_form() {
         let secret = "pa\"ss\\w/é-VALUE&<客😀>98% 5";
-        let utf16: String = secret.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
-        let percent: String = secret.bytes().map(|b| format!("%{b:02X}")).collect();
+        let (mut utf16, mut percent) = (String::new(), String::new());
+        secret.encode_utf16().for_each(|unit| write!(utf16, "\\u{unit:04X}").unwrap());
+        secret.bytes().for_each(|byte| write!(percent, "%{byte:02X}").unwrap());
         let twice = percent.replace('%', "%25");
         let html = secret.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&#62;");
         let mut forms: Vec<String> = (0..4).map(|times| json(secret, times)).collect();

@@ -225,8 +225,8 @@ sentences! { |label|
         "a pace of 0 would wait for ever: pause the run instead",
         "速率为 0 会永远等待：请改用暂停";
     R::PaceBeyond { per_minute, concurrency } =>
-        "nothing keeps such a pace: at most {per_minute} calls a minute, {concurrency} in flight",
-        "没有服务器能达到此速率：每分钟最多 {per_minute} 次，同时最多 {concurrency} 次";
+        format!("nothing keeps such a pace: at most {per_minute} calls a minute, {concurrency} in flight"),
+        format!("没有服务器能达到此速率：每分钟最多 {per_minute} 次，同时最多 {concurrency} 次");
     R::EngineEnds {} =>
         "the engine is ending: give the order again after the next start",
         "引擎正在结束：请在下次启动后再试";
