@@ -71,6 +71,23 @@ pub fn why_not_collected(fault: &Fault) -> Reason {
     }
 }
 
+/// Why a run pauses after the last try of a read: a server that answers, and whose answers cannot be used, is reached.
+pub fn unread(fault: &Fault) -> Reason {
+    match &fault.kind {
+        FaultKind::NotConnected | FaultKind::NoAnswer | FaultKind::Http(_) => {
+            Reason::Unreachable { said: fault.message.clone() }
+        }
+        FaultKind::Unreadable
+        | FaultKind::TooLarge
+        | FaultKind::Redirected
+        | FaultKind::Credentials
+        | FaultKind::AccountSet
+        | FaultKind::SessionLost
+        | FaultKind::Refused { .. }
+        | FaultKind::Config => reason_of(fault),
+    }
+}
+
 /// Why a run stops after a read that repeating cannot cure.
 fn reason_of(fault: &Fault) -> Reason {
     let said = fault.message.clone();
@@ -149,6 +166,8 @@ mod tests {
         ] {
             let fault = Fault { kind, message: "m".into(), retry_after: None, evidence: None };
             assert_eq!(on_fault(&fault, &causes) == ReadFault::Again, again, "{fault:?}");
+            let reached = !matches!(fault.kind, FaultKind::NotConnected | FaultKind::NoAnswer | FaultKind::Http(_));
+            assert_eq!(matches!(unread(&fault), Reason::Unreachable { .. }), !reached, "{fault:?}");
         }
     }
 }

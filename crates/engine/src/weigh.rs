@@ -9,7 +9,6 @@ use skydeck_core::domain::bill::{Found, Outcome, Skip, Unknown};
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::operation::Seen;
-use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunKind};
 
 use super::call::Candidate;
@@ -192,7 +191,7 @@ impl Runner {
             match reading::on_fault(&fault, &self.shared.causes) {
                 ReadFault::Stop(why) => return Err(Stop::Pause(why, None)),
                 ReadFault::Again if n + 1 >= READ_TRIES => {
-                    return Err(Stop::Pause(PauseWhy::Unreachable(Reason::Unreachable { said: fault.message }), None));
+                    return Err(Stop::Pause(PauseWhy::Unreachable(reading::unread(&fault)), None));
                 }
                 ReadFault::Again => self.wait(reading::pause_before(&fault, n)).await?,
             }

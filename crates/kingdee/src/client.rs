@@ -309,9 +309,7 @@ impl KingdeeErp {
             let (theirs, ours) = (token.env(), &self.config.env);
             return Some(format!("not sent: the permission is for environment {theirs}, this is {ours}"));
         }
-        let odd = call.bills.iter().find(|(fid, _)| {
-            fid.as_str().is_empty() || !fid.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-        });
+        let odd = call.bills.iter().find(|(fid, _)| !fid.is_callable());
         odd.map(|(fid, _)| format!("not sent: `{fid}` cannot stand in a list of ids"))
     }
 }

@@ -59,6 +59,8 @@ pub mod known {
     pub const CREDENTIALS: &str = "credentials";
     /// The id does not exist any more.
     pub const NOT_FOUND: &str = "not_found";
+    /// The bill's id holds signs that a list of ids cannot carry; nothing was sent.
+    pub const ODD_ID: &str = "odd_id";
     /// The plan asks for something the form does not have.
     pub const PARAMETER: &str = "parameter";
 }

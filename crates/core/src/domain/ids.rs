@@ -177,6 +177,11 @@ impl Fid {
         &self.0
     }
 
+    /// Whether the id can stand in a list of ids that a call carries: ASCII letters, digits, `-` and `_`.
+    pub fn is_callable(&self) -> bool {
+        !self.0.is_empty() && self.0.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    }
+
     /// Whether the id is a plain non-negative number, so that it may stand unquoted in a filter.
     pub fn is_number(&self) -> bool {
         !self.0.is_empty() && self.0.bytes().all(|b| b.is_ascii_digit())

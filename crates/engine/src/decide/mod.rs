@@ -156,6 +156,11 @@ fn before(case: &Case<'_>, found: &Found) -> Judgement {
     }
     let approved = case.approved.is_some_and(|rev| *rev == found.rev);
     match case.op.steps.iter().position(|spec| spec.effect.is_ready(found)) {
+        // Nobody has called it: no later look can mean that it was.
+        Some(_) if approved && case.op.key == Key::Identity && !found.fid.is_callable() => {
+            let (cause, message) = (Cause::new(known::ODD_ID), found.fid.to_string());
+            Judgement::Fail(Failure { cause, msg_code: None, field: None, message })
+        }
         Some(at) if approved => Judgement::Call(at),
         Some(_) => Judgement::Skip(Skip::Changed),
         None => Judgement::Skip(Skip::of_status(&found.rev.status)),

@@ -100,6 +100,24 @@ fn case<'a>(op: &'a Operation, seen: Seen<'a>, moment: Moment<'a>) -> Case<'a> {
     }
 }
 
+#[test]
+fn a_bill_whose_id_no_list_can_carry_fails_before_a_call_and_is_named() {
+    let (op, odd) = (audits(true), ["o'x", "a b", "7,8", "编号", "x\u{200b}"]);
+    for (id, callable) in odd.map(|id| (id, false)).into_iter().chain([("7", true), ("a-1_B", true)]) {
+        let seen = Found { fid: Fid::new(id), ..found("B", 1, None) };
+        let got = judge(&Case { approved: Some(&seen.rev), ..case(&op, Seen::One(&seen), Moment::Before) });
+        match got {
+            Judgement::Call(_) => assert!(callable, "{id}"),
+            Judgement::Fail(said) => assert!(!callable && said.cause.as_str() == "odd_id" && said.message == id),
+            other => panic!("{id}: {other:?}"),
+        }
+        // What was done by somebody else is told as such, whatever the id.
+        let seen = Found { fid: Fid::new(id), ..found("C", 1, None) };
+        let got = judge(&Case { approved: Some(&seen.rev), ..case(&op, Seen::One(&seen), Moment::Before) });
+        assert!(matches!(got, Judgement::Already(..)), "{id}: {got:?}");
+    }
+}
+
 /// The three tables of 0.1.0, as they stood: what they said of Audit and of Submit then Audit stays said.
 mod before {
     use super::*;
