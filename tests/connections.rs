@@ -398,3 +398,79 @@ fn settings_of_a_connection_that_cannot_be_used_are_named() {
     assert!(said(&place.verb(&["env", "list"])).2.contains("belongs to sign_in = \"signed\" alone"));
     assert!(Path::new(place::PROGRAM).exists());
 }
+
+/// Puts something under a name that is no ordinary file of a sensible size.
+fn odd(path: &Path, what: &str) {
+    let _ = std::fs::remove_file(path);
+    let _ = std::fs::remove_dir(path);
+    match what {
+        "pipe" => {
+            rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        }
+        "device" => std::os::unix::fs::symlink("/dev/zero", path).unwrap(),
+        "directory" => std::fs::create_dir(path).unwrap(),
+        "endless" => std::fs::File::create(path).unwrap().set_len(1 << 40).unwrap(),
+        other => panic!("{other}"),
+    }
+}
+
+/// `env check`, which must end by itself.
+fn check_that_ends(place: &Place, about: &str) -> (i32, String) {
+    let mut child = Command::new(place::PROGRAM)
+        .args(["env", "check"])
+        .args(place.options())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let until = std::time::Instant::now() + pty::PATIENCE;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if std::time::Instant::now() > until {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{about}: it reads for ever");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    let mut words = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut words).unwrap();
+    (status.code().unwrap(), words)
+}
+
+#[test]
+fn a_file_that_the_configuration_names_is_ordinary_and_bounded_or_refused_by_name() {
+    for what in ["pipe", "device", "directory", "endless"] {
+        let words = if what == "endless" { "is the most that is read" } else { "name an ordinary file" };
+        for key in ["ca_file", "pinned_certificate", "client_certificate", "causes", "config.toml"] {
+            let place = Place::new(1);
+            let file = place.dir.path().join("config.toml");
+            let other = place.dir.path().join("odd");
+            let named = match key {
+                "config.toml" => file.clone(),
+                "causes" => {
+                    let text = std::fs::read_to_string(&file).unwrap();
+                    std::fs::write(&file, format!("causes = \"odd\"\n{text}")).unwrap();
+                    other
+                }
+                "client_certificate" => {
+                    write(&place, "key", "no key", 0o600);
+                    configure(&place, &[], "client_certificate = \"odd\"\nclient_key = { file = \"key\" }");
+                    other
+                }
+                _ => {
+                    configure(&place, &[], &format!("{key} = \"odd\""));
+                    other
+                }
+            };
+            odd(&named, what);
+            let (code, said) = check_that_ends(&place, &format!("{key} {what}"));
+            assert_eq!(code, 2, "{key} {what}: {said}");
+            assert!(said.contains(&named.display().to_string()) && said.contains(words), "{key} {what}: {said}");
+            assert!(said.lines().count() <= 3, "{said}");
+        }
+    }
+}

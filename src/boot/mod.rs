@@ -18,6 +18,7 @@ use crate::domain::zone::Zone;
 use crate::engine::ports::Erp;
 use crate::erp::KingdeeErp;
 use crate::erp::config::{ClientCertificate, ClientConfig, Proxy, SignIn};
+use crate::erp::files::{self, Unread};
 use crate::erp::refusals::Refusals;
 use crate::secret::{self, Known, Of, SecretError};
 
@@ -157,19 +158,20 @@ pub fn who() -> Who {
 /// Reads the configuration; a missing file is an empty configuration only when it was not named.
 pub fn config(paths: &Paths, named: bool, lang: Language) -> Result<Config, Stop> {
     let zh = lang == Language::Zh;
-    match std::fs::read_to_string(&paths.config) {
+    match files::read_text(&paths.config, files::LARGEST) {
         Ok(text) => Config::parse(&paths.config, &text)
             .map_err(|e: ConfigError| Stop::usage(if zh { e.in_chinese() } else { e.to_string() })),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound && !named => Ok(Config::default()),
-        Err(e) => Err(Stop::usage(unreadable(&paths.config, &e, lang))),
+        Err(unread) if unread.is_absent() && !named => Ok(Config::default()),
+        Err(unread) => Err(Stop::usage(unreadable(&paths.config, &unread, lang))),
     }
 }
 
 /// That a file cannot be read.
-fn unreadable(file: &Path, error: &std::io::Error, lang: Language) -> String {
+fn unreadable(file: &Path, unread: &Unread, lang: Language) -> String {
+    let (en, zh) = unread.words();
     match lang {
-        Language::En => format!("{}: cannot be read: {error}", file.display()),
-        Language::Zh => format!("{}：无法读取：“{error}”", file.display()),
+        Language::En => format!("{}: {en}", file.display()),
+        Language::Zh => format!("{}：{zh}", file.display()),
     }
 }
 
@@ -195,7 +197,8 @@ pub fn causes(config: &Config, base: &Path, lang: Language) -> Result<CauseTable
     let built_in: CauseTable =
         toml::from_str(BUILT_IN).map_err(|e| Stop::usage(format!("built-in causes: {}", e.message())))?;
     let Some(file) = config.causes.as_ref().map(|file| base.join(file)) else { return Ok(built_in) };
-    let text = std::fs::read_to_string(&file).map_err(|e| Stop::usage(unreadable(&file, &e, lang)))?;
+    let text =
+        files::read_text(&file, files::LARGEST).map_err(|unread| Stop::usage(unreadable(&file, &unread, lang)))?;
     let theirs: CauseTable = toml::from_str(&text).map_err(|e| {
         let line = e.span().map_or(0, |span| text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1);
         let said = Said::of_parser(e.message());

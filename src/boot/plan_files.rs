@@ -4,14 +4,13 @@
 //! thread for as long as that lasts, however often it is asked for, and whoever waits for it is told after [`ANSWER`].
 
 use std::collections::HashSet;
-use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use crate::domain::ids::PlanId;
 use crate::domain::query::PlanProblem;
+use crate::erp::files;
 use crate::engine::{Found, PlanRead, PlanSource, Reading};
 use crate::plan;
 
@@ -60,23 +59,11 @@ impl Unread {
 /// # Errors
 /// [`Unread`]; a FIFO or device is not even opened.
 pub fn read_text(path: &Path) -> Result<String, Unread> {
-    let other = |e: std::io::Error| Unread::Other(e.to_string());
-    if !std::fs::metadata(path).map_err(other)?.is_file() {
-        return Err(Unread::NotOrdinary);
-    }
-    // It may have become something else since: then opening it waits for nobody.
-    let no_wait = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = std::fs::OpenOptions::new().read(true).custom_flags(no_wait).open(path).map_err(other)?;
-    let meta = file.metadata().map_err(other)?;
-    if !meta.is_file() {
-        return Err(Unread::NotOrdinary);
-    }
-    let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(other)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(Unread::TooLarge(meta.len().max(LARGEST + 1)));
-    }
-    String::from_utf8(bytes).map_err(|e| Unread::Other(format!("byte {} is no UTF-8", e.utf8_error().valid_up_to())))
+    files::read_text(path, LARGEST).map_err(|unread| match unread {
+        files::Unread::NotOrdinary => Unread::NotOrdinary,
+        files::Unread::TooLarge { bytes, most: _ } => Unread::TooLarge(bytes),
+        files::Unread::Io(e) => Unread::Other(e.to_string()),
+    })
 }
 
 /// A plan's name: its file name without `.json`.

@@ -11,6 +11,7 @@ use crate::domain::ids::PlanId;
 use crate::domain::live::Live;
 use crate::domain::time::Clock;
 use crate::engine::api::Link;
+use crate::erp::files;
 use crate::link::pending::{Opening, pending};
 use crate::secret::Known;
 use crate::shell::{self, Caps, Colors, Ended, Notify, ShellError, ShellOptions};
@@ -170,7 +171,7 @@ impl Console<'_> {
         if Skin::built_in(&wish).is_some() {
             return Skin::choose(&wish, None, depth);
         }
-        match std::fs::read_to_string(self.base.join(&wish)) {
+        match files::read_text(&self.base.join(&wish), files::LARGEST) {
             Ok(text) => Skin::choose(&wish, Some(&text), depth),
             Err(_) => Skin::choose(&wish, None, depth),
         }

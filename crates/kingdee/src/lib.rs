@@ -7,6 +7,7 @@ mod client;
 mod columns;
 pub mod config;
 mod evidence;
+pub mod files;
 pub mod http;
 mod login;
 mod redact;

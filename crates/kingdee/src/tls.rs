@@ -17,6 +17,7 @@ use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
 use super::config::{ClientCertificate, ClientConfig, ConfigError};
+use super::files;
 use super::http::chain;
 
 /// Tells a client whom to believe. Reads the files that the configuration names.
@@ -39,7 +40,7 @@ pub(super) fn trust(builder: ClientBuilder, config: &ClientConfig, plain: bool) 
 }
 
 fn read(key: &'static str, file: &Path) -> Result<Vec<u8>, ConfigError> {
-    std::fs::read(file).map_err(|e| fault(key, file, e.to_string()))
+    files::read(file, files::LARGEST).map_err(|unread| fault(key, file, unread.words().0))
 }
 
 fn fault(key: &'static str, file: &Path, reason: String) -> ConfigError {
