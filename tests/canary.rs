@@ -35,9 +35,9 @@ impl Search {
         let mut forms = vec![CANARY.to_owned(), hex.concat()];
         // Its first signs, wholly escaped and wholly percent-encoded.
         let first = || CANARY.bytes().take(8);
-        forms.push(first().map(|b| format!("%{b:02x}")).collect());
-        forms.push(first().map(|b| format!("\\u{b:04x}")).collect());
-        forms.push(first().map(|b| format!("\\\\u{b:04x}")).collect());
+        forms.push(first().map(|b| format!("%{b:02x}")).collect::<Vec<_>>().concat());
+        forms.push(first().map(|b| format!("\\u{b:04x}")).collect::<Vec<_>>().concat());
+        forms.push(first().map(|b| format!("\\\\u{b:04x}")).collect::<Vec<_>>().concat());
         for lead in ["", "x", "xx"] {
             let text = base64::engine::general_purpose::STANDARD.encode(format!("{lead}{CANARY}"));
             forms.push(text[4..text.len() - 4].to_owned());
@@ -210,7 +210,7 @@ fn quoted_canary() -> String {
 }
 
 fn percent(text: &str) -> String {
-    text.bytes().map(|b| format!("%{b:02X}")).collect()
+    text.bytes().map(|b| format!("%{b:02X}")).collect::<Vec<_>>().concat()
 }
 
 /// A secret as a server may write it into a text of a JSON answer.
@@ -218,7 +218,7 @@ fn forms(secret: &str) -> Vec<String> {
     let json = |text: &str| serde_json::to_string(text).unwrap().trim_matches('"').to_owned();
     let inner = serde_json::to_string(secret).unwrap();
     let inner = inner[1..inner.len() - 1].to_owned();
-    let utf16: String = secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    let utf16 = secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat();
     let percent = percent(secret);
     let html = secret.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
     vec![

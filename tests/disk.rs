@@ -20,7 +20,6 @@ use skydeck::sim::faults::{FaultPlan, Kind, Rule, When};
 
 #[path = "support/place.rs"]
 mod place;
-#[allow(dead_code)]
 #[path = "support/pty.rs"]
 mod pty;
 

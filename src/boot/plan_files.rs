@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::domain::ids::PlanId;
 use crate::domain::query::PlanProblem;
-use crate::erp::files;
 use crate::engine::{Found, PlanRead, PlanSource, Reading};
+use crate::erp::files;
 use crate::plan;
 
 /// Largest plan file that is read, bytes.
