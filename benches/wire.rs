@@ -99,6 +99,7 @@ fn render_its_filter(bencher: Bencher<'_, '_>) {
         now: "2026-11-24T12:30:00".parse().unwrap(),
         zone_minutes: 480,
         page_size: 1000,
+        open: false,
     };
     bencher.bench_local(|| render::filter(black_box(&file.plan), &context).unwrap());
 }

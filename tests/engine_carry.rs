@@ -371,3 +371,67 @@ async fn reads_that_show_nothing_at_all_do_not_prove_that_a_bill_is_gone() {
     let seen = bench.whole_run().await;
     assert_eq!((seen.tally.audited, bench.store.unresolved(None).unwrap()), (2, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_bill_of_the_ledger_that_the_filter_no_longer_finds_is_not_called() {
+    let mut bench = refused(3, MISSING, 11).await;
+    // Somebody cured them; one went to an organisation that is not the plan's.
+    hours(1).await;
+    for n in [1, 2] {
+        bench.world.change(n, |_| {});
+    }
+    bench.world.change(1, |doc| doc.elsewhere = true);
+    let run = bench.start_plan().await;
+    let waiting = bench.awaiting(run).await;
+    assert_eq!(waiting.collected.as_ref().unwrap().callable, 1, "the approval is told what would be called");
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    let row = bench.closed(run).await;
+    assert_eq!((row.tally.found, row.tally.audited, row.tally.skipped, unchanged(&row)), (2, 1, 1, 1));
+    assert_eq!(told(&bench, &row, 1), ("skipped:outside_filter".to_owned(), true));
+    assert_eq!(bench.world.posts_of(1), 1, "the call of the first run, and no other");
+    // Told once, it costs nothing more.
+    let again = bench.whole_run().await;
+    assert_eq!((again.state.clone(), unchanged(&again)), (RunState::Closed(RunEnd::Empty), 2));
+    // Back where the filter finds it, it is called.
+    hours(1).await;
+    bench.world.change(1, |doc| doc.elsewhere = false);
+    let back = bench.whole_run().await;
+    assert_eq!((back.tally.audited, bench.store.unresolved(None).unwrap()), (1, 1));
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_stopped_run_did_not_reach_keeps_the_cause_it_was_refused_for() {
+    let mut bench = refused(4, MISSING, 11).await;
+    hours(1).await;
+    for n in 1..=4 {
+        bench.world.change(n, |_| {});
+    }
+    bench.world.submitted(5..=6);
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    bench.world.with(|s| (0..4).for_each(|_| s.trouble.push_back(Trouble::Slow(Duration::from_secs(30)))));
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    bench.accepted(Command::Cancel { run }).await;
+    let row = bench.closed(run).await;
+    assert!(row.tally.not_reached >= 2, "{:?}", row.tally);
+    let mut kept = 0;
+    for n in 1..=6 {
+        let key = RecordKey { env: EnvId::new("test"), form: FormId::new(FORM), fid: fid(n) }.under(&OpId::default());
+        let Some(entry) = bench.store.ledger_entry(&key).unwrap() else { continue };
+        let group = entry.row.state.outcome().unwrap().group();
+        if n <= 4 {
+            kept += 1;
+            assert_eq!(group.as_deref(), Some("validation"), "{n}");
+        } else {
+            assert_eq!(group.as_deref(), Some("not_reached"), "{n}: nothing else is known of it");
+        }
+    }
+    assert!(kept > 0);
+    // Not reached is not tried: what changed is called in the next run, also what this one froze as it is now.
+    let next = bench.whole_run().await;
+    assert_eq!((next.tally.closes(), bench.store.unresolved(None).unwrap()), (true, 0), "{:?}", next.tally);
+    bench.check();
+}

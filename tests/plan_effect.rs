@@ -206,6 +206,7 @@ fn the_effect_is_part_of_the_revision_only_where_it_is_given() {
         now: "2025-06-15T12:30:00".parse().unwrap(),
         zone_minutes: 480,
         page_size: 10,
+        open: false,
     };
     let rows = render::table(&new, &context).unwrap();
     let row = |field: &str| rows.iter().find(|r| r.field == field).unwrap().value.clone().unwrap();

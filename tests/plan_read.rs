@@ -31,6 +31,7 @@ fn context(last_sync: Option<&str>) -> RenderContext {
         now: "2025-06-15T12:30:00".parse().unwrap(),
         zone_minutes: 480,
         page_size: 500,
+        open: false,
     }
 }
 

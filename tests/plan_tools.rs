@@ -31,6 +31,7 @@ fn context() -> RenderContext {
         now: "2025-06-15T12:30:00".parse().unwrap(),
         zone_minutes: 480,
         page_size: 1000,
+        open: false,
     }
 }
 

@@ -347,6 +347,7 @@ fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit
         now: chrono::Local::now().naive_local(),
         zone_minutes: 480,
         page_size: file.plan.policy.page_size,
+        open: false,
     };
     let rows = plan::render::table(&file, &context)
         .map_err(|e| Stop::usage(if out.is_zh() { e.in_chinese() } else { e.to_string() }))?;

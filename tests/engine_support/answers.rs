@@ -32,10 +32,15 @@ impl Erp for World {
         let real = self.now().as_secs() as i64;
         let floor = query.filter.split('\'').nth(1).and_then(ErpDate::parse);
         let by_change = query.filter.contains("FModifyDate>=");
+        let listed: Option<Vec<String>> = query.filter.split_once("FBillNo in (").map(|(_, list)| {
+            list.split(')').next().unwrap().split(',').map(|no| no.trim_matches('\'').to_owned()).collect()
+        });
         let dated = |doc: &Doc| date(if by_change { doc.modified } else { doc.created });
         Ok(self.with(|s| {
             let rows = s.docs.iter().filter(|(fid, doc)| {
                 !doc.gone
+                    && !doc.elsewhere
+                    && listed.as_ref().is_none_or(|numbers| numbers.contains(&format!("XSCKD{fid}")))
                     && doc.visible <= real
                     && matches(&query.filter, doc)
                     && floor.as_ref().is_none_or(|f| dated(doc) >= *f)

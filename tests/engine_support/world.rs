@@ -27,6 +27,8 @@ pub struct Doc {
     /// Server seconds before which nobody else sees it (a transaction that commits late).
     pub visible: i64,
     pub gone: bool,
+    /// Somebody changed what the plan's filter asks for: it finds the bill no more.
+    pub elsewhere: bool,
     pub version: u64,
     /// Changes by others.
     pub edition: u64,
@@ -276,6 +278,7 @@ impl World {
                 closer: None,
                 visible: real + commit,
                 gone: false,
+                elsewhere: false,
                 version: s.versions,
                 edition: 0,
             };
@@ -342,6 +345,7 @@ impl World {
         Found {
             probe: None,
             absent: false,
+            outside: false,
             fid: fid.clone(),
             no: format!("XSCKD{fid}"),
             rev: Rev { status: doc.status.clone(), modified: Some(date(doc.modified)), state: None },

@@ -363,6 +363,7 @@ impl World {
         let found = |b: &BillRow| Found {
             probe: None,
             absent: false,
+            outside: false,
             fid: b.key.record.fid.clone(),
             no: b.no.clone(),
             rev: b.rev.clone(),
@@ -543,6 +544,7 @@ fn life(env: &str) -> Vec<Fact> {
     let found = Found {
         probe: None,
         absent: false,
+        outside: false,
         fid: fid.clone(),
         no: no.clone(),
         rev: rev.clone(),

@@ -89,6 +89,7 @@ pub fn found_bill(fid: u64) -> Found {
     Found {
         probe: None,
         absent: false,
+        outside: false,
         fid: Fid::from(fid),
         no: number(fid),
         rev: rev(Status::Submitted),

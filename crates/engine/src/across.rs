@@ -13,7 +13,7 @@ use skydeck_core::domain::reason::Reason;
 use skydeck_plan::problem::RenderFault;
 use skydeck_plan::{condition, render};
 
-use super::collect::{Failed, Floor, Set};
+use super::collect::{Failed, Floor, Set, last_of};
 use super::control::MOST;
 use super::dispatch::Dispatch;
 use super::runner::Runner;
@@ -32,7 +32,7 @@ impl Runner {
         params: &StartParams,
     ) -> Result<(Set, bool), Failed> {
         let mut set = Set::default();
-        let (mut carry, carried) = self.carry(floor, params).await?;
+        let (mut carry, carried) = self.carry(floor, params, source).await?;
         let numbers = self.numbers(source, floor, params, &mut set).await?;
         let mut bills = self.counterparts(&numbers, &mut set).await?;
         carry.shows |= !bills.is_empty();
@@ -69,10 +69,7 @@ impl Runner {
         loop {
             let page = self.fetch(source, &query).await?;
             set.pages += 1;
-            let Some(last) = page.bills.iter().map(|b| b.fid.clone()).max() else { break };
-            if query.after.as_ref().is_some_and(|after| last <= *after) {
-                return Err(Failed::Erp(Reason::PagesOutOfOrder {}));
-            }
+            let Some(last) = last_of(&page, &query)? else { break };
             for row in page.bills {
                 if plan.source.top_rows > 0 && read_rows >= plan.source.top_rows {
                     set.cut = true;
@@ -120,10 +117,7 @@ impl Runner {
             loop {
                 let page = self.fetch(&target, &query).await?;
                 set.pages += 1;
-                let Some(last) = page.bills.iter().map(|b| b.fid.clone()).max() else { break };
-                if query.after.as_ref().is_some_and(|after| last <= *after) {
-                    return Err(Failed::Erp(Reason::PagesOutOfOrder {}));
-                }
+                let Some(last) = last_of(&page, &query)? else { break };
                 for found in page.bills {
                     if let Some(of) = held.get_mut(found.no.as_str())
                         && of.iter().all(|other| other.fid != found.fid)

@@ -75,9 +75,10 @@ pub(super) async fn know(store: &Arc<dyn Store>, run: RunId, rows: Vec<BillRow>)
             .map(|row| {
                 let found = store.found(run, row.fid())?;
                 let absent = found.as_ref().is_some_and(|found| found.absent);
+                let outside = found.as_ref().is_some_and(|found| found.outside);
                 let found = found.map_or_else(|| row.rev.clone(), |found| found.rev);
                 let past = Past::of(store, &row.key, run)?;
-                Ok(Known { row, found, absent, past })
+                Ok(Known { row, found, absent, outside, past })
             })
             .collect()
     })

@@ -21,8 +21,10 @@ use skydeck_store::{LedgerEntry, Store, StoreError};
 use super::collect::{Failed, Floor, Set};
 use super::control::{MOST, read};
 use super::decide::QUARANTINE;
+use super::dispatch::Dispatch;
 use super::past::Past;
 use super::runner::Runner;
+use super::scope::Scope;
 use super::select;
 
 /// What a run has to know of the ledger to leave bills alone.
@@ -46,6 +48,8 @@ pub(super) struct Carry {
     gone: BTreeSet<Fid>,
     /// The reads of the run show bills, so that one they do not show is not there.
     pub shows: bool,
+    /// What tells whether a bill of the ledger is still one that the plan's filter finds.
+    scope: Scope,
 }
 
 /// The unresolved bills of one cause of the environment.
@@ -179,6 +183,7 @@ impl Carry {
                 | Skip::Missing
                 | Skip::Gone
                 | Skip::Held(_)
+                | Skip::Outside
                 | Skip::Excluded
                 | Skip::Quarantined
                 | Skip::UnknownElsewhere => false,
@@ -205,6 +210,7 @@ impl Runner {
         &mut self,
         floor: &Floor,
         params: &StartParams,
+        from: &Arc<Dispatch>,
     ) -> Result<(Carry, BTreeMap<Fid, Found>), Failed> {
         let carry = Carry {
             plan: Arc::clone(&self.plan),
@@ -217,6 +223,7 @@ impl Runner {
             same: HashMap::new(),
             gone: BTreeSet::new(),
             shows: false,
+            scope: Scope { from: Arc::clone(from), contexts: floor.scopes.clone() },
         };
         let (plan, env, form) = (self.head.plan.clone(), self.head.env.clone(), self.head.form.clone());
         let (now, run, numbers) = (self.shared.clock.now(), self.head.id, params.numbers.clone());
@@ -283,7 +290,8 @@ impl Runner {
             Ok((carry, taken, left))
         })
         .await?;
-        for found in &left {
+        let (taken, outside) = self.outside(&carry.scope, taken, from_ledger).await?;
+        for found in left.iter().chain(&outside) {
             set.leave(found);
         }
         let probe = |found: &Found| Some(Probe { no: found.no.clone(), cause: found.probe.clone()? });

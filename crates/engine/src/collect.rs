@@ -13,18 +13,16 @@ use skydeck_core::domain::command::StartParams;
 use skydeck_core::domain::erp_clock::{self, ErpClock};
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::Fid;
-use skydeck_core::domain::operation::Seen;
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{Look, Preview};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, Collected, Mark, Probe, RunEnd, RunHead, RunKind, Unchanged};
 use skydeck_core::domain::time::{ErpDate, Ts};
 use skydeck_plan::condition;
+use skydeck_plan::render::RenderContext;
 
 use super::control::Stop;
-use super::decide::{Case, Judgement, Moment, judge};
 use super::dispatch::Dispatch;
-use super::past::Past;
 use super::reading::{self, READ_BATCH, ReadFault};
 use super::runner::Runner;
 use super::set_hash::SetHasher;
@@ -47,6 +45,8 @@ pub struct Floor {
     pub moves_mark: bool,
     /// Bills after this date of the mark's column are left to another run.
     pub until: Option<ErpDate>,
+    /// What the plan's filter is rendered in for the bills that the run takes up from the ledger.
+    pub scopes: Vec<RenderContext>,
 }
 
 impl Floor {
@@ -77,7 +77,7 @@ pub fn floor(
         if until.as_ref().is_some_and(|until| *until < since) {
             return Err(Reason::RangeEndsFirst {});
         }
-        return Ok(Floor { since: Some(since), sweep: false, moves_mark: false, until });
+        return Ok(Floor { since: Some(since), sweep: false, moves_mark: false, until, scopes: Vec::new() });
     }
     let hours = Duration::from_secs(u64::from(plan.policy.sweep_hours) * 3600);
     let due = mark.and_then(|m| m.swept).is_none_or(|swept| swept > now || now.since(swept) >= hours);
@@ -87,8 +87,9 @@ pub fn floor(
             sweep: false,
             moves_mark: whole,
             until,
+            scopes: Vec::new(),
         }),
-        _ => Ok(Floor { since: None, sweep: whole, moves_mark: whole, until }),
+        _ => Ok(Floor { since: None, sweep: whole, moves_mark: whole, until, scopes: Vec::new() }),
     }
 }
 
@@ -167,6 +168,15 @@ impl Set {
     }
 }
 
+/// The highest id of a page, where it has rows.
+pub(super) fn last_of(page: &FoundPage, query: &PageQuery) -> Result<Option<Fid>, Failed> {
+    let last = page.bills.iter().map(|bill| bill.fid.clone()).max();
+    match (&last, &query.after) {
+        (Some(last), Some(after)) if last <= after => Err(Failed::Erp(Reason::PagesOutOfOrder {})),
+        (Some(_) | None, Some(_) | None) => Ok(last),
+    }
+}
+
 impl Runner {
     /// Collects; ends in `AwaitingApproval`, or closed when there is nothing or a page failed. A verify run goes straight on.
     pub async fn collect(mut self, what: What) {
@@ -236,18 +246,16 @@ impl Runner {
 
     async fn query(&mut self, floor: &Floor, params: &StartParams) -> Result<(Set, bool), Failed> {
         let mut set = Set::default();
-        let (mut carry, mut carried) = self.carry(floor, params).await?;
-        let (plan, env) = (Arc::clone(&self.plan), Arc::clone(&self.env));
+        let env = Arc::clone(&self.env);
+        let (mut carry, mut carried) = self.carry(floor, params, &env).await?;
+        let plan = Arc::clone(&self.plan);
         let source = &plan.source;
         let mut query = self.page_query();
         let mut read_rows = 0_u64;
         loop {
             let page = self.fetch(&env, &query).await?;
             set.pages += 1;
-            let Some(last) = page.bills.iter().map(|b| b.fid.clone()).max() else { break };
-            if query.after.as_ref().is_some_and(|after| last <= *after) {
-                return Err(Failed::Erp(Reason::PagesOutOfOrder {}));
-            }
+            let Some(last) = last_of(&page, &query)? else { break };
             let mut rows: BTreeMap<Fid, Found> = BTreeMap::new();
             for row in page.bills {
                 if query.after.as_ref().is_some_and(|after| row.fid <= *after) {
@@ -341,6 +349,7 @@ impl Runner {
                     Found {
                         probe: None,
                         absent: false,
+                        outside: false,
                         fid: fid.clone(),
                         no: row.no.clone(),
                         rev: row.rev.clone(),
@@ -407,23 +416,11 @@ impl Runner {
     }
 
     pub(super) async fn found(&self, bills: Vec<Found>, set: &mut Set) -> Result<(), Failed> {
-        let unknown_past = Past::default();
         for bill in &bills {
             set.hash.add(&bill.fid, &bill.rev);
             set.found += 1;
             *set.by_status.entry(bill.rev.status.clone()).or_insert(0) += 1;
-            let case = Case { approved: Some(&bill.rev), ..self.case(Seen::One(bill), &unknown_past, Moment::Before) };
-            set.callable += u64::from(match judge(&case) {
-                Judgement::Call(_) => true,
-                Judgement::Done { .. }
-                | Judgement::Already(..)
-                | Judgement::Skip(_)
-                | Judgement::Fail(_)
-                | Judgement::Continue(..)
-                | Judgement::Repeat
-                | Judgement::Operator(_)
-                | Judgement::Look => false,
-            });
+            set.callable += u64::from(!bill.outside && self.may_call(bill));
         }
         if self.looks {
             return Ok(());
@@ -544,6 +541,7 @@ mod tests {
         let row = |marked: Option<&str>| Found {
             probe: None,
             absent: false,
+            outside: false,
             fid: Fid::from(1),
             no: "X".into(),
             rev: skydeck_core::domain::bill::Rev { status: Status::Submitted, modified: None, state: None },

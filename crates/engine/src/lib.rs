@@ -57,6 +57,7 @@ mod receipts;
 mod recover;
 mod revision;
 mod runner;
+mod scope;
 mod select;
 mod servers;
 mod set_hash;

@@ -22,13 +22,14 @@ use skydeck_plan::render::{self, RenderContext, RenderError};
 use skydeck_store::actions::{IDS, Phase};
 
 use super::Inner;
-use super::collect::{self, What};
+use super::collect::{self, Floor, What};
 use super::control::{Shared, read};
 use super::dispatch::Dispatch;
 use super::guard::{About, deed, ids, with_reason};
 use super::plans::Silent;
 use super::revision::{self, Group};
 use super::runner::Job;
+use super::scope;
 use super::select::{self, Selected};
 use super::servers;
 use super::tasks::Work;
@@ -216,6 +217,7 @@ impl Inner {
             now: server_now,
             zone_minutes,
             page_size: plan.policy.page_size,
+            open: false,
         };
         let filter = if params.remedy {
             let remedy = render::remedy_filter(&plan, &context).map_err(|e| unrendered(&e))?;
@@ -223,6 +225,7 @@ impl Inner {
         } else {
             render::filter(&plan, &context).map_err(|e| unrendered(&e))?
         };
+        let floor = Floor { scopes: scope::of(&context), ..floor };
         let range = Range::of(params, &plan);
         let head = RunHead { filter, range, ..self.head(RunKind::Fresh, &plan, &env, by, headless) };
         Ok((head, plan, env, What::Query(Box::new(floor), params.clone(), source)))

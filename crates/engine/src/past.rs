@@ -332,7 +332,12 @@ impl Past {
             }
             // Nothing was learnt about an earlier call.
             Outcome::Skipped(
-                Skip::Missing | Skip::Held(_) | Skip::Excluded | Skip::NotReached | Skip::UnknownElsewhere,
+                Skip::Missing
+                | Skip::Held(_)
+                | Skip::Outside
+                | Skip::Excluded
+                | Skip::NotReached
+                | Skip::UnknownElsewhere,
             ) => {}
         }
     }

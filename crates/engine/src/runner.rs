@@ -89,6 +89,8 @@ pub(super) struct Known {
     pub found: skydeck_core::domain::bill::Rev,
     /// The run took it up from the ledger and did not find it.
     pub absent: bool,
+    /// The run took it up from the ledger, and the plan's filter leaves it out.
+    pub outside: bool,
     pub past: Past,
 }
 

@@ -110,7 +110,7 @@ impl Runner {
                 self.mind.unconfirmed.doubt(success);
                 continue;
             }
-            let Known { row, found, absent, past } = known;
+            let Known { row, found, absent, outside, past } = known;
             let approved = past.approved(&found);
             let case = Case {
                 approved: Some(&approved),
@@ -118,6 +118,7 @@ impl Runner {
                 ..self.case(Seen::of(now), &past, Moment::Before)
             };
             let next = match next_of(judge(&case), &row, &past) {
+                Next::Call(_) if outside => Next::Settle(Outcome::Skipped(Skip::Outside)),
                 // Reads contradicted an answer: nothing but a person's retry calls it again.
                 Next::Call(_) if past.is_contradicted() && self.head.kind != RunKind::Retry => {
                     Next::Settle(Outcome::Skipped(Skip::UnknownElsewhere))

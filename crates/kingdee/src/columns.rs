@@ -105,6 +105,7 @@ impl Layout {
         Ok(Found {
             probe: None,
             absent: false,
+            outside: false,
             fid: Fid::new(id),
             no: no.to_owned(),
             rev: Rev::new(Status::from(text(self.status).to_owned()), date(self.modified)),

@@ -26,6 +26,8 @@ pub struct RenderContext {
     pub zone_minutes: i32,
     /// `PAGINATION_PAGE_SIZE`.
     pub page_size: u32,
+    /// Periods that move with the clock (`DAYS_AGO_n`) begin at the floor, as a sweep does.
+    pub open: bool,
 }
 
 /// A template that cannot be rendered: where and why.
@@ -50,7 +52,7 @@ const FILTER: &str = "FilterString";
 impl RenderContext {
     /// A made-up context, for proving that a template can be rendered at all.
     pub(super) fn probe() -> Self {
-        Self { last_sync: None, now: Self::floor(), zone_minutes: 480, page_size: 1 }
+        Self { last_sync: None, now: Self::floor(), zone_minutes: 480, page_size: 1, open: false }
     }
 
     /// The moment a sweep reads from: earlier than any bill.
@@ -64,6 +66,7 @@ impl RenderContext {
                 Some(self.last_sync.as_ref().and_then(ErpDate::naive).unwrap_or_else(Self::floor))
             }
             Variable::CurrentTime => Some(self.now),
+            Variable::DaysAgo(_) if self.open => Some(Self::floor()),
             Variable::DaysAgo(n) => {
                 Some(self.now.checked_sub_signed(Duration::days(i64::from(n))).unwrap_or_else(Self::floor))
             }
@@ -288,6 +291,7 @@ mod tests {
             now: "2025-06-15T12:30:00".parse().unwrap(),
             zone_minutes: 480,
             page_size: 500,
+            open: false,
         }
     }
 

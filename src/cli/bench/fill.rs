@@ -175,6 +175,7 @@ fn found(fid: u64, rng: &mut Rng) -> Found {
     Found {
         probe: None,
         absent: false,
+        outside: false,
         fid: Fid::from(fid),
         no: number(fid),
         rev: rev(rng),

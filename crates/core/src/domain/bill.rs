@@ -110,6 +110,9 @@ pub struct Found {
     /// The run did not find it: all of this is what an earlier run read. Only where the same reads showed other bills.
     #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
     pub absent: bool,
+    /// The run took it up from the ledger, and the plan's filter leaves it out as it is now.
+    #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
+    pub outside: bool,
     /// Path and value of the fields an operation looks at, where those are others than status and approver. Of the moment:
     /// the revision keeps their hash.
     #[serde(skip)]
@@ -181,6 +184,8 @@ pub enum Skip {
     Missing,
     /// Held by a rule the operator or the plan set; the rule's name.
     Held(String),
+    /// Unresolved since an earlier run, it would be called, but the plan's filter leaves it out as it is now.
+    Outside,
     /// Taken out by the operator.
     Excluded,
     /// The run was cancelled or stopped before this bill's turn.
@@ -217,6 +222,7 @@ impl Skip {
             Self::Gone => "gone",
             Self::Missing => "missing",
             Self::Held(_) => "held",
+            Self::Outside => "outside_filter",
             Self::Excluded => "excluded",
             Self::NotReached => "not_reached",
             Self::Quarantined => "quarantined",

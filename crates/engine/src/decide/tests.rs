@@ -18,6 +18,7 @@ fn found(code: &str, second: u32, approver: Option<&str>) -> Found {
     Found {
         probe: None,
         absent: false,
+        outside: false,
         fid: Fid::from(1),
         no: "N1".into(),
         rev: rev(code, second),

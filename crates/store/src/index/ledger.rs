@@ -38,6 +38,12 @@ pub(super) fn settled<K: Kv + ?Sized>(
     {
         return Ok(());
     }
+    // A run that did not get to the bill learnt nothing: what it was refused for still keeps it back.
+    if *outcome == Outcome::Skipped(Skip::NotReached)
+        && known.l.as_ref().is_some_and(|open| matches!(open.o, Outcome::Failed(_) | Outcome::Skipped(_)))
+    {
+        return Ok(());
+    }
     let closed = known.z.take();
     if outcome.is_resolved() {
         let Some(open) = known.l.take() else {
@@ -91,6 +97,7 @@ fn tells(outcome: &Outcome) -> bool {
                 | Skip::Missing
                 | Skip::UnknownElsewhere
                 | Skip::Held(_)
+                | Skip::Outside
                 | Skip::Excluded
                 | Skip::Quarantined
         ),

@@ -133,6 +133,9 @@ pub struct BillRec {
     /// The run that took it up did not find it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub x: bool,
+    /// The run took it up from the ledger, and the plan's filter left it out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub y: bool,
     /// Approver when found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub b: Option<String>,
@@ -181,6 +184,7 @@ impl BillRec {
             b: found.approver.clone(),
             e: found.approved.clone(),
             x: found.absent,
+            y: found.outside,
             k: if column.is_none() { found.marked.clone() } else { None },
             m: column,
             l: None,
@@ -193,6 +197,7 @@ impl BillRec {
         Found {
             probe: None,
             absent: self.x,
+            outside: self.y,
             fid,
             no: self.n.clone(),
             rev: self.o.clone().unwrap_or_else(|| self.v.clone()),

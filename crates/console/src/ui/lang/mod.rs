@@ -66,7 +66,7 @@ texts! {
 }
 
 /// Names of skips and of ways of not knowing, as groups of the ledger have them.
-pub(crate) const GROUPS: [&str; 32] = [
+pub(crate) const GROUPS: [&str; 33] = [
     "draft",
     "created",
     "reaudit",
@@ -75,6 +75,7 @@ pub(crate) const GROUPS: [&str; 32] = [
     "gone",
     "missing",
     "held",
+    "outside_filter",
     "excluded",
     "not_reached",
     "quarantined",
@@ -202,6 +203,7 @@ mod tests {
             Skip::Gone,
             Skip::Missing,
             Skip::Held(String::new()),
+            Skip::Outside,
             Skip::Excluded,
             Skip::NotReached,
             Skip::Quarantined,
