@@ -246,7 +246,10 @@ impl Model {
                         let open = self.ledger.get(&work);
                         let hidden = open.is_some_and(|o| matches!(o.outcome, Outcome::Unknown(_)) && !o.read)
                             && !knows(outcome);
-                        if run.counts && !hidden {
+                        // Not to have been reached tells nothing beside a refusal.
+                        let refused = open.is_some_and(|o| matches!(o.outcome, Outcome::Failed(_)))
+                            && *outcome == skipped(Skip::NotReached);
+                        if run.counts && !hidden && !refused {
                             let since = open.map_or(at, |o| o.since);
                             self.closed.remove(&work);
                             if outcome.is_resolved() {

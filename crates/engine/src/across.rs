@@ -13,9 +13,10 @@ use skydeck_core::domain::reason::Reason;
 use skydeck_plan::problem::RenderFault;
 use skydeck_plan::{condition, render};
 
-use super::collect::{Failed, Floor, Set, last_of};
+use super::collect::{Failed, Floor, Set};
 use super::control::MOST;
 use super::dispatch::Dispatch;
+use super::pages::Pages;
 use super::runner::Runner;
 
 /// Numbers one lookup in the target asks for.
@@ -65,12 +66,12 @@ impl Runner {
     ) -> Result<BTreeSet<String>, Failed> {
         let plan = Arc::clone(&self.plan);
         let mut query = self.page_query();
-        let (mut numbers, mut read_rows) = (BTreeSet::new(), 0_u64);
+        let (mut numbers, mut read_rows, mut pages) = (BTreeSet::new(), 0_u64, Pages::default());
         loop {
             let page = self.fetch(source, &query).await?;
             set.pages += 1;
-            let Some(last) = last_of(&page, &query)? else { break };
-            for row in page.bills {
+            let Some(page) = pages.next(page, &mut query)? else { break };
+            for row in page {
                 if plan.source.top_rows > 0 && read_rows >= plan.source.top_rows {
                     set.cut = true;
                     return Ok(numbers);
@@ -85,7 +86,6 @@ impl Runner {
             if numbers.len() > MOST {
                 return Err(Failed::Erp(Reason::TooManyAcross { most: MOST as u64 }));
             }
-            query.after = Some(last);
         }
         Ok(numbers)
     }
@@ -114,18 +114,18 @@ impl Runner {
                 limit: LOOKUP_ROWS,
                 ..self.page_query()
             };
+            let mut pages = Pages::default();
             loop {
                 let page = self.fetch(&target, &query).await?;
                 set.pages += 1;
-                let Some(last) = last_of(&page, &query)? else { break };
-                for found in page.bills {
+                let Some(page) = pages.next(page, &mut query)? else { break };
+                for found in page {
                     if let Some(of) = held.get_mut(found.no.as_str())
                         && of.iter().all(|other| other.fid != found.fid)
                     {
                         of.push(found);
                     }
                 }
-                query.after = Some(last);
             }
             for (no, mut of) in held {
                 match (of.pop(), of.is_empty()) {

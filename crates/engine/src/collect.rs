@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ports::{Fault, FaultKind, FoundPage, PageQuery};
 use skydeck_core::domain::bill::{Found, Slot, Status};
 use skydeck_core::domain::command::StartParams;
 use skydeck_core::domain::erp_clock::{self, ErpClock};
@@ -23,7 +22,8 @@ use skydeck_plan::render::RenderContext;
 
 use super::control::Stop;
 use super::dispatch::Dispatch;
-use super::reading::{self, READ_BATCH, ReadFault};
+use super::pages::Pages;
+use super::reading::{self, READ_BATCH};
 use super::runner::Runner;
 use super::set_hash::SetHasher;
 
@@ -31,8 +31,6 @@ use super::set_hash::SetHasher;
 const FOUND_GROUP: usize = 100;
 /// Numbers the target does not hold that are kept by name.
 const NAMED: usize = 20;
-/// Times a page is asked for before the run gives up.
-const PAGE_TRIES: u32 = 4;
 
 /// Where the query begins to read, and whether this run reads everything (docs/design/reliability.md#the-mark).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,15 +166,6 @@ impl Set {
     }
 }
 
-/// The highest id of a page, where it has rows.
-pub(super) fn last_of(page: &FoundPage, query: &PageQuery) -> Result<Option<Fid>, Failed> {
-    let last = page.bills.iter().map(|bill| bill.fid.clone()).max();
-    match (&last, &query.after) {
-        (Some(last), Some(after)) if last <= after => Err(Failed::Erp(Reason::PagesOutOfOrder {})),
-        (Some(_) | None, Some(_) | None) => Ok(last),
-    }
-}
-
 impl Runner {
     /// Collects; ends in `AwaitingApproval`, or closed when there is nothing or a page failed. A verify run goes straight on.
     pub async fn collect(mut self, what: What) {
@@ -250,17 +239,14 @@ impl Runner {
         let (mut carry, mut carried) = self.carry(floor, params, &env).await?;
         let plan = Arc::clone(&self.plan);
         let source = &plan.source;
-        let mut query = self.page_query();
+        let (mut query, mut pages) = (self.page_query(), Pages::default());
         let mut read_rows = 0_u64;
         loop {
             let page = self.fetch(&env, &query).await?;
             set.pages += 1;
-            let Some(last) = last_of(&page, &query)? else { break };
+            let Some(page) = pages.next(page, &mut query)? else { break };
             let mut rows: BTreeMap<Fid, Found> = BTreeMap::new();
-            for row in page.bills {
-                if query.after.as_ref().is_some_and(|after| row.fid <= *after) {
-                    continue;
-                }
+            for row in page {
                 if source.top_rows > 0 && read_rows >= source.top_rows {
                     set.cut = true;
                     break;
@@ -272,45 +258,24 @@ impl Runner {
                     rows.entry(row.fid.clone()).or_insert(row);
                 }
             }
-            let above = carried.split_off(&last);
             let mut from_ledger = BTreeSet::new();
-            for (fid, row) in std::mem::replace(&mut carried, above) {
+            for (fid, row) in pages.take_passed(&mut carried) {
                 if let Entry::Vacant(place) = rows.entry(fid) {
                     from_ledger.insert(place.key().clone());
                     place.insert(row);
                 }
-            }
-            if rows.contains_key(&last) {
-                carried.remove(&last);
             }
             carry.shows = true;
             carry = self.take_changed(carry, rows, &from_ledger, &mut set).await?;
             if set.cut {
                 break;
             }
-            query.after = Some(last);
         }
         let from_ledger = carried.keys().cloned().collect();
         self.take_changed(carry, carried, &from_ledger, &mut set).await?;
         let moves = floor.moves_mark && !set.cut;
         set.seen = set.seen.filter(|_| moves);
         Ok((set, floor.sweep && moves))
-    }
-
-    /// The first page of the plan's query.
-    pub(super) fn page_query(&self) -> PageQuery {
-        let source = &self.plan.source;
-        PageQuery {
-            form: source.form.clone(),
-            columns: source.columns.iter().map(|c| c.path.clone()).collect(),
-            id_path: source.id_path.clone(),
-            number_path: source.number_path.clone(),
-            mark_column: source.mark_column.clone(),
-            fields: self.op.looked_at(),
-            filter: self.head.filter.clone(),
-            after: None,
-            limit: self.plan.policy.page_size.clamp(1, 2000),
-        }
     }
 
     async fn entries(&mut self, rows: Vec<BillRow>) -> Result<(Set, bool), Failed> {
@@ -369,50 +334,6 @@ impl Runner {
             }
         }
         Ok((all, gone))
-    }
-
-    /// One page, asked for again as long as that may help.
-    pub(super) async fn fetch(&mut self, from: &Dispatch, query: &PageQuery) -> Result<FoundPage, Failed> {
-        let mut n = 0;
-        loop {
-            self.check_collecting()?;
-            match from.erp.fetch_page(query).await {
-                Ok(mut page) => {
-                    if let Some(why) = from.astray() {
-                        return Err(Failed::Erp(why));
-                    }
-                    page.bills = page.bills.into_iter().map(|bill| self.op.with_state(bill)).collect();
-                    return Ok(page);
-                }
-                Err(fault) => self.again(&fault, n, query.after.is_none()).await?,
-            }
-            n += 1;
-        }
-    }
-
-    /// Waits before a repeat, or says that there is none. `first`: nothing was gained yet, so a server that cannot
-    /// be reached at all is said at once.
-    async fn again(&mut self, fault: &Fault, n: u32, first: bool) -> Result<(), Failed> {
-        let may = reading::on_fault(fault, &self.shared.causes) == ReadFault::Again;
-        let unreachable = first && fault.kind == FaultKind::NotConnected;
-        if !may || unreachable || n + 1 >= PAGE_TRIES {
-            return Err(Failed::Erp(reading::why_not_collected(fault)));
-        }
-        let span = reading::pause_before(fault, n);
-        tokio::select! {
-            biased;
-            _ = self.wish.changed() => {}
-            () = tokio::time::sleep(span) => {}
-        }
-        self.check_collecting()
-    }
-
-    /// The breaker does not stop reading.
-    fn check_collecting(&self) -> Result<(), Failed> {
-        match self.check() {
-            Ok(()) | Err(Stop::Pause(..)) => Ok(()),
-            Err(stop) => Err(Failed::Stop(stop)),
-        }
     }
 
     pub(super) async fn found(&self, bills: Vec<Found>, set: &mut Set) -> Result<(), Failed> {

@@ -47,6 +47,7 @@ mod guard;
 mod ledger;
 mod orders;
 mod pace;
+mod pages;
 mod past;
 mod permit;
 mod plans;

@@ -12,10 +12,11 @@ use crate::ports::PageQuery;
 use skydeck_plan::condition;
 use skydeck_plan::render::{self, RenderContext};
 
-use super::collect::{Failed, last_of};
+use super::collect::Failed;
 use super::control::read;
 use super::decide::{Case, Judgement, Moment, judge};
 use super::dispatch::Dispatch;
+use super::pages::Pages;
 use super::past::Past;
 use super::runner::Runner;
 
@@ -111,13 +112,11 @@ impl Runner {
     async fn numbers_in(&mut self, from: &Dispatch, filter: String) -> Result<BTreeSet<String>, Failed> {
         let plan = Arc::clone(&self.plan);
         let mut query = PageQuery { filter, ..self.page_query() };
-        let mut numbers = BTreeSet::new();
-        loop {
-            let page = self.fetch(from, &query).await?;
-            let Some(last) = last_of(&page, &query)? else { return Ok(numbers) };
-            let passes = page.bills.into_iter().filter(|row| condition::passes(&plan.source, &row.columns));
+        let (mut numbers, mut pages) = (BTreeSet::new(), Pages::default());
+        while let Some(page) = pages.next(self.fetch(from, &query).await?, &mut query)? {
+            let passes = page.into_iter().filter(|row| condition::passes(&plan.source, &row.columns));
             numbers.extend(passes.map(|row| row.no));
-            query.after = Some(last);
         }
+        Ok(numbers)
     }
 }

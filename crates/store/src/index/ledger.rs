@@ -40,7 +40,7 @@ pub(super) fn settled<K: Kv + ?Sized>(
     }
     // A run that did not get to the bill learnt nothing: what it was refused for still keeps it back.
     if *outcome == Outcome::Skipped(Skip::NotReached)
-        && known.l.as_ref().is_some_and(|open| matches!(open.o, Outcome::Failed(_) | Outcome::Skipped(_)))
+        && known.l.as_ref().is_some_and(|open| matches!(open.o, Outcome::Failed(_)))
     {
         return Ok(());
     }
