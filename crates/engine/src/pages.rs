@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use crate::ports::{Fault, FaultKind, FoundPage, PageQuery};
 use skydeck_core::domain::bill::Found;
 use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::reason::Reason;
-use crate::ports::{Fault, FaultKind, FoundPage, PageQuery};
 
 use super::collect::Failed;
 use super::control::Stop;

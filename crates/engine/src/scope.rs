@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::ports::PageQuery;
 use skydeck_core::domain::bill::{Found, Outcome, Skip};
 use skydeck_core::domain::ids::{Fid, RecordKey};
 use skydeck_core::domain::operation::Seen;
-use crate::ports::PageQuery;
 use skydeck_plan::condition;
 use skydeck_plan::render::{self, RenderContext};
 
