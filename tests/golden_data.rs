@@ -297,7 +297,11 @@ fn check_verbs(copy: &Copy, told: &Value) {
     }
     assert_eq!(doctor["kept"], json!([]), "nothing of a sound directory is put aside");
     holds(&told["verb_history"], &json!(copy.lines(&["history", "-n", "1000"])), "history");
-    holds_of_ledger(&told["verb_ledger"], &json!(copy.lines(&["ledger", "-n", "1000"])));
+    let bills = |lines: &[Value]| -> Value { lines.iter().filter(|line| line["type"] == "bill").cloned().collect() };
+    let (then, now) = (told["verb_ledger"].as_array().unwrap(), copy.lines(&["ledger", "-n", "1000"]));
+    if holds_of_ledger(&bills(then), &bills(&now)) == 0 {
+        holds(&told["verb_ledger"], &json!(now), "ledger");
+    }
     // Nothing is told of the bills of a run that nobody approved.
     let untold: BTreeSet<String> = told["verb_history"].as_array().unwrap().iter().filter_map(untold).collect();
     let export = told["verb_export"].as_array().unwrap().iter();
