@@ -567,7 +567,7 @@ fn a_run_of_another_operation_is_told_by_its_name_and_in_general_words() {
             Tongue::En,
             "BillClose found 4 = done 1 + already done 0 + skipped 0 + failed 1 + unknown 0 + not reached 1 + waiting 1",
         ),
-        (Tongue::Zh, "BillClose 找到 4 = 已完成 1 + 此前已完成 0 + 跳过 0 + 失败 1 + 未知 0 + 未轮到 1 + 等待 1"),
+        (Tongue::Zh, "BillClose 共 4 = 已完成 1 + 此前已完成 0 + 跳过 0 + 失败 1 + 未知 0 + 未轮到 1 + 等待 1"),
     ] {
         let told = message(tongue, &items, &[], &str::to_owned, "host");
         assert!(told.text.contains(said), "{}", told.text);

@@ -211,7 +211,8 @@ async fn a_ledger_order_that_means_nothing_is_refused() {
     let (failed, done) = (key(1), key(2));
     let nothing = |left_out| Refusal::Nothing(Reason::NothingMatches { left_out });
     let reopen = |keys: Vec<WorkKey>| Command::Reopen { keys, reason: "sent back".into() };
-    assert_eq!(bench.refused(reopen(vec![failed.clone(), done.clone()])).await, nothing(Vec::new()));
+    let open = Refusal::Nothing(Reason::NotResolved {});
+    assert_eq!(bench.refused(reopen(vec![failed.clone(), done.clone()])).await, open);
     let resolve =
         |key: &WorkKey| Command::Resolve { selection: Selection::Bills(vec![key.clone()]), reason: "x".into() };
     let meanwhile = vec![(LeftOut::ResolvedMeanwhile, 1)];

@@ -67,7 +67,7 @@ fn of_line(deed: &Deed) -> String {
 
 /// All that an entry of the journal says.
 fn of_entry(entry: &ActionEntry) -> String {
-    let ActionEntry { by, verb, order, run, plan, bills, reason, result, line } = entry;
+    let ActionEntry { by, verb, order, run, plan, bills, reason, result, line, why: _ } = entry;
     [
         format!("{} {verb}", line.as_ref().map_or(0, |line| line.seq)),
         field("order", order.map(|order| order.0.random()).as_ref()),
@@ -297,7 +297,7 @@ async fn every_order_about_an_environment_or_the_ledger_leaves_its_whole_lines()
 
 const LINES_OF_ENVIRONMENTS: [&str; 20] = [
     "before set_pace order=3 by=wang/1000 env=test n=0",
-    "after set_pace order=3 by=wang/1000 env=test n=0: accepted; test: per minute Some(30), concurrency None",
+    "after set_pace order=3 by=wang/1000 env=test n=0: accepted; test: 30 a minute",
     "refused set_pace order=4 by=wang/1000 env=test n=0 code=pace_zero args={}: a pace of 0 would wait for ever: pause the run instead",
     "before unlock order=5 by=u1/1 env=test n=0 reason=month end",
     "after unlock order=5 by=u1/1 env=test n=0 reason=month end: accepted; test",
@@ -311,14 +311,14 @@ const LINES_OF_ENVIRONMENTS: [&str; 20] = [
     r#"refused resolve order=9 by=wang/1000 n=0 reason= sent back  code=nothing_matches args={"left_out":[["resolved_meanwhile",2]]}: nothing to do: no unresolved bill matches; left out: 2 resolved meanwhile"#,
     "before reopen order=10 by=wang/1000 n=1 ids=2 reason=sent back",
     "after reopen order=10 by=wang/1000 n=1 reason=sent back: accepted",
-    r#"refused reopen order=11 by=wang/1000 n=0 reason= sent back  code=nothing_matches args={"left_out":[]}: nothing to do: no unresolved bill matches"#,
+    r#"refused reopen order=11 by=wang/1000 n=0 reason= sent back  code=not_resolved args={}: nothing to do: none of these bills is resolved: there is no entry to put back"#,
     r#"refused adopt_server order=12 by=wang/1000 env=test n=0 reason= sent back  code=server_known args={"is":{"a":"http://erp.invalid:80/k3cloud","s":"0"},"env":"test"}: nothing to do: environment test is bound to http://erp.invalid:80/k3cloud (0) already"#,
     "before reload_plans order=13 by=wang/1000 n=0",
     "after reload_plans order=13 by=wang/1000 n=0: accepted",
     r#"refused retry order=14 by=wang/1000 n=0 code=nothing_matches args={"left_out":[["resolved_meanwhile",1]]}: nothing to do: no unresolved bill matches; left out: 1 resolved meanwhile"#,
 ];
 const ENTRIES_OF_ENVIRONMENTS: [&str; 13] = [
-    "6 set_pace order=3 by=wang/1000 n=0: accepted; test: per minute Some(30), concurrency None",
+    "6 set_pace order=3 by=wang/1000 n=0: accepted; test: 30 a minute",
     "8 set_pace by=wang/1000 n=0: a pace of 0 would wait for ever: pause the run instead",
     "9 unlock order=5 by=u1/1 n=0 reason=month end: accepted; test",
     "11 unlock order=6 by=u1/1 n=0 reason=month end: accepted; first",
@@ -327,7 +327,7 @@ const ENTRIES_OF_ENVIRONMENTS: [&str; 13] = [
     "16 resolve order=8 by=wang/1000 n=2 reason=sent back: accepted",
     "18 resolve by=wang/1000 n=0: nothing to do: no unresolved bill matches; left out: 2 resolved meanwhile",
     "19 reopen order=10 by=wang/1000 n=1 reason=sent back: accepted",
-    "21 reopen by=wang/1000 n=0: nothing to do: no unresolved bill matches",
+    "21 reopen by=wang/1000 n=0: nothing to do: none of these bills is resolved: there is no entry to put back",
     "22 adopt_server by=wang/1000 n=0: nothing to do: environment test is bound to http://erp.invalid:80/k3cloud (0) already",
     "23 reload_plans order=13 by=wang/1000 n=0: accepted",
     "25 retry by=wang/1000 n=0: nothing to do: no unresolved bill matches; left out: 1 resolved meanwhile",

@@ -134,6 +134,7 @@ fn some_facts() -> Vec<Fact> {
         reason: Some("月末".into()),
         result: "accepted".into(),
         line: Some(LogPlace { seq: 4, hash: "ab".repeat(32) }),
+        why: Some(skydeck::domain::reason::Reason::NoPlan { plan: PlanId::new("p") }),
     };
     let events = [
         Event::ActionTaken(Box::new(entry.clone())),

@@ -408,7 +408,8 @@ fn new_plans_lint_clean_and_find_what_they_can_call() {
         assert!(callable > 0, "{name}: {form}");
         fresh(&place, name, &args);
         place.says("en", &["plan", "lint", name], 0);
-        let preview = &place.json(&["plan", "preview", name], 0)[0];
+        // What the environment has yet to allow is previewed all the same.
+        let preview = &place.json(&["plan", "preview", name], if name == "own" { 2 } else { 0 })[0];
         assert_eq!(
             (&preview["found"], &preview["callable"]),
             (&json!(callable), &json!(callable)),

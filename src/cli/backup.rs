@@ -32,7 +32,7 @@ pub fn make(out: &Out, data: &Path, to: &Path, damaged: Option<&str>, clock: &dy
             ));
         }
     };
-    let progress = |n: u64| out.note(&format!("{} {n}", out.t("checked, facts:", "已校验记录：")));
+    let progress = |n: u64| out.note(&out.colon("checked, facts", "已校验记录", &n.to_string()));
     let made = backup::backup(data, to, clock.now(), accept, &progress);
     let manifest = made.map_err(|error| match error {
         StoreError::Unverified { dir, damage } => unverified(out, &dir, &damage, &no_backup(out, data, to, &damage)),
@@ -43,7 +43,7 @@ pub fn make(out: &Out, data: &Path, to: &Path, damaged: Option<&str>, clock: &dy
 
 /// Copies a backup into a data directory that is not there yet, and reads the copy before it says so.
 pub fn restore(out: &Out, from: &Path, data: &Path, damaged: bool) -> Result<Exit, Stop> {
-    let progress = |n: u64| out.note(&format!("{} {n}", out.t("checked, facts:", "已校验记录：")));
+    let progress = |n: u64| out.note(&out.colon("checked, facts", "已校验记录", &n.to_string()));
     let restored = backup::restore(from, data, damaged, &progress);
     let Restored { manifest, left_out } = restored.map_err(|error| match error {
         StoreError::Unverified { dir, damage } => unverified(out, &dir, &damage, &not_restored(out, from, data)),

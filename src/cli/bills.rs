@@ -251,10 +251,9 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
         return Err(Stop::usage(words));
     }
     let plan = plan(link, out, args.select.plan.as_ref()).await?;
-    let Answer::LedgerGroups(mut groups) = link.ask(Query::LedgerGroups { plan }).await? else {
+    let Answer::LedgerGroups(groups) = link.ask(Query::LedgerGroups { plan }).await? else {
         return Err(Stop::usage("the engine answered another question"));
     };
-    LedgerGroup::sort(&mut groups);
     let narrowed = !args.select.filter.is_empty() || args.select.run.is_some();
     if !narrowed {
         if out.json {
@@ -266,7 +265,10 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
         } else {
             let head =
                 [out.t("outcome", "结果"), out.t("cause", "原因"), out.t("bills", "单据数"), out.t("oldest", "最早")];
-            let cells = groups.iter().map(|g| {
+            // Programs have the order they always had: by number.
+            let mut urgent = groups.clone();
+            LedgerGroup::sort(&mut urgent);
+            let cells = urgent.iter().map(|g| {
                 vec![
                     out.slot(&OpId::default(), g.slot).to_owned(),
                     out.cause(&g.group),

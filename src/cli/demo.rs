@@ -282,11 +282,8 @@ async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
             "said_but_not_applied": missing, "applied_but_not_said": unsaid, "unknown_to_us": unknown.len(), "agrees": agrees,
         }))?;
     } else if agrees {
-        driver.out.line(&format!(
-            "{} {}",
-            driver.out.t("the simulator agrees, bill by bill, each audited once:", "模拟器逐单一致，每单只审核一次："),
-            theirs.len()
-        ))?;
+        let (en, zh) = ("the simulator agrees, bill by bill, each audited once", "模拟器逐单一致，每单只审核一次");
+        driver.out.line(&driver.out.colon(en, zh, &theirs.len().to_string()))?;
     }
     if agrees {
         return Ok(());

@@ -44,7 +44,7 @@ pub fn main() -> ExitCode {
             Err(error) => return complain(Stop::from(error), None),
         },
         Err((wrong, Language::Zh)) => {
-            output::note(&help::wrong(&wrong));
+            help::wrong(&wrong).lines().for_each(output::note);
             return ExitCode::from(Exit::Usage.code());
         }
         Err((wrong, Language::En)) => wrong.exit(),

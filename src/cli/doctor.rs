@@ -37,11 +37,11 @@ pub fn run(out: &Out, data: &Path, clock: &dyn Clock, args: &DoctorArgs) -> Resu
     }
     if args.rebuild {
         let n = doctor::rebuild(data, clock, &progress).map_err(store_stop)?;
-        out.note(&format!("{} {n}", out.t("index rebuilt; facts:", "索引已重建；事实：")));
+        out.note(&out.colon("index rebuilt; facts", "索引已重建；事实", &n.to_string()));
     }
     if args.compact {
         let (before, after) = doctor::compact(data, clock).map_err(store_stop)?;
-        out.note(&format!("{} {} → {}", out.t("bytes:", "字节："), before, after));
+        out.note(&out.colon("bytes", "字节", &format!("{before} → {after}")));
     }
     let report = doctor::check(data, clock, &progress).map_err(store_stop)?;
     let next = next(&report, data, out);
@@ -50,7 +50,7 @@ pub fn run(out: &Out, data: &Path, clock: &dyn Clock, args: &DoctorArgs) -> Resu
     } else {
         print(out, &report)?;
         for Step { why, command } in &next {
-            out.line(&format!("{} {why}{} `{command}`", out.t("next:", "下一步："), out.t(":", "：")))?;
+            out.line(&out.colon("next", "下一步", &out.colon(why, why, &format!("`{command}`"))))?;
         }
     }
     Ok(match (report.is_sound(), report.unknown) {
@@ -164,7 +164,7 @@ fn print(out: &Out, report: &Report) -> Result<(), Stop> {
     let ballast = if report.ballast { out.t("set aside", "已预留") } else { out.t("none", "无") };
     out.line(&format!("{} {} B · {} {ballast}", out.t("free", "可用空间"), report.free, out.t("ballast", "压舱文件")))?;
     for kept in &report.kept {
-        out.line(&format!("  {} {}", out.t("kept:", "保留："), kept.display()))?;
+        out.line(&format!("  {}", out.colon("kept", "保留", &kept.display().to_string())))?;
     }
     Ok(())
 }
@@ -207,7 +207,10 @@ fn print_journal(out: &Out, report: &Report) -> Result<(), Stop> {
         out.line(out.t(&en, &zh))?;
     }
     if let Some(torn) = &journal.torn {
-        out.line(&format!("  {} {torn}", out.t("torn end, cut at the next start:", "末尾不完整，下次启动时截去：")))?;
+        out.line(&format!(
+            "  {}",
+            out.colon("torn end, cut at the next start", "末尾不完整，下次启动时截去", &torn.to_string())
+        ))?;
     }
     Ok(())
 }

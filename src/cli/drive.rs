@@ -332,7 +332,7 @@ impl Driver {
             self.out.note(&plans::submitted_first(&self.out, n));
         }
         if let Some(range) = self.out.range(head) {
-            self.out.note(&format!("{} {range}", self.out.t("range:", "区间：")));
+            self.out.note(&self.out.colon("range", "区间", &range));
         }
         if head.revision == Revision::Original {
             let words = self.out.t("under the plan's original revision", "按方案的原版本");
@@ -417,7 +417,8 @@ impl Driver {
     fn why(&self, row: &RunRow) -> Option<String> {
         let out = &self.out;
         if !row.tally.closes() {
-            return Some(format!("skydeck: {} {:?}", out.t("the sum does not close:", "合计不闭合："), row.tally));
+            let words = out.colon("the sum does not close", "合计不闭合", &format!("{:?}", row.tally));
+            return Some(format!("skydeck: {words}"));
         }
         let resume = format!("`skydeck resume {}`", row.head.id);
         let (en, zh) = (format!("; {resume} goes on with it"), format!("；用 {resume} 继续"));

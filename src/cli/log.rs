@@ -13,6 +13,7 @@ use super::ground::Ground;
 use super::out::Out;
 use crate::boot::store_stop;
 use crate::domain::action_log::{LogFault, LogWitness};
+use crate::domain::action_words;
 use crate::domain::command::Command;
 use crate::domain::event::ActionEntry;
 use crate::domain::ids::Seq;
@@ -132,6 +133,11 @@ async fn show_page(link: &dyn Link, out: &Out, limit: u32) -> Result<Exit, Stop>
         out.t("result", "结果"),
     ];
     let row = |(_, at, entry): (Seq, Ts, ActionEntry)| {
+        let result = if out.is_zh() {
+            action_words::zh(&entry, &|cause| out.cause(cause.as_str()))
+        } else {
+            entry.result.clone()
+        };
         vec![
             out.time(at),
             entry.by.to_string(),
@@ -139,22 +145,11 @@ async fn show_page(link: &dyn Link, out: &Out, limit: u32) -> Result<Exit, Stop>
             entry.plan.map(|plan| plan.to_string()).unwrap_or_default(),
             entry.bills.to_string(),
             entry.reason.unwrap_or_default(),
-            result(out, &entry.result),
+            result,
         ]
     };
     out.table(&head, rows.into_iter().map(row).collect())?;
     Ok(Exit::Ok)
-}
-
-/// What came of an order; a sentence that the log keeps is quoted.
-fn result(out: &Out, said: &str) -> String {
-    let accepted = said.strip_prefix("accepted").map(|rest| rest.trim_start_matches("; "));
-    match accepted.filter(|_| out.is_zh()) {
-        Some("") => "已受理".to_owned(),
-        Some(rest) => format!("已受理：“{rest}”"),
-        None if out.is_zh() => format!("未执行：“{said}”"),
-        None => said.to_owned(),
-    }
 }
 
 fn found(out: &Out, data: &Path, head: Option<&Head>) -> Result<Verified, Stop> {

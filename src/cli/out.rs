@@ -166,7 +166,7 @@ impl Out {
         let left = left.map(|left| {
             format!("{}{}{}", self.t("; ", "；"), left.bills, self.t(" carried, unchanged", " 张未变化，保持未结"))
         });
-        format!("{name}{} {} = {sum}{said}{}", self.t("found", "找到"), tally.found, left.unwrap_or_default())
+        format!("{name}{} {} = {sum}{said}{}", self.t("found", "共"), tally.found, left.unwrap_or_default())
     }
 
     /// The name of an operation, safe to show.
@@ -195,7 +195,7 @@ impl Out {
     pub fn sum_of(&self, row: &RunRow) -> String {
         if row.is_untold() && row.tally.found > 0 {
             let words = self.t("not approved, nothing was done", "未批准，未做任何处理");
-            return format!("{} {}{}{words}", self.t("found", "找到"), row.tally.found, self.t("; ", "；"));
+            return format!("{} {}{}{words}", self.t("found", "共"), row.tally.found, self.t("; ", "；"));
         }
         if row.has_read_nothing() {
             return self.t("nothing was read back", "没有回查任何单据").to_owned();

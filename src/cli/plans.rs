@@ -314,7 +314,7 @@ fn lint(out: &Out, path: &Path, file: &PlanFile, place: Place<'_>) -> Result<Exi
             hazard.field
         ))?;
         if let Some(mend) = hazard.mend_in(out.is_zh()) {
-            out.line(&format!("    {} {mend}", out.t("mend:", "建议：")))?;
+            out.line(&format!("    {}", out.colon("mend", "建议", mend)))?;
         }
     }
     if hazards.is_empty() && objection.is_none() && !out.json {
@@ -471,7 +471,7 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
     for (plan, target) in imported.iter().zip(&targets) {
         let at = if several { format!("{file}:{}: ", plan.line) } else { String::new() };
         for guess in &plan.guesses {
-            out.note(&format!("{at}{} {}", out.t("guess:", "推断："), guess.said(out.is_zh())));
+            out.note(&format!("{at}{}", out.colon("guess", "推断", guess.said(out.is_zh()))));
         }
         match target {
             Some(path) => {

@@ -24,7 +24,7 @@ pub async fn run(ground: &Ground, yes: bool) -> Result<Exit, Stop> {
     }
     let who = boot::who();
     let order = Order { data, rule, by: &who, act: yes };
-    let progress = |n: u64| out.note(&format!("{} {n}", out.t("facts read:", "已读记录：")));
+    let progress = |n: u64| out.note(&out.colon("facts read", "已读记录", &n.to_string()));
     let pruned = prune::prune(&order, &ground.clock, &progress).await.map_err(store_stop)?;
     if out.json {
         out.object(&serde_json::json!({

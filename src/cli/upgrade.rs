@@ -69,8 +69,9 @@ pub(super) fn run(ground: &Ground, args: UpgradeArgs) -> Result<Exit, Stop> {
         None => Ok(Exit::Ok),
         Some(fault) => {
             let command = place.command("log verify");
-            let next = out.t("no run starts before that is settled:", "处理之前不会启动任何运行：");
-            let text = format!("{}; {next} `{command}`", out.t(&fault.en(), &fault.zh()));
+            let command = format!("`{command}`");
+            let next = out.colon("no run starts before that is settled", "处理之前不会启动任何运行", &command);
+            let text = format!("{}{}{next}", out.t(&fault.en(), &fault.zh()), out.t("; ", "；"));
             Err(Stop::new(Exit::Unsound, show(&text, 1024).into_string()))
         }
     }
@@ -85,7 +86,7 @@ fn said(out: &Out, data: &Path, from: u32, backup: Option<&Path>) -> Result<(), 
         out.line(&format!("{}: {} {VERSION}", data.display(), out.t("is of version", "已是版本")))?;
     } else {
         let kept = match backup {
-            Some(at) => format!("{} {}", out.t("backup:", "备份："), at.display()),
+            Some(at) => out.colon("backup", "备份", &at.display().to_string()),
             None => out.t("no backup", "无备份").to_owned(),
         };
         out.line(&format!("{}: {} {from} → {VERSION}, {kept}", data.display(), out.t("version", "版本")))?;
@@ -167,19 +168,20 @@ fn unchanged(out: &Out) -> Stop {
 /// Says what raising the directory does, and asks whether to do it.
 fn ask(out: &Out, outlook: &Outlook) -> Result<Raise, Stop> {
     let (bytes, free) = (bytes_for_people(outlook.bytes), bytes_for_people(outlook.free));
-    out.note(&format!(
-        "{} {}\n{}\n  {} {bytes} → {}\n  {} {free}",
-        out.t("The data directory was written by Skydeck 0.1.0:", "数据目录由 Skydeck 0.1.0 写成："),
-        outlook.dir.display(),
+    let dir = outlook.dir.display().to_string();
+    let backup = format!("{bytes} → {}", outlook.backup.display());
+    let said = format!(
+        "{}\n{}\n  {}\n  {}",
+        out.colon("The data directory was written by Skydeck 0.1.0", "数据目录由 Skydeck 0.1.0 写成", &dir),
         out.t(
             "It has to be upgraded before this program can use it. The history stays as it is, the index is built anew.\n\
              Afterwards Skydeck 0.1.0 refuses the directory and asks for the newer program.",
             "本程序使用前需要升级：历史记录保持不变，索引将重建。\n升级之后，Skydeck 0.1.0 将拒绝打开该目录，并提示使用较新的程序。",
         ),
-        out.t("backup:", "备份："),
-        outlook.backup.display(),
-        out.t("free:  ", "可用："),
-    ));
+        out.colon("backup", "备份", &backup),
+        out.colon("free", "可用", &free),
+    );
+    said.lines().for_each(|line| out.note(line));
     let with = out.t(
         "[b] make the backup, then upgrade (default)   [w] upgrade without a backup   [q] quit, change nothing >",
         "[b] 先备份再升级（默认）   [w] 不备份，直接升级   [q] 退出，不作任何更改 >",

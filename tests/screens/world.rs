@@ -626,6 +626,7 @@ fn log() -> Vec<(Seq, Ts, ActionEntry)> {
         reason: reason.map(str::to_owned),
         result: result.into(),
         line: None,
+        why: None,
     };
     vec![
         (Seq(44), before(100), entry("approve", 40, None, "accepted")),
@@ -660,7 +661,7 @@ impl Console {
             skin: Skin::of_roles(),
             now: NOW,
             zone_minutes: 480,
-            version: "0.1.0".into(),
+            version: "0.2.0".into(),
             user: "li.wei@10.0.0.7".into(),
             causes: toml::from_str::<CauseTable>(BUILT_IN).unwrap(),
             ..config

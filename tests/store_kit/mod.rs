@@ -236,6 +236,7 @@ pub fn action(verb: &str) -> Event {
         reason: None,
         result: "accepted".into(),
         line: None,
+        why: None,
     }))
 }
 

@@ -136,6 +136,7 @@ impl Inner {
             reason: None,
             result,
             line,
+            why: None,
         };
         let _ = self.shared.ledger.append(vec![Event::ActionTaken(Box::new(entry))]).await;
     }

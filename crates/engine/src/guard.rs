@@ -125,6 +125,7 @@ impl Inner {
             reason: None,
             result: bounds::said(refusal.to_string()),
             line: written.ok(),
+            why: Some(refusal.reason().clone()).filter(is_short),
         };
         let _ = self.shared.ledger.append(vec![Event::ActionTaken(Box::new(entry))]).await;
     }
@@ -161,6 +162,7 @@ impl Inner {
             reason: Some(why),
             result,
             line,
+            why: None,
         };
         let _ = self.shared.ledger.append(vec![Event::ActionTaken(Box::new(entry))]).await;
     }
@@ -230,6 +232,11 @@ fn sum(row: &RunRow) -> String {
 /// A line with the reason as programs read it.
 pub(super) fn with_reason(deed: Deed, why: &Reason) -> Deed {
     Deed { code: Some(why.code()), args: Some(short(why.args())), ..deed }
+}
+
+/// Whether a reason is no longer than what an entry of the log takes.
+fn is_short(why: &Reason) -> bool {
+    serde_json::to_string(why).is_ok_and(|text| text.len() <= bounds::CELL)
 }
 
 /// Arguments whose texts are cut to what a line takes.

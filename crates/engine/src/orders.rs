@@ -113,6 +113,7 @@ impl Inner {
             reason: taken.reason.clone(),
             result: result.clone(),
             line: Some(line),
+            why: None,
         };
         let mut events = std::mem::take(&mut taken.events);
         events.insert(0, Event::ActionTaken(Box::new(entry)));

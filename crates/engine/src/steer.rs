@@ -283,7 +283,8 @@ impl Inner {
             let verb = "pace".to_owned();
             return Err(Refusal::Denied(Reason::NotAllowed { verb, role, needed: Role::Approver }));
         }
-        let note = format!("{env}: per minute {per_minute:?}, concurrency {concurrency:?}");
+        let pace = [per_minute.map(|n| format!("{n} a minute")), concurrency.map(|n| format!("{n} at a time"))];
+        let note = format!("{env}: {}", pace.into_iter().flatten().collect::<Vec<_>>().join(", "));
         let then: Then = Box::new(move |inner| {
             dispatch.set_pace(per_minute, concurrency);
             inner.tasks.stirred.notify_one();

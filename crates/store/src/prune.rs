@@ -195,6 +195,7 @@ async fn build(
         reason: deed.reason,
         result: deed.result,
         line: Some(line),
+        why: None,
     };
     new.append(vec![Event::ActionTaken(Box::new(entry))]).await?;
     pruned.facts.1 += 1;

@@ -82,7 +82,10 @@ pub fn message(
                 .take(GROUPS)
                 .map(|g| format!("{} {}", show(&label(&g.group), REASON).as_str(), g.count))
                 .collect();
-            more.insert(0, format!("{} {}", tongue.t("unresolved by cause:", "未结原因："), words.join(", ")));
+            more.insert(
+                0,
+                format!("{}{}", tongue.t("unresolved by cause: ", "未结原因："), words.join(tongue.t(", ", "，"))),
+            );
         }
         if let Some(why) = &item.why {
             let of = |cause: &Cause| label(cause.as_str());
@@ -91,7 +94,7 @@ pub fn message(
                 Tongue::Zh => why.zh_with(&of),
             };
             let detail = show(&words, REASON);
-            more.insert(0, format!("{} “{}”", tongue.t("reason:", "原因："), detail.as_str()));
+            more.insert(0, format!("{}“{}”", tongue.t("reason: ", "原因："), detail.as_str()));
         }
         let _ = writeln!(text, "\n{line}");
         let _ = writeln!(markdown, "\n**{}**\n", markdown_safe(&line));
@@ -177,7 +180,7 @@ fn said(tongue: Tongue, item: &Item) -> (String, &'static str) {
         "{}{production} · {}: {what}{again}{since} ·{op} {} {}",
         show(item.env.as_str(), REASON).as_str(),
         show(&item.name, REASON).as_str(),
-        tongue.t("found", "找到"),
+        tongue.t("found", "共"),
         s.found,
     );
     if item.untold {

@@ -15,7 +15,7 @@ use super::skin::Role;
 use super::words::{column, glyph, role, tongue};
 
 /// The sum line in at most `max` cells: with words, with short words, with signs alone when even that is too wide.
-pub(crate) fn sum(model: &Model, row: &RunRow, max: u16, live: bool) -> Vec<(Role, String)> {
+pub(crate) fn sum(model: &Model, row: &RunRow, max: u16) -> Vec<(Role, String)> {
     let (t, tally) = (model.t(), &row.tally);
     let words = tongue(model.lang, names::in_sum(&row.head.op));
     let mut last = Vec::new();
@@ -27,8 +27,7 @@ pub(crate) fn sum(model: &Model, row: &RunRow, max: u16, live: bool) -> Vec<(Rol
         out.push((Role::Title, if form < 2 { format!("{} {found}", t.found) } else { found }));
         out.push((Role::Dim, if matches!(form, 3 | 5) { "=" } else { " = " }.to_owned()));
         let shown = Slot::ALL.into_iter().filter(|s| match s {
-            Slot::Waiting => live || tally.waiting > 0,
-            Slot::NotReached => tally.not_reached > 0,
+            Slot::Waiting | Slot::NotReached => tally.get(*s) > 0,
             Slot::Done | Slot::Already | Slot::Skipped | Slot::Failed | Slot::Unknown => true,
         });
         for (i, s) in shown.enumerate() {

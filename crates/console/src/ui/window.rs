@@ -519,6 +519,7 @@ mod tests {
             reason: None,
             result: String::new(),
             line: None,
+            why: None,
         };
         of.map(|n| (Cursor(format!("{n:08}")), (Seq(n), Ts(0), entry.clone()))).collect()
     }

@@ -448,7 +448,7 @@ pub(crate) fn sum_of(model: &Model, row: &RunRow, max: u16) -> Vec<(Role, String
     if row.has_read_nothing() {
         return vec![(Role::Dim, model.glyphs.clip(model.t().nothing_read, usize::from(max)))];
     }
-    sum(model, row, max, !row.state.is_closed())
+    sum(model, row, max)
 }
 
 /// A refusal with what to do, in the operator's language.

@@ -10,6 +10,7 @@ use super::bill::Failure;
 use super::bill::{Found, Outcome, Rev, Slot};
 use super::cause::Cause;
 use super::ids::{CallId, CommandId, EnvId, Fid, PlanId, RunId, Seq, SetHash, WorkKey};
+use super::reason::Reason;
 use super::run::{Collected, Consent, Flag, Mark, PauseWhy, RunEnd, RunHead, Tally};
 use super::server::ServerBound;
 use super::step::{Blob, Evidence, Intent, Made, Step, Verdict};
@@ -395,6 +396,10 @@ pub struct ActionEntry {
     /// The line of the action log's file that was written before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<LogPlace>,
+    /// Why it was refused, for words in another language. Absent where it was not, in what earlier programs wrote, and where it
+    /// is longer than a line takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Reason>,
 }
 
 /// A place in the action log's file, with the hash of the line there.

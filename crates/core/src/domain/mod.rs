@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod action_log;
+pub mod action_words;
 pub mod bill;
 pub mod bounds;
 pub mod cause;

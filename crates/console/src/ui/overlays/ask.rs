@@ -73,7 +73,7 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, ask: &Ask) {
     let mut lines = Vec::new();
     if let Some(run) = run {
         lines.push(vec![(Role::Title, words::plan_name(model, &run.row.head.plan, &run.row.head.name))]);
-        lines.push(words::sum(model, &run.row, model.size.0.saturating_sub(8), false));
+        lines.push(words::sum(model, &run.row, model.size.0.saturating_sub(8)));
         lines.push(Vec::new());
     }
     let title = match ask.what {

@@ -3,11 +3,14 @@
 use ratatui::layout::Rect;
 
 use crate::ui::cells::{Cell, Pen};
+use crate::ui::config::Lang;
 use crate::ui::format;
 use crate::ui::layout::Parts;
 use crate::ui::model::Model;
 use crate::ui::skin::Role;
 use crate::ui::words;
+use skydeck_core::domain::action_words;
+use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::event::ActionEntry;
 use skydeck_core::domain::ids::Seq;
 
@@ -64,6 +67,10 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u6
 /// What came of an order, in the operator's language where it was taken.
 fn result(model: &Model, entry: &ActionEntry) -> String {
     let t = model.t();
+    if model.lang == Lang::Zh {
+        let label = |cause: &Cause| words::cause(&model.causes, model.lang, cause);
+        return words::shown(&action_words::zh(entry, &label));
+    }
     match entry.result.strip_prefix("accepted").map(|rest| rest.trim_start_matches("; ")) {
         Some("") => t.accepted.to_owned(),
         Some(rest) => format!("{} {} {}", t.accepted, model.glyphs.dot, words::shown(rest)),

@@ -96,11 +96,14 @@ fn ours(said: &str) -> Option<String> {
     let (what, server) = head.split_once(" at ")?;
     // A refused sign-in names how it was tried before.
     let what = what.rsplit(": ").next().unwrap_or(what);
+    // A query names its form.
+    let (what, form) =
+        what.split_once(" of ").map_or((what, String::new()), |(what, form)| (what, format!(" {form} ")));
     let what = TRIED.iter().find(|(en, _)| *en == what).map(|(_, zh)| *zh)?;
     let next = NEXT.iter().find_map(|(en, zh)| Some((tail.strip_suffix(en)?.strip_suffix(". ")?, *zh)));
     Some(match next {
-        Some((why, next)) => format!("{server} 的{what}失败：“{why}”；{next}"),
-        None => format!("{server} 的{what}失败：“{tail}”"),
+        Some((why, next)) => format!("{server} 的{form}{what}失败：“{why}”；{next}"),
+        None => format!("{server} 的{form}{what}失败：“{tail}”"),
     })
 }
 
@@ -116,6 +119,9 @@ mod tests {
         assert_eq!(
             said,
             "https://k3.example.invalid 的查询失败：“error sending request: refused”；没有发出任何请求：请检查地址、网络和证书"
+        );
+        assert!(
+            zh(&fault.replace("query at", "query of SAL_OUTSTOCK at")).contains(" 的 SAL_OUTSTOCK 查询失败：“error")
         );
         let signed = format!("signed headers: refused: {}", fault.replace("query at", "sign-in at"));
         assert!(zh(&signed).starts_with("https://k3.example.invalid 的登录失败：“"), "{}", zh(&signed));

@@ -215,9 +215,26 @@ pub enum LeftOut {
 }
 
 impl LeftOut {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::ResolvedMeanwhile,
+        Self::Quarantined,
+        Self::TooMany,
+        Self::NotUnknown,
+        Self::RunUnknown,
+        Self::OtherRevision,
+        Self::PlanBusy,
+        Self::OtherServer,
+    ];
+
     /// In English, after their number.
     pub fn en(self) -> &'static str {
         words::left_en(self)
+    }
+
+    /// In Chinese, after their number.
+    pub fn zh(self) -> &'static str {
+        words::left_zh(self)
     }
 }
 

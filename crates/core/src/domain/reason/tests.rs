@@ -121,16 +121,7 @@ pub(super) fn examples() -> Vec<Reason> {
     ]
 }
 
-const LEFT_OUT: [LeftOut; 8] = [
-    LeftOut::ResolvedMeanwhile,
-    LeftOut::Quarantined,
-    LeftOut::TooMany,
-    LeftOut::NotUnknown,
-    LeftOut::RunUnknown,
-    LeftOut::OtherRevision,
-    LeftOut::PlanBusy,
-    LeftOut::OtherServer,
-];
+const LEFT_OUT: [LeftOut; 8] = LeftOut::ALL;
 
 /// The names of all variants, as reading an unknown one lists them.
 fn names(unknown: &str) -> BTreeSet<String> {

@@ -359,7 +359,8 @@ pub(super) fn left_en(why: LeftOut) -> &'static str {
     }
 }
 
-fn left_zh(why: LeftOut) -> &'static str {
+/// The same in Chinese.
+pub(super) fn left_zh(why: LeftOut) -> &'static str {
     match why {
         LeftOut::ResolvedMeanwhile => "其间已了结",
         LeftOut::Quarantined => "已隔离",
