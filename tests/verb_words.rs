@@ -97,7 +97,7 @@ fn every_advice_that_the_client_ends_a_fault_with_is_known_in_chinese() {
         seen += 1;
         assert!(NEXT.iter().any(|(en, _)| *en == literal), "not known in Chinese: {literal}");
     }
-    assert!(seen > 10, "{seen}");
+    assert!(seen > 5, "{seen}");
 }
 
 #[test]
