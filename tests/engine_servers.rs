@@ -563,6 +563,40 @@ async fn two_environments_on_one_account_set_do_not_write_until_one_is_read_only
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_database_under_two_names_is_found_at_the_sign_in_before_the_first_call() {
+    let named =
+        |_: &mut Environment, second: &mut Environment| second.server = server("http://alias.invalid/k3cloud", "0");
+    let (mut bench, world) = two(named).await;
+    let of = |n: &str| Some(n.to_owned());
+    bench.world.with(|s| s.centre = of("c-1"));
+    world.with(|s| s.centre = of("c-1"));
+    let (first, second) = (EnvId::new("test"), EnvId::new("second"));
+    for (plan, env, other) in [("p", &first, &second), ("q", &second, &first)] {
+        let run = collected(&mut bench, plan).await;
+        let approve = bench.approval(run);
+        let why = Reason::SameServer { env: env.clone(), other: other.clone() };
+        assert_eq!(denied(bench.order(approve).await), why);
+        assert!(rows(&bench).await.iter().any(|row| row.held.as_ref() == Some(&why)), "named as any other");
+        bench.accepted(Command::Decline { run }).await;
+        bench.closed(run).await;
+    }
+    assert_eq!((bench.world.with(|s| s.posts.len()), world.with(|s| s.posts.len())), (0, 0));
+    // The next process knows it before anybody signs in there.
+    bench.crash().await;
+    world.with(|s| s.centre = None);
+    bench.try_start().await.unwrap();
+    assert!(rows(&bench).await.iter().all(|row| row.held.is_some()), "{:?}", rows(&bench).await);
+    bench.crash().await;
+    bench.env.read_only = true;
+    bench.env.always_read_only = true;
+    bench.try_start().await.unwrap();
+    let run = collected(&mut bench, "q").await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    assert_eq!(bench.closed(run).await.tally.audited, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_data_centre_behind_one_address_is_another_server() {
     let (mut bench, world) = two(|_, second| second.server = server(HOME, "0")).await;
     bench.world.with(|s| s.centre = Some("c-1".into()));

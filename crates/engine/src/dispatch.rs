@@ -213,11 +213,19 @@ impl Dispatch {
         }
     }
 
+    /// The server with its data centre: as a sign-in of this process told it, or one of an earlier process.
+    fn database(&self) -> Server {
+        let is = self.server();
+        let known = || self.home().filter(|home| home.same(&is) == Same::Yes).and_then(|home| home.centre);
+        let centre = is.centre.clone().or_else(known);
+        Server { centre, ..is }
+    }
+
     /// Another environment that writes to the same server and account set.
     pub fn twin(&self) -> Option<EnvId> {
         let others = self.others.get()?.iter().filter_map(Weak::upgrade);
-        let is = self.server();
-        let twin = |other: &Arc<Self>| self.env.writes_with(&other.env) && is.same(&other.server()) == Same::Yes;
+        let is = self.database();
+        let twin = |other: &Arc<Self>| self.env.may_write_beside(&other.env) && is.shares_database(&other.database());
         others.into_iter().find(twin).map(|other| other.env.id.clone())
     }
 

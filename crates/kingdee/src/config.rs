@@ -12,7 +12,7 @@ use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use skydeck_core::domain::ids::EnvId;
-use skydeck_core::domain::server::Server;
+use skydeck_core::domain::server::{Server, canonical};
 use skydeck_core::text::Redactor;
 
 /// How calls are authenticated (docs/design/wire.md#signing-in).
@@ -305,13 +305,11 @@ pub fn is_in_clear(address: &str) -> bool {
 }
 
 impl Address {
-    /// The address in the one form in which two are compared: the port always written, letters in lower case. The server
-    /// is an IIS, which does not tell `K3Cloud` from `k3cloud`.
+    /// The address in the one form in which two are compared, the port always written.
     pub fn canonical(&self) -> String {
-        let host = self.url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+        let host = self.url.host_str().unwrap_or_default();
         let port = self.url.port_or_known_default().unwrap_or_default();
-        let path = self.url.path().trim_end_matches('/').to_ascii_lowercase();
-        format!("{}://{host}:{port}{path}", self.url.scheme())
+        canonical(&format!("{}://{host}:{port}{}", self.url.scheme(), self.url.path()))
     }
 
     /// Checks an address. A name in an `http://` address is checked again when it is resolved (see [`Address::guards_names`]).
@@ -427,6 +425,8 @@ mod tests {
             "https://ERP.example.invalid:443/k3cloud",
             " https://erp.example.invalid./K3Cloud/ ",
             "https://erp.example.invalid/k3cloud//",
+            "https://erp.example.invalid//k3cl%6fud/",
+            "https://erp.example.invalid/x/%2e%2e/%4B3cloud/",
         ] {
             assert_eq!(named(same), one, "{same}");
         }

@@ -46,7 +46,12 @@ impl Environment {
     /// Whether both could write to the records of one server and account set: two paces, two limits and two claims on one
     /// bill. One that is read-only for good writes nowhere.
     pub fn writes_with(&self, other: &Self) -> bool {
-        !self.always_read_only && !other.always_read_only && self.server.same(&other.server) == Same::Yes
+        self.may_write_beside(other) && self.server.same(&other.server) == Same::Yes
+    }
+
+    /// Whether both write anywhere at all.
+    pub fn may_write_beside(&self, other: &Self) -> bool {
+        !self.always_read_only && !other.always_read_only
     }
 
     /// Whether its owner allows plans to call a verb there at all.

@@ -3,6 +3,8 @@
 //! Invariant: never part of a key. An address that changes would hide calls that are still open; so it is data of the run
 //! and of [`ServerBound`], compared before anything is written.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::ids::EnvId;
@@ -11,7 +13,7 @@ use super::who::Who;
 /// One database of one ERP server, as the configuration and the sign-in name it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Server {
-    /// `scheme://host:port/path`, host in lower case, the port always written, no blank and no `/` at the end.
+    /// `scheme://host:port/path`, as [`canonical`] writes it; one of an earlier version may be written otherwise.
     #[serde(rename = "a")]
     pub address: String,
     /// Account set id (账套).
@@ -42,7 +44,7 @@ impl Server {
         };
         if self.account_set != other.account_set || !centre {
             Same::Other
-        } else if self.address == other.address {
+        } else if canonical(&self.address) == canonical(&other.address) {
             Same::Yes
         } else {
             Same::Moved
@@ -51,6 +53,13 @@ impl Server {
 }
 
 impl Server {
+    /// Whether what is written there is written to one database: the same server, or another name of it, where both
+    /// sign-ins tell the same data centre.
+    pub fn shares_database(&self, other: &Self) -> bool {
+        let one_centre = self.centre.is_some() && self.centre == other.centre;
+        self.same(other) == Same::Yes || (one_centre && self.account_set == other.account_set)
+    }
+
     /// Its name, with the data centre where nothing else tells it from the other one.
     pub fn beside(&self, other: &Self) -> String {
         match &self.centre {
@@ -60,6 +69,64 @@ impl Server {
             Some(_) | None => self.to_string(),
         }
     }
+}
+
+/// What every name and address of this machine is compared as.
+const HERE: &str = "127.0.0.1";
+
+/// An address in the one form in which two are compared: letters in lower case, because the server is an IIS, which does not
+/// tell `K3Cloud` from `k3cloud`; an IPv4 address the same when it is written as one of IPv6; this machine by one name; of the
+/// path no escape that stands for a plain sign, and no empty part.
+pub fn canonical(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, format!(":{port}")),
+        Some(_) | None => (authority, String::new()),
+    };
+    let parts = unescaped(path).to_ascii_lowercase();
+    let parts: Vec<&str> = parts.split('/').filter(|part| !part.is_empty()).collect();
+    let path = if parts.is_empty() { String::new() } else { format!("/{}", parts.join("/")) };
+    format!("{}://{}{port}{path}", scheme.to_ascii_lowercase(), canonical_host(host))
+}
+
+fn canonical_host(host: &str) -> String {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    match host.trim_matches(['[', ']']).parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+        Ok(ip) if ip.is_loopback() => HERE.to_owned(),
+        Ok(IpAddr::V4(ip)) => ip.to_string(),
+        Ok(IpAddr::V6(ip)) => format!("[{ip}]"),
+        Err(_) if is_name_of_here(&host) => HERE.to_owned(),
+        Err(_) => host,
+    }
+}
+
+/// Names that systems give to this machine by themselves.
+fn is_name_of_here(host: &str) -> bool {
+    let known = ["localhost", "localhost.localdomain", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback"];
+    known.contains(&host) || host.ends_with(".localhost")
+}
+
+/// A path without escapes of letters, digits and `-._~`: they say the same as the signs themselves.
+fn unescaped(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('%') {
+        out.push_str(before);
+        let sign = after.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()).map(char::from);
+        match sign.filter(|sign| sign.is_ascii_alphanumeric() || "-._~".contains(*sign)) {
+            Some(sign) => {
+                out.push(sign);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push('%');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 impl std::fmt::Display for Server {
@@ -110,6 +177,54 @@ mod tests {
         ] {
             assert_eq!(base.same(&other), want, "{other}");
             assert_eq!(other.same(&base), want, "{other}");
+        }
+    }
+
+    #[test]
+    fn one_address_has_one_form_also_where_an_earlier_version_wrote_another() {
+        for (one, other) in [
+            ("http://127.0.0.1:80/k3cloud", "http://[::ffff:127.0.0.1]:80/k3cloud"),
+            ("http://127.0.0.1:80/k3cloud", "http://[::ffff:7f00:1]:80/k3cloud"),
+            ("http://127.0.0.1:80/k3cloud", "http://[::1]:80/k3cloud"),
+            ("http://127.0.0.1:80/k3cloud", "http://localhost:80/k3cloud"),
+            ("http://127.0.0.1:80/k3cloud", "http://LocalHost.:80/k3cloud"),
+            ("http://127.0.0.1:80/k3cloud", "http://erp.localhost:80/k3cloud"),
+            ("http://203.0.113.7:80/k3cloud", "http://[::ffff:203.0.113.7]:80/k3cloud"),
+            ("https://[2001:db8::1]:443/k3cloud", "https://[2001:0DB8:0::1]:443/K3Cloud"),
+            ("http://a.invalid:80/k3cloud", "http://a.invalid:80//k3cl%6Fud/"),
+            ("http://a.invalid:80/k3cloud/web", "http://a.invalid:80/%4b3cloud//web"),
+            ("http://a.invalid:80", "http://a.invalid:80//"),
+        ] {
+            assert_eq!(server(one, "60aa", None).same(&server(other, "60aa", None)), Same::Yes, "{other}");
+            assert_eq!(canonical(other), one);
+            assert_eq!(canonical(one), one, "it is its own form");
+        }
+        for (one, other) in [
+            ("http://a.invalid:80/k3cloud", "http://a.invalid:80/k3%2Fcloud"),
+            ("http://a.invalid:80/k3%2Fcloud", "http://a.invalid:80/k3/cloud"),
+            ("http://a.invalid:80/k3cl%6", "http://a.invalid:80/k3clo"),
+            ("http://127.0.0.1:80/k3cloud", "http://127.0.0.1:81/k3cloud"),
+            ("http://localhost.invalid:80/k3cloud", "http://localhost:80/k3cloud"),
+            ("http://[2001:db8::1]:80/k3cloud", "http://[2001:db8::2]:80/k3cloud"),
+        ] {
+            assert_ne!(canonical(one), canonical(other), "{other}");
+        }
+        assert_eq!(canonical("written by hand"), "written by hand");
+    }
+
+    #[test]
+    fn a_data_centre_tells_one_database_by_whatever_name() {
+        let of = |address: &str, set: &str, centre: Option<&str>| server(address, set, centre);
+        let base = of("https://a.invalid:443/k3cloud", "60aa", Some("1"));
+        for (other, shares) in [
+            (of("https://b.invalid:443/k3cloud", "60aa", Some("1")), true),
+            (of("https://b.invalid:443/k3cloud", "60aa", Some("2")), false),
+            (of("https://b.invalid:443/k3cloud", "60ab", Some("1")), false),
+            (of("https://b.invalid:443/k3cloud", "60aa", None), false),
+            (of("https://a.invalid:443/K3cloud", "60aa", None), true),
+            (of("https://a.invalid:443/k3cloud", "60aa", Some("2")), false),
+        ] {
+            assert_eq!((base.shares_database(&other), other.shares_database(&base)), (shares, shares), "{other:?}");
         }
     }
 
