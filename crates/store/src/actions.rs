@@ -682,11 +682,28 @@ mod tests {
         std::fs::write(&path, &text).unwrap();
         let accepted = Some(AcceptedFile { bytes: text.len() as u64, sha256: line_hash(&text) });
         let witness = [LogWitness { open: true, accepted, ..witness(1, &at[1].hash) }];
+        let mut newest = LogPlace::default();
         for seq in [2, 3] {
             let log = beside(dir.path(), &witness);
             assert_eq!(log.faults(), []);
             assert_eq!(next(&log, dir.path()).0, seq);
+            newest = log.inner.lock().tip.place();
         }
+        // What is told of them later counts, and not that they were accepted once.
+        let [accepted] = witness;
+        let closed = LogWitness { at: newest, open: false, loose: vec![2, 3], accepted: None };
+        let log = beside(dir.path(), &[accepted, closed]);
+        assert_eq!((log.faults(), &log.adopted), (vec![], &None));
+
+        // A file that was cut, and accepted as it was: the places that are gone are not given again.
+        let (dir, at) = refusals(3);
+        let path = dir.path().join(FILE);
+        let text = format!("{}\n", written(dir.path())[0]);
+        std::fs::write(&path, &text).unwrap();
+        let accepted = Some(AcceptedFile { bytes: text.len() as u64, sha256: line_hash(&text) });
+        let accepted = LogWitness { open: true, accepted, loose: Vec::new(), at: at[3].clone() };
+        let log = beside(dir.path(), &[accepted]);
+        assert_eq!((log.faults(), next(&log, dir.path())), (vec![], (4, at[3].hash.clone())));
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn is_unassigned_by_design(u: u32) -> bool {
 /// A text that a person wrote, without the blanks at its ends; `None` where nothing in it can be seen: blanks, zero-width
 /// characters, direction marks, fillers, marks without a letter.
 pub fn readable(raw: &str) -> Option<&str> {
-    let is_seen = |c: char| !c.is_whitespace() && !hostile(c) && c.width().is_some_and(|width| width > 0);
+    let is_seen = |c: char| !c.is_whitespace() && !hostile(c) && c.width() > Some(0);
     raw.contains(is_seen).then(|| raw.trim())
 }
 

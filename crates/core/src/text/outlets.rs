@@ -97,11 +97,7 @@ pub fn markdown_safe(raw: &str) -> String {
 /// # Errors
 /// [`TooLong`] when more than [`COPY_LIMIT`] bytes would go.
 pub fn osc52(text: &str) -> Result<String, TooLong> {
-    let one_line: Cow<'_, str> = if text.contains(['\n', '\r']) {
-        text.replace("\r\n", " ").replace(['\n', '\r'], " ").into()
-    } else {
-        text.into()
-    };
+    let one_line = text.replace("\r\n", " ").replace(['\n', '\r'], " ");
     let shown = show(&one_line, one_line.len());
     let bytes = shown.as_str().len();
     if bytes > COPY_LIMIT {

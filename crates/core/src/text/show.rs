@@ -123,9 +123,8 @@ fn keeps(cluster: &str) -> bool {
     if rest.is_empty() && is_plain_cjk(base) {
         return true;
     }
-    let wide = base.width().unwrap_or(0);
-    matches!(wide, 1 | 2)
-        && cluster.chars().count() <= CLUSTER
+    let Some(wide @ (1 | 2)) = base.width() else { return false };
+    cluster.chars().count() <= CLUSTER
         && !cluster.chars().any(hostile)
         && rest.chars().all(|c| c.width() == Some(0))
         && cluster.width() == wide
@@ -171,7 +170,7 @@ pub(super) fn sign(out: &mut String, c: char) {
         '\n' => out.push('⏎'),
         '\t' => out.push('⇥'),
         '\u{7f}' => out.push('␡'),
-        c if u32::from(c) < 0x20 => out.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('␦')),
+        c @ '\0'..='\u{1f}' => out.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('␦')),
         c => {
             let _ = write!(out, "⟨{:X}⟩", u32::from(c));
         }
