@@ -114,15 +114,12 @@ fn unescaped(path: &str) -> String {
     while let Some((before, after)) = rest.split_once('%') {
         out.push_str(before);
         let sign = after.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()).map(char::from);
-        match sign.filter(|sign| sign.is_ascii_alphanumeric() || "-._~".contains(*sign)) {
-            Some(sign) => {
-                out.push(sign);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                out.push('%');
-                rest = after;
-            }
+        if let Some(sign) = sign.filter(|sign| sign.is_ascii_alphanumeric() || "-._~".contains(*sign)) {
+            out.push(sign);
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            out.push('%');
+            rest = after;
         }
     }
     out.push_str(rest);
