@@ -262,11 +262,15 @@ fn a_close_is_done_when_its_field_says_so_and_called_once_even_when_its_answer_i
                 assert_eq!(place.calls(FORM, bill.id, "BillClose"), 1, "{bill:?} {lost}");
                 let told = &bills[&bill.id.to_string()];
                 assert_eq!(told["verified"], lost, "{told}");
-                if lost {
-                    // The status stays what it was: the bill's life says which field proved it.
-                    let life = place.says("zh", &["bill", &bill.number], 0);
-                    assert!(life.contains(&format!("{} FCloseStatus=B", bill.status)), "{life}");
-                }
+                // The status stays what it was: the bill's life says which field proved it, and that it was read after the call.
+                let life = place.says("zh", &["bill", &bill.number], 0);
+                assert!(life.contains(&format!("{} FCloseStatus=B", bill.status)), "{life}");
+                let stands = &place.json(&["bill", &bill.number], 0)[0];
+                assert_eq!(
+                    (&stands["status_after"], &stands["status_after_by"]),
+                    (&json!(bill.status), &json!("read")),
+                    "{stands}"
+                );
             }
             // Found again by the filter, they are done already, and nothing is called.
             let (again, _) = place.run("close", 0);

@@ -131,14 +131,18 @@ impl Runner {
     /// Those of which two reads show that nothing came, with what the second shows. One that two reads do not show at all says
     /// nothing. Three reads decide every case, and no call leaves between them.
     async fn without_effect(&mut self, successes: Vec<Success>) -> Result<Vec<(Success, Found)>, Stop> {
-        let mut without = Vec::new();
+        let (mut without, mut read) = (Vec::new(), Vec::new());
+        // Of an audit the answer tells the status; what shows another operation stands in no answer.
+        let tells = !self.op.looked_at().is_empty();
         let mut open: Vec<Doubt> = successes.into_iter().map(Doubt::of).collect();
         while !open.is_empty() {
             let fids: Vec<Fid> = open.iter().map(|doubt| doubt.success.fid.clone()).collect();
             let (mut seen, _) = self.statuses(&fids).await?;
             for mut doubt in std::mem::take(&mut open) {
                 match seen.remove(&doubt.success.fid) {
-                    Some(found) if !self.contradicts(&doubt.success, &found) => {}
+                    Some(found) if !self.contradicts(&doubt.success, &found) => {
+                        read.extend(tells.then(|| Event::bill_read(self.head.id, doubt.success.fid, Some(&found))));
+                    }
                     Some(found) if doubt.contradicted => without.push((doubt.success, found)),
                     None if doubt.unseen => {}
                     shown => {
@@ -152,6 +156,7 @@ impl Runner {
                 tokio::time::sleep(SECOND_LOOK).await;
             }
         }
+        self.append_in_groups(read).await?;
         Ok(without)
     }
 
