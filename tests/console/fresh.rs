@@ -6,7 +6,6 @@ use std::time::Duration;
 use skydeck::domain::bill::{Outcome, Slot};
 use skydeck::domain::event::Event;
 use skydeck::domain::ids::Fid;
-use skydeck::domain::live::Live;
 use skydeck::domain::query::{Query, Scope};
 use skydeck::ui::Lang;
 use skydeck::ui::msg::{Effect, Msg};
@@ -95,7 +94,7 @@ fn entries_of_an_unfolded_group_are_read_again_when_a_run_ends() {
 #[test]
 fn ages_on_the_ledger_grow_while_nothing_happens() {
     let mut c = Console::new(World::new(false), Lang::En, (110, 30));
-    c.send(Msg::Resync(Box::new(Live::default())));
+    c.send(Msg::Resync(Box::default()));
     c.keys("4");
     assert!(text(&c).contains("1m"), "{}", text(&c));
     c.model.drawn();
