@@ -207,10 +207,7 @@ fn print_journal(out: &Out, report: &Report) -> Result<(), Stop> {
         out.line(out.t(&en, &zh))?;
     }
     if let Some(torn) = &journal.torn {
-        out.line(&format!(
-            "  {}",
-            out.colon("torn end, cut at the next start", "末尾不完整，下次启动时截去", &torn.to_string())
-        ))?;
+        out.line(&format!("  {}", out.colon("torn end, cut at the next start", "末尾不完整，下次启动时截去", torn)))?;
     }
     Ok(())
 }
