@@ -311,7 +311,7 @@ const LINES_OF_ENVIRONMENTS: [&str; 20] = [
     r#"refused resolve order=9 by=wang/1000 n=0 reason= sent back  code=nothing_matches args={"left_out":[["resolved_meanwhile",2]]}: nothing to do: no unresolved bill matches; left out: 2 resolved meanwhile"#,
     "before reopen order=10 by=wang/1000 n=1 ids=2 reason=sent back",
     "after reopen order=10 by=wang/1000 n=1 reason=sent back: accepted",
-    r#"refused reopen order=11 by=wang/1000 n=0 reason= sent back  code=not_resolved args={}: nothing to do: none of these bills is resolved: there is no entry to put back"#,
+    "refused reopen order=11 by=wang/1000 n=0 reason= sent back  code=not_resolved args={}: nothing to do: none of these bills is resolved: there is no entry to put back",
     r#"refused adopt_server order=12 by=wang/1000 env=test n=0 reason= sent back  code=server_known args={"is":{"a":"http://erp.invalid:80/k3cloud","s":"0"},"env":"test"}: nothing to do: environment test is bound to http://erp.invalid:80/k3cloud (0) already"#,
     "before reload_plans order=13 by=wang/1000 n=0",
     "after reload_plans order=13 by=wang/1000 n=0: accepted",
