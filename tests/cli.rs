@@ -101,7 +101,7 @@ fn bad_configuration_names_its_line() {
     }
     fs::write(place.path("config.toml"), "").unwrap();
     place.check(&[], 5, &["terminal"]);
-    place.check(&["env", "check", "prod"], 2, &["no environment prod"]);
+    place.check(&["env", "check", "prod"], 2, &["no environment is configured: write"]);
 }
 
 #[test]

@@ -30,6 +30,24 @@ fn configure(place: &Place, change: impl FnOnce(String) -> String) {
     std::fs::write(&file, change(text)).unwrap();
 }
 
+/// The simulator at another address, too.
+fn moved(place: &Place) -> String {
+    let to = place.sim.as_ref().unwrap().url().split('/').nth(2).unwrap().to_owned();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    // Ends with the process of the test.
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let Ok(server) = std::net::TcpStream::connect(&to) else { continue };
+            let (mut in_, mut out) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut in_, &mut out));
+            let (mut in_, mut out) = (server, client);
+            std::thread::spawn(move || std::io::copy(&mut in_, &mut out));
+        }
+    });
+    at
+}
+
 fn audits(place: &Place) -> u32 {
     place.audits().values().sum()
 }
@@ -48,13 +66,19 @@ fn a_moved_server_is_adopted_by_a_verb_and_nothing_is_called_before() {
     assert_eq!(code, 0, "{err}");
     let before = audits(&place);
     assert!(before > 0);
+    let was = place.sim.as_ref().unwrap().url();
+    let was = was.split('/').nth(2).unwrap();
+    // Another name of this machine is the same server.
     configure(&place, |text| text.replace("http://127.0.0.1:", "http://localhost:"));
+    assert_eq!(said(&place.verb(&["run", PLAN, "-y", "--sweep"])).0, 0);
+    let now = moved(&place);
+    configure(&place, |text| text.replace(&was.replace("127.0.0.1", "localhost"), &now));
     let (code, _, err) = said(&place.verb(&["run", PLAN, "-y"]));
     assert_eq!(code, 4, "{err}");
-    assert!(err.contains("http://127.0.0.1:") && err.contains("skydeck env adopt test --reason"), "{err}");
+    assert!(err.contains(&format!("http://{was}")) && err.contains("skydeck env adopt test --reason"), "{err}");
     let (_, text, _) = check("zh");
     assert!(text.contains("单据所属服务器：http://127.0.0.1:"), "{text}");
-    assert!(text.contains("! 环境 test 现在是 http://localhost:"), "{text}");
+    assert!(text.contains(&format!("! 环境 test 现在是 http://{now}")), "{text}");
     let found = json(&place.verb(&["env", "check", "--json"]));
     assert!(found["home"]["address"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{found}");
     assert_eq!(found["held"][0]["code"], "wrong_server", "{found}");
@@ -63,7 +87,7 @@ fn a_moved_server_is_adopted_by_a_verb_and_nothing_is_called_before() {
     assert_eq!(said(&place.verb(&["env", "adopt", "nowhere", "--reason", "x"])).0, 2);
     let (code, text, err) = said(&place.verb(&["env", "adopt", "test", "--reason", "the host has a name now"]));
     assert_eq!(code, 0, "{err}");
-    assert!(text.contains("environment test is bound to http://localhost:"), "{text}");
+    assert!(text.contains(&format!("environment test is bound to http://{now}")), "{text}");
     let (_, log, _) = said(&place.verb(&["log"]));
     assert!(log.contains("adopt_server") && log.contains("the host has a name now"), "{log}");
     assert_eq!(said(&place.verb(&["log", "verify"])).0, 0);
@@ -168,12 +192,13 @@ fn env_check_says_what_this_user_may_not_do() {
 
 #[test]
 fn a_set_that_nobody_approved_is_cancelled_as_asked() {
-    let place = Place::with(20, "read_only = true", "");
+    let place = Place::with(20, "second_person = true", "");
     for (json, lang, words) in
         [(false, "en", "cancelled; nothing was approved"), (false, "zh", "已取消"), (true, "en", "")]
     {
-        // Read-only, and not unlocked: the set waits.
-        assert_eq!(said(&place.verb(&["run", PLAN, "-y"])).0, 4);
+        // One person has approved it: the set waits for another.
+        let (code, text, err) = said(&place.verb(&["run", PLAN, "-y"]));
+        assert!(code == 4 && err.contains("second approver"), "{text}{err}");
         let mut options = place.options();
         *options.last_mut().unwrap() = lang.to_owned();
         options.extend(json.then(|| "--json".to_owned()));
