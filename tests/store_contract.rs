@@ -646,7 +646,9 @@ fn an_unknown_bill_leaves_the_ledger_by_what_says_something_about_it_and_by_noth
         (failed("not_connected"), stays, Some("not_connected")),
         (failed("session"), stays, Some("session")),
         (failed("credentials"), stays, Some("credentials")),
-        (skipped(Skip::NotReached), stays, Some("not_reached")),
+        // Nothing was learnt: what it was refused for still keeps it back.
+        (skipped(Skip::NotReached), stays, Some("stock")),
+        (skipped(Skip::Outside), stays, Some("outside_filter")),
         (skipped(Skip::Missing), stays, Some("missing")),
         (skipped(Skip::UnknownElsewhere), stays, Some("unknown_elsewhere")),
         (skipped(Skip::Held("held".into())), stays, Some("held")),
