@@ -4,6 +4,8 @@
 //! missed, none repeated blindly, no two calls on one record at a time, nothing told that is not so, sums that always close.
 //!
 //! One seed is one history and is printed on failure. `SKYDECK_HISTORIES=20000` runs more, `SKYDECK_SEED=7` runs one.
+//! Equal seeds give equal journals: `SKYDECK_JOURNALS=before.txt` writes a hash of each, to be sorted and compared with what
+//! the program wrote before a change that must not alter what is done.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,9 +30,10 @@ use histories::harness::{self, Sums};
 use histories::oracle::{self, Found, Real, Truth, Witness, Wrong};
 use histories::{Around, Mix, Story};
 use skydeck::domain::bill::Status;
-use skydeck::domain::ids::{Fid, OpId};
+use skydeck::domain::ids::{Fid, OpId, Seq};
 use skydeck::domain::step::Verb;
 use skydeck::engine::ports::{Erp, FaultKind};
+use skydeck::store::Store;
 
 /// Histories in an ordinary test run.
 const HISTORIES: u64 = 200;
@@ -230,7 +233,7 @@ fn missed(story: &Story<People>, sums: &mut Sums) -> Found {
                     sums.operator += 1;
                     continue;
                 }
-                let entry = skydeck::store::Store::ledger_entry(story.bench.store.as_ref(), &key);
+                let entry = story.bench.store.ledger_entry(&key);
                 wrong.push((Wrong::Missed, format!("bill {fid}, {op:?}, was missed: {doc:?}, ledger {entry:?}")));
             }
         }
@@ -305,6 +308,7 @@ async fn history(seed: u64, said: &Mutex<Vec<String>>) -> Sums {
     }
     story.quiet_days().await;
     let sums = judge(&story, &witness);
+    harness::note_journal(seed, &story.bench.store.facts_after(Seq(0), usize::MAX).unwrap());
     story.said.extend(oracle::trails(&story.bench, &sums.wrong));
     said.lock().unwrap().clone_from(&story.said);
     sums
