@@ -267,11 +267,10 @@ fn a_citation_that_leads_nowhere_would_be_noticed() {
 }
 
 /// The readers of facts that name the events they know one by one: column of the table, and their files.
-const READERS: [(&str, &[&str]); 5] = [
+const READERS: [(&str, &[&str]); 4] = [
     ("bill's life", &["crates/console/src/ui/panes/bill.rs", "src/cli/bills.rs"]),
     ("past", &["crates/engine/src/past.rs"]),
     ("alerts", &["src/host/alerts/watch.rs"]),
-    ("metrics", &["src/host/metrics.rs"]),
     ("account", &["crates/store/src/account/mod.rs"]),
 ];
 
@@ -307,4 +306,93 @@ fn the_table_of_facts_and_readers_is_true() {
             assert_eq!(!row[at].is_empty(), reads(&code, &row[0]), "{column} of {}", row[0]);
         }
     }
+}
+
+/// Facts by which a bill or a run moves.
+const MOVING: [&str; 14] = [
+    "RunOpened",
+    "BillsFound",
+    "RunCollected",
+    "RunApproved",
+    "StepTried",
+    "StepAnswered",
+    "BillDeferred",
+    "BillSettled",
+    "RunPaused",
+    "RunResumed",
+    "RunSettling",
+    "RunInterrupted",
+    "RunClosed",
+    "RunPruned",
+];
+
+/// Who matches on them, and for what: none of these asks them for a column or a state.
+const FACT_READERS: [(&str, &str); 19] = [
+    ("crates/core/src/domain/transition.rs", "the one place"),
+    ("crates/core/src/domain/live.rs", "keeps what a fact carries besides"),
+    ("crates/core/src/domain/story.rs", "who closed an entry, and what became of it"),
+    ("crates/store/src/index/fold.rs", "keeps what a fact carries besides"),
+    ("crates/store/src/lib.rs", "cuts bodies, and the other bills of a page"),
+    ("crates/store/src/prune.rs", "leaves out facts of forgotten bills"),
+    ("crates/store/src/account/mod.rs", "which runs ended, beside the action log's lines"),
+    ("crates/store/src/local/writer.rs", "which facts lead to calls, and how many records they are"),
+    ("crates/engine/src/answers.rs", "the bodies of a call"),
+    ("crates/engine/src/ending.rs", "where a bill was found"),
+    ("crates/engine/src/past.rs", "what the calls for one bill came to"),
+    ("crates/console/src/ui/update.rs", "which lists are read again"),
+    ("crates/console/src/ui/model.rs", "which lists are read again"),
+    ("crates/console/src/ui/overlays/mod.rs", "who answered a question first"),
+    ("crates/console/src/ui/panes/bill.rs", "words for a bill's life"),
+    ("src/cli/bills.rs", "words for a bill's life"),
+    ("src/cli/drive.rs", "when a run is worth another look"),
+    ("src/cli/json.rs", "a line for each outcome"),
+    ("src/cli/lines.rs", "a line for each outcome"),
+];
+/// Readers in whole rooms.
+const ROOMS: [(&str, &str); 2] =
+    [("src/cli/bench/", "measures how long facts take"), ("src/host/alerts/", "when a run is worth another look")];
+
+/// Whether a line takes such a fact apart; making one names no `..` and no arrow.
+fn takes_apart(line: &str) -> bool {
+    MOVING.iter().any(|name| {
+        let Some(at) = line.find(&format!("Event::{name}")) else { return false };
+        let rest = &line[at..];
+        let whole = rest.as_bytes().get("Event::".len() + name.len()).is_none_or(|b| !b.is_ascii_alphanumeric());
+        whole && (rest.contains(".. }") || rest.contains("=>") || rest.contains("(_)") || line.trim().starts_with('|'))
+    })
+}
+
+#[test]
+fn facts_are_read_for_columns_and_states_in_one_place() {
+    let mut readers = std::collections::BTreeSet::new();
+    for (path, text) in sources() {
+        let shown = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        if path.components().any(|part| part.as_os_str() == "tests") || !code.lines().any(takes_apart) {
+            continue;
+        }
+        if !ROOMS.iter().any(|(room, _)| shown.starts_with(room)) {
+            readers.insert(shown);
+        }
+    }
+    let known: std::collections::BTreeSet<String> = FACT_READERS.iter().map(|(file, _)| (*file).to_owned()).collect();
+    let new: Vec<_> = readers.difference(&known).collect();
+    assert!(
+        new.is_empty(),
+        "{new:?} match on facts: fold `transition`'s `Change` in their place, or say here for what else"
+    );
+    let gone: Vec<_> = known.difference(&readers).collect();
+    assert!(gone.is_empty(), "{gone:?} match on facts no more");
+    for folds in ["crates/core/src/domain/live.rs", "crates/store/src/index/fold.rs", "src/host/metrics.rs"] {
+        let text = fs::read_to_string(root().join(folds)).unwrap();
+        assert!(text.contains("transition(&fact.event)"), "{folds} does not fold changes");
+        for name in ["BillSettled", "BillDeferred", "RunClosed", "RunPaused"] {
+            let open = format!("Event::{name} {{ ");
+            let named = text.lines().any(|line| line.contains(&open) && !line.contains("{ .. }"));
+            assert!(!named, "{folds} takes {name} apart by itself");
+        }
+    }
+    assert!(
+        takes_apart("Event::BillSettled { outcome, .. } => 1,") && !takes_apart("Event::BillSettled { run, fid, no }")
+    );
 }

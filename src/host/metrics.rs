@@ -25,7 +25,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use super::missed;
 use crate::domain::action_log::LogFault;
 use crate::domain::bill::Slot;
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Fact;
 use crate::domain::ids::EnvId;
 use crate::domain::live::{EnvPulse, Live};
 use crate::domain::operation_words;
@@ -33,6 +33,7 @@ use crate::domain::query::{Answer, LedgerGroup, Query};
 use crate::domain::reason::Reason;
 use crate::domain::run::{RunEnd, RunHead, RunRow, RunState, StoppedRun};
 use crate::domain::time::Ts;
+use crate::domain::transition::{BillChange, Change, transition};
 use crate::engine::api::{Link, LinkError, Notice, Watch};
 
 /// Connections at a time.
@@ -172,13 +173,13 @@ impl Book {
     fn fact(&self, live: &Live, fact: &Fact) {
         let Some(run) = fact.event.run().and_then(|id| live.runs.get(&id)) else { return };
         let head = &run.row.head;
-        match &fact.event {
-            Event::BillSettled { outcome, .. } => self.settled(head, outcome.slot(), 1),
-            Event::StepAnswered { step, ms, .. } => {
+        match transition(&fact.event) {
+            Change::Bill { change: BillChange::Settled { outcome, .. }, .. } => self.settled(head, outcome.slot(), 1),
+            Change::Bill { change: BillChange::Answered { step, ms, .. }, .. } => {
                 let labels = vec![("env", head.env.to_string()), ("step", step.word().to_owned())];
-                self.calls.get_or_create(&labels).observe(f64::from(*ms) / 1000.0);
+                self.calls.get_or_create(&labels).observe(f64::from(ms) / 1000.0);
             }
-            Event::RunClosed { end, .. } => self.closed(head, end, fact.at),
+            Change::Run { to: RunState::Closed(end), .. } => self.closed(head, &end, fact.at),
             _ => {}
         }
     }

@@ -8,10 +8,10 @@ use skydeck_core::domain::bill::{BillState, Slot};
 use skydeck_core::domain::command::{Command, Receipt};
 use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::RunId;
-use skydeck_core::domain::live::state_after;
 use skydeck_core::domain::query::{Answer, EnvRow, Query, Scope};
 use skydeck_core::domain::run::{BillRow, RunState};
 use skydeck_core::domain::time::Ts;
+use skydeck_core::domain::transition::{Change, transition};
 
 use super::act;
 use super::format::fill;
@@ -362,16 +362,11 @@ fn take_environments(model: &mut Model, rows: Vec<EnvRow>) {
 
 /// A bill in the list of results changed: its row changes in place.
 fn patch(model: &mut Model, fact: &Fact) {
-    let (run, fid) = match &fact.event {
-        Event::StepTried { run, fid, .. }
-        | Event::BillDeferred { run, fid, .. }
-        | Event::BillSettled { run, fid, .. } => (*run, fid),
-        _ => return,
-    };
+    let Change::Bill { run, fid, change: what } = transition(&fact.event) else { return };
     if Some(run) != model.results_run {
         return;
     }
-    let Some(state) = state_after(&fact.event, fact.at) else { return };
+    let Some(state) = what.state(fact.at) else { return };
     let Some(row) = model.results.rows_mut().find(|row| row.fid() == fid) else { return };
     change(row, state, fact.at);
     if !model.results_filter.is_empty() {

@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::bill::{BillState, Outcome, Slot};
+use super::bill::{Outcome, Slot};
 use super::cause::Cause;
 use super::event::{Event, Fact};
 use super::ids::{EnvId, Fid, PlanId, RunId, Seq};
 use super::reason::Reason;
-use super::run::{Mark, RunRow, RunState, Tally};
+use super::run::{Mark, RunHead, RunRow, RunState, Tally};
 use super::step::Step;
 use super::time::Ts;
+use super::transition::{BillChange, Change, transition};
 
 /// Settled bills kept for the live queue, newest first.
 pub const RECENT: usize = 200;
@@ -118,6 +119,114 @@ impl RunLive {
         }
     }
 
+    fn opened(head: &RunHead) -> Self {
+        Self::from_row(RunRow {
+            head: head.without_text(),
+            state: RunState::Collecting,
+            tally: Tally::default(),
+            collected: None,
+            closed: None,
+            flags: Vec::new(),
+            consent: None,
+            pruned: 0,
+            op_unknown: false,
+        })
+    }
+
+    /// Takes a fact of this run. `Err`: its sum does not close.
+    fn take(&mut self, fact: &Fact, change: Change<'_>) -> Result<(), String> {
+        self.keep(&fact.event);
+        match change {
+            Change::Opened(_) | Change::Nothing | Change::Resolved { .. } | Change::Reopened { .. } => return Ok(()),
+            Change::NotUnderstood(_) => {
+                self.later = true;
+                return Ok(());
+            }
+            Change::Found { bills, .. } => self.row.tally.add_found(bills.len() as u64),
+            Change::Run { to, approves, .. } => self.enter(to, approves, fact.at),
+            Change::Bill { fid, change, .. } => self.take_bill(fid, &change, fact.at)?,
+            Change::Gone { gone, .. } => {
+                self.row.tally.add(gone);
+                self.row.pruned = self.row.pruned.saturating_add(gone.found);
+            }
+        }
+        if self.row.tally.closes() {
+            Ok(())
+        } else {
+            Err(format!("the sum of run {} does not close: {:?}", self.row.head.id, self.row.tally))
+        }
+    }
+
+    /// What a fact carries besides: it stands in the run's row.
+    fn keep(&mut self, event: &Event) {
+        match event {
+            Event::RunCollected { collected, .. } => self.row.collected = Some(collected.clone()),
+            Event::RunApproved { flags, .. } => self.row.flags.clone_from(flags),
+            Event::RunConsented { consent, .. } => self.row.consent = Some(consent.clone()),
+            _ => {}
+        }
+    }
+
+    fn enter(&mut self, state: RunState, approves: bool, at: Ts) {
+        match &state {
+            RunState::Collecting
+            | RunState::AwaitingApproval
+            | RunState::Working
+            | RunState::Settling
+            | RunState::Paused(_) => {}
+            RunState::Interrupted => self.forget_calls(),
+            RunState::Closed(_) => {
+                self.forget_calls();
+                self.row.closed = Some(at);
+            }
+        }
+        if approves {
+            self.approved = Some(at);
+        }
+        self.row.state = state;
+    }
+
+    fn forget_calls(&mut self) {
+        self.in_flight.clear();
+        self.answered.clear();
+        self.deferred.clear();
+    }
+
+    fn take_bill(&mut self, fid: &Fid, change: &BillChange<'_>, at: Ts) -> Result<(), String> {
+        match change {
+            BillChange::Tried { no, step, attempt, .. } => {
+                self.deferred.remove(fid);
+                let call = InFlight { no: (*no).to_owned(), step: *step, attempt: *attempt, since: at };
+                self.in_flight.insert(fid.clone(), call);
+            }
+            BillChange::Answered { ms, .. } => {
+                self.in_flight.remove(fid);
+                self.answered.insert(fid.clone(), *ms);
+                self.latencies.push_back(*ms);
+                while self.latencies.len() > LATENCIES {
+                    self.latencies.pop_front();
+                }
+            }
+            BillChange::Read { .. } => {}
+            BillChange::Deferred { no, until, cause, .. } => {
+                self.in_flight.remove(fid);
+                self.answered.remove(fid);
+                if self.deferred.len() < DEFERRED {
+                    let due = Deferred { no: (*no).to_owned(), until: *until, cause: (*cause).clone() };
+                    self.deferred.insert(fid.clone(), due);
+                }
+            }
+            BillChange::Settled { no, outcome, .. } => {
+                self.in_flight.remove(fid);
+                self.deferred.remove(fid);
+                let ms = self.answered.remove(fid);
+                self.settled(at, fid, no, outcome, ms);
+            }
+        }
+        let Some((from, to)) = change.moves() else { return Ok(()) };
+        self.row.tally.shift(from, to).map_err(|e| e.to_string())
+    }
+
     /// The sum line.
     pub fn tally(&self) -> &Tally {
         &self.row.tally
@@ -177,50 +286,24 @@ impl Live {
             return;
         }
         self.seq = fact.seq;
-        let at = fact.at;
-        match &fact.event {
-            Event::RunOpened(head) => {
-                let row = RunRow {
-                    head: head.without_text(),
-                    state: RunState::Collecting,
-                    tally: Tally::default(),
-                    collected: None,
-                    closed: None,
-                    flags: Vec::new(),
-                    consent: None,
-                    pruned: 0,
-                    op_unknown: false,
-                };
-                self.runs.insert(head.id, RunLive::from_row(row));
-                self.forget_old();
-            }
-            Event::MarkMoved { plan, env, to } => {
-                self.marks.retain(|(p, e, _)| p != plan || e != env);
-                self.marks.push((plan.clone(), env.clone(), to.clone()));
-            }
-            Event::LedgerResolved { .. }
-            | Event::LedgerReopened { .. }
-            | Event::ServerBound(_)
-            | Event::Pruned(_)
-            | Event::LogWitnessed(_)
-            | Event::Forgotten
-            | Event::ActionTaken(_)
-            | Event::BillRead { .. } => {}
-            Event::Later(later) => {
-                if let (false, Some(run)) = (later.neutral, later.run.and_then(|id| self.runs.get_mut(&id))) {
-                    run.later = true;
-                }
-            }
-            event => {
-                let Some(run) = event.run().and_then(|id| self.runs.get_mut(&id)) else { return };
-                // What came after a fact that is not understood may rest on it.
-                if run.later {
-                    return;
-                }
-                if let Err(fault) = apply_to_run(run, at, event) {
-                    self.faults.push(fault);
-                }
-            }
+        if let Event::MarkMoved { plan, env, to } = &fact.event {
+            self.marks.retain(|(p, e, _)| p != plan || e != env);
+            self.marks.push((plan.clone(), env.clone(), to.clone()));
+            return;
+        }
+        let change = transition(&fact.event);
+        if let Change::Opened(head) = change {
+            self.runs.insert(head.id, RunLive::opened(head));
+            self.forget_old();
+            return;
+        }
+        let Some(run) = fact.event.run().and_then(|id| self.runs.get_mut(&id)) else { return };
+        // What came after a fact that is not understood may rest on it.
+        if run.later {
+            return;
+        }
+        if let Err(fault) = run.take(fact, change) {
+            self.faults.push(fault);
         }
     }
 
@@ -230,99 +313,6 @@ impl Live {
         for id in closed.iter().take(closed.len().saturating_sub(CLOSED)) {
             self.runs.remove(id);
         }
-    }
-}
-
-fn apply_to_run(run: &mut RunLive, at: Ts, event: &Event) -> Result<(), String> {
-    match event {
-        Event::BillsFound { bills, .. } => run.row.tally.add_found(bills.len() as u64),
-        Event::RunCollected { collected, .. } => {
-            run.row.collected = Some(collected.clone());
-            run.row.state = RunState::AwaitingApproval;
-        }
-        Event::RunApproved { flags, .. } => {
-            run.row.flags.clone_from(flags);
-            run.row.state = RunState::Working;
-            run.approved = Some(at);
-        }
-        Event::RunConsented { consent, .. } => run.row.consent = Some(consent.clone()),
-        Event::StepTried { fid, no, step, attempt, .. } => {
-            run.deferred.remove(fid);
-            run.in_flight.insert(fid.clone(), InFlight { no: no.clone(), step: *step, attempt: *attempt, since: at });
-        }
-        Event::StepAnswered { fid, ms, .. } => {
-            run.in_flight.remove(fid);
-            run.answered.insert(fid.clone(), *ms);
-            run.latencies.push_back(*ms);
-            while run.latencies.len() > LATENCIES {
-                run.latencies.pop_front();
-            }
-        }
-        Event::BillDeferred { fid, no, until, cause, was, .. } => {
-            run.in_flight.remove(fid);
-            run.answered.remove(fid);
-            if run.deferred.len() < DEFERRED {
-                run.deferred.insert(fid.clone(), Deferred { no: no.clone(), until: *until, cause: cause.clone() });
-            }
-            if *was != Slot::Waiting {
-                run.row.tally.shift(*was, Slot::Waiting).map_err(|e| e.to_string())?;
-            }
-        }
-        Event::BillSettled { fid, no, was, outcome, .. } => {
-            run.in_flight.remove(fid);
-            run.deferred.remove(fid);
-            let ms = run.answered.remove(fid);
-            run.settled(at, fid, no, outcome, ms);
-            run.row.tally.shift(*was, outcome.slot()).map_err(|e| e.to_string())?;
-        }
-        Event::RunPaused { why, .. } => run.row.state = RunState::Paused(why.clone()),
-        Event::RunResumed { .. } => run.row.state = RunState::Working,
-        Event::RunSettling { .. } => run.row.state = RunState::Settling,
-        Event::RunInterrupted { .. } => {
-            run.in_flight.clear();
-            run.answered.clear();
-            run.deferred.clear();
-            run.row.state = RunState::Interrupted;
-        }
-        Event::RunClosed { end, .. } => {
-            run.in_flight.clear();
-            run.answered.clear();
-            run.deferred.clear();
-            run.row.state = RunState::Closed(end.clone());
-            run.row.closed = Some(at);
-        }
-        Event::RunPruned { gone, .. } => {
-            run.row.tally.add(gone);
-            run.row.pruned = run.row.pruned.saturating_add(gone.found);
-        }
-        Event::RunOpened(_)
-        | Event::MarkMoved { .. }
-        | Event::BillRead { .. }
-        | Event::LedgerResolved { .. }
-        | Event::LedgerReopened { .. }
-        | Event::ServerBound(_)
-        | Event::Pruned(_)
-        | Event::LogWitnessed(_)
-        | Event::Forgotten
-        | Event::Later(_)
-        | Event::ActionTaken(_) => {}
-    }
-    if run.row.tally.closes() {
-        Ok(())
-    } else {
-        Err(format!("the sum of run {} does not close: {:?}", run.row.head.id, run.row.tally))
-    }
-}
-
-/// The state a bill is in after an event about it; used by stores and tests so that all fold alike.
-pub fn state_after(event: &Event, at: Ts) -> Option<BillState> {
-    match event {
-        Event::StepTried { step, attempt, .. } => Some(BillState::Trying { step: *step, attempt: *attempt, since: at }),
-        Event::BillDeferred { until, cause, failure, .. } => {
-            Some(BillState::RetryAt { at: *until, cause: cause.clone(), failure: failure.clone() })
-        }
-        Event::BillSettled { outcome, .. } => Some(BillState::Settled(outcome.clone())),
-        _ => None,
     }
 }
 

@@ -31,5 +31,6 @@ pub mod step;
 pub mod story;
 pub mod suggest;
 pub mod time;
+pub mod transition;
 pub mod who;
 pub mod zone;

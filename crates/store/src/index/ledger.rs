@@ -3,9 +3,12 @@
 //! Invariant: an unknown outcome leaves the ledger only through knowledge (an answer, a read-back, a person's
 //! written reason), never because a later run did not get to the bill.
 
-use super::fold::{Changing, bill_key, cured_key, family_of, known_key, note, refuse};
+use super::bills::{Changing, note};
+use super::entries::{bill_key, cured_key, known_key};
+use super::fold::refuse;
 use super::key::{self, DictNo, Key};
 use super::kv::Kv;
+use super::names::family_of;
 use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec};
 use super::scratch::Scratch;
 use crate::StoreError;
@@ -165,7 +168,7 @@ fn noted<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, work: &WorkKey, seq: u64) -> Re
     let never = || refuse(format!("bill {fid} of {} was never found", work.record.form));
     let Some(family) = family_of(s, work)? else { return never() };
     let Some(known) = s.get::<KnownRec>(&known_key(family, fid))? else { return never() };
-    let row_key = super::fold::bill_key(known.c, fid);
+    let row_key = bill_key(known.c, fid);
     let Some(rec) = s.get(&row_key)? else { return never() };
     let mut changing = Changing { no: known.c, fid: fid.clone(), rec };
     note(s, &mut changing, seq)?;

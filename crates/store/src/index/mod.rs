@@ -3,16 +3,20 @@
 //! Invariant: it is a function of the journal alone; losing it loses time, never truth.
 
 mod asked;
+mod bills;
 pub mod blocks;
+pub mod entries;
 pub mod fold;
 mod forget;
 pub mod key;
 pub mod kv;
 mod ledger;
 pub mod memtable;
+mod names;
 mod page;
 mod read;
 pub mod row;
+mod runs;
 pub mod scratch;
 mod sieve;
 

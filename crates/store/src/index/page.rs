@@ -10,7 +10,7 @@ use std::ops::Bound;
 
 use super::Index;
 use super::asked::{Word, is_whole, means, plain, slots};
-use super::fold::bill_key;
+use super::entries::bill_key;
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
 use super::kv::{Entry, Kv, Near, Walk};
 use super::read::after_number;
@@ -341,7 +341,7 @@ impl<K: Kv> Index<K> {
         match scope {
             Scope::Run(run) => {
                 let Some(no) = self.run_no(run)? else { return Ok(Some(0)) };
-                let live = self.value::<RunLiveRec>(&super::fold::live_key(no))?;
+                let live = self.value::<RunLiveRec>(&super::entries::live_key(no))?;
                 Ok(live.map(|live| count(&live)))
             }
             Scope::Ledger if asked.is_none() => self.unresolved(None).map(Some),
@@ -368,7 +368,7 @@ impl<K: Kv> Index<K> {
 
     fn run_sources(&self, no: RunNo, filter: &Filter) -> Result<Vec<Source<'_, K>>, StoreError> {
         if let Some(bills) = self.named_bills(filter)? {
-            let family = self.value::<RunLiveRec>(&super::fold::live_key(no))?.map(|live| live.f);
+            let family = self.value::<RunLiveRec>(&super::entries::live_key(no))?.map(|live| live.f);
             let mut places = BTreeMap::new();
             for (of, fid) in bills {
                 if Some(of) == family && self.kv.get(&bill_key(no, &fid))?.is_some() {
@@ -392,7 +392,7 @@ impl<K: Kv> Index<K> {
         }
         let prefix = |slot: Slot| Key::new(key::HISTORY_SLOT).slot(slot).done();
         Ok(match slots(filter) {
-            Some(slots) if slots.iter().all(|slot| super::fold::listed(*slot)) => {
+            Some(slots) if slots.iter().all(|slot| super::bills::listed(*slot)) => {
                 slots.into_iter().map(|slot| Source::Keys(&self.kv, prefix(slot))).collect()
             }
             _ => vec![Source::Keys(&self.kv, vec![key::HISTORY])],
@@ -405,7 +405,7 @@ impl<K: Kv> Index<K> {
             let mut next = self.known(*family, fid)?.map(|known| known.r);
             while let Some(no) = next {
                 let Some(rec): Option<BillRec> = self.bill_rec(no, fid)? else { break };
-                places.insert(Key::default().u64(rec.h.0).u16(rec.h.1).done(), super::fold::history_value(no, fid));
+                places.insert(Key::default().u64(rec.h.0).u16(rec.h.1).done(), super::entries::history_value(no, fid));
                 if places.len() as u64 > NAMED {
                     return Ok(None);
                 }

@@ -3,13 +3,13 @@
 //! Invariant: no answer here grows with the history but by its own limit.
 
 use super::Index;
-use super::fold::{
-    ACCEPTED, LATER, OPERATIONS, StoppedRec, WITNESS, bill_key, cured_key, dict_key, family_text, known_key, live_key,
-    number_key, plan_key,
-};
+use super::entries::{bill_key, cured_key, dict_key, known_key, live_key, number_key, plan_key};
+use super::fold::{ACCEPTED, LATER, WITNESS};
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
 use super::kv::{Kv, Walk};
+use super::names::{OPERATIONS, family_text};
 use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec, RunRec, places, run_row};
+use super::runs::StoppedRec;
 use crate::{LedgerEntry, StoreError, codec};
 use skydeck_core::domain::action_log::LogWitness;
 use skydeck_core::domain::bill::{BillState, Found, Slot};

@@ -1,0 +1,216 @@
+//! The part of the fold that changes bills: what one fact does to a bill's row, its lists and its run's sum line.
+//!
+//! Invariant: a bill moves only from the column it stands in, and an outcome is final in its run unless it was unknown.
+
+use super::entries::{
+    bill_key, history_key, history_slot_key, history_value, known_key, number_key, slot_key, trying_key,
+};
+use super::fold::refuse;
+use super::key::{self, Key, RunNo};
+use super::kv::Kv;
+use super::ledger;
+use super::row::{BillRec, KnownRec, RunLiveRec};
+use super::runs::{open_run_of, put_live};
+use super::scratch::Scratch;
+use crate::StoreError;
+use skydeck_core::domain::bill::{BillState, Found, Outcome, Slot, Status, UnknownWhy};
+use skydeck_core::domain::erp_status::Heard;
+use skydeck_core::domain::ids::{Fid, RunId};
+use skydeck_core::domain::step::{Step, Verdict};
+use skydeck_core::domain::time::Ts;
+use skydeck_core::domain::transition::BillChange;
+
+/// Bills come into a run.
+pub(super) fn found<K: Kv + ?Sized>(
+    s: &mut Scratch<'_, K>,
+    run: RunId,
+    bills: &[Found],
+    at: Ts,
+    seq: u64,
+) -> Result<(), StoreError> {
+    let (no, mut live) = open_run_of(s, run)?;
+    let mut tally = live.tally();
+    tally.add_found(bills.len() as u64);
+    live.set_tally(&tally);
+    put_live(s, no, &live)?;
+    for (place, bill) in bills.iter().enumerate() {
+        let Ok(place) = u16::try_from(place) else {
+            return refuse(format!("one event finds {} bills; at most 100 are asked for", bills.len()));
+        };
+        let at_key = bill_key(no, &bill.fid);
+        if s.raw(&at_key)?.is_some() {
+            return refuse(format!("bill {} ({}) was found before in run {run}", bill.no, bill.fid));
+        }
+        let known_key = known_key(live.f, &bill.fid);
+        let known: Option<KnownRec> = s.get(&known_key)?;
+        let before = known.as_ref().map(|k| k.r);
+        // An older number of the bill stays in the index: the rows of older runs carry it.
+        s.put_raw(number_key(&bill.no, live.f, &bill.fid), Vec::new());
+        s.put(at_key, &BillRec::found(bill, at, (seq, place), before))?;
+        s.put_raw(slot_key(no, Slot::Waiting, &bill.fid), Vec::new());
+        s.put_raw(history_key((seq, place)), history_value(no, &bill.fid));
+        let known = known.map_or(KnownRec { r: no, c: no, d: 0, l: None, z: None }, |k| KnownRec { r: no, c: no, ..k });
+        s.put(known_key, &known)?;
+    }
+    Ok(())
+}
+
+/// A bill being changed: where it was, where it is.
+pub(super) struct Changing {
+    pub no: RunNo,
+    pub fid: Fid,
+    pub rec: BillRec,
+}
+
+/// Something happened to a bill of an open run.
+pub(super) fn on_bill<K: Kv + ?Sized>(
+    s: &mut Scratch<'_, K>,
+    (run, fid): (RunId, &Fid),
+    change: &BillChange<'_>,
+    at: Ts,
+    seq: u64,
+) -> Result<(), StoreError> {
+    let (no, mut live) = open_run_of(s, run)?;
+    let Some(rec) = s.get::<BillRec>(&bill_key(no, fid))? else {
+        return refuse(format!("bill {fid} was never found in run {run}"));
+    };
+    let before = rec.s.clone();
+    let mut bill = Changing { no, fid: fid.clone(), rec };
+    let mut state = change.state(at);
+    match change {
+        BillChange::Tried { step, rev, no: number, .. } => {
+            let writes = step.writes();
+            if before.slot() == Slot::Waiting {
+                bill.rec.d = false;
+            } else if writes {
+                return refuse(format!("bill {number} stands in {} and cannot be tried", before.slot().word()));
+            } else {
+                state = None;
+            }
+            if writes {
+                bill.rec.l = None;
+                bill.rec.a = bill.rec.a.saturating_add(1);
+                bill.rec.take_rev(rev);
+            }
+        }
+        BillChange::Answered { step: Step::Submit, verdict: Verdict::Done, .. } => {
+            bill.rec.w = true;
+            bill.rec.l = Some(Heard { at, status: Some(Status::Submitted), answer: true });
+        }
+        BillChange::Answered { .. } => {}
+        BillChange::Read { rev } => {
+            bill.rec.hear(*rev, at);
+            if let Some(rev) = rev {
+                bill.rec.take_rev(rev);
+            }
+        }
+        BillChange::Deferred { was, no: number, .. } => {
+            leaves(number, *was, &before)?;
+            shift(s, &mut live, &bill, change)?;
+            if *was == Slot::Unknown {
+                ledger::read_back(s, &live, &bill)?;
+            }
+        }
+        BillChange::Settled { was, outcome, no: number } => {
+            if !is_taken_back(*was, &before, outcome) {
+                leaves(number, *was, &before)?;
+            }
+            shift(s, &mut live, &bill, change)?;
+            ledger::settled(s, &live, &bill, outcome, at)?;
+        }
+    }
+    if let Some(state) = state {
+        change_state(s, &live, &mut bill, state, at, seq)?;
+    }
+    note(s, &mut bill, seq)?;
+    s.put(bill_key(no, fid), &bill.rec)
+}
+
+/// A success that reads contradict is taken back: nothing else takes an outcome back.
+fn is_taken_back(was: Slot, before: &BillState, outcome: &Outcome) -> bool {
+    let contradicted = matches!(outcome, Outcome::Unknown(unknown) if unknown.why == UnknownWhy::Contradicted);
+    contradicted && was == Slot::Done && before.slot() == Slot::Done
+}
+
+/// Only waiting and unknown bills move on; every other outcome is final in its run.
+fn leaves(number: &str, was: Slot, before: &BillState) -> Result<(), StoreError> {
+    let is = before.slot();
+    if was != is {
+        return refuse(format!("bill {number} stands in {}, not in {}", is.word(), was.word()));
+    }
+    if !matches!(is, Slot::Waiting | Slot::Unknown) {
+        return refuse(format!("bill {number} is settled as {} in this run; that is final", is.word()));
+    }
+    Ok(())
+}
+
+fn shift<K: Kv + ?Sized>(
+    s: &mut Scratch<'_, K>,
+    live: &mut RunLiveRec,
+    bill: &Changing,
+    change: &BillChange<'_>,
+) -> Result<(), StoreError> {
+    let Some((from, to)) = change.moves() else { return Ok(()) };
+    let mut tally = live.tally();
+    tally.shift(from, to).map_err(|e| StoreError::Contradiction(e.to_string()))?;
+    if !tally.closes() {
+        return refuse(format!("the sum of a run would not close: {tally:?}"));
+    }
+    live.set_tally(&tally);
+    s.delete(slot_key(bill.no, from, &bill.fid));
+    s.put_raw(slot_key(bill.no, to, &bill.fid), Vec::new());
+    put_live(s, bill.no, live)
+}
+
+fn change_state<K: Kv + ?Sized>(
+    s: &mut Scratch<'_, K>,
+    live: &RunLiveRec,
+    bill: &mut Changing,
+    state: BillState,
+    at: Ts,
+    seq: u64,
+) -> Result<(), StoreError> {
+    let trying = |state: &BillState| matches!(state, BillState::Trying { .. });
+    let (from, to) = (&bill.rec.s, &state);
+    match (trying(from), trying(to)) {
+        (false, true) => s.put_raw(trying_key(bill.no, &bill.fid), Vec::new()),
+        (true, false) => s.delete(trying_key(bill.no, &bill.fid)),
+        _ => {}
+    }
+    s.delete(history_key(bill.rec.h));
+    if listed(from.slot()) {
+        s.delete(history_slot_key(from.slot(), bill.rec.h));
+    }
+    let place = (seq, 0);
+    s.put_raw(history_key(place), history_value(bill.no, &bill.fid));
+    if listed(to.slot()) {
+        s.put_raw(history_slot_key(to.slot(), place), history_value(bill.no, &bill.fid));
+    }
+    bill.rec.h = place;
+    bill.rec.s = state;
+    bill.rec.t = at;
+    let known_key = known_key(live.f, &bill.fid);
+    if let Some(mut known) = s.get::<KnownRec>(&known_key)?
+        && known.c != bill.no
+    {
+        known.c = bill.no;
+        s.put(known_key, &known)?;
+    }
+    Ok(())
+}
+
+/// Slots that have a list of their own in the history; the plain ones are most of it anyway.
+pub(super) fn listed(slot: Slot) -> bool {
+    match slot {
+        Slot::Already | Slot::Skipped | Slot::Failed | Slot::Unknown | Slot::NotReached => true,
+        Slot::Waiting | Slot::Done => false,
+    }
+}
+
+/// Notes a fact with its bill.
+pub(super) fn note<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, bill: &mut Changing, seq: u64) -> Result<(), StoreError> {
+    if let Some((chunk, list)) = bill.rec.note(seq) {
+        s.put(Key::new(key::FACTS).u32(bill.no).fid(&bill.fid).u32(chunk).done(), &list)?;
+    }
+    Ok(())
+}
