@@ -92,7 +92,7 @@ fn fold_of_a_bills_life(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// Of 20,000 bills; of a million in `skydeck bench store`.
+/// Of 20,000 bills; of a million in `cargo xtask bench store`.
 #[divan::bench(args = ["", "status:failed", "no:XSCKD0050*", "~nothing"])]
 fn page_of_history(bencher: Bencher<'_, '_>, filter: &str) {
     let (_temp, store) = filled(20_000);

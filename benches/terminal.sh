@@ -2,7 +2,7 @@
 # The screen's cost seen from outside, through a pty, on a store of a million bills: start, bytes and time a key, search, idle, a live
 # run, memory, signals, poor terminals. Ends with one table: what, target, seen, met or missed.
 #
-# benches/terminal.sh DIR   DIR: a store made by `skydeck bench store --dir DIR` (filled here when it is not there).
+# benches/terminal.sh DIR   DIR: a store made by `cargo xtask bench store --dir DIR` (filled here when it is not there).
 # Needs Python 3.9 with pyte (`python3 -m venv V && V/bin/pip install pyte`) and the tuibench script; name both:
 # PYTHON=V/bin/python TUIBENCH=path/to/tuibench.py. Without TUIBENCH the tests' own pty measurements are printed.
 # SKYDECK= names another program than the release build; OUT= a directory that keeps the raw figures; ONLY= some of the
@@ -11,11 +11,12 @@ set -eu
 dir=${1:?a directory for the store}
 here=$(cd "$(dirname "$0")/.." && pwd)
 bin=${SKYDECK:-$here/target/release/skydeck}
-[ -x "$bin" ] || (cd "$here" && cargo build --release --locked)
+bench=$here/target/release/xtask
+[ -x "$bin" ] && [ -x "$bench" ] || (cd "$here" && cargo build --release --locked --package skydeck --package xtask)
 if [ -z "${TUIBENCH:-}" ]; then
     cd "$here" && exec cargo test --locked --test pty_screen -- --nocapture --test-threads 1
 fi
-[ -d "$dir/data" ] || "$bin" bench store --rows "${ROWS:-1000000}" --dir "$dir" --step fill
+[ -d "$dir/data" ] || "$bench" bench store --rows "${ROWS:-1000000}" --dir "$dir" --step fill
 # Settings of its own: an environment that nobody can write to, nothing of the operator's.
 conf=$(mktemp -d)
 out=${OUT:-$conf}
@@ -110,7 +111,7 @@ case " $parts " in
     # A copy whose process was killed in the middle of a run, before each start: the first frame comes before the store is open.
     mkdir "$conf/crash"
     cp -r "$store" "$conf/crash/data"
-    die="$bin serve --end --data $conf/crash/data --config $conf/config.toml; $bin bench store --dir $conf/crash --step die"
+    die="$bin serve --end --data $conf/crash/data --config $conf/config.toml; $bench bench store --dir $conf/crash --step die"
     measure crash "$conf/crash/data" --ready "$ready" --only start --repeat 5 --pre-cmd "($die) > /dev/null 2>&1; true"
     "$bin" serve --end --data "$conf/crash/data" --config "$conf/config.toml" > /dev/null 2>&1 || true
     ;;

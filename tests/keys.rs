@@ -10,6 +10,9 @@
 )]
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use skydeck::ui::Lang;
 use skydeck::ui::keymap::{Action, Keymap, KeymapError, PANES, Scope, TABLE, key_name, markdown, reaches, read_key};
@@ -113,4 +116,14 @@ fn the_manual_lists_every_action() {
             assert!(text.contains(&format!("`{}` |", row.name)), "{}", row.name);
         }
     }
+}
+
+#[test]
+fn the_readme_has_the_programs_own_key_table() {
+    let output = Command::new(env!("CARGO_BIN_EXE_skydeck")).args(["--lang", "en", "keys"]).output().unwrap();
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.lines().count() > 30, "{table}");
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let part = readme.split("<!-- keys -->\n").nth(1).unwrap().split("<!-- /keys -->").next().unwrap();
+    assert_eq!(part.trim(), table.trim(), "`cargo xtask keys` writes it anew");
 }

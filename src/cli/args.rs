@@ -158,9 +158,6 @@ pub enum Verb {
     /// The key table as Markdown.
     #[command(hide = true)]
     Keys,
-    /// What the program costs here, beside its limits.
-    #[command(hide = true)]
-    Bench(super::bench::BenchArgs),
     /// Shell completions on standard output.
     Completions {
         /// Shell.

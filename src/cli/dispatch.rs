@@ -226,7 +226,6 @@ fn here_only(verb: &Verb) -> Option<&'static str> {
         | Verb::Health
         | Verb::Sim(_)
         | Verb::Keys
-        | Verb::Bench(_)
         | Verb::Completions { .. }
         | Verb::Man => None,
     }
@@ -412,7 +411,6 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
             })
         }
         Verb::Serve(args) => Box::pin(serve(ground, &args)).await,
-        Verb::Bench(args) => super::bench::run(&ground.out(), &args).await,
         Verb::Env(verb) => env(ground, verb).await,
         Verb::Backup { to, damaged } => {
             super::backup::make(&ground.out(), &ground.paths.data, &to, damaged.as_deref(), &*ground.clock)

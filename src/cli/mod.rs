@@ -5,7 +5,6 @@ mod alerts;
 mod approval;
 pub mod args;
 mod backup;
-pub mod bench;
 pub mod bills;
 pub mod console;
 pub mod demo;

@@ -1,16 +1,12 @@
-//! Pictures of the real console for the README, as SVG: `cargo test --test pictures -- --ignored` makes them anew.
-//! Without `--ignored`: the README's key table is the program's own.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
-#[path = "support/pty.rs"]
-mod pty;
+//! Pictures of the real console for the README, as SVG.
 
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
-use pty::{Pty, Start};
+use anyhow::Context as _;
+
+use crate::pty::{Pty, Start};
+use crate::{cargo, root, run};
 
 /// Cell size in the picture.
 const CELL: (f32, f32) = (8.4, 18.0);
@@ -22,8 +18,8 @@ fn colour(colour: vt100::Color, otherwise: &str) -> String {
     ];
     match colour {
         vt100::Color::Default => otherwise.to_owned(),
-        vt100::Color::Idx(n @ 0..=15) => BASE[usize::from(n)].to_owned(),
-        vt100::Color::Idx(n @ 16..=231) => {
+        vt100::Color::Idx(n) if let Some(base) = BASE.get(usize::from(n)) => (*base).to_owned(),
+        vt100::Color::Idx(n @ ..=231) => {
             let level = |v: u8| if v == 0 { 0 } else { 55 + 40 * u16::from(v) };
             let n = n - 16;
             format!("rgb({},{},{})", level(n / 36), level(n / 6 % 6), level(n % 6))
@@ -73,40 +69,24 @@ fn svg(screen: &vt100::Screen) -> String {
     out
 }
 
-#[test]
-#[ignore = "writes the pictures of the README anew"]
-fn make_pictures() {
+/// Builds the program, lets it audit the demo's bills in both languages, and draws what it shows on the way.
+pub fn write() -> anyhow::Result<()> {
+    run(cargo().args(["build", "--locked", "--package", "skydeck"]))?;
+    let program = std::env::current_exe()?.with_file_name("skydeck");
+    let program = program.to_str().context("the program's path is not text")?;
     for (lang, name) in [("en_US.UTF-8", "queue-en"), ("zh_CN.UTF-8", "queue-zh")] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir()?;
         let data = dir.path().join("demo").display().to_string();
         let args = ["demo", "--data", &data, "--per-minute", "1200"];
-        let mut console = Pty::start(&Start {
-            program: env!("CARGO_BIN_EXE_skydeck"),
-            args: &args,
-            env: &[("LANG", lang)],
-            size: (110, 30),
-        });
+        let mut console = Pty::start(&Start { program, args: &args, env: &[("LANG", lang)], size: (110, 30) });
         console.wait_text("Skydeck");
         console.wait_text("SAL_OUTSTOCK");
         console.send(b"r");
-        console.wait_for("the set is frozen", |text| text.contains("167"));
-        std::thread::sleep(std::time::Duration::from_millis(700));
+        console.wait_for("the set that is asked for", |text| text.contains("167") && text.contains(" y "));
         console.send(b"y");
-        console.wait_for("the run is under way", |text| {
-            text.contains(" 60%") || text.contains(" 70%") || text.contains(" 65%")
-        });
-        let picture = console.screen(svg);
-        fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/screens/{name}.svg")), picture).unwrap();
+        console.wait_for("the run under way", |text| [" 60%", " 65%", " 70%"].iter().any(|done| text.contains(done)));
+        fs::write(root().join(format!("docs/screens/{name}.svg")), console.screen(svg))?;
         console.send(b"\x03");
     }
-}
-
-#[test]
-fn the_readme_has_the_programs_own_key_table() {
-    let output = Command::new(env!("CARGO_BIN_EXE_skydeck")).args(["--lang", "en", "keys"]).output().unwrap();
-    let table = String::from_utf8(output.stdout).unwrap();
-    assert!(table.lines().count() > 30, "{table}");
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let part = readme.split("<!-- keys -->\n").nth(1).unwrap().split("<!-- /keys -->").next().unwrap();
-    assert_eq!(part.trim(), table.trim(), "run `skydeck keys --lang en` and put its output into the README");
+    Ok(())
 }

@@ -12,18 +12,18 @@ use tokio::task::JoinSet;
 use super::flow::Cell;
 use super::probe;
 use super::server::{Server, client, client_config};
-use crate::cli::exit::Stop;
-use crate::domain::cause::CauseTable;
-use crate::domain::ids::Fid;
-use crate::domain::plan::Plan;
-use crate::domain::step::Verb;
-use crate::domain::time::Clock;
-use crate::engine::ports::{Erp, PageQuery};
-use crate::erp::config::{Address, SignIn};
-use crate::erp::http::HttpTransport;
-use crate::erp::sign;
-use crate::erp::transport::{CallKind, Transport};
-use crate::erp::wire::{Operation, write_body};
+use skydeck::cli::exit::Stop;
+use skydeck::domain::cause::CauseTable;
+use skydeck::domain::ids::Fid;
+use skydeck::domain::plan::Plan;
+use skydeck::domain::step::Verb;
+use skydeck::domain::time::Clock;
+use skydeck::engine::ports::{Erp, PageQuery};
+use skydeck::erp::config::{Address, SignIn};
+use skydeck::erp::http::HttpTransport;
+use skydeck::erp::sign;
+use skydeck::erp::transport::{CallKind, Transport};
+use skydeck::erp::wire::{Operation, write_body};
 
 /// Bills of one status read, as in the engine.
 const READ: usize = 200;
@@ -51,7 +51,9 @@ pub async fn run(cell: &Cell, plan: &Plan, causes: &Arc<CauseTable>, clock: &Arc
         tokio::spawn(async move {
             let rows = {
                 let (form, id_path, number_path) = (&source.form, &source.id_path, &source.number_path);
-                reader.read_bills(&crate::engine::ports::Look { form, id_path, number_path, fields: &[] }, &chunk).await
+                reader
+                    .read_bills(&skydeck::engine::ports::Look { form, id_path, number_path, fields: &[] }, &chunk)
+                    .await
             };
             rows.map(|rows| rows.into_iter().map(|row| row.fid).collect::<Vec<_>>())
         })
@@ -133,7 +135,7 @@ struct Caller {
 impl Caller {
     fn new(url: &str, plan: &Plan, clock: &Arc<dyn Clock>) -> Result<Self, Stop> {
         let config = client_config(url);
-        let wrong = |e: crate::erp::config::ConfigError| Stop::usage(e.to_string());
+        let wrong = |e: skydeck::erp::config::ConfigError| Stop::usage(e.to_string());
         let SignIn::Signed { app_id, app_secret } = &config.sign_in else {
             return Err(Stop::usage("the bench signs its calls"));
         };

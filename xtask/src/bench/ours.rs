@@ -14,19 +14,19 @@ use ulid::Ulid;
 use super::flow::{Cell, PLAN};
 use super::probe::{self, Times};
 use super::server::{ENV, Server, client};
-use crate::boot::{self, Booted, PlanFiles, Setup};
-use crate::cli::exit::Stop;
-use crate::domain::bill::Found;
-use crate::domain::cause::CauseTable;
-use crate::domain::command::{Command, Order, Receipt, StartParams};
-use crate::domain::env::{Environment, Limits};
-use crate::domain::event::Event;
-use crate::domain::ids::{CommandId, EnvId, Fid, PlanId, RunId};
-use crate::domain::run::RunState;
-use crate::domain::time::Clock;
-use crate::engine::api::{Link, Notice};
-use crate::engine::ports::{Erp, Fault, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken};
-use crate::erp::KingdeeErp;
+use skydeck::boot::{self, Booted, PlanFiles, Setup};
+use skydeck::cli::exit::Stop;
+use skydeck::domain::bill::Found;
+use skydeck::domain::cause::CauseTable;
+use skydeck::domain::command::{Command, Order, Receipt, StartParams};
+use skydeck::domain::env::{Environment, Limits};
+use skydeck::domain::event::Event;
+use skydeck::domain::ids::{CommandId, EnvId, Fid, PlanId, RunId};
+use skydeck::domain::run::RunState;
+use skydeck::domain::time::Clock;
+use skydeck::engine::api::{Link, Notice};
+use skydeck::engine::ports::{Erp, Fault, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken};
+use skydeck::erp::KingdeeErp;
 
 /// What a run took.
 #[derive(Clone, Debug, Default)]
@@ -75,12 +75,12 @@ pub async fn run(
         causes: causes.clone(),
         clock: clock.clone(),
         schedules: false,
-        access: crate::config::Rules::default(),
+        access: skydeck::config::Rules::default(),
         alerts: None,
-        metrics: crate::host::metrics::Metrics::default(),
+        metrics: skydeck::host::metrics::Metrics::default(),
         logging: boot::Logging::off(),
-        raise: crate::store::local::Raise::Plain,
-        lang: crate::cli::args::Language::En,
+        raise: skydeck::store::local::Raise::Plain,
+        lang: skydeck::cli::args::Language::En,
     };
     let booted = Booted::start(setup, |_| {}).await?;
     probe::forget_peak();
@@ -180,9 +180,9 @@ fn environment(cell: &Cell, url: &str) -> Environment {
     Environment {
         id: EnvId::new(ENV),
         address: url.to_owned(),
-        server: crate::erp::config::server(url, "bench"),
+        server: skydeck::erp::config::server(url, "bench"),
         account_set: "bench".to_owned(),
-        user: crate::sim::demo_credentials().user,
+        user: skydeck::sim::demo_credentials().user,
         production: false,
         read_only: false,
         always_read_only: false,

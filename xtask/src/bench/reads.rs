@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::fill::{FIRST, RUN, number, run_id};
 use super::probe::Times;
-use crate::cli::exit::Stop;
-use crate::domain::filter::Filter;
-use crate::domain::ids::{EnvId, Fid, FormId, OpId, RecordKey};
-use crate::domain::query::{Cursor, PageRequest, Scope};
-use crate::domain::time::Ts;
-use crate::store::Store;
+use skydeck::cli::exit::Stop;
+use skydeck::domain::filter::Filter;
+use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, RecordKey};
+use skydeck::domain::query::{Cursor, PageRequest, Scope};
+use skydeck::domain::time::Ts;
+use skydeck::store::Store;
 
 /// Rows of a page.
 const PAGE: u32 = 50;
@@ -42,7 +42,7 @@ pub fn all(store: &dyn Store, rows: u64) -> Result<Value, Stop> {
     let page = |scope: Scope, filter: &str, cursor: Option<Cursor>, back: bool| {
         let filter = Filter::parse(filter).map_err(|e| Stop::usage(e.to_string()))?;
         let request = PageRequest { cursor, back, limit: PAGE };
-        store.bills(scope, &filter, &request, Ts(0)).map_err(crate::boot::store_stop)
+        store.bills(scope, &filter, &request, Ts(0)).map_err(skydeck::boot::store_stop)
     };
     let first = |scope, filter: &str| Ok(page(scope, filter, None, false)?.rows.len());
     any(TIMES, "newest page", PAGE as usize, &mut || first(Scope::History, ""))?;
@@ -61,19 +61,22 @@ pub fn all(store: &dyn Store, rows: u64) -> Result<Value, Stop> {
     any(TIMES, "ledger", PAGE as usize, &mut || first(Scope::Ledger, ""))?;
     any(TIMES, "ledger of a cause", PAGE as usize, &mut || first(Scope::Ledger, "cause:stock"))?;
     any(TIMES, "ledger groups", 1, &mut || {
-        store.ledger_groups(None).map(|g| g.len()).map_err(crate::boot::store_stop)
+        store.ledger_groups(None).map(|g| g.len()).map_err(skydeck::boot::store_stop)
     })?;
     any(TIMES, "count of unresolved", 1, &mut || {
-        store.unresolved(None).map(|n| n as usize).map_err(crate::boot::store_stop)
+        store.unresolved(None).map(|n| n as usize).map_err(skydeck::boot::store_stop)
     })?;
     any(TIMES, "bill by number", 1, &mut || {
         let no = number(FIRST + rng.u64(0..rows));
-        store.find_number(&no, 10).map(|found| found.len()).map_err(crate::boot::store_stop)
+        store.find_number(&no, 10).map(|found| found.len()).map_err(skydeck::boot::store_stop)
     })?;
     any(TIMES, "life of a bill", 2, &mut || {
         let fid = Fid::from(FIRST + rng.u64(0..rows));
         let key = RecordKey { env: EnvId::new("bench"), form: FormId::new("SAL_OUTSTOCK"), fid };
-        store.facts_of(&key.under(&OpId::default()), 500).map(|(facts, _)| facts.len()).map_err(crate::boot::store_stop)
+        store
+            .facts_of(&key.under(&OpId::default()), 500)
+            .map(|(facts, _)| facts.len())
+            .map_err(skydeck::boot::store_stop)
     })?;
     any(TIMES, "filter with an index", 1, &mut || {
         first(Scope::History, &format!("no:{}*", &number(FIRST + rng.u64(0..rows)).get(..11).unwrap_or_default()))

@@ -10,16 +10,16 @@ use fastrand::Rng;
 use futures_util::future::join_all;
 use ulid::Ulid;
 
-use crate::cli::exit::Stop;
-use crate::domain::bill::{Failure, Found, Outcome, Rev, Skip, Slot, Status};
-use crate::domain::cause::Cause;
-use crate::domain::event::Event;
-use crate::domain::ids::{CallId, EnvId, Fid, FormId, PlanId, PlanRev, RunId, SetHash};
-use crate::domain::run::{Collected, Revision, RunEnd, RunHead, RunKind};
-use crate::domain::step::{Blob, Body, Evidence, Step, Verdict};
-use crate::domain::time::{ErpDate, Ts};
-use crate::domain::who::Who;
-use crate::store::{Store, StoreError};
+use skydeck::cli::exit::Stop;
+use skydeck::domain::bill::{Failure, Found, Outcome, Rev, Skip, Slot, Status};
+use skydeck::domain::cause::Cause;
+use skydeck::domain::event::Event;
+use skydeck::domain::ids::{CallId, EnvId, Fid, FormId, PlanId, PlanRev, RunId, SetHash};
+use skydeck::domain::run::{Collected, Revision, RunEnd, RunHead, RunKind};
+use skydeck::domain::step::{Blob, Body, Evidence, Step, Verdict};
+use skydeck::domain::time::{ErpDate, Ts};
+use skydeck::domain::who::Who;
+use skydeck::store::{Store, StoreError};
 
 /// Bills of a run.
 pub const RUN: u64 = 10_000;
@@ -125,7 +125,7 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         filter: "FCreateDate>='2025-10-01 00:00:00' and FDocumentStatus<>'C'".to_owned(),
         revision: Revision::Newest,
         text: None,
-        op: crate::domain::ids::OpId::default(),
+        op: skydeck::domain::ids::OpId::default(),
         server: None,
         range: None,
         headless: false,
@@ -209,7 +209,7 @@ fn tried(n: u64, fid: u64, rng: &mut Rng) -> Event {
         attempt: 1,
         call,
         rev: rev(rng),
-        intent: crate::domain::step::Intent::default(),
+        intent: skydeck::domain::step::Intent::default(),
     }
 }
 

@@ -9,13 +9,13 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::cli::exit::Stop;
-use crate::domain::cause::CauseTable;
-use crate::domain::ids::EnvId;
-use crate::domain::time::Clock;
-use crate::erp::KingdeeErp;
-use crate::erp::config::{ClientConfig, SignIn};
-use crate::sim;
+use skydeck::cli::exit::Stop;
+use skydeck::domain::cause::CauseTable;
+use skydeck::domain::ids::EnvId;
+use skydeck::domain::time::Clock;
+use skydeck::erp::KingdeeErp;
+use skydeck::erp::config::{ClientConfig, SignIn};
+use skydeck::sim;
 
 /// The environment's name in every cell.
 pub const ENV: &str = "bench";

@@ -11,12 +11,12 @@ use super::bare::{self, Bare};
 use super::ours::{self, Ours};
 use super::probe::{self, Times};
 use super::{FlowArgs, Room};
-use crate::boot::{SHIPPED, SystemClock};
-use crate::cli::exit::{Exit, Stop};
-use crate::cli::out::Out;
-use crate::domain::cause::CauseTable;
-use crate::domain::plan::Plan;
-use crate::domain::time::Clock;
+use skydeck::boot::{SHIPPED, SystemClock};
+use skydeck::cli::exit::{Exit, Stop};
+use skydeck::cli::out::Out;
+use skydeck::domain::cause::CauseTable;
+use skydeck::domain::plan::Plan;
+use skydeck::domain::time::Clock;
 
 /// The plan of every cell.
 pub const PLAN: &str = "bench";
@@ -142,7 +142,7 @@ fn write_plan(dir: &Path, cell: &Cell) -> Result<Plan, Stop> {
     std::fs::create_dir_all(dir)?;
     let file = dir.join(format!("{PLAN}.json"));
     std::fs::write(&file, plan.to_string())?;
-    let (read, _) = crate::boot::read_plan(&file).map_err(|e| Stop::usage(e.message))?;
+    let (read, _) = skydeck::boot::read_plan(&file).map_err(|e| Stop::usage(e.message))?;
     Ok(read.plan)
 }
 

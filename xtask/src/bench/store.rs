@@ -11,12 +11,12 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::{fill, probe, reads};
-use crate::boot::SystemClock;
-use crate::cli::exit::{Exit, Stop};
-use crate::cli::out::Out;
-use crate::domain::time::Clock;
-use crate::store::local::LocalStore;
-use crate::store::{Store, doctor};
+use skydeck::boot::SystemClock;
+use skydeck::cli::exit::{Exit, Stop};
+use skydeck::cli::out::Out;
+use skydeck::domain::time::Clock;
+use skydeck::store::local::LocalStore;
+use skydeck::store::{Store, doctor};
 
 /// Marks a directory of this bench; holds the number of bills.
 const MARKER: &str = "skydeck-bench-store";
@@ -159,19 +159,19 @@ async fn one(step: Step, data: &Path, rows: u64) -> Result<Value, Stop> {
     let seconds = |since: Instant| since.elapsed().as_secs_f64();
     match step {
         Step::Rebuild => {
-            let facts = doctor::rebuild(data, &*clock, &|_| {}).map_err(crate::boot::store_stop)?;
+            let facts = doctor::rebuild(data, &*clock, &|_| {}).map_err(skydeck::boot::store_stop)?;
             let took = seconds(since);
             return Ok(
                 json!({"type": "rebuild from the journal", "seconds": took, "facts": facts, "peak_mib": peak()}),
             );
         }
         Step::Compact => {
-            doctor::compact(data, &*clock).map_err(crate::boot::store_stop)?;
+            doctor::compact(data, &*clock).map_err(skydeck::boot::store_stop)?;
             return Ok(json!({"type": "compact", "seconds": seconds(since), "peak_mib": peak()}));
         }
         Step::Fill | Step::Read | Step::Open | Step::Die => {}
     }
-    let store = LocalStore::open(data, clock, "bench", &|_| {}).map_err(crate::boot::store_stop)?;
+    let store = LocalStore::open(data, clock, "bench", &|_| {}).map_err(skydeck::boot::store_stop)?;
     let store = Arc::new(store);
     let (opened, as_store) = (seconds(since), store.clone() as Arc<dyn Store>);
     let mut found = match step {
@@ -199,7 +199,7 @@ async fn one(step: Step, data: &Path, rows: u64) -> Result<Value, Stop> {
         fields.insert("open_ms".to_owned(), json!(opened * 1000.0));
         fields.insert("peak_mib".to_owned(), json!(peak()));
     }
-    store.close().map_err(crate::boot::store_stop)?;
+    store.close().map_err(skydeck::boot::store_stop)?;
     Ok(found)
 }
 

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::exit::{Exit, Stop};
-use super::out::Out;
+use skydeck::cli::exit::{Exit, Stop};
+use skydeck::cli::out::Out;
 
 /// `bench`.
 #[derive(Debug, Args)]
