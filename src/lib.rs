@@ -32,11 +32,13 @@
 //!   (`serve`, `remote`, `frame`).
 //! - [`host`]: what a process that stays does beside the engine: schedules, alerts, metrics. Readers of the link.
 //! - [`ui`]: model, update, view, key table, languages, themes. No I/O, no clock.
-//! - [`shell`]: terminal guard, input, the loop, the screen writer, exports.
+//! - [`shell`]: terminal guard, input, the loop, the screen writer.
 //! - [`term`]: bytes of the terminal to keys, pastes and clicks; knows nothing of the product.
 //! - [`text`]: the one choke point from outside bytes to shown text.
 //! - [`sim`]: the Kingdee simulator, an independent reading of the protocol; shares no code with `erp`.
-//! - [`cli`], [`config`], [`secret`], [`boot`]: verbs, configuration, secrets, and the composition root.
+//! - [`export`]: a list as a file: CSV, JSON lines, Markdown, HTML; console and verbs write it.
+//! - [`cli`], [`config`], [`secret`], [`boot`]: verbs, configuration, secrets, and the composition root; [`exit`]: how a verb
+//!   ends.
 //!
 //! # Invariants
 //! 1. Nothing is shown before it is durable: persist, then publish.
@@ -59,12 +61,14 @@
 pub mod boot;
 pub mod cli;
 pub mod config;
+pub mod exit;
 pub mod host;
 pub mod secret;
 
 pub use skydeck_console::{shell, ui};
 pub use skydeck_core::{domain, text};
 pub use skydeck_engine as engine;
+pub use skydeck_export as export;
 pub use skydeck_ipc as link;
 pub use skydeck_kingdee as erp;
 pub use skydeck_plan as plan;

@@ -102,7 +102,8 @@ fn failures_left_over_are_told_once_and_again_only_when_the_quiet_time_is_over()
 
 #[test]
 fn a_run_that_ended_by_itself_is_told_with_its_reason_and_what_to_do() {
-    use skydeck::host::alerts::words::{Tongue, message};
+    use skydeck::domain::language::Language;
+    use skydeck::host::alerts::words::message;
     let mut world = World::new();
     world.facts(vec![opened(1, "p"), found(1, &[1, 2])]);
     world.facts(vec![store_kit::collected(1), store_kit::approved(1)]);
@@ -114,10 +115,10 @@ fn a_run_that_ended_by_itself_is_told_with_its_reason_and_what_to_do() {
     let items = world.watchman.due(Ts(world.now));
     assert_eq!(items.iter().map(|item| (item.what, item.ended)).collect::<Vec<_>>(), [(What::Stopped, true)]);
     let label = |name: &str| if name == "stock" { "库存不足".to_owned() } else { name.to_owned() };
-    let zh = message(Tongue::Zh, &items, &[], &label, "host");
+    let zh = message(Language::Zh, &items, &[], &label, "host");
     assert!(zh.text.contains("自行停止") && zh.text.contains("首批试审中 2 张被 ERP 拒绝：库存不足"), "{}", zh.text);
     assert!(zh.text.contains("未轮到 2") && !zh.text.contains("按 p 继续"), "it cannot be resumed: {}", zh.text);
-    let item = &message(Tongue::En, &items, &[], &label, "host").json["items"][0];
+    let item = &message(Language::En, &items, &[], &label, "host").json["items"][0];
     assert_eq!(
         (&item["what"], &item["reason"], &item["reason_args"]["n"]),
         (&"stopped".into(), &"canary".into(), &2.into())
@@ -505,9 +506,10 @@ fn hostile_item() -> Item {
 
 #[test]
 fn words_from_outside_are_no_markup_and_no_escape() {
-    use skydeck::host::alerts::words::{Tongue, message};
+    use skydeck::domain::language::Language;
+    use skydeck::host::alerts::words::message;
     let item = hostile_item();
-    for tongue in [Tongue::Zh, Tongue::En] {
+    for tongue in [Language::Zh, Language::En] {
         let told = message(tongue, std::slice::from_ref(&item), &[], &str::to_owned, "host");
         for text in [told.text.as_str(), told.markdown.as_str(), told.json["text"].as_str().unwrap()] {
             assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
@@ -515,7 +517,7 @@ fn words_from_outside_are_no_markup_and_no_escape() {
             assert!(!text.contains('<') && text.contains("@all @li"), "{text:?}");
         }
         assert!(!told.markdown.contains("](http"), "{}", told.markdown);
-        assert!(told.title.contains(if tongue == Tongue::Zh { "生产" } else { "PRODUCTION" }));
+        assert!(told.title.contains(if tongue == Language::Zh { "生产" } else { "PRODUCTION" }));
         assert!(told.text.contains("×3"), "{}", told.text);
     }
 }
@@ -523,9 +525,10 @@ fn words_from_outside_are_no_markup_and_no_escape() {
 /// `@all` in words calls nobody: robots call whoever stands in a list beside the words, and a body holds nothing but those.
 #[tokio::test]
 async fn a_robot_is_sent_the_words_alone_and_no_list_of_people_to_call() {
+    use skydeck::domain::language::Language;
     use skydeck::host::alerts::send::{Kind, Sender, Target};
-    use skydeck::host::alerts::words::{Tongue, message};
-    let told = message(Tongue::Zh, &[hostile_item()], &[], &str::to_owned, "host");
+    use skydeck::host::alerts::words::message;
+    let told = message(Language::Zh, &[hostile_item()], &[], &str::to_owned, "host");
     let markdown = told.markdown.as_str();
     for (kind, body) in [
         (
@@ -548,8 +551,9 @@ async fn a_robot_is_sent_the_words_alone_and_no_list_of_people_to_call() {
 #[test]
 fn a_run_of_another_operation_is_told_by_its_name_and_in_general_words() {
     use skydeck::domain::ids::OpId;
+    use skydeck::domain::language::Language;
     use skydeck::domain::run::{RunHead, RunKind};
-    use skydeck::host::alerts::words::{Tongue, message};
+    use skydeck::host::alerts::words::message;
     let mut world = World::new();
     let head = RunHead { op: OpId::new("BillClose"), ..store_kit::head(1, "p", RunKind::Fresh) };
     let begun = store_kit::begun(1, "p", &[1, 2, 3, 4]).split_off(1);
@@ -564,10 +568,10 @@ fn a_run_of_another_operation_is_told_by_its_name_and_in_general_words() {
     let items = world.watchman.due(Ts(world.now));
     for (tongue, said) in [
         (
-            Tongue::En,
+            Language::En,
             "BillClose found 4 = done 1 + already done 0 + skipped 0 + failed 1 + unknown 0 + not reached 1 + waiting 1",
         ),
-        (Tongue::Zh, "BillClose 共 4 = 已完成 1 + 此前已完成 0 + 跳过 0 + 失败 1 + 未知 0 + 未轮到 1 + 等待 1"),
+        (Language::Zh, "BillClose 共 4 = 已完成 1 + 此前已完成 0 + 跳过 0 + 失败 1 + 未知 0 + 未轮到 1 + 等待 1"),
     ] {
         let told = message(tongue, &items, &[], &str::to_owned, "host");
         assert!(told.text.contains(said), "{}", told.text);

@@ -10,13 +10,13 @@ use skydeck::domain::cause::{Cause, CauseTable};
 use skydeck::domain::command::{Order, Receipt};
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId};
+use skydeck::domain::language::Language;
 use skydeck::domain::query::{Answer, Cursor, Page, Query, Scope};
 use skydeck::domain::run::{BillRow, Revision, RunHead, RunKind, RunRow, RunState, Tally};
 use skydeck::domain::time::Ts;
 use skydeck::domain::who::Who;
 use skydeck::engine::api::{Gone, Link, LinkError, Watch};
-use skydeck::shell::export::{ExportError, Style, to_file, write};
-use skydeck::ui::msg::{Export, ExportFormat};
+use skydeck::export::{Export, ExportError, Format, Style, to_file, write};
 use ulid::Ulid;
 
 fn causes() -> Arc<CauseTable> {
@@ -24,7 +24,7 @@ fn causes() -> Arc<CauseTable> {
 }
 
 fn style() -> Style {
-    Style { zone: "Asia/Shanghai".parse().unwrap(), chinese: false, causes: causes(), now: Ts(1_764_000_000_000) }
+    Style { zone: "Asia/Shanghai".parse().unwrap(), lang: Language::En, causes: causes(), now: Ts(1_764_000_000_000) }
 }
 
 fn run() -> RunId {
@@ -151,7 +151,7 @@ impl Write for Sink {
     }
 }
 
-async fn written(store: Store, scope: Scope, format: ExportFormat) -> (u64, String) {
+async fn written(store: Store, scope: Scope, format: Format) -> (u64, String) {
     let sink = Sink::default();
     let mut told = Vec::new();
     let rows =
@@ -170,7 +170,7 @@ fn store(rows: usize, message: &'static str) -> Store {
 #[tokio::test]
 async fn every_row_is_there_once_whatever_the_pages() {
     for rows in [0, 1, 499, 500, 501, 1_600, 2_345] {
-        let (n, csv) = written(store(rows, "x"), Scope::Run(run()), ExportFormat::Csv).await;
+        let (n, csv) = written(store(rows, "x"), Scope::Run(run()), Format::Csv).await;
         assert_eq!(n, rows as u64);
         assert!(csv.starts_with("\u{feff}no,fid,outcome"));
         let mut numbers: Vec<&str> = csv.lines().skip(1).map(|l| l.split(',').next().unwrap()).collect();
@@ -185,7 +185,7 @@ async fn what_opens_it_executes_nothing() {
     let hostile = "=HYPERLINK(\"http://x.invalid\")<script>|\x1b]0;x\x07\u{9b}2J\u{202e}\nend";
     for (format, scope, has, has_not) in [
         (
-            ExportFormat::Csv,
+            Format::Csv,
             Scope::Run(run()),
             &[
                 "\"'=HYPERLINK(\"\"http://x.invalid\"\")<script>|␛]0;x␇⟨9B⟩2J⟨202E⟩⏎end\"",
@@ -195,19 +195,14 @@ async fn what_opens_it_executes_nothing() {
             &["\x1b"][..],
         ),
         (
-            ExportFormat::Html,
+            Format::Html,
             Scope::Ledger,
             &["&lt;script&gt;", "default-src 'none'", "1 bills: failed 1"],
             &["<script", "\x1b", "\u{202e}"],
         ),
+        (Format::Markdown, Scope::History, &["&lt;script&gt;\\|", "2025-11-25 00:00:00+08:00"], &["<script", "\x1b"]),
         (
-            ExportFormat::Markdown,
-            Scope::History,
-            &["&lt;script&gt;\\|", "2025-11-25 00:00:00+08:00"],
-            &["<script", "\x1b"],
-        ),
-        (
-            ExportFormat::JsonLines,
+            Format::JsonLines,
             Scope::History,
             &["\\u001b]0;x\\u0007\\u009b2J\\u202e\\nend", "\"FSaleOrgId.FNumber\":\"100\"", "\"msg_code\":11"],
             &["\x1b", "\u{9b}", "\u{202e}"],
@@ -222,7 +217,7 @@ async fn what_opens_it_executes_nothing() {
         }
     }
     // JSON loses nothing.
-    let (_, json) = written(store(1, hostile), Scope::Ledger, ExportFormat::JsonLines).await;
+    let (_, json) = written(store(1, hostile), Scope::Ledger, Format::JsonLines).await;
     let value: serde_json::Value = serde_json::from_str(json.trim()).unwrap();
     assert_eq!(value["message"], hostile);
 }
@@ -234,7 +229,7 @@ async fn a_file_is_there_when_it_is_complete_and_never_overwrites() {
     let wanted = Export {
         scope: Scope::History,
         filter: Filter::default(),
-        format: ExportFormat::Csv,
+        format: Format::Csv,
         path: path.to_str().unwrap().to_owned(),
     };
     let broken = Store { rows: 2_000, message: "x", fails_at: Some(1_000), closed: 0..0 };
@@ -251,25 +246,25 @@ async fn a_file_is_there_when_it_is_complete_and_never_overwrites() {
 
 #[tokio::test]
 async fn a_bill_of_another_operation_is_told_by_it_and_lists_of_audit_alone_stay_as_they_are() {
-    let (_, csv) = written(store(3, "x"), Scope::History, ExportFormat::Csv).await;
+    let (_, csv) = written(store(3, "x"), Scope::History, Format::Csv).await;
     let first = |csv: &str| csv.lines().next().unwrap().to_owned();
     let after = ",erp_status_by,erp_status_at,audit_erp_time,erp_status_before,modified_before_erp_time";
     assert!(first(&csv).ends_with(&format!(",form,columns{after}")), "{csv}");
     // The only other one stands far down: the heading knows of it.
     let mixed = || Store { closed: 1_500..1_501, ..store(1_600, "x") };
     for scope in [Scope::History, Scope::Ledger, Scope::Run(run())] {
-        let (_, csv) = written(mixed(), scope, ExportFormat::Csv).await;
+        let (_, csv) = written(mixed(), scope, Format::Csv).await;
         assert!(first(&csv).ends_with(",operation"), "{csv}");
         let line = |no: &str| csv.lines().find(|l| l.starts_with(no)).unwrap().to_owned();
         assert!(line("XSCKD000001").contains(",failed,") && line("XSCKD000001").ends_with(",Audit"));
         assert!(line("XSCKD001500").contains(",done,") && line("XSCKD001500").ends_with(",BillClose"));
     }
-    let (_, lines) = written(mixed(), Scope::History, ExportFormat::JsonLines).await;
+    let (_, lines) = written(mixed(), Scope::History, Format::JsonLines).await;
     let values: Vec<serde_json::Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!((&values[1_500]["outcome"], &values[1_500]["word"]), (&"done".into(), &"closed".into()));
     assert_eq!((&values[1_500]["operation"], &values[0]["operation"]), (&"BillClose".into(), &"Audit".into()));
     assert!(values[0].get("word").is_none());
-    for format in [ExportFormat::Markdown, ExportFormat::Html] {
+    for format in [Format::Markdown, Format::Html] {
         let (_, text) = written(mixed(), Scope::History, format).await;
         assert!(text.contains("closed") && text.contains("BillClose") && text.contains("done 1"), "{format:?}");
         assert!(!text.contains("audited"), "{format:?}");

@@ -3,15 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::cli::exit::Stop;
-use crate::config::alerts::{AlertLanguage, AlertsConfig, TargetConfig, TargetKind};
+use crate::config::alerts::{AlertsConfig, TargetConfig, TargetKind};
 use crate::domain::cause::CauseTable;
+use crate::domain::group_words;
+use crate::exit::Stop;
 use crate::host::alerts::Alerts;
 use crate::host::alerts::send::{Kind, Sender, Target};
 use crate::host::alerts::watch::Times;
-use crate::host::alerts::words::Tongue;
 use crate::secret::{self, Known, Of};
-use crate::ui::Lang;
 
 /// The alerts of a configuration; `None` where nobody is to be told.
 pub fn alerts(
@@ -26,17 +25,12 @@ pub fn alerts(
     let targets = config.to.iter().map(|to| target(to, base, known)).collect::<Result<Vec<_>, _>>()?;
     let sender = Sender::new(targets).map_err(Stop::usage)?;
     let times = Times { merge: config.merge, quiet: config.quiet, unknown_after: config.unknown_after };
-    let tongue = match config.language {
-        AlertLanguage::Zh => Tongue::Zh,
-        AlertLanguage::En => Tongue::En,
-    };
-    let (causes, lang) = (Arc::clone(causes), if tongue == Tongue::Zh { Lang::Zh } else { Lang::En });
+    let (causes, tongue) = (Arc::clone(causes), config.language);
     let label = move |name: &str| {
         let known = causes.cause.iter().find(|info| info.cause.as_str() == name);
         match known {
-            Some(info) if tongue == Tongue::Zh => info.zh.clone(),
-            Some(info) => info.en.clone(),
-            None => lang.group(name).unwrap_or(name).to_owned(),
+            Some(info) => tongue.t(&info.en, &info.zh).clone(),
+            None => group_words::word(tongue, name).unwrap_or(name).to_owned(),
         }
     };
     Ok(Some(Alerts { sender, times, tongue, label: Box::new(label) }))

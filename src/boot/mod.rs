@@ -8,10 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use secrecy::SecretString;
 
-use crate::cli::args::{Global, Language};
-use crate::cli::exit::{Exit, Stop};
 use crate::config::{Config, ConfigError, EnvironmentConfig, Said, SecretSource, SignInKind};
 use crate::domain::cause::{BUILT_IN, CauseTable};
+use crate::domain::language::Language;
 use crate::domain::time::{Clock, Ts};
 use crate::domain::who::Who;
 use crate::domain::zone::Zone;
@@ -20,6 +19,7 @@ use crate::erp::KingdeeErp;
 use crate::erp::config::{ClientCertificate, ClientConfig, Proxy, SignIn};
 use crate::erp::files::{self, Unread};
 use crate::erp::refusals::Refusals;
+use crate::exit::{Exit, Stop};
 use crate::secret::{self, Known, Of, SecretError};
 
 mod alerts;
@@ -54,17 +54,17 @@ pub struct Paths {
 
 impl Paths {
     /// From options, then XDG variables, then the home directory.
-    pub fn find(global: &Global) -> Result<Self, Stop> {
+    pub fn find(config: Option<&Path>, data: Option<&Path>) -> Result<Self, Stop> {
         // Where this process works may change; what was named stays where it is.
         let absolute =
             |path: PathBuf| std::path::absolute(&path).map_err(|e| Stop::usage(format!("{}: {e}", path.display())));
         Ok(Self {
-            config: absolute(match &global.config {
-                Some(file) => file.clone(),
+            config: absolute(match config {
+                Some(file) => file.to_path_buf(),
                 None => base("XDG_CONFIG_HOME", ".config")?.join("skydeck/config.toml"),
             })?,
-            data: absolute(match &global.data {
-                Some(dir) => dir.clone(),
+            data: absolute(match data {
+                Some(dir) => dir.to_path_buf(),
                 None => base("XDG_STATE_HOME", ".local/state")?.join("skydeck"),
             })?,
         })

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a clean start is silent.
 
-use crate::cli::args::Language;
+use crate::domain::language::Language;
 use crate::store::local::Progress;
 use crate::store::local::place::bytes_for_people;
 

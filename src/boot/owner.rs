@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::watch;
 
-use crate::cli::args::{Global, Language};
-use crate::cli::exit::Stop;
+use crate::domain::language::Language;
+use crate::exit::Stop;
 use crate::link::remote::Starter;
 use crate::store::file;
 use crate::store::local::Raise;
@@ -85,20 +85,18 @@ pub struct Detached {
 }
 
 impl Detached {
-    /// For this configuration and data directory. `raise`: what was decided about a directory of an earlier version;
+    /// For this configuration, where one was named, and data directory. `raise`: what was decided about a directory of an earlier version;
     /// `lang`: the language in which the console shows what the owner does before it serves.
-    pub fn new(global: &Global, config: &Path, data: &Path, raise: &Raise, lang: Language) -> Self {
+    pub fn new(config: Option<&Path>, data: &Path, raise: &Raise, lang: Language) -> Self {
         let mut options = Vec::new();
-        // Only a file that was named: one that is missing at its usual place is an empty configuration.
-        if global.config.is_some() {
+        if let Some(config) = config {
             options.extend(["--config".into(), absolute(config).into_os_string()]);
         }
         options.extend(["--data".into(), absolute(data).into_os_string()]);
         if *raise == Raise::Plain {
             options.push("--no-backup".into());
         }
-        let lang = if lang == Language::Zh { "zh" } else { "en" };
-        options.extend(["--words".into(), lang.into()]);
+        options.extend(["--words".into(), lang.t("en", "zh").into()]);
         Self {
             data: data.to_path_buf(),
             options,
@@ -170,7 +168,7 @@ impl Starter for Detached {
         let why = match self.spawn().await {
             Ok(Word::Stopped(code, message)) => Fatal { code, message },
             Ok(_) => return Ok(()),
-            Err(message) => Fatal { code: crate::cli::exit::Exit::Refused.code(), message },
+            Err(message) => Fatal { code: crate::exit::Exit::Refused.code(), message },
         };
         if first {
             self.fatal.send_replace(Some(why.clone()));

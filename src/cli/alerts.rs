@@ -1,8 +1,8 @@
 //! `alerts test`: a trial message to everybody who would be told.
 
-use super::exit::{Exit, Stop};
 use super::ground::Ground;
 use crate::boot;
+use crate::exit::{Exit, Stop};
 use crate::host::alerts::words;
 
 /// Sends it and says what became of it.

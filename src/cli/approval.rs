@@ -3,8 +3,8 @@
 use std::io::IsTerminal;
 
 use super::args::{Approval, Verb};
-use super::exit::Stop;
 use super::out::Out;
+use crate::exit::Stop;
 use crate::text::readable;
 
 /// The approval that a verb carries.

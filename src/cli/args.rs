@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::fresh::NewPlan;
+use crate::domain::language::Language;
 
 /// Terminal operations console for Kingdee K/3Cloud integration plans.
 ///
@@ -32,7 +34,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Language of people's text [default: from LC_ALL, LC_MESSAGES, LANG].
-    #[arg(long, global = true, value_name = "LANG")]
+    #[arg(long, global = true, value_name = "LANG", value_parser = language())]
     pub lang: Option<Language>,
     /// One JSON object a line on standard output.
     #[arg(long, global = true)]
@@ -60,13 +62,12 @@ fn user(text: &str) -> Result<u32, String> {
     found.map(|user| user.uid.as_raw()).ok_or_else(|| "there is no such user on this machine".to_owned())
 }
 
-/// Languages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Language {
-    /// Chinese.
-    Zh,
-    /// English.
-    En,
+/// Reads a language's name.
+fn language() -> impl TypedValueParser<Value = Language> {
+    PossibleValuesParser::new(Language::ALL.map(|(name, _)| name)).map(|name| {
+        let known = Language::ALL.into_iter().find(|(known, _)| *known == name);
+        known.map(|(_, lang)| lang).unwrap_or_default()
+    })
 }
 
 /// Looks of the console.
@@ -183,7 +184,7 @@ pub struct ServeArgs {
     #[arg(long, hide = true)]
     pub no_backup: bool,
     /// Language of the console that starts it, for what it shows of the start.
-    #[arg(long, hide = true, value_name = "LANG")]
+    #[arg(long, hide = true, value_name = "LANG", value_parser = language())]
     pub words: Option<Language>,
 }
 

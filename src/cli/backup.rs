@@ -6,11 +6,11 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::args::Language;
-use super::exit::{Exit, Stop};
 use super::out::Out;
 use crate::boot::{self, store_stop};
+use crate::domain::language::Language;
 use crate::domain::time::Clock;
+use crate::exit::{Exit, Stop};
 use crate::store::StoreError;
 use crate::store::backup::{self, Accept, Damage, Manifest, Restored};
 use crate::store::local::place::{Place, quoted};

@@ -1,7 +1,6 @@
 //! Verbs that read: `history`, `ledger`, `bill`; and the lists other verbs print.
 
 use super::args::{BillArgs, HistoryArgs, LedgerArgs};
-use super::exit::{Exit, Stop};
 use super::json;
 use super::out::Out;
 use super::select::{filter, plan};
@@ -18,6 +17,7 @@ use crate::domain::story::{self, Resolution};
 use crate::domain::time::Ts;
 use crate::domain::who::Who;
 use crate::engine::api::Link;
+use crate::exit::{Exit, Stop};
 use crate::text::show;
 
 /// Rows asked for at once.

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use super::args::{Global, Language, Looks};
-use super::exit::{Exit, Stop};
+use super::args::{Global, Looks};
 use crate::boot;
 use crate::config::Config;
 use crate::domain::cause::CauseTable;
 use crate::domain::ids::PlanId;
+use crate::domain::language::Language;
 use crate::domain::live::Live;
 use crate::domain::time::Clock;
 use crate::engine::api::Link;
 use crate::erp::files;
+use crate::exit::{Exit, Stop};
 use crate::link::pending::{Opening, pending};
 use crate::secret::Known;
 use crate::shell::{self, Caps, Colors, Ended, Notify, ShellError, ShellOptions};

@@ -7,12 +7,9 @@ use std::sync::Arc;
 use clap::CommandFactory;
 use tokio::signal::unix::SignalKind;
 
-use super::args::{
-    AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, Language, LogVerb, Looks, PlanVerb, ServeArgs, Verb,
-};
+use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, LogVerb, Looks, PlanVerb, ServeArgs, Verb};
 use super::console::Console;
 use super::demo::Demo;
-use super::exit::{self, Exit, Stop};
 use super::ground::{self, Ground, screen};
 use super::out::Out;
 use super::{approval, bills, demo, doctor, environments, help, output, plans, serve, upgrade, write};
@@ -20,16 +17,18 @@ use crate::boot::owner::{Detached, Word};
 use crate::boot::{self, Booted, Paths, Setup, SystemClock};
 use crate::config::EnvironmentConfig;
 use crate::domain::ids::{EnvId, PlanId};
+use crate::domain::language::Language;
 use crate::domain::query::Scope;
 use crate::domain::run::RunState;
 use crate::domain::time::Clock;
 use crate::engine::api::Link;
+use crate::exit::{Exit, Stop};
+use crate::export::{self, Export};
 use crate::link::pending::Opening;
 use crate::link::remote::RemoteLink;
 use crate::store::backup::Looking;
 use crate::store::local::Raise;
 use crate::store::local::place::Place;
-use crate::ui::msg::{Export, ExportFormat};
 
 /// The program.
 pub fn main() -> ExitCode {
@@ -73,7 +72,7 @@ pub fn main() -> ExitCode {
 
 /// `lang`: the language that was asked for, where the verb did not get far enough to settle it.
 fn complain(stop: Stop, lang: Option<Language>) -> ExitCode {
-    let stop = stop.spoken(ground::language(lang, None) == Language::Zh);
+    let stop = stop.spoken(ground::language(lang, None));
     output::note(&format!("skydeck: {}", stop.message));
     ExitCode::from(stop.exit.code())
 }
@@ -106,7 +105,7 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     }
     // A file that would become longer than `ulimit -f` allows is an error, not the process's end.
     let _ignored = tokio::signal::unix::signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
-    let mut paths = Paths::find(&global)?;
+    let mut paths = Paths::find(global.config.as_deref(), global.data.as_deref())?;
     // A verb that only reads makes no directory: where there is none it reads an empty one, which is gone after it.
     let reads_here = cli.verb.as_ref().is_some_and(reads) && global.attach.is_none() && global.snapshot.is_none();
     let nowhere = if reads_here && !paths.data.exists() { Some(tempfile::tempdir()?) } else { None };
@@ -153,13 +152,13 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
         ground.paths.data = looking.data();
         ground.looking = Some(looking);
     }
-    let chinese = ground.out().is_zh();
+    let lang = ground.out().lang;
     let ended = match cli.verb {
         None => console(&ground).await,
         Some(Verb::Demo(args)) => Box::pin(run_demo(&ground, &args)).await,
         Some(verb) => Box::pin(headless(&ground, verb)).await.map(Exit::code),
     };
-    ended.map_err(|stop| stop.spoken(chinese))
+    ended.map_err(|stop| stop.spoken(lang))
 }
 
 /// Whether a verb reads runs, bills or the log and writes nothing of them.
@@ -270,7 +269,9 @@ async fn console_attached(ground: &Ground, raise: &Raise) -> Result<u8, Stop> {
         Place::new(data).check().map_err(boot::store_stop)?;
     }
     let lang = Console::language(&ground.global, &ground.config);
-    let starter = Arc::new(Detached::new(&ground.global, &ground.paths.config, data, raise, lang));
+    // Only a file that was named: one that is missing at its usual place is an empty configuration.
+    let named = ground.global.config.is_some().then_some(ground.paths.config.as_path());
+    let starter = Arc::new(Detached::new(named, data, raise, lang));
     let mut fatal = starter.fatal();
     let link: Arc<dyn Link> = Arc::new(RemoteLink::of_console(&data.join(boot::SOCKET), boot::who(), Some(starter)));
     let looks = Looks::default();
@@ -360,7 +361,7 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
     match booted {
         Ok(booted) => serve::run(booted, told, args, &out).await,
         Err(stop) => {
-            let stop = stop.spoken(lang == Language::Zh);
+            let stop = stop.spoken(lang);
             serve::say(&Word::Stopped(stop.exit.code(), stop.message.clone()));
             Err(stop)
         }
@@ -379,7 +380,7 @@ async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
         let demo = Demo::start(args, place, ground.causes.clone(), out.lang, move |text| out.note(text)).await?;
         let driver = demo::driver(&demo.booted, ground.out());
         let exit = demo::headless(&demo, &driver).await;
-        return exit::after(exit, demo.end().await, ground.out().is_zh()).map(Exit::code);
+        return output::after(exit, demo.end().await, ground.out().lang).map(Exit::code);
     }
     let data = place.data();
     let open = async |opening: Opening| {
@@ -438,12 +439,12 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         | Verb::Reopen(_)) => {
             let booted = ground.boot(Vec::new(), true).await?;
             let exit = write::write(ground, &booted, writing).await;
-            exit::after(exit, booted.end(None).await, ground.out().is_zh())
+            output::after(exit, booted.end(None).await, ground.out().lang)
         }
         reading => {
             let booted = ground.boot(Vec::new(), false).await?;
             let exit = read(ground, &booted, reading).await;
-            exit::after(exit, booted.end(None).await, ground.out().is_zh())
+            output::after(exit, booted.end(None).await, ground.out().lang)
         }
     }
 }
@@ -501,10 +502,10 @@ async fn export(booted: &Booted, out: &Out, args: &ExportArgs) -> Result<Exit, S
     };
     let ending = args.file.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
     let format = match (args.format, ending.as_str()) {
-        (Some(Format::Csv), _) | (None, "csv") => ExportFormat::Csv,
-        (Some(Format::Jsonl), _) | (None, "jsonl" | "json") => ExportFormat::JsonLines,
-        (Some(Format::Md), _) | (None, "md") => ExportFormat::Markdown,
-        (Some(Format::Html), _) | (None, "html" | "htm") => ExportFormat::Html,
+        (Some(Format::Csv), _) | (None, "csv") => export::Format::Csv,
+        (Some(Format::Jsonl), _) | (None, "jsonl" | "json") => export::Format::JsonLines,
+        (Some(Format::Md), _) | (None, "md") => export::Format::Markdown,
+        (Some(Format::Html), _) | (None, "html" | "htm") => export::Format::Html,
         (None, _) => {
             let (en, zh) = (
                 "which format? give --format, or a file ending in .csv, .jsonl, .json, .md or .html",
@@ -515,17 +516,16 @@ async fn export(booted: &Booted, out: &Out, args: &ExportArgs) -> Result<Exit, S
     };
     let filter = super::select::filter(&*booted.link, out, &args.filter).await?;
     let wanted = Export { scope, filter, format, path: args.file.display().to_string() };
-    let chinese = out.lang == Language::Zh;
     let (zone, now) = (boot::zone(), boot::SystemClock::default().now());
-    let style = crate::shell::export::Style { zone, chinese, causes: out.causes.clone(), now };
-    let written = crate::shell::export::to_file(booted.link.clone(), &wanted, style, |_| {})
+    let style = crate::export::Style { zone, lang: out.lang, causes: out.causes.clone(), now };
+    let written = crate::export::to_file(booted.link.clone(), &wanted, style, |_| {})
         .await
-        .map_err(|e| Stop::new(Exit::Usage, if out.is_zh() { e.zh() } else { e.to_string() }))?;
+        .map_err(|e| Stop::new(Exit::Usage, e.said(out.lang)))?;
     let form = match format {
-        ExportFormat::Csv => "CSV",
-        ExportFormat::JsonLines => out.t("JSON lines: one object a line", "JSON Lines：每行一个对象"),
-        ExportFormat::Markdown => "Markdown",
-        ExportFormat::Html => "HTML",
+        export::Format::Csv => "CSV",
+        export::Format::JsonLines => out.t("JSON lines: one object a line", "JSON Lines：每行一个对象"),
+        export::Format::Markdown => "Markdown",
+        export::Format::Html => "HTML",
     };
     let path = written.path.display();
     let (en, zh) =

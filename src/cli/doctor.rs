@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::exit::{Exit, Stop};
 use super::out::Out;
 use crate::boot::{store_stop, told};
 use crate::domain::time::Clock;
+use crate::exit::{Exit, Stop};
 use crate::store::doctor::{self, Report};
 use crate::store::local::Progress;
 use crate::store::local::place::{Place, VERSION};

@@ -11,7 +11,6 @@ use ulid::Ulid;
 
 use super::args::Approval;
 use super::bills;
-use super::exit::{Exit, Stop};
 use super::json;
 use super::leave::{self, Leave};
 use super::lines::Lines;
@@ -30,6 +29,7 @@ use crate::domain::reason::Reason;
 use crate::domain::run::{Collected, Flag, PauseWhy, Revision, RunEnd, RunKind, RunRow, RunState};
 use crate::domain::who::Who;
 use crate::engine::api::{Link, Notice, Watch};
+use crate::exit::{Exit, Stop};
 
 /// Bills listed after a run; the rest is in `history RUN`.
 const LISTED: u32 = 40;
@@ -392,7 +392,7 @@ impl Driver {
             Ok(()) => Ok(exit.or(gap)),
             // Said, and not an end: of several runs the next one is still to be followed.
             Err(stop) => {
-                let stop = stop.spoken(self.out.is_zh());
+                let stop = stop.spoken(self.out.lang);
                 let own = self.out.t("the run's own exit code is", "本次运行的退出码为");
                 self.out.note(&format!("skydeck: {}; {own} {}", stop.message, exit.code()));
                 Ok(exit.or(gap).or(stop.exit))

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::args::Approval;
-use super::exit::{Exit, Stop};
 use super::ground::Ground;
 use super::out::Out;
 use crate::boot::{self, Booted, Home};
@@ -16,6 +15,7 @@ use crate::domain::reason::Reason;
 use crate::domain::server::{Same, Server};
 use crate::engine::api::Link;
 use crate::engine::ports::{Erp, FaultKind};
+use crate::exit::{Exit, Stop};
 use crate::text::show;
 
 /// `env list`.
@@ -93,7 +93,7 @@ async fn place(ground: &Ground, environment: &Environment, erp: &dyn Erp) -> Pla
     // The sign-in is what was asked for; that the directory cannot be read is said beside it.
     let known = known.unwrap_or_else(|stop| {
         let out = ground.out();
-        out.note(&stop.spoken(out.is_zh()).message);
+        out.note(&stop.spoken(out.lang).message);
         Home::default()
     });
     let is = Server { centre: erp.centre(), ..environment.server.clone() };

@@ -2,11 +2,11 @@
 //!
 //! Invariant: what it prints can run as it stands, or it prints nothing and says what is missing.
 
-use super::exit::{Exit, Stop};
 use super::out::Out;
 use crate::domain::ids::{FormId, PlanId};
 use crate::domain::operation::shown_by;
 use crate::domain::step::Verb;
+use crate::exit::{Exit, Stop};
 use crate::plan::{self, undoes};
 
 /// What `plan new` is asked for.

@@ -5,19 +5,20 @@
 use std::io::IsTerminal;
 use std::sync::Arc;
 
-use super::args::{Approval, Global, Language, Looks};
+use super::args::{Approval, Global, Looks};
 use super::console::Console;
 use super::drive::Driver;
-use super::exit::Stop;
 use super::out::Out;
 use super::output::Charset;
 use crate::boot::{self, Booted, Logging, Paths, PlanFiles, Setup};
 use crate::config::{Config, EnvironmentConfig, Rules};
 use crate::domain::cause::CauseTable;
 use crate::domain::ids::{EnvId, PlanId};
+use crate::domain::language::Language;
 use crate::domain::reason::Reason;
 use crate::domain::time::Clock;
 use crate::erp::config::is_in_clear;
+use crate::exit::Stop;
 use crate::host::metrics::Metrics;
 use crate::secret::Known;
 use crate::store::backup::Looking;

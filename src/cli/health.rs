@@ -1,8 +1,8 @@
 //! `health`: one word whether all is well, for a monitoring system that runs programs.
 
-use super::exit::{Exit, Stop};
 use super::out::Out;
 use crate::engine::api::Link;
+use crate::exit::{Exit, Stop};
 use crate::host::metrics::{judge, log_faults, standing};
 
 /// Asks the owner, or the directory itself where nobody holds it.

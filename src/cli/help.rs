@@ -7,9 +7,10 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
-use super::args::{Cli, Language};
+use super::args::Cli;
 use super::output;
 use crate::boot;
+use crate::domain::language::Language;
 
 /// What each verb does, by its path; under the root: the program.
 const VERBS: &[(&str, &str)] = &[

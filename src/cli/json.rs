@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::exit::Exit;
 use crate::domain::bill::{BillState, Outcome, Slot, Status};
 use crate::domain::erp_status::After;
 use crate::domain::event::{Event, Fact};
@@ -14,6 +13,7 @@ use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, Probe, RunHead, RunRow, RunState, Tally};
 use crate::domain::time::Ts;
 use crate::domain::who::Who;
+use crate::exit::Exit;
 
 /// The sum line.
 pub fn tally(tally: &Tally) -> Value {

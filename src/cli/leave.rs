@@ -2,9 +2,9 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::exit::{Exit, Stop};
 use crate::domain::ids::RunId;
 use crate::domain::run::{RunRow, RunState};
+use crate::exit::{Exit, Stop};
 
 /// The wish to leave a run that is followed: Ctrl-C, or the end that a service manager sends. A terminal that is closed is
 /// none: the run goes on to its end, and nobody is told.
@@ -55,7 +55,7 @@ pub fn engine_ended(run: RunId, row: Option<&RunRow>) -> Stop {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::exit::tests::{row, sum};
+    use crate::exit::tests::{row, sum};
 
     #[test]
     fn a_run_whose_engine_is_gone_names_the_command_that_goes_on_with_it() {

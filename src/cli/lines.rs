@@ -9,7 +9,6 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use serde_json::json;
 
 use super::bills;
-use super::exit::{Exit, Stop};
 use super::json;
 use super::out::Out;
 use crate::domain::bill::{BillState, Outcome};
@@ -17,6 +16,7 @@ use crate::domain::event::{Event, Fact};
 use crate::domain::ids::{Fid, RunId};
 use crate::domain::run::{RunHead, RunRow};
 use crate::engine::api::Link;
+use crate::exit::{Exit, Stop};
 
 /// Which outcome of a bill was told, and from where it was known.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,8 +109,8 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::exit::tests::{row, sum};
     use crate::domain::run::{RunEnd, RunState};
+    use crate::exit::tests::{row, sum};
 
     #[test]
     fn a_settled_bill_without_a_line_is_a_gap_once_the_run_is_closed() {

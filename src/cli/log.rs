@@ -8,7 +8,6 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::{Approval, LogArgs, LogVerb};
-use super::exit::{Exit, Stop};
 use super::ground::Ground;
 use super::out::Out;
 use crate::boot::store_stop;
@@ -20,6 +19,7 @@ use crate::domain::ids::Seq;
 use crate::domain::query::{Answer, PageRequest, Query};
 use crate::domain::time::Ts;
 use crate::engine::api::Link;
+use crate::exit::{Exit, Stop};
 use crate::store::account::read::{self, Reading};
 use crate::store::account::{self, Head, Told, Verified};
 use crate::store::actions::{self, Line};

@@ -12,7 +12,6 @@ mod dispatch;
 pub mod doctor;
 pub mod drive;
 pub mod environments;
-pub mod exit;
 mod fresh;
 mod ground;
 mod health;

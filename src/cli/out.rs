@@ -7,18 +7,18 @@ use std::path::Path;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-use super::args::Language;
-use super::exit::Stop;
 use super::{json, output};
 use crate::domain::bill::{BillState, Outcome, Skip, Slot};
 use crate::domain::cause::{Cause, CauseTable};
 use crate::domain::command::Refusal;
 use crate::domain::ids::OpId;
+use crate::domain::language::Language;
 use crate::domain::operation_words::{self as names, Tongue, Words};
 use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, RunHead, RunRow, Tally};
 use crate::domain::step::Step;
 use crate::domain::time::Ts;
+use crate::exit::Stop;
 use crate::text::show;
 
 /// Longest text of a table cell, bytes.
@@ -117,49 +117,18 @@ impl Out {
 
     /// Words for bills of an operation.
     pub fn words(&self, op: &OpId) -> &'static Tongue {
-        self.tongue(names::words(op))
-    }
-
-    /// Words for bills of several operations.
-    pub fn general(&self) -> &'static Tongue {
-        self.tongue(names::of_any())
-    }
-
-    fn tongue(&self, words: &'static Words) -> &'static Tongue {
-        match self.lang {
-            Language::En => &words.en,
-            Language::Zh => &words.zh,
-        }
+        names::words(op).tongue(self.lang)
     }
 
     /// Where a bill of an operation stands, in a word.
     pub fn slot(&self, op: &OpId, slot: Slot) -> &'static str {
-        self.column(self.words(op), slot)
-    }
-
-    /// A column of the sum line in words.
-    pub fn column(&self, words: &'static Tongue, slot: Slot) -> &'static str {
-        match (slot, self.lang) {
-            (Slot::Done, _) => words.done,
-            (Slot::Already, _) => words.already,
-            (Slot::Waiting, Language::En) => "waiting",
-            (Slot::Skipped, Language::En) => "skipped",
-            (Slot::Failed, Language::En) => "failed",
-            (Slot::Unknown, Language::En) => "unknown",
-            (Slot::NotReached, Language::En) => "not reached",
-            (Slot::Waiting, Language::Zh) => "待处理",
-            (Slot::Skipped, Language::Zh) => "跳过",
-            (Slot::Failed, Language::Zh) => "失败",
-            (Slot::Unknown, Language::Zh) => "未知",
-            (Slot::NotReached, Language::Zh) => "未轮到",
-        }
+        names::words(op).column(self.lang, slot)
     }
 
     /// The sum line: `found 10 = audited 7 + … + unknown 0`; of any other operation than Audit with its name before it.
     pub fn sum(&self, row: &RunRow) -> String {
         let (op, tally) = (&row.head.op, &row.tally);
-        let words = self.tongue(names::in_sum(op));
-        let sum = self.columns(words, tally);
+        let sum = self.columns(names::in_sum(op), tally);
         let name = if op.is_audit() { String::new() } else { self.named(op) + self.t(": ", "：") };
         let said = if row.op_unknown { self.t(" (said by 0.1.0)", "（0.1.0 所记）") } else { "" };
         let left = row.collected.as_ref().and_then(|collected| collected.unchanged.as_ref());
@@ -174,11 +143,11 @@ impl Out {
         show(names::name(op), CELL).as_str().to_owned()
     }
 
-    fn columns(&self, words: &'static Tongue, tally: &Tally) -> String {
+    fn columns(&self, words: &'static Words, tally: &Tally) -> String {
         let shown =
             Slot::ALL.iter().filter(|slot| !matches!(slot, Slot::Waiting | Slot::NotReached) || tally.get(**slot) > 0);
         let parts: Vec<String> =
-            shown.map(|slot| format!("{} {}", self.column(words, *slot), tally.get(*slot))).collect();
+            shown.map(|slot| format!("{} {}", words.column(self.lang, *slot), tally.get(*slot))).collect();
         parts.join(" + ")
     }
 

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use encoding_rs::{BIG5, Encoding, GB18030, GBK};
 
+use crate::domain::language::Language;
+use crate::exit::{Exit, Stop};
 use crate::text::{json_safe, show};
 
 /// Longest line a person is given, bytes.
@@ -194,9 +196,39 @@ pub fn question(text: &str) -> io::Result<()> {
     err.flush()
 }
 
+/// What a verb ends with, where what it stood on was ended after it: a fault of that end is said, and hides nothing of what
+/// became of the bills.
+pub fn after(verb: Result<Exit, Stop>, ended: Result<(), Stop>, lang: Language) -> Result<Exit, Stop> {
+    match (verb, ended) {
+        (verb, Ok(())) => verb,
+        (Ok(exit), Err(stop)) => {
+            let stop = stop.spoken(lang);
+            note(&format!("skydeck: {}", stop.message));
+            Ok(exit.or(stop.exit))
+        }
+        // The first fault is why the second came.
+        (Err(stop), Err(_)) => Err(stop),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_of_the_end_hides_nothing_of_the_verb_and_is_hidden_by_its_fault_alone() {
+        let fault = |exit| Err(Stop::both(exit, "it is damaged", "已损坏"));
+        for (verb, ended, exit) in [
+            (Ok(Exit::Failed), Ok(()), Ok(Exit::Failed)),
+            (Ok(Exit::Ok), fault(Exit::Output), Ok(Exit::Output)),
+            (Ok(Exit::Failed), fault(Exit::Unsound), Ok(Exit::Unsound)),
+            (Ok(Exit::Unknown), fault(Exit::Output), Ok(Exit::Unknown)),
+            (Err(Stop::usage("no such plan")), Ok(()), Err(Exit::Usage)),
+            (Err(Stop::usage("no such plan")), fault(Exit::Unsound), Err(Exit::Usage)),
+        ] {
+            assert_eq!(after(verb, ended, Language::Zh).map_err(|stop| stop.exit), exit);
+        }
+    }
 
     #[test]
     fn the_locale_says_in_which_encoding_text_leaves() {

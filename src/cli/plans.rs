@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::args::{Language, PlanVerb};
-use super::exit::{Exit, Stop};
+use super::args::PlanVerb;
 use super::out::Out;
 use crate::boot::{self, Booted, plan_files};
 use crate::domain::env::Environment;
 use crate::domain::ids::EnvId;
+use crate::domain::language::Language;
 use crate::domain::operation::{Operation, Test};
 use crate::domain::operation_words::name;
 use crate::domain::plan::Plan;
 use crate::domain::query::{Answer, Look, Query};
 use crate::domain::reason::Reason;
 use crate::domain::time::ErpDate;
+use crate::exit::{Exit, Stop};
 use crate::plan::lint::{Hazard, ID_PASSED_OVER, Severity};
 use crate::plan::render::RenderContext;
 use crate::plan::{self, PlanError, PlanFile};
@@ -142,7 +143,7 @@ where
             let query = Query::Preview { plan: boot::plan_id(&path), sweep, text };
             let asked = Asked { plan: &file.plan, hazards: &hazards, objection: place.objection(&file.plan) };
             let exit = preview(&out, &booted, asked, query).await;
-            super::exit::after(exit, booted.end(None).await, out.is_zh())
+            super::output::after(exit, booted.end(None).await, out.lang)
         }
         PlanVerb::Import { file, output } => import(&out, &file, output.as_deref()),
         PlanVerb::Diff { old, new } => {

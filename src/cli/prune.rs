@@ -1,10 +1,11 @@
 //! `prune`: forgets what `[retention]` no longer keeps.
 
-use super::exit::{Exit, Stop};
 use super::ground::Ground;
 use crate::boot::{self, store_stop};
 use crate::domain::ids::OpId;
+use crate::domain::operation_words as names;
 use crate::domain::query::Retention;
+use crate::exit::{Exit, Stop};
 use crate::store::prune::{self, Order};
 
 /// Says what would be forgotten, or forgets it.
@@ -33,9 +34,9 @@ pub async fn run(ground: &Ground, yes: bool) -> Result<Exit, Stop> {
         }))?;
         return Ok(Exit::Ok);
     }
-    let words = if pruned.others { out.general() } else { out.words(&OpId::default()) };
+    let words = if pruned.others { names::of_any() } else { names::words(&OpId::default()) };
     let columns: Vec<String> =
-        prune::columns(&pruned.gone).map(|(slot, n)| format!("{} {n}", out.column(words, slot))).collect();
+        prune::columns(&pruned.gone).map(|(slot, n)| format!("{} {n}", words.column(out.lang, slot))).collect();
     let words = if yes {
         out.t("forgotten", "已清除")
     } else {

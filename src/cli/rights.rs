@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::exit::{Exit, Stop};
 use super::ground::Ground;
 use super::out::Out;
 use super::plans;
@@ -17,6 +16,7 @@ use crate::domain::operation::{Operation, shown_by};
 use crate::domain::plan::Plan;
 use crate::domain::step::Verb;
 use crate::engine::ports::{Erp, PageQuery, Right};
+use crate::exit::{Exit, Stop};
 use crate::text::show;
 
 /// What was found of one plan's query.

@@ -2,7 +2,6 @@
 
 use super::args::{ResolveArgs, SelectArgs};
 use super::bills::{bills, find_run, runs};
-use super::exit::Stop;
 use super::out::Out;
 use crate::domain::command::Selection;
 use crate::domain::filter::{Filter, Key, Term, Test};
@@ -10,6 +9,7 @@ use crate::domain::filter_values::Stray;
 use crate::domain::ids::PlanId;
 use crate::domain::query::{Answer, PageRequest, PlanRow, Query, Scope};
 use crate::engine::api::Link;
+use crate::exit::Stop;
 use crate::text::show;
 
 /// Runs asked for at once.

@@ -10,7 +10,6 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::ServeArgs;
-use super::exit::{Exit, Stop};
 use super::out::Out;
 use crate::boot::Booted;
 use crate::boot::owner::{self, Word};
@@ -18,6 +17,7 @@ use crate::domain::live::Live;
 use crate::domain::query::Query;
 use crate::domain::run::RunState;
 use crate::engine::api::{Notice, Watch};
+use crate::exit::{Exit, Stop};
 
 /// How often a service manager is told that the start goes on, and how long it is asked to wait for the next word.
 const WORD_AGAIN: Duration = Duration::from_secs(10);

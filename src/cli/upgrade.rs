@@ -12,15 +12,16 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{Language, Verb};
+use super::args::Verb;
 use super::console::Console;
-use super::exit::{Exit, Stop};
 use super::ground::Ground;
 use super::out::Out;
 use super::{output, serve};
 use crate::boot::owner::holder;
 use crate::boot::{self, store_stop, told};
+use crate::domain::language::Language;
 use crate::engine::api::{Gone, LinkError, OtherVersion};
+use crate::exit::{Exit, Stop};
 use crate::link::remote::RemoteLink;
 use crate::store::backup::Looking;
 use crate::store::local::place::{Place, VERSION, bytes_for_people};

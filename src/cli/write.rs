@@ -4,13 +4,13 @@
 
 use super::args::{Approval, RevisionArg, RunArgs, SelectArgs, Verb};
 use super::drive::{Driver, Set};
-use super::exit::{Exit, Stop};
 use super::ground::Ground;
 use super::{bills, plans, select};
 use crate::boot::{self, Booted};
 use crate::domain::command::{Command, StartParams};
 use crate::domain::ids::PlanId;
 use crate::domain::run::{Revision, RunState};
+use crate::exit::{Exit, Stop};
 
 fn params(args: RunArgs) -> StartParams {
     let RunArgs { sweep, numbers, since, until, remedy, .. } = args;
@@ -69,7 +69,7 @@ pub(super) async fn run_plan(ground: &Ground, args: RunArgs) -> Result<Exit, Sto
         driver.run(Command::Start { plan, params: params(args) }).await
     }
     .await;
-    super::exit::after(exit, booted.end(None).await, ground.out().is_zh())
+    super::output::after(exit, booted.end(None).await, ground.out().lang)
 }
 
 /// Gives an order about entries of the ledger; where none is meant, what was asked for is said.

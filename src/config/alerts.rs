@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::domain::language::Language;
+
 use super::{Said, SecretSource, Span};
 
 /// `[alerts]` as it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertsConfig {
     /// Chinese or English.
-    pub language: AlertLanguage,
+    pub language: Language,
     /// What happens within this time goes into one message.
     pub merge: Duration,
     /// The same of the same plan is not told again sooner.
@@ -21,17 +23,6 @@ pub struct AlertsConfig {
     pub unknown_after: Duration,
     /// Who is told.
     pub to: Vec<TargetConfig>,
-}
-
-/// Language of messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AlertLanguage {
-    /// 中文.
-    #[default]
-    Zh,
-    /// English.
-    En,
 }
 
 /// One `[[alerts.to]]`.
@@ -86,8 +77,7 @@ impl TargetKind {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAlerts {
-    #[serde(default)]
-    language: AlertLanguage,
+    language: Option<Language>,
     merge: Option<Span>,
     quiet: Option<Span>,
     unknown_after: Option<Span>,
@@ -151,7 +141,7 @@ impl RawAlerts {
             }
         }
         Ok(AlertsConfig {
-            language: self.language,
+            language: self.language.unwrap_or(Language::Zh),
             merge: span(self.merge, 1),
             quiet: span(self.quiet, 30),
             unknown_after: span(self.unknown_after, 30),
@@ -163,7 +153,7 @@ impl RawAlerts {
 impl Default for AlertsConfig {
     fn default() -> Self {
         Self {
-            language: AlertLanguage::Zh,
+            language: Language::Zh,
             merge: Duration::from_secs(60),
             quiet: Duration::from_secs(1800),
             unknown_after: Duration::from_secs(1800),

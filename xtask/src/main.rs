@@ -15,11 +15,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use skydeck::boot;
-use skydeck::cli::args::Language;
-use skydeck::cli::exit::{Exit, Stop};
 use skydeck::cli::out::Out;
 use skydeck::cli::output;
 use skydeck::config::Config;
+use skydeck::domain::language::Language;
+use skydeck::exit::{Exit, Stop};
 
 /// Chores of a maintainer.
 #[derive(Debug, Parser)]

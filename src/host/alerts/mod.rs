@@ -13,8 +13,9 @@ pub mod words;
 
 use self::send::Sender;
 use self::watch::{Item, Times, Watchman};
-use self::words::{Message, Tongue};
+use self::words::Message;
 use crate::domain::ids::PlanId;
+use crate::domain::language::Language;
 use crate::domain::query::{Answer, LedgerGroup, Query};
 use crate::domain::time::Clock;
 use crate::engine::api::{Link, Notice, Watch};
@@ -33,7 +34,7 @@ pub struct Alerts {
     /// When.
     pub times: Times,
     /// In which language.
-    pub tongue: Tongue,
+    pub tongue: Language,
     /// What a cause, a skip or a way of not knowing is called.
     pub label: Label,
 }

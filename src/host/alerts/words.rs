@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::watch::{Item, What};
 use crate::domain::cause::Cause;
+use crate::domain::language::Language;
 use crate::domain::operation_words;
 use crate::domain::query::LedgerGroup;
 use crate::domain::time::Ts;
@@ -17,24 +18,6 @@ use crate::text::{markdown_safe, show};
 const REASON: usize = 300;
 /// Groups of the ledger named.
 const GROUPS: usize = 3;
-
-/// Chinese or English.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tongue {
-    /// 中文.
-    Zh,
-    /// English.
-    En,
-}
-
-impl Tongue {
-    fn t(self, en: &'static str, zh: &'static str) -> &'static str {
-        match self {
-            Self::Zh => zh,
-            Self::En => en,
-        }
-    }
-}
 
 /// One message, ready for every kind of target.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +34,7 @@ pub struct Message {
 
 /// Makes a message of what is due. `groups`: the present ledger of each plan named.
 pub fn message(
-    tongue: Tongue,
+    tongue: Language,
     items: &[Item],
     groups: &[(crate::domain::ids::PlanId, Vec<LedgerGroup>)],
     label: &dyn Fn(&str) -> String,
@@ -90,8 +73,8 @@ pub fn message(
         if let Some(why) = &item.why {
             let of = |cause: &Cause| label(cause.as_str());
             let words = match tongue {
-                Tongue::En => why.en_with(&of),
-                Tongue::Zh => why.zh_with(&of),
+                Language::En => why.en_with(&of),
+                Language::Zh => why.zh_with(&of),
             };
             let detail = show(&words, REASON);
             more.insert(0, format!("{}“{}”", tongue.t("reason: ", "原因："), detail.as_str()));
@@ -112,7 +95,7 @@ pub fn message(
 }
 
 /// A message that says that messages arrive.
-pub fn trial(tongue: Tongue, host: &str) -> Message {
+pub fn trial(tongue: Language, host: &str) -> Message {
     let title = tongue.t("Skydeck: a trial message", "Skydeck：测试消息").to_owned();
     let words = tongue.t("Alerts of this host arrive here.", "本机的告警会发送到这里。");
     let text = format!("{title}\n\n{words}\n{} {host}\n", tongue.t("host", "主机"));
@@ -122,14 +105,14 @@ pub fn trial(tongue: Tongue, host: &str) -> Message {
 }
 
 /// Since when, in the zone of this machine: the message is read elsewhere, so the zone stands beside it.
-fn since_words(tongue: Tongue, since: Ts) -> String {
+fn since_words(tongue: Language, since: Ts) -> String {
     let local = chrono::DateTime::from_timestamp_millis(since.0).map(|utc| utc.with_timezone(&chrono::Local));
     let at = local.map(|at| at.format("%m-%d %H:%M %:z").to_string()).unwrap_or_default();
     format!("{} {at}", tongue.t("since", "自"))
 }
 
 /// The line of one item, and what to do about it.
-fn said(tongue: Tongue, item: &Item) -> (String, &'static str) {
+fn said(tongue: Language, item: &Item) -> (String, &'static str) {
     let (what, advice) = match item.what {
         What::Left => (
             tongue.t("ended and left bills over", "已结束，有单据未成功"),

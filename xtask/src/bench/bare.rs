@@ -12,7 +12,6 @@ use tokio::task::JoinSet;
 use super::flow::Cell;
 use super::probe;
 use super::server::{Server, client, client_config};
-use skydeck::cli::exit::Stop;
 use skydeck::domain::cause::CauseTable;
 use skydeck::domain::ids::Fid;
 use skydeck::domain::plan::Plan;
@@ -24,6 +23,7 @@ use skydeck::erp::http::HttpTransport;
 use skydeck::erp::sign;
 use skydeck::erp::transport::{CallKind, Transport};
 use skydeck::erp::wire::{Operation, write_body};
+use skydeck::exit::Stop;
 
 /// Bills of one status read, as in the engine.
 const READ: usize = 200;

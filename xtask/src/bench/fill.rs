@@ -10,7 +10,6 @@ use fastrand::Rng;
 use futures_util::future::join_all;
 use ulid::Ulid;
 
-use skydeck::cli::exit::Stop;
 use skydeck::domain::bill::{Failure, Found, Outcome, Rev, Skip, Slot, Status};
 use skydeck::domain::cause::Cause;
 use skydeck::domain::event::Event;
@@ -19,6 +18,7 @@ use skydeck::domain::run::{Collected, Revision, RunEnd, RunHead, RunKind};
 use skydeck::domain::step::{Blob, Body, Evidence, Step, Verdict};
 use skydeck::domain::time::{ErpDate, Ts};
 use skydeck::domain::who::Who;
+use skydeck::exit::Stop;
 use skydeck::store::{Store, StoreError};
 
 /// Bills of a run.

@@ -12,11 +12,11 @@ use super::ours::{self, Ours};
 use super::probe::{self, Times};
 use super::{FlowArgs, Room};
 use skydeck::boot::{SHIPPED, SystemClock};
-use skydeck::cli::exit::{Exit, Stop};
 use skydeck::cli::out::Out;
 use skydeck::domain::cause::CauseTable;
 use skydeck::domain::plan::Plan;
 use skydeck::domain::time::Clock;
+use skydeck::exit::{Exit, Stop};
 
 /// The plan of every cell.
 pub const PLAN: &str = "bench";

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use skydeck::cli::exit::{Exit, Stop};
 use skydeck::cli::out::Out;
+use skydeck::exit::{Exit, Stop};
 
 /// `bench`.
 #[derive(Debug, Args)]

@@ -15,7 +15,6 @@ use super::flow::{Cell, PLAN};
 use super::probe::{self, Times};
 use super::server::{ENV, Server, client};
 use skydeck::boot::{self, Booted, PlanFiles, Setup};
-use skydeck::cli::exit::Stop;
 use skydeck::domain::bill::Found;
 use skydeck::domain::cause::CauseTable;
 use skydeck::domain::command::{Command, Order, Receipt, StartParams};
@@ -27,6 +26,7 @@ use skydeck::domain::time::Clock;
 use skydeck::engine::api::{Link, Notice};
 use skydeck::engine::ports::{Erp, Fault, FoundPage, Greeting, Look, PageQuery, WriteCall, WriteReply, WriteToken};
 use skydeck::erp::KingdeeErp;
+use skydeck::exit::Stop;
 
 /// What a run took.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +80,7 @@ pub async fn run(
         metrics: skydeck::host::metrics::Metrics::default(),
         logging: boot::Logging::off(),
         raise: skydeck::store::local::Raise::Plain,
-        lang: skydeck::cli::args::Language::En,
+        lang: skydeck::domain::language::Language::En,
     };
     let booted = Booted::start(setup, |_| {}).await?;
     probe::forget_peak();

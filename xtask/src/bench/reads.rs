@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::fill::{FIRST, RUN, number, run_id};
 use super::probe::Times;
-use skydeck::cli::exit::Stop;
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, RecordKey};
 use skydeck::domain::query::{Cursor, PageRequest, Scope};
 use skydeck::domain::time::Ts;
+use skydeck::exit::Stop;
 use skydeck::store::Store;
 
 /// Rows of a page.

@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use skydeck::cli::exit::Stop;
 use skydeck::domain::cause::CauseTable;
 use skydeck::domain::ids::EnvId;
 use skydeck::domain::time::Clock;
 use skydeck::erp::KingdeeErp;
 use skydeck::erp::config::{ClientConfig, SignIn};
+use skydeck::exit::Stop;
 use skydeck::sim;
 
 /// The environment's name in every cell.

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::{fill, probe, reads};
 use skydeck::boot::SystemClock;
-use skydeck::cli::exit::{Exit, Stop};
 use skydeck::cli::out::Out;
 use skydeck::domain::time::Clock;
+use skydeck::exit::{Exit, Stop};
 use skydeck::store::local::LocalStore;
 use skydeck::store::{Store, doctor};
 

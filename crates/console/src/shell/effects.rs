@@ -4,12 +4,12 @@
 
 use super::app::App;
 use super::console::Console;
-use super::export::{self, Style};
 use super::filters;
 use super::options::{Ended, Notify};
 use super::words::Words;
 use crate::ui::msg::{Effect, Export, Msg};
 use skydeck_core::text::{osc52, show};
+use skydeck_export::Style;
 
 /// Bytes of a window title.
 const TITLE: usize = 200;
@@ -72,7 +72,7 @@ impl<A: App> Console<A> {
     fn export(&mut self, wanted: Export) {
         let (link, words) = (self.engine.link(), self.words);
         let (zone, now) = (self.options.zone.clone(), self.options.clock.now());
-        let style = Style { zone, chinese: words.chinese, causes: self.options.causes.clone(), now };
+        let style = Style { zone, lang: words.language(), causes: self.options.causes.clone(), now };
         self.engine.task(async move { Msg::Done(export_to_file(link, wanted, style, words).await) });
     }
 
@@ -95,8 +95,8 @@ async fn export_to_file(
     style: Style,
     words: Words,
 ) -> Result<String, String> {
-    let chinese = style.chinese;
-    let done = export::to_file(link, &wanted, style, |_| {}).await;
-    let done = done.map_err(|e| if chinese { e.zh() } else { e.to_string() })?;
+    let lang = style.lang;
+    let done = skydeck_export::to_file(link, &wanted, style, |_| {}).await;
+    let done = done.map_err(|e| e.said(lang))?;
     Ok(words.exported(done.rows, &show(&done.path.to_string_lossy(), 1024).into_string()))
 }

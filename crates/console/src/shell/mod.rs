@@ -9,7 +9,6 @@ mod console;
 pub mod crash;
 mod effects;
 mod engine;
-pub mod export;
 pub mod filters;
 mod input;
 mod large;

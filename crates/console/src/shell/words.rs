@@ -1,6 +1,7 @@
 //! The few words the shell itself says, in both languages.
 
 use super::caps::Through;
+use skydeck_core::domain::language::Language;
 use skydeck_engine::api::LinkError;
 
 /// Says them.
@@ -11,6 +12,11 @@ pub struct Words {
 }
 
 impl Words {
+    /// The language they are in.
+    pub fn language(self) -> Language {
+        if self.chinese { Language::Zh } else { Language::En }
+    }
+
     fn pick(self, zh: impl Into<String>, en: impl Into<String>) -> String {
         if self.chinese { zh.into() } else { en.into() }
     }

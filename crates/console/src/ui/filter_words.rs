@@ -2,17 +2,16 @@
 
 use skydeck_core::domain::cause::CauseTable;
 use skydeck_core::domain::filter::Key;
-use skydeck_core::domain::filter_values;
+use skydeck_core::domain::{filter_values, group_words};
 
 use super::config::Lang;
-use super::lang::GROUPS;
 
 /// Names of causes, skips and ways of not knowing that people read this word for, in either language.
 pub fn causes_shown_as(causes: &CauseTable, word: &str) -> Vec<String> {
     let same = |shown: &str| shown.eq_ignore_ascii_case(word);
     let of_table = causes.cause.iter().filter(|info| same(&info.zh) || same(&info.en));
     let shows = |name: &&str| [Lang::Zh, Lang::En].iter().any(|lang| lang.group(name).is_some_and(same));
-    let of_groups = GROUPS.into_iter().filter(shows).map(str::to_owned);
+    let of_groups = group_words::names().filter(shows).map(str::to_owned);
     of_table.map(|info| info.cause.as_str().to_owned()).chain(of_groups).collect()
 }
 
@@ -22,7 +21,7 @@ pub fn filter_values(causes: &CauseTable, key: Key) -> Option<Vec<String>> {
         Key::Cause => {
             let of_table =
                 causes.cause.iter().flat_map(|info| [info.cause.0.clone(), info.zh.clone(), info.en.clone()]);
-            Some(of_table.chain(GROUPS.map(str::to_owned)).collect())
+            Some(of_table.chain(group_words::names().map(str::to_owned)).collect())
         }
         Key::Status => Some(filter_values::statuses()),
         Key::Operation

@@ -31,7 +31,6 @@ pub use model::{Model, Pane};
 pub use skin::Skin;
 pub use update::update;
 pub use view::view;
-pub(crate) use words::{group as group_word, slot_in_full};
 pub use words::{probes, run_word, step as step_word};
 
 /// The word in the footer: what the key would do now.

@@ -7,6 +7,7 @@ use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::live::{Live, Pulse};
 use skydeck_core::domain::query::{Answer, Query};
 use skydeck_core::domain::time::Ts;
+pub use skydeck_export::{Export, Format as ExportFormat};
 
 /// Most characters of a paste.
 pub const PASTE: usize = 10_000;
@@ -89,29 +90,6 @@ pub enum Effect {
     SaveFilters(Vec<(String, String)>),
     /// End the console.
     Quit,
-}
-
-/// An export of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Export {
-    /// What.
-    pub scope: skydeck_core::domain::query::Scope,
-    /// Which.
-    pub filter: skydeck_core::domain::filter::Filter,
-    /// How.
-    pub format: ExportFormat,
-    /// Where.
-    pub path: String,
-}
-
-/// Formats of an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "they say what they are")]
-pub enum ExportFormat {
-    Csv,
-    JsonLines,
-    Markdown,
-    Html,
 }
 
 /// A key with its modifiers.

@@ -5,6 +5,7 @@
 
 use super::bill::Slot;
 use super::ids::OpId;
+use super::language::Language;
 use super::run::Tally;
 
 /// The name of Audit, whose name in keys is empty.
@@ -162,6 +163,25 @@ impl Words {
     /// Whether the operation has words of its own.
     fn is_own(&self) -> bool {
         !self.name.is_empty()
+    }
+
+    /// The words of one language.
+    pub fn tongue(&self, lang: Language) -> &Tongue {
+        lang.t(&self.en, &self.zh)
+    }
+
+    /// The word of people for a column of a sum.
+    pub fn column(&self, lang: Language, slot: Slot) -> &'static str {
+        let words = self.tongue(lang);
+        match slot {
+            Slot::Done => words.done,
+            Slot::Already => words.already,
+            Slot::Waiting => lang.t("waiting", "待处理"),
+            Slot::Skipped => lang.t("skipped", "跳过"),
+            Slot::Failed => lang.t("failed", "失败"),
+            Slot::Unknown => lang.t("unknown", "未知"),
+            Slot::NotReached => lang.t("not reached", "未轮到"),
+        }
     }
 
     /// The word of programs for a column.

@@ -6,7 +6,7 @@ const MOST: usize = 256;
 
 /// The candidate nearest to `word` (case and `_`/`-` ignored), when it is near enough to be meant.
 pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let fold = |s: &str| s.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect::<Vec<_>>();
+    let fold = |s: &str| s.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect::<String>();
     // Nobody mistypes a name of this length, or among so many; comparing them would take longer than reading the file.
     if word.len() > LONGEST {
         return None;
@@ -16,29 +16,10 @@ pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
         .iter()
         .filter(|c| c.len() <= LONGEST)
         .take(MOST)
-        .map(|c| (distance(&word, &fold(c)), *c))
-        .filter(|(d, c)| *d <= (c.chars().count().max(word.len()) / 3).max(1))
+        .map(|c| (strsim::levenshtein(&word, &fold(c)), *c))
+        .filter(|(d, c)| *d <= (c.chars().count().max(word.chars().count()) / 3).max(1))
         .min_by_key(|(d, _)| *d)
         .map(|(_, c)| c)
-}
-
-/// Edits (insert, drop, replace) between two texts.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut next = Vec::with_capacity(row.len());
-        next.push(i + 1);
-        for ((y, pair), j) in b.iter().zip(row.windows(2)).zip(0usize..) {
-            let (diagonal, above) = match pair {
-                [d, u] => (*d, *u),
-                _ => (0, 0),
-            };
-            let left = next.get(j).copied().unwrap_or(0);
-            next.push((diagonal + usize::from(x != y)).min(above + 1).min(left + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]

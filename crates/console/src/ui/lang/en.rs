@@ -497,45 +497,6 @@ pub(crate) fn scope(scope: Scope) -> &'static str {
     }
 }
 
-/// Skips and ways of not knowing.
-pub(crate) fn group(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "draft" => "draft",
-        "created" => "not submitted",
-        "reaudit" => "taken back",
-        "other_status" => "odd status",
-        "changed" | "changed_since" => "changed since",
-        "gone" => "gone",
-        "missing" => "missing",
-        "held" => "held",
-        "outside_filter" => "outside the filter",
-        "excluded" => "excluded",
-        "not_reached" => "not reached",
-        "quarantined" => "quarantined",
-        "unknown_elsewhere" => "unknown before",
-        "timed_out" => "timed out",
-        "broken" => "connection broke",
-        "http_status" => "HTTP",
-        "unreadable" => "unreadable answer",
-        "too_large" => "answer too large",
-        "redirected" => "redirected",
-        "not_named" => "not named",
-        "wrong_ids" => "wrong ids",
-        "session_lost" => "session lost",
-        "server_fault" => "server fault",
-        "process_died" => "process died",
-        "store_failed" => "store failed",
-        "gone_since" => "gone since",
-        "differs" => "other content there",
-        "partly" => "partly there",
-        "contradicted" => "read-back contradicts",
-        "key_not_honoured" => "other number given",
-        "many" => "several found",
-        "absent" => "not found",
-        _ => return None,
-    })
-}
-
 /// Who acts.
 pub(crate) fn who(name: &str) -> &'static str {
     match name {

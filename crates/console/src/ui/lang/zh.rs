@@ -495,46 +495,6 @@ pub(crate) fn scope(scope: Scope) -> &'static str {
     }
 }
 
-/// Skips and ways of not knowing.
-pub(crate) fn group(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "draft" => "暂存",
-        "created" => "未提交",
-        "reaudit" => "重新审核",
-        "other_status" => "状态未知",
-        "changed" => "批准后被改",
-        "gone" => "已不存在",
-        "missing" => "未读到",
-        "held" => "挂起",
-        "outside_filter" => "不符合过滤条件",
-        "excluded" => "已排除",
-        "not_reached" => "未轮到",
-        "quarantined" => "已隔离",
-        "unknown_elsewhere" => "先前未知",
-        "timed_out" => "超时",
-        "broken" => "连接中断",
-        "http_status" => "HTTP",
-        "unreadable" => "答复无法读取",
-        "too_large" => "答复过大",
-        "redirected" => "被重定向",
-        "not_named" => "答复未提及",
-        "wrong_ids" => "答复单据不符",
-        "session_lost" => "会话丢失",
-        "server_fault" => "服务器异常",
-        "process_died" => "进程中断",
-        "store_failed" => "存储失败",
-        "changed_since" => "其后被改",
-        "gone_since" => "其后消失",
-        "differs" => "已有但内容不同",
-        "partly" => "已有一部分",
-        "contradicted" => "回查不符",
-        "key_not_honoured" => "编号不符",
-        "many" => "查到多张",
-        "absent" => "没有查到",
-        _ => return None,
-    })
-}
-
 /// Who acts.
 pub(crate) fn who(name: &str) -> &'static str {
     match name {

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use skydeck_core::domain::bill::{BillState, Outcome};
 use skydeck_core::domain::erp_status::After;
+use skydeck_core::domain::language::Language;
 use skydeck_core::domain::operation_words;
 use skydeck_core::domain::query::Scope;
 use skydeck_core::domain::run::BillRow;
@@ -133,8 +134,8 @@ impl Field {
     }
 
     /// Heading for people.
-    pub fn heading(&self, chinese: bool) -> &str {
-        if !chinese {
+    pub fn heading(&self, lang: Language) -> &str {
+        if lang == Language::En {
             return self.key();
         }
         match self {

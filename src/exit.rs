@@ -3,6 +3,7 @@
 //! Invariant: one run has one code, whichever door it is asked through; of several the one is given that must be looked at
 //! first.
 
+use crate::domain::language::Language;
 use crate::domain::run::{RunEnd, RunKind, RunRow, RunState, Tally};
 
 /// How a verb ended.
@@ -105,21 +106,6 @@ impl Exit {
     }
 }
 
-/// What a verb ends with, where what it stood on was ended after it: a fault of that end is said, and hides nothing of what
-/// became of the bills.
-pub fn after(verb: Result<Exit, Stop>, ended: Result<(), Stop>, chinese: bool) -> Result<Exit, Stop> {
-    match (verb, ended) {
-        (verb, Ok(())) => verb,
-        (Ok(exit), Err(stop)) => {
-            let stop = stop.spoken(chinese);
-            super::output::note(&format!("skydeck: {}", stop.message));
-            Ok(exit.or(stop.exit))
-        }
-        // The first fault is why the second came.
-        (Err(stop), Err(_)) => Err(stop),
-    }
-}
-
 /// An error with the exit code it leads to.
 #[derive(Debug)]
 pub struct Stop {
@@ -144,9 +130,9 @@ impl Stop {
 
     /// In the language of whoever reads it.
     #[must_use]
-    pub fn spoken(self, chinese: bool) -> Self {
+    pub fn spoken(self, lang: Language) -> Self {
         match self.zh {
-            Some(zh) if chinese => Self { message: zh, zh: None, ..self },
+            Some(zh) if lang == Language::Zh => Self { message: zh, zh: None, ..self },
             _ => Self { zh: None, ..self },
         }
     }
@@ -172,7 +158,7 @@ impl From<std::io::Error> for Stop {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::domain::bill::Failure;
     use crate::domain::cause::Cause;
@@ -221,16 +207,16 @@ pub(super) mod tests {
     #[test]
     fn a_stop_is_spoken_in_the_language_of_whoever_reads_it() {
         let both = || Stop::both(Exit::Unsound, "it is damaged", "已损坏");
-        for (stop, chinese, message) in [
-            (both(), false, "it is damaged"),
-            (both(), true, "已损坏"),
-            (Stop::usage("a name"), true, "a name"),
-            (both().spoken(true), false, "已损坏"),
+        for (stop, lang, message) in [
+            (both(), Language::En, "it is damaged"),
+            (both(), Language::Zh, "已损坏"),
+            (Stop::usage("a name"), Language::Zh, "a name"),
+            (both().spoken(Language::Zh), Language::En, "已损坏"),
         ] {
-            let spoken = stop.spoken(chinese);
+            let spoken = stop.spoken(lang);
             assert_eq!((spoken.message.as_str(), spoken.zh), (message, None));
         }
-        assert_eq!(both().spoken(true).exit, Exit::Unsound);
+        assert_eq!(both().spoken(Language::Zh).exit, Exit::Unsound);
         let gone = Stop::from(crate::engine::api::LinkError::Gone(crate::engine::api::Gone::Lost));
         assert_eq!((gone.exit, gone.zh.as_deref()), (Exit::Refused, Some("连接已断开")));
     }
@@ -257,7 +243,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::cli) fn row(state: RunState, tally: Tally) -> RunRow {
+    pub(crate) fn row(state: RunState, tally: Tally) -> RunRow {
         let head = RunHead {
             id: RunId(ulid::Ulid::nil()),
             kind: RunKind::Fresh,
@@ -299,7 +285,7 @@ pub(super) mod tests {
     }
 
     /// A sum that closes: done, failed, unknown, not reached, waiting.
-    pub(in crate::cli) fn sum(audited: u64, failed: u64, unknown: u64, not_reached: u64, waiting: u64) -> Tally {
+    pub(crate) fn sum(audited: u64, failed: u64, unknown: u64, not_reached: u64, waiting: u64) -> Tally {
         let found = audited + failed + unknown + not_reached + waiting;
         Tally { found, audited, failed, unknown, waiting, not_reached, ..Tally::default() }
     }
@@ -358,21 +344,6 @@ pub(super) mod tests {
         assert_eq!(Exit::of_run(&early), Some(Exit::Stopped), "stopped before all was read");
         let broken = Tally { found: 4, ..good };
         assert_eq!(Exit::of_run(&row(RunState::Closed(RunEnd::Completed), broken)), Some(Exit::Unknown));
-    }
-
-    #[test]
-    fn a_fault_of_the_end_hides_nothing_of_the_verb_and_is_hidden_by_its_fault_alone() {
-        let fault = |exit| Err(Stop::both(exit, "it is damaged", "已损坏"));
-        for (verb, ended, exit) in [
-            (Ok(Exit::Failed), Ok(()), Ok(Exit::Failed)),
-            (Ok(Exit::Ok), fault(Exit::Output), Ok(Exit::Output)),
-            (Ok(Exit::Failed), fault(Exit::Unsound), Ok(Exit::Unsound)),
-            (Ok(Exit::Unknown), fault(Exit::Output), Ok(Exit::Unknown)),
-            (Err(Stop::usage("no such plan")), Ok(()), Err(Exit::Usage)),
-            (Err(Stop::usage("no such plan")), fault(Exit::Unsound), Err(Exit::Usage)),
-        ] {
-            assert_eq!(after(verb, ended, true).map_err(|stop| stop.exit), exit);
-        }
     }
 
     #[test]

@@ -9,13 +9,12 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
-use super::Style;
 use super::row::{Field, Row, date};
-use crate::ui::Lang;
-use crate::ui::msg::ExportFormat;
+use super::{Format, Style};
 use skydeck_core::domain::erp_status::After;
-use skydeck_core::domain::ids::OpId;
-use skydeck_core::domain::operation_words;
+use skydeck_core::domain::language::Language;
+use skydeck_core::domain::operation_words::Words;
+use skydeck_core::domain::{group_words, operation_words};
 use skydeck_core::text::{csv_safe, hostile, html_safe, markdown_safe};
 
 type Out = Box<dyn Write + Send>;
@@ -29,7 +28,8 @@ pub struct Writer {
     fields: Vec<Field>,
     style: Style,
     rows: u64,
-    sums: BTreeMap<&'static str, u64>,
+    /// By the word for scripts: the word for people, and how many.
+    sums: BTreeMap<&'static str, (&'static str, u64)>,
 }
 
 enum Form {
@@ -41,28 +41,22 @@ enum Form {
 
 impl Writer {
     /// Writes what stands before the rows.
-    pub fn begin(
-        format: ExportFormat,
-        mut out: Out,
-        fields: Vec<Field>,
-        filter: &str,
-        style: Style,
-    ) -> io::Result<Self> {
+    pub fn begin(format: Format, mut out: Out, fields: Vec<Field>, filter: &str, style: Style) -> io::Result<Self> {
         let form = match format {
-            ExportFormat::Csv => {
+            Format::Csv => {
                 out.write_all(BOM)?;
                 let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-                csv.write_record(fields.iter().map(|f| csv_safe(f.heading(style.chinese))))?;
+                csv.write_record(fields.iter().map(|f| csv_safe(f.heading(style.lang))))?;
                 Form::Csv(Box::new(csv))
             }
-            ExportFormat::JsonLines => Form::JsonLines(out),
-            ExportFormat::Markdown => {
+            Format::JsonLines => Form::JsonLines(out),
+            Format::Markdown => {
                 out.write_all(about(filter, &style, markdown_safe).as_bytes())?;
-                let headings: Vec<String> = fields.iter().map(|f| markdown_safe(f.heading(style.chinese))).collect();
+                let headings: Vec<String> = fields.iter().map(|f| markdown_safe(f.heading(style.lang))).collect();
                 writeln!(out, "\n| {} |\n|{}", headings.join(" | "), " --- |".repeat(fields.len()))?;
                 Form::Markdown(out)
             }
-            ExportFormat::Html => {
+            Format::Html => {
                 out.write_all(html_head(&fields, filter, &style).as_bytes())?;
                 Form::Html(out)
             }
@@ -78,11 +72,15 @@ impl Writer {
     /// Writes one bill.
     pub fn row(&mut self, row: &Row) -> io::Result<()> {
         self.rows += 1;
-        *self.sums.entry(row.outcome()).or_default() += 1;
+        let word = outcome(row, self.style.lang, operation_words::in_sum(&row.bill.key.op));
+        self.sums.entry(row.outcome()).or_insert((word, 0)).1 += 1;
         match &mut self.form {
             Form::Csv(csv) => {
                 let style = &self.style;
-                let value = |f: &Field| if style.chinese { for_people(row, f, style) } else { row.value(f) };
+                let value = |f: &Field| match style.lang {
+                    Language::Zh => for_people(row, f, style),
+                    Language::En => row.value(f),
+                };
                 csv.write_record(self.fields.iter().map(|f| csv_safe(&value(f)))).map_err(Into::into)
             }
             Form::JsonLines(out) => writeln!(out, "{}", json_line(row, &self.fields)),
@@ -103,9 +101,8 @@ impl Writer {
 
     /// Writes what stands after the rows; returns how many there were.
     pub fn end(self) -> io::Result<u64> {
-        let sums: Vec<String> =
-            self.sums.iter().map(|(code, n)| format!("{} {n}", outcome_word(code, self.style.chinese))).collect();
-        let total = if self.style.chinese { format!("共 {} 张", self.rows) } else { format!("{} bills", self.rows) };
+        let sums: Vec<String> = self.sums.values().map(|(word, n)| format!("{word} {n}")).collect();
+        let total = self.style.lang.t(format!("{} bills", self.rows), format!("共 {} 张", self.rows));
         match self.form {
             Form::Csv(csv) => csv.into_inner().map_err(|e| io::Error::other(e.to_string()))?.flush()?,
             Form::JsonLines(mut out) => out.flush()?,
@@ -124,17 +121,25 @@ impl Writer {
 
 /// A value as people read it: in the language of the list, and where an operation has a word of its own, that one.
 fn for_people(row: &Row, field: &Field, style: &Style) -> String {
-    let (bill, slot) = (&row.bill, row.bill.state.slot());
-    match field {
-        Field::Outcome if !style.chinese => row.word().to_owned(),
-        Field::Outcome if bill.untold => outcome_word(row.outcome(), true).to_owned(),
-        Field::Outcome => crate::ui::slot_in_full(Lang::Zh, &bill.key.op, slot).to_owned(),
-        Field::Cause if style.chinese => match row.value(field) {
+    let bill = &row.bill;
+    match (field, style.lang) {
+        (Field::Outcome, Language::En) => row.word().to_owned(),
+        (Field::Outcome, lang) => outcome(row, lang, operation_words::words(&bill.key.op)).to_owned(),
+        (Field::Cause, Language::Zh) => match row.value(field) {
             none if none.is_empty() => none,
-            group => crate::ui::group_word(&style.causes, Lang::Zh, slot, &group),
+            group => group_words::label(&style.causes, Language::Zh, bill.state.slot(), &group),
         },
-        Field::StatusBy if style.chinese => After::of(bill).ground.zh().to_owned(),
-        field => row.value(field),
+        (Field::StatusBy, Language::Zh) => After::of(bill).ground.zh().to_owned(),
+        (field, _) => row.value(field),
+    }
+}
+
+/// Where a bill stands; in English lists the word for scripts.
+fn outcome(row: &Row, lang: Language, words: &'static Words) -> &'static str {
+    match lang {
+        Language::En => row.outcome(),
+        Language::Zh if row.bill.untold => "未批准",
+        Language::Zh => words.column(lang, row.bill.state.slot()),
     }
 }
 
@@ -191,28 +196,9 @@ fn about(filter: &str, style: &Style, safe: fn(&str) -> String) -> String {
     let when = date(style.now, &style.zone);
     let zone = style.zone.name();
     let filter = if filter.is_empty() { "-".to_owned() } else { safe(filter) };
-    if style.chinese {
-        format!("# Skydeck 单据清单\n\n生成时间 {when}（{zone}） · 过滤 {filter}\n")
-    } else {
-        format!("# Skydeck bills\n\nwritten {when} ({zone}) · filter {filter}\n")
-    }
-}
-
-fn outcome_word(code: &'static str, chinese: bool) -> &'static str {
-    let (audit, any) = (operation_words::words(&OpId::default()), operation_words::of_any());
-    match code {
-        _ if !chinese => code,
-        "audited" => audit.zh.done,
-        "already_audited" => audit.zh.already,
-        "done" => any.zh.done,
-        "already" => any.zh.already,
-        "skipped" => "跳过",
-        "failed" => "失败",
-        "unknown" => "结果未知",
-        "waiting" => "待处理",
-        "not_reached" => "未轮到",
-        "not_approved" => "未批准",
-        other => other,
+    match style.lang {
+        Language::Zh => format!("# Skydeck 单据清单\n\n生成时间 {when}（{zone}） · 过滤 {filter}\n"),
+        Language::En => format!("# Skydeck bills\n\nwritten {when} ({zone}) · filter {filter}\n"),
     }
 }
 
@@ -223,14 +209,14 @@ td{overflow-wrap:anywhere}.failed td:nth-child(3){color:#a00;font-weight:bold}.u
 .sum{font-weight:bold}";
 
 fn html_head(fields: &[Field], filter: &str, style: &Style) -> String {
-    let lang = if style.chinese { "zh-CN" } else { "en" };
-    let title = if style.chinese { "Skydeck 单据清单" } else { "Skydeck bills" };
-    let (written, filtered) = if style.chinese { ("生成时间", "过滤") } else { ("written", "filter") };
+    let lang = style.lang.t("en", "zh-CN");
+    let title = style.lang.t("Skydeck bills", "Skydeck 单据清单");
+    let (written, filtered) = style.lang.t(("written", "filter"), ("生成时间", "过滤"));
     let when = date(style.now, &style.zone);
     let zone = style.zone.name();
     let filter = if filter.is_empty() { "-".to_owned() } else { html_safe(filter) };
     let headings: String = fields.iter().fold(String::new(), |mut all, f| {
-        let _ = write!(all, "<th>{}</th>", html_safe(f.heading(style.chinese)));
+        let _ = write!(all, "<th>{}</th>", html_safe(f.heading(style.lang)));
         all
     });
     format!(

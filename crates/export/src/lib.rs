@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::row::{Field, Row};
-use crate::ui::msg::{Export, ExportFormat};
 use skydeck_core::domain::cause::CauseTable;
 use skydeck_core::domain::filter::{Filter, Key, Term, Test};
 use skydeck_core::domain::ids::{OpId, RunId};
+use skydeck_core::domain::language::Language;
 use skydeck_core::domain::operation_words;
 use skydeck_core::domain::query::{Answer, Cursor, Page, PageRequest, Query, Scope};
 use skydeck_core::domain::run::BillRow;
@@ -34,12 +34,35 @@ const HEADS: usize = 64;
 pub struct Style {
     /// Zone of dates; it is named beside them.
     pub zone: Zone,
-    /// Headings in Chinese, else English. JSON lines have the same names in both.
-    pub chinese: bool,
+    /// Language of headings and words. JSON lines have the same names in all.
+    pub lang: Language,
     /// Labels of causes, for people.
     pub causes: Arc<CauseTable>,
     /// When it is written.
     pub now: Ts,
+}
+
+/// What to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// What.
+    pub scope: Scope,
+    /// Which.
+    pub filter: Filter,
+    /// How.
+    pub format: Format,
+    /// Where.
+    pub path: String,
+}
+
+/// Forms of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "they say what they are")]
+pub enum Format {
+    Csv,
+    JsonLines,
+    Markdown,
+    Html,
 }
 
 /// A finished export.
@@ -74,10 +97,11 @@ pub enum ExportError {
 }
 
 impl ExportError {
-    /// Why, in Chinese.
-    pub fn zh(&self) -> String {
+    /// Why, in the language of whoever reads it.
+    pub fn said(&self, lang: Language) -> String {
         match self {
-            Self::Link(error) => format!("未导出：{error}"),
+            _ if lang == Language::En => self.to_string(),
+            Self::Link(error) => format!("未导出：{}", error.zh()),
             Self::WrongAnswer => "未导出：引擎的应答不是单据列表".to_owned(),
             Self::Exists(path) => format!("未导出：{path} 已存在。请换一个文件名"),
             Self::File { path, error } => format!("未导出：{path}：{error}"),
@@ -128,7 +152,7 @@ pub async fn write(
     link: Arc<dyn Link>,
     scope: Scope,
     filter: &Filter,
-    format: ExportFormat,
+    format: Format,
     style: Style,
     out: Box<dyn Write + Send>,
     mut progress: impl FnMut(u64) + Send,
@@ -140,10 +164,10 @@ pub async fn write(
         Scope::Ledger | Scope::History => Vec::new(),
     };
     // The heading stands before the rows; JSON lines have none.
-    let others = format != ExportFormat::JsonLines && others(&*link, scope, filter).await?;
+    let others = format != Format::JsonLines && others(&*link, scope, filter).await?;
     let mut fields = Field::all(scope, &extra, others);
     // A spreadsheet in Chinese has the words of the lists, and the codes for scripts at the end.
-    if format == ExportFormat::Csv && style.chinese {
+    if format == Format::Csv && style.lang == Language::Zh {
         fields.extend([Field::OutcomeCode, Field::CauseCode]);
     }
     let mut writer = format::Writer::begin(format, out, fields, &filter.to_string(), style.clone()).map_err(sink)?;

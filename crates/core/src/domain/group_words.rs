@@ -1,0 +1,115 @@
+//! What skips and ways of not knowing are called, where bills are grouped by them.
+//!
+//! Invariant: every name that a fact can hold has a row, so that people never read the name itself.
+
+use super::bill::Slot;
+use super::cause::{Cause, CauseTable};
+use super::language::Language;
+
+/// Name, English, Chinese.
+const WORDS: [(&str, &str, &str); 33] = [
+    ("draft", "draft", "暂存"),
+    ("created", "not submitted", "未提交"),
+    ("reaudit", "taken back", "重新审核"),
+    ("other_status", "odd status", "状态未知"),
+    ("changed", "changed since", "批准后被改"),
+    ("gone", "gone", "已不存在"),
+    ("missing", "missing", "未读到"),
+    ("held", "held", "挂起"),
+    ("outside_filter", "outside the filter", "不符合过滤条件"),
+    ("excluded", "excluded", "已排除"),
+    ("not_reached", "not reached", "未轮到"),
+    ("quarantined", "quarantined", "已隔离"),
+    ("unknown_elsewhere", "unknown before", "先前未知"),
+    ("timed_out", "timed out", "超时"),
+    ("broken", "connection broke", "连接中断"),
+    ("http_status", "HTTP", "HTTP"),
+    ("unreadable", "unreadable answer", "答复无法读取"),
+    ("too_large", "answer too large", "答复过大"),
+    ("redirected", "redirected", "被重定向"),
+    ("not_named", "not named", "答复未提及"),
+    ("wrong_ids", "wrong ids", "答复单据不符"),
+    ("session_lost", "session lost", "会话丢失"),
+    ("server_fault", "server fault", "服务器异常"),
+    ("process_died", "process died", "进程中断"),
+    ("store_failed", "store failed", "存储失败"),
+    ("changed_since", "changed since", "其后被改"),
+    ("gone_since", "gone since", "其后消失"),
+    ("differs", "other content there", "已有但内容不同"),
+    ("partly", "partly there", "已有一部分"),
+    ("contradicted", "read-back contradicts", "回查不符"),
+    ("key_not_honoured", "other number given", "编号不符"),
+    ("many", "several found", "查到多张"),
+    ("absent", "not found", "没有查到"),
+];
+
+/// All names, as facts and filters have them.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    WORDS.iter().map(|(name, ..)| *name)
+}
+
+/// The word for a name; `None` for the cause of a failure.
+pub fn word(lang: Language, name: &str) -> Option<&'static str> {
+    WORDS.iter().find(|(known, ..)| *known == name).map(|(_, en, zh)| lang.t(*en, *zh))
+}
+
+/// The label of a group of bills: of refused ones their cause, else the word. The site's own causes may be among them: not
+/// safe to show as it is.
+pub fn label(causes: &CauseTable, lang: Language, slot: Slot, name: &str) -> String {
+    let cause = Cause::new(name);
+    let info = if slot == Slot::Failed { causes.info_failed(&cause) } else { None };
+    let word = word(lang, name).filter(|_| slot != Slot::Failed);
+    let label = info.or_else(|| causes.info(&cause)).map(|info| lang.t(&info.en, &info.zh));
+    word.map(str::to_owned).or_else(|| label.cloned()).unwrap_or_else(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn every_skip_and_way_of_not_knowing_has_a_word() {
+        use crate::domain::bill::{Skip, Status, UnknownWhy as U};
+        let skips = [
+            Skip::Draft,
+            Skip::Created,
+            Skip::Reaudit,
+            Skip::OtherStatus(String::new()),
+            Skip::Changed,
+            Skip::Gone,
+            Skip::Missing,
+            Skip::Held(String::new()),
+            Skip::Outside,
+            Skip::Excluded,
+            Skip::NotReached,
+            Skip::Quarantined,
+            Skip::UnknownElsewhere,
+            Skip::Differs,
+            Skip::Partly,
+        ];
+        let unknowns = [
+            U::TimedOut,
+            U::Broken,
+            U::HttpStatus(500),
+            U::Unreadable,
+            U::TooLarge,
+            U::Redirected,
+            U::NotNamed,
+            U::WrongIds,
+            U::SessionLost,
+            U::ServerFault,
+            U::ProcessDied,
+            U::StoreFailed,
+            U::ChangedSince(Status::Draft),
+            U::GoneSince,
+            U::Contradicted,
+            U::KeyNotHonoured,
+            U::Many,
+            U::Absent,
+        ];
+        let all: Vec<&str> = skips.iter().map(Skip::word).chain(unknowns.iter().map(U::word)).collect();
+        for name in &all {
+            assert!(Language::ALL.iter().all(|(_, lang)| word(*lang, name).is_some()), "{name}");
+        }
+        assert!(names().all(|name| all.contains(&name)), "a name that nothing has");
+    }
+}

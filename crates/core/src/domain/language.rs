@@ -1,0 +1,27 @@
+//! The languages that people read.
+
+use serde::Deserialize;
+
+/// A language.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// Chinese.
+    Zh,
+    /// English.
+    #[default]
+    En,
+}
+
+impl Language {
+    /// All of them, by the names that options and configuration use.
+    pub const ALL: [(&str, Self); 2] = [("zh", Self::Zh), ("en", Self::En)];
+
+    /// One of two texts.
+    pub fn t<T>(self, en: T, zh: T) -> T {
+        match self {
+            Self::En => en,
+            Self::Zh => zh,
+        }
+    }
+}
