@@ -37,14 +37,19 @@ fn local() -> (tempfile::TempDir, LocalStore) {
 fn filled(bills: u64) -> (tempfile::TempDir, LocalStore) {
     let (temp, store) = local();
     let all: Vec<u64> = (1..=bills).collect();
-    block(store.append(vec![opened(1, "p")])).unwrap();
+    block(store.append(vec![opened(1, "p")].into())).unwrap();
     for part in all.chunks(100) {
-        block(store.append(vec![found(1, part)])).unwrap();
+        block(store.append(vec![found(1, part)].into())).unwrap();
     }
-    block(store.append(vec![collected(1), approved(1)])).unwrap();
+    block(store.append(vec![collected(1), approved(1)].into())).unwrap();
     for part in all.chunks(100) {
         let outcome = |fid: u64| if fid.is_multiple_of(10) { failed("stock") } else { audited() };
-        block(store.append(part.iter().map(|fid| settled(1, *fid, Slot::Waiting, outcome(*fid))).collect())).unwrap();
+        block(
+            store.append(
+                part.iter().map(|fid| settled(1, *fid, Slot::Waiting, outcome(*fid))).collect::<Vec<_>>().into(),
+            ),
+        )
+        .unwrap();
     }
     (temp, store)
 }
@@ -62,7 +67,7 @@ fn limit_fdatasync(bencher: Bencher<'_, '_>) {
 fn append_alone(bencher: Bencher<'_, '_>) {
     let (_temp, store) = local();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    bencher.bench_local(|| runtime.block_on(store.append(vec![action("look")])).unwrap());
+    bencher.bench_local(|| runtime.block_on(store.append(vec![action("look")].into())).unwrap());
 }
 
 #[divan::bench(args = [8, 64])]
@@ -70,7 +75,7 @@ fn append_in_company(bencher: Bencher<'_, '_>, callers: usize) {
     let (_temp, store) = local();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     bencher.counter(ItemsCount::new(callers)).bench_local(|| {
-        let all = (0..callers).map(|_| store.append(vec![action("look")]));
+        let all = (0..callers).map(|_| store.append(vec![action("look")].into()));
         runtime.block_on(futures_util::future::join_all(all))
     });
 }
@@ -78,7 +83,7 @@ fn append_in_company(bencher: Bencher<'_, '_>, callers: usize) {
 #[divan::bench]
 fn fold_of_a_bills_life(bencher: Bencher<'_, '_>) {
     let store = MemoryStore::new(TestClock::new());
-    store.append_now(begun(1, "p", &[])).unwrap();
+    store.append_now(&begun(1, "p", &[]).into()).unwrap();
     let mut fid = 0;
     bencher.counter(ItemsCount::new(4_usize)).bench_local(|| {
         fid += 1;
@@ -88,7 +93,7 @@ fn fold_of_a_bills_life(bencher: Bencher<'_, '_>) {
             answered(1, fid, Step::Audit, Verdict::Done),
             settled(1, fid, Slot::Waiting, audited()),
         ];
-        store.append_now(events).unwrap()
+        store.append_now(&events.into()).unwrap()
     });
 }
 

@@ -118,7 +118,7 @@ fn log_verify_says_where_the_clock_was_set_back_and_takes_the_chain_for_whole() 
             line: Some(line),
             why: None,
         };
-        runtime.block_on(store.append(vec![Event::ActionTaken(Box::new(entry))])).unwrap();
+        runtime.block_on(store.append(vec![Event::ActionTaken(Box::new(entry))].into())).unwrap();
     }
     store.close().unwrap();
     drop((log, store));

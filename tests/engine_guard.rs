@@ -143,7 +143,7 @@ async fn a_flood_of_refused_orders_costs_a_short_line_each_and_of_a_stranger_one
     // What an earlier program stored unbounded is shown, bounded.
     let Event::ActionTaken(mut entry) = store_entry(&bench) else { panic!("no entry") };
     entry.result = "x".repeat(30 << 20);
-    bench.store.append(vec![Event::ActionTaken(entry)]).await.unwrap();
+    bench.store.append(vec![Event::ActionTaken(entry)].into()).await.unwrap();
     let page = bench.engine.as_ref().unwrap().ask(Query::Actions(PageRequest::first(500))).await.unwrap();
     assert!(skydeck::link::frame::encode(&Reply::Answer(1, Ok(page))).unwrap().len() < 1 << 20);
     tokio::time::sleep(std::time::Duration::from_secs(61)).await;

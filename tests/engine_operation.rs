@@ -145,7 +145,7 @@ async fn as_before(from: &Bench, to: &Bench) {
             }
             other => other,
         };
-        to.store.inner.append(vec![event]).await.unwrap();
+        to.store.inner.append(vec![event].into()).await.unwrap();
     }
 }
 

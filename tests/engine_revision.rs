@@ -146,7 +146,7 @@ async fn a_revision_that_is_not_kept_is_said_and_nothing_is_opened() {
             Event::RunOpened(head) => Event::RunOpened(Box::new(head.without_text())),
             other => other,
         };
-        bench.store.inner.append(vec![event]).await.unwrap();
+        bench.store.inner.append(vec![event].into()).await.unwrap();
     }
     bench.try_start().await.unwrap();
     // The plan as it is can still be had, and is kept from now on.

@@ -118,7 +118,7 @@ async fn with_facts(bench: &mut Bench, change: impl Fn(Event) -> Option<Event>) 
     let facts = bench.facts();
     bench.store = FlakyStore::new(&bench.clock);
     for event in facts.into_iter().filter_map(|fact| change(fact.event)) {
-        bench.store.inner.append(vec![event]).await.unwrap();
+        bench.store.inner.append(vec![event].into()).await.unwrap();
     }
     bench.try_start().await.unwrap();
 }

@@ -70,7 +70,7 @@ fn rows(store: &LocalStore) -> BTreeMap<(usize, String), (Slot, i64)> {
 fn fill(dir: &Path, random: &mut fastrand::Rng, n: u64) {
     for run in 1..=n {
         let store = open(dir, T0 + run as i64 * DAY);
-        let append = |events| block(store.append(events)).unwrap();
+        let append = |events: Vec<Event>| block(store.append(events.into())).unwrap();
         append(vec![action("start"), opened(run, if run % 2 == 0 { "even" } else { "odd" })]);
         let fids: Vec<u64> = (1..=8).filter(|_| random.bool()).collect();
         append(vec![found(run, &fids), collected(run)]);

@@ -25,7 +25,7 @@ use skydeck::domain::time::Ts;
 use skydeck::domain::who::Who;
 use skydeck::store::local::LocalStore;
 use skydeck::store::memory::MemoryStore;
-use skydeck::store::{Store, StoreError};
+use skydeck::store::{AppendError, Batch, Store, StoreError};
 use store_kit::*;
 
 struct Bench {
@@ -48,8 +48,8 @@ fn block<F: Future>(f: F) -> F::Output {
 }
 
 impl Bench {
-    fn append(&self, events: Vec<Event>) -> Result<Vec<Seq>, StoreError> {
-        block(self.store.append(events)).map(|a| a.facts.iter().map(|f| f.seq).collect())
+    fn append(&self, events: Vec<Event>) -> Result<Vec<Seq>, AppendError> {
+        block(self.store.append(events.into())).map(|a| a.facts.iter().map(|f| f.seq).collect())
     }
     fn ok(&self, events: Vec<Event>) {
         self.append(events).unwrap_or_else(|e| panic!("{}: {e}", self.name));
@@ -57,7 +57,7 @@ impl Bench {
     fn refuses(&self, what: &str, events: Vec<Event>) {
         let before = self.store.last_seq();
         match self.append(events) {
-            Err(StoreError::Contradiction(_)) => {}
+            Err(AppendError::Contradiction(_)) => {}
             other => panic!("{}: {what}: {other:?}", self.name),
         }
         assert_eq!(self.store.last_seq(), before, "{}: {what} left something", self.name);
@@ -745,5 +745,78 @@ fn a_refusal_is_cured_where_the_bill_went_through_as_it_was_refused() {
         goes(7, failed("stock"), false);
         let at = goes(8, audited(), false);
         assert_eq!((cured("stock"), cured("period")), (Some(at), None), "{}", bench.name);
+    }
+}
+
+#[test]
+fn a_batch_is_taken_only_where_nothing_was_added_to_what_is_known_of_its_records() {
+    for b in stores() {
+        b.ok(begun(1, "p", &[1, 2]));
+        let newest = |fid: u64| b.store.newest_of(&key(fid).record).unwrap();
+        let (one, two) = (newest(1), newest(2));
+        assert_eq!((one, two, newest(9)), (Seq(2), Seq(2), Seq(0)), "{}", b.name);
+        b.ok(vec![tried(1, 1, Step::Audit, 1)]);
+        let known = vec![(key(1).record, one), (key(2).record, two), (key(9).record, Seq(0))];
+        let intents = vec![tried(1, 2, Step::Audit, 1), tried(1, 1, Step::Audit, 2)];
+        let moved = |batch: Batch| match block(b.store.append(batch)) {
+            Err(AppendError::Moved(records)) => records,
+            other => panic!("{}: {other:?}", b.name),
+        };
+        let refused = moved(Batch::new(intents).if_unmoved(known));
+        assert_eq!(refused, [key(1).record], "{}: what went on is named, and nothing else", b.name);
+        assert_eq!((b.store.last_seq(), newest(2)), (Seq(5), two), "{}: nothing is stored", b.name);
+        // What rests on it is left out, and the rest goes.
+        let rest = Batch::new(vec![tried(1, 2, Step::Audit, 1)]).if_unmoved(vec![(key(2).record, two)]);
+        assert_eq!(block(b.store.append(rest.clone())).unwrap().facts[0].seq, Seq(6));
+        // A fact of another run about it, and a person's, are facts about it.
+        b.ok(begun(2, "q", &[2]));
+        let at = newest(2);
+        assert_eq!(at, Seq(8));
+        b.ok(vec![settled(1, 2, Slot::Waiting, unknown(UnknownWhy::TimedOut))]);
+        assert_eq!(moved(Batch::new(vec![tried(2, 2, Step::Audit, 1)]).if_unmoved(vec![(key(2).record, at)])).len(), 1);
+        let at = newest(2);
+        b.ok(vec![resolved(2)]);
+        assert_eq!(moved(Batch::new(vec![tried(2, 2, Step::Audit, 1)]).if_unmoved(vec![(key(2).record, at)])).len(), 1);
+        // Another operation's run says something about the record, too.
+        let at = newest(2);
+        b.ok(vec![executing(3, "c", "BillClose"), found(3, &[2])]);
+        assert_eq!(moved(Batch::new(vec![tried(2, 2, Step::Audit, 1)]).if_unmoved(vec![(key(2).record, at)])).len(), 1);
+    }
+}
+
+#[test]
+fn the_same_batch_twice_is_stored_once() {
+    for b in stores() {
+        b.ok(begun(1, "p", &[1]));
+        let batch = Batch::new(vec![tried(1, 1, Step::Audit, 1), action("pause")]);
+        let first = block(b.store.append(batch.clone())).unwrap().facts;
+        b.ok(vec![action("resume")]);
+        let again = block(b.store.append(batch.clone())).unwrap().facts;
+        assert_eq!((first[..].to_vec(), b.store.last_seq()), (again[..].to_vec(), Seq(7)), "{}", b.name);
+        // Its condition held when it was stored; that it holds no more changes nothing.
+        let batch = batch.if_unmoved(vec![(key(1).record, Seq(0))]);
+        assert_eq!(block(b.store.append(batch)).unwrap().facts.len(), 2, "{}", b.name);
+        // The same events under another name are others.
+        let other = Batch::new(vec![action("pause")]);
+        assert_eq!(block(b.store.append(other)).unwrap().facts[0].seq, Seq(8), "{}", b.name);
+        // One that was refused was not stored: it may come again.
+        let refused = Batch::new(vec![settled(1, 1, Slot::Failed, audited())]);
+        for _ in 0..2 {
+            assert!(matches!(block(b.store.append(refused.clone())), Err(AppendError::Contradiction(_))), "{}", b.name);
+        }
+    }
+}
+
+#[test]
+fn a_condition_sees_what_is_stored_before_it_in_the_same_flush() {
+    for b in stores() {
+        b.ok(begun(1, "p", &[1]));
+        let intent =
+            |attempt| Batch::new(vec![tried(1, 1, Step::Audit, attempt)]).if_unmoved(vec![(key(1).record, Seq(2))]);
+        let both =
+            block(async { futures_util::future::join(b.store.append(intent(1)), b.store.append(intent(2))).await });
+        let stored = [&both.0, &both.1].into_iter().filter(|answer| answer.is_ok()).count();
+        assert_eq!(stored, 1, "{}: {both:?}", b.name);
+        assert_eq!(b.store.last_seq(), Seq(5), "{}", b.name);
     }
 }

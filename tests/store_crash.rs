@@ -25,7 +25,7 @@ use skydeck::domain::ids::{RunId, Seq};
 use skydeck::domain::step::{Step, Verdict};
 use skydeck::store::local::disk::RealDisk;
 use skydeck::store::local::{LocalStore, Options};
-use skydeck::store::{Store, StoreError, doctor};
+use skydeck::store::{AppendError, Store, doctor};
 use store_kit::*;
 
 const CHILD: &str = "SKYDECK_CRASH_CHILD";
@@ -51,23 +51,23 @@ fn child(dir: &Path) {
     for n in first.. {
         runtime.block_on(async {
             let fids: Vec<u64> = (1..=BILLS).map(|i| n * 7 + i).collect();
-            say(store.append(begun(n, "p", &fids)).await.unwrap().facts.last().unwrap().seq);
+            say(store.append(begun(n, "p", &fids).into()).await.unwrap().facts.last().unwrap().seq);
             for part in fids.chunks(4) {
                 let tasks = part.iter().copied().map(|fid| {
                     let store = Arc::clone(&store);
                     async move {
-                        store.append(vec![tried(n, fid, Step::Audit, 1)]).await.unwrap();
+                        store.append(vec![tried(n, fid, Step::Audit, 1)].into()).await.unwrap();
                         let outcome = if fid % 3 == 0 { failed("stock") } else { audited() };
                         let events =
                             vec![answered(n, fid, Step::Audit, Verdict::Done), settled(n, fid, Slot::Waiting, outcome)];
-                        store.append(events).await.unwrap().facts.last().unwrap().seq
+                        store.append(events.into()).await.unwrap().facts.last().unwrap().seq
                     }
                 });
                 for seq in futures_util::future::join_all(tasks).await {
                     say(seq);
                 }
             }
-            say(store.append(vec![closed(n)]).await.unwrap().facts.last().unwrap().seq);
+            say(store.append(vec![closed(n)].into()).await.unwrap().facts.last().unwrap().seq);
         });
     }
 }
@@ -157,9 +157,9 @@ fn kill_9_loses_nothing_that_was_answered_for() {
                 events.push(settled(n, fid, Slot::Waiting, failed("lock")));
             }
             events.push(closed(n));
-            match block(store.append(events)) {
+            match block(store.append(events.into())) {
                 Ok(done) => acknowledged = acknowledged.max(done.facts.last().unwrap().seq.0),
-                Err(e @ StoreError::Contradiction(_)) => panic!("kill {kill}: {e}"),
+                Err(e @ AppendError::Contradiction(_)) => panic!("kill {kill}: {e}"),
                 Err(e) => panic!("{e}"),
             }
         }

@@ -97,7 +97,7 @@ fn the_golden_journal_replays_to_the_same_state() {
         let facts = store.facts_after(skydeck::domain::ids::Seq(0), usize::MAX).unwrap();
         let memory = MemoryStore::new(TestClock::new());
         for fact in &facts {
-            memory.append_now(vec![fact.event.clone()]).unwrap();
+            memory.append_now(&vec![fact.event.clone()].into()).unwrap();
         }
         assert_eq!(memory.unresolved(None).unwrap(), store.unresolved(None).unwrap());
     }
@@ -114,7 +114,7 @@ fn write_the_golden_journal() {
     let options = Options { disk: Arc::new(RealDisk), rotate: 12_000 };
     let store = LocalStore::open_with(&dir, TestClock::new(), "op", &|_| {}, options).unwrap();
     for events in history() {
-        block(store.append(events)).unwrap();
+        block(store.append(events.into())).unwrap();
     }
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while dir.join("journal/00000001.log").exists() && std::time::Instant::now() < deadline {

@@ -11,7 +11,7 @@ use skydeck::domain::event::{Event, Later};
 use skydeck::domain::ids::{RunId, Seq};
 use skydeck::domain::step::{Blob, Step, Verdict};
 use skydeck::store::local::LocalStore;
-use skydeck::store::{Store, StoreError, doctor};
+use skydeck::store::{AppendError, Store, doctor};
 use store_kit::*;
 
 #[derive(Serialize)]
@@ -45,11 +45,11 @@ fn a_fact_that_moves_something_stops_its_run_and_all_writing() {
     let open = || LocalStore::open(&dir, TestClock::new(), "op", &|_| {}).unwrap();
     let store = open();
     for events in [begun(1, "odd"), work(1, 1), begun(2, "even")] {
-        block(store.append(events)).unwrap();
+        block(store.append(events.into())).unwrap();
     }
     // What follows of run 1 rests on what only the newer program understands.
-    block(store.append(vec![later("zz", 1), found(1, &[3])])).unwrap();
-    block(store.append(work(2, 2))).unwrap();
+    block(store.append(vec![later("zz", 1), found(1, &[3])].into())).unwrap();
+    block(store.append(work(2, 2).into())).unwrap();
     let before = everything(&store);
     drop(store);
     for rebuilt in [false, true] {
@@ -58,8 +58,8 @@ fn a_fact_that_moves_something_stops_its_run_and_all_writing() {
         }
         let store = open();
         assert!(store.trouble().unwrap().contains("newer program (`zz`)"), "{:?}", store.trouble());
-        let refused = block(store.append(vec![action("look")]));
-        assert!(matches!(&refused, Err(StoreError::Write(why)) if why.contains("newer program")), "{refused:?}");
+        let refused = block(store.append(vec![action("look")].into()));
+        assert!(matches!(&refused, Err(AppendError::Write(why)) if why.contains("newer program")), "{refused:?}");
         assert_eq!(everything(&store), before);
         let (one, two) = (store.run(run_id(1)).unwrap().unwrap(), store.run(run_id(2)).unwrap().unwrap());
         assert_eq!((one.tally.found, one.tally.audited, one.tally.waiting), (2, 1, 1), "as it stood before that fact");
@@ -77,11 +77,11 @@ fn a_fact_that_moves_nothing_is_passed_over() {
     let dir = temp.path().join("data");
     let open = || LocalStore::open(&dir, TestClock::new(), "op", &|_| {}).unwrap();
     let store = open();
-    block(store.append(begun(1, "odd"))).unwrap();
-    block(store.append(vec![later("~zz", 1)])).unwrap();
+    block(store.append(begun(1, "odd").into())).unwrap();
+    block(store.append(vec![later("~zz", 1)].into())).unwrap();
     drop(store);
     let store = open();
     assert_eq!(store.trouble(), None);
-    block(store.append(work(1, 1))).unwrap();
+    block(store.append(work(1, 1).into())).unwrap();
     assert_eq!(store.run(run_id(1)).unwrap().unwrap().tally.audited, 1);
 }

@@ -23,7 +23,7 @@ use skydeck::store::journal::tail;
 use skydeck::store::local::disk::{Disk, FailingDisk, Op, RealDisk};
 use skydeck::store::local::{LocalStore, Options, Progress};
 use skydeck::store::memory::MemoryStore;
-use skydeck::store::{Store, StoreError, doctor};
+use skydeck::store::{AppendError, Store, StoreError, doctor};
 use store_kit::*;
 
 struct Place {
@@ -53,7 +53,7 @@ fn open_telling(dir: &Path) -> (Result<LocalStore, StoreError>, Vec<Progress>) {
 
 fn fill(store: &dyn Store) {
     for events in history() {
-        block(store.append(events)).unwrap();
+        block(store.append(events.into())).unwrap();
     }
 }
 
@@ -82,13 +82,13 @@ fn a_reopened_store_answers_as_before_and_goes_on() {
     let before = everything(&store);
     store.close().unwrap();
     assert_eq!(everything(&store), before, "reads go on after closing");
-    assert!(matches!(block(store.append(vec![action("late")])), Err(StoreError::Write(_))));
+    assert!(matches!(block(store.append(vec![action("late")].into())), Err(AppendError::Write(_))));
     drop(store);
     let (store, told) = open_telling(&p.dir);
     let store = store.unwrap();
     assert_eq!(told, [Progress::OpeningIndex, Progress::ReadingJournal, Progress::Ready]);
     assert_eq!(everything(&store), before);
-    block(store.append(vec![action("next")])).unwrap();
+    block(store.append(vec![action("next")].into())).unwrap();
     assert!(store.trouble().is_none());
 }
 
@@ -104,7 +104,7 @@ fn a_plan_is_kept_by_its_revision_through_reopening_and_a_lost_index() {
     let mut head = head(1, "sales", RunKind::Fresh);
     head.rev = plan.rev.clone();
     head.text = Some(Box::new(plan.clone()));
-    block(store.append(vec![Event::RunOpened(Box::new(head.clone()))])).unwrap();
+    block(store.append(vec![Event::RunOpened(Box::new(head.clone()))].into())).unwrap();
     let check = |store: &LocalStore| {
         assert_eq!(store.plan_of(&plan.rev).unwrap().as_ref(), Some(&plan));
         assert_eq!(store.plan_of(&PlanRev::new("another")).unwrap(), None);
@@ -211,7 +211,8 @@ fn many_callers_share_a_flush_and_the_places_have_no_holes() {
                 tokio::spawn(async move {
                     let mut seqs = Vec::new();
                     for j in 0..10 {
-                        let done = store.append(vec![action(&format!("{i}-{j}")), action("second")]).await.unwrap();
+                        let done =
+                            store.append(vec![action(&format!("{i}-{j}")), action("second")].into()).await.unwrap();
                         assert_eq!(done.facts[1].seq.0, done.facts[0].seq.0 + 1);
                         seqs.extend(done.facts.iter().map(|f| f.seq.0));
                     }
@@ -275,10 +276,10 @@ fn journal_only(from: &Path, to: &Path) {
 fn a_torn_end_is_cut_at_every_length_and_kept_aside() {
     let p = place();
     let store = open(&p.dir).unwrap();
-    block(store.append(begun(1, "p", &[1, 2]))).unwrap();
+    block(store.append(begun(1, "p", &[1, 2]).into())).unwrap();
     let segment = p.dir.join("journal/00000001.log");
     let whole = std::fs::metadata(&segment).unwrap().len();
-    block(store.append(vec![tried(1, 1, Step::Audit, 1)])).unwrap();
+    block(store.append(vec![tried(1, 1, Step::Audit, 1)].into())).unwrap();
     store.close().unwrap();
     drop(store);
     let bytes = std::fs::read(&segment).unwrap();
@@ -310,7 +311,7 @@ fn a_torn_end_is_cut_at_every_length_and_kept_aside() {
     let (store, told) = open_telling(&copy);
     let store = store.unwrap();
     assert!(told.iter().any(|p| matches!(p, Progress::TornTail(_))), "{told:?}");
-    block(store.append(vec![tried(1, 1, Step::Audit, 1)])).unwrap();
+    block(store.append(vec![tried(1, 1, Step::Audit, 1)].into())).unwrap();
     assert_eq!(store.last_seq(), Seq(5));
 }
 
@@ -318,15 +319,15 @@ fn a_torn_end_is_cut_at_every_length_and_kept_aside() {
 fn every_flipped_byte_is_found_and_named() {
     let p = place();
     let store = open_small(&p.dir, 2500, Arc::new(RealDisk)).unwrap();
-    block(store.append(begun(1, "p", &[1, 2, 3]))).unwrap();
+    block(store.append(begun(1, "p", &[1, 2, 3]).into())).unwrap();
     for fid in 1..=3 {
-        block(store.append(vec![tried(1, fid, Step::Audit, 1)])).unwrap();
-        block(
-            store.append(vec![answered(1, fid, Step::Audit, Verdict::Done), settled(1, fid, Slot::Waiting, audited())]),
-        )
+        block(store.append(vec![tried(1, fid, Step::Audit, 1)].into())).unwrap();
+        block(store.append(
+            vec![answered(1, fid, Step::Audit, Verdict::Done), settled(1, fid, Slot::Waiting, audited())].into(),
+        ))
         .unwrap();
     }
-    block(store.append(vec![action("last")])).unwrap();
+    block(store.append(vec![action("last")].into())).unwrap();
     let last = store.last_seq();
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     let sealed = p.dir.join("journal/00000001.seal");
@@ -505,14 +506,14 @@ fn every_failing_operation_stops_writing_and_loses_nothing_acknowledged() {
             let mut failed = false;
             if let Ok(store) = &opened {
                 for events in history() {
-                    match block(store.append(events)) {
+                    match block(store.append(events.into())) {
                         Ok(done) => {
                             assert!(!failed, "{errno:?} {nth}: something was written after a failure");
                             acknowledged = done.facts.last().unwrap().seq.0;
                         }
-                        Err(StoreError::Write(_) | StoreError::Full(_)) => failed = true,
+                        Err(AppendError::Write(_) | AppendError::Full(_)) => failed = true,
                         // What builds on a refused append is refused too.
-                        Err(StoreError::Contradiction(_)) if failed => {}
+                        Err(AppendError::Contradiction(_)) if failed => {}
                         Err(e) => panic!("{errno:?} {nth}: {e}"),
                     }
                     assert!(store.last_seq().0 >= acknowledged);
@@ -548,26 +549,28 @@ fn on_a_full_disk_outcomes_are_still_stored_and_new_work_is_not() {
     let p = place();
     // Once the ballast is gone there is room again: only one write fails.
     let probe = open(&p.dir).unwrap();
-    block(probe.append(begun(1, "p", &[1, 2, 3]))).unwrap();
-    block(probe.append(vec![tried(1, 1, Step::Audit, 1)])).unwrap();
+    block(probe.append(begun(1, "p", &[1, 2, 3]).into())).unwrap();
+    block(probe.append(vec![tried(1, 1, Step::Audit, 1)].into())).unwrap();
     probe.close().unwrap();
     drop(probe);
     assert!(p.dir.join("ballast").exists());
     let disk = Arc::new(FailingDisk::new(1, false, rustix::io::Errno::NOSPC));
     let store = open_small(&p.dir, u64::MAX, disk).unwrap();
-    let refused = block(store.append(vec![tried(1, 2, Step::Audit, 1)]));
-    assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
+    let refused = block(store.append(vec![tried(1, 2, Step::Audit, 1)].into()));
+    assert!(matches!(refused, Err(AppendError::Full(_))), "{refused:?}");
     assert!(!p.dir.join("ballast").exists());
     assert_eq!(store.last_seq(), Seq(5), "the intent that met the full disk is not stored");
-    block(store.append(vec![answered(1, 1, Step::Audit, Verdict::Done), settled(1, 1, Slot::Waiting, audited())]))
-        .unwrap();
-    assert!(matches!(block(store.append(begun(2, "p", &[1]))), Err(StoreError::Full(_))));
+    block(
+        store.append(vec![answered(1, 1, Step::Audit, Verdict::Done), settled(1, 1, Slot::Waiting, audited())].into()),
+    )
+    .unwrap();
+    assert!(matches!(block(store.append(begun(2, "p", &[1]).into())), Err(AppendError::Full(_))));
     assert!(store.trouble().unwrap().contains("outcomes"));
     store.close().unwrap();
     drop(store);
     let store = open(&p.dir).unwrap();
     assert!(p.dir.join("ballast").exists() && store.trouble().is_none());
-    block(store.append(vec![tried(1, 2, Step::Audit, 1)])).unwrap();
+    block(store.append(vec![tried(1, 2, Step::Audit, 1)].into())).unwrap();
 }
 
 #[test]
@@ -621,14 +624,14 @@ fn bodies_are_kept_up_to_their_limit_and_known_beyond() {
     use skydeck::domain::event::Event;
     let p = place();
     let store = open(&p.dir).unwrap();
-    block(store.append(begun(1, "p", &[1]))).unwrap();
+    block(store.append(begun(1, "p", &[1]).into())).unwrap();
     let mut event = answered(1, 1, Step::Audit, Verdict::Done);
     if let Event::StepAnswered { evidence: Some(e), .. } = &mut event {
         let body = e.response.as_mut().unwrap();
         body.bytes.0 = (0..skydeck::store::BODY_LIMIT + 9).map(|i| (i % 251) as u8).collect();
         body.len = body.bytes.0.len() as u64;
     }
-    let done = block(store.append(vec![event])).unwrap();
+    let done = block(store.append(vec![event].into())).unwrap();
     let (facts, _) = store.facts_of(&key(1), 9).unwrap();
     assert_eq!(facts.last(), done.facts.last());
     let Event::StepAnswered { evidence: Some(e), .. } = &facts.last().unwrap().event else { panic!() };

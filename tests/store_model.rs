@@ -26,7 +26,7 @@ use skydeck::domain::step::{Step, Verdict};
 use skydeck::domain::time::Ts;
 use skydeck::store::local::LocalStore;
 use skydeck::store::memory::MemoryStore;
-use skydeck::store::{Store, StoreError, doctor};
+use skydeck::store::{AppendError, Store, doctor};
 use store_kit::*;
 
 #[derive(Clone, Debug)]
@@ -435,13 +435,13 @@ fn run_in_memory(ops: &[Op]) -> (MemoryStore, Vec<Vec<Event>>) {
         let (at, first) = (Ts(clock.seen()), store.last_seq().0 + 1);
         let mut next = model.clone();
         let allowed = (first..).zip(&events).all(|(seq, event)| next.apply(event, seq, at));
-        match store.append_now(events.clone()) {
+        match store.append_now(&events.clone().into()) {
             Ok(_) => {
                 assert!(allowed, "{op:?} was taken: {events:?}");
                 model = next;
                 taken.push(events);
             }
-            Err(StoreError::Contradiction(why)) => assert!(!allowed, "{op:?} was refused: {why}"),
+            Err(AppendError::Contradiction(why)) => assert!(!allowed, "{op:?} was refused: {why}"),
             Err(e) => panic!("{e}"),
         }
     }
@@ -471,8 +471,8 @@ proptest! {
         let local = LocalStore::open(&dir, clock.clone(), "op", &|_| {}).unwrap();
         let replayed = MemoryStore::new(TestClock::at(clock.seen()));
         for events in taken {
-            let a = replayed.append_now(events.clone()).unwrap().facts;
-            let b = block(local.append(events)).unwrap().facts;
+            let a = replayed.append_now(&events.clone().into()).unwrap().facts;
+            let b = block(local.append(events.into())).unwrap().facts;
             prop_assert_eq!(a, b);
         }
         prop_assert_eq!(memory.last_seq(), local.last_seq());

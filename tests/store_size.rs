@@ -68,21 +68,21 @@ fn a_plain_bill_takes_no_more_than_its_share() {
     let store = LocalStore::open_with(&dir, clock.clone(), "op", &|_| {}, options).unwrap();
     let all: Vec<u64> = (100_001..100_001 + bills).collect();
     block(async {
-        store.append(vec![wide_head(1)]).await.unwrap();
+        store.append(vec![wide_head(1)].into()).await.unwrap();
         for part in all.chunks(100) {
-            store.append(vec![wide(1, part)]).await.unwrap();
+            store.append(vec![wide(1, part)].into()).await.unwrap();
         }
-        store.append(vec![collected(1), approved(1)]).await.unwrap();
+        store.append(vec![collected(1), approved(1)].into()).await.unwrap();
         // Fifty at a time, each with its own two appends, as fifty tasks of the engine would.
         for part in all.chunks(50) {
             let work = part.iter().map(|fid| async {
-                store.append(vec![tried(1, *fid, Step::Audit, 1)]).await.unwrap();
+                store.append(vec![tried(1, *fid, Step::Audit, 1)].into()).await.unwrap();
                 let answer = answered(1, *fid, Step::Audit, Verdict::Done);
-                store.append(vec![answer, settled(1, *fid, Slot::Waiting, audited())]).await.unwrap();
+                store.append(vec![answer, settled(1, *fid, Slot::Waiting, audited())].into()).await.unwrap();
             });
             futures_util::future::join_all(work).await;
         }
-        store.append(vec![closed(1)]).await.unwrap();
+        store.append(vec![closed(1)].into()).await.unwrap();
     });
     let wrote = since.elapsed();
     store.close().unwrap();

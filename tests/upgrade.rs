@@ -327,10 +327,10 @@ fn what_an_earlier_attempt_left_is_of_use_or_goes() {
                 let store = LocalStore::open(&other.path().join("data"), TestClock::new(), "op", &|_| {}).unwrap();
                 let events = if case == 2 { history() } else { vec![begun(7, "p", &[1, 2])] };
                 for events in events {
-                    block(store.append(events)).unwrap();
+                    block(store.append(events.into())).unwrap();
                 }
                 if case == 2 {
-                    block(store.append(vec![action("one more")])).unwrap();
+                    block(store.append(vec![action("one more")].into())).unwrap();
                 }
                 store.close().unwrap();
                 drop(store);
@@ -455,7 +455,7 @@ fn a_backup_from_before_the_old_program_went_on_is_kept_and_another_one_made() {
     // As 0.1.0 would: the directory is used, and is of version 1 afterwards.
     std::fs::write(earlier.dir.join("version"), "skydeck store 2\n").unwrap();
     let store = raised(&earlier.dir, &Raise::Never, Arc::new(RealDisk)).unwrap();
-    block(store.append(vec![action("later")])).unwrap();
+    block(store.append(vec![action("later")].into())).unwrap();
     store.close().unwrap();
     drop(store);
     set_back(&earlier.dir);
@@ -511,9 +511,9 @@ fn a_real_disk_that_is_full_is_said_in_words_and_room_is_all_it_needs() {
         std::fs::write(large.dir.join("version"), "skydeck store 2\n").unwrap();
         let store = raised(&large.dir, &Raise::Never, Arc::new(RealDisk)).unwrap();
         let fids: Vec<u64> = (1..=20_000).collect();
-        block(store.append(vec![opened(9, "odd")])).unwrap();
+        block(store.append(vec![opened(9, "odd")].into())).unwrap();
         for some in fids.chunks(500) {
-            block(store.append(vec![found(9, some)])).unwrap();
+            block(store.append(vec![found(9, some)].into())).unwrap();
         }
         store.close().unwrap();
         drop(store);

@@ -136,7 +136,7 @@ impl Booted {
             actions: Arc::clone(&actions) as Arc<dyn ActionLog>,
             owner: who().uid,
         };
-        let engine = Engine::start(parts).await.map_err(|e| Stop::new(Exit::Refused, e.to_string()))?;
+        let engine = Box::pin(Engine::start(parts)).await.map_err(|e| Stop::new(Exit::Refused, e.to_string()))?;
         // A directory whose path is too long for a socket, or a file system without them: one console, as before.
         let server = Server::bind(&doors, engine.clone())
             .inspect_err(|error| tracing::warn!(%error, "no other console can attach"))
@@ -276,7 +276,7 @@ impl Booted {
 
 /// Stores how far the action log reached. A store that takes nothing any more leaves it as a crash would.
 async fn witness(store: &LocalStore, witness: LogWitness) {
-    if let Err(error) = store.append(vec![Event::LogWitnessed(Box::new(witness))]).await {
+    if let Err(error) = store.append(vec![Event::LogWitnessed(Box::new(witness))].into()).await {
         tracing::warn!(%error, "how far the action log reached could not be stored");
     }
 }

@@ -1,5 +1,6 @@
 //! A store, in memory or on disk, that fails when told to, and tells a witness what it took.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,7 @@ use skydeck::domain::run::{RunRow, StoppedRun};
 use skydeck::domain::time::{Clock, Ts};
 use skydeck::store::local::LocalStore;
 use skydeck::store::memory::MemoryStore;
-use skydeck::store::{Appended, Store, StoreError};
+use skydeck::store::{AppendError, Appended, Batch, Store, StoreError};
 
 use super::clock::TokioClock;
 
@@ -30,6 +31,12 @@ pub struct FlakyStore {
     pub full: AtomicBool,
     /// How long an append takes.
     pub slow: Mutex<std::time::Duration>,
+    /// The next appends get no answer; whether each is stored all the same.
+    pub silent: Mutex<VecDeque<bool>>,
+    /// Another program stores these just before an append that holds an intent, once each.
+    pub elsewhere: Mutex<VecDeque<Event>>,
+    /// Records of appends that were refused because they had gone on.
+    pub moved: Mutex<Vec<RecordKey>>,
     /// Told of facts as soon as they are stored.
     pub witness: Mutex<Option<Witness>>,
 }
@@ -75,6 +82,9 @@ impl FlakyStore {
             fail: Mutex::new(None),
             full: AtomicBool::new(false),
             slow: Mutex::default(),
+            silent: Mutex::default(),
+            elsewhere: Mutex::default(),
+            moved: Mutex::default(),
             witness: Mutex::new(None),
         })
     }
@@ -82,11 +92,11 @@ impl FlakyStore {
 
 impl FlakyStore {
     /// Virtual time stands still while a thread of the store's own is at work.
-    async fn append_inside(&self, events: Vec<Event>) -> Result<Appended, StoreError> {
-        let Some(carried) = &self.carried else { return self.inner.append(events).await };
+    async fn append_inside(&self, batch: Batch) -> Result<Appended, AppendError> {
+        let Some(carried) = &self.carried else { return self.inner.append(batch).await };
         *carried.at.lock().unwrap() = (carried.from.now(), carried.from.mono());
         let (inner, here) = (Arc::clone(&self.inner), tokio::runtime::Handle::current());
-        tokio::task::spawn_blocking(move || here.block_on(inner.append(events))).await.unwrap()
+        tokio::task::spawn_blocking(move || here.block_on(inner.append(batch))).await.unwrap()
     }
 }
 
@@ -98,27 +108,43 @@ macro_rules! pass {
 
 #[async_trait]
 impl Store for FlakyStore {
-    async fn append(&self, events: Vec<Event>) -> Result<Appended, StoreError> {
+    async fn append(&self, batch: Batch) -> Result<Appended, AppendError> {
         let slow = *self.slow.lock().unwrap();
         if !slow.is_zero() {
             tokio::time::sleep(slow).await;
         }
         let n = self.appends.fetch_add(1, Ordering::SeqCst) + 1;
-        if self.full.load(Ordering::SeqCst) && events.iter().any(|event| matches!(event, Event::StepTried { .. })) {
-            return Err(StoreError::Full("no space left for new work".into()));
+        let begins = batch.events.iter().any(|event| matches!(event, Event::StepTried { .. }));
+        if begins && self.full.load(Ordering::SeqCst) {
+            return Err(AppendError::Full("no space left for new work".into()));
+        }
+        let elsewhere = if begins { self.elsewhere.lock().unwrap().pop_front() } else { None };
+        if let Some(event) = elsewhere {
+            self.append_inside(vec![event].into()).await?;
         }
         let fail = *self.fail.lock().unwrap();
         if let Some((at, from_then, stored)) = fail
             && (n == at || (from_then && n > at))
         {
             if stored {
-                self.append_inside(events).await?;
+                self.append_inside(batch).await?;
             }
-            return Err(StoreError::Write(format!("append {n} failed")));
+            return Err(AppendError::Write(format!("append {n} failed")));
         }
-        let appended = self.append_inside(events).await?;
+        let (id, silent) = (batch.id, self.silent.lock().unwrap().pop_front());
+        if silent == Some(false) {
+            return Err(AppendError::Away("nobody answers".into()));
+        }
+        let appended = self.append_inside(batch).await.inspect_err(|error| {
+            if let AppendError::Moved(records) = error {
+                self.moved.lock().unwrap().extend(records.iter().cloned());
+            }
+        })?;
         if let Some(witness) = &mut *self.witness.lock().unwrap() {
             witness(&appended.facts);
+        }
+        if silent.is_some() {
+            return Err(AppendError::Unsure(id));
         }
         Ok(appended)
     }

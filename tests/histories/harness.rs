@@ -65,7 +65,7 @@ fn number(name: &str) -> Option<u64> {
 pub fn note_journal(seed: u64, facts: &[Fact]) {
     let Some(path) = std::env::var_os("SKYDECK_JOURNALS") else { return };
     let hash = Sha256::digest(serde_json::to_vec(facts).unwrap());
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = hash.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
     file.write_all(format!("{seed} {} {hex}\n", facts.len()).as_bytes()).unwrap();
 }

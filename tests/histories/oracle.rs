@@ -337,7 +337,7 @@ pub fn entries_stand_alone(bench: &Bench, ops: &[&str], fids: &[Fid]) -> Found {
                 runs.insert(head.id);
             }
             if fact.event.run().is_some_and(|run| runs.contains(&run))
-                && let Err(error) = alone.append_now(vec![fact.event.clone()])
+                && let Err(error) = alone.append_now(&vec![fact.event.clone()].into())
             {
                 wrong.push((Wrong::Entry, format!("the facts of {op:?} do not stand alone: {error}")));
                 return wrong;

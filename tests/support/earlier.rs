@@ -96,7 +96,7 @@ pub fn make(dir: &Path) {
     let options = || Options { disk: Arc::new(RealDisk), rotate: 9_000 };
     let store = LocalStore::open_with(dir, TestClock::new(), "op", &|_| {}, options()).unwrap();
     for events in history() {
-        block(store.append(events)).unwrap();
+        block(store.append(events.into())).unwrap();
     }
     store.close().unwrap();
     drop(store);

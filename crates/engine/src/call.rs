@@ -9,7 +9,7 @@ use crate::ports::{Alarm, WriteCall, WriteReply};
 use skydeck_core::domain::bill::{Failure, Outcome, Rev, Skip, Slot, UnknownWhy};
 use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::event::Event;
-use skydeck_core::domain::ids::{Fid, RunId};
+use skydeck_core::domain::ids::{CallId, Fid, FormId, RecordKey, RunId};
 use skydeck_core::domain::live::SlowWhy;
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::plan::Plan;
@@ -17,7 +17,7 @@ use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{Flag, PauseWhy};
 use skydeck_core::domain::step::{Intent, Left, Step, Verdict};
 use skydeck_core::domain::time::Ts;
-use skydeck_store::StoreError;
+use skydeck_store::{AppendError, StoreError};
 
 use super::breaker::Ended;
 use super::confirm::Success;
@@ -60,12 +60,21 @@ pub struct CallContext {
     pub env: Arc<Dispatch>,
     /// Run.
     pub run: RunId,
+    /// Form of its bills, as it stands in their keys.
+    pub form: FormId,
     /// Plan.
     pub plan: Arc<Plan>,
     /// What the plan wants done.
     pub op: Arc<Operation>,
     /// Flags chosen for this run.
     pub flags: Vec<Flag>,
+}
+
+impl CallContext {
+    /// One of the run's records.
+    fn key(&self, fid: &Fid) -> RecordKey {
+        RecordKey { env: self.env.env.id.clone(), form: self.form.clone(), fid: fid.clone() }
+    }
 }
 
 /// How a call ended, for the run that made it.
@@ -87,6 +96,8 @@ pub struct CallEnd {
     pub submitted: Vec<Fid>,
     /// Bills whose operation was answered as done: not read back yet.
     pub succeeded: Vec<Success>,
+    /// No call was made: facts were added about each of its bills since they were read.
+    pub unmade: bool,
     /// Nothing was sent.
     pub unsent: Option<String>,
     /// Causes of refusals.
@@ -128,18 +139,13 @@ async fn attempt(
     };
     let id = shared.call_id();
     let intent = Intent { left: shared.clock.boot().map(|(_, ms)| Left::Boot(ms)), ..Intent::default() };
-    let tried = bills.iter().map(|b| Event::StepTried {
-        run: context.run,
-        fid: b.fid.clone(),
-        no: b.no.clone(),
-        step,
-        attempt: b.past.next_attempt(step),
-        call: id,
-        rev: b.rev.clone(),
-        intent: intent.clone(),
-    });
     fault::point("before_intent");
-    shared.ledger.append(tried.collect()).await?;
+    let bills = intend(context, bills, (step, id), &intent, end).await?;
+    if bills.is_empty() {
+        turn.unused();
+        end.unmade = true;
+        return Ok(());
+    }
     fault::point("after_intent");
     // Another column than the form's own number is nothing that an answer could name.
     let own_number = context.plan.source.has_own_number();
@@ -183,6 +189,44 @@ async fn attempt(
     adopted
 }
 
+/// Makes the intents durable; leaves out, for a later pass, bills whose past went on since it was read. Judged by what was
+/// known before, an effect of another run's call would be told by this one a second time.
+async fn intend(
+    context: &CallContext,
+    mut bills: Vec<Candidate>,
+    (step, call): (Step, CallId),
+    intent: &Intent,
+    end: &mut CallEnd,
+) -> Result<Vec<Candidate>, StoreError> {
+    let tried = |bill: &Candidate| Event::StepTried {
+        run: context.run,
+        fid: bill.fid.clone(),
+        no: bill.no.clone(),
+        step,
+        attempt: bill.past.next_attempt(step),
+        call,
+        rev: bill.rev.clone(),
+        intent: intent.clone(),
+    };
+    // The rest is sent once; where more of them go on meanwhile, all of it waits.
+    for is_last in [false, true] {
+        let unmoved = bills.iter().map(|bill| (context.key(&bill.fid), bill.past.last)).collect();
+        match context.shared.ledger.append_if_unmoved(bills.iter().map(tried).collect(), unmoved).await {
+            Ok(()) => return Ok(bills),
+            Err(AppendError::Moved(records)) => {
+                let went_on = |bill: &Candidate| is_last || records.iter().any(|record| record.fid == bill.fid);
+                let now = context.shared.clock.mono();
+                end.due.extend(bills.extract_if(.., |bill| went_on(bill)).map(|bill| (bill.fid, now)));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        if bills.is_empty() {
+            break;
+        }
+    }
+    Ok(bills)
+}
+
 /// Time between an intent's moment and its request that a restart may not count as the server's.
 const STALL: Duration = Duration::from_secs(5);
 
@@ -206,7 +250,7 @@ async fn outcome(
     bills: &[Candidate],
     reply: &WriteReply,
     (step, last): (Step, bool),
-    id: skydeck_core::domain::ids::CallId,
+    id: CallId,
     sent: Ts,
     end: &mut CallEnd,
 ) -> Vec<Event> {

@@ -1,7 +1,7 @@
 //! The one writer: every fact goes through here, is made durable, applied to the present state, then published.
 //!
 //! Invariant: persist, then publish; after a failed write nothing more is taken until the engine starts anew. A store that
-//! is nearly full still takes the outcomes of calls that were made.
+//! is nearly full still takes the outcomes of calls that were made; one that does not answer is sent the same batch again.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,12 +10,13 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::api::{Notice, Watch};
 use skydeck_core::domain::event::{Event, Fact};
-use skydeck_core::domain::ids::RunId;
+use skydeck_core::domain::ids::{Fid, RecordKey, RunId, Seq};
 use skydeck_core::domain::live::{Live, RunLive};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{PauseWhy, RunRow, RunState};
+use skydeck_core::domain::transition::{Change, transition};
 use skydeck_core::domain::who::Who;
-use skydeck_store::{Store, StoreError};
+use skydeck_store::{AppendError, Appended, Batch, Store, StoreError};
 
 /// Appends that may wait for the writer.
 const QUEUE_BOUND: usize = 256;
@@ -30,11 +31,42 @@ const LAG_LOOK: Duration = Duration::from_millis(100);
 /// Closed runs shown beside the open ones after a start.
 const CLOSED_SHOWN: u32 = 8;
 
+/// First wait before a batch is sent again that the store did not answer for.
+const AGAIN_BASE: Duration = Duration::from_millis(100);
+/// Longest wait before it is sent again.
+const AGAIN_CAP: Duration = Duration::from_secs(5);
+/// How long it is sent again; after that the store counts as failed, and only a new start asks what was stored.
+const AGAIN_FOR: Duration = Duration::from_secs(120);
+
 struct Request {
     events: Vec<Event>,
+    /// See [`Batch::unmoved`].
+    unmoved: Vec<(RecordKey, Seq)>,
     /// May wait for [`COMPANY`].
     patient: bool,
-    done: oneshot::Sender<Result<(), StoreError>>,
+    done: oneshot::Sender<Result<(), AppendError>>,
+}
+
+impl Request {
+    /// Whether a condition of this one is about a bill that the other one tells of: in one batch it would be looked at
+    /// before that is told.
+    fn rests_on(&self, other: &Self) -> bool {
+        !self.unmoved.is_empty() && other.events.iter().any(|event| self.asks_for(event))
+    }
+
+    fn asks_for(&self, event: &Event) -> bool {
+        let asks = |fid: &Fid| self.unmoved.iter().any(|(record, _)| record.fid == *fid);
+        match transition(event) {
+            Change::Found { bills, .. } => bills.iter().any(|bill| asks(&bill.fid)),
+            Change::Bill { fid, .. } => asks(fid),
+            Change::Resolved { key, .. } | Change::Reopened { key, .. } => asks(&key.record.fid),
+            Change::Nothing
+            | Change::Opened(_)
+            | Change::Run { .. }
+            | Change::Gone { .. }
+            | Change::NotUnderstood(_) => false,
+        }
+    }
 }
 
 struct Watcher {
@@ -62,6 +94,10 @@ struct Present {
 pub struct Writer {
     store: Arc<dyn Store>,
     queue: mpsc::Receiver<Request>,
+    /// Taken from the queue, for the next group.
+    next: Option<Request>,
+    /// Some watcher is behind.
+    lag: bool,
     present: Arc<Present>,
     failed: watch::Sender<Option<StoreError>>,
 }
@@ -78,30 +114,52 @@ impl Ledger {
         let (fail, failed) = watch::channel(None);
         let present =
             Arc::new(Present { live: Mutex::new(live), watchers: Mutex::new(Vec::new()), lagging: Notify::new() });
-        let writer = Writer { store: Arc::clone(store), queue: requests, present: Arc::clone(&present), failed: fail };
+        let writer = Writer {
+            store: Arc::clone(store),
+            queue: requests,
+            next: None,
+            lag: false,
+            present: Arc::clone(&present),
+            failed: fail,
+        };
         Ok((Self { queue, present, failed }, writer))
     }
 
     /// Makes events durable, all or none, and publishes them. They are visible in [`Self::live`] on return.
     pub async fn append(&self, events: Vec<Event>) -> Result<(), StoreError> {
-        self.request(events, false).await
+        Ok(self.request(events, Vec::new(), false).await?)
+    }
+
+    /// The same, only where nothing was added to what is known about these records; else [`AppendError::Moved`] names those
+    /// that went on, and nothing is stored.
+    pub async fn append_if_unmoved(
+        &self,
+        events: Vec<Event>,
+        unmoved: Vec<(RecordKey, Seq)>,
+    ) -> Result<(), AppendError> {
+        self.request(events, unmoved, false).await
     }
 
     /// The same for what no call waits for: it is kept a moment, so that it and the next call's intent share a flush.
     pub async fn append_with_the_next(&self, events: Vec<Event>) -> Result<(), StoreError> {
-        self.request(events, true).await
+        Ok(self.request(events, Vec::new(), true).await?)
     }
 
-    async fn request(&self, events: Vec<Event>, patient: bool) -> Result<(), StoreError> {
+    async fn request(
+        &self,
+        events: Vec<Event>,
+        unmoved: Vec<(RecordKey, Seq)>,
+        patient: bool,
+    ) -> Result<(), AppendError> {
         if events.is_empty() {
             return Ok(());
         }
         if let Some(failed) = self.failed().filter(is_final) {
-            return Err(failed);
+            return Err(failed.into());
         }
-        let gone = || StoreError::Write("the writer has ended".to_owned());
+        let gone = || AppendError::Write("the writer has ended".to_owned());
         let (done, answer) = oneshot::channel();
-        self.queue.send(Request { events, patient, done }).await.map_err(|_| gone())?;
+        self.queue.send(Request { events, unmoved, patient, done }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -219,63 +277,68 @@ impl Watcher {
 impl Writer {
     /// Writes until every [`Ledger`] handle is gone.
     pub async fn run(mut self) {
-        let mut behind = false;
-        loop {
-            let first = tokio::select! {
-                biased;
-                first = self.queue.recv() => first,
-                () = self.present.lagging.notified() => {
-                    behind = true;
-                    continue;
-                }
-                () = tokio::time::sleep(LAG_LOOK), if behind => {
-                    behind = self.present.catch_up();
-                    continue;
-                }
-            };
-            let Some(first) = first else { return };
-            let (mut size, mut patient) = (first.events.len(), first.patient);
-            let mut group = vec![first];
-            let company = tokio::time::sleep(COMPANY);
-            tokio::pin!(company);
-            while size < GROUP {
-                let next = match self.queue.try_recv() {
-                    Ok(next) => next,
-                    Err(_) if patient => tokio::select! {
-                        biased;
-                        next = self.queue.recv() => match next {
-                            Some(next) => next,
-                            None => break,
-                        },
-                        () = &mut company => break,
-                    },
-                    Err(_) => break,
-                };
-                size += next.events.len();
-                patient &= next.patient;
-                group.push(next);
-            }
+        while let Some(first) = self.first().await {
+            let group = self.gather(first).await;
             self.write(group).await;
         }
     }
 
+    /// The next request; watchers that fell behind are looked after meanwhile.
+    async fn first(&mut self) -> Option<Request> {
+        if let Some(kept) = self.next.take() {
+            return Some(kept);
+        }
+        loop {
+            tokio::select! {
+                biased;
+                first = self.queue.recv() => return first,
+                () = self.present.lagging.notified() => self.lag = true,
+                () = tokio::time::sleep(LAG_LOOK), if self.lag => self.lag = self.present.catch_up(),
+            }
+        }
+    }
+
+    /// Takes what waits and may stand in one batch.
+    async fn gather(&mut self, first: Request) -> Vec<Request> {
+        let (mut size, mut patient) = (first.events.len(), first.patient);
+        let mut group = vec![first];
+        let company = tokio::time::sleep(COMPANY);
+        tokio::pin!(company);
+        while size < GROUP {
+            let next = match self.queue.try_recv() {
+                Ok(next) => next,
+                Err(_) if patient => tokio::select! {
+                    biased;
+                    next = self.queue.recv() => match next {
+                        Some(next) => next,
+                        None => break,
+                    },
+                    () = &mut company => break,
+                },
+                Err(_) => break,
+            };
+            if group.iter().any(|earlier| next.rests_on(earlier)) {
+                self.next = Some(next);
+                break;
+            }
+            size += next.events.len();
+            patient &= next.patient;
+            group.push(next);
+        }
+        group
+    }
+
     async fn write(&mut self, group: Vec<Request>) {
         if group.len() == 1 {
-            for request in group {
-                let answer = self.append(request.events).await;
-                let _ = request.done.send(answer);
-            }
-            return;
+            return self.write_each(group).await;
         }
-        let all: Vec<Event> = group.iter().flat_map(|r| r.events.iter().cloned()).collect();
-        match self.append(all).await {
-            // One caller's contradiction, or new work that finds no room, must not sink its neighbours: nothing was written,
-            // so each goes alone.
-            Err(StoreError::Contradiction(_) | StoreError::Full(_)) => {
-                for request in group {
-                    let answer = self.append(request.events).await;
-                    let _ = request.done.send(answer);
-                }
+        let all = group.iter().flat_map(|r| r.events.iter().cloned()).collect();
+        let unmoved = group.iter().flat_map(|r| r.unmoved.iter().cloned()).collect();
+        match self.append(Batch::new(all).if_unmoved(unmoved)).await {
+            // One caller's contradiction, a record of one that went on, or new work that finds no room, must not sink its
+            // neighbours: nothing was written, so each goes alone.
+            Err(AppendError::Contradiction(_) | AppendError::Full(_) | AppendError::Moved(_)) => {
+                self.write_each(group).await;
             }
             answer => {
                 for request in group {
@@ -285,34 +348,58 @@ impl Writer {
         }
     }
 
-    async fn append(&mut self, events: Vec<Event>) -> Result<(), StoreError> {
+    async fn write_each(&mut self, group: Vec<Request>) {
+        for request in group {
+            let answer = self.append(Batch::new(request.events).if_unmoved(request.unmoved)).await;
+            let _ = request.done.send(answer);
+        }
+    }
+
+    async fn append(&mut self, batch: Batch) -> Result<(), AppendError> {
         let failed = self.failed.borrow().clone().filter(is_final);
         if let Some(failed) = failed {
-            return Err(failed);
+            return Err(failed.into());
         }
-        match self.store.append(events).await {
+        match self.send(batch).await {
             Ok(appended) => {
                 self.publish(&appended.facts);
                 Ok(())
             }
-            Err(StoreError::Contradiction(what)) => {
+            Err(AppendError::Contradiction(what)) => {
                 tracing::error!(%what, "the store refused a contradiction");
-                Err(StoreError::Contradiction(what))
+                Err(AppendError::Contradiction(what))
             }
+            Err(AppendError::Moved(records)) => Err(AppendError::Moved(records)),
             // Calls in flight end, and are told; then each run says durably that it stopped.
-            Err(StoreError::Full(why)) => {
+            Err(AppendError::Full(why)) => {
                 tracing::error!(%why, "the store is nearly full; nothing more is sent");
-                let full = StoreError::Full(why);
-                self.failed.send_replace(Some(full.clone()));
-                Err(full)
+                self.failed.send_replace(Some(StoreError::Full(why.clone())));
+                Err(AppendError::Full(why))
             }
-            Err(error) => {
+            Err(error @ (AppendError::Write(_) | AppendError::Away(_) | AppendError::Unsure(_))) => {
                 tracing::error!(%error, "the store failed; nothing more is sent");
-                self.failed.send_replace(Some(error.clone()));
+                let failed = StoreError::from(error.clone());
+                self.failed.send_replace(Some(failed.clone()));
                 let at_work =
                     |row: &RunRow| matches!(row.state, RunState::Collecting | RunState::Working | RunState::Settling);
-                self.present.show_failure(&error, at_work);
+                self.present.show_failure(&failed, at_work);
                 Err(error)
+            }
+        }
+    }
+
+    /// Sends a batch, and where the store does not answer for it, the same one again: under its name it is stored once.
+    /// Nothing else is sent meanwhile, so no call leaves.
+    async fn send(&self, batch: Batch) -> Result<Appended, AppendError> {
+        let (since, mut wait) = (tokio::time::Instant::now(), AGAIN_BASE);
+        loop {
+            match self.store.append(batch.clone()).await {
+                Err(error @ (AppendError::Away(_) | AppendError::Unsure(_))) if since.elapsed() < AGAIN_FOR => {
+                    tracing::warn!(%error, ?wait, "the store is asked again");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(AGAIN_CAP);
+                }
+                answer => return answer,
             }
         }
     }

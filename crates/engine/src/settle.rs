@@ -16,6 +16,7 @@ use super::decide::{Case, Judgement, Moment, OpenCall, judge};
 use super::fault;
 use super::reading::{self, READ_BATCH};
 use super::runner::{Known, Runner};
+use super::work::Told;
 use skydeck_core::domain::operation::Seen;
 
 /// Read-backs of one bill that may fail before it is left unknown for this run.
@@ -114,24 +115,29 @@ impl Runner {
             Err(fault) => return self.unreadable(bills, &fault, patience).await,
         };
         fault::point("after_settle_read");
-        let (mut held, mut told) = (Vec::new(), Vec::new());
+        let (mut held, mut ours) = (Vec::new(), Vec::new());
         for known in bills {
-            if let Some(claim) = self.hold(known.row.fid(), known.past.last)? {
+            if let Some(claim) = self.hold(known.row.fid()) {
                 held.push(claim);
-                told.push(known);
+                ours.push(known);
             }
         }
-        for group in told.chunks(super::runner::SETTLE_GROUP) {
-            let events = group.iter().flat_map(|known| self.settle_events(known, seen.get(known.row.fid())));
-            let events: Vec<Event> = events.collect();
-            self.append(events).await?;
+        let mut moved = Vec::new();
+        for group in ours.chunks(super::runner::SETTLE_GROUP) {
+            let told = group.iter().map(|known| Told {
+                fid: known.row.fid().clone(),
+                last: known.past.last,
+                events: self.settle_events(known, seen.get(known.row.fid())),
+            });
+            let told = told.collect();
+            moved.extend(self.tell(told).await?);
             fault::point("after_settle");
         }
-        for known in told {
+        for known in ours.iter().filter(|known| !moved.contains(known.row.fid())) {
             let fid = known.row.fid();
             self.mind.settles.remove(fid);
             self.mind.due.remove(fid);
-            if self.stays_contradicted(&known) {
+            if self.stays_contradicted(known) {
                 // Where it is not out of unknown by now, another read shows the same.
                 self.mind.tries.insert(fid.clone(), TRIES);
             } else {

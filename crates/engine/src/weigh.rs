@@ -17,6 +17,7 @@ use super::decide::{Case, Judgement, Moment, QUARANTINE, judge};
 use super::past::Past;
 use super::reading::{self, READ_BATCH, READ_TRIES, ReadFault};
 use super::runner::{Known, Runner, SETTLE_GROUP};
+use super::work::Told;
 
 /// What to do with a bill after a look.
 enum Next {
@@ -102,7 +103,7 @@ impl Runner {
         let mut candidates = VecDeque::new();
         // Held until what is told of them is stored.
         let mut held = Vec::new();
-        let mut events = Vec::new();
+        let mut told = Vec::new();
         for known in left {
             let now = seen.get(known.row.fid());
             if let Some(success) = now.and_then(|now| self.step_in_doubt(&known, now)) {
@@ -127,11 +128,12 @@ impl Runner {
             };
             match next {
                 Next::Settle(outcome) => {
-                    let Some(claim) = self.hold(row.fid(), past.last)? else { continue };
+                    let Some(claim) = self.hold(row.fid()) else { continue };
                     held.push(claim);
-                    events.push(Event::bill_read(self.head.id, row.fid().clone(), now));
-                    events.push(self.settled(&row, outcome));
+                    let read = Event::bill_read(self.head.id, row.fid().clone(), now);
+                    let events = [read, self.settled(&row, outcome)];
                     self.mind.due.remove(row.fid());
+                    told.push(Told { fid: row.fid().clone(), last: past.last, events });
                 }
                 // Nothing was seen of it: its turn comes again.
                 Next::Wait => {}
@@ -145,7 +147,10 @@ impl Runner {
                 }),
             }
         }
-        self.append_in_groups(events).await?;
+        while !told.is_empty() {
+            let rest = told.split_off(told.len().min(SETTLE_GROUP));
+            self.tell(std::mem::replace(&mut told, rest)).await?;
+        }
         drop(held);
         Ok(candidates)
     }

@@ -13,6 +13,7 @@ use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::{Fid, Seq};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, PauseWhy};
+use skydeck_store::AppendError;
 
 use super::ahead::{Ahead, Seen};
 use super::call::{CallContext, CallEnd, Candidate, call};
@@ -40,6 +41,14 @@ const AHEAD: usize = 4;
 const CANARY_REFUSED: u32 = 2;
 
 type Calls = JoinSet<CallEnd>;
+
+/// What is told of a bill.
+pub(super) struct Told {
+    pub fid: Fid,
+    /// Place of the newest fact that it was judged by.
+    pub last: Seq,
+    pub events: [Event; 2],
+}
 
 impl Runner {
     /// Passes over the waiting bills until none is left.
@@ -170,7 +179,7 @@ impl Runner {
                 continue;
             }
             let group = self.take_group(&mut queue);
-            let (bills, claims) = self.claim(group)?;
+            let (bills, claims) = self.claim(group);
             if bills.is_empty() {
                 turn.unused();
                 continue;
@@ -183,6 +192,7 @@ impl Runner {
                 shared: Arc::clone(&self.shared),
                 env: Arc::clone(&self.env),
                 run: self.head.id,
+                form: self.head.form.clone(),
                 plan: Arc::clone(&self.plan),
                 op: Arc::clone(&self.op),
                 flags: self.flags.clone(),
@@ -248,33 +258,41 @@ impl Runner {
         group
     }
 
-    /// Takes bills into this run's hands; leaves out those another run has, or whose past went on since it was read.
-    fn claim(&mut self, group: Vec<Candidate>) -> Result<(Vec<Candidate>, Vec<Claim>), Stop> {
-        let (mut bills, mut claims) = (Vec::new(), Vec::new());
-        for bill in group {
-            if let Some(claim) = self.hold(&bill.fid, bill.past.last)? {
-                bills.push(bill);
-                claims.push(claim);
-            }
-        }
-        Ok((bills, claims))
+    /// Takes bills into this run's hands; leaves out those another run has.
+    fn claim(&mut self, group: Vec<Candidate>) -> (Vec<Candidate>, Vec<Claim>) {
+        group.into_iter().filter_map(|bill| self.hold(&bill.fid).map(|claim| (bill, claim))).unzip()
     }
 
-    /// Takes one bill into this run's hands, as long as what is known of it is all there is. Where another run has it, or
-    /// called or settled it meanwhile, it is put off and read anew in a later pass: judged by what was known before, an
-    /// effect of that run's call would be told by this one a second time.
-    pub(super) fn hold(&mut self, fid: &Fid, last: Seq) -> Result<Option<Claim>, Stop> {
-        let now = self.shared.clock.mono();
-        let Some(claim) = self.env.claim(&self.head.form, fid) else {
-            self.mind.due.insert(fid.clone(), now + ELSEWHERE);
-            return Ok(None);
-        };
-        // Asked here and not on another thread: two look-ups in the index, and the change of threads costs more.
-        if self.shared.store.newest_of(&self.key(fid))? == last {
-            return Ok(Some(claim));
+    /// Takes one bill into this run's hands; where another run has it, it is put off and read anew in a later pass.
+    pub(super) fn hold(&mut self, fid: &Fid) -> Option<Claim> {
+        let claim = self.env.claim(&self.head.form, fid);
+        if claim.is_none() {
+            self.mind.due.insert(fid.clone(), self.shared.clock.mono() + ELSEWHERE);
         }
-        self.mind.due.insert(fid.clone(), now);
-        Ok(None)
+        claim
+    }
+
+    /// Tells what became of bills that are in this run's hands, as long as what is known of each is all there is. Gives the
+    /// others, of which nothing is told: they are put off and read anew in a later pass. Judged by what was known before, an
+    /// effect of another run's call would be told by this one a second time.
+    pub(super) async fn tell(&mut self, mut bills: Vec<Told>) -> Result<Vec<Fid>, Stop> {
+        let mut moved = Vec::new();
+        // The rest is sent once; where more of them went on meanwhile, all of it waits.
+        for is_last in [false, true] {
+            let unmoved = bills.iter().map(|told| (self.key(&told.fid), told.last)).collect();
+            let events = bills.iter().flat_map(|told| told.events.iter().cloned()).collect();
+            match self.shared.ledger.append_if_unmoved(events, unmoved).await {
+                Ok(()) => break,
+                Err(AppendError::Moved(records)) => {
+                    let went_on = |told: &Told| is_last || records.iter().any(|record| record.fid == told.fid);
+                    moved.extend(bills.extract_if(.., |told| went_on(told)).map(|told| told.fid));
+                }
+                Err(error) => return Err(Stop::Store(error.into())),
+            }
+        }
+        let now = self.shared.clock.mono();
+        self.mind.due.extend(moved.iter().map(|fid| (fid.clone(), now)));
+        Ok(moved)
     }
 
     async fn rows_of(&self, fids: impl Iterator<Item = Fid>) -> Result<Vec<BillRow>, Stop> {
@@ -320,6 +338,9 @@ impl Runner {
         self.mind.unconfirmed.add(end.succeeded);
         if let Some(error) = end.store {
             return Err(Stop::Store(error));
+        }
+        if end.unmade {
+            return Ok(());
         }
         let clean = end.unknown.is_empty() && end.refused.is_empty() && end.singly.is_empty() && end.unsent.is_none();
         self.mind.clean = match (clean, end.fids.len()) {

@@ -606,7 +606,7 @@ mod tests {
     fn beside(dir: &Path, witnesses: &[LogWitness]) -> FileLog {
         let store = store();
         for witness in witnesses {
-            store.append_now(vec![Event::LogWitnessed(Box::new(witness.clone()))]).unwrap();
+            store.append_now(&vec![Event::LogWitnessed(Box::new(witness.clone()))].into()).unwrap();
         }
         FileLog::open(dir, Arc::new(Still), &store).unwrap()
     }

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod actions;
 pub mod backup;
+pub mod batch;
 pub mod codec;
 pub mod doctor;
 pub mod fault;
@@ -18,6 +19,7 @@ pub mod prune;
 
 use async_trait::async_trait;
 
+pub use batch::{AppendError, Batch, BatchId, Hold};
 use skydeck_core::domain::action_log::LogWitness;
 use skydeck_core::domain::bill::{Found, Slot};
 use skydeck_core::domain::cause::Cause;
@@ -177,8 +179,9 @@ pub struct LedgerEntry {
 /// The store. Reads are quick and may be called from a blocking thread; only `append` waits for the disk.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Stamps and stores the events together. Durable when it returns. Group commit: concurrent callers share a flush.
-    async fn append(&self, events: Vec<Event>) -> Result<Appended, StoreError>;
+    /// Stamps and stores a batch's events together, if its conditions hold. Durable when it returns. Group commit: concurrent
+    /// callers share a flush.
+    async fn append(&self, batch: Batch) -> Result<Appended, AppendError>;
 
     /// Last durable place.
     fn last_seq(&self) -> Seq;
@@ -267,14 +270,16 @@ pub trait Store: Send + Sync {
 /// Bytes of a body kept with a fact; the rest is known by its length and hash.
 pub const BODY_LIMIT: usize = 1024 * 1024;
 
-/// Cuts the bodies of an answer to what is kept.
-pub(crate) fn limit_evidence(event: &mut Event) {
-    if let Event::StepAnswered { evidence: Some(evidence), .. } = event {
+/// An event with the bodies of its answer cut to what is kept.
+pub(crate) fn limited(event: &Event) -> Event {
+    let mut event = event.clone();
+    if let Event::StepAnswered { evidence: Some(evidence), .. } = &mut event {
         limit_body(&mut evidence.request);
         if let Some(body) = &mut evidence.response {
             limit_body(body);
         }
     }
+    event
 }
 
 fn limit_body(body: &mut Body) {

@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
 
+use super::batch::Stored;
 use super::index::Index;
 use super::index::fold::fold;
 use super::index::kv::{Kv, MemKv};
 use super::index::scratch::Scratch;
-use super::{Appended, Store, StoreError, limit_evidence, trim_to_bill};
-use skydeck_core::domain::event::{Event, Fact};
+use super::index::unmoved::unmoved;
+use super::{AppendError, Appended, Batch, Store, StoreError, limited, trim_to_bill};
+use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::ids::{Seq, WorkKey};
 use skydeck_core::domain::time::Clock;
 
@@ -20,13 +22,20 @@ pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     facts: RwLock<Vec<Fact>>,
     pub(super) index: Index<MemKv>,
+    stored: Mutex<Stored>,
     refusing: Mutex<Option<String>>,
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, facts: RwLock::default(), index: Index::new(MemKv::default()), refusing: Mutex::new(None) }
+        Self {
+            clock,
+            facts: RwLock::default(),
+            index: Index::new(MemKv::default()),
+            stored: Mutex::default(),
+            refusing: Mutex::new(None),
+        }
     }
 
     /// Refuses every append from now on, as a store does whose disk failed; `None` takes them again.
@@ -35,17 +44,21 @@ impl MemoryStore {
     }
 
     /// Appends, without the pretence of waiting.
-    pub fn append_now(&self, mut events: Vec<Event>) -> Result<Appended, StoreError> {
+    pub fn append_now(&self, batch: &Batch) -> Result<Appended, AppendError> {
         let refusing = self.refusing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(why) = refusing.as_ref() {
-            return Err(StoreError::Write(why.clone()));
+            return Err(AppendError::Write(why.clone()));
         }
+        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         let mut facts = self.facts.write().unwrap_or_else(PoisonError::into_inner);
-        let at = self.clock.now();
-        let first = facts.len() as u64 + 1;
-        events.iter_mut().for_each(limit_evidence);
-        let new: Arc<[Fact]> = (first..).zip(events).map(|(seq, event)| Fact { seq: Seq(seq), at, event }).collect();
+        if let Some((before, n)) = stored.find(batch.id) {
+            return Ok(Appended { facts: after(&facts, before, n).into() });
+        }
+        let (before, at) = (facts.len() as u64, self.clock.now());
+        let stamp = |(seq, event)| Fact { seq: Seq(seq), at, event: limited(event) };
+        let new: Arc<[Fact]> = (before + 1..).zip(batch.events.iter()).map(stamp).collect();
         let mut scratch = Scratch::new(&self.index.kv);
+        unmoved(&scratch, &batch.unmoved)?;
         for fact in new.iter() {
             fold(fact, &mut scratch)?;
         }
@@ -56,14 +69,19 @@ impl MemoryStore {
             self.index.kv.apply(batch)?;
         }
         facts.extend(new.iter().cloned());
+        stored.note(batch.id, Seq(before), new.len());
         Ok(Appended { facts: new })
     }
 }
 
+fn after(facts: &[Fact], after: Seq, limit: usize) -> Vec<Fact> {
+    facts.iter().skip(usize::try_from(after.0).unwrap_or(usize::MAX)).take(limit).cloned().collect()
+}
+
 #[async_trait]
 impl Store for MemoryStore {
-    async fn append(&self, events: Vec<Event>) -> Result<Appended, StoreError> {
-        self.append_now(events)
+    async fn append(&self, batch: Batch) -> Result<Appended, AppendError> {
+        self.append_now(&batch)
     }
 
     fn last_seq(&self) -> Seq {
@@ -71,8 +89,7 @@ impl Store for MemoryStore {
     }
 
     fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError> {
-        let facts = self.facts.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(facts.iter().skip(usize::try_from(after.0).unwrap_or(usize::MAX)).take(limit).cloned().collect())
+        Ok(self::after(&self.facts.read().unwrap_or_else(PoisonError::into_inner), after, limit))
     }
 
     fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {

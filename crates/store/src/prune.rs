@@ -181,7 +181,7 @@ async fn build(
         return Err(StoreError::Unverified { dir: order.data.display().to_string(), damage });
     }
     if let Some(adopted) = log.adopted.clone() {
-        new.append(vec![Event::LogWitnessed(Box::new(adopted))]).await?;
+        new.append(vec![Event::LogWitnessed(Box::new(adopted))].into()).await?;
         pruned.facts.1 += 1;
     }
     let line = log.write(deed.clone()).await?;
@@ -197,10 +197,10 @@ async fn build(
         line: Some(line),
         why: None,
     };
-    new.append(vec![Event::ActionTaken(Box::new(entry))]).await?;
+    new.append(vec![Event::ActionTaken(Box::new(entry))].into()).await?;
     pruned.facts.1 += 1;
     if let Some(witness) = log.close(&new)? {
-        new.append(vec![Event::LogWitnessed(Box::new(witness))]).await?;
+        new.append(vec![Event::LogWitnessed(Box::new(witness))].into()).await?;
         pruned.facts.1 += 1;
     }
     new.close()?;

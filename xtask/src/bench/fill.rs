@@ -19,7 +19,7 @@ use skydeck::domain::step::{Blob, Body, Evidence, Step, Verdict};
 use skydeck::domain::time::{ErpDate, Ts};
 use skydeck::domain::who::Who;
 use skydeck::exit::Stop;
-use skydeck::store::{Store, StoreError};
+use skydeck::store::{AppendError, Store};
 
 /// Bills of a run.
 pub const RUN: u64 = 10_000;
@@ -66,7 +66,7 @@ pub async fn fill(store: &Arc<dyn Store>, from: u64, bills: u64, tick: impl Fn(u
             let ended = join_all(part.iter().map(|fid| bill(store, n, *fid))).await;
             ended.into_iter().collect::<Result<Vec<()>, _>>().map_err(stop)?;
         }
-        store.append(vec![Event::RunClosed { run: run_id(n), end: RunEnd::Completed }]).await.map_err(stop)?;
+        store.append(vec![Event::RunClosed { run: run_id(n), end: RunEnd::Completed }].into()).await.map_err(stop)?;
         done += count;
         if done * 10 >= bills {
             first.get_or_insert(since.elapsed());
@@ -89,15 +89,15 @@ pub async fn begin_and_leave(store: &Arc<dyn Store>, n: u64, bills: u64) -> Resu
         bill(store, n, fid).await.map_err(stop)?;
     }
     let mut rng = Rng::with_seed(n);
-    store.append(vec![tried(n, start + bills / 2, &mut rng)]).await.map(|_| ()).map_err(stop)
+    store.append(vec![tried(n, start + bills / 2, &mut rng)].into()).await.map(|_| ()).map_err(stop)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "stands in map_err")]
-fn stop(error: StoreError) -> Stop {
+fn stop(error: AppendError) -> Stop {
     Stop::usage(error.to_string())
 }
 
-async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Result<(), StoreError> {
+async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Result<(), AppendError> {
     let who = Who::of_person(1000, "operator", None);
     let columns = [
         "FBillNo",
@@ -130,12 +130,12 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         range: None,
         headless: false,
     };
-    store.append(vec![Event::RunOpened(Box::new(head))]).await?;
+    store.append(vec![Event::RunOpened(Box::new(head))].into()).await?;
     let mut rng = Rng::with_seed(n);
     let all: Vec<u64> = fids.collect();
     for part in all.chunks(100) {
         let bills = part.iter().map(|fid| found(*fid, &mut rng)).collect();
-        store.append(vec![Event::BillsFound { run: run_id(n), bills }]).await?;
+        store.append(vec![Event::BillsFound { run: run_id(n), bills }].into()).await?;
     }
     let hash = SetHash::new("ab".repeat(32));
     let collected = Collected {
@@ -154,7 +154,7 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         clock: None,
     };
     let approved = Event::RunApproved { run: run_id(n), by: who, hash, flags: Vec::new(), reason: None, boot: None };
-    store.append(vec![Event::RunCollected { run: run_id(n), collected }, approved]).await.map(|_| ())
+    store.append(vec![Event::RunCollected { run: run_id(n), collected }, approved].into()).await.map(|_| ())
 }
 
 fn date(rng: &mut Rng, time: bool) -> String {
@@ -213,7 +213,7 @@ fn tried(n: u64, fid: u64, rng: &mut Rng) -> Event {
     }
 }
 
-async fn bill(store: &Arc<dyn Store>, n: u64, fid: u64) -> Result<(), StoreError> {
+async fn bill(store: &Arc<dyn Store>, n: u64, fid: u64) -> Result<(), AppendError> {
     // Spread: seeds in a row give draws so alike that whole runs came out without a refusal.
     let mut rng = Rng::with_seed(fid.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let run = run_id(n);
@@ -227,12 +227,12 @@ async fn bill(store: &Arc<dyn Store>, n: u64, fid: u64) -> Result<(), StoreError
     if let Some(outcome) = uncalled {
         let read =
             Event::BillRead { run, fid: Fid::from(fid), rev: Some(rev(&mut rng)), approver: None, fields: Vec::new() };
-        return store.append(vec![read, settled(outcome)]).await.map(|_| ());
+        return store.append(vec![read, settled(outcome)].into()).await.map(|_| ());
     }
     let intent = tried(n, fid, &mut rng);
     let Event::StepTried { call, .. } = &intent else { return Ok(()) };
     let call = *call;
-    store.append(vec![intent]).await?;
+    store.append(vec![intent].into()).await?;
     let refused = rng.u8(0..100) == 0;
     let (cause, words) = *rng.choice(&MESSAGES).unwrap_or(&("other", ""));
     let message = words.replace("{}", &rng.u32(0..100_000).to_string());
@@ -254,7 +254,7 @@ async fn bill(store: &Arc<dyn Store>, n: u64, fid: u64) -> Result<(), StoreError
         evidence: Some(Box::new(evidence(fid, refused.then_some(message.as_str())))),
         made: None,
     };
-    store.append(vec![answered, settled(outcome)]).await.map(|_| ())
+    store.append(vec![answered, settled(outcome)].into()).await.map(|_| ())
 }
 
 fn evidence(fid: u64, refused: Option<&str>) -> Evidence {

@@ -19,6 +19,7 @@ pub mod row;
 mod runs;
 pub mod scratch;
 mod sieve;
+pub mod unmoved;
 
 use std::collections::HashMap;
 use std::ops::Bound;

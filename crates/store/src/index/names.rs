@@ -8,7 +8,7 @@ use super::key::{self, Dict, DictNo, Key};
 use super::kv::Kv;
 use super::scratch::Scratch;
 use crate::StoreError;
-use skydeck_core::domain::ids::{OpId, WorkKey};
+use skydeck_core::domain::ids::{OpId, RecordKey, WorkKey};
 
 pub(super) fn next<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, what: &[u8]) -> Result<u32, StoreError> {
     let at = Key::new(key::META).raw(what).done();
@@ -55,4 +55,13 @@ pub fn family_text(env: &str, form: &str, op: &OpId) -> String {
 pub(super) fn family_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, key: &WorkKey) -> Result<Option<DictNo>, StoreError> {
     let at = dict_key(Dict::Family, &family_text(&key.record.env.0, &key.record.form.0, &key.op));
     Ok(s.raw(&at)?.and_then(|b| key::u16_at(&b, 0)))
+}
+
+/// The operation of a family, where it is one of a record's form.
+pub(super) fn operation_of(family: &str, record: &RecordKey) -> Option<OpId> {
+    let plain = family_text(&record.env.0, &record.form.0, &OpId::default());
+    match family.strip_prefix(&plain)? {
+        "" => Some(OpId::default()),
+        rest => rest.strip_prefix('\u{0}').map(OpId::new),
+    }
 }

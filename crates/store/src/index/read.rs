@@ -7,7 +7,7 @@ use super::entries::{bill_key, cured_key, dict_key, known_key, live_key, number_
 use super::fold::{ACCEPTED, LATER, WITNESS};
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
 use super::kv::{Kv, Walk};
-use super::names::{OPERATIONS, family_text};
+use super::names::{OPERATIONS, family_text, operation_of};
 use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec, RunRec, places, run_row};
 use super::runs::StoppedRec;
 use crate::{LedgerEntry, StoreError, codec};
@@ -319,13 +319,8 @@ impl<K: Kv> Index<K> {
         if !self.knows_operations()? {
             return Ok(vec![OpId::default()]);
         }
-        let plain = family_text(&record.env.0, &record.form.0, &OpId::default());
         let families = self.dict_all(Dict::Family)?.into_iter();
-        let of = |text: String| match text.strip_prefix(&plain)? {
-            "" => Some(OpId::default()),
-            rest => rest.strip_prefix('\u{0}').map(OpId::new),
-        };
-        Ok(families.filter_map(|(text, _)| of(text)).collect())
+        Ok(families.filter_map(|(text, _)| operation_of(&text, record)).collect())
     }
 
     /// Place of the newest fact about a record, whatever was done to it.

@@ -26,11 +26,12 @@ use self::place::{Place, VERSION};
 pub use self::raise::{Outlook, Raise};
 pub use self::sledkv::{OpenFault, SledKv};
 use self::writer::{Job, Jobs, Mode, Shared, Writer};
+use super::batch::Stored;
 use super::index::Index;
 use super::journal::Torn;
 use super::journal::tail::ROTATE;
-use super::{Appended, Store, StoreError, trim_to_bill};
-use skydeck_core::domain::event::{Event, Fact};
+use super::{AppendError, Appended, Batch, Store, StoreError, trim_to_bill};
+use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::ids::{RecordKey, Seq, WorkKey};
 use skydeck_core::domain::time::Clock;
 
@@ -198,6 +199,7 @@ impl LocalStore {
             unlooked: u64::MAX / 2,
             dirty: true,
             sealer: None,
+            stored: Stored::default(),
         };
         let spawned = std::thread::Builder::new().name("skydeck-store".to_owned()).spawn(move || writer.run(&queue));
         let thread = spawned.map_err(|e| place.refused("the writer cannot start", &e))?;
@@ -263,8 +265,8 @@ impl Drop for LocalStore {
 
 #[async_trait]
 impl Store for LocalStore {
-    async fn append(&self, events: Vec<Event>) -> Result<Appended, StoreError> {
-        let closed = || StoreError::Write("it is closed".to_owned());
+    async fn append(&self, batch: Batch) -> Result<Appended, AppendError> {
+        let closed = || AppendError::Write("it is closed".to_owned());
         let Ok(_permit) = self.permits.acquire().await else { return Err(closed()) };
         let (reply, answer) = oneshot::channel();
         {
@@ -272,12 +274,12 @@ impl Store for LocalStore {
             let Some(jobs) = jobs.as_ref() else { return Err(closed()) };
             self.shared.announced.fetch_add(1, Ordering::AcqRel);
             // Never full: there are as many permits as places.
-            if jobs.try_send(Job::Append(events, reply)).is_err() {
+            if jobs.try_send(Job::Append(batch, reply)).is_err() {
                 self.shared.announced.fetch_sub(1, Ordering::AcqRel);
                 return Err(closed());
             }
         }
-        answer.await.unwrap_or_else(|_| Err(StoreError::Write("the writer ended; reopen the store".to_owned())))
+        answer.await.unwrap_or_else(|_| Err(AppendError::Write("the writer ended; reopen the store".to_owned())))
     }
 
     fn last_seq(&self) -> Seq {

@@ -15,13 +15,15 @@ use tokio::sync::oneshot;
 use super::disk::{Disk, Op};
 use super::place::Place;
 use super::sledkv::SledKv;
+use crate::batch::Stored;
 use crate::index::Index;
 use crate::index::fold::fold;
 use crate::index::kv::Kv;
 use crate::index::scratch::Scratch;
+use crate::index::unmoved::unmoved;
 use crate::journal::tail::{Pending, Tail};
 use crate::journal::{Journal, sealed};
-use crate::{Appended, StoreError, limit_evidence};
+use crate::{AppendError, Appended, Batch, StoreError, limited};
 use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::Seq;
 use skydeck_core::domain::time::Clock;
@@ -45,7 +47,7 @@ const FILE_LIMIT: &str = ": a limit on the size of files (`ulimit -f`) is in the
 /// What the thread is asked.
 pub enum Job {
     /// Store these.
-    Append(Vec<Event>, oneshot::Sender<Result<Appended, StoreError>>),
+    Append(Batch, oneshot::Sender<Result<Appended, AppendError>>),
     /// Make everything durable and end.
     Close,
 }
@@ -76,12 +78,12 @@ pub struct Shared {
 }
 
 impl Shared {
-    fn stop(&self, why: String) -> StoreError {
+    fn stop(&self, why: String) -> AppendError {
         let mut mode = self.mode.write().unwrap_or_else(PoisonError::into_inner);
         if !matches!(*mode, Mode::Stopped(_)) {
             *mode = Mode::Stopped(why.clone());
         }
-        StoreError::Write(why)
+        AppendError::Write(why)
     }
 
     /// What may be written now.
@@ -91,8 +93,8 @@ impl Shared {
 }
 
 struct Waiting {
-    events: Vec<Event>,
-    reply: oneshot::Sender<Result<Appended, StoreError>>,
+    batch: Batch,
+    reply: oneshot::Sender<Result<Appended, AppendError>>,
 }
 
 /// The thread's own things.
@@ -106,6 +108,7 @@ pub struct Writer {
     pub(super) unlooked: u64,
     pub(super) dirty: bool,
     pub(super) sealer: Option<JoinHandle<()>>,
+    pub(super) stored: Stored,
 }
 
 impl Writer {
@@ -130,8 +133,8 @@ impl Writer {
             };
             match job {
                 Job::Close => break,
-                Job::Append(events, reply) => {
-                    let (group, close) = self.gather(events, reply, jobs);
+                Job::Append(batch, reply) => {
+                    let (group, close) = self.gather(Waiting { batch, reply }, jobs);
                     self.store(group);
                     if close {
                         break;
@@ -142,15 +145,10 @@ impl Writer {
         self.end();
     }
 
-    fn gather(
-        &self,
-        events: Vec<Event>,
-        reply: oneshot::Sender<Result<Appended, StoreError>>,
-        jobs: &Receiver<Job>,
-    ) -> (Vec<Waiting>, bool) {
+    fn gather(&self, first: Waiting, jobs: &Receiver<Job>) -> (Vec<Waiting>, bool) {
         self.shared.announced.fetch_sub(1, Ordering::AcqRel);
-        let mut records = weight(&events);
-        let mut group = vec![Waiting { events, reply }];
+        let mut records = weight(&first.batch.events);
+        let mut group = vec![first];
         let since = self.clock.mono();
         while records < GROUP {
             let job = match jobs.try_recv() {
@@ -171,20 +169,17 @@ impl Writer {
             };
             match job {
                 Job::Close => return (group, true),
-                Job::Append(events, reply) => {
+                Job::Append(batch, reply) => {
                     self.shared.announced.fetch_sub(1, Ordering::AcqRel);
-                    records += weight(&events);
-                    group.push(Waiting { events, reply });
+                    records += weight(&batch.events);
+                    group.push(Waiting { batch, reply });
                 }
             }
         }
         (group, false)
     }
 
-    fn store(&mut self, mut group: Vec<Waiting>) {
-        for waiting in &mut group {
-            waiting.events.iter_mut().for_each(limit_evidence);
-        }
+    fn store(&mut self, group: Vec<Waiting>) {
         // Twice at most: the second time with new work refused and the ballast's space to write in.
         for second in [false, true] {
             match self.try_store(&group) {
@@ -220,18 +215,27 @@ impl Writer {
     }
 
     /// Tries the whole group; `Err` when the journal could not be written, and then nothing was.
-    fn try_store(&mut self, group: &[Waiting]) -> std::io::Result<Vec<Result<Appended, StoreError>>> {
+    fn try_store(&mut self, group: &[Waiting]) -> std::io::Result<Vec<Result<Appended, AppendError>>> {
         let mode = self.shared.mode();
         let at = self.clock.now();
         let mut scratch = Scratch::new(&self.shared.index.kv);
         let mut pending = Pending::default();
         let mut next = self.tail.next().0;
         let mut answers = Vec::with_capacity(group.len());
+        // Batches that are new, with their first place, to be remembered once they are durable.
+        let mut new = Vec::with_capacity(group.len());
         for waiting in group {
-            let answer = admit(&mode, &waiting.events).and_then(|()| {
+            let batch = &waiting.batch;
+            if let Some((before, facts)) = self.stored.find(batch.id) {
+                let facts = self.shared.journal.after(before, facts).map_err(AppendError::from);
+                answers.push(facts.map(|facts| Appended { facts: facts.into() }));
+                continue;
+            }
+            let answer = admit(&mode, &batch.events).and_then(|()| {
+                unmoved(&scratch, &batch.unmoved)?;
                 let facts: Arc<[Fact]> = (next..)
-                    .zip(&waiting.events)
-                    .map(|(seq, event)| Fact { seq: Seq(seq), at, event: event.clone() })
+                    .zip(batch.events.iter())
+                    .map(|(seq, event)| Fact { seq: Seq(seq), at, event: limited(event) })
                     .collect();
                 for fact in facts.iter() {
                     fold(fact, &mut scratch)?;
@@ -241,6 +245,7 @@ impl Writer {
             });
             match &answer {
                 Ok(appended) => {
+                    new.push((batch.id, Seq(next - 1), appended.facts.len()));
                     if let Some(last) = appended.facts.last() {
                         scratch.accept(last.seq);
                         next = last.seq.0 + 1;
@@ -270,6 +275,9 @@ impl Writer {
             }
         }
         self.shared.journal.publish(Seq(self.tail.next().0 - 1));
+        for (id, before, facts) in new {
+            self.stored.note(id, before, facts);
+        }
         Ok(answers)
     }
 
@@ -360,10 +368,10 @@ pub(super) fn is_full(e: &std::io::Error) -> bool {
 }
 
 /// Whether an append may be written now.
-fn admit(mode: &Mode, events: &[Event]) -> Result<(), StoreError> {
+fn admit(mode: &Mode, events: &[Event]) -> Result<(), AppendError> {
     match mode {
-        Mode::Stopped(why) => Err(StoreError::Write(why.clone())),
-        Mode::Draining(why) if events.iter().any(begins_work) => Err(StoreError::Full(why.clone())),
+        Mode::Stopped(why) => Err(AppendError::Write(why.clone())),
+        Mode::Draining(why) if events.iter().any(begins_work) => Err(AppendError::Full(why.clone())),
         Mode::Open | Mode::Draining(_) => Ok(()),
     }
 }
