@@ -5,6 +5,7 @@
 mod engine_support;
 
 use engine_support::*;
+use skydeck::domain::bill::Outcome;
 use skydeck::domain::command::{Command, Receipt, Refusal, StartParams};
 use skydeck::domain::event::Event;
 use skydeck::domain::ids::{OpId, PlanId, PlanRev, RunId};
@@ -233,4 +234,61 @@ async fn after_a_crash_a_run_is_settled_by_what_it_did_and_not_by_what_its_plan_
     assert_eq!(row.tally.audited, 1, "{:?}", row.tally);
     assert_eq!(bench.word(run, 1), "audited:verified");
     assert_eq!(bench.world.posts_of(1), 1);
+}
+
+/// The entry stays the one of the refusal: no call of ours is open, whatever a run told that did not get to the bill.
+#[tokio::test(start_paused = true)]
+async fn what_somebody_closed_after_our_call_was_refused_is_not_ours_though_a_stopped_run_came_between() {
+    for did_it in [true, false] {
+        let mut bench = closing().await;
+        bench.world.submitted(1..=3);
+        bench.world.with(|s| s.trouble.extend([const { Trouble::Refused(11, "单据正在被引用") }; 3]));
+        bench.whole_run().await;
+        let run = bench.accepted(retry(Revision::Newest)).await.unwrap();
+        bench.awaiting(run).await;
+        bench.world.with(|s| s.trouble.extend([const { Trouble::Slow(std::time::Duration::from_secs(30)) }; 3]));
+        let approve = bench.approval(run);
+        bench.accepted(approve).await;
+        bench.accepted(Command::Cancel { run }).await;
+        let row = bench.closed(run).await;
+        let left: Vec<u64> = (1..=3).filter(|n| bench.word(run, *n).ends_with("not_reached")).collect();
+        assert!(!left.is_empty(), "{:?}", row.tally);
+        let words: Vec<String> = left.iter().map(|n| bench.word(run, *n)).collect();
+        if did_it {
+            left.iter().for_each(|n| bench.world.change(*n, |doc| doc.status = "C".to_owned().into()));
+        }
+        let looked = bench.accepted(verify()).await.unwrap();
+        bench.closed(looked).await;
+        for n in left {
+            let word = if did_it { "already_audited" } else { "failed:validation" };
+            assert_eq!(bench.word(looked, n), word, "{words:?}");
+        }
+        bench.check();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_a_person_resolved_and_put_back_is_verified_as_the_refusal_it_is() {
+    let mut bench = closing().await;
+    bench.world.submitted(1..=2);
+    bench.world.with(|s| s.trouble.extend([const { Trouble::Refused(11, "单据正在被引用") }; 2]));
+    bench.whole_run().await;
+    bench.accepted(Command::Resolve { selection: Bench::all_matching(), reason: "by hand".into() }).await;
+    let keys = bench.facts().into_iter().filter_map(|fact| match fact.event {
+        Event::LedgerResolved { key, .. } => Some(key),
+        _ => None,
+    });
+    bench.accepted(Command::Reopen { keys: keys.collect(), reason: "another one".into() }).await;
+    bench.world.change(2, |doc| doc.status = "C".to_owned().into());
+    let looked = bench.accepted(verify()).await.unwrap();
+    let row = bench.closed(looked).await;
+    let said = bench.facts().into_iter().rev().find_map(|fact| match fact.event {
+        Event::BillSettled { run, fid: of, outcome: Outcome::Failed(said), .. } if run == looked && of == fid(1) => {
+            Some(said.message)
+        }
+        _ => None,
+    });
+    assert_eq!(said.as_deref(), Some("单据正在被引用"), "{:?}", row.tally);
+    assert_eq!(bench.word(looked, 2), "already_audited", "nothing of ours was open");
+    bench.check();
 }

@@ -115,6 +115,7 @@ pub fn run(history: History, histories: u64) {
                     }
                     let what: Vec<&str> = sums.wrong.iter().map(|(_, what)| what.as_str()).collect();
                     let story = format!("SKYDECK_SEED={seed}\n{said}\n{}", what.join("\n"));
+                    eprintln!("WRONG seed {seed}: {}", what[0]);
                     bad.lock().unwrap().insert(seed, (story, what[0].to_owned()));
                 }
             });

@@ -246,7 +246,7 @@ fn verb_of(op: &str) -> &'static str {
 
 impl Real for Wire {
     fn truth(&self, op: &OpId, fid: &Fid) -> Truth {
-        let id: u32 = fid.as_str().parse().unwrap();
+        let id: u32 = fid.as_str().parse().unwrap_or_else(|_| panic!("the program told of a bill with the id {fid:?}"));
         let op = OPS.into_iter().find(|known| *known == op.as_str()).unwrap();
         let (done, user) = (done_letters(op), demo_credentials().user);
         let began = self.began.get(&id).copied().unwrap_or(('-', '-'));

@@ -8,7 +8,7 @@ use crate::ports::Fault;
 use skydeck_core::domain::bill::{Failure, Found, Outcome, Slot, Unknown, UnknownWhy};
 use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::event::Event;
-use skydeck_core::domain::ids::Fid;
+use skydeck_core::domain::ids::{Fid, WorkKey};
 use skydeck_core::domain::run::{PauseWhy, RunKind};
 
 use super::control::{Stop, read};
@@ -87,7 +87,7 @@ impl Runner {
                 Some(Outcome::Unknown(unknown)) => !unknown.why.needs_operator(),
                 _ => slot == Slot::Waiting,
             });
-            for known in self.know(open.collect()).await? {
+            for known in self.with_entries(self.know(open.collect()).await?).await? {
                 let fid = known.row.fid().clone();
                 if self.mind.tries.get(&fid).is_some_and(|n| *n >= TRIES) {
                     continue;
@@ -105,6 +105,24 @@ impl Runner {
                 return Ok((ready, next));
             }
         }
+    }
+
+    /// A verify run looks at entries of the ledger: what each holds is the last word about its bill, whatever runs that did
+    /// not get to the bill told since.
+    async fn with_entries(&self, mut bills: Vec<Known>) -> Result<Vec<Known>, Stop> {
+        if self.slot() == Slot::Unknown {
+            return Ok(bills);
+        }
+        let keys: Vec<WorkKey> = bills.iter().map(|known| known.row.key.clone()).collect();
+        let entries = read(&self.shared.store, move |s| {
+            keys.iter().map(|key| s.ledger_entry(key)).collect::<Result<Vec<_>, _>>()
+        });
+        for (known, entry) in bills.iter_mut().zip(entries.await?) {
+            if let Some(outcome) = entry.and_then(|entry| entry.row.state.outcome().cloned()) {
+                known.past.prior = Some(outcome);
+            }
+        }
+        Ok(bills)
     }
 
     async fn read_back(&mut self, bills: Vec<Known>, patience: Patience) -> Result<(), Stop> {
