@@ -234,6 +234,45 @@ async fn what_a_dead_process_had_not_read_back_is_read_back_by_the_next() {
     }
 }
 
+/// The audit is held against the revision that our submit led to, not against the one that was frozen.
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_process_submitted_and_had_not_read_back_is_read_back_as_it_was_called() {
+    // The next process closes what has nothing left to call by itself; with another bill waiting, a person resumes it.
+    for (hollow, bills) in [(true, 1), (true, 2), (false, 2)] {
+        let mut bench = Bench::new();
+        bench.env.limits.concurrency = 1;
+        bench.try_start().await.unwrap();
+        bench.plans.0.lock().unwrap()[0].policy.submit = true;
+        bench.accepted(Command::ReloadPlans).await;
+        (1..=bills).for_each(|n| bench.world.add(n, "A"));
+        // The submit takes though it is refused, the audit after it does not.
+        let audit = if hollow { Trouble::Hollow } else { Trouble::None };
+        let troubles = [Trouble::RefusedAfter(11, "后续服务失败"), audit];
+        bench.world.with(|s| {
+            s.submit_keeps_date = true;
+            s.trouble_of.insert(fid(1), troubles.into());
+        });
+        let run = begin(&mut bench, "p").await;
+        for _ in 0..20_000 {
+            if bench.run(run).tally.audited > 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(bench.run(run).tally.audited, 1, "{:?}", bench.run(run));
+        bench.crash().await;
+        bench.try_start().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if bills > 1 {
+            bench.accepted(Command::Resume { run }).await;
+        }
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        let word = if hollow { "unknown:contradicted" } else { "audited" };
+        assert_eq!((bench.word(run, 1).as_str(), bench.world.posts_of(1)), (word, 2));
+        bench.check();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_person_who_cancels_is_told_of_the_last_successes_too() {
     let mut bench = Bench::new();

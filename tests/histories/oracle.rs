@@ -111,6 +111,17 @@ struct Word {
     told_not: Option<u64>,
 }
 
+/// A success that was told, and had no effect.
+struct Hollow {
+    /// What was said of the work before.
+    word: Word,
+    /// What was true when its run called the bill.
+    called: Option<Truth>,
+    /// How often it had come about by then, whoever did it.
+    came: u64,
+    what: String,
+}
+
 /// Hears every fact as it is stored and holds outcomes against the truth of that moment.
 pub struct Witness {
     real: Arc<dyn Real>,
@@ -121,7 +132,7 @@ pub struct Witness {
     /// What was true when a run first called a bill, until it tells what came of that.
     called: HashMap<(RunId, Fid), Truth>,
     /// Told as done by an answer that was hollow, with what was known before: to be taken back before its run ends.
-    hollow: HashMap<(RunId, Fid), (Word, Option<Truth>, String)>,
+    hollow: HashMap<(RunId, Fid), Hollow>,
     pub found: Found,
 }
 
@@ -171,15 +182,15 @@ impl Witness {
         }
     }
 
-    /// A hollow success that was not taken back by now stands for good; where the bill is gone, or done by somebody else
-    /// meanwhile, no read can tell. A person who cancels what a dead process left does not wait for a read.
+    /// A hollow success that was not taken back by now stands for good; where the bill is gone, or was done by somebody else
+    /// meanwhile, whatever became of it then, no read can tell. A person who cancels what a dead process left does not wait for a read.
     fn closed(&mut self, run: RunId, cancelled: bool) {
         let left: Vec<(RunId, Fid)> = self.hollow.keys().filter(|(of, _)| *of == run).cloned().collect();
         for key in left {
-            let Some((_, _, what)) = self.hollow.remove(&key) else { continue };
+            let Some(hollow) = self.hollow.remove(&key) else { continue };
             let truth = self.real.truth(&self.ops[&run].clone(), &key.1);
-            if !truth.there && !truth.gone && !cancelled {
-                self.wrong(Wrong::DoneAndIsNot, what);
+            if truth.came == hollow.came && !truth.gone && !cancelled {
+                self.wrong(Wrong::DoneAndIsNot, format!("{}; at the end {truth:?}", hollow.what));
             }
         }
     }
@@ -199,10 +210,10 @@ impl Witness {
     fn settled(&mut self, run: RunId, op: &OpId, fid: &Fid, outcome: &Outcome) {
         let truth = self.look(op, fid);
         if matches!(outcome, Outcome::Unknown(unknown) if unknown.why == UnknownWhy::Contradicted)
-            && let Some((word, called, _)) = self.hollow.remove(&(run, fid.clone()))
+            && let Some(hollow) = self.hollow.remove(&(run, fid.clone()))
         {
-            self.words.insert((op.clone(), fid.clone()), word);
-            self.called.extend(called.map(|truth| ((run, fid.clone()), truth)));
+            self.words.insert((op.clone(), fid.clone()), hollow.word);
+            self.called.extend(hollow.called.map(|truth| ((run, fid.clone()), truth)));
             return;
         }
         // Told as done, and undone by somebody before it was read back: what is told next may be of that call once more.
@@ -261,7 +272,8 @@ impl Witness {
         (word.called, word.told_not) = (None, None);
         if is_not && *outcome == (Outcome::Done { verified: false }) && truth.hollow {
             let what = format!("bill {fid}, {op:?}: a hollow success was not taken back: {called:?}, {truth:?}");
-            self.hollow.insert((run, fid.clone()), (before, own, what));
+            let hollow = Hollow { word: before, called: own, came: truth.came, what };
+            self.hollow.insert((run, fid.clone()), hollow);
         } else if is_not {
             let what = format!("bill {fid}, {op:?}: {outcome:?} is told; before our call {called:?}, now {truth:?}");
             self.wrong(Wrong::DoneAndIsNot, what);

@@ -237,22 +237,26 @@ impl Runner {
         if std::mem::replace(&mut self.mind.unconfirmed.taken_up, true) {
             return Ok(());
         }
-        let (run, step) = (self.head.id, self.last_step());
+        let run = self.head.id;
         let most = self
             .plan
             .policy
             .confirm_every
             .saturating_add(self.env.concurrency().saturating_mul(self.plan.policy.batch));
         let rows = read(&self.shared.store, move |store| newest_done(store, run, (most as usize).min(READ_BATCH)));
-        let successes = rows.await?.into_iter().map(|row| Success {
-            fid: row.fid().clone(),
-            sent: row.at,
-            no: row.no,
-            step,
-            rev: row.rev,
-        });
+        let known = self.know(rows.await?).await?;
+        let successes: Vec<Success> = known.into_iter().map(|known| self.told_done(known)).collect();
         self.mind.unconfirmed.add(successes);
         Ok(())
+    }
+
+    /// A success that was told, as it was called: an earlier step of the run may have led to another revision than the one
+    /// that was frozen.
+    fn told_done(&self, known: Known) -> Success {
+        let (row, last) = (known.row, self.last_step());
+        let call = known.past.answered.filter(|call| call.step == last);
+        let (rev, sent) = call.map_or_else(|| (row.rev.clone(), row.at), |call| (call.rev, call.sent));
+        Success { fid: row.fid().clone(), no: row.no, step: last, rev, sent }
     }
 
     /// The success that our earlier step was answered with, where a look shows the bill as it was called.

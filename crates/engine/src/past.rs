@@ -68,7 +68,7 @@ pub struct Past {
     /// In this run: revision adopted after our own submit.
     pub adopted: Option<Rev>,
     /// The call that was answered as done last.
-    answered: Option<OpenCall>,
+    pub answered: Option<OpenCall>,
     left: Option<(RunId, Seq, Left)>,
     called: Option<Rev>,
     read: Option<Rev>,
