@@ -87,7 +87,6 @@ impl Layout {
     /// A bill from a row of [`Layout::columns`]; `Err` says what is wrong with the row.
     pub(super) fn found(&self, row: &[String], zone_minutes: i32) -> Result<Found, String> {
         let text = |at: usize| row.get(at).map_or("", String::as_str);
-        let date = |at: Option<usize>| at.and_then(|at| date_of(text(at), zone_minutes));
         let id = text(self.id).trim();
         if id.is_empty() {
             return Err("a row has no id".to_owned());
@@ -102,20 +101,45 @@ impl Layout {
                 return Err(format!("a row has {what} of {length} characters (limit {})", bounds::NUMBER));
             }
         }
+        let mut dates = [self.modified, self.approved, self.marked].into_iter().map(|at| {
+            let Some(at) = at else { return Ok(None) };
+            let cell = text(at);
+            match date_of(cell, zone_minutes) {
+                None if !may_be_a_date(cell) => {
+                    let column = self.columns.get(at).map_or("", String::as_str);
+                    let cell = bounds::cell(cell);
+                    Err(format!("the row of {id} holds {cell:?} where {column} was asked for, which is no date: its columns are those of another query"))
+                }
+                date => Ok(date),
+            }
+        });
+        let mut date = || dates.next().unwrap_or(Ok(None));
+        let (modified, approved, marked) = (date()?, date()?, date()?);
         Ok(Found {
             probe: None,
             absent: false,
             outside: false,
             fid: Fid::new(id),
             no: no.to_owned(),
-            rev: Rev::new(Status::from(text(self.status).to_owned()), date(self.modified)),
+            rev: Rev::new(Status::from(text(self.status).to_owned()), modified),
             approver: self.approver.map(|at| bounds::cell(text(at).trim())).filter(|name| !name.is_empty()),
-            approved: date(self.approved),
-            marked: date(self.marked),
+            approved,
+            marked,
             columns: self.plan.iter().map(|at| bounds::cell(text(*at))).collect(),
             fields: self.fields.iter().map(|(path, at)| (path.clone(), bounds::cell(text(*at)))).collect(),
         })
     }
+}
+
+/// Whether a cell may be a date, written in whatever way a server writes dates: nothing, or a number and a sign behind it. An
+/// answer that came late to another query has a name, a number or an id there.
+fn may_be_a_date(cell: &str) -> bool {
+    let cell = cell.trim();
+    let behind = cell.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = cell.len() - behind.len();
+    cell.is_empty()
+        || cell.starts_with("/Date(")
+        || ((1..=4).contains(&digits) && behind.chars().next().is_some_and(|c| !c.is_ascii_alphanumeric()))
 }
 
 /// Folds rows to bills: one entry an id, the plan's columns as the first row has them. `Err` says why the rows cannot be
@@ -275,6 +299,35 @@ mod tests {
                 let said = fold(&layout, &rows, None, 0).unwrap_err();
                 assert!(said.contains("bill 7") && said.contains(what), "{said}");
             }
+        }
+    }
+
+    #[test]
+    fn an_answer_to_a_query_with_other_columns_is_refused_though_it_is_as_wide() {
+        let layout = Layout::new(&[], "FID", "FBillNo", Some("FCreateDate"), &strings(&["FOrg"]), &BTreeSet::new());
+        let row = strings(&["7", "N7", "B", "2025-01-01", "100", "2025-01-03T00:00:00", "li", ""]);
+        assert_eq!(layout.columns().len(), row.len());
+        assert!(layout.found(&row, 480).is_ok());
+        // One column to the right, as the same bill stands in a query that asks for a column of the plan first.
+        let mut shifted = strings(&["100"]);
+        shifted.extend_from_slice(&["7", "N7", "B", "2025-01-01", "2025-01-03T00:00:00", "li", ""].map(str::to_owned));
+        let said = layout.found(&shifted, 480).unwrap_err();
+        assert!(said.contains("FModifyDate") || said.contains("FCreateDate"), "{said}");
+        for (cell, may) in [
+            ("", true),
+            (" ", true),
+            ("2025-01-03 10:00", true),
+            ("3.1.2025 10:00:00", true),
+            ("31/12/2025", true),
+            ("2025年1月3日", true),
+            ("/Date(1735862400000)/", true),
+            ("li", false),
+            ("XSCKD000026", false),
+            ("100141", false),
+            ("2025", false),
+            ("B", false),
+        ] {
+            assert_eq!(may_be_a_date(cell), may, "{cell:?}");
         }
     }
 
