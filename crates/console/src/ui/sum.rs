@@ -10,14 +10,14 @@ use skydeck_core::domain::run::{RunRow, Tally};
 use super::cells::Glyphs;
 use super::config::Lang;
 use super::format;
-use super::model::Model;
+use super::shared::Shared;
 use super::skin::Role;
 use super::words::{column, glyph, role, tongue};
 
 /// The sum line in at most `max` cells: with words, with short words, with signs alone when even that is too wide.
-pub(crate) fn sum(model: &Model, row: &RunRow, max: u16) -> Vec<(Role, String)> {
-    let (t, tally) = (model.t(), &row.tally);
-    let words = tongue(model.lang, names::in_sum(&row.head.op));
+pub(crate) fn sum(shared: &Shared, row: &RunRow, max: u16) -> Vec<(Role, String)> {
+    let (t, tally) = (shared.t(), &row.tally);
+    let words = tongue(shared.lang, names::in_sum(&row.head.op));
     let mut last = Vec::new();
     // Words as long as they fit: long, short, short and close together, then abbreviated; signs alone only where no
     // word fits.
@@ -41,17 +41,17 @@ pub(crate) fn sum(model: &Model, row: &RunRow, max: u16) -> Vec<(Role, String)> 
             out.push((
                 r,
                 match form {
-                    0 => format!("{} {n}", whole(model.lang, &row.head.op, words, s)),
-                    1..=3 => format!("{} {n}", short(model.lang, words, s)),
-                    4 => format!("{} {n}", least(model.lang, words, s)),
-                    _ => format!("{}{n}", glyph(s, model.glyphs)),
+                    0 => format!("{} {n}", whole(shared.lang, &row.head.op, words, s)),
+                    1..=3 => format!("{} {n}", short(shared.lang, words, s)),
+                    4 => format!("{} {n}", least(shared.lang, words, s)),
+                    _ => format!("{}{n}", glyph(s, shared.setup.glyphs)),
                 },
             ));
         }
         if row.op_unknown {
             out.push((Role::Dim, t.said_by_0_1_0.to_owned()));
         }
-        let width: usize = out.iter().map(|(_, s)| model.glyphs.width(s)).sum();
+        let width: usize = out.iter().map(|(_, s)| shared.setup.glyphs.width(s)).sum();
         last = out;
         if width <= usize::from(max) {
             break;

@@ -19,7 +19,7 @@ use super::cells::Glyphs;
 use super::config::Lang;
 use super::format::{self, fill};
 use super::keymap::Action;
-use super::model::Model;
+use super::shared::Shared;
 use super::skin::Role;
 pub(crate) use super::sum::{bar, sum};
 
@@ -32,8 +32,8 @@ pub(crate) fn revision(lang: Lang, revision: Revision) -> &'static str {
 }
 
 /// What people call a plan; its id where the terminal would show the name as a row of question marks.
-pub(crate) fn plan_name(model: &Model, id: &PlanId, name: &str) -> String {
-    shown(if model.unicode || name.is_ascii() { name } else { id.as_str() })
+pub(crate) fn plan_name(shared: &Shared, id: &PlanId, name: &str) -> String {
+    shown(if shared.setup.unicode || name.is_ascii() { name } else { id.as_str() })
 }
 
 /// Outside text, safe and on one line; at most 1 kB of it.
@@ -186,20 +186,20 @@ pub(crate) fn group(causes: &CauseTable, lang: Lang, slot: Slot, name: &str) -> 
 }
 
 /// Advice for a ledger group and who acts.
-pub(crate) fn advice(model: &Model, slot: Slot, name: &str) -> (String, String) {
-    let t = model.t();
+pub(crate) fn advice(shared: &Shared, slot: Slot, name: &str) -> (String, String) {
+    let t = shared.t();
     match slot {
-        Slot::Failed => match (model.causes.info_failed(&Cause::new(name)), model.lang) {
-            (Some(i), Lang::Zh) => (i.advice_zh.clone(), model.lang.who(&i.who).to_owned()),
-            (Some(i), Lang::En) => (i.advice_en.clone(), model.lang.who(&i.who).to_owned()),
-            (None, _) => (t.advice_none.to_owned(), model.lang.who("operator").to_owned()),
+        Slot::Failed => match (shared.setup.causes.info_failed(&Cause::new(name)), shared.lang) {
+            (Some(i), Lang::Zh) => (i.advice_zh.clone(), shared.lang.who(&i.who).to_owned()),
+            (Some(i), Lang::En) => (i.advice_en.clone(), shared.lang.who(&i.who).to_owned()),
+            (None, _) => (t.advice_none.to_owned(), shared.lang.who("operator").to_owned()),
         },
         Slot::Unknown if matches!(name, "changed_since" | "gone_since") => {
-            (t.advice_decide.to_owned(), model.lang.who("operator").to_owned())
+            (t.advice_decide.to_owned(), shared.lang.who("operator").to_owned())
         }
-        Slot::Unknown => (t.advice_unknown.to_owned(), model.lang.who("operator").to_owned()),
-        _ if matches!(name, "draft" | "created") => (t.advice_draft.to_owned(), model.lang.who("owner").to_owned()),
-        _ => (t.advice_skipped.to_owned(), model.lang.who("operator").to_owned()),
+        Slot::Unknown => (t.advice_unknown.to_owned(), shared.lang.who("operator").to_owned()),
+        _ if matches!(name, "draft" | "created") => (t.advice_draft.to_owned(), shared.lang.who("owner").to_owned()),
+        _ => (t.advice_skipped.to_owned(), shared.lang.who("operator").to_owned()),
     }
 }
 
@@ -244,22 +244,22 @@ pub(crate) fn status(lang: Lang, status: &Status) -> &'static str {
 }
 
 /// A bill's state: sign, word, role.
-pub(crate) fn state(model: &Model, op: &OpId, state: &BillState) -> (&'static str, &'static str, Role) {
-    let t = model.t();
-    let ascii = model.glyphs.ascii;
+pub(crate) fn state(shared: &Shared, op: &OpId, state: &BillState) -> (&'static str, &'static str, Role) {
+    let t = shared.t();
+    let ascii = shared.setup.glyphs.ascii;
     match state {
         BillState::Trying { .. } => (if ascii { ">" } else { "▸" }, t.trying, Role::Accent),
         BillState::RetryAt { .. } => (if ascii { "~" } else { "↻" }, t.retry_at, Role::Warning),
         other => {
             let s = other.slot();
-            (glyph(s, model.glyphs), slot(model.lang, op, s), role(s))
+            (glyph(s, shared.setup.glyphs), slot(shared.lang, op, s), role(s))
         }
     }
 }
 
 /// A bill's state in the run it is listed for: sign, word, role.
-pub(crate) fn row_state(model: &Model, row: &BillRow) -> (&'static str, &'static str, Role) {
-    if row.untold { ("-", model.t().untold, Role::Dim) } else { state(model, &row.key.op, &row.state) }
+pub(crate) fn row_state(shared: &Shared, row: &BillRow) -> (&'static str, &'static str, Role) {
+    if row.untold { ("-", shared.t().untold, Role::Dim) } else { state(shared, &row.key.op, &row.state) }
 }
 
 /// Short reason of a state: the cause, the skip, the way of not knowing.
@@ -371,47 +371,55 @@ pub fn run_word(lang: Lang, state: &RunState, tally: &Tally) -> &'static str {
 }
 
 /// A run's state: sign, word, role, and the reason in full where there is one.
-pub(crate) fn run_state(model: &Model, state: &RunState, tally: &Tally) -> (&'static str, &'static str, Role, String) {
-    let a = model.glyphs.ascii;
+pub(crate) fn run_state(
+    shared: &Shared,
+    state: &RunState,
+    tally: &Tally,
+) -> (&'static str, &'static str, Role, String) {
+    let a = shared.setup.glyphs.ascii;
     let (sign, role) = match state {
         RunState::Collecting | RunState::Working => (if a { ">" } else { "▸" }, Role::Accent),
         RunState::AwaitingApproval | RunState::Paused(_) | RunState::Interrupted => ("!", Role::Warning),
         RunState::Settling => (if a { "~" } else { "↻" }, Role::Unknown),
         RunState::Closed(RunEnd::Completed) if tally.unknown > 0 => ("?", Role::Unknown),
-        RunState::Closed(RunEnd::Completed) if tally.failed > 0 => (glyph(Slot::Failed, model.glyphs), Role::Failed),
+        RunState::Closed(RunEnd::Completed) if tally.failed > 0 => {
+            (glyph(Slot::Failed, shared.setup.glyphs), Role::Failed)
+        }
         // Bills that were skipped are not done: no tick for that.
-        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 => (glyph(Slot::Skipped, model.glyphs), Role::Skipped),
-        RunState::Closed(RunEnd::Completed) => (glyph(Slot::Done, model.glyphs), Role::Ok),
+        RunState::Closed(RunEnd::Completed) if tally.skipped > 0 => {
+            (glyph(Slot::Skipped, shared.setup.glyphs), Role::Skipped)
+        }
+        RunState::Closed(RunEnd::Completed) => (glyph(Slot::Done, shared.setup.glyphs), Role::Ok),
         RunState::Closed(RunEnd::Empty) => (if a { "." } else { "·" }, Role::Dim),
         RunState::Closed(RunEnd::Cancelled | RunEnd::Declined) => ("-", Role::Skipped),
         RunState::Closed(RunEnd::Stopped(_)) => ("!", Role::Failed),
-        RunState::Closed(RunEnd::CollectFailed(_)) => (glyph(Slot::Failed, model.glyphs), Role::Failed),
+        RunState::Closed(RunEnd::CollectFailed(_)) => (glyph(Slot::Failed, shared.setup.glyphs), Role::Failed),
     };
     let why = match state {
-        RunState::Paused(why) => pause(model, why),
-        RunState::Closed(end) => end.reason().map(|why| reason_words(model, why)).unwrap_or_default(),
+        RunState::Paused(why) => pause(shared, why),
+        RunState::Closed(end) => end.reason().map(|why| reason_words(shared, why)).unwrap_or_default(),
         RunState::Collecting
         | RunState::AwaitingApproval
         | RunState::Working
         | RunState::Settling
         | RunState::Interrupted => String::new(),
     };
-    (sign, run_word(model.lang, state, tally), role, why)
+    (sign, run_word(shared.lang, state, tally), role, why)
 }
 
 /// A reason in the operator's language, safe to show.
-pub(crate) fn reason_words(model: &Model, why: &Reason) -> String {
-    let label = |c: &Cause| cause(&model.causes, model.lang, c);
-    shown(&match model.lang {
+pub(crate) fn reason_words(shared: &Shared, why: &Reason) -> String {
+    let label = |c: &Cause| cause(&shared.setup.causes, shared.lang, c);
+    shown(&match shared.lang {
         Lang::En => why.en_with(&label),
         Lang::Zh => why.zh_with(&label),
     })
 }
 
 /// Why a run paused.
-pub(crate) fn pause(model: &Model, why: &PauseWhy) -> String {
-    let t = model.t();
-    let said = why.reason().map(|why| reason_words(model, why)).unwrap_or_default();
+pub(crate) fn pause(shared: &Shared, why: &PauseWhy) -> String {
+    let t = shared.t();
+    let said = why.reason().map(|why| reason_words(shared, why)).unwrap_or_default();
     match why {
         PauseWhy::Operator => t.pause_operator.to_owned(),
         PauseWhy::Breaker(_) => fill(t.pause_breaker, &[&said]),
@@ -438,22 +446,25 @@ pub fn probes(causes: &CauseTable, lang: Lang, collected: &Collected) -> Option<
 }
 
 /// The sum line of a run. Nothing is told of the bills of one that closed without anybody approving it.
-pub(crate) fn sum_of(model: &Model, row: &RunRow, max: u16) -> Vec<(Role, String)> {
+pub(crate) fn sum_of(shared: &Shared, row: &RunRow, max: u16) -> Vec<(Role, String)> {
     if row.is_untold() && row.tally.found > 0 {
-        let t = model.t();
+        let t = shared.t();
         let found = format!("{} {}", t.found, format::count(row.tally.found));
-        let words = model.glyphs.clip(t.untold_sum, usize::from(max).saturating_sub(model.glyphs.width(&found) + 2));
+        let words = shared
+            .setup
+            .glyphs
+            .clip(t.untold_sum, usize::from(max).saturating_sub(shared.setup.glyphs.width(&found) + 2));
         return vec![(Role::Title, found), (Role::Dim, format!("  {words}"))];
     }
     if row.has_read_nothing() {
-        return vec![(Role::Dim, model.glyphs.clip(model.t().nothing_read, usize::from(max)))];
+        return vec![(Role::Dim, shared.setup.glyphs.clip(shared.t().nothing_read, usize::from(max)))];
     }
-    sum(model, row, max)
+    sum(shared, row, max)
 }
 
 /// A refusal with what to do, in the operator's language.
-pub(crate) fn refusal(model: &Model, why: &Refusal) -> String {
-    let (t, lang, keys) = (model.t(), model.lang, &model.keymap);
+pub(crate) fn refusal(shared: &Shared, why: &Refusal) -> String {
+    let (t, lang, keys) = (shared.t(), shared.lang, &shared.setup.keymap);
     match why.reason() {
         Reason::ReadOnly { env } => fill(t.refused_read_only, &[env.as_str(), &keys.key(Action::Unlock)]),
         Reason::Busy { plan, .. } => {
@@ -462,7 +473,7 @@ pub(crate) fn refusal(model: &Model, why: &Refusal) -> String {
         Reason::NotAllowed { role, needed, .. } => fill(t.refused_role, &[lang.role(*needed), lang.role(*role)]),
         Reason::SecondPerson { hash, .. } => fill(t.second_person, &[hash]),
         reason => {
-            let said = reason_words(model, reason);
+            let said = reason_words(shared, reason);
             let form = match why {
                 Refusal::NotConfirmed(_) => t.refused_not_confirmed,
                 Refusal::Nothing(_) => t.refused_nothing,

@@ -1,318 +1,206 @@
-//! What lies over a pane: dialogs, forms, help, palette, and the filter line.
+//! What lies over a pane: dialogs, forms, help, palette, and the filter line. Each is one file that keeps its state to
+//! itself; all the rest of the console knows of it is [`Overlay`].
 //!
 //! Invariant: the default of every dialog is No, and nothing pasted or typed ahead can say Yes.
 
-use std::time::Duration;
-
-use ratatui::layout::Rect;
-use tui_input::{Input, InputRequest};
+use std::collections::BTreeSet;
 
 use skydeck_core::domain::event::Event;
+use skydeck_core::domain::ids::RunId;
+use skydeck_core::domain::query::Answer;
 use skydeck_core::domain::run::RunState;
 
-use super::cells::Pen;
+use super::desk::Desk;
 use super::format::fill;
-use super::keymap::{Action, Scope};
-use super::model::Model;
-use super::msg::{Code, Effect, Key, PASTE, Unpasted};
-use super::skin::Role;
+use super::keymap::Action;
+use super::msg::{Effect, Key, PASTE, Unpasted};
+use super::shared::Shared;
+use super::shared::outbox::Asked;
+use super::words;
 
-pub mod ask;
-pub mod compare;
-pub mod confirm;
+mod ask;
+mod class;
+mod compare;
+mod confirm;
+mod confirm_lines;
+pub mod dialog;
 pub mod filter;
-pub mod form;
-pub mod help;
-pub mod palette;
-pub mod retry;
+mod form;
+mod forms;
+mod help;
+mod line;
+mod notices;
+mod overlay;
+mod palette;
+mod retry;
 
-/// How long a dialog must stand before it hears a Yes: keys queued before it opened are not meant for it.
-pub(crate) const UNREAD: Duration = Duration::from_millis(400);
+pub(crate) use confirm::consent;
+pub(crate) use overlay::{Next, Overlay};
 
-/// What is open.
-pub(crate) enum Overlay {
-    Help(usize),
-    Notices(usize),
-    Ask(ask::Ask),
-    Confirm(confirm::Confirm),
-    Form(form::Form),
-    Filter(filter::Line),
-    Palette(palette::Palette),
-    Retry(retry::Retry),
-    Compare(compare::Compare),
+/// What is open, and what was opened by itself already.
+#[derive(Default)]
+pub(crate) struct Overlays {
+    open: Option<Box<dyn Overlay>>,
+    /// Sets about which the operator was asked.
+    asked_approve: BTreeSet<RunId>,
+    /// Interrupted runs about which the operator was asked.
+    asked_resume: BTreeSet<RunId>,
 }
 
-/// Edits a line; `true` when the key was for it.
-pub(crate) fn edit(input: &mut Input, key: Key) -> bool {
-    let request = match (key.code, key.ctrl, key.alt) {
-        (Code::Char('a'), true, _) | (Code::Home, ..) => InputRequest::GoToStart,
-        (Code::Char('e'), true, _) | (Code::End, ..) => InputRequest::GoToEnd,
-        (Code::Char('u'), true, _) => InputRequest::DeleteLine,
-        (Code::Char('w'), true, _) => InputRequest::DeletePrevWord,
-        (Code::Char('k'), true, _) => InputRequest::DeleteTillEnd,
-        (Code::Char('h'), true, _) | (Code::Backspace, ..) => InputRequest::DeletePrevChar,
-        (Code::Delete, ..) => InputRequest::DeleteNextChar,
-        (Code::Left, true, _) => InputRequest::GoToPrevWord,
-        (Code::Right, true, _) => InputRequest::GoToNextWord,
-        (Code::Left, ..) => InputRequest::GoToPrevChar,
-        (Code::Right, ..) => InputRequest::GoToNextChar,
-        (Code::Char(c), false, false) => InputRequest::InsertChar(c),
-        _ => return false,
-    };
-    input.handle(request);
-    true
-}
-
-/// Pasted text as one line, without control characters.
-fn insert(input: &mut Input, text: &str) {
-    for c in text.chars() {
-        let c = if c.is_whitespace() { ' ' } else { c };
-        if !c.is_control() {
-            input.handle(InputRequest::InsertChar(c));
+/// What an action opens; `None` where it opens nothing. Nothing may come of it: then nothing is there to be asked.
+fn opener(action: Action) -> Option<fn(&mut Desk, Action, &mut Vec<Effect>) -> Option<Box<dyn Overlay>>> {
+    Some(match action {
+        Action::Help => |_, _, _| Some(Box::new(help::Help::default())),
+        Action::Notices => |_, _, _| Some(Box::new(notices::Notices::default())),
+        Action::Palette => |desk, _, _| Some(Box::new(palette::Palette::new(desk))),
+        Action::Filter => |desk, _, _| Some(Box::new(filter::Line::new(desk))),
+        Action::Approve => |desk, _, _| Some(Box::new(confirm::Confirm::new(&desk.shared, desk.shared.run?)?)),
+        Action::Compare => |desk, _, _| Some(Box::new(compare::Compare::open(desk)?)),
+        Action::Stop => |desk, _, _| Some(Box::new(ask::Ask::new(ask::What::Stop(desk.shared.run?), desk.shared.now))),
+        Action::Quit => |desk, _, _| Some(Box::new(ask::Ask::new(ask::What::Quit, desk.shared.now))),
+        Action::Retry | Action::Verify => {
+            |desk, action, effects| Some(Box::new(retry::Retry::open(desk, action == Action::Verify, effects)?))
         }
-    }
-}
-
-/// Whether what is typed now is text.
-pub(crate) fn takes_text(model: &Model) -> bool {
-    match &model.overlay {
-        Some(Overlay::Filter(_) | Overlay::Palette(_)) => true,
-        Some(Overlay::Form(form)) => form.takes_text(),
-        Some(Overlay::Confirm(confirm)) => confirm.takes_text(model),
-        Some(Overlay::Help(_) | Overlay::Notices(_) | Overlay::Ask(_) | Overlay::Retry(_) | Overlay::Compare(_))
-        | None => false,
-    }
+        Action::RunWith | Action::Pace | Action::Resolve | Action::Unlock | Action::JumpDate | Action::Export => {
+            |desk, action, _| Some(Box::new(forms::of(desk, action)?))
+        }
+        _ => return None,
+    })
 }
 
 /// A paste that is not used is said: half a reason or a filter cut short would mean something else.
-pub(crate) fn not_pasted(model: &mut Model, why: Unpasted) {
+pub(crate) fn not_pasted(shared: &mut Shared, why: Unpasted) {
     let words = match why {
-        Unpasted::TooLong => fill(model.t().paste_too_long, &[&PASTE.to_string()]),
-        Unpasted::Cut => model.t().paste_cut.to_owned(),
+        Unpasted::TooLong => fill(shared.t().paste_too_long, &[&PASTE.to_string()]),
+        Unpasted::Cut => shared.t().paste_cut.to_owned(),
     };
-    model.note(true, words);
+    shared.note(true, words);
 }
 
-/// Paste goes to an open line of text; dialogs that ask for a confirmation ignore it.
-pub(crate) fn paste(model: &mut Model, text: &str) {
-    if takes_text(model) && text.chars().nth(PASTE).is_some() {
-        return not_pasted(model, Unpasted::TooLong);
+impl Overlays {
+    /// What is open.
+    pub fn open(&self) -> Option<&dyn Overlay> {
+        self.open.as_deref()
     }
-    match &mut model.overlay {
-        Some(Overlay::Filter(line)) => {
-            insert(&mut line.input, text);
-            line.check();
+
+    /// Whether anything is open.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Opens what an action asks for; `false` where it asks for nothing.
+    pub fn open_for(&mut self, desk: &mut Desk, action: Action, effects: &mut Vec<Effect>) -> bool {
+        let Some(opens) = opener(action) else { return false };
+        self.open = opens(desk, action, effects);
+        true
+    }
+
+    /// Whether what is typed now is text.
+    pub fn takes_text(&self, shared: &Shared) -> bool {
+        self.open.as_ref().is_some_and(|open| open.takes_text(shared))
+    }
+
+    /// Paste goes to an open line of text; dialogs that ask for a confirmation ignore it.
+    pub fn paste(&mut self, desk: &mut Desk, text: &str) {
+        if self.takes_text(&desk.shared) && text.chars().nth(PASTE).is_some() {
+            return not_pasted(&mut desk.shared, Unpasted::TooLong);
         }
-        Some(Overlay::Form(form)) => form.paste(text),
-        Some(Overlay::Palette(palette)) => {
-            insert(&mut palette.input, text);
-            palette::refresh(model);
+        if self.open.as_mut().is_some_and(|open| open.paste(desk, text)) {
+            desk.shared.touch();
         }
-        _ => return,
     }
-    model.touch();
-}
 
-/// A key while something is open.
-pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
-    match key {
-        k if k == Key::ctrl('l') => return effects.push(Effect::Redraw),
-        k if k == Key::ctrl('z') => return effects.push(Effect::Suspend),
-        _ => {}
-    }
-    let Some(overlay) = model.overlay.take() else { return };
-    let quitting = matches!(&overlay, Overlay::Ask(ask) if ask.what == ask::What::Quit);
-    let key = if key == Key::ctrl('c') && !quitting { Key::plain(Code::Esc) } else { key };
-    let back = match overlay {
-        Overlay::Help(top) => help::scrolled(top, key).map(Overlay::Help),
-        Overlay::Notices(top) => help::scrolled(top, key).map(Overlay::Notices),
-        Overlay::Ask(ask) => ask::key(model, ask, key, effects),
-        Overlay::Confirm(confirm) => confirm::key(model, confirm, key, effects),
-        Overlay::Form(form) => form::key(model, form, key, effects),
-        Overlay::Filter(line) => filter::key(model, line, key, effects),
-        Overlay::Palette(palette) => palette::key(model, palette, key, effects),
-        Overlay::Retry(retry) => retry::key(model, retry, key, effects),
-        Overlay::Compare(compare) => compare::key(model, compare, key),
-    };
-    // What a key opened stays; otherwise what was there comes back.
-    if model.overlay.is_none() {
-        model.overlay = back;
-    }
-}
-
-/// The wheel over an overlay.
-pub(crate) fn scroll(model: &mut Model, rows: i64) {
-    if let Some(Overlay::Help(top) | Overlay::Notices(top)) = &mut model.overlay {
-        *top = usize::try_from(*top as i64 + rows).unwrap_or(0);
-    }
-}
-
-/// Whether a key says Yes or No to a dialog, and whether it may be heard yet.
-pub(crate) fn answer(model: &Model, opened: skydeck_core::domain::time::Ts, key: Key) -> Option<Action> {
-    let action = model.keymap.action(Scope::Dialog, key)?;
-    if action != Action::No && model.now.since(opened) < UNREAD {
-        return None;
-    }
-    Some(action)
-}
-
-/// Opens what an action asks for.
-pub(crate) fn open(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
-    model.overlay = match action {
-        Action::Help => Some(Overlay::Help(0)),
-        Action::Notices => Some(Overlay::Notices(0)),
-        Action::Palette => Some(Overlay::Palette(palette::Palette::new(model))),
-        Action::Filter => Some(Overlay::Filter(filter::Line::new(model))),
-        Action::Approve => model.run.and_then(|run| confirm::Confirm::new(model, run)).map(Overlay::Confirm),
-        Action::Compare => compare::open(model).map(Overlay::Compare),
-        Action::Stop => model.run.map(|run| Overlay::Ask(ask::Ask::new(ask::What::Stop(run), model.now))),
-        Action::Retry | Action::Verify => retry::open(model, action == Action::Verify, effects).map(Overlay::Retry),
-        _ => form::Form::new(model, action).map(Overlay::Form),
-    };
-}
-
-/// Dialogs that open by themselves: a set of ours to approve, an interrupted run.
-pub(crate) fn open_waiting(model: &mut Model) {
-    if model.overlay.is_some() {
-        return;
-    }
-    let waiting = model.live.open().find(|r| {
-        let id = r.row.head.id;
-        r.row.state == RunState::AwaitingApproval && model.mine.contains(&id) && !model.asked_approve.contains(&id)
-    });
-    if let Some(run) = waiting.map(|r| r.row.head.id) {
-        model.asked_approve.insert(run);
-        super::update::select_run(model, Some(run));
-        model.overlay = confirm::Confirm::new(model, run).map(Overlay::Confirm);
-        model.touch();
-        return;
-    }
-    let broken = model
-        .live
-        .open()
-        .find(|r| r.row.state == RunState::Interrupted && !model.asked_resume.contains(&r.row.head.id));
-    if let Some(run) = broken.map(|r| r.row.head.id) {
-        model.asked_resume.insert(run);
-        super::update::select_run(model, Some(run));
-        model.overlay = Some(Overlay::Ask(ask::Ask::new(ask::What::Resume(run), model.now)));
-        model.touch();
-    }
-}
-
-/// Closes a dialog about a run that somebody else has dealt with meanwhile, and says who.
-pub(crate) fn outlived(model: &mut Model, event: &Event) {
-    let run = match &model.overlay {
-        Some(Overlay::Confirm(confirm)) => confirm.run,
-        Some(Overlay::Ask(ask::Ask { what: ask::What::Stop(run) | ask::What::Resume(run), .. })) => *run,
-        _ => return,
-    };
-    if event.run() != Some(run) {
-        return;
-    }
-    let Some(state) = model.live.runs.get(&run).map(|r| &r.row.state) else { return };
-    let stands = match &model.overlay {
-        Some(Overlay::Confirm(_)) => *state == RunState::AwaitingApproval,
-        Some(Overlay::Ask(ask::Ask { what: ask::What::Resume(_), .. })) => {
-            matches!(state, RunState::Interrupted | RunState::Paused(_))
+    /// A key while something is open; gives what is to be done once it has closed.
+    pub fn key(&mut self, desk: &mut Desk, key: Key, effects: &mut Vec<Effect>) -> Option<Action> {
+        match key {
+            k if k == Key::ctrl('l') => effects.push(Effect::Redraw),
+            k if k == Key::ctrl('z') => effects.push(Effect::Suspend),
+            key => {
+                let open = self.open.as_mut()?;
+                let closes = key == Key::ctrl('c') && !open.takes_interrupt();
+                let key = if closes { Key::plain(super::msg::Code::Esc) } else { key };
+                match open.key(desk, key, effects) {
+                    Next::Stay => {}
+                    Next::Close => self.open = None,
+                    Next::Open(other) => self.open = Some(other),
+                    Next::Do(action) => {
+                        self.open = None;
+                        return Some(action);
+                    }
+                }
+            }
         }
-        _ => !state.is_closed(),
-    };
-    if stands {
-        return;
+        None
     }
-    model.overlay = None;
-    if let Event::RunApproved { by, .. } | Event::RunResumed { by, .. } = event {
-        let words = crate::ui::format::fill(model.t().quicker, &[&crate::ui::words::shown(&by.to_string())]);
-        model.note(false, words);
-    }
-}
 
-/// Draws what is open; gives where the caret stands.
-pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>) -> Option<(u16, u16)> {
-    match model.overlay.as_ref()? {
-        Overlay::Help(top) => help::draw(model, pen, *top),
-        Overlay::Notices(top) => help::draw_notices(model, pen, *top),
-        Overlay::Ask(ask) => ask::draw(model, pen, ask),
-        Overlay::Confirm(confirm) => return confirm::draw(model, pen, confirm),
-        Overlay::Form(form) => return form::draw(model, pen, form),
-        Overlay::Filter(_) => return None,
-        Overlay::Palette(palette) => return palette::draw(model, pen, palette),
-        Overlay::Retry(retry) => retry::draw(model, pen, retry),
-        Overlay::Compare(compare) => compare::draw(model, pen, compare),
-    }
-    None
-}
-
-/// A box of this size in the middle of the screen.
-pub(crate) fn middle(pen: &Pen<'_>, w: u16, h: u16) -> Rect {
-    let area = pen.area();
-    let (w, h) = (w.min(area.width), h.min(area.height));
-    Rect::new(area.x + (area.width - w) / 2, area.y + (area.height - h) / 2, w, h)
-}
-
-/// A line of text being edited, scrolled so that the caret is in view; gives the caret.
-pub(crate) fn draw_input(pen: &mut Pen<'_>, x: u16, y: u16, w: u16, input: &Input) -> Option<(u16, u16)> {
-    if w < 2 {
-        return None;
-    }
-    let shown = skydeck_core::text::show(input.value(), 10_000);
-    // Where the caret stands, in this terminal's cells.
-    let before: String = input.value().chars().take(input.cursor()).collect();
-    let caret = pen.glyphs.width(&before);
-    let skip = caret.saturating_sub(usize::from(w) - 1);
-    let mut text = String::new();
-    let mut at = 0;
-    for g in unicode_segmentation::UnicodeSegmentation::graphemes(shown.as_str(), true) {
-        if at >= skip {
-            text.push_str(g);
+    /// The wheel over an overlay.
+    pub fn scroll(&mut self, rows: i64) {
+        if let Some(open) = &mut self.open {
+            open.scroll(rows);
         }
-        at += pen.glyphs.width(g);
     }
-    let text = pen.glyphs.head(&text, usize::from(w));
-    let used = pen.text(x, y, w, Role::Input, &text);
-    for i in used..w {
-        pen.text(x + i, y, 1, Role::Input, " ");
-    }
-    Some((x + (caret - skip) as u16, y))
-}
 
-/// Lines of a dialog, then its keys in the bottom line; gives the inside.
-pub(crate) fn dialog(
-    model: &Model,
-    pen: &mut Pen<'_>,
-    role: Role,
-    title: &str,
-    lines: &[Vec<(Role, String)>],
-    keys: &[(String, &str)],
-    extra: u16,
-) -> Rect {
-    let width = |line: &Vec<(Role, String)>| line.iter().map(|(_, t)| pen.glyphs.width(t)).sum::<usize>();
-    let keys_width: usize = keys.iter().map(|(k, t)| pen.glyphs.width(k) + pen.glyphs.width(t) + 3).sum();
-    let widest = lines.iter().map(width).chain([pen.glyphs.width(title) + 6, keys_width, 44]).max().unwrap_or(44);
-    let w = (widest as u16).saturating_add(4).min(model.size.0.saturating_sub(2)).max(24);
-    let h = lines.len() as u16 + extra + 4;
-    let inside = {
-        let area = middle(pen, w, h.min(model.size.1));
-        pen.window(area, role, title)
-    };
-    for (i, line) in lines.iter().enumerate().take(usize::from(inside.height.saturating_sub(1 + extra))) {
-        pen.pieces(inside.x, inside.y + i as u16, inside.width, line);
-    }
-    if inside.height > 0 {
-        draw_keys(pen, inside.x, inside.bottom() - 1, inside.width, keys);
-    }
-    inside
-}
-
-/// `y Yes  n No`.
-pub(crate) fn draw_keys(pen: &mut Pen<'_>, x: u16, y: u16, w: u16, keys: &[(String, &str)]) {
-    let mut used = 0;
-    for (key, text) in keys {
-        let need = (pen.glyphs.width(key) + pen.glyphs.width(text) + 1) as u16;
-        if used + need > w {
-            break;
+    /// Dialogs that open by themselves: a set of ours to approve, an interrupted run.
+    pub fn open_waiting(&mut self, desk: &mut Desk) {
+        if self.is_open() {
+            return;
         }
-        used += pen.text(x + used, y, w - used, Role::Key, key) + 1;
-        used += pen.text(x + used, y, w - used, Role::Text, text) + 2;
+        let shared = &desk.shared;
+        let open = || shared.present.live().open().map(|run| (run.row.head.id, &run.row.state));
+        let approve = open().find(|(id, state)| {
+            **state == RunState::AwaitingApproval && shared.mine.contains(id) && !self.asked_approve.contains(id)
+        });
+        let resume = || open().find(|(id, s)| **s == RunState::Interrupted && !self.asked_resume.contains(id));
+        if let Some((run, _)) = approve {
+            self.asked_approve.insert(run);
+            desk.select_run(Some(run));
+            self.open =
+                confirm::Confirm::new(&desk.shared, run).map(|confirm| -> Box<dyn Overlay> { Box::new(confirm) });
+        } else if let Some((run, _)) = resume() {
+            self.asked_resume.insert(run);
+            desk.select_run(Some(run));
+            self.open = Some(Box::new(ask::Ask::new(ask::What::Resume(run), desk.shared.now)));
+        } else {
+            return;
+        }
+        desk.shared.touch();
+    }
+
+    /// Closes a dialog about a run that is past what it asks; tells whether it did.
+    pub fn close_moot(&mut self, shared: &Shared, run: RunId) -> bool {
+        let about = self.open.as_ref().filter(|open| open.run() == Some(run));
+        let state = shared.present.live().runs.get(&run).map(|run| &run.row.state);
+        let moot = about.zip(state).is_some_and(|(open, state)| !open.stands(state));
+        if moot {
+            self.open = None;
+        }
+        moot
+    }
+
+    /// Closes a dialog about a run that somebody else has dealt with meanwhile, and says who.
+    pub fn outlived(&mut self, shared: &mut Shared, event: &Event) {
+        if !event.run().is_some_and(|run| self.close_moot(shared, run)) {
+            return;
+        }
+        if let Event::RunApproved { by, .. } | Event::RunResumed { by, .. } = event {
+            let words = fill(shared.t().quicker, &[&words::shown(&by.to_string())]);
+            shared.note(false, words);
+        }
+    }
+
+    /// What is open asks for what it needs.
+    pub fn questions(&mut self, shared: &mut Shared, effects: &mut Vec<Effect>) {
+        if let Some(open) = &mut self.open {
+            open.questions(shared, effects);
+        }
+    }
+
+    /// An answer for what is open.
+    pub fn answer(&mut self, shared: &mut Shared, what: Asked, answer: Result<Answer, String>) {
+        let taken = self.open.as_mut().is_none_or(|open| open.answer(shared, what, answer));
+        if !taken {
+            let text = shared.t().odd_answer;
+            shared.note(true, text);
+        }
     }
 }

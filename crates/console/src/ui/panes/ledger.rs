@@ -1,147 +1,108 @@
 //! Ledger: what is unresolved over all runs, grouped by cause with advice and who acts; groups unfold into their bills.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use ratatui::layout::Rect;
 
+use crate::ui::bill_rows::{self, MINUTE, Rows, SECOND};
 use crate::ui::cells::{Cell, Pen};
-use crate::ui::format;
-use crate::ui::layout::Parts;
-use crate::ui::model::Model;
+use crate::ui::format::{self, fill};
+use crate::ui::keymap::{Action, Scope};
+use crate::ui::layout::{self, Parts};
+use crate::ui::list::{self, empty, heading, nothing};
+use crate::ui::msg::Ticket;
+use crate::ui::scroll::{Scroll, moved};
+use crate::ui::shared::{Shared, changes_ledger};
 use crate::ui::skin::Role;
 use crate::ui::window::Window;
 use crate::ui::words;
 use skydeck_core::domain::bill::Slot;
+use skydeck_core::domain::event::Fact;
+use skydeck_core::domain::filter::{Filter, Key as FilterKey, Term, Test};
 use skydeck_core::domain::ids::OpId;
-use skydeck_core::domain::query::LedgerGroup;
+use skydeck_core::domain::query::{Answer, LedgerGroup, Query, Scope as ListScope};
 use skydeck_core::domain::run::BillRow;
 
-use super::{bills, empty, heading, nothing};
+use super::pane::{Asking, Click, Done, FAR, Pane, open_bill};
 
 /// What a group of the ledger is bound by: its column of the sum line, and its cause.
-pub(crate) type GroupId = (String, String);
+type GroupId = (String, String);
 
-/// The ledger: groups, and the entries of the unfolded ones under them.
-#[derive(Default)]
-pub(crate) struct LedgerPane {
-    pub groups: Vec<LedgerGroup>,
-    /// The group under the cursor, or in whose entries the cursor is.
-    pub at: Option<GroupId>,
-    /// The first line on the screen.
-    pub top: usize,
-    pub in_entries: bool,
-    /// Entries of each unfolded group.
-    pub unfolded: BTreeMap<GroupId, Window<BillRow>>,
-    pub stale: bool,
-    pub loaded: bool,
+fn group_id(group: &LedgerGroup) -> GroupId {
+    (group.slot.word().to_owned(), group.group.clone())
 }
 
-impl LedgerPane {
-    /// What a group is bound by.
-    pub fn group_id(group: &LedgerGroup) -> GroupId {
-        (group.slot.word().to_owned(), group.group.clone())
-    }
+/// The pane: a cursor in the groups, and the entries of the unfolded ones under them.
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// The group under the cursor, or in whose entries the cursor is.
+    at: Option<GroupId>,
+    scroll: Scroll,
+    in_entries: bool,
+    /// Entries of each unfolded group.
+    unfolded: BTreeMap<GroupId, Window<BillRow>>,
+    filter: Filter,
+}
 
+impl Ledger {
     /// Entries of the group under the cursor, when it is unfolded.
-    pub fn entries(&self) -> Option<&Window<BillRow>> {
+    fn entries(&self) -> Option<&Window<BillRow>> {
         self.unfolded.get(self.at.as_ref()?)
     }
 
     /// The same, to be moved in.
-    pub fn entries_mut(&mut self) -> Option<&mut Window<BillRow>> {
+    fn entries_mut(&mut self) -> Option<&mut Window<BillRow>> {
         self.unfolded.get_mut(self.at.as_ref()?)
     }
 
     /// Entries of a group that a filter leaves, as far as they were counted: of a folded group nobody has.
-    fn shown(&self, group: &LedgerGroup, filtered: bool) -> Option<u64> {
-        if !filtered {
+    fn shown(&self, group: &LedgerGroup) -> Option<u64> {
+        if self.filter.is_empty() {
             return Some(group.count);
         }
-        self.unfolded.get(&Self::group_id(group)).and_then(Window::total)
+        self.unfolded.get(&group_id(group)).and_then(Window::total)
     }
 
     /// Entries the cursor is in.
-    pub fn entered(&self) -> Option<&Window<BillRow>> {
+    fn entered(&self) -> Option<&Window<BillRow>> {
         self.entries().filter(|_| self.in_entries)
-    }
-
-    /// Entries in memory, of all unfolded groups.
-    pub fn rows(&self) -> impl Iterator<Item = &BillRow> {
-        self.unfolded.values().flat_map(Window::rows)
-    }
-
-    /// The entries are read again when somebody looks.
-    pub fn spoil(&mut self) {
-        self.unfolded.values_mut().for_each(Window::spoil);
-    }
-
-    /// Other entries from now on, as by another filter.
-    pub fn reset(&mut self) {
-        self.unfolded.values_mut().for_each(Window::reset);
-    }
-
-    /// Takes the groups as they are now; what is gone is folded.
-    pub fn take(&mut self, groups: Vec<LedgerGroup>) {
-        let was = self.index();
-        self.groups = groups;
-        self.groups.retain(|g| g.count > 0);
-        LedgerGroup::sort(&mut self.groups);
-        self.loaded = true;
-        let ids: BTreeSet<GroupId> = self.groups.iter().map(Self::group_id).collect();
-        self.unfolded.retain(|id, _| ids.contains(id));
-        if !self.at.as_ref().is_some_and(|at| ids.contains(at)) {
-            let last = self.groups.len().saturating_sub(1);
-            self.at = self.groups.get(was.min(last)).map(Self::group_id);
-            self.in_entries = false;
-        }
     }
 
     /// Lines of entries under each group, on a list of so many lines. The group under the cursor takes what the
     /// others leave; each has a few at least, so that a long list scrolls instead of hiding one.
-    pub fn lines(&self, height: usize) -> Vec<usize> {
+    fn lines(&self, groups: &[LedgerGroup], height: usize) -> Vec<usize> {
         const FEW: usize = 4;
         let want = |group: &LedgerGroup| {
-            let window = self.unfolded.get(&Self::group_id(group))?;
+            let window = self.unfolded.get(&group_id(group))?;
             let all = window.total().unwrap_or(group.count);
             Some(usize::try_from(all).unwrap_or(usize::MAX).max(1))
         };
-        let spare = height.saturating_sub(self.groups.len());
+        let spare = height.saturating_sub(groups.len());
         let fair = (spare / self.unfolded.len().max(1)).max(FEW);
-        let mut lines: Vec<usize> = self.groups.iter().map(|g| want(g).map_or(0, |n| n.min(fair))).collect();
-        let at = self.index();
+        let mut lines: Vec<usize> = groups.iter().map(|g| want(g).map_or(0, |n| n.min(fair))).collect();
+        let at = self.index(groups);
         let others: usize = lines.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, n)| n).sum();
-        if let (Some(own), Some(n)) = (lines.get_mut(at), self.group().and_then(want)) {
+        if let (Some(own), Some(n)) = (lines.get_mut(at), self.group_here(groups).and_then(want)) {
             *own = n.min(spare.saturating_sub(others).max(fair));
         }
         lines
     }
 
     /// The line the cursor is on.
-    pub fn line(&self, lines: &[usize]) -> usize {
-        let above: usize = lines.iter().take(self.index()).map(|n| n + 1).sum();
+    fn line(&self, groups: &[LedgerGroup], lines: &[usize]) -> usize {
+        let above: usize = lines.iter().take(self.index(groups)).map(|n| n + 1).sum();
         let within = self.entered().and_then(|w| w.visible().position(|(here, _)| here));
         above + within.map_or(0, |row| row + 1)
     }
 
-    /// What is on a line: a group's place, and the row of its entries.
-    pub fn on_line(lines: &[usize], line: usize) -> Option<(usize, Option<usize>)> {
-        let mut at = 0;
-        for (i, entries) in lines.iter().enumerate() {
-            if line <= at + entries {
-                return Some((i, (line - at).checked_sub(1)));
-            }
-            at += entries + 1;
-        }
-        None
-    }
-
     /// One line down or up, through the entries of what is unfolded.
-    pub fn walk(&mut self, down: bool) {
+    fn walk(&mut self, groups: &[LedgerGroup], down: bool) {
         let here = self.entered();
         let edge =
             here.map(|w| if down { w.total().is_some() && w.position() == w.total() } else { w.position() == Some(1) });
-        let next = if down { self.index() + 1 } else { self.index().wrapping_sub(1) };
-        let other = self.groups.get(next).map(Self::group_id);
+        let next = if down { self.index(groups) + 1 } else { self.index(groups).wrapping_sub(1) };
+        let other = groups.get(next).map(group_id);
         match (edge, down) {
             // In the middle of the entries.
             (Some(false), _) => {
@@ -171,127 +132,375 @@ impl LedgerPane {
     }
 
     /// Place of the group under the cursor.
-    pub fn index(&self) -> usize {
-        self.groups.iter().position(|g| Some(Self::group_id(g)) == self.at).unwrap_or(0)
+    fn index(&self, groups: &[LedgerGroup]) -> usize {
+        groups.iter().position(|g| Some(group_id(g)) == self.at).unwrap_or(0)
     }
 
     /// The group under the cursor.
-    pub fn group(&self) -> Option<&LedgerGroup> {
-        self.groups.get(self.index())
+    fn group_here<'a>(&self, groups: &'a [LedgerGroup]) -> Option<&'a LedgerGroup> {
+        groups.get(self.index(groups))
+    }
+
+    /// The filter narrowed to one group.
+    fn group_filter(&self, (slot, group): &GroupId) -> Filter {
+        let mut filter = self.filter.clone();
+        let is = |key, word: &str| Term { not: false, test: Test::Is(key, vec![word.to_owned()]) };
+        filter.terms.push(is(FilterKey::Status, slot));
+        filter.terms.push(is(FilterKey::Cause, group));
+        filter
+    }
+
+    /// Folds the group under the cursor; when it is folded already, all others.
+    fn fold(&mut self, shared: &mut Shared) {
+        let at = self.at.clone();
+        if at.is_none_or(|at| self.unfolded.remove(&at).is_none()) {
+            self.unfolded.clear();
+        }
+        self.in_entries = false;
+        shared.selection.not_all();
+    }
+
+    /// Unfolds the group under the cursor, then goes into its entries, then to the bill there.
+    fn open(&mut self, shared: &Shared) -> Done {
+        if self.entries().is_none() {
+            if let Some(id) = self.group_here(shared.groups.rows()).map(group_id) {
+                self.unfolded.insert(id.clone(), Window::default());
+                self.at = Some(id);
+                self.in_entries = true;
+            }
+        } else if !self.in_entries {
+            self.in_entries = true;
+        } else {
+            return open_bill(self.bill(shared));
+        }
+        Done::Here
+    }
+
+    /// How many bills of a group the filter leaves; a dash where that was not counted.
+    fn counted(&self, group: &LedgerGroup) -> String {
+        self.shown(group).map_or_else(|| "-".to_owned(), format::count)
+    }
+
+    /// The entries of an unfolded group, on the lines from and to, as far as they are on the screen.
+    fn draw_entries(
+        &self,
+        shared: &Shared,
+        pen: &mut Pen<'_>,
+        area: Rect,
+        group: &LedgerGroup,
+        (from, to): (usize, usize),
+    ) {
+        const INDENT: u16 = 2;
+        let id = group_id(group);
+        let Some(window) = self.unfolded.get(&id) else { return };
+        let (top, bottom) = (self.scroll.top(), self.scroll.top() + usize::from(area.height));
+        let (first, last) = (from.max(top), to.min(bottom));
+        if first >= last || area.width <= INDENT {
+            return;
+        }
+        let y = area.y + (first - top) as u16;
+        let room = Rect { x: area.x + INDENT, y, width: area.width - INDENT, height: (last - first) as u16 };
+        let t = shared.t();
+        let lines: &[&str] =
+            if self.filter.is_empty() { &[t.group_empty] } else { &[t.filter_empty, t.filter_empty_2] };
+        if nothing(shared, pen, room, window, lines) {
+            return;
+        }
+        let here = self.at.as_ref() == Some(&id);
+        let all = shared.selection.is_all() && (here || self.entries().is_none());
+        let (focus, skip) = (here && self.in_entries, first - from);
+        bill_rows::rows(shared, pen, room, window, Rows { focus, all, skip, state: state_width(shared) });
+    }
+
+    fn group_preview(&self, shared: &Shared, pen: &mut Pen<'_>, area: Rect, group: &LedgerGroup) {
+        if area.height < 2 {
+            return;
+        }
+        let t = shared.t();
+        let (advice, who) = words::advice(shared, group.slot, &group.group);
+        let label = words::group(&shared.setup.causes, shared.lang, group.slot, &group.group);
+        let dot = pen.glyphs.dot;
+        heading(pen, area, &format!("{label} {dot} {} {}", self.counted(group), t.bills));
+        let w = usize::from(area.width.saturating_sub(2));
+        let text = format!("{} {advice} [{who}]", pen.glyphs.arrow);
+        let lines = pen.glyphs.wrap(&text, w, usize::from(area.height - 1));
+        for (i, line) in lines.iter().enumerate() {
+            pen.text(area.x + 1, area.y + 1 + i as u16, w as u16, Role::Text, line);
+        }
     }
 }
 
-pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
-    let t = model.t();
-    let area = parts.list;
-    let ledger = &model.ledger;
-    if ledger.groups.is_empty() {
-        let lines: &[&str] = if ledger.loaded { &[t.ledger_none, t.ledger_none_2] } else { &[t.reading] };
-        empty(pen, area, lines);
-        return None;
+impl Pane for Ledger {
+    fn scope(&self) -> Scope {
+        Scope::Ledger
     }
-    let cell = |w, text| Cell::new(w, Role::Dim, text);
-    let state = state_width(model);
-    let label = if area.width >= 100 { 24 } else { 16 };
-    let titles = [
-        cell(1, ""),
-        cell(6, t.col_count).right(),
-        cell(state, t.col_state),
-        cell(label, t.col_reason),
-        cell(13, t.col_who),
-        cell(0, t.col_advice),
-        cell(6, t.col_oldest).right(),
-    ];
-    pen.row(area, area.y, false, &titles);
-    let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-    let lines = ledger.lines(usize::from(area.height));
-    let mut y = 0_usize;
-    for (i, (group, entries)) in ledger.groups.iter().zip(&lines).enumerate() {
-        if let Some(at) = y.checked_sub(ledger.top).filter(|at| *at < usize::from(area.height)) {
-            let (advice, who) = words::advice(model, group.slot, &group.group);
-            let role = words::role(group.slot);
-            let sign = if *entries > 0 { pen.glyphs.unfolded } else { pen.glyphs.folded };
-            let oldest = group.oldest.map(|o| format::age(model.now.since(o))).unwrap_or_default();
-            let word = format!(
-                "{} {}",
-                words::glyph(group.slot, model.glyphs),
-                words::slot(model.lang, &OpId::default(), group.slot)
-            );
-            let cells = [
-                Cell::new(1, Role::Dim, sign),
-                Cell::new(6, role, counted(model, group)).right().key(),
-                Cell::new(state, role, word),
-                Cell::new(label, role, words::group(&model.causes, model.lang, group.slot, &group.group)).key(),
-                Cell::new(13, Role::Accent, who),
-                Cell::new(0, Role::Text, advice),
-                Cell::new(6, Role::Dim, oldest).right(),
-            ];
-            pen.row(area, area.y + at as u16, i == ledger.index() && !ledger.in_entries, &cells);
-        }
-        let (from, to) = (y + 1, y + 1 + entries);
-        entries_of(model, pen, area, group, (from, to));
-        y = to;
+
+    fn shown_by(&self) -> Action {
+        Action::Ledger
     }
-    match ledger.entered() {
-        Some(window) => bills::preview(model, pen, parts.detail, window.current()),
-        None => {
-            if let Some(group) = ledger.group() {
-                group_preview(model, pen, parts.detail, group);
+
+    fn badge(&self, shared: &Shared) -> Option<(Role, String)> {
+        let n = shared.unresolved();
+        (n > 0).then(|| (Role::Failed, format!(" {}", format::count(n))))
+    }
+
+    fn split(&self, _shared: &Shared, body: Rect) -> (Rect, Rect) {
+        layout::preview_below(body)
+    }
+
+    fn arrange(&mut self, shared: &Shared, parts: &Parts) {
+        let (groups, rows) = (shared.groups.rows(), parts.rows());
+        let lines = self.lines(groups, rows);
+        for (group, height) in groups.iter().zip(&lines) {
+            if let Some(window) = self.unfolded.get_mut(&group_id(group)) {
+                window.set_height(*height);
             }
         }
+        let line = self.line(groups, &lines);
+        self.scroll.set_height(rows);
+        self.scroll.fill(lines.iter().map(|n| n + 1).sum());
+        self.scroll.follow(line);
+    }
+
+    fn draw(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
+        let t = shared.t();
+        let area = parts.list;
+        let groups = shared.groups.rows();
+        if groups.is_empty() {
+            let lines: &[&str] =
+                if shared.groups.is_loaded() { &[t.ledger_none, t.ledger_none_2] } else { &[t.reading] };
+            empty(pen, area, lines);
+            return None;
+        }
+        let cell = |w, text| Cell::new(w, Role::Dim, text);
+        let state = state_width(shared);
+        let label = if area.width >= 100 { 24 } else { 16 };
+        let titles = [
+            cell(1, ""),
+            cell(6, t.col_count).right(),
+            cell(state, t.col_state),
+            cell(label, t.col_reason),
+            cell(13, t.col_who),
+            cell(0, t.col_advice),
+            cell(6, t.col_oldest).right(),
+        ];
+        pen.row(area, area.y, false, &titles);
+        let area = parts.body();
+        let lines = self.lines(groups, usize::from(area.height));
+        let mut y = 0_usize;
+        for (i, (group, entries)) in groups.iter().zip(&lines).enumerate() {
+            if let Some(at) = y.checked_sub(self.scroll.top()).filter(|at| *at < usize::from(area.height)) {
+                let (advice, who) = words::advice(shared, group.slot, &group.group);
+                let role = words::role(group.slot);
+                let sign = if *entries > 0 { pen.glyphs.unfolded } else { pen.glyphs.folded };
+                let oldest = group.oldest.map(|o| format::age(shared.now.since(o))).unwrap_or_default();
+                let word = format!(
+                    "{} {}",
+                    words::glyph(group.slot, shared.setup.glyphs),
+                    words::slot(shared.lang, &OpId::default(), group.slot)
+                );
+                let cells = [
+                    Cell::new(1, Role::Dim, sign),
+                    Cell::new(6, role, self.counted(group)).right().key(),
+                    Cell::new(state, role, word),
+                    Cell::new(label, role, words::group(&shared.setup.causes, shared.lang, group.slot, &group.group))
+                        .key(),
+                    Cell::new(13, Role::Accent, who),
+                    Cell::new(0, Role::Text, advice),
+                    Cell::new(6, Role::Dim, oldest).right(),
+                ];
+                pen.row(area, area.y + at as u16, i == self.index(groups) && !self.in_entries, &cells);
+            }
+            let (from, to) = (y + 1, y + 1 + entries);
+            self.draw_entries(shared, pen, area, group, (from, to));
+            y = to;
+        }
+        match self.entered() {
+            Some(window) => bill_rows::preview(shared, pen, parts.detail, window.current()),
+            None => {
+                if let Some(group) = self.group_here(groups) {
+                    self.group_preview(shared, pen, parts.detail, group);
+                }
+            }
+        }
+        None
+    }
+
+    fn position(&self, shared: &Shared) -> String {
+        let groups = shared.groups.rows();
+        self.entered().map_or_else(|| list::place(self.index(groups), groups.len()), list::position)
+    }
+
+    fn step(&mut self, shared: &mut Shared, by: i64) {
+        let groups = shared.groups.rows();
+        let before = self.at.clone();
+        if by.abs() == 1 {
+            self.walk(groups, by > 0);
+        } else if self.in_entries {
+            if let Some(window) = self.entries_mut() {
+                window.step(by);
+            }
+        } else {
+            self.at = groups.get(moved(self.index(groups), by, groups.len())).map(group_id);
+        }
+        if self.at != before {
+            shared.selection.not_all();
+        }
+    }
+
+    fn ends(&mut self, shared: &mut Shared, last: bool) {
+        if !self.in_entries {
+            return self.step(shared, if last { FAR } else { -FAR });
+        }
+        if let Some(window) = self.entries_mut() {
+            window.to_end(last);
+        }
+    }
+
+    fn to_row(&mut self, shared: &mut Shared, n: u64) {
+        if self.in_entries {
+            if let Some(window) = self.entries_mut() {
+                window.to_row(n);
+            }
+            return;
+        }
+        let (groups, at) = (shared.groups.rows(), usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX));
+        self.at = groups.get(at.min(groups.len().saturating_sub(1))).map(group_id);
+    }
+
+    fn click(&mut self, shared: &mut Shared, row: usize, parts: &Parts) -> Click {
+        let groups = shared.groups.rows();
+        let lines = self.lines(groups, parts.rows());
+        let Some((group, entry)) = on_line(&lines, self.scroll.top() + row) else { return Click::Missed };
+        self.at = groups.get(group).map(group_id);
+        self.in_entries = entry.is_some();
+        shared.selection.not_all();
+        let hit = entry.is_none_or(|row| self.entries_mut().is_some_and(|window| window.click(row)));
+        if hit { Click::Moved } else { Click::Missed }
+    }
+
+    fn list(&self, _shared: &Shared) -> Option<ListScope> {
+        Some(ListScope::Ledger)
+    }
+
+    fn filter(&self) -> Option<&Filter> {
+        Some(&self.filter)
+    }
+
+    fn set_filter(&mut self, filter: Filter) {
+        self.filter = filter;
+        self.unfolded.values_mut().for_each(Window::reset);
+    }
+
+    fn matching(&self) -> Option<Filter> {
+        let unfolded = self.at.as_ref().filter(|_| self.entries().is_some());
+        Some(unfolded.map_or_else(|| self.filter.clone(), |at| self.group_filter(at)))
+    }
+
+    fn bill_row(&self) -> Option<&BillRow> {
+        self.entered().and_then(Window::current)
+    }
+
+    fn group(&self, shared: &Shared) -> Option<(Filter, String)> {
+        let group = self.group_here(shared.groups.rows()).filter(|_| !self.in_entries)?;
+        let label = words::group(&shared.setup.causes, shared.lang, group.slot, &group.group);
+        Some((self.group_filter(&group_id(group)), fill(shared.t().group_of, &[&label])))
+    }
+
+    fn bills(&self) -> Box<dyn Iterator<Item = &BillRow> + '_> {
+        Box::new(self.unfolded.values().flat_map(Window::rows))
+    }
+
+    fn possible(&self, shared: &Shared, action: Action) -> bool {
+        match action {
+            Action::Open => !shared.groups.rows().is_empty(),
+            Action::Fold => !self.unfolded.is_empty(),
+            _ => true,
+        }
+    }
+
+    fn perform(&mut self, shared: &mut Shared, action: Action) -> Done {
+        match action {
+            Action::Open => return self.open(shared),
+            Action::Fold => self.fold(shared),
+            _ => return Done::NotMine,
+        }
+        Done::Here
+    }
+
+    fn halt(&mut self) -> bool {
+        self.unfolded.values_mut().any(Window::halt_if_busy)
+    }
+
+    fn fold_back(&mut self, shared: &mut Shared) -> bool {
+        let unfolded = !self.unfolded.is_empty();
+        if unfolded {
+            self.fold(shared);
+        }
+        unfolded
+    }
+
+    fn question(&mut self, _shared: &mut Shared, mut asking: Asking<'_>) -> Option<(Ticket, Query)> {
+        let asked = self.unfolded.iter_mut().find_map(|(id, window)| Some((id.clone(), asking.page(window)?)));
+        let (id, (ticket, page)) = asked?;
+        Some((ticket, Query::Bills { scope: ListScope::Ledger, filter: self.group_filter(&id), page }))
+    }
+
+    fn is_asked(&self, ticket: Ticket) -> bool {
+        self.unfolded.values().any(|window| window.is_asked(ticket))
+    }
+
+    fn answer(&mut self, _shared: &mut Shared, ticket: Ticket, answer: Result<Answer, String>) {
+        if let Some(window) = self.unfolded.values_mut().find(|window| window.is_asked(ticket)) {
+            window.answer_bills(ticket, answer);
+        }
+    }
+
+    /// The cursor stays on its group; what is gone is folded.
+    fn groups_changed(&mut self, shared: &Shared, was: &[LedgerGroup]) {
+        let (row, groups) = (self.index(was), shared.groups.rows());
+        let ids: BTreeSet<GroupId> = groups.iter().map(group_id).collect();
+        self.unfolded.retain(|id, _| ids.contains(id));
+        if !self.at.as_ref().is_some_and(|at| ids.contains(at)) {
+            self.at = groups.get(row.min(groups.len().saturating_sub(1))).map(group_id);
+            self.in_entries = false;
+        }
+    }
+
+    fn fact(&mut self, _shared: &Shared, fact: &Fact) {
+        if changes_ledger(&fact.event) {
+            self.spoil();
+        }
+    }
+
+    fn spoil(&mut self) {
+        self.unfolded.values_mut().for_each(Window::spoil);
+    }
+
+    fn waits(&self, _shared: &Shared, shown: bool) -> bool {
+        shown && self.unfolded.values().any(Window::waits)
+    }
+
+    fn ages(&self, shared: &Shared) -> Option<Duration> {
+        let ages = shared.groups.rows().iter().filter_map(|group| group.oldest).map(|at| shared.now.since(at));
+        let groups = ages.map(|age| if age < MINUTE { SECOND } else { MINUTE });
+        groups.chain(self.unfolded.values().filter_map(bill_rows::finest_age)).min()
+    }
+}
+
+/// What is on a line: a group's place, and the row of its entries.
+fn on_line(lines: &[usize], line: usize) -> Option<(usize, Option<usize>)> {
+    let mut at = 0;
+    for (i, entries) in lines.iter().enumerate() {
+        if line <= at + entries {
+            return Some((i, (line - at).checked_sub(1)));
+        }
+        at += entries + 1;
     }
     None
 }
 
-/// How many bills of a group the filter leaves; a dash where that was not counted.
-fn counted(model: &Model, group: &LedgerGroup) -> String {
-    let shown = model.ledger.shown(group, !model.ledger_filter.is_empty());
-    shown.map_or_else(|| "-".to_owned(), format::count)
-}
-
 /// Unresolved bills have one word each, whatever the operation.
-fn state_width(model: &Model) -> u16 {
-    words::state_width(model.lang, false, model.ledger.groups.iter().any(|g| g.slot == Slot::NotReached))
-}
-
-/// The entries of an unfolded group, on the lines from and to, as far as they are on the screen.
-fn entries_of(model: &Model, pen: &mut Pen<'_>, area: Rect, group: &LedgerGroup, (from, to): (usize, usize)) {
-    const INDENT: u16 = 2;
-    let ledger = &model.ledger;
-    let id = LedgerPane::group_id(group);
-    let Some(window) = ledger.unfolded.get(&id) else { return };
-    let (top, bottom) = (ledger.top, ledger.top + usize::from(area.height));
-    let (first, last) = (from.max(top), to.min(bottom));
-    if first >= last || area.width <= INDENT {
-        return;
-    }
-    let y = area.y + (first - top) as u16;
-    let room = Rect { x: area.x + INDENT, y, width: area.width - INDENT, height: (last - first) as u16 };
-    let t = model.t();
-    let lines: &[&str] =
-        if model.ledger_filter.is_empty() { &[t.group_empty] } else { &[t.filter_empty, t.filter_empty_2] };
-    if nothing(model, pen, room, window, lines) {
-        return;
-    }
-    let here = ledger.at.as_ref() == Some(&id);
-    let all = model.all_marked && (here || ledger.entries().is_none());
-    let (focus, skip) = (here && ledger.in_entries, first - from);
-    bills::rows(model, pen, room, window, bills::Rows { focus, all, skip, state: state_width(model) });
-}
-
-fn group_preview(model: &Model, pen: &mut Pen<'_>, area: Rect, group: &LedgerGroup) {
-    if area.height < 2 {
-        return;
-    }
-    let t = model.t();
-    let (advice, who) = words::advice(model, group.slot, &group.group);
-    let label = words::group(&model.causes, model.lang, group.slot, &group.group);
-    let dot = pen.glyphs.dot;
-    heading(pen, area, &format!("{label} {dot} {} {}", counted(model, group), t.bills));
-    let w = usize::from(area.width.saturating_sub(2));
-    let text = format!("{} {advice} [{who}]", pen.glyphs.arrow);
-    let lines = pen.glyphs.wrap(&text, w, usize::from(area.height - 1));
-    for (i, line) in lines.iter().enumerate() {
-        pen.text(area.x + 1, area.y + 1 + i as u16, w as u16, Role::Text, line);
-    }
+fn state_width(shared: &Shared) -> u16 {
+    words::state_width(shared.lang, false, shared.groups.rows().iter().any(|g| g.slot == Slot::NotReached))
 }

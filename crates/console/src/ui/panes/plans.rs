@@ -1,216 +1,191 @@
-//! Plans: state, last run's sum, trend, mark, next run, hazards; and all of it for the plan under the cursor.
+//! Plans: state, trend, unresolved bills, next run, hazards; and more of the plan under the cursor.
 
 use ratatui::layout::Rect;
 
 use crate::ui::cells::{Cell, Pen};
-use crate::ui::format::{self, fill};
-use crate::ui::layout::Parts;
-use crate::ui::model::Model;
+use crate::ui::format;
+use crate::ui::keymap::{Action, Scope};
+use crate::ui::layout::{self, Parts};
+use crate::ui::list::{self, empty};
+use crate::ui::scroll::{Scroll, moved};
+use crate::ui::shared::outbox::Sent;
+use crate::ui::shared::{Shared, plan_id};
 use crate::ui::skin::Role;
 use crate::ui::words;
-use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::command::{Command, StartParams};
+use skydeck_core::domain::ids::RunId;
 use skydeck_core::domain::query::PlanRow;
-use skydeck_core::domain::run::Mark;
-use skydeck_core::domain::run::RunRow;
-use skydeck_core::domain::step::Verb;
 
-use super::{empty, heading};
+use super::pane::{Click, Done, Goto, Pane, Subject};
+use super::plan_detail;
 
-pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
-    let t = model.t();
-    let area = parts.list;
-    let (state, trend) = (if model.lang == crate::ui::Lang::Zh { 10 } else { 14 }, 12);
-    let cell = |w, text| Cell::new(w, Role::Dim, text);
-    let wide = area.width >= 90;
-    let mut titles = vec![cell(state, t.col_state), cell(0, t.col_plan), cell(trend, t.col_trend)];
-    titles.push(cell(6, t.col_open).right());
-    titles.push(cell(2, ""));
-    if wide || area.width >= 70 {
-        titles.push(cell(11, t.col_next));
-    }
-    pen.row(area, area.y, false, &titles);
-    if model.plans.is_empty() {
-        let lines: &[&str] = if model.plans_loaded { &[t.plans_none, t.plans_none_2] } else { &[t.reading] };
-        empty(pen, area, lines);
-        return None;
-    }
-    let at = model.plan_index();
-    for (i, row) in model.plans.iter().enumerate().skip(model.plan_top).take(usize::from(area.height.saturating_sub(1)))
-    {
-        let y = area.y + 1 + (i - model.plan_top) as u16;
-        let (glyph, word, role) = state_of(model, row);
-        let name = match &row.plan {
-            Ok(plan) => words::plan_name(model, &plan.id, &plan.name),
-            Err(problem) => words::shown(problem.id.as_str()),
-        };
-        let open = if row.unresolved > 0 { format::count(row.unresolved) } else { String::new() };
-        let hazard = if row.hazards > 0 { pen.glyphs.hazard } else { "" };
-        let mut cells = vec![
-            Cell::new(state, role, format!("{glyph} {word}")),
-            Cell::new(0, Role::Text, name).key(),
-            Cell::new(trend, Role::Text, ""),
-            Cell::new(6, Role::Failed, open).right(),
-            Cell::new(2, Role::Warning, hazard),
-        ];
-        if wide || area.width >= 70 {
-            let next = row.next.map(|at| format::local(at, model.zone, "%m-%d %H:%M")).unwrap_or_default();
-            cells.push(Cell::new(11, Role::Dim, next));
-        }
-        pen.row(area, y, i == at, &cells);
-        // The trend is painted run by run, oldest first, each in its own role.
-        let tail: u16 = cells.iter().skip(3).map(|c| c.width + 1).sum();
-        let mut x = area.right().saturating_sub(tail + trend + 1) + (trend - row.last.len().min(12) as u16);
-        for run in row.last.iter().take(12).rev() {
-            let (sign, _, role, _) = words::run_state(model, &run.state, &run.tally);
-            x += pen.text(x, y, 1, role, sign);
-        }
-    }
-    if let Some(row) = model.plans.get(at) {
-        detail(model, pen, parts.detail, row, parts.detail.x > 0);
-    }
-    None
+/// The pane. The plan under its cursor is shared: it says what is started and which run is in view.
+#[derive(Default)]
+pub(super) struct Plans {
+    scroll: Scroll,
 }
 
-/// Whose time a mark is in, with how far the ERP's clock was from ours when it was taken.
-fn server_time(model: &Model, mark: &Mark) -> String {
-    let t = model.t();
-    match &mark.clock {
-        Some(clock) => {
-            let zone = format!("UTC{}", format::zone(clock.zone / 60).trim_start_matches("UTC"));
-            fill(t.server_time_ahead, &[&zone, &format!("{:+}", clock.ahead)])
+impl Pane for Plans {
+    fn scope(&self) -> Scope {
+        Scope::Plans
+    }
+
+    fn shown_by(&self) -> Action {
+        Action::Plans
+    }
+
+    fn split(&self, shared: &Shared, body: Rect) -> (Rect, Rect) {
+        if body.width >= layout::WIDE {
+            return layout::beside(body, body.width * 11 / 20);
         }
-        None => t.server_time.to_owned(),
+        let need = (shared.plans.rows().len() as u16).saturating_add(2).max(4);
+        layout::below(body, body.height.saturating_sub(need).max(6))
+    }
+
+    fn arrange(&mut self, shared: &Shared, parts: &Parts) {
+        self.scroll.set_height(parts.rows());
+        self.scroll.follow(shared.plan_index());
+    }
+
+    fn position(&self, shared: &Shared) -> String {
+        list::place(shared.plan_index(), shared.plans.rows().len())
+    }
+
+    fn step(&mut self, shared: &mut Shared, by: i64) {
+        let plans = shared.plans.rows();
+        let to = plans.get(moved(shared.plan_index(), by, plans.len()));
+        if let Some(id) = to.map(|row| plan_id(row).clone()) {
+            shared.plan = Some(id);
+        }
+    }
+
+    fn to_row(&mut self, shared: &mut Shared, n: u64) {
+        let by = n as i64 - 1 - shared.plan_index() as i64;
+        self.step(shared, by);
+    }
+
+    fn click(&mut self, shared: &mut Shared, row: usize, _parts: &Parts) -> Click {
+        let Some(row) = shared.plans.rows().get(self.scroll.top() + row) else { return Click::Missed };
+        shared.plan = Some(plan_id(row).clone());
+        Click::Moved
+    }
+
+    fn is_about_plan(&self) -> bool {
+        true
+    }
+
+    fn copy(&self, shared: &Shared) -> Option<String> {
+        shared.plan.as_ref().map(|plan| plan.as_str().to_owned())
+    }
+
+    fn possible(&self, shared: &Shared, action: Action) -> bool {
+        match action {
+            Action::Run | Action::RunWith => {
+                shared.plan_row().is_some_and(|row| row.plan.is_ok())
+                    && shared.plan.as_ref().is_some_and(|plan| shared.present.live().open_run_of(plan).is_none())
+            }
+            Action::Open => shared.run.is_some(),
+            Action::Fold => false,
+            _ => true,
+        }
+    }
+
+    fn perform(&mut self, shared: &mut Shared, action: Action) -> Done {
+        match action {
+            Action::Run => shared.plan.clone().map_or(Done::Here, |plan| {
+                Done::Order(Command::Start { plan, params: StartParams::default() }, Sent::Opens)
+            }),
+            Action::Open => {
+                let busy = shared.run_live().is_some_and(|run| !run.row.state.is_closed());
+                let pane = if busy { Scope::Queue } else { Scope::Results };
+                Done::Go(Goto { pane, what: Subject::AsItIs })
+            }
+            Action::Fold => Done::Here,
+            _ => Done::NotMine,
+        }
+    }
+
+    /// That of the plan under the cursor: the open one, else the last; where it never ran, the newest that is open.
+    fn run_followed(&self, shared: &Shared) -> Option<Option<RunId>> {
+        let row = shared.plan_row()?;
+        let (id, live) = (plan_id(row), shared.present.live());
+        let open = live.open_run_of(id).map(|run| run.row.head.id);
+        let last = || live.runs.values().rev().find(|run| run.row.head.plan == *id).map(|run| run.row.head.id);
+        let newest = || live.open().next().map(|run| run.row.head.id);
+        Some(open.or_else(|| last().max(row.last.first().map(|row| row.head.id))).or_else(newest))
+    }
+
+    fn draw(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
+        let t = shared.t();
+        let area = parts.list;
+        let (state, trend) = (if shared.lang == crate::ui::Lang::Zh { 10 } else { 14 }, 12);
+        let cell = |w, text| Cell::new(w, Role::Dim, text);
+        let wide = area.width >= 90;
+        let mut titles = vec![cell(state, t.col_state), cell(0, t.col_plan), cell(trend, t.col_trend)];
+        titles.push(cell(6, t.col_open).right());
+        titles.push(cell(2, ""));
+        if wide || area.width >= 70 {
+            titles.push(cell(11, t.col_next));
+        }
+        pen.row(area, area.y, false, &titles);
+        if shared.plans.rows().is_empty() {
+            let lines: &[&str] = if shared.plans.is_loaded() { &[t.plans_none, t.plans_none_2] } else { &[t.reading] };
+            empty(pen, area, lines);
+            return None;
+        }
+        let at = shared.plan_index();
+        let top = self.scroll.top();
+        for (i, row) in shared.plans.rows().iter().enumerate().skip(top).take(parts.rows()) {
+            let y = area.y + 1 + (i - top) as u16;
+            let (glyph, word, role) = state_of(shared, row);
+            let name = match &row.plan {
+                Ok(plan) => words::plan_name(shared, &plan.id, &plan.name),
+                Err(problem) => words::shown(problem.id.as_str()),
+            };
+            let open = if row.unresolved > 0 { format::count(row.unresolved) } else { String::new() };
+            let hazard = if row.hazards > 0 { pen.glyphs.hazard } else { "" };
+            let mut cells = vec![
+                Cell::new(state, role, format!("{glyph} {word}")),
+                Cell::new(0, Role::Text, name).key(),
+                Cell::new(trend, Role::Text, ""),
+                Cell::new(6, Role::Failed, open).right(),
+                Cell::new(2, Role::Warning, hazard),
+            ];
+            if wide || area.width >= 70 {
+                let next = row.next.map(|at| format::local(at, shared.setup.zone, "%m-%d %H:%M")).unwrap_or_default();
+                cells.push(Cell::new(11, Role::Dim, next));
+            }
+            pen.row(area, y, i == at, &cells);
+            // The trend is painted run by run, oldest first, each in its own role.
+            let tail: u16 = cells.iter().skip(3).map(|c| c.width + 1).sum();
+            let mut x = area.right().saturating_sub(tail + trend + 1) + (trend - row.last.len().min(12) as u16);
+            for run in row.last.iter().take(12).rev() {
+                let (sign, _, role, _) = words::run_state(shared, &run.state, &run.tally);
+                x += pen.text(x, y, 1, role, sign);
+            }
+        }
+        if let Some(row) = shared.plans.rows().get(at) {
+            plan_detail::draw(shared, pen, parts.detail, row, parts.detail.x > 0);
+        }
+        None
     }
 }
 
 /// State of a plan: its open run's, else its last run's, else never run; or a file that cannot be used.
-fn state_of(model: &Model, row: &PlanRow) -> (&'static str, &'static str, Role) {
-    let t = model.t();
+fn state_of(shared: &Shared, row: &PlanRow) -> (&'static str, &'static str, Role) {
+    let t = shared.t();
     let Ok(plan) = &row.plan else { return ("!", t.plan_broken, Role::Error) };
-    if let Some(run) = model.live.open_run_of(&plan.id) {
-        let (glyph, word, role, _) = words::run_state(model, &run.row.state, &run.row.tally);
+    if let Some(run) = shared.present.live().open_run_of(&plan.id) {
+        let (glyph, word, role, _) = words::run_state(shared, &run.row.state, &run.row.tally);
         return (glyph, word, role);
     }
-    let last = model.live.runs.values().rev().map(|r| &r.row).find(|r| r.head.plan == plan.id).or(row.last.first());
+    let last =
+        shared.present.live().runs.values().rev().map(|r| &r.row).find(|r| r.head.plan == plan.id).or(row.last.first());
     match last {
         Some(run) => {
-            let (glyph, word, role, _) = words::run_state(model, &run.state, &run.tally);
+            let (glyph, word, role, _) = words::run_state(shared, &run.state, &run.tally);
             (glyph, word, role)
         }
-        None => (if model.glyphs.ascii { "." } else { "·" }, t.plan_never, Role::Dim),
+        None => (if shared.setup.glyphs.ascii { "." } else { "·" }, t.plan_never, Role::Dim),
     }
-}
-
-fn detail(model: &Model, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: bool) {
-    if area.height < 3 {
-        return;
-    }
-    let texts = model.t();
-    let area = if beside {
-        pen.bar(area.x, area.y, area.height, Role::Border);
-        Rect { x: area.x + 1, width: area.width - 1, ..area }
-    } else {
-        area
-    };
-    let (x, w) = (area.x + 1, area.width.saturating_sub(2));
-    let plan = match &row.plan {
-        Ok(plan) => plan,
-        Err(problem) => {
-            heading(pen, area, &words::shown(problem.id.as_str()));
-            let lines = pen.glyphs.wrap(
-                &words::shown(problem.said(model.lang == crate::ui::Lang::Zh)),
-                usize::from(w),
-                usize::from(area.height - 1),
-            );
-            for (i, line) in lines.iter().enumerate() {
-                pen.text(x, area.y + 1 + i as u16, w, Role::Error, line);
-            }
-            return;
-        }
-    };
-    heading(pen, area, &words::plan_name(model, &plan.id, &plan.name));
-    let label = if model.lang == crate::ui::Lang::Zh { 10 } else { 12 };
-    let mut y = area.y + 1;
-    let mut line = |pen: &mut Pen<'_>, name: &str, pieces: &[(Role, String)]| {
-        if y < area.bottom() {
-            pen.text(x, y, label, Role::Dim, name);
-            pen.pieces(x + label, y, w.saturating_sub(label), pieces);
-            y += 1;
-        }
-    };
-    let last = model.live.runs.values().rev().map(|r| &r.row).find(|r| r.head.plan == plan.id).or(row.last.first());
-    if let Some(run) = last {
-        line(pen, texts.last_run, &last_run(model, run));
-        line(pen, texts.sum, &words::sum_of(model, run, w.saturating_sub(label)));
-        if let Some(carried) = words::carried_over(model.lang, run) {
-            line(pen, texts.carried_over, &[(Role::Text, carried)]);
-        }
-    }
-    if row.unresolved > 0 {
-        let text = fill(texts.unresolved_n, &[&format::count(row.unresolved)]);
-        line(pen, texts.open, &[(Role::Failed, text)]);
-    }
-    let verb = match &plan.target.verb {
-        Verb::Submit => "Submit".to_owned(),
-        Verb::Audit => "Audit".to_owned(),
-        Verb::Operation(name) => words::shown(name),
-    };
-    let call = format!("{} {} {verb}", words::shown(plan.source.form.as_str()), pen.glyphs.arrow);
-    line(pen, texts.call, &[(Role::Text, call)]);
-    line(pen, texts.policy, &[(Role::Text, policy(model, plan))]);
-    let mark = match &row.mark {
-        Some(mark) => vec![
-            (Role::Text, words::shown(&mark.seen.as_str().replace('T', " "))),
-            (Role::Dim, format!("  {}", server_time(model, mark))),
-        ],
-        None => vec![(Role::Dim, texts.mark_none.to_owned())],
-    };
-    line(pen, texts.mark, &mark);
-    let next = match (row.next, &plan.policy.schedule) {
-        (Some(at), Some(schedule)) => format!(
-            "{} {}  {}",
-            format::local(at, model.zone, "%m-%d %H:%M"),
-            format::zone(model.zone),
-            words::shown(&schedule.cron)
-        ),
-        (_, Some(plan)) => words::shown(&plan.cron),
-        (Some(at), None) => format::local(at, model.zone, "%m-%d %H:%M"),
-        (None, None) => texts.next_none.to_owned(),
-    };
-    line(pen, texts.next, &[(Role::Text, next)]);
-    if row.hazards > 0 {
-        let text =
-            format!("{} {}", pen.glyphs.hazard, fill(texts.hazards_n, &[&row.hazards.to_string(), plan.id.as_str()]));
-        line(pen, texts.hazards, &[(Role::Warning, text)]);
-    }
-    for flag in plan.target.stripped_flags.iter().take(2) {
-        line(pen, "", &[(Role::Warning, fill(texts.flag_stripped, &[&words::shown(&flag.0)]))]);
-    }
-    let filter = words::shown(&plan.source.filter);
-    for (i, text) in pen.glyphs.wrap(&filter, usize::from(w.saturating_sub(label)), 4).iter().enumerate() {
-        line(pen, if i == 0 { texts.filter_label } else { "" }, &[(Role::Dim, text.clone())]);
-    }
-}
-
-fn last_run(model: &Model, run: &RunRow) -> Vec<(Role, String)> {
-    let (glyph, word, role, why) = words::run_state(model, &run.state, &run.tally);
-    let when = format::local(run.head.opened, model.zone, "%m-%d %H:%M");
-    let mut out = vec![(role, format!("{glyph} {word} ")), (Role::Text, when)];
-    out.push((Role::Dim, format!("  {}  ", words::shown(&run.head.by.to_string()))));
-    if !why.is_empty() {
-        out.push((role, why));
-    }
-    out
-}
-
-fn policy(model: &Model, plan: &Plan) -> String {
-    let t = model.t();
-    let p = &plan.policy;
-    let mut out = vec![fill(t.policy_batch, &[&p.batch.to_string()])];
-    out.push(if p.submit { t.policy_submit } else { t.policy_no_submit }.to_owned());
-    out.push(fill(t.policy_overlap, &[&format::age(p.overlap)]));
-    if p.sweep_hours > 0 {
-        out.push(fill(t.policy_sweep, &[&p.sweep_hours.to_string()]));
-    }
-    out.join("  ")
 }

@@ -1,52 +1,36 @@
 //! Lists of bills: the rows of Results, of an unfolded ledger group and of a search over the history; and the preview.
 
+use std::time::Duration;
+
 use ratatui::layout::Rect;
 
-use crate::ui::cells::{Cell, Pen};
-use crate::ui::erp_status::{after_words, before_words};
-use crate::ui::format;
-use crate::ui::layout::Parts;
-use crate::ui::model::Model;
-use crate::ui::skin::Role;
-use crate::ui::window::Window;
-use crate::ui::words;
+use super::cells::{Cell, Pen};
+use super::erp_status::{after_words, before_words};
+use super::format;
+use super::list::heading;
+use super::shared::Shared;
+use super::skin::Role;
+use super::window::Window;
+use super::words;
 use skydeck_core::domain::bill::{BillState, Outcome, Slot};
 use skydeck_core::domain::erp_status::{After, Ground};
 use skydeck_core::domain::run::BillRow;
 
-use super::{heading, nothing};
-
-/// Results: the bills of the shown run.
-pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
-    let t = model.t();
-    if model.results_run.is_none() {
-        super::empty(pen, parts.list, &[t.results_none, t.results_none_2]);
-        return None;
-    }
-    let state = model
-        .run_row()
-        .map_or_else(|| words::state_width(model.lang, false, false), |row| words::state_width_of(model.lang, row));
-    titles(model, pen, parts.list, state);
-    let area = Rect { y: parts.list.y + 1, height: parts.list.height.saturating_sub(1), ..parts.list };
-    let pruned = model.run_row().map_or(0, |row| row.pruned);
-    let told = format::fill(t.results_pruned, &[&format::count(pruned)]);
-    let lines: &[&str] = match (model.results_filter.is_empty(), pruned) {
-        (true, 0) => &[t.results_empty],
-        (true, _) => &[&told],
-        (false, _) => &[t.filter_empty, t.filter_empty_2],
-    };
-    if nothing(model, pen, area, &model.results, lines) {
-        return None;
-    }
-    rows(model, pen, area, &model.results, Rows { focus: true, all: model.all_marked, skip: 0, state });
-    preview(model, pen, parts.detail, model.results.current());
-    Some(model.results.first())
-}
+/// The finest age, of what counts down.
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+/// Ages of a minute and more are told in minutes at the finest.
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 /// Width of the column that says where bills stand, for rows of several runs.
-pub(crate) fn state_width(model: &Model, window: &Window<BillRow>) -> u16 {
+pub(crate) fn state_width(shared: &Shared, window: &Window<BillRow>) -> u16 {
     let others = window.rows().any(|row| !row.key.op.is_audit());
-    words::state_width(model.lang, others, window.rows().any(|row| row.state.slot() == Slot::NotReached))
+    words::state_width(shared.lang, others, window.rows().any(|row| row.state.slot() == Slot::NotReached))
+}
+
+/// Rows tell their age in minutes, and count down to their next attempt in seconds: the finest step of those on the screen.
+pub(crate) fn finest_age(window: &Window<BillRow>) -> Option<Duration> {
+    let step = |row: &BillRow| if matches!(row.state, BillState::RetryAt { .. }) { SECOND } else { MINUTE };
+    window.visible().map(|(_, row)| step(row)).min()
 }
 
 struct Widths {
@@ -64,8 +48,8 @@ fn widths(w: u16) -> Widths {
 }
 
 /// Column titles; `state`: how wide the column is that says where the bills stand.
-pub(crate) fn titles(model: &Model, pen: &mut Pen<'_>, area: Rect, state: u16) {
-    let t = model.t();
+pub(crate) fn titles(shared: &Shared, pen: &mut Pen<'_>, area: Rect, state: u16) {
+    let t = shared.t();
     let widths = widths(area.width);
     let cell = |w, text| Cell::new(w, Role::Dim, text);
     let mut cells = vec![cell(1, ""), cell(state, t.col_state), cell(widths.no, t.col_no)];
@@ -91,19 +75,19 @@ pub(crate) struct Rows {
 }
 
 /// The visible rows.
-pub(crate) fn rows(model: &Model, pen: &mut Pen<'_>, area: Rect, window: &Window<BillRow>, shown: Rows) {
+pub(crate) fn rows(shared: &Shared, pen: &mut Pen<'_>, area: Rect, window: &Window<BillRow>, shown: Rows) {
     let widths = widths(area.width);
     for (i, (here, row)) in window.visible().skip(shown.skip).enumerate().take(usize::from(area.height)) {
-        let marked = shown.all || model.marks.contains_key(&row.key);
-        let (glyph, word, role) = words::row_state(model, row);
+        let marked = shown.all || shared.selection.holds(&row.key);
+        let (glyph, word, role) = words::row_state(shared, row);
         let mark = if marked { pen.glyphs.marked } else { "" };
         let message = match &row.state {
-            BillState::RetryAt { at, .. } => format!("{} {}", model.t().due_in, format::clock(at.since(model.now))),
+            BillState::RetryAt { at, .. } => format!("{} {}", shared.t().due_in, format::clock(at.since(shared.now))),
             state => words::shown(words::message(state)),
         };
         let attempts = if row.attempts > 0 { row.attempts.to_string() } else { String::new() };
         // A minute is the finest step here: seconds would send every row anew with each key.
-        let age = model.now.since(row.open_since.unwrap_or(row.at));
+        let age = shared.now.since(row.open_since.unwrap_or(row.at));
         let age = if age.as_secs() < 60 { "<1m".to_owned() } else { format::age(age) };
         let mut cells = vec![
             Cell::new(1, Role::Marked, mark),
@@ -111,10 +95,10 @@ pub(crate) fn rows(model: &Model, pen: &mut Pen<'_>, area: Rect, window: &Window
             Cell::new(widths.no, Role::Text, words::shown(&row.no)).key(),
         ];
         if widths.org > 0 {
-            cells.push(Cell::new(widths.org, Role::Dim, words::shown(&org(model, row))));
+            cells.push(Cell::new(widths.org, Role::Dim, words::shown(&org(shared, row))));
         }
         cells.extend([
-            Cell::new(widths.reason, role, words::reason(&model.causes, model.lang, &row.key.op, &row.state)),
+            Cell::new(widths.reason, role, words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state)),
             Cell::new(0, Role::Dim, message),
             Cell::new(3, Role::Dim, attempts).right(),
             Cell::new(4, Role::Dim, age).right(),
@@ -124,67 +108,67 @@ pub(crate) fn rows(model: &Model, pen: &mut Pen<'_>, area: Rect, window: &Window
 }
 
 /// Names of a row's columns.
-pub(crate) fn columns<'a>(model: &'a Model, row: &BillRow) -> &'a [String] {
-    let live = model.live.runs.get(&row.run).map(|r| &r.row);
+pub(crate) fn columns<'a>(shared: &'a Shared, row: &BillRow) -> &'a [String] {
+    let live = shared.present.live().runs.get(&row.run).map(|r| &r.row);
     let found = live
-        .or_else(|| model.stored.as_deref().filter(|r| r.head.id == row.run))
-        .or_else(|| model.plans.iter().flat_map(|p| &p.last).find(|r| r.head.id == row.run));
+        .or_else(|| shared.stored.as_deref().filter(|r| r.head.id == row.run))
+        .or_else(|| shared.plans.rows().iter().flat_map(|p| &p.last).find(|r| r.head.id == row.run));
     found.map_or(&[], |r| r.head.columns.as_slice())
 }
 
 /// What people call a column, as the plan says.
-fn label<'a>(model: &'a Model, row: &BillRow, name: &'a str) -> &'a str {
-    let plan = model.plans.iter().filter_map(|p| p.plan.as_ref().ok()).find(|p| p.id == row.plan);
+fn label<'a>(shared: &'a Shared, row: &BillRow, name: &'a str) -> &'a str {
+    let plan = shared.plans.rows().iter().filter_map(|p| p.plan.as_ref().ok()).find(|p| p.id == row.plan);
     let column = plan.and_then(|p| p.source.columns.iter().find(|c| c.key == name));
-    let shows = |label: &&str| !label.is_empty() && (model.unicode || label.is_ascii());
+    let shows = |label: &&str| !label.is_empty() && (shared.setup.unicode || label.is_ascii());
     column.map(|c| c.label.as_str()).filter(shows).unwrap_or(name)
 }
 
-fn org(model: &Model, row: &BillRow) -> String {
-    let names = columns(model, row);
+fn org(shared: &Shared, row: &BillRow) -> String {
+    let names = columns(shared, row);
     let holds = |part: &str| names.iter().position(|n| n.to_lowercase().contains(part));
     let at = holds("cust").or_else(|| holds("org"));
     at.and_then(|i| row.columns.get(i)).cloned().unwrap_or_default()
 }
 
 /// The bill's status in the ERP after what was done, and the one before, where it is another or is known by the ERP's clock.
-pub(crate) fn statuses(model: &Model, row: &BillRow) -> Vec<String> {
-    let t = model.t();
-    let clock = |at| format::local(at, model.zone, "%m-%d %H:%M:%S");
+pub(crate) fn statuses(shared: &Shared, row: &BillRow) -> Vec<String> {
+    let t = shared.t();
+    let clock = |at| format::local(at, shared.setup.zone, "%m-%d %H:%M:%S");
     let after = After::of(row);
-    let mut text = vec![format!("{} {}", t.status, after_words(model.lang, &after, clock))];
+    let mut text = vec![format!("{} {}", t.status, after_words(shared.lang, &after, clock))];
     if let Some(on) = &after.audited {
         text.push(format!("{} ERP {}", t.status_c, words::shown(&on.as_str().replace('T', " "))));
     }
     if after.ground != Ground::Found || row.before().modified.is_some() {
-        text.push(format!("{} {}", t.status_before, before_words(model.lang, row.before())));
+        text.push(format!("{} {}", t.status_before, before_words(shared.lang, row.before())));
     }
     text
 }
 
 /// What there is to know about the bill under the cursor: reason and message in full, columns, advice.
-pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<&BillRow>) {
+pub(crate) fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: Option<&BillRow>) {
     let Some(row) = row.filter(|_| area.height >= 2) else { return };
-    let texts = model.t();
-    let (glyph, word, role) = words::row_state(model, row);
+    let texts = shared.t();
+    let (glyph, word, role) = words::row_state(shared, row);
     let dot = pen.glyphs.dot;
     let op = &row.key.op;
     let op = if op.is_audit() { String::new() } else { format!(" {dot} {}", words::operation(op)) };
     heading(pen, area, &format!("{} {dot} FID {}{op}", words::shown(&row.no), words::shown(row.fid().as_str())));
     let (x, w) = (area.x + 1, area.width.saturating_sub(2));
     let mut y = area.y + 1;
-    let reason = words::reason(&model.causes, model.lang, &row.key.op, &row.state);
+    let reason = words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state);
     let mut head = vec![(role, format!("{glyph} {word} {reason}"))];
     if let Some(outcome) = row.state.outcome()
         && let Some(group) = outcome.group()
         && !outcome.is_resolved()
     {
-        let (advice, who) = words::advice(model, outcome.slot(), &group);
+        let (advice, who) = words::advice(shared, outcome.slot(), &group);
         // Who first: where the line is cut, the advice still says whose it is.
         head.push((Role::Accent, format!("  [{who}]")));
         // And which flag the advice is about.
         if let Outcome::Failed(failure) = outcome
-            && let Some(flag) = model.causes.flag(failure)
+            && let Some(flag) = shared.setup.causes.flag(failure)
         {
             head.push((Role::Accent, format!(" {}", format::fill(texts.flag_answers, &[&words::shown(flag)]))));
         }
@@ -215,16 +199,16 @@ pub(crate) fn preview(model: &Model, pen: &mut Pen<'_>, area: Rect, row: Option<
         }
     }
     if y < area.bottom() {
-        let at = format::local(row.at, model.zone, "%m-%d %H:%M:%S");
-        let mut text = statuses(model, row);
+        let at = format::local(row.at, shared.setup.zone, "%m-%d %H:%M:%S");
+        let mut text = statuses(shared, row);
         text.push(format!("{} {at}", texts.changed));
         // Number and id stand in the heading.
         let told = |value: &str| !value.is_empty() && *value != row.no && value != row.fid().as_str();
-        let named = columns(model, row).iter().zip(&row.columns).filter(|(_, value)| told(value));
+        let named = columns(shared, row).iter().zip(&row.columns).filter(|(_, value)| told(value));
         // The plan's columns are of the query, and one of them may be the status.
         let mut when = format!("{} ", texts.status_when_read);
         for (name, value) in named {
-            let label = words::shown(label(model, row, name));
+            let label = words::shown(label(shared, row, name));
             text.push(format!("{}{label} {}", std::mem::take(&mut when), words::shown(value)));
         }
         let lines = usize::from(area.bottom() - y);

@@ -1,0 +1,127 @@
+//! What the confirm ladder says of the set: plan, environment, bills by status, what is left out, what stands in the way.
+
+use crate::ui::cells::Pen;
+use crate::ui::format::{self, fill};
+use crate::ui::keymap::Action;
+use crate::ui::shared::Shared;
+use crate::ui::skin::Role;
+use crate::ui::words;
+use skydeck_core::domain::ids::SetHash;
+use skydeck_core::domain::operation::Operation;
+use skydeck_core::domain::reason::Reason;
+use skydeck_core::domain::run::{Collected, Revision, RunKind, RunRow};
+
+use super::confirm::consent;
+
+type Line = Vec<(Role, String)>;
+
+fn label(text: &str) -> (Role, String) {
+    (Role::Dim, format!("{text} "))
+}
+
+/// The lines above the question.
+pub(super) fn of(shared: &Shared, row: &RunRow, set: &Collected, hash: &SetHash) -> Vec<Line> {
+    let t = shared.t();
+    let mut lines = place(shared, row);
+    lines.extend(bills(shared, row, set));
+    let frozen = fill(t.frozen_set, &[hash.short()]);
+    lines.push(vec![label(t.hash), (Role::Text, hash.short().to_owned()), (Role::Dim, format!("  {frozen}"))]);
+    if let Some(first) = consent(row, shared.now) {
+        let at = format::local(first.at, shared.setup.zone, "%H:%M:%S");
+        lines.push(vec![(Role::Warning, fill(t.consented, &[&words::shown(&first.by.to_string()), &at]))]);
+    }
+    lines
+}
+
+/// Which plan, what it was cut to, where it writes.
+fn place(shared: &Shared, row: &RunRow) -> Vec<Line> {
+    let (t, head) = (shared.t(), &row.head);
+    let mut plan = vec![label(t.plan), (Role::Title, words::plan_name(shared, &head.plan, &head.name))];
+    if head.revision == Revision::Original {
+        let original = words::revision(shared.lang, head.revision);
+        plan.push((Role::Warning, format!("  {} {} ({original})", t.revision, head.rev.short())));
+    }
+    let mut lines = vec![plan];
+    let range = words::range(shared.lang, head);
+    if !range.is_empty() {
+        lines.push(vec![label(t.range_of), (Role::Warning, range)]);
+    }
+    let env_role = if head.production { Role::Production } else { Role::Accent };
+    let mut env = vec![label(t.environment), (env_role, words::shown(head.env.as_str()))];
+    if head.production {
+        env.push((Role::Production, format!("  {}", t.production)));
+    }
+    if let Some(row) = shared.envs.iter().find(|e| e.env.id == head.env) {
+        env.push((Role::Dim, format!("  {} {}", t.account_set, words::shown(&row.env.account_set))));
+        if let Some(home) = &row.home {
+            env.push((Role::Dim, format!("  {}", words::shown(&home.address))));
+        }
+    }
+    lines.push(env);
+    lines
+}
+
+/// How many bills, where they stand, what will be done to them, and which of them not.
+fn bills(shared: &Shared, row: &RunRow, set: &Collected) -> Vec<Line> {
+    let (t, head) = (shared.t(), &row.head);
+    let callable = format::count(set.callable);
+    let does = match head.kind {
+        RunKind::Verify => fill(t.will_verify, &[&callable]),
+        RunKind::Fresh | RunKind::Retry => words::will_call(shared.lang, &head.op, &callable),
+    };
+    let mut lines = vec![vec![
+        label(t.set),
+        (Role::Title, format::count(row.tally.found)),
+        (Role::Text, format!(" {}  ", t.bills)),
+        (Role::Accent, does),
+    ]];
+    let mut by = vec![label(t.by_status)];
+    for (status, n) in &set.by_status {
+        let role = match status.code() {
+            "B" => Role::Accent,
+            "C" => Role::Already,
+            _ => Role::Skipped,
+        };
+        by.push((role, format!("{} {} {}   ", words::status(shared.lang, status), status.code(), format::count(*n))));
+    }
+    lines.push(by);
+    let plan = shared.plans.rows().iter().filter_map(|row| row.plan.as_ref().ok());
+    let plan = plan.filter(|_| head.op.is_audit()).find(|plan| plan.id == head.plan && plan.rev == head.rev);
+    if let Some(n) = plan.and_then(|plan| Operation::of(plan).submitted_first(&set.by_status)) {
+        lines.push(vec![(Role::Text, fill(t.submitted_first, &[&format::count(n)]))]);
+    }
+    if set.carried > 0 {
+        lines.push(vec![label(t.carried), (Role::Text, format::count(set.carried))]);
+    }
+    if let Some(left) = &set.unchanged {
+        lines.push(vec![label(t.carried_over), (Role::Text, fill(t.unchanged, &[&format::count(left.bills)]))]);
+    }
+    if let Some(words) = words::probes(&shared.setup.causes, shared.lang, set) {
+        lines.push(vec![(Role::Text, words)]);
+    }
+    if set.absent > 0 {
+        let numbers: Vec<_> = set.absent_first.iter().map(|no| words::shown(no)).collect();
+        let words = fill(t.absent, &[&format::count(set.absent), &numbers.join(" ")]);
+        lines.push(vec![(Role::Warning, words)]);
+    }
+    lines
+}
+
+/// What keeps the environment from being written: said before anything is typed, not by a refusal after it.
+pub(super) fn locked(shared: &Shared, pen: &Pen<'_>, row: &RunRow, set: &Collected) -> Vec<Line> {
+    if set.callable == 0 {
+        return Vec::new();
+    }
+    let env = shared.envs.iter().find(|e| e.env.id == row.head.env);
+    let always = || env.filter(|e| e.env.always_read_only).map(|e| Reason::AlwaysReadOnly { env: e.env.id.clone() });
+    if let Some(why) = env.and_then(|e| e.held.clone()).or_else(always) {
+        let said = words::reason_words(shared, &why);
+        let wide = usize::from(shared.size.0.saturating_sub(8).min(100));
+        return pen.glyphs.wrap(&said, wide, 4).into_iter().map(|line| vec![(Role::Error, line)]).collect();
+    }
+    if env.is_some_and(|e| e.env.read_only) && shared.unlocked_for(&row.head.env).is_none() {
+        let unlock = shared.setup.keymap.key(Action::Unlock);
+        return vec![vec![(Role::Warning, fill(shared.t().confirm_locked, &[&unlock]))]];
+    }
+    Vec::new()
+}

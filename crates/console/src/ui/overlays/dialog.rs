@@ -1,0 +1,72 @@
+//! What dialogs have in common: a box in the middle, their keys in its bottom line, and what may say Yes.
+
+use std::time::Duration;
+
+use ratatui::layout::Rect;
+
+use crate::ui::cells::Pen;
+use crate::ui::keymap::{Action, Scope};
+use crate::ui::msg::Key;
+use crate::ui::shared::Shared;
+use crate::ui::skin::Role;
+use skydeck_core::domain::time::Ts;
+
+/// How long a dialog must stand before it hears a Yes: keys queued before it opened are not meant for it.
+pub(crate) const UNREAD: Duration = Duration::from_millis(400);
+
+/// Whether a key says Yes or No to a dialog, and whether it may be heard yet.
+pub(crate) fn answer(shared: &Shared, opened: Ts, key: Key) -> Option<Action> {
+    let action = shared.setup.keymap.action(Scope::Dialog, key)?;
+    if action != Action::No && shared.now.since(opened) < UNREAD {
+        return None;
+    }
+    Some(action)
+}
+
+/// A box of this size in the middle of the screen.
+pub(crate) fn middle(pen: &Pen<'_>, w: u16, h: u16) -> Rect {
+    let area = pen.area();
+    let (w, h) = (w.min(area.width), h.min(area.height));
+    Rect::new(area.x + (area.width - w) / 2, area.y + (area.height - h) / 2, w, h)
+}
+
+/// Lines of a dialog, then its keys in the bottom line; gives the inside.
+pub(crate) fn dialog(
+    shared: &Shared,
+    pen: &mut Pen<'_>,
+    role: Role,
+    title: &str,
+    lines: &[Vec<(Role, String)>],
+    keys: &[(String, &str)],
+    extra: u16,
+) -> Rect {
+    let width = |line: &Vec<(Role, String)>| line.iter().map(|(_, t)| pen.glyphs.width(t)).sum::<usize>();
+    let keys_width: usize = keys.iter().map(|(k, t)| pen.glyphs.width(k) + pen.glyphs.width(t) + 3).sum();
+    let widest = lines.iter().map(width).chain([pen.glyphs.width(title) + 6, keys_width, 44]).max().unwrap_or(44);
+    let w = (widest as u16).saturating_add(4).min(shared.size.0.saturating_sub(2)).max(24);
+    let h = lines.len() as u16 + extra + 4;
+    let inside = {
+        let area = middle(pen, w, h.min(shared.size.1));
+        pen.window(area, role, title)
+    };
+    for (i, line) in lines.iter().enumerate().take(usize::from(inside.height.saturating_sub(1 + extra))) {
+        pen.pieces(inside.x, inside.y + i as u16, inside.width, line);
+    }
+    if inside.height > 0 {
+        draw_keys(pen, inside.x, inside.bottom() - 1, inside.width, keys);
+    }
+    inside
+}
+
+/// `y Yes  n No`.
+pub(crate) fn draw_keys(pen: &mut Pen<'_>, x: u16, y: u16, w: u16, keys: &[(String, &str)]) {
+    let mut used = 0;
+    for (key, text) in keys {
+        let need = (pen.glyphs.width(key) + pen.glyphs.width(text) + 1) as u16;
+        if used + need > w {
+            break;
+        }
+        used += pen.text(x + used, y, w - used, Role::Key, key) + 1;
+        used += pen.text(x + used, y, w - used, Role::Text, text) + 2;
+    }
+}

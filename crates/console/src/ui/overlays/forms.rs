@@ -1,0 +1,279 @@
+//! The forms: run with parameters, change the pace, resolve with a reason, unlock, jump to a date, export, flags.
+
+use crate::ui::desk::Desk;
+use crate::ui::format::{self, fill};
+use crate::ui::keymap::{Action, Scope as Place};
+use crate::ui::lang::Texts;
+use crate::ui::msg::{Effect, Export, ExportFormat};
+use crate::ui::panes::{Goto, Subject};
+use crate::ui::possible::bills_meant;
+use crate::ui::shared::Shared;
+use crate::ui::shared::outbox::Sent;
+use crate::ui::words;
+use skydeck_core::domain::command::{Command, Selection, StartParams};
+use skydeck_core::domain::ids::{EnvId, PlanId};
+use skydeck_core::domain::query::Scope;
+use skydeck_core::domain::run::Flag;
+use skydeck_core::domain::time::ErpDate;
+use skydeck_core::text::readable;
+
+use super::confirm::Confirm;
+use super::form::{Field, Form, Purpose, Values};
+use super::overlay::Next;
+
+/// Formats of an export, by the endings of their files.
+const FORMATS: [(&str, ExportFormat); 4] = [
+    ("csv", ExportFormat::Csv),
+    ("jsonl", ExportFormat::JsonLines),
+    ("md", ExportFormat::Markdown),
+    ("html", ExportFormat::Html),
+];
+
+/// The form an action asks for.
+pub(super) fn of(desk: &Desk, action: Action) -> Option<Form> {
+    match action {
+        Action::RunWith => run_with(&desk.shared),
+        Action::Pace => pace(desk),
+        Action::Resolve => resolve(desk),
+        Action::Unlock => unlock(desk),
+        Action::JumpDate => Some(jump(&desk.shared)),
+        Action::Export => export(desk),
+        _ => None,
+    }
+}
+
+fn reason_field(t: &Texts) -> Field {
+    Field::text(t.reason, t.reason_hint, "")
+}
+
+/// The reason that was given; it is wanted.
+fn reason(values: &Values<'_>, n: usize, t: &Texts) -> Result<String, String> {
+    Some(values.text(n)).filter(|r| readable(r).is_some()).ok_or_else(|| t.reason_wanted.to_owned())
+}
+
+struct RunWith(PlanId);
+
+fn run_with(shared: &Shared) -> Option<Form> {
+    let t = shared.t();
+    let plan = shared.plan.clone()?;
+    let row = shared.plan_row().and_then(|row| row.plan.as_ref().ok());
+    // Which dates are meant is the plan's word, not everybody's guess.
+    let column = words::shown(row.and_then(|plan| plan.source.mark_column.as_deref()).unwrap_or("LAST_SYNC_TIME"));
+    let mut fields = vec![
+        Field::text(t.since, &fill(t.since_hint, &[&column]), ""),
+        Field::text(t.until, &fill(t.until_hint, &[&column]), ""),
+        Field::text(t.numbers, t.numbers_hint, ""),
+        Field::toggle(t.sweep, t.sweep_hint, false),
+    ];
+    // Last, and only where the plan has one.
+    if row.is_some_and(|plan| plan.policy.remedy.is_some()) {
+        fields.push(Field::toggle(t.remedy, t.remedy_hint, false));
+    }
+    let name = row.map(|plan| words::plan_name(shared, &plan.id, &plan.name)).unwrap_or_default();
+    Some(Form::new(RunWith(plan), (t.run_with_title, name), fields, 0, shared.now))
+}
+
+impl Purpose for RunWith {
+    fn done(&mut self, desk: &mut Desk, values: &Values<'_>, effects: &mut Vec<Effect>) -> Result<Next, String> {
+        let t = desk.shared.t();
+        let numbers = values.text(2);
+        let numbers: Vec<String> =
+            numbers.split([' ', ',', ';', '，', '；', '、']).filter(|n| !n.is_empty()).map(str::to_owned).collect();
+        let [since, until] = [0, 1].map(|n| Some(values.text(n)).filter(|s| !s.is_empty()));
+        for text in since.iter().chain(&until) {
+            if ErpDate::parse(text).is_none() {
+                return Err(fill(t.bad_date, &[text]));
+            }
+        }
+        let params = StartParams { sweep: values.is_on(3), numbers, since, until, remedy: values.is_on(4) };
+        if params.remedy && (params.since.is_some() || params.until.is_some() || params.sweep) {
+            return Err(t.remedy_alone.to_owned());
+        }
+        desk.shared.submit(Command::Start { plan: self.0.clone(), params }, Sent::Opens, effects);
+        Ok(Next::Close)
+    }
+}
+
+struct Pace(EnvId);
+
+fn pace(desk: &Desk) -> Option<Form> {
+    let (shared, t, env) = (&desk.shared, desk.shared.t(), desk.env()?);
+    let pulse = shared.pulse_of(&env.id);
+    let minute = pulse.map_or(env.limits.per_minute, |p| p.per_minute).to_string();
+    let flight = pulse.map_or(env.limits.concurrency, |p| p.concurrency).to_string();
+    let fields = vec![Field::text(t.per_minute, "1-6000", &minute), Field::text(t.concurrency, "1-16", &flight)];
+    let about = words::shown(env.id.as_str());
+    Some(Form::new(Pace(env.id.clone()), (t.pace_title, about), fields, 0, shared.now))
+}
+
+/// A number from 1.
+fn number(text: &str, most: u32, t: &Texts) -> Result<u32, String> {
+    text.parse::<u32>()
+        .ok()
+        .filter(|n| (1..=most).contains(n))
+        .ok_or_else(|| fill(t.bad_number, &[text, &most.to_string()]))
+}
+
+impl Purpose for Pace {
+    fn done(&mut self, desk: &mut Desk, values: &Values<'_>, effects: &mut Vec<Effect>) -> Result<Next, String> {
+        let t = desk.shared.t();
+        let per_minute = Some(number(&values.text(0), 6000, t)?);
+        let concurrency = Some(number(&values.text(1), 16, t)?);
+        let command = Command::SetPace { env: self.0.clone(), per_minute, concurrency };
+        desk.shared.submit(command, Sent::Said(t.pace_set.to_owned()), effects);
+        Ok(Next::Close)
+    }
+}
+
+struct Resolve(Selection);
+
+fn resolve(desk: &Desk) -> Option<Form> {
+    let (selection, said) = bills_meant(desk)?;
+    let t = desk.shared.t();
+    Some(Form::new(Resolve(selection), (t.resolve_title, said), vec![reason_field(t)], 0, desk.shared.now))
+}
+
+impl Purpose for Resolve {
+    fn done(&mut self, desk: &mut Desk, values: &Values<'_>, effects: &mut Vec<Effect>) -> Result<Next, String> {
+        let t = desk.shared.t();
+        let shared = &mut desk.shared;
+        let command = Command::Resolve { selection: self.0.clone(), reason: reason(values, 0, t)? };
+        shared.selection.clear();
+        shared.submit(command, Sent::Said(t.resolved.to_owned()), effects);
+        Ok(Next::Close)
+    }
+}
+
+struct Unlock(EnvId);
+
+fn unlock(desk: &Desk) -> Option<Form> {
+    let (env, t) = (desk.env()?.id.clone(), desk.shared.t());
+    let about = fill(t.unlock_what, &[&words::shown(env.as_str())]);
+    Some(Form::new(Unlock(env), (t.unlock_title, about), vec![reason_field(t)], 0, desk.shared.now))
+}
+
+impl Purpose for Unlock {
+    fn warns(&self) -> bool {
+        true
+    }
+
+    fn done(&mut self, desk: &mut Desk, values: &Values<'_>, effects: &mut Vec<Effect>) -> Result<Next, String> {
+        let t = desk.shared.t();
+        let command = Command::Unlock { env: self.0.clone(), reason: reason(values, 0, t)? };
+        desk.shared.submit(command, Sent::Said(t.unlocked.to_owned()), effects);
+        Ok(Next::Close)
+    }
+}
+
+struct Jump;
+
+fn jump(shared: &Shared) -> Form {
+    let t = shared.t();
+    let fields = vec![Field::text(t.jump_date, "2026-11-23", "")];
+    Form::new(Jump, (t.jump_title, t.jump_what.to_owned()), fields, 0, shared.now)
+}
+
+impl Purpose for Jump {
+    fn done(&mut self, desk: &mut Desk, values: &Values<'_>, _effects: &mut Vec<Effect>) -> Result<Next, String> {
+        let text = values.text(0);
+        let until = format::day_end(&text, desk.shared.setup.zone);
+        let until = until.ok_or_else(|| fill(desk.shared.t().bad_day, &[&text]))?;
+        desk.go(Goto { pane: Place::History, what: Subject::Date(until) });
+        Ok(Next::Close)
+    }
+}
+
+struct ExportTo(Scope);
+
+/// What a list holds that is exported.
+fn held(shared: &Shared, scope: Scope) -> String {
+    let t = shared.t();
+    match scope {
+        Scope::Run(id) => {
+            let row = shared.run_row().filter(|row| row.head.id == id);
+            let found = row.map_or_else(String::new, |row| format::count(row.tally.found));
+            let plan = row.map_or_else(String::new, |row| words::plan_name(shared, &row.head.plan, &row.head.name));
+            fill(t.export_run, &[&found, &plan, &id.to_string()])
+        }
+        Scope::Ledger => fill(t.export_ledger, &[&format::count(shared.unresolved())]),
+        Scope::History => t.export_history.to_owned(),
+    }
+}
+
+fn export(desk: &Desk) -> Option<Form> {
+    let (shared, pane, t) = (&desk.shared, desk.pane(), desk.shared.t());
+    let scope = pane.list(shared)?;
+    let filter = pane.filter().map(ToString::to_string).unwrap_or_default();
+    let stem = match scope {
+        Scope::Run(run) => format!("run-{run}"),
+        Scope::Ledger => "ledger".to_owned(),
+        Scope::History => "history".to_owned(),
+    };
+    let held = held(shared, scope);
+    let about = if filter.is_empty() { held } else { format!("{held}  {}", fill(t.export_filter, &[&filter])) };
+    let fields = vec![
+        Field::choice(t.format, &FORMATS.map(|(ending, _)| ending)),
+        Field::text(t.path, t.path_hint, &format!("{stem}.csv")),
+    ];
+    Some(Form::new(ExportTo(scope), (t.export_title, about), fields, 1, shared.now))
+}
+
+impl Purpose for ExportTo {
+    /// The path's ending follows the chosen format.
+    fn changed(&self, values: &mut Values<'_>) {
+        let (ending, path) = (values.text(0), values.text(1));
+        if let Some((stem, old)) = path.rsplit_once('.')
+            && FORMATS.iter().any(|(ending, _)| *ending == old)
+            && old != ending
+        {
+            values.set(1, &format!("{stem}.{ending}"));
+        }
+    }
+
+    fn done(&mut self, desk: &mut Desk, values: &Values<'_>, effects: &mut Vec<Effect>) -> Result<Next, String> {
+        let (chosen, path, t) = (values.text(0), values.text(1), desk.shared.t());
+        if path.is_empty() {
+            return Err(t.path_wanted.to_owned());
+        }
+        let format = FORMATS.iter().find(|(ending, _)| *ending == chosen);
+        let format = format.map_or(ExportFormat::Csv, |(_, format)| *format);
+        let filter = desk.pane().filter().cloned().unwrap_or_default();
+        effects.push(Effect::Export(Export { scope: self.0, filter, format, path }));
+        desk.shared.note(false, t.exporting);
+        Ok(Next::Close)
+    }
+}
+
+/// Rules to be waved through for the set of an approval, which comes back.
+struct Flags(Confirm);
+
+/// The rules a plan names, to be chosen for one run, with a reason.
+pub(super) fn flags(shared: &Shared, confirm: Confirm) -> Form {
+    let t = shared.t();
+    let toggle = |flag: &Flag| Field::toggle(&words::shown(&flag.0), t.flag_hint, confirm.flags().contains(flag));
+    let mut fields: Vec<Field> = confirm.offered(shared).iter().map(toggle).collect();
+    fields.push(Field::text(t.reason, t.reason_hint, confirm.reason()));
+    Form::new(Flags(confirm), (t.flags_title, t.flags_what.to_owned()), fields, 0, shared.now)
+}
+
+impl Purpose for Flags {
+    fn warns(&self) -> bool {
+        true
+    }
+
+    fn done(&mut self, desk: &mut Desk, values: &Values<'_>, _effects: &mut Vec<Effect>) -> Result<Next, String> {
+        let shared = &desk.shared;
+        let on = values.on();
+        let mut flags = self.0.offered(shared);
+        flags.retain(|flag| on.contains(&words::shown(&flag.0).as_str()));
+        let why = values.text(values.len().saturating_sub(1));
+        if !flags.is_empty() && readable(&why).is_none() {
+            return Err(shared.t().reason_wanted.to_owned());
+        }
+        Ok(Next::Open(Box::new(self.0.clone().waving(flags, why, shared.now))))
+    }
+
+    fn left(&mut self) -> Next {
+        Next::Open(Box::new(self.0.clone()))
+    }
+}

@@ -1,0 +1,272 @@
+//! A bill's facts as lines: what happened, in the operator's words, and every call with its request and answer.
+
+use std::collections::BTreeSet;
+
+use crate::ui::format::{self, fill};
+use crate::ui::shared::Shared;
+use crate::ui::skin::Role;
+use crate::ui::words;
+use skydeck_core::domain::bill::Outcome;
+use skydeck_core::domain::event::{Event, Fact};
+use skydeck_core::domain::ids::{Seq, WorkKey};
+use skydeck_core::domain::step::{Body, Evidence, Verdict};
+use skydeck_core::domain::story;
+
+/// Bytes of a body that are shown.
+const SHOWN: usize = 64 * 1024;
+/// Lines of a body that are shown.
+const LINES: usize = 2000;
+
+/// One line.
+pub(super) struct Line {
+    /// Place of the fact it is about.
+    pub fact: usize,
+    pub pieces: Vec<(Role, String)>,
+}
+
+/// The lines of a bill's facts; of those in `open` with request and answer.
+pub(super) fn of(facts: &[Fact], key: &WorkKey, open: &BTreeSet<Seq>, shared: &Shared) -> Vec<Line> {
+    let mut out = Vec::new();
+    let mut run = None;
+    for (i, fact) in facts.iter().enumerate() {
+        let Some((role, what, mut more)) = headline(&fact.event, key, shared) else { continue };
+        let t = shared.lang.texts();
+        if story::took_though_refused(facts, i) {
+            more.push_str(t.ev_refused_all_the_same);
+        }
+        if fact.event.run() != run {
+            run = fact.event.run();
+            if let Some(id) = run {
+                let text = format!("{} {id}", t.run);
+                out.push(Line { fact: i, pieces: vec![(Role::Border, "── ".to_owned()), (Role::Dim, text)] });
+            }
+        }
+        let evidence = match &fact.event {
+            Event::StepAnswered { evidence: Some(e), .. } => Some(e),
+            _ => None,
+        };
+        let open = open.contains(&fact.seq);
+        let fold = match (evidence.is_some(), open) {
+            (true, false) => "+ ",
+            (true, true) => "- ",
+            (false, _) => "  ",
+        };
+        let at = format::local(fact.at, shared.setup.zone, "%m-%d %H:%M:%S ");
+        out.push(Line {
+            fact: i,
+            pieces: vec![(Role::Dim, at), (Role::Key, fold.to_owned()), (role, what), (Role::Text, more)],
+        });
+        if let (Some(evidence), true) = (evidence, open) {
+            evidence_lines(i, evidence, shared, &mut out);
+        }
+    }
+    out
+}
+
+/// Role, word and particulars of a fact about this bill.
+fn headline(event: &Event, key: &WorkKey, shared: &Shared) -> Option<(Role, String, String)> {
+    let (lang, t) = (shared.lang, shared.lang.texts());
+    let step = |s| words::step(lang, &key.op, s);
+    Some(match event {
+        Event::BillsFound { bills, .. } => {
+            let bill = bills.iter().find(|b| b.fid == key.record.fid)?;
+            let modified = bill.rev.modified.as_ref().map(|m| words::shown(&m.as_str().replace('T', " ")));
+            let status = format!("{} {}", words::status(lang, &bill.rev.status), words::shown(bill.rev.status.code()));
+            let cause = bill.probe.as_ref().map(|cause| words::failed(&shared.setup.causes, lang, cause));
+            let probe = cause.map(|cause| format!("  {}", fill(t.ev_probe, &[&cause]))).unwrap_or_default();
+            let modified = modified.map(|m| fill(t.modified, &[&m])).unwrap_or_default();
+            let more = format!("  {status}  {modified}{probe}");
+            (Role::Text, t.ev_found.to_owned(), more)
+        }
+        Event::BillRead { rev, approver, fields, .. } => match rev {
+            Some(rev) => {
+                let by = approver.as_deref().map(words::shown).unwrap_or_default();
+                let status = format!("{} {}", words::status(lang, &rev.status), words::shown(rev.status.code()));
+                let shows =
+                    fields.iter().map(|(path, value)| format!("{}={}", words::shown(path), words::shown(value)));
+                let parts: Vec<String> = std::iter::once(status).chain(shows).chain([by]).collect();
+                let more = format!("  {}", parts.join("  "));
+                (Role::Text, t.ev_read.to_owned(), more)
+            }
+            None => (Role::Warning, t.ev_gone.to_owned(), String::new()),
+        },
+        Event::StepTried { step: s, attempt, rev, .. } => {
+            let more = format!(
+                "  {}",
+                fill(t.ev_tried_rev, &[words::status(lang, &rev.status), &words::shown(rev.status.code())])
+            );
+            (Role::Accent, fill(t.ev_tried, &[&step(*s), &attempt.to_string()]), more)
+        }
+        Event::StepAnswered { step: s, ms, verdict, side, .. } => {
+            let took = format::millis(*ms);
+            let (role, what, more) = match verdict {
+                Verdict::Done => (Role::Ok, t.ev_done, String::new()),
+                Verdict::Rejected(f) => {
+                    let code = f.msg_code.map(|c| format!("MsgCode {c} ")).unwrap_or_default();
+                    let message = words::shown(&f.message);
+                    (Role::Failed, t.ev_rejected, format!("{code}{}{message}{}", t.quote_open, t.quote_close))
+                }
+                Verdict::NotSent(why) => (Role::Warning, t.ev_not_sent, words::shown(why)),
+                Verdict::Unknown(why, detail) => {
+                    let word = lang.group(why.word()).unwrap_or(why.word());
+                    (Role::Unknown, t.ev_no_answer, format!("{word}  {}", words::shown(detail)))
+                }
+            };
+            let side: Vec<String> = side.iter().map(|s| words::shown(s)).collect();
+            let side = if side.is_empty() { String::new() } else { format!("  [{}]", side.join("; ")) };
+            (role, fill(what, &[&step(*s)]), format!("  {took}  {more}{side}"))
+        }
+        Event::BillDeferred { until, cause, .. } => {
+            let at = format::local(*until, shared.setup.zone, "%H:%M:%S");
+            let why = words::cause(&shared.setup.causes, lang, cause);
+            (Role::Warning, t.ev_deferred.to_owned(), format!("  {why}  {} {at}", t.retry_at))
+        }
+        Event::BillSettled { outcome, .. } => {
+            let slot = outcome.slot();
+            let reason = words::outcome_reason(&shared.setup.causes, lang, &key.op, outcome);
+            let verified = matches!(outcome, Outcome::Done { verified: true });
+            let sign = if verified { t.ev_verified } else { "" };
+            let word = words::slot_in_full(lang, &key.op, slot);
+            (words::role(slot), format!("{} {word}", t.ev_settled), format!("  {reason} {sign}"))
+        }
+        Event::LedgerResolved { by, reason, .. } => {
+            let more = format!("  {}: {}", words::shown(&by.to_string()), words::shown(reason));
+            (Role::Notice, t.ev_resolved.to_owned(), more)
+        }
+        Event::LedgerReopened { by, reason, .. } => {
+            let more = format!("  {}: {}", words::shown(&by.to_string()), words::shown(reason));
+            (Role::Notice, t.ev_reopened.to_owned(), more)
+        }
+        Event::RunApproved { by, hash, .. } => {
+            let more = format!("  {}  {}", words::shown(&by.to_string()), hash.short());
+            (Role::Dim, t.ev_approved.to_owned(), more)
+        }
+        Event::RunOpened(head) => {
+            let more = format!("  {}  {}", words::shown(&head.name), words::shown(&head.by.to_string()));
+            (Role::Dim, fill(t.ev_run_opened, &[words::kind(lang, head.kind)]), more)
+        }
+        Event::RunInterrupted { .. } => (Role::Warning, t.run_interrupted.to_owned(), String::new()),
+        _ => return None,
+    })
+}
+
+fn evidence_lines(fact: usize, evidence: &Evidence, shared: &Shared, out: &mut Vec<Line>) {
+    let t = shared.lang.texts();
+    let mut part = |title: String, body: Option<&Body>| {
+        out.push(Line { fact, pieces: vec![(Role::Title, format!("    {title}"))] });
+        let Some(body) = body else { return };
+        for line in pretty(body) {
+            out.push(Line { fact, pieces: vec![(Role::Dim, format!("    {line}"))] });
+        }
+        if let Some(hash) = &body.sha256 {
+            let text = fill(t.body_cut, &[&format::count(body.bytes.0.len() as u64), &format::count(body.len), hash]);
+            out.push(Line { fact, pieces: vec![(Role::Warning, format!("    {text}"))] });
+        }
+    };
+    part(fill(t.request, &[&format::count(evidence.request.len)]), Some(&evidence.request));
+    let status = evidence.http.map_or_else(|| t.no_answer.to_owned(), |s| format!("HTTP {s}"));
+    let len = evidence.response.as_ref().map_or(0, |b| b.len);
+    part(fill(t.response, &[&status, &format::count(len)]), evidence.response.as_ref());
+    if let Some(error) = &evidence.error {
+        out.push(Line { fact, pieces: vec![(Role::Unknown, format!("    {}", words::shown(error)))] });
+    }
+}
+
+/// A body as lines: JSON re-indented without touching a sign of it, other text as it is, bytes as hex.
+fn pretty(body: &Body) -> Vec<String> {
+    let bytes = body.bytes.0.get(..body.bytes.0.len().min(SHOWN)).unwrap_or_default();
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        // A cut may fall inside a character; anything else is no text.
+        Err(e) if bytes.len() - e.valid_up_to() < 4 && e.valid_up_to() > 0 => {
+            std::str::from_utf8(bytes.get(..e.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+        }
+        Err(_) => return hex(bytes),
+    };
+    let lines = if text.trim_start().starts_with(['{', '[']) {
+        indent(text)
+    } else {
+        text.lines().map(str::to_owned).collect()
+    };
+    lines.into_iter().take(LINES).map(|l| skydeck_core::text::show(&l, 4096).as_str().to_owned()).collect()
+}
+
+fn indent(text: &str) -> Vec<String> {
+    let (mut out, mut line, mut depth) = (Vec::new(), String::new(), 0usize);
+    let (mut quoted, mut escaped) = (false, false);
+    let flush = |line: &mut String, out: &mut Vec<String>, depth: usize| {
+        if !line.trim().is_empty() {
+            out.push(std::mem::take(line));
+        }
+        *line = "  ".repeat(depth.min(20));
+    };
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if quoted {
+            line.push(c);
+            quoted = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+            continue;
+        }
+        match c {
+            '"' => {
+                quoted = true;
+                line.push(c);
+            }
+            '{' | '[' => {
+                line.push(c);
+                while chars.peek().is_some_and(|c| c.is_whitespace()) {
+                    chars.next();
+                }
+                if chars.peek().is_some_and(|n| matches!(n, '}' | ']')) {
+                    line.extend(chars.next());
+                } else {
+                    depth += 1;
+                    flush(&mut line, &mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                flush(&mut line, &mut out, depth);
+                line.push(c);
+            }
+            ',' => {
+                line.push(c);
+                flush(&mut line, &mut out, depth);
+            }
+            ':' => line.push_str(": "),
+            c if c.is_whitespace() => {}
+            c => line.push(c),
+        }
+    }
+    flush(&mut line, &mut out, 0);
+    out
+}
+
+fn hex(bytes: &[u8]) -> Vec<String> {
+    let row = |(i, chunk): (usize, &[u8])| {
+        let digits: Vec<String> = chunk.iter().map(|b| format!("{b:02x}")).collect();
+        let text: String = chunk.iter().map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '.' }).collect();
+        format!("{:06x}  {:<48}{text}", i * 16, digits.join(" "))
+    };
+    bytes.chunks(16).take(64).enumerate().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_laid_out_without_changing_a_sign() {
+        let text = r#"{"Result":{"Ids":[100001,100002],"E":[],"M":"a, {b}: \"c\""}}"#;
+        let lines = indent(text);
+        assert_eq!(lines[0..3], ["{", "  \"Result\": {", "    \"Ids\": ["]);
+        assert!(
+            lines.contains(&"    \"E\": [],".to_owned()) && lines.contains(&r#"    "M": "a, {b}: \"c\"""#.to_owned())
+        );
+        let squeeze = |s: &str| s.replace([' ', '\n'], "");
+        assert_eq!(squeeze(&lines.join("")), squeeze(text));
+        assert_eq!(indent(r#"{"cut": "in the mid"#), ["{", "  \"cut\": \"in the mid"]);
+        assert_eq!(hex(b"\xff\x00A").len(), 1);
+    }
+}

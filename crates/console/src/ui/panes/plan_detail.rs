@@ -1,0 +1,141 @@
+//! All there is to say of one plan: last run, open bills, call, policy, watermark, next run, hazards, filter.
+
+use ratatui::layout::Rect;
+
+use crate::ui::cells::Pen;
+use crate::ui::format::{self, fill};
+use crate::ui::list::heading;
+use crate::ui::shared::Shared;
+use crate::ui::skin::Role;
+use crate::ui::words;
+use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::query::PlanRow;
+use skydeck_core::domain::run::{Mark, RunRow};
+use skydeck_core::domain::step::Verb;
+
+/// Whose time a mark is in, with how far the ERP's clock was from ours when it was taken.
+fn server_time(shared: &Shared, mark: &Mark) -> String {
+    let t = shared.t();
+    match &mark.clock {
+        Some(clock) => {
+            let zone = format!("UTC{}", format::zone(clock.zone / 60).trim_start_matches("UTC"));
+            fill(t.server_time_ahead, &[&zone, &format!("{:+}", clock.ahead)])
+        }
+        None => t.server_time.to_owned(),
+    }
+}
+
+pub(super) fn draw(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: &PlanRow, beside: bool) {
+    if area.height < 3 {
+        return;
+    }
+    let texts = shared.t();
+    let area = if beside {
+        pen.bar(area.x, area.y, area.height, Role::Border);
+        Rect { x: area.x + 1, width: area.width - 1, ..area }
+    } else {
+        area
+    };
+    let (x, w) = (area.x + 1, area.width.saturating_sub(2));
+    let plan = match &row.plan {
+        Ok(plan) => plan,
+        Err(problem) => {
+            heading(pen, area, &words::shown(problem.id.as_str()));
+            let lines = pen.glyphs.wrap(
+                &words::shown(problem.said(shared.lang == crate::ui::Lang::Zh)),
+                usize::from(w),
+                usize::from(area.height - 1),
+            );
+            for (i, line) in lines.iter().enumerate() {
+                pen.text(x, area.y + 1 + i as u16, w, Role::Error, line);
+            }
+            return;
+        }
+    };
+    heading(pen, area, &words::plan_name(shared, &plan.id, &plan.name));
+    let label = if shared.lang == crate::ui::Lang::Zh { 10 } else { 12 };
+    let mut y = area.y + 1;
+    let mut line = |pen: &mut Pen<'_>, name: &str, pieces: &[(Role, String)]| {
+        if y < area.bottom() {
+            pen.text(x, y, label, Role::Dim, name);
+            pen.pieces(x + label, y, w.saturating_sub(label), pieces);
+            y += 1;
+        }
+    };
+    let last =
+        shared.present.live().runs.values().rev().map(|r| &r.row).find(|r| r.head.plan == plan.id).or(row.last.first());
+    if let Some(run) = last {
+        line(pen, texts.last_run, &last_run(shared, run));
+        line(pen, texts.sum, &words::sum_of(shared, run, w.saturating_sub(label)));
+        if let Some(carried) = words::carried_over(shared.lang, run) {
+            line(pen, texts.carried_over, &[(Role::Text, carried)]);
+        }
+    }
+    if row.unresolved > 0 {
+        let text = fill(texts.unresolved_n, &[&format::count(row.unresolved)]);
+        line(pen, texts.open, &[(Role::Failed, text)]);
+    }
+    let verb = match &plan.target.verb {
+        Verb::Submit => "Submit".to_owned(),
+        Verb::Audit => "Audit".to_owned(),
+        Verb::Operation(name) => words::shown(name),
+    };
+    let call = format!("{} {} {verb}", words::shown(plan.source.form.as_str()), pen.glyphs.arrow);
+    line(pen, texts.call, &[(Role::Text, call)]);
+    line(pen, texts.policy, &[(Role::Text, policy(shared, plan))]);
+    let mark = match &row.mark {
+        Some(mark) => vec![
+            (Role::Text, words::shown(&mark.seen.as_str().replace('T', " "))),
+            (Role::Dim, format!("  {}", server_time(shared, mark))),
+        ],
+        None => vec![(Role::Dim, texts.mark_none.to_owned())],
+    };
+    line(pen, texts.mark, &mark);
+    let next = match (row.next, &plan.policy.schedule) {
+        (Some(at), Some(schedule)) => format!(
+            "{} {}  {}",
+            format::local(at, shared.setup.zone, "%m-%d %H:%M"),
+            format::zone(shared.setup.zone),
+            words::shown(&schedule.cron)
+        ),
+        (_, Some(plan)) => words::shown(&plan.cron),
+        (Some(at), None) => format::local(at, shared.setup.zone, "%m-%d %H:%M"),
+        (None, None) => texts.next_none.to_owned(),
+    };
+    line(pen, texts.next, &[(Role::Text, next)]);
+    if row.hazards > 0 {
+        let text =
+            format!("{} {}", pen.glyphs.hazard, fill(texts.hazards_n, &[&row.hazards.to_string(), plan.id.as_str()]));
+        line(pen, texts.hazards, &[(Role::Warning, text)]);
+    }
+    for flag in plan.target.stripped_flags.iter().take(2) {
+        line(pen, "", &[(Role::Warning, fill(texts.flag_stripped, &[&words::shown(&flag.0)]))]);
+    }
+    let filter = words::shown(&plan.source.filter);
+    for (i, text) in pen.glyphs.wrap(&filter, usize::from(w.saturating_sub(label)), 4).iter().enumerate() {
+        line(pen, if i == 0 { texts.filter_label } else { "" }, &[(Role::Dim, text.clone())]);
+    }
+}
+
+fn last_run(shared: &Shared, run: &RunRow) -> Vec<(Role, String)> {
+    let (glyph, word, role, why) = words::run_state(shared, &run.state, &run.tally);
+    let when = format::local(run.head.opened, shared.setup.zone, "%m-%d %H:%M");
+    let mut out = vec![(role, format!("{glyph} {word} ")), (Role::Text, when)];
+    out.push((Role::Dim, format!("  {}  ", words::shown(&run.head.by.to_string()))));
+    if !why.is_empty() {
+        out.push((role, why));
+    }
+    out
+}
+
+fn policy(shared: &Shared, plan: &Plan) -> String {
+    let t = shared.t();
+    let p = &plan.policy;
+    let mut out = vec![fill(t.policy_batch, &[&p.batch.to_string()])];
+    out.push(if p.submit { t.policy_submit } else { t.policy_no_submit }.to_owned());
+    out.push(fill(t.policy_overlap, &[&format::age(p.overlap)]));
+    if p.sweep_hours > 0 {
+        out.push(fill(t.policy_sweep, &[&p.sweep_hours.to_string()]));
+    }
+    out.join("  ")
+}

@@ -1,0 +1,211 @@
+//! Results: the bills of the run in view.
+
+use std::time::Duration;
+
+use ratatui::layout::Rect;
+
+use crate::ui::bill_rows::{self, Rows};
+use crate::ui::cells::Pen;
+use crate::ui::format::{self, fill};
+use crate::ui::keymap::{Action, Scope};
+use crate::ui::layout::{self, Parts};
+use crate::ui::list::{self, empty, nothing};
+use crate::ui::msg::Ticket;
+use crate::ui::shared::Shared;
+use crate::ui::window::Window;
+use crate::ui::words;
+use skydeck_core::domain::bill::BillState;
+use skydeck_core::domain::event::{Event, Fact};
+use skydeck_core::domain::filter::Filter;
+use skydeck_core::domain::ids::RunId;
+use skydeck_core::domain::query::{Answer, Query, Scope as ListScope};
+use skydeck_core::domain::run::BillRow;
+use skydeck_core::domain::time::Ts;
+use skydeck_core::domain::transition::{Change, transition};
+
+use super::pane::{Asking, Click, Pane};
+
+/// The pane.
+#[derive(Default)]
+pub(super) struct Results {
+    window: Window<BillRow>,
+    filter: Filter,
+}
+
+impl Results {
+    /// A bill of the run changed: its row changes in place.
+    fn patch(&mut self, run: RunId, fact: &Fact) {
+        let Change::Bill { run: of, fid, change: what } = transition(&fact.event) else { return };
+        let Some(state) = what.state(fact.at).filter(|_| of == run) else { return };
+        let Some(row) = self.window.rows_mut().find(|row| row.fid() == fid) else { return };
+        change(row, state, fact.at);
+        if !self.filter.is_empty() {
+            self.window.spoil();
+        }
+    }
+}
+
+fn change(row: &mut BillRow, state: BillState, at: Ts) {
+    if let BillState::Trying { step, .. } = &state
+        && step.writes()
+    {
+        row.attempts = row.attempts.saturating_add(1);
+    }
+    row.state = state;
+    row.at = at;
+}
+
+impl Pane for Results {
+    fn scope(&self) -> Scope {
+        Scope::Results
+    }
+
+    fn shown_by(&self) -> Action {
+        Action::Results
+    }
+
+    fn split(&self, _shared: &Shared, body: Rect) -> (Rect, Rect) {
+        layout::preview_below(body)
+    }
+
+    fn arrange(&mut self, _shared: &Shared, parts: &Parts) {
+        self.window.set_height(parts.rows());
+    }
+
+    fn draw(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
+        let t = shared.t();
+        if shared.run.is_none() {
+            empty(pen, parts.list, &[t.results_none, t.results_none_2]);
+            return None;
+        }
+        let row = shared.run_row();
+        let state = row.map_or_else(
+            || words::state_width(shared.lang, false, false),
+            |row| words::state_width_of(shared.lang, row),
+        );
+        bill_rows::titles(shared, pen, parts.list, state);
+        let area = parts.body();
+        let pruned = row.map_or(0, |row| row.pruned);
+        let told = fill(t.results_pruned, &[&format::count(pruned)]);
+        let lines: &[&str] = match (self.filter.is_empty(), pruned) {
+            (true, 0) => &[t.results_empty],
+            (true, _) => &[&told],
+            (false, _) => &[t.filter_empty, t.filter_empty_2],
+        };
+        if nothing(shared, pen, area, &self.window, lines) {
+            return None;
+        }
+        let shown = Rows { focus: true, all: shared.selection.is_all(), skip: 0, state };
+        bill_rows::rows(shared, pen, area, &self.window, shown);
+        bill_rows::preview(shared, pen, parts.detail, self.window.current());
+        Some(self.window.first())
+    }
+
+    fn position(&self, _shared: &Shared) -> String {
+        list::position(&self.window)
+    }
+
+    fn epoch(&self) -> u64 {
+        self.window.epoch
+    }
+
+    fn step(&mut self, _shared: &mut Shared, by: i64) {
+        self.window.step(by);
+    }
+
+    fn ends(&mut self, _shared: &mut Shared, last: bool) {
+        self.window.to_end(last);
+    }
+
+    fn to_row(&mut self, _shared: &mut Shared, n: u64) {
+        self.window.to_row(n);
+    }
+
+    fn page(&self, _rows: i64) -> i64 {
+        self.window.page()
+    }
+
+    fn click(&mut self, _shared: &mut Shared, row: usize, _parts: &Parts) -> Click {
+        let before = self.window.position();
+        match self.window.click(row) {
+            false => Click::Missed,
+            true if self.window.position() == before => Click::Again,
+            true => Click::Moved,
+        }
+    }
+
+    fn list(&self, shared: &Shared) -> Option<ListScope> {
+        shared.run.map(ListScope::Run)
+    }
+
+    fn filter(&self) -> Option<&Filter> {
+        Some(&self.filter)
+    }
+
+    fn set_filter(&mut self, filter: Filter) {
+        self.filter = filter;
+        self.window.reset();
+    }
+
+    fn bill_row(&self) -> Option<&BillRow> {
+        self.window.current()
+    }
+
+    fn bills(&self) -> Box<dyn Iterator<Item = &BillRow> + '_> {
+        Box::new(self.window.rows())
+    }
+
+    fn halt(&mut self) -> bool {
+        self.window.halt_if_busy()
+    }
+
+    /// A plan that never ran shows none; the newest of the others is nearer than an empty page.
+    fn run_on_arrival(&self, shared: &Shared, newest: Option<RunId>) -> Option<RunId> {
+        shared.run.or(newest)
+    }
+
+    fn run_changed(&mut self) {
+        self.window.reset();
+    }
+
+    fn question(&mut self, shared: &mut Shared, mut asking: Asking<'_>) -> Option<(Ticket, Query)> {
+        let scope = shared.run.filter(|_| !shared.present.is_frozen()).map(ListScope::Run)?;
+        let (ticket, page) = asking.page(&mut self.window)?;
+        Some((ticket, Query::Bills { scope, filter: self.filter.clone(), page }))
+    }
+
+    fn is_asked(&self, ticket: Ticket) -> bool {
+        self.window.is_asked(ticket)
+    }
+
+    fn answer(&mut self, _shared: &mut Shared, ticket: Ticket, answer: Result<Answer, String>) {
+        self.window.answer_bills(ticket, answer);
+    }
+
+    fn fact(&mut self, shared: &Shared, fact: &Fact) {
+        let Some(run) = shared.run else { return };
+        match &fact.event {
+            Event::RunClosed { run: of, .. } | Event::BillsFound { run: of, .. } if *of == run => self.window.spoil(),
+            _ => {}
+        }
+        if !shared.present.is_frozen() {
+            self.patch(run, fact);
+        }
+    }
+
+    fn spoil(&mut self) {
+        self.window.spoil();
+    }
+
+    fn thawed(&mut self) {
+        self.window.spoil();
+    }
+
+    fn waits(&self, shared: &Shared, shown: bool) -> bool {
+        shown && !shared.present.is_frozen() && self.window.waits()
+    }
+
+    fn ages(&self, _shared: &Shared) -> Option<Duration> {
+        bill_rows::finest_age(&self.window)
+    }
+}

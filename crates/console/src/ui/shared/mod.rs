@@ -1,0 +1,234 @@
+//! What no single pane owns: how the console was set up, the present, what the store told of the whole, what is selected.
+//!
+//! Invariant: bounded by what is open and what is on the screen, never by the history. Panes and overlays read and change
+//! it; it knows none of them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use skydeck_core::domain::bill::Slot;
+use skydeck_core::domain::command::Command;
+use skydeck_core::domain::event::Event;
+use skydeck_core::domain::ids::{EnvId, PlanId, RunId};
+use skydeck_core::domain::live::{EnvPulse, Pulse, RunLive};
+use skydeck_core::domain::query::{EnvRow, LedgerGroup, PlanRow, Query};
+use skydeck_core::domain::run::{RunRow, RunState};
+use skydeck_core::domain::time::Ts;
+
+use super::config::{Lang, UiConfig};
+use super::format::fill;
+use super::keymap::Keymap;
+use super::lang::Texts;
+use super::msg::Effect;
+
+pub mod connection;
+pub mod fetched;
+pub mod navigation;
+pub mod notes;
+pub mod outbox;
+pub mod present;
+pub mod row_selection;
+pub mod setup;
+
+use connection::Connection;
+use fetched::Fetched;
+use navigation::Navigation;
+use notes::Notes;
+use outbox::{Asked, Outbox, Sent};
+use present::Present;
+use row_selection::RowSelection;
+use setup::Setup;
+
+/// From this age on an unknown bill is said on every pane: any settling has long had its chance.
+const UNKNOWN_TOO_LONG: Duration = Duration::from_secs(10 * 60);
+
+/// The state that panes and overlays share.
+pub(crate) struct Shared {
+    /// What stays as it was at the start.
+    pub setup: Setup,
+    pub lang: Lang,
+    pub now: Ts,
+    /// Columns and rows.
+    pub size: (u16, u16),
+    pub nav: Navigation,
+    /// The count being typed; 0 = begun, no digit yet.
+    pub count: Option<u64>,
+    pub present: Present,
+    pub pulse: Pulse,
+    pub plans: Fetched<PlanRow>,
+    pub envs: Vec<EnvRow>,
+    /// Unresolved bills over everything, by cause.
+    pub groups: Fetched<LedgerGroup>,
+    /// The plan under the cursor.
+    pub plan: Option<PlanId>,
+    /// The run whose sum line is shown.
+    pub run: Option<RunId>,
+    /// Its row when it is not among the live ones.
+    pub stored: Option<Box<RunRow>>,
+    /// Runs opened by this console.
+    pub mine: BTreeSet<RunId>,
+    pub selection: RowSelection,
+    /// Saved filters by name.
+    pub filters: Vec<(String, String)>,
+    pub notes: Notes,
+    pub outbox: Outbox,
+    pub connection: Connection,
+    /// The screen would look different now.
+    pub dirty: bool,
+}
+
+impl Shared {
+    /// As it is at the start; what of the configuration could not be used is noted.
+    pub fn new(config: UiConfig) -> Self {
+        let (keymap, fault) = match Keymap::with(config.digits, &config.keys) {
+            Ok(keymap) => (keymap, None),
+            Err(fault) => (Keymap::standard(), Some(fault.to_string())),
+        };
+        let mut shared = Self {
+            lang: config.lang,
+            now: config.now,
+            size: config.size,
+            nav: Navigation::default(),
+            count: None,
+            present: Present::new(config.live),
+            pulse: Pulse::default(),
+            plans: Fetched::default(),
+            envs: Vec::new(),
+            groups: Fetched::default(),
+            plan: config.select,
+            run: None,
+            stored: None,
+            mine: BTreeSet::new(),
+            selection: RowSelection::default(),
+            filters: config.filters,
+            notes: Notes::default(),
+            outbox: Outbox::new(config.now),
+            connection: Connection::default(),
+            dirty: true,
+            setup: Setup {
+                skin: config.skin,
+                unicode: config.unicode,
+                glyphs: super::cells::Glyphs::of(config.ascii, config.measure),
+                keymap,
+                causes: config.causes,
+                zone: config.zone_minutes,
+                version: config.version,
+                user: config.user,
+                label: config.label,
+                detachable: config.detachable,
+                bell: config.bell,
+            },
+        };
+        for text in config.warnings.into_iter().chain(fault) {
+            shared.note(true, text);
+        }
+        shared
+    }
+
+    /// The screen has to be drawn anew.
+    pub fn touch(&mut self) {
+        self.dirty = true;
+    }
+
+    /// All texts of the present language.
+    pub fn t(&self) -> &'static Texts {
+        self.lang.texts()
+    }
+
+    /// Says something to the operator.
+    pub fn note(&mut self, bad: bool, text: impl Into<String>) {
+        self.notes.say(self.now, bad, text.into());
+        self.touch();
+    }
+
+    /// Asks; a question of the same kind that still waits is given up.
+    pub fn ask(&mut self, query: Query, what: Asked, effects: &mut Vec<Effect>) {
+        effects.push(self.outbox.ask(query, what));
+    }
+
+    /// Gives an order.
+    pub fn submit(&mut self, command: Command, sent: Sent, effects: &mut Vec<Effect>) {
+        if let Some(why) = self.connection.gone() {
+            let text = fill(self.t().engine_gone, &[skydeck_core::text::show(why, 200).as_str()]);
+            self.note(true, text);
+            return;
+        }
+        effects.push(self.outbox.submit(command, sent));
+    }
+
+    /// The run whose sum line is shown, when it is live.
+    pub fn run_live(&self) -> Option<&RunLive> {
+        self.run.and_then(|id| self.present.live().runs.get(&id))
+    }
+
+    /// The row of the run whose sum line is shown.
+    pub fn run_row(&self) -> Option<&RunRow> {
+        self.row_of(self.run?)
+    }
+
+    /// The row of a run that is live, was looked up, or is one of the last of its plan.
+    pub fn row_of(&self, id: RunId) -> Option<&RunRow> {
+        let live = self.present.live().runs.get(&id).map(|run| &run.row);
+        live.or_else(|| self.stored.as_deref().filter(|row| row.head.id == id))
+            .or_else(|| self.plans.rows().iter().flat_map(|plan| &plan.last).find(|row| row.head.id == id))
+    }
+
+    /// Place of the plan under the cursor.
+    pub fn plan_index(&self) -> usize {
+        self.plans.rows().iter().position(|row| Some(plan_id(row)) == self.plan.as_ref()).unwrap_or(0)
+    }
+
+    /// The plan under the cursor.
+    pub fn plan_row(&self) -> Option<&PlanRow> {
+        self.plans.rows().get(self.plan_index())
+    }
+
+    /// What pace and session are in an environment.
+    pub fn pulse_of(&self, env: &EnvId) -> Option<&EnvPulse> {
+        self.pulse.envs.iter().find(|pulse| pulse.env == *env)
+    }
+
+    /// How long writing stays unlocked in a read-only environment.
+    pub fn unlocked_for(&self, env: &EnvId) -> Option<Duration> {
+        let row = || self.envs.iter().find(|row| row.env.id == *env).and_then(|row| row.unlocked_until);
+        let until = self.pulse_of(env).map_or_else(row, |pulse| pulse.unlocked_until)?;
+        Some(until.since(self.now)).filter(|left| !left.is_zero())
+    }
+
+    /// Unresolved bills over everything.
+    pub fn unresolved(&self) -> u64 {
+        self.groups.rows().iter().map(|group| group.count).sum()
+    }
+
+    /// Unknown bills that nothing has read back for too long: how many, and for how long the oldest has waited.
+    pub fn stale_unknown(&self) -> Option<(u64, Duration)> {
+        let unknown = || self.groups.rows().iter().filter(|group| group.slot == Slot::Unknown);
+        let age = self.now.since(unknown().filter_map(|group| group.oldest).min()?);
+        (age >= UNKNOWN_TOO_LONG).then(|| (unknown().map(|group| group.count).sum(), age))
+    }
+
+    /// Whether a run is being written by this process now.
+    pub fn at_work(&self) -> bool {
+        self.present.live().open().any(|run| {
+            matches!(run.row.state, RunState::Collecting | RunState::Working | RunState::Settling)
+                || !run.in_flight.is_empty()
+        })
+    }
+}
+
+/// Whether a fact changes which bills are unresolved.
+pub(crate) fn changes_ledger(event: &Event) -> bool {
+    match event {
+        Event::BillSettled { outcome, was, .. } => !outcome.is_resolved() || *was == Slot::Unknown,
+        Event::RunClosed { .. } | Event::LedgerResolved { .. } | Event::LedgerReopened { .. } => true,
+        _ => false,
+    }
+}
+
+/// A plan's id, usable or not.
+pub(crate) fn plan_id(row: &PlanRow) -> &PlanId {
+    match &row.plan {
+        Ok(plan) => &plan.id,
+        Err(problem) => &problem.id,
+    }
+}

@@ -1,0 +1,56 @@
+//! Which pane is shown, and the way back.
+//!
+//! Invariant: a pane stands on the way back once at most.
+
+use crate::ui::keymap::{PANES, Scope};
+
+/// Where the operator is. A pane is named by its place in the key table.
+pub(crate) struct Navigation {
+    here: Scope,
+    came_from: Vec<Scope>,
+    /// The list takes the room of tabs and preview.
+    pub zoom: bool,
+}
+
+impl Default for Navigation {
+    fn default() -> Self {
+        Self { here: Scope::Plans, came_from: Vec::new(), zoom: false }
+    }
+}
+
+impl Navigation {
+    /// The pane that is shown.
+    pub fn here(&self) -> Scope {
+        self.here
+    }
+
+    /// Shows a pane; `false` where it was shown already.
+    pub fn go(&mut self, pane: Scope) -> bool {
+        if self.here == pane {
+            return false;
+        }
+        self.came_from.retain(|from| *from != pane);
+        self.came_from.push(self.here);
+        self.here = pane;
+        true
+    }
+
+    /// The next pane in the order of the tabs, or the one before, round and round.
+    pub fn turned(&self, forward: bool) -> Scope {
+        let at = PANES.iter().position(|pane| *pane == self.here).unwrap_or(0);
+        let by = if forward { 1 } else { PANES.len() - 1 };
+        PANES.get((at + by) % PANES.len()).copied().unwrap_or(self.here)
+    }
+
+    /// There is no way back from here.
+    pub fn forget(&mut self) {
+        self.came_from.clear();
+    }
+
+    /// Shows the pane before.
+    pub fn back(&mut self) {
+        if let Some(pane) = self.came_from.pop() {
+            self.here = pane;
+        }
+    }
+}

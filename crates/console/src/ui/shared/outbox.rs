@@ -1,0 +1,107 @@
+//! Orders and questions on their way: what each was for, until its receipt or answer comes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use skydeck_core::domain::command::Command;
+use skydeck_core::domain::query::Query;
+use skydeck_core::domain::time::Ts;
+
+use crate::ui::msg::{Effect, Ticket};
+
+/// How often lists that facts made stale are read again while something runs.
+pub(crate) const REFRESH: Duration = Duration::from_secs(1);
+
+/// What an order was for, until its receipt comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It opens a run that this console wants to approve.
+    Opens,
+    /// Anything else: its name in words.
+    Said(String),
+}
+
+/// What a question was for, until its answer comes. Panes keep the tickets of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Plans,
+    Environments,
+    Groups,
+    Run,
+    Counting,
+    Revisions,
+    CompareOld,
+    CompareNew,
+}
+
+/// What waits for an answer.
+pub(crate) struct Outbox {
+    tickets: u64,
+    orders: BTreeMap<Ticket, Sent>,
+    questions: BTreeMap<Ticket, Asked>,
+    /// When something was last read again because of facts.
+    refreshed: Ts,
+}
+
+impl Outbox {
+    /// Nothing waits.
+    pub fn new(now: Ts) -> Self {
+        Self { tickets: 0, orders: BTreeMap::new(), questions: BTreeMap::new(), refreshed: now }
+    }
+
+    /// A ticket nobody has.
+    pub fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    /// An order on its way.
+    pub fn submit(&mut self, command: Command, sent: Sent) -> Effect {
+        let ticket = self.ticket();
+        self.orders.insert(ticket, sent);
+        Effect::Submit(ticket, command)
+    }
+
+    /// What the order of a receipt was for.
+    pub fn receipt(&mut self, ticket: Ticket) -> Option<Sent> {
+        self.orders.remove(&ticket)
+    }
+
+    /// A question on its way; one of the same kind that still waits is given up.
+    pub fn ask(&mut self, query: Query, what: Asked) -> Effect {
+        self.give_up(&[what]);
+        let ticket = self.ticket();
+        self.questions.insert(ticket, what);
+        Effect::Ask(ticket, query)
+    }
+
+    /// Answers to questions of these kinds are of no use any more.
+    pub fn give_up(&mut self, kinds: &[Asked]) {
+        self.questions.retain(|_, what| !kinds.contains(what));
+    }
+
+    /// What the question of an answer was for.
+    pub fn answered(&mut self, ticket: Ticket) -> Option<Asked> {
+        self.questions.remove(&ticket)
+    }
+
+    /// Whether a question of this kind waits.
+    pub fn waits_for(&self, what: Asked) -> bool {
+        self.questions.values().any(|asked| *asked == what)
+    }
+
+    /// Whether what was read again last is long enough ago.
+    pub fn is_rested(&self, now: Ts) -> bool {
+        now.since(self.refreshed) >= REFRESH
+    }
+
+    /// Something was read again now.
+    pub fn refreshed(&mut self, now: Ts) {
+        self.refreshed = now;
+    }
+
+    /// What is stale may be read again at once.
+    pub fn hurry(&mut self) {
+        self.refreshed = Ts(0);
+    }
+}

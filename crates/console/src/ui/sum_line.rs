@@ -1,0 +1,105 @@
+//! The sum line and the progress line: where the bills of the run in view stand, how fast it goes, which run it is.
+
+use super::cells::Pen;
+use super::desk::Desk;
+use super::format::{self, fill};
+use super::keymap::Action;
+use super::layout::Parts;
+use super::overlays::consent;
+use super::shared::Shared;
+use super::skin::Role;
+use super::words;
+use skydeck_core::domain::live::RunLive;
+use skydeck_core::domain::run::{RunKind, RunRow, RunState};
+
+/// Draws both: always in view.
+pub(crate) fn draw(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
+    let (shared, t) = (&desk.shared, desk.shared.t());
+    let (y, w) = (parts.sum.y, parts.sum.width);
+    let Some(row) = shared.run_row() else {
+        let words = if desk.known_runs().is_empty() { t.no_run } else { t.no_run_of_plan };
+        pen.text(1, y, w.saturating_sub(1), Role::Dim, words);
+        return;
+    };
+    let live = !row.state.is_closed();
+    pen.pieces(1, y, w.saturating_sub(1), &words::sum_of(shared, row, w.saturating_sub(2)));
+    if parts.sum.height < 2 {
+        return;
+    }
+    let y = y + 1;
+    let (glyph, word, role, why) = words::run_state(shared, &row.state, &row.tally);
+    let mut x = 1;
+    let state = format!("{glyph} {word} ");
+    x += pen.text(x, y, w - x, role, &state);
+    let width = (w / 4).clamp(10, 40);
+    x += pen.pieces(x, y, w.saturating_sub(x), &words::bar(&row.tally, width, shared.setup.glyphs)) + 1;
+    let done = row.tally.found.saturating_sub(row.tally.waiting + row.tally.not_reached);
+    let percent = (done * 100).checked_div(row.tally.found).unwrap_or(0);
+    x += pen.text(x, y, w.saturating_sub(x), Role::Title, &format!("{percent}% ")) + 1;
+    if let Some(fault) = shared.present.live().faults.first() {
+        pen.text(x, y, w.saturating_sub(x), Role::Error, &words::shown(fault));
+        return;
+    }
+    if let Some(run) = shared.run_live().filter(|_| live) {
+        for (role, text) in going(shared, run) {
+            x += pen.text(x, y, w.saturating_sub(x), role, &text) + 2;
+        }
+    }
+    if !why.is_empty() {
+        x += pen.text(x, y, w.saturating_sub(x), role, &why) + 2;
+    }
+    let room = w.saturating_sub(x + 1);
+    if room >= 12 {
+        pen.text_right(x, w - 1, y, Role::Dim, &pen.glyphs.clip(&name(shared, row), usize::from(room)));
+    }
+}
+
+/// What is said of a run that is not closed: how fast it goes, what it waits for, what stopped its calls.
+fn going(shared: &Shared, run: &RunLive) -> Vec<(Role, String)> {
+    let (t, row) = (shared.t(), &run.row);
+    let mut said = Vec::new();
+    match row.state {
+        RunState::Working => {
+            let speed = run.per_second(shared.now, 30);
+            let mut text = words::rate(shared.lang, speed);
+            if let Some(left) = words::eta(row.to_call(), speed) {
+                text = format!("{text}  {} {}", t.eta, format::age(left));
+            }
+            said.push((Role::Text, text));
+        }
+        RunState::AwaitingApproval => {
+            let key = shared.setup.keymap.key(Action::Approve);
+            let hint = match consent(row, shared.now) {
+                Some(first) => {
+                    let left = format::clock(first.time_left(shared.now));
+                    fill(t.second_hint, &[&key, &words::shown(&first.by.to_string()), &left])
+                }
+                None => fill(t.approve_hint, &[&key]),
+            };
+            said.push((Role::Warning, hint));
+        }
+        RunState::Collecting
+        | RunState::Settling
+        | RunState::Paused(_)
+        | RunState::Interrupted
+        | RunState::Closed(_) => {}
+    }
+    if let Some(breaker) = shared.pulse_of(&row.head.env).and_then(|pulse| pulse.breaker.as_ref()) {
+        said.push((Role::Failed, fill(t.breaker_open, &[&words::reason_words(shared, breaker)])));
+    }
+    said
+}
+
+/// Plan, operation, kind and beginning of a run.
+fn name(shared: &Shared, row: &RunRow) -> String {
+    let when = format::local(row.head.opened, shared.setup.zone, "%m-%d %H:%M");
+    let kind = match (row.head.kind, &row.head.range) {
+        (RunKind::Fresh, None) => String::new(),
+        _ => format!(" {}", words::kind_of(shared.lang, &row.head)),
+    };
+    let plan = words::plan_name(shared, &row.head.plan, &row.head.name);
+    // Many plans are named after what they call.
+    let op = Some(words::operation(&row.head.op)).filter(|op| !row.head.op.is_audit() && !plan.contains(op.as_str()));
+    let op = op.map_or_else(String::new, |op| format!(" {op}"));
+    format!("{plan}{op}{kind} {when}")
+}
