@@ -48,7 +48,9 @@ pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
         Some(action) if shared.count.is_some() && !COUNTED.contains(&action) => {
             say_not(shared, shared.t().count_none, action);
         }
-        Some(action) if possible(&model.desk, action) => perform(model, action, effects),
+        Some(action) if possible(&model.desk, action) => {
+            perform(model, action, effects);
+        }
         Some(action) => {
             let shared = &mut model.desk.shared;
             say_not(shared, shared.t().not_now, action);
@@ -98,17 +100,18 @@ fn counting(shared: &mut Shared, key: Key) -> bool {
     true
 }
 
-/// Does it. What is not of the console as a whole is the pane's.
-pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+/// Does it. What is not of the console as a whole is the pane's; `false` where nobody knows the action.
+pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effect>) -> bool {
     let count = model.desk.shared.count.take().filter(|n| *n > 0);
     if let Some(pane) = model.desk.panes.shown_by(action) {
         let desk = &mut model.desk;
         let here = desk.pane().bill(&desk.shared);
         let what = here.map_or(Subject::AsItIs, |(key, _)| Subject::Bill(key));
-        return desk.go(Goto { pane, what });
+        desk.go(Goto { pane, what });
+        return true;
     }
     if move_cursor(&mut model.desk, action, count) || select_rows(&mut model.desk, action, count) {
-        return;
+        return true;
     }
     match action {
         Action::Count => model.desk.shared.count = Some(0),
@@ -143,13 +146,14 @@ pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
         action => {
             let (pane, shared) = model.desk.pane_mut();
             match pane.perform(shared, action) {
-                // A test shows that no key leads here.
-                Done::NotMine | Done::Here => {}
+                Done::NotMine => return false,
+                Done::Here => {}
                 Done::Go(to) => model.desk.go(to),
                 Done::Order(command, sent) => shared.submit(command, sent, effects),
             }
         }
     }
+    true
 }
 
 /// Moves of the cursor, as often as was counted; `false` for any other action.
@@ -169,7 +173,7 @@ fn move_cursor(desk: &mut Desk, action: Action, count: Option<u64>) -> bool {
         Action::First | Action::Last => {
             let (pane, shared) = desk.pane_mut();
             match count {
-                Some(n) => pane.to_row(shared, n),
+                Some(n) => pane.go_to(shared, n),
                 None => pane.ends(shared, action == Action::Last),
             }
             shared.touch();
@@ -319,4 +323,22 @@ pub(crate) fn wheel(model: &mut Model, rows: i16) {
         model.desk.step(i64::from(rows));
     }
     model.desk.shared.touch();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::config::UiConfig;
+    use crate::ui::keymap::{PANES, TABLE, reaches};
+
+    #[test]
+    fn whatever_the_key_table_offers_in_a_pane_is_known_to_the_console_or_to_the_pane() {
+        for place in PANES {
+            for row in TABLE.iter().filter(|row| reaches(row, place)) {
+                let (mut model, mut effects) = Model::new(UiConfig::default());
+                model.desk.show(place);
+                assert!(perform(&mut model, row.action, &mut effects), "{} in {place:?}", row.name);
+            }
+        }
+    }
 }

@@ -6,8 +6,10 @@ use super::format::{self, fill};
 use super::keymap::Action;
 use super::layout::Parts;
 use super::overlays::consent;
+use super::run_words;
 use super::shared::Shared;
 use super::skin::Role;
+use super::sum;
 use super::words;
 use skydeck_core::domain::live::RunLive;
 use skydeck_core::domain::run::{RunKind, RunRow, RunState};
@@ -22,17 +24,17 @@ pub(crate) fn draw(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
         return;
     };
     let live = !row.state.is_closed();
-    pen.pieces(1, y, w.saturating_sub(1), &words::sum_of(shared, row, w.saturating_sub(2)));
+    pen.pieces(1, y, w.saturating_sub(1), &run_words::sum_of(shared, row, w.saturating_sub(2)));
     if parts.sum.height < 2 {
         return;
     }
     let y = y + 1;
-    let (glyph, word, role, why) = words::run_state(shared, &row.state, &row.tally);
+    let (glyph, word, role, why) = run_words::run_state(shared, &row.state, &row.tally);
     let mut x = 1;
     let state = format!("{glyph} {word} ");
     x += pen.text(x, y, w - x, role, &state);
     let width = (w / 4).clamp(10, 40);
-    x += pen.pieces(x, y, w.saturating_sub(x), &words::bar(&row.tally, width, shared.setup.glyphs)) + 1;
+    x += pen.pieces(x, y, w.saturating_sub(x), &sum::bar(&row.tally, width, shared.setup.glyphs)) + 1;
     let done = row.tally.found.saturating_sub(row.tally.waiting + row.tally.not_reached);
     let percent = (done * 100).checked_div(row.tally.found).unwrap_or(0);
     x += pen.text(x, y, w.saturating_sub(x), Role::Title, &format!("{percent}% ")) + 1;
@@ -61,8 +63,8 @@ fn going(shared: &Shared, run: &RunLive) -> Vec<(Role, String)> {
     match row.state {
         RunState::Working => {
             let speed = run.per_second(shared.now, 30);
-            let mut text = words::rate(shared.lang, speed);
-            if let Some(left) = words::eta(row.to_call(), speed) {
+            let mut text = run_words::rate(shared.lang, speed);
+            if let Some(left) = run_words::eta(row.to_call(), speed) {
                 text = format!("{text}  {} {}", t.eta, format::age(left));
             }
             said.push((Role::Text, text));
@@ -95,7 +97,7 @@ fn name(shared: &Shared, row: &RunRow) -> String {
     let when = format::local(row.head.opened, shared.setup.zone, "%m-%d %H:%M");
     let kind = match (row.head.kind, &row.head.range) {
         (RunKind::Fresh, None) => String::new(),
-        _ => format!(" {}", words::kind_of(shared.lang, &row.head)),
+        _ => format!(" {}", run_words::kind_of(shared.lang, &row.head)),
     };
     let plan = words::plan_name(shared, &row.head.plan, &row.head.name);
     // Many plans are named after what they call.

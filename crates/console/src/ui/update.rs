@@ -20,6 +20,7 @@ use super::model::Model;
 use super::msg::{Effect, Key, Msg, Ticket};
 use super::overlays::not_pasted;
 use super::panes::{Asking, Pane};
+use super::run_words;
 use super::shared::outbox::{Asked, Sent};
 use super::shared::{Shared, changes_ledger, plan_id};
 use super::words;
@@ -68,7 +69,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             shared.touch();
         }
     }
-    finish(model, Some(title), &mut effects);
+    finish(model, Some(&title), &mut effects);
     effects
 }
 
@@ -111,11 +112,10 @@ fn resync(model: &mut Model, live: Live, effects: &mut Vec<Effect>) {
 
 /// What every update ends with: dialogs that open by themselves, heights, questions, the window's title where it is
 /// another than before.
-pub(crate) fn finish(model: &mut Model, title: Option<String>, effects: &mut Vec<Effect>) {
+pub(crate) fn finish(model: &mut Model, title: Option<&str>, effects: &mut Vec<Effect>) {
     let desk = &mut model.desk;
-    if let Some(run) = desk.pane().run_followed(&desk.shared) {
-        desk.select_run(run);
-    }
+    let run = desk.pane().run_followed(&desk.shared);
+    desk.select_run(run);
     model.overlays.open_waiting(desk);
     if let Some(parts) = desk.parts() {
         let (pane, shared) = desk.pane_mut();
@@ -124,7 +124,7 @@ pub(crate) fn finish(model: &mut Model, title: Option<String>, effects: &mut Vec
     questions(desk, effects);
     model.overlays.questions(&mut desk.shared, effects);
     let now = desk.title();
-    if title.as_ref() != Some(&now) {
+    if title != Some(&now) {
         effects.push(Effect::Title(now));
     }
 }
@@ -238,13 +238,13 @@ fn closed(shared: &mut Shared, run: RunId, effects: &mut Vec<Effect>) {
 
 fn closing_words(shared: &Shared, row: &RunRow) -> String {
     let name = words::plan_name(shared, &row.head.plan, &row.head.name);
-    let sum: String = words::sum_of(shared, row, u16::MAX).into_iter().map(|(_, text)| text).collect();
+    let sum: String = run_words::sum_of(shared, row, u16::MAX).into_iter().map(|(_, text)| text).collect();
     let colon = if shared.lang == Lang::Zh { "：" } else { ": " };
-    let text = match words::run_state(shared, &row.state, &row.tally) {
+    let text = match run_words::run_state(shared, &row.state, &row.tally) {
         (_, word, _, why) if !why.is_empty() => format!("{name}{colon}{word}{colon}{why}  {sum}"),
         _ => format!("{name}{colon}{sum}"),
     };
-    match words::carried_over(shared.lang, row) {
+    match run_words::carried_over(shared.lang, row) {
         // Nothing but zeros would be in the way of the one thing there is to say.
         Some(carried) if row.tally.found == 0 => format!("{name}{colon}{carried}"),
         Some(carried) => format!("{text}  {carried}"),

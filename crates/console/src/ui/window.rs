@@ -274,7 +274,7 @@ impl<T: Record> Window<T> {
 
     /// To row number `n` from 1, page by page where it is not in memory: from here, or from the first row where that is
     /// nearer or where the place of the cursor is not known.
-    pub fn to_row(&mut self, n: u64) {
+    pub fn go_to(&mut self, n: u64) {
         let to = i64::try_from(n.max(1) - 1).unwrap_or(i64::MAX);
         match self.position().map(|at| to - (at as i64 - 1)) {
             Some(by) if by.abs() <= to || !self.more_before => self.step(by),
@@ -310,7 +310,7 @@ impl<T: Record> Window<T> {
     }
 
     /// To the first or the last row.
-    pub fn to_end(&mut self, last: bool) {
+    pub fn go_to_end(&mut self, last: bool) {
         if last { self.end() } else { self.home() }
     }
 

@@ -8,6 +8,7 @@ use crate::ui::layout::Parts;
 use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::shared::outbox::Sent;
 use crate::ui::skin::Role;
+use crate::ui::sum;
 use crate::ui::words;
 use skydeck_core::domain::command::Command;
 use skydeck_core::domain::ids::RunId;
@@ -93,7 +94,7 @@ impl Overlay for Ask {
         let mut lines = Vec::new();
         if let Some(run) = run {
             lines.push(vec![(Role::Title, words::plan_name(shared, &run.row.head.plan, &run.row.head.name))]);
-            lines.push(words::sum(shared, &run.row, shared.size.0.saturating_sub(8)));
+            lines.push(sum::sum(shared, &run.row, shared.size.0.saturating_sub(8)));
             lines.push(Vec::new());
         }
         let title = match self.what {

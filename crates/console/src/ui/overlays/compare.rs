@@ -9,6 +9,7 @@ use crate::ui::keymap::Scope as Place;
 use crate::ui::layout::Parts;
 use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::panes::{Goto, Subject};
+use crate::ui::run_words;
 use crate::ui::scroll::Scroll;
 use crate::ui::shared::Shared;
 use crate::ui::shared::outbox::Asked;
@@ -57,7 +58,7 @@ impl Compare {
         // What found nothing, or what nobody approved, judged nothing. One that was cut is compared when it is asked for,
         // and says what it was cut to.
         if new.is_untold() || new.tally.found == 0 {
-            let state = words::run_word(desk.shared.lang, &new.state, &new.tally);
+            let state = run_words::run_word(desk.shared.lang, &new.state, &new.tally);
             let text = fill(desk.shared.t().compare_nothing, &[state]);
             desk.shared.note(false, text);
             return None;
@@ -218,9 +219,9 @@ fn look(shared: &Shared, class: Class) -> (&'static str, Role) {
 
 fn named(shared: &Shared, row: &RunRow) -> String {
     let when = format::local(row.head.opened, shared.setup.zone, "%m-%d %H:%M");
-    let range = words::range(shared.lang, &row.head);
+    let range = run_words::range(shared.lang, &row.head);
     let range = if range.is_empty() { range } else { format!(" [{range}]") };
-    format!("{when} {}{range} {}", words::kind_of(shared.lang, &row.head), format::count(row.tally.found))
+    format!("{when} {}{range} {}", run_words::kind_of(shared.lang, &row.head), format::count(row.tally.found))
 }
 
 fn what(shared: &Shared, op: &OpId, outcome: Option<&Outcome>) -> String {

@@ -10,6 +10,7 @@ use crate::ui::format::{self, fill};
 use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::Parts;
 use crate::ui::msg::{Code, Effect, Key};
+use crate::ui::run_words;
 use crate::ui::shared::outbox::Sent;
 use crate::ui::shared::{Shared, plan_id};
 use crate::ui::skin::Role;
@@ -218,7 +219,7 @@ impl Overlay for Confirm {
         let (question, keys) = self.question(shared, row, set);
         lines.push(vec![(if self.wrong { Role::Error } else { Role::Warning }, question)]);
         let typing = self.takes_text(shared);
-        let title = fill(t.confirm_title, &[words::kind_of(shared.lang, head)]);
+        let title = fill(t.confirm_title, &[run_words::kind_of(shared.lang, head)]);
         let border = if head.production { Role::Production } else { Role::Warning };
         let inside = dialog(shared, pen, border, &title, &lines, &keys, if typing { 2 } else { 1 });
         if typing && inside.height > 2 {

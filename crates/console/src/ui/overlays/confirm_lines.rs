@@ -3,6 +3,7 @@
 use crate::ui::cells::Pen;
 use crate::ui::format::{self, fill};
 use crate::ui::keymap::Action;
+use crate::ui::run_words;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
@@ -38,11 +39,11 @@ fn place(shared: &Shared, row: &RunRow) -> Vec<Line> {
     let (t, head) = (shared.t(), &row.head);
     let mut plan = vec![label(t.plan), (Role::Title, words::plan_name(shared, &head.plan, &head.name))];
     if head.revision == Revision::Original {
-        let original = words::revision(shared.lang, head.revision);
+        let original = run_words::revision(shared.lang, head.revision);
         plan.push((Role::Warning, format!("  {} {} ({original})", t.revision, head.rev.short())));
     }
     let mut lines = vec![plan];
-    let range = words::range(shared.lang, head);
+    let range = run_words::range(shared.lang, head);
     if !range.is_empty() {
         lines.push(vec![label(t.range_of), (Role::Warning, range)]);
     }
@@ -96,7 +97,7 @@ fn bills(shared: &Shared, row: &RunRow, set: &Collected) -> Vec<Line> {
     if let Some(left) = &set.unchanged {
         lines.push(vec![label(t.carried_over), (Role::Text, fill(t.unchanged, &[&format::count(left.bills)]))]);
     }
-    if let Some(words) = words::probes(&shared.setup.causes, shared.lang, set) {
+    if let Some(words) = run_words::probes(&shared.setup.causes, shared.lang, set) {
         lines.push(vec![(Role::Text, words)]);
     }
     if set.absent > 0 {

@@ -47,8 +47,11 @@ pub(crate) struct Overlays {
     asked_resume: BTreeSet<RunId>,
 }
 
-/// What an action opens; `None` where it opens nothing. Nothing may come of it: then nothing is there to be asked.
-fn opener(action: Action) -> Option<fn(&mut Desk, Action, &mut Vec<Effect>) -> Option<Box<dyn Overlay>>> {
+/// Makes what an action opens; `None` where nothing is there to be asked.
+type Opener = fn(&mut Desk, Action, &mut Vec<Effect>) -> Option<Box<dyn Overlay>>;
+
+/// How an action opens something; `None` where it opens nothing.
+fn opener(action: Action) -> Option<Opener> {
     Some(match action {
         Action::Help => |_, _, _| Some(Box::new(help::Help::default())),
         Action::Notices => |_, _, _| Some(Box::new(notices::Notices::default())),

@@ -13,6 +13,7 @@ use crate::ui::layout::Parts;
 use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::panes::Pane;
 use crate::ui::possible::bills_meant;
+use crate::ui::run_words;
 use crate::ui::shared::Shared;
 use crate::ui::shared::outbox::{Asked, Sent};
 use crate::ui::skin::Role;
@@ -201,8 +202,8 @@ impl Retry {
             let chosen = self.revision == revision;
             let (on, off) = (shared.setup.glyphs.on, shared.setup.glyphs.off);
             let role = if chosen { Role::Accent } else { Role::Dim };
-            let word = words::revision(shared.lang, revision);
-            let other = words::revision(shared.lang, revision.other());
+            let word = run_words::revision(shared.lang, revision);
+            let other = run_words::revision(shared.lang, revision.other());
             let gap = " ".repeat(shared.setup.glyphs.width(other).saturating_sub(shared.setup.glyphs.width(word)) + 1);
             vec![
                 (role, format!("{} {word}{gap}{rev}", if chosen { on } else { off })),
@@ -261,10 +262,9 @@ impl Overlay for Retry {
             (Asked::Revisions, Ok(Answer::Revisions(rows))) => {
                 self.older = rows.into_iter().filter(RevisionRow::differs).collect();
             }
-            // Without an answer there is no choice: the newest is taken, and nothing is said about revisions.
-            (Asked::Revisions, Err(_)) => {}
             (Asked::Counting | Asked::Revisions, Ok(_)) => return false,
-            // The question of an overlay before this one.
+            // The question of an overlay before this one; or one for revisions that failed: without an answer there is no
+            // choice, the newest is taken, and nothing is said about them.
             _ => {}
         }
         true

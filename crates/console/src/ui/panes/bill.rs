@@ -201,7 +201,7 @@ impl Pane for Bill {
         self.place(moved(self.at, by, self.lines.len()));
     }
 
-    fn to_row(&mut self, shared: &mut Shared, n: u64) {
+    fn go_to(&mut self, shared: &mut Shared, n: u64) {
         self.ends(shared, false);
         self.step(shared, n as i64 - 1);
     }

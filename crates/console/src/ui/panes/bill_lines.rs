@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::ui::format::{self, fill};
+use crate::ui::run_words;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
@@ -143,7 +144,7 @@ fn headline(event: &Event, key: &WorkKey, shared: &Shared) -> Option<(Role, Stri
         }
         Event::RunOpened(head) => {
             let more = format!("  {}  {}", words::shown(&head.name), words::shown(&head.by.to_string()));
-            (Role::Dim, fill(t.ev_run_opened, &[words::kind(lang, head.kind)]), more)
+            (Role::Dim, fill(t.ev_run_opened, &[run_words::kind(lang, head.kind)]), more)
         }
         Event::RunInterrupted { .. } => (Role::Warning, t.run_interrupted.to_owned(), String::new()),
         _ => return None,

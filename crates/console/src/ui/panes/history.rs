@@ -11,6 +11,7 @@ use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::{self, Parts};
 use crate::ui::list::{self, heading, nothing};
 use crate::ui::msg::Ticket;
+use crate::ui::run_words;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::window::{Seek, Window};
@@ -109,7 +110,7 @@ impl History {
         let day = |at: Ts| at.0.saturating_add(i64::from(shared.setup.zone) * 60_000).div_euclid(86_400_000);
         let mut before = self.runs.above().map(|r| day(r.head.opened));
         for (i, (here, row)) in self.runs.visible().enumerate().take(usize::from(body.height)) {
-            let (glyph, word, role, _) = words::run_state(shared, &row.state, &row.tally);
+            let (glyph, word, role, _) = run_words::run_state(shared, &row.state, &row.tally);
             let today = day(row.head.opened);
             // The day stands where it changes, and in the first row of the screen.
             let show = i == 0 || before != Some(today);
@@ -124,7 +125,7 @@ impl History {
                 Cell::new(5, Role::Title, date),
                 Cell::new(5, Role::Dim, format::local(row.head.opened, shared.setup.zone, "%H:%M")).key(),
                 Cell::new(state, role, format!("{glyph} {word}")),
-                Cell::new(kind, Role::Dim, words::kind_of(shared.lang, &row.head)),
+                Cell::new(kind, Role::Dim, run_words::kind_of(shared.lang, &row.head)),
                 Cell::new(0, Role::Text, words::plan_name(shared, &row.head.plan, &row.head.name)),
                 Cell::new(7, Role::Text, format::count(row.tally.found)).right(),
                 number(row.tally.failed, Role::Failed),
@@ -178,11 +179,11 @@ impl Pane for History {
     }
 
     fn ends(&mut self, _shared: &mut Shared, last: bool) {
-        shown!(self, window => window.to_end(last));
+        shown!(self, window => window.go_to_end(last));
     }
 
-    fn to_row(&mut self, _shared: &mut Shared, n: u64) {
-        shown!(self, window => window.to_row(n));
+    fn go_to(&mut self, _shared: &mut Shared, n: u64) {
+        shown!(self, window => window.go_to(n));
     }
 
     fn page(&self, _rows: i64) -> i64 {
@@ -315,7 +316,7 @@ fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: &RunRow) {
     heading(pen, area, &words::plan_name(shared, &row.head.plan, &row.head.name));
     let (x, w) = (area.x + 1, area.width.saturating_sub(2));
     // What calls for nobody is plain here: every colour that changes from run to run is sent with every move.
-    let mut sum = words::sum_of(shared, row, w);
+    let mut sum = run_words::sum_of(shared, row, w);
     for (role, _) in &mut sum {
         if matches!(role, Role::Ok | Role::Already | Role::Skipped) {
             *role = Role::Text;
@@ -325,13 +326,13 @@ fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: &RunRow) {
     let operation = if row.head.op.is_audit() { String::new() } else { words::operation(&row.head.op) };
     let mut more = vec![
         (t.operation, operation),
-        (t.range_of, words::range(shared.lang, &row.head)),
-        (t.carried_over, words::carried_over(shared.lang, row).unwrap_or_default()),
+        (t.range_of, run_words::range(shared.lang, &row.head)),
+        (t.carried_over, run_words::carried_over(shared.lang, row).unwrap_or_default()),
         (
             "",
             row.collected
                 .as_ref()
-                .and_then(|c| words::probes(&shared.setup.causes, shared.lang, c))
+                .and_then(|c| run_words::probes(&shared.setup.causes, shared.lang, c))
                 .unwrap_or_default(),
         ),
         (t.environment, words::shown(row.head.env.as_str())),
@@ -339,7 +340,7 @@ fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: &RunRow) {
         (t.run, row.head.id.to_string()),
         (t.filter_label, words::shown(&row.head.filter)),
     ];
-    if let Some(reason) = Some(words::run_state(shared, &row.state, &row.tally).3).filter(|s| !s.is_empty()) {
+    if let Some(reason) = Some(run_words::run_state(shared, &row.state, &row.tally).3).filter(|s| !s.is_empty()) {
         more.insert(0, (t.col_reason, reason));
     }
     let text: Vec<String> = more
@@ -358,7 +359,7 @@ fn revision_of(shared: &Shared, row: &RunRow) -> String {
     let rev = row.head.rev.short();
     match row.head.revision {
         Revision::Newest => rev.to_owned(),
-        Revision::Original => format!("{rev} ({})", words::revision(shared.lang, Revision::Original)),
+        Revision::Original => format!("{rev} ({})", run_words::revision(shared.lang, Revision::Original)),
     }
 }
 

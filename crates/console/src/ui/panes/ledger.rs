@@ -6,24 +6,23 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use crate::ui::bill_rows::{self, MINUTE, Rows, SECOND};
-use crate::ui::cells::{Cell, Pen};
+use crate::ui::cells::Pen;
 use crate::ui::format::{self, fill};
 use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::{self, Parts};
-use crate::ui::list::{self, empty, heading, nothing};
+use crate::ui::list::{self, empty, nothing};
 use crate::ui::msg::Ticket;
 use crate::ui::scroll::{Scroll, moved};
 use crate::ui::shared::{Shared, changes_ledger};
 use crate::ui::skin::Role;
 use crate::ui::window::Window;
 use crate::ui::words;
-use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::filter::{Filter, Key as FilterKey, Term, Test};
-use skydeck_core::domain::ids::OpId;
 use skydeck_core::domain::query::{Answer, LedgerGroup, Query, Scope as ListScope};
 use skydeck_core::domain::run::BillRow;
 
+use super::ledger_groups::{self, Line};
 use super::pane::{Asking, Click, Done, FAR, Pane, open_bill};
 
 /// What a group of the ledger is bound by: its column of the sum line, and its cause.
@@ -209,24 +208,13 @@ impl Ledger {
         let here = self.at.as_ref() == Some(&id);
         let all = shared.selection.is_all() && (here || self.entries().is_none());
         let (focus, skip) = (here && self.in_entries, first - from);
-        bill_rows::rows(shared, pen, room, window, Rows { focus, all, skip, state: state_width(shared) });
-    }
-
-    fn group_preview(&self, shared: &Shared, pen: &mut Pen<'_>, area: Rect, group: &LedgerGroup) {
-        if area.height < 2 {
-            return;
-        }
-        let t = shared.t();
-        let (advice, who) = words::advice(shared, group.slot, &group.group);
-        let label = words::group(&shared.setup.causes, shared.lang, group.slot, &group.group);
-        let dot = pen.glyphs.dot;
-        heading(pen, area, &format!("{label} {dot} {} {}", self.counted(group), t.bills));
-        let w = usize::from(area.width.saturating_sub(2));
-        let text = format!("{} {advice} [{who}]", pen.glyphs.arrow);
-        let lines = pen.glyphs.wrap(&text, w, usize::from(area.height - 1));
-        for (i, line) in lines.iter().enumerate() {
-            pen.text(area.x + 1, area.y + 1 + i as u16, w as u16, Role::Text, line);
-        }
+        bill_rows::rows(
+            shared,
+            pen,
+            room,
+            window,
+            Rows { focus, all, skip, state: ledger_groups::state_width(shared) },
+        );
     }
 }
 
@@ -272,44 +260,16 @@ impl Pane for Ledger {
             empty(pen, area, lines);
             return None;
         }
-        let cell = |w, text| Cell::new(w, Role::Dim, text);
-        let state = state_width(shared);
-        let label = if area.width >= 100 { 24 } else { 16 };
-        let titles = [
-            cell(1, ""),
-            cell(6, t.col_count).right(),
-            cell(state, t.col_state),
-            cell(label, t.col_reason),
-            cell(13, t.col_who),
-            cell(0, t.col_advice),
-            cell(6, t.col_oldest).right(),
-        ];
-        pen.row(area, area.y, false, &titles);
+        ledger_groups::titles(shared, pen, area);
         let area = parts.body();
         let lines = self.lines(groups, usize::from(area.height));
         let mut y = 0_usize;
         for (i, (group, entries)) in groups.iter().zip(&lines).enumerate() {
             if let Some(at) = y.checked_sub(self.scroll.top()).filter(|at| *at < usize::from(area.height)) {
-                let (advice, who) = words::advice(shared, group.slot, &group.group);
-                let role = words::role(group.slot);
-                let sign = if *entries > 0 { pen.glyphs.unfolded } else { pen.glyphs.folded };
-                let oldest = group.oldest.map(|o| format::age(shared.now.since(o))).unwrap_or_default();
-                let word = format!(
-                    "{} {}",
-                    words::glyph(group.slot, shared.setup.glyphs),
-                    words::slot(shared.lang, &OpId::default(), group.slot)
-                );
-                let cells = [
-                    Cell::new(1, Role::Dim, sign),
-                    Cell::new(6, role, self.counted(group)).right().key(),
-                    Cell::new(state, role, word),
-                    Cell::new(label, role, words::group(&shared.setup.causes, shared.lang, group.slot, &group.group))
-                        .key(),
-                    Cell::new(13, Role::Accent, who),
-                    Cell::new(0, Role::Text, advice),
-                    Cell::new(6, Role::Dim, oldest).right(),
-                ];
-                pen.row(area, area.y + at as u16, i == self.index(groups) && !self.in_entries, &cells);
+                let here = i == self.index(groups) && !self.in_entries;
+                let line = Rect { y: area.y + at as u16, height: 1, ..area };
+                let count = self.counted(group);
+                ledger_groups::row(shared, pen, line, group, Line { count, here, unfolded: *entries > 0 });
             }
             let (from, to) = (y + 1, y + 1 + entries);
             self.draw_entries(shared, pen, area, group, (from, to));
@@ -319,7 +279,7 @@ impl Pane for Ledger {
             Some(window) => bill_rows::preview(shared, pen, parts.detail, window.current()),
             None => {
                 if let Some(group) = self.group_here(groups) {
-                    self.group_preview(shared, pen, parts.detail, group);
+                    ledger_groups::preview(shared, pen, parts.detail, group, &self.counted(group));
                 }
             }
         }
@@ -353,14 +313,14 @@ impl Pane for Ledger {
             return self.step(shared, if last { FAR } else { -FAR });
         }
         if let Some(window) = self.entries_mut() {
-            window.to_end(last);
+            window.go_to_end(last);
         }
     }
 
-    fn to_row(&mut self, shared: &mut Shared, n: u64) {
+    fn go_to(&mut self, shared: &mut Shared, n: u64) {
         if self.in_entries {
             if let Some(window) = self.entries_mut() {
-                window.to_row(n);
+                window.go_to(n);
             }
             return;
         }
@@ -498,9 +458,4 @@ fn on_line(lines: &[usize], line: usize) -> Option<(usize, Option<usize>)> {
         at += entries + 1;
     }
     None
-}
-
-/// Unresolved bills have one word each, whatever the operation.
-fn state_width(shared: &Shared) -> u16 {
-    words::state_width(shared.lang, false, shared.groups.rows().iter().any(|g| g.slot == Slot::NotReached))
 }

@@ -9,6 +9,7 @@ mod bill;
 mod bill_lines;
 mod history;
 mod ledger;
+mod ledger_groups;
 mod log;
 mod pane;
 mod plan_detail;

@@ -125,7 +125,7 @@ pub(crate) trait Pane {
     }
 
     /// To the row with this number, from 1; to the last one where there are fewer.
-    fn to_row(&mut self, shared: &mut Shared, n: u64);
+    fn go_to(&mut self, shared: &mut Shared, n: u64);
 
     /// Rows that a page move takes, of so many on the screen.
     fn page(&self, rows: i64) -> i64 {
@@ -236,9 +236,9 @@ pub(crate) trait Pane {
     /// Shows what somebody came for.
     fn show(&mut self, _what: &Subject) {}
 
-    /// The run in view as long as one is here, where the pane says which.
-    fn run_followed(&self, _shared: &Shared) -> Option<Option<RunId>> {
-        None
+    /// The run in view as long as one is here.
+    fn run_followed(&self, shared: &Shared) -> Option<RunId> {
+        shared.run
     }
 
     /// Another run is in view.

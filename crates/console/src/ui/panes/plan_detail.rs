@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use crate::ui::cells::Pen;
 use crate::ui::format::{self, fill};
 use crate::ui::list::heading;
+use crate::ui::run_words;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
@@ -66,8 +67,8 @@ pub(super) fn draw(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: &PlanRow
         shared.present.live().runs.values().rev().map(|r| &r.row).find(|r| r.head.plan == plan.id).or(row.last.first());
     if let Some(run) = last {
         line(pen, texts.last_run, &last_run(shared, run));
-        line(pen, texts.sum, &words::sum_of(shared, run, w.saturating_sub(label)));
-        if let Some(carried) = words::carried_over(shared.lang, run) {
+        line(pen, texts.sum, &run_words::sum_of(shared, run, w.saturating_sub(label)));
+        if let Some(carried) = run_words::carried_over(shared.lang, run) {
             line(pen, texts.carried_over, &[(Role::Text, carried)]);
         }
     }
@@ -118,7 +119,7 @@ pub(super) fn draw(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: &PlanRow
 }
 
 fn last_run(shared: &Shared, run: &RunRow) -> Vec<(Role, String)> {
-    let (glyph, word, role, why) = words::run_state(shared, &run.state, &run.tally);
+    let (glyph, word, role, why) = run_words::run_state(shared, &run.state, &run.tally);
     let when = format::local(run.head.opened, shared.setup.zone, "%m-%d %H:%M");
     let mut out = vec![(role, format!("{glyph} {word} ")), (Role::Text, when)];
     out.push((Role::Dim, format!("  {}  ", words::shown(&run.head.by.to_string()))));

@@ -7,6 +7,7 @@ use crate::ui::format;
 use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::{self, Parts};
 use crate::ui::list::{self, empty};
+use crate::ui::run_words;
 use crate::ui::scroll::{Scroll, moved};
 use crate::ui::shared::outbox::Sent;
 use crate::ui::shared::{Shared, plan_id};
@@ -59,7 +60,7 @@ impl Pane for Plans {
         }
     }
 
-    fn to_row(&mut self, shared: &mut Shared, n: u64) {
+    fn go_to(&mut self, shared: &mut Shared, n: u64) {
         let by = n as i64 - 1 - shared.plan_index() as i64;
         self.step(shared, by);
     }
@@ -106,13 +107,13 @@ impl Pane for Plans {
     }
 
     /// That of the plan under the cursor: the open one, else the last; where it never ran, the newest that is open.
-    fn run_followed(&self, shared: &Shared) -> Option<Option<RunId>> {
-        let row = shared.plan_row()?;
+    fn run_followed(&self, shared: &Shared) -> Option<RunId> {
+        let Some(row) = shared.plan_row() else { return shared.run };
         let (id, live) = (plan_id(row), shared.present.live());
         let open = live.open_run_of(id).map(|run| run.row.head.id);
         let last = || live.runs.values().rev().find(|run| run.row.head.plan == *id).map(|run| run.row.head.id);
         let newest = || live.open().next().map(|run| run.row.head.id);
-        Some(open.or_else(|| last().max(row.last.first().map(|row| row.head.id))).or_else(newest))
+        open.or_else(|| last().max(row.last.first().map(|row| row.head.id))).or_else(newest)
     }
 
     fn draw(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
@@ -160,7 +161,7 @@ impl Pane for Plans {
             let tail: u16 = cells.iter().skip(3).map(|c| c.width + 1).sum();
             let mut x = area.right().saturating_sub(tail + trend + 1) + (trend - row.last.len().min(12) as u16);
             for run in row.last.iter().take(12).rev() {
-                let (sign, _, role, _) = words::run_state(shared, &run.state, &run.tally);
+                let (sign, _, role, _) = run_words::run_state(shared, &run.state, &run.tally);
                 x += pen.text(x, y, 1, role, sign);
             }
         }
@@ -176,14 +177,14 @@ fn state_of(shared: &Shared, row: &PlanRow) -> (&'static str, &'static str, Role
     let t = shared.t();
     let Ok(plan) = &row.plan else { return ("!", t.plan_broken, Role::Error) };
     if let Some(run) = shared.present.live().open_run_of(&plan.id) {
-        let (glyph, word, role, _) = words::run_state(shared, &run.row.state, &run.row.tally);
+        let (glyph, word, role, _) = run_words::run_state(shared, &run.row.state, &run.row.tally);
         return (glyph, word, role);
     }
     let last =
         shared.present.live().runs.values().rev().map(|r| &r.row).find(|r| r.head.plan == plan.id).or(row.last.first());
     match last {
         Some(run) => {
-            let (glyph, word, role, _) = words::run_state(shared, &run.state, &run.tally);
+            let (glyph, word, role, _) = run_words::run_state(shared, &run.state, &run.tally);
             (glyph, word, role)
         }
         None => (if shared.setup.glyphs.ascii { "." } else { "·" }, t.plan_never, Role::Dim),

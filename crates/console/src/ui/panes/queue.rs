@@ -120,7 +120,7 @@ impl Pane for Queue {
         self.at = fids.get(to).cloned();
     }
 
-    fn to_row(&mut self, shared: &mut Shared, n: u64) {
+    fn go_to(&mut self, shared: &mut Shared, n: u64) {
         self.ends(shared, false);
         let by = n as i64 - 1 - self.index(shared).unwrap_or(0) as i64;
         if by != 0 {

@@ -10,6 +10,7 @@ use crate::ui::cells::Pen;
 use crate::ui::format::{self, fill};
 use crate::ui::layout::Parts;
 use crate::ui::list::heading;
+use crate::ui::run_words;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
@@ -114,7 +115,7 @@ pub(super) fn below(shared: &Shared, pen: &mut Pen<'_>, area: Rect, run: &RunLiv
     let (x, w) = (area.x + 1, area.width.saturating_sub(2));
     let left = w * 3 / 5;
     let pulse = shared.pulse_of(&run.row.head.env);
-    let (_, word, role, why) = words::run_state(shared, &run.row.state, &run.row.tally);
+    let (_, word, role, why) = run_words::run_state(shared, &run.row.state, &run.row.tally);
     let lines = [
         counts(shared, run),
         pace(shared, pulse),

@@ -114,11 +114,11 @@ impl Pane for Results {
     }
 
     fn ends(&mut self, _shared: &mut Shared, last: bool) {
-        self.window.to_end(last);
+        self.window.go_to_end(last);
     }
 
-    fn to_row(&mut self, _shared: &mut Shared, n: u64) {
-        self.window.to_row(n);
+    fn go_to(&mut self, _shared: &mut Shared, n: u64) {
+        self.window.go_to(n);
     }
 
     fn page(&self, _rows: i64) -> i64 {

@@ -105,17 +105,17 @@ fn a_row_is_reached_by_its_number_from_anywhere_and_the_way_can_be_stopped() {
     w.set_height(20);
     settle(&mut w, n, &mut next);
     for (to, want) in [(1_500, 1_500), (3, 3), (2_344, 2_344), (2_000, 2_000), (9_999, 2_345), (1, 1), (0, 1)] {
-        w.to_row(to);
+        w.go_to(to);
         settle(&mut w, n, &mut next);
         assert_eq!((w.current().unwrap().0, w.position()), (Seq(want - 1), Some(want)), "{to}");
     }
     w.end();
     settle(&mut w, n, &mut next);
     assert_eq!(w.position(), None, "how many there are was not counted");
-    w.to_row(700);
+    w.go_to(700);
     settle(&mut w, n, &mut next);
     assert_eq!(w.current().unwrap().0, Seq(699));
-    w.to_row(2_300);
+    w.go_to(2_300);
     assert!(w.is_busy());
     w.halt();
     assert!(!w.is_busy());
