@@ -268,7 +268,7 @@ fn a_citation_that_leads_nowhere_would_be_noticed() {
 
 /// The readers of facts that name the events they know one by one: column of the table, and their files.
 const READERS: [(&str, &[&str]); 4] = [
-    ("bill's life", &["crates/console/src/ui/panes/bill.rs", "src/cli/bills.rs"]),
+    ("bill's life", &["crates/console/src/ui/panes/bill_lines.rs", "src/cli/bills.rs"]),
     ("past", &["crates/engine/src/past.rs"]),
     ("alerts", &["src/host/alerts/watch.rs"]),
     ("account", &["crates/store/src/account/mod.rs"]),
@@ -327,7 +327,7 @@ const MOVING: [&str; 14] = [
 ];
 
 /// Who matches on them, and for what: none of these asks them for a column or a state.
-const FACT_READERS: [(&str, &str); 19] = [
+const FACT_READERS: [(&str, &str); 17] = [
     ("crates/core/src/domain/transition.rs", "the one place"),
     ("crates/core/src/domain/live.rs", "keeps what a fact carries besides"),
     ("crates/core/src/domain/story.rs", "who closed an entry, and what became of it"),
@@ -339,10 +339,8 @@ const FACT_READERS: [(&str, &str); 19] = [
     ("crates/engine/src/answers.rs", "the bodies of a call"),
     ("crates/engine/src/ending.rs", "where a bill was found"),
     ("crates/engine/src/past.rs", "what the calls for one bill came to"),
-    ("crates/console/src/ui/update.rs", "which lists are read again"),
-    ("crates/console/src/ui/model.rs", "which lists are read again"),
     ("crates/console/src/ui/overlays/mod.rs", "who answered a question first"),
-    ("crates/console/src/ui/panes/bill.rs", "words for a bill's life"),
+    ("crates/console/src/ui/panes/bill_lines.rs", "words for a bill's life"),
     ("src/cli/bills.rs", "words for a bill's life"),
     ("src/cli/drive.rs", "when a run is worth another look"),
     ("src/cli/json.rs", "a line for each outcome"),

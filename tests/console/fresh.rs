@@ -7,8 +7,8 @@ use skydeck::domain::bill::{Outcome, Slot};
 use skydeck::domain::event::Event;
 use skydeck::domain::ids::Fid;
 use skydeck::domain::query::{Query, Scope};
-use skydeck::ui::Lang;
-use skydeck::ui::msg::{Effect, Msg};
+use skydeck::ui::msg::{Effect, Key, Msg};
+use skydeck::ui::{Lang, update};
 
 use super::world::{Console, NOW, World, fact, interrupted, run_id};
 use super::{console, text};
@@ -192,5 +192,26 @@ fn a_comparison_is_with_a_run_that_speaks_for_its_plan_not_with_a_verify_or_a_re
         });
         let compared: Vec<_> = compared.collect();
         assert!(compared.len() > 1 && !compared.contains(&id), "{kind:?}: {compared:?}");
+    }
+}
+
+#[test]
+fn an_answer_to_a_dialog_that_was_left_touches_nothing_that_was_opened_after_it() {
+    for (leave_and_open, what) in
+        [("n:", "palette"), ("n/cause:", "filter line"), ("n?", "help"), ("nR", "retry of others"), ("nq", "quit")]
+    {
+        for key in ['R', 'v'] {
+            let mut c = console().working();
+            c.keys("3*");
+            let late = update(&mut c.model, Msg::Key(Key::char(key)));
+            c.keys(leave_and_open);
+            let before = text(&c);
+            for effect in late {
+                let Effect::Ask(ticket, query) = effect else { continue };
+                let answer = c.world.answer(&query);
+                c.send(Msg::Answered(ticket, Ok(answer)));
+            }
+            assert_eq!(text(&c), before, "{key}: {what}");
+        }
     }
 }

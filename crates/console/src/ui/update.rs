@@ -9,8 +9,9 @@ use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::RunId;
 use skydeck_core::domain::live::Live;
 use skydeck_core::domain::query::{Answer, EnvRow, LedgerGroup, Query};
-use skydeck_core::domain::run::RunRow;
+use skydeck_core::domain::run::{RunRow, RunState};
 use skydeck_core::domain::time::Ts;
+use skydeck_core::domain::transition::{BillChange, Change, transition};
 
 use super::act;
 use super::config::Lang;
@@ -178,30 +179,33 @@ fn questions(desk: &mut Desk, effects: &mut Vec<Effect>) {
 fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
     let mut visible = false;
     for fact in facts {
-        let (desk, event) = (&mut model.desk, &fact.event);
+        let (desk, change) = (&mut model.desk, transition(&fact.event));
         desk.shared.present.apply(fact);
-        visible |= !matches!(event, Event::BillRead { .. });
-        if let Event::RunOpened(head) = event
+        visible |= !matches!(change, Change::Bill { change: BillChange::Read { .. }, .. });
+        if let Change::Opened(head) = change
             && desk.shared.run_live().is_none_or(|run| run.row.state.is_closed())
         {
             desk.select_run(Some(head.id));
         }
         let shared = &mut desk.shared;
         // The plans tell a part of what the ledger tells: both are read again together.
-        if changes_ledger(event) {
+        if changes_ledger(&change) {
             shared.groups.spoil();
-        }
-        if changes_ledger(event) || matches!(event, Event::RunOpened(_) | Event::MarkMoved { .. }) {
             shared.plans.spoil();
         }
-        match event {
-            Event::RunClosed { run, .. } => closed(shared, *run, effects),
-            Event::LedgerResolved { key, .. } | Event::LedgerReopened { key, .. } => shared.selection.remove(key),
+        match &change {
+            Change::Opened(_) => shared.plans.spoil(),
+            Change::Run { run, to: RunState::Closed(_), .. } => closed(shared, *run, effects),
+            Change::Resolved { key, .. } | Change::Reopened { key, .. } => shared.selection.remove(key),
+            _ => {}
+        }
+        match &fact.event {
+            Event::MarkMoved { .. } => shared.plans.spoil(),
             Event::ServerBound(_) => shared.ask(Query::Environments, Asked::Environments, effects),
             _ => {}
         }
-        model.overlays.outlived(shared, event);
-        desk.panes.all_mut().for_each(|pane| pane.fact(shared, fact));
+        model.overlays.outlived(shared, &fact.event);
+        desk.panes.all_mut().for_each(|pane| pane.fact(shared, fact, &change));
     }
     model.desk.shared.dirty |= visible;
 }

@@ -15,11 +15,12 @@ use crate::ui::scroll::{Scroll, moved};
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
-use skydeck_core::domain::event::{Event, Fact};
+use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::ids::{Seq, WorkKey};
 use skydeck_core::domain::query::{Answer, Query};
 use skydeck_core::domain::run::BillRow;
 use skydeck_core::domain::story;
+use skydeck_core::domain::transition::{BillChange, Change};
 
 use super::bill_lines::{self, Line};
 use super::pane::{Asking, Done, Pane, Subject};
@@ -89,14 +90,17 @@ impl Bill {
         self.relayout(shared);
     }
 
-    /// Whether a fact is about the bill.
-    fn concerns(&self, event: &Event) -> bool {
+    /// Whether a change adds a line to the bill's life that is to be seen at once.
+    fn concerns(&self, change: &Change<'_>) -> bool {
         let Some(key) = &self.key else { return false };
-        match event {
-            Event::StepAnswered { fid, .. } | Event::BillSettled { fid, .. } | Event::BillDeferred { fid, .. } => {
-                *fid == key.record.fid
-            }
-            Event::LedgerResolved { key: k, .. } | Event::LedgerReopened { key: k, .. } => k == key,
+        match change {
+            Change::Bill { fid, change, .. } => match change {
+                BillChange::Answered { .. } | BillChange::Deferred { .. } | BillChange::Settled { .. } => {
+                    **fid == key.record.fid
+                }
+                BillChange::Tried { .. } | BillChange::Read { .. } => false,
+            },
+            Change::Resolved { key: of, .. } | Change::Reopened { key: of, .. } => *of == key,
             _ => false,
         }
     }
@@ -270,8 +274,8 @@ impl Pane for Bill {
         }
     }
 
-    fn fact(&mut self, _shared: &Shared, fact: &Fact) {
-        if self.concerns(&fact.event) {
+    fn fact(&mut self, _shared: &Shared, _fact: &Fact, change: &Change<'_>) {
+        if self.concerns(change) {
             self.stale = true;
         }
     }

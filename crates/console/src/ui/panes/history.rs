@@ -16,11 +16,12 @@ use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::window::{Seek, Window};
 use crate::ui::words;
-use skydeck_core::domain::event::{Event, Fact};
+use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::query::{Answer, Query, Scope as ListScope};
-use skydeck_core::domain::run::{BillRow, Revision, RunRow};
+use skydeck_core::domain::run::{BillRow, Revision, RunRow, RunState};
 use skydeck_core::domain::time::Ts;
+use skydeck_core::domain::transition::Change;
 
 use super::pane::{Asking, Click, Done, Goto, Pane, Subject, numbers, open_bill};
 
@@ -287,8 +288,8 @@ impl Pane for History {
         self.runs.answer(ticket, page);
     }
 
-    fn fact(&mut self, _shared: &Shared, fact: &Fact) {
-        if matches!(fact.event, Event::RunOpened(_) | Event::RunClosed { .. }) {
+    fn fact(&mut self, _shared: &Shared, _fact: &Fact, change: &Change<'_>) {
+        if matches!(change, Change::Opened(_) | Change::Run { to: RunState::Closed(_), .. }) {
             self.runs.spoil();
         }
     }

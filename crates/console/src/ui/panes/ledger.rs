@@ -21,6 +21,7 @@ use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::filter::{Filter, Key as FilterKey, Term, Test};
 use skydeck_core::domain::query::{Answer, LedgerGroup, Query, Scope as ListScope};
 use skydeck_core::domain::run::BillRow;
+use skydeck_core::domain::transition::Change;
 
 use super::ledger_groups::{self, Line};
 use super::pane::{Asking, Click, Done, FAR, Pane, open_bill};
@@ -427,8 +428,8 @@ impl Pane for Ledger {
         }
     }
 
-    fn fact(&mut self, _shared: &Shared, fact: &Fact) {
-        if changes_ledger(&fact.event) {
+    fn fact(&mut self, _shared: &Shared, _fact: &Fact, change: &Change<'_>) {
+        if changes_ledger(change) {
             self.spoil();
         }
     }

@@ -19,6 +19,7 @@ use skydeck_core::domain::event::{ActionEntry, Event, Fact};
 use skydeck_core::domain::ids::Seq;
 use skydeck_core::domain::query::{Answer, Query};
 use skydeck_core::domain::time::Ts;
+use skydeck_core::domain::transition::Change;
 
 use super::pane::{Asking, Click, Pane};
 
@@ -95,7 +96,7 @@ impl Pane for Log {
         self.window.answer(ticket, page);
     }
 
-    fn fact(&mut self, _shared: &Shared, fact: &Fact) {
+    fn fact(&mut self, _shared: &Shared, fact: &Fact, _change: &Change<'_>) {
         if matches!(fact.event, Event::ActionTaken(_)) {
             self.window.spoil();
         }

@@ -11,6 +11,7 @@ use skydeck_core::domain::ids::{RunId, WorkKey};
 use skydeck_core::domain::query::{Answer, LedgerGroup, PageRequest, Query, Scope as ListScope};
 use skydeck_core::domain::run::{BillRow, RunRow};
 use skydeck_core::domain::time::Ts;
+use skydeck_core::domain::transition::Change;
 
 use crate::ui::cells::Pen;
 use crate::ui::keymap::{Action, Scope};
@@ -259,8 +260,8 @@ pub(crate) trait Pane {
     /// Takes an answer that it waits for.
     fn answer(&mut self, _shared: &mut Shared, _ticket: Ticket, _answer: Result<Answer, String>) {}
 
-    /// A fact, after it was applied to the present.
-    fn fact(&mut self, _shared: &Shared, _fact: &Fact) {}
+    /// A fact and what it changes, after it was applied to the present.
+    fn fact(&mut self, _shared: &Shared, _fact: &Fact, _change: &Change<'_>) {}
 
     /// Everything may have changed: it is read again when somebody looks.
     fn spoil(&mut self) {}

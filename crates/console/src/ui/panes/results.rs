@@ -15,13 +15,13 @@ use crate::ui::shared::Shared;
 use crate::ui::window::Window;
 use crate::ui::words;
 use skydeck_core::domain::bill::BillState;
-use skydeck_core::domain::event::{Event, Fact};
+use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::filter::Filter;
-use skydeck_core::domain::ids::RunId;
+use skydeck_core::domain::ids::{Fid, RunId};
 use skydeck_core::domain::query::{Answer, Query, Scope as ListScope};
-use skydeck_core::domain::run::BillRow;
+use skydeck_core::domain::run::{BillRow, RunState};
 use skydeck_core::domain::time::Ts;
-use skydeck_core::domain::transition::{Change, transition};
+use skydeck_core::domain::transition::{BillChange, Change};
 
 use super::pane::{Asking, Click, Pane};
 
@@ -34,11 +34,10 @@ pub(super) struct Results {
 
 impl Results {
     /// A bill of the run changed: its row changes in place.
-    fn patch(&mut self, run: RunId, fact: &Fact) {
-        let Change::Bill { run: of, fid, change: what } = transition(&fact.event) else { return };
-        let Some(state) = what.state(fact.at).filter(|_| of == run) else { return };
+    fn patch(&mut self, at: Ts, fid: &Fid, what: &BillChange<'_>) {
+        let Some(state) = what.state(at) else { return };
         let Some(row) = self.window.rows_mut().find(|row| row.fid() == fid) else { return };
-        change(row, state, fact.at);
+        change(row, state, at);
         if !self.filter.is_empty() {
             self.window.spoil();
         }
@@ -182,14 +181,17 @@ impl Pane for Results {
         self.window.answer_bills(ticket, answer);
     }
 
-    fn fact(&mut self, shared: &Shared, fact: &Fact) {
-        let Some(run) = shared.run else { return };
-        match &fact.event {
-            Event::RunClosed { run: of, .. } | Event::BillsFound { run: of, .. } if *of == run => self.window.spoil(),
+    fn fact(&mut self, shared: &Shared, fact: &Fact, change: &Change<'_>) {
+        match change {
+            Change::Found { run, .. } | Change::Run { run, to: RunState::Closed(_), .. }
+                if Some(*run) == shared.run =>
+            {
+                self.window.spoil();
+            }
+            Change::Bill { run, fid, change } if Some(*run) == shared.run && !shared.present.is_frozen() => {
+                self.patch(fact.at, fid, change);
+            }
             _ => {}
-        }
-        if !shared.present.is_frozen() {
-            self.patch(run, fact);
         }
     }
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::command::Command;
-use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::{EnvId, PlanId, RunId};
 use skydeck_core::domain::live::{EnvPulse, Pulse, RunLive};
 use skydeck_core::domain::query::{EnvRow, LedgerGroup, PlanRow, Query};
 use skydeck_core::domain::run::{RunRow, RunState};
 use skydeck_core::domain::time::Ts;
+use skydeck_core::domain::transition::{BillChange, Change};
 
 use super::config::{Lang, UiConfig};
 use super::format::fill;
@@ -216,11 +216,13 @@ impl Shared {
     }
 }
 
-/// Whether a fact changes which bills are unresolved.
-pub(crate) fn changes_ledger(event: &Event) -> bool {
-    match event {
-        Event::BillSettled { outcome, was, .. } => !outcome.is_resolved() || *was == Slot::Unknown,
-        Event::RunClosed { .. } | Event::LedgerResolved { .. } | Event::LedgerReopened { .. } => true,
+/// Whether a change is one of which bills are unresolved.
+pub(crate) fn changes_ledger(change: &Change<'_>) -> bool {
+    match change {
+        Change::Bill { change: BillChange::Settled { outcome, was, .. }, .. } => {
+            !outcome.is_resolved() || *was == Slot::Unknown
+        }
+        Change::Run { to: RunState::Closed(_), .. } | Change::Resolved { .. } | Change::Reopened { .. } => true,
         _ => false,
     }
 }
