@@ -394,3 +394,45 @@ fn facts_are_read_for_columns_and_states_in_one_place() {
         takes_apart("Event::BillSettled { outcome, .. } => 1,") && !takes_apart("Event::BillSettled { run, fid, no }")
     );
 }
+
+/// Places of the key table that are panes and nothing else of the console's.
+const PANES: [&str; 5] = ["Plans", "Queue", "Results", "Bill", "Log"];
+
+/// Whether a line does one thing for one pane and another for others, in the place of asking the pane.
+fn asks_which_pane(line: &str) -> bool {
+    PANES.iter().any(|pane| {
+        let name = format!("Scope::{pane}");
+        line.match_indices(&name).any(|(at, _)| {
+            let (before, after) = (line[..at].trim_end(), &line[at + name.len()..]);
+            let whole = !after.starts_with(|c: char| c.is_alphanumeric());
+            whole && (after.contains("=>") || before.ends_with("==") || before.ends_with("!="))
+        })
+    })
+}
+
+#[test]
+fn nothing_of_the_console_asks_which_pane_is_shown_and_what_panes_share_does_not_grow() {
+    for (path, text) in sources() {
+        let shown = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+        let Some(file) = shown.strip_prefix("crates/console/src/ui/") else { continue };
+        // What a place is called, and which keys it has, is no matter of the pane.
+        if file == "keymap.rs" || file.starts_with("lang/") {
+            continue;
+        }
+        for line in text.lines() {
+            assert!(!asks_which_pane(line), "{shown}: a method of `Pane` in the place of: {line}");
+        }
+    }
+    for (line, asks) in [
+        ("            Scope::Queue => model.queue.step(by),", true),
+        ("        if shared.nav.here() == Scope::Plans {", true),
+        ("        desk.show(Scope::Queue);", false),
+        ("        Scope::Plans", false),
+    ] {
+        assert_eq!(asks_which_pane(line), asks, "{line}");
+    }
+    let shared = fs::read_to_string(root().join("crates/console/src/ui/shared/mod.rs")).unwrap();
+    let fields = shared.split("pub(crate) struct Shared {").nth(1).unwrap().split("\n}").next().unwrap();
+    let fields = fields.lines().filter(|line| line.starts_with("    pub ")).count();
+    assert!((15..=21).contains(&fields), "{fields} fields: what one pane owns is that pane's; the set-up is one of 21");
+}

@@ -159,10 +159,7 @@ pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
 /// Moves of the cursor, as often as was counted; `false` for any other action.
 fn move_cursor(desk: &mut Desk, action: Action, count: Option<u64>) -> bool {
     let n = count.unwrap_or(1).min(MOST_COUNT) as i64;
-    let page = || {
-        let rows = desk.parts().map_or(1, |parts| parts.rows().max(1) as i64);
-        desk.pane().page(rows)
-    };
+    let page = || desk.parts().map_or(1, |parts| parts.rows().max(1) as i64);
     let by = match action {
         Action::Down => n,
         Action::Up => -n,

@@ -146,17 +146,9 @@ pub(crate) fn statuses(shared: &Shared, row: &BillRow) -> Vec<String> {
     text
 }
 
-/// What there is to know about the bill under the cursor: reason and message in full, columns, advice.
-pub(crate) fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: Option<&BillRow>) {
-    let Some(row) = row.filter(|_| area.height >= 2) else { return };
-    let texts = shared.t();
-    let (glyph, word, role) = words::row_state(shared, row);
-    let dot = pen.glyphs.dot;
-    let op = &row.key.op;
-    let op = if op.is_audit() { String::new() } else { format!(" {dot} {}", words::operation(op)) };
-    heading(pen, area, &format!("{} {dot} FID {}{op}", words::shown(&row.no), words::shown(row.fid().as_str())));
-    let (x, w) = (area.x + 1, area.width.saturating_sub(2));
-    let mut y = area.y + 1;
+/// Where a bill stands and why; of one that is unresolved who acts and what to do.
+fn where_it_stands(shared: &Shared, pen: &Pen<'_>, row: &BillRow) -> Vec<(Role, String)> {
+    let (texts, (glyph, word, role)) = (shared.t(), words::row_state(shared, row));
     let reason = words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state);
     let mut head = vec![(role, format!("{glyph} {word} {reason}"))];
     if let Some(outcome) = row.state.outcome()
@@ -174,7 +166,20 @@ pub(crate) fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: Optio
         }
         head.push((Role::Text, format!(" {} {advice}", pen.glyphs.arrow)));
     }
-    pen.pieces(x, y, w, &head);
+    head
+}
+
+/// What there is to know about the bill under the cursor: reason and message in full, columns, advice.
+pub(crate) fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: Option<&BillRow>) {
+    let Some(row) = row.filter(|_| area.height >= 2) else { return };
+    let texts = shared.t();
+    let dot = pen.glyphs.dot;
+    let op = &row.key.op;
+    let op = if op.is_audit() { String::new() } else { format!(" {dot} {}", words::operation(op)) };
+    heading(pen, area, &format!("{} {dot} FID {}{op}", words::shown(&row.no), words::shown(row.fid().as_str())));
+    let (x, w) = (area.x + 1, area.width.saturating_sub(2));
+    let mut y = area.y + 1;
+    pen.pieces(x, y, w, &where_it_stands(shared, pen, row));
     y += 1;
     if let Some(before) = &row.resolved_before
         && y < area.bottom()

@@ -6,8 +6,6 @@ use skydeck_core::domain::live::Live;
 use skydeck_core::domain::time::Ts;
 use skydeck_core::text::Measure;
 
-use super::keymap::{Action, Scope};
-use super::lang::{self, Texts};
 use super::skin::Skin;
 
 /// Language of the screen.
@@ -18,32 +16,6 @@ pub enum Lang {
     Zh,
     /// English.
     En,
-}
-
-impl Lang {
-    /// All texts.
-    pub(crate) fn texts(self) -> &'static Texts {
-        match self {
-            Self::Zh => &lang::zh::TEXTS,
-            Self::En => &lang::en::TEXTS,
-        }
-    }
-
-    /// An action in words: short for the footer, long for help.
-    pub fn action(self, action: Action) -> (&'static str, &'static str) {
-        match self {
-            Self::Zh => lang::zh::action(action),
-            Self::En => lang::en::action(action),
-        }
-    }
-
-    /// A place in words.
-    pub fn scope(self, scope: Scope) -> &'static str {
-        match self {
-            Self::Zh => lang::zh::scope(scope),
-            Self::En => lang::en::scope(scope),
-        }
-    }
 }
 
 /// What a plain digit means.

@@ -1,13 +1,86 @@
-//! What lists have in common on the screen: why one is empty, its position, the rule above a preview.
+//! What lists have in common: a cursor that moves, and on the screen why one is empty, its position, the rule above a preview.
 
 use ratatui::layout::Rect;
 
 use super::cells::Pen;
 use super::format::{self, fill};
+use super::msg::Ticket;
 use super::shared::Shared;
 use super::skin::Role;
 use super::window::{Record, Window};
 use super::words;
+
+/// A list of rows of any kind, read page by page.
+pub(crate) trait List {
+    /// Rows the screen has for it.
+    fn set_height(&mut self, height: usize);
+    /// Moves the cursor.
+    fn step(&mut self, by: i64);
+    /// To the first or the last row.
+    fn go_to_end(&mut self, last: bool);
+    /// To row number `n` from 1.
+    fn go_to(&mut self, n: u64);
+    /// Puts the cursor on a row of the screen; `false` where there is none.
+    fn click(&mut self, row: usize) -> bool;
+    /// Stops what goes on by itself; tells whether anything did.
+    fn halt_if_busy(&mut self) -> bool;
+    /// It is read again when somebody looks.
+    fn spoil(&mut self);
+    /// Whether it was read, and has to be read again.
+    fn waits(&self) -> bool;
+    /// Whether it waits for the answer to this question.
+    fn is_asked(&self, ticket: Ticket) -> bool;
+    /// Counts new beginnings.
+    fn epoch(&self) -> u64;
+    /// `12/345`.
+    fn position(&self) -> String;
+}
+
+impl<T: Record> List for Window<T> {
+    fn set_height(&mut self, height: usize) {
+        self.set_height(height);
+    }
+
+    fn step(&mut self, by: i64) {
+        self.step(by);
+    }
+
+    fn go_to_end(&mut self, last: bool) {
+        self.go_to_end(last);
+    }
+
+    fn go_to(&mut self, n: u64) {
+        self.go_to(n);
+    }
+
+    fn click(&mut self, row: usize) -> bool {
+        self.click(row)
+    }
+
+    fn halt_if_busy(&mut self) -> bool {
+        self.halt_if_busy()
+    }
+
+    fn spoil(&mut self) {
+        self.spoil();
+    }
+
+    fn waits(&self) -> bool {
+        self.waits()
+    }
+
+    fn is_asked(&self, ticket: Ticket) -> bool {
+        self.is_asked(ticket)
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    fn position(&self) -> String {
+        position(self)
+    }
+}
 
 /// `12/345` of a window.
 pub(crate) fn position<T: Record>(window: &Window<T>) -> String {

@@ -26,10 +26,10 @@ pub(crate) fn possible(desk: &Desk, action: Action) -> bool {
         Action::Unlock => desk.env().is_some_and(|env| env.read_only),
         Action::Retry | Action::Verify | Action::Resolve => chosen(),
         Action::Mark => pane.bill(shared).is_some(),
-        Action::MarkAll => pane.list(shared).is_some() && !shared.selection.is_all(),
+        Action::MarkAll => pane.lists(shared).is_some() && !shared.selection.is_all(),
         Action::Unmark => !shared.selection.is_empty(),
         Action::ClearFilter => pane.filter().is_some_and(|filter| !filter.is_empty()),
-        Action::Export => pane.list(shared).is_some(),
+        Action::Export => pane.lists(shared).is_some(),
         Action::Copy => pane.copy(shared).is_some(),
         Action::Count => pane.copy(shared).is_some() || pane.group(shared).is_some(),
         Action::NextRun | Action::PrevRun => desk.known_runs().iter().any(|run| Some(*run) != shared.run),
@@ -63,7 +63,7 @@ pub(crate) fn bills_meant(desk: &Desk) -> Option<(Selection, String)> {
     let (shared, pane, t) = (&desk.shared, desk.pane(), desk.shared.t());
     let matching = |run, filter| Selection::Matching { plan: None, run, filter };
     if shared.selection.is_all() {
-        let run = match pane.list(shared) {
+        let run = match pane.lists(shared) {
             Some(ListScope::Run(run)) => Some(run),
             Some(ListScope::Ledger | ListScope::History) | None => None,
         };

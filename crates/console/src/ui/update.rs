@@ -14,17 +14,29 @@ use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::transition::{BillChange, Change, transition};
 
 use super::act;
-use super::config::Lang;
+use super::config::{Lang, UiConfig};
 use super::desk::Desk;
 use super::keymap::Scope;
 use super::model::Model;
 use super::msg::{Effect, Key, Msg, Ticket};
-use super::overlays::not_pasted;
+use super::overlays::{Overlays, not_pasted};
 use super::panes::{Asking, Pane};
 use super::run_words;
 use super::shared::outbox::{Asked, Sent};
 use super::shared::{Shared, changes_ledger, plan_id};
 use super::words;
+
+impl Model {
+    /// A console at its start, and the first questions.
+    pub fn new(config: UiConfig) -> (Self, Vec<Effect>) {
+        let mut model = Self { desk: Desk::new(config), overlays: Overlays::default() };
+        let mut effects = Vec::new();
+        model.desk.shared.ask(Query::Environments, Asked::Environments, &mut effects);
+        notice_runs(&mut model.desk);
+        finish(&mut model, None, &mut effects);
+        (model, effects)
+    }
+}
 
 /// Changes the model; the shell does what comes back, in order.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -113,7 +125,7 @@ fn resync(model: &mut Model, live: Live, effects: &mut Vec<Effect>) {
 
 /// What every update ends with: dialogs that open by themselves, heights, questions, the window's title where it is
 /// another than before.
-pub(crate) fn finish(model: &mut Model, title: Option<&str>, effects: &mut Vec<Effect>) {
+fn finish(model: &mut Model, title: Option<&str>, effects: &mut Vec<Effect>) {
     let desk = &mut model.desk;
     let run = desk.pane().run_followed(&desk.shared);
     desk.select_run(run);
@@ -138,7 +150,7 @@ fn spoil_all(desk: &mut Desk) {
 }
 
 /// Finds the run to show at the start and after a resync.
-pub(crate) fn notice_runs(desk: &mut Desk) {
+fn notice_runs(desk: &mut Desk) {
     let live = desk.shared.present.live();
     if desk.shared.run.is_none_or(|id| !live.runs.contains_key(&id)) {
         let newest = live.open().next().map(|r| r.row.head.id);

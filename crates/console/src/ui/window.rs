@@ -348,11 +348,6 @@ impl<T: Record> Window<T> {
         }
     }
 
-    /// Rows a page move takes.
-    pub fn page(&self) -> i64 {
-        self.scroll.height() as i64
-    }
-
     /// Puts the cursor on the visible row number `n`.
     pub fn click(&mut self, n: usize) -> bool {
         let to = self.scroll.top() + n;

@@ -6,6 +6,7 @@ use skydeck_core::domain::group_words;
 use skydeck_core::domain::language::Language;
 
 use super::config::Lang;
+use super::keymap::{Action, Scope};
 
 pub mod en;
 pub mod zh;
@@ -69,6 +70,30 @@ texts! {
 }
 
 impl Lang {
+    /// All texts.
+    pub(crate) fn texts(self) -> &'static Texts {
+        match self {
+            Self::Zh => &zh::TEXTS,
+            Self::En => &en::TEXTS,
+        }
+    }
+
+    /// An action in words: short for the footer, long for help.
+    pub fn action(self, action: Action) -> (&'static str, &'static str) {
+        match self {
+            Self::Zh => zh::action(action),
+            Self::En => en::action(action),
+        }
+    }
+
+    /// A place in words.
+    pub fn scope(self, scope: Scope) -> &'static str {
+        match self {
+            Self::Zh => zh::scope(scope),
+            Self::En => en::scope(scope),
+        }
+    }
+
     /// The same of the floors below.
     pub fn language(self) -> Language {
         match self {

@@ -202,7 +202,7 @@ fn held(shared: &Shared, scope: Scope) -> String {
 
 fn export(desk: &Desk) -> Option<Form> {
     let (shared, pane, t) = (&desk.shared, desk.pane(), desk.shared.t());
-    let scope = pane.list(shared)?;
+    let scope = pane.lists(shared)?;
     let filter = pane.filter().map(ToString::to_string).unwrap_or_default();
     let stem = match scope {
         Scope::Run(run) => format!("run-{run}"),

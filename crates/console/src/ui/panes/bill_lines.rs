@@ -98,25 +98,7 @@ fn headline(event: &Event, key: &WorkKey, shared: &Shared) -> Option<(Role, Stri
             );
             (Role::Accent, fill(t.ev_tried, &[&step(*s), &attempt.to_string()]), more)
         }
-        Event::StepAnswered { step: s, ms, verdict, side, .. } => {
-            let took = format::millis(*ms);
-            let (role, what, more) = match verdict {
-                Verdict::Done => (Role::Ok, t.ev_done, String::new()),
-                Verdict::Rejected(f) => {
-                    let code = f.msg_code.map(|c| format!("MsgCode {c} ")).unwrap_or_default();
-                    let message = words::shown(&f.message);
-                    (Role::Failed, t.ev_rejected, format!("{code}{}{message}{}", t.quote_open, t.quote_close))
-                }
-                Verdict::NotSent(why) => (Role::Warning, t.ev_not_sent, words::shown(why)),
-                Verdict::Unknown(why, detail) => {
-                    let word = lang.group(why.word()).unwrap_or(why.word());
-                    (Role::Unknown, t.ev_no_answer, format!("{word}  {}", words::shown(detail)))
-                }
-            };
-            let side: Vec<String> = side.iter().map(|s| words::shown(s)).collect();
-            let side = if side.is_empty() { String::new() } else { format!("  [{}]", side.join("; ")) };
-            (role, fill(what, &[&step(*s)]), format!("  {took}  {more}{side}"))
-        }
+        Event::StepAnswered { step: s, ms, verdict, side, .. } => answered(&step(*s), *ms, verdict, side, shared),
         Event::BillDeferred { until, cause, .. } => {
             let at = format::local(*until, shared.setup.zone, "%H:%M:%S");
             let why = words::cause(&shared.setup.causes, lang, cause);
@@ -149,6 +131,28 @@ fn headline(event: &Event, key: &WorkKey, shared: &Shared) -> Option<(Role, Stri
         Event::RunInterrupted { .. } => (Role::Warning, t.run_interrupted.to_owned(), String::new()),
         _ => return None,
     })
+}
+
+/// The same of an answer to a call.
+fn answered(step: &str, ms: u32, verdict: &Verdict, side: &[String], shared: &Shared) -> (Role, String, String) {
+    let (lang, t) = (shared.lang, shared.t());
+    let took = format::millis(ms);
+    let (role, what, more) = match verdict {
+        Verdict::Done => (Role::Ok, t.ev_done, String::new()),
+        Verdict::Rejected(f) => {
+            let code = f.msg_code.map(|c| format!("MsgCode {c} ")).unwrap_or_default();
+            let message = words::shown(&f.message);
+            (Role::Failed, t.ev_rejected, format!("{code}{}{message}{}", t.quote_open, t.quote_close))
+        }
+        Verdict::NotSent(why) => (Role::Warning, t.ev_not_sent, words::shown(why)),
+        Verdict::Unknown(why, detail) => {
+            let word = lang.group(why.word()).unwrap_or(why.word());
+            (Role::Unknown, t.ev_no_answer, format!("{word}  {}", words::shown(detail)))
+        }
+    };
+    let side: Vec<String> = side.iter().map(|s| words::shown(s)).collect();
+    let side = if side.is_empty() { String::new() } else { format!("  [{}]", side.join("; ")) };
+    (role, fill(what, &[step]), format!("  {took}  {more}{side}"))
 }
 
 fn evidence_lines(fact: usize, evidence: &Evidence, shared: &Shared, out: &mut Vec<Line>) {

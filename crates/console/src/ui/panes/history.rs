@@ -9,7 +9,7 @@ use crate::ui::cells::{Cell, Pen};
 use crate::ui::format;
 use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::{self, Parts};
-use crate::ui::list::{self, heading, nothing};
+use crate::ui::list::{List, heading, nothing};
 use crate::ui::msg::Ticket;
 use crate::ui::run_words;
 use crate::ui::shared::Shared;
@@ -23,7 +23,7 @@ use skydeck_core::domain::run::{BillRow, Revision, RunRow, RunState};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::transition::Change;
 
-use super::pane::{Asking, Click, Done, Goto, Pane, Subject, numbers, open_bill};
+use super::pane::{Asking, Done, Goto, Pane, Subject, numbers, open_bill};
 
 /// The pane: runs, or with a filter the bills that it finds. Both lists keep their place.
 #[derive(Default)]
@@ -33,19 +33,6 @@ pub(super) struct History {
     goal: Option<Ts>,
     found: Window<BillRow>,
     filter: Filter,
-}
-
-/// Does the same with the list that is shown, whichever it is.
-macro_rules! shown {
-    ($self:ident, $window:ident => $does:expr) => {
-        if $self.searches() {
-            let $window = &mut $self.found;
-            $does
-        } else {
-            let $window = &mut $self.runs;
-            $does
-        }
-    };
 }
 
 impl History {
@@ -154,6 +141,14 @@ impl Pane for History {
         Action::History
     }
 
+    fn list(&self) -> Option<&dyn List> {
+        Some(if self.searches() { &self.found } else { &self.runs })
+    }
+
+    fn list_mut(&mut self) -> Option<&mut dyn List> {
+        Some(if self.searches() { &mut self.found } else { &mut self.runs })
+    }
+
     fn split(&self, _shared: &Shared, body: Rect) -> (Rect, Rect) {
         layout::preview_below(body)
     }
@@ -167,35 +162,7 @@ impl Pane for History {
         if self.searches() { self.draw_found(shared, pen, parts) } else { self.draw_runs(shared, pen, parts) }
     }
 
-    fn position(&self, _shared: &Shared) -> String {
-        if self.searches() { list::position(&self.found) } else { list::position(&self.runs) }
-    }
-
-    fn epoch(&self) -> u64 {
-        if self.searches() { self.found.epoch } else { self.runs.epoch }
-    }
-
-    fn step(&mut self, _shared: &mut Shared, by: i64) {
-        shown!(self, window => window.step(by));
-    }
-
-    fn ends(&mut self, _shared: &mut Shared, last: bool) {
-        shown!(self, window => window.go_to_end(last));
-    }
-
-    fn go_to(&mut self, _shared: &mut Shared, n: u64) {
-        shown!(self, window => window.go_to(n));
-    }
-
-    fn page(&self, _rows: i64) -> i64 {
-        self.runs.page()
-    }
-
-    fn click(&mut self, _shared: &mut Shared, row: usize, _parts: &Parts) -> Click {
-        if shown!(self, window => window.click(row)) { Click::Moved } else { Click::Missed }
-    }
-
-    fn list(&self, _shared: &Shared) -> Option<ListScope> {
+    fn lists(&self, _shared: &Shared) -> Option<ListScope> {
         Some(ListScope::History)
     }
 
@@ -252,7 +219,7 @@ impl Pane for History {
     }
 
     fn halt(&mut self) -> bool {
-        self.goal.take().is_some() || shown!(self, window => window.halt_if_busy())
+        self.goal.take().is_some() || self.list_mut().is_some_and(List::halt_if_busy)
     }
 
     fn show(&mut self, what: &Subject) {
@@ -297,10 +264,6 @@ impl Pane for History {
     fn spoil(&mut self) {
         self.runs.spoil();
         self.found.spoil();
-    }
-
-    fn waits(&self, _shared: &Shared, shown: bool) -> bool {
-        shown && if self.searches() { self.found.waits() } else { self.runs.waits() }
     }
 
     fn ages(&self, _shared: &Shared) -> Option<Duration> {

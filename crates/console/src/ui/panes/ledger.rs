@@ -340,7 +340,7 @@ impl Pane for Ledger {
         if hit { Click::Moved } else { Click::Missed }
     }
 
-    fn list(&self, _shared: &Shared) -> Option<ListScope> {
+    fn lists(&self, _shared: &Shared) -> Option<ListScope> {
         Some(ListScope::Ledger)
     }
 

@@ -7,7 +7,7 @@ use crate::ui::config::Lang;
 use crate::ui::format;
 use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::{self, Parts};
-use crate::ui::list::{self, heading, nothing};
+use crate::ui::list::{List, heading, nothing};
 use crate::ui::msg::Ticket;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
@@ -21,7 +21,7 @@ use skydeck_core::domain::query::{Answer, Query};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::transition::Change;
 
-use super::pane::{Asking, Click, Pane};
+use super::pane::{Asking, Pane};
 
 /// The pane.
 #[derive(Default)]
@@ -38,40 +38,16 @@ impl Pane for Log {
         Action::Log
     }
 
+    fn list(&self) -> Option<&dyn List> {
+        Some(&self.window)
+    }
+
+    fn list_mut(&mut self) -> Option<&mut dyn List> {
+        Some(&mut self.window)
+    }
+
     fn split(&self, _shared: &Shared, body: Rect) -> (Rect, Rect) {
         if body.height >= 14 { layout::below(body, 4) } else { layout::whole(body) }
-    }
-
-    fn arrange(&mut self, _shared: &Shared, parts: &Parts) {
-        self.window.set_height(parts.rows());
-    }
-
-    fn position(&self, _shared: &Shared) -> String {
-        list::position(&self.window)
-    }
-
-    fn epoch(&self) -> u64 {
-        self.window.epoch
-    }
-
-    fn step(&mut self, _shared: &mut Shared, by: i64) {
-        self.window.step(by);
-    }
-
-    fn ends(&mut self, _shared: &mut Shared, last: bool) {
-        self.window.go_to_end(last);
-    }
-
-    fn go_to(&mut self, _shared: &mut Shared, n: u64) {
-        self.window.go_to(n);
-    }
-
-    fn page(&self, _rows: i64) -> i64 {
-        self.window.page()
-    }
-
-    fn click(&mut self, _shared: &mut Shared, row: usize, _parts: &Parts) -> Click {
-        if self.window.click(row) { Click::Moved } else { Click::Missed }
     }
 
     fn copy(&self, _shared: &Shared) -> Option<String> {
@@ -81,10 +57,6 @@ impl Pane for Log {
     fn question(&mut self, _shared: &mut Shared, mut asking: Asking<'_>) -> Option<(Ticket, Query)> {
         let (ticket, page) = asking.page(&mut self.window)?;
         Some((ticket, Query::Actions(page)))
-    }
-
-    fn is_asked(&self, ticket: Ticket) -> bool {
-        self.window.is_asked(ticket)
     }
 
     fn answer(&mut self, _shared: &mut Shared, ticket: Ticket, answer: Result<Answer, String>) {
@@ -100,14 +72,6 @@ impl Pane for Log {
         if matches!(fact.event, Event::ActionTaken(_)) {
             self.window.spoil();
         }
-    }
-
-    fn spoil(&mut self) {
-        self.window.spoil();
-    }
-
-    fn waits(&self, _shared: &Shared, shown: bool) -> bool {
-        shown && self.window.waits()
     }
 
     fn draw(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {

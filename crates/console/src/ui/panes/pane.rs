@@ -16,6 +16,7 @@ use skydeck_core::domain::transition::Change;
 use crate::ui::cells::Pen;
 use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::{self, Parts};
+use crate::ui::list::List;
 use crate::ui::msg::Ticket;
 use crate::ui::shared::Shared;
 use crate::ui::shared::outbox::Sent;
@@ -88,6 +89,16 @@ pub(crate) trait Pane {
     /// The action that shows it.
     fn shown_by(&self) -> Action;
 
+    /// The list it shows, where that is read page by page: it moves, is spoiled and asked for as such.
+    fn list(&self) -> Option<&dyn List> {
+        None
+    }
+
+    /// The same, to be moved in.
+    fn list_mut(&mut self) -> Option<&mut dyn List> {
+        None
+    }
+
     // What is seen of it.
 
     /// A count beside its tab.
@@ -101,41 +112,53 @@ pub(crate) trait Pane {
     }
 
     /// Takes the room it has on the screen now.
-    fn arrange(&mut self, shared: &Shared, parts: &Parts);
+    fn arrange(&mut self, _shared: &Shared, parts: &Parts) {
+        if let Some(list) = self.list_mut() {
+            list.set_height(parts.rows());
+        }
+    }
 
     /// Draws its list into `parts.list` and a preview into `parts.detail`; gives the position of the list's first row when
     /// its rows fill whole screen rows.
     fn draw(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64>;
 
     /// `12/345` for the lower frame.
-    fn position(&self, shared: &Shared) -> String;
+    fn position(&self, _shared: &Shared) -> String {
+        self.list().map(List::position).unwrap_or_default()
+    }
 
     /// Counts new beginnings of the list.
     fn epoch(&self) -> u64 {
-        0
+        self.list().map_or(0, List::epoch)
     }
 
     // The cursor.
 
     /// Moves it by rows.
-    fn step(&mut self, shared: &mut Shared, by: i64);
+    fn step(&mut self, _shared: &mut Shared, by: i64) {
+        if let Some(list) = self.list_mut() {
+            list.step(by);
+        }
+    }
 
     /// To the first or the last row.
     fn ends(&mut self, shared: &mut Shared, last: bool) {
-        self.step(shared, if last { FAR } else { -FAR });
+        match self.list_mut() {
+            Some(list) => list.go_to_end(last),
+            None => self.step(shared, if last { FAR } else { -FAR }),
+        }
     }
 
     /// To the row with this number, from 1; to the last one where there are fewer.
-    fn go_to(&mut self, shared: &mut Shared, n: u64);
-
-    /// Rows that a page move takes, of so many on the screen.
-    fn page(&self, rows: i64) -> i64 {
-        rows
+    fn go_to(&mut self, _shared: &mut Shared, n: u64) {
+        if let Some(list) = self.list_mut() {
+            list.go_to(n);
+        }
     }
 
     /// A click on a row of the list.
-    fn click(&mut self, _shared: &mut Shared, _row: usize, _parts: &Parts) -> Click {
-        Click::Missed
+    fn click(&mut self, _shared: &mut Shared, row: usize, _parts: &Parts) -> Click {
+        if self.list_mut().is_some_and(|list| list.click(row)) { Click::Moved } else { Click::Missed }
     }
 
     // What it is about.
@@ -146,7 +169,7 @@ pub(crate) trait Pane {
     }
 
     /// What it lists, where that can be asked for and exported.
-    fn list(&self, _shared: &Shared) -> Option<ListScope> {
+    fn lists(&self, _shared: &Shared) -> Option<ListScope> {
         None
     }
 
@@ -219,7 +242,7 @@ pub(crate) trait Pane {
 
     /// Stops what goes on by itself; `false` where nothing did.
     fn halt(&mut self) -> bool {
-        false
+        self.list_mut().is_some_and(List::halt_if_busy)
     }
 
     /// Folds what is unfolded, before one goes back; `false` where nothing was.
@@ -253,8 +276,8 @@ pub(crate) trait Pane {
     }
 
     /// Whether it waits for the answer to this question.
-    fn is_asked(&self, _ticket: Ticket) -> bool {
-        false
+    fn is_asked(&self, ticket: Ticket) -> bool {
+        self.list().is_some_and(|list| list.is_asked(ticket))
     }
 
     /// Takes an answer that it waits for.
@@ -264,7 +287,11 @@ pub(crate) trait Pane {
     fn fact(&mut self, _shared: &Shared, _fact: &Fact, _change: &Change<'_>) {}
 
     /// Everything may have changed: it is read again when somebody looks.
-    fn spoil(&mut self) {}
+    fn spoil(&mut self) {
+        if let Some(list) = self.list_mut() {
+            list.spoil();
+        }
+    }
 
     /// The groups of unresolved bills were read again; `was` are those before.
     fn groups_changed(&mut self, _shared: &Shared, _was: &[LedgerGroup]) {}
@@ -278,8 +305,8 @@ pub(crate) trait Pane {
     // Time.
 
     /// Whether something was read, and waits to be read again.
-    fn waits(&self, _shared: &Shared, _shown: bool) -> bool {
-        false
+    fn waits(&self, _shared: &Shared, shown: bool) -> bool {
+        shown && self.list().is_some_and(List::waits)
     }
 
     /// The finest step in which an age in its list grows.

@@ -30,7 +30,6 @@ pub(super) fn draw(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: &PlanRow
     if area.height < 3 {
         return;
     }
-    let texts = shared.t();
     let area = if beside {
         pen.bar(area.x, area.y, area.height, Role::Border);
         Rect { x: area.x + 1, width: area.width - 1, ..area }
@@ -55,35 +54,42 @@ pub(super) fn draw(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: &PlanRow
     };
     heading(pen, area, &words::plan_name(shared, &plan.id, &plan.name));
     let label = if shared.lang == crate::ui::Lang::Zh { 10 } else { 12 };
-    let mut y = area.y + 1;
-    let mut line = |pen: &mut Pen<'_>, name: &str, pieces: &[(Role, String)]| {
-        if y < area.bottom() {
-            pen.text(x, y, label, Role::Dim, name);
-            pen.pieces(x + label, y, w.saturating_sub(label), pieces);
-            y += 1;
-        }
-    };
+    let room = w.saturating_sub(label);
+    for (y, (name, pieces)) in (area.y + 1..area.bottom()).zip(facts(shared, row, plan, room)) {
+        pen.text(x, y, label, Role::Dim, name);
+        pen.pieces(x + label, y, room, &pieces);
+    }
+}
+
+/// A line: its name and what it says.
+type Line = (&'static str, Vec<(Role, String)>);
+
+/// All there is to say, in lines of at most `w` cells besides the name.
+fn facts(shared: &Shared, row: &PlanRow, plan: &Plan, w: u16) -> Vec<Line> {
+    let texts = shared.t();
+    let mut lines: Vec<Line> = Vec::new();
+    let mut line = |name, pieces| lines.push((name, pieces));
     let last =
         shared.present.live().runs.values().rev().map(|r| &r.row).find(|r| r.head.plan == plan.id).or(row.last.first());
     if let Some(run) = last {
-        line(pen, texts.last_run, &last_run(shared, run));
-        line(pen, texts.sum, &run_words::sum_of(shared, run, w.saturating_sub(label)));
+        line(texts.last_run, last_run(shared, run));
+        line(texts.sum, run_words::sum_of(shared, run, w));
         if let Some(carried) = run_words::carried_over(shared.lang, run) {
-            line(pen, texts.carried_over, &[(Role::Text, carried)]);
+            line(texts.carried_over, vec![(Role::Text, carried)]);
         }
     }
     if row.unresolved > 0 {
         let text = fill(texts.unresolved_n, &[&format::count(row.unresolved)]);
-        line(pen, texts.open, &[(Role::Failed, text)]);
+        line(texts.open, vec![(Role::Failed, text)]);
     }
     let verb = match &plan.target.verb {
         Verb::Submit => "Submit".to_owned(),
         Verb::Audit => "Audit".to_owned(),
         Verb::Operation(name) => words::shown(name),
     };
-    let call = format!("{} {} {verb}", words::shown(plan.source.form.as_str()), pen.glyphs.arrow);
-    line(pen, texts.call, &[(Role::Text, call)]);
-    line(pen, texts.policy, &[(Role::Text, policy(shared, plan))]);
+    let call = format!("{} {} {verb}", words::shown(plan.source.form.as_str()), shared.setup.glyphs.arrow);
+    line(texts.call, vec![(Role::Text, call)]);
+    line(texts.policy, vec![(Role::Text, policy(shared, plan))]);
     let mark = match &row.mark {
         Some(mark) => vec![
             (Role::Text, words::shown(&mark.seen.as_str().replace('T', " "))),
@@ -91,7 +97,7 @@ pub(super) fn draw(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: &PlanRow
         ],
         None => vec![(Role::Dim, texts.mark_none.to_owned())],
     };
-    line(pen, texts.mark, &mark);
+    line(texts.mark, mark);
     let next = match (row.next, &plan.policy.schedule) {
         (Some(at), Some(schedule)) => format!(
             "{} {}  {}",
@@ -103,19 +109,23 @@ pub(super) fn draw(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: &PlanRow
         (Some(at), None) => format::local(at, shared.setup.zone, "%m-%d %H:%M"),
         (None, None) => texts.next_none.to_owned(),
     };
-    line(pen, texts.next, &[(Role::Text, next)]);
+    line(texts.next, vec![(Role::Text, next)]);
     if row.hazards > 0 {
-        let text =
-            format!("{} {}", pen.glyphs.hazard, fill(texts.hazards_n, &[&row.hazards.to_string(), plan.id.as_str()]));
-        line(pen, texts.hazards, &[(Role::Warning, text)]);
+        let text = format!(
+            "{} {}",
+            shared.setup.glyphs.hazard,
+            fill(texts.hazards_n, &[&row.hazards.to_string(), plan.id.as_str()])
+        );
+        line(texts.hazards, vec![(Role::Warning, text)]);
     }
     for flag in plan.target.stripped_flags.iter().take(2) {
-        line(pen, "", &[(Role::Warning, fill(texts.flag_stripped, &[&words::shown(&flag.0)]))]);
+        line("", vec![(Role::Warning, fill(texts.flag_stripped, &[&words::shown(&flag.0)]))]);
     }
     let filter = words::shown(&plan.source.filter);
-    for (i, text) in pen.glyphs.wrap(&filter, usize::from(w.saturating_sub(label)), 4).iter().enumerate() {
-        line(pen, if i == 0 { texts.filter_label } else { "" }, &[(Role::Dim, text.clone())]);
+    for (i, text) in shared.setup.glyphs.wrap(&filter, usize::from(w), 4).iter().enumerate() {
+        line(if i == 0 { texts.filter_label } else { "" }, vec![(Role::Dim, text.clone())]);
     }
+    lines
 }
 
 fn last_run(shared: &Shared, run: &RunRow) -> Vec<(Role, String)> {

@@ -9,7 +9,7 @@ use crate::ui::cells::Pen;
 use crate::ui::format::{self, fill};
 use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::{self, Parts};
-use crate::ui::list::{self, empty, nothing};
+use crate::ui::list::{List, empty, nothing};
 use crate::ui::msg::Ticket;
 use crate::ui::shared::Shared;
 use crate::ui::window::Window;
@@ -63,12 +63,16 @@ impl Pane for Results {
         Action::Results
     }
 
-    fn split(&self, _shared: &Shared, body: Rect) -> (Rect, Rect) {
-        layout::preview_below(body)
+    fn list(&self) -> Option<&dyn List> {
+        Some(&self.window)
     }
 
-    fn arrange(&mut self, _shared: &Shared, parts: &Parts) {
-        self.window.set_height(parts.rows());
+    fn list_mut(&mut self) -> Option<&mut dyn List> {
+        Some(&mut self.window)
+    }
+
+    fn split(&self, _shared: &Shared, body: Rect) -> (Rect, Rect) {
+        layout::preview_below(body)
     }
 
     fn draw(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
@@ -100,30 +104,6 @@ impl Pane for Results {
         Some(self.window.first())
     }
 
-    fn position(&self, _shared: &Shared) -> String {
-        list::position(&self.window)
-    }
-
-    fn epoch(&self) -> u64 {
-        self.window.epoch
-    }
-
-    fn step(&mut self, _shared: &mut Shared, by: i64) {
-        self.window.step(by);
-    }
-
-    fn ends(&mut self, _shared: &mut Shared, last: bool) {
-        self.window.go_to_end(last);
-    }
-
-    fn go_to(&mut self, _shared: &mut Shared, n: u64) {
-        self.window.go_to(n);
-    }
-
-    fn page(&self, _rows: i64) -> i64 {
-        self.window.page()
-    }
-
     fn click(&mut self, _shared: &mut Shared, row: usize, _parts: &Parts) -> Click {
         let before = self.window.position();
         match self.window.click(row) {
@@ -133,7 +113,7 @@ impl Pane for Results {
         }
     }
 
-    fn list(&self, shared: &Shared) -> Option<ListScope> {
+    fn lists(&self, shared: &Shared) -> Option<ListScope> {
         shared.run.map(ListScope::Run)
     }
 
@@ -154,10 +134,6 @@ impl Pane for Results {
         Box::new(self.window.rows())
     }
 
-    fn halt(&mut self) -> bool {
-        self.window.halt_if_busy()
-    }
-
     /// A plan that never ran shows none; the newest of the others is nearer than an empty page.
     fn run_on_arrival(&self, shared: &Shared, newest: Option<RunId>) -> Option<RunId> {
         shared.run.or(newest)
@@ -171,10 +147,6 @@ impl Pane for Results {
         let scope = shared.run.filter(|_| !shared.present.is_frozen()).map(ListScope::Run)?;
         let (ticket, page) = asking.page(&mut self.window)?;
         Some((ticket, Query::Bills { scope, filter: self.filter.clone(), page }))
-    }
-
-    fn is_asked(&self, ticket: Ticket) -> bool {
-        self.window.is_asked(ticket)
     }
 
     fn answer(&mut self, _shared: &mut Shared, ticket: Ticket, answer: Result<Answer, String>) {
@@ -193,10 +165,6 @@ impl Pane for Results {
             }
             _ => {}
         }
-    }
-
-    fn spoil(&mut self) {
-        self.window.spoil();
     }
 
     fn thawed(&mut self) {

@@ -65,59 +65,15 @@ impl<T: Record> Window<T> {
             _ => page.scanned,
         };
         match want {
-            Want::Back | Want::End => self.resume_back = page.stopped_at,
-            _ => self.resume = page.stopped_at,
+            Want::Back | Want::End => self.resume_back.clone_from(&page.stopped_at),
+            _ => self.resume.clone_from(&page.stopped_at),
         }
         self.told = page.total.or(self.told);
-        let n = page.rows.len();
         match want {
-            Want::Start | Want::End => {
-                if want == Want::Start {
-                    self.resume_back = None;
-                } else {
-                    self.resume = None;
-                }
-                self.rows = page.rows.into();
-                self.epoch += 1;
-                let start = want == Want::Start;
-                (self.more_before, self.more_after) = if start { (false, more) } else { (more, false) };
-                let end = page.total.map_or(i64::from(i32::MIN), |all| (all as i64).saturating_sub(n as i64));
-                self.base = if start || !more { 0 } else { end };
-                self.scroll.set_top(0);
-                self.place(if start { 0 } else { n.saturating_sub(1) });
-                self.scroll.set_top(if start { 0 } else { n.saturating_sub(self.scroll.height()) });
-            }
+            Want::Start | Want::End => self.begin(page, more, want == Want::Start),
             Want::Same => self.replace(page.rows, more),
-            Want::Forward => {
-                self.rows.extend(page.rows);
-                self.more_after = more;
-                let drop = self.rows.len().saturating_sub(KEPT);
-                if drop > 0 {
-                    self.resume_back = None;
-                    self.rows.drain(..drop);
-                    self.more_before = true;
-                    self.base += drop as i64;
-                    self.cursor = self.cursor.saturating_sub(drop);
-                    self.scroll.set_top(self.scroll.top().saturating_sub(drop));
-                }
-            }
-            Want::Back => {
-                for row in page.rows.into_iter().rev() {
-                    self.rows.push_front(row);
-                }
-                self.more_before = more;
-                self.base -= n as i64;
-                if !more && self.base < 0 {
-                    self.base = 0;
-                }
-                self.cursor += n;
-                self.scroll.set_top(self.scroll.top() + n);
-                if self.rows.len() > KEPT {
-                    self.rows.truncate(KEPT);
-                    self.more_after = true;
-                    self.resume = None;
-                }
-            }
+            Want::Forward => self.append(page.rows, more),
+            Want::Back => self.prepend(page.rows, more),
         }
         let owed = std::mem::take(&mut self.owed);
         if owed != 0 {
@@ -125,6 +81,59 @@ impl<T: Record> Window<T> {
         }
         self.scroll();
         true
+    }
+
+    /// The first page, or the last one.
+    fn begin(&mut self, page: Page<T>, more: bool, start: bool) {
+        let n = page.rows.len();
+        if start {
+            self.resume_back = None;
+        } else {
+            self.resume = None;
+        }
+        self.rows = page.rows.into();
+        self.epoch += 1;
+        (self.more_before, self.more_after) = if start { (false, more) } else { (more, false) };
+        let end = page.total.map_or(i64::from(i32::MIN), |all| (all as i64).saturating_sub(n as i64));
+        self.base = if start || !more { 0 } else { end };
+        self.scroll.set_top(0);
+        self.place(if start { 0 } else { n.saturating_sub(1) });
+        self.scroll.set_top(if start { 0 } else { n.saturating_sub(self.scroll.height()) });
+    }
+
+    /// One page further; the first rows make room.
+    fn append(&mut self, rows: Vec<(Cursor, T)>, more: bool) {
+        self.rows.extend(rows);
+        self.more_after = more;
+        let drop = self.rows.len().saturating_sub(KEPT);
+        if drop > 0 {
+            self.resume_back = None;
+            self.rows.drain(..drop);
+            self.more_before = true;
+            self.base += drop as i64;
+            self.cursor = self.cursor.saturating_sub(drop);
+            self.scroll.set_top(self.scroll.top().saturating_sub(drop));
+        }
+    }
+
+    /// One page back; the last rows make room.
+    fn prepend(&mut self, rows: Vec<(Cursor, T)>, more: bool) {
+        let n = rows.len();
+        for row in rows.into_iter().rev() {
+            self.rows.push_front(row);
+        }
+        self.more_before = more;
+        self.base -= n as i64;
+        if !more && self.base < 0 {
+            self.base = 0;
+        }
+        self.cursor += n;
+        self.scroll.set_top(self.scroll.top() + n);
+        if self.rows.len() > KEPT {
+            self.rows.truncate(KEPT);
+            self.more_after = true;
+            self.resume = None;
+        }
     }
 
     /// New rows from the top of the screen on; what is above stays only while nothing else is known.
