@@ -3,8 +3,11 @@
 //! Invariant: one run has one code, whichever door it is asked through; of several the one is given that must be looked at
 //! first.
 
+use std::fmt;
+
 use crate::domain::language::Language;
 use crate::domain::run::{RunEnd, RunKind, RunRow, RunState, Tally};
+use crate::domain::system_words;
 
 /// How a verb ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +140,17 @@ impl Stop {
         }
     }
 
+    /// What could not be done, and what the system says of it.
+    pub fn system(exit: Exit, en: impl fmt::Display, zh: impl fmt::Display, why: &dyn fmt::Display) -> Self {
+        Self::both(exit, format!("{en}: {why}"), format!("{zh}：{}", system_words::chinese(&why.to_string())))
+    }
+
+    /// The engine answered another question than was asked.
+    pub fn odd_answer() -> Self {
+        let en = "the engine gave an answer to another question; restart skydeck";
+        Self::both(Exit::Usage, en, "引擎返回了意外内容，请重启 skydeck")
+    }
+
     /// Wrong usage or configuration.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, message)
@@ -153,7 +167,11 @@ impl From<crate::engine::api::LinkError> for Stop {
 impl From<std::io::Error> for Stop {
     /// Output could not be written: a closed pipe, a full disk.
     fn from(error: std::io::Error) -> Self {
-        Self::both(Exit::Output, format!("output could not be written: {error}"), format!("输出无法写出：{error}"))
+        Self::both(
+            Exit::Output,
+            format!("output could not be written: {error}"),
+            format!("输出无法写出：{}", system_words::chinese(&error.to_string())),
+        )
     }
 }
 

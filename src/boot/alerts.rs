@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::alerts::{AlertsConfig, TargetConfig, TargetKind};
 use crate::domain::cause::CauseTable;
 use crate::domain::group_words;
-use crate::exit::Stop;
+use crate::exit::{Exit, Stop};
 use crate::host::alerts::Alerts;
 use crate::host::alerts::send::{Kind, Sender, Target};
 use crate::host::alerts::watch::Times;
@@ -23,7 +23,8 @@ pub fn alerts(
         return Ok(None);
     }
     let targets = config.to.iter().map(|to| target(to, base, known)).collect::<Result<Vec<_>, _>>()?;
-    let sender = Sender::new(targets).map_err(Stop::usage)?;
+    let sender =
+        Sender::new(targets).map_err(|why| Stop::system(Exit::Usage, "alerts cannot be sent", "告警无法发送", &why))?;
     let times = Times { merge: config.merge, quiet: config.quiet, unknown_after: config.unknown_after };
     let (causes, tongue) = (Arc::clone(causes), config.language);
     let label = move |name: &str| {

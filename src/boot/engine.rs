@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -136,7 +135,8 @@ impl Booted {
             actions: Arc::clone(&actions) as Arc<dyn ActionLog>,
             owner: who().uid,
         };
-        let engine = Box::pin(Engine::start(parts)).await.map_err(|e| Stop::new(Exit::Refused, e.to_string()))?;
+        let started = Box::pin(Engine::start(parts)).await;
+        let engine = started.map_err(|e| Stop::both(Exit::Refused, e.to_string(), e.zh()))?;
         // A directory whose path is too long for a socket, or a file system without them: one console, as before.
         let server = Server::bind(&doors, engine.clone())
             .inspect_err(|error| tracing::warn!(%error, "no other console can attach"))
@@ -192,8 +192,12 @@ impl Booted {
         let link = RemoteLink::new(socket, who(), None).expecting(owner);
         match link.is_owned().await {
             Ok(true) => Ok(Self::elsewhere(socket, link, owner)),
-            Ok(false) => Err(Stop::new(Exit::Refused, format!("nobody serves {}", socket.display()))),
-            Err(error) => Err(Stop::new(Exit::Refused, error.to_string())),
+            Ok(false) => Err(Stop::both(
+                Exit::Refused,
+                format!("no engine at {}", socket.display()),
+                format!("{} 上没有引擎", socket.display()),
+            )),
+            Err(error) => Err(Stop::from(error)),
         }
     }
 
@@ -264,7 +268,7 @@ impl Booted {
         }
         tokio::task::spawn_blocking(move || store.close())
             .await
-            .map_err(|e| Stop::new(Exit::Refused, e.to_string()))?
+            .map_err(|e| Stop::system(Exit::Refused, "closing the store", "关闭存储", &e))?
             .map_err(store_stop)
     }
 
@@ -313,8 +317,8 @@ pub async fn home_of(
                 store.close()?;
                 Ok(bound)
             };
-            let read = tokio::task::spawn_blocking(read).await.context("opening the store");
-            match read.map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))? {
+            let read = tokio::task::spawn_blocking(read).await;
+            match read.map_err(|e| opening(&e))? {
                 Err(held @ StoreError::Held { .. }) => Booted::attach(&data.join(SOCKET), held).await?,
                 bound => {
                     let home = bound.map_err(store_stop)?.map(|bound| bound.server);
@@ -349,8 +353,13 @@ async fn open(
         let store = LocalStore::open_raising(&data, clock, &by, &progress, Options::default(), &raise)?;
         Ok((store, raised.into_inner().unwrap_or_else(PoisonError::into_inner)))
     };
-    let opened = tokio::task::spawn_blocking(work).await.context("opening the store");
-    opened.map_err(|e| Stop::new(Exit::Refused, format!("{e:#}")))
+    let opened = tokio::task::spawn_blocking(work).await;
+    opened.map_err(|e| opening(&e))
+}
+
+/// The thread that opened the store ended before it had.
+fn opening(why: &tokio::task::JoinError) -> Stop {
+    Stop::system(Exit::Refused, "opening the store", "打开存储", why)
 }
 
 /// A store that cannot be used, with its exit code.

@@ -56,8 +56,9 @@ impl Paths {
     /// From options, then XDG variables, then the home directory.
     pub fn find(config: Option<&Path>, data: Option<&Path>) -> Result<Self, Stop> {
         // Where this process works may change; what was named stays where it is.
-        let absolute =
-            |path: PathBuf| std::path::absolute(&path).map_err(|e| Stop::usage(format!("{}: {e}", path.display())));
+        let absolute = |path: PathBuf| {
+            std::path::absolute(&path).map_err(|e| Stop::system(Exit::Usage, path.display(), path.display(), &e))
+        };
         Ok(Self {
             config: absolute(match config {
                 Some(file) => file.to_path_buf(),
@@ -82,8 +83,10 @@ pub fn base(variable: &str, suffix: &str) -> Result<PathBuf, Stop> {
         return Ok(PathBuf::from(dir));
     }
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
-    home.map(|home| PathBuf::from(home).join(suffix))
-        .ok_or_else(|| Stop::usage(format!("neither {variable} nor HOME is set; give --config and --data")))
+    home.map(|home| PathBuf::from(home).join(suffix)).ok_or_else(|| {
+        let en = format!("neither {variable} nor HOME is set; give --config and --data");
+        Stop::both(Exit::Usage, en, format!("{variable} 和 HOME 都未设置：请给出 --config 和 --data"))
+    })
 }
 
 /// The machine's clock.
@@ -239,7 +242,7 @@ pub fn client(
     client.timeout = config.environment.limits.call_timeout;
     connect(&mut client, config, base, known)?;
     let erp = KingdeeErp::new(client, causes.clone(), clock.clone())
-        .map_err(|e| Stop::usage(format!("environment {env}: {e}")))?;
+        .map_err(|e| Stop::both(Exit::Usage, format!("environment {env}: {e}"), format!("环境 {env}：{}", e.zh())))?;
     Ok(Arc::new(erp.sharing(refusals)))
 }
 

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::watch;
 
 use crate::domain::language::Language;
-use crate::exit::Stop;
+use crate::exit::{Exit, Stop};
 use crate::link::remote::Starter;
 use crate::store::file;
 use crate::store::local::Raise;
@@ -210,7 +210,14 @@ pub fn holder(data: &Path) -> Result<Option<u32>, Stop> {
     }
     let text = file::read_text(&path, 4096)?;
     let pid = text.lines().find_map(|line| line.strip_prefix("pid ")).and_then(|pid| pid.trim().parse().ok());
-    pid.map(Some).ok_or_else(|| Stop::usage(format!("{} does not say which process holds it", path.display())))
+    pid.map(Some).ok_or_else(|| {
+        let at = path.display();
+        Stop::both(
+            Exit::Usage,
+            format!("{at} does not say which process holds it"),
+            format!("{at} 没有写明由哪个进程占用"),
+        )
+    })
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ const BODY: usize = 64 * 1024;
 pub async fn run_row(link: &dyn Link, run: RunId) -> Result<Option<RunRow>, Stop> {
     match link.ask(Query::Run(run)).await? {
         Answer::Run(row) => Ok(row.map(|row| *row)),
-        _ => Err(Stop::usage("the engine answered another question")),
+        _ => Err(Stop::odd_answer()),
     }
 }
 
@@ -68,7 +68,7 @@ pub async fn find_run(link: &dyn Link, out: &Out, beginning: &str) -> Result<Run
 pub(super) async fn runs(link: &dyn Link, page: PageRequest) -> Result<Page<RunRow>, Stop> {
     match link.ask(Query::Runs(page)).await? {
         Answer::Runs(page) => Ok(page),
-        _ => Err(Stop::usage("the engine answered another question")),
+        _ => Err(Stop::odd_answer()),
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn bills(
 ) -> Result<Page<BillRow>, Stop> {
     match link.ask(Query::Bills { scope, filter: filter.clone(), page }).await? {
         Answer::Bills(page) => Ok(page),
-        _ => Err(Stop::usage("the engine answered another question")),
+        _ => Err(Stop::odd_answer()),
     }
 }
 
@@ -252,7 +252,7 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
     }
     let plan = plan(link, out, args.select.plan.as_ref()).await?;
     let Answer::LedgerGroups(groups) = link.ask(Query::LedgerGroups { plan }).await? else {
-        return Err(Stop::usage("the engine answered another question"));
+        return Err(Stop::odd_answer());
     };
     let narrowed = !args.select.filter.is_empty() || args.select.run.is_some();
     if !narrowed {
@@ -321,7 +321,7 @@ pub async fn keys_of(link: &dyn Link, out: &Out, numbers: &[String], plan: Optio
     let mut keys = Vec::new();
     for number in numbers {
         let Answer::Bills(page) = link.ask(Query::FindBill { number: number.clone(), limit: 20 }).await? else {
-            return Err(Stop::usage("the engine answered another question"));
+            return Err(Stop::odd_answer());
         };
         let found = page.rows.into_iter().map(|(_, row)| row).filter(|row| row.no == *number);
         let of_plan = found.filter(|row| plan.is_none_or(|plan| row.plan.as_str() == plan)).map(|row| row.key);
@@ -337,7 +337,7 @@ pub async fn keys_of(link: &dyn Link, out: &Out, numbers: &[String], plan: Optio
 /// `bill`.
 pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, Stop> {
     let Answer::Bills(page) = link.ask(Query::FindBill { number: args.number.clone(), limit: 20 }).await? else {
-        return Err(Stop::usage("the engine answered another question"));
+        return Err(Stop::odd_answer());
     };
     let meant = |row: &BillRow| {
         args.env.as_ref().is_none_or(|env| row.record().env.as_str() == env)
@@ -380,7 +380,7 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
 /// A bill's life under one operation.
 async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Result<(), Stop> {
     let Answer::Bill { row, facts, cut } = link.ask(Query::Bill(key.clone())).await? else {
-        return Err(Stop::usage("the engine answered another question"));
+        return Err(Stop::odd_answer());
     };
     let resolution = story::resolution(&facts);
     if out.json {
@@ -542,14 +542,14 @@ pub fn is_resumable(row: &RunRow) -> bool {
 
 /// The environment a plan's bills are in, by what the owner knows.
 pub async fn env_of(link: &dyn Link, out: &Out, plan: &PlanId) -> Result<EnvId, Stop> {
-    let Answer::Plans(plans) = link.ask(Query::Plans).await? else { return Err(Stop::usage("no plans were told")) };
+    let Answer::Plans(plans) = link.ask(Query::Plans).await? else { return Err(Stop::odd_answer()) };
     let named = plans.iter().filter_map(|row| row.plan.as_ref().ok()).find(|known| known.id == *plan);
     let named = named.ok_or_else(|| out.usage(&format!("there is no plan `{plan}`"), &format!("没有方案 `{plan}`")))?;
     if let Some(env) = named.target_env.as_ref().or(named.env.as_ref()) {
         return Ok(env.clone());
     }
     let Answer::Environments(envs) = link.ask(Query::Environments).await? else {
-        return Err(Stop::usage("no environments were told"));
+        return Err(Stop::odd_answer());
     };
     envs.first().map(|row| row.env.id.clone()).ok_or_else(|| out.usage("no environment is configured", "没有配置环境"))
 }

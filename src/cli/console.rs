@@ -50,7 +50,7 @@ pub struct Console<'a> {
 impl Console<'_> {
     /// Refuses early where there is no terminal, before anything is started.
     pub fn require_terminal() -> Result<(), Stop> {
-        shell::require_terminal().map_err(|e| Stop::new(Exit::Terminal, e.to_string()))
+        shell::require_terminal().map_err(|e| Stop::both(Exit::Terminal, e.to_string(), e.zh()))
     }
 
     /// The language a console of this configuration speaks on this terminal.
@@ -139,7 +139,7 @@ impl Console<'_> {
                 .exit_code()
                 .unwrap_or_else(|| if ended == Ended::Quit { Exit::Ok.code() } else { Exit::Terminal.code() })),
             Err(e @ (ShellError::NoTerminal(_) | ShellError::DumbTerminal(_) | ShellError::Terminal(_))) => {
-                Err(Stop::new(Exit::Terminal, e.to_string()))
+                Err(Stop::both(Exit::Terminal, e.to_string(), e.zh()))
             }
         }
     }

@@ -45,7 +45,7 @@ impl Ground {
             Some(dir) => dir.to_path_buf(),
             None => free_directory(boot::base("XDG_STATE_HOME", ".local/state")?.join("skydeck-demo")),
         };
-        let dir = std::path::absolute(&dir).map_err(|e| Stop::usage(format!("{}: {e}", dir.display())))?;
+        let dir = std::path::absolute(&dir).map_err(|e| Stop::system(Exit::Usage, dir.display(), dir.display(), &e))?;
         if is_held(&dir) {
             let (at, data) = (dir.display(), dir.join("data"));
             let data = data.display();
@@ -74,7 +74,8 @@ impl Ground {
         for (name, text) in SHIPPED {
             let file = ground.plans().join(format!("{name}.json"));
             if !file.exists() {
-                std::fs::write(&file, text).map_err(|e| Stop::usage(format!("{}: {e}", file.display())))?;
+                std::fs::write(&file, text)
+                    .map_err(|e| Stop::system(Exit::Usage, file.display(), file.display(), &e))?;
             }
         }
         ground.mark("running")?;
@@ -96,8 +97,14 @@ impl Ground {
     }
 
     fn mark(&self, state: &str) -> Result<(), Stop> {
-        std::fs::write(self.dir.join(MARKER), format!("{state}\n"))
-            .map_err(|e| Stop::usage(format!("{}: cannot be written: {e}", self.dir.display())))
+        std::fs::write(self.dir.join(MARKER), format!("{state}\n")).map_err(|e| {
+            Stop::system(
+                Exit::Usage,
+                format!("{}: cannot be written", self.dir.display()),
+                format!("{}：无法写入", self.dir.display()),
+                &e,
+            )
+        })
     }
 
     /// Says that the demo ended in order.
@@ -150,7 +157,9 @@ impl Demo {
             gateway: false,
         };
         let config = config.config().map_err(|e| Stop::usage(format!("{e:#}")))?;
-        let sim = sim::start(config).await.map_err(|e| Stop::usage(format!("the simulator cannot start: {e}")))?;
+        let sim = sim::start(config)
+            .await
+            .map_err(|e| Stop::system(Exit::Usage, "the simulator cannot start", "模拟器无法启动", &e))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let known = Arc::new(Known::default());
         let config = environment(args, &sim, &ground)?;
@@ -229,7 +238,7 @@ fn write_private(path: &Path, text: &str) -> Result<(), Stop> {
     let mut options = std::fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|e| Stop::usage(format!("{}: {e}", path.display())))
+        .map_err(|e| Stop::system(Exit::Usage, path.display(), path.display(), &e))
 }
 
 /// `demo --headless`: runs the plan (or goes on with the interrupted run), then compares with the simulator's own record.

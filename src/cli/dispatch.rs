@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::CommandFactory;
 use tokio::signal::unix::SignalKind;
 
 use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, LogVerb, Looks, PlanVerb, ServeArgs, Verb};
@@ -52,7 +51,7 @@ pub fn main() -> ExitCode {
     // sleeping processor. The picture is drawn on this thread, the store reads and writes on theirs.
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build() {
         Ok(runtime) => runtime,
-        Err(e) => return complain(Stop::usage(format!("no threads: {e}")), None),
+        Err(e) => return complain(Stop::system(Exit::Usage, "no threads", "无法创建线程", &e), None),
     };
     let lang = cli.global.lang;
     // Boxed, or every verb would be compiled once for each of the runtime's ways to wait.
@@ -79,22 +78,21 @@ fn complain(stop: Stop, lang: Option<Language>) -> ExitCode {
 
 async fn run(cli: Cli) -> Result<u8, Stop> {
     let global = cli.global;
+    let lang = boot::language(global.lang, None);
     match &cli.verb {
         Some(Verb::Completions { shell }) => {
             // Into memory first: the generator takes no error from what it writes to.
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "skydeck", &mut script);
+            clap_complete::generate(*shell, &mut help::completed(lang), "skydeck", &mut script);
             output::raw(&script)?;
             return Ok(Exit::Ok.code());
         }
         Some(Verb::Man) => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-            output::raw(&page)?;
+            output::raw(&help::man(lang)?)?;
             return Ok(Exit::Ok.code());
         }
         Some(Verb::Keys) => {
-            let lang = match boot::language(global.lang, None) {
+            let lang = match lang {
                 Language::Zh => crate::ui::Lang::Zh,
                 Language::En => crate::ui::Lang::En,
             };
@@ -113,7 +111,7 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
         paths.data = empty.path().join("data");
     }
     let named = global.config.is_some();
-    let config = boot::config(&paths, named, boot::language(global.lang, None))?;
+    let config = boot::config(&paths, named, lang)?;
     let lang = boot::language(global.lang, config.console.language.as_deref());
     let causes = Arc::new(boot::causes(&config, &paths.config_dir(), lang)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
@@ -370,8 +368,10 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
 
 async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
     if !args.headless {
-        Console::require_terminal().map_err(|stop| {
-            Stop::new(stop.exit, format!("{}; `skydeck demo --headless` runs without one", stop.message))
+        Console::require_terminal().map_err(|stop| Stop {
+            message: format!("{}; `skydeck demo --headless` runs without one", stop.message),
+            zh: stop.zh.map(|zh| format!("{zh}；不用终端可执行 `skydeck demo --headless`")),
+            ..stop
         })?;
     }
     let place = demo::Ground::prepare(&ground.out(), ground.global.data.as_deref(), args.fresh)?;
@@ -490,7 +490,7 @@ async fn read(ground: &Ground, booted: &Booted, verb: Verb) -> Result<Exit, Stop
         Verb::Bill(args) => bills::bill(link, &out, &args).await,
         Verb::Export(args) => export(booted, &out, &args).await,
         Verb::Health => super::health::run(link, &out, booted.is_attached()).await,
-        _ => Err(Stop::usage("not a reading verb")),
+        _ => Err(Stop::odd_answer()),
     }
 }
 

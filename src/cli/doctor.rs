@@ -61,13 +61,14 @@ pub fn run(out: &Out, data: &Path, clock: &dyn Clock, args: &DoctorArgs) -> Resu
 }
 
 fn export(out: &Out, data: &Path, file: &Path) -> Result<Exit, Stop> {
-    let sink = std::fs::File::create_new(file).map_err(|e| Stop::usage(format!("{}: {e}", file.display())))?;
+    let sink =
+        std::fs::File::create_new(file).map_err(|e| Stop::system(Exit::Usage, file.display(), file.display(), &e))?;
     let mut sink = std::io::BufWriter::new(sink);
     let journal = doctor::export(data, &mut sink).map_err(store_stop)?;
     std::io::Write::flush(&mut sink)?;
     out.line(&format!("{} {} → {}", journal.facts, out.t("facts", "条事实"), file.display()))?;
     for damage in &journal.damage {
-        out.note(&format!("! {damage}"));
+        out.note(&format!("! {}", out.of_store(damage)));
     }
     let Some(_) = journal.damage.first() else { return Ok(Exit::Ok) };
     let words =
@@ -197,7 +198,7 @@ fn print_journal(out: &Out, report: &Report) -> Result<(), Stop> {
         if whole { out.t("chain whole", "链完整") } else { out.t("DAMAGED", "已损坏") },
     ))?;
     for damage in &journal.damage {
-        out.line(&format!("  ! {damage}"))?;
+        out.line(&format!("  ! {}", out.of_store(damage)))?;
     }
     if !whole {
         let (en, zh) = (
@@ -207,7 +208,10 @@ fn print_journal(out: &Out, report: &Report) -> Result<(), Stop> {
         out.line(out.t(&en, &zh))?;
     }
     if let Some(torn) = &journal.torn {
-        out.line(&format!("  {}", out.colon("torn end, cut at the next start", "末尾不完整，下次启动时截去", torn)))?;
+        out.line(&format!(
+            "  {}",
+            out.colon("torn end, cut at the next start", "末尾不完整，下次启动时截去", &out.of_store(torn))
+        ))?;
     }
     Ok(())
 }

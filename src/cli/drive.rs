@@ -189,7 +189,7 @@ impl Driver {
                 },
                 () = leave.asked() => {
                     if stopping {
-                        return Err(Stop::new(Exit::Interrupted, "interrupted; calls in flight become unknown and are verified at the next start"));
+                        return Err(Stop::both(Exit::Interrupted, "interrupted; calls in flight become unknown and are read back at the next start", "已中断；在途单据结果未知，下次启动时回查"));
                     }
                     stopping = true;
                     self.out.note(self.out.t("stopping after the calls in flight; once more to leave at once", "在途调用结束后停止；再按一次立即离开"));
@@ -314,7 +314,11 @@ impl Driver {
     /// `first`: how many of the bills are submitted before the audit, where some may be.
     fn approve(&self, run: &RunLive, first: Option<u64>) -> Result<Answer, Stop> {
         let head = &run.row.head;
-        let collected = run.row.collected.clone().ok_or_else(|| Stop::new(Exit::Refused, "nothing was collected"))?;
+        let collected = run
+            .row
+            .collected
+            .clone()
+            .ok_or_else(|| Stop::both(Exit::Refused, "nothing was collected", "没有读取到任何单据"))?;
         let statuses: Vec<String> = collected.by_status.iter().map(|(s, n)| format!("{} {n}", s.code())).collect();
         let op = if head.op.is_audit() { String::new() } else { format!("{} ", self.out.named(&head.op)) };
         self.out.note(&format!(

@@ -11,7 +11,7 @@ use crate::domain::env::{Environment, Limits};
 use crate::domain::erp_clock::ErpClock;
 use crate::domain::ids::EnvId;
 use crate::domain::query::{Answer, Query};
-use crate::domain::reason::Reason;
+use crate::domain::reason::{Reason, fault_zh};
 use crate::domain::server::{Same, Server};
 use crate::engine::api::Link;
 use crate::engine::ports::{Erp, FaultKind};
@@ -179,7 +179,7 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
                 exit,
                 match (out.is_zh(), show(&fault.message, 2000).as_str()) {
                     (false, said) => format!("environment {}: {said}", environment.id),
-                    (true, said) => format!("环境 {}：登录失败：“{said}”", environment.id),
+                    (true, said) => format!("环境 {}：登录失败：{}", environment.id, fault_zh(said)),
                 },
             ))
         }

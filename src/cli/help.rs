@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 
+use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
@@ -217,6 +218,52 @@ fn command(lang: Language) -> Command {
     }
 }
 
+/// The command as completions are made of it: what its values and hidden options say stands in English only, and is left out
+/// of Chinese ones. It reads no arguments.
+pub(super) fn completed(lang: Language) -> Command {
+    fn bare(command: Command) -> Command {
+        let arg = |arg: Arg| {
+            let known = arg.get_possible_values().into_iter().map(|value| value.help(None::<&str>)).collect::<Vec<_>>();
+            match known.is_empty() || !arg.get_action().takes_values() {
+                _ if arg.is_hide_set() => arg.help("").long_help(""),
+                true => arg,
+                false => arg.value_parser(PossibleValuesParser::new(known)),
+            }
+        };
+        command.mut_args(arg).mut_subcommands(bare)
+    }
+    match lang {
+        Language::En => command(lang),
+        Language::Zh => bare(command(lang)),
+    }
+}
+
+/// The manual page in one language.
+///
+/// # Errors
+/// Never: it is written into memory.
+pub(super) fn man(lang: Language) -> std::io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command(lang)).render(&mut page)?;
+    let headings = match lang {
+        Language::En => return Ok(page),
+        Language::Zh => [
+            ("NAME", "名称"),
+            ("SYNOPSIS", "用法"),
+            ("DESCRIPTION", "说明"),
+            ("OPTIONS", "选项"),
+            ("SUBCOMMANDS", "命令"),
+            ("VERSION", "版本"),
+        ],
+    };
+    let lines = String::from_utf8_lossy(&page).into_owned();
+    let chinese = |line: &str| {
+        let known = headings.iter().find(|(en, _)| line.strip_prefix(".SH ") == Some(*en));
+        known.map_or_else(|| line.to_owned(), |(_, zh)| format!(".SH {zh}")) + "\n"
+    };
+    Ok(lines.lines().map(chinese).collect::<String>().into_bytes())
+}
+
 /// Prints help or version.
 ///
 /// # Errors
@@ -277,6 +324,22 @@ fn option(arg: Arg, path: &str) -> Arg {
     arg.long_help(help.clone()).help(help).hide_default_value(true).hide_possible_values(true).help_heading(heading)
 }
 
+/// What the value of an option has to be, by the name of the value; what a reader of ours says in Chinese is said itself.
+fn wanted(arg: &str, why: &str) -> String {
+    let name = arg.rsplit('<').next().unwrap_or_default().trim_end_matches('>');
+    match name {
+        "N" | "MS" | "BILLS" | "SEED" => "应为整数，如 20".to_owned(),
+        "SPAN" => "应为时长，如 6s、5m、2h".to_owned(),
+        "DAY" => "应为日期，如 2026-11-23".to_owned(),
+        "TIME" => "应为时间，如 2026-11-23 08:00".to_owned(),
+        "USER" => "本机没有该用户".to_owned(),
+        "HEAD" => "应为 `skydeck log head` 打印的一行".to_owned(),
+        "BIND" => "应为 IP 地址，如 127.0.0.1".to_owned(),
+        "PORT" => "应为 0 至 65535 的整数".to_owned(),
+        _ => format!("“{why}”"),
+    }
+}
+
 /// Wrong usage in Chinese: what, what would be right, and where to look.
 pub(super) fn wrong(error: &clap::Error) -> String {
     let get = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
@@ -287,9 +350,11 @@ pub(super) fn wrong(error: &clap::Error) -> String {
     };
     let said = match error.kind() {
         ErrorKind::InvalidValue if value.is_empty() => format!("{arg} 缺少值"),
-        ErrorKind::InvalidValue => format!("`{value}` 不能作为 {arg} 的值：可选 {}", get(ContextKind::ValidValue)),
+        ErrorKind::InvalidValue => {
+            format!("`{value}` 不能作为 {arg} 的值：可选 {}", get(ContextKind::ValidValue).replace(", ", "、"))
+        }
         ErrorKind::ValueValidation => match std::error::Error::source(error) {
-            Some(why) => format!("`{value}` 不能作为 {arg} 的值：“{why}”"),
+            Some(why) => format!("`{value}` 不能作为 {arg} 的值：{}", wanted(&arg, &why.to_string())),
             None => format!("`{value}` 不能作为 {arg} 的值"),
         },
         ErrorKind::UnknownArgument => format!("未知的参数 `{arg}`{}", near(ContextKind::SuggestedArg)),

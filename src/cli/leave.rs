@@ -18,7 +18,8 @@ impl Leave {
     /// # Errors
     /// The system gives no signals.
     pub fn listen() -> Result<Self, Stop> {
-        let hear = |kind| signal(kind).map_err(|e| Stop::usage(format!("signals cannot be heard: {e}")));
+        let hear =
+            |kind| signal(kind).map_err(|e| Stop::system(Exit::Usage, "signals cannot be heard", "无法接收信号", &e));
         // Once heard, it no longer ends the process.
         drop(hear(SignalKind::hangup())?);
         Ok(Self { signals: [hear(SignalKind::interrupt())?, hear(SignalKind::terminate())?] })

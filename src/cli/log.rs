@@ -273,14 +273,12 @@ fn read_file(file: &Path, each: impl FnMut(&str, &Line) -> std::io::Result<()>) 
         told = account::told_by(data).unwrap_or_default();
     }
     let read = read::read(file, told.accepted(), each);
-    read.map_err(|e| Stop::usage(format!("{}: {e}", file.display())))
+    let at = file.display();
+    read.map_err(|e| Stop::system(Exit::Usage, &at, &at, &e))
 }
 
 fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, to: &Path) -> Result<(), Stop> {
-    let said = |e: &dyn std::fmt::Display| {
-        let cannot = out.t(": ", "：无法写入：");
-        Stop::usage(format!("{}{cannot}{e}", to.display()))
-    };
+    let said = |e: &dyn std::fmt::Display| out.failed(&to.display().to_string(), "cannot be written", "无法写入", e);
     let mut sink: Box<dyn Write> = if to == Path::new("-") {
         Box::new(std::io::BufWriter::new(super::output::Stdout))
     } else {

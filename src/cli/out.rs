@@ -2,6 +2,7 @@
 //!
 //! Invariant: text from outside passes [`show`] before it is printed.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
@@ -17,6 +18,7 @@ use crate::domain::operation_words::{self as names, Tongue, Words};
 use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, RunHead, RunRow, Tally};
 use crate::domain::step::Step;
+use crate::domain::system_words;
 use crate::domain::time::Ts;
 use crate::exit::Stop;
 use crate::text::show;
@@ -61,6 +63,22 @@ impl Out {
     /// Wrong usage, in the chosen language.
     pub fn usage(&self, en: &str, zh: &str) -> Stop {
         Stop::usage(self.t(en, zh))
+    }
+
+    /// What cannot be done to a file, and what the system says of it.
+    pub fn failed(&self, file: &str, en: &str, zh: &str, why: &dyn std::fmt::Display) -> Stop {
+        Stop::usage(match self.lang {
+            Language::En => format!("{file}: {en}: {why}"),
+            Language::Zh => format!("{file}：{zh}：{}", system_words::chinese(&why.to_string())),
+        })
+    }
+
+    /// A sentence of the store.
+    pub fn of_store<'a>(&self, said: &'a str) -> Cow<'a, str> {
+        match self.lang {
+            Language::En => Cow::Borrowed(said),
+            Language::Zh => Cow::Owned(crate::store::words::chinese(said)),
+        }
     }
 
     /// There is no data directory to look at.

@@ -453,8 +453,7 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
         std::io::Read::read_to_string(&mut std::io::stdin().lock(), &mut text)?;
         text
     } else {
-        std::fs::read_to_string(file)
-            .map_err(|e| Stop::usage(format!("{file}{}{e}", out.t(": cannot be read: ", "：无法读取："))))?
+        std::fs::read_to_string(file).map_err(|e| out.failed(file, "cannot be read", "无法读取", &e))?
     };
     let imported = plan::import(&text).map_err(|e| {
         let said = if out.is_zh() { e.in_chinese() } else { e.to_string() };
@@ -476,9 +475,8 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
         }
         match target {
             Some(path) => {
-                std::fs::write(path, &plan.json).map_err(|e| {
-                    Stop::usage(format!("{}{}{e}", path.display(), out.t(": cannot be written: ", "：无法写入：")))
-                })?;
+                let name = path.display().to_string();
+                std::fs::write(path, &plan.json).map_err(|e| out.failed(&name, "cannot be written", "无法写入", &e))?;
                 out.note(&format!("{at}→ {}", path.display()));
             }
             None => out.document(&plan.json)?,

@@ -56,7 +56,7 @@ pub(super) async fn plan(link: &dyn Link, out: &Out, named: Option<&String>) -> 
 
 async fn plans(link: &dyn Link) -> Result<Vec<String>, Stop> {
     let Answer::Plans(rows) = link.ask(Query::Plans).await? else {
-        return Err(Stop::usage("the engine answered another question"));
+        return Err(Stop::odd_answer());
     };
     let id = |row: PlanRow| match row.plan {
         Ok(plan) => plan.id.to_string(),
@@ -125,7 +125,7 @@ pub async fn selection(link: &dyn Link, out: &Out, args: &SelectArgs) -> Result<
 /// Says what an order that found nothing to do was asked for, and how much there is: a slip of the pen shows.
 pub async fn nothing(link: &dyn Link, out: &Out, args: &SelectArgs, stop: Stop) -> Result<Stop, Stop> {
     let Answer::LedgerGroups(groups) = link.ask(Query::LedgerGroups { plan: None }).await? else {
-        return Err(Stop::usage("the engine answered another question"));
+        return Err(Stop::odd_answer());
     };
     let unresolved: u64 = groups.iter().map(|group| group.count).sum();
     let asked = [

@@ -31,13 +31,16 @@ pub fn say(word: &Word) {
 
 /// Leaves the session, and with it the terminal, of the console that started us: its hang-up is not ours.
 pub fn detach() -> Result<(), Stop> {
-    rustix::process::setsid().map(drop).map_err(|e| Stop::new(Exit::Refused, format!("no session of its own: {e}")))
+    rustix::process::setsid()
+        .map(drop)
+        .map_err(|e| Stop::system(Exit::Refused, "no session of its own", "无法建立独立会话", &e))
 }
 
 /// Leaves the directory that the engine was started in: it must not keep a file system from being unmounted, and nothing of
 /// it depends on where that was.
 pub fn leave() -> Result<(), Stop> {
-    rustix::process::chdir("/").map_err(|e| Stop::new(Exit::Refused, format!("the directory cannot be left: {e}")))
+    rustix::process::chdir("/")
+        .map_err(|e| Stop::system(Exit::Refused, "the directory cannot be left", "无法离开当前目录", &e))
 }
 
 /// Serves until it is told to end, or (detached) until there is nothing left to do.
@@ -48,9 +51,10 @@ pub async fn run(booted: Booted, mut told: Told, args: &ServeArgs, out: &Out) ->
             say(&Word::Ready);
             Ok(Exit::Ok)
         } else {
-            Err(Stop::new(
+            Err(Stop::both(
                 Exit::Refused,
                 "another process serves this data directory already; `skydeck serve --end` ends it",
+                "已有其他进程服务此数据目录；用 `skydeck serve --end` 结束它",
             ))
         };
     }
@@ -86,7 +90,8 @@ pub struct Told {
 impl Told {
     /// Listens from now on.
     pub fn listen() -> Result<Self, Stop> {
-        let of = |kind| signal(kind).map_err(|e| Stop::new(Exit::Refused, format!("signals cannot be taken: {e}")));
+        let of =
+            |kind| signal(kind).map_err(|e| Stop::system(Exit::Refused, "signals cannot be taken", "无法接收信号", &e));
         Ok(Self {
             term: of(SignalKind::terminate())?,
             int: of(SignalKind::interrupt())?,
@@ -111,7 +116,7 @@ impl Told {
         tokio::select! {
             biased;
             started = start => started,
-            by = self.word() => Err(Stop::new(Exit::Interrupted, format!("ended by {by} before it served"))),
+            by = self.word() => Err(Stop::both(Exit::Interrupted, format!("ended by {by} before it served"), format!("开始服务之前已被 {by} 结束"))),
         }
     }
 }
@@ -191,9 +196,16 @@ pub async fn end(data: &std::path::Path, out: &Out) -> Result<Exit, Stop> {
         return Ok(Exit::Ok);
     };
     let process = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-    let process = process.ok_or_else(|| Stop::usage(format!("{pid} is no process id")))?;
-    rustix::process::kill_process(process, rustix::process::Signal::TERM)
-        .map_err(|e| Stop::new(Exit::Refused, format!("process {pid} cannot be told to end: {e}")))?;
+    let process = process
+        .ok_or_else(|| Stop::both(Exit::Usage, format!("{pid} is not a process id"), format!("{pid} 不是进程编号")))?;
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).map_err(|e| {
+        Stop::system(
+            Exit::Refused,
+            format!("process {pid} cannot be told to end"),
+            format!("无法通知进程 {pid} 结束"),
+            &e,
+        )
+    })?;
     out.note(&format!(
         "{} {pid}",
         out.t("told to end; calls in flight are let finish: process", "已通知结束，在途调用会等其完成：进程")

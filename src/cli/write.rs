@@ -138,6 +138,6 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             driver.out.line(&format!("{} {n}", driver.out.t("put back", "已撤销办结")))?;
             Ok(Exit::Ok)
         }
-        _ => Err(Stop::usage("not a writing verb")),
+        _ => Err(Stop::odd_answer()),
     }
 }

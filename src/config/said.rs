@@ -58,7 +58,11 @@ impl Said {
         } else if message.starts_with("duplicate key") {
             "同一个键写了两次：请只留一个".to_owned()
         } else {
-            format!("不符合 TOML 语法：“{en}”")
+            match named(message.rsplit_once("expected ").map_or("", |(_, expected)| expected)).as_str() {
+                "无" if message.contains("must be quoted") => "不符合 TOML 语法：文本须加引号".to_owned(),
+                "无" => "不符合 TOML 语法".to_owned(),
+                names => format!("不符合 TOML 语法：此处应为 {names}"),
+            }
         };
         Self { en, zh }
     }
@@ -104,7 +108,7 @@ mod tests {
             ("invalid type: string \"hunter2\", expected u32", "值的类型不对，应为 整数"),
             ("unknown variant `hunter2`, expected `a` or `b`", "此处不能写这个词，可用：a、b"),
             ("duplicate key", "同一个键写了两次：请只留一个"),
-            ("expected `=`", "不符合 TOML 语法：“expected `=`”"),
+            ("expected `=`", "不符合 TOML 语法：此处应为 ="),
         ] {
             let said = Said::of_parser(message);
             assert_eq!(said.zh, zh);

@@ -4,6 +4,8 @@
 
 use std::path::PathBuf;
 
+use crate::domain::system_words::chinese;
+
 /// What a secret is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Of {
@@ -195,9 +197,11 @@ impl SecretFault {
 
     pub(super) fn zh(&self) -> String {
         match self {
-            Self::Unopened { said, is_link: false } => format!("无法打开：{said}"),
-            Self::Unopened { said, is_link: true } => format!("无法打开：{said}；这是符号链接，请直接写明该文件"),
-            Self::Unread { said } => format!("无法读取：{said}"),
+            Self::Unopened { said, is_link: false } => format!("无法打开：{}", chinese(said)),
+            Self::Unopened { said, is_link: true } => {
+                format!("无法打开：{}；这是符号链接，请直接写明该文件", chinese(said))
+            }
+            Self::Unread { said } => format!("无法读取：{}", chinese(said)),
             Self::NotOrdinary => "不是普通文件；请写明存放密钥的文件".into(),
             Self::NotOurs => "属于其他用户；须为本用户所有".into(),
             Self::Open { mode } => format!("其他人可以读取（权限 {mode:o}）；请执行 chmod 600"),
@@ -210,10 +214,10 @@ impl SecretFault {
             Self::Unseen => "含不可见字符（零宽空格或方向标记）；请重新写入".into(),
             Self::Blank => "首尾有空白；请去掉".into(),
             Self::NoCommand => "命令为空；请写明输出密钥的程序".into(),
-            Self::Unstarted { said } => format!("无法启动：{said}"),
+            Self::Unstarted { said } => format!("无法启动：{}", chinese(said)),
             Self::Endless { seconds } => format!("{seconds} 秒内未结束；该命令应输出密钥后退出，不得询问"),
             Self::Failed { status } => format!("以 {status} 结束；请手工执行以查明原因"),
-            Self::NoTerminal { said } => format!("无法询问：{said}；没有终端，请改用文件或命令"),
+            Self::NoTerminal { said } => format!("无法询问：{}；没有终端，请改用文件或命令", chinese(said)),
         }
     }
 }

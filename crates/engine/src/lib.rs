@@ -135,6 +135,16 @@ pub enum EngineError {
     TwiceEnv(EnvId),
 }
 
+impl EngineError {
+    /// The same in Chinese.
+    pub fn zh(&self) -> String {
+        match self {
+            Self::Store(error) => format!("引擎无法启动：{}", error.zh()),
+            Self::TwiceEnv(env) => format!("环境 `{env}` 配置了两次：请各用一个名称"),
+        }
+    }
+}
+
 /// What was left when an engine stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Left {

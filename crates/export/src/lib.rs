@@ -17,6 +17,7 @@ use skydeck_core::domain::language::Language;
 use skydeck_core::domain::operation_words;
 use skydeck_core::domain::query::{Answer, Cursor, Page, PageRequest, Query, Scope};
 use skydeck_core::domain::run::BillRow;
+use skydeck_core::domain::system_words;
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::zone::Zone;
 use skydeck_engine::api::{Link, LinkError};
@@ -104,7 +105,7 @@ impl ExportError {
             Self::Link(error) => format!("未导出：{}", error.zh()),
             Self::WrongAnswer => "未导出：引擎的应答不是单据列表".to_owned(),
             Self::Exists(path) => format!("未导出：{path} 已存在。请换一个文件名"),
-            Self::File { path, error } => format!("未导出：{path}：{error}"),
+            Self::File { path, error } => format!("未导出：{path}：{}", system_words::chinese(&error.to_string())),
         }
     }
 }

@@ -15,6 +15,8 @@ use skydeck_core::domain::ids::EnvId;
 use skydeck_core::domain::server::{Server, canonical};
 use skydeck_core::text::Redactor;
 
+pub use super::pem_fault::PemFault;
+
 /// How calls are authenticated (docs/design/wire.md#signing-in).
 #[derive(Clone, Debug)]
 pub enum SignIn {
@@ -271,7 +273,7 @@ pub enum ConfigError {
         /// The file.
         path: String,
         /// Why not.
-        reason: String,
+        reason: PemFault,
     },
     /// The second password is not one.
     #[error(

@@ -6,6 +6,8 @@ use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use skydeck_core::domain::system_words::chinese;
+
 /// Largest file that a configuration names or is, bytes: far more than any bundle of authorities has.
 pub const LARGEST: u64 = 4 << 20;
 
@@ -42,7 +44,7 @@ impl Unread {
                 format!("has {bytes} bytes, and {most} is the most that is read; name the right file"),
                 format!("有 {bytes} 字节，超过上限 {most} 字节：请核对文件"),
             ),
-            Self::Io(e) => (format!("cannot be read: {e}"), format!("无法读取：“{e}”")),
+            Self::Io(e) => (format!("cannot be read: {e}"), format!("无法读取：{}", chinese(&e.to_string()))),
         }
     }
 }

@@ -3,7 +3,6 @@
 //! Invariants: HTTP/1.1, no redirect, no repeat, no proxy but the one configured; calls that decide or write use a fresh
 //! connection; memory is bounded by the decoded size of the answer, not by what the server promises.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use secrecy::ExposeSecret as _;
 
 use super::config::{Address, ClientConfig, ConfigError, is_loopback};
 use super::tls;
-use super::transport::{CallKind, HttpReply, Transport, TransportFault};
+use super::transport::{CallKind, HttpReply, Transport, TransportFault, chain};
 
 /// Headers whose values never appear in a debug print of the client.
 pub(super) const SENSITIVE: [&str; 5] =
@@ -166,21 +165,6 @@ fn certificate_advice(words: &str) -> Option<&'static str> {
     let unknown =
         ["UnknownIssuer", "CaUsedAsEndEntity", "self-signed", "self signed"].iter().any(|w| words.contains(w));
     unknown.then_some("name its authority's certificate in ca_file, or the server's own in pinned_certificate")
-}
-
-/// An error with its causes, in one line.
-pub(super) fn chain(error: &reqwest::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let text = inner.to_string();
-        if !words.contains(&text) {
-            words.push_str(": ");
-            words.push_str(&text);
-        }
-        cause = inner.source();
-    }
-    words
 }
 
 /// Resolves names, and refuses those that lead to another machine.

@@ -18,7 +18,8 @@ use zeroize::Zeroizing;
 
 use super::config::{ClientCertificate, ClientConfig, ConfigError};
 use super::files;
-use super::http::chain;
+use super::pem_fault::PemFault;
+use super::transport::chain;
 
 /// Tells a client whom to believe. Reads the files that the configuration names.
 pub(super) fn trust(builder: ClientBuilder, config: &ClientConfig, plain: bool) -> Result<ClientBuilder, ConfigError> {
@@ -40,22 +41,23 @@ pub(super) fn trust(builder: ClientBuilder, config: &ClientConfig, plain: bool) 
 }
 
 fn read(key: &'static str, file: &Path) -> Result<Vec<u8>, ConfigError> {
-    files::read(file, files::LARGEST).map_err(|unread| fault(key, file, unread.words().0))
+    files::read(file, files::LARGEST).map_err(|unread| {
+        let (en, zh) = unread.words();
+        fault(key, file, PemFault::Unread(en, zh))
+    })
 }
 
-fn fault(key: &'static str, file: &Path, reason: String) -> ConfigError {
+fn fault(key: &'static str, file: &Path, reason: PemFault) -> ConfigError {
     ConfigError::Pem { key, path: file.display().to_string(), reason }
 }
-
-const NO_CERTIFICATE: &str = "no certificate in it; it must hold PEM blocks `BEGIN CERTIFICATE`";
 
 fn authorities(config: &ClientConfig) -> Result<Vec<Certificate>, ConfigError> {
     let Some(file) = &config.ca_file else { return Ok(Vec::new()) };
     let pem = read("ca_file", file)?;
-    let certificates =
-        Certificate::from_pem_bundle(&pem).map_err(|e| fault("ca_file", file, chain(&e.without_url())))?;
+    let certificates = Certificate::from_pem_bundle(&pem)
+        .map_err(|e| fault("ca_file", file, PemFault::Parser(chain(&e.without_url()))))?;
     if certificates.is_empty() {
-        return Err(fault("ca_file", file, NO_CERTIFICATE.to_owned()));
+        return Err(fault("ca_file", file, PemFault::Empty));
     }
     Ok(certificates)
 }
@@ -64,16 +66,15 @@ fn certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'st
     let pem = read(key, file)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match found {
-        Ok(certificates) if certificates.is_empty() => Err(fault(key, file, NO_CERTIFICATE.to_owned())),
+        Ok(certificates) if certificates.is_empty() => Err(fault(key, file, PemFault::Empty)),
         Ok(certificates) => Ok(certificates),
-        Err(e) => Err(fault(key, file, e.to_string())),
+        Err(e) => Err(fault(key, file, PemFault::Parser(e.to_string()))),
     }
 }
 
 /// What the parser says of a key is not passed on: it could hold a part of it.
 fn no_key(ours: &ClientCertificate) -> ConfigError {
-    let reason = "its client_key is no private key in PEM (`BEGIN PRIVATE KEY`), or not the one of this certificate";
-    fault("client_certificate", &ours.file, reason.to_owned())
+    fault("client_certificate", &ours.file, PemFault::Key)
 }
 
 fn identity(ours: &ClientCertificate) -> Result<Identity, ConfigError> {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: only [`TransportFault::NotSent`] says that nothing left; an implementation that is not sure says something else.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -92,6 +93,21 @@ pub trait Transport: Send + Sync {
         body: Vec<u8>,
         kind: CallKind,
     ) -> Result<HttpReply, TransportFault>;
+}
+
+/// An error with its causes, in one line.
+pub(super) fn chain(error: &reqwest::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        if !words.contains(&text) {
+            words.push_str(": ");
+            words.push_str(&text);
+        }
+        cause = inner.source();
+    }
+    words
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod local;
 pub mod memory;
 pub mod msgpack;
 pub mod prune;
+pub mod words;
 
 use async_trait::async_trait;
 
@@ -136,7 +137,7 @@ impl StoreError {
                 "数据目录 {dir} 自 {since} 起由进程 {pid}（{who}）占用：请先用 `{}` 让它按序结束",
                 local::place::command("serve --end", std::path::Path::new(dir))
             ),
-            Self::Directory(what) => what.clone(),
+            Self::Directory(what) => words::chinese(what),
             Self::TooNew { dir, found, known } => format!(
                 "数据目录 {dir} 由存储版本 {found} 写成，本程序只支持到版本 {known}：请使用较新的程序，或把升级前的备份恢复到\
                  新目录；未作任何更改"
@@ -149,17 +150,17 @@ impl StoreError {
                     local::place::VERSION
                 )
             }
-            Self::Write(what) => format!("存储无法写入：{what}；重新打开之前不再向 ERP 发送任何内容"),
-            Self::Full(what) => format!("存储不再接受新的工作：{what}"),
-            Self::Read(what) => format!("存储无法读取：{what}"),
-            Self::Damaged(what) => format!("流水已损坏：{what}；请运行 `skydeck doctor`"),
+            Self::Write(what) => format!("存储无法写入：{}；重新打开之前不再向 ERP 发送任何内容", words::chinese(what)),
+            Self::Full(what) => format!("存储不再接受新的工作：{}", words::chinese(what)),
+            Self::Read(what) => format!("存储无法读取：{}", words::chinese(what)),
+            Self::Damaged(what) => format!("流水已损坏：{}；请运行 `skydeck doctor`", words::chinese(what)),
             Self::Unverified { dir, damage } => format!(
                 "{dir} 未通过核对：{}；详情见 `{}`；未作任何更改",
                 damage.zh(),
                 local::place::command("log verify", std::path::Path::new(dir))
             ),
-            Self::Cursor(what) => format!("该页无法继续：{what}"),
-            Self::Contradiction(what) => format!("拒绝存入自相矛盾的内容：{what}"),
+            Self::Cursor(what) => format!("该页无法继续：{}", words::chinese(what)),
+            Self::Contradiction(what) => format!("拒绝存入自相矛盾的内容：{}", words::chinese(what)),
         }
     }
 }

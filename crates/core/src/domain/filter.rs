@@ -102,6 +102,7 @@ pub const KEYS: &[(&str, Key)] = &[
     ("number", Key::No),
     ("单号", Key::No),
     ("fid", Key::Fid),
+    ("内码", Key::Fid),
     ("org", Key::Org),
     ("组织", Key::Org),
     ("customer", Key::Customer),
@@ -111,7 +112,9 @@ pub const KEYS: &[(&str, Key)] = &[
     ("plan", Key::Plan),
     ("方案", Key::Plan),
     ("run", Key::Run),
+    ("运行", Key::Run),
     ("code", Key::Code),
+    ("错误码", Key::Code),
 ];
 
 /// A filter that does not parse.

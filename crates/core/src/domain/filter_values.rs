@@ -76,7 +76,7 @@ impl FilterFault {
             Self::NoNumber(value) => format!("`{value}` 不是数字；写 3、>1、<5"),
             Self::NoValueOf(stray) => stray.zh(),
             Self::NoKey(key) => {
-                format!("没有 `{key}`；可用 cause status operation no fid org customer date age attempts plan run code")
+                format!("没有 `{key}`；可用 原因 结果 操作 单号 内码 组织 客户 日期 时长 次数 方案 运行 错误码")
             }
         }
     }

@@ -32,6 +32,7 @@ pub mod server;
 pub mod step;
 pub mod story;
 pub mod suggest;
+pub mod system_words;
 pub mod time;
 pub mod transition;
 pub mod who;

@@ -27,7 +27,7 @@ use Problem as P;
 
 sentences! {
     // The file.
-    P::NotJson { said, why } => (format!("not JSON: {said}"), why.en()), (format!("不是 JSON：“{said}”"), why.zh());
+    P::NotJson { said, why } => (format!("not JSON: {said}"), why.en()), (format!("不是 JSON：{}", parser_zh(said)), why.zh());
     P::KeyTwice { key, first } =>
         (format!("the key `{key}` stands twice, first in line {first}"),
             "keep one of the two: readers of JSON take the last and drop the first"),
@@ -322,6 +322,28 @@ sentences! {
         }), declaration(operation)),
         (format!("执行 `{operation}`，但没有说明怎样看出单据已完成，响应丢失的调用将无法核实：请添加{}",
             if shown_by(operation).is_some() { "" } else { "（写它所改的字段和改后的值）" }), declaration(operation));
+}
+
+/// What the parser of JSON says.
+fn parser_zh(said: &str) -> String {
+    const KNOWN: [(&str, &str); 10] = [
+        ("EOF", "文本提前结束"),
+        ("expected value", "此处应为值"),
+        ("expected ident", "此处应为 true、false 或 null"),
+        ("trailing comma", "多余的逗号"),
+        ("trailing characters", "结束之后还有内容"),
+        ("key must be a string", "键须加引号"),
+        ("invalid escape", "无效的转义"),
+        ("control character", "文本中有未转义的控制字符"),
+        ("invalid number", "无效的数字"),
+        ("recursion limit", "嵌套过深"),
+    ];
+    match KNOWN.iter().find(|(part, _)| said.contains(part)) {
+        Some((_, zh)) => (*zh).to_owned(),
+        None => said
+            .strip_prefix("expected ")
+            .map_or_else(|| format!("“{said}”"), |wanted| format!("此处应为 {}", wanted.replace(" or ", " 或 "))),
+    }
 }
 
 impl JsonFault {

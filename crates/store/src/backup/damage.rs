@@ -1,5 +1,6 @@
 //! What does not verify in a data directory or in a copy of one, and how a copy of it is marked.
 
+use crate::words;
 use serde::{Deserialize, Serialize};
 
 use skydeck_core::domain::action_log::LogFault;
@@ -42,7 +43,7 @@ impl Damage {
 
     /// What is wrong, in Chinese.
     pub fn zh(&self) -> String {
-        let journal = self.journal.iter().map(|what| format!("流水已损坏：{what}"));
+        let journal = self.journal.iter().map(|what| format!("流水已损坏：{}", words::chinese(what)));
         listed(journal.chain(self.log.iter().map(LogFault::zh)), "；", "处")
     }
 }

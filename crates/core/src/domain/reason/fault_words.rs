@@ -3,6 +3,8 @@
 //!
 //! Invariant: what is not recognised is quoted as it stands; nothing is left out.
 
+use super::super::system_words;
+
 /// What was tried, as faults name it.
 const TRIED: [(&str, &str); 6] = [
     ("query", "查询"),
@@ -85,8 +87,8 @@ pub const NEXT: &[(&str, &str)] = &[
 ];
 
 /// The words of a fault for a Chinese reader; words of somebody else are quoted.
-pub(super) fn zh(said: &str) -> String {
-    ours(said).unwrap_or_else(|| format!("“{said}”"))
+pub fn zh(said: &str) -> String {
+    ours(said).unwrap_or_else(|| system_words::chinese(said))
 }
 
 /// `query at https://… failed: WHY. NEXT`, where all but WHY is ours. Advice that belongs to a cause
@@ -102,8 +104,8 @@ fn ours(said: &str) -> Option<String> {
     let what = TRIED.iter().find(|(en, _)| *en == what).map(|(_, zh)| *zh)?;
     let next = NEXT.iter().find_map(|(en, zh)| Some((tail.strip_suffix(en)?.strip_suffix(". ")?, *zh)));
     Some(match next {
-        Some((why, next)) => format!("{server} 的{form}{what}失败：“{why}”；{next}"),
-        None => format!("{server} 的{form}{what}失败：“{tail}”"),
+        Some((why, next)) => format!("{server} 的{form}{what}失败：{}；{next}", system_words::chinese(why)),
+        None => format!("{server} 的{form}{what}失败：{}", system_words::chinese(tail)),
     })
 }
 

@@ -6,7 +6,7 @@
 mod fault_words;
 mod words;
 
-pub use fault_words::NEXT;
+pub use fault_words::{NEXT, zh as fault_zh};
 
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
