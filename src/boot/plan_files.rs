@@ -45,9 +45,7 @@ impl Unread {
                 format!("has {bytes} bytes, and a plan has {LARGEST} at most: take out what is no plan"),
                 format!("有 {bytes} 字节，超过方案文件上限 {LARGEST} 字节：请删去与方案无关的内容"),
             ),
-            Self::Other(why) => {
-                (format!("cannot be read: {why}"), format!("无法读取：{}", system_words::chinese(&why.to_string())))
-            }
+            Self::Other(why) => (format!("cannot be read: {why}"), format!("无法读取：{}", system_words::chinese(why))),
         }
     }
 
