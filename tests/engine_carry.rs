@@ -401,6 +401,35 @@ async fn a_bill_of_the_ledger_that_the_filter_no_longer_finds_is_not_called() {
     bench.check();
 }
 
+/// A lost call keeps every plan from the record: what came of it is told, whatever the filter says by then.
+#[tokio::test(start_paused = true)]
+async fn a_lost_call_on_a_bill_that_the_filter_no_longer_finds_is_told_of_and_not_made_again() {
+    for (trouble, word) in [(Trouble::LostBefore, "failed:not_applied"), (Trouble::LostAfter, "audited:verified")] {
+        let mut bench = Bench::started().await;
+        bench.world.submitted(1..=1);
+        bench.world.with(|s| s.trouble.push_back(trouble));
+        let run = bench.start_plan().await;
+        bench.awaiting(run).await;
+        let approve = bench.approval(run);
+        bench.accepted(approve).await;
+        bench.until(run, "settling", |s| *s == RunState::Settling).await;
+        bench.world.with(|s| s.reads_down = true);
+        assert_eq!(bench.closed(run).await.tally.unknown, 1);
+        bench.world.with(|s| s.reads_down = false);
+        bench.world.change(1, |doc| doc.elsewhere = true);
+        hours(1).await;
+        let next = bench.whole_run().await;
+        assert_eq!(bench.word(next.head.id, 1), word);
+        assert_eq!(bench.world.posts_of(1), 1);
+        // Told once. What is left is that the filter leaves the bill out.
+        bench.whole_run().await;
+        let last = bench.whole_run().await;
+        assert_eq!((last.state.clone(), facts_a_bill(&bench, last.head.id)), (RunState::Closed(RunEnd::Empty), 0));
+        assert_eq!(bench.world.posts_of(1), 1);
+        bench.check();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_stopped_run_did_not_reach_keeps_the_cause_it_was_refused_for() {
     let mut bench = refused(4, MISSING, 11).await;

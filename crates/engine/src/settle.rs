@@ -195,7 +195,7 @@ impl Runner {
             judged => judged,
         };
         // Read back as it was called: that is the last word, should the run end before the repeat.
-        let failure = (judged == Judgement::Repeat).then(|| worded(not_applied(), &unknown));
+        let failure = (judged == Judgement::Repeat).then(|| not_applied(unknown.detail.clone()));
         let outcome = match judged {
             Judgement::Done { verified } => Some(Outcome::Done { verified }),
             Judgement::Already(by, on) => Some(Outcome::Already { by, on }),
@@ -295,7 +295,7 @@ fn worded(failure: Failure, unknown: &Unknown) -> Failure {
     if failure.message.is_empty() { Failure { message: unknown.detail.clone(), ..failure } } else { failure }
 }
 
-/// What is said of a call that left no trace.
-fn not_applied() -> Failure {
-    Failure { cause: Cause::new(known::NOT_APPLIED), msg_code: None, field: None, message: String::new() }
+/// What is said of a call that left no trace, with the words that came of it.
+pub(super) fn not_applied(message: String) -> Failure {
+    Failure { cause: Cause::new(known::NOT_APPLIED), msg_code: None, field: None, message }
 }

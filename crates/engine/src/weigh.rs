@@ -17,6 +17,7 @@ use super::decide::{Case, Judgement, Moment, QUARANTINE, judge};
 use super::past::Past;
 use super::reading::{self, READ_BATCH, READ_TRIES, ReadFault};
 use super::runner::{Known, Runner, SETTLE_GROUP};
+use super::settle::not_applied;
 use super::work::Told;
 
 /// What to do with a bill after a look.
@@ -119,6 +120,11 @@ impl Runner {
                 ..self.case(Seen::of(now), &past, Moment::Before)
             };
             let next = match next_of(judge(&case), &row, &past) {
+                // A call that was lost is told of whatever the filter says now: this look comes after the server's limit.
+                Next::Call(_) if outside && past.open.is_some() => {
+                    let words = past.unknown.as_ref().map(|unknown| unknown.detail.clone()).unwrap_or_default();
+                    Next::Settle(Outcome::Failed(not_applied(words)))
+                }
                 Next::Call(_) if outside => Next::Settle(Outcome::Skipped(Skip::Outside)),
                 // Reads contradicted an answer: nothing but a person's retry calls it again.
                 Next::Call(_) if past.is_contradicted() && self.head.kind != RunKind::Retry => {
