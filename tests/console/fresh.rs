@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use skydeck::domain::bill::{Outcome, Slot};
+use skydeck::domain::command::Receipt;
 use skydeck::domain::event::Event;
 use skydeck::domain::ids::Fid;
-use skydeck::domain::query::{Query, Scope};
+use skydeck::domain::query::{Answer, Query, Scope};
 use skydeck::ui::msg::{Effect, Key, Msg};
 use skydeck::ui::{Lang, update};
 
@@ -196,10 +197,48 @@ fn a_comparison_is_with_a_run_that_speaks_for_its_plan_not_with_a_verify_or_a_re
 }
 
 #[test]
+fn a_run_that_cannot_be_found_is_looked_up_once_until_there_is_news() {
+    for answer in [Ok(Answer::Run(None)), Err("disk on fire".to_owned())] {
+        let mut c = console();
+        c.keys("4jR");
+        c.wait(500);
+        c.keys("y");
+        let order = c.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Submit(ticket, _) => Some(*ticket),
+            _ => None,
+        });
+        let receipt = Receipt::Accepted { run: Some(run_id(77)), more: Vec::new(), bills: 0 };
+        let mut effects = update(&mut c.model, Msg::Receipt(order.unwrap(), Ok(receipt)));
+        let mut asked = 0;
+        // As many answers as a console that asks at once again would want for ever.
+        for _ in 0..20 {
+            let run = effects.iter().find_map(|effect| match effect {
+                Effect::Ask(ticket, Query::Run(run)) => Some((*ticket, *run)),
+                _ => None,
+            });
+            let Some((ticket, run)) = run else { break };
+            assert_eq!(run, run_id(77));
+            asked += 1;
+            effects = update(&mut c.model, Msg::Answered(ticket, answer.clone()));
+        }
+        assert_eq!(asked, 1, "{answer:?}");
+        // After a break of the connection it may be there.
+        let again = update(&mut c.model, Msg::Resync(Box::default()));
+        assert!(again.iter().any(|effect| matches!(effect, Effect::Ask(_, Query::Run(run)) if *run == run_id(77))));
+    }
+}
+
+#[test]
 fn an_answer_to_a_dialog_that_was_left_touches_nothing_that_was_opened_after_it() {
-    for (leave_and_open, what) in
-        [("n:", "palette"), ("n/cause:", "filter line"), ("n?", "help"), ("nR", "retry of others"), ("nq", "quit")]
-    {
+    for (leave_and_open, what) in [
+        ("n:", "palette"),
+        ("n/cause:", "filter line"),
+        ("n?", "help"),
+        ("nR", "retry of the same bills"),
+        ("nuR", "retry of another bill"),
+        ("nuv", "read-back of another bill"),
+        ("nq", "quit"),
+    ] {
         for key in ['R', 'v'] {
             let mut c = console().working();
             c.keys("3*");

@@ -182,9 +182,8 @@ fn questions(desk: &mut Desk, effects: &mut Vec<Effect>) {
     if effects.len() > before {
         shared.outbox.refreshed(shared.now);
     }
-    let unknown = shared.run.filter(|_| shared.run_row().is_none() && shared.stored.is_none());
-    if let Some(run) = unknown.filter(|_| !shared.outbox.waits_for(Asked::Run)) {
-        shared.ask(Query::Run(run), Asked::Run, effects);
+    if let Some(run) = shared.run.filter(|_| shared.run_row().is_none()) {
+        effects.extend(shared.outbox.look_up(run));
     }
 }
 

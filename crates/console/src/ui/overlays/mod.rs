@@ -94,6 +94,8 @@ impl Overlays {
     /// Opens what an action asks for; `false` where it asks for nothing.
     pub fn open_for(&mut self, desk: &mut Desk, action: Action, effects: &mut Vec<Effect>) -> bool {
         let Some(opens) = opener(action) else { return false };
+        // What the one before asked is not about this one.
+        desk.shared.outbox.give_up(&Asked::OF_OVERLAYS);
         self.open = opens(desk, action, effects);
         true
     }

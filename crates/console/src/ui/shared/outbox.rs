@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use skydeck_core::domain::command::Command;
+use skydeck_core::domain::ids::RunId;
 use skydeck_core::domain::query::Query;
 use skydeck_core::domain::time::Ts;
 
@@ -34,11 +35,18 @@ pub(crate) enum Asked {
     CompareNew,
 }
 
+impl Asked {
+    /// Questions of what lies over a pane.
+    pub const OF_OVERLAYS: [Self; 4] = [Self::Counting, Self::Revisions, Self::CompareOld, Self::CompareNew];
+}
+
 /// What waits for an answer.
 pub(crate) struct Outbox {
     tickets: u64,
     orders: BTreeMap<Ticket, Sent>,
     questions: BTreeMap<Ticket, Asked>,
+    /// The run that was last looked up.
+    looked_up: Option<RunId>,
     /// When something was last read again because of facts.
     refreshed: Ts,
 }
@@ -46,7 +54,7 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Nothing waits.
     pub fn new(now: Ts) -> Self {
-        Self { tickets: 0, orders: BTreeMap::new(), questions: BTreeMap::new(), refreshed: now }
+        Self { tickets: 0, orders: BTreeMap::new(), questions: BTreeMap::new(), looked_up: None, refreshed: now }
     }
 
     /// A ticket nobody has.
@@ -85,9 +93,12 @@ impl Outbox {
         self.questions.remove(&ticket)
     }
 
-    /// Whether a question of this kind waits.
-    pub fn waits_for(&self, what: Asked) -> bool {
-        self.questions.values().any(|asked| *asked == what)
+    /// Looks a run up, unless that was done: where there is no such run, or it cannot be read, asking again at once would
+    /// go on for ever.
+    pub fn look_up(&mut self, run: RunId) -> Option<Effect> {
+        let new = self.looked_up != Some(run);
+        self.looked_up = Some(run);
+        new.then(|| self.ask(Query::Run(run), Asked::Run))
     }
 
     /// Whether what was read again last is long enough ago.
@@ -100,8 +111,9 @@ impl Outbox {
         self.refreshed = now;
     }
 
-    /// What is stale may be read again at once.
+    /// What is stale may be read again at once, and what was not found may be there by now.
     pub fn hurry(&mut self) {
         self.refreshed = Ts(0);
+        self.looked_up = None;
     }
 }
