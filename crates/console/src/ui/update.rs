@@ -290,7 +290,11 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
         }
         (Asked::Environments, Ok(Answer::Environments(rows))) => take_environments(shared, rows),
         (Asked::Groups, Ok(Answer::LedgerGroups(groups))) => take_groups(&mut model.desk, groups),
-        (Asked::Run, Ok(Answer::Run(row))) => shared.stored = row,
+        (Asked::Run, Ok(Answer::Run(row))) => {
+            // One that came late is not about the run in view, whose row may be here already.
+            let in_view = row.filter(|row| Some(row.head.id) == shared.run);
+            shared.stored = in_view.or(shared.stored.take());
+        }
         (Asked::Plans | Asked::Environments | Asked::Groups | Asked::Run, Ok(_)) => {
             let text = shared.t().odd_answer;
             shared.note(true, text);

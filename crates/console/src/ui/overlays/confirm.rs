@@ -18,11 +18,11 @@ use crate::ui::words;
 use skydeck_core::domain::command::Command;
 use skydeck_core::domain::confirm::{Rung, rung};
 use skydeck_core::domain::ids::{RunId, SetHash};
-use skydeck_core::domain::run::{Collected, Consent, Flag, RunKind, RunRow, RunState};
+use skydeck_core::domain::run::{Collected, Flag, RunKind, RunRow, RunState};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::text::readable;
 
-use super::confirm_lines;
+use super::confirm_lines::{self, consent};
 use super::dialog::{UNREAD, answer, dialog};
 use super::forms;
 use super::line::{draw_input, edit};
@@ -39,12 +39,6 @@ pub(super) struct Confirm {
     flags: Vec<Flag>,
     reason: String,
     wrong: bool,
-}
-
-/// The first of two approvals, while it stands for the set that is shown.
-pub(crate) fn consent(row: &RunRow, now: Ts) -> Option<&Consent> {
-    let hash = &row.collected.as_ref()?.hash;
-    row.consent.as_ref().filter(|c| c.hash == *hash && c.stands_at(now))
 }
 
 impl Confirm {

@@ -10,9 +10,14 @@ use crate::ui::words;
 use skydeck_core::domain::ids::SetHash;
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::reason::Reason;
-use skydeck_core::domain::run::{Collected, Revision, RunKind, RunRow};
+use skydeck_core::domain::run::{Collected, Consent, Revision, RunKind, RunRow};
+use skydeck_core::domain::time::Ts;
 
-use super::confirm::consent;
+/// The first of two approvals, while it stands for the set that is shown.
+pub(crate) fn consent(row: &RunRow, now: Ts) -> Option<&Consent> {
+    let hash = &row.collected.as_ref()?.hash;
+    row.consent.as_ref().filter(|c| c.hash == *hash && c.stands_at(now))
+}
 
 type Line = Vec<(Role, String)>;
 

@@ -34,7 +34,7 @@ mod overlay;
 mod palette;
 mod retry;
 
-pub(crate) use confirm::consent;
+pub(crate) use confirm_lines::consent;
 pub(crate) use overlay::{Next, Overlay};
 
 /// What is open, and what was opened by itself already.
