@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::domain::command::Refusal;
 use crate::domain::language::Language;
 use crate::domain::run::{RunEnd, RunKind, RunRow, RunState, Tally};
 use crate::domain::system_words;
@@ -80,6 +81,20 @@ impl Exit {
     pub fn of(tally: &Tally) -> Self {
         let all = [(tally.unknown, Self::Unknown), (tally.not_reached, Self::Stopped), (tally.failed, Self::Failed)];
         all.into_iter().filter(|(n, _)| *n > 0).fold(Self::Ok, |worst, (_, exit)| worst.or(exit))
+    }
+
+    /// The exit a refused order leads to.
+    pub fn of_refusal(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::NotFound(_) | Refusal::BadPlan(_) => Self::Usage,
+            Refusal::Nothing(_) => Self::Ok,
+            Refusal::Denied(_)
+            | Refusal::SecondPerson(_)
+            | Refusal::Busy(_)
+            | Refusal::NotConfirmed(_)
+            | Refusal::WrongState(_)
+            | Refusal::Store(_) => Self::Refused,
+        }
     }
 
     /// The exit a run leads to as it stands; `None` while it is at work.

@@ -1,6 +1,7 @@
 //! The table of rooms in docs/architecture.md, as a test: an import that it does not allow fails here.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -199,8 +200,151 @@ fn only_the_permission_check_issues_write_tokens() {
     }
 }
 
+/// The modules of a crate by their paths, the file of each.
+fn modules(src: &Path) -> BTreeMap<Vec<String>, PathBuf> {
+    let mut files = Vec::new();
+    rust_files(src, &mut files);
+    let path = |file: &PathBuf| {
+        let name = file.strip_prefix(src).unwrap().with_extension("");
+        let mut path: Vec<String> = name.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+        path.pop_if(|last| ["mod", "lib", "main"].contains(&last.as_str()));
+        path
+    };
+    files.iter().map(|file| (path(file), file.clone())).collect()
+}
+
+/// The paths that stand at the end of a `use` or in an expression, lists taken apart: `super::{a::b, c}` is two.
+fn paths(text: &str) -> Vec<Vec<String>> {
+    let (head, rest) = match text.split_once('{') {
+        Some((head, rest)) => (head, Some(rest)),
+        None => (text, None),
+    };
+    let names = |head: &str| -> Vec<String> {
+        head.split("::")
+            .map(|name| name.trim().split(" as ").next().unwrap().to_owned())
+            .filter(|n| !n.is_empty())
+            .collect()
+    };
+    let Some(rest) = rest else { return vec![names(head)] };
+    let (mut depth, mut part, mut parts) = (0, String::new(), Vec::new());
+    for c in rest.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => parts.push(std::mem::take(&mut part)),
+            _ => {}
+        }
+        if c != ',' || depth > 0 {
+            part.push(c);
+        }
+    }
+    parts.push(part);
+    let inner = parts.iter().filter(|part| !part.trim().is_empty()).flat_map(|part| paths(part));
+    inner.map(|path| [names(head), path].concat()).collect()
+}
+
+/// The modules that a module names, its own ancestors left out: what stands in a folder's `mod.rs` is there for all in it.
+fn named(me: &[String], code: &str, all: &BTreeMap<Vec<String>, PathBuf>) -> BTreeSet<Vec<String>> {
+    let mut found = BTreeSet::new();
+    for start in ["crate::", "super::", "self::"] {
+        for rest in after(code, start) {
+            let end = rest.find([';', '(', ')', '<', '>', '!', '=', '&', '|', '?', '"']).unwrap_or(rest.len());
+            let text = rest[..end].split("\n\n").next().unwrap();
+            let text = if text.contains('{') { text } else { text.split_whitespace().next().unwrap_or_default() };
+            for path in paths(text) {
+                let mut base = match start {
+                    "crate::" => Vec::new(),
+                    "self::" => me.to_vec(),
+                    _ => me[..me.len().saturating_sub(1)].to_vec(),
+                };
+                for name in path {
+                    if name == "super" {
+                        base.pop();
+                    } else {
+                        base.push(name);
+                    }
+                }
+                while !base.is_empty() && !all.contains_key(&base) {
+                    base.pop();
+                }
+                if !base.is_empty() && !me.starts_with(&base) {
+                    found.insert(base);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Modules that use one another, in circles; each circle once.
+fn circles(src: &Path) -> Vec<Vec<String>> {
+    let all = modules(src);
+    let uses: BTreeMap<_, _> = all.iter().map(|(path, file)| (path, named(path, &code(file), &all))).collect();
+    let reach = |from: &Vec<String>| {
+        let (mut seen, mut left) = (BTreeSet::new(), vec![from.clone()]);
+        while let Some(at) = left.pop() {
+            left.extend(uses[&at].iter().filter(|to| seen.insert((*to).clone())).cloned());
+        }
+        seen
+    };
+    let reached: BTreeMap<_, _> = all.keys().map(|path| (path, reach(path))).collect();
+    let mut circles: BTreeSet<Vec<String>> = BTreeSet::new();
+    for (path, to) in &reached {
+        let both: Vec<String> =
+            to.iter().filter(|other| reached[other].contains(*path)).map(|other| other.join("::")).collect();
+        if both.len() > 1 {
+            circles.insert(both);
+        }
+    }
+    circles.into_iter().collect()
+}
+
+/// How many circles of modules a crate has at most, and how many modules are in them together. It never grows.
+const CIRCLES: [(&str, usize, usize); 11] = [
+    ("src", 0, 0),
+    ("crates/core/src", 1, 19),
+    ("crates/term/src", 0, 0),
+    ("crates/plan/src", 1, 10),
+    ("crates/store/src", 3, 19),
+    ("crates/engine/src", 3, 15),
+    ("crates/kingdee/src", 0, 0),
+    ("crates/ipc/src", 0, 0),
+    ("crates/export/src", 0, 0),
+    ("crates/console/src", 2, 5),
+    ("crates/sim/src", 1, 13),
+];
+
+#[test]
+fn modules_use_one_another_in_no_more_circles_than_before() {
+    let mut faults = Vec::new();
+    for (src, most, within) in CIRCLES {
+        let found = circles(&root().join(src));
+        let modules: usize = found.iter().map(Vec::len).sum();
+        if found.len() > most || modules > within {
+            faults.push(format!("{src}: {} circles of {modules} modules: {found:?}", found.len()));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let crates = fs::read_dir(root().join("crates")).unwrap().count();
+    assert_eq!(CIRCLES.len(), crates + 1, "a crate has no line here");
+}
+
 #[test]
 fn the_check_would_notice() {
+    assert_eq!(
+        paths("a::{b::{c, d}, e}::"),
+        [
+            ["a", "b", "c"].map(str::to_owned).to_vec(),
+            ["a", "b", "d"].map(str::to_owned).to_vec(),
+            ["a", "e"].map(str::to_owned).to_vec()
+        ]
+    );
+    let all: BTreeMap<Vec<String>, PathBuf> =
+        [["x", "a"], ["x", "b"]].map(|path| (path.map(str::to_owned).to_vec(), PathBuf::new())).into();
+    let me = ["x", "a"].map(str::to_owned);
+    assert_eq!(named(&me, "use super::b::Thing;", &all), BTreeSet::from([["x", "b"].map(str::to_owned).to_vec()]));
+    assert!(named(&me, "use super::Thing; use crate::y::b;", &all).is_empty());
     let code =
         "use crate::store::Store; pub(crate) fn f(_: &crate::engine::api::Link) { skydeck_term::x(mycrate::y()) }";
     assert_eq!(used(&src().join("x.rs"), code), ["store::Store", "engine::api::Link)", "term::x(mycrate::y())"]);

@@ -52,7 +52,8 @@ fn program(argv: &[String], base: &Path) -> Vec<String> {
 fn target(config: &TargetConfig, base: &Path, known: &Known) -> Result<Target, Stop> {
     let fetch = |what: &'static str, source: Option<&crate::config::SecretSource>| {
         let Some(source) = source else { return Ok(None) };
-        let secret = secret::fetch(&Of::Alerts(config.name.clone(), what), source, base).map_err(super::secret_stop)?;
+        let secret =
+            secret::fetch(&Of::Alerts(config.name.clone(), what), source, base).map_err(super::stops::secret_stop)?;
         known.add(&secret);
         Ok::<_, Stop>(Some(secret))
     };

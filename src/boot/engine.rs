@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::log::Logging;
 use super::opening::told;
-use super::{Logging, PlanFiles, who};
+use super::plan_files::PlanFiles;
+use super::stops::store_stop;
+use super::who::who;
 use crate::config::Rules;
 use crate::domain::action_log::LogWitness;
 use crate::domain::cause::CauseTable;
@@ -360,20 +363,4 @@ async fn open(
 /// The thread that opened the store ended before it had.
 fn opening(why: &tokio::task::JoinError) -> Stop {
     Stop::system(Exit::Refused, "opening the store", "打开存储", why)
-}
-
-/// A store that cannot be used, with its exit code.
-#[expect(clippy::needless_pass_by_value, reason = "stands in map_err")]
-pub fn store_stop(error: StoreError) -> Stop {
-    let exit = match &error {
-        StoreError::Directory(_) | StoreError::TooNew { .. } | StoreError::NoVersion { .. } => Exit::Usage,
-        StoreError::Damaged(_) | StoreError::Unverified { .. } => Exit::Unsound,
-        StoreError::Held { .. }
-        | StoreError::Write(_)
-        | StoreError::Full(_)
-        | StoreError::Read(_)
-        | StoreError::Cursor(_)
-        | StoreError::Contradiction(_) => Exit::Refused,
-    };
-    Stop::both(exit, error.to_string(), error.zh())
 }

@@ -12,7 +12,6 @@ use crate::config::{Config, ConfigError, EnvironmentConfig, Said, SecretSource, 
 use crate::domain::cause::{BUILT_IN, CauseTable};
 use crate::domain::language::Language;
 use crate::domain::time::{Clock, Ts};
-use crate::domain::who::Who;
 use crate::domain::zone::Zone;
 use crate::engine::ports::Erp;
 use crate::erp::KingdeeErp;
@@ -29,13 +28,18 @@ mod offline;
 mod opening;
 pub mod owner;
 pub mod plan_files;
+mod stops;
+mod who;
 
 pub use alerts::alerts;
-pub use engine::{Booted, Home, SOCKET, Setup, home_of, store_stop};
+pub use engine::{Booted, Home, SOCKET, Setup, home_of};
 pub use log::Logging;
 pub use offline::Offline;
 pub use opening::told;
 pub use plan_files::{PlanFiles, plan_id, read_plan};
+use stops::secret_stop;
+pub use stops::store_stop;
+pub use who::who;
 
 /// Plans shipped inside the program, for the demo and as examples: (name, JSON).
 pub const SHIPPED: &[(&str, &str)] = &[
@@ -147,17 +151,6 @@ pub fn settable(clock: &dyn Clock, chinese: bool) -> Result<(), Stop> {
     }))
 }
 
-/// Who runs this process.
-pub fn who() -> Who {
-    let login = ["LOGNAME", "USER"].iter().find_map(|v| std::env::var(v).ok()).filter(|l| !l.is_empty());
-    let uid = rustix::process::getuid().as_raw();
-    let from = std::env::var("SSH_CONNECTION").ok().and_then(|c| c.split(' ').next().map(str::to_owned));
-    let known = crate::link::serve::person(uid, String::new(), from.filter(|f| !f.is_empty()));
-    // Who claims nothing is called what the system calls him.
-    let login = login.or_else(|| known.name.clone()).unwrap_or_default();
-    Who { login, ..known }
-}
-
 /// Reads the configuration; a missing file is an empty configuration only when it was not named.
 pub fn config(paths: &Paths, named: bool, lang: Language) -> Result<Config, Stop> {
     let zh = lang == Language::Zh;
@@ -244,12 +237,6 @@ pub fn client(
     let erp = KingdeeErp::new(client, causes.clone(), clock.clone())
         .map_err(|e| Stop::both(Exit::Usage, format!("environment {env}: {e}"), format!("环境 {env}：{}", e.zh())))?;
     Ok(Arc::new(erp.sharing(refusals)))
-}
-
-/// A secret that cannot be had, as an end of the verb.
-#[expect(clippy::needless_pass_by_value, reason = "stands in map_err")]
-fn secret_stop(error: SecretError) -> Stop {
-    Stop::both(Exit::Usage, error.en(), error.zh())
 }
 
 /// How the server is reached, with the secrets that takes.

@@ -244,8 +244,8 @@ fn write_private(path: &Path, text: &str) -> Result<(), Stop> {
 /// `demo --headless`: runs the plan (or goes on with the interrupted run), then compares with the simulator's own record.
 pub async fn headless(demo: &Demo, driver: &Driver) -> Result<Exit, Stop> {
     let link = &*driver.link;
-    let exit = match super::bills::open_run(link, &driver.out, None).await {
-        Ok(row) if super::bills::is_resumable(&row) => {
+    let exit = match super::asked::open_run(link, &driver.out, None).await {
+        Ok(row) if super::asked::is_resumable(&row) => {
             driver.out.note(&format!(
                 "{} {}",
                 driver.out.t("going on with the interrupted run", "继续被中断的运行"),

@@ -496,7 +496,7 @@ async fn read(ground: &Ground, booted: &Booted, verb: Verb) -> Result<Exit, Stop
 
 async fn export(booted: &Booted, out: &Out, args: &ExportArgs) -> Result<Exit, Stop> {
     let scope = match (&args.run, args.all) {
-        (Some(run), _) => Scope::Run(bills::find_run(&*booted.link, out, run).await?.head.id),
+        (Some(run), _) => Scope::Run(super::asked::find_run(&*booted.link, out, run).await?.head.id),
         (None, true) => Scope::History,
         (None, false) => Scope::Ledger,
     };

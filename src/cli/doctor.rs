@@ -1,9 +1,8 @@
 //! `doctor`: what is in the data directory and whether it holds together.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::Args;
-
+use super::args::DoctorArgs;
 use super::out::Out;
 use crate::boot::{store_stop, told};
 use crate::domain::time::Clock;
@@ -11,20 +10,6 @@ use crate::exit::{Exit, Stop};
 use crate::store::doctor::{self, Report};
 use crate::store::local::Progress;
 use crate::store::local::place::{Place, VERSION};
-
-/// `doctor`.
-#[derive(Debug, Args)]
-pub struct DoctorArgs {
-    /// Build the index anew from the journal.
-    #[arg(long)]
-    pub rebuild: bool,
-    /// Copy the index into a smaller one.
-    #[arg(long)]
-    pub compact: bool,
-    /// Write every fact as JSON lines.
-    #[arg(long, value_name = "FILE")]
-    pub export: Option<PathBuf>,
-}
 
 /// Runs the checks, after the repair that was asked for.
 pub fn run(out: &Out, data: &Path, clock: &dyn Clock, args: &DoctorArgs) -> Result<Exit, Stop> {

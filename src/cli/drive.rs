@@ -10,13 +10,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ulid::Ulid;
 
 use super::args::Approval;
+use super::asked;
 use super::bills;
 use super::json;
 use super::leave::{self, Leave};
 use super::lines::Lines;
 use super::out::Out;
 use super::output;
-use super::plans;
+use super::set_words;
 use crate::domain::command::{Command, Order, Receipt, Refusal};
 use crate::domain::confirm::{self, Rung};
 use crate::domain::event::{Event, Fact};
@@ -26,7 +27,7 @@ use crate::domain::live::{EnvPulse, Live, RunLive};
 use crate::domain::operation::Operation;
 use crate::domain::query::{Answer as QueryAnswer, Query, Scope};
 use crate::domain::reason::Reason;
-use crate::domain::run::{Collected, Flag, PauseWhy, Revision, RunEnd, RunKind, RunRow, RunState};
+use crate::domain::run::{Flag, PauseWhy, Revision, RunEnd, RunKind, RunRow, RunState};
 use crate::domain::who::Who;
 use crate::engine::api::{Link, Notice, Watch};
 use crate::exit::{Exit, Stop};
@@ -56,7 +57,7 @@ impl Driver {
     pub async fn order(&self, command: Command) -> Result<(Vec<RunId>, u64), Stop> {
         match self.submit(command).await? {
             Ok(taken) => Ok(taken),
-            Err(refusal) => Err(Stop::new(exit_of(&refusal), self.out.refusal(&refusal))),
+            Err(refusal) => Err(Stop::new(Exit::of_refusal(&refusal), self.out.refusal(&refusal))),
         }
     }
 
@@ -115,7 +116,7 @@ impl Driver {
         loop {
             let now = live.runs.get(&run);
             if now.is_none()
-                && let Some(row) = bills::run_row(&*self.link, run).await?.filter(|row| row.state.is_closed())
+                && let Some(row) = asked::run_row(&*self.link, run).await?.filter(|row| row.state.is_closed())
             {
                 // So many others were closed since that this one is told no more.
                 bar.finish_and_clear();
@@ -144,7 +145,7 @@ impl Driver {
                     }
                     RunState::Paused(_) | RunState::Interrupted | RunState::Closed(_) => {
                         bar.finish_and_clear();
-                        let stored = bills::run_row(&*self.link, run).await?;
+                        let stored = asked::run_row(&*self.link, run).await?;
                         // The store's row, not the fold: what is printed last is what is on disk. A pause of a store that
                         // takes no writes, and the calls that were lost by it, stand in the fold alone.
                         let (state, mut tally) = (now.row.state.clone(), now.row.tally);
@@ -333,7 +334,7 @@ impl Driver {
             collected.hash.short(),
         ));
         if let Some(n) = first {
-            self.out.note(&plans::submitted_first(&self.out, n));
+            self.out.note(&set_words::submitted_first(&self.out, n));
         }
         if let Some(range) = self.out.range(head) {
             self.out.note(&self.out.colon("range", "区间", &range));
@@ -343,7 +344,10 @@ impl Driver {
             self.out.note(&format!("{words} {}", head.rev.short()));
         }
         let probes = crate::ui::probes(&self.out.causes, self.out.console(), &collected);
-        for words in [absent(&self.out, &collected), unchanged(&self.out, &collected), probes].into_iter().flatten() {
+        for words in [set_words::absent(&self.out, &collected), set_words::unchanged(&self.out, &collected), probes]
+            .into_iter()
+            .flatten()
+        {
             self.out.note(&words);
         }
         let grave = !self.approval.flags.is_empty();
@@ -535,43 +539,4 @@ impl Answer {
             _ => driver.over(row, None, set).await.map(Some),
         }
     }
-}
-
-pub(super) fn exit_of(refusal: &Refusal) -> Exit {
-    match refusal {
-        Refusal::NotFound(_) | Refusal::BadPlan(_) => Exit::Usage,
-        Refusal::Nothing(_) => Exit::Ok,
-        Refusal::Denied(_)
-        | Refusal::SecondPerson(_)
-        | Refusal::Busy(_)
-        | Refusal::NotConfirmed(_)
-        | Refusal::WrongState(_)
-        | Refusal::Store(_) => Exit::Refused,
-    }
-}
-
-/// What the run leaves as it is, in words.
-pub(super) fn unchanged(out: &Out, collected: &Collected) -> Option<String> {
-    collected.unchanged.as_ref().map(|left| {
-        let words = out.t(
-            "carried, unchanged: not called again; `skydeck retry` does",
-            "张未变化，不再调用；需要时用 skydeck retry",
-        );
-        format!("{} {words}", left.bills)
-    })
-}
-
-/// What the target environment does not hold, in words.
-pub(super) fn absent(out: &Out, collected: &Collected) -> Option<String> {
-    (collected.absent > 0).then(|| {
-        format!(
-            "{} {}: {}",
-            collected.absent,
-            out.t(
-                "bills of the source are not in the target exactly once; no call, asked again next time",
-                "张在目标中查不到或不唯一，本次不处理，下次再查"
-            ),
-            crate::text::show(&collected.absent_first.join(" "), 1024).as_str()
-        )
-    })
 }

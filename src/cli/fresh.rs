@@ -2,28 +2,13 @@
 //!
 //! Invariant: what it prints can run as it stands, or it prints nothing and says what is missing.
 
+use super::args::NewPlan;
 use super::out::Out;
 use crate::domain::ids::{FormId, PlanId};
 use crate::domain::operation::shown_by;
 use crate::domain::step::Verb;
 use crate::exit::{Exit, Stop};
 use crate::plan::{self, undoes};
-
-/// What `plan new` is asked for.
-#[derive(Debug, clap::Args)]
-pub struct NewPlan {
-    /// Business object, e.g. STK_InStock.
-    form: String,
-    /// Submit before auditing.
-    #[arg(long)]
-    submit: bool,
-    /// What to do: Audit, Submit, or an operation of the form such as BillClose, Forbid, Enable.
-    #[arg(long, value_name = "NAME", default_value = "Audit")]
-    operation: String,
-    /// What shows that the operation is done, e.g. FCloseStatus=B; needed where its name does not tell.
-    #[arg(long, value_name = "FIELD=VALUE")]
-    done: Option<String>,
-}
 
 /// Prints the plan.
 pub(super) fn print(out: &Out, asked: &NewPlan) -> Result<Exit, Stop> {

@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::json;
 
-use super::bills;
+use super::asked;
 use super::json;
 use super::out::Out;
 use crate::domain::bill::{BillState, Outcome};
@@ -46,7 +46,7 @@ impl Lines {
     pub async fn begin(link: &dyn Link, row: Option<&RunRow>) -> Result<Self, Stop> {
         let mut lines = Self::default();
         if let Some(row) = row.filter(|row| row.tally.found > row.tally.waiting) {
-            for bill in bills::settled(link, row.head.id).await? {
+            for bill in asked::settled(link, row.head.id).await? {
                 if let BillState::Settled(outcome) = &bill.state {
                     lines.told.insert(bill.fid().clone(), Told { outcome: mark(outcome), from_store: true });
                 }
@@ -73,7 +73,7 @@ impl Lines {
     /// # Errors
     /// The store cannot be read.
     pub async fn catch_up(&mut self, link: &dyn Link, out: &Out, run: RunId) -> Result<(), Stop> {
-        for bill in bills::settled(link, run).await? {
+        for bill in asked::settled(link, run).await? {
             let BillState::Settled(outcome) = &bill.state else { continue };
             let told = Told { outcome: mark(outcome), from_store: true };
             let before = self.told.insert(bill.fid().clone(), told);

@@ -4,6 +4,7 @@
 mod alerts;
 mod approval;
 pub mod args;
+mod asked;
 mod backup;
 pub mod bills;
 pub mod console;
@@ -27,6 +28,7 @@ mod prune;
 mod rights;
 mod select;
 pub mod serve;
+mod set_words;
 pub mod upgrade;
 mod write;
 

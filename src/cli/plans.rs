@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::PlanVerb;
 use super::out::Out;
+use super::set_words;
 use crate::boot::{self, Booted, plan_files};
 use crate::domain::env::Environment;
 use crate::domain::ids::EnvId;
@@ -384,7 +385,7 @@ async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query: Query) -> 
     };
     let seen = match look {
         Look::Found(seen) => seen,
-        Look::Refused(refusal) => return Err(Stop::new(super::drive::exit_of(&refusal), out.refusal(&refusal))),
+        Look::Refused(refusal) => return Err(Stop::new(Exit::of_refusal(&refusal), out.refusal(&refusal))),
         Look::Failed(why) => {
             let exit = if why.is_plan_fault() { Exit::Usage } else { Exit::Stopped };
             return Err(Stop::new(exit, out.colon("the query failed", "查询失败", &out.reason_of(&why))));
@@ -424,11 +425,11 @@ async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query: Query) -> 
     for (status, n) in &by_status {
         out.line(&format!("  {status}  {n}"))?;
     }
-    for words in [super::drive::absent(out, set), super::drive::unchanged(out, set)].into_iter().flatten() {
+    for words in [set_words::absent(out, set), set_words::unchanged(out, set)].into_iter().flatten() {
         out.line(&words)?;
     }
     if let Some(n) = first {
-        out.line(&submitted_first(out, n))?;
+        out.line(&set_words::submitted_first(out, n))?;
     }
     out.line(&format!(
         "{} {}, {} {}; {}",
@@ -439,12 +440,6 @@ async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query: Query) -> 
         out.t("nothing was written", "未写入任何内容")
     ))?;
     Ok(exit)
-}
-
-/// How many of the bills found are submitted before they are audited.
-pub(super) fn submitted_first(out: &Out, n: u64) -> String {
-    let (en, zh) = (format!("{n} of them are submitted first"), format!("其中 {n} 张先提交"));
-    out.t(&en, &zh).to_owned()
 }
 
 fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {

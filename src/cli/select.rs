@@ -1,7 +1,7 @@
 //! Which bills a verb means: its filter, its plan and its run, read so that a slip of the pen shows.
 
 use super::args::{ResolveArgs, SelectArgs};
-use super::bills::{bills, find_run, runs};
+use super::asked::{bills, find_run, runs};
 use super::out::Out;
 use crate::domain::command::Selection;
 use crate::domain::filter::{Filter, Key, Term, Test};

@@ -6,13 +6,11 @@
 
 use std::cell::RefCell;
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
-
-use super::args::Verb;
+use super::args::{UpgradeArgs, Verb};
 use super::console::Console;
 use super::ground::Ground;
 use super::out::Out;
@@ -31,17 +29,6 @@ use crate::text::show;
 
 /// How long the process that holds the directory may take to say which version it is of, before the first picture.
 const GREETING: Duration = Duration::from_millis(500);
-
-/// `upgrade`.
-#[derive(Debug, Args)]
-pub struct UpgradeArgs {
-    /// Where the backup goes; not there yet [default: beside the data directory].
-    #[arg(long, value_name = "DIR", conflicts_with = "no_backup")]
-    pub backup: Option<PathBuf>,
-    /// Make no backup.
-    #[arg(long)]
-    pub no_backup: bool,
-}
 
 /// `upgrade`: raises the directory and builds its index, and says where the backup is.
 pub(super) fn run(ground: &Ground, args: UpgradeArgs) -> Result<Exit, Stop> {

@@ -5,7 +5,7 @@
 use super::args::{Approval, RevisionArg, RunArgs, SelectArgs, Verb};
 use super::drive::{Driver, Set};
 use super::ground::Ground;
-use super::{bills, plans, select};
+use super::{asked, plans, select};
 use crate::boot::{self, Booted};
 use crate::domain::command::{Command, StartParams};
 use crate::domain::ids::PlanId;
@@ -23,7 +23,7 @@ async fn run_plan_there(ground: &Ground, args: RunArgs) -> Result<Exit, Stop> {
     let plan = PlanId::new(args.plan.clone());
     let driver = ground.driver(&booted, args.approval.clone());
     if args.approval.unlock {
-        driver.unlock(&bills::env_of(&*booted.link, &driver.out, &plan).await?).await?;
+        driver.unlock(&asked::env_of(&*booted.link, &driver.out, &plan).await?).await?;
     }
     driver.run(Command::Start { plan, params: params(args) }).await
 }
@@ -99,14 +99,14 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             of_entries(&driver, &args, Command::Verify { selection }).await
         }
         Verb::Resume(args) => {
-            let row = bills::open_run(link, &ground.out(), args.run.as_deref()).await?;
+            let row = asked::open_run(link, &ground.out(), args.run.as_deref()).await?;
             let driver = ground.driver(booted, Approval::default());
             let watch = booted.link.watch().await?;
             driver.order(Command::Resume { run: row.head.id }).await?;
             driver.follow(row.head.id, watch, Set::Theirs).await
         }
         Verb::Approve(args) => {
-            let row = bills::open_run(link, &ground.out(), args.run.as_deref()).await?;
+            let row = asked::open_run(link, &ground.out(), args.run.as_deref()).await?;
             let driver = ground.driver(booted, args.approval);
             if row.state != RunState::AwaitingApproval {
                 let words = driver.out.t("does not wait for an approval", "并不在等待批准");
@@ -117,7 +117,7 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             driver.follow(row.head.id, watch, Set::Theirs).await
         }
         Verb::Cancel(args) => {
-            let row = bills::open_run(link, &ground.out(), args.run.as_deref()).await?;
+            let row = asked::open_run(link, &ground.out(), args.run.as_deref()).await?;
             let driver = ground.driver(booted, Approval::default());
             let watch = booted.link.watch().await?;
             driver.order(Command::Cancel { run: row.head.id }).await?;
@@ -132,7 +132,7 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             Ok(Exit::Ok)
         }
         Verb::Reopen(args) => {
-            let keys = bills::keys_of(link, &ground.out(), &args.numbers, args.plan.as_deref()).await?;
+            let keys = asked::keys_of(link, &ground.out(), &args.numbers, args.plan.as_deref()).await?;
             let driver = ground.driver(booted, Approval::default());
             let (_, n) = driver.order(Command::Reopen { keys, reason: args.reason }).await?;
             driver.out.line(&format!("{} {n}", driver.out.t("put back", "已撤销办结")))?;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use serde::Deserialize;
 
-use super::Said;
+use super::said::Said;
 use crate::domain::access::{Access, Role};
 
 /// `[access]` as it stands in the file.

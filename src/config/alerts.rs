@@ -8,7 +8,9 @@ use serde::Deserialize;
 
 use crate::domain::language::Language;
 
-use super::{Said, SecretSource, Span};
+use super::environment::SecretSource;
+use super::said::Said;
+use super::span::Span;
 
 /// `[alerts]` as it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Said, Span};
+use super::said::Said;
+use super::span::Span;
 use crate::domain::env::{Environment, Limits};
 use crate::domain::ids::EnvId;
 use crate::domain::zone::Zone;

@@ -7,10 +7,10 @@ pub mod access;
 pub mod alerts;
 mod environment;
 mod said;
+mod span;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -19,9 +19,9 @@ use self::alerts::AlertsConfig;
 use self::environment::RawEnvironment;
 pub use self::environment::{Connection, EnvironmentConfig, ProxyConfig, SecretSource, SignInKind};
 pub use self::said::Said;
+use self::span::Span;
 use crate::domain::ids::EnvId;
 use crate::domain::query::Retention;
-use crate::domain::time::parse_span;
 use crate::ui::Digits;
 
 /// A configuration that cannot be used: file, line, what, and what to do.
@@ -220,18 +220,6 @@ impl RawRetention {
     }
 }
 
-struct Span(Duration);
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        parse_span(&text).map(Self).map_err(|en| {
-            let zh = format!("`{text}` 不是时长，或超过 36500d：请写 500ms、90s、10m、2h 或 1d");
-            serde::de::Error::custom(Said::new(en, zh))
-        })
-    }
-}
-
 impl Config {
     /// Reads the text of a configuration file; `file` is its name for messages.
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
@@ -292,6 +280,8 @@ fn line_of(text: &str, offset: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const GOOD: &str = r#"

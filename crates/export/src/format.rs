@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use serde_json::{Map, Value};
 
 use super::row::{Field, Row, date};
-use super::{Format, Style};
+use super::style::{Format, Style};
 use skydeck_core::domain::erp_status::After;
 use skydeck_core::domain::language::Language;
 use skydeck_core::domain::operation_words::Words;

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::row::{Field, Row};
-use skydeck_core::domain::cause::CauseTable;
 use skydeck_core::domain::filter::{Filter, Key, Term, Test};
 use skydeck_core::domain::ids::{OpId, RunId};
 use skydeck_core::domain::language::Language;
@@ -18,30 +17,19 @@ use skydeck_core::domain::operation_words;
 use skydeck_core::domain::query::{Answer, Cursor, Page, PageRequest, Query, Scope};
 use skydeck_core::domain::run::BillRow;
 use skydeck_core::domain::system_words;
-use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::zone::Zone;
 use skydeck_engine::api::{Link, LinkError};
 
 mod format;
 mod row;
+mod style;
+
+pub use style::{Format, Style};
 
 /// Rows asked for at a time.
 const PAGE: u32 = 500;
 /// Runs whose column names are remembered.
 const HEADS: usize = 64;
-
-/// How an export is written.
-#[derive(Clone, Debug)]
-pub struct Style {
-    /// Zone of dates; it is named beside them.
-    pub zone: Zone,
-    /// Language of headings and words. JSON lines have the same names in all.
-    pub lang: Language,
-    /// Labels of causes, for people.
-    pub causes: Arc<CauseTable>,
-    /// When it is written.
-    pub now: Ts,
-}
 
 /// What to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,16 +42,6 @@ pub struct Export {
     pub format: Format,
     /// Where.
     pub path: String,
-}
-
-/// Forms of an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "they say what they are")]
-pub enum Format {
-    Csv,
-    JsonLines,
-    Markdown,
-    Html,
 }
 
 /// A finished export.
