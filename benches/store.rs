@@ -18,6 +18,7 @@ use skydeck::store::Store;
 use skydeck::store::index::kv::{Batch, Kv};
 use skydeck::store::local::{LocalStore, SledKv};
 use skydeck::store::memory::MemoryStore;
+use skydeck::store::{Embedded as _, Inside as _};
 use store_kit::{
     T0, TestClock, action, answered, approved, audited, begun, block, collected, failed, found, key, opened, settled,
     tried,
@@ -102,7 +103,7 @@ fn fold_of_a_bills_life(bencher: Bencher<'_, '_>) {
 fn page_of_history(bencher: Bencher<'_, '_>, filter: &str) {
     let (_temp, store) = filled(20_000);
     let filter = Filter::parse(filter).unwrap();
-    bencher.bench_local(|| store.bills(Scope::History, &filter, &PageRequest::first(50), Ts(T0)).unwrap());
+    bencher.bench_local(|| store.index().bills(Scope::History, &filter, &PageRequest::first(50), Ts(T0)).unwrap());
 }
 
 /// One group commit's worth of index changes: 64 bills settle, each with seven keys, in an index of a size.
@@ -126,5 +127,5 @@ fn index_batch(bencher: Bencher<'_, '_>, keys: u64) {
 #[divan::bench]
 fn life_of_a_bill(bencher: Bencher<'_, '_>) {
     let (_temp, store) = filled(5_000);
-    bencher.bench_local(|| store.facts_of(&key(2_500), 500).unwrap());
+    bencher.bench_local(|| store.inside().facts_of(&key(2_500), 500).unwrap());
 }

@@ -84,8 +84,8 @@ fn log_verify_says_where_the_clock_was_set_back_and_takes_the_chain_for_whole() 
     let clock = Arc::new(Set(AtomicI64::new(1_790_000_000_000)));
     let own: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let store = LocalStore::open(&place.0.data(), own, "li", &|_| {}).unwrap();
-    let log = FileLog::open(&place.0.data(), clock.clone(), &store).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let log = runtime.block_on(FileLog::open(&place.0.data(), clock.clone(), &store)).unwrap();
     for step in [0, 60_000, -3_600_000, 1_000, -200] {
         clock.0.fetch_add(step, Ordering::SeqCst);
         let deed = Deed {

@@ -13,7 +13,6 @@ use skydeck::domain::event::Event;
 use skydeck::domain::ids::{EnvId, FormId, OpId, PlanId, PlanRev, RecordKey, RunId};
 use skydeck::domain::plan::RetryUnchanged;
 use skydeck::domain::run::{Revision, RunEnd, RunRow, RunState};
-use skydeck::store::Store as _;
 
 const MISSING: &str = "字段“客户”是必填项";
 const CLOSED: &str = "单据所属会计期间已关账";

@@ -86,7 +86,7 @@ async fn lies_from(k: u64) {
     // What is not there after the server's limit either stays unknown; a person decides.
     tokio::time::sleep(Duration::from_secs(400)).await;
     for fid in &done {
-        let row = skydeck::store::Store::bill_of_run(bench.store.as_ref(), run, fid).unwrap().unwrap();
+        let row = bench.store.bill_of_run(run, fid).unwrap().unwrap();
         assert!(row.state.outcome().is_some_and(is_contradicted), "k = {k}: {:?}", row.state);
     }
     assert_eq!(bench.world.with(|s| s.posts.len()), k as usize - 1 + done.len(), "k = {k}");

@@ -19,7 +19,6 @@ use skydeck::domain::run::{PauseWhy, Revision, RunEnd, RunState};
 use skydeck::domain::time::Clock;
 use skydeck::engine::api::Notice;
 use skydeck::engine::ports::FaultKind;
-use skydeck::store::Store;
 
 fn started(bench: &Bench, n: u64) -> Command {
     let _ = (bench, n);

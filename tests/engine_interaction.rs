@@ -23,7 +23,6 @@ use skydeck::domain::ids::{Fid, PlanId};
 use skydeck::domain::plan::{Column, Plan, Source};
 use skydeck::domain::run::Revision;
 use skydeck::sim::{WorldConfig, demo_credentials};
-use skydeck::store::Store as _;
 
 /// A plan's file, with two flags in its target.
 fn plan_text() -> String {

@@ -146,7 +146,7 @@ async fn as_before(from: &Bench, to: &Bench) {
             }
             other => other,
         };
-        to.store.inner.append(vec![event].into()).await.unwrap();
+        to.store.append_inside(vec![event].into()).await.unwrap();
     }
 }
 

@@ -13,7 +13,6 @@ use skydeck::domain::query::PlanProblem;
 use skydeck::domain::reason::{LeftOut, Reason};
 use skydeck::domain::run::{PauseWhy, RunEnd, RunState};
 use skydeck::engine::api::{Notice, Watch};
-use skydeck::store::Store as _;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -11,7 +11,6 @@ use skydeck::domain::command::{Command, Order, Receipt, Refusal, StartParams};
 use skydeck::domain::ids::{CommandId, RunId};
 use skydeck::domain::reason::{LeftOut, Reason};
 use skydeck::domain::run::{PauseWhy, Revision, RunEnd, RunState};
-use skydeck::store::Store;
 
 /// Brings whatever is open to an end, as an operator would.
 async fn finish(bench: &mut Bench) {

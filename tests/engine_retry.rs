@@ -12,7 +12,6 @@ use skydeck::domain::ids::{EnvId, FormId, PlanId, RunId};
 use skydeck::domain::reason::Reason;
 use skydeck::domain::run::Revision;
 use skydeck::engine::ports::Erp;
-use skydeck::store::Store as _;
 use skydeck::store::actions::Line;
 
 fn env() -> EnvId {

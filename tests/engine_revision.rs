@@ -10,7 +10,6 @@ use skydeck::domain::event::Event;
 use skydeck::domain::ids::{PlanId, PlanRev, RunId};
 use skydeck::domain::query::{Answer, Query, RevisionRow};
 use skydeck::domain::run::Revision;
-use skydeck::store::Store;
 
 const OLD: &str = "0123456789abcdef";
 const NEW: &str = "fedcba9876543210";
@@ -146,7 +145,7 @@ async fn a_revision_that_is_not_kept_is_said_and_nothing_is_opened() {
             Event::RunOpened(head) => Event::RunOpened(Box::new(head.without_text())),
             other => other,
         };
-        bench.store.inner.append(vec![event].into()).await.unwrap();
+        bench.store.append_inside(vec![event].into()).await.unwrap();
     }
     bench.try_start().await.unwrap();
     // The plan as it is can still be had, and is kept from now on.

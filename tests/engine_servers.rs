@@ -29,7 +29,6 @@ use skydeck::erp::KingdeeErp;
 use skydeck::erp::config::{ClientConfig, SignIn};
 use skydeck::erp::refusals::Refusals;
 use skydeck::erp::transport::{CallKind, HttpReply, Transport, TransportFault};
-use skydeck::store::Store;
 
 const HOME: &str = "http://erp.invalid/k3cloud";
 const NEW_HOME: &str = "http://erp2.invalid/k3cloud";
@@ -118,7 +117,7 @@ async fn with_facts(bench: &mut Bench, change: impl Fn(Event) -> Option<Event>) 
     let facts = bench.facts();
     bench.store = FlakyStore::new(&bench.clock);
     for event in facts.into_iter().filter_map(|fact| change(fact.event)) {
-        bench.store.inner.append(vec![event].into()).await.unwrap();
+        bench.store.append_inside(vec![event].into()).await.unwrap();
     }
     bench.try_start().await.unwrap();
 }

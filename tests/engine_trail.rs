@@ -17,8 +17,8 @@ use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{Revision, RunRow};
 use skydeck::domain::who::{Origin, Who};
 use skydeck::engine::ports::Erp;
+use skydeck::store::StoreError;
 use skydeck::store::actions::{ActionLog, Deed, Line, MemoryLog};
-use skydeck::store::{Store as _, StoreError};
 
 /// Number of an order, in the bench's own count.
 fn nth(order: &str) -> u128 {

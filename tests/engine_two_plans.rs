@@ -13,7 +13,6 @@ use skydeck::domain::command::{Command, Receipt};
 use skydeck::domain::ids::{EnvId, FormId, OpId, RecordKey, RunId, WorkKey};
 use skydeck::domain::plan::RetryUnchanged;
 use skydeck::domain::run::RunState;
-use skydeck::store::Store;
 
 fn key(n: u64, op: &str) -> WorkKey {
     RecordKey { env: EnvId::new("test"), form: FormId::new(FORM), fid: fid(n) }.under(&OpId::new(op))

@@ -21,7 +21,7 @@ use skydeck::domain::time::Ts;
 use skydeck::plan;
 use skydeck::store::Store;
 use skydeck::store::local::LocalStore;
-use store_kit::TestClock;
+use store_kit::{TestClock, block};
 
 /// Longest a program may take for one thing.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -207,17 +207,17 @@ fn ends_with(then: &Value, now: &Value, at: &str) {
 }
 
 fn bills(store: &dyn Store, scope: Scope) -> Vec<BillRow> {
-    let page = store.bills(scope, &Filter::default(), &PageRequest::first(ALL), Ts(0)).unwrap();
+    let page = block(store.bills(scope, &Filter::default(), &PageRequest::first(ALL), Ts(0))).unwrap();
     page.rows.into_iter().map(|(_, row)| row).collect()
 }
 
 fn runs(store: &dyn Store) -> Vec<RunRow> {
-    store.runs(None, &PageRequest::first(ALL)).unwrap().rows.into_iter().map(|(_, row)| row).collect()
+    block(store.runs(None, &PageRequest::first(ALL))).unwrap().rows.into_iter().map(|(_, row)| row).collect()
 }
 
 /// The store, before an engine looks after it.
 fn check_store(store: &dyn Store, told: &Value) {
-    assert!(store.last_seq().0 >= told["facts"].as_u64().unwrap(), "facts are gone");
+    assert!(block(store.last_seq()).unwrap().0 >= told["facts"].as_u64().unwrap(), "facts are gone");
     let runs = runs(store);
     holds(&told["runs"], &json!(runs), "runs");
     let mut rows = Vec::new();
@@ -245,11 +245,11 @@ fn check_store(store: &dyn Store, told: &Value) {
     let ledger = bills(store, Scope::Ledger);
     let recalled = holds_of_ledger(&told["ledger"], &json!(ledger));
     let entry = |row: &BillRow| {
-        let entry = store.ledger_entry(&row.key).unwrap().unwrap();
+        let entry = block(store.ledger_entry(&row.key)).unwrap().unwrap();
         json!({"key": row.key, "since": entry.since, "deaths": entry.deaths})
     };
     holds(&told["entries"], &ledger.iter().map(entry).collect(), "entries");
-    let groups = json!(store.ledger_groups(None).unwrap());
+    let groups = json!(block(store.ledger_groups(None)).unwrap());
     if recalled == 0 {
         holds(&told["groups"], &groups, "groups");
     } else {
@@ -258,19 +258,19 @@ fn check_store(store: &dyn Store, told: &Value) {
     }
     for mark in told["marks"].as_array().unwrap() {
         let text = |key: &str| mark[key].as_str().unwrap();
-        let now = store.mark(&PlanId::new(text("plan")), &EnvId::new(text("env"))).unwrap();
+        let now = block(store.mark(&PlanId::new(text("plan")), &EnvId::new(text("env")))).unwrap();
         holds(&mark["mark"], &json!(now), &format!("the mark of {}", text("plan")));
     }
     for kept in told["plans"].as_array().unwrap() {
         let rev = PlanRev(kept["rev"].as_str().unwrap().to_owned());
-        let plan = store.plan_of(&rev).unwrap();
+        let plan = block(store.plan_of(&rev)).unwrap();
         assert_eq!(plan.is_some(), kept["kept"].as_bool().unwrap(), "the plan of {rev}");
         if let Some(plan) = plan {
             assert_eq!(plan::rev::of(&plan), rev, "the stored plan has its revision still");
         }
     }
     let actions: Value =
-        store.actions(&PageRequest::first(ALL)).unwrap().rows.into_iter().map(|(_, row)| json!(row)).collect();
+        block(store.actions(&PageRequest::first(ALL))).unwrap().rows.into_iter().map(|(_, row)| json!(row)).collect();
     ends_with(&told["actions"], &actions, "actions");
 }
 
@@ -349,7 +349,7 @@ fn means_what_it_said(name: &str) {
     // A second opening finds the same.
     let (store, again) = (copy.open(), Copy::of(name));
     assert_eq!(runs(&store).len(), told["runs"].as_array().unwrap().len());
-    assert_eq!(store.unresolved(None).unwrap(), 0);
+    assert_eq!(block(store.unresolved(None)).unwrap(), 0);
     // Without its index it is the same, too.
     if again.data().join("sled").exists() {
         std::fs::remove_dir_all(again.data().join("sled")).unwrap();

@@ -389,7 +389,8 @@ fn verified(dir: &Path) -> Result<Vec<LogFault>, String> {
 fn opened(dir: &Path) -> Result<Vec<LogFault>, String> {
     let clock = Arc::new(SystemClock::default());
     let store = LocalStore::open(dir, clock.clone(), "li", &|_| {}).map_err(|e| e.to_string())?;
-    let faults = FileLog::open(dir, clock, &store).map(|log| log.faults()).map_err(|e| e.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let faults = runtime.block_on(FileLog::open(dir, clock, &store)).map(|log| log.faults()).map_err(|e| e.to_string());
     store.close().unwrap();
     faults
 }

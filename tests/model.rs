@@ -33,7 +33,6 @@ use skydeck::domain::bill::Status;
 use skydeck::domain::ids::{Fid, OpId, Seq};
 use skydeck::domain::step::Verb;
 use skydeck::engine::ports::{Erp, FaultKind};
-use skydeck::store::Store;
 
 /// Histories in an ordinary test run.
 const HISTORIES: u64 = 200;

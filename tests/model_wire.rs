@@ -37,7 +37,6 @@ use skydeck::domain::run::BillRow;
 use skydeck::domain::step::Verb;
 use skydeck::engine::ports::Erp;
 use skydeck::sim::{WorldConfig, demo_credentials};
-use skydeck::store::Store;
 
 /// Histories in an ordinary test run.
 const HISTORIES: u64 = 60;

@@ -48,7 +48,7 @@ fn pruned(dir: &Path, at: i64, rule: Retention, act: bool) -> Pruned {
 }
 
 fn runs(store: &LocalStore) -> Vec<RunRow> {
-    let page = store.runs(None, &PageRequest::first(1000)).unwrap();
+    let page = block(store.runs(None, &PageRequest::first(1000))).unwrap();
     page.rows.into_iter().map(|(_, row)| row).collect()
 }
 
@@ -59,7 +59,9 @@ fn rows(store: &LocalStore) -> BTreeMap<(usize, String), (Slot, i64)> {
     opened.reverse();
     for (i, run) in opened.iter().enumerate() {
         let filter = Filter::default();
-        for (_, row) in store.bills(Scope::Run(run.head.id), &filter, &PageRequest::first(1000), Ts(0)).unwrap().rows {
+        for (_, row) in
+            block(store.bills(Scope::Run(run.head.id), &filter, &PageRequest::first(1000), Ts(0))).unwrap().rows
+        {
             all.insert((i, row.fid().to_string()), (row.state.slot(), row.at.0));
         }
     }
@@ -108,7 +110,7 @@ fn oracle(store: &LocalStore, rule: &Retention, now: i64) -> Vec<(usize, String)
     }
     let mut gone = Vec::new();
     for (fid, rows) in by_bill {
-        if store.ledger_entry(&key(fid.parse().unwrap())).unwrap().is_some() {
+        if block(store.ledger_entry(&key(fid.parse().unwrap()))).unwrap().is_some() {
             continue;
         }
         let old = |(run, slot, at): &&(usize, Slot, i64)| {
@@ -141,10 +143,11 @@ fn what_goes_is_what_the_rule_says_and_nothing_that_matters_changes() {
         let store = open(&dir, now);
         let (before, sums, gone) = (rows(&store), runs(&store), oracle(&store, &rule, now));
         let ledger = |store: &LocalStore| {
-            let page = store.bills(Scope::Ledger, &Filter::default(), &PageRequest::first(1000), Ts(now)).unwrap();
-            format!("{:?} {:?}", page.rows, store.ledger_groups(None).unwrap())
+            let page =
+                block(store.bills(Scope::Ledger, &Filter::default(), &PageRequest::first(1000), Ts(now))).unwrap();
+            format!("{:?} {:?}", page.rows, block(store.ledger_groups(None)).unwrap())
         };
-        let (unresolved, open_runs) = (ledger(&store), store.open_runs().unwrap());
+        let (unresolved, open_runs) = (ledger(&store), block(store.open_runs()).unwrap());
         close(store);
 
         let counted = pruned(&dir, now, rule, false);
@@ -156,7 +159,7 @@ fn what_goes_is_what_the_rule_says_and_nothing_that_matters_changes() {
             before.iter().filter(|(at, _)| !gone.contains(at)).map(|(at, row)| (at.clone(), *row)).collect();
         assert_eq!(rows(&store), kept, "seed {seed}");
         assert_eq!(ledger(&store), unresolved, "seed {seed}");
-        assert_eq!(store.open_runs().unwrap(), open_runs, "seed {seed}");
+        assert_eq!(block(store.open_runs()).unwrap(), open_runs, "seed {seed}");
         for (old, new) in sums.iter().zip(runs(&store)) {
             assert_eq!((&old.tally, &old.state), (&new.tally, &new.state), "seed {seed}");
             assert!(new.tally.closes());
@@ -165,10 +168,10 @@ fn what_goes_is_what_the_rule_says_and_nothing_that_matters_changes() {
         assert_eq!(told as usize, gone.len(), "seed {seed}: the runs say what they no longer hold");
         // A bill that was found again later is told of from what is kept.
         for fid in 1..=8 {
-            let (facts, _) = store.facts_of(&key(fid), 1000).unwrap();
+            let (facts, _) = block(store.facts_of(&key(fid), 1000)).unwrap();
             let any = kept.keys().any(|(_, f)| *f == fid.to_string());
             assert_eq!(facts.is_empty(), !any, "seed {seed}, bill {fid}");
-            assert_eq!(store.bill(&key(fid)).unwrap().is_some(), any);
+            assert_eq!(block(store.bill(&key(fid))).unwrap().is_some(), any);
         }
         close(store);
         let report = doctor::check(&dir, &*TestClock::at(now), &|_| {}).unwrap();
@@ -221,11 +224,11 @@ fn every_fact_keeps_its_place_and_the_journal_says_what_was_forgotten() {
     fill(&dir, &mut fastrand::Rng::with_seed(11), 9);
     let now = T0 + 100 * DAY;
     let store = open(&dir, now);
-    let (before, (last, chain)) = (store.facts_after(Seq(0), 100_000).unwrap(), store.head());
+    let (before, (last, chain)) = (block(store.facts_after(Seq(0), 100_000)).unwrap(), store.head());
     close(store);
     let did = pruned(&dir, now, rule(2), true);
     let store = open(&dir, now);
-    let after = store.facts_after(Seq(0), 100_000).unwrap();
+    let after = block(store.facts_after(Seq(0), 100_000)).unwrap();
     let head_now = store.head();
     close(store);
     let mut holes = 0;
@@ -260,7 +263,7 @@ fn every_fact_keeps_its_place_and_the_journal_says_what_was_forgotten() {
     // Twice over: the first one's places stay as well.
     pruned(&dir, now + 30 * DAY, rule(2), true);
     let store = open(&dir, now);
-    assert_eq!(store.facts_after(Seq(0), 1).unwrap()[0].seq, Seq(1));
+    assert_eq!(block(store.facts_after(Seq(0), 1)).unwrap()[0].seq, Seq(1));
     close(store);
     assert_eq!(asked(&kept(head_now.0, &head_now.1)), (vec![], None), "the head of between");
     assert!(doctor::check(&dir, &*TestClock::at(now), &|_| {}).unwrap().is_sound());

@@ -17,7 +17,6 @@ use skydeck::domain::run::{RunEnd, RunRow, RunState};
 use skydeck::engine::api::Link;
 use skydeck::host::schedule;
 use skydeck::link::local::LocalLink;
-use skydeck::store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 

@@ -41,7 +41,7 @@ fn open(dir: &Path) -> LocalStore {
 fn child(dir: &Path) {
     let store = Arc::new(open(dir));
     println!("open");
-    let first = store.runs(None, &skydeck::domain::query::PageRequest::first(1)).unwrap().rows.len();
+    let first = block(store.runs(None, &skydeck::domain::query::PageRequest::first(1))).unwrap().rows.len();
     let first = if first == 0 { 1 } else { 1 + store_runs(store.as_ref()) };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     let say = |seq: Seq| {
@@ -73,7 +73,7 @@ fn child(dir: &Path) {
 }
 
 fn store_runs(store: &dyn Store) -> u64 {
-    let page = store.runs(None, &skydeck::domain::query::PageRequest::first(1)).unwrap();
+    let page = block(store.runs(None, &skydeck::domain::query::PageRequest::first(1))).unwrap();
     let newest: RunId = page.rows[0].1.head.id;
     newest.0.timestamp_ms() - T0 as u64
 }
@@ -133,9 +133,13 @@ fn kill_9_loses_nothing_that_was_answered_for() {
         let since = Instant::now();
         let store = open(&dir);
         slowest = slowest.max(since.elapsed());
-        assert!(store.last_seq().0 >= acknowledged, "kill {kill}: {} < {acknowledged}", store.last_seq());
+        assert!(
+            block(store.last_seq()).unwrap().0 >= acknowledged,
+            "kill {kill}: {} < {acknowledged}",
+            block(store.last_seq()).unwrap()
+        );
         // Facts without holes, and no append half there: an answer never stands without its outcome.
-        let facts = store.facts_after(Seq(0), usize::MAX).unwrap();
+        let facts = block(store.facts_after(Seq(0), usize::MAX)).unwrap();
         assert!(facts.iter().zip(1..).all(|(fact, seq)| fact.seq.0 == seq));
         let count = |test: fn(&Event) -> bool| facts.iter().filter(|f| test(&f.event)).count();
         for (i, fact) in facts.iter().enumerate() {
@@ -145,14 +149,14 @@ fn kill_9_loses_nothing_that_was_answered_for() {
             }
         }
         assert_eq!(count(|e| matches!(e, Event::RunOpened(_))), count(|e| matches!(e, Event::RunApproved { .. })));
-        for row in store.open_runs().unwrap() {
+        for row in block(store.open_runs()).unwrap() {
             assert!(row.tally.closes());
-            let in_flight = store.in_flight(row.head.id).unwrap();
+            let in_flight = block(store.in_flight(row.head.id)).unwrap();
             assert!(in_flight.len() <= 4);
             // End the run as the engine would, so that the next child begins a new one.
             let mut events = vec![Event::RunInterrupted { run: row.head.id }];
             let n = row.head.id.0.timestamp_ms() - T0 as u64;
-            for bill in store.bills_in(row.head.id, Slot::Waiting, None, 100).unwrap() {
+            for bill in block(store.bills_in(row.head.id, Slot::Waiting, None, 100)).unwrap() {
                 let fid = bill.fid().as_str().parse().unwrap();
                 events.push(settled(n, fid, Slot::Waiting, failed("lock")));
             }

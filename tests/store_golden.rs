@@ -46,15 +46,15 @@ impl State {
     fn of(store: &dyn Store) -> Self {
         let page = PageRequest::first(1000);
         let bills = |scope| {
-            let page = store.bills(scope, &Filter::default(), &page, Ts(T0)).unwrap();
+            let page = block(store.bills(scope, &Filter::default(), &page, Ts(T0))).unwrap();
             page.rows.into_iter().map(|(_, row)| row).collect()
         };
-        let marks = ["odd", "even"].map(|p| store.mark(&PlanId::new(p), &EnvId::new("demo")).unwrap());
+        let marks = ["odd", "even"].map(|p| block(store.mark(&PlanId::new(p), &EnvId::new("demo"))).unwrap());
         Self {
-            runs: store.runs(None, &page).unwrap().rows.into_iter().map(|(_, row)| row).collect(),
+            runs: block(store.runs(None, &page)).unwrap().rows.into_iter().map(|(_, row)| row).collect(),
             history: bills(Scope::History),
             ledger: bills(Scope::Ledger),
-            groups: store.ledger_groups(None).unwrap(),
+            groups: block(store.ledger_groups(None)).unwrap(),
             marks: marks.to_vec(),
         }
     }
@@ -94,12 +94,12 @@ fn the_golden_journal_replays_to_the_same_state() {
         now.history.iter_mut().chain(&mut now.ledger).for_each(|row| (row.heard, row.found) = (None, None));
         assert_eq!(now, then, "{version}");
         // And the state is what these facts mean today.
-        let facts = store.facts_after(skydeck::domain::ids::Seq(0), usize::MAX).unwrap();
+        let facts = block(store.facts_after(skydeck::domain::ids::Seq(0), usize::MAX)).unwrap();
         let memory = MemoryStore::new(TestClock::new());
         for fact in &facts {
             memory.append_now(&vec![fact.event.clone()].into()).unwrap();
         }
-        assert_eq!(memory.unresolved(None).unwrap(), store.unresolved(None).unwrap());
+        assert_eq!(block(memory.unresolved(None)).unwrap(), block(store.unresolved(None)).unwrap());
     }
 }
 

@@ -61,10 +61,10 @@ fn a_fact_that_moves_something_stops_its_run_and_all_writing() {
         let refused = block(store.append(vec![action("look")].into()));
         assert!(matches!(&refused, Err(AppendError::Write(why)) if why.contains("newer program")), "{refused:?}");
         assert_eq!(everything(&store), before);
-        let (one, two) = (store.run(run_id(1)).unwrap().unwrap(), store.run(run_id(2)).unwrap().unwrap());
+        let (one, two) = (block(store.run(run_id(1))).unwrap().unwrap(), block(store.run(run_id(2))).unwrap().unwrap());
         assert_eq!((one.tally.found, one.tally.audited, one.tally.waiting), (2, 1, 1), "as it stood before that fact");
         assert_eq!((two.tally.audited, two.tally.waiting), (1, 1), "other runs are told whole");
-        let facts = store.facts_after(Seq(0), 100).unwrap();
+        let facts = block(store.facts_after(Seq(0), 100)).unwrap();
         assert!(facts.iter().any(|fact| fact.event == later("zz", 1)), "with its bytes as they were");
         drop(store);
         assert!(doctor::check(&dir, TestClock::new().as_ref(), &|_| {}).unwrap().is_sound());
@@ -83,5 +83,5 @@ fn a_fact_that_moves_nothing_is_passed_over() {
     let store = open();
     assert_eq!(store.trouble(), None);
     block(store.append(work(1, 1).into())).unwrap();
-    assert_eq!(store.run(run_id(1)).unwrap().unwrap().tally.audited, 1);
+    assert_eq!(block(store.run(run_id(1))).unwrap().unwrap().tally.audited, 1);
 }

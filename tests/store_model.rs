@@ -324,7 +324,7 @@ impl Model {
         let page = PageRequest::first(1000);
         let mut history = Vec::new();
         for (n, run) in &self.runs {
-            let row = store.run(run_id(*n)).unwrap().unwrap();
+            let row = block(store.run(run_id(*n))).unwrap().unwrap();
             let count = |slot: Slot| run.bills.values().filter(|b| b.slot == Some(slot)).count() as u64;
             let tally = Tally {
                 found: run.bills.len() as u64,
@@ -343,9 +343,9 @@ impl Model {
             };
             for slot in Slot::ALL {
                 let want: Vec<u64> = run.bills.iter().filter(|(_, b)| b.slot == Some(slot)).map(|(f, _)| *f).collect();
-                assert_eq!(fids(&store.bills_in(run_id(*n), slot, None, 99).unwrap()), want);
+                assert_eq!(fids(&block(store.bills_in(run_id(*n), slot, None, 99)).unwrap()), want);
                 let filter = Filter::parse(&format!("status:{}", slot.word())).unwrap();
-                let got = store.bills(Scope::Run(run_id(*n)), &filter, &page, Ts(T0)).unwrap();
+                let got = block(store.bills(Scope::Run(run_id(*n)), &filter, &page, Ts(T0))).unwrap();
                 let want = if run.is_untold() { Vec::new() } else { want };
                 assert_eq!(got.total, Some(want.len() as u64));
                 assert_eq!(
@@ -358,9 +358,9 @@ impl Model {
                 );
             }
             let flying: Vec<u64> = run.bills.iter().filter(|(_, b)| b.trying).map(|(f, _)| *f).collect();
-            assert_eq!(fids(&store.in_flight(run_id(*n)).unwrap()), flying);
+            assert_eq!(fids(&block(store.in_flight(run_id(*n))).unwrap()), flying);
             for (fid, bill) in &run.bills {
-                let row = store.bill_of_run(run_id(*n), &Fid::from(*fid)).unwrap().unwrap();
+                let row = block(store.bill_of_run(run_id(*n), &Fid::from(*fid))).unwrap().unwrap();
                 assert_eq!((row.attempts, Some(row.state.slot())), (bill.attempts, bill.slot));
                 assert_eq!(row.untold, run.is_untold());
                 if !run.is_untold() {
@@ -370,9 +370,10 @@ impl Model {
         }
         history.sort_unstable();
         history.reverse();
-        let stopped: BTreeSet<_> = store.stopped_runs().unwrap().iter().map(|stopped| stopped.row.head.id).collect();
+        let stopped: BTreeSet<_> =
+            block(store.stopped_runs()).unwrap().iter().map(|stopped| stopped.row.head.id).collect();
         assert_eq!(stopped, self.stopped.values().map(|n| run_id(*n)).collect());
-        let got = store.bills(Scope::History, &Filter::default(), &page, Ts(T0)).unwrap();
+        let got = block(store.bills(Scope::History, &Filter::default(), &page, Ts(T0))).unwrap();
         assert_eq!(got.total, Some(history.len() as u64));
         let got: Vec<(u64, u64)> = got
             .rows
@@ -382,7 +383,7 @@ impl Model {
         assert_eq!(got, history.iter().map(|(_, n, f)| (*n, *f)).collect::<Vec<_>>());
         for slot in Slot::ALL {
             let filter = Filter::parse(&format!("status:{}", slot.word())).unwrap();
-            let got = store.bills(Scope::History, &filter, &page, Ts(T0)).unwrap();
+            let got = block(store.bills(Scope::History, &filter, &page, Ts(T0))).unwrap();
             let want = history.iter().filter(|(_, n, fid)| self.runs[n].bills[fid].slot == Some(slot));
             assert_eq!(
                 got.rows.iter().map(|(_, r)| r.fid().as_str().parse::<u64>().unwrap()).collect::<Vec<_>>(),
@@ -391,21 +392,21 @@ impl Model {
         }
         let mut ledger: Vec<(Ts, u64)> = self.ledger.iter().map(|((_, fid), open)| (open.since, *fid)).collect();
         ledger.sort_unstable();
-        let got = store.bills(Scope::Ledger, &Filter::default(), &page, Ts(T0)).unwrap();
+        let got = block(store.bills(Scope::Ledger, &Filter::default(), &page, Ts(T0))).unwrap();
         let mut got: Vec<(Ts, u64)> =
             got.rows.iter().map(|(_, r)| (r.open_since.unwrap(), r.fid().as_str().parse().unwrap())).collect();
         got.sort_by_key(|(since, fid)| (*since, *fid));
         assert_eq!(got, ledger);
         for (work, open) in &self.ledger {
-            let entry = store.ledger_entry(&work_key(*work)).unwrap().unwrap();
+            let entry = block(store.ledger_entry(&work_key(*work))).unwrap().unwrap();
             assert_eq!(entry.row.key, work_key(*work));
             assert_eq!(entry.row.state.outcome(), Some(&open.outcome));
             assert_eq!((entry.row.run, entry.deaths), (run_id(open.run), self.deaths.get(work).copied().unwrap_or(0)));
         }
         for work in &self.ever {
-            assert_eq!(store.ledger_entry(&work_key(*work)).unwrap().is_some(), self.ledger.contains_key(work));
+            assert_eq!(block(store.ledger_entry(&work_key(*work))).unwrap().is_some(), self.ledger.contains_key(work));
             let closed = self.closed.get(work).map(|open| open.since);
-            assert_eq!(store.resolved_entry(&work_key(*work)).unwrap().map(|entry| entry.since), closed);
+            assert_eq!(block(store.resolved_entry(&work_key(*work))).unwrap().map(|entry| entry.since), closed);
         }
         for plan in [None, Some("odd"), Some("even")] {
             let mut want: BTreeMap<String, u64> = BTreeMap::new();
@@ -413,9 +414,9 @@ impl Model {
                 *want.entry(open.outcome.group().unwrap()).or_default() += 1;
             }
             let plan = plan.map(PlanId::new);
-            let groups = store.ledger_groups(plan.as_ref()).unwrap();
+            let groups = block(store.ledger_groups(plan.as_ref())).unwrap();
             assert_eq!(groups.iter().map(|g| (g.group.clone(), g.count)).collect::<BTreeMap<_, _>>(), want);
-            assert_eq!(store.unresolved(plan.as_ref()).unwrap(), want.values().sum::<u64>());
+            assert_eq!(block(store.unresolved(plan.as_ref())).unwrap(), want.values().sum::<u64>());
         }
     }
 }
@@ -432,7 +433,7 @@ fn run_in_memory(ops: &[Op]) -> (MemoryStore, Vec<Vec<Event>>) {
     let mut taken = Vec::new();
     for op in ops {
         let events = model.events(op);
-        let (at, first) = (Ts(clock.seen()), store.last_seq().0 + 1);
+        let (at, first) = (Ts(clock.seen()), block(store.last_seq()).unwrap().0 + 1);
         let mut next = model.clone();
         let allowed = (first..).zip(&events).all(|(seq, event)| next.apply(event, seq, at));
         match store.append_now(&events.clone().into()) {
@@ -475,7 +476,7 @@ proptest! {
             let b = block(local.append(events.into())).unwrap().facts;
             prop_assert_eq!(a, b);
         }
-        prop_assert_eq!(memory.last_seq(), local.last_seq());
+        prop_assert_eq!(block(memory.last_seq()).unwrap(), block(local.last_seq()).unwrap());
         let before = everything(&local);
         prop_assert_eq!(&everything(&replayed), &before);
         drop(local);

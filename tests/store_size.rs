@@ -117,7 +117,7 @@ fn a_plain_bill_takes_no_more_than_its_share() {
     };
     let page = |scope, filter: &str, cursor: Option<Cursor>| {
         let request = PageRequest { cursor, back: false, limit: 50 };
-        store.bills(scope, &Filter::parse(filter).unwrap(), &request, Ts(T0)).unwrap()
+        block(store.bills(scope, &Filter::parse(filter).unwrap(), &request, Ts(T0))).unwrap()
     };
     let run = Scope::Run(run_id(1));
     timed("newest page", &|| page(Scope::History, "", None).rows.len());
@@ -126,7 +126,7 @@ fn a_plain_bill_takes_no_more_than_its_share() {
     timed("empty column", &|| page(run, "status:failed", None).rows.len());
     timed("by number", &|| page(Scope::History, "no:XSCKD10123*", None).rows.len());
     timed("bounded scan", &|| page(Scope::History, "~nothing", None).rows.len());
-    timed("life of a bill", &|| store.facts_of(&key(101_234), 500).unwrap().0.len());
+    timed("life of a bill", &|| block(store.facts_of(&key(101_234), 500)).unwrap().0.len());
     assert!(sealed > 0);
     // What was sealed holds its share of the bills; the growing segment is not sealed yet.
     let raw = facts_bytes(&store);
@@ -141,7 +141,7 @@ fn facts_bytes(store: &dyn Store) -> u64 {
     let mut bytes = 0;
     let mut at = skydeck::domain::ids::Seq(0);
     loop {
-        let facts = store.facts_after(at, 10_000).unwrap();
+        let facts = block(store.facts_after(at, 10_000)).unwrap();
         let Some(last) = facts.last() else { return bytes };
         at = last.seq;
         for group in facts.chunk_by(|a, b| a.at == b.at) {

@@ -185,7 +185,7 @@ async fn the_action_logs_file_holds_nothing_a_terminal_obeys_and_reads_back_what
     };
     let dir = tempfile::tempdir().unwrap();
     let store = MemoryStore::new(Arc::new(Still));
-    let log = FileLog::open(dir.path(), Arc::new(Still), &store).unwrap();
+    let log = FileLog::open(dir.path(), Arc::new(Still), &store).await.unwrap();
     log.write(deed.clone()).await.unwrap();
     log.write(Deed { reason: None, ..deed.clone() }).await.unwrap();
     let file = dir.path().join(FILE);

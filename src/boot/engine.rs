@@ -124,7 +124,7 @@ impl Booted {
         let clock = Arc::clone(&setup.clock);
         let mut doors = vec![Door::own(&socket)];
         doors.extend(setup.access.door.iter().map(|(path, gid)| Door::of_group(path, *gid)));
-        let actions = Arc::new(FileLog::open(&setup.data, Arc::clone(&clock), &*store).map_err(store_stop)?);
+        let actions = Arc::new(FileLog::open(&setup.data, Arc::clone(&clock), &*store).await.map_err(store_stop)?);
         if let Some(adopted) = actions.adopted.clone() {
             witness(&store, adopted).await;
         }
@@ -260,14 +260,10 @@ impl Booted {
             server.bye(by).await;
         }
         drop(server);
-        let last = {
-            let (actions, store) = (Arc::clone(&actions), Arc::clone(&store));
-            tokio::task::spawn_blocking(move || actions.close(&*store)).await
-        };
-        match last.map_err(|e| StoreError::Read(e.to_string())) {
-            Ok(Ok(None)) => {}
-            Ok(Ok(Some(last))) => witness(&store, last).await,
-            Ok(Err(error)) | Err(error) => tracing::warn!(%error, "the action log could not be compared at the end"),
+        match actions.close(&*store).await {
+            Ok(None) => {}
+            Ok(Some(last)) => witness(&store, last).await,
+            Err(error) => tracing::warn!(%error, "the action log could not be compared at the end"),
         }
         tokio::task::spawn_blocking(move || store.close())
             .await
@@ -277,7 +273,7 @@ impl Booted {
 
     /// Runs that are not closed.
     pub fn open_runs(&self) -> Result<usize, Stop> {
-        self.own.as_ref().map_or(Ok(0), |own| own.store.open_runs().map(|runs| runs.len()).map_err(store_stop))
+        self.own.as_ref().map_or(Ok(0), |own| own.store.index().open_runs().map(|runs| runs.len()).map_err(store_stop))
     }
 }
 
@@ -316,7 +312,7 @@ pub async fn home_of(
                     return Ok(None);
                 }
                 let store = LocalStore::open_raising(&dir, clock, &by, &|_| {}, Options::default(), &Raise::Never)?;
-                let bound = store.server_of(&id)?;
+                let bound = store.index().server_of(&id)?;
                 store.close()?;
                 Ok(bound)
             };

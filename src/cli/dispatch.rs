@@ -420,7 +420,7 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         Verb::Alerts(AlertsVerb::Test) => super::alerts::test(ground).await,
         Verb::Log(args) => super::log::run(ground, args).await,
         Verb::Prune { yes } => super::prune::run(ground, yes).await,
-        Verb::Upgrade(args) => upgrade::run(ground, args),
+        Verb::Upgrade(args) => upgrade::run(ground, args).await,
         Verb::Doctor(args) => doctor::run(&ground.out(), &ground.paths.data, &*ground.clock, &args),
         Verb::Plan(verb) => {
             // The owner's environments are not known here.

@@ -31,7 +31,7 @@ use crate::text::show;
 const GREETING: Duration = Duration::from_millis(500);
 
 /// `upgrade`: raises the directory and builds its index, and says where the backup is.
-pub(super) fn run(ground: &Ground, args: UpgradeArgs) -> Result<Exit, Stop> {
+pub(super) async fn run(ground: &Ground, args: UpgradeArgs) -> Result<Exit, Stop> {
     let (out, data) = (ground.out(), &ground.paths.data);
     if !data.exists() {
         return Err(out.nothing_in(data));
@@ -49,7 +49,7 @@ pub(super) fn run(ground: &Ground, args: UpgradeArgs) -> Result<Exit, Stop> {
     let (clock, who) = (Arc::clone(&ground.clock), boot::who().to_string());
     let opened = LocalStore::open_raising(data, clock, &who, &progress, Options::default(), &raise);
     let store = opened.map_err(store_stop)?;
-    let compared = account::of_store(&data.join(actions::FILE), &store).map(|(_, _, found)| found.faults);
+    let compared = account::of_store(&data.join(actions::FILE), &store).await.map(|(_, _, found)| found.faults);
     store.close().map_err(store_stop)?;
     said(&out, data, from, backup.into_inner().as_deref())?;
     // It is raised as it was: what does not verify still does not.

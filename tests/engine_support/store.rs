@@ -8,20 +8,24 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use skydeck::domain::bill::{Found, Slot};
-use skydeck::domain::event::{Event, Fact};
+use skydeck::domain::cause::Cause;
+use skydeck::domain::event::{ActionEntry, Event, Fact};
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{EnvId, Fid, PlanId, RecordKey, RunId, WorkKey};
-use skydeck::domain::run::{RunRow, StoppedRun};
+use skydeck::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
+use skydeck::domain::plan::Plan;
+use skydeck::domain::query::{LedgerGroup, Page, PageRequest, Scope};
+use skydeck::domain::run::{BillRow, Mark, RunRow, StoppedRun};
+use skydeck::domain::server::ServerBound;
 use skydeck::domain::time::{Clock, Ts};
 use skydeck::store::local::LocalStore;
 use skydeck::store::memory::MemoryStore;
-use skydeck::store::{AppendError, Appended, Batch, Store, StoreError};
+use skydeck::store::{AppendError, Appended, Batch, Embedded, Inside, LedgerEntry, Store, StoreError};
 
 use super::clock::TokioClock;
 
 /// A store that fails when told to.
 pub struct FlakyStore {
-    pub inner: Arc<dyn Store>,
+    inner: Inner,
     /// What a store with a thread of its own goes by.
     carried: Option<CarriedClock>,
     pub appends: AtomicU32,
@@ -63,7 +67,7 @@ pub type Witness = Box<dyn FnMut(&[Fact]) + Send>;
 
 impl FlakyStore {
     pub fn new(clock: &Arc<TokioClock>) -> Arc<Self> {
-        Self::over(Arc::new(MemoryStore::new(Arc::clone(clock) as Arc<dyn Clock>)), None)
+        Self::over(Inner::Memory(MemoryStore::new(Arc::clone(clock) as Arc<dyn Clock>)), None)
     }
 
     /// A journal and an index in a directory, as the program has them.
@@ -71,10 +75,10 @@ impl FlakyStore {
         let at = Arc::new(Mutex::new((clock.now(), clock.mono())));
         let seen = Arc::new(LastSeen(Arc::clone(&at)));
         let store = LocalStore::open(dir, seen, "test", &|_| {}).unwrap();
-        Self::over(Arc::new(store), Some(CarriedClock { from: Arc::clone(clock), at }))
+        Self::over(Inner::Disk(store), Some(CarriedClock { from: Arc::clone(clock), at }))
     }
 
-    fn over(inner: Arc<dyn Store>, carried: Option<CarriedClock>) -> Arc<Self> {
+    fn over(inner: Inner, carried: Option<CarriedClock>) -> Arc<Self> {
         Arc::new(Self {
             inner,
             carried,
@@ -91,19 +95,83 @@ impl FlakyStore {
 }
 
 impl FlakyStore {
-    /// Virtual time stands still while a thread of the store's own is at work.
-    async fn append_inside(&self, batch: Batch) -> Result<Appended, AppendError> {
-        let Some(carried) = &self.carried else { return self.inner.append(batch).await };
+    /// An append that nothing goes wrong with. Virtual time stands still while a thread of the store's own is at work.
+    pub async fn append_inside(&self, batch: Batch) -> Result<Appended, AppendError> {
+        let Some(carried) = &self.carried else { return self.inner().append(batch).await };
         *carried.at.lock().unwrap() = (carried.from.now(), carried.from.mono());
-        let (inner, here) = (Arc::clone(&self.inner), tokio::runtime::Handle::current());
-        tokio::task::spawn_blocking(move || here.block_on(inner.append(batch))).await.unwrap()
+        let (ended, end) = std::sync::mpsc::channel::<()>();
+        // As long as a blocking task is there, the clock of the test waits.
+        let waits = tokio::task::spawn_blocking(move || end.recv().is_err());
+        let appended = self.inner().append(batch).await;
+        drop(ended);
+        waits.await.unwrap();
+        appended
     }
 }
 
-macro_rules! pass {
+/// Where the facts are.
+enum Inner {
+    Memory(MemoryStore),
+    Disk(LocalStore),
+}
+
+/// Each read as tests ask it, in their own thread, and as the engine does.
+macro_rules! reads {
     ($($name:ident($($arg:ident: $ty:ty),*) -> $out:ty;)*) => {
-        $(fn $name(&self, $($arg: $ty),*) -> $out { self.inner.$name($($arg),*) })*
+        impl FlakyStore {
+            $(pub fn $name(&self, $($arg: $ty),*) -> Result<$out, StoreError> {
+                match &self.inner {
+                    Inner::Memory(store) => store.index().$name($($arg),*),
+                    Inner::Disk(store) => store.index().$name($($arg),*),
+                }
+            })*
+        }
     };
+}
+
+reads! {
+    run(id: RunId) -> Option<RunRow>;
+    open_runs() -> Vec<RunRow>;
+    runs(plan: Option<&PlanId>, page: &PageRequest) -> Page<RunRow>;
+    bill_of_run(run: RunId, fid: &Fid) -> Option<BillRow>;
+    found(run: RunId, fid: &Fid) -> Option<Found>;
+    bills_in(run: RunId, slot: Slot, after: Option<&Fid>, limit: usize) -> Vec<BillRow>;
+    in_flight(run: RunId) -> Vec<BillRow>;
+    bills(scope: Scope, filter: &Filter, page: &PageRequest, now: Ts) -> Page<BillRow>;
+    ledger_entry(key: &WorkKey) -> Option<LedgerEntry>;
+    ledger_groups(plan: Option<&PlanId>) -> Vec<LedgerGroup>;
+    unresolved(plan: Option<&PlanId>) -> u64;
+    bill(key: &WorkKey) -> Option<BillRow>;
+    newest_of(key: &RecordKey) -> Seq;
+    stopped_runs() -> Vec<StoppedRun>;
+    resolved_entry(key: &WorkKey) -> Option<LedgerEntry>;
+    server_of(env: &EnvId) -> Option<ServerBound>;
+    mark(plan: &PlanId, env: &EnvId) -> Option<Mark>;
+    plan_of(rev: &PlanRev) -> Option<Plan>;
+    actions(page: &PageRequest) -> Page<(Seq, Ts, ActionEntry)>;
+}
+
+impl FlakyStore {
+    pub fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError> {
+        match &self.inner {
+            Inner::Memory(store) => store.inside().facts_after(after, limit),
+            Inner::Disk(store) => store.inside().facts_after(after, limit),
+        }
+    }
+
+    pub fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
+        match &self.inner {
+            Inner::Memory(store) => store.inside().facts_of(key, limit),
+            Inner::Disk(store) => store.inside().facts_of(key, limit),
+        }
+    }
+
+    fn inner(&self) -> &dyn Store {
+        match &self.inner {
+            Inner::Memory(store) => store,
+            Inner::Disk(store) => store,
+        }
+    }
 }
 
 #[async_trait]
@@ -149,37 +217,123 @@ impl Store for FlakyStore {
         Ok(appended)
     }
 
-    pass! {
-        last_seq() -> skydeck::domain::ids::Seq;
-        facts_after(after: skydeck::domain::ids::Seq, limit: usize) -> Result<Vec<Fact>, StoreError>;
-        run(id: RunId) -> Result<Option<RunRow>, StoreError>;
-        open_runs() -> Result<Vec<RunRow>, StoreError>;
-        runs(plan: Option<&PlanId>, page: &skydeck::domain::query::PageRequest)
-            -> Result<skydeck::domain::query::Page<RunRow>, StoreError>;
-        bill_of_run(run: RunId, fid: &Fid) -> Result<Option<skydeck::domain::run::BillRow>, StoreError>;
-        found(run: RunId, fid: &Fid) -> Result<Option<Found>, StoreError>;
-        bills_in(run: RunId, slot: Slot, after: Option<&Fid>, limit: usize)
-            -> Result<Vec<skydeck::domain::run::BillRow>, StoreError>;
-        in_flight(run: RunId) -> Result<Vec<skydeck::domain::run::BillRow>, StoreError>;
-        bills(scope: skydeck::domain::query::Scope, filter: &Filter, page: &skydeck::domain::query::PageRequest, now: Ts)
-            -> Result<skydeck::domain::query::Page<skydeck::domain::run::BillRow>, StoreError>;
-        ledger_entry(key: &WorkKey) -> Result<Option<skydeck::store::LedgerEntry>, StoreError>;
-        ledger_groups(plan: Option<&PlanId>) -> Result<Vec<skydeck::domain::query::LedgerGroup>, StoreError>;
-        unresolved(plan: Option<&PlanId>) -> Result<u64, StoreError>;
-        bill(key: &WorkKey) -> Result<Option<skydeck::domain::run::BillRow>, StoreError>;
-        find_number(beginning: &str, limit: usize) -> Result<Vec<skydeck::domain::run::BillRow>, StoreError>;
-        facts_of(key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
-        deeds_of(key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, skydeck::domain::ids::Seq), StoreError>;
-        newest_of(key: &RecordKey) -> Result<skydeck::domain::ids::Seq, StoreError>;
-        stopped_runs() -> Result<Vec<StoppedRun>, StoreError>;
-        resolved_entry(key: &WorkKey) -> Result<Option<skydeck::store::LedgerEntry>, StoreError>;
-        cured(plan: &PlanId, cause: &skydeck::domain::cause::Cause) -> Result<Option<Ts>, StoreError>;
-        operations_of(key: &RecordKey) -> Result<Vec<skydeck::domain::ids::OpId>, StoreError>;
-        boot_of(run: RunId, at: skydeck::domain::ids::Seq) -> Result<Option<String>, StoreError>;
-        server_of(env: &EnvId) -> Result<Option<skydeck::domain::server::ServerBound>, StoreError>;
-        mark(plan: &PlanId, env: &EnvId) -> Result<Option<skydeck::domain::run::Mark>, StoreError>;
-        plan_of(rev: &skydeck::domain::ids::PlanRev) -> Result<Option<skydeck::domain::plan::Plan>, StoreError>;
-        actions(page: &skydeck::domain::query::PageRequest)
-            -> Result<skydeck::domain::query::Page<(skydeck::domain::ids::Seq, Ts, skydeck::domain::event::ActionEntry)>, StoreError>;
+    async fn last_seq(&self) -> Result<Seq, StoreError> {
+        self.inner().last_seq().await
+    }
+
+    async fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError> {
+        self.inner().facts_after(after, limit).await
+    }
+
+    async fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError> {
+        self.inner().run(id).await
+    }
+
+    async fn open_runs(&self) -> Result<Vec<RunRow>, StoreError> {
+        self.inner().open_runs().await
+    }
+
+    async fn runs(&self, plan: Option<&PlanId>, page: &PageRequest) -> Result<Page<RunRow>, StoreError> {
+        self.inner().runs(plan, page).await
+    }
+
+    async fn bill_of_run(&self, run: RunId, fid: &Fid) -> Result<Option<BillRow>, StoreError> {
+        self.inner().bill_of_run(run, fid).await
+    }
+
+    async fn found(&self, run: RunId, fid: &Fid) -> Result<Option<Found>, StoreError> {
+        self.inner().found(run, fid).await
+    }
+
+    async fn bills_in(
+        &self,
+        run: RunId,
+        slot: Slot,
+        after: Option<&Fid>,
+        limit: usize,
+    ) -> Result<Vec<BillRow>, StoreError> {
+        self.inner().bills_in(run, slot, after, limit).await
+    }
+
+    async fn in_flight(&self, run: RunId) -> Result<Vec<BillRow>, StoreError> {
+        self.inner().in_flight(run).await
+    }
+
+    async fn bills(
+        &self,
+        scope: Scope,
+        filter: &Filter,
+        page: &PageRequest,
+        now: Ts,
+    ) -> Result<Page<BillRow>, StoreError> {
+        self.inner().bills(scope, filter, page, now).await
+    }
+
+    async fn ledger_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError> {
+        self.inner().ledger_entry(key).await
+    }
+
+    async fn ledger_groups(&self, plan: Option<&PlanId>) -> Result<Vec<LedgerGroup>, StoreError> {
+        self.inner().ledger_groups(plan).await
+    }
+
+    async fn unresolved(&self, plan: Option<&PlanId>) -> Result<u64, StoreError> {
+        self.inner().unresolved(plan).await
+    }
+
+    async fn bill(&self, key: &WorkKey) -> Result<Option<BillRow>, StoreError> {
+        self.inner().bill(key).await
+    }
+
+    async fn find_number(&self, beginning: &str, limit: usize) -> Result<Vec<BillRow>, StoreError> {
+        self.inner().find_number(beginning, limit).await
+    }
+
+    async fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
+        self.inner().facts_of(key, limit).await
+    }
+
+    async fn deeds_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
+        self.inner().deeds_of(key, limit).await
+    }
+
+    async fn newest_of(&self, key: &RecordKey) -> Result<Seq, StoreError> {
+        self.inner().newest_of(key).await
+    }
+
+    async fn stopped_runs(&self) -> Result<Vec<StoppedRun>, StoreError> {
+        self.inner().stopped_runs().await
+    }
+
+    async fn resolved_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError> {
+        self.inner().resolved_entry(key).await
+    }
+
+    async fn cured(&self, plan: &PlanId, cause: &Cause) -> Result<Option<Ts>, StoreError> {
+        self.inner().cured(plan, cause).await
+    }
+
+    async fn operations_of(&self, key: &RecordKey) -> Result<Vec<OpId>, StoreError> {
+        self.inner().operations_of(key).await
+    }
+
+    async fn boot_of(&self, run: RunId, at: Seq) -> Result<Option<String>, StoreError> {
+        self.inner().boot_of(run, at).await
+    }
+
+    async fn server_of(&self, env: &EnvId) -> Result<Option<ServerBound>, StoreError> {
+        self.inner().server_of(env).await
+    }
+
+    async fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError> {
+        self.inner().mark(plan, env).await
+    }
+
+    async fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError> {
+        self.inner().plan_of(rev).await
+    }
+
+    async fn actions(&self, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError> {
+        self.inner().actions(page).await
     }
 }

@@ -19,7 +19,6 @@ use skydeck::domain::plan::{Plan, Policy};
 use skydeck::domain::run::{BillRow, Revision, RunState};
 use skydeck::domain::time::Clock;
 use skydeck::engine::ports::Erp;
-use skydeck::store::Store;
 
 use crate::engine_support::rules::{OPS, op_of};
 use crate::engine_support::{Bench, CLOSE, close_plan, plan, server, submit_plan};

@@ -10,7 +10,7 @@ use skydeck::domain::event::{Event, Fact};
 use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, RecordKey, RunId, WorkKey};
 use skydeck::domain::run::RunEnd;
 use skydeck::domain::step::Step;
-use skydeck::store::Store;
+use skydeck::store::LedgerEntry;
 use skydeck::store::memory::MemoryStore;
 
 use crate::engine_support::{AUDIT, Bench, FORM, TokioClock};
@@ -357,11 +357,11 @@ pub fn entries_stand_alone(bench: &Bench, ops: &[&str], fids: &[Fid]) -> Found {
         }
         for fid in fids {
             let key = record(fid).under(&op);
-            let say = |store: &dyn Store| {
-                let entry = store.ledger_entry(&key).unwrap();
+            let say = |entry: Option<LedgerEntry>| {
                 entry.map(|e| (e.row.plan, e.row.run, e.row.state.outcome().cloned(), e.deaths))
             };
-            let (all, one) = (say(bench.store.as_ref()), say(&alone));
+            let all = say(bench.store.ledger_entry(&key).unwrap());
+            let one = say(alone.index().ledger_entry(&key).unwrap());
             if all != one {
                 wrong.push((
                     Wrong::Entry,

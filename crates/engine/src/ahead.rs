@@ -16,7 +16,7 @@ use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::run::BillRow;
 use skydeck_store::{Store, StoreError};
 
-use super::control::{Shared, read};
+use super::control::Shared;
 use super::dispatch::Dispatch;
 use super::past::Past;
 use super::reading;
@@ -52,7 +52,7 @@ impl Ahead {
         let (plan, op) = (Arc::clone(plan), Arc::clone(op));
         let mut task = JoinSet::new();
         task.spawn(async move {
-            let known = know(&shared.store, run, all).await.ok()?;
+            let known = know(shared.store.as_ref(), run, all).await.ok()?;
             let fids: Vec<Fid> = known.iter().map(|k| k.row.fid().clone()).collect();
             let at = shared.clock.mono();
             let found = reading::statuses(&env, &plan.source, &op, &fids).await.ok()?;
@@ -69,18 +69,15 @@ impl Ahead {
 }
 
 /// Adds to each row what it was found as and its past.
-pub(super) async fn know(store: &Arc<dyn Store>, run: RunId, rows: Vec<BillRow>) -> Result<Vec<Known>, StoreError> {
-    read(store, move |store| {
-        rows.into_iter()
-            .map(|row| {
-                let found = store.found(run, row.fid())?;
-                let absent = found.as_ref().is_some_and(|found| found.absent);
-                let outside = found.as_ref().is_some_and(|found| found.outside);
-                let found = found.map_or_else(|| row.rev.clone(), |found| found.rev);
-                let past = Past::of(store, &row.key, run)?;
-                Ok(Known { row, found, absent, outside, past })
-            })
-            .collect()
-    })
-    .await
+pub(super) async fn know(store: &dyn Store, run: RunId, rows: Vec<BillRow>) -> Result<Vec<Known>, StoreError> {
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        let found = store.found(run, row.fid()).await?;
+        let absent = found.as_ref().is_some_and(|found| found.absent);
+        let outside = found.as_ref().is_some_and(|found| found.outside);
+        let found = found.map_or_else(|| row.rev.clone(), |found| found.rev);
+        let past = Past::of(store, &row.key, run).await?;
+        all.push(Known { row, found, absent, outside, past });
+    }
+    Ok(all)
 }

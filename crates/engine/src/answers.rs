@@ -17,7 +17,7 @@ use skydeck_core::domain::time::Ts;
 use skydeck_plan::schedule;
 use skydeck_store::{Store, StoreError};
 
-use super::control::{PlanEntry, Shared, read};
+use super::control::{PlanEntry, Shared};
 use super::{revision, select};
 
 /// Runs shown with a plan (`PlanRow::last`).
@@ -47,37 +47,40 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
     }
     let (plans, now) = (shared.plans(), shared.clock.now());
     let envs: Vec<(EnvId, bool)> = shared.envs.iter().map(|d| (d.env.id.clone(), d.env.production)).collect();
-    read(&shared.store, move |store| match query {
+    let store = shared.store.as_ref();
+    match query {
         Query::Plans => {
-            let rows = plans.iter().map(|entry| plan_row(store, entry, &envs, now));
-            Ok(Answer::Plans(rows.collect::<Result<_, _>>()?))
+            let mut rows = Vec::with_capacity(plans.len());
+            for entry in plans.iter() {
+                rows.push(plan_row(store, entry, &envs, now).await?);
+            }
+            Ok(Answer::Plans(rows))
         }
-        Query::Runs(page) => Ok(Answer::Runs(store.runs(None, &page)?)),
-        Query::Stopped => Ok(Answer::Stopped(still_stopped(store.stopped_runs()?, &plans, &envs, now))),
-        Query::Run(id) => Ok(Answer::Run(store.run(id)?.map(Box::new))),
-        Query::Bills { scope, filter, page } => Ok(Answer::Bills(store.bills(scope, &filter, &page, now)?)),
-        Query::LedgerGroups { plan } => Ok(Answer::LedgerGroups(store.ledger_groups(plan.as_ref())?)),
+        Query::Runs(page) => Ok(Answer::Runs(store.runs(None, &page).await?)),
+        Query::Stopped => Ok(Answer::Stopped(still_stopped(store.stopped_runs().await?, &plans, &envs, now))),
+        Query::Run(id) => Ok(Answer::Run(store.run(id).await?.map(Box::new))),
+        Query::Bills { scope, filter, page } => Ok(Answer::Bills(store.bills(scope, &filter, &page, now).await?)),
+        Query::LedgerGroups { plan } => Ok(Answer::LedgerGroups(store.ledger_groups(plan.as_ref()).await?)),
         Query::Bill(key) => {
-            let row = store.bill(&key)?.map(Box::new);
-            let (mut facts, cut) = store.facts_of(&key, BILL_FACTS)?;
+            let row = store.bill(&key).await?.map(Box::new);
+            let (mut facts, cut) = store.facts_of(&key, BILL_FACTS).await?;
             lighten(&mut facts);
             Ok(Answer::Bill { row, facts, cut })
         }
         Query::FindBill { number, limit } => {
-            let rows = store.find_number(&number, limit as usize)?;
+            let rows = store.find_number(&number, limit as usize).await?;
             let scanned = rows.len() as u64;
             let rows = rows.into_iter().enumerate().map(|(i, row)| (Cursor(format!("{i:08x}")), row)).collect();
             Ok(Answer::Bills(Page { rows, scanned, ..Page::default() }))
         }
-        Query::Actions(page) => Ok(Answer::Actions(actions(store, &page)?)),
+        Query::Actions(page) => Ok(Answer::Actions(actions(store, &page).await?)),
         Query::Revisions(selection) => {
-            let selected = select::select(store, &selection, false, now)?;
-            Ok(Answer::Revisions(revision::choices(store, &plans, &selected.rows)?))
+            let selected = select::select(store, &selection, false, now).await?;
+            Ok(Answer::Revisions(revision::choices(store, &plans, &selected.rows).await?))
         }
         // Answered before: these are not in the store.
         Query::Environments | Query::LogFaults | Query::Preview { .. } => Ok(Answer::Environments(Vec::new())),
-    })
-    .await
+    }
 }
 
 /// Runs that ended by themselves and that somebody can still mend. One of a plan or environment that is there no more is
@@ -115,8 +118,8 @@ fn lighten(facts: &mut [Fact]) {
 }
 
 /// A page of the action log. What earlier programs stored unbounded is bounded here, so that a page always fits a frame.
-fn actions(store: &dyn Store, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError> {
-    let mut found = store.actions(page)?;
+async fn actions(store: &dyn Store, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError> {
+    let mut found = store.actions(page).await?;
     for (_, (_, _, entry)) in &mut found.rows {
         entry.result = bounds::said(std::mem::take(&mut entry.result));
         entry.reason = entry.reason.take().map(bounds::said);
@@ -125,7 +128,7 @@ fn actions(store: &dyn Store, page: &PageRequest) -> Result<Page<(Seq, Ts, Actio
     Ok(found)
 }
 
-fn plan_row(
+async fn plan_row(
     store: &dyn Store,
     (plan, hazards): &PlanEntry,
     envs: &[(EnvId, bool)],
@@ -138,11 +141,11 @@ fn plan_row(
             return Ok(PlanRow { plan, hazards: *hazards, last: Vec::new(), mark: None, next: None, unresolved: 0 });
         }
     };
-    let last = store.runs(Some(&plan.id), &PageRequest::first(LAST_RUNS))?;
+    let last = store.runs(Some(&plan.id), &PageRequest::first(LAST_RUNS)).await?;
     let env = plan.target_env.as_ref().or(plan.env.as_ref()).or(envs.first().map(|(env, _)| env));
     let production = envs.iter().any(|(id, production)| *production && Some(id) == env);
     let mark = match env {
-        Some(env) => store.mark(&plan.id, env)?,
+        Some(env) => store.mark(&plan.id, env).await?,
         None => None,
     };
     Ok(PlanRow {
@@ -151,7 +154,7 @@ fn plan_row(
         last: last.rows.into_iter().map(|(_, row)| row).collect(),
         mark,
         next: plan.policy.schedule.as_ref().filter(|s| s.production || !production).and_then(|s| next_run(s, now)),
-        unresolved: store.unresolved(Some(&plan.id))?,
+        unresolved: store.unresolved(Some(&plan.id)).await?,
     })
 }
 

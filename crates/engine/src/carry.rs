@@ -19,13 +19,13 @@ use skydeck_core::domain::zone::Zone;
 use skydeck_store::{LedgerEntry, Store, StoreError};
 
 use super::collect::{Failed, Floor, Set};
-use super::control::{MOST, read};
+use super::control::MOST;
 use super::decide::QUARANTINE;
 use super::dispatch::Dispatch;
 use super::past::Past;
 use super::runner::Runner;
 use super::scope::Scope;
-use super::select;
+use super::select::Matching;
 
 /// What a run has to know of the ledger to leave bills alone.
 pub(super) struct Carry {
@@ -62,7 +62,7 @@ struct Group {
 
 impl Carry {
     /// Reads what the plan's own unresolved bills tell.
-    fn of(
+    async fn of(
         store: &dyn Store,
         mut carry: Self,
         rows: &[BillRow],
@@ -72,10 +72,10 @@ impl Carry {
         let mut stops: Vec<(Cause, Ts)> = Vec::new();
         for row in rows {
             let Some(Outcome::Failed(failure)) = row.state.outcome() else { continue };
-            if !carry.causes.of_environment(&failure.cause) || !carry.calls_the_same(store, row.run)? {
+            if !carry.causes.of_environment(&failure.cause) || !carry.calls_the_same(store, row.run).await? {
                 continue;
             }
-            let tried = Self::tried(store, row)?;
+            let tried = Self::tried(store, row).await?;
             let this = (tried, row.fid().clone());
             let group = groups.entry(failure.cause.clone()).or_insert(Group { tried, oldest: this.clone() });
             group.tried = group.tried.max(tried);
@@ -87,7 +87,7 @@ impl Carry {
         }
         for (cause, group) in groups {
             if carry.plan.policy.retry_unchanged == RetryUnchanged::Probe {
-                carry.cured.extend(store.cured(&carry.plan.id, &cause)?.map(|at| (cause.clone(), at)));
+                carry.cured.extend(store.cured(&carry.plan.id, &cause).await?.map(|at| (cause.clone(), at)));
                 if !today(group.tried) {
                     carry.probes.insert(group.oldest.1);
                 }
@@ -102,22 +102,23 @@ impl Carry {
     }
 
     /// When a bill was tried last, as far as its row tells: a run that only looked at it made no call.
-    fn tried(store: &dyn Store, row: &BillRow) -> Result<Ts, StoreError> {
-        let looked = store.run(row.run)?.is_some_and(|run| run.head.kind == RunKind::Verify);
+    async fn tried(store: &dyn Store, row: &BillRow) -> Result<Ts, StoreError> {
+        let looked = store.run(row.run).await?.is_some_and(|run| run.head.kind == RunKind::Verify);
         Ok(if looked { Ts(0) } else { row.at })
     }
 
     /// Whether an earlier run made the call that this one would make: the same plan in the same revision, or another plan
     /// with the same target, and no rule waved through.
-    fn calls_the_same(&mut self, store: &dyn Store, run: RunId) -> Result<bool, StoreError> {
+    async fn calls_the_same(&mut self, store: &dyn Store, run: RunId) -> Result<bool, StoreError> {
         if let Some(same) = self.same.get(&run) {
             return Ok(*same);
         }
-        let same = match store.run(run)? {
+        let same = match store.run(run).await? {
             Some(row) if !row.flags.is_empty() => false,
             Some(row) if row.head.plan == self.plan.id => row.head.rev == self.plan.rev,
             Some(row) => store
-                .plan_of(&row.head.rev)?
+                .plan_of(&row.head.rev)
+                .await?
                 .is_some_and(|plan| plan.target == self.plan.target && plan.policy.submit == self.plan.policy.submit),
             None => false,
         };
@@ -126,37 +127,39 @@ impl Carry {
     }
 
     /// Whether a bill is left as it is.
-    fn leaves(&mut self, store: &dyn Store, key: &WorkKey, rev: &Rev) -> Result<bool, StoreError> {
+    async fn leaves(&mut self, store: &dyn Store, key: &WorkKey, rev: &Rev) -> Result<bool, StoreError> {
         let fid = &key.record.fid;
         if self.gone.contains(fid) {
-            return Ok(!self.shows && Self::is_told_missing(store, key)?);
+            return Ok(!self.shows && Self::is_told_missing(store, key).await?);
         }
-        if let Some(closed) = store.resolved_entry(key)? {
+        if let Some(closed) = store.resolved_entry(key).await? {
             return Ok(closed.row.rev == *rev);
         }
         if self.named || self.plan.policy.retry_unchanged == RetryUnchanged::Always {
             return Ok(false);
         }
-        let Some(entry) = store.ledger_entry(key)? else { return Ok(false) };
+        let Some(entry) = store.ledger_entry(key).await? else { return Ok(false) };
         if waits_for_a_person(&entry) {
-            return Ok(store.bill(key)?.is_some_and(|row| row.rev == *rev && says_that_it_waits(&row)));
+            return Ok(store.bill(key).await?.is_some_and(|row| row.rev == *rev && says_that_it_waits(&row)));
         }
-        let tried = Self::tried(store, &entry.row)?;
-        Ok(entry.row.rev == *rev && self.calls_the_same(store, entry.row.run)? && self.stands(fid, &entry.row, tried))
+        let tried = Self::tried(store, &entry.row).await?;
+        Ok(entry.row.rev == *rev
+            && self.calls_the_same(store, entry.row.run).await?
+            && self.stands(fid, &entry.row, tried))
     }
 
     /// Whether it is known already that the bill was not found, and that is all.
-    fn is_told_missing(store: &dyn Store, key: &WorkKey) -> Result<bool, StoreError> {
-        let entry = store.ledger_entry(key)?;
+    async fn is_told_missing(store: &dyn Store, key: &WorkKey) -> Result<bool, StoreError> {
+        let entry = store.ledger_entry(key).await?;
         Ok(entry.is_some_and(|entry| entry.row.state.outcome() == Some(&Outcome::Skipped(Skip::Missing))))
     }
 
     /// The cause that a bill is tried for, where it is taken as the probe of it.
-    fn probed(&self, store: &dyn Store, key: &WorkKey, rev: &Rev) -> Result<Option<Cause>, StoreError> {
+    async fn probed(&self, store: &dyn Store, key: &WorkKey, rev: &Rev) -> Result<Option<Cause>, StoreError> {
         if !self.probes.contains(&key.record.fid) {
             return Ok(None);
         }
-        let entry = store.ledger_entry(key)?.filter(|entry| entry.row.rev == *rev);
+        let entry = store.ledger_entry(key).await?.filter(|entry| entry.row.rev == *rev);
         Ok(entry.and_then(|entry| match entry.row.state.outcome() {
             Some(Outcome::Failed(failure)) => Some(failure.cause.clone()),
             _ => None,
@@ -233,32 +236,31 @@ impl Runner {
             let utc = chrono::DateTime::from_timestamp_millis(ts.0).unwrap_or_default();
             zone.as_ref().map_or(utc.date_naive(), |zone| utc.with_timezone(zone).date_naive())
         };
-        let (mut carry, rows) = read(&self.shared.store, move |store| {
-            let mut rows = Vec::new();
-            select::matching(store, Some(&plan), None, &Filter::default(), now, &mut |row| {
-                // What an earlier revision of the plan wanted done is another thing to do.
-                if row.record().env == env && row.record().form == form && row.key.op == op && rows.len() < MOST {
-                    rows.push(row);
-                }
-                Ok(())
-            })?;
-            let carry = Carry::of(store, carry, &rows, |tried| day(tried) == day(now))?;
-            let all = carry.plan.policy.carry_over;
-            let mut wanted = Vec::new();
-            for row in rows.into_iter().filter(|_| !ranged) {
-                let asked = numbers.is_empty() || numbers.contains(&row.no);
-                if asked && (all || carry.probes.contains(row.fid())) {
-                    let past = Past::of(store, &row.key, run)?;
-                    // These wait for a person; a run of the plan does not touch them.
-                    if past.deaths < QUARANTINE && !past.needs_operator() {
-                        wanted.push(row);
-                    }
+        let store = Arc::clone(&self.shared.store);
+        let (filter, mut rows) = (Filter::default(), Vec::new());
+        let mut matching = Matching::new(store.as_ref(), &filter, now);
+        // What an earlier revision of the plan wanted done is another thing to do.
+        let ours = |row: &BillRow| {
+            row.plan == plan && row.record().env == env && row.record().form == form && row.key.op == op
+        };
+        while let Some(page) = matching.next().await? {
+            rows.extend(page.into_iter().filter(ours));
+            rows.truncate(MOST);
+        }
+        let mut carry = Carry::of(store.as_ref(), carry, &rows, |tried| day(tried) == day(now)).await?;
+        let all = carry.plan.policy.carry_over;
+        let mut wanted = Vec::new();
+        for row in rows.into_iter().filter(|_| !ranged) {
+            let asked = numbers.is_empty() || numbers.contains(&row.no);
+            if asked && (all || carry.probes.contains(row.fid())) {
+                let past = Past::of(store.as_ref(), &row.key, run).await?;
+                // These wait for a person; a run of the plan does not touch them.
+                if past.deaths < QUARANTINE && !past.needs_operator() {
+                    wanted.push(row);
                 }
             }
-            Ok((carry, wanted))
-        })
-        .await?;
-        let (found, gone) = self.read_rows(rows).await?;
+        }
+        let (found, gone) = self.read_rows(wanted).await?;
         carry.shows = found.len() > gone.len();
         carry.gone = gone;
         Ok((carry, found))
@@ -274,22 +276,18 @@ impl Runner {
         set: &mut Set,
     ) -> Result<Carry, Failed> {
         let (env, form, op) = (self.head.env.clone(), self.head.form.clone(), self.op.id.clone());
-        let listed = from_ledger.clone();
-        let (carry, taken, left) = read(&self.shared.store, move |store| {
-            let (mut taken, mut left) = (Vec::new(), Vec::new());
-            for (fid, found) in rows {
-                let key = RecordKey { env: env.clone(), form: form.clone(), fid }.under(&op);
-                if carry.leaves(store, &key, &found.rev)? {
-                    left.push(found);
-                } else {
-                    let probe = carry.probed(store, &key, &found.rev)?;
-                    let absent = carry.shows && carry.gone.contains(&found.fid) && listed.contains(&found.fid);
-                    taken.push(Found { probe, absent, ..found });
-                }
+        let store = Arc::clone(&self.shared.store);
+        let (mut taken, mut left) = (Vec::new(), Vec::new());
+        for (fid, found) in rows {
+            let key = RecordKey { env: env.clone(), form: form.clone(), fid }.under(&op);
+            if carry.leaves(store.as_ref(), &key, &found.rev).await? {
+                left.push(found);
+            } else {
+                let probe = carry.probed(store.as_ref(), &key, &found.rev).await?;
+                let absent = carry.shows && carry.gone.contains(&found.fid) && from_ledger.contains(&found.fid);
+                taken.push(Found { probe, absent, ..found });
             }
-            Ok((carry, taken, left))
-        })
-        .await?;
+        }
         let (taken, outside) = self.outside(&carry.scope, taken, from_ledger).await?;
         for found in left.iter().chain(&outside) {
             set.leave(found);

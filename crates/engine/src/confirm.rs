@@ -14,7 +14,7 @@ use skydeck_core::domain::step::Step;
 use skydeck_core::domain::time::Ts;
 use skydeck_store::{Store, StoreError};
 
-use super::control::{Stop, read};
+use super::control::Stop;
 use super::reading::READ_BATCH;
 use super::runner::{Known, Runner};
 
@@ -243,8 +243,8 @@ impl Runner {
             .policy
             .confirm_every
             .saturating_add(self.env.concurrency().saturating_mul(self.plan.policy.batch));
-        let rows = read(&self.shared.store, move |store| newest_done(store, run, (most as usize).min(READ_BATCH)));
-        let known = self.know(rows.await?).await?;
+        let rows = newest_done(self.shared.store.as_ref(), run, (most as usize).min(READ_BATCH)).await?;
+        let known = self.know(rows).await?;
         let successes: Vec<Success> = known.into_iter().map(|known| self.told_done(known)).collect();
         self.mind.unconfirmed.add(successes);
         Ok(())
@@ -269,18 +269,18 @@ impl Runner {
 }
 
 /// The bills of a run told last as done by their answer, newest first.
-fn newest_done(
+async fn newest_done(
     store: &dyn Store,
     run: skydeck_core::domain::ids::RunId,
     most: usize,
 ) -> Result<Vec<BillRow>, StoreError> {
     let (mut newest, mut after) = (Vec::new(), None::<Fid>);
     loop {
-        let rows = store.bills_in(run, Slot::Done, after.as_ref(), READ_BATCH)?;
+        let rows = store.bills_in(run, Slot::Done, after.as_ref(), READ_BATCH).await?;
         let Some(last) = rows.last() else { break };
         after = Some(last.fid().clone());
         for row in rows.into_iter().filter(|row| row.state.outcome() == Some(&Outcome::Done { verified: false })) {
-            newest.push((store.newest_of(&row.key.record)?, row));
+            newest.push((store.newest_of(&row.key.record).await?, row));
         }
         newest.sort_by_key(|(seq, _)| std::cmp::Reverse(*seq));
         newest.truncate(most);

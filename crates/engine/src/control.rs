@@ -150,8 +150,8 @@ impl Shared {
 
     /// Makes the next run of a plan a sweep, after something went wrong in this one
     /// (docs/design/reliability.md#sweeps). Empty when there is no mark.
-    pub fn sweep_next(&self, plan: &PlanId, env: &EnvId, run: RunId) -> Result<Vec<Event>, StoreError> {
-        let mark = self.store.mark(plan, env)?.filter(|mark| mark.swept.is_some());
+    pub async fn sweep_next(&self, plan: &PlanId, env: &EnvId, run: RunId) -> Result<Vec<Event>, StoreError> {
+        let mark = self.store.mark(plan, env).await?.filter(|mark| mark.swept.is_some());
         Ok(mark
             .map(|mark| Event::MarkMoved {
                 plan: plan.clone(),
@@ -160,18 +160,6 @@ impl Shared {
             })
             .into_iter()
             .collect())
-    }
-}
-
-/// Reads the store on a blocking thread; a panic there is a read error.
-pub async fn read<T: Send + 'static>(
-    store: &Arc<dyn Store>,
-    ask: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    let store = Arc::clone(store);
-    match tokio::task::spawn_blocking(move || ask(store.as_ref())).await {
-        Ok(answer) => answer,
-        Err(error) => Err(StoreError::Read(format!("the reading task ended: {error}"))),
     }
 }
 

@@ -14,7 +14,7 @@ use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunEnd, RunKind, RunRow, RunState};
 use skydeck_store::{Store, StoreError};
 
-use super::control::{Shared, Stop, read};
+use super::control::{Shared, Stop};
 use super::dispatch::Claim;
 use super::past::{DEPTH, Past, Told};
 use super::reading::{self, ReadFault};
@@ -69,7 +69,7 @@ impl Runner {
             Stop::Store(error) => (PauseWhy::Store(Reason::Disk { said: error.to_string() }), None, false),
         };
         let sweep = match why.reason() {
-            Some(_) if sweeps => self.shared.sweep_next(&self.head.plan, &self.head.env, run)?,
+            Some(_) if sweeps => self.shared.sweep_next(&self.head.plan, &self.head.env, run).await?,
             Some(_) | None => Vec::new(),
         };
         match why.reason().cloned() {
@@ -137,7 +137,7 @@ impl Runner {
     /// then either.
     async fn server_answers(&mut self) -> Result<bool, Stop> {
         let run = self.head.id;
-        let rows = read(&self.shared.store, move |s| s.bills_in(run, Slot::Unknown, None, 1)).await?;
+        let rows = self.shared.store.bills_in(run, Slot::Unknown, None, 1).await?;
         let fids: Vec<_> = rows.iter().map(|row| row.fid().clone()).collect();
         for n in 0..LAST_TRIES {
             self.check()?;
@@ -168,9 +168,7 @@ impl Runner {
         };
         let ended = self.settle(Patience::Long).await;
         let left = match ended {
-            Ok(()) => {
-                read(&self.shared.store, move |s| s.bills_in(run, Slot::Waiting, None, 1)).await.map_err(Stop::Store)
-            }
+            Ok(()) => self.shared.store.bills_in(run, Slot::Waiting, None, 1).await.map_err(Stop::Store),
             Err(stop) => Err(stop),
         };
         let result = match left {
@@ -228,30 +226,36 @@ pub(super) fn is_told(row: &RunRow) -> bool {
 
 /// Settles the bills of a run that still wait, then closes it. A run that nobody approved tells nothing of its bills.
 pub(super) async fn close_rest(shared: &Shared, run: RunId, end: RunEnd) -> Result<(), StoreError> {
-    if read(&shared.store, move |s| s.run(run)).await?.is_some_and(|row| !is_told(&row)) {
+    if shared.store.run(run).await?.is_some_and(|row| !is_told(&row)) {
         return shared.close_run(run, Vec::new(), end).await;
     }
     loop {
-        let rows = read(&shared.store, move |s| s.bills_in(run, Slot::Waiting, None, SETTLE_GROUP)).await?;
+        let rows = shared.store.bills_in(run, Slot::Waiting, None, SETTLE_GROUP).await?;
         if rows.is_empty() {
             return shared.close_run(run, Vec::new(), end).await;
         }
         // Held until it is told: no other run adds to a bill's past meanwhile.
         let held: Vec<Claim> = rows.iter().filter_map(|row| shared.claim(row.record())).collect();
-        let events = read(&shared.store, move |store| rows.iter().map(|row| last_word(store, run, row)).collect());
-        shared.ledger.append(events.await?).await?;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in &rows {
+            events.push(last_word(shared.store.as_ref(), run, row).await?);
+        }
+        shared.ledger.append(events).await?;
         drop(held);
     }
 }
 
 /// What is told of a bill that still waits when its run closes: what another run did meanwhile stays done, a refusal stays
 /// the last word where nobody had the bill in hand since, and any other bill was not reached.
-fn last_word(store: &dyn Store, run: RunId, row: &BillRow) -> Result<Event, StoreError> {
-    let past = Past::of(store, &row.key, run)?;
+async fn last_word(store: &dyn Store, run: RunId, row: &BillRow) -> Result<Event, StoreError> {
+    let past = Past::of(store, &row.key, run).await?;
     let not_reached = Outcome::Skipped(Skip::NotReached);
+    let was_there = match &past.since {
+        Some(told) => is_there(store, told).await? && was_found_before(store, run, row, told.at).await?,
+        None => false,
+    };
     let outcome = match (&past.since, &row.state) {
-        (Some(told), _) if is_there(store, told)? && was_found_before(store, run, row, told.at)? => match &told.outcome
-        {
+        (Some(told), _) if was_there => match &told.outcome {
             Outcome::Already { by, on } => Outcome::Already { by: by.clone(), on: on.clone() },
             Outcome::Done { .. } | Outcome::Skipped(_) | Outcome::Failed(_) | Outcome::Unknown(_) => {
                 Outcome::Already { by: None, on: None }
@@ -271,11 +275,11 @@ fn last_word(store: &dyn Store, run: RunId, row: &BillRow) -> Result<Event, Stor
 
 /// Whether what another run told is known by a look. An answer alone is read back before that run closes, unless it is given
 /// up: until then it may still be taken back.
-fn is_there(store: &dyn Store, told: &Told) -> Result<bool, StoreError> {
+async fn is_there(store: &dyn Store, told: &Told) -> Result<bool, StoreError> {
     Ok(match told.outcome {
         Outcome::Already { .. } | Outcome::Done { verified: true } => true,
         Outcome::Done { verified: false } => {
-            let state = store.run(told.run)?.map(|row| row.state);
+            let state = store.run(told.run).await?.map(|row| row.state);
             matches!(state, Some(RunState::Closed(RunEnd::Completed | RunEnd::Stopped(_))))
         }
         Outcome::Skipped(_) | Outcome::Failed(_) | Outcome::Unknown(_) => false,
@@ -283,8 +287,8 @@ fn is_there(store: &dyn Store, told: &Told) -> Result<bool, StoreError> {
 }
 
 /// Whether the run had found the bill before something was told of it: what was told earlier is known to its query.
-fn was_found_before(store: &dyn Store, run: RunId, row: &BillRow, told: Seq) -> Result<bool, StoreError> {
-    let (facts, _) = store.facts_of(&row.key, DEPTH)?;
+async fn was_found_before(store: &dyn Store, run: RunId, row: &BillRow, told: Seq) -> Result<bool, StoreError> {
+    let (facts, _) = store.facts_of(&row.key, DEPTH).await?;
     let found = |fact: &Fact| matches!(&fact.event, Event::BillsFound { run: of, .. } if *of == run);
     Ok(facts.iter().filter(|fact| found(fact)).all(|fact| fact.seq < told))
 }

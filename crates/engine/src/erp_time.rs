@@ -8,7 +8,7 @@ use skydeck_core::domain::erp_clock::ErpClock;
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::run::Mark;
 
-use super::control::{Stop, read};
+use super::control::Stop;
 use super::runner::Runner;
 
 /// Two readings of one clock differ by less than this as long as nobody sets it.
@@ -23,7 +23,7 @@ impl Runner {
         let (plan, env) = (self.head.plan.clone(), self.head.env.clone());
         let mark = {
             let (plan, env) = (plan.clone(), env.clone());
-            read(&self.shared.store, move |s| s.mark(&plan, &env)).await?
+            self.shared.store.mark(&plan, &env).await?
         };
         let Some(mark) = mark.filter(|m| m.clock.as_ref().is_some_and(|was| is.back_since(was) > AGREE)) else {
             return Ok(());

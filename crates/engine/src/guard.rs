@@ -20,7 +20,7 @@ use skydeck_store::StoreError;
 use skydeck_store::actions::{Deed, IDS, Phase};
 
 use super::Inner;
-use super::control::{Shared, read};
+use super::control::Shared;
 use super::orders::{Taken, concerned};
 
 /// What an action is about, beside run and plan.
@@ -39,15 +39,16 @@ pub(super) fn ids(rows: &[BillRow]) -> Vec<String> {
 
 impl Inner {
     /// Refuses who may not give this order.
-    pub(super) fn allowed(&self, order: &Order) -> Result<(), Refusal> {
+    pub(super) async fn allowed(&self, order: &Order) -> Result<(), Refusal> {
         let production = self
             .env_of(&order.command)
+            .await
             .is_some_and(|env| self.shared.env(Some(&env)).is_some_and(|dispatch| dispatch.env.production));
         self.has_role(order, access::needed(&order.command, production))
     }
 
     /// The environment an order concerns, where it names one or a run.
-    fn env_of(&self, command: &Command) -> Option<EnvId> {
+    async fn env_of(&self, command: &Command) -> Option<EnvId> {
         match command {
             Command::SetPace { env, .. }
             | Command::Unlock { env, .. }
@@ -57,7 +58,7 @@ impl Inner {
             | Command::Decline { run }
             | Command::Pause { run }
             | Command::Resume { run }
-            | Command::Cancel { run } => self.shared.open_run(*run).ok().map(|row| row.head.env),
+            | Command::Cancel { run } => self.shared.open_run(*run).await.ok().map(|row| row.head.env),
             Command::Start { plan, .. } => self.shared.usable(plan).ok().map(|(_, env)| env.env.id.clone()),
             Command::Retry { .. }
             | Command::Verify { .. }
@@ -108,7 +109,7 @@ impl Inner {
         let taken = Taken {
             run,
             plan: plan.clone(),
-            about: About { env: self.env_of(&named.command), ..About::default() },
+            about: About { env: self.env_of(&named.command).await, ..About::default() },
             ..Taken::default()
         };
         let line = deed(named, Phase::Refused, &taken, bounds::said(refusal.to_string()));
@@ -173,7 +174,7 @@ impl Shared {
     pub(super) async fn close_run(&self, run: RunId, mut told: Vec<Event>, end: RunEnd) -> Result<(), StoreError> {
         told.push(Event::RunClosed { run, end: end.clone() });
         self.ledger.append(told).await?;
-        let Some(row) = read(&self.store, move |s| s.run(run)).await? else { return Ok(()) };
+        let Some(row) = self.store.run(run).await? else { return Ok(()) };
         let result = format!("{}; {}", bounds::said(how_it_ended(&end)), sum(&row));
         let n = row.tally.found;
         let args = serde_json::json!({
@@ -204,7 +205,7 @@ impl Shared {
 
     /// The FIDs of a run's bills that wait.
     pub(super) async fn waiting_ids(&self, run: RunId) -> Result<Vec<String>, StoreError> {
-        Ok(ids(&read(&self.store, move |s| s.bills_in(run, Slot::Waiting, None, IDS)).await?))
+        Ok(ids(&self.store.bills_in(run, Slot::Waiting, None, IDS).await?))
     }
 }
 

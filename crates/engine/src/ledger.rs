@@ -104,10 +104,10 @@ pub struct Writer {
 
 impl Ledger {
     /// Reads the present state from the store and makes both halves.
-    pub fn open(store: &Arc<dyn Store>) -> Result<(Self, Writer), StoreError> {
-        let mut live = Live { seq: store.last_seq(), ..Live::default() };
-        let closed = store.runs(None, &skydeck_core::domain::query::PageRequest::first(CLOSED_SHOWN))?;
-        for row in closed.rows.into_iter().map(|(_, row)| row).chain(store.open_runs()?) {
+    pub async fn open(store: &Arc<dyn Store>) -> Result<(Self, Writer), StoreError> {
+        let mut live = Live { seq: store.last_seq().await?, ..Live::default() };
+        let closed = store.runs(None, &skydeck_core::domain::query::PageRequest::first(CLOSED_SHOWN)).await?;
+        for row in closed.rows.into_iter().map(|(_, row)| row).chain(store.open_runs().await?) {
             live.runs.insert(row.head.id, RunLive::from_row(row));
         }
         let (queue, requests) = mpsc::channel(QUEUE_BOUND);

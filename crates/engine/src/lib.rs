@@ -199,13 +199,8 @@ impl Engine {
                 return Err(EngineError::TwiceEnv(env.id.clone()));
             }
         }
-        let store = Arc::clone(&parts.store);
-        let opened = tokio::task::spawn_blocking(move || {
-            let (ledger, writer) = Ledger::open(&store)?;
-            Ok::<_, StoreError>((ledger, writer, Receipts::remembered(store.as_ref())?))
-        })
-        .await;
-        let (ledger, writer, receipts) = opened.map_err(|e| StoreError::Read(e.to_string()))??;
+        let (ledger, writer) = Ledger::open(&parts.store).await?;
+        let receipts = Receipts::remembered(parts.store.as_ref()).await?;
         let clock = parts.clock;
         let envs = parts.envs.into_iter().map(|(env, erp)| Dispatch::new(env, erp, Arc::clone(&clock)));
         let envs: Vec<_> = envs.collect();

@@ -23,7 +23,7 @@ use skydeck_store::actions::{IDS, Phase};
 
 use super::Inner;
 use super::collect::{self, Floor, What};
-use super::control::{Shared, read};
+use super::control::Shared;
 use super::dispatch::Dispatch;
 use super::guard::{About, deed, ids, with_reason};
 use super::plans::Silent;
@@ -145,7 +145,7 @@ impl Inner {
             return Err(error.into());
         }
         self.acceptable(order)?;
-        self.allowed(order)?;
+        self.allowed(order).await?;
         self.log_allows(&order.command)?;
         let (silent, by) = (fresh?, &order.by);
         match &order.command {
@@ -162,10 +162,10 @@ impl Inner {
             Command::Approve { run, hash, typed, flags, reason } => {
                 self.approve(*run, hash, typed.as_deref(), flags, reason.as_deref(), order).await
             }
-            Command::Decline { run } => self.decline(*run),
-            Command::Pause { run } => self.pause(*run, by),
-            Command::Resume { run } => self.resume(*run, order),
-            Command::Cancel { run } => self.cancel(*run, by),
+            Command::Decline { run } => self.decline(*run).await,
+            Command::Pause { run } => self.pause(*run, by).await,
+            Command::Resume { run } => self.resume(*run, order).await,
+            Command::Cancel { run } => self.cancel(*run, by).await,
             Command::SetPace { env, per_minute, concurrency } => self.set_pace(env, *per_minute, *concurrency, by),
             Command::Reopen { keys, reason } => self.reopen(keys, reason, by).await,
             Command::AdoptServer { env, reason } => self.adopt_server(env, reason, by),
@@ -190,7 +190,7 @@ impl Inner {
         // Said before anything is read: nobody could approve what it finds.
         env.env.allows(&plan.target.verb).map_err(Refusal::BadPlan)?;
         let run = self.run_of_plan((plan, env), params, by, order.headless).await?;
-        self.opening(vec![run], 0, params.words())
+        self.opening(vec![run], 0, params.words()).await
     }
 
     /// What a fresh run of a plan is, and what it collects.
@@ -203,7 +203,7 @@ impl Inner {
     ) -> Result<NewRun, Refusal> {
         self.shared.may_open(&env).await?;
         let (plan_id, env_id) = (plan.id.clone(), env.env.id.clone());
-        let mark = read(&self.shared.store, move |s| s.mark(&plan_id, &env_id)).await?;
+        let mark = self.shared.store.mark(&plan_id, &env_id).await?;
         let now = self.shared.clock.now();
         let source = self.shared.feeder(&plan)?;
         let was = mark.as_ref().and_then(|mark| mark.clock.as_ref());
@@ -250,7 +250,7 @@ impl Inner {
             selected.leave_many(LeftOut::NotUnknown, rest.len());
         }
         let rows = std::mem::take(&mut selected.rows);
-        let groups = read(&self.shared.store, move |s| revision::groups(s, rows, revision)).await?;
+        let groups = revision::groups(self.shared.store.as_ref(), rows, revision).await?;
         let mut held: BTreeMap<EnvId, Reason> = BTreeMap::new();
         for env in &self.shared.envs {
             if groups.iter().any(|group| group.env == env.env.id) {
@@ -270,7 +270,7 @@ impl Inner {
                 selected.leave_many(LeftOut::OtherRevision, rows.len());
                 continue;
             }
-            let usable = self.shared.under(&id, rev.as_ref()).and_then(|(plan, env)| {
+            let usable = self.shared.under(&id, rev.as_ref()).await.and_then(|(plan, env)| {
                 silent.check(&id)?;
                 self.shared.idle(&id)?;
                 if kind == RunKind::Retry {
@@ -312,12 +312,12 @@ impl Inner {
             return Err(Refusal::Nothing(Reason::NothingMatches { left_out: selected.counts() }));
         }
         named.truncate(IDS);
-        let taken = self.opening(runs, bills, words)?;
+        let taken = self.opening(runs, bills, words).await?;
         Ok(Taken { about: About { ids: named, ..taken.about }, ..taken })
     }
 
     /// The facts and tasks that open runs; the first one is the receipt's.
-    fn opening(&self, runs: Vec<NewRun>, bills: u64, note: String) -> Result<Taken, Refusal> {
+    async fn opening(&self, runs: Vec<NewRun>, bills: u64, note: String) -> Result<Taken, Refusal> {
         let first = runs.first().map(|(head, ..)| (head.id, head.plan.clone()));
         let also = runs.iter().skip(1).map(|(head, ..)| head.id).collect();
         let about = runs.first().map(|(head, ..)| About {
@@ -328,7 +328,7 @@ impl Inner {
         let free = servers::unbound(runs.iter().map(|(_, _, env, _)| env));
         let mut events: Vec<Event> = free.iter().map(|(env, server)| self.shared.bound(env, server, None)).collect();
         for (head, plan, ..) in &runs {
-            events.push(Event::RunOpened(Box::new(self.shared.told(head, plan)?)));
+            events.push(Event::RunOpened(Box::new(self.shared.told(head, plan).await?)));
         }
         let knock = runs.iter().all(|(head, ..)| !head.by.is_schedule());
         let then: Then = Box::new(move |inner| {
@@ -371,15 +371,16 @@ impl Inner {
     }
 
     pub(super) async fn select(&self, selection: &Selection, quarantined: bool) -> Result<Selected, Refusal> {
-        let (selection, now) = (selection.clone(), self.shared.clock.now());
-        Ok(read(&self.shared.store, move |s| select::select(s, &selection, quarantined, now)).await?)
+        Ok(select::select(self.shared.store.as_ref(), selection, quarantined, self.shared.clock.now()).await?)
     }
 }
 
 impl Shared {
     /// A plan that can run, and the environment its bills are in.
     pub(super) fn usable(&self, id: &PlanId) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
-        self.under(id, None)
+        let plan = self.current(id)?;
+        let env = self.callable(&plan, false)?;
+        Ok((plan, env))
     }
 
     /// A plan as last read.
@@ -436,10 +437,10 @@ impl Shared {
     }
 
     /// State and head of a run, or why it cannot be ordered about.
-    pub(super) fn open_run(&self, run: RunId) -> Result<skydeck_core::domain::run::RunRow, Refusal> {
+    pub(super) async fn open_run(&self, run: RunId) -> Result<skydeck_core::domain::run::RunRow, Refusal> {
         let row = match self.ledger.live(|live| live.runs.get(&run).map(|r| r.row.clone())) {
             Some(row) => Some(row),
-            None => self.store.run(run)?,
+            None => self.store.run(run).await?,
         };
         let row = row.ok_or(Refusal::NotFound(Reason::NoRun { run }))?;
         match &row.state {

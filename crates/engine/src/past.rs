@@ -77,19 +77,19 @@ pub struct Past {
 
 impl Past {
     /// A bill's past as the store has it, seen from one run.
-    pub fn of(store: &dyn Store, key: &WorkKey, run: RunId) -> Result<Self, StoreError> {
+    pub async fn of(store: &dyn Store, key: &WorkKey, run: RunId) -> Result<Self, StoreError> {
         let record = &key.record;
-        let (facts, last) = store.deeds_of(key, DEPTH)?;
+        let (facts, last) = store.deeds_of(key, DEPTH).await?;
         let mut past = Self { last, ..Self::fold(&facts, run) };
-        past.stamp(store)?;
+        past.stamp(store).await?;
         if let Some(of) = past.open.as_ref().map(|open| open.run).filter(|of| *of != run) {
-            past.others_call = store.run(of)?.is_some_and(|row| !row.state.is_closed());
+            past.others_call = store.run(of).await?.is_some_and(|row| !row.state.is_closed());
         }
-        for op in store.operations_of(record)?.into_iter().filter(|op| *op != key.op) {
-            let (facts, last) = store.deeds_of(&record.under(&op), DEPTH)?;
+        for op in store.operations_of(record).await?.into_iter().filter(|op| *op != key.op) {
+            let (facts, last) = store.deeds_of(&record.under(&op), DEPTH).await?;
             past.last = past.last.max(last);
             let mut other = Self::fold(&facts, run);
-            other.stamp(store)?;
+            other.stamp(store).await?;
             let newer = |open: &OpenCall| past.elsewhere.as_ref().is_none_or(|known| open.sent > known.sent);
             past.elsewhere = other.open.filter(newer).or(past.elsewhere);
         }
@@ -97,9 +97,9 @@ impl Past {
     }
 
     /// Adds to an open call the start of the machine that its moment counts from.
-    fn stamp(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+    async fn stamp(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         if let (Some(open), Some((run, seq, left))) = (&mut self.open, self.left.take()) {
-            open.left = store.boot_of(run, seq)?.map(|boot| (boot, left));
+            open.left = store.boot_of(run, seq).await?.map(|boot| (boot, left));
         }
         Ok(())
     }

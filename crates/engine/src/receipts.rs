@@ -26,8 +26,8 @@ impl Receipts {
 
     /// The orders that were carried out last, as the journal tells of them: one that comes again after a restart does
     /// nothing twice.
-    pub(super) fn remembered(store: &dyn Store) -> Result<Self, StoreError> {
-        let mut newest = store.actions(&PageRequest::first(RECEIPTS as u32))?.rows;
+    pub(super) async fn remembered(store: &dyn Store) -> Result<Self, StoreError> {
+        let mut newest = store.actions(&PageRequest::first(RECEIPTS as u32)).await?.rows;
         newest.reverse();
         let mut receipts = Self::default();
         for (_, (_, _, entry)) in newest {

@@ -13,7 +13,7 @@ use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{PauseWhy, RunEnd, RunKind, RunRow, RunState};
 use skydeck_store::StoreError;
 
-use super::control::{Shared, read};
+use super::control::Shared;
 use super::ending::close_rest;
 use super::runner::{Job, SETTLE_GROUP};
 use super::servers;
@@ -22,7 +22,7 @@ use super::work::died;
 
 /// Brings every open run into a state that is true now, and starts to settle what is unknown.
 pub async fn recover(shared: &Arc<Shared>, tasks: &Tasks) -> Result<(), StoreError> {
-    for row in read(&shared.store, |s| s.open_runs()).await? {
+    for row in shared.store.open_runs().await? {
         match &row.state {
             RunState::Collecting => {
                 close_rest(shared, row.head.id, RunEnd::CollectFailed(Reason::Interrupted {})).await?;
@@ -38,12 +38,12 @@ pub async fn recover(shared: &Arc<Shared>, tasks: &Tasks) -> Result<(), StoreErr
 
 async fn interrupted(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result<(), StoreError> {
     let run = row.head.id;
-    let open = read(&shared.store, move |s| s.in_flight(run)).await?;
+    let open = shared.store.in_flight(run).await?;
     let stopped_cleanly = matches!(row.state, RunState::Paused(_) | RunState::Interrupted);
     if !stopped_cleanly || !open.is_empty() {
         // First, while the intents still stand: the store counts the deaths from them.
         let mut events = vec![Event::RunInterrupted { run }];
-        events.extend(shared.sweep_next(&row.head.plan, &row.head.env, run)?);
+        events.extend(shared.sweep_next(&row.head.plan, &row.head.env, run).await?);
         events.extend(open.iter().take(SETTLE_GROUP).map(|bill| died(run, bill)));
         shared.ledger.append(events).await?;
         for group in open.get(SETTLE_GROUP..).unwrap_or_default().chunks(SETTLE_GROUP) {
@@ -55,7 +55,7 @@ async fn interrupted(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result
 
 /// Takes up again what is unknown in an environment, once its server is known to be the right one.
 pub async fn read_on_in(shared: &Arc<Shared>, tasks: &Tasks, env: &EnvId) -> Result<(), StoreError> {
-    for row in read(&shared.store, |s| s.open_runs()).await? {
+    for row in shared.store.open_runs().await? {
         let rests = matches!(row.state, RunState::Paused(_) | RunState::Interrupted);
         if row.head.env == *env && rests && writer_of(shared, row.head.id).is_none() {
             read_on(shared, tasks, row).await?;
@@ -68,7 +68,7 @@ pub async fn read_on_in(shared: &Arc<Shared>, tasks: &Tasks, env: &EnvId) -> Res
 /// its bills: there it stays paused, and says why.
 async fn read_on(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result<(), StoreError> {
     let run = row.head.id;
-    let (Some(plan), Some(env)) = (plan_of(shared, &row)?, shared.env(Some(&row.head.env))) else {
+    let (Some(plan), Some(env)) = (plan_of(shared, &row).await?, shared.env(Some(&row.head.env))) else {
         tracing::warn!(%run, "the plan or environment of an open run is gone; its unknown bills wait");
         return Ok(());
     };
@@ -94,7 +94,7 @@ async fn read_on(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result<(),
 
 /// The plan a run's bills are read by: as it stands now, where it still does the same to bills of the same form, else the
 /// revision the run was opened under. Never one that does something else: its effect would be taken for the run's.
-fn plan_of(shared: &Shared, row: &RunRow) -> Result<Option<Arc<Plan>>, StoreError> {
+async fn plan_of(shared: &Shared, row: &RunRow) -> Result<Option<Arc<Plan>>, StoreError> {
     let fits = |plan: &Plan| {
         let op = Operation::of(plan);
         plan.source.form == row.head.form && op.id == row.head.op && op.blind().is_none()
@@ -104,5 +104,5 @@ fn plan_of(shared: &Shared, row: &RunRow) -> Result<Option<Arc<Plan>>, StoreErro
     if let Some(newest) = newest.filter(|plan| fits(plan)) {
         return Ok(Some(Arc::clone(newest)));
     }
-    Ok(shared.store.plan_of(&row.head.rev)?.filter(fits).map(Arc::new))
+    Ok(shared.store.plan_of(&row.head.rev).await?.filter(fits).map(Arc::new))
 }

@@ -34,13 +34,17 @@ pub(super) struct Group {
 type Together = (PlanId, EnvId, FormId, OpId, Option<PlanRev>);
 
 /// The bills as runs can take them up, most bills of a plan first: a plan has one open run at a time.
-pub(super) fn groups(store: &dyn Store, rows: Vec<BillRow>, revision: Revision) -> Result<Vec<Group>, StoreError> {
+pub(super) async fn groups(
+    store: &dyn Store,
+    rows: Vec<BillRow>,
+    revision: Revision,
+) -> Result<Vec<Group>, StoreError> {
     let mut revs = Revs::default();
     let mut groups: BTreeMap<Together, Vec<BillRow>> = BTreeMap::new();
     for row in rows {
         let rev = match revision {
             Revision::Newest => None,
-            Revision::Original => revs.of(store, row.run)?,
+            Revision::Original => revs.of(store, row.run).await?,
         };
         let (record, op) = (row.record(), row.key.op.clone());
         let key = (row.plan.clone(), record.env.clone(), record.form.clone(), op, rev);
@@ -53,7 +57,7 @@ pub(super) fn groups(store: &dyn Store, rows: Vec<BillRow>, revision: Revision) 
 }
 
 /// What there is to choose from for these bills.
-pub(super) fn choices(
+pub(super) async fn choices(
     store: &dyn Store,
     plans: &[PlanEntry],
     rows: &[BillRow],
@@ -61,7 +65,7 @@ pub(super) fn choices(
     let mut revs = Revs::default();
     let mut counts: BTreeMap<(&PlanId, PlanRev), u64> = BTreeMap::new();
     for row in rows {
-        if let Some(rev) = revs.of(store, row.run)? {
+        if let Some(rev) = revs.of(store, row.run).await? {
             *counts.entry((&row.plan, rev)).or_default() += 1;
         }
     }
@@ -69,7 +73,7 @@ pub(super) fn choices(
     for ((plan, original), bills) in counts {
         let usable = plans.iter().filter_map(|(plan, _)| plan.as_ref().ok());
         let newest = usable.filter(|p| p.id == *plan).map(|p| p.rev.clone()).next();
-        let kept = newest.as_ref() == Some(&original) || store.plan_of(&original)?.is_some();
+        let kept = newest.as_ref() == Some(&original) || store.plan_of(&original).await?.is_some();
         choices.push(RevisionRow { plan: plan.clone(), original, newest, kept, bills });
     }
     choices.sort_by_key(|row| Reverse(row.bills));
@@ -81,11 +85,11 @@ pub(super) fn choices(
 struct Revs(BTreeMap<RunId, Option<PlanRev>>);
 
 impl Revs {
-    fn of(&mut self, store: &dyn Store, run: RunId) -> Result<Option<PlanRev>, StoreError> {
+    async fn of(&mut self, store: &dyn Store, run: RunId) -> Result<Option<PlanRev>, StoreError> {
         if let Some(known) = self.0.get(&run) {
             return Ok(known.clone());
         }
-        let rev = store.run(run)?.map(|row| row.head.rev);
+        let rev = store.run(run).await?.map(|row| row.head.rev);
         self.0.insert(run, rev.clone());
         Ok(rev)
     }
@@ -93,13 +97,17 @@ impl Revs {
 
 impl Shared {
     /// A plan under one of its revisions (`None`: the newest), and the environment its bills are in.
-    pub(super) fn under(&self, id: &PlanId, rev: Option<&PlanRev>) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
+    pub(super) async fn under(
+        &self,
+        id: &PlanId,
+        rev: Option<&PlanRev>,
+    ) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
         let newest = self.current(id)?;
         let older = rev.is_some_and(|rev| *rev != newest.rev);
         let plan = match rev.filter(|rev| **rev != newest.rev) {
             None => newest,
             Some(rev) => {
-                let Some(kept) = self.store.plan_of(rev)? else {
+                let Some(kept) = self.store.plan_of(rev).await? else {
                     let (plan, rev, newest) = (id.clone(), rev.clone(), newest.rev.clone());
                     return Err(Refusal::BadPlan(Reason::RevisionNotKept { plan, rev, newest }));
                 };
@@ -112,14 +120,14 @@ impl Shared {
     }
 
     /// The plan an open run goes on with: the chosen revision, or the newest one.
-    pub(super) fn plan_of_run(&self, head: &RunHead) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
+    pub(super) async fn plan_of_run(&self, head: &RunHead) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
         let rev = (head.revision == Revision::Original).then_some(&head.rev);
-        self.under(&head.plan, rev)
+        self.under(&head.plan, rev).await
     }
 
     /// The head as its opening fact tells it: with the plan itself when the store does not keep this revision yet.
-    pub(super) fn told(&self, head: &RunHead, plan: &Plan) -> Result<RunHead, StoreError> {
-        let kept = self.store.plan_of(&head.rev)?.is_some();
+    pub(super) async fn told(&self, head: &RunHead, plan: &Plan) -> Result<RunHead, StoreError> {
+        let kept = self.store.plan_of(&head.rev).await?.is_some();
         Ok(RunHead { text: (!kept).then(|| Box::new(plan.clone())), ..head.clone() })
     }
 }

@@ -20,7 +20,7 @@ use skydeck_store::StoreError;
 
 use super::ahead::know;
 use super::confirm::Unconfirmed;
-use super::control::{Shared, Stop, Wish, read};
+use super::control::{Shared, Stop, Wish};
 use super::decide::OpenCall;
 use super::dispatch::Dispatch;
 use super::past::Past;
@@ -167,7 +167,7 @@ impl Runner {
             }
             self.settle(super::settle::Patience::Long).await?;
             let run = self.head.id;
-            if read(&self.shared.store, move |s| s.bills_in(run, Slot::Waiting, None, 1)).await?.is_empty() {
+            if self.shared.store.bills_in(run, Slot::Waiting, None, 1).await?.is_empty() {
                 return Ok(());
             }
         }
@@ -193,7 +193,7 @@ impl Runner {
 
     /// Adds to each row what it was found as and its past.
     pub(super) async fn know(&self, rows: Vec<BillRow>) -> Result<Vec<Known>, StoreError> {
-        know(&self.shared.store, self.head.id, rows).await
+        know(self.shared.store.as_ref(), self.head.id, rows).await
     }
 
     /// Stops here if somebody wishes so, the server is another one, the breaker is open, or the store failed.

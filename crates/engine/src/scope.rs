@@ -13,7 +13,6 @@ use skydeck_plan::condition;
 use skydeck_plan::render::{self, RenderContext};
 
 use super::collect::Failed;
-use super::control::read;
 use super::decide::{Case, Judgement, Moment, judge};
 use super::dispatch::Dispatch;
 use super::pages::Pages;
@@ -72,23 +71,20 @@ impl Runner {
         }
         let (env, form, op) = (self.head.env.clone(), self.head.form.clone(), self.op.id.clone());
         let is_outside = move |found: &Found| of_ledger.contains(&found.fid) && missed.contains(&found.no);
-        Ok(read(&self.shared.store, move |store| {
-            let (mut all, mut told) = (Vec::new(), Vec::new());
-            for found in taken {
-                if !is_outside(&found) {
-                    all.push(found);
-                    continue;
-                }
-                let key = RecordKey { env: env.clone(), form: form.clone(), fid: found.fid.clone() }.under(&op);
-                let entry = store.ledger_entry(&key)?.filter(|entry| entry.row.rev == found.rev);
-                match entry.as_ref().and_then(|entry| entry.row.state.outcome()) {
-                    Some(Outcome::Skipped(Skip::Outside)) => told.push(found),
-                    _ => all.push(Found { outside: true, ..found }),
-                }
+        let (mut all, mut told) = (Vec::new(), Vec::new());
+        for found in taken {
+            if !is_outside(&found) {
+                all.push(found);
+                continue;
             }
-            Ok((all, told))
-        })
-        .await?)
+            let key = RecordKey { env: env.clone(), form: form.clone(), fid: found.fid.clone() }.under(&op);
+            let entry = self.shared.store.ledger_entry(&key).await?.filter(|entry| entry.row.rev == found.rev);
+            match entry.as_ref().and_then(|entry| entry.row.state.outcome()) {
+                Some(Outcome::Skipped(Skip::Outside)) => told.push(found),
+                _ => all.push(Found { outside: true, ..found }),
+            }
+        }
+        Ok((all, told))
     }
 
     /// Whether a bill would be called as it is, for all that the bill itself shows.

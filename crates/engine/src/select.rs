@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use skydeck_core::domain::command::Selection;
 use skydeck_core::domain::filter::Filter;
-use skydeck_core::domain::ids::{PlanId, RunId};
 use skydeck_core::domain::query::{PageRequest, Scope};
 use skydeck_core::domain::reason::LeftOut;
 use skydeck_core::domain::run::BillRow;
@@ -54,30 +53,39 @@ impl Selected {
 }
 
 /// Finds the entries a selection means now. `quarantined`: take bills our process died on three times too.
-pub fn select(store: &dyn Store, selection: &Selection, quarantined: bool, now: Ts) -> Result<Selected, StoreError> {
+pub async fn select(
+    store: &dyn Store,
+    selection: &Selection,
+    quarantined: bool,
+    now: Ts,
+) -> Result<Selected, StoreError> {
     let mut selected = Selected::default();
     match selection {
         Selection::Bills(keys) => {
             let keys: std::collections::BTreeSet<_> = keys.iter().collect();
             for key in keys {
-                take(store, &mut selected, store.ledger_entry(key)?.map(|e| e.row), quarantined)?;
+                match store.ledger_entry(key).await? {
+                    Some(entry) => take(store, &mut selected, entry.row, quarantined).await?,
+                    None => selected.leave(LeftOut::ResolvedMeanwhile),
+                }
             }
         }
         Selection::Matching { plan, run, filter } => {
-            matching(store, plan.as_ref(), *run, filter, now, &mut |row| {
-                take(store, &mut selected, Some(row), quarantined)
-            })?;
+            let mut matching = Matching::new(store, filter, now);
+            while let Some(rows) = matching.next().await? {
+                let meant =
+                    |row: &BillRow| plan.as_ref().is_none_or(|p| row.plan == *p) && run.is_none_or(|r| row.run == r);
+                for row in rows.into_iter().filter(meant) {
+                    take(store, &mut selected, row, quarantined).await?;
+                }
+            }
         }
     }
     Ok(selected)
 }
 
-fn take(store: &dyn Store, selected: &mut Selected, row: Option<BillRow>, quarantined: bool) -> Result<(), StoreError> {
-    let Some(row) = row else {
-        selected.leave(LeftOut::ResolvedMeanwhile);
-        return Ok(());
-    };
-    if !quarantined && store.ledger_entry(&row.key)?.is_some_and(|e| e.deaths >= QUARANTINE) {
+async fn take(store: &dyn Store, selected: &mut Selected, row: BillRow, quarantined: bool) -> Result<(), StoreError> {
+    if !quarantined && store.ledger_entry(&row.key).await?.is_some_and(|e| e.deaths >= QUARANTINE) {
         selected.leave(LeftOut::Quarantined);
     } else if selected.rows.len() >= MOST {
         selected.leave(LeftOut::TooMany);
@@ -87,27 +95,28 @@ fn take(store: &dyn Store, selected: &mut Selected, row: Option<BillRow>, quaran
     Ok(())
 }
 
-/// Walks the ledger over all its pages.
-pub fn matching(
-    store: &dyn Store,
-    plan: Option<&PlanId>,
-    run: Option<RunId>,
-    filter: &Filter,
+/// The ledger's rows that a filter lets pass, page by page.
+pub struct Matching<'a> {
+    store: &'a dyn Store,
+    filter: &'a Filter,
     now: Ts,
-    each: &mut dyn FnMut(BillRow) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let mut page = PageRequest::first(PAGE);
-    loop {
-        let got = store.bills(Scope::Ledger, filter, &page, now)?;
+    next: Option<PageRequest>,
+}
+
+impl<'a> Matching<'a> {
+    /// From the first row on.
+    pub fn new(store: &'a dyn Store, filter: &'a Filter, now: Ts) -> Self {
+        Self { store, filter, now, next: Some(PageRequest::first(PAGE)) }
+    }
+
+    /// The next rows; `None` after the last.
+    pub async fn next(&mut self) -> Result<Option<Vec<BillRow>>, StoreError> {
+        let Some(page) = self.next.take() else { return Ok(None) };
+        let got = self.store.bills(Scope::Ledger, self.filter, &page, self.now).await?;
         let last = got.rows.last().map(|(cursor, _)| cursor.clone());
-        for (_, row) in got.rows {
-            if plan.is_none_or(|p| row.plan == *p) && run.is_none_or(|r| row.run == r) {
-                each(row)?;
-            }
+        if let (Some(cursor), true) = (got.stopped_at.or(last), got.more) {
+            self.next = Some(PageRequest { cursor: Some(cursor), ..page });
         }
-        match got.stopped_at.or(last) {
-            Some(cursor) if got.more => page.cursor = Some(cursor),
-            _ => return Ok(()),
-        }
+        Ok(Some(got.rows.into_iter().map(|(_, row)| row).collect()))
     }
 }

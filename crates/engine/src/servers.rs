@@ -18,12 +18,12 @@ use skydeck_core::domain::who::Who;
 use skydeck_store::{Store, StoreError};
 
 use super::Inner;
-use super::control::{Shared, read};
+use super::control::Shared;
 use super::dispatch::Dispatch;
 use super::guard::About;
 use super::orders::{Taken, Then};
 use super::recover;
-use super::select;
+use super::select::Matching;
 use super::steer::written;
 
 impl Shared {
@@ -31,7 +31,7 @@ impl Shared {
     pub(super) async fn remember_servers(&self) -> Result<(), StoreError> {
         for env in &self.envs {
             let id = env.env.id.clone();
-            if let Some(bound) = read(&self.store, move |s| s.server_of(&id)).await? {
+            if let Some(bound) = self.store.server_of(&id).await? {
                 env.bind(bound.server);
             }
             if let Some(why) = env.astray() {
@@ -60,7 +60,7 @@ impl Shared {
             return Ok(env.astray());
         }
         let (id, now) = (env.env.id.clone(), self.clock.now());
-        let open = read(&self.store, move |s| is_open(s, &id, now)).await?;
+        let open = is_open(self.store.as_ref(), &id, now).await?;
         Ok(open.then(|| Reason::ServerUnknown { env: env.env.id.clone(), is: env.server() }))
     }
 
@@ -114,18 +114,19 @@ pub(super) fn unbound<'a>(envs: impl Iterator<Item = &'a Arc<Dispatch>>) -> Vec<
 }
 
 /// Whether a run of an environment is open, or a bill of it unknown.
-fn is_open(store: &dyn Store, env: &EnvId, now: Ts) -> Result<bool, StoreError> {
-    if store.open_runs()?.iter().any(|row| row.head.env == *env) {
+async fn is_open(store: &dyn Store, env: &EnvId, now: Ts) -> Result<bool, StoreError> {
+    if store.open_runs().await?.iter().any(|row| row.head.env == *env) {
         return Ok(true);
     }
     let unknown = Test::Is(Key::Status, vec![Slot::Unknown.word().to_owned()]);
     let filter = Filter { terms: vec![Term { not: false, test: unknown }] };
-    let mut any = false;
-    select::matching(store, None, None, &filter, now, &mut |row| {
-        any |= row.record().env == *env;
-        Ok(())
-    })?;
-    Ok(any)
+    let mut unknown = Matching::new(store, &filter, now);
+    while let Some(rows) = unknown.next().await? {
+        if rows.iter().any(|row| row.record().env == *env) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl Inner {

@@ -8,10 +8,10 @@ use crate::ports::Fault;
 use skydeck_core::domain::bill::{Failure, Found, Outcome, Slot, Unknown, UnknownWhy};
 use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::event::Event;
-use skydeck_core::domain::ids::{Fid, WorkKey};
+use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::run::{PauseWhy, RunKind};
 
-use super::control::{Stop, read};
+use super::control::Stop;
 use super::decide::{Case, Judgement, Moment, OpenCall, judge};
 use super::fault;
 use super::reading::{self, READ_BATCH};
@@ -80,7 +80,7 @@ impl Runner {
         let now = self.shared.clock.mono();
         loop {
             let from = after.clone();
-            let rows = read(&self.shared.store, move |s| s.bills_in(run, slot, from.as_ref(), READ_BATCH)).await?;
+            let rows = self.shared.store.bills_in(run, slot, from.as_ref(), READ_BATCH).await?;
             let Some(last) = rows.last() else { return Ok((ready, next)) };
             after = Some(last.fid().clone());
             let open = rows.into_iter().filter(|row| match row.state.outcome() {
@@ -113,11 +113,8 @@ impl Runner {
         if self.slot() == Slot::Unknown {
             return Ok(bills);
         }
-        let keys: Vec<WorkKey> = bills.iter().map(|known| known.row.key.clone()).collect();
-        let entries = read(&self.shared.store, move |s| {
-            keys.iter().map(|key| s.ledger_entry(key)).collect::<Result<Vec<_>, _>>()
-        });
-        for (known, entry) in bills.iter_mut().zip(entries.await?) {
+        for known in &mut bills {
+            let entry = self.shared.store.ledger_entry(&known.row.key).await?;
             if let Some(outcome) = entry.and_then(|entry| entry.row.state.outcome().cloned()) {
                 known.past.prior = Some(outcome);
             }

@@ -22,7 +22,7 @@ use skydeck_store::StoreError;
 use skydeck_store::actions::IDS;
 
 use super::Inner;
-use super::control::{Shared, Wish, lock, read};
+use super::control::{Shared, Wish, lock};
 use super::dispatch::Dispatch;
 use super::ending::{close_rest, is_told};
 use super::guard::{About, ids};
@@ -47,7 +47,7 @@ impl Inner {
         order: &Order,
     ) -> Result<Taken, Refusal> {
         let by = &order.by;
-        let row = self.shared.open_run(run)?;
+        let row = self.shared.open_run(run).await?;
         let (RunState::AwaitingApproval, Some(collected)) = (&row.state, &row.collected) else {
             return Err(Refusal::WrongState(Reason::NotAwaiting { run }));
         };
@@ -78,7 +78,7 @@ impl Inner {
                 Rung::Yes => {}
             }
         }
-        let (plan, dispatch) = self.may_write(&row, collected.callable > 0, by)?;
+        let (plan, dispatch) = self.may_write(&row, collected.callable > 0, by).await?;
         let about = About {
             env: Some(env.clone()),
             rev: Some(row.head.rev.to_string()),
@@ -152,7 +152,7 @@ impl Inner {
     /// What there is to say against one person's word alone.
     async fn gravity(&self, row: &RunRow, collected: &Collected, flags: &[Flag]) -> Result<Gravity, Refusal> {
         let (plan, rev, env, id) = (row.head.plan.clone(), row.head.rev.clone(), row.head.env.clone(), row.head.id);
-        let before = read(&self.shared.store, move |s| s.runs(Some(&plan), &PageRequest::first(LOOK_BACK))).await?;
+        let before = self.shared.store.runs(Some(&plan), &PageRequest::first(LOOK_BACK)).await?;
         let wrote = |r: &RunRow| r.head.id != id && r.head.rev == rev && r.head.env == env && has_written(r);
         Ok(Gravity {
             callable: collected.callable,
@@ -163,8 +163,8 @@ impl Inner {
     }
 
     /// Whether the run may write now: same plan, environment writable, verbs allowed, breaker closed by a person.
-    fn may_write(&self, row: &RunRow, calls: bool, by: &Who) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
-        let (plan, env) = self.shared.plan_of_run(&row.head)?;
+    async fn may_write(&self, row: &RunRow, calls: bool, by: &Who) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
+        let (plan, env) = self.shared.plan_of_run(&row.head).await?;
         if plan.rev != row.head.rev || env.env.id != row.head.env {
             let (was, is) = (row.head.rev.clone(), plan.rev.clone());
             let (plan, run) = (row.head.plan.clone(), row.head.id);
@@ -187,8 +187,8 @@ impl Inner {
         Ok((plan, env))
     }
 
-    pub(super) fn decline(&self, run: RunId) -> Result<Taken, Refusal> {
-        let row = self.shared.open_run(run)?;
+    pub(super) async fn decline(&self, run: RunId) -> Result<Taken, Refusal> {
+        let row = self.shared.open_run(run).await?;
         if row.state != RunState::AwaitingApproval {
             return Err(Refusal::WrongState(Reason::NotAwaiting { run }));
         }
@@ -196,8 +196,8 @@ impl Inner {
         Ok(Taken { then: Some(close(run, RunEnd::Declined)), ..about(&row) })
     }
 
-    pub(super) fn pause(&self, run: RunId, by: &Who) -> Result<Taken, Refusal> {
-        let row = self.shared.open_run(run)?;
+    pub(super) async fn pause(&self, run: RunId, by: &Who) -> Result<Taken, Refusal> {
+        let row = self.shared.open_run(run).await?;
         let writes = matches!(row.state, RunState::Working | RunState::Settling) && row.head.kind != RunKind::Verify;
         if !writes || writer_of(&self.shared, run).is_none() {
             return Err(Refusal::WrongState(Reason::NotWriting { run }));
@@ -205,9 +205,9 @@ impl Inner {
         Ok(Taken { then: Some(wish(run, Wish::Pause(by.clone()))), ..about(&row) })
     }
 
-    pub(super) fn resume(&self, run: RunId, order: &Order) -> Result<Taken, Refusal> {
+    pub(super) async fn resume(&self, run: RunId, order: &Order) -> Result<Taken, Refusal> {
         let by = &order.by;
-        let row = self.shared.open_run(run)?;
+        let row = self.shared.open_run(run).await?;
         self.not_closing(run)?;
         if matches!(row.state, RunState::Working | RunState::Settling)
             && writer_of(&self.shared, run).is_some_and(|w| matches!(*w.borrow(), Wish::Pause(_)))
@@ -215,14 +215,14 @@ impl Inner {
             return Ok(Taken { then: Some(wish(run, Wish::Go)), ..about(&row) });
         }
         // Where an end could not be stored, a pause is shown of a run that on disk is none: one that nobody has approved.
-        let approved = self.shared.store.run(run)?.is_some_and(|stored| is_told(&stored));
+        let approved = self.shared.store.run(run).await?.is_some_and(|stored| is_told(&stored));
         if !matches!(row.state, RunState::Paused(_) | RunState::Interrupted) || !approved {
             return Err(Refusal::WrongState(Reason::NotPaused { run }));
         }
         if row.head.kind == RunKind::Verify {
             return Err(Refusal::WrongState(Reason::OnlyReads { run }));
         }
-        let (plan, env) = self.may_write(&row, row.tally.waiting > 0, by)?;
+        let (plan, env) = self.may_write(&row, row.tally.waiting > 0, by).await?;
         let job = Job {
             head: row.head.clone(),
             plan,
@@ -237,8 +237,8 @@ impl Inner {
         Ok(Taken { events, bills: row.tally.waiting, then: Some(start(job)), ..about(&row) })
     }
 
-    pub(super) fn cancel(&self, run: RunId, by: &Who) -> Result<Taken, Refusal> {
-        let row = self.shared.open_run(run)?;
+    pub(super) async fn cancel(&self, run: RunId, by: &Who) -> Result<Taken, Refusal> {
+        let row = self.shared.open_run(run).await?;
         self.not_closing(run)?;
         let then = if writer_of(&self.shared, run).is_some() && row.state != RunState::AwaitingApproval {
             wish(run, Wish::Cancel(by.clone()))
@@ -340,17 +340,12 @@ impl Inner {
 
     pub(super) async fn reopen(&self, keys: &[WorkKey], reason: &str, by: &Who) -> Result<Taken, Refusal> {
         let reason = written(reason, "reopen")?;
-        let keys = keys.to_vec();
-        let closed = read(&self.shared.store, move |s| {
-            let mut closed = Vec::new();
-            for key in keys {
-                if let Some(entry) = s.resolved_entry(&key)? {
-                    closed.push((key, entry.since));
-                }
+        let mut closed = Vec::new();
+        for key in keys {
+            if let Some(entry) = self.shared.store.resolved_entry(key).await? {
+                closed.push((key.clone(), entry.since));
             }
-            Ok(closed)
-        })
-        .await?;
+        }
         if closed.is_empty() {
             return Err(Refusal::Nothing(Reason::NotResolved {}));
         }
@@ -397,7 +392,7 @@ impl Shared {
     pub(super) async fn mark_after(&self, head: &RunHead, collected: &Collected) -> Result<Option<Event>, StoreError> {
         let (RunKind::Fresh, Some(seen)) = (head.kind, &collected.seen) else { return Ok(None) };
         let (plan, env) = (head.plan.clone(), head.env.clone());
-        let old = read(&self.store, move |s| s.mark(&plan, &env)).await?;
+        let old = self.store.mark(&plan, &env).await?;
         let clock = collected.clock.clone();
         let swept = if collected.sweep { Some(head.opened) } else { old.as_ref().and_then(|m| m.swept) };
         let seen = old.map_or_else(|| seen.clone(), |m| m.seen.max(seen.clone()));

@@ -16,7 +16,7 @@ use skydeck_core::domain::run::{PauseWhy, RunEnd, RunState};
 use skydeck_store::StoreError;
 
 use super::collect::What;
-use super::control::{RunTask, Shared, Stop, Wish, lock, read};
+use super::control::{RunTask, Shared, Stop, Wish, lock};
 use super::ending::close_rest;
 use super::runner::{Job, Runner, SETTLE_GROUP};
 use super::work::died;
@@ -98,7 +98,7 @@ pub fn writer_of(shared: &Shared, run: RunId) -> Option<watch::Sender<Wish>> {
 }
 
 async fn is_open(shared: &Shared, run: RunId) -> Result<bool, StoreError> {
-    Ok(read(&shared.store, move |s| s.run(run)).await?.is_some_and(|row| !row.state.is_closed()))
+    Ok(shared.store.run(run).await?.is_some_and(|row| !row.state.is_closed()))
 }
 
 /// A cancel that came when the task had just stopped for another reason is honoured all the same.
@@ -127,7 +127,7 @@ async fn panicked(
         // Nobody has approved anything: there is nothing to go on with.
         return close_rest(shared, run, RunEnd::CollectFailed(why)).await;
     }
-    let rows = read(&shared.store, move |s| s.in_flight(run)).await?;
+    let rows = shared.store.in_flight(run).await?;
     for group in rows.chunks(SETTLE_GROUP) {
         shared.ledger.append(group.iter().map(|row| died(run, row)).collect()).await?;
     }

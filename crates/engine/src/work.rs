@@ -17,7 +17,7 @@ use skydeck_store::AppendError;
 
 use super::ahead::{Ahead, Seen};
 use super::call::{CallContext, CallEnd, Candidate, call};
-use super::control::{Stop, back_off, read};
+use super::control::{Stop, back_off};
 use super::dispatch::{Claim, Turn};
 use super::reading::READ_BATCH;
 use super::runner::{Canary, Runner};
@@ -126,7 +126,7 @@ impl Runner {
     /// Waiting bills of the run after a place.
     async fn rows_after(&self, after: Option<Fid>) -> Result<Vec<BillRow>, Stop> {
         let run = self.head.id;
-        Ok(read(&self.shared.store, move |s| s.bills_in(run, Slot::Waiting, after.as_ref(), READ_BATCH)).await?)
+        Ok(self.shared.store.bills_in(run, Slot::Waiting, after.as_ref(), READ_BATCH).await?)
     }
 
     /// Calls the bills of a page in turn; gives the page after `last`, being read, where there is one.
@@ -296,11 +296,12 @@ impl Runner {
     }
 
     async fn rows_of(&self, fids: impl Iterator<Item = Fid>) -> Result<Vec<BillRow>, Stop> {
-        let (run, fids) = (self.head.id, fids.collect::<Vec<_>>());
-        let rows = read(&self.shared.store, move |s| {
-            fids.iter().map(|fid| s.bill_of_run(run, fid)).collect::<Result<Vec<_>, _>>()
-        });
-        Ok(rows.await?.into_iter().flatten().filter(|row| row.state.slot() == Slot::Waiting).collect())
+        let mut rows = Vec::new();
+        for fid in fids {
+            rows.extend(self.shared.store.bill_of_run(self.head.id, &fid).await?);
+        }
+        rows.retain(|row| row.state.slot() == Slot::Waiting);
+        Ok(rows)
     }
 
     async fn next_submitted(&mut self) -> Result<Option<VecDeque<Candidate>>, Stop> {
@@ -393,7 +394,7 @@ impl Runner {
     async fn task_died(&mut self, error: &JoinError) -> Result<Stop, Stop> {
         tracing::error!(run = %self.head.id, %error, "a bill's task died");
         let run = self.head.id;
-        let open = read(&self.shared.store, move |s| s.in_flight(run)).await?;
+        let open = self.shared.store.in_flight(run).await?;
         let mut events = Vec::new();
         for row in open {
             // Others in flight have live tasks that hold their claims; the dead one dropped its own.

@@ -200,11 +200,11 @@ struct Writing {
 impl FileLog {
     /// Opens or begins the log of a data directory that is held, and compares it with its journal. A torn last line (its
     /// action never began) is cut. Where the two disagree nothing is cut, and lines go on behind what is there.
-    pub fn open(dir: &Path, clock: Arc<dyn Clock>, store: &dyn Store) -> Result<Self, StoreError> {
+    pub async fn open(dir: &Path, clock: Arc<dyn Clock>, store: &dyn Store) -> Result<Self, StoreError> {
         let path = dir.join(FILE);
         let failed = |e: std::io::Error| StoreError::Directory(format!("{}: {e}", path.display()));
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let (told, log, account) = account::of_store(&path, store)?;
+        let (told, log, account) = account::of_store(&path, store).await?;
         let mut file = file::ours(OpenOptions::new().read(true).create(true).append(true), &path).map_err(failed)?;
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
         let newest = told.witnesses.last().map(|(_, witness)| witness);
@@ -241,13 +241,15 @@ impl FileLog {
 
     /// Takes no more lines. Gives what the journal is to hold of the last one, where this process wrote any: what was cut off
     /// on the way stands in it.
-    pub fn close(&self, store: &dyn Store) -> Result<Option<LogWitness>, StoreError> {
-        let mut state = self.inner.lock();
-        state.is_closed = true;
-        if !state.is_begun || !state.faults.is_empty() {
-            return Ok(None);
+    pub async fn close(&self, store: &dyn Store) -> Result<Option<LogWitness>, StoreError> {
+        {
+            let mut state = self.inner.lock();
+            state.is_closed = true;
+            if !state.is_begun || !state.faults.is_empty() {
+                return Ok(None);
+            }
         }
-        let (_, log, account) = account::of_store(&self.inner.path, store)?;
+        let (_, log, account) = account::of_store(&self.inner.path, store).await?;
         let is_sound = account.faults.is_empty();
         Ok(is_sound.then(|| LogWitness { at: log.head(), open: false, loose: account.loose, accepted: None }))
     }
@@ -418,8 +420,14 @@ mod tests {
         crate::memory::MemoryStore::new(Arc::new(Still))
     }
 
+    /// On a thread of its own: some of these tests are on a runtime themselves.
+    fn block<F: Future<Output: Send> + Send>(future: F) -> F::Output {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        std::thread::scope(|scope| scope.spawn(|| runtime.block_on(future)).join().unwrap())
+    }
+
     fn open(dir: &Path) -> FileLog {
-        FileLog::open(dir, Arc::new(Still), &store()).unwrap()
+        block(FileLog::open(dir, Arc::new(Still), &store())).unwrap()
     }
 
     fn written(dir: &Path) -> Vec<String> {
@@ -442,7 +450,7 @@ mod tests {
         let found = check(dir.path());
         assert_eq!((found.rows.len(), found.fault.clone(), found.unfinished.clone()), (4, None, vec![3]));
         assert_eq!(found.head(), place);
-        log.close(&store()).unwrap();
+        block(log.close(&store())).unwrap();
         assert!(log.inner.write(deed(Phase::Refused, "d")).is_err(), "a line that came late would have no witness");
     }
 
@@ -578,7 +586,7 @@ mod tests {
         assert_eq!(log.acceptable().unwrap(), None);
         let place = log.inner.write(deed(Phase::Before, "a")).unwrap();
         assert_eq!(log.begins(), None, "a line was written");
-        let closed = log.close(&store()).unwrap().unwrap();
+        let closed = block(log.close(&store())).unwrap().unwrap();
         assert_eq!(closed, LogWitness { loose: vec![1], ..witness(1, &place.hash) });
         drop(log);
         let path = dir.path().join(FILE);
@@ -589,7 +597,7 @@ mod tests {
         assert_eq!((log.faults().len(), log.begins()), (1, None), "no witness hides what is wrong");
         let accepted = Some(AcceptedFile { bytes: text.len() as u64, sha256: line_hash(&text) });
         assert_eq!(log.acceptable().unwrap(), Some(LogWitness { open: true, accepted, ..witness(1, &place.hash) }));
-        assert_eq!(log.close(&store()).unwrap(), None, "nor at the end");
+        assert_eq!(block(log.close(&store())).unwrap(), None, "nor at the end");
         log.accepted();
         assert_eq!((log.faults(), log.acceptable().unwrap()), (Vec::new(), None));
     }
@@ -608,7 +616,7 @@ mod tests {
         for witness in witnesses {
             store.append_now(&vec![Event::LogWitnessed(Box::new(witness.clone()))].into()).unwrap();
         }
-        FileLog::open(dir, Arc::new(Still), &store).unwrap()
+        block(FileLog::open(dir, Arc::new(Still), &store)).unwrap()
     }
 
     /// The place and the one before it of the line that is written now.

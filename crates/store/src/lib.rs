@@ -16,11 +16,13 @@ pub mod local;
 pub mod memory;
 pub mod msgpack;
 pub mod prune;
+mod reads;
 pub mod words;
 
 use async_trait::async_trait;
 
 pub use batch::{AppendError, Batch, BatchId, Hold};
+pub use reads::{Embedded, Inside};
 use skydeck_core::domain::action_log::LogWitness;
 use skydeck_core::domain::bill::{Found, Slot};
 use skydeck_core::domain::cause::Cause;
@@ -177,7 +179,7 @@ pub struct LedgerEntry {
     pub deaths: u32,
 }
 
-/// The store. Reads are quick and may be called from a blocking thread; only `append` waits for the disk.
+/// The store. An append waits for the disk; a read may wait for one, or for a network, and never holds up the runtime.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Stamps and stores a batch's events together, if its conditions hold. Durable when it returns. Group commit: concurrent
@@ -185,87 +187,99 @@ pub trait Store: Send + Sync {
     async fn append(&self, batch: Batch) -> Result<Appended, AppendError>;
 
     /// Last durable place.
-    fn last_seq(&self) -> Seq;
+    async fn last_seq(&self) -> Result<Seq, StoreError>;
     /// Facts after a place, at most `limit`.
-    fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError>;
+    async fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError>;
 
     /// One run.
-    fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError>;
+    async fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError>;
     /// Runs that are not closed.
-    fn open_runs(&self) -> Result<Vec<RunRow>, StoreError>;
+    async fn open_runs(&self) -> Result<Vec<RunRow>, StoreError>;
     /// Runs that ended by themselves, the latest of their plan: no later one of it went through, and no person at a console
     /// started one.
-    fn stopped_runs(&self) -> Result<Vec<StoppedRun>, StoreError> {
+    async fn stopped_runs(&self) -> Result<Vec<StoppedRun>, StoreError> {
         Ok(Vec::new())
     }
     /// Runs, newest first, optionally of one plan.
-    fn runs(&self, plan: Option<&PlanId>, page: &PageRequest) -> Result<Page<RunRow>, StoreError>;
+    async fn runs(&self, plan: Option<&PlanId>, page: &PageRequest) -> Result<Page<RunRow>, StoreError>;
 
     /// One bill of a run.
-    fn bill_of_run(&self, run: RunId, fid: &Fid) -> Result<Option<BillRow>, StoreError>;
+    async fn bill_of_run(&self, run: RunId, fid: &Fid) -> Result<Option<BillRow>, StoreError>;
     /// What a run's query said about a bill when it was found.
-    fn found(&self, run: RunId, fid: &Fid) -> Result<Option<Found>, StoreError>;
+    async fn found(&self, run: RunId, fid: &Fid) -> Result<Option<Found>, StoreError>;
     /// Bills of a run in one column of the sum line, by FID, after `after`, at most `limit`.
-    fn bills_in(&self, run: RunId, slot: Slot, after: Option<&Fid>, limit: usize) -> Result<Vec<BillRow>, StoreError>;
+    async fn bills_in(
+        &self,
+        run: RunId,
+        slot: Slot,
+        after: Option<&Fid>,
+        limit: usize,
+    ) -> Result<Vec<BillRow>, StoreError>;
     /// Bills of a run whose intent has no answer (state `Trying`), over the whole run.
-    fn in_flight(&self, run: RunId) -> Result<Vec<BillRow>, StoreError>;
+    async fn in_flight(&self, run: RunId) -> Result<Vec<BillRow>, StoreError>;
     /// A page of bills. `now` is for ages in the filter.
-    fn bills(&self, scope: Scope, filter: &Filter, page: &PageRequest, now: Ts) -> Result<Page<BillRow>, StoreError>;
+    async fn bills(
+        &self,
+        scope: Scope,
+        filter: &Filter,
+        page: &PageRequest,
+        now: Ts,
+    ) -> Result<Page<BillRow>, StoreError>;
 
     /// The entry that a person closed, where no outcome came after that.
-    fn resolved_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError>;
+    async fn resolved_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError>;
     /// When a bill of a plan that was refused for a cause last went through in the revision it had been refused in.
-    fn cured(&self, plan: &PlanId, cause: &Cause) -> Result<Option<Ts>, StoreError>;
+    async fn cured(&self, plan: &PlanId, cause: &Cause) -> Result<Option<Ts>, StoreError>;
     /// The ledger's entry for a bill, if it is unresolved.
-    fn ledger_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError>;
+    async fn ledger_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError>;
     /// Groups of the ledger with counts, biggest first.
-    fn ledger_groups(&self, plan: Option<&PlanId>) -> Result<Vec<LedgerGroup>, StoreError>;
+    async fn ledger_groups(&self, plan: Option<&PlanId>) -> Result<Vec<LedgerGroup>, StoreError>;
     /// Number of unresolved bills, of one plan or all.
-    fn unresolved(&self, plan: Option<&PlanId>) -> Result<u64, StoreError>;
+    async fn unresolved(&self, plan: Option<&PlanId>) -> Result<u64, StoreError>;
 
     /// Latest row of a bill over all runs.
-    fn bill(&self, key: &WorkKey) -> Result<Option<BillRow>, StoreError>;
+    async fn bill(&self, key: &WorkKey) -> Result<Option<BillRow>, StoreError>;
     /// Latest rows of bills whose number begins with a text, in any environment and form.
-    fn find_number(&self, beginning: &str, limit: usize) -> Result<Vec<BillRow>, StoreError>;
+    async fn find_number(&self, beginning: &str, limit: usize) -> Result<Vec<BillRow>, StoreError>;
     /// All facts about a bill over all runs, oldest first, at most `limit` newest ones; true when older ones were
     /// left out. Of the bills found together only this one is told.
-    fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
+    async fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError>;
     /// What was done about a bill over all runs (all its facts but those by which a query found it), oldest first, of
     /// its `limit` newest facts; with the place of the newest fact of all. For deciding: a bill nobody touched costs
     /// no look into the journal.
-    fn deeds_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
-        let (mut facts, _) = self.facts_of(key, limit)?;
+    async fn deeds_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
+        let (mut facts, _) = self.facts_of(key, limit).await?;
         let last = facts.last().map(|fact| fact.seq).unwrap_or_default();
         facts.retain(|fact| !matches!(fact.event, Event::BillsFound { .. }));
         Ok((facts, last))
     }
     /// Operations that runs were opened under for the records of this one's form.
-    fn operations_of(&self, key: &RecordKey) -> Result<Vec<OpId>, StoreError>;
+    async fn operations_of(&self, key: &RecordKey) -> Result<Vec<OpId>, StoreError>;
     /// Place of the newest fact about a record, whatever was done to it; zero when there is none.
-    fn newest_of(&self, key: &RecordKey) -> Result<Seq, StoreError> {
+    async fn newest_of(&self, key: &RecordKey) -> Result<Seq, StoreError> {
         let mut newest = Seq(0);
-        for op in self.operations_of(key)? {
-            let last = self.facts_of(&key.under(&op), 1)?.0.last().map(|fact| fact.seq);
+        for op in self.operations_of(key).await? {
+            let last = self.facts_of(&key.under(&op), 1).await?.0.last().map(|fact| fact.seq);
             newest = newest.max(last.unwrap_or_default());
         }
         Ok(newest)
     }
     /// The start of the machine under which a run worked at a place of the journal; `None` where no fact tells.
-    fn boot_of(&self, run: RunId, at: Seq) -> Result<Option<String>, StoreError>;
+    async fn boot_of(&self, run: RunId, at: Seq) -> Result<Option<String>, StoreError>;
     /// The server an environment is bound to.
-    fn server_of(&self, env: &EnvId) -> Result<Option<ServerBound>, StoreError>;
+    async fn server_of(&self, env: &EnvId) -> Result<Option<ServerBound>, StoreError>;
 
     /// The mark of a plan in an environment.
-    fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError>;
+    async fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError>;
     /// The plan of a revision, as it was when a run was first opened under it. `None`: runs of that revision are older
     /// than the keeping of plans.
-    fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError>;
+    async fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError>;
     /// The newest witness of the action log's file, after the newest one by which a person accepted it.
-    fn log_witnesses(&self) -> Result<Vec<(Seq, LogWitness)>, StoreError> {
+    async fn log_witnesses(&self) -> Result<Vec<(Seq, LogWitness)>, StoreError> {
         Ok(Vec::new())
     }
     /// The action log, newest first.
-    fn actions(&self, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError>;
+    async fn actions(&self, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError>;
 }
 
 /// Bytes of a body kept with a fact; the rest is known by its length and hash.
@@ -311,130 +325,3 @@ pub(crate) fn trim_to_bill(mut fact: Fact, fid: &Fid) -> Fact {
     }
     fact
 }
-
-/// The reads that an index answers alone, for each store that has one.
-macro_rules! index_reads {
-    ($self:ident => $index:expr) => {
-        fn run(&$self, id: skydeck_core::domain::ids::RunId) -> Result<Option<skydeck_core::domain::run::RunRow>, StoreError> {
-            $index.run(id)
-        }
-        fn open_runs(&$self) -> Result<Vec<skydeck_core::domain::run::RunRow>, StoreError> {
-            $index.open_runs()
-        }
-        fn stopped_runs(&$self) -> Result<Vec<skydeck_core::domain::run::StoppedRun>, StoreError> {
-            $index.stopped_runs()
-        }
-        fn runs(&$self,
-            plan: Option<&skydeck_core::domain::ids::PlanId>,
-            page: &skydeck_core::domain::query::PageRequest,
-        ) -> Result<skydeck_core::domain::query::Page<skydeck_core::domain::run::RunRow>, StoreError> {
-            $index.runs(plan, page)
-        }
-        fn bill_of_run(&$self,
-            run: skydeck_core::domain::ids::RunId,
-            fid: &skydeck_core::domain::ids::Fid,
-        ) -> Result<Option<skydeck_core::domain::run::BillRow>, StoreError> {
-            $index.bill_of_run(run, fid)
-        }
-        fn found(&$self,
-            run: skydeck_core::domain::ids::RunId,
-            fid: &skydeck_core::domain::ids::Fid,
-        ) -> Result<Option<skydeck_core::domain::bill::Found>, StoreError> {
-            $index.found(run, fid)
-        }
-        fn bills_in(&$self,
-            run: skydeck_core::domain::ids::RunId,
-            slot: skydeck_core::domain::bill::Slot,
-            after: Option<&skydeck_core::domain::ids::Fid>,
-            limit: usize,
-        ) -> Result<Vec<skydeck_core::domain::run::BillRow>, StoreError> {
-            $index.bills_in(run, slot, after, limit)
-        }
-        fn in_flight(&$self, run: skydeck_core::domain::ids::RunId) -> Result<Vec<skydeck_core::domain::run::BillRow>, StoreError> {
-            $index.in_flight(run)
-        }
-        fn bills(&$self,
-            scope: skydeck_core::domain::query::Scope,
-            filter: &skydeck_core::domain::filter::Filter,
-            page: &skydeck_core::domain::query::PageRequest,
-            now: skydeck_core::domain::time::Ts,
-        ) -> Result<skydeck_core::domain::query::Page<skydeck_core::domain::run::BillRow>, StoreError> {
-            $index.bills(scope, filter, page, now)
-        }
-        fn ledger_entry(&$self,
-            key: &skydeck_core::domain::ids::WorkKey,
-        ) -> Result<Option<crate::LedgerEntry>, StoreError> {
-            $index.ledger_entry(key)
-        }
-        fn resolved_entry(&$self,
-            key: &skydeck_core::domain::ids::WorkKey,
-        ) -> Result<Option<crate::LedgerEntry>, StoreError> {
-            $index.resolved_entry(key)
-        }
-        fn cured(&$self,
-            plan: &skydeck_core::domain::ids::PlanId,
-            cause: &skydeck_core::domain::cause::Cause,
-        ) -> Result<Option<skydeck_core::domain::time::Ts>, StoreError> {
-            $index.cured(plan, cause)
-        }
-        fn ledger_groups(&$self,
-            plan: Option<&skydeck_core::domain::ids::PlanId>,
-        ) -> Result<Vec<skydeck_core::domain::query::LedgerGroup>, StoreError> {
-            $index.ledger_groups(plan)
-        }
-        fn unresolved(&$self, plan: Option<&skydeck_core::domain::ids::PlanId>) -> Result<u64, StoreError> {
-            $index.unresolved(plan)
-        }
-        fn bill(&$self, key: &skydeck_core::domain::ids::WorkKey) -> Result<Option<skydeck_core::domain::run::BillRow>, StoreError> {
-            $index.bill(key)
-        }
-        fn find_number(&$self, beginning: &str, limit: usize) -> Result<Vec<skydeck_core::domain::run::BillRow>, StoreError> {
-            $index.find_number(beginning, limit)
-        }
-        fn operations_of(&$self,
-            key: &skydeck_core::domain::ids::RecordKey,
-        ) -> Result<Vec<skydeck_core::domain::ids::OpId>, StoreError> {
-            $index.operations_of(key)
-        }
-        fn boot_of(&$self,
-            run: skydeck_core::domain::ids::RunId,
-            at: skydeck_core::domain::ids::Seq,
-        ) -> Result<Option<String>, StoreError> {
-            $index.boot_of(run, at)
-        }
-        fn server_of(&$self,
-            env: &skydeck_core::domain::ids::EnvId,
-        ) -> Result<Option<skydeck_core::domain::server::ServerBound>, StoreError> {
-            $index.server_of(env)
-        }
-        fn mark(&$self,
-            plan: &skydeck_core::domain::ids::PlanId,
-            env: &skydeck_core::domain::ids::EnvId,
-        ) -> Result<Option<skydeck_core::domain::run::Mark>, StoreError> {
-            $index.mark(plan, env)
-        }
-        fn log_witnesses(
-            &$self,
-        ) -> Result<Vec<(skydeck_core::domain::ids::Seq, skydeck_core::domain::action_log::LogWitness)>, StoreError> {
-            $index.log_witnesses()
-        }
-        fn plan_of(&$self,
-            rev: &skydeck_core::domain::ids::PlanRev,
-        ) -> Result<Option<skydeck_core::domain::plan::Plan>, StoreError> {
-            $index.plan_of(rev)
-        }
-        fn actions(&$self,
-            page: &skydeck_core::domain::query::PageRequest,
-        ) -> Result<
-            skydeck_core::domain::query::Page<(
-                skydeck_core::domain::ids::Seq,
-                skydeck_core::domain::time::Ts,
-                skydeck_core::domain::event::ActionEntry,
-            )>,
-            StoreError,
-        > {
-            $index.actions(page)
-        }
-    };
-}
-pub(crate) use index_reads;

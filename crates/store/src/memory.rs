@@ -4,24 +4,28 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use async_trait::async_trait;
-
 use super::batch::Stored;
 use super::index::Index;
 use super::index::fold::fold;
 use super::index::kv::{Kv, MemKv};
 use super::index::scratch::Scratch;
 use super::index::unmoved::unmoved;
-use super::{AppendError, Appended, Batch, Store, StoreError, limited, trim_to_bill};
+use super::reads::{Embedded, Inside, Pace};
+use super::{AppendError, Appended, Batch, StoreError, limited};
 use skydeck_core::domain::event::Fact;
-use skydeck_core::domain::ids::{Seq, WorkKey};
+use skydeck_core::domain::ids::Seq;
 use skydeck_core::domain::time::Clock;
+
+/// What it holds.
+pub struct Held {
+    facts: RwLock<Vec<Fact>>,
+    index: Index<MemKv>,
+}
 
 /// The store.
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
-    facts: RwLock<Vec<Fact>>,
-    pub(super) index: Index<MemKv>,
+    held: Arc<Held>,
     stored: Mutex<Stored>,
     refusing: Mutex<Option<String>>,
 }
@@ -31,8 +35,7 @@ impl MemoryStore {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
-            facts: RwLock::default(),
-            index: Index::new(MemKv::default()),
+            held: Arc::new(Held { facts: RwLock::default(), index: Index::new(MemKv::default()) }),
             stored: Mutex::default(),
             refusing: Mutex::new(None),
         }
@@ -43,6 +46,11 @@ impl MemoryStore {
         *self.refusing.lock().unwrap_or_else(PoisonError::into_inner) = why.map(str::to_owned);
     }
 
+    /// The index.
+    pub fn index(&self) -> &Index<MemKv> {
+        &self.held.index
+    }
+
     /// Appends, without the pretence of waiting.
     pub fn append_now(&self, batch: &Batch) -> Result<Appended, AppendError> {
         let refusing = self.refusing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,14 +58,14 @@ impl MemoryStore {
             return Err(AppendError::Write(why.clone()));
         }
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut facts = self.facts.write().unwrap_or_else(PoisonError::into_inner);
+        let mut facts = self.held.facts.write().unwrap_or_else(PoisonError::into_inner);
         if let Some((before, n)) = stored.find(batch.id) {
             return Ok(Appended { facts: after(&facts, before, n).into() });
         }
         let (before, at) = (facts.len() as u64, self.clock.now());
         let stamp = |(seq, event)| Fact { seq: Seq(seq), at, event: limited(event) };
         let new: Arc<[Fact]> = (before + 1..).zip(batch.events.iter()).map(stamp).collect();
-        let mut scratch = Scratch::new(&self.index.kv);
+        let mut scratch = Scratch::new(&self.held.index.kv);
         unmoved(&scratch, &batch.unmoved)?;
         for fact in new.iter() {
             fold(fact, &mut scratch)?;
@@ -66,7 +74,7 @@ impl MemoryStore {
             scratch.accept(last.seq);
         }
         for batch in scratch.finish() {
-            self.index.kv.apply(batch)?;
+            self.held.index.kv.apply(batch)?;
         }
         facts.extend(new.iter().cloned());
         stored.note(batch.id, Seq(before), new.len());
@@ -78,10 +86,11 @@ fn after(facts: &[Fact], after: Seq, limit: usize) -> Vec<Fact> {
     facts.iter().skip(usize::try_from(after.0).unwrap_or(usize::MAX)).take(limit).cloned().collect()
 }
 
-#[async_trait]
-impl Store for MemoryStore {
-    async fn append(&self, batch: Batch) -> Result<Appended, AppendError> {
-        self.append_now(&batch)
+impl Inside for Held {
+    type Kv = MemKv;
+
+    fn index(&self) -> &Index<MemKv> {
+        &self.index
     }
 
     fn last_seq(&self) -> Seq {
@@ -92,13 +101,25 @@ impl Store for MemoryStore {
         Ok(self::after(&self.facts.read().unwrap_or_else(PoisonError::into_inner), after, limit))
     }
 
-    fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
-        let places = self.index.places_of(key, limit)?;
+    fn facts_at(&self, places: &[Seq]) -> Result<Vec<Fact>, StoreError> {
         let facts = self.facts.read().unwrap_or_else(PoisonError::into_inner);
         let one = |seq: &Seq| facts.get(usize::try_from(seq.0.saturating_sub(1)).unwrap_or(usize::MAX)).cloned();
-        let all = places.all.iter().filter_map(one).map(|fact| trim_to_bill(fact, &key.record.fid)).collect();
-        Ok((all, places.cut))
+        Ok(places.iter().filter_map(one).collect())
+    }
+}
+
+impl Embedded for MemoryStore {
+    type Inside = Held;
+
+    fn inside(&self) -> &Arc<Held> {
+        &self.held
     }
 
-    super::index_reads!(self => self.index);
+    fn pace(&self) -> Option<&Pace> {
+        None
+    }
+
+    async fn store(&self, batch: Batch) -> Result<Appended, AppendError> {
+        self.append_now(&batch)
+    }
 }

@@ -81,7 +81,7 @@ pub async fn prune(
     }
     let new_dir = beside(order.data, "pruning", now);
     let made = build(order, &old, &new_dir, clock, progress).await;
-    let last = old.last_seq();
+    let last = old.last();
     let closed = old.close();
     // Lets go of the index too: its files go with the old directory.
     drop(old);
@@ -174,7 +174,7 @@ async fn build(
         tracing::error!(%error, "nothing was pruned");
     }
     let deed = result?;
-    let log = FileLog::open(new_dir, Arc::clone(clock), &new)?;
+    let log = FileLog::open(new_dir, Arc::clone(clock), &new).await?;
     let faults = log.faults();
     if !faults.is_empty() {
         let damage = Box::new(Damage { log: faults, ..Damage::default() });
@@ -199,7 +199,7 @@ async fn build(
     };
     new.append(vec![Event::ActionTaken(Box::new(entry))].into()).await?;
     pruned.facts.1 += 1;
-    if let Some(witness) = log.close(&new)? {
+    if let Some(witness) = log.close(&new).await? {
         new.append(vec![Event::LogWitnessed(Box::new(witness))].into()).await?;
         pruned.facts.1 += 1;
     }
@@ -284,7 +284,7 @@ fn rewrite(
     let mut sums: HashMap<RunId, Tally> = HashMap::new();
     let mut at = Seq(0);
     loop {
-        let facts = old.facts_after(at, STEP)?;
+        let facts = old.facts(at, STEP)?;
         let Some(last) = facts.last() else { break };
         at = last.seq;
         for fact in facts {
@@ -358,13 +358,14 @@ fn without(
 /// Refuses a copy that would forget or change anything an operator still has to do with.
 fn compare(old: &LocalStore, new: &LocalStore) -> Result<(), StoreError> {
     let differs = |what: &str| StoreError::Contradiction(format!("{what} would not be the same; nothing was pruned"));
-    if old.ledger_groups(None)? != new.ledger_groups(None)? {
+    if old.index().ledger_groups(None)? != new.index().ledger_groups(None)? {
         return Err(differs("the ledger's groups"));
     }
-    if old.open_runs()? != new.open_runs()? {
+    if old.index().open_runs()? != new.index().open_runs()? {
         return Err(differs("the open runs"));
     }
-    let ledger = |store: &LocalStore, page: &PageRequest| store.bills(Scope::Ledger, &Filter::default(), page, Ts(0));
+    let ledger =
+        |store: &LocalStore, page: &PageRequest| store.index().bills(Scope::Ledger, &Filter::default(), page, Ts(0));
     let (mut ours, mut theirs) = (PageRequest::first(PAGE), PageRequest::first(PAGE));
     loop {
         let (a, b) = (ledger(old, &ours)?, ledger(new, &theirs)?);
@@ -381,7 +382,7 @@ fn compare(old: &LocalStore, new: &LocalStore) -> Result<(), StoreError> {
     let mut marks: Vec<(PlanId, EnvId)> = Vec::new();
     let (mut ours, mut theirs) = (PageRequest::first(PAGE), PageRequest::first(PAGE));
     loop {
-        let (a, b) = (old.runs(None, &ours)?, new.runs(None, &theirs)?);
+        let (a, b) = (old.index().runs(None, &ours)?, new.index().runs(None, &theirs)?);
         if a.rows.len() != b.rows.len() || !a.rows.iter().zip(&b.rows).all(|((_, a), (_, b))| same(a, b)) {
             return Err(differs("the sum of a run"));
         }
@@ -398,7 +399,7 @@ fn compare(old: &LocalStore, new: &LocalStore) -> Result<(), StoreError> {
         (ours.cursor, theirs.cursor) = (Some(cursor_a.clone()), Some(cursor_b.clone()));
     }
     for (plan, env) in marks {
-        if old.mark(&plan, &env)? != new.mark(&plan, &env)? {
+        if old.index().mark(&plan, &env)? != new.index().mark(&plan, &env)? {
             return Err(differs("a mark"));
         }
     }

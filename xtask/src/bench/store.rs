@@ -186,13 +186,13 @@ async fn one(step: Step, data: &Path, rows: u64) -> Result<Value, Stop> {
         }
         Step::Die => {
             // A run number no earlier kill has used.
-            let n = 1_000_000 + store.last_seq().0;
+            let n = 1_000_000 + store.last().0;
             fill::begin_and_leave(&as_store, n, CUT_OFF).await?;
             let own = rustix::process::getpid();
             rustix::process::kill_process(own, rustix::process::Signal::KILL).map_err(std::io::Error::from)?;
             return Err(Stop::usage("still alive"));
         }
-        Step::Read => reads::all(&*as_store, rows)?,
+        Step::Read => reads::all(&*as_store, rows).await?,
         _ => json!({"type": "open"}),
     };
     if let Some(fields) = found.as_object_mut() {

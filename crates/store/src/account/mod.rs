@@ -87,13 +87,14 @@ impl Told {
     }
 
     /// What is needed to compare the file with an opened store, whose index is trusted to hold what the journal tells.
-    fn of_store(store: &dyn Store) -> Result<Self, StoreError> {
-        let mut told = Self { witnesses: store.log_witnesses()?, last: store.last_seq(), ..Self::default() };
+    pub async fn of_store(store: &dyn Store) -> Result<Self, StoreError> {
+        let (witnesses, last) = (store.log_witnesses().await?, store.last_seq().await?);
+        let mut told = Self { witnesses, last, ..Self::default() };
         let since = told.newest().map(|(seq, witness)| (*seq, witness.at.seq));
         told.since_witness = since.is_some();
         let mut next = Some(PageRequest::first(PAGE));
         while let Some(request) = next.take() {
-            let page = store.actions(&request)?;
+            let page = store.actions(&request).await?;
             // Entries do not come in the order of their lines where two were written at once.
             let is_far = |seq: Seq| since.is_some_and(|(since, _)| seq.0 + ENTRIES_ASTRAY < since.0);
             let more = page.more && page.rows.last().is_some_and(|(_, (seq, ..))| !is_far(*seq));
@@ -137,16 +138,19 @@ impl Told {
 }
 
 /// Compares the file with a store that is open.
-pub fn of_store(path: &Path, store: &dyn Store) -> Result<(Told, Reading, Account), StoreError> {
-    let mut told = Told::of_store(store)?;
+pub async fn of_store(path: &Path, store: &dyn Store) -> Result<(Told, Reading, Account), StoreError> {
+    let mut told = Told::of_store(store).await?;
     let failed = |e: std::io::Error| StoreError::Directory(format!("{}: {e}", path.display()));
-    let log = read::read(path, told.accepted(), |_, _| Ok(())).map_err(failed)?;
+    let (file, accepted) = (path.to_path_buf(), told.accepted().cloned());
+    // The file may be long.
+    let reading = tokio::task::spawn_blocking(move || read::read(&file, accepted.as_ref(), |_, _| Ok(()))).await;
+    let log = reading.map_err(|e| StoreError::Read(e.to_string()))?.map_err(failed)?;
     let floor = told.newest().map_or(0, |(_, witness)| witness.at.seq);
     let ended = log.rows.iter().filter(|row| row.phase == Phase::End && row.at.seq > floor);
     for run in ended.filter_map(|row| row.run.as_ref()) {
         let id = run.parse::<RunId>().ok();
         if let Some(id) = id
-            && store.run(id)?.is_some_and(|row| row.state.is_closed())
+            && store.run(id).await?.is_some_and(|row| row.state.is_closed())
         {
             told.closed.insert(run.clone());
         }

@@ -17,7 +17,6 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
-use async_trait::async_trait;
 use tokio::sync::{Semaphore, oneshot};
 
 use self::disk::{Disk, RealDisk};
@@ -30,9 +29,10 @@ use super::batch::Stored;
 use super::index::Index;
 use super::journal::Torn;
 use super::journal::tail::ROTATE;
-use super::{AppendError, Appended, Batch, Store, StoreError, trim_to_bill};
+use super::reads::{Embedded, Inside, Pace};
+use super::{AppendError, Appended, Batch, StoreError};
 use skydeck_core::domain::event::Fact;
-use skydeck_core::domain::ids::{RecordKey, Seq, WorkKey};
+use skydeck_core::domain::ids::Seq;
 use skydeck_core::domain::time::Clock;
 
 /// Appends waiting for the writer, at most; more callers wait outside.
@@ -121,6 +121,7 @@ pub struct LocalStore {
     permits: Semaphore,
     thread: Mutex<Option<JoinHandle<()>>>,
     lock: Mutex<Option<File>>,
+    pace: Pace,
     dir: PathBuf,
 }
 
@@ -210,6 +211,7 @@ impl LocalStore {
             permits: Semaphore::new(QUEUE),
             thread: Mutex::new(Some(thread)),
             lock: Mutex::new(Some(lock)),
+            pace: Pace::default(),
             dir: dir.to_path_buf(),
         })
     }
@@ -232,9 +234,19 @@ impl LocalStore {
         Ok(())
     }
 
-    /// The index, for what only this store can do.
-    pub(super) fn index(&self) -> &Index<SledKv> {
+    /// The index, to be asked on a thread that may wait.
+    pub fn index(&self) -> &Index<SledKv> {
         &self.shared.index
+    }
+
+    /// Last durable place.
+    pub fn last(&self) -> Seq {
+        self.shared.journal.last()
+    }
+
+    /// Facts after a place, at most `limit`; asked on a thread that may wait.
+    pub fn facts(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError> {
+        self.shared.journal.after(after, limit)
     }
 
     /// The data directory.
@@ -263,9 +275,38 @@ impl Drop for LocalStore {
     }
 }
 
-#[async_trait]
-impl Store for LocalStore {
-    async fn append(&self, batch: Batch) -> Result<Appended, AppendError> {
+impl Inside for Shared {
+    type Kv = SledKv;
+
+    fn index(&self) -> &Index<SledKv> {
+        &self.index
+    }
+
+    fn last_seq(&self) -> Seq {
+        self.journal.last()
+    }
+
+    fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError> {
+        self.journal.after(after, limit)
+    }
+
+    fn facts_at(&self, places: &[Seq]) -> Result<Vec<Fact>, StoreError> {
+        self.journal.at(places)
+    }
+}
+
+impl Embedded for LocalStore {
+    type Inside = Shared;
+
+    fn inside(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    fn pace(&self) -> Option<&Pace> {
+        Some(&self.pace)
+    }
+
+    async fn store(&self, batch: Batch) -> Result<Appended, AppendError> {
         let closed = || AppendError::Write("it is closed".to_owned());
         let Ok(_permit) = self.permits.acquire().await else { return Err(closed()) };
         let (reply, answer) = oneshot::channel();
@@ -281,31 +322,4 @@ impl Store for LocalStore {
         }
         answer.await.unwrap_or_else(|_| Err(AppendError::Write("the writer ended; reopen the store".to_owned())))
     }
-
-    fn last_seq(&self) -> Seq {
-        self.shared.journal.last()
-    }
-
-    fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError> {
-        self.shared.journal.after(after, limit)
-    }
-
-    fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
-        let places = self.shared.index.places_of(key, limit)?;
-        let facts = self.shared.journal.at(&places.all)?;
-        Ok((facts.into_iter().map(|fact| trim_to_bill(fact, &key.record.fid)).collect(), places.cut))
-    }
-
-    fn deeds_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
-        let places = self.shared.index.places_of(key, limit)?;
-        let last = places.all.last().copied().unwrap_or_default();
-        let done: Vec<Seq> = places.all.into_iter().filter(|seq| !places.found.contains(seq)).collect();
-        Ok((self.shared.journal.at(&done)?, last))
-    }
-
-    fn newest_of(&self, key: &RecordKey) -> Result<Seq, StoreError> {
-        self.shared.index.newest_of(key)
-    }
-
-    super::index_reads!(self => self.shared.index);
 }

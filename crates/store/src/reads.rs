@@ -1,0 +1,275 @@
+//! Reads of a store whose index stands in this process: on which thread they are made.
+//!
+//! Invariant: no read holds up the runtime. What may be long runs on a thread of its own. A look-up of one entry runs where it
+//! is asked, because the change of threads costs more than it does; once the disk is slow, look-ups move over, too.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use super::index::Index;
+use super::index::kv::Kv;
+use super::{AppendError, Appended, Batch, LedgerEntry, Store, StoreError, trim_to_bill};
+use skydeck_core::domain::action_log::LogWitness;
+use skydeck_core::domain::bill::{Found, Slot};
+use skydeck_core::domain::cause::Cause;
+use skydeck_core::domain::event::{ActionEntry, Fact};
+use skydeck_core::domain::filter::Filter;
+use skydeck_core::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
+use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::query::{LedgerGroup, Page, PageRequest, Scope};
+use skydeck_core::domain::run::{BillRow, Mark, RunRow, StoppedRun};
+use skydeck_core::domain::server::ServerBound;
+use skydeck_core::domain::time::Ts;
+
+/// A look-up that takes longer says that the disk is slow.
+const SLOW: Duration = Duration::from_millis(5);
+/// Look-ups that run on another thread after a slow one.
+const CAREFUL: u32 = 256;
+
+/// What is in this process: an index, and the facts beside it. All of it may wait for the disk.
+pub trait Inside: Send + Sync + 'static {
+    /// What holds the index.
+    type Kv: Kv + 'static;
+
+    /// The index.
+    fn index(&self) -> &Index<Self::Kv>;
+    /// Last durable place.
+    fn last_seq(&self) -> Seq;
+    /// Facts after a place, at most `limit`.
+    fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError>;
+    /// Facts at these places.
+    fn facts_at(&self, places: &[Seq]) -> Result<Vec<Fact>, StoreError>;
+
+    /// See [`Store::facts_of`].
+    fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
+        let places = self.index().places_of(key, limit)?;
+        let facts = self.facts_at(&places.all)?;
+        Ok((facts.into_iter().map(|fact| trim_to_bill(fact, &key.record.fid)).collect(), places.cut))
+    }
+
+    /// See [`Store::deeds_of`].
+    fn deeds_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
+        let places = self.index().places_of(key, limit)?;
+        let last = places.all.last().copied().unwrap_or_default();
+        let done: Vec<Seq> = places.all.into_iter().filter(|seq| !places.found.contains(seq)).collect();
+        Ok((self.facts_at(&done)?, last))
+    }
+}
+
+/// How look-ups went of late.
+#[derive(Debug, Default)]
+pub struct Pace(AtomicU32);
+
+impl Pace {
+    /// Whether the next look-up is to run on another thread.
+    fn is_slow(&self) -> bool {
+        self.0.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+
+    fn note(&self, took: Duration) {
+        if took > SLOW {
+            self.0.store(CAREFUL, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A store whose index stands in this process: a [`Store`] by that alone.
+pub trait Embedded: Send + Sync {
+    /// What is in this process.
+    type Inside: Inside;
+
+    /// What is in this process.
+    fn inside(&self) -> &Arc<Self::Inside>;
+    /// How its disk does; `None` where it has none, and nothing ever waits.
+    fn pace(&self) -> Option<&Pace>;
+    /// See [`Store::append`].
+    fn store(&self, batch: Batch) -> impl Future<Output = Result<Appended, AppendError>> + Send;
+}
+
+/// A read that may be long.
+async fn long<S: Embedded, T: Send + 'static>(
+    store: &S,
+    ask: impl FnOnce(&S::Inside) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    if store.pace().is_none() {
+        return ask(store.inside());
+    }
+    let inside = Arc::clone(store.inside());
+    match tokio::task::spawn_blocking(move || ask(&inside)).await {
+        Ok(answer) => answer,
+        // A panic there is a read error.
+        Err(error) => Err(StoreError::Read(format!("the reading task ended: {error}"))),
+    }
+}
+
+/// A look-up of one entry, or of a few.
+async fn short<S: Embedded, T: Send + 'static>(
+    store: &S,
+    ask: impl FnOnce(&S::Inside) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let Some(pace) = store.pace() else { return ask(store.inside()) };
+    // Many in a row let others have their turn.
+    tokio::task::coop::consume_budget().await;
+    if pace.is_slow() {
+        return long(store, ask).await;
+    }
+    let since = Instant::now();
+    let answer = ask(store.inside());
+    pace.note(since.elapsed());
+    answer
+}
+
+#[async_trait]
+impl<S: Embedded> Store for S {
+    async fn append(&self, batch: Batch) -> Result<Appended, AppendError> {
+        self.store(batch).await
+    }
+
+    async fn last_seq(&self) -> Result<Seq, StoreError> {
+        Ok(self.inside().last_seq())
+    }
+
+    async fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError> {
+        long(self, move |s| s.facts_after(after, limit)).await
+    }
+
+    async fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError> {
+        short(self, move |s| s.index().run(id)).await
+    }
+
+    async fn open_runs(&self) -> Result<Vec<RunRow>, StoreError> {
+        long(self, |s| s.index().open_runs()).await
+    }
+
+    async fn stopped_runs(&self) -> Result<Vec<StoppedRun>, StoreError> {
+        long(self, |s| s.index().stopped_runs()).await
+    }
+
+    async fn runs(&self, plan: Option<&PlanId>, page: &PageRequest) -> Result<Page<RunRow>, StoreError> {
+        let (plan, page) = (plan.cloned(), page.clone());
+        long(self, move |s| s.index().runs(plan.as_ref(), &page)).await
+    }
+
+    async fn bill_of_run(&self, run: RunId, fid: &Fid) -> Result<Option<BillRow>, StoreError> {
+        let fid = fid.clone();
+        short(self, move |s| s.index().bill_of_run(run, &fid)).await
+    }
+
+    async fn found(&self, run: RunId, fid: &Fid) -> Result<Option<Found>, StoreError> {
+        let fid = fid.clone();
+        short(self, move |s| s.index().found(run, &fid)).await
+    }
+
+    async fn bills_in(
+        &self,
+        run: RunId,
+        slot: Slot,
+        after: Option<&Fid>,
+        limit: usize,
+    ) -> Result<Vec<BillRow>, StoreError> {
+        let after = after.cloned();
+        long(self, move |s| s.index().bills_in(run, slot, after.as_ref(), limit)).await
+    }
+
+    async fn in_flight(&self, run: RunId) -> Result<Vec<BillRow>, StoreError> {
+        long(self, move |s| s.index().in_flight(run)).await
+    }
+
+    async fn bills(
+        &self,
+        scope: Scope,
+        filter: &Filter,
+        page: &PageRequest,
+        now: Ts,
+    ) -> Result<Page<BillRow>, StoreError> {
+        let (filter, page) = (filter.clone(), page.clone());
+        long(self, move |s| s.index().bills(scope, &filter, &page, now)).await
+    }
+
+    async fn resolved_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError> {
+        let key = key.clone();
+        short(self, move |s| s.index().resolved_entry(&key)).await
+    }
+
+    async fn cured(&self, plan: &PlanId, cause: &Cause) -> Result<Option<Ts>, StoreError> {
+        let (plan, cause) = (plan.clone(), cause.clone());
+        short(self, move |s| s.index().cured(&plan, &cause)).await
+    }
+
+    async fn ledger_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError> {
+        let key = key.clone();
+        short(self, move |s| s.index().ledger_entry(&key)).await
+    }
+
+    async fn ledger_groups(&self, plan: Option<&PlanId>) -> Result<Vec<LedgerGroup>, StoreError> {
+        let plan = plan.cloned();
+        long(self, move |s| s.index().ledger_groups(plan.as_ref())).await
+    }
+
+    async fn unresolved(&self, plan: Option<&PlanId>) -> Result<u64, StoreError> {
+        let plan = plan.cloned();
+        short(self, move |s| s.index().unresolved(plan.as_ref())).await
+    }
+
+    async fn bill(&self, key: &WorkKey) -> Result<Option<BillRow>, StoreError> {
+        let key = key.clone();
+        short(self, move |s| s.index().bill(&key)).await
+    }
+
+    async fn find_number(&self, beginning: &str, limit: usize) -> Result<Vec<BillRow>, StoreError> {
+        let beginning = beginning.to_owned();
+        long(self, move |s| s.index().find_number(&beginning, limit)).await
+    }
+
+    async fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
+        let key = key.clone();
+        long(self, move |s| s.facts_of(&key, limit)).await
+    }
+
+    async fn deeds_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
+        let key = key.clone();
+        long(self, move |s| s.deeds_of(&key, limit)).await
+    }
+
+    async fn operations_of(&self, key: &RecordKey) -> Result<Vec<OpId>, StoreError> {
+        let key = key.clone();
+        short(self, move |s| s.index().operations_of(&key)).await
+    }
+
+    async fn newest_of(&self, key: &RecordKey) -> Result<Seq, StoreError> {
+        let key = key.clone();
+        short(self, move |s| s.index().newest_of(&key)).await
+    }
+
+    async fn boot_of(&self, run: RunId, at: Seq) -> Result<Option<String>, StoreError> {
+        short(self, move |s| s.index().boot_of(run, at)).await
+    }
+
+    async fn server_of(&self, env: &EnvId) -> Result<Option<ServerBound>, StoreError> {
+        let env = env.clone();
+        short(self, move |s| s.index().server_of(&env)).await
+    }
+
+    async fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError> {
+        let (plan, env) = (plan.clone(), env.clone());
+        short(self, move |s| s.index().mark(&plan, &env)).await
+    }
+
+    async fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError> {
+        let rev = rev.clone();
+        short(self, move |s| s.index().plan_of(&rev)).await
+    }
+
+    async fn log_witnesses(&self) -> Result<Vec<(Seq, LogWitness)>, StoreError> {
+        short(self, |s| s.index().log_witnesses()).await
+    }
+
+    async fn actions(&self, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError> {
+        let page = page.clone();
+        long(self, move |s| s.index().actions(&page)).await
+    }
+}
