@@ -255,7 +255,9 @@ async fn what_somebody_closed_after_our_call_was_refused_is_not_ours_though_a_st
         assert!(!left.is_empty(), "{:?}", row.tally);
         let words: Vec<String> = left.iter().map(|n| bench.word(run, *n)).collect();
         if did_it {
-            left.iter().for_each(|n| bench.world.change(*n, |doc| doc.status = "C".to_owned().into()));
+            for n in &left {
+                bench.world.change(*n, |doc| doc.status = "C".to_owned().into());
+            }
         }
         let looked = bench.accepted(verify()).await.unwrap();
         bench.closed(looked).await;
