@@ -7,7 +7,7 @@ mod engine_support;
 use std::time::Duration;
 
 use engine_support::*;
-use skydeck::domain::bill::Slot;
+use skydeck::domain::bill::{Outcome, Slot};
 use skydeck::domain::command::Command;
 use skydeck::domain::event::Event;
 use skydeck::domain::ids::RunId;
@@ -249,4 +249,46 @@ async fn a_bill_that_was_read_back_as_not_applied_is_failed_where_the_run_ends_b
     assert_eq!((row.tally.failed, row.tally.not_reached), (1, 0), "{:?}", row.tally);
     assert_eq!((bench.word(run, 2).as_str(), bench.world.posts_of(2)), ("failed:not_applied", 1));
     bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_lost_no_answer_has_nothing_to_settle() {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=3);
+    bench.world.with(|s| s.trouble_of.insert(fid(2), [Trouble::Refused(11, "期间已关账")].into()));
+    let row = bench.whole_run().await;
+    assert_eq!((row.tally.audited, row.tally.failed), (2, 1));
+    let settling = bench.facts().iter().filter(|fact| matches!(fact.event, Event::RunSettling { .. })).count();
+    assert_eq!(settling, 0, "history would tell of a wait that was none");
+    bench.check();
+}
+
+/// What came of a lost call is told with the words of that call, and in the run that read it back.
+#[tokio::test(start_paused = true)]
+async fn the_words_of_a_lost_call_stand_until_a_read_tells_more() {
+    let (mut bench, run) = settling(2).await;
+    bench.world.with(|s| s.reads_down = true);
+    bench.closed(run).await;
+    bench.world.with(|s| s.reads_down = false);
+    let before: Vec<String> = [1, 2].map(|n| said_of(&bench, run, n)).into();
+    assert!(before.iter().all(|words| !words.is_empty()), "{before:?}");
+    let id = verify(&mut bench).await;
+    bench.closed(id).await;
+    // The one that took is done; of the other the words of its call are what there is to be told.
+    assert_eq!(bench.word(id, 1), "audited:verified");
+    assert_eq!((bench.word(id, 2).as_str(), said_of(&bench, id, 2)), ("failed:not_applied", before[1].clone()));
+    bench.check();
+}
+
+/// The words of what was told last of a bill in a run.
+fn said_of(bench: &Bench, of: RunId, n: u64) -> String {
+    let said = bench.facts().into_iter().rev().find_map(|fact| match fact.event {
+        Event::BillSettled { run, fid: bill, outcome, .. } if run == of && bill == fid(n) => Some(outcome),
+        _ => None,
+    });
+    match said.unwrap() {
+        Outcome::Unknown(unknown) => unknown.detail,
+        Outcome::Failed(failure) => failure.message,
+        other => panic!("{other:?}"),
+    }
 }
