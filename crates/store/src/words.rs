@@ -168,6 +168,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("the export: {}", "导出：{}"),
     ("it is closed", "已关闭"),
     ("the writer ended; reopen the store", "写入线程已结束：请重新打开"),
+    ("the reading task ended: {}", "读取任务已结束：{}"),
     ("the writer has ended", "写入线程已结束"),
     ("only {} KiB are free on the disk", "磁盘只剩 {} KiB"),
     (
