@@ -429,6 +429,33 @@ async fn a_lost_call_on_a_bill_that_the_filter_no_longer_finds_is_told_of_and_no
     }
 }
 
+/// A success that reads contradicted is a person's to decide, also where the filter no longer finds the bill.
+#[tokio::test(start_paused = true)]
+async fn a_contradicted_success_outside_the_filter_stays_unknown() {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=1);
+    bench.world.with(|s| s.hollow_from = Some(1));
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    bench.paused(run).await;
+    bench.accepted(Command::Cancel { run }).await;
+    bench.closed(run).await;
+    assert_eq!(bench.word(run, 1), "unknown:contradicted");
+    bench.world.with(|s| s.hollow_from = None);
+    bench.world.change(1, |doc| doc.elsewhere = true);
+    hours(1).await;
+    let next = bench.whole_run().await;
+    assert_eq!(bench.word(next.head.id, 1), "skipped:unknown_elsewhere");
+    // Back where the filter finds it, no run calls it by itself.
+    bench.world.change(1, |doc| doc.elsewhere = false);
+    hours(1).await;
+    bench.whole_run().await;
+    assert_eq!(bench.world.posts_of(1), 1);
+    bench.check();
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_stopped_run_did_not_reach_keeps_the_cause_it_was_refused_for() {
     let mut bench = refused(4, MISSING, 11).await;

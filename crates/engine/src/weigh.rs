@@ -120,16 +120,16 @@ impl Runner {
                 ..self.case(Seen::of(now), &past, Moment::Before)
             };
             let next = match next_of(judge(&case), &row, &past) {
+                // Reads contradicted an answer: nothing but a person's retry takes it out of unknown.
+                Next::Call(_) if past.is_contradicted() && self.head.kind != RunKind::Retry => {
+                    Next::Settle(Outcome::Skipped(Skip::UnknownElsewhere))
+                }
                 // A call that was lost is told of whatever the filter says now: this look comes after the server's limit.
                 Next::Call(_) if outside && past.open.is_some() => {
                     let words = past.unknown.as_ref().map(|unknown| unknown.detail.clone()).unwrap_or_default();
                     Next::Settle(Outcome::Failed(not_applied(words)))
                 }
                 Next::Call(_) if outside => Next::Settle(Outcome::Skipped(Skip::Outside)),
-                // Reads contradicted an answer: nothing but a person's retry calls it again.
-                Next::Call(_) if past.is_contradicted() && self.head.kind != RunKind::Retry => {
-                    Next::Settle(Outcome::Skipped(Skip::UnknownElsewhere))
-                }
                 next => next,
             };
             match next {
