@@ -39,11 +39,21 @@ struct Open {
     dir: tempfile::TempDir,
 }
 
+/// A copy of a program that can be started at once. Another process writes it: a file that is open for writing here is open, until they
+/// run their own program, in the children that other tests start at this moment, and the kernel starts no program somebody may still write.
+fn runnable_copy(from: &Path, to: &Path) {
+    assert!(
+        Command::new("cp").arg("--preserve=mode").args([from, to]).status().unwrap().success(),
+        "{} was not copied",
+        to.display()
+    );
+}
+
 impl Open {
     fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("skydeck-access").tempdir_in("/tmp").unwrap();
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        std::fs::copy(PROGRAM, dir.path().join("skydeck")).unwrap();
+        runnable_copy(Path::new(PROGRAM), &dir.path().join("skydeck"));
         Self { dir }
     }
 
@@ -203,7 +213,7 @@ impl Open {
     fn part(&self, uid: u32, gid: u32, part: &str, at: &Path) -> Child {
         let copy = self.dir.path().join("part");
         if !copy.exists() {
-            std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+            runnable_copy(&std::env::current_exe().unwrap(), &copy);
         }
         Command::new(copy)
             .args(["--exact", "a_part_of_another_user", "--ignored", "--nocapture", "--test-threads", "1"])

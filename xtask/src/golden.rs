@@ -18,9 +18,9 @@ pub fn write(which: Golden) -> anyhow::Result<()> {
     let mut cargo = crate::cargo();
     cargo.args(["test", "--locked", "--package", "skydeck", "--test"]);
     match which {
-        Golden::Plans => cargo.arg("plan_golden").env("BLESS", "1"),
+        Golden::Plans => cargo.args(["plan", "golden::"]).env("BLESS", "1"),
         Golden::Screens => cargo.arg("screens").env("UPDATE_SCREENS", "1"),
-        Golden::Journal => cargo.args(["store_golden", "write_the_golden_journal", "--", "--ignored"]),
+        Golden::Journal => cargo.args(["store", "golden::write_the_golden_journal", "--", "--ignored"]),
     };
     crate::run(&mut cargo)
 }

@@ -1,0 +1,290 @@
+//! Settling by the hundred, read-backs that are refused or not answered, and orders given meanwhile.
+
+use std::time::Duration;
+
+use crate::engine_support::*;
+use skydeck::domain::bill::{Outcome, Slot};
+use skydeck::domain::command::Command;
+use skydeck::domain::event::Event;
+use skydeck::domain::ids::RunId;
+use skydeck::domain::run::{PauseWhy, RunEnd, RunKind, RunState};
+use skydeck::domain::time::Clock as _;
+use skydeck::engine::ports::FaultKind;
+
+/// A run whose calls are all lost, waiting for the server's limit; those of odd number took effect.
+async fn settling(bills: u64) -> (Bench, RunId) {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=bills);
+    bench.world.with(|s| {
+        for n in 1..=bills {
+            let trouble = if n % 2 == 1 { Trouble::LostAfter } else { Trouble::LostBefore };
+            s.trouble_of.insert(fid(n), [trouble].into());
+        }
+    });
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    bench.until(run, "settling", |s| *s == RunState::Settling).await;
+    (bench, run)
+}
+
+async fn verify(bench: &mut Bench) -> RunId {
+    bench.accepted(Command::Verify { selection: Bench::all_matching() }).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_unknown_bills_than_one_read_takes_are_all_settled() {
+    let (bench, run) = settling(230).await;
+    let row = bench.closed(run).await;
+    assert_eq!((row.state, row.tally.found, row.tally.audited), (RunState::Closed(RunEnd::Completed), 230, 230));
+    for n in 1..=230 {
+        let (word, calls) = if n % 2 == 1 { ("audited:verified", 1) } else { ("audited", 2) };
+        assert_eq!((bench.word(run, n).as_str(), bench.world.posts_of(n)), (word, calls), "{n}");
+    }
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn bills_for_a_person_keep_no_later_bill_from_being_read() {
+    let (bench, run) = settling(430).await;
+    for n in 1..=210 {
+        bench.world.change(n, |doc| doc.gone = true);
+    }
+    let row = bench.closed(run).await;
+    assert_eq!((row.tally.unknown, row.tally.audited), (210, 220));
+    for n in 1..=430 {
+        let word = match n {
+            1..=210 => "unknown:gone_since",
+            _ if n % 2 == 1 => "audited:verified",
+            _ => "audited",
+        };
+        assert_eq!(bench.word(run, n), word, "{n}");
+    }
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_bill_is_read_when_its_own_limit_has_passed() {
+    let mut bench = Bench::new();
+    bench.env.limits.per_minute = 1;
+    bench.env.limits.concurrency = 1;
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=3);
+    bench.world.with(|s| s.trouble.extend([Trouble::LostAfter, Trouble::LostAfter, Trouble::LostAfter]));
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    bench.until(run, "settling", |s| *s == RunState::Settling).await;
+    let limit = bench.env.limits.settle;
+    let mut read = Vec::new();
+    while read.len() < 3 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let n = read.len() as u64 + 1;
+        if bench.word(run, n) == "audited:verified" {
+            read.push(bench.clock.mono());
+        }
+    }
+    let sent: Vec<Duration> = bench.world.with(|s| s.posts.iter().map(|post| post.at).collect());
+    for pair in read.windows(2) {
+        assert!(
+            pair[1].saturating_sub(pair[0]) >= Duration::from_secs(30),
+            "each in its turn: {read:?}, sent {sent:?}"
+        );
+    }
+    assert!(read[0] >= limit, "{read:?}");
+    bench.closed(run).await;
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verify_run_whose_reads_are_refused_or_not_answered_leaves_its_bills_unknown_and_ends() {
+    // A refused read is not asked again; one without an answer is, a few times, with pauses.
+    for (kind, faults, pauses) in [(FaultKind::TooLarge, 1, false), (FaultKind::NoAnswer, 100, true)] {
+        let (mut bench, run) = settling(3).await;
+        bench.world.with(|s| s.reads_down = true);
+        let row = bench.closed(run).await;
+        assert_eq!((row.state, row.tally.unknown), (RunState::Closed(RunEnd::Completed), 3));
+        bench.world.with(|s| {
+            s.reads_down = false;
+            // The look with which the run begins is answered; the read-backs are not.
+            s.faults_after = s.calls + 1;
+            s.read_faults.extend(std::iter::repeat_n(kind.clone(), faults));
+        });
+        let (calls, begun) = (bench.world.with(|s| s.calls), bench.clock.mono());
+        let id = verify(&mut bench).await;
+        let row = bench.closed(id).await;
+        assert_eq!(row.head.kind, RunKind::Verify);
+        assert_eq!(
+            (row.state, row.tally.found, row.tally.unknown),
+            (RunState::Closed(RunEnd::Completed), 3, 3),
+            "{kind:?}"
+        );
+        let tried = bench.world.with(|s| s.calls - calls - 1);
+        assert_eq!((tried >= 5, tried == 1), (pauses, !pauses), "{kind:?}: {tried}");
+        let took = bench.clock.mono().saturating_sub(begun);
+        assert_eq!(took >= Duration::from_secs(10), pauses, "{kind:?}: {took:?}");
+        bench.world.with(|s| s.read_faults.clear());
+        // The server answers again: the next one settles them, and writes nothing.
+        let id = verify(&mut bench).await;
+        let row = bench.closed(id).await;
+        assert_eq!((row.tally.found, row.tally.audited, row.tally.failed, row.tally.unknown), (3, 2, 1, 0), "{kind:?}");
+        assert_eq!(bench.world.with(|s| s.posts.len()), 3, "{kind:?}");
+        bench.check();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bill_whose_reads_are_not_answered_is_read_five_times_a_run() {
+    let (mut bench, run) = settling(1).await;
+    let asked = bench.world.with(|s| s.calls);
+    bench.world.with(|s| s.reads_down = true);
+    bench.closed(run).await;
+    assert_eq!(bench.world.with(|s| s.calls) - asked, 5, "in its own run");
+    bench.world.with(|s| {
+        s.reads_down = false;
+        s.faults_after = s.calls + 1;
+        s.read_faults.extend(std::iter::repeat_n(FaultKind::NoAnswer, 20));
+    });
+    let asked = bench.world.with(|s| s.calls) + 1;
+    let id = verify(&mut bench).await;
+    bench.closed(id).await;
+    assert_eq!(bench.world.with(|s| s.calls) - asked, 5, "in a run that verifies");
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_is_obeyed_while_unknown_bills_wait_for_the_servers_limit() {
+    let (mut bench, run) = settling(3).await;
+    let (calls, begun) = (bench.world.with(|s| s.calls), bench.clock.mono());
+    bench.accepted(Command::Pause { run }).await;
+    let row = bench.paused(run).await;
+    assert_eq!((row.state, row.tally.unknown), (RunState::Paused(PauseWhy::Operator), 3));
+    assert!(bench.clock.mono().saturating_sub(begun) < bench.env.limits.settle, "not only after it");
+    assert_eq!(bench.world.with(|s| s.calls), calls, "nothing was read");
+    bench.accepted(Command::Resume { run }).await;
+    let row = bench.closed(run).await;
+    assert_eq!((row.state, row.tally.audited), (RunState::Closed(RunEnd::Completed), 3));
+    bench.check();
+}
+
+/// The machine's own clock since its start proves how much of the server's limit has passed; another start proves nothing.
+#[tokio::test(start_paused = true)]
+async fn what_passed_of_the_limit_before_a_restart_counts_where_the_machine_proves_it() {
+    for reboot in [false, true] {
+        let (mut bench, run) = settling(1).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        bench.crash().await;
+        if reboot {
+            bench.clock.reboot(5_000_000);
+        }
+        bench.try_start().await.unwrap();
+        let started = bench.clock.start_elapsed();
+        while bench.word(run, 1) != "audited:verified" {
+            assert!(bench.clock.start_elapsed() < started + Duration::from_secs(600), "{}", bench.word(run, 1));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let (took, limit) = (bench.clock.start_elapsed().saturating_sub(started), bench.env.limits.settle);
+        assert_eq!(took >= limit, reboot, "{took:?} of {limit:?}");
+        assert!(took + Duration::from_secs(90) >= limit, "{took:?} of {limit:?}: not before it has passed");
+    }
+}
+
+/// The words of a refusal that leaves the effect open go with the bill that is called again.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_made_again_keeps_what_the_server_said_of_the_first() {
+    const SAID: &str = "数据库异常：事务（进程 ID 71）与另一个进程被死锁在锁资源上";
+    for (trouble, words) in [(Trouble::Refused(11, SAID), Some(SAID)), (Trouble::LostBefore, Some("no answer"))] {
+        let mut bench = Bench::started().await;
+        bench.world.submitted(1..=1);
+        bench.world.with(|s| s.trouble.push_back(trouble));
+        let row = bench.whole_run().await;
+        assert_eq!((row.tally.audited, bench.world.posts_of(1)), (1, 2), "{words:?}");
+        let put_off = bench.facts().into_iter().find_map(|fact| match fact.event {
+            Event::BillDeferred { was: Slot::Unknown, failure, .. } => Some(failure),
+            _ => None,
+        });
+        let kept = put_off.expect("it was put off once").map(|failure| failure.message);
+        assert_eq!(kept.as_deref(), words);
+        bench.check();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_bills_are_not_read_back_on_another_data_centre() {
+    let mut bench = Bench::new();
+    bench.world.with(|s| s.centre = Some("c-1".into()));
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=2);
+    bench.world.with(|s| s.trouble.extend([Trouble::LostAfter, Trouble::LostAfter]));
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    bench.until(run, "settling", |s| *s == RunState::Settling).await;
+    bench.world.with(|s| s.centre = Some("c-2".into()));
+    let row = bench.paused(run).await;
+    let RunState::Paused(PauseWhy::Stopped(why)) = &row.state else { panic!("{:?}", row.state) };
+    assert_eq!((why.code(), row.tally.unknown), ("other_account_set".to_owned(), 2));
+    bench.check();
+}
+
+/// Called, and read back as it was called: that is what is told of a bill whose repeat does not come.
+#[tokio::test(start_paused = true)]
+async fn a_bill_that_was_read_back_as_not_applied_is_failed_where_the_run_ends_before_its_repeat() {
+    let (mut bench, run) = settling(3).await;
+    bench.accepted(Command::Pause { run }).await;
+    bench.paused(run).await;
+    // What is unknown is read back while the run is paused, and nothing is called.
+    tokio::time::sleep(bench.env.limits.settle + Duration::from_secs(60)).await;
+    let row = bench.run(run);
+    assert_eq!((row.tally.audited, row.tally.waiting, row.tally.unknown), (2, 1, 0));
+    bench.accepted(Command::Cancel { run }).await;
+    let row = bench.closed(run).await;
+    assert_eq!((row.tally.failed, row.tally.not_reached), (1, 0), "{:?}", row.tally);
+    assert_eq!((bench.word(run, 2).as_str(), bench.world.posts_of(2)), ("failed:not_applied", 1));
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_lost_no_answer_has_nothing_to_settle() {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=3);
+    bench.world.with(|s| s.trouble_of.insert(fid(2), [Trouble::Refused(11, "期间已关账")].into()));
+    let row = bench.whole_run().await;
+    assert_eq!((row.tally.audited, row.tally.failed), (2, 1));
+    let settling = bench.facts().iter().filter(|fact| matches!(fact.event, Event::RunSettling { .. })).count();
+    assert_eq!(settling, 0, "history would tell of a wait that was none");
+    bench.check();
+}
+
+/// What came of a lost call is told with the words of that call, and in the run that read it back.
+#[tokio::test(start_paused = true)]
+async fn the_words_of_a_lost_call_stand_until_a_read_tells_more() {
+    let (mut bench, run) = settling(2).await;
+    bench.world.with(|s| s.reads_down = true);
+    bench.closed(run).await;
+    bench.world.with(|s| s.reads_down = false);
+    let before: Vec<String> = [1, 2].map(|n| said_of(&bench, run, n)).into();
+    assert!(before.iter().all(|words| !words.is_empty()), "{before:?}");
+    let id = verify(&mut bench).await;
+    bench.closed(id).await;
+    // The one that took is done; of the other the words of its call are what there is to be told.
+    assert_eq!(bench.word(id, 1), "audited:verified");
+    assert_eq!((bench.word(id, 2).as_str(), said_of(&bench, id, 2)), ("failed:not_applied", before[1].clone()));
+    bench.check();
+}
+
+/// The words of what was told last of a bill in a run.
+fn said_of(bench: &Bench, of: RunId, n: u64) -> String {
+    let said = bench.facts().into_iter().rev().find_map(|fact| match fact.event {
+        Event::BillSettled { run, fid: bill, outcome, .. } if run == of && bill == fid(n) => Some(outcome),
+        _ => None,
+    });
+    match said.unwrap() {
+        Outcome::Unknown(unknown) => unknown.detail,
+        Outcome::Failed(failure) => failure.message,
+        other => panic!("{other:?}"),
+    }
+}

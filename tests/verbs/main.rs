@@ -1,0 +1,27 @@
+//! The program as scripts and people call it, against a small ERP on loopback.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says where"
+)]
+
+#[path = "../support/english.rs"]
+mod english;
+#[path = "../support/erp.rs"]
+mod erp;
+
+mod cli;
+mod clock;
+mod ended;
+mod endings;
+mod ledger_verb;
+mod output;
+mod plan_operations;
+mod plan_run;
+mod status_after;
+mod verb_orders;
+mod verb_words;
+mod words;
