@@ -269,7 +269,7 @@ fn a_citation_that_leads_nowhere_would_be_noticed() {
 /// The readers of facts that name the events they know one by one: column of the table, and their files.
 const READERS: [(&str, &[&str]); 4] = [
     ("bill's life", &["crates/console/src/ui/panes/bill_lines.rs", "src/cli/bills.rs"]),
-    ("past", &["crates/engine/src/past.rs"]),
+    ("past", &["crates/engine/src/bill_history.rs"]),
     ("alerts", &["src/host/alerts/watch.rs"]),
     ("account", &["crates/store/src/account/mod.rs"]),
 ];
@@ -338,7 +338,7 @@ const FACT_READERS: [(&str, &str); 17] = [
     ("crates/store/src/local/writer.rs", "which facts lead to calls, and how many records they are"),
     ("crates/engine/src/answers.rs", "the bodies of a call"),
     ("crates/engine/src/ending.rs", "where a bill was found"),
-    ("crates/engine/src/past.rs", "what the calls for one bill came to"),
+    ("crates/engine/src/bill_history.rs", "what the calls for one bill came to"),
     ("crates/console/src/ui/overlays/mod.rs", "who answered a question first"),
     ("crates/console/src/ui/panes/bill_lines.rs", "words for a bill's life"),
     ("src/cli/bills.rs", "words for a bill's life"),

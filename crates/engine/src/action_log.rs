@@ -18,8 +18,8 @@ use skydeck_store::actions::{Deed, Phase};
 
 use super::Inner;
 use super::control::{Shared, lock};
-use super::orders::{Taken, Then};
-use super::steer::written;
+use super::orders::{CommandOutcome, Then};
+use super::run_commands::written;
 
 /// Least time between two lines about one stranger.
 const STRANGER: Duration = Duration::from_secs(60);
@@ -92,7 +92,7 @@ impl Inner {
     }
 
     /// A person accepts the log as it is now.
-    pub(super) async fn accept_log(&self, reason: &str) -> Result<Taken, Refusal> {
+    pub(super) async fn accept_log(&self, reason: &str) -> Result<CommandOutcome, Refusal> {
         let reason = written(reason, "accept_log")?;
         let words: Vec<String> = self.shared.actions.faults().iter().map(LogFault::en).collect();
         let actions = Arc::clone(&self.shared.actions);
@@ -101,7 +101,13 @@ impl Inner {
         let Some(accepted) = accepted else { return Err(Refusal::Nothing(Reason::LogAgrees {})) };
         let events = vec![Event::LogWitnessed(Box::new(accepted))];
         let then: Then = Box::new(|inner| inner.shared.actions.accepted());
-        Ok(Taken { events, note: words.join("; "), reason: Some(reason), then: Some(then), ..Taken::default() })
+        Ok(CommandOutcome {
+            events,
+            note: words.join("; "),
+            reason: Some(reason),
+            then: Some(then),
+            ..CommandOutcome::default()
+        })
     }
 
     /// The line of somebody without a role: one a minute, with how often he knocked.

@@ -19,15 +19,15 @@ use skydeck_core::domain::step::{Intent, Left, Step, Verdict};
 use skydeck_core::domain::time::Ts;
 use skydeck_store::{AppendError, StoreError};
 
+use super::bill_history::BillHistory;
 use super::breaker::Ended;
 use super::confirm::Success;
 use super::control::{Shared, back_off};
 use super::decide::{self, After, Asked};
-use super::dispatch::{Claim, Dispatch, Session, Turn};
+use super::dispatch::{CallPermit, Claim, Dispatch, Session};
 use super::fault;
 use super::glance::{Glance, after_refusal, is_proof, look, prove, read_event};
-use super::past::Past;
-use super::reading;
+use super::status_reads;
 
 /// First wait after a passing refusal.
 const DEFER_BASE: Duration = Duration::from_secs(2);
@@ -46,7 +46,7 @@ pub struct Candidate {
     /// Revision that was read.
     pub rev: Rev,
     /// Its past when it was read.
-    pub past: Past,
+    pub past: BillHistory,
     /// When its status was read, monotonic.
     pub read_at: Duration,
 }
@@ -109,7 +109,7 @@ pub struct CallEnd {
 /// Makes one call for bills that share a step. Holds the claims until the outcome is durable, and the turn too, unless
 /// the answer is all good: then the next call's intent shares the flush of this one's outcome. After any other answer
 /// the next call waits until the run has taken note.
-pub async fn call(context: CallContext, bills: Vec<Candidate>, turn: Turn, claims: Vec<Claim>) -> CallEnd {
+pub async fn call(context: CallContext, bills: Vec<Candidate>, turn: CallPermit, claims: Vec<Claim>) -> CallEnd {
     let mut end = CallEnd { fids: bills.iter().map(|b| b.fid.clone()).collect(), ..CallEnd::default() };
     if let Err(error) = attempt(&context, bills, turn, &mut end).await {
         end.store = Some(error);
@@ -121,7 +121,7 @@ pub async fn call(context: CallContext, bills: Vec<Candidate>, turn: Turn, claim
 async fn attempt(
     context: &CallContext,
     bills: Vec<Candidate>,
-    turn: Turn,
+    turn: CallPermit,
     end: &mut CallEnd,
 ) -> Result<(), StoreError> {
     let shared = &context.shared;
@@ -472,9 +472,11 @@ async fn alarms(context: &CallContext, reply: &WriteReply, (under, left): (u64, 
                 end.stop.get_or_insert(PauseWhy::Stopped(why));
             }
             Err(fault) => {
-                let why = match reading::on_fault(&fault, &context.shared.causes) {
-                    reading::ReadFault::Again => PauseWhy::Unreachable(Reason::Unreachable { said: fault.message }),
-                    reading::ReadFault::Stop(why) => why,
+                let why = match status_reads::on_fault(&fault, &context.shared.causes) {
+                    status_reads::ReadFault::Again => {
+                        PauseWhy::Unreachable(Reason::Unreachable { said: fault.message })
+                    }
+                    status_reads::ReadFault::Stop(why) => why,
                 };
                 end.stop.get_or_insert(why);
             }

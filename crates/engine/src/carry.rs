@@ -18,11 +18,11 @@ use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::zone::Zone;
 use skydeck_store::{LedgerEntry, Store, StoreError};
 
+use super::bill_history::BillHistory;
 use super::collect::{Failed, Floor, Set};
 use super::control::MOST;
 use super::decide::QUARANTINE;
 use super::dispatch::Dispatch;
-use super::past::Past;
 use super::runner::Runner;
 use super::scope::Scope;
 use super::select::Matching;
@@ -253,7 +253,7 @@ impl Runner {
         for row in rows.into_iter().filter(|_| !ranged) {
             let asked = numbers.is_empty() || numbers.contains(&row.no);
             if asked && (all || carry.probes.contains(row.fid())) {
-                let past = Past::of(store.as_ref(), &row.key, run).await?;
+                let past = BillHistory::of(store.as_ref(), &row.key, run).await?;
                 // These wait for a person; a run of the plan does not touch them.
                 if past.deaths < QUARANTINE && !past.needs_operator() {
                     wanted.push(row);

@@ -23,9 +23,9 @@ use skydeck_plan::render::RenderContext;
 use super::control::Stop;
 use super::dispatch::Dispatch;
 use super::pages::Pages;
-use super::reading::{self, READ_BATCH};
 use super::runner::Runner;
 use super::set_hash::SetHasher;
+use super::status_reads::{self, READ_BATCH};
 
 /// Bills in one `BillsFound`, at most.
 const FOUND_GROUP: usize = 100;
@@ -301,7 +301,7 @@ impl Runner {
             let fids: Vec<Fid> = chunk.iter().map(|r| r.fid().clone()).collect();
             let mut n = 0;
             let mut seen = loop {
-                match reading::statuses(&self.env, &self.plan.source, &self.op, &fids).await {
+                match status_reads::statuses(&self.env, &self.plan.source, &self.op, &fids).await {
                     Ok(seen) => break seen,
                     Err(fault) => self.again(&fault, n, all.is_empty()).await?,
                 }

@@ -15,8 +15,8 @@ use skydeck_core::domain::time::Ts;
 use skydeck_store::{Store, StoreError};
 
 use super::control::Stop;
-use super::reading::READ_BATCH;
 use super::runner::{Known, Runner};
+use super::status_reads::READ_BATCH;
 
 /// First successes of a run that are read back one by one, at least; as many as are watched, where those are more.
 const FIRST: u32 = 5;

@@ -1,6 +1,6 @@
 //! What everybody in the engine shares, and what a running task is asked to do.
 //!
-//! Invariant: a run has at most one task; a wish never interrupts a call in flight.
+//! Invariant: a run has at most one task; a control never interrupts a call in flight.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -32,7 +32,7 @@ pub type PlanEntry = (Result<Arc<Plan>, PlanProblem>, u32);
 
 /// What a run's task is asked to do at the next safe place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum RunControl {
     /// Go on.
     Go,
     /// Take no new bill; calls in flight end.
@@ -64,8 +64,8 @@ impl From<StoreError> for Stop {
 
 /// A run's task.
 pub struct RunTask {
-    /// Its wish.
-    pub wish: watch::Sender<Wish>,
+    /// Its control.
+    pub control: watch::Sender<RunControl>,
     /// Its handle.
     pub handle: AbortHandle,
     /// It only reads unknown bills back; it may be replaced at any time.

@@ -20,8 +20,8 @@ use skydeck_core::domain::step::Verb;
 use skydeck_core::domain::time::{Clock, Ts};
 
 use super::breaker::{Breaker, Ended};
-use super::pace::Bucket;
 use super::permit::{self, Standing};
+use super::rate_limiter::Bucket;
 
 /// Session losses within [`LOSS_WINDOW`], without a call done between them, after which signing in again is given up.
 const LOSSES: usize = 3;
@@ -100,18 +100,18 @@ impl Unlock {
 }
 
 /// Leave to make one call now; gives its place back when dropped.
-pub struct Turn {
+pub struct CallPermit {
     dispatch: Arc<Dispatch>,
 }
 
-impl Turn {
+impl CallPermit {
     /// The call was not made: its token goes back too.
     pub fn unused(self) {
         self.dispatch.lock().bucket.give_back();
     }
 }
 
-impl Drop for Turn {
+impl Drop for CallPermit {
     fn drop(&mut self) {
         let mut state = self.dispatch.lock();
         state.in_flight = state.in_flight.saturating_sub(1);
@@ -246,7 +246,7 @@ impl Dispatch {
     }
 
     /// Waits for a place and a token. Dropping the future takes nothing.
-    pub async fn turn(self: &Arc<Self>) -> Turn {
+    pub async fn turn(self: &Arc<Self>) -> CallPermit {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -263,7 +263,7 @@ impl Dispatch {
                     match state.bucket.take(now) {
                         Ok(()) => {
                             state.in_flight += 1;
-                            return Turn { dispatch: Arc::clone(self) };
+                            return CallPermit { dispatch: Arc::clone(self) };
                         }
                         Err(wait) => Some(wait),
                     }

@@ -14,12 +14,12 @@ use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunEnd, RunKind, RunRow, RunState};
 use skydeck_store::{Store, StoreError};
 
+use super::bill_history::{BillHistory, DEPTH, Told};
 use super::control::{Shared, Stop};
 use super::dispatch::Claim;
-use super::past::{DEPTH, Past, Told};
-use super::reading::{self, ReadFault};
 use super::runner::{Runner, SETTLE_GROUP};
 use super::settle::Patience;
+use super::status_reads::{self, ReadFault};
 
 /// How long a run that the clock started stays paused with nobody there.
 const UNATTENDED: Duration = Duration::from_secs(30 * 60);
@@ -141,13 +141,13 @@ impl Runner {
         let fids: Vec<_> = rows.iter().map(|row| row.fid().clone()).collect();
         for n in 0..LAST_TRIES {
             self.check()?;
-            let read = reading::statuses(&self.env, &self.plan.source, &self.op, &fids).await;
+            let read = status_reads::statuses(&self.env, &self.plan.source, &self.op, &fids).await;
             let Err(fault) = read else { return Ok(true) };
-            if reading::on_fault(&fault, &self.shared.causes) != ReadFault::Again {
+            if status_reads::on_fault(&fault, &self.shared.causes) != ReadFault::Again {
                 return Ok(false);
             }
             if n + 1 < LAST_TRIES {
-                self.wait(reading::pause_before(&fault, n)).await?;
+                self.wait(status_reads::pause_before(&fault, n)).await?;
             }
         }
         Ok(false)
@@ -248,7 +248,7 @@ pub(super) async fn close_rest(shared: &Shared, run: RunId, end: RunEnd) -> Resu
 /// What is told of a bill that still waits when its run closes: what another run did meanwhile stays done, a refusal stays
 /// the last word where nobody had the bill in hand since, and any other bill was not reached.
 async fn last_word(store: &dyn Store, run: RunId, row: &BillRow) -> Result<Event, StoreError> {
-    let past = Past::of(store, &row.key, run).await?;
+    let past = BillHistory::of(store, &row.key, run).await?;
     let not_reached = Outcome::Skipped(Skip::NotReached);
     let was_there = match &past.since {
         Some(told) => is_there(store, told).await? && was_found_before(store, run, row, told.at).await?,

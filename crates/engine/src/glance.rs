@@ -14,7 +14,7 @@ use skydeck_core::domain::time::Ts;
 
 use super::call::{CallContext, Candidate};
 use super::decide::{Case, Judgement, Moment, OpenCall, judge};
-use super::reading;
+use super::status_reads;
 
 /// Whether the words of a refusal prove by themselves that the call changed nothing.
 pub(super) fn is_proof(context: &CallContext, failure: &Failure) -> bool {
@@ -27,13 +27,13 @@ pub(super) async fn look(context: &CallContext, fids: &[Fid]) -> Option<HashMap<
         return None;
     }
     for n in 0..3 {
-        match reading::statuses(&context.env, &context.plan.source, &context.op, fids).await {
+        match status_reads::statuses(&context.env, &context.plan.source, &context.op, fids).await {
             Ok(seen) => return Some(seen),
             Err(fault) => {
-                if reading::on_fault(&fault, &context.shared.causes) != reading::ReadFault::Again {
+                if status_reads::on_fault(&fault, &context.shared.causes) != status_reads::ReadFault::Again {
                     return None;
                 }
-                tokio::time::sleep(reading::pause_before(&fault, n)).await;
+                tokio::time::sleep(status_reads::pause_before(&fault, n)).await;
             }
         }
     }

@@ -26,49 +26,49 @@ use skydeck_core::domain::who::Who;
 use skydeck_store::actions::ActionLog;
 use skydeck_store::{Store, StoreError};
 
-mod across;
 mod action_log;
-mod ahead;
 mod answers;
 pub mod api;
+mod authorize;
+mod bill_history;
 mod breaker;
 mod call;
 mod carry;
 mod collect;
 mod confirm;
 mod control;
+mod cross_environment;
 pub mod decide;
 mod dispatch;
 mod ending;
 mod erp_time;
 pub mod fault;
 mod glance;
-mod guard;
+mod heartbeat;
 mod ledger;
 mod orders;
-mod pace;
 mod pages;
-mod past;
 mod permit;
 mod plans;
 pub mod ports;
-mod pulse;
-mod reading;
+mod prefetch;
+mod rate_limiter;
 mod receipts;
 mod recover;
 mod revision;
+mod run_commands;
 mod runner;
 mod scope;
 mod select;
 mod servers;
 mod set_hash;
 mod settle;
-mod steer;
+mod status_reads;
 mod tasks;
-mod weigh;
+mod triage;
 mod work;
 
-use control::{Shared, Wish, lock};
+use control::{RunControl, Shared, lock};
 use dispatch::Dispatch;
 use ledger::Ledger;
 use receipts::Receipts;
@@ -223,7 +223,7 @@ impl Engine {
         });
         let tasks = Arc::new(Tasks::default());
         tasks.spawn(writer.run());
-        tasks.spawn(pulse::beat(Arc::clone(&shared), Arc::clone(&tasks)));
+        tasks.spawn(heartbeat::beat(Arc::clone(&shared), Arc::clone(&tasks)));
         let inner = Arc::new(Inner {
             shared,
             tasks,
@@ -312,7 +312,7 @@ impl Engine {
         let busy = || {
             let tasks = lock(&shared.tasks);
             for task in tasks.values() {
-                task.wish.send_replace(Wish::Drain);
+                task.control.send_replace(RunControl::Drain);
             }
             tasks.values().any(|task| !task.handle.is_finished())
         };

@@ -22,10 +22,10 @@ use skydeck_plan::render::{self, RenderContext, RenderError};
 use skydeck_store::actions::{IDS, Phase};
 
 use super::Inner;
+use super::authorize::{About, audit_record, ids, with_reason};
 use super::collect::{self, Floor, What};
 use super::control::Shared;
 use super::dispatch::Dispatch;
-use super::guard::{About, deed, ids, with_reason};
 use super::plans::Silent;
 use super::revision::{self, Group};
 use super::runner::Job;
@@ -39,7 +39,7 @@ pub(super) type Then = Box<dyn FnOnce(&Arc<Inner>) + Send>;
 
 /// An order that was found good.
 #[derive(Default)]
-pub(super) struct Taken {
+pub(super) struct CommandOutcome {
     /// Facts stored together with the action's line.
     pub events: Vec<Event>,
     /// Further facts, too many for one append.
@@ -100,8 +100,8 @@ impl Inner {
         receipt
     }
 
-    async fn carry_out(self: &Arc<Self>, order: &Order, mut taken: Taken) -> Result<Receipt, Refusal> {
-        let line = self.shared.log(deed(order, Phase::Before, &taken, String::new())).await?;
+    async fn carry_out(self: &Arc<Self>, order: &Order, mut taken: CommandOutcome) -> Result<Receipt, Refusal> {
+        let line = self.shared.log(audit_record(order, Phase::Before, &taken, String::new())).await?;
         let result = if taken.note.is_empty() { "accepted".to_owned() } else { format!("accepted; {}", taken.note) };
         let entry = ActionEntry {
             order: taken.instead.is_none().then_some(order.id),
@@ -124,7 +124,7 @@ impl Inner {
         if let Some(then) = taken.then.take() {
             then(self);
         }
-        let after = deed(order, Phase::After, &taken, result);
+        let after = audit_record(order, Phase::After, &taken, result);
         let after = match &taken.instead {
             Some(refusal) => with_reason(after, refusal.reason()),
             None => after,
@@ -137,7 +137,7 @@ impl Inner {
         Ok(receipt)
     }
 
-    async fn take(self: &Arc<Self>, order: &Order, fresh: Result<Silent, Refusal>) -> Result<Taken, Refusal> {
+    async fn take(self: &Arc<Self>, order: &Order, fresh: Result<Silent, Refusal>) -> Result<CommandOutcome, Refusal> {
         if self.closing.load(Ordering::SeqCst) {
             return Err(Refusal::WrongState(Reason::EngineEnds {}));
         }
@@ -175,12 +175,12 @@ impl Inner {
             Command::Lock { env } => self.relock(env),
             Command::ReloadPlans => {
                 let then: Then = Box::new(|inner| inner.shared.ledger.tell(&Notice::PlansReloaded));
-                Ok(Taken { then: Some(then), ..Taken::default() })
+                Ok(CommandOutcome { then: Some(then), ..CommandOutcome::default() })
             }
         }
     }
 
-    async fn start_run(&self, id: &PlanId, params: &StartParams, order: &Order) -> Result<Taken, Refusal> {
+    async fn start_run(&self, id: &PlanId, params: &StartParams, order: &Order) -> Result<CommandOutcome, Refusal> {
         let by = &order.by;
         let (plan, env) = self.shared.usable(id)?;
         if by.is_schedule() && env.env.production && !plan.policy.schedule.as_ref().is_some_and(|s| s.production) {
@@ -239,7 +239,7 @@ impl Inner {
         revision: Revision,
         order: &Order,
         silent: &Silent,
-    ) -> Result<Taken, Refusal> {
+    ) -> Result<CommandOutcome, Refusal> {
         let mut selected = self.select(selection, kind == RunKind::Verify).await?;
         if kind == RunKind::Verify {
             // A refused call may have taken all the same, so that refusals are looked at, too.
@@ -313,11 +313,11 @@ impl Inner {
         }
         named.truncate(IDS);
         let taken = self.opening(runs, bills, words).await?;
-        Ok(Taken { about: About { ids: named, ..taken.about }, ..taken })
+        Ok(CommandOutcome { about: About { ids: named, ..taken.about }, ..taken })
     }
 
     /// The facts and tasks that open runs; the first one is the receipt's.
-    async fn opening(&self, runs: Vec<NewRun>, bills: u64, note: String) -> Result<Taken, Refusal> {
+    async fn opening(&self, runs: Vec<NewRun>, bills: u64, note: String) -> Result<CommandOutcome, Refusal> {
         let first = runs.first().map(|(head, ..)| (head.id, head.plan.clone()));
         let also = runs.iter().skip(1).map(|(head, ..)| head.id).collect();
         let about = runs.first().map(|(head, ..)| About {
@@ -343,7 +343,17 @@ impl Inner {
         });
         let (run, plan) = first.unzip();
         let about = about.unwrap_or_default();
-        Ok(Taken { events, run, also, plan, bills, note, then: Some(then), about, ..Taken::default() })
+        Ok(CommandOutcome {
+            events,
+            run,
+            also,
+            plan,
+            bills,
+            note,
+            then: Some(then),
+            about,
+            ..CommandOutcome::default()
+        })
     }
 
     fn head(&self, kind: RunKind, plan: &Plan, env: &Dispatch, by: &Who, headless: bool) -> RunHead {

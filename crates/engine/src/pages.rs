@@ -12,8 +12,8 @@ use skydeck_core::domain::reason::Reason;
 use super::collect::Failed;
 use super::control::Stop;
 use super::dispatch::Dispatch;
-use super::reading::{self, ReadFault};
 use super::runner::Runner;
+use super::status_reads::{self, ReadFault};
 
 /// Times a page is asked for before the run gives up.
 const PAGE_TRIES: u32 = 4;
@@ -103,15 +103,15 @@ impl Runner {
     /// Waits before a repeat, or says that there is none. `first`: nothing was gained yet, so a server that cannot
     /// be reached at all is said at once.
     pub(super) async fn again(&mut self, fault: &Fault, n: u32, first: bool) -> Result<(), Failed> {
-        let may = reading::on_fault(fault, &self.shared.causes) == ReadFault::Again;
+        let may = status_reads::on_fault(fault, &self.shared.causes) == ReadFault::Again;
         let unreachable = first && fault.kind == FaultKind::NotConnected;
         if !may || unreachable || n + 1 >= PAGE_TRIES {
-            return Err(Failed::Erp(reading::why_not_collected(fault)));
+            return Err(Failed::Erp(status_reads::why_not_collected(fault)));
         }
-        let span = reading::pause_before(fault, n);
+        let span = status_reads::pause_before(fault, n);
         tokio::select! {
             biased;
-            _ = self.wish.changed() => {}
+            _ = self.control.changed() => {}
             () = tokio::time::sleep(span) => {}
         }
         self.check_collecting()

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::control::{PlanEntry, Wish, lock};
+use super::control::{PlanEntry, RunControl, lock};
 use super::dispatch::Dispatch;
 use super::orders::bad_plan;
 use super::runner::{Job, Runner};
@@ -151,9 +151,9 @@ impl Inner {
             Ok(run) => run,
             Err(refusal) => return Look::Refused(refusal),
         };
-        let (_wish, wished) = watch::channel(Wish::Go);
+        let (_orders, control) = watch::channel(RunControl::Go);
         let job = Job { head, plan, env, flags: Vec::new(), canary: false, headless: true, knock: false };
-        Runner::new(Arc::clone(&self.shared), job, wished, Arc::default()).look(what).await
+        Runner::new(Arc::clone(&self.shared), job, control, Arc::default()).look(what).await
     }
 
     /// The plan that a look is about, and where its bills are.

@@ -18,12 +18,12 @@ use skydeck_core::domain::run::{BillRow, Flag, PauseWhy, RunEnd, RunHead, RunKin
 use skydeck_core::domain::step::{Left, Step};
 use skydeck_store::StoreError;
 
-use super::ahead::know;
+use super::bill_history::BillHistory;
 use super::confirm::Unconfirmed;
-use super::control::{Shared, Stop, Wish};
+use super::control::{RunControl, Shared, Stop};
 use super::decide::OpenCall;
 use super::dispatch::Dispatch;
-use super::past::Past;
+use super::prefetch::know;
 
 /// Bills settled in one append when no call is needed.
 pub(super) const SETTLE_GROUP: usize = 50;
@@ -38,9 +38,9 @@ pub struct Runner {
     pub(super) flags: Vec<Flag>,
     /// A verb put it to work: see [`skydeck_core::domain::command::Order::headless`].
     pub(super) headless: bool,
-    pub(super) wish: watch::Receiver<Wish>,
+    pub(super) control: watch::Receiver<RunControl>,
     pub(super) failure: watch::Receiver<Option<StoreError>>,
-    pub(super) mind: Mind,
+    pub(super) mind: RunMemory,
     /// It only looks: nothing it finds becomes a fact.
     pub(super) looks: bool,
     /// Set once the task only reads: it may be replaced at any time.
@@ -51,7 +51,7 @@ pub struct Runner {
 
 /// What a task remembers of its run in this process; all of it can be worked out anew from the store.
 #[derive(Default)]
-pub(super) struct Mind {
+pub(super) struct RunMemory {
     /// When bills are due again, monotonic.
     pub due: HashMap<Fid, Duration>,
     /// When the server's limit of open calls has passed, monotonic.
@@ -91,7 +91,7 @@ pub(super) struct Known {
     pub absent: bool,
     /// The run took it up from the ledger, and the plan's filter leaves it out.
     pub outside: bool,
-    pub past: Past,
+    pub past: BillHistory,
 }
 
 /// What a task needs to start.
@@ -116,7 +116,12 @@ pub struct Job {
 
 impl Runner {
     /// A runner for a job.
-    pub fn new(shared: Arc<Shared>, job: Job, wish: watch::Receiver<Wish>, reads_only: Arc<AtomicBool>) -> Self {
+    pub fn new(
+        shared: Arc<Shared>,
+        job: Job,
+        control: watch::Receiver<RunControl>,
+        reads_only: Arc<AtomicBool>,
+    ) -> Self {
         let failure = shared.ledger.failure();
         let canary = (job.canary && job.env.limits().canary > 0).then(Canary::default);
         Self {
@@ -127,9 +132,9 @@ impl Runner {
             env: job.env,
             flags: job.flags,
             headless: job.headless,
-            wish,
+            control,
             failure,
-            mind: Mind { canary, ..Mind::default() },
+            mind: RunMemory { canary, ..RunMemory::default() },
             looks: false,
             reads_only,
             knock: job.knock,
@@ -202,12 +207,12 @@ impl Runner {
             return Err(Stop::Store(error));
         }
         let reads_only = self.reads_only.load(Ordering::SeqCst);
-        match &*self.wish.borrow() {
-            Wish::Go => {}
-            Wish::Pause(_) if reads_only => {}
-            Wish::Pause(by) => return Err(Stop::Pause(PauseWhy::Operator, Some(by.clone()))),
-            Wish::Cancel(_) => return Err(Stop::Cancel),
-            Wish::Drain => return Err(Stop::Drain),
+        match &*self.control.borrow() {
+            RunControl::Go => {}
+            RunControl::Pause(_) if reads_only => {}
+            RunControl::Pause(by) => return Err(Stop::Pause(PauseWhy::Operator, Some(by.clone()))),
+            RunControl::Cancel(_) => return Err(Stop::Cancel),
+            RunControl::Drain => return Err(Stop::Drain),
         }
         if let Some(why) = self.env.astray() {
             return Err(Stop::Pause(PauseWhy::Stopped(why), None));
@@ -224,7 +229,7 @@ impl Runner {
     pub(super) async fn wait(&mut self, span: Duration) -> Result<(), Stop> {
         tokio::select! {
             biased;
-            _ = self.wish.changed() => {}
+            _ = self.control.changed() => {}
             _ = self.failure.changed() => {}
             () = tokio::time::sleep(span) => {}
         }

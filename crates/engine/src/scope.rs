@@ -12,11 +12,11 @@ use skydeck_core::domain::operation::Seen;
 use skydeck_plan::condition;
 use skydeck_plan::render::{self, RenderContext};
 
+use super::bill_history::BillHistory;
 use super::collect::Failed;
 use super::decide::{Case, Judgement, Moment, judge};
 use super::dispatch::Dispatch;
 use super::pages::Pages;
-use super::past::Past;
 use super::runner::Runner;
 
 /// Numbers one query asks for.
@@ -89,7 +89,7 @@ impl Runner {
 
     /// Whether a bill would be called as it is, for all that the bill itself shows.
     pub(super) fn may_call(&self, found: &Found) -> bool {
-        let untouched = Past::default();
+        let untouched = BillHistory::default();
         let case = Case { approved: Some(&found.rev), ..self.case(Seen::One(found), &untouched, Moment::Before) };
         match judge(&case) {
             Judgement::Call(_) => true,

@@ -18,13 +18,13 @@ use skydeck_core::domain::who::Who;
 use skydeck_store::{Store, StoreError};
 
 use super::Inner;
+use super::authorize::About;
 use super::control::Shared;
 use super::dispatch::Dispatch;
-use super::guard::About;
-use super::orders::{Taken, Then};
+use super::orders::{CommandOutcome, Then};
 use super::recover;
+use super::run_commands::written;
 use super::select::Matching;
-use super::steer::written;
 
 impl Shared {
     /// Brings to mind which servers the environments were bound to.
@@ -131,7 +131,7 @@ async fn is_open(store: &dyn Store, env: &EnvId, now: Ts) -> Result<bool, StoreE
 
 impl Inner {
     /// A person says that an environment's records are on the server it is configured with now.
-    pub(super) fn adopt_server(&self, env: &EnvId, reason: &str, by: &Who) -> Result<Taken, Refusal> {
+    pub(super) fn adopt_server(&self, env: &EnvId, reason: &str, by: &Who) -> Result<CommandOutcome, Refusal> {
         let dispatch = self.env(env)?;
         let reason = written(reason, "adopt_server")?;
         let (is, was) = (dispatch.server(), dispatch.home());
@@ -165,6 +165,6 @@ impl Inner {
         });
         let about = About { env: Some(env.clone()), ..About::default() };
         let events = vec![Event::ServerBound(Box::new(bound))];
-        Ok(Taken { events, note, reason: Some(reason), then: Some(then), about, ..Taken::default() })
+        Ok(CommandOutcome { events, note, reason: Some(reason), then: Some(then), about, ..CommandOutcome::default() })
     }
 }

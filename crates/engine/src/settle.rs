@@ -14,8 +14,8 @@ use skydeck_core::domain::run::{PauseWhy, RunKind};
 use super::control::Stop;
 use super::decide::{Case, Judgement, Moment, OpenCall, judge};
 use super::fault;
-use super::reading::{self, READ_BATCH};
 use super::runner::{Known, Runner};
+use super::status_reads::{self, READ_BATCH};
 use super::work::Told;
 use skydeck_core::domain::operation::Seen;
 
@@ -125,7 +125,7 @@ impl Runner {
     async fn read_back(&mut self, bills: Vec<Known>, patience: Patience) -> Result<(), Stop> {
         let fids: Vec<Fid> = bills.iter().map(|b| b.row.fid().clone()).collect();
         fault::point("before_settle");
-        let seen = match reading::statuses(&self.env, &self.plan.source, &self.op, &fids).await {
+        let seen = match status_reads::statuses(&self.env, &self.plan.source, &self.op, &fids).await {
             Ok(seen) => seen,
             Err(fault) => return self.unreadable(bills, &fault, patience).await,
         };
@@ -265,14 +265,14 @@ impl Runner {
             return Err(Stop::Pause(PauseWhy::Stopped(why), None));
         }
         let now = self.shared.clock.mono();
-        let again = reading::on_fault(fault, &self.shared.causes) == reading::ReadFault::Again;
+        let again = status_reads::on_fault(fault, &self.shared.causes) == status_reads::ReadFault::Again;
         let mut spent = Vec::new();
         for known in &bills {
             let fid = known.row.fid();
             let tries = self.mind.tries.entry(fid.clone()).or_insert(0);
             *tries = if again { *tries + 1 } else { TRIES };
             let tries = *tries;
-            self.mind.due.insert(fid.clone(), now + reading::pause_before(fault, tries));
+            self.mind.due.insert(fid.clone(), now + status_reads::pause_before(fault, tries));
             if tries >= TRIES && self.slot() == Slot::Waiting {
                 let said = self.refusal_of(known).cloned();
                 let outcome = said.map_or_else(|| Outcome::Unknown(Self::unknown_of(known)), Outcome::Failed);

@@ -16,7 +16,7 @@ use skydeck_core::domain::run::{PauseWhy, RunEnd, RunState};
 use skydeck_store::StoreError;
 
 use super::collect::What;
-use super::control::{RunTask, Shared, Stop, Wish, lock};
+use super::control::{RunControl, RunTask, Shared, Stop, lock};
 use super::ending::close_rest;
 use super::runner::{Job, Runner, SETTLE_GROUP};
 use super::work::died;
@@ -50,7 +50,7 @@ impl Tasks {
     /// Starts a run's task; one that only reads is replaced.
     pub fn start(&self, shared: &Arc<Shared>, job: Job, work: Work) {
         let run = job.head.id;
-        let (wish, wished) = watch::channel(Wish::Go);
+        let (orders, control) = watch::channel(RunControl::Go);
         let reads_only = Arc::new(AtomicBool::new(matches!(work, Work::Settle)));
         lock(&shared.bound).insert(run, Arc::clone(&job.plan));
         let mut tasks = lock(&shared.tasks);
@@ -59,7 +59,7 @@ impl Tasks {
             old.handle.abort();
         }
         let again = job.clone();
-        let runner = Runner::new(Arc::clone(shared), job, wished.clone(), Arc::clone(&reads_only));
+        let runner = Runner::new(Arc::clone(shared), job, control.clone(), Arc::clone(&reads_only));
         let (shared, only_reads) = (Arc::clone(shared), Arc::clone(&reads_only));
         let handle = self.spawn(async move {
             let body = async {
@@ -71,14 +71,14 @@ impl Tasks {
             };
             let ended = AssertUnwindSafe(body).catch_unwind().await;
             let result = match ended {
-                Err(_) => panicked(&shared, again, wished.clone(), only_reads).await,
-                Ok(()) => late_cancel(&shared, run, &wished).await,
+                Err(_) => panicked(&shared, again, control.clone(), only_reads).await,
+                Ok(()) => late_cancel(&shared, run, &control).await,
             };
             if let Err(error) = result {
                 shared.ledger.show_unstored(run, &error);
             }
         });
-        tasks.insert(run, RunTask { wish, handle, reads_only });
+        tasks.insert(run, RunTask { control: orders, handle, reads_only });
         drop(tasks);
         self.stirred.notify_one();
     }
@@ -90,11 +90,11 @@ impl Tasks {
 }
 
 /// A run's task that is alive and does more than read.
-pub fn writer_of(shared: &Shared, run: RunId) -> Option<watch::Sender<Wish>> {
+pub fn writer_of(shared: &Shared, run: RunId) -> Option<watch::Sender<RunControl>> {
     let tasks = lock(&shared.tasks);
     let task = tasks.get(&run)?;
     let writes = !task.handle.is_finished() && !task.reads_only.load(Ordering::SeqCst);
-    writes.then(|| task.wish.clone())
+    writes.then(|| task.control.clone())
 }
 
 async fn is_open(shared: &Shared, run: RunId) -> Result<bool, StoreError> {
@@ -102,8 +102,8 @@ async fn is_open(shared: &Shared, run: RunId) -> Result<bool, StoreError> {
 }
 
 /// A cancel that came when the task had just stopped for another reason is honoured all the same.
-async fn late_cancel(shared: &Shared, run: RunId, wished: &watch::Receiver<Wish>) -> Result<(), StoreError> {
-    let cancelled = matches!(*wished.borrow(), Wish::Cancel(_));
+async fn late_cancel(shared: &Shared, run: RunId, control: &watch::Receiver<RunControl>) -> Result<(), StoreError> {
+    let cancelled = matches!(*control.borrow(), RunControl::Cancel(_));
     if cancelled && shared.ledger.failed().is_none() && is_open(shared, run).await? {
         close_rest(shared, run, RunEnd::Cancelled).await?;
     }
@@ -114,7 +114,7 @@ async fn late_cancel(shared: &Shared, run: RunId, wished: &watch::Receiver<Wish>
 async fn panicked(
     shared: &Arc<Shared>,
     job: Job,
-    wished: watch::Receiver<Wish>,
+    control: watch::Receiver<RunControl>,
     reads_only: Arc<AtomicBool>,
 ) -> Result<(), StoreError> {
     let (run, kind) = (job.head.id, job.head.kind);
@@ -131,7 +131,7 @@ async fn panicked(
     for group in rows.chunks(SETTLE_GROUP) {
         shared.ledger.append(group.iter().map(|row| died(run, row)).collect()).await?;
     }
-    let runner = Runner::new(Arc::clone(shared), job, wished, reads_only);
+    let runner = Runner::new(Arc::clone(shared), job, control, reads_only);
     runner.stop(Stop::Pause(PauseWhy::Stopped(why), None)).await;
     Ok(())
 }

@@ -15,13 +15,13 @@ use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, PauseWhy};
 use skydeck_store::AppendError;
 
-use super::ahead::{Ahead, Seen};
 use super::call::{CallContext, CallEnd, Candidate, call};
 use super::control::{Stop, back_off};
-use super::dispatch::{Claim, Turn};
-use super::reading::READ_BATCH;
+use super::dispatch::{CallPermit, Claim};
+use super::prefetch::{Ahead, Seen};
 use super::runner::{Canary, Runner};
 use super::settle::Patience;
+use super::status_reads::READ_BATCH;
 
 /// How old a status may be when its call leaves (docs/design/reliability.md#before-a-call).
 const FRESH: Duration = Duration::from_secs(30);
@@ -109,7 +109,7 @@ impl Runner {
                 }
                 // A deferral of an earlier process is known by wall time only; it is bounded, whatever the clock says.
                 if let skydeck_core::domain::bill::BillState::RetryAt { at, .. } = &row.state {
-                    let left = at.since(wall).min(super::pace::LONGEST_HOLD);
+                    let left = at.since(wall).min(super::rate_limiter::LONGEST_HOLD);
                     self.mind.due.entry(row.fid().clone()).or_insert(now + left);
                 }
                 match self.mind.due.get(row.fid()).copied() {
@@ -202,7 +202,7 @@ impl Runner {
     }
 
     /// Waits for a turn, taking note of calls that end meanwhile.
-    async fn turn(&mut self, calls: &mut Calls) -> Result<Turn, Stop> {
+    async fn turn(&mut self, calls: &mut Calls) -> Result<CallPermit, Stop> {
         loop {
             self.check()?;
             let one_by_one = self.mind.canary.is_some();
@@ -226,7 +226,7 @@ impl Runner {
             let env = Arc::clone(&self.env);
             tokio::select! {
                 biased;
-                _ = self.wish.changed() => {}
+                _ = self.control.changed() => {}
                 _ = self.failure.changed() => {}
                 Some(end) = calls.join_next() => self.ended(end).await?,
                 turn = env.turn() => {

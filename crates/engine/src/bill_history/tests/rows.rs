@@ -4,8 +4,8 @@ use super::*;
 use skydeck_core::domain::step::Left;
 
 /// A past of which everything is known, as run 2 sees it: a call of its own is open, one of before was answered as done.
-fn full() -> Past {
-    Past {
+fn full() -> BillHistory {
+    BillHistory {
         last: Seq(9),
         open: Some(call(2, Step::Submit, &rev("A", 1), 5)),
         refused_call: Some(call(2, Step::Audit, &rev("B", 1), 3)),
@@ -45,10 +45,10 @@ fn timed_out() -> Outcome {
     Outcome::Unknown(unknown(UnknownWhy::TimedOut))
 }
 
-fn nothing(_: &mut Past) {}
+fn nothing(_: &mut BillHistory) {}
 
 /// What was known, a fact, and what is known after it.
-type Case = (fn(&mut Past), Event, fn(&mut Past));
+type Case = (fn(&mut BillHistory), Event, fn(&mut BillHistory));
 
 fn hold(cases: Vec<Case>) {
     for (known, event, change) in cases {
@@ -297,7 +297,7 @@ fn what_is_told_by_this_run_ends_its_own_call_and_what_another_tells_does_not() 
 #[test]
 fn a_submit_that_was_answered_is_told_until_its_revision_is_known() {
     let submit = call(2, Step::Submit, &rev("A", 1), 5);
-    let of = |answered: Option<OpenCall>, submitted| Past { submitted, answered, ..full() };
+    let of = |answered: Option<OpenCall>, submitted| BillHistory { submitted, answered, ..full() };
     let (a, sent) = (rev("A", 1), Ts(5));
     assert_eq!(of(Some(submit.clone()), true).submitted_in(), Some((Step::Submit, &a, sent)));
     assert_eq!(of(Some(submit), false).submitted_in(), None);
@@ -306,10 +306,10 @@ fn a_submit_that_was_answered_is_told_until_its_revision_is_known() {
 
 #[test]
 fn an_earlier_call_of_a_step_may_have_taken_where_it_is_open_or_was_lost() {
-    let of = |open: Option<Step>, lost: &[Step]| Past {
+    let of = |open: Option<Step>, lost: &[Step]| BillHistory {
         open: open.map(|step| call(2, step, &rev("A", 1), 5)),
         lost: lost.to_vec(),
-        ..Past::default()
+        ..BillHistory::default()
     };
     for (past, submit, audit) in [
         (of(None, &[]), false, false),

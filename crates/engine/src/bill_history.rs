@@ -29,7 +29,7 @@ pub struct Told {
 
 /// What matters of a bill's past for the next step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Past {
+pub struct BillHistory {
     /// Newest fact about the record, whatever was done to it.
     pub last: Seq,
     /// A call whose effect is not known.
@@ -75,7 +75,7 @@ pub struct Past {
     refused: bool,
 }
 
-impl Past {
+impl BillHistory {
     /// A bill's past as the store has it, seen from one run.
     pub async fn of(store: &dyn Store, key: &WorkKey, run: RunId) -> Result<Self, StoreError> {
         let record = &key.record;

@@ -107,7 +107,7 @@ fn reason_of(fault: &Fault) -> Reason {
 
 /// How long to wait before try `n` (from 0) after this fault.
 pub fn pause_before(fault: &Fault, n: u32) -> Duration {
-    let wished = fault.retry_after.unwrap_or_default().min(super::pace::LONGEST_HOLD);
+    let wished = fault.retry_after.unwrap_or_default().min(super::rate_limiter::LONGEST_HOLD);
     back_off(READ_BASE, n, READ_CAP).max(wished)
 }
 

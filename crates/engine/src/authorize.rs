@@ -21,7 +21,7 @@ use skydeck_store::actions::{Deed, IDS, Phase};
 
 use super::Inner;
 use super::control::Shared;
-use super::orders::{Taken, concerned};
+use super::orders::{CommandOutcome, concerned};
 
 /// What an action is about, beside run and plan.
 #[derive(Clone, Debug, Default)]
@@ -106,13 +106,13 @@ impl Inner {
         let reasonless = Order { id, by, session: None, headless: order.headless, command };
         let (verb, named) = (order.command.verb(), if is_bounded { order } else { &reasonless });
         let (run, plan) = concerned(&named.command);
-        let taken = Taken {
+        let taken = CommandOutcome {
             run,
             plan: plan.clone(),
             about: About { env: self.env_of(&named.command).await, ..About::default() },
-            ..Taken::default()
+            ..CommandOutcome::default()
         };
-        let line = deed(named, Phase::Refused, &taken, bounds::said(refusal.to_string()));
+        let line = audit_record(named, Phase::Refused, &taken, bounds::said(refusal.to_string()));
         let line = with_reason(Deed { action: verb.to_owned(), ..line }, refusal.reason());
         drop(taken);
         let written = self.shared.log(line).await;
@@ -251,7 +251,7 @@ fn short(args: Value) -> Value {
 }
 
 /// What one line says of an order.
-pub(super) fn deed(order: &Order, phase: Phase, taken: &Taken, result: String) -> Deed {
+pub(super) fn audit_record(order: &Order, phase: Phase, taken: &CommandOutcome, result: String) -> Deed {
     let reason = taken.reason.clone().or_else(|| match &order.command {
         Command::Unlock { reason, .. }
         | Command::Resolve { reason, .. }

@@ -16,11 +16,11 @@ use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::run::BillRow;
 use skydeck_store::{Store, StoreError};
 
+use super::bill_history::BillHistory;
 use super::control::Shared;
 use super::dispatch::Dispatch;
-use super::past::Past;
-use super::reading;
 use super::runner::Known;
+use super::status_reads;
 
 /// What was read about the bills of a page.
 pub(super) struct Seen {
@@ -55,7 +55,7 @@ impl Ahead {
             let known = know(shared.store.as_ref(), run, all).await.ok()?;
             let fids: Vec<Fid> = known.iter().map(|k| k.row.fid().clone()).collect();
             let at = shared.clock.mono();
-            let found = reading::statuses(&env, &plan.source, &op, &fids).await.ok()?;
+            let found = status_reads::statuses(&env, &plan.source, &op, &fids).await.ok()?;
             Some(Seen { known, found, at })
         });
         Self { rows, task }
@@ -76,7 +76,7 @@ pub(super) async fn know(store: &dyn Store, run: RunId, rows: Vec<BillRow>) -> R
         let absent = found.as_ref().is_some_and(|found| found.absent);
         let outside = found.as_ref().is_some_and(|found| found.outside);
         let found = found.map_or_else(|| row.rev.clone(), |found| found.rev);
-        let past = Past::of(store, &row.key, run).await?;
+        let past = BillHistory::of(store, &row.key, run).await?;
         all.push(Known { row, found, absent, outside, past });
     }
     Ok(all)

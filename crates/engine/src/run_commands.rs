@@ -22,11 +22,11 @@ use skydeck_store::StoreError;
 use skydeck_store::actions::IDS;
 
 use super::Inner;
-use super::control::{Shared, Wish, lock};
+use super::authorize::{About, ids};
+use super::control::{RunControl, Shared, lock};
 use super::dispatch::Dispatch;
 use super::ending::{close_rest, is_told};
-use super::guard::{About, ids};
-use super::orders::{Taken, Then};
+use super::orders::{CommandOutcome, Then};
 use super::runner::Job;
 use super::servers;
 use super::tasks::{Work, writer_of};
@@ -45,7 +45,7 @@ impl Inner {
         flags: &[Flag],
         reason: Option<&str>,
         order: &Order,
-    ) -> Result<Taken, Refusal> {
+    ) -> Result<CommandOutcome, Refusal> {
         let by = &order.by;
         let row = self.shared.open_run(run).await?;
         let (RunState::AwaitingApproval, Some(collected)) = (&row.state, &row.collected) else {
@@ -102,7 +102,7 @@ impl Inner {
                         at: now,
                         left: self.shared.clock.boot(),
                     };
-                    return Ok(Taken {
+                    return Ok(CommandOutcome {
                         events: vec![Event::RunConsented { run, consent }],
                         note: "waits for a second person".to_owned(),
                         instead: Some(Refusal::SecondPerson(Reason::SecondPerson {
@@ -114,7 +114,7 @@ impl Inner {
                         bills: collected.callable,
                         reason,
                         about,
-                        ..Taken::default()
+                        ..CommandOutcome::default()
                     });
                 }
             }
@@ -137,7 +137,7 @@ impl Inner {
             headless: order.headless,
             knock: !by.is_schedule(),
         };
-        Ok(Taken {
+        Ok(CommandOutcome {
             events,
             run: Some(run),
             plan: Some(row.head.plan.clone()),
@@ -145,7 +145,7 @@ impl Inner {
             reason: reason.map(str::to_owned),
             then: Some(start(job)),
             about,
-            ..Taken::default()
+            ..CommandOutcome::default()
         })
     }
 
@@ -187,32 +187,32 @@ impl Inner {
         Ok((plan, env))
     }
 
-    pub(super) async fn decline(&self, run: RunId) -> Result<Taken, Refusal> {
+    pub(super) async fn decline(&self, run: RunId) -> Result<CommandOutcome, Refusal> {
         let row = self.shared.open_run(run).await?;
         if row.state != RunState::AwaitingApproval {
             return Err(Refusal::WrongState(Reason::NotAwaiting { run }));
         }
         self.not_closing(run)?;
-        Ok(Taken { then: Some(close(run, RunEnd::Declined)), ..about(&row) })
+        Ok(CommandOutcome { then: Some(close(run, RunEnd::Declined)), ..about(&row) })
     }
 
-    pub(super) async fn pause(&self, run: RunId, by: &Who) -> Result<Taken, Refusal> {
+    pub(super) async fn pause(&self, run: RunId, by: &Who) -> Result<CommandOutcome, Refusal> {
         let row = self.shared.open_run(run).await?;
         let writes = matches!(row.state, RunState::Working | RunState::Settling) && row.head.kind != RunKind::Verify;
         if !writes || writer_of(&self.shared, run).is_none() {
             return Err(Refusal::WrongState(Reason::NotWriting { run }));
         }
-        Ok(Taken { then: Some(wish(run, Wish::Pause(by.clone()))), ..about(&row) })
+        Ok(CommandOutcome { then: Some(control(run, RunControl::Pause(by.clone()))), ..about(&row) })
     }
 
-    pub(super) async fn resume(&self, run: RunId, order: &Order) -> Result<Taken, Refusal> {
+    pub(super) async fn resume(&self, run: RunId, order: &Order) -> Result<CommandOutcome, Refusal> {
         let by = &order.by;
         let row = self.shared.open_run(run).await?;
         self.not_closing(run)?;
         if matches!(row.state, RunState::Working | RunState::Settling)
-            && writer_of(&self.shared, run).is_some_and(|w| matches!(*w.borrow(), Wish::Pause(_)))
+            && writer_of(&self.shared, run).is_some_and(|w| matches!(*w.borrow(), RunControl::Pause(_)))
         {
-            return Ok(Taken { then: Some(wish(run, Wish::Go)), ..about(&row) });
+            return Ok(CommandOutcome { then: Some(control(run, RunControl::Go)), ..about(&row) });
         }
         // Where an end could not be stored, a pause is shown of a run that on disk is none: one that nobody has approved.
         let approved = self.shared.store.run(run).await?.is_some_and(|stored| is_told(&stored));
@@ -234,18 +234,18 @@ impl Inner {
         };
         let events =
             vec![Event::RunResumed { run, by: by.clone(), boot: self.shared.clock.boot().map(|(boot, _)| boot) }];
-        Ok(Taken { events, bills: row.tally.waiting, then: Some(start(job)), ..about(&row) })
+        Ok(CommandOutcome { events, bills: row.tally.waiting, then: Some(start(job)), ..about(&row) })
     }
 
-    pub(super) async fn cancel(&self, run: RunId, by: &Who) -> Result<Taken, Refusal> {
+    pub(super) async fn cancel(&self, run: RunId, by: &Who) -> Result<CommandOutcome, Refusal> {
         let row = self.shared.open_run(run).await?;
         self.not_closing(run)?;
         let then = if writer_of(&self.shared, run).is_some() && row.state != RunState::AwaitingApproval {
-            wish(run, Wish::Cancel(by.clone()))
+            control(run, RunControl::Cancel(by.clone()))
         } else {
             close(run, RunEnd::Cancelled)
         };
-        Ok(Taken { then: Some(then), ..about(&row) })
+        Ok(CommandOutcome { then: Some(then), ..about(&row) })
     }
 
     fn not_closing(&self, run: RunId) -> Result<(), Refusal> {
@@ -266,7 +266,7 @@ impl Inner {
         per_minute: Option<u32>,
         concurrency: Option<u32>,
         by: &Who,
-    ) -> Result<Taken, Refusal> {
+    ) -> Result<CommandOutcome, Refusal> {
         let dispatch = self.env(env)?;
         if per_minute == Some(0) || concurrency == Some(0) {
             return Err(Refusal::WrongState(Reason::PaceZero {}));
@@ -290,11 +290,16 @@ impl Inner {
             inner.tasks.stirred.notify_one();
         });
         let about = About { env: Some(env.clone()), ..About::default() };
-        Ok(Taken { note, then: Some(then), about, ..Taken::default() })
+        Ok(CommandOutcome { note, then: Some(then), about, ..CommandOutcome::default() })
     }
 
     /// Unlocks one environment for one console: what the same console had unlocked before is read-only again.
-    pub(super) fn unlock(&self, env: &EnvId, reason: &str, session: Option<SessionId>) -> Result<Taken, Refusal> {
+    pub(super) fn unlock(
+        &self,
+        env: &EnvId,
+        reason: &str,
+        session: Option<SessionId>,
+    ) -> Result<CommandOutcome, Refusal> {
         let dispatch = self.env(env)?;
         if dispatch.env.always_read_only {
             return Err(Refusal::Denied(Reason::AlwaysReadOnly { env: env.clone() }));
@@ -318,7 +323,13 @@ impl Inner {
             });
         });
         let about = About { env: Some(env.clone()), ..About::default() };
-        Ok(Taken { reason: Some(reason), note: env.to_string(), then: Some(then), about, ..Taken::default() })
+        Ok(CommandOutcome {
+            reason: Some(reason),
+            note: env.to_string(),
+            then: Some(then),
+            about,
+            ..CommandOutcome::default()
+        })
     }
 
     /// An unlock ended by itself: said to everybody, and logged.
@@ -328,17 +339,17 @@ impl Inner {
         self.tasks.spawn(Arc::clone(self).log_own("lock", env, why.to_owned()));
     }
 
-    pub(super) fn relock(&self, env: &EnvId) -> Result<Taken, Refusal> {
+    pub(super) fn relock(&self, env: &EnvId) -> Result<CommandOutcome, Refusal> {
         let dispatch = self.env(env)?;
         let then: Then = Box::new(move |inner| {
             dispatch.relock();
             inner.tasks.stirred.notify_one();
         });
         let about = About { env: Some(env.clone()), ..About::default() };
-        Ok(Taken { note: env.to_string(), then: Some(then), about, ..Taken::default() })
+        Ok(CommandOutcome { note: env.to_string(), then: Some(then), about, ..CommandOutcome::default() })
     }
 
-    pub(super) async fn reopen(&self, keys: &[WorkKey], reason: &str, by: &Who) -> Result<Taken, Refusal> {
+    pub(super) async fn reopen(&self, keys: &[WorkKey], reason: &str, by: &Who) -> Result<CommandOutcome, Refusal> {
         let reason = written(reason, "reopen")?;
         let mut closed = Vec::new();
         for key in keys {
@@ -362,10 +373,15 @@ impl Inner {
         let events = groups.next().unwrap_or_default();
         let more = groups.collect();
         let about = About { ids: named, ..About::default() };
-        Ok(Taken { events, more, bills, reason: Some(reason), about, ..Taken::default() })
+        Ok(CommandOutcome { events, more, bills, reason: Some(reason), about, ..CommandOutcome::default() })
     }
 
-    pub(super) async fn resolve(&self, selection: &Selection, reason: &str, by: &Who) -> Result<Taken, Refusal> {
+    pub(super) async fn resolve(
+        &self,
+        selection: &Selection,
+        reason: &str,
+        by: &Who,
+    ) -> Result<CommandOutcome, Refusal> {
         let reason = written(reason, "resolve")?;
         let selected = self.select(selection, true).await?;
         if selected.rows.is_empty() {
@@ -382,7 +398,15 @@ impl Inner {
         let events = groups.next().unwrap_or_default();
         let more = groups.collect();
         let about = About { ids: ids(&selected.rows), ..About::default() };
-        Ok(Taken { events, more, bills, reason: Some(reason), note: selected.words(), about, ..Taken::default() })
+        Ok(CommandOutcome {
+            events,
+            more,
+            bills,
+            reason: Some(reason),
+            note: selected.words(),
+            about,
+            ..CommandOutcome::default()
+        })
     }
 }
 
@@ -415,19 +439,19 @@ fn has_written(row: &RunRow) -> bool {
     }
 }
 
-fn about(row: &RunRow) -> Taken {
+fn about(row: &RunRow) -> CommandOutcome {
     let about = About {
         env: Some(row.head.env.clone()),
         rev: Some(row.head.rev.to_string()),
         hash: row.collected.as_ref().map(|c| c.hash.to_string()),
         ids: Vec::new(),
     };
-    Taken {
+    CommandOutcome {
         run: Some(row.head.id),
         plan: Some(row.head.plan.clone()),
         bills: row.tally.waiting,
         about,
-        ..Taken::default()
+        ..CommandOutcome::default()
     }
 }
 
@@ -440,10 +464,10 @@ fn start(job: Job) -> Then {
     Box::new(move |inner| inner.tasks.start(&inner.shared, job, Work::Run))
 }
 
-fn wish(run: RunId, wish: Wish) -> Then {
+fn control(run: RunId, control: RunControl) -> Then {
     Box::new(move |inner| {
         if let Some(task) = lock(&inner.shared.tasks).get(&run) {
-            task.wish.send_replace(wish);
+            task.control.send_replace(control);
         }
     })
 }

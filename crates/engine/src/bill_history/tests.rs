@@ -65,13 +65,13 @@ fn died() -> Outcome {
     Outcome::Unknown(Unknown { why: UnknownWhy::ProcessDied, sent: Ts(1), detail: String::new() })
 }
 
-fn fold(events: Vec<Event>) -> Past {
+fn fold(events: Vec<Event>) -> BillHistory {
     let facts: Vec<Fact> = events
         .into_iter()
         .enumerate()
         .map(|(i, event)| Fact { seq: Seq(i as u64 + 1), at: Ts(i as i64 + 1), event })
         .collect();
-    Past::fold(&facts, run(2))
+    BillHistory::fold(&facts, run(2))
 }
 
 #[test]
@@ -163,11 +163,11 @@ fn resolved() -> Event {
 }
 
 /// A fact, and what it changes of what is known of the bill.
-type Row = (Event, fn(&mut Past));
+type Row = (Event, fn(&mut BillHistory));
 
 /// Folds each fact onto the past that is expected before it, and compares the whole.
 fn follow(rows: Vec<Row>) {
-    let (mut events, mut want) = (Vec::new(), Past::default());
+    let (mut events, mut want) = (Vec::new(), BillHistory::default());
     for (event, change) in rows {
         events.push(event);
         want.last = Seq(events.len() as u64);
@@ -378,14 +378,14 @@ fn a_person_is_needed_for_an_open_call_alone() {
     let b = rev("B", 1);
     let told =
         |why: UnknownWhy| fold(vec![tried(1, Step::Audit, b.clone()), settled(1, Outcome::Unknown(unknown(why)))]);
-    let says = |past: &Past| (past.needs_operator(), past.is_contradicted());
+    let says = |past: &BillHistory| (past.needs_operator(), past.is_contradicted());
     assert_eq!(says(&told(UnknownWhy::Many)), (true, false));
     assert_eq!(says(&told(UnknownWhy::Contradicted)), (false, true));
     assert_eq!(says(&told(UnknownWhy::TimedOut)), (false, false));
     for why in [UnknownWhy::Many, UnknownWhy::Contradicted] {
-        assert_eq!(says(&Past { open: None, ..told(why) }), (false, false));
+        assert_eq!(says(&BillHistory { open: None, ..told(why) }), (false, false));
     }
-    assert_eq!(says(&Past { unknown: None, ..told(UnknownWhy::Many) }), (false, false));
+    assert_eq!(says(&BillHistory { unknown: None, ..told(UnknownWhy::Many) }), (false, false));
 }
 
 /// Refused because it had been done before: by nobody but us, where an earlier call of ours was lost.

@@ -11,13 +11,13 @@ use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::operation::Seen;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunKind};
 
+use super::bill_history::BillHistory;
 use super::call::Candidate;
 use super::control::Stop;
 use super::decide::{Case, Judgement, Moment, QUARANTINE, judge};
-use super::past::Past;
-use super::reading::{self, READ_BATCH, READ_TRIES, ReadFault};
 use super::runner::{Known, Runner, SETTLE_GROUP};
 use super::settle::not_applied;
+use super::status_reads::{self, READ_BATCH, READ_TRIES, ReadFault};
 use super::work::Told;
 
 /// What to do with a bill after a look.
@@ -31,7 +31,7 @@ enum Next {
 }
 
 /// What a judgement before a call leads to.
-fn next_of(judgement: Judgement, row: &BillRow, past: &Past) -> Next {
+fn next_of(judgement: Judgement, row: &BillRow, past: &BillHistory) -> Next {
     Next::Settle(match judgement {
         // Only a settling look continues or repeats; before a call the step to take is called.
         Judgement::Call(at) | Judgement::Continue(at, _) => return Next::Call(at),
@@ -162,7 +162,7 @@ impl Runner {
     }
 
     /// What a look at a bill of this run is judged by.
-    pub(super) fn case<'a>(&'a self, seen: Seen<'a>, past: &'a Past, moment: Moment<'a>) -> Case<'a> {
+    pub(super) fn case<'a>(&'a self, seen: Seen<'a>, past: &'a BillHistory, moment: Moment<'a>) -> Case<'a> {
         Case {
             op: &self.op,
             seen,
@@ -196,16 +196,16 @@ impl Runner {
         loop {
             // Counted from before the request: the answer may have been true for that long already.
             let at = self.shared.clock.mono();
-            let fault = match reading::statuses(&self.env, &self.plan.source, &self.op, fids).await {
+            let fault = match status_reads::statuses(&self.env, &self.plan.source, &self.op, fids).await {
                 Ok(seen) => return Ok((seen, at)),
                 Err(fault) => fault,
             };
-            match reading::on_fault(&fault, &self.shared.causes) {
+            match status_reads::on_fault(&fault, &self.shared.causes) {
                 ReadFault::Stop(why) => return Err(Stop::Pause(why, None)),
                 ReadFault::Again if n + 1 >= READ_TRIES => {
-                    return Err(Stop::Pause(PauseWhy::Unreachable(reading::unread(&fault)), None));
+                    return Err(Stop::Pause(PauseWhy::Unreachable(status_reads::unread(&fault)), None));
                 }
-                ReadFault::Again => self.wait(reading::pause_before(&fault, n)).await?,
+                ReadFault::Again => self.wait(status_reads::pause_before(&fault, n)).await?,
             }
             n += 1;
         }
