@@ -347,8 +347,11 @@ const FACT_READERS: [(&str, &str); 17] = [
     ("src/cli/lines.rs", "a line for each outcome"),
 ];
 /// Readers in whole rooms.
-const ROOMS: [(&str, &str); 2] =
-    [("src/cli/bench/", "measures how long facts take"), ("src/host/alerts/", "when a run is worth another look")];
+const ROOMS: [(&str, &str); 3] = [
+    ("src/cli/bench/", "measures how long facts take"),
+    ("src/host/alerts/", "when a run is worth another look"),
+    ("crates/store-testkit/", "a second reading, by which that of a store is checked"),
+];
 
 /// Whether a line takes such a fact apart; making one names no `..` and no arrow.
 fn takes_apart(line: &str) -> bool {

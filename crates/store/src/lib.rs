@@ -22,7 +22,7 @@ pub mod words;
 use async_trait::async_trait;
 
 pub use batch::{AppendError, Batch, BatchId, Hold};
-pub use reads::{Embedded, Inside};
+pub use reads::{Embedded, Inside, Pace};
 use skydeck_core::domain::action_log::LogWitness;
 use skydeck_core::domain::bill::{Found, Slot};
 use skydeck_core::domain::cause::Cause;
