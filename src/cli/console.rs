@@ -47,6 +47,20 @@ pub struct Console<'a> {
     pub detachable: bool,
 }
 
+/// Said in letters that such a terminal shows.
+const NOT_UNICODE: &str =
+    "this terminal's locale is not UTF-8: other letters than ASCII show as ?; set LANG=C.UTF-8 or zh_CN.UTF-8";
+
+/// How finely colours are told apart.
+fn depth(colors: Colors) -> Depth {
+    match colors {
+        Colors::None => Depth::Mono,
+        Colors::Ansi => Depth::Ansi16,
+        Colors::Indexed => Depth::Indexed,
+        Colors::True => Depth::True,
+    }
+}
+
 impl Console<'_> {
     /// Refuses early where there is no terminal, before anything is started.
     pub fn require_terminal() -> Result<(), Stop> {
@@ -72,22 +86,14 @@ impl Console<'_> {
             Language::En => Lang::En,
         };
         let ascii = self.looks.ascii || looks.ascii.unwrap_or(!caps.unicode);
-        let depth = match caps.colors {
-            Colors::None => Depth::Mono,
-            Colors::Ansi => Depth::Ansi16,
-            Colors::Indexed => Depth::Indexed,
-            Colors::True => Depth::True,
-        };
-        let (skin, mut warnings) = self.skin(depth);
+        let (skin, mut warnings) = self.skin(depth(caps.colors));
         let filters = self.data.join("filters.toml");
         let named = shell::filters::load(&filters).unwrap_or_else(|why| {
             warnings.push(why);
             Vec::new()
         });
         if !caps.unicode {
-            // In letters that such a terminal shows.
-            let words = "this terminal's locale is not UTF-8: other letters than ASCII show as ?; set LANG=C.UTF-8 or zh_CN.UTF-8";
-            warnings.push(words.to_owned());
+            warnings.push(NOT_UNICODE.to_owned());
         }
         let zone_minutes = chrono::Local::now().offset().local_minus_utc() / 60;
         let who = boot::who();

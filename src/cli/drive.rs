@@ -19,7 +19,7 @@ use super::out::Out;
 use super::output;
 use super::set_words;
 use crate::domain::command::{Command, Order, Receipt, Refusal};
-use crate::domain::confirm::{self, Rung};
+use crate::domain::confirm::{self, ConfirmationLevel};
 use crate::domain::event::{Event, Fact};
 use crate::domain::filter::Filter;
 use crate::domain::ids::{CommandId, EnvId, RunId};
@@ -351,12 +351,12 @@ impl Driver {
             self.out.note(&words);
         }
         let grave = !self.approval.flags.is_empty();
-        let rung = confirm::rung(collected.callable, head.production, head.env.as_str(), grave);
-        let typed = match (&rung, &self.approval.confirm) {
+        let level = confirm::confirmation_level(collected.callable, head.production, head.env.as_str(), grave);
+        let typed = match (&level, &self.approval.confirm) {
             (_, Some(typed)) => Some(typed.clone()),
-            (Rung::Yes, None) if self.approval.yes || collected.callable == 0 => None,
-            (rung, None) if self.trusting => Some(wish(rung)),
-            _ => match self.ask(&rung)? {
+            (ConfirmationLevel::Yes, None) if self.approval.yes || collected.callable == 0 => None,
+            (level, None) if self.trusting => Some(wish(level)),
+            _ => match self.ask(&level)? {
                 Some(typed) => Some(typed),
                 None => return Ok(Answer::No),
             },
@@ -371,10 +371,11 @@ impl Driver {
     }
 
     /// Asks at the terminal. `None` = no.
-    fn ask(&self, rung: &Rung) -> Result<Option<String>, Stop> {
-        let wish = wish(rung);
+    fn ask(&self, level: &ConfirmationLevel) -> Result<Option<String>, Stop> {
+        let wish = wish(level);
         if !std::io::stdin().is_terminal() {
-            let option = if *rung == Rung::Yes { "--yes".to_owned() } else { format!("--confirm {wish}") };
+            let option =
+                if *level == ConfirmationLevel::Yes { "--yes".to_owned() } else { format!("--confirm {wish}") };
             self.out.note(&format!("{} {option}", self.out.t("not confirmed; add", "未确认：加")));
             return Ok(None);
         }
@@ -485,12 +486,12 @@ impl Driver {
     }
 }
 
-/// What must be typed for a rung.
-fn wish(rung: &Rung) -> String {
-    match rung {
-        Rung::Yes => "y".to_owned(),
-        Rung::TypeCount(n) => n.to_string(),
-        Rung::TypeEnvironment(name) => name.clone(),
+/// What must be typed for a level.
+fn wish(level: &ConfirmationLevel) -> String {
+    match level {
+        ConfirmationLevel::Yes => "y".to_owned(),
+        ConfirmationLevel::TypeCount(n) => n.to_string(),
+        ConfirmationLevel::TypeEnvironment(name) => name.clone(),
     }
 }
 

@@ -277,6 +277,54 @@ fn read_file(file: &Path, each: impl FnMut(&str, &Line) -> std::io::Result<()>) 
     read.map_err(|e| Stop::system(Exit::Usage, &at, &at, &e))
 }
 
+/// Headings of the sheet.
+const HEADINGS: [&str; 17] = [
+    "seq",
+    "ts",
+    "host",
+    "phase",
+    "uid",
+    "login",
+    "from",
+    "action",
+    "env",
+    "plan",
+    "run",
+    "n",
+    "reason",
+    "result",
+    "hash_before",
+    "name",
+    "code",
+];
+
+/// The cells of a line under these headings.
+fn cells(line: &Line) -> [String; 17] {
+    let deed = &line.deed;
+    let phase = serde_json::to_value(deed.phase).ok();
+    let cells = [
+        line.seq.to_string(),
+        line.ts.clone(),
+        line.host.clone(),
+        phase.as_ref().and_then(|phase| phase.as_str()).unwrap_or_default().to_owned(),
+        deed.by.uid.to_string(),
+        deed.by.login.clone(),
+        deed.by.from.clone().unwrap_or_default(),
+        deed.action.clone(),
+        deed.env.clone().unwrap_or_default(),
+        deed.plan.clone().unwrap_or_default(),
+        deed.run.clone().unwrap_or_default(),
+        deed.n.to_string(),
+        deed.reason.clone().unwrap_or_default(),
+        deed.result.clone(),
+        line.prev.clone(),
+        deed.by.name.clone().unwrap_or_default(),
+        deed.code.clone().unwrap_or_default(),
+    ];
+    // A cell that a spreadsheet would take for a formula is made text.
+    cells.map(|cell| crate::text::csv_safe(&cell))
+}
+
 fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, to: &Path) -> Result<(), Stop> {
     let said = |e: &dyn std::fmt::Display| out.failed(&to.display().to_string(), "cannot be written", "无法写入", e);
     let mut sink: Box<dyn Write> = if to == Path::new("-") {
@@ -290,27 +338,7 @@ fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, t
     let mut sheet = csv.then(|| csv::Writer::from_writer(Vec::new()));
     if let Some(sheet) = &mut sheet {
         sink.write_all("\u{feff}".as_bytes())?;
-        sheet
-            .write_record([
-                "seq",
-                "ts",
-                "host",
-                "phase",
-                "uid",
-                "login",
-                "from",
-                "action",
-                "env",
-                "plan",
-                "run",
-                "n",
-                "reason",
-                "result",
-                "hash_before",
-                "name",
-                "code",
-            ])
-            .map_err(|e| said(&e))?;
+        sheet.write_record(HEADINGS).map_err(|e| said(&e))?;
     }
     let mut lost = None;
     let found = read_file(file, |text, line| {
@@ -326,30 +354,7 @@ fn export(out: &Out, file: &Path, since: Option<chrono::NaiveDate>, csv: bool, t
                     again
                 });
         };
-        let deed = &line.deed;
-        let phase = serde_json::to_value(deed.phase).ok();
-        let cells = [
-            line.seq.to_string(),
-            line.ts.clone(),
-            line.host.clone(),
-            phase.as_ref().and_then(|phase| phase.as_str()).unwrap_or_default().to_owned(),
-            deed.by.uid.to_string(),
-            deed.by.login.clone(),
-            deed.by.from.clone().unwrap_or_default(),
-            deed.action.clone(),
-            deed.env.clone().unwrap_or_default(),
-            deed.plan.clone().unwrap_or_default(),
-            deed.run.clone().unwrap_or_default(),
-            deed.n.to_string(),
-            deed.reason.clone().unwrap_or_default(),
-            deed.result.clone(),
-            line.prev.clone(),
-            deed.by.name.clone().unwrap_or_default(),
-            deed.code.clone().unwrap_or_default(),
-        ];
-        // A cell that a spreadsheet would take for a formula is made text.
-        let cells = cells.map(|cell| crate::text::csv_safe(&cell));
-        sheet.write_record(cells).map_err(std::io::Error::other)
+        sheet.write_record(cells(line)).map_err(std::io::Error::other)
     });
     // It is not the log that could not be read.
     if let Some(error) = lost {

@@ -298,21 +298,7 @@ impl RawEnvironment {
                 format!("server_zone `{zone}` 不是时区名称：请写 Asia/Shanghai 这样的名称"),
             )
         })?;
-        let d = Limits::default();
-        let l = self.limits;
-        let canary = if self.production { 5 } else { d.canary };
-        let failed = if self.production { 20 } else { d.breaker_failed_percent };
-        let limits = Limits {
-            per_minute: l.per_minute.unwrap_or(d.per_minute),
-            concurrency: l.concurrency.unwrap_or(d.concurrency),
-            call_timeout: l.call_timeout.map_or(d.call_timeout, |s| s.0),
-            settle: l.settle.map_or(d.settle, |s| s.0),
-            drain: l.drain.map_or(d.drain, |s| s.0),
-            breaker_unknown: l.breaker_unknown.unwrap_or(d.breaker_unknown),
-            breaker_failed_percent: l.breaker_failed_percent.unwrap_or(failed),
-            breaker_ceiling: l.breaker_failed_percent.is_some(),
-            canary: l.canary.unwrap_or(canary),
-        };
+        let limits = self.limits.filled(self.production);
         bounded(&limits)?;
         let connection = Connection {
             lcid: self.lcid.unwrap_or(ZH_CN),
@@ -323,7 +309,7 @@ impl RawEnvironment {
             ca_file: self.ca_file,
             pinned_certificate: self.pinned_certificate,
             allow_plain_http: self.allow_plain_http,
-            connect_timeout: l.connect_timeout.map(|s| s.0),
+            connect_timeout: self.limits.connect_timeout.map(|s| s.0),
         };
         if connection.ca_file.is_some() && connection.pinned_certificate.is_some() {
             return Err(Said::new(
@@ -360,6 +346,26 @@ impl RawEnvironment {
             secret: self.secret,
             connection,
         })
+    }
+}
+
+impl RawLimits {
+    /// With what is not said; production is more careful.
+    fn filled(&self, production: bool) -> Limits {
+        let d = Limits::default();
+        let canary = if production { 5 } else { d.canary };
+        let failed = if production { 20 } else { d.breaker_failed_percent };
+        Limits {
+            per_minute: self.per_minute.unwrap_or(d.per_minute),
+            concurrency: self.concurrency.unwrap_or(d.concurrency),
+            call_timeout: self.call_timeout.as_ref().map_or(d.call_timeout, |s| s.0),
+            settle: self.settle.as_ref().map_or(d.settle, |s| s.0),
+            drain: self.drain.as_ref().map_or(d.drain, |s| s.0),
+            breaker_unknown: self.breaker_unknown.unwrap_or(d.breaker_unknown),
+            breaker_failed_percent: self.breaker_failed_percent.unwrap_or(failed),
+            breaker_ceiling: self.breaker_failed_percent.is_some(),
+            canary: self.canary.unwrap_or(canary),
+        }
     }
 }
 

@@ -223,7 +223,8 @@ impl Planner {
             }
             match (&run.row.state, &run.row.collected) {
                 (RunState::AwaitingApproval, Some(set)) if self.approved.insert((id, "approve")) => {
-                    let typed = confirm::rung(set.callable, head.production, head.env.as_str(), false).answer();
+                    let typed =
+                        confirm::confirmation_level(set.callable, head.production, head.env.as_str(), false).answer();
                     let hash = set.hash.clone();
                     orders.push(Command::Approve { run: id, hash, typed, flags: Vec::new(), reason: None });
                 }

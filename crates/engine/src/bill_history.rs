@@ -3,7 +3,7 @@
 //! Invariant: an open call stays open until a fact says what came of it; a new run does not wash it away.
 
 use skydeck_core::domain::bill::{Outcome, Rev, Skip, Slot, Status, Unknown, UnknownWhy};
-use skydeck_core::domain::cause::known;
+use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::{RunId, Seq, WorkKey};
 use skydeck_core::domain::step::{Left, Step, Verdict};
@@ -166,55 +166,11 @@ impl BillHistory {
         let here = fact.event.run() == Some(run);
         match &fact.event {
             Event::StepTried { run: of, step, rev, intent, .. } => {
-                if self.called.as_ref() != Some(rev) {
-                    self.auto_repeats = 0;
-                }
-                self.called = Some(rev.clone());
                 let call = OpenCall { run: *of, step: *step, rev: rev.clone(), sent: fact.at, left: None };
-                if here || self.own.is_none() {
-                    self.since = None;
-                }
-                if here {
-                    self.own = Some(call.clone());
-                }
-                self.lost.extend(self.open.replace(call).map(|lost| lost.step));
-                self.refused_call = None;
-                self.forestalled = false;
-                self.answered = None;
                 self.left = intent.left.map(|left| (*of, fact.seq, left));
-                self.unknown = None;
-                if here {
-                    *self.count(*step) += 1;
-                }
+                self.tried(call, here);
             }
-            Event::StepAnswered { step, verdict, .. } => {
-                self.refused = matches!(verdict, Verdict::Rejected(_));
-                if here && !matches!(verdict, Verdict::Unknown(..)) {
-                    self.own = None;
-                }
-                match verdict {
-                    Verdict::Done => {
-                        self.answered = self.open.take();
-                        self.deaths = 0;
-                    }
-                    Verdict::Rejected(failure) => {
-                        self.refused_call = self.open.take();
-                        self.forestalled = failure.says_already(*step) && !self.may_have_taken(*step);
-                        self.deaths = 0;
-                    }
-                    Verdict::NotSent(_) => {
-                        self.open = None;
-                        if here {
-                            let count = self.count(*step);
-                            *count = count.saturating_sub(1);
-                        }
-                    }
-                    Verdict::Unknown(..) => self.deaths = 0,
-                }
-                if here && *step == Step::Submit && *verdict == Verdict::Done {
-                    self.submitted = true;
-                }
-            }
+            Event::StepAnswered { step, verdict, .. } => self.answer(*step, verdict, here),
             Event::BillRead { rev, .. } => {
                 self.refused_call = None;
                 if !here {
@@ -226,28 +182,7 @@ impl BillHistory {
                     self.submitted = false;
                 }
             }
-            Event::BillDeferred { was, cause, .. } => {
-                if *was == Slot::Unknown {
-                    if here {
-                        self.own = None;
-                    }
-                    let lost = self.open.take().map(|call| call.step);
-                    let submit = lost == Some(Step::Submit);
-                    self.lost.extend(lost);
-                    // Read back as submitted with the approved content: our submit took (decide::judge).
-                    if here && submit && self.read.as_ref().is_some_and(|r| r.status == Status::Submitted) {
-                        self.adopted.clone_from(&self.read);
-                    }
-                    self.unknown = None;
-                    self.auto_repeats += 1;
-                } else if here && self.refused && cause.as_str() == known::SUBMITTED {
-                    // Our submit was refused because somebody else's took: read in the content approved.
-                    self.adopted.clone_from(&self.read);
-                } else if here && self.refused {
-                    self.repeats += 1;
-                }
-                self.refused = false;
-            }
+            Event::BillDeferred { was, cause, .. } => self.deferred(*was, cause, here),
             Event::BillSettled { outcome, run: of, .. } => self.settle(*of, outcome, here),
             Event::LedgerResolved { .. } => {
                 self.open = None;
@@ -261,6 +196,79 @@ impl BillHistory {
             }
             _ => {}
         }
+    }
+
+    /// A call left, whatever becomes of it: one that was still open is lost.
+    fn tried(&mut self, call: OpenCall, here: bool) {
+        if self.called.as_ref() != Some(&call.rev) {
+            self.auto_repeats = 0;
+        }
+        self.called = Some(call.rev.clone());
+        if here || self.own.is_none() {
+            self.since = None;
+        }
+        if here {
+            self.own = Some(call.clone());
+            *self.count(call.step) += 1;
+        }
+        self.lost.extend(self.open.replace(call).map(|lost| lost.step));
+        self.refused_call = None;
+        self.forestalled = false;
+        self.answered = None;
+        self.unknown = None;
+    }
+
+    fn answer(&mut self, step: Step, verdict: &Verdict, here: bool) {
+        self.refused = matches!(verdict, Verdict::Rejected(_));
+        if here && !matches!(verdict, Verdict::Unknown(..)) {
+            self.own = None;
+        }
+        match verdict {
+            Verdict::Done => {
+                self.answered = self.open.take();
+                self.deaths = 0;
+            }
+            Verdict::Rejected(failure) => {
+                self.refused_call = self.open.take();
+                self.forestalled = failure.says_already(step) && !self.may_have_taken(step);
+                self.deaths = 0;
+            }
+            Verdict::NotSent(_) => {
+                self.open = None;
+                if here {
+                    let count = self.count(step);
+                    *count = count.saturating_sub(1);
+                }
+            }
+            Verdict::Unknown(..) => self.deaths = 0,
+        }
+        if here && step == Step::Submit && *verdict == Verdict::Done {
+            self.submitted = true;
+        }
+    }
+
+    /// It is called again later: a lost call that was read back as not done, or one that was refused.
+    fn deferred(&mut self, was: Slot, cause: &Cause, here: bool) {
+        if was == Slot::Unknown {
+            if here {
+                self.own = None;
+            }
+            let lost = self.open.take().map(|call| call.step);
+            let submit = lost == Some(Step::Submit);
+            self.lost.extend(lost);
+            // Read back as submitted with the approved content: our submit took (decide::judge).
+            if here && submit && self.read.as_ref().is_some_and(|r| r.status == Status::Submitted) {
+                self.adopted.clone_from(&self.read);
+            }
+            self.unknown = None;
+            self.auto_repeats += 1;
+        } else if here && self.refused && cause.as_str() == known::SUBMITTED {
+            // Our submit was refused because somebody else's took: read in the content approved.
+            self.adopted.clone_from(&self.read);
+        } else if here && self.refused {
+            self.repeats += 1;
+        }
+        self.refused = false;
     }
 
     fn count(&mut self, step: Step) -> &mut u32 {

@@ -266,21 +266,9 @@ async fn outcome(
     let looked = look(context, &doubtful.collect::<Vec<_>>()).await;
     let seen_of = |bill: &Candidate| looked.as_ref().map(|seen| seen.get(&bill.fid));
     let mut events = Vec::with_capacity(bills.len() * 2);
-    let mut evidence = Some(Box::new(reply.evidence.clone()));
-    for (bill, after) in bills.iter().zip(afters) {
-        let verdict = answered(bill);
-        events.push(Event::StepAnswered {
-            run: context.run,
-            fid: bill.fid.clone(),
-            step,
-            attempt: bill.past.next_attempt(step),
-            call: id,
-            ms: u32::try_from(reply.took.as_millis()).unwrap_or(u32::MAX),
-            verdict: verdict.clone(),
-            side: if evidence.is_some() { reply.side.clone() } else { Vec::new() },
-            evidence: evidence.take(),
-            made: None,
-        });
+    for (n, (bill, after)) in bills.iter().zip(afters).enumerate() {
+        // What came with the answer to the call as a whole is kept once.
+        events.push(step_answered(context, bill, answered(bill), (step, id), reply, n == 0));
         match after {
             After::Settle(outcome) => {
                 if outcome == (Outcome::Done { verified: false }) {
@@ -293,9 +281,7 @@ async fn outcome(
                 end.stop.get_or_insert(PauseWhy::Stopped(Reason::PlanWide { failure: failure.clone() }));
                 read_back(context, bill, failure, (seen_of(bill), sent), &mut events, end);
             }
-            After::ReadBack(failure) => {
-                read_back(context, bill, failure, (seen_of(bill), sent), &mut events, end);
-            }
+            After::ReadBack(failure) => read_back(context, bill, failure, (seen_of(bill), sent), &mut events, end),
             After::Prove(unknown) => {
                 let (read, outcome) = prove(context, bill, step, unknown, seen_of(bill));
                 events.extend(read);
@@ -304,7 +290,8 @@ async fn outcome(
             After::NextStep => {
                 context.env.note(Ended::Clean);
                 end.done += 1;
-                events.push(deferred(context, bill, Why::Cause(Cause::new(known::SUBMITTED)), Duration::ZERO, end));
+                let why = Why::Cause(Cause::new(known::SUBMITTED));
+                events.push(deferred(context, bill, why, Duration::ZERO, end));
             }
             After::Defer(failure) => {
                 context.env.note(Ended::Clean);
@@ -318,12 +305,36 @@ async fn outcome(
             }
             After::Unsent(words) => {
                 end.unsent = Some(words);
-                let cause = Cause::new(known::NOT_CONNECTED);
-                events.push(deferred(context, bill, Why::Cause(cause), Duration::ZERO, end));
+                let why = Why::Cause(Cause::new(known::NOT_CONNECTED));
+                events.push(deferred(context, bill, why, Duration::ZERO, end));
             }
         }
     }
     events
+}
+
+/// The fact of an answer about one bill; `whole`: with what came for the call as a whole.
+fn step_answered(
+    context: &CallContext,
+    bill: &Candidate,
+    verdict: &Verdict,
+    (step, call): (Step, CallId),
+    reply: &WriteReply,
+    whole: bool,
+) -> Event {
+    let whole = whole.then_some(reply);
+    Event::StepAnswered {
+        run: context.run,
+        fid: bill.fid.clone(),
+        step,
+        attempt: bill.past.next_attempt(step),
+        call,
+        ms: u32::try_from(reply.took.as_millis()).unwrap_or(u32::MAX),
+        verdict: verdict.clone(),
+        side: whole.map(|reply| reply.side.clone()).unwrap_or_default(),
+        evidence: whole.map(|reply| Box::new(reply.evidence.clone())),
+        made: None,
+    }
 }
 
 /// What follows the answer about one bill.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::api::Notice;
-use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
 use skydeck_core::domain::event::{ActionEntry, Event};
 use skydeck_core::domain::ids::{EnvId, PlanId, RunId};
@@ -18,6 +17,7 @@ use skydeck_core::domain::range::Range;
 use skydeck_core::domain::reason::{LeftOut, Reason};
 use skydeck_core::domain::run::{Revision, RunHead, RunKind, RunState};
 use skydeck_core::domain::who::Who;
+use skydeck_core::text::readable;
 use skydeck_plan::render::{self, RenderContext, RenderError};
 use skydeck_store::actions::{IDS, Phase};
 
@@ -28,6 +28,7 @@ use super::control::Shared;
 use super::dispatch::Dispatch;
 use super::plans::Silent;
 use super::revision::{self, Group};
+use super::run_commands::Approval;
 use super::runner::Job;
 use super::scope;
 use super::select::{self, Selected};
@@ -68,6 +69,11 @@ pub(super) fn bad_plan(problem: PlanProblem) -> Refusal {
 }
 
 /// A query of a plan that cannot be rendered.
+fn not_here(group: &Group) -> Refusal {
+    let (plan, form, env) = (group.plan.clone(), group.form.clone(), group.env.clone());
+    Refusal::BadPlan(Reason::NotHere { plan, form, env })
+}
+
 fn unrendered(error: &RenderError) -> Refusal {
     Refusal::BadPlan(Reason::PlanProblem { said: error.to_string(), zh: Some(error.in_chinese()) })
 }
@@ -160,7 +166,8 @@ impl Inner {
                 self.run_of_entries(RunKind::Verify, selection, Revision::Newest, order, &silent).await
             }
             Command::Approve { run, hash, typed, flags, reason } => {
-                self.approve(*run, hash, typed.as_deref(), flags, reason.as_deref(), order).await
+                let (typed, reason) = (typed.as_deref(), reason.as_deref().and_then(readable));
+                self.approve(*run, Approval { hash, typed, flags, reason, by }, order.headless).await
             }
             Command::Decline { run } => self.decline(*run).await,
             Command::Pause { run } => self.pause(*run, by).await,
@@ -242,12 +249,7 @@ impl Inner {
     ) -> Result<CommandOutcome, Refusal> {
         let mut selected = self.select(selection, kind == RunKind::Verify).await?;
         if kind == RunKind::Verify {
-            // A refused call may have taken all the same, so that refusals are looked at, too.
-            let (called, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut selected.rows)
-                .into_iter()
-                .partition(|row| matches!(row.state.slot(), Slot::Unknown | Slot::Failed));
-            selected.rows = called;
-            selected.leave_many(LeftOut::NotUnknown, rest.len());
+            selected.keep_called();
         }
         let rows = std::mem::take(&mut selected.rows);
         let groups = revision::groups(self.shared.store.as_ref(), rows, revision).await?;
@@ -261,34 +263,20 @@ impl Inner {
         let (mut runs, mut bills) = (Vec::new(), 0);
         let (mut named, mut noted) = (Vec::new(), Vec::new());
         let mut opened: Vec<PlanId> = Vec::new();
-        for Group { plan: id, env: env_id, form, op, rev, rows } in groups {
-            if revision == Revision::Original && rev.is_none() {
-                selected.leave_many(LeftOut::RunUnknown, rows.len());
+        for group in groups {
+            if revision == Revision::Original && group.rev.is_none() {
+                selected.leave_many(LeftOut::RunUnknown, group.rows.len());
                 continue;
             }
-            if opened.contains(&id) && rev.is_some() {
-                selected.leave_many(LeftOut::OtherRevision, rows.len());
+            if opened.contains(&group.plan) && group.rev.is_some() {
+                selected.leave_many(LeftOut::OtherRevision, group.rows.len());
                 continue;
             }
-            let usable = self.shared.under(&id, rev.as_ref()).await.and_then(|(plan, env)| {
-                silent.check(&id)?;
-                self.shared.idle(&id)?;
-                if kind == RunKind::Retry {
-                    env.env.allows(&plan.target.verb).map_err(Refusal::BadPlan)?;
-                }
-                let is = Operation::id_of(&plan.target.verb);
-                if is != op {
-                    return Err(Refusal::BadPlan(Reason::OtherOperation { plan: id.clone(), was: op.clone(), is }));
-                }
-                if let Some(why) = held.get(&env.env.id) {
-                    return Err(Refusal::Denied(why.clone()));
-                }
-                if env.env.id == env_id && plan.source.form == form && !opened.contains(&id) {
-                    Ok((plan, env))
-                } else {
-                    Err(Refusal::BadPlan(Reason::NotHere { plan: id.clone(), form: form.clone(), env: env_id.clone() }))
-                }
-            });
+            let mut usable = self.usable(kind, &group, &held, silent).await;
+            if opened.contains(&group.plan) {
+                usable = usable.and(Err(not_here(&group)));
+            }
+            let Group { plan: id, rev, rows, .. } = group;
             match usable {
                 Ok((plan, env)) => {
                     let of = rows.first().map(|r| r.run).filter(|run| rows.iter().all(|r| r.run == *run));
@@ -314,6 +302,32 @@ impl Inner {
         named.truncate(IDS);
         let taken = self.opening(runs, bills, words).await?;
         Ok(CommandOutcome { about: About { ids: named, ..taken.about }, ..taken })
+    }
+
+    /// The plan and the environment that a run over these entries would have, unless something stands against it.
+    async fn usable(
+        &self,
+        kind: RunKind,
+        group: &Group,
+        held: &BTreeMap<EnvId, Reason>,
+        silent: &Silent,
+    ) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
+        let (plan, env) = self.shared.under(&group.plan, group.rev.as_ref()).await?;
+        silent.check(&group.plan)?;
+        self.shared.idle(&group.plan)?;
+        if kind == RunKind::Retry {
+            env.env.allows(&plan.target.verb).map_err(Refusal::BadPlan)?;
+        }
+        let is = Operation::id_of(&plan.target.verb);
+        if is != group.op {
+            let (plan, was) = (group.plan.clone(), group.op.clone());
+            return Err(Refusal::BadPlan(Reason::OtherOperation { plan, was, is }));
+        }
+        if let Some(why) = held.get(&env.env.id) {
+            return Err(Refusal::Denied(why.clone()));
+        }
+        let here = env.env.id == group.env && plan.source.form == group.form;
+        here.then_some((plan, env)).ok_or_else(|| not_here(group))
     }
 
     /// The facts and tasks that open runs; the first one is the receipt's.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::command::Selection;
 use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::query::{PageRequest, Scope};
@@ -38,6 +39,15 @@ impl Selected {
         if n > 0 {
             *self.left_out.entry(why).or_insert(0) += n as u64;
         }
+    }
+
+    /// Keeps the entries that a read can tell something about: those that were called. A refused call may have taken all the
+    /// same, so that refusals are looked at, too.
+    pub fn keep_called(&mut self) {
+        let called = |row: &BillRow| matches!(row.state.slot(), Slot::Unknown | Slot::Failed);
+        let before = self.rows.len();
+        self.rows.retain(called);
+        self.leave_many(LeftOut::NotUnknown, before - self.rows.len());
     }
 
     /// The left-outs, counted.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use ulid::Ulid;
 
@@ -328,21 +328,9 @@ async fn client(mut stream: UnixStream, hall: Hall, slot: Slot) {
                     break None;
                 }
             }
-            Ok(Request::Ask(id, Query::Preview { text: Some(_), .. }))
-                if who.uid != rustix::process::getuid().as_raw() =>
-            {
-                // A query of somebody else's making would run under the owner's ERP user.
-                let why = "a plan file is previewed by the owner of this engine alone: put it into the plan directory";
-                let _ = out.send(Reply::Answer(id, Err(why.to_owned()))).await;
-            }
             Ok(Request::Ask(id, query)) => {
                 let Ok(turn) = Arc::clone(&turn).acquire_owned().await else { break None };
-                let (engine, out) = (engine.clone(), out.clone());
-                tasks.spawn(async move {
-                    let answer = engine.ask(query).await.map_err(|e| e.to_string());
-                    let _ = out.send(Reply::Answer(id, answer)).await;
-                    drop(turn);
-                });
+                tasks.spawn(answer(engine.clone(), who.uid, id, query, (out.clone(), turn)));
             }
             Ok(Request::Watch) if !watched => {
                 watched = true;
@@ -365,6 +353,25 @@ async fn client(mut stream: UnixStream, hall: Hall, slot: Slot) {
     if tokio::time::timeout(PATIENCE, writing).await.is_err() {
         abort.abort();
     }
+}
+
+/// Answers one question and gives its place to the next.
+async fn answer(
+    engine: Engine,
+    uid: u32,
+    id: u64,
+    query: Query,
+    (out, _turn): (mpsc::Sender<Reply>, OwnedSemaphorePermit),
+) {
+    let others_plan =
+        matches!(query, Query::Preview { text: Some(_), .. }) && uid != rustix::process::getuid().as_raw();
+    let answer = if others_plan {
+        // A query of somebody else's making would run under the owner's ERP user.
+        Err("a plan file is previewed by the owner of this engine alone: put it into the plan directory".to_owned())
+    } else {
+        engine.ask(query).await.map_err(|e| e.to_string())
+    };
+    let _ = out.send(Reply::Answer(id, answer)).await;
 }
 
 async fn submit(

@@ -49,21 +49,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, Broken> {
         let next = chars.peek().map(|(_, c)| *c);
         let kind = match c {
             c if c.is_whitespace() => continue,
-            '\'' => {
-                let mut literal = String::new();
-                loop {
-                    match chars.next() {
-                        None => return Err(Broken { at, why: FilterFault::Quote }),
-                        Some((_, '\'')) if chars.peek().is_some_and(|(_, c)| *c == '\'') => {
-                            chars.next();
-                            literal.push('\'');
-                        }
-                        Some((_, '\'')) => break,
-                        Some((_, c)) => literal.push(c),
-                    }
-                }
-                Kind::Literal(literal)
-            }
+            '\'' => Kind::Literal(literal(&mut chars).ok_or(Broken { at, why: FilterFault::Quote })?),
             '-' if next == Some('-') => {
                 return Err(Broken { at, why: FilterFault::LineComment });
             }
@@ -87,23 +73,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, Broken> {
                 }
                 Kind::Op(op)
             }
-            c => {
-                let mut word = c.to_string();
-                let mut holes = 0usize;
-                while let Some((_, c)) = chars.next_if(|(_, c)| {
-                    holes > 0
-                        || !(c.is_whitespace() || matches!(c, '\'' | '(' | ')' | ',' | '=' | '<' | '>' | '!' | ';'))
-                }) {
-                    word.push(c);
-                    // A bare {{VAR fmt}} is one word, its blank included.
-                    if word.ends_with("{{") {
-                        holes += 1;
-                    } else if word.ends_with("}}") {
-                        holes = holes.saturating_sub(1);
-                    }
-                }
-                Kind::Word(word)
-            }
+            c => Kind::Word(word(c, &mut chars)),
         };
         out.push(Token { kind, at });
     }
@@ -111,6 +81,39 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, Broken> {
         return Err(Broken { at: text.len(), why: FilterFault::Open });
     }
     Ok(out)
+}
+
+type Chars<'a> = std::iter::Peekable<std::str::CharIndices<'a>>;
+
+/// The text of a literal behind its first quote; two quotes are one of its signs. `None`: it has no end.
+fn literal(chars: &mut Chars<'_>) -> Option<String> {
+    let mut text = String::new();
+    loop {
+        match chars.next()?.1 {
+            '\'' => match chars.next_if(|(_, c)| *c == '\'') {
+                Some(_) => text.push('\''),
+                None => return Some(text),
+            },
+            c => text.push(c),
+        }
+    }
+}
+
+/// A word from its first sign on. A bare `{{VAR fmt}}` is one word, its blank included.
+fn word(first: char, chars: &mut Chars<'_>) -> String {
+    let mut word = first.to_string();
+    let mut holes = 0usize;
+    while let Some((_, c)) = chars.next_if(|(_, c)| {
+        holes > 0 || !(c.is_whitespace() || matches!(c, '\'' | '(' | ')' | ',' | '=' | '<' | '>' | '!' | ';'))
+    }) {
+        word.push(c);
+        if word.ends_with("{{") {
+            holes += 1;
+        } else if word.ends_with("}}") {
+            holes = holes.saturating_sub(1);
+        }
+    }
+    word
 }
 
 /// A comparison `field op value` found in a filter, whatever brackets and connectives stand around it.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use skydeck_core::domain::ids::PlanRev;
-use skydeck_core::domain::plan::{CONFIRM_EVERY, Plan};
+use skydeck_core::domain::plan::{CONFIRM_EVERY, Condition, Plan};
 use skydeck_core::domain::step::Verb;
 
 use super::effect;
@@ -25,20 +25,7 @@ pub fn of(plan: &Plan) -> PlanRev {
 pub fn meaning(plan: &Plan) -> Value {
     let columns: serde_json::Map<String, Value> =
         plan.source.columns.iter().map(|c| (c.key.clone(), Value::from(c.path.clone()))).collect();
-    let mut condition: Vec<Vec<String>> = plan
-        .source
-        .condition
-        .iter()
-        .map(|group| {
-            let mut all: Vec<String> =
-                group.iter().map(|c| format!("{} {} {}", c.field, word(c.logic), json!(c.value))).collect();
-            all.sort();
-            all.dedup();
-            all
-        })
-        .collect();
-    condition.sort();
-    condition.dedup();
+    let condition = condition(plan);
     let verb = match &plan.target.verb {
         Verb::Submit => "Submit".to_owned(),
         Verb::Audit => "Audit".to_owned(),
@@ -102,6 +89,21 @@ pub fn meaning(plan: &Plan) -> Value {
         }
     }
     meaning
+}
+
+/// The conditions in an order of their own: that of the file means nothing.
+fn condition(plan: &Plan) -> Vec<Vec<String>> {
+    let group = |group: &Vec<Condition>| {
+        let mut all: Vec<String> =
+            group.iter().map(|c| format!("{} {} {}", c.field, word(c.logic), json!(c.value))).collect();
+        all.sort();
+        all.dedup();
+        all
+    };
+    let mut groups: Vec<Vec<String>> = plan.source.condition.iter().map(group).collect();
+    groups.sort();
+    groups.dedup();
+    groups
 }
 
 fn word(logic: skydeck_core::domain::plan::Logic) -> String {

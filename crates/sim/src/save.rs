@@ -81,23 +81,7 @@ impl World {
             (_, Some(old)) if verb == "Draft" || old.status == b'D' => old.status,
             _ => b'A',
         };
-        let mut bill = old.clone().unwrap_or(Bill {
-            id: table.next_id(),
-            status,
-            kind: (form * 2) as u8,
-            org: 0,
-            stock_org: 0,
-            partner: 0,
-            creator: who,
-            modifier: who,
-            approver: NOBODY,
-            marks: 0,
-            date: now - now.rem_euclid(86_400),
-            created: now,
-            modified: now,
-            approved: 0,
-            note: None,
-        });
+        let mut bill = old.clone().unwrap_or_else(|| unwritten(table.next_id(), form, who, now));
         bill.status = status;
         bill.modified = now;
         bill.modifier = who;
@@ -208,6 +192,27 @@ impl World {
 
 fn key_of(form: &Form, wanted: Col) -> Option<&'static str> {
     form.fields.iter().find(|(_, col)| *col == wanted).map(|(key, _)| *key)
+}
+
+/// A bill that nobody has filled in yet, made now by a user.
+fn unwritten(id: u32, form: usize, who: u8, now: i64) -> Bill {
+    Bill {
+        id,
+        status: b'A',
+        kind: (form * 2) as u8,
+        org: 0,
+        stock_org: 0,
+        partner: 0,
+        creator: who,
+        modifier: who,
+        approver: NOBODY,
+        marks: 0,
+        date: now - now.rem_euclid(86_400),
+        created: now,
+        modified: now,
+        approved: 0,
+        note: None,
+    }
 }
 
 fn store(table: &mut Table, bill: Bill, exists: bool, number: &str) {

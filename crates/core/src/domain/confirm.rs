@@ -1,13 +1,13 @@
 //! The confirm ladder: what an operator must type grows with the number of bills and the environment.
 //!
-//! Invariant: the engine checks the same rung the screen shows, whatever door the order came through.
+//! Invariant: the engine checks the same level the screen shows, whatever door the order came through.
 
 use serde::{Deserialize, Serialize};
 
 /// What must be given to approve a set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Rung {
+pub enum ConfirmationLevel {
     /// The key `y`.
     Yes,
     /// Type the number of bills.
@@ -16,21 +16,21 @@ pub enum Rung {
     TypeEnvironment(String),
 }
 
-/// The rung for a set (docs/design/access.md#approvals). `grave`: flags are waved through, or unknown bills are
+/// The level for a set (docs/design/access.md#approvals). `grave`: flags are waved through, or unknown bills are
 /// retried by hand.
-pub fn rung(bills: u64, production: bool, environment: &str, grave: bool) -> Rung {
+pub fn confirmation_level(bills: u64, production: bool, environment: &str, grave: bool) -> ConfirmationLevel {
     match (production, bills) {
-        (true, 201..) => Rung::TypeEnvironment(environment.to_owned()),
-        (true, _) if grave => Rung::TypeEnvironment(environment.to_owned()),
-        (true, 21..=200) | (false, 1001..) => Rung::TypeCount(bills),
-        (false, _) if grave => Rung::TypeCount(bills),
-        _ => Rung::Yes,
+        (true, 201..) => ConfirmationLevel::TypeEnvironment(environment.to_owned()),
+        (true, _) if grave => ConfirmationLevel::TypeEnvironment(environment.to_owned()),
+        (true, 21..=200) | (false, 1001..) => ConfirmationLevel::TypeCount(bills),
+        (false, _) if grave => ConfirmationLevel::TypeCount(bills),
+        _ => ConfirmationLevel::Yes,
     }
 }
 
 /// Why a set in production asks for two persons, where the environment wants that (docs/design/access.md#approvals).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Gravity {
+pub struct RiskFactors {
     /// Bills a call would be made for.
     pub callable: u64,
     /// Rules are waved through.
@@ -41,7 +41,7 @@ pub struct Gravity {
     pub first_of_revision: bool,
 }
 
-impl Gravity {
+impl RiskFactors {
     /// Calls above which two persons approve.
     pub const MANY: u64 = 1000;
 
@@ -51,7 +51,7 @@ impl Gravity {
     }
 }
 
-impl Rung {
+impl ConfirmationLevel {
     /// What satisfies it, as it is typed.
     pub fn answer(&self) -> Option<String> {
         match self {
@@ -77,26 +77,27 @@ mod tests {
 
     #[test]
     fn the_ladder_grows_with_number_and_environment() {
-        let environment = || Rung::TypeEnvironment("e".into());
+        let environment = || ConfirmationLevel::TypeEnvironment("e".into());
         for (bills, production, grave, expected) in [
-            (0, false, false, Rung::Yes),
-            (1000, false, false, Rung::Yes),
-            (1001, false, false, Rung::TypeCount(1001)),
-            (1, false, true, Rung::TypeCount(1)),
-            (20, true, false, Rung::Yes),
-            (21, true, false, Rung::TypeCount(21)),
-            (200, true, false, Rung::TypeCount(200)),
+            (0, false, false, ConfirmationLevel::Yes),
+            (1000, false, false, ConfirmationLevel::Yes),
+            (1001, false, false, ConfirmationLevel::TypeCount(1001)),
+            (1, false, true, ConfirmationLevel::TypeCount(1)),
+            (20, true, false, ConfirmationLevel::Yes),
+            (21, true, false, ConfirmationLevel::TypeCount(21)),
+            (200, true, false, ConfirmationLevel::TypeCount(200)),
             (201, true, false, environment()),
             (1, true, true, environment()),
             (21, true, true, environment()),
         ] {
-            assert_eq!(rung(bills, production, "e", grave), expected, "{bills} {production} {grave}");
+            assert_eq!(confirmation_level(bills, production, "e", grave), expected, "{bills} {production} {grave}");
         }
     }
 
     #[test]
     fn only_what_is_asked_for_satisfies_it() {
-        let (yes, count, name) = (Rung::Yes, Rung::TypeCount(21), Rung::TypeEnvironment("e".into()));
+        let (yes, count, name) =
+            (ConfirmationLevel::Yes, ConfirmationLevel::TypeCount(21), ConfirmationLevel::TypeEnvironment("e".into()));
         for (typed, fits) in [
             (None, [true, false, false]),
             (Some(""), [true, false, false]),
@@ -105,23 +106,23 @@ mod tests {
             (Some(" e "), [true, false, true]),
             (Some("E"), [true, false, false]),
         ] {
-            assert_eq!([&yes, &count, &name].map(|rung| rung.satisfied_by(typed)), fits, "{typed:?}");
+            assert_eq!([&yes, &count, &name].map(|level| level.satisfied_by(typed)), fits, "{typed:?}");
         }
-        assert_eq!([yes, count, name].map(|rung| rung.answer()), [None, Some("21".into()), Some("e".into())]);
+        assert_eq!([yes, count, name].map(|level| level.answer()), [None, Some("21".into()), Some("e".into())]);
     }
 
     #[test]
     fn two_persons_are_asked_for_what_is_grave() {
-        let calm = Gravity { callable: 1000, ..Gravity::default() };
+        let calm = RiskFactors { callable: 1000, ..RiskFactors::default() };
         assert!(!calm.needs_two());
         for grave in [
-            Gravity { callable: 1001, ..calm },
-            Gravity { flags: true, ..calm },
-            Gravity { unknown: true, ..calm },
-            Gravity { first_of_revision: true, ..calm },
+            RiskFactors { callable: 1001, ..calm },
+            RiskFactors { flags: true, ..calm },
+            RiskFactors { unknown: true, ..calm },
+            RiskFactors { first_of_revision: true, ..calm },
         ] {
             assert!(grave.needs_two(), "{grave:?}");
-            assert!(!Gravity { callable: 0, ..grave }.needs_two(), "nothing is called: {grave:?}");
+            assert!(!RiskFactors { callable: 0, ..grave }.needs_two(), "nothing is called: {grave:?}");
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::ui::shared::{Shared, plan_id};
 use crate::ui::skin::Role;
 use crate::ui::words;
 use skydeck_core::domain::command::Command;
-use skydeck_core::domain::confirm::{Rung, rung};
+use skydeck_core::domain::confirm::{ConfirmationLevel, confirmation_level};
 use skydeck_core::domain::ids::{RunId, SetHash};
 use skydeck_core::domain::run::{Collected, Flag, RunKind, RunRow, RunState};
 use skydeck_core::domain::time::Ts;
@@ -82,11 +82,11 @@ impl Confirm {
     }
 
     /// What must be given.
-    fn rung(&self, shared: &Shared) -> Rung {
-        let Some(run) = shared.present.live().runs.get(&self.run) else { return Rung::Yes };
+    fn confirmation_level(&self, shared: &Shared) -> ConfirmationLevel {
+        let Some(run) = shared.present.live().runs.get(&self.run) else { return ConfirmationLevel::Yes };
         let head = &run.row.head;
         let callable = run.row.collected.as_ref().map_or(0, |c| c.callable);
-        rung(callable, head.production, head.env.as_str(), !self.flags.is_empty())
+        confirmation_level(callable, head.production, head.env.as_str(), !self.flags.is_empty())
     }
 
     fn approve(&mut self, desk: &mut Desk, typed: Option<String>, effects: &mut Vec<Effect>) -> Next {
@@ -114,22 +114,22 @@ impl Confirm {
         let reads = row.head.kind == RunKind::Verify;
         let (found, callable) = (format::count(row.tally.found), format::count(set.callable));
         let (yes, no) = (keymap.key(Action::Yes), keymap.key(Action::No));
-        let rung = self.rung(shared);
-        let question = match &rung {
-            Rung::Yes if reads => fill(t.confirm_read, &[&found, &yes]),
-            Rung::Yes if set.callable == 0 => {
+        let level = self.confirmation_level(shared);
+        let question = match &level {
+            ConfirmationLevel::Yes if reads => fill(t.confirm_read, &[&found, &yes]),
+            ConfirmationLevel::Yes if set.callable == 0 => {
                 fill(t.confirm_nothing, &[&words::none_of(shared.lang, op, &found), &yes])
             }
-            Rung::Yes => fill(t.confirm_yes, &[&words::deed(shared.lang, op, &callable), &yes]),
-            Rung::TypeCount(n) => fill(t.confirm_count, &[&n.to_string()]),
-            Rung::TypeEnvironment(name) => fill(t.confirm_env, &[&words::shown(name)]),
+            ConfirmationLevel::Yes => fill(t.confirm_yes, &[&words::deed(shared.lang, op, &callable), &yes]),
+            ConfirmationLevel::TypeCount(n) => fill(t.confirm_count, &[&n.to_string()]),
+            ConfirmationLevel::TypeEnvironment(name) => fill(t.confirm_env, &[&words::shown(name)]),
         };
         let does = match (reads, set.callable) {
             (true, _) => t.verify_do,
             (_, 0) => t.confirm_record,
             _ => t.confirm_do,
         };
-        let typing = rung != Rung::Yes;
+        let typing = level != ConfirmationLevel::Yes;
         let mut keys = if typing {
             vec![("Enter".to_owned(), t.confirm_do), ("Esc".to_owned(), t.no_later)]
         } else {
@@ -146,8 +146,8 @@ impl Overlay for Confirm {
     fn key(&mut self, desk: &mut Desk, key: Key, effects: &mut Vec<Effect>) -> Next {
         let shared = &mut desk.shared;
         let unread = shared.now.since(self.opened) < UNREAD;
-        let rung = self.rung(shared);
-        let typing = rung != Rung::Yes;
+        let level = self.confirmation_level(shared);
+        let typing = level != ConfirmationLevel::Yes;
         let plain = matches!(key.code, Code::Char(_)) && !key.ctrl && !key.alt;
         if typing && plain {
             if !unread {
@@ -178,7 +178,7 @@ impl Overlay for Confirm {
                 return Self::leave(shared);
             }
             let typed = self.input.value().to_owned();
-            if rung.satisfied_by(Some(&typed)) {
+            if level.satisfied_by(Some(&typed)) {
                 return self.approve(desk, Some(typed), effects);
             }
             self.wrong = true;
@@ -189,7 +189,7 @@ impl Overlay for Confirm {
     }
 
     fn takes_text(&self, shared: &Shared) -> bool {
-        self.rung(shared) != Rung::Yes
+        self.confirmation_level(shared) != ConfirmationLevel::Yes
     }
 
     fn run(&self) -> Option<RunId> {
