@@ -17,9 +17,8 @@ use skydeck_store::StoreError;
 use skydeck_store::actions::{Deed, Phase};
 
 use super::Inner;
+use super::command_outcome::{CommandOutcome, OnCommit, written};
 use super::control::{Shared, lock};
-use super::orders::{CommandOutcome, Then};
-use super::run_commands::written;
 
 /// Least time between two lines about one stranger.
 const STRANGER: Duration = Duration::from_secs(60);
@@ -100,12 +99,12 @@ impl Inner {
         let accepted = read.map_err(|e| StoreError::Read(e.to_string()))??;
         let Some(accepted) = accepted else { return Err(Refusal::Nothing(Reason::LogAgrees {})) };
         let events = vec![Event::LogWitnessed(Box::new(accepted))];
-        let then: Then = Box::new(|inner| inner.shared.actions.accepted());
+        let on_commit: OnCommit = Box::new(|inner| inner.shared.actions.accepted());
         Ok(CommandOutcome {
             events,
             note: words.join("; "),
             reason: Some(reason),
-            then: Some(then),
+            on_commit: Some(on_commit),
             ..CommandOutcome::default()
         })
     }

@@ -20,17 +20,8 @@ use skydeck_store::StoreError;
 use skydeck_store::actions::{Deed, IDS, Phase};
 
 use super::Inner;
+use super::command_outcome::{About, CommandOutcome, concerned};
 use super::control::Shared;
-use super::orders::{CommandOutcome, concerned};
-
-/// What an action is about, beside run and plan.
-#[derive(Clone, Debug, Default)]
-pub(super) struct About {
-    pub env: Option<EnvId>,
-    pub rev: Option<String>,
-    pub hash: Option<String>,
-    pub ids: Vec<String>,
-}
 
 /// The FIDs of the first rows.
 pub(super) fn ids(rows: &[BillRow]) -> Vec<String> {

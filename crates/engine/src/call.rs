@@ -2,29 +2,26 @@
 //!
 //! Invariant: the request leaves only after its intent is durable; what the answer does not prove stays open.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ports::{Alarm, WriteCall, WriteReply};
-use skydeck_core::domain::bill::{Failure, Outcome, Rev, Skip, Slot, UnknownWhy};
+use skydeck_core::domain::bill::{Failure, Outcome, Skip, Slot, UnknownWhy};
 use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::event::Event;
-use skydeck_core::domain::ids::{CallId, Fid, FormId, RecordKey, RunId};
+use skydeck_core::domain::ids::{CallId, Fid};
 use skydeck_core::domain::live::SlowWhy;
-use skydeck_core::domain::operation::Operation;
-use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::reason::Reason;
-use skydeck_core::domain::run::{Flag, PauseWhy};
+use skydeck_core::domain::run::PauseWhy;
 use skydeck_core::domain::step::{Intent, Left, Step, Verdict};
 use skydeck_core::domain::time::Ts;
 use skydeck_store::{AppendError, StoreError};
 
-use super::bill_history::BillHistory;
 use super::breaker::Ended;
+use super::call_context::{CallContext, Candidate};
 use super::confirm::Success;
-use super::control::{Shared, back_off};
+use super::control::back_off;
 use super::decide::{self, After, Asked};
-use super::dispatch::{CallPermit, Claim, Dispatch, Session};
+use super::dispatch::{CallPermit, Claim, Session};
 use super::fault;
 use super::glance::{Glance, after_refusal, is_proof, look, prove, read_event};
 use super::status_reads;
@@ -33,49 +30,6 @@ use super::status_reads;
 const DEFER_BASE: Duration = Duration::from_secs(2);
 /// Longest wait after a passing refusal.
 const DEFER_CAP: Duration = Duration::from_secs(300);
-
-/// A bill that a call may be made for.
-#[derive(Clone, Debug)]
-pub struct Candidate {
-    /// Bill.
-    pub fid: Fid,
-    /// Its number.
-    pub no: String,
-    /// Place of the step to call.
-    pub at: usize,
-    /// Revision that was read.
-    pub rev: Rev,
-    /// Its past when it was read.
-    pub past: BillHistory,
-    /// When its status was read, monotonic.
-    pub read_at: Duration,
-}
-
-/// What a call needs of its run.
-#[derive(Clone)]
-pub struct CallContext {
-    /// The engine.
-    pub shared: Arc<Shared>,
-    /// Environment.
-    pub env: Arc<Dispatch>,
-    /// Run.
-    pub run: RunId,
-    /// Form of its bills, as it stands in their keys.
-    pub form: FormId,
-    /// Plan.
-    pub plan: Arc<Plan>,
-    /// What the plan wants done.
-    pub op: Arc<Operation>,
-    /// Flags chosen for this run.
-    pub flags: Vec<Flag>,
-}
-
-impl CallContext {
-    /// One of the run's records.
-    fn key(&self, fid: &Fid) -> RecordKey {
-        RecordKey { env: self.env.env.id.clone(), form: self.form.clone(), fid: fid.clone() }
-    }
-}
 
 /// How a call ended, for the run that made it.
 #[derive(Debug, Default)]

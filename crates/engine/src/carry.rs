@@ -19,10 +19,11 @@ use skydeck_core::domain::zone::Zone;
 use skydeck_store::{LedgerEntry, Store, StoreError};
 
 use super::bill_history::BillHistory;
-use super::collect::{Failed, Floor, Set};
+use super::collect::{Floor, Set};
 use super::control::MOST;
 use super::decide::QUARANTINE;
 use super::dispatch::Dispatch;
+use super::pages::Failed;
 use super::runner::Runner;
 use super::scope::Scope;
 use super::select::Matching;

@@ -22,7 +22,7 @@ use skydeck_plan::render::RenderContext;
 
 use super::control::Stop;
 use super::dispatch::Dispatch;
-use super::pages::Pages;
+use super::pages::{Failed, Pages};
 use super::runner::Runner;
 use super::set_hash::SetHasher;
 use super::status_reads::{self, READ_BATCH};
@@ -97,18 +97,6 @@ pub enum What {
     Query(Box<Floor>, StartParams, Option<Arc<Dispatch>>),
     /// Ledger entries.
     Entries(Vec<BillRow>),
-}
-
-/// Why collecting ended early.
-pub(super) enum Failed {
-    Stop(Stop),
-    Erp(Reason),
-}
-
-impl<E: Into<Stop>> From<E> for Failed {
-    fn from(error: E) -> Self {
-        Self::Stop(error.into())
-    }
 }
 
 /// What came of freezing.

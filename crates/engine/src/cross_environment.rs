@@ -13,9 +13,10 @@ use skydeck_core::domain::reason::Reason;
 use skydeck_plan::problem::RenderFault;
 use skydeck_plan::{condition, render};
 
-use super::collect::{Failed, Floor, Set};
+use super::collect::{Floor, Set};
 use super::control::MOST;
 use super::dispatch::Dispatch;
+use super::pages::Failed;
 use super::pages::Pages;
 use super::runner::Runner;
 

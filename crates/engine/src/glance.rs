@@ -12,7 +12,7 @@ use skydeck_core::domain::operation::Seen;
 use skydeck_core::domain::step::Step;
 use skydeck_core::domain::time::Ts;
 
-use super::call::{CallContext, Candidate};
+use super::call_context::{CallContext, Candidate};
 use super::decide::{Case, Judgement, Moment, OpenCall, judge};
 use super::status_reads;
 

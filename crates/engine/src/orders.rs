@@ -12,7 +12,6 @@ use skydeck_core::domain::event::{ActionEntry, Event};
 use skydeck_core::domain::ids::{EnvId, PlanId, RunId};
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::plan::Plan;
-use skydeck_core::domain::query::PlanProblem;
 use skydeck_core::domain::range::Range;
 use skydeck_core::domain::reason::{LeftOut, Reason};
 use skydeck_core::domain::run::{Revision, RunHead, RunKind, RunState};
@@ -22,8 +21,9 @@ use skydeck_plan::render::{self, RenderContext, RenderError};
 use skydeck_store::actions::{IDS, Phase};
 
 use super::Inner;
-use super::authorize::{About, audit_record, ids, with_reason};
+use super::authorize::{audit_record, ids, with_reason};
 use super::collect::{self, Floor, What};
+use super::command_outcome::{About, CommandOutcome, OnCommit, bad_plan};
 use super::control::Shared;
 use super::dispatch::Dispatch;
 use super::plans::Silent;
@@ -35,45 +35,16 @@ use super::select::{self, Selected};
 use super::servers;
 use super::tasks::Work;
 
-/// What follows once the order's line is durable.
-pub(super) type Then = Box<dyn FnOnce(&Arc<Inner>) + Send>;
-
-/// An order that was found good.
-#[derive(Default)]
-pub(super) struct CommandOutcome {
-    /// Facts stored together with the action's line.
-    pub events: Vec<Event>,
-    /// Further facts, too many for one append.
-    pub more: Vec<Vec<Event>>,
-    pub run: Option<RunId>,
-    /// Further runs that are opened.
-    pub also: Vec<RunId>,
-    pub plan: Option<PlanId>,
-    pub bills: u64,
-    pub reason: Option<String>,
-    /// Added to `accepted` in the action log.
-    pub note: String,
-    pub then: Option<Then>,
-    pub about: About,
-    /// Said in place of `accepted`, where what was asked for needs more than this order.
-    pub instead: Option<Refusal>,
-}
-
 /// A run to be opened, and what it collects.
 type NewRun = (RunHead, Arc<Plan>, Arc<Dispatch>, What);
 
-/// What the reader of plans says.
-pub(super) fn bad_plan(problem: PlanProblem) -> Refusal {
-    let PlanProblem { message, zh, .. } = problem;
-    Refusal::BadPlan(Reason::PlanProblem { said: message, zh })
-}
-
-/// A query of a plan that cannot be rendered.
+/// Entries of another form or environment than the plan's.
 fn not_here(group: &Group) -> Refusal {
     let (plan, form, env) = (group.plan.clone(), group.form.clone(), group.env.clone());
     Refusal::BadPlan(Reason::NotHere { plan, form, env })
 }
 
+/// A query of a plan that cannot be rendered.
 fn unrendered(error: &RenderError) -> Refusal {
     Refusal::BadPlan(Reason::PlanProblem { said: error.to_string(), zh: Some(error.in_chinese()) })
 }
@@ -127,8 +98,8 @@ impl Inner {
         for group in std::mem::take(&mut taken.more) {
             self.shared.ledger.append(group).await?;
         }
-        if let Some(then) = taken.then.take() {
-            then(self);
+        if let Some(on_commit) = taken.on_commit.take() {
+            on_commit(self);
         }
         let after = audit_record(order, Phase::After, &taken, result);
         let after = match &taken.instead {
@@ -181,8 +152,8 @@ impl Inner {
             Command::Unlock { env, reason } => self.unlock(env, reason, order.session),
             Command::Lock { env } => self.relock(env),
             Command::ReloadPlans => {
-                let then: Then = Box::new(|inner| inner.shared.ledger.tell(&Notice::PlansReloaded));
-                Ok(CommandOutcome { then: Some(then), ..CommandOutcome::default() })
+                let on_commit: OnCommit = Box::new(|inner| inner.shared.ledger.tell(&Notice::PlansReloaded));
+                Ok(CommandOutcome { on_commit: Some(on_commit), ..CommandOutcome::default() })
             }
         }
     }
@@ -345,7 +316,7 @@ impl Inner {
             events.push(Event::RunOpened(Box::new(self.shared.told(head, plan).await?)));
         }
         let knock = runs.iter().all(|(head, ..)| !head.by.is_schedule());
-        let then: Then = Box::new(move |inner| {
+        let on_commit: OnCommit = Box::new(move |inner| {
             for (env, server) in free {
                 env.bind(server);
             }
@@ -364,7 +335,7 @@ impl Inner {
             plan,
             bills,
             note,
-            then: Some(then),
+            on_commit: Some(on_commit),
             about,
             ..CommandOutcome::default()
         })
@@ -483,28 +454,4 @@ fn server_time(env: &Dispatch, now: skydeck_core::domain::time::Ts) -> Result<(c
     let utc = chrono::DateTime::from_timestamp_millis(now.0).unwrap_or_default();
     let local = utc.with_timezone(&zone);
     Ok((local.naive_local(), local.offset().fix().local_minus_utc() / 60))
-}
-
-pub(super) fn concerned(command: &Command) -> (Option<RunId>, Option<PlanId>) {
-    match command {
-        Command::Start { plan, .. } => (None, Some(plan.clone())),
-        Command::Approve { run, .. }
-        | Command::Decline { run }
-        | Command::Pause { run }
-        | Command::Resume { run }
-        | Command::Cancel { run } => (Some(*run), None),
-        Command::Retry { selection, .. } | Command::Verify { selection } | Command::Resolve { selection, .. } => {
-            match selection {
-                Selection::Matching { plan, .. } => (None, plan.clone()),
-                Selection::Bills(_) => (None, None),
-            }
-        }
-        Command::SetPace { .. }
-        | Command::Unlock { .. }
-        | Command::Lock { .. }
-        | Command::Reopen { .. }
-        | Command::AdoptServer { .. }
-        | Command::AcceptLog { .. }
-        | Command::ReloadPlans => (None, None),
-    }
 }

@@ -9,11 +9,22 @@ use skydeck_core::domain::bill::Found;
 use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::reason::Reason;
 
-use super::collect::Failed;
 use super::control::Stop;
 use super::dispatch::Dispatch;
 use super::runner::Runner;
 use super::status_reads::{self, ReadFault};
+
+/// Why collecting ended early.
+pub(super) enum Failed {
+    Stop(Stop),
+    Erp(Reason),
+}
+
+impl<E: Into<Stop>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::Stop(error.into())
+    }
+}
 
 /// Times a page is asked for before the run gives up.
 const PAGE_TRIES: u32 = 4;

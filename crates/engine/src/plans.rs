@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::command_outcome::bad_plan;
 use super::control::{PlanEntry, RunControl, lock};
 use super::dispatch::Dispatch;
-use super::orders::bad_plan;
 use super::runner::{Job, Runner};
 use super::{Found, Inner, PlanRead};
 use crate::api::Notice;

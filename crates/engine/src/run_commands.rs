@@ -17,16 +17,15 @@ use skydeck_core::domain::run::{Collected, Consent, Flag, Mark, RunEnd, RunHead,
 use skydeck_core::domain::step::Verb;
 use skydeck_core::domain::who::Who;
 
-use skydeck_core::text::readable;
 use skydeck_store::StoreError;
 use skydeck_store::actions::IDS;
 
 use super::Inner;
-use super::authorize::{About, ids};
+use super::authorize::ids;
+use super::command_outcome::{About, CommandOutcome, OnCommit, written};
 use super::control::{RunControl, Shared, lock};
 use super::dispatch::Dispatch;
 use super::ending::{close_rest, is_told};
-use super::orders::{CommandOutcome, Then};
 use super::runner::Job;
 use super::servers;
 use super::tasks::{Work, writer_of};
@@ -102,7 +101,7 @@ impl Inner {
             headless,
             knock: !by.is_schedule(),
         };
-        Ok(CommandOutcome { events, then: Some(start(job)), ..outcome })
+        Ok(CommandOutcome { events, on_commit: Some(start(job)), ..outcome })
     }
 
     /// Whether what was typed, and by whom, is what this very set asks for.
@@ -212,7 +211,7 @@ impl Inner {
             return Err(Refusal::WrongState(Reason::NotAwaiting { run }));
         }
         self.not_closing(run)?;
-        Ok(CommandOutcome { then: Some(close(run, RunEnd::Declined)), ..about(&row) })
+        Ok(CommandOutcome { on_commit: Some(close(run, RunEnd::Declined)), ..about(&row) })
     }
 
     pub(super) async fn pause(&self, run: RunId, by: &Who) -> Result<CommandOutcome, Refusal> {
@@ -221,7 +220,7 @@ impl Inner {
         if !writes || writer_of(&self.shared, run).is_none() {
             return Err(Refusal::WrongState(Reason::NotWriting { run }));
         }
-        Ok(CommandOutcome { then: Some(control(run, RunControl::Pause(by.clone()))), ..about(&row) })
+        Ok(CommandOutcome { on_commit: Some(control(run, RunControl::Pause(by.clone()))), ..about(&row) })
     }
 
     pub(super) async fn resume(&self, run: RunId, order: &Order) -> Result<CommandOutcome, Refusal> {
@@ -231,7 +230,7 @@ impl Inner {
         if matches!(row.state, RunState::Working | RunState::Settling)
             && writer_of(&self.shared, run).is_some_and(|w| matches!(*w.borrow(), RunControl::Pause(_)))
         {
-            return Ok(CommandOutcome { then: Some(control(run, RunControl::Go)), ..about(&row) });
+            return Ok(CommandOutcome { on_commit: Some(control(run, RunControl::Go)), ..about(&row) });
         }
         // Where an end could not be stored, a pause is shown of a run that on disk is none: one that nobody has approved.
         let approved = self.shared.store.run(run).await?.is_some_and(|stored| is_told(&stored));
@@ -253,18 +252,18 @@ impl Inner {
         };
         let events =
             vec![Event::RunResumed { run, by: by.clone(), boot: self.shared.clock.boot().map(|(boot, _)| boot) }];
-        Ok(CommandOutcome { events, bills: row.tally.waiting, then: Some(start(job)), ..about(&row) })
+        Ok(CommandOutcome { events, bills: row.tally.waiting, on_commit: Some(start(job)), ..about(&row) })
     }
 
     pub(super) async fn cancel(&self, run: RunId, by: &Who) -> Result<CommandOutcome, Refusal> {
         let row = self.shared.open_run(run).await?;
         self.not_closing(run)?;
-        let then = if writer_of(&self.shared, run).is_some() && row.state != RunState::AwaitingApproval {
+        let on_commit = if writer_of(&self.shared, run).is_some() && row.state != RunState::AwaitingApproval {
             control(run, RunControl::Cancel(by.clone()))
         } else {
             close(run, RunEnd::Cancelled)
         };
-        Ok(CommandOutcome { then: Some(then), ..about(&row) })
+        Ok(CommandOutcome { on_commit: Some(on_commit), ..about(&row) })
     }
 
     fn not_closing(&self, run: RunId) -> Result<(), Refusal> {
@@ -304,12 +303,12 @@ impl Inner {
         }
         let pace = [per_minute.map(|n| format!("{n} a minute")), concurrency.map(|n| format!("{n} at a time"))];
         let note = format!("{env}: {}", pace.into_iter().flatten().collect::<Vec<_>>().join(", "));
-        let then: Then = Box::new(move |inner| {
+        let on_commit: OnCommit = Box::new(move |inner| {
             dispatch.set_pace(per_minute, concurrency);
             inner.tasks.stirred.notify_one();
         });
         let about = About { env: Some(env.clone()), ..About::default() };
-        Ok(CommandOutcome { note, then: Some(then), about, ..CommandOutcome::default() })
+        Ok(CommandOutcome { note, on_commit: Some(on_commit), about, ..CommandOutcome::default() })
     }
 
     /// Unlocks one environment for one console: what the same console had unlocked before is read-only again.
@@ -324,7 +323,7 @@ impl Inner {
             return Err(Refusal::Denied(Reason::AlwaysReadOnly { env: env.clone() }));
         }
         let reason = written(reason, "unlock")?;
-        let then: Then = Box::new(move |inner| {
+        let on_commit: OnCommit = Box::new(move |inner| {
             for other in inner.shared.envs.iter().filter(|other| other.env.id != dispatch.env.id) {
                 if session.is_some_and(|session| other.left(session)) {
                     inner.relocked(other.env.id.clone(), "the same console unlocked another environment");
@@ -345,7 +344,7 @@ impl Inner {
         Ok(CommandOutcome {
             reason: Some(reason),
             note: env.to_string(),
-            then: Some(then),
+            on_commit: Some(on_commit),
             about,
             ..CommandOutcome::default()
         })
@@ -360,12 +359,12 @@ impl Inner {
 
     pub(super) fn relock(&self, env: &EnvId) -> Result<CommandOutcome, Refusal> {
         let dispatch = self.env(env)?;
-        let then: Then = Box::new(move |inner| {
+        let on_commit: OnCommit = Box::new(move |inner| {
             dispatch.relock();
             inner.tasks.stirred.notify_one();
         });
         let about = About { env: Some(env.clone()), ..About::default() };
-        Ok(CommandOutcome { note: env.to_string(), then: Some(then), about, ..CommandOutcome::default() })
+        Ok(CommandOutcome { note: env.to_string(), on_commit: Some(on_commit), about, ..CommandOutcome::default() })
     }
 
     pub(super) async fn reopen(&self, keys: &[WorkKey], reason: &str, by: &Who) -> Result<CommandOutcome, Refusal> {
@@ -474,16 +473,11 @@ fn about(row: &RunRow) -> CommandOutcome {
     }
 }
 
-pub(super) fn written(reason: &str, verb: &str) -> Result<String, Refusal> {
-    let needs = || Refusal::NotConfirmed(Reason::NeedsReason { verb: verb.to_owned() });
-    readable(reason).map(str::to_owned).ok_or_else(needs)
-}
-
-fn start(job: Job) -> Then {
+fn start(job: Job) -> OnCommit {
     Box::new(move |inner| inner.tasks.start(&inner.shared, job, Work::Run))
 }
 
-fn control(run: RunId, control: RunControl) -> Then {
+fn control(run: RunId, control: RunControl) -> OnCommit {
     Box::new(move |inner| {
         if let Some(task) = lock(&inner.shared.tasks).get(&run) {
             task.control.send_replace(control);
@@ -492,7 +486,7 @@ fn control(run: RunId, control: RunControl) -> Then {
 }
 
 /// Ends a run that has no task at work: the rest is not reached, then it closes.
-fn close(run: RunId, end: RunEnd) -> Then {
+fn close(run: RunId, end: RunEnd) -> OnCommit {
     Box::new(move |inner| {
         if let Some(task) = lock(&inner.shared.tasks).remove(&run) {
             task.handle.abort();

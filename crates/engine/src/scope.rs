@@ -13,9 +13,9 @@ use skydeck_plan::condition;
 use skydeck_plan::render::{self, RenderContext};
 
 use super::bill_history::BillHistory;
-use super::collect::Failed;
 use super::decide::{Case, Judgement, Moment, judge};
 use super::dispatch::Dispatch;
+use super::pages::Failed;
 use super::pages::Pages;
 use super::runner::Runner;
 

@@ -18,12 +18,10 @@ use skydeck_core::domain::who::Who;
 use skydeck_store::{Store, StoreError};
 
 use super::Inner;
-use super::authorize::About;
+use super::command_outcome::{About, CommandOutcome, OnCommit, written};
 use super::control::Shared;
 use super::dispatch::Dispatch;
-use super::orders::{CommandOutcome, Then};
 use super::recover;
-use super::run_commands::written;
 use super::select::Matching;
 
 impl Shared {
@@ -152,7 +150,7 @@ impl Inner {
         };
         let bound =
             ServerBound { env: env.clone(), server: server.clone(), was, by: by.clone(), reason: Some(reason.clone()) };
-        let then: Then = Box::new(move |inner| {
+        let on_commit: OnCommit = Box::new(move |inner| {
             dispatch.bind(server);
             inner.tasks.stirred.notify_one();
             let (shared, owner) = (Arc::clone(&inner.shared), Arc::downgrade(inner));
@@ -165,6 +163,13 @@ impl Inner {
         });
         let about = About { env: Some(env.clone()), ..About::default() };
         let events = vec![Event::ServerBound(Box::new(bound))];
-        Ok(CommandOutcome { events, note, reason: Some(reason), then: Some(then), about, ..CommandOutcome::default() })
+        Ok(CommandOutcome {
+            events,
+            note,
+            reason: Some(reason),
+            on_commit: Some(on_commit),
+            about,
+            ..CommandOutcome::default()
+        })
     }
 }

@@ -12,7 +12,7 @@ use skydeck_core::domain::operation::Seen;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunKind};
 
 use super::bill_history::BillHistory;
-use super::call::Candidate;
+use super::call_context::Candidate;
 use super::control::Stop;
 use super::decide::{Case, Judgement, Moment, QUARANTINE, judge};
 use super::runner::{Known, Runner, SETTLE_GROUP};

@@ -15,7 +15,8 @@ use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, PauseWhy};
 use skydeck_store::AppendError;
 
-use super::call::{CallContext, CallEnd, Candidate, call};
+use super::call::{CallEnd, call};
+use super::call_context::{CallContext, Candidate};
 use super::control::{Stop, back_off};
 use super::dispatch::{CallPermit, Claim};
 use super::prefetch::{Ahead, Seen};
