@@ -312,7 +312,7 @@ const CIRCLES: [(&str, usize, usize); 12] = [
     ("crates/kingdee/src", 0, 0),
     ("crates/ipc/src", 0, 0),
     ("crates/export/src", 0, 0),
-    ("crates/console/src", 2, 5),
+    ("crates/console/src", 1, 2),
     ("crates/sim/src", 1, 13),
 ];
 

@@ -2,9 +2,6 @@
 //!
 //! Invariant: a doubt is decided for the poorer terminal.
 
-use std::io::IsTerminal as _;
-
-use super::options::ShellError;
 use skydeck_core::text::Measure;
 
 /// How many colours may be sent.
@@ -81,26 +78,6 @@ impl Caps {
         };
         Self { colors, unicode, xterm, measure: Measure::Narrow, through }
     }
-}
-
-/// Whether there is a terminal on both sides that can hold a picture. Says what to do where there is none; writes
-/// nothing.
-///
-/// # Errors
-/// [`ShellError::NoTerminal`] for a pipe or file, [`ShellError::DumbTerminal`] for `TERM=dumb`, none or `unknown`.
-pub fn require_terminal() -> Result<(), ShellError> {
-    for (name, is_tty) in
-        [("standard input", std::io::stdin().is_terminal()), ("standard output", std::io::stdout().is_terminal())]
-    {
-        if !is_tty {
-            return Err(ShellError::NoTerminal(name));
-        }
-    }
-    let term = std::env::var("TERM").unwrap_or_default();
-    if matches!(term.as_str(), "" | "dumb" | "unknown") {
-        return Err(ShellError::DumbTerminal(skydeck_core::text::show(&term, 64).into_string()));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -11,12 +11,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::app::App;
-use super::caps::require_terminal;
 use super::crash::OnScreen;
 use super::engine::{Ears, Engine};
 use super::input::{self, Input};
 use super::large;
-use super::options::{Ended, ShellError, ShellOptions};
+use super::options::{Ended, ShellError, ShellOptions, require_terminal};
 use super::screen::Screen;
 use super::signals::{Said, Signals, stop_here};
 use super::small;

@@ -20,7 +20,7 @@ mod tty;
 mod words;
 
 pub use app::App;
-pub use caps::{Caps, Colors, Through, require_terminal};
+pub use caps::{Caps, Colors, Through};
 pub use console::run;
-pub use options::{Ended, Notify, ShellError, ShellOptions};
+pub use options::{Ended, Notify, ShellError, ShellOptions, require_terminal};
 pub use small::{COLUMNS, ROWS};

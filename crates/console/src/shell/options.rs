@@ -1,5 +1,6 @@
 //! What the console is started with, how it ends, and why it may not start.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -100,4 +101,24 @@ impl ShellError {
             Self::Terminal(why) => format!("终端：{}", skydeck_core::domain::system_words::chinese(&why.to_string())),
         }
     }
+}
+
+/// Whether there is a terminal on both sides that can hold a picture. Says what to do where there is none; writes
+/// nothing.
+///
+/// # Errors
+/// [`ShellError::NoTerminal`] for a pipe or file, [`ShellError::DumbTerminal`] for `TERM=dumb`, none or `unknown`.
+pub fn require_terminal() -> Result<(), ShellError> {
+    for (name, is_tty) in
+        [("standard input", std::io::stdin().is_terminal()), ("standard output", std::io::stdout().is_terminal())]
+    {
+        if !is_tty {
+            return Err(ShellError::NoTerminal(name));
+        }
+    }
+    let term = std::env::var("TERM").unwrap_or_default();
+    if matches!(term.as_str(), "" | "dumb" | "unknown") {
+        return Err(ShellError::DumbTerminal(skydeck_core::text::show(&term, 64).into_string()));
+    }
+    Ok(())
 }
