@@ -142,6 +142,7 @@ async fn a_bill_whose_reads_are_not_answered_is_read_five_times_a_run() {
     bench.world.with(|s| s.reads_down = true);
     bench.closed(run).await;
     assert_eq!(bench.world.with(|s| s.calls) - asked, 5, "in its own run");
+    assert_eq!(told(&bench, run, 1).len(), 1, "it was unknown, and stays so");
     bench.world.with(|s| {
         s.reads_down = false;
         s.faults_after = s.calls + 1;
@@ -151,6 +152,7 @@ async fn a_bill_whose_reads_are_not_answered_is_read_five_times_a_run() {
     let id = verify(&mut bench).await;
     bench.closed(id).await;
     assert_eq!(bench.world.with(|s| s.calls) - asked, 5, "in a run that verifies");
+    assert_eq!(told(&bench, id, 1), told(&bench, run, 1), "as it was, with the words of its call");
     bench.check();
 }
 
@@ -276,15 +278,161 @@ async fn the_words_of_a_lost_call_stand_until_a_read_tells_more() {
     bench.check();
 }
 
-/// The words of what was told last of a bill in a run.
-fn said_of(bench: &Bench, of: RunId, n: u64) -> String {
-    let said = bench.facts().into_iter().rev().find_map(|fact| match fact.event {
+/// What was told of a bill in a run, first to last.
+fn told(bench: &Bench, of: RunId, n: u64) -> Vec<Outcome> {
+    let said = bench.facts().into_iter().filter_map(|fact| match fact.event {
         Event::BillSettled { run, fid: bill, outcome, .. } if run == of && bill == fid(n) => Some(outcome),
         _ => None,
     });
-    match said.unwrap() {
+    said.collect()
+}
+
+/// The words of what was told last of a bill in a run.
+fn said_of(bench: &Bench, of: RunId, n: u64) -> String {
+    match told(bench, of, n).pop().unwrap() {
         Outcome::Unknown(unknown) => unknown.detail,
         Outcome::Failed(failure) => failure.message,
         other => panic!("{other:?}"),
     }
+}
+
+/// A run that was given up with its calls lost, the server's limit long past.
+async fn given_up(bills: u64) -> (Bench, RunId) {
+    let (mut bench, run) = settling(bills).await;
+    bench.accepted(Command::Cancel { run }).await;
+    assert_eq!(bench.closed(run).await.tally.unknown, bills);
+    tokio::time::sleep(bench.env.limits.settle).await;
+    (bench, run)
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_read_asks_for_as_many_bills_as_it_takes() {
+    let (mut bench, _) = given_up(230).await;
+    let asked = bench.world.with(|s| s.calls);
+    let id = verify(&mut bench).await;
+    let row = bench.closed(id).await;
+    assert_eq!((row.tally.found, row.tally.audited, row.tally.failed), (230, 115, 115));
+    assert_eq!(bench.world.with(|s| s.calls) - asked, 4, "two when they are found, and two when they are read back");
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verify_run_goes_by_the_call_that_was_lost_and_not_by_what_the_bill_is_now() {
+    let (mut bench, _) = given_up(4).await;
+    for n in [1, 2] {
+        bench.world.change(n, |_| {});
+    }
+    bench.world.change(4, |doc| doc.gone = true);
+    let id = verify(&mut bench).await;
+    bench.closed(id).await;
+    let words: Vec<String> = (1..=4).map(|n| bench.word(id, n)).collect();
+    // Somebody changed the second since: whether our call came before that nobody can tell.
+    assert_eq!(words, ["audited:verified", "unknown:changed_since", "audited:verified", "unknown:gone_since"]);
+    bench.check();
+}
+
+/// A person closed what is unknown and put it back: of the call nothing is known any more but that it was made.
+#[tokio::test(start_paused = true)]
+async fn an_unknown_bill_that_was_resolved_and_put_back_is_still_read_back_as_called() {
+    let (mut bench, _) = given_up(4).await;
+    bench.accepted(Command::Resolve { selection: Bench::all_matching(), reason: "by hand".into() }).await;
+    let keys = bench.facts().into_iter().filter_map(|fact| match fact.event {
+        Event::LedgerResolved { key, .. } => Some(key),
+        _ => None,
+    });
+    bench.accepted(Command::Reopen { keys: keys.collect(), reason: "not so".into() }).await;
+    bench.world.change(4, |doc| doc.gone = true);
+    let id = verify(&mut bench).await;
+    bench.closed(id).await;
+    let words: Vec<String> = (1..=4).map(|n| bench.word(id, n)).collect();
+    assert_eq!(words, ["audited:verified", "failed:not_applied", "audited:verified", "unknown:gone_since"]);
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_stays_so_in_a_verify_run_that_cannot_read() {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=2);
+    bench.world.with(|s| {
+        s.trouble_of.insert(fid(1), [Trouble::Refused(11, "库存不足")].into());
+        s.trouble_of.insert(fid(2), [Trouble::LostBefore].into());
+    });
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    bench.until(run, "settling", |s| *s == RunState::Settling).await;
+    bench.accepted(Command::Cancel { run }).await;
+    bench.closed(run).await;
+    bench.world.with(|s| {
+        s.faults_after = s.calls + 1;
+        s.read_faults.extend([const { FaultKind::TooLarge }; 2]);
+    });
+    let id = verify(&mut bench).await;
+    bench.closed(id).await;
+    for n in [1, 2] {
+        assert_eq!(told(&bench, id, n), told(&bench, run, n), "nothing was learnt: {n}");
+    }
+    assert_eq!((bench.word(id, 1).as_str(), said_of(&bench, id, 1).as_str()), ("failed:stock", "库存不足"));
+    bench.check();
+}
+
+/// What another server says of these ids is about other bills: nothing is told of them, not even that they stay unknown.
+#[tokio::test(start_paused = true)]
+async fn a_verify_run_that_reads_another_data_centre_tells_nothing_of_its_bills() {
+    let mut bench = Bench::new();
+    bench.world.with(|s| s.centre = Some("c-1".into()));
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=2);
+    bench.world.with(|s| s.trouble.extend([Trouble::LostAfter, Trouble::LostBefore]));
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    bench.until(run, "settling", |s| *s == RunState::Settling).await;
+    bench.accepted(Command::Cancel { run }).await;
+    bench.closed(run).await;
+    tokio::time::sleep(bench.env.limits.settle).await;
+    bench.world.with(|s| s.slow_looks = Duration::from_secs(30));
+    let id = verify(&mut bench).await;
+    bench.until(id, "reading", |s| *s == RunState::Settling).await;
+    bench.world.with(|s| s.centre = Some("c-2".into()));
+    let row = bench.paused(id).await;
+    let RunState::Paused(PauseWhy::Stopped(why)) = &row.state else { panic!("{:?}", row.state) };
+    assert_eq!((why.code(), row.tally.waiting, row.tally.unknown), ("other_account_set".to_owned(), 2, 0));
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verify_run_is_cancelled_while_the_server_does_not_answer_its_read() {
+    let (mut bench, _) = given_up(3).await;
+    bench.world.with(|s| s.slow_looks = Duration::from_secs(3600));
+    let id = verify(&mut bench).await;
+    bench.until(id, "reading", |s| *s == RunState::Settling).await;
+    let begun = bench.clock.mono();
+    bench.accepted(Command::Cancel { run: id }).await;
+    let row = bench.closed(id).await;
+    assert_eq!((row.state, row.tally.not_reached), (RunState::Closed(RunEnd::Cancelled), 3));
+    assert!(bench.clock.mono().saturating_sub(begun) < Duration::from_secs(60), "not only when the server answers");
+    bench.check();
+}
+
+/// Reads that failed before the bill was called again are not counted against the second call.
+#[tokio::test(start_paused = true)]
+async fn a_bill_that_was_called_again_is_read_back_with_all_its_tries() {
+    let (bench, run) = settling(2).await;
+    let fail = |s: &mut world::State| s.read_faults.extend([const { FaultKind::NoAnswer }; 4]);
+    bench.world.with(|s| s.trouble_of.insert(fid(2), [Trouble::LostBefore].into()));
+    for calls in [1, 2] {
+        bench.until(run, "settling", |s| *s == RunState::Settling && bench.world.posts_of(2) == calls).await;
+        bench.until(run, "waiting", |_| bench.run(run).tally.waiting == 0).await;
+        bench.world.with(fail);
+        while bench.world.with(|s| !s.read_faults.is_empty()) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+    let row = bench.closed(run).await;
+    assert_eq!((row.tally.unknown, row.tally.audited, row.tally.failed), (0, 1, 1), "{:?}", row.tally);
+    assert_eq!((bench.word(run, 2).as_str(), bench.world.posts_of(2)), ("failed:not_applied", 2));
+    bench.check();
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::engine_support::*;
 use skydeck::domain::bill::Slot;
 use skydeck::domain::command::{Command, Receipt};
+use skydeck::domain::event::Event;
 use skydeck::domain::ids::{EnvId, FormId, OpId, RecordKey, RunId, WorkKey};
 use skydeck::domain::plan::RetryUnchanged;
 use skydeck::domain::run::RunState;
@@ -312,4 +313,57 @@ async fn a_refusal_told_at_the_end_of_a_run_does_not_cover_what_another_run_did_
         assert_eq!((bench.word(refused, 1).as_str(), entry(&bench, 1, AUDIT).as_deref()), (word, left));
         bench.check();
     }
+}
+
+/// A run of plan p whose call of bill 1 is lost without effect, and which a call of bill 2 keeps from reading it back; and a
+/// run of plan q that found both bills after something happened to the first.
+async fn kept_from_reading_back(then: Trouble, meanwhile: impl FnOnce(&Bench)) -> (Bench, RunId, RunId) {
+    let mut bench = Bench::new();
+    *bench.plans.0.lock().unwrap() = vec![plan("p"), plan("q")];
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=2);
+    trouble(&bench, 1, Trouble::LostBefore);
+    trouble(&bench, 1, then);
+    trouble(&bench, 2, Trouble::Slow(Duration::from_secs(400)));
+    let caller = approved(&mut bench, "p").await;
+    while bench.world.with(|s| s.posts.len()) < 2 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    meanwhile(&bench);
+    let other = approved(&mut bench, "q").await;
+    while bench.world.posts_of(1) < 2 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    (bench, caller, other)
+}
+
+/// What another run was told since is the answer to a call of its own.
+#[tokio::test(start_paused = true)]
+async fn a_lost_call_is_not_taken_for_refused_because_another_run_was_refused_since() {
+    let (bench, caller, other) = kept_from_reading_back(Trouble::Refused(11, "库存不足"), |_| {}).await;
+    for run in [caller, other] {
+        bench.closed(run).await;
+    }
+    assert_eq!([bench.word(caller, 1), bench.word(other, 1)], ["audited", "failed:stock"]);
+    assert_eq!(bench.world.posts_of(1), 3, "read back as it was called, it is called once more");
+    let put_off = bench.facts().into_iter().find_map(|fact| match fact.event {
+        Event::BillDeferred { run, was: Slot::Unknown, failure, .. } if run == caller => failure,
+        _ => None,
+    });
+    assert_eq!(put_off.map(|failure| failure.message).as_deref(), Some("no answer"), "in the words of its own call");
+    bench.check();
+}
+
+/// The record is in the revision of the other run's call, which tells nothing of this one.
+#[tokio::test(start_paused = true)]
+async fn a_run_judges_what_it_reads_back_by_its_own_call_though_another_run_called_since() {
+    let change = |bench: &Bench| bench.world.change(1, |_| {});
+    let (mut bench, caller, other) = kept_from_reading_back(Trouble::LostBefore, change).await;
+    bench.until(other, "without an answer", |_| bench.run(other).tally.unknown == 1).await;
+    bench.accepted(Command::Cancel { run: other }).await;
+    bench.closed(other).await;
+    bench.closed(caller).await;
+    assert_eq!([bench.word(caller, 1), bench.word(other, 1)], ["unknown:changed_since", "unknown:broken"]);
+    assert_eq!(bench.world.posts_of(1), 2);
+    bench.check();
 }

@@ -153,6 +153,8 @@ pub struct State {
     pub faults_after: u32,
     pub read_faults: VecDeque<FaultKind>,
     pub reads_down: bool,
+    /// How much longer a look at bills takes.
+    pub slow_looks: Duration,
     /// The next look does not show bills whose number this divides: a stale answer, or with 1 an empty one.
     pub blind: Option<u64>,
     pub late: Vec<Late>,

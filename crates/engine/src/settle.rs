@@ -33,26 +33,34 @@ pub(super) enum Patience {
     Until(Duration),
 }
 
+/// What there is to read back.
+enum Due {
+    /// These bills, now; as many as one read takes.
+    Now(Vec<Known>),
+    /// None before this moment, monotonic.
+    At(Duration),
+    /// Nothing more.
+    Never,
+}
+
 impl Runner {
     /// Whether unknown bills of the run can still be settled by reading.
     pub(super) async fn has_settleable(&mut self) -> Result<bool, Stop> {
-        let (ready, next) = self.due_unknown().await?;
-        Ok(!ready.is_empty() || next.is_some())
+        Ok(!matches!(self.due_unknown().await?, Due::Never))
     }
 
     /// Reads unknown bills of this run back.
     pub(super) async fn settle(&mut self, patience: Patience) -> Result<(), Stop> {
         loop {
             self.check()?;
-            let (ready, next) = self.due_unknown().await?;
-            match (ready.is_empty(), next, patience) {
-                (false, _, _) => self.read_back(ready, patience).await?,
-                (true, None, _) | (true, Some(_), Patience::Now) => return Ok(()),
-                (true, Some(at), Patience::Long) => {
+            match (self.due_unknown().await?, patience) {
+                (Due::Now(bills), _) => self.read_back(bills, patience).await?,
+                (Due::Never, _) | (Due::At(_), Patience::Now) => return Ok(()),
+                (Due::At(at), Patience::Long) => {
                     let wait = at.saturating_sub(self.shared.clock.mono());
                     self.wait(wait).await?;
                 }
-                (true, Some(at), Patience::Until(end)) => {
+                (Due::At(at), Patience::Until(end)) => {
                     let now = self.shared.clock.mono();
                     if now >= end {
                         return Ok(());
@@ -73,19 +81,19 @@ impl Runner {
         if self.head.kind == RunKind::Verify { Slot::Waiting } else { Slot::Unknown }
     }
 
-    /// Bills to be read back: those due now (one batch), and when the next one is due.
-    async fn due_unknown(&mut self) -> Result<(Vec<Known>, Option<Duration>), Stop> {
+    /// Bills to be read back: those due now, one batch of them, or else when the next one is due.
+    async fn due_unknown(&mut self) -> Result<Due, Stop> {
         let (run, slot) = (self.head.id, self.slot());
         let (mut ready, mut next, mut after) = (Vec::new(), None::<Duration>, None::<Fid>);
         let now = self.shared.clock.mono();
         loop {
             let from = after.clone();
             let rows = self.shared.store.bills_in(run, slot, from.as_ref(), READ_BATCH).await?;
-            let Some(last) = rows.last() else { return Ok((ready, next)) };
+            let Some(last) = rows.last() else { break };
             after = Some(last.fid().clone());
             let open = rows.into_iter().filter(|row| match row.state.outcome() {
                 Some(Outcome::Unknown(unknown)) => !unknown.why.needs_operator(),
-                _ => slot == Slot::Waiting,
+                _ => true,
             });
             for known in self.with_entries(self.know(open.collect()).await?).await? {
                 let fid = known.row.fid().clone();
@@ -97,14 +105,15 @@ impl Runner {
                 let due = limit.map_or(later, |limit| limit.max(later));
                 if due > now {
                     next = Some(next.map_or(due, |n| n.min(due)));
-                } else if ready.len() < READ_BATCH {
-                    ready.push(known);
+                    continue;
+                }
+                ready.push(known);
+                if ready.len() == READ_BATCH {
+                    return Ok(Due::Now(ready));
                 }
             }
-            if ready.len() >= READ_BATCH {
-                return Ok((ready, next));
-            }
         }
+        Ok(if ready.is_empty() { next.map_or(Due::Never, Due::At) } else { Due::Now(ready) })
     }
 
     /// A verify run looks at entries of the ledger: what each holds is the last word about its bill, whatever runs that did
@@ -176,20 +185,20 @@ impl Runner {
         };
         // What this run called itself comes first: another run may have looked, or called, since.
         let open = known.past.own.as_ref().or(known.past.open.as_ref()).unwrap_or(&unrecorded);
-        let case = Case { open: Some(open), ..self.case(Seen::of(seen), &known.past, Moment::Settling) };
+        let refusal = self.refusal_of(known);
+        let open = refusal.is_none().then_some(open);
+        let case = Case { open, ..self.case(Seen::of(seen), &known.past, Moment::Settling) };
         let as_unknown =
             |why: UnknownWhy| Outcome::Unknown(Unknown { why, sent: unknown.sent, detail: unknown.detail.clone() });
-        let judged = match self.refusal_of(known) {
-            Some(said) => self.after_refusal(known, said, seen),
-            None => judge(&case),
-        };
-        let judged = match judged {
-            Judgement::Repeat | Judgement::Continue(_, _) | Judgement::Call(_) | Judgement::Fail(_)
+        let judged = match (judge(&case), refusal) {
+            (judged @ (Judgement::Done { .. } | Judgement::Already(..)), _) => judged,
+            (_, Some(said)) => Judgement::Fail(said.clone()),
+            (Judgement::Repeat | Judgement::Continue(..) | Judgement::Call(_) | Judgement::Fail(_), None)
                 if self.stays_contradicted(known) =>
             {
                 Judgement::Look
             }
-            judged => judged,
+            (judged, None) => judged,
         };
         // Read back as it was called: that is the last word, should the run end before the repeat.
         let failure = (judged == Judgement::Repeat).then(|| not_applied(unknown.detail.clone()));
@@ -222,20 +231,6 @@ impl Runner {
     /// decide, who verifies or retries.
     fn stays_contradicted(&self, known: &Known) -> bool {
         self.slot() == Slot::Unknown && Self::unknown_of(known).why == UnknownWhy::Contradicted
-    }
-
-    /// What a look shows of a bill whose call was refused some time ago.
-    fn after_refusal(&self, known: &Known, said: &Failure, seen: Option<&Found>) -> Judgement {
-        match judge(&self.case(Seen::of(seen), &known.past, Moment::Before)) {
-            judged @ (Judgement::Done { .. } | Judgement::Already(..)) => judged,
-            Judgement::Call(_)
-            | Judgement::Skip(_)
-            | Judgement::Fail(_)
-            | Judgement::Continue(..)
-            | Judgement::Repeat
-            | Judgement::Operator(_)
-            | Judgement::Look => Judgement::Fail(said.clone()),
-        }
     }
 
     /// In a verify run: the refusal that was the last word about a bill. Nothing is open then, and the words stand unless a
