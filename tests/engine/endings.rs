@@ -260,6 +260,43 @@ async fn a_server_that_stays_silent_holds_the_end_only_so_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_asks_for_a_long_wait_holds_the_end_no_longer() {
+    let mut bench = bench(2, 4).await;
+    lose(&bench, 2);
+    let run = put_to_work(&mut bench, Sender::Verb).await;
+    bench.until(run, "settling", |s| *s == RunState::Settling).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    bench.world.with(|s| (s.reads_down, s.asks_to_wait) = (true, Some(Duration::from_secs(600))));
+    let begun = bench.clock.mono();
+    let row = bench.closed(run).await;
+    let took = bench.clock.mono().saturating_sub(begun);
+    assert!(took <= bench.env.limits.settle + Duration::from_secs(130), "{took:?}");
+    assert_eq!((row.tally.unknown, row.tally.not_reached), (2, 2));
+    bench.check();
+}
+
+/// What is due to be read back when the run stops is read before it ends.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_stops_reads_back_first_what_it_lost_long_before() {
+    let mut bench = bench(0, 3).await;
+    bench.world.with(|s| {
+        s.trouble.push_back(Trouble::LostAfter);
+        s.trouble.push_back(Trouble::Slow(Duration::from_secs(400)));
+    });
+    let run = put_to_work(&mut bench, Sender::Verb).await;
+    while bench.world.with(|s| s.posts.len()) < 2 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(bench.env.limits.settle).await;
+    // The call in flight is answered in words that stop the plan.
+    bench.world.with(|s| s.trouble_of.insert(fid(3), [Trouble::Refused(2, "您没有该功能的操作权限")].into()));
+    let row = bench.closed(run).await;
+    assert_eq!(why(&row).code(), "plan_wide");
+    assert_eq!((bench.word(run, 1).as_str(), row.tally.unknown), ("audited:verified", 0));
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_bill_whose_turn_does_not_come_again_is_failed_with_the_erps_words() {
     let mut bench = bench(2, 5).await;
     let words = "“demo”使用业务单据：“销售订单”业务操作冲突，请稍候再使用。";

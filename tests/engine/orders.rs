@@ -2,8 +2,9 @@
 use std::time::Duration;
 
 use crate::engine_support::*;
-use skydeck::domain::command::{Command, Receipt, Refusal, Selection, StartParams};
-use skydeck::domain::ids::{EnvId, PlanId, RunId, SetHash, WorkKey};
+use skydeck::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
+use skydeck::domain::event::{ActionEntry, Event};
+use skydeck::domain::ids::{CommandId, EnvId, PlanId, RunId, SetHash, WorkKey};
 use skydeck::domain::plan::{Approver, Missed, Schedule};
 use skydeck::domain::query::PlanProblem;
 use skydeck::domain::reason::{LeftOut, Reason};
@@ -134,6 +135,66 @@ async fn the_last_bill_that_waits_is_not_called_where_writing_is_locked() {
     let run = collected(&mut bench, "p").await;
     let approve = bench.approval(run);
     assert_eq!(bench.refused(approve).await, locked);
+}
+
+/// What is unknown is read back, and nothing is called.
+#[tokio::test(start_paused = true)]
+async fn a_run_of_which_no_bill_waits_is_resumed_where_writing_is_locked() {
+    let mut bench = Bench::started().await;
+    bench.world.submitted(1..=2);
+    bench.world.with(|s| s.trouble.extend([Trouble::LostAfter, Trouble::LostAfter]));
+    let run = at_work(&mut bench).await;
+    bench.until(run, "settling", |s| *s == RunState::Settling).await;
+    bench.accepted(Command::Pause { run }).await;
+    let row = bench.paused(run).await;
+    assert_eq!((row.tally.waiting, row.tally.unknown), (0, 2));
+    bench.crash().await;
+    bench.env.read_only = true;
+    bench.try_start().await.unwrap();
+    bench.accepted(Command::Resume { run }).await;
+    let row = bench.closed(run).await;
+    assert_eq!((row.state, row.tally.audited), (RunState::Closed(RunEnd::Completed), 2));
+    assert_eq!(bench.world.with(|s| s.posts.len()), 2);
+    bench.check();
+}
+
+/// As many orders are remembered over a restart as before it, and the oldest goes first.
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_the_oldest_order_is_forgotten_first() {
+    const REMEMBERED: u128 = 1024;
+    let mut bench = Bench::new();
+    let order = |n: u128| CommandId(ulid::Ulid::from_parts(7, n));
+    let run = |n: u128| RunId(ulid::Ulid::from_parts(8, n));
+    let taken: Vec<Event> = (1..=REMEMBERED)
+        .map(|n| {
+            Event::ActionTaken(Box::new(ActionEntry {
+                by: who("li"),
+                verb: "start".into(),
+                order: Some(order(n)),
+                run: Some(run(n)),
+                plan: Some(PlanId::new("p")),
+                bills: 0,
+                reason: None,
+                result: "accepted".into(),
+                line: None,
+                why: None,
+            }))
+        })
+        .collect();
+    bench.store.append_inside(taken.into()).await.unwrap();
+    bench.try_start().await.unwrap();
+    // One more than are remembered.
+    bench.accepted(Command::ReloadPlans).await;
+    let again = async |n: u128| {
+        let order = Order { id: order(n), by: who("li"), session: None, headless: false, command: start("p") };
+        match bench.engine.as_ref().unwrap().submit(order).await {
+            Receipt::Accepted { run: Some(run), .. } => run,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(again(REMEMBERED).await, run(REMEMBERED), "the newest does nothing twice");
+    assert_eq!(again(2).await, run(2), "nor does the second");
+    assert_ne!(again(1).await, run(1), "the oldest was forgotten");
 }
 
 /// Paused by the breaker after three lost answers.

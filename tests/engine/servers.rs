@@ -819,6 +819,31 @@ async fn the_clock_never_knocks_and_a_person_does_once_an_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_resumes_a_run_signs_in_anew_and_the_clock_does_not() {
+    let mut bench = Bench::new();
+    bench.env.limits.concurrency = 1;
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=3);
+    bench.world.with(|s| s.trouble.extend([const { Trouble::Slow(Duration::from_secs(5)) }; 3]));
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    for clock in [true, false] {
+        bench.until(run, "at work", |s| *s == RunState::Working).await;
+        bench.accepted(Command::Pause { run }).await;
+        bench.paused(run).await;
+        bench.world.with(|s| s.refused = true);
+        let resume = Command::Resume { run };
+        let receipt = if clock { bench.order_of_clock(resume).await } else { bench.order(resume).await };
+        assert!(matches!(receipt, Receipt::Accepted { .. }), "{receipt:?}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(bench.world.with(|s| s.sign_ins), u32::from(!clock), "by the clock: {clock}");
+    }
+    assert_eq!(bench.closed(run).await.tally.audited, 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_session_of_a_refused_user_is_not_renewed() {
     let mut bench = Bench::started().await;
     bench.world.submitted(1..=3);

@@ -417,6 +417,22 @@ async fn a_verify_run_is_cancelled_while_the_server_does_not_answer_its_read() {
     bench.check();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_pause_is_obeyed_between_two_reads_of_what_is_unknown() {
+    let (mut bench, run) = settling(230).await;
+    bench.crash().await;
+    // Long enough that all of them are due at once.
+    tokio::time::sleep(bench.env.limits.settle).await;
+    bench.try_start().await.unwrap();
+    bench.world.with(|s| s.slow_looks = Duration::from_secs(100));
+    bench.accepted(Command::Resume { run }).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    bench.accepted(Command::Pause { run }).await;
+    let row = bench.until(run, "paused", |s| matches!(s, RunState::Paused(_))).await;
+    assert_eq!(row.tally.unknown, 30, "the read that was asked is the last");
+    bench.check();
+}
+
 /// Reads that failed before the bill was called again are not counted against the second call.
 #[tokio::test(start_paused = true)]
 async fn a_bill_that_was_called_again_is_read_back_with_all_its_tries() {

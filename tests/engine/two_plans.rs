@@ -185,6 +185,32 @@ async fn the_call_of_a_process_that_died_keeps_the_other_plan_from_the_bill_too(
     }
 }
 
+/// The machine's own clock since its start proves how much of that call's limit has passed, too.
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_the_other_plan_waits_for_the_rest_of_the_limit_where_the_machine_proves_it() {
+    for reboot in [false, true] {
+        let mut bench = bench(true).await;
+        bench.world.submitted(1..=1);
+        trouble(&bench, 1, Trouble::LostBefore);
+        let close = approved(&mut bench, "close").await;
+        bench.until(close, "settling", |s| *s == RunState::Settling).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        bench.crash().await;
+        if reboot {
+            bench.clock.reboot(5_000_000);
+        }
+        bench.try_start().await.unwrap();
+        let (started, limit) = (bench.clock.start_elapsed(), bench.env.limits.settle);
+        let audit = approved(&mut bench, "p").await;
+        bench.closed(audit).await;
+        let took = bench.clock.start_elapsed().saturating_sub(started);
+        assert_eq!(took >= limit, reboot, "{took:?} of {limit:?}");
+        let word = bench.word(audit, 1);
+        assert!(word == "audited" || word == "skipped:unknown_elsewhere", "{word}");
+        bench.check();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_runs_beside_each_other_never_call_one_bill_at_a_time() {
     for slow in [60, 6000] {

@@ -153,6 +153,8 @@ pub struct State {
     pub faults_after: u32,
     pub read_faults: VecDeque<FaultKind>,
     pub reads_down: bool,
+    /// How long a server that does not answer a read asks to be left alone.
+    pub asks_to_wait: Option<Duration>,
     /// How much longer a look at bills takes.
     pub slow_looks: Duration,
     /// The next look does not show bills whose number this divides: a stale answer, or with 1 an empty one.
@@ -334,7 +336,8 @@ impl World {
                 (false, true) => s.read_faults.pop_front(),
                 (false, false) => None,
             };
-            kind.map(|kind| Fault { kind, message: "the read failed".into(), retry_after: None, evidence: None })
+            let (message, retry_after) = ("the read failed".to_owned(), s.asks_to_wait);
+            kind.map(|kind| Fault { kind, message, retry_after, evidence: None })
         })
     }
 

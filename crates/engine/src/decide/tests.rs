@@ -397,7 +397,7 @@ fn what_had_been_done_before_our_first_call_is_never_ours_whatever_name_it_bears
     let words = |message: &str, cause: &str| Failure { message: message.into(), ..said(cause) };
     let (mine, audited) = (Some("FCloserId.FName"), "already_audited");
     let mut rows = 0;
-    for name in [US, " ME", "they", ""] {
+    for name in [US, " ME", "they", "", "  "] {
         let named = Some(name).filter(|name| !name.is_empty());
         let (c, close) = (found("C", 1, named), closed("C", 1, "B", name));
         for (op, seen, step, says) in [
@@ -409,7 +409,7 @@ fn what_had_been_done_before_our_first_call_is_never_ours_whatever_name_it_bears
             (closes(None), &close, Step::Operate, words("单据已关闭", "unclassified")),
             (submits(), &c, Step::Submit, words("单据已审核", audited)),
         ] {
-            let unnamed = op.steps.last().unwrap().effect.mine.is_none() || name.is_empty();
+            let unnamed = op.steps.last().unwrap().effect.mine.is_none() || name.trim().is_empty();
             let called = call(step, rev("B", 1));
             for earlier in [false, true] {
                 let ours = earlier && (unnamed || by_us(name, US));
@@ -431,7 +431,7 @@ fn what_had_been_done_before_our_first_call_is_never_ours_whatever_name_it_bears
             }
         }
     }
-    assert_eq!(rows, 56);
+    assert_eq!(rows, 70);
 }
 
 /// Words that tell of something that failed after the audit say nothing of who did it.
