@@ -331,21 +331,29 @@ async fn a_verify_run_goes_by_the_call_that_was_lost_and_not_by_what_the_bill_is
     bench.check();
 }
 
-/// A person closed what is unknown and put it back: of the call nothing is known any more but that it was made.
+/// A person closed what is unknown and put it back: of the call no more is known than what the ledger says of it.
 #[tokio::test(start_paused = true)]
 async fn an_unknown_bill_that_was_resolved_and_put_back_is_still_read_back_as_called() {
-    let (mut bench, _) = given_up(4).await;
+    let (mut bench, run) = given_up(4).await;
     bench.accepted(Command::Resolve { selection: Bench::all_matching(), reason: "by hand".into() }).await;
     let keys = bench.facts().into_iter().filter_map(|fact| match fact.event {
         Event::LedgerResolved { key, .. } => Some(key),
         _ => None,
     });
     bench.accepted(Command::Reopen { keys: keys.collect(), reason: "not so".into() }).await;
+    bench.world.with(|s| {
+        s.faults_after = s.calls + 1;
+        s.read_faults.push_back(FaultKind::TooLarge);
+    });
+    let unread = verify(&mut bench).await;
+    bench.closed(unread).await;
+    assert_eq!(told(&bench, unread, 1), told(&bench, run, 1), "nothing was learnt");
     bench.world.change(4, |doc| doc.gone = true);
     let id = verify(&mut bench).await;
     bench.closed(id).await;
     let words: Vec<String> = (1..=4).map(|n| bench.word(id, n)).collect();
     assert_eq!(words, ["audited:verified", "failed:not_applied", "audited:verified", "unknown:gone_since"]);
+    assert_eq!(said_of(&bench, id, 2), "no answer", "in the words of its call");
     bench.check();
 }
 

@@ -9,7 +9,7 @@ use skydeck_core::domain::bill::{Failure, Found, Outcome, Slot, Unknown, Unknown
 use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::Fid;
-use skydeck_core::domain::run::{PauseWhy, RunKind};
+use skydeck_core::domain::run::{BillRow, PauseWhy, RunKind};
 
 use super::control::Stop;
 use super::decide::{Case, Judgement, Moment, OpenCall, judge};
@@ -91,10 +91,9 @@ impl Runner {
             let rows = self.shared.store.bills_in(run, slot, from.as_ref(), READ_BATCH).await?;
             let Some(last) = rows.last() else { break };
             after = Some(last.fid().clone());
-            let open = rows.into_iter().filter(|row| match row.state.outcome() {
-                Some(Outcome::Unknown(unknown)) => !unknown.why.needs_operator(),
-                _ => true,
-            });
+            let a_persons =
+                |row: &BillRow| row.state.outcome().and_then(not_known).is_some_and(|u| u.why.needs_operator());
+            let open = rows.into_iter().filter(|row| !a_persons(row));
             for known in self.with_entries(self.know(open.collect()).await?).await? {
                 let fid = known.row.fid().clone();
                 if self.mind.tries.get(&fid).is_some_and(|n| *n >= TRIES) {
@@ -242,12 +241,13 @@ impl Runner {
         }
     }
 
+    /// What is known of not knowing it.
     fn unknown_of(known: &Known) -> Unknown {
-        let recorded = match known.row.state.outcome() {
-            Some(Outcome::Unknown(unknown)) => Some(unknown.clone()),
-            _ => known.past.unknown.clone(),
-        };
-        recorded.unwrap_or_else(|| Unknown {
+        // A person may have closed it and put it back: the ledger has the words of a call that counts no more.
+        let recorded = known.row.state.outcome().and_then(not_known);
+        let recorded =
+            recorded.or(known.past.unknown.as_ref()).or_else(|| known.past.prior.as_ref().and_then(not_known));
+        recorded.cloned().unwrap_or_else(|| Unknown {
             why: UnknownWhy::ProcessDied,
             sent: known.past.open.as_ref().map_or(known.row.at, |call| call.sent),
             detail: String::new(),
@@ -279,6 +279,13 @@ impl Runner {
             self.append(group.to_vec()).await?;
         }
         Ok(())
+    }
+}
+
+fn not_known(outcome: &Outcome) -> Option<&Unknown> {
+    match outcome {
+        Outcome::Unknown(unknown) => Some(unknown),
+        Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Skipped(_) | Outcome::Failed(_) => None,
     }
 }
 
