@@ -11,7 +11,7 @@
     missing_docs
 )]
 
-#[path = "../tests/screens/world.rs"]
+#[path = "../tests/console/world/mod.rs"]
 mod world;
 
 use divan::{Bencher, black_box, counter::ItemsCount};

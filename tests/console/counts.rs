@@ -13,8 +13,7 @@ use skydeck::domain::run::{Collected, RunEnd, RunState, Tally};
 use skydeck::ui::msg::{Effect, Msg};
 use skydeck::ui::{Lang, run_word};
 
-use super::world::*;
-use super::{console, text};
+use crate::world::*;
 
 fn range() -> Range {
     Range {

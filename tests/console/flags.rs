@@ -7,8 +7,7 @@ use skydeck::domain::command::Command;
 use skydeck::domain::run::Flag;
 use skydeck::ui::Lang;
 
-use super::world::{Console, World};
-use super::{console, text};
+use crate::world::{Console, World, console, text};
 
 #[test]
 fn the_flag_that_answers_a_prompt_stands_beside_the_refusal() {

@@ -11,8 +11,7 @@ use skydeck::domain::query::{Answer, Query, Scope};
 use skydeck::ui::msg::{Effect, Key, Msg};
 use skydeck::ui::{Lang, update};
 
-use super::world::{Console, NOW, World, fact, interrupted, run_id};
-use super::{console, text};
+use crate::world::{Console, NOW, World, console, fact, interrupted, run_id, text};
 
 /// Lets the clock tick as often as the console wants it, up to so many seconds.
 fn rest(c: &mut Console, seconds: i64) {

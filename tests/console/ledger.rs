@@ -4,8 +4,7 @@ use skydeck::domain::story::Closing;
 use skydeck::domain::time::Ts;
 use skydeck::ui::Lang;
 
-use super::world::{Console, World, key_of};
-use super::{console, other, text};
+use crate::world::{Console, World, console, key_of, other, text};
 
 #[test]
 fn the_detail_of_an_entry_says_who_had_closed_it_and_why() {

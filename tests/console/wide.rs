@@ -11,7 +11,7 @@ use skydeck::text::Measure;
 use skydeck::ui::{Lang, UiConfig, view};
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use super::world::{Console, World};
+use crate::world::{Console, World};
 
 /// What stands in a cell.
 #[derive(Clone, Debug, PartialEq)]

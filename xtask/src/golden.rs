@@ -19,7 +19,7 @@ pub fn write(which: Golden) -> anyhow::Result<()> {
     cargo.args(["test", "--locked", "--package", "skydeck", "--test"]);
     match which {
         Golden::Plans => cargo.args(["plan", "golden::"]).env("BLESS", "1"),
-        Golden::Screens => cargo.arg("screens").env("UPDATE_SCREENS", "1"),
+        Golden::Screens => cargo.args(["console", "screens::"]).env("UPDATE_SCREENS", "1"),
         Golden::Journal => cargo.args(["store", "golden::write_the_golden_journal", "--", "--ignored"]),
     };
     crate::run(&mut cargo)

@@ -1,13 +1,4 @@
 //! The key table: everything bound, described in both languages, one meaning a key at a place; changes are checked.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    missing_docs
-)]
 
 use std::collections::BTreeSet;
 use std::fs;

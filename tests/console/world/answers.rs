@@ -1,0 +1,51 @@
+//! The world answers like a store.
+
+use super::{NOW, World, run_id};
+use skydeck::domain::ids::*;
+use skydeck::domain::query::*;
+
+impl World {
+    pub fn answer(&self, query: &Query) -> Answer {
+        let names = vec!["FSaleOrgId_FNumber".to_owned(), "FCustomerID_FNumber".to_owned(), "FDate".to_owned()];
+        match query {
+            Query::Plans => Answer::Plans(if self.empty { vec![] } else { self.plans.clone() }),
+            Query::Runs(_) => Answer::Runs(page(if self.empty { vec![] } else { self.runs.clone() })),
+            Query::Run(id) => Answer::Run(self.runs.iter().find(|r| r.head.id == *id).cloned().map(Box::new)),
+            Query::Bills { scope, filter, .. } => {
+                let mut bills = self.bills.clone();
+                if *scope == Scope::History && !self.op.is_audit() {
+                    // Every other bill is of a plan that audits.
+                    for bill in bills.iter_mut().step_by(2) {
+                        bill.key.op = OpId::default();
+                    }
+                }
+                if *scope == Scope::Run(run_id(2)) {
+                    // An older run, with other outcomes.
+                    for (i, bill) in bills.iter_mut().enumerate() {
+                        bill.state = self.bills[(i + 3) % self.bills.len()].state.clone();
+                    }
+                }
+                let rows = bills.iter().filter(|b| filter.matches(b, &names, NOW));
+                let rows =
+                    rows.filter(|b| *scope != Scope::Ledger || b.state.outcome().is_some_and(|o| !o.is_resolved()));
+                Answer::Bills(page(if self.empty { vec![] } else { rows.cloned().collect() }))
+            }
+            Query::FindBill { .. } => Answer::Bills(page(vec![])),
+            Query::LedgerGroups { .. } => Answer::LedgerGroups(if self.empty { vec![] } else { self.groups.clone() }),
+            Query::Bill(key) => Answer::Bill {
+                row: self.bills.iter().find(|b| b.key == *key).cloned().map(Box::new),
+                facts: self.facts.clone(),
+                cut: false,
+            },
+            Query::Actions(_) => Answer::Actions(page(if self.empty { vec![] } else { self.actions.clone() })),
+            Query::Revisions(_) => Answer::Revisions(self.revisions.clone()),
+            Query::Environments => Answer::Environments(self.envs.clone()),
+            Query::Stopped | Query::LogFaults | Query::Preview { .. } => unreachable!("no screen asks {query:?}"),
+        }
+    }
+}
+
+fn page<T>(rows: Vec<T>) -> Page<T> {
+    let rows = rows.into_iter().enumerate().map(|(i, r)| (Cursor(format!("{i:06}")), r)).collect();
+    Page { rows, ..Page::default() }
+}
