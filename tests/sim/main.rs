@@ -13,6 +13,9 @@ mod sim_bench;
 
 mod filter;
 mod operations;
+mod queries;
 mod server;
+mod sessions;
+mod troubles;
 mod wire;
 mod world;
