@@ -8,14 +8,12 @@
     reason = "a test that fails says where"
 )]
 
-#[path = "../sim_bench/mod.rs"]
-mod sim_bench;
-
 mod filter;
 mod operations;
 mod queries;
 mod server;
 mod sessions;
+mod sim_bench;
 mod troubles;
 mod wire;
 mod world;

@@ -1,12 +1,4 @@
 //! Operations by name that move a field of their own: closing, forbidding, enabling, with their faults, record and counts.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::needless_pass_by_value, // json!(…) reads best where it is used
-    missing_docs
-)]
 
 use crate::sim_bench::{Bench, FORM, NOW, message};
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
 //! A client that signs every call, with a world and a clock: the simulator's core without a network.
+#![expect(clippy::needless_pass_by_value, reason = "json!(…) reads best where it is used")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
