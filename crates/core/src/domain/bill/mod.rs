@@ -1,0 +1,257 @@
+//! A bill: its status in the ERP, its revision, and what became of it in a run.
+
+mod outcome;
+mod slot;
+
+pub use outcome::{Failure, Outcome, Skip, Unknown, UnknownWhy};
+pub use slot::Slot;
+
+use serde::{Deserialize, Serialize};
+
+use super::cause::Cause;
+use super::ids::Fid;
+use super::time::{ErpDate, Ts};
+
+/// `FDocumentStatus` (docs/design/wire.md#document-status).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Status {
+    /// `Z` 暂存.
+    Draft,
+    /// `A` 创建.
+    Created,
+    /// `B` 审核中: submitted, waiting for audit. The only one that can be audited.
+    Submitted,
+    /// `C` 已审核.
+    Audited,
+    /// `D` 重新审核: un-audited or withdrawn by a person.
+    Reaudit,
+    /// A code this version does not know.
+    Other(String),
+}
+
+impl Status {
+    /// The one-letter code.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Draft => "Z",
+            Self::Created => "A",
+            Self::Submitted => "B",
+            Self::Audited => "C",
+            Self::Reaudit => "D",
+            Self::Other(code) => code,
+        }
+    }
+}
+
+impl From<String> for Status {
+    fn from(code: String) -> Self {
+        match code.trim() {
+            "Z" => Self::Draft,
+            "A" => Self::Created,
+            "B" => Self::Submitted,
+            "C" => Self::Audited,
+            "D" => Self::Reaudit,
+            _ => Self::Other(code),
+        }
+    }
+}
+
+impl From<Status> for String {
+    fn from(status: Status) -> Self {
+        status.code().to_owned()
+    }
+}
+
+/// What an approval is about: the bill as it stood when it was read. Any later edit gives another revision.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Rev {
+    /// Status at that moment.
+    #[serde(rename = "s")]
+    pub status: Status,
+    /// `FModifyDate` at that moment, where the form has it.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<ErpDate>,
+    /// Hash of the fields an operation looks at, where those are others than the status.
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<u64>,
+}
+
+impl Rev {
+    /// A revision that is told by status and modification date alone.
+    pub fn new(status: Status, modified: Option<ErpDate>) -> Self {
+        Self { status, modified, state: None }
+    }
+}
+
+/// A bill as one query row told it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// `FID`.
+    #[serde(rename = "i")]
+    pub fid: Fid,
+    /// `FBillNo`, what people call it.
+    #[serde(rename = "n")]
+    pub no: String,
+    /// Status and modification date.
+    #[serde(rename = "r")]
+    pub rev: Rev,
+    /// Who audited it, where the form says.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub approver: Option<String>,
+    /// When it was audited, in server time.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<ErpDate>,
+    /// Value of the filter's own date column, from which the mark is taken.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub marked: Option<ErpDate>,
+    /// The plan's columns in order, as text; names stand in [`super::run::RunHead::columns`].
+    #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// It is tried although nothing about it changed: once a day one of the bills that this cause keeps back, to see whether it
+    /// is gone.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Cause>,
+    /// The run did not find it: all of this is what an earlier run read. Only where the same reads showed other bills.
+    #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
+    pub absent: bool,
+    /// The run took it up from the ledger, and the plan's filter leaves it out as it is now.
+    #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
+    pub outside: bool,
+    /// Path and value of the fields an operation looks at, where those are others than status and approver. Of the moment:
+    /// the revision keeps their hash.
+    #[serde(skip)]
+    pub fields: Vec<(String, String)>,
+}
+
+impl Found {
+    /// The value of a field that was looked at; empty for one that was not.
+    pub fn field(&self, path: &str) -> &str {
+        use super::operation::{APPROVER_PATH, STATUS_PATH};
+        if path.eq_ignore_ascii_case(STATUS_PATH) {
+            return self.rev.status.code();
+        }
+        if path.eq_ignore_ascii_case(APPROVER_PATH) {
+            return self.approver.as_deref().unwrap_or_default();
+        }
+        self.fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(path)).map_or("", |(_, value)| value)
+    }
+}
+
+/// Where a bill stands in its run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BillState {
+    /// Found, not started.
+    #[serde(rename = "w")]
+    Waiting,
+    /// A call is in flight (its intent is durable).
+    #[serde(rename = "t")]
+    Trying {
+        /// Which step.
+        #[serde(rename = "s")]
+        step: super::step::Step,
+        /// Which attempt at that step, from 1.
+        #[serde(rename = "n")]
+        attempt: u32,
+        /// Since when.
+        #[serde(rename = "a")]
+        since: Ts,
+    },
+    /// A passing refusal (edit lock, call limit) or an unsent call; due again later.
+    #[serde(rename = "r")]
+    RetryAt {
+        /// When.
+        #[serde(rename = "a")]
+        at: Ts,
+        /// Why.
+        #[serde(rename = "c")]
+        cause: Cause,
+        /// The refusal, where the ERP refused: what is said when its turn does not come again.
+        #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Box<Failure>>,
+    },
+    /// Ended, or unknown.
+    #[serde(rename = "s")]
+    Settled(Outcome),
+}
+
+impl BillState {
+    /// Column of the sum line.
+    pub fn slot(&self) -> Slot {
+        match self {
+            Self::Waiting | Self::Trying { .. } | Self::RetryAt { .. } => Slot::Waiting,
+            Self::Settled(outcome) => outcome.slot(),
+        }
+    }
+
+    /// The outcome, once there is one.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match self {
+            Self::Settled(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(code: &str) -> Status {
+        Status::from(code.to_owned())
+    }
+
+    #[test]
+    fn a_status_is_skipped_under_its_own_name() {
+        for (code, skip) in [
+            ("Z", Skip::Draft),
+            ("A", Skip::Created),
+            ("B", Skip::OtherStatus("B".into())),
+            ("C", Skip::OtherStatus("C".into())),
+            ("D", Skip::Reaudit),
+            ("X", Skip::OtherStatus("X".into())),
+        ] {
+            assert_eq!(Skip::of_status(&status(code)), skip);
+            assert_eq!(Skip::of_status(&status(&format!(" {code} "))).word(), skip.word());
+        }
+    }
+
+    #[test]
+    fn every_outcome_has_its_column_its_group_and_stays_in_the_ledger_or_not() {
+        let unknown = |why| Outcome::Unknown(Unknown { why, sent: Ts(1), detail: String::new() });
+        let failed = Failure { cause: Cause::new("stock"), msg_code: None, field: None, message: "m".into() };
+        for (outcome, slot, resolved, group) in [
+            (Outcome::Done { verified: false }, Slot::Done, true, None),
+            (Outcome::Already { by: None, on: None }, Slot::Already, true, None),
+            (Outcome::Skipped(Skip::NotReached), Slot::NotReached, false, Some("not_reached")),
+            (Outcome::Skipped(Skip::Gone), Slot::Skipped, true, Some("gone")),
+            (Outcome::Skipped(Skip::Missing), Slot::Skipped, false, Some("missing")),
+            (Outcome::Skipped(Skip::Excluded), Slot::Skipped, true, Some("excluded")),
+            (Outcome::Skipped(Skip::Changed), Slot::Skipped, false, Some("changed")),
+            (Outcome::Failed(failed), Slot::Failed, false, Some("stock")),
+            (unknown(UnknownWhy::TimedOut), Slot::Unknown, false, Some("timed_out")),
+        ] {
+            assert_eq!((outcome.slot(), outcome.is_resolved(), outcome.group().as_deref()), (slot, resolved, group));
+            let state = BillState::Settled(outcome.clone());
+            assert_eq!((state.slot(), state.outcome()), (slot, Some(&outcome)));
+        }
+        assert_eq!((BillState::Waiting.slot(), BillState::Waiting.outcome()), (Slot::Waiting, None));
+    }
+
+    #[test]
+    fn only_what_no_read_can_tell_needs_a_person() {
+        for (why, needs) in [
+            (UnknownWhy::ChangedSince(Status::Draft), true),
+            (UnknownWhy::GoneSince, true),
+            (UnknownWhy::KeyNotHonoured, true),
+            (UnknownWhy::Many, true),
+            (UnknownWhy::Absent, true),
+            (UnknownWhy::TimedOut, false),
+            (UnknownWhy::ProcessDied, false),
+            (UnknownWhy::StoreFailed, false),
+            (UnknownWhy::Contradicted, false),
+        ] {
+            assert_eq!(why.needs_operator(), needs, "{why:?}");
+        }
+    }
+}
