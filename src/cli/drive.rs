@@ -12,6 +12,7 @@ use ulid::Ulid;
 use super::args::Approval;
 use super::asked;
 use super::bills;
+use super::end_words;
 use super::json;
 use super::leave::{self, Leave};
 use super::lines::Lines;
@@ -393,7 +394,7 @@ impl Driver {
             // What was asked for was done, and there was nothing else.
             exit = Exit::Ok;
             self.out.note(self.out.t("cancelled; nothing was approved or written", "已取消；未批准，未写入任何内容"));
-        } else if let Some(words) = self.why(row) {
+        } else if let Some(words) = end_words::why(&self.out, row) {
             self.out.note(&words);
         }
         let gap = lines.map_or(Exit::Ok, |lines| lines.gap(&self.out, row));
@@ -420,59 +421,6 @@ impl Driver {
             self.list(row).await?;
         }
         Ok(self.out.line(&format!("{}  {}", row.head.id, self.out.sum_of(row)))?)
-    }
-
-    /// What is to be said of an end beside the sum.
-    fn why(&self, row: &RunRow) -> Option<String> {
-        let out = &self.out;
-        if !row.tally.closes() {
-            let words = out.colon("the sum does not close", "合计不闭合", &format!("{:?}", row.tally));
-            return Some(format!("skydeck: {words}"));
-        }
-        let resume = format!("`skydeck resume {}`", row.head.id);
-        let (en, zh) = (format!("; {resume} goes on with it"), format!("；用 {resume} 继续"));
-        let resume = out.t(&en, &zh);
-        let words = match &row.state {
-            RunState::Paused(PauseWhy::Operator) => {
-                format!("{}{resume}", out.t("paused by an operator", "操作员已暂停"))
-            }
-            RunState::Paused(PauseWhy::Store(why)) => {
-                let lost = row.tally.unknown;
-                let (en, zh) = (
-                    format!("; {lost} unknown, read back when the store is opened again"),
-                    format!("；{lost} 张结果未知，重新打开后回查"),
-                );
-                let lost = if lost > 0 { out.t(&en, &zh) } else { "" };
-                out.colon("stopped by the store", "存储故障，已停止", &out.reason_of(why)) + lost + resume
-            }
-            RunState::Paused(why) => {
-                let why = why.reason().map(|why| out.reason_of(why)).unwrap_or_default();
-                out.colon("paused by itself", "已自动暂停", &why) + resume
-            }
-            RunState::Interrupted => {
-                format!("{}{resume}", out.t("its engine ended in the middle", "引擎中途结束"))
-            }
-            RunState::Closed(RunEnd::Stopped(why)) => out.colon("stopped by itself", "自行停止", &out.reason_of(why)),
-            RunState::Closed(RunEnd::CollectFailed(why)) if row.head.kind == RunKind::Verify => out.colon(
-                "the read failed, nothing was read back; what was unknown still is",
-                "读取失败，没有回查任何单据；结果未知的仍然未知",
-                &out.reason_of(why),
-            ),
-            RunState::Closed(RunEnd::CollectFailed(why)) => out.colon(
-                "the query failed, nothing was written, the mark did not move",
-                "查询失败，未写入任何内容，水位不变",
-                &out.reason_of(why),
-            ),
-            RunState::Closed(RunEnd::Declined) => {
-                out.t("not approved; nothing was written", "未批准；未写入任何内容").to_owned()
-            }
-            RunState::Collecting
-            | RunState::AwaitingApproval
-            | RunState::Working
-            | RunState::Settling
-            | RunState::Closed(RunEnd::Completed | RunEnd::Empty | RunEnd::Cancelled) => return None,
-        };
-        Some(format!("skydeck: {words}"))
     }
 
     async fn list(&self, row: &RunRow) -> Result<(), Stop> {

@@ -3,6 +3,7 @@
 //! Invariant: nothing here knows the engine; whatever it wants it asks for as a console does, under the same rules.
 
 pub mod alerts;
+pub mod health;
 pub mod metrics;
 pub mod missed;
 pub mod schedule;

@@ -1,25 +1,28 @@
 //! `plan …`: everything about plan files that needs no run.
 
-use std::collections::BTreeMap;
+mod lint;
+mod preview;
+
 use std::path::{Path, PathBuf};
 
-use super::args::PlanVerb;
-use super::out::Out;
-use super::set_words;
 use crate::boot::{self, Booted, plan_files};
+use crate::cli::args::PlanVerb;
+use crate::cli::out::Out;
 use crate::domain::env::Environment;
 use crate::domain::ids::EnvId;
 use crate::domain::language::Language;
 use crate::domain::operation::{Operation, Test};
 use crate::domain::operation_words::name;
 use crate::domain::plan::Plan;
-use crate::domain::query::{Answer, Look, Query};
+use crate::domain::query::Query;
 use crate::domain::reason::Reason;
 use crate::domain::time::ErpDate;
 use crate::exit::{Exit, Stop};
 use crate::plan::lint::{Hazard, ID_PASSED_OVER, Severity};
 use crate::plan::render::RenderContext;
 use crate::plan::{self, PlanError, PlanFile};
+use lint::lint;
+use preview::{Asked, preview};
 
 /// Names of the plans of a directory.
 pub fn names(dir: &Path) -> Vec<String> {
@@ -259,80 +262,6 @@ fn said<'a>(out: &Out, hazard: &'a Hazard) -> &'a str {
     }
 }
 
-/// Says what of the configuration keeps a plan from running: an environment that is not there, an operation that is not allowed;
-/// the exit that leads to, where there is any.
-fn lint_env(out: &Out, path: &Path, file: &PlanFile, place: Place<'_>) -> Result<Option<Exit>, Stop> {
-    let Some(why) = place.objection(&file.plan) else { return Ok(None) };
-    // The file itself is good where the environment's owner has yet to allow what it calls: that is no fault of the plan.
-    let (field, named, grave, exit) = match &why {
-        Reason::NoEnvironment { env } => ("env", format!("\"{env}\""), Severity::Refuses, Exit::Usage),
-        Reason::OperationNotAllowed { operation, .. } => {
-            ("target.request", format!("\"{operation}\""), Severity::Info, Exit::Ok)
-        }
-        _ => return Ok(None),
-    };
-    let line = file.text.lines().position(|line| line.contains(&named)).map_or(1, |at| at + 1);
-    let message = out.reason_of(&why);
-    if out.json {
-        out.object(&serde_json::json!({
-            "type": "hazard", "number": null, "line": line, "field": field, "severity": grave.word(),
-            "message": message, "mend": null, "reason": why.code(), "reason_args": why.args(),
-        }))?;
-    } else {
-        out.line(&format!("{}:{line}: {} {field}: {message}", path.display(), severity(out, grave)))?;
-    }
-    Ok(Some(exit))
-}
-
-/// How grave a finding is, for people.
-fn severity(out: &Out, severity: Severity) -> &'static str {
-    match (out.lang, severity) {
-        (Language::En, severity) => severity.word(),
-        (Language::Zh, Severity::Info) => "提示",
-        (Language::Zh, Severity::Warning) => "警告",
-        (Language::Zh, Severity::Refuses) => "不能运行",
-    }
-}
-
-fn lint(out: &Out, path: &Path, file: &PlanFile, place: Place<'_>) -> Result<Exit, Stop> {
-    let objection = lint_env(out, path, file, place)?;
-    let unknown = objection.unwrap_or(Exit::Ok);
-    let hazards = plan::lint(file);
-    for hazard in &hazards {
-        let message = said(out, hazard);
-        if out.json {
-            out.object(&serde_json::json!({
-                "type": "hazard", "number": hazard.number, "line": hazard.line, "field": hazard.field,
-                "severity": hazard.severity.word(), "message": message, "mend": hazard.mend_in(out.is_zh()),
-            }))?;
-            continue;
-        }
-        out.line(&format!(
-            "{}:{}: {} #{} {}: {message}",
-            path.display(),
-            hazard.line,
-            severity(out, hazard.severity),
-            hazard.number,
-            hazard.field
-        ))?;
-        if let Some(mend) = hazard.mend_in(out.is_zh()) {
-            out.line(&format!("    {}", out.colon("mend", "建议", mend)))?;
-        }
-    }
-    if hazards.is_empty() && objection.is_none() && !out.json {
-        out.line(out.t("no known hazard", "没有已知隐患"))?;
-    }
-    let bad = hazards.iter().any(|h| h.severity == Severity::Refuses);
-    let worst = hazards.iter().any(|h| h.severity == Severity::Warning);
-    Ok(if bad {
-        Exit::Usage
-    } else if worst {
-        Exit::Failed.or(unknown)
-    } else {
-        unknown
-    })
-}
-
 fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit, Stop> {
     let (_, file, _) = read(out, dir, plan)?;
     let last_sync = match since {
@@ -367,79 +296,6 @@ fn render(out: &Out, dir: &Path, plan: &str, since: Option<&str>) -> Result<Exit
         )?;
     }
     Ok(Exit::Ok)
-}
-
-/// A plan to be previewed.
-struct Asked<'a> {
-    plan: &'a Plan,
-    hazards: &'a [Hazard],
-    /// Why no run of it would be opened, where the configuration keeps it from that.
-    objection: Option<Reason>,
-}
-
-/// Reads what a run would collect, and shows it by status. No run is opened, nothing is written, the mark stays.
-async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query: Query) -> Result<Exit, Stop> {
-    let Asked { plan, hazards, objection } = asked;
-    let Answer::Preview(look) = booted.link.ask(query).await? else {
-        return Err(out.usage("the engine answered another question", "引擎返回了意外内容：请重启 skydeck"));
-    };
-    let seen = match look {
-        Look::Found(seen) => seen,
-        Look::Refused(refusal) => return Err(Stop::new(Exit::of_refusal(&refusal), out.refusal(&refusal))),
-        Look::Failed(why) => {
-            let exit = if why.is_plan_fault() { Exit::Usage } else { Exit::Stopped };
-            return Err(Stop::new(exit, out.colon("the query failed", "查询失败", &out.reason_of(&why))));
-        }
-    };
-    let set = &seen.collected;
-    let by_status: BTreeMap<String, u64> =
-        set.by_status.iter().map(|(status, n)| (status.code().to_owned(), *n)).collect();
-    let first = Operation::of(plan).submitted_first(&set.by_status);
-    // What it shows can be looked at; that no run of it would be opened is what the exit says, as it does for `plan list`.
-    let exit = if objection.is_some() { Exit::Usage } else { Exit::Ok };
-    if out.json {
-        out.object(&serde_json::json!({
-            "type": "preview", "plan": seen.plan, "env": seen.env, "found": seen.found, "callable": set.callable,
-            "by_status": by_status, "absent": set.absent,
-            "unchanged": set.unchanged.as_ref().map_or(0, |left| left.bills), "set_hash": set.hash, "filter": seen.filter,
-            "operation": name(&Operation::id_of(&plan.target.verb)), "submitted_first": first,
-            "done": plan::done_as_written(&plan.policy.done), "mine": plan.policy.mine, "id": plan.source.id_path, "runnable": objection.is_none(),
-            "reason": objection.as_ref().map(Reason::code), "reason_args": objection.as_ref().map(Reason::args),
-        }))?;
-        return Ok(exit);
-    }
-    if let Some(why) = &objection {
-        out.line(&format!("! {}", out.colon("no run of it is opened", "不会开始运行", &out.reason_of(why))))?;
-    }
-    for hazard in hazards.iter().filter(|hazard| hazard.number == ID_PASSED_OVER) {
-        out.line(&format!("! {}", said(out, hazard)))?;
-    }
-    out.line(&out.colon("filter", "过滤条件", crate::text::show(&seen.filter, 4096).as_str()))?;
-    if !plan.policy.done.is_empty() {
-        let call = Operation::id_of(&plan.target.verb);
-        let shown = plan.policy.done.iter().map(Test::to_string).collect::<Vec<_>>().join(", ");
-        let done = out.t("done is", "完成标志");
-        let words = format!("{call}{}{done} {shown}", out.t("; ", "；"));
-        out.line(&out.colon("call", "调用", &words))?;
-    }
-    for (status, n) in &by_status {
-        out.line(&format!("  {status}  {n}"))?;
-    }
-    for words in [set_words::absent(out, set), set_words::unchanged(out, set)].into_iter().flatten() {
-        out.line(&words)?;
-    }
-    if let Some(n) = first {
-        out.line(&set_words::submitted_first(out, n))?;
-    }
-    out.line(&format!(
-        "{} {}, {} {}; {}",
-        out.t("found", "共"),
-        seen.found,
-        out.t("a call would be made for", "将调用"),
-        set.callable,
-        out.t("nothing was written", "未写入任何内容")
-    ))?;
-    Ok(exit)
 }
 
 fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {

@@ -2,21 +2,21 @@
 //!
 //! Invariant: what would be asked of the ERP is what the file says, or the plan refuses to run; paging is Skydeck's own.
 
+mod condition;
+
 use serde_json::{Map, Value};
 
-use skydeck_core::domain::ids::FormId;
-use skydeck_core::domain::plan::{Column, Condition, Logic, Remedy, Source};
-
-use super::filter_array;
 use super::filter_text::{self, Predicate};
-use super::keys;
 use super::policy::PolicyRead;
 use super::problem::{Problem, Suggest};
 use super::reading::{Findings, text_at};
 use super::render::{self, RenderContext};
-use super::schedule;
 use super::template::{self, Template, Variable};
 use super::vendor::{Entry, List, MOST, Side};
+use super::{filter_array, keys, schedule};
+use condition::condition;
+use skydeck_core::domain::ids::FormId;
+use skydeck_core::domain::plan::{Column, Remedy, Source};
 use skydeck_core::domain::suggest::nearest;
 
 /// The query controls of executeBillQuery (docs/design/wire.md#queries).
@@ -357,115 +357,6 @@ fn other_controls(side: &Side<'_>, id: &str, findings: &mut Findings) {
     if side.raw.get("beatFlat").and_then(Value::as_array).is_some_and(|a| !a.is_empty()) {
         findings.note(side.path("beatFlat"), "a bill query has no arrays to flatten: not used");
     }
-}
-
-fn condition(side: &Side<'_>, columns: &[Column], findings: &mut Findings) -> Vec<Vec<Condition>> {
-    let at = side.path("condition");
-    let groups = match side.raw.get("condition") {
-        None | Some(Value::Null) => return Vec::new(),
-        Some(Value::Array(groups)) => groups,
-        Some(_) => {
-            findings.refuse(at, Problem::NoConditionList);
-            return Vec::new();
-        }
-    };
-    let comparisons = groups.iter().map(|group| group.as_array().map_or(1, Vec::len)).sum::<usize>();
-    if comparisons > MOST {
-        findings.refuse(at, Problem::TooManyComparisons { n: comparisons, most: MOST });
-        return Vec::new();
-    }
-    let mut out = Vec::new();
-    for (g, group) in groups.iter().enumerate() {
-        let at = format!("{at}[{g}]");
-        let Some(items) = group.as_array().filter(|i| !i.is_empty()) else {
-            findings.refuse(at, Problem::NoComparisonList);
-            continue;
-        };
-        let read = |(i, item): (usize, &Value)| comparison(item, &format!("{at}[{i}]"), columns, findings);
-        out.push(items.iter().enumerate().filter_map(read).collect());
-    }
-    out
-}
-
-fn comparison(item: &Value, at: &str, columns: &[Column], findings: &mut Findings) -> Option<Condition> {
-    const LOGICS: [(&str, Logic); 11] = [
-        ("eq", Logic::Eq),
-        ("neq", Logic::Neq),
-        ("gt", Logic::Gt),
-        ("egt", Logic::Egt),
-        ("lt", Logic::Lt),
-        ("elt", Logic::Elt),
-        ("like", Logic::Like),
-        ("notlike", Logic::NotLike),
-        ("between", Logic::Between),
-        ("notnull", Logic::NotNull),
-        ("isnull", Logic::IsNull),
-    ];
-    const NAMES: [&str; 11] =
-        ["eq", "neq", "gt", "egt", "lt", "elt", "like", "notlike", "between", "notnull", "isnull"];
-    let field = text_at(item.get("field")).unwrap_or_default();
-    if !columns.iter().any(|c| c.key == field) {
-        let keys: Vec<&str> = columns.iter().map(|c| c.key.as_str()).collect();
-        let near = nearest(&field, &keys).map(str::to_owned);
-        findings.refuse(format!("{at}.field"), Problem::NoColumn { field, near });
-        return None;
-    }
-    let word = text_at(item.get("logic")).unwrap_or_default();
-    let Some((_, logic)) = LOGICS.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(&word)) else {
-        // Names of other dialects whose nearest neighbour here would mean something else.
-        let alias = match word.to_ascii_lowercase().as_str() {
-            "gte" | "ge" | ">=" => Some("egt"),
-            "lte" | "le" | "<=" => Some("elt"),
-            "ne" | "<>" | "!=" => Some("neq"),
-            "=" | "==" => Some("eq"),
-            ">" => Some("gt"),
-            "<" => Some("lt"),
-            other => nearest(other, &NAMES),
-        };
-        let suggest = Suggest { near: alias, known: &NAMES };
-        findings.refuse(format!("{at}.logic"), Problem::NoOperator { word, suggest });
-        return None;
-    };
-    let one = |v: &Value| match v {
-        Value::String(s) => Some(s.clone()),
-        Value::Number(n) => Some(n.to_string()),
-        Value::Bool(b) => Some(b.to_string()),
-        _ => None,
-    };
-    let value: Vec<String> = match item.get("value") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(items)) => items.iter().filter_map(one).collect(),
-        Some(Value::String(text)) if logic == Logic::Between => {
-            text.split(',').map(|part| part.trim().to_owned()).collect()
-        }
-        Some(other) => one(other).into_iter().collect(),
-    };
-    let wanted = match logic {
-        Logic::NotNull | Logic::IsNull => 0,
-        Logic::Between => 2,
-        _ => 1,
-    };
-    let at_value = format!("{at}.value");
-    if wanted > 0 && value.len() != wanted {
-        findings.refuse(at_value, Problem::ValueCount { word, wanted, n: value.len() });
-        return None;
-    }
-    for text in &value {
-        if text.contains("{{") || text.contains("_function") || text.contains("_findCollection") {
-            findings.refuse(&at_value, Problem::TemplateInCondition { text: text.clone() });
-            return None;
-        }
-        if let Some(moment) = text.strip_prefix("timestamp:")
-            && skydeck_core::domain::time::ErpDate::parse(moment).is_none()
-        {
-            findings.refuse(&at_value, Problem::NoDate { text: moment.to_owned() });
-            return None;
-        }
-    }
-    if item.get("strictMode").is_some_and(|v| v == &Value::Bool(true) || v == "true") {
-        findings.note(format!("{at}.strictMode"), "bills have no sub-rows here: strictMode changes nothing");
-    }
-    Some(Condition { field, logic, value: if wanted == 0 { Vec::new() } else { value } })
 }
 
 fn remedy(side: &Side<'_>, findings: &mut Findings) -> Option<Remedy> {

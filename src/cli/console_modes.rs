@@ -1,0 +1,113 @@
+//! The console is opened: attached to an engine, or with an engine of its own in this process.
+
+use std::sync::Arc;
+
+use super::args::Looks;
+use super::console::Console;
+use super::ground::{Ground, screen};
+use super::upgrade;
+use crate::boot::owner::Detached;
+use crate::boot::{self, Booted, Setup};
+use crate::config::EnvironmentConfig;
+use crate::domain::run::RunState;
+use crate::engine::api::Link;
+use crate::exit::{Exit, Stop};
+use crate::link::pending::Opening;
+use crate::link::remote::RemoteLink;
+use crate::store::local::Raise;
+use crate::store::local::place::Place;
+
+pub(super) async fn console(ground: &Ground) -> Result<u8, Stop> {
+    Console::require_terminal()?;
+    if let Some(socket) = &ground.global.attach {
+        let link = RemoteLink::of_console(socket, boot::who(), None).expecting(ground.global.owner);
+        let link: Arc<dyn Link> = Arc::new(link);
+        let looks = Looks::default();
+        let mut screen = screen(ground, &looks, &ground.paths.data, None, "");
+        screen.detachable = true;
+        return screen.run(link).await;
+    }
+    if let Some(looking) = &ground.looking {
+        let label = format!("snapshot {}", looking.made);
+        return console_alone(ground, &label, Raise::Plain).await;
+    }
+    if ground.config.environments.is_empty() {
+        let out = ground.out();
+        let more =
+            out.t(" (the README shows one), or try `skydeck demo`", "（README 中有示例），或先试 `skydeck demo`");
+        let stop = out.no_environment(&ground.paths.config);
+        return Err(Stop { message: stop.message + more, ..stop });
+    }
+    // A secret that is typed can only be typed here, so the engine must live here too.
+    let typed = ground.config.environments.iter().any(EnvironmentConfig::is_typed);
+    let raise = upgrade::before_console(ground).await?;
+    if ground.global.standalone || typed {
+        console_alone(ground, "", raise).await
+    } else {
+        console_attached(ground, &raise).await
+    }
+}
+
+/// Attaches to the engine of the data directory, or starts one that outlives this console.
+async fn console_attached(ground: &Ground, raise: &Raise) -> Result<u8, Stop> {
+    let data = &ground.paths.data;
+    // Who serves in somebody else's directory is not our engine, and nothing is written there.
+    if data.exists() {
+        Place::new(data).check().map_err(boot::store_stop)?;
+    }
+    let lang = Console::language(&ground.global, &ground.config);
+    // Only a file that was named: one that is missing at its usual place is an empty configuration.
+    let named = ground.global.config.is_some().then_some(ground.paths.config.as_path());
+    let starter = Arc::new(Detached::new(named, data, raise, lang));
+    let mut fatal = starter.fatal();
+    let link: Arc<dyn Link> = Arc::new(RemoteLink::of_console(&data.join(boot::SOCKET), boot::who(), Some(starter)));
+    let looks = Looks::default();
+    let mut screen = screen(ground, &looks, data, None, "");
+    screen.detachable = true;
+    // The first frame needs no engine. When the very first start fails, the console ends with its reason.
+    let ended = tokio::select! {
+        ended = screen.run(link.clone()) => ended,
+        failed = fatal.wait_for(Option::is_some) => Err(match failed.ok().and_then(|why| why.clone()) {
+            Some(why) => Stop::new(Exit::from_code(why.code), why.message),
+            None => Stop::new(Exit::Refused, ground.out().t("the engine could not be started", "引擎无法启动")),
+        }),
+    };
+    if ended.as_ref().is_ok_and(|code| *code == Exit::Ok.code()) {
+        left_at_work(ground, &*link).await;
+    }
+    ended
+}
+
+/// Says that a run goes on without this console.
+async fn left_at_work(ground: &Ground, link: &dyn Link) {
+    let watched = tokio::time::timeout(std::time::Duration::from_millis(500), link.watch()).await;
+    if let Ok(Ok(watch)) = watched
+        && watch
+            .live
+            .open()
+            .any(|run| matches!(run.row.state, RunState::Collecting | RunState::Working | RunState::Settling))
+    {
+        let out = ground.out();
+        out.note(out.t(
+            "a run goes on in the background; `skydeck` shows it again",
+            "有运行在后台继续；再次执行 skydeck 即可查看",
+        ));
+    }
+}
+
+async fn console_alone(ground: &Ground, label: &str, raise: Raise) -> Result<u8, Stop> {
+    // A secret that is typed is typed before the screen is taken.
+    let setup = ground.setup(Vec::new(), true, ground.looking.is_none())?;
+    let setup = Setup { raise, lang: Console::language(&ground.global, &ground.config), ..setup };
+    let looks = Looks::default();
+    let open = async |opening: Opening| {
+        let booted = Booted::start(setup, opening.say()).await?;
+        opening.ready(booted.console());
+        Ok(booted)
+    };
+    let (booted, code) = screen(ground, &looks, &ground.paths.data, None, label).run_while_opening(open).await;
+    if let Some(booted) = booted {
+        booted.end(None).await?;
+    }
+    code
+}
