@@ -26,6 +26,7 @@ use skydeck::domain::step::{Step, Verdict};
 use skydeck::store::local::disk::RealDisk;
 use skydeck::store::local::{LocalStore, Options};
 use skydeck::store::{AppendError, Store, doctor};
+use skydeck_store_testkit::hours;
 use store_kit::*;
 
 const CHILD: &str = "SKYDECK_CRASH_CHILD";
@@ -149,6 +150,8 @@ fn kill_9_loses_nothing_that_was_answered_for() {
             }
         }
         assert_eq!(count(|e| matches!(e, Event::RunOpened(_))), count(|e| matches!(e, Event::RunApproved { .. })));
+        let (told, counted) = (hours::told(&store), hours::counted(&store));
+        assert!(told == counted && !told.is_empty(), "kill {kill}: {told:?} {counted:?}");
         for row in block(store.open_runs()).unwrap() {
             assert!(row.tally.closes());
             let in_flight = block(store.in_flight(row.head.id)).unwrap();

@@ -11,6 +11,7 @@ use skydeck::domain::bill::{Found, Slot};
 use skydeck::domain::cause::Cause;
 use skydeck::domain::event::{ActionEntry, Event, Fact};
 use skydeck::domain::filter::Filter;
+use skydeck::domain::hours::Hour;
 use skydeck::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck::domain::plan::Plan;
 use skydeck::domain::query::{LedgerGroup, Page, PageRequest, Scope};
@@ -327,6 +328,10 @@ impl Store for FlakyStore {
 
     async fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError> {
         self.inner().mark(plan, env).await
+    }
+
+    async fn hourly(&self, plan: &PlanId, hours: std::ops::Range<Ts>) -> Result<Vec<Hour>, StoreError> {
+        self.inner().hourly(plan, hours).await
     }
 
     async fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError> {

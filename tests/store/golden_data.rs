@@ -18,6 +18,7 @@ use skydeck::domain::time::Ts;
 use skydeck::plan;
 use skydeck::store::Store;
 use skydeck::store::local::LocalStore;
+use skydeck_store_testkit::hours;
 
 /// Longest a program may take for one thing.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -337,6 +338,8 @@ fn end_all(copy: &Copy) {
 fn means_what_it_said(name: &str) {
     let (copy, told) = (Copy::of(name), told(name));
     let store = copy.open();
+    // Its history is counted, hour by hour.
+    assert_eq!(hours::told(&store), hours::counted(&store));
     check_store(&store, &told);
     store.close().unwrap();
     drop(store);

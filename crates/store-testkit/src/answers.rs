@@ -28,6 +28,9 @@ pub fn everything(store: &dyn skydeck_store::Store) -> Vec<String> {
     }
     say(format!("{:?} {:?}", block(store.ledger_groups(None)).unwrap(), block(store.unresolved(None)).unwrap()));
     say(format!("{:?} {:?}", block(store.open_runs()).unwrap(), block(store.actions(&page)).unwrap()));
+    for plan in ["odd", "even"].map(PlanId::new) {
+        say(format!("{:?}", block(store.hourly(&plan, Ts(0)..Ts(i64::MAX))).unwrap()));
+    }
     let mut scopes = vec![Scope::Ledger, Scope::History];
     for (_, run) in &runs.rows {
         let id = run.head.id;

@@ -10,8 +10,9 @@ use skydeck_core::domain::event::{ActionEntry, Event};
 use skydeck_core::domain::ids::{
     CallId, EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId, SetHash, WorkKey,
 };
+use skydeck_core::domain::plan::{Plan, Policy, Schedule, Source, Target, WriteOptions};
 use skydeck_core::domain::run::{Collected, Mark, Revision, RunEnd, RunHead, RunKind};
-use skydeck_core::domain::step::{Blob, Body, Evidence, Step, Verdict};
+use skydeck_core::domain::step::{Blob, Body, Evidence, Step, Verb, Verdict};
 use skydeck_core::domain::time::{Clock, ErpDate, Ts};
 use skydeck_core::domain::who::Who;
 use ulid::Ulid;
@@ -30,6 +31,10 @@ impl TestClock {
     /// From a moment on.
     pub fn at(ms: i64) -> Arc<Self> {
         Arc::new(Self(AtomicI64::new(ms)))
+    }
+    /// Lets time pass.
+    pub fn go_on(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
     }
     /// The moment it says next.
     pub fn seen(&self) -> i64 {
@@ -78,6 +83,31 @@ pub fn head(n: u64, plan: &str, kind: RunKind) -> RunHead {
         server: None,
         range: None,
         headless: false,
+    }
+}
+
+/// A plan that runs by a schedule in a zone.
+pub fn plan(id: &str, rev: &str, zone: &str) -> Plan {
+    let form = FormId::new("SAL_OUTSTOCK");
+    let schedule = Schedule { cron: "0 8 * * *".into(), zone: zone.into(), ..Schedule::default() };
+    Plan {
+        id: PlanId::new(id),
+        name: format!("Plan {id}"),
+        rev: PlanRev::new(rev),
+        env: None,
+        target_env: None,
+        source: Source {
+            form: form.clone(),
+            columns: Vec::new(),
+            filter: "FDocumentStatus<>'C'".into(),
+            mark_column: None,
+            id_path: "FID".into(),
+            number_path: "FBillNo".into(),
+            top_rows: 0,
+            condition: Vec::new(),
+        },
+        target: Target { verb: Verb::Audit, form, options: WriteOptions::default(), stripped_flags: Vec::new() },
+        policy: Policy { schedule: Some(schedule), ..Policy::default() },
     }
 }
 

@@ -15,6 +15,7 @@ pub mod answers;
 mod append;
 mod bills;
 pub mod facts;
+pub mod hours;
 mod ledger;
 mod pages;
 mod runs;
@@ -163,6 +164,11 @@ const PROMISES: &[(&str, Check)] = &[
     promise!(pages::bills_are_found_by_the_words_of_their_operations),
     promise!(pages::a_page_is_closed_by_bytes_too_and_a_long_message_of_before_is_cut_when_it_is_read),
     promise!(again::what_was_stored_is_answered_alike_when_the_store_is_opened_again, reopened),
+    promise!(hours::hours_are_what_counting_the_facts_gives_also_after_they_were_made_anew, reopened),
+    promise!(hours::what_was_refused_or_came_twice_counts_in_no_hour),
+    promise!(hours::a_long_append_counts_like_many_short_ones),
+    promise!(hours::hours_begin_as_the_clocks_of_the_plans_zone_say),
+    promise!(hours::a_span_of_hours_is_answered_and_of_very_many_the_first),
 ];
 
 /// Checks all that a store promises, each promise with a new home. Panics with the names of those that do not hold.
@@ -221,10 +227,11 @@ mod tests {
         let careless = || -> Box<dyn Home> { Box::new(Careless(MemoryStore::new(TestClock::new()))) };
         let said = catch_unwind(|| conformance("careless", &careless)).unwrap_err();
         let said = said.downcast_ref::<String>().unwrap();
-        assert!(said.starts_with("careless breaks 2 of "), "{said}");
+        assert!(said.starts_with("careless breaks 3 of "), "{said}");
         let broken = [
             "a_batch_is_taken_only_where_nothing_was_added_to_what_is_known_of_its_records",
             "a_condition_sees_what_is_stored_before_it_in_the_same_flush",
+            "what_was_refused_or_came_twice_counts_in_no_hour",
         ];
         assert!(said.ends_with(&broken.join(", ")), "{said}");
     }

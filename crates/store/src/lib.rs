@@ -19,9 +19,12 @@ pub mod prune;
 mod reads;
 pub mod words;
 
+use std::ops::Range;
+
 use async_trait::async_trait;
 
 pub use batch::{AppendError, Batch, BatchId, Hold};
+pub use index::hours::HOURS_AT_ONCE;
 pub use reads::{Embedded, Inside, Pace};
 use skydeck_core::domain::action_log::LogWitness;
 use skydeck_core::domain::bill::{Found, Slot};
@@ -29,6 +32,7 @@ use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::command::Refusal;
 use skydeck_core::domain::event::{ActionEntry, Event, Fact};
 use skydeck_core::domain::filter::Filter;
+use skydeck_core::domain::hours::Hour;
 use skydeck_core::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{LedgerGroup, Page, PageRequest, Scope};
@@ -271,6 +275,9 @@ pub trait Store: Send + Sync {
 
     /// The mark of a plan in an environment.
     async fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError>;
+    /// What happened in the hours of a plan that began in a span of time, oldest first, by kind of run: hours in which nothing
+    /// did are left out. Of many the first [`HOURS_AT_ONCE`]; who wants more goes on behind the last one.
+    async fn hourly(&self, plan: &PlanId, hours: Range<Ts>) -> Result<Vec<Hour>, StoreError>;
     /// The plan of a revision, as it was when a run was first opened under it. `None`: runs of that revision are older
     /// than the keeping of plans.
     async fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError>;

@@ -65,7 +65,7 @@ impl MemoryStore {
         let (before, at) = (facts.len() as u64, self.clock.now());
         let stamp = |(seq, event)| Fact { seq: Seq(seq), at, event: limited(event) };
         let new: Arc<[Fact]> = (before + 1..).zip(batch.events.iter()).map(stamp).collect();
-        let mut scratch = Scratch::new(&self.held.index.kv);
+        let mut scratch = Scratch::new(&self.held.index);
         unmoved(&scratch, &batch.unmoved)?;
         for fact in new.iter() {
             fold(fact, &mut scratch)?;

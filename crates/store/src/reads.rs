@@ -4,6 +4,7 @@
 //! is asked, because the change of threads costs more than it does; once the disk is slow, look-ups move over, too.
 
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use skydeck_core::domain::bill::{Found, Slot};
 use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::event::{ActionEntry, Fact};
 use skydeck_core::domain::filter::Filter;
+use skydeck_core::domain::hours::Hour;
 use skydeck_core::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{LedgerGroup, Page, PageRequest, Scope};
@@ -257,6 +259,11 @@ impl<S: Embedded> Store for S {
     async fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError> {
         let (plan, env) = (plan.clone(), env.clone());
         short(self, move |s| s.index().mark(&plan, &env)).await
+    }
+
+    async fn hourly(&self, plan: &PlanId, hours: Range<Ts>) -> Result<Vec<Hour>, StoreError> {
+        let plan = plan.clone();
+        long(self, move |s| s.index().hourly(&plan, &hours)).await
     }
 
     async fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError> {

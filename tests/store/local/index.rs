@@ -26,6 +26,48 @@ fn a_damaged_index_is_put_aside_and_rebuilt() {
 }
 
 #[test]
+fn hours_that_an_earlier_program_did_not_count_are_counted_and_the_index_is_kept() {
+    use skydeck::store::index::kv::{Batch, Kv, Walk};
+    use skydeck::store::local::SledKv;
+    let p = place();
+    let kv = || SledKv::open(&p.dir.join("sled")).unwrap();
+    let hours = |kv: &SledKv| -> Batch {
+        let entries = Walk::prefix(kv, b"h".to_vec(), false).chain(Walk::prefix(kv, b"Mhours".to_vec(), false));
+        entries.map(|entry| entry.map(|(key, value)| (key, Some(value))).unwrap()).collect()
+    };
+    let (mut all, store) = (history(), open(&p.dir).unwrap());
+    let rest = all.split_off(all.len() / 2);
+    all.into_iter().for_each(|events| drop(block(store.append(events.into())).unwrap()));
+    drop(store);
+    let half = hours(&kv());
+    let store = open(&p.dir).unwrap();
+    rest.into_iter().for_each(|events| drop(block(store.append(events.into())).unwrap()));
+    let before = everything(&store);
+    drop(store);
+    let other_form: Batch = [(b"Mhours".to_vec(), Some([vec![0, 0, 0, 9], vec![0xff; 8]].concat()))].into();
+    // None of them; those of an earlier program's facts missing; of another form, whatever that may hold.
+    for (left, name) in [(Batch::new(), "none"), (half, "behind"), (other_form, "other")] {
+        let index = kv();
+        let mut changes: Batch = hours(&index).into_keys().map(|key| (key, None)).collect();
+        assert!(changes.len() > 2, "{name}");
+        changes.extend(left);
+        index.apply(changes).unwrap();
+        index.sync().unwrap();
+        drop(index);
+        let report = doctor::check(&p.dir, TestClock::new().as_ref(), &|_| {}).unwrap();
+        assert!(report.is_sound(), "{name}: {report:?}");
+        let (store, told) = open_telling(&p.dir);
+        assert!(told.iter().any(|p| matches!(p, Progress::Folding { done, of } if done == of && *of > 0)), "{told:?}");
+        let anew = |p: &Progress| matches!(p, Progress::IndexDamaged { .. } | Progress::Upgrading { .. });
+        assert!(!told.iter().any(anew), "{name}: {told:?}");
+        assert_eq!(everything(&store.unwrap()), before, "{name}");
+        let report = doctor::check(&p.dir, TestClock::new().as_ref(), &|_| {}).unwrap();
+        assert!(report.is_sound(), "{name}: {report:?}");
+        assert!(!open_telling(&p.dir).1.iter().any(|p| matches!(p, Progress::Folding { .. })), "{name}: counted once");
+    }
+}
+
+#[test]
 fn an_index_of_the_earliest_layout_is_upgraded() {
     let p = place();
     fill_at(&p.dir);

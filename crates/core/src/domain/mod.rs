@@ -18,6 +18,7 @@ pub mod filter;
 pub mod filter_values;
 pub mod folded;
 pub mod group_words;
+pub mod hours;
 pub mod ids;
 pub mod language;
 pub mod live;

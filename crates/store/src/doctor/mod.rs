@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::account::{self, Told, read};
 use super::index::fold::fold;
+use super::index::is_of_hours;
 use super::index::key;
 use super::index::kv::{Batch, Entry, Kv, Walk};
 use super::index::scratch::Scratch;
@@ -134,7 +135,7 @@ pub fn check(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Resu
         fresh.begin()?;
     }
     let mut told = Told::default();
-    let folded = fold_all(&place.journal(), witness, applied, &fresh.kv, &mut told, progress);
+    let folded = fold_all(&place.journal(), witness, applied, &fresh, &mut told, progress);
     let compared = folded.and_then(|journal| {
         report.journal = journal;
         if !report.journal.damage.is_empty() {
@@ -150,7 +151,9 @@ pub fn check(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Resu
         if let Some(index) = &opened {
             report.index.behind = report.journal.last.0.saturating_sub(applied.0);
             if report.index.layout.is_none() {
-                compare(&fresh.kv, &index.kv, &mut report.index)?;
+                // Where hours are not counted yet, the next start does it.
+                let hours = index.hours_counted()? == applied;
+                compare(&fresh.kv, &index.kv, &|key| hours || !is_of_hours(key), &mut report.index)?;
             }
         }
         Ok(())
@@ -173,7 +176,7 @@ pub fn rebuild(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Re
     let witness = held.max(Seq(place.known_durable()));
     let fresh = fresh(&place, &new_dir)?;
     fresh.begin()?;
-    let journal = fold_all(&place.journal(), witness, Seq(u64::MAX), &fresh.kv, &mut Told::default(), progress)?;
+    let journal = fold_all(&place.journal(), witness, Seq(u64::MAX), &fresh, &mut Told::default(), progress)?;
     if let Some(first) = journal.damage.first() {
         drop(fresh);
         let _ = std::fs::remove_dir_all(&new_dir);
@@ -279,11 +282,11 @@ fn fold_all<K: Kv>(
     dir: &Path,
     witness: Seq,
     up_to: Seq,
-    kv: &K,
+    index: &Index<K>,
     told: &mut Told,
     progress: &dyn Fn(Progress),
 ) -> Result<JournalReport, StoreError> {
-    let mut work = Scratch::new(kv);
+    let mut work = Scratch::new(index);
     let mut misfit = Vec::new();
     let mut report = walk(dir, witness, &mut |fact| {
         told.note(&fact);
@@ -296,7 +299,7 @@ fn fold_all<K: Kv>(
             Err(e) => return Err(e),
         }
         for batch in work.take_full() {
-            kv.apply(batch)?;
+            index.kv.apply(batch)?;
         }
         if fact.seq.0 % 2_000 == 0 {
             progress(Progress::Folding { done: fact.seq.0, of: fact.seq.0.max(witness.0) });
@@ -304,7 +307,7 @@ fn fold_all<K: Kv>(
         Ok(())
     })?;
     for batch in work.finish() {
-        kv.apply(batch)?;
+        index.kv.apply(batch)?;
     }
     // Behind damage nothing fits; what counts is the damage.
     if let (true, Some((seq, what))) = (report.damage.is_empty(), misfit.pop()) {
@@ -314,9 +317,15 @@ fn fold_all<K: Kv>(
     Ok(report)
 }
 
-fn compare<A: Kv, B: Kv>(right: &A, held: &B, report: &mut IndexReport) -> Result<(), StoreError> {
-    let mut right = Walk::prefix(right, Vec::new(), false);
-    let mut held = Walk::prefix(held, Vec::new(), false);
+fn compare<A: Kv, B: Kv>(
+    right: &A,
+    held: &B,
+    asked: &dyn Fn(&[u8]) -> bool,
+    report: &mut IndexReport,
+) -> Result<(), StoreError> {
+    let is_asked = |entry: &Result<Entry, StoreError>| entry.as_ref().map_or(true, |(key, _)| asked(key));
+    let mut right = Walk::prefix(right, Vec::new(), false).filter(is_asked);
+    let mut held = Walk::prefix(held, Vec::new(), false).filter(is_asked);
     let (mut a, mut b): (Option<Entry>, Option<Entry>) = (right.next().transpose()?, held.next().transpose()?);
     loop {
         let (what, key, step_a, step_b) = match (&a, &b) {

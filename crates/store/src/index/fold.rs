@@ -3,6 +3,7 @@
 //! Invariant: a fact that contradicts what is stored is refused before the journal sees it.
 
 use super::bills::{found, on_bill};
+use super::hours;
 use super::key::{self, Dict, Key};
 use super::kv::Kv;
 use super::ledger;
@@ -34,20 +35,22 @@ pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), S
         return Ok(());
     }
     keep(s, fact)?;
-    match transition(&fact.event) {
+    let change = transition(&fact.event);
+    match &change {
         Change::Nothing => {}
         Change::Opened(head) => open_run(s, head)?,
-        Change::Found { run, bills } => found(s, run, bills, at, seq)?,
-        Change::Run { run, to, approves } => enter(s, run, to, approves, at)?,
-        Change::Bill { run, fid, change } => on_bill(s, (run, fid), &change, at, seq)?,
-        Change::Gone { run, gone: sum } => gone(s, run, sum)?,
+        Change::Found { run, bills } => found(s, *run, bills, at, seq)?,
+        Change::Run { run, to, approves } => enter(s, *run, to.clone(), *approves, at)?,
+        Change::Bill { run, fid, change } => on_bill(s, (*run, fid), change, at, seq)?,
+        Change::Gone { run, gone: sum } => gone(s, *run, sum)?,
         Change::Resolved { key, by, reason } => {
-            let closing = Closing { by: by.clone(), reason: reason.to_owned(), at };
+            let closing = Closing { by: (*by).clone(), reason: (*reason).to_owned(), at };
             ledger::resolved(s, key, closing, seq)?;
         }
-        Change::Reopened { key, since } => ledger::reopened(s, key, since, seq)?,
+        Change::Reopened { key, since } => ledger::reopened(s, key, *since, seq)?,
         Change::NotUnderstood(later) => not_understood(s, later, seq)?,
     }
+    hours::count(s, &change, at)?;
     s.end_of_fact(fact.seq);
     Ok(())
 }

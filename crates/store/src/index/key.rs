@@ -55,6 +55,8 @@ pub const MARK: u8 = b'm';
 pub const STOPPED: u8 = b'E';
 /// `c` plan, cause → when a bill refused for it went through in the same revision.
 pub const CURED: u8 = b'c';
+/// `h` plan, hour, kind of run → what happened in it.
+pub const HOUR: u8 = b'h';
 /// `P` revision → the plan as it was.
 pub const PLAN: u8 = b'P';
 /// `s` environment → the server it is bound to.
@@ -170,6 +172,25 @@ fn escape(bytes: &[u8], out: &mut Vec<u8>) {
         out.push(*b);
         if *b == 0 {
             out.push(0xff);
+        }
+    }
+}
+
+/// Reads a text that ends itself, and gives what stands behind it; `None` when the bytes are none.
+pub fn read_text(bytes: &[u8]) -> Option<(String, &[u8])> {
+    let (mut text, mut rest) = (Vec::new(), bytes);
+    loop {
+        match rest {
+            [0, 0, after @ ..] => return Some((String::from_utf8(text).ok()?, after)),
+            [0, 0xff, after @ ..] => {
+                text.push(0);
+                rest = after;
+            }
+            [0, ..] | [] => return None,
+            [byte, after @ ..] => {
+                text.push(*byte);
+                rest = after;
+            }
         }
     }
 }

@@ -8,6 +8,8 @@ pub mod blocks;
 pub mod entries;
 pub mod fold;
 mod forget;
+mod hour_rows;
+pub mod hours;
 pub mod key;
 pub mod kv;
 mod ledger;
@@ -20,6 +22,8 @@ mod runs;
 pub mod scratch;
 mod sieve;
 pub mod unmoved;
+
+pub(crate) use hour_rows::is_of_hours;
 
 use std::collections::HashMap;
 use std::ops::Bound;
@@ -50,12 +54,13 @@ pub struct Index<K: Kv> {
     /// What holds it.
     pub kv: K,
     heads: Mutex<HashMap<RunNo, Arc<RunHead>>>,
+    known: hour_rows::Known,
 }
 
 impl<K: Kv> Index<K> {
     /// Reads from what holds it.
     pub fn new(kv: K) -> Self {
-        Self { kv, heads: Mutex::default() }
+        Self { kv, heads: Mutex::default(), known: hour_rows::Known::default() }
     }
 
     /// Place of the last fact folded in.

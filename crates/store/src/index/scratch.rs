@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Index;
+use super::hour_rows::{Known, Pending, place_key, place_value};
 use super::key::{Key, META};
 use super::kv::{Batch, Kv, Walk};
 use crate::{StoreError, codec};
 use skydeck_core::domain::ids::Seq;
 
 /// Changes of one index batch: a long append is cut, so that what goes below in one piece stays small.
-const BATCH_KEYS: usize = 400;
+pub(super) const BATCH_KEYS: usize = 400;
 
 /// Key under which the place applied is kept.
 pub fn applied_key() -> Vec<u8> {
@@ -24,16 +26,47 @@ pub fn applied_key() -> Vec<u8> {
 /// Changes not yet in the index.
 pub struct Scratch<'k, K: Kv + ?Sized> {
     base: &'k K,
+    known: &'k Known,
+    /// Whether only hours are counted: the facts are folded already.
+    only_hours: bool,
     /// What was taken, in order; the last batch still grows.
     accepted: Vec<Batch>,
     /// The append being tried, in the same way.
     trial: Vec<Batch>,
+    /// What is counted of both.
+    pub(super) hours: Pending,
 }
 
-impl<'k, K: Kv + ?Sized> Scratch<'k, K> {
+impl<'k, K: Kv> Scratch<'k, K> {
     /// Nothing changed yet.
-    pub fn new(base: &'k K) -> Self {
-        Self { base, accepted: Vec::new(), trial: Vec::new() }
+    pub fn new(index: &'k Index<K>) -> Self {
+        let (accepted, trial, hours) = (Vec::new(), Vec::new(), Pending::default());
+        Self { base: &index.kv, known: &index.known, only_hours: false, accepted, trial, hours }
+    }
+
+    /// Nothing counted yet of facts that are folded.
+    pub fn of_hours(index: &'k Index<K>) -> Self {
+        Self { only_hours: true, ..Self::new(index) }
+    }
+}
+
+impl<K: Kv + ?Sized> Scratch<'_, K> {
+    /// What lies below every change.
+    pub(super) fn base(&self) -> &K {
+        self.base
+    }
+
+    /// Where the facts of runs are counted.
+    pub(super) fn known(&self) -> &Known {
+        self.known
+    }
+
+    /// Notes up to which fact everything is in a batch.
+    fn stamp(only_hours: bool, batch: &mut Batch, seq: Seq) {
+        batch.insert(place_key(), Some(place_value(seq)));
+        if !only_hours {
+            batch.insert(applied_key(), Some(seq.0.to_be_bytes().to_vec()));
+        }
     }
 
     /// What a key was changed to, if it was.
@@ -115,13 +148,22 @@ impl<'k, K: Kv + ?Sized> Scratch<'k, K> {
     /// One fact of the append being tried is in; a long append is cut between facts.
     pub fn end_of_fact(&mut self, seq: Seq) {
         if let Some(batch) = self.trial.last_mut().filter(|batch| batch.len() >= BATCH_KEYS) {
-            batch.insert(applied_key(), Some(seq.0.to_be_bytes().to_vec()));
+            Self::stamp(self.only_hours, batch, seq);
+            self.hours.write_trial(batch);
             self.trial.push(Batch::new());
         }
     }
 
     /// Takes the append that was tried.
     pub fn accept(&mut self, seq: Seq) {
+        // What was counted before stands in the batch that is closed now.
+        let fits = |last: &Batch, first: &Batch| last.len() + first.len() <= BATCH_KEYS;
+        let cut =
+            self.trial.len() > 1 || self.accepted.last().zip(self.trial.first()).is_some_and(|(a, b)| !fits(a, b));
+        if let Some(last) = self.accepted.last_mut().filter(|_| cut) {
+            self.hours.write(last);
+        }
+        self.hours.accept(self.known);
         for batch in self.trial.drain(..) {
             match self.accepted.last_mut() {
                 Some(last) if last.len() + batch.len() <= BATCH_KEYS => last.extend(batch),
@@ -132,25 +174,35 @@ impl<'k, K: Kv + ?Sized> Scratch<'k, K> {
             self.accepted.push(Batch::new());
         }
         if let Some(last) = self.accepted.last_mut() {
-            last.insert(applied_key(), Some(seq.0.to_be_bytes().to_vec()));
+            Self::stamp(self.only_hours, last, seq);
         }
     }
 
     /// Drops the append that was tried.
     pub fn reject(&mut self) {
+        self.hours.reject();
         self.trial.clear();
     }
 
     /// What was accepted so far, once it is a full batch: to be applied at once by a long replay, and forgotten here.
     pub fn take_full(&mut self) -> Vec<Batch> {
-        if self.accepted.iter().map(Batch::len).sum::<usize>() < BATCH_KEYS {
+        if self.accepted.iter().map(Batch::len).sum::<usize>() + self.hours.unwritten() < BATCH_KEYS {
             return Vec::new();
         }
+        self.write_hours();
+        self.hours.forget();
         std::mem::take(&mut self.accepted)
     }
 
+    fn write_hours(&mut self) {
+        if let Some(last) = self.accepted.last_mut() {
+            self.hours.write(last);
+        }
+    }
+
     /// Everything accepted, in order.
-    pub fn finish(self) -> Vec<Batch> {
+    pub fn finish(mut self) -> Vec<Batch> {
+        self.write_hours();
         self.accepted
     }
 }

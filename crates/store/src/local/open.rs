@@ -3,6 +3,7 @@
 //! Invariant: the index is trusted only as far as the journal confirms it. A damaged one is put aside and one of another
 //! layout replaced, and nothing is written under its name before the directory is of this program's version.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,12 +13,14 @@ use super::upgrade::{self, Build};
 use super::writer::is_full;
 use super::{Options, Progress};
 use crate::index::fold::fold;
+use crate::index::hours::count_again;
 use crate::index::kv::Kv;
 use crate::index::scratch::Scratch;
 use crate::index::{Index, LAYOUT};
 use crate::journal::tail::{self, Tail};
 use crate::journal::{Journal, Torn};
 use crate::{StoreError, fault};
+use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::ids::Seq;
 use skydeck_core::domain::time::Clock;
 
@@ -230,6 +233,22 @@ impl Folded {
     }
 }
 
+impl From<StoreError> for Folded {
+    fn from(error: StoreError) -> Self {
+        Self::Misfit(error)
+    }
+}
+
+/// Gives each fact after a place on, up to the first that is refused.
+fn each(journal: &Journal, after: Seq, take: &mut dyn FnMut(Fact) -> Result<(), Folded>) -> Result<(), Folded> {
+    let mut fault = None;
+    let read = journal.each_from(Seq(after.0 + 1), &mut |fact| {
+        fault = take(fact).err();
+        fault.is_none()
+    });
+    fault.map_or_else(|| read.map_err(Folded::Stopped), Err)
+}
+
 /// What happens around folding.
 pub(super) struct Folding<'a> {
     /// Told how many facts are folded, of how many.
@@ -250,8 +269,41 @@ impl Folding<'_> {
     }
 }
 
+/// Counts in the hours what they have not seen of the facts in the index: all of them where they are not there, or of another
+/// form; those that an earlier program folded, which knew of no hours.
+fn count_hours<K: Kv>(journal: &Journal, index: &Index<K>, steps: &Folding<'_>) -> Result<(), Folded> {
+    let applied = index.applied().map_err(Folded::Misfit)?;
+    let mut from = index.hours_counted().map_err(Folded::Misfit)?;
+    if from == applied {
+        return Ok(());
+    }
+    if from == Seq(0) || from > applied {
+        from = Seq(0);
+        index.forget_hours(&mut |batch| steps.apply(index, batch))?;
+    }
+    let (mut scratch, mut stopped, mut done) = (Scratch::of_hours(index), HashSet::new(), 0);
+    let of = applied.0.saturating_sub(from.0);
+    each(journal, from, &mut |fact| {
+        if fact.seq > applied {
+            return Ok(());
+        }
+        if done % PROGRESS == 0 {
+            (steps.told)(done, of);
+        }
+        done += 1;
+        count_again(&mut scratch, &fact, &mut stopped)?;
+        scratch.take_full().into_iter().try_for_each(|batch| steps.apply(index, batch))
+    })?;
+    for batch in scratch.finish() {
+        steps.apply(index, batch)?;
+    }
+    (steps.told)(done, of);
+    Ok(())
+}
+
 /// Folds into the index what it has not seen.
 pub(super) fn catch_up<K: Kv>(journal: &Journal, index: &Index<K>, steps: &Folding<'_>) -> Result<(), Folded> {
+    count_hours(journal, index, steps)?;
     let from = index.applied().map_err(Folded::Misfit)?;
     let last = journal.last();
     let of = last.0.saturating_sub(from.0);
@@ -259,34 +311,20 @@ pub(super) fn catch_up<K: Kv>(journal: &Journal, index: &Index<K>, steps: &Foldi
         return Ok(());
     }
     (steps.told)(0, of);
-    let mut fault = None;
-    let mut scratch = Scratch::new(&index.kv);
-    let mut done = 0;
-    let read = journal.each_from(Seq(from.0 + 1), &mut |fact| {
-        if let Err(e) = fold(&fact, &mut scratch) {
-            fault = Some(Folded::Misfit(match e {
-                StoreError::Contradiction(what) => StoreError::Contradiction(format!("fact {}: {what}", fact.seq)),
-                other => other,
-            }));
-            return false;
-        }
+    let (mut scratch, mut done) = (Scratch::new(index), 0);
+    each(journal, from, &mut |fact| {
+        fold(&fact, &mut scratch).map_err(|e| match e {
+            StoreError::Contradiction(what) => StoreError::Contradiction(format!("fact {}: {what}", fact.seq)),
+            other => other,
+        })?;
         scratch.accept(fact.seq);
-        for batch in scratch.take_full() {
-            if let Err(e) = steps.apply(index, batch) {
-                fault = Some(e);
-                return false;
-            }
-        }
+        scratch.take_full().into_iter().try_for_each(|batch| steps.apply(index, batch))?;
         done += 1;
         if done % PROGRESS == 0 {
             (steps.told)(done, of);
         }
-        true
-    });
-    if let Some(fault) = fault {
-        return Err(fault);
-    }
-    read.map_err(Folded::Stopped)?;
+        Ok(())
+    })?;
     for batch in scratch.finish() {
         steps.apply(index, batch)?;
     }

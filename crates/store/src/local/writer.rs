@@ -218,7 +218,7 @@ impl Writer {
     fn try_store(&mut self, group: &[Waiting]) -> std::io::Result<Vec<Result<Appended, AppendError>>> {
         let mode = self.shared.mode();
         let at = self.clock.now();
-        let mut scratch = Scratch::new(&self.shared.index.kv);
+        let mut scratch = Scratch::new(&self.shared.index);
         let mut pending = Pending::default();
         let mut next = self.tail.next().0;
         let mut answers = Vec::with_capacity(group.len());
