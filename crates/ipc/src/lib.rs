@@ -7,4 +7,5 @@ pub mod peer;
 pub mod pending;
 pub mod remote;
 pub mod serve;
+mod slots;
 pub mod version;

@@ -3,10 +3,9 @@
 //! Invariant: who gives an order is what the kernel says of the peer; a slow or hostile client costs the engine
 //! nothing: its queues are bounded, and what it does not read becomes one resync.
 
-use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,6 +17,7 @@ use ulid::Ulid;
 
 use super::frame::{self, PATIENCE, REQUEST_MAX, Reply, Request, VERSION};
 use super::peer::Address;
+use super::slots::{OF_ONE_USER, Slot, Slots};
 use super::version::refusal;
 use skydeck_core::domain::command::Order;
 use skydeck_core::domain::ids::SessionId;
@@ -28,8 +28,6 @@ use skydeck_engine::api::{Notice, Watch};
 
 /// Connections at a door at a time; a console has two.
 const CONNECTIONS: usize = 64;
-/// Connections of one user at all doors together, beside the owner's own.
-const OF_ONE_USER: usize = 16;
 /// Frames waiting for one client to read them.
 const QUEUE: usize = 32;
 /// Questions of one client at the engine at a time.
@@ -201,52 +199,6 @@ impl Hall {
         self.slots
             .take(uid, most)
             .ok_or_else(|| format!("user id {uid} has {most} connections already: close a console first"))
-    }
-}
-
-/// Connections of each user at all doors together, and of all users.
-#[derive(Clone)]
-struct Slots {
-    taken: Arc<Mutex<HashMap<u32, usize>>>,
-    all: watch::Sender<usize>,
-}
-
-impl Slots {
-    fn new() -> Self {
-        Self { taken: Arc::default(), all: watch::Sender::new(0) }
-    }
-
-    fn taken(&self) -> MutexGuard<'_, HashMap<u32, usize>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self, uid: u32, most: usize) -> Option<Slot> {
-        let mut taken = self.taken();
-        if taken.get(&uid).is_some_and(|his| *his >= most) {
-            return None;
-        }
-        *taken.entry(uid).or_default() += 1;
-        drop(taken);
-        self.all.send_modify(|n| *n += 1);
-        Some(Slot { uid, slots: self.clone() })
-    }
-}
-
-/// The place of one connection, given back when dropped.
-struct Slot {
-    uid: u32,
-    slots: Slots,
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut taken = self.slots.taken();
-        if let Some(his) = taken.get_mut(&self.uid) {
-            *his = his.saturating_sub(1);
-        }
-        taken.retain(|_, his| *his > 0);
-        drop(taken);
-        self.slots.all.send_modify(|n| *n = n.saturating_sub(1));
     }
 }
 
@@ -465,19 +417,6 @@ async fn write_out(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Reply>)
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_user_takes_his_own_slots_and_nobody_elses() {
-        let slots = Slots::new();
-        let mut his: Vec<Slot> = (0..OF_ONE_USER).map(|_| slots.take(7, OF_ONE_USER).unwrap()).collect();
-        assert!(slots.take(7, OF_ONE_USER).is_none());
-        let other = slots.take(8, OF_ONE_USER).unwrap();
-        assert_eq!(*slots.all.borrow(), OF_ONE_USER + 1);
-        his.pop();
-        assert!(slots.take(7, OF_ONE_USER).is_some(), "given back");
-        drop((his, other));
-        assert_eq!((*slots.all.borrow(), slots.taken().len()), (0, 0));
-    }
 
     /// Whoever waits for the socket may connect as soon as he sees it.
     #[tokio::test]
