@@ -251,7 +251,7 @@ pub(crate) mod tests {
         }
         assert_eq!(both().spoken(Language::Zh).exit, Exit::Unsound);
         let gone = Stop::from(crate::engine::api::LinkError::Gone(crate::engine::api::Gone::Lost));
-        assert_eq!((gone.exit, gone.zh.as_deref()), (Exit::Refused, Some("连接已断开")));
+        assert_eq!((gone.exit, gone.zh.as_deref()), (Exit::Refused, Some("与引擎的连接已断")));
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn another_account_set_is_an_environment_of_its_own() {
     for verb in [vec!["run", PLAN, "-y"], vec!["env", "adopt", "test", "--reason", "please"]] {
         let (code, _, err) = said(&place.verb(&verb));
         assert_eq!(code, 4, "{err}");
-        assert!(err.contains("another account set: make it an environment of its own"), "{err}");
+        assert!(err.contains("another data centre (account set): make it an environment of its own"), "{err}");
     }
     assert_eq!(audits(&place), before);
 }
@@ -126,7 +126,8 @@ fn two_environments_on_one_account_set_write_nothing_until_one_is_read_only_for_
     std::fs::write(place.dir.path().join("plans/there.json"), plan.to_string()).unwrap();
     plan["skydeck"]["env"] = "test".into();
     std::fs::write(&file, plan.to_string()).unwrap();
-    let named = |text: &str| text.contains("environments archive and test write to one server and account set");
+    let named =
+        |text: &str| text.contains("environments archive and test write to one server and data centre (account set)");
     for (plan, env) in [(PLAN, "test"), ("there", "archive")] {
         let (code, _, err) = said(&place.verb(&["run", plan, "-y"]));
         assert_eq!(code, 4, "{err}");
@@ -194,7 +195,7 @@ fn env_check_says_what_this_user_may_not_do() {
 fn a_set_that_nobody_approved_is_cancelled_as_asked() {
     let place = Place::with(20, "second_person = true", "");
     for (json, lang, words) in
-        [(false, "en", "cancelled; nothing was approved"), (false, "zh", "已取消"), (true, "en", "")]
+        [(false, "en", "stopped; nothing was approved"), (false, "zh", "已停止"), (true, "en", "")]
     {
         // One person has approved it: the set waits for another.
         let (code, text, err) = said(&place.verb(&["run", PLAN, "-y"]));

@@ -180,7 +180,7 @@ fn a_paste_without_an_end_holds_the_keyboard_for_a_moment_only() {
     pty.send(b":");
     pty.wait_text("Commands");
     pty.send(b"\x1b[200~r\ry\r");
-    pty.wait_text("the end of the pasted text never came");
+    pty.wait_text("The end of the pasted text never came");
     // Ctrl-C is heard within one.
     pty.send(b"\x1b[200~r\ry\r");
     pty.send(b"\x03");

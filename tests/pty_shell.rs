@@ -275,7 +275,7 @@ fn control_z_suspends_below_a_shell_and_comes_back() {
 fn control_z_without_job_control_is_refused_in_words() {
     let mut pty = ready();
     pty.send(b"\x1a");
-    pty.wait_text("cannot suspend");
+    pty.wait_text("Cannot suspend");
     pty.send(b"q");
     assert_eq!(pty.wait_end().0, 0);
 }

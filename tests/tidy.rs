@@ -270,8 +270,8 @@ fn a_citation_that_leads_nowhere_would_be_noticed() {
     let there = |target| leads_nowhere(root(), target).is_none();
     for (target, found) in [
         ("docs/plans.md", true),
-        ("docs/plans.md#hazards", true),
-        ("docs/plans.md#the-skydeck-object", true),
+        ("docs/plans.md#hazards--隐患", true),
+        ("docs/plans.md#the-skydeck-object--skydeck-对象", true),
         ("docs/plans.md#no-such-heading", false),
         ("docs/no_such_page.md", false),
         ("docs/no_such_page.md#hazards", false),

@@ -16,19 +16,19 @@ pub fn told(progress: &Progress, lang: Language, say: &impl Fn(&str)) {
     match progress {
         Progress::TornTail(torn) => pick(
             format!("the journal's end was torn by a crash and was cut: {torn:?}"),
-            format!("日志（journal）末尾因崩溃而不完整，已截去：{torn:?}"),
+            format!("流水末尾因崩溃而不完整，已截去：{torn:?}"),
         ),
         Progress::IndexDamaged { kept, why } => pick(
             format!("the index was damaged ({why}); it is kept at {} and rebuilt from the journal", kept.display()),
-            format!("索引已损坏（{why}）；原索引保留在 {}，正从日志（journal）重建", kept.display()),
+            format!("索引已损坏（{why}）；原索引保留在 {}，正从流水重建", kept.display()),
         ),
         Progress::Folding { done, of } if is_due(*done, *of) => pick(
             format!("rebuilding the index: {done} of {of} facts"),
-            format!("正在重建索引：已完成 {done} / {of} 条事实"),
+            format!("正在重建索引：已完成 {done} / {of} 条记录"),
         ),
         Progress::Upgrading { from, to, done, of } if is_due(*done, *of) => pick(
             format!("upgrading the index from layout {from} to {to}: {done} of {of} facts"),
-            format!("正在把索引从布局 {from} 升级到布局 {to}：已完成 {done} / {of} 条事实"),
+            format!("正在把索引从布局 {from} 升级到布局 {to}：已完成 {done} / {of} 条记录"),
         ),
         Progress::BackingUp { to, bytes } => pick(
             format!(
@@ -39,7 +39,7 @@ pub fn told(progress: &Progress, lang: Language, say: &impl Fn(&str)) {
             format!("数据目录属于较早的版本：升级前先备份到 {}（{}）", to.display(), bytes_for_people(*bytes)),
         ),
         Progress::BackupRead { facts } => {
-            pick(format!("the backup is checked: {facts} facts so far"), format!("正在校验备份：已读 {facts} 条事实"));
+            pick(format!("the backup is checked: {facts} facts so far"), format!("正在校验备份：已读 {facts} 条记录"));
         }
         Progress::Raised { from, to, backup } => pick(
             format!(

@@ -42,7 +42,7 @@ impl Unread {
                 "不是普通文件；方案须为内含 JSON 的普通文件".to_owned(),
             ),
             Self::TooLarge(bytes) => (
-                format!("has {bytes} bytes, and a plan has {LARGEST} at most: take out what is no plan"),
+                format!("has {bytes} bytes, and a plan has {LARGEST} at most: take out what does not belong to a plan"),
                 format!("有 {bytes} 字节，超过方案文件上限 {LARGEST} 字节：请删去与方案无关的内容"),
             ),
             Self::Other(why) => (format!("cannot be read: {why}"), format!("无法读取：{}", system_words::chinese(why))),
@@ -172,7 +172,7 @@ fn silent(path: &Path) -> PlanProblem {
     let (at, seconds) = (path.display(), ANSWER.as_secs());
     let en =
         format!("{at}: does not answer for {seconds} s; is the disk or server it lies on away? Nothing was started");
-    let zh = format!("{at}：{seconds} 秒内无应答；所在磁盘或服务器是否已断开？未启动任何操作");
+    let zh = format!("{at}：{seconds} 秒内无响应；所在磁盘或服务器是否已断开？未启动任何操作");
     PlanProblem { zh: Some(zh), ..PlanProblem::new(plan_id(path), en) }
 }
 

@@ -11,7 +11,7 @@ pub async fn test(ground: &Ground) -> Result<Exit, Stop> {
     let alerts = boot::alerts(&ground.config.alerts, &ground.paths.config_dir(), &ground.causes, &ground.known)?;
     let Some(alerts) = alerts else {
         let words = out.t(
-            " has no [[alerts.to]]: nobody would be told (docs/alerts.md shows some)",
+            " has no [[alerts.to]]: no alert is sent (docs/alerts.md shows examples)",
             " 中没有 [[alerts.to]]：不会通知任何人（docs/alerts.md 中有示例）",
         );
         return Err(Stop::usage(format!("{}{words}", ground.paths.config.display())));
@@ -32,8 +32,8 @@ pub async fn test(ground: &Ground) -> Result<Exit, Stop> {
             continue;
         }
         match result {
-            Ok(()) => out.line(&format!("{name}: {}", out.t("arrived", "已送达")))?,
-            Err(why) => out.line(&format!("{name}: {}: {why}", out.t("not delivered", "未送达")))?,
+            Ok(()) => out.line(&out.colon(&name, &name, out.t("arrived", "已送达")))?,
+            Err(why) => out.line(&out.colon(&name, &name, &out.quoting(out.t("not delivered", "未送达"), &why)))?,
         }
     }
     Ok(worst)

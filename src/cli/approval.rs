@@ -50,7 +50,7 @@ fn lacking<'a>(out: &'a Out, approval: &Approval, terminal: bool) -> Vec<&'a str
     if grave && approval.confirm.is_none() && !terminal {
         lacks.push(out.t(
             "--confirm (the number of bills, as `skydeck plan preview` says it; in production the environment's name)",
-            "--confirm（单据数，见 `skydeck plan preview`；生产环境为环境名）",
+            "--confirm（单据张数，见 `skydeck plan preview`；生产环境为环境名）",
         ));
     }
     lacks

@@ -114,7 +114,7 @@ pub async fn open_run(link: &dyn Link, out: &Out, wanted: Option<&str>) -> Resul
     let mut open: Vec<RunRow> =
         page.rows.into_iter().map(|(_, row)| row).filter(|row| !row.state.is_closed()).collect();
     match open.len() {
-        0 | 1 => open.pop().ok_or_else(|| out.usage("no run is open", "没有未结束的运行")),
+        0 | 1 => open.pop().ok_or_else(|| out.usage("no unfinished run", "没有未结束的运行")),
         _ => Err(out.usage(
             "several runs are open; name one (`skydeck history` lists them)",
             "有多个未结束的运行；请指明其中一个（用 `skydeck history` 查看）",

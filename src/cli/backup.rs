@@ -27,7 +27,7 @@ pub fn make(out: &Out, data: &Path, to: &Path, damaged: Option<&str>, clock: &dy
         Some(Some(reason)) => Accept::Damage { reason, by: &by },
         Some(None) => {
             return Err(out.usage(
-                "--damaged takes a reason that can be read: why a copy that does not verify is wanted",
+                "--damaged takes a reason that can be read: why you need a copy that does not verify",
                 "--damaged 需要一条看得见的理由：为何需要未通过核对的副本",
             ));
         }
@@ -51,7 +51,7 @@ pub fn restore(out: &Out, from: &Path, data: &Path, damaged: bool) -> Result<Exi
     })?;
     out.note(out.t(
         "the index is built at the next start; what was called after the backup is read back from the ERP, never repeated blindly",
-        "索引在下次启动时重建；备份之后的调用会从 ERP 回读核实，不会盲目重复",
+        "索引在下次启动时重建；备份之后的调用会从 ERP 回查，不会盲目重发",
     ));
     if left_out > 0 {
         out.note(&format!(
@@ -125,8 +125,9 @@ fn said(out: &Out, manifest: &Manifest, left_out: u64, to: &Path) -> Result<Exit
             "files": manifest.files.len(), "bytes": bytes, "left_out": left_out, "damaged": manifest.damaged,
         }))?;
     } else {
+        let comma = out.t(", ", "，");
         out.line(&format!(
-            "{} {}, {} {}, {} {} → {}",
+            "{} {}{comma}{} {}{comma}{} {} → {}",
             manifest.facts,
             out.t("facts", "条记录"),
             manifest.actions - left_out,

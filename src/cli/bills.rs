@@ -5,7 +5,7 @@ use super::asked::{PAGE, bills, find_run, no_bill, run_row, runs};
 use super::json;
 use super::out::Out;
 use super::select::{filter, plan};
-use crate::domain::bill::Slot;
+use crate::domain::bill::{Slot, UnknownWhy};
 use crate::domain::erp_status::After;
 use crate::domain::event::{Event, Fact};
 use crate::domain::filter::Filter;
@@ -62,8 +62,9 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
     if rows.is_empty() {
         return Ok(0);
     }
-    let mut head = vec![out.t("bill", "单据"), "fid", out.t("outcome", "结果"), out.t("ERP status", "单据状态")];
-    head.extend([out.t("tries", "次数"), out.t("reason", "原因")]);
+    let mut head = vec![out.t("bill", "单据编号"), out.t("fid", "内码"), out.t("outcome", "处理结果")];
+    head.push(out.t("ERP status", "单据状态"));
+    head.extend([out.t("tries", "次数"), out.t("cause", "原因")]);
     // Bills of one run are of one operation, and its sum names it.
     let several = !matches!(scope, Scope::Run(_)) && rows.iter().any(|row| !row.key.op.is_audit());
     head.extend(several.then(|| out.t("operation", "操作")));
@@ -94,7 +95,8 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
         } else {
             out.line(&out.sum_of(&row))?;
             if row.pruned > 0 {
-                let words = out.t("of them are kept no longer ([retention])", "张已按 [retention] 清除，不再保留明细");
+                let words =
+                    out.t("of them were pruned ([retention]); the totals remain", "张明细已过保留期清除，合计仍在");
                 out.line(&format!("{} {words}", row.pruned))?;
             }
         }
@@ -140,7 +142,7 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
                 None => row.head.plan.to_string(),
             },
             row.head.env.to_string(),
-            row.head.by.to_string(),
+            row.head.by.said(out.lang),
             out.run_state(row),
             out.sum_of(row),
         ]
@@ -170,7 +172,7 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
     if args.groups && (!args.select.filter.is_empty() || args.select.run.is_some()) {
         let words = out.t(
             "--groups counts the whole ledger; leave the filter or --groups out",
-            "--groups 统计整个未结清单；请去掉过滤条件或 --groups",
+            "--groups 统计整个遗留清单：请去掉过滤条件或 --groups",
         );
         return Err(Stop::usage(words));
     }
@@ -185,10 +187,10 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
                 out.object(&json::group(group))?;
             }
         } else if groups.is_empty() {
-            out.line(out.t("the ledger is empty: nothing is left over", "未结清单为空：没有遗留"))?;
+            out.line(out.t("the ledger is empty: nothing is unresolved", "遗留清单为空"))?;
         } else {
             let head =
-                [out.t("outcome", "结果"), out.t("cause", "原因"), out.t("bills", "单据数"), out.t("oldest", "最早")];
+                [out.t("outcome", "处理结果"), out.t("cause", "原因"), out.t("bills", "张数"), out.t("oldest", "最早")];
             // Programs have the order they always had: by number.
             let mut urgent = groups.clone();
             LedgerGroup::sort(&mut urgent);
@@ -217,7 +219,7 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
         let filter = filter(link, out, &text).await?;
         let shown = print(link, out, Scope::Ledger, &filter, args.limit).await?;
         if shown == 0 && !out.json {
-            out.line(out.t("no unresolved bill matches", "没有符合条件的未结单据"))?;
+            out.line(out.t("no unresolved bill matches", "没有符合条件的遗留单据"))?;
         }
         matched = Some((shown, filter));
     }
@@ -259,16 +261,16 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
             out.note(&format!("{} ({} {} {}{op})", show(no, 200).as_str(), record.env, record.form, record.fid));
         }
         return Err(if exact.is_empty() {
-            out.usage("several bills match; give the whole number", "有多张单据符合；请给出完整单号")
+            out.usage("several bills match; give the whole number", "有多张单据符合：请给出完整单号")
         } else if exact.iter().all(|(key, _)| key.record.env == first.record.env) {
             out.usage(
                 "several bills have this number; choose one with --form FORM",
-                "有多张单据为此单号；请用 --form 表单 选定",
+                "有多张单据为此单号：请用 --form 业务对象 选定",
             )
         } else {
             out.usage(
                 "several bills have this number; choose one with --env ENV (and --form FORM)",
-                "有多张单据为此单号；请用 --env 环境（及 --form 表单）选定",
+                "有多张单据为此单号：请用 --env 环境（及 --form 业务对象）选定",
             )
         });
     }
@@ -307,8 +309,9 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
         let (state, reason) = out.bill(row);
         let op = if key.op.is_audit() { String::new() } else { format!(" {}", out.named(&key.op)) };
         out.line(&format!(
-            "{}  FID {}  {} {}{op}  {state}  {}",
+            "{}  {} {}  {} {}{op}  {state}  {}",
             show(&row.no, 200).as_str(),
+            out.t("FID", "内码"),
             key.record.fid,
             key.record.form,
             key.record.env,
@@ -320,7 +323,7 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
             out.line(&resolved(out, resolution))?;
         }
         out.line(&format!("{} {after}", out.t("ERP status after", "处理后单据状态")))?;
-        out.line(&format!("{} {before}", out.t("before", "处理前")))?;
+        out.line(&format!("{} {before}", out.t("before", "处理前单据状态")))?;
     }
     if cut {
         out.line(out.t("… older facts left out", "… 更早的记录未显示"))?;
@@ -328,7 +331,7 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
     for (i, fact) in facts.iter().enumerate() {
         let refused = story::took_though_refused(&facts, i);
         let refused =
-            if refused { out.t("; the ERP had refused the call in words", "；ERP 曾答复拒绝") } else { "" };
+            if refused { out.t("; the ERP had refused the call in words", "；ERP 曾返回拒绝") } else { "" };
         out.line(&format!("{}  {}{refused}", out.time(fact.at), sentence(out, key, fact)))?;
         if args.evidence
             && let Event::StepAnswered { evidence: Some(evidence), .. } = &fact.event
@@ -348,14 +351,14 @@ fn resolved(out: &Out, resolution: &Resolution<'_>) -> String {
     if !stands {
         return resolved_before(out, by, at, reason);
     }
-    let by = format!("{by} {}", out.time(at));
+    let by = format!("{} {}", by.said(out.lang), out.time(at));
     let words = out.colon(&format!("resolved by {by}"), &format!("已办结，由 {by}"), reason);
     show(&words, 4096).as_str().to_owned()
 }
 
 /// Who had resolved a bill that changed since, when and why.
 fn resolved_before(out: &Out, by: &Who, at: Ts, reason: &str) -> String {
-    let by = format!("{by} {}", out.time(at));
+    let by = format!("{} {}", by.said(out.lang), out.time(at));
     let words = out.colon(
         &format!("an entry again because the bill changed; resolved before by {by}"),
         &format!("单据有变化，重新列入遗留；此前已办结，由 {by}"),
@@ -380,24 +383,31 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
                     &out.cause(cause.as_str()),
                 )
             });
-            format!("{} {status}  {run}{probe}", out.t("found in status", "找到，状态"))
+            format!("{} {status}  {run}{probe}", out.t("found in status", "读到，状态"))
         }
         Event::StepTried { step, attempt, .. } => {
-            format!("{} {} #{attempt}", out.t("sending", "发出"), out.step(&key.op, *step))
+            format!("{} {}", out.t("sending", "发出"), out.tried(&key.op, *step, u64::from(*attempt)))
         }
         Event::StepAnswered { step, ms, verdict, side, .. } => {
             let said = match verdict {
                 Verdict::Done => out.t("done", "成功").to_owned(),
                 Verdict::Rejected(f) => {
-                    format!("{} {}: {}", out.t("refused", "拒绝"), out.cause(f.cause.as_str()), f.message)
+                    let refused =
+                        format!("{}{}", out.t("refused by the ERP, ", "ERP 拒绝，"), out.cause(f.cause.as_str()));
+                    out.noting(&refused, &f.message)
                 }
-                Verdict::NotSent(why) => format!("{}: {why}", out.t("not sent", "未发出")),
+                Verdict::NotSent(why) => out.on_the_way(out.t("not sent", "未发出"), why),
                 Verdict::Unknown(why, detail) => {
-                    format!("{} {}: {detail}", out.t("no usable answer", "无可用响应"), out.cause(why.word()))
+                    let about = out.colon("no usable response", "无可用响应", &out.cause(why.word()));
+                    match why {
+                        UnknownWhy::Broken => out.on_the_way(&about, detail),
+                        _ if detail.is_empty() => about,
+                        _ => out.noting(&about, detail),
+                    }
                 }
             };
             let side = if side.is_empty() { String::new() } else { format!("  [{}]", side.join("; ")) };
-            format!("{} {} ms  {said}{side}", out.step(&key.op, *step), ms)
+            format!("{} {ms} ms{}{said}{side}", out.step(&key.op, *step), out.t(", ", "，"))
         }
         Event::BillRead { rev, approver, fields, .. } => {
             let status = rev.as_ref().map_or("-", |r| r.status.code());
@@ -407,13 +417,17 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
             said.join(" ")
         }
         Event::BillDeferred { until, cause, .. } => {
-            format!("{} {} {}", out.t("again at", "稍后重试"), out.time(*until), out.cause(cause.as_str()))
+            format!("{} {} {}", out.t("retries at", "待重试"), out.time(*until), out.cause(cause.as_str()))
         }
         Event::BillSettled { outcome, .. } => {
             format!("= {} {}", out.slot(&key.op, outcome.slot()), out.reason(&key.op, outcome))
         }
-        Event::LedgerResolved { by, reason, .. } => format!("{} {by}: {reason}", out.t("resolved by", "已办结，由")),
-        Event::LedgerReopened { by, reason, .. } => format!("{} {by}: {reason}", out.t("re-opened by", "撤销办结")),
+        Event::LedgerResolved { by, reason, .. } => {
+            out.quoting(&format!("{} {}", out.t("resolved by", "已办结，由"), by.said(out.lang)), reason)
+        }
+        Event::LedgerReopened { by, reason, .. } => {
+            out.quoting(&format!("{} {}", out.t("re-opened by", "撤销办结，由"), by.said(out.lang)), reason)
+        }
         other => other.run().map(|r| r.to_string()).unwrap_or_default(),
     };
     show(&text, 4096).as_str().to_owned()

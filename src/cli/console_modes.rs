@@ -89,7 +89,7 @@ async fn left_at_work(ground: &Ground, link: &dyn Link) {
     {
         let out = ground.out();
         out.note(out.t(
-            "a run goes on in the background; `skydeck` shows it again",
+            "A run continues in the background; run `skydeck` again to see it",
             "有运行在后台继续；再次执行 skydeck 即可查看",
         ));
     }

@@ -19,6 +19,7 @@ use crate::domain::ids::{EnvId, PlanId};
 use crate::domain::language::Language;
 use crate::domain::query::{PageRequest, Scope};
 use crate::domain::run::{PauseWhy, RunState};
+use crate::domain::system_words;
 use crate::domain::time::Clock;
 use crate::exit::{Exit, Stop};
 use crate::secret::Known;
@@ -156,7 +157,7 @@ impl Demo {
             hostile: args.hostile,
             gateway: false,
         };
-        let config = config.config().map_err(|e| Stop::usage(format!("{e:#}")))?;
+        let config = config.config().map_err(not_started)?;
         let sim = sim::start(config)
             .await
             .map_err(|e| Stop::system(Exit::Usage, "the simulator cannot start", "模拟器无法启动", &e))?;
@@ -241,6 +242,14 @@ fn write_private(path: &Path, text: &str) -> Result<(), Stop> {
         .map_err(|e| Stop::system(Exit::Usage, path.display(), path.display(), &e))
 }
 
+/// A simulator that does not start, as an end of a verb.
+pub(super) fn not_started(fault: sim::NotStarted) -> Stop {
+    let sim::NotStarted { en, zh, why } = fault;
+    let (of, zu) =
+        why.map_or_else(Default::default, |why| (format!(": {why}"), format!("：{}", system_words::chinese(&why))));
+    Stop::both(Exit::Usage, format!("the simulator did not start: {en}{of}"), format!("模拟器未启动：{zh}{zu}"))
+}
+
 /// `demo --headless`: runs the plan (or goes on with the interrupted run), then compares with the simulator's own record.
 pub async fn headless(demo: &Demo, driver: &Driver) -> Result<Exit, Stop> {
     let link = &*driver.link;
@@ -248,7 +257,7 @@ pub async fn headless(demo: &Demo, driver: &Driver) -> Result<Exit, Stop> {
         Ok(row) if super::asked::is_resumable(&row) => {
             driver.out.note(&format!(
                 "{} {}",
-                driver.out.t("going on with the interrupted run", "继续被中断的运行"),
+                driver.out.t("resuming the interrupted run", "继续被中断的运行"),
                 row.head.id
             ));
             let watch = driver.link.watch().await?;
@@ -292,7 +301,7 @@ async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
             "said_but_not_applied": missing, "applied_but_not_said": unsaid, "unknown_to_us": unknown.len(), "agrees": agrees,
         }))?;
     } else if agrees {
-        let (en, zh) = ("the simulator agrees, bill by bill, each audited once", "模拟器逐单一致，每单只审核一次");
+        let (en, zh) = ("the simulator agrees, bill by bill, each audited once", "与模拟器逐张一致，每张只审核一次");
         driver.out.line(&driver.out.colon(en, zh, &theirs.len().to_string()))?;
     }
     if agrees {

@@ -133,11 +133,11 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     if let (Some(verb), Some(_)) = (cli.verb.as_ref().and_then(here_only), &ground.global.attach) {
         let (en, zh) = (
             format!(
-                "`{verb}` works on this user's own configuration and data directory, not on the owner behind --attach: leave \
+                "`{verb}` works on this user's own configuration and data directory, not on the engine behind --attach: leave \
                  --attach out, or run it as that user"
             ),
             format!(
-                "`{verb}` 只用于本用户自己的配置和数据目录，与 --attach 所指的所有者无关：请去掉 --attach，或以该用户身份执行"
+                "`{verb}` 只用于本用户自己的配置和数据目录，与 --attach 所指的引擎无关：请去掉 --attach，或以该用户身份执行"
             ),
         );
         return Err(ground.out().usage(&en, &zh));
@@ -307,10 +307,8 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
             let stop = async {
                 let _ = tokio::signal::ctrl_c().await;
             };
-            crate::sim::run(args, output::Stdout, stop).await.map(|()| Exit::Ok).map_err(|e| {
-                let (en, zh) = (format!("the simulator did not start: {e:#}"), format!("模拟器未启动：{e:#}"));
-                Stop::both(Exit::Usage, en, zh)
-            })
+            let ran = crate::sim::run(args, ground.out().is_zh(), output::Stdout, stop).await;
+            ran.map(|()| Exit::Ok).map_err(super::demo::not_started)
         }
         Verb::Serve(args) => Box::pin(serve(ground, &args)).await,
         Verb::Env(verb) => env(ground, verb).await,

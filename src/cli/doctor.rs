@@ -22,7 +22,7 @@ pub fn run(out: &Out, data: &Path, clock: &dyn Clock, args: &DoctorArgs) -> Resu
     }
     if args.rebuild {
         let n = doctor::rebuild(data, clock, &progress).map_err(store_stop)?;
-        out.note(&out.colon("index rebuilt; facts", "索引已重建；事实", &n.to_string()));
+        out.note(&out.colon("index rebuilt; facts", "索引已重建；记录", &n.to_string()));
     }
     if args.compact {
         let (before, after) = doctor::compact(data, clock).map_err(store_stop)?;
@@ -51,7 +51,7 @@ fn export(out: &Out, data: &Path, file: &Path) -> Result<Exit, Stop> {
     let mut sink = std::io::BufWriter::new(sink);
     let journal = doctor::export(data, &mut sink).map_err(store_stop)?;
     std::io::Write::flush(&mut sink)?;
-    out.line(&format!("{} {} → {}", journal.facts, out.t("facts", "条事实"), file.display()))?;
+    out.line(&format!("{} {} → {}", journal.facts, out.t("facts", "条记录"), file.display()))?;
     for damage in &journal.damage {
         out.note(&format!("! {}", out.of_store(damage)));
     }
@@ -78,13 +78,13 @@ fn next(report: &Report, data: &Path, out: &Out) -> Vec<Step> {
         let new = out.t("NEW", "新目录");
         step(
             out.t(
-                "put the newest backup into a new directory, and go on there",
+                "put the newest backup into a new directory, and continue there",
                 "把最新备份恢复到新目录，在新目录继续",
             ),
             format!("skydeck restore {} --data {new}", out.t("BACKUP", "备份")),
         );
         step(
-            out.t("every fact that can still be read, as JSON lines", "导出仍可读出的全部事实（JSON Lines）"),
+            out.t("every fact that can still be read, as JSON lines", "导出仍可读出的全部记录（JSON Lines）"),
             place.command("doctor --export FACTS.jsonl"),
         );
         step(
@@ -106,7 +106,7 @@ fn next(report: &Report, data: &Path, out: &Out) -> Vec<Step> {
         );
     }
     if report.unknown > 0 {
-        step(out.t("read the unknown bills back from the ERP", "从 ERP 回读未知单据"), place.command("verify"));
+        step(out.t("read the unknown bills back from the ERP", "从 ERP 回查结果未知的单据"), place.command("verify"));
     }
     next
 }
@@ -147,8 +147,13 @@ fn print(out: &Out, report: &Report) -> Result<(), Stop> {
             out.line(&format!("  ! {broken}"))?;
         }
     }
-    let ballast = if report.ballast { out.t("set aside", "已预留") } else { out.t("none", "无") };
-    out.line(&format!("{} {} B · {} {ballast}", out.t("free", "可用空间"), report.free, out.t("ballast", "压舱文件")))?;
+    let ballast = if report.ballast { out.t("present", "有") } else { out.t("none", "无") };
+    out.line(&format!(
+        "{} {} B · {} {ballast}",
+        out.t("free", "可用空间"),
+        report.free,
+        out.t("reserve file", "预留空间")
+    ))?;
     for kept in &report.kept {
         out.line(&format!("  {}", out.colon("kept", "保留", &kept.display().to_string())))?;
     }
@@ -159,9 +164,10 @@ fn print_journal(out: &Out, report: &Report) -> Result<(), Stop> {
     let journal = &report.journal;
     if report.version < VERSION {
         out.line(&format!(
-            "{} {}; {}",
+            "{} {}{}{}",
             out.t("version", "版本"),
             report.version,
+            out.t("; ", "；"),
             out.t(
                 "`skydeck upgrade` raises it, as the next console or writing verb does, after a backup",
                 "`skydeck upgrade`、下一次打开控制台或执行写操作时会先备份再升级",
@@ -170,17 +176,19 @@ fn print_journal(out: &Out, report: &Report) -> Result<(), Stop> {
     }
     let whole = journal.damage.is_empty();
     out.line(&format!(
-        "{} {} · {} {} · {} {} ({} {}) · {} B · {}",
-        out.t("journal: facts", "流水：事实"),
+        "{} {} · {} {} · {} {}{}{} {}{} · {} B · {}",
+        out.t("journal: facts", "流水：记录"),
         journal.facts,
         out.t("last", "末条"),
         journal.last,
         out.t("segments", "段"),
         journal.segments,
+        out.t(" (", "（"),
         out.t("sealed", "已封存"),
         journal.sealed,
+        out.t(")", "）"),
         journal.bytes,
-        if whole { out.t("chain whole", "链完整") } else { out.t("DAMAGED", "已损坏") },
+        if whole { out.t("chain whole", "校验链完整") } else { out.t("DAMAGED", "已损坏") },
     ))?;
     for damage in &journal.damage {
         out.line(&format!("  ! {}", out.of_store(damage)))?;
@@ -188,7 +196,7 @@ fn print_journal(out: &Out, report: &Report) -> Result<(), Stop> {
     if !whole {
         let (en, zh) = (
             format!("  whole up to fact {}; {} facts can still be read in all", journal.whole, journal.facts),
-            format!("  到事实 {} 为止完整；总共仍可读出 {} 条事实", journal.whole, journal.facts),
+            format!("  到第 {} 条记录为止完整；总共仍可读出 {} 条", journal.whole, journal.facts),
         );
         out.line(out.t(&en, &zh))?;
     }
@@ -214,12 +222,18 @@ fn print_index(out: &Out, report: &Report) -> Result<(), Stop> {
         index.bytes,
     ))?;
     if let Some(broken) = &index.broken {
-        out.line(&format!("  ! {broken}; {}", out.t("run doctor --rebuild", "请运行 doctor --rebuild")))?;
+        out.line(&format!(
+            "  ! {broken}{}{}",
+            out.t("; ", "；"),
+            out.t("run `skydeck doctor --rebuild`", "执行 `skydeck doctor --rebuild`")
+        ))?;
     }
     if let Some(layout) = index.layout {
-        let words =
-            out.t("of layout, built anew at the next opening, not compared:", "布局较旧，下次打开时重建，未比对：");
-        out.line(&format!("  {words} {layout}"))?;
+        let (en, zh) = (
+            format!("  of layout {layout}: built anew at the next opening, not compared"),
+            format!("  布局 {layout} 较旧：下次打开时重建，未比对"),
+        );
+        out.line(out.t(&en, &zh))?;
     }
     for example in &index.examples {
         out.line(&format!("  ! {}", crate::text::show(example, 400).as_str()))?;
@@ -242,14 +256,16 @@ fn print_log(out: &Out, report: &Report) -> Result<(), Stop> {
 
 fn print_counts(out: &Out, report: &Report) -> Result<(), Stop> {
     out.line(&format!(
-        "{} {} ({} {}) · {} {} · {} {} · {} {} · {} {}",
+        "{} {}{}{} {}{} · {} {} · {} {} · {} {} · {} {}",
         out.t("runs", "运行"),
         report.runs,
-        out.t("open", "未关闭"),
+        out.t(" (", "（"),
+        out.t("unfinished", "未结束"),
         report.open_runs,
+        out.t(")", "）"),
         out.t("bills", "单据"),
         report.bills,
-        out.t("unresolved", "未结清"),
+        out.t("unresolved", "遗留"),
         report.unresolved,
         out.t("unknown", "未知"),
         report.unknown,

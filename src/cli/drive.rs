@@ -158,7 +158,7 @@ impl Driver {
                     }
                     RunState::Settling => {
                         self.out.note(self.out.t(
-                            "unknown bills wait out the server's limit, then are read back",
+                            "unknown bills are read back after the server's time-out",
                             "结果未知的单据等过服务器超时后回查",
                         ));
                         None
@@ -194,7 +194,7 @@ impl Driver {
                         return Err(Stop::both(Exit::Interrupted, "interrupted; calls in flight become unknown and are read back at the next start", "已中断；在途单据结果未知，下次启动时回查"));
                     }
                     stopping = true;
-                    self.out.note(self.out.t("stopping after the calls in flight; once more to leave at once", "在途调用结束后停止；再按一次立即离开"));
+                    self.out.note(self.out.t("stopping after the calls in flight; once more to leave at once", "在途调用返回后停止；再按一次立即离开"));
                     // Refused where the run has just ended: its end is on its way.
                     if let Err(refusal) = self.submit(Command::Cancel { run }).await? {
                         let words = self.out.refusal(&refusal);
@@ -321,24 +321,12 @@ impl Driver {
             .collected
             .clone()
             .ok_or_else(|| Stop::both(Exit::Refused, "nothing was collected", "没有读取到任何单据"))?;
-        let statuses: Vec<String> = collected.by_status.iter().map(|(s, n)| format!("{} {n}", s.code())).collect();
-        let op = if head.op.is_audit() { String::new() } else { format!("{} ", self.out.named(&head.op)) };
-        self.out.note(&format!(
-            "{} {}: {} ({}), {} {op}{}, {} {}",
-            self.out.t("collected in", "已读取，环境"),
-            head.env,
-            run.tally().found,
-            statuses.join(" "),
-            self.out.t("to be called", "将调用"),
-            collected.callable,
-            self.out.t("set", "清单号"),
-            collected.hash.short(),
-        ));
+        self.out.note(&set_words::collected(&self.out, &run.row, &collected));
         if let Some(n) = first {
             self.out.note(&set_words::submitted_first(&self.out, n));
         }
         if let Some(range) = self.out.range(head) {
-            self.out.note(&self.out.colon("range", "区间", &range));
+            self.out.note(&self.out.colon("range", "范围", &range));
         }
         if head.revision == Revision::Original {
             let words = self.out.t("under the plan's original revision", "按方案的原版本");
@@ -377,10 +365,14 @@ impl Driver {
         if !std::io::stdin().is_terminal() {
             let option =
                 if *level == ConfirmationLevel::Yes { "--yes".to_owned() } else { format!("--confirm {wish}") };
-            self.out.note(&format!("{} {option}", self.out.t("not confirmed; add", "未确认：加")));
+            self.out.note(&format!("{} {option}", self.out.t("not confirmed: add", "未确认：加")));
             return Ok(None);
         }
-        output::question(&format!("{} {wish} {}", self.out.t("type", "请输入"), self.out.t("to go on:", "以继续：")))?;
+        output::question(&format!(
+            "{} {wish} {}",
+            self.out.t("Enter", "输入"),
+            self.out.t("to continue: ", "并回车：")
+        ))?;
         let mut line = String::new();
         // A terminal that is gone says nothing, and that is no yes.
         let typed = std::io::stdin().lock().read_line(&mut line).is_ok() && line.trim() == wish;
@@ -393,7 +385,7 @@ impl Driver {
         if set == Set::Cancelled && is_cancelled_unapproved(row) {
             // What was asked for was done, and there was nothing else.
             exit = Exit::Ok;
-            self.out.note(self.out.t("cancelled; nothing was approved or written", "已取消；未批准，未写入任何内容"));
+            self.out.note(self.out.t("stopped; nothing was approved or written", "已停止；未批准，未写入任何内容"));
         } else if let Some(words) = end_words::why(&self.out, row) {
             self.out.note(&words);
         }

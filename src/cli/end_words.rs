@@ -10,7 +10,7 @@ pub fn why(out: &Out, row: &RunRow) -> Option<String> {
         return Some(format!("skydeck: {words}"));
     }
     let resume = format!("`skydeck resume {}`", row.head.id);
-    let (en, zh) = (format!("; {resume} goes on with it"), format!("；用 {resume} 继续"));
+    let (en, zh) = (format!("; {resume} resumes it"), format!("；用 {resume} 继续"));
     let resume = out.t(&en, &zh);
     let words = match &row.state {
         RunState::Paused(PauseWhy::Operator) => {
@@ -23,7 +23,12 @@ pub fn why(out: &Out, row: &RunRow) -> Option<String> {
                 format!("；{lost} 张结果未知，重新打开后回查"),
             );
             let lost = if lost > 0 { out.t(&en, &zh) } else { "" };
-            out.colon("stopped by the store", "存储故障，已停止", &out.reason_of(why)) + lost + resume
+            out.colon(
+                "paused by itself: the journal cannot be written",
+                "已自动暂停：流水无法写入",
+                &out.reason_of(why),
+            ) + lost
+                + resume
         }
         RunState::Paused(why) => {
             let why = why.reason().map(|why| out.reason_of(why)).unwrap_or_default();
@@ -32,14 +37,14 @@ pub fn why(out: &Out, row: &RunRow) -> Option<String> {
         RunState::Interrupted => {
             format!("{}{resume}", out.t("its engine ended in the middle", "引擎中途结束"))
         }
-        RunState::Closed(RunEnd::Stopped(why)) => out.colon("stopped by itself", "自行停止", &out.reason_of(why)),
+        RunState::Closed(RunEnd::Stopped(why)) => out.colon("stopped by itself", "已自动停止", &out.reason_of(why)),
         RunState::Closed(RunEnd::CollectFailed(why)) if row.head.kind == RunKind::Verify => out.colon(
             "the read failed, nothing was read back; what was unknown still is",
             "读取失败，没有回查任何单据；结果未知的仍然未知",
             &out.reason_of(why),
         ),
         RunState::Closed(RunEnd::CollectFailed(why)) => out.colon(
-            "the query failed, nothing was written, the mark did not move",
+            "the query failed, nothing was written, the watermark did not move",
             "查询失败，未写入任何内容，水位不变",
             &out.reason_of(why),
         ),

@@ -35,18 +35,18 @@ pub fn list(out: &Out, environments: &[Environment]) -> Result<Exit, Stop> {
     let head = [
         out.t("env", "环境"),
         out.t("address", "地址"),
-        out.t("account set", "账套"),
+        out.t("data centre", "数据中心（账套）"),
         out.t("user", "用户"),
         out.t("mode", "模式"),
         out.t("pace", "速率"),
-        out.t("stops at", "自动停止"),
+        out.t("pauses at", "自动暂停"),
     ];
     let rows = environments.iter().map(|e| {
         let production = if e.production { out.t("PRODUCTION ", "生产 ") } else { "" };
         let mode = match (e.always_read_only, e.read_only) {
             (true, _) => out.t("read-only for good", "永久只读"),
             (false, true) => out.t("read-only", "只读"),
-            (false, false) => out.t("read-write", "读写"),
+            (false, false) => out.t("writable", "可写"),
         };
         let pace = format!("{}/min × {}", e.limits.per_minute, e.limits.concurrency);
         vec![
@@ -71,7 +71,7 @@ fn stops(out: &Out, limits: &Limits) -> String {
         said.push(out.t(&format!("{unknown} unknown in a row"), &format!("连续 {unknown} 次未知")).to_owned());
     }
     if percent > 0 {
-        let zh = format!("最近 20 张拒绝满 {percent}%");
+        let zh = format!("最近 20 张被 ERP 拒绝满 {percent}%");
         said.push(out.t(&format!("{percent}% of 20 refused"), &zh).to_owned());
         if !limits.breaker_ceiling {
             said.push(out.t("or a change of the usual share", "或比例突变").to_owned());
@@ -157,9 +157,9 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
                 (out.t("address", "地址"), environment.address.clone()),
                 (out.t("sign-in", "登录方式"), out.console().sign_in(&greeting.how)),
                 (out.t("user", "用户"), or_unsaid(greeting.user)),
-                (out.t("account set", "数据中心（账套）"), or_unsaid(greeting.account_set)),
+                (out.t("data centre (account set)", "数据中心（账套）"), or_unsaid(greeting.account_set)),
                 (out.t("version", "版本"), or_unsaid(greeting.version)),
-                (out.t("server clock minus ours; it shows", "服务器时钟偏差；服务器时间"), or_unsaid(skew)),
+                (out.t("server clock minus this machine's; it shows", "服务器时钟偏差；服务器时间"), or_unsaid(skew)),
                 (out.t("bound to", "单据所属服务器"), home.unwrap_or_else(free)),
             ];
             for (label, value) in rows {

@@ -18,17 +18,18 @@ pub async fn run(link: &dyn Link, out: &Out, attached: bool) -> Result<Exit, Sto
         }
         out.object(&value)?;
     } else {
-        let word = if health.ok { out.t("well", "正常") } else { out.t("not well", "异常") };
+        let word = if health.ok { out.t("ok", "正常") } else { out.t("not ok", "异常") };
         let owner = if attached {
-            out.t("an owner serves", "引擎在运行")
+            out.t("engine running", "引擎在运行")
         } else {
-            out.t("no owner serves", "引擎未运行")
+            out.t("engine not running", "引擎未运行")
         };
+        let (semi, comma) = (out.t("; ", "；"), out.t(", ", "，"));
         out.line(&format!(
-            "{word}; {owner}; {} {}, {} {}, {} {}",
-            out.t("open runs", "未结束的运行"),
+            "{word}{semi}{owner}{semi}{} {}{comma}{} {}{comma}{} {}",
+            out.t("unfinished runs", "未结束的运行"),
             health.open_runs,
-            out.t("unresolved", "未结"),
+            out.t("unresolved", "遗留"),
             health.unresolved,
             out.t("unknown", "未知"),
             health.unknown
@@ -49,7 +50,8 @@ pub async fn run(link: &dyn Link, out: &Out, attached: bool) -> Result<Exit, Sto
                         out.t(" runs in a row came to nothing, ", " 次运行没有成功，")
                     ),
                 };
-                words = format!("{words} ({row}{} {})", out.t("since", "自"), out.time(since));
+                let (open, close) = (out.t(" (", "（"), out.t(")", "）"));
+                words = format!("{words}{open}{row}{} {}{close}", out.t("since", "自"), out.time(since));
             }
             if let Some(until) = run.until {
                 let gone = out.t(

@@ -273,9 +273,21 @@ pub(super) fn print(asked: &clap::Error, lang: Language) -> std::io::Result<()> 
         // Standard output may be gone from the start: said before anything is lost.
         Language::En => output::raw(&[]).and_then(|()| asked.print()),
         // In the encoding of the terminal.
-        Language::Zh => output::lines(asked.render().to_string().lines()),
+        Language::Zh => {
+            let page = asked.render().to_string();
+            // The library ends headings with a narrow sign.
+            let wide = |line: &str| match line.strip_suffix(':').filter(|head| HEADINGS.contains(head)) {
+                Some(head) => format!("{head}："),
+                None => line.to_owned(),
+            };
+            let lines: Vec<String> = page.lines().map(wide).collect();
+            output::lines(lines.iter().map(String::as_str))
+        }
     }
 }
+
+/// Headings of a page of help.
+const HEADINGS: [&str; 3] = ["命令", "参数", "选项"];
 
 fn in_chinese(command: Command, path: &str) -> Command {
     let about = VERBS.iter().find(|(verb, _)| *verb == path).map(|(_, about)| *about);

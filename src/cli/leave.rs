@@ -48,7 +48,7 @@ pub fn engine_ended(run: RunId, row: Option<&RunRow>) -> Stop {
     };
     Stop::both(
         exit,
-        format!("the engine ended while this verb followed run {run}; {en}: `skydeck {verb} {named}` goes on"),
+        format!("the engine ended while this verb followed run {run}; {en}: run `skydeck {verb} {named}` to continue"),
         format!("跟踪运行 {run} 时引擎已结束；{zh}：执行 `skydeck {verb} {named}` 继续"),
     )
 }

@@ -65,8 +65,8 @@ pub(super) async fn run(ground: &Ground, args: LogArgs) -> Result<Exit, Stop> {
     let data = || match &ground.global.attach {
         None => Ok(ground.paths.data.as_path()),
         Some(_) => Err(out.usage(
-            "the file is the owner's: verify and export it as that user, without --attach",
-            "日志文件属于所有者：请以该用户身份核对或导出，不要用 --attach",
+            "the file belongs to the engine's user: verify and export it as that user, without --attach",
+            "操作日志属于引擎的用户：请以该用户身份核对或导出，不要用 --attach",
         )),
     };
     match args.verb {
@@ -111,7 +111,9 @@ fn named(ground: &Ground) -> std::path::PathBuf {
 
 async fn show_page(link: &dyn Link, out: &Out, limit: u32) -> Result<Exit, Stop> {
     let Answer::Actions(page) = link.ask(Query::Actions(PageRequest::first(limit))).await? else {
-        return Err(out.usage("the owner answered another question", "引擎返回了意外内容：请重启 skydeck"));
+        return Err(
+            out.usage("unexpected reply from the engine: restart skydeck", "引擎返回了意外内容：请重启 skydeck")
+        );
     };
     let rows: Vec<_> = page.rows.into_iter().map(|(_, row)| row).collect();
     if out.json {
@@ -128,7 +130,7 @@ async fn show_page(link: &dyn Link, out: &Out, limit: u32) -> Result<Exit, Stop>
         out.t("who", "操作员"),
         out.t("what", "操作"),
         out.t("plan", "方案"),
-        out.t("bills", "单据"),
+        out.t("bills", "张数"),
         out.t("reason", "理由"),
         out.t("result", "结果"),
     ];
@@ -140,7 +142,7 @@ async fn show_page(link: &dyn Link, out: &Out, limit: u32) -> Result<Exit, Stop>
         };
         vec![
             out.time(at),
-            entry.by.to_string(),
+            entry.by.said(out.lang),
             out.console().verb(&entry.verb).map_or(entry.verb, str::to_owned),
             entry.plan.map(|plan| plan.to_string()).unwrap_or_default(),
             entry.bills.to_string(),
@@ -167,7 +169,7 @@ fn unsound(out: &Out, file: &Path, faults: &[LogFault]) -> Stop {
         "Somebody changed one of them, an older copy of one was put back, or the disk did it: keep both, compare with a backup, \
          a head kept elsewhere or the system's journal; `skydeck log accept --reason …` once that is known. No run starts \
          before",
-        "有人改动过其中之一，或放回了旧副本，或磁盘出错：请保留两者，与备份、另行保存的链头或系统日志比对；查明后执行 \
+        "有人改动过其中之一，或放回了旧副本，或磁盘出错：请保留两者，与备份、另行保存的链首或系统日志比对；查明后执行 \
          `skydeck log accept --reason …`。此前不会启动任何运行",
     );
     let (colon, then, stop) = (out.t(": ", "："), out.t("; ", "；"), out.t(". ", "。"));
@@ -226,9 +228,10 @@ fn verify(out: &Out, data: &Path, file: &Path, kept: Option<&Head>) -> Result<Ex
 fn said(out: &Out, file: &Path, verified: &Verified) -> Result<(), Stop> {
     let Verified { told, log, account, head, pruned } = verified;
     let broken = log.fault.is_some();
-    let chain = if broken { out.t("whole lines", "行完整") } else { out.t("lines in chain", "行，链完整") };
+    let chain =
+        if broken { out.t("whole lines", "行完整") } else { out.t("lines in chain", "行，校验链完整") };
     out.line(&format!("{}{}{} {chain}", file.display(), out.t(": ", "："), log.rows.len()))?;
-    out.line(&format!("{} {}", out.t("head", "链头"), head.line.hash))?;
+    out.line(&format!("{} {}", out.t("head", "链首"), head.line.hash))?;
     let agree = out.t("entries of the journal were compared", "条流水记录已比对");
     out.line(&format!("{} {agree}", told.entries.len()))?;
     if !log.unfinished.is_empty() {
@@ -252,9 +255,22 @@ fn said(out: &Out, file: &Path, verified: &Verified) -> Result<(), Stop> {
     if let Some(pruned) = pruned {
         let words = out.t(
             "the journal was pruned since that head was kept: its part of the head cannot be compared; the file was",
-            "保存该链头之后流水做过清除：链头中流水部分无法比对，操作日志部分已比对",
+            "保存该链首之后流水做过清除：链首中流水部分无法比对，操作日志部分已比对",
         );
-        out.line(&show(&format!("{words} ({}, {})", pruned.by, pruned.rule), 1000).into_string())?;
+        out.line(
+            &show(
+                &format!(
+                    "{words}{}{}{}{}{}",
+                    out.t(" (", "（"),
+                    pruned.by.said(out.lang),
+                    out.t(", ", "，"),
+                    pruned.rule,
+                    out.t(")", "）")
+                ),
+                1000,
+            )
+            .into_string(),
+        )?;
     }
     Ok(())
 }

@@ -9,9 +9,10 @@ use std::path::Path;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::{json, output};
-use crate::domain::bill::{BillState, Outcome, Skip, Slot};
+use crate::domain::bill::{BillState, Outcome, Skip, Slot, Unknown, UnknownWhy};
 use crate::domain::cause::{Cause, CauseTable};
 use crate::domain::command::Refusal;
+use crate::domain::detail_words;
 use crate::domain::ids::OpId;
 use crate::domain::language::Language;
 use crate::domain::operation_words::{self as names, Tongue, Words};
@@ -57,6 +58,30 @@ impl Out {
         match self.lang {
             Language::En => format!("{en}: {text}"),
             Language::Zh => format!("{zh}：{text}"),
+        }
+    }
+
+    /// Words of others after what they are about; in Chinese in quotation marks.
+    pub fn quoting(&self, about: &str, said: &str) -> String {
+        match self.lang {
+            Language::En => format!("{about}: {said}"),
+            Language::Zh => format!("{about}：“{said}”"),
+        }
+    }
+
+    /// What a call came to, after what it is about: what our own client noted in the chosen language, words of others quoted.
+    pub fn noting(&self, about: &str, said: &str) -> String {
+        match (self.lang, detail_words::zh(said)) {
+            (Language::Zh, Some(ours)) => format!("{about}：{ours}"),
+            (Language::Zh | Language::En, _) => self.quoting(about, said),
+        }
+    }
+
+    /// The same of what went wrong on its way, where no word is the server's.
+    pub fn on_the_way(&self, about: &str, said: &str) -> String {
+        match self.lang {
+            Language::En => format!("{about}: {said}"),
+            Language::Zh => format!("{about}：{}", detail_words::of_the_way(said)),
         }
     }
 
@@ -151,7 +176,7 @@ impl Out {
         let said = if row.op_unknown { self.t(" (said by 0.1.0)", "（0.1.0 所记）") } else { "" };
         let left = row.collected.as_ref().and_then(|collected| collected.unchanged.as_ref());
         let left = left.map(|left| {
-            format!("{}{}{}", self.t("; ", "；"), left.bills, self.t(" carried, unchanged", " 张未变化，保持未结"))
+            format!("{}{}{}", self.t("; ", "；"), left.bills, self.t(" carried, unchanged", " 张未变化，保持遗留"))
         });
         format!("{name}{} {} = {sum}{said}{}", self.t("found", "共"), tally.found, left.unwrap_or_default())
     }
@@ -175,6 +200,15 @@ impl Out {
             (Language::Zh, step) => crate::ui::step_word(self.console(), op, step),
             (Language::En, Step::Audit | Step::Operate) if !op.is_audit() => names::call_en(op).to_owned(),
             (Language::En, step) => step.word().to_owned(),
+        }
+    }
+
+    /// A call in its place among those of the bill: `audit, try 1`, `第 1 次审核`.
+    pub fn tried(&self, op: &OpId, step: Step, attempt: u64) -> String {
+        let step = self.step(op, step);
+        match self.lang {
+            Language::En => format!("{step}, try {attempt}"),
+            Language::Zh => format!("第 {attempt} 次{step}"),
         }
     }
 
@@ -214,7 +248,7 @@ impl Out {
         match state {
             BillState::Waiting => (self.slot(op, Slot::Waiting).to_owned(), String::new()),
             BillState::Trying { step, attempt, .. } => {
-                (self.t("trying", "处理中").to_owned(), format!("{} #{attempt}", self.step(op, *step)))
+                (self.t("trying", "处理中").to_owned(), self.tried(op, *step, u64::from(*attempt)))
             }
             BillState::RetryAt { at, cause, .. } => {
                 (self.t("retry at", "待重试").to_owned(), format!("{} {}", self.time(*at), self.cause(cause.as_str())))
@@ -226,16 +260,11 @@ impl Out {
     /// Why an outcome is what it is, with the server's own words.
     pub fn reason(&self, op: &OpId, outcome: &Outcome) -> String {
         match outcome {
-            Outcome::Done { verified: true } => self.t("verified by reading back", "回查证实").to_owned(),
+            Outcome::Done { verified: true } => self.t("read back", "回查证实").to_owned(),
             // Of these the column says all there is.
             Outcome::Done { verified: false } | Outcome::Skipped(Skip::NotReached) => String::new(),
             Outcome::Already { by, on } => {
-                let untold = if op.is_audit() {
-                    self.t("the approver is not told", "批准人未知")
-                } else {
-                    self.t("who: not told", "完成人未知")
-                };
-                let by = by.as_deref().unwrap_or(untold);
+                let by = by.as_deref().unwrap_or_else(|| names::nobody(op, self.lang));
                 let on = on.as_ref().map(|d| d.as_str().replace('T', " ")).unwrap_or_default();
                 format!("{by} {on}").trim().to_owned()
             }
@@ -244,13 +273,19 @@ impl Out {
                 let cause = self.causes.info_failed(&failure.cause).map_or(&failure.cause, |info| &info.cause);
                 let label = self.cause(cause.as_str());
                 let label = match self.causes.flag(failure) {
-                    Some(flag) => format!("{label} ({} {flag})", self.t("flag", "交互标志")),
+                    Some(flag) => match self.lang {
+                        Language::En => format!("{label} (flag {flag})"),
+                        Language::Zh => format!("{label}（交互标志 {flag}）"),
+                    },
                     None => label,
                 };
-                if failure.message.is_empty() { label } else { format!("{label}: {}", failure.message) }
+                if failure.message.is_empty() { label } else { self.noting(&label, &failure.message) }
             }
             Outcome::Unknown(unknown) if unknown.detail.is_empty() => self.cause(unknown.why.word()),
-            Outcome::Unknown(unknown) => format!("{}: {}", self.cause(unknown.why.word()), unknown.detail),
+            Outcome::Unknown(Unknown { why: why @ UnknownWhy::Broken, detail, .. }) => {
+                self.on_the_way(&self.cause(why.word()), detail)
+            }
+            Outcome::Unknown(unknown) => self.noting(&self.cause(unknown.why.word()), &unknown.detail),
         }
     }
 

@@ -46,7 +46,7 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
     let (reading, writing) = plans_of(ground, environment);
     let mut exit = Exit::Ok;
     if reading.is_empty() && writing.is_empty() && !out.json {
-        out.line(out.t("rights: not tried, there is no plan of this environment", "权限：未检查，没有此环境的方案"))?;
+        out.line(out.t("rights: not tried, no plan of this environment", "权限：未检查，没有此环境的方案"))?;
     }
     for (form, plan) in &reading {
         let found = reads(erp, plan).await;
@@ -143,7 +143,7 @@ fn say_reads(out: &Out, form: &str, plan: &Plan, found: &Reads) -> Result<(), St
             "type": "env_right", "form": form, "plan": plan.id, "call": "ExecuteBillQuery", "right": word, "text": text,
         }))?;
     } else {
-        out.line(&format!("{form} {}: {text}", out.t("query", "查询")))?;
+        out.line(&out.colon(&format!("{form} query"), &format!("{form} 查询"), &text))?;
     }
     Ok(())
 }
@@ -163,7 +163,7 @@ fn say_writes(out: &Out, form: &str, name: &str, found: &Writes) -> Result<(), S
             ("refused", words)
         }
         Writes::Tried(Right::Unclear(why)) => {
-            ("unclear", out.colon("cannot be told", "无法判断", show(why, 1000).as_str()))
+            ("unclear", out.colon("cannot be decided", "无法判断", show(why, 1000).as_str()))
         }
         Writes::NotAllowed => {
             let (en, zh) = (

@@ -206,14 +206,16 @@ pub async fn end(data: &std::path::Path, out: &Out) -> Result<Exit, Stop> {
             &e,
         )
     })?;
-    out.note(&format!(
-        "{} {pid}",
-        out.t("told to end; calls in flight are let finish: process", "已通知结束，在途调用会等其完成：进程")
-    ));
+    let (en, zh) = (
+        format!("process {pid} told to end; it ends after the calls in flight"),
+        format!("已通知进程 {pid} 结束；在途调用返回后退出"),
+    );
+    out.note(out.t(&en, &zh));
     while owner::holder(data)? == Some(pid) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    out.line(&format!("{} {pid}", out.t("ended: process", "已结束：进程")))?;
+    let (en, zh) = (format!("process {pid} ended"), format!("进程 {pid} 已结束"));
+    out.line(out.t(&en, &zh))?;
     Ok(Exit::Ok)
 }
 

@@ -1,7 +1,30 @@
 //! What is said of a collected set, by the verbs that approve it and by previews.
 
 use super::out::Out;
-use crate::domain::run::Collected;
+use crate::domain::language::Language;
+use crate::domain::operation_words as names;
+use crate::domain::run::{Collected, RunKind, RunRow};
+
+/// What was collected, where, and for how many bills of it a call would be made.
+pub(super) fn collected(out: &Out, row: &RunRow, set: &Collected) -> String {
+    let (head, found, hash) = (&row.head, row.tally.found, set.hash.short());
+    let (env, callable, verify) = (&head.env, set.callable.to_string(), head.kind == RunKind::Verify);
+    let statuses: Vec<String> = set.by_status.iter().map(|(s, n)| format!("{} {n}", s.code())).collect();
+    let statuses = statuses.join(" ");
+    let said = match out.lang {
+        Language::En => {
+            let bills = names::bills_en(&found.to_string());
+            let will =
+                if verify { format!("{callable} will be read back") } else { names::will_en(&head.op, &callable) };
+            format!("collected in {env}: {bills} ({statuses}); {will}; set {hash}")
+        }
+        Language::Zh => {
+            let will = if verify { format!("回查 {callable} 张") } else { names::deed_zh(&head.op, &callable) };
+            format!("已从环境 {env} 读取 {found} 张（{statuses}），将{will}，清单号 {hash}")
+        }
+    };
+    crate::text::show(&said, 1024).into_string()
+}
 
 /// How many of the bills found are submitted before they are audited.
 pub(super) fn submitted_first(out: &Out, n: u64) -> String {

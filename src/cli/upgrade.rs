@@ -71,13 +71,14 @@ fn said(out: &Out, data: &Path, from: u32, backup: Option<&Path>) -> Result<(), 
             "type": "upgrade", "dir": data, "from": from, "to": VERSION, "backup": backup,
         }))?;
     } else if from == VERSION {
-        out.line(&format!("{}: {} {VERSION}", data.display(), out.t("is of version", "已是版本")))?;
+        out.line(&format!("{}{}{} {VERSION}", data.display(), out.t(": ", "："), out.t("is of version", "已是版本")))?;
     } else {
         let kept = match backup {
             Some(at) => out.colon("backup", "备份", &at.display().to_string()),
             None => out.t("no backup", "无备份").to_owned(),
         };
-        out.line(&format!("{}: {} {from} → {VERSION}, {kept}", data.display(), out.t("version", "版本")))?;
+        let (colon, comma) = (out.t(": ", "："), out.t(", ", "，"));
+        out.line(&format!("{}{colon}{} {from} → {VERSION}{comma}{kept}", data.display(), out.t("version", "版本")))?;
     }
     Ok(())
 }
@@ -142,7 +143,7 @@ async fn end_owner(out: &Out, data: &Path, older: &OtherVersion) -> Result<(), S
         Language::Zh => older.zh(),
     });
     let choices =
-        out.t("[e] end it in order and go on   [q] quit (default) >", "[e] 让它按序结束并继续   [q] 退出（默认） >");
+        out.t("[e] end it in order and continue   [q] quit (default) >", "[e] 让它按序结束并继续   [q] 退出（默认） >");
     match answer(choices)? {
         Some('e') => serve::end(data, out).await.map(drop),
         _ => Err(unchanged(out)),

@@ -109,7 +109,7 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             let row = asked::open_run(link, &ground.out(), args.run.as_deref()).await?;
             let driver = ground.driver(booted, args.approval);
             if row.state != RunState::AwaitingApproval {
-                let words = driver.out.t("does not wait for an approval", "并不在等待批准");
+                let words = driver.out.t("is not waiting for approval", "不处于待批准状态");
                 return Err(Stop::new(Exit::Refused, format!("{} {words}", row.head.id)));
             }
             driver.unlock(&row.head.env).await?;
@@ -128,14 +128,14 @@ pub(super) async fn write(ground: &Ground, booted: &Booted, verb: Verb) -> Resul
             let selection = select::selection(link, &ground.out(), &args.select).await?;
             let driver = ground.driver(booted, Approval::default());
             let (_, n) = driver.order(Command::Resolve { selection, reason: args.reason }).await?;
-            driver.out.line(&format!("{} {n}", driver.out.t("resolved", "已办结")))?;
+            driver.out.line(&format!("{} {n}{}", driver.out.t("resolved", "已办结"), driver.out.t("", " 张")))?;
             Ok(Exit::Ok)
         }
         Verb::Reopen(args) => {
             let keys = asked::keys_of(link, &ground.out(), &args.numbers, args.plan.as_deref()).await?;
             let driver = ground.driver(booted, Approval::default());
             let (_, n) = driver.order(Command::Reopen { keys, reason: args.reason }).await?;
-            driver.out.line(&format!("{} {n}", driver.out.t("put back", "已撤销办结")))?;
+            driver.out.line(&format!("{} {n}{}", driver.out.t("re-opened", "已撤销办结"), driver.out.t("", " 张")))?;
             Ok(Exit::Ok)
         }
         _ => Err(Stop::odd_answer()),

@@ -91,8 +91,8 @@ impl Book {
         version.get_or_create(&vec![("version", env!("CARGO_PKG_VERSION").to_owned())]).set(1);
         let r = &mut book.registry;
         r.register("skydeck_build", "The program's version", version);
-        r.register("skydeck_bills", "Bills that got an outcome since the owner started", book.bills.clone());
-        r.register("skydeck_runs", "Runs that ended since the owner started", book.runs.clone());
+        r.register("skydeck_bills", "Bills that got an outcome since the engine started", book.bills.clone());
+        r.register("skydeck_runs", "Runs that ended since the engine started", book.runs.clone());
         r.register("skydeck_call_seconds", "Time of a writing call, from intent to answer", book.calls.clone());
         r.register(
             "skydeck_last_run_end_seconds",

@@ -75,7 +75,7 @@ fn figures_and_health_are_served_on_loopback_and_agree_with_the_run() {
     owner.wait().unwrap();
     // Nobody serves: the directory itself is asked.
     let out = place.verb(&["health"]);
-    assert!(out.status.success() && String::from_utf8_lossy(&out.stdout).contains("no owner serves"));
+    assert!(out.status.success() && String::from_utf8_lossy(&out.stdout).contains("engine not running"));
     // The network is no place for them.
     let config = place.dir.path().join("config.toml");
     let text = std::fs::read_to_string(&config).unwrap().replace("127.0.0.1:", "0.0.0.0:");

@@ -101,7 +101,7 @@ fn a_run_that_ended_by_itself_is_told_with_its_reason_and_what_to_do() {
     assert_eq!(items.iter().map(|item| (item.what, item.ended)).collect::<Vec<_>>(), [(What::Stopped, true)]);
     let label = |name: &str| if name == "stock" { "库存不足".to_owned() } else { name.to_owned() };
     let zh = message(Language::Zh, &items, &[], &label, "host");
-    assert!(zh.text.contains("自行停止") && zh.text.contains("首批试审中 2 张被 ERP 拒绝：库存不足"), "{}", zh.text);
+    assert!(zh.text.contains("已自动停止") && zh.text.contains("首批试审中 2 张被 ERP 拒绝：库存不足"), "{}", zh.text);
     assert!(zh.text.contains("未轮到 2") && !zh.text.contains("按 p 继续"), "it cannot be resumed: {}", zh.text);
     let item = &message(Language::En, &items, &[], &label, "host").json["items"][0];
     assert_eq!(
@@ -242,7 +242,7 @@ fn a_run_of_another_operation_is_told_by_its_name_and_in_general_words() {
             Language::En,
             "BillClose found 4 = done 1 + already done 0 + skipped 0 + failed 1 + unknown 0 + not reached 1 + waiting 1",
         ),
-        (Language::Zh, "BillClose 共 4 = 已完成 1 + 此前已完成 0 + 跳过 0 + 失败 1 + 未知 0 + 未轮到 1 + 等待 1"),
+        (Language::Zh, "BillClose 共 4 = 已完成 1 + 此前已完成 0 + 跳过 0 + 失败 1 + 未知 0 + 未轮到 1 + 待处理 1"),
     ] {
         let told = message(tongue, &items, &[], &str::to_owned, "host");
         assert!(told.text.contains(said), "{}", told.text);

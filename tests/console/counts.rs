@@ -40,7 +40,7 @@ fn a_run_is_compared_with_the_next_older_one_that_speaks_for_all_bills_of_the_pl
     world.runs[2].state = RunState::Closed(RunEnd::Declined);
     let mut c = Console::new(world, Lang::En, (120, 36));
     c.keys("5=");
-    assert!(text(&c).contains("no older run of this plan to compare with"), "{}", text(&c));
+    assert!(text(&c).contains("No older run of this plan to compare with"), "{}", text(&c));
     // One that found nothing has nothing to compare, and says so.
     let mut world = World::new(false);
     world.runs[0].state = RunState::Closed(RunEnd::Empty);
@@ -95,7 +95,7 @@ fn whatever_changes_the_ledger_reads_the_plans_and_the_ledger_together() {
 fn a_run_that_left_bills_behind_is_never_called_complete() {
     let done = |tally: Tally| run_word(Lang::Zh, &RunState::Closed(RunEnd::Completed), &tally);
     let sum = Tally { found: 10, audited: 9, already: 1, ..Tally::default() };
-    assert_eq!(done(sum), "本次完成");
+    assert_eq!(done(sum), "已完成");
     assert_eq!(done(Tally { found: 11, skipped: 1, ..sum }), "有跳过");
     assert_eq!(done(Tally { found: 11, failed: 1, ..sum }), "有失败");
     assert_eq!(done(Tally { found: 12, failed: 1, unknown: 1, ..sum }), "有未知");

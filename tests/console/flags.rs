@@ -40,7 +40,7 @@ fn flags_want_a_reason_and_make_the_ladder_steeper() {
     c.keys("i");
     c.wait(500);
     c.keys(" <Enter>");
-    assert!(text(&c).contains("a reason is wanted"));
+    assert!(text(&c).contains("Enter a reason"));
     c.keys("<Tab>month end<Enter>");
     assert!(text(&c).contains("Type the number of bills, 12"));
     c.wait(500);

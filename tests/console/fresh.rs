@@ -104,7 +104,7 @@ fn ages_on_the_ledger_grow_while_nothing_happens() {
     assert!(screen.lines().any(|line| line.contains("unknown") && line.contains("11m")), "{screen}");
     // Said on every pane once it has waited for long, though nobody presses a key.
     c.keys("1");
-    assert!(text(&c).contains("11m"), "{}", text(&c));
+    assert!(text(&c).contains("11 minutes"), "{}", text(&c));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_key_of_other_panes_says_where_it_works_and_one_that_is_not_possible_says_so
     let mut c = Console::new(World::new(false), Lang::En, (110, 30));
     for key in ["3h", "5h", "6t", "1h"] {
         c.keys(key);
-        assert!(text(&c).lines().last().unwrap().contains("not possible here now"), "{key}: {}", text(&c));
+        assert!(text(&c).lines().last().unwrap().contains("is not available here"), "{key}: {}", text(&c));
     }
     assert_eq!(
         keymap.elsewhere(skydeck::ui::keymap::Scope::Plans, skydeck::ui::msg::Key::char('R')).unwrap().0,
@@ -143,7 +143,7 @@ fn a_key_of_other_panes_says_where_it_works_and_one_that_is_not_possible_says_so
 #[test]
 fn a_plan_that_never_ran_does_not_say_that_nothing_did_and_the_other_runs_are_walked_through() {
     for (lang, words, end) in [
-        (Lang::En, "no run of this plan yet", "no other run is known here"),
+        (Lang::En, "No run of this plan yet", "No other run is known"),
         (Lang::Zh, "该方案还没有运行", "此方向没有其他已知运行"),
     ] {
         let mut world = World::new(false);

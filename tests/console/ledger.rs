@@ -10,7 +10,7 @@ use crate::world::{Console, World, console, key_of, other, text};
 fn the_detail_of_an_entry_says_who_had_closed_it_and_why() {
     for (lang, words) in [
         (Lang::En, "changed since; resolved before by wang (says zhao)@10.0.3.9: sent back"),
-        (Lang::Zh, "此前已办结，由 wang (says zhao)@10.0.3.9: sent back"),
+        (Lang::Zh, "此前已办结，由 wang（自称 zhao）@10.0.3.9：sent back"),
     ] {
         let mut world = World::new(false);
         let by = skydeck::domain::who::Who { name: Some("wang".into()), ..other() };

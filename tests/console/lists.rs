@@ -19,7 +19,7 @@ fn the_filter_is_kept_after_an_action_and_a_fault_is_shown_at_its_place() {
     c.keys("/<C-u>age:>2y<Enter>");
     let (buf, drawn) = c.draw();
     assert_eq!(drawn.caret, Some((2 + 4, 22)), "the caret stands at the fault");
-    assert!(dump(&buf, Measure::Narrow).0.contains("^ `>2y` is no age"));
+    assert!(dump(&buf, Measure::Narrow).0.contains("^ `>2y` is not an age"));
     c.keys("<Esc>");
     assert!(text(&c).contains("/cause:stock"));
     c.keys("/<C-u>cau<Tab>sto<Tab><Enter>");
@@ -76,9 +76,9 @@ fn a_count_begins_with_its_sign_is_seen_and_moves_aims_and_marks() {
     c.keys("#999Gy");
     assert!(c.effects.contains(&Effect::Copy("XSCKD000040".into())), "the last row, where there are fewer");
     c.keys("#1G#5<Space>");
-    assert!(text(&c).contains("5 marked"), "{}", text(&c));
+    assert!(text(&c).contains("5 selected"), "{}", text(&c));
     c.keys("u#38G#9<Space>");
-    assert!(text(&c).contains("3 of 9 marked: the list ends here"), "{}", text(&c));
+    assert!(text(&c).contains("3 of 9 selected: the list ends here"), "{}", text(&c));
     // A digit alone is still a pane, and a pane is none while a count is typed.
     c.keys("#4jy1");
     assert!(text(&c).contains("sal-outstock-audit") || c.orders.is_empty());
@@ -90,7 +90,7 @@ fn the_values_of_a_key_are_offered_before_their_absence_is_a_fault() {
     c.keys("4/cau<Tab>");
     assert!(text(&c).contains("cause:timed_out"), "{}", text(&c));
     c.keys("<Enter>");
-    assert!(text(&c).contains("wants a value"), "{}", text(&c));
+    assert!(text(&c).contains("needs a value"), "{}", text(&c));
     c.keys("<Tab><Enter>");
     assert!(text(&c).contains("/cause:timed_out"), "{}", text(&c));
 }
@@ -99,7 +99,7 @@ fn the_values_of_a_key_are_offered_before_their_absence_is_a_fault() {
 fn a_count_before_a_key_that_takes_none_does_nothing() {
     let mut c = console();
     c.keys("#2r");
-    assert!(c.orders.is_empty() && text(&c).contains("run takes no count: nothing was done"), "{}", text(&c));
+    assert!(c.orders.is_empty() && text(&c).contains("“run” takes no count"), "{}", text(&c));
     c.keys("r");
     assert_eq!(orders(&c), ["start"]);
 }

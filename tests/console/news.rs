@@ -95,7 +95,7 @@ fn a_run_that_ends_by_itself_says_so_with_its_reason_and_one_nobody_approved_tel
             "not approved, nothing was done",
             "waiting 31",
         ),
-        (Lang::Zh, "! 自行停止", "连续 3 次调用没有可用的响应", "未批准，未做任何处理", "待处理 31"),
+        (Lang::Zh, "! 已自动停止", "连续 3 次调用没有可用的响应", "未批准，未做任何处理", "待处理 31"),
     ] {
         let ends = |c: &mut Console, end| {
             c.send(Msg::Facts(Arc::from(vec![fact(9001, NOW, Event::RunClosed { run: run_id(9), end })])));
@@ -155,7 +155,10 @@ fn a_dialog_closes_when_somebody_else_has_dealt_with_its_run_and_says_who() {
         Event::RunResumed { run: run_id(9), by: other(), boot: None },
     )])));
     let screen = text(&c);
-    assert!(!screen.contains("A run was interrupted") && screen.contains("zhao@10.0.3.9 was quicker"), "{screen}");
+    assert!(
+        !screen.contains("A run was interrupted") && screen.contains("already started by zhao@10.0.3.9"),
+        "{screen}"
+    );
 }
 
 #[test]
@@ -166,7 +169,7 @@ fn a_second_approval_that_is_asked_shows_on_another_console_with_the_time_left()
     let consent =
         Consent { by: other(), hash: c.world.collected().hash, flags: vec![], reason: None, at: NOW, left: None };
     c.send(Msg::Facts(Arc::from(vec![fact(20_000, NOW, Event::RunConsented { run: run_id(9), consent })])));
-    let words = |left: &str| format!("zhao@10.0.3.9 approved, a second person within {left}");
+    let words = |left: &str| format!("zhao@10.0.3.9 approved, one more within {left}");
     assert!(text(&c).contains(&words("10:00")), "{}", text(&c));
     assert_eq!(c.model.wants_tick(), Some(Duration::from_secs(1)));
     c.wait(61_000);
@@ -179,8 +182,8 @@ fn a_second_approval_that_is_asked_shows_on_another_console_with_the_time_left()
 fn a_run_that_left_everything_as_it_was_says_how_much_and_what_calls_it() {
     use skydeck::domain::run::{Collected, RunEnd, Unchanged};
     for (lang, words) in [
-        (Lang::Zh, "86 张未变化，不再调用；在未结页按 R 重试"),
-        (Lang::En, "86, unchanged: not called again; R on the ledger retries"),
+        (Lang::Zh, "86 张未变化，不再调用；在遗留页按 R 重试"),
+        (Lang::En, "86 unchanged: not called again; R on the ledger retries"),
     ] {
         let mut c = Console::new(World::new(false), lang, (80, 24));
         let opened = c.world.run_facts().into_iter().next().unwrap();
@@ -211,20 +214,14 @@ fn a_second_approver_sees_who_was_first_and_for_which_rules_and_a_third_is_told_
     c.send(Msg::Facts(Arc::from(vec![fact(at, NOW, Event::RunConsented { run: run_id(9), consent })])));
     c.keys("<Esc>a");
     let screen = text(&c);
-    assert!(
-        screen.contains("zhao@10.0.3.9 approved at") && screen.contains("another approver confirms here"),
-        "{screen}"
-    );
-    assert!(screen.contains("waved through in this run: STK_InvCheckResult"), "the same rules: {screen}");
+    assert!(screen.contains("zhao@10.0.3.9 approved at") && screen.contains("one more is needed"), "{screen}");
+    assert!(screen.contains("ignored in this run: STK_InvCheckResult"), "the same rules: {screen}");
     // Ten minutes later it is a first word again.
     c.keys("<Esc>");
     c.wait(601_000);
     c.keys("a");
     let screen = text(&c);
-    assert!(
-        !screen.contains("approved at") && !screen.contains("waved through in this run: STK_InvCheckResult"),
-        "{screen}"
-    );
+    assert!(!screen.contains("approved at") && !screen.contains("ignored in this run: STK_InvCheckResult"), "{screen}");
     let approved = Event::RunApproved {
         run: run_id(9),
         by: other(),
@@ -234,7 +231,7 @@ fn a_second_approver_sees_who_was_first_and_for_which_rules_and_a_third_is_told_
         boot: None,
     };
     c.send(Msg::Facts(Arc::from(vec![fact(at + 1, NOW, approved)])));
-    assert!(!text(&c).contains("Approve this set?") && text(&c).contains("was quicker"), "{}", text(&c));
+    assert!(!text(&c).contains("Approve this set?") && text(&c).contains("already started by"), "{}", text(&c));
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn what_cannot_be_retried_gives_no_order() {
     assert!(text(&c).contains("eligible 0"));
     c.wait(500);
     c.keys("y");
-    assert!(c.orders.is_empty() && text(&c).contains("nothing here can be retried"));
+    assert!(c.orders.is_empty() && text(&c).contains("Nothing here can be retried"));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn forms_give_the_orders_they_say() {
     c.keys("P");
     c.wait(500);
     c.keys("<C-u>0<Enter>");
-    assert!(text(&c).contains("`0` is no number"));
+    assert!(text(&c).contains("`0` is not a number"));
     c.keys("<C-u>120<Enter>");
     let env = EnvId::new("demo");
     assert_eq!(c.orders[1], Command::SetPace { env: env.clone(), per_minute: Some(120), concurrency: Some(1) });

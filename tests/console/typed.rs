@@ -132,7 +132,7 @@ fn a_paste_that_is_not_whole_changes_nothing_and_is_said() {
     let shown = text(&c);
     assert!(shown.contains("longer than 10000 characters") && !shown.contains("abx"), "{shown}");
     c.send(Msg::Unpasted(Unpasted::Cut));
-    assert!(text(&c).contains("the end of the pasted text never came"), "{}", text(&c));
+    assert!(text(&c).contains("The end of the pasted text never came"), "{}", text(&c));
     c.send(Msg::Paste("cd".to_owned()));
     assert!(text(&c).contains("abcd"), "one that is whole is taken: {}", text(&c));
     // Where nothing takes text, a paste was never of use.

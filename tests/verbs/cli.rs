@@ -128,7 +128,7 @@ fn no_terminal_is_one_line_and_no_escape() {
     place.check(&[], 5, &["not a terminal"]);
     place.check(&["demo"], 5, &["not a terminal", "--headless"]);
     place.check(&["bogus"], 2, &["bogus"]);
-    place.check(&["ledger", "cause:"], 2, &["cause", "wants a value"]);
+    place.check(&["ledger", "cause:"], 2, &["cause", "needs a value"]);
     place.check(&["bill", "NOPE"], 2, &["no bill NOPE"]);
     place.check(&["history", "01ZZ"], 2, &["no run"]);
 }

@@ -12,6 +12,8 @@
 mod english;
 #[path = "../support/erp.rs"]
 mod erp;
+#[path = "../support/style.rs"]
+mod style;
 
 mod cli;
 mod clock;

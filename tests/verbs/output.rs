@@ -205,7 +205,7 @@ fn text_leaves_in_the_encoding_of_the_locale_and_json_in_utf_8() {
     let (text, _, broken) = encoding_rs::GBK.decode(&run.stdout);
     assert!(!broken && text.contains("信用额度不足?") && text.contains("失败 2"), "{text}");
     let (text, _, broken) = encoding_rs::GBK.decode(&run.stderr);
-    assert!(!broken && text.contains("将调用"), "{text}");
+    assert!(!broken && text.contains("将审核 2 张单据"), "{text}");
     for (locale, encoding) in [("zh_CN", encoding_rs::GBK), ("zh_CN.GB18030", encoding_rs::GB18030)] {
         let out = with(locale, &["ledger"]);
         let (text, _, broken) = encoding.decode(&out.stdout);

@@ -425,7 +425,7 @@ fn new_plans_lint_clean_and_find_what_they_can_call() {
         (vec!["X_Bill", "--operation", "Submit", "--submit"], "--submit"),
         (vec!["X_Bill", "--done", "FX=1"], "--done"),
         (vec!["X_Bill", "--operation", "Confirm", "--done", "FX"], "empty value"),
-        (vec!["X_Bill", "--operation", "Confirm", "--done", "F X=1"], "no field path"),
+        (vec!["X_Bill", "--operation", "Confirm", "--done", "F X=1"], "not a field path"),
         (vec!["X Bill"], "no form id"),
     ] {
         let said = place.verb("en", &[&["plan", "new"], args.as_slice()].concat());

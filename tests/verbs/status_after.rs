@@ -103,7 +103,7 @@ fn lists_exports_and_json_tell_the_status_after_and_label_the_one_before() {
 
     // The life of one bill, in both languages.
     let life = place.verb("zh", &["bill", "XSCKD000001"]);
-    assert!(life.contains("处理后单据状态 已审核 C（按应答，"), "{life}");
+    assert!(life.contains("处理后单据状态 已审核 C（按响应，"), "{life}");
     let life = place.verb("en", &["bill", "XSCKD000005"]);
     assert!(life.contains("ERP status after not known since "), "{life}");
     assert!(life.contains("before submitted B"), "{life}");

@@ -149,7 +149,7 @@ fn a_verb_that_only_reads_makes_no_data_directory_and_a_backup_can_be_restored_a
     for (args, code, words) in [
         (&["history"][..], 0, "no runs yet"),
         (&["ledger"], 0, "empty"),
-        (&["health"], 0, "well"),
+        (&["health"], 0, "ok; engine not running"),
         (&["bill", "XSCKD000000"], 2, "no bill XSCKD000000"),
         (&["export", "--all", &list], 0, "0 bills"),
         (&["log"], 0, ""),
@@ -208,7 +208,7 @@ fn what_is_not_there_is_said_with_what_to_do() {
         (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
     };
     for (lang, no_env, no_plan) in
-        [("en", "no environment is configured: write", "nor any other"), ("zh", "没有配置环境", "也没有其他方案")]
+        [("en", "no environment is configured: write", "nor any other"), ("zh", "没有配置环境", "现有：无")]
     {
         for check in [&["env", "check"][..], &["env", "check", "demo"]] {
             let (code, said) = at(lang, check);

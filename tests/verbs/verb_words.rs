@@ -24,12 +24,12 @@ fn the_action_log_says_in_chinese_what_a_run_was_given_and_why_an_order_was_refu
     {
         assert!(log.contains(words), "{words}: {log}");
     }
-    for words in ["is no date", "sweep", "numbers", "nothing to do", "resolved"] {
+    for words in ["is not a date", "sweep", "numbers", "nothing to do", "resolved"] {
         assert!(!log.contains(words), "{words}: {log}");
     }
     // English readers, and programs, have the sentence as it stands in the file.
     let (_, log, _) = verb(&site, "en", &["--json", "log"]);
-    assert!(log.contains("`2026-13-01` is no date") && log.contains("accepted; sweep"), "{log}");
+    assert!(log.contains("`2026-13-01` is not a date") && log.contains("accepted; sweep"), "{log}");
 }
 
 #[test]

@@ -75,7 +75,8 @@ fn chore(cli: Cli) -> anyhow::Result<u8> {
             let stop = async {
                 let _ = tokio::signal::ctrl_c().await;
             };
-            runtime()?.block_on(skydeck::sim::run(args, output::Stdout, stop)).map(|()| Exit::Ok.code())
+            runtime()?.block_on(skydeck::sim::run(args, false, output::Stdout, stop))?;
+            Ok(Exit::Ok.code())
         }
         Chore::Keys => keys::write().map(|()| Exit::Ok.code()),
         Chore::Pictures => pictures::write().map(|()| Exit::Ok.code()),

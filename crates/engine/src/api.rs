@@ -39,7 +39,7 @@ pub struct Watch {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Gone {
     /// Somebody ended it, and nobody is to start another one by himself.
-    #[error("ended by {by} (process {pid}); start `skydeck` again to go on")]
+    #[error("ended by {by} (process {pid}); start `skydeck` again")]
     Ended {
         /// The owner's process id.
         pid: u32,
@@ -53,7 +53,7 @@ pub enum Gone {
     #[error("the connection ended")]
     Lost,
     /// Nobody serves this socket.
-    #[error("nobody serves {0}")]
+    #[error("no engine at {0}")]
     Absent(String),
     /// It was started by a program of another version.
     #[error("{0}")]
@@ -79,9 +79,9 @@ impl Gone {
     pub fn zh(&self) -> String {
         match self {
             Self::Ended { pid, by } => format!("进程 {pid} 已被 {by} 结束；请重新启动 skydeck"),
-            Self::Silent(process) => format!("进程仍在，但没有应答（{process}）"),
-            Self::Lost => "连接已断开".to_owned(),
-            Self::Absent(socket) => format!("{socket} 无人服务"),
+            Self::Silent(process) => format!("引擎进程还在，但无响应（{process}）"),
+            Self::Lost => "与引擎的连接已断".to_owned(),
+            Self::Absent(socket) => format!("{socket} 上没有引擎"),
             Self::Version(version) => version.zh(),
             Self::Other(words) => words.clone(),
         }
@@ -158,6 +158,6 @@ impl std::fmt::Display for OtherVersion {
             Some(command) => write!(f, "end it in order with `{command}`, then start again")?,
             None => f.write_str("its user has to end it with `skydeck serve --end` and start the newer program")?,
         }
-        f.write_str("; calls in flight are let finish, and a run that was at work can be resumed")
+        f.write_str("; calls in flight finish first, and a run that was working can be resumed")
     }
 }

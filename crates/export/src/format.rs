@@ -103,15 +103,16 @@ impl Writer {
     pub fn end(self) -> io::Result<u64> {
         let sums: Vec<String> = self.sums.values().map(|(word, n)| format!("{word} {n}")).collect();
         let total = self.style.lang.t(format!("{} bills", self.rows), format!("共 {} 张", self.rows));
+        let colon = self.style.lang.t(": ", "：");
         match self.form {
             Form::Csv(csv) => csv.into_inner().map_err(|e| io::Error::other(e.to_string()))?.flush()?,
             Form::JsonLines(mut out) => out.flush()?,
             Form::Markdown(mut out) => {
-                writeln!(out, "\n{total}: {}", sums.join(" · "))?;
+                writeln!(out, "\n{total}{colon}{}", sums.join(" · "))?;
                 out.flush()?;
             }
             Form::Html(mut out) => {
-                writeln!(out, "</tbody></table><p class=\"sum\">{total}: {}</p></body></html>", sums.join(" · "))?;
+                writeln!(out, "</tbody></table><p class=\"sum\">{total}{colon}{}</p></body></html>", sums.join(" · "))?;
                 out.flush()?;
             }
         }

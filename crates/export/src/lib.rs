@@ -81,7 +81,7 @@ impl ExportError {
         match self {
             _ if lang == Language::En => self.to_string(),
             Self::Link(error) => format!("未导出：{}", error.zh()),
-            Self::WrongAnswer => "未导出：引擎的应答不是单据列表".to_owned(),
+            Self::WrongAnswer => "未导出：引擎返回的不是单据列表".to_owned(),
             Self::Exists(path) => format!("未导出：{path} 已存在。请换一个文件名"),
             Self::File { path, error } => format!("未导出：{path}：{}", system_words::chinese(&error.to_string())),
         }

@@ -2,12 +2,11 @@
 //!
 //! Invariant: listens on this machine only, unless `--bind` says otherwise, and then says so.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-
-use anyhow::{Context as _, anyhow};
 
 use super::config::{AuthMode, WorldConfig};
 use super::faults::FaultPlan;
@@ -48,19 +47,51 @@ pub struct SimArgs {
     pub gateway: bool,
 }
 
+/// Why a simulator does not start, in both languages, and what the system or a parser says of it.
+#[derive(Debug)]
+pub struct NotStarted {
+    /// In English.
+    pub en: String,
+    /// In Chinese.
+    pub zh: String,
+    /// The cause, as it was said.
+    pub why: Option<String>,
+}
+
+impl NotStarted {
+    fn new(en: impl Into<String>, zh: impl Into<String>, why: Option<&dyn Display>) -> Self {
+        Self { en: en.into(), zh: zh.into(), why: why.map(ToString::to_string) }
+    }
+}
+
+impl std::fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.why {
+            Some(why) => write!(f, "{}: {why}", self.en),
+            None => f.write_str(&self.en),
+        }
+    }
+}
+
+impl std::error::Error for NotStarted {}
+
 impl SimArgs {
     /// The configuration these options describe.
     ///
     /// # Errors
     /// `--faults` is neither a preset nor a readable fault file.
-    pub fn config(&self) -> anyhow::Result<SimConfig> {
-        let faults = if let Some(plan) = FaultPlan::preset(&self.faults) {
+    pub fn config(&self) -> Result<SimConfig, NotStarted> {
+        let named = &self.faults;
+        let faults = if let Some(plan) = FaultPlan::preset(named) {
             plan
         } else {
-            let text = std::fs::read_to_string(&self.faults).with_context(|| {
-                format!("--faults {}: no preset (none, demo, storm) and not readable as a file", self.faults)
+            let text = std::fs::read_to_string(named).map_err(|e| {
+                let en = format!("--faults {named}: not a preset (none, demo, storm), and not readable as a file");
+                let zh = format!("--faults {named}：不是预设（none、demo、storm），也不是可读的文件");
+                NotStarted::new(en, zh, Some(&e))
             })?;
-            FaultPlan::from_toml(&text).with_context(|| format!("fault file {}", self.faults))?
+            let of = |e| NotStarted::new(format!("fault file {named}"), format!("故障文件 {named}"), Some(&e));
+            FaultPlan::from_toml(&text).map_err(of)?
         };
         Ok(SimConfig {
             bind: SocketAddr::new(self.bind, self.port),
@@ -81,38 +112,54 @@ impl SimArgs {
 }
 
 /// Runs the simulator until `stop` is done, then prints the final counts as one JSON line. What nobody can read any more is
-/// no reason to end it.
+/// no reason to end it. `chinese`: what it says of itself is in Chinese.
 ///
 /// # Errors
 /// Bad options, an address that cannot be bound, a record file that cannot be opened.
-pub async fn run(args: SimArgs, mut out: impl Write, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+pub async fn run(
+    args: SimArgs,
+    chinese: bool,
+    mut out: impl Write,
+    stop: impl Future<Output = ()>,
+) -> Result<(), NotStarted> {
     let config = args.config()?;
     let bind = config.bind;
     let known = config.world.credentials.clone();
     let sim = start(config).await.map_err(|e| match e.kind() {
-        ErrorKind::AddrInUse => anyhow!("something else listens at {bind} already: end it, or name another --port"),
-        _ => anyhow!("{bind}: {e}"),
+        ErrorKind::AddrInUse => NotStarted::new(
+            format!("something else listens at {bind} already: end it, or choose another --port"),
+            format!("{bind} 已被其他程序占用：请先结束它，或换一个 --port"),
+            None,
+        ),
+        _ => NotStarted::new(bind.to_string(), bind.to_string(), Some(&e)),
     })?;
     let mut err = std::io::stderr();
+    let said = |en: String, zh: String| if chinese { zh } else { en };
     if !args.bind.is_loopback() {
-        let _ = writeln!(
-            err,
-            "warning: {bind} can be reached from other machines; credentials and data of the simulator are public"
+        let words = said(
+            format!(
+                "warning: {bind} can be reached from other machines; credentials and data of the simulator are public"
+            ),
+            format!("警告：其他机器可以访问 {bind}；模拟器的凭据和数据是公开的"),
         );
+        let _ = writeln!(err, "{words}");
     }
     let _ = writeln!(out, "{}", sim.url());
-    let _ = writeln!(
-        err,
-        "account set {} · user {} · password {} · app {} · secret {}\nstop with Ctrl-C; counts at http://{}/admin/stats",
-        known.account,
-        known.user,
-        known.password,
-        known.app_id,
-        known.app_secret,
-        sim.addr()
+    let (account, user, password) = (&known.account, &known.user, &known.password);
+    let (app, secret, stats) = (&known.app_id, &known.app_secret, format!("http://{}/admin/stats", sim.addr()));
+    let words = said(
+        format!(
+            "data centre {account} · user {user} · password {password} · app {app} · secret {secret}\n\
+             Stop with Ctrl-C; counts at {stats}"
+        ),
+        format!(
+            "数据中心 {account} · 用户 {user} · 密码 {password} · 应用 {app} · 密钥 {secret}\n\
+             按 Ctrl-C 停止；统计见 {stats}"
+        ),
     );
+    let _ = writeln!(err, "{words}");
     stop.await;
-    let stats = serde_json::to_string(&sim.stats())?;
+    let stats = serde_json::to_string(&sim.stats()).unwrap_or_default();
     sim.shutdown().await;
     let _ = writeln!(out, "{stats}");
     Ok(())

@@ -32,7 +32,7 @@ pub mod value;
 pub mod world;
 
 pub use admin::Stats;
-pub use args::{SimArgs, run};
+pub use args::{NotStarted, SimArgs, run};
 pub use config::{AuthMode, Credentials, User, WorldConfig, demo_credentials};
 pub use record::{Applied, Record};
 pub use reply::{Reply, RequestParts, Transport};

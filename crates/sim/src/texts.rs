@@ -1,4 +1,4 @@
-//! The server's words. Each function says where its text comes from (docs/simulator.md#what-is-invented has the marks);
+//! The server's words. Each function says where its text comes from (docs/simulator.md#what-is-invented--虚构部分 has the marks);
 //! texts no source gives are marked `// invented:`.
 //!
 //! Invariant: sourced texts stand here word for word as public sources print them (docs/design/wire.md#messages).

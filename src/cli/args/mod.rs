@@ -53,10 +53,10 @@ pub struct Global {
     /// Console: keep the engine in this process, instead of attaching to (or starting) one that outlives it.
     #[arg(long)]
     pub standalone: bool,
-    /// Attach to the owner behind this socket (another user's, see [access] in its configuration).
+    /// Attach to the engine behind this socket (another user's, see [access] in its configuration).
     #[arg(long, global = true, value_name = "SOCKET")]
     pub attach: Option<PathBuf>,
-    /// The user whose owner is expected behind --attach, by name or number; needed where others can put a socket there.
+    /// The user whose engine is expected behind --attach, by name or number; needed where others can put a socket there.
     #[arg(long, global = true, value_name = "USER", requires = "attach", value_parser = user)]
     pub owner: Option<u32>,
     /// Look at a backup: a copy of it is opened, and nothing can be ordered.
@@ -88,13 +88,13 @@ pub enum Verb {
     Approve(ApproveArgs),
     /// Go on with an interrupted or paused run.
     Resume(RunIdArgs),
-    /// End an interrupted or paused run; what was not reached goes to the ledger.
+    /// Stop an interrupted or paused run; what was not reached goes to the ledger.
     Cancel(RunIdArgs),
     /// Unresolved bills over all runs, grouped by cause.
     Ledger(LedgerArgs),
-    /// Close ledger entries with a written reason.
+    /// Take bills off the ledger with a written reason.
     Resolve(ResolveArgs),
-    /// Put back ledger entries that were closed with a written reason.
+    /// Put resolved bills back on the ledger, with a written reason.
     Reopen(ReopenArgs),
     /// Runs, newest first; with a run: its bills.
     History(HistoryArgs),
@@ -112,7 +112,7 @@ pub enum Verb {
     Env(EnvVerb),
     /// The engine without a screen, for systemd: consoles attach to it.
     Serve(ServeArgs),
-    /// Check the data directory: journal chain, index, headroom.
+    /// Check the data directory: journal chain, index, reserve file.
     Doctor(DoctorArgs),
     /// Raise a data directory of an earlier version to the one of this program, after a backup.
     Upgrade(UpgradeArgs),
@@ -132,7 +132,7 @@ pub enum Verb {
         #[arg(long)]
         damaged: bool,
     },
-    /// One word whether all is well; exit code 0 well, 1 not well, 3 unknown bills left.
+    /// One word whether all is well; exit code 0 ok, 1 not ok, 3 unknown bills left.
     Health,
     /// Alerts when nobody watches.
     #[command(subcommand)]

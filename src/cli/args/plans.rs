@@ -28,7 +28,7 @@ pub enum PlanVerb {
     Render {
         /// Plan: name or file.
         plan: String,
-        /// LAST_SYNC_TIME to render with (server time); absent = the plan's mark.
+        /// LAST_SYNC_TIME to render with (server time); absent = the plan's watermark.
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
     },
@@ -36,7 +36,7 @@ pub enum PlanVerb {
     Preview {
         /// Plan: name or file.
         plan: String,
-        /// Read without the mark.
+        /// Full read: without the watermark.
         #[arg(long)]
         sweep: bool,
     },

@@ -7,13 +7,13 @@ use clap::{Args, ValueEnum};
 /// How a set is approved without a dialog.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Approval {
-    /// Approve the collected set where `y` would be enough.
+    /// Approve the set where `y` would be enough.
     #[arg(long, short = 'y')]
     pub yes: bool,
     /// What the confirm ladder asks to be typed: the number of bills, or the environment's name.
     #[arg(long, value_name = "TEXT")]
     pub confirm: Option<String>,
-    /// Wave a rule of the ERP through for this run (e.g. STK_InvCheckResult: negative stock). Needs --reason.
+    /// Ignore an ERP prompt in this run (e.g. STK_InvCheckResult: negative stock). Needs --reason.
     #[arg(long = "flag", value_name = "FLAG")]
     pub flags: Vec<String>,
     /// Why.
@@ -32,7 +32,7 @@ pub struct RunArgs {
     /// Approval.
     #[command(flatten)]
     pub approval: Approval,
-    /// Read without the mark.
+    /// Full read: without the watermark.
     #[arg(long)]
     pub sweep: bool,
     /// Replace LAST_SYNC_TIME for this run (server time).
@@ -89,7 +89,7 @@ pub struct RetryArgs {
 /// `approve`.
 #[derive(Debug, Args)]
 pub struct ApproveArgs {
-    /// Run id, or its beginning; absent = the one open run.
+    /// Run id, or its beginning; absent = the one unfinished run.
     pub run: Option<String>,
     /// Approval.
     #[command(flatten)]
@@ -99,7 +99,7 @@ pub struct ApproveArgs {
 /// `resume`, `cancel`.
 #[derive(Debug, Args)]
 pub struct RunIdArgs {
-    /// Run id, or its beginning; absent = the one open run.
+    /// Run id, or its beginning; absent = the one unfinished run.
     pub run: Option<String>,
 }
 
@@ -169,7 +169,7 @@ pub struct BillArgs {
     /// Only of this form.
     #[arg(long, value_name = "FORM")]
     pub form: Option<String>,
-    /// Show requests and answers.
+    /// Show requests and responses.
     #[arg(long)]
     pub evidence: bool,
 }

@@ -59,15 +59,16 @@ pub(super) fn lint(out: &Out, path: &Path, file: &PlanFile, place: Place<'_>) ->
             continue;
         }
         out.line(&format!(
-            "{}:{}: {} #{} {}: {message}",
+            "{}:{}: {} #{} {}{}{message}",
             path.display(),
             hazard.line,
             severity(out, hazard.severity),
             hazard.number,
-            hazard.field
+            hazard.field,
+            out.t(": ", "："),
         ))?;
         if let Some(mend) = hazard.mend_in(out.is_zh()) {
-            out.line(&format!("    {}", out.colon("mend", "建议", mend)))?;
+            out.line(&format!("    {}", out.colon("fix", "建议", mend)))?;
         }
     }
     if hazards.is_empty() && objection.is_none() && !out.json {

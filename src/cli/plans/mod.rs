@@ -50,14 +50,19 @@ fn file(out: &Out, dir: &Path, plan: &str) -> Result<PathBuf, Stop> {
 
 /// That a plan is not there, and what is.
 pub(super) fn no_plan(out: &Out, dir: &Path, plan: &str) -> Stop {
-    let (at, there) = (dir.display(), names(dir).join(", "));
+    let (at, there) = (dir.display(), names(dir).join(out.t(", ", "、")));
     if there.is_empty() {
         return out.usage(
             &format!("no plan {plan} in {at}, nor any other: `skydeck plan new` and `plan import` make one"),
-            &format!("{at} 中没有方案 {plan}，也没有其他方案：可用 `skydeck plan new` 或 `plan import` 生成"),
+            &format!(
+                "没有方案 {plan}（目录 {at}）。现有：无。用 `skydeck plan new` 新建，或用 `skydeck plan import` 导入"
+            ),
         );
     }
-    out.usage(&format!("no plan {plan} in {at}; there are: {there}"), &format!("{at} 中没有方案 {plan}；现有：{there}"))
+    out.usage(
+        &format!("no plan {plan} in {at}; there are: {there}"),
+        &format!("没有方案 {plan}（目录 {at}）。现有：{there}"),
+    )
 }
 
 /// Whether a file is one of the plan directory, however the two are written.
@@ -228,7 +233,7 @@ fn check(out: &Out, place: Place<'_>) -> Result<Exit, Stop> {
     }
     if rows.is_empty() && !out.json {
         out.note(
-            &out.t("no plans in {}", "目录 {} 中没有方案：用 `skydeck plan import` 导入")
+            &out.t("no plans in {}", "没有方案（目录 {}）：用 `skydeck plan import` 导入")
                 .replace("{}", &dir.display().to_string()),
         );
     } else if !out.json {
@@ -322,7 +327,7 @@ fn import(out: &Out, file: &str, output: Option<&Path>) -> Result<Exit, Stop> {
     for (plan, target) in imported.iter().zip(&targets) {
         let at = if several { format!("{file}:{}: ", plan.line) } else { String::new() };
         for guess in &plan.guesses {
-            out.note(&format!("{at}{}", out.colon("guess", "推断", guess.said(out.is_zh()))));
+            out.note(&format!("{at}{}", out.colon("assumed", "推断", guess.said(out.is_zh()))));
         }
         match target {
             Some(path) => {
@@ -354,13 +359,20 @@ fn refuses(out: &Out, target: Option<&Path>, text: &str, at: &str) -> Result<boo
     let found = plan::lint(&file);
     let blocking: Vec<&Hazard> = found.iter().filter(|hazard| hazard.severity == Severity::Refuses).collect();
     for hazard in &blocking {
-        let mend = hazard.mend_in(out.is_zh()).map(|mend| format!(" — {mend}")).unwrap_or_default();
-        out.note(&format!("{at}{name}{}: {}: {}{mend}", hazard.line, hazard.field, said(out, hazard)));
+        let mend = hazard.mend_in(out.is_zh()).map(|mend| format!("{}{mend}", out.t(" — ", "。建议：")));
+        let mend = mend.unwrap_or_default();
+        out.note(&format!(
+            "{at}{name}{}: {}{}{}{mend}",
+            hazard.line,
+            hazard.field,
+            out.t(": ", "："),
+            said(out, hazard)
+        ));
     }
     if !blocking.is_empty() {
         out.note(out.t(
-            "the plan does not run as it is: mend what is named, then `plan lint` it",
-            "此方案不能直接运行：请修正上面列出的各处，再用 `plan lint` 检查",
+            "the plan does not run as it is: fix what is named, then check it with `skydeck plan lint`",
+            "此方案不能直接运行：请修正上面列出的各处，再用 `skydeck plan lint` 检查",
         ));
     }
     Ok(!blocking.is_empty())

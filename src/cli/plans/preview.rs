@@ -78,11 +78,13 @@ pub(super) async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query:
         out.line(&set_words::submitted_first(out, n))?;
     }
     out.line(&format!(
-        "{} {}, {} {}; {}",
+        "{} {}{}{} {}{}{}",
         out.t("found", "共"),
         seen.found,
-        out.t("a call would be made for", "将调用"),
+        out.t(", ", "，"),
+        out.t("a call would be made for", "将处理"),
         set.callable,
+        out.t("; ", "；"),
         out.t("nothing was written", "未写入任何内容")
     ))?;
     Ok(exit)

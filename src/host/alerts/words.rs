@@ -7,6 +7,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::watch::{Item, What};
+use crate::domain::bill::Slot;
 use crate::domain::cause::Cause;
 use crate::domain::language::Language;
 use crate::domain::operation_words;
@@ -43,14 +44,14 @@ pub fn message(
     let failed: u64 = items.iter().map(|item| item.sum.failed).sum();
     let unknown: u64 = items.iter().map(|item| item.sum.unknown).sum();
     let production = items.iter().any(|item| item.production);
-    let mark = if production { tongue.t(" PRODUCTION", " 生产") } else { "" };
-    let title = format!(
-        "Skydeck{mark}: {} {}, {} {failed}, {} {unknown}",
-        items.len(),
-        tongue.t("alerts", "条告警"),
-        tongue.t("failed", "失败"),
-        tongue.t("unknown", "未知")
-    );
+    let mark = if production { tongue.t(" PRODUCTION", "（生产）") } else { "" };
+    let title = match (tongue, items.len()) {
+        (Language::En, n) => {
+            let alerts = if n == 1 { "alert" } else { "alerts" };
+            format!("Skydeck{mark}: {n} {alerts} ({failed} failed, {unknown} unknown)")
+        }
+        (Language::Zh, n) => format!("Skydeck{mark}：{n} 条告警，失败 {failed}，未知 {unknown}"),
+    };
     let (mut text, mut markdown) = (format!("{title}\n"), format!("### {title}\n"));
     let mut told = Vec::new();
     for item in items {
@@ -65,10 +66,7 @@ pub fn message(
                 .take(GROUPS)
                 .map(|g| format!("{} {}", show(&label(&g.group), REASON).as_str(), g.count))
                 .collect();
-            more.insert(
-                0,
-                format!("{}{}", tongue.t("unresolved by cause: ", "未结原因："), words.join(tongue.t(", ", "，"))),
-            );
+            more.insert(0, format!("{}{}", tongue.t("unresolved: ", "遗留："), words.join(tongue.t(", ", "、"))));
         }
         if let Some(why) = &item.why {
             let of = |cause: &Cause| label(cause.as_str());
@@ -117,72 +115,62 @@ fn said(tongue: Language, item: &Item) -> (String, &'static str) {
         What::Left => (
             tongue.t("ended and left bills over", "已结束，有单据未成功"),
             tongue.t(
-                "skydeck: Ledger, mend the cause, R retries exactly these",
-                "打开 skydeck 未结清单，处理原因后按 R 重试",
+                "In skydeck open the Ledger, fix the cause, and press R to retry exactly these",
+                "打开 skydeck 遗留清单，处理原因后按 R 重试",
             ),
         ),
         What::CollectFailed => (
             tongue.t("the query failed, nothing was written", "查询失败，未写入任何内容"),
-            tongue.t("start it again when the server answers", "服务器恢复后重新运行"),
+            tongue.t("Start it again when the server answers", "服务器恢复后重新运行"),
         ),
         What::Stopped if item.ended => (
-            tongue.t("stopped by itself and ended", "自行停止，已结束"),
+            tongue.t("stopped by itself and ended", "已自动停止，运行结束"),
             tongue.t(
-                "mend the reason, then run the plan again: it takes up what was not reached",
+                "Fix the cause, then run the plan again: it reads again what was not reached",
                 "处理原因后重新运行方案：未轮到的单据会再次读取",
             ),
         ),
         What::Stopped => (
             tongue.t("paused by itself", "已自动暂停"),
-            tongue.t("mend the reason, then resume it in skydeck (p)", "处理原因后在 skydeck 中按 p 继续"),
+            tongue.t("Fix the cause, then press p in skydeck to resume", "处理原因后在 skydeck 中按 p 继续"),
         ),
         What::Interrupted => (
             tongue.t("was interrupted: its process ended", "被中断：进程已结束"),
             tongue.t(
-                "unknown bills are read back; resume it in skydeck (p)",
-                "未知单据会回读核实；在 skydeck 中按 p 继续",
+                "Unknown bills are read back; press p in skydeck to resume",
+                "结果未知的单据会回查；在 skydeck 中按 p 继续",
             ),
         ),
         What::Waits => (
             tongue.t("waits for an approval", "等待批准"),
-            tongue.t("look at the set and approve it in skydeck (a)", "在 skydeck 中按 a 查看并批准"),
+            tongue.t("Review the set in skydeck and approve it with a", "在 skydeck 中按 a 查看并批准"),
         ),
         What::UnknownLong => (
-            tongue.t("has bills that stay unknown", "有单据长时间未知"),
-            tongue.t("see whether the server answers; v reads them back", "检查服务器是否正常；按 v 回读核实"),
+            tongue.t("has bills that stay unknown", "有单据结果长时间未知"),
+            tongue.t("Check that the server answers; v verifies them", "检查服务器是否正常；按 v 核实"),
         ),
     };
     let s = &item.sum;
     let production = if item.production { tongue.t(" (PRODUCTION)", "（生产）") } else { "" };
     let again = if item.times > 1 { format!(" ×{}", item.times) } else { String::new() };
     let words = operation_words::in_sum(&item.op);
-    let already = if item.op.is_audit() { words.en.already_list } else { words.en.already };
     let op = if item.op.is_audit() { String::new() } else { format!(" {}", show(item.op.as_str(), REASON).as_str()) };
-    let since = item.since.map(|since| format!(", {}", since_words(tongue, since))).unwrap_or_default();
+    let since = item.since.map(|since| format!("{}{}", tongue.t(", ", "，"), since_words(tongue, since)));
     let head = format!(
-        "{}{production} · {}: {what}{again}{since} ·{op} {} {}",
+        "{}{production} · {}{}{what}{again}{} ·{op} {} {}",
         show(item.env.as_str(), REASON).as_str(),
         show(&item.name, REASON).as_str(),
+        tongue.t(": ", "："),
+        since.unwrap_or_default(),
         tongue.t("found", "共"),
         s.found,
     );
     if item.untold {
         return (head, advice);
     }
-    let line = format!(
-        "{head} = {} {} + {} {} + {} {} + {} {} + {} {}",
-        tongue.t(words.en.done, words.zh.done),
-        s.audited,
-        tongue.t(already, words.zh.already),
-        s.already,
-        tongue.t("skipped", "跳过"),
-        s.skipped,
-        tongue.t("failed", "失败"),
-        s.failed,
-        tongue.t("unknown", "未知"),
-        s.unknown,
-    );
-    let more = |word: &str, n: u64| if n > 0 { format!(" + {word} {n}") } else { String::new() };
-    let not_reached = more(tongue.t("not reached", "未轮到"), s.not_reached);
-    (line + &not_reached + &more(tongue.t("waiting", "等待"), s.waiting), advice)
+    let always = [Slot::Done, Slot::Already, Slot::Skipped, Slot::Failed, Slot::Unknown];
+    let seldom = [Slot::NotReached, Slot::Waiting].into_iter().filter(|slot| s.get(*slot) > 0);
+    let column = |slot| format!("{} {}", words.column(tongue, slot), s.get(slot));
+    let columns: Vec<String> = always.into_iter().chain(seldom).map(column).collect();
+    (format!("{head} = {}", columns.join(" + ")), advice)
 }

@@ -125,7 +125,7 @@ async fn reading_back_and_adopting_a_server_leave_their_whole_lines() {
 }
 
 const LINES_OF_SERVERS: [&str; 11] = [
-    r#"refused verify order=3 by=wang/1000 n=0 code=busy args={"run":"R1","plan":"p"}: plan p already has an open run R1: finish, resume or cancel it first"#,
+    r#"refused verify order=3 by=wang/1000 n=0 code=busy args={"run":"R1","plan":"p"}: plan p has an unfinished run R1: resume or stop it first"#,
     "refused adopt_server order=4 by=wang/1000 env=test n=0 reason=\u{200b} \u{3000} code=needs_reason args={\"verb\":\"adopt_server\"}: not confirmed: adopt_server needs a written reason",
     "before adopt_server order=5 by=wang/1000 env=test n=0 reason=a new address",
     "after adopt_server order=5 by=wang/1000 env=test n=0 reason=a new address: accepted; http://erp.invalid:80/k3cloud (0) → http://erp2.invalid:80/k3cloud (0)",
@@ -138,7 +138,7 @@ const LINES_OF_SERVERS: [&str; 11] = [
     r#"refused verify order=8 by=wang/1000 n=0 code=nothing_matches args={"left_out":[["not_unknown",1]]}: nothing to do: no unresolved bill matches; left out: 1 neither unknown nor failed"#,
 ];
 const ENTRIES_OF_SERVERS: [&str; 6] = [
-    "5 verify by=wang/1000 n=0: plan p already has an open run R1: finish, resume or cancel it first",
+    "5 verify by=wang/1000 n=0: plan p has an unfinished run R1: resume or stop it first",
     "6 adopt_server by=wang/1000 n=0: not confirmed: adopt_server needs a written reason",
     "7 adopt_server order=5 by=wang/1000 n=0 reason=a new address: accepted; http://erp.invalid:80/k3cloud (0) → http://erp2.invalid:80/k3cloud (0)",
     "9 cancel order=6 by=u1000/1000 plan=p run=R1 n=1: accepted",

@@ -124,14 +124,14 @@ fn what_cannot_run_is_refused_with_place_and_advice() {
             "limit",
             vec![("/source/otherRequest/-", json!({"field": "Limit", "value": "many"}))],
             "source.otherRequest[2].value",
-            "no number",
+            "not a number",
             "PAGINATION_PAGE_SIZE",
         ),
         (
             "top rows",
             vec![("/source/otherRequest/-", json!({"field": "TopRowCount", "value": "{{X}}"}))],
             "source.otherRequest[2].value",
-            "no number",
+            "not a number",
             "empty",
         ),
         (
@@ -145,7 +145,7 @@ fn what_cannot_run_is_refused_with_place_and_advice() {
             "template column",
             vec![("/source/request/0/value", json!("{{CURRENT_TIME}}"))],
             "source.request[0].value",
-            "no field path",
+            "not a field path",
             "FilterString",
         ),
         (
@@ -309,7 +309,7 @@ fn what_cannot_run_is_refused_with_place_and_advice() {
             "condition date",
             vec![("/source/condition", json!([[{"field": "FID", "logic": "gt", "value": "timestamp:1700000000"}]]))],
             "source.condition[0][0].value",
-            "no date",
+            "not a date",
             "YYYY",
         ),
         (

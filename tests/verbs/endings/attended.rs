@@ -16,7 +16,7 @@ use skydeck::link::remote::RemoteLink;
 fn a_set_that_is_not_confirmed_is_declined_and_one_that_may_not_be_written_waits() {
     let place = Place::new(Erp::start(6, |_, _, _| Said::Good), "1s", "", "");
     let want = "declined | - | found 6 waiting 6 | exit 4 | json 4 | health 0";
-    check(&place, &["run", "p"], want, &["not confirmed; add --yes", "not approved; nothing was written"]);
+    check(&place, &["run", "p"], want, &["not confirmed: add --yes", "not approved; nothing was written"]);
     assert!(place.verb(&["history"]).out.contains("found 6; not approved, nothing was done"));
     // Typed wrong is not confirmed.
     let place = Place::new(Erp::start(30, |_, _, _| Said::Good), "1s", "production = true\nread_only = false", "");

@@ -133,7 +133,7 @@ fn every_call_is_answered_401() {
     // From the beginning: nothing can be collected.
     let place = Place::new(Erp::start(6, |_, _, _| Said::Http(401, "unauthorized".into())), NEVER, "", "");
     let want = "collect_failed | sign_in_refused | found 0 | exit 6 | json 6 | health 1";
-    check(&place, &["run", "p", "--yes"], want, &["the mark did not move", "query failed"]);
+    check(&place, &["run", "p", "--yes"], want, &["the watermark did not move", "query failed"]);
 }
 
 #[test]

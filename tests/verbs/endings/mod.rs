@@ -142,7 +142,7 @@ fn check(place: &Place, args: &[&str], want: &str, words: &[&str]) -> Value {
     assert_eq!(health.out.contains("stopped by itself: "), stopped, "{}", health.out);
     assert!(!history.contains("cancelled") || last["state"] == "cancelled", "{history}");
     let (zh, zh_health) = (place.zh(&["history"]).out, place.zh(&["health"]).out);
-    assert_eq!((zh.contains("自行停止"), zh_health.contains("自行停止")), (stopped, stopped), "{zh}\n{zh_health}");
+    assert_eq!((zh.contains("已自动停止"), zh_health.contains("已自动停止")), (stopped, stopped), "{zh}\n{zh_health}");
     // What stands in the history is what the verb said.
     let told: Value = serde_json::from_str(place.verb(&["--json", "history"]).out.lines().next().unwrap()).unwrap();
     for key in ["run", "state", "exit", "reason", "reason_args", "not_reached", "unknown", "waiting"] {

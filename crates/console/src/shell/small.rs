@@ -36,7 +36,7 @@ pub fn paint(picture: &mut Buffer, chinese: bool) -> Drawn {
     let words = if chinese {
         [format!("终端太小：{columns}x{rows}"), format!("至少需要 {COLUMNS}x{ROWS}"), "运行不受影响".to_owned()]
     } else {
-        [format!("too small: {columns}x{rows}"), format!("{COLUMNS}x{ROWS} at least"), "runs go on".to_owned()]
+        [format!("too small: {columns}x{rows}"), format!("{COLUMNS}x{ROWS} at least"), "runs continue".to_owned()]
     };
     let top = rows.saturating_sub(words.len() as u16) / 2;
     for (line, y) in words.iter().zip(top..rows) {

@@ -23,7 +23,7 @@ impl Words {
 
     /// The engine ended without a word.
     pub fn engine_ended(self) -> String {
-        self.pick("进程已结束，正在重新连接", "its process ended; connecting again")
+        self.pick("引擎进程已结束，正在重新连接", "the engine ended; connecting again")
     }
 
     /// Why there is no engine.
@@ -34,7 +34,7 @@ impl Words {
 
     /// Ctrl-Z where no shell could bring us back.
     pub fn no_job_control(self) -> String {
-        self.pick("无法挂起：当前会话没有作业控制", "cannot suspend: there is no job control in this session")
+        self.pick("不能回到 shell：当前会话没有作业控制", "Cannot suspend: this session has no job control")
     }
 
     /// Text went to the terminal, which answers nothing: whether it is in the clipboard is not known.
@@ -78,11 +78,11 @@ impl Words {
 
     /// Named filters were kept.
     pub fn filters_kept(self) -> String {
-        self.pick("筛选条件已保存", "the filters are kept")
+        self.pick("过滤条件已保存", "Filters saved")
     }
 
     /// Named filters could not be kept.
     pub fn filters_not_kept(self, why: &str) -> String {
-        self.pick(format!("筛选条件未能保存：{why}"), format!("the filters could not be kept: {why}"))
+        self.pick(format!("未保存过滤条件：{why}"), format!("Filters not saved: {why}"))
     }
 }

@@ -65,7 +65,8 @@ pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
 
 /// Says why an action is not done.
 fn say_not(shared: &mut Shared, why: &str, action: Action) {
-    let text = fill(why, &[shared.lang.action(action).0]);
+    let help = shared.setup.keymap.key(Action::Help);
+    let text = fill(why, &[shared.lang.action(action).0, &help]);
     shared.note(false, text);
     shared.count = None;
 }
@@ -138,7 +139,7 @@ pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
         }
         Action::Pause => pause(&mut model.desk.shared, effects),
         Action::Reload => {
-            let said = model.desk.shared.t().reloading.to_owned();
+            let said = model.desk.shared.t().reloading;
             model.desk.shared.submit(Command::ReloadPlans, Sent::Said(said), effects);
         }
         Action::Unlock => unlock(model, effects),
@@ -239,7 +240,7 @@ fn unlock(model: &mut Model, effects: &mut Vec<Effect>) {
         let text = fill(shared.t().not_read_only, &[env.id.as_str()]);
         shared.note(false, text);
     } else if shared.unlocked_for(&env.id).is_some() {
-        let said = shared.t().locked.to_owned();
+        let said = shared.t().locked;
         shared.submit(Command::Lock { env: env.id }, Sent::Said(said), effects);
     } else {
         model.overlays.open_for(&mut model.desk, Action::Unlock, effects);
@@ -249,10 +250,10 @@ fn unlock(model: &mut Model, effects: &mut Vec<Effect>) {
 fn pause(shared: &mut Shared, effects: &mut Vec<Effect>) {
     let Some((run, state)) = shared.run_live().map(|r| (r.row.head.id, r.row.state.clone())) else { return };
     let (command, said) = match state {
-        RunState::Paused(_) | RunState::Interrupted => (Command::Resume { run }, shared.t().resuming),
-        _ => (Command::Pause { run }, shared.t().pausing),
+        RunState::Paused(_) | RunState::Interrupted => (Command::Resume { run }, Sent::Of(shared.t().resuming)),
+        _ => (Command::Pause { run }, Sent::Said(shared.t().pausing)),
     };
-    shared.submit(command, Sent::Said(said.to_owned()), effects);
+    shared.submit(command, said, effects);
 }
 
 fn turn(desk: &mut Desk, forward: bool) {

@@ -52,11 +52,11 @@ pub(crate) fn titles(shared: &Shared, pen: &mut Pen<'_>, area: Rect, state: u16)
     let t = shared.t();
     let widths = widths(area.width);
     let cell = |w, text| Cell::new(w, Role::Dim, text);
-    let mut cells = vec![cell(1, ""), cell(state, t.col_state), cell(widths.no, t.col_no)];
+    let mut cells = vec![cell(1, ""), cell(state, t.col_outcome), cell(widths.no, t.col_no)];
     if widths.org > 0 {
         cells.push(cell(widths.org, t.col_org));
     }
-    cells.extend([cell(widths.reason, t.col_reason), cell(0, t.col_message), cell(3, t.col_attempts).right()]);
+    cells.extend([cell(widths.reason, t.col_reason), cell(0, t.col_message), cell(5, t.col_attempts).right()]);
     cells.push(cell(4, t.col_age).right());
     pen.row(area, area.y, false, &cells);
 }
@@ -82,8 +82,9 @@ pub(crate) fn rows(shared: &Shared, pen: &mut Pen<'_>, area: Rect, window: &Wind
         let (glyph, word, role) = words::row_state(shared, row);
         let mark = if marked { pen.glyphs.marked } else { "" };
         let message = match &row.state {
+            BillState::RetryAt { at, .. } if *at <= shared.now => shared.t().due.to_owned(),
             BillState::RetryAt { at, .. } => format!("{} {}", shared.t().due_in, format::clock(at.since(shared.now))),
-            state => words::shown(words::message(state)),
+            state => words::message_said(shared, state),
         };
         let attempts = if row.attempts > 0 { row.attempts.to_string() } else { String::new() };
         // A minute is the finest step here: seconds would send every row anew with each key.
@@ -100,7 +101,7 @@ pub(crate) fn rows(shared: &Shared, pen: &mut Pen<'_>, area: Rect, window: &Wind
         cells.extend([
             Cell::new(widths.reason, role, words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state)),
             Cell::new(0, Role::Dim, message),
-            Cell::new(3, Role::Dim, attempts).right(),
+            Cell::new(5, Role::Dim, attempts).right(),
             Cell::new(4, Role::Dim, age).right(),
         ]);
         pen.row(area, area.y + i as u16, here && shown.focus, &cells);
@@ -184,8 +185,8 @@ pub(crate) fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: Optio
     if let Some(before) = &row.resolved_before
         && y < area.bottom()
     {
-        let by = words::shown(&before.by.to_string());
-        let text = format!("{} {by}: {}", texts.resolved_before, words::shown(&before.reason));
+        let by = words::who(shared, &before.by);
+        let text = format!("{} {by}{}{}", texts.resolved_before, texts.colon, words::shown(&before.reason));
         pen.text(x, y, w, Role::Notice, &text);
         y += 1;
     }
@@ -197,7 +198,7 @@ pub(crate) fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: Optio
             _ => String::new(),
         };
         let lines = if room > 4 { room - 2 } else { room };
-        let text = format!("{code}{}{}{}", texts.quote_open, words::shown(message), texts.quote_close);
+        let text = format!("{code}{}", words::quoted(shared, message));
         for line in pen.glyphs.wrap(&text, usize::from(w), lines) {
             pen.text(x, y, w, Role::Text, &line);
             y += 1;

@@ -1,16 +1,15 @@
 //! What the values of a filter are called: the names that are stored, and the words that lists show for them.
 
-use skydeck_core::domain::cause::CauseTable;
+use skydeck_core::domain::cause::{CauseInfo, CauseTable};
 use skydeck_core::domain::filter::Key;
 use skydeck_core::domain::{filter_values, group_words};
 
-use super::config::Lang;
-
-/// Names of causes, skips and ways of not knowing that people read this word for, in either language.
+/// Names of causes, skips and ways of not knowing that people read this word for, in either language, or did before.
 pub fn causes_shown_as(causes: &CauseTable, word: &str) -> Vec<String> {
     let same = |shown: &str| shown.eq_ignore_ascii_case(word);
-    let of_table = causes.cause.iter().filter(|info| same(&info.zh) || same(&info.en));
-    let shows = |name: &&str| [Lang::Zh, Lang::En].iter().any(|lang| lang.group(name).is_some_and(same));
+    let labelled = |info: &&CauseInfo| [&info.zh, &info.en].into_iter().chain(&info.was).any(|label| same(label));
+    let of_table = causes.cause.iter().filter(labelled);
+    let shows = |name: &&str| group_words::words(name).into_iter().any(same);
     let of_groups = group_words::names().filter(shows).map(str::to_owned);
     of_table.map(|info| info.cause.as_str().to_owned()).chain(of_groups).collect()
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use skydeck_core::domain::time::Ts;
 
 use super::cells::Glyphs;
+use super::config::Lang;
 
 /// The last moment of a local day written `2026-11-23`.
 pub fn day_end(text: &str, zone_minutes: i32) -> Option<Ts> {
@@ -22,6 +23,23 @@ pub fn age(d: Duration) -> String {
         s if s < 3600 => format!("{}m", s / 60),
         s if s < 86_400 => format!("{}h", s / 3600),
         s => format!("{}d", s / 86_400),
+    }
+}
+
+/// The same in a sentence: `2 hours`, `2 小时`.
+pub fn age_words(lang: Lang, d: Duration) -> String {
+    let short = age(d);
+    let (n, unit) = short.split_at(short.len().saturating_sub(1));
+    let (en, zh) = match unit {
+        "s" => ("second", "秒"),
+        "m" => ("minute", "分钟"),
+        "h" => ("hour", "小时"),
+        _ => ("day", "天"),
+    };
+    match lang {
+        Lang::Zh => format!("{n} {zh}"),
+        Lang::En if n == "1" => format!("{n} {en}"),
+        Lang::En => format!("{n} {en}s"),
     }
 }
 
@@ -72,16 +90,21 @@ pub fn count(n: u64) -> String {
     out
 }
 
-/// Fills the `{}` of a text, in order.
+/// Fills the `{}` of a text, in order; `{0}` and `{1}` take the first and the second, where a language wants another order.
 pub fn fill(template: &str, args: &[&str]) -> String {
     let mut out = String::with_capacity(template.len() + 16);
-    let mut args = args.iter();
-    let mut parts = template.split("{}");
-    out.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        out.push_str(args.next().copied().unwrap_or("?"));
-        out.push_str(part);
+    let (mut rest, mut next) = (template, 0);
+    while let Some((before, place, after)) = rest.split_once('{').and_then(|(before, behind)| {
+        let (place, after) = behind.split_once('}')?;
+        Some((before, place, after))
+    }) {
+        out.push_str(before);
+        let at = place.parse().unwrap_or(next);
+        out.push_str(args.get(at).copied().unwrap_or("?"));
+        next = at + 1;
+        rest = after;
     }
+    out.push_str(rest);
     out
 }
 

@@ -74,7 +74,7 @@ fn going(shared: &Shared, run: &RunLive) -> Vec<(Role, String)> {
             let hint = match consent(row, shared.now) {
                 Some(first) => {
                     let left = format::clock(first.time_left(shared.now));
-                    fill(t.second_hint, &[&key, &words::shown(&first.by.to_string()), &left])
+                    fill(t.second_hint, &[&key, &words::who(shared, &first.by), &left])
                 }
                 None => fill(t.approve_hint, &[&key]),
             };

@@ -16,6 +16,7 @@ use skydeck_core::domain::transition::{BillChange, Change, transition};
 use super::act;
 use super::config::{Lang, UiConfig};
 use super::desk::Desk;
+use super::format::{self, fill};
 use super::keymap::Scope;
 use super::model::Model;
 use super::msg::{Effect, Key, Msg, Ticket};
@@ -303,6 +304,17 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
     }
 }
 
+/// What is said of an order that was taken for so many bills.
+fn taken(shared: &Shared, sent: &Sent, bills: u64) -> String {
+    let (t, n) = (shared.t(), format::count(bills));
+    match sent {
+        Sent::Calls(op) => fill(t.approved, &[&words::doing(shared.lang, op, &n)]),
+        Sent::Of(said) => fill(said, &[&words::bills(shared.lang, &n)]),
+        Sent::Said(said) => (*said).to_owned(),
+        Sent::Opens => t.collecting_started.to_owned(),
+    }
+}
+
 fn take_receipt(desk: &mut Desk, ticket: Ticket, receipt: Result<Receipt, String>) {
     let Some(sent) = desk.shared.outbox.receipt(ticket) else { return };
     match (receipt, sent) {
@@ -320,8 +332,8 @@ fn take_receipt(desk: &mut Desk, ticket: Ticket, receipt: Result<Receipt, String
             let text = desk.shared.t().collecting_started;
             desk.shared.note(false, text);
         }
-        (Ok(Receipt::Accepted { bills, .. }), Sent::Said(what)) => {
-            let text = if bills > 0 { format!("{what}: {bills}") } else { what };
+        (Ok(Receipt::Accepted { bills, .. }), sent @ (Sent::Calls(_) | Sent::Of(_) | Sent::Said(_))) => {
+            let text = taken(&desk.shared, &sent, bills);
             desk.shared.note(false, text);
             desk.shared.plans.spoil();
         }

@@ -125,7 +125,7 @@ fn status(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
     // On every pane: nothing is more pressing than a bill nobody can say anything about.
     if let Some((n, age)) = shared.stale_unknown() {
         let (ledger, verify) = (shared.setup.keymap.key(Action::Ledger), shared.setup.keymap.key(Action::Verify));
-        let text = fill(t.unknown_old, &[&format::count(n), &format::age(age), &ledger, &verify]);
+        let text = fill(t.unknown_old, &[&format::count(n), &format::age_words(shared.lang, age), &ledger, &verify]);
         x += pen.text(x, y, room(x), Role::Warning, &format!(" ? {text} ")) + 1;
     }
     if let Some(count) = shared.count {

@@ -5,11 +5,13 @@
 use skydeck_core::domain::bill::{BillState, Outcome, Skip, Slot, Status, UnknownWhy};
 use skydeck_core::domain::cause::{Cause, CauseTable};
 use skydeck_core::domain::command::Refusal;
+use skydeck_core::domain::detail_words;
 use skydeck_core::domain::ids::{OpId, PlanId};
 use skydeck_core::domain::operation_words::{self as names, Tongue, Words};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, RunRow};
 use skydeck_core::domain::step::Step;
+use skydeck_core::domain::who::Who;
 
 use super::cells::Glyphs;
 use super::config::Lang;
@@ -26,6 +28,11 @@ pub(crate) fn plan_name(shared: &Shared, id: &PlanId, name: &str) -> String {
 /// Outside text, safe and on one line; at most 1 kB of it.
 pub(crate) fn shown(raw: &str) -> String {
     skydeck_core::text::show(raw, 1024).as_str().to_owned()
+}
+
+/// Who gave an order, safe to show.
+pub(crate) fn who(shared: &Shared, who: &Who) -> String {
+    shown(&who.said(shared.lang.language()))
 }
 
 /// Role of a column of the sum line.
@@ -86,13 +93,28 @@ pub(crate) fn none_of(lang: Lang, op: &OpId, n: &str) -> String {
     })
 }
 
-/// For how many the call will be made; which one, where it is not Audit.
-pub(crate) fn will_call(lang: Lang, op: &OpId, n: &str) -> String {
+/// What is being done to how many, within a sentence.
+pub(crate) fn doing(lang: Lang, op: &OpId, n: &str) -> String {
+    shown(&match lang {
+        Lang::Zh => names::deed_zh(op, n),
+        Lang::En => names::doing_en(op, n),
+    })
+}
+
+/// A number of bills, with their noun.
+pub(crate) fn bills(lang: Lang, n: &str) -> String {
     match lang {
-        _ if op.is_audit() => fill(lang.texts().will_call, &[n]),
-        Lang::Zh => format!("将对 {n} 单调用 {}", operation(op)),
-        Lang::En => format!("{} will be called for {n}", operation(op)),
+        Lang::Zh => format!("{n} 张"),
+        Lang::En => names::bills_en(n),
     }
+}
+
+/// For how many the call will be made.
+pub(crate) fn will_call(lang: Lang, op: &OpId, n: &str) -> String {
+    shown(&match lang {
+        Lang::Zh => format!("将{}", names::deed_zh(op, n)),
+        Lang::En => names::will_en(op, n),
+    })
 }
 
 /// The outcomes that an operation names, for help: done, and done before.
@@ -270,7 +292,7 @@ pub(crate) fn outcome_reason(causes: &CauseTable, lang: Lang, op: &OpId, outcome
         Outcome::Done { verified: true } => t.verified.to_owned(),
         Outcome::Done { verified: false } => String::new(),
         Outcome::Already { by: Some(by), .. } => shown(by),
-        Outcome::Already { by: None, .. } => if op.is_audit() { t.by_nobody } else { t.by_nobody_known }.to_owned(),
+        Outcome::Already { by: None, .. } => names::nobody(op, lang.language()).to_owned(),
         Outcome::Skipped(why) => skip(lang, why),
         Outcome::Failed(f) => failed(causes, lang, &f.cause),
         Outcome::Unknown(u) => unknown(lang, &u.why),
@@ -304,6 +326,33 @@ pub(crate) fn message(state: &BillState) -> &str {
         | BillState::Waiting
         | BillState::Trying { .. }
         | BillState::Settled(Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Skipped(_)) => "",
+    }
+}
+
+/// The same as people read it: what our own client noted in their language, words of others as they are.
+pub(crate) fn message_said(shared: &Shared, state: &BillState) -> String {
+    let raw = message(state);
+    shown(&ours(shared, raw).unwrap_or_else(|| raw.to_owned()))
+}
+
+/// Words about a call in quotation marks, where they are not our own client's.
+pub(crate) fn quoted(shared: &Shared, raw: &str) -> String {
+    let t = shared.t();
+    ours(shared, raw).map_or_else(|| format!("{}{}{}", t.quote_open, shown(raw), t.quote_close), |ours| shown(&ours))
+}
+
+fn ours(shared: &Shared, raw: &str) -> Option<String> {
+    match shared.lang {
+        Lang::Zh => detail_words::zh(raw),
+        Lang::En => None,
+    }
+}
+
+/// What went wrong on the way of a call, in the operator's language.
+pub(crate) fn of_the_way(shared: &Shared, raw: &str) -> String {
+    match shared.lang {
+        Lang::Zh => shown(&detail_words::of_the_way(raw)),
+        Lang::En => shown(raw),
     }
 }
 

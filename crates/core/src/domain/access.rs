@@ -27,6 +27,15 @@ impl Role {
             Self::Approver => "approver",
         }
     }
+
+    /// In Chinese.
+    pub fn zh(self) -> &'static str {
+        match self {
+            Self::Viewer => "查看人",
+            Self::Operator => "操作员",
+            Self::Approver => "批准人",
+        }
+    }
 }
 
 impl std::fmt::Display for Role {

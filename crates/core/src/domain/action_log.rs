@@ -127,7 +127,7 @@ pub enum LogFault {
 impl Flaw {
     fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Unreadable => ("it is no line of the log", "不是日志行"),
+            Self::Unreadable => ("it is no line of the log", "不是操作日志的行"),
             Self::Hash => ("its hash does not fit its words", "哈希与内容不符"),
             Self::Version => ("its version is not known here", "版本不认识"),
             Self::Place => ("it says another place than the one that was to come", "序号不是应有的序号"),
@@ -180,7 +180,7 @@ impl LogFault {
                     "the journal is older than actions.log: it ends at fact {last}, and line {line} (`{action}`) and what \
                      follows is not in it"
                 ),
-                format!("流水比 actions.log 旧：流水止于事实 {last}，没有第 {line} 行（`{action}`）及其后的内容"),
+                format!("流水比 actions.log 旧：流水止于第 {last} 条记录，没有第 {line} 行（`{action}`）及其后的内容"),
             ),
             Self::JournalEmpty { lines } => both(
                 format!("the journal is empty beside an actions.log of {lines} lines"),
@@ -188,11 +188,11 @@ impl LogFault {
             ),
             Self::JournalCut { last, head } => both(
                 format!("the journal ends at fact {last}, before fact {head} of the head that was kept"),
-                format!("流水止于事实 {last}，早于所保存链头的事实 {head}"),
+                format!("流水止于第 {last} 条记录，早于所保存链首的第 {head} 条"),
             ),
             Self::JournalReplaced { head } => both(
                 format!("the journal up to fact {head} is not the one of the head that was kept"),
-                format!("到事实 {head} 为止的流水不是所保存链头的那一份"),
+                format!("到第 {head} 条记录为止的流水不是所保存链首的那一份"),
             ),
         }
     }

@@ -6,6 +6,44 @@ use super::cause::Cause;
 use super::event::ActionEntry;
 use super::reason::LeftOut;
 
+/// What an order is called, by its verb ([`super::command::Command::verb`]).
+pub struct Verb {
+    /// As the log has it.
+    name: &'static str,
+    /// In English.
+    pub en: &'static str,
+    /// In Chinese.
+    pub zh: &'static str,
+}
+
+const fn named(name: &'static str, en: &'static str, zh: &'static str) -> Verb {
+    Verb { name, en, zh }
+}
+
+const VERBS: [Verb; 16] = [
+    named("start", "run", "运行"),
+    named("retry", "retry", "重试"),
+    named("verify", "verify", "核实"),
+    named("approve", "approve", "批准"),
+    named("decline", "decline", "放弃"),
+    named("pause", "pause", "暂停"),
+    named("resume", "resume", "继续"),
+    named("cancel", "stop", "停止"),
+    named("set_pace", "pace", "更改速率"),
+    named("resolve", "resolve", "办结"),
+    named("reopen", "re-open", "撤销办结"),
+    named("adopt_server", "adopt server", "确认服务器"),
+    named("accept_log", "accept log", "接受日志"),
+    named("unlock", "unlock", "解锁"),
+    named("lock", "lock", "恢复只读"),
+    named("reload_plans", "reload", "重读方案"),
+];
+
+/// The words of a verb; `None` for one of a later program.
+pub fn verb(name: &str) -> Option<&'static Verb> {
+    VERBS.iter().find(|verb| verb.name == name)
+}
+
 /// What came of the order of an entry. `label`: what people call a cause.
 pub fn zh(entry: &ActionEntry, label: &dyn Fn(&Cause) -> String) -> String {
     let said = &entry.result;
@@ -25,7 +63,7 @@ fn notes(all: &str) -> String {
 
 fn note(one: &str) -> String {
     if one == "waits for a second person" {
-        return "等待另一位批准人".to_owned();
+        return "还需另一批准人".to_owned();
     }
     if let Some(left) = one.strip_prefix("left out: ").and_then(|left| all_of(left, left_out)) {
         return format!("未计入：{left}");
@@ -100,6 +138,17 @@ mod tests {
     }
 
     #[test]
+    fn every_order_has_words_and_no_two_have_the_same() {
+        let said: std::collections::BTreeSet<_> = VERBS.iter().flat_map(|verb| [verb.en, verb.zh]).collect();
+        assert_eq!(said.len(), 2 * VERBS.len());
+        // Reading one of a later program names all that are known here.
+        let known = serde_json::from_str::<crate::domain::command::Command>("\"of_tomorrow\"").unwrap_err().to_string();
+        let known: Vec<&str> = known.split('`').skip(3).step_by(2).collect();
+        assert_eq!(known.len(), VERBS.len(), "{known:?}");
+        assert!(known.iter().all(|name| verb(name).is_some()), "{known:?}");
+    }
+
+    #[test]
     fn everything_that_a_run_can_be_given_is_said_in_chinese() {
         let params = StartParams {
             sweep: true,
@@ -117,11 +166,11 @@ mod tests {
         let left: Vec<String> = LeftOut::ALL.iter().map(|why| format!("2 {}", why.en())).collect();
         let said = notes(&format!("p under its original revision ab12; left out: {}", left.join(", ")));
         assert!(
-            said.starts_with("p 按原版本 ab12；未计入：2 张其间已了结，2 张已隔离") && !said.contains("left"),
+            said.starts_with("p 按原版本 ab12；未计入：2 张其间已有结果，2 张已隔离") && !said.contains("left"),
             "{said}"
         );
         for (note, words) in [
-            ("waits for a second person", "等待另一位批准人"),
+            ("waits for a second person", "还需另一批准人"),
             ("test: 30 a minute, 2 at a time", "test：每分钟 30 次，并发 2"),
             ("prod", "prod"),
             (

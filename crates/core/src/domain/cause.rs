@@ -187,6 +187,9 @@ pub struct CauseInfo {
     pub zh: String,
     /// Short label, English.
     pub en: String,
+    /// Labels that it had before: filters that people kept still take them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub was: Vec<String>,
     /// What to do, Chinese.
     pub advice_zh: String,
     /// What to do, English.
@@ -412,6 +415,7 @@ mod tests {
             cause: Cause::new(cause),
             zh: String::new(),
             en: en.to_owned(),
+            was: Vec::new(),
             advice_zh: String::new(),
             advice_en: String::new(),
             who: String::new(),

@@ -58,9 +58,9 @@ impl Ground {
         match self {
             Self::Found => "查询所见",
             Self::Before => "调用前所读",
-            Self::Answer => "按应答",
+            Self::Answer => "按响应",
             Self::Read => "读取",
-            Self::Gone => "已不存在",
+            Self::Gone => "已被删除",
             Self::Open => "起不明",
         }
     }

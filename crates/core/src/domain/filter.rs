@@ -134,16 +134,16 @@ pub enum FilterFault {
     #[error("this quote is not closed")]
     OpenQuote,
     /// `~` alone.
-    #[error("`~` wants a text of the message after it")]
+    #[error("`~` needs a text of the ERP message after it")]
     NoText,
     /// A key without a value.
-    #[error("`{0}:` wants a value")]
+    #[error("`{0}:` needs a value")]
     NoValue(String),
     /// No age.
-    #[error("`{0}` is no age; write >2d, <30m, >1h")]
+    #[error("`{0}` is not an age; expected >2d, <30m, >1h")]
     NoAge(String),
     /// No number.
-    #[error("`{0}` is no number; write 3, >1, <5")]
+    #[error("`{0}` is not a number; expected 3, >1, <5")]
     NoNumber(String),
     /// No key of the language.
     #[error(

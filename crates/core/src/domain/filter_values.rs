@@ -70,7 +70,7 @@ impl FilterFault {
     pub fn zh(&self) -> String {
         match self {
             Self::OpenQuote => "引号没有结束".to_owned(),
-            Self::NoText => "`~` 后面要写消息中的文字".to_owned(),
+            Self::NoText => "`~` 后面要写 ERP 返回信息中的文字".to_owned(),
             Self::NoValue(key) => format!("`{key}:` 后面要写值"),
             Self::NoAge(value) => format!("`{value}` 不是时长；写 >2d、<30m、>1h"),
             Self::NoNumber(value) => format!("`{value}` 不是数字；写 3、>1、<5"),

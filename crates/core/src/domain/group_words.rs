@@ -6,41 +6,41 @@ use super::bill::Slot;
 use super::cause::{Cause, CauseTable};
 use super::language::Language;
 
-/// Name, English, Chinese.
-const WORDS: [(&str, &str, &str); 33] = [
-    ("draft", "draft", "暂存"),
-    ("created", "not submitted", "未提交"),
-    ("reaudit", "taken back", "重新审核"),
-    ("other_status", "odd status", "状态未知"),
-    ("changed", "changed since", "批准后被改"),
-    ("gone", "gone", "已不存在"),
-    ("missing", "missing", "未读到"),
-    ("held", "held", "挂起"),
-    ("outside_filter", "outside the filter", "不符合过滤条件"),
-    ("excluded", "excluded", "已排除"),
-    ("not_reached", "not reached", "未轮到"),
-    ("quarantined", "quarantined", "已隔离"),
-    ("unknown_elsewhere", "unknown before", "先前未知"),
-    ("timed_out", "timed out", "超时"),
-    ("broken", "connection broke", "连接中断"),
-    ("http_status", "HTTP", "HTTP"),
-    ("unreadable", "unreadable answer", "答复无法读取"),
-    ("too_large", "answer too large", "答复过大"),
-    ("redirected", "redirected", "被重定向"),
-    ("not_named", "not named", "答复未提及"),
-    ("wrong_ids", "wrong ids", "答复单据不符"),
-    ("session_lost", "session lost", "会话丢失"),
-    ("server_fault", "server fault", "服务器异常"),
-    ("process_died", "process died", "进程中断"),
-    ("store_failed", "store failed", "存储失败"),
-    ("changed_since", "changed since", "其后被改"),
-    ("gone_since", "gone since", "其后消失"),
-    ("differs", "other content there", "已有但内容不同"),
-    ("partly", "partly there", "已有一部分"),
-    ("contradicted", "read-back contradicts", "回查不符"),
-    ("key_not_honoured", "other number given", "编号不符"),
-    ("many", "several found", "查到多张"),
-    ("absent", "not found", "没有查到"),
+/// Name, English, Chinese; and what it was called before, which filters still take.
+const WORDS: [(&str, &str, &str, &[&str]); 33] = [
+    ("draft", "draft", "暂存", &[]),
+    ("created", "not submitted", "未提交", &[]),
+    ("reaudit", "to be re-audited", "重新审核", &["taken back"]),
+    ("other_status", "other status", "其他状态", &["odd status", "状态未知"]),
+    ("changed", "changed since it was read", "读取后被改", &["changed since", "批准后被改"]),
+    ("gone", "deleted", "已被删除", &["gone", "已不存在"]),
+    ("missing", "missing", "未读到", &[]),
+    ("held", "held by a rule", "按规则不处理", &["held", "挂起"]),
+    ("outside_filter", "outside the filter", "不符合过滤条件", &[]),
+    ("excluded", "excluded", "已排除", &[]),
+    ("not_reached", "not reached", "未轮到", &[]),
+    ("quarantined", "set aside", "已隔离", &["quarantined"]),
+    ("unknown_elsewhere", "unknown in another run", "其他运行中结果未知", &["unknown before", "先前未知"]),
+    ("timed_out", "timed out", "超时", &[]),
+    ("broken", "connection lost", "连接中断", &["connection broke"]),
+    ("http_status", "HTTP", "HTTP", &[]),
+    ("unreadable", "unreadable response", "响应无法解析", &["unreadable answer", "答复无法读取"]),
+    ("too_large", "response too large", "响应过大", &["answer too large", "答复过大"]),
+    ("redirected", "redirected", "被重定向", &[]),
+    ("not_named", "bill not named", "响应未提及该单据", &["not named", "答复未提及"]),
+    ("wrong_ids", "other bill named", "响应的单据不符", &["wrong ids", "答复单据不符"]),
+    ("session_lost", "session lost", "登录会话失效", &["会话丢失"]),
+    ("server_fault", "server fault", "服务器异常", &[]),
+    ("process_died", "process died", "进程中断", &[]),
+    ("store_failed", "journal not written", "流水写入失败", &["store failed", "存储失败"]),
+    ("changed_since", "changed at read-back", "回查时已变", &["changed since", "其后被改"]),
+    ("gone_since", "deleted at read-back", "回查时已删除", &["gone since", "其后消失"]),
+    ("differs", "other content there", "已有但内容不同", &[]),
+    ("partly", "partly there", "已有一部分", &[]),
+    ("contradicted", "read-back contradicts", "回查不符", &[]),
+    ("key_not_honoured", "other number given", "编号不符", &[]),
+    ("many", "several found", "查到多张", &[]),
+    ("absent", "not found", "没有查到", &[]),
 ];
 
 /// All names, as facts and filters have them.
@@ -50,7 +50,24 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// The word for a name; `None` for the cause of a failure.
 pub fn word(lang: Language, name: &str) -> Option<&'static str> {
-    WORDS.iter().find(|(known, ..)| *known == name).map(|(_, en, zh)| lang.t(*en, *zh))
+    WORDS.iter().find(|(known, ..)| *known == name).map(|(_, en, zh, _)| lang.t(*en, *zh))
+}
+
+/// All that people may call a name: its word in each language, and those of before.
+pub fn words(name: &str) -> Vec<&'static str> {
+    let row = WORDS.iter().find(|(known, ..)| *known == name);
+    row.map_or_else(Vec::new, |(_, en, zh, was)| [*en, *zh].into_iter().chain(was.iter().copied()).collect())
+}
+
+/// Who acts, by the name that a table of causes has.
+pub fn who(lang: Language, name: &str) -> &'static str {
+    match name {
+        "finance" => lang.t("finance", "财务"),
+        "warehouse" => lang.t("warehouse", "仓库"),
+        "owner" => lang.t("creator", "创建人"),
+        "administrator" => lang.t("administrator", "管理员"),
+        _ => lang.t("operator", "操作员"),
+    }
 }
 
 /// The label of a group of bills: of refused ones their cause, else the word. The site's own causes may be among them: not

@@ -384,7 +384,7 @@ impl SlowWhy {
     pub fn zh(self) -> String {
         match self {
             Self::Http(code) => format!("HTTP {code}"),
-            Self::CallLimit => "调用限制".to_owned(),
+            Self::CallLimit => "超过调用频率限制".to_owned(),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod bounds;
 pub mod cause;
 pub mod command;
 pub mod confirm;
+pub mod detail_words;
 pub mod env;
 pub mod erp_clock;
 pub mod erp_status;

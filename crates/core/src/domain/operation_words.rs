@@ -39,6 +39,8 @@ pub struct Script {
 pub struct Tongue {
     /// What is done to a bill.
     pub verb: &'static str,
+    /// The same while it is being done; in English alone another word.
+    doing: &'static str,
     /// Done by our call.
     pub done: &'static str,
     /// The same where it is narrow.
@@ -56,9 +58,10 @@ pub struct Tongue {
 }
 
 /// English words of an operation that is not Audit: beside its own word all are alike.
-const fn english(verb: &'static str, done: &'static str, already: &'static str) -> Tongue {
+const fn english(verb: &'static str, doing: &'static str, done: &'static str, already: &'static str) -> Tongue {
     Tongue {
         verb,
+        doing,
         done,
         done_short: done,
         done_least: done,
@@ -72,6 +75,7 @@ const fn english(verb: &'static str, done: &'static str, already: &'static str) 
 const fn chinese(verb: &'static str, done: &'static str, already: &'static str) -> Tongue {
     Tongue {
         verb,
+        doing: verb,
         done,
         done_short: done,
         done_least: done,
@@ -85,7 +89,7 @@ const fn chinese(verb: &'static str, done: &'static str, already: &'static str) 
 const OF_AUDIT: Words = Words {
     name: AUDIT,
     script: Script { done: "audited", already: "already_audited" },
-    en: Tongue { done_least: "aud", ..english("audit", "audited", "already audited") },
+    en: Tongue { done_least: "aud", ..english("audit", "auditing", "audited", "already audited") },
     zh: Tongue {
         done_short: "已审",
         done_least: "已审",
@@ -100,7 +104,7 @@ const OF_AUDIT: Words = Words {
 const OF_ANY: Words = Words {
     name: "",
     script: Script { done: "done", already: "already" },
-    en: english("execute", "done", "already done"),
+    en: english("execute", "executing", "done", "already done"),
     zh: Tongue {
         done_short: "完成",
         done_least: "完成",
@@ -115,25 +119,25 @@ const OWN: [Words; 5] = [
     Words {
         name: SUBMIT,
         script: Script { done: "submitted", already: "already_submitted" },
-        en: english("submit", "submitted", "already submitted"),
+        en: english("submit", "submitting", "submitted", "already submitted"),
         zh: chinese("提交", "已提交", "此前已提交"),
     },
     Words {
         name: "BillClose",
         script: Script { done: "closed", already: "already_closed" },
-        en: english("close", "closed", "already closed"),
+        en: english("close", "closing", "closed", "already closed"),
         zh: chinese("关闭", "已关闭", "此前已关闭"),
     },
     Words {
         name: "Forbid",
         script: Script { done: "forbidden", already: "already_forbidden" },
-        en: english("forbid", "forbidden", "already forbidden"),
+        en: english("forbid", "forbidding", "forbidden", "already forbidden"),
         zh: chinese("禁用", "已禁用", "此前已禁用"),
     },
     Words {
         name: "Enable",
         script: Script { done: "enabled", already: "already_enabled" },
-        en: english("enable", "enabled", "already enabled"),
+        en: english("enable", "enabling", "enabled", "already enabled"),
         zh: chinese("启用", "已启用", "此前已启用"),
     },
 ];
@@ -201,13 +205,40 @@ pub fn code(op: &OpId, slot: Slot) -> &'static str {
 
 /// `Audit 24 bills`, `Close 24 bills (BillClose)`, `Execute Foo on 24 bills`. `op`: already safe to show.
 pub fn deed_en(op: &OpId, n: &str) -> String {
-    let (own, name) = (words(op), name(op));
-    let verb = own.en.verb;
-    let verb = verb.split_at_checked(1).map_or_else(String::new, |(head, tail)| head.to_ascii_uppercase() + tail);
+    let said = on_bills(op, words(op).en.verb, n);
+    said.split_at_checked(1).map_or_else(String::new, |(head, tail)| head.to_ascii_uppercase() + tail)
+}
+
+/// `will audit 24 bills`. `op`: already safe to show.
+pub fn will_en(op: &OpId, n: &str) -> String {
+    format!("will {}", on_bills(op, words(op).en.verb, n))
+}
+
+/// `auditing 24 bills`. `op`: already safe to show.
+pub fn doing_en(op: &OpId, n: &str) -> String {
+    on_bills(op, words(op).en.doing, n)
+}
+
+fn on_bills(op: &OpId, verb: &str, n: &str) -> String {
+    let (own, name, bills) = (words(op), name(op), bills_en(n));
     match (own.is_own(), own.name) {
-        (true, AUDIT | SUBMIT) => format!("{verb} {n} bills"),
-        (true, _) => format!("{verb} {n} bills ({name})"),
-        (false, _) => format!("{verb} {name} on {n} bills"),
+        (true, AUDIT | SUBMIT) => format!("{verb} {bills}"),
+        (true, _) => format!("{verb} {bills} ({name})"),
+        (false, _) => format!("{verb} {name} on {bills}"),
+    }
+}
+
+/// `1 bill`, `24 bills`. `n`: the number as it is written.
+pub fn bills_en(n: &str) -> String {
+    format!("{n} {}", if n == "1" { "bill" } else { "bills" })
+}
+
+/// Who did it, where the ERP did not tell.
+pub fn nobody(op: &OpId, lang: Language) -> &'static str {
+    if op.is_audit() {
+        lang.t("auditor not returned by the ERP", "ERP 未返回审核人")
+    } else {
+        lang.t("person not returned by the ERP", "ERP 未返回处理人")
     }
 }
 
@@ -248,18 +279,19 @@ pub fn call_zh_short(op: &OpId) -> &str {
 pub fn none_en(op: &OpId, n: &str) -> String {
     let own = words(op);
     let done = if own.is_own() { own.en.done.to_owned() } else { format!("called with {}", name(op)) };
-    format!("None of the {n} bills can be {done} now")
+    match n {
+        "1" => format!("The one bill cannot be {done} now"),
+        n => format!("None of the {n} bills can be {done} now"),
+    }
 }
 
-/// `没有可关闭的单据：24 张现在都不能关闭`.
+/// `本批 24 张现在都不能关闭`.
 pub fn none_zh(op: &OpId, n: &str) -> String {
     let own = words(op);
     if own.is_own() {
-        let verb = own.zh.verb;
-        format!("没有可{verb}的单据：{n} 张现在都不能{verb}")
+        format!("本批 {n} 张现在都不能{}", own.zh.verb)
     } else {
-        let name = name(op);
-        format!("没有可执行 {name} 的单据：{n} 张现在都不能执行")
+        format!("本批 {n} 张现在都不能执行 {}", name(op))
     }
 }
 
@@ -384,7 +416,10 @@ mod tests {
         assert_eq!((call_en(&op("")), call_en(&op("Submit")), call_en(&op("Foo"))), ("audit", "submit", "Foo"));
         assert_eq!(none_en(&op("BillClose"), "4"), "None of the 4 bills can be closed now");
         assert_eq!(none_en(&op("Foo"), "4"), "None of the 4 bills can be called with Foo now");
-        assert_eq!(none_zh(&op("Foo"), "4"), "没有可执行 Foo 的单据：4 张现在都不能执行");
+        assert_eq!(none_zh(&op("Foo"), "4"), "本批 4 张现在都不能执行 Foo");
+        assert_eq!(none_en(&op(""), "1"), "The one bill cannot be audited now");
+        assert_eq!(doing_en(&op("Foo"), "1"), "executing Foo on 1 bill");
+        assert_eq!(will_en(&op("BillClose"), "2"), "will close 2 bills (BillClose)");
     }
 
     #[test]

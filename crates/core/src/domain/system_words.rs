@@ -3,7 +3,7 @@
 //! Invariant: what is not recognised is quoted as it stands.
 
 /// Error numbers of Linux that files and connections meet.
-const ERRORS: [(u16, &str); 30] = [
+const ERRORS: [(u16, &str); 31] = [
     (1, "操作不允许"),
     (2, "文件或目录不存在"),
     (5, "输入输出错误"),
@@ -27,6 +27,7 @@ const ERRORS: [(u16, &str); 30] = [
     (39, "目录非空"),
     (40, "符号链接层数过多"),
     (98, "地址已被占用"),
+    (99, "本机没有该地址"),
     (101, "网络不可达"),
     (103, "连接已中止"),
     (104, "连接被重置"),

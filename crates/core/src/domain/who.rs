@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::language::Language;
+
 /// The person, schedule or engine behind an action. `uid` and `name` are facts told by the kernel; the rest are hints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Who {
@@ -80,6 +82,19 @@ impl Who {
             (None, None | Some(_)) | (Some(_), None) => self.uid == other.uid,
         }
     }
+
+    /// For people, in their language. [`Display`](std::fmt::Display) is for programs and never changes.
+    pub fn said(&self, lang: Language) -> String {
+        let name = match (self.origin(), lang) {
+            (Origin::Person, Language::En) => return self.to_string(),
+            (Origin::Schedule, lang) => return lang.t("schedule", "定时").to_owned(),
+            (Origin::Engine, lang) => return lang.t("skydeck", "程序").to_owned(),
+            (Origin::Person, Language::Zh) => self.name.as_ref().unwrap_or(&self.login),
+        };
+        let claims = if *name == self.login { String::new() } else { format!("（自称 {}）", self.login) };
+        let from = self.from.as_ref().map(|from| format!("@{from}")).unwrap_or_default();
+        format!("{name}{claims}{from}")
+    }
 }
 
 impl std::fmt::Display for Who {
@@ -116,6 +131,19 @@ mod tests {
         assert!(!known(1, 7).same_person(&known(1, 8)));
         assert!(known(1, 7).same_person(&Who::of_person(1, "x", None)));
         assert!(!known(1, 7).same_person(&Who::of_person(7, "x", None)));
+    }
+
+    #[test]
+    fn the_clock_and_the_program_are_named_in_the_language_of_the_reader() {
+        let named = Who { name: Some("wang".into()), ..Who::of_person(7, "li", Some("10.0.0.1".into())) };
+        for (who, en, zh) in [
+            (Who::schedule(7), "schedule", "定时"),
+            (Who::engine(7), "skydeck", "程序"),
+            (Who::of_person(7, "li", None), "li", "li"),
+            (named, "wang (says li)@10.0.0.1", "wang（自称 li）@10.0.0.1"),
+        ] {
+            assert_eq!((who.said(Language::En).as_str(), who.said(Language::Zh).as_str()), (en, zh));
+        }
     }
 
     #[test]

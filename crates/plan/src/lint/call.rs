@@ -16,10 +16,10 @@ pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
                 Severity::Warning,
                 &place(side, "InterationFlags", "request"),
                 format!(
-                    "{names} waves ERP rules through (negative stock, price checks): taken out; an operator can choose it \
+                    "{names} ignores ERP prompts (negative stock, price checks): taken out; an operator can choose it \
                      for one run, with a reason"
                 ),
-                format!("{names} 会放过 ERP 规则（负库存、价格校验等）：已剔除；操作员可在单次运行中说明原因后选用"),
+                format!("{names} 会忽略 ERP 提示（负库存、价格校验等）：已剔除；操作员可在单次运行中说明原因后选用"),
             )
             .mend_in_both("leave InterationFlags empty", "InterationFlags 留空");
     }
@@ -63,7 +63,7 @@ pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
                 Severity::Warning,
                 "skydeck.batch",
                 format!("a call of {n} bills whose answer is lost leaves {n} bills unknown", n = policy.batch),
-                format!("一次调用 {n} 张单据，若应答丢失，就有 {n} 张单据结果未知", n = policy.batch),
+                format!("一次调用 {n} 张单据，若响应丢失，就有 {n} 张单据结果未知", n = policy.batch),
             )
             .mend("\"batch\": 1");
     }
@@ -73,8 +73,8 @@ pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
                 16,
                 Severity::Warning,
                 "skydeck.carry_over",
-                "unresolved bills of earlier runs are not taken into the next one: somebody has to retry them by hand",
-                "之前运行未结清的单据不会带入下一次运行：需要人工重试",
+                "unresolved bills of earlier runs are not taken into the next one: an operator has to retry them",
+                "之前运行遗留的单据不会带入下一次运行：需要人工重试",
             )
             .mend("\"carry_over\": true");
     }

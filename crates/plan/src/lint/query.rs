@@ -89,7 +89,7 @@ fn status(predicates: &[Predicate], at: &str, found: &mut Found<'_>) {
                         "the plan submits first, and the filter lets through {codes}: Z is a draft somebody may still be \
                          typing, D was taken back by a person"
                     ),
-                    format!("方案会先提交，而过滤条件放行 {codes}：Z 为尚在录入的暂存单，D 为被人撤回的单据"),
+                    format!("方案会先提交，而过滤条件允许 {codes}：Z 为尚在录入的暂存单，D 为被人撤回的单据"),
                 )
                 .mend("FDocumentStatus in ('A','B')");
         }
@@ -107,7 +107,7 @@ fn status(predicates: &[Predicate], at: &str, found: &mut Found<'_>) {
             format!(
                 "the filter lets through {codes} beside B, and only B waits for audit: Skydeck skips the others{blind}"
             ),
-            format!("过滤条件除 B（审核中）外还放行 {codes}，只有 B 可以审核：其余由 Skydeck 跳过{blind_zh}"),
+            format!("过滤条件除 B（审核中）外还允许 {codes}，只有 B 可以审核：其余由 Skydeck 跳过{blind_zh}"),
         )
         .mend_in_both(
             "FDocumentStatus='B' — or \"skydeck\": {\"submit\": true} with FDocumentStatus in ('A','B')",
@@ -156,7 +156,7 @@ fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
             Severity::Info,
             at,
             "no single column is compared with LAST_SYNC_TIME: every run reads everything the filter lets through",
-            "没有唯一的字段与 LAST_SYNC_TIME 比较：每次运行都会读取过滤条件放行的全部单据",
+            "没有唯一的字段与 LAST_SYNC_TIME 比较：每次运行都会读取符合过滤条件的全部单据",
         );
         return;
     };
@@ -174,9 +174,9 @@ fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
         let id_check = side.raw.get("idCheck").is_none_or(|v| v != &serde_json::Value::Bool(false) && v != "false");
         let dropped = if id_check { "; at the vendor's, idCheck would even drop it if it were" } else { "" };
         let (severity, net) = if sweep == 0 {
-            (Severity::Info, "every run reads without the mark, so none is lost".to_owned())
+            (Severity::Info, "every run reads without the watermark, so none is lost".to_owned())
         } else {
-            (Severity::Warning, format!("Skydeck's ledger and the sweep every {sweep} h catch it, later"))
+            (Severity::Warning, format!("Skydeck's ledger and the full read every {sweep} h catch it, later"))
         };
         found
             .add(
@@ -184,10 +184,10 @@ fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
                 severity,
                 at,
                 format!(
-                    "the mark moves along {column}: a bill that was a draft when it was read is not read again once it \
+                    "the watermark moves along {column}: a bill that was a draft when it was read is not read again once it \
                      is submitted{dropped}. {net}"
                 ),
-                format!("水位按 {column} 推进：读取时还是暂存的单据，提交后不会再被读到；由 Skydeck 的未结清单和定期全量扫描兜底"),
+                format!("水位按 {column} 推进：读取时还是暂存的单据，提交后不会再被读到；由 Skydeck 的遗留清单和定期全量读取兜底"),
             )
             .mend_in_both(format!("FModifyDate instead of {column}"), format!("用 FModifyDate 代替 {column}"));
     }
@@ -197,7 +197,7 @@ fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
                 7,
                 Severity::Warning,
                 at,
-                "no overlap: a bill that the ERP commits late, or with an earlier date, falls below the mark",
+                "no overlap: a bill that the ERP commits late, or with an earlier date, falls below the watermark",
                 "没有回看窗口：ERP 延迟落库或日期较早的单据会落在水位之下",
             )
             .mend("\"skydeck\": {\"overlap\": \"10m\"}");
@@ -207,7 +207,7 @@ fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
             Severity::Info,
             at,
             format!(
-                "two clocks: {column} is the ERP's. Skydeck takes the mark from the ERP's own dates and reads {} again",
+                "two clocks: {column} is the ERP's. Skydeck takes the watermark from the ERP's own dates and re-reads {}",
                 super::super::policy::duration_text(overlap)
             ),
             format!("两个时钟：{column} 来自 ERP。Skydeck 的水位取自 ERP 的日期，并回看一段时间"),
@@ -253,7 +253,7 @@ fn paging(side: &Side<'_>, predicates: &[Predicate], found: &mut Found<'_>) {
             5,
             Severity::Info,
             &side.path("condition"),
-            "with a condition, the last page must be told by the rows received, not by the rows kept; Skydeck reads until \
+            "with a condition, the last page must be known by the rows received, not by the rows kept; Skydeck reads until \
              a page is empty",
             "有 condition 时，末页要按收到的行数判断；Skydeck 一直读到空页为止",
         );
@@ -290,7 +290,7 @@ fn columns(predicates: &[Predicate], side: &Side<'_>, at: &str, found: &mut Foun
                     Severity::Info,
                     &at,
                     "FApproveDate is empty for every bill that this filter lets through",
-                    "此过滤条件放行的单据，FApproveDate 一定为空",
+                    "符合此过滤条件的单据，FApproveDate 一定为空",
                 )
                 .mend_in_both("leave the column out, or ask for FModifyDate", "去掉此字段，或改查 FModifyDate");
         }
@@ -308,7 +308,7 @@ fn brackets(tokens: &[filter_text::Token], at: &str, found: &mut Found<'_>) {
                 Severity::Warning,
                 at,
                 "`or` beside `and` without brackets: `and` binds first, which lets through more than one reads",
-                "or 与 and 并列而没有括号：and 先结合，放行的单据可能比看上去多",
+                "or 与 and 并列而没有括号：and 先结合，符合的单据可能比看上去多",
             )
             .mend_in_both("put the `or` into brackets", "给 or 部分加上括号");
     }

@@ -87,7 +87,7 @@ said! { FunctionFault;
     Self::Missing { op } => format!("`{op}` is missing"), format!("缺少 `{op}`");
     Self::TooDeep => "the expression is nested too deeply", "表达式嵌套过深";
     Self::EndsEarly => "the expression ends too early", "表达式不完整";
-    Self::NoValue { op } => format!("`{op}` stands where a value is wanted"), format!("`{op}` 处应为一个值");
+    Self::NoValue { op } => format!("`{op}` stands where a value is expected"), format!("`{op}` 处应为一个值");
     Self::NoThen => "CASE: THEN is missing", "CASE 缺少 THEN";
     Self::NoEnd => "CASE: END is missing", "CASE 缺少 END";
     Self::Unknown { name, near: Some(near) } =>
@@ -96,7 +96,7 @@ said! { FunctionFault;
     Self::Unknown { name, near: None } =>
         format!("`{name}` is not evaluated here: write the value itself"),
         format!("不支持 `{name}`：请直接写值");
-    Self::NoCondition { text } => format!("the text '{text}' is no condition"), format!("文本 '{text}' 不是条件");
+    Self::NoCondition { text } => format!("the text '{text}' is not a condition"), format!("文本 '{text}' 不是条件");
     Self::OutOfRange => "a number leaves the range", "数字超出范围";
     Self::Reckoning => "texts cannot be reckoned with", "文本不能参与算术";
     Self::Collation { a, b } =>

@@ -125,10 +125,10 @@ sentences! {
         (format!("more than {most} paths in FieldKeys"), "take out what is not needed"),
         (format!("FieldKeys 中的字段超过 {most} 个"), "请去掉不需要的字段");
     P::NoPath { path } =>
-        (format!("`{path}` in FieldKeys is no field path"), "a path is like FCustomerID.FNumber"),
+        (format!("`{path}` in FieldKeys is not a field path"), "a path is like FCustomerID.FNumber"),
         (format!("FieldKeys 中的 `{path}` 不是字段路径"), "应为 FCustomerID.FNumber 这样的路径");
     P::ColumnWithoutPath { field, text } =>
-        (format!("the column `{field}` asks for `{text}`, which is no field path"),
+        (format!("the column `{field}` asks for `{text}`, which is not a field path"),
             "a column's value is a Kingdee path like FCustomerID.FNumber; templates belong into FilterString"),
         (format!("字段 `{field}` 的值 `{text}` 不是字段路径"),
             "应为 FCustomerID.FNumber 这样的路径；模板请写到 FilterString");
@@ -160,20 +160,20 @@ sentences! {
         ("LAST_SYNC_TIME in a filter with `not`", "write the condition without `not`"),
         ("过滤条件中 LAST_SYNC_TIME 与 `not` 并用", "请改写为不含 `not` 的条件");
     P::PageSize =>
-        ("pageSize is no number", "write a whole number from 1 to 2000"),
+        ("pageSize is not a number", "write a whole number from 1 to 2000"),
         ("pageSize 不是数字", "请写 1 到 2000 的整数");
     P::Limit { text } =>
-        (format!("Limit `{text}` is no number"), "write {{PAGINATION_PAGE_SIZE}} or a whole number"),
+        (format!("Limit `{text}` is not a number"), "write {{PAGINATION_PAGE_SIZE}} or a whole number"),
         (format!("Limit `{text}` 不是数字"), "请写 {{PAGINATION_PAGE_SIZE}} 或整数");
     P::TopRows { text } =>
-        (format!("TopRowCount `{text}` is no number"), "leave it empty for no cap"),
+        (format!("TopRowCount `{text}` is not a number"), "leave it empty for no cap"),
         (format!("TopRowCount `{text}` 不是数字"), "不限行数请留空");
     P::StartRow { text } =>
         (format!("StartRow `{text}` would leave bills out"),
             "write {{PAGINATION_START_ROW}}; Skydeck pages by id and leaves none out"),
         (format!("StartRow `{text}` 会漏掉单据"), "请写 {{PAGINATION_START_ROW}}；Skydeck 按内码翻页，不会遗漏");
     P::NoConditionList =>
-        ("`condition` is no list", "write [[{…} and {…}] or [{…}]]: outer or, inner and"),
+        ("`condition` is not a list", "write [[{…} and {…}] or [{…}]]: outer or, inner and"),
         ("`condition` 不是列表", "请写 [[{…}, {…}], [{…}]]：外层为或，内层为且");
     P::TooManyComparisons { n, most } =>
         (format!("{n} comparisons, and {most} at most"), "write them into the filter"),
@@ -200,7 +200,7 @@ sentences! {
         (format!("`{text}`: templates are not filled in a condition"), "put the window into FilterString"),
         (format!("`{text}`：条件中的模板不会替换"), "请把时间范围写到 FilterString");
     P::NoDate { text } =>
-        (format!("`{text}` is no date"), "write timestamp:YYYY-MM-DD HH:MM:SS"),
+        (format!("`{text}` is not a date"), "write timestamp:YYYY-MM-DD HH:MM:SS"),
         (format!("`{text}` 不是日期"), "请写 timestamp:YYYY-MM-DD HH:MM:SS");
     P::RemedyWithoutCron =>
         ("the compensation has no crontab", "add one, or take omissionRemedy out"),
@@ -274,9 +274,9 @@ sentences! {
         ("`exists` shows nothing: an operation acts on a bill that is there before and after", DONE),
         ("`exists` 什么也说明不了：操作前后单据都存在", DONE);
     P::NoDone =>
-        ("no condition: a field, `in` or `eq`, and what the field holds afterwards", DONE),
+        ("not a condition: a field, `in` or `eq`, and what the field holds afterwards", DONE),
         ("不是条件：应为字段、`in` 或 `eq`、以及操作后字段的值", DONE);
-    P::DonePath { field } => (format!("{field} is no field path"), DONE), (format!("{field} 不是字段路径"), DONE);
+    P::DonePath { field } => (format!("{field} is not a field path"), DONE), (format!("{field} 不是字段路径"), DONE);
     P::DoneInEntry { path } =>
         (format!("{path} looks like a field of the entries: a look shows the first line alone, and the whole bill would be \
                   told done by it"), DONE),
@@ -351,10 +351,10 @@ impl JsonFault {
         match self {
             Self::Empty => "the file is empty: `skydeck plan new` prints a plan to start from",
             Self::EndsEarly => "the text ends too early: a closing } or ] or quotation mark is missing",
-            Self::FullWidth => "a full-width sign stands where JSON wants an ASCII one (\" , :)",
+            Self::FullWidth => "a full-width sign stands where JSON needs an ASCII one (\" , :)",
             Self::Comma => "the comma before this bracket is one too many",
             Self::Table => "this looks like a table: `skydeck plan import` reads those",
-            Self::Other => "mend the JSON at this place; the file was left as it is",
+            Self::Other => "fix the JSON at this place; the file was left as it is",
         }
     }
 

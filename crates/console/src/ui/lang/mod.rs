@@ -2,6 +2,8 @@
 //!
 //! Invariant: the same places to fill stand in both languages.
 
+use skydeck_core::domain::access::Role;
+use skydeck_core::domain::action_words;
 use skydeck_core::domain::group_words;
 use skydeck_core::domain::language::Language;
 
@@ -34,11 +36,11 @@ texts! {
     all_unresolved approve_hint approved approved_reading bad_date bad_day
     absent bad_number bill_none bill_none_2 bill_unknown bills body_cut breaker breaker_off breaker_on breaker_open by_status call cannot_read
     carried carried_over unchanged probes ev_probe changed col_advice col_age col_attempts col_by col_count col_day col_kind col_message col_next col_no
-    col_oldest col_open col_org col_plan col_reason col_result col_state col_took col_trend close_it col_what col_when col_who
+    col_oldest col_open col_org col_outcome col_plan col_reason col_result col_state col_took col_trend close_it col_what col_when col_who colon
     collecting_started compare_cut compare_newer compare_newly compare_none compare_nothing compare_older compare_open compare_other
-    compare_passing compare_same compare_still compare_title compare_unjudged concurrency confirm_count confirm_do confirm_env confirm_locked by_nobody by_nobody_known confirm_nothing confirm_read confirm_record
+    compare_passing compare_same compare_still compare_title compare_unjudged concurrency confirm_count confirm_do confirm_env confirm_locked confirm_nothing confirm_read confirm_record
     confirm_title confirm_yes count count_none counted_first
-    counting decline_short decline_what declined due_in eligible engine_gone environment erp_clock eta ev_approved ev_deferred
+    counting decline_short decline_what declined due due_in eligible engine_gone environment erp_clock eta ev_approved ev_deferred
     ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_refused_all_the_same ev_rejected ev_reopened ev_resolved ev_run_opened ev_settled
     ev_tried ev_tried_rev ev_verified export_run export_ledger export_history path_hint export_filter export_title exporting failed failed_short fate_out
     fate_read fate_tried fate_verified filter_do filter_empty filter_empty_2 filter_label filter_name filter_recall
@@ -65,7 +67,7 @@ texts! {
     status_other status_z step_audit step_fetch step_n step_operate step_push step_save step_send step_submit step_verify stop_title stop_what stop_what_2
     stopping submitted_first sum sweep sweep_hint thaw_short too_small trying unknown untold nothing_read untold_sum unknown_old unknown_short unlock_title unlock_what
     unlocked until until_hint unresolved_n verified verify_title verify_do verify_nothing verify_what waiting waiting_short waved which
-    will_call will_verify
+    will_verify
     write
 }
 
@@ -109,21 +111,12 @@ impl Lang {
 
     /// Who acts.
     pub(crate) fn who(self, name: &str) -> &'static str {
-        match self {
-            Self::Zh => zh::who(name),
-            Self::En => en::who(name),
-        }
+        group_words::who(self.language(), name)
     }
 
     /// A role.
-    pub(crate) fn role(self, role: skydeck_core::domain::access::Role) -> &'static str {
-        use skydeck_core::domain::access::Role;
-        match (self, role) {
-            (Self::Zh, Role::Viewer) => "查看",
-            (Self::Zh, Role::Operator) => "操作",
-            (Self::Zh, Role::Approver) => "批准",
-            (Self::En, role) => role.name(),
-        }
+    pub(crate) fn role(self, role: Role) -> &'static str {
+        self.language().t(role.name(), role.zh())
     }
 
     /// How a client signs in.
@@ -140,25 +133,22 @@ impl Lang {
     /// Where a session stands, as the client tells it: how it signs in, and what came of it.
     pub(crate) fn session(self, said: &str) -> String {
         let Some((how, state)) = said.split_once(": ").filter(|_| self == Self::Zh) else { return said.to_owned() };
-        let state = match state {
-            "accepted" => "正常".to_owned(),
-            "not proven yet" => "尚未验证".to_owned(),
-            "not signed in" => "未登录".to_owned(),
+        let how = self.sign_in(how);
+        match state {
+            "accepted" => format!("正常（{how}）"),
+            "not proven yet" => format!("尚未验证（{how}）"),
+            "not signed in" => format!("未登录（{how}）"),
             other => match (other.strip_prefix("signed in as "), other.strip_prefix("refused: ")) {
-                (Some(user), _) => format!("已登录（{user}）"),
-                (None, Some(why)) => format!("被拒绝：“{why}”"),
-                (None, None) => other.to_owned(),
+                (Some(user), _) => format!("已登录 {user}（{how}）"),
+                (None, Some(why)) => format!("ERP 拒绝：“{why}”（{how}）"),
+                (None, None) => format!("{other}（{how}）"),
             },
-        };
-        format!("{}：{state}", self.sign_in(how))
+        }
     }
 
     /// A verb of the action log.
     pub fn verb(self, name: &str) -> Option<&'static str> {
-        match self {
-            Self::Zh => zh::verb(name),
-            Self::En => en::verb(name),
-        }
+        action_words::verb(name).map(|verb| self.language().t(verb.en, verb.zh))
     }
 }
 
@@ -170,18 +160,18 @@ mod tests {
     fn both_languages_have_the_same_places_to_fill_and_nothing_is_empty() {
         for ((name, en), (_, zh)) in Lang::En.texts().all().into_iter().zip(Lang::Zh.texts().all()) {
             assert!(!en.is_empty() && !zh.is_empty(), "{name}");
-            assert_eq!(en.matches("{}").count(), zh.matches("{}").count(), "{name}");
+            assert_eq!(en.matches('{').count(), zh.matches('{').count(), "{name}");
         }
     }
 
     #[test]
     fn a_session_is_told_in_chinese_with_the_servers_own_words_quoted() {
         for (said, zh) in [
-            ("signed headers: accepted", "签名方式：正常"),
-            ("signed headers: not proven yet", "签名方式：尚未验证"),
-            ("app secret: not signed in", "应用密钥：未登录"),
-            ("password: signed in as wang.li", "密码：已登录（wang.li）"),
-            ("app signature: refused: user: locked", "应用签名：被拒绝：“user: locked”"),
+            ("signed headers: accepted", "正常（签名方式）"),
+            ("signed headers: not proven yet", "尚未验证（签名方式）"),
+            ("app secret: not signed in", "未登录（应用密钥）"),
+            ("password: signed in as wang.li", "已登录 wang.li（密码）"),
+            ("app signature: refused: user: locked", "ERP 拒绝：“user: locked”（应用签名）"),
         ] {
             assert_eq!((Lang::Zh.session(said).as_str(), Lang::En.session(said).as_str()), (zh, said));
         }

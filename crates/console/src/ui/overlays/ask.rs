@@ -57,12 +57,12 @@ impl Overlay for Ask {
                 return Next::Close;
             }
             What::Stop(run) => match shared.present.live().runs.get(&run).map(|run| &run.row.state) {
-                Some(RunState::AwaitingApproval) => (Command::Decline { run }, t.declined),
-                _ => (Command::Cancel { run }, t.stopping),
+                Some(RunState::AwaitingApproval) => (Command::Decline { run }, Sent::Said(t.declined)),
+                _ => (Command::Cancel { run }, Sent::Said(t.stopping)),
             },
-            What::Resume(run) => (Command::Resume { run }, t.resuming),
+            What::Resume(run) => (Command::Resume { run }, Sent::Of(t.resuming)),
         };
-        shared.submit(command, Sent::Said(said.to_owned()), effects);
+        shared.submit(command, said, effects);
         Next::Close
     }
 

@@ -93,11 +93,15 @@ impl Confirm {
         let shared = &mut desk.shared;
         let reason = Some(self.reason.clone()).filter(|r| readable(r).is_some());
         let (run, hash, flags) = (self.run, self.hash.clone(), self.flags.clone());
-        let collected = shared.present.live().runs.get(&run).and_then(|r| r.row.collected.as_ref());
-        let writes = collected.is_some_and(|c| c.callable > 0);
-        let said = if writes { shared.t().approved } else { shared.t().approved_reading };
+        let row = shared.present.live().runs.get(&run).map(|live| &live.row);
+        let writes = row.filter(|row| row.head.kind != RunKind::Verify);
+        let writes = writes.filter(|row| row.collected.as_ref().is_some_and(|set| set.callable > 0));
+        let said = match writes {
+            Some(row) => Sent::Calls(row.head.op.clone()),
+            None => Sent::Said(shared.t().approved_reading),
+        };
         let command = Command::Approve { run, hash, typed, flags, reason };
-        shared.submit(command, Sent::Said(said.to_owned()), effects);
+        shared.submit(command, said, effects);
         desk.show(Scope::Queue);
         Next::Close
     }
@@ -167,7 +171,7 @@ impl Overlay for Confirm {
             Some(Action::Yes) if !typing => return self.approve(desk, None, effects),
             Some(Action::No) if key.code == Code::Esc => return Self::leave(shared),
             Some(Action::No) if !typing => {
-                let said = Sent::Said(shared.t().declined.to_owned());
+                let said = Sent::Said(shared.t().declined);
                 shared.submit(Command::Decline { run: self.run }, said, effects);
                 return Next::Close;
             }

@@ -34,7 +34,7 @@ pub(super) fn of(shared: &Shared, row: &RunRow, set: &Collected, hash: &SetHash)
     lines.push(vec![label(t.hash), (Role::Text, hash.short().to_owned()), (Role::Dim, format!("  {frozen}"))]);
     if let Some(first) = consent(row, shared.now) {
         let at = format::local(first.at, shared.setup.zone, "%H:%M:%S");
-        lines.push(vec![(Role::Warning, fill(t.consented, &[&words::shown(&first.by.to_string()), &at]))]);
+        lines.push(vec![(Role::Warning, fill(t.consented, &[&words::who(shared, &first.by), &at]))]);
     }
     lines
 }

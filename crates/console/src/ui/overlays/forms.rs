@@ -120,7 +120,7 @@ impl Purpose for Pace {
         let per_minute = Some(number(&values.text(0), 6000, t)?);
         let concurrency = Some(number(&values.text(1), 16, t)?);
         let command = Command::SetPace { env: self.0.clone(), per_minute, concurrency };
-        desk.shared.submit(command, Sent::Said(t.pace_set.to_owned()), effects);
+        desk.shared.submit(command, Sent::Said(t.pace_set), effects);
         Ok(Next::Close)
     }
 }
@@ -139,7 +139,7 @@ impl Purpose for Resolve {
         let shared = &mut desk.shared;
         let command = Command::Resolve { selection: self.0.clone(), reason: reason(values, 0, t)? };
         shared.selection.clear();
-        shared.submit(command, Sent::Said(t.resolved.to_owned()), effects);
+        shared.submit(command, Sent::Of(t.resolved), effects);
         Ok(Next::Close)
     }
 }
@@ -160,7 +160,7 @@ impl Purpose for Unlock {
     fn done(&mut self, desk: &mut Desk, values: &Values<'_>, effects: &mut Vec<Effect>) -> Result<Next, String> {
         let t = desk.shared.t();
         let command = Command::Unlock { env: self.0.clone(), reason: reason(values, 0, t)? };
-        desk.shared.submit(command, Sent::Said(t.unlocked.to_owned()), effects);
+        desk.shared.submit(command, Sent::Said(t.unlocked), effects);
         Ok(Next::Close)
     }
 }
@@ -244,10 +244,10 @@ impl Purpose for ExportTo {
     }
 }
 
-/// Rules to be waved through for the set of an approval, which comes back.
+/// Prompts that are ignored for the set of an approval, which comes back.
 struct Flags(Confirm);
 
-/// The rules a plan names, to be chosen for one run, with a reason.
+/// The prompts a plan names, to be chosen for one run, with a reason.
 pub(super) fn flags(shared: &Shared, confirm: Confirm) -> Form {
     let t = shared.t();
     let toggle = |flag: &Flag| Field::toggle(&words::shown(&flag.0), t.flag_hint, confirm.flags().contains(flag));

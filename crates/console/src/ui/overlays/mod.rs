@@ -188,7 +188,7 @@ impl Overlays {
             return;
         }
         if let Event::RunApproved { by, .. } | Event::RunResumed { by, .. } = event {
-            let words = fill(shared.t().quicker, &[&words::shown(&by.to_string())]);
+            let words = fill(shared.t().quicker, &[&words::who(shared, by)]);
             shared.note(false, words);
         }
     }

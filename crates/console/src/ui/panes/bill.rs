@@ -122,7 +122,7 @@ impl Bill {
         let op = if row.key.op.is_audit() { String::new() } else { format!(" {}", words::operation(&row.key.op)) };
         let resolved = story::resolution(&self.facts).map_or_else(String::new, |resolution| {
             let what = if resolution.stands { t.ev_resolved } else { t.resolved_before };
-            format!("{what} {}: {}  ", words::shown(&resolution.by.to_string()), words::shown(resolution.reason))
+            format!("{what} {}{}{}  ", words::who(shared, resolution.by), t.colon, words::shown(resolution.reason))
         });
         [
             (Role::Title, words::shown(&row.no)),

@@ -7,11 +7,12 @@ use crate::ui::run_words;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
-use skydeck_core::domain::bill::Outcome;
+use skydeck_core::domain::bill::{Outcome, UnknownWhy};
 use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::{Seq, WorkKey};
 use skydeck_core::domain::step::{Body, Evidence, Verdict};
 use skydeck_core::domain::story;
+use skydeck_core::domain::who::Who;
 
 /// Bytes of a body that are shown.
 const SHOWN: usize = 64 * 1024;
@@ -92,10 +93,7 @@ fn headline(event: &Event, key: &WorkKey, shared: &Shared) -> Option<(Role, Stri
             None => (Role::Warning, t.ev_gone.to_owned(), String::new()),
         },
         Event::StepTried { step: s, attempt, rev, .. } => {
-            let more = format!(
-                "  {}",
-                fill(t.ev_tried_rev, &[words::status(lang, &rev.status), &words::shown(rev.status.code())])
-            );
+            let more = fill(t.ev_tried_rev, &[words::status(lang, &rev.status), &words::shown(rev.status.code())]);
             (Role::Accent, fill(t.ev_tried, &[&step(*s), &attempt.to_string()]), more)
         }
         Event::StepAnswered { step: s, ms, verdict, side, .. } => answered(&step(*s), *ms, verdict, side, shared),
@@ -110,27 +108,33 @@ fn headline(event: &Event, key: &WorkKey, shared: &Shared) -> Option<(Role, Stri
             let verified = matches!(outcome, Outcome::Done { verified: true });
             let sign = if verified { t.ev_verified } else { "" };
             let word = words::slot_in_full(lang, &key.op, slot);
-            (words::role(slot), format!("{} {word}", t.ev_settled), format!("  {reason} {sign}"))
+            (words::role(slot), fill(t.ev_settled, &[word]), format!("  {reason} {sign}"))
         }
         Event::LedgerResolved { by, reason, .. } => {
-            let more = format!("  {}: {}", words::shown(&by.to_string()), words::shown(reason));
+            let more = format!("  {}", by_with_reason(shared, by, reason));
             (Role::Notice, t.ev_resolved.to_owned(), more)
         }
         Event::LedgerReopened { by, reason, .. } => {
-            let more = format!("  {}: {}", words::shown(&by.to_string()), words::shown(reason));
+            let more = format!("  {}", by_with_reason(shared, by, reason));
             (Role::Notice, t.ev_reopened.to_owned(), more)
         }
         Event::RunApproved { by, hash, .. } => {
-            let more = format!("  {}  {}", words::shown(&by.to_string()), hash.short());
+            let more = format!("  {}  {}", words::who(shared, by), hash.short());
             (Role::Dim, t.ev_approved.to_owned(), more)
         }
         Event::RunOpened(head) => {
-            let more = format!("  {}  {}", words::shown(&head.name), words::shown(&head.by.to_string()));
+            let more = format!("  {}  {}", words::shown(&head.name), words::who(shared, &head.by));
             (Role::Dim, fill(t.ev_run_opened, &[run_words::kind(lang, head.kind)]), more)
         }
         Event::RunInterrupted { .. } => (Role::Warning, t.run_interrupted.to_owned(), String::new()),
         _ => return None,
     })
+}
+
+/// Who ordered it, and the reason that was given.
+fn by_with_reason(shared: &Shared, by: &Who, reason: &str) -> String {
+    let t = shared.t();
+    format!("{}{}{}{}{}", words::who(shared, by), t.colon, t.quote_open, words::shown(reason), t.quote_close)
 }
 
 /// The same of an answer to a call.
@@ -141,13 +145,17 @@ fn answered(step: &str, ms: u32, verdict: &Verdict, side: &[String], shared: &Sh
         Verdict::Done => (Role::Ok, t.ev_done, String::new()),
         Verdict::Rejected(f) => {
             let code = f.msg_code.map(|c| format!("MsgCode {c} ")).unwrap_or_default();
-            let message = words::shown(&f.message);
-            (Role::Failed, t.ev_rejected, format!("{code}{}{message}{}", t.quote_open, t.quote_close))
+            (Role::Failed, t.ev_rejected, format!("{code}{}", words::quoted(shared, &f.message)))
         }
-        Verdict::NotSent(why) => (Role::Warning, t.ev_not_sent, words::shown(why)),
+        Verdict::NotSent(why) => (Role::Warning, t.ev_not_sent, words::of_the_way(shared, why)),
         Verdict::Unknown(why, detail) => {
             let word = lang.group(why.word()).unwrap_or(why.word());
-            (Role::Unknown, t.ev_no_answer, format!("{word}  {}", words::shown(detail)))
+            let detail = match why {
+                UnknownWhy::Broken => words::of_the_way(shared, detail),
+                _ if detail.is_empty() => String::new(),
+                _ => words::quoted(shared, detail),
+            };
+            (Role::Unknown, t.ev_no_answer, format!("{word}  {detail}"))
         }
     };
     let side: Vec<String> = side.iter().map(|s| words::shown(s)).collect();

@@ -121,7 +121,7 @@ impl History {
                 Cell::new(6, Role::Dim, took).right(),
             ];
             if who > 0 {
-                cells.push(Cell::new(who, Role::Dim, words::shown(&row.head.by.to_string())));
+                cells.push(Cell::new(who, Role::Dim, words::who(shared, &row.head.by)));
             }
             pen.row(body, body.y + i as u16, here, &cells);
         }

@@ -28,7 +28,7 @@ pub(super) fn titles(shared: &Shared, pen: &mut Pen<'_>, area: Rect) {
     let titles = [
         cell(1, ""),
         cell(6, t.col_count).right(),
-        cell(state_width(shared), t.col_state),
+        cell(state_width(shared), t.col_outcome),
         cell(label_width(area), t.col_reason),
         cell(13, t.col_who),
         cell(0, t.col_advice),

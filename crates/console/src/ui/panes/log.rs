@@ -84,7 +84,7 @@ impl Pane for Log {
             Cell::new(14, Role::Dim, zone),
             cell(who, t.col_by),
             cell(10, t.col_what),
-            cell(6, t.bills).right(),
+            cell(6, t.col_count).right(),
             cell(0, t.col_result),
         ];
         pen.row(area, area.y, false, &titles);
@@ -104,7 +104,7 @@ impl Pane for Log {
             let bills = if entry.bills > 0 { format::count(entry.bills) } else { String::new() };
             let cells = [
                 Cell::new(14, Role::Dim, format::local(*at, shared.setup.zone, "%m-%d %H:%M:%S")).key(),
-                Cell::new(who, Role::Text, words::shown(&entry.by.to_string())),
+                Cell::new(who, Role::Text, words::who(shared, &entry.by)),
                 Cell::new(
                     10,
                     Role::Accent,
@@ -144,9 +144,14 @@ fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, seq: Seq, entry: &Act
     }
     let t = shared.t();
     let verb = shared.lang.verb(&entry.verb).map_or_else(|| words::shown(&entry.verb), str::to_owned);
-    heading(pen, area, &format!("{verb} {} {}", pen.glyphs.dot, words::shown(&entry.by.to_string())));
+    heading(pen, area, &format!("{verb} {} {}", pen.glyphs.dot, words::who(shared, &entry.by)));
     let mut facts = vec![result(shared, entry)];
-    facts.extend(entry.reason.as_ref().map(|reason| format!("{} {}", t.reason, words::shown(reason))));
+    facts.extend(
+        entry
+            .reason
+            .as_ref()
+            .map(|reason| format!("{} {}{}{}", t.reason, t.quote_open, words::shown(reason), t.quote_close)),
+    );
     facts.extend(entry.plan.as_ref().map(|plan| format!("{} {}", t.plan, words::shown(plan.as_str()))));
     facts.extend(entry.run.map(|run| format!("{} {run}", t.run)));
     let place = entry.line.as_ref().map_or(seq.0, |line| line.seq);

@@ -132,7 +132,7 @@ fn last_run(shared: &Shared, run: &RunRow) -> Vec<(Role, String)> {
     let (glyph, word, role, why) = run_words::run_state(shared, &run.state, &run.tally);
     let when = format::local(run.head.opened, shared.setup.zone, "%m-%d %H:%M");
     let mut out = vec![(role, format!("{glyph} {word} ")), (Role::Text, when)];
-    out.push((Role::Dim, format!("  {}  ", words::shown(&run.head.by.to_string()))));
+    out.push((Role::Dim, format!("  {}  ", words::who(shared, &run.head.by))));
     if !why.is_empty() {
         out.push((role, why));
     }
@@ -144,7 +144,7 @@ fn policy(shared: &Shared, plan: &Plan) -> String {
     let p = &plan.policy;
     let mut out = vec![fill(t.policy_batch, &[&p.batch.to_string()])];
     out.push(if p.submit { t.policy_submit } else { t.policy_no_submit }.to_owned());
-    out.push(fill(t.policy_overlap, &[&format::age(p.overlap)]));
+    out.push(fill(t.policy_overlap, &[&format::age_words(shared.lang, p.overlap)]));
     if p.sweep_hours > 0 {
         out.push(fill(t.policy_sweep, &[&p.sweep_hours.to_string()]));
     }

@@ -123,7 +123,8 @@ impl Pane for Plans {
         let cell = |w, text| Cell::new(w, Role::Dim, text);
         let wide = area.width >= 90;
         let mut titles = vec![cell(state, t.col_state), cell(0, t.col_plan), cell(trend, t.col_trend)];
-        titles.push(cell(6, t.col_open).right());
+        let unresolved = (pen.glyphs.width(t.col_open) as u16).max(6);
+        titles.push(cell(unresolved, t.col_open).right());
         titles.push(cell(2, ""));
         if wide || area.width >= 70 {
             titles.push(cell(11, t.col_next));
@@ -149,7 +150,7 @@ impl Pane for Plans {
                 Cell::new(state, role, format!("{glyph} {word}")),
                 Cell::new(0, Role::Text, name).key(),
                 Cell::new(trend, Role::Text, ""),
-                Cell::new(6, Role::Failed, open).right(),
+                Cell::new(unresolved, Role::Failed, open).right(),
                 Cell::new(2, Role::Warning, hazard),
             ];
             if wide || area.width >= 70 {

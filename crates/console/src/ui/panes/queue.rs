@@ -163,7 +163,7 @@ impl Pane for Queue {
         let (state, no) = (words::state_width_of(shared.lang, &run.row), 14);
         let titles = [
             cell(1, ""),
-            cell(state, t.col_state),
+            cell(state, t.col_outcome),
             cell(no, t.col_no),
             cell(0, t.col_reason),
             cell(7, t.col_took).right(),
@@ -218,16 +218,19 @@ fn particulars(
         Row::Due(_, due) => {
             let state = BillState::RetryAt { at: due.until, cause: due.cause.clone(), failure: None };
             let (glyph, word, role) = words::state(shared, op, &state);
-            let left = format!("{} {}", shared.t().due_in, format::clock(due.until.since(shared.now)));
+            let left = match due.until {
+                until if until <= shared.now => shared.t().due.to_owned(),
+                until => format!("{} {}", shared.t().due_in, format::clock(until.since(shared.now))),
+            };
             (glyph, word, role, format!("{}  {left}", reason(&state)), String::new(), clock(due.until))
         }
         Row::Settled(recent) => {
             let state = BillState::Settled(recent.outcome.clone());
             let (glyph, word, role) = words::state(shared, op, &state);
-            let message = words::message(&state);
+            let message = words::message_said(shared, &state);
             let mut text = reason(&state);
             if !message.is_empty() {
-                text = format!("{text}  {}", words::shown(message));
+                text = format!("{text}  {message}");
             }
             (glyph, word, role, text, recent.ms.map(format::millis).unwrap_or_default(), clock(recent.at))
         }

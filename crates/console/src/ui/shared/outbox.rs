@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use skydeck_core::domain::command::Command;
-use skydeck_core::domain::ids::RunId;
+use skydeck_core::domain::ids::{OpId, RunId};
 use skydeck_core::domain::query::Query;
 use skydeck_core::domain::time::Ts;
 
@@ -18,8 +18,12 @@ pub(crate) const REFRESH: Duration = Duration::from_secs(1);
 pub(crate) enum Sent {
     /// It opens a run that this console wants to approve.
     Opens,
-    /// Anything else: its name in words.
-    Said(String),
+    /// A set was approved: calls of this operation begin.
+    Calls(OpId),
+    /// Anything else, in words with a place for the number of bills.
+    Of(&'static str),
+    /// Anything else, in words.
+    Said(&'static str),
 }
 
 /// What a question was for, until its answer comes. Panes keep the tickets of their own.

@@ -3,6 +3,9 @@
 //!
 //! Invariant: what is not recognised is quoted as it stands; nothing is left out.
 
+use std::sync::LazyLock;
+
+use super::super::cause::BUILT_IN;
 use super::super::system_words;
 
 /// What was tried, as faults name it.
@@ -25,11 +28,11 @@ pub const NEXT: &[(&str, &str)] = &[
     ("Put the address it points to into the environment, if it is the right one", "若其指向的地址正确，请写入环境配置"),
     (
         "Check that the address is the K/3Cloud server's (…/k3cloud/) and no proxy or login page answers in its place",
-        "请检查地址是否为 K/3Cloud 服务器（…/k3cloud/），以及是否由代理或登录页代为应答",
+        "请检查地址是否为 K/3Cloud 服务器（…/k3cloud/），以及是否由代理或登录页代为响应",
     ),
     (
         "Check that the address is the K/3Cloud server's (…/k3cloud/) and no proxy answers in its place",
-        "请检查地址是否为 K/3Cloud 服务器（…/k3cloud/），以及是否由代理代为应答",
+        "请检查地址是否为 K/3Cloud 服务器（…/k3cloud/），以及是否由代理代为响应",
     ),
     ("Check the account set id (账套) of this environment", "请检查该环境的数据中心（账套）标识"),
     ("Check the path of the address; it ends with /k3cloud/ as a rule", "请检查地址的路径，通常以 /k3cloud/ 结尾"),
@@ -91,8 +94,22 @@ pub fn zh(said: &str) -> String {
     ours(said).unwrap_or_else(|| system_words::chinese(said))
 }
 
-/// `query at https://… failed: WHY. NEXT`, where all but WHY is ours. Advice that belongs to a cause
-/// is not among [`NEXT`], and is quoted with the rest.
+/// What 0.1.0 wrote down: what is ours of it, else all of it quoted.
+pub fn legacy(said: &str) -> String {
+    ours(said).unwrap_or_else(|| format!("“{said}”"))
+}
+
+/// Advice of the causes that are shipped, as a fault ends with it: English with a capital, Chinese.
+static ADVICE: LazyLock<Vec<(String, &str)>> = LazyLock::new(|| {
+    let all = |key: &'static str| {
+        BUILT_IN.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"'))
+    };
+    let capital =
+        |text: &str| text.split_at_checked(1).map_or_else(String::new, |(head, tail)| head.to_ascii_uppercase() + tail);
+    all("advice_en").map(capital).zip(all("advice_zh")).collect()
+});
+
+/// `query at https://… failed: WHY. NEXT`, where all but WHY is ours.
 fn ours(said: &str) -> Option<String> {
     let (head, tail) = said.split_once(" failed: ")?;
     let (what, server) = head.split_once(" at ")?;
@@ -102,7 +119,10 @@ fn ours(said: &str) -> Option<String> {
     let (what, form) =
         what.split_once(" of ").map_or((what, String::new()), |(what, form)| (what, format!(" {form} ")));
     let what = TRIED.iter().find(|(en, _)| *en == what).map(|(_, zh)| *zh)?;
-    let next = NEXT.iter().find_map(|(en, zh)| Some((tail.strip_suffix(en)?.strip_suffix(". ")?, *zh)));
+    let fixed = NEXT.iter().copied();
+    let advice = ADVICE.iter().map(|(en, zh)| (en.as_str(), *zh));
+    let mut all = fixed.chain(advice);
+    let next = all.find_map(|(en, zh)| Some((tail.strip_suffix(en)?.strip_suffix(". ")?, zh)));
     Some(match next {
         Some((why, next)) => format!("{server} 的{form}{what}失败：{}；{next}", system_words::chinese(why)),
         None => format!("{server} 的{form}{what}失败：{}", system_words::chinese(tail)),
@@ -127,6 +147,17 @@ mod tests {
         );
         let signed = format!("signed headers: refused: {}", fault.replace("query at", "sign-in at"));
         assert!(zh(&signed).starts_with("https://k3.example.invalid 的登录失败：“"), "{}", zh(&signed));
+    }
+
+    #[test]
+    fn the_advice_of_a_cause_is_ours_too() {
+        let table: crate::domain::cause::CauseTable = toml::from_str(BUILT_IN).unwrap();
+        assert_eq!(ADVICE.len(), table.cause.len());
+        let said = zh(
+            "status query of SAL_OUTSTOCK at http://x failed: 字段不存在 (MsgCode 9). Correct the plan, retry with the new revision",
+        );
+        assert_eq!(said, "http://x 的 SAL_OUTSTOCK 状态查询失败：“字段不存在 (MsgCode 9)”；改方案，按新版本重试");
+        assert_eq!(legacy("库存不足"), "“库存不足”");
     }
 
     #[test]

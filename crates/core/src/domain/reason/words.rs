@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::{LeftOut, Reason, fault_words};
-use crate::domain::access::Role;
+use crate::domain::action_words;
 use crate::domain::cause::Cause;
 use crate::domain::operation::declaration;
 
@@ -43,7 +43,7 @@ use Reason as R;
 
 sentences! { |label|
     // What 0.1.0 wrote.
-    R::Legacy { said } => said.as_str(), said.as_str();
+    R::Legacy { said } => said.as_str(), fault_words::legacy(said);
 
     // Why a run stopped, paused or could not collect.
     R::Breaker { cause: Some(cause), n, of } =>
@@ -61,7 +61,7 @@ sentences! { |label|
         format!("服务器不可达：{}", fault_words::zh(said));
     R::SignInRefused { said } =>
         format!("the sign-in was refused: {said}"),
-        format!("登录被拒绝：{}", fault_words::zh(said));
+        format!("ERP 拒绝登录：{}", fault_words::zh(said));
     R::SessionLost { times, minutes } =>
         format!("the session was lost {times} times in {minutes} minutes"),
         format!("{minutes} 分钟内登录会话失效 {times} 次");
@@ -138,7 +138,7 @@ sentences! { |label|
         );
     R::OtherAccountSet { env, was, is } =>
         format!(
-            "environment {env} belongs to {}; {} is another account set: make it an environment of its own",
+            "environment {env} belongs to {}; {} is another data centre (account set): make it an environment of its own",
             was.beside(is),
             is.beside(was)
         ),
@@ -148,7 +148,7 @@ sentences! { |label|
         format!("环境 {env} 已经属于 {is}");
     R::SameServer { env, other } =>
         format!(
-            "environments {env} and {other} write to one server and account set: remove one, or give it \
+            "environments {env} and {other} write to one server and data centre (account set): remove one, or give it \
              read_only = \"always\""
         ),
         format!("环境 {env} 和 {other} 写入同一个服务器和数据中心（账套）：请删除其一，或设为 `read_only = \"always\"`");
@@ -162,13 +162,13 @@ sentences! { |label|
         format!("环境 {env} 在配置中为永久只读（`read_only = \"always\"`）");
     R::NotAllowed { verb, role, needed } =>
         format!("not allowed: {verb} needs the role {needed}, yours is {role} (see [access] in the configuration)"),
-        format!("{}需要{}权限；当前是{}（见配置 `[access]`）", verb_zh(verb), role_zh(*needed), role_zh(*role));
+        format!("{}需要{}权限；当前是{}（见配置 `[access]`）", verb_zh(verb), needed.zh(), role.zh());
     R::SecondPerson { run, hash } =>
         format!("noted: run {run} waits for a second approver, another user, within 10 minutes; set {hash}"),
-        format!("已批准一次：运行 {run} 还需另一位批准人在 10 分钟内批准，清单号 {hash}");
+        format!("已批准一次：运行 {run} 还需另一批准人在 10 分钟内批准，清单号 {hash}");
     R::Busy { plan, run } =>
-        format!("plan {plan} already has an open run {run}: finish, resume or cancel it first"),
-        format!("方案 {plan} 的运行 {run} 尚未结束：请先完成、继续或停止它");
+        format!("plan {plan} has an unfinished run {run}: resume or stop it first"),
+        format!("方案 {plan} 的运行 {run} 尚未结束：请先继续或停止它");
     R::NoRun { run } => format!("there is no run {run}"), format!("没有运行 {run}");
     R::NoPlan { plan } => format!("there is no plan `{plan}`"), format!("没有方案 `{plan}`");
     R::NoEnvironment { env } => format!("there is no environment `{env}`"), format!("没有环境 `{env}`");
@@ -179,7 +179,7 @@ sentences! { |label|
     R::SetChanged { run, is, seen } =>
         format!("the set of run {run} has the hash {}, not {}: look at it again", is.short(), seen.short()),
         format!("运行 {run} 的清单号是 {}，不是 {}：请重新查看", is.short(), seen.short());
-    R::TypeCount { n } => format!("type the number of bills, {n}"), format!("请输入单据数 {n}");
+    R::TypeCount { n } => format!("type the number of bills, {n}"), format!("请输入单据张数 {n}");
     R::TypeEnvironment { env } => format!("type the environment's name, {env}"), format!("请输入环境名 {env}");
     R::NeedsReason { verb } =>
         format!("{verb} needs a written reason"),
@@ -195,7 +195,7 @@ sentences! { |label|
         format!("{first} 批准时选择的提示不同：请选择相同的，或由 {first} 重新批准");
     R::PlanChanged { plan, run, was, is } =>
         format!(
-            "plan {plan} changed since run {run} was collected (then {}, now {}): cancel it and start again",
+            "plan {plan} changed since run {run} was collected (then {}, now {}): stop it and start again",
             was.short(),
             is.short()
         ),
@@ -211,11 +211,11 @@ sentences! { |label|
         format!("run {run} does not wait for an approval"),
         format!("运行 {run} 不处于待批准状态");
     R::NotWriting { run } =>
-        format!("run {run} is not writing; it can be cancelled"),
+        format!("run {run} is not writing; it can be stopped"),
         format!("运行 {run} 没有在写入；可以停止它");
     R::NotPaused { run } => format!("run {run} is not paused"), format!("运行 {run} 没有暂停");
     R::OnlyReads { run } =>
-        format!("run {run} only reads and goes on by itself"),
+        format!("run {run} only reads and continues by itself"),
         format!("运行 {run} 只读取，会自行继续");
     R::Closing { run } => format!("run {run} is being closed"), format!("运行 {run} 正在结束");
     R::Closed { run } =>
@@ -236,7 +236,7 @@ sentences! { |label|
         of_both(said, zh.as_deref(), false),
         format!("方案不能使用：{}", of_both(said, zh.as_deref(), true));
     R::NoDate { given } =>
-        format!("`{given}` is no date; write 2026-11-01 or \"2026-11-01 08:00:00\""),
+        format!("`{given}` is not a date; expected 2026-11-01 or \"2026-11-01 08:00:00\""),
         format!("`{given}` 不是日期：请写 2026-11-01 或 \"2026-11-01 08:00:00\"");
     R::NothingToEndBy { plan } =>
         format!("plan {plan} compares no date with LAST_SYNC_TIME: there is nothing to end a range by; leave --until out"),
@@ -276,7 +276,7 @@ sentences! { |label|
         );
     R::OperationNotAllowed { env, operation } =>
         format!(
-            "operation `{operation}` is not among allow_operations of environment {env}: its owner must name it there"
+            "operation `{operation}` is not in allow_operations of environment {env}: whoever is responsible for it must add it"
         ),
         format!("操作 `{operation}` 不在环境 {env} 的 `allow_operations` 中：须由环境负责人写入");
     R::RevisionNotKept { plan, rev, newest } =>
@@ -362,7 +362,7 @@ pub(super) fn left_en(why: LeftOut) -> &'static str {
 /// The same in Chinese.
 pub(super) fn left_zh(why: LeftOut) -> &'static str {
     match why {
-        LeftOut::ResolvedMeanwhile => "其间已了结",
+        LeftOut::ResolvedMeanwhile => "其间已有结果",
         LeftOut::Quarantined => "已隔离",
         LeftOut::TooMany => "超过一次运行的上限",
         LeftOut::NotUnknown => "既非结果未知也非失败",
@@ -373,33 +373,7 @@ pub(super) fn left_zh(why: LeftOut) -> &'static str {
     }
 }
 
-fn role_zh(role: Role) -> &'static str {
-    match role {
-        Role::Viewer => "查看人",
-        Role::Operator => "操作员",
-        Role::Approver => "批准人",
-    }
-}
-
-/// An order's verb ([`crate::domain::command::Command::verb`]); one that is not known stands as it is.
+/// An order's verb; one that is not known stands as it is.
 fn verb_zh(verb: &str) -> String {
-    let known = match verb {
-        "start" => "运行",
-        "retry" => "重试",
-        "verify" => "核实",
-        "approve" => "批准",
-        "decline" => "放弃",
-        "pause" => "暂停",
-        "resume" => "继续",
-        "cancel" => "停止",
-        "set_pace" => "调整速率",
-        "resolve" => "办结",
-        "reopen" => "撤销办结",
-        "adopt_server" => "确认服务器",
-        "unlock" => "解锁",
-        "lock" => "恢复只读",
-        "reload_plans" => "重新读取方案",
-        other => return format!("`{other}` "),
-    };
-    known.to_owned()
+    action_words::verb(verb).map_or_else(|| format!("`{verb}` "), |verb| verb.zh.to_owned())
 }

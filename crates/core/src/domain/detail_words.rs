@@ -1,0 +1,85 @@
+//! What our own client notes about a call without a usable response, in Chinese. Facts hold it in English.
+//!
+//! Invariant: only what is ours is translated; words of the server or the system stay as they were said, in quotation marks.
+
+use super::system_words;
+
+/// English and Chinese, with a place for each number, bill or address.
+const NOTES: [(&str, &str); 14] = [
+    ("no answer within {} s", "{} 秒内无响应"),
+    ("the answer is larger than {} bytes", "响应超过 {} 字节"),
+    ("the server answered {} and points to {}", "服务器返回 {}，指向 {}"),
+    ("the answer is a text that begins with 401", "响应是以 401 开头的文本"),
+    ("the answer is that of a query", "响应是查询的结果"),
+    ("the answer names bill {}, which was not asked", "响应提到未请求的单据 {}"),
+    ("the session is lost, yet there are successes", "响应说会话失效，却又有成功的单据"),
+    ("the answer counts the bill as done under another number", "响应以另一编号把该单据计为成功"),
+    ("the answer counts the bill both among the successes and among the errors", "响应把该单据同时计为成功和失败"),
+    ("the answer refuses without naming a bill or a reason", "响应拒绝，但未写明单据和原因"),
+    ("the answer does not name this bill", "响应未提及该单据"),
+    ("not sent: the permission is for environment {}, this is {}", "未发送：许可属于环境 {}，这里是 {}"),
+    ("not sent: `{}` cannot stand in a list of ids", "未发送：`{}` 不能写入内码列表"),
+    ("not sent: the process stood still for {} ms", "未发送：进程停顿了 {} 毫秒"),
+];
+
+/// The note in Chinese; `None` for words that are somebody else's.
+pub fn zh(said: &str) -> Option<String> {
+    if let Some(why) = said.strip_prefix("the answer cannot be read: ") {
+        return Some(format!("响应无法解析：“{why}”"));
+    }
+    NOTES.iter().find_map(|(en, zh)| noted(said, en, zh))
+}
+
+/// The same of what went wrong on the way, where no word is the server's; what nobody knows is quoted.
+pub fn of_the_way(said: &str) -> String {
+    zh(said).unwrap_or_else(|| system_words::chinese(said))
+}
+
+/// A note, and what the server said beside it.
+fn noted(said: &str, en: &str, zh: &str) -> Option<String> {
+    let (mut rest, mut out) = (said, String::new());
+    let mut of_zh = zh.split("{}");
+    let mut pieces = en.split("{}").peekable();
+    rest = rest.strip_prefix(pieces.next()?)?;
+    out.push_str(of_zh.next()?);
+    while let Some(piece) = pieces.next() {
+        let last = piece.is_empty() && pieces.peek().is_none();
+        let at = if last { rest.find(": ").unwrap_or(rest.len()) } else { rest.find(piece)? };
+        let (value, behind) = rest.split_at_checked(at)?;
+        out.push_str(value);
+        out.push_str(of_zh.next()?);
+        rest = behind.strip_prefix(piece)?;
+    }
+    match rest.strip_prefix(": ") {
+        Some(theirs) => Some(format!("{out}：“{theirs}”")),
+        None => rest.is_empty().then_some(out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ours_is_chinese_and_what_is_the_servers_is_quoted() {
+        for (said, zh) in [
+            ("no answer within 60 s", Some("60 秒内无响应")),
+            (
+                "the server answered 302 and points to https://x.invalid/a",
+                Some("服务器返回 302，指向 https://x.invalid/a"),
+            ),
+            ("the answer does not name this bill: 库存不足", Some("响应未提及该单据：“库存不足”")),
+            ("the answer cannot be read: expected value at line 1", Some("响应无法解析：“expected value at line 1”")),
+            ("not sent: `a,b` cannot stand in a list of ids", Some("未发送：`a,b` 不能写入内码列表")),
+            ("the answer names bill 7, which was not asked", Some("响应提到未请求的单据 7")),
+            ("the answer does not name this bill, it seems", None),
+            ("HTTP 502: bad gateway", None),
+            ("库存不足", None),
+        ] {
+            assert_eq!(super::zh(said).as_deref(), zh, "{said}");
+        }
+        assert_eq!(of_the_way("connection reset (os error 104)"), "连接被重置（系统错误 104）");
+        assert_eq!(of_the_way("no answer within 60 s"), "60 秒内无响应");
+        assert_eq!(of_the_way("something else"), "“something else”");
+    }
+}
