@@ -72,7 +72,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 Event::BillSettled { outcome, .. } => *sum.entry(outcome.slot()).or_insert(0_u64) += 1,
                 Event::RunClosed { end, .. } => {
                     println!("{end:?}: {sum:?}");
-                    println!("the simulator: {:?}", erp.stats());
+                    let seen = erp.stats();
+                    println!("the simulator: {:?}, at most {} of a bill", seen.applied, seen.max_audits_per_bill);
                     engine.shutdown().await;
                     erp.shutdown().await;
                     return Ok(());
