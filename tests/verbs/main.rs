@@ -24,6 +24,7 @@ mod output;
 mod plan_operations;
 mod plan_run;
 mod status_after;
+mod store_words;
 mod verb_orders;
 mod verb_words;
 mod words;
