@@ -37,11 +37,15 @@ fn hours_that_an_earlier_program_did_not_count_are_counted_and_the_index_is_kept
     };
     let (mut all, store) = (history(), open(&p.dir).unwrap());
     let rest = all.split_off(all.len() / 2);
-    all.into_iter().for_each(|events| drop(block(store.append(events.into())).unwrap()));
+    for events in all {
+        block(store.append(events.into())).unwrap();
+    }
     drop(store);
     let half = hours(&kv());
     let store = open(&p.dir).unwrap();
-    rest.into_iter().for_each(|events| drop(block(store.append(events.into())).unwrap()));
+    for events in rest {
+        block(store.append(events.into())).unwrap();
+    }
     let before = everything(&store);
     drop(store);
     let other_form: Batch = [(b"Mhours".to_vec(), Some([vec![0, 0, 0, 9], vec![0xff; 8]].concat()))].into();
