@@ -108,7 +108,7 @@ fn nothing_is_lost_or_doubled_by_kill_nine() {
 
 #[test]
 fn death_at_every_numbered_point_is_recovered() {
-    for point in skydeck::engine::fault::POINTS {
+    for point in skydeck::store::fault::CALL {
         let dir = tempfile::tempdir().unwrap();
         let (code, _, _) = finish(demo(dir.path(), Some(&format!("{point}:3"))).spawn().unwrap(), LIMIT);
         // Settling points are passed only where something is unknown; then the process lives, and that is right.

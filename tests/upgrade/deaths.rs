@@ -56,7 +56,7 @@ fn a_directory_is_raised_once_after_a_backup_and_its_facts_and_answers_stay() {
 fn a_death_at_every_point_is_gone_on_from() {
     for earlier in Earlier::all() {
         let (before, expected) = (facts(&earlier.dir), undisturbed(&earlier));
-        for point in fault::POINTS.into_iter().filter(|point| *point != "upgrade_made_room") {
+        for point in fault::UPGRADE.into_iter().filter(|point| *point != "upgrade_made_room") {
             for passing in if point == "upgrade_copying" { 1..=2 } else { 1..=1 } {
                 let copy = earlier.copy();
                 let fault = format!("{point}:{passing}");

@@ -14,6 +14,7 @@ use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::PauseWhy;
 use skydeck_core::domain::step::{Intent, Left, Step, Verdict};
 use skydeck_core::domain::time::Ts;
+use skydeck_store::fault;
 use skydeck_store::{AppendError, StoreError};
 
 use super::breaker::Ended;
@@ -22,7 +23,6 @@ use super::confirm::Success;
 use super::control::back_off;
 use super::decide::{self, After, Asked};
 use super::dispatch::{CallPermit, Claim, Session};
-use super::fault;
 use super::glance::{Glance, after_refusal, is_proof, look, prove, read_event};
 use super::status_reads;
 

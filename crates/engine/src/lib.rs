@@ -44,7 +44,6 @@ pub mod decide;
 mod dispatch;
 mod ending;
 mod erp_time;
-pub mod fault;
 mod glance;
 mod heartbeat;
 mod ledger;

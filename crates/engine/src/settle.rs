@@ -13,11 +13,11 @@ use skydeck_core::domain::run::{BillRow, PauseWhy, RunKind};
 
 use super::control::Stop;
 use super::decide::{Case, Judgement, Moment, OpenCall, judge};
-use super::fault;
 use super::runner::{Known, Runner};
 use super::status_reads::{self, READ_BATCH};
 use super::work::Told;
 use skydeck_core::domain::operation::Seen;
+use skydeck_store::fault;
 
 /// Read-backs of one bill that may fail before it is left unknown for this run.
 const TRIES: u32 = 5;
