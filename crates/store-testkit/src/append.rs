@@ -100,6 +100,15 @@ pub(super) fn the_same_batch_twice_is_stored_once(b: &Bench) {
     }
 }
 
+pub(super) fn the_same_batch_twice_at_the_same_time_is_stored_once(b: &Bench) {
+    b.ok(begun(1, "p", &[1]));
+    let batch = Batch::new(vec![tried(1, 1, Step::Audit, 1), action("pause")]);
+    let both =
+        block(async { futures_util::future::join(b.store.append(batch.clone()), b.store.append(batch.clone())).await });
+    let (one, two) = (both.0.unwrap().facts, both.1.unwrap().facts);
+    assert_eq!((&one, block(b.store.last_seq()).unwrap()), (&two, Seq(6)), "{}", b.name);
+}
+
 pub(super) fn a_condition_sees_what_is_stored_before_it_in_the_same_flush(b: &Bench) {
     b.ok(begun(1, "p", &[1]));
     let intent =

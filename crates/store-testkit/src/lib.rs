@@ -141,6 +141,7 @@ const PROMISES: &[(&str, Check)] = &[
     promise!(append::contradictions_are_refused_and_leave_nothing),
     promise!(append::a_batch_is_taken_only_where_nothing_was_added_to_what_is_known_of_its_records),
     promise!(append::the_same_batch_twice_is_stored_once),
+    promise!(append::the_same_batch_twice_at_the_same_time_is_stored_once),
     promise!(append::a_condition_sees_what_is_stored_before_it_in_the_same_flush),
     promise!(runs::the_sum_line_and_the_columns_follow_the_facts),
     promise!(runs::marks_actions_and_runs_are_listed),

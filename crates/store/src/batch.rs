@@ -2,7 +2,7 @@
 //!
 //! Invariant: a batch is stored whole or not at all, and once however often it is sent.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -117,19 +117,25 @@ const REMEMBERED: usize = 256;
 
 /// The batches stored last, for one that comes twice.
 #[derive(Default)]
-pub(crate) struct Stored(VecDeque<(BatchId, Seq, usize)>);
+pub(crate) struct Stored {
+    order: VecDeque<BatchId>,
+    places: HashMap<BatchId, (Seq, usize)>,
+}
 
 impl Stored {
     /// The place before a batch's first fact, and how many it has, where it was stored.
     pub fn find(&self, id: BatchId) -> Option<(Seq, usize)> {
-        self.0.iter().rev().find(|(known, ..)| *known == id).map(|(_, before, facts)| (*before, *facts))
+        self.places.get(&id).copied()
     }
 
     /// Remembers a batch.
     pub fn note(&mut self, id: BatchId, before: Seq, facts: usize) {
-        if self.0.len() >= REMEMBERED {
-            self.0.pop_front();
+        if self.order.len() >= REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.places.remove(&oldest);
         }
-        self.0.push_back((id, before, facts));
+        self.order.push_back(id);
+        self.places.insert(id, (before, facts));
     }
 }

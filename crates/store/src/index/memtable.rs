@@ -96,9 +96,13 @@ impl Held {
     }
 
     fn put(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
-        // Never less than what is there: the old value of a changed entry is counted on.
-        self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
-        self.changes.insert(key, value);
+        let size = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+        let (key_size, new) = (key.len(), size(&value));
+        // An entry that changes again and again, as an hour does with each bill, is held once.
+        match self.changes.insert(key, value) {
+            Some(old) => self.bytes = (self.bytes + new).saturating_sub(size(&old)),
+            None => self.bytes += key_size + new,
+        }
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Scratch<'k, K: Kv + ?Sized> {
     accepted: Vec<Batch>,
     /// The append being tried, in the same way.
     trial: Vec<Batch>,
+    /// The last fact of what was taken.
+    seq: Seq,
     /// What is counted of both.
     pub(super) hours: Pending,
 }
@@ -41,7 +43,7 @@ impl<'k, K: Kv> Scratch<'k, K> {
     /// Nothing changed yet.
     pub fn new(index: &'k Index<K>) -> Self {
         let (accepted, trial, hours) = (Vec::new(), Vec::new(), Pending::default());
-        Self { base: &index.kv, known: &index.known, only_hours: false, accepted, trial, hours }
+        Self { base: &index.kv, known: &index.known, only_hours: false, accepted, trial, seq: Seq(0), hours }
     }
 
     /// Nothing counted yet of facts that are folded.
@@ -156,12 +158,9 @@ impl<K: Kv + ?Sized> Scratch<'_, K> {
 
     /// Takes the append that was tried.
     pub fn accept(&mut self, seq: Seq) {
-        // What was counted before stands in the batch that is closed now.
         let fits = |last: &Batch, first: &Batch| last.len() + first.len() <= BATCH_KEYS;
-        let cut =
-            self.trial.len() > 1 || self.accepted.last().zip(self.trial.first()).is_some_and(|(a, b)| !fits(a, b));
-        if let Some(last) = self.accepted.last_mut().filter(|_| cut) {
-            self.hours.write(last);
+        if self.trial.len() > 1 || self.accepted.last().zip(self.trial.first()).is_some_and(|(a, b)| !fits(a, b)) {
+            self.close();
         }
         self.hours.accept(self.known);
         for batch in self.trial.drain(..) {
@@ -173,8 +172,14 @@ impl<K: Kv + ?Sized> Scratch<'_, K> {
         if self.accepted.is_empty() {
             self.accepted.push(Batch::new());
         }
+        self.seq = seq;
+    }
+
+    /// Puts into the last batch what belongs to all of them: up to which fact they go, and what was counted.
+    fn close(&mut self) {
         if let Some(last) = self.accepted.last_mut() {
-            Self::stamp(self.only_hours, last, seq);
+            Self::stamp(self.only_hours, last, self.seq);
+            self.hours.write(last);
         }
     }
 
@@ -189,20 +194,14 @@ impl<K: Kv + ?Sized> Scratch<'_, K> {
         if self.accepted.iter().map(Batch::len).sum::<usize>() + self.hours.unwritten() < BATCH_KEYS {
             return Vec::new();
         }
-        self.write_hours();
+        self.close();
         self.hours.forget();
         std::mem::take(&mut self.accepted)
     }
 
-    fn write_hours(&mut self) {
-        if let Some(last) = self.accepted.last_mut() {
-            self.hours.write(last);
-        }
-    }
-
     /// Everything accepted, in order.
     pub fn finish(mut self) -> Vec<Batch> {
-        self.write_hours();
+        self.close();
         self.accepted
     }
 }

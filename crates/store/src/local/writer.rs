@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::disk::{Disk, Op};
 use super::place::Place;
 use super::sledkv::SledKv;
-use crate::batch::Stored;
+use crate::batch::{BatchId, Stored};
 use crate::index::Index;
 use crate::index::fold::fold;
 use crate::index::kv::Kv;
@@ -222,13 +222,17 @@ impl Writer {
         let mut pending = Pending::default();
         let mut next = self.tail.next().0;
         let mut answers = Vec::with_capacity(group.len());
-        // Batches that are new, with their first place, to be remembered once they are durable.
-        let mut new = Vec::with_capacity(group.len());
+        // Batches that are new, to be remembered once they are durable, with the place before and their facts.
+        let mut new: Vec<(BatchId, Seq, Arc<[Fact]>)> = Vec::with_capacity(group.len());
         for waiting in group {
             let batch = &waiting.batch;
             if let Some((before, facts)) = self.stored.find(batch.id) {
                 let facts = self.shared.journal.after(before, facts).map_err(AppendError::from);
                 answers.push(facts.map(|facts| Appended { facts: facts.into() }));
+                continue;
+            }
+            if let Some((_, _, facts)) = new.iter().find(|(id, ..)| *id == batch.id) {
+                answers.push(Ok(Appended { facts: Arc::clone(facts) }));
                 continue;
             }
             let answer = admit(&mode, &batch.events).and_then(|()| {
@@ -245,7 +249,7 @@ impl Writer {
             });
             match &answer {
                 Ok(appended) => {
-                    new.push((batch.id, Seq(next - 1), appended.facts.len()));
+                    new.push((batch.id, Seq(next - 1), Arc::clone(&appended.facts)));
                     if let Some(last) = appended.facts.last() {
                         scratch.accept(last.seq);
                         next = last.seq.0 + 1;
@@ -276,7 +280,7 @@ impl Writer {
         }
         self.shared.journal.publish(Seq(self.tail.next().0 - 1));
         for (id, before, facts) in new {
-            self.stored.note(id, before, facts);
+            self.stored.note(id, before, facts.len());
         }
         Ok(answers)
     }
