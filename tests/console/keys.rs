@@ -110,11 +110,14 @@ fn the_manual_lists_every_action() {
 }
 
 #[test]
-fn the_readme_has_the_programs_own_key_table() {
-    let output = Command::new(env!("CARGO_BIN_EXE_skydeck")).args(["--lang", "en", "keys"]).output().unwrap();
-    let table = String::from_utf8(output.stdout).unwrap();
-    assert!(table.lines().count() > 30, "{table}");
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let part = readme.split("<!-- keys -->\n").nth(1).unwrap().split("<!-- /keys -->").next().unwrap();
-    assert_eq!(part.trim(), table.trim(), "`cargo xtask keys` writes it anew");
+fn the_page_of_keys_has_the_programs_own_tables() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/keys.md")).unwrap();
+    for (lang, mark) in [("en", "keys"), ("zh", "keys.zh")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_skydeck")).args(["--lang", lang, "keys"]).output().unwrap();
+        let table = String::from_utf8(output.stdout).unwrap();
+        assert!(table.lines().count() > 30, "{table}");
+        let part = page.split(&format!("<!-- {mark} -->\n")).nth(1).unwrap();
+        let part = part.split(&format!("<!-- /{mark} -->")).next().unwrap();
+        assert_eq!(part.trim(), table.trim(), "`cargo xtask keys` writes it anew");
+    }
 }
