@@ -67,7 +67,7 @@ fn doctor_says_where_a_journal_is_damaged_how_far_it_reads_and_what_to_do() {
     let words = ["DAMAGED", "segment 00000001, offset", &format!("whole up to fact {whole};"), "not compared"];
     assert!(words.iter().all(|word| text.contains(word)) && !text.contains("agrees"), "{text}");
     let zh = said(&in_chinese(&place, &["doctor"]));
-    assert!(zh.contains("下一步：") && zh.contains(&format!("到事实 {whole} 为止完整")), "{zh}");
+    assert!(zh.contains("下一步：") && zh.contains(&format!("到第 {whole} 条记录为止完整")), "{zh}");
     // Each command that is named does what it says.
     let facts = place.dir.path().join("facts.jsonl");
     let out = follow(&text.replace("FACTS.jsonl", &facts.display().to_string()), "doctor --export");

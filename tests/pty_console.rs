@@ -75,7 +75,7 @@ fn a_run_a_retry_help_a_resize_and_the_way_out() {
     pty.resize(80, 24);
     pty.wait_text("Skydeck");
     pty.send(b"5");
-    pty.wait_for("history has both runs", |text| text.contains("fresh") && text.contains("retry"));
+    pty.wait_for("history has both runs", |text| text.contains("normal") && text.contains("retry"));
     quit(pty);
 }
 

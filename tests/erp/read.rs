@@ -87,7 +87,7 @@ fn a_status_of_http_is_told_with_what_to_do() {
     let fewer = "The server asks for fewer calls; lower the environment's pace";
     let gateway = "Kingdee's gateway refused the call; check application, secret and our clock";
     let account = "Check the account set id (账套) of this environment";
-    let mend = "Mend the plan, retry with the new revision";
+    let mend = "Correct the plan, retry with the new revision";
     let thirty = "Fail to verify thirty passport";
     let filter = "Incorrect syntax near 'x'";
     let page = "<html>请登录 Invalid column name</html>";
@@ -113,7 +113,7 @@ fn a_status_of_http_is_told_with_what_to_do() {
 
 #[test]
 fn a_refused_query_is_told_by_its_first_words_and_their_class() {
-    let mend = "Mend the plan, retry with the new revision";
+    let mend = "Correct the plan, retry with the new revision";
     let lost = "会话信息已丢失，请重新登录";
     for (code, message, mode, expected) in [
         ("9", "字段不存在", Mode::Login, refused(Some(9), "parameter", "字段不存在 (MsgCode 9)", mend, true)),
@@ -162,7 +162,7 @@ fn an_answer_that_is_no_page_is_told_by_how_it_begins() {
     let unreadable = |why: &str| fault(FaultKind::Unreadable, why, WRONG_PLACE, false);
     let told = "the answer is a text that begins with 401";
     let filter = "response_error: 过滤条件解析出错";
-    let mend = "Mend the plan, retry with the new revision";
+    let mend = "Correct the plan, retry with the new revision";
     for (body, mode, expected) in [
         (success, Mode::Login, unreadable(&operation)),
         ("<html>请登录</html>", Mode::Login, unreadable(page)),

@@ -107,7 +107,7 @@ async fn optional_columns_a_form_lacks_are_given_up_and_remembered() {
     query.columns.push("FApproveDate".to_owned());
     let fault = erp.fetch_page(&query).await.unwrap_err();
     assert_eq!(stub.seen().len(), 6, "a column of the plan is never given up");
-    assert!(fault.message.contains("FApproveDate") && fault.message.contains("Mend the plan"), "{fault}");
+    assert!(fault.message.contains("FApproveDate") && fault.message.contains("Correct the plan"), "{fault}");
 }
 
 #[tokio::test]
