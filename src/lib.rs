@@ -55,7 +55,7 @@
 //! 11. Server text becomes [`text::Shown`] before it reaches a person's screen.
 //! 12. `found = audited + already audited + skipped + failed + unknown + waiting`, in every run, always.
 //!
-//! `tests/layers.rs` fails on a forbidden import; `tests/tidy.rs` keeps the house in order.
+//! `tests/layers.rs` fails on a forbidden import; `tests/tidy/` keeps the house in order.
 //! `docs/architecture.md` is the map with the reasons behind it, `docs/adding/` the steps of the usual additions.
 
 pub mod boot;

@@ -1,5 +1,6 @@
 //! The console: terminal, language and theme chosen, model made, loop run.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{Global, Looks};
@@ -30,7 +31,7 @@ pub struct Console<'a> {
     /// Configuration.
     pub config: &'a Config,
     /// Directory relative paths of the configuration start from.
-    pub base: std::path::PathBuf,
+    pub base: PathBuf,
     /// Labels of causes.
     pub causes: Arc<CauseTable>,
     /// Secrets of this process.
@@ -38,7 +39,7 @@ pub struct Console<'a> {
     /// Clock.
     pub clock: Arc<dyn Clock>,
     /// Data directory, for named filters.
-    pub data: std::path::PathBuf,
+    pub data: PathBuf,
     /// Plan under the cursor at first.
     pub select: Option<PlanId>,
     /// Shown beside the product's name, e.g. `demo`.
@@ -85,41 +86,9 @@ impl Console<'_> {
             Language::Zh => Lang::Zh,
             Language::En => Lang::En,
         };
-        let ascii = self.looks.ascii || looks.ascii.unwrap_or(!caps.unicode);
-        let (skin, mut warnings) = self.skin(depth(caps.colors));
-        let filters = self.data.join("filters.toml");
-        let named = shell::filters::load(&filters).unwrap_or_else(|why| {
-            warnings.push(why);
-            Vec::new()
-        });
-        if !caps.unicode {
-            warnings.push(NOT_UNICODE.to_owned());
-        }
-        let zone_minutes = chrono::Local::now().offset().local_minus_utc() / 60;
         let who = boot::who();
-        let ui = UiConfig {
-            lang,
-            skin,
-            unicode: caps.unicode,
-            ascii,
-            measure,
-            now: self.clock.now(),
-            zone_minutes,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            user: who.to_string(),
-            causes: (*self.causes).clone(),
-            digits: looks.digits,
-            keys: self.config.keys.clone().into_iter().collect(),
-            filters: named,
-            live: Live::default(),
-            select: self.select,
-            warnings,
-            bell: looks.bell || looks.notification,
-            label: self.label.to_owned(),
-            detachable: self.detachable,
-            ..UiConfig::default()
-        };
-        let (model, first) = Model::new(ui);
+        let filters = self.data.join("filters.toml");
+        let (model, first) = Model::new(self.model_config(caps, lang, who.to_string(), &filters));
         let options = ShellOptions {
             clock: self.clock,
             who,
@@ -147,6 +116,41 @@ impl Console<'_> {
             Err(e @ (ShellError::NoTerminal(_) | ShellError::DumbTerminal(_) | ShellError::Terminal(_))) => {
                 Err(Stop::both(Exit::Terminal, e.to_string(), e.zh()))
             }
+        }
+    }
+
+    /// What the model is made with.
+    fn model_config(&self, caps: Caps, lang: Lang, user: String, filters: &Path) -> UiConfig {
+        let looks = &self.config.console;
+        let (skin, mut warnings) = self.skin(depth(caps.colors));
+        let named = shell::filters::load(filters).unwrap_or_else(|why| {
+            warnings.push(why);
+            Vec::new()
+        });
+        if !caps.unicode {
+            warnings.push(NOT_UNICODE.to_owned());
+        }
+        UiConfig {
+            lang,
+            skin,
+            unicode: caps.unicode,
+            ascii: self.looks.ascii || looks.ascii.unwrap_or(!caps.unicode),
+            measure: caps.measure,
+            now: self.clock.now(),
+            zone_minutes: chrono::Local::now().offset().local_minus_utc() / 60,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            user,
+            causes: (*self.causes).clone(),
+            digits: looks.digits,
+            keys: self.config.keys.clone().into_iter().collect(),
+            filters: named,
+            live: Live::default(),
+            select: self.select.clone(),
+            warnings,
+            bell: looks.bell || looks.notification,
+            label: self.label.to_owned(),
+            detachable: self.detachable,
+            ..UiConfig::default()
         }
     }
 

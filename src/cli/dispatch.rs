@@ -75,27 +75,8 @@ fn complain(stop: Stop, lang: Option<Language>) -> ExitCode {
 async fn run(cli: Cli) -> Result<u8, Stop> {
     let global = cli.global;
     let lang = boot::language(global.lang, None);
-    match &cli.verb {
-        Some(Verb::Completions { shell }) => {
-            // Into memory first: the generator takes no error from what it writes to.
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut help::completed(lang), "skydeck", &mut script);
-            output::raw(&script)?;
-            return Ok(Exit::Ok.code());
-        }
-        Some(Verb::Man) => {
-            output::raw(&help::man(lang)?)?;
-            return Ok(Exit::Ok.code());
-        }
-        Some(Verb::Keys) => {
-            let lang = match lang {
-                Language::Zh => crate::ui::Lang::Zh,
-                Language::En => crate::ui::Lang::En,
-            };
-            output::lines(crate::ui::keymap::markdown(lang).lines())?;
-            return Ok(Exit::Ok.code());
-        }
-        _ => {}
+    if let Some(exit) = cli.verb.as_ref().map_or(Ok(None), |verb| about_itself(verb, lang))? {
+        return Ok(exit.code());
     }
     // A file that would become longer than `ulimit -f` allows is an error, not the process's end.
     let _ignored = tokio::signal::unix::signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
@@ -113,34 +94,9 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     boot::settable(&*clock, lang == Language::Zh)?;
     let mut ground = Ground { global, paths, config, causes, clock, known: Arc::default(), looking: None };
-    if let Some(verb) = cli.verb.as_ref().and_then(changes).filter(|_| ground.global.snapshot.is_some()) {
-        let (en, zh) = (
-            format!(
-                "--snapshot opens a copy that is only looked at, and `{verb}` changes something: leave --snapshot out"
-            ),
-            format!("--snapshot 打开的副本只供查看，不能执行 `{verb}`：请去掉 --snapshot"),
-        );
-        return Err(Stop::new(Exit::Refused, ground.out().t(&en, &zh)));
-    }
-    if let Some(from) = &ground.global.snapshot {
-        let looking = Looking::open(from).map_err(boot::store_stop)?;
-        if let Some(damage) = &looking.damage {
-            super::backup::note_damaged(&ground.out(), from, damage);
-        }
-        ground.paths.data = looking.data();
-        ground.looking = Some(looking);
-    }
+    look_at_copy(&mut ground, cli.verb.as_ref())?;
     if let (Some(verb), Some(_)) = (cli.verb.as_ref().and_then(here_only), &ground.global.attach) {
-        let (en, zh) = (
-            format!(
-                "`{verb}` works on this user's own configuration and data directory, not on the engine behind --attach: leave \
-                 --attach out, or run it as that user"
-            ),
-            format!(
-                "`{verb}` 只用于本用户自己的配置和数据目录，与 --attach 所指的引擎无关：请去掉 --attach，或以该用户身份执行"
-            ),
-        );
-        return Err(ground.out().usage(&en, &zh));
+        return Err(not_behind_attach(&ground.out(), verb));
     }
     if let Some(looking) = upgrade::look(&ground, cli.verb.as_ref())? {
         ground.paths.data = looking.data();
@@ -153,6 +109,60 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
         Some(verb) => Box::pin(headless(&ground, verb)).await.map(Exit::code),
     };
     ended.map_err(|stop| stop.spoken(lang))
+}
+
+/// The verbs that tell of the program itself: they need no configuration.
+fn about_itself(verb: &Verb, lang: Language) -> Result<Option<Exit>, Stop> {
+    match verb {
+        Verb::Completions { shell } => {
+            // Into memory first: the generator takes no error from what it writes to.
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut help::completed(lang), "skydeck", &mut script);
+            output::raw(&script)?;
+        }
+        Verb::Man => output::raw(&help::man(lang)?)?,
+        Verb::Keys => {
+            let lang = match lang {
+                Language::Zh => crate::ui::Lang::Zh,
+                Language::En => crate::ui::Lang::En,
+            };
+            output::lines(crate::ui::keymap::markdown(lang).lines())?;
+        }
+        _ => return Ok(None),
+    }
+    Ok(Some(Exit::Ok))
+}
+
+/// Opens the copy that `--snapshot` names in the place of the data directory. It takes no verb that changes something.
+fn look_at_copy(ground: &mut Ground, verb: Option<&Verb>) -> Result<(), Stop> {
+    let Some(from) = &ground.global.snapshot else { return Ok(()) };
+    if let Some(verb) = verb.and_then(changes) {
+        let (en, zh) = (
+            format!(
+                "--snapshot opens a copy that is only looked at, and `{verb}` changes something: leave --snapshot out"
+            ),
+            format!("--snapshot 打开的副本只供查看，不能执行 `{verb}`：请去掉 --snapshot"),
+        );
+        return Err(Stop::new(Exit::Refused, ground.out().t(&en, &zh)));
+    }
+    let looking = Looking::open(from).map_err(boot::store_stop)?;
+    if let Some(damage) = &looking.damage {
+        super::backup::note_damaged(&ground.out(), from, damage);
+    }
+    ground.paths.data = looking.data();
+    ground.looking = Some(looking);
+    Ok(())
+}
+
+fn not_behind_attach(out: &Out, verb: &str) -> Stop {
+    let en = format!(
+        "`{verb}` works on this user's own configuration and data directory, not on the engine behind --attach: leave \
+         --attach out, or run it as that user"
+    );
+    let zh = format!(
+        "`{verb}` 只用于本用户自己的配置和数据目录，与 --attach 所指的引擎无关：请去掉 --attach，或以该用户身份执行"
+    );
+    out.usage(&en, &zh)
 }
 
 /// Whether a verb reads runs, bills or the log and writes nothing of them.

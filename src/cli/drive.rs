@@ -1,43 +1,35 @@
-//! Takes one run from order to closing without a screen: watches facts, asks for approval, shows progress,
-//! stops after the calls in flight on the first Ctrl-C.
+//! Takes one run from order to closing without a screen: gives orders, asks for approval, says how it ended.
 //!
 //! Invariant: the engine decides; this only gives orders and says what the facts say.
 
 use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ulid::Ulid;
 
 use super::args::Approval;
-use super::asked;
 use super::bills;
 use super::end_words;
 use super::json;
-use super::leave::{self, Leave};
 use super::lines::Lines;
 use super::out::Out;
 use super::output;
 use super::set_words;
 use crate::domain::command::{Command, Order, Receipt, Refusal};
 use crate::domain::confirm::{self, ConfirmationLevel};
-use crate::domain::event::{Event, Fact};
 use crate::domain::filter::Filter;
 use crate::domain::ids::{CommandId, EnvId, RunId};
-use crate::domain::live::{EnvPulse, Live, RunLive};
+use crate::domain::live::RunLive;
 use crate::domain::operation::Operation;
 use crate::domain::query::{Answer as QueryAnswer, Query, Scope};
 use crate::domain::reason::Reason;
-use crate::domain::run::{Flag, PauseWhy, Revision, RunEnd, RunKind, RunRow, RunState};
+use crate::domain::run::{Flag, Revision, RunEnd, RunKind, RunRow, RunState};
 use crate::domain::who::Who;
-use crate::engine::api::{Link, Notice, Watch};
+use crate::engine::api::Link;
 use crate::exit::{Exit, Stop};
 
 /// Bills listed after a run; the rest is in `history RUN`.
 const LISTED: u32 = 40;
-
-/// How often a run on the built-in simulator goes on by itself after a pause.
-const RESUMES: u32 = 200;
 
 /// A headless operator.
 pub struct Driver {
@@ -62,7 +54,7 @@ impl Driver {
         }
     }
 
-    async fn submit(&self, command: Command) -> Result<Result<(Vec<RunId>, u64), Refusal>, Stop> {
+    pub(super) async fn submit(&self, command: Command) -> Result<Result<(Vec<RunId>, u64), Refusal>, Stop> {
         // One that goes on by itself after a pause is as good as somebody at a console.
         let headless = !self.trusting;
         let order = Order { id: CommandId(Ulid::generate()), by: self.by.clone(), session: None, headless, command };
@@ -85,214 +77,6 @@ impl Driver {
         self.order(Command::Unlock { env: env.clone(), reason }).await.map(|_| ())
     }
 
-    /// Gives an order that opens or continues runs, and follows them to their end, one after the other.
-    pub async fn run(&self, command: Command) -> Result<Exit, Stop> {
-        let watch = self.link.watch().await?;
-        let (runs, _) = self.order(command).await?;
-        let (mut exit, mut watch) = (Exit::Ok, Some(watch));
-        for run in runs {
-            let watch = match watch.take() {
-                Some(watch) => watch,
-                None => self.link.watch().await?,
-            };
-            exit = exit.or(self.follow(run, watch, Set::Ours).await?);
-        }
-        Ok(exit)
-    }
-
-    /// Follows a run to its end, or to where it stays without this verb. A pause that stands at the beginning is one that
-    /// an order was just given about.
-    pub async fn follow(&self, run: RunId, mut watch: Watch, set: Set) -> Result<Exit, Stop> {
-        let bar = self.bar();
-        let mut live = watch.live;
-        let waits = |state: &RunState| matches!(state, RunState::Paused(_) | RunState::Interrupted);
-        let mut seen = live.runs.get(&run).map(|r| r.row.state.clone()).filter(waits);
-        let (mut stopping, mut resumed, mut moved, mut slowed) = (false, 0, false, None);
-        let mut leave = Leave::listen()?;
-        let mut lines = if self.out.json {
-            Some(Lines::begin(&*self.link, live.runs.get(&run).map(|live| &live.row)).await?)
-        } else {
-            None
-        };
-        loop {
-            let now = live.runs.get(&run);
-            if now.is_none()
-                && let Some(row) = asked::run_row(&*self.link, run).await?.filter(|row| row.state.is_closed())
-            {
-                // So many others were closed since that this one is told no more.
-                bar.finish_and_clear();
-                return self.over(&row, lines.as_ref(), set).await;
-            }
-            if let Some(now) = now.filter(|now| moved || seen.as_ref() != Some(&now.row.state)) {
-                moved = false;
-                seen = Some(now.row.state.clone());
-                let exit = match &now.row.state {
-                    // The close follows; but not where it cannot be stored.
-                    RunState::Paused(why) if stopping && !matches!(why, PauseWhy::Store(_)) => None,
-                    // A store that takes no writes takes none after a resume either.
-                    RunState::Paused(why)
-                        if self.trusting
-                            && !matches!(why, PauseWhy::Operator | PauseWhy::Store(_))
-                            && resumed < RESUMES =>
-                    {
-                        resumed += 1;
-                        self.order(Command::Resume { run }).await?;
-                        None
-                    }
-                    RunState::AwaitingApproval if set == Set::Cancelled => None,
-                    RunState::AwaitingApproval => {
-                        let first = self.submitted_first(&now.row).await?;
-                        bar.suspend(|| self.approve(now, first))?.give(self, &now.row, set).await?
-                    }
-                    RunState::Paused(_) | RunState::Interrupted | RunState::Closed(_) => {
-                        bar.finish_and_clear();
-                        let stored = asked::run_row(&*self.link, run).await?;
-                        // The store's row, not the fold: what is printed last is what is on disk. A pause of a store that
-                        // takes no writes, and the calls that were lost by it, stand in the fold alone.
-                        let (state, mut tally) = (now.row.state.clone(), now.row.tally);
-                        if let (Some(row), false) = (&stored, matches!(state, RunState::Paused(PauseWhy::Store(_)))) {
-                            tally = row.tally;
-                        }
-                        let row = stored.map_or_else(|| now.row.clone(), |row| RunRow { state, tally, ..row });
-                        Some(self.over(&row, lines.as_ref(), set).await?)
-                    }
-                    RunState::Settling => {
-                        self.out.note(self.out.t(
-                            "unknown bills are read back after the server's time-out",
-                            "结果未知的单据等过服务器超时后回查",
-                        ));
-                        None
-                    }
-                    RunState::Collecting | RunState::Working => None,
-                };
-                if let Some(exit) = exit {
-                    return Ok(exit);
-                }
-            }
-            tokio::select! {
-                // Biased: what happened is shown before a Ctrl-C is obeyed, so the last line is never stale.
-                biased;
-                notice = watch.notices.recv() => match notice {
-                    Some(Notice::Facts(facts)) => moved |= self.facts(run, &facts, &mut live, &bar, lines.as_mut()),
-                    Some(Notice::Resync(now)) => {
-                        (live, moved) = (*now, true);
-                        if let Some(lines) = &mut lines {
-                            lines.catch_up(&*self.link, &self.out, run).await?;
-                        }
-                    }
-                    Some(Notice::Pulse(pulse)) => {
-                        let env = live.runs.get(&run).map(|r| &r.row.head.env);
-                        if let Some(now) = pulse.envs.iter().find(|now| Some(&now.env) == env) {
-                            bar.suspend(|| self.pace(now, &mut slowed));
-                        }
-                    }
-                    Some(Notice::PlansReloaded) => {}
-                    None => return Err(leave::engine_ended(run, live.runs.get(&run).map(|live| &live.row))),
-                },
-                () = leave.asked() => {
-                    if stopping {
-                        return Err(Stop::both(Exit::Interrupted, "interrupted; calls in flight become unknown and are read back at the next start", "已中断；在途单据结果未知，下次启动时回查"));
-                    }
-                    stopping = true;
-                    self.out.note(self.out.t("stopping after the calls in flight; once more to leave at once", "在途调用返回后停止；再按一次立即离开"));
-                    // Refused where the run has just ended: its end is on its way.
-                    if let Err(refusal) = self.submit(Command::Cancel { run }).await? {
-                        let words = self.out.refusal(&refusal);
-                        if matches!(refusal, Refusal::Store(_)) {
-                            // Nothing can be ordered any more: what the run comes to is not waited for.
-                            let exit = live.runs.get(&run).and_then(|live| Exit::of_run(&live.row));
-                            return Err(Stop::new(exit.unwrap_or(Exit::Stopped), words));
-                        }
-                        self.out.note(&words);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Says that the ERP asked to slow down, and that the configured pace is back. `said`: the pace that was said last.
-    fn pace(&self, now: &EnvPulse, said: &mut Option<u32>) {
-        let out = &self.out;
-        match (&now.slowed, *said) {
-            (Some(slowed), said_last) if said_last.is_none_or(|n| now.per_minute < n) => {
-                let (held, full) = (out.time(slowed.held), out.time(slowed.full));
-                let (allowed, configured) = (now.per_minute, slowed.configured);
-                out.note(&if out.is_zh() {
-                    let why = slowed.why.zh();
-                    format!("ERP 要求降速（{why}）：{held} 前不调用，之后每分钟 {allowed} 次；{configured} 次将于 {full} 恢复")
-                } else {
-                    let why = slowed.why.en();
-                    format!("the ERP asked to slow down ({why}): no call before {held}, then {allowed} a minute; {configured} again by {full}")
-                });
-                *said = Some(allowed);
-            }
-            (None, Some(_)) => {
-                let n = now.per_minute;
-                let (en, zh) = (format!("{n} calls a minute again"), format!("已恢复每分钟 {n} 次调用"));
-                out.note(out.t(&en, &zh));
-                *said = None;
-            }
-            (Some(_) | None, _) => {}
-        }
-    }
-
-    fn bar(&self) -> ProgressBar {
-        let target = if std::io::stderr().is_terminal() && !self.out.json {
-            ProgressDrawTarget::stderr_with_hz(4)
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec} ETA {eta} {msg}") {
-            bar.set_style(style);
-        }
-        bar
-    }
-
-    /// Takes facts in; whether the run came into another state, or into the same one anew.
-    fn facts(
-        &self,
-        run: RunId,
-        facts: &[Fact],
-        live: &mut Live,
-        bar: &ProgressBar,
-        mut lines: Option<&mut Lines>,
-    ) -> bool {
-        let mut moved = false;
-        for fact in facts {
-            live.apply(fact);
-            if fact.event.run() != Some(run) {
-                continue;
-            }
-            moved |= matches!(
-                fact.event,
-                Event::RunCollected { .. }
-                    | Event::RunPaused { .. }
-                    | Event::RunSettling { .. }
-                    | Event::RunInterrupted { .. }
-                    | Event::RunClosed { .. }
-            );
-            if let (Some(lines), Some(live)) = (&mut lines, live.runs.get(&run)) {
-                lines.fact(&self.out, &live.row.head, fact);
-            }
-        }
-        if let Some(run) = live.runs.get(&run) {
-            let tally = run.tally();
-            // What is settled without a call takes no time: the bar's rate and end are those of the calls.
-            let called = tally.audited + tally.failed + tally.unknown;
-            bar.set_length(called + run.row.to_call());
-            bar.set_position(called);
-            bar.set_message(format!(
-                "{} {} · {} {}",
-                self.out.t("failed", "失败"),
-                tally.failed,
-                self.out.t("unknown", "未知"),
-                tally.unknown
-            ));
-        }
-        moved
-    }
-
     /// Declines the set that this verb collected and may not approve, so that it is not in the way of the next run.
     async fn withdraw(&self, row: &RunRow, set: Set) -> Result<Option<Exit>, Stop> {
         match self.submit(Command::Decline { run: row.head.id }).await? {
@@ -305,7 +89,7 @@ impl Driver {
     }
 
     /// How many bills of a set are submitted before the audit; `None` where the plan submits none, or is another one by now.
-    async fn submitted_first(&self, row: &RunRow) -> Result<Option<u64>, Stop> {
+    pub(super) async fn submitted_first(&self, row: &RunRow) -> Result<Option<u64>, Stop> {
         let Some(collected) = row.collected.as_ref().filter(|_| row.head.op.is_audit()) else { return Ok(None) };
         let QueryAnswer::Plans(rows) = self.link.ask(Query::Plans).await? else { return Ok(None) };
         let mut plans = rows.iter().filter_map(|row| row.plan.as_ref().ok());
@@ -314,7 +98,7 @@ impl Driver {
     }
 
     /// `first`: how many of the bills are submitted before the audit, where some may be.
-    fn approve(&self, run: &RunLive, first: Option<u64>) -> Result<Answer, Stop> {
+    pub(super) fn approve(&self, run: &RunLive, first: Option<u64>) -> Result<Answer, Stop> {
         let head = &run.row.head;
         let collected = run
             .row
@@ -380,7 +164,7 @@ impl Driver {
     }
 
     /// Says how a run ended, or how it stands where this verb leaves it; its exit.
-    async fn over(&self, row: &RunRow, lines: Option<&Lines>, set: Set) -> Result<Exit, Stop> {
+    pub(super) async fn over(&self, row: &RunRow, lines: Option<&Lines>, set: Set) -> Result<Exit, Stop> {
         let mut exit = Exit::of_run(row).unwrap_or(Exit::Stopped);
         if set == Set::Cancelled && is_cancelled_unapproved(row) {
             // What was asked for was done, and there was nothing else.
@@ -452,7 +236,7 @@ fn is_cancelled_unapproved(row: &RunRow) -> bool {
 }
 
 /// What becomes of a set.
-enum Answer {
+pub(super) enum Answer {
     /// This approval is given.
     Yes(Command),
     /// Not confirmed.
@@ -461,7 +245,7 @@ enum Answer {
 
 impl Answer {
     /// Gives it to the engine; the exit where the set is left waiting.
-    async fn give(self, driver: &Driver, row: &RunRow, set: Set) -> Result<Option<Exit>, Stop> {
+    pub(super) async fn give(self, driver: &Driver, row: &RunRow, set: Set) -> Result<Option<Exit>, Stop> {
         let refused = match self {
             Self::Yes(approval) => driver.submit(approval).await?.err(),
             Self::No if set == Set::Theirs => return driver.over(row, None, set).await.map(Some),

@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod drive;
 mod end_words;
 pub mod environments;
+mod follow;
 mod fresh;
 mod ground;
 mod health;

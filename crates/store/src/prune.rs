@@ -136,6 +136,26 @@ fn keep_backups(old: &Path, new: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Copies the files beside journal and index: the action log, and what others keep there.
+fn copy_files(data: &Path, new_dir: &Path) -> Result<(), StoreError> {
+    for entry in std::fs::read_dir(data).map_err(io(data))? {
+        let entry = entry.map_err(io(data))?;
+        let name = entry.file_name();
+        let is_file = entry.file_type().map_err(io(data))?.is_file();
+        if is_file && !OWN.iter().any(|own| *own == name) {
+            let to = new_dir.join(&name);
+            let copied = file::open(&entry.path()).and_then(|mut from| {
+                let mut copy = file::create(&to)?;
+                std::io::copy(&mut from, &mut copy)?;
+                copy.sync_all()
+            });
+            copied.map_err(io(&to))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the directory without what is forgotten, and compares it with the old one.
 async fn build(
     order: &Order<'_>,
     old: &LocalStore,
@@ -154,20 +174,7 @@ async fn build(
         writer.flush()?;
         pruned
     };
-    for entry in std::fs::read_dir(order.data).map_err(io(order.data))? {
-        let entry = entry.map_err(io(order.data))?;
-        let name = entry.file_name();
-        let is_file = entry.file_type().map_err(io(order.data))?.is_file();
-        if is_file && !OWN.iter().any(|own| *own == name) {
-            let to = new_dir.join(&name);
-            let copied = file::open(&entry.path()).and_then(|mut from| {
-                let mut copy = file::create(&to)?;
-                std::io::copy(&mut from, &mut copy)?;
-                copy.sync_all()
-            });
-            copied.map_err(io(&to))?;
-        }
-    }
+    copy_files(order.data, new_dir)?;
     let new = LocalStore::open(new_dir, Arc::clone(clock), &order.by.to_string(), &|_: Progress| {})?;
     let result = compare(old, &new).and_then(|()| told(order, &pruned));
     if let Err(error) = &result {

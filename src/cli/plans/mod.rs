@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::boot::{self, Booted, plan_files};
 use crate::cli::args::PlanVerb;
+use crate::cli::json;
 use crate::cli::out::Out;
 use crate::domain::env::Environment;
 use crate::domain::ids::EnvId;
@@ -14,7 +15,7 @@ use crate::domain::language::Language;
 use crate::domain::operation::{Operation, Test};
 use crate::domain::operation_words::name;
 use crate::domain::plan::Plan;
-use crate::domain::query::Query;
+use crate::domain::query::{PlanProblem, Query};
 use crate::domain::reason::Reason;
 use crate::domain::time::ErpDate;
 use crate::exit::{Exit, Stop};
@@ -184,51 +185,13 @@ fn check(out: &Out, place: Place<'_>) -> Result<Exit, Stop> {
     for id in names(dir) {
         let read = boot::read_plan(&dir.join(format!("{id}.json")));
         let objection = read.as_ref().ok().and_then(|(file, _)| place.objection(&file.plan));
-        if out.json {
-            out.object(&match &read {
-                Ok((file, hazards)) => {
-                    let mut value = serde_json::json!({
-                        "type": "plan", "plan": id, "name": file.plan.name, "revision": file.plan.rev,
-                        "form": file.plan.source.form, "env": file.plan.env, "hazards": hazards.len(),
-                        "runnable": objection.is_none(),
-                        "operation": name(&Operation::id_of(&file.plan.target.verb)), "submit": file.plan.policy.submit,
-                        "done": plan::done_as_written(&file.plan.policy.done), "mine": file.plan.policy.mine,
-                        "id": file.plan.source.id_path,
-                    });
-                    if let Some(why) = &objection {
-                        let problem = serde_json::json!({
-                            "problem": why.en(), "reason": why.code(), "reason_args": why.args(),
-                        });
-                        super::json::merge(&mut value, problem);
-                    }
-                    value
-                }
-                Err(problem) => serde_json::json!({
-                    "type": "plan", "plan": id, "runnable": false, "problem": problem.message,
-                    "reason": problem.reason.as_ref().map(|r| r.code()), "reason_args": problem.reason.as_ref().map(|r| r.args()),
-                }),
-            })?;
+        if read.is_err() || objection.is_some() {
+            exit = Exit::Usage;
         }
-        match read {
-            Ok((file, hazards)) => {
-                let mut state = format!("{} {}", hazards.len(), out.t("hazards", "处隐患"));
-                if let Some(why) = objection {
-                    exit = Exit::Usage;
-                    let why = out.colon("cannot run", "不能运行", &out.reason_of(&why));
-                    state = format!("{why}{}{state}", out.t("; ", "；"));
-                }
-                for hazard in hazards.iter().filter(|hazard| hazard.number == ID_PASSED_OVER) {
-                    state = format!("{state}; {}", said(out, hazard));
-                }
-                let plan = &file.plan;
-                let form = plan.source.form.to_string();
-                rows.push(vec![id, plan.name.clone(), form, call(plan), plan.rev.short().to_owned(), state]);
-            }
-            Err(problem) => {
-                exit = Exit::Usage;
-                let why = out.colon("cannot run", "不能运行", problem.said(out.is_zh()));
-                rows.push(vec![id, String::new(), String::new(), String::new(), String::new(), why]);
-            }
+        if out.json {
+            out.object(&checked_object(&id, &read, objection.as_ref()))?;
+        } else {
+            rows.push(checked_row(out, id, &read, objection.as_ref()));
         }
     }
     if rows.is_empty() && !out.json {
@@ -248,6 +211,58 @@ fn check(out: &Out, place: Place<'_>) -> Result<Exit, Stop> {
         out.table(&head, rows)?;
     }
     Ok(exit)
+}
+
+/// A file of the directory as it was read: the plan with its hazards, or why it is none.
+type Checked = Result<(PlanFile, Vec<Hazard>), PlanProblem>;
+
+/// A plan of the list for programs. `objection`: why it cannot run.
+fn checked_object(id: &str, read: &Checked, objection: Option<&Reason>) -> serde_json::Value {
+    let (file, hazards) = match read {
+        Ok(read) => read,
+        Err(problem) => {
+            return serde_json::json!({
+                "type": "plan", "plan": id, "runnable": false, "problem": problem.message,
+                "reason": problem.reason.as_ref().map(|r| r.code()), "reason_args": problem.reason.as_ref().map(|r| r.args()),
+            });
+        }
+    };
+    let mut value = serde_json::json!({
+        "type": "plan", "plan": id, "name": file.plan.name, "revision": file.plan.rev,
+        "form": file.plan.source.form, "env": file.plan.env, "hazards": hazards.len(),
+        "runnable": objection.is_none(),
+        "operation": name(&Operation::id_of(&file.plan.target.verb)), "submit": file.plan.policy.submit,
+        "done": plan::done_as_written(&file.plan.policy.done), "mine": file.plan.policy.mine,
+        "id": file.plan.source.id_path,
+    });
+    if let Some(why) = objection {
+        let problem = serde_json::json!({
+            "problem": why.en(), "reason": why.code(), "reason_args": why.args(),
+        });
+        json::merge(&mut value, problem);
+    }
+    value
+}
+
+/// A plan of the list for people.
+fn checked_row(out: &Out, id: String, read: &Checked, objection: Option<&Reason>) -> Vec<String> {
+    let (file, hazards) = match read {
+        Ok(read) => read,
+        Err(problem) => {
+            let why = out.colon("cannot run", "不能运行", problem.said(out.is_zh()));
+            return vec![id, String::new(), String::new(), String::new(), String::new(), why];
+        }
+    };
+    let mut state = format!("{} {}", hazards.len(), out.t("hazards", "处隐患"));
+    if let Some(why) = objection {
+        let why = out.colon("cannot run", "不能运行", &out.reason_of(why));
+        state = format!("{why}{}{state}", out.t("; ", "；"));
+    }
+    for hazard in hazards.iter().filter(|hazard| hazard.number == ID_PASSED_OVER) {
+        state = format!("{state}; {}", said(out, hazard));
+    }
+    let plan = &file.plan;
+    vec![id, plan.name.clone(), plan.source.form.to_string(), call(plan), plan.rev.short().to_owned(), state]
 }
 
 /// What a plan calls: `Audit`, `Submit, Audit`, `BillClose (FCloseStatus in B)`.

@@ -176,10 +176,10 @@ fn follow(rows: Vec<Row>) {
     }
 }
 
-#[test]
-fn calls_of_two_runs_answers_and_reads_add_up_fact_by_fact() {
-    let (b, c) = (rev("B", 1), rev("C", 9));
-    follow(vec![
+/// Two runs call, and their processes die.
+fn calls_that_are_lost() -> Vec<Row> {
+    let b = rev("B", 1);
+    vec![
         (tried(1, Step::Audit, b.clone()), |past| {
             past.open = Some(call(1, Step::Audit, &rev("B", 1), 1));
             past.called = Some(rev("B", 1));
@@ -202,7 +202,14 @@ fn calls_of_two_runs_answers_and_reads_add_up_fact_by_fact() {
             past.unknown = Some(unknown(UnknownWhy::ProcessDied));
             past.deaths = 2;
         }),
-        // Another run calls while this one has not told what came of its own call: its place in what was told stays.
+    ]
+}
+
+/// Another run calls while this one has not told what came of its own call.
+fn a_call_of_another_run() -> Vec<Row> {
+    let b = rev("B", 1);
+    vec![
+        // The first run's place in what was told stays.
         (settled(3, Outcome::Skipped(Skip::NotReached)), |past| {
             past.prior = Some(Outcome::Skipped(Skip::NotReached));
             past.since = Some(Told { at: Seq(5), run: run(3), outcome: Outcome::Skipped(Skip::NotReached) });
@@ -223,6 +230,13 @@ fn calls_of_two_runs_answers_and_reads_add_up_fact_by_fact() {
             past.lost.push(Step::Audit);
             (past.open, past.own, past.unknown, past.auto_repeats) = (None, None, None, 1);
         }),
+    ]
+}
+
+/// It calls anew, is refused, and both runs read the bill.
+fn a_refusal_and_reads() -> Vec<Row> {
+    let (b, c) = (rev("B", 1), rev("C", 9));
+    vec![
         (tried(2, Step::Audit, b.clone()), |past| {
             past.open = Some(call(2, Step::Audit, &rev("B", 1), 10));
             past.own.clone_from(&past.open);
@@ -239,6 +253,13 @@ fn calls_of_two_runs_answers_and_reads_add_up_fact_by_fact() {
         (read(2, &c), |past| past.read = Some(rev("C", 9))),
         (deferred(3, Slot::Waiting), |past| past.refused = false),
         (deferred(2, Slot::Waiting), |_| {}),
+    ]
+}
+
+/// The other run succeeds, and a person resolves what this one loses then.
+fn a_success_elsewhere_and_a_call_after_it() -> Vec<Row> {
+    let c = rev("C", 9);
+    vec![
         (settled(3, Outcome::Done { verified: true }), |past| {
             past.prior = Some(Outcome::Done { verified: true });
             past.since = Some(Told { at: Seq(16), run: run(3), outcome: Outcome::Done { verified: true } });
@@ -260,7 +281,18 @@ fn calls_of_two_runs_answers_and_reads_add_up_fact_by_fact() {
         (resolved(), |past| {
             (past.open, past.own, past.unknown, past.prior, past.deaths) = (None, None, None, None, 0);
         }),
-    ]);
+    ]
+}
+
+#[test]
+fn calls_of_two_runs_answers_and_reads_add_up_fact_by_fact() {
+    let parts = [
+        calls_that_are_lost(),
+        a_call_of_another_run(),
+        a_refusal_and_reads(),
+        a_success_elsewhere_and_a_call_after_it(),
+    ];
+    follow(parts.into_iter().flatten().collect());
 }
 
 #[test]

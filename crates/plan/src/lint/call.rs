@@ -5,11 +5,17 @@ use super::{Found, Severity, place};
 use skydeck_core::domain::step::Verb;
 
 pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
-    let target = found.file.plan.target.clone();
-    let policy = found.file.plan.policy.clone();
-    if !target.stripped_flags.is_empty() {
-        let names: Vec<&str> = target.stripped_flags.iter().map(|f| f.0.as_str()).collect();
-        let names = names.join(", ");
+    prompts(side, found);
+    workflow(side, found);
+    policy(found);
+}
+
+/// 10: prompts of the ERP that nobody would see.
+fn prompts(side: &Side<'_>, found: &mut Found<'_>) {
+    let target = &found.file.plan.target;
+    let names: Vec<&str> = target.stripped_flags.iter().map(|f| f.0.as_str()).collect();
+    let (names, ignored) = (names.join(", "), target.options.ignore_interaction == Some(true));
+    if !names.is_empty() {
         found
             .add(
                 10,
@@ -23,7 +29,7 @@ pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
             )
             .mend_in_both("leave InterationFlags empty", "InterationFlags 留空");
     }
-    if target.options.ignore_interaction == Some(true) {
+    if ignored {
         found
             .add(
                 10,
@@ -34,40 +40,51 @@ pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
             )
             .mend("\"value\": \"false\"");
     }
-    if target.verb == Verb::Audit {
-        let at = place(side, "IsVerifyProcInst", "request");
-        if target.options.verify_proc_inst == Some(false) {
-            found
-                .add(
-                    11,
-                    Severity::Warning,
-                    &at,
-                    "IsVerifyProcInst false audits bills whose workflow is still running, past the people who should approve",
-                    "IsVerifyProcInst 为 false 时，会越过尚在流转的审批流直接审核",
-                )
-                .mend("\"value\": \"true\"");
-        } else {
-            found.add(
-                11,
-                Severity::Info,
-                &at,
-                "a bill in a running workflow is refused by plain Audit (the server's default since November 2023)",
-                "正在审批流中的单据会被拒绝审核（2023 年 11 月补丁起的服务器默认值）",
-            );
-        }
+}
+
+/// 11: bills whose workflow is still running.
+fn workflow(side: &Side<'_>, found: &mut Found<'_>) {
+    let target = &found.file.plan.target;
+    if target.verb != Verb::Audit {
+        return;
     }
-    if policy.batch > 1 {
+    let at = place(side, "IsVerifyProcInst", "request");
+    if target.options.verify_proc_inst == Some(false) {
+        found
+            .add(
+                11,
+                Severity::Warning,
+                &at,
+                "IsVerifyProcInst false audits bills whose workflow is still running, past the people who should approve",
+                "IsVerifyProcInst 为 false 时，会越过尚在流转的审批流直接审核",
+            )
+            .mend("\"value\": \"true\"");
+    } else {
+        found.add(
+            11,
+            Severity::Info,
+            &at,
+            "a bill in a running workflow is refused by plain Audit (the server's default since November 2023)",
+            "正在审批流中的单据会被拒绝审核（2023 年 11 月补丁起的服务器默认值）",
+        );
+    }
+}
+
+/// 15, 16: policies that leave more to people.
+fn policy(found: &mut Found<'_>) {
+    let (batch, carry_over) = (found.file.plan.policy.batch, found.file.plan.policy.carry_over);
+    if batch > 1 {
         found
             .add(
                 15,
                 Severity::Warning,
                 "skydeck.batch",
-                format!("a call of {n} bills whose answer is lost leaves {n} bills unknown", n = policy.batch),
-                format!("一次调用 {n} 张单据，若响应丢失，就有 {n} 张单据结果未知", n = policy.batch),
+                format!("a call of {batch} bills whose answer is lost leaves {batch} bills unknown"),
+                format!("一次调用 {batch} 张单据，若响应丢失，就有 {batch} 张单据结果未知"),
             )
             .mend("\"batch\": 1");
     }
-    if !policy.carry_over {
+    if !carry_over {
         found
             .add(
                 16,

@@ -117,9 +117,6 @@ fn status(predicates: &[Predicate], at: &str, found: &mut Found<'_>) {
 
 /// 2, 7, 9, 12, 13: what the mark is compared with.
 fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
-    let policy = &found.file.plan.policy;
-    let (overlap, sweep) = (policy.overlap, policy.sweep_hours);
-    let column = found.file.plan.source.mark_column.clone();
     if filter.trim().is_empty() {
         found
             .add(
@@ -132,14 +129,7 @@ fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
             .mend("FModifyDate>='{{LAST_SYNC_TIME|datetime}}' and FDocumentStatus='B'");
         return;
     }
-    let plain = mark_predicates(filter).iter().any(|p| {
-        p.values.iter().any(|v| {
-            Template::parse(v).is_ok_and(|t| {
-                t.variables().any(|(v, f)| v == Variable::LastSyncTime && !matches!(f, Format::DateTime | Format::Date))
-            })
-        })
-    });
-    if plain {
+    if compares_with_number(filter) {
         found
             .add(
                 13,
@@ -150,7 +140,7 @@ fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
             )
             .mend("'{{LAST_SYNC_TIME|datetime}}'");
     }
-    let Some(column) = column else {
+    let Some(column) = found.file.plan.source.mark_column.clone() else {
         found.add(
             12,
             Severity::Info,
@@ -160,6 +150,21 @@ fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
         );
         return;
     };
+    mark_column(side, &column, at, found);
+    overlap(&column, at, found);
+}
+
+/// Whether the mark stands in the filter as a number, in the place of a date.
+fn compares_with_number(filter: &str) -> bool {
+    let is_number = |(variable, format): (Variable, Format)| {
+        variable == Variable::LastSyncTime && !matches!(format, Format::DateTime | Format::Date)
+    };
+    let mut values = mark_predicates(filter).into_iter().flat_map(|predicate| predicate.values);
+    values.any(|value| Template::parse(&value).is_ok_and(|template| template.variables().any(is_number)))
+}
+
+/// 2, 9: columns along which a mark passes bills over.
+fn mark_column(side: &Side<'_>, column: &str, at: &str, found: &mut Found<'_>) {
     if column.eq_ignore_ascii_case("FApproveDate") || column.eq_ignore_ascii_case("FAuditDate") {
         found
             .add(
@@ -171,6 +176,7 @@ fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
             )
             .mend("FModifyDate>='{{LAST_SYNC_TIME|datetime}}'");
     } else if !column.eq_ignore_ascii_case("FModifyDate") {
+        let sweep = found.file.plan.policy.sweep_hours;
         let id_check = side.raw.get("idCheck").is_none_or(|v| v != &serde_json::Value::Bool(false) && v != "false");
         let dropped = if id_check { "; at the vendor's, idCheck would even drop it if it were" } else { "" };
         let (severity, net) = if sweep == 0 {
@@ -191,6 +197,11 @@ fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
             )
             .mend_in_both(format!("FModifyDate instead of {column}"), format!("用 FModifyDate 代替 {column}"));
     }
+}
+
+/// 7: what is read again, because the ERP may write a date late.
+fn overlap(column: &str, at: &str, found: &mut Found<'_>) {
+    let overlap = found.file.plan.policy.overlap;
     if overlap.is_zero() {
         found
             .add(
@@ -208,7 +219,7 @@ fn mark(side: &Side<'_>, filter: &str, at: &str, found: &mut Found<'_>) {
             at,
             format!(
                 "two clocks: {column} is the ERP's. Skydeck takes the watermark from the ERP's own dates and re-reads {}",
-                super::super::policy::duration_text(overlap)
+                policy::duration_text(overlap)
             ),
             format!("两个时钟：{column} 来自 ERP。Skydeck 的水位取自 ERP 的日期，并回看一段时间"),
         );

@@ -7,6 +7,7 @@ use crate::reading::{Findings, text_at};
 use crate::vendor::{MOST, Side};
 use skydeck_core::domain::plan::{Column, Condition, Logic};
 use skydeck_core::domain::suggest::nearest;
+use skydeck_core::domain::time::ErpDate;
 
 pub(super) fn condition(side: &Side<'_>, columns: &[Column], findings: &mut Findings) -> Vec<Vec<Condition>> {
     let at = side.path("condition");
@@ -36,22 +37,22 @@ pub(super) fn condition(side: &Side<'_>, columns: &[Column], findings: &mut Find
     out
 }
 
+const LOGICS: [(&str, Logic); 11] = [
+    ("eq", Logic::Eq),
+    ("neq", Logic::Neq),
+    ("gt", Logic::Gt),
+    ("egt", Logic::Egt),
+    ("lt", Logic::Lt),
+    ("elt", Logic::Elt),
+    ("like", Logic::Like),
+    ("notlike", Logic::NotLike),
+    ("between", Logic::Between),
+    ("notnull", Logic::NotNull),
+    ("isnull", Logic::IsNull),
+];
+const NAMES: [&str; 11] = ["eq", "neq", "gt", "egt", "lt", "elt", "like", "notlike", "between", "notnull", "isnull"];
+
 fn comparison(item: &Value, at: &str, columns: &[Column], findings: &mut Findings) -> Option<Condition> {
-    const LOGICS: [(&str, Logic); 11] = [
-        ("eq", Logic::Eq),
-        ("neq", Logic::Neq),
-        ("gt", Logic::Gt),
-        ("egt", Logic::Egt),
-        ("lt", Logic::Lt),
-        ("elt", Logic::Elt),
-        ("like", Logic::Like),
-        ("notlike", Logic::NotLike),
-        ("between", Logic::Between),
-        ("notnull", Logic::NotNull),
-        ("isnull", Logic::IsNull),
-    ];
-    const NAMES: [&str; 11] =
-        ["eq", "neq", "gt", "egt", "lt", "elt", "like", "notlike", "between", "notnull", "isnull"];
     let field = text_at(item.get("field")).unwrap_or_default();
     if !columns.iter().any(|c| c.key == field) {
         let keys: Vec<&str> = columns.iter().map(|c| c.key.as_str()).collect();
@@ -61,34 +62,11 @@ fn comparison(item: &Value, at: &str, columns: &[Column], findings: &mut Finding
     }
     let word = text_at(item.get("logic")).unwrap_or_default();
     let Some((_, logic)) = LOGICS.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(&word)) else {
-        // Names of other dialects whose nearest neighbour here would mean something else.
-        let alias = match word.to_ascii_lowercase().as_str() {
-            "gte" | "ge" | ">=" => Some("egt"),
-            "lte" | "le" | "<=" => Some("elt"),
-            "ne" | "<>" | "!=" => Some("neq"),
-            "=" | "==" => Some("eq"),
-            ">" => Some("gt"),
-            "<" => Some("lt"),
-            other => nearest(other, &NAMES),
-        };
-        let suggest = Suggest { near: alias, known: &NAMES };
+        let suggest = Suggest { near: operator_meant(&word), known: &NAMES };
         findings.refuse(format!("{at}.logic"), Problem::NoOperator { word, suggest });
         return None;
     };
-    let one = |v: &Value| match v {
-        Value::String(s) => Some(s.clone()),
-        Value::Number(n) => Some(n.to_string()),
-        Value::Bool(b) => Some(b.to_string()),
-        _ => None,
-    };
-    let value: Vec<String> = match item.get("value") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(items)) => items.iter().filter_map(one).collect(),
-        Some(Value::String(text)) if logic == Logic::Between => {
-            text.split(',').map(|part| part.trim().to_owned()).collect()
-        }
-        Some(other) => one(other).into_iter().collect(),
-    };
+    let value = values(item.get("value"), logic);
     let wanted = match logic {
         Logic::NotNull | Logic::IsNull => 0,
         Logic::Between => 2,
@@ -99,20 +77,53 @@ fn comparison(item: &Value, at: &str, columns: &[Column], findings: &mut Finding
         findings.refuse(at_value, Problem::ValueCount { word, wanted, n: value.len() });
         return None;
     }
-    for text in &value {
-        if text.contains("{{") || text.contains("_function") || text.contains("_findCollection") {
-            findings.refuse(&at_value, Problem::TemplateInCondition { text: text.clone() });
-            return None;
-        }
-        if let Some(moment) = text.strip_prefix("timestamp:")
-            && skydeck_core::domain::time::ErpDate::parse(moment).is_none()
-        {
-            findings.refuse(&at_value, Problem::NoDate { text: moment.to_owned() });
-            return None;
-        }
+    if let Some(problem) = value.iter().find_map(|text| no_value(text)) {
+        findings.refuse(at_value, problem);
+        return None;
     }
     if item.get("strictMode").is_some_and(|v| v == &Value::Bool(true) || v == "true") {
         findings.note(format!("{at}.strictMode"), "bills have no sub-rows here: strictMode changes nothing");
     }
     Some(Condition { field, logic, value: if wanted == 0 { Vec::new() } else { value } })
+}
+
+/// The operator that a word which is none was meant to be.
+fn operator_meant(word: &str) -> Option<&'static str> {
+    // Names of other dialects whose nearest neighbour here would mean something else.
+    match word.to_ascii_lowercase().as_str() {
+        "gte" | "ge" | ">=" => Some("egt"),
+        "lte" | "le" | "<=" => Some("elt"),
+        "ne" | "<>" | "!=" => Some("neq"),
+        "=" | "==" => Some("eq"),
+        ">" => Some("gt"),
+        "<" => Some("lt"),
+        other => nearest(other, &NAMES),
+    }
+}
+
+/// The values that a comparison is made with.
+fn values(value: Option<&Value>, logic: Logic) -> Vec<String> {
+    let one = |v: &Value| match v {
+        Value::String(s) => Some(s.clone()),
+        Value::Number(n) => Some(n.to_string()),
+        Value::Bool(b) => Some(b.to_string()),
+        _ => None,
+    };
+    match value {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(items)) => items.iter().filter_map(one).collect(),
+        Some(Value::String(text)) if logic == Logic::Between => {
+            text.split(',').map(|part| part.trim().to_owned()).collect()
+        }
+        Some(other) => one(other).into_iter().collect(),
+    }
+}
+
+/// Why a text is none that can be compared with.
+fn no_value(text: &str) -> Option<Problem> {
+    if text.contains("{{") || text.contains("_function") || text.contains("_findCollection") {
+        return Some(Problem::TemplateInCondition { text: text.to_owned() });
+    }
+    let moment = text.strip_prefix("timestamp:")?;
+    ErpDate::parse(moment).is_none().then(|| Problem::NoDate { text: moment.to_owned() })
 }

@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use crate::StoreError;
-use crate::journal::{frame, sealed, segment, tail};
+use crate::journal::frame::{self, Chain};
+use crate::journal::segment::{self, Header, Rest};
+use crate::journal::{sealed, tail};
 use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::ids::Seq;
 
@@ -62,32 +64,96 @@ pub(crate) fn walk_past(
 ) -> Result<JournalReport, StoreError> {
     let files = tail::files(dir)?;
     let last_no = files.keys().next_back().copied();
-    let mut report = JournalReport::default();
-    let mut expected = Some((Seq(1), frame::Chain::default()));
-    let (mut no_before, mut running) = (0, frame::Chain::default());
+    let mut walk = Walk {
+        dir,
+        witness,
+        asked,
+        report: JournalReport::default(),
+        expected: Some((Seq(1), Chain::default())),
+        running: Chain::default(),
+    };
+    let mut no_before = 0;
     for (no, (plain, _)) in files {
         if no != no_before + 1 {
-            report.damaged(report.last, format!("segment {:08}: it is missing", no_before + 1));
-            expected = None;
+            walk.damaged(format!("segment {:08}: it is missing", no_before + 1));
         }
         no_before = no;
-        report.segments += 1;
-        let path = if plain { segment::plain_path(dir, no) } else { sealed::sealed_path(dir, no) };
-        report.sealed += u32::from(!plain);
-        report.bytes += std::fs::metadata(&path).map_or(0, |m| m.len());
-        let before = report.last;
+        walk.segment(no, plain, Some(no) == last_no, each)?;
+    }
+    let mut report = walk.report;
+    if report.damage.is_empty() && report.last < witness {
+        let what = format!("the journal ends at fact {}, but facts up to {witness} were stored", report.last);
+        report.damaged(report.last, what);
+    }
+    if report.damage.is_empty() {
+        report.whole = report.last;
+    }
+    Ok(report)
+}
+
+/// A walk on its way.
+struct Walk<'a> {
+    dir: &'a Path,
+    /// Facts up to here were stored.
+    witness: Seq,
+    asked: Option<Seq>,
+    report: JournalReport,
+    /// With what the next segment must begin; nothing is known of it behind damage.
+    expected: Option<(Seq, Chain)>,
+    /// The chain's hash so far, where a place was asked for.
+    running: Chain,
+}
+
+/// How a segment ended: its header, the place and the chain behind it, and what of it could not be read.
+type Ended = (Header, Seq, Chain, Option<Rest>);
+
+impl Walk<'_> {
+    /// Notes damage behind the last fact; what comes next need not continue it.
+    fn damaged(&mut self, what: String) {
+        self.report.damaged(self.report.last, what);
+        self.expected = None;
+    }
+
+    fn segment(
+        &mut self,
+        no: u32,
+        plain: bool,
+        is_last: bool,
+        each: &mut dyn FnMut(Fact) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let path = if plain { segment::plain_path(self.dir, no) } else { sealed::sealed_path(self.dir, no) };
+        self.report.segments += 1;
+        self.report.sealed += u32::from(!plain);
+        self.report.bytes += std::fs::metadata(&path).map_or(0, |m| m.len());
+        let before = self.report.last;
+        match self.facts(&path, no, plain, each)? {
+            Ok(ended) => self.ended(no, before, is_last, ended),
+            Err(StoreError::Damaged(what)) => self.damaged(what),
+            Err(e) => return Err(e),
+        }
+        Ok(())
+    }
+
+    /// Gives the facts of a segment on. The outer error is that of whoever takes them, the inner one the segment's.
+    fn facts(
+        &mut self,
+        path: &Path,
+        no: u32,
+        plain: bool,
+        each: &mut dyn FnMut(Fact) -> Result<(), StoreError>,
+    ) -> Result<Result<Ended, StoreError>, StoreError> {
+        let (report, running, asked) = (&mut self.report, &mut self.running, self.asked);
         let mut fault = None;
-        let mut seen = 0;
         let mut on = |_: u64, first: Seq, payload: &[u8]| {
             let facts = frame::facts(payload).map_err(|e| segment::damaged(no, 0, first, &e.to_string()))?;
             if asked.is_some() {
-                running = frame::link(&running, first, payload);
+                *running = frame::link(running, first, payload);
                 if facts.last().map(|fact| fact.seq) == asked {
-                    report.asked = Some(crate::hex(&running));
+                    report.asked = Some(crate::hex(&*running));
                 }
             }
             for fact in facts {
-                seen += 1;
+                report.facts += 1;
                 report.last = fact.seq;
                 if let Err(e) = each(fact) {
                     fault = Some(e);
@@ -97,45 +163,26 @@ pub(crate) fn walk_past(
             Ok(())
         };
         let ended = if plain {
-            segment::scan(&path, no, true, &mut on).map(|s| (s.header, s.next, s.chain, s.rest))
+            segment::scan(path, no, true, &mut on).map(|s| (s.header, s.next, s.chain, s.rest))
         } else {
-            sealed::walk(&path, no, &mut on).map(|t| (t.header, t.next, t.chain, None))
+            sealed::walk(path, no, &mut on).map(|t| (t.header, t.next, t.chain, None))
         };
-        if let Some(fault) = fault {
-            return Err(fault);
+        fault.map_or(Ok(ended), Err)
+    }
+
+    /// Compares a segment that was read with the one before it, and tells a torn end from damage.
+    fn ended(&mut self, no: u32, before: Seq, is_last: bool, (header, next, chain, rest): Ended) {
+        if self.expected.is_some_and(|expected| expected != (header.first, header.before)) {
+            self.report.damaged(before, format!("segment {no:08}: it does not continue the segment before it"));
         }
-        report.facts += seen;
-        let is_last = Some(no) == last_no;
-        match ended {
-            Ok((header, next, chain, rest)) => {
-                if expected.is_some_and(|e| e != (header.first, header.before)) {
-                    report.damaged(before, format!("segment {no:08}: it does not continue the segment before it"));
-                }
-                expected = Some((next, chain));
-                report.head = crate::hex(&chain);
-                if let Some(rest) = rest {
-                    let told = format!("segment {no:08}, offset {}, fact {next}: {}", rest.offset, rest.what);
-                    if is_last && !rest.whole_behind && next > witness {
-                        report.torn = Some(told);
-                    } else {
-                        report.damaged(report.last, told);
-                        expected = None;
-                    }
-                }
-            }
-            Err(StoreError::Damaged(what)) => {
-                report.damaged(report.last, what);
-                expected = None;
-            }
-            Err(e) => return Err(e),
+        self.expected = Some((next, chain));
+        self.report.head = crate::hex(&chain);
+        let Some(rest) = rest else { return };
+        let told = format!("segment {no:08}, offset {}, fact {next}: {}", rest.offset, rest.what);
+        if is_last && !rest.whole_behind && next > self.witness {
+            self.report.torn = Some(told);
+        } else {
+            self.damaged(told);
         }
     }
-    if report.damage.is_empty() && report.last < witness {
-        let what = format!("the journal ends at fact {}, but facts up to {witness} were stored", report.last);
-        report.damaged(report.last, what);
-    }
-    if report.damage.is_empty() {
-        report.whole = report.last;
-    }
-    Ok(report)
 }

@@ -150,47 +150,22 @@ pub fn open(
     stamp: &str,
 ) -> Result<(Arc<Journal>, Tail, Option<Torn>), StoreError> {
     remove_unfinished(dir)?;
-    let mut segments: Vec<Segment> = Vec::new();
-    let mut torn = None;
-    let mut open: Option<(u32, u64)> = None;
     let found = files(dir)?;
     let last_no = found.keys().next_back().copied();
-    let (mut next, mut chain) = (Seq(1), Chain::default());
+    let mut reading =
+        Reading { dir, witness, stamp, segments: Vec::new(), next: Seq(1), chain: Chain::default(), torn: None };
+    let mut open = None;
     for (i, (no, (plain, sealed))) in found.into_iter().enumerate() {
         if no as usize != i + 1 {
-            return Err(damaged(i as u32 + 1, 0, next, "the segment is missing"));
+            return Err(damaged(i as u32 + 1, 0, reading.next, "the segment is missing"));
         }
         let is_last = Some(no) == last_no;
-        let path = plain_path(dir, no);
-        let table = if sealed { one_form(dir, no, plain)? } else { None };
-        let segment = if let Some(table) = table {
-            sealed_segment(no, table)
-        } else {
-            let size = std::fs::metadata(&path).map_err(|e| unreadable(&path, &e))?.len();
-            if is_last && size < HEADER as u64 && next > witness {
-                // The process died while it began this segment: nothing was ever in it.
-                std::fs::remove_file(&path).map_err(|e| unreadable(&path, &e))?;
-                break;
-            }
-            let scanned = scan(&path, no, false, |_, _, _| Ok(()))?;
-            if let Some(rest) = &scanned.rest {
-                if !is_last || rest.whole_behind || scanned.next <= witness {
-                    return Err(damaged(no, rest.offset, scanned.next, rest.what));
-                }
-                torn = Some(cut(&path, no, rest.offset, rest.bytes, stamp)?);
-            }
-            if is_last {
-                open = Some((no, scanned.len));
-            }
-            plain_segment(no, scanned)
-        };
-        if segment.first != next || first_chain(dir, &segment)? != chain {
-            return Err(damaged(no, 0, next, "it does not continue the segment before it"));
+        match if sealed { one_form(dir, no, plain)? } else { None } {
+            Some(table) => reading.continued_by(sealed_segment(no, table))?,
+            None => open = reading.plain(no, is_last)?,
         }
-        next = segment.next;
-        chain = segment.chain;
-        segments.push(segment);
     }
+    let Reading { segments, next, chain, torn, .. } = reading;
     if next <= witness {
         return Err(damaged(
             segments.len() as u32,
@@ -206,13 +181,7 @@ pub fn open(
         last: AtomicU64::new(next.0 - 1),
     });
     let (file, no, len) = if let Some((no, len)) = open {
-        let path = plain_path(dir, no);
-        let failed = |e: std::io::Error| StoreError::Write(format!("{}: {e}", path.display()));
-        let mut file = file::regular(OpenOptions::new().write(true), &path).map_err(failed)?;
-        file.seek(SeekFrom::Start(len)).map_err(failed)?;
-        // What a killed process wrote may be in the page cache only; it is about to be answered for.
-        file.sync_all().map_err(failed)?;
-        (file, no, len)
+        (grows_on(dir, no, len)?, no, len)
     } else {
         let no = journal.segments().last().map_or(1, |s| s.no + 1);
         let header = Header { no, first: next, before: chain };
@@ -222,6 +191,63 @@ pub fn open(
     };
     let tail = Tail { journal: Arc::clone(&journal), disk, file, no, len, chain, next, rotate };
     Ok((journal, tail, torn))
+}
+
+/// A journal as far as it was read on opening.
+struct Reading<'a> {
+    dir: &'a Path,
+    /// Nothing up to here may be missing.
+    witness: Seq,
+    stamp: &'a str,
+    segments: Vec<Segment>,
+    next: Seq,
+    chain: Chain,
+    torn: Option<Torn>,
+}
+
+impl Reading<'_> {
+    /// Reads a plain segment, of which the last may end in a torn write. Gives number and length of one that can grow on.
+    fn plain(&mut self, no: u32, is_last: bool) -> Result<Option<(u32, u64)>, StoreError> {
+        let path = plain_path(self.dir, no);
+        let size = std::fs::metadata(&path).map_err(|e| unreadable(&path, &e))?.len();
+        if is_last && size < HEADER as u64 && self.next > self.witness {
+            // The process died while it began this segment: nothing was ever in it.
+            std::fs::remove_file(&path).map_err(|e| unreadable(&path, &e))?;
+            return Ok(None);
+        }
+        let scanned = scan(&path, no, false, |_, _, _| Ok(()))?;
+        if let Some(rest) = &scanned.rest {
+            if !is_last || rest.whole_behind || scanned.next <= self.witness {
+                return Err(damaged(no, rest.offset, scanned.next, rest.what));
+            }
+            self.torn = Some(cut(&path, no, rest.offset, rest.bytes, self.stamp)?);
+        }
+        let open = is_last.then_some((no, scanned.len));
+        self.continued_by(plain_segment(no, scanned))?;
+        Ok(open)
+    }
+
+    /// Takes the next segment in, if it is the next.
+    fn continued_by(&mut self, segment: Segment) -> Result<(), StoreError> {
+        if segment.first != self.next || first_chain(self.dir, &segment)? != self.chain {
+            return Err(damaged(segment.no, 0, self.next, "it does not continue the segment before it"));
+        }
+        self.next = segment.next;
+        self.chain = segment.chain;
+        self.segments.push(segment);
+        Ok(())
+    }
+}
+
+/// Opens the last segment at its end.
+fn grows_on(dir: &Path, no: u32, len: u64) -> Result<File, StoreError> {
+    let path = plain_path(dir, no);
+    let failed = |e: std::io::Error| StoreError::Write(format!("{}: {e}", path.display()));
+    let mut file = file::regular(OpenOptions::new().write(true), &path).map_err(failed)?;
+    file.seek(SeekFrom::Start(len)).map_err(failed)?;
+    // What a killed process wrote may be in the page cache only; it is about to be answered for.
+    file.sync_all().map_err(failed)?;
+    Ok(file)
 }
 
 /// Removes sealed segments that were never finished; their plain ones are still there.

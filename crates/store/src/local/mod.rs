@@ -20,12 +20,11 @@ use std::thread::JoinHandle;
 use tokio::sync::{Semaphore, oneshot};
 
 use self::disk::{Disk, RealDisk};
-use self::open::Opening;
+use self::open::{Opening, Parts};
 use self::place::{Place, VERSION};
 pub use self::raise::{Outlook, Raise};
 pub use self::sledkv::{OpenFault, SledKv};
 use self::writer::{Job, Jobs, Mode, Shared, Writer};
-use super::batch::Stored;
 use super::index::Index;
 use super::journal::Torn;
 use super::journal::tail::ROTATE;
@@ -174,34 +173,15 @@ impl LocalStore {
         if fresh {
             place.sync_all()?;
         }
-        let mode = match opened.index.later()? {
-            // What a newer program did is not guessed at, and nothing is written beside it.
-            Some((seq, tag)) => Mode::Stopped(format!(
-                "fact {seq} was written by a newer program (`{tag}`) and is not understood here: look only, or use the newer \
-                 program"
-            )),
-            None => opened.full.map_or(Mode::Open, Mode::Draining),
-        };
         let shared = Arc::new(Shared {
+            mode: RwLock::new(mode(&opened)?),
             journal: opened.journal,
             index: opened.index,
-            mode: RwLock::new(mode),
             announced: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
         });
         let (jobs, queue) = sync_channel(QUEUE);
-        let writer = Writer {
-            shared: Arc::clone(&shared),
-            tail: opened.tail,
-            disk: options.disk,
-            clock,
-            place: place.clone(),
-            unsynced: 0,
-            unlooked: u64::MAX / 2,
-            dirty: true,
-            sealer: None,
-            stored: Stored::default(),
-        };
+        let writer = Writer::new(Arc::clone(&shared), opened.tail, options.disk, clock, place.clone());
         let spawned = std::thread::Builder::new().name("skydeck-store".to_owned()).spawn(move || writer.run(&queue));
         let thread = spawned.map_err(|e| place.refused("the writer cannot start", &e))?;
         progress(Progress::Ready);
@@ -267,6 +247,18 @@ impl LocalStore {
             Mode::Draining(why) | Mode::Stopped(why) => Some(why),
         }
     }
+}
+
+/// What an opened store takes.
+fn mode(opened: &Parts) -> Result<Mode, StoreError> {
+    Ok(match opened.index.later()? {
+        // What a newer program did is not guessed at, and nothing is written beside it.
+        Some((seq, tag)) => Mode::Stopped(format!(
+            "fact {seq} was written by a newer program (`{tag}`) and is not understood here: look only, or use the newer \
+             program"
+        )),
+        None => opened.full.clone().map_or(Mode::Open, Mode::Draining),
+    })
 }
 
 impl Drop for LocalStore {

@@ -99,19 +99,25 @@ struct Waiting {
 
 /// The thread's own things.
 pub struct Writer {
-    pub(super) shared: Arc<Shared>,
-    pub(super) tail: Tail,
-    pub(super) disk: Arc<dyn Disk>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) place: Place,
-    pub(super) unsynced: u64,
-    pub(super) unlooked: u64,
-    pub(super) dirty: bool,
-    pub(super) sealer: Option<JoinHandle<()>>,
-    pub(super) stored: Stored,
+    shared: Arc<Shared>,
+    tail: Tail,
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+    place: Place,
+    unsynced: u64,
+    unlooked: u64,
+    dirty: bool,
+    sealer: Option<JoinHandle<()>>,
+    stored: Stored,
 }
 
 impl Writer {
+    /// A writer that has written nothing yet, and looks at the disk before it does.
+    pub fn new(shared: Arc<Shared>, tail: Tail, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, place: Place) -> Self {
+        let (unsynced, unlooked, stored) = (0, u64::MAX / 2, Stored::default());
+        Self { shared, tail, disk, clock, place, unsynced, unlooked, dirty: true, sealer: None, stored }
+    }
+
     /// Runs until closed.
     pub fn run(mut self, jobs: &Receiver<Job>) {
         self.start_sealing();

@@ -6,23 +6,49 @@ use super::*;
 use crate::domain::action_log::Flaw;
 use crate::domain::ids::Seq;
 
+fn run() -> RunId {
+    RunId(ulid::Ulid::from_parts(1, 2))
+}
+
+fn env() -> EnvId {
+    EnvId::new("prod")
+}
+
+fn plan() -> PlanId {
+    PlanId::new("p")
+}
+
+fn server(name: &str) -> Server {
+    Server { address: format!("https://{name}.invalid:443/k3cloud"), account_set: "60aa".into(), centre: None }
+}
+
+fn said() -> String {
+    "原话".to_owned()
+}
+
+fn verb() -> String {
+    "start".to_owned()
+}
+
+fn operation() -> String {
+    "BillClose".to_owned()
+}
+
+fn failure() -> Failure {
+    Failure { cause: Cause::new("stock"), msg_code: Some(11), field: None, message: said() }
+}
+
+fn revisions() -> (PlanRev, PlanRev) {
+    (PlanRev::new("0123456789abcdef"), PlanRev::new("fedcba9876543210"))
+}
+
 /// One of each, in the order of the enum.
 pub(super) fn examples() -> Vec<Reason> {
-    let run = RunId(ulid::Ulid::from_parts(1, 2));
-    let (env, other) = (EnvId::new("prod"), EnvId::new("test"));
-    let (plan, form) = (PlanId::new("p"), FormId::new("SAL_OUTSTOCK"));
-    let server = |name: &str| Server {
-        address: format!("https://{name}.invalid:443/k3cloud"),
-        account_set: "60aa".into(),
-        centre: None,
-    };
-    let (was, is) = (server("a"), server("b"));
-    let (rev, newest) = (PlanRev::new("0123456789abcdef"), PlanRev::new("fedcba9876543210"));
-    let hash = |c: &str| SetHash::new(c.repeat(64));
-    let said = || "原话".to_owned();
-    let verb = || "start".to_owned();
-    let failure = || Failure { cause: Cause::new("stock"), msg_code: Some(11), field: None, message: said() };
-    let operation = || "BillClose".to_owned();
+    [stops(), of_an_environment(), of_a_run(), of_a_plan(), of_the_log()].concat()
+}
+
+/// Why a run stops.
+fn stops() -> Vec<Reason> {
     vec![
         Reason::Legacy { said: said() },
         Reason::Breaker { cause: Some(Cause::new("stock")), n: 9, of: 20 },
@@ -41,7 +67,7 @@ pub(super) fn examples() -> Vec<Reason> {
         Reason::QueryFailed { said: said() },
         Reason::QueryRefused { failure: failure() },
         Reason::PagesOutOfOrder {},
-        Reason::NoCounterpart { source: env.clone(), target: other.clone(), found: 2, first: vec!["A1".into()] },
+        Reason::NoCounterpart { source: env(), target: EnvId::new("test"), found: 2, first: vec!["A1".into()] },
         Reason::TooManyAcross { most: 50_000 },
         Reason::BadNumber { said: said(), zh: None },
         Reason::BadNumber { said: said(), zh: Some("zh".into()) },
@@ -51,54 +77,83 @@ pub(super) fn examples() -> Vec<Reason> {
         Reason::Disk { said: said() },
         Reason::Unattended { minutes: 30, why: Some(Box::new(Reason::CanaryUnknown {})) },
         Reason::Unattended { minutes: 30, why: None },
-        Reason::WrongServer { env: env.clone(), was: was.clone(), is: is.clone() },
-        Reason::ServerUnknown { env: env.clone(), is: is.clone() },
-        Reason::OtherAccountSet { env: env.clone(), was, is: is.clone() },
-        Reason::ServerKnown { env: env.clone(), is },
-        Reason::SameServer { env: env.clone(), other },
-        Reason::ReadOnly { env: env.clone() },
-        Reason::AlwaysReadOnly { env: env.clone() },
+    ]
+}
+
+/// What an environment and its server take no orders for.
+fn of_an_environment() -> Vec<Reason> {
+    let (was, is) = (server("a"), server("b"));
+    vec![
+        Reason::WrongServer { env: env(), was: was.clone(), is: is.clone() },
+        Reason::ServerUnknown { env: env(), is: is.clone() },
+        Reason::OtherAccountSet { env: env(), was, is: is.clone() },
+        Reason::ServerKnown { env: env(), is },
+        Reason::SameServer { env: env(), other: EnvId::new("test") },
+        Reason::ReadOnly { env: env() },
+        Reason::AlwaysReadOnly { env: env() },
         Reason::NotAllowed { verb: verb(), role: Role::Viewer, needed: Role::Approver },
-        Reason::SecondPerson { run, hash: "32b553b1".into() },
-        Reason::Busy { plan: plan.clone(), run },
-        Reason::NoRun { run },
-        Reason::NoPlan { plan: plan.clone() },
-        Reason::NoEnvironment { env: env.clone() },
-        Reason::PlanNamesNoEnvironment { plan: plan.clone(), env: env.clone() },
+        Reason::SecondPerson { run: run(), hash: "32b553b1".into() },
+    ]
+}
+
+/// What does not fit the state of a run.
+fn of_a_run() -> Vec<Reason> {
+    let hash = |c: &str| SetHash::new(c.repeat(64));
+    let (rev, newest) = revisions();
+    vec![
+        Reason::Busy { plan: plan(), run: run() },
+        Reason::NoRun { run: run() },
+        Reason::NoPlan { plan: plan() },
+        Reason::NoEnvironment { env: env() },
+        Reason::PlanNamesNoEnvironment { plan: plan(), env: env() },
         Reason::NothingConfigured {},
-        Reason::SetChanged { run, is: hash("a"), seen: hash("b") },
+        Reason::SetChanged { run: run(), is: hash("a"), seen: hash("b") },
         Reason::TypeCount { n: 167 },
-        Reason::TypeEnvironment { env: env.clone() },
+        Reason::TypeEnvironment { env: env() },
         Reason::NeedsReason { verb: verb() },
         Reason::FlagsNeedReason {},
         Reason::ScheduleApproves {},
         Reason::OtherFlags { first: Who::of_person(1000, "wang", None) },
-        Reason::PlanChanged { plan: plan.clone(), run, was: rev.clone(), is: newest.clone() },
-        Reason::BreakerOpen { env: env.clone(), why: Box::new(Reason::WrongIds {}) },
-        Reason::NotAwaiting { run },
-        Reason::NotWriting { run },
-        Reason::NotPaused { run },
-        Reason::OnlyReads { run },
-        Reason::Closing { run },
-        Reason::Closed { run },
+        Reason::PlanChanged { plan: plan(), run: run(), was: rev, is: newest },
+        Reason::BreakerOpen { env: env(), why: Box::new(Reason::WrongIds {}) },
+        Reason::NotAwaiting { run: run() },
+        Reason::NotWriting { run: run() },
+        Reason::NotPaused { run: run() },
+        Reason::OnlyReads { run: run() },
+        Reason::Closing { run: run() },
+        Reason::Closed { run: run() },
         Reason::PaceZero {},
         Reason::PaceBeyond { per_minute: 600_000, concurrency: 1000 },
         Reason::EngineEnds {},
+    ]
+}
+
+/// What does not fit a plan.
+fn of_a_plan() -> Vec<Reason> {
+    let form = FormId::new("SAL_OUTSTOCK");
+    let (rev, newest) = revisions();
+    vec![
         Reason::PlanProblem { said: said(), zh: None },
         Reason::PlanProblem { said: said(), zh: Some("zh".into()) },
         Reason::NoDate { given: said() },
-        Reason::NothingToEndBy { plan: plan.clone() },
+        Reason::NothingToEndBy { plan: plan() },
         Reason::RangeEndsFirst {},
-        Reason::NoEffect { plan: plan.clone(), operation: operation(), rev: None },
-        Reason::NoEffect { plan: plan.clone(), operation: operation(), rev: Some(rev.clone()) },
-        Reason::OtherOperation { plan: plan.clone(), was: OpId::new("BillClose"), is: OpId::default() },
-        Reason::OperationNotAllowed { env: env.clone(), operation: operation() },
-        Reason::RevisionNotKept { plan: plan.clone(), rev, newest },
-        Reason::OffInProduction { plan: plan.clone() },
-        Reason::NoRemedy { plan: plan.clone() },
-        Reason::NotHere { plan: plan.clone(), form: form.clone(), env: env.clone() },
-        Reason::FormsDiffer { plan, source: form, target: FormId::new("STK_InStock") },
-        Reason::UnknownZone { env, zone: "Mars/Base".into() },
+        Reason::NoEffect { plan: plan(), operation: operation(), rev: None },
+        Reason::NoEffect { plan: plan(), operation: operation(), rev: Some(rev.clone()) },
+        Reason::OtherOperation { plan: plan(), was: OpId::new("BillClose"), is: OpId::default() },
+        Reason::OperationNotAllowed { env: env(), operation: operation() },
+        Reason::RevisionNotKept { plan: plan(), rev, newest },
+        Reason::OffInProduction { plan: plan() },
+        Reason::NoRemedy { plan: plan() },
+        Reason::NotHere { plan: plan(), form: form.clone(), env: env() },
+        Reason::FormsDiffer { plan: plan(), source: form, target: FormId::new("STK_InStock") },
+        Reason::UnknownZone { env: env(), zone: "Mars/Base".into() },
+    ]
+}
+
+/// What is said of the action log, and what an order has too much of.
+fn of_the_log() -> Vec<Reason> {
+    vec![
         Reason::LogDisagrees { fault: LogFault::Missing { told: 7 }, more: 0 },
         Reason::LogDisagrees { fault: LogFault::Cut { last: 3, told: 7 }, more: 1 },
         Reason::LogDisagrees { fault: LogFault::Broken { line: 3, flaw: Flaw::Hash }, more: 0 },

@@ -1,6 +1,8 @@
 //! House rules as tests: headers, file sizes, leftovers, and words that do not belong in the repository.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod lengths;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -79,34 +81,6 @@ fn no_machine_path_or_foreign_word_stands_in_the_repository() {
             assert!(!text.contains(word.as_str()), "{} holds {word}", path.display());
         }
     }
-}
-
-/// Lines of a file at most: one room with one purpose.
-const LONGEST: usize = 500;
-
-/// Files that are longer still, and how long: they only shrink, and none is added.
-const LONGER: [(&str, usize); 3] = [
-    ("crates/store/src/actions.rs", 734),
-    ("crates/store/src/msgpack.rs", 661),
-    ("crates/store/src/index/page.rs", 506),
-];
-
-#[test]
-fn every_file_is_a_room_of_one_purpose() {
-    let languages = root().join("crates/console/src/ui/lang");
-    let rooms = ["src", "crates", "tests", "benches", "xtask", "examples"].map(|room| root().join(room));
-    let mut faults = Vec::new();
-    for path in files().iter().filter(|path| path.extension().is_some_and(|e| e == "rs")) {
-        // The words of a language are one list.
-        let words = path.parent() == Some(&languages) && path.file_name().is_some_and(|name| name != "mod.rs");
-        let shown = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
-        let most = LONGER.iter().find(|(file, _)| *file == shown).map_or(LONGEST, |(_, lines)| *lines);
-        let lines = fs::read_to_string(path).unwrap().lines().count();
-        if rooms.iter().any(|room| path.starts_with(room)) && !words && lines > most {
-            faults.push(format!("{shown}: {lines} lines"));
-        }
-    }
-    assert!(faults.is_empty(), "more than one purpose each?\n{}", faults.join("\n"));
 }
 
 #[test]
@@ -370,7 +344,7 @@ const FACT_READERS: [(&str, &str); 17] = [
     ("crates/console/src/ui/overlays/mod.rs", "who answered a question first"),
     ("crates/console/src/ui/panes/bill_lines.rs", "words for a bill's life"),
     ("src/cli/bills.rs", "words for a bill's life"),
-    ("src/cli/drive.rs", "when a run is worth another look"),
+    ("src/cli/follow.rs", "when a run is worth another look"),
     ("src/cli/json.rs", "a line for each outcome"),
     ("src/cli/lines.rs", "a line for each outcome"),
 ];
