@@ -242,7 +242,7 @@ fn an_index_that_holds_more_than_its_journal_is_never_replaced_by_one_that_hides
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    skydeck::store::account::read::line_hash(std::str::from_utf8(bytes).unwrap())
+    skydeck::store::actions::line_hash(std::str::from_utf8(bytes).unwrap())
 }
 
 /// A backup as 0.1.0 makes one of a directory in use: its log goes on behind its journal.

@@ -306,7 +306,7 @@ const CIRCLES: [(&str, usize, usize); 12] = [
     ("crates/core/src", 1, 18),
     ("crates/term/src", 0, 0),
     ("crates/plan/src", 1, 10),
-    ("crates/store/src", 3, 19),
+    ("crates/store/src", 3, 17),
     ("crates/store-testkit/src", 0, 0),
     ("crates/engine/src", 2, 8),
     ("crates/kingdee/src", 0, 0),

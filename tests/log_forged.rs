@@ -15,8 +15,8 @@ use place::{PROGRAM, Place, until};
 use serde_json::Value;
 use skydeck::boot::SystemClock;
 use skydeck::domain::action_log::LogFault;
-use skydeck::store::account::read::line_hash;
 use skydeck::store::account::{self, Head};
+use skydeck::store::actions::line_hash;
 use skydeck::store::actions::{ActionLog, FileLog};
 use skydeck::store::local::LocalStore;
 

@@ -9,13 +9,6 @@ use super::{files, root, sources};
 /// Lines of a file at most: one room with one purpose.
 const LONGEST: usize = 500;
 
-/// Files that are longer still, and how long: they only shrink, and none is added.
-const LONGER: [(&str, usize); 3] = [
-    ("crates/store/src/actions.rs", 734),
-    ("crates/store/src/msgpack.rs", 661),
-    ("crates/store/src/index/page.rs", 506),
-];
-
 #[test]
 fn every_file_is_a_room_of_one_purpose() {
     let languages = root().join("crates/console/src/ui/lang");
@@ -25,9 +18,8 @@ fn every_file_is_a_room_of_one_purpose() {
         // The words of a language are one list.
         let words = path.parent() == Some(&languages) && path.file_name().is_some_and(|name| name != "mod.rs");
         let shown = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
-        let most = LONGER.iter().find(|(file, _)| *file == shown).map_or(LONGEST, |(_, lines)| *lines);
         let lines = fs::read_to_string(path).unwrap().lines().count();
-        if rooms.iter().any(|room| path.starts_with(room)) && !words && lines > most {
+        if rooms.iter().any(|room| path.starts_with(room)) && !words && lines > LONGEST {
             faults.push(format!("{shown}: {lines} lines"));
         }
     }

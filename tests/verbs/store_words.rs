@@ -16,7 +16,10 @@ fn stored() -> Vec<String> {
         }
     }
     let mut found = Vec::new();
-    for file in files.iter().filter(|file| !file.ends_with("tests.rs") && !file.ends_with("msgpack.rs")) {
+    // What a reader of MessagePack expects is a part of what the library would say.
+    let is_code =
+        |file: &&std::path::PathBuf| !file.ends_with("tests.rs") && !file.iter().any(|part| part == "msgpack");
+    for file in files.iter().filter(is_code) {
         let code = fs::read_to_string(file).unwrap();
         let code = code.split("#[cfg(test)]").next().unwrap();
         // A literal that goes on in the next line, in one.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::actions::{Line, Phase, VERSION};
+use crate::actions::{Line, Phase, VERSION, line_hash};
 use crate::{file, hex};
 use skydeck_core::domain::action_log::{Flaw, LogFault, LogWitness};
 use skydeck_core::domain::event::LogPlace;
@@ -63,11 +63,6 @@ impl Reading {
     pub fn head(&self) -> LogPlace {
         self.rows.last().map(|row| row.at.clone()).unwrap_or_default()
     }
-}
-
-/// Hash of a line's bytes before its own hash.
-pub fn line_hash(body: &str) -> String {
-    hex(&Sha256::digest(body.as_bytes()))
 }
 
 /// Reads one line: what it says, and its own hash where that fits its bytes.

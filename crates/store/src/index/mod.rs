@@ -13,6 +13,7 @@ pub mod hours;
 pub mod key;
 pub mod kv;
 mod ledger;
+mod list;
 pub mod memtable;
 mod names;
 mod page;
