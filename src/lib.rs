@@ -36,6 +36,7 @@
 //! - [`term`]: bytes of the terminal to keys, pastes and clicks; knows nothing of the product.
 //! - [`text`]: the one choke point from outside bytes to shown text.
 //! - [`sim`]: the Kingdee simulator, an independent reading of the protocol; shares no code with `erp`.
+//! - [`annals`]: a made-up past: dated facts over many days, for demos and benches.
 //! - [`export`]: a list as a file: CSV, JSON lines, Markdown, HTML; console and verbs write it.
 //! - [`cli`], [`config`], [`secret`], [`boot`]: verbs, configuration, secrets, and the composition root; [`exit`]: how a verb
 //!   ends.
@@ -65,6 +66,7 @@ pub mod exit;
 pub mod host;
 pub mod secret;
 
+pub use skydeck_annals as annals;
 pub use skydeck_console::{shell, ui};
 pub use skydeck_core::{domain, text};
 pub use skydeck_engine as engine;

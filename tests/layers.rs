@@ -301,7 +301,7 @@ fn circles(src: &Path) -> Vec<Vec<String>> {
 }
 
 /// How many circles of modules a crate has at most, and how many modules are in them together. It never grows.
-const CIRCLES: [(&str, usize, usize); 12] = [
+const CIRCLES: [(&str, usize, usize); 13] = [
     ("src", 0, 0),
     ("crates/core/src", 1, 18),
     ("crates/term/src", 0, 0),
@@ -313,6 +313,7 @@ const CIRCLES: [(&str, usize, usize); 12] = [
     ("crates/ipc/src", 0, 0),
     ("crates/export/src", 0, 0),
     ("crates/console/src", 1, 2),
+    ("crates/annals/src", 0, 0),
     ("crates/sim/src", 1, 13),
 ];
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::DemoArgs;
+use super::demo_past::{self, Past};
 use super::drive::{Driver, Set};
 use super::out::Out;
 use crate::boot::{self, Booted, Logging, PlanFiles, SHIPPED, Setup, SystemClock};
@@ -164,6 +165,8 @@ impl Demo {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let known = Arc::new(Known::default());
         let config = environment(args, &sim, &ground)?;
+        let (data, plans) = (ground.data(), ground.plans());
+        demo_past::write(Past::asked(args), (&data, &plans), &config.environment, lang, &note).await?;
         let erp = boot::client(&config, &ground.dir, &causes, &clock, &known, &Arc::default())?;
         let setup = Setup {
             data: ground.data(),
@@ -209,28 +212,37 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, ground: &Ground) -> Result
         breaker_ceiling: false,
         canary: 0,
     };
+    let id = if args.production { "demo-prod" } else { "demo" };
+    let (address, user) = (url.clone(), credentials.user);
+    let production = args.production;
     Ok(EnvironmentConfig {
-        environment: Environment {
-            id: EnvId::new(if args.production { "demo-prod" } else { "demo" }),
-            // The port is another one each time; the simulator goes on with the same bills.
-            server: crate::erp::config::server(SIMULATOR, &credentials.account),
-            address: url.clone(),
-            account_set: credentials.account,
-            user: credentials.user,
-            production: args.production,
-            read_only: args.production,
-            always_read_only: false,
-            second_person: false,
-            server_zone: "Asia/Shanghai".to_owned(),
-            allow_operations: Vec::new(),
-            limits,
-        },
+        environment: Environment { address, user, production, read_only: production, limits, ..account_set(id) },
         url,
         sign_in: SignInKind::Signed,
         app_id: Some(credentials.app_id),
         secret: SecretSource::File(secret),
         connection: Connection::default(),
     })
+}
+
+/// The environment of the simulator's account set, before it is known where it answers.
+pub fn account_set(id: &str) -> Environment {
+    let account = sim::demo_credentials().account;
+    Environment {
+        id: EnvId::new(id),
+        // The port is another one each time; the simulator goes on with the same bills.
+        server: crate::erp::config::server(SIMULATOR, &account),
+        address: String::new(),
+        account_set: account,
+        user: String::new(),
+        production: false,
+        read_only: false,
+        always_read_only: false,
+        second_person: false,
+        server_zone: "Asia/Shanghai".to_owned(),
+        allow_operations: Vec::new(),
+        limits: Limits::default(),
+    }
 }
 
 fn write_private(path: &Path, text: &str) -> Result<(), Stop> {

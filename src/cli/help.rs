@@ -108,6 +108,7 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("demo", "hostile", "在部分备注中放入控制字符和转义序列"),
     ("demo", "fresh", "即使有中断的演示，也重新开始"),
     ("demo", "production", "将环境标为生产"),
+    ("demo", "history", "先生成这么多天的历史数据：更多方案、定时和人工的运行、遗留的单据"),
     ("run", "since", "本次运行以此替换 LAST_SYNC_TIME（服务器时间）"),
     ("run", "until", "只处理方案日期字段不晚于此的单据（服务器时间）；只写日期则含当天"),
     ("run", "numbers", "只处理这些单据编号"),

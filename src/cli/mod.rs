@@ -10,6 +10,7 @@ pub mod bills;
 pub mod console;
 mod console_modes;
 pub mod demo;
+pub mod demo_past;
 mod dispatch;
 pub mod doctor;
 pub mod drive;

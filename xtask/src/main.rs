@@ -2,6 +2,7 @@
 
 mod bench;
 mod golden;
+mod history;
 mod keys;
 mod pictures;
 #[path = "../../tests/support/pty.rs"]
@@ -39,6 +40,8 @@ enum Chore {
     /// The simulator, as a process of its own beside `bench`.
     #[command(hide = true)]
     Sim(skydeck::sim::SimArgs),
+    /// A demo's directory with a made-up past, of any size; `skydeck demo --data DIR` opens it.
+    History(history::HistoryArgs),
     /// Writes the README's key table anew from the program's own.
     Keys,
     /// Writes the README's pictures anew, from the real console on a terminal.
@@ -77,6 +80,10 @@ fn chore(cli: Cli) -> anyhow::Result<u8> {
             };
             runtime()?.block_on(skydeck::sim::run(args, false, output::Stdout, stop))?;
             Ok(Exit::Ok.code())
+        }
+        Chore::History(args) => {
+            let exit = runtime()?.block_on(Box::pin(history::write(&args))).map_err(ended)?;
+            Ok(exit.code())
         }
         Chore::Keys => keys::write().map(|()| Exit::Ok.code()),
         Chore::Pictures => pictures::write().map(|()| Exit::Ok.code()),

@@ -34,6 +34,7 @@ pub mod world;
 pub use admin::Stats;
 pub use args::{NotStarted, SimArgs, run};
 pub use config::{AuthMode, Credentials, User, WorldConfig, demo_credentials};
+pub use masters::{BaseData, base_data};
 pub use record::{Applied, Record};
 pub use reply::{Reply, RequestParts, Transport};
 pub use server::{SimConfig, SimHandle, start};

@@ -54,6 +54,24 @@ pub struct Masters {
     currencies: Vec<Master>,
 }
 
+/// Base data by number and name, for whoever makes up bills that this server could have.
+#[derive(Clone, Debug, Default)]
+pub struct BaseData {
+    /// Customers.
+    pub customers: Vec<(String, String)>,
+    /// Suppliers.
+    pub suppliers: Vec<(String, String)>,
+    /// People who enter bills.
+    pub users: Vec<(String, String)>,
+}
+
+/// What every simulated account set has.
+pub fn base_data() -> BaseData {
+    let masters = Masters::new(&[]);
+    let named = |kind| masters.rows(kind).iter().map(|row| (row.number.clone(), row.name.clone())).collect();
+    BaseData { customers: named(Kind::Customer), suppliers: named(Kind::Supplier), users: named(Kind::User) }
+}
+
 const PLACES: [&str; 20] = [
     "宁波", "苏州", "东莞", "佛山", "无锡", "常州", "温州", "青岛", "厦门", "成都", "武汉", "长沙", "合肥", "郑州",
     "西安", "天津", "大连", "南通", "台州", "珠海",

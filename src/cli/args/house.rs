@@ -63,6 +63,9 @@ pub struct DemoArgs {
     /// Mark the environment as production.
     #[arg(long)]
     pub production: bool,
+    /// Begin with a made-up past of so many days: more plans, runs of the clock and of people, bills that are stuck.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub history: Option<u32>,
     /// Looks.
     #[command(flatten)]
     pub looks: Looks,

@@ -16,7 +16,7 @@ use super::{ActionLog, Deed, FILE};
 use crate::{Store, StoreError, account, file, hex};
 use skydeck_core::domain::action_log::{AcceptedFile, LogFault, LogWitness};
 use skydeck_core::domain::event::LogPlace;
-use skydeck_core::domain::time::Clock;
+use skydeck_core::domain::time::{Clock, Ts};
 
 /// The log as a file.
 pub struct FileLog {
@@ -84,6 +84,11 @@ impl FileLog {
         Ok(Self { inner: Arc::new(FileInner { clock, host, path, state: Mutex::new(state) }), adopted })
     }
 
+    /// Writes lines of moments that are past, in their order, with one flush for all of them: a history that is made, not lived.
+    pub fn write_past(&self, deeds: Vec<(Ts, Deed)>) -> Result<Vec<LogPlace>, StoreError> {
+        self.inner.write_all(deeds)
+    }
+
     /// Takes no more lines. Gives what the journal is to hold of the last one, where this process wrote any: what was cut off
     /// on the way stands in it.
     pub async fn close(&self, store: &dyn Store) -> Result<Option<LogWitness>, StoreError> {
@@ -117,12 +122,26 @@ impl FileInner {
     }
 
     fn write(&self, deed: Deed) -> Result<LogPlace, StoreError> {
+        let places = self.write_all(vec![(self.clock.now(), deed)])?;
+        places.into_iter().next().ok_or_else(|| StoreError::Write("the action log: no line was given".to_owned()))
+    }
+
+    fn write_all(&self, deeds: Vec<(Ts, Deed)>) -> Result<Vec<LogPlace>, StoreError> {
         let mut state = self.lock();
         if state.is_closed {
             return Err(StoreError::Write("the action log is closed".to_owned()));
         }
-        let (mut text, next) = state.tip.next(deed, self.clock.now(), &self.host)?;
-        text.push('\n');
+        let (mut text, mut next, mut places) = (String::new(), state.tip.clone(), Vec::with_capacity(deeds.len()));
+        for (at, deed) in deeds {
+            let (line, tip) = next.next(deed, at, &self.host)?;
+            text.push_str(&line);
+            text.push('\n');
+            places.push(tip.place());
+            next = tip;
+        }
+        if places.is_empty() {
+            return Ok(places);
+        }
         let failed = |e: std::io::Error| StoreError::Write(format!("the action log: {e}"));
         let before = state.file.metadata().map_err(failed)?.len();
         let written = state.file.write_all(text.as_bytes());
@@ -133,7 +152,7 @@ impl FileInner {
         }
         state.tip = next;
         state.is_begun = true;
-        Ok(state.tip.place())
+        Ok(places)
     }
 
     fn acceptable(&self) -> Result<Option<LogWitness>, StoreError> {
