@@ -315,6 +315,11 @@ pub fn resolved(fid: u64) -> Event {
     Event::LedgerResolved { key: key(fid), by: who(), reason: "dealt with by hand".into() }
 }
 
+/// It was put back.
+pub fn reopened(fid: u64, since: i64) -> Event {
+    Event::LedgerReopened { key: key(fid), since: Ts(since), by: who(), reason: "it was not dealt with".into() }
+}
+
 /// A status was read.
 pub fn read(n: u64, fid: u64, status: Status, modified: &str) -> Event {
     Event::BillRead {

@@ -4,18 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
-use skydeck_core::domain::bill::{Outcome, Slot, UnknownWhy};
+use skydeck_core::domain::bill::{Outcome, Skip, Slot, UnknownWhy};
 use skydeck_core::domain::event::{Event, Fact};
-use skydeck_core::domain::hours::{Counts, HOUR};
-use skydeck_core::domain::ids::{PlanId, PlanRev, RunId, Seq};
+use skydeck_core::domain::hours::{Counts, HOUR, Told};
+use skydeck_core::domain::ids::{Fid, PlanId, PlanRev, RunId, Seq, WorkKey};
 use skydeck_core::domain::run::{RunHead, RunKind};
 use skydeck_core::domain::step::{Step, Verdict};
 use skydeck_core::domain::time::Ts;
 use skydeck_store::{Batch, HOURS_AT_ONCE, Store};
 
 use crate::facts::{
-    T0, action, answered, approved, audited, begun, closed, collected, deferred, failed, found, head, key, plan,
-    settled, tried, unknown,
+    T0, action, answered, approved, audited, begun, closed, collected, deferred, failed, found, head, key, plan, reopened,
+    resolved, settled, tried, unknown,
 };
 use crate::{Again, Bench, block};
 
@@ -29,6 +29,10 @@ pub struct Sums {
     numbers: [u64; 5],
     told: BTreeMap<(Slot, String), u64>,
     withdrawn: BTreeMap<Slot, u64>,
+    /// What came into the ledger and what left it, by column and group; how many of both only changed their cause.
+    entered: BTreeMap<(Slot, String), u64>,
+    left: BTreeMap<(Slot, String), u64>,
+    regrouped: u64,
 }
 
 fn word(kind: RunKind) -> &'static str {
@@ -57,7 +61,9 @@ fn of(counts: &Counts) -> Sums {
     let told = counts.told.iter().map(|told| ((told.slot, told.group.clone()), told.bills)).collect();
     let withdrawn = counts.withdrawn.iter().map(|told| (told.slot, told.bills)).collect();
     let numbers = [counts.runs, counts.found, counts.calls, counts.answers, counts.call_ms];
-    Sums { numbers, told, withdrawn }
+    let by_group = |list: &[Told]| list.iter().map(|told| ((told.slot, told.group.clone()), told.bills)).collect();
+    let (entered, left) = (by_group(&counts.entered), by_group(&counts.left));
+    Sums { numbers, told, withdrawn, entered, left, regrouped: counts.regrouped }
 }
 
 /// The hours of universal time, counted from the store's facts one by one.
@@ -69,7 +75,23 @@ pub fn counted(store: &dyn Store) -> BTreeMap<Row, Sums> {
 fn count(facts: &[Fact], off: i64) -> BTreeMap<Row, Sums> {
     let mut heads: BTreeMap<RunId, RunHead> = BTreeMap::new();
     let mut rows: BTreeMap<Row, Sums> = BTreeMap::new();
+    let mut ledger = Ledger::default();
+    let hour_of = |at: Ts| (at.0 - off).div_euclid(HOUR) * HOUR + off;
     for fact in facts {
+        let (was, is) = ledger.follow(&fact.event, &heads);
+        let at = |entry: &Entry| (heads[&entry.run].plan.to_string(), hour_of(fact.at), word(heads[&entry.run].kind));
+        let same_plan = was.as_ref().zip(is.as_ref()).is_some_and(|(a, b)| at(a).0 == at(b).0);
+        let unmoved = same_plan && was.as_ref().map(Entry::group) == is.as_ref().map(Entry::group);
+        if let Some(entry) = was.as_ref().filter(|_| !unmoved) {
+            let row = rows.entry(at(entry)).or_default();
+            *row.left.entry(entry.group()).or_default() += 1;
+            row.regrouped += u64::from(same_plan);
+        }
+        if let Some(entry) = is.as_ref().filter(|_| !unmoved) {
+            let row = rows.entry(at(entry)).or_default();
+            *row.entered.entry(entry.group()).or_default() += 1;
+            row.regrouped += u64::from(same_plan);
+        }
         if let Event::RunOpened(head) = &fact.event {
             heads.insert(head.id, (**head).clone());
         }
@@ -87,6 +109,90 @@ fn count(facts: &[Fact], off: i64) -> BTreeMap<Row, Sums> {
         }
     }
     rows
+}
+
+/// An entry of the ledger.
+#[derive(Clone)]
+struct Entry {
+    run: RunId,
+    outcome: Outcome,
+    waits_again: bool,
+}
+
+impl Entry {
+    fn group(&self) -> (Slot, String) {
+        (self.outcome.slot(), self.outcome.group().unwrap_or_default())
+    }
+}
+
+/// The ledger as its rules say, bill by bill; the run of each bill's family and number.
+#[derive(Default)]
+struct Ledger {
+    approved: BTreeSet<RunId>,
+    open: BTreeMap<String, Entry>,
+    closed: BTreeMap<String, Entry>,
+}
+
+impl Ledger {
+    /// Follows a fact; gives the entry that was there and the one that is, where it changed anything.
+    fn follow(&mut self, event: &Event, heads: &BTreeMap<RunId, RunHead>) -> (Option<Entry>, Option<Entry>) {
+        let name = |run: &RunId, fid: &Fid| {
+            let head = &heads[run];
+            format!("{}/{}/{}/{fid}", head.env, head.form, head.op)
+        };
+        match event {
+            Event::RunOpened(head) if head.kind == RunKind::Verify => drop(self.approved.insert(head.id)),
+            Event::RunApproved { run, .. } => drop(self.approved.insert(*run)),
+            Event::BillDeferred { run, fid, was: Slot::Unknown, .. } => {
+                self.open.entry(name(run, fid)).and_modify(|entry| entry.waits_again = true);
+            }
+            Event::BillSettled { run, fid, outcome, .. } if self.approved.contains(run) => {
+                let name = name(run, fid);
+                let was = self.open.get(&name).cloned();
+                if was.as_ref().is_some_and(|was| stays(was, outcome)) {
+                    return (None, None);
+                }
+                self.closed.remove(&name);
+                self.open.remove(&name);
+                let is = Entry { run: *run, outcome: outcome.clone(), waits_again: false };
+                let is = Some(is).filter(|_| !outcome.is_resolved());
+                self.open.extend(is.clone().map(|is| (name, is)));
+                return (was, is);
+            }
+            Event::LedgerResolved { key, .. } => {
+                let name = name_of(key);
+                let was = self.open.remove(&name);
+                self.closed.extend(was.clone().map(|was| (name, was)));
+                return (was, None);
+            }
+            Event::LedgerReopened { key, .. } => {
+                let name = name_of(key);
+                let is = self.closed.remove(&name);
+                self.open.extend(is.clone().map(|is| (name, is)));
+                return (None, is);
+            }
+            _ => {}
+        }
+        (None, None)
+    }
+}
+
+fn name_of(key: &WorkKey) -> String {
+    format!("{}/{}/{}/{}", key.record.env, key.record.form, key.op, key.record.fid)
+}
+
+/// Whether an outcome tells nothing that the entry does not say better.
+fn stays(was: &Entry, outcome: &Outcome) -> bool {
+    let unknown = matches!(was.outcome, Outcome::Unknown(_)) && !was.waits_again;
+    let knows = match outcome {
+        Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Unknown(_) => true,
+        Outcome::Skipped(Skip::NotReached | Skip::Missing | Skip::UnknownElsewhere | Skip::Held(_)) => false,
+        Outcome::Skipped(Skip::Outside | Skip::Excluded | Skip::Quarantined) => false,
+        Outcome::Skipped(_) => true,
+        Outcome::Failed(failure) => !["not_connected", "session", "credentials"].contains(&failure.cause.as_str()),
+    };
+    let not_reached = matches!(outcome, Outcome::Skipped(Skip::NotReached));
+    (unknown && !knows) || (not_reached && matches!(was.outcome, Outcome::Failed(_)))
 }
 
 fn count_one(event: &Event, sums: &mut Sums) {
@@ -146,14 +252,19 @@ fn work(bench: &Bench, rng: &mut Rng, n: u64, fid: u64) {
 
 pub(super) fn hours_are_what_counting_the_facts_gives_also_after_they_were_made_anew(bench: Bench) {
     let mut rng = Rng::with_seed(7);
-    for n in 1..=12_u64 {
+    for n in 1..=24_u64 {
         let plan = format!("p{}", n % 3);
         let kind = [RunKind::Fresh, RunKind::Retry, RunKind::Verify][rng.usize(0..3)];
-        let fids: Vec<u64> = (0..rng.u64(1..9)).map(|i| n * 10 + i).collect();
+        let fids: Vec<u64> = (0..rng.u64(1..9)).map(|i| n % 4 * 10 + i).collect();
         bench.ok(vec![Event::RunOpened(Box::new(RunHead { opened: Ts(bench.clock.seen()), ..head(n, &plan, kind) }))]);
         bench.ok(vec![found(n, &fids), collected(n), approved(n), action("start")]);
         for fid in fids {
             work(&bench, &mut rng, n, fid);
+            match rng.u8(0..8) {
+                0 => bench.ok(vec![resolved(fid)]),
+                1 => bench.ok(vec![resolved(fid), reopened(fid, bench.clock.seen())]),
+                _ => {}
+            }
         }
         if rng.bool() {
             bench.ok(vec![closed(n)]);
@@ -161,6 +272,10 @@ pub(super) fn hours_are_what_counting_the_facts_gives_also_after_they_were_made_
     }
     let rows = told(&*bench.store);
     assert!(rows.len() > 12 && rows.values().any(|sums| sums.withdrawn.contains_key(&Slot::Done)), "{rows:?}");
+    let any = |is: &dyn Fn(&Sums) -> bool| assert!(rows.values().any(is), "{rows:?}");
+    any(&|sums| sums.regrouped > 0);
+    any(&|sums| sums.entered.values().sum::<u64>() > sums.regrouped);
+    any(&|sums| sums.left.values().sum::<u64>() > sums.regrouped);
     same(&bench, "as they were counted");
     let Some(bench) = bench.again(Again::AsItWas) else { return };
     same(&bench, "opened again");

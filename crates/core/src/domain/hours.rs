@@ -61,7 +61,19 @@ pub struct Counts {
     pub answers: u64,
     /// Milliseconds they took together.
     pub call_ms: u64,
+    /// Entries that came into the ledger, or came there under another cause, by column and group.
+    #[serde(default)]
+    pub entered: Vec<Told>,
+    /// Entries that left the ledger, or the cause they stood under, by column and group.
+    #[serde(default)]
+    pub left: Vec<Told>,
+    /// How many of both only changed their cause.
+    #[serde(default)]
+    pub regrouped: u64,
 }
+
+/// An entry of the ledger as it is counted: its column and its group.
+pub type LedgerPlace<'a> = (Slot, &'a str);
 
 /// How many bills came into a column.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +96,10 @@ fn add(list: &mut Vec<Told>, slot: Slot, group: &str, bills: u64) {
         }
         Err(at) => list.insert(at, Told { slot, group: group.to_owned(), bills }),
     }
+}
+
+fn sum(list: &[Told]) -> u64 {
+    list.iter().map(|told| told.bills).sum()
 }
 
 impl Counts {
@@ -134,8 +150,65 @@ impl Counts {
         }
     }
 
+    /// Counts that an entry came into the ledger.
+    pub fn enters(&mut self, (slot, group): LedgerPlace<'_>) {
+        add(&mut self.entered, slot, group, 1);
+    }
+
+    /// Counts that an entry left the ledger.
+    pub fn leaves(&mut self, (slot, group): LedgerPlace<'_>) {
+        add(&mut self.left, slot, group, 1);
+    }
+
+    /// Bills that became unresolved.
+    pub fn gained(&self) -> u64 {
+        sum(&self.entered).saturating_sub(self.regrouped)
+    }
+
+    /// Bills that were resolved: by an outcome, or by a person.
+    pub fn solved(&self) -> u64 {
+        sum(&self.left).saturating_sub(self.regrouped)
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Takes away what was counted before: of one hour, what stood in it at an earlier moment.
+    #[must_use]
+    pub fn without(&self, before: &Self) -> Self {
+        let less = |list: &[Told], before: &[Told]| {
+            let was = |told: &Told| before.iter().find(|b| (b.slot, &b.group) == (told.slot, &told.group));
+            let rest = list.iter().map(|told| Told {
+                bills: told.bills.saturating_sub(was(told).map_or(0, |was| was.bills)),
+                ..told.clone()
+            });
+            rest.filter(|told| told.bills > 0).collect()
+        };
+        Self {
+            runs: self.runs.saturating_sub(before.runs),
+            found: self.found.saturating_sub(before.found),
+            told: less(&self.told, &before.told),
+            withdrawn: less(&self.withdrawn, &before.withdrawn),
+            calls: self.calls.saturating_sub(before.calls),
+            answers: self.answers.saturating_sub(before.answers),
+            call_ms: self.call_ms.saturating_sub(before.call_ms),
+            entered: less(&self.entered, &before.entered),
+            left: less(&self.left, &before.left),
+            regrouped: self.regrouped.saturating_sub(before.regrouped),
+        }
+    }
+
     /// Adds what was counted elsewhere.
     pub fn add(&mut self, other: &Self) {
+        for told in &other.entered {
+            add(&mut self.entered, told.slot, &told.group, told.bills);
+        }
+        for told in &other.left {
+            add(&mut self.left, told.slot, &told.group, told.bills);
+        }
+        self.regrouped = self.regrouped.saturating_add(other.regrouped);
         self.runs = self.runs.saturating_add(other.runs);
         self.found = self.found.saturating_add(other.found);
         self.calls = self.calls.saturating_add(other.calls);
@@ -151,8 +224,8 @@ impl Counts {
 
     /// Outcomes of a column that hold: those told, without those withdrawn.
     pub fn of(&self, slot: Slot) -> i64 {
-        let sum = |list: &[Told]| -> u64 { list.iter().filter(|told| told.slot == slot).map(|told| told.bills).sum() };
-        sum(&self.told).cast_signed().saturating_sub(sum(&self.withdrawn).cast_signed())
+        let of = |list: &[Told]| -> u64 { list.iter().filter(|told| told.slot == slot).map(|told| told.bills).sum() };
+        of(&self.told).cast_signed().saturating_sub(of(&self.withdrawn).cast_signed())
     }
 }
 

@@ -47,7 +47,7 @@ pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), S
             let closing = Closing { by: (*by).clone(), reason: (*reason).to_owned(), at };
             ledger::resolved(s, key, closing, seq)?;
         }
-        Change::Reopened { key, since } => ledger::reopened(s, key, *since, seq)?,
+        Change::Reopened { key, since } => ledger::reopened(s, key, (*since, at), seq)?,
         Change::NotUnderstood(later) => not_understood(s, later, seq)?,
     }
     hours::count(s, &change, at)?;

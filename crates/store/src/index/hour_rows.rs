@@ -16,7 +16,7 @@ use skydeck_core::domain::time::Ts;
 
 /// Number of what is counted, and how. Whoever counts otherwise raises it: the hours are then counted anew from the journal,
 /// and nothing else is.
-pub(super) const FORM: u32 = 1;
+pub(super) const FORM: u32 = 2;
 /// Runs whose hours are kept at hand.
 const RUNS: usize = 1024;
 /// Key under which the form and the place of the hours are kept.
@@ -84,11 +84,24 @@ impl Row {
 
 /// Marks an entry of outcomes that hold no more.
 const WITHDRAWN: u8 = 0x80;
+/// Marks entries that came into the ledger.
+const ENTERED: u8 = 0x40;
+/// Marks entries that left it.
+const LEFT: u8 = WITHDRAWN | ENTERED;
+/// Bytes of the numbers in front of the lists.
+const NUMBERS: usize = 48;
 
 fn pack(counts: &Counts) -> Vec<u8> {
-    let mut key =
-        Key::default().u64(counts.runs).u64(counts.found).u64(counts.calls).u64(counts.answers).u64(counts.call_ms);
-    for (list, mark) in [(&counts.told, 0), (&counts.withdrawn, WITHDRAWN)] {
+    let mut key = Key::default()
+        .u64(counts.runs)
+        .u64(counts.found)
+        .u64(counts.calls)
+        .u64(counts.answers)
+        .u64(counts.call_ms)
+        .u64(counts.regrouped);
+    let lists =
+        [(&counts.told, 0), (&counts.withdrawn, WITHDRAWN), (&counts.entered, ENTERED), (&counts.left, LEFT)];
+    for (list, mark) in lists {
         for told in list {
             key = key.byte(key::slot_byte(told.slot) | mark).u64(told.bills).text(&told.group);
         }
@@ -106,15 +119,21 @@ pub(super) fn unpack(bytes: &[u8]) -> Result<Counts, StoreError> {
         calls: number(16)?,
         answers: number(24)?,
         call_ms: number(32)?,
+        regrouped: number(40)?,
         ..Counts::default()
     };
-    let mut rest = bytes.get(40..).unwrap_or_default();
+    let mut rest = bytes.get(NUMBERS..).unwrap_or_default();
     while let Some((mark, after)) = rest.split_first() {
-        let slot: Slot = key::slot_of(mark & !WITHDRAWN).ok_or_else(damaged)?;
+        let slot: Slot = key::slot_of(mark & !LEFT).ok_or_else(damaged)?;
         let bills = u64_at(after, 0).ok_or_else(damaged)?;
         let text = after.get(8..).unwrap_or_default();
         let (group, after) = key::read_text(text).ok_or_else(damaged)?;
-        let list = if mark & WITHDRAWN == 0 { &mut counts.told } else { &mut counts.withdrawn };
+        let list = match mark & LEFT {
+            0 => &mut counts.told,
+            WITHDRAWN => &mut counts.withdrawn,
+            ENTERED => &mut counts.entered,
+            _ => &mut counts.left,
+        };
         list.push(Told { slot, group, bills });
         rest = after;
     }

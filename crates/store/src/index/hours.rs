@@ -3,19 +3,19 @@
 //!
 //! Invariant: an hour is the sum of the facts up to the place that stands beside the counts, whatever batches they came in.
 
-use std::collections::HashSet;
 use std::ops::{Bound, Range};
 
 use super::Index;
 use super::entries::{dict_key, plan_key, run_id_key, run_key};
-use super::hour_rows::{FORM, Place, kind_of, place_key, unpack};
-use super::key::{self, Dict, Key, u16_at, u32_at, u64_at};
+use super::hour_rows::{FORM, Place, Row, kind_of, place_key, unpack};
+use super::key::{self, Dict, Key, RunNo, u16_at, u32_at, u64_at};
 use super::kv::{Batch, Kv, Walk};
+use super::recount::Recount;
 use super::row::RunRec;
 use super::scratch::{BATCH_KEYS, Scratch};
 use crate::StoreError;
 use skydeck_core::domain::event::Fact;
-use skydeck_core::domain::hours::{Hour, Phase};
+use skydeck_core::domain::hours::{Hour, LedgerPlace, Phase};
 use skydeck_core::domain::ids::{PlanId, RunId, Seq};
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::run::RunHead;
@@ -48,26 +48,63 @@ pub(super) fn count<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, change: &Change<'_>,
         }
     };
     let Some(place) = place else { return Ok(()) };
-    let row = place.at(at);
-    if !s.hours.rows.contains_key(&row) {
-        let counts = s.base().get(&row.key())?.as_deref().map(unpack).transpose()?.unwrap_or_default();
-        s.hours.rows.insert(row, counts);
-    }
+    let row = look_up(s, place.at(at))?;
     s.hours.trial.entry(row).or_default().take(change);
     Ok(())
 }
 
-/// Counts a fact that is folded already. `stopped`: runs that are shown as they stood before a fact that is not understood.
+/// Counts that an entry of the ledger came, went, or holds another outcome: `was` and `is` with the runs that gave them.
+pub(super) fn count_move<K: Kv + ?Sized>(
+    s: &mut Scratch<'_, K>,
+    was: Option<(RunNo, LedgerPlace<'_>)>,
+    is: Option<(RunNo, LedgerPlace<'_>)>,
+    at: Ts,
+) -> Result<(), StoreError> {
+    let place = |s: &mut Scratch<'_, K>, no: RunNo| -> Result<Option<Place>, StoreError> {
+        let rec: Option<RunRec> = s.get(&run_key(no))?;
+        rec.map_or(Ok(None), |rec| place_of(s, rec.h.id))
+    };
+    let was_at = was.map_or(Ok(None), |(no, group)| Ok::<_, StoreError>(place(s, no)?.map(|place| (place, group))))?;
+    let is_at = is.map_or(Ok(None), |(no, group)| Ok::<_, StoreError>(place(s, no)?.map(|place| (place, group))))?;
+    let same_plan = was_at.zip(is_at).is_some_and(|((was, _), (is, _))| was.plan == is.plan);
+    if same_plan && was_at.map(|(_, group)| group) == is_at.map(|(_, group)| group) {
+        return Ok(());
+    }
+    if let Some((place, group)) = was_at {
+        let row = look_up(s, place.at(at))?;
+        s.hours.trial.entry(row).or_default().leaves(group);
+    }
+    if let Some((place, group)) = is_at {
+        let row = look_up(s, place.at(at))?;
+        s.hours.trial.entry(row).or_default().enters(group);
+    }
+    // In the row of each, so that either sum stays true by itself.
+    if same_plan {
+        for place in [was_at, is_at].into_iter().flatten().map(|(place, _)| place) {
+            s.hours.trial.entry(place.at(at)).or_default().regrouped += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a row once, before something is counted in it.
+fn look_up<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, row: Row) -> Result<Row, StoreError> {
+    if !s.hours.rows.contains_key(&row) {
+        let counts = s.base().get(&row.key())?.as_deref().map(unpack).transpose()?.unwrap_or_default();
+        s.hours.rows.insert(row, counts);
+    }
+    Ok(row)
+}
+
+/// Counts a fact that is folded already.
 pub(crate) fn count_again<K: Kv>(
     s: &mut Scratch<'_, K>,
     fact: &Fact,
-    stopped: &mut HashSet<RunId>,
+    recount: &mut Recount,
 ) -> Result<(), StoreError> {
-    if !fact.event.run().is_some_and(|run| stopped.contains(&run)) {
-        let change = transition(&fact.event);
-        if let Change::NotUnderstood(later) = &change {
-            stopped.extend(later.run);
-        }
+    let change = transition(&fact.event);
+    if recount.follows(fact, &change) {
+        recount.take(s, &change, fact.at)?;
         count(s, &change, fact.at)?;
     }
     s.accept(fact.seq);
@@ -86,6 +123,7 @@ fn place_of<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, run: RunId) -> Result<Option
     Ok(place)
 }
 
+/// The record of a run.
 fn rec_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, run: RunId) -> Result<Option<RunRec>, StoreError> {
     let no = s.raw(&run_id_key(run))?.and_then(|b| u32_at(&b, 0));
     no.map_or(Ok(None), |no| s.get(&run_key(no)))

@@ -6,14 +6,15 @@
 use super::bills::{Changing, note};
 use super::entries::{bill_key, cured_key, known_key};
 use super::fold::refuse;
+use super::hours;
 use super::key::{self, DictNo, Key};
 use super::kv::Kv;
+use super::ledger_rule::{Entry, Move, on_outcome};
 use super::names::family_of;
 use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec};
 use super::scratch::Scratch;
 use crate::StoreError;
-use skydeck_core::domain::bill::{Outcome, Skip};
-use skydeck_core::domain::cause::known;
+use skydeck_core::domain::bill::Outcome;
 use skydeck_core::domain::ids::{Fid, WorkKey};
 use skydeck_core::domain::story::Closing;
 use skydeck_core::domain::time::Ts;
@@ -34,43 +35,51 @@ pub(super) fn settled<K: Kv + ?Sized>(
     let Some(mut known) = s.get::<KnownRec>(&at_key)? else {
         return refuse(format!("bill {} was never found", bill.fid));
     };
-    if let Some(open) = &known.l
-        && matches!(open.o, Outcome::Unknown(_))
-        && !open.v
-        && !tells(outcome)
-    {
-        return Ok(());
-    }
-    // A run that did not get to the bill learnt nothing: what it was refused for still keeps it back.
-    if *outcome == Outcome::Skipped(Skip::NotReached)
-        && known.l.as_ref().is_some_and(|open| matches!(open.o, Outcome::Failed(_)))
-    {
-        return Ok(());
-    }
-    let closed = known.z.take();
-    if outcome.is_resolved() {
-        let Some(open) = known.l.take() else {
-            if known.d > 0 || closed.is_some() {
-                known.d = 0;
-                s.put(at_key, &known)?;
-            }
-            return Ok(());
-        };
-        leave(s, &open, live.f, &bill.fid)?;
-        note_cure(s, &open, bill, outcome, at)?;
-        known.d = 0;
-    } else {
-        let since = known.l.as_ref().map_or(at, |open| open.s);
-        let open = known.l.take();
-        if let Some(open) = &open {
-            leave(s, open, live.f, &bill.fid)?;
+    let entry = known.l.as_ref().map(|open| Entry { slot: open.o.slot(), read_back: open.v });
+    match on_outcome(entry, outcome) {
+        Move::Stays => return Ok(()),
+        Move::Leaves => {
+            let closed = known.z.take();
+            let Some(open) = known.l.take() else {
+                if known.d > 0 || closed.is_some() {
+                    known.d = 0;
+                    s.put(at_key, &known)?;
+                }
+                return Ok(());
+            };
+            leave(s, &open, live.f, &bill.fid)?;
+            count_move(s, Some(&open), None, at)?;
+            note_cure(s, &open, bill, outcome, at)?;
+            known.d = 0;
         }
-        let closing = open.or(closed).and_then(|entry| entry.c);
-        let open = OpenRec { s: since, r: bill.no, p: live.p, o: outcome.clone(), t: at, v: false, c: closing };
-        enter(s, &open, live.f, &bill.fid)?;
-        known.l = Some(open);
+        Move::Enters => {
+            let (was, closed) = (known.l.take(), known.z.take());
+            let since = was.as_ref().map_or(at, |open| open.s);
+            if let Some(was) = &was {
+                leave(s, was, live.f, &bill.fid)?;
+            }
+            let closing = was.as_ref().or(closed.as_ref()).and_then(|entry| entry.c.clone());
+            let open = OpenRec { s: since, r: bill.no, p: live.p, o: outcome.clone(), t: at, v: false, c: closing };
+            enter(s, &open, live.f, &bill.fid)?;
+            count_move(s, was.as_ref(), Some(&open), at)?;
+            known.l = Some(open);
+        }
     }
     s.put(at_key, &known)
+}
+
+/// Counts a change of the ledger in the hours of the runs whose outcomes the entries hold.
+fn count_move<K: Kv + ?Sized>(
+    s: &mut Scratch<'_, K>,
+    was: Option<&OpenRec>,
+    is: Option<&OpenRec>,
+    at: Ts,
+) -> Result<(), StoreError> {
+    let groups = [was, is].map(|entry| entry.and_then(|entry| entry.o.group()).unwrap_or_default());
+    let [was_in, is_in] = &groups;
+    let was = was.map(|entry| (entry.r, (entry.o.slot(), was_in.as_str())));
+    let is = is.map(|entry| (entry.r, (entry.o.slot(), is_in.as_str())));
+    hours::count_move(s, was, is, at)
 }
 
 /// A bill that was refused went through as it was: what had kept it back is gone.
@@ -88,24 +97,6 @@ fn note_cure<K: Kv + ?Sized>(
         s.put(cured_key(open.p, &failure.cause), &at)?;
     }
     Ok(())
-}
-
-/// Whether an outcome says something about the bill's state in the ERP.
-fn tells(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Unknown(_) => true,
-        Outcome::Skipped(why) => !matches!(
-            why,
-            Skip::NotReached
-                | Skip::Missing
-                | Skip::UnknownElsewhere
-                | Skip::Held(_)
-                | Skip::Outside
-                | Skip::Excluded
-                | Skip::Quarantined
-        ),
-        Outcome::Failed(f) => !matches!(f.cause.as_str(), known::NOT_CONNECTED | known::SESSION | known::CREDENTIALS),
-    }
 }
 
 /// An unknown bill was read back and waits to be repeated: whatever comes next may replace the entry.
@@ -136,6 +127,7 @@ pub(super) fn resolved<K: Kv + ?Sized>(
     let (family, mut known) = noted(s, work, seq)?;
     if let Some(open) = known.l.take() {
         leave(s, &open, family, &work.record.fid)?;
+        count_move(s, Some(&open), None, closing.at)?;
         known.d = 0;
         known.z = Some(OpenRec { c: Some(Box::new(closing)), ..open });
         s.put(known_key(family, &work.record.fid), &known)?;
@@ -148,7 +140,7 @@ pub(super) fn resolved<K: Kv + ?Sized>(
 pub(super) fn reopened<K: Kv + ?Sized>(
     s: &mut Scratch<'_, K>,
     work: &WorkKey,
-    since: Ts,
+    (since, at): (Ts, Ts),
     seq: u64,
 ) -> Result<(), StoreError> {
     let (family, mut known) = noted(s, work, seq)?;
@@ -156,6 +148,7 @@ pub(super) fn reopened<K: Kv + ?Sized>(
     if let Some(closed) = known.z.take() {
         let open = OpenRec { s: since, c: None, ..closed };
         enter(s, &open, family, &work.record.fid)?;
+        count_move(s, None, Some(&open), at)?;
         known.l = Some(open);
         s.put(known_key(family, &work.record.fid), &known)?;
     }

@@ -3,7 +3,6 @@
 //! Invariant: the index is trusted only as far as the journal confirms it. A damaged one is put aside and one of another
 //! layout replaced, and nothing is written under its name before the directory is of this program's version.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use super::writer::is_full;
 use super::{Options, Progress};
 use crate::index::fold::fold;
 use crate::index::hours::count_again;
+use crate::index::recount::Recount;
 use crate::index::kv::Kv;
 use crate::index::scratch::Scratch;
 use crate::index::{Index, LAYOUT};
@@ -273,17 +273,14 @@ impl Folding<'_> {
 /// form; those that an earlier program folded, which knew of no hours.
 fn count_hours<K: Kv>(journal: &Journal, index: &Index<K>, steps: &Folding<'_>) -> Result<(), Folded> {
     let applied = index.applied().map_err(Folded::Misfit)?;
-    let mut from = index.hours_counted().map_err(Folded::Misfit)?;
-    if from == applied {
+    if index.hours_counted().map_err(Folded::Misfit)? == applied {
         return Ok(());
     }
-    if from == Seq(0) || from > applied {
-        from = Seq(0);
-        index.forget_hours(&mut |batch| steps.apply(index, batch))?;
-    }
-    let (mut scratch, mut stopped, mut done) = (Scratch::of_hours(index), HashSet::new(), 0);
-    let of = applied.0.saturating_sub(from.0);
-    each(journal, from, &mut |fact| {
+    // What the ledger held in the middle is not known any more: whoever was not there from the first fact on begins again.
+    index.forget_hours(&mut |batch| steps.apply(index, batch))?;
+    let (mut scratch, mut recount, mut done) = (Scratch::of_hours(index), Recount::default(), 0);
+    let of = applied.0;
+    each(journal, Seq(0), &mut |fact| {
         if fact.seq > applied {
             return Ok(());
         }
@@ -291,7 +288,7 @@ fn count_hours<K: Kv>(journal: &Journal, index: &Index<K>, steps: &Folding<'_>) 
             (steps.told)(done, of);
         }
         done += 1;
-        count_again(&mut scratch, &fact, &mut stopped)?;
+        count_again(&mut scratch, &fact, &mut recount)?;
         scratch.take_full().into_iter().try_for_each(|batch| steps.apply(index, batch))
     })?;
     for batch in scratch.finish() {
