@@ -87,8 +87,13 @@ impl Console<'_> {
             Language::En => Lang::En,
         };
         let who = boot::who();
-        let filters = self.data.join("filters.toml");
-        let (model, first) = Model::new(self.model_config(caps, lang, who.to_string(), &filters));
+        let (filters, look) = (self.data.join("filters.toml"), shell::looks::place(&self.data, who.uid));
+        let ui = UiConfig {
+            start: looks.start.scope(),
+            looked: look.as_deref().and_then(shell::looks::load),
+            ..self.model_config(caps, lang, who.to_string(), &filters)
+        };
+        let (model, first) = Model::new(ui);
         let options = ShellOptions {
             clock: self.clock,
             who,
@@ -104,6 +109,7 @@ impl Console<'_> {
             },
             zone: boot::zone(),
             filters: Some(filters),
+            looks: look,
             causes: self.causes,
         };
         // Nothing in this process prints a secret; what looks like one is taken out all the same.

@@ -22,7 +22,7 @@ pub use self::said::Said;
 use self::span::Span;
 use crate::domain::ids::EnvId;
 use crate::domain::query::Retention;
-use crate::ui::Digits;
+use crate::ui::{Digits, Start};
 
 /// A configuration that cannot be used: file, line, what, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +85,9 @@ pub struct ConsoleConfig {
     /// What plain digits are: `panes` or `counts`.
     #[serde(default)]
     pub digits: Digits,
+    /// The pane it begins with: `today` or `plans`.
+    #[serde(default)]
+    pub start: Start,
     /// Set the window title.
     #[serde(default)]
     pub title: bool,

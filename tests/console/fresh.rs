@@ -117,7 +117,7 @@ fn a_key_of_other_panes_says_where_it_works_and_one_that_is_not_possible_says_so
             for row in elsewhere.filter(|row| !row.scopes.contains(&pane)) {
                 for key in keymap.keys(row.action).iter().filter(|key| keymap.action(pane, **key).is_none()) {
                     let mut c = Console::new(World::new(false), lang, (110, 30)).working();
-                    c.send(Msg::Key(skydeck::ui::msg::Key::char(char::from(b'1' + i as u8))));
+                    c.send(Msg::Key(skydeck::ui::msg::Key::char(char::from(b'0' + i as u8))));
                     let before = (c.orders.len(), c.effects.len());
                     c.send(Msg::Key(*key));
                     let screen = text(&c);

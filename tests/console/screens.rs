@@ -37,7 +37,26 @@ fn bare(lang: Lang, size: (u16, u16), keys: &str) -> Console {
     keyed(Console::new(world, lang, size), keys)
 }
 
+fn looked(day: i64) -> skydeck::ui::looked::Looked {
+    skydeck::ui::looked::Looked { at: before(day * 86_400 - 7 * 3600), hour: std::collections::BTreeMap::new() }
+}
+
+/// A month of a site with many plans: three did not run, one run stopped by itself.
+fn month(lang: Lang, size: (u16, u16), keys: &str) -> Console {
+    let mut world = World::new(true);
+    world.others = 30;
+    world.ended = vec![ended(&world.runs[0], Reason::Unreachable { said: "connection refused".into() })];
+    let mut console = Console::with(world, UiConfig { lang, size, looked: Some(looked(1)), ..UiConfig::default() });
+    console.keys(&format!("0{keys}"));
+    console
+}
+
 const SCREENS: &[(&str, Script)] = &[
+    ("today", |l, s| keyed(calm(l, s), "0")),
+    ("today-working", |l, s| keyed(work(l, s), "0j")),
+    ("today-many", |l, s| month(l, s, "")),
+    ("today-many-below", |l, s| month(l, s, "Gtkkllll")),
+    ("today-empty", |l, s| bare(l, s, "0")),
     ("plans", |l, s| calm(l, s)),
     ("plans-working", |l, s| work(l, s)),
     ("plans-unknown-for-long", |l, s| {

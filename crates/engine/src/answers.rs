@@ -8,16 +8,16 @@ use std::time::Duration;
 use skydeck_core::domain::bounds;
 use skydeck_core::domain::event::{ActionEntry, Event, Fact};
 use skydeck_core::domain::ids::{EnvId, PlanId, Seq};
-use skydeck_core::domain::plan::{Plan, Schedule};
+use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{Answer, Cursor, EnvRow, Page, PageRequest, PlanRow, Query};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{RunHead, StoppedRun};
 use skydeck_core::domain::step::Blob;
 use skydeck_core::domain::time::Ts;
-use skydeck_plan::schedule;
 use skydeck_store::{Store, StoreError};
 
 use super::control::{PlanEntry, Shared};
+use super::today::{Known, in_force, next_run, today};
 use super::{revision, select};
 
 /// Runs shown with a plan (`PlanRow::last`).
@@ -60,6 +60,11 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
         Query::Stopped => Ok(Answer::Stopped(still_stopped(store.stopped_runs().await?, &plans, &envs, now))),
         Query::Run(id) => Ok(Answer::Run(store.run(id).await?.map(Box::new))),
         Query::Bills { scope, filter, page } => Ok(Answer::Bills(store.bills(scope, &filter, &page, now).await?)),
+        Query::Today(span) => {
+            let stopped = still_stopped(store.stopped_runs().await?, &plans, &envs, now);
+            let known = Known { plans: &plans, envs: &envs, stopped, awake: shared.awake, now };
+            Ok(Answer::Today(Box::new(today(store, known, span).await?)))
+        }
         Query::LedgerGroups { plan } => Ok(Answer::LedgerGroups(store.ledger_groups(plan.as_ref()).await?)),
         Query::Bill(key) => {
             let row = store.bill(&key).await?.map(Box::new);
@@ -143,7 +148,6 @@ async fn plan_row(
     };
     let last = store.runs(Some(&plan.id), &PageRequest::first(LAST_RUNS)).await?;
     let env = plan.target_env.as_ref().or(plan.env.as_ref()).or(envs.first().map(|(env, _)| env));
-    let production = envs.iter().any(|(id, production)| *production && Some(id) == env);
     let mark = match env {
         Some(env) => store.mark(&plan.id, env).await?,
         None => None,
@@ -153,14 +157,7 @@ async fn plan_row(
         hazards: *hazards,
         last: last.rows.into_iter().map(|(_, row)| row).collect(),
         mark,
-        next: plan.policy.schedule.as_ref().filter(|s| s.production || !production).and_then(|s| next_run(s, now)),
+        next: in_force(plan, envs).and_then(|schedule| next_run(schedule, now)),
         unresolved: store.unresolved(Some(&plan.id)).await?,
     })
-}
-
-/// When a schedule is due next; a schedule that cannot be read was named by lint and has no next time.
-fn next_run(schedule: &Schedule, now: Ts) -> Option<Ts> {
-    let after = chrono::DateTime::from_timestamp_millis(now.0)?;
-    let next = schedule::next(schedule, after).ok().flatten()?;
-    Some(Ts(next.timestamp_millis()))
 }

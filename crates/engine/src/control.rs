@@ -18,7 +18,7 @@ use skydeck_core::domain::ids::{CallId, EnvId, PlanId, RecordKey, RunId};
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::PlanProblem;
 use skydeck_core::domain::run::{Mark, PauseWhy, RunState};
-use skydeck_core::domain::time::Clock;
+use skydeck_core::domain::time::{Clock, Ts};
 use skydeck_core::domain::who::Who;
 use skydeck_store::actions::ActionLog;
 use skydeck_store::{Store, StoreError};
@@ -92,6 +92,8 @@ pub struct Shared {
     pub log_begins: tokio::sync::Mutex<()>,
     /// User id of this process.
     pub owner: u32,
+    /// Since when this engine is there to start what is due.
+    pub awake: Ts,
     /// Environments; the first is the default.
     pub envs: Vec<Arc<Dispatch>>,
     /// Plans as last read.

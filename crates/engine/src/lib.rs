@@ -66,6 +66,7 @@ mod set_hash;
 mod settle;
 mod status_reads;
 mod tasks;
+mod today;
 mod triage;
 mod work;
 
@@ -210,6 +211,7 @@ impl Engine {
             store: parts.store,
             ledger,
             causes: parts.causes,
+            awake: clock.now(),
             envs,
             plans: Mutex::new(Arc::from([])),
             source: parts.plans,

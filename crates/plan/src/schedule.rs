@@ -26,6 +26,29 @@ pub fn next(schedule: &Schedule, after: DateTime<Utc>) -> Result<Option<DateTime
     }
 }
 
+/// Due times after `after` up to and including `until`: the first one, and how many there are, at most `most`.
+///
+/// # Errors
+/// What is wrong with the cron or the zone, in words.
+pub fn missed(
+    schedule: &Schedule,
+    after: DateTime<Utc>,
+    until: DateTime<Utc>,
+    most: u32,
+) -> Result<Option<(DateTime<Utc>, u32)>, CronFault> {
+    let mut found: Option<(DateTime<Utc>, u32)> = None;
+    let mut at = after;
+    while let Some(due) = next(schedule, at)?.filter(|due| *due <= until) {
+        let times = found.map_or(1, |(_, times)| times + 1);
+        found = Some((found.map_or(due, |(first, _)| first), times));
+        if times == most {
+            break;
+        }
+        at = due;
+    }
+    Ok(found)
+}
+
 /// Whether a cron can be used.
 ///
 /// # Errors
@@ -97,6 +120,17 @@ mod tests {
             days.push(at.format("%m-%d").to_string());
         }
         assert_eq!(days, ["03-29", "03-30", "03-31", "04-01"]);
+    }
+
+    #[test]
+    fn due_times_that_passed_are_counted_over_a_clock_change() {
+        let schedule = Schedule { cron: "30 2 * * *".into(), zone: "Europe/Berlin".into(), ..Schedule::default() };
+        let at = |text: &str| -> DateTime<Utc> { text.parse().unwrap() };
+        let missed = |after, until, most| missed(&schedule, at(after), at(until), most).unwrap();
+        let (first, times) = missed("2025-03-28T12:00:00Z", "2025-03-31T12:00:00Z", 100).unwrap();
+        assert_eq!((first, times), (at("2025-03-29T01:30:00Z"), 3));
+        assert_eq!(missed("2025-03-28T12:00:00Z", "2025-03-29T01:29:59Z", 100), None);
+        assert_eq!(missed("2025-03-28T12:00:00Z", "2026-03-31T12:00:00Z", 7).unwrap().1, 7);
     }
 
     #[test]

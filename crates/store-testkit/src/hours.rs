@@ -14,8 +14,8 @@ use skydeck_core::domain::time::Ts;
 use skydeck_store::{Batch, HOURS_AT_ONCE, Store};
 
 use crate::facts::{
-    T0, action, answered, approved, audited, begun, closed, collected, deferred, failed, found, head, key, plan, reopened,
-    resolved, settled, tried, unknown,
+    T0, action, answered, approved, audited, begun, closed, collected, deferred, failed, found, head, key, plan,
+    reopened, resolved, settled, tried, unknown,
 };
 use crate::{Again, Bench, block};
 

@@ -1,10 +1,12 @@
 //! A small fixed world for screens: environments, plans, a run half done, a ledger, a history; it answers like a store.
 
 mod answers;
+mod day;
 mod facts;
 mod records;
 mod terminal;
 
+pub use day::*;
 pub use facts::*;
 pub use records::*;
 pub use terminal::*;
@@ -48,6 +50,10 @@ pub struct World {
     pub facts: Vec<Fact>,
     pub actions: Vec<(Seq, Ts, ActionEntry)>,
     pub empty: bool,
+    /// How many plans there are besides, in Today alone.
+    pub others: u64,
+    /// Runs that ended by themselves.
+    pub ended: Vec<StoppedRun>,
     /// Nothing of what is collected can be audited.
     pub barren: bool,
     /// Revisions the bills to retry were last tried under.
@@ -162,6 +168,8 @@ impl World {
             facts: life(env),
             actions: log(),
             empty: false,
+            others: 0,
+            ended: vec![],
             barren: false,
             revisions: vec![older("9f2c01d4aa", true, 9)],
             op: OpId::default(),

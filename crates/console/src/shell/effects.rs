@@ -4,9 +4,9 @@
 
 use super::app::App;
 use super::console::Console;
-use super::filters;
 use super::options::{Ended, Notify};
 use super::words::Words;
+use super::{filters, looks};
 use crate::ui::msg::{Effect, Export, Msg};
 use skydeck_core::text::{osc52, show};
 use skydeck_export::Style;
@@ -44,6 +44,10 @@ impl<A: App> Console<A> {
             }
             Effect::SaveFilters(named) => {
                 self.keep_filters(named);
+                None
+            }
+            Effect::SaveLook(look) => {
+                self.keep_look(&look);
                 None
             }
             Effect::Quit => {
@@ -86,6 +90,15 @@ impl<A: App> Console<A> {
                 Err(e) => Msg::Done(Err(words.filters_not_kept(&e.to_string()))),
             }
         });
+    }
+}
+
+impl<A: App> Console<A> {
+    /// Kept before the console may end: it is a small file.
+    fn keep_look(&self, look: &crate::ui::looked::Looked) {
+        let Some(path) = &self.options.looks else { return };
+        // Where it cannot be kept the next look begins the evening before: no reason to hold anybody up.
+        let _ = looks::save(path, look);
     }
 }
 

@@ -12,6 +12,7 @@ mod engine;
 pub mod filters;
 mod input;
 mod large;
+pub mod looks;
 mod options;
 pub mod screen;
 mod signals;

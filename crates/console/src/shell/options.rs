@@ -33,6 +33,8 @@ pub struct ShellOptions {
     pub causes: std::sync::Arc<skydeck_core::domain::cause::CauseTable>,
     /// Where named filters are kept; `None` = nowhere.
     pub filters: Option<PathBuf>,
+    /// Where it is kept when each user last looked at Today.
+    pub looks: Option<PathBuf>,
 }
 
 /// What a bell is.

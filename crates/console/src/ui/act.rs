@@ -42,7 +42,7 @@ pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
     if counting(shared, key) {
         return;
     }
-    match shared.setup.keymap.action(shared.nav.here(), key) {
+    match shared.setup.keymap.action(shared.nav.here(), key).map(meant) {
         Some(Action::Count) => begin_count(shared, key),
         // Half a count before a key that does something else is a slip of the hand: nothing is done.
         Some(action) if shared.count.is_some() && !COUNTED.contains(&action) => {
@@ -61,6 +61,11 @@ pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
             known_elsewhere(shared, key);
         }
     }
+}
+
+/// What is done for an action that has a name of its own only because of its keys.
+fn meant(action: Action) -> Action {
+    if action == Action::Into { Action::Open } else { action }
 }
 
 /// Says why an action is not done.

@@ -6,6 +6,8 @@ use skydeck_core::domain::live::Live;
 use skydeck_core::domain::time::Ts;
 use skydeck_core::text::Measure;
 
+use super::keymap::Scope;
+use super::looked::Looked;
 use super::skin::Skin;
 
 /// Language of the screen.
@@ -27,6 +29,27 @@ pub enum Digits {
     Panes,
     /// A count, as in vi; a pane is Alt with its digit.
     Counts,
+}
+
+/// The pane a console begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    /// What happened since the last look.
+    #[default]
+    Today,
+    /// The plans.
+    Plans,
+}
+
+impl Start {
+    /// Its place in the key table.
+    pub fn scope(self) -> Scope {
+        match self {
+            Self::Today => Scope::Today,
+            Self::Plans => Scope::Plans,
+        }
+    }
 }
 
 /// Everything the console is told at its start.
@@ -64,6 +87,10 @@ pub struct UiConfig {
     pub live: Live,
     /// Plan under the cursor at first.
     pub select: Option<PlanId>,
+    /// The pane it begins with.
+    pub start: Scope,
+    /// When this operator last looked at Today.
+    pub looked: Option<Looked>,
     /// What went wrong on the way here (theme, config), shown as notices.
     pub warnings: Vec<String>,
     /// Ring the bell when a run of this console ends.
@@ -93,6 +120,8 @@ impl Default for UiConfig {
             filters: Vec::new(),
             live: Live::default(),
             select: None,
+            start: Scope::Plans,
+            looked: None,
             warnings: Vec::new(),
             bell: false,
             label: String::new(),

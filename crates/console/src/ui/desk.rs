@@ -23,7 +23,9 @@ pub(crate) struct Desk {
 impl Desk {
     /// As they are at the start.
     pub fn new(config: UiConfig) -> Self {
-        Self { shared: Shared::new(config), panes: Panes::default() }
+        let mut panes = Panes::default();
+        panes.all_mut().for_each(|pane| pane.begins(config.looked.clone(), config.select.as_ref()));
+        Self { shared: Shared::new(config), panes }
     }
 
     /// The pane that is shown.
@@ -60,6 +62,13 @@ impl Desk {
             let id = row.head.id;
             self.shared.stored = Some(row.clone());
             self.select_run(Some(id));
+        }
+        if let Subject::Open(run) = &what {
+            self.select_run(Some(*run));
+        }
+        if let Subject::Filtered(filter) = &what {
+            self.shared.selection.not_all();
+            self.panes.at_mut(pane).set_filter(filter.clone());
         }
         self.panes.at_mut(pane).show(&what);
         if self.shared.nav.go(pane) {

@@ -16,6 +16,12 @@ pub fn day_end(text: &str, zone_minutes: i32) -> Option<Ts> {
     Some(Ts(day.and_utc().timestamp_millis() - i64::from(zone_minutes) * 60_000 - 1))
 }
 
+/// The first moment of a local day written `2026-11-23`.
+pub fn day_begin(text: &str, zone_minutes: i32) -> Option<Ts> {
+    let day = chrono::NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok()?.and_time(chrono::NaiveTime::MIN);
+    Some(Ts(day.and_utc().timestamp_millis() - i64::from(zone_minutes) * 60_000))
+}
+
 /// `42s`, `3m`, `2h`, `5d`: one unit, the largest that fits.
 pub fn age(d: Duration) -> String {
     match d.as_secs() {

@@ -67,6 +67,11 @@ pub enum Action {
     Yes,
     No,
     Flags,
+    Today,
+    Span,
+    Into,
+    NumberLeft,
+    NumberRight,
     Revision,
 }
 
@@ -77,6 +82,7 @@ pub enum Scope {
     Global,
     /// Every pane with a list.
     List,
+    Today,
     Plans,
     Queue,
     Results,
@@ -89,8 +95,8 @@ pub enum Scope {
 }
 
 /// Panes' own scopes.
-pub const PANES: [Scope; 7] =
-    [Scope::Plans, Scope::Queue, Scope::Results, Scope::Ledger, Scope::History, Scope::Bill, Scope::Log];
+pub const PANES: [Scope; 8] =
+    [Scope::Today, Scope::Plans, Scope::Queue, Scope::Results, Scope::Ledger, Scope::History, Scope::Bill, Scope::Log];
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +131,7 @@ const COUNT: &[&str] = &["#", "alt-1", "alt-2", "alt-3", "alt-4", "alt-5", "alt-
 /// What is bound otherwise where plain digits are counts: digits and Alt with digits change places.
 const DIGITS_COUNT: &[(Action, &[&str])] = &[
     (Action::Count, &["#", "1", "2", "3", "4", "5", "6", "7", "8", "9"]),
+    (Action::Today, &["alt-0"]),
     (Action::Plans, &["alt-1"]),
     (Action::Queue, &["alt-2"]),
     (Action::Results, &["alt-3"]),
@@ -133,6 +140,9 @@ const DIGITS_COUNT: &[(Action, &[&str])] = &[
     (Action::Bill, &["alt-6"]),
     (Action::Log, &["alt-7"]),
 ];
+
+/// Panes in which left and right lead into a row and out of it: in Today they lead from number to number.
+const NOT_TODAY: &[Scope] = &[S::Plans, S::Queue, S::Results, S::Ledger, S::History, S::Bill, S::Log];
 
 /// The table.
 pub const TABLE: &[Row] = &[
@@ -145,32 +155,37 @@ pub const TABLE: &[Row] = &[
     row(Action::First, "first", &["g", "home"], &[S::List], 0),
     row(Action::Last, "last", &["G", "end"], &[S::List], 0),
     row(Action::Count, "count", COUNT, &[S::List], 22),
-    row(Action::Open, "open", &["enter", "l", "right"], &[S::List], 9),
-    row(Action::Run, "run", &["r"], &[S::Plans], 1),
+    row(Action::Open, "open", &["enter"], &[S::List], 9),
+    row(Action::NumberRight, "number-right", &["l", "right"], &[S::Today], 10),
+    row(Action::NumberLeft, "number-left", &["h", "left"], &[S::Today], 0),
+    row(Action::Span, "span", &["t"], &[S::Today], 4),
+    row(Action::Run, "run", &["r"], &[S::Plans, S::Today], 1),
     row(Action::RunWith, "run-with", &["o"], &[S::Plans], 4),
     row(Action::Reload, "reload", &["f5"], &[S::Plans], 20),
-    row(Action::Approve, "approve", &["a"], &[S::Plans, S::Queue, S::Results], 2),
-    row(Action::Pause, "pause", &["p"], &[S::Plans, S::Queue, S::Results], 3),
-    row(Action::Stop, "stop", &["x", "s"], &[S::Plans, S::Queue, S::Results], 5),
+    row(Action::Approve, "approve", &["a"], &[S::Plans, S::Queue, S::Results, S::Today], 2),
+    row(Action::Pause, "pause", &["p"], &[S::Plans, S::Queue, S::Results, S::Today], 3),
+    row(Action::Stop, "stop", &["x", "s"], &[S::Plans, S::Queue, S::Results, S::Today], 5),
     row(Action::Pace, "pace", &["P"], &[S::Plans, S::Queue], 6),
-    row(Action::Retry, "retry", &["R"], &[S::Queue, S::Results, S::Ledger, S::Bill], 1),
-    row(Action::Verify, "verify", &["v"], &[S::Results, S::Ledger, S::Bill], 2),
-    row(Action::Resolve, "resolve", &["c"], &[S::Results, S::Ledger, S::Bill], 7),
+    row(Action::Retry, "retry", &["R"], &[S::Queue, S::Results, S::Ledger, S::Bill, S::Today], 1),
+    row(Action::Verify, "verify", &["v"], &[S::Results, S::Ledger, S::Bill, S::Today], 2),
+    row(Action::Resolve, "resolve", &["c"], &[S::Results, S::Ledger, S::Bill, S::Today], 7),
     row(Action::Mark, "mark", &["space"], &[S::Queue, S::Results, S::Ledger, S::History], 7),
     row(Action::MarkAll, "mark-all", &["*"], &[S::Results, S::Ledger], 8),
     row(Action::Unmark, "unmark", &["u"], &[S::Queue, S::Results, S::Ledger, S::History], 0),
     row(Action::Filter, "filter", &["/"], &[S::Results, S::Ledger, S::History], 6),
     row(Action::ClearFilter, "clear-filter", &["\\"], &[S::Results, S::Ledger, S::History], 0),
-    row(Action::Fold, "fold", &["h", "left"], &[S::List], 0),
     row(Action::Raw, "raw", &["t"], &[S::Bill], 3),
     row(Action::Copy, "copy", &["y"], &[S::List], 12),
     row(Action::Export, "export", &["e"], &[S::Results, S::Ledger, S::History], 11),
     row(Action::Compare, "compare", &["="], &[S::History], 3),
-    row(Action::JumpDate, "jump-date", &["d"], &[S::History], 4),
+    row(Action::JumpDate, "jump-date", &["d"], &[S::History, S::Today], 5),
     row(Action::NextRun, "next-run", &["]"], &[S::Queue, S::Results], 0),
     row(Action::PrevRun, "prev-run", &["["], &[S::Queue, S::Results], 0),
     row(Action::Freeze, "freeze", &["f"], &[S::Queue, S::Results], 10),
+    row(Action::Into, "into", &["l", "right"], NOT_TODAY, 0),
+    row(Action::Fold, "fold", &["h", "left"], NOT_TODAY, 0),
     row(Action::Zoom, "zoom", &["z"], &[S::Global], 0),
+    row(Action::Today, "today", &["0"], &[S::Global], 0),
     row(Action::Plans, "plans", &["1"], &[S::Global], 0),
     row(Action::Queue, "queue", &["2"], &[S::Global], 0),
     row(Action::Results, "results", &["3"], &[S::Global], 0),

@@ -15,6 +15,7 @@ pub mod keymap;
 mod lang;
 mod layout;
 mod list;
+pub mod looked;
 mod model;
 pub mod msg;
 mod overlays;
@@ -33,7 +34,7 @@ mod view;
 mod window;
 mod words;
 
-pub use config::{Digits, Lang, UiConfig};
+pub use config::{Digits, Lang, Start, UiConfig};
 pub use erp_status::{after_words, before_words};
 pub use filter_words::{causes_shown_as, filter_values};
 pub use model::Model;

@@ -88,6 +88,8 @@ pub enum Effect {
     Redraw,
     /// Keep named filters in the state file.
     SaveFilters(Vec<(String, String)>),
+    /// Keep when this operator last looked at Today.
+    SaveLook(Box<super::looked::Looked>),
     /// End the console.
     Quit,
 }

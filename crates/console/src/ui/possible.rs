@@ -34,6 +34,7 @@ pub(crate) fn possible(desk: &Desk, action: Action) -> bool {
         Action::Count => pane.copy(shared).is_some() || pane.group(shared).is_some(),
         Action::NextRun | Action::PrevRun => desk.known_runs().iter().any(|run| Some(*run) != shared.run),
         Action::Freeze => run.is_some() || shared.present.is_frozen(),
+        Action::Into => pane.possible(shared, Action::Open),
         _ => pane.possible(shared, action),
     }
 }
@@ -52,6 +53,7 @@ pub(crate) fn label(desk: &Desk, action: Action) -> &'static str {
         (Action::Pause, Some(RunState::Paused(_) | RunState::Interrupted)) => t.resume_short,
         (Action::Stop, Some(RunState::AwaitingApproval)) => t.decline_short,
         (Action::Freeze, _) if shared.present.is_frozen() => t.thaw_short,
+        (Action::JumpDate, _) if shared.nav.here() == keymap::Scope::Today => t.from_day_short,
         (Action::Unlock, _) if desk.env().is_some_and(|env| shared.unlocked_for(&env.id).is_some()) => t.lock_short,
         _ => shared.lang.action(action).0,
     }

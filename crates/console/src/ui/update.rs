@@ -42,7 +42,7 @@ impl Model {
 /// Changes the model; the shell does what comes back, in order.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut effects = Vec::new();
-    let title = model.desk.title();
+    let (title, here) = (model.desk.title(), model.desk.shared.nav.here());
     let shared = &mut model.desk.shared;
     match msg {
         Msg::Key(key) => take_key(model, key, &mut effects),
@@ -84,7 +84,20 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
     }
     finish(model, Some(&title), &mut effects);
+    keep_look(model, here, &mut effects);
     effects
+}
+
+/// What is to be kept of a pane that somebody leaves for another one, or with the console.
+fn keep_look(model: &mut Model, was: Scope, effects: &mut Vec<Effect>) {
+    let quits = effects.iter().position(|effect| *effect == Effect::Quit);
+    if model.desk.shared.nav.here() == was && quits.is_none() {
+        return;
+    }
+    let Desk { shared, panes } = &mut model.desk;
+    if let Some(look) = panes.at_mut(was).leaves(shared) {
+        effects.insert(quits.unwrap_or(effects.len()), Effect::SaveLook(Box::new(look)));
+    }
 }
 
 fn take_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {

@@ -36,6 +36,7 @@ pub mod story;
 pub mod suggest;
 pub mod system_words;
 pub mod time;
+pub mod today;
 pub mod transition;
 pub mod who;
 pub mod zone;

@@ -15,6 +15,7 @@ use super::reason::Reason;
 use super::run::{BillRow, Collected, Mark, RunRow, StoppedRun};
 use super::server::Server;
 use super::time::Ts;
+use super::today::{Span, Today};
 
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,8 @@ pub enum Query {
     Actions(PageRequest),
     /// Environments, write permission, pace.
     Environments,
+    /// What happened since a moment, what is stuck, and what did not run.
+    Today(Span),
     /// What a run of a plan would collect now. Reads the ERP, and leaves no trace.
     Preview {
         /// Plan.
@@ -279,6 +282,8 @@ pub enum Answer {
     },
     /// To [`Query::Actions`].
     Actions(Page<(Seq, Ts, ActionEntry)>),
+    /// To [`Query::Today`].
+    Today(Box<Today>),
     /// To [`Query::Environments`].
     Environments(Vec<EnvRow>),
     /// To [`Query::Preview`].

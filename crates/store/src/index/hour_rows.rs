@@ -99,8 +99,7 @@ fn pack(counts: &Counts) -> Vec<u8> {
         .u64(counts.answers)
         .u64(counts.call_ms)
         .u64(counts.regrouped);
-    let lists =
-        [(&counts.told, 0), (&counts.withdrawn, WITHDRAWN), (&counts.entered, ENTERED), (&counts.left, LEFT)];
+    let lists = [(&counts.told, 0), (&counts.withdrawn, WITHDRAWN), (&counts.entered, ENTERED), (&counts.left, LEFT)];
     for (list, mark) in lists {
         for told in list {
             key = key.byte(key::slot_byte(told.slot) | mark).u64(told.bills).text(&told.group);

@@ -97,11 +97,7 @@ fn look_up<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, row: Row) -> Result<Row, Stor
 }
 
 /// Counts a fact that is folded already.
-pub(crate) fn count_again<K: Kv>(
-    s: &mut Scratch<'_, K>,
-    fact: &Fact,
-    recount: &mut Recount,
-) -> Result<(), StoreError> {
+pub(crate) fn count_again<K: Kv>(s: &mut Scratch<'_, K>, fact: &Fact, recount: &mut Recount) -> Result<(), StoreError> {
     let change = transition(&fact.event);
     if recount.follows(fact, &change) {
         recount.take(s, &change, fact.at)?;

@@ -143,12 +143,7 @@ impl Recount {
     }
 }
 
-fn count<K: Kv>(
-    s: &mut Scratch<'_, K>,
-    was: Option<&Open>,
-    is: Option<&Open>,
-    at: Ts,
-) -> Result<(), StoreError> {
+fn count<K: Kv>(s: &mut Scratch<'_, K>, was: Option<&Open>, is: Option<&Open>, at: Ts) -> Result<(), StoreError> {
     hours::count_move(s, was.map(Open::place), is.map(Open::place), at)
 }
 

@@ -32,6 +32,8 @@ macro_rules! texts {
 }
 
 texts! {
+    from_day_short unresolved_of at_today at_yesterday today_looked today_since today_quiet today_silent today_silent_why n_bills all_plans chart_title chart_told
+    chart_bad col_runs col_done col_gained col_solved col_open_short col_stuck col_next_short col_went_through span_title span_what
     accepted account_set advice_decide advice_draft advice_none advice_skipped advice_unknown all_marked
     all_unresolved approve_hint approved approved_reading bad_date bad_day
     absent bad_number bill_none bill_none_2 bill_unknown bills body_cut breaker breaker_off breaker_on breaker_open by_status call cannot_read

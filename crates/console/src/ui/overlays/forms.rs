@@ -170,15 +170,23 @@ struct Jump;
 fn jump(shared: &Shared) -> Form {
     let t = shared.t();
     let fields = vec![Field::text(t.jump_date, "2026-11-23", "")];
-    Form::new(Jump, (t.jump_title, t.jump_what.to_owned()), fields, 0, shared.now)
+    let (title, what) = match shared.nav.here() {
+        Place::Today => (t.span_title, t.span_what),
+        _ => (t.jump_title, t.jump_what),
+    };
+    Form::new(Jump, (title, what.to_owned()), fields, 0, shared.now)
 }
 
 impl Purpose for Jump {
     fn done(&mut self, desk: &mut Desk, values: &Values<'_>, _effects: &mut Vec<Effect>) -> Result<Next, String> {
         let text = values.text(0);
-        let until = format::day_end(&text, desk.shared.setup.zone);
-        let until = until.ok_or_else(|| fill(desk.shared.t().bad_day, &[&text]))?;
-        desk.go(Goto { pane: Place::History, what: Subject::Date(until) });
+        let zone = desk.shared.setup.zone;
+        let bad = || fill(desk.shared.t().bad_day, &[&text]);
+        let (pane, at) = match desk.shared.nav.here() {
+            Place::Today => (Place::Today, format::day_begin(&text, zone).ok_or_else(bad)?),
+            _ => (Place::History, format::day_end(&text, zone).ok_or_else(bad)?),
+        };
+        desk.go(Goto { pane, what: Subject::Date(at) });
         Ok(Next::Close)
     }
 }

@@ -18,13 +18,13 @@ use crate::ui::skin::Role;
 use crate::ui::window::Window;
 use crate::ui::words;
 use skydeck_core::domain::event::Fact;
-use skydeck_core::domain::filter::{Filter, Key as FilterKey, Term, Test};
+use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::query::{Answer, LedgerGroup, Query, Scope as ListScope};
 use skydeck_core::domain::run::BillRow;
 use skydeck_core::domain::transition::Change;
 
 use super::ledger_groups::{self, Line};
-use super::pane::{Asking, Click, Done, FAR, Pane, open_bill};
+use super::pane::{Asking, Click, Done, FAR, Pane, Subject, open_bill};
 
 /// What a group of the ledger is bound by: its column of the sum line, and its cause.
 type GroupId = (String, String);
@@ -144,9 +144,7 @@ impl Ledger {
     /// The filter narrowed to one group.
     fn group_filter(&self, (slot, group): &GroupId) -> Filter {
         let mut filter = self.filter.clone();
-        let is = |key, word: &str| Term { not: false, test: Test::Is(key, vec![word.to_owned()]) };
-        filter.terms.push(is(FilterKey::Status, slot));
-        filter.terms.push(is(FilterKey::Cause, group));
+        filter.terms.extend(ledger_groups::filter(slot, group).terms);
         filter
     }
 
@@ -389,6 +387,14 @@ impl Pane for Ledger {
         Done::Here
     }
 
+    fn show(&mut self, what: &Subject) {
+        if let Subject::Group(slot, group) = what {
+            let id = (slot.word().to_owned(), group.clone());
+            self.unfolded.entry(id.clone()).or_default();
+            (self.at, self.in_entries) = (Some(id), true);
+        }
+    }
+
     fn halt(&mut self) -> bool {
         self.unfolded.values_mut().any(Window::halt_if_busy)
     }
@@ -422,7 +428,8 @@ impl Pane for Ledger {
         let (row, groups) = (self.index(was), shared.groups.rows());
         let ids: BTreeSet<GroupId> = groups.iter().map(group_id).collect();
         self.unfolded.retain(|id, _| ids.contains(id));
-        if !self.at.as_ref().is_some_and(|at| ids.contains(at)) {
+        // As long as nobody moved the cursor it stands on the first one, whichever that is.
+        if self.at.as_ref().is_some_and(|at| !ids.contains(at)) {
             self.at = groups.get(row.min(groups.len().saturating_sub(1))).map(group_id);
             self.in_entries = false;
         }

@@ -9,8 +9,15 @@ use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
 use skydeck_core::domain::bill::Slot;
+use skydeck_core::domain::filter::{Filter, Key, Term, Test};
 use skydeck_core::domain::ids::OpId;
 use skydeck_core::domain::query::LedgerGroup;
+
+/// What narrows a list to one group.
+pub(super) fn filter(slot: &str, group: &str) -> Filter {
+    let is = |key, word: &str| Term { not: false, test: Test::Is(key, vec![word.to_owned()]) };
+    Filter { terms: vec![is(Key::Status, slot), is(Key::Cause, group)] }
+}
 
 /// Unresolved bills have one word each, whatever the operation.
 pub(super) fn state_width(shared: &Shared) -> u16 {

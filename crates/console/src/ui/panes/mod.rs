@@ -17,6 +17,10 @@ mod plans;
 mod queue;
 mod queue_health;
 mod results;
+mod today;
+mod today_chart;
+mod today_lines;
+mod today_span;
 
 pub(crate) use pane::{Asking, Click, Done, Goto, Pane, Subject};
 
@@ -29,8 +33,9 @@ pub(crate) struct Panes {
 impl Default for Panes {
     fn default() -> Self {
         Self {
-            home: Box::<plans::Plans>::default(),
+            home: Box::<today::Today>::default(),
             others: vec![
+                Box::<plans::Plans>::default(),
                 Box::<queue::Queue>::default(),
                 Box::<results::Results>::default(),
                 Box::<ledger::Ledger>::default(),

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
+use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::command::Command;
 use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::filter::Filter;
-use skydeck_core::domain::ids::{RunId, WorkKey};
+use skydeck_core::domain::ids::{PlanId, RunId, WorkKey};
 use skydeck_core::domain::query::{Answer, LedgerGroup, PageRequest, Query, Scope as ListScope};
 use skydeck_core::domain::run::{BillRow, RunRow};
 use skydeck_core::domain::time::Ts;
@@ -17,6 +18,7 @@ use crate::ui::cells::Pen;
 use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::{self, Parts};
 use crate::ui::list::List;
+use crate::ui::looked::Looked;
 use crate::ui::msg::Ticket;
 use crate::ui::shared::Shared;
 use crate::ui::shared::outbox::Sent;
@@ -40,6 +42,14 @@ pub(crate) enum Subject {
     Run(Box<RunRow>),
     /// The first run at or before this moment.
     Date(Ts),
+    /// An open run.
+    Open(RunId),
+    /// Unresolved bills of one cause.
+    Group(Slot, String),
+    /// Bills that match.
+    Filtered(Filter),
+    /// Runs of one plan.
+    RunsOf(PlanId),
 }
 
 /// What came of an action of a pane.
@@ -259,6 +269,14 @@ pub(crate) trait Pane {
 
     /// Shows what somebody came for.
     fn show(&mut self, _what: &Subject) {}
+
+    /// The console begins: when somebody looked here last, as far as that was kept, and the plan it is to stand on.
+    fn begins(&mut self, _looked: Option<Looked>, _plan: Option<&PlanId>) {}
+
+    /// Somebody goes elsewhere, or ends the console; what is to be kept of this look.
+    fn leaves(&mut self, _shared: &Shared) -> Option<Looked> {
+        None
+    }
 
     /// The run in view as long as one is here.
     fn run_followed(&self, shared: &Shared) -> Option<RunId> {

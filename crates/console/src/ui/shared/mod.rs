@@ -88,7 +88,7 @@ impl Shared {
             lang: config.lang,
             now: config.now,
             size: config.size,
-            nav: Navigation::default(),
+            nav: Navigation::begin(config.start),
             count: None,
             present: Present::new(config.live),
             pulse: Pulse::default(),

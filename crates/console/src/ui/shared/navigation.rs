@@ -12,13 +12,12 @@ pub(crate) struct Navigation {
     pub zoom: bool,
 }
 
-impl Default for Navigation {
-    fn default() -> Self {
-        Self { here: Scope::Plans, came_from: Vec::new(), zoom: false }
-    }
-}
-
 impl Navigation {
+    /// At the start.
+    pub fn begin(here: Scope) -> Self {
+        Self { here, came_from: Vec::new(), zoom: false }
+    }
+
     /// The pane that is shown.
     pub fn here(&self) -> Scope {
         self.here
