@@ -89,7 +89,7 @@ impl Console<'_> {
         let who = boot::who();
         let (filters, look) = (self.data.join("filters.toml"), shell::looks::place(&self.data, who.uid));
         let ui = UiConfig {
-            start: looks.start.scope(),
+            start: looks.start,
             looked: look.as_deref().and_then(shell::looks::load),
             ..self.model_config(caps, lang, who.to_string(), &filters)
         };

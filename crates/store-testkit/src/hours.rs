@@ -183,12 +183,11 @@ fn name_of(key: &WorkKey) -> String {
 
 /// Whether an outcome tells nothing that the entry does not say better.
 fn stays(was: &Entry, outcome: &Outcome) -> bool {
+    use Skip::{Excluded, Held, Missing, NotReached, Outside, Quarantined, UnknownElsewhere};
     let unknown = matches!(was.outcome, Outcome::Unknown(_)) && !was.waits_again;
     let knows = match outcome {
-        Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Unknown(_) => true,
-        Outcome::Skipped(Skip::NotReached | Skip::Missing | Skip::UnknownElsewhere | Skip::Held(_)) => false,
-        Outcome::Skipped(Skip::Outside | Skip::Excluded | Skip::Quarantined) => false,
-        Outcome::Skipped(_) => true,
+        Outcome::Skipped(NotReached | Missing | UnknownElsewhere | Held(_) | Outside | Excluded | Quarantined) => false,
+        Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Unknown(_) | Outcome::Skipped(_) => true,
         Outcome::Failed(failure) => !["not_connected", "session", "credentials"].contains(&failure.cause.as_str()),
     };
     let not_reached = matches!(outcome, Outcome::Skipped(Skip::NotReached));

@@ -6,7 +6,6 @@ use skydeck_core::domain::live::Live;
 use skydeck_core::domain::time::Ts;
 use skydeck_core::text::Measure;
 
-use super::keymap::Scope;
 use super::looked::Looked;
 use super::skin::Skin;
 
@@ -40,16 +39,6 @@ pub enum Start {
     Today,
     /// The plans.
     Plans,
-}
-
-impl Start {
-    /// Its place in the key table.
-    pub fn scope(self) -> Scope {
-        match self {
-            Self::Today => Scope::Today,
-            Self::Plans => Scope::Plans,
-        }
-    }
 }
 
 /// Everything the console is told at its start.
@@ -88,7 +77,7 @@ pub struct UiConfig {
     /// Plan under the cursor at first.
     pub select: Option<PlanId>,
     /// The pane it begins with.
-    pub start: Scope,
+    pub start: Start,
     /// When this operator last looked at Today.
     pub looked: Option<Looked>,
     /// What went wrong on the way here (theme, config), shown as notices.
@@ -120,7 +109,7 @@ impl Default for UiConfig {
             filters: Vec::new(),
             live: Live::default(),
             select: None,
-            start: Scope::Plans,
+            start: Start::Plans,
             looked: None,
             warnings: Vec::new(),
             bell: false,

@@ -22,6 +22,13 @@ pub fn day_begin(text: &str, zone_minutes: i32) -> Option<Ts> {
     Some(Ts(day.and_utc().timestamp_millis() - i64::from(zone_minutes) * 60_000))
 }
 
+/// The earliest moment of a local day that many days before one.
+pub fn days_before(now: Ts, zone_minutes: i32, days: i64) -> Ts {
+    const DAY: i64 = 86_400_000;
+    let zone = i64::from(zone_minutes) * 60_000;
+    Ts((now.0.saturating_add(zone).div_euclid(DAY).saturating_sub(days)).saturating_mul(DAY).saturating_sub(zone))
+}
+
 /// `42s`, `3m`, `2h`, `5d`: one unit, the largest that fits.
 pub fn age(d: Duration) -> String {
     match d.as_secs() {

@@ -17,6 +17,9 @@ use super::server::Server;
 use super::time::Ts;
 use super::today::{Span, Today};
 
+pub use super::ledger_group::LedgerGroup;
+pub use super::plan_problem::PlanProblem;
+
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -163,36 +166,6 @@ impl<T> Default for Page<T> {
     }
 }
 
-/// One group of the ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LedgerGroup {
-    /// `failed`, `unknown` or `skipped`.
-    pub slot: super::bill::Slot,
-    /// Cause, reason or way of not knowing.
-    pub group: String,
-    /// Bills in it.
-    pub count: u64,
-    /// The oldest.
-    pub oldest: Option<Ts>,
-}
-
-impl LedgerGroup {
-    /// Sorts groups as they have to be seen: what nobody can say anything about, then what the ERP refused, then what was left
-    /// out; the biggest of each first.
-    pub fn sort(groups: &mut [Self]) {
-        groups.sort_by_key(|group| (group.urgency(), std::cmp::Reverse(group.count)));
-    }
-
-    fn urgency(&self) -> u8 {
-        use super::bill::Slot;
-        match self.slot {
-            Slot::Unknown => 0,
-            Slot::Failed => 1,
-            Slot::Waiting | Slot::Done | Slot::Already | Slot::Skipped | Slot::NotReached => 2,
-        }
-    }
-}
-
 /// A plan with what the screen shows of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanRow {
@@ -208,33 +181,6 @@ pub struct PlanRow {
     pub next: Option<Ts>,
     /// Unresolved bills of this plan.
     pub unresolved: u64,
-}
-
-/// A plan file that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanProblem {
-    /// File name without `.json`.
-    pub id: PlanId,
-    /// File, line, column, field and what to do.
-    pub message: String,
-    /// The same in Chinese, where it is said in both languages.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zh: Option<String>,
-    /// The same for programs, where it is one of the engine's own reasons.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Box<Reason>>,
-}
-
-impl PlanProblem {
-    /// A problem that is said in English alone.
-    pub fn new(id: PlanId, message: String) -> Self {
-        Self { id, message, zh: None, reason: None }
-    }
-
-    /// The words in one of the two languages, as far as there are any.
-    pub fn said(&self, zh: bool) -> &str {
-        self.zh.as_deref().filter(|_| zh).unwrap_or(&self.message)
-    }
 }
 
 /// An environment with its present permission and pace.

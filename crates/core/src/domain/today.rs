@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::bill::Slot;
 use super::hours::{Counts, HOUR, Hour};
 use super::ids::PlanId;
-use super::query::{LedgerGroup, PlanProblem};
+use super::ledger_group::LedgerGroup;
+use super::plan_problem::PlanProblem;
 use super::run::StoppedRun;
 use super::time::Ts;
 

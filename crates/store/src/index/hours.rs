@@ -10,17 +10,15 @@ use super::entries::{dict_key, plan_key, run_id_key, run_key};
 use super::hour_rows::{FORM, Place, Row, kind_of, place_key, unpack};
 use super::key::{self, Dict, Key, RunNo, u16_at, u32_at, u64_at};
 use super::kv::{Batch, Kv, Walk};
-use super::recount::Recount;
 use super::row::RunRec;
 use super::scratch::{BATCH_KEYS, Scratch};
 use crate::StoreError;
-use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::hours::{Hour, LedgerPlace, Phase};
 use skydeck_core::domain::ids::{PlanId, RunId, Seq};
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::run::RunHead;
 use skydeck_core::domain::time::Ts;
-use skydeck_core::domain::transition::{Change, transition};
+use skydeck_core::domain::transition::Change;
 
 /// Hours of a plan in one answer, at most.
 pub const HOURS_AT_ONCE: usize = 10_000;
@@ -94,17 +92,6 @@ fn look_up<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, row: Row) -> Result<Row, Stor
         s.hours.rows.insert(row, counts);
     }
     Ok(row)
-}
-
-/// Counts a fact that is folded already.
-pub(crate) fn count_again<K: Kv>(s: &mut Scratch<'_, K>, fact: &Fact, recount: &mut Recount) -> Result<(), StoreError> {
-    let change = transition(&fact.event);
-    if recount.follows(fact, &change) {
-        recount.take(s, &change, fact.at)?;
-        count(s, &change, fact.at)?;
-    }
-    s.accept(fact.seq);
-    Ok(())
 }
 
 fn place_of<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, run: RunId) -> Result<Option<Place>, StoreError> {

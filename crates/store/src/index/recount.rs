@@ -20,7 +20,7 @@ use skydeck_core::domain::hours::LedgerPlace;
 use skydeck_core::domain::ids::{Fid, RunId, WorkKey};
 use skydeck_core::domain::run::RunKind;
 use skydeck_core::domain::time::Ts;
-use skydeck_core::domain::transition::{BillChange, Change};
+use skydeck_core::domain::transition::{BillChange, Change, transition};
 
 /// A bill and what is to be done with it.
 type Work = (DictNo, Fid);
@@ -50,6 +50,17 @@ pub(crate) struct Recount {
     open: HashMap<Work, Open>,
     /// Entries that persons closed, until an outcome came after that.
     closed: HashMap<Work, Open>,
+}
+
+/// Counts a fact that is folded already.
+pub(crate) fn count_again<K: Kv>(s: &mut Scratch<'_, K>, fact: &Fact, recount: &mut Recount) -> Result<(), StoreError> {
+    let change = transition(&fact.event);
+    if recount.follows(fact, &change) {
+        recount.take(s, &change, fact.at)?;
+        hours::count(s, &change, fact.at)?;
+    }
+    s.accept(fact.seq);
+    Ok(())
 }
 
 impl Recount {

@@ -20,6 +20,7 @@ mod results;
 mod today;
 mod today_chart;
 mod today_lines;
+mod today_rows;
 mod today_span;
 
 pub(crate) use pane::{Asking, Click, Done, Goto, Pane, Subject};

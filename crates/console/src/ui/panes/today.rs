@@ -24,13 +24,13 @@ use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::ids::{PlanId, RunId};
 use skydeck_core::domain::query::{Answer, Query};
 use skydeck_core::domain::run::RunState;
-use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::today::Today as Day;
 use skydeck_core::domain::transition::{BillChange, Change};
 
 use super::pane::{Asking, Click, Done, Goto, Pane, Subject};
 use super::today_chart;
 use super::today_lines::{self, Line, Number, Place};
+use super::today_rows;
 use super::today_span::Range;
 
 /// A picture older than this is made again while somebody looks: what is due and did not run shows by time alone.
@@ -161,23 +161,23 @@ impl Pane for Today {
         let lines = self.lines(shared);
         let at = self.index(&lines);
         let since = self.range().said(shared, self.looked.as_ref());
-        today_lines::title(shared, pen, parts.list, day, &since);
+        today_rows::title(shared, pen, parts.list, day, &since);
         let body = parts.body();
         let shown = lines.iter().enumerate().skip(self.scroll.top()).take(usize::from(body.height));
         for (i, (line, place)) in shown {
             let y = body.y + (i - self.scroll.top()) as u16;
             let here = i == at && place.is_some();
             let number = self.number.filter(|_| here);
-            today_lines::draw(shared, pen, Rect { y, height: 1, ..body }, day, line, (here, number));
+            today_rows::draw(shared, pen, Rect { y, height: 1, ..body }, day, line, (here, number));
         }
         let plan = match lines.get(at) {
             Some((Line::Plan(i), _)) if self.at.is_some() => day.plans.get(*i),
             _ => None,
         };
         let said =
-            lines.get(at).filter(|_| self.at.is_some()).and_then(|(line, _)| today_lines::in_full(shared, day, line));
+            lines.get(at).filter(|_| self.at.is_some()).and_then(|(line, _)| today_rows::in_full(shared, day, line));
         match said {
-            Some((title, text)) => today_lines::preview(pen, parts.detail, &title, &text),
+            Some((title, text)) => today_rows::preview(pen, parts.detail, &title, &text),
             None => today_chart::draw(shared, pen, parts.detail, day, plan),
         }
         None
@@ -368,11 +368,4 @@ impl Pane for Today {
         let n = waiting + alarms;
         (n > 0).then(|| (crate::ui::skin::Role::Warning, format!(" !{n}")))
     }
-}
-
-/// The earliest moment of a local day that many days before one.
-pub(super) fn days_before(now: Ts, zone_minutes: i32, days: i64) -> Ts {
-    const DAY: i64 = 86_400_000;
-    let zone = i64::from(zone_minutes) * 60_000;
-    Ts((now.0.saturating_add(zone).div_euclid(DAY).saturating_sub(days)).saturating_mul(DAY).saturating_sub(zone))
 }

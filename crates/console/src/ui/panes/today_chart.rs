@@ -3,14 +3,12 @@
 use ratatui::layout::Rect;
 
 use crate::ui::cells::Pen;
-use crate::ui::format::{self, fill};
+use crate::ui::format::{self, days_before, fill};
 use crate::ui::list::heading;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
 use skydeck_core::domain::today::{DayCount, PlanDay, Today};
-
-use super::today::days_before;
 
 /// Steps of one row of a bar.
 const STEPS: u64 = 8;

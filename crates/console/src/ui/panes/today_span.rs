@@ -1,12 +1,10 @@
 //! Spans of time that Today sums up.
 
-use crate::ui::format::{self, fill};
+use crate::ui::format::{self, days_before, fill};
 use crate::ui::looked::Looked;
 use crate::ui::shared::Shared;
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::today::Span;
-
-use super::today::days_before;
 
 /// Days of the chart.
 const DAYS: i64 = 14;
@@ -31,11 +29,10 @@ impl Range {
     /// The next one in turn.
     pub fn next(self, looked: bool) -> Self {
         match self {
-            Self::Looked => Self::Evening,
             Self::Evening => Self::Midnight,
             Self::Midnight => Self::Week,
             Self::Week | Self::From(_) if looked => Self::Looked,
-            Self::Week | Self::From(_) => Self::Evening,
+            Self::Looked | Self::Week | Self::From(_) => Self::Evening,
         }
     }
 

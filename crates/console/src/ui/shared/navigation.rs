@@ -2,6 +2,7 @@
 //!
 //! Invariant: a pane stands on the way back once at most.
 
+use crate::ui::config::Start;
 use crate::ui::keymap::{PANES, Scope};
 
 /// Where the operator is. A pane is named by its place in the key table.
@@ -14,7 +15,11 @@ pub(crate) struct Navigation {
 
 impl Navigation {
     /// At the start.
-    pub fn begin(here: Scope) -> Self {
+    pub fn begin(start: Start) -> Self {
+        let here = match start {
+            Start::Today => Scope::Today,
+            Start::Plans => Scope::Plans,
+        };
         Self { here, came_from: Vec::new(), zoom: false }
     }
 
