@@ -174,6 +174,7 @@ pub fn main() -> i32 {
         notify: Notify::Bell,
         zone: skydeck::domain::zone::Zone::utc(),
         filters: None,
+        looks: None,
         causes: Arc::default(),
     };
     let link = Arc::new(Nothing { flood: set("TOY_FLOOD").is_some() });
