@@ -65,6 +65,20 @@ impl<'de> Reader<'de> {
         std::str::from_utf8(bytes).map(Item::Text).map_err(|_| Misread::Text)
     }
 
+    /// Takes a text: nearly all are short, and stand right behind one byte.
+    #[inline(never)]
+    pub fn short_text(&mut self) -> Result<&'de str, Misread> {
+        if let Some((marker @ 0xa0..=0xbf, rest)) = self.left.split_first() {
+            let (bytes, left) = rest.split_at_checked(usize::from(marker & 31)).ok_or(Misread::Short)?;
+            self.left = left;
+            return std::str::from_utf8(bytes).map_err(|_| Misread::Text);
+        }
+        match self.item()? {
+            Item::Text(text) => Ok(text),
+            other => Err(other.not("a text")),
+        }
+    }
+
     /// Takes what stands here.
     #[inline(never)] // or it is copied to every field of every type
     pub fn item(&mut self) -> Result<Item<'de>, Misread> {

@@ -1,7 +1,10 @@
 //! Reads MessagePack back into our types.
 //!
-//! Written by `rmp_serde`, which reads it too; but its reader puts every way a value could be written into the code of
-//! every type (a seventh of all that was compiled for this program), where ours asks for what the type expects.
+//! Written by `rmp_serde`, which reads it too, and faster: the facts of an audited bill in 0.87 µs, where ours takes 1.27 of
+//! some 75 µs that storing them takes. But its reader puts every way a value could be written into the code of every type,
+//! where ours asks for what the type expects: reading events alone makes a program larger by 2.0 MB with it and by 0.9 MB
+//! with ours (docs/measured.md#stored-values). Ours also gives a value's bytes as they stand, by which facts of a newer
+//! program are kept.
 //!
 //! Invariant: every byte is looked at within bounds, so no input makes it panic, and nothing is taken for what it is not.
 

@@ -99,10 +99,7 @@ macro_rules! numbers {
 macro_rules! texts {
     ($($name:ident)*) => {$(
         fn $name<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misread> {
-            match self.item()? {
-                Item::Text(text) => visitor.visit_borrowed_str(text),
-                other => Err(other.not("a text")),
-            }
+            visitor.visit_borrowed_str(self.short_text()?)
         }
     )*};
 }
