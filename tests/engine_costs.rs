@@ -344,7 +344,7 @@ async fn the_last_hundred_of_ten_thousand_runs_cost_what_the_first_did_and_no_ch
     let unresolved_now = months.bench.store.unresolved(None).unwrap();
     assert_eq!(unresolved_now, unresolved, "as many as in the beginning");
     // Of a run that finds nothing new no fact is about a bill.
-    let before = months.bench.store.last_seq().await.unwrap();
+    let before = months.bench.store.reads().last_seq().await.unwrap();
     let row = months.run(runs).await;
     let about_run = |event: &Event| {
         matches!(

@@ -25,7 +25,7 @@ use skydeck::domain::ids::{RunId, Seq};
 use skydeck::domain::step::{Step, Verdict};
 use skydeck::store::local::disk::RealDisk;
 use skydeck::store::local::{LocalStore, Options};
-use skydeck::store::{AppendError, Store, doctor};
+use skydeck::store::{AppendError, Reads, Store, doctor};
 use skydeck_store_testkit::hours;
 use store_kit::*;
 

@@ -8,11 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use skydeck::domain::bill::{Found, Slot};
-use skydeck::domain::cause::Cause;
 use skydeck::domain::event::{ActionEntry, Event, Fact};
 use skydeck::domain::filter::Filter;
-use skydeck::domain::hours::Hour;
-use skydeck::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
+use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck::domain::plan::Plan;
 use skydeck::domain::query::{LedgerGroup, Page, PageRequest, Scope};
 use skydeck::domain::run::{BillRow, Mark, RunRow, StoppedRun};
@@ -20,7 +18,7 @@ use skydeck::domain::server::ServerBound;
 use skydeck::domain::time::{Clock, Ts};
 use skydeck::store::local::LocalStore;
 use skydeck::store::memory::MemoryStore;
-use skydeck::store::{AppendError, Appended, Batch, Embedded, Inside, LedgerEntry, Store, StoreError};
+use skydeck::store::{AppendError, Appended, Batch, Embedded, Inside, LedgerEntry, Reads, Store, StoreError};
 
 use super::clock::TokioClock;
 
@@ -218,127 +216,7 @@ impl Store for FlakyStore {
         Ok(appended)
     }
 
-    async fn last_seq(&self) -> Result<Seq, StoreError> {
-        self.inner().last_seq().await
-    }
-
-    async fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError> {
-        self.inner().facts_after(after, limit).await
-    }
-
-    async fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError> {
-        self.inner().run(id).await
-    }
-
-    async fn open_runs(&self) -> Result<Vec<RunRow>, StoreError> {
-        self.inner().open_runs().await
-    }
-
-    async fn runs(&self, plan: Option<&PlanId>, page: &PageRequest) -> Result<Page<RunRow>, StoreError> {
-        self.inner().runs(plan, page).await
-    }
-
-    async fn bill_of_run(&self, run: RunId, fid: &Fid) -> Result<Option<BillRow>, StoreError> {
-        self.inner().bill_of_run(run, fid).await
-    }
-
-    async fn found(&self, run: RunId, fid: &Fid) -> Result<Option<Found>, StoreError> {
-        self.inner().found(run, fid).await
-    }
-
-    async fn bills_in(
-        &self,
-        run: RunId,
-        slot: Slot,
-        after: Option<&Fid>,
-        limit: usize,
-    ) -> Result<Vec<BillRow>, StoreError> {
-        self.inner().bills_in(run, slot, after, limit).await
-    }
-
-    async fn in_flight(&self, run: RunId) -> Result<Vec<BillRow>, StoreError> {
-        self.inner().in_flight(run).await
-    }
-
-    async fn bills(
-        &self,
-        scope: Scope,
-        filter: &Filter,
-        page: &PageRequest,
-        now: Ts,
-    ) -> Result<Page<BillRow>, StoreError> {
-        self.inner().bills(scope, filter, page, now).await
-    }
-
-    async fn ledger_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError> {
-        self.inner().ledger_entry(key).await
-    }
-
-    async fn ledger_groups(&self, plan: Option<&PlanId>) -> Result<Vec<LedgerGroup>, StoreError> {
-        self.inner().ledger_groups(plan).await
-    }
-
-    async fn unresolved(&self, plan: Option<&PlanId>) -> Result<u64, StoreError> {
-        self.inner().unresolved(plan).await
-    }
-
-    async fn bill(&self, key: &WorkKey) -> Result<Option<BillRow>, StoreError> {
-        self.inner().bill(key).await
-    }
-
-    async fn find_number(&self, beginning: &str, limit: usize) -> Result<Vec<BillRow>, StoreError> {
-        self.inner().find_number(beginning, limit).await
-    }
-
-    async fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
-        self.inner().facts_of(key, limit).await
-    }
-
-    async fn deeds_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
-        self.inner().deeds_of(key, limit).await
-    }
-
-    async fn newest_of(&self, key: &RecordKey) -> Result<Seq, StoreError> {
-        self.inner().newest_of(key).await
-    }
-
-    async fn stopped_runs(&self) -> Result<Vec<StoppedRun>, StoreError> {
-        self.inner().stopped_runs().await
-    }
-
-    async fn resolved_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError> {
-        self.inner().resolved_entry(key).await
-    }
-
-    async fn cured(&self, plan: &PlanId, cause: &Cause) -> Result<Option<Ts>, StoreError> {
-        self.inner().cured(plan, cause).await
-    }
-
-    async fn operations_of(&self, key: &RecordKey) -> Result<Vec<OpId>, StoreError> {
-        self.inner().operations_of(key).await
-    }
-
-    async fn boot_of(&self, run: RunId, at: Seq) -> Result<Option<String>, StoreError> {
-        self.inner().boot_of(run, at).await
-    }
-
-    async fn server_of(&self, env: &EnvId) -> Result<Option<ServerBound>, StoreError> {
-        self.inner().server_of(env).await
-    }
-
-    async fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError> {
-        self.inner().mark(plan, env).await
-    }
-
-    async fn hourly(&self, plan: &PlanId, hours: std::ops::Range<Ts>) -> Result<Vec<Hour>, StoreError> {
-        self.inner().hourly(plan, hours).await
-    }
-
-    async fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError> {
-        self.inner().plan_of(rev).await
-    }
-
-    async fn actions(&self, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError> {
-        self.inner().actions(page).await
+    fn reads(&self) -> &(dyn Reads + 'static) {
+        self.inner().reads()
     }
 }

@@ -14,7 +14,7 @@ use skydeck::domain::time::Ts;
 use skydeck::store::local::disk::RealDisk;
 use skydeck::store::local::{LocalStore, Options};
 use skydeck::store::memory::MemoryStore;
-use skydeck::store::{Store, doctor};
+use skydeck::store::{Reads, Store, doctor};
 
 fn golden(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/journal").join(version)

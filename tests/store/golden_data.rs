@@ -16,8 +16,8 @@ use skydeck::domain::query::{PageRequest, Scope};
 use skydeck::domain::run::{BillRow, RunRow};
 use skydeck::domain::time::Ts;
 use skydeck::plan;
-use skydeck::store::Store;
 use skydeck::store::local::LocalStore;
+use skydeck::store::{Reads, Store};
 use skydeck_store_testkit::hours;
 
 /// Longest a program may take for one thing.

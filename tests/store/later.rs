@@ -8,7 +8,7 @@ use skydeck::domain::event::{Event, Later};
 use skydeck::domain::ids::{RunId, Seq};
 use skydeck::domain::step::{Blob, Step, Verdict};
 use skydeck::store::local::LocalStore;
-use skydeck::store::{AppendError, Store, doctor};
+use skydeck::store::{AppendError, Reads, Store, doctor};
 
 #[derive(Serialize)]
 struct Content {

@@ -15,7 +15,7 @@ use skydeck::domain::step::{Step, Verdict};
 use skydeck::domain::time::Ts;
 use skydeck::store::local::LocalStore;
 use skydeck::store::memory::MemoryStore;
-use skydeck::store::{AppendError, Store, doctor};
+use skydeck::store::{AppendError, Reads, Store, doctor};
 
 #[derive(Clone, Debug)]
 struct Op {

@@ -16,7 +16,7 @@ use skydeck::domain::time::{Clock, Ts};
 use skydeck::store::account::{self, Head};
 use skydeck::store::local::LocalStore;
 use skydeck::store::prune::{Order, Pruned, prune};
-use skydeck::store::{Store, doctor};
+use skydeck::store::{Reads, Store, doctor};
 
 const DAY: i64 = 86_400_000;
 

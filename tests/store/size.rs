@@ -13,7 +13,7 @@ use skydeck::domain::run::RunKind;
 use skydeck::domain::step::{Step, Verdict};
 use skydeck::domain::time::Ts;
 use skydeck::store::local::LocalStore;
-use skydeck::store::{Store, doctor};
+use skydeck::store::{Reads, Store, doctor};
 
 fn wide_head(n: u64) -> Event {
     let mut head = head(n, "p", RunKind::Fresh);

@@ -15,7 +15,7 @@ use skydeck_core::domain::run::{RunKind, RunRow, RunState};
 use skydeck_core::domain::server::Server;
 use skydeck_core::domain::time::{Clock, Ts};
 use skydeck_core::domain::who::Origin;
-use skydeck_store::Store as _;
+use skydeck_store::Reads as _;
 use skydeck_store::account;
 use skydeck_store::local::LocalStore;
 

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use crate::api::{Notice, Watch};
 use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::{Fid, RecordKey, RunId, Seq};
-use skydeck_core::domain::live::{Live, RunLive};
+use skydeck_core::domain::live::Live;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{PauseWhy, RunRow, RunState};
 use skydeck_core::domain::transition::{Change, transition};
@@ -28,8 +28,8 @@ const COMPANY: Duration = Duration::from_millis(2);
 const WATCH_BOUND: usize = 256;
 /// How often a watcher that fell behind is looked at again.
 const LAG_LOOK: Duration = Duration::from_millis(100);
-/// Closed runs shown beside the open ones after a start.
-const CLOSED_SHOWN: u32 = 8;
+/// Runs shown after a start, beside those that are open.
+const NEWEST_SHOWN: u32 = 8;
 
 /// First wait before a batch is sent again that the store did not answer for.
 const AGAIN_BASE: Duration = Duration::from_millis(100);
@@ -105,11 +105,7 @@ pub struct Writer {
 impl Ledger {
     /// Reads the present state from the store and makes both halves.
     pub async fn open(store: &Arc<dyn Store>) -> Result<(Self, Writer), StoreError> {
-        let mut live = Live { seq: store.last_seq().await?, ..Live::default() };
-        let closed = store.runs(None, &skydeck_core::domain::query::PageRequest::first(CLOSED_SHOWN)).await?;
-        for row in closed.rows.into_iter().map(|(_, row)| row).chain(store.open_runs().await?) {
-            live.runs.insert(row.head.id, RunLive::from_row(row));
-        }
+        let live = store.snapshot(NEWEST_SHOWN).await?.live();
         let (queue, requests) = mpsc::channel(QUEUE_BOUND);
         let (fail, failed) = watch::channel(None);
         let present =

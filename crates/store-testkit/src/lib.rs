@@ -15,6 +15,7 @@ pub mod answers;
 mod append;
 mod bills;
 pub mod facts;
+mod feed;
 pub mod hours;
 mod ledger;
 mod pages;
@@ -143,6 +144,9 @@ const PROMISES: &[(&str, Check)] = &[
     promise!(append::the_same_batch_twice_is_stored_once),
     promise!(append::the_same_batch_twice_at_the_same_time_is_stored_once),
     promise!(append::a_condition_sees_what_is_stored_before_it_in_the_same_flush),
+    promise!(feed::a_snapshot_is_what_folding_the_facts_up_to_its_place_gives),
+    promise!(feed::the_facts_after_a_snapshot_bring_it_to_the_present),
+    promise!(feed::a_snapshot_is_of_one_place_while_facts_are_added),
     promise!(runs::the_sum_line_and_the_columns_follow_the_facts),
     promise!(runs::marks_actions_and_runs_are_listed),
     promise!(runs::a_head_that_neither_names_its_operation_nor_has_a_kept_plan_is_marked),

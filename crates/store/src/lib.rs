@@ -19,7 +19,7 @@ pub mod prune;
 mod reads;
 pub mod words;
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 use async_trait::async_trait;
 
@@ -34,6 +34,7 @@ use skydeck_core::domain::event::{ActionEntry, Event, Fact};
 use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::hours::Hour;
 use skydeck_core::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
+use skydeck_core::domain::live::Live;
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{LedgerGroup, Page, PageRequest, Scope};
 use skydeck_core::domain::reason::Reason;
@@ -183,17 +184,53 @@ pub struct LedgerEntry {
     pub deaths: u32,
 }
 
-/// The store. An append waits for the disk; a read may wait for one, or for a network, and never holds up the runtime.
+/// What is going on, as it was at one place of the journal: the facts after it bring it to the present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Every fact up to here is in it, and none after.
+    pub at: Seq,
+    /// Runs, each once, by their ids.
+    pub runs: Vec<RunRow>,
+}
+
+impl Snapshot {
+    /// As readers of facts keep it.
+    pub fn live(self) -> Live {
+        Live::at(self.at, self.runs)
+    }
+}
+
+/// The store: facts are added here, and read by [`Reads`], which stand behind it.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Stamps and stores a batch's events together, if its conditions hold. Durable when it returns. Group commit: concurrent
     /// callers share a flush.
     async fn append(&self, batch: Batch) -> Result<Appended, AppendError>;
 
+    /// What answers questions about what was added.
+    fn reads(&self) -> &(dyn Reads + 'static);
+}
+
+/// Whoever has a store asks it as it is: a store that stands before another one says whose the answers are, and no more.
+impl Deref for dyn Store + '_ {
+    type Target = dyn Reads + 'static;
+
+    fn deref(&self) -> &Self::Target {
+        self.reads()
+    }
+}
+
+/// The questions that a store answers. A read may wait for the disk, or for a network, and never holds up the runtime.
+#[async_trait]
+pub trait Reads: Send + Sync {
     /// Last durable place.
     async fn last_seq(&self) -> Result<Seq, StoreError>;
-    /// Facts after a place, at most `limit`.
+    /// The feed: facts after a place, at most `limit`, each at the place after the one before it. Who asks again behind the
+    /// last one misses none and gets none twice; nothing comes where none was added yet.
     async fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError>;
+    /// The runs that are open and the `newest` ones, all as they were at one place, whatever is added meanwhile. With
+    /// [`Self::facts_after`] from there on a reader follows a store that others write to.
+    async fn snapshot(&self, newest: u32) -> Result<Snapshot, StoreError>;
 
     /// One run.
     async fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError>;

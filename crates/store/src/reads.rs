@@ -13,7 +13,7 @@ use async_trait::async_trait;
 
 use super::index::Index;
 use super::index::kv::Kv;
-use super::{AppendError, Appended, Batch, LedgerEntry, Store, StoreError, trim_to_bill};
+use super::{AppendError, Appended, Batch, LedgerEntry, Reads, Snapshot, Store, StoreError, trim_to_bill};
 use skydeck_core::domain::action_log::LogWitness;
 use skydeck_core::domain::bill::{Found, Slot};
 use skydeck_core::domain::cause::Cause;
@@ -46,14 +46,14 @@ pub trait Inside: Send + Sync + 'static {
     /// Facts at these places.
     fn facts_at(&self, places: &[Seq]) -> Result<Vec<Fact>, StoreError>;
 
-    /// See [`Store::facts_of`].
+    /// See [`Reads::facts_of`].
     fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
         let places = self.index().places_of(key, limit)?;
         let facts = self.facts_at(&places.all)?;
         Ok((facts.into_iter().map(|fact| trim_to_bill(fact, &key.record.fid)).collect(), places.cut))
     }
 
-    /// See [`Store::deeds_of`].
+    /// See [`Reads::deeds_of`].
     fn deeds_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
         let places = self.index().places_of(key, limit)?;
         let last = places.all.last().copied().unwrap_or_default();
@@ -80,7 +80,7 @@ impl Pace {
 }
 
 /// A store whose index stands in this process: a [`Store`] by that alone.
-pub trait Embedded: Send + Sync {
+pub trait Embedded: Send + Sync + 'static {
     /// What is in this process.
     type Inside: Inside;
 
@@ -131,12 +131,23 @@ impl<S: Embedded> Store for S {
         self.store(batch).await
     }
 
+    fn reads(&self) -> &(dyn Reads + 'static) {
+        self
+    }
+}
+
+#[async_trait]
+impl<S: Embedded> Reads for S {
     async fn last_seq(&self) -> Result<Seq, StoreError> {
         Ok(self.inside().last_seq())
     }
 
     async fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError> {
         long(self, move |s| s.facts_after(after, limit)).await
+    }
+
+    async fn snapshot(&self, newest: u32) -> Result<Snapshot, StoreError> {
+        long(self, move |s| s.index().snapshot(newest)).await
     }
 
     async fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError> {

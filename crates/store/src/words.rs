@@ -162,6 +162,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("fact {} is not in the journal", "流水中没有记录 {}"),
     // Writing.
     ("the action log is closed", "操作日志已关闭"),
+    ("facts were added faster than the runs could be read: ask again", "新记录写入过快，来不及读取运行：请重试"),
     ("the action log: {}", "操作日志：{}"),
     ("action log: {}", "操作日志：{}"),
     ("the journal: {}", "流水：{}"),

@@ -12,7 +12,7 @@ use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{BillRow, RunEnd, RunState};
 use skydeck::domain::time::Clock;
 use skydeck::engine::ports::FaultKind;
-use skydeck::store::Store;
+use skydeck::store::Store as _;
 use skydeck::store::actions::Line;
 
 #[tokio::test(start_paused = true)]
@@ -142,7 +142,7 @@ async fn nothing_is_told_of_the_bills_of_a_run_that_nobody_approved() {
         // The bill that failed before is what it was, and a bill nobody ever did anything about says so.
         let failed = bench.store.bill_of_run(first, &fid(1)).unwrap().unwrap();
         assert_eq!(bench.store.bill(&failed.key).unwrap(), Some(failed.clone()));
-        assert_eq!(bench.store.find_number(&failed.no, 9).await.unwrap()[0], failed);
+        assert_eq!(bench.store.reads().find_number(&failed.no, 9).await.unwrap()[0], failed);
         let never = bench.store.bill_of_run(run, &fid(10)).unwrap().unwrap();
         assert!(bench.store.bill(&never.key).unwrap().unwrap().untold);
         bench.world.with(|s| s.between = None);

@@ -9,7 +9,7 @@ use skydeck::domain::bill::Slot;
 use skydeck::domain::ids::Seq;
 use skydeck::domain::step::{Step, Verdict};
 use skydeck::store::local::disk::{Disk, FailingDisk};
-use skydeck::store::{AppendError, Store, doctor};
+use skydeck::store::{AppendError, Reads, Store, doctor};
 
 #[test]
 fn every_failing_operation_stops_writing_and_loses_nothing_acknowledged() {

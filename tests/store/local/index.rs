@@ -3,7 +3,7 @@
 use super::{events, fill_at, in_memory, open, open_telling, place};
 use crate::store_kit::*;
 use skydeck::store::local::Progress;
-use skydeck::store::{Store, StoreError, doctor};
+use skydeck::store::{Reads, Store, StoreError, doctor};
 
 #[test]
 fn a_damaged_index_is_put_aside_and_rebuilt() {

@@ -12,7 +12,7 @@ use skydeck::domain::step::{Step, Verdict};
 use skydeck::store::journal::tail;
 use skydeck::store::local::Progress;
 use skydeck::store::local::disk::RealDisk;
-use skydeck::store::{Store, StoreError, doctor};
+use skydeck::store::{Reads, Store, StoreError, doctor};
 
 #[test]
 fn segments_are_sealed_and_read_as_before() {

@@ -9,7 +9,7 @@ use crate::store_kit::*;
 use skydeck::domain::step::{Step, Verdict};
 use skydeck::store::local::disk::{Disk, Op};
 use skydeck::store::local::{LocalStore, Progress};
-use skydeck::store::{AppendError, Store, StoreError, doctor};
+use skydeck::store::{AppendError, Reads, Store, StoreError, doctor};
 
 #[test]
 fn a_reopened_store_answers_as_before_and_goes_on() {

@@ -270,6 +270,12 @@ impl RunLive {
 }
 
 impl Live {
+    /// The state at a place, as the rows of its runs tell it: what goes on in them is known from the facts that follow.
+    pub fn at(seq: Seq, rows: impl IntoIterator<Item = RunRow>) -> Self {
+        let runs = rows.into_iter().map(|row| (row.head.id, RunLive::from_row(row))).collect();
+        Self { seq, runs, ..Self::default() }
+    }
+
     /// The run that is open for a plan, if any.
     pub fn open_run_of(&self, plan: &PlanId) -> Option<&RunLive> {
         self.runs.values().rev().find(|r| r.row.head.plan == *plan && !r.row.state.is_closed())

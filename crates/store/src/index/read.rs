@@ -2,6 +2,8 @@
 //!
 //! Invariant: no answer here grows with the history but by its own limit.
 
+use std::collections::BTreeMap;
+
 use super::Index;
 use super::entries::{bill_key, cured_key, dict_key, known_key, live_key, number_key, plan_key};
 use super::fold::{ACCEPTED, LATER, WITNESS};
@@ -10,17 +12,19 @@ use super::kv::{Kv, Walk};
 use super::names::{OPERATIONS, family_text, operation_of};
 use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec, RunRec, places, run_row};
 use super::runs::StoppedRec;
-use crate::{LedgerEntry, StoreError, codec};
+use crate::{LedgerEntry, Snapshot, StoreError, codec};
 use skydeck_core::domain::action_log::LogWitness;
 use skydeck_core::domain::bill::{BillState, Found, Slot};
 use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck_core::domain::plan::Plan;
-use skydeck_core::domain::query::LedgerGroup;
+use skydeck_core::domain::query::{LedgerGroup, PageRequest};
 use skydeck_core::domain::run::{BillRow, Mark, RunRow, StoppedRun};
 use skydeck_core::domain::server::ServerBound;
 use skydeck_core::domain::time::Ts;
 
+/// Looks for a moment at which nothing was added between the first row and the last: each takes less than a write does.
+const LOOKS: u32 = 1_000;
 /// Runs looked through for the facts of one bill.
 const RUNS_OF_A_BILL: usize = 10_000;
 
@@ -47,6 +51,20 @@ impl<K: Kv> Index<K> {
     /// One run.
     pub fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError> {
         self.run_no(id)?.map_or(Ok(None), |no| self.run_by_no(no))
+    }
+
+    /// The runs that are open and the `newest` ones, all as they were at one place. A batch is seen
+    /// whole and holds its place: rows between two looks at the same place are of that place.
+    pub fn snapshot(&self, newest: u32) -> Result<Snapshot, StoreError> {
+        for _ in 0..LOOKS {
+            let at = self.applied()?;
+            let newest = self.runs(None, &PageRequest::first(newest))?.rows.into_iter().map(|(_, row)| row);
+            let runs: BTreeMap<RunId, RunRow> = newest.chain(self.open_runs()?).map(|row| (row.head.id, row)).collect();
+            if self.applied()? == at {
+                return Ok(Snapshot { at, runs: runs.into_values().collect() });
+            }
+        }
+        Err(StoreError::Read("facts were added faster than the runs could be read: ask again".to_owned()))
     }
 
     /// Runs that are not closed, in order of opening.
