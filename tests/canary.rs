@@ -126,7 +126,7 @@ fn the_secret_is_in_no_log_error_history_export_report_or_view_of_a_process() {
         let args: Vec<&str> = options.iter().map(String::as_str).collect();
         let mut console =
             Pty::start(&Start { program: PROGRAM, args: &args, env: &[("LANG", "en_US.UTF-8")], size: (110, 30) });
-        console.wait_text("sal_outstock_audit");
+        console.wait_text("销售出库单");
         until("the owner", || place.is_owned());
         search.process(console.process_id());
         search.process(u32::try_from(place.owner().as_raw_nonzero().get()).unwrap());

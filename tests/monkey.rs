@@ -70,7 +70,7 @@ fn console(place: &Place) -> Pty {
     let home = home.display().to_string();
     let env = [("LANG", "en_US.UTF-8"), ("HOME", home.as_str()), ("XDG_CONFIG_HOME", ""), ("XDG_STATE_HOME", "")];
     let console = Pty::start(&Start { program: "/bin/sh", args: &["-c", &line], env: &env, size: (100, 30) });
-    console.wait_text("sal_outstock_audit");
+    console.wait_text("销售出库单");
     console
 }
 

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// Starts and approves the run, and waits until some bills are audited.
 fn at_work(place: &Place, console: &mut Pty) {
-    console.wait_text("never run");
+    console.wait_text("Nothing needs you");
     console.send(b"r");
     console.wait_text("Approve this set?");
     console.wait_text("y approve");
@@ -64,7 +64,7 @@ fn an_owner_that_is_killed_is_started_again_by_a_console_and_nothing_is_lost_or_
 fn an_owner_that_is_stopped_is_not_stolen_from() {
     let place = Place::new(30);
     let console = place.console();
-    console.wait_text("never run");
+    console.wait_text("Nothing needs you");
     let owner = place.owner();
     kill_process(owner, Signal::STOP).unwrap();
     let verb = place.verb(&["history"]);
@@ -80,7 +80,7 @@ fn an_owner_that_is_stopped_is_not_stolen_from() {
 fn an_owner_that_is_told_to_end_says_so_and_no_console_starts_another() {
     let place = Place::new(30);
     let console = place.console();
-    console.wait_text("never run");
+    console.wait_text("Nothing needs you");
     let ended = place.verb(&["serve", "--end"]);
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
     console.wait_text("ended by SIGTERM");
@@ -99,7 +99,7 @@ fn consoles_that_start_at_once_share_one_owner() {
     let place = Place::new(30);
     let consoles = [place.console(), place.console(), place.console()];
     for console in &consoles {
-        console.wait_text("never run");
+        console.wait_text("Nothing needs you");
     }
     // Every console holds two connections: they are the owner's own sockets.
     until("all are attached to it", || connections(&place) >= 2 * consoles.len());

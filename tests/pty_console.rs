@@ -27,7 +27,7 @@ fn quit(mut pty: Pty) {
 fn a_run_a_retry_help_a_resize_and_the_way_out() {
     let dir = tempfile::tempdir().unwrap();
     let mut pty = demo(dir.path(), &[("LANG", "en_US.UTF-8")], (120, 36));
-    pty.wait_text("never run");
+    pty.wait_text("Nothing needs you");
     pty.send(b"r");
     pty.wait_text("Approve this set?");
     // Enter is not yes: the set stays frozen and nothing is written.
@@ -84,11 +84,11 @@ fn chinese_and_ascii_and_no_colour() {
     let dir = tempfile::tempdir().unwrap();
     let pty = demo(dir.path(), &[("LANG", "zh_CN.UTF-8")], (80, 24));
     pty.wait_text("方案");
-    pty.wait_text("未运行");
+    pty.wait_text("无须处理");
     quit(pty);
     let dir = tempfile::tempdir().unwrap();
     let pty = demo(dir.path(), &[("LANG", "C"), ("NO_COLOR", "1")], (80, 24));
-    pty.wait_text("never run");
+    pty.wait_text("Nothing needs you");
     let bytes = pty.bytes();
     let text = String::from_utf8_lossy(&bytes).into_owned();
     // Plan names are data and stay Chinese; frames and signs are ASCII.
@@ -113,7 +113,7 @@ fn orders(dir: &Path) -> usize {
 fn what_the_terminal_answers_is_no_key_and_orders_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut pty = demo(dir.path(), &[("LANG", "en_US.UTF-8")], (110, 30));
-    pty.wait_text("never run");
+    pty.wait_text("Nothing needs you");
     let answers: [&[u8]; 9] = [
         b"\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\",
         b"\x1b]10;rgb:r/r/r\x07",
@@ -131,7 +131,7 @@ fn what_the_terminal_answers_is_no_key_and_orders_nothing() {
         pty.wait_text("─ Help");
         pty.send(b"\x1b");
         let text = pty.wait_for("help is gone", |text| !text.contains("─ Help"));
-        assert!(text.contains("never run"), "{answer:?}\n{text}");
+        assert!(text.contains("Nothing needs you"), "{answer:?}\n{text}");
     }
     // Cut, and its rest long after.
     pty.send(b"\x1b]11;rgb:1e1e/r");
@@ -157,7 +157,7 @@ fn a_key_in_pieces_over_a_network_is_one_key() {
     let dir = tempfile::tempdir().unwrap();
     let env = [("LANG", "en_US.UTF-8"), ("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22")];
     let mut pty = demo(dir.path(), &env, (110, 30));
-    pty.wait_text("never run");
+    pty.wait_text("Nothing needs you");
     pty.send(b"?");
     pty.wait_text("─ Help");
     // A lone ESC would close the help.
@@ -176,7 +176,7 @@ fn a_key_in_pieces_over_a_network_is_one_key() {
 fn a_paste_without_an_end_holds_the_keyboard_for_a_moment_only() {
     let dir = tempfile::tempdir().unwrap();
     let mut pty = demo(dir.path(), &[("LANG", "en_US.UTF-8")], (110, 30));
-    pty.wait_text("never run");
+    pty.wait_text("Nothing needs you");
     pty.send(b":");
     pty.wait_text("Commands");
     pty.send(b"\x1b[200~r\ry\r");
@@ -198,7 +198,7 @@ fn a_paste_without_an_end_holds_the_keyboard_for_a_moment_only() {
 fn an_absurd_size_is_cut_and_said_and_costs_no_memory() {
     let dir = tempfile::tempdir().unwrap();
     let pty = demo(dir.path(), &[("LANG", "en_US.UTF-8")], (110, 30));
-    pty.wait_text("never run");
+    pty.wait_text("Nothing needs you");
     let said = |seen: &pty::Seen, words: &str| String::from_utf8_lossy(&seen.bytes).contains(words);
     for (columns, rows) in [(5_000, 5_000), (u16::MAX, u16::MAX), (u16::MAX, 20), (80, u16::MAX)] {
         pty.resize_unseen(columns, rows);
@@ -211,6 +211,6 @@ fn an_absurd_size_is_cut_and_said_and_costs_no_memory() {
     eprintln!("peak memory: {peak} kB");
     assert!(peak < 500_000, "{peak} kB");
     pty.resize(110, 30);
-    pty.wait_text("never run");
+    pty.wait_text("Nothing needs you");
     quit(pty);
 }

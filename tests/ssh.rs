@@ -105,7 +105,7 @@ fn a_run_started_over_ssh_goes_on_when_the_connection_is_killed_and_the_next_ses
     let dir = tempfile::tempdir().unwrap();
     let sshd = Sshd::start(dir.path());
     let mut first = sshd.console(dir.path(), &place);
-    first.wait_text("never run");
+    first.wait_text("Nothing needs you");
     first.send(b"r");
     first.wait_text("y approve");
     std::thread::sleep(Duration::from_millis(600));

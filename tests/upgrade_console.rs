@@ -88,14 +88,14 @@ fn a_console_that_is_told_to_go_on_raises_the_directory_with_the_backup_or_witho
         let mut console = place.console();
         console.wait_text("[q] quit, change nothing");
         console.send(answer);
-        console.wait_text("sal_outstock_audit");
+        console.wait_text("销售出库单");
         until("the directory is raised", || version(&place.data()) == "skydeck store 2\n");
         until("it is owned", || place.is_owned());
         let backups = backups(&place);
         assert_eq!(backups.len(), kept, "{answer:?}");
         assert!(backups.iter().all(|at| backup::manifest(at).is_ok_and(|made| made.facts > 100)));
         // The second console finds nothing to ask.
-        place.console().wait_text("sal_outstock_audit");
+        place.console().wait_text("销售出库单");
     }
 }
 
@@ -342,7 +342,7 @@ fn an_owner_of_before_is_said_with_the_command_and_ended_in_order_when_a_person_
     assert!(!old.0.wait().unwrap().success(), "it was told to end");
     assert_eq!(version(&place.data()), "skydeck store 1\n");
     chinese.send(b"b\n");
-    chinese.wait_text("sal_outstock_audit");
+    chinese.wait_text("销售出库单");
     until("the directory is raised", || version(&place.data()) == "skydeck store 2\n");
     assert_eq!(backups(&place).len(), 1);
     until("it is owned by this program", || place.is_owned());

@@ -184,7 +184,7 @@ fn titles(shared: &Shared, width: u16, what: &Line) -> Vec<Cell<'static>> {
             }
             cells
         }
-        _ => vec![cell(20, t.environment), cell(8, ""), cell(14, t.pace), cell(0, t.session)],
+        _ => vec![cell(20, t.environment), cell(10, ""), cell(14, t.pace), cell(0, t.session)],
     }
 }
 
@@ -243,7 +243,7 @@ fn env_row(shared: &Shared, id: &EnvId) -> Option<Vec<Cell<'static>>> {
     let slowed = pulse.is_some_and(|pulse| pulse.slowed.is_some());
     Some(vec![
         Cell::new(20, if env.production { Role::Production } else { Role::Text }, words::shown(id.as_str())).key(),
-        Cell::new(8, role, lock),
+        Cell::new(10, role, lock),
         Cell::new(14, if slowed { Role::Warning } else { Role::Dim }, pace.unwrap_or_default()),
         Cell::new(0, Role::Dim, session.unwrap_or_default()),
     ])
