@@ -36,7 +36,7 @@ fn a_run_goes_on_when_the_line_drops_and_another_console_sees_its_end() {
     first.hang_up(b"?");
     first.wait_end();
     let second = place.console();
-    second.wait_text("sal_outstock_audit");
+    second.wait_text("销售出库单");
     second.wait_text("100%");
     assert_eq!(place.owner(), owner, "the same engine all the time");
     assert!(place.audits().len() > before, "it went on without a console");

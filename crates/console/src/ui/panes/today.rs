@@ -101,9 +101,13 @@ impl Today {
 
     /// The plan that a row is about, where it can be run.
     fn plan_here(&self, shared: &Shared) -> Option<PlanId> {
-        let (Line::Plan(i) | Line::Silent(i)) = self.line_here(shared)? else { return None };
-        let plan = self.day.as_ref()?.plans.get(i).filter(|plan| plan.problem.is_none());
-        plan.map(|plan| plan.plan.clone())
+        let day = self.day.as_ref()?;
+        let id = match self.line_here(shared)? {
+            Line::Plan(i) | Line::Silent(i) => &day.plans.get(i)?.plan,
+            Line::Stopped(i) => &day.stopped.get(i)?.row.head.plan,
+            _ => return None,
+        };
+        day.plans.iter().find(|plan| plan.plan == *id && plan.problem.is_none()).map(|plan| plan.plan.clone())
     }
 
     /// Moves among the numbers of a plan's row.
