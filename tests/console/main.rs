@@ -12,6 +12,7 @@
 
 mod world;
 
+mod columns;
 mod counts;
 mod flags;
 mod fresh;

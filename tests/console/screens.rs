@@ -87,6 +87,7 @@ const SCREENS: &[(&str, Script)] = &[
     ("results-filtered", |l, s| keyed(work(l, s), "3/status:failed<Enter>")),
     ("results-marked", |l, s| keyed(work(l, s), "3j<Space><Space>")),
     ("results-nothing-matches", |l, s| keyed(work(l, s), "3/no:nope<Enter>")),
+    ("results-sideways", |l, s| keyed(work(l, s), "3jj>>")),
     ("results-empty", |l, s| bare(l, s, "3")),
     ("results-zoomed", |l, s| keyed(work(l, s), "3z")),
     ("ledger", |l, s| keyed(calm(l, s), "4j")),
@@ -211,6 +212,12 @@ const SCREENS: &[(&str, Script)] = &[
     }),
 ];
 
+/// Lists with columns of their own are looked at on a wide screen, too.
+fn sizes(name: &str) -> Vec<(u16, u16)> {
+    let wide = ["results", "ledger-two-unfolded"].contains(&name).then_some((200, 60));
+    [(80, 24), (120, 36)].into_iter().chain(wide).collect()
+}
+
 #[test]
 fn every_screen_is_as_it_was_looked_at() {
     let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens");
@@ -218,7 +225,7 @@ fn every_screen_is_as_it_was_looked_at() {
     let mut wrong = Vec::new();
     for (name, script) in SCREENS {
         for (lang, tag) in [(Lang::En, "en"), (Lang::Zh, "zh")] {
-            for size in [(80, 24), (120, 36)] {
+            for size in sizes(name) {
                 let console = script(lang, size);
                 let (buf, drawn) = console.draw();
                 let measure = if *name == "ambiguous-wide" { Measure::Wide } else { Measure::Narrow };

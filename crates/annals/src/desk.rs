@@ -2,7 +2,6 @@
 //!
 //! Invariant: what stays open here is what the ledger holds for the plan; a run begins only after the one before has ended.
 
-use chrono::NaiveDate;
 use fastrand::Rng;
 
 use skydeck_core::domain::bill::{Found, Outcome, Status, Unknown, UnknownWhy};
@@ -15,7 +14,6 @@ use skydeck_core::domain::who::Who;
 
 use super::bill::{Bill, Names};
 use super::calendar::{self, HOUR};
-use super::incidents::day_of;
 use super::left_over::{Left, LeftOver, Open, Taken};
 use super::pen::Step;
 use super::run::{self, House, Telling, by_status};
@@ -51,7 +49,6 @@ pub struct Desk {
     pub free: Ts,
     names: Names,
     prefix: String,
-    numbers: (NaiveDate, u32),
     next_fid: u64,
     bills: u64,
     /// Bills up to here have been entered.
@@ -82,8 +79,8 @@ impl Desk {
             left: LeftOver::default(),
             free: begun,
             names,
-            prefix: format!("{prefix}{n:02}"),
-            numbers: (day_of(begun), 0),
+            // Above the numbers of the simulator's own bills.
+            prefix: format!("{prefix}{}", n + 10),
             bills: 0,
             next_fid: 10_000_001 + n * 50_000_000,
             entered: begun,
@@ -128,13 +125,8 @@ impl Desk {
     }
 
     fn bill(&mut self, at: Ts) -> Bill {
-        let day = day_of(at);
-        if self.numbers.0 != day {
-            self.numbers = (day, 0);
-        }
-        self.numbers.1 += 1;
         self.bills += 1;
-        let no = format!("{}{}{:04}", self.prefix, day.format("%y%m%d"), self.numbers.1);
+        let no = format!("{}{:05}", self.prefix, self.bills);
         // Other documents draw from the same counter.
         self.next_fid += 1 + self.rng.u64(0..3);
         let grows = self.character.growing.is_some_and(|from| at > from);

@@ -5,6 +5,7 @@ use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::RunState;
 
+use super::columns::Columns;
 use super::config::Lang;
 use super::desk::Desk;
 use super::format::fill;
@@ -131,6 +132,7 @@ pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
                 model.desk.panes.all_mut().for_each(Pane::thawed);
             }
         }
+        Action::ColumnsLeft | Action::ColumnsRight => sideways(&mut model.desk, action == Action::ColumnsRight),
         Action::Language => other_language(&mut model.desk),
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Suspend => effects.push(Effect::Suspend),
@@ -223,6 +225,14 @@ fn select_many(desk: &mut Desk, n: u64) {
     }
     let text = fill(desk.shared.t().marked_fewer, &[&selected.to_string(), &n.to_string()]);
     desk.shared.note(false, text);
+}
+
+/// The plan's columns further left or right, as far as there are any.
+fn sideways(desk: &mut Desk, right: bool) {
+    let rows: Vec<_> = desk.pane().bills().collect();
+    let most = Columns::count(&desk.shared, &rows);
+    let nav = &mut desk.shared.nav;
+    nav.shift = if right { (nav.shift + 1).min(most) } else { nav.shift.min(most).saturating_sub(1) };
 }
 
 fn other_language(desk: &mut Desk) {

@@ -5,8 +5,10 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use super::cells::{Cell, Pen};
+use super::columns::{self, Columns};
 use super::erp_status::{after_words, before_words};
 use super::format;
+use super::keymap::Action;
 use super::list::heading;
 use super::shared::Shared;
 use super::skin::Role;
@@ -33,50 +35,71 @@ pub(crate) fn finest_age(window: &Window<BillRow>) -> Option<Duration> {
     window.visible().map(|(_, row)| step(row)).min()
 }
 
-struct Widths {
+/// The columns of a list of bills on the screen.
+pub(crate) struct Heads {
+    /// Width of the column that says where they stand.
+    state: u16,
     no: u16,
     reason: u16,
-    org: u16,
+    plan: Columns,
 }
 
-fn widths(w: u16) -> Widths {
-    Widths {
-        no: if w >= 100 { 18 } else { 14 },
-        reason: if w >= 100 { 18 } else { 13 },
-        org: if w >= 110 { 10 } else { 0 },
+/// Widths of attempts and age.
+const TAIL: (u16, u16) = (5, 4);
+
+impl Heads {
+    /// Those of a list of this width. `state`: how wide the column is that says where the bills stand.
+    pub fn of(shared: &Shared, window: &Window<BillRow>, width: u16, state: u16) -> Self {
+        let (no, reason) = if width >= 100 { (18, 18) } else { (14, 13) };
+        // The marker's column, and one cell between two of the others.
+        let fixed = 1 + [1, state, no, reason, TAIL.0, TAIL.1].iter().map(|w| w + 1).sum::<u16>();
+        let rows: Vec<&BillRow> = window.rows().collect();
+        let plan = Columns::of(shared, &rows, width.saturating_sub(fixed));
+        Self { state, no, reason, plan }
     }
 }
 
-/// Column titles; `state`: how wide the column is that says where the bills stand.
-pub(crate) fn titles(shared: &Shared, pen: &mut Pen<'_>, area: Rect, state: u16) {
+/// Column titles.
+pub(crate) fn titles(shared: &Shared, pen: &mut Pen<'_>, area: Rect, heads: &Heads) {
     let t = shared.t();
-    let widths = widths(area.width);
     let cell = |w, text| Cell::new(w, Role::Dim, text);
-    let mut cells = vec![cell(1, ""), cell(state, t.col_outcome), cell(widths.no, t.col_no)];
-    if widths.org > 0 {
-        cells.push(cell(widths.org, t.col_org));
+    let (left, right) = heads.plan.hidden;
+    let key = |action| shared.setup.keymap.key(action);
+    let more = |n: usize, action| if n > 0 { format!("{}{n}", key(action)) } else { String::new() };
+    let mut cells = vec![cell(1, ""), cell(heads.state, t.col_outcome), cell(heads.no, t.col_no)];
+    cells.push(cell(heads.reason, t.col_reason));
+    for column in &heads.plan.shown {
+        let cell = Cell::new(column.width, Role::Dim, column.label.clone());
+        cells.push(if column.right { cell.right() } else { cell });
     }
-    cells.extend([cell(widths.reason, t.col_reason), cell(0, t.col_message), cell(5, t.col_attempts).right()]);
-    cells.push(cell(4, t.col_age).right());
+    // How many there are to either side, with the key that leads there.
+    let sides = [more(left, Action::ColumnsLeft), more(right, Action::ColumnsRight)];
+    let sides: Vec<String> = sides.into_iter().filter(|side| !side.is_empty()).collect();
+    let mut message = [&[t.col_message.to_owned()], &sides[..]].concat().join(" ");
+    if pen.glyphs.width(&message) > usize::from(heads.plan.message) && !sides.is_empty() {
+        message = sides.join(" ");
+    }
+    cells.extend([Cell::new(0, Role::Dim, message), cell(TAIL.0, t.col_attempts).right()]);
+    cells.push(cell(TAIL.1, t.col_age).right());
     pen.row(area, area.y, false, &cells);
 }
 
 /// How a list's rows are shown.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows {
+pub(crate) struct Rows<'a> {
     /// The cursor is in this list.
     pub focus: bool,
     /// All of it is marked.
     pub all: bool,
     /// Rows that lie above the screen.
     pub skip: usize,
-    /// Width of the column that says where they stand.
-    pub state: u16,
+    /// Its columns.
+    pub heads: &'a Heads,
 }
 
 /// The visible rows.
-pub(crate) fn rows(shared: &Shared, pen: &mut Pen<'_>, area: Rect, window: &Window<BillRow>, shown: Rows) {
-    let widths = widths(area.width);
+pub(crate) fn rows(shared: &Shared, pen: &mut Pen<'_>, area: Rect, window: &Window<BillRow>, shown: Rows<'_>) {
+    let heads = shown.heads;
     for (i, (here, row)) in window.visible().skip(shown.skip).enumerate().take(usize::from(area.height)) {
         let marked = shown.all || shared.selection.holds(&row.key);
         let (glyph, word, role) = words::row_state(shared, row);
@@ -92,29 +115,21 @@ pub(crate) fn rows(shared: &Shared, pen: &mut Pen<'_>, area: Rect, window: &Wind
         let age = if age.as_secs() < 60 { "<1m".to_owned() } else { format::age(age) };
         let mut cells = vec![
             Cell::new(1, Role::Marked, mark),
-            Cell::new(shown.state, role, format!("{glyph} {word}")),
-            Cell::new(widths.no, Role::Text, words::shown(&row.no)).key(),
+            Cell::new(heads.state, role, format!("{glyph} {word}")),
+            Cell::new(heads.no, Role::Text, words::shown(&row.no)).key(),
+            Cell::new(heads.reason, role, words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state)),
         ];
-        if widths.org > 0 {
-            cells.push(Cell::new(widths.org, Role::Dim, words::shown(&org(shared, row))));
+        for column in &heads.plan.shown {
+            let cell = Cell::new(column.width, Role::Text, heads.plan.value(row, column));
+            cells.push(if column.right { cell.right() } else { cell });
         }
         cells.extend([
-            Cell::new(widths.reason, role, words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state)),
             Cell::new(0, Role::Dim, message),
-            Cell::new(5, Role::Dim, attempts).right(),
-            Cell::new(4, Role::Dim, age).right(),
+            Cell::new(TAIL.0, Role::Dim, attempts).right(),
+            Cell::new(TAIL.1, Role::Dim, age).right(),
         ]);
         pen.row(area, area.y + i as u16, here && shown.focus, &cells);
     }
-}
-
-/// Names of a row's columns.
-pub(crate) fn columns<'a>(shared: &'a Shared, row: &BillRow) -> &'a [String] {
-    let live = shared.present.live().runs.get(&row.run).map(|r| &r.row);
-    let found = live
-        .or_else(|| shared.stored.as_deref().filter(|r| r.head.id == row.run))
-        .or_else(|| shared.plans.rows().iter().flat_map(|p| &p.last).find(|r| r.head.id == row.run));
-    found.map_or(&[], |r| r.head.columns.as_slice())
 }
 
 /// What people call a column, as the plan says.
@@ -123,13 +138,6 @@ fn label<'a>(shared: &'a Shared, row: &BillRow, name: &'a str) -> &'a str {
     let column = plan.and_then(|p| p.source.columns.iter().find(|c| c.key == name));
     let shows = |label: &&str| !label.is_empty() && (shared.setup.unicode || label.is_ascii());
     column.map(|c| c.label.as_str()).filter(shows).unwrap_or(name)
-}
-
-fn org(shared: &Shared, row: &BillRow) -> String {
-    let names = columns(shared, row);
-    let holds = |part: &str| names.iter().position(|n| n.to_lowercase().contains(part));
-    let at = holds("cust").or_else(|| holds("org"));
-    at.and_then(|i| row.columns.get(i)).cloned().unwrap_or_default()
 }
 
 /// The bill's status in the ERP after what was done, and the one before, where it is another or is known by the ERP's clock.
@@ -210,7 +218,7 @@ pub(crate) fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: Optio
         text.push(format!("{} {at}", texts.changed));
         // Number and id stand in the heading.
         let told = |value: &str| !value.is_empty() && *value != row.no && value != row.fid().as_str();
-        let named = columns(shared, row).iter().zip(&row.columns).filter(|(_, value)| told(value));
+        let named = columns::names(shared, row).iter().zip(&row.columns).filter(|(_, value)| told(value));
         // The plan's columns are of the query, and one of them may be the status.
         let mut when = format!("{} ", texts.status_when_read);
         for (name, value) in named {

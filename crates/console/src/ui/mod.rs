@@ -6,7 +6,8 @@
 mod act;
 mod bill_rows;
 pub mod cells;
-pub mod config;
+mod columns;
+mod config;
 mod desk;
 mod erp_status;
 mod filter_words;

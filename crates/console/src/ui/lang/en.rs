@@ -77,7 +77,6 @@ pub(crate) const TEXTS: Texts = Texts {
     col_oldest: "oldest",
     col_open: "unresolved",
     col_outcome: "outcome",
-    col_org: "customer",
     col_plan: "plan",
     col_reason: "cause",
     col_result: "result",
@@ -490,6 +489,8 @@ pub(crate) fn action(action: Action) -> (&'static str, &'static str) {
         Action::Compare => {
             ("compare", "compare the run with an older one of its plan: newly failing, still failing, newly passing")
         }
+        Action::ColumnsLeft => ("left", "plan columns further left"),
+        Action::ColumnsRight => ("right", "plan columns further right"),
         Action::JumpDate => ("to date", "go to the last run of a day"),
         Action::Fold => ("fold", "fold"),
         Action::Run => ("run", "collect the bills of this plan; nothing is written before you approve"),

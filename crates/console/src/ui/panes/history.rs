@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use crate::ui::bill_rows::{self, Rows};
+use crate::ui::bill_rows::{self, Heads, Rows};
 use crate::ui::cells::{Cell, Pen};
 use crate::ui::format;
 use crate::ui::keymap::{Action, Scope};
@@ -60,11 +60,12 @@ impl History {
     fn draw_found(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
         let (t, body) = (shared.t(), parts.body());
         let state = bill_rows::state_width(shared, &self.found);
-        bill_rows::titles(shared, pen, parts.list, state);
+        let heads = &Heads::of(shared, &self.found, parts.list.width, state);
+        bill_rows::titles(shared, pen, parts.list, heads);
         if nothing(shared, pen, body, &self.found, &[t.filter_empty, t.filter_empty_2]) {
             return None;
         }
-        let shown = Rows { focus: true, all: shared.selection.is_all(), skip: 0, state };
+        let shown = Rows { focus: true, all: shared.selection.is_all(), skip: 0, heads };
         bill_rows::rows(shared, pen, body, &self.found, shown);
         bill_rows::preview(shared, pen, parts.detail, self.found.current());
         Some(self.found.first())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use crate::ui::bill_rows::{self, MINUTE, Rows, SECOND};
+use crate::ui::bill_rows::{self, Heads, MINUTE, Rows, SECOND};
 use crate::ui::cells::Pen;
 use crate::ui::format::{self, fill};
 use crate::ui::keymap::{Action, Scope};
@@ -28,6 +28,9 @@ use super::pane::{Asking, Click, Done, FAR, Pane, Subject, open_bill};
 
 /// What a group of the ledger is bound by: its column of the sum line, and its cause.
 type GroupId = (String, String);
+
+/// Lines that the titles of an unfolded group take.
+const TITLES: usize = 1;
 
 fn group_id(group: &LedgerGroup) -> GroupId {
     (group.slot.word().to_owned(), group.group.clone())
@@ -69,14 +72,14 @@ impl Ledger {
         self.entries().filter(|_| self.in_entries)
     }
 
-    /// Lines of entries under each group, on a list of so many lines. The group under the cursor takes what the
+    /// Lines under each group, on a list of so many lines: titles, and entries. The group under the cursor takes what the
     /// others leave; each has a few at least, so that a long list scrolls instead of hiding one.
     fn lines(&self, groups: &[LedgerGroup], height: usize) -> Vec<usize> {
-        const FEW: usize = 4;
+        const FEW: usize = 4 + TITLES;
         let want = |group: &LedgerGroup| {
             let window = self.unfolded.get(&group_id(group))?;
             let all = window.total().unwrap_or(group.count);
-            Some(usize::try_from(all).unwrap_or(usize::MAX).max(1))
+            Some(usize::try_from(all).unwrap_or(usize::MAX).max(1).saturating_add(TITLES))
         };
         let spare = height.saturating_sub(groups.len());
         let fair = (spare / self.unfolded.len().max(1)).max(FEW);
@@ -93,7 +96,7 @@ impl Ledger {
     fn line(&self, groups: &[LedgerGroup], lines: &[usize]) -> usize {
         let above: usize = lines.iter().take(self.index(groups)).map(|n| n + 1).sum();
         let within = self.entered().and_then(|w| w.visible().position(|(here, _)| here));
-        above + within.map_or(0, |row| row + 1)
+        above + within.map_or(0, |row| row + 1 + TITLES)
     }
 
     /// One line down or up, through the entries of what is unfolded.
@@ -206,14 +209,14 @@ impl Ledger {
         }
         let here = self.at.as_ref() == Some(&id);
         let all = shared.selection.is_all() && (here || self.entries().is_none());
-        let (focus, skip) = (here && self.in_entries, first - from);
-        bill_rows::rows(
-            shared,
-            pen,
-            room,
-            window,
-            Rows { focus, all, skip, state: ledger_groups::state_width(shared) },
-        );
+        let heads = &Heads::of(shared, window, room.width, ledger_groups::state_width(shared));
+        let titles = TITLES.saturating_sub(first - from).min(usize::from(room.height)) as u16;
+        if titles > 0 {
+            bill_rows::titles(shared, pen, room, heads);
+        }
+        let room = Rect { y: room.y + titles, height: room.height - titles, ..room };
+        let (focus, skip) = (here && self.in_entries, (first - from).saturating_sub(TITLES));
+        bill_rows::rows(shared, pen, room, window, Rows { focus, all, skip, heads });
     }
 }
 
@@ -240,7 +243,7 @@ impl Pane for Ledger {
         let lines = self.lines(groups, rows);
         for (group, height) in groups.iter().zip(&lines) {
             if let Some(window) = self.unfolded.get_mut(&group_id(group)) {
-                window.set_height(*height);
+                window.set_height(height.saturating_sub(TITLES));
             }
         }
         let line = self.line(groups, &lines);
@@ -334,7 +337,8 @@ impl Pane for Ledger {
         self.at = groups.get(group).map(group_id);
         self.in_entries = entry.is_some();
         shared.selection.not_all();
-        let hit = entry.is_none_or(|row| self.entries_mut().is_some_and(|window| window.click(row)));
+        let Some(row) = entry.map(|line| line.checked_sub(TITLES)) else { return Click::Moved };
+        let hit = row.is_some_and(|row| self.entries_mut().is_some_and(|window| window.click(row)));
         if hit { Click::Moved } else { Click::Missed }
     }
 

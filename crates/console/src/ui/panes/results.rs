@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use crate::ui::bill_rows::{self, Rows};
+use crate::ui::bill_rows::{self, Heads, Rows};
 use crate::ui::cells::Pen;
 use crate::ui::format::{self, fill};
 use crate::ui::keymap::{Action, Scope};
@@ -86,7 +86,8 @@ impl Pane for Results {
             || words::state_width(shared.lang, false, false),
             |row| words::state_width_of(shared.lang, row),
         );
-        bill_rows::titles(shared, pen, parts.list, state);
+        let heads = &Heads::of(shared, &self.window, parts.list.width, state);
+        bill_rows::titles(shared, pen, parts.list, heads);
         let area = parts.body();
         let pruned = row.map_or(0, |row| row.pruned);
         let told = fill(t.results_pruned, &[&format::count(pruned)]);
@@ -98,7 +99,7 @@ impl Pane for Results {
         if nothing(shared, pen, area, &self.window, lines) {
             return None;
         }
-        let shown = Rows { focus: true, all: shared.selection.is_all(), skip: 0, state };
+        let shown = Rows { focus: true, all: shared.selection.is_all(), skip: 0, heads };
         bill_rows::rows(shared, pen, area, &self.window, shown);
         bill_rows::preview(shared, pen, parts.detail, self.window.current());
         Some(self.window.first())

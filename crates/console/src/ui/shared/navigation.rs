@@ -11,6 +11,8 @@ pub(crate) struct Navigation {
     came_from: Vec<Scope>,
     /// The list takes the room of tabs and preview.
     pub zoom: bool,
+    /// How far one looks sideways in lists of bills: from 1 on the plan's columns begin with this one.
+    pub shift: usize,
 }
 
 impl Navigation {
@@ -20,7 +22,7 @@ impl Navigation {
             Start::Today => Scope::Today,
             Start::Plans => Scope::Plans,
         };
-        Self { here, came_from: Vec::new(), zoom: false }
+        Self { here, came_from: Vec::new(), zoom: false, shift: 0 }
     }
 
     /// The pane that is shown.
