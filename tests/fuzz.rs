@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use skydeck::domain::action_log::LogPlace;
 use skydeck::domain::command::{Command, Order, StartParams};
-use skydeck::domain::event::{ActionEntry, Event, Fact, LogPlace};
+use skydeck::domain::event::{ActionEntry, Event, Fact};
 use skydeck::domain::ids::{CommandId, PlanId, RunId, Seq};
 use skydeck::domain::run::RunEnd;
 use skydeck::domain::time::Ts;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::store_kit::*;
-use skydeck::domain::action_log::LogFault;
+use skydeck::domain::action_log::{LogFault, LogPlace};
 use skydeck::domain::bill::{Slot, UnknownWhy};
-use skydeck::domain::event::{Event, LogPlace};
+use skydeck::domain::event::Event;
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::Seq;
 use skydeck::domain::query::{PageRequest, Retention, Scope};

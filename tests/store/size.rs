@@ -75,9 +75,9 @@ fn a_plain_bill_takes_no_more_than_its_share() {
     let wrote = since.elapsed();
     store.close().unwrap();
     drop(store);
-    let index = doctor::size_of(&dir.join("sled")) / bills;
+    let index = skydeck::store::file::size_of(&dir.join("sled")) / bills;
     doctor::compact(&dir, clock.as_ref()).unwrap();
-    let compacted = doctor::size_of(&dir.join("sled")) / bills;
+    let compacted = skydeck::store::file::size_of(&dir.join("sled")) / bills;
     let (mut sealed, mut plain) = (0, 0);
     let mut last_plain = 0;
     for entry in std::fs::read_dir(dir.join("journal")).unwrap().flatten() {

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use skydeck_core::domain::action_log::LogFault;
+use skydeck_core::domain::action_log::{LogFault, LogPlace};
 use skydeck_core::domain::command::{Command, Refusal};
-use skydeck_core::domain::event::{ActionEntry, Event, LogPlace};
+use skydeck_core::domain::event::{ActionEntry, Event};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::who::Who;
 use skydeck_store::StoreError;

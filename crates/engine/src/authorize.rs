@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use skydeck_core::domain::access::{self, Role};
+use skydeck_core::domain::access::Role;
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::bounds;
-use skydeck_core::domain::command::{Command, Order, Refusal};
+use skydeck_core::domain::command::{self, Command, Order, Refusal};
 use skydeck_core::domain::event::{ActionEntry, Event};
 use skydeck_core::domain::ids::{EnvId, RunId};
 use skydeck_core::domain::operation_words;
@@ -35,7 +35,7 @@ impl Inner {
             .env_of(&order.command)
             .await
             .is_some_and(|env| self.shared.env(Some(&env)).is_some_and(|dispatch| dispatch.env.production));
-        self.has_role(order, access::needed(&order.command, production))
+        self.has_role(order, command::needed(&order.command, production))
     }
 
     /// The environment an order concerns, where it names one or a run.
@@ -63,9 +63,9 @@ impl Inner {
     /// Refuses who may not give such an order anywhere, and what is beyond every bound: nothing was read for it yet, and the
     /// line it leaves is a short one.
     pub(super) fn acceptable(&self, order: &Order) -> Result<(), Refusal> {
-        let needed = access::needed(&order.command, false);
+        let needed = command::needed(&order.command, false);
         self.has_role(order, needed)?;
-        bounds::check(&order.command).map_err(Refusal::NotConfirmed)
+        command::check_bounds(&order.command).map_err(Refusal::NotConfirmed)
     }
 
     fn has_role(&self, order: &Order, needed: Role) -> Result<(), Refusal> {
@@ -92,7 +92,7 @@ impl Inner {
             return self.log_stranger(&order.by).await;
         }
         // What is too long stands in no line.
-        let is_bounded = bounds::check(&order.command).is_ok();
+        let is_bounded = command::check_bounds(&order.command).is_ok();
         let (id, by, command) = (order.id, order.by.clone(), Command::ReloadPlans);
         let reasonless = Order { id, by, session: None, headless: order.headless, command };
         let (verb, named) = (order.command.verb(), if is_bounded { order } else { &reasonless });

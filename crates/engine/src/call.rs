@@ -19,12 +19,12 @@ use skydeck_store::{AppendError, StoreError};
 
 use super::breaker::Ended;
 use super::call_context::{CallContext, Candidate};
-use super::confirm::Success;
 use super::control::back_off;
 use super::decide::{self, After, Asked};
 use super::dispatch::{CallPermit, Claim, Session};
 use super::glance::{Glance, after_refusal, is_proof, look, prove, read_event};
 use super::status_reads;
+use super::unconfirmed::Success;
 
 /// First wait after a passing refusal.
 const DEFER_BASE: Duration = Duration::from_secs(2);

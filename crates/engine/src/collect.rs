@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use skydeck_core::domain::bill::{Found, Slot, Status};
 use skydeck_core::domain::command::StartParams;
-use skydeck_core::domain::erp_clock::{self, ErpClock};
+use skydeck_core::domain::erp_clock::ErpClock;
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{Look, Preview};
 use skydeck_core::domain::reason::Reason;
-use skydeck_core::domain::run::{BillRow, Collected, Mark, Probe, RunEnd, RunHead, RunKind, Unchanged};
+use skydeck_core::domain::run::{self, BillRow, Collected, Mark, Probe, RunEnd, RunHead, RunKind, Unchanged};
 use skydeck_core::domain::time::{ErpDate, Ts};
 use skydeck_plan::condition;
 use skydeck_plan::render::RenderContext;
@@ -81,7 +81,7 @@ pub fn floor(
     let due = mark.and_then(|m| m.swept).is_none_or(|swept| swept > now || now.since(swept) >= hours);
     match mark {
         Some(mark) if !due && !params.sweep => Ok(Floor {
-            since: Some(erp_clock::begin(mark, clock, plan.policy.overlap)),
+            since: Some(run::begin(mark, clock, plan.policy.overlap)),
             sweep: false,
             moves_mark: whole,
             until,

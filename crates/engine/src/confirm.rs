@@ -5,18 +5,18 @@
 
 use std::time::Duration;
 
-use skydeck_core::domain::bill::{Found, Outcome, Rev, Slot, Unknown, UnknownWhy};
+use skydeck_core::domain::bill::{Found, Outcome, Slot, Unknown, UnknownWhy};
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, PauseWhy};
-use skydeck_core::domain::step::Step;
-use skydeck_core::domain::time::Ts;
 use skydeck_store::{Store, StoreError};
 
 use super::control::Stop;
-use super::runner::{Known, Runner};
+use super::known::Known;
+use super::runner::Runner;
 use super::status_reads::READ_BATCH;
+use super::unconfirmed::Success;
 
 /// First successes of a run that are read back one by one, at least; as many as are watched, where those are more.
 const FIRST: u32 = 5;
@@ -27,52 +27,6 @@ const SECOND_LOOK: Duration = Duration::from_secs(5);
 const LAST_TRIES: u32 = 2;
 /// See [`LAST_TRIES`].
 const LAST_PAUSE: Duration = Duration::from_secs(1);
-
-/// A call that was answered as done.
-#[derive(Clone, Debug)]
-pub(super) struct Success {
-    /// Bill.
-    pub fid: Fid,
-    /// Its number.
-    pub no: String,
-    /// Step that was called.
-    pub step: Step,
-    /// Revision it was called in.
-    pub rev: Rev,
-    /// When the call left.
-    pub sent: Ts,
-}
-
-/// What is not believed yet.
-#[derive(Default)]
-pub(super) struct Unconfirmed {
-    /// Oldest first.
-    open: Vec<Success>,
-    /// One of them was seen without effect: it is read again before anything else is done.
-    doubted: bool,
-    /// Successes this task has read back.
-    confirmed: u32,
-    /// What an earlier task of the run left has been taken up.
-    taken_up: bool,
-}
-
-impl Unconfirmed {
-    /// Takes note of calls that were answered as done.
-    pub fn add(&mut self, successes: impl IntoIterator<Item = Success>) {
-        self.open.extend(successes);
-    }
-
-    /// Whether one is to be read again before anything else.
-    pub fn is_doubted(&self) -> bool {
-        self.doubted
-    }
-
-    /// Takes note of one that a look has just shown without effect.
-    pub fn doubt(&mut self, success: Success) {
-        self.open.push(success);
-        self.doubted = true;
-    }
-}
 
 /// A success that a read did not confirm.
 struct Doubt {

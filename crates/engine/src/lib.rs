@@ -46,6 +46,7 @@ mod ending;
 mod erp_time;
 mod glance;
 mod heartbeat;
+mod known;
 mod ledger;
 mod orders;
 mod pages;
@@ -68,6 +69,7 @@ mod status_reads;
 mod tasks;
 mod today;
 mod triage;
+mod unconfirmed;
 mod work;
 
 use control::{RunControl, Shared, lock};

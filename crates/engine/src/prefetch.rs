@@ -9,18 +9,15 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::control::Shared;
+use super::dispatch::Dispatch;
+use super::known::{Known, know};
+use super::status_reads;
 use skydeck_core::domain::bill::Found;
 use skydeck_core::domain::ids::{Fid, RunId};
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::run::BillRow;
-use skydeck_store::{Store, StoreError};
-
-use super::bill_history::BillHistory;
-use super::control::Shared;
-use super::dispatch::Dispatch;
-use super::runner::Known;
-use super::status_reads;
 
 /// What was read about the bills of a page.
 pub(super) struct Seen {
@@ -66,18 +63,4 @@ impl Ahead {
         let seen = self.task.join_next().await.and_then(Result::ok).flatten();
         (self.rows, seen)
     }
-}
-
-/// Adds to each row what it was found as and its past.
-pub(super) async fn know(store: &dyn Store, run: RunId, rows: Vec<BillRow>) -> Result<Vec<Known>, StoreError> {
-    let mut all = Vec::with_capacity(rows.len());
-    for row in rows {
-        let found = store.found(run, row.fid()).await?;
-        let absent = found.as_ref().is_some_and(|found| found.absent);
-        let outside = found.as_ref().is_some_and(|found| found.outside);
-        let found = found.map_or_else(|| row.rev.clone(), |found| found.rev);
-        let past = BillHistory::of(store, &row.key, run).await?;
-        all.push(Known { row, found, absent, outside, past });
-    }
-    Ok(all)
 }

@@ -9,21 +9,20 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use skydeck_core::domain::bill::{Outcome, Slot};
+use skydeck_core::domain::bill::Outcome;
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::{Fid, RecordKey};
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::plan::Plan;
-use skydeck_core::domain::run::{BillRow, Flag, PauseWhy, RunEnd, RunHead, RunKind, RunState};
+use skydeck_core::domain::run::{BillRow, Flag, PauseWhy, RunEnd, RunHead, RunKind};
 use skydeck_core::domain::step::{Left, Step};
 use skydeck_store::StoreError;
 
-use super::bill_history::BillHistory;
-use super::confirm::Unconfirmed;
 use super::control::{RunControl, Shared, Stop};
 use super::decide::OpenCall;
 use super::dispatch::Dispatch;
-use super::prefetch::know;
+use super::known::{Known, know};
+use super::unconfirmed::Unconfirmed;
 
 /// Bills settled in one append when no call is needed.
 pub(super) const SETTLE_GROUP: usize = 50;
@@ -81,17 +80,6 @@ pub(super) struct RunMemory {
 pub(super) struct Canary {
     pub seen: u32,
     pub refused: HashMap<skydeck_core::domain::cause::Cause, u32>,
-}
-
-/// A bill of a run with what is needed to decide about it.
-pub(super) struct Known {
-    pub row: BillRow,
-    pub found: skydeck_core::domain::bill::Rev,
-    /// The run took it up from the ledger and did not find it.
-    pub absent: bool,
-    /// The run took it up from the ledger, and the plan's filter leaves it out.
-    pub outside: bool,
-    pub past: BillHistory,
 }
 
 /// What a task needs to start.
@@ -153,27 +141,6 @@ impl Runner {
                 if let Err(error) = self.close(RunEnd::Completed).await {
                     self.shared.ledger.show_unstored(self.head.id, &error);
                 }
-            }
-        }
-    }
-
-    async fn write_all(&mut self) -> Result<(), Stop> {
-        // Whatever an earlier process or pause left unknown or unconfirmed comes before anything else.
-        self.take_up_unconfirmed().await?;
-        self.confirm_if_due().await?;
-        self.settle(super::settle::Patience::Long).await?;
-        loop {
-            self.passes().await?;
-            if !self.has_settleable().await? {
-                return Ok(());
-            }
-            if self.shared.state(self.head.id) != Some(RunState::Settling) {
-                self.append(vec![Event::RunSettling { run: self.head.id }]).await?;
-            }
-            self.settle(super::settle::Patience::Long).await?;
-            let run = self.head.id;
-            if self.shared.store.bills_in(run, Slot::Waiting, None, 1).await?.is_empty() {
-                return Ok(());
             }
         }
     }

@@ -13,7 +13,8 @@ use skydeck_core::domain::run::{BillRow, PauseWhy, RunKind};
 
 use super::control::Stop;
 use super::decide::{Case, Judgement, Moment, OpenCall, judge};
-use super::runner::{Known, Runner};
+use super::known::Known;
+use super::runner::Runner;
 use super::status_reads::{self, READ_BATCH};
 use super::work::Told;
 use skydeck_core::domain::operation::Seen;

@@ -12,7 +12,7 @@ use skydeck_core::domain::bill::{Outcome, Slot, Unknown, UnknownWhy};
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::{Fid, Seq};
 use skydeck_core::domain::reason::Reason;
-use skydeck_core::domain::run::{BillRow, PauseWhy};
+use skydeck_core::domain::run::{BillRow, PauseWhy, RunState};
 use skydeck_store::AppendError;
 
 use super::call::{CallEnd, call};
@@ -52,6 +52,28 @@ pub(super) struct Told {
 }
 
 impl Runner {
+    /// Passes over the bills until none is left to be called or read back.
+    pub(super) async fn write_all(&mut self) -> Result<(), Stop> {
+        // Whatever an earlier process or pause left unknown or unconfirmed comes before anything else.
+        self.take_up_unconfirmed().await?;
+        self.confirm_if_due().await?;
+        self.settle(Patience::Long).await?;
+        loop {
+            self.passes().await?;
+            if !self.has_settleable().await? {
+                return Ok(());
+            }
+            if self.shared.state(self.head.id) != Some(RunState::Settling) {
+                self.append(vec![Event::RunSettling { run: self.head.id }]).await?;
+            }
+            self.settle(Patience::Long).await?;
+            let run = self.head.id;
+            if self.shared.store.bills_in(run, Slot::Waiting, None, 1).await?.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Passes over the waiting bills until none is left.
     pub(super) async fn passes(&mut self) -> Result<(), Stop> {
         let mut calls = Calls::new();

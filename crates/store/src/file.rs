@@ -93,6 +93,17 @@ pub fn make_dirs(path: &Path) -> Result<()> {
     make_dir(path)
 }
 
+/// Bytes of a directory's files on the disk.
+pub fn size_of(dir: &Path) -> u64 {
+    let mut sum = 0;
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if let Ok(meta) = entry.metadata() {
+            sum += if meta.is_dir() { size_of(&entry.path()) } else { meta.len() };
+        }
+    }
+    sum
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,7 @@ use super::journal::tail::{self, Pending, ROTATE, Tail};
 use super::local::disk::{Disk, RealDisk};
 use super::local::place::{Place, stamp};
 use super::local::{LocalStore, Options, Progress, Raise, SledKv};
-use super::{Store, StoreError, doctor, file};
+use super::{Store, StoreError, file};
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::event::{self, ActionEntry, Event, Fact};
 use skydeck_core::domain::filter::Filter;
@@ -102,7 +102,7 @@ pub async fn prune(
     }
     let (mut pruned, kept) = result?;
     kept?;
-    pruned.bytes.1 = doctor::size_of(order.data);
+    pruned.bytes.1 = file::size_of(order.data);
     Ok(pruned)
 }
 
@@ -287,7 +287,7 @@ fn rewrite(
     keep: &mut dyn FnMut(Fact) -> Result<(), StoreError>,
 ) -> Result<Pruned, StoreError> {
     let index = old.index();
-    let mut pruned = Pruned { bytes: (doctor::size_of(old.dir()), 0), ..Pruned::default() };
+    let mut pruned = Pruned { bytes: (file::size_of(old.dir()), 0), ..Pruned::default() };
     let mut sums: HashMap<RunId, Tally> = HashMap::new();
     let mut at = Seq(0);
     loop {

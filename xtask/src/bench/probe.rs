@@ -70,7 +70,7 @@ impl From<Vec<Duration>> for Times {
 
 /// Bytes below a directory.
 pub fn bytes_below(dir: &Path) -> u64 {
-    skydeck::store::doctor::size_of(dir)
+    skydeck::store::file::size_of(dir)
 }
 
 #[cfg(test)]

@@ -4,8 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::command::Command;
-
 /// What a person may do. Each includes the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,30 +42,6 @@ impl std::fmt::Display for Role {
     }
 }
 
-/// The role an order asks for. `production`: it concerns a production environment.
-pub fn needed(command: &Command, production: bool) -> Role {
-    match command {
-        // Whose records these are decides about everything that is still open.
-        // Nor is what is accepted in the log asked about again.
-        Command::AdoptServer { .. } | Command::AcceptLog { .. } => Role::Approver,
-        Command::Approve { .. } | Command::Unlock { .. } if production => Role::Approver,
-        Command::Start { .. }
-        | Command::Retry { .. }
-        | Command::Verify { .. }
-        | Command::Approve { .. }
-        | Command::Decline { .. }
-        | Command::Pause { .. }
-        | Command::Resume { .. }
-        | Command::Cancel { .. }
-        | Command::SetPace { .. }
-        | Command::Resolve { .. }
-        | Command::Reopen { .. }
-        | Command::Unlock { .. }
-        | Command::Lock { .. }
-        | Command::ReloadPlans => Role::Operator,
-    }
-}
-
 /// Tells a user's role.
 pub trait Access: Send + Sync {
     /// `None`: may not even look.
@@ -83,37 +57,6 @@ impl<F: Fn(u32) -> Option<Role> + Send + Sync> Access for F {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::command::{Selection, StartParams};
-    use crate::domain::ids::{EnvId, PlanId, RunId, SetHash};
-    use crate::domain::run::Revision;
-
-    #[test]
-    fn every_order_asks_for_its_role_here_and_in_production() {
-        let (env, run, none) = (|| EnvId::new("e"), RunId(ulid::Ulid::nil()), || Selection::Bills(Vec::new()));
-        let reason = || "r".to_owned();
-        let approve = Command::Approve { run, hash: SetHash::new("h"), typed: None, flags: Vec::new(), reason: None };
-        let (operator, approver) = (Role::Operator, Role::Approver);
-        for (command, usual, production) in [
-            (Command::Start { plan: PlanId::new("p"), params: StartParams::default() }, operator, operator),
-            (Command::Retry { selection: none(), revision: Revision::Newest }, operator, operator),
-            (Command::Verify { selection: none() }, operator, operator),
-            (approve, operator, approver),
-            (Command::Decline { run }, operator, operator),
-            (Command::Pause { run }, operator, operator),
-            (Command::Resume { run }, operator, operator),
-            (Command::Cancel { run }, operator, operator),
-            (Command::SetPace { env: env(), per_minute: Some(1), concurrency: None }, operator, operator),
-            (Command::Resolve { selection: none(), reason: reason() }, operator, operator),
-            (Command::Reopen { keys: Vec::new(), reason: reason() }, operator, operator),
-            (Command::Unlock { env: env(), reason: reason() }, operator, approver),
-            (Command::Lock { env: env() }, operator, operator),
-            (Command::ReloadPlans, operator, operator),
-            (Command::AdoptServer { env: env(), reason: reason() }, approver, approver),
-            (Command::AcceptLog { reason: reason() }, approver, approver),
-        ] {
-            assert_eq!((needed(&command, false), needed(&command, true)), (usual, production), "{command:?}");
-        }
-    }
 
     #[test]
     fn a_role_includes_the_one_before_and_is_called_as_it_is_configured() {

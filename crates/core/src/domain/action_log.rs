@@ -6,8 +6,16 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::LogPlace;
 use super::ids::Seq;
+
+/// A place in the action log's file, with the hash of the line there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPlace {
+    /// Place, from 1.
+    pub seq: u64,
+    /// SHA-256 as hex digits.
+    pub hash: String,
+}
 
 /// How far the file reached when a process began or ended to write lines into it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

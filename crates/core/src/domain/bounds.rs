@@ -1,15 +1,11 @@
 //! How much of a text from outside is kept, and how long texts and lists of an order may be, in one place.
 //!
-//! Invariant: nothing of an order beyond its bound reaches the store, the action log or another reader. What is cut says so, with the length of the rest and the hash of the whole; the whole answer of a writing call
+//! Invariant: what is cut says so, with the length of the rest and the hash of the whole; the whole answer of a writing call
 //! is kept as evidence up to `store::BODY_LIMIT`.
 
 use std::fmt::Write as _;
 
 use sha2::Digest as _;
-
-use super::bill::{Failure, Outcome};
-use super::command::Command;
-use super::reason::Reason;
 
 /// Words of a server in one fact: a refusal, a reason, a remark, bytes.
 pub const WORDS: usize = 8 * 1024;
@@ -69,47 +65,6 @@ pub fn cell(text: &str) -> String {
     cut(text, CELL).unwrap_or_else(|| text.to_owned())
 }
 
-impl Failure {
-    /// With its words cut.
-    #[must_use]
-    pub fn bounded(self) -> Self {
-        Self { message: words(self.message), field: self.field.map(words), ..self }
-    }
-}
-
-impl Outcome {
-    /// With its words cut: a store of before kept them whole.
-    #[must_use]
-    pub fn bounded(self) -> Self {
-        match self {
-            Self::Failed(failure) => Self::Failed(failure.bounded()),
-            Self::Unknown(unknown) => {
-                let detail = words(unknown.detail);
-                Self::Unknown(super::bill::Unknown { detail, ..unknown })
-            }
-            Self::Done { .. } | Self::Already { .. } | Self::Skipped(_) => self,
-        }
-    }
-}
-
-/// Refuses an order that holds a text or a list beyond its bound.
-pub fn check(command: &Command) -> Result<(), Reason> {
-    // Every text of an order, whatever field it stands in, also of orders that come later.
-    let all = serde_json::to_value(command).map_err(|_| Reason::TextTooLong { most: TEXT as u64 })?;
-    within(&all)
-}
-
-fn within(value: &serde_json::Value) -> Result<(), Reason> {
-    use serde_json::Value;
-    match value {
-        Value::String(text) if text.chars().nth(TEXT).is_some() => Err(Reason::TextTooLong { most: TEXT as u64 }),
-        Value::Array(all) if all.len() > LIST => Err(Reason::ListTooLong { most: LIST as u64, n: all.len() as u64 }),
-        Value::Array(all) => all.iter().try_for_each(within),
-        Value::Object(all) => all.values().try_for_each(within),
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
-    }
-}
-
 /// A text of somebody else, cut to [`SAID`].
 pub fn said(mut text: String) -> String {
     if text.len() > SAID {
@@ -122,9 +77,6 @@ pub fn said(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::command::{Selection, StartParams};
-    use crate::domain::filter::Filter;
-    use crate::domain::ids::{EnvId, PlanId, RunId, SetHash};
 
     #[test]
     fn what_is_cut_says_so_fits_and_is_cut_once() {
@@ -139,38 +91,8 @@ mod tests {
         assert!(cell(&"x".repeat(CELL + 1)).len() <= CELL);
     }
 
-    fn start(plan: &str, numbers: Vec<String>) -> Command {
-        Command::Start { plan: PlanId::new(plan), params: StartParams { numbers, ..StartParams::default() } }
-    }
-
     #[test]
-    fn a_text_of_256_characters_passes_and_one_more_does_not_wherever_it_stands() {
-        for (n, passes) in [(TEXT, true), (TEXT + 1, false)] {
-            // Characters, not bytes.
-            let text = "据".repeat(n);
-            let approve = Command::Approve {
-                run: RunId(ulid::Ulid::nil()),
-                hash: SetHash::new("h"),
-                typed: Some(text.clone()),
-                flags: Vec::new(),
-                reason: None,
-            };
-            let plan = Some(PlanId::new(text.clone()));
-            let all = [
-                start(&text, Vec::new()),
-                start("p", vec!["1".into(), text.clone()]),
-                approve,
-                Command::Unlock { env: EnvId::new("e"), reason: text.clone() },
-                Command::Lock { env: EnvId::new(text.clone()) },
-                Command::AcceptLog { reason: text.clone() },
-                Command::Verify { selection: Selection::Matching { plan, run: None, filter: Filter::default() } },
-            ];
-            for command in all {
-                assert_eq!(check(&command).is_ok(), passes, "{}", command.verb());
-            }
-        }
-        assert!(check(&start("p", vec![String::new(); LIST])).is_ok());
-        assert!(check(&start("p", vec![String::new(); LIST + 1])).is_err());
+    fn a_text_of_somebody_else_is_cut() {
         assert!(said("据".repeat(SAID)).len() <= SAID + 3 && said("x".into()) == "x");
     }
 }

@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::access::Role;
+use super::bounds;
 use super::filter::Filter;
 use super::ids::{CommandId, EnvId, PlanId, RunId, SessionId, SetHash, WorkKey};
+use super::plan::Plan;
+use super::range::Range;
 use super::reason::Reason;
 use super::run::{Flag, Revision};
 use super::who::Who;
@@ -294,5 +298,134 @@ impl Refusal {
             | Self::Store(why)
             | Self::Nothing(why) => why,
         }
+    }
+}
+
+/// The role an order asks for. `production`: it concerns a production environment.
+pub fn needed(command: &Command, production: bool) -> Role {
+    match command {
+        // Whose records these are decides about everything that is still open.
+        // Nor is what is accepted in the log asked about again.
+        Command::AdoptServer { .. } | Command::AcceptLog { .. } => Role::Approver,
+        Command::Approve { .. } | Command::Unlock { .. } if production => Role::Approver,
+        Command::Start { .. }
+        | Command::Retry { .. }
+        | Command::Verify { .. }
+        | Command::Approve { .. }
+        | Command::Decline { .. }
+        | Command::Pause { .. }
+        | Command::Resume { .. }
+        | Command::Cancel { .. }
+        | Command::SetPace { .. }
+        | Command::Resolve { .. }
+        | Command::Reopen { .. }
+        | Command::Unlock { .. }
+        | Command::Lock { .. }
+        | Command::ReloadPlans => Role::Operator,
+    }
+}
+
+/// Refuses an order that holds a text or a list beyond its bound.
+pub fn check_bounds(command: &Command) -> Result<(), Reason> {
+    // Every text of an order, whatever field it stands in, also of orders that come later.
+    let all = serde_json::to_value(command).map_err(|_| Reason::TextTooLong { most: bounds::TEXT as u64 })?;
+    within(&all)
+}
+
+fn within(value: &serde_json::Value) -> Result<(), Reason> {
+    use serde_json::Value;
+    match value {
+        Value::String(text) if text.chars().nth(bounds::TEXT).is_some() => {
+            Err(Reason::TextTooLong { most: bounds::TEXT as u64 })
+        }
+        Value::Array(all) if all.len() > bounds::LIST => {
+            Err(Reason::ListTooLong { most: bounds::LIST as u64, n: all.len() as u64 })
+        }
+        Value::Array(all) => all.iter().try_for_each(within),
+        Value::Object(all) => all.values().try_for_each(within),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}
+
+impl Range {
+    /// What these parameters cut of a plan's query, if anything.
+    pub fn of(params: &StartParams, plan: &Plan) -> Option<Self> {
+        let StartParams { sweep: _, numbers, since, until, remedy } = params;
+        let cut = !numbers.is_empty() || since.is_some() || until.is_some() || *remedy;
+        cut.then(|| Self {
+            field: plan.source.mark_column.clone(),
+            since: since.clone(),
+            until: until.clone(),
+            numbers: numbers.len() as u64,
+            remedy: *remedy,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::bounds::{LIST, TEXT};
+
+    #[test]
+    fn every_order_asks_for_its_role_here_and_in_production() {
+        let (env, run, none) = (|| EnvId::new("e"), RunId(ulid::Ulid::nil()), || Selection::Bills(Vec::new()));
+        let reason = || "r".to_owned();
+        let approve = Command::Approve { run, hash: SetHash::new("h"), typed: None, flags: Vec::new(), reason: None };
+        let (operator, approver) = (Role::Operator, Role::Approver);
+        for (command, usual, production) in [
+            (Command::Start { plan: PlanId::new("p"), params: StartParams::default() }, operator, operator),
+            (Command::Retry { selection: none(), revision: Revision::Newest }, operator, operator),
+            (Command::Verify { selection: none() }, operator, operator),
+            (approve, operator, approver),
+            (Command::Decline { run }, operator, operator),
+            (Command::Pause { run }, operator, operator),
+            (Command::Resume { run }, operator, operator),
+            (Command::Cancel { run }, operator, operator),
+            (Command::SetPace { env: env(), per_minute: Some(1), concurrency: None }, operator, operator),
+            (Command::Resolve { selection: none(), reason: reason() }, operator, operator),
+            (Command::Reopen { keys: Vec::new(), reason: reason() }, operator, operator),
+            (Command::Unlock { env: env(), reason: reason() }, operator, approver),
+            (Command::Lock { env: env() }, operator, operator),
+            (Command::ReloadPlans, operator, operator),
+            (Command::AdoptServer { env: env(), reason: reason() }, approver, approver),
+            (Command::AcceptLog { reason: reason() }, approver, approver),
+        ] {
+            assert_eq!((needed(&command, false), needed(&command, true)), (usual, production), "{command:?}");
+        }
+    }
+
+    fn start(plan: &str, numbers: Vec<String>) -> Command {
+        Command::Start { plan: PlanId::new(plan), params: StartParams { numbers, ..StartParams::default() } }
+    }
+
+    #[test]
+    fn a_text_of_256_characters_passes_and_one_more_does_not_wherever_it_stands() {
+        for (n, passes) in [(TEXT, true), (TEXT + 1, false)] {
+            // Characters, not bytes.
+            let text = "据".repeat(n);
+            let approve = Command::Approve {
+                run: RunId(ulid::Ulid::nil()),
+                hash: SetHash::new("h"),
+                typed: Some(text.clone()),
+                flags: Vec::new(),
+                reason: None,
+            };
+            let plan = Some(PlanId::new(text.clone()));
+            let all = [
+                start(&text, Vec::new()),
+                start("p", vec!["1".into(), text.clone()]),
+                approve,
+                Command::Unlock { env: EnvId::new("e"), reason: text.clone() },
+                Command::Lock { env: EnvId::new(text.clone()) },
+                Command::AcceptLog { reason: text.clone() },
+                Command::Verify { selection: Selection::Matching { plan, run: None, filter: Filter::default() } },
+            ];
+            for command in all {
+                assert_eq!(check_bounds(&command).is_ok(), passes, "{}", command.verb());
+            }
+        }
+        assert!(check_bounds(&start("p", vec![String::new(); LIST])).is_ok());
+        assert!(check_bounds(&start("p", vec![String::new(); LIST + 1])).is_err());
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::run::Mark;
 use super::time::{ErpDate, Ts};
 use super::zone::Zone;
 
@@ -42,20 +41,11 @@ impl ErpClock {
     }
 }
 
-/// Where the query of the next run begins: no bill may get a date before it that the last run did not see. `is`: the ERP's
-/// clock now, where it is known; `overlap`: the plan's own.
-pub fn begin(mark: &Mark, is: Option<&ErpClock>, overlap: Duration) -> ErpDate {
-    let Some(was) = &mark.clock else { return mark.seen.minus(overlap) };
-    // A bill dated ahead of the clock moves the mark past bills that are changed meanwhile.
-    let seen = mark.seen.clone().min(was.shows.clone());
-    let back = is.map_or(Duration::ZERO, |is| is.back_since(was));
-    seen.minus(overlap.saturating_add(back))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::ids::RunId;
+    use crate::domain::run::{Mark, begin};
 
     /// 2026-10-25, 00:00 UTC: an hour before summer time ends in Berlin.
     const NIGHT: i64 = 1_792_886_400;

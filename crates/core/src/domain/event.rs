@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::action_log::LogWitness;
+use super::action_log::{LogPlace, LogWitness};
 use super::bill::Failure;
 use super::bill::{Found, Outcome, Rev, Slot};
 use super::cause::Cause;
@@ -400,15 +400,6 @@ pub struct ActionEntry {
     /// is longer than a line takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Reason>,
-}
-
-/// A place in the action log's file, with the hash of the line there.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogPlace {
-    /// Place, from 1.
-    pub seq: u64,
-    /// SHA-256 as hex digits.
-    pub hash: String,
 }
 
 impl Event {

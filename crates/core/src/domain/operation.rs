@@ -6,15 +6,10 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::bill::{Found, Rev, Status};
+use super::bill::{APPROVER_PATH, Found, Rev, STATUS_PATH, Status};
 use super::ids::OpId;
 use super::plan::Plan;
 use super::step::{Step, Verb};
-
-/// Kingdee's path of a bill's status.
-pub const STATUS_PATH: &str = "FDocumentStatus";
-/// Kingdee's path of who audited a bill.
-pub const APPROVER_PATH: &str = "FApproverId.FName";
 
 /// What shows three well-known operations: name, field, and the field's value afterwards. Proposed to who writes a plan, and
 /// never assumed for one that declares nothing: a form may show it elsewhere.

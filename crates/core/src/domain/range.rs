@@ -2,9 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::command::StartParams;
-use super::plan::Plan;
-
 /// What was cut. A run without one read what its plan says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
@@ -26,19 +23,6 @@ pub struct Range {
 }
 
 impl Range {
-    /// What these parameters cut of a plan's query, if anything.
-    pub fn of(params: &StartParams, plan: &Plan) -> Option<Self> {
-        let StartParams { sweep: _, numbers, since, until, remedy } = params;
-        let cut = !numbers.is_empty() || since.is_some() || until.is_some() || *remedy;
-        cut.then(|| Self {
-            field: plan.source.mark_column.clone(),
-            since: since.clone(),
-            until: until.clone(),
-            numbers: numbers.len() as u64,
-            remedy: *remedy,
-        })
-    }
-
     /// `FModifyDate 2026-11-01 … 2026-11-02, 3 numbers`. Not made safe to show.
     pub fn en(&self) -> String {
         let numbers = (self.numbers > 0).then(|| format!("{} numbers", self.numbers));

@@ -3,10 +3,12 @@
 //! Invariant: every input leads to exactly one result, by matches that a new variant breaks; a call is proposed only for a
 //! bill read in the very revision that was approved, and an unknown call is forgotten only after a look.
 
-use skydeck_core::domain::bill::{Failure, Found, Outcome, Rev, Skip, Status, Unknown, UnknownWhy};
+use skydeck_core::domain::bill::{
+    APPROVER_PATH, Failure, Found, Outcome, Rev, STATUS_PATH, Skip, Status, Unknown, UnknownWhy,
+};
 use skydeck_core::domain::cause::{Cause, Repeat, hints_at_done, known};
 use skydeck_core::domain::ids::RunId;
-use skydeck_core::domain::operation::{APPROVER_PATH, Effect, Key, Operation, STATUS_PATH, Seen, StepSpec, Test};
+use skydeck_core::domain::operation::{Effect, Key, Operation, Seen, StepSpec, Test};
 use skydeck_core::domain::step::{Left, Step, Verdict};
 use skydeck_core::domain::time::Ts;
 

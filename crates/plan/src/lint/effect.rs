@@ -5,7 +5,8 @@
 use super::super::effect::written_all;
 use super::super::filter_text::{self, Kind, Predicate, Token};
 use super::{Found, Severity};
-use skydeck_core::domain::operation::{STATUS_PATH, Test, shown_by};
+use skydeck_core::domain::bill::STATUS_PATH;
+use skydeck_core::domain::operation::{Test, shown_by};
 use skydeck_core::domain::step::Verb;
 
 /// Codes of a bill's status.

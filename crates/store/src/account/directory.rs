@@ -7,11 +7,12 @@ use std::path::Path;
 
 use super::read::{self, Reading};
 use super::{Account, Backward, Told, compare, forward};
+use crate::StoreError;
 use crate::actions::FILE;
+use crate::journal::walk::{JournalReport, walk, walk_past};
 use crate::local::place::Place;
-use crate::{StoreError, doctor};
-use skydeck_core::domain::action_log::LogFault;
-use skydeck_core::domain::event::{Fact, LogPlace, Pruned};
+use skydeck_core::domain::action_log::{LogFault, LogPlace};
+use skydeck_core::domain::event::{Fact, Pruned};
 use skydeck_core::domain::ids::Seq;
 
 /// A place of both files that was kept elsewhere: `line:hash:fact:chain`.
@@ -84,7 +85,7 @@ pub fn of_directory(dir: &Path, kept: Option<&Head>) -> Result<Verified, StoreEr
 /// What the journal of a directory tells of the log.
 pub fn told_by(dir: &Path) -> Result<Told, StoreError> {
     let mut told = Told::default();
-    doctor::walk(&Place::new(dir).journal(), Seq(0), &mut |fact| {
+    walk(&Place::new(dir).journal(), Seq(0), &mut |fact| {
         told.note(&fact);
         Ok(())
     })?;
@@ -107,9 +108,9 @@ fn verified(dir: &Path, kept: Option<&Head>) -> Result<Verified, StoreError> {
         };
         let journal = place.journal();
         if !journal.exists() {
-            return Ok(doctor::JournalReport::default());
+            return Ok(JournalReport::default());
         }
-        doctor::walk_past(&journal, durable, kept.map(|head| head.fact), note)
+        walk_past(&journal, durable, kept.map(|head| head.fact), note)
     };
     let mut report = walk(&mut told)?;
     let log = read::read(&path, told.accepted(), |_, _| Ok(())).map_err(failed)?;

@@ -16,8 +16,8 @@ use std::path::Path;
 
 use crate::actions::Phase;
 use crate::{Store, StoreError};
-use skydeck_core::domain::action_log::{LogFault, LogWitness};
-use skydeck_core::domain::event::{Event, Fact, LogPlace, Pruned};
+use skydeck_core::domain::action_log::{LogFault, LogPlace, LogWitness};
+use skydeck_core::domain::event::{Event, Fact, Pruned};
 use skydeck_core::domain::ids::{RunId, Seq};
 use skydeck_core::domain::query::PageRequest;
 

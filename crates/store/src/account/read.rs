@@ -12,8 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::actions::{Line, Phase, VERSION, line_hash};
 use crate::{file, hex};
-use skydeck_core::domain::action_log::{Flaw, LogFault, LogWitness};
-use skydeck_core::domain::event::LogPlace;
+use skydeck_core::domain::action_log::{Flaw, LogFault, LogPlace, LogWitness};
 use skydeck_core::domain::time::Ts;
 
 /// Longest line that is read, bytes. Lines of ours are far shorter (`domain::bounds`); those of earlier programs could hold

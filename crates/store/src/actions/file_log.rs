@@ -14,8 +14,7 @@ use sha2::{Digest, Sha256};
 use super::line::Tip;
 use super::{ActionLog, Deed, FILE};
 use crate::{Store, StoreError, account, file, hex};
-use skydeck_core::domain::action_log::{AcceptedFile, LogFault, LogWitness};
-use skydeck_core::domain::event::LogPlace;
+use skydeck_core::domain::action_log::{AcceptedFile, LogFault, LogPlace, LogWitness};
 use skydeck_core::domain::time::{Clock, Ts};
 
 /// The log as a file.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::Deed;
 use crate::{StoreError, hex};
-use skydeck_core::domain::event::LogPlace;
+use skydeck_core::domain::action_log::LogPlace;
 use skydeck_core::domain::time::Ts;
 use skydeck_core::text::json_safe;
 

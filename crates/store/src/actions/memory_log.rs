@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::line::Tip;
 use super::{ActionLog, Deed};
 use crate::StoreError;
-use skydeck_core::domain::event::LogPlace;
+use skydeck_core::domain::action_log::LogPlace;
 use skydeck_core::domain::time::Clock;
 
 /// The log of a store that is in memory.

@@ -14,8 +14,7 @@ use super::StoreError;
 pub use file_log::FileLog;
 pub use line::{Line, VERSION, line_hash};
 pub use memory_log::MemoryLog;
-use skydeck_core::domain::action_log::{LogFault, LogWitness};
-use skydeck_core::domain::event::LogPlace;
+use skydeck_core::domain::action_log::{LogFault, LogPlace, LogWitness};
 use skydeck_core::domain::who::Who;
 
 /// Name of the file in the data directory.

@@ -3,8 +3,6 @@
 //! Invariant: a check changes nothing but a scratch index beside the real one; nothing here ever writes to the
 //! journal but the sealing of segments that no longer grow.
 
-mod walk;
-
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,20 +15,19 @@ use super::index::key;
 use super::index::kv::{Batch, Entry, Kv, Walk};
 use super::index::scratch::Scratch;
 use super::index::{Index, LAYOUT};
+pub use super::journal::walk::JournalReport;
+use super::journal::walk::walk;
 use super::journal::{sealed, segment, tail};
 use super::local::disk::{Disk, RealDisk};
 use super::local::place::{Place, VERSION, stamp};
 use super::local::upgrade::put_in_place;
 use super::local::{OpenFault, Progress, SledKv};
-use super::{StoreError, actions};
+use super::{StoreError, actions, file};
 use skydeck_core::domain::action_log::LogFault;
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::Seq;
 use skydeck_core::domain::time::Clock;
-
-pub use self::walk::JournalReport;
-pub(super) use self::walk::{walk, walk_past};
 
 /// Differences named one by one; the rest is counted.
 const NAMED: usize = 20;
@@ -160,7 +157,7 @@ pub fn check(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Resu
     });
     drop(fresh);
     let _ = std::fs::remove_dir_all(&scratch_dir);
-    report.index.bytes = size_of(&place.index());
+    report.index.bytes = file::size_of(&place.index());
     compared.map(|()| report)
 }
 
@@ -205,7 +202,7 @@ pub fn compact(dir: &Path, clock: &dyn Clock) -> Result<(u64, u64), StoreError> 
     place.check()?;
     let _lock = place.take(clock.now(), "doctor")?;
     place.known_version()?;
-    let before = size_of(&place.index()) + size_of(&place.journal());
+    let before = file::size_of(&place.index()) + file::size_of(&place.journal());
     let old = open_index(&place)?;
     let new_dir = dir.join("sled.new");
     let fresh = fresh(&place, &new_dir)?;
@@ -232,7 +229,7 @@ pub fn compact(dir: &Path, clock: &dyn Clock) -> Result<(u64, u64), StoreError> 
             std::fs::remove_file(&path).map_err(|e| StoreError::Write(format!("{}: {e}", path.display())))?;
         }
     }
-    Ok((before, size_of(&place.index()) + size_of(&place.journal())))
+    Ok((before, file::size_of(&place.index()) + file::size_of(&place.journal())))
 }
 
 /// Writes every fact that can be read as a line of JSON. Takes no lock and changes nothing, so it serves on a
@@ -388,15 +385,4 @@ fn kept(dir: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
-}
-
-/// Bytes of a directory's files on the disk.
-pub fn size_of(dir: &Path) -> u64 {
-    let mut sum = 0;
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        if let Ok(meta) = entry.metadata() {
-            sum += if meta.is_dir() { size_of(&entry.path()) } else { meta.len() };
-        }
-    }
-    sum
 }

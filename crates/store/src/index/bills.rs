@@ -2,13 +2,13 @@
 //!
 //! Invariant: a bill moves only from the column it stands in, and an outcome is final in its run unless it was unknown.
 
+use super::changing::{Changing, note};
 use super::entries::{
     bill_key, history_key, history_slot_key, history_value, known_key, number_key, slot_key, trying_key,
 };
-use super::fold::refuse;
-use super::key::{self, Key, RunNo};
 use super::kv::Kv;
 use super::ledger;
+use super::refuse;
 use super::row::{BillRec, KnownRec, RunLiveRec};
 use super::runs::{open_run_of, put_live};
 use super::scratch::Scratch;
@@ -53,13 +53,6 @@ pub(super) fn found<K: Kv + ?Sized>(
         s.put(known_key, &known)?;
     }
     Ok(())
-}
-
-/// A bill being changed: where it was, where it is.
-pub(super) struct Changing {
-    pub no: RunNo,
-    pub fid: Fid,
-    pub rec: BillRec,
 }
 
 /// Something happened to a bill of an open run.
@@ -205,12 +198,4 @@ pub(super) fn listed(slot: Slot) -> bool {
         Slot::Already | Slot::Skipped | Slot::Failed | Slot::Unknown | Slot::NotReached => true,
         Slot::Waiting | Slot::Done => false,
     }
-}
-
-/// Notes a fact with its bill.
-pub(super) fn note<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, bill: &mut Changing, seq: u64) -> Result<(), StoreError> {
-    if let Some((chunk, list)) = bill.rec.note(seq) {
-        s.put(Key::new(key::FACTS).u32(bill.no).fid(&bill.fid).u32(chunk).done(), &list)?;
-    }
-    Ok(())
 }

@@ -3,13 +3,13 @@
 //! Invariant: a fact that contradicts what is stored is refused before the journal sees it.
 
 use super::bills::{found, on_bill};
-use super::hours;
 use super::key::{self, Dict, Key};
 use super::kv::Kv;
 use super::ledger;
 use super::names::dict;
 use super::runs::{change_rec, enter, gone, open_run, open_run_of};
 use super::scratch::Scratch;
+use super::{hours, refuse};
 use crate::StoreError;
 use skydeck_core::domain::action_log::LogWitness;
 use skydeck_core::domain::event::{Event, Fact, Later};
@@ -17,11 +17,6 @@ use skydeck_core::domain::ids::RunId;
 use skydeck_core::domain::run::RunState;
 use skydeck_core::domain::story::Closing;
 use skydeck_core::domain::transition::{Change, transition};
-
-/// Says what contradicts.
-pub fn refuse<T>(what: String) -> Result<T, StoreError> {
-    Err(StoreError::Contradiction(what))
-}
 
 /// Folds one fact into the changes.
 pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), StoreError> {

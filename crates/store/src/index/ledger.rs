@@ -3,14 +3,14 @@
 //! Invariant: an unknown outcome leaves the ledger only through knowledge (an answer, a read-back, a person's
 //! written reason), never because a later run did not get to the bill.
 
-use super::bills::{Changing, note};
+use super::changing::{Changing, note};
 use super::entries::{bill_key, cured_key, known_key};
-use super::fold::refuse;
 use super::hours;
 use super::key::{self, DictNo, Key};
 use super::kv::Kv;
 use super::ledger_rule::{Entry, Move, on_outcome};
 use super::names::family_of;
+use super::refuse;
 use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec};
 use super::scratch::Scratch;
 use crate::StoreError;

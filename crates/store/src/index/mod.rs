@@ -5,6 +5,7 @@
 mod asked;
 mod bills;
 pub mod blocks;
+mod changing;
 pub mod entries;
 pub mod fold;
 mod forget;
@@ -43,6 +44,11 @@ use skydeck_core::domain::run::RunHead;
 pub const LAYOUT: u32 = 2;
 /// Layout of an index that names none: 0.1.0 wrote it.
 pub const UNNUMBERED: u32 = 1;
+
+/// Says what contradicts.
+fn refuse<T>(what: String) -> Result<T, StoreError> {
+    Err(StoreError::Contradiction(what))
+}
 
 /// Key under which the layout's number is kept.
 pub fn layout_key() -> Vec<u8> {

@@ -3,9 +3,9 @@
 //! Invariant: a number is given once and never again, in order of first appearance.
 
 use super::entries::dict_key;
-use super::fold::refuse;
 use super::key::{self, Dict, DictNo, Key};
 use super::kv::Kv;
+use super::refuse;
 use super::scratch::Scratch;
 use crate::StoreError;
 use skydeck_core::domain::ids::{OpId, RecordKey, WorkKey};

@@ -4,11 +4,11 @@
 //! Invariant: a closed run never changes.
 
 use super::entries::{bill_key, known_key, live_key, plan_key, run_id_key, run_key, stopped_key};
-use super::fold::refuse;
 use super::key::{self, Dict, DictNo, Key, RunNo};
 use super::kv::Kv;
 use super::ledger;
 use super::names::{dict, family, next};
+use super::refuse;
 use super::row::{BillRec, KnownRec, RunLiveRec, RunRec};
 use super::scratch::Scratch;
 use crate::StoreError;

@@ -8,6 +8,7 @@ mod later;
 pub mod sealed;
 pub mod segment;
 pub mod tail;
+pub mod walk;
 
 use std::collections::VecDeque;
 use std::fs::File;

@@ -11,7 +11,7 @@ use super::disk::{Disk, RealDisk};
 use super::place::{Place, VERSION, bytes_for_people, stamp};
 use super::writer::LOW;
 use crate::journal::segment::HEADER;
-use crate::{StoreError, actions, backup, doctor, fault};
+use crate::{StoreError, actions, backup, fault, file};
 use skydeck_core::domain::time::Ts;
 
 /// Room that is left free when a backup is made: the new index and the next outcomes need some.
@@ -63,7 +63,7 @@ impl Outlook {
 
 fn look(place: &Place, from: u32, backup: PathBuf, disk: &dyn Disk) -> Result<Outlook, StoreError> {
     let log = std::fs::metadata(place.dir.join(actions::FILE)).map_or(0, |meta| meta.len());
-    let bytes = doctor::size_of(&place.journal()) + log;
+    let bytes = file::size_of(&place.journal()) + log;
     let room = nearest(&backup);
     let free = disk.free(&room).map_err(|e| place.refused(&room.display().to_string(), &e))?;
     Ok(Outlook { dir: place.dir.clone(), from, backup, bytes, free })

@@ -15,7 +15,7 @@ use super::sledkv::{OpenFault, SledKv};
 use super::writer::{LOW, is_full};
 use crate::index::{Index, LAYOUT};
 use crate::journal::{Journal, sync_dir};
-use crate::{StoreError, doctor, fault};
+use crate::{StoreError, fault, file};
 
 /// Room that stays free when the new index is built beside the old one.
 const RESERVE: u64 = 16 * 1024 * 1024;
@@ -63,8 +63,8 @@ impl Build<'_> {
 
     /// Gives up the old index where both do not fit: it can always be built again.
     fn make_room(&self) -> Result<(), StoreError> {
-        let old = doctor::size_of(&self.place.index());
-        let built = doctor::size_of(&self.place.new_index());
+        let old = file::size_of(&self.place.index());
+        let built = file::size_of(&self.place.new_index());
         let free = self.disk.free(&self.place.dir).unwrap_or(u64::MAX);
         if old > 0 && free.saturating_add(built) < old.saturating_add(RESERVE) { self.remove_old() } else { Ok(()) }
     }

@@ -12,6 +12,11 @@ use super::cause::Cause;
 use super::ids::Fid;
 use super::time::{ErpDate, Ts};
 
+/// Kingdee's path of a bill's status.
+pub const STATUS_PATH: &str = "FDocumentStatus";
+/// Kingdee's path of who audited a bill.
+pub const APPROVER_PATH: &str = "FApproverId.FName";
+
 /// `FDocumentStatus` (docs/design/wire.md#document-status).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
@@ -127,7 +132,6 @@ pub struct Found {
 impl Found {
     /// The value of a field that was looked at; empty for one that was not.
     pub fn field(&self, path: &str) -> &str {
-        use super::operation::{APPROVER_PATH, STATUS_PATH};
         if path.eq_ignore_ascii_case(STATUS_PATH) {
             return self.rev.status.code();
         }

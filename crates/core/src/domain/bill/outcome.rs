@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Status;
 use super::slot::Slot;
+use crate::domain::bounds;
 use crate::domain::cause::{Cause, says_done_before};
 use crate::domain::step::Step;
 use crate::domain::time::{ErpDate, Ts};
@@ -129,6 +130,12 @@ impl Failure {
     /// Whether it says that what a step asks for had been done before the call.
     pub fn says_already(&self, step: Step) -> bool {
         says_done_before(step, &self.cause, &self.message)
+    }
+
+    /// With its words cut.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        Self { message: bounds::words(self.message), field: self.field.map(bounds::words), ..self }
     }
 }
 
@@ -263,6 +270,21 @@ impl Outcome {
             Self::Skipped(why) => Some(why.word().to_owned()),
             Self::Failed(failure) => Some(failure.cause.as_str().to_owned()),
             Self::Unknown(unknown) => Some(unknown.why.word().to_owned()),
+        }
+    }
+}
+
+impl Outcome {
+    /// With its words cut: a store of before kept them whole.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        match self {
+            Self::Failed(failure) => Self::Failed(failure.bounded()),
+            Self::Unknown(unknown) => {
+                let detail = bounds::words(unknown.detail);
+                Self::Unknown(Unknown { detail, ..unknown })
+            }
+            Self::Done { .. } | Self::Already { .. } | Self::Skipped(_) => self,
         }
     }
 }

@@ -10,6 +10,8 @@ pub use collected::{Collected, Consent, Probe, Unchanged};
 pub use rows::{BillRow, RunRow, StoppedRun};
 pub use tally::{Tally, TallyError};
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::erp_clock::ErpClock;
@@ -241,6 +243,16 @@ pub struct Mark {
     /// The ERP's clock when that query began. Marks of 0.1.0 do not tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<ErpClock>,
+}
+
+/// Where the query of the next run begins: no bill may get a date before it that the last run did not see. `is`: the ERP's
+/// clock now, where it is known; `overlap`: the plan's own.
+pub fn begin(mark: &Mark, is: Option<&ErpClock>, overlap: Duration) -> ErpDate {
+    let Some(was) = &mark.clock else { return mark.seen.minus(overlap) };
+    // A bill dated ahead of the clock moves the mark past bills that are changed meanwhile.
+    let seen = mark.seen.clone().min(was.shows.clone());
+    let back = is.map_or(Duration::ZERO, |is| is.back_since(was));
+    seen.minus(overlap.saturating_add(back))
 }
 
 /// An ERP rule the operator chose to wave through, for one run only.

@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
+use super::frame::{self, Chain};
+use super::segment::{self, Header, Rest};
+use super::{sealed, tail};
 use crate::StoreError;
-use crate::journal::frame::{self, Chain};
-use crate::journal::segment::{self, Header, Rest};
-use crate::journal::{sealed, tail};
 use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::ids::Seq;
 

@@ -1,0 +1,33 @@
+//! A bill of a run with all that is known of it before anybody decides: its row, what it was found as, its past.
+
+use skydeck_core::domain::bill::Rev;
+use skydeck_core::domain::ids::RunId;
+use skydeck_core::domain::run::BillRow;
+use skydeck_store::{Store, StoreError};
+
+use super::bill_history::BillHistory;
+
+/// A bill of a run with what is needed to decide about it.
+pub(super) struct Known {
+    pub row: BillRow,
+    pub found: Rev,
+    /// The run took it up from the ledger and did not find it.
+    pub absent: bool,
+    /// The run took it up from the ledger, and the plan's filter leaves it out.
+    pub outside: bool,
+    pub past: BillHistory,
+}
+
+/// Adds to each row what it was found as and its past.
+pub(super) async fn know(store: &dyn Store, run: RunId, rows: Vec<BillRow>) -> Result<Vec<Known>, StoreError> {
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        let found = store.found(run, row.fid()).await?;
+        let absent = found.as_ref().is_some_and(|found| found.absent);
+        let outside = found.as_ref().is_some_and(|found| found.outside);
+        let found = found.map_or_else(|| row.rev.clone(), |found| found.rev);
+        let past = BillHistory::of(store, &row.key, run).await?;
+        all.push(Known { row, found, absent, outside, past });
+    }
+    Ok(all)
+}
