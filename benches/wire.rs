@@ -8,7 +8,7 @@ use divan::{Bencher, black_box, counter::ItemsCount};
 use serde_json::{Value, json};
 use skydeck::domain::bill::{BillState, Rev, Status};
 use skydeck::domain::cause::{BUILT_IN, CauseTable};
-use skydeck::domain::filter::Filter;
+use skydeck::domain::filter::{About, Filter};
 use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, RecordKey, RunId};
 use skydeck::domain::run::BillRow;
 use skydeck::domain::time::{ErpDate, Ts};
@@ -132,5 +132,6 @@ fn match_a_row(bencher: Bencher<'_, '_>, filter: &str) {
         untold: false,
         resolved_before: None,
     };
-    bencher.bench_local(|| black_box(&filter).matches(&row, &names, Ts(1_795_541_920_000)));
+    let about = About { names: &names, labels: &[], opened: Ts(1_795_441_920_000), by: None };
+    bencher.bench_local(|| black_box(&filter).matches(&row, &about, Ts(1_795_541_920_000)));
 }

@@ -4,14 +4,15 @@ use super::args::{BillArgs, HistoryArgs, LedgerArgs};
 use super::asked::{PAGE, bills, find_run, no_bill, run_row, runs};
 use super::json;
 use super::out::Out;
-use super::select::{filter, plan};
+use super::select::{Matching, filter, matching};
 use crate::domain::bill::{Slot, UnknownWhy};
+use crate::domain::command::Selection;
 use crate::domain::erp_status::After;
 use crate::domain::event::{Event, Fact};
-use crate::domain::filter::Filter;
+use crate::domain::filter::{Filter, Key, Term, Test};
 use crate::domain::ids::{OpId, WorkKey};
 use crate::domain::operation_words;
-use crate::domain::query::{Answer, LedgerGroup, PageRequest, Query, Scope};
+use crate::domain::query::{Answer, LedgerCounts, LedgerGroup, PageRequest, Query, Scope};
 use crate::domain::run::BillRow;
 use crate::domain::step::{Body, Verdict};
 use crate::domain::story::{self, Resolution};
@@ -102,6 +103,10 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
         }
         return Ok(Exit::Ok);
     }
+    let found = filter(link, out, &args.filter).await?;
+    if !found.is_empty() {
+        return over_all(link, out, &found, args.limit).await;
+    }
     let mut rows = Vec::new();
     let mut request = PageRequest::first(args.limit.min(PAGE));
     loop {
@@ -151,6 +156,14 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
     Ok(Exit::Ok)
 }
 
+/// Bills of all runs that a filter leaves.
+async fn over_all(link: &dyn Link, out: &Out, found: &Filter, limit: u32) -> Result<Exit, Stop> {
+    if print(link, out, Scope::History, found, limit).await? == 0 && !out.json {
+        out.line(out.t("no bill matches", "没有符合条件的单据"))?;
+    }
+    Ok(Exit::Ok)
+}
+
 /// Whether a bill that is unknown is among the entries that a filter leaves.
 async fn has_unknown(link: &dyn Link, mut filter: Filter) -> Result<bool, Stop> {
     let unknown = Filter::parse("status:unknown").map_err(|e| Stop::usage(e.to_string()))?;
@@ -168,55 +181,29 @@ async fn has_unknown(link: &dyn Link, mut filter: Filter) -> Result<bool, Stop> 
 
 /// `ledger`. Of what it lists: exit 3 while unknown bills are in it, 1 while others are.
 pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exit, Stop> {
-    filter(link, out, &args.select.filter).await?;
-    if args.groups && (!args.select.filter.is_empty() || args.select.run.is_some()) {
-        let words = out.t(
-            "--groups counts the whole ledger; leave the filter or --groups out",
-            "--groups 统计整个遗留清单：请去掉过滤条件或 --groups",
-        );
-        return Err(Stop::usage(words));
-    }
-    let plan = plan(link, out, args.select.plan.as_ref()).await?;
-    let Answer::LedgerGroups(groups) = link.ask(Query::LedgerGroups { plan }).await? else {
-        return Err(Stop::odd_answer());
+    let Matching { plan, run, filter } = matching(link, out, &args.select).await?;
+    let narrowed = !filter.is_empty() || run.is_some();
+    let groups = if narrowed && args.groups {
+        let selection = Selection::Matching { plan: plan.clone(), run, filter: filter.clone() };
+        counted(link, selection).await?
+    } else {
+        let Answer::LedgerGroups(groups) = link.ask(Query::LedgerGroups { plan: plan.clone() }).await? else {
+            return Err(Stop::odd_answer());
+        };
+        groups
     };
-    let narrowed = !args.select.filter.is_empty() || args.select.run.is_some();
-    if !narrowed {
-        if out.json {
-            for group in &groups {
-                out.object(&json::group(group))?;
-            }
-        } else if groups.is_empty() {
-            out.line(out.t("the ledger is empty: nothing is unresolved", "遗留清单为空"))?;
-        } else {
-            let head =
-                [out.t("outcome", "处理结果"), out.t("cause", "原因"), out.t("bills", "张数"), out.t("oldest", "最早")];
-            // Programs have the order they always had: by number.
-            let mut urgent = groups.clone();
-            LedgerGroup::sort(&mut urgent);
-            let cells = urgent.iter().map(|g| {
-                vec![
-                    out.slot(&OpId::default(), g.slot).to_owned(),
-                    out.cause(&g.group),
-                    g.count.to_string(),
-                    g.oldest.map(|at| out.time(at)).unwrap_or_default(),
-                ]
-            });
-            out.table(&head, cells.collect())?;
-        }
+    if !narrowed || args.groups {
+        print_groups(out, &groups, narrowed)?;
     }
     let mut matched = None;
     if !args.groups && !groups.is_empty() {
-        let mut terms = vec![args.select.filter.clone()];
-        terms.extend(args.select.plan.iter().map(|plan| format!("plan:{plan}")));
-        if let Some(run) = &args.select.run {
-            terms.push(format!("run:{}", find_run(link, out, run).await?.head.id));
-        }
-        let text = terms.join(" ");
+        let is = |key, word: String| Term { not: false, test: Test::Is(key, vec![word]) };
+        let mut filter = filter;
+        filter.terms.extend(plan.map(|plan| is(Key::Plan, plan.to_string())));
+        filter.terms.extend(run.map(|run| is(Key::Run, run.to_string())));
         if !out.json && !narrowed {
             out.line("")?;
         }
-        let filter = filter(link, out, &text).await?;
         let shown = print(link, out, Scope::Ledger, &filter, args.limit).await?;
         if shown == 0 && !out.json {
             out.line(out.t("no unresolved bill matches", "没有符合条件的遗留单据"))?;
@@ -235,6 +222,55 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
     } else {
         Exit::Failed
     })
+}
+
+/// Groups of what a selection means, the biggest first.
+async fn counted(link: &dyn Link, selection: Selection) -> Result<Vec<LedgerGroup>, Stop> {
+    let (mut counts, mut after) = (LedgerCounts::default(), None);
+    loop {
+        let Answer::LedgerCounts(more) = link.ask(Query::LedgerCounts { selection: selection.clone(), after }).await?
+        else {
+            return Err(Stop::odd_answer());
+        };
+        counts.append(more);
+        match counts.next.take() {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    let mut groups = counts.groups;
+    groups.sort_by(|a, b| b.count.cmp(&a.count).then(a.oldest.cmp(&b.oldest)).then_with(|| a.group.cmp(&b.group)));
+    Ok(groups)
+}
+
+fn print_groups(out: &Out, groups: &[LedgerGroup], narrowed: bool) -> Result<(), Stop> {
+    if out.json {
+        for group in groups {
+            out.object(&json::group(group))?;
+        }
+        return Ok(());
+    }
+    if groups.is_empty() {
+        let (en, zh) = if narrowed {
+            ("no unresolved bill matches", "没有符合条件的遗留单据")
+        } else {
+            ("the ledger is empty: nothing is unresolved", "遗留清单为空")
+        };
+        return Ok(out.line(out.t(en, zh))?);
+    }
+    let head = [out.t("outcome", "处理结果"), out.t("cause", "原因"), out.t("bills", "张数"), out.t("oldest", "最早")];
+    // Programs have the order they always had: by number.
+    let mut urgent = groups.to_vec();
+    LedgerGroup::sort(&mut urgent);
+    let cells = urgent.iter().map(|g| {
+        vec![
+            out.slot(&OpId::default(), g.slot).to_owned(),
+            out.cause(&g.group),
+            g.count.to_string(),
+            g.oldest.map(|at| out.time(at)).unwrap_or_default(),
+        ]
+    });
+    Ok(out.table(&head, cells.collect())?)
 }
 
 /// `bill`.

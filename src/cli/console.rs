@@ -144,6 +144,7 @@ impl Console<'_> {
             measure: caps.measure,
             now: self.clock.now(),
             zone_minutes: chrono::Local::now().offset().local_minus_utc() / 60,
+            site: boot::zone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             user,
             causes: (*self.causes).clone(),

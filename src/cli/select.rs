@@ -3,51 +3,72 @@
 use super::args::{ResolveArgs, SelectArgs};
 use super::asked::{bills, find_run, runs};
 use super::out::Out;
+use crate::boot::{self, SystemClock};
 use crate::domain::command::Selection;
-use crate::domain::filter::{Filter, Key, Term, Test};
-use crate::domain::filter_values::Stray;
-use crate::domain::ids::PlanId;
-use crate::domain::query::{Answer, PageRequest, PlanRow, Query, Scope};
+use crate::domain::filter::values::Stray;
+use crate::domain::filter::{Filter, FilterFault, Key, Term, Test};
+use crate::domain::ids::{PlanId, RunId};
+use crate::domain::query::{Answer, PageRequest, Query, Scope};
+use crate::domain::run::RunRow;
+use crate::domain::time::Clock;
 use crate::engine::api::Link;
 use crate::exit::Stop;
 use crate::text::show;
+use crate::ui::Names;
 
 /// Runs asked for at once.
 const PAGE: u32 = 200;
 /// Bounded searches of the history for a word that nothing is called by now.
 const LOOKS_BACK: u32 = 20;
 
-/// Reads a filter typed on the command line; causes by their names, or by the words that lists show for them. A word that is
-/// no value of its key is an error, unless something of earlier times is called so.
+/// Reads a filter typed on the command line, by the words that lists show in either language; days are those of this machine's
+/// zone. A word that is no value of its key, and a key that no plan has as a column, is an error, unless something of earlier
+/// times is called so.
 pub async fn filter(link: &dyn Link, out: &Out, text: &str) -> Result<Filter, Stop> {
+    if text.trim().is_empty() {
+        return Ok(Filter::default());
+    }
     let wrong = |en: String, zh: String| {
         let (en, zh) = (format!("filter `{text}`: {en}"), format!("过滤 `{text}`：{zh}"));
         Stop::usage(out.t(&en, &zh))
     };
-    let filter = Filter::parse(text).map_err(|e| wrong(e.to_string(), e.fault.zh()))?;
-    let filter = filter.naming_causes(|word| crate::ui::causes_shown_as(&out.causes, word));
-    let plans = if filter.words_of(Key::Plan).next().is_some() { plans(link).await? } else { Vec::new() };
-    let values = |key| match key {
-        Key::Plan => Some(plans.clone()),
-        key => crate::ui::filter_values(&out.causes, key),
-    };
-    for (key, stray) in filter.strays(values) {
+    let (zone, now) = (boot::zone(), SystemClock::default().now());
+    let names = names(link).await?;
+    let read = crate::ui::read_filter(text, &out.causes, &names, (&zone, now));
+    let read = read.map_err(|e| wrong(e.to_string(), e.fault.zh()))?;
+    if let Some(fault) = &read.column
+        && !had_column(link, fault).await?
+    {
+        return Err(wrong(fault.to_string(), fault.zh()));
+    }
+    for (key, stray) in &read.strays {
         let was = match key {
-            Key::Plan => had_runs(link, &stray.word).await?,
-            _ => was_told(link, key, &stray.word).await?,
+            Key::Plan => had_runs(link, |row| row.head.plan.as_str() == stray.word).await?,
+            Key::Who => had_runs(link, |row| row.head.by.names().contains(&stray.word)).await?,
+            key => was_told(link, Test::Is(*key, vec![stray.word.clone()])).await?,
         };
         if !was {
             return Err(wrong(stray.to_string(), stray.zh()));
         }
     }
-    Ok(filter)
+    Ok(read.filter.resolved(&zone, now))
+}
+
+/// What a filter may name.
+async fn names(link: &dyn Link) -> Result<Names, Stop> {
+    let Answer::Plans(plans) = link.ask(Query::Plans).await? else { return Err(Stop::odd_answer()) };
+    let Answer::Environments(envs) = link.ask(Query::Environments).await? else { return Err(Stop::odd_answer()) };
+    let Answer::FilterValues(told) = link.ask(Query::FilterValues { column: None }).await? else {
+        return Err(Stop::odd_answer());
+    };
+    Ok(Names::of(&plans, envs.iter().map(|row| &row.env.id), Some(&told)))
 }
 
 /// The plan that `--plan` names: there now, or with runs of earlier times.
 pub(super) async fn plan(link: &dyn Link, out: &Out, named: Option<&String>) -> Result<Option<PlanId>, Stop> {
     let Some(named) = named else { return Ok(None) };
     let plans = plans(link).await?;
-    if plans.contains(named) || had_runs(link, named).await? {
+    if plans.contains(named) || had_runs(link, |row| row.head.plan.as_str() == named).await? {
         return Ok(Some(PlanId::new(named)));
     }
     let stray = Stray::of(Key::Plan, named, &plans);
@@ -58,19 +79,15 @@ async fn plans(link: &dyn Link) -> Result<Vec<String>, Stop> {
     let Answer::Plans(rows) = link.ask(Query::Plans).await? else {
         return Err(Stop::odd_answer());
     };
-    let id = |row: PlanRow| match row.plan {
-        Ok(plan) => plan.id.to_string(),
-        Err(problem) => problem.id.to_string(),
-    };
-    Ok(rows.into_iter().map(id).collect())
+    Ok(rows.iter().map(|row| row.plan_id().to_string()).collect())
 }
 
-/// Whether there was a run of a plan of this name.
-async fn had_runs(link: &dyn Link, plan: &str) -> Result<bool, Stop> {
+/// Whether there was a run of this kind.
+async fn had_runs(link: &dyn Link, is: impl Fn(&RunRow) -> bool) -> Result<bool, Stop> {
     let mut page = PageRequest::first(PAGE);
     loop {
         let rows = runs(link, page.clone()).await?;
-        if rows.rows.iter().any(|(_, row)| row.head.plan.as_str() == plan) {
+        if rows.rows.iter().any(|(_, row)| is(row)) {
             return Ok(true);
         }
         match rows.rows.last() {
@@ -81,8 +98,8 @@ async fn had_runs(link: &dyn Link, plan: &str) -> Result<bool, Stop> {
 }
 
 /// Whether any bill was ever told so; as far back as a bounded search sees.
-async fn was_told(link: &dyn Link, key: Key, word: &str) -> Result<bool, Stop> {
-    let filter = Filter { terms: vec![Term { not: false, test: Test::Is(key, vec![word.to_owned()]) }] };
+async fn was_told(link: &dyn Link, test: Test) -> Result<bool, Stop> {
+    let filter = Filter { terms: vec![Term { not: false, test }] };
     let mut page = PageRequest::first(1);
     for _ in 0..LOOKS_BACK {
         let found = bills(link, Scope::History, &filter, page.clone()).await?;
@@ -93,6 +110,14 @@ async fn was_told(link: &dyn Link, key: Key, word: &str) -> Result<bool, Stop> {
         }
     }
     Ok(false)
+}
+
+/// Whether any bill has the column that no plan has now.
+async fn had_column(link: &dyn Link, fault: &FilterFault) -> Result<bool, Stop> {
+    match fault {
+        FilterFault::NoKey { key, .. } => was_told(link, Test::Column(key.clone(), vec!["*".to_owned()])).await,
+        _ => Ok(false),
+    }
 }
 
 /// Entries are closed by what they have in common, or all of them by name: never all because nothing was said.
@@ -112,14 +137,30 @@ pub fn meant(out: &Out, args: &ResolveArgs) -> Result<(), Stop> {
     }
 }
 
-/// The selection of `retry`, `verify`, `resolve`.
-pub async fn selection(link: &dyn Link, out: &Out, args: &SelectArgs) -> Result<Selection, Stop> {
+/// Entries that match.
+pub struct Matching {
+    /// Of a plan, or of all.
+    pub plan: Option<PlanId>,
+    /// Left over by a run, or by all.
+    pub run: Option<RunId>,
+    /// What a filter lets pass.
+    pub filter: Filter,
+}
+
+/// What a filter, `--plan` and `--run` mean together.
+pub async fn matching(link: &dyn Link, out: &Out, args: &SelectArgs) -> Result<Matching, Stop> {
     let run = match &args.run {
         Some(beginning) => Some(find_run(link, out, beginning).await?.head.id),
         None => None,
     };
     let plan = plan(link, out, args.plan.as_ref()).await?;
-    Ok(Selection::Matching { plan, run, filter: filter(link, out, &args.filter).await? })
+    Ok(Matching { plan, run, filter: filter(link, out, &args.filter).await? })
+}
+
+/// The selection of `retry`, `verify`, `resolve`.
+pub async fn selection(link: &dyn Link, out: &Out, args: &SelectArgs) -> Result<Selection, Stop> {
+    let Matching { plan, run, filter } = matching(link, out, args).await?;
+    Ok(Selection::Matching { plan, run, filter })
 }
 
 /// Says what an order that found nothing to do was asked for, and how much there is: a slip of the pen shows.

@@ -1,8 +1,11 @@
 //! The ledger's detail and its filter: who had closed a bill that changed since, and values that no key has.
 
+use skydeck::domain::command::Selection;
+use skydeck::domain::query::Query;
 use skydeck::domain::story::Closing;
 use skydeck::domain::time::Ts;
 use skydeck::ui::Lang;
+use skydeck::ui::msg::Effect;
 
 use crate::world::{Console, World, console, key_of, other, text};
 
@@ -58,8 +61,8 @@ fn counts(screen: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_groups_of_the_ledger_count_what_the_filter_leaves_or_nothing() {
-    for lang in [Lang::En, Lang::Zh] {
+fn the_groups_of_the_ledger_are_those_that_the_filter_leaves_and_count_what_it_leaves() {
+    for (lang, said) in [(Lang::En, " 1 bill "), (Lang::Zh, " 1 张 ")] {
         let mut c = Console::new(World::new(false), lang, (120, 36)).working();
         c.keys("4");
         let whole = counts(&text(&c));
@@ -69,10 +72,51 @@ fn the_groups_of_the_ledger_count_what_the_filter_leaves_or_nothing() {
             text(&c)
         );
         c.keys("/XSCKD000002<Enter>");
-        let filtered = counts(&text(&c));
-        assert!(filtered.iter().all(|n| n == "-"), "nobody counted the folded ones: {}", text(&c));
-        // Unfolded, a group is counted: the bill is one of the second.
+        assert_eq!(counts(&text(&c)), ["1"], "{}", text(&c));
+        assert!(text(&c).contains(said), "{}", text(&c));
         c.keys("j<Enter>");
-        assert_eq!(counts(&text(&c)), ["-", "1", "-", "-"], "{}", text(&c));
+        assert_eq!(counts(&text(&c)), ["1"], "unfolded it has the one: {}", text(&c));
+        // Nothing is left: that is said, and the order has nobody.
+        c.keys("/XSCKD999999<Enter>");
+        assert_eq!(counts(&text(&c)), [] as [&str; 0], "{}", text(&c));
+        assert!(text(&c).contains(if lang == Lang::En { "Nothing matches" } else { "没有匹配的单据" }), "{}", text(&c));
+        c.keys("\\");
+        assert_eq!(counts(&text(&c)), whole, "without a filter the whole ledger again");
+    }
+}
+
+#[test]
+fn a_filter_is_typed_and_read_in_the_operators_words() {
+    let mut c = Console::new(World::new(false), Lang::Zh, (120, 36)).working();
+    c.keys("4/原因：库存不足<Enter>");
+    assert!(text(&c).contains("/原因:库存不足"), "{}", text(&c));
+    c.keys("/");
+    assert!(text(&c).contains("/ 原因:库存不足"), "it is edited as it was read: {}", text(&c));
+    c.keys("<C-u>日期：昨天..今天 首次：>=上周<Enter>");
+    assert!(text(&c).contains("/日期:昨天..今天 首次:>=上周"), "words stay words: {}", text(&c));
+    let asked = c.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Ask(_, Query::LedgerCounts { selection: Selection::Matching { filter, .. }, .. }) => {
+            Some(filter.to_string())
+        }
+        _ => None,
+    });
+    let asked = asked.expect("the groups are counted");
+    assert_eq!(asked, "date:2026-11-22..2026-11-23 since:>=2026-11-15T16:00:00Z", "the store is asked for days");
+    for (typed, said) in [
+        ("日期:2026-11-31", "没有 2026-11-31 这一天：该月只有 30 天"),
+        ("日期:2026-02-29", "只有 28 天"),
+        ("日期:..", "`..` 不是日期"),
+        ("日期:昨日天", "不是日期"),
+        ("运行时间:2026-11-10..2026-11-09", "结束早于开始"),
+        ("日期:今天..昨天", "结束早于开始"),
+        ("客护:K1", "是不是 `客户`？"),
+        ("环境:没有的", "没有名为 `没有的` 的环境"),
+        ("操作:审合", "没有名为 `审合` 的操作"),
+        ("方案:nobody", "没有名为 `nobody` 的方案"),
+    ] {
+        c.keys(&format!("/<C-u>{typed}<Enter>"));
+        assert!(text(&c).contains(said), "{typed}: {}", text(&c));
+        c.keys("<Esc>");
+        assert!(text(&c).contains("/日期:昨天..今天"), "what was set stays: {}", text(&c));
     }
 }

@@ -88,7 +88,7 @@ fn a_count_begins_with_its_sign_is_seen_and_moves_aims_and_marks() {
 fn the_values_of_a_key_are_offered_before_their_absence_is_a_fault() {
     let mut c = console();
     c.keys("4/cau<Tab>");
-    assert!(text(&c).contains("cause:timed_out"), "{}", text(&c));
+    assert!(text(&c).contains("/ cause:") && text(&c).contains("Tab timed_out  stock"), "{}", text(&c));
     c.keys("<Enter>");
     assert!(text(&c).contains("needs a value"), "{}", text(&c));
     c.keys("<Tab><Enter>");

@@ -22,6 +22,7 @@ mod append;
 mod carry;
 mod confirm;
 mod endings;
+mod filters;
 mod flow;
 mod guard;
 mod interaction;

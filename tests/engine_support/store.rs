@@ -12,7 +12,7 @@ use skydeck::domain::event::{ActionEntry, Event, Fact};
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck::domain::plan::Plan;
-use skydeck::domain::query::{LedgerGroup, Page, PageRequest, Scope};
+use skydeck::domain::query::{FilterValues, LedgerGroup, Page, PageRequest, Scope};
 use skydeck::domain::run::{BillRow, Mark, RunRow, StoppedRun};
 use skydeck::domain::server::ServerBound;
 use skydeck::domain::time::{Clock, Ts};

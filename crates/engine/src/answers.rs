@@ -66,6 +66,10 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             Ok(Answer::Today(Box::new(today(store, known, span).await?)))
         }
         Query::LedgerGroups { plan } => Ok(Answer::LedgerGroups(store.ledger_groups(plan.as_ref()).await?)),
+        Query::LedgerCounts { selection, after } => {
+            Ok(Answer::LedgerCounts(select::count(store, &selection, after, now).await?))
+        }
+        Query::FilterValues { column } => Ok(Answer::FilterValues(store.filter_values(column.as_deref()).await?)),
         Query::Bill(key) => {
             let row = store.bill(&key).await?.map(Box::new);
             let (mut facts, cut) = store.facts_of(&key, BILL_FACTS).await?;

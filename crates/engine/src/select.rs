@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::command::Selection;
 use skydeck_core::domain::filter::Filter;
-use skydeck_core::domain::query::{PageRequest, Scope};
+use skydeck_core::domain::ids::{PlanId, RunId};
+use skydeck_core::domain::query::{Cursor, LedgerCounts, PageRequest, Scope};
 use skydeck_core::domain::reason::LeftOut;
 use skydeck_core::domain::run::BillRow;
 use skydeck_core::domain::time::Ts;
@@ -18,6 +19,8 @@ use super::decide::QUARANTINE;
 
 /// Rows asked for at a time.
 const PAGE: u32 = 500;
+/// Rows counted by one question.
+const STRETCH: u32 = 2_000;
 
 /// What a selection came to.
 #[derive(Clone, Debug, Default)]
@@ -83,15 +86,47 @@ pub async fn select(
         Selection::Matching { plan, run, filter } => {
             let mut matching = Matching::new(store, filter, now);
             while let Some(rows) = matching.next().await? {
-                let meant =
-                    |row: &BillRow| plan.as_ref().is_none_or(|p| row.plan == *p) && run.is_none_or(|r| row.run == r);
-                for row in rows.into_iter().filter(meant) {
+                for row in rows.into_iter().filter(|row| is_meant(row, plan.as_ref(), *run)) {
                     take(store, &mut selected, row, quarantined).await?;
                 }
             }
         }
     }
     Ok(selected)
+}
+
+fn is_meant(row: &BillRow, plan: Option<&PlanId>, run: Option<RunId>) -> bool {
+    plan.is_none_or(|plan| row.plan == *plan) && run.is_none_or(|run| row.run == run)
+}
+
+/// How many entries a selection means, by group, in the stretch of the ledger that one call looks at.
+pub async fn count(
+    store: &dyn Store,
+    selection: &Selection,
+    after: Option<Cursor>,
+    now: Ts,
+) -> Result<LedgerCounts, StoreError> {
+    let mut counts = LedgerCounts::default();
+    match selection {
+        Selection::Bills(keys) => {
+            let keys: std::collections::BTreeSet<_> = keys.iter().collect();
+            for key in keys {
+                if let Some(entry) = store.ledger_entry(key).await? {
+                    counts.add(&BillRow { open_since: Some(entry.since), ..entry.row });
+                }
+            }
+        }
+        Selection::Matching { plan, run, filter } => {
+            let page = PageRequest { cursor: after, ..PageRequest::first(STRETCH) };
+            let found = store.bills(Scope::Ledger, filter, &page, now).await?;
+            let last = found.rows.last().map(|(cursor, _)| cursor.clone());
+            for (_, row) in found.rows.iter().filter(|(_, row)| is_meant(row, plan.as_ref(), *run)) {
+                counts.add(row);
+            }
+            counts.next = found.stopped_at.or(last).filter(|_| found.more);
+        }
+    }
+    Ok(counts)
 }
 
 async fn take(store: &dyn Store, selected: &mut Selected, row: BillRow, quarantined: bool) -> Result<(), StoreError> {

@@ -36,7 +36,7 @@ use skydeck_core::domain::hours::Hour;
 use skydeck_core::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck_core::domain::live::Live;
 use skydeck_core::domain::plan::Plan;
-use skydeck_core::domain::query::{LedgerGroup, Page, PageRequest, Scope};
+use skydeck_core::domain::query::{FilterValues, LedgerGroup, Page, PageRequest, Scope};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, Mark, RunRow, StoppedRun};
 use skydeck_core::domain::server::ServerBound;
@@ -275,6 +275,10 @@ pub trait Reads: Send + Sync {
     async fn ledger_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError>;
     /// Groups of the ledger with counts, biggest first.
     async fn ledger_groups(&self, plan: Option<&PlanId>) -> Result<Vec<LedgerGroup>, StoreError>;
+    /// What the keys of a filter may be asked for; with the values of a column in the newest rows where one is named.
+    async fn filter_values(&self, _column: Option<&str>) -> Result<FilterValues, StoreError> {
+        Ok(FilterValues::default())
+    }
     /// Number of unresolved bills, of one plan or all.
     async fn unresolved(&self, plan: Option<&PlanId>) -> Result<u64, StoreError>;
 

@@ -22,7 +22,7 @@ use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::hours::Hour;
 use skydeck_core::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck_core::domain::plan::Plan;
-use skydeck_core::domain::query::{LedgerGroup, Page, PageRequest, Scope};
+use skydeck_core::domain::query::{FilterValues, LedgerGroup, Page, PageRequest, Scope};
 use skydeck_core::domain::run::{BillRow, Mark, RunRow, StoppedRun};
 use skydeck_core::domain::server::ServerBound;
 use skydeck_core::domain::time::Ts;
@@ -221,6 +221,11 @@ impl<S: Embedded> Reads for S {
     async fn ledger_groups(&self, plan: Option<&PlanId>) -> Result<Vec<LedgerGroup>, StoreError> {
         let plan = plan.cloned();
         long(self, move |s| s.index().ledger_groups(plan.as_ref())).await
+    }
+
+    async fn filter_values(&self, column: Option<&str>) -> Result<FilterValues, StoreError> {
+        let column = column.map(str::to_owned);
+        long(self, move |s| s.index().filter_values(column.as_deref())).await
     }
 
     async fn unresolved(&self, plan: Option<&PlanId>) -> Result<u64, StoreError> {

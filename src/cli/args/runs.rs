@@ -150,7 +150,7 @@ pub struct ReopenArgs {
 pub struct HistoryArgs {
     /// A run id (or its beginning): list its bills.
     pub run: Option<String>,
-    /// Filter for bills.
+    /// Filter for bills: of the run, without one over all runs.
     #[arg(long, default_value = "", hide_default_value = true)]
     pub filter: String,
     /// At most so many rows.

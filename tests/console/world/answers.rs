@@ -1,8 +1,11 @@
 //! The world answers like a store.
 
 use super::{NOW, World, run_id};
+use skydeck::domain::command::Selection;
+use skydeck::domain::filter::About;
 use skydeck::domain::ids::*;
 use skydeck::domain::query::*;
+use skydeck::domain::run::BillRow;
 
 impl World {
     pub fn answer(&self, query: &Query) -> Answer {
@@ -25,12 +28,22 @@ impl World {
                         bill.state = self.bills[(i + 3) % self.bills.len()].state.clone();
                     }
                 }
-                let rows = bills.iter().filter(|b| filter.matches(b, &names, NOW));
+                let about = About { names: &names, labels: &[], opened: NOW, by: None };
+                let rows = bills.iter().filter(|b| filter.matches(b, &about, NOW));
                 let rows =
                     rows.filter(|b| *scope != Scope::Ledger || b.state.outcome().is_some_and(|o| !o.is_resolved()));
                 Answer::Bills(page(if self.empty { vec![] } else { rows.cloned().collect() }))
             }
             Query::FindBill { .. } => Answer::Bills(page(vec![])),
+            Query::LedgerCounts { selection, .. } => {
+                let mut counts = LedgerCounts::default();
+                let unresolved = self.bills.iter().filter(|b| b.state.outcome().is_some_and(|o| !o.is_resolved()));
+                for row in unresolved.filter(|row| !self.empty && is_meant(row, selection, &names)) {
+                    counts.add(row);
+                }
+                Answer::LedgerCounts(counts)
+            }
+            Query::FilterValues { .. } => Answer::FilterValues(FilterValues::default()),
             Query::LedgerGroups { .. } => Answer::LedgerGroups(if self.empty { vec![] } else { self.groups.clone() }),
             Query::Bill(key) => Answer::Bill {
                 row: self.bills.iter().find(|b| b.key == *key).cloned().map(Box::new),
@@ -42,6 +55,16 @@ impl World {
             Query::Today(span) => Answer::Today(Box::new(self.today(span))),
             Query::Environments => Answer::Environments(self.envs.clone()),
             Query::Stopped | Query::LogFaults | Query::Preview { .. } => unreachable!("no screen asks {query:?}"),
+        }
+    }
+}
+
+fn is_meant(row: &BillRow, selection: &Selection, names: &[String]) -> bool {
+    let about = About { names, labels: &[], opened: NOW, by: None };
+    match selection {
+        Selection::Bills(keys) => keys.contains(&row.key),
+        Selection::Matching { filter, run, .. } => {
+            run.is_none_or(|run| row.run == run) && filter.matches(row, &about, NOW)
         }
     }
 }

@@ -38,6 +38,7 @@ impl Console {
             skin: Skin::of_roles(),
             now: NOW,
             zone_minutes: 480,
+            site: "Asia/Shanghai".parse().unwrap(),
             version: "0.2.0".into(),
             user: "li.wei@10.0.0.7".into(),
             causes: toml::from_str::<CauseTable>(BUILT_IN).unwrap(),

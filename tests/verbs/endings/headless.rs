@@ -74,13 +74,29 @@ fn some_failed_some_unknown() {
         (&["ledger", "plan:q"], "no plan is called `q`"),
         (&["retry", "--plan", "nosuch", "--yes"], "no plan is called `nosuch`"),
         (&["export", "--filter", "cause:bogus*", "x.csv"], "no cause is called `bogus*`"),
+        (&["ledger", "--groups", "cause:stok"], "did you mean `stock`?"),
+        (&["ledger", "custmer:K1"], "did you mean `customer`?"),
+        (&["retry", "颜色:红", "--yes"], "no key and no column of a plan is called `颜色`"),
+        (&["resolve", "who:nobody", "--reason", "x"], "no who is called `nobody`"),
+        (&["history", "--filter", "env:prdo"], "no env is called `prdo`"),
+        (&["verify", "operation:Adit"], "did you mean `Audit`?"),
+        (&["ledger", "date:2026-02-29"], "there is no 2026-02-29: that month has 28 days"),
+        (&["ledger", "ran:今天..昨天"], "ends before it begins"),
+        (&["export", "--filter", "since:..", "x.csv"], "is not a date"),
     ] {
         let slip = place.verb(args);
         assert_eq!((slip.code, slip.err.contains(said)), (2, true), "{args:?}: {}", slip.err);
     }
     assert!(place.zh(&["ledger", "cause:stok"]).err.contains("是不是 `stock`"));
-    let counted = place.verb(&["ledger", "--groups", "cause:stock"]);
-    assert_eq!(counted.code, 2, "{}", counted.out);
+    // Groups are counted by the same filter as the list and the order.
+    let counted = |filter: &str| place.verb(&["--json", "ledger", "--groups", filter]);
+    assert_eq!((counted("cause:stock").code, &counted("cause:stock").last()["count"]), (1, &1.into()));
+    assert_eq!(
+        (counted("结果:失败 操作:审核 ran:今天").code, &counted("status:failed").last()["count"]),
+        (1, &1.into())
+    );
+    let none = place.verb(&["ledger", "--groups", "cause:period"]);
+    assert_eq!((none.code, none.out.contains("no unresolved bill matches")), (0, true), "{}", none.out);
     assert_eq!(place.zh(&["retry", "原因:库存不足", "--yes"]).code, 1, "it is called, and refused again");
     // No usable answer for one, and no read-back ever works: unknown is left.
     let erp = Erp::start(3, |service, data, _| match service {

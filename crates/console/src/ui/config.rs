@@ -4,6 +4,7 @@ use skydeck_core::domain::cause::CauseTable;
 use skydeck_core::domain::ids::PlanId;
 use skydeck_core::domain::live::Live;
 use skydeck_core::domain::time::Ts;
+use skydeck_core::domain::zone::Zone;
 use skydeck_core::text::Measure;
 
 use super::looked::Looked;
@@ -60,6 +61,8 @@ pub struct UiConfig {
     pub size: (u16, u16),
     /// Offset of local time from UTC in minutes.
     pub zone_minutes: i32,
+    /// The zone by which days and words of the calendar in filters are meant.
+    pub site: Zone,
     /// Version, for help.
     pub version: String,
     /// Who sits here, for the frame.
@@ -101,6 +104,7 @@ impl Default for UiConfig {
             now: Ts(0),
             size: (80, 24),
             zone_minutes: 0,
+            site: Zone::utc(),
             version: String::new(),
             user: String::new(),
             causes: CauseTable::default(),

@@ -8,6 +8,7 @@ mod bill_rows;
 pub mod cells;
 mod columns;
 mod config;
+mod counter;
 mod desk;
 mod erp_status;
 mod filter_words;
@@ -37,7 +38,7 @@ mod words;
 
 pub use config::{Digits, Lang, Start, UiConfig};
 pub use erp_status::{after_words, before_words};
-pub use filter_words::{causes_shown_as, filter_values};
+pub use filter_words::{Names, read_filter};
 pub use model::Model;
 pub use run_words::{probes, run_word};
 pub use skin::Skin;

@@ -72,15 +72,15 @@ pub(crate) fn bills_meant(desk: &Desk) -> Option<(Selection, String)> {
             Some(ListScope::Ledger | ListScope::History) | None => None,
         };
         let filter = pane.matching()?;
-        let said = if filter.is_empty() { t.all_unresolved.to_owned() } else { filter.to_string() };
-        return Some((matching(run, filter), said));
+        let said = if filter.is_empty() { t.all_unresolved.to_owned() } else { shared.said(&filter) };
+        return Some((matching(run, shared.asked(&filter)), said));
     }
     if let Some(bills) = shared.selection.bills() {
         let said = fill(t.n_marked, &[&bills.len().to_string()]);
         return Some((Selection::Bills(bills.keys().cloned().collect()), said));
     }
     if let Some((filter, said)) = pane.group(shared) {
-        return Some((matching(None, filter), said));
+        return Some((matching(None, shared.asked(&filter)), said));
     }
     let (key, no) = pane.bill(shared)?;
     Some((Selection::Bills(vec![key]), skydeck_core::text::show(&no, 200).as_str().to_owned()))

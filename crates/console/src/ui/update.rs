@@ -293,7 +293,15 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
     };
     shared.touch();
     match (what, answer) {
-        (Asked::Counting | Asked::Revisions | Asked::CompareOld | Asked::CompareNew, answer) => {
+        (
+            Asked::Counting
+            | Asked::Revisions
+            | Asked::CompareOld
+            | Asked::CompareNew
+            | Asked::FilterNames
+            | Asked::FilterColumn,
+            answer,
+        ) => {
             model.overlays.answer(shared, what, answer);
         }
         (Asked::Plans, Ok(Answer::Plans(rows))) => {

@@ -139,7 +139,10 @@ fn status(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
         x += pen.text(x, y, room(x), Role::Marked, &text) + 1;
     }
     if let Some(filter) = desk.pane().filter().filter(|f| !f.is_empty()) {
-        pen.text(x, y, room(x), Role::Input, &format!(" /{} ", words::shown(&filter.to_string())));
+        x += pen.text(x, y, room(x), Role::Input, &format!(" /{} ", words::shown(&shared.said(filter))));
+        if let Some(n) = desk.pane().matched(shared) {
+            pen.text(x, y, room(x), Role::Dim, &format!(" {} ", words::bills(shared.lang, &n)));
+        }
     }
 }
 

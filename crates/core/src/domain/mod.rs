@@ -10,13 +10,14 @@ pub mod bounds;
 pub mod cause;
 pub mod command;
 pub mod confirm;
+pub mod cursor;
 pub mod detail_words;
 pub mod env;
 pub mod erp_clock;
 pub mod erp_status;
 pub mod event;
 pub mod filter;
-pub mod filter_values;
+
 pub mod folded;
 pub mod group_words;
 pub mod hours;

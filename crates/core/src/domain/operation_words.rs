@@ -311,8 +311,8 @@ pub fn sum_en(op: &OpId, tally: &Tally) -> String {
 pub fn column_names(slot: Slot) -> &'static [&'static str] {
     match slot {
         Slot::Waiting => &["waiting", "待处理", "等待"],
-        Slot::Done => &["done", "audited", "已完成"],
-        Slot::Already => &["already", "already_audited", "此前已完成"],
+        Slot::Done => &["done", "audited", "已完成", "完成"],
+        Slot::Already => &["already", "already_audited", "already_done", "此前已完成", "此前完成"],
         Slot::Skipped => &["skipped", "跳过"],
         Slot::Failed => &["failed", "失败"],
         Slot::Unknown => &["unknown", "未知", "结果未知"],
@@ -333,9 +333,27 @@ pub fn is_called(op: &OpId, slot: Slot, mut means: impl FnMut(&str) -> bool) -> 
     column_names(slot).iter().any(|name| means(name)) || own_names(words(op), slot).iter().any(|name| means(name))
 }
 
+/// Names of a bill that is being called, of the waiting ones.
+pub const TRYING: &[&str] = &["trying", "处理中", "执行中"];
+/// Names of a bill that the program repeats at its time, of the waiting ones.
+pub const RETRY_AT: &[&str] = &["retry_at", "待重试"];
+
+/// What an operation is called in filters: its name, and what it does in both languages.
+pub fn names_of_op(op: &OpId) -> impl Iterator<Item = &str> {
+    let own = words(op);
+    let verbs = [own.en.verb, own.zh.verb].into_iter().filter(|_| own.is_own());
+    std::iter::once(name(op)).chain(verbs)
+}
+
+/// The operations that have words of their own.
+pub fn known_ops() -> impl Iterator<Item = OpId> {
+    OWN.iter().map(|own| if own.name == AUDIT { OpId::default() } else { OpId::new(own.name) })
+}
+
 /// Whether a column is called so by any operation.
 pub fn is_ever_called(slot: Slot, mut means: impl FnMut(&str) -> bool) -> bool {
-    column_names(slot).iter().any(|name| means(name))
+    (slot == Slot::Waiting && TRYING.iter().chain(RETRY_AT).any(|name| means(name)))
+        || column_names(slot).iter().any(|name| means(name))
         || OWN.iter().any(|own| own_names(own, slot).iter().any(|name| means(name)))
 }
 

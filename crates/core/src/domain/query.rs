@@ -17,7 +17,9 @@ use super::server::Server;
 use super::time::Ts;
 use super::today::{Span, Today};
 
-pub use super::ledger_group::LedgerGroup;
+pub use super::cursor::Cursor;
+pub use super::filter::values::FilterValues;
+pub use super::ledger_group::{LedgerCounts, LedgerGroup};
 pub use super::plan_problem::PlanProblem;
 
 /// A question.
@@ -47,6 +49,18 @@ pub enum Query {
     LedgerGroups {
         /// Plan, or all.
         plan: Option<PlanId>,
+    },
+    /// How many of the ledger's bills a selection means, by group: of a bounded stretch of it.
+    LedgerCounts {
+        /// Which; the same that an order would be given.
+        selection: Selection,
+        /// Where to go on.
+        after: Option<Cursor>,
+    },
+    /// What the keys of a filter may be asked for: names that the index holds, and values of a column.
+    FilterValues {
+        /// The column whose values are meant, by its label or its name as filters compare it.
+        column: Option<String>,
     },
     /// One bill's whole life over runs and plans.
     Bill(WorkKey),
@@ -138,11 +152,6 @@ impl PageRequest {
     }
 }
 
-/// An opaque key into a list (hex of the last key).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Cursor(pub String);
-
 /// One page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
@@ -183,6 +192,16 @@ pub struct PlanRow {
     pub unresolved: u64,
 }
 
+impl PlanRow {
+    /// The plan's id, usable or not.
+    pub fn plan_id(&self) -> &PlanId {
+        match &self.plan {
+            Ok(plan) => &plan.id,
+            Err(problem) => &problem.id,
+        }
+    }
+}
+
 /// An environment with its present permission and pace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvRow {
@@ -217,6 +236,10 @@ pub enum Answer {
     Bills(Page<BillRow>),
     /// To [`Query::LedgerGroups`].
     LedgerGroups(Vec<LedgerGroup>),
+    /// To [`Query::LedgerCounts`].
+    LedgerCounts(LedgerCounts),
+    /// To [`Query::FilterValues`].
+    FilterValues(FilterValues),
     /// To [`Query::Bill`]: its facts, oldest first, at most 500; and its latest row.
     Bill {
         /// Latest row, if the bill was ever found.

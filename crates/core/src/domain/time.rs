@@ -101,6 +101,25 @@ impl ErpDate {
         chrono::NaiveDateTime::parse_from_str(&self.0, "%Y-%m-%dT%H:%M:%S%.f").ok()
     }
 
+    /// Reads a date as the ERP writes it, in full or a bare day; `None` for any other text.
+    pub fn written(text: &str) -> Option<chrono::NaiveDateTime> {
+        let number = |from: usize, to: usize| -> Option<u32> {
+            let digits = text.get(from..to)?;
+            if digits.bytes().all(|b| b.is_ascii_digit()) { digits.parse().ok() } else { None }
+        };
+        if text.as_bytes().get(4) != Some(&b'-') || text.as_bytes().get(7) != Some(&b'-') {
+            return None;
+        }
+        let date = chrono::NaiveDate::from_ymd_opt(number(0, 4)?.cast_signed(), number(5, 7)?, number(8, 10)?)?;
+        match text.get(10..)? {
+            "" => Some(date.and_time(chrono::NaiveTime::MIN)),
+            time if time.starts_with(['T', ' ']) && time.len() >= 9 => {
+                date.and_hms_opt(number(11, 13)?, number(14, 16)?, number(17, 19)?)
+            }
+            _ => None,
+        }
+    }
+
     /// This date moved back, for the overlap below the mark.
     #[must_use]
     pub fn minus(&self, d: Duration) -> Self {

@@ -83,6 +83,15 @@ impl Who {
         }
     }
 
+    /// All that it is called where a filter asks for it, in both languages.
+    pub fn names(&self) -> Vec<String> {
+        let said = [Language::En, Language::Zh].map(|lang| self.said(lang));
+        let own = self.name.iter().cloned().chain([self.login.clone()]);
+        let mut names: Vec<String> = own.chain(said).collect();
+        names.dedup();
+        names
+    }
+
     /// For people, in their language. [`Display`](std::fmt::Display) is for programs and never changes.
     pub fn said(&self, lang: Language) -> String {
         let name = match (self.origin(), lang) {

@@ -26,6 +26,7 @@ mod runs;
 pub mod scratch;
 mod sieve;
 pub mod unmoved;
+mod values;
 
 pub(crate) use hour_rows::is_of_hours;
 
@@ -36,7 +37,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use self::key::RunNo;
 use self::kv::{Batch, Kv};
 use crate::StoreError;
-use skydeck_core::domain::ids::Seq;
+use skydeck_core::domain::filter::fold_label;
+use skydeck_core::domain::ids::{PlanRev, Seq};
 use skydeck_core::domain::run::RunHead;
 
 /// Number of the layout of the index's entries. Whoever writes an entry in another way, or reads one that was not
@@ -63,13 +65,14 @@ pub struct Index<K: Kv> {
     /// What holds it.
     pub kv: K,
     heads: Mutex<HashMap<RunNo, Arc<RunHead>>>,
+    labels: Mutex<HashMap<PlanRev, Arc<[String]>>>,
     known: hour_rows::Known,
 }
 
 impl<K: Kv> Index<K> {
     /// Reads from what holds it.
     pub fn new(kv: K) -> Self {
-        Self { kv, heads: Mutex::default(), known: hour_rows::Known::default() }
+        Self { kv, heads: Mutex::default(), labels: Mutex::default(), known: hour_rows::Known::default() }
     }
 
     /// Place of the last fact folded in.
@@ -106,5 +109,26 @@ impl<K: Kv> Index<K> {
         }
         heads.insert(no, Arc::clone(&head));
         Ok(head)
+    }
+    /// Labels of a run's columns, in their order, as filters compare them; none where its plan was not kept.
+    fn labels(&self, head: &RunHead) -> Result<Arc<[String]>, StoreError> {
+        let cached = self.labels.lock().unwrap_or_else(PoisonError::into_inner).get(&head.rev).cloned();
+        if let Some(labels) = cached {
+            return Ok(labels);
+        }
+        let plan = self.plan_of(&head.rev)?;
+        let columns = plan.map(|plan| plan.source.columns).unwrap_or_default();
+        let label = |name: &String| columns.iter().find(|column| column.key == *name).map(|column| &column.label);
+        let labels: Arc<[String]> = if columns.is_empty() {
+            Arc::default()
+        } else {
+            head.columns.iter().map(|name| label(name).map(|label| fold_label(label)).unwrap_or_default()).collect()
+        };
+        let mut all = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= HEADS {
+            all.clear();
+        }
+        all.insert(head.rev.clone(), Arc::clone(&labels));
+        Ok(labels)
     }
 }

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Index;
 use super::asked::{Word, is_whole, means, plain, slots};
@@ -17,7 +18,7 @@ use super::sieve::Sieve;
 use crate::{StoreError, codec};
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::event::ActionEntry;
-use skydeck_core::domain::filter::{Filter, Key as Asked, Term, Test};
+use skydeck_core::domain::filter::{About, Filter, Key as Asked, Term, Test};
 use skydeck_core::domain::ids::{Fid, PlanId, Seq};
 use skydeck_core::domain::query::{Page, PageRequest, Scope};
 use skydeck_core::domain::run::{BillRow, RunRow};
@@ -64,12 +65,15 @@ impl<K: Kv> Index<K> {
         request: &PageRequest,
         now: Ts,
     ) -> Result<Page<BillRow>, StoreError> {
+        let asks_labels = filter.asks_labels();
         let passes = |row: &BillRow| {
             if filter.is_empty() {
                 return Ok(true);
             }
             let no = self.run_no(row.run)?.ok_or_else(|| StoreError::Read(format!("run {} is lost", row.run)))?;
-            Ok(filter.matches(row, &self.head(no)?.columns, now))
+            let head = self.head(no)?;
+            let labels = if asks_labels { self.labels(&head)? } else { Arc::default() };
+            Ok(filter.matches(row, &About::run(&head, &labels), now))
         };
         if filter.terms.iter().any(Term::leaves_out_audit) && !self.knows_operations()? {
             return Ok(Page::default());

@@ -3,7 +3,7 @@
 //! Invariant: a row the filter would let pass is never turned away; one that is let through here is still decoded and
 //! asked in full.
 
-use skydeck_core::domain::filter::{Filter, Key, Test};
+use skydeck_core::domain::filter::{Filter, Key, Moment, Test};
 
 /// The letters that come from no other than themselves and their capitals, but for two: the Kelvin sign becomes a `k`,
 /// the capital I with a dot an `i`. A row that holds one of them is let through.
@@ -28,8 +28,11 @@ impl Sieve {
         for term in filter.terms.iter().filter(|term| !term.not) {
             let any: Option<Vec<Needle>> = match &term.test {
                 Test::Message(text) | Test::Text(text) => Needle::new(text).map(|needle| vec![needle]),
-                Test::Is(Key::No | Key::Org | Key::Customer | Key::Date, words) => {
+                Test::Is(Key::No | Key::Org | Key::Customer, words) | Test::Column(_, words) => {
                     words.iter().map(|word| Needle::new(word.trim_matches('*'))).collect()
+                }
+                Test::When(Moment::Bill, spans) => {
+                    spans.iter().map(|span| span.beginning().as_deref().and_then(Needle::new)).collect()
                 }
                 _ => None,
             };
@@ -85,6 +88,11 @@ mod tests {
             ("\"lock\"", "LOC 张", false),
             ("no:*77* org:100,101", "XSCKD0077 org 101", true),
             ("no:*77* org:100,101", "XSCKD0077 org 102", false),
+            ("供应商:100* 日期:2026-11,2026-12-01", "S100-7 2026-12-01T00:00:00", true),
+            ("供应商:100* 日期:2026-11,2026-12-01", "S100-7 2026-12-02T00:00:00", false),
+            ("供应商:200* 日期:2026", "S100-7 2026-12-02T00:00:00", false),
+            // A stretch begins with no one text.
+            ("date:>=2026-11-01,2026-12", "2031-01-01T00:00:00", true),
             // Excluded texts and keys that are no text of the row turn nobody away.
             ("-~库存 age:>2d status:failed", "", true),
             // Letters with capitals outside ASCII are left to the filter.

@@ -1,22 +1,22 @@
 //! The filter line: typed in the status line, checked at every key, with completion of keys and words.
 
-use std::collections::BTreeSet;
-
 use tui_input::{Input, InputRequest};
 
+use crate::ui::Names;
 use crate::ui::cells::Pen;
 use crate::ui::desk::Desk;
+use crate::ui::format::{self, fill};
 use crate::ui::layout::Parts;
 use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::shared::Shared;
+use crate::ui::shared::outbox::Asked;
 use crate::ui::skin::Role;
-use skydeck_core::domain::bill::Slot;
-use skydeck_core::domain::filter::{Filter, FilterError, FilterFault, KEYS};
-use skydeck_core::domain::ids::OpId;
-use skydeck_core::domain::operation::Operation;
-use skydeck_core::domain::operation_words;
+use crate::ui::words;
+use skydeck_core::domain::filter::{Filter, FilterError, FilterFault};
+use skydeck_core::domain::query::{Answer, FilterValues, Query};
 
 use super::dialog::draw_keys;
+use super::filter_offers::{self as offers, Offer, Offers, word};
 use super::line::{draw_input, edit, insert};
 use super::overlay::{Next, Overlay};
 
@@ -28,6 +28,13 @@ pub(super) struct Line {
     insisted: bool,
     /// Name being given to the filter, after Ctrl-S.
     naming: Option<Input>,
+    /// The candidate that Tab takes.
+    at: usize,
+    /// The names that a filter may hold were asked for; and what the store told of them.
+    asked: bool,
+    told: Option<FilterValues>,
+    /// The column whose values were asked for, and what the store told of it.
+    column: Option<(String, Option<FilterValues>)>,
 }
 
 /// Sets the filter of the present pane; its list begins anew, what was marked by `*` is no longer meant.
@@ -40,14 +47,24 @@ pub(crate) fn set(desk: &mut Desk, filter: Filter) {
 
 impl Line {
     pub fn new(desk: &Desk) -> Self {
-        let text = desk.pane().filter().map(ToString::to_string).unwrap_or_default();
+        let text = desk.pane().filter().map(|filter| desk.shared.said(filter)).unwrap_or_default();
         let text = if text.is_empty() { text } else { format!("{text} ") };
-        Self { input: Input::from(text), error: None, insisted: false, naming: None }
+        Self {
+            input: Input::from(text),
+            error: None,
+            insisted: false,
+            naming: None,
+            at: 0,
+            asked: false,
+            told: None,
+            column: None,
+        }
     }
 
     fn check(&mut self) {
         self.error = Filter::parse(self.input.value()).err();
         self.insisted = false;
+        self.at = 0;
     }
 
     /// A key while the filter gets its name.
@@ -82,17 +99,86 @@ impl Line {
         }
     }
 
-    /// Puts the first candidate in the place of the word before the caret.
+    /// Puts the chosen candidate in the place of the word before the caret.
     fn complete(&mut self, shared: &Shared) {
-        let Some(candidate) = candidates(shared, &self.input).into_iter().next() else { return };
+        let offers = self.offers(shared);
+        let Some(offer) = offers.all.get(self.at.min(offers.all.len().saturating_sub(1))) else { return };
         let (start, word) = word(&self.input);
         let chars: Vec<char> = self.input.value().chars().collect();
         let after: String = chars.iter().skip(start + word.chars().count()).collect();
         let before: String = chars.iter().take(start).collect();
-        let caret = start + candidate.chars().count();
-        self.input = Input::from(format!("{before}{candidate}{after}"));
+        let caret = start + offer.word.chars().count();
+        self.input = Input::from(format!("{before}{}{after}", offer.word));
         self.input.handle(InputRequest::SetCursor(caret));
         self.check();
+    }
+
+    /// Reads the line; a word that is no value of its key is a fault, and so is a key that no plan has as a column.
+    fn read(&self, shared: &Shared) -> Result<Filter, FilterError> {
+        let (setup, names, text) = (&shared.setup, self.names(shared), self.input.value());
+        crate::ui::read_filter(text, &setup.causes, &names, (&setup.site, shared.now))?.checked(text)
+    }
+
+    /// The names that a filter may hold, as far as they are known here.
+    fn names(&self, shared: &Shared) -> Names {
+        let envs = shared.envs.iter().map(|row| &row.env.id);
+        let mut names = Names::of(shared.plans.rows(), envs, self.told.as_ref());
+        names.causes.extend(shared.groups.rows().iter().map(|group| group.group.clone()));
+        names.operations.extend(shared.run_row().map(|row| row.head.op.clone()));
+        names
+    }
+
+    /// What could stand where the caret is.
+    fn offers(&self, shared: &Shared) -> Offers {
+        let column = self.column.as_ref().and_then(|(name, told)| Some((name.as_str(), told.as_ref()?)));
+        offers::offers(shared, (&self.names(shared), self.told.as_ref()), column, &word(&self.input).1)
+    }
+
+    /// Draws what could follow, from the chosen one on where not all fit; then the keys.
+    fn draw_offers(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts, offers: &Offers) {
+        let (t, y, w) = (shared.t(), parts.foot.y, parts.foot.width);
+        let keys = [
+            ("Enter".to_owned(), t.filter_do),
+            ("Ctrl-S".to_owned(), t.filter_save),
+            ("Ctrl-R".to_owned(), t.filter_recall),
+        ];
+        for x in 0..w {
+            pen.text(x, y, 1, Role::Text, " ");
+        }
+        let mut x = pen.text(0, y, w, Role::Key, "Tab ");
+        let note = match offers.looked {
+            _ if offers.is_reading => t.reading.to_owned(),
+            Some(rows) => fill(t.filter_looked, &[&format::count(rows)]),
+            None => String::new(),
+        };
+        let end = w.saturating_sub(26).saturating_sub(pen.glyphs.width(&note) as u16 + 2);
+        let at = self.at.min(offers.all.len().saturating_sub(1));
+        // As many before the chosen one as fit with it.
+        let width = |offer: &Offer| pen.glyphs.width(&words::shown(&offer.shown)) + 2;
+        let room = usize::from(end.saturating_sub(x));
+        let mut first = at;
+        let mut used = offers.all.get(at).map_or(0, width);
+        while first > 0 && used + offers.all.get(first - 1).map_or(0, width) <= room {
+            first -= 1;
+            used += offers.all.get(first).map_or(0, width);
+        }
+        for (i, offer) in offers.all.iter().enumerate().skip(first) {
+            let role = if i == at { Role::Accent } else { Role::Dim };
+            let left = end.saturating_sub(x);
+            if left == 0 {
+                break;
+            }
+            x += pen.text(x, y, left, role, &words::shown(&offer.shown)) + 2;
+        }
+        if !note.is_empty() {
+            x += pen.text(x, y, w.saturating_sub(x), Role::Notice, &note) + 2;
+        }
+        draw_keys(pen, x, y, w.saturating_sub(x), &keys);
+    }
+
+    /// The column whose values are to be read for the word before the caret.
+    fn wanted(&self, shared: &Shared) -> Option<String> {
+        offers::column_of(&self.names(shared), &word(&self.input).1)
     }
 }
 
@@ -104,7 +190,7 @@ impl Overlay for Line {
         }
         match key.code {
             Code::Esc => return Next::Close,
-            Code::Enter => match read(&desk.shared, self.input.value()) {
+            Code::Enter => match self.read(&desk.shared) {
                 Ok(filter) => {
                     set(desk, filter);
                     return Next::Close;
@@ -117,6 +203,11 @@ impl Overlay for Line {
                 }
             },
             Code::Tab => self.complete(&desk.shared),
+            Code::Down => self.at = (self.at + 1).min(self.offers(&desk.shared).all.len().saturating_sub(1)),
+            Code::Up | Code::BackTab => self.at = self.at.saturating_sub(1),
+            Code::Right if !key.ctrl && self.input.cursor() == self.input.value().chars().count() => {
+                self.complete(&desk.shared);
+            }
             Code::Char('s') if key.ctrl && self.error.is_none() && !self.input.value().trim().is_empty() => {
                 self.naming = Some(Input::default());
             }
@@ -143,6 +234,32 @@ impl Overlay for Line {
         true
     }
 
+    fn questions(&mut self, shared: &mut Shared, effects: &mut Vec<Effect>) {
+        if !std::mem::replace(&mut self.asked, true) {
+            shared.ask(Query::FilterValues { column: None }, Asked::FilterNames, effects);
+        }
+        // One that was read stands as long as the line is open.
+        let wanted = self.wanted(shared);
+        if let Some(column) = wanted.filter(|name| self.column.as_ref().is_none_or(|(known, _)| known != name)) {
+            shared.ask(Query::FilterValues { column: Some(column.clone()) }, Asked::FilterColumn, effects);
+            self.column = Some((column, None));
+        }
+    }
+
+    fn answer(&mut self, _shared: &Shared, what: Asked, answer: Result<Answer, String>) -> bool {
+        match (what, answer) {
+            (Asked::FilterNames, Ok(Answer::FilterValues(values))) => self.told = Some(values),
+            (Asked::FilterColumn, Ok(Answer::FilterValues(values))) => {
+                if let Some((_, told)) = &mut self.column {
+                    *told = Some(values);
+                }
+            }
+            // Without an answer nothing is offered, and what is known here is checked.
+            _ => {}
+        }
+        true
+    }
+
     /// Draws the line over the status line and what can follow (or the fault, under its place) over the footer.
     fn draw(&self, desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) -> Option<(u16, u16)> {
         let (y, w) = (parts.status.y, parts.status.width);
@@ -156,9 +273,9 @@ impl Overlay for Line {
         }
         let used = pen.text(0, y, w, Role::Accent, "/ ");
         let caret = draw_input(pen, used, y, w.saturating_sub(used), &self.input);
-        let list = candidates(shared, &self.input).join("  ");
+        let offers = self.offers(shared);
         // A value that is still to be typed is no fault yet where there are values to choose from.
-        let unfinished = !self.insisted && self.input.value().ends_with(':') && !list.is_empty();
+        let unfinished = !self.insisted && self.input.value().ends_with([':', '：']) && !offers.all.is_empty();
         if let Some(error) = self.error.as_ref().filter(|_| !unfinished) {
             let before: String = self.input.value().chars().take(error.at).collect();
             let x = (used as usize + pen.glyphs.width(&before)).min(usize::from(w.saturating_sub(20))) as u16;
@@ -166,86 +283,9 @@ impl Overlay for Line {
             pen.text(x + used, parts.foot.y, w.saturating_sub(x + used), Role::Error, &said(shared, &error.fault));
             return caret;
         }
-        let used = pen.text(0, parts.foot.y, w, Role::Key, "Tab ");
-        let used = used + pen.text(used, parts.foot.y, w.saturating_sub(used + 26), Role::Dim, &list) + 2;
-        let keys = [
-            ("Enter".to_owned(), t.filter_do),
-            ("Ctrl-S".to_owned(), t.filter_save),
-            ("Ctrl-R".to_owned(), t.filter_recall),
-        ];
-        draw_keys(pen, used, parts.foot.y, w.saturating_sub(used), &keys);
+        self.draw_offers(shared, pen, parts, &offers);
         caret
     }
-}
-
-/// Reads the line; a word that is no value of its key is a fault.
-fn read(shared: &Shared, text: &str) -> Result<Filter, FilterError> {
-    let filter = Filter::parse(text)?.naming_causes(|word| crate::ui::causes_shown_as(&shared.setup.causes, word));
-    let values = |key| {
-        let mut known = crate::ui::filter_values(&shared.setup.causes, key)?;
-        known.extend(shared.groups.rows().iter().map(|group| group.group.clone()));
-        Some(known)
-    };
-    match filter.strays(values).into_iter().next() {
-        Some((_, stray)) => Err(stray.in_text(text)),
-        None => Ok(filter),
-    }
-}
-
-/// Operations of the plans there are, and of the run in view.
-fn operations(shared: &Shared) -> BTreeSet<OpId> {
-    let plans = shared.plans.rows().iter().filter_map(|row| row.plan.as_ref().ok());
-    let mut ops: BTreeSet<OpId> = plans.map(|plan| Operation::id_of(&plan.target.verb)).collect();
-    ops.extend(shared.run_row().map(|row| row.head.op.clone()));
-    ops
-}
-
-/// The word before the caret, and where it begins (in characters).
-fn word(input: &Input) -> (usize, String) {
-    let before: Vec<char> = input.value().chars().take(input.cursor()).collect();
-    let start = before.iter().rposition(|c| c.is_whitespace()).map_or(0, |i| i + 1);
-    (start, before.iter().skip(start).collect())
-}
-
-/// What could stand where the caret is.
-fn candidates(shared: &Shared, input: &Input) -> Vec<String> {
-    let (_, word) = word(input);
-    let body = word.strip_prefix('-').unwrap_or(&word);
-    let minus = if word.starts_with('-') { "-" } else { "" };
-    if let Some((key, value)) = body.split_once(':') {
-        let last = value.rsplit(',').next().unwrap_or(value);
-        let head = format!("{minus}{key}:{}", value.strip_suffix(last).unwrap_or_default());
-        let words: Vec<String> = match key {
-            "cause" | "原因" => shared
-                .groups
-                .rows()
-                .iter()
-                .map(|g| g.group.clone())
-                .chain(shared.setup.causes.cause.iter().map(|c| c.cause.as_str().to_owned()))
-                .collect(),
-            "status" | "outcome" | "结果" => {
-                let ops = operations(shared);
-                Slot::ALL.iter().flat_map(|s| operation_words::offered(*s, &ops)).map(str::to_owned).collect()
-            }
-            "operation" | "操作" => {
-                operations(shared).iter().map(|op| operation_words::name(op).to_owned()).collect()
-            }
-            "age" | "时长" => [">1h", ">1d", ">2d", "<1h"].map(str::to_owned).to_vec(),
-            "attempts" | "次数" => [">1", ">2"].map(str::to_owned).to_vec(),
-            _ => Vec::new(),
-        };
-        let mut out: Vec<String> =
-            words.into_iter().filter(|w| w.starts_with(last) && w != last).map(|w| format!("{head}{w}")).collect();
-        out.dedup();
-        return out;
-    }
-    let zh = !body.is_ascii();
-    KEYS.iter()
-        .map(|(name, _)| *name)
-        .chain(["age", "attempts", "时长", "次数"])
-        .filter(|name| name.starts_with(body) && (zh || name.is_ascii()))
-        .map(|name| format!("{minus}{name}:"))
-        .collect()
 }
 
 /// What is wrong with the filter, in the operator's language.

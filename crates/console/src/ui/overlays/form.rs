@@ -4,12 +4,16 @@ use ratatui::layout::Rect;
 use tui_input::Input;
 
 use crate::ui::cells::Pen;
+use crate::ui::counter::Counter;
 use crate::ui::desk::Desk;
+use crate::ui::format;
 use crate::ui::layout::Parts;
 use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::shared::Shared;
+use crate::ui::shared::outbox::Asked;
 use crate::ui::skin::Role;
 use crate::ui::words;
+use skydeck_core::domain::query::Answer;
 use skydeck_core::domain::time::Ts;
 
 use super::dialog::{UNREAD, draw_keys, middle};
@@ -96,6 +100,11 @@ pub(super) trait Purpose {
     /// Does it, or says what is wrong.
     fn done(&mut self, desk: &mut Desk, values: &Values<'_>, effects: &mut Vec<Effect>) -> Result<Next, String>;
 
+    /// What it counts before it is done, where it counts anything.
+    fn counter(&mut self) -> Option<&mut Counter> {
+        None
+    }
+
     /// It is left with Esc.
     fn left(&mut self) -> Next {
         Next::Close
@@ -110,6 +119,8 @@ pub(super) struct Form {
     fields: Vec<Field>,
     at: usize,
     error: Option<String>,
+    /// How many bills it is about, once that was counted.
+    counted: Option<String>,
     opened: Ts,
 }
 
@@ -122,7 +133,7 @@ impl Form {
         at: usize,
         opened: Ts,
     ) -> Self {
-        Self { kind: Box::new(kind), title, about, fields, at, error: None, opened }
+        Self { kind: Box::new(kind), title, about, fields, at, error: None, counted: None, opened }
     }
 
     /// A key that changes the field under the cursor.
@@ -191,6 +202,30 @@ impl Form {
 }
 
 impl Overlay for Form {
+    fn questions(&mut self, shared: &mut Shared, effects: &mut Vec<Effect>) {
+        if let Some(query) = self.kind.counter().and_then(Counter::query) {
+            shared.ask(query, Asked::Counting, effects);
+        }
+    }
+
+    fn answer(&mut self, shared: &Shared, what: Asked, answer: Result<Answer, String>) -> bool {
+        let Some(counter) = self.kind.counter().filter(|_| what == Asked::Counting) else { return true };
+        match answer {
+            Ok(Answer::LedgerCounts(more)) => {
+                counter.take(more);
+                let more = if counter.is_done() { "" } else { "+" };
+                let n = format!("{}{more}", format::count(counter.counts().total()));
+                self.counted = Some(words::bills(shared.lang, &n));
+                true
+            }
+            Ok(_) => false,
+            Err(error) => {
+                self.error = Some(error);
+                true
+            }
+        }
+    }
+
     fn key(&mut self, desk: &mut Desk, key: Key, effects: &mut Vec<Effect>) -> Next {
         let n = self.fields.len().max(1);
         match key.code {
@@ -233,7 +268,12 @@ impl Overlay for Form {
         if inside.height == 0 {
             return None;
         }
-        pen.text(inside.x, inside.y, inside.width, Role::Dim, &words::shown(&self.about));
+        let used = match &self.counted {
+            Some(n) => pen.text(inside.x, inside.y, inside.width, Role::Title, n) + 2,
+            None => 0,
+        };
+        let (x, left) = (inside.x + used, inside.width.saturating_sub(used));
+        pen.text(x, inside.y, left, Role::Dim, &words::shown(&self.about));
         let caret = self.draw_fields(pen, inside);
         if let Some(error) = &self.error {
             pen.text(inside.x, inside.bottom().saturating_sub(2), inside.width, Role::Error, &words::shown(error));

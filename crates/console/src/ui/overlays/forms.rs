@@ -1,5 +1,6 @@
 //! The forms: run with parameters, change the pace, resolve with a reason, unlock, jump to a date, export, flags.
 
+use crate::ui::counter::Counter;
 use crate::ui::desk::Desk;
 use crate::ui::format::{self, fill};
 use crate::ui::keymap::{Action, Scope as Place};
@@ -125,15 +126,25 @@ impl Purpose for Pace {
     }
 }
 
-struct Resolve(Selection);
+struct Resolve(Selection, Counter);
 
 fn resolve(desk: &Desk) -> Option<Form> {
     let (selection, said) = bills_meant(desk)?;
     let t = desk.shared.t();
-    Some(Form::new(Resolve(selection), (t.resolve_title, said), vec![reason_field(t)], 0, desk.shared.now))
+    Some(Form::new(
+        Resolve(selection.clone(), Counter::new(selection)),
+        (t.resolve_title, said),
+        vec![reason_field(t)],
+        0,
+        desk.shared.now,
+    ))
 }
 
 impl Purpose for Resolve {
+    fn counter(&mut self) -> Option<&mut Counter> {
+        Some(&mut self.1)
+    }
+
     fn done(&mut self, desk: &mut Desk, values: &Values<'_>, effects: &mut Vec<Effect>) -> Result<Next, String> {
         let t = desk.shared.t();
         let shared = &mut desk.shared;
@@ -211,7 +222,7 @@ fn held(shared: &Shared, scope: Scope) -> String {
 fn export(desk: &Desk) -> Option<Form> {
     let (shared, pane, t) = (&desk.shared, desk.pane(), desk.shared.t());
     let scope = pane.lists(shared)?;
-    let filter = pane.filter().map(ToString::to_string).unwrap_or_default();
+    let filter = pane.filter().map(|filter| shared.said(filter)).unwrap_or_default();
     let stem = match scope {
         Scope::Run(run) => format!("run-{run}"),
         Scope::Ledger => "ledger".to_owned(),
@@ -245,7 +256,7 @@ impl Purpose for ExportTo {
         }
         let format = FORMATS.iter().find(|(ending, _)| *ending == chosen);
         let format = format.map_or(ExportFormat::Csv, |(_, format)| *format);
-        let filter = desk.pane().filter().cloned().unwrap_or_default();
+        let filter = desk.pane().filter().map(|filter| desk.shared.asked(filter)).unwrap_or_default();
         effects.push(Effect::Export(Export { scope: self.0, filter, format, path }));
         desk.shared.note(false, t.exporting);
         Ok(Next::Close)

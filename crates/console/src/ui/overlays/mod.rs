@@ -25,6 +25,7 @@ mod confirm;
 mod confirm_lines;
 pub mod dialog;
 pub mod filter;
+mod filter_offers;
 mod form;
 mod forms;
 mod help;

@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ui::cells::Pen;
+use crate::ui::counter::Counter;
 use crate::ui::desk::Desk;
 use crate::ui::format::{self, fill};
 use crate::ui::keymap::Action;
@@ -19,7 +20,7 @@ use crate::ui::shared::outbox::{Asked, Sent};
 use crate::ui::skin::Role;
 use crate::ui::words;
 use skydeck_core::domain::bill::{Outcome, Slot};
-use skydeck_core::domain::cause::Repeat;
+use skydeck_core::domain::cause::{Cause, Repeat};
 use skydeck_core::domain::command::{Command, Selection};
 use skydeck_core::domain::filter::{Filter, Key as FilterKey, Term, Test};
 use skydeck_core::domain::ids::{OpId, PlanId, WorkKey};
@@ -60,6 +61,8 @@ pub(super) struct Retry {
     error: Option<String>,
     opened: Ts,
     revision: Revision,
+    /// Counts what an order of the same selection means.
+    counter: Option<Counter>,
     /// Revisions the bills were tried under, where they are not the newest of their plan.
     older: Vec<RevisionRow>,
 }
@@ -87,6 +90,7 @@ impl Retry {
             opened: desk.shared.now,
             revision: Revision::Newest,
             older: Vec::new(),
+            counter: None,
             selection,
         };
         // A read-back calls nothing that a plan could word in another way.
@@ -94,7 +98,11 @@ impl Retry {
             desk.shared.ask(Query::Revisions(retry.selection.clone()), Asked::Revisions, effects);
         }
         let (scope, filter) = match &retry.selection {
-            Selection::Matching { run, filter, .. } => (run.map_or(Scope::Ledger, Scope::Run), filter.clone()),
+            Selection::Matching { run: Some(run), filter, .. } => (Scope::Run(*run), filter.clone()),
+            Selection::Matching { run: None, .. } => {
+                retry.counter = Some(Counter::new(retry.selection.clone()));
+                return Some(retry);
+            }
             Selection::Bills(keys) => {
                 if let Some(rows) = known(desk, keys) {
                     retry.add(&desk.shared, rows.iter(), false);
@@ -126,19 +134,43 @@ impl Retry {
         }
     }
 
-    fn fate(&self, shared: &Shared, outcome: &Outcome) -> (Fate, Slot, String) {
-        let group = outcome.group().unwrap_or_default();
-        let fate = match outcome {
-            Outcome::Unknown(_) | Outcome::Failed(_) if self.verify => Fate::ReadAgain,
+    /// Takes what was counted so far. An entry of the ledger is one that nothing resolved.
+    fn recount(&mut self, shared: &Shared) {
+        let Some(counter) = &self.counter else { return };
+        let counts = counter.counts();
+        self.more = !counter.is_done();
+        self.matched = counts.total();
+        self.plans = counts.plans.iter().cloned().collect();
+        self.ops = counts.operations.iter().cloned().collect();
+        let groups = counts.groups.clone();
+        self.counted = true;
+        self.counts.clear();
+        for group in groups {
+            let fate = self.fate_of_entry(shared, group.slot, &group.group);
+            *self.counts.entry((fate, group.slot as u8, group.group)).or_default() += group.count;
+        }
+    }
+
+    /// What will become of an entry of the ledger.
+    fn fate_of_entry(&self, shared: &Shared, slot: Slot, group: &str) -> Fate {
+        match slot {
+            Slot::Unknown | Slot::Failed if self.verify => Fate::ReadAgain,
             _ if self.verify => Fate::LeftOut,
-            Outcome::Unknown(_) => Fate::VerifiedFirst,
-            Outcome::Failed(f) if shared.setup.causes.repeat(&f.cause) == Repeat::Done => Fate::LeftOut,
-            Outcome::Failed(f) if shared.setup.causes.repeat(&f.cause) == Repeat::VerifyFirst => Fate::VerifiedFirst,
-            Outcome::Failed(_) => Fate::Tried,
-            Outcome::Skipped(_) if !outcome.is_resolved() => Fate::ReadAgain,
-            _ => Fate::LeftOut,
-        };
-        (fate, outcome.slot(), group)
+            Slot::Unknown => Fate::VerifiedFirst,
+            Slot::Failed => match shared.setup.causes.repeat(&Cause::new(group)) {
+                Repeat::Done => Fate::LeftOut,
+                Repeat::VerifyFirst => Fate::VerifiedFirst,
+                Repeat::Delayed | Repeat::AfterFix | Repeat::Singly | Repeat::StopPlan => Fate::Tried,
+            },
+            Slot::Skipped | Slot::NotReached => Fate::ReadAgain,
+            Slot::Waiting | Slot::Done | Slot::Already => Fate::LeftOut,
+        }
+    }
+
+    fn fate(&self, shared: &Shared, outcome: &Outcome) -> (Fate, Slot, String) {
+        let (slot, group) = (outcome.slot(), outcome.group().unwrap_or_default());
+        let fate = if outcome.is_resolved() { Fate::LeftOut } else { self.fate_of_entry(shared, slot, &group) };
+        (fate, slot, group)
     }
 
     /// The word of a column without groups: the operation's own, where all bills are of one.
@@ -188,7 +220,7 @@ impl Retry {
         if let Some(left) = self.counts.len().checked_sub(GROUPS).filter(|left| *left > 0) {
             lines.push(vec![(Role::Dim, fill(t.more_groups, &[&left.to_string()]))]);
         }
-        if self.more {
+        if self.more && self.counter.is_none() {
             lines.push(vec![(Role::Dim, fill(t.counted_first, &[&LOOK.to_string()]))]);
         }
         lines
@@ -249,8 +281,20 @@ impl Overlay for Retry {
         Next::Close
     }
 
+    fn questions(&mut self, shared: &mut Shared, effects: &mut Vec<Effect>) {
+        if let Some(query) = self.counter.as_mut().and_then(Counter::query) {
+            shared.ask(query, Asked::Counting, effects);
+        }
+    }
+
     fn answer(&mut self, shared: &Shared, what: Asked, answer: Result<Answer, String>) -> bool {
         match (what, answer) {
+            (Asked::Counting, Ok(Answer::LedgerCounts(more))) => {
+                if let Some(counter) = &mut self.counter {
+                    counter.take(more);
+                }
+                self.recount(shared);
+            }
             (Asked::Counting, Ok(Answer::Bills(page))) => {
                 let more = page.more || page.stopped_at.is_some();
                 self.add(shared, page.rows.iter().map(|(_, row)| row), more);

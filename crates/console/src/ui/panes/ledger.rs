@@ -1,6 +1,6 @@
 //! Ledger: what is unresolved over all runs, grouped by cause with advice and who acts; groups unfold into their bills.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ratatui::layout::Rect;
@@ -24,6 +24,7 @@ use skydeck_core::domain::run::BillRow;
 use skydeck_core::domain::transition::Change;
 
 use super::ledger_groups::{self, Line};
+use super::ledger_narrowed::Narrowed;
 use super::pane::{Asking, Click, Done, FAR, Pane, Subject, open_bill};
 
 /// What a group of the ledger is bound by: its column of the sum line, and its cause.
@@ -46,9 +47,16 @@ pub(super) struct Ledger {
     /// Entries of each unfolded group.
     unfolded: BTreeMap<GroupId, Window<BillRow>>,
     filter: Filter,
+    /// Groups and counts under the filter.
+    narrowed: Narrowed,
 }
 
 impl Ledger {
+    /// The groups that are listed: with a filter those that hold a bill it leaves, and so many.
+    fn groups<'a>(&'a self, shared: &'a Shared) -> &'a [LedgerGroup] {
+        if self.filter.is_empty() { shared.groups.rows() } else { self.narrowed.groups() }
+    }
+
     /// Entries of the group under the cursor, when it is unfolded.
     fn entries(&self) -> Option<&Window<BillRow>> {
         self.unfolded.get(self.at.as_ref()?)
@@ -57,14 +65,6 @@ impl Ledger {
     /// The same, to be moved in.
     fn entries_mut(&mut self) -> Option<&mut Window<BillRow>> {
         self.unfolded.get_mut(self.at.as_ref()?)
-    }
-
-    /// Entries of a group that a filter leaves, as far as they were counted: of a folded group nobody has.
-    fn shown(&self, group: &LedgerGroup) -> Option<u64> {
-        if self.filter.is_empty() {
-            return Some(group.count);
-        }
-        self.unfolded.get(&group_id(group)).and_then(Window::total)
     }
 
     /// Entries the cursor is in.
@@ -164,7 +164,7 @@ impl Ledger {
     /// Unfolds the group under the cursor, then goes into its entries, then to the bill there.
     fn open(&mut self, shared: &Shared) -> Done {
         if self.entries().is_none() {
-            if let Some(id) = self.group_here(shared.groups.rows()).map(group_id) {
+            if let Some(id) = self.group_here(self.groups(shared)).map(group_id) {
                 self.unfolded.insert(id.clone(), Window::default());
                 self.at = Some(id);
                 self.in_entries = true;
@@ -177,9 +177,20 @@ impl Ledger {
         Done::Here
     }
 
-    /// How many bills of a group the filter leaves; a dash where that was not counted.
+    /// How many bills of a group the filter leaves; with a sign behind it while they are still being counted.
     fn counted(&self, group: &LedgerGroup) -> String {
-        self.shown(group).map_or_else(|| "-".to_owned(), format::count)
+        let more = if self.filter.is_empty() || self.narrowed.is_exact() { "" } else { "+" };
+        format!("{}{more}", format::count(group.count))
+    }
+
+    /// The cursor stays on its group where that is there; what is gone is folded.
+    fn keep_place(&mut self, row: usize, groups: &[GroupId]) {
+        self.unfolded.retain(|id, _| groups.contains(id));
+        // As long as nobody moved the cursor it stands on the first one, whichever that is.
+        if self.at.as_ref().is_some_and(|at| !groups.contains(at)) {
+            self.at = groups.get(row.min(groups.len().saturating_sub(1))).cloned();
+            self.in_entries = false;
+        }
     }
 
     /// The entries of an unfolded group, on the lines from and to, as far as they are on the screen.
@@ -239,7 +250,7 @@ impl Pane for Ledger {
     }
 
     fn arrange(&mut self, shared: &Shared, parts: &Parts) {
-        let (groups, rows) = (shared.groups.rows(), parts.rows());
+        let (groups, rows) = (&self.groups(shared).to_vec(), parts.rows());
         let lines = self.lines(groups, rows);
         for (group, height) in groups.iter().zip(&lines) {
             if let Some(window) = self.unfolded.get_mut(&group_id(group)) {
@@ -255,10 +266,13 @@ impl Pane for Ledger {
     fn draw(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
         let t = shared.t();
         let area = parts.list;
-        let groups = shared.groups.rows();
+        let groups = self.groups(shared);
         if groups.is_empty() {
-            let lines: &[&str] =
-                if shared.groups.is_loaded() { &[t.ledger_none, t.ledger_none_2] } else { &[t.reading] };
+            let lines: &[&str] = match self.filter.is_empty() {
+                true if shared.groups.is_loaded() => &[t.ledger_none, t.ledger_none_2],
+                false if self.narrowed.is_exact() => &[t.filter_empty, t.filter_empty_2],
+                true | false => &[t.reading],
+            };
             empty(pen, area, lines);
             return None;
         }
@@ -289,12 +303,12 @@ impl Pane for Ledger {
     }
 
     fn position(&self, shared: &Shared) -> String {
-        let groups = shared.groups.rows();
+        let groups = self.groups(shared);
         self.entered().map_or_else(|| list::place(self.index(groups), groups.len()), list::position)
     }
 
     fn step(&mut self, shared: &mut Shared, by: i64) {
-        let groups = shared.groups.rows();
+        let groups = &self.groups(shared).to_vec();
         let before = self.at.clone();
         if by.abs() == 1 {
             self.walk(groups, by > 0);
@@ -326,14 +340,16 @@ impl Pane for Ledger {
             }
             return;
         }
-        let (groups, at) = (shared.groups.rows(), usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX));
+        let (groups, at) = (self.groups(shared).to_vec(), usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX));
         self.at = groups.get(at.min(groups.len().saturating_sub(1))).map(group_id);
     }
 
     fn click(&mut self, shared: &mut Shared, row: usize, parts: &Parts) -> Click {
-        let groups = shared.groups.rows();
+        let groups = &self.groups(shared).to_vec();
         let lines = self.lines(groups, parts.rows());
-        let Some((group, entry)) = on_line(&lines, self.scroll.top() + row) else { return Click::Missed };
+        let Some((group, entry)) = ledger_groups::on_line(&lines, self.scroll.top() + row) else {
+            return Click::Missed;
+        };
         self.at = groups.get(group).map(group_id);
         self.in_entries = entry.is_some();
         shared.selection.not_all();
@@ -352,7 +368,12 @@ impl Pane for Ledger {
 
     fn set_filter(&mut self, filter: Filter) {
         self.filter = filter;
+        self.narrowed = Narrowed::default();
         self.unfolded.values_mut().for_each(Window::reset);
+    }
+
+    fn matched(&self, _shared: &Shared) -> Option<String> {
+        self.narrowed.total().filter(|_| !self.filter.is_empty())
     }
 
     fn matching(&self) -> Option<Filter> {
@@ -365,7 +386,7 @@ impl Pane for Ledger {
     }
 
     fn group(&self, shared: &Shared) -> Option<(Filter, String)> {
-        let group = self.group_here(shared.groups.rows()).filter(|_| !self.in_entries)?;
+        let group = self.group_here(self.groups(shared)).filter(|_| !self.in_entries)?;
         let label = words::group(&shared.setup.causes, shared.lang, group.slot, &group.group);
         Some((self.group_filter(&group_id(group)), fill(shared.t().group_of, &[&label])))
     }
@@ -376,7 +397,7 @@ impl Pane for Ledger {
 
     fn possible(&self, shared: &Shared, action: Action) -> bool {
         match action {
-            Action::Open => !shared.groups.rows().is_empty(),
+            Action::Open => !self.groups(shared).is_empty(),
             Action::Fold => !self.unfolded.is_empty(),
             _ => true,
         }
@@ -411,31 +432,40 @@ impl Pane for Ledger {
         unfolded
     }
 
-    fn question(&mut self, _shared: &mut Shared, mut asking: Asking<'_>) -> Option<(Ticket, Query)> {
+    fn question(&mut self, shared: &mut Shared, mut asking: Asking<'_>) -> Option<(Ticket, Query)> {
+        if !self.filter.is_empty() && asking.shown {
+            let filter = shared.asked(&self.filter);
+            if let Some(asked) = self.narrowed.question(&filter, &mut asking) {
+                return Some(asked);
+            }
+        }
         let asked = self.unfolded.iter_mut().find_map(|(id, window)| Some((id.clone(), asking.page(window)?)));
         let (id, (ticket, page)) = asked?;
-        Some((ticket, Query::Bills { scope: ListScope::Ledger, filter: self.group_filter(&id), page }))
+        Some((ticket, Query::Bills { scope: ListScope::Ledger, filter: shared.asked(&self.group_filter(&id)), page }))
     }
 
     fn is_asked(&self, ticket: Ticket) -> bool {
-        self.unfolded.values().any(|window| window.is_asked(ticket))
+        self.narrowed.is_asked(ticket) || self.unfolded.values().any(|window| window.is_asked(ticket))
     }
 
-    fn answer(&mut self, _shared: &mut Shared, ticket: Ticket, answer: Result<Answer, String>) {
+    fn answer(&mut self, shared: &mut Shared, ticket: Ticket, answer: Result<Answer, String>) {
+        if self.narrowed.is_asked(ticket) {
+            let row = self.index(self.groups(shared));
+            if let Err(error) = self.narrowed.answer(answer) {
+                shared.note(true, error);
+            }
+            let ids: Vec<GroupId> = self.groups(shared).iter().map(group_id).collect();
+            return self.keep_place(row, &ids);
+        }
         if let Some(window) = self.unfolded.values_mut().find(|window| window.is_asked(ticket)) {
             window.answer_bills(ticket, answer);
         }
     }
 
-    /// The cursor stays on its group; what is gone is folded.
     fn groups_changed(&mut self, shared: &Shared, was: &[LedgerGroup]) {
-        let (row, groups) = (self.index(was), shared.groups.rows());
-        let ids: BTreeSet<GroupId> = groups.iter().map(group_id).collect();
-        self.unfolded.retain(|id, _| ids.contains(id));
-        // As long as nobody moved the cursor it stands on the first one, whichever that is.
-        if self.at.as_ref().is_some_and(|at| !ids.contains(at)) {
-            self.at = groups.get(row.min(groups.len().saturating_sub(1))).map(group_id);
-            self.in_entries = false;
+        if self.filter.is_empty() {
+            let ids: Vec<GroupId> = shared.groups.rows().iter().map(group_id).collect();
+            self.keep_place(self.index(was), &ids);
         }
     }
 
@@ -446,28 +476,18 @@ impl Pane for Ledger {
     }
 
     fn spoil(&mut self) {
+        self.narrowed.spoil();
         self.unfolded.values_mut().for_each(Window::spoil);
     }
 
     fn waits(&self, _shared: &Shared, shown: bool) -> bool {
-        shown && self.unfolded.values().any(Window::waits)
+        let counts = !self.filter.is_empty() && self.narrowed.waits();
+        shown && (counts || self.unfolded.values().any(Window::waits))
     }
 
     fn ages(&self, shared: &Shared) -> Option<Duration> {
-        let ages = shared.groups.rows().iter().filter_map(|group| group.oldest).map(|at| shared.now.since(at));
+        let ages = self.groups(shared).iter().filter_map(|group| group.oldest).map(|at| shared.now.since(at));
         let groups = ages.map(|age| if age < MINUTE { SECOND } else { MINUTE });
         groups.chain(self.unfolded.values().filter_map(bill_rows::finest_age)).min()
     }
-}
-
-/// What is on a line: a group's place, and the row of its entries.
-fn on_line(lines: &[usize], line: usize) -> Option<(usize, Option<usize>)> {
-    let mut at = 0;
-    for (i, entries) in lines.iter().enumerate() {
-        if line <= at + entries {
-            return Some((i, (line - at).checked_sub(1)));
-        }
-        at += entries + 1;
-    }
-    None
 }

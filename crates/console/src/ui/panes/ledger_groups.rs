@@ -89,3 +89,15 @@ pub(super) fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, group: &Le
         pen.text(area.x + 1, area.y + 1 + i as u16, w as u16, Role::Text, line);
     }
 }
+
+/// What is on a line: a group's place, and the row of its entries.
+pub(super) fn on_line(lines: &[usize], line: usize) -> Option<(usize, Option<usize>)> {
+    let mut at = 0;
+    for (i, entries) in lines.iter().enumerate() {
+        if line <= at + entries {
+            return Some((i, (line - at).checked_sub(1)));
+        }
+        at += entries + 1;
+    }
+    None
+}

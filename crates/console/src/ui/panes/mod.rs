@@ -10,6 +10,7 @@ mod bill_lines;
 mod history;
 mod ledger;
 mod ledger_groups;
+mod ledger_narrowed;
 mod log;
 mod pane;
 mod plan_detail;

@@ -190,6 +190,11 @@ pub(crate) trait Pane {
     /// Another filter: its list begins anew.
     fn set_filter(&mut self, _filter: Filter) {}
 
+    /// How many rows its filter leaves, as people read it, where that is counted.
+    fn matched(&self, _shared: &Shared) -> Option<String> {
+        None
+    }
+
     /// What is meant by all that match.
     fn matching(&self) -> Option<Filter> {
         self.filter().cloned()

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::command::Command;
+use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::ids::{EnvId, PlanId, RunId};
 use skydeck_core::domain::live::{EnvPulse, Pulse, RunLive};
 use skydeck_core::domain::query::{EnvRow, LedgerGroup, PlanRow, Query};
@@ -112,6 +113,7 @@ impl Shared {
                 keymap,
                 causes: config.causes,
                 zone: config.zone_minutes,
+                site: config.site,
                 version: config.version,
                 user: config.user,
                 label: config.label,
@@ -144,6 +146,17 @@ impl Shared {
     /// Asks; a question of the same kind that still waits is given up.
     pub fn ask(&mut self, query: Query, what: Asked, effects: &mut Vec<Effect>) {
         effects.push(self.outbox.ask(query, what));
+    }
+
+    /// A filter as the store is asked: with days where words of the calendar stand.
+    pub fn asked(&self, filter: &Filter) -> Filter {
+        filter.resolved(&self.setup.site, self.now)
+    }
+
+    /// A filter as people read it: keys, causes and words of the calendar in their language.
+    pub fn said(&self, filter: &Filter) -> String {
+        let lang = self.lang.language();
+        filter.said(lang, |name| super::filter_words::cause_said(&self.setup.causes, lang, name))
     }
 
     /// Gives an order.

@@ -37,11 +37,16 @@ pub(crate) enum Asked {
     Revisions,
     CompareOld,
     CompareNew,
+    /// Names that a filter may hold.
+    FilterNames,
+    /// Values of the column that is being typed.
+    FilterColumn,
 }
 
 impl Asked {
     /// Questions of what lies over a pane.
-    pub const OF_OVERLAYS: [Self; 4] = [Self::Counting, Self::Revisions, Self::CompareOld, Self::CompareNew];
+    pub const OF_OVERLAYS: [Self; 6] =
+        [Self::Counting, Self::Revisions, Self::CompareOld, Self::CompareNew, Self::FilterNames, Self::FilterColumn];
 }
 
 /// What waits for an answer.

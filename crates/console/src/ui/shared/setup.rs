@@ -5,6 +5,7 @@ use skydeck_core::domain::cause::CauseTable;
 use crate::ui::cells::Glyphs;
 use crate::ui::keymap::Keymap;
 use crate::ui::skin::Skin;
+use skydeck_core::domain::zone::Zone;
 
 /// The set-up.
 pub(crate) struct Setup {
@@ -16,6 +17,8 @@ pub(crate) struct Setup {
     pub causes: CauseTable,
     /// Offset of local time from UTC in minutes.
     pub zone: i32,
+    /// The zone by which days and words of the calendar in filters are meant.
+    pub site: Zone,
     pub version: String,
     pub user: String,
     /// Name of the data store's place; empty for none.

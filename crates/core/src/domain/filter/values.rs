@@ -1,0 +1,276 @@
+//! Words of a filter that are no value of their key, where all values are known: a slip of the pen, not an empty list.
+//!
+//! Invariant: a word that means a value at all is never a fault.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::keys::{Ask, NAMED};
+use super::{Filter, FilterError, FilterFault, Key, Test, fold_label, like};
+use crate::domain::ids::{EnvId, OpId, PlanId};
+use crate::domain::language::Language;
+use crate::domain::operation_words;
+use crate::domain::plan::Plan;
+use crate::domain::suggest::nearest;
+use crate::domain::time::Ts;
+use crate::domain::who::Who;
+use crate::domain::zone::Zone;
+
+/// Codes of the ERP's own status; a site may have others, as short as these.
+const STATUSES: [&str; 5] = ["Z", "A", "B", "C", "D"];
+/// Letters of the longest code of a status that is taken without being known.
+const CODE: usize = 2;
+
+/// What the keys of a filter may be asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterValues {
+    /// Causes, skips and ways of not knowing that the ledger ever held.
+    pub causes: Vec<String>,
+    /// Plans that had runs.
+    pub plans: Vec<PlanId>,
+    /// Environments that had runs.
+    pub environments: Vec<EnvId>,
+    /// Operations that runs were opened under.
+    pub operations: Vec<OpId>,
+    /// Who started the newest runs.
+    pub people: Vec<Who>,
+    /// Labels and names of columns of the revisions that are kept, as filters compare them.
+    pub columns: Vec<String>,
+    /// Values of the column asked for in the newest rows, the most frequent first.
+    pub values: Vec<(String, u64)>,
+    /// Rows looked at for them.
+    pub looked: u64,
+}
+
+/// A word that is no value of its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stray {
+    /// The key, as it is written back.
+    pub key: String,
+    /// The word.
+    pub word: String,
+    /// The value that may be meant.
+    pub near: Option<String>,
+}
+
+impl fmt::Display for Stray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no {} is called `{}`", self.key, self.word)?;
+        match &self.near {
+            Some(near) => write!(f, "; did you mean `{near}`?"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Stray {
+    /// A word, with the nearest of the values there are.
+    pub fn of(key: Key, word: &str, values: &[String]) -> Self {
+        let names: Vec<&str> = values.iter().map(String::as_str).collect();
+        let near = nearest(word, &names).map(str::to_owned);
+        Self { key: key.name().to_owned(), word: word.to_owned(), near }
+    }
+
+    /// The same in Chinese.
+    pub fn zh(&self) -> String {
+        let named = NAMED.iter().find(|named| named.name(Language::En) == self.key);
+        let key = match named.map(|named| (named.ask, named.name(Language::Zh))) {
+            Some((Ask::Words(Key::Status), _)) => "处理结果",
+            Some((_, name)) => name,
+            None => &self.key,
+        };
+        match &self.near {
+            Some(near) => format!("没有名为 `{}` 的{key}；是不是 `{near}`？", self.word),
+            None => format!("没有名为 `{}` 的{key}", self.word),
+        }
+    }
+
+    /// As a fault of the filter it was typed in.
+    pub fn in_text(self, text: &str) -> FilterError {
+        FilterFault::NoValueOf(self).in_text(text)
+    }
+}
+
+/// The names of all keys.
+fn keys_of(lang: Language, between: &str) -> String {
+    NAMED.iter().map(|named| named.name(lang)).collect::<Vec<_>>().join(between)
+}
+
+/// What follows where a key is none: the one that may be meant, else those that there are.
+pub(super) fn keys_en(near: Option<&str>) -> String {
+    match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {}", keys_of(Language::En, ", ")),
+    }
+}
+
+impl FilterFault {
+    /// As a fault of the filter it was typed in: where its word stands.
+    pub fn in_text(self, text: &str) -> FilterError {
+        let word = match &self {
+            Self::NoKey { key, .. } => key.as_str(),
+            Self::Reversed(span) => span.as_str(),
+            Self::NoValueOf(stray) => stray.word.as_str(),
+            Self::OpenQuote
+            | Self::NoText
+            | Self::NoValue(_)
+            | Self::NoAge(_)
+            | Self::NoNumber(_)
+            | Self::NoDate(_)
+            | Self::NoDay { .. } => "",
+        };
+        let at = text.find(word).map_or(0, |at| text.get(..at).unwrap_or_default().chars().count());
+        FilterError { at, fault: self }
+    }
+
+    /// What is wrong, in Chinese.
+    pub fn zh(&self) -> String {
+        match self {
+            Self::OpenQuote => "引号没有结束".to_owned(),
+            Self::NoText => "`~` 后面要写 ERP 返回信息中的文字".to_owned(),
+            Self::NoValue(key) => format!("`{key}:` 后面要写值"),
+            Self::NoAge(value) => format!("`{value}` 不是时长；写 >2d、<30m、>1h"),
+            Self::NoNumber(value) => format!("`{value}` 不是数字；写 3、>1、<5"),
+            Self::NoValueOf(stray) => stray.zh(),
+            Self::NoDate(value) => {
+                format!("`{value}` 不是日期；写 2026-11-23、2026-11、>=2026-11-01、2026-11-01..2026-11-10、昨天、上周")
+            }
+            Self::NoDay { date, days } => format!("没有 {date} 这一天：该月只有 {days} 天"),
+            Self::Reversed(span) => format!("`{span}` 的结束早于开始；请把较早的日期写在前面"),
+            Self::NoKey { key, near: Some(near) } => {
+                format!("没有名为 `{key}` 的过滤条件，也没有方案有此列；是不是 `{near}`？")
+            }
+            Self::NoKey { key, near: None } => {
+                format!("没有名为 `{key}` 的过滤条件，也没有方案有此列；可用 {}", keys_of(Language::Zh, " "))
+            }
+        }
+    }
+}
+
+impl Filter {
+    /// The words of a key, excluded or not.
+    pub fn words_of(&self, key: Key) -> impl Iterator<Item = &str> {
+        let of_key = move |test: &Test| matches!(test, Test::Is(of, _) if *of == key);
+        let tests = self.terms.iter().map(|term| &term.test).filter(move |test| of_key(test));
+        tests.flat_map(|test| if let Test::Is(_, words) = test { words.as_slice() } else { &[] }).map(String::as_str)
+    }
+
+    /// Columns by labels that no plan gives. `labels`: all that there are, and the names of their columns, folded.
+    pub fn check_columns(&self, labels: &[String]) -> Result<(), FilterFault> {
+        let asked = self.terms.iter().filter_map(|term| match &term.test {
+            Test::Column(label, _) => Some(label),
+            _ => None,
+        });
+        match asked.into_iter().find(|label| !labels.contains(label)) {
+            None => Ok(()),
+            Some(label) => {
+                let named = NAMED.iter().flat_map(|named| named.en.iter().chain(named.zh).copied());
+                let all: Vec<&str> = named.chain(labels.iter().map(String::as_str)).collect();
+                let near = nearest(label, &all).map(str::to_owned);
+                Err(FilterFault::NoKey { key: label.clone(), near })
+            }
+        }
+    }
+
+    /// Stretches that end before they begin, once the words of the calendar are days.
+    pub fn check_dates(&self, zone: &Zone, now: Ts) -> Result<(), FilterFault> {
+        for term in &self.terms {
+            let Test::When(_, spans) = &term.test else { continue };
+            if let Some(span) = spans.iter().find(|span| span.is_reversed_now(zone, now)) {
+                return Err(FilterFault::Reversed(span.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the ids of plans in the place of the names that people read for them, where no plan has such an id.
+    #[must_use]
+    pub fn naming_plans(mut self, plans: &[(PlanId, String)]) -> Self {
+        let is_id = |word: &str| plans.iter().any(|(id, _)| like(id.as_str(), word));
+        let named = |word: &str| -> Vec<String> {
+            plans.iter().filter(|(_, name)| like(name, word)).map(|(id, _)| id.to_string()).collect()
+        };
+        for term in &mut self.terms {
+            let Test::Is(Key::Plan, words) = &mut term.test else { continue };
+            let read = std::mem::take(words).into_iter().map(|word| match named(&word) {
+                ids if ids.is_empty() || is_id(&word) => vec![word],
+                ids => ids,
+            });
+            *words = read.flatten().collect();
+        }
+        self
+    }
+
+    /// Words that mean no value of their key. `values`: all values of a key, `None` where it may have any.
+    pub fn strays(&self, values: impl Fn(Key) -> Option<Vec<String>>) -> Vec<(Key, Stray)> {
+        let mut out = Vec::new();
+        for term in &self.terms {
+            let Test::Is(key, words) = &term.test else { continue };
+            let Some(known) = values(*key) else { continue };
+            let is_one = |word: &str| {
+                let code = *key == Key::Status && word.len() <= CODE;
+                code || known.iter().any(|value| like(value, word))
+            };
+            let strays = words.iter().filter(|word| !is_one(word));
+            out.extend(strays.map(|word| (*key, Stray::of(*key, word, &known))));
+        }
+        out
+    }
+}
+
+/// All that a status may be called.
+pub fn statuses() -> Vec<String> {
+    let of_states = operation_words::TRYING.iter().chain(operation_words::RETRY_AT).copied();
+    operation_words::every_name().into_iter().chain(of_states).chain(STATUSES).map(str::to_owned).collect()
+}
+
+/// What the columns of a plan may be asked by: their labels and their names.
+pub fn columns_of(plan: &Plan) -> impl Iterator<Item = String> {
+    plan.source.columns.iter().flat_map(|column| [fold_label(&column.label), fold_label(&column.key)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strays(text: &str) -> Vec<(String, Option<String>)> {
+        let values = |key| match key {
+            Key::Cause => Some(["stock", "period", "not_applied"].map(str::to_owned).to_vec()),
+            Key::Status => Some(statuses()),
+            _ => None,
+        };
+        let found = Filter::parse(text).unwrap().strays(values);
+        found.into_iter().map(|(_, stray)| (stray.word, stray.near)).collect()
+    }
+
+    #[test]
+    fn a_word_that_is_no_value_is_named_with_the_nearest_one() {
+        let near = |word: &str, near: &str| vec![(word.to_owned(), Some(near.to_owned()))];
+        for (text, want) in [
+            ("", vec![]),
+            ("cause:stock,PERIOD -cause:not_* 原因:*app*", vec![]),
+            ("status:failed,已审核,closed,此前已审核,C,E1 结果:未轮到", vec![]),
+            ("org:100 no:X* plan:p run:01 code:11", vec![]),
+            ("cause:stok", near("stok", "stock")),
+            ("cause:stock,pereod", near("pereod", "period")),
+            ("-原因:瞎写", vec![("瞎写".to_owned(), None)]),
+            ("cause:bogus*", vec![("bogus*".to_owned(), None)]),
+            ("status:faild", near("faild", "failed")),
+            ("outcome:没有的", vec![("没有的".to_owned(), None)]),
+        ] {
+            assert_eq!(strays(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_fault_stands_where_the_word_does() {
+        let text = "原因:库存 cause:bogus";
+        let stray = Stray::of(Key::Cause, "bogus", &[]);
+        assert_eq!(stray.clone().in_text(text).at, 12);
+        assert_eq!(
+            (stray.to_string().as_str(), stray.zh().as_str()),
+            ("no cause is called `bogus`", "没有名为 `bogus` 的原因")
+        );
+    }
+}
