@@ -18,7 +18,7 @@ use skydeck::domain::time::Clock;
 use skydeck::domain::who::{Origin, Who};
 use skydeck::engine::api::{Link, Notice, Watch};
 use skydeck::link::remote::RemoteLink;
-use skydeck::link::serve::{Door, Server};
+use skydeck::link::serve::{ListenerSpec, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -70,7 +70,7 @@ async fn two_consoles_see_one_run_and_one_approval_counts() {
     let socket = dir.path().join("owner.sock");
     let bench = Bench::started().await;
     bench.world.submitted(1..=20);
-    let server = Server::bind(&[Door::own(&socket)], bench.engine.clone().unwrap()).unwrap();
+    let server = Server::bind(&[ListenerSpec::own(&socket)], bench.engine.clone().unwrap()).unwrap();
     let (li, wang) = (console(&socket, "li"), console(&socket, "wang"));
     assert!(li.is_owned().await.unwrap());
     let (mut seen_by_li, mut seen_by_wang) = (li.watch().await.unwrap(), wang.watch().await.unwrap());
@@ -115,7 +115,7 @@ async fn whoever_says_to_be_the_schedule_is_a_person_all_the_same() {
     bench.env.production = true;
     bench.try_start().await.unwrap();
     bench.world.submitted(1..=2);
-    let server = Server::bind(&[Door::own(&socket)], bench.engine.clone().unwrap()).unwrap();
+    let server = Server::bind(&[ListenerSpec::own(&socket)], bench.engine.clone().unwrap()).unwrap();
     // Off by the clock in production, and not off for people.
     let claims = console(&socket, "schedule");
     let mut seen = claims.watch().await.unwrap();
@@ -149,7 +149,7 @@ async fn what_a_console_unlocked_ends_with_its_connection() {
     bench.env.read_only = true;
     bench.try_start().await.unwrap();
     bench.world.submitted(1..=3);
-    let _server = Server::bind(&[Door::own(&socket)], bench.engine.clone().unwrap()).unwrap();
+    let _server = Server::bind(&[ListenerSpec::own(&socket)], bench.engine.clone().unwrap()).unwrap();
     let (li, wang) = (console(&socket, "li"), console(&socket, "wang"));
     let unlock = Command::Unlock { env: EnvId::new("test"), reason: "month end".into() };
     assert!(matches!(li.submit(order(1, unlock)).await.unwrap(), Receipt::Accepted { .. }));
@@ -176,7 +176,7 @@ async fn a_hostile_client_is_closed_and_the_others_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("owner.sock");
     let bench = Bench::started().await;
-    let _server = Server::bind(&[Door::own(&socket)], bench.engine.clone().unwrap()).unwrap();
+    let _server = Server::bind(&[ListenerSpec::own(&socket)], bench.engine.clone().unwrap()).unwrap();
     for bytes in [&[0x40, 0, 0, 0][..], &[0, 0, 0, 4, 0xc1, 0xc1, 0xc1, 0xc1], b"GET / HTTP/1.1\r\n\r\n"] {
         let mut stream = UnixStream::connect(&socket).await.unwrap();
         stream.write_all(bytes).await.unwrap();
@@ -244,7 +244,7 @@ async fn another_version_of_the_protocol_is_refused_with_both_versions_and_what_
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("owner.sock");
     let bench = Bench::started().await;
-    let _server = Server::bind(&[Door::own(&socket)], bench.engine.clone().unwrap()).unwrap();
+    let _server = Server::bind(&[ListenerSpec::own(&socket)], bench.engine.clone().unwrap()).unwrap();
     let hello = |version| Request::Hello { version, login: "li".into(), from: None, console: false };
     assert!(matches!(raw(&socket, &hello(VERSION)).await, Reply::Welcome { .. }));
     for version in [0, VERSION - 1, VERSION + 1, u32::MAX] {
@@ -281,7 +281,7 @@ async fn two_consoles_hear_the_same_facts_in_the_same_order() {
     let socket = dir.path().join("owner.sock");
     let bench = Bench::started().await;
     bench.world.submitted(1..=100);
-    let _server = Server::bind(&[Door::own(&socket)], bench.engine.clone().unwrap()).unwrap();
+    let _server = Server::bind(&[ListenerSpec::own(&socket)], bench.engine.clone().unwrap()).unwrap();
     let (li, wang) = (console(&socket, "li"), console(&socket, "wang"));
     let hear = |mut watch: Watch, clock: std::sync::Arc<TokioClock>| async move {
         let (mut facts, mut behind, mut closed) = (Vec::new(), Vec::new(), false);

@@ -35,7 +35,7 @@ use crate::host::metrics::Metrics;
 use crate::host::schedule;
 use crate::link::local::LocalLink;
 use crate::link::remote::RemoteLink;
-use crate::link::serve::{Door, Server};
+use crate::link::serve::{ListenerSpec, Server};
 use crate::store::actions::{ActionLog, FileLog};
 use crate::store::local::{LocalStore, Options, Outlook, Progress, Raise};
 use crate::store::{Store, StoreError};
@@ -122,8 +122,8 @@ impl Booted {
             tracing::warn!(env = %env.id, "http:// to another machine: credentials and bills cross the network in clear");
         }
         let clock = Arc::clone(&setup.clock);
-        let mut doors = vec![Door::own(&socket)];
-        doors.extend(setup.access.door.iter().map(|(path, gid)| Door::of_group(path, *gid)));
+        let mut doors = vec![ListenerSpec::own(&socket)];
+        doors.extend(setup.access.door.iter().map(|(path, gid)| ListenerSpec::of_group(path, *gid)));
         let actions = Arc::new(FileLog::open(&setup.data, Arc::clone(&clock), &*store).await.map_err(store_stop)?);
         if let Some(adopted) = actions.adopted.clone() {
             witness(&store, adopted).await;

@@ -1,27 +1,27 @@
 //! `alerts test`: a trial message to everybody who would be told.
 
-use super::ground::Ground;
+use super::context::Context;
 use crate::boot;
 use crate::exit::{Exit, Stop};
 use crate::host::alerts::words;
 
 /// Sends it and says what became of it.
-pub async fn test(ground: &Ground) -> Result<Exit, Stop> {
-    let out = ground.out();
-    let alerts = boot::alerts(&ground.config.alerts, &ground.paths.config_dir(), &ground.causes, &ground.known)?;
+pub async fn test(context: &Context) -> Result<Exit, Stop> {
+    let out = context.out();
+    let alerts = boot::alerts(&context.config.alerts, &context.paths.config_dir(), &context.causes, &context.known)?;
     let Some(alerts) = alerts else {
         let words = out.t(
             " has no [[alerts.to]]: no alert is sent (docs/alerts.md shows examples)",
             " 中没有 [[alerts.to]]：不会通知任何人（docs/alerts.md 中有示例）",
         );
-        return Err(Stop::usage(format!("{}{words}", ground.paths.config.display())));
+        return Err(Stop::usage(format!("{}{words}", context.paths.config.display())));
     };
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let message = words::trial(alerts.tongue, &host);
     let mut worst = Exit::Ok;
-    for (name, result) in alerts.sender.send(&message, || ground.clock.now().0).await {
+    for (name, result) in alerts.sender.send(&message, || context.clock.now().0).await {
         // A receiver may say back what it was sent.
-        let result = result.map_err(|why| ground.known.redact(&why));
+        let result = result.map_err(|why| context.known.redact(&why));
         if result.is_err() {
             worst = Exit::Failed;
         }

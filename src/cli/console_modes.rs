@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::args::Looks;
 use super::console::Console;
-use super::ground::{Ground, screen};
+use super::context::{Context, screen};
 use super::upgrade;
 use crate::boot::owner::Detached;
 use crate::boot::{self, Booted, Setup};
@@ -17,69 +17,69 @@ use crate::link::remote::RemoteLink;
 use crate::store::local::Raise;
 use crate::store::local::place::Place;
 
-pub(super) async fn console(ground: &Ground) -> Result<u8, Stop> {
+pub(super) async fn console(context: &Context) -> Result<u8, Stop> {
     Console::require_terminal()?;
-    if let Some(socket) = &ground.global.attach {
-        let link = RemoteLink::of_console(socket, boot::who(), None).expecting(ground.global.owner);
+    if let Some(socket) = &context.global.attach {
+        let link = RemoteLink::of_console(socket, boot::who(), None).expecting(context.global.owner);
         let link: Arc<dyn Link> = Arc::new(link);
         let looks = Looks::default();
-        let mut screen = screen(ground, &looks, &ground.paths.data, None, "");
+        let mut screen = screen(context, &looks, &context.paths.data, None, "");
         screen.detachable = true;
         return screen.run(link).await;
     }
-    if let Some(looking) = &ground.looking {
-        let label = format!("snapshot {}", looking.made);
-        return console_alone(ground, &label, Raise::Plain).await;
+    if let Some(snapshot) = &context.snapshot {
+        let label = format!("snapshot {}", snapshot.made);
+        return console_alone(context, &label, Raise::Plain).await;
     }
-    if ground.config.environments.is_empty() {
-        let out = ground.out();
+    if context.config.environments.is_empty() {
+        let out = context.out();
         let more =
             out.t(" (the README shows one), or try `skydeck demo`", "（README 中有示例），或先试 `skydeck demo`");
-        let stop = out.no_environment(&ground.paths.config);
+        let stop = out.no_environment(&context.paths.config);
         return Err(Stop { message: stop.message + more, ..stop });
     }
     // A secret that is typed can only be typed here, so the engine must live here too.
-    let typed = ground.config.environments.iter().any(EnvironmentConfig::is_typed);
-    let raise = upgrade::before_console(ground).await?;
-    if ground.global.standalone || typed {
-        console_alone(ground, "", raise).await
+    let typed = context.config.environments.iter().any(EnvironmentConfig::is_typed);
+    let raise = upgrade::before_console(context).await?;
+    if context.global.standalone || typed {
+        console_alone(context, "", raise).await
     } else {
-        console_attached(ground, &raise).await
+        console_attached(context, &raise).await
     }
 }
 
 /// Attaches to the engine of the data directory, or starts one that outlives this console.
-async fn console_attached(ground: &Ground, raise: &Raise) -> Result<u8, Stop> {
-    let data = &ground.paths.data;
+async fn console_attached(context: &Context, raise: &Raise) -> Result<u8, Stop> {
+    let data = &context.paths.data;
     // Who serves in somebody else's directory is not our engine, and nothing is written there.
     if data.exists() {
         Place::new(data).check().map_err(boot::store_stop)?;
     }
-    let lang = Console::language(&ground.global, &ground.config);
+    let lang = Console::language(&context.global, &context.config);
     // Only a file that was named: one that is missing at its usual place is an empty configuration.
-    let named = ground.global.config.is_some().then_some(ground.paths.config.as_path());
+    let named = context.global.config.is_some().then_some(context.paths.config.as_path());
     let starter = Arc::new(Detached::new(named, data, raise, lang));
     let mut fatal = starter.fatal();
     let link: Arc<dyn Link> = Arc::new(RemoteLink::of_console(&data.join(boot::SOCKET), boot::who(), Some(starter)));
     let looks = Looks::default();
-    let mut screen = screen(ground, &looks, data, None, "");
+    let mut screen = screen(context, &looks, data, None, "");
     screen.detachable = true;
     // The first frame needs no engine. When the very first start fails, the console ends with its reason.
     let ended = tokio::select! {
         ended = screen.run(link.clone()) => ended,
         failed = fatal.wait_for(Option::is_some) => Err(match failed.ok().and_then(|why| why.clone()) {
             Some(why) => Stop::new(Exit::from_code(why.code), why.message),
-            None => Stop::new(Exit::Refused, ground.out().t("the engine could not be started", "引擎无法启动")),
+            None => Stop::new(Exit::Refused, context.out().t("the engine could not be started", "引擎无法启动")),
         }),
     };
     if ended.as_ref().is_ok_and(|code| *code == Exit::Ok.code()) {
-        left_at_work(ground, &*link).await;
+        left_at_work(context, &*link).await;
     }
     ended
 }
 
 /// Says that a run goes on without this console.
-async fn left_at_work(ground: &Ground, link: &dyn Link) {
+async fn left_at_work(context: &Context, link: &dyn Link) {
     let watched = tokio::time::timeout(std::time::Duration::from_millis(500), link.watch()).await;
     if let Ok(Ok(watch)) = watched
         && watch
@@ -87,7 +87,7 @@ async fn left_at_work(ground: &Ground, link: &dyn Link) {
             .open()
             .any(|run| matches!(run.row.state, RunState::Collecting | RunState::Working | RunState::Settling))
     {
-        let out = ground.out();
+        let out = context.out();
         out.note(out.t(
             "A run continues in the background; run `skydeck` again to see it",
             "有运行在后台继续；再次执行 skydeck 即可查看",
@@ -95,17 +95,17 @@ async fn left_at_work(ground: &Ground, link: &dyn Link) {
     }
 }
 
-async fn console_alone(ground: &Ground, label: &str, raise: Raise) -> Result<u8, Stop> {
+async fn console_alone(context: &Context, label: &str, raise: Raise) -> Result<u8, Stop> {
     // A secret that is typed is typed before the screen is taken.
-    let setup = ground.setup(Vec::new(), true, ground.looking.is_none())?;
-    let setup = Setup { raise, lang: Console::language(&ground.global, &ground.config), ..setup };
+    let setup = context.setup(Vec::new(), true, context.snapshot.is_none())?;
+    let setup = Setup { raise, lang: Console::language(&context.global, &context.config), ..setup };
     let looks = Looks::default();
     let open = async |opening: Opening| {
         let booted = Booted::start(setup, opening.say()).await?;
         opening.ready(booted.console());
         Ok(booted)
     };
-    let (booted, code) = screen(ground, &looks, &ground.paths.data, None, label).run_while_opening(open).await;
+    let (booted, code) = screen(context, &looks, &context.paths.data, None, label).run_while_opening(open).await;
     if let Some(booted) = booted {
         booted.end(None).await?;
     }

@@ -34,13 +34,13 @@ pub const PLAN: &str = "sal_outstock_audit";
 const MARKER: &str = "skydeck-demo";
 
 /// A demo's directory: `data`, `plans`, the simulator's record.
-pub struct Ground {
+pub struct DemoDir {
     dir: PathBuf,
     /// Whether an earlier demo was cut off here.
     pub interrupted: bool,
 }
 
-impl Ground {
+impl DemoDir {
     /// Finds or makes the directory. `named`: the one given by `--data`.
     pub fn prepare(out: &Out, named: Option<&Path>, fresh: bool) -> Result<Self, Stop> {
         let dir = match named {
@@ -69,19 +69,19 @@ impl Ground {
                 Stop::usage(format!("{}{}{e}", dir.display(), out.t(": cannot be emptied: ", "：无法清空：")))
             })?;
         }
-        let ground = Self { dir, interrupted: interrupted && !fresh };
-        std::fs::create_dir_all(ground.plans()).map_err(|e| {
-            Stop::usage(format!("{}{}{e}", ground.dir.display(), out.t(": cannot be made: ", "：无法创建：")))
+        let place = Self { dir, interrupted: interrupted && !fresh };
+        std::fs::create_dir_all(place.plans()).map_err(|e| {
+            Stop::usage(format!("{}{}{e}", place.dir.display(), out.t(": cannot be made: ", "：无法创建：")))
         })?;
         for (name, text) in SHIPPED {
-            let file = ground.plans().join(format!("{name}.json"));
+            let file = place.plans().join(format!("{name}.json"));
             if !file.exists() {
                 std::fs::write(&file, text)
                     .map_err(|e| Stop::system(Exit::Usage, file.display(), file.display(), &e))?;
             }
         }
-        ground.mark("running")?;
-        Ok(ground)
+        place.mark("running")?;
+        Ok(place)
     }
 
     /// The engine's data directory.
@@ -134,14 +134,14 @@ pub struct Demo {
     /// The engine.
     pub booted: Booted,
     /// Where it lives.
-    pub ground: Ground,
+    pub place: DemoDir,
 }
 
 impl Demo {
     /// Starts the simulator on a free loopback port and the engine against it.
     pub async fn start(
         args: &DemoArgs,
-        ground: Ground,
+        place: DemoDir,
         causes: Arc<CauseTable>,
         lang: Language,
         note: impl Fn(&str) + Send + 'static,
@@ -154,7 +154,7 @@ impl Demo {
             auth: sim::AuthMode::Any,
             delay: args.delay,
             bind: std::net::Ipv4Addr::LOCALHOST.into(),
-            record: Some(ground.record()),
+            record: Some(place.record()),
             hostile: args.hostile,
             gateway: false,
         };
@@ -164,14 +164,14 @@ impl Demo {
             .map_err(|e| Stop::system(Exit::Usage, "the simulator cannot start", "模拟器无法启动", &e))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let known = Arc::new(Known::default());
-        let config = environment(args, &sim, &ground)?;
-        let (data, plans) = (ground.data(), ground.plans());
+        let config = environment(args, &sim, &place)?;
+        let (data, plans) = (place.data(), place.plans());
         demo_past::write(Past::asked(args), (&data, &plans), &config.environment, lang, &note).await?;
-        let erp = boot::client(&config, &ground.dir, &causes, &clock, &known, &Arc::default())?;
+        let erp = boot::client(&config, &place.dir, &causes, &clock, &known, &Arc::default())?;
         let setup = Setup {
-            data: ground.data(),
+            data: place.data(),
             envs: vec![(config.environment, erp)],
-            plans: PlanFiles::new(ground.plans(), Vec::new()),
+            plans: PlanFiles::new(place.plans(), Vec::new()),
             causes,
             clock,
             schedules: true,
@@ -184,7 +184,7 @@ impl Demo {
             lang,
         };
         let booted = Booted::start(setup, note).await?;
-        Ok(Self { sim, booted, ground })
+        Ok(Self { sim, booted, place })
     }
 
     /// Ends engine and simulator in order.
@@ -192,13 +192,13 @@ impl Demo {
         let open = self.booted.open_runs()?;
         self.booted.end(None).await?;
         self.sim.shutdown().await;
-        self.ground.ended(open)
+        self.place.ended(open)
     }
 }
 
-fn environment(args: &DemoArgs, sim: &sim::SimHandle, ground: &Ground) -> Result<EnvironmentConfig, Stop> {
+fn environment(args: &DemoArgs, sim: &sim::SimHandle, place: &DemoDir) -> Result<EnvironmentConfig, Stop> {
     let credentials = sim::demo_credentials();
-    let secret = ground.dir.join("secret");
+    let secret = place.dir.join("secret");
     write_private(&secret, &credentials.app_secret)?;
     let url = sim.url();
     let limits = Limits {

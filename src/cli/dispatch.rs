@@ -9,8 +9,8 @@ use tokio::signal::unix::SignalKind;
 use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, LogVerb, PlanVerb, ServeArgs, Verb};
 use super::console::Console;
 use super::console_modes::console;
+use super::context::{self, Context, screen};
 use super::demo::Demo;
-use super::ground::{self, Ground, screen};
 use super::out::Out;
 use super::{approval, bills, demo, doctor, environments, help, output, plans, serve, upgrade, write};
 use crate::boot::owner::Word;
@@ -22,7 +22,7 @@ use crate::domain::time::Clock;
 use crate::exit::{Exit, Stop};
 use crate::export::{self, Export};
 use crate::link::pending::Opening;
-use crate::store::backup::Looking;
+use crate::store::backup::SnapshotDir;
 use crate::store::local::Raise;
 
 /// The program.
@@ -67,7 +67,7 @@ pub fn main() -> ExitCode {
 
 /// `lang`: the language that was asked for, where the verb did not get far enough to settle it.
 fn complain(stop: Stop, lang: Option<Language>) -> ExitCode {
-    let stop = stop.spoken(ground::language(lang, None));
+    let stop = stop.spoken(context::language(lang, None));
     output::note(&format!("skydeck: {}", stop.message));
     ExitCode::from(stop.exit.code())
 }
@@ -93,20 +93,20 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     let causes = Arc::new(boot::causes(&config, &paths.config_dir(), lang)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     boot::settable(&*clock, lang == Language::Zh)?;
-    let mut ground = Ground { global, paths, config, causes, clock, known: Arc::default(), looking: None };
-    look_at_copy(&mut ground, cli.verb.as_ref())?;
-    if let (Some(verb), Some(_)) = (cli.verb.as_ref().and_then(here_only), &ground.global.attach) {
-        return Err(not_behind_attach(&ground.out(), verb));
+    let mut context = Context { global, paths, config, causes, clock, known: Arc::default(), snapshot: None };
+    look_at_copy(&mut context, cli.verb.as_ref())?;
+    if let (Some(verb), Some(_)) = (cli.verb.as_ref().and_then(here_only), &context.global.attach) {
+        return Err(not_behind_attach(&context.out(), verb));
     }
-    if let Some(looking) = upgrade::look(&ground, cli.verb.as_ref())? {
-        ground.paths.data = looking.data();
-        ground.looking = Some(looking);
+    if let Some(snapshot) = upgrade::look(&context, cli.verb.as_ref())? {
+        context.paths.data = snapshot.data();
+        context.snapshot = Some(snapshot);
     }
-    let lang = ground.out().lang;
+    let lang = context.out().lang;
     let ended = match cli.verb {
-        None => console(&ground).await,
-        Some(Verb::Demo(args)) => Box::pin(run_demo(&ground, &args)).await,
-        Some(verb) => Box::pin(headless(&ground, verb)).await.map(Exit::code),
+        None => console(&context).await,
+        Some(Verb::Demo(args)) => Box::pin(run_demo(&context, &args)).await,
+        Some(verb) => Box::pin(headless(&context, verb)).await.map(Exit::code),
     };
     ended.map_err(|stop| stop.spoken(lang))
 }
@@ -134,8 +134,8 @@ fn about_itself(verb: &Verb, lang: Language) -> Result<Option<Exit>, Stop> {
 }
 
 /// Opens the copy that `--snapshot` names in the place of the data directory. It takes no verb that changes something.
-fn look_at_copy(ground: &mut Ground, verb: Option<&Verb>) -> Result<(), Stop> {
-    let Some(from) = &ground.global.snapshot else { return Ok(()) };
+fn look_at_copy(context: &mut Context, verb: Option<&Verb>) -> Result<(), Stop> {
+    let Some(from) = &context.global.snapshot else { return Ok(()) };
     if let Some(verb) = verb.and_then(changes) {
         let (en, zh) = (
             format!(
@@ -143,14 +143,14 @@ fn look_at_copy(ground: &mut Ground, verb: Option<&Verb>) -> Result<(), Stop> {
             ),
             format!("--snapshot 打开的副本只供查看，不能执行 `{verb}`：请去掉 --snapshot"),
         );
-        return Err(Stop::new(Exit::Refused, ground.out().t(&en, &zh)));
+        return Err(Stop::new(Exit::Refused, context.out().t(&en, &zh)));
     }
-    let looking = Looking::open(from).map_err(boot::store_stop)?;
-    if let Some(damage) = &looking.damage {
-        super::backup::note_damaged(&ground.out(), from, damage);
+    let snapshot = SnapshotDir::open(from).map_err(boot::store_stop)?;
+    if let Some(damage) = &snapshot.damage {
+        super::backup::note_damaged(&context.out(), from, damage);
     }
-    ground.paths.data = looking.data();
-    ground.looking = Some(looking);
+    context.paths.data = snapshot.data();
+    context.snapshot = Some(snapshot);
     Ok(())
 }
 
@@ -234,17 +234,17 @@ fn here_only(verb: &Verb) -> Option<&'static str> {
     }
 }
 
-async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
-    let out = ground.out();
+async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit, Stop> {
+    let out = context.out();
     if args.end {
-        return serve::end(&ground.paths.data, &out).await;
+        return serve::end(&context.paths.data, &out).await;
     }
-    if ground.config.environments.is_empty() {
-        return Err(out.no_environment(&ground.paths.config));
+    if context.config.environments.is_empty() {
+        return Err(out.no_environment(&context.paths.config));
     }
     if !args.detached {
-        let note = ground.out();
-        let mut setup = ground.setup(Vec::new(), true, true)?;
+        let note = context.out();
+        let mut setup = context.setup(Vec::new(), true, true)?;
         setup.logging.serves(true);
         serve::leave()?;
         let mut told = serve::Told::listen()?;
@@ -254,7 +254,7 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
     serve::detach()?;
     let mut told = serve::Told::listen()?;
     let mut lang = out.lang;
-    let booted = match ground.setup(Vec::new(), true, true) {
+    let booted = match context.setup(Vec::new(), true, true) {
         Ok(mut setup) => {
             setup.logging.serves(false);
             serve::leave()?;
@@ -277,7 +277,7 @@ async fn serve(ground: &Ground, args: &ServeArgs) -> Result<Exit, Stop> {
     }
 }
 
-async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
+async fn run_demo(context: &Context, args: &DemoArgs) -> Result<u8, Stop> {
     if !args.headless {
         Console::require_terminal().map_err(|stop| Stop {
             message: format!("{}; `skydeck demo --headless` runs without one", stop.message),
@@ -285,22 +285,22 @@ async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
             ..stop
         })?;
     }
-    let place = demo::Ground::prepare(&ground.out(), ground.global.data.as_deref(), args.fresh)?;
+    let place = demo::DemoDir::prepare(&context.out(), context.global.data.as_deref(), args.fresh)?;
     if args.headless {
-        let out = ground.out();
-        let demo = Demo::start(args, place, ground.causes.clone(), out.lang, move |text| out.note(text)).await?;
-        let driver = demo::driver(&demo.booted, ground.out());
+        let out = context.out();
+        let demo = Demo::start(args, place, context.causes.clone(), out.lang, move |text| out.note(text)).await?;
+        let driver = demo::driver(&demo.booted, context.out());
         let exit = demo::headless(&demo, &driver).await;
-        return output::after(exit, demo.end().await, ground.out().lang).map(Exit::code);
+        return output::after(exit, demo.end().await, context.out().lang).map(Exit::code);
     }
     let data = place.data();
     let open = async |opening: Opening| {
-        let lang = Console::language(&ground.global, &ground.config);
-        let demo = Demo::start(args, place, ground.causes.clone(), lang, opening.say()).await?;
+        let lang = Console::language(&context.global, &context.config);
+        let demo = Demo::start(args, place, context.causes.clone(), lang, opening.say()).await?;
         opening.ready(demo.booted.console());
         Ok(demo)
     };
-    let screen = screen(ground, &args.looks, &data, Some(PlanId::new(demo::PLAN)), "demo");
+    let screen = screen(context, &args.looks, &data, Some(PlanId::new(demo::PLAN)), "demo");
     let (demo, code) = screen.run_while_opening(open).await;
     if let Some(demo) = demo {
         demo.end().await?;
@@ -308,37 +308,37 @@ async fn run_demo(ground: &Ground, args: &DemoArgs) -> Result<u8, Stop> {
     code
 }
 
-async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
+async fn headless(context: &Context, verb: Verb) -> Result<Exit, Stop> {
     if let Some(approval) = approval::of(&verb) {
-        approval::complete(&ground.out(), approval)?;
+        approval::complete(&context.out(), approval)?;
     }
     match verb {
         Verb::Sim(args) => {
             let stop = async {
                 let _ = tokio::signal::ctrl_c().await;
             };
-            let ran = crate::sim::run(args, ground.out().is_zh(), output::Stdout, stop).await;
+            let ran = crate::sim::run(args, context.out().is_zh(), output::Stdout, stop).await;
             ran.map(|()| Exit::Ok).map_err(super::demo::not_started)
         }
-        Verb::Serve(args) => Box::pin(serve(ground, &args)).await,
-        Verb::Env(verb) => env(ground, verb).await,
+        Verb::Serve(args) => Box::pin(serve(context, &args)).await,
+        Verb::Env(verb) => env(context, verb).await,
         Verb::Backup { to, damaged } => {
-            super::backup::make(&ground.out(), &ground.paths.data, &to, damaged.as_deref(), &*ground.clock)
+            super::backup::make(&context.out(), &context.paths.data, &to, damaged.as_deref(), &*context.clock)
         }
-        Verb::Restore { from, damaged } => super::backup::restore(&ground.out(), &from, &ground.paths.data, damaged),
-        Verb::Alerts(AlertsVerb::Test) => super::alerts::test(ground).await,
-        Verb::Log(args) => super::log::run(ground, args).await,
-        Verb::Prune { yes } => super::prune::run(ground, yes).await,
-        Verb::Upgrade(args) => upgrade::run(ground, args).await,
-        Verb::Doctor(args) => doctor::run(&ground.out(), &ground.paths.data, &*ground.clock, &args),
+        Verb::Restore { from, damaged } => super::backup::restore(&context.out(), &from, &context.paths.data, damaged),
+        Verb::Alerts(AlertsVerb::Test) => super::alerts::test(context).await,
+        Verb::Log(args) => super::log::run(context, args).await,
+        Verb::Prune { yes } => super::prune::run(context, yes).await,
+        Verb::Upgrade(args) => upgrade::run(context, args).await,
+        Verb::Doctor(args) => doctor::run(&context.out(), &context.paths.data, &*context.clock, &args),
         Verb::Plan(verb) => {
             // The owner's environments are not known here.
-            let all = ground.config.environments.iter().filter(|_| ground.global.attach.is_none());
+            let all = context.config.environments.iter().filter(|_| context.global.attach.is_none());
             let envs: Vec<_> = all.map(|env| env.environment.clone()).collect();
-            let place = plans::Place { dir: &ground.plan_dir(), envs: &envs };
-            plans::run(ground.out(), place, verb, || ground.boot(Vec::new(), true)).await
+            let place = plans::Place { dir: &context.plan_dir(), envs: &envs };
+            plans::run(context.out(), place, verb, || context.boot(Vec::new(), true)).await
         }
-        Verb::Run(args) => write::run_plan(ground, args).await,
+        Verb::Run(args) => write::run_plan(context, args).await,
         writing @ (Verb::Retry(_)
         | Verb::Approve(_)
         | Verb::Verify(_)
@@ -346,24 +346,24 @@ async fn headless(ground: &Ground, verb: Verb) -> Result<Exit, Stop> {
         | Verb::Cancel(_)
         | Verb::Resolve(_)
         | Verb::Reopen(_)) => {
-            let booted = ground.boot(Vec::new(), true).await?;
-            let exit = write::write(ground, &booted, writing).await;
-            output::after(exit, booted.end(None).await, ground.out().lang)
+            let booted = context.boot(Vec::new(), true).await?;
+            let exit = write::write(context, &booted, writing).await;
+            output::after(exit, booted.end(None).await, context.out().lang)
         }
         reading => {
-            let booted = ground.boot(Vec::new(), false).await?;
-            let exit = read(ground, &booted, reading).await;
-            output::after(exit, booted.end(None).await, ground.out().lang)
+            let booted = context.boot(Vec::new(), false).await?;
+            let exit = read(context, &booted, reading).await;
+            output::after(exit, booted.end(None).await, context.out().lang)
         }
     }
 }
 
-async fn env(ground: &Ground, verb: EnvVerb) -> Result<Exit, Stop> {
-    let all = &ground.config.environments;
+async fn env(context: &Context, verb: EnvVerb) -> Result<Exit, Stop> {
+    let all = &context.config.environments;
     match verb {
         EnvVerb::List => {
             let environments: Vec<_> = all.iter().map(|e| e.environment.clone()).collect();
-            environments::list(&ground.out(), &environments)
+            environments::list(&context.out(), &environments)
         }
         EnvVerb::Check { name } => {
             let found = match &name {
@@ -371,28 +371,28 @@ async fn env(ground: &Ground, verb: EnvVerb) -> Result<Exit, Stop> {
                 None => all.first(),
             };
             if all.is_empty() {
-                return Err(ground.out().no_environment(&ground.paths.config));
+                return Err(context.out().no_environment(&context.paths.config));
             }
             let names: Vec<&str> = all.iter().map(|e| e.environment.id.as_str()).collect();
             let found = found.ok_or_else(|| {
-                let (name, file) = (name.unwrap_or_default(), ground.paths.config.display());
-                ground.out().usage(
+                let (name, file) = (name.unwrap_or_default(), context.paths.config.display());
+                context.out().usage(
                     &format!("no environment {name}; {file} has: {}", names.join(", ")),
                     &format!("没有环境 {name}；{file} 中有：{}", names.join("、")),
                 )
             })?;
-            let base = ground.paths.config_dir();
-            let (causes, clock, known) = (&ground.causes, &ground.clock, &ground.known);
-            ground.warn_of_clear_text(found);
+            let base = context.paths.config_dir();
+            let (causes, clock, known) = (&context.causes, &context.clock, &context.known);
+            context.warn_of_clear_text(found);
             let erp = boot::client(found, &base, causes, clock, known, &Arc::default())?;
-            environments::check(ground, &found.environment, &*erp).await
+            environments::check(context, &found.environment, &*erp).await
         }
-        EnvVerb::Adopt { name, reason } => environments::adopt(ground, &EnvId::new(name), reason).await,
+        EnvVerb::Adopt { name, reason } => environments::adopt(context, &EnvId::new(name), reason).await,
     }
 }
 
-async fn read(ground: &Ground, booted: &Booted, verb: Verb) -> Result<Exit, Stop> {
-    let (link, out) = (&*booted.link, ground.out());
+async fn read(context: &Context, booted: &Booted, verb: Verb) -> Result<Exit, Stop> {
+    let (link, out) = (&*booted.link, context.out());
     match verb {
         Verb::Ledger(args) => bills::ledger(link, &out, &args).await,
         Verb::History(args) => bills::history(link, &out, &args).await,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::args::Approval;
-use super::ground::Ground;
+use super::context::Context;
 use super::out::Out;
 use crate::boot::{self, Booted, Home};
 use crate::domain::command::Command;
@@ -87,12 +87,12 @@ struct Place {
 }
 
 /// Compares what the data directory (or its owner) says with the server that was just signed in to.
-async fn place(ground: &Ground, environment: &Environment, erp: &dyn Erp) -> Place {
-    let attach = ground.global.attach.as_deref().map(|socket| (socket, ground.global.owner));
-    let known = boot::home_of(&ground.paths.data, attach, ground.clock.clone(), &environment.id).await;
+async fn place(context: &Context, environment: &Environment, erp: &dyn Erp) -> Place {
+    let attach = context.global.attach.as_deref().map(|socket| (socket, context.global.owner));
+    let known = boot::home_of(&context.paths.data, attach, context.clock.clone(), &environment.id).await;
     // The sign-in is what was asked for; that the directory cannot be read is said beside it.
     let known = known.unwrap_or_else(|stop| {
-        let out = ground.out();
+        let out = context.out();
         out.note(&stop.spoken(out.lang).message);
         Home::default()
     });
@@ -107,7 +107,7 @@ async fn place(ground: &Ground, environment: &Environment, erp: &dyn Erp) -> Pla
         // Pairs come from the configuration that was read now.
         None => known.held.filter(|why| !matches!(why, Reason::SameServer { .. })),
     };
-    let twins = ground.twins().into_iter().filter(|why| match why {
+    let twins = context.twins().into_iter().filter(|why| match why {
         Reason::SameServer { env, other } => [env, other].contains(&&environment.id),
         _ => false,
     });
@@ -115,11 +115,11 @@ async fn place(ground: &Ground, environment: &Environment, erp: &dyn Erp) -> Pla
 }
 
 /// `env check`: signs in and says what was found, and what this user may do.
-pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn Erp) -> Result<Exit, Stop> {
-    let out = &ground.out();
+pub(super) async fn check(context: &Context, environment: &Environment, erp: &dyn Erp) -> Result<Exit, Stop> {
+    let out = &context.out();
     match erp.sign_in().await {
         Ok(greeting) => {
-            let Place { home, held } = place(ground, environment, erp).await;
+            let Place { home, held } = place(context, environment, erp).await;
             if out.json {
                 let home =
                     home.map(|s| json!({"address": s.address, "account_set": s.account_set, "centre": s.centre}));
@@ -133,13 +133,13 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
                     "skew_seconds": greeting.skew_seconds, "server_zone": environment.server_zone,
                     "notes": greeting.notes, "centre": erp.centre(), "home": home, "held": reasons,
                 }))?;
-                return tried(ground, environment, erp, &held).await;
+                return tried(context, environment, erp, &held).await;
             }
             let unsaid = out.t("the server does not say", "服务器未说明").to_owned();
             let or_unsaid = |text: Option<String>| text.unwrap_or_else(|| unsaid.clone());
             let zone = &environment.server_zone;
             let shows = greeting.skew_seconds.zip(zone.parse().ok());
-            let shows = shows.map(|(ahead, zone)| ErpClock::at(ground.clock.now(), ahead, &zone).shows);
+            let shows = shows.map(|(ahead, zone)| ErpClock::at(context.clock.now(), ahead, &zone).shows);
             let skew = greeting
                 .skew_seconds
                 .zip(shows)
@@ -168,7 +168,7 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
             for note in greeting.notes.into_iter().chain(held.iter().map(|why| out.reason_of(why))) {
                 out.line(&format!("! {}", show(&note, 1000).as_str()))?;
             }
-            tried(ground, environment, erp, &held).await
+            tried(context, environment, erp, &held).await
         }
         Err(fault) => {
             let exit = match fault.kind {
@@ -187,25 +187,25 @@ pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn 
 }
 
 /// The rights, where the server is the one that the records are on: elsewhere nothing is asked or called.
-async fn tried(ground: &Ground, environment: &Environment, erp: &dyn Erp, held: &[Reason]) -> Result<Exit, Stop> {
+async fn tried(context: &Context, environment: &Environment, erp: &dyn Erp, held: &[Reason]) -> Result<Exit, Stop> {
     let strayed = |why: &Reason| matches!(why, Reason::WrongServer { .. } | Reason::OtherAccountSet { .. });
-    if held.iter().any(strayed) { Ok(Exit::Ok) } else { super::rights::check(ground, environment, erp).await }
+    if held.iter().any(strayed) { Ok(Exit::Ok) } else { super::rights::check(context, environment, erp).await }
 }
 
 /// `env adopt`: a person says that the environment's records are on the server it is configured with now.
-pub(super) async fn adopt(ground: &Ground, env: &EnvId, reason: String) -> Result<Exit, Stop> {
-    let booted = ground.boot(Vec::new(), true).await?;
-    let done = adopt_there(ground, &booted, env, reason).await;
+pub(super) async fn adopt(context: &Context, env: &EnvId, reason: String) -> Result<Exit, Stop> {
+    let booted = context.boot(Vec::new(), true).await?;
+    let done = adopt_there(context, &booted, env, reason).await;
     booted.end(None).await?;
     done
 }
 
-async fn adopt_there(ground: &Ground, booted: &Booted, env: &EnvId, reason: String) -> Result<Exit, Stop> {
-    let driver = ground.driver(booted, Approval::default());
+async fn adopt_there(context: &Context, booted: &Booted, env: &EnvId, reason: String) -> Result<Exit, Stop> {
+    let driver = context.driver(booted, Approval::default());
     let is = server_in(&*booted.link, env).await?;
     // An engine that was started before the configuration was changed would adopt what it knows.
-    let ours = ground.config.environments.iter().find(|e| e.environment.id == *env).map(|e| &e.environment.server);
-    if let (true, None, Some(ours), Some(is)) = (booted.is_attached(), &ground.global.attach, ours, &is)
+    let ours = context.config.environments.iter().find(|e| e.environment.id == *env).map(|e| &e.environment.server);
+    if let (true, None, Some(ours), Some(is)) = (booted.is_attached(), &context.global.attach, ours, &is)
         && ours.same(is) != Same::Yes
     {
         let words = driver.out.t(

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::{Approval, LogArgs, LogVerb};
-use super::ground::Ground;
+use super::context::Context;
 use super::out::Out;
 use crate::boot::store_stop;
 use crate::domain::action_log::{LogFault, LogWitness};
@@ -60,10 +60,10 @@ impl Back {
 }
 
 /// Shows, verifies, exports or accepts.
-pub(super) async fn run(ground: &Ground, args: LogArgs) -> Result<Exit, Stop> {
-    let out = ground.out();
-    let data = || match &ground.global.attach {
-        None => Ok(ground.paths.data.as_path()),
+pub(super) async fn run(context: &Context, args: LogArgs) -> Result<Exit, Stop> {
+    let out = context.out();
+    let data = || match &context.global.attach {
+        None => Ok(context.paths.data.as_path()),
         Some(_) => Err(out.usage(
             "the file belongs to the engine's user: verify and export it as that user, without --attach",
             "操作日志属于引擎的用户：请以该用户身份核对或导出，不要用 --attach",
@@ -71,23 +71,23 @@ pub(super) async fn run(ground: &Ground, args: LogArgs) -> Result<Exit, Stop> {
     };
     match args.verb {
         None => {
-            let booted = ground.boot(Vec::new(), false).await?;
+            let booted = context.boot(Vec::new(), false).await?;
             let shown = show_page(&*booted.link, &out, args.limit).await;
             booted.end(None).await?;
             shown
         }
-        Some(LogVerb::Verify { head }) => verify(&out, data()?, &named(ground), head.as_ref()),
-        Some(LogVerb::Head) => head(&out, data()?, &named(ground)),
+        Some(LogVerb::Verify { head }) => verify(&out, data()?, &named(context), head.as_ref()),
+        Some(LogVerb::Head) => head(&out, data()?, &named(context)),
         Some(LogVerb::Export { since, csv, file }) => {
             let data = data()?;
-            export(&out, &named(ground), since, csv, &file)?;
+            export(&out, &named(context), since, csv, &file)?;
             // The lines are written as they stand; whether they are all, and the ones that were written, is another thing.
             let faults = found(&out, data, None)?.account.faults;
-            if faults.is_empty() { Ok(Exit::Ok) } else { Err(unsound(&out, &named(ground), &faults)) }
+            if faults.is_empty() { Ok(Exit::Ok) } else { Err(unsound(&out, &named(context), &faults)) }
         }
         Some(LogVerb::Accept { reason }) => {
-            let booted = ground.boot(Vec::new(), false).await?;
-            let driver = ground.driver(&booted, Approval::default());
+            let booted = context.boot(Vec::new(), false).await?;
+            let driver = context.driver(&booted, Approval::default());
             let done = driver.order(Command::AcceptLog { reason }).await;
             booted.end(None).await?;
             done?;
@@ -104,9 +104,9 @@ pub(super) async fn run(ground: &Ground, args: LogArgs) -> Result<Exit, Stop> {
 }
 
 /// The file itself, also where a copy of the directory is looked at; the copy's where there is none yet.
-fn named(ground: &Ground) -> std::path::PathBuf {
-    let original = ground.looking.as_ref().map(|looking| looking.of.join(actions::FILE));
-    original.filter(|file| file.exists()).unwrap_or_else(|| ground.paths.data.join(actions::FILE))
+fn named(context: &Context) -> std::path::PathBuf {
+    let original = context.snapshot.as_ref().map(|snapshot| snapshot.of.join(actions::FILE));
+    original.filter(|file| file.exists()).unwrap_or_else(|| context.paths.data.join(actions::FILE))
 }
 
 async fn show_page(link: &dyn Link, out: &Out, limit: u32) -> Result<Exit, Stop> {

@@ -1,6 +1,6 @@
 //! `prune`: forgets what `[retention]` no longer keeps.
 
-use super::ground::Ground;
+use super::context::Context;
 use crate::boot::{self, store_stop};
 use crate::domain::ids::OpId;
 use crate::domain::operation_words as names;
@@ -9,24 +9,24 @@ use crate::exit::{Exit, Stop};
 use crate::store::prune::{self, Order};
 
 /// Says what would be forgotten, or forgets it.
-pub async fn run(ground: &Ground, yes: bool) -> Result<Exit, Stop> {
-    let out = ground.out();
-    let rule = ground.config.retention;
+pub async fn run(context: &Context, yes: bool) -> Result<Exit, Stop> {
+    let out = context.out();
+    let rule = context.config.retention;
     if rule == Retention::default() {
         let words = out.t(
             " has no [retention]: everything is kept. Write e.g. audited = \"400d\"",
             " 中没有 [retention]：全部保留。例如可写 audited = \"400d\"",
         );
-        return Err(Stop::usage(format!("{}{words}", ground.paths.config.display())));
+        return Err(Stop::usage(format!("{}{words}", context.paths.config.display())));
     }
-    let data = &ground.paths.data;
+    let data = &context.paths.data;
     if !data.exists() {
         return Err(out.nothing_in(data));
     }
     let who = boot::who();
     let order = Order { data, rule, by: &who, act: yes };
     let progress = |n: u64| out.note(&out.colon("facts read", "已读记录", &n.to_string()));
-    let pruned = prune::prune(&order, &ground.clock, &progress).await.map_err(store_stop)?;
+    let pruned = prune::prune(&order, &context.clock, &progress).await.map_err(store_stop)?;
     if out.json {
         out.object(&serde_json::json!({
             "type": "prune", "done": yes, "facts_before": pruned.facts.0, "facts_after": pruned.facts.1,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::ground::Ground;
+use super::context::Context;
 use super::out::Out;
 use super::plans;
 use crate::boot;
@@ -41,9 +41,9 @@ enum Writes {
 }
 
 /// Tries what the plans of an environment need, and says what this user may not do. Exit 1 where that is something.
-pub(super) async fn check(ground: &Ground, environment: &Environment, erp: &dyn Erp) -> Result<Exit, Stop> {
-    let out = &ground.out();
-    let (reading, writing) = plans_of(ground, environment);
+pub(super) async fn check(context: &Context, environment: &Environment, erp: &dyn Erp) -> Result<Exit, Stop> {
+    let out = &context.out();
+    let (reading, writing) = plans_of(context, environment);
     let mut exit = Exit::Ok;
     if reading.is_empty() && writing.is_empty() && !out.json {
         out.line(out.t("rights: not tried, no plan of this environment", "权限：未检查，没有此环境的方案"))?;
@@ -69,9 +69,9 @@ type Reading = BTreeMap<String, Plan>;
 type Writing = BTreeMap<(String, String), (Verb, Plan)>;
 
 /// The plans that query in this environment by their form, and those that call something in it.
-fn plans_of(ground: &Ground, environment: &Environment) -> (Reading, Writing) {
-    let dir = ground.plan_dir();
-    let first = ground.config.environments.first().map(|e| &e.environment.id);
+fn plans_of(context: &Context, environment: &Environment) -> (Reading, Writing) {
+    let dir = context.plan_dir();
+    let first = context.config.environments.first().map(|e| &e.environment.id);
     let (mut reading, mut writing) = (Reading::new(), Writing::new());
     for name in plans::names(&dir) {
         let Ok((file, _)) = boot::read_plan(&dir.join(format!("{name}.json"))) else { continue };

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::args::{UpgradeArgs, Verb};
 use super::console::Console;
-use super::ground::Ground;
+use super::context::Context;
 use super::out::Out;
 use super::{output, serve};
 use crate::boot::owner::holder;
@@ -21,7 +21,7 @@ use crate::domain::language::Language;
 use crate::engine::api::{Gone, LinkError, OtherVersion};
 use crate::exit::{Exit, Stop};
 use crate::link::remote::RemoteLink;
-use crate::store::backup::Looking;
+use crate::store::backup::SnapshotDir;
 use crate::store::local::place::{Place, VERSION, bytes_for_people};
 use crate::store::local::{LocalStore, Options, Outlook, Progress, Raise};
 use crate::store::{account, actions};
@@ -31,8 +31,8 @@ use crate::text::show;
 const GREETING: Duration = Duration::from_millis(500);
 
 /// `upgrade`: raises the directory and builds its index, and says where the backup is.
-pub(super) async fn run(ground: &Ground, args: UpgradeArgs) -> Result<Exit, Stop> {
-    let (out, data) = (ground.out(), &ground.paths.data);
+pub(super) async fn run(context: &Context, args: UpgradeArgs) -> Result<Exit, Stop> {
+    let (out, data) = (context.out(), &context.paths.data);
     if !data.exists() {
         return Err(out.nothing_in(data));
     }
@@ -46,7 +46,7 @@ pub(super) async fn run(ground: &Ground, args: UpgradeArgs) -> Result<Exit, Stop
             backup.replace(Some(at));
         }
     };
-    let (clock, who) = (Arc::clone(&ground.clock), boot::who().to_string());
+    let (clock, who) = (Arc::clone(&context.clock), boot::who().to_string());
     let opened = LocalStore::open_raising(data, clock, &who, &progress, Options::default(), &raise);
     let store = opened.map_err(store_stop)?;
     let compared = account::of_store(&data.join(actions::FILE), &store).await.map(|(_, _, found)| found.faults);
@@ -85,20 +85,20 @@ fn said(out: &Out, data: &Path, from: u32, backup: Option<&Path>) -> Result<(), 
 
 /// What a verb that only reads looks at: a picture of a directory of an earlier version that nobody serves. `None` where
 /// it opens the directory itself, or asks whoever serves it.
-pub(super) fn look(ground: &Ground, verb: Option<&Verb>) -> Result<Option<Looking>, Stop> {
+pub(super) fn look(context: &Context, verb: Option<&Verb>) -> Result<Option<SnapshotDir>, Stop> {
     let reads = matches!(
         verb,
         Some(Verb::Ledger(_) | Verb::History(_) | Verb::Bill(_) | Verb::Export(_) | Verb::Log(_) | Verb::Health)
     );
-    let elsewhere = ground.global.attach.is_some() || ground.looking.is_some();
-    let data = &ground.paths.data;
+    let elsewhere = context.global.attach.is_some() || context.snapshot.is_some();
+    let data = &context.paths.data;
     // What is wrong with a directory is said by its opening.
     let earlier = Place::new(data).version().ok().flatten().filter(|version| *version < VERSION);
     let Some(version) = earlier.filter(|_| reads && !elsewhere) else { return Ok(None) };
     if holder(data).ok().flatten().is_some() {
         return Ok(None);
     }
-    let (out, command) = (ground.out(), Place::new(data).command("upgrade"));
+    let (out, command) = (context.out(), Place::new(data).command("upgrade"));
     out.note(&match out.lang {
         Language::En => format!(
             "the data directory is of version {version} and only looked at: it is not raised, and its index is built for \
@@ -108,15 +108,15 @@ pub(super) fn look(ground: &Ground, verb: Option<&Verb>) -> Result<Option<Lookin
             "数据目录属于版本 {version}，此处只查看：不会升级，索引仅为本次查看而建。执行 `{command}` 可一次性升级"
         ),
     });
-    Looking::beside(data, ground.clock.now()).map(Some).map_err(store_stop)
+    SnapshotDir::beside(data, context.clock.now()).map(Some).map_err(store_stop)
 }
 
 /// Settles, before the screen is taken and before an owner is started, what becomes of a directory of an earlier version.
-pub(super) async fn before_console(ground: &Ground) -> Result<Raise, Stop> {
+pub(super) async fn before_console(context: &Context) -> Result<Raise, Stop> {
     let ask_nothing = Raise::Backup(None);
-    let outlook = || Outlook::of(&ground.paths.data, ground.clock.now()).ok().flatten();
+    let outlook = || Outlook::of(&context.paths.data, context.clock.now()).ok().flatten();
     let Some(found) = outlook() else { return Ok(ask_nothing) };
-    let out = Out { lang: Console::language(&ground.global, &ground.config), ..ground.out() };
+    let out = Out { lang: Console::language(&context.global, &context.config), ..context.out() };
     if let Ok(Some(_)) = holder(&found.dir) {
         let Some(older) = owner_of_before(&found.dir).await else { return Ok(ask_nothing) };
         end_owner(&out, &found.dir, &older).await?;

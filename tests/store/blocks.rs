@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use proptest::prelude::*;
 use skydeck::store::StoreError;
 use skydeck::store::index::blocks::Blocks;
-use skydeck::store::index::kv::{Batch, Entry, Kv, MemKv, Near};
+use skydeck::store::index::kv::{Batch, Entry, Kv, MemKv, ReadCache};
 use skydeck::store::index::memtable::Memtable;
 
 fn in_blocks() -> Blocks<MemKv> {
@@ -55,7 +55,7 @@ proptest! {
     ) {
         let (plain, blocks, table) = (MemKv::default(), in_blocks(), Memtable::new(in_blocks()));
         // A reader that stays never sees what was there before.
-        let (mut of_blocks, mut of_table) = (Near::default(), Near::default());
+        let (mut of_blocks, mut of_table) = (ReadCache::default(), ReadCache::default());
         for (batch, (low, high, back, max, spill)) in batches.iter().zip(&asked) {
             plain.apply(batch.clone()).unwrap();
             blocks.apply(batch.clone()).unwrap();
@@ -72,8 +72,8 @@ proptest! {
                 let expected = plain.get(key).unwrap();
                 prop_assert_eq!(&expected, &blocks.get(key).unwrap());
                 prop_assert_eq!(&expected, &table.get(key).unwrap());
-                prop_assert_eq!(expected.as_deref(), blocks.near(key, &mut of_blocks).unwrap());
-                prop_assert_eq!(expected.as_deref(), table.near(key, &mut of_table).unwrap());
+                prop_assert_eq!(expected.as_deref(), blocks.get_cached(key, &mut of_blocks).unwrap());
+                prop_assert_eq!(expected.as_deref(), table.get_cached(key, &mut of_table).unwrap());
             }
         }
         let all = |kv: &dyn Kv, back| kv.scan(Bound::Unbounded, Bound::Unbounded, back, usize::MAX).unwrap();

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use skydeck::cli::demo::{Ground, account_set};
+use skydeck::cli::demo::{DemoDir, account_set};
 use skydeck::cli::demo_past::{self, Past};
 use skydeck::cli::out::Out;
 use skydeck::cli::output;
@@ -40,14 +40,14 @@ pub struct HistoryArgs {
 pub async fn write(args: &HistoryArgs) -> Result<Exit, Stop> {
     let causes = skydeck::boot::causes(&skydeck::config::Config::default(), &PathBuf::new(), Language::En)?;
     let out = Out { json: false, lang: Language::En, causes: std::sync::Arc::new(causes) };
-    let ground = Ground::prepare(&out, Some(&args.dir), false)?;
+    let place = DemoDir::prepare(&out, Some(&args.dir), false)?;
     let HistoryArgs { days, plans, silent, bills, seed, .. } = *args;
     let past = Past { days, plans: usize::from(plans) - 2, silent, bills, seed };
     let since = Instant::now();
     let env = account_set("demo");
     let written =
-        demo_past::write(Some(past), (&ground.data(), &ground.plans()), &env, Language::En, &output::note).await?;
-    ground.ended(0)?;
+        demo_past::write(Some(past), (&place.data(), &place.plans()), &env, Language::En, &output::note).await?;
+    place.ended(0)?;
     let took = since.elapsed().as_secs_f64();
     output::note(&format!(
         "{} facts of {} runs and {} bills in {took:.1} s ({:.0} facts/s); {} bills are unresolved",

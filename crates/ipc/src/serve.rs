@@ -42,13 +42,13 @@ const HINT: usize = 64;
 
 /// Where clients come in.
 #[derive(Clone, Debug)]
-pub struct Door {
+pub struct ListenerSpec {
     path: PathBuf,
     mode: u32,
     group: Option<u32>,
 }
 
-impl Door {
+impl ListenerSpec {
     /// In the data directory, for the owner's own user: mode 0600.
     pub fn own(path: &Path) -> Self {
         Self { path: path.to_path_buf(), mode: 0o600, group: None }
@@ -123,7 +123,7 @@ struct Hall {
 impl Server {
     /// Opens the doors. Only the holder of the owner lock may call this. The first one must open; another one that
     /// cannot is said in the log, and the owner serves without it.
-    pub fn bind(doors: &[Door], engine: Engine) -> std::io::Result<Self> {
+    pub fn bind(doors: &[ListenerSpec], engine: Engine) -> std::io::Result<Self> {
         let hall = Hall { engine, instance: Ulid::generate(), slots: Slots::new(), bye: watch::Sender::new(None) };
         let mut server = Self { paths: Vec::new(), hall, accepting: Vec::new() };
         for door in doors {
@@ -434,7 +434,7 @@ mod tests {
                 };
                 (std::os::unix::net::UnixStream::connect(&seen).map(drop), meta.permissions().mode() & 0o777)
             });
-            let _listener = Door::own(&path).open().unwrap();
+            let _listener = ListenerSpec::own(&path).open().unwrap();
             let (connected, mode) = client.join().unwrap();
             assert!(connected.is_ok() && mode == 0o600, "{nth}: {connected:?} {mode:o}");
         }

@@ -8,8 +8,8 @@ use super::batch::Stored;
 use super::index::Index;
 use super::index::fold::fold;
 use super::index::kv::{Kv, MemKv};
-use super::index::scratch::Scratch;
 use super::index::unmoved::unmoved;
+use super::index::write_batch::WriteBatch;
 use super::reads::{Embedded, Inside, Pace};
 use super::{AppendError, Appended, Batch, StoreError, limited};
 use skydeck_core::domain::event::Fact;
@@ -65,15 +65,15 @@ impl MemoryStore {
         let (before, at) = (facts.len() as u64, self.clock.now());
         let stamp = |(seq, event)| Fact { seq: Seq(seq), at, event: limited(event) };
         let new: Arc<[Fact]> = (before + 1..).zip(batch.events.iter()).map(stamp).collect();
-        let mut scratch = Scratch::new(&self.held.index);
-        unmoved(&scratch, &batch.unmoved)?;
+        let mut writes = WriteBatch::new(&self.held.index);
+        unmoved(&writes, &batch.unmoved)?;
         for fact in new.iter() {
-            fold(fact, &mut scratch)?;
+            fold(fact, &mut writes)?;
         }
         if let Some(last) = new.last() {
-            scratch.accept(last.seq);
+            writes.accept(last.seq);
         }
-        for batch in scratch.finish() {
+        for batch in writes.finish() {
             self.held.index.kv.apply(batch)?;
         }
         facts.extend(new.iter().cloned());

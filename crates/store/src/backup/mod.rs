@@ -5,8 +5,8 @@
 //! here ever writes into the directory that is copied from.
 
 mod damage;
-mod looking;
 mod restore;
+mod snapshot_dir;
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
 pub use self::damage::Damage;
-pub use self::looking::Looking;
-pub(super) use self::looking::sweep;
 pub use self::restore::{Restored, restore};
+pub use self::snapshot_dir::SnapshotDir;
+pub(super) use self::snapshot_dir::sweep;
 use super::account::{self, Told, read};
 use super::file::create;
 use super::journal::walk::{JournalReport, walk};

@@ -13,7 +13,7 @@ use super::index::fold::fold;
 use super::index::is_of_hours;
 use super::index::key;
 use super::index::kv::{Batch, Entry, Kv, Walk};
-use super::index::scratch::Scratch;
+use super::index::write_batch::WriteBatch;
 use super::index::{Index, LAYOUT};
 pub use super::journal::walk::JournalReport;
 use super::journal::walk::walk;
@@ -283,7 +283,7 @@ fn fold_all<K: Kv>(
     told: &mut Told,
     progress: &dyn Fn(Progress),
 ) -> Result<JournalReport, StoreError> {
-    let mut work = Scratch::new(index);
+    let mut work = WriteBatch::new(index);
     let mut misfit = Vec::new();
     let mut report = walk(dir, witness, &mut |fact| {
         told.note(&fact);

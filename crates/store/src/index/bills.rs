@@ -11,7 +11,7 @@ use super::ledger;
 use super::refuse;
 use super::row::{BillRec, KnownRec, RunLiveRec};
 use super::runs::{open_run_of, put_live};
-use super::scratch::Scratch;
+use super::write_batch::WriteBatch;
 use crate::StoreError;
 use skydeck_core::domain::bill::{BillState, Found, Outcome, Slot, Status, UnknownWhy};
 use skydeck_core::domain::erp_status::Heard;
@@ -22,7 +22,7 @@ use skydeck_core::domain::transition::BillChange;
 
 /// Bills come into a run.
 pub(super) fn found<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     run: RunId,
     bills: &[Found],
     at: Ts,
@@ -57,7 +57,7 @@ pub(super) fn found<K: Kv + ?Sized>(
 
 /// Something happened to a bill of an open run.
 pub(super) fn on_bill<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     (run, fid): (RunId, &Fid),
     change: &BillChange<'_>,
     at: Ts,
@@ -138,7 +138,7 @@ fn leaves(number: &str, was: Slot, before: &BillState) -> Result<(), StoreError>
 }
 
 fn shift<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     live: &mut RunLiveRec,
     bill: &Changing,
     change: &BillChange<'_>,
@@ -156,7 +156,7 @@ fn shift<K: Kv + ?Sized>(
 }
 
 fn change_state<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     live: &RunLiveRec,
     bill: &mut Changing,
     state: BillState,

@@ -12,7 +12,7 @@ use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use super::kv::{Batch, Entry, Kv, Near, is_empty};
+use super::kv::{Batch, Entry, Kv, ReadCache, is_empty};
 use crate::StoreError;
 
 /// Bytes of a block, at most, unless one entry alone is longer. Larger ones make an append rewrite more, smaller
@@ -266,9 +266,9 @@ impl<K: Kv> Kv for Blocks<K> {
         self.below.apply(changes)
     }
 
-    fn near<'n>(&self, key: &[u8], near: &'n mut Near) -> Result<Option<&'n [u8]>, StoreError> {
+    fn get_cached<'n>(&self, key: &[u8], cache: &'n mut ReadCache) -> Result<Option<&'n [u8]>, StoreError> {
         let _still = self.moving.read().unwrap_or_else(PoisonError::into_inner);
-        let (held, changes) = (&mut near.blocks, self.changes.load(Ordering::SeqCst));
+        let (held, changes) = (&mut cache.blocks, self.changes.load(Ordering::SeqCst));
         if held.changes != changes {
             held.blocks.clear();
             held.changes = changes;
@@ -277,7 +277,7 @@ impl<K: Kv> Kv for Blocks<K> {
             Some(0) => {}
             Some(place) => held.blocks.swap(0, place),
             None => {
-                near.loads += 1;
+                cache.loads += 1;
                 held.blocks.truncate(HELD - 1);
                 held.blocks.push_front(Known::new(self.block_of(key)?)?);
             }

@@ -3,7 +3,7 @@
 use super::key::{self, Key, RunNo};
 use super::kv::Kv;
 use super::row::BillRec;
-use super::scratch::Scratch;
+use super::write_batch::WriteBatch;
 use crate::StoreError;
 use skydeck_core::domain::ids::Fid;
 
@@ -15,7 +15,7 @@ pub(super) struct Changing {
 }
 
 /// Notes a fact with its bill.
-pub(super) fn note<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, bill: &mut Changing, seq: u64) -> Result<(), StoreError> {
+pub(super) fn note<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, bill: &mut Changing, seq: u64) -> Result<(), StoreError> {
     if let Some((chunk, list)) = bill.rec.note(seq) {
         s.put(Key::new(key::FACTS).u32(bill.no).fid(&bill.fid).u32(chunk).done(), &list)?;
     }

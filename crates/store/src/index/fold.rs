@@ -8,7 +8,7 @@ use super::kv::Kv;
 use super::ledger;
 use super::names::dict;
 use super::runs::{change_rec, enter, gone, open_run, open_run_of};
-use super::scratch::Scratch;
+use super::write_batch::WriteBatch;
 use super::{hours, refuse};
 use crate::StoreError;
 use skydeck_core::domain::action_log::LogWitness;
@@ -19,7 +19,7 @@ use skydeck_core::domain::story::Closing;
 use skydeck_core::domain::transition::{Change, transition};
 
 /// Folds one fact into the changes.
-pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), StoreError> {
+pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut WriteBatch<'_, K>) -> Result<(), StoreError> {
     let (seq, at) = (fact.seq.0, fact.at);
     if let Some(run) = fact.event.run()
         && s.raw(&Key::new(key::META).raw(LATER).done())?.is_some()
@@ -51,7 +51,7 @@ pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut Scratch<'_, K>) -> Result<(), S
 }
 
 /// Keeps what a fact carries besides: it moves neither column nor state.
-fn keep<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, fact: &Fact) -> Result<(), StoreError> {
+fn keep<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, fact: &Fact) -> Result<(), StoreError> {
     let seq = fact.seq.0;
     match &fact.event {
         Event::RunCollected { run, collected } => {
@@ -114,7 +114,7 @@ pub const WITNESS: &[u8] = b"log";
 /// See [`WITNESS`].
 pub const ACCEPTED: &[u8] = b"log+";
 
-fn witnessed<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, witness: &LogWitness, seq: u64) -> Result<(), StoreError> {
+fn witnessed<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, witness: &LogWitness, seq: u64) -> Result<(), StoreError> {
     s.put(Key::new(key::META).raw(WITNESS).done(), &(seq, witness))?;
     if witness.accepted.is_some() {
         s.put(Key::new(key::META).raw(ACCEPTED).done(), &(seq, witness))?;
@@ -130,7 +130,7 @@ fn later_key(run: RunId) -> Vec<u8> {
 }
 
 /// A fact of a newer program that may move anything: it stops what it belongs to.
-fn not_understood<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, later: &Later, seq: u64) -> Result<(), StoreError> {
+fn not_understood<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, later: &Later, seq: u64) -> Result<(), StoreError> {
     let first = Key::new(key::META).raw(LATER).done();
     if s.raw(&first)?.is_none() {
         s.put(first, &(seq, &later.tag))?;

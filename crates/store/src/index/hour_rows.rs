@@ -160,7 +160,7 @@ impl Known {
     }
 }
 
-/// Counts that are being worked out beside the changes of a [`Scratch`]: each row is read once and written once a batch, however
+/// Counts that are being worked out beside the changes of a [`WriteBatch`]: each row is read once and written once a batch, however
 /// many bills are counted in it.
 #[derive(Debug, Default)]
 pub(super) struct Pending {

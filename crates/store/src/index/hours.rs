@@ -11,7 +11,7 @@ use super::hour_rows::{FORM, Place, Row, kind_of, place_key, unpack};
 use super::key::{self, Dict, Key, RunNo, u16_at, u32_at, u64_at};
 use super::kv::{Batch, Kv, Walk};
 use super::row::RunRec;
-use super::scratch::{BATCH_KEYS, Scratch};
+use super::write_batch::{BATCH_KEYS, WriteBatch};
 use crate::StoreError;
 use skydeck_core::domain::hours::{Hour, LedgerPlace, Phase};
 use skydeck_core::domain::ids::{PlanId, RunId, Seq};
@@ -24,7 +24,7 @@ use skydeck_core::domain::transition::Change;
 pub const HOURS_AT_ONCE: usize = 10_000;
 
 /// Counts what a fact changed; the fact is folded.
-pub(super) fn count<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, change: &Change<'_>, at: Ts) -> Result<(), StoreError> {
+pub(super) fn count<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, change: &Change<'_>, at: Ts) -> Result<(), StoreError> {
     let (place, at) = match change {
         Change::Nothing
         | Change::Run { .. }
@@ -53,12 +53,12 @@ pub(super) fn count<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, change: &Change<'_>,
 
 /// Counts that an entry of the ledger came, went, or holds another outcome: `was` and `is` with the runs that gave them.
 pub(super) fn count_move<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     was: Option<(RunNo, LedgerPlace<'_>)>,
     is: Option<(RunNo, LedgerPlace<'_>)>,
     at: Ts,
 ) -> Result<(), StoreError> {
-    let place = |s: &mut Scratch<'_, K>, no: RunNo| -> Result<Option<Place>, StoreError> {
+    let place = |s: &mut WriteBatch<'_, K>, no: RunNo| -> Result<Option<Place>, StoreError> {
         let rec: Option<RunRec> = s.get(&run_key(no))?;
         rec.map_or(Ok(None), |rec| place_of(s, rec.h.id))
     };
@@ -86,7 +86,7 @@ pub(super) fn count_move<K: Kv + ?Sized>(
 }
 
 /// Reads a row once, before something is counted in it.
-fn look_up<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, row: Row) -> Result<Row, StoreError> {
+fn look_up<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, row: Row) -> Result<Row, StoreError> {
     if !s.hours.rows.contains_key(&row) {
         let counts = s.base().get(&row.key())?.as_deref().map(unpack).transpose()?.unwrap_or_default();
         s.hours.rows.insert(row, counts);
@@ -94,7 +94,7 @@ fn look_up<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, row: Row) -> Result<Row, Stor
     Ok(row)
 }
 
-fn place_of<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, run: RunId) -> Result<Option<Place>, StoreError> {
+fn place_of<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, run: RunId) -> Result<Option<Place>, StoreError> {
     if let Some(place) = s.hours.runs.get(&run).copied().or_else(|| s.known().get(run)) {
         return Ok(Some(place));
     }
@@ -107,12 +107,12 @@ fn place_of<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, run: RunId) -> Result<Option
 }
 
 /// The record of a run.
-fn rec_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, run: RunId) -> Result<Option<RunRec>, StoreError> {
+fn rec_of<K: Kv + ?Sized>(s: &WriteBatch<'_, K>, run: RunId) -> Result<Option<RunRec>, StoreError> {
     let no = s.raw(&run_id_key(run))?.and_then(|b| u32_at(&b, 0));
     no.map_or(Ok(None), |no| s.get(&run_key(no)))
 }
 
-fn place_of_head<K: Kv + ?Sized>(s: &Scratch<'_, K>, head: &RunHead) -> Result<Option<Place>, StoreError> {
+fn place_of_head<K: Kv + ?Sized>(s: &WriteBatch<'_, K>, head: &RunHead) -> Result<Option<Place>, StoreError> {
     let plan = s.raw(&dict_key(Dict::Plan, head.plan.as_str()))?.and_then(|b| u16_at(&b, 0));
     let Some(plan) = plan else { return Ok(None) };
     let zone = |plan: &Plan| plan.policy.schedule.as_ref().and_then(|schedule| schedule.zone.parse().ok());

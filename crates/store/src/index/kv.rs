@@ -21,17 +21,17 @@ pub trait Kv: Send + Sync {
     fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError>;
     /// Applies changes together.
     fn apply(&self, batch: Batch) -> Result<(), StoreError>;
-    /// One value, for a reader that asks for many keys near each other: `near` keeps what was read for the last ones.
-    fn near<'n>(&self, key: &[u8], near: &'n mut Near) -> Result<Option<&'n [u8]>, StoreError> {
-        near.value = self.get(key)?;
-        near.loads += 1;
-        Ok(near.value.as_deref())
+    /// One value, for a reader that asks for many keys near each other: `cache` keeps what was read for the last ones.
+    fn get_cached<'n>(&self, key: &[u8], cache: &'n mut ReadCache) -> Result<Option<&'n [u8]>, StoreError> {
+        cache.value = self.get(key)?;
+        cache.loads += 1;
+        Ok(cache.value.as_deref())
     }
 }
 
 /// What a reader of many keys keeps between them.
 #[derive(Debug, Default)]
-pub struct Near {
+pub struct ReadCache {
     /// The last value, where values are read one by one.
     pub(super) value: Option<Vec<u8>>,
     /// Where many come together: those read last.

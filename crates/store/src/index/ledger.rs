@@ -12,7 +12,7 @@ use super::ledger_rule::{Entry, Move, on_outcome};
 use super::names::family_of;
 use super::refuse;
 use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec};
-use super::scratch::Scratch;
+use super::write_batch::WriteBatch;
 use crate::StoreError;
 use skydeck_core::domain::bill::Outcome;
 use skydeck_core::domain::ids::{Fid, WorkKey};
@@ -21,7 +21,7 @@ use skydeck_core::domain::time::Ts;
 
 /// A bill got an outcome.
 pub(super) fn settled<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     live: &RunLiveRec,
     bill: &Changing,
     outcome: &Outcome,
@@ -70,7 +70,7 @@ pub(super) fn settled<K: Kv + ?Sized>(
 
 /// Counts a change of the ledger in the hours of the runs whose outcomes the entries hold.
 fn count_move<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     was: Option<&OpenRec>,
     is: Option<&OpenRec>,
     at: Ts,
@@ -84,7 +84,7 @@ fn count_move<K: Kv + ?Sized>(
 
 /// A bill that was refused went through as it was: what had kept it back is gone.
 fn note_cure<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     open: &OpenRec,
     bill: &Changing,
     outcome: &Outcome,
@@ -101,7 +101,7 @@ fn note_cure<K: Kv + ?Sized>(
 
 /// An unknown bill was read back and waits to be repeated: whatever comes next may replace the entry.
 pub(super) fn read_back<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     live: &RunLiveRec,
     bill: &Changing,
 ) -> Result<(), StoreError> {
@@ -119,7 +119,7 @@ pub(super) fn read_back<K: Kv + ?Sized>(
 /// An operator closed the entry with a written reason. Nothing happens when there is none: two consoles may
 /// close the same one.
 pub(super) fn resolved<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     work: &WorkKey,
     closing: Closing,
     seq: u64,
@@ -138,7 +138,7 @@ pub(super) fn resolved<K: Kv + ?Sized>(
 /// An operator put an entry back that had been closed with a reason. Nothing happens when an outcome came meanwhile, or when
 /// it is back already.
 pub(super) fn reopened<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     work: &WorkKey,
     (since, at): (Ts, Ts),
     seq: u64,
@@ -156,7 +156,11 @@ pub(super) fn reopened<K: Kv + ?Sized>(
 }
 
 /// Notes a fact about a bill with the run that changed it last; gives its family and its record over all runs.
-fn noted<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, work: &WorkKey, seq: u64) -> Result<(DictNo, KnownRec), StoreError> {
+fn noted<K: Kv + ?Sized>(
+    s: &mut WriteBatch<'_, K>,
+    work: &WorkKey,
+    seq: u64,
+) -> Result<(DictNo, KnownRec), StoreError> {
     let fid = &work.record.fid;
     let never = || refuse(format!("bill {fid} of {} was never found", work.record.form));
     let Some(family) = family_of(s, work)? else { return never() };
@@ -169,7 +173,12 @@ fn noted<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, work: &WorkKey, seq: u64) -> Re
     Ok((family, known))
 }
 
-fn enter<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, open: &OpenRec, family: DictNo, fid: &Fid) -> Result<(), StoreError> {
+fn enter<K: Kv + ?Sized>(
+    s: &mut WriteBatch<'_, K>,
+    open: &OpenRec,
+    family: DictNo,
+    fid: &Fid,
+) -> Result<(), StoreError> {
     s.put_raw(entry_key(open.s, family, fid), Vec::new());
     for plan in [0, open.p] {
         s.put_raw(group_key(plan, &open.o).ts(open.s).u16(family).fid(fid).done(), Vec::new());
@@ -179,7 +188,12 @@ fn enter<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, open: &OpenRec, family: DictNo,
     Ok(())
 }
 
-fn leave<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, open: &OpenRec, family: DictNo, fid: &Fid) -> Result<(), StoreError> {
+fn leave<K: Kv + ?Sized>(
+    s: &mut WriteBatch<'_, K>,
+    open: &OpenRec,
+    family: DictNo,
+    fid: &Fid,
+) -> Result<(), StoreError> {
     s.delete(entry_key(open.s, family, fid));
     for plan in [0, open.p] {
         s.delete(group_key(plan, &open.o).ts(open.s).u16(family).fid(fid).done());

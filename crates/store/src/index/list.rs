@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::ops::Bound;
 
 use super::key::{self, Key};
-use super::kv::{Entry, Kv, Near, Walk};
+use super::kv::{Entry, Kv, ReadCache, Walk};
 use crate::StoreError;
 use skydeck_core::domain::bill::{BillState, Outcome};
 use skydeck_core::domain::bounds;
@@ -34,7 +34,7 @@ pub(super) struct List<'k, K: Kv> {
     /// Where its rows come from, each in the list's order.
     pub sources: Vec<Source<'k, K>>,
     /// What reading its rows has taken so far.
-    pub near: &'k RefCell<Near>,
+    pub cache: &'k RefCell<ReadCache>,
 }
 
 /// Where rows of a list come from.
@@ -165,7 +165,7 @@ impl<'k, K: Kv> List<'k, K> {
         let mut page = Page::default();
         let (mut last, mut refused, mut bytes): (Option<Vec<u8>>, u64, usize) = (None, 0, 0);
         while let Some((place, value)) = take_next(&mut streams, down)? {
-            if page.scanned >= SCAN || refused >= SLICE || self.near.borrow().loads >= LOADS {
+            if page.scanned >= SCAN || refused >= SLICE || self.cache.borrow().loads >= LOADS {
                 page.more = true;
                 if page.rows.len() < limit {
                     page.stopped_at = last.map(|place| cursor(&self.tag, &place));

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
-use super::kv::{Batch, Entry, Kv, Near, is_empty};
+use super::kv::{Batch, Entry, Kv, ReadCache, is_empty};
 use crate::StoreError;
 
 /// Entries held, at most, before they go below; one batch more may be in it for a moment. sled's own memory grows with
@@ -184,14 +184,14 @@ impl<K: Kv> Kv for Memtable<K> {
         if full { self.spill_alone(&alone) } else { Ok(()) }
     }
 
-    fn near<'n>(&self, key: &[u8], near: &'n mut Near) -> Result<Option<&'n [u8]>, StoreError> {
+    fn get_cached<'n>(&self, key: &[u8], cache: &'n mut ReadCache) -> Result<Option<&'n [u8]>, StoreError> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         match held.changes.get(key) {
             Some(value) => {
-                near.value.clone_from(value);
-                Ok(near.value.as_deref())
+                cache.value.clone_from(value);
+                Ok(cache.value.as_deref())
             }
-            None => self.below.near(key, near),
+            None => self.below.get_cached(key, cache),
         }
     }
 }

@@ -19,14 +19,14 @@ mod list;
 pub mod memtable;
 mod names;
 mod page;
+mod prefilter;
 mod read;
 pub(crate) mod recount;
 pub mod row;
 mod runs;
-pub mod scratch;
-mod sieve;
 pub mod unmoved;
 mod values;
+pub mod write_batch;
 
 pub(crate) use hour_rows::is_of_hours;
 
@@ -77,7 +77,7 @@ impl<K: Kv> Index<K> {
 
     /// Place of the last fact folded in.
     pub fn applied(&self) -> Result<Seq, StoreError> {
-        let bytes = self.kv.get(&scratch::applied_key())?;
+        let bytes = self.kv.get(&write_batch::applied_key())?;
         Ok(Seq(bytes.and_then(|b| key::u64_at(&b, 0)).unwrap_or(0)))
     }
 

@@ -6,11 +6,11 @@ use super::entries::dict_key;
 use super::key::{self, Dict, DictNo, Key};
 use super::kv::Kv;
 use super::refuse;
-use super::scratch::Scratch;
+use super::write_batch::WriteBatch;
 use crate::StoreError;
 use skydeck_core::domain::ids::{OpId, RecordKey, WorkKey};
 
-pub(super) fn next<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, what: &[u8]) -> Result<u32, StoreError> {
+pub(super) fn next<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, what: &[u8]) -> Result<u32, StoreError> {
     let at = Key::new(key::META).raw(what).done();
     let no = s.raw(&at)?.and_then(|b| key::u32_at(&b, 0)).unwrap_or(0);
     let Some(no) = no.checked_add(1) else { return refuse("the store has no number left".to_owned()) };
@@ -18,7 +18,7 @@ pub(super) fn next<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, what: &[u8]) -> Resul
     Ok(no)
 }
 
-pub(super) fn dict<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, kind: Dict, text: &str) -> Result<DictNo, StoreError> {
+pub(super) fn dict<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, kind: Dict, text: &str) -> Result<DictNo, StoreError> {
     let at = dict_key(kind, text);
     if let Some(no) = s.raw(&at)?.and_then(|b| key::u16_at(&b, 0)) {
         return Ok(no);
@@ -31,7 +31,7 @@ pub(super) fn dict<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, kind: Dict, text: &st
 }
 
 pub(super) fn family<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     env: &str,
     form: &str,
     op: &OpId,
@@ -52,7 +52,7 @@ pub fn family_text(env: &str, form: &str, op: &OpId) -> String {
 }
 
 /// Family of a bill, if any run ever had it.
-pub(super) fn family_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, key: &WorkKey) -> Result<Option<DictNo>, StoreError> {
+pub(super) fn family_of<K: Kv + ?Sized>(s: &WriteBatch<'_, K>, key: &WorkKey) -> Result<Option<DictNo>, StoreError> {
     let at = dict_key(Dict::Family, &family_text(&key.record.env.0, &key.record.form.0, &key.op));
     Ok(s.raw(&at)?.and_then(|b| key::u16_at(&b, 0)))
 }

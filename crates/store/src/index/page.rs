@@ -10,11 +10,11 @@ use super::Index;
 use super::asked::{Word, is_whole, means, plain, slots};
 use super::entries::bill_key;
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
-use super::kv::{Entry, Kv, Near, Walk};
+use super::kv::{Entry, Kv, ReadCache, Walk};
 use super::list::{List, Looked, Source};
+use super::prefilter::Prefilter;
 use super::read::after_number;
 use super::row::{BillRec, RunLiveRec};
-use super::sieve::Sieve;
 use crate::{StoreError, codec};
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::event::ActionEntry;
@@ -37,9 +37,9 @@ impl<K: Kv> Index<K> {
                 None => return Ok(Page::default()),
             },
         };
-        let near = RefCell::default();
+        let cache = RefCell::default();
         let sources = vec![Source::Keys(&self.kv, prefix)];
-        let list = List { tag: vec![b'r'], newest_first: true, sources, near: &near };
+        let list = List { tag: vec![b'r'], newest_first: true, sources, cache: &cache };
         let read =
             |place: &[u8], _: &[u8]| u32_at(place, 0).map_or(Ok(None), |no| self.run_by_no(no)).map(Looked::from);
         list.page(request, read, |_| Ok(true))
@@ -47,9 +47,9 @@ impl<K: Kv> Index<K> {
 
     /// The action log, newest first.
     pub fn actions(&self, request: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError> {
-        let near = RefCell::default();
+        let cache = RefCell::default();
         let sources = vec![Source::Keys(&self.kv, vec![key::ACTION])];
-        let list = List { tag: vec![b'a'], newest_first: true, sources, near: &near };
+        let list = List { tag: vec![b'a'], newest_first: true, sources, cache: &cache };
         let read = |place: &[u8], value: &[u8]| {
             let (at, entry): (Ts, ActionEntry) = codec::unpack(value)?;
             Ok(u64_at(place, 0).map(|seq| (Seq(seq), at, entry)).into())
@@ -78,20 +78,20 @@ impl<K: Kv> Index<K> {
         if filter.terms.iter().any(Term::leaves_out_audit) && !self.knows_operations()? {
             return Ok(Page::default());
         }
-        let sieve = Sieve::of(filter);
-        let near = RefCell::new(Near::default());
+        let prefilter = Prefilter::of(filter);
+        let cache = RefCell::new(ReadCache::default());
         let total = if request.cursor.is_none() { self.total(scope, filter)? } else { None };
         let page = match scope {
             Scope::Run(run) => {
                 let Some(no) = self.run_no(run)? else { return Ok(Page::default()) };
                 let untold = self.is_untold(no)?;
                 let tag = Key::default().byte(b'b').run_id(run).done();
-                let list = List { tag, newest_first: false, sources: self.run_sources(no, filter)?, near: &near };
+                let list = List { tag, newest_first: false, sources: self.run_sources(no, filter)?, cache: &cache };
                 let read = |place: &[u8], stored: &[u8]| {
                     // The list of all bills of a run holds them; the others only name them.
                     if stored.is_empty() {
-                        self.sifted(&Key::new(key::BILL).u32(no).raw(place).done(), &sieve, &near, untold)
-                    } else if sieve.lets(stored) {
+                        self.prefiltered(&Key::new(key::BILL).u32(no).raw(place).done(), &prefilter, &cache, untold)
+                    } else if prefilter.may_match(stored) {
                         self.read_bill(no, place, stored, untold)
                     } else {
                         Ok(Looked::Nothing)
@@ -101,16 +101,16 @@ impl<K: Kv> Index<K> {
             }
             Scope::Ledger => {
                 let list =
-                    List { tag: vec![b'l'], newest_first: false, sources: self.ledger_sources(filter)?, near: &near };
+                    List { tag: vec![b'l'], newest_first: false, sources: self.ledger_sources(filter)?, cache: &cache };
                 list.page(request, |place, _| self.ledger_row(place).map(Looked::from), passes)
             }
             Scope::History => {
                 let list =
-                    List { tag: vec![b'h'], newest_first: true, sources: self.history_sources(filter)?, near: &near };
+                    List { tag: vec![b'h'], newest_first: true, sources: self.history_sources(filter)?, cache: &cache };
                 let untold = RefCell::new(BTreeMap::new());
                 let read = |_: &[u8], value: &[u8]| match u32_at(value, 0) {
                     Some(no) if self.is_untold_once(no, &untold)? => Ok(Looked::Nothing),
-                    _ => self.sifted(&Key::new(key::BILL).raw(value).done(), &sieve, &near, false),
+                    _ => self.prefiltered(&Key::new(key::BILL).raw(value).done(), &prefilter, &cache, false),
                 };
                 list.page(request, read, passes)
             }
@@ -119,16 +119,18 @@ impl<K: Kv> Index<K> {
     }
 
     /// The bill under its key (space, run number, FID), unless its stored bytes say already that it is not asked for.
-    fn sifted(
+    fn prefiltered(
         &self,
         key: &[u8],
-        sieve: &Sieve,
-        near: &RefCell<Near>,
+        prefilter: &Prefilter,
+        cache: &RefCell<ReadCache>,
         untold: bool,
     ) -> Result<Looked<BillRow>, StoreError> {
-        let mut near = near.borrow_mut();
-        match (self.kv.near(key, &mut near)?, u32_at(key, 1), key.get(5..)) {
-            (Some(stored), Some(no), Some(fid)) if sieve.lets(stored) => self.read_bill(no, fid, stored, untold),
+        let mut cache = cache.borrow_mut();
+        match (self.kv.get_cached(key, &mut cache)?, u32_at(key, 1), key.get(5..)) {
+            (Some(stored), Some(no), Some(fid)) if prefilter.may_match(stored) => {
+                self.read_bill(no, fid, stored, untold)
+            }
             _ => Ok(Looked::Nothing),
         }
     }

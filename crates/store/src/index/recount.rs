@@ -12,7 +12,7 @@ use super::kv::Kv;
 use super::ledger_rule::{Entry, Move, on_outcome};
 use super::names::family_of;
 use super::row::RunLiveRec;
-use super::scratch::Scratch;
+use super::write_batch::WriteBatch;
 use crate::StoreError;
 use skydeck_core::domain::bill::{Outcome, Slot};
 use skydeck_core::domain::event::Fact;
@@ -53,7 +53,11 @@ pub(crate) struct Recount {
 }
 
 /// Counts a fact that is folded already.
-pub(crate) fn count_again<K: Kv>(s: &mut Scratch<'_, K>, fact: &Fact, recount: &mut Recount) -> Result<(), StoreError> {
+pub(crate) fn count_again<K: Kv>(
+    s: &mut WriteBatch<'_, K>,
+    fact: &Fact,
+    recount: &mut Recount,
+) -> Result<(), StoreError> {
     let change = transition(&fact.event);
     if recount.follows(fact, &change) {
         recount.take(s, &change, fact.at)?;
@@ -76,7 +80,7 @@ impl Recount {
     }
 
     /// Counts what a fact changes in the ledger.
-    pub fn take<K: Kv>(&mut self, s: &mut Scratch<'_, K>, change: &Change<'_>, at: Ts) -> Result<(), StoreError> {
+    pub fn take<K: Kv>(&mut self, s: &mut WriteBatch<'_, K>, change: &Change<'_>, at: Ts) -> Result<(), StoreError> {
         match change {
             Change::Opened(head) if head.kind == RunKind::Verify => {
                 self.approved.insert(head.id);
@@ -111,7 +115,7 @@ impl Recount {
 
     fn settled<K: Kv>(
         &mut self,
-        s: &mut Scratch<'_, K>,
+        s: &mut WriteBatch<'_, K>,
         run: RunId,
         fid: &Fid,
         outcome: &Outcome,
@@ -137,7 +141,7 @@ impl Recount {
         Ok(())
     }
 
-    fn resolved<K: Kv>(&mut self, s: &mut Scratch<'_, K>, key: &WorkKey, at: Ts) -> Result<(), StoreError> {
+    fn resolved<K: Kv>(&mut self, s: &mut WriteBatch<'_, K>, key: &WorkKey, at: Ts) -> Result<(), StoreError> {
         let Some(work) = work_of(s, key)? else { return Ok(()) };
         let Some(open) = self.open.remove(&work) else { return Ok(()) };
         count(s, Some(&open), None, at)?;
@@ -145,7 +149,7 @@ impl Recount {
         Ok(())
     }
 
-    fn reopened<K: Kv>(&mut self, s: &mut Scratch<'_, K>, key: &WorkKey, at: Ts) -> Result<(), StoreError> {
+    fn reopened<K: Kv>(&mut self, s: &mut WriteBatch<'_, K>, key: &WorkKey, at: Ts) -> Result<(), StoreError> {
         let Some(work) = work_of(s, key)? else { return Ok(()) };
         let Some(open) = self.closed.remove(&work) else { return Ok(()) };
         count(s, None, Some(&open), at)?;
@@ -154,17 +158,17 @@ impl Recount {
     }
 }
 
-fn count<K: Kv>(s: &mut Scratch<'_, K>, was: Option<&Open>, is: Option<&Open>, at: Ts) -> Result<(), StoreError> {
+fn count<K: Kv>(s: &mut WriteBatch<'_, K>, was: Option<&Open>, is: Option<&Open>, at: Ts) -> Result<(), StoreError> {
     hours::count_move(s, was.map(Open::place), is.map(Open::place), at)
 }
 
 /// A run's number and the family of its bills.
-fn run_of<K: Kv>(s: &Scratch<'_, K>, run: RunId) -> Result<Option<(RunNo, DictNo)>, StoreError> {
+fn run_of<K: Kv>(s: &WriteBatch<'_, K>, run: RunId) -> Result<Option<(RunNo, DictNo)>, StoreError> {
     let Some(no) = s.raw(&run_id_key(run))?.and_then(|b| u32_at(&b, 0)) else { return Ok(None) };
     let live: Option<RunLiveRec> = s.get(&live_key(no))?;
     Ok(live.map(|live| (no, live.f)))
 }
 
-fn work_of<K: Kv>(s: &Scratch<'_, K>, key: &WorkKey) -> Result<Option<Work>, StoreError> {
+fn work_of<K: Kv>(s: &WriteBatch<'_, K>, key: &WorkKey) -> Result<Option<Work>, StoreError> {
     Ok(family_of(s, key)?.map(|family| (family, key.record.fid.clone())))
 }

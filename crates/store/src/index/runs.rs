@@ -10,7 +10,7 @@ use super::ledger;
 use super::names::{dict, family, next};
 use super::refuse;
 use super::row::{BillRec, KnownRec, RunLiveRec, RunRec};
-use super::scratch::Scratch;
+use super::write_batch::WriteBatch;
 use crate::StoreError;
 use skydeck_core::domain::bill::{Outcome, Skip};
 use skydeck_core::domain::ids::RunId;
@@ -20,7 +20,7 @@ use skydeck_core::domain::run::{RunEnd, RunHead, RunKind, RunState, Tally};
 use skydeck_core::domain::time::Ts;
 
 /// A run begins.
-pub(super) fn open_run<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, head: &RunHead) -> Result<(), StoreError> {
+pub(super) fn open_run<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, head: &RunHead) -> Result<(), StoreError> {
     let id = run_id_key(head.id);
     if s.raw(&id)?.is_some() {
         return refuse(format!("run {} was opened before", head.id));
@@ -57,7 +57,7 @@ pub(super) fn open_run<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, head: &RunHead) -
 /// A run that ended by itself is remembered until a later one of its plan goes through, or a person starts one; and so is
 /// one that could not read its bills, where nobody at a console saw that. With it: since when, and how many by now.
 fn note_end<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     no: RunNo,
     live: &RunLiveRec,
     end: &RunEnd,
@@ -90,7 +90,7 @@ fn note_end<K: Kv + ?Sized>(
 
 /// Whether bills of a plan wait unreached behind a run that ended by itself: a run that finds nothing else to do has called
 /// nothing, and does not show that the plan can write again.
-fn leaves_unreached<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, plan: DictNo) -> Result<bool, StoreError> {
+fn leaves_unreached<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, plan: DictNo) -> Result<bool, StoreError> {
     let Some(stopped) = s.raw(&stopped_key(plan))?.and_then(|bytes| StoppedRec::read(&bytes)) else { return Ok(false) };
     let state = s.get::<RunLiveRec>(&live_key(stopped.no))?.map(|live| live.s);
     let by_itself = matches!(state, Some(RunState::Closed(RunEnd::Stopped(_))));
@@ -99,7 +99,7 @@ fn leaves_unreached<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, plan: DictNo) -> Res
 
 /// An open run takes a state.
 pub(super) fn enter<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     run: RunId,
     to: RunState,
     approves: bool,
@@ -130,7 +130,7 @@ pub(super) fn enter<K: Kv + ?Sized>(
 }
 
 /// Bills of a closed run are kept no longer.
-pub(super) fn gone<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, run: RunId, gone: &Tally) -> Result<(), StoreError> {
+pub(super) fn gone<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, run: RunId, gone: &Tally) -> Result<(), StoreError> {
     let no = s.raw(&run_id_key(run))?.and_then(|b| key::u32_at(&b, 0));
     let Some(no) = no else { return refuse(format!("run {run} was never opened")) };
     if !s.get::<RunLiveRec>(&live_key(no))?.is_some_and(|live| live.s.is_closed()) || !gone.closes() {
@@ -140,7 +140,7 @@ pub(super) fn gone<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, run: RunId, gone: &Ta
 }
 
 /// Calls that were in flight when the process died count as a death of their bills, once each.
-fn interrupted<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, no: RunNo, live: &RunLiveRec) -> Result<(), StoreError> {
+fn interrupted<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, no: RunNo, live: &RunLiveRec) -> Result<(), StoreError> {
     let prefix = Key::new(key::TRYING).u32(no).done();
     for at in s.keys(&prefix)? {
         let Some(fid) = at.get(prefix.len()..).and_then(key::read_fid) else { continue };
@@ -159,7 +159,7 @@ fn interrupted<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, no: RunNo, live: &RunLive
     Ok(())
 }
 
-pub(super) fn open_run_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, id: RunId) -> Result<(RunNo, RunLiveRec), StoreError> {
+pub(super) fn open_run_of<K: Kv + ?Sized>(s: &WriteBatch<'_, K>, id: RunId) -> Result<(RunNo, RunLiveRec), StoreError> {
     let no = s.raw(&run_id_key(id))?.and_then(|b| key::u32_at(&b, 0));
     let Some(no) = no else { return refuse(format!("run {id} was never opened")) };
     let Some(live) = s.get::<RunLiveRec>(&live_key(no))? else {
@@ -171,12 +171,16 @@ pub(super) fn open_run_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, id: RunId) -> Resu
     Ok((no, live))
 }
 
-pub(super) fn put_live<K: Kv + ?Sized>(s: &mut Scratch<'_, K>, no: RunNo, live: &RunLiveRec) -> Result<(), StoreError> {
+pub(super) fn put_live<K: Kv + ?Sized>(
+    s: &mut WriteBatch<'_, K>,
+    no: RunNo,
+    live: &RunLiveRec,
+) -> Result<(), StoreError> {
     s.put(live_key(no), live)
 }
 
 pub(super) fn change_rec<K: Kv + ?Sized>(
-    s: &mut Scratch<'_, K>,
+    s: &mut WriteBatch<'_, K>,
     no: RunNo,
     change: impl FnOnce(&mut RunRec),
 ) -> Result<(), StoreError> {

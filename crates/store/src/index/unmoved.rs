@@ -8,12 +8,12 @@ use super::key::{self, Dict, DictNo, Key, u16_at};
 use super::kv::Kv;
 use super::names::{OPERATIONS, family_of, operation_of};
 use super::row::{BillRec, KnownRec, places};
-use super::scratch::Scratch;
+use super::write_batch::WriteBatch;
 use crate::{AppendError, StoreError};
 use skydeck_core::domain::ids::{OpId, RecordKey, Seq};
 
 /// Refuses where facts were added about one of the records.
-pub fn unmoved<K: Kv + ?Sized>(s: &Scratch<'_, K>, known: &[(RecordKey, Seq)]) -> Result<(), AppendError> {
+pub fn unmoved<K: Kv + ?Sized>(s: &WriteBatch<'_, K>, known: &[(RecordKey, Seq)]) -> Result<(), AppendError> {
     let mut moved = Vec::new();
     for (record, newest) in known {
         if newest_of(s, record)? != *newest {
@@ -24,7 +24,7 @@ pub fn unmoved<K: Kv + ?Sized>(s: &Scratch<'_, K>, known: &[(RecordKey, Seq)]) -
 }
 
 /// Place of the newest fact about a record, whatever was done to it.
-fn newest_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, record: &RecordKey) -> Result<Seq, StoreError> {
+fn newest_of<K: Kv + ?Sized>(s: &WriteBatch<'_, K>, record: &RecordKey) -> Result<Seq, StoreError> {
     let mut newest = Seq(0);
     for family in families_of(s, record)? {
         let mut next = s.get::<KnownRec>(&known_key(family, &record.fid))?.map(|known| known.r);
@@ -39,7 +39,7 @@ fn newest_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, record: &RecordKey) -> Result<S
 }
 
 /// Families of the bills of a record's form: one for each operation.
-fn families_of<K: Kv + ?Sized>(s: &Scratch<'_, K>, record: &RecordKey) -> Result<Vec<DictNo>, StoreError> {
+fn families_of<K: Kv + ?Sized>(s: &WriteBatch<'_, K>, record: &RecordKey) -> Result<Vec<DictNo>, StoreError> {
     if s.raw(&Key::new(key::META).raw(OPERATIONS).done())?.is_none() {
         return Ok(family_of(s, &record.under(&OpId::default()))?.into_iter().collect());
     }

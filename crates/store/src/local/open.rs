@@ -14,7 +14,7 @@ use super::{Options, Progress};
 use crate::index::fold::fold;
 use crate::index::kv::Kv;
 use crate::index::recount::{Recount, count_again};
-use crate::index::scratch::Scratch;
+use crate::index::write_batch::WriteBatch;
 use crate::index::{Index, LAYOUT};
 use crate::journal::tail::{self, Tail};
 use crate::journal::{Journal, Torn};
@@ -277,7 +277,7 @@ fn count_hours<K: Kv>(journal: &Journal, index: &Index<K>, steps: &Folding<'_>) 
     }
     // What the ledger held in the middle is not known any more: whoever was not there from the first fact on begins again.
     index.forget_hours(&mut |batch| steps.apply(index, batch))?;
-    let (mut scratch, mut recount, mut done) = (Scratch::of_hours(index), Recount::default(), 0);
+    let (mut writes, mut recount, mut done) = (WriteBatch::of_hours(index), Recount::default(), 0);
     let of = applied.0;
     each(journal, Seq(0), &mut |fact| {
         if fact.seq > applied {
@@ -287,10 +287,10 @@ fn count_hours<K: Kv>(journal: &Journal, index: &Index<K>, steps: &Folding<'_>) 
             (steps.told)(done, of);
         }
         done += 1;
-        count_again(&mut scratch, &fact, &mut recount)?;
-        scratch.take_full().into_iter().try_for_each(|batch| steps.apply(index, batch))
+        count_again(&mut writes, &fact, &mut recount)?;
+        writes.take_full().into_iter().try_for_each(|batch| steps.apply(index, batch))
     })?;
-    for batch in scratch.finish() {
+    for batch in writes.finish() {
         steps.apply(index, batch)?;
     }
     (steps.told)(done, of);
@@ -307,21 +307,21 @@ pub(super) fn catch_up<K: Kv>(journal: &Journal, index: &Index<K>, steps: &Foldi
         return Ok(());
     }
     (steps.told)(0, of);
-    let (mut scratch, mut done) = (Scratch::new(index), 0);
+    let (mut writes, mut done) = (WriteBatch::new(index), 0);
     each(journal, from, &mut |fact| {
-        fold(&fact, &mut scratch).map_err(|e| match e {
+        fold(&fact, &mut writes).map_err(|e| match e {
             StoreError::Contradiction(what) => StoreError::Contradiction(format!("fact {}: {what}", fact.seq)),
             other => other,
         })?;
-        scratch.accept(fact.seq);
-        scratch.take_full().into_iter().try_for_each(|batch| steps.apply(index, batch))?;
+        writes.accept(fact.seq);
+        writes.take_full().into_iter().try_for_each(|batch| steps.apply(index, batch))?;
         done += 1;
         if done % PROGRESS == 0 {
             (steps.told)(done, of);
         }
         Ok(())
     })?;
-    for batch in scratch.finish() {
+    for batch in writes.finish() {
         steps.apply(index, batch)?;
     }
     (steps.told)(done, of);

@@ -10,9 +10,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::index::blocks::Blocks;
-use crate::index::kv::{Batch, Entry, Kv, Near, is_empty};
+use crate::index::kv::{Batch, Entry, Kv, ReadCache, is_empty};
 use crate::index::memtable::Memtable;
-use crate::index::scratch::applied_key;
+use crate::index::write_batch::applied_key;
 use crate::{StoreError, file};
 
 /// Cache asked of sled; it takes two to three times as much (docs/design/storage.md#what-sled-costs). The system
@@ -160,8 +160,8 @@ impl Kv for SledKv {
         self.table.apply(batch)
     }
 
-    fn near<'n>(&self, key: &[u8], near: &'n mut Near) -> Result<Option<&'n [u8]>, StoreError> {
-        self.table.near(key, near)
+    fn get_cached<'n>(&self, key: &[u8], cache: &'n mut ReadCache) -> Result<Option<&'n [u8]>, StoreError> {
+        self.table.get_cached(key, cache)
     }
 }
 

@@ -19,8 +19,8 @@ use crate::batch::{BatchId, Stored};
 use crate::index::Index;
 use crate::index::fold::fold;
 use crate::index::kv::Kv;
-use crate::index::scratch::Scratch;
 use crate::index::unmoved::unmoved;
+use crate::index::write_batch::WriteBatch;
 use crate::journal::tail::{Pending, Tail};
 use crate::journal::{Journal, sealed};
 use crate::{AppendError, Appended, Batch, StoreError, limited};
@@ -224,7 +224,7 @@ impl Writer {
     fn try_store(&mut self, group: &[Waiting]) -> std::io::Result<Vec<Result<Appended, AppendError>>> {
         let mode = self.shared.mode();
         let at = self.clock.now();
-        let mut scratch = Scratch::new(&self.shared.index);
+        let mut writes = WriteBatch::new(&self.shared.index);
         let mut pending = Pending::default();
         let mut next = self.tail.next().0;
         let mut answers = Vec::with_capacity(group.len());
@@ -242,13 +242,13 @@ impl Writer {
                 continue;
             }
             let answer = admit(&mode, &batch.events).and_then(|()| {
-                unmoved(&scratch, &batch.unmoved)?;
+                unmoved(&writes, &batch.unmoved)?;
                 let facts: Arc<[Fact]> = (next..)
                     .zip(batch.events.iter())
                     .map(|(seq, event)| Fact { seq: Seq(seq), at, event: limited(event) })
                     .collect();
                 for fact in facts.iter() {
-                    fold(fact, &mut scratch)?;
+                    fold(fact, &mut writes)?;
                 }
                 self.tail.add(&facts, &mut pending)?;
                 Ok(Appended { facts })
@@ -257,18 +257,18 @@ impl Writer {
                 Ok(appended) => {
                     new.push((batch.id, Seq(next - 1), Arc::clone(&appended.facts)));
                     if let Some(last) = appended.facts.last() {
-                        scratch.accept(last.seq);
+                        writes.accept(last.seq);
                         next = last.seq.0 + 1;
                     }
                 }
-                Err(_) => scratch.reject(),
+                Err(_) => writes.reject(),
             }
             answers.push(answer);
         }
         if pending.is_empty() {
             return Ok(answers);
         }
-        let batches = scratch.finish();
+        let batches = writes.finish();
         let before = self.tail.end().1;
         self.tail.write(&pending)?;
         let written = self.tail.end().1.saturating_sub(before);

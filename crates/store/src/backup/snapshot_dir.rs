@@ -17,7 +17,7 @@ const LOOK: &str = "look-";
 const LIVE: &str = "live";
 
 /// A copy to look at, in a directory that goes with this value. What it was copied from is only read.
-pub struct Looking {
+pub struct SnapshotDir {
     dir: tempfile::TempDir,
     /// Held while somebody looks, so that nobody sweeps the copy away.
     _live: Option<File>,
@@ -29,20 +29,20 @@ pub struct Looking {
     pub damage: Option<Damage>,
 }
 
-impl Looking {
+impl SnapshotDir {
     /// Copies a backup below a directory for temporary files.
     pub fn open(from: &Path) -> Result<Self, StoreError> {
         let dir = tempfile::Builder::new().prefix("skydeck-snapshot-").tempdir();
         let dir =
             dir.map_err(|e| StoreError::Directory(format!("a copy of {} cannot be made: {e}", from.display())))?;
-        let looking = Self { _live: None, of: from.to_path_buf(), made: String::new(), damage: None, dir };
+        let snapshot = Self { _live: None, of: from.to_path_buf(), made: String::new(), damage: None, dir };
         // A copy of a damaged directory is looked at as far as it reaches.
-        let manifest = restore(from, &looking.data(), true, &|_| {})?.manifest;
-        let copy = Place::new(&looking.data());
+        let manifest = restore(from, &snapshot.data(), true, &|_| {})?.manifest;
+        let copy = Place::new(&snapshot.data());
         copy.note_durable(manifest.last).map_err(io(from))?;
         // The copy is nobody's but ours: nothing is asked and nothing kept before it is opened.
         copy.known_version().and_then(|_| copy.write_version(&RealDisk))?;
-        Ok(Self { made: manifest.made, damage: manifest.damaged, ..looking })
+        Ok(Self { made: manifest.made, damage: manifest.damaged, ..snapshot })
     }
 
     /// Takes a picture of a data directory of an earlier version, which a look must not raise: its closed segments under
@@ -56,8 +56,8 @@ impl Looking {
         let dir = tempfile::Builder::new().prefix(LOOK).tempdir_in(data).map_err(failed)?;
         let live = create(&dir.path().join(LIVE)).map_err(failed)?;
         live.try_lock().map_err(|e| failed(e.into()))?;
-        let looking = Self { dir, _live: Some(live), of: data.to_path_buf(), made: made(now), damage: None };
-        let copy_of = Place::new(&looking.data());
+        let snapshot = Self { dir, _live: Some(live), of: data.to_path_buf(), made: made(now), damage: None };
+        let copy_of = Place::new(&snapshot.data());
         make(&copy_of.dir)?;
         make(&copy_of.journal())?;
         take_journal(&place.journal(), &copy_of.journal(), &|from, to, name, is_last| {
@@ -70,7 +70,7 @@ impl Looking {
         }
         copy_of.note_durable(place.known_durable()).map_err(failed)?;
         copy_of.write_version(&RealDisk)?;
-        Ok(looking)
+        Ok(snapshot)
     }
 
     /// The data directory.

@@ -11,7 +11,7 @@ const ODD: [&[u8]; 2] = ["\u{212a}".as_bytes(), "\u{130}".as_bytes()];
 
 /// All of them must be found, of each any.
 #[derive(Debug, Default)]
-pub struct Sieve(Vec<Vec<Needle>>);
+pub struct Prefilter(Vec<Vec<Needle>>);
 
 /// A text as it stands in the stored bytes, capitals aside.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ struct Needle {
     odd: bool,
 }
 
-impl Sieve {
+impl Prefilter {
     /// What of a filter can be looked for in bytes: texts of a number, a message or a column.
     pub fn of(filter: &Filter) -> Self {
         let mut all = Vec::new();
@@ -42,7 +42,7 @@ impl Sieve {
     }
 
     /// Whether the filter may let this row pass.
-    pub fn lets(&self, stored: &[u8]) -> bool {
+    pub fn may_match(&self, stored: &[u8]) -> bool {
         self.0.iter().all(|any| any.iter().any(|needle| needle.is_in(stored)))
     }
 }
@@ -99,7 +99,11 @@ mod tests {
             ("~größe", "GRÖSSE", true),
             ("~aab", "aaab", true),
         ] {
-            assert_eq!(Sieve::of(&Filter::parse(filter).unwrap()).lets(stored.as_bytes()), want, "{filter} {stored}");
+            assert_eq!(
+                Prefilter::of(&Filter::parse(filter).unwrap()).may_match(stored.as_bytes()),
+                want,
+                "{filter} {stored}"
+            );
         }
     }
 }

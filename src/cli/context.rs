@@ -21,7 +21,7 @@ use crate::erp::config::is_in_clear;
 use crate::exit::Stop;
 use crate::host::metrics::Metrics;
 use crate::secret::Known;
-use crate::store::backup::Looking;
+use crate::store::backup::SnapshotDir;
 use crate::store::local::Raise;
 
 /// The language of what verbs say to people.
@@ -34,7 +34,7 @@ pub(super) fn language(option: Option<Language>, configured: Option<&str>) -> La
 }
 
 /// What every verb needs.
-pub(super) struct Ground {
+pub(super) struct Context {
     pub global: Global,
     pub paths: Paths,
     pub config: Config,
@@ -43,10 +43,10 @@ pub(super) struct Ground {
     /// Secrets fetched so far.
     pub known: Arc<Known>,
     /// The copy of a backup that is looked at.
-    pub looking: Option<Looking>,
+    pub snapshot: Option<SnapshotDir>,
 }
 
-impl Ground {
+impl Context {
     pub fn out(&self) -> Out {
         let lang = language(self.global.lang, self.config.console.language.as_deref());
         Out { json: self.global.json, lang, causes: self.causes.clone() }
@@ -78,12 +78,12 @@ impl Ground {
     /// What an engine needs. Fetches the secrets, which may ask at the terminal.
     pub fn setup(&self, extra: Vec<std::path::PathBuf>, connect: bool, schedules: bool) -> Result<Setup, Stop> {
         let base = self.paths.config_dir();
-        if connect && self.looking.is_none() {
+        if connect && self.snapshot.is_none() {
             self.warn_of_writable();
         }
         let (mut envs, refusals) = (Vec::new(), Arc::default());
         for config in &self.config.environments {
-            let erp = if connect && self.looking.is_none() {
+            let erp = if connect && self.snapshot.is_none() {
                 self.warn_of_clear_text(config);
                 boot::client(config, &base, &self.causes, &self.clock, &self.known, &refusals)?
             } else {
@@ -110,14 +110,14 @@ impl Ground {
             },
             alerts: if schedules { boot::alerts(&self.config.alerts, &base, &self.causes, &self.known)? } else { None },
             logging: Logging::new(self.config.log, Arc::clone(&self.known)),
-            raise: match (&self.looking, connect) {
+            raise: match (&self.snapshot, connect) {
                 (Some(_), _) => Raise::Plain,
                 (None, true) => Raise::Backup(None),
                 // A verb that only reads raises nothing.
                 (None, false) => Raise::Never,
             },
             lang: self.out().lang,
-            access: if self.looking.is_some() {
+            access: if self.snapshot.is_some() {
                 Rules::looking()
             } else {
                 let file = self.paths.config.display();
@@ -165,20 +165,20 @@ impl Ground {
 }
 
 pub(super) fn screen<'a>(
-    ground: &'a Ground,
+    context: &'a Context,
     looks: &'a Looks,
     data: &std::path::Path,
     select: Option<PlanId>,
     label: &'a str,
 ) -> Console<'a> {
     Console {
-        global: &ground.global,
+        global: &context.global,
         looks,
-        config: &ground.config,
-        base: ground.paths.config_dir(),
-        causes: ground.causes.clone(),
-        clock: ground.clock.clone(),
-        known: Arc::clone(&ground.known),
+        config: &context.config,
+        base: context.paths.config_dir(),
+        causes: context.causes.clone(),
+        clock: context.clock.clone(),
+        known: Arc::clone(&context.known),
         data: data.to_path_buf(),
         select,
         label,

@@ -24,7 +24,7 @@ pub fn applied_key() -> Vec<u8> {
 }
 
 /// Changes not yet in the index.
-pub struct Scratch<'k, K: Kv + ?Sized> {
+pub struct WriteBatch<'k, K: Kv + ?Sized> {
     base: &'k K,
     known: &'k Known,
     /// Whether only hours are counted: the facts are folded already.
@@ -39,7 +39,7 @@ pub struct Scratch<'k, K: Kv + ?Sized> {
     pub(super) hours: Pending,
 }
 
-impl<'k, K: Kv> Scratch<'k, K> {
+impl<'k, K: Kv> WriteBatch<'k, K> {
     /// Nothing changed yet.
     pub fn new(index: &'k Index<K>) -> Self {
         let (accepted, trial, hours) = (Vec::new(), Vec::new(), Pending::default());
@@ -52,7 +52,7 @@ impl<'k, K: Kv> Scratch<'k, K> {
     }
 }
 
-impl<K: Kv + ?Sized> Scratch<'_, K> {
+impl<K: Kv + ?Sized> WriteBatch<'_, K> {
     /// What lies below every change.
     pub(super) fn base(&self) -> &K {
         self.base
