@@ -91,3 +91,45 @@ fn rows_of_several_plans_have_their_common_columns_first() {
     assert!(at("日期") < at("供应商") && at("日期") < at("客户"), "{line}");
     assert!(text(&c).contains("VEN00007") && text(&c).contains("CUST0042"), "{}", text(&c));
 }
+
+/// The numbers of the bills on the screen, from above.
+fn numbers(console: &Console) -> Vec<String> {
+    let screen = text(console);
+    let number = |line: &str| line.split_whitespace().find(|word| word.starts_with("XSCKD0")).map(str::to_owned);
+    screen.lines().take_while(|line| !line.contains("FID")).filter_map(number).collect()
+}
+
+#[test]
+fn a_list_is_sorted_by_the_chosen_column_then_reversed_then_as_it_was() {
+    let mut c = Console::new(World::new(false), Lang::En, (120, 36)).working();
+    c.keys("3");
+    let plain = numbers(&c);
+    assert!(plain.is_sorted() && plain.len() > 10, "{plain:?}");
+    // Bill number is the second of the page.
+    c.keys("|j<Enter><Enter><Esc>");
+    let falling = numbers(&c);
+    assert!(falling.is_sorted_by(|one, other| one > other) && falling.len() > 10, "{falling:?}");
+    assert!(titles(&c, "outcome").contains("↓bill"), "{}", text(&c));
+    c.keys("|j<Enter><Esc>");
+    assert_eq!(numbers(&c), plain);
+    assert!(!text(&c).contains("↓bill"));
+    // By cause: what has none stands last.
+    c.keys("|jj<Enter><Esc>");
+    assert!(titles(&c, "outcome").contains("↑cause"), "{}", text(&c));
+    assert_ne!(numbers(&c), plain);
+}
+
+#[test]
+fn a_plan_column_is_left_out_and_comes_back() {
+    let mut c = Console::new(World::new(false), Lang::Zh, (200, 60)).working();
+    c.keys("3");
+    assert!(titles(&c, "单据编号").contains("客户"));
+    // The five columns of every list, then 销售组织, then 客户.
+    c.keys("|jjjjjj<Space>");
+    assert!(text(&c).contains("  客户"), "{}", text(&c));
+    c.keys("<Esc>");
+    let line = titles(&c, "单据编号");
+    assert!(!line.contains("客户") && line.contains("销售组织") && line.contains("日期"), "{line}");
+    c.keys("|jjjjjj<Space><Esc>");
+    assert!(titles(&c, "单据编号").contains("客户"));
+}

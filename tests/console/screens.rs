@@ -88,6 +88,8 @@ const SCREENS: &[(&str, Script)] = &[
     ("results-marked", |l, s| keyed(work(l, s), "3j<Space><Space>")),
     ("results-nothing-matches", |l, s| keyed(work(l, s), "3/no:nope<Enter>")),
     ("results-sideways", |l, s| keyed(work(l, s), "3jj>>")),
+    ("results-sorted", |l, s| keyed(work(l, s), "3|jj<Enter><Esc>j")),
+    ("columns", |l, s| keyed(work(l, s), "3|jjj<Enter>jj<Space>")),
     ("results-empty", |l, s| bare(l, s, "3")),
     ("results-zoomed", |l, s| keyed(work(l, s), "3z")),
     ("ledger", |l, s| keyed(calm(l, s), "4j")),

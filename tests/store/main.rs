@@ -19,3 +19,4 @@ mod local;
 mod model;
 mod prune;
 mod size;
+mod sorted;

@@ -60,6 +60,9 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
         Query::Stopped => Ok(Answer::Stopped(still_stopped(store.stopped_runs().await?, &plans, &envs, now))),
         Query::Run(id) => Ok(Answer::Run(store.run(id).await?.map(Box::new))),
         Query::Bills { scope, filter, page } => Ok(Answer::Bills(store.bills(scope, &filter, &page, now).await?)),
+        Query::Sorted { scope, filter, sort, page } => {
+            Ok(Answer::Bills(skydeck_store::sorted::page(store, scope, &filter, &sort, &page, now).await?))
+        }
         Query::Today(span) => {
             let stopped = still_stopped(store.stopped_runs().await?, &plans, &envs, now);
             let known = Known { plans: &plans, envs: &envs, stopped, awake: shared.awake, now };

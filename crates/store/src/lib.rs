@@ -17,6 +17,7 @@ pub mod memory;
 pub mod msgpack;
 pub mod prune;
 mod reads;
+pub mod sorted;
 pub mod words;
 
 use std::ops::{Deref, Range};

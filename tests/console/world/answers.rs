@@ -34,6 +34,13 @@ impl World {
                     rows.filter(|b| *scope != Scope::Ledger || b.state.outcome().is_some_and(|o| !o.is_resolved()));
                 Answer::Bills(page(if self.empty { vec![] } else { rows.cloned().collect() }))
             }
+            Query::Sorted { scope, filter, sort, .. } => {
+                let plain = Query::Bills { scope: *scope, filter: filter.clone(), page: PageRequest::first(200) };
+                let Answer::Bills(all) = self.answer(&plain) else { unreachable!() };
+                let mut rows: Vec<_> = all.rows.into_iter().map(|(_, row)| row).collect();
+                rows.sort_by(|one, other| sort.compare(&sort.place(one, &names), &sort.place(other, &names)));
+                Answer::Bills(page(rows))
+            }
             Query::FindBill { .. } => Answer::Bills(page(vec![])),
             Query::LedgerCounts { selection, .. } => {
                 let mut counts = LedgerCounts::default();

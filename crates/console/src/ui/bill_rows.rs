@@ -17,6 +17,7 @@ use super::words;
 use skydeck_core::domain::bill::{BillState, Outcome, Slot};
 use skydeck_core::domain::erp_status::{After, Ground};
 use skydeck_core::domain::run::BillRow;
+use skydeck_core::domain::sort::{By, SORTED_AT_MOST, Sort};
 
 /// The finest age, of what counts down.
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -42,6 +43,9 @@ pub(crate) struct Heads {
     no: u16,
     reason: u16,
     plan: Columns,
+    sort: Option<Sort>,
+    /// Only the first rows of the list are in this order.
+    partly: bool,
 }
 
 /// Widths of attempts and age.
@@ -55,7 +59,9 @@ impl Heads {
         let fixed = 1 + [1, state, no, reason, TAIL.0, TAIL.1].iter().map(|w| w + 1).sum::<u16>();
         let rows: Vec<&BillRow> = window.rows().collect();
         let plan = Columns::of(shared, &rows, width.saturating_sub(fixed));
-        Self { state, no, reason, plan }
+        let sort = shared.nav.views.of(shared.nav.here()).sort;
+        let partly = sort.is_some() && window.total().is_none() && window.scanned() >= SORTED_AT_MOST;
+        Self { state, no, reason, plan, sort, partly }
     }
 }
 
@@ -66,10 +72,19 @@ pub(crate) fn titles(shared: &Shared, pen: &mut Pen<'_>, area: Rect, heads: &Hea
     let (left, right) = heads.plan.hidden;
     let key = |action| shared.setup.keymap.key(action);
     let more = |n: usize, action| if n > 0 { format!("{}{n}", key(action)) } else { String::new() };
-    let mut cells = vec![cell(1, ""), cell(heads.state, t.col_outcome), cell(heads.no, t.col_no)];
-    cells.push(cell(heads.reason, t.col_reason));
+    let (up, down) = if pen.glyphs.arrow.is_ascii() { ("^", "v") } else { ("↑", "↓") };
+    // The column the list is sorted by says which way.
+    let told = |w: u16, text: &str, is_by: &dyn Fn(&By) -> bool| match heads.sort.as_ref().filter(|s| is_by(&s.by)) {
+        None => Cell::new(w, Role::Dim, text.to_owned()),
+        Some(sort) => Cell::new(w, Role::Accent, format!("{}{text}", if sort.descending { down } else { up })),
+    };
+    let mut cells = vec![cell(1, "")];
+    cells.push(told(heads.state, t.col_outcome, &|by| *by == By::Outcome));
+    cells.push(told(heads.no, t.col_no, &|by| *by == By::Number));
+    cells.push(told(heads.reason, t.col_reason, &|by| *by == By::Cause));
     for column in &heads.plan.shown {
-        let cell = Cell::new(column.width, Role::Dim, column.label.clone());
+        let names = heads.plan.names_of(&column.label);
+        let cell = told(column.width, &column.label, &|by| *by == By::Column(names.clone()));
         cells.push(if column.right { cell.right() } else { cell });
     }
     // How many there are to either side, with the key that leads there.
@@ -79,8 +94,12 @@ pub(crate) fn titles(shared: &Shared, pen: &mut Pen<'_>, area: Rect, heads: &Hea
     if pen.glyphs.width(&message) > usize::from(heads.plan.message) && !sides.is_empty() {
         message = sides.join(" ");
     }
-    cells.extend([Cell::new(0, Role::Dim, message), cell(TAIL.0, t.col_attempts).right()]);
-    cells.push(cell(TAIL.1, t.col_age).right());
+    if heads.partly {
+        message = format::fill(t.sorted_first, &[&format::count(SORTED_AT_MOST)]);
+    }
+    cells.push(Cell::new(0, if heads.partly { Role::Notice } else { Role::Dim }, message));
+    cells.push(told(TAIL.0, t.col_attempts, &|by| *by == By::Tries).right());
+    cells.push(told(TAIL.1, t.col_age, &|by| *by == By::Age).right());
     pen.row(area, area.y, false, &cells);
 }
 

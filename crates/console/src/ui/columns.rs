@@ -4,7 +4,8 @@
 //! Invariants: a value stands under the label that its own run's plan gave it; of a run whose columns are not known nothing is
 //! guessed.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cells::Glyphs;
 use super::shared::Shared;
@@ -43,13 +44,17 @@ pub(crate) struct Columns {
     pub message: u16,
     /// The label of each column of a run's rows; none where it says nothing new.
     of_runs: BTreeMap<RunId, Vec<Option<String>>>,
+    /// Names of each label.
+    names: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Columns {
     /// The columns of these rows. `room`: cells beside the columns that every list has.
     pub fn of(shared: &Shared, rows: &[&BillRow], room: u16) -> Self {
         let mut columns = Self::default();
-        let all = columns.all(shared, rows);
+        let mut all = columns.all(shared, rows);
+        let view = shared.nav.views.of(shared.nav.here());
+        all.retain(|column| !view.hidden.contains(&column.label));
         let shift = shared.nav.shift.min(all.len());
         let (first, message) = if shift == 0 { (0, MESSAGE) } else { (shift - 1, MESSAGE_LEAST) };
         let mut left = room.saturating_sub(message);
@@ -69,12 +74,30 @@ impl Columns {
         Self::default().all(shared, rows).len()
     }
 
+    /// All columns by label, with the names that runs have for each.
+    pub fn choices(shared: &Shared, rows: &[&BillRow]) -> Vec<(String, Vec<String>)> {
+        let mut columns = Self::default();
+        let all = columns.all(shared, rows);
+        all.into_iter().map(|column| (column.label.clone(), columns.names_of(&column.label))).collect()
+    }
+
+    /// The names that the rows' runs have for a label.
+    pub fn names_of(&self, label: &str) -> Vec<String> {
+        self.names.get(label).map(|names| names.iter().cloned().collect()).unwrap_or_default()
+    }
+
     /// All columns: those that all plans of the rows have, then the others, each plan's in its order.
     fn all(&mut self, shared: &Shared, rows: &[&BillRow]) -> Vec<Column> {
         let (mut order, mut seen): (Vec<String>, BTreeMap<String, Seen>) = (Vec::new(), BTreeMap::new());
         let mut plans: Vec<&PlanId> = Vec::new();
         for row in rows {
-            self.of_runs.entry(row.run).or_insert_with(|| labels(shared, row));
+            if let Entry::Vacant(place) = self.of_runs.entry(row.run) {
+                let labels = labels(shared, row);
+                for (label, name) in labels.iter().filter_map(|(label, name)| Some((label.clone()?, name))) {
+                    self.names.entry(label).or_default().insert(name.clone());
+                }
+                place.insert(labels.into_iter().map(|(label, _)| label).collect());
+            }
             if !plans.contains(&&row.plan) {
                 plans.push(&row.plan);
             }
@@ -169,7 +192,7 @@ pub(crate) fn names<'a>(shared: &'a Shared, row: &BillRow) -> &'a [String] {
 
 /// The label of each column of a row's run; none for number, id and status, which the list shows by itself, and for all of
 /// them where it is not known which they are.
-fn labels(shared: &Shared, row: &BillRow) -> Vec<Option<String>> {
+fn labels(shared: &Shared, row: &BillRow) -> Vec<(Option<String>, String)> {
     let plan = shared.plans.rows().iter().filter_map(|p| p.plan.as_ref().ok()).find(|plan| plan.id == row.plan);
     let known = names(shared, row);
     let names: Vec<&str> = match plan {
@@ -184,7 +207,7 @@ fn labels(shared: &Shared, row: &BillRow) -> Vec<Option<String>> {
         let shows = |label: &&str| !label.is_empty() && (shared.setup.unicode || label.is_ascii());
         (!own).then(|| words::shown(column.map(|c| c.label.as_str()).filter(shows).unwrap_or(name)))
     };
-    names.iter().zip(&row.columns).map(|(name, value)| label(name, value)).collect()
+    names.iter().zip(&row.columns).map(|(name, value)| (label(name, value), (*name).to_owned())).collect()
 }
 
 /// Whether a row of a run that is not at hand has the columns that its plan has now: as many, with number and id where they

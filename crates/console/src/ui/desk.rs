@@ -107,6 +107,15 @@ impl Desk {
         to.is_some()
     }
 
+    /// The list that is shown begins anew: in another order.
+    pub fn read_anew(&mut self) {
+        let (pane, _) = self.pane_mut();
+        if let Some(filter) = pane.filter().cloned() {
+            pane.set_filter(filter);
+        }
+        self.shared.touch();
+    }
+
     /// Keeps the row of a run that only a pane has: it is told in the sum line as long as the run is in view.
     fn look_up(&mut self, run: Option<RunId>) {
         let Some(id) = run.filter(|id| self.shared.row_of(*id).is_none()) else { return };

@@ -30,7 +30,7 @@ pub(crate) fn possible(desk: &Desk, action: Action) -> bool {
         Action::Unmark => !shared.selection.is_empty(),
         Action::ClearFilter => pane.filter().is_some_and(|filter| !filter.is_empty()),
         Action::ColumnsLeft => shared.nav.shift > 0,
-        Action::ColumnsRight => pane.bills().next().is_some(),
+        Action::Columns | Action::ColumnsRight => pane.bills().next().is_some(),
         Action::Export => pane.lists(shared).is_some(),
         Action::Copy => pane.copy(shared).is_some(),
         Action::Count => pane.copy(shared).is_some() || pane.group(shared).is_some(),

@@ -34,6 +34,7 @@ pub mod range;
 pub mod reason;
 pub mod run;
 pub mod server;
+pub mod sort;
 pub mod step;
 pub mod story;
 pub mod suggest;

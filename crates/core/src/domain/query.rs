@@ -45,6 +45,17 @@ pub enum Query {
         /// Page.
         page: PageRequest,
     },
+    /// The same by one of its columns: of a list that is longer than [`super::sort::SORTED_AT_MOST`], those first rows of it.
+    Sorted {
+        /// Of what.
+        scope: Scope,
+        /// Which.
+        filter: Filter,
+        /// In which order.
+        sort: super::sort::Sort,
+        /// Page.
+        page: PageRequest,
+    },
     /// The ledger's groups with counts.
     LedgerGroups {
         /// Plan, or all.

@@ -83,6 +83,12 @@ pub(crate) const TEXTS: Texts = Texts {
     col_state: "state",
     col_took: "took",
     col_trend: "last runs",
+    columns_title: "Columns and order",
+    sort_by: "sort, reverse, as before",
+    show_hide: "show or hide",
+    sort_up: "↑ smallest first",
+    sort_down: "↓ largest first",
+    sorted_first: "sorted: first {} rows",
     col_what: "what",
     col_when: "at",
     col_who: "who acts",
@@ -440,6 +446,15 @@ pub(crate) const TEXTS: Texts = Texts {
     write: "WRITE",
 };
 
+/// What the actions about columns are called.
+fn columns(action: Action) -> (&'static str, &'static str) {
+    match action {
+        Action::ColumnsLeft => ("left", "plan columns further left"),
+        Action::ColumnsRight => ("right", "plan columns further right"),
+        _ => ("columns", "sort by a column; show or hide the plan's"),
+    }
+}
+
 /// Actions: short for the footer, long for help.
 pub(crate) fn action(action: Action) -> (&'static str, &'static str) {
     match action {
@@ -490,8 +505,7 @@ pub(crate) fn action(action: Action) -> (&'static str, &'static str) {
         Action::Compare => {
             ("compare", "compare the run with an older one of its plan: newly failing, still failing, newly passing")
         }
-        Action::ColumnsLeft => ("left", "plan columns further left"),
-        Action::ColumnsRight => ("right", "plan columns further right"),
+        Action::Columns | Action::ColumnsLeft | Action::ColumnsRight => columns(action),
         Action::JumpDate => ("to date", "go to the last run of a day"),
         Action::Fold => ("fold", "fold"),
         Action::Run => ("run", "collect the bills of this plan; nothing is written before you approve"),

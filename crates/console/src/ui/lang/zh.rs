@@ -83,6 +83,12 @@ pub(crate) const TEXTS: Texts = Texts {
     col_state: "状态",
     col_took: "耗时",
     col_trend: "近期运行",
+    columns_title: "显示列与排序",
+    sort_by: "排序、反序、还原",
+    show_hide: "显示或隐藏",
+    sort_up: "↑ 升序",
+    sort_down: "↓ 降序",
+    sorted_first: "仅前 {} 行已排序",
     col_what: "动作",
     col_when: "时间",
     col_who: "由谁处理",
@@ -440,6 +446,15 @@ pub(crate) const TEXTS: Texts = Texts {
     write: "可写",
 };
 
+/// What the actions about columns are called.
+fn columns(action: Action) -> (&'static str, &'static str) {
+    match action {
+        Action::ColumnsLeft => ("列左移", "方案的列向左移"),
+        Action::ColumnsRight => ("列右移", "方案的列向右移"),
+        _ => ("显示列", "按列排序；显示或隐藏方案的列"),
+    }
+}
+
 /// Actions: short for the footer, long for help.
 pub(crate) fn action(action: Action) -> (&'static str, &'static str) {
     match action {
@@ -488,8 +503,7 @@ pub(crate) fn action(action: Action) -> (&'static str, &'static str) {
         Action::Copy => ("复制", "复制到剪贴板（OSC 52）"),
         Action::Export => ("导出", "把列表内容导出到文件"),
         Action::Compare => ("比较", "与同一方案更早的运行比较：新失败、仍失败、新通过"),
-        Action::ColumnsLeft => ("列左移", "方案的列向左移"),
-        Action::ColumnsRight => ("列右移", "方案的列向右移"),
+        Action::Columns | Action::ColumnsLeft | Action::ColumnsRight => columns(action),
         Action::JumpDate => ("到日期", "跳到某一天的最后一次运行"),
         Action::Fold => ("折叠", "折叠"),
         Action::Run => ("运行", "读取此方案的单据；批准之前不写入"),

@@ -20,6 +20,7 @@ use super::words;
 
 mod ask;
 mod class;
+mod columns;
 mod compare;
 mod confirm;
 mod confirm_lines;
@@ -59,6 +60,7 @@ fn opener(action: Action) -> Option<Opener> {
         Action::Palette => |desk, _, _| Some(Box::new(palette::Palette::new(desk))),
         Action::Filter => |desk, _, _| Some(Box::new(filter::Line::new(desk))),
         Action::Approve => |desk, _, _| Some(Box::new(confirm::Confirm::new(&desk.shared, desk.shared.run?)?)),
+        Action::Columns => |desk, _, _| Some(Box::new(columns::Chooser::open(desk)?)),
         Action::Compare => |desk, _, _| Some(Box::new(compare::Compare::open(desk)?)),
         Action::Stop => |desk, _, _| Some(Box::new(ask::Ask::new(ask::What::Stop(desk.shared.run?), desk.shared.now))),
         Action::Quit => |desk, _, _| Some(Box::new(ask::Ask::new(ask::What::Quit, desk.shared.now))),

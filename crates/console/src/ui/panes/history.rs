@@ -237,7 +237,7 @@ impl Pane for History {
             return asking.page(&mut self.runs).map(|(ticket, page)| (ticket, Query::Runs(page)));
         }
         let (ticket, page) = asking.page(&mut self.found)?;
-        Some((ticket, Query::Bills { scope: ListScope::History, filter: shared.asked(&self.filter), page }))
+        Some((ticket, shared.nav.views.query(self.scope(), ListScope::History, shared.asked(&self.filter), page)))
     }
 
     fn is_asked(&self, ticket: Ticket) -> bool {

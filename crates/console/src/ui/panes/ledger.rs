@@ -441,7 +441,8 @@ impl Pane for Ledger {
         }
         let asked = self.unfolded.iter_mut().find_map(|(id, window)| Some((id.clone(), asking.page(window)?)));
         let (id, (ticket, page)) = asked?;
-        Some((ticket, Query::Bills { scope: ListScope::Ledger, filter: shared.asked(&self.group_filter(&id)), page }))
+        let filter = shared.asked(&self.group_filter(&id));
+        Some((ticket, shared.nav.views.query(self.scope(), ListScope::Ledger, filter, page)))
     }
 
     fn is_asked(&self, ticket: Ticket) -> bool {

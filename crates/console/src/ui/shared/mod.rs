@@ -24,6 +24,7 @@ use super::msg::Effect;
 
 pub mod connection;
 pub mod fetched;
+pub mod list_view;
 pub mod navigation;
 pub mod notes;
 pub mod outbox;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a pane stands on the way back once at most.
 
+use super::list_view::ListViews;
 use crate::ui::config::Start;
 use crate::ui::keymap::{PANES, Scope};
 
@@ -13,6 +14,8 @@ pub(crate) struct Navigation {
     pub zoom: bool,
     /// How far one looks sideways in lists of bills: from 1 on the plan's columns begin with this one.
     pub shift: usize,
+    /// How the lists of bills are shown.
+    pub views: ListViews,
 }
 
 impl Navigation {
@@ -22,7 +25,7 @@ impl Navigation {
             Start::Today => Scope::Today,
             Start::Plans => Scope::Plans,
         };
-        Self { here, came_from: Vec::new(), zoom: false, shift: 0 }
+        Self { here, came_from: Vec::new(), zoom: false, shift: 0, views: ListViews::default() }
     }
 
     /// The pane that is shown.

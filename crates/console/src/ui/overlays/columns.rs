@@ -1,0 +1,116 @@
+//! The columns of a list of bills: sorts by one, shows or hides those of the plan.
+
+use skydeck_core::domain::run::BillRow;
+use skydeck_core::domain::sort::By;
+
+use crate::ui::cells::Pen;
+use crate::ui::columns::Columns;
+use crate::ui::desk::Desk;
+use crate::ui::layout::Parts;
+use crate::ui::msg::{Code, Effect, Key};
+use crate::ui::shared::Shared;
+use crate::ui::skin::Role;
+
+use super::dialog::{draw_keys, middle};
+use super::overlay::{Next, Overlay};
+
+/// One line of it.
+struct Line {
+    label: String,
+    by: By,
+    /// It is one of the plan's, and may be left out.
+    planned: bool,
+}
+
+/// The page.
+pub(super) struct Chooser {
+    lines: Vec<Line>,
+    at: usize,
+}
+
+impl Chooser {
+    /// The columns of the list that is shown.
+    pub fn open(desk: &Desk) -> Option<Self> {
+        let (shared, t) = (&desk.shared, desk.shared.t());
+        let rows: Vec<&BillRow> = desk.pane().bills().collect();
+        let own = [
+            (t.col_outcome, By::Outcome),
+            (t.col_no, By::Number),
+            (t.col_reason, By::Cause),
+            (t.col_attempts, By::Tries),
+            (t.col_age, By::Age),
+        ];
+        let own = own.map(|(label, by)| Line { label: label.to_owned(), by, planned: false });
+        let planned = Columns::choices(shared, &rows).into_iter();
+        let planned = planned.map(|(label, names)| Line { label, by: By::Column(names), planned: true });
+        let lines = own.into_iter().chain(planned).collect();
+        (!rows.is_empty()).then_some(Self { lines, at: 0 })
+    }
+
+    fn row(shared: &Shared, line: &Line) -> (&'static str, String) {
+        let view = shared.nav.views.of(shared.nav.here());
+        let shown = if line.planned && view.hidden.contains(&line.label) { "  " } else { "* " };
+        let sort = view.sort.filter(|sort| sort.by == line.by);
+        let order = sort.map_or("", |sort| if sort.descending { shared.t().sort_down } else { shared.t().sort_up });
+        (shown, format!("{}  {order}", line.label).trim_end().to_owned())
+    }
+}
+
+impl Overlay for Chooser {
+    fn key(&mut self, desk: &mut Desk, key: Key, _effects: &mut Vec<Effect>) -> Next {
+        let last = self.lines.len().saturating_sub(1);
+        let here = desk.shared.nav.here();
+        match key.code {
+            Code::Char('j') | Code::Down => self.at = (self.at + 1).min(last),
+            Code::Char('k') | Code::Up => self.at = self.at.saturating_sub(1),
+            Code::Char('g') | Code::Home => self.at = 0,
+            Code::Char('G') | Code::End => self.at = last,
+            Code::Enter => {
+                if let Some(line) = self.lines.get(self.at) {
+                    desk.shared.nav.views.of_mut(here).turn(&line.by);
+                    desk.read_anew();
+                }
+            }
+            Code::Char(' ') => {
+                if let Some(line) = self.lines.get(self.at).filter(|line| line.planned) {
+                    let hidden = &mut desk.shared.nav.views.of_mut(here).hidden;
+                    if !hidden.remove(&line.label) {
+                        hidden.insert(line.label.clone());
+                    }
+                }
+            }
+            _ => return Next::Close,
+        }
+        Next::Stay
+    }
+
+    fn scroll(&mut self, rows: i64) {
+        let to = (self.at as i64 + rows).clamp(0, self.lines.len().saturating_sub(1) as i64);
+        self.at = usize::try_from(to).unwrap_or(0);
+    }
+
+    fn draw(&self, desk: &Desk, pen: &mut Pen<'_>, _parts: &Parts) -> Option<(u16, u16)> {
+        let (shared, t) = (&desk.shared, desk.shared.t());
+        let h = (self.lines.len() as u16 + 4).min(shared.size.1.saturating_sub(2));
+        let area = middle(pen, 52.min(shared.size.0.saturating_sub(2)), h);
+        let inside = pen.window(area, Role::Accent, t.columns_title);
+        let rows = usize::from(inside.height.saturating_sub(2));
+        let top = self.at.saturating_sub(rows.saturating_sub(1));
+        for (i, line) in self.lines.iter().enumerate().skip(top).take(rows) {
+            let y = inside.y + (i - top) as u16;
+            let here = i == self.at;
+            if here {
+                pen.text(inside.x - 1, y, 1, Role::Marker, pen.glyphs.marker);
+            }
+            let (shown, text) = Self::row(shared, line);
+            let used = pen.text(inside.x, y, inside.width, Role::Marked, shown);
+            let role = if here { Role::Accent } else { Role::Text };
+            pen.text(inside.x + used, y, inside.width.saturating_sub(used), role, &text);
+        }
+        if inside.height > 1 {
+            let keys = [("Enter".to_owned(), t.sort_by), ("Space".to_owned(), t.show_hide)];
+            draw_keys(pen, inside.x, inside.bottom() - 1, inside.width, &keys);
+        }
+        None
+    }
+}
