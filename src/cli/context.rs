@@ -49,7 +49,8 @@ pub(super) struct Context {
 impl Context {
     pub fn out(&self) -> Out {
         let lang = language(self.global.lang, self.config.console.language.as_deref());
-        Out { json: self.global.json, lang, causes: self.causes.clone() }
+        let views = self.paths.data.join("filters.toml");
+        Out { json: self.global.json, lang, views, causes: self.causes.clone() }
     }
 
     pub fn plan_dir(&self) -> std::path::PathBuf {

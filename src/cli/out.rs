@@ -35,6 +35,8 @@ pub struct Out {
     pub json: bool,
     /// Language of people's text.
     pub lang: Language,
+    /// Where the console keeps the views that `@name` means.
+    pub views: std::path::PathBuf,
     /// Labels of causes.
     pub causes: std::sync::Arc<CauseTable>,
 }

@@ -28,6 +28,7 @@ pub async fn filter(link: &dyn Link, out: &Out, text: &str) -> Result<Filter, St
     if text.trim().is_empty() {
         return Ok(Filter::default());
     }
+    let text = &named_view(out, text)?;
     let wrong = |en: String, zh: String| {
         let (en, zh) = (format!("filter `{text}`: {en}"), format!("过滤 `{text}`：{zh}"));
         Stop::usage(out.t(&en, &zh))
@@ -52,6 +53,15 @@ pub async fn filter(link: &dyn Link, out: &Out, text: &str) -> Result<Filter, St
         }
     }
     Ok(read.filter.resolved(&zone, now))
+}
+
+/// The filter with that of a saved view in the place of its name.
+fn named_view(out: &Out, text: &str) -> Result<String, Stop> {
+    if !text.trim_start().starts_with(['@', '＠']) {
+        return Ok(text.to_owned());
+    }
+    let views = crate::shell::filters::load(&out.views).map_err(Stop::usage)?;
+    crate::ui::with_view(text, &views).map_err(|unknown| Stop::usage(out.t(&unknown.en(), &unknown.zh())))
 }
 
 /// What a filter may name.

@@ -4,8 +4,8 @@ use skydeck::domain::command::Selection;
 use skydeck::domain::query::Query;
 use skydeck::domain::story::Closing;
 use skydeck::domain::time::Ts;
-use skydeck::ui::Lang;
-use skydeck::ui::msg::Effect;
+use skydeck::ui::msg::{Code, Effect, Key, Msg};
+use skydeck::ui::{Lang, View};
 
 use crate::world::{Console, World, console, key_of, other, text};
 
@@ -119,4 +119,44 @@ fn a_filter_is_typed_and_read_in_the_operators_words() {
         c.keys("<Esc>");
         assert!(text(&c).contains("/日期:昨天..今天"), "what was set stays: {}", text(&c));
     }
+}
+
+#[test]
+fn a_view_has_a_name_and_a_letter_and_one_of_something_gone_says_so() {
+    let alt = |c: char| Msg::Key(Key { code: Code::Char(c), ctrl: false, alt: true });
+    let mut c = Console::new(World::new(false), Lang::Zh, (120, 36)).working();
+    c.keys("4/原因:库存不足<C-s>月末");
+    c.send(alt('m'));
+    assert!(text(&c).contains("[Alt-m]"), "{}", text(&c));
+    c.keys("<Enter><Esc>");
+    let saved = c.effects.iter().rev().find_map(|effect| match effect {
+        Effect::SaveFilters(views) => Some(views.clone()),
+        _ => None,
+    });
+    let view = View { name: "月末".into(), key: Some('m'), text: "原因:库存不足".into() };
+    assert_eq!(saved, Some(vec![view.clone()]));
+    // From a list of bills to the same list, from elsewhere to the ledger.
+    c.send(alt('m'));
+    assert!(text(&c).contains("/原因:库存不足"), "{}", text(&c));
+    c.keys("1");
+    c.send(alt('m'));
+    assert!(text(&c).contains("/原因:库存不足") && text(&c).contains("▌4"), "{}", text(&c));
+    // The letter goes to the one that gets it last; a view is forgotten where its filter stands in the line.
+    c.keys("/<C-u>方案:月结<C-s>旧");
+    c.send(alt('m'));
+    c.keys("<Enter><Esc>");
+    c.send(alt('m'));
+    let screen = text(&c);
+    assert!(screen.contains("未显示视图 旧") && screen.contains("没有名为 `月结` 的方案"), "{screen}");
+    assert!(screen.contains("Ctrl-R"), "{screen}");
+    assert!(text(&c).contains("/原因:库存不足"), "what was set stays");
+    c.keys("/<C-u>方案:月结<C-x>");
+    let left = c.effects.iter().rev().find_map(|effect| match effect {
+        Effect::SaveFilters(views) => Some(views.clone()),
+        _ => None,
+    });
+    assert_eq!(left, Some(vec![View { key: None, ..view }]));
+    c.keys("<Esc>");
+    c.send(alt('m'));
+    assert!(!text(&c).contains("未显示视图"), "no view has the letter now: {}", text(&c));
 }

@@ -97,6 +97,7 @@ fn some_failed_some_unknown() {
     );
     let none = place.verb(&["ledger", "--groups", "cause:period"]);
     assert_eq!((none.code, none.out.contains("no unresolved bill matches")), (0, true), "{}", none.out);
+    saved_views_stand_for_their_filters(&place);
     assert_eq!(place.zh(&["retry", "原因:库存不足", "--yes"]).code, 1, "it is called, and refused again");
     // No usable answer for one, and no read-back ever works: unknown is left.
     let erp = Erp::start(3, |service, data, _| match service {
@@ -111,6 +112,22 @@ fn some_failed_some_unknown() {
     let place = Place::new(erp, "1s", "", "");
     let want = "completed | - | found 3 audited 2 unknown 1 | exit 3 | json 3 | health 3";
     check(&place, &["run", "p", "--yes"], want, &["unknown left"]);
+}
+
+/// What the console saved by a name is meant by `@name` in every verb that takes a filter.
+fn saved_views_stand_for_their_filters(place: &Place) {
+    let none = place.verb(&["ledger", "@stock"]);
+    assert_eq!((none.code, none.err.contains("no saved view is called `stock`")), (2, true), "{}", none.err);
+    let views = "[[filter]]\nname = \"stock\"\ntext = \"原因:库存不足\"\nkey = \"s\"\n[[filter]]\nname = \"gone\"\ntext = \"plan:q\"\n";
+    std::fs::write(place.data().join("filters.toml"), views).unwrap();
+    assert!(place.verb(&["ledger", "@stock -no:nope"]).out.contains("XSCKD000001"));
+    assert!(place.verb(&["history", "--filter", "@stock"]).out.contains("XSCKD000001"));
+    for (args, said) in
+        [(&["ledger", "@stok"][..], "did you mean `@stock`?"), (&["retry", "@gone", "--yes"], "no plan is called `q`")]
+    {
+        let slip = place.verb(args);
+        assert_eq!((slip.code, slip.err.contains(said)), (2, true), "{args:?}: {}", slip.err);
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl<A: App> Console<A> {
         self.engine.task(async move { Msg::Done(export_to_file(link, wanted, style, words).await) });
     }
 
-    fn keep_filters(&mut self, named: Vec<(String, String)>) {
+    fn keep_filters(&mut self, named: Vec<crate::ui::View>) {
         let (Some(path), words) = (self.options.filters.clone(), self.words) else { return };
         self.engine.task(async move {
             let kept = tokio::task::spawn_blocking(move || filters::save(&path, &named)).await;

@@ -1,4 +1,4 @@
-//! Named filters in the state file.
+//! Saved views in the state file.
 //!
 //! Invariant: the file is replaced as a whole or not at all.
 
@@ -8,6 +8,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::ui::View;
 
 #[derive(Default, Serialize, Deserialize)]
 struct Kept {
@@ -19,28 +21,31 @@ struct Kept {
 struct Named {
     name: String,
     text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<char>,
 }
 
-/// The filters kept; none when there is no file yet.
+/// The views kept; none when there is no file yet.
 ///
 /// # Errors
 /// When the file cannot be read or understood: the path and the reason.
-pub fn load(path: &Path) -> Result<Vec<(String, String)>, String> {
+pub fn load(path: &Path) -> Result<Vec<View>, String> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(format!("{}: {e}", path.display())),
     };
     let kept: Kept = toml::from_str(&text).map_err(|e| format!("{}: {}", path.display(), e.message()))?;
-    Ok(kept.filter.into_iter().map(|f| (f.name, f.text)).collect())
+    Ok(kept.filter.into_iter().map(|f| View { name: f.name, key: f.key, text: f.text }).collect())
 }
 
-/// Keeps these filters in place of those before.
+/// Keeps these views in place of those before.
 ///
 /// # Errors
 /// When the file cannot be written: the path and the reason.
-pub fn save(path: &Path, named: &[(String, String)]) -> Result<(), String> {
-    let filter = named.iter().map(|(name, text)| Named { name: name.clone(), text: text.clone() }).collect();
+pub fn save(path: &Path, named: &[View]) -> Result<(), String> {
+    let filter =
+        named.iter().map(|view| Named { name: view.name.clone(), text: view.text.clone(), key: view.key }).collect();
     let text = toml::to_string(&Kept { filter }).map_err(|e| e.to_string())?;
     let at = |e: std::io::Error| format!("{}: {e}", path.display());
     if let Some(dir) = path.parent() {
@@ -62,12 +67,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state").join("filters.toml");
         assert_eq!(load(&path).unwrap(), []);
-        let named =
-            vec![("月末".to_owned(), "cause:stock ~\"关 账\"".to_owned()), ("b".to_owned(), "-org:100".to_owned())];
+        let view = |name: &str, key, text: &str| View { name: name.to_owned(), key, text: text.to_owned() };
+        let named = vec![view("月末", Some('m'), "cause:stock ~\"关 账\""), view("b", None, "-org:100")];
         save(&path, &named).unwrap();
         assert_eq!(load(&path).unwrap(), named);
         save(&path, &[]).unwrap();
         assert_eq!(load(&path).unwrap(), []);
+        // Files of before have no keys.
+        fs::write(&path, "[[filter]]\nname = \"b\"\ntext = \"-org:100\"\n").unwrap();
+        assert_eq!(load(&path).unwrap(), [view("b", None, "-org:100")]);
         fs::write(&path, "filter = 3").unwrap();
         assert!(load(&path).unwrap_err().contains("filters.toml"));
     }

@@ -57,9 +57,14 @@ pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
             say_not(shared, shared.t().not_now, action);
         }
         None => {
-            let shared = &mut model.desk.shared;
-            shared.count = None;
-            known_elsewhere(shared, key);
+            model.desk.shared.count = None;
+            if let Code::Char(letter) = key.code
+                && key.alt
+                && overlays::filter::show_view(&mut model.desk, letter)
+            {
+                return;
+            }
+            known_elsewhere(&mut model.desk.shared, key);
         }
     }
 }

@@ -5,6 +5,8 @@ use skydeck_core::domain::ids::PlanId;
 use skydeck_core::domain::live::Live;
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::zone::Zone;
+
+use super::views::View;
 use skydeck_core::text::Measure;
 
 use super::looked::Looked;
@@ -73,8 +75,8 @@ pub struct UiConfig {
     pub digits: Digits,
     /// Own keys: (action name, keys).
     pub keys: Vec<(String, Vec<String>)>,
-    /// Saved filters: (name, filter).
-    pub filters: Vec<(String, String)>,
+    /// Saved views.
+    pub filters: Vec<View>,
     /// State at the moment of watching.
     pub live: Live,
     /// Plan under the cursor at first.

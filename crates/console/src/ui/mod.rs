@@ -33,6 +33,7 @@ mod tabs;
 mod tick;
 mod update;
 mod view;
+mod views;
 mod window;
 mod words;
 
@@ -44,4 +45,5 @@ pub use run_words::{probes, run_word};
 pub use skin::Skin;
 pub use update::update;
 pub use view::view;
+pub use views::{UnknownView, View, with_view};
 pub use words::step as step_word;

@@ -9,6 +9,8 @@ use skydeck_core::domain::query::{Answer, Query};
 use skydeck_core::domain::time::Ts;
 pub use skydeck_export::{Export, Format as ExportFormat};
 
+use super::views::View;
+
 /// Most characters of a paste.
 pub const PASTE: usize = 10_000;
 
@@ -86,8 +88,8 @@ pub enum Effect {
     Suspend,
     /// Draw everything anew (Ctrl-L).
     Redraw,
-    /// Keep named filters in the state file.
-    SaveFilters(Vec<(String, String)>),
+    /// Keep the saved views in the state file.
+    SaveFilters(Vec<View>),
     /// Keep when this operator last looked at Today.
     SaveLook(Box<super::looked::Looked>),
     /// End the console.

@@ -6,11 +6,13 @@ use crate::ui::Names;
 use crate::ui::cells::Pen;
 use crate::ui::desk::Desk;
 use crate::ui::format::{self, fill};
+use crate::ui::keymap::Scope;
 use crate::ui::layout::Parts;
 use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::shared::Shared;
 use crate::ui::shared::outbox::Asked;
 use crate::ui::skin::Role;
+use crate::ui::views::View;
 use crate::ui::words;
 use skydeck_core::domain::filter::{Filter, FilterError, FilterFault};
 use skydeck_core::domain::query::{Answer, FilterValues, Query};
@@ -28,6 +30,8 @@ pub(super) struct Line {
     insisted: bool,
     /// Name being given to the filter, after Ctrl-S.
     naming: Option<Input>,
+    /// The letter that is to show it, with Alt.
+    key: Option<char>,
     /// The candidate that Tab takes.
     at: usize,
     /// The names that a filter may hold were asked for; and what the store told of them.
@@ -54,6 +58,7 @@ impl Line {
             error: None,
             insisted: false,
             naming: None,
+            key: None,
             at: 0,
             asked: false,
             told: None,
@@ -74,15 +79,25 @@ impl Line {
             Code::Enter => {
                 let (name, filter) = (name.value().trim().to_owned(), self.input.value().trim().to_owned());
                 if !name.is_empty() {
-                    shared.filters.retain(|(n, _)| *n != name);
-                    shared.filters.push((name, filter));
+                    let letter = self.key.take();
+                    shared.filters.retain(|view| view.name != name);
+                    // A letter shows one view: the one that got it last.
+                    for view in shared.filters.iter_mut().filter(|view| letter.is_some() && view.key == letter) {
+                        view.key = None;
+                    }
+                    shared.filters.push(View { name, key: letter, text: filter });
                     effects.push(Effect::SaveFilters(shared.filters.clone()));
                     let text = shared.t().filter_saved;
                     shared.note(false, text);
                 }
             }
             _ => {
-                edit(&mut name, key);
+                match key.code {
+                    Code::Char(letter) if key.alt && letter.is_ascii_lowercase() => self.key = Some(letter),
+                    _ => {
+                        edit(&mut name, key);
+                    }
+                }
                 self.naming = Some(name);
             }
         }
@@ -91,10 +106,10 @@ impl Line {
     /// The next saved filter, round and round.
     fn recall(&mut self, shared: &Shared) {
         let now = self.input.value().trim();
-        let at = shared.filters.iter().position(|(_, f)| f == now).map_or(0, |i| i + 1);
+        let at = shared.filters.iter().position(|view| view.text == now).map_or(0, |i| i + 1);
         let n = shared.filters.len().max(1);
-        if let Some((_, filter)) = shared.filters.get(at % n) {
-            self.input = Input::from(filter.as_str());
+        if let Some(view) = shared.filters.get(at % n) {
+            self.input = Input::from(view.text.as_str());
             self.check();
         }
     }
@@ -113,19 +128,24 @@ impl Line {
         self.check();
     }
 
+    /// Forgets the saved view whose filter stands in the line.
+    fn forget(&mut self, shared: &mut Shared, effects: &mut Vec<Effect>) {
+        let now = self.input.value().trim();
+        let Some(at) = shared.filters.iter().position(|view| view.text == now) else { return };
+        let view = shared.filters.remove(at);
+        effects.push(Effect::SaveFilters(shared.filters.clone()));
+        let text = fill(shared.t().filter_forgotten, &[&words::shown(&view.name)]);
+        shared.note(false, text);
+    }
+
     /// Reads the line; a word that is no value of its key is a fault, and so is a key that no plan has as a column.
     fn read(&self, shared: &Shared) -> Result<Filter, FilterError> {
-        let (setup, names, text) = (&shared.setup, self.names(shared), self.input.value());
-        crate::ui::read_filter(text, &setup.causes, &names, (&setup.site, shared.now))?.checked(text)
+        checked(shared, &self.names(shared), self.input.value())
     }
 
     /// The names that a filter may hold, as far as they are known here.
     fn names(&self, shared: &Shared) -> Names {
-        let envs = shared.envs.iter().map(|row| &row.env.id);
-        let mut names = Names::of(shared.plans.rows(), envs, self.told.as_ref());
-        names.causes.extend(shared.groups.rows().iter().map(|group| group.group.clone()));
-        names.operations.extend(shared.run_row().map(|row| row.head.op.clone()));
-        names
+        names_here(shared, self.told.as_ref())
     }
 
     /// What could stand where the caret is.
@@ -212,6 +232,7 @@ impl Overlay for Line {
                 self.naming = Some(Input::default());
             }
             Code::Char('r') if key.ctrl => self.recall(&desk.shared),
+            Code::Char('x') if key.ctrl => self.forget(&mut desk.shared, effects),
             _ => {
                 edit(&mut self.input, key);
                 self.check();
@@ -268,7 +289,8 @@ impl Overlay for Line {
             pen.text(x, y, 1, Role::Text, " ");
         }
         if let Some(name) = &self.naming {
-            let used = pen.text(0, y, w, Role::Accent, t.filter_name);
+            let key = self.key.map(|letter| format!(" [Alt-{letter}]")).unwrap_or_default();
+            let used = pen.text(0, y, w, Role::Accent, &format!("{}{key}", t.filter_name));
             return draw_input(pen, used + 1, y, w.saturating_sub(used + 2), name);
         }
         let used = pen.text(0, y, w, Role::Accent, "/ ");
@@ -286,6 +308,40 @@ impl Overlay for Line {
         self.draw_offers(shared, pen, parts, &offers);
         caret
     }
+}
+
+fn names_here(shared: &Shared, told: Option<&FilterValues>) -> Names {
+    let envs = shared.envs.iter().map(|row| &row.env.id);
+    let mut names = Names::of(shared.plans.rows(), envs, told);
+    names.causes.extend(shared.groups.rows().iter().map(|group| group.group.clone()));
+    names.operations.extend(shared.run_row().map(|row| row.head.op.clone()));
+    names
+}
+
+fn checked(shared: &Shared, names: &Names, text: &str) -> Result<Filter, FilterError> {
+    crate::ui::read_filter(text, &shared.setup.causes, names, (&shared.setup.site, shared.now))?.checked(text)
+}
+
+/// Shows the view of a letter: on the list here, on the ledger where there is none. `false` where no view has the letter.
+pub(crate) fn show_view(desk: &mut Desk, letter: char) -> bool {
+    let Some(view) = desk.shared.filters.iter().find(|view| view.key == Some(letter)).cloned() else { return false };
+    let name = words::shown(&view.name);
+    match checked(&desk.shared, &names_here(&desk.shared, None), &view.text) {
+        Ok(filter) => {
+            if desk.pane().filter().is_none() {
+                desk.show(Scope::Ledger);
+            }
+            set(desk, filter);
+            let text = fill(desk.shared.t().view_shown, &[&name]);
+            desk.shared.note(false, text);
+        }
+        Err(error) => {
+            let why = said(&desk.shared, &error.fault);
+            let text = fill(desk.shared.t().view_gone, &[&name, &why]);
+            desk.shared.note(true, text);
+        }
+    }
+    true
 }
 
 /// What is wrong with the filter, in the operator's language.

@@ -21,6 +21,7 @@ use super::format::fill;
 use super::keymap::Keymap;
 use super::lang::Texts;
 use super::msg::Effect;
+use super::views::View;
 
 pub mod connection;
 pub mod fetched;
@@ -70,8 +71,8 @@ pub(crate) struct Shared {
     /// Runs opened by this console.
     pub mine: BTreeSet<RunId>,
     pub selection: RowSelection,
-    /// Saved filters by name.
-    pub filters: Vec<(String, String)>,
+    /// Saved views.
+    pub filters: Vec<View>,
     pub notes: Notes,
     pub outbox: Outbox,
     pub connection: Connection,
