@@ -9,7 +9,7 @@ use skydeck_core::domain::bounds;
 use skydeck_core::domain::event::{ActionEntry, Event, Fact};
 use skydeck_core::domain::ids::{EnvId, PlanId, Seq};
 use skydeck_core::domain::plan::Plan;
-use skydeck_core::domain::query::{Answer, Cursor, EnvRow, Page, PageRequest, PlanRow, Query};
+use skydeck_core::domain::query::{Answer, Cursor, EnvRow, MOST_NUMBERS, Page, PageRequest, PlanRow, Query};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{RunHead, StoppedRun};
 use skydeck_core::domain::step::Blob;
@@ -24,6 +24,8 @@ use super::{revision, select};
 const LAST_RUNS: u32 = 12;
 /// How long a run that ended by itself is told where its plan or environment is there no more.
 const GONE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Rows that are looked through for one whole number: longer numbers that begin with it come after it.
+const OF_ONE_NUMBER: usize = 8;
 /// Facts of one bill told at once (`Answer::Bill`).
 const BILL_FACTS: usize = 500;
 
@@ -85,14 +87,32 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             let rows = rows.into_iter().enumerate().map(|(i, row)| (Cursor(format!("{i:08x}")), row)).collect();
             Ok(Answer::Bills(Page { rows, scanned, ..Page::default() }))
         }
+        Query::FindBills(numbers) => find_bills(store, numbers).await,
         Query::Actions(page) => Ok(Answer::Actions(actions(store, &page).await?)),
         Query::Revisions(selection) => {
             let selected = select::select(store, &selection, false, now).await?;
             Ok(Answer::Revisions(revision::choices(store, &plans, &selected.rows).await?))
         }
         // Answered before: these are not in the store.
-        Query::Environments | Query::LogFaults | Query::Preview { .. } => Ok(Answer::Environments(Vec::new())),
+        Query::Environments | Query::LogFaults | Query::Preview { .. } | Query::Reach(_) => {
+            Ok(Answer::Environments(Vec::new()))
+        }
     }
+}
+
+/// Bills by their whole numbers: one of each record and operation that bears it.
+async fn find_bills(store: &dyn Store, mut numbers: Vec<String>) -> Result<Answer, StoreError> {
+    numbers.truncate(MOST_NUMBERS);
+    let (mut rows, mut missing) = (Vec::new(), Vec::new());
+    for number in numbers {
+        let mut found = store.find_number(&number, OF_ONE_NUMBER).await?;
+        found.retain(|row| row.no.to_lowercase() == number.to_lowercase());
+        if found.is_empty() {
+            missing.push(number);
+        }
+        rows.append(&mut found);
+    }
+    Ok(Answer::Found { rows, missing })
 }
 
 /// Runs that ended by themselves and that somebody can still mend. One of a plan or environment that is there no more is

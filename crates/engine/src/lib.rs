@@ -55,6 +55,7 @@ mod plans;
 pub mod ports;
 mod prefetch;
 mod rate_limiter;
+mod reach;
 mod receipts;
 mod recover;
 mod revision;
@@ -289,6 +290,7 @@ impl Engine {
             Query::Preview { plan, sweep, text } => {
                 Ok(Answer::Preview(self.inner.preview(&plan, sweep, text.as_deref()).await))
             }
+            Query::Reach(number) => Ok(Answer::Reach(self.inner.reach(&number).await)),
             query => answers::answer(&self.inner.shared, query).await,
         }
     }

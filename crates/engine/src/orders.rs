@@ -45,7 +45,7 @@ fn not_here(group: &Group) -> Refusal {
 }
 
 /// A query of a plan that cannot be rendered.
-fn unrendered(error: &RenderError) -> Refusal {
+pub(super) fn unrendered(error: &RenderError) -> Refusal {
     Refusal::BadPlan(Reason::PlanProblem { said: error.to_string(), zh: Some(error.in_chinese()) })
 }
 

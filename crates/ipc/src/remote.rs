@@ -356,7 +356,7 @@ impl Link for RemoteLink {
 
     async fn ask(&self, query: Query) -> Result<Answer, LinkError> {
         let talk = self.talk().await?;
-        let limit = if matches!(query, Query::Preview { .. }) { LOOK } else { ANSWER };
+        let limit = if matches!(query, Query::Preview { .. } | Query::Reach(_)) { LOOK } else { ANSWER };
         let reply = match self.call_within(limit, &talk, |id| Request::Ask(id, query.clone())).await {
             Err(NoAnswer::Lost(_)) => {
                 self.call_within(limit, &*self.talk().await?, |id| Request::Ask(id, query)).await?

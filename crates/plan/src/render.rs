@@ -148,6 +148,15 @@ pub fn filter_with(plan: &Plan, context: &RenderContext, numbers: &[String]) -> 
     if numbers.is_empty() {
         return Ok(own);
     }
+    let wanted = by_number(plan, numbers)?;
+    Ok(if own.trim().is_empty() { wanted } else { format!("({own}) and {wanted}") })
+}
+
+/// What finds bills by these numbers alone, whatever the plan's own filter says.
+///
+/// # Errors
+/// A number that is empty or holds control characters, `;`, `--` or `/*`.
+pub fn by_number(plan: &Plan, numbers: &[String]) -> Result<String, RenderError> {
     let mut list = Vec::with_capacity(numbers.len());
     for number in numbers {
         let number = number.trim();
@@ -157,8 +166,7 @@ pub fn filter_with(plan: &Plan, context: &RenderContext, numbers: &[String]) -> 
         }
         list.push(format!("'{}'", quote(number).map_err(fail)?));
     }
-    let wanted = format!("{} in ({})", plan.source.number_path, list.join(","));
-    Ok(if own.trim().is_empty() { wanted } else { format!("({own}) and {wanted}") })
+    Ok(format!("{} in ({})", plan.source.number_path, list.join(",")))
 }
 
 /// The compensation query's filter (`omissionRemedy`), where the plan has one.

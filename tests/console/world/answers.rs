@@ -41,7 +41,6 @@ impl World {
                 rows.sort_by(|one, other| sort.compare(&sort.place(one, &names), &sort.place(other, &names)));
                 Answer::Bills(page(rows))
             }
-            Query::FindBill { .. } => Answer::Bills(page(vec![])),
             Query::LedgerCounts { selection, .. } => {
                 let mut counts = LedgerCounts::default();
                 let unresolved = self.bills.iter().filter(|b| b.state.outcome().is_some_and(|o| !o.is_resolved()));
@@ -51,6 +50,18 @@ impl World {
                 Answer::LedgerCounts(counts)
             }
             Query::FilterValues { .. } => Answer::FilterValues(FilterValues::default()),
+            Query::FindBill { number, .. } => {
+                let found = self.bills.iter().filter(|bill| bill.no.starts_with(number.as_str()));
+                Answer::Bills(page(found.cloned().collect()))
+            }
+            Query::FindBills(numbers) => {
+                let has = |no: &String| self.bills.iter().find(|bill| bill.no == *no);
+                Answer::Found {
+                    rows: numbers.iter().filter_map(has).cloned().collect(),
+                    missing: numbers.iter().filter(|no| has(no).is_none()).cloned().collect(),
+                }
+            }
+            Query::Reach(_) => Answer::Reach(self.reach()),
             Query::LedgerGroups { .. } => Answer::LedgerGroups(if self.empty { vec![] } else { self.groups.clone() }),
             Query::Bill(key) => Answer::Bill {
                 row: self.bills.iter().find(|b| b.key == *key).cloned().map(Box::new),

@@ -1,10 +1,12 @@
 //! What the world says of its day.
 
 use super::{NOW, World, before};
-use skydeck::domain::bill::Slot;
+use skydeck::domain::bill::{Slot, Status};
 use skydeck::domain::hours::{Counts, Told};
 use skydeck::domain::ids::PlanId;
 use skydeck::domain::query::{PlanProblem, PlanRow};
+use skydeck::domain::reach::{PlanReach, Reach};
+use skydeck::domain::reason::Reason;
 use skydeck::domain::run::*;
 use skydeck::domain::today::*;
 
@@ -27,6 +29,19 @@ pub fn counts([runs, done, failed, unknown, entered, left]: [u64; 6]) -> Counts 
 }
 
 impl World {
+    /// What the plans say of a number that no run has read.
+    pub fn reach(&self) -> Vec<PlanReach> {
+        let row =
+            |plan: &str, name: &str, reach| PlanReach { plan: PlanId::new(plan), name: name.into(), env: None, reach };
+        let filter =
+            "(FCreateDate>='1900-01-01' and FDOCUMENTSTATUS<>'C' and FBillTypeID.fnumber='XSCKD07_SYS')".into();
+        vec![
+            row("sal-outstock-audit", "销售出库单审核", Reach::LeavesOut { filter, status: Some(Status::Audited) }),
+            row("pur-instock-audit", "采购入库单审核", Reach::NotThere),
+            row("broken", "另一个方案", Reach::Failed(Reason::Unreachable { said: "connection refused".into() })),
+        ]
+    }
+
     pub fn today(&self, span: &Span) -> Today {
         let mut day = Today { at: NOW, ..Today::default() };
         if self.empty {

@@ -293,15 +293,7 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
     };
     shared.touch();
     match (what, answer) {
-        (
-            Asked::Counting
-            | Asked::Revisions
-            | Asked::CompareOld
-            | Asked::CompareNew
-            | Asked::FilterNames
-            | Asked::FilterColumn,
-            answer,
-        ) => {
+        (what, answer) if Asked::OF_OVERLAYS.contains(&what) => {
             model.overlays.answer(shared, what, answer);
         }
         (Asked::Plans, Ok(Answer::Plans(rows))) => {
@@ -317,11 +309,11 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
             let in_view = row.filter(|row| Some(row.head.id) == shared.run);
             shared.stored = in_view.or(shared.stored.take());
         }
-        (Asked::Plans | Asked::Environments | Asked::Groups | Asked::Run, Ok(_)) => {
+        (_, Ok(_)) => {
             let text = shared.t().odd_answer;
             shared.note(true, text);
         }
-        (Asked::Plans | Asked::Environments | Asked::Groups | Asked::Run, Err(error)) => shared.note(true, error),
+        (_, Err(error)) => shared.note(true, error),
     }
 }
 

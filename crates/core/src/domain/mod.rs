@@ -31,6 +31,7 @@ pub mod plan;
 pub mod plan_problem;
 pub mod query;
 pub mod range;
+pub mod reach;
 pub mod reason;
 pub mod run;
 pub mod server;

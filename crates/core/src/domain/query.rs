@@ -11,6 +11,7 @@ use super::event::{ActionEntry, Fact};
 use super::filter::Filter;
 use super::ids::{EnvId, PlanId, PlanRev, RunId, Seq, WorkKey};
 use super::plan::Plan;
+use super::reach::PlanReach;
 use super::reason::Reason;
 use super::run::{BillRow, Collected, Mark, RunRow, StoppedRun};
 use super::server::Server;
@@ -82,6 +83,10 @@ pub enum Query {
         /// At most so many.
         limit: u32,
     },
+    /// Bills by their whole numbers, at most [`MOST_NUMBERS`].
+    FindBills(Vec<String>),
+    /// What each plan says of a number, asked of the ERP: for a bill that no run has read. Leaves no trace.
+    Reach(String),
     /// The action log, newest first.
     Actions(PageRequest),
     /// Environments, write permission, pace.
@@ -101,6 +106,9 @@ pub enum Query {
     /// Under which revisions of their plans unresolved bills could be tried again.
     Revisions(Selection),
 }
+
+/// Numbers of one [`Query::FindBills`], at most.
+pub const MOST_NUMBERS: usize = 1000;
 
 /// Of what bills are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -251,6 +259,15 @@ pub enum Answer {
     LedgerCounts(LedgerCounts),
     /// To [`Query::FilterValues`].
     FilterValues(FilterValues),
+    /// To [`Query::FindBills`].
+    Found {
+        /// Latest rows, in the order of the numbers.
+        rows: Vec<BillRow>,
+        /// Numbers no run has read.
+        missing: Vec<String>,
+    },
+    /// To [`Query::Reach`].
+    Reach(Vec<PlanReach>),
     /// To [`Query::Bill`]: its facts, oldest first, at most 500; and its latest row.
     Bill {
         /// Latest row, if the bill was ever found.

@@ -5,6 +5,19 @@ use crate::ui::keymap::{Action, Scope};
 
 /// The texts.
 pub(crate) const TEXTS: Texts = Texts {
+    find_title: "Find a bill",
+    find_hint: "a number or a part of it; several at once, pasted or scanned",
+    find_missing: "{} of these numbers were never read: {}",
+    find_none: "No run has read a bill with this number; Enter asks the ERP why",
+    find_partly: "{} bills; the newest {} rows were looked through",
+    find_n: "{} bills",
+    find_scanning: "{} bills so far, {} rows looked through",
+    reach_title: "What each plan says of this number, asked of the ERP just now",
+    reach_asks: "Asking the ERP…",
+    reach_ask: "ask the ERP why",
+    reach_finds: "found by this plan's filter: its next run reads it",
+    reach_leaves_out: "there, {}; left out by this plan's filter: {}",
+    reach_not_there: "no such bill of this form",
     from_day_short: "from a day",
     unresolved_of: "unresolved bills of {}",
     at_today: "{}",
@@ -464,6 +477,7 @@ pub(crate) fn action(action: Action) -> (&'static str, &'static str) {
         Action::Help => ("help", "keys of this pane"),
         Action::Palette => ("commands", "find a command by a few letters"),
         Action::Today => ("today", "what happened, what is stuck, what comes next"),
+        Action::Find => ("find a bill", "find a bill by its number from anywhere"),
         Action::Span => ("span", "since the last look, since yesterday 18:00, today, seven days"),
         Action::Into => ("open", "open what is under the cursor"),
         Action::NumberLeft => ("numbers", "to the number on the left"),

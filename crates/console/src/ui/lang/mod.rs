@@ -32,6 +32,8 @@ macro_rules! texts {
 }
 
 texts! {
+    find_title find_hint find_missing find_none find_partly find_n find_scanning reach_title
+    reach_asks reach_ask reach_finds reach_leaves_out reach_not_there
     from_day_short unresolved_of at_today at_yesterday today_looked today_since today_quiet today_silent today_silent_why n_bills all_plans chart_title chart_told
     chart_bad col_runs col_done col_gained col_solved col_open_short col_stuck col_next_short col_went_through span_title span_what
     accepted account_set advice_decide advice_draft advice_none advice_skipped advice_unknown all_marked

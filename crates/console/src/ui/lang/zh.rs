@@ -5,6 +5,19 @@ use crate::ui::keymap::{Action, Scope};
 
 /// The texts.
 pub(crate) const TEXTS: Texts = Texts {
+    find_title: "查找单据",
+    find_hint: "输入单号或其中一段；可一次粘贴或扫入多个",
+    find_missing: "其中 {} 个单号从未读取：{}",
+    find_none: "没有运行读取过此单号；按 Enter 向 ERP 查原因",
+    find_partly: "{} 张；已查最新的 {} 行",
+    find_n: "{} 张",
+    find_scanning: "已找到 {} 张，已查 {} 行",
+    reach_title: "各方案对此单号的说明（刚向 ERP 查询）",
+    reach_asks: "正在向 ERP 查询…",
+    reach_ask: "向 ERP 查原因",
+    reach_finds: "本方案的过滤条件能查到：下次运行会读取",
+    reach_leaves_out: "单据存在（{}），但不符合本方案的过滤条件：{}",
+    reach_not_there: "此业务对象没有这个单号",
     from_day_short: "起始日",
     unresolved_of: "“{}”的未解决单据",
     at_today: "{}",
@@ -464,6 +477,7 @@ pub(crate) fn action(action: Action) -> (&'static str, &'static str) {
         Action::Help => ("帮助", "本面板的按键"),
         Action::Palette => ("命令", "按几个字母查找命令"),
         Action::Today => ("今日", "发生了什么、卡在哪里、接下来是什么"),
+        Action::Find => ("找单", "在任何页按单号查找单据"),
         Action::Span => ("时段", "自上次查看、昨天 18:00、今天零点、七天以来"),
         Action::Into => ("打开", "打开光标所在行"),
         Action::NumberLeft => ("数字", "移到左边的数字"),

@@ -27,6 +27,7 @@ mod confirm_lines;
 pub mod dialog;
 pub mod filter;
 mod filter_offers;
+mod find;
 mod form;
 mod forms;
 mod help;
@@ -58,6 +59,7 @@ fn opener(action: Action) -> Option<Opener> {
         Action::Help => |_, _, _| Some(Box::new(help::Help::default())),
         Action::Notices => |_, _, _| Some(Box::new(notices::Notices::default())),
         Action::Palette => |desk, _, _| Some(Box::new(palette::Palette::new(desk))),
+        Action::Find => |_, _, _| Some(Box::new(find::Find::default())),
         Action::Filter => |desk, _, _| Some(Box::new(filter::Line::new(desk))),
         Action::Approve => |desk, _, _| Some(Box::new(confirm::Confirm::new(&desk.shared, desk.shared.run?)?)),
         Action::Columns => |desk, _, _| Some(Box::new(columns::Chooser::open(desk)?)),

@@ -41,12 +41,24 @@ pub(crate) enum Asked {
     FilterNames,
     /// Values of the column that is being typed.
     FilterColumn,
+    /// Bills by number.
+    Find,
+    /// What plans say of a number.
+    Reach,
 }
 
 impl Asked {
     /// Questions of what lies over a pane.
-    pub const OF_OVERLAYS: [Self; 6] =
-        [Self::Counting, Self::Revisions, Self::CompareOld, Self::CompareNew, Self::FilterNames, Self::FilterColumn];
+    pub const OF_OVERLAYS: [Self; 8] = [
+        Self::Counting,
+        Self::Revisions,
+        Self::CompareOld,
+        Self::CompareNew,
+        Self::FilterNames,
+        Self::FilterColumn,
+        Self::Find,
+        Self::Reach,
+    ];
 }
 
 /// What waits for an answer.
