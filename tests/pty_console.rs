@@ -214,3 +214,27 @@ fn an_absurd_size_is_cut_and_said_and_costs_no_memory() {
     pty.wait_text("Nothing needs you");
     quit(pty);
 }
+
+#[test]
+fn a_bill_that_no_run_has_read_is_looked_for_in_the_erp_under_each_plans_filter() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut pty = demo(dir.path(), &[("LANG", "en_US.UTF-8")], (110, 32));
+    pty.wait_text("Nothing needs you");
+    // Audited by somebody before: the plan's filter leaves it out. The other plan is of another form.
+    pty.send(b"bXSCKD000001");
+    pty.wait_text("No run has read a bill with this number");
+    pty.send(b"\r");
+    let text = pty.wait_text("there, audited; left out by this plan's filter");
+    assert!(text.contains("FDOCUMENTSTATUS<>'C'") && text.contains("no such bill of this form"), "{text}");
+    // One that nobody has, and one that the next run reads.
+    for (number, said) in [("NOBODY-1", "no such bill of this form"), ("XSCKD000005", "its next run reads it")] {
+        pty.send(b"\x15");
+        pty.send(number.as_bytes());
+        pty.wait_text("No run has read a bill with this number");
+        pty.send(b"\r");
+        pty.wait_text(said);
+    }
+    pty.send(b"\x1b");
+    pty.wait_for("the line is gone", |text| !text.contains("Find a bill"));
+    quit(pty);
+}

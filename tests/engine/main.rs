@@ -36,5 +36,6 @@ mod said;
 mod schedule;
 mod servers;
 mod settle;
+mod today;
 mod trail;
 mod two_plans;

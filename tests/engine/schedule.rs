@@ -17,18 +17,18 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Every hour on the hour; the bench's clock begins at 2026-09-21 14:13:20 UTC, 47 minutes before one.
-fn hourly(missed: Missed, approve: Approver) -> Schedule {
+pub(crate) fn hourly(missed: Missed, approve: Approver) -> Schedule {
     Schedule { cron: "0 * * * *".into(), zone: "UTC".into(), missed, approve, production: false }
 }
 
-struct Clockwork {
-    bench: Bench,
+pub(crate) struct Clockwork {
+    pub(crate) bench: Bench,
     task: Option<JoinHandle<()>>,
     any: watch::Receiver<bool>,
 }
 
 impl Clockwork {
-    async fn started(schedule: Schedule, change: impl FnOnce(&mut Bench)) -> Self {
+    pub(crate) async fn started(schedule: Schedule, change: impl FnOnce(&mut Bench)) -> Self {
         let mut bench = Bench::new();
         bench.plans.0.lock().unwrap()[0].policy.schedule = Some(schedule);
         change(&mut bench);
@@ -48,7 +48,7 @@ impl Clockwork {
     }
 
     /// Everything ends, as by kill -9, and is down for a while.
-    async fn down(&mut self, hours: u64) {
+    pub(crate) async fn down(&mut self, hours: u64) {
         self.task.take().unwrap().abort();
         self.bench.crash().await;
         tokio::time::sleep(Duration::from_secs(hours * 3600)).await;
@@ -62,7 +62,7 @@ impl Clockwork {
     }
 }
 
-async fn minutes(n: u64) {
+pub(crate) async fn minutes(n: u64) {
     tokio::time::sleep(Duration::from_secs(n * 60)).await;
 }
 

@@ -8,7 +8,7 @@ use tui_input::Input;
 use crate::ui::cells::{Cell, Pen};
 use crate::ui::desk::Desk;
 use crate::ui::format::{self, fill};
-use crate::ui::keymap::Scope;
+use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::Parts;
 use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::panes::{Goto, Subject};
@@ -298,7 +298,7 @@ impl Overlay for Find {
                 self.draw_reach(shared, pen, list, rows);
             }
             None if self.found.asks_erp => {
-                drop(pen.text(inside.x, inside.y + 1, inside.width, Role::Accent, t.reach_asks))
+                pen.text(inside.x, inside.y + 1, inside.width, Role::Accent, t.reach_asks);
             }
             None => {
                 pen.text(
@@ -312,8 +312,9 @@ impl Overlay for Find {
             }
         }
         let asks = self.found.done && self.found.rows.is_empty() && !self.found.asks_erp;
-        let enter = if asks { t.reach_ask } else { shared.lang.action(crate::ui::keymap::Action::Open).0 };
-        let keys = [("Enter".to_owned(), enter), ("Esc".to_owned(), t.help_close)];
+        let enter = if asks { t.reach_ask } else { shared.lang.action(Action::Open).0 };
+        let back = shared.lang.action(Action::Back).0;
+        let keys = [("Enter".to_owned(), enter), ("Esc".to_owned(), back)];
         draw_keys(pen, inside.x, inside.bottom() - 1, inside.width, &keys);
         caret
     }
