@@ -13,7 +13,6 @@ mod store_kit;
 
 mod blocks;
 mod golden;
-mod golden_data;
 mod later;
 mod local;
 mod model;

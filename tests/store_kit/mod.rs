@@ -19,3 +19,17 @@ pub fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
         }
     }
 }
+
+/// Opens a directory. A child that another test starts holds copies of this process's open files, the lock of the directory
+/// among them, until it is itself.
+pub fn open_again(dir: &std::path::Path) -> skydeck::store::local::LocalStore {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        match skydeck::store::local::LocalStore::open(dir, TestClock::new(), "op", &|_| {}) {
+            Err(skydeck::store::StoreError::Held { .. }) if std::time::Instant::now() < until => {
+                std::thread::yield_now()
+            }
+            other => return other.unwrap(),
+        }
+    }
+}

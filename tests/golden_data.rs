@@ -2,13 +2,26 @@
 //! said of them; then everything in them that was open or unresolved is brought to an end.
 //!
 //! `tests/golden/data-0.1.0/README.md` says what they hold and how they were made.
+//! A binary of its own, because it starts programs ([`open_again`]).
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says where"
+)]
+
+#[path = "store_kit/mod.rs"]
+mod store_kit;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::store_kit::{TestClock, block};
+use crate::store_kit::{block, open_again};
 use serde_json::{Value, json};
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, PlanId, PlanRev};
@@ -78,7 +91,7 @@ impl Copy {
 
     /// The one place that opens: whatever an upgrade needs stands here.
     fn open(&self) -> LocalStore {
-        LocalStore::open(&self.data(), TestClock::new(), "op", &|_| {}).unwrap()
+        open_again(&self.data())
     }
 
     /// A verb under a configuration without environments: nothing can be called, nothing is read back.
