@@ -61,7 +61,7 @@ impl World {
                     missing: numbers.iter().filter(|no| has(no).is_none()).cloned().collect(),
                 }
             }
-            Query::Reach(_) => Answer::Reach(self.reach()),
+            Query::Reach(_) => Answer::Reach(World::reach()),
             Query::LedgerGroups { .. } => Answer::LedgerGroups(if self.empty { vec![] } else { self.groups.clone() }),
             Query::Bill(key) => Answer::Bill {
                 row: self.bills.iter().find(|b| b.key == *key).cloned().map(Box::new),

@@ -30,7 +30,7 @@ pub fn counts([runs, done, failed, unknown, entered, left]: [u64; 6]) -> Counts 
 
 impl World {
     /// What the plans say of a number that no run has read.
-    pub fn reach(&self) -> Vec<PlanReach> {
+    pub fn reach() -> Vec<PlanReach> {
         let row =
             |plan: &str, name: &str, reach| PlanReach { plan: PlanId::new(plan), name: name.into(), env: None, reach };
         let filter =
@@ -54,7 +54,7 @@ impl World {
             day.plans.push(other(i, span));
         }
         day.groups = GroupDay::of(self.groups.clone(), &day.plans);
-        day.stopped = self.ended.clone();
+        day.stopped.clone_from(&self.ended);
         day
     }
 }
@@ -100,9 +100,9 @@ fn other(i: u64, span: &Span) -> PlanDay {
         present: Counts::default(),
         days: vec![DayCount { told: i * 40, bad: i % 4 }; span.days.len()],
         unresolved: i % 4,
-        stuck: (i % 4 > 0).then(|| before(3600 * i as i64)),
+        stuck: (!i.is_multiple_of(4)).then(|| before(3600 * i as i64)),
         next: Some(before(-3600)),
-        went_through: (i % 4 == 0).then(|| before(1800)),
+        went_through: i.is_multiple_of(4).then(|| before(1800)),
         silent: silent.then(|| Silent { since: before(8 * 3600 + 60 * i as i64), times: 4 }),
     }
 }
