@@ -45,7 +45,8 @@ fn looked(day: i64) -> skydeck::ui::looked::Looked {
 fn month(lang: Lang, size: (u16, u16), keys: &str) -> Console {
     let mut world = World::new(true);
     world.others = 30;
-    world.ended = vec![ended(&world.runs[0], Reason::Unreachable { said: "connection refused".into() })];
+    world.ended =
+        vec![crate::world::day::ended(&world.runs[0], Reason::Unreachable { said: "connection refused".into() })];
     let mut console = Console::with(world, UiConfig { lang, size, looked: Some(looked(1)), ..UiConfig::default() });
     console.keys(&format!("0{keys}"));
     console

@@ -16,7 +16,7 @@ use skydeck_core::domain::query::{Answer, Query};
 use skydeck_store::msgpack;
 
 /// Version of this protocol; both sides must speak the same.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 /// Longest frame taken from a client, bytes.
 pub const REQUEST_MAX: u32 = 1 << 20;
 /// Longest frame taken from the owner, bytes.

@@ -1,12 +1,11 @@
 //! A small fixed world for screens: environments, plans, a run half done, a ledger, a history; it answers like a store.
 
 mod answers;
-mod day;
+pub mod day;
 mod facts;
 mod records;
 mod terminal;
 
-pub use day::*;
 pub use facts::*;
 pub use records::*;
 pub use terminal::*;
