@@ -57,6 +57,7 @@ const SCREENS: &[(&str, Script)] = &[
     ("today-working", |l, s| keyed(work(l, s), "0j")),
     ("today-many", |l, s| month(l, s, "")),
     ("today-many-below", |l, s| month(l, s, "Gtkkllll")),
+    ("today-to-the-rows", |l, s| keyed(calm(l, s), "0Gkklll<Enter>")),
     ("find", |l, s| keyed(calm(l, s), "0bXSCKD00000<Down>")),
     ("find-part", |l, s| keyed(calm(l, s), "4b0003")),
     ("find-many", |l, s| keyed(calm(l, s), "5bXSCKD000001,XSCKD000002<Space>NOBODY-1")),

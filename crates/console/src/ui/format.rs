@@ -29,6 +29,12 @@ pub fn days_before(now: Ts, zone_minutes: i32, days: i64) -> Ts {
     Ts((now.0.saturating_add(zone).div_euclid(DAY).saturating_sub(days)).saturating_mul(DAY).saturating_sub(zone))
 }
 
+/// What a clock shows at a moment, to the minute.
+pub fn local_time(at: Ts, zone_minutes: i32) -> chrono::NaiveDateTime {
+    let local = at.0.saturating_add(i64::from(zone_minutes) * 60_000);
+    DateTime::from_timestamp_millis(local.div_euclid(60_000).saturating_mul(60_000)).unwrap_or_default().naive_utc()
+}
+
 /// `42s`, `3m`, `2h`, `5d`: one unit, the largest that fits.
 pub fn age(d: Duration) -> String {
     match d.as_secs() {

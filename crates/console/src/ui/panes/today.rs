@@ -9,6 +9,7 @@ use ratatui::layout::Rect;
 
 use crate::ui::bill_rows::MINUTE;
 use crate::ui::cells::Pen;
+use crate::ui::format;
 use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::{self, Parts};
 use crate::ui::list::{self, empty};
@@ -54,6 +55,8 @@ pub(super) struct Today {
     left: Option<Looked>,
     range: Option<Range>,
     at: Option<Place>,
+    /// Where it stands before anybody moved it.
+    begins_at: Option<Place>,
     /// The number under the cursor, where it was moved to one.
     number: Option<Number>,
     scroll: Scroll,
@@ -75,7 +78,11 @@ impl Today {
     /// The line under the cursor.
     fn index(&self, lines: &[(Line, Option<Place>)]) -> usize {
         let same = lines.iter().position(|(_, place)| place.is_some() && *place == self.at);
-        same.or_else(|| lines.iter().position(|(_, place)| place.is_some())).unwrap_or(0)
+        let first = lines.iter().position(|(_, place)| place.is_some());
+        // The plan that the console began with is where one stands only while nothing else calls for anybody.
+        let calm = first.and_then(|at| lines.get(at)).is_some_and(|(line, _)| matches!(line, Line::Plan(_)));
+        let began = || lines.iter().position(|(_, place)| calm && place.is_some() && *place == self.begins_at);
+        same.or_else(began).or(first).unwrap_or(0)
     }
 
     fn line_here(&self, shared: &Shared) -> Option<Line> {
@@ -96,7 +103,8 @@ impl Today {
     fn target(&self, shared: &Shared) -> Option<Goto> {
         let day = self.day.as_ref()?;
         let line = self.line_here(shared)?;
-        today_lines::target(day, &line, self.number, self.range().since(shared, self.looked.as_ref()))
+        let since = self.range().since(shared, self.looked.as_ref());
+        today_lines::target(day, &line, self.number, format::local_time(since, shared.setup.zone))
     }
 
     /// The plan that a row is about, where it can be run.
@@ -288,7 +296,7 @@ impl Pane for Today {
 
     fn begins(&mut self, looked: Option<Looked>, plan: Option<&PlanId>) {
         self.looked = looked;
-        self.at = plan.cloned().map(Place::Plan);
+        self.begins_at = plan.cloned().map(Place::Plan);
     }
 
     fn leaves(&mut self, _shared: &Shared) -> Option<Looked> {

@@ -1,16 +1,17 @@
 //! The lines of Today: what needs somebody first, then what is unresolved by cause, the plans, the environments.
 
+use chrono::NaiveDateTime;
+
 use crate::ui::format::fill;
 use crate::ui::keymap::Scope;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
 use skydeck_core::domain::bill::Slot;
-use skydeck_core::domain::filter::{Filter, Key, Term, Test};
+use skydeck_core::domain::filter::{Filter, Key, Moment, Point, Span, Term, Test};
 use skydeck_core::domain::ids::{EnvId, PlanId, RunId};
 use skydeck_core::domain::query::EnvRow;
 use skydeck_core::domain::run::RunState;
-use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::today::{PlanDay, Today};
 
 use super::ledger_groups;
@@ -199,8 +200,8 @@ pub(super) fn trouble(shared: &Shared, env: &EnvRow) -> Option<String> {
     held.or_else(breaker).or_else(session)
 }
 
-/// Where Enter leads from a row. `since`: the first moment of the span.
-pub(super) fn target(day: &Today, line: &Line, number: Option<Number>, _since: Ts) -> Option<Goto> {
+/// Where Enter leads from a row. `since`: the first moment of the span, on the clock of the screen.
+pub(super) fn target(day: &Today, line: &Line, number: Option<Number>, since: NaiveDateTime) -> Option<Goto> {
     let to = |pane, what| Some(Goto { pane, what });
     match line {
         Line::Silent(_) | Line::Broken(_) | Line::Env(_) | Line::Trouble(_) => to(Scope::Plans, Subject::AsItIs),
@@ -213,28 +214,31 @@ pub(super) fn target(day: &Today, line: &Line, number: Option<Number>, _since: T
             let group = &day.groups.get(*i)?.group;
             to(Scope::Ledger, Subject::Group(group.slot, group.group.clone()))
         }
-        Line::Plan(i) => Some(plan_target(day.plans.get(*i)?, number)),
+        Line::Plan(i) => Some(plan_target(day.plans.get(*i)?, number, since)),
         Line::Quiet | Line::GroupTitles | Line::PlanTitles | Line::EnvTitles => None,
     }
 }
 
 /// The rows behind a number of a plan; without one those that call for somebody, else the plan itself.
-fn plan_target(plan: &PlanDay, number: Option<Number>) -> Goto {
-    let of = |slots: &[Slot]| {
+fn plan_target(plan: &PlanDay, number: Option<Number>, since: NaiveDateTime) -> Goto {
+    let of = |slots: &[Slot], when: Option<Moment>| {
         let mut terms = vec![is(Key::Plan, vec![plan.plan.as_str().to_owned()])];
         if !slots.is_empty() {
             terms.push(is(Key::Status, slots.iter().map(|slot| slot.word().to_owned()).collect()));
         }
+        let from = |when| Term { not: false, test: Test::When(when, vec![Span::From(Point::Minute(since))]) };
+        terms.extend(when.map(from));
         Subject::Filtered(Filter { terms })
     };
     let (pane, what) = match number {
         Some(Number::Runs) => (Scope::History, Subject::RunsOf(plan.plan.clone())),
-        Some(Number::Done) => (Scope::History, of(&[Slot::Done])),
-        Some(Number::Failed) => (Scope::History, of(&[Slot::Failed])),
-        Some(Number::Unknown) => (Scope::History, of(&[Slot::Unknown])),
-        Some(Number::Solved) => (Scope::History, of(&[Slot::Done, Slot::Already])),
-        Some(Number::Gained | Number::Open) => (Scope::Ledger, of(&[])),
-        None if plan.unresolved > 0 => (Scope::Ledger, of(&[])),
+        Some(Number::Done) => (Scope::History, of(&[Slot::Done], Some(Moment::Run))),
+        Some(Number::Failed) => (Scope::History, of(&[Slot::Failed], Some(Moment::Run))),
+        Some(Number::Unknown) => (Scope::History, of(&[Slot::Unknown], Some(Moment::Run))),
+        Some(Number::Solved) => (Scope::History, of(&[Slot::Done, Slot::Already], Some(Moment::Run))),
+        Some(Number::Gained) => (Scope::Ledger, of(&[], Some(Moment::Since))),
+        Some(Number::Open) => (Scope::Ledger, of(&[], None)),
+        None if plan.unresolved > 0 => (Scope::Ledger, of(&[], None)),
         None => (Scope::Plans, Subject::AsItIs),
     };
     Goto { pane, what }
