@@ -82,6 +82,11 @@ fn texts() -> Vec<(String, String)> {
     found
 }
 
+/// What an operator types into the filter line: it has narrow signs in both languages.
+fn is_a_filter(text: &str) -> bool {
+    text.split(' ').all(|term| term.contains(':') && !term.ends_with(':') || term.starts_with(['~', '>', '<']))
+}
+
 fn han(text: &str) -> bool {
     text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
 }
@@ -92,7 +97,7 @@ fn every_chinese_text_has_wide_signs_and_blanks_where_they_belong() {
     assert!(texts.iter().filter(|(_, text)| han(text)).count() > 1500, "{}", texts.len());
     let faults: Vec<String> = texts
         .iter()
-        .filter(|(_, text)| han(text) && !text.contains("age:>2d") && !text.contains("时长:>2d"))
+        .filter(|(_, text)| han(text) && !text.contains("age:>2d") && !text.contains("时长:>2d") && !is_a_filter(text))
         .flat_map(|(at, text)| style::signs(text).into_iter().map(move |fault| format!("{at}: {fault}")))
         .collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));

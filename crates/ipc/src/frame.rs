@@ -152,7 +152,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_frame_is_its_length_and_its_body_up_to_the_bound_and_not_a_byte_more() {
-        assert_eq!((VERSION, REQUEST_MAX, REPLY_MAX, PATIENCE.as_secs()), (5, 1_048_576, 16_777_216, 10));
+        assert_eq!((VERSION, REQUEST_MAX, REPLY_MAX, PATIENCE.as_secs()), (6, 1_048_576, 16_777_216, 10));
         let text = "y".repeat(300);
         let frame = encode(&text).unwrap();
         // A text of 300 bytes: its mark, two bytes of length, itself.

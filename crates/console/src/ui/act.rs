@@ -114,6 +114,7 @@ fn counting(shared: &mut Shared, key: Key) -> bool {
 
 /// Does it. What is not of the console as a whole is the pane's; `false` where nobody knows the action.
 pub(crate) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effect>) -> bool {
+    let action = meant(action);
     let count = model.desk.shared.count.take().filter(|n| *n > 0);
     if let Some(pane) = model.desk.panes.shown_by(action) {
         let desk = &mut model.desk;
