@@ -17,7 +17,12 @@ const MOST: u64 = 4 * 1024 * 1024;
 
 /// Where a user's look at this data directory is kept: in it where it is the user's own, else in the user's state directory.
 pub fn place(data: &Path, uid: u32) -> Option<PathBuf> {
-    if fs::metadata(data).is_ok_and(|dir| dir.uid() == uid) {
+    let ours = match fs::metadata(data) {
+        Ok(dir) => dir.uid() == uid,
+        // It is about to be made, by this user.
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    if ours {
         return Some(data.join("looked.json"));
     }
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
@@ -81,5 +86,7 @@ mod tests {
         let uid = fs::metadata(dir.path()).unwrap().uid();
         assert_eq!(place(dir.path(), uid), Some(dir.path().join("looked.json")));
         assert_ne!(place(dir.path(), uid + 1), place(dir.path(), uid));
+        let new = dir.path().join("new");
+        assert_eq!(place(&new, uid), Some(new.join("looked.json")), "nothing is left elsewhere");
     }
 }
