@@ -14,6 +14,7 @@ mod world;
 
 mod columns;
 mod counts;
+mod day;
 mod flags;
 mod fresh;
 mod keys;

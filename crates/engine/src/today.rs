@@ -66,14 +66,13 @@ fn bounded(span: Span, now: Ts) -> Span {
 /// What the store counted of a plan.
 async fn counted(store: &dyn Store, plan: &PlanId, now: Ts, span: &Span) -> Result<PlanDay, StoreError> {
     let hours = store.hourly(plan, span.hours(now)).await?;
-    let (sum, first, present, days) = span.sort(&hours, now);
+    let (sum, present, days) = span.sort(&hours, now);
     let stuck = store.ledger_groups(Some(plan)).await?.iter().filter_map(|group| group.oldest).min();
     Ok(PlanDay {
         plan: plan.clone(),
         name: String::new(),
         problem: None,
         span: sum,
-        first,
         present,
         days,
         unresolved: store.unresolved(Some(plan)).await?,

@@ -74,7 +74,6 @@ fn plan_day(i: u64, row: &PlanRow, span: &Span) -> PlanDay {
         } else {
             counts([12 + i, 1203 / (i + 1), 14 * (1 - i.min(1)), 1 - i.min(1), 9, 20])
         },
-        first: Counts::default(),
         present: Counts::default(),
         days: days.collect(),
         unresolved: row.unresolved,
@@ -96,7 +95,6 @@ fn other(i: u64, span: &Span) -> PlanDay {
         name: format!("第 {i} 号单据审核"),
         problem: None,
         span: if silent { Counts::default() } else { counts([i % 9, i * 40, i % 4, 0, i % 3, i % 2]) },
-        first: Counts::default(),
         present: Counts::default(),
         days: vec![DayCount { told: i * 40, bad: i % 4 }; span.days.len()],
         unresolved: i % 4,

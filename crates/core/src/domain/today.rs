@@ -1,7 +1,7 @@
 //! The day in one answer: what happened since a moment, plan by plan, what is stuck, and what did not run.
 //!
-//! Invariant: sums come from hourly counts, never from rows; a span begins with the full hour that holds its first moment, and
-//! that hour stands beside the sum, so that who looked in the middle of it can take away what was seen then.
+//! Invariant: sums come from hourly counts, never from rows; a span begins with the full hour that holds its first moment, and the
+//! hour of the present stands beside the sum, so that who looks again can take away what of it was seen.
 
 use serde::{Deserialize, Serialize};
 
@@ -52,8 +52,6 @@ pub struct PlanDay {
     pub problem: Option<PlanProblem>,
     /// What happened in the span.
     pub span: Counts,
-    /// What happened in the hour of the span's first moment, all of it.
-    pub first: Counts,
     /// What happened in the hour of the present so far.
     pub present: Counts,
     /// What happened on each of the days that were asked for.
@@ -130,17 +128,14 @@ impl Span {
         hour.begins.0.saturating_add(HOUR) > self.since.0 && self.until.is_none_or(|until| hour.begins < until)
     }
 
-    /// Sorts a plan's hours into the span, the hour of its first moment, the hour of the present, and the days.
-    pub fn sort(&self, hours: &[Hour], now: Ts) -> (Counts, Counts, Counts, Vec<DayCount>) {
-        let (mut span, mut first, mut present) = (Counts::default(), Counts::default(), Counts::default());
+    /// Sorts a plan's hours into the span, the hour of the present, and the days.
+    pub fn sort(&self, hours: &[Hour], now: Ts) -> (Counts, Counts, Vec<DayCount>) {
+        let (mut span, mut present) = (Counts::default(), Counts::default());
         let mut days = vec![Counts::default(); self.days.len()];
         let is_in = |hour: &Hour, at: Ts| (hour.begins.0..hour.begins.0.saturating_add(HOUR)).contains(&at.0);
         for hour in hours {
             if self.holds(hour) {
                 span.add(&hour.counts);
-            }
-            if is_in(hour, self.since) {
-                first.add(&hour.counts);
             }
             if is_in(hour, now) {
                 present.add(&hour.counts);
@@ -150,7 +145,7 @@ impl Span {
                 day.add(&hour.counts);
             }
         }
-        (span, first, present, days.iter().map(DayCount::of).collect())
+        (span, present, days.iter().map(DayCount::of).collect())
     }
 }
 
@@ -182,12 +177,12 @@ mod tests {
     }
 
     #[test]
-    fn hours_fall_into_the_span_its_first_hour_the_present_one_and_the_days() {
+    fn hours_fall_into_the_span_the_present_one_and_the_days() {
         let hours: Vec<Hour> = (0..50).map(|n| hour(n, 1)).collect();
         let now = Ts(49 * HOUR + 5);
         let span = Span { since: Ts(40 * HOUR + 1), until: None, days: vec![Ts(10 * HOUR), Ts(34 * HOUR)] };
-        let (all, first, present, days) = span.sort(&hours, now);
-        assert_eq!((all.of(Slot::Failed), first.of(Slot::Failed), present.of(Slot::Failed)), (10, 1, 1));
+        let (all, present, days) = span.sort(&hours, now);
+        assert_eq!((all.of(Slot::Failed), present.of(Slot::Failed)), (10, 1));
         assert_eq!(days, [DayCount { told: 24, bad: 24 }, DayCount { told: 16, bad: 16 }]);
         let span = Span { since: Ts(40 * HOUR), until: Some(Ts(42 * HOUR)), ..span };
         assert_eq!(span.sort(&hours, now).0.of(Slot::Failed), 2, "the end is left out");

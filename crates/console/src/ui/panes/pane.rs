@@ -48,8 +48,6 @@ pub(crate) enum Subject {
     Group(Slot, String),
     /// Bills that match.
     Filtered(Filter),
-    /// Runs of one plan.
-    RunsOf(PlanId),
 }
 
 /// What came of an action of a pane.

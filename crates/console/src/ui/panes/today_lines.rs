@@ -231,7 +231,8 @@ fn plan_target(plan: &PlanDay, number: Option<Number>, since: NaiveDateTime) -> 
         Subject::Filtered(Filter { terms })
     };
     let (pane, what) = match number {
-        Some(Number::Runs) => (Scope::History, Subject::RunsOf(plan.plan.clone())),
+        // Without a filter History lists runs.
+        Some(Number::Runs) => (Scope::History, Subject::Filtered(Filter::default())),
         Some(Number::Done) => (Scope::History, of(&[Slot::Done], Some(Moment::Run))),
         Some(Number::Failed) => (Scope::History, of(&[Slot::Failed], Some(Moment::Run))),
         Some(Number::Unknown) => (Scope::History, of(&[Slot::Unknown], Some(Moment::Run))),

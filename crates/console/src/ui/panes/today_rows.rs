@@ -22,21 +22,24 @@ pub(super) fn title(shared: &Shared, pen: &mut Pen<'_>, area: Rect, day: &Today,
     let t = shared.t();
     let mut all = Counts::default();
     day.plans.iter().for_each(|plan| all.add(&plan.span));
-    let mut pieces = vec![(Role::Title, since.to_owned())];
+    let mut pieces = vec![
+        (Role::Title, since.to_owned()),
+        (Role::Dim, format!("  {} ", t.col_open_short)),
+        (Role::Failed, format!("+{} ", format::count(all.gained()))),
+        (Role::Ok, format!("-{}", format::count(all.solved()))),
+    ];
     let mut put = |role, name: &str, n: u64| {
         pieces.push((Role::Dim, format!("  {name} ")));
         pieces.push((if n == 0 { Role::Dim } else { role }, format::count(n)));
     };
     put(Role::Text, t.col_runs, all.runs);
-    for slot in [Slot::Done, Slot::Already, Slot::Skipped, Slot::Failed, Slot::Unknown, Slot::NotReached] {
+    // What calls for somebody first: a narrow screen cuts the rest.
+    for slot in [Slot::Done, Slot::Failed, Slot::Unknown, Slot::NotReached, Slot::Already, Slot::Skipped] {
         let n = u64::try_from(all.of(slot)).unwrap_or(0);
         if n > 0 || matches!(slot, Slot::Done | Slot::Failed) {
             put(words::role(slot), words::general(shared.lang, slot), n);
         }
     }
-    pieces.push((Role::Dim, format!("  {} ", t.col_open_short)));
-    pieces.push((Role::Failed, format!("+{} ", format::count(all.gained()))));
-    pieces.push((Role::Ok, format!("-{}", format::count(all.solved()))));
     pen.pieces(area.x + 1, area.y, area.width.saturating_sub(2), &pieces);
 }
 
