@@ -52,6 +52,35 @@ pub struct Console<'a> {
 const NOT_UNICODE: &str =
     "this terminal's locale is not UTF-8: other letters than ASCII show as ?; set LANG=C.UTF-8 or zh_CN.UTF-8";
 
+/// What a theme's name stands for.
+enum Theme {
+    BuiltIn,
+    File(String),
+    Unknown,
+}
+
+/// A built-in theme, or the text of a file: relative to the configuration where that names it, else to where one is.
+fn theme(name: &str, base: Option<&PathBuf>) -> Theme {
+    if Skin::built_in(name).is_some() {
+        return Theme::BuiltIn;
+    }
+    let path = base.map_or_else(|| PathBuf::from(name), |base| base.join(name));
+    files::read_text(&path, files::LARGEST).map_or(Theme::Unknown, Theme::File)
+}
+
+/// Refuses a theme of the command line that is none: who typed it is there to type it again.
+///
+/// # Errors
+/// With the name that may be meant, and those there are.
+pub(super) fn require_theme(looks: &Looks) -> Result<(), Stop> {
+    match looks.theme.as_deref() {
+        Some(wish) if matches!(theme(wish, None), Theme::Unknown) => {
+            Err(Stop::both(Exit::Usage, Skin::unknown(wish, Language::En), Skin::unknown(wish, Language::Zh)))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// How finely colours are told apart.
 fn depth(colors: Colors) -> Depth {
     match colors {
@@ -99,7 +128,7 @@ impl Console<'_> {
             who,
             caps,
             chinese: lang == Lang::Zh,
-            mouse: self.looks.mouse,
+            mouse: self.looks.mouse || looks.mouse,
             title: looks.title,
             copy: true,
             notify: match (looks.notification, looks.bell) {
@@ -128,7 +157,7 @@ impl Console<'_> {
     /// What the model is made with.
     fn model_config(&self, caps: Caps, lang: Lang, user: String, filters: &Path) -> UiConfig {
         let looks = &self.config.console;
-        let (skin, mut warnings) = self.skin(depth(caps.colors));
+        let (skin, mut warnings) = self.skin(depth(caps.colors), lang);
         let named = shell::filters::load(filters).unwrap_or_else(|why| {
             warnings.push(why);
             Vec::new()
@@ -183,15 +212,28 @@ impl Console<'_> {
         }
     }
 
-    fn skin(&self, depth: Depth) -> (Skin, Vec<String>) {
-        let wish =
-            self.looks.theme.clone().or_else(|| self.config.console.theme.clone()).unwrap_or_else(|| "dark".to_owned());
-        if Skin::built_in(&wish).is_some() {
-            return Skin::choose(&wish, None, depth);
+    /// The theme of the command line, else of the configuration; with what is wrong with it.
+    fn skin(&self, depth: Depth, lang: Lang) -> (Skin, Vec<String>) {
+        let asked = self.looks.theme.as_deref();
+        let wish = asked.or(self.config.console.theme.as_deref()).unwrap_or("dark");
+        let (skin, mut warnings) = match theme(wish, asked.is_none().then_some(&self.base)) {
+            Theme::BuiltIn => Skin::choose(wish, None, depth),
+            Theme::File(text) => Skin::choose(wish, Some(&text), depth),
+            Theme::Unknown => {
+                let spoken = if lang == Lang::Zh { Language::Zh } else { Language::En };
+                let used = if lang == Lang::Zh { "；使用 `dark`" } else { "; `dark` is used" };
+                (Skin::choose("dark", None, depth).0, vec![Skin::unknown(wish, spoken) + used])
+            }
+        };
+        // Who names one sees why it is another.
+        if asked.is_some() && depth.is_poor() && skin.name() != wish {
+            warnings.push(match lang {
+                Lang::Zh => format!("此终端的颜色太少，或设置了 NO_COLOR：使用主题 `{}`", skin.name()),
+                Lang::En => {
+                    format!("this terminal has too few colours, or NO_COLOR is set: theme `{}` is used", skin.name())
+                }
+            });
         }
-        match files::read_text(&self.base.join(&wish), files::LARGEST) {
-            Ok(text) => Skin::choose(&wish, Some(&text), depth),
-            Err(_) => Skin::choose(&wish, None, depth),
-        }
+        (skin, warnings)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::args::Looks;
 use super::console::Console;
 use super::context::{Context, screen};
 use super::upgrade;
@@ -22,8 +21,7 @@ pub(super) async fn console(context: &Context) -> Result<u8, Stop> {
     if let Some(socket) = &context.global.attach {
         let link = RemoteLink::of_console(socket, boot::who(), None).expecting(context.global.owner);
         let link: Arc<dyn Link> = Arc::new(link);
-        let looks = Looks::default();
-        let mut screen = screen(context, &looks, &context.paths.data, None, "");
+        let mut screen = screen(context, &context.global.looks, &context.paths.data, None, "");
         screen.detachable = true;
         return screen.run(link).await;
     }
@@ -61,8 +59,7 @@ async fn console_attached(context: &Context, raise: &Raise) -> Result<u8, Stop> 
     let starter = Arc::new(Detached::new(named, data, raise, lang));
     let mut fatal = starter.fatal();
     let link: Arc<dyn Link> = Arc::new(RemoteLink::of_console(&data.join(boot::SOCKET), boot::who(), Some(starter)));
-    let looks = Looks::default();
-    let mut screen = screen(context, &looks, data, None, "");
+    let mut screen = screen(context, &context.global.looks, data, None, "");
     screen.detachable = true;
     // The first frame needs no engine. When the very first start fails, the console ends with its reason.
     let ended = tokio::select! {
@@ -99,13 +96,13 @@ async fn console_alone(context: &Context, label: &str, raise: Raise) -> Result<u
     // A secret that is typed is typed before the screen is taken.
     let setup = context.setup(Vec::new(), true, context.snapshot.is_none())?;
     let setup = Setup { raise, lang: Console::language(&context.global, &context.config), ..setup };
-    let looks = Looks::default();
     let open = async |opening: Opening| {
         let booted = Booted::start(setup, opening.say()).await?;
         opening.ready(booted.console());
         Ok(booted)
     };
-    let (booted, code) = screen(context, &looks, &context.paths.data, None, label).run_while_opening(open).await;
+    let (booted, code) =
+        screen(context, &context.global.looks, &context.paths.data, None, label).run_while_opening(open).await;
     if let Some(booted) = booted {
         booted.end(None).await?;
     }

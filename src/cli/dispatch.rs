@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::SignalKind;
 
-use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, LogVerb, PlanVerb, ServeArgs, Verb};
+use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, LogVerb, Looks, PlanVerb, ServeArgs, Verb};
 use super::console::Console;
 use super::console_modes::console;
 use super::context::{self, Context, screen};
@@ -75,6 +75,7 @@ fn complain(stop: Stop, lang: Option<Language>) -> ExitCode {
 async fn run(cli: Cli) -> Result<u8, Stop> {
     let global = cli.global;
     let lang = boot::language(global.lang, None);
+    check_looks(&global.looks, cli.verb.as_ref())?;
     if let Some(exit) = cli.verb.as_ref().map_or(Ok(None), |verb| about_itself(verb, lang))? {
         return Ok(exit.code());
     }
@@ -109,6 +110,20 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
         Some(verb) => Box::pin(headless(&context, verb)).await.map(Exit::code),
     };
     ended.map_err(|stop| stop.spoken(lang))
+}
+
+/// Looks are the console's: any other verb would take no notice of them.
+fn check_looks(looks: &Looks, verb: Option<&Verb>) -> Result<(), Stop> {
+    match (verb, looks.given()) {
+        (None, _) => super::console::require_theme(looks),
+        (Some(Verb::Demo(args)), _) => super::console::require_theme(&args.looks.or(looks)),
+        (Some(_), None) => Ok(()),
+        (Some(_), Some(option)) => Err(Stop::both(
+            Exit::Usage,
+            format!("{option} is about the console's looks, and this verb shows none: leave it out"),
+            format!("{option} 只用于控制台的外观，此命令不打开控制台：请去掉"),
+        )),
+    }
 }
 
 /// The verbs that tell of the program itself: they need no configuration.
@@ -300,7 +315,8 @@ async fn run_demo(context: &Context, args: &DemoArgs) -> Result<u8, Stop> {
         opening.ready(demo.booted.console());
         Ok(demo)
     };
-    let screen = screen(context, &args.looks, &data, Some(PlanId::new(demo::PLAN)), "demo");
+    let looks = args.looks.or(&context.global.looks);
+    let screen = screen(context, &looks, &data, Some(PlanId::new(demo::PLAN)), "demo");
     let (demo, code) = screen.run_while_opening(open).await;
     if let Some(demo) = demo {
         demo.end().await?;

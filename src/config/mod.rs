@@ -88,6 +88,9 @@ pub struct ConsoleConfig {
     /// The pane it begins with: `today` or `plans`.
     #[serde(default)]
     pub start: Start,
+    /// Take clicks and the wheel; text is then selected with Shift.
+    #[serde(default)]
+    pub mouse: bool,
     /// Set the window title.
     #[serde(default)]
     pub title: bool,

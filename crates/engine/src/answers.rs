@@ -38,12 +38,9 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
         let mut rows = Vec::with_capacity(shared.envs.len());
         for d in &shared.envs {
             let twin = || d.twin().map(|other| Reason::SameServer { env: d.env.id.clone(), other });
-            rows.push(EnvRow {
-                env: d.env.clone(),
-                unlocked_until: d.unlocked_until(),
-                home: d.home(),
-                held: shared.log_disagrees().or(shared.held(d).await?).or_else(twin),
-            });
+            let (unlocked_until, unlocked_by) = d.unlocked().unzip();
+            let held = shared.log_disagrees().or(shared.held(d).await?).or_else(twin);
+            rows.push(EnvRow { env: d.env.clone(), unlocked_until, unlocked_by, home: d.home(), held });
         }
         return Ok(Answer::Environments(rows));
     }

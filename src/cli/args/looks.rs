@@ -19,6 +19,24 @@ pub struct Looks {
     pub mouse: bool,
 }
 
+impl Looks {
+    /// What is asked for here, and where nothing is, there.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        Self {
+            theme: self.theme.clone().or_else(|| other.theme.clone()),
+            ascii: self.ascii || other.ascii,
+            mouse: self.mouse || other.mouse,
+        }
+    }
+
+    /// The first option that was given, if any.
+    pub fn given(&self) -> Option<&'static str> {
+        let given = [(self.theme.is_some(), "--theme"), (self.ascii, "--ascii"), (self.mouse, "--mouse")];
+        given.into_iter().find_map(|(given, name)| given.then_some(name))
+    }
+}
+
 /// Reads a language's name.
 pub(super) fn language() -> impl TypedValueParser<Value = Language> {
     PossibleValuesParser::new(Language::ALL.map(|(name, _)| name)).map(|name| {

@@ -53,6 +53,9 @@ pub struct Global {
     /// Console: keep the engine in this process, instead of attaching to (or starting) one that outlives it.
     #[arg(long)]
     pub standalone: bool,
+    /// Looks of the console, where no verb is given.
+    #[command(flatten)]
+    pub looks: Looks,
     /// Attach to the engine behind this socket (another user's, see [access] in its configuration).
     #[arg(long, global = true, value_name = "SOCKET")]
     pub attach: Option<PathBuf>,

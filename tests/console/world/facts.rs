@@ -148,6 +148,7 @@ impl World {
             breaker: None,
             session: "signed headers".into(),
             unlocked_until: self.envs[0].unlocked_until,
+            unlocked_by: self.envs[0].unlocked_by.clone(),
             ahead: None,
         }];
         Pulse { envs, at: NOW }

@@ -159,7 +159,7 @@ impl World {
         ];
         Self {
             production,
-            envs: vec![EnvRow { env: environment, unlocked_until: until, home: None, held: None }],
+            envs: vec![EnvRow { env: environment, unlocked_until: until, unlocked_by: None, home: None, held: None }],
             plans,
             runs,
             bills,

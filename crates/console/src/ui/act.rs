@@ -9,14 +9,17 @@ use super::columns::Columns;
 use super::config::Lang;
 use super::desk::Desk;
 use super::format::fill;
-use super::keymap::{Action, COUNTED, Scope};
+use super::keymap::{Action, COUNTED, Scope, key_name};
 use super::model::Model;
 use super::msg::{Code, Effect, Key};
+use super::obstacle::Obstacle;
 use super::overlays;
 use super::panes::{Click, Done, Goto, Pane, Subject};
-use super::possible::possible;
+use super::possible::{obstacle, possible};
 use super::shared::Shared;
 use super::shared::outbox::Sent;
+use super::targets::Target;
+use super::view::target_at;
 use super::words;
 
 /// Largest count; as many bills as the history is made for.
@@ -49,13 +52,12 @@ pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
         Some(action) if shared.count.is_some() && !COUNTED.contains(&action) => {
             say_not(shared, shared.t().count_none, action);
         }
-        Some(action) if possible(&model.desk, action) => {
-            perform(model, action, effects);
-        }
-        Some(action) => {
-            let shared = &mut model.desk.shared;
-            say_not(shared, shared.t().not_now, action);
-        }
+        Some(action) => match obstacle(&model.desk, action) {
+            None => {
+                perform(model, action, effects);
+            }
+            Some(why) => say_why(&mut model.desk.shared, why, action),
+        },
         None => {
             model.desk.shared.count = None;
             if let Code::Char(letter) = key.code
@@ -82,9 +84,21 @@ fn say_not(shared: &mut Shared, why: &str, action: Action) {
     shared.count = None;
 }
 
+/// Says what is in the way of an action, and what leads on.
+fn say_why(shared: &mut Shared, why: Obstacle, action: Action) {
+    let why = fill(why.words(shared.lang), &[&shared.setup.keymap.key(why.helps())]);
+    let text = fill(shared.t().not_now, &[shared.lang.action(action).0, &why]);
+    shared.note(false, text);
+    shared.count = None;
+}
+
 /// Says of a key that means something in other panes alone where that is.
 fn known_elsewhere(shared: &mut Shared, key: Key) {
-    let Some((action, panes)) = shared.setup.keymap.elsewhere(shared.nav.here(), key) else { return };
+    let Some((action, panes)) = shared.setup.keymap.elsewhere(shared.nav.here(), key) else {
+        let help = shared.setup.keymap.key(Action::Help);
+        let text = fill(shared.t().no_such_key, &[&key_name(key), &help]);
+        return shared.note(false, text);
+    };
     let panes: Vec<&str> = panes.into_iter().map(|pane| shared.lang.scope(pane)).collect();
     let between = if shared.lang == Lang::Zh { "、" } else { ", " };
     let text = fill(shared.t().not_here, &[shared.lang.action(action).0, &panes.join(between)]);
@@ -238,7 +252,12 @@ fn sideways(desk: &mut Desk, right: bool) {
     let rows: Vec<_> = desk.pane().bills().collect();
     let most = Columns::count(&desk.shared, &rows);
     let nav = &mut desk.shared.nav;
+    let before = nav.shift;
     nav.shift = if right { (nav.shift + 1).min(most) } else { nav.shift.min(most).saturating_sub(1) };
+    if right && nav.shift <= before {
+        let text = fill(desk.shared.t().last_columns, &[&desk.shared.setup.keymap.key(Action::ColumnsLeft)]);
+        desk.shared.note(false, text);
+    }
 }
 
 fn other_language(desk: &mut Desk) {
@@ -272,7 +291,7 @@ fn pause(shared: &mut Shared, effects: &mut Vec<Effect>) {
     let Some((run, state)) = shared.run_live().map(|r| (r.row.head.id, r.row.state.clone())) else { return };
     let (command, said) = match state {
         RunState::Paused(_) | RunState::Interrupted => (Command::Resume { run }, Sent::Of(shared.t().resuming)),
-        _ => (Command::Pause { run }, Sent::Said(shared.t().pausing)),
+        _ => (Command::Pause { run }, Sent::Next(shared.t().pausing, Action::Pause)),
     };
     shared.submit(command, said, effects);
 }
@@ -293,8 +312,9 @@ fn back(desk: &mut Desk) {
         shared.selection.clear();
     } else if shared.nav.zoom {
         shared.nav.zoom = false;
-    } else {
-        shared.nav.back();
+    } else if !shared.nav.back() {
+        let text = fill(shared.t().no_way_back, &[&shared.setup.keymap.key(Action::Quit)]);
+        shared.note(false, text);
     }
 }
 
@@ -308,28 +328,43 @@ fn other_run(desk: &mut Desk, newer: bool, n: u64) {
     }
 }
 
-/// A click: the tab line changes the pane, a list row takes the cursor, a second click on it opens it.
-pub(crate) fn click(model: &mut Model, x: u16, y: u16, effects: &mut Vec<Effect>) {
-    if model.overlays.is_open() {
-        return;
+/// A click: on the tab line it changes the pane, on a key's name it is that key, on a column's head it sorts; a list row takes
+/// the cursor, a second click on it opens it.
+pub(crate) fn click(model: &mut Model, (x, y): (u16, u16), effects: &mut Vec<Effect>) {
+    match target_at(model, x, y) {
+        Some(Target::Key(pressed)) => return key(model, pressed, effects),
+        Some(Target::Row(row)) => {
+            if let Some(pressed) = model.overlays.pick(row) {
+                key(model, pressed, effects);
+            }
+            return;
+        }
+        Some(Target::Sort(by)) => {
+            let here = model.desk.shared.nav.here();
+            model.desk.shared.nav.views.of_mut(here).turn(&by);
+            return model.desk.read_anew();
+        }
+        None => {}
     }
-    let Some(parts) = model.desk.parts() else { return };
+    let Some(parts) = model.desk.parts().filter(|_| !model.overlays.is_open()) else { return };
     if y == parts.tabs.y && parts.tabs.height > 0 {
         if let Some(pane) = super::tabs::tab_at(&model.desk, x) {
             model.desk.show(pane);
         }
         return;
     }
-    let row = usize::from(y.saturating_sub(parts.list.y + 1));
-    if y <= parts.list.y || y >= parts.list.bottom() {
+    if y == parts.list.y {
+        let shared = &mut model.desk.shared;
+        let text = fill(shared.t().sorts_nothing, &[&shared.setup.keymap.key(Action::Columns)]);
+        return shared.note(false, text);
+    }
+    if y < parts.list.y || y >= parts.list.bottom() || x >= parts.list.right() {
         return;
     }
+    let row = usize::from(y - parts.list.y - 1);
     let (pane, shared) = model.desk.pane_mut();
     let hit = pane.click(shared, row, &parts);
-    if hit != Click::Missed {
-        shared.touch();
-    }
-    if hit == Click::Again {
+    if hit == Click::Again && possible(&model.desk, Action::Open) {
         perform(model, Action::Open, effects);
     }
 }

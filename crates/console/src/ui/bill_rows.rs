@@ -12,6 +12,7 @@ use super::keymap::Action;
 use super::list::heading;
 use super::shared::Shared;
 use super::skin::Role;
+use super::targets::Target;
 use super::window::Window;
 use super::words;
 use skydeck_core::domain::bill::{BillState, Outcome, Slot};
@@ -74,17 +75,20 @@ pub(crate) fn titles(shared: &Shared, pen: &mut Pen<'_>, area: Rect, heads: &Hea
     let more = |n: usize, action| if n > 0 { format!("{}{n}", key(action)) } else { String::new() };
     let (up, down) = if pen.glyphs.arrow.is_ascii() { ("^", "v") } else { ("↑", "↓") };
     // The column the list is sorted by says which way.
-    let told = |w: u16, text: &str, is_by: &dyn Fn(&By) -> bool| match heads.sort.as_ref().filter(|s| is_by(&s.by)) {
-        None => Cell::new(w, Role::Dim, text.to_owned()),
-        Some(sort) => Cell::new(w, Role::Accent, format!("{}{text}", if sort.descending { down } else { up })),
+    let told = |w: u16, text: &str, by: By| {
+        let cell = match heads.sort.as_ref().filter(|sort| sort.by == by) {
+            None => Cell::new(w, Role::Dim, text.to_owned()),
+            Some(sort) => Cell::new(w, Role::Accent, format!("{}{text}", if sort.descending { down } else { up })),
+        };
+        cell.clicked(Target::Sort(by))
     };
     let mut cells = vec![cell(1, "")];
-    cells.push(told(heads.state, t.col_outcome, &|by| *by == By::Outcome));
-    cells.push(told(heads.no, t.col_no, &|by| *by == By::Number));
-    cells.push(told(heads.reason, t.col_reason, &|by| *by == By::Cause));
+    cells.push(told(heads.state, t.col_outcome, By::Outcome));
+    cells.push(told(heads.no, t.col_no, By::Number));
+    cells.push(told(heads.reason, t.col_reason, By::Cause));
     for column in &heads.plan.shown {
         let names = heads.plan.names_of(&column.label);
-        let cell = told(column.width, &column.label, &|by| *by == By::Column(names.clone()));
+        let cell = told(column.width, &column.label, By::Column(names));
         cells.push(if column.right { cell.right() } else { cell });
     }
     // How many there are to either side, with the key that leads there.
@@ -98,8 +102,8 @@ pub(crate) fn titles(shared: &Shared, pen: &mut Pen<'_>, area: Rect, heads: &Hea
         message = format::fill(t.sorted_first, &[&format::count(SORTED_AT_MOST)]);
     }
     cells.push(Cell::new(0, if heads.partly { Role::Notice } else { Role::Dim }, message));
-    cells.push(told(TAIL.0, t.col_attempts, &|by| *by == By::Tries).right());
-    cells.push(told(TAIL.1, t.col_age, &|by| *by == By::Age).right());
+    cells.push(told(TAIL.0, t.col_attempts, By::Tries).right());
+    cells.push(told(TAIL.1, t.col_age, By::Age).right());
     pen.row(area, area.y, false, &cells);
 }
 

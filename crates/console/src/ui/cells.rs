@@ -9,7 +9,12 @@ use ratatui::style::Style;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+mod cell;
+
+pub use cell::Cell;
+
 use super::skin::{Role, Skin};
+use super::targets::Targets;
 use skydeck_core::text::{Measure, clusters};
 
 /// One character of ASCII that needs no second look.
@@ -229,48 +234,14 @@ pub struct Pen<'a> {
     skin: &'a Skin,
     /// Signs.
     pub glyphs: &'static Glyphs,
-}
-
-/// One cell of a table row.
-#[derive(Clone, Debug)]
-pub struct Cell<'a> {
-    /// Cells it may take; 0 = what is left (one a row).
-    pub width: u16,
-    /// Right-aligned.
-    pub right: bool,
-    /// A key cell: wears the selection style when the row is under the cursor.
-    pub key: bool,
-    /// Meaning.
-    pub role: Role,
-    /// Text.
-    pub text: std::borrow::Cow<'a, str>,
-}
-
-impl<'a> Cell<'a> {
-    /// A left-aligned cell.
-    pub fn new(width: u16, role: Role, text: impl Into<std::borrow::Cow<'a, str>>) -> Self {
-        Self { width, right: false, key: false, role, text: text.into() }
-    }
-
-    /// Right-aligned.
-    #[must_use]
-    pub fn right(mut self) -> Self {
-        self.right = true;
-        self
-    }
-
-    /// A key cell.
-    #[must_use]
-    pub fn key(mut self) -> Self {
-        self.key = true;
-        self
-    }
+    /// What a click on it means, where that is asked.
+    pub targets: Targets,
 }
 
 impl<'a> Pen<'a> {
     /// A brush.
     pub fn new(buf: &'a mut Buffer, skin: &'a Skin, glyphs: &'static Glyphs) -> Self {
-        Self { buf, skin, glyphs }
+        Self { buf, skin, glyphs, targets: Targets::default() }
     }
 
     /// What may be painted on.
@@ -386,6 +357,9 @@ impl<'a> Pen<'a> {
             if bar || (selected && cell.key) {
                 style = style.patch(self.skin.style(Role::Selection));
             }
+            if let Some(target) = &cell.target {
+                self.targets.offer(Rect::new(x, y, w, 1), target);
+            }
             let used = (self.glyphs.width(&cell.text) as u16).min(w);
             let at = if cell.right { x + w - used } else { x };
             self.styled(at, y, w, style, &cell.text);
@@ -399,6 +373,7 @@ impl<'a> Pen<'a> {
         if area.width < 4 || area.height < 3 {
             return Rect::new(area.x, area.y, 0, 0);
         }
+        self.targets.cover();
         for y in area.top()..area.bottom() {
             // A wide character that would reach into the box loses its cell.
             if let Some(before) = area.x.checked_sub(1)

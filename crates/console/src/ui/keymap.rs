@@ -66,6 +66,7 @@ pub enum Action {
     Retry,
     Verify,
     Resolve,
+    Reopen,
     Raw,
     Yes,
     No,
@@ -173,6 +174,7 @@ pub const TABLE: &[Row] = &[
     row(Action::Retry, "retry", &["R"], &[S::Queue, S::Results, S::Ledger, S::Bill, S::Today], 1),
     row(Action::Verify, "verify", &["v"], &[S::Results, S::Ledger, S::Bill, S::Today], 2),
     row(Action::Resolve, "resolve", &["c"], &[S::Results, S::Ledger, S::Bill, S::Today], 7),
+    row(Action::Reopen, "reopen", &["C"], &[S::Results, S::Ledger, S::Bill, S::Today], 0),
     row(Action::Mark, "mark", &["space"], &[S::Queue, S::Results, S::Ledger, S::History], 7),
     row(Action::MarkAll, "mark-all", &["*"], &[S::Results, S::Ledger], 8),
     row(Action::Unmark, "unmark", &["u"], &[S::Queue, S::Results, S::Ledger, S::History], 0),
@@ -430,6 +432,25 @@ pub fn read_key(text: &str) -> Option<Key> {
         },
     };
     Some(Key { code, ctrl, alt })
+}
+
+/// Reads a key as people do ([`key_name`]).
+pub fn pressed(name: &str) -> Option<Key> {
+    let (mut name, mut ctrl, mut alt) = (name, false, false);
+    while let Some(rest) = name.strip_prefix("Ctrl-").or_else(|| name.strip_prefix("Alt-")).filter(|r| !r.is_empty()) {
+        (ctrl, alt) = (ctrl || name.starts_with('C'), alt || name.starts_with('A'));
+        name = rest;
+    }
+    let word = match name {
+        _ if name.chars().nth(1).is_none() => name.to_owned(),
+        "Shift-Tab" => "backtab".to_owned(),
+        "Del" => "delete".to_owned(),
+        "PgUp" => "pageup".to_owned(),
+        "PgDn" => "pagedown".to_owned(),
+        _ => name.to_lowercase(),
+    };
+    let key = read_key(&word).filter(|key| !key.ctrl && !key.alt)?;
+    Some(Key { ctrl, alt, ..key })
 }
 
 /// A key as people read it.

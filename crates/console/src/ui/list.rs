@@ -20,8 +20,8 @@ pub(crate) trait List {
     fn go_to_end(&mut self, last: bool);
     /// To row number `n` from 1.
     fn go_to(&mut self, n: u64);
-    /// Puts the cursor on a row of the screen; `false` where there is none.
-    fn click(&mut self, row: usize) -> bool;
+    /// Puts the cursor on a row of the screen; whether it stood there already, `None` where there is none.
+    fn click(&mut self, row: usize) -> Option<bool>;
     /// Stops what goes on by itself; tells whether anything did.
     fn halt_if_busy(&mut self) -> bool;
     /// It is read again when somebody looks.
@@ -53,7 +53,7 @@ impl<T: Record> List for Window<T> {
         self.go_to(n);
     }
 
-    fn click(&mut self, row: usize) -> bool {
+    fn click(&mut self, row: usize) -> Option<bool> {
         self.click(row)
     }
 

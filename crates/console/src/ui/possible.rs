@@ -1,44 +1,79 @@
 //! What can be done now, and which bills an order is about.
 //!
-//! Invariant: one function, [`possible`], says what can be done; footer, help, palette and keys all ask it.
+//! Invariant: one function, [`obstacle`], says what can be done; footer, help, palette and keys all ask it.
 
 use skydeck_core::domain::command::Selection;
+use skydeck_core::domain::ids::RunId;
+use skydeck_core::domain::live::RunLive;
 use skydeck_core::domain::query::Scope as ListScope;
 use skydeck_core::domain::run::RunState;
 
 use super::desk::Desk;
 use super::format::fill;
 use super::keymap::{self, Action, TABLE};
+use super::obstacle::Obstacle;
+use super::run_words::consent;
 
 /// Whether an action can be done now.
 pub(crate) fn possible(desk: &Desk, action: Action) -> bool {
+    obstacle(desk, action).is_none()
+}
+
+/// What is in the way of an action now; `None` where it can be done.
+pub(crate) fn obstacle(desk: &Desk, action: Action) -> Option<Obstacle> {
+    use Obstacle as O;
     let (shared, pane) = (&desk.shared, desk.pane());
     let run = shared.run_live();
     let state = run.map(|r| &r.row.state);
+    let unless = |can: bool, why: Obstacle| (!can).then_some(why);
     let chosen = || !shared.selection.is_empty() || pane.bill(shared).is_some() || pane.group(shared).is_some();
     match action {
-        Action::Approve => matches!(state, Some(RunState::AwaitingApproval)),
-        Action::Pause => {
-            matches!(state, Some(RunState::Working | RunState::Settling | RunState::Paused(_) | RunState::Interrupted))
+        Action::Approve => unless(awaiting(desk).is_some(), O::NothingWaits),
+        Action::Pause => match state {
+            Some(RunState::Working | RunState::Settling | RunState::Paused(_) | RunState::Interrupted) => None,
+            Some(RunState::Collecting | RunState::AwaitingApproval) => Some(O::CannotPauseYet),
+            Some(RunState::Closed(_)) => Some(O::RunEnded),
+            None => Some(if shared.run.is_some() { O::RunEnded } else { O::NoRun }),
+        },
+        Action::Stop => match state {
+            Some(state) => unless(!state.is_closed(), O::RunEnded),
+            None => Some(if shared.run.is_some() { O::RunEnded } else { O::NoRun }),
+        },
+        Action::Pace | Action::Unlock => unless(desk.env().is_some(), O::NoEnvironment),
+        Action::Retry | Action::Verify | Action::Resolve => unless(chosen(), O::NothingChosen),
+        Action::Reopen => unless(pane.resolved().is_some() || !shared.own.to_reopen().is_empty(), O::NothingResolved),
+        Action::Mark => unless(pane.bill(shared).is_some(), O::NoBillHere),
+        Action::MarkAll if pane.lists(shared).is_none() => Some(O::NothingToSelect),
+        Action::MarkAll => unless(!shared.selection.is_all(), O::AllSelected),
+        Action::Unmark => unless(!shared.selection.is_empty(), O::NothingSelected),
+        Action::ClearFilter => unless(pane.filter().is_some_and(|filter| !filter.is_empty()), O::NoFilter),
+        Action::Columns | Action::ColumnsLeft | Action::ColumnsRight if pane.bills().next().is_none() => {
+            Some(O::NoColumns)
         }
-        Action::Stop => state.is_some_and(|s| !s.is_closed()),
-        Action::Pace => desk.env().is_some(),
-        Action::Unlock => desk.env().is_some_and(|env| env.read_only),
-        Action::Retry | Action::Verify | Action::Resolve => chosen(),
-        Action::Mark => pane.bill(shared).is_some(),
-        Action::MarkAll => pane.lists(shared).is_some() && !shared.selection.is_all(),
-        Action::Unmark => !shared.selection.is_empty(),
-        Action::ClearFilter => pane.filter().is_some_and(|filter| !filter.is_empty()),
-        Action::ColumnsLeft => shared.nav.shift > 0,
-        Action::Columns | Action::ColumnsRight => pane.bills().next().is_some(),
-        Action::Export => pane.lists(shared).is_some(),
-        Action::Copy => pane.copy(shared).is_some(),
-        Action::Count => pane.copy(shared).is_some() || pane.group(shared).is_some(),
-        Action::NextRun | Action::PrevRun => desk.known_runs().iter().any(|run| Some(*run) != shared.run),
-        Action::Freeze => run.is_some() || shared.present.is_frozen(),
-        Action::Into => pane.possible(shared, Action::Open),
-        _ => pane.possible(shared, action),
+        Action::ColumnsLeft => unless(shared.nav.shift > 0, O::FirstColumns),
+        Action::Export => unless(pane.lists(shared).is_some(), O::NothingListed),
+        Action::Copy => unless(pane.copy(shared).is_some(), O::NothingToCopy),
+        Action::Count => unless(pane.copy(shared).is_some() || pane.group(shared).is_some(), O::NothingToCopy),
+        Action::NextRun | Action::PrevRun => {
+            unless(desk.known_runs().iter().any(|run| Some(*run) != shared.run), O::NoOtherRun)
+        }
+        Action::Freeze => unless(run.is_some() || shared.present.is_frozen(), O::NoRun),
+        Action::Into => obstacle(desk, Action::Open),
+        _ => unless(pane.possible(shared, action), pane.obstacle(shared, action)),
     }
+}
+
+/// The run that is approved here: the one in view; in Today, where what waits is listed, else the first that waits, one that
+/// wants a second person before all others.
+pub(crate) fn awaiting(desk: &Desk) -> Option<RunId> {
+    let shared = &desk.shared;
+    let waits = |run: &&RunLive| run.row.state == RunState::AwaitingApproval;
+    let here = shared.run_live().filter(waits).map(|run| run.row.head.id);
+    let any = || {
+        let second = |run: &&RunLive| consent(&run.row, shared.now).is_none();
+        shared.present.live().open().filter(waits).min_by_key(second).map(|run| run.row.head.id)
+    };
+    here.or_else(|| any().filter(|_| shared.nav.here() == keymap::Scope::Today))
 }
 
 /// Rows of the table for a place, with whether they are possible now.

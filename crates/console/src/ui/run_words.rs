@@ -6,8 +6,9 @@ use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::cause::CauseTable;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{
-    Collected, PauseWhy, Probe, Revision, RunEnd, RunHead, RunKind, RunRow, RunState, Tally,
+    Collected, Consent, PauseWhy, Probe, Revision, RunEnd, RunHead, RunKind, RunRow, RunState, Tally,
 };
+use skydeck_core::domain::time::Ts;
 
 use super::config::Lang;
 use super::format::{self, fill};
@@ -49,6 +50,12 @@ pub(crate) fn range(lang: Lang, head: &RunHead) -> String {
         Lang::En => range.en(),
     });
     shown(&said.unwrap_or_default())
+}
+
+/// The first of two approvals, while it stands for the set that is shown.
+pub(crate) fn consent(row: &RunRow, now: Ts) -> Option<&Consent> {
+    let hash = &row.collected.as_ref()?.hash;
+    row.consent.as_ref().filter(|c| c.hash == *hash && c.stands_at(now))
 }
 
 /// A run's state in a word. It speaks of that run alone: what other runs left is not in its sum.

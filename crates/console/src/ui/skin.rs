@@ -3,6 +3,8 @@
 //! Invariant: a bad theme never stops the console; what it does not say falls back to the built-in dark theme.
 
 use ratatui::style::{Color, Modifier, Style};
+use skydeck_core::domain::language::Language;
+use skydeck_core::domain::suggest::nearest;
 
 /// What a cell means. Views name roles, never colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,6 +129,16 @@ pub enum Depth {
     Mono,
 }
 
+impl Depth {
+    /// There is one theme for so few colours, whichever is asked for.
+    pub fn is_poor(self) -> bool {
+        match self {
+            Self::Ansi16 | Self::Mono => true,
+            Self::True | Self::Indexed => false,
+        }
+    }
+}
+
 /// A theme, ready to paint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skin {
@@ -162,12 +174,27 @@ impl Skin {
             (Depth::Ansi16, ..) => (Self::built_in("ansi16").unwrap_or_else(Self::plain), Vec::new()),
             (_, Some(text), _) => Self::read(name, text, &base),
             (_, None, Some(skin)) => (skin, Vec::new()),
-            (_, None, None) => {
-                let names: Vec<&str> = BUILT_IN.iter().map(|(n, _)| *n).collect();
-                (base, vec![format!("no theme `{name}`; there are {}; `dark` is used", names.join(", "))])
-            }
+            (_, None, None) => (base, vec![format!("{}; `dark` is used", Self::unknown(name, Language::En))]),
         };
         (if depth == Depth::Indexed { skin.indexed() } else { skin }, warnings)
+    }
+
+    /// Says of a name that no theme has it, which is meant perhaps, and which there are.
+    pub fn unknown(name: &str, lang: Language) -> String {
+        let names: Vec<&str> = BUILT_IN.iter().map(|(n, _)| *n).collect();
+        let (near, name) = (nearest(name, &names), skydeck_core::text::show(name, 200));
+        let between = if lang == Language::Zh { "、" } else { ", " };
+        let names = names.join(between);
+        match (lang, near) {
+            (Language::En, Some(near)) => {
+                format!("no theme `{name}`; did you mean `{near}`? There are {names}, or the path of a theme file")
+            }
+            (Language::En, None) => format!("no theme `{name}`; there are {names}, or the path of a theme file"),
+            (Language::Zh, Some(near)) => {
+                format!("没有主题 `{name}`；是不是 `{near}`？现有 {names}，或写主题文件的路径")
+            }
+            (Language::Zh, None) => format!("没有主题 `{name}`；现有 {names}，或写主题文件的路径"),
+        }
     }
 
     /// Reads a theme: one line a role, `role = "[colour] [on colour] [bold|dim|italic|underline|reverse]…"`; a colour
@@ -380,6 +407,12 @@ mod tests {
         }
         let (skin, warnings) = Skin::choose("nope", None, Depth::True);
         assert_eq!((skin.name(), warnings.len()), ("dark", 1));
+        assert!(Skin::unknown("lihgt", Language::En).contains("did you mean `light`? There are dark, light"));
+        assert!(
+            Skin::unknown("High_Contrats", Language::Zh)
+                .starts_with("没有主题 `High_Contrats`；是不是 `high-contrast`？")
+        );
+        assert!(Skin::unknown("春天", Language::Zh).contains("现有 dark、light"));
     }
 
     #[test]

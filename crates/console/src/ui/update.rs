@@ -9,12 +9,12 @@ use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::RunId;
 use skydeck_core::domain::live::Live;
 use skydeck_core::domain::query::{Answer, EnvRow, LedgerGroup, Query};
-use skydeck_core::domain::run::{RunRow, RunState};
+use skydeck_core::domain::run::RunState;
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::transition::{BillChange, Change, transition};
 
 use super::act;
-use super::config::{Lang, UiConfig};
+use super::config::UiConfig;
 use super::desk::Desk;
 use super::format::{self, fill};
 use super::keymap::Scope;
@@ -22,7 +22,7 @@ use super::model::Model;
 use super::msg::{Effect, Key, Msg, Ticket};
 use super::overlays::{Overlays, not_pasted};
 use super::panes::{Asking, Pane};
-use super::run_words;
+use super::run_notes;
 use super::shared::outbox::{Asked, Sent};
 use super::shared::{Shared, changes_ledger, plan_id};
 use super::words;
@@ -48,7 +48,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Key(key) => take_key(model, key, &mut effects),
         Msg::Paste(text) => model.overlays.paste(&mut model.desk, &text),
         Msg::Unpasted(why) => not_pasted(shared, why),
-        Msg::Click { x, y } => act::click(model, x, y, &mut effects),
+        Msg::Click { x, y } => {
+            shared.notes.seen();
+            shared.touch();
+            act::click(model, (x, y), &mut effects);
+        }
         Msg::Wheel(rows) => act::wheel(model, rows),
         Msg::Resize(w, h) => {
             shared.size = (w, h);
@@ -58,6 +62,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Facts(facts) => take_facts(model, &facts, &mut effects),
         Msg::Pulse(pulse) => {
             let same = shared.pulse.envs == pulse.envs;
+            shared.own.pulse(&pulse.envs);
             shared.pulse = pulse;
             shared.dirty |= !same;
         }
@@ -120,12 +125,12 @@ fn take_time(model: &mut Model, at: Ts) {
 fn resync(model: &mut Model, live: Live, effects: &mut Vec<Effect>) {
     let shared = &mut model.desk.shared;
     let open = shared.present.live().open().map(|run| run.row.head.id);
-    let ours: Vec<RunId> = open.filter(|id| shared.mine.contains(id)).collect();
+    let ours: Vec<RunId> = open.filter(|id| shared.own.runs.contains(id)).collect();
     shared.present.replace(live);
     // What ended while this console was behind is said all the same.
     for run in ours {
         if shared.present.live().runs.get(&run).is_some_and(|run| run.row.state.is_closed()) {
-            closed(shared, run, effects);
+            run_notes::closed(shared, run, effects);
             model.overlays.close_moot(shared, run);
         }
     }
@@ -172,6 +177,7 @@ fn notice_runs(desk: &mut Desk) {
             desk.select_run(newest);
         }
     }
+    run_notes::standing(&mut desk.shared);
 }
 
 /// Asks for what is wanted and not there.
@@ -220,12 +226,21 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
         }
         match &change {
             Change::Opened(_) => shared.plans.spoil(),
-            Change::Run { run, to: RunState::Closed(_), .. } => closed(shared, *run, effects),
-            Change::Resolved { key, .. } | Change::Reopened { key, .. } => shared.selection.remove(key),
+            Change::Run { run, to: RunState::Closed(_), .. } => run_notes::closed(shared, *run, effects),
+            Change::Resolved { key, reason, .. } => {
+                shared.selection.remove(key);
+                shared.own.resolved(key, reason);
+            }
+            Change::Reopened { key, .. } => {
+                shared.selection.remove(key);
+                shared.own.reopened(key);
+            }
+            Change::Run { run, to, .. } => run_notes::state(shared, *run, to),
             _ => {}
         }
         match &fact.event {
             Event::MarkMoved { .. } => shared.plans.spoil(),
+            Event::RunConsented { run, .. } => run_notes::consented(shared, *run),
             Event::ServerBound(_) => shared.ask(Query::Environments, Asked::Environments, effects),
             _ => {}
         }
@@ -254,33 +269,6 @@ fn take_groups(desk: &mut Desk, mut groups: Vec<LedgerGroup>) {
     desk.panes.all_mut().for_each(|pane| pane.groups_changed(shared, &was));
 }
 
-/// The closing summary of a run, and the bell when it was ours.
-fn closed(shared: &mut Shared, run: RunId, effects: &mut Vec<Effect>) {
-    let Some(live) = shared.present.live().runs.get(&run).filter(|_| shared.mine.contains(&run)) else { return };
-    let tally = live.row.tally;
-    let text = closing_words(shared, &live.row);
-    shared.note(tally.failed + tally.unknown + tally.not_reached > 0, text);
-    if shared.setup.bell {
-        effects.push(Effect::Bell);
-    }
-}
-
-fn closing_words(shared: &Shared, row: &RunRow) -> String {
-    let name = words::plan_name(shared, &row.head.plan, &row.head.name);
-    let sum: String = run_words::sum_of(shared, row, u16::MAX).into_iter().map(|(_, text)| text).collect();
-    let colon = if shared.lang == Lang::Zh { "：" } else { ": " };
-    let text = match run_words::run_state(shared, &row.state, &row.tally) {
-        (_, word, _, why) if !why.is_empty() => format!("{name}{colon}{word}{colon}{why}  {sum}"),
-        _ => format!("{name}{colon}{sum}"),
-    };
-    match run_words::carried_over(shared.lang, row) {
-        // Nothing but zeros would be in the way of the one thing there is to say.
-        Some(carried) if row.tally.found == 0 => format!("{name}{colon}{carried}"),
-        Some(carried) => format!("{text}  {carried}"),
-        None => text,
-    }
-}
-
 fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>) {
     let answer = answer.map_err(|error| skydeck_core::text::show(&error, 500).as_str().to_owned());
     let Desk { shared, panes } = &mut model.desk;
@@ -297,9 +285,13 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
             model.overlays.answer(shared, what, answer);
         }
         (Asked::Plans, Ok(Answer::Plans(rows))) => {
+            let at = shared.plan_index();
             shared.plans.take(rows);
-            if shared.plan.is_none() {
-                shared.plan = shared.plans.rows().first().map(|row| plan_id(row).clone());
+            // The plan under the cursor is one of the list: where it is gone, the one that took its place.
+            let rows = shared.plans.rows();
+            if !rows.iter().any(|row| Some(plan_id(row)) == shared.plan.as_ref()) {
+                let next = rows.get(at.min(rows.len().saturating_sub(1))).map(|row| plan_id(row).clone());
+                shared.plan = next.or(shared.plan.take());
             }
         }
         (Asked::Environments, Ok(Answer::Environments(rows))) => take_environments(shared, rows),
@@ -324,6 +316,8 @@ fn taken(shared: &Shared, sent: &Sent, bills: u64) -> String {
         Sent::Calls(op) => fill(t.approved, &[&words::doing(shared.lang, op, &n)]),
         Sent::Of(said) => fill(said, &[&words::bills(shared.lang, &n)]),
         Sent::Said(said) => (*said).to_owned(),
+        Sent::Next(said, next) => fill(said, &[&shared.setup.keymap.key(*next)]),
+        Sent::NextOf(said, next) => fill(said, &[&words::bills(shared.lang, &n), &shared.setup.keymap.key(*next)]),
         Sent::Opens => t.collecting_started.to_owned(),
     }
 }
@@ -332,7 +326,7 @@ fn take_receipt(desk: &mut Desk, ticket: Ticket, receipt: Result<Receipt, String
     let Some(sent) = desk.shared.outbox.receipt(ticket) else { return };
     match (receipt, sent) {
         (Ok(Receipt::Accepted { run: Some(run), .. }), Sent::Opens) => {
-            desk.shared.mine.insert(run);
+            desk.shared.own.runs.insert(run);
             if desk.pane().is_about_plan() {
                 let shared = &mut desk.shared;
                 if let Some(run) = shared.present.live().runs.get(&run) {
@@ -345,13 +339,19 @@ fn take_receipt(desk: &mut Desk, ticket: Ticket, receipt: Result<Receipt, String
             let text = desk.shared.t().collecting_started;
             desk.shared.note(false, text);
         }
-        (Ok(Receipt::Accepted { bills, .. }), sent @ (Sent::Calls(_) | Sent::Of(_) | Sent::Said(_))) => {
+        (
+            Ok(Receipt::Accepted { bills, .. }),
+            sent @ (Sent::Calls(_) | Sent::Of(_) | Sent::Said(_) | Sent::Next(..) | Sent::NextOf(..)),
+        ) => {
             let text = taken(&desk.shared, &sent, bills);
             desk.shared.note(false, text);
             desk.shared.plans.spoil();
         }
         (Ok(Receipt::Accepted { .. }), Sent::Opens) => {}
-        (Ok(Receipt::Refused(why)), _) => {
+        (Ok(Receipt::Refused(why)), sent) => {
+            if matches!(sent, Sent::Next(..)) {
+                desk.shared.own.not_unlocked();
+            }
             let text = words::refusal(&desk.shared, &why);
             desk.shared.note(true, skydeck_core::text::show(&text, 500).as_str());
         }

@@ -5,6 +5,7 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
 use super::cells::Pen;
 use super::desk::Desk;
@@ -15,37 +16,61 @@ use super::model::Model;
 use super::msg::{Drawn, ListHint};
 use super::overlays::dialog::draw_keys;
 use super::possible::{commands, label};
+use super::run_words::consent;
 use super::shared::Shared;
 use super::skin::Role;
+use super::targets::{Target, Targets};
 use super::{sum_line, tabs, words};
 
 /// Paints the screen.
 pub fn view(model: &Model, buf: &mut Buffer) -> Drawn {
-    let (desk, shared) = (&model.desk, &model.desk.shared);
+    let shared = &model.desk.shared;
     let mut pen = Pen::new(buf, &shared.setup.skin, shared.setup.glyphs);
+    paint(model, &mut pen)
+}
+
+/// What a cell of the picture means to who clicks it.
+pub(crate) fn target_at(model: &Model, x: u16, y: u16) -> Option<Target> {
+    let (desk, shared) = (&model.desk, &model.desk.shared);
+    let mut buf = Buffer::empty(Rect::new(0, 0, shared.size.0, shared.size.1));
+    let mut pen = Pen::new(&mut buf, &shared.setup.skin, shared.setup.glyphs);
+    pen.targets = Targets::wanted();
+    match model.overlays.open() {
+        Some(overlay) => {
+            overlay.draw(desk, &mut pen, &desk.parts()?);
+        }
+        None => {
+            paint(model, &mut pen);
+        }
+    }
+    pen.targets.at(x, y)
+}
+
+fn paint(model: &Model, pen: &mut Pen<'_>) -> Drawn {
+    let (desk, shared) = (&model.desk, &model.desk.shared);
     let fits = pen.area().width >= shared.size.0 && pen.area().height >= shared.size.1;
     let Some(parts) = desk.parts().filter(|_| fits) else {
         pen.text(0, 0, u16::MAX, Role::Warning, shared.t().too_small);
         return Drawn::default();
     };
-    head(desk, &mut pen, &parts);
-    tabs::draw(desk, &mut pen, &parts);
-    sum_line::draw(desk, &mut pen, &parts);
-    let list = desk.pane().draw(shared, &mut pen, &parts);
-    status(desk, &mut pen, &parts);
+    head(desk, pen, &parts);
+    tabs::draw(desk, pen, &parts);
+    sum_line::draw(desk, pen, &parts);
+    let list = desk.pane().draw(shared, pen, &parts);
+    status(desk, pen, &parts);
     let Some(overlay) = model.overlays.open() else {
-        foot(desk, &mut pen, &parts);
+        foot(desk, pen, &parts);
         let hint = |first| ListHint { id: list_id(desk), top: parts.list.y + 1, bottom: parts.list.bottom(), first };
         return Drawn { caret: None, list: list.map(hint) };
     };
     // A dialog names its own keys; those of the pane do nothing then. What went wrong while it is open is said at once, a
     // paste that was refused most of all: over a line in the lower rows, under a box.
-    let bad = shared.notes.newest().is_some_and(|note| note.bad);
-    let below = overlay.is_line().then(|| overlay.draw(desk, &mut pen, &parts));
+    let bad = shared.notes.unseen().is_some_and(|(note, _)| note.bad);
+    let below = overlay.is_line().then(|| overlay.draw(desk, pen, &parts));
     if bad {
-        last_note(shared, &mut pen, &parts);
+        note_below(shared, pen, &parts);
     }
-    let caret = below.unwrap_or_else(|| overlay.draw(desk, &mut pen, &parts));
+    let caret = below.unwrap_or_else(|| overlay.draw(desk, pen, &parts));
     Drawn { caret, list: None }
 }
 
@@ -89,9 +114,17 @@ fn head(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
             put(pen, Role::Warning, &format!(" {} ", t.write));
         } else if let Some(left) = shared.unlocked_for(&env.id) {
             put(pen, Role::Warning, &format!(" {} {} ", t.write, format::clock(left)));
+            if let Some(by) = shared.unlocked_by_another(&env.id) {
+                put(pen, Role::Warning, &format!("{} ", fill(t.shared_unlock, &[&words::who(shared, by)])));
+            }
         } else {
             put(pen, Role::Ok, &format!(" {} ", t.read_only));
         }
+    }
+    let second = shared.present.live().open().filter_map(|run| consent(&run.row, shared.now));
+    if let Some(first) = second.min_by_key(|first| first.at) {
+        let left = format::clock(first.time_left(shared.now));
+        put(pen, Role::Warning, &format!(" {} ", fill(t.head_second, &[&left])));
     }
     if shared.present.is_frozen() {
         put(pen, Role::Warning, &format!(" {} ", t.frozen));
@@ -122,6 +155,9 @@ fn status(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
         if position.is_empty() { w - 1 } else { pen.text_right(2, w - 2, y, Role::Dim, &format!(" {position} ")) };
     let mut x = 2;
     let room = |x: u16| right.saturating_sub(x + 1);
+    if let Some(used) = note(shared, pen, (x, y), room(x)) {
+        x += used + 1;
+    }
     // On every pane: nothing is more pressing than a bill nobody can say anything about.
     if let Some((n, age)) = shared.stale_unknown() {
         let (ledger, verify) = (shared.setup.keymap.key(Action::Ledger), shared.setup.keymap.key(Action::Verify));
@@ -146,25 +182,42 @@ fn status(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
     }
 }
 
-/// What just happened, until the next key; `false` where nothing did.
-fn last_note(shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> bool {
-    let Some(note) = shared.notes.unseen() else { return false };
-    let (y, w) = (parts.foot.y, parts.foot.width);
+/// What just happened, until the next key, from column `x` on; gives the cells used.
+fn note(shared: &Shared, pen: &mut Pen<'_>, (x, y): (u16, u16), room: u16) -> Option<u16> {
+    let (note, others) = shared.notes.unseen()?;
     let (role, sign) = if note.bad { (Role::Error, "! ") } else { (Role::Notice, "") };
-    for x in 0..w {
-        pen.text(x, y, 1, Role::Text, " ");
-    }
-    pen.pieces(1, y, w.saturating_sub(2), &[(role, format!("{sign}{}", note.text))]);
-    true
+    let width = |text: &str| pen.glyphs.width(text) as u16;
+    let (text, t) = (format!(" {sign}{}", note.text), shared.t());
+    let next = if note.next.is_empty() { " ".to_owned() } else { format!("  {} ", note.next) };
+    let key = shared.setup.keymap.key(Action::Notices);
+    let tail = if others > 0 {
+        format!("{next}+{others} ({key}) ")
+    } else if width(&text) + width(&next) > room {
+        format!("{next}({}) ", fill(t.note_more, &[&key]))
+    } else {
+        next
+    };
+    // What leads on is never cut: of a long notice its middle is.
+    let left = room.saturating_sub(width(&tail));
+    let used = pen.text(x, y, left, role, &text);
+    Some(used + pen.text(x + used, y, room.saturating_sub(used), role, &tail))
 }
 
-/// The keys that do something now, or the last notice.
+/// The same where something lies over the pane: over its keys, which do nothing then.
+fn note_below(shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) {
+    let (y, w) = (parts.foot.y, parts.foot.width);
+    if shared.notes.unseen().is_some() {
+        for x in 0..w {
+            pen.text(x, y, 1, Role::Text, " ");
+        }
+        note(shared, pen, (0, y), w);
+    }
+}
+
+/// The keys that do something now.
 fn foot(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
     let shared = &desk.shared;
     let (y, w) = (parts.foot.y, parts.foot.width);
-    if last_note(shared, pen, parts) {
-        return;
-    }
     // While a count is typed: what it can stand before.
     let rank = |row: &Row| match shared.count {
         Some(_) => COUNTED.iter().position(|action| *action == row.action).map(|at| at as u8),

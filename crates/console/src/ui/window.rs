@@ -272,6 +272,13 @@ impl<T: Record> Window<T> {
         self.place(to.clamp(0, last.max(0)) as usize);
     }
 
+    /// Whether so many rows further there is one, as far as that is known.
+    pub fn holds(&self, by: i64) -> bool {
+        let at = self.position().and_then(|at| i64::try_from(at).ok()).map(|at| at.saturating_add(by));
+        let all = self.total().and_then(|all| i64::try_from(all).ok());
+        at.is_some_and(|at| at >= 1 && all.is_some_and(|all| at <= all))
+    }
+
     /// To row number `n` from 1, page by page where it is not in memory: from here, or from the first row where that is
     /// nearer or where the place of the cursor is not known.
     pub fn go_to(&mut self, n: u64) {
@@ -348,14 +355,14 @@ impl<T: Record> Window<T> {
         }
     }
 
-    /// Puts the cursor on the visible row number `n`.
-    pub fn click(&mut self, n: usize) -> bool {
-        let to = self.scroll.top() + n;
-        if n < self.scroll.height() && to < self.rows.len() {
-            self.place(to);
-            return true;
+    /// Puts the cursor on the visible row number `n`; whether it stood there already, `None` where there is no such row.
+    pub fn click(&mut self, n: usize) -> Option<bool> {
+        let (to, was) = (self.scroll.top() + n, self.cursor);
+        if n >= self.scroll.height() || to >= self.rows.len() {
+            return None;
         }
-        false
+        self.place(to);
+        Some(to == was)
     }
 
     fn restart(&mut self, want: Want) {

@@ -15,6 +15,7 @@ use super::run::{Mark, RunHead, RunRow, RunState, Tally};
 use super::step::Step;
 use super::time::Ts;
 use super::transition::{BillChange, Change, transition};
+use super::who::Who;
 
 /// Settled bills kept for the live queue, newest first.
 pub const RECENT: usize = 200;
@@ -349,6 +350,9 @@ pub struct EnvPulse {
     pub session: String,
     /// Until when writing is unlocked in a read-only environment.
     pub unlocked_until: Option<Ts>,
+    /// Who unlocked it: the unlock counts for every console, and ends with the one that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlocked_by: Option<Who>,
     /// Seconds that the ERP's clock is ahead of ours, where its answers tell.
     #[serde(default)]
     pub ahead: Option<i64>,

@@ -17,6 +17,7 @@ use super::run::{BillRow, Collected, Mark, RunRow, StoppedRun};
 use super::server::Server;
 use super::time::Ts;
 use super::today::{Span, Today};
+use super::who::Who;
 
 pub use super::cursor::Cursor;
 pub use super::filter::values::FilterValues;
@@ -228,6 +229,9 @@ pub struct EnvRow {
     pub env: Environment,
     /// Until when writing is unlocked, for a read-only environment.
     pub unlocked_until: Option<Ts>,
+    /// Who unlocked it: the unlock counts for every console, and ends with the one that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlocked_by: Option<Who>,
     /// The server that its records are on, once that was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home: Option<Server>,

@@ -16,7 +16,7 @@ pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
         .iter()
         .filter(|c| c.len() <= LONGEST)
         .take(MOST)
-        .map(|c| (strsim::levenshtein(&word, &fold(c)), *c))
+        .map(|c| (strsim::osa_distance(&word, &fold(c)), *c))
         .filter(|(d, c)| *d <= (c.chars().count().max(word.chars().count()) / 3).max(1))
         .min_by_key(|(d, _)| *d)
         .map(|(_, c)| c)

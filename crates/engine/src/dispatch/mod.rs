@@ -134,7 +134,7 @@ impl Dispatch {
 
     /// The environment as the screen shows it.
     pub fn pulse(&self) -> EnvPulse {
-        let unlocked_until = self.unlocked_until();
+        let (unlocked_until, unlocked_by) = self.unlocked().unzip();
         let mut state = self.lock();
         self.note_recovery(&mut state);
         EnvPulse {
@@ -145,6 +145,7 @@ impl Dispatch {
             breaker: state.breaker.why().cloned(),
             session: self.erp.session(),
             unlocked_until,
+            unlocked_by,
             ahead: self.erp.ahead(),
         }
     }

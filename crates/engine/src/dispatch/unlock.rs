@@ -10,6 +10,7 @@ use skydeck_core::domain::ids::SessionId;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::step::Verb;
 use skydeck_core::domain::time::{Clock, Ts};
+use skydeck_core::domain::who::Who;
 
 /// How often an unlock is looked after.
 const UNLOCK_LOOK: Duration = Duration::from_secs(1);
@@ -24,6 +25,8 @@ pub(super) struct Unlock {
     end: (Duration, Ts),
     /// The console that asked for it.
     by: Option<SessionId>,
+    /// Who sits there.
+    who: Who,
     /// When this process was last seen to run, monotonic and wall.
     seen: (Duration, Ts),
 }
@@ -55,13 +58,13 @@ impl Dispatch {
 
     /// Allows writing in a read-only environment for a while, or until the console that asked for it is gone. Gives the
     /// unlock's number for [`Self::guard_unlock`].
-    pub fn unlock(&self, by: Option<SessionId>) -> u64 {
+    pub fn unlock(&self, by: Option<SessionId>, who: Who) -> u64 {
         let seen = (self.clock.mono(), self.clock.now());
         let end = (seen.0 + permit::UNLOCK, seen.1.plus(permit::UNLOCK));
         let mut state = self.lock();
         state.unlocks += 1;
         let turn = state.unlocks;
-        state.unlocked = Some(Unlock { turn, end, by, seen });
+        state.unlocked = Some(Unlock { turn, end, by, who, seen });
         turn
     }
 
@@ -96,7 +99,14 @@ impl Dispatch {
 
     /// Until when writing is unlocked, if it is now.
     pub fn unlocked_until(&self) -> Option<Ts> {
+        self.unlocked().map(|(until, _)| until)
+    }
+
+    /// The same, and who unlocked it.
+    pub fn unlocked(&self) -> Option<(Ts, Who)> {
         // Not taken away here: its guard says why it ended.
-        self.lock().unlocked.as_ref().filter(|unlock| unlock.over(&*self.clock).is_none()).map(|unlock| unlock.end.1)
+        let state = self.lock();
+        let unlock = state.unlocked.as_ref().filter(|unlock| unlock.over(&*self.clock).is_none())?;
+        Some((unlock.end.1, unlock.who.clone()))
     }
 }

@@ -57,19 +57,20 @@ impl Inner {
         env: &EnvId,
         reason: &str,
         session: Option<SessionId>,
+        by: &Who,
     ) -> Result<CommandOutcome, Refusal> {
         let dispatch = self.env(env)?;
         if dispatch.env.always_read_only {
             return Err(Refusal::Denied(Reason::AlwaysReadOnly { env: env.clone() }));
         }
-        let reason = written(reason, "unlock")?;
+        let (reason, who) = (written(reason, "unlock")?, by.clone());
         let on_commit: OnCommit = Box::new(move |inner| {
             for other in inner.shared.envs.iter().filter(|other| other.env.id != dispatch.env.id) {
                 if session.is_some_and(|session| other.left(session)) {
                     inner.relocked(other.env.id.clone(), "the same console unlocked another environment");
                 }
             }
-            let turn = dispatch.unlock(session);
+            let turn = dispatch.unlock(session, who);
             inner.tasks.stirred.notify_one();
             // Weak: an unlock must not keep an engine alive.
             let owner = Arc::downgrade(inner);

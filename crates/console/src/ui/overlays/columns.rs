@@ -1,5 +1,6 @@
 //! The columns of a list of bills: sorts by one, shows or hides those of the plan.
 
+use ratatui::layout::Rect;
 use skydeck_core::domain::run::BillRow;
 use skydeck_core::domain::sort::By;
 
@@ -10,9 +11,10 @@ use crate::ui::layout::Parts;
 use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
+use crate::ui::targets::Target;
 
 use super::dialog::{draw_keys, middle};
-use super::overlay::{Next, Overlay};
+use super::overlay::{Next, Overlay, picked};
 
 /// One line of it.
 struct Line {
@@ -84,6 +86,10 @@ impl Overlay for Chooser {
         Next::Stay
     }
 
+    fn pick(&mut self, row: usize) -> Option<Key> {
+        picked(&mut self.at, row)
+    }
+
     fn scroll(&mut self, rows: i64) {
         let to = (self.at as i64 + rows).clamp(0, self.lines.len().saturating_sub(1) as i64);
         self.at = usize::try_from(to).unwrap_or(0);
@@ -102,6 +108,7 @@ impl Overlay for Chooser {
             if here {
                 pen.text(inside.x - 1, y, 1, Role::Marker, pen.glyphs.marker);
             }
+            pen.targets.offer(Rect { y, height: 1, ..inside }, &Target::Row(i));
             let (shown, text) = Self::row(shared, line);
             let used = pen.text(inside.x, y, inside.width, Role::Marked, shown);
             let role = if here { Role::Accent } else { Role::Text };

@@ -10,10 +10,11 @@ use crate::ui::layout::Parts;
 use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::panes::{Goto, Subject};
 use crate::ui::run_words;
-use crate::ui::scroll::Scroll;
+use crate::ui::scroll::{Scroll, moved};
 use crate::ui::shared::Shared;
 use crate::ui::shared::outbox::Asked;
 use crate::ui::skin::Role;
+use crate::ui::targets::Target;
 use crate::ui::words;
 use skydeck_core::domain::bill::{Outcome, Slot};
 use skydeck_core::domain::filter::{Filter, Key as FilterKey, Term, Test};
@@ -23,7 +24,7 @@ use skydeck_core::domain::run::RunRow;
 
 use super::class::{CLASSES, Class, KEPT, Merge};
 use super::dialog::{draw_keys, middle};
-use super::overlay::{Next, Overlay};
+use super::overlay::{Next, Overlay, picked};
 
 /// The comparison.
 pub(super) struct Compare {
@@ -129,6 +130,15 @@ impl Overlay for Compare {
         Next::Stay
     }
 
+    fn pick(&mut self, row: usize) -> Option<Key> {
+        picked(&mut self.at, row)
+    }
+
+    fn scroll(&mut self, rows: i64) {
+        self.at = moved(self.at, rows, self.merge.rows().count());
+        self.scroll.follow(self.at);
+    }
+
     /// The pages wanted now: of the older run only what failed, of the newer one everything.
     fn questions(&mut self, shared: &mut Shared, effects: &mut Vec<Effect>) {
         if self.error.is_some() {
@@ -198,6 +208,7 @@ impl Overlay for Compare {
                 Cell::new(14, Role::Text, words::shown(&row.no)).key(),
                 Cell::new(0, role, change),
             ];
+            pen.targets.offer(Rect { y: body.y + (i - self.scroll.top()) as u16, height: 1, ..body }, &Target::Row(i));
             pen.row(body, body.y + (i - self.scroll.top()) as u16, i == self.at, &cells);
         }
         let keys =

@@ -22,7 +22,7 @@ use skydeck_core::domain::run::{Collected, Flag, RunKind, RunRow, RunState};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::text::readable;
 
-use super::confirm_lines::{self, consent};
+use super::confirm_lines;
 use super::dialog::{UNREAD, answer, dialog};
 use super::forms;
 use super::line::{draw_input, edit};
@@ -45,7 +45,7 @@ impl Confirm {
     /// For a run that waits for approval.
     pub fn new(shared: &Shared, run: RunId) -> Option<Self> {
         let live = shared.present.live().runs.get(&run).filter(|r| r.row.state == RunState::AwaitingApproval)?;
-        let first = consent(&live.row, shared.now);
+        let first = run_words::consent(&live.row, shared.now);
         Some(Self {
             run,
             hash: live.row.collected.as_ref()?.hash.clone(),
@@ -213,6 +213,8 @@ impl Overlay for Confirm {
             lines.push(vec![(Role::Warning, fill(t.waved, &[&words::shown(&flag.0)]))]);
         }
         lines.extend(confirm_lines::locked(shared, pen, row, set));
+        let key = if self.takes_text(shared) { "Tab".to_owned() } else { shared.setup.keymap.key(Action::Flags) };
+        lines.extend(confirm_lines::ignorable(shared, row, set, &self.offered(shared), &key));
         lines.push(Vec::new());
         let (question, keys) = self.question(shared, row, set);
         lines.push(vec![(if self.wrong { Role::Error } else { Role::Warning }, question)]);

@@ -10,14 +10,7 @@ use crate::ui::words;
 use skydeck_core::domain::ids::SetHash;
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::reason::Reason;
-use skydeck_core::domain::run::{Collected, Consent, Revision, RunKind, RunRow};
-use skydeck_core::domain::time::Ts;
-
-/// The first of two approvals, while it stands for the set that is shown.
-pub(crate) fn consent(row: &RunRow, now: Ts) -> Option<&Consent> {
-    let hash = &row.collected.as_ref()?.hash;
-    row.consent.as_ref().filter(|c| c.hash == *hash && c.stands_at(now))
-}
+use skydeck_core::domain::run::{Collected, Flag, Revision, RunKind, RunRow};
 
 type Line = Vec<(Role, String)>;
 
@@ -32,7 +25,7 @@ pub(super) fn of(shared: &Shared, row: &RunRow, set: &Collected, hash: &SetHash)
     lines.extend(bills(shared, row, set));
     let frozen = fill(t.frozen_set, &[hash.short()]);
     lines.push(vec![label(t.hash), (Role::Text, hash.short().to_owned()), (Role::Dim, format!("  {frozen}"))]);
-    if let Some(first) = consent(row, shared.now) {
+    if let Some(first) = run_words::consent(row, shared.now) {
         let at = format::local(first.at, shared.setup.zone, "%H:%M:%S");
         lines.push(vec![(Role::Warning, fill(t.consented, &[&words::who(shared, &first.by), &at]))]);
     }
@@ -129,5 +122,24 @@ pub(super) fn locked(shared: &Shared, pen: &Pen<'_>, row: &RunRow, set: &Collect
         let unlock = shared.setup.keymap.key(Action::Unlock);
         return vec![vec![(Role::Warning, fill(shared.t().confirm_locked, &[&unlock]))]];
     }
-    Vec::new()
+    let left = shared.unlocked_for(&row.head.env).zip(shared.unlocked_by_another(&row.head.env));
+    left.map_or_else(Vec::new, |(left, by)| {
+        let said =
+            fill(shared.t().unlocked_by_other, &[&words::who(shared, by), &format::age_words(shared.lang, left)]);
+        vec![vec![(Role::Warning, said)]]
+    })
+}
+
+/// What the key for ERP prompts can do for this set, and why not where it can do nothing.
+pub(super) fn ignorable(shared: &Shared, row: &RunRow, set: &Collected, flags: &[Flag], key: &str) -> Vec<Line> {
+    if set.callable == 0 || row.head.kind == RunKind::Verify {
+        return Vec::new();
+    }
+    let names: Vec<String> = flags.iter().map(|flag| words::shown(&flag.0)).collect();
+    let said = if names.is_empty() {
+        fill(shared.t().flags_none, &[key])
+    } else {
+        fill(shared.t().flags_can, &[key, &names.join(" ")])
+    };
+    vec![vec![(Role::Dim, said)]]
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use crate::ui::cells::Pen;
-use crate::ui::keymap::{Action, Scope};
+use crate::ui::keymap::{Action, Scope, pressed};
 use crate::ui::msg::Key;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
+use crate::ui::targets::Target;
 use skydeck_core::domain::time::Ts;
 
 /// How long a dialog must stand before it hears a Yes: keys queued before it opened are not meant for it.
@@ -65,6 +66,10 @@ pub(crate) fn draw_keys(pen: &mut Pen<'_>, x: u16, y: u16, w: u16, keys: &[(Stri
         let need = (pen.glyphs.width(key) + pen.glyphs.width(text) + 1) as u16;
         if used + need > w {
             break;
+        }
+        // A click on it is the first of its keys.
+        if let Some(first) = key.split([' ', '/']).find_map(pressed) {
+            pen.targets.offer(Rect::new(x + used, y, need, 1), &Target::Key(first));
         }
         used += pen.text(x + used, y, w - used, Role::Key, key) + 1;
         used += pen.text(x + used, y, w - used, Role::Text, text) + 2;

@@ -16,6 +16,7 @@ use crate::ui::scroll::{Scroll, moved};
 use crate::ui::shared::Shared;
 use crate::ui::shared::outbox::Asked;
 use crate::ui::skin::Role;
+use crate::ui::targets::Target;
 use crate::ui::words;
 use ratatui::layout::Rect;
 use skydeck_core::domain::filter::{Filter, Key as FilterKey, Term, Test};
@@ -25,7 +26,7 @@ use skydeck_core::domain::run::BillRow;
 
 use super::dialog::{draw_keys, middle};
 use super::line::{draw_input, edit, insert};
-use super::overlay::{Next, Overlay};
+use super::overlay::{Next, Overlay, picked};
 
 /// Bills that are listed, at most.
 const MOST: usize = 200;
@@ -178,6 +179,7 @@ impl Find {
                 Cell::new(11, Role::Dim, format::local(row.at, shared.setup.zone, "%m-%d %H:%M")),
             ];
             let y = area.y + (i - self.scroll.top()) as u16;
+            pen.targets.offer(Rect { y, height: 1, ..area }, &Target::Row(i));
             pen.row(Rect { y, height: 1, ..area }, y, i == self.at, &cells);
         }
     }
@@ -250,6 +252,16 @@ impl Overlay for Find {
         self.scroll.set_height(usize::from(height));
         self.scroll.follow(self.at);
         Next::Stay
+    }
+
+    fn pick(&mut self, row: usize) -> Option<Key> {
+        picked(&mut self.at, row)
+    }
+
+    fn scroll(&mut self, rows: i64) {
+        let shown = self.found.reach.as_ref().map_or(self.found.rows.len(), Vec::len);
+        self.at = moved(self.at, rows, shown);
+        self.scroll.follow(self.at);
     }
 
     fn takes_text(&self, _shared: &Shared) -> bool {

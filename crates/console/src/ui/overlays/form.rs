@@ -12,6 +12,7 @@ use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::shared::Shared;
 use crate::ui::shared::outbox::Asked;
 use crate::ui::skin::Role;
+use crate::ui::targets::Target;
 use crate::ui::words;
 use skydeck_core::domain::query::Answer;
 use skydeck_core::domain::time::Ts;
@@ -166,6 +167,7 @@ impl Form {
                 break;
             }
             let here = i == self.at;
+            pen.targets.offer(Rect { y, height: 1, ..inside }, &Target::Row(i));
             if here {
                 pen.text(inside.x.saturating_sub(1), y, 1, Role::Marker, pen.glyphs.marker);
             }
@@ -244,6 +246,13 @@ impl Overlay for Form {
             }
         }
         Next::Stay
+    }
+
+    /// A switch is turned with it.
+    fn pick(&mut self, row: usize) -> Option<Key> {
+        self.at = row;
+        let turns = self.fields.get(row).is_some_and(|field| !matches!(field.value, Value::Text(_)));
+        turns.then_some(Key::char(' '))
     }
 
     fn takes_text(&self, _shared: &Shared) -> bool {

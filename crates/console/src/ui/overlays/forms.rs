@@ -12,7 +12,7 @@ use crate::ui::shared::Shared;
 use crate::ui::shared::outbox::Sent;
 use crate::ui::words;
 use skydeck_core::domain::command::{Command, Selection, StartParams};
-use skydeck_core::domain::ids::{EnvId, PlanId};
+use skydeck_core::domain::ids::{EnvId, PlanId, WorkKey};
 use skydeck_core::domain::query::Scope;
 use skydeck_core::domain::run::Flag;
 use skydeck_core::domain::time::ErpDate;
@@ -36,6 +36,7 @@ pub(super) fn of(desk: &Desk, action: Action) -> Option<Form> {
         Action::RunWith => run_with(&desk.shared),
         Action::Pace => pace(desk),
         Action::Resolve => resolve(desk),
+        Action::Reopen => reopen(desk),
         Action::Unlock => unlock(desk),
         Action::JumpDate => Some(jump(&desk.shared)),
         Action::Export => export(desk),
@@ -148,9 +149,35 @@ impl Purpose for Resolve {
     fn done(&mut self, desk: &mut Desk, values: &Values<'_>, effects: &mut Vec<Effect>) -> Result<Next, String> {
         let t = desk.shared.t();
         let shared = &mut desk.shared;
-        let command = Command::Resolve { selection: self.0.clone(), reason: reason(values, 0, t)? };
+        let reason = reason(values, 0, t)?;
+        shared.own.resolves(&reason);
+        let command = Command::Resolve { selection: self.0.clone(), reason };
         shared.selection.clear();
-        shared.submit(command, Sent::Of(t.resolved), effects);
+        shared.submit(command, Sent::NextOf(t.resolved, Action::Reopen), effects);
+        Ok(Next::Close)
+    }
+}
+
+struct Reopen(Vec<WorkKey>);
+
+/// The bill under the cursor where a person closed it, else what this console closed last.
+fn reopen(desk: &Desk) -> Option<Form> {
+    let (shared, t) = (&desk.shared, desk.shared.t());
+    let last = || {
+        let keys = shared.own.to_reopen();
+        let n = words::bills(shared.lang, &format::count(keys.len() as u64));
+        (keys, fill(t.reopen_last, &[&n]))
+    };
+    let (keys, about) = desk.pane().resolved().map_or_else(last, |(key, no)| (vec![key], words::shown(&no)));
+    let fields = vec![reason_field(t)];
+    (!keys.is_empty()).then(|| Form::new(Reopen(keys), (t.reopen_title, about), fields, 0, shared.now))
+}
+
+impl Purpose for Reopen {
+    fn done(&mut self, desk: &mut Desk, values: &Values<'_>, effects: &mut Vec<Effect>) -> Result<Next, String> {
+        let t = desk.shared.t();
+        let command = Command::Reopen { keys: std::mem::take(&mut self.0), reason: reason(values, 0, t)? };
+        desk.shared.submit(command, Sent::Of(t.reopened), effects);
         Ok(Next::Close)
     }
 }
@@ -171,7 +198,9 @@ impl Purpose for Unlock {
     fn done(&mut self, desk: &mut Desk, values: &Values<'_>, effects: &mut Vec<Effect>) -> Result<Next, String> {
         let t = desk.shared.t();
         let command = Command::Unlock { env: self.0.clone(), reason: reason(values, 0, t)? };
-        desk.shared.submit(command, Sent::Said(t.unlocked), effects);
+        let stands = desk.shared.pulse_of(&self.0).and_then(|pulse| pulse.unlocked_until);
+        desk.shared.own.asks_unlock(self.0.clone(), stands);
+        desk.shared.submit(command, Sent::Next(t.unlocked, Action::Unlock), effects);
         Ok(Next::Close)
     }
 }

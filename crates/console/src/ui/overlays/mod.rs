@@ -14,6 +14,7 @@ use super::desk::Desk;
 use super::format::fill;
 use super::keymap::Action;
 use super::msg::{Effect, Key, PASTE, Unpasted};
+use super::possible::awaiting;
 use super::shared::Shared;
 use super::shared::outbox::Asked;
 use super::words;
@@ -37,7 +38,6 @@ mod overlay;
 mod palette;
 mod retry;
 
-pub(crate) use confirm_lines::consent;
 pub(crate) use overlay::{Next, Overlay};
 
 /// What is open, and what was opened by itself already.
@@ -61,7 +61,7 @@ fn opener(action: Action) -> Option<Opener> {
         Action::Palette => |desk, _, _| Some(Box::new(palette::Palette::new(desk))),
         Action::Find => |_, _, _| Some(Box::new(find::Find::default())),
         Action::Filter => |desk, _, _| Some(Box::new(filter::Line::new(desk))),
-        Action::Approve => |desk, _, _| Some(Box::new(confirm::Confirm::new(&desk.shared, desk.shared.run?)?)),
+        Action::Approve => |desk, _, _| Some(Box::new(confirm::Confirm::new(&desk.shared, awaiting(desk)?)?)),
         Action::Columns => |desk, _, _| Some(Box::new(columns::Chooser::open(desk)?)),
         Action::Compare => |desk, _, _| Some(Box::new(compare::Compare::open(desk)?)),
         Action::Stop => |desk, _, _| Some(Box::new(ask::Ask::new(ask::What::Stop(desk.shared.run?), desk.shared.now))),
@@ -69,9 +69,13 @@ fn opener(action: Action) -> Option<Opener> {
         Action::Retry | Action::Verify => {
             |desk, action, effects| Some(Box::new(retry::Retry::open(desk, action == Action::Verify, effects)?))
         }
-        Action::RunWith | Action::Pace | Action::Resolve | Action::Unlock | Action::JumpDate | Action::Export => {
-            |desk, action, _| Some(Box::new(forms::of(desk, action)?))
-        }
+        Action::RunWith
+        | Action::Pace
+        | Action::Resolve
+        | Action::Reopen
+        | Action::Unlock
+        | Action::JumpDate
+        | Action::Export => |desk, action, _| Some(Box::new(forms::of(desk, action)?)),
         _ => return None,
     })
 }
@@ -143,6 +147,11 @@ impl Overlays {
         None
     }
 
+    /// A click on a row of it; the key that it is the same as, if any.
+    pub fn pick(&mut self, row: usize) -> Option<Key> {
+        self.open.as_mut().and_then(|open| open.pick(row))
+    }
+
     /// The wheel over an overlay.
     pub fn scroll(&mut self, rows: i64) {
         if let Some(open) = &mut self.open {
@@ -158,7 +167,7 @@ impl Overlays {
         let shared = &desk.shared;
         let open = || shared.present.live().open().map(|run| (run.row.head.id, &run.row.state));
         let approve = open().find(|(id, state)| {
-            **state == RunState::AwaitingApproval && shared.mine.contains(id) && !self.asked_approve.contains(id)
+            **state == RunState::AwaitingApproval && shared.own.runs.contains(id) && !self.asked_approve.contains(id)
         });
         let resume = || open().find(|(id, s)| **s == RunState::Interrupted && !self.asked_resume.contains(id));
         if let Some((run, _)) = approve {

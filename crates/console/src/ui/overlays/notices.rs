@@ -38,8 +38,9 @@ impl Overlay for Notices {
         let mut y = inside.y;
         for note in notes.iter().skip(self.top.min(notes.len().saturating_sub(1))) {
             let at = format::local(note.at, shared.setup.zone, "%H:%M:%S ");
+            let text = format!("{}  {}", note.text, note.next);
             for (i, line) in
-                pen.glyphs.wrap(&note.text, usize::from(inside.width.saturating_sub(9)), 4).iter().enumerate()
+                pen.glyphs.wrap(text.trim_end(), usize::from(inside.width.saturating_sub(9)), 4).iter().enumerate()
             {
                 if y >= inside.bottom() {
                     return None;

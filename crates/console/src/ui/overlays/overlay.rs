@@ -8,7 +8,7 @@ use crate::ui::cells::Pen;
 use crate::ui::desk::Desk;
 use crate::ui::keymap::Action;
 use crate::ui::layout::Parts;
-use crate::ui::msg::{Effect, Key};
+use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::shared::Shared;
 use crate::ui::shared::outbox::Asked;
 
@@ -50,6 +50,11 @@ pub(crate) trait Overlay {
         false
     }
 
+    /// A click on one of its rows: the cursor stands there; the key that it is the same as besides.
+    fn pick(&mut self, _row: usize) -> Option<Key> {
+        None
+    }
+
     /// The wheel.
     fn scroll(&mut self, _rows: i64) {}
 
@@ -70,4 +75,11 @@ pub(crate) trait Overlay {
     fn answer(&mut self, _shared: &Shared, _what: Asked, _answer: Result<Answer, String>) -> bool {
         true
     }
+}
+
+/// Puts a cursor on a row that was clicked; one that stood there already opens it.
+pub(super) fn picked(at: &mut usize, row: usize) -> Option<Key> {
+    let again = *at == row;
+    *at = row;
+    again.then_some(Key::plain(Code::Enter))
 }

@@ -2,6 +2,7 @@
 
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
+use ratatui::layout::Rect;
 use tui_input::Input;
 
 use crate::ui::cells::Pen;
@@ -12,10 +13,11 @@ use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::possible::commands;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
+use crate::ui::targets::Target;
 
 use super::dialog::middle;
 use super::line::{draw_input, edit, insert};
-use super::overlay::{Next, Overlay};
+use super::overlay::{Next, Overlay, picked};
 
 /// The palette; what matches is found when the text changes.
 pub(super) struct Palette {
@@ -78,6 +80,10 @@ impl Overlay for Palette {
         true
     }
 
+    fn pick(&mut self, row: usize) -> Option<Key> {
+        picked(&mut self.at, row)
+    }
+
     fn draw(&self, desk: &Desk, pen: &mut Pen<'_>, _parts: &Parts) -> Option<(u16, u16)> {
         let shared = &desk.shared;
         let w = shared.size.0.saturating_sub(6).min(70);
@@ -102,6 +108,7 @@ impl Overlay for Palette {
             if here {
                 pen.text(inside.x - 1, y, 1, Role::Marker, pen.glyphs.marker);
             }
+            pen.targets.offer(Rect { y, height: 1, ..inside }, &Target::Row(i));
             let (short, long) = shared.lang.action(*action);
             let role = if here { Role::Accent } else { Role::Text };
             pen.text(inside.x, y, widest, role, short);

@@ -11,6 +11,7 @@ use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::Parts;
 use crate::ui::list::{self, empty};
 use crate::ui::msg::Ticket;
+use crate::ui::obstacle::Obstacle;
 use crate::ui::scroll::{Scroll, moved};
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
@@ -23,7 +24,7 @@ use skydeck_core::domain::story;
 use skydeck_core::domain::transition::{BillChange, Change};
 
 use super::bill_lines::{self, Line};
-use super::pane::{Asking, Done, Pane, Subject};
+use super::pane::{Asking, Click, Done, Pane, Subject};
 
 /// The pane.
 #[derive(Default)]
@@ -210,8 +211,22 @@ impl Pane for Bill {
         self.step(shared, n as i64 - 1);
     }
 
+    fn click(&mut self, _shared: &mut Shared, row: usize, _parts: &Parts) -> Click {
+        let (to, was) = (self.scroll.top() + row, self.at);
+        if to >= self.lines.len() {
+            return Click::Missed;
+        }
+        self.place(to);
+        Click::of(Some(to == was))
+    }
+
     fn bill_row(&self) -> Option<&BillRow> {
         self.row.as_deref()
+    }
+
+    fn resolved(&self) -> Option<(WorkKey, String)> {
+        let stands = story::resolution(&self.facts).is_some_and(|resolution| resolution.stands);
+        self.row.as_ref().filter(|_| stands).map(|row| (row.key.clone(), row.no.clone()))
     }
 
     /// The line under the cursor.
@@ -225,7 +240,15 @@ impl Pane for Bill {
     }
 
     fn possible(&self, _shared: &Shared, action: Action) -> bool {
-        action != Action::Raw || self.key.is_some()
+        match action {
+            Action::Raw => !self.lines.is_empty(),
+            Action::Open | Action::Fold => self.fact_here().is_some_and(bill_lines::unfolds),
+            _ => true,
+        }
+    }
+
+    fn obstacle(&self, _shared: &Shared, _action: Action) -> Obstacle {
+        if self.lines.is_empty() { Obstacle::NoBillOpen } else { Obstacle::NoCallHere }
     }
 
     fn perform(&mut self, shared: &mut Shared, action: Action) -> Done {

@@ -65,6 +65,11 @@ pub(super) fn of(facts: &[Fact], key: &WorkKey, open: &BTreeSet<Seq>, shared: &S
     out
 }
 
+/// Whether a fact has a request and a response to be unfolded.
+pub(super) fn unfolds(fact: &Fact) -> bool {
+    matches!(fact.event, Event::StepAnswered { evidence: Some(_), .. })
+}
+
 /// Role, word and particulars of a fact about this bill.
 fn headline(event: &Event, key: &WorkKey, shared: &Shared) -> Option<(Role, String, String)> {
     let (lang, t) = (shared.lang, shared.lang.texts());

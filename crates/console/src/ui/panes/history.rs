@@ -201,7 +201,8 @@ impl Pane for History {
 
     fn possible(&self, _shared: &Shared, action: Action) -> bool {
         match action {
-            Action::Open => self.runs.current().is_some() || self.found.current().is_some(),
+            Action::Open if self.searches() => self.found.current().is_some(),
+            Action::Open => self.runs.current().is_some(),
             Action::Compare | Action::JumpDate => self.run().is_some(),
             Action::Fold => false,
             _ => true,

@@ -23,25 +23,20 @@ use skydeck_core::domain::query::{Answer, LedgerGroup, Query, Scope as ListScope
 use skydeck_core::domain::run::BillRow;
 use skydeck_core::domain::transition::Change;
 
-use super::ledger_groups::{self, Line};
+use super::ledger_groups::{self, GroupId, Line, TITLES, group_id};
 use super::ledger_narrowed::Narrowed;
 use super::pane::{Asking, Click, Done, FAR, Pane, Subject, open_bill};
 
-/// What a group of the ledger is bound by: its column of the sum line, and its cause.
-type GroupId = (String, String);
-
-/// Lines that the titles of an unfolded group take.
-const TITLES: usize = 1;
-
-fn group_id(group: &LedgerGroup) -> GroupId {
-    (group.slot.word().to_owned(), group.group.clone())
-}
+/// Lines that are walked one by one, out of entries and into others; further moves go from group to group.
+const NEAR: u64 = 100;
 
 /// The pane: a cursor in the groups, and the entries of the unfolded ones under them.
 #[derive(Default)]
 pub(super) struct Ledger {
     /// The group under the cursor, or in whose entries the cursor is.
     at: Option<GroupId>,
+    /// The place of that group among the others: the cursor stays there when the group is no more.
+    row: usize,
     scroll: Scroll,
     in_entries: bool,
     /// Entries of each unfolded group.
@@ -57,6 +52,11 @@ impl Ledger {
         if self.filter.is_empty() { shared.groups.rows() } else { self.narrowed.groups() }
     }
 
+    /// They were read, or counted to the end.
+    fn is_known(&self, shared: &Shared) -> bool {
+        if self.filter.is_empty() { shared.groups.is_loaded() } else { self.narrowed.is_exact() }
+    }
+
     /// Entries of the group under the cursor, when it is unfolded.
     fn entries(&self) -> Option<&Window<BillRow>> {
         self.unfolded.get(self.at.as_ref()?)
@@ -67,29 +67,24 @@ impl Ledger {
         self.unfolded.get_mut(self.at.as_ref()?)
     }
 
-    /// Entries the cursor is in.
-    fn entered(&self) -> Option<&Window<BillRow>> {
-        self.entries().filter(|_| self.in_entries)
+    /// The entries the cursor is in, to be moved in.
+    fn inside(&mut self) -> Option<&mut Window<BillRow>> {
+        if self.entered().is_some() { self.entries_mut() } else { None }
     }
 
-    /// Lines under each group, on a list of so many lines: titles, and entries. The group under the cursor takes what the
-    /// others leave; each has a few at least, so that a long list scrolls instead of hiding one.
+    /// Entries the cursor is in; none where there is none of them: it stands on their group then.
+    fn entered(&self) -> Option<&Window<BillRow>> {
+        self.entries().filter(|window| self.in_entries && !window.is_empty())
+    }
+
+    /// Lines under each group, on a list of so many lines: titles, and entries.
     fn lines(&self, groups: &[LedgerGroup], height: usize) -> Vec<usize> {
-        const FEW: usize = 4 + TITLES;
         let want = |group: &LedgerGroup| {
             let window = self.unfolded.get(&group_id(group))?;
             let all = window.total().unwrap_or(group.count);
             Some(usize::try_from(all).unwrap_or(usize::MAX).max(1).saturating_add(TITLES))
         };
-        let spare = height.saturating_sub(groups.len());
-        let fair = (spare / self.unfolded.len().max(1)).max(FEW);
-        let mut lines: Vec<usize> = groups.iter().map(|g| want(g).map_or(0, |n| n.min(fair))).collect();
-        let at = self.index(groups);
-        let others: usize = lines.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, n)| n).sum();
-        if let (Some(own), Some(n)) = (lines.get_mut(at), self.group_here(groups).and_then(want)) {
-            *own = n.min(spare.saturating_sub(others).max(fair));
-        }
-        lines
+        ledger_groups::shares(&groups.iter().map(want).collect::<Vec<_>>(), self.index(groups), height)
     }
 
     /// The line the cursor is on.
@@ -104,31 +99,23 @@ impl Ledger {
         let here = self.entered();
         let edge =
             here.map(|w| if down { w.total().is_some() && w.position() == w.total() } else { w.position() == Some(1) });
-        let next = if down { self.index(groups) + 1 } else { self.index(groups).wrapping_sub(1) };
-        let other = groups.get(next).map(group_id);
+        let by = if down { 1 } else { -1 };
+        let other = groups.get(self.index(groups).wrapping_add_signed(by)).map(group_id);
         match (edge, down) {
             // In the middle of the entries.
-            (Some(false), _) => {
-                if let Some(window) = self.entries_mut() {
-                    window.step(if down { 1 } else { -1 });
-                }
-            }
+            (Some(false), _) => self.entries_mut().into_iter().for_each(|window| window.step(by as i64)),
             // Out of them: to the group's own line above, or to the next group.
             (Some(true), false) => self.in_entries = false,
             (None, true) if self.entries().is_some_and(|w| !w.is_empty()) => {
                 self.in_entries = true;
-                if let Some(window) = self.entries_mut() {
-                    window.home();
-                }
+                self.entries_mut().into_iter().for_each(Window::home);
             }
             (Some(true) | None, _) => {
                 let Some(other) = other else { return };
                 self.at = Some(other);
                 self.in_entries = !down && self.entries().is_some_and(|w| !w.is_empty());
-                if self.in_entries
-                    && let Some(window) = self.entries_mut()
-                {
-                    window.end();
+                if self.in_entries {
+                    self.entries_mut().into_iter().for_each(Window::end);
                 }
             }
         }
@@ -166,8 +153,7 @@ impl Ledger {
         if self.entries().is_none() {
             if let Some(id) = self.group_here(self.groups(shared)).map(group_id) {
                 self.unfolded.insert(id.clone(), Window::default());
-                self.at = Some(id);
-                self.in_entries = true;
+                (self.at, self.in_entries) = (Some(id), true);
             }
         } else if !self.in_entries {
             self.in_entries = true;
@@ -191,6 +177,15 @@ impl Ledger {
             self.at = groups.get(row.min(groups.len().saturating_sub(1))).cloned();
             self.in_entries = false;
         }
+    }
+
+    /// A cursor that came for a group which is not on the list stands on the list all the same.
+    fn keep_on_the_list(&mut self, shared: &Shared) {
+        let ids: Vec<GroupId> = self.groups(shared).iter().map(group_id).collect();
+        if self.is_known(shared) {
+            self.keep_place(self.row, &ids);
+        }
+        self.row = ids.iter().position(|id| Some(id) == self.at.as_ref()).unwrap_or(self.row);
     }
 
     /// The entries of an unfolded group, on the lines from and to, as far as they are on the screen.
@@ -250,6 +245,7 @@ impl Pane for Ledger {
     }
 
     fn arrange(&mut self, shared: &Shared, parts: &Parts) {
+        self.keep_on_the_list(shared);
         let (groups, rows) = (&self.groups(shared).to_vec(), parts.rows());
         let lines = self.lines(groups, rows);
         for (group, height) in groups.iter().zip(&lines) {
@@ -268,12 +264,7 @@ impl Pane for Ledger {
         let area = parts.list;
         let groups = self.groups(shared);
         if groups.is_empty() {
-            let lines: &[&str] = match self.filter.is_empty() {
-                true if shared.groups.is_loaded() => &[t.ledger_none, t.ledger_none_2],
-                false if self.narrowed.is_exact() => &[t.filter_empty, t.filter_empty_2],
-                true | false => &[t.reading],
-            };
-            empty(pen, area, lines);
+            empty(pen, area, &ledger_groups::why_empty(t, self.filter.is_empty(), self.is_known(shared)));
             return None;
         }
         ledger_groups::titles(shared, pen, area);
@@ -282,7 +273,7 @@ impl Pane for Ledger {
         let mut y = 0_usize;
         for (i, (group, entries)) in groups.iter().zip(&lines).enumerate() {
             if let Some(at) = y.checked_sub(self.scroll.top()).filter(|at| *at < usize::from(area.height)) {
-                let here = i == self.index(groups) && !self.in_entries;
+                let here = i == self.index(groups) && self.entered().is_none();
                 let line = Rect { y: area.y + at as u16, height: 1, ..area };
                 let count = self.counted(group);
                 ledger_groups::row(shared, pen, line, group, Line { count, here, unfolded: *entries > 0 });
@@ -310,12 +301,10 @@ impl Pane for Ledger {
     fn step(&mut self, shared: &mut Shared, by: i64) {
         let groups = &self.groups(shared).to_vec();
         let before = self.at.clone();
-        if by.abs() == 1 {
-            self.walk(groups, by > 0);
-        } else if self.in_entries {
-            if let Some(window) = self.entries_mut() {
-                window.step(by);
-            }
+        if let Some(window) = self.inside().filter(|window| window.holds(by)) {
+            window.step(by);
+        } else if by.unsigned_abs() <= NEAR {
+            (0..by.unsigned_abs()).for_each(|_| self.walk(groups, by > 0));
         } else {
             self.at = groups.get(moved(self.index(groups), by, groups.len())).map(group_id);
         }
@@ -325,22 +314,17 @@ impl Pane for Ledger {
     }
 
     fn ends(&mut self, shared: &mut Shared, last: bool) {
-        if !self.in_entries {
-            return self.step(shared, if last { FAR } else { -FAR });
-        }
-        if let Some(window) = self.entries_mut() {
-            window.go_to_end(last);
+        match self.inside() {
+            Some(window) => window.go_to_end(last),
+            None => self.step(shared, if last { FAR } else { -FAR }),
         }
     }
 
     fn go_to(&mut self, shared: &mut Shared, n: u64) {
-        if self.in_entries {
-            if let Some(window) = self.entries_mut() {
-                window.go_to(n);
-            }
-            return;
+        if let Some(window) = self.inside() {
+            return window.go_to(n);
         }
-        let (groups, at) = (self.groups(shared).to_vec(), usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX));
+        let (groups, at) = (self.groups(shared), usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX));
         self.at = groups.get(at.min(groups.len().saturating_sub(1))).map(group_id);
     }
 
@@ -350,12 +334,26 @@ impl Pane for Ledger {
         let Some((group, entry)) = ledger_groups::on_line(&lines, self.scroll.top() + row) else {
             return Click::Missed;
         };
-        self.at = groups.get(group).map(group_id);
-        self.in_entries = entry.is_some();
-        shared.selection.not_all();
-        let Some(row) = entry.map(|line| line.checked_sub(TITLES)) else { return Click::Moved };
-        let hit = row.is_some_and(|row| self.entries_mut().is_some_and(|window| window.click(row)));
-        if hit { Click::Moved } else { Click::Missed }
+        let Some(id) = groups.get(group).map(group_id) else { return Click::Missed };
+        let same = self.group_here(groups).is_some_and(|here| group_id(here) == id);
+        let (on_group, within) = (same && self.entered().is_none(), same && self.entered().is_some());
+        // The titles of an unfolded group are no row of it.
+        let row = match entry {
+            None => None,
+            Some(line) if line < TITLES => return Click::Missed,
+            Some(line) => Some(line - TITLES),
+        };
+        if !same {
+            shared.selection.not_all();
+        }
+        self.at = Some(id);
+        let hit = row.map(|row| self.entries_mut().and_then(|window| window.click(row)));
+        match hit {
+            Some(None) => return Click::Missed,
+            Some(Some(_)) => self.in_entries = true,
+            None => self.in_entries = false,
+        }
+        Click::of(Some(hit.flatten().map_or(on_group, |stood| stood && within)))
     }
 
     fn lists(&self, _shared: &Shared) -> Option<ListScope> {
@@ -386,7 +384,7 @@ impl Pane for Ledger {
     }
 
     fn group(&self, shared: &Shared) -> Option<(Filter, String)> {
-        let group = self.group_here(self.groups(shared)).filter(|_| !self.in_entries)?;
+        let group = self.group_here(self.groups(shared)).filter(|_| self.entered().is_none())?;
         let label = words::group(&shared.setup.causes, shared.lang, group.slot, &group.group);
         Some((self.group_filter(&group_id(group)), fill(shared.t().group_of, &[&label])))
     }
@@ -397,7 +395,10 @@ impl Pane for Ledger {
 
     fn possible(&self, shared: &Shared, action: Action) -> bool {
         match action {
-            Action::Open => !self.groups(shared).is_empty(),
+            Action::Open => {
+                let hollow = |window: &Window<BillRow>| self.in_entries && window.is_loaded() && window.is_empty();
+                !self.groups(shared).is_empty() && !self.entries().is_some_and(hollow)
+            }
             Action::Fold => !self.unfolded.is_empty(),
             _ => true,
         }
@@ -414,6 +415,10 @@ impl Pane for Ledger {
 
     fn show(&mut self, what: &Subject) {
         if let Subject::Group(slot, group) = what {
+            // All bills of the cause are meant, whatever was looked for before.
+            if !self.filter.is_empty() {
+                self.set_filter(Filter::default());
+            }
             let id = (slot.word().to_owned(), group.clone());
             self.unfolded.entry(id.clone()).or_default();
             (self.at, self.in_entries) = (Some(id), true);

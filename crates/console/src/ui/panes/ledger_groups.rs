@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::ui::cells::{Cell, Pen};
 use crate::ui::format;
+use crate::ui::lang::Texts;
 use crate::ui::list::heading;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
@@ -12,6 +13,31 @@ use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::filter::{Filter, Key, Term, Test};
 use skydeck_core::domain::ids::OpId;
 use skydeck_core::domain::query::LedgerGroup;
+
+/// What a group of the ledger is bound by: its column of the sum line, and its cause.
+pub(super) type GroupId = (String, String);
+
+/// Lines that the titles of an unfolded group take.
+pub(super) const TITLES: usize = 1;
+
+pub(super) fn group_id(group: &LedgerGroup) -> GroupId {
+    (group.slot.word().to_owned(), group.group.clone())
+}
+
+/// Lines under each group, of as many as each wants: the group under the cursor takes what the others leave; each has a few
+/// at least, so that a long list scrolls instead of hiding one.
+pub(super) fn shares(wants: &[Option<usize>], at: usize, height: usize) -> Vec<usize> {
+    const FEW: usize = 4 + TITLES;
+    let spare = height.saturating_sub(wants.len());
+    let unfolded = wants.iter().flatten().count();
+    let fair = (spare / unfolded.max(1)).max(FEW);
+    let mut lines: Vec<usize> = wants.iter().map(|want| want.map_or(0, |n| n.min(fair))).collect();
+    let others: usize = lines.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, n)| n).sum();
+    if let (Some(own), Some(Some(n))) = (lines.get_mut(at), wants.get(at)) {
+        *own = (*n).min(spare.saturating_sub(others).max(fair));
+    }
+    lines
+}
 
 /// What narrows a list to one group.
 pub(super) fn filter(slot: &str, group: &str) -> Filter {
@@ -26,6 +52,15 @@ pub(super) fn state_width(shared: &Shared) -> u16 {
 
 fn label_width(area: Rect) -> u16 {
     if area.width >= 100 { 24 } else { 16 }
+}
+
+/// Why no group is listed.
+pub(super) fn why_empty(t: &Texts, whole: bool, known: bool) -> Vec<&'static str> {
+    match (known, whole) {
+        (false, _) => vec![t.reading],
+        (true, true) => vec![t.ledger_none, t.ledger_none_2],
+        (true, false) => vec![t.filter_empty, t.filter_empty_2],
+    }
 }
 
 /// Column titles in the first line of the list.

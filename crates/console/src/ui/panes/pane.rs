@@ -20,6 +20,7 @@ use crate::ui::layout::{self, Parts};
 use crate::ui::list::List;
 use crate::ui::looked::Looked;
 use crate::ui::msg::Ticket;
+use crate::ui::obstacle::Obstacle;
 use crate::ui::shared::Shared;
 use crate::ui::shared::outbox::Sent;
 use crate::ui::skin::Role;
@@ -70,6 +71,17 @@ pub(crate) enum Click {
     Moved,
     /// The cursor stood there already.
     Again,
+}
+
+impl Click {
+    /// Of a list: whether its cursor stood there already, `None` where there is no such row.
+    pub fn of(hit: Option<bool>) -> Self {
+        match hit {
+            None => Self::Missed,
+            Some(false) => Self::Moved,
+            Some(true) => Self::Again,
+        }
+    }
 }
 
 /// When a pane may ask the store.
@@ -166,7 +178,7 @@ pub(crate) trait Pane {
 
     /// A click on a row of the list.
     fn click(&mut self, _shared: &mut Shared, row: usize, _parts: &Parts) -> Click {
-        if self.list_mut().is_some_and(|list| list.click(row)) { Click::Moved } else { Click::Missed }
+        Click::of(self.list_mut().and_then(|list| list.click(row)))
     }
 
     // What it is about.
@@ -208,6 +220,11 @@ pub(crate) trait Pane {
         self.bill_row().map(|row| (row.key.clone(), row.no.clone()))
     }
 
+    /// The bill under the cursor, where a person took it off the ledger and that stands.
+    fn resolved(&self) -> Option<(WorkKey, String)> {
+        None
+    }
+
     /// The run under the cursor of a list of runs.
     fn run(&self) -> Option<&RunRow> {
         None
@@ -241,6 +258,22 @@ pub(crate) trait Pane {
             Action::Open => self.bill(shared).is_some(),
             Action::Fold => false,
             _ => true,
+        }
+    }
+
+    /// What is in the way of one of its own actions, where it is not [`Self::possible`].
+    fn obstacle(&self, shared: &Shared, action: Action) -> Obstacle {
+        let empty = self.bills().next().is_none() && self.runs().next().is_none();
+        match action {
+            Action::Run | Action::RunWith => run_obstacle(shared),
+            Action::Compare | Action::JumpDate if self.filter().is_some_and(|filter| !filter.is_empty()) => {
+                Obstacle::NoRunHere
+            }
+            Action::Compare | Action::JumpDate if empty => Obstacle::NothingHere,
+            Action::NumberLeft | Action::NumberRight => Obstacle::NotAPlan,
+            Action::Raw => Obstacle::NoBillOpen,
+            Action::Fold => Obstacle::NothingUnfolded,
+            _ => Obstacle::NothingHere,
         }
     }
 
@@ -343,6 +376,15 @@ pub(super) const FAR: i64 = i32::MAX as i64;
 pub(super) fn numbers(shared: &Shared, here: Option<(WorkKey, String)>) -> Option<String> {
     let selected = shared.selection.bills().map(|bills| bills.values().cloned().collect::<Vec<_>>().join(" "));
     selected.or(here.map(|(_, no)| no))
+}
+
+/// What keeps the plan under the cursor from being run.
+pub(super) fn run_obstacle(shared: &Shared) -> Obstacle {
+    match shared.plan_row() {
+        Some(row) if row.plan.is_err() => Obstacle::PlanUnusable,
+        Some(row) if shared.present.live().open_run_of(row.plan_id()).is_some() => Obstacle::PlanRuns,
+        Some(_) | None => Obstacle::NoPlan,
+    }
 }
 
 /// Leads to a bill.

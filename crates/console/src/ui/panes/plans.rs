@@ -7,6 +7,7 @@ use crate::ui::format;
 use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::{self, Parts};
 use crate::ui::list::{self, empty};
+use crate::ui::obstacle::Obstacle;
 use crate::ui::run_words;
 use crate::ui::scroll::{Scroll, moved};
 use crate::ui::shared::outbox::Sent;
@@ -17,7 +18,7 @@ use skydeck_core::domain::command::{Command, StartParams};
 use skydeck_core::domain::ids::RunId;
 use skydeck_core::domain::query::PlanRow;
 
-use super::pane::{Click, Done, Goto, Pane, Subject};
+use super::pane::{Click, Done, Goto, Pane, Subject, run_obstacle};
 use super::plan_detail;
 
 /// The pane. The plan under its cursor is shared: it says what is started and which run is in view.
@@ -66,9 +67,10 @@ impl Pane for Plans {
     }
 
     fn click(&mut self, shared: &mut Shared, row: usize, _parts: &Parts) -> Click {
-        let Some(row) = shared.plans.rows().get(self.scroll.top() + row) else { return Click::Missed };
+        let (to, was) = (self.scroll.top() + row, shared.plan_index());
+        let Some(row) = shared.plans.rows().get(to) else { return Click::Missed };
         shared.plan = Some(plan_id(row).clone());
-        Click::Moved
+        Click::of(Some(to == was))
     }
 
     fn is_about_plan(&self) -> bool {
@@ -88,6 +90,15 @@ impl Pane for Plans {
             Action::Open => shared.run.is_some(),
             Action::Fold => false,
             _ => true,
+        }
+    }
+
+    fn obstacle(&self, shared: &Shared, action: Action) -> Obstacle {
+        match action {
+            Action::Open if shared.plans.rows().is_empty() => Obstacle::NoPlan,
+            Action::Open => Obstacle::PlanNeverRan,
+            Action::Fold => Obstacle::NothingUnfolded,
+            _ => run_obstacle(shared),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Queue: what is in flight, what waits to be repeated, what was settled last.
 //!
-//! Invariant: the cursor is bound to a bill, not to a row.
+//! Invariant: a cursor that was moved is bound to a bill, not to a row; where there are rows it stands on one.
 
 use ratatui::layout::Rect;
 
@@ -17,7 +17,7 @@ use skydeck_core::domain::ids::{Fid, OpId, RecordKey, RunId, WorkKey};
 use skydeck_core::domain::live::{Deferred, InFlight, Recent, RunLive};
 use skydeck_core::domain::run::RunState;
 
-use super::pane::Pane;
+use super::pane::{Click, Pane};
 use super::queue_health;
 
 /// One row of the queue.
@@ -65,15 +65,27 @@ fn key_of(run: &RunLive, fid: &Fid) -> WorkKey {
 /// The pane.
 #[derive(Default)]
 pub(super) struct Queue {
+    /// The bill under the cursor. As long as nobody moved it the cursor stands on the first row, whichever that is.
     at: Option<Fid>,
+    /// The row it was last seen in: the cursor stays there when the bill is shown no more.
+    row: usize,
     scroll: Scroll,
 }
 
 impl Queue {
-    /// Place of the cursor.
+    /// Place of the cursor; `None` where there is no row.
     fn index(&self, shared: &Shared) -> Option<usize> {
-        let fid = self.at.as_ref()?;
-        rows(shown_run(shared)?).position(|row| row.fid() == fid)
+        let run = shown_run(shared)?;
+        let last = rows(run).count().checked_sub(1)?;
+        let Some(fid) = &self.at else { return Some(0) };
+        Some(rows(run).position(|row| row.fid() == fid).unwrap_or(self.row.min(last)))
+    }
+
+    /// Puts the cursor on a row.
+    fn stand_on(&mut self, shared: &Shared, to: usize) {
+        if let Some(row) = shown_run(shared).and_then(|run| rows(run).nth(to)) {
+            (self.at, self.row) = (Some(row.fid().clone()), to);
+        }
     }
 }
 
@@ -98,9 +110,12 @@ impl Pane for Queue {
 
     fn arrange(&mut self, shared: &Shared, parts: &Parts) {
         self.scroll.set_height(parts.rows().saturating_sub(usize::from(queue_health::rows_above(parts))));
-        match self.index(shared) {
-            Some(at) => self.scroll.follow(at),
-            None => self.scroll.set_top(0),
+        match (self.index(shared), self.at.is_some()) {
+            (Some(at), true) => {
+                self.stand_on(shared, at);
+                self.scroll.follow(at);
+            }
+            (Some(_), false) | (None, _) => self.scroll.set_top(0),
         }
     }
 
@@ -108,30 +123,31 @@ impl Pane for Queue {
         String::new()
     }
 
-    /// The first move takes the first row.
     fn step(&mut self, shared: &mut Shared, by: i64) {
         let Some(run) = shown_run(shared) else { return };
-        let fids: Vec<Fid> = rows(run).map(|row| row.fid().clone()).collect();
-        let to = match self.index(shared) {
-            Some(at) => moved(at, by, fids.len()),
-            None if by > 1 => moved(0, by, fids.len()),
-            None => 0,
-        };
-        self.at = fids.get(to).cloned();
+        let to = moved(self.index(shared).unwrap_or(0), by, rows(run).count());
+        self.stand_on(shared, to);
     }
 
     fn go_to(&mut self, shared: &mut Shared, n: u64) {
-        self.ends(shared, false);
-        let by = n as i64 - 1 - self.index(shared).unwrap_or(0) as i64;
-        if by != 0 {
-            self.step(shared, by);
+        let by = i64::try_from(n).unwrap_or(i64::MAX).saturating_sub(1 + self.index(shared).unwrap_or(0) as i64);
+        self.step(shared, by);
+    }
+
+    fn click(&mut self, shared: &mut Shared, row: usize, parts: &Parts) -> Click {
+        let Some(row) = row.checked_sub(usize::from(queue_health::rows_above(parts))) else { return Click::Missed };
+        let (to, was) = (self.scroll.top() + row, self.index(shared));
+        let there = shown_run(shared).is_some_and(|run| rows(run).nth(to).is_some());
+        if there {
+            self.stand_on(shared, to);
         }
+        Click::of(there.then_some(was == Some(to)))
     }
 
     fn bill(&self, shared: &Shared) -> Option<(WorkKey, String)> {
-        let (run, at) = (shown_run(shared)?, self.at.as_ref()?);
-        let row = rows(run).find(|row| row.fid() == at)?;
-        Some((key_of(run, at), row.no().to_owned()))
+        let (run, at) = (shown_run(shared)?, self.index(shared)?);
+        let row = rows(run).nth(at)?;
+        Some((key_of(run, row.fid()), row.no().to_owned()))
     }
 
     fn run_on_arrival(&self, shared: &Shared, _newest: Option<RunId>) -> Option<RunId> {
@@ -142,7 +158,7 @@ impl Pane for Queue {
     }
 
     fn run_changed(&mut self) {
-        self.at = None;
+        (self.at, self.row) = (None, 0);
         self.scroll.set_top(0);
     }
 
@@ -172,10 +188,10 @@ impl Pane for Queue {
         pen.row(area, area.y, false, &titles);
         let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
         let (mut any, height) = (false, usize::from(body.height));
-        let top = self.scroll.top();
+        let (top, at) = (self.scroll.top(), self.index(shared));
         for (i, row) in rows(run).enumerate().skip(top).take(height) {
             any = true;
-            let here = self.at.as_ref() == Some(row.fid());
+            let here = at == Some(i);
             let mark = if shared.selection.holds(&key_of(run, row.fid())) { pen.glyphs.marked } else { "" };
             let (glyph, word, role, reason, took, when) = particulars(shared, &run.row.head.op, &row);
             let cells = [

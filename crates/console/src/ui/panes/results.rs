@@ -23,7 +23,7 @@ use skydeck_core::domain::run::{BillRow, RunState};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::transition::{BillChange, Change};
 
-use super::pane::{Asking, Click, Pane};
+use super::pane::{Asking, Pane};
 
 /// The pane.
 #[derive(Default)]
@@ -103,15 +103,6 @@ impl Pane for Results {
         bill_rows::rows(shared, pen, area, &self.window, shown);
         bill_rows::preview(shared, pen, parts.detail, self.window.current());
         Some(self.window.first())
-    }
-
-    fn click(&mut self, _shared: &mut Shared, row: usize, _parts: &Parts) -> Click {
-        let before = self.window.position();
-        match self.window.click(row) {
-            false => Click::Missed,
-            true if self.window.position() == before => Click::Again,
-            true => Click::Moved,
-        }
     }
 
     fn lists(&self, shared: &Shared) -> Option<ListScope> {

@@ -15,6 +15,7 @@ use crate::ui::layout::{self, Parts};
 use crate::ui::list::{self, empty};
 use crate::ui::looked::Looked;
 use crate::ui::msg::Ticket;
+use crate::ui::obstacle::Obstacle;
 use crate::ui::scroll::{Scroll, moved};
 use crate::ui::shared::Shared;
 use crate::ui::shared::outbox::Sent;
@@ -55,6 +56,8 @@ pub(super) struct Today {
     left: Option<Looked>,
     range: Option<Range>,
     at: Option<Place>,
+    /// Which of the rows that was: the cursor stays there when what it stood on is gone.
+    row: usize,
     /// Where it stands before anybody moved it.
     begins_at: Option<Place>,
     /// The number under the cursor, where it was moved to one.
@@ -82,7 +85,9 @@ impl Today {
         // The plan that the console began with is where one stands only while nothing else calls for anybody.
         let calm = first.and_then(|at| lines.get(at)).is_some_and(|(line, _)| matches!(line, Line::Plan(_)));
         let began = || lines.iter().position(|(_, place)| calm && place.is_some() && *place == self.begins_at);
-        same.or_else(began).or(first).unwrap_or(0)
+        let mut rows = lines.iter().enumerate().filter(|(_, (_, place))| place.is_some()).map(|(i, _)| i);
+        let near = self.at.as_ref().and_then(|_| rows.by_ref().take(self.row + 1).last());
+        same.or(near).or_else(began).or(first).unwrap_or(0)
     }
 
     fn line_here(&self, shared: &Shared) -> Option<Line> {
@@ -155,6 +160,12 @@ impl Pane for Today {
         // Nobody moved: everything is shown from its beginning.
         let at = if self.at.is_some() { self.index(&lines) } else { 0 };
         self.scroll.follow(at);
+        if self.at.is_some()
+            && let Some(place) = lines.get(at).and_then(|(_, place)| place.clone())
+        {
+            self.row = lines.iter().take(at).filter(|(_, place)| place.is_some()).count();
+            self.at = Some(place);
+        }
         // The title of its section is seen with the first row of it.
         if at > 0 && at == self.scroll.top() && lines.get(at - 1).is_some_and(|(_, place)| place.is_none()) {
             self.scroll.set_top(at - 1);
@@ -251,6 +262,15 @@ impl Pane for Today {
             Action::Open => self.target(shared).is_some(),
             Action::NumberLeft | Action::NumberRight => matches!(self.line_here(shared), Some(Line::Plan(_))),
             _ => true,
+        }
+    }
+
+    fn obstacle(&self, shared: &Shared, action: Action) -> Obstacle {
+        match action {
+            Action::Run if self.plan_here(shared).is_some() => Obstacle::PlanRuns,
+            Action::Run => Obstacle::NoPlan,
+            Action::NumberLeft | Action::NumberRight => Obstacle::NotAPlan,
+            _ => Obstacle::NothingHere,
         }
     }
 

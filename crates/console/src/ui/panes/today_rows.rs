@@ -4,8 +4,9 @@ use ratatui::layout::Rect;
 
 use crate::ui::cells::{Cell, Pen};
 use crate::ui::format::{self, fill};
+use crate::ui::keymap::Action;
 use crate::ui::list::heading;
-use crate::ui::run_words;
+use crate::ui::run_words::{self, consent};
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
@@ -122,7 +123,15 @@ fn alarm(shared: &Shared, day: &Today, what: &Line) -> Option<Vec<Cell<'static>>
             let row = &shared.present.live().runs.get(run)?.row;
             let (_, word, role, why) = run_words::run_state(shared, &row.state, &row.tally);
             let sum = fill(t.n_bills, &[&format::count(row.tally.found)]);
-            let why = if why.is_empty() { sum } else { why };
+            let why = match consent(row, shared.now) {
+                Some(first) => {
+                    let left = format::clock(first.time_left(shared.now));
+                    let key = shared.setup.keymap.key(Action::Approve);
+                    fill(t.second_hint, &[&key, &words::who(shared, &first.by), &left])
+                }
+                None if why.is_empty() => sum,
+                None => why,
+            };
             (role, word, words::plan_name(shared, &row.head.plan, &row.head.name), why, Some(row.head.opened))
         }
         Line::Trouble(id) => {

@@ -3,7 +3,6 @@
 //! Invariant: bounded by what is open and what is on the screen, never by the history. Panes and overlays read and change
 //! it; it knows none of them.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use skydeck_core::domain::bill::Slot;
@@ -15,6 +14,7 @@ use skydeck_core::domain::query::{EnvRow, LedgerGroup, PlanRow, Query};
 use skydeck_core::domain::run::{RunRow, RunState};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::transition::{BillChange, Change};
+use skydeck_core::domain::who::Who;
 
 use super::config::{Lang, UiConfig};
 use super::format::fill;
@@ -29,6 +29,7 @@ pub mod list_view;
 pub mod navigation;
 pub mod notes;
 pub mod outbox;
+pub mod own;
 pub mod present;
 pub mod row_selection;
 pub mod setup;
@@ -36,8 +37,9 @@ pub mod setup;
 use connection::Connection;
 use fetched::Fetched;
 use navigation::Navigation;
-use notes::Notes;
+use notes::{Note, Notes};
 use outbox::{Asked, Outbox, Sent};
+use own::Own;
 use present::Present;
 use row_selection::RowSelection;
 use setup::Setup;
@@ -68,9 +70,9 @@ pub(crate) struct Shared {
     pub run: Option<RunId>,
     /// Its row when it is not among the live ones.
     pub stored: Option<Box<RunRow>>,
-    /// Runs opened by this console.
-    pub mine: BTreeSet<RunId>,
     pub selection: RowSelection,
+    /// What this console unlocked, and what it took off the ledger last.
+    pub own: Own,
     /// Saved views.
     pub filters: Vec<View>,
     pub notes: Notes,
@@ -101,8 +103,8 @@ impl Shared {
             plan: config.select,
             run: None,
             stored: None,
-            mine: BTreeSet::new(),
             selection: RowSelection::default(),
+            own: Own::default(),
             filters: config.filters,
             notes: Notes::default(),
             outbox: Outbox::new(config.now),
@@ -141,7 +143,12 @@ impl Shared {
 
     /// Says something to the operator.
     pub fn note(&mut self, bad: bool, text: impl Into<String>) {
-        self.notes.say(self.now, bad, text.into());
+        self.note_then(bad, text, String::new());
+    }
+
+    /// Says something, and what leads on.
+    pub fn note_then(&mut self, bad: bool, text: impl Into<String>, next: String) {
+        self.notes.say(Note { at: self.now, bad, text: text.into(), next });
         self.touch();
     }
 
@@ -208,6 +215,16 @@ impl Shared {
         let row = || self.envs.iter().find(|row| row.env.id == *env).and_then(|row| row.unlocked_until);
         let until = self.pulse_of(env).map_or_else(row, |pulse| pulse.unlocked_until)?;
         Some(until.since(self.now)).filter(|left| !left.is_zero())
+    }
+
+    /// Who unlocked writing in an environment, where that was another console than this one.
+    pub fn unlocked_by_another(&self, env: &EnvId) -> Option<&Who> {
+        let row = || self.envs.iter().find(|row| row.env.id == *env);
+        let (until, by) = match self.pulse_of(env) {
+            Some(pulse) => (pulse.unlocked_until, pulse.unlocked_by.as_ref()),
+            None => (row()?.unlocked_until, row()?.unlocked_by.as_ref()),
+        };
+        by.filter(|_| !self.own.is_unlock(env, until))
     }
 
     /// Unresolved bills over everything.

@@ -56,10 +56,10 @@ impl Navigation {
         self.came_from.clear();
     }
 
-    /// Shows the pane before.
-    pub fn back(&mut self) {
-        if let Some(pane) = self.came_from.pop() {
-            self.here = pane;
-        }
+    /// Shows the pane before; `false` where there is none.
+    pub fn back(&mut self) -> bool {
+        let before = self.came_from.pop();
+        self.here = before.unwrap_or(self.here);
+        before.is_some()
     }
 }

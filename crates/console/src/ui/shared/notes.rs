@@ -13,6 +13,8 @@ pub(crate) struct Note {
     pub at: Ts,
     pub bad: bool,
     pub text: String,
+    /// What leads on; empty where the text says it.
+    pub next: String,
 }
 
 /// The messages.
@@ -20,35 +22,58 @@ pub(crate) struct Note {
 pub(crate) struct Notes {
     /// Newest first.
     list: VecDeque<Note>,
-    /// A key was pressed since the newest came.
-    read: bool,
+    /// How many came since a key was pressed.
+    unread: usize,
 }
 
 impl Notes {
     /// A new one.
-    pub fn say(&mut self, at: Ts, bad: bool, text: String) {
-        self.list.push_front(Note { at, bad, text });
+    pub fn say(&mut self, note: Note) {
+        self.list.push_front(note);
         self.list.truncate(KEPT);
-        self.read = false;
+        self.unread = (self.unread + 1).min(self.list.len());
     }
 
     /// A key was pressed: what stands on the status line was seen.
     pub fn seen(&mut self) {
-        self.read = true;
+        self.unread = 0;
     }
 
-    /// The newest, whether or not it was seen.
-    pub fn newest(&self) -> Option<&Note> {
-        self.list.front()
-    }
-
-    /// The newest while nobody has pressed a key since.
-    pub fn unseen(&self) -> Option<&Note> {
-        self.newest().filter(|_| !self.read)
+    /// What is to be seen of those that came since a key was pressed, and how many more there are: what went wrong is not
+    /// hidden by what came after it.
+    pub fn unseen(&self) -> Option<(&Note, usize)> {
+        let unread = || self.list.iter().take(self.unread);
+        let note = unread().find(|note| note.bad).or(unread().next())?;
+        Some((note, self.unread - 1))
     }
 
     /// All that are kept, newest first.
     pub fn all(&self) -> &VecDeque<Note> {
         &self.list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(bad: bool, text: &str) -> Note {
+        Note { at: Ts(1), bad, text: text.to_owned(), next: String::new() }
+    }
+
+    #[test]
+    fn what_went_wrong_is_not_hidden_by_what_came_after_it() {
+        let mut notes = Notes::default();
+        assert_eq!(notes.unseen(), None);
+        for (bad, text) in [(false, "approved"), (true, "paused by itself"), (false, "exported")] {
+            notes.say(of(bad, text));
+        }
+        let (note, more) = notes.unseen().unwrap();
+        assert_eq!((note.text.as_str(), more), ("paused by itself", 2));
+        notes.seen();
+        assert_eq!(notes.unseen(), None);
+        notes.say(of(false, "copied"));
+        let (note, more) = notes.unseen().unwrap();
+        assert_eq!((note.text.as_str(), more), ("copied", 0), "one that was seen does not come back");
     }
 }

@@ -8,6 +8,7 @@ use skydeck_core::domain::ids::{OpId, RunId};
 use skydeck_core::domain::query::Query;
 use skydeck_core::domain::time::Ts;
 
+use crate::ui::keymap::Action;
 use crate::ui::msg::{Effect, Ticket};
 
 /// How often lists that facts made stale are read again while something runs.
@@ -24,6 +25,10 @@ pub(crate) enum Sent {
     Of(&'static str),
     /// Anything else, in words.
     Said(&'static str),
+    /// The same with a place for the key of the next step.
+    Next(&'static str, Action),
+    /// The same after the number of bills.
+    NextOf(&'static str, Action),
 }
 
 /// What a question was for, until its answer comes. Panes keep the tickets of their own.
