@@ -151,6 +151,7 @@ impl Demo {
             bills: args.bills,
             seed: args.seed,
             faults: args.faults.clone(),
+            settings: None,
             auth: sim::AuthMode::Any,
             delay: args.delay,
             bind: std::net::Ipv4Addr::LOCALHOST.into(),

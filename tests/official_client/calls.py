@@ -110,12 +110,13 @@ step("view", view["BillNo"] == bill[1] and view["CustomerID"]["Name"][0]["Value"
 info = json.loads(sdk.QueryBusinessInfo({"FormId": FORM}))
 step("business info", info["Result"]["ResponseStatus"]["IsSuccess"], "fields")
 
-model = {"FBillNo": "演示-0001", "FNote": "中文备注“引号”'单引号'", "FCustomerID": {"FNumber": "CUST0007"}, "FDate": "2026-01-05"}
+lines = {"FEntity": [{"FMaterialID": {"FNumber": "MAT00001"}, "FRealQty": 2}]}
+model = {"FBillNo": "演示-0001", **lines, "FNote": "中文备注“引号”'单引号'", "FCustomerID": {"FNumber": "CUST0007"}, "FDate": "2026-01-05"}
 saved = json.loads(sdk.Save(FORM, {"Model": model}))["Result"]
 step("save", saved["ResponseStatus"]["IsSuccess"] and saved["Number"] == "演示-0001", saved)
 back = query(sdk, "FBillNo='演示-0001' and FNote like '%''单引号''%'")
 step("chinese there and back", len(back) == 1 and back[0][4] == model["FNote"] and back[0][2] == "A", back)
-polled = json.loads(sdk.BatchSaveQuery(FORM, {"Model": [{"FBillNo": "演示-0002"}, {"FBillNo": "演示-0001"}]}))
+polled = json.loads(sdk.BatchSaveQuery(FORM, {"Model": [{**model, "FBillNo": "演示-0002"}, {**model, "FBillNo": "演示-0001"}]}))
 done = polled["Result"]["ResponseStatus"]
 step("polling mode", [e["Number"] for e in done["SuccessEntitys"]] == ["演示-0002"] and len(done["Errors"]) == 1, done)
 answer = status(sdk.Delete(FORM, {"Numbers": ["演示-0002"]}))

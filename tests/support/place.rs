@@ -47,6 +47,7 @@ impl Place {
             bills,
             seed: 1,
             faults: "none".to_owned(),
+            settings: None,
             auth: AuthMode::Any,
             delay: 10,
             bind: std::net::Ipv4Addr::LOCALHOST.into(),

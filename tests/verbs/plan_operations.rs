@@ -36,6 +36,7 @@ impl Place {
             bills,
             seed: 3,
             faults: "none".to_owned(),
+            settings: None,
             auth: AuthMode::Any,
             delay: 0,
             bind: std::net::Ipv4Addr::LOCALHOST.into(),

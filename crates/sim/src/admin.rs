@@ -13,7 +13,7 @@ use super::data::Lock;
 use super::faults::FaultPlan;
 use super::form::{self, FORMS};
 use super::reply::{Reply, RequestParts};
-use super::states::State;
+use super::state::State;
 use super::table::{Bill, DELETED, status_text};
 use super::value::{parse_time, time_text};
 use super::world::{World, form_id};
@@ -35,6 +35,8 @@ pub struct Stats {
     pub max_audits_per_bill: u32,
     /// The most changes any one bill has seen, by verb.
     pub most_changes: BTreeMap<String, u32>,
+    /// The most bills that were made of any one key.
+    pub most_made: u32,
     /// The most calls that named any one bill, by verb.
     pub most_calls: BTreeMap<String, u32>,
     /// Closed bills by form.
@@ -62,6 +64,7 @@ impl World {
             calls: self.calls.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect(),
             max_audits_per_bill: most_changes.get("Audit").copied().unwrap_or(0),
             most_changes,
+            most_made: self.keys.most(),
             most_calls: self.tally.most(|counts| counts.calls),
             faults: self.struck.clone(),
             sessions: self.sessions.live(),
@@ -70,7 +73,7 @@ impl World {
         };
         for table in &self.tables {
             let form = table.form();
-            let counts = stats.bills.entry(form.id.to_owned()).or_default();
+            let counts = stats.bills.entry(form.id.clone()).or_default();
             let mut marked = [(State::Close, 0), (State::Forbid, 0)];
             for bill in table.rows().iter().filter(|bill| bill.status != DELETED) {
                 *counts.entry(status_text(bill.status).to_owned()).or_default() += 1;
@@ -80,7 +83,7 @@ impl World {
             }
             for ((state, n), list) in marked.into_iter().zip([&mut stats.closed, &mut stats.forbidden]) {
                 if form.has(state) {
-                    list.insert(form.id.to_owned(), n);
+                    list.insert(form.id.clone(), n);
                 }
             }
         }
@@ -109,9 +112,21 @@ impl World {
                 Some(page) => page,
                 None => return refuse(404, "no such form"),
             },
+            ("/admin/keys", false) => match self.keys_page(query) {
+                Some(page) => page,
+                None => return refuse(404, "no such form"),
+            },
             ("/admin/bills", false) => match self.bills_page(query) {
                 Some(page) => page,
                 None => return refuse(404, "no such form"),
+            },
+            ("/admin/settings", false) => json!(self.config.settings),
+            ("/admin/settings", true) => match serde_json::from_value(body) {
+                Ok(settings) => {
+                    self.set_settings(settings);
+                    json!(self.config.settings)
+                }
+                Err(e) => return refuse(400, &e.to_string()),
             },
             ("/admin/faults", false) => self.fault_report(),
             ("/admin/faults", true) => match self.change_faults(&body) {
@@ -329,6 +344,6 @@ pub(super) fn number(query: &str, name: &str) -> Option<u64> {
 }
 
 fn refuse(status: u16, what: &str) -> Reply {
-    let forms: Vec<&str> = FORMS.iter().map(|form| form.id).collect();
+    let forms: Vec<&str> = FORMS.iter().map(|form| form.id.as_str()).collect();
     Reply::bytes(status, "application/json; charset=utf-8", json!({"error": what, "forms": forms}).to_string())
 }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use super::config::{AuthMode, WorldConfig};
 use super::faults::FaultPlan;
 use super::server::{SimConfig, start};
+use super::settings::Settings;
 
 /// Options of `skydeck sim`.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,6 +28,9 @@ pub struct SimArgs {
     /// Preset (none, demo, storm) or a fault file in TOML. With a preset other than none some bills have troubles of their own.
     #[arg(long, default_value = "demo", value_name = "PRESET|FILE")]
     pub faults: String,
+    /// Settings of the account set in TOML: unique numbers, numbering rules, required fields, conversions (docs/simulator.md).
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
     /// Ways of signing in that are open.
     #[arg(long, value_enum, default_value_t = AuthMode::Any)]
     pub auth: AuthMode,
@@ -93,6 +97,7 @@ impl SimArgs {
             let of = |e| NotStarted::new(format!("fault file {named}"), format!("故障文件 {named}"), Some(&e));
             FaultPlan::from_toml(&text).map_err(of)?
         };
+        let settings = self.read_settings()?;
         Ok(SimConfig {
             bind: SocketAddr::new(self.bind, self.port),
             world: WorldConfig {
@@ -104,10 +109,21 @@ impl SimArgs {
                 gateway: self.gateway,
                 delay_ms: self.delay,
                 faults,
+                settings,
                 ..WorldConfig::default()
             },
             record: self.record.clone(),
         })
+    }
+
+    fn read_settings(&self) -> Result<Settings, NotStarted> {
+        let Some(path) = &self.settings else { return Ok(Settings::default()) };
+        let shown = path.display();
+        let of = |e: &dyn Display| {
+            NotStarted::new(format!("--settings {shown}"), format!("设置文件 --settings {shown}"), Some(e))
+        };
+        let text = std::fs::read_to_string(path).map_err(|e| of(&e))?;
+        Settings::from_toml(&text).map_err(|e| of(&e))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: the same configuration and the same start time give the same world.
 
 use super::faults::FaultPlan;
+use super::settings::Settings;
 
 /// Which ways of signing in are open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -82,6 +83,8 @@ pub struct WorldConfig {
     pub delay_ms: u64,
     /// Faults.
     pub faults: FaultPlan,
+    /// How forms save and conversions push.
+    pub settings: Settings,
     /// Account set, app, password.
     pub credentials: Credentials,
     /// Users.
@@ -108,6 +111,7 @@ impl Default for WorldConfig {
             gateway: false,
             delay_ms: 0,
             faults: FaultPlan::default(),
+            settings: Settings::default(),
             credentials: demo_credentials(),
             users: vec![
                 user("demo"),

@@ -1,31 +1,12 @@
 //! Base data that bills point at: organisations, customers, materials, users and the like. All invented.
 //!
-//! Invariant: fixed lists, so a position means the same thing in every world.
+//! Invariant: lists only grow, by base data that is saved, so a position means the same thing for the life of a world.
 
-/// A list of base data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Organisations 100, 101, 102.
-    Org,
-    /// `CUST0001`…
-    Customer,
-    /// `VEN00001`…
-    Supplier,
-    /// `MAT00001`…
-    Material,
-    /// Units.
-    Unit,
-    /// Warehouses.
-    Stock,
-    /// Users.
-    User,
-    /// Bill types, in the order of the forms.
-    BillType,
-    /// Currencies; numbers as in the probe of the official Java client (docs/design/wire.md#probes).
-    Currency,
-    /// Customer or supplier, as the form says.
-    Partner,
-}
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Deserialize;
+
+use super::kind::{Kind, LISTS};
 
 /// One row of base data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,19 +21,25 @@ pub struct Master {
     pub code: String,
 }
 
+/// A list, and where each number stands in it.
+#[derive(Clone, Debug, Default)]
+struct List {
+    rows: Vec<Master>,
+    by_number: HashMap<String, usize>,
+}
+
+impl List {
+    fn push(&mut self, row: Master) {
+        if !row.number.is_empty() {
+            self.by_number.entry(row.number.to_ascii_lowercase()).or_insert(self.rows.len());
+        }
+        self.rows.push(row);
+    }
+}
+
 /// All lists.
 #[derive(Clone, Debug)]
-pub struct Masters {
-    orgs: Vec<Master>,
-    customers: Vec<Master>,
-    suppliers: Vec<Master>,
-    materials: Vec<Master>,
-    units: Vec<Master>,
-    stocks: Vec<Master>,
-    users: Vec<Master>,
-    types: Vec<Master>,
-    currencies: Vec<Master>,
-}
+pub struct Masters([List; LISTS]);
 
 /// Base data by number and name, for whoever makes up bills that this server could have.
 #[derive(Clone, Debug, Default)]
@@ -121,6 +108,32 @@ fn firms(count: usize, first_id: i64, prefix: &str, width: usize, shift: usize) 
         .collect()
 }
 
+fn materials() -> Vec<Master> {
+    (0..160)
+        .map(|i| Master {
+            id: 500_101 + i as i64,
+            number: format!("MAT{:05}", i + 1),
+            name: at(&GOODS, i).to_owned(),
+            code: format!("{}x{}", 10 + i % 40, 20 + i % 70),
+        })
+        .collect()
+}
+
+/// Bill types, two a form.
+fn types() -> Vec<Master> {
+    super::form::FORMS
+        .iter()
+        .flat_map(|form| form.types.iter().map(move |number| (form, number)))
+        .enumerate()
+        .map(|(i, (form, number))| Master {
+            id: 700_001 + i as i64,
+            number: number.clone(),
+            name: format!("{}{}", if i % 2 == 0 { "标准" } else { "其他" }, form.name),
+            code: String::new(),
+        })
+        .collect()
+}
+
 impl Masters {
     /// The lists of every simulated account set.
     pub fn new(user_names: &[String]) -> Self {
@@ -136,69 +149,74 @@ impl Masters {
             name: name.clone(),
             code: String::new(),
         }));
-        let materials = (0..160)
-            .map(|i| Master {
-                id: 500_101 + i as i64,
-                number: format!("MAT{:05}", i + 1),
-                name: at(&GOODS, i).to_owned(),
-                code: format!("{}x{}", 10 + i % 40, 20 + i % 70),
-            })
-            .collect();
-        let types = super::form::FORMS
-            .iter()
-            .flat_map(|form| form.types.iter().map(move |number| (form, number)))
-            .enumerate()
-            .map(|(i, (form, number))| Master {
-                id: 700_001 + i as i64,
-                number: (*number).to_owned(),
-                name: format!("{}{}", if i % 2 == 0 { "标准" } else { "其他" }, form.name),
-                code: String::new(),
-            })
-            .collect();
-        Self {
-            orgs: list(&[
-                (1, "100", "云帆制造总部", ""),
-                (100_022, "101", "云帆华东销售公司", ""),
-                (100_023, "102", "云帆华南销售公司", ""),
-            ]),
-            customers: firms(240, 600_101, "CUST", 4, 0),
-            suppliers: firms(60, 650_101, "VEN", 5, 3),
-            materials,
-            units: list(&[
-                (10_095, "Pcs", "个", ""),
-                (10_096, "Box", "箱", ""),
-                (10_097, "kg", "千克", ""),
-                (10_098, "m", "米", ""),
-            ]),
-            stocks: list(&[
-                (110_001, "CK001", "成品仓", ""),
-                (110_002, "CK002", "原料仓", ""),
-                (110_003, "CK003", "发货中转仓", ""),
-            ]),
-            users,
-            types,
-            currencies: list(&[
-                (1, "PRE001", "人民币", "CNY"),
-                (7, "PRE007", "美元", "USD"),
-                (3, "PRE003", "欧元", "EUR"),
-            ]),
+        let mut masters = Self(std::array::from_fn(|_| List::default()));
+        let computed = [
+            (
+                Kind::Org,
+                list(&[
+                    (1, "100", "云帆制造总部", ""),
+                    (100_022, "101", "云帆华东销售公司", ""),
+                    (100_023, "102", "云帆华南销售公司", ""),
+                ]),
+            ),
+            (Kind::Customer, firms(240, 600_101, "CUST", 4, 0)),
+            (Kind::Supplier, firms(60, 650_101, "VEN", 5, 3)),
+            (Kind::Material, materials()),
+            (
+                Kind::Unit,
+                list(&[
+                    (10_095, "Pcs", "个", ""),
+                    (10_096, "Box", "箱", ""),
+                    (10_097, "kg", "千克", ""),
+                    (10_098, "m", "米", ""),
+                ]),
+            ),
+            (
+                Kind::Stock,
+                list(&[
+                    (110_001, "CK001", "成品仓", ""),
+                    (110_002, "CK002", "原料仓", ""),
+                    (110_003, "CK003", "发货中转仓", ""),
+                ]),
+            ),
+            (Kind::User, users),
+            (Kind::BillType, types()),
+            (
+                Kind::Currency,
+                list(&[(1, "PRE001", "人民币", "CNY"), (7, "PRE007", "美元", "USD"), (3, "PRE003", "欧元", "EUR")]),
+            ),
+        ];
+        for (kind, rows) in computed {
+            for row in rows {
+                masters.push(kind, row);
+            }
         }
+        // A file of ours that cannot be read is found by the test below.
+        let written: Written = toml::from_str(include_str!("forms/masters.toml")).unwrap_or_default();
+        for (name, rows) in written.lists {
+            let Some(kind) = Kind::by_name(&name) else { continue };
+            for (id, number, name) in rows {
+                masters.push(kind, Master { id, number, name, code: String::new() });
+            }
+        }
+        masters
     }
 
-    /// The rows of a list. `Partner` has none of its own: ask for the form's kind.
+    /// Adds a row; its position.
+    pub fn push(&mut self, kind: Kind, row: Master) -> usize {
+        let Some(list) = self.0.get_mut(kind as usize) else { return 0 };
+        list.push(row);
+        list.rows.len() - 1
+    }
+
+    /// A row to be changed. Its number stays as it is.
+    pub fn get_mut(&mut self, kind: Kind, position: usize) -> Option<&mut Master> {
+        self.0.get_mut(kind as usize)?.rows.get_mut(position)
+    }
+
+    /// The rows of a list.
     pub fn rows(&self, kind: Kind) -> &[Master] {
-        match kind {
-            Kind::Org => &self.orgs,
-            Kind::Customer => &self.customers,
-            Kind::Supplier => &self.suppliers,
-            Kind::Material => &self.materials,
-            Kind::Unit => &self.units,
-            Kind::Stock => &self.stocks,
-            Kind::User => &self.users,
-            Kind::BillType => &self.types,
-            Kind::Currency => &self.currencies,
-            Kind::Partner => &[],
-        }
+        self.0.get(kind as usize).map_or(&[], |list| &list.rows)
     }
 
     /// One row by position.
@@ -209,7 +227,36 @@ impl Masters {
     /// Position of a number, in any case; a user also goes by name.
     pub fn position(&self, kind: Kind, number: &str) -> Option<usize> {
         let number = number.trim();
-        let named = |row: &Master| kind == Kind::User && row.name == number;
-        self.rows(kind).iter().position(|row| row.number.eq_ignore_ascii_case(number) || named(row))
+        let list = self.0.get(kind as usize)?;
+        let by_name = || list.rows.iter().position(|row| kind == Kind::User && row.name == number);
+        list.by_number.get(&number.to_ascii_lowercase()).copied().or_else(by_name)
+    }
+
+    /// Position of an internal id.
+    pub fn by_id(&self, kind: Kind, id: i64) -> Option<usize> {
+        self.rows(kind).iter().position(|row| row.id == id)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Written {
+    lists: BTreeMap<String, Vec<(i64, String, String)>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_list_of_the_file_has_rows() {
+        let written: Written = toml::from_str(include_str!("forms/masters.toml")).unwrap();
+        let masters = Masters::new(&["demo".to_owned()]);
+        for (name, rows) in written.lists {
+            let kind = Kind::by_name(&name).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(masters.rows(kind).len(), rows.len(), "{name}");
+        }
+        assert_eq!(masters.position(Kind::Customer, "cust0002"), Some(1));
+        assert_eq!(masters.position(Kind::User, "张伟"), Some(0));
+        assert_eq!(masters.position(Kind::Any, "x"), None);
     }
 }

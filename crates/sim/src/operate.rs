@@ -10,10 +10,9 @@ use super::data::Trouble;
 use super::form::{self, FORMS};
 use super::record::Applied;
 use super::reply::{Refusal, failure, status_envelope};
-use super::rng::mix;
 use super::service::Service;
-use super::states::State;
-use super::table::{Bill, DELETED, NOBODY, status_text};
+use super::state::State;
+use super::table::{Bill, DELETED, status_text};
 use super::texts;
 use super::value::time_text;
 use super::world::World;
@@ -207,7 +206,7 @@ impl World {
         caller: Caller,
     ) -> Result<Json, Refusal> {
         let form = form::find(form_id).ok_or_else(|| texts::no_form(form_id))?;
-        let name = FORMS.get(form).map_or("", |f| f.name);
+        let name = FORMS.get(form).map_or("", |f| f.name.as_str());
         if !FORMS.get(form).is_some_and(|f| f.has(operation.state())) {
             return Err(texts::no_operation());
         }
@@ -234,7 +233,7 @@ impl World {
                         first_code = refusal.code;
                     }
                     errors.push(
-                        json!({"FieldName": refusal.field.unwrap_or(""), "Message": refusal.message, "DIndex": index}),
+                        json!({"FieldName": refusal.field.unwrap_or_default(), "Message": refusal.message, "DIndex": index}),
                     );
                 }
             }
@@ -275,7 +274,7 @@ impl World {
     }
 
     /// One bill, recorded whether done or refused. On success the words about a side effect, if any.
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         operation: Operation,
         form: usize,
@@ -297,6 +296,7 @@ impl World {
         if verdict.is_ok() {
             self.set_state(form, id, state, after, &user);
         }
+        let number = self.numbered_now(operation, form, id, number, verdict.is_ok());
         self.note(Applied {
             seq: 0,
             at_ms: self.now_ms,
@@ -315,6 +315,19 @@ impl World {
         Ok((operation == Operation::Audit && form == 0).then(|| self.receivable(id, &user, caller.call)).flatten())
     }
 
+    /// The number of a bill; a draft that has none gets it when it is submitted.
+    fn numbered_now(&mut self, operation: Operation, form: usize, id: u32, number: String, done: bool) -> String {
+        // invented: that submitting numbers a draft
+        if !done || operation != Operation::Submit || !number.is_empty() {
+            return number;
+        }
+        let masters = &self.masters;
+        let Some(table) = self.tables.get_mut(form).filter(|table| !table.form().base_data) else { return number };
+        let number = table.free_number(masters);
+        table.give(id, &number);
+        number
+    }
+
     /// What the server says to one bill: the letter its state has after, or why not.
     fn judge(
         &mut self,
@@ -325,7 +338,7 @@ impl World {
         data: &Data,
         caller: Caller,
     ) -> Result<u8, Refusal> {
-        let name = FORMS.get(form).map_or("", |f| f.name);
+        let name = FORMS.get(form).map_or("", |f| f.name.as_str());
         let Some(bill) = self.tables.get(form).and_then(|t| t.get(i64::from(id))) else {
             return Err(texts::no_id(&id.to_string()));
         };
@@ -356,55 +369,8 @@ impl World {
     /// Whether the user's organisations cover the bill's.
     pub(super) fn may_touch(&self, user: usize, bill: &Bill) -> bool {
         let Some(user) = self.config.users.get(user) else { return false };
-        let org = self.masters.get(super::masters::Kind::Org, usize::from(bill.org));
+        let org = self.masters.get(super::kind::Kind::Org, usize::from(bill.org));
         user.orgs.is_empty() || org.is_some_and(|org| user.orgs.contains(&org.number))
-    }
-
-    /// The side effect of auditing one outstock bill in four: a receivable is made and audited, and the answer says
-    /// so (docs/design/wire.md#answers).
-    pub(super) fn receivable(&mut self, outstock: u32, user: &str, call: u64) -> Option<String> {
-        const RECEIVABLE: usize = 2;
-        if !mix(u64::from(outstock)).is_multiple_of(4) {
-            return None;
-        }
-        let source = self.tables.first().and_then(|t| t.get(i64::from(outstock)))?.clone();
-        let at = self.local_seconds();
-        let who = self.masters.position(super::masters::Kind::User, user).map_or(NOBODY, |p| p as u8);
-        let table = self.tables.get_mut(RECEIVABLE)?;
-        let id = table.next_id();
-        table.push(
-            Bill {
-                id,
-                status: b'C',
-                kind: (RECEIVABLE * 2) as u8,
-                creator: who,
-                modifier: who,
-                approver: who,
-                marks: 0,
-                created: at,
-                modified: at,
-                approved: at,
-                note: None,
-                ..source
-            },
-            None,
-        );
-        let number = self.number(RECEIVABLE, id);
-        self.note(Applied {
-            seq: 0,
-            at_ms: self.now_ms,
-            call,
-            verb: "SideEffect",
-            form: RECEIVABLE,
-            id,
-            number: number.clone().into(),
-            state: State::Document,
-            before: char::from(DELETED),
-            after: 'C',
-            user: user.into(),
-            refused: None,
-        });
-        Some(format!("单据编号为“{number}”的应收单，审核成功！"))
     }
 
     /// A bill's number.

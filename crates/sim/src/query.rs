@@ -10,9 +10,10 @@ use super::body::Data;
 use super::config::User;
 use super::filter::{self, Expr, Literal, Op, Operand, Test};
 use super::form::{self, Col, Field, Prop};
-use super::masters::{Kind, Masters};
+use super::kind::Kind;
+use super::masters::Masters;
 use super::reply::Refusal;
-use super::table::{Bill, DELETED, Entry, Table};
+use super::table::{At, Bill, DELETED, Table};
 use super::texts;
 use super::value::{Value, compare, write_string};
 
@@ -29,37 +30,41 @@ pub struct Source<'a> {
     pub cap: usize,
 }
 
-type Line<'a> = (&'a Bill, Option<Entry>);
+type Line<'a> = (&'a Bill, Option<At<'a>>);
 
 /// Answers a query with the compact JSON of its rows: arrays, or objects when `objects` is set (BillQuery).
 pub fn run(data: &Data, source: &Source<'_>, objects: bool) -> Result<Vec<u8>, Refusal> {
     let form_id = data.text("FormId");
     let table = form::find(&form_id).and_then(|i| source.tables.get(i)).ok_or_else(|| texts::no_form(&form_id))?;
-    let form = table.form();
     let keys: Vec<String> =
         data.text("FieldKeys").split(',').map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()).collect();
     if keys.is_empty() {
         return Err(texts::no_field_keys());
     }
-    let find = |path: &str| form.field(path).ok_or_else(|| texts::no_field(path));
+    let find = |path: &str| table.field(path).ok_or_else(|| texts::no_field(path));
     let columns = keys.iter().map(|key| find(key)).collect::<Result<Vec<Field>, _>>()?;
     let parsed = match data.get("FilterString") {
         Some(Json::Array(conditions)) => filter::from_array(conditions),
         _ => filter::parse(&data.text("FilterString")),
     };
     let parsed = parsed.map_err(|e| texts::bad_filter(&e.to_string()))?;
-    let mut in_filter = false;
+    let mut lists: Vec<u8> = Vec::new();
     let wanted = parsed
         .map(|expr| {
             expr.bind(&mut |path: String| {
                 let field = find(&path)?;
-                in_filter |= field.col.is_entry();
+                lists.push(field.lines);
                 Ok::<Field, Refusal>(field)
             })
         })
         .transpose()?;
     let order = order(&data.text("OrderString"), &find)?;
-    let lines = in_filter || columns.iter().chain(order.iter().map(|(f, _)| f)).any(|f| f.col.is_entry());
+    lists.extend(columns.iter().chain(order.iter().map(|(f, _)| f)).map(|field| field.lines));
+    lists.retain(|list| *list != 0);
+    let lines = lists.first().copied().unwrap_or_default();
+    if lists.iter().any(|list| *list != lines) {
+        return Err(texts::two_lists());
+    }
 
     let count = |name: &str| usize::try_from(data.number(name)).unwrap_or(0);
     let limit = match count("Limit") {
@@ -104,7 +109,8 @@ struct Select<'a> {
     table: &'a Table,
     source: &'a Source<'a>,
     wanted: Option<&'a Expr<Field>>,
-    lines: bool,
+    /// The entity whose lines are read; 0 for one row a bill.
+    lines: u8,
     orgs: Vec<u8>,
 }
 
@@ -114,8 +120,8 @@ impl<'a> Select<'a> {
             None => Some(false),
             Some((field, descending)) if field.col == Col::Id => {
                 // Ids are unique, so what comes after the id orders nothing but lines, which are in order already.
-                let plain = order.iter().skip(1).all(|(f, down)| f.col.is_entry() && !*down);
-                (plain || !self.lines).then_some(*descending)
+                let plain = order.iter().skip(1).all(|(f, down)| f.lines != 0 && !*down);
+                (plain || self.lines == 0).then_some(*descending)
             }
             Some(_) => None,
         };
@@ -186,11 +192,11 @@ impl<'a> Select<'a> {
         if bill.status == DELETED || !(self.orgs.is_empty() || self.orgs.contains(&bill.org)) {
             return Ok(true);
         }
-        if !self.lines {
+        if self.lines == 0 {
             return Ok(!self.fits(bill, None)? || take((bill, None)));
         }
-        for seq in 1..=self.table.entry_count(bill) {
-            let entry = Some(self.table.entry(bill, seq));
+        for at in 0..self.table.line_count(bill, self.lines) {
+            let entry = Some(self.table.line(bill, self.lines, at));
             if self.fits(bill, entry)? && !take((bill, entry)) {
                 return Ok(false);
             }
@@ -198,7 +204,7 @@ impl<'a> Select<'a> {
         Ok(true)
     }
 
-    fn fits(&self, bill: &Bill, entry: Option<Entry>) -> Result<bool, Refusal> {
+    fn fits(&self, bill: &Bill, entry: Option<At<'_>>) -> Result<bool, Refusal> {
         let Some(expr) = self.wanted else { return Ok(true) };
         let masters = self.source.masters;
         expr.matches(&|field: &Field| self.table.value(bill, entry, *field, masters))
@@ -217,7 +223,7 @@ struct Range {
 impl Range {
     fn narrow(&mut self, expr: &Expr<Field>) {
         let is_id =
-            |operand: &Operand<Field>| matches!(operand, Operand::Field(Field { col: Col::Id, prop: Prop::Own }));
+            |operand: &Operand<Field>| matches!(operand, Operand::Field(Field { col: Col::Id, prop: Prop::Own, .. }));
         match expr {
             Expr::And(parts) => parts.iter().for_each(|part| self.narrow(part)),
             Expr::Test(Test::Compare(left, op, Operand::Literal(literal))) if is_id(left) => {

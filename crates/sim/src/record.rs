@@ -4,7 +4,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::states::State;
+use super::state::State;
 
 /// One bill in one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Applied {
 impl Applied {
     /// The line as JSON.
     pub fn json(&self) -> Json {
-        let form = super::form::FORMS.get(self.form).map_or("", |f| f.id);
+        let form = super::form::FORMS.get(self.form).map_or("", |f| f.id.as_str());
         json!({
             "seq": self.seq, "at_ms": self.at_ms, "call": self.call, "verb": self.verb, "form": form, "id": self.id,
             "number": &*self.number, "field": self.state.key(), "before": self.before.to_string(),

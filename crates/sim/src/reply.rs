@@ -113,7 +113,7 @@ impl Reply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// `FieldName`; null for most.
-    pub field: Option<&'static str>,
+    pub field: Option<String>,
     /// Message word for word.
     pub message: String,
     /// MsgCode (docs/design/wire.md#msgcode).
@@ -121,6 +121,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// A refusal of a field.
+    pub fn of(field: &str, code: i64, message: impl Into<String>) -> Self {
+        Self { field: Some(field.to_owned()), message: message.into(), code }
+    }
+
     /// A refusal without a field.
     pub fn new(code: i64, message: impl Into<String>) -> Self {
         Self { field: None, message: message.into(), code }

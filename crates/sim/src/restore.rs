@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::config::WorldConfig;
 use super::form;
 use super::record::Applied;
-use super::states::State;
+use super::state::State;
 use super::world::World;
 
 /// Verbs that leave a bill in the state the line says.

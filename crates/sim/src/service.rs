@@ -16,6 +16,7 @@ pub enum Service {
     Save,
     BatchSave,
     Draft,
+    Push,
     Submit,
     Audit,
     UnAudit,
@@ -61,7 +62,7 @@ const NAMES: &[(&str, &str, Service)] = &[
     (FORM_SERVICE, "flexsave", S::Other),
     (FORM_SERVICE, "groupsave", S::Other),
     (FORM_SERVICE, "groupdelete", S::Other),
-    (FORM_SERVICE, "push", S::Other),
+    (FORM_SERVICE, "push", S::Push),
     (FORM_SERVICE, "allocate", S::Other),
     (FORM_SERVICE, "cancelallocate", S::Other),
     (FORM_SERVICE, "disassembly", S::Other),
@@ -110,6 +111,7 @@ impl Service {
             S::Save => "Save",
             S::BatchSave => "BatchSave",
             S::Draft => "Draft",
+            S::Push => "Push",
             S::Submit => "Submit",
             S::Audit => "Audit",
             S::UnAudit => "UnAudit",
@@ -128,6 +130,11 @@ impl Service {
         matches!(self, S::ValidateUser | S::LoginByAppSecret | S::LoginBySign)
     }
 
+    /// Makes bills of models.
+    pub fn is_save(self) -> bool {
+        matches!(self, S::Save | S::BatchSave | S::Draft)
+    }
+
     /// May change bills.
     pub fn is_write(self) -> bool {
         matches!(
@@ -135,6 +142,7 @@ impl Service {
             S::Save
                 | S::BatchSave
                 | S::Draft
+                | S::Push
                 | S::Submit
                 | S::Audit
                 | S::UnAudit

@@ -5,16 +5,20 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::form::{Col, Field, Form, Prop};
-use super::masters::{Kind, Masters};
+use super::doc::{Doc, Line};
+use super::form::{CUSTOM, Col, Field, Form, prop_of};
+use super::masters::Masters;
 use super::rng::mix;
-use super::states::State;
-use super::value::Value;
+use super::state::State;
 
 /// Status of a row that was deleted.
 pub const DELETED: u8 = b'-';
 /// "No user" in [`Bill::approver`].
 pub const NOBODY: u8 = u8::MAX;
+/// "None" in [`Bill::partner`].
+pub const NO_PARTNER: u32 = u32::MAX;
+/// Entry ids of lines that were saved or pushed begin here; those of generated bills stay below.
+const FIRST_LINE: i64 = 1_000_000_000;
 
 /// One bill, or one row of base data. Times are server-local seconds since 1970.
 #[derive(Clone, Debug)]
@@ -29,8 +33,8 @@ pub struct Bill {
     pub org: u8,
     /// Position of the stock organisation.
     pub stock_org: u8,
-    /// Position of customer or supplier; for base data of the row itself.
-    pub partner: u16,
+    /// Position of customer or supplier, or [`NO_PARTNER`]; for base data of the row itself.
+    pub partner: u32,
     /// Position of the creator among the users.
     pub creator: u8,
     /// Position of who changed it last.
@@ -72,12 +76,30 @@ pub struct Entry {
     pub seq: u32,
     /// Entry id.
     pub id: i64,
-    material: u16,
-    unit: u8,
-    stock: u8,
+    pub(super) material: u16,
+    pub(super) unit: u8,
+    pub(super) stock: u8,
     /// Quantity.
     pub qty: f64,
     price_cents: i64,
+}
+
+/// A line a query reads: computed, saved, or none of a bill that has none.
+#[derive(Clone, Copy, Debug)]
+pub enum At<'a> {
+    /// Of a generated bill.
+    Made(Entry),
+    /// Of a saved one, with its number from 1.
+    Saved(&'a Line, u32),
+    /// The bill has no line there.
+    Empty,
+}
+
+/// A customer's own field.
+#[derive(Clone, Debug)]
+struct Custom {
+    key: String,
+    entity: u8,
 }
 
 /// The rows of a form.
@@ -89,9 +111,16 @@ pub struct Table {
     rows: Vec<Bill>,
     /// Numbers that were given with the bill: id → number, and back in lower case.
     given: HashMap<u32, Box<str>>,
-    by_given: HashMap<String, u32>,
+    by_given: HashMap<String, Vec<u32>>,
     /// When and by whom a mark was set; few rows have one.
     marked: HashMap<(u32, State), (i64, u8)>,
+    /// What saved and pushed bills hold.
+    docs: HashMap<u32, Box<Doc>>,
+    customs: Vec<Custom>,
+    /// Whether the customer's own fields are only those that were named beforehand.
+    named_only: bool,
+    next_line: i64,
+    doc_bytes: usize,
     salt: u64,
 }
 
@@ -105,6 +134,11 @@ impl Table {
             given: HashMap::new(),
             by_given: HashMap::new(),
             marked: HashMap::new(),
+            docs: HashMap::new(),
+            customs: Vec::new(),
+            named_only: false,
+            next_line: FIRST_LINE,
+            doc_bytes: 0,
             salt: mix(seed ^ position as u64),
         }
     }
@@ -124,14 +158,112 @@ impl Table {
         self.rows.last().map_or(self.form().first_id, |last| last.id + 1)
     }
 
-    /// Appends a row; its id must be above all others.
+    /// Appends a row; its id must be above all others. Without a number it has the next of its form, with a blank one none.
     pub fn push(&mut self, bill: Bill, number: Option<&str>) {
         debug_assert!(bill.id >= self.next_id(), "ids ascend");
         if let Some(number) = number {
-            self.by_given.insert(number.to_lowercase(), bill.id);
-            self.given.insert(bill.id, number.into());
+            self.give(bill.id, number);
         }
         self.rows.push(bill);
+    }
+
+    /// Gives a row its number. Of rows with the same number the first is found by it.
+    pub fn give(&mut self, id: u32, number: &str) {
+        if !number.trim().is_empty() {
+            self.by_given.entry(key_of(number)).or_default().push(id);
+        }
+        let old = self.given.insert(id, number.into()).filter(|old| key_of(old) != key_of(number));
+        if let Some(ids) = old.and_then(|old| self.by_given.get_mut(&key_of(&old))) {
+            ids.retain(|of| *of != id);
+        }
+    }
+
+    /// The next number of the form that no row has.
+    pub fn free_number(&self, masters: &Masters) -> String {
+        let form = self.form();
+        let number = |seq: usize| format!("{}{seq:0width$}", form.prefix, width = form.width);
+        let first = self.rows.len() + 1;
+        // Given numbers can be in the way, and there are not more of them than that.
+        let mut numbers = (first..=first + self.given.len()).map(number);
+        numbers.find(|number| self.by_number(number, masters).is_none()).unwrap_or_default()
+    }
+
+    /// What a saved or pushed bill holds.
+    pub fn doc(&self, id: u32) -> Option<&Doc> {
+        self.docs.get(&id).map(|doc| &**doc)
+    }
+
+    /// Every document, with the bill it is of.
+    pub fn docs(&self) -> impl Iterator<Item = (u32, &Doc)> {
+        self.docs.iter().map(|(id, doc)| (*id, &**doc))
+    }
+
+    /// Keeps a document. Lines without an id get one.
+    pub fn keep(&mut self, id: u32, mut doc: Doc) {
+        for line in doc.lists.iter_mut().flatten().filter(|line| line.id <= 0) {
+            line.id = self.next_line;
+            self.next_line += 1;
+        }
+        self.doc_bytes += doc.bytes();
+        if let Some(old) = self.docs.insert(id, Box::new(doc)) {
+            self.doc_bytes = self.doc_bytes.saturating_sub(old.bytes());
+        }
+    }
+
+    /// About how much memory all documents take.
+    pub fn doc_bytes(&self) -> usize {
+        self.doc_bytes
+    }
+
+    /// Finds a field, the customer's own among them: keys that begin with `F_` are there as soon as somebody asks.
+    pub fn field(&self, path: &str) -> Option<Field> {
+        if let Some(field) = self.form.field(path) {
+            return Some(field);
+        }
+        let (key, prop) = path.split_once('.').unwrap_or((path, ""));
+        let prop = prop_of(path, prop, true)?;
+        match self.customs.iter().position(|custom| custom.key.eq_ignore_ascii_case(key)) {
+            Some(at) => {
+                let lines = self.customs.get(at).map_or(0, |custom| self.form.lines_of(custom.entity));
+                Some(Field { col: Col::Data, prop, def: CUSTOM + at as u16, lines })
+            }
+            None if is_own(key) && !self.named_only => Some(Field { col: Col::Unset, prop, def: u16::MAX, lines: 0 }),
+            None => None,
+        }
+    }
+
+    /// The place of a customer's own field, which is made if it can be; `None` for a key that is none.
+    pub fn custom(&mut self, key: &str, entity: u8) -> Option<u16> {
+        let at = self.customs.iter().position(|custom| custom.key.eq_ignore_ascii_case(key));
+        if let Some(at) = at {
+            return Some(CUSTOM + at as u16);
+        }
+        // A model could name fields without end.
+        if !is_own(key) || self.named_only || self.customs.len() >= 1_000 || key.len() > 100 {
+            return None;
+        }
+        self.customs.push(Custom { key: key.to_owned(), entity });
+        Some(CUSTOM + self.customs.len() as u16 - 1)
+    }
+
+    /// The key of a customer's own field, and the entity it stands in.
+    pub fn custom_key(&self, def: u16) -> Option<(&str, u8)> {
+        let custom = self.customs.get(usize::from(def.checked_sub(CUSTOM)?))?;
+        Some((&custom.key, custom.entity))
+    }
+
+    /// The customer's own fields are these and no others: `F_X`, or `FEntity.F_X` in entries. With none named, all there may be.
+    pub fn name_customs(&mut self, names: &[String]) {
+        self.named_only = false;
+        if names.is_empty() {
+            return;
+        }
+        for name in names {
+            let (entity, key) = name.split_once('.').unwrap_or(("", name));
+            let place = self.form.entity(entity).map_or(0, |(place, _)| place);
+            self.custom(key, place);
+        }
+        self.named_only = true;
     }
 
     /// Where the first row with an id of at least `id` stands.
@@ -179,12 +311,12 @@ impl Table {
     }
 
     /// When a mark was set; `None` while it is not.
-    fn marked_at(&self, bill: &Bill, state: State) -> Option<i64> {
+    pub(super) fn marked_at(&self, bill: &Bill, state: State) -> Option<i64> {
         self.marked.get(&(bill.id, state)).map(|(at, _)| *at)
     }
 
     /// Position of who set a mark, or [`NOBODY`].
-    fn marked_by(&self, bill: &Bill, state: State) -> u8 {
+    pub(super) fn marked_by(&self, bill: &Bill, state: State) -> u8 {
         self.marked.get(&(bill.id, state)).map_or(NOBODY, |(_, who)| *who)
     }
 
@@ -193,15 +325,18 @@ impl Table {
         let number = number.trim();
         let form = self.form();
         if form.base_data {
-            let partner = masters.position(form.partner, number)?;
-            return self.rows.iter().find(|r| usize::from(r.partner) == partner && r.status != DELETED).map(|r| r.id);
+            let partner = masters.position(form.partner, number)? as u32;
+            let row = self.rows.get(partner as usize).filter(|row| row.partner == partner);
+            let row = row.or_else(|| self.rows.iter().find(|row| row.partner == partner));
+            return row.filter(|row| row.status != DELETED).map(|row| row.id);
         }
-        if let Some(id) = self.by_given.get(&number.to_lowercase()) {
-            return self.get(i64::from(*id)).map(|row| row.id);
+        let given = self.by_given.get(&key_of(number)).map_or(&[][..], Vec::as_slice);
+        if let Some(row) = given.iter().find_map(|id| self.get(i64::from(*id))) {
+            return Some(row.id);
         }
         let head = number.get(..form.prefix.len())?;
         let digits = number.get(form.prefix.len()..)?;
-        if !head.eq_ignore_ascii_case(form.prefix) || digits.len() < form.width {
+        if form.width == 0 || !head.eq_ignore_ascii_case(&form.prefix) || digits.len() < form.width {
             return None;
         }
         let seq: usize = digits.parse().ok()?;
@@ -214,7 +349,7 @@ impl Table {
         let form = self.form();
         if form.base_data {
             return masters
-                .get(form.partner, usize::from(bill.partner))
+                .get(form.partner, bill.partner as usize)
                 .map_or(Cow::Borrowed(""), |m| Cow::Borrowed(m.number.as_str()));
         }
         if let Some(number) = self.given.get(&bill.id) {
@@ -255,65 +390,31 @@ impl Table {
         (1..=self.entry_count(bill)).map(|seq| self.entry(bill, seq).cents()).sum::<f64>() / 100.0
     }
 
-    /// One cell.
-    pub fn value<'a>(&'a self, bill: &'a Bill, entry: Option<Entry>, field: Field, masters: &'a Masters) -> Value<'a> {
-        let base = |kind: Kind, position: usize| match (masters.get(kind, position), field.prop) {
-            (None, _) => Value::Null,
-            (Some(row), Prop::Own) => Value::Int(row.id),
-            (Some(row), Prop::Number) => Value::text(&row.number),
-            (Some(row), Prop::Name) => Value::text(&row.name),
-        };
-        // An unset base-data column reads 0 as id and null as property.
-        let user = |who: u8| match field.prop {
-            Prop::Own if who == NOBODY => Value::Int(0),
-            _ => base(Kind::User, usize::from(who)),
-        };
-        let form = self.form();
-        let own = |pick: fn(&super::masters::Master) -> &str| {
-            masters.get(form.partner, usize::from(bill.partner)).map_or(Value::Null, |row| Value::text(pick(row)))
-        };
-        match field.col {
-            Col::Id => Value::Int(i64::from(bill.id)),
-            Col::Number => Value::Text(self.number(bill, masters)),
-            Col::Status => Value::text(status_text(bill.status)),
-            Col::Cancelled => Value::text("A"),
-            Col::BillType => base(Kind::BillType, usize::from(bill.kind)),
-            Col::Org => base(Kind::Org, usize::from(bill.org)),
-            Col::StockOrg => base(Kind::Org, usize::from(bill.stock_org)),
-            Col::Partner => base(form.partner, usize::from(bill.partner)),
-            Col::Date => Value::Time(bill.date),
-            Col::Created => Value::Time(bill.created),
-            Col::Modified => Value::Time(bill.modified),
-            Col::Approved if bill.approved == 0 => Value::Null,
-            Col::Approved => Value::Time(bill.approved),
-            Col::Creator => base(Kind::User, usize::from(bill.creator)),
-            Col::Modifier => base(Kind::User, usize::from(bill.modifier)),
-            Col::Approver => user(bill.approver),
-            Col::Mark(state) => Value::text(status_text(bill.letter(state))),
-            Col::MarkedAt(state) => self.marked_at(bill, state).map_or(Value::Null, Value::Time),
-            Col::MarkedBy(state) => user(self.marked_by(bill, state)),
-            Col::Note => Value::text(bill.note.as_deref().unwrap_or(" ")),
-            Col::Amount => Value::Num(self.amount(bill)),
-            Col::Name => own(|row| &row.name),
-            Col::Code | Col::Spec => own(|row| &row.code),
-            Col::EntryId => entry.map_or(Value::Null, |e| Value::Int(e.id)),
-            Col::EntrySeq => entry.map_or(Value::Null, |e| Value::Int(i64::from(e.seq))),
-            Col::Material => entry.map_or(Value::Null, |e| base(Kind::Material, usize::from(e.material))),
-            Col::Unit => entry.map_or(Value::Null, |e| base(Kind::Unit, usize::from(e.unit))),
-            Col::Stock => entry.map_or(Value::Null, |e| base(Kind::Stock, usize::from(e.stock))),
-            Col::Qty => entry.map_or(Value::Null, |e| Value::Num(e.qty)),
-            Col::Price => entry.map_or(Value::Null, |e| Value::Num(e.price())),
-            Col::EntryAmount => entry.map_or(Value::Null, |e| Value::Num(e.amount())),
+    /// How many lines of an entity a query reads of a bill: one, empty, of a bill that has none.
+    pub fn line_count(&self, bill: &Bill, place: u8) -> usize {
+        match self.doc(bill.id) {
+            Some(doc) => doc.list(place).len().max(1),
+            None if place == self.form.main() => self.entry_count(bill) as usize,
+            None => 1,
+        }
+    }
+
+    /// One of these lines, from 0.
+    pub fn line(&self, bill: &Bill, place: u8, at: usize) -> At<'_> {
+        match self.doc(bill.id) {
+            Some(doc) => doc.list(place).get(at).map_or(At::Empty, |line| At::Saved(line, at as u32 + 1)),
+            None if place == self.form.main() => At::Made(self.entry(bill, at as u32 + 1)),
+            None => At::Empty,
         }
     }
 }
 
 impl Entry {
-    fn price(self) -> f64 {
+    pub(super) fn price(self) -> f64 {
         self.price_cents as f64 / 100.0
     }
 
-    fn amount(self) -> f64 {
+    pub(super) fn amount(self) -> f64 {
         self.cents() / 100.0
     }
 
@@ -321,6 +422,16 @@ impl Entry {
     fn cents(self) -> f64 {
         (self.price_cents as f64 * self.qty).round()
     }
+}
+
+/// A number as it is compared.
+fn key_of(number: &str) -> String {
+    number.trim().to_lowercase()
+}
+
+/// Whether a key is one that customers give to fields of their own.
+fn is_own(key: &str) -> bool {
+    key.get(..2).is_some_and(|head| head.eq_ignore_ascii_case("F_"))
 }
 
 /// A status byte as text.

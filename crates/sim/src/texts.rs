@@ -31,6 +31,97 @@ pub fn no_field_keys() -> Refusal {
     Refusal::new(8, "data 数据包中的参数 FieldKeys 的值不能为空")
 }
 
+/// Fields of two lists of entries in one query.
+pub fn two_lists() -> Refusal {
+    // invented: the real server joins them; the simulator does not
+    Refusal::new(4, "模拟器不支持在一次查询中使用两个单据体的字段")
+}
+
+/// A number that is there already, MsgCode 11 [REAL].
+pub fn not_unique(key: &str, number: &str) -> Refusal {
+    Refusal::of(key, 11, format!("违反字段唯一性要求：编码唯一。[{number}]在当前系统中已经被使用。"))
+}
+
+/// A required field that is empty; the words `字段“…”是必填项` are [REAL].
+pub fn required(key: &str, name: &str, line: Option<(&str, usize)>) -> Refusal {
+    // invented: how a line of an entry is named before them
+    let place = line.map(|(entity, seq)| format!("单据体“{entity}”第{seq}行")).unwrap_or_default();
+    Refusal::of(key, 11, format!("{place}字段“{name}”是必填项"))
+}
+
+/// A bill without lines.
+pub fn no_lines(key: &str, name: &str) -> Refusal {
+    // invented: the text
+    Refusal::of(key, 11, format!("单据体“{name}”是必填项，至少要有一行"))
+}
+
+/// Base data there is not [REAL words of an unknown number], MsgCode 9.
+pub fn no_base(key: &str, name: &str, number: &str) -> Refusal {
+    // invented: the field's name before the sourced words
+    Refusal::of(key, 9, format!("字段“{name}”：编码值[\"{number}\"]不存在"))
+}
+
+/// A value that the field cannot hold.
+pub fn bad_value(key: &str, name: &str, value: &str) -> Refusal {
+    // invented: text and code
+    let shown: String = value.chars().take(60).collect();
+    Refusal::of(key, 4, format!("字段“{name}”的值“{shown}”格式不正确"))
+}
+
+/// An entry id that the bill has not.
+pub fn no_line(id: i64) -> Refusal {
+    // invented: text and code
+    Refusal::new(10, format!("分录内码[{id}]不存在"))
+}
+
+/// The same packet again, with `ValidateRepeatJson`.
+pub fn repeated() -> Refusal {
+    // invented: text and code
+    Refusal::new(11, "请求数据包重复，请勿重复提交")
+}
+
+/// More models than a call may have.
+pub fn too_many_models(most: usize) -> Refusal {
+    // invented: text and code
+    Refusal::new(8, format!("一次最多保存{most}张单据"))
+}
+
+/// More lines than a bill may have.
+pub fn too_many_lines(most: usize) -> Refusal {
+    // invented: text and code
+    Refusal::new(8, format!("单据体最多允许{most}行"))
+}
+
+/// No room for more bills.
+pub fn full() -> Refusal {
+    // invented: the text
+    Refusal::new(6, "数据库空间不足，无法保存")
+}
+
+/// Nothing is left to push; the words `累计关联数量已达订单数量` are [CLIENT].
+pub fn used_up(number: &str, form: &str) -> Refusal {
+    // invented: the frame around the sourced words, and the code
+    Refusal::new(11, format!("单据编号为“{number}”的{form}，累计关联数量已达订单数量，无法下推"))
+}
+
+/// A conversion rule there is not, or not from this form.
+pub fn no_rule(id: &str) -> Refusal {
+    // invented: text and code
+    Refusal::new(9, format!("单据转换规则“{id}”不存在或未启用"))
+}
+
+/// Neither a rule nor the usual one asked for.
+pub fn no_rule_given() -> Refusal {
+    // invented: the text; that one of them has to be given is the vendor's
+    Refusal::new(8, "未启用默认转换规则时，转换规则内码（RuleId）必录")
+}
+
+/// The usual rule, but to which form?
+pub fn no_target_given() -> Refusal {
+    // invented: the text; that it has to be given is the vendor's
+    Refusal::new(8, "启用默认转换规则时，目标单据（TargetFormId）必录")
+}
+
 /// Neither ids nor numbers [REAL text], MsgCode 8 [INF].
 pub fn nothing_given() -> Refusal {
     Refusal::new(8, "编码值或内码值必须传其一")
@@ -89,11 +180,7 @@ pub fn no_operation() -> Refusal {
 /// Interaction needed, MsgCode 11 [REAL]. The reply does not name the flag that would let it pass
 /// (docs/design/wire.md#prompts).
 pub fn interaction() -> Refusal {
-    Refusal {
-        field: Some("AbstractInteractionResult"),
-        message: "更新库存时出现可以忽略的异常数据，是否继续？".to_owned(),
-        code: 11,
-    }
+    Refusal::of("AbstractInteractionResult", 11, "更新库存时出现可以忽略的异常数据，是否继续？")
 }
 
 /// Edit lock [REAL text]. MsgCode 0 was recorded although the table says 13.

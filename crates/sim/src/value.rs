@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use super::dec::Dec;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 /// A value of a column.
@@ -14,8 +15,12 @@ pub enum Value<'a> {
     Null,
     /// Ids and sequence numbers.
     Int(i64),
-    /// Quantities and amounts.
+    /// Quantities and amounts of generated bills.
     Num(f64),
+    /// Quantities and amounts of saved ones.
+    Dec(Dec),
+    /// Yes or no.
+    Flag(bool),
     /// Codes, numbers, names, notes.
     Text(Cow<'a, str>),
     /// Server-local seconds since 1970-01-01T00:00:00.
@@ -45,6 +50,8 @@ impl<'a> Value<'a> {
                 let text = if n.fract() == 0.0 { format!("{n:.1}") } else { n.to_string() };
                 out.extend_from_slice(text.as_bytes());
             }
+            Self::Dec(n) => out.extend_from_slice(n.text().as_bytes()),
+            Self::Flag(flag) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),
             Self::Text(text) => write_string(text, out),
             Self::Time(seconds) => {
                 out.push(b'"');
@@ -125,6 +132,15 @@ pub fn collate(a: &str, b: &str) -> Ordering {
 pub fn compare(a: &Value<'_>, b: &Value<'_>) -> Result<Option<Ordering>, Mismatch> {
     Ok(match (a, b) {
         (Value::Null, _) | (_, Value::Null) => None,
+        (Value::Flag(flag), other) => return compare(&as_number(*flag, other), other),
+        (other, Value::Flag(flag)) => return compare(other, &as_number(*flag, other)),
+        (Value::Dec(a), Value::Dec(b)) => Some(a.cmp(b)),
+        (Value::Dec(a), Value::Int(b)) => Some(a.cmp_int(*b)),
+        (Value::Int(a), Value::Dec(b)) => Some(b.cmp_int(*a).reverse()),
+        (Value::Dec(a), Value::Num(b)) => a.float().partial_cmp(b),
+        (Value::Num(a), Value::Dec(b)) => a.partial_cmp(&b.float()),
+        (Value::Dec(a), Value::Text(b)) => Some(a.cmp(&decimal(b)?)),
+        (Value::Text(a), Value::Dec(b)) => Some(decimal(a)?.cmp(b)),
         (Value::Int(a), Value::Int(b)) | (Value::Time(a), Value::Time(b)) => Some(a.cmp(b)),
         (Value::Int(a), Value::Num(b)) => (*a as f64).partial_cmp(b),
         (Value::Num(a), Value::Int(b)) => a.partial_cmp(&(*b as f64)),
@@ -142,10 +158,25 @@ pub fn compare(a: &Value<'_>, b: &Value<'_>) -> Result<Option<Ordering>, Mismatc
         },
         (Value::Num(a), Value::Text(b)) => a.partial_cmp(&number(b)?),
         (Value::Text(a), Value::Num(b)) => number(a)?.partial_cmp(b),
-        (Value::Time(t), Value::Int(_) | Value::Num(_)) | (Value::Int(_) | Value::Num(_), Value::Time(t)) => {
+        (Value::Time(t), Value::Int(_) | Value::Num(_) | Value::Dec(_))
+        | (Value::Int(_) | Value::Num(_) | Value::Dec(_), Value::Time(t)) => {
             return Err(Mismatch(time_text(*t)));
         }
     })
+}
+
+/// A checkbox is a column of `0` and `1`, and may be asked for as `true` too.
+fn as_number<'a>(flag: bool, other: &Value<'_>) -> Value<'a> {
+    match other {
+        Value::Text(text) if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") => {
+            Value::Text(Cow::Borrowed(if flag { "true" } else { "false" }))
+        }
+        _ => Value::Int(i64::from(flag)),
+    }
+}
+
+fn decimal(text: &str) -> Result<Dec, Mismatch> {
+    Dec::parse(text).ok_or_else(|| Mismatch(text.to_owned()))
 }
 
 fn number(text: &str) -> Result<f64, Mismatch> {

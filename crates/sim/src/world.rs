@@ -2,7 +2,7 @@
 //!
 //! Invariant: the state changes only inside [`World::handle`], [`World::resume`] and the `/admin` calls, in the order they come.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
@@ -10,9 +10,11 @@ use serde_json::{Value as Json, json};
 use super::body::{self, BodyError, Data, Params};
 use super::config::WorldConfig;
 use super::data::{self, SERVER_OFFSET_S, Troubles};
-use super::faults::{Faults, Kind, Rule, Target, When};
+use super::faults::{Faults, Kind, Rule, When};
 use super::form::{self, FORMS};
+use super::made::Keys;
 use super::masters::Masters;
+use super::named::operands;
 use super::operate::{Caller, Operation};
 use super::query::{self, Source};
 use super::record::{Applied, Record};
@@ -20,9 +22,10 @@ use super::reply::{Refusal, Reply, RequestParts, Transport, failure};
 use super::rng::mix;
 use super::service::{Route, Service, route};
 use super::session::{self, Gate, Ids, Sessions};
+use super::settings::Settings;
 use super::table::Table;
 use super::tally::Tally;
-use super::{login, save, spoil, texts};
+use super::{login, spoil, texts, view};
 
 /// A finished answer that nobody fetched is dropped after this long.
 const KEEP_PARKED_MS: i64 = 10 * 60_000;
@@ -45,6 +48,11 @@ pub struct World {
     pub(super) calls: BTreeMap<&'static str, u64>,
     pub(super) struck: BTreeMap<String, u64>,
     pub(super) tally: Tally,
+    pub(super) keys: Keys,
+    /// What was pushed, by rule and source.
+    pub(super) links: HashMap<(usize, u32), Vec<u32>>,
+    /// Packets that were saved of late, with their time.
+    repeats: VecDeque<(i64, u64)>,
     pub(super) call_count: u64,
     parked: BTreeMap<u64, Parked>,
     next_ticket: u64,
@@ -60,27 +68,14 @@ enum Parked {
 
 /// A call on its way to being executed.
 #[derive(Debug)]
-struct Call {
+pub(super) struct Call {
     number: u64,
     request: RequestParts,
-    route: Route,
-    params: Result<Params, BodyError>,
-    fault: Option<Rule>,
+    pub(super) route: Route,
+    pub(super) params: Result<Params, BodyError>,
+    pub(super) fault: Option<Rule>,
     /// The time it takes has passed.
     slept: bool,
-}
-
-/// What a call is about.
-#[derive(Debug, Default)]
-struct Named {
-    /// As the call writes it.
-    form_id: String,
-    form: Option<usize>,
-    operation: Option<Operation>,
-    /// Ids and numbers, as the call writes them.
-    asked: Vec<String>,
-    /// The bills there are of these, by id and number.
-    bills: Vec<(u32, String)>,
 }
 
 impl World {
@@ -89,7 +84,7 @@ impl World {
         let names: Vec<String> = config.users.iter().map(|u| u.name.clone()).collect();
         let masters = Masters::new(&names);
         let (tables, troubles) = data::generate(&config, &masters, now_ms);
-        Self {
+        let mut world = Self {
             // Session ids differ from one start to the next, as they would on a server.
             sessions: Sessions::new(mix(config.seed ^ now_ms as u64)),
             faults: Faults::new(config.faults.clone(), mix(config.seed ^ 0x6661_756c)),
@@ -102,13 +97,32 @@ impl World {
             calls: BTreeMap::new(),
             struck: BTreeMap::new(),
             tally: Tally::default(),
+            keys: Keys::default(),
+            links: HashMap::new(),
+            repeats: VecDeque::new(),
             call_count: 0,
             parked: BTreeMap::new(),
             next_ticket: 1,
             tasks: HashMap::new(),
             last_answer: None,
             config,
+        };
+        world.settle_in();
+        world
+    }
+
+    /// Settings that tables have to know.
+    fn settle_in(&mut self) {
+        for table in &mut self.tables {
+            let named = self.config.settings.of(&table.form().id).custom;
+            table.name_customs(&named);
         }
+    }
+
+    /// Changes the settings of the account set. What was saved stays as it is.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.config.settings = settings;
+        self.settle_in();
     }
 
     /// Answers a request that arrived at `now_ms`.
@@ -130,9 +144,13 @@ impl World {
         *self.calls.entry(route.service.name()).or_default() += 1;
         let params = body::parse(&request.body);
         let named = params.as_ref().map(|p| self.named(route.service, p)).unwrap_or_default();
-        if let (Some(operation), Some(form)) = (named.operation, named.form) {
+        if let Some(form) = named.form {
+            named.keys.iter().for_each(|key| self.keys.call(form, key));
+        }
+        let verb = named.operation.map(Operation::name).or((route.service == Service::Push).then_some("Push"));
+        if let (Some(verb), Some(form)) = (verb, named.form) {
             for (id, _) in &named.bills {
-                self.tally.call(operation.name(), form, *id);
+                self.tally.call(verb, form, *id);
             }
         }
         let fault = self.draw(route, &named);
@@ -209,64 +227,25 @@ impl World {
         self.now_ms.div_euclid(1000) + SERVER_OFFSET_S
     }
 
+    /// Whether a packet was saved within the time that packets are remembered.
+    pub(super) fn is_repeated(&mut self, packet: u64) -> bool {
+        let since = self.now_ms - self.config.settings.repeat_seconds * 1000;
+        self.repeats.retain(|(at, _)| *at >= since);
+        self.repeats.iter().any(|(_, known)| *known == packet)
+    }
+
+    /// Remembers a packet that was saved.
+    pub(super) fn remember(&mut self, packet: u64) {
+        if self.repeats.len() >= 10_000 {
+            self.repeats.pop_front();
+        }
+        self.repeats.push_back((self.now_ms, packet));
+    }
+
     /// Appends to the record and counts.
     pub(super) fn note(&mut self, line: Applied) {
         self.tally.outcome(line.verb, line.form, line.id, line.refused.is_none());
         self.record.push(line);
-    }
-
-    fn draw(&mut self, route: Route, named: &Named) -> Option<Rule> {
-        let group = match route.service {
-            s if s.is_login() => "login",
-            s if s.is_write() => "write",
-            _ => "read",
-        };
-        let target = Target {
-            service: route.service.name(),
-            operation: named.operation.map_or("", Operation::name),
-            group,
-            form: &named.form_id,
-            asked: &named.asked,
-            bills: &named.bills,
-        };
-        let rule = self.faults.draw(&target)?;
-        let kind = serde_json::to_value(rule.kind).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-        *self.struck.entry(kind).or_default() += 1;
-        Some(rule)
-    }
-
-    /// What a call is about.
-    fn named(&self, service: Service, params: &Params) -> Named {
-        let (form_id, data) = operands(service, params);
-        let form = form::find(&form_id);
-        let mut named = Named { form_id, form, ..Named::default() };
-        let Ok(data) = data else { return named };
-        named.operation = Operation::of(service, params, &data);
-        named.asked = [data.list("Ids"), data.list("Numbers")].concat();
-        if let Some(form) = form {
-            let ids = self.asked(form, &data).unwrap_or_default();
-            named.bills = ids.into_iter().map(|id| (id, self.number(form, id))).collect();
-        }
-        named
-    }
-
-    /// How long a call takes before it is executed: a delay fault, a slow bill.
-    fn time_taken(&self, call: &Call) -> i64 {
-        let fault = match &call.fault {
-            Some(rule) if rule.kind == Kind::Delay && rule.when == When::Before => rule.ms,
-            _ => 0,
-        };
-        let slow = match (&call.params, call.route.service.is_write() && !self.troubles.is_empty()) {
-            (Ok(params), true) => {
-                let (form_id, data) = operands(call.route.service, params);
-                let form = form::find(&form_id).unwrap_or(usize::MAX);
-                let ids = data.ok().and_then(|d| self.asked(form, &d).ok()).unwrap_or_default();
-                let slow = |id: &u32| self.troubles.get(&(form, *id)).map_or(0, |t| i64::from(t.slow_ms));
-                ids.iter().map(slow).max().unwrap_or(0)
-            }
-            _ => 0,
-        };
-        fault.max(slow)
     }
 
     fn park(&mut self, mut call: Call, delay_ms: i64) -> Reply {
@@ -409,8 +388,9 @@ impl World {
             Service::Save => self.save("Save", &form_id, &data, caller),
             Service::BatchSave => self.save("BatchSave", &form_id, &data, caller),
             Service::Draft => self.save("Draft", &form_id, &data, caller),
+            Service::Push => self.push(&form_id, &data, caller),
             Service::View => self.view(&form_id, &data, caller.user),
-            Service::QueryBusinessInfo => save::business_info(&data.text("FormId")),
+            Service::QueryBusinessInfo => view::business_info(&data.text("FormId")),
             Service::QueryAsyncResult => self.task(params),
             Service::Logout => {
                 self.sessions.forget(&call.request);
@@ -446,19 +426,6 @@ impl World {
     }
 }
 
-/// Form id and data of a call; queries carry the form inside the data.
-fn operands(service: Service, params: &Params) -> (String, Result<Data, String>) {
-    let inside = |data: Result<Data, String>| (data.as_ref().map(|d| d.text("FormId")).unwrap_or_default(), data);
-    match service {
-        Service::ExecuteBillQuery | Service::BillQuery | Service::WorkflowAudit | Service::QueryBusinessInfo => {
-            inside(params.data(0))
-        }
-        Service::ExecuteOperation => (params.text("formid", 0), params.data(2)),
-        Service::QueryAsyncResult | Service::Logout => (String::new(), Ok(Data::default())),
-        _ => (params.text("formid", 0), params.data(1)),
-    }
-}
-
 /// A refusal in the shape of the service: `[[…]]` for ExecuteBillQuery (docs/design/wire.md#refused-queries).
 pub(super) fn refused(service: Service, refusal: &Refusal) -> Reply {
     let body = failure(refusal);
@@ -473,5 +440,5 @@ fn cookies(reply: Reply, ids: &Ids) -> Reply {
 
 /// The form at a position, by id.
 pub(super) fn form_id(position: usize) -> &'static str {
-    FORMS.get(position).map_or("", |form| form.id)
+    FORMS.get(position).map_or("", |form| form.id.as_str())
 }
