@@ -4,8 +4,8 @@
 //! missed, none repeated blindly, no two calls on one record at a time, nothing told that is not so, sums that always close.
 //!
 //! One seed is one history and is printed on failure. `SKYDECK_HISTORIES=20000` runs more, `SKYDECK_SEED=7` runs one.
-//! Equal seeds give equal journals: `SKYDECK_JOURNALS=before.txt` writes a hash of each, to be sorted and compared with what
-//! the program wrote before a change that must not alter what is done.
+//! Equal seeds give equal journals: `cargo xtask journals` prints one hash over them, to be compared with that of the commit
+//! before a change that must not alter what is done.
 
 #![allow(
     clippy::unwrap_used,

@@ -91,7 +91,9 @@ fn run_one(history: History, seed: u64) -> (Sums, String) {
 /// Runs all seeds and prints what they came to.
 pub fn run(history: History, histories: u64) {
     let one = number("SKYDECK_SEED");
-    let (first, after) = one.map_or((0, number("SKYDECK_HISTORIES").unwrap_or(histories)), |seed| (seed, seed + 1));
+    let many = number("SKYDECK_HISTORIES").unwrap_or(if one.is_some() { 1 } else { histories });
+    let first = one.unwrap_or(0);
+    let after = first + many;
     let next = AtomicU64::new(first);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let total = Mutex::new(Sums::default());

@@ -3,6 +3,7 @@
 mod bench;
 mod golden;
 mod history;
+mod journals;
 mod keys;
 mod pictures;
 #[path = "../../tests/support/pty.rs"]
@@ -42,6 +43,8 @@ enum Chore {
     Sim(skydeck::sim::SimArgs),
     /// A demo's directory with a made-up past, of any size; `skydeck demo --data DIR` opens it.
     History(history::HistoryArgs),
+    /// One hash over the journals of random histories: the same before and after a change that must not alter what is done.
+    Journals(journals::JournalsArgs),
     /// Writes the README's key table anew from the program's own.
     Keys,
     /// Writes the README's pictures anew, from the real console on a terminal.
@@ -86,6 +89,7 @@ fn chore(cli: Cli) -> anyhow::Result<u8> {
             let exit = runtime()?.block_on(Box::pin(history::write(&args))).map_err(ended)?;
             Ok(exit.code())
         }
+        Chore::Journals(args) => journals::write(&args).map(|()| Exit::Ok.code()),
         Chore::Keys => keys::write().map(|()| Exit::Ok.code()),
         Chore::Pictures => pictures::write().map(|()| Exit::Ok.code()),
         Chore::Golden { which } => golden::write(which).map(|()| Exit::Ok.code()),
