@@ -2,6 +2,7 @@
 //!
 //! Invariant: the request leaves only after its intent is durable; what the answer does not prove stays open.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ports::{Alarm, WriteCall, WriteReply};
@@ -18,11 +19,12 @@ use skydeck_store::fault;
 use skydeck_store::{AppendError, StoreError};
 
 use super::breaker::Ended;
-use super::call_context::{CallContext, Candidate};
 use super::control::back_off;
 use super::decide::{self, After, Asked};
 use super::dispatch::{CallPermit, Claim, Session};
 use super::glance::{Glance, after_refusal, is_proof, look, prove, read_event};
+use super::known::Candidate;
+use super::run_context::RunContext;
 use super::status_reads;
 use super::unconfirmed::Success;
 
@@ -63,9 +65,9 @@ pub struct CallEnd {
 /// Makes one call for bills that share a step. Holds the claims until the outcome is durable, and the turn too, unless
 /// the answer is all good: then the next call's intent shares the flush of this one's outcome. After any other answer
 /// the next call waits until the run has taken note.
-pub async fn call(context: CallContext, bills: Vec<Candidate>, turn: CallPermit, claims: Vec<Claim>) -> CallEnd {
+pub async fn call(run: Arc<RunContext>, bills: Vec<Candidate>, turn: CallPermit, claims: Vec<Claim>) -> CallEnd {
     let mut end = CallEnd { fids: bills.iter().map(|b| b.fid.clone()).collect(), ..CallEnd::default() };
-    if let Err(error) = attempt(&context, bills, turn, &mut end).await {
+    if let Err(error) = attempt(&run, bills, turn, &mut end).await {
         end.store = Some(error);
     }
     drop(claims);
@@ -73,18 +75,18 @@ pub async fn call(context: CallContext, bills: Vec<Candidate>, turn: CallPermit,
 }
 
 async fn attempt(
-    context: &CallContext,
+    run: &RunContext,
     bills: Vec<Candidate>,
     turn: CallPermit,
     end: &mut CallEnd,
 ) -> Result<(), StoreError> {
-    let shared = &context.shared;
-    let Some((at, spec)) = bills.first().and_then(|b| Some((b.at, context.op.steps.get(b.at)?))) else {
+    let shared = &run.shared;
+    let Some((at, spec)) = bills.first().and_then(|b| Some((b.at, run.op.steps.get(b.at)?))) else {
         return Ok(());
     };
     let (step, verb) = (spec.step, spec.verb.clone());
-    let last = at + 1 == context.op.steps.len();
-    let token = match context.env.permit(&verb) {
+    let last = at + 1 == run.op.steps.len();
+    let token = match run.env.permit(&verb) {
         Ok(token) => token,
         Err(refusal) => {
             end.stop = Some(PauseWhy::Stopped(refusal.reason().clone()));
@@ -94,7 +96,7 @@ async fn attempt(
     let id = shared.call_id();
     let intent = Intent { left: shared.clock.boot().map(|(_, ms)| Left::Boot(ms)), ..Intent::default() };
     fault::point("before_intent");
-    let bills = intend(context, bills, (step, id), &intent, end).await?;
+    let bills = intend(run, bills, (step, id), &intent, end).await?;
     if bills.is_empty() {
         turn.unused();
         end.unmade = true;
@@ -102,34 +104,34 @@ async fn attempt(
     }
     fault::point("after_intent");
     // Another column than the form's own number is nothing that an answer could name.
-    let own_number = context.plan.source.has_own_number();
+    let own_number = run.plan.source.has_own_number();
     let number = |bill: &Candidate| if own_number { bill.no.clone() } else { String::new() };
     let request = WriteCall {
         verb,
-        form: context.plan.target.form.clone(),
+        form: run.plan.target.form.clone(),
         bills: bills.iter().map(|b| (b.fid.clone(), number(b))).collect(),
-        options: context.plan.target.options.clone(),
-        flags: context.flags.clone(),
+        options: run.plan.target.options.clone(),
+        flags: run.flags.clone(),
     };
-    let (session, left) = (context.env.signed_in(), shared.clock.mono());
+    let (session, left) = (run.env.signed_in(), shared.clock.mono());
     let sent = shared.clock.now();
-    context.env.leaves(&request.form, bills.iter().map(|b| &b.fid));
+    run.env.leaves(&request.form, bills.iter().map(|b| &b.fid));
     fault::point("before_send");
-    let reply = match stood_still(context, &intent) {
+    let reply = match stood_still(run, &intent) {
         Some(ms) => WriteReply::not_sent(&request, format!("not sent: the process stood still for {ms} ms")),
-        None => context.env.erp.write(&token, &request).await,
+        None => run.env.erp.write(&token, &request).await,
     };
     fault::point("after_send");
     // A refusal proves less: some of them say that the server does not know either.
     let done = reply.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Done);
     let done: Vec<&Fid> = done.map(|(fid, _)| fid).collect();
     if !done.is_empty() {
-        context.env.session_holds();
+        run.env.session_holds();
     }
-    context.env.done_with(&request.form, done.into_iter());
-    let events = outcome(context, &bills, &reply, (step, last), id, sent, end).await;
+    run.env.done_with(&request.form, done.into_iter());
+    let events = outcome(run, &bills, &reply, (step, last), id, sent, end).await;
     // Whether bills may go in batches is decided by the calls that have ended.
-    let batches = context.plan.policy.batch > 1;
+    let batches = run.plan.policy.batch > 1;
     let turn = (batches || !is_plain(&reply, last, &bills)).then_some(turn);
     fault::point("before_outcome");
     match turn {
@@ -137,8 +139,8 @@ async fn attempt(
         None => shared.ledger.append_with_the_next(events).await?,
     }
     fault::point("after_outcome");
-    alarms(context, &reply, (session, left), end).await;
-    let adopted = adopt(context, bills, last, &reply, end).await;
+    alarms(run, &reply, (session, left), end).await;
+    let adopted = adopt(run, bills, last, &reply, end).await;
     drop(turn);
     adopted
 }
@@ -146,14 +148,14 @@ async fn attempt(
 /// Makes the intents durable; leaves out, for a later pass, bills whose past went on since it was read. Judged by what was
 /// known before, an effect of another run's call would be told by this one a second time.
 async fn intend(
-    context: &CallContext,
+    run: &RunContext,
     mut bills: Vec<Candidate>,
     (step, call): (Step, CallId),
     intent: &Intent,
     end: &mut CallEnd,
 ) -> Result<Vec<Candidate>, StoreError> {
     let tried = |bill: &Candidate| Event::StepTried {
-        run: context.run,
+        run: run.head.id,
         fid: bill.fid.clone(),
         no: bill.no.clone(),
         step,
@@ -164,12 +166,12 @@ async fn intend(
     };
     // The rest is sent once; where more of them go on meanwhile, all of it waits.
     for is_last in [false, true] {
-        let unmoved = bills.iter().map(|bill| (context.key(&bill.fid), bill.past.last)).collect();
-        match context.shared.ledger.append_if_unmoved(bills.iter().map(tried).collect(), unmoved).await {
+        let unmoved = bills.iter().map(|bill| (run.key(&bill.fid), bill.past.last)).collect();
+        match run.shared.ledger.append_if_unmoved(bills.iter().map(tried).collect(), unmoved).await {
             Ok(()) => return Ok(bills),
             Err(AppendError::Moved(records)) => {
                 let went_on = |bill: &Candidate| is_last || records.iter().any(|record| record.fid == bill.fid);
-                let now = context.shared.clock.mono();
+                let now = run.shared.clock.mono();
                 end.due.extend(bills.extract_if(.., |bill| went_on(bill)).map(|bill| (bill.fid, now)));
             }
             Err(error) => return Err(error.into()),
@@ -186,8 +188,8 @@ const STALL: Duration = Duration::from_secs(5);
 
 /// How long the process stood still since the intent's moment, where that is too long: after a restart the server's limit
 /// is counted from that moment, and a request that left much later would still be at work when it is over.
-fn stood_still(context: &CallContext, intent: &Intent) -> Option<u128> {
-    let (Some(Left::Boot(then)), Some((_, now))) = (intent.left, context.shared.clock.boot()) else { return None };
+fn stood_still(run: &RunContext, intent: &Intent) -> Option<u128> {
+    let (Some(Left::Boot(then)), Some((_, now))) = (intent.left, run.shared.clock.boot()) else { return None };
     let still = Duration::from_millis(now.saturating_sub(then));
     (still > STALL).then_some(still.as_millis())
 }
@@ -200,7 +202,7 @@ fn is_plain(reply: &WriteReply, last: bool, bills: &[Candidate]) -> bool {
 
 /// The facts that follow an answer; also notes in `end` what the run must know.
 async fn outcome(
-    context: &CallContext,
+    run: &RunContext,
     bills: &[Candidate],
     reply: &WriteReply,
     (step, last): (Step, bool),
@@ -213,54 +215,53 @@ async fn outcome(
     let answered =
         |bill: &Candidate| reply.verdicts.iter().find(|(fid, _)| *fid == bill.fid).map_or(&silent, |(_, v)| v);
     let together = sank_together(reply, bills.len());
-    let afters: Vec<After> =
-        bills.iter().map(|bill| after(context, bill, answered(bill), last, sent, together)).collect();
+    let afters: Vec<After> = bills.iter().map(|bill| after(run, bill, answered(bill), last, sent, together)).collect();
     let doubtful = bills.iter().zip(&afters).filter(|(_, after)| after.looks()).map(|(bill, _)| bill.fid.clone());
     // One look for all bills of the call.
-    let looked = look(context, &doubtful.collect::<Vec<_>>()).await;
+    let looked = look(run, &doubtful.collect::<Vec<_>>()).await;
     let seen_of = |bill: &Candidate| looked.as_ref().map(|seen| seen.get(&bill.fid));
     let mut events = Vec::with_capacity(bills.len() * 2);
     for (n, (bill, after)) in bills.iter().zip(afters).enumerate() {
         // What came with the answer to the call as a whole is kept once.
-        events.push(step_answered(context, bill, answered(bill), (step, id), reply, n == 0));
+        events.push(step_answered(run, bill, answered(bill), (step, id), reply, n == 0));
         match after {
             After::Settle(outcome) => {
                 if outcome == (Outcome::Done { verified: false }) {
                     let (fid, no, rev) = (bill.fid.clone(), bill.no.clone(), bill.rev.clone());
                     end.succeeded.push(Success { fid, no, step, rev, sent });
                 }
-                events.push(settled(context, bill, outcome, end));
+                events.push(settled(run, bill, outcome, end));
             }
             After::LookAndStop(failure) => {
                 end.stop.get_or_insert(PauseWhy::Stopped(Reason::PlanWide { failure: failure.clone() }));
-                read_back(context, bill, failure, (seen_of(bill), sent), &mut events, end);
+                read_back(run, bill, failure, (seen_of(bill), sent), &mut events, end);
             }
-            After::ReadBack(failure) => read_back(context, bill, failure, (seen_of(bill), sent), &mut events, end),
+            After::ReadBack(failure) => read_back(run, bill, failure, (seen_of(bill), sent), &mut events, end),
             After::Prove(unknown) => {
-                let (read, outcome) = prove(context, bill, step, unknown, seen_of(bill));
+                let (read, outcome) = prove(run, bill, step, unknown, seen_of(bill));
                 events.extend(read);
-                events.push(settled(context, bill, outcome, end));
+                events.push(settled(run, bill, outcome, end));
             }
             After::NextStep => {
-                context.env.note(Ended::Clean);
+                run.env.note(Ended::Clean);
                 end.done += 1;
                 let why = Why::Cause(Cause::new(known::SUBMITTED));
-                events.push(deferred(context, bill, why, Duration::ZERO, end));
+                events.push(deferred(run, bill, why, Duration::ZERO, end));
             }
             After::Defer(failure) => {
-                context.env.note(Ended::Clean);
+                run.env.note(Ended::Clean);
                 end.refused.push(failure.cause.clone());
                 let wait = back_off(DEFER_BASE, bill.past.repeats, DEFER_CAP);
-                events.push(deferred(context, bill, Why::Refused(failure), wait, end));
+                events.push(deferred(run, bill, Why::Refused(failure), wait, end));
             }
             After::Singly(failure) => {
                 end.singly.push(bill.fid.clone());
-                events.push(deferred(context, bill, Why::Refused(failure), Duration::ZERO, end));
+                events.push(deferred(run, bill, Why::Refused(failure), Duration::ZERO, end));
             }
             After::Unsent(words) => {
                 end.unsent = Some(words);
                 let why = Why::Cause(Cause::new(known::NOT_CONNECTED));
-                events.push(deferred(context, bill, why, Duration::ZERO, end));
+                events.push(deferred(run, bill, why, Duration::ZERO, end));
             }
         }
     }
@@ -269,7 +270,7 @@ async fn outcome(
 
 /// The fact of an answer about one bill; `whole`: with what came for the call as a whole.
 fn step_answered(
-    context: &CallContext,
+    run: &RunContext,
     bill: &Candidate,
     verdict: &Verdict,
     (step, call): (Step, CallId),
@@ -278,7 +279,7 @@ fn step_answered(
 ) -> Event {
     let whole = whole.then_some(reply);
     Event::StepAnswered {
-        run: context.run,
+        run: run.head.id,
         fid: bill.fid.clone(),
         step,
         attempt: bill.past.next_attempt(step),
@@ -292,16 +293,16 @@ fn step_answered(
 }
 
 /// What follows the answer about one bill.
-fn after(context: &CallContext, bill: &Candidate, verdict: &Verdict, last: bool, sent: Ts, together: bool) -> After {
-    let causes = &context.shared.causes;
+fn after(run: &RunContext, bill: &Candidate, verdict: &Verdict, last: bool, sent: Ts, together: bool) -> After {
+    let causes = &run.shared.causes;
     // Of a submit, too, the refusal may mean that somebody submitted the bill before us.
-    let believed = |failure: &Failure| context.op.id.is_audit() && last && is_proof(context, failure);
+    let believed = |failure: &Failure| run.op.id.is_audit() && last && is_proof(run, failure);
     let asked = Asked {
         last,
         looks: !matches!(verdict, Verdict::Rejected(failure) if believed(failure)),
         sent,
         repeats: bill.past.repeats,
-        max: context.plan.policy.max_attempts,
+        max: run.plan.policy.max_attempts,
         sank_together: together,
     };
     decide::on_verdict(verdict, |cause| causes.repeat(cause), asked)
@@ -318,22 +319,22 @@ fn sank_together(reply: &WriteReply, asked: usize) -> bool {
     asked > 1 && first.is_some() && words.all(|w| w == first)
 }
 
-fn settled(context: &CallContext, bill: &Candidate, outcome: Outcome, end: &mut CallEnd) -> Event {
+fn settled(run: &RunContext, bill: &Candidate, outcome: Outcome, end: &mut CallEnd) -> Event {
     match &outcome {
         Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Skipped(_) => {
-            context.env.note(Ended::Clean);
+            run.env.note(Ended::Clean);
             end.done += 1;
         }
         Outcome::Failed(Failure { cause, .. }) => {
-            context.env.note(Ended::Refused(cause.clone()));
+            run.env.note(Ended::Refused(cause.clone()));
             end.refused.push(cause.clone());
         }
         Outcome::Unknown(_) => {
-            context.env.note(Ended::Unknown);
+            run.env.note(Ended::Unknown);
             end.unknown.push(bill.fid.clone());
         }
     }
-    Event::BillSettled { run: context.run, fid: bill.fid.clone(), no: bill.no.clone(), was: Slot::Waiting, outcome }
+    Event::BillSettled { run: run.head.id, fid: bill.fid.clone(), no: bill.no.clone(), was: Slot::Waiting, outcome }
 }
 
 /// Why a bill waits to be tried again.
@@ -344,17 +345,17 @@ enum Why {
     Cause(Cause),
 }
 
-fn deferred(context: &CallContext, bill: &Candidate, why: Why, wait: Duration, end: &mut CallEnd) -> Event {
+fn deferred(run: &RunContext, bill: &Candidate, why: Why, wait: Duration, end: &mut CallEnd) -> Event {
     let (cause, failure) = match why {
         Why::Refused(failure) => (failure.cause.clone(), Some(Box::new(failure))),
         Why::Cause(cause) => (cause, None),
     };
-    end.due.push((bill.fid.clone(), context.shared.clock.mono() + wait));
+    end.due.push((bill.fid.clone(), run.shared.clock.mono() + wait));
     Event::BillDeferred {
-        run: context.run,
+        run: run.head.id,
         fid: bill.fid.clone(),
         no: bill.no.clone(),
-        until: context.shared.clock.now().plus(wait),
+        until: run.shared.clock.now().plus(wait),
         cause,
         was: Slot::Waiting,
         failure,
@@ -364,32 +365,32 @@ fn deferred(context: &CallContext, bill: &Candidate, why: Why, wait: Duration, e
 /// The ERP refused a call with words that do not prove that nothing was done: what a look shows decides. Its facts go to
 /// `events`.
 fn read_back(
-    context: &CallContext,
+    run: &RunContext,
     bill: &Candidate,
     said: Failure,
     (glance, sent): (Glance<'_>, Ts),
     events: &mut Vec<Event>,
     end: &mut CallEnd,
 ) {
-    events.extend(glance.map(|found| read_event(context, bill, found)));
+    events.extend(glance.map(|found| read_event(run, bill, found)));
     let found = glance.flatten();
-    let outcome = match found.and_then(|found| decide::after_refused_step(&context.op, bill.at, &bill.rev, found)) {
+    let outcome = match found.and_then(|found| decide::after_refused_step(&run.op, bill.at, &bill.rev, found)) {
         Some(decide::Refused::Next) => {
-            context.env.note(Ended::Clean);
-            events.push(deferred(context, bill, Why::Cause(Cause::new(known::SUBMITTED)), Duration::ZERO, end));
+            run.env.note(Ended::Clean);
+            events.push(deferred(run, bill, Why::Cause(Cause::new(known::SUBMITTED)), Duration::ZERO, end));
             return end.submitted.push(bill.fid.clone());
         }
         Some(decide::Refused::Changed) => Outcome::Skipped(Skip::Changed),
         // The words prove enough where nothing can be read: a user who may not audit may often not read either.
-        None if glance.is_none() && is_proof(context, &said) && context.op.id.is_audit() => Outcome::Failed(said),
-        None => after_refusal(context, bill, &said, glance, sent),
+        None if glance.is_none() && is_proof(run, &said) && run.op.id.is_audit() => Outcome::Failed(said),
+        None => after_refusal(run, bill, &said, glance, sent),
     };
-    events.push(settled(context, bill, outcome, end));
+    events.push(settled(run, bill, outcome, end));
 }
 
 /// After our own submit: the new revision is read and becomes the approved one; the audit follows at once.
 async fn adopt(
-    context: &CallContext,
+    run: &RunContext,
     bills: Vec<Candidate>,
     last: bool,
     reply: &WriteReply,
@@ -400,9 +401,9 @@ async fn adopt(
     }
     for bill in bills {
         let done = reply.verdicts.iter().any(|(fid, v)| *fid == bill.fid && *v == Verdict::Done);
-        let seen = if done { look(context, std::slice::from_ref(&bill.fid)).await } else { None };
+        let seen = if done { look(run, std::slice::from_ref(&bill.fid)).await } else { None };
         let Some(found) = seen.as_ref().and_then(|seen| seen.get(&bill.fid)) else { continue };
-        context.shared.ledger.append(vec![read_event(context, &bill, Some(found))]).await?;
+        run.shared.ledger.append(vec![read_event(run, &bill, Some(found))]).await?;
         end.submitted.push(bill.fid);
     }
     Ok(())
@@ -422,22 +423,22 @@ fn slow_why(reply: &WriteReply) -> SlowWhy {
 }
 
 /// Acts on what concerns more than one bill. `under`: the sign-in it was called under; `left`: when the request left, monotonic.
-async fn alarms(context: &CallContext, reply: &WriteReply, (under, left): (u64, Duration), end: &mut CallEnd) {
+async fn alarms(run: &RunContext, reply: &WriteReply, (under, left): (u64, Duration), end: &mut CallEnd) {
     match &reply.alarm {
-        None if is_answered(reply) => context.env.answered(left),
+        None if is_answered(reply) => run.env.answered(left),
         None => {}
-        Some(Alarm::SlowDown(wish)) => context.env.slow_down(*wish, slow_why(reply), left),
-        Some(Alarm::WrongIds) => context.env.trip(Reason::WrongIds {}),
+        Some(Alarm::SlowDown(wish)) => run.env.slow_down(*wish, slow_why(reply), left),
+        Some(Alarm::WrongIds) => run.env.trip(Reason::WrongIds {}),
         Some(Alarm::Credentials(words)) => {
             end.stop.get_or_insert(PauseWhy::Stopped(Reason::SignInRefused { said: words.clone() }));
         }
-        Some(Alarm::SessionLost) => match context.env.session_lost(under).await {
+        Some(Alarm::SessionLost) => match run.env.session_lost(under).await {
             Ok(Session::Back) => {}
             Ok(Session::Lost(why)) => {
                 end.stop.get_or_insert(PauseWhy::Stopped(why));
             }
             Err(fault) => {
-                let why = match status_reads::on_fault(&fault, &context.shared.causes) {
+                let why = match status_reads::on_fault(&fault, &run.shared.causes) {
                     status_reads::ReadFault::Again => {
                         PauseWhy::Unreachable(Reason::Unreachable { said: fault.message })
                     }

@@ -217,27 +217,27 @@ impl Runner {
         from: &Arc<Dispatch>,
     ) -> Result<(Carry, BTreeMap<Fid, Found>), Failed> {
         let carry = Carry {
-            plan: Arc::clone(&self.plan),
-            causes: Arc::clone(&self.shared.causes),
+            plan: Arc::clone(&self.run.plan),
+            causes: Arc::clone(&self.run.shared.causes),
             named: !params.numbers.is_empty(),
             probes: BTreeSet::new(),
             cured: BTreeMap::new(),
             barred: false,
-            by_clock: self.head.by.is_schedule(),
+            by_clock: self.run.head.by.is_schedule(),
             same: HashMap::new(),
             gone: BTreeSet::new(),
             shows: false,
             scope: Scope { from: Arc::clone(from), contexts: floor.scopes.clone() },
         };
-        let (plan, env, form) = (self.head.plan.clone(), self.head.env.clone(), self.head.form.clone());
-        let (now, run, numbers) = (self.shared.clock.now(), self.head.id, params.numbers.clone());
-        let (op, ranged) = (self.op.id.clone(), floor.until.is_some());
-        let zone: Option<Zone> = self.env.env.server_zone.parse().ok();
+        let (plan, env, form) = (self.run.head.plan.clone(), self.run.head.env.clone(), self.run.head.form.clone());
+        let (now, run, numbers) = (self.run.shared.clock.now(), self.run.head.id, params.numbers.clone());
+        let (op, ranged) = (self.run.op.id.clone(), floor.until.is_some());
+        let zone: Option<Zone> = self.run.env.env.server_zone.parse().ok();
         let day = move |ts: Ts| {
             let utc = chrono::DateTime::from_timestamp_millis(ts.0).unwrap_or_default();
             zone.as_ref().map_or(utc.date_naive(), |zone| utc.with_timezone(zone).date_naive())
         };
-        let store = Arc::clone(&self.shared.store);
+        let store = Arc::clone(&self.run.shared.store);
         let (filter, mut rows) = (Filter::default(), Vec::new());
         let mut matching = Matching::new(store.as_ref(), &filter, now);
         // What an earlier revision of the plan wanted done is another thing to do.
@@ -276,8 +276,8 @@ impl Runner {
         from_ledger: &BTreeSet<Fid>,
         set: &mut Set,
     ) -> Result<Carry, Failed> {
-        let (env, form, op) = (self.head.env.clone(), self.head.form.clone(), self.op.id.clone());
-        let store = Arc::clone(&self.shared.store);
+        let (env, form, op) = (self.run.head.env.clone(), self.run.head.form.clone(), self.run.op.id.clone());
+        let store = Arc::clone(&self.run.shared.store);
         let (mut taken, mut left) = (Vec::new(), Vec::new());
         for (fid, found) in rows {
             let key = RecordKey { env: env.clone(), form: form.clone(), fid }.under(&op);

@@ -25,7 +25,7 @@ use super::dispatch::Dispatch;
 use super::pages::{Failed, Pages};
 use super::runner::Runner;
 use super::set_hash::SetHasher;
-use super::status_reads::{self, READ_BATCH};
+use super::status_reads::READ_BATCH;
 
 /// Bills in one `BillsFound`, at most.
 const FOUND_GROUP: usize = 100;
@@ -157,26 +157,26 @@ impl Set {
 impl Runner {
     /// Collects; ends in `AwaitingApproval`, or closed when there is nothing or a page failed. A verify run goes straight on.
     pub async fn collect(mut self, what: What) {
-        if self.knock {
-            self.env.knock().await;
+        if self.run.knock {
+            self.run.env.knock().await;
             if let What::Query(_, _, Some(source)) = &what {
                 source.knock().await;
             }
         }
         let frozen = match self.gather(what).await {
-            Ok((set, sweep)) => match self.compare_clocks(set.clock(&self.head), sweep).await {
+            Ok((set, sweep)) => match self.compare_clocks(set.clock(&self.run.head), sweep).await {
                 Ok(()) => self.freeze(set, sweep).await,
                 Err(stop) => Err(Failed::Stop(stop)),
             },
             Err(failed) => Err(failed),
         };
-        let run = self.head.id;
+        let run = self.run.head.id;
         let stored = match frozen {
-            Ok(Frozen::Set) if self.head.kind == RunKind::Verify => return self.work().await,
+            Ok(Frozen::Set) if self.run.head.kind == RunKind::Verify => return self.work().await,
             Ok(Frozen::Set) => Ok(()),
-            Ok(Frozen::Nothing(told)) => self.shared.close_run(run, told, RunEnd::Empty).await,
+            Ok(Frozen::Nothing(told)) => self.run.shared.close_run(run, told, RunEnd::Empty).await,
             // What another server says of these bills is no answer of ours.
-            Err(Failed::Erp(why)) => self.abandon(RunEnd::CollectFailed(self.env.astray().unwrap_or(why))).await,
+            Err(Failed::Erp(why)) => self.abandon(RunEnd::CollectFailed(self.run.env.astray().unwrap_or(why))).await,
             Err(Failed::Stop(Stop::Cancel)) => self.cancelled().await,
             // Nothing was approved: there is nothing to go on with, and room is kept for an end.
             Err(Failed::Stop(Stop::Store(error))) => {
@@ -187,7 +187,7 @@ impl Runner {
             }
         };
         if let Err(error) = stored {
-            self.shared.ledger.show_unstored(run, &error);
+            self.run.shared.ledger.show_unstored(run, &error);
         }
     }
 
@@ -197,10 +197,10 @@ impl Runner {
         match self.gather(what).await {
             Ok((set, sweep)) => {
                 let found = set.found;
-                let RunHead { plan, env, filter, .. } = self.head.as_ref().clone();
+                let RunHead { plan, env, filter, .. } = self.run.head.clone();
                 Look::Found(Box::new(Preview { plan, env, filter, found, collected: self.frozen(set, sweep) }))
             }
-            Err(Failed::Erp(why)) => Look::Failed(self.env.astray().unwrap_or(why)),
+            Err(Failed::Erp(why)) => Look::Failed(self.run.env.astray().unwrap_or(why)),
             Err(Failed::Stop(Stop::Store(error))) => Look::Refused(error.into()),
             Err(Failed::Stop(Stop::Pause(..) | Stop::Cancel | Stop::Drain)) => Look::Failed(Reason::Interrupted {}),
         }
@@ -211,7 +211,7 @@ impl Runner {
         match what {
             What::Query(floor, params, None) => {
                 let (set, sweep) = self.query(&floor, &params).await?;
-                Ok((Set { queried: Some(Arc::clone(&self.env)), ..set }, sweep))
+                Ok((Set { queried: Some(Arc::clone(&self.run.env)), ..set }, sweep))
             }
             What::Query(floor, params, Some(source)) => {
                 let (set, sweep) = self.query_across(&source, &floor, &params).await?;
@@ -223,9 +223,9 @@ impl Runner {
 
     async fn query(&mut self, floor: &Floor, params: &StartParams) -> Result<(Set, bool), Failed> {
         let mut set = Set::default();
-        let env = Arc::clone(&self.env);
+        let env = Arc::clone(&self.run.env);
         let (mut carry, mut carried) = self.carry(floor, params, &env).await?;
-        let plan = Arc::clone(&self.plan);
+        let plan = Arc::clone(&self.run.plan);
         let source = &plan.source;
         let (mut query, mut pages) = (self.page_query(), Pages::default());
         let mut read_rows = 0_u64;
@@ -289,7 +289,7 @@ impl Runner {
             let fids: Vec<Fid> = chunk.iter().map(|r| r.fid().clone()).collect();
             let mut n = 0;
             let mut seen = loop {
-                match status_reads::statuses(&self.env, &self.plan.source, &self.op, &fids).await {
+                match self.run.read(&fids).await {
                     Ok(seen) => break seen,
                     Err(fault) => self.again(&fault, n, all.is_empty()).await?,
                 }
@@ -334,42 +334,42 @@ impl Runner {
         if self.looks {
             return Ok(());
         }
-        let run = self.head.id;
+        let run = self.run.head.id;
         let events: Vec<Event> =
             bills.chunks(FOUND_GROUP).map(|c| Event::BillsFound { run, bills: c.to_vec() }).collect();
-        Ok(self.append(events).await?)
+        Ok(self.run.append(events).await?)
     }
 
     /// Freezes the set, where there is anything in it.
     async fn freeze(&mut self, set: Set, sweep: bool) -> Result<Frozen, Failed> {
         self.check_collecting()?;
-        self.shared.learn_centre(&self.env).await?;
-        let run = self.head.id;
+        self.run.shared.learn_centre(&self.run.env).await?;
+        let run = self.run.head.id;
         if set.found == 0 && set.left == 0 {
             return Ok(Frozen::Nothing(Vec::new()));
         }
         if set.found == 0 {
             let collected = self.frozen(set, sweep);
             // Every bill that was read is in the ledger, or was closed by a person: the sweep counts, though nobody approves.
-            let mark = if sweep { self.shared.mark_after(&self.head, &collected).await? } else { None };
+            let mark = if sweep { self.run.shared.mark_after(&self.run.head, &collected).await? } else { None };
             let told = [Event::RunCollected { run, collected }].into_iter().chain(mark).collect();
             return Ok(Frozen::Nothing(told));
         }
         let mut events = vec![Event::RunCollected { run, collected: self.frozen(set, sweep) }];
-        if self.head.kind == RunKind::Verify {
+        if self.run.head.kind == RunKind::Verify {
             events.push(Event::RunSettling { run });
         }
-        self.append(events).await?;
+        self.run.append(events).await?;
         Ok(Frozen::Set)
     }
 
     /// The set as an operator approves it.
     fn frozen(&self, set: Set, sweep: bool) -> Collected {
-        let clock = set.clock(&self.head);
+        let clock = set.clock(&self.run.head);
         Collected {
             hash: set.hash.finish(),
             by_status: set.by_status.into_iter().collect(),
-            callable: if self.head.kind == RunKind::Verify { 0 } else { set.callable },
+            callable: if self.run.head.kind == RunKind::Verify { 0 } else { set.callable },
             pages: set.pages,
             seen: set.seen,
             sweep,

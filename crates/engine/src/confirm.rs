@@ -14,6 +14,8 @@ use skydeck_store::{Store, StoreError};
 
 use super::control::Stop;
 use super::known::Known;
+use super::run_context::RunContext;
+use super::run_memory::{Change, RunMemory};
 use super::runner::Runner;
 use super::status_reads::READ_BATCH;
 use super::unconfirmed::Success;
@@ -43,38 +45,80 @@ impl Doubt {
     }
 }
 
+/// Successes that are believed before they are read back.
+fn believed(run: &RunContext, memory: &RunMemory) -> usize {
+    let first = run.env.limits().canary.max(FIRST);
+    if memory.unconfirmed().confirmed() < first { 1 } else { run.plan.policy.confirm_every as usize }
+}
+
+/// Whether, with those in flight, as many calls have left as are believed: a call that is answered gives its turn on before its
+/// outcome is told.
+pub(super) fn has_left_enough(run: &RunContext, memory: &RunMemory) -> bool {
+    let in_flight = (run.env.concurrency() * memory.group_size(run.plan.policy.batch)) as usize;
+    let left = memory.unconfirmed().len() + memory.in_hand();
+    left + 1 >= believed(run, memory) + in_flight
+}
+
+/// Whether a look contradicts a success: the effect is not there, and the record is in the state it was called in. In any
+/// other state somebody went on with it; and one that is not seen says nothing.
+fn contradicts(run: &RunContext, success: &Success, found: &Found) -> bool {
+    let effect = run.op.steps.get(run.op.place_of(success.step)).map(|spec| &spec.effect);
+    // An operation that is judged by fields of its own is, whatever became of the status meanwhile.
+    let same = match &success.rev.state {
+        Some(_) => found.rev.state == success.rev.state,
+        None => found.rev.status == success.rev.status,
+    };
+    same && effect.is_some_and(|effect| !effect.is_done(found))
+}
+
+/// A success that was told, as it was called: an earlier step of the run may have led to another revision than the one that was
+/// frozen.
+fn told_done(run: &RunContext, known: Known) -> Success {
+    let (row, last) = (known.row, run.last_step());
+    let call = known.past.answered.filter(|call| call.step == last);
+    let (rev, sent) = call.map_or_else(|| (row.rev.clone(), row.at), |call| (call.rev, call.sent));
+    Success { fid: row.fid().clone(), no: row.no, step: last, rev, sent }
+}
+
+/// The success that our earlier step was answered with, where a look shows the bill as it was called.
+pub(super) fn step_in_doubt(run: &RunContext, known: &Known, now: &Found) -> Option<Success> {
+    let (step, rev, sent) = known.past.submitted_in()?;
+    let (fid, no) = (known.row.fid().clone(), known.row.no.clone());
+    let success = Success { fid, no, step, rev: rev.clone(), sent };
+    contradicts(run, &success, now).then_some(success)
+}
+
+/// The facts of successes that two reads contradicted: it is not known what came of them.
+fn disbelieved(run: &RunContext, doubted: &[(Success, Found)]) -> Vec<Event> {
+    let facts = doubted.iter().map(|(success, found)| {
+        let unknown = Unknown { why: UnknownWhy::Contradicted, sent: success.sent, detail: String::new() };
+        let settled = Event::BillSettled {
+            run: run.head.id,
+            fid: success.fid.clone(),
+            no: success.no.clone(),
+            was: if success.step == run.last_step() { Slot::Done } else { Slot::Waiting },
+            outcome: Outcome::Unknown(unknown),
+        };
+        [Event::bill_read(run.head.id, success.fid.clone(), Some(found)), settled]
+    });
+    facts.flatten().collect()
+}
+
 impl Runner {
     /// Reads successes back, where it is time.
     pub(super) async fn confirm_if_due(&mut self) -> Result<(), Stop> {
-        let unconfirmed = &self.mind.unconfirmed;
-        if unconfirmed.doubted || unconfirmed.open.len() >= self.believed() { self.confirm().await } else { Ok(()) }
-    }
-
-    /// Successes that are believed before they are read back.
-    fn believed(&self) -> usize {
-        let first = self.env.limits().canary.max(FIRST);
-        if self.mind.unconfirmed.confirmed < first { 1 } else { self.plan.policy.confirm_every as usize }
-    }
-
-    /// Whether, with those in flight, as many calls have left as are believed: a call that is answered gives its turn on
-    /// before its outcome is told.
-    pub(super) fn has_left_enough(&self) -> bool {
-        let in_flight = (self.env.concurrency() * self.group_size()) as usize;
-        let left = self.mind.unconfirmed.open.len() + self.mind.in_hand.len();
-        left + 1 >= self.believed() + in_flight
+        let unconfirmed = self.memory.unconfirmed();
+        let due = unconfirmed.is_doubted() || unconfirmed.len() >= believed(&self.run, &self.memory);
+        if due { self.confirm().await } else { Ok(()) }
     }
 
     /// Reads all successes back that were not yet. Where nothing came of one, the run must stop.
     async fn confirm(&mut self) -> Result<(), Stop> {
-        while !self.mind.unconfirmed.open.is_empty() {
-            let n = self.mind.unconfirmed.open.len().min(READ_BATCH);
-            let batch: Vec<Success> = self.mind.unconfirmed.open.iter().take(n).cloned().collect();
+        while !self.memory.unconfirmed().is_empty() {
+            let batch = self.memory.unconfirmed().oldest(READ_BATCH);
+            let n = batch.len();
             let doubted = self.without_effect(batch).await?;
-            for success in self.mind.unconfirmed.open.drain(..n) {
-                self.mind.in_hand.remove(&success.fid);
-            }
-            self.mind.unconfirmed.confirmed += n as u32;
-            self.mind.unconfirmed.doubted = false;
+            self.memory.take([Change::Confirmed(n)]);
             if !doubted.is_empty() {
                 self.disbelieve(doubted).await?;
             }
@@ -87,15 +131,15 @@ impl Runner {
     async fn without_effect(&mut self, successes: Vec<Success>) -> Result<Vec<(Success, Found)>, Stop> {
         let (mut without, mut read) = (Vec::new(), Vec::new());
         // Of an audit the answer tells the status; what shows another operation stands in no answer.
-        let tells = !self.op.looked_at().is_empty();
+        let tells = !self.run.op.looked_at().is_empty();
         let mut open: Vec<Doubt> = successes.into_iter().map(Doubt::of).collect();
         while !open.is_empty() {
             let fids: Vec<Fid> = open.iter().map(|doubt| doubt.success.fid.clone()).collect();
             let (mut seen, _) = self.statuses(&fids).await?;
             for mut doubt in std::mem::take(&mut open) {
                 match seen.remove(&doubt.success.fid) {
-                    Some(found) if !self.contradicts(&doubt.success, &found) => {
-                        read.extend(tells.then(|| Event::bill_read(self.head.id, doubt.success.fid, Some(&found))));
+                    Some(found) if !contradicts(&self.run, &doubt.success, &found) => {
+                        read.extend(tells.then(|| Event::bill_read(self.run.head.id, doubt.success.fid, Some(&found))));
                     }
                     Some(found) if doubt.contradicted => without.push((doubt.success, found)),
                     None if doubt.unseen => {}
@@ -106,45 +150,21 @@ impl Runner {
                 }
             }
             if !open.is_empty() {
-                self.env.quiet(SECOND_LOOK);
+                self.run.env.quiet(SECOND_LOOK);
                 tokio::time::sleep(SECOND_LOOK).await;
             }
         }
-        self.append_in_groups(read).await?;
+        self.run.append_in_groups(read).await?;
         Ok(without)
-    }
-
-    /// Whether a look contradicts a success: the effect is not there, and the record is in the state it was called in. In any
-    /// other state somebody went on with it; and one that is not seen says nothing.
-    fn contradicts(&self, success: &Success, found: &Found) -> bool {
-        let effect = self.op.steps.get(self.op.place_of(success.step)).map(|spec| &spec.effect);
-        // An operation that is judged by fields of its own is, whatever became of the status meanwhile.
-        let same = match &success.rev.state {
-            Some(_) => found.rev.state == success.rev.state,
-            None => found.rev.status == success.rev.status,
-        };
-        same && effect.is_some_and(|effect| !effect.is_done(found))
     }
 
     /// Tells that it is not known what came of them; stops the run where a record is just as it was called. Where it was
     /// changed since, our effect may have been there and been undone.
     async fn disbelieve(&mut self, doubted: Vec<(Success, Found)>) -> Result<(), Stop> {
-        let mut events = Vec::new();
-        for (success, found) in &doubted {
-            let unknown = Unknown { why: UnknownWhy::Contradicted, sent: success.sent, detail: String::new() };
-            events.push(Event::bill_read(self.head.id, success.fid.clone(), Some(found)));
-            events.push(Event::BillSettled {
-                run: self.head.id,
-                fid: success.fid.clone(),
-                no: success.no.clone(),
-                was: if success.step == self.last_step() { Slot::Done } else { Slot::Waiting },
-                outcome: Outcome::Unknown(unknown),
-            });
-        }
-        self.append_in_groups(events).await?;
+        self.run.append_in_groups(disbelieved(&self.run, &doubted)).await?;
         let untouched = doubted.into_iter().find(|(success, found)| found.rev == success.rev);
         let Some((Success { no, .. }, _)) = untouched else { return Ok(()) };
-        tracing::warn!(run = %self.head.id, bill = %no, "the ERP said success, and nothing changed");
+        tracing::warn!(run = %self.run.head.id, bill = %no, "the ERP said success, and nothing changed");
         Err(Stop::Pause(PauseWhy::Stopped(Reason::SuccessWithoutEffect { no }), None))
     }
 
@@ -158,7 +178,7 @@ impl Runner {
         };
         let mut tries = 0;
         // Each turn takes at least what was read out of the list, or is one of the tries.
-        while !self.mind.unconfirmed.open.is_empty() {
+        while !self.memory.unconfirmed().is_empty() {
             match (self.confirm().await, &ended) {
                 (Ok(()), _) => {}
                 (Err(stop @ Stop::Store(_)), _) => return Err(stop),
@@ -166,7 +186,7 @@ impl Runner {
                     Err(Stop::Pause(PauseWhy::Stopped(why @ Reason::SuccessWithoutEffect { .. }), _)),
                     Err(Stop::Cancel),
                 ) => {
-                    tracing::warn!(run = %self.head.id, %why, "found while the run was cancelled");
+                    tracing::warn!(run = %self.run.head.id, %why, "found while the run was cancelled");
                 }
                 (Err(stop @ Stop::Pause(PauseWhy::Stopped(Reason::SuccessWithoutEffect { .. }), _)), _) => {
                     ended = Err(stop);
@@ -177,8 +197,8 @@ impl Runner {
                     tokio::time::sleep(LAST_PAUSE).await;
                 }
                 (Err(_), _) => {
-                    let bills = self.mind.unconfirmed.open.len();
-                    tracing::warn!(run = %self.head.id, bills, "the last successes could not be read back");
+                    let bills = self.memory.unconfirmed().len();
+                    tracing::warn!(run = %self.run.head.id, bills, "the last successes could not be read back");
                     break;
                 }
             }
@@ -188,37 +208,17 @@ impl Runner {
 
     /// Takes up the newest successes of an earlier task of this run: nobody knows whether it had read them back.
     pub(super) async fn take_up_unconfirmed(&mut self) -> Result<(), Stop> {
-        if std::mem::replace(&mut self.mind.unconfirmed.taken_up, true) {
+        if self.memory.has_taken_up() {
             return Ok(());
         }
-        let run = self.head.id;
-        let most = self
-            .plan
-            .policy
-            .confirm_every
-            .saturating_add(self.env.concurrency().saturating_mul(self.plan.policy.batch));
-        let rows = newest_done(self.shared.store.as_ref(), run, (most as usize).min(READ_BATCH)).await?;
-        let known = self.know(rows).await?;
-        let successes: Vec<Success> = known.into_iter().map(|known| self.told_done(known)).collect();
-        self.mind.unconfirmed.add(successes);
+        let policy = &self.run.plan.policy;
+        let most = policy.confirm_every.saturating_add(self.run.env.concurrency().saturating_mul(policy.batch));
+        let store = self.run.shared.store.as_ref();
+        let rows = newest_done(store, self.run.head.id, (most as usize).min(READ_BATCH)).await?;
+        let known = self.run.know(rows).await?;
+        let successes = known.into_iter().map(|known| told_done(&self.run, known)).collect();
+        self.memory.take([Change::TakenUp(successes)]);
         Ok(())
-    }
-
-    /// A success that was told, as it was called: an earlier step of the run may have led to another revision than the one
-    /// that was frozen.
-    fn told_done(&self, known: Known) -> Success {
-        let (row, last) = (known.row, self.last_step());
-        let call = known.past.answered.filter(|call| call.step == last);
-        let (rev, sent) = call.map_or_else(|| (row.rev.clone(), row.at), |call| (call.rev, call.sent));
-        Success { fid: row.fid().clone(), no: row.no, step: last, rev, sent }
-    }
-
-    /// The success that our earlier step was answered with, where a look shows the bill as it was called.
-    pub(super) fn step_in_doubt(&self, known: &Known, now: &Found) -> Option<Success> {
-        let (step, rev, sent) = known.past.submitted_in()?;
-        let (fid, no) = (known.row.fid().clone(), known.row.no.clone());
-        let success = Success { fid, no, step, rev: rev.clone(), sent };
-        self.contradicts(&success, now).then_some(success)
     }
 }
 

@@ -45,7 +45,7 @@ impl Runner {
         if bills.is_empty() && set.absent > 0 {
             return Err(Failed::Erp(Reason::NoCounterpart {
                 source: source.env.id.clone(),
-                target: self.env.env.id.clone(),
+                target: self.run.env.env.id.clone(),
                 found: numbers.len() as u64,
                 first: set.absent_first,
             }));
@@ -65,7 +65,7 @@ impl Runner {
         params: &StartParams,
         set: &mut Set,
     ) -> Result<BTreeSet<String>, Failed> {
-        let plan = Arc::clone(&self.plan);
+        let plan = Arc::clone(&self.run.plan);
         let mut query = self.page_query();
         let (mut numbers, mut read_rows, mut pages) = (BTreeSet::new(), 0_u64, Pages::default());
         loop {
@@ -97,7 +97,7 @@ impl Runner {
         numbers: &BTreeSet<String>,
         set: &mut Set,
     ) -> Result<BTreeMap<Fid, Found>, Failed> {
-        let (target, plan) = (Arc::clone(&self.env), Arc::clone(&self.plan));
+        let (target, plan) = (Arc::clone(&self.run.env), Arc::clone(&self.run.plan));
         let all: Vec<&String> = numbers.iter().collect();
         let mut bills = BTreeMap::new();
         for chunk in all.chunks(LOOKUP) {

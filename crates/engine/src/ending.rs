@@ -17,7 +17,8 @@ use skydeck_store::{Store, StoreError};
 use super::bill_history::{BillHistory, DEPTH, Told};
 use super::control::{Shared, Stop};
 use super::dispatch::Claim;
-use super::runner::{Runner, SETTLE_GROUP};
+use super::run_context::SETTLE_GROUP;
+use super::runner::Runner;
 use super::settle::Patience;
 use super::status_reads::{self, ReadFault};
 
@@ -45,43 +46,43 @@ impl Runner {
             Ok(Stopped::Over) => {}
             // What is unknown does not wait for the operator to come back.
             Ok(Stopped::Waits) => self.settle_only().await,
-            Err(error) => self.shared.ledger.show_unstored(self.head.id, &error),
+            Err(error) => self.run.shared.ledger.show_unstored(self.run.head.id, &error),
         }
     }
 
     async fn stopped(&mut self, stop: Stop) -> Result<Stopped, StoreError> {
-        let run = self.head.id;
+        let run = self.run.head.id;
         let (why, by, sweeps) = match stop {
             Stop::Pause(PauseWhy::Operator, by) => (PauseWhy::Operator, by, true),
             // A sign-in to another data centre is refused by the client, too: this is the reason behind its words.
-            Stop::Pause(why, by) => (self.env.astray().map_or(why, PauseWhy::Stopped), by, true),
+            Stop::Pause(why, by) => (self.run.env.astray().map_or(why, PauseWhy::Stopped), by, true),
             Stop::Cancel => return self.cancelled().await.map(|()| Stopped::Over),
             Stop::Drain => {
-                self.shared.ledger.append(vec![Event::RunInterrupted { run }]).await?;
+                self.run.shared.ledger.append(vec![Event::RunInterrupted { run }]).await?;
                 return Ok(Stopped::Over);
             }
             // A failed store shows its own pause; a contradiction is our own fault and must be seen.
             Stop::Store(error)
-                if self.shared.ledger.failed().is_some_and(|why| !matches!(why, StoreError::Full(_))) =>
+                if self.run.shared.ledger.failed().is_some_and(|why| !matches!(why, StoreError::Full(_))) =>
             {
                 return Err(error);
             }
             Stop::Store(error) => (PauseWhy::Store(Reason::Disk { said: error.to_string() }), None, false),
         };
         let sweep = match why.reason() {
-            Some(_) if sweeps => self.shared.sweep_next(&self.head.plan, &self.head.env, run).await?,
+            Some(_) if sweeps => self.run.shared.sweep_next(&self.run.head.plan, &self.run.head.env, run).await?,
             Some(_) | None => Vec::new(),
         };
         match why.reason().cloned() {
             // What is left of the disk is for outcomes: closing the run takes a fact for each bill that waits.
-            Some(reason) if !self.has_somebody() && self.shared.ledger.failed().is_none() => {
-                self.shared.ledger.append(sweep).await?;
+            Some(reason) if !self.has_somebody() && self.run.shared.ledger.failed().is_none() => {
+                self.run.shared.ledger.append(sweep).await?;
                 self.end_by_itself(reason).await.map(|()| Stopped::Over)
             }
             Some(_) | None => {
                 let mut events = vec![Event::RunPaused { run, why, by }];
                 events.extend(sweep);
-                self.shared.ledger.append(events).await.map(|()| Stopped::Waits)
+                self.run.shared.ledger.append(events).await.map(|()| Stopped::Waits)
             }
         }
     }
@@ -89,7 +90,7 @@ impl Runner {
     /// Whether somebody is there to mend what stopped the run: never where a verb put it to work, whoever looks on; with
     /// a run of the clock, whoever sits at a console and may go on with it.
     fn has_somebody(&self) -> bool {
-        !self.headless && (!self.head.by.is_schedule() || self.shared.is_attended())
+        !self.run.headless && (!self.run.head.by.is_schedule() || self.run.shared.is_attended())
     }
 
     /// Settles the rest and closes the run as cancelled.
@@ -99,17 +100,17 @@ impl Runner {
 
     /// Closes the run for a reason given; bills that still wait are settled as not reached before.
     pub(super) async fn abandon(&mut self, end: RunEnd) -> Result<(), StoreError> {
-        close_rest(&self.shared, self.head.id, end).await
+        close_rest(&self.run.shared, self.run.head.id, end).await
     }
 
     pub(super) async fn close(&self, end: RunEnd) -> Result<(), StoreError> {
-        self.shared.close_run(self.head.id, Vec::new(), end).await
+        self.run.shared.close_run(self.run.head.id, Vec::new(), end).await
     }
 
     /// Closes the run because it cannot go on and nobody is there. What is unknown is read back before, where the server
     /// answers.
     async fn end_by_itself(&mut self, why: Reason) -> Result<(), StoreError> {
-        self.reads_only.store(true, Ordering::SeqCst);
+        self.run.reads_only.store(true, Ordering::SeqCst);
         match self.settle_at_last().await {
             // The process ends meanwhile: what is unknown stays so, and the run is closed all the same.
             Ok(()) | Err(Stop::Drain | Stop::Pause(..)) => self.abandon(RunEnd::Stopped(why)).await,
@@ -120,30 +121,30 @@ impl Runner {
 
     async fn settle_at_last(&mut self) -> Result<(), Stop> {
         // What a verify run asks for stays unknown in the ledger.
-        if self.head.kind == RunKind::Verify || !self.has_settleable().await? {
+        if self.run.head.kind == RunKind::Verify || !self.has_settleable().await? {
             return Ok(());
         }
-        if self.shared.state(self.head.id) != Some(RunState::Settling) {
-            self.append(vec![Event::RunSettling { run: self.head.id }]).await?;
+        if self.run.shared.state(self.run.head.id) != Some(RunState::Settling) {
+            self.run.append(vec![Event::RunSettling { run: self.run.head.id }]).await?;
         }
         if !self.server_answers().await? {
             return Ok(());
         }
-        let until = self.shared.clock.mono() + self.env.limits().settle + LAST_READS;
+        let until = self.run.shared.clock.mono() + self.run.env.limits().settle + LAST_READS;
         self.settle(Patience::Until(until)).await
     }
 
     /// Whether waiting for the server's limit is of any use: a server that refuses us, or cannot be reached, will not tell
     /// then either.
     async fn server_answers(&mut self) -> Result<bool, Stop> {
-        let run = self.head.id;
-        let rows = self.shared.store.bills_in(run, Slot::Unknown, None, 1).await?;
+        let run = self.run.head.id;
+        let rows = self.run.shared.store.bills_in(run, Slot::Unknown, None, 1).await?;
         let fids: Vec<_> = rows.iter().map(|row| row.fid().clone()).collect();
         for n in 0..LAST_TRIES {
             self.check()?;
-            let read = status_reads::statuses(&self.env, &self.plan.source, &self.op, &fids).await;
+            let read = self.run.read(&fids).await;
             let Err(fault) = read else { return Ok(true) };
-            if status_reads::on_fault(&fault, &self.shared.causes) != ReadFault::Again {
+            if status_reads::on_fault(&fault, &self.run.shared.causes) != ReadFault::Again {
                 return Ok(false);
             }
             if n + 1 < LAST_TRIES {
@@ -156,8 +157,8 @@ impl Runner {
     /// Only settles what is unknown (after a restart, or while paused); closes the run when nothing is left to do in it, or
     /// when nobody comes back to one that the clock had started.
     pub async fn settle_only(mut self) {
-        self.reads_only.store(true, Ordering::SeqCst);
-        let run = self.head.id;
+        self.run.reads_only.store(true, Ordering::SeqCst);
+        let run = self.run.head.id;
         let confirmed = match self.take_up_unconfirmed().await {
             Ok(()) => self.confirm_rest(Ok(())).await,
             Err(stop) => Err(stop),
@@ -168,11 +169,11 @@ impl Runner {
         };
         let ended = self.settle(Patience::Long).await;
         let left = match ended {
-            Ok(()) => self.shared.store.bills_in(run, Slot::Waiting, None, 1).await.map_err(Stop::Store),
+            Ok(()) => self.run.shared.store.bills_in(run, Slot::Waiting, None, 1).await.map_err(Stop::Store),
             Err(stop) => Err(stop),
         };
         let result = match left {
-            Ok(waiting) if waiting.is_empty() && self.shared.state(run) == Some(RunState::Interrupted) => {
+            Ok(waiting) if waiting.is_empty() && self.run.shared.state(run) == Some(RunState::Interrupted) => {
                 self.close(end).await
             }
             Ok(_) => self.left_alone().await,
@@ -180,18 +181,18 @@ impl Runner {
             Err(Stop::Pause(..) | Stop::Drain | Stop::Store(_)) => Ok(()),
         };
         if let Err(error) = result {
-            self.shared.ledger.show_unstored(run, &error);
+            self.run.shared.ledger.show_unstored(run, &error);
         }
     }
 
     /// A run of the clock that paused by itself closes once nobody was there for [`UNATTENDED`].
     async fn left_alone(&mut self) -> Result<(), StoreError> {
-        let Some(RunState::Paused(paused)) = self.shared.state(self.head.id) else { return Ok(()) };
-        let Some(why) = paused.reason().filter(|_| self.head.by.is_schedule()) else { return Ok(()) };
-        let mut since = self.shared.clock.mono();
+        let Some(RunState::Paused(paused)) = self.run.shared.state(self.run.head.id) else { return Ok(()) };
+        let Some(why) = paused.reason().filter(|_| self.run.head.by.is_schedule()) else { return Ok(()) };
+        let mut since = self.run.shared.clock.mono();
         loop {
-            let now = self.shared.clock.mono();
-            if self.shared.is_attended() {
+            let now = self.run.shared.clock.mono();
+            if self.run.shared.is_attended() {
                 since = now;
             } else if now.saturating_sub(since) >= UNATTENDED {
                 let minutes = (UNATTENDED.as_secs() / 60) as u32;

@@ -20,16 +20,16 @@ impl Runner {
     /// reads everything.
     pub(super) async fn compare_clocks(&self, is: Option<ErpClock>, sweep: bool) -> Result<(), Stop> {
         let Some(is) = is.filter(|_| !sweep) else { return Ok(()) };
-        let (plan, env) = (self.head.plan.clone(), self.head.env.clone());
+        let (plan, env) = (self.run.head.plan.clone(), self.run.head.env.clone());
         let mark = {
             let (plan, env) = (plan.clone(), env.clone());
-            self.shared.store.mark(&plan, &env).await?
+            self.run.shared.store.mark(&plan, &env).await?
         };
         let Some(mark) = mark.filter(|m| m.clock.as_ref().is_some_and(|was| is.back_since(was) > AGREE)) else {
             return Ok(());
         };
-        tracing::warn!(run = %self.head.id, %plan, %env, ahead = is.ahead, "the ERP's clock went back: the next run reads everything");
-        let to = Mark { run: self.head.id, swept: None, clock: Some(is), ..mark };
-        self.append(vec![Event::MarkMoved { plan, env, to }]).await
+        tracing::warn!(run = %self.run.head.id, %plan, %env, ahead = is.ahead, "the ERP's clock went back: the next run reads everything");
+        let to = Mark { run: self.run.head.id, swept: None, clock: Some(is), ..mark };
+        self.run.append(vec![Event::MarkMoved { plan, env, to }]).await
     }
 }

@@ -12,25 +12,26 @@ use skydeck_core::domain::operation::Seen;
 use skydeck_core::domain::step::Step;
 use skydeck_core::domain::time::Ts;
 
-use super::call_context::{CallContext, Candidate};
 use super::decide::{Case, Judgement, Moment, OpenCall, judge};
+use super::known::Candidate;
+use super::run_context::RunContext;
 use super::status_reads;
 
 /// Whether the words of a refusal prove by themselves that the call changed nothing.
-pub(super) fn is_proof(context: &CallContext, failure: &Failure) -> bool {
-    context.shared.causes.proves_untouched(&failure.cause) && !hints_at_done(&failure.message)
+pub(super) fn is_proof(run: &RunContext, failure: &Failure) -> bool {
+    run.shared.causes.proves_untouched(&failure.cause) && !hints_at_done(&failure.message)
 }
 
 /// Bills as they are now, after an answer about them; those that are gone are left out. `None`: they could not be read.
-pub(super) async fn look(context: &CallContext, fids: &[Fid]) -> Option<HashMap<Fid, Found>> {
+pub(super) async fn look(run: &RunContext, fids: &[Fid]) -> Option<HashMap<Fid, Found>> {
     if fids.is_empty() {
         return None;
     }
     for n in 0..3 {
-        match status_reads::statuses(&context.env, &context.plan.source, &context.op, fids).await {
+        match run.read(fids).await {
             Ok(seen) => return Some(seen),
             Err(fault) => {
-                if status_reads::on_fault(&fault, &context.shared.causes) != status_reads::ReadFault::Again {
+                if status_reads::on_fault(&fault, &run.shared.causes) != status_reads::ReadFault::Again {
                     return None;
                 }
                 tokio::time::sleep(status_reads::pause_before(&fault, n)).await;
@@ -45,26 +46,26 @@ pub(super) type Glance<'a> = Option<Option<&'a Found>>;
 
 /// What a look after a refusal tells. Unreadable leaves the bill unknown, to be settled later.
 pub(super) fn after_refusal(
-    context: &CallContext,
+    run: &RunContext,
     bill: &Candidate,
     said: &Failure,
     glance: Glance<'_>,
     sent: Ts,
 ) -> Outcome {
     let seen = glance.map_or(Seen::Unreadable, Seen::of);
-    let called = context.op.steps.get(bill.at).map(|spec| own_call(context, bill, spec.step, sent));
-    let case = looked_at(context, bill, seen, Moment::Refused(said), bill.past.open.as_ref());
+    let called = run.op.steps.get(bill.at).map(|spec| own_call(run, bill, spec.step, sent));
+    let case = looked_at(run, bill, seen, Moment::Refused(said), bill.past.open.as_ref());
     let earlier = called.as_ref().is_some_and(|call| bill.past.may_have_taken(call.step));
     let case = Case { refused: called.as_ref(), earlier, ..case };
     let unknown = |why: UnknownWhy, detail: &str| Outcome::Unknown(Unknown { why, sent, detail: detail.to_owned() });
     match judge(&case) {
         Judgement::Done { verified } => {
-            tracing::warn!(run = %context.run, bill = %bill.no, said = %said.message, "the ERP refused a call that took");
+            tracing::warn!(run = %run.head.id, bill = %bill.no, said = %said.message, "the ERP refused a call that took");
             Outcome::Done { verified }
         }
         Judgement::Already(by, on) => Outcome::Already { by, on },
         Judgement::Skip(why) => Outcome::Skipped(why),
-        Judgement::Fail(failure) => Outcome::Failed(undone(context, failure)),
+        Judgement::Fail(failure) => Outcome::Failed(undone(run, failure)),
         Judgement::Operator(why) => unknown(why, &said.message),
         // After a refusal a look proposes no call; should it, or should it fail, the bill is settled later.
         Judgement::Look | Judgement::Repeat | Judgement::Call(_) | Judgement::Continue(_, _) => {
@@ -74,8 +75,8 @@ pub(super) fn after_refusal(
 }
 
 /// A refusal that stands after a look: that there is nothing to do is contradicted by it.
-fn undone(context: &CallContext, failure: Failure) -> Failure {
-    let causes = &context.shared.causes;
+fn undone(run: &RunContext, failure: Failure) -> Failure {
+    let causes = &run.shared.causes;
     if causes.repeat(&failure.cause) != Repeat::Done {
         return failure;
     }
@@ -85,15 +86,15 @@ fn undone(context: &CallContext, failure: Failure) -> Failure {
 /// An answer came that does not say of this bill whether it is done: a look that shows the effect does. Any other leaves it
 /// unknown until the server's limit has passed.
 pub(super) fn prove(
-    context: &CallContext,
+    run: &RunContext,
     bill: &Candidate,
     step: Step,
     unknown: Unknown,
     glance: Glance<'_>,
 ) -> (Option<Event>, Outcome) {
     let seen = glance.map_or(Seen::Unreadable, Seen::of);
-    let call = own_call(context, bill, step, unknown.sent);
-    let outcome = match judge(&looked_at(context, bill, seen, Moment::Settling, Some(&call))) {
+    let call = own_call(run, bill, step, unknown.sent);
+    let outcome = match judge(&looked_at(run, bill, seen, Moment::Settling, Some(&call))) {
         Judgement::Done { verified } => Outcome::Done { verified },
         Judgement::Already(by, on) => Outcome::Already { by, on },
         Judgement::Skip(_)
@@ -104,23 +105,23 @@ pub(super) fn prove(
         | Judgement::Call(_)
         | Judgement::Continue(_, _) => Outcome::Unknown(unknown),
     };
-    (glance.map(|found| read_event(context, bill, found)), outcome)
+    (glance.map(|found| read_event(run, bill, found)), outcome)
 }
 
-fn own_call(context: &CallContext, bill: &Candidate, step: Step, sent: Ts) -> OpenCall {
-    OpenCall { run: context.run, step, rev: bill.rev.clone(), sent, left: None }
+fn own_call(run: &RunContext, bill: &Candidate, step: Step, sent: Ts) -> OpenCall {
+    OpenCall { run: run.head.id, step, rev: bill.rev.clone(), sent, left: None }
 }
 
 /// What a look at a bill that was just called is judged by.
 fn looked_at<'a>(
-    context: &'a CallContext,
+    run: &'a RunContext,
     bill: &'a Candidate,
     seen: Seen<'a>,
     moment: Moment<'a>,
     open: Option<&'a OpenCall>,
 ) -> Case<'a> {
     Case {
-        op: &context.op,
+        op: &run.op,
         seen,
         approved: None,
         open,
@@ -130,7 +131,7 @@ fn looked_at<'a>(
         forestalled: false,
         anothers: bill.past.is_anothers(),
         moment,
-        user: &context.env.env.user,
+        user: &run.env.env.user,
         repeats: bill.past.auto_repeats,
         deaths: bill.past.deaths,
         may_write: true,
@@ -139,6 +140,6 @@ fn looked_at<'a>(
     }
 }
 
-pub(super) fn read_event(context: &CallContext, bill: &Candidate, found: Option<&Found>) -> Event {
-    Event::bill_read(context.run, bill.fid.clone(), found)
+pub(super) fn read_event(run: &RunContext, bill: &Candidate, found: Option<&Found>) -> Event {
+    Event::bill_read(run.head.id, bill.fid.clone(), found)
 }

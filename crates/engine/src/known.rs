@@ -1,7 +1,10 @@
-//! A bill of a run with all that is known of it before anybody decides: its row, what it was found as, its past.
+//! A bill of a run with all that is known of it before anybody decides: its row, what it was found as, its past; and what is
+//! left of that for the call which is decided for.
+
+use std::time::Duration;
 
 use skydeck_core::domain::bill::Rev;
-use skydeck_core::domain::ids::RunId;
+use skydeck_core::domain::ids::{Fid, RunId};
 use skydeck_core::domain::run::BillRow;
 use skydeck_store::{Store, StoreError};
 
@@ -16,6 +19,23 @@ pub(super) struct Known {
     /// The run took it up from the ledger, and the plan's filter leaves it out.
     pub outside: bool,
     pub past: BillHistory,
+}
+
+/// A bill that a call may be made for.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Bill.
+    pub fid: Fid,
+    /// Its number.
+    pub no: String,
+    /// Place of the step to call.
+    pub at: usize,
+    /// Revision that was read.
+    pub rev: Rev,
+    /// Its past when it was read.
+    pub past: BillHistory,
+    /// When its status was read, monotonic.
+    pub read_at: Duration,
 }
 
 /// Adds to each row what it was found as and its past.

@@ -78,17 +78,17 @@ impl Pages {
 impl Runner {
     /// The first page of the plan's query.
     pub(super) fn page_query(&self) -> PageQuery {
-        let source = &self.plan.source;
+        let source = &self.run.plan.source;
         PageQuery {
             form: source.form.clone(),
             columns: source.columns.iter().map(|c| c.path.clone()).collect(),
             id_path: source.id_path.clone(),
             number_path: source.number_path.clone(),
             mark_column: source.mark_column.clone(),
-            fields: self.op.looked_at(),
-            filter: self.head.filter.clone(),
+            fields: self.run.op.looked_at(),
+            filter: self.run.head.filter.clone(),
             after: None,
-            limit: self.plan.policy.page_size.clamp(1, 2000),
+            limit: self.run.plan.policy.page_size.clamp(1, 2000),
         }
     }
 
@@ -102,7 +102,7 @@ impl Runner {
                     if let Some(why) = from.astray() {
                         return Err(Failed::Erp(why));
                     }
-                    page.bills = page.bills.into_iter().map(|bill| self.op.with_state(bill)).collect();
+                    page.bills = page.bills.into_iter().map(|bill| self.run.op.with_state(bill)).collect();
                     return Ok(page);
                 }
                 Err(fault) => self.again(&fault, n, query.after.is_none()).await?,
@@ -114,7 +114,7 @@ impl Runner {
     /// Waits before a repeat, or says that there is none. `first`: nothing was gained yet, so a server that cannot
     /// be reached at all is said at once.
     pub(super) async fn again(&mut self, fault: &Fault, n: u32, first: bool) -> Result<(), Failed> {
-        let may = status_reads::on_fault(fault, &self.shared.causes) == ReadFault::Again;
+        let may = status_reads::on_fault(fault, &self.run.shared.causes) == ReadFault::Again;
         let unreachable = first && fault.kind == FaultKind::NotConnected;
         if !may || unreachable || n + 1 >= PAGE_TRIES {
             return Err(Failed::Erp(status_reads::why_not_collected(fault)));

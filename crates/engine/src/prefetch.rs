@@ -9,14 +9,10 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::control::Shared;
-use super::dispatch::Dispatch;
-use super::known::{Known, know};
-use super::status_reads;
+use super::known::Known;
+use super::run_context::RunContext;
 use skydeck_core::domain::bill::Found;
-use skydeck_core::domain::ids::{Fid, RunId};
-use skydeck_core::domain::operation::Operation;
-use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::run::BillRow;
 
 /// What was read about the bills of a page.
@@ -38,21 +34,14 @@ pub(super) struct Ahead {
 
 impl Ahead {
     /// Begins to read.
-    pub fn start(
-        shared: &Arc<Shared>,
-        env: &Arc<Dispatch>,
-        (plan, op): (&Arc<Plan>, &Arc<Operation>),
-        run: RunId,
-        rows: Vec<BillRow>,
-    ) -> Self {
-        let (shared, env, all) = (Arc::clone(shared), Arc::clone(env), rows.clone());
-        let (plan, op) = (Arc::clone(plan), Arc::clone(op));
+    pub fn start(run: &Arc<RunContext>, rows: Vec<BillRow>) -> Self {
+        let (run, all) = (Arc::clone(run), rows.clone());
         let mut task = JoinSet::new();
         task.spawn(async move {
-            let known = know(shared.store.as_ref(), run, all).await.ok()?;
+            let known = run.know(all).await.ok()?;
             let fids: Vec<Fid> = known.iter().map(|k| k.row.fid().clone()).collect();
-            let at = shared.clock.mono();
-            let found = status_reads::statuses(&env, &plan.source, &op, &fids).await.ok()?;
+            let at = run.shared.clock.mono();
+            let found = run.read(&fids).await.ok()?;
             Some(Seen { known, found, at })
         });
         Self { rows, task }

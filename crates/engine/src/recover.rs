@@ -15,7 +15,8 @@ use skydeck_store::StoreError;
 
 use super::control::Shared;
 use super::ending::close_rest;
-use super::runner::{Job, SETTLE_GROUP};
+use super::run_context::SETTLE_GROUP;
+use super::runner::Job;
 use super::servers;
 use super::tasks::{Tasks, Work, writer_of};
 use super::work::died;

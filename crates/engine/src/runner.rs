@@ -2,84 +2,44 @@
 //!
 //! Invariant: the store is the queue; the task holds only what it needs for the bills it has in hand.
 
-use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use skydeck_core::domain::bill::Outcome;
 use skydeck_core::domain::event::Event;
-use skydeck_core::domain::ids::{Fid, RecordKey};
+use skydeck_core::domain::ids::{Fid, Seq};
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::plan::Plan;
-use skydeck_core::domain::run::{BillRow, Flag, PauseWhy, RunEnd, RunHead, RunKind};
-use skydeck_core::domain::step::{Left, Step};
-use skydeck_store::StoreError;
+use skydeck_core::domain::run::{Flag, PauseWhy, RunEnd, RunHead, RunKind};
+use skydeck_store::{AppendError, StoreError};
 
 use super::control::{RunControl, Shared, Stop};
-use super::decide::OpenCall;
-use super::dispatch::Dispatch;
-use super::known::{Known, know};
-use super::unconfirmed::Unconfirmed;
+use super::dispatch::{Claim, Dispatch};
+use super::run_context::RunContext;
+use super::run_memory::{Change, RunMemory};
 
-/// Bills settled in one append when no call is needed.
-pub(super) const SETTLE_GROUP: usize = 50;
+/// Wait for a bill another run has in hand.
+const ELSEWHERE: Duration = Duration::from_secs(2);
 
-/// One run at work.
+/// One run at work: what it is, what it hears, and what it remembers. Phases read the first and the last, and give back what
+/// changed; the task alone takes it.
 pub struct Runner {
-    pub(super) shared: Arc<Shared>,
-    pub(super) head: Arc<RunHead>,
-    pub(super) plan: Arc<Plan>,
-    pub(super) op: Arc<Operation>,
-    pub(super) env: Arc<Dispatch>,
-    pub(super) flags: Vec<Flag>,
-    /// A verb put it to work: see [`skydeck_core::domain::command::Order::headless`].
-    pub(super) headless: bool,
+    pub(super) run: Arc<RunContext>,
+    pub(super) memory: RunMemory,
     pub(super) control: watch::Receiver<RunControl>,
     pub(super) failure: watch::Receiver<Option<StoreError>>,
-    pub(super) mind: RunMemory,
     /// It only looks: nothing it finds becomes a fact.
     pub(super) looks: bool,
-    /// Set once the task only reads: it may be replaced at any time.
-    pub(super) reads_only: Arc<AtomicBool>,
-    /// See [`Job::knock`].
-    pub(super) knock: bool,
 }
 
-/// What a task remembers of its run in this process; all of it can be worked out anew from the store.
-#[derive(Default)]
-pub(super) struct RunMemory {
-    /// When bills are due again, monotonic.
-    pub due: HashMap<Fid, Duration>,
-    /// When the server's limit of open calls has passed, monotonic.
-    pub settles: HashMap<Fid, Duration>,
-    /// Failed read-backs of unknown bills.
-    pub tries: HashMap<Fid, u32>,
-    /// Bills whose batch sank.
-    pub singly: HashSet<Fid>,
-    /// Bills of the call in flight.
-    pub in_hand: HashSet<Fid>,
-    /// Clean single calls in a row, for batches.
-    pub clean: u32,
-    /// Calls watched so far at the beginning of the run; `None` when the watch is over.
-    pub canary: Option<Canary>,
-    /// Calls in a row that were not sent.
-    pub unsent: u32,
-    /// No call before this, monotonic.
-    pub hold: Duration,
-    /// Bills we submitted, to be audited next.
-    pub submitted: VecDeque<Fid>,
-    /// Successes that were not read back yet.
-    pub unconfirmed: Unconfirmed,
-}
-
-/// The first calls of a run, watched (docs/design/reliability.md#first-calls-and-breaker).
-#[derive(Default)]
-pub(super) struct Canary {
-    pub seen: u32,
-    pub refused: HashMap<skydeck_core::domain::cause::Cause, u32>,
+/// What is told of a bill.
+pub(super) struct Told {
+    pub fid: Fid,
+    /// Place of the newest fact that it was judged by.
+    pub last: Seq,
+    pub events: [Event; 2],
 }
 
 /// What a task needs to start.
@@ -111,69 +71,35 @@ impl Runner {
         reads_only: Arc<AtomicBool>,
     ) -> Self {
         let failure = shared.ledger.failure();
-        let canary = (job.canary && job.env.limits().canary > 0).then(Canary::default);
-        Self {
-            shared,
-            head: Arc::new(job.head),
-            op: Arc::new(Operation::of(&job.plan)),
-            plan: job.plan,
-            env: job.env,
-            flags: job.flags,
-            headless: job.headless,
-            control,
-            failure,
-            mind: RunMemory { canary, ..RunMemory::default() },
-            looks: false,
-            reads_only,
-            knock: job.knock,
-        }
+        let memory = RunMemory::new(job.canary && job.env.limits().canary > 0);
+        let op = Operation::of(&job.plan);
+        let Job { head, plan, env, flags, headless, knock, .. } = job;
+        let run = Arc::new(RunContext { shared, head, plan, op, env, flags, headless, knock, reads_only });
+        Self { run, memory, control, failure, looks: false }
     }
 
     /// Works until the run is over or stopped, and says so durably.
     pub async fn work(mut self) {
-        if self.knock {
-            self.env.knock().await;
+        if self.run.knock {
+            self.run.env.knock().await;
         }
-        let ended = if self.head.kind == RunKind::Verify { self.verify().await } else { self.write_all().await };
+        let ended = if self.run.head.kind == RunKind::Verify { self.verify().await } else { self.write_all().await };
         match ended {
             Err(stop) => self.stop(stop).await,
             Ok(()) => {
                 if let Err(error) = self.close(RunEnd::Completed).await {
-                    self.shared.ledger.show_unstored(self.head.id, &error);
+                    self.run.shared.ledger.show_unstored(self.run.head.id, &error);
                 }
             }
         }
     }
 
-    pub(super) async fn append(&self, events: Vec<Event>) -> Result<(), Stop> {
-        Ok(self.shared.ledger.append(events).await?)
-    }
-
-    pub(super) fn key(&self, fid: &Fid) -> RecordKey {
-        RecordKey { env: self.head.env.clone(), form: self.head.form.clone(), fid: fid.clone() }
-    }
-
-    pub(super) fn settled(&self, row: &BillRow, outcome: Outcome) -> Event {
-        Event::BillSettled {
-            run: self.head.id,
-            fid: row.fid().clone(),
-            no: row.no.clone(),
-            was: row.state.slot(),
-            outcome,
-        }
-    }
-
-    /// Adds to each row what it was found as and its past.
-    pub(super) async fn know(&self, rows: Vec<BillRow>) -> Result<Vec<Known>, StoreError> {
-        know(self.shared.store.as_ref(), self.head.id, rows).await
-    }
-
     /// Stops here if somebody wishes so, the server is another one, the breaker is open, or the store failed.
     pub(super) fn check(&self) -> Result<(), Stop> {
-        if let Some(error) = self.shared.ledger.failed() {
+        if let Some(error) = self.run.shared.ledger.failed() {
             return Err(Stop::Store(error));
         }
-        let reads_only = self.reads_only.load(Ordering::SeqCst);
+        let reads_only = self.run.reads_only.load(Ordering::SeqCst);
         match &*self.control.borrow() {
             RunControl::Go => {}
             RunControl::Pause(_) if reads_only => {}
@@ -181,11 +107,11 @@ impl Runner {
             RunControl::Cancel(_) => return Err(Stop::Cancel),
             RunControl::Drain => return Err(Stop::Drain),
         }
-        if let Some(why) = self.env.astray() {
+        if let Some(why) = self.run.env.astray() {
             return Err(Stop::Pause(PauseWhy::Stopped(why), None));
         }
-        match self.env.breaker() {
-            Some(why) if !reads_only && self.head.kind != RunKind::Verify => {
+        match self.run.env.breaker() {
+            Some(why) if !reads_only && self.run.head.kind != RunKind::Verify => {
                 Err(Stop::Pause(PauseWhy::Breaker(why), None))
             }
             _ => Ok(()),
@@ -203,24 +129,47 @@ impl Runner {
         self.check()
     }
 
-    /// When a request is past the server's own limit, monotonic. Known exactly for requests of this process. After a
-    /// restart the clock of the machine's start proves how much of it has passed; where it does not (another start, a call
-    /// of 0.1.0), the whole limit is waited for again: the wall clock proves nothing.
-    pub(super) fn settle_at(&mut self, fid: &Fid, call: &OpenCall) -> Duration {
-        let limit = self.env.limits().settle;
-        let now = self.shared.clock.mono();
-        let passed = match (&call.left, self.shared.clock.boot()) {
-            (Some((boot, Left::Boot(ms))), Some((this, now))) if *boot == this => {
-                Duration::from_millis(now.saturating_sub(*ms)).min(limit)
-            }
-            (Some((_, Left::Boot(_) | Left::Store(_))) | None, Some(_) | None) => Duration::ZERO,
-        };
-        let proven = *self.mind.settles.entry(fid.clone()).or_insert_with(|| (now + limit).saturating_sub(passed));
-        self.env.limit_of(&self.head.form, fid).unwrap_or(proven)
+    /// Takes what a phase found out, and then makes its facts durable: where the append ends in a stop, what was found out
+    /// stands all the same.
+    pub(super) async fn take(&mut self, changes: Vec<Change>, events: Vec<Event>) -> Result<(), Stop> {
+        self.memory.take(changes);
+        self.run.append_in_groups(events).await
     }
 
-    /// The step whose success ends the operation.
-    pub(super) fn last_step(&self) -> Step {
-        self.op.steps.last().map_or(Step::Audit, |spec| spec.step)
+    /// Takes one bill into this run's hands; where another run has it, it is put off and read anew in a later pass.
+    pub(super) fn claim(&mut self, fid: &Fid) -> Option<Claim> {
+        let claim = self.run.env.claim(&self.run.head.form, fid);
+        if claim.is_none() {
+            self.memory.take([Change::DueAt(fid.clone(), self.run.shared.clock.mono() + ELSEWHERE)]);
+        }
+        claim
+    }
+
+    /// Takes bills into this run's hands; leaves out those another run has.
+    pub(super) fn claim_all<B>(&mut self, bills: Vec<B>, fid: impl Fn(&B) -> &Fid) -> (Vec<B>, Vec<Claim>) {
+        bills.into_iter().filter_map(|bill| self.claim(fid(&bill)).map(|claim| (bill, claim))).unzip()
+    }
+
+    /// Tells what became of bills that are in this run's hands, as long as what is known of each is all there is. Gives the
+    /// others, of which nothing is told: they are put off and read anew in a later pass. Judged by what was known before, an
+    /// effect of another run's call would be told by this one a second time.
+    pub(super) async fn tell(&mut self, mut bills: Vec<Told>) -> Result<Vec<Fid>, Stop> {
+        let mut moved = Vec::new();
+        // The rest is sent once; where more of them went on meanwhile, all of it waits.
+        for is_last in [false, true] {
+            let unmoved = bills.iter().map(|told| (self.run.key(&told.fid), told.last)).collect();
+            let events = bills.iter().flat_map(|told| told.events.iter().cloned()).collect();
+            match self.run.shared.ledger.append_if_unmoved(events, unmoved).await {
+                Ok(()) => break,
+                Err(AppendError::Moved(records)) => {
+                    let went_on = |told: &Told| is_last || records.iter().any(|record| record.fid == told.fid);
+                    moved.extend(bills.extract_if(.., |told| went_on(told)).map(|told| told.fid));
+                }
+                Err(error) => return Err(Stop::Store(error.into())),
+            }
+        }
+        let now = self.run.shared.clock.mono();
+        self.memory.take(moved.iter().map(|fid| Change::DueAt(fid.clone(), now)));
+        Ok(moved)
     }
 }

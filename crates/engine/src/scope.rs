@@ -59,7 +59,7 @@ impl Runner {
                 chunk.iter().filter(|no| !askable.contains(no)).for_each(|no| {
                     missed.remove(no);
                 });
-                let Ok(filter) = render::filter_with(&self.plan, context, &askable) else { continue };
+                let Ok(filter) = render::filter_with(&self.run.plan, context, &askable) else { continue };
                 if askable.is_empty() || filters.contains(&filter) {
                     continue;
                 }
@@ -69,7 +69,7 @@ impl Runner {
                 filters.push(filter);
             }
         }
-        let (env, form, op) = (self.head.env.clone(), self.head.form.clone(), self.op.id.clone());
+        let (env, form, op) = (self.run.head.env.clone(), self.run.head.form.clone(), self.run.op.id.clone());
         let is_outside = move |found: &Found| of_ledger.contains(&found.fid) && missed.contains(&found.no);
         let (mut all, mut told) = (Vec::new(), Vec::new());
         for found in taken {
@@ -78,7 +78,7 @@ impl Runner {
                 continue;
             }
             let key = RecordKey { env: env.clone(), form: form.clone(), fid: found.fid.clone() }.under(&op);
-            let entry = self.shared.store.ledger_entry(&key).await?.filter(|entry| entry.row.rev == found.rev);
+            let entry = self.run.shared.store.ledger_entry(&key).await?.filter(|entry| entry.row.rev == found.rev);
             match entry.as_ref().and_then(|entry| entry.row.state.outcome()) {
                 Some(Outcome::Skipped(Skip::Outside)) => told.push(found),
                 _ => all.push(Found { outside: true, ..found }),
@@ -90,7 +90,7 @@ impl Runner {
     /// Whether a bill would be called as it is, for all that the bill itself shows.
     pub(super) fn may_call(&self, found: &Found) -> bool {
         let untouched = BillHistory::default();
-        let case = Case { approved: Some(&found.rev), ..self.case(Seen::One(found), &untouched, Moment::Before) };
+        let case = Case { approved: Some(&found.rev), ..self.run.case(Seen::One(found), &untouched, Moment::Before) };
         match judge(&case) {
             Judgement::Call(_) => true,
             Judgement::Done { .. }
@@ -106,7 +106,7 @@ impl Runner {
 
     /// The numbers that a filter finds and the plan's conditions let pass.
     async fn numbers_in(&mut self, from: &Dispatch, filter: String) -> Result<BTreeSet<String>, Failed> {
-        let plan = Arc::clone(&self.plan);
+        let plan = Arc::clone(&self.run.plan);
         let mut query = PageQuery { filter, ..self.page_query() };
         let (mut numbers, mut pages) = (BTreeSet::new(), Pages::default());
         while let Some(page) = pages.next(self.fetch(from, &query).await?, &mut query)? {

@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing but a read made after the limit takes a bill out of unknown.
 
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::ports::Fault;
@@ -9,19 +11,17 @@ use skydeck_core::domain::bill::{Failure, Found, Outcome, Slot, Unknown, Unknown
 use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::Fid;
+use skydeck_core::domain::operation::Seen;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunKind};
+use skydeck_store::{StoreError, fault};
 
 use super::control::Stop;
 use super::decide::{Case, Judgement, Moment, OpenCall, judge};
 use super::known::Known;
-use super::runner::Runner;
-use super::status_reads::{self, READ_BATCH};
-use super::work::Told;
-use skydeck_core::domain::operation::Seen;
-use skydeck_store::fault;
-
-/// Read-backs of one bill that may fail before it is left unknown for this run.
-const TRIES: u32 = 5;
+use super::run_context::{RunContext, SETTLE_GROUP};
+use super::run_memory::{Change, RunMemory, TRIES};
+use super::runner::{Runner, Told};
+use super::status_reads::{self, READ_BATCH, ReadFault};
 
 /// How long settling may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,165 @@ enum Due {
     Never,
 }
 
+/// When a request is past the server's own limit, monotonic, and what is to be remembered of that. Known exactly for requests of
+/// this process.
+pub(super) fn limit(run: &RunContext, memory: &RunMemory, fid: &Fid, call: &OpenCall) -> (Duration, Change) {
+    let proven = memory.limit(fid).unwrap_or_else(|| run.limit_proven(call));
+    let limit = run.env.limit_of(&run.head.form, fid).unwrap_or(proven);
+    (limit, Change::LimitAt(fid.clone(), proven))
+}
+
+/// Where bills stand that this run reads back: those of a verify run wait for that and for nothing else.
+fn slot(run: &RunContext) -> Slot {
+    if run.head.kind == RunKind::Verify { Slot::Waiting } else { Slot::Unknown }
+}
+
+/// Which bills of a page are to be read back now.
+#[derive(Default)]
+struct DueOfPage {
+    ready: Vec<Known>,
+    /// When the first of the others is due, monotonic.
+    next: Option<Duration>,
+    changes: Vec<Change>,
+}
+
+/// Sorts unknown bills by when they are to be read back; looks no further than `room` that are due.
+fn due_of(run: &RunContext, memory: &RunMemory, page: Vec<Known>, room: usize) -> DueOfPage {
+    let now = run.shared.clock.mono();
+    let mut due = DueOfPage::default();
+    for known in page {
+        let fid = known.row.fid();
+        if memory.tries(fid) >= TRIES {
+            continue;
+        }
+        let later = memory.due(fid).unwrap_or_default();
+        let limit = known.past.open.as_ref().map(|call| limit(run, memory, fid, call));
+        let at = limit.as_ref().map_or(later, |(limit, _)| later.max(*limit));
+        due.changes.extend(limit.map(|(_, change)| change));
+        if at > now {
+            due.next = Some(due.next.map_or(at, |next| next.min(at)));
+            continue;
+        }
+        due.ready.push(known);
+        if due.ready.len() == room {
+            break;
+        }
+    }
+    due
+}
+
+/// A verify run looks at entries of the ledger: what each holds is the last word about its bill, whatever runs that did
+/// not get to the bill told since.
+async fn with_entries(run: &RunContext, mut bills: Vec<Known>) -> Result<Vec<Known>, StoreError> {
+    if slot(run) == Slot::Unknown {
+        return Ok(bills);
+    }
+    for known in &mut bills {
+        let entry = run.shared.store.ledger_entry(&known.row.key).await?;
+        if let Some(outcome) = entry.and_then(|entry| entry.row.state.outcome().cloned()) {
+            known.past.prior = Some(outcome);
+        }
+    }
+    Ok(bills)
+}
+
+/// What a read-back of a bill came to.
+fn settle_events(run: &RunContext, known: &Known, seen: Option<&Found>) -> [Event; 2] {
+    let row = &known.row;
+    let read = Event::bill_read(run.head.id, row.fid().clone(), seen);
+    let unknown = unknown_of(known);
+    // A ledger entry without a call on record (its facts are older than what is folded) is judged by its row.
+    let unrecorded =
+        OpenCall { run: run.head.id, step: run.last_step(), rev: row.rev.clone(), sent: unknown.sent, left: None };
+    // What this run called itself comes first: another run may have looked, or called, since.
+    let open = known.past.own.as_ref().or(known.past.open.as_ref()).unwrap_or(&unrecorded);
+    let refusal = refusal_of(run, known);
+    let open = refusal.is_none().then_some(open);
+    let case = Case { open, ..run.case(Seen::of(seen), &known.past, Moment::Settling) };
+    let as_unknown =
+        |why: UnknownWhy| Outcome::Unknown(Unknown { why, sent: unknown.sent, detail: unknown.detail.clone() });
+    let judged = match (judge(&case), refusal) {
+        (judged @ (Judgement::Done { .. } | Judgement::Already(..)), _) => judged,
+        (_, Some(said)) => Judgement::Fail(said.clone()),
+        (Judgement::Repeat | Judgement::Continue(..) | Judgement::Call(_) | Judgement::Fail(_), None)
+            if stays_contradicted(run, known) =>
+        {
+            Judgement::Look
+        }
+        (judged, None) => judged,
+    };
+    // Read back as it was called: that is the last word, should the run end before the repeat.
+    let failure = (judged == Judgement::Repeat).then(|| not_applied(unknown.detail.clone()));
+    let outcome = match judged {
+        Judgement::Done { verified } => Some(Outcome::Done { verified }),
+        Judgement::Already(by, on) => Some(Outcome::Already { by, on }),
+        Judgement::Skip(why) => Some(Outcome::Skipped(why)),
+        Judgement::Fail(failure) => Some(Outcome::Failed(worded(failure, &unknown))),
+        Judgement::Operator(why) => Some(as_unknown(why)),
+        Judgement::Look => Some(as_unknown(unknown.why.clone())),
+        Judgement::Repeat | Judgement::Continue(_, _) | Judgement::Call(_) => None,
+    };
+    if let Some(outcome) = outcome {
+        return [read, run.settled(row, outcome)];
+    }
+    let again = Event::BillDeferred {
+        run: run.head.id,
+        fid: row.fid().clone(),
+        no: row.no.clone(),
+        until: run.shared.clock.now(),
+        cause: Cause::new(known::NOT_APPLIED),
+        was: row.state.slot(),
+        failure: failure.map(Box::new),
+    };
+    [read, again]
+}
+
+/// Whether a success of this run was contradicted: what is not there after the server's limit either is for a person to
+/// decide, who verifies or retries.
+fn stays_contradicted(run: &RunContext, known: &Known) -> bool {
+    slot(run) == Slot::Unknown && unknown_of(known).why == UnknownWhy::Contradicted
+}
+
+/// In a verify run: the refusal that was the last word about a bill. Nothing is open then, and the words stand unless a
+/// look shows the effect.
+fn refusal_of<'a>(run: &RunContext, known: &'a Known) -> Option<&'a Failure> {
+    match (&known.past.prior, &known.past.open) {
+        (Some(Outcome::Failed(said)), None) if slot(run) == Slot::Waiting => Some(said),
+        (Some(_) | None, Some(_) | None) => None,
+    }
+}
+
+/// What is known of not knowing it.
+fn unknown_of(known: &Known) -> Unknown {
+    // A person may have closed it and put it back: the ledger has the words of a call that counts no more.
+    let recorded = known.row.state.outcome().and_then(not_known);
+    let recorded = recorded.or(known.past.unknown.as_ref()).or_else(|| known.past.prior.as_ref().and_then(not_known));
+    recorded.cloned().unwrap_or_else(|| Unknown {
+        why: UnknownWhy::ProcessDied,
+        sent: known.past.open.as_ref().map_or(known.row.at, |call| call.sent),
+        detail: String::new(),
+    })
+}
+
+/// The read of these bills failed: unknown stays unknown. A few tries, then the run goes on without; a verify run tells that.
+fn unreadable(run: &RunContext, memory: &RunMemory, bills: &[Known], fault: &Fault) -> (Vec<Change>, Vec<Event>) {
+    let now = run.shared.clock.mono();
+    let again = status_reads::on_fault(fault, &run.shared.causes) == ReadFault::Again;
+    let (mut changes, mut spent) = (Vec::new(), Vec::new());
+    for known in bills {
+        let fid = known.row.fid();
+        let tries = if again { memory.tries(fid) + 1 } else { TRIES };
+        let due = now + status_reads::pause_before(fault, tries);
+        changes.push(Change::Unread { fid: fid.clone(), tries, due });
+        if tries >= TRIES && slot(run) == Slot::Waiting {
+            let said = refusal_of(run, known).cloned();
+            let outcome = said.map_or_else(|| Outcome::Unknown(unknown_of(known)), Outcome::Failed);
+            spent.push(run.settled(&known.row, outcome));
+        }
+    }
+    (changes, spent)
+}
+
 impl Runner {
     /// Whether unknown bills of the run can still be settled by reading.
     pub(super) async fn has_settleable(&mut self) -> Result<bool, Stop> {
@@ -58,11 +217,11 @@ impl Runner {
                 (Due::Now(bills), _) => self.read_back(bills, patience).await?,
                 (Due::Never, _) | (Due::At(_), Patience::Now) => return Ok(()),
                 (Due::At(at), Patience::Long) => {
-                    let wait = at.saturating_sub(self.shared.clock.mono());
+                    let wait = at.saturating_sub(self.run.shared.clock.mono());
                     self.wait(wait).await?;
                 }
                 (Due::At(at), Patience::Until(end)) => {
-                    let now = self.shared.clock.mono();
+                    let now = self.run.shared.clock.mono();
                     if now >= end {
                         return Ok(());
                     }
@@ -74,212 +233,72 @@ impl Runner {
 
     /// Verify runs: their bills wait for a read and for nothing else.
     pub(super) async fn verify(&mut self) -> Result<(), Stop> {
-        self.reads_only.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.run.reads_only.store(true, Ordering::SeqCst);
         self.settle(Patience::Long).await
-    }
-
-    fn slot(&self) -> Slot {
-        if self.head.kind == RunKind::Verify { Slot::Waiting } else { Slot::Unknown }
     }
 
     /// Bills to be read back: those due now, one batch of them, or else when the next one is due.
     async fn due_unknown(&mut self) -> Result<Due, Stop> {
-        let (run, slot) = (self.head.id, self.slot());
+        let run = &self.run;
         let (mut ready, mut next, mut after) = (Vec::new(), None::<Duration>, None::<Fid>);
-        let now = self.shared.clock.mono();
-        loop {
-            let from = after.clone();
-            let rows = self.shared.store.bills_in(run, slot, from.as_ref(), READ_BATCH).await?;
+        while ready.len() < READ_BATCH {
+            let rows = run.shared.store.bills_in(run.head.id, slot(run), after.as_ref(), READ_BATCH).await?;
             let Some(last) = rows.last() else { break };
             after = Some(last.fid().clone());
             let a_persons =
                 |row: &BillRow| row.state.outcome().and_then(not_known).is_some_and(|u| u.why.needs_operator());
             let open = rows.into_iter().filter(|row| !a_persons(row));
-            for known in self.with_entries(self.know(open.collect()).await?).await? {
-                let fid = known.row.fid().clone();
-                if self.mind.tries.get(&fid).is_some_and(|n| *n >= TRIES) {
-                    continue;
-                }
-                let later = self.mind.due.get(&fid).copied().unwrap_or_default();
-                let limit = known.past.open.as_ref().map(|call| self.settle_at(&fid, call));
-                let due = limit.map_or(later, |limit| limit.max(later));
-                if due > now {
-                    next = Some(next.map_or(due, |n| n.min(due)));
-                    continue;
-                }
-                ready.push(known);
-                if ready.len() == READ_BATCH {
-                    return Ok(Due::Now(ready));
-                }
-            }
+            let known = with_entries(run, run.know(open.collect()).await?).await?;
+            let due = due_of(run, &self.memory, known, READ_BATCH - ready.len());
+            self.memory.take(due.changes);
+            ready.extend(due.ready);
+            next = next.into_iter().chain(due.next).min();
         }
         Ok(if ready.is_empty() { next.map_or(Due::Never, Due::At) } else { Due::Now(ready) })
-    }
-
-    /// A verify run looks at entries of the ledger: what each holds is the last word about its bill, whatever runs that did
-    /// not get to the bill told since.
-    async fn with_entries(&self, mut bills: Vec<Known>) -> Result<Vec<Known>, Stop> {
-        if self.slot() == Slot::Unknown {
-            return Ok(bills);
-        }
-        for known in &mut bills {
-            let entry = self.shared.store.ledger_entry(&known.row.key).await?;
-            if let Some(outcome) = entry.and_then(|entry| entry.row.state.outcome().cloned()) {
-                known.past.prior = Some(outcome);
-            }
-        }
-        Ok(bills)
     }
 
     async fn read_back(&mut self, bills: Vec<Known>, patience: Patience) -> Result<(), Stop> {
         let fids: Vec<Fid> = bills.iter().map(|b| b.row.fid().clone()).collect();
         fault::point("before_settle");
-        let seen = match status_reads::statuses(&self.env, &self.plan.source, &self.op, &fids).await {
+        let seen = match self.run.read(&fids).await {
             Ok(seen) => seen,
-            Err(fault) => return self.unreadable(bills, &fault, patience).await,
+            Err(fault) => return self.could_not_read(bills, &fault, patience).await,
         };
         fault::point("after_settle_read");
-        let (mut held, mut ours) = (Vec::new(), Vec::new());
-        for known in bills {
-            if let Some(claim) = self.hold(known.row.fid()) {
-                held.push(claim);
-                ours.push(known);
-            }
-        }
-        let mut moved = Vec::new();
-        for group in ours.chunks(super::runner::SETTLE_GROUP) {
-            let told = group.iter().map(|known| Told {
-                fid: known.row.fid().clone(),
-                last: known.past.last,
-                events: self.settle_events(known, seen.get(known.row.fid())),
-            });
-            let told = told.collect();
-            moved.extend(self.tell(told).await?);
+        let (ours, _held) = self.claim_all(bills, |known| known.row.fid());
+        for group in ours.chunks(SETTLE_GROUP) {
+            self.tell_read(group, &seen).await?;
             fault::point("after_settle");
         }
-        for known in ours.iter().filter(|known| !moved.contains(known.row.fid())) {
-            let fid = known.row.fid();
-            self.mind.settles.remove(fid);
-            self.mind.due.remove(fid);
-            if self.stays_contradicted(known) {
-                // Where it is not out of unknown by now, another read shows the same.
-                self.mind.tries.insert(fid.clone(), TRIES);
-            } else {
-                self.mind.tries.remove(fid);
-            }
-        }
         Ok(())
     }
 
-    fn settle_events(&self, known: &Known, seen: Option<&Found>) -> [Event; 2] {
-        let row = &known.row;
-        let read = Event::bill_read(self.head.id, row.fid().clone(), seen);
-        let unknown = Self::unknown_of(known);
-        // A ledger entry without a call on record (its facts are older than what is folded) is judged by its row.
-        let unrecorded = OpenCall {
-            run: self.head.id,
-            step: self.last_step(),
-            rev: row.rev.clone(),
-            sent: unknown.sent,
-            left: None,
-        };
-        // What this run called itself comes first: another run may have looked, or called, since.
-        let open = known.past.own.as_ref().or(known.past.open.as_ref()).unwrap_or(&unrecorded);
-        let refusal = self.refusal_of(known);
-        let open = refusal.is_none().then_some(open);
-        let case = Case { open, ..self.case(Seen::of(seen), &known.past, Moment::Settling) };
-        let as_unknown =
-            |why: UnknownWhy| Outcome::Unknown(Unknown { why, sent: unknown.sent, detail: unknown.detail.clone() });
-        let judged = match (judge(&case), refusal) {
-            (judged @ (Judgement::Done { .. } | Judgement::Already(..)), _) => judged,
-            (_, Some(said)) => Judgement::Fail(said.clone()),
-            (Judgement::Repeat | Judgement::Continue(..) | Judgement::Call(_) | Judgement::Fail(_), None)
-                if self.stays_contradicted(known) =>
-            {
-                Judgement::Look
-            }
-            (judged, None) => judged,
-        };
-        // Read back as it was called: that is the last word, should the run end before the repeat.
-        let failure = (judged == Judgement::Repeat).then(|| not_applied(unknown.detail.clone()));
-        let outcome = match judged {
-            Judgement::Done { verified } => Some(Outcome::Done { verified }),
-            Judgement::Already(by, on) => Some(Outcome::Already { by, on }),
-            Judgement::Skip(why) => Some(Outcome::Skipped(why)),
-            Judgement::Fail(failure) => Some(Outcome::Failed(worded(failure, &unknown))),
-            Judgement::Operator(why) => Some(as_unknown(why)),
-            Judgement::Look => Some(as_unknown(unknown.why.clone())),
-            Judgement::Repeat | Judgement::Continue(_, _) | Judgement::Call(_) => None,
-        };
-        if let Some(outcome) = outcome {
-            [read, self.settled(row, outcome)]
-        } else {
-            let again = Event::BillDeferred {
-                run: self.head.id,
-                fid: row.fid().clone(),
-                no: row.no.clone(),
-                until: self.shared.clock.now(),
-                cause: Cause::new(known::NOT_APPLIED),
-                was: row.state.slot(),
-                failure: failure.map(Box::new),
-            };
-            [read, again]
-        }
+    /// Tells what a read-back showed of bills. They count as read once that is durable, each group for itself: where the next
+    /// one is not taken, this one is not read again.
+    async fn tell_read(&mut self, bills: &[Known], seen: &HashMap<Fid, Found>) -> Result<(), Stop> {
+        let told = bills.iter().map(|known| Told {
+            fid: known.row.fid().clone(),
+            last: known.past.last,
+            events: settle_events(&self.run, known, seen.get(known.row.fid())),
+        });
+        let told = told.collect();
+        let moved = self.tell(told).await?;
+        let told = bills.iter().filter(|known| !moved.contains(known.row.fid()));
+        self.memory.take(told.map(|known| {
+            let fid = known.row.fid().clone();
+            // Where it is not out of unknown by now, another read shows the same.
+            if stays_contradicted(&self.run, known) { Change::ReadForGood(fid) } else { Change::ReadBack(fid) }
+        }));
+        Ok(())
     }
 
-    /// Whether a success of this run was contradicted: what is not there after the server's limit either is for a person to
-    /// decide, who verifies or retries.
-    fn stays_contradicted(&self, known: &Known) -> bool {
-        self.slot() == Slot::Unknown && Self::unknown_of(known).why == UnknownWhy::Contradicted
-    }
-
-    /// In a verify run: the refusal that was the last word about a bill. Nothing is open then, and the words stand unless a
-    /// look shows the effect.
-    fn refusal_of<'a>(&self, known: &'a Known) -> Option<&'a Failure> {
-        match (&known.past.prior, &known.past.open) {
-            (Some(Outcome::Failed(said)), None) if self.slot() == Slot::Waiting => Some(said),
-            (Some(_) | None, Some(_) | None) => None,
-        }
-    }
-
-    /// What is known of not knowing it.
-    fn unknown_of(known: &Known) -> Unknown {
-        // A person may have closed it and put it back: the ledger has the words of a call that counts no more.
-        let recorded = known.row.state.outcome().and_then(not_known);
-        let recorded =
-            recorded.or(known.past.unknown.as_ref()).or_else(|| known.past.prior.as_ref().and_then(not_known));
-        recorded.cloned().unwrap_or_else(|| Unknown {
-            why: UnknownWhy::ProcessDied,
-            sent: known.past.open.as_ref().map_or(known.row.at, |call| call.sent),
-            detail: String::new(),
-        })
-    }
-
-    /// The read failed: unknown stays unknown. A few tries, then the run goes on without.
-    async fn unreadable(&mut self, bills: Vec<Known>, fault: &Fault, patience: Patience) -> Result<(), Stop> {
-        if let Some(why) = self.env.astray() {
+    async fn could_not_read(&mut self, bills: Vec<Known>, fault: &Fault, patience: Patience) -> Result<(), Stop> {
+        if let Some(why) = self.run.env.astray() {
             return Err(Stop::Pause(PauseWhy::Stopped(why), None));
         }
-        let now = self.shared.clock.mono();
-        let again = status_reads::on_fault(fault, &self.shared.causes) == status_reads::ReadFault::Again;
-        let mut spent = Vec::new();
-        for known in &bills {
-            let fid = known.row.fid();
-            let tries = self.mind.tries.entry(fid.clone()).or_insert(0);
-            *tries = if again { *tries + 1 } else { TRIES };
-            let tries = *tries;
-            self.mind.due.insert(fid.clone(), now + status_reads::pause_before(fault, tries));
-            if tries >= TRIES && self.slot() == Slot::Waiting {
-                let said = self.refusal_of(known).cloned();
-                let outcome = said.map_or_else(|| Outcome::Unknown(Self::unknown_of(known)), Outcome::Failed);
-                spent.push(self.settled(&known.row, outcome));
-            }
-        }
-        tracing::warn!(run = %self.head.id, bills = bills.len(), error = %fault, ?patience, "unknown bills could not be read back");
-        for group in spent.chunks(super::runner::SETTLE_GROUP) {
-            self.append(group.to_vec()).await?;
-        }
-        Ok(())
+        let (changes, spent) = unreadable(&self.run, &self.memory, &bills, fault);
+        tracing::warn!(run = %self.run.head.id, bills = bills.len(), error = %fault, ?patience, "unknown bills could not be read back");
+        self.take(changes, spent).await
     }
 }
 

@@ -18,7 +18,8 @@ use skydeck_store::StoreError;
 use super::collect::What;
 use super::control::{RunControl, RunTask, Shared, Stop, lock};
 use super::ending::close_rest;
-use super::runner::{Job, Runner, SETTLE_GROUP};
+use super::run_context::SETTLE_GROUP;
+use super::runner::{Job, Runner};
 use super::work::died;
 
 /// What a run's task does.

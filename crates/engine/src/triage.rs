@@ -12,14 +12,15 @@ use skydeck_core::domain::operation::Seen;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunKind};
 
 use super::bill_history::BillHistory;
-use super::call_context::Candidate;
+use super::confirm;
 use super::control::Stop;
 use super::decide::{Case, Judgement, Moment, QUARANTINE, judge};
-use super::known::Known;
-use super::runner::{Runner, SETTLE_GROUP};
-use super::settle::not_applied;
+use super::known::{Candidate, Known};
+use super::run_context::{RunContext, SETTLE_GROUP};
+use super::run_memory::{Change, RunMemory};
+use super::runner::{Runner, Told};
+use super::settle::{limit, not_applied};
 use super::status_reads::{self, READ_BATCH, READ_TRIES, ReadFault};
-use super::work::Told;
 
 /// What to do with a bill after a look.
 enum Next {
@@ -49,13 +50,115 @@ fn next_of(judgement: Judgement, row: &BillRow, past: &BillHistory) -> Next {
     })
 }
 
+/// What the pasts of a page's bills came to.
+struct Sorted {
+    /// Those whose status decides.
+    left: Vec<Known>,
+    /// Outcomes of those that are not called.
+    events: Vec<Event>,
+    changes: Vec<Change>,
+}
+
+/// Sorts bills by their past: some forbid a call, and where one is still open since before their status was `asked` for, such
+/// a read proves nothing.
+fn sort(run: &RunContext, memory: &RunMemory, all: Vec<Known>, asked: Duration) -> Sorted {
+    let mut sorted = Sorted { left: Vec::new(), events: Vec::new(), changes: Vec::new() };
+    for known in all {
+        let skip = |why: Skip| run.settled(&known.row, Outcome::Skipped(why));
+        if known.past.deaths >= QUARANTINE {
+            sorted.events.push(skip(Skip::Quarantined));
+            continue;
+        }
+        if known.past.needs_operator() && run.head.kind != RunKind::Retry {
+            sorted.events.push(skip(Skip::UnknownElsewhere));
+            continue;
+        }
+        // One moment a bill: the first call that is open tells it.
+        if let Some(open) = known.past.open.as_ref().or(known.past.elsewhere.as_ref()) {
+            let fid = known.row.fid();
+            let (due, change) = limit(run, memory, fid, open);
+            sorted.changes.push(change);
+            if due > asked {
+                sorted.changes.push(Change::DueAt(fid.clone(), due));
+                continue;
+            }
+        }
+        // Another operation's call on this record is unknown still: it is read back before anything touches the record.
+        if known.past.elsewhere.is_some() {
+            sorted.events.push(skip(Skip::UnknownElsewhere));
+            continue;
+        }
+        sorted.left.push(known);
+    }
+    sorted
+}
+
+/// What a look at a page's bills came to.
+struct Judged {
+    /// Those to be called.
+    candidates: VecDeque<Candidate>,
+    /// What is told of those that need no call.
+    told: Vec<Told>,
+    changes: Vec<Change>,
+}
+
+/// Judges bills by their status, which was read at `read_at`.
+fn judge_all(run: &RunContext, left: Vec<Known>, seen: &HashMap<Fid, Found>, read_at: Duration) -> Judged {
+    let mut judged = Judged { candidates: VecDeque::new(), told: Vec::new(), changes: Vec::new() };
+    for known in left {
+        let now = seen.get(known.row.fid());
+        if let Some(success) = now.and_then(|now| confirm::step_in_doubt(run, &known, now)) {
+            judged.changes.push(Change::Doubted(success));
+            continue;
+        }
+        let Known { row, found, absent, outside, past } = known;
+        let approved = past.approved(&found);
+        let case = Case {
+            approved: Some(&approved),
+            canary_look: absent && past.was_missing(),
+            ..run.case(Seen::of(now), &past, Moment::Before)
+        };
+        let next = match next_of(judge(&case), &row, &past) {
+            // Reads contradicted an answer: nothing but a person's retry takes it out of unknown.
+            Next::Call(_) if past.is_contradicted() && run.head.kind != RunKind::Retry => {
+                Next::Settle(Outcome::Skipped(Skip::UnknownElsewhere))
+            }
+            // A call that was lost is told of whatever the filter says now: this look comes after the server's limit.
+            Next::Call(_) if outside && past.open.is_some() => {
+                let words = past.unknown.as_ref().map(|unknown| unknown.detail.clone()).unwrap_or_default();
+                Next::Settle(Outcome::Failed(not_applied(words)))
+            }
+            Next::Call(_) if outside => Next::Settle(Outcome::Skipped(Skip::Outside)),
+            next => next,
+        };
+        match next {
+            Next::Settle(outcome) => {
+                let read = Event::bill_read(run.head.id, row.fid().clone(), now);
+                let events = [read, run.settled(&row, outcome)];
+                judged.told.push(Told { fid: row.fid().clone(), last: past.last, events });
+            }
+            // Nothing was seen of it: its turn comes again.
+            Next::Wait => {}
+            Next::Call(at) => judged.candidates.push_back(Candidate {
+                fid: row.fid().clone(),
+                no: row.no.clone(),
+                at,
+                rev: now.map_or_else(|| approved.clone(), |f| f.rev.clone()),
+                past,
+                read_at,
+            }),
+        }
+    }
+    judged
+}
+
 impl Runner {
     /// Reads the status of at most [`READ_BATCH`] bills and decides: settles those that need no call, returns the others.
     pub(super) async fn evaluate(&mut self, mut rows: Vec<BillRow>) -> Result<VecDeque<Candidate>, Stop> {
         // What does not fit one read stays in the store and comes with the next pass.
         rows.truncate(READ_BATCH);
-        let known = self.know(rows).await?;
-        let left = self.sort_out(known, self.shared.clock.mono()).await?;
+        let known = self.run.know(rows).await?;
+        let left = self.sort_out(known, self.run.shared.clock.mono()).await?;
         if left.is_empty() {
             return Ok(VecDeque::new());
         }
@@ -64,35 +167,12 @@ impl Runner {
         self.decide(left, &seen, read_at).await
     }
 
-    /// Settles bills whose past forbids a call; puts off those with a call still open when their status was asked for,
-    /// because such a read proves nothing; gives the others.
+    /// Settles bills whose past forbids a call; puts off those with a call still open when their status was asked for; gives
+    /// the others.
     pub(super) async fn sort_out(&mut self, all: Vec<Known>, asked: Duration) -> Result<Vec<Known>, Stop> {
-        let mut left = Vec::new();
-        let mut events = Vec::new();
-        for known in all {
-            let fid = known.row.fid().clone();
-            if known.past.deaths >= QUARANTINE {
-                events.push(self.settled(&known.row, Outcome::Skipped(Skip::Quarantined)));
-                continue;
-            }
-            if known.past.needs_operator() && self.head.kind != RunKind::Retry {
-                events.push(self.settled(&known.row, Outcome::Skipped(Skip::UnknownElsewhere)));
-                continue;
-            }
-            let open = known.past.open.iter().chain(&known.past.elsewhere);
-            if let Some(due) = open.map(|open| self.settle_at(&fid, open)).max().filter(|due| *due > asked) {
-                self.mind.due.insert(fid, due);
-                continue;
-            }
-            // Another operation's call on this record is unknown still: it is read back before anything touches the record.
-            if known.past.elsewhere.is_some() {
-                events.push(self.settled(&known.row, Outcome::Skipped(Skip::UnknownElsewhere)));
-                continue;
-            }
-            left.push(known);
-        }
-        self.append_in_groups(events).await?;
-        Ok(left)
+        let sorted = sort(&self.run, &self.memory, all, asked);
+        self.take(sorted.changes, sorted.events).await?;
+        Ok(sorted.left)
     }
 
     /// Decides by the status read: settles bills that need no call, gives the others.
@@ -102,93 +182,17 @@ impl Runner {
         seen: &HashMap<Fid, Found>,
         read_at: Duration,
     ) -> Result<VecDeque<Candidate>, Stop> {
-        let mut candidates = VecDeque::new();
+        let judged = judge_all(&self.run, left, seen, read_at);
+        self.memory.take(judged.changes);
         // Held until what is told of them is stored.
-        let mut held = Vec::new();
-        let mut told = Vec::new();
-        for known in left {
-            let now = seen.get(known.row.fid());
-            if let Some(success) = now.and_then(|now| self.step_in_doubt(&known, now)) {
-                self.mind.in_hand.insert(success.fid.clone());
-                self.mind.unconfirmed.doubt(success);
-                continue;
-            }
-            let Known { row, found, absent, outside, past } = known;
-            let approved = past.approved(&found);
-            let case = Case {
-                approved: Some(&approved),
-                canary_look: absent && past.was_missing(),
-                ..self.case(Seen::of(now), &past, Moment::Before)
-            };
-            let next = match next_of(judge(&case), &row, &past) {
-                // Reads contradicted an answer: nothing but a person's retry takes it out of unknown.
-                Next::Call(_) if past.is_contradicted() && self.head.kind != RunKind::Retry => {
-                    Next::Settle(Outcome::Skipped(Skip::UnknownElsewhere))
-                }
-                // A call that was lost is told of whatever the filter says now: this look comes after the server's limit.
-                Next::Call(_) if outside && past.open.is_some() => {
-                    let words = past.unknown.as_ref().map(|unknown| unknown.detail.clone()).unwrap_or_default();
-                    Next::Settle(Outcome::Failed(not_applied(words)))
-                }
-                Next::Call(_) if outside => Next::Settle(Outcome::Skipped(Skip::Outside)),
-                next => next,
-            };
-            match next {
-                Next::Settle(outcome) => {
-                    let Some(claim) = self.hold(row.fid()) else { continue };
-                    held.push(claim);
-                    let read = Event::bill_read(self.head.id, row.fid().clone(), now);
-                    let events = [read, self.settled(&row, outcome)];
-                    self.mind.due.remove(row.fid());
-                    told.push(Told { fid: row.fid().clone(), last: past.last, events });
-                }
-                // Nothing was seen of it: its turn comes again.
-                Next::Wait => {}
-                Next::Call(at) => candidates.push_back(Candidate {
-                    fid: row.fid().clone(),
-                    no: row.no.clone(),
-                    at,
-                    rev: now.map_or_else(|| approved.clone(), |f| f.rev.clone()),
-                    past,
-                    read_at,
-                }),
-            }
-        }
+        let (mut told, held) = self.claim_all(judged.told, |told| &told.fid);
+        self.memory.take(told.iter().map(|told| Change::Due(told.fid.clone())));
         while !told.is_empty() {
             let rest = told.split_off(told.len().min(SETTLE_GROUP));
             self.tell(std::mem::replace(&mut told, rest)).await?;
         }
         drop(held);
-        Ok(candidates)
-    }
-
-    /// What a look at a bill of this run is judged by.
-    pub(super) fn case<'a>(&'a self, seen: Seen<'a>, past: &'a BillHistory, moment: Moment<'a>) -> Case<'a> {
-        Case {
-            op: &self.op,
-            seen,
-            approved: None,
-            open: past.open.as_ref(),
-            refused: past.refused_call.as_ref(),
-            // Asked after a refusal alone.
-            earlier: false,
-            forestalled: past.forestalled,
-            anothers: past.is_anothers(),
-            moment,
-            user: &self.env.env.user,
-            repeats: past.auto_repeats,
-            deaths: past.deaths,
-            may_write: self.head.kind != RunKind::Verify,
-            canary_look: false,
-            age_secs: 0,
-        }
-    }
-
-    pub(super) async fn append_in_groups(&self, events: Vec<Event>) -> Result<(), Stop> {
-        for group in events.chunks(SETTLE_GROUP * 2) {
-            self.append(group.to_vec()).await?;
-        }
-        Ok(())
+        Ok(judged.candidates)
     }
 
     /// Status of bills, with bounded repeats; a server that stays silent pauses the run.
@@ -196,12 +200,12 @@ impl Runner {
         let mut n = 0;
         loop {
             // Counted from before the request: the answer may have been true for that long already.
-            let at = self.shared.clock.mono();
-            let fault = match status_reads::statuses(&self.env, &self.plan.source, &self.op, fids).await {
+            let at = self.run.shared.clock.mono();
+            let fault = match self.run.read(fids).await {
                 Ok(seen) => return Ok((seen, at)),
                 Err(fault) => fault,
             };
-            match status_reads::on_fault(&fault, &self.shared.causes) {
+            match status_reads::on_fault(&fault, &self.run.shared.causes) {
                 ReadFault::Stop(why) => return Err(Stop::Pause(why, None)),
                 ReadFault::Again if n + 1 >= READ_TRIES => {
                     return Err(Stop::Pause(PauseWhy::Unreachable(status_reads::unread(&fault)), None));

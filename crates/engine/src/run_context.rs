@@ -1,0 +1,133 @@
+//! What does not change about a run at work: its task, its calls and the reads made ahead of them share it.
+//!
+//! Invariant: nothing here remembers anything about a bill; that is [`super::run_memory::RunMemory`], which the task alone has.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use skydeck_core::domain::bill::{Found, Outcome};
+use skydeck_core::domain::event::Event;
+use skydeck_core::domain::ids::{Fid, RecordKey};
+use skydeck_core::domain::operation::{Operation, Seen};
+use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::run::{BillRow, Flag, RunHead, RunKind};
+use skydeck_core::domain::step::{Left, Step};
+use skydeck_store::StoreError;
+
+use super::bill_history::BillHistory;
+use super::control::{Shared, Stop};
+use super::decide::{Case, Moment, OpenCall};
+use super::dispatch::Dispatch;
+use super::known::{Known, know};
+use super::status_reads;
+use crate::ports::Fault;
+
+/// Bills settled in one append when no call is needed.
+pub const SETTLE_GROUP: usize = 50;
+
+/// One run, for everything that works on it.
+pub struct RunContext {
+    /// The engine.
+    pub shared: Arc<Shared>,
+    /// The run.
+    pub head: RunHead,
+    /// Plan it was collected with.
+    pub plan: Arc<Plan>,
+    /// What the plan wants done.
+    pub op: Operation,
+    /// Environment.
+    pub env: Arc<Dispatch>,
+    /// Flags chosen for it.
+    pub flags: Vec<Flag>,
+    /// A verb put it to work: see [`skydeck_core::domain::command::Order::headless`].
+    pub headless: bool,
+    /// A person ordered it: where the server had refused us, one sign-in is tried.
+    pub knock: bool,
+    /// Set once the task only reads: it may be replaced at any time.
+    pub reads_only: Arc<AtomicBool>,
+}
+
+impl RunContext {
+    /// One of the run's records.
+    pub fn key(&self, fid: &Fid) -> RecordKey {
+        RecordKey { env: self.head.env.clone(), form: self.head.form.clone(), fid: fid.clone() }
+    }
+
+    /// The step whose success ends the operation.
+    pub fn last_step(&self) -> Step {
+        self.op.steps.last().map_or(Step::Audit, |spec| spec.step)
+    }
+
+    /// The fact of an outcome.
+    pub fn settled(&self, row: &BillRow, outcome: Outcome) -> Event {
+        Event::BillSettled {
+            run: self.head.id,
+            fid: row.fid().clone(),
+            no: row.no.clone(),
+            was: row.state.slot(),
+            outcome,
+        }
+    }
+
+    /// Makes facts durable, all of them or none.
+    pub async fn append(&self, events: Vec<Event>) -> Result<(), Stop> {
+        Ok(self.shared.ledger.append(events).await?)
+    }
+
+    /// Makes facts durable a group at a time; where one group is not taken those before it stay.
+    pub async fn append_in_groups(&self, events: Vec<Event>) -> Result<(), Stop> {
+        for group in events.chunks(SETTLE_GROUP * 2) {
+            self.append(group.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds to each row what it was found as and its past.
+    pub async fn know(&self, rows: Vec<BillRow>) -> Result<Vec<Known>, StoreError> {
+        know(self.shared.store.as_ref(), self.head.id, rows).await
+    }
+
+    /// Status of bills, one query; bills that are gone are left out.
+    pub async fn read(&self, fids: &[Fid]) -> Result<HashMap<Fid, Found>, Fault> {
+        status_reads::statuses(&self.env, &self.plan.source, &self.op, fids).await
+    }
+
+    /// What a look at a bill of this run is judged by.
+    pub fn case<'a>(&'a self, seen: Seen<'a>, past: &'a BillHistory, moment: Moment<'a>) -> Case<'a> {
+        Case {
+            op: &self.op,
+            seen,
+            approved: None,
+            open: past.open.as_ref(),
+            refused: past.refused_call.as_ref(),
+            // Asked after a refusal alone.
+            earlier: false,
+            forestalled: past.forestalled,
+            anothers: past.is_anothers(),
+            moment,
+            user: &self.env.env.user,
+            repeats: past.auto_repeats,
+            deaths: past.deaths,
+            may_write: self.head.kind != RunKind::Verify,
+            canary_look: false,
+            age_secs: 0,
+        }
+    }
+
+    /// When the request of a call is proven to be past the server's own limit, monotonic, as far as the call itself tells.
+    /// After a restart the clock of the machine's start proves how much of the limit has passed; where it does not (another
+    /// start, a call of 0.1.0), the whole limit is waited for again: the wall clock proves nothing.
+    pub fn limit_proven(&self, call: &OpenCall) -> Duration {
+        let limit = self.env.limits().settle;
+        let now = self.shared.clock.mono();
+        let passed = match (&call.left, self.shared.clock.boot()) {
+            (Some((boot, Left::Boot(ms))), Some((this, now))) if *boot == this => {
+                Duration::from_millis(now.saturating_sub(*ms)).min(limit)
+            }
+            (Some((_, Left::Boot(_) | Left::Store(_))) | None, Some(_) | None) => Duration::ZERO,
+        };
+        (now + limit).saturating_sub(passed)
+    }
+}
