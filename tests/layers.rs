@@ -308,7 +308,7 @@ const CIRCLES: [(&str, usize, usize); 13] = [
     ("crates/plan/src", 1, 10),
     ("crates/store/src", 2, 4),
     ("crates/store-testkit/src", 0, 0),
-    ("crates/engine/src", 2, 4),
+    ("crates/engine/src", 0, 0),
     ("crates/kingdee/src", 0, 0),
     ("crates/ipc/src", 0, 0),
     ("crates/export/src", 0, 0),

@@ -20,6 +20,7 @@ mod stub;
 mod ahead;
 mod append;
 mod carry;
+mod changes;
 mod confirm;
 mod endings;
 mod filters;

@@ -32,6 +32,8 @@ pub struct FlakyStore {
     pub fail: Mutex<Option<(u32, bool, bool)>>,
     /// The disk is nearly full: nothing that leads to a call is taken.
     pub full: AtomicBool,
+    /// The next append that this is true of is refused as contradicting the facts before it.
+    pub contradicts: Mutex<Option<Picks>>,
     /// How long an append takes.
     pub slow: Mutex<std::time::Duration>,
     /// The next appends get no answer; whether each is stored all the same.
@@ -61,6 +63,9 @@ impl Clock for LastSeen {
     }
 }
 
+/// Picks an append by its facts.
+pub type Picks = Box<dyn Fn(&[Event]) -> bool + Send>;
+
 /// Hears of facts.
 pub type Witness = Box<dyn FnMut(&[Fact]) + Send>;
 
@@ -84,6 +89,7 @@ impl FlakyStore {
             appends: AtomicU32::new(0),
             fail: Mutex::new(None),
             full: AtomicBool::new(false),
+            contradicts: Mutex::default(),
             slow: Mutex::default(),
             silent: Mutex::default(),
             elsewhere: Mutex::default(),
@@ -184,6 +190,9 @@ impl Store for FlakyStore {
         let begins = batch.events.iter().any(|event| matches!(event, Event::StepTried { .. }));
         if begins && self.full.load(Ordering::SeqCst) {
             return Err(AppendError::Full("no space left for new work".into()));
+        }
+        if self.contradicts.lock().unwrap().take_if(|picks| picks(&batch.events)).is_some() {
+            return Err(AppendError::Contradiction("it says so".into()));
         }
         let elsewhere = if begins { self.elsewhere.lock().unwrap().pop_front() } else { None };
         if let Some(event) = elsewhere {

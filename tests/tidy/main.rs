@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod lengths;
+mod signatures;
 
 use std::fs;
 use std::path::{Path, PathBuf};

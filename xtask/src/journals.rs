@@ -43,12 +43,7 @@ pub fn write(args: &JournalsArgs) -> anyhow::Result<()> {
         std::fs::write(to, lines.concat()).with_context(|| to.display().to_string())?;
     }
     let facts: u64 = lines.iter().filter_map(|line| line.split(' ').nth(1)?.parse::<u64>().ok()).sum();
-    output::line(&format!(
-        "{} histories from seed {}, {facts} facts: {}",
-        args.histories,
-        args.seed,
-        hash(&lines)
-    ))?;
+    output::line(&format!("{} histories from seed {}, {facts} facts: {}", args.histories, args.seed, hash(&lines)))?;
     Ok(())
 }
 
@@ -62,7 +57,7 @@ fn sorted(noted: &str) -> Vec<String> {
 
 fn hash(lines: &[String]) -> String {
     let hash = Sha256::digest(lines.concat());
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

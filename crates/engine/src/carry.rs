@@ -11,18 +11,16 @@ use skydeck_core::domain::bill::{Found, Outcome, Rev, Skip};
 use skydeck_core::domain::cause::{Cause, CauseTable, Repeat, known};
 use skydeck_core::domain::command::StartParams;
 use skydeck_core::domain::filter::Filter;
-use skydeck_core::domain::ids::{Fid, RecordKey, RunId, WorkKey};
+use skydeck_core::domain::ids::{Fid, RunId, WorkKey};
 use skydeck_core::domain::plan::{Plan, RetryUnchanged};
-use skydeck_core::domain::run::{BillRow, Probe, RunKind};
+use skydeck_core::domain::run::{BillRow, RunKind};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::zone::Zone;
 use skydeck_store::{LedgerEntry, Store, StoreError};
 
 use super::bill_history::BillHistory;
-use super::collect::{Floor, Set};
 use super::control::MOST;
 use super::decide::QUARANTINE;
-use super::dispatch::Dispatch;
 use super::pages::Failed;
 use super::runner::Runner;
 use super::scope::Scope;
@@ -51,6 +49,18 @@ pub(super) struct Carry {
     pub shows: bool,
     /// What tells whether a bill of the ledger is still one that the plan's filter finds.
     scope: Scope,
+}
+
+/// Bills of a query or of the ledger, once it is known which of them are to be tried.
+pub(super) struct Changed {
+    /// What the ledger tells, for the next ones.
+    pub carry: Carry,
+    /// The bills that come into the set.
+    pub taken: Vec<Found>,
+    /// Those that stay as they are, because nothing about them changed.
+    pub left: Vec<Found>,
+    /// How many of the taken ones the query did not find.
+    pub carried: u64,
 }
 
 /// The unresolved bills of one cause of the environment.
@@ -209,12 +219,13 @@ fn says_that_it_waits(row: &BillRow) -> bool {
 }
 
 impl Runner {
-    /// What the ledger tells, and the bills of it that the run reads beside its query.
+    /// What the ledger tells, and the bills of it that the run reads beside its query; `ranged`: none, as the query is one of a
+    /// range.
     pub(super) async fn carry(
         &mut self,
-        floor: &Floor,
         params: &StartParams,
-        from: &Arc<Dispatch>,
+        scope: Scope,
+        ranged: bool,
     ) -> Result<(Carry, BTreeMap<Fid, Found>), Failed> {
         let carry = Carry {
             plan: Arc::clone(&self.run.plan),
@@ -227,11 +238,11 @@ impl Runner {
             same: HashMap::new(),
             gone: BTreeSet::new(),
             shows: false,
-            scope: Scope { from: Arc::clone(from), contexts: floor.scopes.clone() },
+            scope,
         };
         let (plan, env, form) = (self.run.head.plan.clone(), self.run.head.env.clone(), self.run.head.form.clone());
         let (now, run, numbers) = (self.run.shared.clock.now(), self.run.head.id, params.numbers.clone());
-        let (op, ranged) = (self.run.op.id.clone(), floor.until.is_some());
+        let op = self.run.op.id.clone();
         let zone: Option<Zone> = self.run.env.env.server_zone.parse().ok();
         let day = move |ts: Ts| {
             let utc = chrono::DateTime::from_timestamp_millis(ts.0).unwrap_or_default();
@@ -267,20 +278,17 @@ impl Runner {
         Ok((carry, found))
     }
 
-    /// Takes into the set what is to be tried; what has not changed is counted, and stays as it is. `from_ledger`: those the
-    /// query did not find.
-    pub(super) async fn take_changed(
+    /// Sorts out what is to be tried from what has not changed, and stays as it is. `from_ledger`: those the query did not find.
+    pub(super) async fn changed(
         &mut self,
         mut carry: Carry,
         rows: BTreeMap<Fid, Found>,
         from_ledger: &BTreeSet<Fid>,
-        set: &mut Set,
-    ) -> Result<Carry, Failed> {
-        let (env, form, op) = (self.run.head.env.clone(), self.run.head.form.clone(), self.run.op.id.clone());
+    ) -> Result<Changed, Failed> {
         let store = Arc::clone(&self.run.shared.store);
         let (mut taken, mut left) = (Vec::new(), Vec::new());
         for (fid, found) in rows {
-            let key = RecordKey { env: env.clone(), form: form.clone(), fid }.under(&op);
+            let key = self.run.key(&fid).under(&self.run.op.id);
             if carry.leaves(store.as_ref(), &key, &found.rev).await? {
                 left.push(found);
             } else {
@@ -290,13 +298,8 @@ impl Runner {
             }
         }
         let (taken, outside) = self.outside(&carry.scope, taken, from_ledger).await?;
-        for found in left.iter().chain(&outside) {
-            set.leave(found);
-        }
-        let probe = |found: &Found| Some(Probe { no: found.no.clone(), cause: found.probe.clone()? });
-        set.probes.extend(taken.iter().filter_map(probe));
-        set.carried += taken.iter().filter(|found| from_ledger.contains(&found.fid)).count() as u64;
-        self.found(taken, set).await?;
-        Ok(carry)
+        left.extend(outside);
+        let carried = taken.iter().filter(|found| from_ledger.contains(&found.fid)).count() as u64;
+        Ok(Changed { carry, taken, left, carried })
     }
 }

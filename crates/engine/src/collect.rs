@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use skydeck_core::domain::bill::{Found, Slot, Status};
+use skydeck_core::domain::bill::{Found, Slot};
 use skydeck_core::domain::command::StartParams;
 use skydeck_core::domain::erp_clock::ErpClock;
 use skydeck_core::domain::event::Event;
@@ -15,7 +15,7 @@ use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{Look, Preview};
 use skydeck_core::domain::reason::Reason;
-use skydeck_core::domain::run::{self, BillRow, Collected, Mark, Probe, RunEnd, RunHead, RunKind, Unchanged};
+use skydeck_core::domain::run::{self, BillRow, Mark, RunEnd, RunHead, RunKind};
 use skydeck_core::domain::time::{ErpDate, Ts};
 use skydeck_plan::condition;
 use skydeck_plan::render::RenderContext;
@@ -23,14 +23,13 @@ use skydeck_plan::render::RenderContext;
 use super::control::Stop;
 use super::dispatch::Dispatch;
 use super::pages::{Failed, Pages};
+use super::run_set::Set;
 use super::runner::Runner;
-use super::set_hash::SetHasher;
+use super::scope::Scope;
 use super::status_reads::READ_BATCH;
 
 /// Bills in one `BillsFound`, at most.
 const FOUND_GROUP: usize = 100;
-/// Numbers the target does not hold that are kept by name.
-const NAMED: usize = 20;
 
 /// Where the query begins to read, and whether this run reads everything (docs/design/reliability.md#the-mark).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +47,11 @@ pub struct Floor {
 }
 
 impl Floor {
+    /// Where the plan's filter finds its bills, mark aside.
+    pub(super) fn scope(&self, from: &Arc<Dispatch>) -> Scope {
+        Scope { from: Arc::clone(from), contexts: self.scopes.clone() }
+    }
+
     /// Whether a row of the query is in the range; one without a date is in none.
     pub fn reaches(&self, row: &Found) -> bool {
         self.until.as_ref().is_none_or(|until| row.marked.as_ref().is_some_and(|at| at <= until))
@@ -107,53 +111,6 @@ enum Frozen {
     Nothing(Vec<Event>),
 }
 
-/// What is known of the set so far.
-#[derive(Default)]
-pub(super) struct Set {
-    hash: SetHasher,
-    found: u64,
-    callable: u64,
-    pub carried: u64,
-    pub pages: u32,
-    by_status: BTreeMap<Status, u64>,
-    pub seen: Option<ErpDate>,
-    /// The plan's own limit of rows ended the query.
-    pub cut: bool,
-    /// Entries of the ledger whose outcome was unknown.
-    unknown: u64,
-    /// The environment that was queried, for its clock.
-    queried: Option<Arc<Dispatch>>,
-    /// Numbers of the source that the target does not hold exactly once.
-    pub absent: u64,
-    pub absent_first: Vec<String>,
-    /// Bills that nothing changed about since they were refused, or closed by a person.
-    left: u64,
-    left_hash: SetHasher,
-    /// Bills that are tried although nothing about them changed.
-    pub probes: Vec<Probe>,
-}
-
-impl Set {
-    /// The clock of the ERP that was queried, when the run was opened.
-    fn clock(&self, head: &RunHead) -> Option<ErpClock> {
-        self.queried.as_ref()?.erp_clock(head.opened)
-    }
-
-    /// This bill stays as it is: nothing about it changed.
-    pub(super) fn leave(&mut self, found: &Found) {
-        self.left += 1;
-        self.left_hash.add(&found.fid, &found.rev);
-    }
-
-    /// The target does not hold this number exactly once.
-    pub fn misses(&mut self, no: &str) {
-        self.absent += 1;
-        if self.absent_first.len() < NAMED {
-            self.absent_first.push(no.to_owned());
-        }
-    }
-}
-
 impl Runner {
     /// Collects; ends in `AwaitingApproval`, or closed when there is nothing or a page failed. A verify run goes straight on.
     pub async fn collect(mut self, what: What) {
@@ -198,7 +155,13 @@ impl Runner {
             Ok((set, sweep)) => {
                 let found = set.found;
                 let RunHead { plan, env, filter, .. } = self.run.head.clone();
-                Look::Found(Box::new(Preview { plan, env, filter, found, collected: self.frozen(set, sweep) }))
+                Look::Found(Box::new(Preview {
+                    plan,
+                    env,
+                    filter,
+                    found,
+                    collected: set.frozen(&self.run.head, sweep),
+                }))
             }
             Err(Failed::Erp(why)) => Look::Failed(self.run.env.astray().unwrap_or(why)),
             Err(Failed::Stop(Stop::Store(error))) => Look::Refused(error.into()),
@@ -209,22 +172,16 @@ impl Runner {
     /// Reads every page; gives the set, and whether it was a sweep.
     async fn gather(&mut self, what: What) -> Result<(Set, bool), Failed> {
         match what {
-            What::Query(floor, params, None) => {
-                let (set, sweep) = self.query(&floor, &params).await?;
-                Ok((Set { queried: Some(Arc::clone(&self.run.env)), ..set }, sweep))
-            }
-            What::Query(floor, params, Some(source)) => {
-                let (set, sweep) = self.query_across(&source, &floor, &params).await?;
-                Ok((Set { queried: Some(source), ..set }, sweep))
-            }
+            What::Query(floor, params, None) => self.query(&floor, &params).await,
+            What::Query(floor, params, Some(source)) => self.query_across(&source, &floor, &params).await,
             What::Entries(rows) => self.entries(rows).await,
         }
     }
 
     async fn query(&mut self, floor: &Floor, params: &StartParams) -> Result<(Set, bool), Failed> {
-        let mut set = Set::default();
         let env = Arc::clone(&self.run.env);
-        let (mut carry, mut carried) = self.carry(floor, params, &env).await?;
+        let mut set = Set::of(&env);
+        let (mut carry, mut carried) = self.carry(params, floor.scope(&env), floor.until.is_some()).await?;
         let plan = Arc::clone(&self.run.plan);
         let source = &plan.source;
         let (mut query, mut pages) = (self.page_query(), Pages::default());
@@ -254,13 +211,18 @@ impl Runner {
                 }
             }
             carry.shows = true;
-            carry = self.take_changed(carry, rows, &from_ledger, &mut set).await?;
+            let changed = self.changed(carry, rows, &from_ledger).await?;
+            set.take(&changed, |bill| self.may_call(bill));
+            self.keep(changed.taken).await?;
+            carry = changed.carry;
             if set.cut {
                 break;
             }
         }
         let from_ledger = carried.keys().cloned().collect();
-        self.take_changed(carry, carried, &from_ledger, &mut set).await?;
+        let changed = self.changed(carry, carried, &from_ledger).await?;
+        set.take(&changed, |bill| self.may_call(bill));
+        self.keep(changed.taken).await?;
         let moves = floor.moves_mark && !set.cut;
         set.seen = set.seen.filter(|_| moves);
         Ok((set, floor.sweep && moves))
@@ -268,14 +230,16 @@ impl Runner {
 
     async fn entries(&mut self, rows: Vec<BillRow>) -> Result<(Set, bool), Failed> {
         let unknown = rows.iter().filter(|row| row.state.slot() == Slot::Unknown).count() as u64;
-        let mut set = Set { unknown, ..Set::default() };
+        let mut set = Set::of_entries(unknown);
         // All are read before any is stored: when the server cannot be reached, the ledger stays as it was.
         let (mut read, gone) = self.read_rows(rows).await?;
         if read.len() > gone.len() {
             read.values_mut().filter(|found| gone.contains(&found.fid)).for_each(|found| found.absent = true);
         }
         set.carried = read.len() as u64;
-        self.found(read.into_values().collect(), &mut set).await?;
+        let taken: Vec<Found> = read.into_values().collect();
+        set.count(&taken, |bill| self.may_call(bill));
+        self.keep(taken).await?;
         Ok((set, false))
     }
 
@@ -324,13 +288,8 @@ impl Runner {
         Ok((all, gone))
     }
 
-    pub(super) async fn found(&self, bills: Vec<Found>, set: &mut Set) -> Result<(), Failed> {
-        for bill in &bills {
-            set.hash.add(&bill.fid, &bill.rev);
-            set.found += 1;
-            *set.by_status.entry(bill.rev.status.clone()).or_insert(0) += 1;
-            set.callable += u64::from(!bill.outside && self.may_call(bill));
-        }
+    /// Makes bills of the set durable, unless the run only looks.
+    pub(super) async fn keep(&self, bills: Vec<Found>) -> Result<(), Failed> {
         if self.looks {
             return Ok(());
         }
@@ -349,44 +308,25 @@ impl Runner {
             return Ok(Frozen::Nothing(Vec::new()));
         }
         if set.found == 0 {
-            let collected = self.frozen(set, sweep);
+            let collected = set.frozen(&self.run.head, sweep);
             // Every bill that was read is in the ledger, or was closed by a person: the sweep counts, though nobody approves.
             let mark = if sweep { self.run.shared.mark_after(&self.run.head, &collected).await? } else { None };
             let told = [Event::RunCollected { run, collected }].into_iter().chain(mark).collect();
             return Ok(Frozen::Nothing(told));
         }
-        let mut events = vec![Event::RunCollected { run, collected: self.frozen(set, sweep) }];
+        let mut events = vec![Event::RunCollected { run, collected: set.frozen(&self.run.head, sweep) }];
         if self.run.head.kind == RunKind::Verify {
             events.push(Event::RunSettling { run });
         }
         self.run.append(events).await?;
         Ok(Frozen::Set)
     }
-
-    /// The set as an operator approves it.
-    fn frozen(&self, set: Set, sweep: bool) -> Collected {
-        let clock = set.clock(&self.run.head);
-        Collected {
-            hash: set.hash.finish(),
-            by_status: set.by_status.into_iter().collect(),
-            callable: if self.run.head.kind == RunKind::Verify { 0 } else { set.callable },
-            pages: set.pages,
-            seen: set.seen,
-            sweep,
-            carried: set.carried,
-            absent: set.absent,
-            absent_first: set.absent_first,
-            unchanged: (set.left > 0).then(|| Unchanged { bills: set.left, hash: set.left_hash.finish() }),
-            unknown: set.unknown,
-            clock,
-            probes: set.probes,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use skydeck_core::domain::bill::{Rev, Status};
     use skydeck_core::domain::ids::{FormId, PlanId, PlanRev, RunId};
     use skydeck_core::domain::plan::{Policy, Source, Target, WriteOptions};
     use skydeck_core::domain::step::Verb;
@@ -453,7 +393,7 @@ mod tests {
             outside: false,
             fid: Fid::from(1),
             no: "X".into(),
-            rev: skydeck_core::domain::bill::Rev { status: Status::Submitted, modified: None, state: None },
+            rev: Rev { status: Status::Submitted, modified: None, state: None },
             approver: None,
             approved: None,
             marked: marked.and_then(ErpDate::parse),

@@ -10,20 +10,42 @@ use skydeck_core::domain::bill::Found;
 use skydeck_core::domain::command::StartParams;
 use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::reason::Reason;
+use skydeck_core::domain::time::ErpDate;
 use skydeck_plan::problem::RenderFault;
 use skydeck_plan::{condition, render};
 
-use super::collect::{Floor, Set};
+use super::collect::Floor;
 use super::control::MOST;
 use super::dispatch::Dispatch;
 use super::pages::Failed;
 use super::pages::Pages;
+use super::run_set::Set;
 use super::runner::Runner;
 
 /// Numbers one lookup in the target asks for.
 const LOOKUP: usize = 100;
 /// Rows a page of a lookup: the most a Kingdee server gives.
 const LOOKUP_ROWS: u32 = 2000;
+
+/// What the source gave.
+#[derive(Default)]
+struct Numbers {
+    all: BTreeSet<String>,
+    pages: u32,
+    /// The newest date of the mark's column.
+    seen: Option<ErpDate>,
+    /// The plan's own limit of rows ended the query.
+    cut: bool,
+}
+
+/// What the target holds of some numbers.
+#[derive(Default)]
+struct Counterparts {
+    bills: BTreeMap<Fid, Found>,
+    /// Numbers that it does not hold exactly once.
+    misses: Vec<String>,
+    pages: u32,
+}
 
 impl Runner {
     /// The source's numbers, then the target's bills of these numbers and what the ledger carries over.
@@ -33,10 +55,13 @@ impl Runner {
         floor: &Floor,
         params: &StartParams,
     ) -> Result<(Set, bool), Failed> {
-        let mut set = Set::default();
-        let (mut carry, carried) = self.carry(floor, params, source).await?;
-        let numbers = self.numbers(source, floor, params, &mut set).await?;
-        let mut bills = self.counterparts(&numbers, &mut set).await?;
+        let mut set = Set::of(source);
+        let (mut carry, carried) = self.carry(params, floor.scope(source), floor.until.is_some()).await?;
+        let Numbers { all: numbers, pages, seen, cut } = self.numbers(source, floor, params).await?;
+        let held = self.counterparts(&numbers).await?;
+        (set.pages, set.seen, set.cut) = (pages + held.pages, seen, cut);
+        held.misses.iter().for_each(|no| set.misses(no));
+        let mut bills = held.bills;
         carry.shows |= !bills.is_empty();
         let from_ledger: BTreeSet<Fid> = carried.keys().filter(|fid| !bills.contains_key(fid)).cloned().collect();
         for (fid, found) in carried {
@@ -50,7 +75,9 @@ impl Runner {
                 first: set.absent_first,
             }));
         }
-        self.take_changed(carry, bills, &from_ledger, &mut set).await?;
+        let changed = self.changed(carry, bills, &from_ledger).await?;
+        set.take(&changed, |bill| self.may_call(bill));
+        self.keep(changed.taken).await?;
         // What the target does not hold yet must be found again by the next run.
         let moves = floor.moves_mark && !set.cut && set.absent == 0;
         set.seen = set.seen.filter(|_| moves);
@@ -63,43 +90,38 @@ impl Runner {
         source: &Arc<Dispatch>,
         floor: &Floor,
         params: &StartParams,
-        set: &mut Set,
-    ) -> Result<BTreeSet<String>, Failed> {
+    ) -> Result<Numbers, Failed> {
         let plan = Arc::clone(&self.run.plan);
         let mut query = self.page_query();
-        let (mut numbers, mut read_rows, mut pages) = (BTreeSet::new(), 0_u64, Pages::default());
+        let (mut found, mut read_rows, mut pages) = (Numbers::default(), 0_u64, Pages::default());
         loop {
             let page = self.fetch(source, &query).await?;
-            set.pages += 1;
+            found.pages += 1;
             let Some(page) = pages.next(page, &mut query)? else { break };
             for row in page {
                 if plan.source.top_rows > 0 && read_rows >= plan.source.top_rows {
-                    set.cut = true;
-                    return Ok(numbers);
+                    found.cut = true;
+                    return Ok(found);
                 }
                 read_rows += 1;
-                set.seen = set.seen.take().max(row.marked.clone());
+                found.seen = found.seen.take().max(row.marked.clone());
                 let asked = params.numbers.is_empty() || params.numbers.contains(&row.no);
                 if asked && floor.reaches(&row) && condition::passes(&plan.source, &row.columns) {
-                    numbers.insert(row.no);
+                    found.all.insert(row.no);
                 }
             }
-            if numbers.len() > MOST {
+            if found.all.len() > MOST {
                 return Err(Failed::Erp(Reason::TooManyAcross { most: MOST as u64 }));
             }
         }
-        Ok(numbers)
+        Ok(found)
     }
 
-    /// The target's bills of these numbers; what is not there exactly once is noted in the set.
-    async fn counterparts(
-        &mut self,
-        numbers: &BTreeSet<String>,
-        set: &mut Set,
-    ) -> Result<BTreeMap<Fid, Found>, Failed> {
+    /// The target's bills of these numbers.
+    async fn counterparts(&mut self, numbers: &BTreeSet<String>) -> Result<Counterparts, Failed> {
         let (target, plan) = (Arc::clone(&self.run.env), Arc::clone(&self.run.plan));
         let all: Vec<&String> = numbers.iter().collect();
-        let mut bills = BTreeMap::new();
+        let mut counterparts = Counterparts::default();
         for chunk in all.chunks(LOOKUP) {
             let mut held: BTreeMap<&str, Vec<Found>> = chunk.iter().map(|no| (no.as_str(), Vec::new())).collect();
             let quoted: Result<Vec<String>, _> =
@@ -118,7 +140,7 @@ impl Runner {
             let mut pages = Pages::default();
             loop {
                 let page = self.fetch(&target, &query).await?;
-                set.pages += 1;
+                counterparts.pages += 1;
                 let Some(page) = pages.next(page, &mut query)? else { break };
                 for found in page {
                     if let Some(of) = held.get_mut(found.no.as_str())
@@ -131,12 +153,12 @@ impl Runner {
             for (no, mut of) in held {
                 match (of.pop(), of.is_empty()) {
                     (Some(found), true) => {
-                        bills.insert(found.fid.clone(), found);
+                        counterparts.bills.insert(found.fid.clone(), found);
                     }
-                    _ => set.misses(no),
+                    _ => counterparts.misses.push(no.to_owned()),
                 }
             }
         }
-        Ok(bills)
+        Ok(counterparts)
     }
 }

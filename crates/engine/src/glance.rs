@@ -4,10 +4,11 @@
 
 use std::collections::HashMap;
 
+use crate::ports::WriteReply;
 use skydeck_core::domain::bill::{Failure, Found, Outcome, Unknown, UnknownWhy};
 use skydeck_core::domain::cause::{Repeat, hints_at_done};
 use skydeck_core::domain::event::Event;
-use skydeck_core::domain::ids::Fid;
+use skydeck_core::domain::ids::{CallId, Fid};
 use skydeck_core::domain::operation::Seen;
 use skydeck_core::domain::step::Step;
 use skydeck_core::domain::time::Ts;
@@ -16,6 +17,19 @@ use super::decide::{Case, Judgement, Moment, OpenCall, judge};
 use super::known::Candidate;
 use super::run_context::RunContext;
 use super::status_reads;
+
+/// A call that was answered, for whatever is decided about its bills.
+pub(super) struct Answered<'a> {
+    pub run: &'a RunContext,
+    pub reply: &'a WriteReply,
+    /// The step that was called.
+    pub step: Step,
+    /// It was the operation's last.
+    pub last: bool,
+    pub id: CallId,
+    /// When it left.
+    pub sent: Ts,
+}
 
 /// Whether the words of a refusal prove by themselves that the call changed nothing.
 pub(super) fn is_proof(run: &RunContext, failure: &Failure) -> bool {
@@ -45,18 +59,17 @@ pub(super) async fn look(run: &RunContext, fids: &[Fid]) -> Option<HashMap<Fid, 
 pub(super) type Glance<'a> = Option<Option<&'a Found>>;
 
 /// What a look after a refusal tells. Unreadable leaves the bill unknown, to be settled later.
-pub(super) fn after_refusal(
-    run: &RunContext,
-    bill: &Candidate,
-    said: &Failure,
-    glance: Glance<'_>,
-    sent: Ts,
-) -> Outcome {
+pub(super) fn after_refusal(call: &Answered<'_>, bill: &Candidate, said: &Failure, glance: Glance<'_>) -> Outcome {
+    let (run, sent) = (call.run, call.sent);
     let seen = glance.map_or(Seen::Unreadable, Seen::of);
-    let called = run.op.steps.get(bill.at).map(|spec| own_call(run, bill, spec.step, sent));
-    let case = looked_at(run, bill, seen, Moment::Refused(said), bill.past.open.as_ref());
-    let earlier = called.as_ref().is_some_and(|call| bill.past.may_have_taken(call.step));
-    let case = Case { refused: called.as_ref(), earlier, ..case };
+    let called = own_call(call, bill);
+    let earlier = bill.past.may_have_taken(called.step);
+    let case = Case {
+        open: bill.past.open.as_ref(),
+        refused: Some(&called),
+        earlier,
+        ..looked_at(run, bill, seen, Moment::Refused(said))
+    };
     let unknown = |why: UnknownWhy, detail: &str| Outcome::Unknown(Unknown { why, sent, detail: detail.to_owned() });
     match judge(&case) {
         Judgement::Done { verified } => {
@@ -86,15 +99,15 @@ fn undone(run: &RunContext, failure: Failure) -> Failure {
 /// An answer came that does not say of this bill whether it is done: a look that shows the effect does. Any other leaves it
 /// unknown until the server's limit has passed.
 pub(super) fn prove(
-    run: &RunContext,
+    call: &Answered<'_>,
     bill: &Candidate,
-    step: Step,
     unknown: Unknown,
     glance: Glance<'_>,
 ) -> (Option<Event>, Outcome) {
     let seen = glance.map_or(Seen::Unreadable, Seen::of);
-    let call = own_call(run, bill, step, unknown.sent);
-    let outcome = match judge(&looked_at(run, bill, seen, Moment::Settling, Some(&call))) {
+    let own = own_call(call, bill);
+    let case = Case { open: Some(&own), ..looked_at(call.run, bill, seen, Moment::Settling) };
+    let outcome = match judge(&case) {
         Judgement::Done { verified } => Outcome::Done { verified },
         Judgement::Already(by, on) => Outcome::Already { by, on },
         Judgement::Skip(_)
@@ -105,26 +118,20 @@ pub(super) fn prove(
         | Judgement::Call(_)
         | Judgement::Continue(_, _) => Outcome::Unknown(unknown),
     };
-    (glance.map(|found| read_event(run, bill, found)), outcome)
+    (glance.map(|found| read_event(call.run, bill, found)), outcome)
 }
 
-fn own_call(run: &RunContext, bill: &Candidate, step: Step, sent: Ts) -> OpenCall {
-    OpenCall { run: run.head.id, step, rev: bill.rev.clone(), sent, left: None }
+fn own_call(call: &Answered<'_>, bill: &Candidate) -> OpenCall {
+    OpenCall { run: call.run.head.id, step: call.step, rev: bill.rev.clone(), sent: call.sent, left: None }
 }
 
 /// What a look at a bill that was just called is judged by.
-fn looked_at<'a>(
-    run: &'a RunContext,
-    bill: &'a Candidate,
-    seen: Seen<'a>,
-    moment: Moment<'a>,
-    open: Option<&'a OpenCall>,
-) -> Case<'a> {
+fn looked_at<'a>(run: &'a RunContext, bill: &'a Candidate, seen: Seen<'a>, moment: Moment<'a>) -> Case<'a> {
     Case {
         op: &run.op,
         seen,
         approved: None,
-        open,
+        open: None,
         refused: None,
         earlier: false,
         // What was answered before this call says nothing of it.

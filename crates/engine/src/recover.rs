@@ -17,7 +17,6 @@ use super::control::Shared;
 use super::ending::close_rest;
 use super::run_context::SETTLE_GROUP;
 use super::runner::Job;
-use super::servers;
 use super::tasks::{Tasks, Work, writer_of};
 use super::work::died;
 
@@ -73,7 +72,7 @@ async fn read_on(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result<(),
         tracing::warn!(%run, "the plan or environment of an open run is gone; its unknown bills wait");
         return Ok(());
     };
-    if let Err(refusal) = servers::at_home(&row.head, env) {
+    if let Err(refusal) = env.check_home(&row.head) {
         tracing::warn!(%run, why = %refusal, "the run's unknown bills are not read back");
         // A pause is told once.
         if !matches!(row.state, RunState::Paused(_)) {

@@ -12,7 +12,7 @@ use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::PauseWhy;
 
-use super::call::CallEnd;
+use super::call_end::CallEnd;
 use super::control::{Stop, back_off};
 use super::unconfirmed::{Success, Unconfirmed};
 
@@ -291,5 +291,158 @@ impl RunMemory {
             self.canary = None;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skydeck_core::domain::bill::{Rev, Status};
+    use skydeck_core::domain::step::Step;
+    use skydeck_core::domain::time::Ts;
+    use skydeck_store::StoreError;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn fid(n: u64) -> Fid {
+        Fid::from(n)
+    }
+
+    fn success(n: u64) -> Success {
+        let rev = Rev::new(Status::Submitted, None);
+        Success { fid: fid(n), no: format!("N{n}"), step: Step::Audit, rev, sent: Ts(1) }
+    }
+
+    fn called(fids: &[u64]) -> CallEnd {
+        CallEnd { fids: fids.iter().copied().map(fid).collect(), ..CallEnd::default() }
+    }
+
+    #[test]
+    fn the_first_moment_of_a_limit_stands_until_the_bill_is_read_back() {
+        let mut memory = RunMemory::default();
+        memory.take([Change::LimitAt(fid(1), SECOND), Change::LimitAt(fid(1), SECOND * 9)]);
+        assert_eq!(memory.limit(&fid(1)), Some(SECOND));
+        memory.take([Change::ReadBack(fid(1)), Change::LimitAt(fid(1), SECOND * 9)]);
+        assert_eq!(memory.limit(&fid(1)), Some(SECOND * 9));
+    }
+
+    #[test]
+    fn what_this_task_knows_of_a_bills_turn_is_newer_than_what_an_earlier_process_left() {
+        let mut memory = RunMemory::default();
+        memory.take([Change::DueAtUnlessKnown(fid(1), SECOND), Change::DueAtUnlessKnown(fid(1), SECOND * 2)]);
+        assert_eq!(memory.due(&fid(1)), Some(SECOND));
+        memory.take([Change::DueAt(fid(1), SECOND * 3), Change::DueAtUnlessKnown(fid(1), SECOND)]);
+        assert_eq!(memory.due(&fid(1)), Some(SECOND * 3));
+        memory.take([Change::Due(fid(1))]);
+        assert_eq!(memory.due(&fid(1)), None);
+    }
+
+    #[test]
+    fn a_bill_that_was_read_for_good_has_no_try_left_and_one_that_was_read_back_has_all() {
+        let mut memory = RunMemory::default();
+        memory.take([Change::Unread { fid: fid(1), tries: 3, due: SECOND }]);
+        assert_eq!((memory.tries(&fid(1)), memory.due(&fid(1))), (3, Some(SECOND)));
+        memory.take([Change::ReadBack(fid(1)), Change::ReadForGood(fid(2))]);
+        assert_eq!((memory.tries(&fid(1)), memory.due(&fid(1))), (0, None));
+        assert!(memory.tries(&fid(2)) >= TRIES);
+    }
+
+    #[test]
+    fn a_doubted_success_stays_in_hand_until_it_was_read_again() {
+        let mut memory = RunMemory::default();
+        memory.take([Change::TakenUp(vec![success(1)]), Change::Doubted(success(2))]);
+        assert!(memory.has_taken_up() && memory.unconfirmed().is_doubted() && memory.has_in_hand(&fid(2)));
+        memory.take([Change::Confirmed(2)]);
+        let unconfirmed = memory.unconfirmed();
+        assert_eq!((unconfirmed.len(), unconfirmed.confirmed(), unconfirmed.is_doubted()), (0, 2, false));
+        assert_eq!(memory.in_hand(), 0);
+    }
+
+    #[test]
+    fn all_that_a_call_brought_is_kept_whatever_stops_the_run_then() {
+        let stop = PauseWhy::Stopped(Reason::TaskDied { said: None });
+        for (ends, stops) in [
+            (CallEnd::unstored(StoreError::Read("gone".into())), true),
+            (CallEnd::stopped(stop), true),
+            (CallEnd { unmade: true, ..CallEnd::default() }, false),
+            (CallEnd::default(), false),
+        ] {
+            let mut memory = RunMemory::default();
+            memory.take([1, 2, 3, 4].map(|n| Change::Called(fid(n))));
+            let brought = CallEnd {
+                due: vec![(fid(1), SECOND)],
+                singly: vec![fid(2)],
+                submitted: vec![fid(3)],
+                succeeded: vec![success(4)],
+                ..called(&[1, 2, 3, 4])
+            };
+            let ended = memory.call_ended(brought.and(ends), Duration::ZERO, 0);
+            assert_eq!(ended.is_err(), stops, "{ended:?}");
+            assert_eq!((memory.in_hand(), memory.due(&fid(1)), memory.goes_alone(&fid(2))), (0, Some(SECOND), true));
+            assert_eq!((memory.take_submitted(), memory.unconfirmed().len()), (vec![fid(3)], 1));
+            assert_eq!(memory.take_submitted(), [], "each is given once");
+        }
+    }
+
+    #[test]
+    fn calls_that_cannot_be_sent_hold_the_next_ones_back_and_stop_the_run_at_the_fifth() {
+        let mut memory = RunMemory::default();
+        let unsent = || CallEnd { unsent: Some("no route".into()), ..called(&[1]) };
+        let mut holds = Vec::new();
+        for _ in 1..UNSENT {
+            memory.call_ended(unsent(), SECOND, 0).unwrap();
+            holds.push(memory.hold().checked_sub(SECOND).unwrap());
+        }
+        // Back-off is spread by a half to either side.
+        for (n, hold) in holds.iter().enumerate() {
+            let full = SECOND * 2_u32.pow(n as u32);
+            assert!(*hold >= full / 2 && *hold <= full * 3 / 2, "{holds:?}");
+        }
+        let stopped = memory.call_ended(unsent(), SECOND, 0);
+        assert!(matches!(stopped, Err(Stop::Pause(PauseWhy::Unreachable(_), None))), "{stopped:?}");
+        // One that could be sent begins the count anew.
+        memory.call_ended(called(&[1]), SECOND, 0).unwrap();
+        memory.call_ended(unsent(), SECOND, 0).unwrap();
+    }
+
+    #[test]
+    fn five_clean_calls_allow_batches_until_one_goes_wrong_as_a_whole() {
+        let mut memory = RunMemory::default();
+        for n in 0..CLEAN_FOR_BATCH {
+            assert_eq!(memory.group_size(4), 1, "after {n}");
+            memory.call_ended(called(&[1]), SECOND, 0).unwrap();
+        }
+        assert_eq!((memory.group_size(4), memory.group_size(0)), (4, 1));
+        // A refusal of one member of a batch is its own; one of a single call is not.
+        let refused = |fids: &[u64]| CallEnd { refused: vec![Cause::new("stock")], ..called(fids) };
+        memory.call_ended(refused(&[1, 2]), SECOND, 0).unwrap();
+        assert_eq!(memory.group_size(4), 4);
+        memory.call_ended(CallEnd { unknown: vec![fid(1)], ..called(&[1, 2]) }, SECOND, 0).unwrap();
+        assert_eq!(memory.group_size(4), 1);
+        (0..CLEAN_FOR_BATCH).for_each(|_| memory.call_ended(called(&[1]), SECOND, 0).unwrap());
+        memory.call_ended(refused(&[1]), SECOND, 0).unwrap();
+        assert_eq!(memory.group_size(4), 1);
+    }
+
+    #[test]
+    fn the_first_calls_are_watched_and_two_refusals_of_one_cause_stop_the_run() {
+        let refused = |cause: &str| CallEnd { refused: vec![Cause::new(cause)], ..called(&[1]) };
+        let mut memory = RunMemory::new(true);
+        memory.call_ended(refused("stock"), SECOND, 3).unwrap();
+        memory.call_ended(refused("period"), SECOND, 3).unwrap();
+        assert!(memory.is_watched());
+        let stopped = memory.call_ended(refused("stock"), SECOND, 3);
+        let Err(Stop::Pause(PauseWhy::Canary(Reason::Canary { cause, n: 2 }), None)) = stopped else {
+            panic!("{stopped:?}")
+        };
+        assert_eq!(cause, Cause::new("stock"));
+        // An unknown one stops it at once; after the last of them nothing is watched.
+        let mut memory = RunMemory::new(true);
+        let unknown = CallEnd { unknown: vec![fid(1)], ..called(&[1]) };
+        assert!(memory.call_ended(unknown.clone(), SECOND, 3).is_err());
+        let mut memory = RunMemory::new(true);
+        (0..3).for_each(|_| memory.call_ended(called(&[1]), SECOND, 3).unwrap());
+        assert!(!memory.is_watched());
+        memory.call_ended(unknown, SECOND, 3).unwrap();
     }
 }

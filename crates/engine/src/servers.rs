@@ -11,7 +11,6 @@ use skydeck_core::domain::event::Event;
 use skydeck_core::domain::filter::{Filter, Key, Term, Test};
 use skydeck_core::domain::ids::EnvId;
 use skydeck_core::domain::reason::Reason;
-use skydeck_core::domain::run::RunHead;
 use skydeck_core::domain::server::{Same, Server, ServerBound};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::who::Who;
@@ -79,24 +78,6 @@ impl Shared {
         self.ledger.append(vec![self.bound(env, &server, Some(home))]).await?;
         env.bind(server);
         Ok(())
-    }
-}
-
-/// Refuses to go on with a run whose bills are on another server than the one that answers now.
-pub(super) fn at_home(head: &RunHead, env: &Dispatch) -> Result<(), Refusal> {
-    let (id, is) = (env.env.id.clone(), env.server());
-    if env.home().is_none() {
-        return Err(Refusal::Denied(Reason::ServerUnknown { env: id, is }));
-    }
-    if let Some(why) = env.astray() {
-        return Err(Refusal::Denied(why));
-    }
-    match &head.server {
-        // An address that a person adopted since is another one than the run's, and right.
-        Some(was) if was.same(&is) == Same::Other => {
-            Err(Refusal::Denied(Reason::OtherAccountSet { env: id, was: was.clone(), is }))
-        }
-        Some(_) | None => Ok(()),
     }
 }
 

@@ -14,7 +14,8 @@ use skydeck_core::domain::ids::{Fid, RunId};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunState};
 
-use super::call::{CallEnd, call};
+use super::call::call;
+use super::call_end::CallEnd;
 use super::confirm::has_left_enough;
 use super::control::Stop;
 use super::dispatch::CallPermit;
@@ -33,6 +34,15 @@ const FRESH: Duration = Duration::from_secs(30);
 const AHEAD: usize = 4;
 
 type Calls = JoinSet<CallEnd>;
+
+/// Bills of the store that come now, in its order.
+struct Page {
+    rows: Vec<BillRow>,
+    /// What was read of them ahead.
+    seen: Option<Seen>,
+    /// The last one that the store gave, due or not.
+    last: Fid,
+}
 
 /// Which bills of a page come now.
 #[derive(Default)]
@@ -136,7 +146,7 @@ impl Runner {
                 next = next.into_iter().chain(due.next).min();
                 if !due.rows.is_empty() {
                     worked = true;
-                    ahead = self.page(due.rows, seen, &last, calls).await?;
+                    ahead = self.page(Page { rows: due.rows, seen, last: last.clone() }, calls).await?;
                 }
                 after = Some(last);
             }
@@ -159,14 +169,9 @@ impl Runner {
         Ok(self.run.shared.store.bills_in(run, Slot::Waiting, after.as_ref(), READ_BATCH).await?)
     }
 
-    /// Calls the bills of a page in turn; gives the page after `last`, being read, where there is one.
-    async fn page(
-        &mut self,
-        rows: Vec<BillRow>,
-        seen: Option<Seen>,
-        last: &Fid,
-        calls: &mut Calls,
-    ) -> Result<Option<Ahead>, Stop> {
+    /// Calls the bills of a page in turn; gives the page after it, being read, where there is one.
+    async fn page(&mut self, page: Page, calls: &mut Calls) -> Result<Option<Ahead>, Stop> {
+        let Page { rows, seen, last } = page;
         let now = self.run.shared.clock.mono();
         let mut queue = match seen.filter(|seen| now.saturating_sub(seen.at) <= FRESH) {
             Some(mut seen) => {

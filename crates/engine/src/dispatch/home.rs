@@ -3,9 +3,11 @@
 use std::sync::{Arc, Weak};
 
 use super::Dispatch;
+use skydeck_core::domain::command::Refusal;
 use skydeck_core::domain::erp_clock::ErpClock;
 use skydeck_core::domain::ids::EnvId;
 use skydeck_core::domain::reason::Reason;
+use skydeck_core::domain::run::RunHead;
 use skydeck_core::domain::server::{Same, Server};
 use skydeck_core::domain::time::Ts;
 
@@ -36,6 +38,24 @@ impl Dispatch {
             Same::Yes => None,
             Same::Moved => Some(Reason::WrongServer { env, was, is }),
             Same::Other => Some(Reason::OtherAccountSet { env, was, is }),
+        }
+    }
+
+    /// Refuses to go on with a run whose bills are on another server than the one that answers now.
+    pub fn check_home(&self, head: &RunHead) -> Result<(), Refusal> {
+        let (id, is) = (self.env.id.clone(), self.server());
+        if self.home().is_none() {
+            return Err(Refusal::Denied(Reason::ServerUnknown { env: id, is }));
+        }
+        if let Some(why) = self.astray() {
+            return Err(Refusal::Denied(why));
+        }
+        match &head.server {
+            // An address that a person adopted since is another one than the run's, and right.
+            Some(was) if was.same(&is) == Same::Other => {
+                Err(Refusal::Denied(Reason::OtherAccountSet { env: id, was: was.clone(), is }))
+            }
+            Some(_) | None => Ok(()),
         }
     }
 

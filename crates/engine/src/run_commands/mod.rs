@@ -9,7 +9,7 @@ pub(super) use approve::Approval;
 
 use std::sync::Arc;
 
-use super::{Inner, servers};
+use super::Inner;
 use crate::authorize::ids;
 use crate::command_outcome::{About, CommandOutcome, OnCommit, written};
 use crate::control::{RunControl, Shared, lock};
@@ -42,7 +42,7 @@ impl Inner {
             let (plan, run) = (row.head.plan.clone(), row.head.id);
             return Err(Refusal::NotConfirmed(Reason::PlanChanged { plan, run, was, is }));
         }
-        servers::at_home(&row.head, &env)?;
+        env.check_home(&row.head)?;
         if calls {
             env.permit(&plan.target.verb)?;
             if plan.policy.submit {

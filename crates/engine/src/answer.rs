@@ -1,0 +1,225 @@
+//! What follows an answer: the facts about each bill of the call, and what its run must know.
+//!
+//! Invariant: each bill gets exactly one fact that ends or puts off its attempt, and every bill whose answer does not prove what
+//! became of it is looked at before, all in one look.
+
+use std::time::Duration;
+
+use crate::ports::WriteReply;
+use skydeck_core::domain::bill::{Failure, Outcome, Skip, Slot, UnknownWhy};
+use skydeck_core::domain::cause::{Cause, known};
+use skydeck_core::domain::event::Event;
+use skydeck_core::domain::reason::Reason;
+use skydeck_core::domain::run::PauseWhy;
+use skydeck_core::domain::step::Verdict;
+
+use super::breaker::Ended;
+use super::call_end::CallEnd;
+use super::control::back_off;
+use super::decide::{self, After, Asked};
+use super::glance::{Answered, Glance, after_refusal, is_proof, look, prove, read_event};
+use super::known::Candidate;
+use super::run_context::RunContext;
+use super::unconfirmed::Success;
+
+/// First wait after a passing refusal.
+const DEFER_BASE: Duration = Duration::from_secs(2);
+/// Longest wait after a passing refusal.
+const DEFER_CAP: Duration = Duration::from_secs(300);
+
+/// What follows an answer, or a part of it.
+#[derive(Default)]
+pub(super) struct Follows {
+    /// Facts, in their order.
+    pub events: Vec<Event>,
+    /// What the run must know.
+    pub end: CallEnd,
+}
+
+impl Follows {
+    fn of(event: Event, end: CallEnd) -> Self {
+        Self { events: vec![event], end }
+    }
+
+    fn and(mut self, later: Self) -> Self {
+        self.events.extend(later.events);
+        Self { events: self.events, end: self.end.and(later.end) }
+    }
+}
+
+/// Why a bill waits to be tried again.
+enum Why {
+    /// The ERP refused it; the words are said when its turn does not come again.
+    Refused(Failure),
+    /// Something else.
+    Cause(&'static str),
+}
+
+/// What follows the answer about all bills of a call.
+pub(super) async fn follows(call: &Answered<'_>, bills: &[Candidate]) -> Follows {
+    // A client that leaves a bill out of its verdicts has not told us anything about it.
+    let silent = Verdict::Unknown(UnknownWhy::NotNamed, String::new());
+    let answered =
+        |bill: &Candidate| call.reply.verdicts.iter().find(|(fid, _)| *fid == bill.fid).map_or(&silent, |(_, v)| v);
+    let together = sank_together(call.reply, bills.len());
+    let afters: Vec<After> = bills.iter().map(|bill| after(call, bill, answered(bill), together)).collect();
+    let doubtful = bills.iter().zip(&afters).filter(|(_, after)| after.looks()).map(|(bill, _)| bill.fid.clone());
+    // One look for all bills of the call.
+    let looked = look(call.run, &doubtful.collect::<Vec<_>>()).await;
+    let mut all = Follows::default();
+    for (n, (bill, after)) in bills.iter().zip(afters).enumerate() {
+        // What came with the answer to the call as a whole is kept once.
+        let whole = (n == 0).then_some(call.reply);
+        let answer = Follows::of(step_answered(call, bill, answered(bill), whole), CallEnd::default());
+        let glance = looked.as_ref().map(|seen| seen.get(&bill.fid));
+        all = all.and(answer).and(of_bill(call, bill, after, glance));
+    }
+    all
+}
+
+/// What follows for one bill.
+fn of_bill(call: &Answered<'_>, bill: &Candidate, after: After, glance: Glance<'_>) -> Follows {
+    let run = call.run;
+    match after {
+        After::Settle(outcome) => {
+            let mut follows = settled(run, bill, outcome.clone());
+            if outcome == (Outcome::Done { verified: false }) {
+                let (fid, no, rev) = (bill.fid.clone(), bill.no.clone(), bill.rev.clone());
+                follows.end.succeeded.push(Success { fid, no, step: call.step, rev, sent: call.sent });
+            }
+            follows
+        }
+        After::LookAndStop(failure) => {
+            let stop = CallEnd::stopped(PauseWhy::Stopped(Reason::PlanWide { failure: failure.clone() }));
+            Follows { events: Vec::new(), end: stop }.and(read_back(call, bill, failure, glance))
+        }
+        After::ReadBack(failure) => read_back(call, bill, failure, glance),
+        After::Prove(unknown) => {
+            let (read, outcome) = prove(call, bill, unknown, glance);
+            let read = Follows { events: read.into_iter().collect(), end: CallEnd::default() };
+            read.and(settled(run, bill, outcome))
+        }
+        After::NextStep => {
+            run.env.note(Ended::Clean);
+            deferred(run, bill, Why::Cause(known::SUBMITTED), Duration::ZERO)
+        }
+        After::Defer(failure) => {
+            run.env.note(Ended::Clean);
+            let wait = back_off(DEFER_BASE, bill.past.repeats, DEFER_CAP);
+            let cause = failure.cause.clone();
+            let mut follows = deferred(run, bill, Why::Refused(failure), wait);
+            follows.end.refused.push(cause);
+            follows
+        }
+        After::Singly(failure) => {
+            let mut follows = deferred(run, bill, Why::Refused(failure), Duration::ZERO);
+            follows.end.singly.push(bill.fid.clone());
+            follows
+        }
+        After::Unsent(words) => {
+            let mut follows = deferred(run, bill, Why::Cause(known::NOT_CONNECTED), Duration::ZERO);
+            follows.end.unsent = Some(words);
+            follows
+        }
+    }
+}
+
+/// The fact of an answer about one bill; `whole`: with what came for the call as a whole.
+fn step_answered(call: &Answered<'_>, bill: &Candidate, verdict: &Verdict, whole: Option<&WriteReply>) -> Event {
+    Event::StepAnswered {
+        run: call.run.head.id,
+        fid: bill.fid.clone(),
+        step: call.step,
+        attempt: bill.past.next_attempt(call.step),
+        call: call.id,
+        ms: u32::try_from(call.reply.took.as_millis()).unwrap_or(u32::MAX),
+        verdict: verdict.clone(),
+        side: whole.map(|reply| reply.side.clone()).unwrap_or_default(),
+        evidence: whole.map(|reply| Box::new(reply.evidence.clone())),
+        made: None,
+    }
+}
+
+/// What the answer about one bill means.
+fn after(call: &Answered<'_>, bill: &Candidate, verdict: &Verdict, together: bool) -> After {
+    let (run, last) = (call.run, call.last);
+    let causes = &run.shared.causes;
+    // Of a submit, too, the refusal may mean that somebody submitted the bill before us.
+    let believed = |failure: &Failure| run.op.id.is_audit() && last && is_proof(run, failure);
+    let asked = Asked {
+        last,
+        looks: !matches!(verdict, Verdict::Rejected(failure) if believed(failure)),
+        sent: call.sent,
+        repeats: bill.past.repeats,
+        max: run.plan.policy.max_attempts,
+        sank_together: together,
+    };
+    decide::on_verdict(verdict, |cause| causes.repeat(cause), asked)
+}
+
+/// A batch whose members were all refused with the same words has sunk together
+/// (docs/design/failures.md#what-may-follow).
+fn sank_together(reply: &WriteReply, asked: usize) -> bool {
+    let mut words = reply.verdicts.iter().map(|(_, verdict)| match verdict {
+        Verdict::Rejected(failure) => Some(&failure.message),
+        Verdict::Done | Verdict::NotSent(_) | Verdict::Unknown(..) => None,
+    });
+    let first = words.next().flatten();
+    asked > 1 && first.is_some() && words.all(|w| w == first)
+}
+
+fn settled(run: &RunContext, bill: &Candidate, outcome: Outcome) -> Follows {
+    let mut end = CallEnd::default();
+    match &outcome {
+        Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Skipped(_) => run.env.note(Ended::Clean),
+        Outcome::Failed(Failure { cause, .. }) => {
+            run.env.note(Ended::Refused(cause.clone()));
+            end.refused.push(cause.clone());
+        }
+        Outcome::Unknown(_) => {
+            run.env.note(Ended::Unknown);
+            end.unknown.push(bill.fid.clone());
+        }
+    }
+    let (fid, no) = (bill.fid.clone(), bill.no.clone());
+    Follows::of(Event::BillSettled { run: run.head.id, fid, no, was: Slot::Waiting, outcome }, end)
+}
+
+fn deferred(run: &RunContext, bill: &Candidate, why: Why, wait: Duration) -> Follows {
+    let (cause, failure) = match why {
+        Why::Refused(failure) => (failure.cause.clone(), Some(Box::new(failure))),
+        Why::Cause(cause) => (Cause::new(cause), None),
+    };
+    let due = vec![(bill.fid.clone(), run.shared.clock.mono() + wait)];
+    let event = Event::BillDeferred {
+        run: run.head.id,
+        fid: bill.fid.clone(),
+        no: bill.no.clone(),
+        until: run.shared.clock.now().plus(wait),
+        cause,
+        was: Slot::Waiting,
+        failure,
+    };
+    Follows::of(event, CallEnd { due, ..CallEnd::default() })
+}
+
+/// The ERP refused a call with words that do not prove that nothing was done: what a look shows decides.
+fn read_back(call: &Answered<'_>, bill: &Candidate, said: Failure, glance: Glance<'_>) -> Follows {
+    let run = call.run;
+    let read = glance.map(|found| read_event(run, bill, found));
+    let read = Follows { events: read.into_iter().collect(), end: CallEnd::default() };
+    let found = glance.flatten();
+    let outcome = match found.and_then(|found| decide::after_refused_step(&run.op, bill.at, &bill.rev, found)) {
+        Some(decide::Refused::Next) => {
+            run.env.note(Ended::Clean);
+            let mut again = deferred(run, bill, Why::Cause(known::SUBMITTED), Duration::ZERO);
+            again.end.submitted.push(bill.fid.clone());
+            return read.and(again);
+        }
+        Some(decide::Refused::Changed) => Outcome::Skipped(Skip::Changed),
+        // The words prove enough where nothing can be read: a user who may not audit may often not read either.
+        None if glance.is_none() && is_proof(run, &said) && run.op.id.is_audit() => Outcome::Failed(said),
+        None => after_refusal(call, bill, &said, glance),
+    };
+    read.and(settled(run, bill, outcome))
+}
