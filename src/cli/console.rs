@@ -81,6 +81,20 @@ pub(super) fn require_theme(looks: &Looks) -> Result<(), Stop> {
     }
 }
 
+/// With lists as they were shown last; a file that cannot be used is named, and left as it is until something is chosen anew.
+fn with_lists(mut ui: UiConfig, path: Option<&Path>) -> UiConfig {
+    match path.map_or(Ok(Vec::new()), shell::looks::load_lists) {
+        Ok(lists) => ui.lists = lists,
+        Err(why) => ui.warnings.push(match ui.lang {
+            Lang::Zh => format!("{why}；已忽略：列表按原样显示，重新选择列后覆盖此文件"),
+            Lang::En => format!(
+                "{why}; ignored: lists are shown as they come, and the next choice of columns replaces the file"
+            ),
+        }),
+    }
+    ui
+}
+
 /// How finely colours are told apart.
 fn depth(colors: Colors) -> Depth {
     match colors {
@@ -122,6 +136,8 @@ impl Console<'_> {
             looked: look.as_deref().and_then(shell::looks::load),
             ..self.model_config(caps, lang, who.to_string(), &filters)
         };
+        let lists = shell::looks::lists_place(&self.data, who.uid);
+        let ui = with_lists(ui, lists.as_deref());
         let (model, first) = Model::new(ui);
         let options = ShellOptions {
             clock: self.clock,
@@ -139,6 +155,7 @@ impl Console<'_> {
             zone: boot::zone(),
             filters: Some(filters),
             looks: look,
+            lists,
             causes: self.causes,
         };
         // Nothing in this process prints a secret; what looks like one is taken out all the same.

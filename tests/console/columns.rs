@@ -2,7 +2,10 @@
 
 use skydeck::domain::ids::{PlanId, RunId};
 use skydeck::domain::plan::Column;
-use skydeck::ui::Lang;
+use skydeck::domain::sort::{By, Sort};
+use skydeck::ui::lists::{KeptList, ListView};
+use skydeck::ui::msg::Effect;
+use skydeck::ui::{Lang, UiConfig};
 use ulid::Ulid;
 
 use crate::world::{Console, World, text};
@@ -132,4 +135,71 @@ fn a_plan_column_is_left_out_and_comes_back() {
     assert!(!line.contains("客户") && line.contains("销售组织") && line.contains("日期"), "{line}");
     c.keys("|jjjjjj<Space><Esc>");
     assert!(titles(&c, "单据编号").contains("客户"));
+}
+
+/// What the console keeps of its lists.
+fn kept(console: &Console) -> Vec<KeptList> {
+    let lists = console.effects.iter().rev().find_map(|effect| match effect {
+        Effect::SaveLists(lists) => Some(lists.clone()),
+        _ => None,
+    });
+    lists.expect("something is kept")
+}
+
+/// A console that begins with lists as they were kept.
+fn with_lists(world: World, lists: Vec<KeptList>) -> Console {
+    Console::with(world, UiConfig { lang: Lang::Zh, size: (200, 60), lists, ..UiConfig::default() }).working()
+}
+
+#[test]
+fn columns_are_moved_and_kept_for_their_list_and_plan() {
+    let mut c = Console::new(World::new(false), Lang::Zh, (200, 60)).working();
+    c.keys("3");
+    let at = |c: &Console, label: &str| titles(c, "单据编号").find(label).unwrap_or(usize::MAX);
+    assert!(at(&c, "销售组织") < at(&c, "客户") && at(&c, "客户") < at(&c, "日期"), "{}", text(&c));
+    // 日期, the third of the plan's, to the front; 客户 is left out; sorted by 日期, falling.
+    for keys in ["|jjjjjjj", "<", "<", "<Enter><Enter>jj<Space><Esc>"] {
+        c.keys(keys);
+    }
+    assert!(at(&c, "日期") < at(&c, "销售组织"), "{}", text(&c));
+    assert!(!titles(&c, "单据编号").contains("客户") && titles(&c, "单据编号").contains("↓日期"), "{}", text(&c));
+    let lists = kept(&c);
+    assert_eq!(lists.len(), 1);
+    assert_eq!((lists[0].list.as_str(), lists[0].plan.as_str()), ("results", "sal-outstock-audit"));
+    // Another console begins so; other lists are as they were.
+    let mut next = with_lists(World::new(false), lists);
+    next.keys("3");
+    assert_eq!(titles(&next, "单据编号"), titles(&c, "单据编号"));
+    next.keys("5/status:failed<Enter>");
+    assert!(titles(&next, "单据编号").contains("客户"), "{}", text(&next));
+    // What has its place, and what stands at the end, says so.
+    for (open, key, said) in [("3|", "<", "此列位置固定"), ("<Esc>|G", ">", "已在最边上")] {
+        next.keys(open).keys(key);
+        let keys = open;
+        assert!(text(&next).contains(said), "{keys}: {}", text(&next));
+    }
+}
+
+#[test]
+fn a_column_that_a_newer_plan_lost_is_taken_out_with_a_word_and_others_stay() {
+    let view = ListView {
+        sort: Some(Sort { by: By::Column(vec!["FGone".into()]), descending: true }),
+        hidden: ["客户".to_owned(), "仓库".to_owned()].into(),
+        order: vec!["仓库".into(), "日期".into()],
+    };
+    let list = |list: &str, plan: &str| KeptList { list: list.into(), plan: plan.into(), view: view.clone() };
+    let lists = vec![list("results", "sal-outstock-audit"), list("results", "broken"), list("ledger", "")];
+    let mut c = with_lists(World::new(false), lists);
+    c.keys("n");
+    let screen = text(&c);
+    for said in ["已没有列 仓库", "已没有列 FGone", "sal-outstock-audit"] {
+        assert!(screen.contains(said), "{said}: {screen}");
+    }
+    let left = kept(&c);
+    let of = |plan: &str| left.iter().find(|list| list.plan == plan && list.list == "results").unwrap().view.clone();
+    assert_eq!(of("broken"), view, "of a plan that cannot be read nothing is known");
+    let expected = ListView { sort: None, hidden: ["客户".to_owned()].into(), order: vec!["日期".into()] };
+    assert_eq!(of("sal-outstock-audit"), expected);
+    c.keys("<Esc>3");
+    assert!(!titles(&c, "单据编号").contains("客户"), "{}", text(&c));
 }

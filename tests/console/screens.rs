@@ -220,9 +220,24 @@ const SCREENS: &[(&str, Script)] = &[
     }),
 ];
 
-/// Lists with columns of their own are looked at on a wide screen, too.
+/// What each pane shows at work is looked at on a large screen, too.
+const LARGE: &[&str] = &[
+    "today",
+    "today-many",
+    "plans-working",
+    "queue",
+    "results",
+    "ledger-two-unfolded",
+    "history",
+    "history-search",
+    "bill",
+    "log",
+    "find-many",
+    "columns",
+];
+
 fn sizes(name: &str) -> Vec<(u16, u16)> {
-    let wide = ["results", "ledger-two-unfolded"].contains(&name).then_some((200, 60));
+    let wide = LARGE.contains(&name).then_some((200, 60));
     [(80, 24), (120, 36)].into_iter().chain(wide).collect()
 }
 

@@ -175,6 +175,7 @@ pub fn main() -> i32 {
         zone: skydeck::domain::zone::Zone::utc(),
         filters: None,
         looks: None,
+        lists: None,
         causes: Arc::default(),
     };
     let link = Arc::new(Nothing { flood: set("TOY_FLOOD").is_some() });

@@ -50,6 +50,10 @@ impl<A: App> Console<A> {
                 self.keep_look(&look);
                 None
             }
+            Effect::SaveLists(lists) => {
+                let path = self.options.lists.as_ref()?;
+                looks::save(path, &lists).err().map(|why| Msg::Done(Err(self.words.lists_not_kept(&why))))
+            }
             Effect::Quit => {
                 self.ended = self.ended.or(Some(Ended::Quit));
                 None

@@ -35,6 +35,8 @@ pub struct ShellOptions {
     pub filters: Option<PathBuf>,
     /// Where it is kept when each user last looked at Today.
     pub looks: Option<PathBuf>,
+    /// Where it is kept how each user's lists are shown.
+    pub lists: Option<PathBuf>,
 }
 
 /// What a bell is.

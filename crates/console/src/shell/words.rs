@@ -76,6 +76,14 @@ impl Words {
         self.pick(format!("已导出 {rows} 行到 {path}"), format!("wrote {rows} rows to {path}"))
     }
 
+    /// How lists are shown could not be kept.
+    pub fn lists_not_kept(self, why: &str) -> String {
+        self.pick(
+            format!("列表的显示方式未保存，下次启动时按原样显示：{why}"),
+            format!("How this list is shown was not kept for the next console: {why}"),
+        )
+    }
+
     /// Named filters were kept.
     pub fn filters_kept(self) -> String {
         self.pick("过滤条件已保存", "Filters saved")

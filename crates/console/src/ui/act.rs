@@ -340,8 +340,7 @@ pub(crate) fn click(model: &mut Model, (x, y): (u16, u16), effects: &mut Vec<Eff
             return;
         }
         Some(Target::Sort(by)) => {
-            let here = model.desk.shared.nav.here();
-            model.desk.shared.nav.views.of_mut(here).turn(&by);
+            model.desk.shared.nav.views.here_mut().turn(&by);
             return model.desk.read_anew();
         }
         None => {}

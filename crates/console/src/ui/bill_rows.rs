@@ -60,7 +60,7 @@ impl Heads {
         let fixed = 1 + [1, state, no, reason, TAIL.0, TAIL.1].iter().map(|w| w + 1).sum::<u16>();
         let rows: Vec<&BillRow> = window.rows().collect();
         let plan = Columns::of(shared, &rows, width.saturating_sub(fixed));
-        let sort = shared.nav.views.of(shared.nav.here()).sort;
+        let sort = shared.nav.views.here().sort;
         let partly = sort.is_some() && window.total().is_none() && window.scanned() >= SORTED_AT_MOST;
         Self { state, no, reason, plan, sort, partly }
     }

@@ -52,8 +52,8 @@ impl Columns {
     /// The columns of these rows. `room`: cells beside the columns that every list has.
     pub fn of(shared: &Shared, rows: &[&BillRow], room: u16) -> Self {
         let mut columns = Self::default();
-        let mut all = columns.all(shared, rows);
-        let view = shared.nav.views.of(shared.nav.here());
+        let mut all = columns.ordered(shared, rows);
+        let view = shared.nav.views.here();
         all.retain(|column| !view.hidden.contains(&column.label));
         let shift = shared.nav.shift.min(all.len());
         let (first, message) = if shift == 0 { (0, MESSAGE) } else { (shift - 1, MESSAGE_LEAST) };
@@ -77,13 +77,20 @@ impl Columns {
     /// All columns by label, with the names that runs have for each.
     pub fn choices(shared: &Shared, rows: &[&BillRow]) -> Vec<(String, Vec<String>)> {
         let mut columns = Self::default();
-        let all = columns.all(shared, rows);
+        let all = columns.ordered(shared, rows);
         all.into_iter().map(|column| (column.label.clone(), columns.names_of(&column.label))).collect()
     }
 
     /// The names that the rows' runs have for a label.
     pub fn names_of(&self, label: &str) -> Vec<String> {
         self.names.get(label).map(|names| names.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// All columns, those that were put first before the others.
+    fn ordered(&mut self, shared: &Shared, rows: &[&BillRow]) -> Vec<Column> {
+        let (mut all, order) = (self.all(shared, rows), shared.nav.views.here().order);
+        all.sort_by_key(|column| order.iter().position(|label| *label == column.label).unwrap_or(usize::MAX));
+        all
     }
 
     /// All columns: those that all plans of the rows have, then the others, each plan's in its order.

@@ -6,6 +6,7 @@ use skydeck_core::domain::live::Live;
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::zone::Zone;
 
+use super::lists::KeptList;
 use super::views::View;
 use skydeck_core::text::Measure;
 
@@ -77,6 +78,8 @@ pub struct UiConfig {
     pub keys: Vec<(String, Vec<String>)>,
     /// Saved views.
     pub filters: Vec<View>,
+    /// How lists are shown, as it was kept.
+    pub lists: Vec<KeptList>,
     /// State at the moment of watching.
     pub live: Live,
     /// Plan under the cursor at first.
@@ -113,6 +116,7 @@ impl Default for UiConfig {
             digits: Digits::Panes,
             keys: Vec::new(),
             filters: Vec::new(),
+            lists: Vec::new(),
             live: Live::default(),
             select: None,
             start: Start::Plans,

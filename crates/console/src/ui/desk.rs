@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use skydeck_core::domain::env::Environment;
 use skydeck_core::domain::ids::RunId;
 use skydeck_core::domain::plan::Plan;
-use skydeck_core::domain::query::EnvRow;
+use skydeck_core::domain::query::{EnvRow, Scope as ListScope};
 use skydeck_core::domain::run::RunRow;
 
 use super::config::UiConfig;
@@ -105,6 +105,16 @@ impl Desk {
             self.select_run(to);
         }
         to.is_some()
+    }
+
+    /// Which list is on the screen: of one plan where it is that of a run.
+    pub fn look_at_list(&mut self) {
+        let plan = match self.pane().lists(&self.shared) {
+            Some(ListScope::Run(run)) => self.shared.row_of(run).map(|row| row.head.plan.clone()),
+            Some(ListScope::Ledger | ListScope::History) | None => None,
+        };
+        let here = self.shared.nav.here();
+        self.shared.nav.views.look_at(here, plan.as_ref());
     }
 
     /// The list that is shown begins anew: in another order.

@@ -17,6 +17,7 @@ pub mod keymap;
 mod lang;
 mod layout;
 mod list;
+pub mod lists;
 pub mod looked;
 mod model;
 pub mod msg;

@@ -90,6 +90,8 @@ pub enum Effect {
     Redraw,
     /// Keep the saved views in the state file.
     SaveFilters(Vec<View>),
+    /// Keep how lists are shown.
+    SaveLists(Vec<super::lists::KeptList>),
     /// Keep when this operator last looked at Today.
     SaveLook(Box<super::looked::Looked>),
     /// End the console.

@@ -90,6 +90,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     }
     finish(model, Some(&title), &mut effects);
     keep_look(model, here, &mut effects);
+    if let Some(lists) = model.desk.shared.nav.views.changed() {
+        let quits = effects.iter().position(|effect| *effect == Effect::Quit);
+        effects.insert(quits.unwrap_or(effects.len()), Effect::SaveLists(lists));
+    }
     effects
 }
 
@@ -148,6 +152,7 @@ fn finish(model: &mut Model, title: Option<&str>, effects: &mut Vec<Effect>) {
     let desk = &mut model.desk;
     let run = desk.pane().run_followed(&desk.shared);
     desk.select_run(run);
+    desk.look_at_list();
     model.overlays.open_waiting(desk);
     if let Some(parts) = desk.parts() {
         let (pane, shared) = desk.pane_mut();
@@ -293,6 +298,7 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
                 let next = rows.get(at.min(rows.len().saturating_sub(1))).map(|row| plan_id(row).clone());
                 shared.plan = next.or(shared.plan.take());
             }
+            lost_columns(shared);
         }
         (Asked::Environments, Ok(Answer::Environments(rows))) => take_environments(shared, rows),
         (Asked::Groups, Ok(Answer::LedgerGroups(groups))) => take_groups(&mut model.desk, groups),
@@ -306,6 +312,15 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
             shared.note(true, text);
         }
         (_, Err(error)) => shared.note(true, error),
+    }
+}
+
+/// Columns that the plans have lost are taken out of the lists, with a word.
+fn lost_columns(shared: &mut Shared) {
+    for (column, plan) in shared.nav.views.settle(shared.plans.rows()) {
+        let plan = if plan.is_empty() { shared.t().all_plans.to_owned() } else { words::shown(&plan) };
+        let text = fill(shared.t().column_lost, &[&words::shown(&column), &plan]);
+        shared.note(false, text);
     }
 }
 

@@ -5,6 +5,10 @@ use crate::ui::keymap::{Action, Scope};
 
 /// The texts.
 pub(crate) const TEXTS: Texts = Texts {
+    move_column: "move",
+    column_at_end: "It stands at the end already: not moved",
+    column_fixed: "This column has its place in every list; those of the plan can be moved",
+    column_lost: "Column {} is not in the plan any more: it was taken out of the list ({})",
     then_today: "{} shows it",
     no_way_back: "There is nothing to go back to; {} ends the console",
     last_columns: "These are the last columns; {} shows those further left",

@@ -32,6 +32,7 @@ macro_rules! texts {
 }
 
 texts! {
+    move_column column_at_end column_fixed column_lost
     then_today
     no_way_back last_columns then_pause
     then_ledger then_results paused_by_itself wants_second head_second note_more reopen_last reopen_title reopened shared_unlock unlocked_by_other flags_can flags_none

@@ -5,6 +5,10 @@ use crate::ui::keymap::{Action, Scope};
 
 /// The texts.
 pub(crate) const TEXTS: Texts = Texts {
+    move_column: "移动",
+    column_at_end: "已在最边上，未移动",
+    column_fixed: "此列位置固定；方案的列可以移动",
+    column_lost: "方案已没有列 {}：已从列表中去掉（{}）",
     then_today: "按 {} 查看",
     no_way_back: "没有可返回的上一步；按 {} 退出控制台",
     last_columns: "已是最右边的列；按 {} 向左",

@@ -1,4 +1,4 @@
-//! The columns of a list of bills: sorts by one, shows or hides those of the plan.
+//! The columns of a list of bills: sorts by one, shows, hides and moves those of the plan.
 
 use ratatui::layout::Rect;
 use skydeck_core::domain::run::BillRow;
@@ -7,6 +7,7 @@ use skydeck_core::domain::sort::By;
 use crate::ui::cells::Pen;
 use crate::ui::columns::Columns;
 use crate::ui::desk::Desk;
+use crate::ui::keymap::Action;
 use crate::ui::layout::Parts;
 use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::shared::Shared;
@@ -49,8 +50,22 @@ impl Chooser {
         (!rows.is_empty()).then_some(Self { lines, at: 0 })
     }
 
+    /// Moves the plan's column under the cursor, further left (up here) or right.
+    fn shift(&mut self, shared: &mut Shared, right: bool) {
+        let to = self.at.wrapping_add_signed(if right { 1 } else { -1 });
+        let planned = |at: usize| self.lines.get(at).is_some_and(|line| line.planned);
+        if !planned(self.at) || !planned(to) {
+            let text = if planned(self.at) { shared.t().column_at_end } else { shared.t().column_fixed };
+            return shared.note(true, text);
+        }
+        self.lines.swap(self.at, to);
+        self.at = to;
+        let labels = self.lines.iter().filter(|line| line.planned).map(|line| line.label.clone());
+        shared.nav.views.here_mut().order = labels.collect();
+    }
+
     fn row(shared: &Shared, line: &Line) -> (&'static str, String) {
-        let view = shared.nav.views.of(shared.nav.here());
+        let view = shared.nav.views.here();
         let shown = if line.planned && view.hidden.contains(&line.label) { "  " } else { "* " };
         let sort = view.sort.filter(|sort| sort.by == line.by);
         let order = sort.map_or("", |sort| if sort.descending { shared.t().sort_down } else { shared.t().sort_up });
@@ -58,10 +73,22 @@ impl Chooser {
     }
 }
 
+/// Whether a key moves a column to the right, or to the left: those that look sideways in the list.
+fn sideways(shared: &Shared, key: Key) -> Option<bool> {
+    match shared.setup.keymap.action(shared.nav.here(), key) {
+        Some(Action::ColumnsLeft) => Some(false),
+        Some(Action::ColumnsRight) => Some(true),
+        _ => None,
+    }
+}
+
 impl Overlay for Chooser {
     fn key(&mut self, desk: &mut Desk, key: Key, _effects: &mut Vec<Effect>) -> Next {
         let last = self.lines.len().saturating_sub(1);
-        let here = desk.shared.nav.here();
+        if let Some(right) = sideways(&desk.shared, key) {
+            self.shift(&mut desk.shared, right);
+            return Next::Stay;
+        }
         match key.code {
             Code::Char('j') | Code::Down => self.at = (self.at + 1).min(last),
             Code::Char('k') | Code::Up => self.at = self.at.saturating_sub(1),
@@ -69,13 +96,13 @@ impl Overlay for Chooser {
             Code::Char('G') | Code::End => self.at = last,
             Code::Enter => {
                 if let Some(line) = self.lines.get(self.at) {
-                    desk.shared.nav.views.of_mut(here).turn(&line.by);
+                    desk.shared.nav.views.here_mut().turn(&line.by);
                     desk.read_anew();
                 }
             }
             Code::Char(' ') => {
                 if let Some(line) = self.lines.get(self.at).filter(|line| line.planned) {
-                    let hidden = &mut desk.shared.nav.views.of_mut(here).hidden;
+                    let hidden = &mut desk.shared.nav.views.here_mut().hidden;
                     if !hidden.remove(&line.label) {
                         hidden.insert(line.label.clone());
                     }
@@ -115,7 +142,9 @@ impl Overlay for Chooser {
             pen.text(inside.x + used, y, inside.width.saturating_sub(used), role, &text);
         }
         if inside.height > 1 {
-            let keys = [("Enter".to_owned(), t.sort_by), ("Space".to_owned(), t.show_hide)];
+            let moves = [Action::ColumnsLeft, Action::ColumnsRight].map(|action| shared.setup.keymap.key(action));
+            let keys =
+                [("Enter".to_owned(), t.sort_by), ("Space".to_owned(), t.show_hide), (moves.join(" "), t.move_column)];
             draw_keys(pen, inside.x, inside.bottom() - 1, inside.width, &keys);
         }
         None

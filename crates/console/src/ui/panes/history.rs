@@ -238,7 +238,7 @@ impl Pane for History {
             return asking.page(&mut self.runs).map(|(ticket, page)| (ticket, Query::Runs(page)));
         }
         let (ticket, page) = asking.page(&mut self.found)?;
-        Some((ticket, shared.nav.views.query(self.scope(), ListScope::History, shared.asked(&self.filter), page)))
+        Some((ticket, shared.nav.views.query(ListScope::History, shared.asked(&self.filter), page)))
     }
 
     fn is_asked(&self, ticket: Ticket) -> bool {

@@ -447,7 +447,7 @@ impl Pane for Ledger {
         let asked = self.unfolded.iter_mut().find_map(|(id, window)| Some((id.clone(), asking.page(window)?)));
         let (id, (ticket, page)) = asked?;
         let filter = shared.asked(&self.group_filter(&id));
-        Some((ticket, shared.nav.views.query(self.scope(), ListScope::Ledger, filter, page)))
+        Some((ticket, shared.nav.views.query(ListScope::Ledger, filter, page)))
     }
 
     fn is_asked(&self, ticket: Ticket) -> bool {

@@ -138,7 +138,7 @@ impl Pane for Results {
     fn question(&mut self, shared: &mut Shared, mut asking: Asking<'_>) -> Option<(Ticket, Query)> {
         let scope = shared.run.filter(|_| !shared.present.is_frozen()).map(ListScope::Run)?;
         let (ticket, page) = asking.page(&mut self.window)?;
-        Some((ticket, shared.nav.views.query(self.scope(), scope, shared.asked(&self.filter), page)))
+        Some((ticket, shared.nav.views.query(scope, shared.asked(&self.filter), page)))
     }
 
     fn answer(&mut self, _shared: &mut Shared, ticket: Ticket, answer: Result<Answer, String>) {
@@ -154,7 +154,7 @@ impl Pane for Results {
             }
             Change::Bill { run, fid, change } if Some(*run) == shared.run && !shared.present.is_frozen() => {
                 self.patch(fact.at, fid, change);
-                if shared.nav.views.of(self.scope()).sort.is_some() {
+                if shared.nav.views.is_sorted(self.scope()) {
                     self.window.spoil();
                 }
             }

@@ -93,7 +93,7 @@ impl Shared {
             lang: config.lang,
             now: config.now,
             size: config.size,
-            nav: Navigation::begin(config.start),
+            nav: Navigation::begin(config.start, config.lists),
             count: None,
             present: Present::new(config.live),
             pulse: Pulse::default(),

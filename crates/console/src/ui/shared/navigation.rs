@@ -5,6 +5,7 @@
 use super::list_view::ListViews;
 use crate::ui::config::Start;
 use crate::ui::keymap::{PANES, Scope};
+use crate::ui::lists::KeptList;
 
 /// Where the operator is. A pane is named by its place in the key table.
 pub(crate) struct Navigation {
@@ -20,12 +21,12 @@ pub(crate) struct Navigation {
 
 impl Navigation {
     /// At the start.
-    pub fn begin(start: Start) -> Self {
+    pub fn begin(start: Start, lists: Vec<KeptList>) -> Self {
         let here = match start {
             Start::Today => Scope::Today,
             Start::Plans => Scope::Plans,
         };
-        Self { here, came_from: Vec::new(), zoom: false, shift: 0, views: ListViews::default() }
+        Self { here, came_from: Vec::new(), zoom: false, shift: 0, views: ListViews::kept(lists) }
     }
 
     /// The pane that is shown.
