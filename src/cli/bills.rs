@@ -1,21 +1,23 @@
-//! Verbs that read: `history`, `ledger`, `bill`; and the lists other verbs print.
+//! Verbs that read bills: `ledger`, `bill`; and the lists other verbs print.
 
-use super::args::{BillArgs, HistoryArgs, LedgerArgs};
-use super::asked::{PAGE, bills, find_run, no_bill, run_row, runs};
+use super::args::{BillArgs, LedgerArgs};
+use super::asked::{PAGE, bills, no_bill, run_row};
 use super::json;
 use super::out::Out;
-use super::select::{Matching, filter, matching};
+use super::select::{Matching, matching};
+use super::unread;
 use crate::domain::bill::{Slot, UnknownWhy};
 use crate::domain::command::Selection;
 use crate::domain::erp_status::After;
 use crate::domain::event::{Event, Fact};
 use crate::domain::filter::{Filter, Key, Term, Test};
 use crate::domain::ids::{OpId, WorkKey};
+use crate::domain::language::Language;
 use crate::domain::operation_words;
 use crate::domain::query::{Answer, LedgerCounts, LedgerGroup, PageRequest, Query, Scope};
 use crate::domain::run::BillRow;
 use crate::domain::step::{Body, Verdict};
-use crate::domain::story::{self, Resolution};
+use crate::domain::story::{self, Resolution, RunOfBill};
 use crate::domain::time::Ts;
 use crate::domain::who::Who;
 use crate::engine::api::Link;
@@ -83,85 +85,6 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
     });
     out.table(&head, cells.collect())?;
     Ok(rows.len())
-}
-
-/// `history`.
-pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<Exit, Stop> {
-    if let Some(run) = &args.run {
-        let row = find_run(link, out, run).await?;
-        let filter = filter(link, out, &args.filter).await?;
-        print(link, out, Scope::Run(row.head.id), &filter, args.limit).await?;
-        if out.json {
-            out.object(&json::run(&row))?
-        } else {
-            out.line(&out.sum_of(&row))?;
-            if row.pruned > 0 {
-                let words =
-                    out.t("of them were pruned ([retention]); the totals remain", "张明细已过保留期清除，合计仍在");
-                out.line(&format!("{} {words}", row.pruned))?;
-            }
-        }
-        return Ok(Exit::Ok);
-    }
-    let found = filter(link, out, &args.filter).await?;
-    if !found.is_empty() {
-        return over_all(link, out, &found, args.limit).await;
-    }
-    let mut rows = Vec::new();
-    let mut request = PageRequest::first(args.limit.min(PAGE));
-    loop {
-        let page = runs(link, request.clone()).await?;
-        let last = page.rows.last().map(|(cursor, _)| cursor.clone());
-        rows.extend(page.rows.into_iter().map(|(_, row)| row));
-        match last {
-            Some(cursor) if page.more && rows.len() < args.limit as usize => request.cursor = Some(cursor),
-            _ => break,
-        }
-    }
-    rows.truncate(args.limit as usize);
-    if out.json {
-        for row in &rows {
-            out.object(&json::run(row))?;
-        }
-        return Ok(Exit::Ok);
-    }
-    if rows.is_empty() {
-        out.line(out.t("no runs yet; `skydeck run PLAN` starts one", "还没有运行；用 `skydeck run 方案` 开始"))?;
-        return Ok(Exit::Ok);
-    }
-    let head = [
-        out.t("run", "运行"),
-        out.t("opened", "开始"),
-        out.t("plan", "方案"),
-        out.t("env", "环境"),
-        out.t("by", "操作员"),
-        out.t("state", "状态"),
-        out.t("sum", "合计"),
-    ];
-    let cells = rows.iter().map(|row| {
-        vec![
-            row.head.id.to_string(),
-            out.time(row.head.opened),
-            match out.range(&row.head) {
-                Some(range) => format!("{} [{range}]", row.head.plan),
-                None => row.head.plan.to_string(),
-            },
-            row.head.env.to_string(),
-            row.head.by.said(out.lang),
-            out.run_state(row),
-            out.sum_of(row),
-        ]
-    });
-    out.table(&head, cells.collect())?;
-    Ok(Exit::Ok)
-}
-
-/// Bills of all runs that a filter leaves.
-async fn over_all(link: &dyn Link, out: &Out, found: &Filter, limit: u32) -> Result<Exit, Stop> {
-    if print(link, out, Scope::History, found, limit).await? == 0 && !out.json {
-        out.line(out.t("no bill matches", "没有符合条件的单据"))?;
-    }
-    Ok(Exit::Ok)
 }
 
 /// Whether a bill that is unknown is among the entries that a filter leaves.
@@ -288,6 +211,9 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
     let exact: Vec<(WorkKey, String)> = keys.iter().filter(|(_, no)| *no == args.number).cloned().collect();
     let meant = if exact.is_empty() { &keys } else { &exact };
     let Some((first, _)) = meant.first() else {
+        if args.ask {
+            return unread::ask(link, out, &args.number).await;
+        }
         return Err(Stop::usage(no_bill(out, &args.number)));
     };
     // One record may stand there under several operations: each has a life of its own.
@@ -318,7 +244,7 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
 
 /// A bill's life under one operation.
 async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Result<(), Stop> {
-    let Answer::Bill { row, facts, cut } = link.ask(Query::Bill(key.clone())).await? else {
+    let Answer::Bill { row, facts, cut, runs } = link.ask(Query::Bill(key.clone())).await? else {
         return Err(Stop::odd_answer());
     };
     let resolution = story::resolution(&facts);
@@ -364,7 +290,14 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
     if cut {
         out.line(out.t("… older facts left out", "… 更早的记录未显示"))?;
     }
+    let mut told = None;
     for (i, fact) in facts.iter().enumerate() {
+        if fact.event.run() != told {
+            told = fact.event.run();
+            if let Some(run) = runs.iter().find(|run| Some(run.row.head.id) == told) {
+                out.line(&ordered(out, run))?;
+            }
+        }
         let refused = story::took_though_refused(&facts, i);
         let refused =
             if refused { out.t("; the ERP had refused the call in words", "；ERP 曾返回拒绝") } else { "" };
@@ -379,6 +312,25 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
         }
     }
     Ok(())
+}
+
+/// Who ordered a run that met the bill, and who approved it.
+fn ordered(out: &Out, run: &RunOfBill) -> String {
+    let head = &run.row.head;
+    let by = head.by.said(out.lang);
+    let started = match out.lang {
+        Language::En => format!("{by} started the run {} of {}", head.id, head.plan),
+        Language::Zh => format!("{by} 启动运行 {}，方案 {}", head.id, head.plan),
+    };
+    let approved = run.approved.as_ref().map(|(by, at)| {
+        let (by, at) = (by.said(out.lang), out.time(*at));
+        match out.lang {
+            Language::En => format!("; approved by {by} {at}"),
+            Language::Zh => format!("；{by} 于 {at} 批准"),
+        }
+    });
+    let text = format!("{}  {started}{}", out.time(head.opened), approved.unwrap_or_default());
+    show(&text, 4096).as_str().to_owned()
 }
 
 /// Who resolved a bill, when and why, and whether that stands.

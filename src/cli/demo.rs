@@ -94,6 +94,11 @@ impl DemoDir {
         self.dir.join("plans")
     }
 
+    /// Bills of a made-up past, for the simulator.
+    pub fn bills(&self) -> PathBuf {
+        self.dir.join("past-bills.jsonl")
+    }
+
     fn record(&self) -> PathBuf {
         self.dir.join("simulator.jsonl")
     }
@@ -159,15 +164,17 @@ impl Demo {
             hostile: args.hostile,
             gateway: false,
         };
-        let config = config.config().map_err(not_started)?;
+        let mut config = config.config().map_err(not_started)?;
+        let (data, plans, bills) = (place.data(), place.plans(), place.bills());
+        let house = Environment { production: args.production, ..account_set(env_id(args)) };
+        demo_past::write(Past::asked(args), (&data, &plans, &bills), &house, lang, &note).await?;
+        config.world.adopted = demo_past::bills(&bills)?;
         let sim = sim::start(config)
             .await
             .map_err(|e| Stop::system(Exit::Usage, "the simulator cannot start", "模拟器无法启动", &e))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let known = Arc::new(Known::default());
         let config = environment(args, &sim, &place)?;
-        let (data, plans) = (place.data(), place.plans());
-        demo_past::write(Past::asked(args), (&data, &plans), &config.environment, lang, &note).await?;
         let erp = boot::client(&config, &place.dir, &causes, &clock, &known, &Arc::default())?;
         let setup = Setup {
             data: place.data(),
@@ -197,6 +204,10 @@ impl Demo {
     }
 }
 
+fn env_id(args: &DemoArgs) -> &'static str {
+    if args.production { "demo-prod" } else { "demo" }
+}
+
 fn environment(args: &DemoArgs, sim: &sim::SimHandle, place: &DemoDir) -> Result<EnvironmentConfig, Stop> {
     let credentials = sim::demo_credentials();
     let secret = place.dir.join("secret");
@@ -213,7 +224,7 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, place: &DemoDir) -> Result
         breaker_ceiling: false,
         canary: 0,
     };
-    let id = if args.production { "demo-prod" } else { "demo" };
+    let id = env_id(args);
     let (address, user) = (url.clone(), credentials.user);
     let production = args.production;
     Ok(EnvironmentConfig {
@@ -305,7 +316,11 @@ async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
         applied
     });
     let doubled: Vec<&String> = theirs.iter().filter(|(_, n)| **n > 1).map(|(fid, _)| fid).collect();
-    let missing: Vec<&String> = ours.iter().filter(|fid| !theirs.contains_key(*fid)).collect();
+    // What a made-up past says was audited was so when the simulator began.
+    let before: std::collections::BTreeSet<String> =
+        demo.sim.with_world(|world| world.config().adopted.iter().map(|bill| bill.id.to_string()).collect());
+    let is_missing = |fid: &&String| !theirs.contains_key(*fid) && !before.contains(*fid);
+    let missing: Vec<&String> = ours.iter().filter(is_missing).collect();
     let unsaid: Vec<&String> = theirs.keys().filter(|fid| !ours.contains(*fid) && !unknown.contains(*fid)).collect();
     let agrees = doubled.is_empty() && missing.is_empty() && unsaid.is_empty();
     if driver.out.json {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::DemoArgs;
-use crate::annals::{self, Wish, Written};
+use crate::annals::{self, Entered, Wish, Written};
 use crate::boot::{self, SystemClock, plan_files};
 use crate::domain::env::Environment;
 use crate::domain::language::Language;
@@ -15,6 +15,8 @@ use crate::domain::time::Clock as _;
 use crate::exit::{Exit, Stop};
 use crate::sim;
 
+/// Largest past whose bills the simulator gets: they are all in its memory.
+const KEPT: u64 = 500_000;
 /// Days between two words about progress.
 const EVERY: u32 = 30;
 
@@ -40,10 +42,11 @@ impl Past {
     }
 }
 
-/// Writes a past into a data directory, and its plans into theirs, unless something is there already.
+/// Writes a past into a data directory, its plans into theirs and its bills into a file for the simulator, unless something
+/// is there already.
 pub async fn write(
     past: Option<Past>,
-    (data, plan_dir): (&Path, &Path),
+    (data, plan_dir, bills): (&Path, &Path, &Path),
     env: &Environment,
     lang: Language,
     note: &impl Fn(&str),
@@ -73,6 +76,8 @@ pub async fn write(
     clear(&half)?;
     let written = annals::write(&half, &wish, Arc::new(SystemClock::default()), said).await;
     let written = written.map_err(boot::store_stop)?;
+    let lines: String = adopted(&written.entered).map(|bill| bill.line()).collect();
+    std::fs::write(bills, lines).map_err(|e| Stop::system(Exit::Usage, bills.display(), bills.display(), &e))?;
     clear(data)?;
     std::fs::rename(&half, data).map_err(|e| Stop::system(Exit::Usage, data.display(), data.display(), &e))?;
     Ok(written)
@@ -95,7 +100,43 @@ fn wish(past: Past, env: &Environment, plans: Vec<Plan>) -> Wish {
         customers,
         suppliers,
         users,
+        keeps: past.bills.is_none_or(|bills| bills <= KEPT),
     }
+}
+
+/// The bills of a made-up past as the simulator takes them.
+fn adopted(entered: &[Entered]) -> impl Iterator<Item = sim::Adopted> {
+    entered.iter().filter_map(|bill| {
+        Some(sim::Adopted {
+            form: bill.form.clone(),
+            id: u32::try_from(bill.fid).ok()?,
+            number: bill.no.clone(),
+            status: bill.status.code().chars().next()?,
+            kind: bill.kind.clone(),
+            org: bill.org.clone(),
+            partner: bill.partner.clone(),
+            created_ms: bill.created.0,
+            modified_ms: bill.modified.0,
+            date_ms: bill.date.0,
+        })
+    })
+}
+
+/// The bills that the simulator has of a past, as they were when it was made; none where there is none.
+pub fn bills(file: &Path) -> Result<Arc<[sim::Adopted]>, Stop> {
+    let read = match std::fs::File::open(file) {
+        Ok(file) => sim::Adopted::read(file),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Arc::default()),
+        Err(e) => Err(e),
+    };
+    read.map(Arc::from).map_err(|e| {
+        let at = file.display();
+        let (en, zh) = (
+            format!("{at}: the bills of the made-up past cannot be read ({e}): `--fresh` begins anew"),
+            format!("{at}：无法读取历史数据的单据（{e}）：用 `--fresh` 重新开始"),
+        );
+        Stop::both(Exit::Usage, en, zh)
+    })
 }
 
 /// The plans of a directory.

@@ -12,7 +12,7 @@ use super::console_modes::console;
 use super::context::{self, Context, screen};
 use super::demo::Demo;
 use super::out::Out;
-use super::{approval, bills, demo, doctor, environments, help, output, plans, serve, upgrade, write};
+use super::{approval, bills, demo, doctor, environments, help, history, output, plans, serve, upgrade, write};
 use crate::boot::owner::Word;
 use crate::boot::{self, Booted, Paths, SystemClock};
 use crate::domain::ids::{EnvId, PlanId};
@@ -367,7 +367,11 @@ async fn headless(context: &Context, verb: Verb) -> Result<Exit, Stop> {
             output::after(exit, booted.end(None).await, context.out().lang)
         }
         reading => {
-            let booted = context.boot(Vec::new(), false).await?;
+            let asks_erp = matches!(&reading, Verb::Bill(args) if args.ask);
+            if asks_erp {
+                can_ask(context)?;
+            }
+            let booted = context.boot(Vec::new(), asks_erp).await?;
             let exit = read(context, &booted, reading).await;
             output::after(exit, booted.end(None).await, context.out().lang)
         }
@@ -407,11 +411,29 @@ async fn env(context: &Context, verb: EnvVerb) -> Result<Exit, Stop> {
     }
 }
 
+/// Whether there is an ERP to be asked from here.
+fn can_ask(context: &Context) -> Result<(), Stop> {
+    let out = context.out();
+    if context.snapshot.is_some() {
+        return Err(out.usage(
+            "not asked: --ask asks the ERP, and a copy or a directory of an earlier version is only looked at; leave \
+             --snapshot out, or run `skydeck upgrade` first",
+            "未查询：--ask 要向 ERP 查询，而副本或早期版本的数据目录只供查看；请去掉 --snapshot，或先执行 `skydeck upgrade`",
+        ));
+    }
+    // Whoever holds the directory has environments of its own.
+    let asks_here = context.global.attach.is_none() && boot::owner::holder(&context.paths.data)?.is_none();
+    if asks_here && context.config.environments.is_empty() {
+        return Err(out.no_environment(&context.paths.config));
+    }
+    Ok(())
+}
+
 async fn read(context: &Context, booted: &Booted, verb: Verb) -> Result<Exit, Stop> {
     let (link, out) = (&*booted.link, context.out());
     match verb {
         Verb::Ledger(args) => bills::ledger(link, &out, &args).await,
-        Verb::History(args) => bills::history(link, &out, &args).await,
+        Verb::History(args) => history::history(link, &out, &args).await,
         Verb::Bill(args) => bills::bill(link, &out, &args).await,
         Verb::Export(args) => export(booted, &out, &args).await,
         Verb::Health => super::health::run(link, &out, booted.is_attached()).await,

@@ -9,6 +9,7 @@ use crate::domain::ids::OpId;
 use crate::domain::operation_words::{code, name, words};
 use crate::domain::query::LedgerGroup;
 use crate::domain::range::Range;
+use crate::domain::reach::{PlanReach, Reach};
 use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, Probe, RunHead, RunRow, RunState, Tally};
 use crate::domain::time::Ts;
@@ -181,6 +182,27 @@ pub fn merge(into: &mut Value, from: Value) {
     if let (Value::Object(into), Value::Object(from)) = (into, from) {
         into.extend(from);
     }
+}
+
+/// What a plan says of a number that no run has read.
+pub fn reach(number: &str, row: &PlanReach) -> Value {
+    let (answer, more) = match &row.reach {
+        Reach::Finds => ("finds", json!({})),
+        Reach::LeavesOut { filter, status } => {
+            ("leaves_out", json!({"filter": filter, "status": status.as_ref().map(Status::code)}))
+        }
+        Reach::NotThere => ("not_there", json!({})),
+        Reach::Failed(why) => ("failed", json!({"reason": why.code(), "reason_args": why.args(), "detail": why.en()})),
+        Reach::Refused(refusal) => {
+            let why = refusal.reason();
+            ("refused", json!({"reason": why.code(), "reason_args": why.args(), "detail": refusal.to_string()}))
+        }
+    };
+    let mut value = json!({
+        "type": "reach", "number": number, "plan": row.plan, "name": row.name, "env": row.env, "answer": answer,
+    });
+    merge(&mut value, more);
+    value
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod follow;
 mod fresh;
 mod health;
 mod help;
+mod history;
 pub mod json;
 mod leave;
 mod lines;
@@ -33,6 +34,7 @@ mod rights;
 mod select;
 pub mod serve;
 mod set_words;
+mod unread;
 pub mod upgrade;
 mod write;
 

@@ -67,7 +67,7 @@ fn a_list_that_is_open_is_read_again_after_a_resync_whichever_it_is() {
         let again = match what {
             "results" => asked(&|query| matches!(query, Query::Bills { scope: Scope::Run(_), .. })),
             "ledger" => asked(&|query| matches!(query, Query::Bills { scope: Scope::Ledger, .. })),
-            "history" => asked(&|query| matches!(query, Query::Runs(_))),
+            "history" => asked(&|query| matches!(query, Query::RunLines { .. })),
             "bill" => asked(&|query| matches!(query, Query::Bill(_))),
             _ => asked(&|query| matches!(query, Query::Actions(_))),
         };

@@ -43,7 +43,7 @@ fn a_row_takes_the_cursor_and_a_second_click_opens_it_in_every_pane() {
         ("1", "采购入库单审核", "▌2"),
         ("2", "XSCKD000005", "▌6"),
         ("3", "XSCKD000007", "▌6"),
-        ("5", "11-15", "▌3"),
+        ("5", "some failed", "▌3"),
         ("7", "21:45:20", "▌7"),
     ] {
         let mut console = Console::new(World::new(false), Lang::En, (120, 36)).working();

@@ -103,6 +103,18 @@ const SCREENS: &[(&str, Script)] = &[
     ("ledger-two-unfolded", |l, s| keyed(work(l, s), "4<Enter>kG<Enter>")),
     ("ledger-empty", |l, s| bare(l, s, "4")),
     ("history", |l, s| keyed(calm(l, s), "5j")),
+    ("history-night", |l, s| keyed(Console::new(World::new(false).after_a_night(), l, s), "5jj")),
+    ("history-night-opened", |l, s| keyed(Console::new(World::new(false).after_a_night(), l, s), "5j<Enter>jj")),
+    ("history-of-a-plan", |l, s| {
+        let filter = if l == Lang::Zh { "方案:pur* 运行类型:定时" } else { "plan:pur* kind:scheduled" };
+        keyed(
+            Console::new(World::new(false).after_a_night(), l, s),
+            &format!("5/{}<Enter>", filter.replace(' ', "<Space>")),
+        )
+    }),
+    ("history-no-match", |l, s| keyed(calm(l, s), "5/state:paused<Enter>")),
+    ("history-filter-fault", |l, s| keyed(calm(l, s), "5/state:emty<Enter>")),
+    ("history-help", |l, s| keyed(calm(l, s), "5?<Space><Space><Space><Space>")),
     ("history-search", |l, s| keyed(calm(l, s), "5/cause:stock<Enter>")),
     ("history-empty", |l, s| bare(l, s, "5")),
     ("compare", |l, s| keyed(calm(l, s), "5=j")),

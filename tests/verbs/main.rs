@@ -12,6 +12,10 @@
 mod english;
 #[path = "../support/erp.rs"]
 mod erp;
+#[path = "../support/place.rs"]
+mod place;
+#[path = "../support/pty.rs"]
+mod pty;
 #[path = "../support/style.rs"]
 mod style;
 
@@ -19,6 +23,7 @@ mod cli;
 mod clock;
 mod ended;
 mod endings;
+mod history_verb;
 mod ledger_verb;
 mod output;
 mod plan_operations;

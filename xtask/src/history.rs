@@ -46,8 +46,14 @@ pub async fn write(args: &HistoryArgs) -> Result<Exit, Stop> {
     let past = Past { days, plans: usize::from(plans) - 2, silent, bills, seed };
     let since = Instant::now();
     let env = account_set("demo");
-    let written =
-        demo_past::write(Some(past), (&place.data(), &place.plans()), &env, Language::En, &output::note).await?;
+    let written = demo_past::write(
+        Some(past),
+        (&place.data(), &place.plans(), &place.bills()),
+        &env,
+        Language::En,
+        &output::note,
+    )
+    .await?;
     place.ended(0)?;
     let took = since.elapsed().as_secs_f64();
     output::note(&format!(

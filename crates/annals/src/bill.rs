@@ -163,7 +163,8 @@ impl Bill {
         }
     }
 
-    fn cell(&self, path: &str, names: &Names, rev: &Rev) -> String {
+    /// What a column of this path shows, in lower case.
+    pub fn cell(&self, path: &str, names: &Names, rev: &Rev) -> String {
         let has = |part: &str| path.contains(part);
         let drawn = |of: &[(String, String)]| {
             let n = usize::try_from(self.salt >> 16).unwrap_or_default();

@@ -2,6 +2,8 @@
 //!
 //! Invariant: what stays open here is what the ledger holds for the plan; a run begins only after the one before has ended.
 
+use std::collections::HashMap;
+
 use fastrand::Rng;
 
 use skydeck_core::domain::bill::{Found, Outcome, Status, Unknown, UnknownWhy};
@@ -14,6 +16,7 @@ use skydeck_core::domain::who::Who;
 
 use super::bill::{Bill, Names};
 use super::calendar::{self, HOUR};
+use super::entered::Entered;
 use super::left_over::{Left, LeftOver, Open, Taken};
 use super::pen::Step;
 use super::run::{self, House, Telling, by_status};
@@ -53,6 +56,8 @@ pub struct Desk {
     bills: u64,
     /// Bills up to here have been entered.
     entered: Ts,
+    /// All bills, where they are wanted.
+    all: Option<Vec<Bill>>,
     begun: Ts,
     swept: Option<Ts>,
     told: Vec<String>,
@@ -60,8 +65,15 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// A desk whose first bills come after `begun`.
-    pub fn new(plan: Plan, n: u64, names: &Names, character: Character, begun: Ts, rng: &mut Rng) -> Self {
+    /// A desk whose first bills come after `begun`. `keeps`: they are wanted at the end.
+    pub fn new(
+        plan: Plan,
+        n: u64,
+        names: &Names,
+        (character, keeps): (Character, bool),
+        begun: Ts,
+        rng: &mut Rng,
+    ) -> Self {
         let names = names.of_filter(&plan.source.filter);
         let prefix = match plan.source.form.as_str() {
             "SAL_OUTSTOCK" => "XSCKD",
@@ -84,6 +96,7 @@ impl Desk {
             bills: 0,
             next_fid: 10_000_001 + n * 50_000_000,
             entered: begun,
+            all: keeps.then(Vec::new),
             begun,
             swept: None,
             told: Vec::new(),
@@ -131,7 +144,37 @@ impl Desk {
         self.next_fid += 1 + self.rng.u64(0..3);
         let grows = self.character.growing.is_some_and(|from| at > from);
         let temper = self.character.temper * if grows { 2.5 } else { 1.0 };
-        Bill::new(self.next_fid, no, at, temper, &mut self.rng)
+        let bill = Bill::new(self.next_fid, no, at, temper, &mut self.rng);
+        if let Some(all) = &mut self.all {
+            all.push(bill.clone());
+        }
+        bill
+    }
+
+    /// Its bills as they stand at the end: what the ledger does not hold any more is audited.
+    pub fn kept(&self, now: Ts) -> Vec<Entered> {
+        let open: HashMap<u64, &Bill> = self.left.open.iter().map(|open| (open.bill.fid, &open.bill)).collect();
+        let form = self.plan.source.form.as_str();
+        let partner = if matches!(form, "STK_InStock" | "PUR_PriceCategory") { "supplier" } else { "cust" };
+        let entered = |bill: &Bill| {
+            let left = open.get(&bill.fid);
+            let rev = left.unwrap_or(&bill).rev(now);
+            let status = if left.is_some() { rev.status.clone() } else { Status::Audited };
+            let cell = |path: &str| bill.cell(path, &self.names, &rev);
+            Entered {
+                form: form.to_owned(),
+                fid: bill.fid,
+                no: bill.no.clone(),
+                status,
+                kind: self.names.kind.clone(),
+                org: cell("forg.fnumber"),
+                partner: cell(&format!("{partner}.fnumber")),
+                created: bill.created,
+                modified: left.unwrap_or(&bill).modified,
+                date: calendar::at(bill.date, 0, 0),
+            }
+        };
+        self.all.iter().flatten().map(entered).collect()
     }
 
     /// A run of the plan's own query.

@@ -8,6 +8,7 @@
 mod bill;
 mod calendar;
 mod desk;
+mod entered;
 mod incidents;
 mod left_over;
 mod pen;
@@ -34,6 +35,7 @@ use skydeck_store::StoreError;
 
 use self::bill::{DAY, Names};
 use self::desk::{Character, Desk};
+pub use self::entered::Entered;
 use self::pen::Pen;
 use self::run::House;
 use self::week::Week;
@@ -73,10 +75,12 @@ pub struct Wish {
     pub suppliers: Named,
     /// People who enter bills there.
     pub users: Named,
+    /// Whether the bills are wanted, too: they take memory.
+    pub keeps: bool,
 }
 
 /// What was written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     /// Facts.
     pub facts: u64,
@@ -86,6 +90,8 @@ pub struct Written {
     pub bills: u64,
     /// Bills that are unresolved at the end.
     pub unresolved: u64,
+    /// The bills, where they were asked for.
+    pub entered: Vec<Entered>,
 }
 
 /// Writes a past into a data directory in which there is nothing yet. `real`: the machine's clock, for waits only; `tick` is
@@ -124,6 +130,7 @@ pub async fn write(dir: &Path, wish: &Wish, real: Arc<dyn Clock>, tick: impl Fn(
     pen.write(kept).await?;
     written.facts = pen.facts;
     (written.bills, written.unresolved) = week.count();
+    written.entered = week.entered(wish.now);
     pen.close().await?;
     Ok(written)
 }
@@ -167,7 +174,8 @@ fn desks(wish: &Wish, begun: Ts, rng: &mut Rng) -> Vec<Desk> {
         character.growing = Some(Ts(wish.now.0 - 18 * DAY));
     }
     let all = wish.plans.iter().zip(characters).enumerate();
-    all.map(|(n, (plan, character))| Desk::new(plan.clone(), n as u64, &names, character, begun, rng)).collect()
+    all.map(|(n, (plan, character))| Desk::new(plan.clone(), n as u64, &names, (character, wish.keeps), begun, rng))
+        .collect()
 }
 
 fn character(rng: &mut Rng) -> Character {

@@ -15,6 +15,7 @@ use skydeck_core::domain::who::Who;
 use super::bill::DAY;
 use super::calendar::{self, HOUR};
 use super::desk::{Desk, Start};
+use super::entered::Entered;
 use super::incidents::{Incident, What};
 use super::pen::Step;
 use super::run::{About, House, ordered, ulid_at};
@@ -50,6 +51,11 @@ impl Week {
     pub fn count(&self) -> (u64, u64) {
         let open = self.desks.iter().flat_map(|desk| &desk.left.open).filter(|open| open.since.0 > 0).count() as u64;
         (self.desks.iter().map(Desk::entered).sum(), open)
+    }
+
+    /// The bills as they stand at the end.
+    pub fn entered(&self, now: Ts) -> Vec<Entered> {
+        self.desks.iter().flat_map(|desk| desk.kept(now)).collect()
     }
 
     fn person(&mut self) -> Who {

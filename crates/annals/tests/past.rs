@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use skydeck_annals::{Wish, plans, write};
+use skydeck_core::domain::bill::Status;
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::{EnvId, PlanId, Seq};
 use skydeck_core::domain::plan::Plan;
@@ -66,6 +67,7 @@ fn wish(days: u32, plans: usize, silent: usize) -> Wish {
         customers: named("CUST0001"),
         suppliers: named("VEN00001"),
         users: named("lina"),
+        keeps: false,
     }
 }
 
@@ -189,4 +191,24 @@ async fn as_many_bills_come_as_are_wished_and_a_directory_with_work_in_it_is_lef
     let before = LocalStore::open(&dir, real(), "test", &|_| {}).unwrap().last();
     assert!(write(&dir, &wish, real(), |_| {}).await.is_err());
     assert_eq!(LocalStore::open(&dir, real(), "test", &|_| {}).unwrap().last(), before);
+}
+
+#[tokio::test]
+async fn the_bills_are_told_as_the_ledger_has_them_where_they_are_wanted() {
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("data");
+    let written = write(&dir, &Wish { keeps: true, ..wish(20, 4, 0) }, real(), |_| {}).await.unwrap();
+    assert_eq!(written.entered.len() as u64, written.bills);
+    let store = LocalStore::open(&dir, real(), "test", &|_| {}).unwrap();
+    let mut open = 0;
+    for bill in &written.entered {
+        assert!(!bill.org.is_empty() && !bill.partner.is_empty() && bill.created <= NOW, "{bill:?}");
+        let found = store.find_number(&bill.no, 1).await.unwrap();
+        let Some(row) = found.first().filter(|row| row.no == bill.no) else { continue };
+        assert_eq!(row.fid().as_str(), bill.fid.to_string());
+        let unresolved = store.ledger_entry(&row.key).await.unwrap().is_some();
+        open += u64::from(unresolved);
+        assert!(!unresolved || bill.status != Status::Audited, "{bill:?}");
+    }
+    assert_eq!(open, written.unresolved);
 }

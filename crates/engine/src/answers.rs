@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use skydeck_core::domain::bounds;
 use skydeck_core::domain::event::{ActionEntry, Event, Fact};
-use skydeck_core::domain::ids::{EnvId, PlanId, Seq};
+use skydeck_core::domain::ids::{EnvId, PlanId, RunId, Seq, WorkKey};
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{Answer, Cursor, EnvRow, MOST_NUMBERS, Page, PageRequest, PlanRow, Query};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{RunHead, StoppedRun};
 use skydeck_core::domain::step::Blob;
+use skydeck_core::domain::story::RunOfBill;
 use skydeck_core::domain::time::Ts;
 use skydeck_store::{Store, StoreError};
 
@@ -28,6 +29,10 @@ const GONE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const OF_ONE_NUMBER: usize = 8;
 /// Facts of one bill told at once (`Answer::Bill`).
 const BILL_FACTS: usize = 500;
+/// Runs told with a bill.
+const RUNS_OF_BILL: usize = 8;
+/// Facts after the one that found a bill among which the approval of its run is looked for.
+const NEAR: usize = 256;
 
 /// Answers one question.
 pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreError> {
@@ -56,6 +61,7 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             Ok(Answer::Plans(rows))
         }
         Query::Runs(page) => Ok(Answer::Runs(store.runs(None, &page).await?)),
+        Query::RunLines { asked, page } => Ok(Answer::RunLines(store.run_lines(&asked, &page, now).await?)),
         Query::Stopped => Ok(Answer::Stopped(still_stopped(store.stopped_runs().await?, &plans, &envs, now))),
         Query::Run(id) => Ok(Answer::Run(store.run(id).await?.map(Box::new))),
         Query::Bills { scope, filter, page } => Ok(Answer::Bills(store.bills(scope, &filter, &page, now).await?)),
@@ -72,12 +78,7 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             Ok(Answer::LedgerCounts(select::count(store, &selection, after, now).await?))
         }
         Query::FilterValues { column } => Ok(Answer::FilterValues(store.filter_values(column.as_deref()).await?)),
-        Query::Bill(key) => {
-            let row = store.bill(&key).await?.map(Box::new);
-            let (mut facts, cut) = store.facts_of(&key, BILL_FACTS).await?;
-            lighten(&mut facts);
-            Ok(Answer::Bill { row, facts, cut })
-        }
+        Query::Bill(key) => bill(store, &key).await,
         Query::FindBill { number, limit } => {
             let rows = store.find_number(&number, limit as usize).await?;
             let scanned = rows.len() as u64;
@@ -95,6 +96,34 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             Ok(Answer::Environments(Vec::new()))
         }
     }
+}
+
+/// One bill's whole life.
+async fn bill(store: &dyn Store, key: &WorkKey) -> Result<Answer, StoreError> {
+    let row = store.bill(key).await?.map(Box::new);
+    let (mut facts, cut) = store.facts_of(key, BILL_FACTS).await?;
+    lighten(&mut facts);
+    let runs = runs_of(store, &facts).await?;
+    Ok(Answer::Bill { row, facts, cut, runs })
+}
+
+/// The newest runs that facts are of, and who approved each: that is told soon after the run found its bills.
+async fn runs_of(store: &dyn Store, facts: &[Fact]) -> Result<Vec<RunOfBill>, StoreError> {
+    let mut ids: Vec<RunId> = facts.iter().filter_map(|fact| fact.event.run()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut runs = Vec::new();
+    for id in ids.into_iter().rev().take(RUNS_OF_BILL) {
+        let Some(row) = store.run(id).await? else { continue };
+        let found = facts.iter().find(|fact| fact.event.run() == Some(id)).map(|fact| fact.seq);
+        let near = store.facts_after(found.unwrap_or_default(), NEAR).await?;
+        let approved = near.into_iter().find_map(|fact| match fact.event {
+            Event::RunApproved { run, by, .. } if run == id => Some((by, fact.at)),
+            _ => None,
+        });
+        runs.push(RunOfBill { row, approved });
+    }
+    Ok(runs)
 }
 
 /// Bills by their whole numbers: one of each record and operation that bears it.

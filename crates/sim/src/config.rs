@@ -97,6 +97,8 @@ pub struct WorldConfig {
     pub lock_after: u32,
     /// Length of the lock.
     pub lock_ms: i64,
+    /// Bills that are there beside those of the seed.
+    pub adopted: std::sync::Arc<[super::Adopted]>,
 }
 
 impl Default for WorldConfig {
@@ -124,6 +126,7 @@ impl Default for WorldConfig {
             limit_cap: 10_000,
             lock_after: 5,
             lock_ms: 30 * 60_000,
+            adopted: std::sync::Arc::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: [`world::World`] is the whole server without the network; [`server`] only carries its answers.
 
 mod admin;
+mod adopt;
 mod args;
 mod body;
 mod cell;
@@ -44,6 +45,7 @@ mod view;
 pub mod world;
 
 pub use admin::Stats;
+pub use adopt::Adopted;
 pub use args::{NotStarted, SimArgs, run};
 pub use config::{AuthMode, Credentials, User, WorldConfig, demo_credentials};
 pub use masters::{BaseData, base_data};

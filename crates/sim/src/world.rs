@@ -108,6 +108,7 @@ impl World {
             config,
         };
         world.settle_in();
+        world.adopt();
         world
     }
 

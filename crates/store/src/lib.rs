@@ -40,6 +40,7 @@ use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{FilterValues, LedgerGroup, Page, PageRequest, Scope};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, Mark, RunRow, StoppedRun};
+use skydeck_core::domain::run_list::{RunLine, RunsAsked};
 use skydeck_core::domain::server::ServerBound;
 use skydeck_core::domain::step::{Blob, Body};
 use skydeck_core::domain::time::Ts;
@@ -244,6 +245,8 @@ pub trait Reads: Send + Sync {
     }
     /// Runs, newest first, optionally of one plan.
     async fn runs(&self, plan: Option<&PlanId>, page: &PageRequest) -> Result<Page<RunRow>, StoreError>;
+    /// Runs as people read them: those that a filter lets pass, by days. `now`: for words of the calendar in the filter.
+    async fn run_lines(&self, asked: &RunsAsked, page: &PageRequest, now: Ts) -> Result<Page<RunLine>, StoreError>;
 
     /// One bill of a run.
     async fn bill_of_run(&self, run: RunId, fid: &Fid) -> Result<Option<BillRow>, StoreError>;

@@ -24,6 +24,7 @@ use skydeck_core::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, Ru
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{FilterValues, LedgerGroup, Page, PageRequest, Scope};
 use skydeck_core::domain::run::{BillRow, Mark, RunRow, StoppedRun};
+use skydeck_core::domain::run_list::{RunLine, RunsAsked};
 use skydeck_core::domain::server::ServerBound;
 use skydeck_core::domain::time::Ts;
 
@@ -165,6 +166,11 @@ impl<S: Embedded> Reads for S {
     async fn runs(&self, plan: Option<&PlanId>, page: &PageRequest) -> Result<Page<RunRow>, StoreError> {
         let (plan, page) = (plan.cloned(), page.clone());
         long(self, move |s| s.index().runs(plan.as_ref(), &page)).await
+    }
+
+    async fn run_lines(&self, asked: &RunsAsked, page: &PageRequest, now: Ts) -> Result<Page<RunLine>, StoreError> {
+        let (asked, page) = (asked.clone(), page.clone());
+        long(self, move |s| s.index().run_lines(&asked, &page, now)).await
     }
 
     async fn bill_of_run(&self, run: RunId, fid: &Fid) -> Result<Option<BillRow>, StoreError> {

@@ -150,8 +150,8 @@ pub struct ReopenArgs {
 pub struct HistoryArgs {
     /// A run id (or its beginning): list its bills.
     pub run: Option<String>,
-    /// Filter for bills: of the run, without one over all runs.
-    #[arg(long, default_value = "", hide_default_value = true)]
+    /// Filter: of keys about runs alone (plan, state, kind, who, ran, env, run, operation) it lists runs, else bills.
+    #[arg(long, default_value = "", hide_default_value = true, allow_hyphen_values = true)]
     pub filter: String,
     /// At most so many rows.
     #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
@@ -172,6 +172,9 @@ pub struct BillArgs {
     /// Show requests and responses.
     #[arg(long)]
     pub evidence: bool,
+    /// Of a bill that no run has read, ask the ERP whether it is there and which plans' filters leave it out.
+    #[arg(long, conflicts_with_all = ["env", "form"])]
+    pub ask: bool,
 }
 
 /// `export`.
@@ -184,7 +187,7 @@ pub struct ExportArgs {
     #[arg(long, conflicts_with = "run")]
     pub all: bool,
     /// Filter.
-    #[arg(long, default_value = "", hide_default_value = true)]
+    #[arg(long, default_value = "", hide_default_value = true, allow_hyphen_values = true)]
     pub filter: String,
     /// Format; absent = from the file's ending.
     #[arg(long, value_name = "FORMAT")]

@@ -12,6 +12,11 @@ impl World {
         let names = vec!["FSaleOrgId_FNumber".to_owned(), "FCustomerID_FNumber".to_owned(), "FDate".to_owned()];
         match query {
             Query::Plans => Answer::Plans(if self.empty { vec![] } else { self.plans.clone() }),
+            Query::RunLines { asked, .. } => Answer::RunLines(page(if self.empty {
+                vec![]
+            } else {
+                skydeck_store_testkit::run_lines::defined(&self.runs, asked)
+            })),
             Query::Runs(_) => Answer::Runs(page(if self.empty { vec![] } else { self.runs.clone() })),
             Query::Run(id) => Answer::Run(self.runs.iter().find(|r| r.head.id == *id).cloned().map(Box::new)),
             Query::Bills { scope, filter, .. } => {
@@ -28,7 +33,7 @@ impl World {
                         bill.state = self.bills[(i + 3) % self.bills.len()].state.clone();
                     }
                 }
-                let about = About { names: &names, labels: &[], opened: NOW, by: None };
+                let about = About { names: &names, labels: &[], opened: NOW, by: None, head: None, state: None };
                 let rows = bills.iter().filter(|b| filter.matches(b, &about, NOW));
                 let rows =
                     rows.filter(|b| *scope != Scope::Ledger || b.state.outcome().is_some_and(|o| !o.is_resolved()));
@@ -67,6 +72,10 @@ impl World {
                 row: self.bills.iter().find(|b| b.key == *key).cloned().map(Box::new),
                 facts: self.facts.clone(),
                 cut: false,
+                runs: vec![skydeck::domain::story::RunOfBill {
+                    row: self.runs[1].clone(),
+                    approved: Some((super::who(), super::before(86_400 * 2 - 12))),
+                }],
             },
             Query::Actions(_) => Answer::Actions(page(if self.empty { vec![] } else { self.actions.clone() })),
             Query::Revisions(_) => Answer::Revisions(self.revisions.clone()),
@@ -78,7 +87,7 @@ impl World {
 }
 
 fn is_meant(row: &BillRow, selection: &Selection, names: &[String]) -> bool {
-    let about = About { names, labels: &[], opened: NOW, by: None };
+    let about = About { names, labels: &[], opened: NOW, by: None, head: None, state: None };
     match selection {
         Selection::Bills(keys) => keys.contains(&row.key),
         Selection::Matching { filter, run, .. } => {

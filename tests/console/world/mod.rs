@@ -228,6 +228,38 @@ impl World {
         self
     }
 
+    /// The same world after a night in which two plans ran by the clock and mostly found nothing.
+    pub fn after_a_night(mut self) -> Self {
+        let env = self.env().to_owned();
+        let mut night: Vec<RunRow> = Vec::new();
+        for n in 0..40_u64 {
+            let (plan, name) = if n % 3 == 0 {
+                ("pur-instock-audit", "采购入库单审核")
+            } else {
+                ("sal-outstock-audit", "销售出库单审核")
+            };
+            let mut row = self.runs[2].clone();
+            row.head = RunHead { plan: PlanId::new(plan), name: name.into(), ..head(n + 20, &env, self.production) };
+            row.head.opened = before(i64::try_from(39 - n).unwrap() * 1800);
+            row.head.by = Who::schedule(1000);
+            row.closed = Some(row.head.opened.plus(Duration::from_secs(4)));
+            if n % 17 != 5 {
+                (row.state, row.tally) = (RunState::Closed(RunEnd::Empty), Tally::default());
+            }
+            if n == 30 {
+                row.head.by = who();
+                let numbers =
+                    skydeck::domain::range::Range { field: None, since: None, until: None, numbers: 3, remedy: false };
+                row.head.range = Some(numbers);
+            }
+            night.push(row);
+        }
+        night.reverse();
+        night.append(&mut self.runs);
+        self.runs = night;
+        self
+    }
+
     pub fn env(&self) -> &str {
         if self.production { "k3-prod" } else { "demo" }
     }

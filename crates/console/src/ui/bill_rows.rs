@@ -178,6 +178,15 @@ pub(crate) fn statuses(shared: &Shared, row: &BillRow) -> Vec<String> {
     text
 }
 
+/// The plan's own columns under the plan's labels; number and id stand elsewhere. `names`: of the columns, where more is known
+/// than the rows at hand tell.
+pub(crate) fn own_columns(shared: &Shared, row: &BillRow, names: Option<&[String]>) -> Vec<String> {
+    let told = |value: &str| !value.is_empty() && *value != row.no && value != row.fid().as_str();
+    let names = names.unwrap_or_else(|| columns::names(shared, row));
+    let named = names.iter().zip(&row.columns).filter(|(_, value)| told(value));
+    named.map(|(name, value)| format!("{} {}", words::shown(label(shared, row, name)), columns::shown(value))).collect()
+}
+
 /// Where a bill stands and why; of one that is unresolved who acts and what to do.
 fn where_it_stands(shared: &Shared, pen: &Pen<'_>, row: &BillRow) -> Vec<(Role, String)> {
     let (texts, (glyph, word, role)) = (shared.t(), words::row_state(shared, row));
@@ -239,15 +248,11 @@ pub(crate) fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: Optio
         let at = format::local(row.at, shared.setup.zone, "%m-%d %H:%M:%S");
         let mut text = statuses(shared, row);
         text.push(format!("{} {at}", texts.changed));
-        // Number and id stand in the heading.
-        let told = |value: &str| !value.is_empty() && *value != row.no && value != row.fid().as_str();
-        let named = columns::names(shared, row).iter().zip(&row.columns).filter(|(_, value)| told(value));
         // The plan's columns are of the query, and one of them may be the status.
         let mut when = format!("{} ", texts.status_when_read);
-        for (name, value) in named {
-            let label = words::shown(label(shared, row, name));
-            text.push(format!("{}{label} {}", std::mem::take(&mut when), words::shown(value)));
-        }
+        text.extend(
+            own_columns(shared, row, None).into_iter().map(|said| format!("{}{said}", std::mem::take(&mut when))),
+        );
         let lines = usize::from(area.bottom() - y);
         for line in pen.glyphs.flow(&text, usize::from(w), lines) {
             pen.text(x, y, w, Role::Dim, &line);

@@ -174,7 +174,7 @@ impl Seen {
 }
 
 /// A value as a list shows it: a date without its midnight.
-fn shown(value: &str) -> String {
+pub(crate) fn shown(value: &str) -> String {
     let value = value.trim();
     match value.split_once('T') {
         Some((day, "00:00:00" | "00:00:00.000")) if is_day(day) => words::shown(day),

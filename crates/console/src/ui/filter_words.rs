@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use skydeck_core::domain::cause::{CauseInfo, CauseTable};
 use skydeck_core::domain::filter::values::{self, Stray, columns_of};
-use skydeck_core::domain::filter::{Filter, FilterError, FilterFault, Key};
+use skydeck_core::domain::filter::{Filter, FilterError, FilterFault, Key, runs};
 use skydeck_core::domain::ids::{EnvId, OpId, PlanId};
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::query::{FilterValues, PlanRow};
@@ -106,6 +106,8 @@ impl Names {
             }
             Key::Who => Some(self.people.as_ref()?.iter().flat_map(Who::names).collect()),
             Key::Env => Some(self.environments.iter().map(ToString::to_string).collect()),
+            Key::State => Some(runs::every_state().map(str::to_owned).collect()),
+            Key::Kind => Some(runs::every_kind().map(str::to_owned).collect()),
             Key::No | Key::Fid | Key::Org | Key::Customer | Key::Run | Key::Code => None,
         }
     }

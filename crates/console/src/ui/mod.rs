@@ -50,4 +50,5 @@ pub use skin::Skin;
 pub use update::update;
 pub use view::view;
 pub use views::{UnknownView, View, with_view};
+pub use words::reach_words;
 pub use words::step as step_word;

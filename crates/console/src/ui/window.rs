@@ -9,6 +9,7 @@ use skydeck_core::domain::event::ActionEntry;
 use skydeck_core::domain::ids::{RunId, Seq, WorkKey};
 use skydeck_core::domain::query::Cursor;
 use skydeck_core::domain::run::{BillRow, RunRow};
+use skydeck_core::domain::run_list::RunLine;
 use skydeck_core::domain::time::Ts;
 
 use super::msg::Ticket;
@@ -42,6 +43,28 @@ impl Record for RunRow {
     type Id = RunId;
     fn id(&self) -> RunId {
         self.head.id
+    }
+}
+
+/// What a line of the list of runs is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineId {
+    /// A day, by its beginning.
+    Day(Ts),
+    /// A run.
+    Run(RunId),
+    /// Runs that found nothing, by the oldest.
+    Nothing(RunId),
+}
+
+impl Record for RunLine {
+    type Id = LineId;
+    fn id(&self) -> LineId {
+        match self {
+            Self::Day(day) => LineId::Day(day.begins),
+            Self::Run { row, .. } => LineId::Run(row.head.id),
+            Self::Nothing(empty) => LineId::Nothing(empty.oldest),
+        }
     }
 }
 
@@ -149,11 +172,6 @@ impl<T: Record> Window<T> {
             .map(|(i, (_, row))| (i == self.cursor, row))
     }
 
-    /// The row before the first visible one.
-    pub fn above(&self) -> Option<&T> {
-        self.scroll.top().checked_sub(1).and_then(|i| self.rows.get(i)).map(|(_, row)| row)
-    }
-
     /// Position of the first visible row.
     pub fn first(&self) -> u64 {
         u64::try_from(self.base + self.scroll.top() as i64 + i64::from(i32::MAX)).unwrap_or(0)
@@ -206,6 +224,21 @@ impl<T: Record> Window<T> {
 
     /// The list changed somewhere; it is read again when somebody looks.
     pub fn spoil(&mut self) {
+        self.stale = true;
+    }
+
+    /// The rows that pass become one, which is known by this: they are read again, and the cursor goes to it.
+    pub fn regroup(&mut self, passes: impl Fn(&T) -> bool, id: T::Id) {
+        match self.rows.iter().position(|(_, row)| passes(row)) {
+            // What is before them is not at hand.
+            Some(0) if self.more_before => self.reset(),
+            Some(at) => {
+                self.owed = 0;
+                self.place(at);
+                self.id = Some(id);
+            }
+            None => {}
+        }
         self.stale = true;
     }
 

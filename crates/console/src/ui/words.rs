@@ -8,6 +8,7 @@ use skydeck_core::domain::command::Refusal;
 use skydeck_core::domain::detail_words;
 use skydeck_core::domain::ids::{OpId, PlanId};
 use skydeck_core::domain::operation_words::{self as names, Tongue, Words};
+use skydeck_core::domain::reach::Reach;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, RunRow};
 use skydeck_core::domain::step::Step;
@@ -341,6 +342,13 @@ pub(crate) fn quoted(shared: &Shared, raw: &str) -> String {
     ours(shared, raw).map_or_else(|| format!("{}{}{}", t.quote_open, shown(raw), t.quote_close), |ours| shown(&ours))
 }
 
+/// The same with every word of it: safe to show, and no longer than an outcome may be.
+pub(crate) fn quoted_whole(shared: &Shared, raw: &str) -> String {
+    let t = shared.t();
+    let safe = skydeck_core::text::show(raw, skydeck_core::domain::bounds::WORDS);
+    ours(shared, raw).map_or_else(|| format!("{}{}{}", t.quote_open, safe.as_str(), t.quote_close), |ours| shown(&ours))
+}
+
 fn ours(shared: &Shared, raw: &str) -> Option<String> {
     match shared.lang {
         Lang::Zh => detail_words::zh(raw),
@@ -363,6 +371,20 @@ pub(crate) fn reason_words(shared: &Shared, why: &Reason) -> String {
         Lang::En => why.en_with(&label),
         Lang::Zh => why.zh_with(&label),
     })
+}
+
+/// What a plan says of a number that no run has read; nothing of one that could not be asked.
+pub fn reach_words(lang: Lang, reach: &Reach) -> String {
+    let t = lang.texts();
+    match reach {
+        Reach::Finds => t.reach_finds.to_owned(),
+        Reach::LeavesOut { filter, status } => {
+            let status = status.as_ref().map_or("", |code| self::status(lang, code));
+            fill(t.reach_leaves_out, &[status, &shown(filter)])
+        }
+        Reach::NotThere => t.reach_not_there.to_owned(),
+        Reach::Failed(_) | Reach::Refused(_) => String::new(),
+    }
 }
 
 /// A refusal with what to do, in the operator's language.

@@ -34,6 +34,7 @@ pub mod range;
 pub mod reach;
 pub mod reason;
 pub mod run;
+pub mod run_list;
 pub mod server;
 pub mod sort;
 pub mod step;

@@ -14,7 +14,9 @@ use super::plan::Plan;
 use super::reach::PlanReach;
 use super::reason::Reason;
 use super::run::{BillRow, Collected, Mark, RunRow, StoppedRun};
+use super::run_list::{RunLine, RunsAsked};
 use super::server::Server;
+use super::story::RunOfBill;
 use super::time::Ts;
 use super::today::{Span, Today};
 use super::who::Who;
@@ -32,6 +34,13 @@ pub enum Query {
     Plans,
     /// Runs, newest first.
     Runs(PageRequest),
+    /// Runs as people read them: those that a filter lets pass, by days.
+    RunLines {
+        /// Which, and how.
+        asked: RunsAsked,
+        /// Page.
+        page: PageRequest,
+    },
     /// Runs that ended by themselves or could not read their bills, the latest of their plan, where none went through since.
     Stopped,
     /// Where the action log and the journal disagree, and nobody accepted it yet.
@@ -249,6 +258,8 @@ pub enum Answer {
     Plans(Vec<PlanRow>),
     /// To [`Query::Runs`].
     Runs(Page<RunRow>),
+    /// To [`Query::RunLines`].
+    RunLines(Page<RunLine>),
     /// To [`Query::Stopped`].
     Stopped(Vec<StoppedRun>),
     /// To [`Query::LogFaults`].
@@ -280,6 +291,9 @@ pub enum Answer {
         facts: Vec<Fact>,
         /// Whether older ones were left out.
         cut: bool,
+        /// The newest runs that these facts are of.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        runs: Vec<RunOfBill>,
     },
     /// To [`Query::Actions`].
     Actions(Page<(Seq, Ts, ActionEntry)>),

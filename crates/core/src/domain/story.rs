@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bill::Outcome;
 use super::event::{Event, Fact};
+use super::run::RunRow;
 use super::step::Verdict;
 use super::time::Ts;
 use super::who::Who;
@@ -18,6 +19,16 @@ pub fn took_though_refused(facts: &[Fact], at: usize) -> bool {
         _ => None,
     });
     facts.get(at).is_some_and(told) && matches!(answer.into_iter().next(), Some(Verdict::Rejected(_)))
+}
+
+/// A run that met a bill, and who let it write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunOfBill {
+    /// The run.
+    pub row: RunRow,
+    /// Who approved its set and when, where that stands near the facts of the bill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<(Who, Ts)>,
 }
 
 /// Who resolved a bill, why and when.
@@ -45,6 +56,19 @@ pub struct Resolution<'a> {
     pub at: Ts,
     /// It stands; else the bill changed since, and is an entry of the ledger again.
     pub stands: bool,
+}
+
+/// Whether the fact at this place says nothing that the ones after it do not: a call whose answer is told, and a look that only
+/// made sure that the call may leave.
+pub fn is_said_by_the_next(facts: &[Fact], at: usize) -> bool {
+    let next = facts.get(at + 1).map(|fact| &fact.event);
+    match facts.get(at).map(|fact| &fact.event) {
+        Some(Event::StepTried { call, .. }) => matches!(next, Some(Event::StepAnswered { call: of, .. }) if of == call),
+        Some(Event::BillRead { rev: Some(read), .. }) => {
+            matches!(next, Some(Event::StepTried { rev, .. }) if rev.status == read.status)
+        }
+        _ => false,
+    }
 }
 
 /// The last time a person resolved a bill, unless it was re-opened or came out well since.

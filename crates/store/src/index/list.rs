@@ -193,11 +193,11 @@ impl<'k, K: Kv> List<'k, K> {
     }
 }
 
-fn cursor(tag: &[u8], place: &[u8]) -> Cursor {
+pub(super) fn cursor(tag: &[u8], place: &[u8]) -> Cursor {
     Cursor(crate::hex(tag) + &crate::hex(place))
 }
 
-fn open_cursor(cursor: &Cursor, tag: &[u8]) -> Result<Vec<u8>, StoreError> {
+pub(super) fn open_cursor(cursor: &Cursor, tag: &[u8]) -> Result<Vec<u8>, StoreError> {
     let wrong = || StoreError::Cursor("its cursor belongs to another list; start from the beginning".to_owned());
     let text = cursor.0.as_str();
     if !text.is_ascii() || !text.len().is_multiple_of(2) {

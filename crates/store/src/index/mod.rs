@@ -23,6 +23,7 @@ mod prefilter;
 mod read;
 pub(crate) mod recount;
 pub mod row;
+mod run_list;
 mod runs;
 pub mod unmoved;
 mod values;

@@ -21,11 +21,14 @@ use skydeck_core::domain::event::ActionEntry;
 use skydeck_core::domain::filter::{About, Filter, Key as Asked, Term, Test};
 use skydeck_core::domain::ids::{Fid, PlanId, Seq};
 use skydeck_core::domain::query::{Page, PageRequest, Scope};
-use skydeck_core::domain::run::{BillRow, RunRow};
+use skydeck_core::domain::run::{BillRow, RunRow, RunState, Tally};
 use skydeck_core::domain::time::Ts;
 
 /// Bills a filter may name and still be answered by their numbers, one by one.
 const NAMED: u64 = 20_000;
+
+/// Where runs stand, by their number.
+type States = BTreeMap<RunNo, Option<(RunState, Tally)>>;
 
 impl<K: Kv> Index<K> {
     /// Runs, newest first.
@@ -65,7 +68,8 @@ impl<K: Kv> Index<K> {
         request: &PageRequest,
         now: Ts,
     ) -> Result<Page<BillRow>, StoreError> {
-        let asks_labels = filter.asks_labels();
+        let (asks_labels, asks_state) = (filter.asks_labels(), filter.asks_state());
+        let states = RefCell::default();
         let passes = |row: &BillRow| {
             if filter.is_empty() {
                 return Ok(true);
@@ -73,7 +77,9 @@ impl<K: Kv> Index<K> {
             let no = self.run_no(row.run)?.ok_or_else(|| StoreError::Read(format!("run {} is lost", row.run)))?;
             let head = self.head(no)?;
             let labels = if asks_labels { self.labels(&head)? } else { Arc::default() };
-            Ok(filter.matches(row, &About::run(&head, &labels), now))
+            let state = if asks_state { self.state_once(no, &states)? } else { None };
+            let state = state.as_ref().map(|(state, tally)| (state, tally));
+            Ok(filter.matches(row, &About { state, ..About::run(&head, &labels) }, now))
         };
         if filter.terms.iter().any(Term::leaves_out_audit) && !self.knows_operations()? {
             return Ok(Page::default());
@@ -116,6 +122,16 @@ impl<K: Kv> Index<K> {
             }
         };
         page.map(|page| Page { total, ..page })
+    }
+
+    /// Where a run stands, and its sum; read once for each run of a page.
+    fn state_once(&self, no: RunNo, known: &RefCell<States>) -> Result<Option<(RunState, Tally)>, StoreError> {
+        if let Some(state) = known.borrow().get(&no) {
+            return Ok(state.clone());
+        }
+        let state = self.run_by_no(no)?.map(|row| (row.state, row.tally));
+        known.borrow_mut().insert(no, state.clone());
+        Ok(state)
     }
 
     /// The bill under its key (space, run number, FID), unless its stored bytes say already that it is not asked for.
@@ -278,7 +294,7 @@ impl<K: Kv> Index<K> {
     }
 
     /// Number of the one plan the filter asks for; 0 when it asks for all, or for several.
-    fn plan_asked(&self, filter: &Filter) -> Result<DictNo, StoreError> {
+    pub(super) fn plan_asked(&self, filter: &Filter) -> Result<DictNo, StoreError> {
         let Some([word]) = filter.words(Asked::Plan) else { return Ok(0) };
         if plain(word).is_none() {
             return Ok(0);

@@ -37,6 +37,8 @@ texts! {
     no_way_back last_columns then_pause
     then_ledger then_results paused_by_itself wants_second head_second note_more reopen_last reopen_title reopened shared_unlock unlocked_by_other flags_can flags_none
     sorts_nothing no_such_key
+    bill_now bill_said bill_do bill_whose bill_story story_ordered story_approved
+    runs_empty runs_empty_newest history_no_match help_runs help_runs_1 help_runs_2 help_runs_3
     find_title find_hint find_missing find_none find_partly find_n find_scanning reach_title
     reach_asks reach_ask reach_finds reach_leaves_out reach_not_there
     from_day_short unresolved_of at_today at_yesterday today_looked today_since today_quiet today_silent today_silent_why n_bills all_plans chart_title chart_told

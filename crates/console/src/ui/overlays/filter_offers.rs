@@ -6,9 +6,10 @@ use tui_input::Input;
 
 use crate::ui::Names;
 use crate::ui::filter_words::cause_said;
+use crate::ui::keymap::Scope;
 use crate::ui::shared::Shared;
 use skydeck_core::domain::bill::Slot;
-use skydeck_core::domain::filter::{Ask, Key, NAMED, Word, fold_label, key_called};
+use skydeck_core::domain::filter::{Ask, Key, Moment, NAMED, Named, Word, fold_label, key_called, runs};
 use skydeck_core::domain::ids::OpId;
 use skydeck_core::domain::language::Language;
 use skydeck_core::domain::operation_words;
@@ -161,8 +162,15 @@ fn keys(shared: &Shared, names: &Names, parts: &Parts<'_>) -> Vec<Offer> {
     let all = |lang: Language| {
         NAMED.iter().flat_map(move |named| lang.t(named.en, named.zh).iter().map(|name| (*name).to_owned()))
     };
-    // Before anything is typed each key once, by its first name.
-    let first = NAMED.iter().map(|named| named.name(lang).to_owned());
+    // Before anything is typed each key once, by its first name; where runs are listed, those about runs first.
+    let of_runs = |ask: Ask| match ask {
+        Ask::Words(key) => key.is_about_runs(),
+        Ask::Date(of) => of == Moment::Run,
+        Ask::Age | Ask::Attempts => false,
+    };
+    let lists_runs = shared.nav.here() == Scope::History;
+    let (before, after): (Vec<&Named>, Vec<&Named>) = NAMED.iter().partition(|named| lists_runs && of_runs(named.ask));
+    let first = before.into_iter().chain(after).map(|named| named.name(lang).to_owned());
     let keys: Vec<String> = if typed.is_empty() { first.collect() } else { all(lang).collect() };
     let columns = names.columns.iter().filter(|_| !typed.is_empty()).cloned();
     let mut seen = std::collections::BTreeSet::new();
@@ -221,6 +229,8 @@ fn values(
         Key::Plan => names.plans.iter().map(|(id, _)| id.to_string()).collect(),
         Key::Who => names.people.iter().flatten().map(|who| person(who, lang)).collect(),
         Key::Env => names.environments.iter().map(ToString::to_string).collect(),
+        Key::State => runs::states(lang).map(str::to_owned).collect(),
+        Key::Kind => runs::kinds(lang).map(str::to_owned).collect(),
         Key::No | Key::Fid | Key::Org | Key::Customer | Key::Run | Key::Code => Vec::new(),
     }
 }

@@ -187,7 +187,7 @@ impl Find {
     fn draw_reach(&self, shared: &Shared, pen: &mut Pen<'_>, area: Rect, rows: &[PlanReach]) {
         let mut y = area.y;
         for row in rows.iter().skip(self.scroll.top()) {
-            let (role, said) = reach_words(shared, &row.reach);
+            let (role, said) = reach_said(shared, &row.reach);
             let name = words::plan_name(shared, &row.plan, &row.name);
             let lines = pen.glyphs.wrap(&said, usize::from(area.width.saturating_sub(24)), 4);
             for (i, line) in lines.iter().enumerate() {
@@ -205,15 +205,12 @@ impl Find {
 }
 
 /// What a plan says of a number, in words.
-fn reach_words(shared: &Shared, reach: &Reach) -> (Role, String) {
-    let t = shared.t();
+fn reach_said(shared: &Shared, reach: &Reach) -> (Role, String) {
+    let plain = || words::reach_words(shared.lang, reach);
     match reach {
-        Reach::Finds => (Role::Ok, t.reach_finds.to_owned()),
-        Reach::LeavesOut { filter, status } => {
-            let status = status.as_ref().map_or("", |status| words::status(shared.lang, status));
-            (Role::Warning, fill(t.reach_leaves_out, &[status, &words::shown(filter)]))
-        }
-        Reach::NotThere => (Role::Dim, t.reach_not_there.to_owned()),
+        Reach::Finds => (Role::Ok, plain()),
+        Reach::LeavesOut { .. } => (Role::Warning, plain()),
+        Reach::NotThere => (Role::Dim, plain()),
         Reach::Failed(why) => (Role::Error, words::reason_words(shared, why)),
         Reach::Refused(why) => (Role::Error, words::refusal(shared, why)),
     }

@@ -110,6 +110,10 @@ fn lines(desk: &Desk) -> Vec<Line> {
     group(shared.lang.scope(Scope::List), &|s| s == Scope::List);
     group(shared.lang.scope(Scope::Global), &|s| s == Scope::Global);
     let t = shared.t();
+    if place == Scope::History {
+        out.push(Line::Head(t.help_runs));
+        out.extend([t.help_runs_1, t.help_runs_2, t.help_runs_3].map(|text| Line::Text(text.to_owned())));
+    }
     out.push(Line::Head(t.help_filter));
     for text in [t.help_filter_1, t.help_filter_2] {
         out.push(Line::Text(text.to_owned()));

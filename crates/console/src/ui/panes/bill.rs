@@ -1,10 +1,9 @@
-//! Bill: one bill's whole life over runs and plans, every call with its request and answer.
+//! Bill: one bill as it is read out on the phone, and its whole life over runs and plans, every call with request and answer.
 //!
-//! Invariant: lines are made when an answer or a fold changes, never while drawing.
+//! Invariant: lines are made when an answer, a fold or the width changes, never while drawing.
 
 use std::collections::BTreeSet;
 
-use crate::ui::bill_rows;
 use crate::ui::cells::Pen;
 use crate::ui::format;
 use crate::ui::keymap::{Action, Scope};
@@ -20,10 +19,11 @@ use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::ids::{Seq, WorkKey};
 use skydeck_core::domain::query::{Answer, Query};
 use skydeck_core::domain::run::BillRow;
-use skydeck_core::domain::story;
+use skydeck_core::domain::story::{self, RunOfBill};
 use skydeck_core::domain::transition::{BillChange, Change};
 
 use super::bill_lines::{self, Line};
+use super::bill_page;
 use super::pane::{Asking, Click, Done, Pane, Subject};
 
 /// The pane.
@@ -36,27 +36,42 @@ pub(super) struct Bill {
     loaded: bool,
     stale: bool,
     asked: Option<Ticket>,
+    runs: Vec<RunOfBill>,
     open: BTreeSet<Seq>,
+    /// All facts are shown as they are, not the page.
+    raw: bool,
+    /// Cells of a line.
+    width: usize,
     lines: Vec<Line>,
     at: usize,
     scroll: Scroll,
 }
 
 impl Bill {
-    /// Makes the lines anew, keeping the cursor on its fact.
+    /// Makes the lines anew, keeping the cursor on its fact, or on its line where it is about none.
     fn relayout(&mut self, shared: &Shared) {
         let here = self.fact_here().map(|f| f.seq);
-        self.lines =
-            self.key.as_ref().map(|key| bill_lines::of(&self.facts, key, &self.open, shared)).unwrap_or_default();
+        let mut lines = match (&self.row, &self.key) {
+            (Some(row), _) if !self.raw => {
+                let known = bill_page::Known { row, facts: &self.facts, runs: &self.runs };
+                bill_page::of(&known, &self.open, shared, self.width)
+            }
+            (_, Some(key)) => bill_lines::raw(&self.facts, key, &self.open, shared),
+            (_, None) => Vec::new(),
+        };
+        if self.cut {
+            lines.push(Line::of_page(vec![(Role::Warning, shared.t().older_left_out.to_owned())]));
+        }
+        self.lines = lines;
         let to = here.and_then(|seq| {
             let fact = self.facts.iter().position(|f| f.seq == seq)?;
-            self.lines.iter().position(|l| l.fact == fact)
+            self.lines.iter().position(|l| l.fact == Some(fact))
         });
         self.place(to.unwrap_or(self.at).min(self.lines.len().saturating_sub(1)));
     }
 
     fn fact_here(&self) -> Option<&Fact> {
-        self.lines.get(self.at).and_then(|l| self.facts.get(l.fact))
+        self.lines.get(self.at).and_then(|l| self.facts.get(l.fact?))
     }
 
     fn place(&mut self, at: usize) {
@@ -81,13 +96,12 @@ impl Bill {
         }
     }
 
-    /// Unfolds everything, or folds everything.
-    fn toggle_all(&mut self, shared: &Shared) {
-        if self.open.is_empty() {
-            self.open = self.facts.iter().map(|f| f.seq).collect();
-        } else {
-            self.open.clear();
-        }
+    /// The facts as they are, each call with request and answer; or the page again.
+    fn toggle_raw(&mut self, shared: &Shared) {
+        self.raw = !self.raw;
+        self.open = if self.raw { self.facts.iter().map(|f| f.seq).collect() } else { BTreeSet::new() };
+        self.at = 0;
+        self.lines.clear();
         self.relayout(shared);
     }
 
@@ -105,48 +119,19 @@ impl Bill {
             _ => false,
         }
     }
+}
 
-    fn take(&mut self, shared: &Shared, row: Option<Box<BillRow>>, facts: Vec<Fact>, cut: bool) {
-        let first = !self.loaded;
-        (self.row, self.facts, self.cut, self.loaded) = (row, facts, cut, true);
-        self.relayout(shared);
-        if first {
-            // The latest is what one came for.
-            self.place(self.lines.len().saturating_sub(1));
-        }
-    }
-
-    /// The bill, where it stands, and what was resolved.
-    fn headline(&self, shared: &Shared, row: &BillRow) -> [(Role, String); 6] {
-        let t = shared.t();
-        let (glyph, word, role) = words::row_state(shared, row);
-        let op = if row.key.op.is_audit() { String::new() } else { format!(" {}", words::operation(&row.key.op)) };
-        let resolved = story::resolution(&self.facts).map_or_else(String::new, |resolution| {
-            let what = if resolution.stands { t.ev_resolved } else { t.resolved_before };
-            format!("{what} {}{}{}  ", words::who(shared, resolution.by), t.colon, words::shown(resolution.reason))
-        });
-        [
-            (Role::Title, words::shown(&row.no)),
-            (
-                Role::Dim,
-                format!(
-                    "  FID {}  {}{op}  ",
-                    words::shown(row.fid().as_str()),
-                    words::shown(row.record().form.as_str())
-                ),
-            ),
-            (
-                role,
-                format!(
-                    "{glyph} {word} {}  ",
-                    words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state)
-                ),
-            ),
-            (Role::Notice, resolved),
-            (Role::Dim, format!("{} ", bill_rows::statuses(shared, row).first().cloned().unwrap_or_default())),
-            (Role::Warning, if self.cut { format!(" {}", t.older_left_out) } else { String::new() }),
-        ]
-    }
+/// The bill and where it stands.
+fn headline(shared: &Shared, row: &BillRow) -> [(Role, String); 3] {
+    let (glyph, word, role) = words::row_state(shared, row);
+    let op = if row.key.op.is_audit() { String::new() } else { format!(" {}", words::operation(&row.key.op)) };
+    let reason = words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state);
+    let form = words::shown(row.record().form.as_str());
+    [
+        (Role::Title, format!("{}  ", words::shown(&row.no))),
+        (role, format!("{glyph} {word} {reason}  ")),
+        (Role::Dim, format!("FID {}  {form}{op}", words::shown(row.fid().as_str()))),
+    ]
 }
 
 impl Pane for Bill {
@@ -158,8 +143,12 @@ impl Pane for Bill {
         Action::Bill
     }
 
-    fn arrange(&mut self, _shared: &Shared, parts: &Parts) {
+    fn arrange(&mut self, shared: &Shared, parts: &Parts) {
         self.scroll.set_height(parts.rows());
+        let width = usize::from(parts.body().width.saturating_sub(2));
+        if std::mem::replace(&mut self.width, width) != width {
+            self.relayout(shared);
+        }
         self.scroll();
     }
 
@@ -178,7 +167,7 @@ impl Pane for Bill {
             empty(pen, area, &[t.bill_unknown]);
             return None;
         };
-        let head = self.headline(shared, row);
+        let head = headline(shared, row);
         let zone = format::zone(shared.setup.zone);
         let right = pen.text_right(area.x, area.right() - 1, area.y, Role::Dim, &zone);
         pen.pieces(area.x + 1, area.y, right.saturating_sub(area.x + 2), &head);
@@ -229,10 +218,11 @@ impl Pane for Bill {
         self.row.as_ref().filter(|_| stands).map(|row| (row.key.clone(), row.no.clone()))
     }
 
-    /// The line under the cursor.
+    /// The line under the cursor; of one that goes on over several all of it.
     fn copy(&self, _shared: &Shared) -> Option<String> {
         let line = self.lines.get(self.at)?;
-        Some(line.pieces.iter().map(|(_, text)| text.trim()).collect::<Vec<_>>().join(" "))
+        let shown = || line.pieces.iter().map(|(_, text)| text.trim()).collect::<Vec<_>>().join(" ");
+        Some(line.whole.clone().unwrap_or_else(shown))
     }
 
     fn bills(&self) -> Box<dyn Iterator<Item = &BillRow> + '_> {
@@ -255,7 +245,7 @@ impl Pane for Bill {
         match action {
             Action::Open => self.toggle(shared, false),
             Action::Fold => self.toggle(shared, true),
-            Action::Raw => self.toggle_all(shared),
+            Action::Raw => self.toggle_raw(shared),
             _ => return Done::NotMine,
         }
         Done::Here
@@ -265,7 +255,8 @@ impl Pane for Bill {
         if let Subject::Bill(key) = what
             && self.key.as_ref() != Some(key)
         {
-            *self = Self { key: Some(key.clone()), scroll: self.scroll.at_top(), stale: true, ..Self::default() };
+            let (scroll, width) = (self.scroll.at_top(), self.width);
+            *self = Self { key: Some(key.clone()), scroll, width, stale: true, ..Self::default() };
         }
     }
 
@@ -288,7 +279,10 @@ impl Pane for Bill {
     fn answer(&mut self, shared: &mut Shared, _ticket: Ticket, answer: Result<Answer, String>) {
         self.asked = None;
         match answer {
-            Ok(Answer::Bill { row, facts, cut }) => self.take(shared, row, facts, cut),
+            Ok(Answer::Bill { row, facts, cut, runs }) => {
+                (self.row, self.facts, self.cut, self.runs, self.loaded) = (row, facts, cut, runs, true);
+                self.relayout(shared);
+            }
             Ok(_) => {
                 let text = shared.t().odd_answer;
                 shared.note(true, text);

@@ -1,4 +1,5 @@
-//! A bill's facts as lines: what happened, in the operator's words, and every call with its request and answer.
+//! A bill's facts as lines: what happened, in the operator's words, and every call with its request and answer. What the page
+//! shows before them stands in `bill_page`.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +13,7 @@ use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::{Seq, WorkKey};
 use skydeck_core::domain::step::{Body, Evidence, Verdict};
 use skydeck_core::domain::story;
+use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::who::Who;
 
 /// Bytes of a body that are shown.
@@ -21,46 +23,40 @@ const LINES: usize = 2000;
 
 /// One line.
 pub(super) struct Line {
-    /// Place of the fact it is about.
-    pub fact: usize,
+    /// Place of the fact it is about, where it is about one.
+    pub fact: Option<usize>,
     pub pieces: Vec<(Role, String)>,
+    /// What is copied of it, where that is more than it shows.
+    pub whole: Option<String>,
 }
 
-/// The lines of a bill's facts; of those in `open` with request and answer.
-pub(super) fn of(facts: &[Fact], key: &WorkKey, open: &BTreeSet<Seq>, shared: &Shared) -> Vec<Line> {
+impl Line {
+    /// A line of the page itself.
+    pub fn of_page(pieces: Vec<(Role, String)>) -> Self {
+        Self { fact: None, pieces, whole: None }
+    }
+
+    fn of_fact(fact: usize, pieces: Vec<(Role, String)>) -> Self {
+        Self { fact: Some(fact), pieces, whole: None }
+    }
+}
+
+/// The lines of all facts of a bill, oldest first; of those in `open` with request and answer.
+pub(super) fn raw(facts: &[Fact], key: &WorkKey, open: &BTreeSet<Seq>, shared: &Shared) -> Vec<Line> {
     let mut out = Vec::new();
     let mut run = None;
     for (i, fact) in facts.iter().enumerate() {
-        let Some((role, what, mut more)) = headline(&fact.event, key, shared) else { continue };
-        let t = shared.lang.texts();
-        if story::took_though_refused(facts, i) {
-            more.push_str(t.ev_refused_all_the_same);
+        if headline(&fact.event, key, shared).is_none() {
+            continue;
         }
         if fact.event.run() != run {
             run = fact.event.run();
             if let Some(id) = run {
-                let text = format!("{} {id}", t.run);
-                out.push(Line { fact: i, pieces: vec![(Role::Border, "── ".to_owned()), (Role::Dim, text)] });
+                let text = format!("{} {id}", shared.t().run);
+                out.push(Line::of_fact(i, vec![(Role::Border, "── ".to_owned()), (Role::Dim, text)]));
             }
         }
-        let evidence = match &fact.event {
-            Event::StepAnswered { evidence: Some(e), .. } => Some(e),
-            _ => None,
-        };
-        let open = open.contains(&fact.seq);
-        let fold = match (evidence.is_some(), open) {
-            (true, false) => "+ ",
-            (true, true) => "- ",
-            (false, _) => "  ",
-        };
-        let at = format::local(fact.at, shared.setup.zone, "%m-%d %H:%M:%S ");
-        out.push(Line {
-            fact: i,
-            pieces: vec![(Role::Dim, at), (Role::Key, fold.to_owned()), (role, what), (Role::Text, more)],
-        });
-        if let (Some(evidence), true) = (evidence, open) {
-            evidence_lines(i, evidence, shared, &mut out);
-        }
+        lines_of(facts, i, key, open, shared, &mut out);
     }
     out
 }
@@ -68,6 +64,43 @@ pub(super) fn of(facts: &[Fact], key: &WorkKey, open: &BTreeSet<Seq>, shared: &S
 /// Whether a fact has a request and a response to be unfolded.
 pub(super) fn unfolds(fact: &Fact) -> bool {
     matches!(fact.event, Event::StepAnswered { evidence: Some(_), .. })
+}
+
+/// The line of the fact at a place, and where it is in `open` its request and answer.
+pub(super) fn lines_of(
+    facts: &[Fact],
+    at: usize,
+    key: &WorkKey,
+    open: &BTreeSet<Seq>,
+    shared: &Shared,
+    out: &mut Vec<Line>,
+) {
+    let Some(fact) = facts.get(at) else { return };
+    let Some((role, what, mut more)) = headline(&fact.event, key, shared) else { return };
+    if story::took_though_refused(facts, at) {
+        more.push_str(shared.t().ev_refused_all_the_same);
+    }
+    let evidence = match &fact.event {
+        Event::StepAnswered { evidence: Some(e), .. } => Some(e),
+        _ => None,
+    };
+    let open = open.contains(&fact.seq);
+    let fold = match (evidence.is_some(), open) {
+        (true, false) => "+ ",
+        (true, true) => "- ",
+        (false, _) => "  ",
+    };
+    let pieces =
+        vec![(Role::Dim, moment(shared, fact.at)), (Role::Key, fold.to_owned()), (role, what), (Role::Text, more)];
+    out.push(Line::of_fact(at, pieces));
+    if let (Some(evidence), true) = (evidence, open) {
+        evidence_lines(at, evidence, shared, out);
+    }
+}
+
+/// When something happened, as the lines begin.
+pub(super) fn moment(shared: &Shared, at: Ts) -> String {
+    format::local(at, shared.setup.zone, "%m-%d %H:%M:%S ")
 }
 
 /// Role, word and particulars of a fact about this bill.
@@ -171,14 +204,14 @@ fn answered(step: &str, ms: u32, verdict: &Verdict, side: &[String], shared: &Sh
 fn evidence_lines(fact: usize, evidence: &Evidence, shared: &Shared, out: &mut Vec<Line>) {
     let t = shared.lang.texts();
     let mut part = |title: String, body: Option<&Body>| {
-        out.push(Line { fact, pieces: vec![(Role::Title, format!("    {title}"))] });
+        out.push(Line::of_fact(fact, vec![(Role::Title, format!("    {title}"))]));
         let Some(body) = body else { return };
         for line in pretty(body) {
-            out.push(Line { fact, pieces: vec![(Role::Dim, format!("    {line}"))] });
+            out.push(Line::of_fact(fact, vec![(Role::Dim, format!("    {line}"))]));
         }
         if let Some(hash) = &body.sha256 {
             let text = fill(t.body_cut, &[&format::count(body.bytes.0.len() as u64), &format::count(body.len), hash]);
-            out.push(Line { fact, pieces: vec![(Role::Warning, format!("    {text}"))] });
+            out.push(Line::of_fact(fact, vec![(Role::Warning, format!("    {text}"))]));
         }
     };
     part(fill(t.request, &[&format::count(evidence.request.len)]), Some(&evidence.request));
@@ -186,7 +219,7 @@ fn evidence_lines(fact: usize, evidence: &Evidence, shared: &Shared, out: &mut V
     let len = evidence.response.as_ref().map_or(0, |b| b.len);
     part(fill(t.response, &[&status, &format::count(len)]), evidence.response.as_ref());
     if let Some(error) = &evidence.error {
-        out.push(Line { fact, pieces: vec![(Role::Unknown, format!("    {}", words::shown(error)))] });
+        out.push(Line::of_fact(fact, vec![(Role::Unknown, format!("    {}", words::shown(error)))]));
     }
 }
 

@@ -1,34 +1,40 @@
-//! History: runs by day; with a filter, bills over all runs.
+//! History: runs by day, those of a plan that found nothing in one line; with a filter that asks about bills, bills over all runs.
+//!
+//! Invariant: pages of lines are all that is read; what a line sums up is counted where the runs are.
 
 use std::time::Duration;
 
 use ratatui::layout::Rect;
 
 use crate::ui::bill_rows::{self, Heads, Rows};
-use crate::ui::cells::{Cell, Pen};
-use crate::ui::format;
+use crate::ui::cells::Pen;
 use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::{self, Parts};
-use crate::ui::list::{List, heading, nothing};
+use crate::ui::list::{List, nothing};
 use crate::ui::msg::Ticket;
-use crate::ui::run_words;
+use crate::ui::obstacle::Obstacle;
 use crate::ui::shared::Shared;
-use crate::ui::skin::Role;
-use crate::ui::window::{Seek, Window};
-use crate::ui::words;
+use crate::ui::window::{LineId, Seek, Window};
 use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::filter::Filter;
+use skydeck_core::domain::ids::RunId;
 use skydeck_core::domain::query::{Answer, Query, Scope as ListScope};
-use skydeck_core::domain::run::{BillRow, Revision, RunRow, RunState};
+use skydeck_core::domain::run::{BillRow, RunRow, RunState};
+use skydeck_core::domain::run_list::{Folding, MOST_OPEN, RunLine, RunsAsked};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::transition::Change;
 
-use super::pane::{Asking, Done, Goto, Pane, Subject, numbers, open_bill};
+use super::history_rows;
+use super::pane::{Asking, Click, Done, Goto, Pane, Subject, numbers, open_bill};
 
-/// The pane: runs, or with a filter the bills that it finds. Both lists keep their place.
+/// The pane: runs, or with a filter about bills those that it finds. Both lists keep their place.
 #[derive(Default)]
 pub(super) struct History {
-    runs: Window<RunRow>,
+    runs: Window<RunLine>,
+    /// Lines of empty runs that are opened, by the oldest run of each.
+    open: Vec<RunId>,
+    /// The cursor was moved up last: a day's line is passed over that way.
+    upwards: bool,
     /// The date that is looked for: the first run at or before it.
     goal: Option<Ts>,
     found: Window<BillRow>,
@@ -38,13 +44,13 @@ pub(super) struct History {
 impl History {
     /// Bills are listed, not runs.
     fn searches(&self) -> bool {
-        !self.filter.is_empty()
+        !self.filter.asks_runs()
     }
 
     /// Goes on towards the date that is looked for, page by page.
     fn seek(&mut self, shared: &mut Shared) {
         let Some(until) = self.goal else { return };
-        match self.runs.seek(|run| run.head.opened <= until) {
+        match self.runs.seek(|line| line.opened() <= until) {
             Seek::Waiting => return,
             Seek::Found => {}
             Seek::End => {
@@ -54,6 +60,43 @@ impl History {
         }
         self.goal = None;
         shared.touch();
+    }
+
+    /// The cursor does not stay on the line of a day: there is nothing to be done with it.
+    fn pass_over_days(&mut self) {
+        let on_day = |runs: &Window<RunLine>| matches!(runs.current(), Some(RunLine::Day(_)));
+        if self.goal.is_some() || !on_day(&self.runs) {
+            return;
+        }
+        self.runs.step(if self.upwards { -1 } else { 1 });
+        if on_day(&self.runs) {
+            self.runs.step(1);
+        }
+    }
+
+    /// The line that was opened to show the run under the cursor.
+    fn opened_here(&self) -> Option<RunId> {
+        match self.runs.current() {
+            Some(RunLine::Run { fold, .. }) if !self.searches() => *fold,
+            Some(RunLine::Run { .. } | RunLine::Nothing(_) | RunLine::Day(_)) | None => None,
+        }
+    }
+
+    /// Shows the runs of a line one by one.
+    fn unfold(&mut self, oldest: RunId) {
+        if self.open.len() >= MOST_OPEN {
+            self.open.remove(0);
+        }
+        self.open.push(oldest);
+        self.runs.spoil();
+    }
+
+    /// Makes one line of them again; the cursor goes to it.
+    fn fold(&mut self) {
+        let Some(oldest) = self.opened_here() else { return };
+        self.open.retain(|open| *open != oldest);
+        let of_it = |line: &RunLine| matches!(line, RunLine::Run { fold: Some(fold), .. } if *fold == oldest);
+        self.runs.regroup(of_it, LineId::Nothing(oldest));
     }
 
     /// Draws the bills that a filter finds over all runs.
@@ -73,61 +116,19 @@ impl History {
 
     /// Draws the runs.
     fn draw_runs(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
-        let (t, area, body) = (shared.t(), parts.list, parts.body());
-        let cell = |w, text| Cell::new(w, Role::Dim, text);
-        let zh = shared.lang == crate::ui::Lang::Zh;
-        let (state, kind) = if zh { (10, 4) } else { (14, 6) };
-        let who = if area.width >= 100 { 18 } else { 0 };
-        let mut titles = vec![
-            cell(5, t.col_day),
-            Cell::new(5, Role::Dim, format_zone(shared)),
-            cell(state, t.col_state),
-            cell(kind, t.col_kind),
-            cell(0, t.col_plan),
-            cell(7, t.found).right(),
-            cell(6, t.failed_short).right(),
-            cell(6, t.unknown_short).right(),
-            cell(6, t.col_took).right(),
-        ];
-        if who > 0 {
-            titles.push(cell(who, t.col_by));
-        }
-        pen.row(area, area.y, false, &titles);
-        if nothing(shared, pen, body, &self.runs, &[t.history_none, t.history_none_2]) {
+        let t = shared.t();
+        history_rows::titles(shared, pen, parts.list);
+        let none = if self.filter.is_empty() {
+            [t.history_none, t.history_none_2]
+        } else {
+            [t.history_no_match, t.filter_empty_2]
+        };
+        if nothing(shared, pen, parts.body(), &self.runs, &none) {
             return None;
         }
-        let day = |at: Ts| at.0.saturating_add(i64::from(shared.setup.zone) * 60_000).div_euclid(86_400_000);
-        let mut before = self.runs.above().map(|r| day(r.head.opened));
-        for (i, (here, row)) in self.runs.visible().enumerate().take(usize::from(body.height)) {
-            let (glyph, word, role, _) = run_words::run_state(shared, &row.state, &row.tally);
-            let today = day(row.head.opened);
-            // The day stands where it changes, and in the first row of the screen.
-            let show = i == 0 || before != Some(today);
-            before = Some(today);
-            let date = if show { format::local(row.head.opened, shared.setup.zone, "%m-%d") } else { String::new() };
-            let number = |n: u64, r| {
-                let text = if n == 0 { String::new() } else { format::count(n) };
-                Cell::new(6, r, text).right()
-            };
-            let took = row.closed.map(|c| format::age(c.since(row.head.opened))).unwrap_or_default();
-            let mut cells = vec![
-                Cell::new(5, Role::Title, date),
-                Cell::new(5, Role::Dim, format::local(row.head.opened, shared.setup.zone, "%H:%M")).key(),
-                Cell::new(state, role, format!("{glyph} {word}")),
-                Cell::new(kind, Role::Dim, run_words::kind_of(shared.lang, &row.head)),
-                Cell::new(0, Role::Text, words::plan_name(shared, &row.head.plan, &row.head.name)),
-                Cell::new(7, Role::Text, format::count(row.tally.found)).right(),
-                number(row.tally.failed, Role::Failed),
-                number(row.tally.unknown, Role::Unknown),
-                Cell::new(6, Role::Dim, took).right(),
-            ];
-            if who > 0 {
-                cells.push(Cell::new(who, Role::Dim, words::who(shared, &row.head.by)));
-            }
-            pen.row(body, body.y + i as u16, here, &cells);
-        }
-        if let Some(row) = self.runs.current() {
-            preview(shared, pen, parts.detail, row);
+        history_rows::rows(shared, pen, parts.body(), &self.runs);
+        if let Some(line) = self.runs.current() {
+            history_rows::preview(shared, pen, parts.detail, line);
         }
         Some(self.runs.first())
     }
@@ -155,12 +156,28 @@ impl Pane for History {
     }
 
     fn arrange(&mut self, _shared: &Shared, parts: &Parts) {
+        self.pass_over_days();
         self.runs.set_height(parts.rows());
         self.found.set_height(parts.rows());
     }
 
     fn draw(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
         if self.searches() { self.draw_found(shared, pen, parts) } else { self.draw_runs(shared, pen, parts) }
+    }
+
+    fn step(&mut self, _shared: &mut Shared, by: i64) {
+        self.upwards = by < 0;
+        if let Some(list) = self.list_mut() {
+            list.step(by);
+        }
+    }
+
+    fn click(&mut self, _shared: &mut Shared, row: usize, _parts: &Parts) -> Click {
+        let is_day = |line: Option<(bool, &RunLine)>| matches!(line, Some((_, RunLine::Day(_))));
+        if !self.searches() && is_day(self.runs.visible().nth(row)) {
+            return Click::Missed;
+        }
+        Click::of(self.list_mut().and_then(|list| list.click(row)))
     }
 
     fn lists(&self, _shared: &Shared) -> Option<ListScope> {
@@ -173,6 +190,7 @@ impl Pane for History {
 
     fn set_filter(&mut self, filter: Filter) {
         self.filter = filter;
+        self.runs.reset();
         self.found.reset();
     }
 
@@ -181,7 +199,10 @@ impl Pane for History {
     }
 
     fn run(&self) -> Option<&RunRow> {
-        self.runs.current().filter(|_| !self.searches())
+        match self.runs.current().filter(|_| !self.searches())? {
+            RunLine::Run { row, .. } => Some(row),
+            RunLine::Nothing(_) | RunLine::Day(_) => None,
+        }
     }
 
     fn copy(&self, shared: &Shared) -> Option<String> {
@@ -196,26 +217,50 @@ impl Pane for History {
     }
 
     fn runs(&self) -> Box<dyn Iterator<Item = &RunRow> + '_> {
-        Box::new(self.runs.rows())
+        Box::new(self.runs.rows().filter_map(|line| match line {
+            RunLine::Run { row, .. } => Some(&**row),
+            RunLine::Nothing(empty) => Some(&empty.newest),
+            RunLine::Day(_) => None,
+        }))
     }
 
     fn possible(&self, _shared: &Shared, action: Action) -> bool {
         match action {
             Action::Open if self.searches() => self.found.current().is_some(),
             Action::Open => self.runs.current().is_some(),
-            Action::Compare | Action::JumpDate => self.run().is_some(),
-            Action::Fold => false,
+            Action::Compare => self.run().is_some(),
+            Action::JumpDate => !self.searches() && !self.runs.is_empty(),
+            Action::Fold => self.opened_here().is_some(),
             _ => true,
+        }
+    }
+
+    fn obstacle(&self, _shared: &Shared, action: Action) -> Obstacle {
+        match action {
+            Action::Compare | Action::JumpDate if self.searches() || !self.runs.is_empty() => Obstacle::NoRunHere,
+            Action::Fold => Obstacle::NothingUnfolded,
+            _ => Obstacle::NothingHere,
         }
     }
 
     fn perform(&mut self, shared: &mut Shared, action: Action) -> Done {
         match action {
             Action::Open if self.searches() => open_bill(self.bill(shared)),
-            Action::Open => self.run().map_or(Done::Here, |row| {
-                Done::Go(Goto { pane: Scope::Results, what: Subject::Run(Box::new(row.clone())) })
-            }),
-            Action::Fold => Done::Here,
+            Action::Open => match self.runs.current() {
+                Some(RunLine::Nothing(empty)) => {
+                    let oldest = empty.oldest;
+                    self.unfold(oldest);
+                    Done::Here
+                }
+                Some(RunLine::Run { row, .. }) => {
+                    Done::Go(Goto { pane: Scope::Results, what: Subject::Run(row.clone()) })
+                }
+                Some(RunLine::Day(_)) | None => Done::Here,
+            },
+            Action::Fold => {
+                self.fold();
+                Done::Here
+            }
             _ => Done::NotMine,
         }
     }
@@ -235,7 +280,10 @@ impl Pane for History {
             self.seek(shared);
         }
         if !self.searches() {
-            return asking.page(&mut self.runs).map(|(ticket, page)| (ticket, Query::Runs(page)));
+            let (ticket, page) = asking.page(&mut self.runs)?;
+            let folded = Folding { zone: shared.setup.zone, open: self.open.clone() };
+            let asked = RunsAsked { filter: shared.asked(&self.filter), folded: Some(folded) };
+            return Some((ticket, Query::RunLines { asked, page }));
         }
         let (ticket, page) = asking.page(&mut self.found)?;
         Some((ticket, shared.nav.views.query(ListScope::History, shared.asked(&self.filter), page)))
@@ -250,7 +298,7 @@ impl Pane for History {
             return self.found.answer_bills(ticket, answer);
         }
         let page = match answer {
-            Ok(Answer::Runs(page)) => Ok(page),
+            Ok(Answer::RunLines(page)) => Ok(page),
             Ok(_) => return,
             Err(error) => Err(error),
         };
@@ -271,71 +319,4 @@ impl Pane for History {
     fn ages(&self, _shared: &Shared) -> Option<Duration> {
         bill_rows::finest_age(&self.found).filter(|_| self.searches())
     }
-}
-
-/// What there is to know about the run under the cursor.
-fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: &RunRow) {
-    if area.height < 2 {
-        return;
-    }
-    let t = shared.t();
-    heading(pen, area, &words::plan_name(shared, &row.head.plan, &row.head.name));
-    let (x, w) = (area.x + 1, area.width.saturating_sub(2));
-    // What calls for nobody is plain here: every colour that changes from run to run is sent with every move.
-    let mut sum = run_words::sum_of(shared, row, w);
-    for (role, _) in &mut sum {
-        if matches!(role, Role::Ok | Role::Already | Role::Skipped) {
-            *role = Role::Text;
-        }
-    }
-    pen.pieces(x, area.y + 1, w, &sum);
-    let operation = if row.head.op.is_audit() { String::new() } else { words::operation(&row.head.op) };
-    let mut more = vec![
-        (t.operation, operation),
-        (t.range_of, run_words::range(shared.lang, &row.head)),
-        (t.carried_over, run_words::carried_over(shared.lang, row).unwrap_or_default()),
-        (
-            "",
-            row.collected
-                .as_ref()
-                .and_then(|c| run_words::probes(&shared.setup.causes, shared.lang, c))
-                .unwrap_or_default(),
-        ),
-        (t.environment, words::shown(row.head.env.as_str())),
-        (t.revision, revision_of(shared, row)),
-        (t.run, row.head.id.to_string()),
-        (t.filter_label, words::shown(&row.head.filter)),
-    ];
-    if let Some(reason) = Some(run_words::run_state(shared, &row.state, &row.tally).3).filter(|s| !s.is_empty()) {
-        more.insert(0, (t.col_reason, reason));
-    }
-    let text: Vec<String> = more
-        .into_iter()
-        .filter(|(_, v)| !v.is_empty())
-        .map(|(l, v)| format!("{l} {v}").trim_start().to_owned())
-        .collect();
-    let lines = usize::from(area.height.saturating_sub(2));
-    for (i, line) in pen.glyphs.flow(&text, usize::from(w), lines).iter().enumerate() {
-        pen.text(x, area.y + 2 + i as u16, w, Role::Dim, line);
-    }
-}
-
-/// The run's revision; that it was not the plan's newest is said.
-fn revision_of(shared: &Shared, row: &RunRow) -> String {
-    let rev = row.head.rev.short();
-    match row.head.revision {
-        Revision::Newest => rev.to_owned(),
-        Revision::Original => format!("{rev} ({})", run_words::revision(shared.lang, Revision::Original)),
-    }
-}
-
-fn format_zone(shared: &Shared) -> String {
-    // `+08` fits where the time stands.
-    let minutes = shared.setup.zone;
-    let sign = if minutes < 0 { '-' } else { '+' };
-    format!(
-        "{sign}{:02}{}",
-        minutes.abs() / 60,
-        if minutes % 60 == 0 { String::new() } else { format!("{:02}", minutes.abs() % 60) }
-    )
 }

@@ -7,7 +7,9 @@ use super::keymap::{Action, Scope};
 
 mod bill;
 mod bill_lines;
+mod bill_page;
 mod history;
+mod history_rows;
 mod ledger;
 mod ledger_groups;
 mod ledger_narrowed;

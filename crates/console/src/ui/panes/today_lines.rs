@@ -231,8 +231,8 @@ fn plan_target(plan: &PlanDay, number: Option<Number>, since: NaiveDateTime) -> 
         Subject::Filtered(Filter { terms })
     };
     let (pane, what) = match number {
-        // Without a filter History lists runs.
-        Some(Number::Runs) => (Scope::History, Subject::Filtered(Filter::default())),
+        // A filter that asks nothing of bills lists runs.
+        Some(Number::Runs) => (Scope::History, of(&[], Some(Moment::Run))),
         Some(Number::Done) => (Scope::History, of(&[Slot::Done], Some(Moment::Run))),
         Some(Number::Failed) => (Scope::History, of(&[Slot::Failed], Some(Moment::Run))),
         Some(Number::Unknown) => (Scope::History, of(&[Slot::Unknown], Some(Moment::Run))),

@@ -5,7 +5,7 @@
 use chrono::NaiveDateTime;
 
 use super::when::{Moment, half_width};
-use super::{About, like};
+use super::{About, like, runs};
 use crate::domain::bill::{BillState, Outcome};
 use crate::domain::erp_status::After;
 use crate::domain::language::Language;
@@ -40,6 +40,10 @@ pub enum Key {
     Who,
     /// Environment of the bill.
     Env,
+    /// Where the run stands, or how it ended.
+    State,
+    /// Of what kind the run is, and whether the clock started it.
+    Kind,
 }
 
 /// What a name of the language asks.
@@ -96,6 +100,8 @@ pub const NAMED: &[Named] = &[
     named(Ask::Attempts, &["attempts"], &["次数"]),
     named(Ask::Words(Key::Fid), &["fid"], &["内码"]),
     named(Ask::Words(Key::Code), &["code"], &["错误码"]),
+    named(Ask::Words(Key::State), &["state"], &["运行状态"]),
+    named(Ask::Words(Key::Kind), &["kind"], &["运行类型", "类型"]),
 ];
 
 /// The key of a name, whatever its letter case.
@@ -133,15 +139,22 @@ impl Key {
             Self::Org => columns(row, about, &labels_of(self), "org").any(|value| like(value, word)),
             Self::Customer => columns(row, about, &labels_of(self), "cust").any(|value| like(value, word)),
             Self::Plan => like(row.plan.as_str(), word),
-            Self::Run => row.run.to_string().to_lowercase().starts_with(&word.to_lowercase()),
+            Self::Run => begins_with(&row.run.to_string(), word),
             Self::Code => match row.state.outcome() {
                 Some(Outcome::Failed(f)) => f.msg_code.is_some_and(|c| c.to_string() == word),
                 _ => false,
             },
             Self::Who => about.by.is_some_and(|by| by.names().iter().any(|name| like(name, word))),
             Self::Env => like(row.record().env.as_str(), word),
+            Self::State => about.state.is_some_and(|(state, tally)| runs::stands(state, tally, word)),
+            Self::Kind => about.head.is_some_and(|head| runs::is_kind(head, word)),
         }
     }
+}
+
+/// Whether a run's id begins so.
+pub(super) fn begins_with(id: &str, word: &str) -> bool {
+    id.to_lowercase().starts_with(&word.to_lowercase())
 }
 
 /// Words for where a bill stands that is still being worked on.

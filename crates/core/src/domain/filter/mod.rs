@@ -4,7 +4,9 @@
 //! Invariant: `parse(filter.to_string())` is the filter again.
 
 mod keys;
+mod of_runs;
 mod parse;
+pub mod runs;
 pub mod values;
 mod when;
 
@@ -21,7 +23,7 @@ use super::bill::Outcome;
 use super::ids::OpId;
 use super::language::Language;
 use super::operation_words;
-use super::run::{BillRow, RunHead};
+use super::run::{BillRow, RunHead, RunState, Tally};
 use super::time::Ts;
 use super::who::Who;
 use super::zone::Zone;
@@ -78,12 +80,16 @@ pub struct About<'a> {
     pub opened: Ts,
     /// Who started it.
     pub by: Option<&'a Who>,
+    /// Its head.
+    pub head: Option<&'a RunHead>,
+    /// Where it stands, and its sum; read only where a filter asks for that.
+    pub state: Option<(&'a RunState, &'a Tally)>,
 }
 
 impl<'a> About<'a> {
     /// Of a run, with the labels of its plan.
     pub fn run(head: &'a RunHead, labels: &'a [String]) -> Self {
-        Self { names: &head.columns, labels, opened: head.opened, by: Some(&head.by) }
+        Self { names: &head.columns, labels, opened: head.opened, by: Some(&head.by), head: Some(head), state: None }
     }
 }
 

@@ -97,9 +97,9 @@ fn term(token: &Token) -> Result<Term, FilterError> {
         Some(Ask::Age) => age(&half_width(value)).map_err(fail)?,
         Some(Ask::Attempts) => attempts(&half_width(value)).map_err(fail)?,
         Some(Ask::Date(of)) => dates(of, &values(), value_at)?,
-        Some(Ask::Words(Key::Status)) => {
+        Some(Ask::Words(key @ (Key::Status | Key::State | Key::Kind))) => {
             // Words of the screen that hold a space are one word here.
-            Test::Is(Key::Status, values().into_iter().map(|w| w.trim().replace(' ', "_")).collect())
+            Test::Is(key, values().into_iter().map(|w| w.trim().replace(' ', "_")).collect())
         }
         Some(Ask::Words(key)) => Test::Is(key, words()),
         None if label.is_empty() => {

@@ -346,6 +346,12 @@ impl Span {
         self.holds_date(instant(at), now)
     }
 
+    /// The instant at which it begins; `None` where it has no beginning.
+    pub(super) fn begins(&self, now: Ts) -> Option<Ts> {
+        let today = if self.has_words() { instant(now).date() } else { NaiveDate::MIN };
+        self.ends(today).0.map(|from| Ts(from.and_utc().timestamp_millis()))
+    }
+
     /// What every date in it begins with, as the ERP writes it; `None` where that is not one text.
     pub fn beginning(&self) -> Option<String> {
         match self {
