@@ -19,7 +19,7 @@ use skydeck::domain::time::Ts;
 use skydeck::domain::who::Who;
 use skydeck::link::frame::{self, REPLY_MAX, REQUEST_MAX, Reply, Request, VERSION};
 use skydeck::plan;
-use skydeck::sim::{SimConfig, WorldConfig, start};
+use skydeck::sim::{RequestParts, SimConfig, WorldConfig, demo_credentials, start};
 use skydeck::store::backup::{self, Kept, MANIFEST, Manifest};
 use skydeck::store::journal::frame::{Frames, HEAD, Next, count, facts, head, write};
 use skydeck::ui::skin::Skin;
@@ -349,11 +349,24 @@ async fn requests_to_the_simulator_that_begin_valid() {
     }));
     let world = WorldConfig { bills: 20, ..WorldConfig::default() };
     let sim = start(SimConfig { world, ..SimConfig::default() }).await.unwrap();
+    let known = demo_credentials();
+    let login = RequestParts {
+        method: "POST".to_owned(),
+        path: "/k3cloud/Kingdee.BOS.WebApi.ServicesStub.AuthService.ValidateUser.common.kdsvc".to_owned(),
+        body: json!({"parameters": [known.account, known.user, known.password, 2052]}).to_string().into(),
+        ..RequestParts::default()
+    };
+    let reply = sim.with_world(|world| {
+        let now_ms = world.stats().now_ms;
+        world.handle(login, now_ms)
+    });
+    let reply: Value = serde_json::from_slice(&reply.body).unwrap();
+    let session = reply["KDSVCSessionId"].as_str().unwrap().to_owned();
     let service = |name: &str, body: &str| {
         let service = format!("/k3cloud/Kingdee.BOS.WebApi.ServicesStub.{name}.common.kdsvc");
         format!(
             "POST {service} HTTP/1.1\r\nHost: sim.invalid\r\nContent-Type: application/json\r\nConnection: close\r\n\
-             Content-Length: {}\r\n\r\n{body}",
+             kdservice-sessionid: {session}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )
     };
@@ -361,6 +374,14 @@ async fn requests_to_the_simulator_that_begin_valid() {
     let valid = [
         service("DynamicFormService.ExecuteBillQuery", query),
         service("DynamicFormService.Audit", r#"{"parameters":["SAL_OUTSTOCK","{\"Ids\":\"100001\"}"]}"#),
+        service(
+            "DynamicFormService.BatchSave",
+            r#"{"formid":"PUR_PurchaseOrder","data":{"Model":[{"FBillNo":"CG-1","FSupplierId":{"FNumber":"VEN00003"},"F_X":"s","FPOOrderEntry":[{"FMaterialId":{"FNumber":"MAT00001"},"FQty":1.5,"FDeliveryDate":"2026-11-01"}]}],"BatchCount":2}}"#,
+        ),
+        service(
+            "DynamicFormService.Push",
+            r#"{"formid":"SAL_OUTSTOCK","data":{"Ids":"100101,100102","EntryIds":"400405","RuleId":"AR_OutStockToReceivableMap","TargetOrgId":1}}"#,
+        ),
         service("AuthService.ValidateUser", r#"{"acctID":"x","username":"u","password":"p","lcid":2052}"#),
         "GET /k3cloud/ HTTP/1.1\r\nHost: sim.invalid\r\nConnection: close\r\n\r\n".to_owned(),
     ];

@@ -60,6 +60,8 @@ step("paging", [row[0] for row in page] == [row[0] for row in rows[5:8]], page)
 objects = json.loads(sdk.BillQuery({"FormId": FORM, "FieldKeys": "FID,FBillNo", "FilterString": "", "Limit": 2}))
 step("BillQuery", [sorted(o) for o in objects] == [["FBillNo", "FID"]] * 2, objects)
 
+finished = query(sdk, "FDocumentStatus='C'")[0]
+
 # The bills that follow must be free of the demo's troubles: the world was started without.
 submitted = [row for row in rows if row[2] == "B"]
 bill = submitted[0]
@@ -121,6 +123,28 @@ done = polled["Result"]["ResponseStatus"]
 step("polling mode", [e["Number"] for e in done["SuccessEntitys"]] == ["演示-0002"] and len(done["Errors"]) == 1, done)
 answer = status(sdk.Delete(FORM, {"Numbers": ["演示-0002"]}))
 step("delete", answer["IsSuccess"] and query(sdk, "FBillNo='演示-0002'") == [], answer)
+
+draft = json.loads(sdk.Draft(FORM, {"Model": {"FNote": "草稿"}}))["Result"]
+step("draft", draft["ResponseStatus"]["IsSuccess"] and draft["Number"] == "", draft)
+push = {"Ids": str(finished[0]), "RuleId": "AR_OutStockToReceivableMap"}
+pushed = json.loads(sdk.Push(FORM, push))["Result"]
+made = pushed["ResponseStatus"]["SuccessEntitys"]
+step("push", len(made) == 1 and pushed["ConvertResponseStatus"]["IsSuccess"], pushed)
+found = json.loads(sdk.ExecuteBillQuery({"FormId": "AR_receivable", "FieldKeys": "FID", "FilterString": f"FSourceBillNo='{finished[1]}'"}))
+step("what was pushed is found by its source", found and found[0][0] == made[0]["Id"], found)
+step("push twice", "累计关联数量" in status(sdk.Push(FORM, push))["Errors"][0]["Message"], "refused")
+groups = json.loads(sdk.QueryGroupInfo({"FormId": "BD_MATERIAL", "GroupFieldKey": "FMaterialGroup"}))["Result"]["NeedReturnData"]
+step("groups", [g["Number"] for g in groups] == ["01", "02", "03"], groups)
+file = {"FileName": "a.txt", "FormId": FORM, "InterId": str(bill[0]), "BillNO": bill[1], "IsLast": True, "SendByte": "5rWL6K+V"}
+sent = json.loads(sdk.AttachmentUpload(file))["Result"]
+part = json.loads(sdk.AttachmentDownLoad({"FileId": sent["FileId"], "StartIndex": 0}))["Result"]
+step("attachment there and back", part["FilePart"] == file["SendByte"] and part["IsLast"], part)
+step("message", status(sdk.SendMsg({"Model": [{"Title": "t", "Content": "c", "Receivers": user, "Type": "1"}]}))["IsSuccess"], "sent")
+report = json.loads(sdk.GetSysReportData("GL_RPT_AccountBalance", {"FieldKeys": "FBALANCEID,FDEBIT", "Limit": 10}))["Result"]
+step("report", report["IsSuccess"] and report["RowCount"] == len(report["Rows"]), report)
+for verb in ["Allocate", "FlexSave", "GroupSave", "CancelAllocate"]:
+    refused = status(getattr(sdk, verb)(FORM, {}))
+    step(f"{verb} is not simulated", not refused["IsSuccess"] and "模拟器不支持" in refused["Errors"][0]["Message"], refused)
 
 with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, "conf.ini")

@@ -292,6 +292,7 @@ fn every_kind_of_fault_strikes_an_operation_by_any_of_its_names() {
         Kind::ClockSkew,
         Kind::Partial,
         Kind::Unaudit,
+        Kind::Late,
     ];
     let mut kinds = std::collections::HashSet::new();
     for rule in rules {
@@ -318,7 +319,7 @@ fn every_kind_of_fault_strikes_an_operation_by_any_of_its_names() {
             assert_eq!((seen.calls, seen.changed), (1, u32::from(executed)), "{shown}");
         }
     }
-    assert_eq!(kinds.len(), 26, "the storm has every kind");
+    assert_eq!(kinds.len(), 29, "the storm has every kind");
     assert!(goes_on.iter().all(|kind| kinds.contains(kind)));
 }
 

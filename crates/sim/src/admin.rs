@@ -87,10 +87,7 @@ impl World {
                 }
             }
         }
-        for line in self.record.after(0, usize::MAX) {
-            let counts = if line.refused.is_none() { &mut stats.applied } else { &mut stats.refused };
-            *counts.entry(line.verb.to_owned()).or_default() += 1;
-        }
+        [stats.applied, stats.refused] = self.record.counts();
         stats
     }
 

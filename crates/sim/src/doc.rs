@@ -63,6 +63,11 @@ impl Cells {
         }
     }
 
+    /// Every field.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, &Cell)> {
+        self.0.iter().map(|(def, cell)| (*def, cell))
+    }
+
     fn bytes(&self) -> usize {
         self.0.iter().map(|(_, cell)| size_of::<(u16, Cell)>() + cell.bytes()).sum()
     }

@@ -87,6 +87,12 @@ pub enum Kind {
     OtherBill,
     /// The answer of the call before.
     StaleAnswer,
+    /// Reset at once, and executed `ms` later all the same.
+    Late,
+    /// Every index in the answer is one too high.
+    WrongIndex,
+    /// The numbers in the answer are not those of the bills that were made: `text`, or the number with a tail.
+    OtherNumber,
 }
 
 /// One rule. Only `kind` is required.
@@ -292,8 +298,20 @@ impl FaultPlan {
             Rule::new(K::StaleAnswer, After),
         ];
         let rate = 0.1 / all.len() as f64;
+        let saves = ["Save", "BatchSave", "Draft", "Push"];
+        let of_saves = [
+            Rule::new(K::Late, Before).ms(3_000),
+            Rule::new(K::WrongIndex, After),
+            Rule::new(K::OtherNumber, After),
+            Rule::new(K::OtherBill, After),
+            Rule::new(K::Partial, Before),
+            Rule::new(K::Stale, Before),
+            Rule::new(K::Unaudit, After),
+        ];
         let rules = all
             .into_iter()
+            // Behind the others, which strike as they did before there were these.
+            .chain(of_saves.into_iter().map(|rule| rule.on(&saves)))
             .map(|rule| {
                 let rule = rule.rate(rate);
                 if rule.on.is_empty() { rule.on(&["read", "write"]) } else { rule }
@@ -317,8 +335,8 @@ struct Armed {
     /// Calls that matched, up to [`Rule::times`].
     matched: u32,
     struck: u32,
-    /// Matching calls by form and bill; kept for [`Rule::first`] only.
-    seen: HashMap<String, HashMap<u32, u32>>,
+    /// Matching calls by form and bill or key; kept for [`Rule::first`] only.
+    seen: HashMap<String, HashMap<String, u32>>,
 }
 
 /// What a rule is matched against.
@@ -336,6 +354,8 @@ pub struct Target<'a> {
     pub asked: &'a [String],
     /// The bills there are of these, by id and number.
     pub bills: &'a [(u32, String)],
+    /// The keys of the models it carries.
+    pub keys: &'a [String],
 }
 
 impl Faults {
@@ -390,8 +410,10 @@ impl Armed {
         }
         let seen = self.seen.entry(target.form.to_ascii_lowercase()).or_default();
         let mut early = false;
-        for (id, _) in target.bills.iter().filter(|(id, number)| self.rule.is_about(*id, number)) {
-            let calls = seen.entry(*id).or_default();
+        let bills = target.bills.iter().filter(|(id, number)| self.rule.is_about(*id, number));
+        let keys = target.keys.iter().filter(|key| self.rule.is_about(0, key)).map(|key| key.to_lowercase());
+        for of in bills.map(|(id, _)| id.to_string()).chain(keys) {
+            let calls = seen.entry(of).or_default();
             *calls += 1;
             early |= *calls <= self.rule.first;
         }

@@ -41,6 +41,7 @@ impl World {
             form: &named.form_id,
             asked: &named.asked,
             bills: &named.bills,
+            keys: &named.keys,
         };
         let rule = self.faults.draw(&target)?;
         let kind = serde_json::to_value(rule.kind).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
@@ -101,9 +102,14 @@ impl World {
 pub(super) fn operands(service: Service, params: &Params) -> (String, Result<Data, String>) {
     let inside = |data: Result<Data, String>| (data.as_ref().map(|d| d.text("FormId")).unwrap_or_default(), data);
     match service {
-        Service::ExecuteBillQuery | Service::BillQuery | Service::WorkflowAudit | Service::QueryBusinessInfo => {
-            inside(params.data(0))
-        }
+        Service::ExecuteBillQuery
+        | Service::BillQuery
+        | Service::WorkflowAudit
+        | Service::QueryBusinessInfo
+        | Service::QueryGroupInfo
+        | Service::SendMsg
+        | Service::AttachmentUpload
+        | Service::AttachmentDownload => inside(params.data(0)),
         Service::ExecuteOperation => (params.text("formid", 0), params.data(2)),
         Service::QueryAsyncResult | Service::Logout => (String::new(), Ok(Data::default())),
         _ => (params.text("formid", 0), params.data(1)),

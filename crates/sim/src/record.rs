@@ -1,6 +1,8 @@
 //! The oracle: every request that touched a bill, in the order it was applied.
 //!
-//! Invariant: append-only; sequence numbers start at 1 and have no gaps; `before → after` is what the row really was.
+//! Invariant: lines are only appended, and the oldest of millions dropped; sequence numbers start at 1 and have no gaps; `before → after` is what the row really was.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
@@ -48,33 +50,51 @@ impl Applied {
     }
 }
 
+/// Lines that are kept; when there are twice as many, the older half is dropped.
+const KEPT: usize = 2_000_000;
+
 /// The list.
 #[derive(Debug, Default)]
 pub struct Record {
     lines: Vec<Applied>,
+    /// Lines that were dropped, all before those that are kept.
+    dropped: u64,
+    applied: BTreeMap<&'static str, u64>,
+    refused: BTreeMap<&'static str, u64>,
 }
 
 impl Record {
     /// Appends; the sequence number is given here.
     pub fn push(&mut self, mut line: Applied) {
-        line.seq = self.lines.len() as u64 + 1;
+        line.seq = self.dropped + self.lines.len() as u64 + 1;
+        let counts = if line.refused.is_none() { &mut self.applied } else { &mut self.refused };
+        *counts.entry(line.verb).or_default() += 1;
         self.lines.push(line);
+        if self.lines.len() >= KEPT * 2 {
+            self.lines.drain(..KEPT);
+            self.dropped += KEPT as u64;
+        }
     }
 
-    /// Lines after a sequence number (0 for all), at most `limit`.
+    /// Lines after a sequence number (0 for all that are kept), at most `limit`.
     pub fn after(&self, seq: u64, limit: usize) -> &[Applied] {
-        let from = usize::try_from(seq).unwrap_or(usize::MAX).min(self.lines.len());
+        let from = usize::try_from(seq.saturating_sub(self.dropped)).unwrap_or(usize::MAX).min(self.lines.len());
         let to = from.saturating_add(limit).min(self.lines.len());
         self.lines.get(from..to).unwrap_or(&[])
     }
 
-    /// How many lines.
+    /// How many lines there were.
     pub fn len(&self) -> usize {
-        self.lines.len()
+        usize::try_from(self.dropped).unwrap_or(usize::MAX).saturating_add(self.lines.len())
     }
 
     /// Whether nothing was applied or refused yet.
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.len() == 0
+    }
+
+    /// How many were applied and how many refused, by verb.
+    pub fn counts(&self) -> [BTreeMap<String, u64>; 2] {
+        [&self.applied, &self.refused].map(|counts| counts.iter().map(|(verb, n)| ((*verb).to_owned(), *n)).collect())
     }
 }

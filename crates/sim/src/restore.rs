@@ -1,7 +1,7 @@
 //! A world from its record file: the same bills as before, with everything that was done to them.
 //!
-//! Invariant: a simulator started again on its record file answers as the one that was killed would have. Bills that
-//! were saved anew and the state of fault counters are not kept.
+//! Invariant: a simulator started again on its record file answers as the one that was killed would have. The state of
+//! fault counters and of packets that were remembered is not kept.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::config::WorldConfig;
 use super::form;
+use super::kept::MAKING;
 use super::record::Applied;
 use super::state::State;
 use super::world::World;
@@ -71,14 +72,23 @@ impl World {
         let text = |key: &str| line.get(key).and_then(Json::as_str).unwrap_or_default();
         let whole = |key: &str| line.get(key).and_then(Json::as_i64).unwrap_or_default();
         let letter = |key: &str| text(key).chars().next().unwrap_or('-');
-        let Some(verb) = VERBS.iter().find(|verb| **verb == text("verb")) else { return };
+        let Some(verb) = VERBS.iter().chain(&MAKING).find(|verb| **verb == text("verb")) else { return };
         let (Some(form), Ok(id)) = (form::find(text("form")), u32::try_from(whole("id"))) else { return };
         let applied = line.get("applied").and_then(Json::as_bool).unwrap_or_default();
         let user = text("user").to_owned();
         // Lines of before there were other fields name none.
         let state = State::by_key(text("field")).unwrap_or(State::Document);
         self.now_ms = whole("at_ms");
-        if applied && letter("after").is_ascii() {
+        if let Some(row) = line.get("row").filter(|_| applied) {
+            let pushed = self.put_row(form, id, row).unwrap_or_default();
+            if let Some(origin) = pushed.first().filter(|_| *verb == "Push") {
+                self.tally.call("Push", origin.form, origin.bill);
+                self.tally.outcome("Push", origin.form, origin.bill, true);
+            }
+            if letter("before") == '-' {
+                self.keys.outcome(form, text("number"), true);
+            }
+        } else if applied && letter("after").is_ascii() {
             self.set_state(form, id, state, letter("after") as u8, &user);
         }
         if *verb != "Outside" {

@@ -26,6 +26,12 @@ pub enum Service {
     WorkflowAudit,
     QueryBusinessInfo,
     QueryAsyncResult,
+    QueryGroupInfo,
+    GetSysReportData,
+    SendMsg,
+    AttachmentUpload,
+    AttachmentDownload,
+    Disassembly,
     /// A real service that is not simulated.
     Other,
 }
@@ -65,13 +71,13 @@ const NAMES: &[(&str, &str, Service)] = &[
     (FORM_SERVICE, "push", S::Push),
     (FORM_SERVICE, "allocate", S::Other),
     (FORM_SERVICE, "cancelallocate", S::Other),
-    (FORM_SERVICE, "disassembly", S::Other),
-    (FORM_SERVICE, "getsysreportdata", S::Other),
-    (FORM_SERVICE, "querygroupinfo", S::Other),
+    (FORM_SERVICE, "disassembly", S::Disassembly),
+    (FORM_SERVICE, "getsysreportdata", S::GetSysReportData),
+    (FORM_SERVICE, "querygroupinfo", S::QueryGroupInfo),
     (FORM_SERVICE, "switchorg", S::Other),
-    (FORM_SERVICE, "sendmsg", S::Other),
-    (FORM_SERVICE, "attachmentupload", S::Other),
-    (FORM_SERVICE, "attachmentdownload", S::Other),
+    (FORM_SERVICE, "sendmsg", S::SendMsg),
+    (FORM_SERVICE, "attachmentupload", S::AttachmentUpload),
+    (FORM_SERVICE, "attachmentdownload", S::AttachmentDownload),
 ];
 
 /// Where a request goes.
@@ -121,6 +127,12 @@ impl Service {
             S::WorkflowAudit => "WorkflowAudit",
             S::QueryBusinessInfo => "QueryBusinessInfo",
             S::QueryAsyncResult => "QueryAsyncResult",
+            S::QueryGroupInfo => "QueryGroupInfo",
+            S::GetSysReportData => "GetSysReportData",
+            S::SendMsg => "SendMsg",
+            S::AttachmentUpload => "AttachmentUpload",
+            S::AttachmentDownload => "AttachmentDownload",
+            S::Disassembly => "Disassembly",
             S::Other => "Other",
         }
     }
@@ -133,6 +145,11 @@ impl Service {
     /// Makes bills of models.
     pub fn is_save(self) -> bool {
         matches!(self, S::Save | S::BatchSave | S::Draft)
+    }
+
+    /// Makes new bills, of models or of others.
+    pub fn makes(self) -> bool {
+        self.is_save() || self == S::Push
     }
 
     /// May change bills.
@@ -150,6 +167,8 @@ impl Service {
                 | S::Delete
                 | S::ExecuteOperation
                 | S::WorkflowAudit
+                | S::AttachmentUpload
+                | S::Disassembly
         )
     }
 }

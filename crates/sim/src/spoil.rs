@@ -33,6 +33,7 @@ pub fn instead(rule: &Rule, service: Service) -> Option<Reply> {
         | Kind::Unaudit
         | Kind::Partial
         | Kind::Hollow
+        | Kind::Late
         | Kind::NoLength
         | Kind::Twice
         | Kind::SlowBody => None,
@@ -60,7 +61,8 @@ pub fn after(rule: &Rule, service: Service, mut reply: Reply, before: Option<Byt
         | Kind::Stale
         | Kind::Unaudit
         | Kind::Partial
-        | Kind::Hollow => reply,
+        | Kind::Hollow
+        | Kind::Late => reply,
         Kind::Reset => Reply { transport: Transport::Reset, ..reply },
         Kind::Truncate => Reply { transport: Transport::Truncated(rule.at), ..reply },
         Kind::NoLength => Reply { transport: Transport::NoLength, ..reply },
@@ -91,6 +93,8 @@ pub fn after(rule: &Rule, service: Service, mut reply: Reply, before: Option<Byt
         Kind::Error => refused(service, &Refusal::new(rule.code, or(&rule.text, "系统异常，请联系系统管理员"))),
         Kind::Gateway => gateway_error(5001, "API not found", "API不存在"),
         Kind::OtherBill => other_bill(reply),
+        Kind::WrongIndex => wrong_index(reply),
+        Kind::OtherNumber => other_number(reply, &rule.text),
         Kind::StaleAnswer => match before {
             Some(body) => replaced(reply, body),
             None => reply,
@@ -120,12 +124,41 @@ fn bomb(megabytes: usize) -> Vec<u8> {
 
 /// Success for a bill with another id and number.
 fn other_bill(reply: Reply) -> Reply {
+    changed(reply, |entity| {
+        entity.insert("Id".to_owned(), json!(99_999_999));
+        entity.insert("Number".to_owned(), json!("XSCKD999999"));
+    })
+}
+
+/// Success for the bill that was made, under a number that it has not.
+fn other_number(reply: Reply, text: &str) -> Reply {
+    changed(reply, |entity| {
+        let number = entity.get("Number").and_then(Json::as_str).unwrap_or_default();
+        let other = if text.is_empty() { format!("{number}-1") } else { text.to_owned() };
+        entity.insert("Number".to_owned(), json!(other));
+    })
+}
+
+/// Changes every success, and what stands of a saved bill beside them.
+fn changed(reply: Reply, act: impl Fn(&mut serde_json::Map<String, Json>)) -> Reply {
     let Ok(mut json) = serde_json::from_slice::<Json>(&reply.body) else { return reply };
     if let Some(Json::Array(done)) = json.pointer_mut("/Result/ResponseStatus/SuccessEntitys") {
-        for entity in done {
-            if let Some(entity) = entity.as_object_mut() {
-                entity.insert("Id".to_owned(), json!(99_999_999));
-                entity.insert("Number".to_owned(), json!("XSCKD999999"));
+        done.iter_mut().filter_map(Json::as_object_mut).for_each(&act);
+    }
+    if let Some(Json::Object(result)) = json.get_mut("Result").filter(|result| result.get("Number").is_some()) {
+        act(result);
+    }
+    replaced(reply, json.to_string())
+}
+
+/// Every index one too high.
+fn wrong_index(reply: Reply) -> Reply {
+    let Ok(mut json) = serde_json::from_slice::<Json>(&reply.body) else { return reply };
+    for list in ["Errors", "SuccessEntitys", "SuccessMessages"] {
+        let Some(Json::Array(lines)) = json.pointer_mut(&format!("/Result/ResponseStatus/{list}")) else { continue };
+        for line in lines {
+            if let Some(index) = line.get_mut("DIndex") {
+                *index = json!(index.as_i64().unwrap_or_default() + 1);
             }
         }
     }

@@ -204,6 +204,8 @@ impl Table {
             line.id = self.next_line;
             self.next_line += 1;
         }
+        let last = doc.lists.iter().flatten().map(|line| line.id + 1).max();
+        self.next_line = self.next_line.max(last.unwrap_or_default());
         self.doc_bytes += doc.bytes();
         if let Some(old) = self.docs.insert(id, Box::new(doc)) {
             self.doc_bytes = self.doc_bytes.saturating_sub(old.bytes());
@@ -279,6 +281,11 @@ impl Table {
     /// A row that is not deleted.
     pub fn get(&self, id: i64) -> Option<&Bill> {
         self.rows.get(self.index(id)?).filter(|row| row.status != DELETED)
+    }
+
+    /// A row, also a deleted one.
+    pub fn ever(&self, id: u32) -> Option<&Bill> {
+        self.rows.get(self.index(i64::from(id))?)
     }
 
     /// The same, to be changed.

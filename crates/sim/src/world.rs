@@ -11,6 +11,7 @@ use super::body::{self, BodyError, Data, Params};
 use super::config::WorldConfig;
 use super::data::{self, SERVER_OFFSET_S, Troubles};
 use super::faults::{Faults, Kind, Rule, When};
+use super::files::Files;
 use super::form::{self, FORMS};
 use super::made::Keys;
 use super::masters::Masters;
@@ -23,7 +24,8 @@ use super::rng::mix;
 use super::service::{Route, Service, route};
 use super::session::{self, Gate, Ids, Sessions};
 use super::settings::Settings;
-use super::table::Table;
+use super::state::State;
+use super::table::{DELETED, Table};
 use super::tally::Tally;
 use super::{login, spoil, texts, view};
 
@@ -49,6 +51,7 @@ pub struct World {
     pub(super) struck: BTreeMap<String, u64>,
     pub(super) tally: Tally,
     pub(super) keys: Keys,
+    pub(super) files: Files,
     /// What was pushed, by rule and source.
     pub(super) links: HashMap<(usize, u32), Vec<u32>>,
     /// Packets that were saved of late, with their time.
@@ -98,6 +101,7 @@ impl World {
             struck: BTreeMap::new(),
             tally: Tally::default(),
             keys: Keys::default(),
+            files: Files::default(),
             links: HashMap::new(),
             repeats: VecDeque::new(),
             call_count: 0,
@@ -156,6 +160,11 @@ impl World {
         }
         let fault = self.draw(route, &named);
         let call = Call { number: self.call_count, request, route, params, fault, slept: false };
+        let late = call.fault.as_ref().filter(|rule| rule.kind == Kind::Late).map(|rule| rule.ms.max(1));
+        if let Some(ms) = late {
+            self.park(call, ms);
+            return Reply { transport: Transport::Reset, ..Reply::bytes(500, "text/plain; charset=utf-8", "") };
+        }
         let delay = self.time_taken(&call);
         if delay > 0 { self.park(call, delay) } else { self.execute(call) }
     }
@@ -294,6 +303,7 @@ impl World {
         let before = self.last_answer.clone();
         let reply = self.serve(call, Some(rule));
         match rule.kind {
+            Kind::Unaudit if service.makes() => self.unmake(call.number),
             Kind::Unaudit => {
                 let params = call.params.as_ref().ok();
                 let operation = params.and_then(|params| self.named(service, params).operation);
@@ -303,6 +313,16 @@ impl World {
             _ => {}
         }
         spoil::after(rule, service, reply, before)
+    }
+
+    /// Somebody else deletes what a call made.
+    fn unmake(&mut self, number: u64) {
+        let lines = self.record.after(0, usize::MAX).iter().rev().take_while(|line| line.call == number);
+        let made = lines.filter(|line| line.refused.is_none() && line.before == '-');
+        let made: Vec<(usize, u32)> = made.map(|line| (line.form, line.id)).collect();
+        for (form, id) in made {
+            self.outside(form, id, State::Document, DELETED, "王芳");
+        }
     }
 
     fn each_named(&mut self, call: &Call, mut act: impl FnMut(&mut Self, usize, u32)) {
@@ -392,6 +412,12 @@ impl World {
             Service::Push => self.push(&form_id, &data, caller),
             Service::View => self.view(&form_id, &data, caller.user),
             Service::QueryBusinessInfo => view::business_info(&data.text("FormId")),
+            Service::QueryGroupInfo => self.groups(&data),
+            Service::GetSysReportData => self.report(&form_id, &data),
+            Service::SendMsg => self.send_message(&data),
+            Service::AttachmentUpload => self.upload(&data, caller),
+            Service::AttachmentDownload => self.download(&data),
+            Service::Disassembly => self.disassemble(&form_id, &data, caller),
             Service::QueryAsyncResult => self.task(params),
             Service::Logout => {
                 self.sessions.forget(&call.request);

@@ -86,6 +86,11 @@ impl SimHandle {
         act(&mut self.shared.lock())
     }
 
+    /// Answers a request as if it had come over a connection, without one; a late answer is not waited for.
+    pub fn ask(&self, request: RequestParts) -> Reply {
+        self.shared.core(|world, now_ms| world.handle(request, now_ms))
+    }
+
     /// Stops accepting, drops all connections and waits for the server's end.
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(true);
@@ -123,7 +128,7 @@ impl Shared {
                     .record()
                     .after(record.written, usize::MAX)
                     .iter()
-                    .map(|line| format!("{}\n", line.json()))
+                    .map(|line| format!("{}\n", world.line_json(line)))
                     .collect()
             };
             if record.file.write_all(lines.concat().as_bytes()).is_ok() {
@@ -165,7 +170,8 @@ fn world(config: &SimConfig) -> io::Result<(World, Option<RecordFile>)> {
         restore::Restored { world: World::new(config.world.clone(), began_ms), began_ms }
     });
     let mut text = restore::header(&config.world, restored.began_ms);
-    text.extend(restored.world.record().after(0, usize::MAX).iter().map(|line| format!("{}\n", line.json())));
+    let lines = restored.world.record().after(0, usize::MAX).iter();
+    text.extend(lines.map(|line| format!("{}\n", restored.world.line_json(line))));
     // Written beside and renamed: a kill in between leaves the old file, and no cut line stays in the middle.
     let part = path.with_extension("part");
     std::fs::write(&part, text)?;

@@ -41,6 +41,12 @@ impl Bench {
         self.world.handle(parts("DynamicFormService", service, &self.session, &body), self.now)
     }
 
+    pub fn raw(&mut self, service: &str, body: &str) -> Reply {
+        let mut request = parts("DynamicFormService", service, &self.session, &json!(null));
+        request.body = body.to_owned().into();
+        self.world.handle(request, self.now)
+    }
+
     pub fn call(&mut self, service: &str, body: Value) -> Value {
         let reply = self.send(service, body);
         serde_json::from_slice(&reply.body).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&reply.body)))
@@ -98,4 +104,43 @@ pub fn order(number: &str) -> Value {
             {"FMaterialId": {"FNumber": "MAT00002"}, "FQty": "3.5", "FTaxPrice": 2, "F_QEB_Line": 2},
         ],
     })
+}
+
+/// The same over a socket's worth of server, where a world is behind a handle.
+pub struct Client<'a> {
+    sim: &'a skydeck_sim::SimHandle,
+    session: String,
+}
+
+impl<'a> Client<'a> {
+    pub fn new(sim: &'a skydeck_sim::SimHandle) -> Self {
+        let mut client = Self { sim, session: String::new() };
+        let c = demo_credentials();
+        let body = json!({"acctid": c.account, "username": c.user, "password": c.password, "lcid": 2052});
+        let reply = client.call("AuthService", "ValidateUser", &body);
+        client.session.push_str(reply["KDSVCSessionId"].as_str().unwrap());
+        client
+    }
+
+    fn call(&mut self, class: &str, service: &str, body: &Value) -> Value {
+        let request = parts(class, service, &self.session, body);
+        // Through the server, so that the record file is written.
+        let reply = self.sim.ask(request);
+        serde_json::from_slice(&reply.body).unwrap()
+    }
+
+    pub fn write(&mut self, service: &str, form: &str, data: Value) -> Value {
+        self.call("DynamicFormService", service, &json!({"formid": form, "data": data}))["Result"].clone()
+    }
+
+    pub fn saved(&mut self, form: &str, model: Value) -> (i64, String) {
+        let result = self.write("Save", form, json!({"Model": model}));
+        assert_eq!(result["ResponseStatus"]["IsSuccess"], true, "{result}");
+        (result["Id"].as_i64().unwrap(), result["Number"].as_str().unwrap().to_owned())
+    }
+
+    pub fn rows(&mut self, form: &str, keys: &str, filter: &str) -> Value {
+        let data = json!({"FormId": form, "FieldKeys": keys, "FilterString": filter, "OrderString": "FID"});
+        self.call("DynamicFormService", "ExecuteBillQuery", &json!({"data": data}))
+    }
 }

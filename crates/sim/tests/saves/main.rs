@@ -9,6 +9,10 @@
 )]
 
 mod bench;
+mod extras;
+mod hostile;
 mod pushing;
+mod restart;
 mod saving;
+mod spoiled;
 mod wire;
