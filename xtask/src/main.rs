@@ -1,6 +1,7 @@
 //! Chores of a maintainer, none of which an operator needs: `cargo xtask help`.
 
 mod bench;
+mod beside;
 mod golden;
 mod history;
 mod journals;
@@ -38,6 +39,8 @@ struct Cli {
 enum Chore {
     /// What the program costs here, beside its limits; in a release build, whatever build this is.
     Bench(bench::BenchArgs),
+    /// The benches of another commit and of this tree by turns, and what became slower; on a quiet machine.
+    Beside(beside::BesideArgs),
     /// The simulator, as a process of its own beside `bench`.
     #[command(hide = true)]
     Sim(skydeck::sim::SimArgs),
@@ -78,6 +81,7 @@ fn chore(cli: Cli) -> anyhow::Result<u8> {
             let exit = runtime()?.block_on(Box::pin(bench::run(&out, &args))).map_err(ended)?;
             Ok(exit.code())
         }
+        Chore::Beside(args) => beside::run(&args),
         Chore::Sim(args) => {
             let stop = async {
                 let _ = tokio::signal::ctrl_c().await;
