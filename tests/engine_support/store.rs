@@ -120,8 +120,8 @@ enum Inner {
     Disk(LocalStore),
 }
 
-/// Each read as tests ask it, in their own thread, and as the engine does.
-macro_rules! reads {
+/// Each read as tests ask it: of the index itself, in their own thread, whatever holds it. The engine asks [`Reads`].
+macro_rules! of_index {
     ($($name:ident($($arg:ident: $ty:ty),*) -> $out:ty;)*) => {
         impl FlakyStore {
             $(pub fn $name(&self, $($arg: $ty),*) -> Result<$out, StoreError> {
@@ -134,7 +134,7 @@ macro_rules! reads {
     };
 }
 
-reads! {
+of_index! {
     run(id: RunId) -> Option<RunRow>;
     open_runs() -> Vec<RunRow>;
     runs(plan: Option<&PlanId>, page: &PageRequest) -> Page<RunRow>;

@@ -7,12 +7,11 @@
 //! Invariant: block `s` holds exactly the entries from `s` up to the next block's key; a reader never sees half of a
 //! change, also when it moves entries between blocks.
 
-use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use super::kv::{Batch, Entry, Kv, ReadCache, is_empty};
+use super::kv::{Batch, Entry, Known, Kv, ReadCache, is_empty};
 use crate::StoreError;
 
 /// Bytes of a block, at most, unless one entry alone is longer. Larger ones make an append rewrite more, smaller
@@ -39,22 +38,6 @@ pub struct Blocks<K> {
 
 /// Blocks a reader keeps: calls in flight together settle their bills in another order than they stand in.
 const HELD: usize = 8;
-
-/// The blocks a reader saw last, the newest first.
-#[derive(Debug, Default)]
-pub struct Held {
-    /// Changes made before they were read.
-    changes: u64,
-    blocks: VecDeque<Known>,
-}
-
-/// A block with the keys it reaches from and to.
-#[derive(Debug)]
-struct Known {
-    from: Vec<u8>,
-    to: Vec<u8>,
-    bytes: Vec<u8>,
-}
 
 impl Known {
     fn new((from, bytes): Entry) -> Result<Self, StoreError> {

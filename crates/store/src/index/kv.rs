@@ -2,7 +2,7 @@
 //!
 //! Invariant: a batch is seen whole or not at all by a reader that starts after it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
@@ -35,9 +35,25 @@ pub struct ReadCache {
     /// The last value, where values are read one by one.
     pub(super) value: Option<Vec<u8>>,
     /// Where many come together: those read last.
-    pub(super) blocks: super::blocks::Held,
+    pub(super) blocks: Held,
     /// Times something had to be read for it.
     pub(super) loads: u64,
+}
+
+/// The blocks a reader saw last, the newest first.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// Changes made before they were read.
+    pub(super) changes: u64,
+    pub(super) blocks: VecDeque<Known>,
+}
+
+/// A block with the keys it reaches from and to.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub from: Vec<u8>,
+    pub to: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 /// An index in memory.

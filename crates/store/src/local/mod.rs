@@ -3,6 +3,7 @@
 //! Invariant: one process, one writer thread; the index is never ahead of the journal.
 
 pub mod disk;
+mod folding;
 mod open;
 pub mod place;
 mod raise;

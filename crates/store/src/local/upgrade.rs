@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::Progress;
 use super::disk::{Disk, Op};
-use super::open::{Folded, Folding, catch_up};
+use super::folding::{Folded, Folding, catch_up};
 use super::place::Place;
 use super::sledkv::{OpenFault, SledKv};
 use super::writer::{LOW, is_full};

@@ -24,7 +24,7 @@ use skydeck_core::text::readable;
 
 use super::confirm_lines;
 use super::dialog::{UNREAD, answer, dialog};
-use super::forms;
+use super::form::{Field, Form, Purpose, Values};
 use super::line::{draw_input, edit};
 use super::overlay::{Next, Overlay};
 
@@ -162,11 +162,11 @@ impl Overlay for Confirm {
         }
         let offers = !self.offered(shared).is_empty();
         if key.code == Code::Tab && !unread && offers {
-            return Next::Open(Box::new(forms::flags(shared, self.clone())));
+            return Next::Open(Box::new(flags_form(shared, self.clone())));
         }
         match answer(shared, self.opened, key) {
             Some(Action::Flags) if !typing && offers => {
-                return Next::Open(Box::new(forms::flags(shared, self.clone())));
+                return Next::Open(Box::new(flags_form(shared, self.clone())));
             }
             Some(Action::Yes) if !typing => return self.approve(desk, None, effects),
             Some(Action::No) if key.code == Code::Esc => return Self::leave(shared),
@@ -226,5 +226,39 @@ impl Overlay for Confirm {
             return draw_input(pen, inside.x, inside.bottom() - 3, inside.width.min(32), &self.input);
         }
         None
+    }
+}
+
+/// Prompts that are ignored for the set of an approval, which comes back.
+struct Flags(Confirm);
+
+/// The prompts a plan names, to be chosen for one run, with a reason.
+fn flags_form(shared: &Shared, confirm: Confirm) -> Form {
+    let t = shared.t();
+    let toggle = |flag: &Flag| Field::toggle(&words::shown(&flag.0), t.flag_hint, confirm.flags().contains(flag));
+    let mut fields: Vec<Field> = confirm.offered(shared).iter().map(toggle).collect();
+    fields.push(Field::text(t.reason, t.reason_hint, confirm.reason()));
+    Form::new(Flags(confirm), (t.flags_title, t.flags_what.to_owned()), fields, 0, shared.now)
+}
+
+impl Purpose for Flags {
+    fn warns(&self) -> bool {
+        true
+    }
+
+    fn done(&mut self, desk: &mut Desk, values: &Values<'_>, _effects: &mut Vec<Effect>) -> Result<Next, String> {
+        let shared = &desk.shared;
+        let on = values.on();
+        let mut flags = self.0.offered(shared);
+        flags.retain(|flag| on.contains(&words::shown(&flag.0).as_str()));
+        let why = values.text(values.len().saturating_sub(1));
+        if !flags.is_empty() && readable(&why).is_none() {
+            return Err(shared.t().reason_wanted.to_owned());
+        }
+        Ok(Next::Open(Box::new(self.0.clone().waving(flags, why, shared.now))))
+    }
+
+    fn left(&mut self) -> Next {
+        Next::Open(Box::new(self.0.clone()))
     }
 }

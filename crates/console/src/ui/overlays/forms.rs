@@ -14,11 +14,9 @@ use crate::ui::words;
 use skydeck_core::domain::command::{Command, Selection, StartParams};
 use skydeck_core::domain::ids::{EnvId, PlanId, WorkKey};
 use skydeck_core::domain::query::Scope;
-use skydeck_core::domain::run::Flag;
 use skydeck_core::domain::time::ErpDate;
 use skydeck_core::text::readable;
 
-use super::confirm::Confirm;
 use super::form::{Field, Form, Purpose, Values};
 use super::overlay::Next;
 
@@ -289,39 +287,5 @@ impl Purpose for ExportTo {
         effects.push(Effect::Export(Export { scope: self.0, filter, format, path }));
         desk.shared.note(false, t.exporting);
         Ok(Next::Close)
-    }
-}
-
-/// Prompts that are ignored for the set of an approval, which comes back.
-struct Flags(Confirm);
-
-/// The prompts a plan names, to be chosen for one run, with a reason.
-pub(super) fn flags(shared: &Shared, confirm: Confirm) -> Form {
-    let t = shared.t();
-    let toggle = |flag: &Flag| Field::toggle(&words::shown(&flag.0), t.flag_hint, confirm.flags().contains(flag));
-    let mut fields: Vec<Field> = confirm.offered(shared).iter().map(toggle).collect();
-    fields.push(Field::text(t.reason, t.reason_hint, confirm.reason()));
-    Form::new(Flags(confirm), (t.flags_title, t.flags_what.to_owned()), fields, 0, shared.now)
-}
-
-impl Purpose for Flags {
-    fn warns(&self) -> bool {
-        true
-    }
-
-    fn done(&mut self, desk: &mut Desk, values: &Values<'_>, _effects: &mut Vec<Effect>) -> Result<Next, String> {
-        let shared = &desk.shared;
-        let on = values.on();
-        let mut flags = self.0.offered(shared);
-        flags.retain(|flag| on.contains(&words::shown(&flag.0).as_str()));
-        let why = values.text(values.len().saturating_sub(1));
-        if !flags.is_empty() && readable(&why).is_none() {
-            return Err(shared.t().reason_wanted.to_owned());
-        }
-        Ok(Next::Open(Box::new(self.0.clone().waving(flags, why, shared.now))))
-    }
-
-    fn left(&mut self) -> Next {
-        Next::Open(Box::new(self.0.clone()))
     }
 }
