@@ -149,7 +149,7 @@ impl Inner {
             Command::AdoptServer { env, reason } => self.adopt_server(env, reason, by),
             Command::AcceptLog { reason } => self.accept_log(reason).await,
             Command::Resolve { selection, reason } => self.resolve(selection, reason, by).await,
-            Command::Unlock { env, reason } => self.unlock(env, reason, order.session, by),
+            Command::Unlock { env, reason } => self.unlock(env, reason, order),
             Command::Lock { env } => self.relock(env),
             Command::ReloadPlans => {
                 let on_commit: OnCommit = Box::new(|inner| inner.shared.ledger.tell(&Notice::PlansReloaded));

@@ -6,9 +6,9 @@ use crate::Inner;
 use crate::command_outcome::{About, CommandOutcome, OnCommit, written};
 use crate::dispatch::Dispatch;
 use skydeck_core::domain::access::Role;
-use skydeck_core::domain::command::Refusal;
+use skydeck_core::domain::command::{Order, Refusal};
 use skydeck_core::domain::env::Limits;
-use skydeck_core::domain::ids::{EnvId, SessionId};
+use skydeck_core::domain::ids::EnvId;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::who::Who;
 
@@ -52,18 +52,12 @@ impl Inner {
     }
 
     /// Unlocks one environment for one console: what the same console had unlocked before is read-only again.
-    pub(crate) fn unlock(
-        &self,
-        env: &EnvId,
-        reason: &str,
-        session: Option<SessionId>,
-        by: &Who,
-    ) -> Result<CommandOutcome, Refusal> {
+    pub(crate) fn unlock(&self, env: &EnvId, reason: &str, order: &Order) -> Result<CommandOutcome, Refusal> {
         let dispatch = self.env(env)?;
         if dispatch.env.always_read_only {
             return Err(Refusal::Denied(Reason::AlwaysReadOnly { env: env.clone() }));
         }
-        let (reason, who) = (written(reason, "unlock")?, by.clone());
+        let (reason, who, session) = (written(reason, "unlock")?, order.by.clone(), order.session);
         let on_commit: OnCommit = Box::new(move |inner| {
             for other in inner.shared.envs.iter().filter(|other| other.env.id != dispatch.env.id) {
                 if session.is_some_and(|session| other.left(session)) {
