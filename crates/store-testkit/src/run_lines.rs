@@ -162,22 +162,27 @@ pub(super) fn runs_are_listed_by_days_and_empty_ones_in_one_line_whichever_way_p
     }
 }
 
-pub(super) fn a_filter_by_time_reads_no_run_that_is_older_and_one_that_is_not_folded_gives_runs_alone(b: &Bench) {
+pub(super) fn a_filter_by_time_reads_no_run_of_another_and_one_that_is_not_folded_gives_runs_alone(b: &Bench) {
     for n in 0..90 {
         let opened = RunHead { opened: Ts(T0 + n as i64 * DAY), ..head(n + 1, "a", RunKind::Fresh) };
         b.ok(vec![Event::RunOpened(Box::new(opened)), Event::RunClosed { run: run_id(n + 1), end: RunEnd::Empty }]);
     }
-    let from = skydeck_core::domain::filter::Span::From(skydeck_core::domain::filter::Point::At(Ts(T0 + 80 * DAY)));
-    let asked =
-        |filter: &str| RunsAsked { filter: Filter::parse(&format!("ran:{from} {filter}")).unwrap(), folded: None };
-    for filter in ["", "plan:a"] {
-        let page = block(b.store.run_lines(&asked(filter), &PageRequest::first(50), Ts(T0))).unwrap();
-        let runs: Vec<RunId> = page
-            .rows
-            .iter()
-            .filter_map(|(_, line)| if let RunLine::Run { row, fold: None } = line { Some(row.head.id) } else { None })
-            .collect();
-        assert_eq!(runs, (81..=90).rev().map(run_id).collect::<Vec<_>>(), "{}", b.name);
-        assert!(page.rows.len() == 10 && !page.more && page.scanned < 15, "{}: {}", b.name, page.scanned);
+    let day = |n: i64| skydeck_core::domain::filter::Point::At(Ts(T0 + n * DAY));
+    let from = skydeck_core::domain::filter::Span::From(day(80));
+    let within = skydeck_core::domain::filter::Span::Between(day(30), day(39));
+    for (span, runs) in [(from, 81..=90), (within, 31..=40)] {
+        for (filter, back) in [("", false), ("plan:a", false), ("", true), ("plan:a", true)] {
+            let filter = Filter::parse(&format!("ran:{span} {filter}")).unwrap();
+            let asked = RunsAsked { filter, folded: None };
+            let page = PageRequest { back, ..PageRequest::first(50) };
+            let page = block(b.store.run_lines(&asked, &page, Ts(T0))).unwrap();
+            let run = |line: &RunLine| match line {
+                RunLine::Run { row, fold: None } => Some(row.head.id),
+                RunLine::Run { .. } | RunLine::Day(_) | RunLine::Nothing(_) => None,
+            };
+            let got: Vec<RunId> = page.rows.iter().filter_map(|(_, line)| run(line)).collect();
+            assert_eq!(got, runs.clone().rev().map(run_id).collect::<Vec<_>>(), "{} {span} {back}", b.name);
+            assert!(page.rows.len() == 10 && !page.more && page.scanned < 16, "{} {span}: {}", b.name, page.scanned);
+        }
     }
 }

@@ -157,6 +157,24 @@ impl<K: Kv> Lines<'_, K> {
         self.index.run_by_no(no)?.ok_or_else(|| StoreError::Read(format!("run number {no} is lost")))
     }
 
+    /// Numbers between which all runs lie that the filter may let pass, by the time they were opened.
+    fn between(&self) -> Result<(RunNo, RunNo), StoreError> {
+        let newest = self.walk(&[key::RUN], None, true).next().transpose()?.unwrap_or_default();
+        let (from, to) = self.asked.filter.runs_between(self.now);
+        let last_before = |moment: i64| -> Result<RunNo, StoreError> {
+            let (mut low, mut high) = (0, newest);
+            while low < high {
+                let middle = low + (high - low).div_ceil(2);
+                let opened = self.index.run_rec(middle)?.map(|rec| rec.h.opened.0);
+                if opened.is_none_or(|opened| opened <= moment) { low = middle } else { high = middle - 1 }
+            }
+            Ok(low)
+        };
+        let first = from.map(|from| last_before(from.0.saturating_sub(SET_BACK))).transpose()?;
+        let last = to.map(|to| last_before(to.0.saturating_add(SET_BACK))).transpose()?;
+        Ok((first.unwrap_or_default(), last.unwrap_or(newest)))
+    }
+
     /// Numbers of runs behind a prefix beyond one of them.
     fn walk(
         &self,
@@ -275,17 +293,18 @@ impl<K: Kv> Lines<'_, K> {
     /// Down the list.
     fn older(&self, from: Option<Place>) -> Result<(), StoreError> {
         let prefix = self.index.runs_asked(&self.asked.filter)?;
-        let not_before = self.asked.filter.runs_from(self.now).map(|from| Ts(from.0.saturating_sub(SET_BACK)));
+        let (first, newest) = self.between()?;
         let mut last = from.and_then(|place| place.line);
         // Of each plan: its last run read here that stands in a line, with the day.
         let mut within: HashMap<DictNo, (i64, Within)> = HashMap::new();
-        for no in self.walk(&prefix, from.map(|place| (place.at, place.heading)), true) {
+        let from = from.map_or((newest, true), |place| (place.at, place.heading));
+        for no in self.walk(&prefix, Some(from), true) {
             let no = no?;
-            let Some(seen) = self.seen(no)? else { continue };
-            self.page.borrow_mut().scanned += 1;
-            if not_before.is_some_and(|from| seen.opened < from) {
+            if no < first {
                 return Ok(());
             }
+            let Some(seen) = self.seen(no)? else { continue };
+            self.page.borrow_mut().scanned += 1;
             let known =
                 within.get(&seen.plan).filter(|(day, _)| *day == seen.day).map_or(Within::Unread, |(_, of)| *of);
             let line = if seen.passes { self.line(no, &seen, known)? } else { None };
@@ -328,8 +347,13 @@ impl<K: Kv> Lines<'_, K> {
         let prefix = self.index.runs_asked(&self.asked.filter)?;
         // The line that is the first of its day unless a newer one follows; a line of a day has told its own.
         let mut first = from.filter(|place| !place.heading).and_then(|place| place.line);
-        for no in self.walk(&prefix, from.map(|place| (place.at, false)), false) {
+        let (oldest, newest) = self.between()?;
+        let from = from.map_or((oldest, true), |place| (place.at, false));
+        for no in self.walk(&prefix, Some(from), false) {
             let no = no?;
+            if no > newest {
+                break;
+            }
             let Some(seen) = self.seen(no)? else { continue };
             self.page.borrow_mut().scanned += 1;
             if seen.passes

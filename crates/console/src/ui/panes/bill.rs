@@ -22,7 +22,7 @@ use skydeck_core::domain::run::BillRow;
 use skydeck_core::domain::story::{self, RunOfBill};
 use skydeck_core::domain::transition::{BillChange, Change};
 
-use super::bill_lines::{self, Line};
+use super::bill_lines::{self, Life, Line};
 use super::bill_page;
 use super::pane::{Asking, Click, Done, Pane, Subject};
 
@@ -51,12 +51,12 @@ impl Bill {
     /// Makes the lines anew, keeping the cursor on its fact, or on its line where it is about none.
     fn relayout(&mut self, shared: &Shared) {
         let here = self.fact_here().map(|f| f.seq);
-        let mut lines = match (&self.row, &self.key) {
-            (Some(row), _) if !self.raw => {
-                let known = bill_page::Known { row, facts: &self.facts, runs: &self.runs };
-                bill_page::of(&known, &self.open, shared, self.width)
+        let life = self.key.as_ref().map(|key| Life { facts: &self.facts, key, open: &self.open, shared });
+        let mut lines = match (&self.row, life) {
+            (Some(row), Some(life)) if !self.raw => {
+                bill_page::of(&bill_page::Known { row, life, runs: &self.runs }, self.width)
             }
-            (_, Some(key)) => bill_lines::raw(&self.facts, key, &self.open, shared),
+            (_, Some(life)) => life.raw(),
             (_, None) => Vec::new(),
         };
         if self.cut {

@@ -41,61 +41,67 @@ impl Line {
     }
 }
 
-/// The lines of all facts of a bill, oldest first; of those in `open` with request and answer.
-pub(super) fn raw(facts: &[Fact], key: &WorkKey, open: &BTreeSet<Seq>, shared: &Shared) -> Vec<Line> {
-    let mut out = Vec::new();
-    let mut run = None;
-    for (i, fact) in facts.iter().enumerate() {
-        if headline(&fact.event, key, shared).is_none() {
-            continue;
-        }
-        if fact.event.run() != run {
-            run = fact.event.run();
-            if let Some(id) = run {
-                let text = format!("{} {id}", shared.t().run);
-                out.push(Line::of_fact(i, vec![(Role::Border, "── ".to_owned()), (Role::Dim, text)]));
+/// The facts of a bill, and what of them is unfolded.
+#[derive(Clone, Copy)]
+pub(super) struct Life<'a> {
+    pub facts: &'a [Fact],
+    pub key: &'a WorkKey,
+    /// Those that are shown with request and answer.
+    pub open: &'a BTreeSet<Seq>,
+    pub shared: &'a Shared,
+}
+
+impl Life<'_> {
+    /// The lines of all facts, oldest first.
+    pub fn raw(self) -> Vec<Line> {
+        let mut out = Vec::new();
+        let mut run = None;
+        for (i, fact) in self.facts.iter().enumerate() {
+            if headline(&fact.event, self.key, self.shared).is_none() {
+                continue;
             }
+            if fact.event.run() != run {
+                run = fact.event.run();
+                if let Some(id) = run {
+                    let text = format!("{} {id}", self.shared.t().run);
+                    out.push(Line::of_fact(i, vec![(Role::Border, "── ".to_owned()), (Role::Dim, text)]));
+                }
+            }
+            self.lines_of(i, &mut out);
         }
-        lines_of(facts, i, key, open, shared, &mut out);
+        out
     }
-    out
+
+    /// The line of the fact at a place, and where it is unfolded its request and answer.
+    pub fn lines_of(self, at: usize, out: &mut Vec<Line>) {
+        let shared = self.shared;
+        let Some(fact) = self.facts.get(at) else { return };
+        let Some((role, what, mut more)) = headline(&fact.event, self.key, shared) else { return };
+        if story::took_though_refused(self.facts, at) {
+            more.push_str(shared.t().ev_refused_all_the_same);
+        }
+        let evidence = match &fact.event {
+            Event::StepAnswered { evidence: Some(e), .. } => Some(e),
+            _ => None,
+        };
+        let open = self.open.contains(&fact.seq);
+        let fold = match (evidence.is_some(), open) {
+            (true, false) => "+ ",
+            (true, true) => "- ",
+            (false, _) => "  ",
+        };
+        let pieces =
+            vec![(Role::Dim, moment(shared, fact.at)), (Role::Key, fold.to_owned()), (role, what), (Role::Text, more)];
+        out.push(Line::of_fact(at, pieces));
+        if let (Some(evidence), true) = (evidence, open) {
+            evidence_lines(at, evidence, shared, out);
+        }
+    }
 }
 
 /// Whether a fact has a request and a response to be unfolded.
 pub(super) fn unfolds(fact: &Fact) -> bool {
     matches!(fact.event, Event::StepAnswered { evidence: Some(_), .. })
-}
-
-/// The line of the fact at a place, and where it is in `open` its request and answer.
-pub(super) fn lines_of(
-    facts: &[Fact],
-    at: usize,
-    key: &WorkKey,
-    open: &BTreeSet<Seq>,
-    shared: &Shared,
-    out: &mut Vec<Line>,
-) {
-    let Some(fact) = facts.get(at) else { return };
-    let Some((role, what, mut more)) = headline(&fact.event, key, shared) else { return };
-    if story::took_though_refused(facts, at) {
-        more.push_str(shared.t().ev_refused_all_the_same);
-    }
-    let evidence = match &fact.event {
-        Event::StepAnswered { evidence: Some(e), .. } => Some(e),
-        _ => None,
-    };
-    let open = open.contains(&fact.seq);
-    let fold = match (evidence.is_some(), open) {
-        (true, false) => "+ ",
-        (true, true) => "- ",
-        (false, _) => "  ",
-    };
-    let pieces =
-        vec![(Role::Dim, moment(shared, fact.at)), (Role::Key, fold.to_owned()), (role, what), (Role::Text, more)];
-    out.push(Line::of_fact(at, pieces));
-    if let (Some(evidence), true) = (evidence, open) {
-        evidence_lines(at, evidence, shared, out);
-    }
 }
 
 /// When something happened, as the lines begin.

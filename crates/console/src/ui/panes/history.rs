@@ -24,7 +24,7 @@ use skydeck_core::domain::run_list::{Folding, MOST_OPEN, RunLine, RunsAsked};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::transition::Change;
 
-use super::history_rows;
+use super::history_rows::Draws;
 use super::pane::{Asking, Click, Done, Goto, Pane, Subject, numbers, open_bill};
 
 /// The pane: runs, or with a filter about bills those that it finds. Both lists keep their place.
@@ -117,7 +117,7 @@ impl History {
     /// Draws the runs.
     fn draw_runs(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
         let t = shared.t();
-        history_rows::titles(shared, pen, parts.list);
+        Draws { shared, pen }.titles(parts.list);
         let none = if self.filter.is_empty() {
             [t.history_none, t.history_none_2]
         } else {
@@ -126,9 +126,10 @@ impl History {
         if nothing(shared, pen, parts.body(), &self.runs, &none) {
             return None;
         }
-        history_rows::rows(shared, pen, parts.body(), &self.runs);
+        let mut draws = Draws { shared, pen };
+        draws.rows(parts.body(), &self.runs);
         if let Some(line) = self.runs.current() {
-            history_rows::preview(shared, pen, parts.detail, line);
+            draws.preview(parts.detail, line);
         }
         Some(self.runs.first())
     }

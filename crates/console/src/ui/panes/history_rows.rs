@@ -27,58 +27,160 @@ fn who_width(area: Rect) -> u16 {
     if area.width >= WIDE { 18 } else { 0 }
 }
 
-/// The titles of the columns.
-pub(super) fn titles(shared: &Shared, pen: &mut Pen<'_>, area: Rect) {
-    let t = shared.t();
-    let cell = |w, text| Cell::new(w, Role::Dim, text);
-    let (state, kind) = widths(shared);
-    let mut titles = vec![
-        cell(5, t.col_day),
-        Cell::new(5, Role::Dim, format_zone(shared)),
-        cell(state, t.col_state),
-        cell(1, ""),
-        cell(kind, t.col_kind),
-        cell(0, t.col_plan),
-        cell(7, t.found).right(),
-        cell(6, t.failed_short).right(),
-        cell(6, t.unknown_short).right(),
-        cell(6, t.col_took).right(),
-    ];
-    let who = who_width(area);
-    if who > 0 {
-        titles.push(cell(who, t.col_by));
-    }
-    pen.row(area, area.y, false, &titles);
+fn time(shared: &Shared, at: Ts) -> String {
+    format::local(at, shared.setup.zone, "%H:%M")
 }
 
-/// The lines on the screen.
-pub(super) fn rows(shared: &Shared, pen: &mut Pen<'_>, body: Rect, lines: &Window<RunLine>) {
-    for (i, (here, line)) in lines.visible().enumerate().take(usize::from(body.height)) {
-        let y = body.y + i as u16;
-        // Where the line of its day is above the screen, the first run says which day it is.
-        let date = if i == 0 { format::local(line.opened(), shared.setup.zone, "%m-%d") } else { String::new() };
-        match line {
-            RunLine::Day(day) => {
-                pen.pieces(body.x + 1, y, body.width.saturating_sub(2), &day_pieces(shared, day));
-            }
-            RunLine::Run { row, fold } => {
-                run_row(shared, pen, Rect { y, height: 1, ..body }, row, (here, fold.is_some(), date))
-            }
-            RunLine::Nothing(empty) => {
-                let said = format!("{} {}", pen.glyphs.folded, nothing_found(shared, empty));
-                let cells = [
-                    Cell::new(5, Role::Title, date),
-                    Cell::new(5, Role::Dim, time(shared, empty.newest.head.opened)).key(),
-                    Cell::new(0, Role::Dim, said),
-                ];
-                pen.row(Rect { y, height: 1, ..body }, y, here, &cells);
+/// What draws them.
+pub(super) struct Draws<'a, 'p> {
+    pub shared: &'a Shared,
+    pub pen: &'a mut Pen<'p>,
+}
+
+impl Draws<'_, '_> {
+    /// The titles of the columns.
+    pub(super) fn titles(&mut self, area: Rect) {
+        let t = self.shared.t();
+        let cell = |w, text| Cell::new(w, Role::Dim, text);
+        let (state, kind) = widths(self.shared);
+        let mut titles = vec![
+            cell(5, t.col_day),
+            Cell::new(5, Role::Dim, format_zone(self.shared)),
+            cell(state, t.col_state),
+            cell(1, ""),
+            cell(kind, t.col_kind),
+            cell(0, t.col_plan),
+            cell(7, t.found).right(),
+            cell(6, t.failed_short).right(),
+            cell(6, t.unknown_short).right(),
+            cell(6, t.col_took).right(),
+        ];
+        let who = who_width(area);
+        if who > 0 {
+            titles.push(cell(who, t.col_by));
+        }
+        self.pen.row(area, area.y, false, &titles);
+    }
+
+    /// The lines on the screen.
+    pub(super) fn rows(&mut self, body: Rect, lines: &Window<RunLine>) {
+        for (i, (here, line)) in lines.visible().enumerate().take(usize::from(body.height)) {
+            let y = body.y + i as u16;
+            // Where the line of its day is above the screen, the first run says which day it is.
+            let date =
+                if i == 0 { format::local(line.opened(), self.shared.setup.zone, "%m-%d") } else { String::new() };
+            match line {
+                RunLine::Day(day) => {
+                    self.pen.pieces(body.x + 1, y, body.width.saturating_sub(2), &day_pieces(self.shared, day));
+                }
+                RunLine::Run { row, fold } => {
+                    self.run_row(Rect { y, height: 1, ..body }, row, (here, fold.is_some(), date))
+                }
+                RunLine::Nothing(empty) => {
+                    let said = format!("{} {}", self.pen.glyphs.folded, nothing_found(self.shared, empty));
+                    let cells = [
+                        Cell::new(5, Role::Title, date),
+                        Cell::new(5, Role::Dim, time(self.shared, empty.newest.head.opened)).key(),
+                        Cell::new(0, Role::Dim, said),
+                    ];
+                    self.pen.row(Rect { y, height: 1, ..body }, y, here, &cells);
+                }
             }
         }
     }
-}
 
-fn time(shared: &Shared, at: Ts) -> String {
-    format::local(at, shared.setup.zone, "%H:%M")
+    /// A run. `here`: the cursor stands there; then whether it was folded, and the date to be said.
+    fn run_row(&mut self, line: Rect, row: &RunRow, (here, unfolded, date): (bool, bool, String)) {
+        let (glyph, word, role, _) = run_words::run_state(self.shared, &row.state, &row.tally);
+        let (state, kind) = widths(self.shared);
+        let number = |n: u64, r| {
+            let text = if n == 0 { String::new() } else { format::count(n) };
+            Cell::new(6, r, text).right()
+        };
+        let took = row.closed.map(|c| format::age(c.since(row.head.opened))).unwrap_or_default();
+        let date = if date.is_empty() && unfolded { format!("  {}", self.pen.glyphs.dot) } else { date };
+        let mut cells = vec![
+            Cell::new(5, Role::Title, date),
+            Cell::new(5, Role::Dim, time(self.shared, row.head.opened)).key(),
+            Cell::new(state, role, format!("{glyph} {word}")),
+            Cell::new(1, Role::Accent, sign(&row.head)),
+            Cell::new(kind, Role::Dim, run_words::kind_of(self.shared.lang, &row.head)),
+            Cell::new(0, Role::Text, words::plan_name(self.shared, &row.head.plan, &row.head.name)),
+            Cell::new(7, Role::Text, format::count(row.tally.found)).right(),
+            number(row.tally.failed, Role::Failed),
+            number(row.tally.unknown, Role::Unknown),
+            Cell::new(6, Role::Dim, took).right(),
+        ];
+        let who = who_width(line);
+        if who > 0 {
+            cells.push(Cell::new(who, Role::Dim, words::who(self.shared, &row.head.by)));
+        }
+        self.pen.row(line, line.y, here, &cells);
+    }
+
+    /// What there is to know about the line under the cursor.
+    pub(super) fn preview(&mut self, area: Rect, line: &RunLine) {
+        if area.height < 2 {
+            return;
+        }
+        match line {
+            RunLine::Run { row, .. } => self.preview_run(area, row, ""),
+            RunLine::Nothing(empty) => self.preview_run(area, &empty.newest, self.shared.t().runs_empty_newest),
+            RunLine::Day(_) => {}
+        }
+    }
+
+    /// What there is to know about the run under the cursor.
+    fn preview_run(&mut self, area: Rect, row: &RunRow, note: &str) {
+        let t = self.shared.t();
+        heading(self.pen, area, &words::plan_name(self.shared, &row.head.plan, &row.head.name));
+        let (x, w) = (area.x + 1, area.width.saturating_sub(2));
+        // What calls for nobody is plain here: every colour that changes from run to run is sent with every move.
+        let mut sum = run_words::sum_of(self.shared, row, w);
+        for (role, _) in &mut sum {
+            if matches!(role, Role::Ok | Role::Already | Role::Skipped) {
+                *role = Role::Text;
+            }
+        }
+        self.pen.pieces(x, area.y + 1, w, &sum);
+        let operation = if row.head.op.is_audit() { String::new() } else { words::operation(&row.head.op) };
+        let mut more = vec![
+            (t.operation, operation),
+            (t.range_of, run_words::range(self.shared.lang, &row.head)),
+            (t.carried_over, run_words::carried_over(self.shared.lang, row).unwrap_or_default()),
+            (
+                "",
+                row.collected
+                    .as_ref()
+                    .and_then(|c| run_words::probes(&self.shared.setup.causes, self.shared.lang, c))
+                    .unwrap_or_default(),
+            ),
+            (t.environment, words::shown(row.head.env.as_str())),
+            (t.revision, revision_of(self.shared, row)),
+            (t.run, row.head.id.to_string()),
+            (t.filter_label, words::shown(&row.head.filter)),
+        ];
+        if area.width < WIDE {
+            more.insert(0, (t.col_by, words::who(self.shared, &row.head.by)));
+        }
+        if !note.is_empty() {
+            more.insert(0, ("", note.to_owned()));
+        }
+        if let Some(reason) =
+            Some(run_words::run_state(self.shared, &row.state, &row.tally).3).filter(|s| !s.is_empty())
+        {
+            more.insert(0, (t.col_reason, reason));
+        }
+        let text: Vec<String> = more
+            .into_iter()
+            .filter(|(_, v)| !v.is_empty())
+            .map(|(l, v)| format!("{l} {v}").trim_start().to_owned())
+            .collect();
+        let lines = usize::from(area.height.saturating_sub(2));
+        for (i, line) in self.pen.glyphs.flow(&text, usize::from(w), lines).iter().enumerate() {
+            self.pen.text(x, area.y + 2 + i as u16, w, Role::Dim, line);
+        }
+    }
 }
 
 /// A day, and what its runs came to.
@@ -111,97 +213,6 @@ fn sign(head: &RunHead) -> &'static str {
         (Some(_), _) => "[",
         (None, true) => "@",
         (None, false) => "",
-    }
-}
-
-/// A run. `here`: the cursor stands there; then whether it was folded, and the date to be said.
-fn run_row(shared: &Shared, pen: &mut Pen<'_>, line: Rect, row: &RunRow, (here, unfolded, date): (bool, bool, String)) {
-    let (glyph, word, role, _) = run_words::run_state(shared, &row.state, &row.tally);
-    let (state, kind) = widths(shared);
-    let number = |n: u64, r| {
-        let text = if n == 0 { String::new() } else { format::count(n) };
-        Cell::new(6, r, text).right()
-    };
-    let took = row.closed.map(|c| format::age(c.since(row.head.opened))).unwrap_or_default();
-    let date = if date.is_empty() && unfolded { format!("  {}", pen.glyphs.dot) } else { date };
-    let mut cells = vec![
-        Cell::new(5, Role::Title, date),
-        Cell::new(5, Role::Dim, time(shared, row.head.opened)).key(),
-        Cell::new(state, role, format!("{glyph} {word}")),
-        Cell::new(1, Role::Accent, sign(&row.head)),
-        Cell::new(kind, Role::Dim, run_words::kind_of(shared.lang, &row.head)),
-        Cell::new(0, Role::Text, words::plan_name(shared, &row.head.plan, &row.head.name)),
-        Cell::new(7, Role::Text, format::count(row.tally.found)).right(),
-        number(row.tally.failed, Role::Failed),
-        number(row.tally.unknown, Role::Unknown),
-        Cell::new(6, Role::Dim, took).right(),
-    ];
-    let who = who_width(line);
-    if who > 0 {
-        cells.push(Cell::new(who, Role::Dim, words::who(shared, &row.head.by)));
-    }
-    pen.row(line, line.y, here, &cells);
-}
-
-/// What there is to know about the line under the cursor.
-pub(super) fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, line: &RunLine) {
-    if area.height < 2 {
-        return;
-    }
-    match line {
-        RunLine::Run { row, .. } => preview_run(shared, pen, area, row, ""),
-        RunLine::Nothing(empty) => preview_run(shared, pen, area, &empty.newest, shared.t().runs_empty_newest),
-        RunLine::Day(_) => {}
-    }
-}
-
-/// What there is to know about the run under the cursor.
-fn preview_run(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: &RunRow, note: &str) {
-    let t = shared.t();
-    heading(pen, area, &words::plan_name(shared, &row.head.plan, &row.head.name));
-    let (x, w) = (area.x + 1, area.width.saturating_sub(2));
-    // What calls for nobody is plain here: every colour that changes from run to run is sent with every move.
-    let mut sum = run_words::sum_of(shared, row, w);
-    for (role, _) in &mut sum {
-        if matches!(role, Role::Ok | Role::Already | Role::Skipped) {
-            *role = Role::Text;
-        }
-    }
-    pen.pieces(x, area.y + 1, w, &sum);
-    let operation = if row.head.op.is_audit() { String::new() } else { words::operation(&row.head.op) };
-    let mut more = vec![
-        (t.operation, operation),
-        (t.range_of, run_words::range(shared.lang, &row.head)),
-        (t.carried_over, run_words::carried_over(shared.lang, row).unwrap_or_default()),
-        (
-            "",
-            row.collected
-                .as_ref()
-                .and_then(|c| run_words::probes(&shared.setup.causes, shared.lang, c))
-                .unwrap_or_default(),
-        ),
-        (t.environment, words::shown(row.head.env.as_str())),
-        (t.revision, revision_of(shared, row)),
-        (t.run, row.head.id.to_string()),
-        (t.filter_label, words::shown(&row.head.filter)),
-    ];
-    if area.width < WIDE {
-        more.insert(0, (t.col_by, words::who(shared, &row.head.by)));
-    }
-    if !note.is_empty() {
-        more.insert(0, ("", note.to_owned()));
-    }
-    if let Some(reason) = Some(run_words::run_state(shared, &row.state, &row.tally).3).filter(|s| !s.is_empty()) {
-        more.insert(0, (t.col_reason, reason));
-    }
-    let text: Vec<String> = more
-        .into_iter()
-        .filter(|(_, v)| !v.is_empty())
-        .map(|(l, v)| format!("{l} {v}").trim_start().to_owned())
-        .collect();
-    let lines = usize::from(area.height.saturating_sub(2));
-    for (i, line) in pen.glyphs.flow(&text, usize::from(w), lines).iter().enumerate() {
-        pen.text(x, area.y + 2 + i as u16, w, Role::Dim, line);
     }
 }
 

@@ -73,13 +73,21 @@ impl Filter {
         self.terms.iter().all(|term| term.test.is_about_runs() && term.test.holds_of_run(row, now) != term.not)
     }
 
-    /// The moment before which no run passes that began then; `None` where it leaves that open.
-    pub fn runs_from(&self, now: Ts) -> Option<Ts> {
-        let of_term = |test: &Test| match test {
-            Test::When(Moment::Run, spans) => spans.iter().map(|span| span.begins(now)).min().flatten(),
-            _ => None,
+    /// The moments between which every run that passes began; `None` where it leaves that open.
+    pub fn runs_between(&self, now: Ts) -> (Option<Ts>, Option<Ts>) {
+        let spans = |test: &Test| match test {
+            Test::When(Moment::Run, spans) => spans.clone(),
+            _ => Vec::new(),
         };
-        self.terms.iter().filter(|term| !term.not).filter_map(|term| of_term(&term.test)).max()
+        let terms = self.terms.iter().filter(|term| !term.not).map(|term| spans(&term.test));
+        let (mut from, mut to) = (None, None);
+        for spans in terms.filter(|spans| !spans.is_empty()) {
+            let begins = spans.iter().map(|span| span.instants(now).0).min().flatten();
+            let ends: Option<Vec<Ts>> = spans.iter().map(|span| span.instants(now).1).collect();
+            from = from.max(begins);
+            to = ends.and_then(|ends| ends.into_iter().max()).into_iter().chain(to).min();
+        }
+        (from, to)
     }
 }
 
@@ -178,8 +186,13 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_moment_of_a_filter_is_that_of_the_term_that_begins_last() {
-        let from = |text: &str| Filter::parse(text).unwrap().runs_from(Ts(0));
+    fn the_moments_of_a_filter_are_those_that_all_its_terms_allow() {
+        let from = |text: &str| Filter::parse(text).unwrap().runs_between(Ts(0)).0;
+        let to = |text: &str| Filter::parse(text).unwrap().runs_between(Ts(0)).1;
+        assert_eq!(to("ran:<1970-01-01T00:00:05Z,1970-01-01T00:00:02Z"), Some(Ts(5_000)));
+        assert_eq!(to("ran:<1970-01-01T00:00:05Z ran:<1970-01-01T00:00:03Z plan:p"), Some(Ts(3_000)));
+        assert_eq!(to("ran:<1970-01-01T00:00:05Z,>=1970-01-01T00:00:09Z"), None);
+        assert_eq!((to("-ran:<1970-01-01T00:00:05Z"), to("ran:>=1970-01-01T00:00:05Z")), (None, None));
         assert_eq!(from("ran:>=1970-01-01T00:00:05Z"), Some(Ts(5_000)));
         assert_eq!(from("ran:>=1970-01-01T00:00:05Z ran:1970-01-01T00:00:02Z"), Some(Ts(5_000)));
         assert_eq!(from("ran:>=1970-01-01T00:00:05Z,1970-01-01T00:00:02Z"), Some(Ts(2_000)));

@@ -346,10 +346,11 @@ impl Span {
         self.holds_date(instant(at), now)
     }
 
-    /// The instant at which it begins; `None` where it has no beginning.
-    pub(super) fn begins(&self, now: Ts) -> Option<Ts> {
-        let today = if self.has_words() { instant(now).date() } else { NaiveDate::MIN };
-        self.ends(today).0.map(|from| Ts(from.and_utc().timestamp_millis()))
+    /// The instants at which it begins and is over; `None` where it has no such end.
+    pub(super) fn instants(&self, now: Ts) -> (Option<Ts>, Option<Ts>) {
+        let (from, to) = self.ends(if self.has_words() { instant(now).date() } else { NaiveDate::MIN });
+        let at = |shown: NaiveDateTime| Ts(shown.and_utc().timestamp_millis());
+        (from.map(at), to.map(at))
     }
 
     /// What every date in it begins with, as the ERP writes it; `None` where that is not one text.
