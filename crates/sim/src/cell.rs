@@ -15,7 +15,7 @@ impl Table {
     /// One cell.
     pub fn value<'a>(&'a self, bill: &'a Bill, at: Option<At<'a>>, field: Field, masters: &'a Masters) -> Value<'a> {
         if let Some(doc) = self.doc(bill.id)
-            && let Some(value) = self.held(doc, at, field, masters)
+            && let Some(value) = self.held((doc, at), field, masters)
         {
             return value;
         }
@@ -72,7 +72,7 @@ impl Table {
                 ty => ty.map_or(Value::Null, |ty| blank(ty, field.prop)),
             },
             Col::Unset => Value::Null,
-            entry => self.computed(bill, at, entry, field, masters),
+            _ => self.computed((bill, at), field, masters),
         }
     }
 
@@ -81,14 +81,14 @@ impl Table {
     }
 
     /// A column of a generated line. Forms without entries read it of their only line.
-    fn computed<'a>(&self, bill: &Bill, at: Option<At<'_>>, col: Col, field: Field, masters: &'a Masters) -> Value<'a> {
+    fn computed<'a>(&self, (bill, at): (&Bill, Option<At<'_>>), field: Field, masters: &'a Masters) -> Value<'a> {
         let entry: Option<Entry> = match at {
             Some(At::Made(entry)) => Some(entry),
             _ if field.lines == 0 => Some(self.entry(bill, 1)),
             _ => None,
         };
         let Some(e) = entry else { return Value::Null };
-        match col {
+        match field.col {
             Col::EntryId => Value::Int(e.id),
             Col::EntrySeq => Value::Int(i64::from(e.seq)),
             Col::Material => base(masters, Kind::Material, usize::from(e.material), field.prop),
@@ -102,7 +102,12 @@ impl Table {
     }
 
     /// A column that a document holds; `None` for those that stand in the row itself.
-    fn held<'a>(&'a self, doc: &'a Doc, at: Option<At<'a>>, field: Field, masters: &'a Masters) -> Option<Value<'a>> {
+    fn held<'a>(
+        &'a self,
+        (doc, at): (&'a Doc, Option<At<'a>>),
+        field: Field,
+        masters: &'a Masters,
+    ) -> Option<Value<'a>> {
         let cells: Option<&Cells> = match at {
             _ if field.lines == 0 => Some(&doc.head),
             Some(At::Saved(line, _)) => Some(&line.cells),
@@ -160,6 +165,7 @@ fn base(masters: &Masters, kind: Kind, position: usize, prop: Prop) -> Value<'_>
         (Some(row), Prop::Own) => Value::Int(row.id),
         (Some(row), Prop::Number) => Value::text(&row.number),
         (Some(row), Prop::Name) => Value::text(&row.name),
+        (Some(row), Prop::Spec) => Value::text(&row.code),
     }
 }
 

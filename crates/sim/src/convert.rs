@@ -80,49 +80,40 @@ struct Part<'a> {
 
 impl World {
     /// What becomes of a source when a rule is applied to it; only these of its lines, if any are named.
-    pub(super) fn converted(
-        &self,
-        rule: usize,
-        source: u32,
-        lines: &[i64],
-        who: u8,
-        now: i64,
-    ) -> Result<Converted, Refusal> {
+    pub(super) fn converted(&self, (rule, source): (usize, u32), lines: &[i64], who: u8) -> Result<Converted, Refusal> {
         let no_rule = || texts::no_rule("");
         let of = RULES.get(rule).ok_or_else(no_rule)?;
         let (from, to) = (form::find(&of.from).ok_or_else(no_rule)?, form::find(&of.to).ok_or_else(no_rule)?);
         let (table, target) = (self.tables.get(from).ok_or_else(no_rule)?, FORMS.get(to).ok_or_else(no_rule)?);
         let bill = table.get(i64::from(source)).ok_or_else(|| texts::no_id(&source.to_string()))?;
         let number = table.number(bill, &self.masters).into_owned();
-        let parts = self.parts(rule, table, bill, lines);
+        let parts = self.parts(rule, (table, bill), lines);
         if parts.is_empty() {
             return Err(texts::used_up(&number, &table.form().name));
         }
         let next = self.tables.get(to).map_or(1, Table::next_id);
-        let mut made = unwritten(next, to, who, now);
+        let mut made = unwritten(next, to, who, self.local_seconds());
         (made.org, made.stock_org) = (bill.org, bill.stock_org);
         if table.form().partner == target.partner {
             made.partner = bill.partner;
         }
         let mut doc = Doc::empty(target.entities.len());
-        self.carried(of, (table, bill, None), target, 0, &mut doc.head);
+        doc.head = traced(of, (target, 0), &number, self.carried(of, (table, bill, None), (target, 0)));
         let main = target.main();
         for part in parts {
-            let mut cells = Cells::default();
-            self.carried(of, (table, bill, Some(part.at)), target, main, &mut cells);
-            counted(of, target, main, part.take, &mut cells);
-            traced(of, target, main, &number, &mut cells);
+            let cells = self.carried(of, (table, bill, Some(part.at)), (target, main));
+            let cells = counted(of, (target, main), part.take, cells);
+            let cells = traced(of, (target, main), &number, cells);
             let origin = Origin { form: from, bill: source, line: part.id, rule };
             if let Some(list) = doc.list_mut(main) {
                 list.push(Line { id: 0, cells, origin: Some(origin) });
             }
         }
-        traced(of, target, 0, &number, &mut doc.head);
         Ok(Converted { bill: made, doc, form: to })
     }
 
     /// The lines of a source with something left, and what one push takes of them.
-    fn parts<'a>(&self, rule: usize, table: &'a Table, bill: &'a Bill, lines: &[i64]) -> Vec<Part<'a>> {
+    fn parts<'a>(&self, rule: usize, (table, bill): (&'a Table, &'a Bill), lines: &[i64]) -> Vec<Part<'a>> {
         let Some(of) = RULES.get(rule) else { return Vec::new() };
         let settings = self.config.settings.of_rule(&of.id);
         let main = table.form().main();
@@ -139,7 +130,7 @@ impl World {
                 return None;
             }
             let all = counted.map_or(Dec::ZERO, |field| number(&table.value(bill, Some(at), field, &self.masters)));
-            let pushed = if settings.control { self.pushed(of, targets, bill.id, id) } else { Dec::ZERO };
+            let pushed = if settings.control { self.pushed(of, targets, (bill.id, id)) } else { Dec::ZERO };
             let left = all.minus(pushed);
             let take = left.share(settings.share);
             (take > Dec::ZERO).then_some(Part { at, id, take })
@@ -148,7 +139,7 @@ impl World {
     }
 
     /// What the targets of a line hold of it.
-    fn pushed(&self, rule: &Rule, targets: &[u32], bill: u32, line: i64) -> Dec {
+    fn pushed(&self, rule: &Rule, targets: &[u32], (bill, line): (u32, i64)) -> Dec {
         let Some(table) = form::find(&rule.to).and_then(|form| self.tables.get(form)) else { return Dec::ZERO };
         let main = table.form().main();
         let Some(field) = field_of(table, rule.counted(), main) else { return Dec::ZERO };
@@ -167,13 +158,15 @@ impl World {
     }
 
     /// Takes along what both forms have: by column, and by the fields the rule names.
-    fn carried(&self, rule: &Rule, (table, bill, at): Read<'_>, target: &Form, place: u8, cells: &mut Cells) {
+    fn carried(&self, rule: &Rule, read: Read<'_>, (target, place): (&Form, u8)) -> Cells {
+        let (table, _, at) = read;
+        let mut cells = Cells::default();
         let wanted: &[Col] =
             if at.is_some() { &[Col::Material, Col::Unit, Col::Stock, Col::Price] } else { &[Col::Currency] };
         for (def, of) in (0..).zip(&target.fields) {
             let here = target.lines_of(of.entity) == target.lines_of(place) && wanted.contains(&of.col);
             let Some(key) = table.form().key_of(of.col).filter(|_| here) else { continue };
-            let cell = self.cell(table, bill, at, key, of.ty);
+            let cell = self.cell(read, key, of.ty);
             if cell != Cell::Null {
                 cells.set(def, cell);
             }
@@ -181,12 +174,13 @@ impl World {
         for pair in &rule.carry {
             let Some((from, to)) = pair.split_once('>') else { continue };
             if let Some((def, of)) = target.member(to, place) {
-                cells.set(def, self.cell(table, bill, at, from, of.ty));
+                cells.set(def, self.cell(read, from, of.ty));
             }
         }
+        cells
     }
 
-    fn cell(&self, table: &Table, bill: &Bill, at: Option<At<'_>>, key: &str, ty: Type) -> Cell {
+    fn cell(&self, (table, bill, at): Read<'_>, key: &str, ty: Type) -> Cell {
         let path = if matches!(ty, Type::Base(_)) { format!("{key}.FNumber") } else { key.to_owned() };
         let Some(field) = table.field(&path) else { return Cell::Null };
         match (table.value(bill, at, field, &self.masters), ty) {
@@ -209,7 +203,7 @@ fn field_of(table: &Table, wanted: Col, main: u8) -> Option<form::Field> {
 }
 
 /// Every quantity of a target's line is what was taken, and its amount follows; money is taken as it is.
-fn counted(rule: &Rule, target: &Form, main: u8, take: Dec, cells: &mut Cells) {
+fn counted(rule: &Rule, (target, main): (&Form, u8), take: Dec, mut cells: Cells) -> Cells {
     let mut price = None;
     for (def, of) in (0..).zip(&target.fields).filter(|(_, of)| of.entity == main) {
         match of.col {
@@ -228,10 +222,11 @@ fn counted(rule: &Rule, target: &Form, main: u8, take: Dec, cells: &mut Cells) {
             _ => {}
         }
     }
+    cells
 }
 
 /// The source's number and form, where the target has fields for them.
-fn traced(rule: &Rule, target: &Form, place: u8, number: &str, cells: &mut Cells) {
+fn traced(rule: &Rule, (target, place): (&Form, u8), number: &str, mut cells: Cells) -> Cells {
     let mut set = |key: &str, text: &str| {
         if let Some((def, _)) = target.member(key, place) {
             cells.set(def, Cell::Text(text.into()));
@@ -239,6 +234,7 @@ fn traced(rule: &Rule, target: &Form, place: u8, number: &str, cells: &mut Cells
     };
     rule.number.iter().for_each(|key| set(key, number));
     set(&rule.kind, &rule.from);
+    cells
 }
 
 fn number(value: &Value<'_>) -> Dec {

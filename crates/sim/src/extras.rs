@@ -18,6 +18,7 @@ use super::model::materialised;
 use super::operate::Caller;
 use super::record::Applied;
 use super::reply::{Refusal, failure, status_envelope};
+use super::save::Row;
 use super::state::State;
 use super::texts;
 use super::world::World;
@@ -234,8 +235,8 @@ impl World {
         }
         let given = table.free_number(masters);
         let new = made.id;
-        self.put(form, bill, doc, None, None, true);
-        self.put(form, made, other, Some(&given), None, false);
+        self.put(Row { form, bill, doc, number: None, name: None });
+        self.put(Row { form, bill: made, doc: other, number: Some(given.clone()), name: None });
         let user = self.config.users.get(caller.user).map(|u| u.name.clone()).unwrap_or_default();
         self.note(Applied {
             seq: 0,

@@ -111,6 +111,8 @@ pub enum Prop {
     Number,
     /// `.FName`
     Name,
+    /// `.FSpecification`, of a material.
+    Spec,
 }
 
 /// A column with its property, resolved for one form.
@@ -189,7 +191,7 @@ impl Form {
         let (key, prop) = path.split_once('.').unwrap_or((path, ""));
         let def = *self.by_key.get(&key.to_ascii_lowercase())?;
         let found = self.fields.get(usize::from(def))?;
-        let prop = prop_of(path, prop, matches!(found.ty, Type::Base(_)))?;
+        let prop = prop_of(path, prop, found.ty)?;
         // What is kept once a bill makes no lines, wherever a model has it.
         let once = matches!(found.col, Col::Org | Col::StockOrg | Col::Partner);
         Some(Field { col: found.col, prop, def, lines: if once { 0 } else { self.lines_of(found.entity) } })
@@ -237,11 +239,13 @@ impl Form {
 }
 
 /// The property a path names; `None` for one that the field has not.
-pub fn prop_of(path: &str, prop: &str, base: bool) -> Option<Prop> {
+pub fn prop_of(path: &str, prop: &str, ty: Type) -> Option<Prop> {
+    let base = matches!(ty, Type::Base(_));
     match prop.to_ascii_lowercase().as_str() {
         "" if !path.contains('.') => Some(Prop::Own),
         "fnumber" if base => Some(Prop::Number),
         "fname" if base => Some(Prop::Name),
+        "fspecification" if ty == Type::Base(Kind::Material) => Some(Prop::Spec),
         _ => None,
     }
 }

@@ -9,6 +9,7 @@ use super::dec::Dec;
 use super::doc::{Cell, Cells, Doc, Line, Origin};
 use super::form::{CUSTOM, FORMS};
 use super::record::Applied;
+use super::save::Row;
 use super::table::{Bill, Table};
 use super::world::World;
 
@@ -67,10 +68,10 @@ impl World {
             approved: n(11),
             note: row.get("note").and_then(Json::as_str).map(Into::into),
         };
-        let head = row.get("head").map(|cells| cells_of(table, 0, cells)).unwrap_or_default();
+        let head = row.get("head").map(|cells| table.cells_of(0, cells)).unwrap_or_default();
         let mut doc = Doc { head, ..Doc::empty(of.entities.len()) };
         for (place, lines) in (1..).zip(row.get("lists").and_then(Json::as_array).into_iter().flatten()) {
-            let lines = lines.as_array().into_iter().flatten().map(|line| line_of(table, place, line));
+            let lines = lines.as_array().into_iter().flatten().map(|line| table.line_of(place, line));
             let lines: Vec<Line> = lines.collect();
             if let Some(list) = doc.list_mut(place) {
                 *list = lines;
@@ -78,7 +79,7 @@ impl World {
         }
         let pushed: Vec<Origin> = doc.lists.iter().flatten().filter_map(|line| line.origin).collect();
         let text = |key: &str| row.get(key).and_then(Json::as_str).map(str::to_owned);
-        self.put(form, bill, doc, text("number").as_deref(), text("name"), old.is_some());
+        self.put(Row { form, bill, doc, number: text("number"), name: text("name") });
         for origin in &pushed {
             let targets = self.links.entry((origin.rule, origin.bill)).or_default();
             if !targets.contains(&id) {
@@ -86,6 +87,34 @@ impl World {
             }
         }
         Some(pushed)
+    }
+}
+
+impl Table {
+    fn cells_of(&mut self, place: u8, json: &Json) -> Cells {
+        let mut cells = Cells::default();
+        for (path, value) in json.as_object().into_iter().flatten() {
+            let Some((entity, key)) = path.split_once('.') else { continue };
+            let entity = entity.parse().unwrap_or(place);
+            let def = self.form().member(key, entity).map(|(def, _)| def).or_else(|| self.custom(key, entity));
+            if let (Some(def), Some(cell)) = (def, cell_of(value)) {
+                cells.set(def, cell);
+            }
+        }
+        cells
+    }
+
+    fn line_of(&mut self, place: u8, json: &Json) -> Line {
+        let n = |path: &str| json.pointer(path).and_then(Json::as_i64);
+        let origin = n("/from/3").and_then(|rule| usize::try_from(rule).ok()).filter(|rule| *rule < RULES.len());
+        let origin = origin.map(|rule| Origin {
+            form: n("/from/0").unwrap_or_default() as usize,
+            bill: n("/from/1").unwrap_or_default() as u32,
+            line: n("/from/2").unwrap_or_default(),
+            rule,
+        });
+        let cells = json.get("cells").map(|cells| self.cells_of(place, cells)).unwrap_or_default();
+        Line { id: n("/id").unwrap_or_default(), cells, origin }
     }
 }
 
@@ -101,38 +130,12 @@ fn cells_json(table: &Table, cells: &Cells) -> Json {
     Json::Object(named.collect::<Map<_, _>>())
 }
 
-fn cells_of(table: &mut Table, place: u8, json: &Json) -> Cells {
-    let mut cells = Cells::default();
-    for (path, value) in json.as_object().into_iter().flatten() {
-        let Some((entity, key)) = path.split_once('.') else { continue };
-        let entity = entity.parse().unwrap_or(place);
-        let def = table.form().member(key, entity).map(|(def, _)| def).or_else(|| table.custom(key, entity));
-        if let (Some(def), Some(cell)) = (def, cell_of(value)) {
-            cells.set(def, cell);
-        }
-    }
-    cells
-}
-
 fn lines_json(table: &Table, lines: &[Line]) -> Json {
     let line = |line: &Line| {
         let origin = line.origin.map(|of| json!([of.form, of.bill, of.line, of.rule]));
         json!({"id": line.id, "from": origin, "cells": cells_json(table, &line.cells)})
     };
     lines.iter().map(line).collect()
-}
-
-fn line_of(table: &mut Table, place: u8, json: &Json) -> Line {
-    let n = |path: &str| json.pointer(path).and_then(Json::as_i64);
-    let origin = n("/from/3").and_then(|rule| usize::try_from(rule).ok()).filter(|rule| *rule < RULES.len());
-    let origin = origin.map(|rule| Origin {
-        form: n("/from/0").unwrap_or_default() as usize,
-        bill: n("/from/1").unwrap_or_default() as u32,
-        line: n("/from/2").unwrap_or_default(),
-        rule,
-    });
-    let cells = json.get("cells").map(|cells| cells_of(table, place, cells)).unwrap_or_default();
-    Line { id: n("/id").unwrap_or_default(), cells, origin }
 }
 
 fn cell_json(cell: &Cell) -> Json {

@@ -62,17 +62,14 @@ impl Filler<'_> {
             match form.entity(key) {
                 Some((place, entity)) if entity.one => {
                     let Json::Object(part) = value else { continue };
-                    let mut cells = std::mem::take(&mut self.doc.head);
-                    let filled = self.cells(form, part, place, &mut cells);
-                    self.doc.head = cells;
-                    filled?;
+                    let head = std::mem::take(&mut self.doc.head);
+                    self.doc.head = self.cells(part, place, head)?;
                 }
                 Some((place, _)) => self.list(form, place, value)?,
                 None => {
-                    let mut cells = std::mem::take(&mut self.doc.head);
-                    let filled = self.member(form, key, value, 0, &mut cells);
-                    self.doc.head = cells;
-                    filled?;
+                    for (def, cell) in self.member((key, value), 0)? {
+                        self.doc.head.set(def, cell);
+                    }
                 }
             }
         }
@@ -87,11 +84,14 @@ impl Filler<'_> {
         members
     }
 
-    fn cells(&mut self, form: &Form, part: &Map<String, Json>, entity: u8, cells: &mut Cells) -> Result<(), Refusal> {
-        for (key, value) in self.ordered(form, part, entity) {
-            self.member(form, key, value, entity, cells)?;
+    /// The fields of a line, or of a part of the head, with what the members write.
+    fn cells(&mut self, part: &Map<String, Json>, entity: u8, mut cells: Cells) -> Result<Cells, Refusal> {
+        for member in self.ordered(self.table.form(), part, entity) {
+            for (def, cell) in self.member(member, entity)? {
+                cells.set(def, cell);
+            }
         }
-        Ok(())
+        Ok(cells)
     }
 
     fn list(&mut self, form: &Form, place: u8, value: &Json) -> Result<(), Refusal> {
@@ -112,10 +112,10 @@ impl Filler<'_> {
             if id > 0 && known.is_none() {
                 return Err(texts::no_line(id));
             }
-            let mut cells = std::mem::take(&mut line.cells);
-            self.cells(form, row, place, &mut cells)?;
-            amount(form, place, &mut cells);
-            line.cells = cells;
+            line.cells = self.cells(row, place, std::mem::take(&mut line.cells))?;
+            if let Some((def, amount)) = amount(form, place, &line.cells) {
+                line.cells.set(def, amount);
+            }
             lines.push(line);
         }
         if !self.options.delete_missing {
@@ -129,16 +129,17 @@ impl Filler<'_> {
         Ok(())
     }
 
-    fn member(&mut self, form: &Form, key: &str, value: &Json, entity: u8, cells: &mut Cells) -> Result<(), Refusal> {
+    /// What a member writes, in order; columns every row has are written at once.
+    fn member(&mut self, (key, value): (&str, &Json), entity: u8) -> Result<Vec<(u16, Cell)>, Refusal> {
+        let form = self.table.form();
         let kept_out = self.update && !self.options.only.is_empty();
         if kept_out && !self.options.only.iter().any(|only| only.eq_ignore_ascii_case(key)) {
-            return Ok(());
+            return Ok(Vec::new());
         }
+        let mut written = Vec::new();
         let Some((at, def)) = form.member(key, entity) else {
-            if let Some(own) = self.table.custom(key, entity) {
-                cells.set(own, guessed(value));
-            }
-            return Ok(());
+            written.extend(self.table.custom(key, entity).map(|own| (own, guessed(value))));
+            return Ok(written);
         };
         match def.col {
             Col::Date => self.bill.date = time(def, value)?.unwrap_or(self.bill.date),
@@ -150,14 +151,15 @@ impl Filler<'_> {
             Col::Partner => {
                 self.bill.partner = self.position(def, value)?.map_or(NO_PARTNER, |p| p as u32);
                 // Customer or supplier bring their currency, over one that was there before.
-                overwrite(form, Col::Currency, entity, cells, 0);
+                written.extend(first_of(form, Col::Currency, entity).map(|def| (def, Cell::Row(0))));
             }
             Col::Material => {
                 let position = self.position(def, value)?;
-                cells.set(at, position.map_or(Cell::Null, |p| Cell::Row(p as u32)));
+                written.push((at, position.map_or(Cell::Null, |p| Cell::Row(p as u32))));
                 // A material brings its unit, over one that was there before.
                 if let Some(position) = position {
-                    overwrite(form, Col::Unit, entity, cells, position as u32 % 4);
+                    let unit = Cell::Row(position as u32 % 4);
+                    written.extend(first_of(form, Col::Unit, entity).map(|def| (def, unit)));
                 }
             }
             Col::Amount
@@ -170,11 +172,11 @@ impl Filler<'_> {
             | Col::EntryAmount
             | Col::Code
             | Col::Spec
-            | Col::Data => cells.set(at, self.cell(def, value)?),
+            | Col::Data => written.push((at, self.cell(def, value)?)),
             // The server's own: numbers are looked at by the caller, all others nobody can set.
             _ => {}
         }
-        Ok(())
+        Ok(written)
     }
 
     fn cell(&self, def: &FieldDef, value: &Json) -> Result<Cell, Refusal> {
@@ -243,7 +245,11 @@ pub fn materialised(table: &Table, bill: &Bill, masters: &Masters) -> Doc {
                     Col::Qty => cells.set(def, Cell::Dec(Dec::of(entry.qty))),
                     Col::Price => cells.set(def, Cell::Dec(Dec::of(entry.price()))),
                     Col::EntryAmount => cells.set(def, Cell::Dec(Dec::of(entry.amount()))),
-                    Col::Data => keep_base(table, bill, At::Made(entry), of, def, masters, &mut cells),
+                    Col::Data => {
+                        if let Some(cell) = kept_base(table, (bill, At::Made(entry)), of, masters) {
+                            cells.set(def, cell);
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -258,19 +264,16 @@ pub fn materialised(table: &Table, bill: &Bill, masters: &Masters) -> Doc {
     doc
 }
 
-/// Base data that a generated line is read with, by its number.
-fn keep_base(table: &Table, bill: &Bill, at: At<'_>, of: &FieldDef, def: u16, masters: &Masters, cells: &mut Cells) {
-    let Type::Base(kind) = of.ty else { return };
-    let Some(field) = table.field(&format!("{}.FNumber", of.key)) else { return };
-    if let Value::Text(number) = table.value(bill, Some(at), field, masters)
-        && let Some(position) = masters.position(kind, &number)
-    {
-        cells.set(def, Cell::Row(position as u32));
-    }
+/// Base data that a generated line is read with.
+fn kept_base(table: &Table, (bill, at): (&Bill, At<'_>), of: &FieldDef, masters: &Masters) -> Option<Cell> {
+    let Type::Base(kind) = of.ty else { return None };
+    let field = table.field(&format!("{}.FNumber", of.key))?;
+    let Value::Text(number) = table.value(bill, Some(at), field, masters) else { return None };
+    masters.position(kind, &number).map(|position| Cell::Row(position as u32))
 }
 
 /// Quantity times price, where the model gives no amount.
-fn amount(form: &Form, place: u8, cells: &mut Cells) {
+fn amount(form: &Form, place: u8, cells: &Cells) -> Option<(u16, Cell)> {
     let first = |wanted: Col| {
         let mut defs = (0..).zip(&form.fields).filter(|(_, def)| def.entity == place && def.col == wanted);
         defs.find_map(|(at, _)| match cells.get(at) {
@@ -278,22 +281,15 @@ fn amount(form: &Form, place: u8, cells: &mut Cells) {
             _ => None,
         })
     };
-    let at = form.fields.iter().position(|def| def.entity == place && def.col == Col::EntryAmount);
-    if let (Some(at), Some(qty), Some(price)) = (at, first(Col::Qty), first(Col::Price))
-        && cells.get(at as u16).is_none()
-        && let Some(amount) = qty.amount(price)
-    {
-        cells.set(at as u16, Cell::Dec(amount));
-    }
+    let at = form.fields.iter().position(|def| def.entity == place && def.col == Col::EntryAmount)? as u16;
+    let amount = first(Col::Qty)?.amount(first(Col::Price)?)?;
+    cells.get(at).is_none().then_some((at, Cell::Dec(amount)))
 }
 
-/// Sets the first field of a column to a row, whatever it held.
-fn overwrite(form: &Form, wanted: Col, entity: u8, cells: &mut Cells, position: u32) {
-    let at =
-        form.fields.iter().position(|def| def.col == wanted && (def.entity == entity || form.lines_of(entity) == 0));
-    if let Some(at) = at {
-        cells.set(at as u16, Cell::Row(position));
-    }
+/// The first field of a column where an entity's members can write it.
+fn first_of(form: &Form, wanted: Col, entity: u8) -> Option<u16> {
+    let here = |def: &FieldDef| def.col == wanted && (def.entity == entity || form.lines_of(entity) == 0);
+    form.fields.iter().position(here).map(|at| at as u16)
 }
 
 /// The number in `{"FNumber": …}`, in any case; employees also go by `FStaffNumber`. `None` for anything else.

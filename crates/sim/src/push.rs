@@ -11,6 +11,7 @@ use super::kind::Kind;
 use super::operate::Caller;
 use super::record::Applied;
 use super::reply::{Refusal, failure, status_envelope};
+use super::save::Row;
 use super::state::State;
 use super::table::{At, NOBODY};
 use super::texts;
@@ -124,10 +125,11 @@ impl World {
         match &made {
             // Nothing is recorded: nothing happened.
             Ok(_) if call.caller.hollow => {}
-            Ok((id, number)) => {
+            Ok((id, _)) => {
                 let to = RULES.get(call.rule).and_then(|rule| form::find(&rule.to)).unwrap_or_default();
                 self.links.entry((call.rule, source)).or_default().push(*id);
-                self.recorded(call, to, *id, number, None);
+                let line = self.line(call, (to, *id), None);
+                self.note(line);
             }
             Err(why) => {
                 let said = match why {
@@ -136,14 +138,13 @@ impl World {
                         refusals.iter().map(|r| r.message.as_str()).collect::<Vec<_>>().join(" ")
                     }
                 };
-                let number = self.number(call.form, source);
-                self.record.push(self.line(call, call.form, source, &number, Some(said)));
+                self.record.push(self.line(call, (call.form, source), Some(said)));
             }
         }
         made
     }
 
-    fn line(&self, call: &Pushing<'_>, form: usize, id: u32, number: &str, refused: Option<String>) -> Applied {
+    fn line(&self, call: &Pushing<'_>, (form, id): (usize, u32), refused: Option<String>) -> Applied {
         let now = char::from(self.letter(form, id, State::Document));
         Applied {
             seq: 0,
@@ -152,7 +153,7 @@ impl World {
             verb: "Push",
             form,
             id,
-            number: number.into(),
+            number: self.number(form, id).into(),
             state: State::Document,
             before: if refused.is_some() { now } else { '-' },
             after: now,
@@ -161,16 +162,10 @@ impl World {
         }
     }
 
-    fn recorded(&mut self, call: &Pushing<'_>, form: usize, id: u32, number: &str, refused: Option<String>) {
-        let line = self.line(call, form, id, number, refused);
-        self.note(line);
-    }
-
     fn made_of(&mut self, call: &Pushing<'_>, source: u32) -> Result<(u32, String), NotMade> {
         self.may_push(call, source).map_err(NotMade::Convert)?;
-        let now = self.local_seconds();
         let who = self.masters.position(Kind::User, &call.user).map_or(NOBODY, |p| p as u8);
-        let converted = self.converted(call.rule, source, &call.lines, who, now).map_err(NotMade::Convert)?;
+        let converted = self.converted((call.rule, source), &call.lines, who).map_err(NotMade::Convert)?;
         let Converted { mut bill, doc, form } = self.directed(call, converted).map_err(NotMade::Convert)?;
         let def = FORMS.get(form).ok_or_else(|| NotMade::Convert(texts::no_form("")))?;
         let missing = missing(def, &bill, &doc, true);
@@ -183,7 +178,7 @@ impl World {
         bill.status = if draft { b'Z' } else { b'A' };
         let id = bill.id;
         if !call.caller.hollow {
-            self.put(form, bill, doc, Some(&number), None, false);
+            self.put(Row { form, bill, doc, number: Some(number.clone()), name: None });
         }
         Ok((id, number))
     }
@@ -242,12 +237,12 @@ impl World {
         let at = self.local_seconds();
         let who = self.masters.position(Kind::User, user).map_or(NOBODY, |p| p as u8);
         // Nothing is left of one that somebody has pushed before.
-        let Converted { mut bill, doc, form } = self.converted(rule, outstock, &[], who, at).ok()?;
+        let Converted { mut bill, doc, form } = self.converted((rule, outstock), &[], who).ok()?;
         (bill.status, bill.approver, bill.approved) = (b'C', who, at);
         bill.date = self.tables.first()?.get(i64::from(outstock))?.date;
         let number = self.tables.get(form)?.free_number(&self.masters);
         let id = bill.id;
-        self.put(form, bill, doc, Some(&number), None, false);
+        self.put(Row { form, bill, doc, number: Some(number.clone()), name: None });
         self.links.entry((rule, outstock)).or_default().push(id);
         self.note(Applied {
             seq: 0,

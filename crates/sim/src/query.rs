@@ -164,7 +164,7 @@ impl<'a> Select<'a> {
         let rows = self.table.rows();
         let mut range = Range { low: i64::MIN, high: i64::MAX, ids: None };
         if let Some(expr) = self.wanted {
-            range.narrow(expr);
+            range.narrow(expr, self.table);
         }
         let mut visit = |bill: &'a Bill| match self.visit(bill, take) {
             Ok(more) => more,
@@ -221,11 +221,24 @@ struct Range {
 }
 
 impl Range {
-    fn narrow(&mut self, expr: &Expr<Field>) {
+    fn narrow(&mut self, expr: &Expr<Field>, table: &Table) {
         let is_id =
             |operand: &Operand<Field>| matches!(operand, Operand::Field(Field { col: Col::Id, prop: Prop::Own, .. }));
+        let is_number = |operand: &Operand<Field>| {
+            matches!(operand, Operand::Field(Field { col: Col::Number, prop: Prop::Own, .. }))
+        };
         match expr {
-            Expr::And(parts) => parts.iter().for_each(|part| self.narrow(part)),
+            Expr::And(parts) => parts.iter().for_each(|part| self.narrow(part, table)),
+            Expr::Test(Test::Compare(left, Op::Eq, Operand::Literal(literal))) if is_number(left) => {
+                if let Some(ids) = numbered(table, std::slice::from_ref(literal)) {
+                    self.only(ids);
+                }
+            }
+            Expr::Test(Test::In(left, false, list)) if is_number(left) => {
+                if let Some(ids) = numbered(table, list) {
+                    self.only(ids);
+                }
+            }
             Expr::Test(Test::Compare(left, op, Operand::Literal(literal))) if is_id(left) => {
                 let Some(id) = whole(literal) else { return };
                 match op {
@@ -256,6 +269,16 @@ impl Range {
     fn only(&mut self, ids: Vec<i64>) {
         self.ids.get_or_insert(ids);
     }
+}
+
+/// Every row that can have one of these numbers.
+fn numbered(table: &Table, list: &[Literal]) -> Option<Vec<i64>> {
+    let ids = list.iter().map(|literal| match literal {
+        Literal::Text(text) => table.with_number(text),
+        // Compared as a number, a text reads otherwise.
+        _ => None,
+    });
+    Some(ids.collect::<Option<Vec<_>>>()?.concat())
 }
 
 fn whole(literal: &Literal) -> Option<i64> {

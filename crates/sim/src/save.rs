@@ -20,6 +20,21 @@ use super::table::{Bill, NO_PARTNER, NOBODY};
 use super::texts;
 use super::world::World;
 
+/// A row to be written, with its document. Without a number it keeps the one it has, or has the next; a blank one is none.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// Position of its form.
+    pub form: usize,
+    /// Its columns.
+    pub bill: Bill,
+    /// The rest.
+    pub doc: Doc,
+    /// Its number.
+    pub number: Option<String>,
+    /// Name of a row of base data.
+    pub name: Option<String>,
+}
+
 /// A saving call.
 #[derive(Debug)]
 pub(super) struct Saving {
@@ -37,13 +52,18 @@ pub(super) struct Saving {
 impl World {
     /// Saves one model (`Save`, `Draft`) or several (`BatchSave`).
     pub(super) fn save(&mut self, verb: &'static str, form_id: &str, data: &Data, caller: Caller) -> Json {
-        match self.try_save(verb, form_id, data, caller) {
+        match self.try_save(verb, (form_id, data), caller) {
             Ok(json) => json,
             Err(refusal) => failure(&refusal),
         }
     }
 
-    fn try_save(&mut self, verb: &'static str, form_id: &str, data: &Data, caller: Caller) -> Result<Json, Refusal> {
+    fn try_save(
+        &mut self,
+        verb: &'static str,
+        (form_id, data): (&str, &Data),
+        caller: Caller,
+    ) -> Result<Json, Refusal> {
         let form = form::find(form_id).ok_or_else(|| texts::no_form(form_id))?;
         let def = FORMS.get(form).ok_or_else(|| texts::no_form(form_id))?;
         if !self.config.users.get(caller.user).is_some_and(|u| u.may_write) {
@@ -75,8 +95,11 @@ impl World {
         let (mut errors, mut done, mut returned, mut said) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut code = 0;
         for (index, model) in threads(&models, data.number("BatchCount")) {
-            match self.save_one(&call, model).and_then(|id| self.carried_on(&call, id, &mut said, index)) {
-                Ok(id) => {
+            let saved = self.save_one(&call, model);
+            match saved.and_then(|id| self.carried_on(&call, id).map(|beside| (id, beside))) {
+                Ok((id, beside)) => {
+                    let beside = beside.into_iter();
+                    said.extend(beside.map(|text| json!({"FieldName": null, "Message": text, "DIndex": index})));
                     done.push(json!({"Id": id, "Number": self.number(form, id), "DIndex": index}));
                     returned.push(self.returned(form, id, &data.list("NeedReturnFields")));
                 }
@@ -165,14 +188,15 @@ impl World {
         let mut filler = Filler { table, masters, options: &call.options, bill, doc, name: None, update };
         filler.fill(model).map_err(one)?;
         let Filler { bill, doc, name, .. } = filler;
-        Self::checked(call, &bill, &doc, name.as_deref(), update)?;
-        let number = self.numbered(call, model, &bill, update).map_err(one)?;
+        let named = update || name.as_ref().is_some_and(|name| !name.trim().is_empty());
+        Self::checked(call, (&bill, &doc), named)?;
+        let number = self.numbered(call, model, &bill).map_err(one)?;
         let before = old.map_or('-', |old| char::from(old.status));
         if call.caller.hollow {
             return Ok((bill.id, before));
         }
         let id = bill.id;
-        self.put(call.form, bill, doc, number.as_deref(), name, update);
+        self.put(Row { form: call.form, bill, doc, number, name });
         Ok((id, before))
     }
 
@@ -201,27 +225,21 @@ impl World {
     }
 
     /// Required fields, each with a refusal of its own. Drafts need none.
-    fn checked(call: &Saving, bill: &Bill, doc: &Doc, name: Option<&str>, update: bool) -> Result<(), Vec<Refusal>> {
+    fn checked(call: &Saving, (bill, doc): (&Bill, &Doc), named: bool) -> Result<(), Vec<Refusal>> {
         if call.verb == "Draft" || !call.options.validate || !call.settings.required {
             return Ok(());
         }
-        let named = update || name.is_some_and(|name| !name.trim().is_empty());
         let missing = missing(call.def, bill, doc, named);
         if missing.is_empty() { Ok(()) } else { Err(missing) }
     }
 
     /// The number a bill gets: `None` keeps the one it has, a blank one is none.
-    fn numbered(
-        &self,
-        call: &Saving,
-        model: &Map<String, Json>,
-        bill: &Bill,
-        update: bool,
-    ) -> Result<Option<String>, Refusal> {
+    fn numbered(&self, call: &Saving, model: &Map<String, Json>, bill: &Bill) -> Result<Option<String>, Refusal> {
         let key = call.def.key_of(Col::Number).unwrap_or_default();
         let sent = Data::from_json(&Json::Object(model.clone())).get(key).map(text).unwrap_or_default();
         let sent = sent.trim().to_owned();
         let table = self.tables.get(call.form).ok_or_else(|| texts::no_form(""))?;
+        let update = table.ever(bill.id).is_some();
         let has = if update { table.number(bill, &self.masters).into_owned() } else { String::new() };
         if call.verb == "Draft" && has.is_empty() {
             return Ok(Some(String::new()));
@@ -251,17 +269,10 @@ impl World {
     }
 
     /// Writes a bill with its document; base data joins its list.
-    pub(super) fn put(
-        &mut self,
-        form: usize,
-        mut bill: Bill,
-        doc: Doc,
-        number: Option<&str>,
-        name: Option<String>,
-        update: bool,
-    ) {
-        let Some(def) = FORMS.get(form) else { return };
-        let id = bill.id;
+    pub(super) fn put(&mut self, row: Row) {
+        let Row { form, mut bill, doc, number, name } = row;
+        let (Some(def), Some(table)) = (FORMS.get(form), self.tables.get(form)) else { return };
+        let (id, update, number) = (bill.id, table.ever(bill.id).is_some(), number.as_deref());
         if def.base_data && update {
             if let (Some(row), Some(name)) = (self.masters.get_mut(def.partner, bill.partner as usize), name) {
                 row.name = name;
@@ -286,16 +297,17 @@ impl World {
     }
 
     /// Submit and audit of a bill that was just saved, where the call asks for them.
-    fn carried_on(&mut self, call: &Saving, id: u32, said: &mut Vec<Json>, index: usize) -> Result<u32, Vec<Refusal>> {
+    fn carried_on(&mut self, call: &Saving, id: u32) -> Result<Vec<String>, Vec<Refusal>> {
+        let mut said = Vec::new();
         if !call.on || call.caller.hollow {
-            return Ok(id);
+            return Ok(said);
         }
         // The bill stays saved whatever comes of these; the answer does not tell which step refused.
         for operation in [Operation::Submit, Operation::Audit] {
             let side = self.apply(operation, call.form, id, &call.data, call.caller).map_err(one)?;
-            said.extend(side.map(|message| json!({"FieldName": null, "Message": message, "DIndex": index})));
+            said.extend(side);
         }
-        Ok(id)
+        Ok(said)
     }
 
     /// The fields a call wants back: `FBillNo`, `FEntity.FEntryID`.

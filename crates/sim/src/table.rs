@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::doc::{Doc, Line};
-use super::form::{CUSTOM, Col, Field, Form, prop_of};
+use super::form::{CUSTOM, Col, Field, Form, Type, prop_of};
+use super::kind::Kind;
 use super::masters::Masters;
 use super::rng::mix;
 use super::state::State;
@@ -223,7 +224,7 @@ impl Table {
             return Some(field);
         }
         let (key, prop) = path.split_once('.').unwrap_or((path, ""));
-        let prop = prop_of(path, prop, true)?;
+        let prop = prop_of(path, prop, Type::Base(Kind::Any))?;
         match self.customs.iter().position(|custom| custom.key.eq_ignore_ascii_case(key)) {
             Some(at) => {
                 let lines = self.customs.get(at).map_or(0, |custom| self.form.lines_of(custom.entity));
@@ -341,6 +342,12 @@ impl Table {
         if let Some(row) = given.iter().find_map(|id| self.get(i64::from(*id))) {
             return Some(row.id);
         }
+        self.by_place(number).filter(|row| row.status != DELETED).map(|row| row.id)
+    }
+
+    /// The row whose number is made of its place rather than given.
+    fn by_place(&self, number: &str) -> Option<&Bill> {
+        let form = self.form();
         let head = number.get(..form.prefix.len())?;
         let digits = number.get(form.prefix.len()..)?;
         if form.width == 0 || !head.eq_ignore_ascii_case(&form.prefix) || digits.len() < form.width {
@@ -348,7 +355,16 @@ impl Table {
         }
         let seq: usize = digits.parse().ok()?;
         let row = self.rows.get(seq.checked_sub(1)?)?;
-        (row.status != DELETED && !self.given.contains_key(&row.id)).then_some(row.id)
+        (!self.given.contains_key(&row.id)).then_some(row)
+    }
+
+    /// Every row that can have a number, and perhaps others; `None` where only reading all of them tells.
+    pub fn with_number(&self, number: &str) -> Option<Vec<i64>> {
+        if self.form.base_data || number.trim().is_empty() {
+            return None;
+        }
+        let given = self.by_given.get(&key_of(number)).into_iter().flatten().copied();
+        Some(given.chain(self.by_place(number.trim()).map(|row| row.id)).map(i64::from).collect())
     }
 
     /// The number of a row, also of a deleted one.
@@ -433,7 +449,8 @@ impl Entry {
 
 /// A number as it is compared.
 fn key_of(number: &str) -> String {
-    number.trim().to_lowercase()
+    // As text is compared, character by character: a word's end changes nothing.
+    number.trim().chars().flat_map(char::to_lowercase).collect()
 }
 
 /// Whether a key is one that customers give to fields of their own.

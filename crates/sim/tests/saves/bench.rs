@@ -47,6 +47,22 @@ impl Bench {
         self.world.handle(request, self.now)
     }
 
+    /// The body of an answer.
+    pub fn answer(&mut self, service: &str, body: Value) -> String {
+        String::from_utf8(self.send(service, body).body.to_vec()).unwrap()
+    }
+
+    /// Puts one rule of faults in place of those there are.
+    pub fn faults(&mut self, rule: Value) {
+        self.admin("POST", "/admin/faults", json!({"fault": [rule], "replace": true}));
+    }
+
+    /// How many bills a query finds by number, and how many were made with it.
+    pub fn made(&mut self, form: &str, number: &str) -> (usize, u32) {
+        let rows = self.rows(form, "FID", &format!("FBillNo='{number}'"));
+        (rows.as_array().unwrap().len(), self.world.key_counts(form, number).changed)
+    }
+
     pub fn call(&mut self, service: &str, body: Value) -> Value {
         let reply = self.send(service, body);
         serde_json::from_slice(&reply.body).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&reply.body)))

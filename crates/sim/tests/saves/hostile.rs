@@ -12,6 +12,28 @@ impl Dice {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % bound.max(1)
     }
+
+    fn spoiled(&mut self, valid: &str) -> String {
+        let mut text: Vec<char> = valid.chars().collect();
+        for _ in 0..=self.below(2) {
+            let at = self.below(text.len());
+            match self.below(10) {
+                0 => drop(text.drain(at..(at + self.below(20)).min(text.len()))),
+                1 => {
+                    let part: Vec<char> = text[at..(at + self.below(20)).min(text.len())].repeat(self.below(6));
+                    text.splice(at..at, part);
+                }
+                2 => text.truncate(at.max(1)),
+                // A whole value in place of another keeps the rest readable.
+                _ => {
+                    let from = (at..text.len()).find(|i| text[*i] == ':').map_or(at, |i| i + 1);
+                    let to = (from..text.len()).find(|i| matches!(text[*i], ',' | '}' | ']')).unwrap_or(text.len());
+                    text.splice(from..to, TELLING[self.below(TELLING.len())].chars());
+                }
+            }
+        }
+        text.into_iter().collect()
+    }
 }
 
 const TELLING: [&str; 12] = [
@@ -28,28 +50,6 @@ const TELLING: [&str; 12] = [
     "true",
     "\"9999-99-99T99:99:99\"",
 ];
-
-fn spoiled(dice: &mut Dice, valid: &str) -> String {
-    let mut text: Vec<char> = valid.chars().collect();
-    for _ in 0..=dice.below(2) {
-        let at = dice.below(text.len());
-        match dice.below(10) {
-            0 => drop(text.drain(at..(at + dice.below(20)).min(text.len()))),
-            1 => {
-                let part: Vec<char> = text[at..(at + dice.below(20)).min(text.len())].repeat(dice.below(6));
-                text.splice(at..at, part);
-            }
-            2 => text.truncate(at.max(1)),
-            // A whole value in place of another keeps the rest readable.
-            _ => {
-                let from = (at..text.len()).find(|i| text[*i] == ':').map_or(at, |i| i + 1);
-                let to = (from..text.len()).find(|i| matches!(text[*i], ',' | '}' | ']')).unwrap_or(text.len());
-                text.splice(from..to, TELLING[dice.below(TELLING.len())].chars());
-            }
-        }
-    }
-    text.into_iter().collect()
-}
 
 #[test]
 fn spoiled_saves_and_pushes_break_nothing() {
@@ -93,7 +93,7 @@ fn spoiled_saves_and_pushes_break_nothing() {
     let (mut dice, mut json_answers) = (Dice(7), 0);
     for case in 0..cases {
         let (service, body) = &valid[case % valid.len()];
-        let body = spoiled(&mut dice, &body.to_string());
+        let body = dice.spoiled(&body.to_string());
         let reply = bench.raw(service, &body);
         assert!(matches!(reply.status, 200 | 500), "{service} {body}: {}", reply.status);
         json_answers += usize::from(serde_json::from_slice::<Value>(&reply.body).is_ok());

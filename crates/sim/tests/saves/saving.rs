@@ -32,6 +32,8 @@ fn a_saved_bill_is_found_by_whatever_was_saved() {
     );
     assert_eq!(bench.rows("PUR_PurchaseOrder", "FBillNo", "F_QEB_Line=2 and FQty<4"), json!([["CG-77"]]));
     assert_eq!(bench.rows("PUR_PurchaseOrder", "FBillNo", "F_NOBODY_Saved='x'"), json!([]));
+    let spec = bench.rows("PUR_PurchaseOrder", "FMaterialId.FSpecification", &format!("FID={id} and FQty=10"));
+    assert_eq!(spec, json!([["10x20"]]));
     bench.audited("PUR_PurchaseOrder", id);
     assert_eq!(
         bench.rows("PUR_PurchaseOrder", "FDocumentStatus,FApproverId.FName", "FBillNo='CG-77'"),
@@ -222,4 +224,50 @@ fn a_form_tells_its_fields() {
         (&json!(1), &json!("BaseData"), &json!("BD_Supplier"))
     );
     assert_eq!(field(2, "FQty")["FieldType"], "Decimal");
+}
+
+#[test]
+fn bills_are_found_by_number_as_if_all_were_read() {
+    let mut bench = Bench::new(json!({"form": {"*": {"unique": false}}}));
+    for number in ["K-1", "k-1 ", "ΟΔΟΣ", "CGDD000003", "7"] {
+        bench.saved("PUR_PurchaseOrder", order(number));
+    }
+    let draft = bench.write("Draft", "PUR_PurchaseOrder", json!({"Model": {"F_X": "d"}}));
+    assert_eq!(draft["ResponseStatus"]["IsSuccess"], true);
+    for (wanted, found) in
+        [("K-1", 2), ("k-1  ", 2), (" K-1", 0), ("οδοσ", 1), ("cgdd000003", 2), ("CGDD000001", 1), ("", 1), ("x", 0)]
+    {
+        // `like` without a sign reads every row; `=` looks the number up.
+        let rows = |bench: &mut Bench, filter: &str| bench.rows("PUR_PurchaseOrder", "FID", filter);
+        let looked_up = rows(&mut bench, &format!("FBillNo='{wanted}'"));
+        assert_eq!(looked_up.as_array().unwrap().len(), found, "{wanted:?}: {looked_up}");
+        let read = rows(&mut bench, &format!("(FBillNo='{wanted}' or 1=0)"));
+        assert_eq!(looked_up, read, "{wanted:?}");
+        assert_eq!(rows(&mut bench, &format!("FBillNo in ('{wanted}','no such')")), read, "{wanted:?}");
+    }
+    assert_eq!(bench.rows("PUR_PurchaseOrder", "FBillNo", "FBillNo=7")[0][0]["Result"]["ResponseStatus"]["MsgCode"], 4);
+}
+
+#[test]
+#[ignore = "measures, by hand: cargo test --release -p skydeck-sim --test saves -- --ignored --nocapture"]
+fn how_fast_bills_are_saved_and_found() {
+    let mut bench = Bench::plain();
+    let began = std::time::Instant::now();
+    for at in 0..20_000 {
+        bench.saved("PUR_PurchaseOrder", order(&format!("P-{at}")));
+    }
+    println!("20,000 saves in {:?}", began.elapsed());
+    let began = std::time::Instant::now();
+    for page in 0..400 {
+        let numbers: Vec<String> = (0..50).map(|i| format!("'P-{}'", page * 50 + i)).collect();
+        let rows = bench.rows("PUR_PurchaseOrder", "FID,FBillNo", &format!("FBillNo in ({})", numbers.join(",")));
+        assert_eq!(rows.as_array().unwrap().len(), 50);
+    }
+    println!("400 looks for 50 numbers each in {:?}", began.elapsed());
+    let began = std::time::Instant::now();
+    for at in 0..100 {
+        let rows = bench.rows("PUR_PurchaseOrder", "FID", &format!("F_QEB_SrcNo='S-P-{at}'"));
+        assert_eq!(rows.as_array().unwrap().len(), 1);
+    }
+    println!("100 looks for a field that no index has in {:?}", began.elapsed());
 }
