@@ -56,7 +56,7 @@ fn judge_a_success(bencher: Bencher<'_, '_>, bills: usize) {
     let answer = Ok(answer);
     bencher
         .counter(ItemsCount::new(bills))
-        .bench_local(|| judge_write(black_box(&answer), &asked, &causes, Mode::Signed));
+        .bench_local(|| judge_write(black_box(&answer), &asked, &causes, (Mode::Signed, false)));
 }
 
 #[divan::bench]
@@ -64,7 +64,7 @@ fn judge_a_refusal(bencher: Bencher<'_, '_>) {
     let causes: CauseTable = toml::from_str(BUILT_IN).unwrap();
     let (answer, asked) = refusal();
     let answer = Ok(answer);
-    bencher.bench_local(|| judge_write(black_box(&answer), &asked, &causes, Mode::Signed));
+    bencher.bench_local(|| judge_write(black_box(&answer), &asked, &causes, (Mode::Signed, false)));
 }
 
 #[divan::bench]
@@ -129,6 +129,7 @@ fn match_a_row(bencher: Bencher<'_, '_>, filter: &str) {
         found: None,
         heard: None,
         open_since: None,
+        made: None,
         untold: false,
         resolved_before: None,
     };

@@ -301,6 +301,9 @@ pub(crate) mod tests {
         let collected = Some(Collected {
             unchanged: None,
             probes: Vec::new(),
+            sights: Vec::new(),
+            unmade: 0,
+            doubles: Vec::new(),
             hash: SetHash::new("ab"),
             by_status: Vec::new(),
             callable: 0,

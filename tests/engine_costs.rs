@@ -25,11 +25,9 @@ use engine_support::*;
 use skydeck::domain::command::{Command, Selection};
 use skydeck::domain::event::Event;
 use skydeck::domain::ids::{EnvId, FormId, RecordKey, RunId};
-use skydeck::domain::operation::Operation;
 use skydeck::domain::plan::{Approver, Missed, Schedule};
 use skydeck::domain::query::PageRequest;
 use skydeck::domain::run::{Revision, RunEnd, RunRow, RunState};
-use skydeck::domain::step::Verb;
 use skydeck::host::schedule;
 use skydeck::link::local::LocalLink;
 use skydeck::store::Store as _;
@@ -195,7 +193,7 @@ impl Months {
 
     fn selected(n: u64) -> Selection {
         let record = RecordKey { env: EnvId::new("test"), form: FormId::new(FORM), fid: fid(n) };
-        Selection::Bills(vec![record.under(&Operation::id_of(&Verb::Audit))])
+        Selection::Bills(vec![record.under(&skydeck::domain::ids::OpId::default())])
     }
 
     async fn does(&mut self, deed: Deed) {

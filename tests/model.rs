@@ -284,7 +284,7 @@ async fn history(seed: u64, said: &Mutex<Vec<String>>) -> Sums {
         s.submit_keeps_date = rng.bool();
     });
     let nobody = mix.plans.iter().filter(|p| p.target.verb != Verb::Audit && p.policy.mine.is_none());
-    let nobody = nobody.map(|p| skydeck::domain::operation::Operation::id_of(&p.target.verb)).collect();
+    let nobody = nobody.map(|p| skydeck::domain::operation::Operation::id_of(&p.target)).collect();
     let witness = Witness::new(Arc::clone(&bench.world) as Arc<dyn Real>, nobody);
     Witness::listen(&witness, &bench);
     let people = People { world: Arc::clone(&bench.world), bills: 0, copies: Vec::new(), lies: rng.u32(0..2) == 0 };

@@ -242,7 +242,7 @@ async fn history(seed: u64, said: &Mutex<Vec<String>>) -> Sums {
     }
     let people = people(seed, &mut rng, &bench);
     let nobody = mix.plans.iter().filter(|p| p.target.verb != Verb::Audit && p.policy.mine.is_none());
-    let nobody = nobody.map(|p| Operation::id_of(&p.target.verb)).collect();
+    let nobody = nobody.map(|p| Operation::id_of(&p.target)).collect();
     let witness = Witness::new(Arc::clone(&people.wire) as Arc<dyn Real>, nobody);
     Witness::listen(&witness, &bench);
     let mut story = Story::begin(rng, bench, mix, people).await.unwrap();

@@ -47,6 +47,7 @@ impl Erp for Offline {
             took: Duration::ZERO,
             side: Vec::new(),
             alarm: None,
+            made: Vec::new(),
         }
     }
 

@@ -86,6 +86,7 @@ fn plans_of(context: &Context, environment: &Environment) -> (Reading, Writing) 
                     Verb::Audit => "Audit",
                     Verb::Submit => "Submit",
                     Verb::Operation(name) => name,
+                    Verb::Save => "Save",
                 };
                 writing.entry((form.clone(), called.to_owned())).or_insert((step.verb.clone(), plan.clone()));
             }
@@ -102,10 +103,11 @@ async fn reads(erp: &dyn Erp, plan: &Plan) -> Reads {
         id_path: source.id_path.clone(),
         number_path: source.number_path.clone(),
         mark_column: source.mark_column.clone(),
-        fields: Operation::of(plan).looked_at(),
+        fields: if plan.target.make.is_some() { Vec::new() } else { Operation::of(plan).looked_at() },
         filter: String::new(),
         after: None,
         limit: 1,
+        lines: false,
     };
     match erp.fetch_page(&query).await {
         Ok(page) if page.raw_rows > 0 => Reads::Rows,
@@ -120,6 +122,9 @@ async fn writes(environment: &Environment, erp: &dyn Erp, plan: &Plan, verb: &Ve
         Verb::Operation(name) if !environment.allow_operations.iter().any(|allowed| allowed == name) => {
             Writes::NotAllowed
         }
+        Verb::Save if environment.allows(verb).is_err() => Writes::NotAllowed,
+        // A trial call could make a bill.
+        Verb::Save => Writes::NotTried,
         Verb::Operation(name) if shown_by(name).is_none() => Writes::NotTried,
         Verb::Audit | Verb::Submit | Verb::Operation(_) => Writes::Tried(erp.may_call(&plan.target.form, verb).await),
     }

@@ -56,7 +56,7 @@ impl Erp for World {
                 between(s, n);
                 s.between = Some(between);
             }
-            FoundPage { raw_rows: bills.len() as u32, bills }
+            FoundPage { raw_rows: bills.len() as u32, bills, rows: Vec::new() }
         }))
     }
 
@@ -170,6 +170,7 @@ fn reply(
         took: now.saturating_sub(started),
         side: Vec::new(),
         alarm,
+        made: Vec::new(),
     }
 }
 

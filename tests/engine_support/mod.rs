@@ -72,7 +72,13 @@ pub fn plan(id: &str) -> Plan {
             top_rows: 0,
             condition: Vec::new(),
         },
-        target: Target { verb: Verb::Audit, form, options: WriteOptions::default(), stripped_flags: Vec::new() },
+        target: Target {
+            verb: Verb::Audit,
+            form,
+            options: WriteOptions::default(),
+            stripped_flags: Vec::new(),
+            make: None,
+        },
         policy: Policy { page_size: 10, ..Policy::default() },
     }
 }

@@ -32,7 +32,7 @@ pub fn op_of(verb: &Verb) -> &'static str {
     match verb {
         Verb::Submit => SUBMIT,
         Verb::Operation(name) if name == CLOSE => CLOSE,
-        Verb::Audit | Verb::Operation(_) => AUDIT,
+        Verb::Audit | Verb::Operation(_) | Verb::Save => AUDIT,
     }
 }
 

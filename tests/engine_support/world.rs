@@ -351,6 +351,8 @@ impl World {
             probe: None,
             absent: false,
             outside: false,
+            body: None,
+            looked: None,
             fid: fid.clone(),
             no: format!("XSCKD{fid}"),
             rev: Rev { status: doc.status.clone(), modified: Some(date(doc.modified)), state: None },

@@ -93,6 +93,7 @@ fn page() -> PageQuery {
         filter: "FDocumentStatus<>'C'".to_owned(),
         after: None,
         limit: 50,
+        lines: false,
         fields: Vec::new(),
     }
 }
@@ -130,7 +131,14 @@ async fn said(fault: &Rule, call: &str) -> String {
         "submit" => Verb::Submit,
         _ => Verb::Audit,
     };
-    let write = WriteCall { verb, form: form(), bills, options: WriteOptions::default(), flags: Vec::new() };
+    let write = WriteCall {
+        verb,
+        form: form(),
+        bills,
+        options: WriteOptions::default(),
+        flags: Vec::new(),
+        bodies: Vec::new(),
+    };
     let reply = erp.write(&WriteToken::for_tests(EnvId::new("t")), &write).await;
     // What the server does after the client gave up belongs to the truth as well.
     if fault.kind == Kind::Delay {

@@ -30,7 +30,7 @@ fn reply(status: u16, retry_after: Option<&str>, body: &str) -> HttpReply {
 }
 
 fn judge(reply: HttpReply, n: usize, mode: Mode) -> Judged {
-    judge_write(&Ok(reply), &asked(n), &causes(), mode)
+    judge_write(&Ok(reply), &asked(n), &causes(), (mode, false))
 }
 
 fn answer(is_success: bool, code: &Value, errors: &[Value], entities: &[Value]) -> String {
@@ -75,7 +75,7 @@ fn failed(cause: &str, code: Option<i64>, field: Option<&str>, message: &str) ->
 
 fn told(verdicts: &[Verdict], alarm: Option<Alarm>) -> Judged {
     let verdicts = (1..).map(|i: usize| Fid::new(i.to_string())).zip(verdicts.iter().cloned()).collect();
-    Judged { verdicts, side: Vec::new(), alarm }
+    Judged { verdicts, side: Vec::new(), alarm, made: Vec::new() }
 }
 
 /// The same verdict for each of `n` bills.
@@ -94,7 +94,7 @@ fn a_call_without_an_answer_says_how_it_ended() {
         (elsewhere, unknown(UnknownWhy::Redirected, "the server answered 302 and points to http://login.invalid/")),
     ] {
         for mode in BOTH {
-            let judged = judge_write(&Err(fault.clone()), &asked(3), &causes(), mode);
+            let judged = judge_write(&Err(fault.clone()), &asked(3), &causes(), (mode, false));
             assert_eq!(judged, all(3, &verdict, None), "{fault:?}");
         }
     }
@@ -331,12 +331,13 @@ fn one_bill_is_told_by_what_is_said_of_it_and_of_nobody_else() {
     // A bill without a number of ours has none to compare.
     for ours in ["", " ", " XSCKD000001 "] {
         let body = answer(true, &json!(0), &[], &[done(1)]);
-        let judged = judge_write(&Ok(reply(200, None, &body)), &[(Fid::new("1"), ours.into())], &causes(), Mode::Login);
+        let judged =
+            judge_write(&Ok(reply(200, None, &body)), &[(Fid::new("1"), ours.into())], &causes(), (Mode::Login, false));
         assert_eq!(judged, told(&[Verdict::Done], None), "{ours:?}");
     }
     let by_number = answer(true, &json!(0), &[], &[json!({"Id": 0, "Number": number(1)})]);
     let padded = [(Fid::new("1"), " XSCKD000001 ".to_owned())];
-    let judged = judge_write(&Ok(reply(200, None, &by_number)), &padded, &causes(), Mode::Login);
+    let judged = judge_write(&Ok(reply(200, None, &by_number)), &padded, &causes(), (Mode::Login, false));
     assert_eq!(judged, told(&[Verdict::Done], None));
 }
 
@@ -394,7 +395,7 @@ fn a_limit_of_calls_slows_the_server_down_whatever_becomes_of_the_bills() {
     let body = answer(false, &json!(15), &[error(&full)], &[done(1)]);
     let verdicts =
         [Verdict::Done, failed("call_limit", Some(15), None, &full), not_named("the answer does not name this bill")];
-    let own = judge_write(&Ok(reply(200, None, &body)), &asked(3), &causes().overridden_by(rule), Mode::Login);
+    let own = judge_write(&Ok(reply(200, None, &body)), &asked(3), &causes().overridden_by(rule), (Mode::Login, false));
     assert_eq!(own, told(&verdicts, wait(None)));
     let forbidden = failed("login_forbidden", Some(15), None, &full);
     let built_in = judge(reply(200, None, &body), 3, Mode::Login);

@@ -185,6 +185,7 @@ async fn run(scenario: &Arc<Scenario>, op: &'static str) -> (String, String, usi
         bills: bills.clone(),
         options: WriteOptions::default(),
         flags: Vec::new(),
+        bodies: Vec::new(),
     };
     let token = WriteToken::for_tests(EnvId::new("test"));
     let of_write = |reply: WriteReply| (words_of_reply(&reply), format!("{reply:?}"));
@@ -199,6 +200,7 @@ async fn run(scenario: &Arc<Scenario>, op: &'static str) -> (String, String, usi
                 filter: "FDocumentStatus='B'".to_owned(),
                 after: None,
                 limit: 1000,
+                lines: false,
                 fields: Vec::new(),
             };
             match erp.fetch_page(&query).await {

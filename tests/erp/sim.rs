@@ -35,6 +35,7 @@ async fn collect(erp: &KingdeeErp) -> Vec<Found> {
         filter: "FCreateDate>='2000-01-01 00:00:00' and FDOCUMENTSTATUS<>'C'".to_owned(),
         after: None,
         limit: 17,
+        lines: false,
         fields: Vec::new(),
     };
     let mut all = Vec::new();
@@ -53,6 +54,7 @@ async fn audit(erp: &KingdeeErp, bills: &[&Found]) -> Vec<(Fid, Verdict)> {
         bills: bills.iter().map(|bill| (bill.fid.clone(), bill.no.clone())).collect(),
         options: WriteOptions::default(),
         flags: Vec::new(),
+        bodies: Vec::new(),
     };
     erp.write(&WriteToken::for_tests(EnvId::new("t")), &call).await.verdicts
 }

@@ -88,6 +88,7 @@ async fn call(trusted: &Authority, server: (u16, Arc<AtomicUsize>)) -> (Verdict,
         bills: vec![(Fid::new("100001"), "XSCKD000001".to_owned())],
         options: WriteOptions::default(),
         flags: Vec::new(),
+        bodies: Vec::new(),
     };
     let reply = erp.write(&WriteToken::for_tests(EnvId::new("test")), &audit).await;
     let verdict = reply.verdicts.into_iter().next().expect("one bill, one verdict").1;

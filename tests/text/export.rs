@@ -63,6 +63,7 @@ impl Store {
             columns: vec!["100".to_owned(), "=1+1".to_owned()],
             found: None,
             heard: None,
+            made: None,
             open_since: None,
             untold: false,
             resolved_before: None,

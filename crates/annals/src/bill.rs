@@ -159,6 +159,8 @@ impl Bill {
             probe: None,
             absent: false,
             outside: false,
+            body: None,
+            looked: None,
             fields: Vec::new(),
         }
     }

@@ -265,7 +265,7 @@ impl Desk {
     /// The key of a bill.
     pub fn key(&self, house: &House, fid: u64) -> WorkKey {
         let record = RecordKey { env: house.env.clone(), form: self.plan.source.form.clone(), fid: Fid::from(fid) };
-        WorkKey { record, op: skydeck_core::domain::operation::Operation::id_of(&self.plan.target.verb) }
+        WorkKey { record, op: skydeck_core::domain::operation::Operation::id_of(&self.plan.target) }
     }
 
     /// Chosen bills of the ledger, tried again or read back by a person.
@@ -375,6 +375,9 @@ fn collected(
         clock: None,
         unchanged: (unchanged > 0).then(|| Unchanged { bills: unchanged, hash: SetHash::new("5a".repeat(32)) }),
         probes,
+        sights: Vec::new(),
+        unmade: 0,
+        doubles: Vec::new(),
     }
 }
 

@@ -335,7 +335,7 @@ pub fn head(house: &House, plan: &Plan, kind: RunKind, by: &Who, opened: Ts, rng
         of: None,
         filter: String::new(),
         revision: skydeck_core::domain::run::Revision::Newest,
-        op: skydeck_core::domain::operation::Operation::id_of(&plan.target.verb),
+        op: skydeck_core::domain::operation::Operation::id_of(&plan.target),
         server: Some(house.server.clone()),
         range: None,
         headless: false,

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::ports::WriteReply;
-use skydeck_core::domain::bill::{Failure, Outcome, Skip, Slot, UnknownWhy};
+use skydeck_core::domain::bill::{Failure, Outcome, Skip, Slot, Unknown, UnknownWhy};
 use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::reason::Reason;
@@ -19,6 +19,7 @@ use super::control::back_off;
 use super::decide::{self, After, Asked};
 use super::glance::{Answered, Glance, after_refusal, is_proof, look, prove, read_event};
 use super::known::Candidate;
+use super::making::{made_of, not_honoured};
 use super::run_context::RunContext;
 use super::unconfirmed::Success;
 
@@ -72,7 +73,11 @@ pub(super) async fn follows(call: &Answered<'_>, bills: &[Candidate]) -> Follows
         let whole = (n == 0).then_some(call.reply);
         let answer = Follows::of(step_answered(call, bill, answered(bill), whole), CallEnd::default());
         let glance = looked.as_ref().map(|seen| seen.get(&bill.fid));
-        all = all.and(answer).and(of_bill(call, bill, after, glance));
+        let what = match not_honoured(call, bill, answered(bill)) {
+            Some(got) => under_another_key(call, bill, got),
+            None => of_bill(call, bill, after, glance),
+        };
+        all = all.and(answer).and(what);
     }
     all
 }
@@ -101,7 +106,7 @@ fn of_bill(call: &Answered<'_>, bill: &Candidate, after: After, glance: Glance<'
         }
         After::NextStep => {
             run.env.note(Ended::Clean);
-            deferred(run, bill, Why::Cause(known::SUBMITTED), Duration::ZERO)
+            deferred(run, bill, Why::Cause(run.taken(call.step)), Duration::ZERO)
         }
         After::Defer(failure) => {
             run.env.note(Ended::Clean);
@@ -136,8 +141,17 @@ fn step_answered(call: &Answered<'_>, bill: &Candidate, verdict: &Verdict, whole
         verdict: verdict.clone(),
         side: whole.map(|reply| reply.side.clone()).unwrap_or_default(),
         evidence: whole.map(|reply| Box::new(reply.evidence.clone())),
-        made: None,
+        made: made_of(call, bill).map(Box::new),
     }
+}
+
+/// A numbering rule replaced the number: the bill is there, and no look by our number will ever find it. The plan stops.
+fn under_another_key(call: &Answered<'_>, bill: &Candidate, got: String) -> Follows {
+    let wanted = bill.body.as_ref().map(|body| body.key.clone()).unwrap_or_default();
+    let why = Reason::KeyNotHonoured { sent: wanted, got: got.clone() };
+    let unknown = Unknown { why: UnknownWhy::KeyNotHonoured, sent: call.sent, detail: got };
+    let stop = Follows { events: Vec::new(), end: CallEnd::stopped(PauseWhy::Stopped(why)) };
+    stop.and(settled(call.run, bill, Outcome::Unknown(unknown)))
 }
 
 /// What the answer about one bill means.
@@ -212,10 +226,11 @@ fn read_back(call: &Answered<'_>, bill: &Candidate, said: Failure, glance: Glanc
     let outcome = match found.and_then(|found| decide::after_refused_step(&run.op, bill.at, &bill.rev, found)) {
         Some(decide::Refused::Next) => {
             run.env.note(Ended::Clean);
-            let mut again = deferred(run, bill, Why::Cause(known::SUBMITTED), Duration::ZERO);
+            let mut again = deferred(run, bill, Why::Cause(run.taken(call.step)), Duration::ZERO);
             again.end.submitted.push(bill.fid.clone());
             return read.and(again);
         }
+        Some(decide::Refused::Changed) if run.makes(call.step) => Outcome::Skipped(Skip::Differs),
         Some(decide::Refused::Changed) => Outcome::Skipped(Skip::Changed),
         // The words prove enough where nothing can be read: a user who may not audit may often not read either.
         None if glance.is_none() && is_proof(run, &said) && run.op.id.is_audit() => Outcome::Failed(said),

@@ -6,7 +6,7 @@ use skydeck_core::domain::bill::{Outcome, Rev, Skip, Slot, Status, Unknown, Unkn
 use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::{RunId, Seq, WorkKey};
-use skydeck_core::domain::step::{Left, Step, Verdict};
+use skydeck_core::domain::step::{Left, Made, Step, Verdict};
 use skydeck_core::domain::time::Ts;
 
 use skydeck_store::{Store, StoreError};
@@ -59,14 +59,22 @@ pub struct BillHistory {
     pub elsewhere: Option<OpenCall>,
     /// In this run: submit calls that left.
     pub submits: u32,
+    /// In this run: calls that make a bill that left.
+    pub saves: u32,
     /// In this run: other writing calls that left.
     pub calls: u32,
     /// In this run: passing refusals repeated.
     pub repeats: u32,
     /// In this run: our submit was answered as done and no new revision was adopted yet.
     pub submitted: bool,
-    /// In this run: revision adopted after our own submit.
+    /// In this run: our call that makes the bill was answered as done and no revision was adopted yet.
+    pub saved: bool,
+    /// In this run: revision adopted after our own earlier step.
     pub adopted: Option<Rev>,
+    /// In this run: the revision that our submit was made in, where our own step before it had led there.
+    submitted_from: Option<Rev>,
+    /// What a call of ours made of it, in whatever run.
+    pub made: Option<Made>,
     /// The call that was answered as done last.
     pub answered: Option<OpenCall>,
     left: Option<(RunId, Seq, Left)>,
@@ -119,7 +127,10 @@ impl BillHistory {
             Some(rev) => rev.clone(),
             // The answer to our submit is durable but the read after it is not: the content is the approved one
             // as long as its modification date stands.
-            None if self.submitted => Rev::new(Status::Submitted, found.modified.clone()),
+            None if self.submitted => {
+                let from = self.submitted_from.as_ref().unwrap_or(found);
+                Rev { status: Status::Submitted, ..from.clone() }
+            }
             None => found.clone(),
         }
     }
@@ -128,9 +139,8 @@ impl BillHistory {
     pub fn next_attempt(&self, step: Step) -> u32 {
         1 + match step {
             Step::Submit => self.submits,
-            Step::Audit | Step::Operate | Step::Save | Step::Push | Step::Send | Step::Fetch | Step::Verify => {
-                self.calls
-            }
+            Step::Save => self.saves,
+            Step::Audit | Step::Operate | Step::Push | Step::Send | Step::Fetch | Step::Verify => self.calls,
         }
     }
 
@@ -141,7 +151,7 @@ impl BillHistory {
 
     /// Whether an earlier call of this step may have taken, though nobody was told.
     pub fn may_have_taken(&self, step: Step) -> bool {
-        let same = |known: Step| (known == Step::Submit) == (step == Step::Submit);
+        let same = |known: Step| [Step::Submit, Step::Save].iter().all(|one| (known == *one) == (step == *one));
         self.lost.iter().copied().any(same) || self.open.as_ref().is_some_and(|call| same(call.step))
     }
 
@@ -155,9 +165,15 @@ impl BillHistory {
         self.open.is_some() && self.unknown.as_ref().is_some_and(|u| u.why == UnknownWhy::Contradicted)
     }
 
-    /// In this run: our submit that was answered as done and led to no revision yet; its step, what it was called in, and when.
-    pub fn submitted_in(&self) -> Option<(Step, &Rev, Ts)> {
-        let call = self.answered.as_ref().filter(|call| self.submitted && call.step == Step::Submit)?;
+    /// In this run: our earlier step that was answered as done and led to no revision yet; the step, what it was called in, and
+    /// when.
+    pub fn stepped_in(&self) -> Option<(Step, &Rev, Ts)> {
+        let waits = |step: Step| match step {
+            Step::Submit => self.submitted,
+            Step::Save => self.saved,
+            Step::Audit | Step::Operate | Step::Push | Step::Send | Step::Fetch | Step::Verify => false,
+        };
+        let call = self.answered.as_ref().filter(|call| waits(call.step))?;
         Some((call.step, &call.rev, call.sent))
     }
 
@@ -170,13 +186,22 @@ impl BillHistory {
                 self.left = intent.left.map(|left| (*of, fact.seq, left));
                 self.tried(call, here);
             }
-            Event::StepAnswered { step, verdict, .. } => self.answer(*step, verdict, here),
+            Event::StepAnswered { step, verdict, made, .. } => {
+                if let Some(made) = made {
+                    self.made = Some(made.as_ref().clone());
+                }
+                self.answer(*step, verdict, here);
+            }
             Event::BillRead { rev, .. } => {
                 self.refused_call = None;
                 if !here {
                     return;
                 }
                 self.read.clone_from(rev);
+                if self.saved && rev.is_some() {
+                    self.adopted.clone_from(rev);
+                    self.saved = false;
+                }
                 if self.submitted && rev.as_ref().is_some_and(|r| r.status == Status::Submitted) {
                     self.adopted.clone_from(rev);
                     self.submitted = false;
@@ -191,6 +216,7 @@ impl BillHistory {
                 self.forestalled = false;
                 self.own = None;
                 self.unknown = None;
+                self.made = None;
                 self.deaths = 0;
                 self.prior = None;
             }
@@ -242,8 +268,18 @@ impl BillHistory {
             }
             Verdict::Unknown(..) => self.deaths = 0,
         }
-        if here && step == Step::Submit && *verdict == Verdict::Done {
-            self.submitted = true;
+        if here && *verdict == Verdict::Done {
+            match step {
+                Step::Submit => {
+                    self.submitted = true;
+                    // What our own making led to is what was submitted; otherwise it is what was approved.
+                    if self.saves > 0 {
+                        self.submitted_from = self.adopted.take();
+                    }
+                }
+                Step::Save => self.saved = true,
+                Step::Audit | Step::Operate | Step::Push | Step::Send | Step::Fetch | Step::Verify => {}
+            }
         }
     }
 
@@ -254,15 +290,22 @@ impl BillHistory {
                 self.own = None;
             }
             let lost = self.open.take().map(|call| call.step);
-            let submit = lost == Some(Step::Submit);
+            let took = match lost {
+                // Read back as submitted with the approved content: our submit took (decide::judge).
+                Some(Step::Submit) => self.read.as_ref().is_some_and(|r| r.status == Status::Submitted),
+                // Read back with the content that was sent.
+                Some(Step::Save) => self.read.is_some(),
+                Some(Step::Audit | Step::Operate | Step::Push | Step::Send | Step::Fetch | Step::Verify) | None => {
+                    false
+                }
+            };
             self.lost.extend(lost);
-            // Read back as submitted with the approved content: our submit took (decide::judge).
-            if here && submit && self.read.as_ref().is_some_and(|r| r.status == Status::Submitted) {
+            if here && took {
                 self.adopted.clone_from(&self.read);
             }
             self.unknown = None;
             self.auto_repeats += 1;
-        } else if here && self.refused && cause.as_str() == known::SUBMITTED {
+        } else if here && self.refused && matches!(cause.as_str(), known::SUBMITTED | known::SAVED) {
             // Our submit was refused because somebody else's took: read in the content approved.
             self.adopted.clone_from(&self.read);
         } else if here && self.refused {
@@ -274,15 +317,15 @@ impl BillHistory {
     fn count(&mut self, step: Step) -> &mut u32 {
         match step {
             Step::Submit => &mut self.submits,
-            Step::Audit | Step::Operate | Step::Save | Step::Push | Step::Send | Step::Fetch | Step::Verify => {
-                &mut self.calls
-            }
+            Step::Save => &mut self.saves,
+            Step::Audit | Step::Operate | Step::Push | Step::Send | Step::Fetch | Step::Verify => &mut self.calls,
         }
     }
 
     /// The answer that a call was done is not believed any more: the call is open again, as if nothing had been answered.
     fn take_back(&mut self, here: bool) {
         self.submitted = false;
+        self.saved = false;
         if self.open.is_none() {
             self.open = self.answered.take();
         }

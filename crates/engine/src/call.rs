@@ -2,6 +2,7 @@
 //!
 //! Invariant: the request leaves only after its intent is durable; what the answer does not prove stays open.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use skydeck_core::domain::ids::{CallId, Fid};
 use skydeck_core::domain::live::SlowWhy;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::PauseWhy;
-use skydeck_core::domain::step::{Intent, Left, Step, Verdict};
+use skydeck_core::domain::step::{Left, Step, Verb, Verdict};
 use skydeck_store::AppendError;
 use skydeck_store::fault;
 
@@ -20,6 +21,7 @@ use super::call_end::CallEnd;
 use super::dispatch::{CallPermit, Claim, Session};
 use super::glance::{Answered, look, read_event};
 use super::known::Candidate;
+use super::making::{addressed, bodies, intent, of_records};
 use super::run_context::RunContext;
 use super::status_reads;
 
@@ -45,35 +47,34 @@ async fn attempt(run: &RunContext, bills: Vec<Candidate>, turn: CallPermit) -> C
         Err(refusal) => return CallEnd::stopped(PauseWhy::Stopped(refusal.reason().clone())),
     };
     let id = shared.call_id();
-    let intent = Intent { left: shared.clock.boot().map(|(_, ms)| Left::Boot(ms)), ..Intent::default() };
+    let left = shared.clock.boot().map(|(_, ms)| Left::Boot(ms));
     fault::point("before_intent");
-    let (bills, put_off) = intend(run, bills, (step, id), &intent).await;
-    if put_off.store.is_some() {
-        return put_off;
-    }
+    let (bodies, bills, put_off) = match prepare(run, bills, (step, id), left).await {
+        Ok(prepared) => prepared,
+        Err(end) => return end,
+    };
     if bills.is_empty() {
         turn.unused();
         return CallEnd { unmade: true, ..put_off };
     }
     fault::point("after_intent");
-    // Another column than the form's own number is nothing that an answer could name.
-    let own_number = run.plan.source.has_own_number();
-    let number = |bill: &Candidate| if own_number { bill.no.clone() } else { String::new() };
     let request = WriteCall {
         verb,
         form: run.plan.target.form.clone(),
-        bills: bills.iter().map(|b| (b.fid.clone(), number(b))).collect(),
+        bills: bills.iter().map(|bill| addressed(run, step, bill)).collect(),
         options: run.plan.target.options.clone(),
         flags: run.flags.clone(),
+        bodies: bills.iter().filter_map(|bill| bodies.get(&bill.fid).cloned()).collect(),
     };
-    let (session, left) = (run.env.signed_in(), shared.clock.mono());
+    let (session, began) = (run.env.signed_in(), shared.clock.mono());
     let sent = shared.clock.now();
-    run.env.leaves(&request.form, bills.iter().map(|b| &b.fid));
+    run.env.leaves(&run.head.form, bills.iter().map(|b| &b.fid));
     fault::point("before_send");
-    let reply = match stood_still(run, &intent) {
-        Some(ms) => WriteReply::not_sent(&request, format!("not sent: the process stood still for {ms} ms")),
+    let reply = match held_back(run, &request, left) {
+        Some(why) => WriteReply::not_sent(&request, why),
         None => run.env.erp.write(&token, &request).await,
     };
+    let reply = of_records(reply, &bills, run.makes(step));
     fault::point("after_send");
     // A refusal proves less: some of them say that the server does not know either.
     let done = reply.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Done);
@@ -81,7 +82,7 @@ async fn attempt(run: &RunContext, bills: Vec<Candidate>, turn: CallPermit) -> C
     if !done.is_empty() {
         run.env.session_holds();
     }
-    run.env.done_with(&request.form, done.into_iter());
+    run.env.done_with(&run.head.form, done.into_iter());
     let call = Answered { run, reply: &reply, step, last, id, sent };
     let Follows { events, end } = follows(&call, &bills).await;
     let end = put_off.and(end);
@@ -97,10 +98,26 @@ async fn attempt(run: &RunContext, bills: Vec<Candidate>, turn: CallPermit) -> C
         return end.and(CallEnd::unstored(error));
     }
     fault::point("after_outcome");
-    let end = end.and(alarms(run, &reply, (session, left)).await.map(CallEnd::stopped).unwrap_or_default());
+    let end = end.and(alarms(run, &reply, (session, began)).await.map(CallEnd::stopped).unwrap_or_default());
     let end = if last || end.stop.is_some() { end } else { end.and(adopt(run, bills, &reply).await) };
     drop(turn);
     end
+}
+
+/// What a call carries beside its bills: the body of each that is to be made; the bills whose intents are durable; and what is
+/// known of the others.
+type Prepared = (HashMap<Fid, String>, Vec<Candidate>, CallEnd);
+
+/// Makes the intents durable. `Err`: the store failed.
+async fn prepare(
+    run: &RunContext,
+    bills: Vec<Candidate>,
+    (step, id): (Step, CallId),
+    left: Option<Left>,
+) -> Result<Prepared, CallEnd> {
+    let bodies = bodies(run, step, &bills).await.map_err(CallEnd::unstored)?;
+    let (bills, put_off) = intend(run, bills, (step, id), left).await;
+    if put_off.store.is_some() { Err(put_off) } else { Ok((bodies, bills, put_off)) }
 }
 
 /// Makes the intents durable; leaves out, for a later pass, bills whose past went on since it was read. Judged by what was
@@ -109,7 +126,7 @@ async fn intend(
     run: &RunContext,
     mut bills: Vec<Candidate>,
     (step, call): (Step, CallId),
-    intent: &Intent,
+    left: Option<Left>,
 ) -> (Vec<Candidate>, CallEnd) {
     let tried = |bill: &Candidate| Event::StepTried {
         run: run.head.id,
@@ -119,7 +136,7 @@ async fn intend(
         attempt: bill.past.next_attempt(step),
         call,
         rev: bill.rev.clone(),
-        intent: intent.clone(),
+        intent: intent(run, step, bill, left),
     };
     let mut end = CallEnd::default();
     // The rest is sent once; where more of them go on meanwhile, all of it waits.
@@ -146,10 +163,18 @@ const STALL: Duration = Duration::from_secs(5);
 
 /// How long the process stood still since the intent's moment, where that is too long: after a restart the server's limit
 /// is counted from that moment, and a request that left much later would still be at work when it is over.
-fn stood_still(run: &RunContext, intent: &Intent) -> Option<u128> {
-    let (Some(Left::Boot(then)), Some((_, now))) = (intent.left, run.shared.clock.boot()) else { return None };
+fn stood_still(run: &RunContext, left: Option<Left>) -> Option<u128> {
+    let (Some(Left::Boot(then)), Some((_, now))) = (left, run.shared.clock.boot()) else { return None };
     let still = Duration::from_millis(now.saturating_sub(then));
     (still > STALL).then_some(still.as_millis())
+}
+
+/// Why a request whose intent is durable does not leave.
+fn held_back(run: &RunContext, request: &WriteCall, left: Option<Left>) -> Option<String> {
+    if request.verb == Verb::Save && request.bodies.len() != request.bills.len() {
+        return Some("not sent: what is to be made is kept no longer".to_owned());
+    }
+    stood_still(run, left).map(|ms| format!("not sent: the process stood still for {ms} ms"))
 }
 
 /// Whether an answer leaves nothing to be looked at before the next call.

@@ -154,9 +154,10 @@ impl Carry {
             return Ok(store.bill(key).await?.is_some_and(|row| row.rev == *rev && says_that_it_waits(&row)));
         }
         let tried = Self::tried(store, &entry.row).await?;
-        Ok(entry.row.rev == *rev
-            && self.calls_the_same(store, entry.row.run).await?
-            && self.stands(fid, &entry.row, tried))
+        // Of what is made, the row tells how the made bill was read last; the record is as it was found.
+        let makes = self.plan.target.make.is_some();
+        let was = if makes { entry.row.found.as_ref().unwrap_or(&entry.row.rev) } else { &entry.row.rev };
+        Ok(*was == *rev && self.calls_the_same(store, entry.row.run).await? && self.stands(fid, &entry.row, tried))
     }
 
     /// Whether it is known already that the bill was not found, and that is all.

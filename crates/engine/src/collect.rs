@@ -171,6 +171,7 @@ impl Runner {
 
     /// Reads every page; gives the set, and whether it was a sweep.
     async fn gather(&mut self, what: What) -> Result<(Set, bool), Failed> {
+        self.prove_looks().await?;
         match what {
             What::Query(floor, params, None) => self.query(&floor, &params).await,
             What::Query(floor, params, Some(source)) => self.query_across(&source, &floor, &params).await,
@@ -188,6 +189,7 @@ impl Runner {
         let mut read_rows = 0_u64;
         loop {
             let page = self.fetch(&env, &query).await?;
+            let page = self.made_of(page, floor.scopes.first()).await?;
             set.pages += 1;
             let Some(page) = pages.next(page, &mut query)? else { break };
             let mut rows: BTreeMap<Fid, Found> = BTreeMap::new();
@@ -249,6 +251,12 @@ impl Runner {
         rows: Vec<BillRow>,
     ) -> Result<(BTreeMap<Fid, Found>, BTreeSet<Fid>), Failed> {
         let (mut all, mut gone) = (BTreeMap::new(), BTreeSet::new());
+        if let Some(make) = self.run.plan.target.make.clone() {
+            let read = self.read_made(&make, &rows).await?;
+            gone.extend(read.iter().filter(|found| found.absent).map(|found| found.fid.clone()));
+            all.extend(read.into_iter().map(|found| (found.fid.clone(), Found { absent: false, ..found })));
+            return Ok((all, gone));
+        }
         for chunk in rows.chunks(READ_BATCH) {
             let fids: Vec<Fid> = chunk.iter().map(|r| r.fid().clone()).collect();
             let mut n = 0;
@@ -267,6 +275,8 @@ impl Runner {
                         probe: None,
                         absent: false,
                         outside: false,
+                        body: None,
+                        looked: None,
                         fid: fid.clone(),
                         no: row.no.clone(),
                         rev: row.rev.clone(),
@@ -324,99 +334,4 @@ impl Runner {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use skydeck_core::domain::bill::{Rev, Status};
-    use skydeck_core::domain::ids::{FormId, PlanId, PlanRev, RunId};
-    use skydeck_core::domain::plan::{Policy, Source, Target, WriteOptions};
-    use skydeck_core::domain::step::Verb;
-
-    fn plan(sweep_hours: u32) -> Plan {
-        let form = FormId::new("SAL_OUTSTOCK");
-        Plan {
-            id: PlanId::new("p"),
-            name: "p".into(),
-            rev: PlanRev::new("r"),
-            env: None,
-            target_env: None,
-            source: Source {
-                form: form.clone(),
-                columns: Vec::new(),
-                filter: String::new(),
-                mark_column: Some("FCreateDate".into()),
-                id_path: "FID".into(),
-                number_path: "FBillNo".into(),
-                top_rows: 0,
-                condition: Vec::new(),
-            },
-            target: Target { verb: Verb::Audit, form, options: WriteOptions::default(), stripped_flags: Vec::new() },
-            policy: Policy { sweep_hours, ..Policy::default() },
-        }
-    }
-
-    #[test]
-    fn the_mark_is_used_only_while_a_sweep_is_not_due() {
-        let hour = 3_600_000;
-        let now = Ts(100 * hour);
-        let mark = |swept: Option<i64>| Mark {
-            seen: ErpDate::parse("2026-11-01 08:00:00").unwrap(),
-            run: RunId(ulid::Ulid::nil()),
-            swept: swept.map(Ts),
-            clock: None,
-        };
-        let params = StartParams::default();
-        let below = ErpDate::parse("2026-11-01 07:50:00");
-        let asked = StartParams { sweep: true, ..params.clone() };
-        for (hours, mark, params, since, sweep) in [
-            (24, None, &params, None, true),
-            (24, Some(mark(None)), &params, None, true),
-            (24, Some(mark(Some(90 * hour))), &params, below.clone(), false),
-            (24, Some(mark(Some(70 * hour))), &params, None, true),
-            (24, Some(mark(Some(200 * hour))), &params, None, true),
-            (0, Some(mark(Some(99 * hour))), &params, None, true),
-            (24, Some(mark(Some(90 * hour))), &asked, None, true),
-        ] {
-            let got = floor(&plan(hours), mark.as_ref(), params, now, None).unwrap();
-            assert_eq!((got.since, got.sweep, got.moves_mark), (since, sweep, true), "{hours} {mark:?}");
-        }
-        let numbers = StartParams { numbers: vec!["X".into()], ..params.clone() };
-        let cut = floor(&plan(24), None, &numbers, now, None).unwrap();
-        assert!(!cut.sweep && !cut.moves_mark, "a run over some numbers proves nothing about the rest");
-        let since = StartParams { since: Some("2026-11-02".into()), ..params };
-        assert!(!floor(&plan(24), None, &since, now, None).unwrap().moves_mark);
-        let day = StartParams { until: Some("2026-11-30".into()), ..StartParams::default() };
-        let day = floor(&plan(24), None, &day, now, None).unwrap();
-        assert!(!day.sweep && !day.moves_mark, "what lies after the range must be found by the next run");
-        let row = |marked: Option<&str>| Found {
-            probe: None,
-            absent: false,
-            outside: false,
-            fid: Fid::from(1),
-            no: "X".into(),
-            rev: Rev { status: Status::Submitted, modified: None, state: None },
-            approver: None,
-            approved: None,
-            marked: marked.and_then(ErpDate::parse),
-            columns: Vec::new(),
-            fields: Vec::new(),
-        };
-        for (marked, want) in [
-            (Some("2026-11-30 23:59:59.5"), true),
-            (Some("2026-11-01"), true),
-            (Some("2026-12-01 00:00:00"), false),
-            (None, false),
-        ] {
-            assert_eq!(day.reaches(&row(marked)), want, "{marked:?}");
-        }
-        for (since, until) in
-            [(Some("yesterday"), None), (None, Some("tomorrow")), (Some("2026-11-02"), Some("2026-11-01"))]
-        {
-            let params = StartParams {
-                since: since.map(str::to_owned),
-                until: until.map(str::to_owned),
-                ..StartParams::default()
-            };
-            assert!(floor(&plan(24), None, &params, now, None).is_err(), "{since:?} {until:?}");
-        }
-    }
-}
+mod tests;

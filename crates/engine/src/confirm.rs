@@ -65,8 +65,8 @@ fn contradicts(run: &RunContext, success: &Success, found: &Found) -> bool {
     let effect = run.op.steps.get(run.op.place_of(success.step)).map(|spec| &spec.effect);
     // An operation that is judged by fields of its own is, whatever became of the status meanwhile.
     let same = match &success.rev.state {
-        Some(_) => found.rev.state == success.rev.state,
-        None => found.rev.status == success.rev.status,
+        Some(_) if !run.op.key.makes() => found.rev.state == success.rev.state,
+        Some(_) | None => found.rev.status == success.rev.status,
     };
     same && effect.is_some_and(|effect| !effect.is_done(found))
 }
@@ -82,14 +82,14 @@ fn told_done(run: &RunContext, known: Known) -> Success {
 
 /// The success that our earlier step was answered with, where a look shows the bill as it was called.
 pub(super) fn step_in_doubt(run: &RunContext, known: &Known, now: &Found) -> Option<Success> {
-    let (step, rev, sent) = known.past.submitted_in()?;
+    let (step, rev, sent) = known.past.stepped_in()?;
     let (fid, no) = (known.row.fid().clone(), known.row.no.clone());
     let success = Success { fid, no, step, rev: rev.clone(), sent };
     contradicts(run, &success, now).then_some(success)
 }
 
 /// The facts of successes that two reads contradicted: it is not known what came of them.
-fn disbelieved(run: &RunContext, doubted: &[(Success, Found)]) -> Vec<Event> {
+fn disbelieved(run: &RunContext, doubted: &[(Success, Option<Found>)]) -> Vec<Event> {
     let facts = doubted.iter().map(|(success, found)| {
         let unknown = Unknown { why: UnknownWhy::Contradicted, sent: success.sent, detail: String::new() };
         let settled = Event::BillSettled {
@@ -99,7 +99,7 @@ fn disbelieved(run: &RunContext, doubted: &[(Success, Found)]) -> Vec<Event> {
             was: if success.step == run.last_step() { Slot::Done } else { Slot::Waiting },
             outcome: Outcome::Unknown(unknown),
         };
-        [Event::bill_read(run.head.id, success.fid.clone(), Some(found)), settled]
+        [Event::bill_read(run.head.id, success.fid.clone(), found.as_ref()), settled]
     });
     facts.flatten().collect()
 }
@@ -128,7 +128,7 @@ impl Runner {
 
     /// Those of which two reads show that nothing came, with what the second shows. One that two reads do not show at all says
     /// nothing. Three reads decide every case, and no call leaves between them.
-    async fn without_effect(&mut self, successes: Vec<Success>) -> Result<Vec<(Success, Found)>, Stop> {
+    async fn without_effect(&mut self, successes: Vec<Success>) -> Result<Vec<(Success, Option<Found>)>, Stop> {
         let (mut without, mut read) = (Vec::new(), Vec::new());
         // Of an audit the answer tells the status; what shows another operation stands in no answer.
         let tells = !self.run.op.looked_at().is_empty();
@@ -141,7 +141,9 @@ impl Runner {
                     Some(found) if !contradicts(&self.run, &doubt.success, &found) => {
                         read.extend(tells.then(|| Event::bill_read(self.run.head.id, doubt.success.fid, Some(&found))));
                     }
-                    Some(found) if doubt.contradicted => without.push((doubt.success, found)),
+                    Some(found) if doubt.contradicted => without.push((doubt.success, Some(found))),
+                    // What was to be made is not there, as the look before the call had shown.
+                    None if doubt.unseen && self.run.makes(doubt.success.step) => without.push((doubt.success, None)),
                     None if doubt.unseen => {}
                     shown => {
                         *(if shown.is_some() { &mut doubt.contradicted } else { &mut doubt.unseen }) = true;
@@ -160,9 +162,12 @@ impl Runner {
 
     /// Tells that it is not known what came of them; stops the run where a record is just as it was called. Where it was
     /// changed since, our effect may have been there and been undone.
-    async fn disbelieve(&mut self, doubted: Vec<(Success, Found)>) -> Result<(), Stop> {
+    async fn disbelieve(&mut self, doubted: Vec<(Success, Option<Found>)>) -> Result<(), Stop> {
         self.run.append_in_groups(disbelieved(&self.run, &doubted)).await?;
-        let untouched = doubted.into_iter().find(|(success, found)| found.rev == success.rev);
+        // What was to be made and is not there is as it was, too.
+        let is_as_called =
+            |success: &Success, found: &Option<Found>| found.as_ref().is_none_or(|now| now.rev == success.rev);
+        let untouched = doubted.into_iter().find(|(success, found)| is_as_called(success, found));
         let Some((Success { no, .. }, _)) = untouched else { return Ok(()) };
         tracing::warn!(run = %self.run.head.id, bill = %no, "the ERP said success, and nothing changed");
         Err(Stop::Pause(PauseWhy::Stopped(Reason::SuccessWithoutEffect { no }), None))

@@ -142,8 +142,11 @@ fn looked_at<'a>(run: &'a RunContext, bill: &'a Candidate, seen: Seen<'a>, momen
         repeats: bill.past.auto_repeats,
         deaths: bill.past.deaths,
         may_write: true,
-        canary_look: false,
+        canary_look: run.op.key.makes(),
         age_secs: 0,
+        made: bill.past.made.is_some(),
+        honoured: false,
+        by_person: false,
     }
 }
 

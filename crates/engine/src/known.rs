@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use skydeck_core::domain::bill::Rev;
+use skydeck_core::domain::bill::{Rendered, Rev};
 use skydeck_core::domain::ids::{Fid, RunId};
 use skydeck_core::domain::run::BillRow;
 use skydeck_store::{Store, StoreError};
@@ -14,6 +14,8 @@ use super::bill_history::BillHistory;
 pub(super) struct Known {
     pub row: BillRow,
     pub found: Rev,
+    /// What is to be made of it, where the plan makes bills; without the body.
+    pub body: Option<Box<Rendered>>,
     /// The run took it up from the ledger and did not find it.
     pub absent: bool,
     /// The run took it up from the ledger, and the plan's filter leaves it out.
@@ -32,6 +34,10 @@ pub struct Candidate {
     pub at: usize,
     /// Revision that was read.
     pub rev: Rev,
+    /// The bill that was made of it, once it is there: what later steps act on.
+    pub made: Option<(Fid, String)>,
+    /// What it was found as: the key and the hash of its body, where one is made.
+    pub body: Option<Box<Rendered>>,
     /// Its past when it was read.
     pub past: BillHistory,
     /// When its status was read, monotonic.
@@ -45,9 +51,9 @@ pub(super) async fn know(store: &dyn Store, run: RunId, rows: Vec<BillRow>) -> R
         let found = store.found(run, row.fid()).await?;
         let absent = found.as_ref().is_some_and(|found| found.absent);
         let outside = found.as_ref().is_some_and(|found| found.outside);
-        let found = found.map_or_else(|| row.rev.clone(), |found| found.rev);
+        let (found, body) = found.map_or_else(|| (row.rev.clone(), None), |found| (found.rev, found.body));
         let past = BillHistory::of(store, &row.key, run).await?;
-        all.push(Known { row, found, absent, outside, past });
+        all.push(Known { row, found, body, absent, outside, past });
     }
     Ok(all)
 }

@@ -32,6 +32,7 @@ use super::run_commands::Approval;
 use super::runner::Job;
 use super::scope;
 use super::select::{self, Selected};
+use super::server_time::server_time;
 use super::servers;
 use super::tasks::Work;
 
@@ -289,7 +290,7 @@ impl Inner {
         if kind == RunKind::Retry {
             env.env.allows(&plan.target.verb).map_err(Refusal::BadPlan)?;
         }
-        let is = Operation::id_of(&plan.target.verb);
+        let is = Operation::id_of(&plan.target);
         if is != group.op {
             let (plan, was) = (group.plan.clone(), group.op.clone());
             return Err(Refusal::BadPlan(Reason::OtherOperation { plan, was, is }));
@@ -357,7 +358,7 @@ impl Inner {
             of: None,
             filter: String::new(),
             revision: Revision::Newest,
-            op: Operation::id_of(&plan.target.verb),
+            op: Operation::id_of(&plan.target),
             server: Some(env.server()),
             range: None,
             headless,
@@ -443,15 +444,4 @@ impl Shared {
             _ => Ok(row),
         }
     }
-}
-
-/// Our wall time in the server's zone, and how far that zone is ahead of UTC.
-fn server_time(env: &Dispatch, now: skydeck_core::domain::time::Ts) -> Result<(chrono::NaiveDateTime, i32), Refusal> {
-    use chrono::Offset as _;
-    let zone: skydeck_core::domain::zone::Zone = env.env.server_zone.parse().map_err(|_| {
-        Refusal::BadPlan(Reason::UnknownZone { env: env.env.id.clone(), zone: env.env.server_zone.clone() })
-    })?;
-    let utc = chrono::DateTime::from_timestamp_millis(now.0).unwrap_or_default();
-    let local = utc.with_timezone(&zone);
-    Ok((local.naive_local(), local.offset().fix().local_minus_utc() / 60))
 }

@@ -85,10 +85,12 @@ impl Runner {
             id_path: source.id_path.clone(),
             number_path: source.number_path.clone(),
             mark_column: source.mark_column.clone(),
-            fields: self.run.op.looked_at(),
+            // Of what is made the fields are those of another form.
+            fields: if self.run.op.key.makes() { Vec::new() } else { self.run.op.looked_at() },
             filter: self.run.head.filter.clone(),
             after: None,
             limit: self.run.plan.policy.page_size.clamp(1, 2000),
+            lines: self.run.plan.target.make.is_some(),
         }
     }
 
@@ -148,6 +150,8 @@ mod tests {
             probe: None,
             absent: false,
             outside: false,
+            body: None,
+            looked: None,
             fid: Fid::new(id),
             no: format!("N{id}"),
             rev: Rev::new(Status::Submitted, None),
@@ -170,6 +174,7 @@ mod tests {
             filter: String::new(),
             after: None,
             limit: 2,
+            lines: false,
         }
     }
 
@@ -185,7 +190,7 @@ mod tests {
                 None => true,
             };
             let bills: Vec<Found> = ordered.iter().filter(above).take(2).map(|id| found(id)).collect();
-            let page = FoundPage { raw_rows: bills.len() as u32, bills };
+            let page = FoundPage { raw_rows: bills.len() as u32, bills, rows: Vec::new() };
             let Some(page) = pages.next(page, &mut query)? else { return Ok(all) };
             all.extend(page.into_iter().map(|bill| bill.fid.as_str().to_owned()));
         }
@@ -222,7 +227,8 @@ mod tests {
     #[test]
     fn a_bill_of_the_ledger_is_taken_with_the_page_it_belongs_to() {
         let mut pages = Pages::default();
-        let page = |ids: &[&str]| FoundPage { raw_rows: 2, bills: ids.iter().map(|id| found(id)).collect() };
+        let page =
+            |ids: &[&str]| FoundPage { raw_rows: 2, bills: ids.iter().map(|id| found(id)).collect(), rows: Vec::new() };
         let mut carried: BTreeMap<Fid, Found> = ["2", "3", "7"].map(|id| (Fid::new(id), found(id))).into();
         assert!(pages.next(page(&["1", "3"]), &mut query()).is_ok());
         let ids = |all: &BTreeMap<Fid, Found>| all.keys().map(|fid| fid.as_str().to_owned()).collect::<Vec<_>>();

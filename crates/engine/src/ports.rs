@@ -59,6 +59,8 @@ pub struct PageQuery {
     pub after: Option<Fid>,
     /// Rows a page.
     pub limit: u32,
+    /// Every row of a bill is wanted, not the first alone: [`FoundPage::rows`]. No bill is cut by the end of a page.
+    pub lines: bool,
 }
 
 /// What a look at bills asks for.
@@ -88,6 +90,23 @@ pub struct FoundPage {
     pub bills: Vec<Found>,
     /// Raw rows the server sent, before folding.
     pub raw_rows: u32,
+    /// Where they were asked for: all rows of each bill, in the order of [`FoundPage::bills`], with the plan's columns whole.
+    pub rows: Vec<Vec<Vec<String>>>,
+}
+
+/// What a look by key asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyLook<'a> {
+    /// Business object.
+    pub form: &'a FormId,
+    /// Path of the internal id.
+    pub id_path: &'a str,
+    /// Path of the number.
+    pub number_path: &'a str,
+    /// The field whose values are looked for.
+    pub key: &'a str,
+    /// Fields beside it, which become [`Found::fields`].
+    pub fields: &'a [String],
 }
 
 /// A writing call.
@@ -103,6 +122,8 @@ pub struct WriteCall {
     pub options: WriteOptions,
     /// Rule-changing flags chosen for this run.
     pub flags: Vec<Flag>,
+    /// What is to be made, one a bill: JSON, sent as it stands. Empty for calls that act on a bill that is there.
+    pub bodies: Vec<String>,
 }
 
 /// What came of a writing call: one verdict for each bill asked, in the order asked.
@@ -118,6 +139,8 @@ pub struct WriteReply {
     pub side: Vec<String>,
     /// The whole call met something that concerns the session or the server, not the bill.
     pub alarm: Option<Alarm>,
+    /// What the call made, as its answer names it: internal id and number.
+    pub made: Vec<(Fid, Fid, String)>,
 }
 
 impl WriteReply {
@@ -125,7 +148,7 @@ impl WriteReply {
     pub fn not_sent(call: &WriteCall, why: String) -> Self {
         let verdicts = call.bills.iter().map(|(fid, _)| (fid.clone(), Verdict::NotSent(why.clone()))).collect();
         let evidence = Evidence { error: Some(why), ..Evidence::default() };
-        Self { verdicts, evidence, took: Duration::ZERO, side: Vec::new(), alarm: None }
+        Self { verdicts, evidence, took: Duration::ZERO, side: Vec::new(), alarm: None, made: Vec::new() }
     }
 }
 
@@ -216,6 +239,9 @@ pub enum Right {
     Unclear(String),
 }
 
+/// Values that one look by key asks for, at most.
+pub const MOST_KEYS: usize = 50;
+
 /// The ERP.
 #[async_trait]
 pub trait Erp: Send + Sync {
@@ -226,6 +252,13 @@ pub trait Erp: Send + Sync {
     /// Status and revision of bills by id, at most 200, with the fields asked for beside them; a bill that is gone is not in
     /// the answer. Columns stay empty.
     async fn read_bills(&self, look: &Look<'_>, fids: &[Fid]) -> Result<Vec<Found>, Fault>;
+    /// Bills by the value of a field, at most [`MOST_KEYS`] values: each value with the bill that has it, several times where
+    /// several have it. A value that no bill has is not in the answer.
+    /// A client of a system whose records are not made by plans need not find any.
+    async fn find_bills(&self, look: &KeyLook<'_>, _keys: &[String]) -> Result<Vec<(String, Found)>, Fault> {
+        let message = format!("this client does not look for {} by {}", look.form, look.key);
+        Err(Fault { kind: FaultKind::Config, message, retry_after: None, evidence: None })
+    }
     /// A writing call: one POST, never repeated by the client.
     async fn write(&self, token: &WriteToken, call: &WriteCall) -> WriteReply;
     /// Whether this user may call a verb on a form. Nothing is changed by asking: the one call names a bill that no server

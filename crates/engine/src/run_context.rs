@@ -2,12 +2,13 @@
 //!
 //! Invariant: nothing here remembers anything about a bill; that is [`super::run_memory::RunMemory`], which the task alone has.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use skydeck_core::domain::bill::{Found, Outcome};
+use skydeck_core::domain::cause::known;
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::{Fid, RecordKey};
 use skydeck_core::domain::operation::{Operation, Seen};
@@ -21,7 +22,7 @@ use super::control::{Shared, Stop};
 use super::decide::{Case, Moment, OpenCall};
 use super::dispatch::Dispatch;
 use super::known::{Known, know};
-use super::status_reads;
+use super::looks::Looking;
 use crate::ports::Fault;
 
 /// Bills settled in one append when no call is needed.
@@ -47,6 +48,17 @@ pub struct RunContext {
     pub knock: bool,
     /// Set once the task only reads: it may be replaced at any time.
     pub reads_only: Arc<AtomicBool>,
+    /// Of a plan that makes bills: what was found out before the first call.
+    pub making: OnceLock<Making>,
+}
+
+/// What a run that makes bills knows before its first call.
+#[derive(Debug, Default)]
+pub struct Making {
+    /// The form is known to keep the numbers that are sent.
+    pub honoured: bool,
+    /// Keys that two records of the set share, in lower case.
+    pub doubles: HashSet<String>,
 }
 
 impl RunContext {
@@ -89,9 +101,24 @@ impl RunContext {
         know(self.shared.store.as_ref(), self.head.id, rows).await
     }
 
-    /// Status of bills, one query; bills that are gone are left out.
+    /// Looks for records of the plan.
+    pub fn looking(&self) -> Looking<'_> {
+        Looking { store: self.shared.store.as_ref(), env: &self.env, plan: &self.plan, op: &self.op }
+    }
+
+    /// Bills as they are now; those that are gone, or not made yet, are left out.
     pub async fn read(&self, fids: &[Fid]) -> Result<HashMap<Fid, Found>, Fault> {
-        status_reads::statuses(&self.env, &self.plan.source, &self.op, fids).await
+        self.looking().of_run(self.head.id, fids).await
+    }
+
+    /// Whether a step makes the bill.
+    pub fn makes(&self, step: Step) -> bool {
+        self.op.key.makes() && self.op.place_of(step) == 0
+    }
+
+    /// What a bill waits under after a step that is not the last took.
+    pub fn taken(&self, step: Step) -> &'static str {
+        if self.makes(step) { known::SAVED } else { known::SUBMITTED }
     }
 
     /// What a look at a bill of this run is judged by.
@@ -111,8 +138,11 @@ impl RunContext {
             repeats: past.auto_repeats,
             deaths: past.deaths,
             may_write: self.head.kind != RunKind::Verify,
-            canary_look: false,
+            canary_look: self.op.key.makes(),
             age_secs: 0,
+            made: past.made.is_some(),
+            honoured: self.making.get().is_some_and(|making| making.honoured),
+            by_person: self.head.kind == RunKind::Retry && !self.head.by.is_schedule(),
         }
     }
 

@@ -10,6 +10,7 @@ use skydeck_core::domain::erp_clock::ErpClock;
 use skydeck_core::domain::run::{Collected, Probe, RunHead, RunKind, Unchanged};
 use skydeck_core::domain::time::ErpDate;
 
+use super::bodies::ToMake;
 use super::carry::Changed;
 use super::dispatch::Dispatch;
 use super::set_hash::SetHasher;
@@ -41,6 +42,8 @@ pub(super) struct Set {
     left_hash: SetHasher,
     /// Bills that are tried although nothing about them changed.
     pub probes: Vec<Probe>,
+    /// What is to be made.
+    made: ToMake,
 }
 
 impl Set {
@@ -63,10 +66,15 @@ impl Set {
     pub fn count(&mut self, bills: &[Found], may_call: impl Fn(&Found) -> bool) {
         for bill in bills {
             self.hash.add(&bill.fid, &bill.rev);
+            if let Some(body) = &bill.body {
+                self.hash.add_body(&body.hash);
+                self.made.count(body);
+            }
             self.found += 1;
             *self.by_status.entry(bill.rev.status.clone()).or_insert(0) += 1;
             self.callable += u64::from(!bill.outside && may_call(bill));
         }
+        self.callable = self.callable.saturating_sub(self.made.note(bills));
     }
 
     /// Adds what is to be tried, and counts what is left as it is.
@@ -106,6 +114,9 @@ impl Set {
             unknown: self.unknown,
             clock,
             probes: self.probes,
+            sights: self.made.sights.into_iter().collect(),
+            unmade: self.made.unmade,
+            doubles: self.made.doubles,
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Invariant: the store is the queue; the task holds only what it needs for the bills it has in hand.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -74,7 +74,18 @@ impl Runner {
         let memory = RunMemory::new(job.canary && job.env.limits().canary > 0);
         let op = Operation::of(&job.plan);
         let Job { head, plan, env, flags, headless, knock, .. } = job;
-        let run = Arc::new(RunContext { shared, head, plan, op, env, flags, headless, knock, reads_only });
+        let run = Arc::new(RunContext {
+            shared,
+            head,
+            plan,
+            op,
+            env,
+            flags,
+            headless,
+            knock,
+            reads_only,
+            making: OnceLock::new(),
+        });
         Self { run, memory, control, failure, looks: false }
     }
 

@@ -89,6 +89,10 @@ impl Runner {
 
     /// Whether a bill would be called as it is, for all that the bill itself shows.
     pub(super) fn may_call(&self, found: &Found) -> bool {
+        // What is to be made was looked for when it was rendered.
+        if let Some(body) = found.body.as_ref().filter(|_| self.run.op.key.makes()) {
+            return body.calls;
+        }
         let untouched = BillHistory::default();
         let case = Case { approved: Some(&found.rev), ..self.run.case(Seen::One(found), &untouched, Moment::Before) };
         match judge(&case) {

@@ -28,6 +28,12 @@ impl SetHasher {
         }
     }
 
+    /// Adds the body of a bill that is to be made, by its hash. Only where one is: every other set keeps the hash it had.
+    pub fn add_body(&mut self, hash: &str) {
+        self.0.update((hash.len() as u64).to_be_bytes());
+        self.0.update(hash.as_bytes());
+    }
+
     /// The hash of what was added.
     pub fn finish(self) -> SetHash {
         let mut hex = String::with_capacity(64);

@@ -2,20 +2,15 @@
 //!
 //! Invariant: a read changes nothing, so it may be repeated; every repeat is bounded and backs off.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::ports::{Fault, FaultKind, Look};
-use skydeck_core::domain::bill::{Failure, Found};
+use crate::ports::{Fault, FaultKind};
+use skydeck_core::domain::bill::Failure;
 use skydeck_core::domain::cause::{CauseTable, Repeat};
-use skydeck_core::domain::ids::Fid;
-use skydeck_core::domain::operation::Operation;
-use skydeck_core::domain::plan::Source;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::PauseWhy;
 
 use super::control::back_off;
-use super::dispatch::Dispatch;
 
 /// Bills one status read asks for, at most (`Erp::read_bills`).
 pub const READ_BATCH: usize = 200;
@@ -109,34 +104,6 @@ fn reason_of(fault: &Fault) -> Reason {
 pub fn pause_before(fault: &Fault, n: u32) -> Duration {
     let wished = fault.retry_after.unwrap_or_default().min(super::rate_limiter::LONGEST_HOLD);
     back_off(READ_BASE, n, READ_CAP).max(wished)
-}
-
-/// Status of bills, one query. Bills that are gone are not in the map; rows nobody asked for are dropped.
-pub async fn statuses(
-    env: &Dispatch,
-    source: &Source,
-    op: &Operation,
-    fids: &[Fid],
-) -> Result<HashMap<Fid, Found>, Fault> {
-    let look = Look {
-        form: &source.form,
-        id_path: &source.id_path,
-        number_path: &source.number_path,
-        fields: &op.looked_at(),
-    };
-    let rows = env.erp.read_bills(&look, fids).await?;
-    // What another server says of these ids is about other bills.
-    if let Some(why) = env.astray() {
-        let message = why.to_string();
-        return Err(Fault { kind: FaultKind::AccountSet, message, retry_after: None, evidence: None });
-    }
-    let mut seen: HashMap<Fid, Found> = HashMap::with_capacity(rows.len());
-    for row in rows {
-        if fids.contains(&row.fid) {
-            seen.entry(row.fid.clone()).or_insert_with(|| op.with_state(row));
-        }
-    }
-    Ok(seen)
 }
 
 #[cfg(test)]

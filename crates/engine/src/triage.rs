@@ -5,13 +5,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use skydeck_core::domain::bill::{Found, Outcome, Skip, Unknown};
+use skydeck_core::domain::bill::{Failure, Found, Outcome, Rendered, Rev, Skip, Status, Unknown};
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::operation::Seen;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunKind};
 
 use super::bill_history::BillHistory;
+use super::bodies::same_key;
 use super::confirm;
 use super::control::Stop;
 use super::decide::{Case, Judgement, Moment, QUARANTINE, judge};
@@ -111,25 +112,18 @@ fn judge_all(run: &RunContext, left: Vec<Known>, seen: &HashMap<Fid, Found>, rea
             judged.changes.push(Change::Doubted(success));
             continue;
         }
-        let Known { row, found, absent, outside, past } = known;
-        let approved = past.approved(&found);
+        let Known { row, found, body, absent, outside, past } = known;
+        // What was found is of another form than what is made: there the content is compared, and then nothing but a step of
+        // ours may have gone on with it.
+        let approved = past.approved(now.filter(|_| run.op.key.makes()).map_or(&found, |now| &now.rev));
         let case = Case {
             approved: Some(&approved),
-            canary_look: absent && past.was_missing(),
+            canary_look: run.op.key.makes() || (absent && past.was_missing()),
             ..run.case(Seen::of(now), &past, Moment::Before)
         };
-        let next = match next_of(judge(&case), &row, &past) {
-            // Reads contradicted an answer: nothing but a person's retry takes it out of unknown.
-            Next::Call(_) if past.is_contradicted() && run.head.kind != RunKind::Retry => {
-                Next::Settle(Outcome::Skipped(Skip::UnknownElsewhere))
-            }
-            // A call that was lost is told of whatever the filter says now: this look comes after the server's limit.
-            Next::Call(_) if outside && past.open.is_some() => {
-                let words = past.unknown.as_ref().map(|unknown| unknown.detail.clone()).unwrap_or_default();
-                Next::Settle(Outcome::Failed(not_applied(words)))
-            }
-            Next::Call(_) if outside => Next::Settle(Outcome::Skipped(Skip::Outside)),
-            next => next,
+        let next = match body.as_ref().and_then(|body| not_to_be_made(run, body)) {
+            Some(failure) => Next::Settle(Outcome::Failed(failure)),
+            None => allowed(run, next_of(judge(&case), &row, &past), &past, outside),
         };
         match next {
             Next::Settle(outcome) => {
@@ -143,13 +137,48 @@ fn judge_all(run: &RunContext, left: Vec<Known>, seen: &HashMap<Fid, Found>, rea
                 fid: row.fid().clone(),
                 no: row.no.clone(),
                 at,
-                rev: now.map_or_else(|| approved.clone(), |f| f.rev.clone()),
+                rev: called_in(run, now, &approved),
+                made: now.and_then(|f| f.looked.as_ref()).map(|looked| (looked.id.clone(), looked.no.clone())),
+                body,
                 past,
                 read_at,
             }),
         }
     }
     judged
+}
+
+/// What a look leads to, unless something else than the bill stands against a call. `outside`: the plan's filter leaves the bill
+/// out as it is now.
+fn allowed(run: &RunContext, next: Next, past: &BillHistory, outside: bool) -> Next {
+    match next {
+        // Reads contradicted an answer: nothing but a person's retry takes it out of unknown.
+        Next::Call(_) if past.is_contradicted() && run.head.kind != RunKind::Retry => {
+            Next::Settle(Outcome::Skipped(Skip::UnknownElsewhere))
+        }
+        // A call that was lost is told of whatever the filter says now: this look comes after the server's limit.
+        Next::Call(_) if outside && past.open.is_some() => {
+            let words = past.unknown.as_ref().map(|unknown| unknown.detail.clone()).unwrap_or_default();
+            Next::Settle(Outcome::Failed(not_applied(words)))
+        }
+        Next::Call(_) if outside => Next::Settle(Outcome::Skipped(Skip::Outside)),
+        next => next,
+    }
+}
+
+/// Why nothing is sent for a record that is to be made.
+fn not_to_be_made(run: &RunContext, body: &Rendered) -> Option<Failure> {
+    let shared = run.making.get().is_some_and(|making| making.doubles.contains(&body.key.trim().to_lowercase()));
+    body.fault.as_deref().cloned().or_else(|| shared.then(|| same_key(&body.key)))
+}
+
+/// The revision that a call is made in: of what is not there yet, none.
+fn called_in(run: &RunContext, now: Option<&Found>, approved: &Rev) -> Rev {
+    match now {
+        Some(found) => found.rev.clone(),
+        None if run.op.key.makes() => Rev::new(Status::Other(String::new()), None),
+        None => approved.clone(),
+    }
 }
 
 impl Runner {

@@ -93,6 +93,7 @@ fn take_group(run: &RunContext, memory: &RunMemory, queue: &mut VecDeque<Candida
 impl Runner {
     /// Passes over the bills until none is left to be called or read back.
     pub(super) async fn write_all(&mut self) -> Result<(), Stop> {
+        self.ready_to_make().await?;
         // Whatever an earlier process or pause left unknown or unconfirmed comes before anything else.
         self.take_up_unconfirmed().await?;
         self.confirm_if_due().await?;

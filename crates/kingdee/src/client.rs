@@ -16,9 +16,10 @@ use super::columns::{Layout, fold, keyset, literal};
 use super::config::{Address, ClientConfig, ConfigError, SignIn};
 use super::http::HttpTransport;
 use super::refusals::Refusals;
+use super::request::{MAX_LIMIT, Query, request};
 use super::session::Session;
 use super::transport::{CallKind, HttpReply, Transport, TransportFault};
-use super::wire::{Operation, query_body, write_body};
+use super::wire::query_body;
 use super::{evidence, redact, sign};
 use skydeck_core::domain::bill::Found;
 use skydeck_core::domain::cause::CauseTable;
@@ -27,13 +28,11 @@ use skydeck_core::domain::step::{Evidence, Verb, Verdict};
 use skydeck_core::domain::time::Clock;
 use skydeck_core::text::Redactor;
 use skydeck_engine::ports::{
-    Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, Look, PageQuery, Right, WriteCall, WriteReply, WriteToken,
+    Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, KeyLook, Look, PageQuery, Right, WriteCall, WriteReply,
+    WriteToken,
 };
 
 const FORMS: &str = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService.";
-
-/// Rows the server promises to give in one answer (docs/design/wire.md#queries).
-const MAX_LIMIT: u32 = 2000;
 
 /// An answer that took less than this is dated as it came.
 const QUICK: Duration = Duration::from_secs(2);
@@ -272,7 +271,7 @@ impl KingdeeErp {
     }
 
     /// A query whose optional columns are given up one by one where the form has them not; remembered per form.
-    async fn bills(&self, query: &Query<'_>) -> Result<(Vec<Found>, u32), Fault> {
+    pub(super) async fn bills(&self, query: &Query<'_>) -> Result<FoundPage, Fault> {
         loop {
             let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner).get(query.form).cloned();
             let missing = missing.unwrap_or_default();
@@ -283,13 +282,20 @@ impl KingdeeErp {
                     self.proven.store(true, Ordering::Relaxed);
                     let server = self.address.shown();
                     let ask = Ask { what: query.what, server: &server };
-                    let bills = fold(&layout, &rows, query.after, self.config.zone_minutes)
+                    let raw_rows = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+                    // Every page of lines but the last is full, and its last bill may go on on the next.
+                    let rows = match query.lines && raw_rows >= query.limit {
+                        false => rows.as_slice(),
+                        true => layout.uncut(&rows).ok_or_else(|| query_fault(ask, &format!("one bill has {raw_rows} lines or more, as many as a page takes: raise skydeck.page_size")))?,
+                    };
+                    let bills = fold(&layout, rows, query.after, self.config.zone_minutes)
                         .map_err(|why| query_fault(ask, &why))?;
                     if let Some(why) = bills.iter().find_map(|bill| redact::hidden(&self.redactor, bill)) {
                         let next = "Nothing read in this call is used; change the secret to one that is part of no id or number";
                         return Err(ask.fault(FaultKind::Config, &why, next));
                     }
-                    return Ok((bills, u32::try_from(rows.len()).unwrap_or(u32::MAX)));
+                    let lines = if query.lines { layout.lines(rows, &bills) } else { Vec::new() };
+                    return Ok(FoundPage { bills, raw_rows, rows: lines });
                 }
                 // Ends: each round takes one of three columns away.
                 Err(fault) => match missing_column(&fault, &layout) {
@@ -314,21 +320,6 @@ impl KingdeeErp {
     }
 }
 
-/// One query of bills.
-struct Query<'a> {
-    what: &'a str,
-    form: &'a FormId,
-    columns: &'a [String],
-    id_path: &'a str,
-    number_path: &'a str,
-    mark: Option<&'a str>,
-    fields: &'a [String],
-    filter: String,
-    after: Option<&'a Fid>,
-    limit: u32,
-    kind: CallKind,
-}
-
 /// The optional column that a refusal names as not existing (MsgCode 9, docs/design/wire.md#refused-queries).
 fn missing_column(fault: &Fault, layout: &Layout) -> Option<&'static str> {
     match &fault.kind {
@@ -348,22 +339,21 @@ impl Erp for KingdeeErp {
     }
 
     async fn fetch_page(&self, query: &PageQuery) -> Result<FoundPage, Fault> {
-        let (bills, raw_rows) = self
-            .bills(&Query {
-                what: "query",
-                form: &query.form,
-                columns: &query.columns,
-                id_path: &query.id_path,
-                number_path: &query.number_path,
-                mark: query.mark_column.as_deref(),
-                fields: &query.fields,
-                filter: keyset(&query.filter, &query.id_path, query.after.as_ref()),
-                after: query.after.as_ref(),
-                limit: query.limit.clamp(1, MAX_LIMIT),
-                kind: CallKind::Read,
-            })
-            .await?;
-        Ok(FoundPage { bills, raw_rows })
+        self.bills(&Query {
+            what: "query",
+            form: &query.form,
+            columns: &query.columns,
+            id_path: &query.id_path,
+            number_path: &query.number_path,
+            mark: query.mark_column.as_deref(),
+            fields: &query.fields,
+            filter: keyset(&query.filter, &query.id_path, query.after.as_ref()),
+            after: query.after.as_ref(),
+            limit: query.limit.clamp(1, MAX_LIMIT),
+            lines: query.lines,
+            kind: CallKind::Read,
+        })
+        .await
     }
 
     async fn read_bills(&self, look: &Look<'_>, fids: &[Fid]) -> Result<Vec<Found>, Fault> {
@@ -382,9 +372,10 @@ impl Erp for KingdeeErp {
                 filter: format!("{id_path} in ({})", ids.join(",")),
                 after: None,
                 limit: MAX_LIMIT,
+                lines: false,
                 kind: CallKind::Status,
             };
-            let (bills, _) = self.bills(&query).await?;
+            let bills = self.bills(&query).await?.bills;
             if let Some(stranger) = bills.iter().find(|bill| !asked.contains(&bill.fid)) {
                 let server = self.address.shown();
                 let why = format!("the server answered about bill {}, which was not asked", stranger.fid);
@@ -395,6 +386,10 @@ impl Erp for KingdeeErp {
         Ok(found)
     }
 
+    async fn find_bills(&self, look: &KeyLook<'_>, keys: &[String]) -> Result<Vec<(String, Found)>, Fault> {
+        self.by_key(look, keys).await
+    }
+
     async fn write(&self, token: &WriteToken, call: &WriteCall) -> WriteReply {
         let started = self.clock.mono();
         let not_sent = |why: String, alarm| WriteReply {
@@ -403,6 +398,7 @@ impl Erp for KingdeeErp {
             took: self.clock.mono().saturating_sub(started),
             side: Vec::new(),
             alarm,
+            made: Vec::new(),
         };
         if let Some(why) = self.objection(token, call) {
             return not_sent(why, None);
@@ -420,10 +416,15 @@ impl Erp for KingdeeErp {
         if bills.is_empty() {
             return not_sent("not sent: no bill was given".to_owned(), None);
         }
-        let fids: Vec<&Fid> = bills.iter().map(|(fid, _)| fid).collect();
-        let body = write_body(&call.verb, &call.form, &fids, &call.options, &call.flags);
-        let answer = self.call(Operation::of(&call.verb).service, body.clone(), CallKind::Write).await;
-        let Judged { verdicts, side, alarm } = judge_write(&answer, &bills, &self.causes, self.mode());
+        let makes = call.verb == Verb::Save;
+        let Some((service, body)) = request(call, &bills) else {
+            return not_sent(
+                "not sent: what is to be made cannot be read, or is not one for each bill".to_owned(),
+                None,
+            );
+        };
+        let answer = self.call(service, body.clone(), CallKind::Write).await;
+        let Judged { verdicts, side, alarm, made } = judge_write(&answer, &bills, &self.causes, (self.mode(), makes));
         let of: HashMap<&Fid, &Verdict> = verdicts.iter().map(|(fid, verdict)| (fid, verdict)).collect();
         let verdicts = call
             .bills
@@ -447,6 +448,7 @@ impl Erp for KingdeeErp {
             took: self.clock.mono().saturating_sub(started),
             side,
             alarm,
+            made,
         }
     }
 

@@ -84,6 +84,32 @@ impl Layout {
         })
     }
 
+    /// The plan's columns of a row, whole.
+    pub(super) fn whole(&self, row: &[String]) -> Vec<String> {
+        self.plan.iter().map(|at| row.get(*at).cloned().unwrap_or_default()).collect()
+    }
+
+    /// The id of a row.
+    fn id_of<'r>(&self, row: &'r [String]) -> &'r str {
+        row.get(self.id).map_or("", |id| id.trim())
+    }
+
+    /// Every row of each bill, in the order of the bills.
+    pub(super) fn lines(&self, rows: &[Vec<String>], bills: &[Found]) -> Vec<Vec<Vec<String>>> {
+        let mut all: BTreeMap<&str, Vec<Vec<String>>> = BTreeMap::new();
+        for row in rows {
+            all.entry(self.id_of(row)).or_default().push(self.whole(row));
+        }
+        bills.iter().map(|bill| all.remove(bill.fid.as_str()).unwrap_or_default()).collect()
+    }
+
+    /// Rows without those of the last bill, which the end of the page may have cut. `None`: there is no other bill.
+    pub(super) fn uncut<'r>(&self, rows: &'r [Vec<String>]) -> Option<&'r [Vec<String>]> {
+        let last = self.id_of(rows.last()?);
+        let keep = rows.iter().rposition(|row| self.id_of(row) != last)?;
+        rows.get(..=keep)
+    }
+
     /// A bill from a row of [`Layout::columns`]; `Err` says what is wrong with the row.
     pub(super) fn found(&self, row: &[String], zone_minutes: i32) -> Result<Found, String> {
         let text = |at: usize| row.get(at).map_or("", String::as_str);
@@ -119,6 +145,8 @@ impl Layout {
             probe: None,
             absent: false,
             outside: false,
+            body: None,
+            looked: None,
             fid: Fid::new(id),
             no: no.to_owned(),
             rev: Rev::new(Status::from(text(self.status).to_owned()), modified),

@@ -2,6 +2,7 @@
 //!
 //! Invariant: only a connect error is "not sent"; only a shape-perfect answer naming the ids asked is "done".
 
+mod by_key;
 pub mod classify;
 mod client;
 mod columns;
@@ -14,6 +15,7 @@ mod login;
 mod pem_fault;
 mod redact;
 pub mod refusals;
+mod request;
 mod rights;
 mod session;
 pub mod sign;

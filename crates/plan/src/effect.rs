@@ -11,6 +11,7 @@ use skydeck_core::domain::step::Verb;
 
 use super::policy::PolicyRead;
 use super::problem::Problem;
+use super::problem::make::MakeProblem;
 use super::reading::Findings;
 use super::source::{is_entry_level, is_path};
 use super::vendor::Side;
@@ -152,12 +153,26 @@ pub fn check(side: &Side<'_>, verb: &Verb, policy: &PolicyRead, plan: &PlanId, f
         Verb::Operation(name) if !name.is_empty() && !policy.declares_done => {
             return undeclared(side, name, plan, findings);
         }
+        Verb::Save => return making(policy, findings),
         // No name: refused by its own finding.
         Verb::Operation(_) => return,
     };
     let given = [("done", policy.declares_done), ("mine", policy.policy.mine.is_some())];
     for (key, _) in given.into_iter().filter(|(_, given)| *given) {
         findings.refuse(format!("skydeck.{key}"), Problem::KnownResult { key, call, leads_to });
+    }
+}
+
+/// What a plan that makes bills leads to is the bill itself.
+fn making(policy: &PolicyRead, findings: &mut Findings) {
+    let given = [
+        ("done", policy.declares_done),
+        ("mine", policy.policy.mine.is_some()),
+        ("submit", policy.policy.submit),
+        ("target_env", policy.target_env.is_some()),
+    ];
+    for (key, _) in given.into_iter().filter(|(_, given)| *given) {
+        findings.refuse(format!("skydeck.{key}"), MakeProblem::NotForMaking { key });
     }
 }
 

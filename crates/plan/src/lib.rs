@@ -6,6 +6,7 @@
 pub mod condition;
 pub mod import;
 pub mod lint;
+pub mod make;
 pub mod place;
 pub mod problem;
 pub mod render;

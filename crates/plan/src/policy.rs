@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use skydeck_core::domain::plan::{Approver, Missed, Policy, RetryUnchanged, Schedule};
 
+use super::make::MakePolicy;
 use super::problem::{Belongs, Problem, Suggest, Wanted};
 use super::reading::Findings;
 use super::source::{MAX_PAGE, is_path};
@@ -16,7 +17,7 @@ use super::{effect, schedule, vendor};
 use skydeck_core::domain::suggest::nearest;
 
 /// Keys of the object. The schema and the docs name the same ones.
-pub const KEYS: [&str; 17] = [
+pub const KEYS: [&str; 21] = [
     "env",
     "target_env",
     "page_size",
@@ -34,6 +35,10 @@ pub const KEYS: [&str; 17] = [
     "number",
     "done",
     "mine",
+    "key",
+    "steps",
+    "compare",
+    "probe",
 ];
 
 /// Keys of `skydeck.schedule`.
@@ -58,6 +63,7 @@ pub const MAX_OVERLAP: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const DEFAULT_ZONE: &str = "Asia/Shanghai";
 
 /// The policy as far as the file gives it.
+#[derive(Default)]
 pub struct PolicyRead {
     pub policy: Policy,
     /// Given in the file; otherwise the source's own page size stands.
@@ -70,20 +76,13 @@ pub struct PolicyRead {
     pub number: Option<String>,
     /// `done` stands in the file, whether it could be read or not.
     pub declares_done: bool,
+    /// What it says of a plan that makes bills.
+    pub make: MakePolicy,
 }
 
 /// Reads `skydeck` from the top of a plan file; absent means defaults.
 pub fn read(top: &Map<String, Value>, findings: &mut Findings) -> PolicyRead {
-    let mut out = PolicyRead {
-        policy: Policy::default(),
-        page_size: None,
-        env: None,
-        target_env: None,
-        labels: BTreeMap::new(),
-        id: None,
-        number: None,
-        declares_done: false,
-    };
+    let mut out = PolicyRead::default();
     let map = match top.get("skydeck") {
         None | Some(Value::Null) => {
             if let Some(near) =
@@ -134,7 +133,11 @@ pub fn read(top: &Map<String, Value>, findings: &mut Findings) -> PolicyRead {
                 out.policy.done = effect::done(value, &at.path, at.findings);
             }
             "mine" => out.policy.mine = effect::mine(value, &at.path, at.findings),
-            other => at.unknown(other, &KEYS),
+            other => {
+                if !out.make.take((other, value), &at.path, at.findings) {
+                    at.unknown(other, &KEYS);
+                }
+            }
         }
     }
     out

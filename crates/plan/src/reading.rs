@@ -11,7 +11,7 @@ use skydeck_core::domain::step::Verb;
 use super::place::{self, Places};
 use super::problem::Problem;
 use super::vendor::Side;
-use super::{Note, PlanError, PlanFile, effect, policy, rev, source, target};
+use super::{Note, PlanError, PlanFile, effect, make, policy, rev, source, target};
 
 /// What reading found beside the plan itself.
 pub(super) struct Findings {
@@ -83,7 +83,12 @@ pub fn inspect(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
     };
     let target = if let Some((raw, at)) = target_raw {
         let side = Side::read(raw, at, &mut findings);
-        let target = target::read(&side, &source.source, &mut findings);
+        let target = if make::is_making(&side) {
+            make::read(&side, &source.source, &policy_read.make, &mut findings)
+        } else {
+            make::refuse_policy(&policy_read.make, &mut findings);
+            target::read(&side, &source.source, &mut findings)
+        };
         effect::check(&side, &target.verb, &policy_read, &id, &mut findings);
         (target, side.name)
     } else {
@@ -150,5 +155,6 @@ pub(super) fn nowhere() -> Target {
         form: FormId::new(""),
         options: WriteOptions::default(),
         stripped_flags: Vec::new(),
+        make: None,
     }
 }

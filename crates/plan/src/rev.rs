@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use skydeck_core::domain::ids::PlanRev;
-use skydeck_core::domain::plan::{CONFIRM_EVERY, Condition, Plan};
+use skydeck_core::domain::mapping::Field;
+use skydeck_core::domain::plan::{CONFIRM_EVERY, Condition, Keyed, Make, Plan};
 use skydeck_core::domain::step::Verb;
 
 use super::effect;
@@ -26,11 +27,7 @@ pub fn meaning(plan: &Plan) -> Value {
     let columns: serde_json::Map<String, Value> =
         plan.source.columns.iter().map(|c| (c.key.clone(), Value::from(c.path.clone()))).collect();
     let condition = condition(plan);
-    let verb = match &plan.target.verb {
-        Verb::Submit => "Submit".to_owned(),
-        Verb::Audit => "Audit".to_owned(),
-        Verb::Operation(name) => format!("excuteOperation {name}"),
-    };
+    let verb = call(&plan.target.verb);
     let options = &plan.target.options;
     let mut flags: Vec<&str> = plan.target.stripped_flags.iter().map(|f| f.0.as_str()).collect();
     flags.sort_unstable();
@@ -73,6 +70,9 @@ pub fn meaning(plan: &Plan) -> Value {
             })),
         },
     });
+    if let (Some(make), Some(Value::Object(map))) = (&plan.target.make, meaning.get_mut("target")) {
+        map.insert("make".to_owned(), made(make));
+    }
     // Only where they are given: a plan of before keeps the revision it had.
     if let Some(Value::Object(map)) = meaning.get_mut("policy") {
         if !policy.done.is_empty() {
@@ -89,6 +89,42 @@ pub fn meaning(plan: &Plan) -> Value {
         }
     }
     meaning
+}
+
+/// What is called.
+fn call(verb: &Verb) -> String {
+    match verb {
+        Verb::Submit => "Submit".to_owned(),
+        Verb::Audit => "Audit".to_owned(),
+        Verb::Operation(name) => format!("excuteOperation {name}"),
+        Verb::Save => "Save".to_owned(),
+    }
+}
+
+/// What a plan makes. The order of its fields is the order in which the ERP takes them.
+fn made(make: &Make) -> Value {
+    let then: Vec<&str> = make.then.iter().map(|step| step.word()).collect();
+    json!({
+        "fields": make.mapping.fields.iter().map(field).collect::<Vec<_>>(),
+        "tables": make.mapping.tables,
+        "key": make.key,
+        "unique": make.keyed == Keyed::Unique,
+        "then": then,
+        "compare": make.compare,
+        "probe": make.probe,
+    })
+}
+
+fn field(field: &Field) -> Value {
+    json!({
+        "name": field.name,
+        "kind": field.kind,
+        "value": field.value,
+        "default": field.default,
+        "parser": field.parser,
+        "required": field.required,
+        "children": field.children.iter().map(self::field).collect::<Vec<_>>(),
+    })
 }
 
 /// The conditions in an order of their own: that of the file means nothing.

@@ -106,7 +106,13 @@ pub fn plan(id: &str, rev: &str, zone: &str) -> Plan {
             top_rows: 0,
             condition: Vec::new(),
         },
-        target: Target { verb: Verb::Audit, form, options: WriteOptions::default(), stripped_flags: Vec::new() },
+        target: Target {
+            verb: Verb::Audit,
+            form,
+            options: WriteOptions::default(),
+            stripped_flags: Vec::new(),
+            make: None,
+        },
         policy: Policy { schedule: Some(schedule), ..Policy::default() },
     }
 }
@@ -132,6 +138,8 @@ pub fn found_bill(fid: u64) -> Found {
         probe: None,
         absent: false,
         outside: false,
+        body: None,
+        looked: None,
         fid: Fid::from(fid),
         no: number(fid),
         rev: rev(Status::Submitted),
@@ -153,6 +161,9 @@ pub fn collected(n: u64) -> Event {
     let collected = Collected {
         unchanged: None,
         probes: Vec::new(),
+        sights: Vec::new(),
+        unmade: 0,
+        doubles: Vec::new(),
         hash: SetHash::new("ab".repeat(32)),
         by_status: vec![(Status::Submitted, 1)],
         callable: 1,

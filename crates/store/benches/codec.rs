@@ -87,6 +87,8 @@ fn found(n: u64) -> Found {
         probe: None,
         absent: false,
         outside: false,
+        body: None,
+        looked: None,
         fid: Fid::from(100_001 + n),
         no: format!("XSCKD{:08}", 100_001 + n),
         rev: rev(),

@@ -34,7 +34,7 @@ use skydeck_core::domain::command::Refusal;
 use skydeck_core::domain::event::{ActionEntry, Event, Fact};
 use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::hours::Hour;
-use skydeck_core::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
+use skydeck_core::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck_core::domain::live::Live;
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{FilterValues, LedgerGroup, Page, PageRequest, Scope};
@@ -42,7 +42,7 @@ use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, Mark, RunRow, StoppedRun};
 use skydeck_core::domain::run_list::{RunLine, RunsAsked};
 use skydeck_core::domain::server::ServerBound;
-use skydeck_core::domain::step::{Blob, Body};
+use skydeck_core::domain::step::{Blob, Body, LastMade};
 use skydeck_core::domain::time::Ts;
 
 /// An append that became durable.
@@ -252,6 +252,10 @@ pub trait Reads: Send + Sync {
     async fn bill_of_run(&self, run: RunId, fid: &Fid) -> Result<Option<BillRow>, StoreError>;
     /// What a run's query said about a bill when it was found.
     async fn found(&self, run: RunId, fid: &Fid) -> Result<Option<Found>, StoreError>;
+    /// What is to be made of a bill of a run, as it is sent; `None` where nothing is, and where it is kept no longer.
+    async fn body(&self, run: RunId, fid: &Fid) -> Result<Option<String>, StoreError>;
+    /// What a call made last of a form.
+    async fn last_made(&self, env: &EnvId, form: &FormId) -> Result<Option<LastMade>, StoreError>;
     /// Bills of a run in one column of the sum line, by FID, after `after`, at most `limit`.
     async fn bills_in(
         &self,

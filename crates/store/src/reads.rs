@@ -3,6 +3,7 @@
 //! Invariant: no read holds up the runtime. What may be long runs on a thread of its own. A look-up of one entry runs where it
 //! is asked, because the change of threads costs more than it does; once the disk is slow, look-ups move over, too.
 
+use skydeck_core::domain::step::LastMade;
 use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,13 +21,14 @@ use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::event::{ActionEntry, Fact};
 use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::hours::Hour;
-use skydeck_core::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
+use skydeck_core::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{FilterValues, LedgerGroup, Page, PageRequest, Scope};
 use skydeck_core::domain::run::{BillRow, Mark, RunRow, StoppedRun};
 use skydeck_core::domain::run_list::{RunLine, RunsAsked};
 use skydeck_core::domain::server::ServerBound;
 use skydeck_core::domain::time::Ts;
+use skydeck_core::domain::transition::{Change, transition};
 
 /// A look-up that takes longer says that the disk is slow.
 const SLOW: Duration = Duration::from_millis(5);
@@ -52,6 +54,18 @@ pub trait Inside: Send + Sync + 'static {
         let places = self.index().places_of(key, limit)?;
         let facts = self.facts_at(&places.all)?;
         Ok((facts.into_iter().map(|fact| trim_to_bill(fact, &key.record.fid)).collect(), places.cut))
+    }
+
+    /// See [`Reads::body`].
+    fn body(&self, run: RunId, fid: &Fid) -> Result<Option<String>, StoreError> {
+        let Some(at) = self.index().body_place(run, fid)? else { return Ok(None) };
+        for fact in self.facts_at(&[at])? {
+            if let Change::Found { bills, .. } = transition(&fact.event) {
+                let found = bills.iter().find(|bill| bill.fid == *fid);
+                return Ok(found.and_then(|bill| bill.body.as_ref()).and_then(|made| made.body.clone()));
+            }
+        }
+        Ok(None)
     }
 
     /// See [`Reads::deeds_of`].
@@ -181,6 +195,16 @@ impl<S: Embedded> Reads for S {
     async fn found(&self, run: RunId, fid: &Fid) -> Result<Option<Found>, StoreError> {
         let fid = fid.clone();
         short(self, move |s| s.index().found(run, &fid)).await
+    }
+
+    async fn body(&self, run: RunId, fid: &Fid) -> Result<Option<String>, StoreError> {
+        let fid = fid.clone();
+        short(self, move |s| s.body(run, &fid)).await
+    }
+
+    async fn last_made(&self, env: &EnvId, form: &FormId) -> Result<Option<LastMade>, StoreError> {
+        let (env, form) = (env.clone(), form.clone());
+        short(self, move |s| s.index().last_made(&env, &form)).await
     }
 
     async fn bills_in(

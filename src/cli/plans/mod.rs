@@ -231,7 +231,7 @@ fn checked_object(id: &str, read: &Checked, objection: Option<&Reason>) -> serde
         "type": "plan", "plan": id, "name": file.plan.name, "revision": file.plan.rev,
         "form": file.plan.source.form, "env": file.plan.env, "hazards": hazards.len(),
         "runnable": objection.is_none(),
-        "operation": name(&Operation::id_of(&file.plan.target.verb)), "submit": file.plan.policy.submit,
+        "operation": name(&Operation::id_of(&file.plan.target)), "submit": file.plan.policy.submit,
         "done": plan::done_as_written(&file.plan.policy.done), "mine": file.plan.policy.mine,
         "id": file.plan.source.id_path,
     });
@@ -267,7 +267,7 @@ fn checked_row(out: &Out, id: String, read: &Checked, objection: Option<&Reason>
 
 /// What a plan calls: `Audit`, `Submit, Audit`, `BillClose (FCloseStatus in B)`.
 fn call(plan: &Plan) -> String {
-    let id = Operation::id_of(&plan.target.verb);
+    let id = Operation::id_of(&plan.target);
     let first = if plan.policy.submit && id.is_audit() { "Submit, " } else { "" };
     let shown = plan.policy.done.iter().map(Test::to_string).collect::<Vec<_>>().join(", ");
     let shown = if shown.is_empty() { shown } else { format!(" ({shown})") };

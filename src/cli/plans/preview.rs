@@ -48,7 +48,7 @@ pub(super) async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query:
             "type": "preview", "plan": seen.plan, "env": seen.env, "found": seen.found, "callable": set.callable,
             "by_status": by_status, "absent": set.absent,
             "unchanged": set.unchanged.as_ref().map_or(0, |left| left.bills), "set_hash": set.hash, "filter": seen.filter,
-            "operation": name(&Operation::id_of(&plan.target.verb)), "submitted_first": first,
+            "operation": name(&Operation::id_of(&plan.target)), "submitted_first": first,
             "done": plan::done_as_written(&plan.policy.done), "mine": plan.policy.mine, "id": plan.source.id_path, "runnable": objection.is_none(),
             "reason": objection.as_ref().map(Reason::code), "reason_args": objection.as_ref().map(Reason::args),
         }))?;
@@ -62,7 +62,7 @@ pub(super) async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query:
     }
     out.line(&out.colon("filter", "过滤条件", crate::text::show(&seen.filter, 4096).as_str()))?;
     if !plan.policy.done.is_empty() {
-        let call = Operation::id_of(&plan.target.verb);
+        let call = Operation::id_of(&plan.target);
         let shown = plan.policy.done.iter().map(Test::to_string).collect::<Vec<_>>().join(", ");
         let done = out.t("done is", "完成标志");
         let words = format!("{call}{}{done} {shown}", out.t("; ", "；"));

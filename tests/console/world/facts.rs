@@ -26,6 +26,8 @@ impl World {
             probe: None,
             absent: false,
             outside: false,
+            body: None,
+            looked: None,
             fid: b.key.record.fid.clone(),
             no: b.no.clone(),
             rev: b.rev.clone(),
@@ -115,6 +117,9 @@ impl World {
         Collected {
             unchanged: None,
             probes: Vec::new(),
+            sights: Vec::new(),
+            unmade: 0,
+            doubles: Vec::new(),
             hash: SetHash::new("3fa9c1d27b00"),
             by_status: if self.barren {
                 vec![(Status::Created, 36), (Status::Audited, 4)]
@@ -164,6 +169,8 @@ pub fn life(env: &str) -> Vec<Fact> {
         probe: None,
         absent: false,
         outside: false,
+        body: None,
+        looked: None,
         fid: fid.clone(),
         no: no.clone(),
         rev: rev.clone(),

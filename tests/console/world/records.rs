@@ -46,6 +46,7 @@ pub fn plan(id: &str, name: &str) -> Plan {
             form: FormId::new("SAL_OUTSTOCK"),
             options: WriteOptions::default(),
             stripped_flags: vec![Flag("STK_InvCheckResult".into())],
+            make: None,
         },
         policy: Policy {
             schedule: Some(Schedule {
@@ -128,6 +129,7 @@ pub fn row(run: RunId, env: &str, n: u64, state: BillState) -> BillRow {
         found: None,
         heard: None,
         open_since: None,
+        made: None,
         untold: false,
         resolved_before: None,
     }

@@ -59,6 +59,7 @@ fn page(after: Option<&str>) -> PageQuery {
         filter: "FCreateDate>='2025-01-01' or FNote=' '".to_owned(),
         after: after.map(Fid::new),
         limit: 9999,
+        lines: false,
         fields: Vec::new(),
     }
 }
@@ -70,6 +71,7 @@ fn audit(bills: &[(&str, &str)]) -> WriteCall {
         bills: bills.iter().map(|(fid, no)| (Fid::new(*fid), (*no).to_owned())).collect(),
         options: WriteOptions::default(),
         flags: Vec::new(),
+        bodies: Vec::new(),
     }
 }
 

@@ -106,6 +106,7 @@ async fn query(erp: &dyn Erp, plan: &Plan, most: usize) -> Result<VecDeque<Fid>,
         filter: source.filter.clone(),
         after: None,
         limit: plan.policy.page_size,
+        lines: false,
     };
     let mut fids = VecDeque::new();
     loop {

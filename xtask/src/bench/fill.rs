@@ -141,6 +141,9 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
     let collected = Collected {
         unchanged: None,
         probes: Vec::new(),
+        sights: Vec::new(),
+        unmade: 0,
+        doubles: Vec::new(),
         hash: hash.clone(),
         by_status: vec![(Status::Submitted, all.len() as u64)],
         callable: all.len() as u64,
@@ -176,6 +179,8 @@ fn found(fid: u64, rng: &mut Rng) -> Found {
         probe: None,
         absent: false,
         outside: false,
+        body: None,
+        looked: None,
         fid: Fid::from(fid),
         no: number(fid),
         rev: rev(rng),

@@ -68,7 +68,7 @@ impl Names {
                 Ok(plan) => {
                     names.plans.push((plan.id.clone(), plan.name.clone()));
                     names.columns.extend(columns_of(plan));
-                    names.operations.insert(Operation::id_of(&plan.target.verb));
+                    names.operations.insert(Operation::id_of(&plan.target));
                 }
                 Err(problem) => names.plans.push((problem.id.clone(), String::new())),
             }

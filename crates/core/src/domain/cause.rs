@@ -51,6 +51,12 @@ pub mod known {
     pub const VALIDATION: &str = "validation";
     /// Not refused: our submit took, or another one did, and the bill waits for its audit.
     pub const SUBMITTED: &str = "submitted";
+    /// Not refused: our call made the bill, and the next step follows.
+    pub const SAVED: &str = "saved";
+    /// What is to be made could not be: nothing was sent.
+    pub const MAPPING: &str = "mapping";
+    /// Two records would be made under one key: nothing was sent for either.
+    pub const SAME_KEY: &str = "same_key";
     /// The ERP wants the bill submitted first.
     pub const NOT_SUBMITTED: &str = "not_submitted";
     /// Session lost in a login-mode environment.

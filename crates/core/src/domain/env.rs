@@ -62,6 +62,8 @@ impl Environment {
         match verb {
             Verb::Submit | Verb::Audit => Ok(()),
             Verb::Operation(name) if self.allow_operations.iter().any(|allowed| allowed == name) => Ok(()),
+            Verb::Save if self.allow_operations.iter().any(|allowed| allowed == "Save") => Ok(()),
+            Verb::Save => Err(Reason::OperationNotAllowed { env: self.id.clone(), operation: "Save".to_owned() }),
             Verb::Operation(name) => Err(Reason::OperationNotAllowed { env: self.id.clone(), operation: name.clone() }),
         }
     }

@@ -178,6 +178,7 @@ mod tests {
             at: Ts(50),
             columns: Vec::new(),
             open_since: None,
+            made: None,
             untold: false,
             resolved_before: None,
         }
@@ -257,7 +258,7 @@ mod tests {
         assert_eq!((after.ground, after.code()), (Ground::Found, "B"));
         let again = BillState::RetryAt { at: Ts(90), cause: Cause::new("lock"), failure: None };
         assert_eq!(After::of(&row("", again, 1, None)).ground, Ground::Before);
-        let untold = BillRow { untold: true, ..row("", BillState::Settled(failed()), 1, None) };
+        let untold = BillRow { made: None, untold: true, ..row("", BillState::Settled(failed()), 1, None) };
         assert_eq!(After::of(&untold).ground, Ground::Found);
     }
 }

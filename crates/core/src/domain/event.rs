@@ -160,7 +160,7 @@ pub enum Event {
         /// Request and answer; for a batch on its first bill only, the others share the call.
         #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
         evidence: Option<Box<Evidence>>,
-        /// The bill that the call made. Nothing writes it yet.
+        /// The bill that the call made.
         #[serde(rename = "z", default, skip_serializing_if = "Option::is_none")]
         made: Option<Box<Made>>,
     },

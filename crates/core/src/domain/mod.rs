@@ -25,6 +25,7 @@ pub mod ids;
 pub mod language;
 pub mod ledger_group;
 pub mod live;
+pub mod mapping;
 pub mod operation;
 pub mod operation_words;
 pub mod plan;

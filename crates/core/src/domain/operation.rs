@@ -8,13 +8,16 @@ use sha2::{Digest, Sha256};
 
 use super::bill::{APPROVER_PATH, Found, Rev, STATUS_PATH, Status};
 use super::ids::OpId;
-use super::plan::Plan;
+use super::plan::{Keyed, Plan, Target};
 use super::step::{Step, Verb};
 
 /// What shows three well-known operations: name, field, and the field's value afterwards. Proposed to who writes a plan, and
 /// never assumed for one that declares nothing: a form may show it elsewhere.
 const SHOWN: [(&str, &str, &str); 3] =
     [("BillClose", "FCloseStatus", "B"), ("Forbid", "FForbidStatus", "B"), ("Enable", "FForbidStatus", "A")];
+
+/// How the name of what makes bills begins; the form they are of follows.
+pub const SAVE: &str = "Save:";
 
 /// The field that shows an operation of this name as a rule, and its value afterwards.
 pub fn shown_by(operation: &str) -> Option<(&'static str, &'static str)> {
@@ -77,21 +80,17 @@ pub enum Test {
 pub enum Key {
     /// Acts on a record that is there, by its id.
     Identity,
-    /// A number chosen by us, unique in the target when the plan says so. No plan asks for it yet.
+    /// A number chosen by us, unique in the target when the plan says so.
     Number {
         /// Field of the target.
         field: String,
-        /// Template of the value.
-        value: String,
         /// The form enforces that it is unique.
         unique: bool,
     },
-    /// Our id in a field of theirs, which nothing enforces to be unique. No plan asks for it yet.
+    /// Our id in a field of theirs, which nothing enforces to be unique.
     Source {
         /// Field of the target.
         field: String,
-        /// Template of the value.
-        value: String,
     },
     /// Made by a conversion: found by its source. No plan asks for it yet.
     Link {
@@ -112,6 +111,23 @@ pub enum Key {
 }
 
 impl Key {
+    /// Whether our call makes the record: before it, nothing is there.
+    pub fn makes(&self) -> bool {
+        match self {
+            Self::Identity => false,
+            Self::Number { .. } | Self::Source { .. } | Self::Link { .. } | Self::Token { .. } => true,
+        }
+    }
+
+    /// The field of the target that what was made is found by.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Number { field, .. } | Self::Source { field } => Some(field),
+            Self::Link { source_no, .. } => Some(source_no),
+            Self::Identity | Self::Token { .. } => None,
+        }
+    }
+
     /// Whether a call whose effect is not there may be repeated without a person. A number that is not enforced, and a
     /// token older than it is kept, prove nothing. `age_secs`: since the call left.
     pub fn repeats_alone(&self, age_secs: u32) -> bool {
@@ -138,9 +154,15 @@ pub enum Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    /// What a read by id showed.
+    /// What a read by id or by key showed.
     pub fn of(found: Option<&'a Found>) -> Self {
-        found.map_or(Self::Absent, Self::One)
+        match found {
+            None => Self::Absent,
+            Some(found) if found.looked.as_ref().is_some_and(|looked| looked.count > 1) => {
+                Self::Many(std::slice::from_ref(found))
+            }
+            Some(found) => Self::One(found),
+        }
     }
 }
 
@@ -205,9 +227,38 @@ fn audit() -> StepSpec {
     StepSpec { step: Step::Audit, verb: Verb::Audit, effect }
 }
 
+/// Save. It is called where nothing is there, and never for a record that is.
+fn save() -> StepSpec {
+    let effect = Effect { done: vec![Test::Exists], ready: vec![Test::Count(0)], mine: None };
+    StepSpec { step: Step::Save, verb: Verb::Save, effect }
+}
+
+/// What a plan makes, and the steps after.
+fn making(plan: &Plan) -> Operation {
+    let make = plan.target.make.as_deref();
+    let then = make.map(|make| make.then.as_slice()).unwrap_or_default();
+    let mut steps = vec![save()];
+    let audits = then.contains(&Step::Audit);
+    if then.contains(&Step::Submit) || audits {
+        steps.push(submit(!audits));
+    }
+    if audits {
+        steps.push(audit());
+    }
+    let field = make.map(|make| make.key.clone()).unwrap_or_default();
+    let key = match make.map(|make| make.keyed) {
+        Some(Keyed::Unique) => Key::Number { field, unique: true },
+        Some(Keyed::Open) | None => Key::Source { field },
+    };
+    Operation { id: Operation::id_of(&plan.target), key, steps }
+}
+
 impl Operation {
     /// The operation of a plan.
     pub fn of(plan: &Plan) -> Self {
+        if plan.target.verb == Verb::Save {
+            return making(plan);
+        }
         let steps = match (&plan.target.verb, plan.policy.submit) {
             (Verb::Audit, false) => vec![audit()],
             (Verb::Audit, true) => vec![submit(false), audit()],
@@ -217,8 +268,9 @@ impl Operation {
                     Effect { done: plan.policy.done.clone(), ready: Vec::new(), mine: plan.policy.mine.clone() };
                 vec![StepSpec { step: Step::Operate, verb: plan.target.verb.clone(), effect }]
             }
+            (Verb::Save, _) => Vec::new(),
         };
-        Self { id: Self::id_of(&plan.target.verb), key: Key::Identity, steps }
+        Self { id: Self::id_of(&plan.target), key: Key::Identity, steps }
     }
 
     /// How many of the bills found are submitted before the call that the plan is for; `None` where it submits none first.
@@ -235,12 +287,14 @@ impl Operation {
         Some(found.iter().filter(|(status, _)| is_ready(status)).map(|(_, n)| n).sum())
     }
 
-    /// The name in keys of what a verb does.
-    pub fn id_of(verb: &Verb) -> OpId {
-        match verb {
+    /// The name in keys of what a target does. Of what makes a bill, the form is part of it: one record may have to become a
+    /// bill of one form and another of a second.
+    pub fn id_of(target: &Target) -> OpId {
+        match &target.verb {
             Verb::Audit => OpId::default(),
             Verb::Submit => OpId::new("Submit"),
             Verb::Operation(name) => OpId::new(name.clone()),
+            Verb::Save => OpId::new(format!("{SAVE}{}", target.form)),
         }
     }
 
@@ -250,6 +304,7 @@ impl Operation {
             Verb::Operation(name) => name.as_str(),
             Verb::Submit => "Submit",
             Verb::Audit => "Audit",
+            Verb::Save => "Save",
         })
     }
 

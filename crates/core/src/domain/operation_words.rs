@@ -114,7 +114,7 @@ const OF_ANY: Words = Words {
     },
 };
 
-const OWN: [Words; 5] = [
+const OWN: [Words; 6] = [
     OF_AUDIT,
     Words {
         name: SUBMIT,
@@ -140,11 +140,22 @@ const OWN: [Words; 5] = [
         en: english("enable", "enabling", "enabled", "already enabled"),
         zh: chinese("启用", "已启用", "此前已启用"),
     },
+    Words {
+        name: "Save",
+        script: Script { done: "created", already: "already_there" },
+        en: english("create", "creating", "created", "already there"),
+        zh: chinese("新建", "已新建", "此前已有"),
+    },
 ];
+
+/// The name of what an operation does, without the form that is made.
+fn verb_of(op: &OpId) -> &str {
+    name(op).split(':').next().unwrap_or_default()
+}
 
 /// The words of an operation, where a list or a sentence speaks of one bill.
 pub fn words(op: &OpId) -> &'static Words {
-    let name = name(op);
+    let name = verb_of(op);
     OWN.iter().find(|own| own.name.eq_ignore_ascii_case(name)).unwrap_or(&OF_ANY)
 }
 

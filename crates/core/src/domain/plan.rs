@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{EnvId, FormId, PlanId, PlanRev};
+use super::mapping::Mapping;
 use super::operation::Test;
 use super::run::Flag;
-use super::step::Verb;
+use super::step::{Step, Verb};
 
 /// A plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +113,55 @@ pub struct Target {
     pub options: WriteOptions,
     /// Interaction flags the plan names; never sent by themselves, lint names them, an operator may choose them for one run.
     pub stripped_flags: Vec<Flag>,
+    /// What is made, where the call makes a bill instead of acting on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub make: Option<Box<Make>>,
+}
+
+/// What a plan makes of a record of its source, and how it is found again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Make {
+    /// The body.
+    pub mapping: Mapping,
+    /// Field of the body by whose value what was made is found again.
+    pub key: String,
+    /// What the form does about two bills with one value there.
+    pub keyed: Keyed,
+    /// Steps after the making: Submit, Audit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<Step>,
+    /// Paths of the target form that are compared where something is there already; as a rule every head field of the body.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compare: Vec<String>,
+    /// Path of the made bill's internal id.
+    pub id_path: String,
+    /// Path of the made bill's number.
+    pub number_path: String,
+    /// A value of the key field that is known to be there: a look that does not find it proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<String>,
+}
+
+impl Make {
+    /// The head fields that are compared where a bill with the key is there already.
+    pub fn compared(&self) -> Vec<String> {
+        if self.compare.is_empty() { self.mapping.comparable() } else { self.compare.clone() }
+    }
+
+    /// Whether the key is the form's own number: the answer to a call tells then whether it was honoured.
+    pub fn is_own_number(&self) -> bool {
+        self.key.eq_ignore_ascii_case(&self.number_path)
+    }
+}
+
+/// What is known of a field as a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keyed {
+    /// The form lets a value stand there once: the plan says so.
+    Unique,
+    /// Nothing says that a value stands there once.
+    Open,
 }
 
 /// Options of Submit and Audit (docs/design/wire.md#what-a-call-carries). `None` = not sent.

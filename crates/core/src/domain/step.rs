@@ -17,7 +17,7 @@ pub enum Step {
     Audit,
     /// Status read back.
     Verify,
-    /// `Save` call. Nothing writes it yet.
+    /// `Save` call.
     Save,
     /// `Push` call. Nothing writes it yet.
     Push,
@@ -54,10 +54,10 @@ impl Step {
 /// What stands beside an intent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
-    /// The value the record is found by, for keys that are chosen. Nothing writes it yet.
+    /// The value the record is found by, for keys that are chosen.
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub key_value: Option<String>,
-    /// Hex SHA-256 of the request, for operations with a body of their own. Nothing writes it yet.
+    /// Hex SHA-256 of the request, for operations with a body of their own.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     /// When, by a clock that a restart does not set anew.
@@ -83,7 +83,7 @@ pub enum Left {
     Store(i64),
 }
 
-/// A bill that a call made. Nothing writes it yet: it comes with Save and Push.
+/// A bill that a call made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Made {
     /// Its internal id.
@@ -97,6 +97,20 @@ pub struct Made {
     pub form: FormId,
 }
 
+/// What was made last of a form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastMade {
+    /// The value it is found by.
+    #[serde(rename = "k")]
+    pub key: String,
+    /// Its internal id.
+    #[serde(rename = "i")]
+    pub id: Fid,
+    /// Its number.
+    #[serde(rename = "n")]
+    pub no: String,
+}
+
 /// The writing verbs this program can name on the wire. Nothing that un-does is among them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -107,6 +121,8 @@ pub enum Verb {
     Audit,
     /// `ExecuteOperation` with an operation the environment's owner allowed by name.
     Operation(String),
+    /// `Save` of a bill that is not there yet: one that is there is never changed.
+    Save,
 }
 
 /// What one call said about one bill.

@@ -8,7 +8,7 @@ use super::cause::Cause;
 use super::event::{Event, Later};
 use super::ids::{Fid, RunId, WorkKey};
 use super::run::{RunHead, RunState, Tally};
-use super::step::{Step, Verdict};
+use super::step::{Made, Step, Verdict};
 use super::time::Ts;
 use super::who::Who;
 
@@ -91,6 +91,8 @@ pub enum BillChange<'a> {
         step: Step,
         /// What the answer said.
         verdict: &'a Verdict,
+        /// What the call made.
+        made: Option<&'a Made>,
         /// Milliseconds it took.
         ms: u32,
     },
@@ -165,8 +167,9 @@ pub fn transition(event: &Event) -> Change<'_> {
         Event::StepTried { run, fid, no, step, attempt, rev, .. } => {
             bill(*run, fid, BillChange::Tried { no, step: *step, attempt: *attempt, rev })
         }
-        Event::StepAnswered { run, fid, step, verdict, ms, .. } => {
-            bill(*run, fid, BillChange::Answered { step: *step, verdict, ms: *ms })
+        Event::StepAnswered { run, fid, step, verdict, ms, made, .. } => {
+            let made = made.as_deref();
+            bill(*run, fid, BillChange::Answered { step: *step, verdict, made, ms: *ms })
         }
         Event::BillRead { run, fid, rev, .. } => bill(*run, fid, BillChange::Read { rev: rev.as_ref() }),
         Event::BillDeferred { run, fid, no, until, cause, was, failure } => {

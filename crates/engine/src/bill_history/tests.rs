@@ -310,7 +310,7 @@ fn a_submit_that_was_answered_and_is_contradicted_is_open_again() {
             past.answered = past.open.take();
             past.own = None;
             past.submitted = true;
-            assert_eq!(past.submitted_in(), Some((Step::Submit, &rev("A", 1), Ts(1))));
+            assert_eq!(past.stepped_in(), Some((Step::Submit, &rev("A", 1), Ts(1))));
         }),
         // Not submitted yet, as this read shows it: nothing is adopted, and the answer still stands.
         (read(2, &a), |past| past.read = Some(rev("A", 1))),
@@ -319,7 +319,7 @@ fn a_submit_that_was_answered_and_is_contradicted_is_open_again() {
             past.open = past.answered.take();
             past.own.clone_from(&past.open);
             past.unknown = Some(unknown(UnknownWhy::Contradicted));
-            assert!(past.is_contradicted() && past.submitted_in().is_none());
+            assert!(past.is_contradicted() && past.stepped_in().is_none());
         }),
         (read(2, &b), |past| past.read = Some(rev("B", 1))),
         (deferred(2, Slot::Unknown), |past| {

@@ -76,6 +76,12 @@ pub struct Case<'a> {
     pub canary_look: bool,
     /// Seconds since the open call left.
     pub age_secs: u32,
+    /// A call of ours made the bill: it is not made again because somebody took it away.
+    pub made: bool,
+    /// The form is known to keep the keys we send: only then a key that is not there proves that nothing was made.
+    pub honoured: bool,
+    /// A person asked for this very record to be called again.
+    pub by_person: bool,
 }
 
 /// What a look means.
@@ -127,32 +133,52 @@ fn absent(case: &Case<'_>) -> Judgement {
         (Key::Identity, Moment::Refused(said)) => Judgement::Fail(said.clone()),
         (Key::Identity, Moment::Settling) => Judgement::Operator(UnknownWhy::GoneSince),
         (
-            Key::Number { field: _, value: _, unique: _ }
-            | Key::Source { field: _, value: _ }
+            Key::Number { field: _, unique: _ }
+            | Key::Source { field: _ }
             | Key::Link { form: _, source_no: _, rule: _ }
             | Key::Token { place: _, keeps_secs: _ },
             moment,
-        ) => {
-            if !case.canary_look {
-                return Judgement::Look;
-            }
-            match (moment, case.open) {
-                (Moment::Refused(said), None | Some(_)) => Judgement::Fail(said.clone()),
-                (Moment::Before, None) => Judgement::Call(0),
-                (Moment::Before, Some(_)) | (Moment::Settling, None | Some(_)) => {
-                    if case.op.key.repeats_alone(case.age_secs) {
-                        not_applied(case)
-                    } else {
-                        Judgement::Operator(UnknownWhy::Absent)
-                    }
-                }
-            }
-        }
+        ) => not_there(case, moment),
     }
+}
+
+/// What is to be made is not there.
+fn not_there(case: &Case<'_>, moment: Moment<'_>) -> Judgement {
+    if !case.canary_look {
+        return Judgement::Look;
+    }
+    match (moment, case.open) {
+        (Moment::Refused(said), None | Some(_)) => Judgement::Fail(said.clone()),
+        // It was there once: whoever took it away did not ask for another one.
+        (Moment::Before, None) if case.made && !case.by_person => Judgement::Skip(Skip::Missing),
+        (Moment::Before, None) => Judgement::Call(0),
+        (Moment::Before | Moment::Settling, Some(open)) if case.op.place_of(open.step) > 0 => {
+            Judgement::Operator(UnknownWhy::GoneSince)
+        }
+        (Moment::Before | Moment::Settling, None | Some(_)) if repeats_alone(case) => not_applied(case),
+        // A person has looked, and says that nothing was made.
+        (Moment::Before, Some(_)) if case.by_person => Judgement::Call(0),
+        (Moment::Before | Moment::Settling, None | Some(_)) => Judgement::Operator(UnknownWhy::Absent),
+    }
+}
+
+/// Whether a call that left no trace may be repeated without a person: one that acts on a record that is there is refused
+/// where the first took after all; one that makes a record is, where the form keeps the number we send and lets it stand once.
+fn repeats_alone(case: &Case<'_>) -> bool {
+    let later_step = case.open.is_some_and(|open| case.op.key.makes() && case.op.place_of(open.step) > 0);
+    later_step || (case.op.key.repeats_alone(case.age_secs) && (case.honoured || !case.op.key.makes()))
+}
+
+/// What is there holds something else than would be sent.
+fn has_other_content(found: &Found) -> bool {
+    found.looked.as_ref().is_some_and(|looked| !looked.differs.is_empty())
 }
 
 /// A look before a call (docs/design/reliability.md#before-a-call).
 fn before(case: &Case<'_>, found: &Found) -> Judgement {
+    if has_other_content(found) {
+        return Judgement::Skip(if case.made { Skip::Changed } else { Skip::Differs });
+    }
     if let Some(last) = case.op.steps.last().filter(|last| last.effect.is_done(found)) {
         return done(case, last, found);
     }
@@ -186,6 +212,9 @@ fn done(case: &Case<'_>, last: &StepSpec, found: &Found) -> Judgement {
 /// A look after a refusal: the words may mean "done already", and a call may take although what follows it fails. The ERP
 /// that contradicts itself is taken at its word.
 fn refused(case: &Case<'_>, found: &Found, said: &Failure) -> Judgement {
+    if has_other_content(found) && !case.made {
+        return Judgement::Skip(Skip::Differs);
+    }
     let Some(last) = case.op.steps.last().filter(|last| last.effect.is_done(found)) else {
         return Judgement::Fail(said.clone());
     };
@@ -221,11 +250,18 @@ pub fn after_refused_step(op: &Operation, at: usize, called: &Rev, found: &Found
     if !spec.effect.is_done(found) || op.steps.last().is_some_and(|last| last.effect.is_done(found)) {
         return None;
     }
-    Some(if found.rev.modified == called.modified { Refused::Next } else { Refused::Changed })
+    let kept = match op.key.makes() && at == 0 {
+        true => !has_other_content(found),
+        false => found.rev.modified == called.modified,
+    };
+    Some(if kept { Refused::Next } else { Refused::Changed })
 }
 
 /// A look after the server's limit (docs/design/reliability.md#settling).
 fn settling(case: &Case<'_>, found: &Found) -> Judgement {
+    if has_other_content(found) {
+        return Judgement::Skip(if case.made { Skip::Changed } else { Skip::Differs });
+    }
     if let Some(last) = case.op.steps.last().filter(|last| last.effect.is_done(found)) {
         return done(case, last, found);
     }
@@ -237,10 +273,15 @@ fn settling(case: &Case<'_>, found: &Found) -> Judgement {
     {
         return Judgement::Operator(UnknownWhy::ChangedSince(status));
     }
+    let at = case.op.place_of(open.step);
+    if at == 0 && case.op.key.makes() {
+        // It is there with the content that was sent, and more steps follow.
+        let next = Judgement::Continue(1, found.rev.clone());
+        return if case.may_write { next } else { Judgement::Operator(UnknownWhy::ChangedSince(status)) };
+    }
     if found.rev == open.rev {
         return not_applied(case);
     }
-    let at = case.op.place_of(open.step);
     // The last step's effect is not there, so that this step is none but an earlier one.
     let took =
         case.op.steps.get(at).is_some_and(|spec| spec.effect.is_done(found)) && found.rev.modified == open.rev.modified;
@@ -255,7 +296,7 @@ fn settling(case: &Case<'_>, found: &Found) -> Judgement {
 fn not_applied(case: &Case<'_>) -> Judgement {
     if case.deaths >= QUARANTINE {
         Judgement::Skip(Skip::Quarantined)
-    } else if case.may_write && case.repeats == 0 && case.op.key.repeats_alone(case.age_secs) {
+    } else if case.may_write && case.repeats == 0 && repeats_alone(case) {
         Judgement::Repeat
     } else {
         let cause = Cause::new(known::NOT_APPLIED);

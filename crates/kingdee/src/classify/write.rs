@@ -14,8 +14,10 @@ use skydeck_core::domain::step::Verdict;
 use skydeck_engine::ports::Alarm;
 
 /// What a writing call came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Judged {
+    /// What it made of each bill: internal id and number, as the answer names them.
+    pub made: Vec<(Fid, Fid, String)>,
     /// One verdict a bill, in the order asked.
     pub verdicts: Vec<(Fid, Verdict)>,
     /// Words of the ERP about side effects.
@@ -29,14 +31,14 @@ pub fn judge_write(
     answer: &Result<HttpReply, TransportFault>,
     asked: &[(Fid, String)],
     causes: &CauseTable,
-    mode: Mode,
+    (mode, makes): (Mode, bool),
 ) -> Judged {
     let all = All { asked };
     let judged = match answer {
         Err(fault) => all.of_fault(fault),
         Ok(reply) if reply.status != 200 => all.of_status(reply, mode),
         Ok(reply) => match Envelope::read(&reply.body) {
-            Ok(status) => judge(&status, reply, asked, causes, mode),
+            Ok(status) => judge(&status, reply, asked, causes, (mode, makes)),
             Err(why) => all.of_other_shape(&reply.body, mode, &why.to_string()),
         },
     };
@@ -70,7 +72,7 @@ struct All<'a> {
 impl All<'_> {
     fn each(&self, verdict: &Verdict, alarm: Option<Alarm>) -> Judged {
         let verdicts = self.asked.iter().map(|(fid, _)| (fid.clone(), verdict.clone())).collect();
-        Judged { verdicts, side: Vec::new(), alarm }
+        Judged { verdicts, alarm, ..Judged::default() }
     }
 
     fn unknown(&self, why: UnknownWhy, detail: &str) -> Judged {
@@ -153,7 +155,13 @@ fn joined<'a>(errors: impl Iterator<Item = &'a Reason>) -> String {
 }
 
 /// Judges a readable answer.
-fn judge(status: &Status, reply: &HttpReply, asked: &[(Fid, String)], causes: &CauseTable, mode: Mode) -> Judged {
+fn judge(
+    status: &Status,
+    reply: &HttpReply,
+    asked: &[(Fid, String)],
+    causes: &CauseTable,
+    (mode, makes): (Mode, bool),
+) -> Judged {
     let all = All { asked };
     if !status.is_success()
         && status.entities.is_empty()
@@ -165,8 +173,13 @@ fn judge(status: &Status, reply: &HttpReply, asked: &[(Fid, String)], causes: &C
     if let Some(contradiction) = contradiction(status) {
         return all.unknown(UnknownWhy::Unreadable, &with_words(contradiction, &words));
     }
-    let tally = match Seating::sort(status, asked) {
+    let tally = match Seating::sort(status, asked, makes) {
         Ok(tally) => tally,
+        // A bill was made under a number that was not sent: which of those asked it is, nobody can tell.
+        Err(stranger) if makes => {
+            let detail = with_words(&format!("the answer names {stranger}, which was not sent"), &words);
+            return all.unknown(UnknownWhy::KeyNotHonoured, &detail);
+        }
         Err(stranger) => {
             let detail = with_words(&format!("the answer names {stranger}, which was not asked"), &words);
             return all.each(&Verdict::Unknown(UnknownWhy::WrongIds, detail), Some(Alarm::WrongIds));
@@ -183,7 +196,12 @@ fn judge(status: &Status, reply: &HttpReply, asked: &[(Fid, String)], causes: &C
         .map(|((fid, _), seat)| (fid.clone(), seat.verdict(code, causes, &tally.unplaced)))
         .collect();
     let limited = verdicts.iter().any(|(_, v)| matches!(v, Verdict::Rejected(f) if f.cause.as_str() == "call_limit"));
+    let made = asked.iter().zip(&tally.seats).filter_map(|((fid, _), seat)| {
+        let (id, no) = seat.made.clone()?;
+        Some((fid.clone(), id, no))
+    });
     Judged {
+        made: made.collect(),
         alarm: (limited || code == Some(14)).then(|| Alarm::SlowDown(reply.retry_after())),
         side: status.messages.iter().map(|m| m.message().to_owned()).filter(|m| !m.is_empty()).collect(),
         verdicts,
@@ -225,6 +243,8 @@ struct Seat<'a> {
     errors: Vec<&'a Reason>,
     /// The answer refuses the whole call with a code and without a word.
     silent_no: bool,
+    /// The bill that was made: internal id and number.
+    made: Option<(Fid, String)>,
 }
 
 /// The answer, sorted by bill.
@@ -237,10 +257,20 @@ struct Seating<'a> {
 impl<'a> Seating<'a> {
     /// Gives each success and error to the bill it names; `Err` with the name of one that was not asked among the
     /// successes. An error may name other documents (the receivable made beside the bill): that is no other bill's answer.
-    fn sort(status: &'a Status, asked: &[(Fid, String)]) -> Result<Self, String> {
+    fn sort(status: &'a Status, asked: &[(Fid, String)], makes: bool) -> Result<Self, String> {
         let mut seats: Vec<Seat<'a>> = vec![Seat::default(); asked.len()];
         let (mut nameless, mut siblings): (Vec<&'a Reason>, Vec<&'a Reason>) = (Vec::new(), Vec::new());
+        if makes && asked.len() == 1 && status.entities.len() > 1 {
+            return Err(format!("{} bills where one was sent", status.entities.len()));
+        }
         for entity in &status.entities {
+            if makes {
+                if let Some(seat) = place_of_made(entity, asked)?.and_then(|at| seats.get_mut(at)) {
+                    seat.done = entity.id().is_some();
+                    seat.made = entity.id().map(|id| (Fid::new(id), entity.number().unwrap_or_default().to_owned()));
+                }
+                continue;
+            }
             if let Some((at, other_number)) = place_of(entity, asked)?
                 && let Some(seat) = seats.get_mut(at)
             {
@@ -303,6 +333,17 @@ fn place_of(entity: &Entity, asked: &[(Fid, String)]) -> Result<Option<(usize, O
         }
         (None, None) => Ok(None),
     }
+}
+
+/// The bill that was sent and that a success is about: the only one, whatever number it got; among several the one whose number
+/// it has. `DIndex` names a place in the server's own order, and is not asked.
+fn place_of_made(entity: &Entity, asked: &[(Fid, String)]) -> Result<Option<usize>, String> {
+    if asked.len() == 1 {
+        return Ok(Some(0));
+    }
+    let Some(number) = entity.number() else { return Ok(None) };
+    let at = asked.iter().position(|(_, ours)| is_number(ours, number)).ok_or_else(|| format!("bill {number}"))?;
+    Ok(is_unique(number, asked).then_some(at))
 }
 
 fn refuses_silently(status: &Status) -> bool {

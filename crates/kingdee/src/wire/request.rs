@@ -1,6 +1,7 @@
 //! Request bodies: queries and operations, named fields with `data` as an object (docs/design/wire.md#bodies).
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use skydeck_core::domain::ids::{Fid, FormId};
 use skydeck_core::domain::plan::WriteOptions;
@@ -56,7 +57,61 @@ impl Operation {
             Verb::Submit => Self { service: "Submit", number: None },
             Verb::Audit => Self { service: "Audit", number: None },
             Verb::Operation(name) => Self { service: "ExecuteOperation", number: Some(name.clone()) },
+            Verb::Save => Self { service: "Save", number: None },
         }
+    }
+}
+
+#[derive(Serialize)]
+struct Save<'a, M> {
+    formid: &'a str,
+    data: SaveData<M>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SaveData<M> {
+    need_return_fields: [&'static str; 0],
+    /// Nothing that is there is ever deleted.
+    is_delete_entry: bool,
+    /// A number of base data that the ERP does not know is refused, and not left empty.
+    is_verify_base_data_field: bool,
+    validate_flag: bool,
+    number_search: bool,
+    is_auto_adjust_field: bool,
+    /// A second belt: the server may refuse a packet that it had before. Nothing rests on it.
+    validate_repeat_json: bool,
+    /// The vendor's spelling.
+    #[serde(rename = "InterationFlags")]
+    interation_flags: String,
+    #[serde(rename = "IgnoreInterationFlag", skip_serializing_if = "Option::is_none")]
+    ignore_interation_flag: Option<bool>,
+    model: M,
+}
+
+/// Body of `Save` for one bill, or of `BatchSave` for several: each as it stands, its numbers digit by digit. `None`: a bill is
+/// no JSON object.
+pub fn save_body(form: &FormId, bills: &[String], options: &WriteOptions, flags: &[Flag]) -> Option<Vec<u8>> {
+    let models: Option<Vec<&RawValue>> = bills.iter().map(|bill| serde_json::from_str(bill).ok()).collect();
+    let flags: Vec<&str> = flags.iter().map(|flag| flag.0.as_str()).collect();
+    fn data<M>(model: M, options: &WriteOptions, flags: &[&str]) -> SaveData<M> {
+        SaveData {
+            need_return_fields: [],
+            is_delete_entry: false,
+            is_verify_base_data_field: true,
+            validate_flag: true,
+            number_search: true,
+            is_auto_adjust_field: false,
+            validate_repeat_json: true,
+            interation_flags: flags.join(";"),
+            ignore_interation_flag: options.ignore_interaction,
+            model,
+        }
+    }
+    let formid = form.as_str();
+    match models?.as_slice() {
+        [one] => Some(to_bytes(&Save { formid, data: data(*one, options, &flags) })),
+        several => Some(to_bytes(&Save { formid, data: data(several, options, &flags) })),
     }
 }
 
@@ -138,6 +193,20 @@ mod tests {
             body(&Verb::Operation("Close".to_owned()), &[])
                 .starts_with(r#"{"formid":"SAL_OUTSTOCK","opNumber":"Close","data""#)
         );
+    }
+
+    #[test]
+    fn a_bill_is_sent_as_it_was_frozen_and_the_switches_that_protect_what_is_there_beside_it() {
+        let bill =
+            r#"{"FBillNo":"A-1","FQty":12345678901234567.8900,"FEntity":[{"FMaterialId":{"FNumber":"M"}}]}"#.to_owned();
+        let body = |bills: &[String]| {
+            String::from_utf8(save_body(&FormId::new("STK_InStock"), bills, &WriteOptions::default(), &[]).unwrap())
+                .unwrap()
+        };
+        let head = r#"{"formid":"STK_InStock","data":{"NeedReturnFields":[],"IsDeleteEntry":false,"IsVerifyBaseDataField":true,"ValidateFlag":true,"NumberSearch":true,"IsAutoAdjustField":false,"ValidateRepeatJson":true,"InterationFlags":"","Model":"#;
+        assert_eq!(body(std::slice::from_ref(&bill)), format!("{head}{bill}}}}}"));
+        assert_eq!(body(&[bill.clone(), "{}".to_owned()]), format!("{head}[{bill},{{}}]}}}}"));
+        assert_eq!(save_body(&FormId::new("F"), &["{".to_owned()], &WriteOptions::default(), &[]), None);
     }
 
     #[test]

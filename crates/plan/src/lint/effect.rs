@@ -60,6 +60,7 @@ pub(super) fn look(asked: &Asked<'_>, at: &str, found: &mut Found<'_>) -> bool {
             captions(found);
             false
         }
+        Verb::Save => false,
     }
 }
 

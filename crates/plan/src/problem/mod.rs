@@ -3,6 +3,7 @@
 //! Invariant: the reader of plans makes no sentence. Sentences are made from the tables of `words` and `parts`, in both
 //! languages, so a new variant compiles only once it has them.
 
+pub mod make;
 mod parts;
 mod words;
 
@@ -85,6 +86,8 @@ pub enum Problem {
     NoTruth { text: String },
     FlagName { name: String },
     OrganisationId { text: String },
+    // What is made.
+    Make(make::MakeProblem),
     // What shows that the operation is done.
     NoDoneList,
     OneDone,
@@ -265,7 +268,9 @@ pub enum FunctionFault {
     TextOrder,
     MixedKinds,
     Locate,
-    NoMoment { seconds: i64 },
+    NoMoment { seconds: String },
+    NoDate { text: String },
+    Endless,
     Arguments { name: String, n: usize },
 }
 
@@ -292,6 +297,12 @@ impl Problem {
             }
             _ => None,
         }
+    }
+}
+
+impl From<make::MakeProblem> for Problem {
+    fn from(problem: make::MakeProblem) -> Self {
+        Self::Make(problem)
     }
 }
 

@@ -110,6 +110,12 @@ said! { FunctionFault;
     Self::NoMoment { seconds } =>
         format!("FROM_UNIXTIME: {seconds} is no moment in seconds"),
         format!("FROM_UNIXTIME：{seconds} 不是以秒计的时间");
+    Self::NoDate { text } =>
+        format!("`{text}` is no date, or the format is not known"),
+        format!("“{text}”不是日期，或格式无法识别");
+    Self::Endless =>
+        "the result has more than ten digits behind the point: write ROUND(…, 2) around it",
+        "结果的小数超过十位：请在外层写 ROUND(…, 2)";
     Self::Arguments { name, n } =>
         format!("{name} does not take these {n} values"),
         format!("{name} 不接受这 {n} 个值");

@@ -259,6 +259,11 @@ sentences! {
         (format!("`{text}` is no organisation id"), "write the numeric id, or leave it empty"),
         (format!("`{text}` 不是组织内码"), "请写数字内码，或留空");
 
+    // What is made.
+    P::Make(problem) =>
+        (problem.words(false).message, problem.words(false).hint),
+        (problem.words(true).message, problem.words(true).hint);
+
     // What shows that the operation is done.
     P::NoDoneList => ("not a list of conditions", DONE), ("不是条件列表", DONE);
     P::OneDone =>

@@ -4,8 +4,9 @@
 
 use super::changing::{Changing, note};
 use super::entries::{
-    bill_key, history_key, history_slot_key, history_value, known_key, number_key, slot_key, trying_key,
+    bill_key, history_key, history_slot_key, history_value, known_key, made_key, number_key, slot_key, trying_key,
 };
+use super::hours::rec_of;
 use super::kv::Kv;
 use super::ledger;
 use super::refuse;
@@ -16,7 +17,7 @@ use crate::StoreError;
 use skydeck_core::domain::bill::{BillState, Found, Outcome, Slot, Status, UnknownWhy};
 use skydeck_core::domain::erp_status::Heard;
 use skydeck_core::domain::ids::{Fid, RunId};
-use skydeck_core::domain::step::{Step, Verdict};
+use skydeck_core::domain::step::{LastMade, Made, Step, Verdict};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::transition::BillChange;
 
@@ -55,6 +56,21 @@ pub(super) fn found<K: Kv + ?Sized>(
     Ok(())
 }
 
+/// A call made a bill: the row names it, and the next run of whatever plan can prove by it that its looks find bills.
+fn made<K: Kv + ?Sized>(
+    s: &mut WriteBatch<'_, K>,
+    run: RunId,
+    bill: &mut Changing,
+    made: &Made,
+) -> Result<(), StoreError> {
+    if let (Some(rec), Some(frozen)) = (rec_of(s, run)?, &bill.rec.r) {
+        let last = LastMade { key: frozen.0.key.clone(), id: made.id.clone(), no: made.no.clone() };
+        s.put(made_key(&rec.h.env, &made.form), &last)?;
+    }
+    bill.rec.g = Some(Box::new(made.clone()));
+    Ok(())
+}
+
 /// Something happened to a bill of an open run.
 pub(super) fn on_bill<K: Kv + ?Sized>(
     s: &mut WriteBatch<'_, K>,
@@ -90,7 +106,11 @@ pub(super) fn on_bill<K: Kv + ?Sized>(
             bill.rec.w = true;
             bill.rec.l = Some(Heard { at, status: Some(Status::Submitted), answer: true });
         }
-        BillChange::Answered { .. } => {}
+        BillChange::Answered { made, .. } => {
+            if let Some(made) = made {
+                self::made(s, run, &mut bill, made)?;
+            }
+        }
         BillChange::Read { rev } => {
             bill.rec.hear(*rev, at);
             if let Some(rev) = rev {

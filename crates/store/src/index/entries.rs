@@ -5,7 +5,7 @@
 use super::key::{self, Dict, DictNo, Key, RunNo};
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::cause::Cause;
-use skydeck_core::domain::ids::{Fid, PlanRev, RunId};
+use skydeck_core::domain::ids::{EnvId, Fid, FormId, PlanRev, RunId};
 
 /// Key of a run's number.
 pub fn run_id_key(run: RunId) -> Vec<u8> {
@@ -35,6 +35,11 @@ pub fn stopped_key(plan: DictNo) -> Vec<u8> {
 /// Key of the last cure of a cause in a plan.
 pub fn cured_key(plan: DictNo, cause: &Cause) -> Vec<u8> {
     Key::new(key::CURED).u16(plan).raw(cause.as_str().as_bytes()).done()
+}
+
+/// Key of what was made last of a form.
+pub fn made_key(env: &EnvId, form: &FormId) -> Vec<u8> {
+    Key::new(key::META).raw(b"made").raw(env.as_str().as_bytes()).raw(b"\0").raw(form.as_str().as_bytes()).done()
 }
 
 /// Key of a run's state.

@@ -107,7 +107,7 @@ fn place_of<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, run: RunId) -> Result<Opt
 }
 
 /// The record of a run.
-fn rec_of<K: Kv + ?Sized>(s: &WriteBatch<'_, K>, run: RunId) -> Result<Option<RunRec>, StoreError> {
+pub(super) fn rec_of<K: Kv + ?Sized>(s: &WriteBatch<'_, K>, run: RunId) -> Result<Option<RunRec>, StoreError> {
     let no = s.raw(&run_id_key(run))?.and_then(|b| u32_at(&b, 0));
     no.map_or(Ok(None), |no| s.get(&run_key(no)))
 }

@@ -2,10 +2,11 @@
 //!
 //! Invariant: no answer here grows with the history but by its own limit.
 
+use skydeck_core::domain::step::LastMade;
 use std::collections::BTreeMap;
 
 use super::Index;
-use super::entries::{bill_key, cured_key, dict_key, known_key, live_key, number_key, plan_key};
+use super::entries::{bill_key, cured_key, dict_key, known_key, live_key, made_key, number_key, plan_key};
 use super::fold::{ACCEPTED, LATER, WITNESS};
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
 use super::kv::{Kv, Walk};
@@ -16,7 +17,7 @@ use crate::{LedgerEntry, Snapshot, StoreError, codec};
 use skydeck_core::domain::action_log::LogWitness;
 use skydeck_core::domain::bill::{BillState, Found, Slot};
 use skydeck_core::domain::cause::Cause;
-use skydeck_core::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
+use skydeck_core::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{LedgerGroup, PageRequest};
 use skydeck_core::domain::run::{BillRow, Mark, RunRow, StoppedRun};
@@ -131,6 +132,17 @@ impl<K: Kv> Index<K> {
     pub fn found(&self, run: RunId, fid: &Fid) -> Result<Option<Found>, StoreError> {
         let Some(no) = self.run_no(run)? else { return Ok(None) };
         Ok(self.bill_rec(no, fid)?.map(|rec| rec.as_found(fid.clone())))
+    }
+
+    /// The place of the fact that has what is to be made of a bill.
+    pub fn body_place(&self, run: RunId, fid: &Fid) -> Result<Option<Seq>, StoreError> {
+        let Some(no) = self.run_no(run)? else { return Ok(None) };
+        Ok(self.bill_rec(no, fid)?.and_then(|rec| rec.r).map(|frozen| Seq(frozen.1)))
+    }
+
+    /// What was made last of a form.
+    pub fn last_made(&self, env: &EnvId, form: &FormId) -> Result<Option<LastMade>, StoreError> {
+        self.value(&made_key(env, form))
     }
 
     /// Bills of a run in one column, by FID.

@@ -5,10 +5,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::key::{DictNo, RunNo};
+use skydeck_core::domain::bill::Rendered;
 use skydeck_core::domain::bill::{BillState, Found, Outcome, Rev};
 use skydeck_core::domain::erp_status::Heard;
 use skydeck_core::domain::ids::{Fid, RecordKey};
 use skydeck_core::domain::run::{BillRow, Collected, Consent, Flag, RunHead, RunRow, RunState, Tally};
+use skydeck_core::domain::step::Made;
 use skydeck_core::domain::story::Closing;
 use skydeck_core::domain::time::{ErpDate, Ts};
 
@@ -151,6 +153,12 @@ pub struct BillRec {
     /// What the ERP said of its status since the last call left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub l: Option<Heard>,
+    /// What is to be made of it, without the body, and the fact that has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r: Option<Box<(Rendered, u64)>>,
+    /// What a call made of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub g: Option<Box<Made>>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -188,6 +196,8 @@ impl BillRec {
             k: if column.is_none() { found.marked.clone() } else { None },
             m: column,
             l: None,
+            r: found.body.as_ref().map(|body| Box::new((Rendered { body: None, ..body.as_ref().clone() }, place.0))),
+            g: None,
         }
     }
 
@@ -198,6 +208,8 @@ impl BillRec {
             probe: None,
             absent: self.x,
             outside: self.y,
+            body: self.r.as_ref().map(|frozen| Box::new(frozen.0.clone())),
+            looked: None,
             fid,
             no: self.n.clone(),
             rev: self.o.clone().unwrap_or_else(|| self.v.clone()),
@@ -223,6 +235,7 @@ impl BillRec {
             rev: self.v,
             found: self.o,
             heard: self.l,
+            made: self.g,
             attempts: self.a,
             at: self.t,
             columns: self.c,

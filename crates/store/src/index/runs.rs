@@ -30,8 +30,8 @@ pub(super) fn open_run<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, head: &RunHead
     // A head of 0.1.0 names no operation: its plan does, where it was kept.
     let op = match (&head.text, head.op.is_audit()) {
         (_, false) => Some(head.op.clone()),
-        (Some(plan), true) => Some(Operation::id_of(&plan.target.verb)),
-        (None, true) => s.get::<Plan>(&plan_key(&head.rev))?.map(|p| Operation::id_of(&p.target.verb)),
+        (Some(plan), true) => Some(Operation::id_of(&plan.target)),
+        (None, true) => s.get::<Plan>(&plan_key(&head.rev))?.map(|p| Operation::id_of(&p.target)),
     };
     // This version opens no run without either, so a head without both is one of 0.1.0 that came before plans were kept.
     let op_unknown = op.is_none();

@@ -172,6 +172,7 @@ mod tests {
             found: None,
             heard: None,
             open_since: None,
+            made: None,
             untold: false,
             resolved_before: None,
         };

@@ -239,7 +239,7 @@ fn values(
 fn is_at_hand(shared: &Shared, told: Option<&FilterValues>, op: &OpId) -> bool {
     use skydeck_core::domain::operation::Operation;
     let mut plans = shared.plans.rows().iter().filter_map(|row| row.plan.as_ref().ok());
-    plans.any(|plan| Operation::id_of(&plan.target.verb) == *op)
+    plans.any(|plan| Operation::id_of(&plan.target) == *op)
         || shared.run_row().is_some_and(|row| row.head.op == *op)
         || told.is_some_and(|told| told.operations.contains(op))
 }

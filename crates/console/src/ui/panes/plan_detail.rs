@@ -9,6 +9,7 @@ use crate::ui::run_words;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
+use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::PlanRow;
 use skydeck_core::domain::run::{Mark, RunRow};
@@ -86,6 +87,11 @@ fn facts(shared: &Shared, row: &PlanRow, plan: &Plan, w: u16) -> Vec<Line> {
         Verb::Submit => "Submit".to_owned(),
         Verb::Audit => "Audit".to_owned(),
         Verb::Operation(name) => words::shown(name),
+        Verb::Save => {
+            let steps = Operation::of(plan).steps;
+            let steps: Vec<&str> = steps.iter().map(|spec| spec.step.word()).collect();
+            format!("{} {}", words::shown(plan.target.form.as_str()), steps.join(" · "))
+        }
     };
     let call = format!("{} {} {verb}", words::shown(plan.source.form.as_str()), shared.setup.glyphs.arrow);
     line(texts.call, vec![(Role::Text, call)]);

@@ -1,15 +1,17 @@
 //! A bill: its status in the ERP, its revision, and what became of it in a run.
 
+mod body;
 mod outcome;
 mod slot;
 
+pub use body::{Rendered, Sight};
 pub use outcome::{Failure, Outcome, Skip, Unknown, UnknownWhy};
 pub use slot::Slot;
 
 use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
-use super::ids::Fid;
+use super::ids::{Fid, FormId};
 use super::time::{ErpDate, Ts};
 
 /// Kingdee's path of a bill's status.
@@ -123,10 +125,42 @@ pub struct Found {
     /// The run took it up from the ledger, and the plan's filter leaves it out as it is now.
     #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
     pub outside: bool,
+    /// What is to be made of it, where the plan makes bills.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Box<Rendered>>,
+    /// The bill that a look found in the place of what is to be made. Of the moment.
+    #[serde(skip)]
+    pub looked: Option<Box<Looked>>,
     /// Path and value of the fields an operation looks at, where those are others than status and approver. Of the moment:
     /// the revision keeps their hash.
     #[serde(skip)]
     pub fields: Vec<(String, String)>,
+}
+
+/// A bill that was found under the key of what is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// Its internal id.
+    pub id: Fid,
+    /// Its number.
+    pub no: String,
+    /// Its form.
+    pub form: FormId,
+    /// How many have the key.
+    pub count: u32,
+    /// Fields that hold something else than would be sent.
+    pub differs: Vec<Difference>,
+}
+
+/// A field that holds something else than would be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Its path.
+    pub path: String,
+    /// What would be sent.
+    pub sent: String,
+    /// What is there.
+    pub is: String,
 }
 
 impl Found {

@@ -62,6 +62,8 @@ fn stops() -> Vec<Reason> {
         Reason::PlanWide { failure: failure() },
         Reason::SuccessWithoutEffect { no: "XSCKD1".into() },
         Reason::KeyNotHonoured { sent: "A1".into(), got: "A2".into() },
+        Reason::LookProvesNothing { env: EnvId::new("e"), form: FormId::new("STK_InStock"), key: Some("A1".into()) },
+        Reason::LookProvesNothing { env: EnvId::new("e"), form: FormId::new("STK_InStock"), key: None },
         Reason::Canary { cause: Cause::new("stock"), n: 2 },
         Reason::CanaryUnknown {},
         Reason::QueryFailed { said: said() },

@@ -77,6 +77,12 @@ sentences! { |label|
     R::KeyNotHonoured { sent, got } =>
         format!("the ERP numbered the bill {got}, not {sent} as asked"),
         format!("ERP 把单据编为 {got}，不是所要求的 {sent}");
+    R::LookProvesNothing { env, form, key: None } =>
+        format!("environment {env} shows no bill of {form} at all, so that one that is not found may be there all the same: check the user's rights, or name a bill that is there in skydeck.probe"),
+        format!("环境 {env} 读不到任何 {form} 单据，无法判断单据是否已存在：请检查用户权限，或在 skydeck.probe 写一张已有单据的编号");
+    R::LookProvesNothing { env, form, key: Some(key) } =>
+        format!("environment {env} does not show bill {key} of {form}, which the plan says is there: check the user's rights and skydeck.probe"),
+        format!("环境 {env} 读不到方案所写的 {form} 单据 {key}：请检查用户权限和 skydeck.probe");
     R::Canary { cause, n } =>
         format!("among the first bills, {n} refused by the ERP: {}", label(cause)),
         format!("首批试审中 {n} 张被 ERP 拒绝：{}", label(cause));

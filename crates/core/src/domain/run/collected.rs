@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Flag;
 use super::tally::is_zero;
+use crate::domain::bill::Sight;
 use crate::domain::bill::Status;
 use crate::domain::cause::Cause;
 use crate::domain::erp_clock::ErpClock;
@@ -50,6 +51,15 @@ pub struct Collected {
     /// Bills that are tried although nothing about them changed, to see whether what keeps their like back is gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<Probe>,
+    /// What the look found of what is to be made, where the plan makes bills: how many of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sights: Vec<(Sight, u64)>,
+    /// Records of which no body could be made: no call is made for them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unmade: u64,
+    /// Keys that two records of the set share: no call is made for either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubles: Vec<String>,
 }
 
 /// A bill that is tried unchanged.

@@ -8,6 +8,7 @@ use super::{Flag, RunEnd, RunHead, RunKind, RunState};
 use crate::domain::bill::{BillState, Rev};
 use crate::domain::erp_status::Heard;
 use crate::domain::ids::{Fid, PlanId, RecordKey, RunId, WorkKey};
+use crate::domain::step::Made;
 use crate::domain::story::Closing;
 use crate::domain::time::Ts;
 
@@ -39,6 +40,9 @@ pub struct BillRow {
     /// What the ERP said of its status since the last call left.
     #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<Heard>,
+    /// The bill that a call of this run made of it.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Box<Made>>,
     /// Writing calls made for it in this run.
     #[serde(rename = "a")]
     pub attempts: u32,

@@ -20,9 +20,13 @@ fn full() -> BillHistory {
         prior: Some(died()),
         elsewhere: None,
         submits: 5,
+        saves: 0,
         calls: 6,
         repeats: 7,
         submitted: true,
+        saved: false,
+        submitted_from: None,
+        made: None,
         adopted: Some(rev("B", 7)),
         answered: Some(call(1, Step::Audit, &rev("B", 2), 2)),
         left: Some((run(2), Seq(8), Left::Boot(11))),
@@ -299,9 +303,9 @@ fn a_submit_that_was_answered_is_told_until_its_revision_is_known() {
     let submit = call(2, Step::Submit, &rev("A", 1), 5);
     let of = |answered: Option<OpenCall>, submitted| BillHistory { submitted, answered, ..full() };
     let (a, sent) = (rev("A", 1), Ts(5));
-    assert_eq!(of(Some(submit.clone()), true).submitted_in(), Some((Step::Submit, &a, sent)));
-    assert_eq!(of(Some(submit), false).submitted_in(), None);
-    assert_eq!(full().submitted_in(), None, "an audit that was answered is no submit");
+    assert_eq!(of(Some(submit.clone()), true).stepped_in(), Some((Step::Submit, &a, sent)));
+    assert_eq!(of(Some(submit), false).stepped_in(), None);
+    assert_eq!(full().stepped_in(), None, "an audit that was answered is no submit");
 }
 
 #[test]

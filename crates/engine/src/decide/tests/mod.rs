@@ -23,6 +23,8 @@ fn found(code: &str, second: u32, approver: Option<&str>) -> Found {
         probe: None,
         absent: false,
         outside: false,
+        body: None,
+        looked: None,
         fid: Fid::from(1),
         no: "N1".into(),
         rev: rev(code, second),
@@ -52,7 +54,7 @@ fn plan(verb: Verb, policy: Policy) -> Plan {
             top_rows: 0,
             condition: Vec::new(),
         },
-        target: Target { verb, form, options: WriteOptions::default(), stripped_flags: Vec::<Flag>::new() },
+        target: Target { verb, form, options: WriteOptions::default(), stripped_flags: Vec::<Flag>::new(), make: None },
         policy,
     }
 }
@@ -102,6 +104,9 @@ fn case<'a>(op: &'a Operation, seen: Seen<'a>, moment: Moment<'a>) -> Case<'a> {
         may_write: true,
         canary_look: true,
         age_secs: 0,
+        made: false,
+        honoured: true,
+        by_person: false,
     }
 }
 

@@ -133,14 +133,14 @@ fn an_operation_without_an_effect_is_never_done() {
 }
 
 fn key_rows() -> [(Key, u32, bool); 7] {
-    let (field, value) = ("FBillNo".to_owned(), "{{no}}".to_owned());
-    let number = |unique| Key::Number { field: field.clone(), value: value.clone(), unique };
+    let field = "FBillNo".to_owned();
+    let number = |unique| Key::Number { field: field.clone(), unique };
     let token = Key::Token { place: "header".into(), keeps_secs: 60 };
     [
         (Key::Identity, 0, true),
         (number(true), 0, true),
         (number(false), 0, false),
-        (Key::Source { field: field.clone(), value: value.clone() }, 0, false),
+        (Key::Source { field: field.clone() }, 0, false),
         (Key::Link { form: "f".into(), source_no: "s".into(), rule: "r".into() }, 0, false),
         (token.clone(), 59, true),
         (token, 60, false),

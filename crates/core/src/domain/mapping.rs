@@ -1,0 +1,96 @@
+//! What a plan sends for a record: the tree of its request, as the plan's file has it.
+//!
+//! Invariant: order is the file's order, because the ERP reads the fields of a body in that order; nothing here is a number,
+//! so that no amount ever passes through a float.
+
+use serde::{Deserialize, Serialize};
+
+/// The request tree of a plan that makes bills.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mapping {
+    /// Fields of the body, in the order of the file.
+    pub fields: Vec<Field>,
+    /// Hash of every mapping table the fields look in, by name. It is part of the plan's revision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<(String, String)>,
+}
+
+/// One field of the body.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Its name in the body, e.g. `FDate`.
+    pub name: String,
+    /// What it becomes.
+    #[serde(default)]
+    pub kind: Kind,
+    /// The value: a literal, a template, an expression; of a list, the name of the list of the source. Empty: none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub value: String,
+    /// What stands in the place of a value that is empty for a record. Empty: the field is left out.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub default: String,
+    /// How the value is wrapped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parser: Option<Parser>,
+    /// The body cannot be made without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub required: bool,
+    /// Fields inside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<Field>,
+    /// Where its value stands in the plan's file, for faults. Not part of the revision.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub at: String,
+}
+
+/// What a field of the body becomes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A text.
+    #[default]
+    Text,
+    /// A whole number.
+    Whole,
+    /// A decimal number, digit by digit as it stands.
+    Decimal,
+    /// A truth.
+    Truth,
+    /// An object of its children.
+    Object,
+    /// A list: its children once for each row of the source's list.
+    List,
+}
+
+/// The vendor's parsers, as far as they are understood.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Parser {
+    /// `ConvertObjectParser`: `v` becomes `{"FNumber": v}`.
+    Wrap(String),
+    /// `ConvertTwoStageObjectParser`: `v` becomes `{"A": {"B": v}}`.
+    WrapTwice(String, String),
+    /// `StringToArray`: cut at this sign.
+    Split(String),
+    /// `ArrayToString`: joined by this sign.
+    Join(String),
+    /// `ConvertJson`: the text is JSON.
+    Json,
+}
+
+impl Mapping {
+    /// Head fields of the body that a look can compare: their path in the form, and where the value stands in the body.
+    pub fn comparable(&self) -> Vec<String> {
+        self.fields
+            .iter()
+            .filter(|field| !field.value.is_empty() || !field.default.is_empty())
+            .filter_map(|field| match (field.kind, &field.parser) {
+                (Kind::Text | Kind::Whole | Kind::Decimal | Kind::Truth, None) => Some(field.name.clone()),
+                (Kind::Text | Kind::Whole | Kind::Object, Some(Parser::Wrap(inner))) => {
+                    Some(format!("{}.{inner}", field.name))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,204 @@
+//! Looking for what a plan acts on, or makes: the one read that comes before a call, after a refusal and when settling.
+//!
+//! Invariant: a look answers about the records of the plan's source, whatever form it read: what was made stands in
+//! [`Found::looked`], and everything else tells how that bill is now.
+
+use std::collections::HashMap;
+
+use crate::ports::{Fault, FaultKind, KeyLook, Look, MOST_KEYS, PageQuery};
+use skydeck_core::domain::bill::Sight;
+use skydeck_core::domain::bill::{Found, Looked};
+use skydeck_core::domain::ids::{Fid, RunId};
+use skydeck_core::domain::operation::Operation;
+use skydeck_core::domain::plan::{Make, Plan};
+use skydeck_core::domain::reason::Reason;
+use skydeck_plan::make::differs;
+use skydeck_store::Store;
+
+use super::dispatch::Dispatch;
+
+/// A record to look for: its id, and the run that found it.
+pub type Asked = (RunId, Fid);
+
+/// Who looks, for whom.
+#[derive(Clone, Copy)]
+pub struct Looking<'a> {
+    /// Has the bodies that were frozen.
+    pub store: &'a dyn Store,
+    /// Where.
+    pub env: &'a Dispatch,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What it wants done.
+    pub op: &'a Operation,
+}
+
+/// What is looked for under a key.
+struct Wanted {
+    fid: Fid,
+    no: String,
+    key: String,
+    body: String,
+}
+
+impl Looking<'_> {
+    /// Records of one run as they are now.
+    pub async fn of_run(&self, run: RunId, fids: &[Fid]) -> Result<HashMap<Fid, Found>, Fault> {
+        let asked: Vec<Asked> = fids.iter().map(|fid| (run, fid.clone())).collect();
+        self.at(&asked).await
+    }
+
+    /// The records that are there. One that is gone, or not made yet, is not in the map; rows nobody asked for are dropped.
+    async fn at(&self, asked: &[Asked]) -> Result<HashMap<Fid, Found>, Fault> {
+        match self.plan.target.make.as_deref().filter(|_| self.op.key.makes()) {
+            Some(make) => self.by_key(make, self.wanted(asked).await?).await,
+            None => self.by_id(asked).await,
+        }
+    }
+
+    async fn by_id(&self, asked: &[Asked]) -> Result<HashMap<Fid, Found>, Fault> {
+        let source = &self.plan.source;
+        let look = Look {
+            form: &source.form,
+            id_path: &source.id_path,
+            number_path: &source.number_path,
+            fields: &self.op.looked_at(),
+        };
+        let fids: Vec<Fid> = asked.iter().map(|(_, fid)| fid.clone()).collect();
+        let rows = self.env.erp.read_bills(&look, &fids).await?;
+        self.at_home()?;
+        let mut seen: HashMap<Fid, Found> = HashMap::with_capacity(rows.len());
+        for row in rows {
+            if fids.contains(&row.fid) {
+                seen.entry(row.fid.clone()).or_insert_with(|| self.op.with_state(row));
+            }
+        }
+        Ok(seen)
+    }
+
+    /// What was frozen of these records. One whose body could not be made is not looked for: no call is made for it.
+    async fn wanted(&self, asked: &[Asked]) -> Result<Vec<Wanted>, Fault> {
+        let mut wanted = Vec::with_capacity(asked.len());
+        for (run, fid) in asked {
+            let found = self.store.found(*run, fid).await.map_err(|error| unread(&error))?;
+            let Some(found) = found else { continue };
+            let Some(frozen) = found.body.filter(|body| !body.key.is_empty()) else { continue };
+            let body = self.store.body(*run, fid).await.map_err(|error| unread(&error))?;
+            wanted.push(Wanted { fid: fid.clone(), no: found.no, key: frozen.key, body: body.unwrap_or_default() });
+        }
+        Ok(wanted)
+    }
+
+    /// What is there of records that were just rendered: nothing of them is stored yet.
+    pub async fn of_bodies(&self, make: &Make, bodies: &[(Found, String)]) -> Result<HashMap<Fid, Found>, Fault> {
+        let of = |(found, body): &(Found, String)| {
+            let key = found.body.as_ref().map(|made| made.key.clone()).unwrap_or_default();
+            Wanted { fid: found.fid.clone(), no: found.no.clone(), key, body: body.clone() }
+        };
+        self.by_key(make, bodies.iter().map(of).filter(|wanted| !wanted.key.is_empty()).collect()).await
+    }
+
+    async fn by_key(&self, make: &Make, wanted: Vec<Wanted>) -> Result<HashMap<Fid, Found>, Fault> {
+        let compare = make.compared();
+        let look = KeyLook {
+            form: &self.plan.target.form,
+            id_path: &make.id_path,
+            number_path: &make.number_path,
+            key: &make.key,
+            fields: &compare,
+        };
+        let mut seen = HashMap::with_capacity(wanted.len());
+        for chunk in wanted.chunks(MOST_KEYS) {
+            let keys: Vec<String> = chunk.iter().map(|wanted| wanted.key.clone()).collect();
+            let rows = self.env.erp.find_bills(&look, &keys).await?;
+            self.at_home()?;
+            for wanted in chunk {
+                let mut with_key = rows.iter().filter(|(key, _)| is_key(key, &wanted.key)).map(|(_, found)| found);
+                let Some(first) = with_key.next() else { continue };
+                let count = 1 + with_key.count() as u32;
+                let looked = Looked {
+                    id: first.fid.clone(),
+                    no: first.no.clone(),
+                    form: self.plan.target.form.clone(),
+                    count,
+                    differs: differs(&wanted.body, &compare, |path| first.field(path)),
+                };
+                let (fid, no) = (wanted.fid.clone(), wanted.no.clone());
+                let found = Found { fid: fid.clone(), no, looked: Some(Box::new(looked)), ..first.clone() };
+                seen.insert(fid, self.op.with_state(found));
+            }
+        }
+        Ok(seen)
+    }
+
+    /// What another server says of these keys is about other bills.
+    fn at_home(&self) -> Result<(), Fault> {
+        match self.env.astray() {
+            None => Ok(()),
+            Some(why) => {
+                let message = why.to_string();
+                Err(Fault { kind: FaultKind::AccountSet, message, retry_after: None, evidence: None })
+            }
+        }
+    }
+
+    /// Whether a look that finds nothing means that nothing is there: it must be able to find a bill that is. Looks for the
+    /// one that the plan names, else for the last one that was made, else for any of the form.
+    pub async fn proves(&self) -> Result<Result<(), Reason>, Fault> {
+        let Some(make) = self.plan.target.make.as_deref() else { return Ok(Ok(())) };
+        let (env, form) = (self.env.env.id.clone(), self.plan.target.form.clone());
+        let known = match &make.probe {
+            Some(probe) => Some(probe.clone()),
+            None => self.store.last_made(&env, &form).await.map_err(|error| unread(&error))?.map(|made| made.key),
+        };
+        if let Some(known) = known {
+            let fields: [String; 0] = [];
+            let (id_path, number_path, key) = (&make.id_path, &make.number_path, &make.key);
+            let look = KeyLook { form: &form, id_path, number_path, key, fields: &fields };
+            let rows = self.env.erp.find_bills(&look, std::slice::from_ref(&known)).await?;
+            self.at_home()?;
+            if rows.iter().any(|(key, _)| is_key(key, &known)) {
+                return Ok(Ok(()));
+            }
+            if make.probe.is_some() {
+                return Ok(Err(Reason::LookProvesNothing { env, form, key: Some(known) }));
+            }
+        }
+        // The last one that was made may have been deleted by a person.
+        let any = PageQuery {
+            form: form.clone(),
+            columns: Vec::new(),
+            id_path: make.id_path.clone(),
+            number_path: make.number_path.clone(),
+            mark_column: None,
+            fields: Vec::new(),
+            filter: String::new(),
+            after: None,
+            limit: 1,
+            lines: false,
+        };
+        let page = self.env.erp.fetch_page(&any).await?;
+        self.at_home()?;
+        Ok(if page.bills.is_empty() { Err(Reason::LookProvesNothing { env, form, key: None }) } else { Ok(()) })
+    }
+}
+
+/// What a look showed of what is to be made.
+pub fn sight(seen: Option<&Found>) -> Sight {
+    match seen.and_then(|found| found.looked.as_deref()) {
+        None => Sight::Absent,
+        Some(looked) if looked.count > 1 => Sight::Several,
+        Some(looked) if !looked.differs.is_empty() => Sight::Differs,
+        Some(_) => Sight::There,
+    }
+}
+
+/// The ERP compares numbers without letter case and blanks at the end.
+fn is_key(one: &str, other: &str) -> bool {
+    one.trim().eq_ignore_ascii_case(other.trim())
+}
+
+/// The store could not tell what is to be looked for: nothing was asked.
+fn unread(error: &skydeck_store::StoreError) -> Fault {
+    Fault { kind: FaultKind::Config, message: error.to_string(), retry_after: None, evidence: None }
+}

@@ -1,0 +1,380 @@
+//! The body of one record, and what a bill that is there already holds otherwise.
+//!
+//! Invariant: equal records and equal plans make equal bytes; whatever cannot be made is a fault with field and value.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use skydeck_core::domain::bill::Difference;
+use skydeck_core::domain::mapping::{Field, Kind, Parser};
+use skydeck_core::domain::plan::{Make, Source};
+use skydeck_core::domain::time::ErpDate;
+
+use super::json::Json;
+use super::template::{self, Piece, Template};
+use super::tree::list_name;
+use crate::function;
+use crate::problem::make::BodyFault;
+use crate::render::RenderContext;
+use crate::template::Format;
+
+/// Bytes of one body at most.
+pub const MOST_BYTES: usize = 256 << 10;
+/// Rows of one list at most.
+pub const MOST_ROWS: usize = 5_000;
+/// Characters of a key at most: longer ones cannot stand in a filter of a page of keys.
+const MOST_KEY: usize = 80;
+/// Digits of a number at most: the ERP keeps 23.
+const MOST_DIGITS: usize = 28;
+
+/// A body that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// The value of the key field.
+    pub key: String,
+    /// The bill, JSON.
+    pub text: String,
+    /// Hex SHA-256 of it.
+    pub hash: String,
+}
+
+/// Makes bodies by the mapping of one plan: its templates are read once.
+pub struct Bodies<'a> {
+    make: &'a Make,
+    fields: Vec<Node<'a>>,
+    context: RenderContext,
+}
+
+/// A field with its templates read.
+struct Node<'a> {
+    field: &'a Field,
+    value: Template,
+    default: Template,
+    children: Vec<Self>,
+}
+
+/// What the templates are filled from: all rows of the record, and the one at hand.
+#[derive(Clone, Copy)]
+struct Record<'r> {
+    rows: &'r [Vec<String>],
+    row: usize,
+    columns: &'r [String],
+}
+
+fn nodes<'a>(fields: &'a [Field], list: Option<&str>, source: &Source) -> Vec<Node<'a>> {
+    // A plan whose templates cannot be read is refused when it is read; here such a template is empty.
+    let read = |text: &str| template::compile(text, list, source).unwrap_or_default();
+    fields
+        .iter()
+        .map(|field| {
+            let is_list = field.kind == Kind::List && !field.children.is_empty();
+            let name = list_name(&field.value);
+            let inner = if is_list && !name.is_empty() { Some(name) } else { list };
+            Node {
+                field,
+                value: if is_list { Template::default() } else { read(&field.value) },
+                default: read(&field.default),
+                children: nodes(&field.children, inner, source),
+            }
+        })
+        .collect()
+}
+
+impl<'a> Bodies<'a> {
+    /// For the records of one run.
+    pub fn new(make: &'a Make, source: &'a Source, context: RenderContext) -> Self {
+        Self { make, fields: nodes(&make.mapping.fields, None, source), context }
+    }
+
+    /// The body of a record: its rows, each with the columns of the source in order.
+    ///
+    /// # Errors
+    /// What cannot be made, with field and value.
+    pub fn of(&self, rows: &[Vec<String>], columns: &[String]) -> Result<Body, BodyFault> {
+        let record = Record { rows, row: 0, columns };
+        let mut fields = Vec::with_capacity(self.fields.len());
+        for node in &self.fields {
+            if let Some(value) = self.value(node, record)? {
+                fields.push((node.field.name.clone(), value));
+            }
+        }
+        let key = match fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(&self.make.key)) {
+            Some((_, Json::Text(key))) if !key.trim().is_empty() => key.trim().to_owned(),
+            _ => return Err(BodyFault::NoKey { field: self.make.key.clone() }),
+        };
+        if key.chars().count() > MOST_KEY {
+            let (field, n) = (self.make.key.clone(), key.chars().count());
+            return Err(BodyFault::KeyTooLong { field, n, most: MOST_KEY });
+        }
+        if crate::render::quote(&key).is_err() {
+            return Err(BodyFault::KeySign { field: self.make.key.clone(), value: key });
+        }
+        let mut text = String::new();
+        Json::Object(fields).write(&mut text);
+        if text.len() > MOST_BYTES {
+            return Err(BodyFault::TooLarge { bytes: text.len(), most: MOST_BYTES });
+        }
+        let mut hash = String::with_capacity(64);
+        for byte in Sha256::digest(text.as_bytes()) {
+            let _ = write!(hash, "{byte:02x}");
+        }
+        Ok(Body { key, text, hash })
+    }
+
+    fn value(&self, node: &Node<'_>, record: Record<'_>) -> Result<Option<Json>, BodyFault> {
+        let field = node.field;
+        match field.kind {
+            Kind::List if !node.children.is_empty() => self.list(node, record).map(Some),
+            Kind::Object if !node.children.is_empty() => {
+                let mut fields = Vec::with_capacity(node.children.len());
+                for child in &node.children {
+                    if let Some(value) = self.value(child, record)? {
+                        fields.push((child.field.name.clone(), value));
+                    }
+                }
+                Ok((!fields.is_empty()).then_some(Json::Object(fields)))
+            }
+            Kind::Text | Kind::Whole | Kind::Decimal | Kind::Truth | Kind::Object | Kind::List => {
+                let mut text = self.text(field, &node.value, record)?;
+                if text.is_empty() {
+                    text = self.text(field, &node.default, record)?;
+                }
+                if text.is_empty() {
+                    return match field.required {
+                        true => Err(BodyFault::Missing { field: field.name.clone() }),
+                        false => Ok(None),
+                    };
+                }
+                leaf(field, text).map(Some)
+            }
+        }
+    }
+
+    fn list(&self, node: &Node<'_>, record: Record<'_>) -> Result<Json, BodyFault> {
+        let n = record.rows.len();
+        if n > MOST_ROWS {
+            return Err(BodyFault::TooManyRows { field: node.field.name.clone(), n, most: MOST_ROWS });
+        }
+        // A list without a name is one row of its own.
+        let rows = if list_name(&node.field.value).is_empty() { 0..n.min(1) } else { 0..n };
+        let mut items = Vec::new();
+        for row in rows {
+            let record = Record { row, ..record };
+            let mut fields = Vec::with_capacity(node.children.len());
+            for child in &node.children {
+                if let Some(value) = self.value(child, record)? {
+                    fields.push((child.field.name.clone(), value));
+                }
+            }
+            items.push(Json::Object(fields));
+        }
+        Ok(Json::List(items))
+    }
+
+    /// The text of a template for a record.
+    fn text(&self, field: &Field, template: &Template, record: Record<'_>) -> Result<String, BodyFault> {
+        let mut out = String::new();
+        for piece in &template.pieces {
+            let value: Cow<'_, str> = match piece {
+                Piece::Text(text) => {
+                    out.push_str(text);
+                    continue;
+                }
+                Piece::Variable(variable, format) => self.context.value(*variable, *format).into(),
+                Piece::Column { at, of_row, format } => dated(cell(field, record, *at, *of_row)?, *format),
+            };
+            if template.is_expression {
+                put_in_expression(field, &value, &mut out)?;
+            } else {
+                out.push_str(&value);
+            }
+        }
+        if !template.is_expression {
+            return Ok(out.trim().to_owned());
+        }
+        match function::compute(&out, self.context.zone_minutes) {
+            Ok(value) => Ok(value.unwrap_or_default().trim().to_owned()),
+            Err(why) => Err(BodyFault::Function { field: field.name.clone(), value: out, why }),
+        }
+    }
+}
+
+/// The value of a column, of the row at hand or of the record, whose rows must then agree.
+fn cell<'r>(field: &Field, record: Record<'r>, at: usize, of_row: bool) -> Result<&'r str, BodyFault> {
+    let of = |row: &'r Vec<String>| row.get(at).map_or("", String::as_str);
+    if of_row {
+        return Ok(record.rows.get(record.row).map_or("", of));
+    }
+    let first = record.rows.first().map_or("", of);
+    if record.rows.iter().any(|row| of(row) != first) {
+        let (column, n) = (record.columns.get(at).cloned().unwrap_or_default(), record.rows.len());
+        return Err(BodyFault::NotOneValue { field: field.name.clone(), column, n });
+    }
+    Ok(first)
+}
+
+/// A value under a format: a date in the form that is asked for, anything else as it stands.
+fn dated(value: &str, format: Format) -> Cow<'_, str> {
+    let form = match format {
+        Format::DateTime => "%Y-%m-%d %H:%M:%S",
+        Format::Date => "%Y-%m-%d",
+        Format::Plain | Format::Timestamp | Format::TimestampMs => return value.into(),
+    };
+    let at = ErpDate::parse(value.trim()).as_ref().and_then(ErpDate::naive);
+    at.map_or_else(|| value.into(), |at| at.format(form).to_string().into())
+}
+
+/// Puts a value into an expression: between quotation marks it cannot leave them, and without them it must be a number.
+fn put_in_expression(field: &Field, value: &str, out: &mut String) -> Result<(), BodyFault> {
+    let single = out.matches('\'').count() % 2 == 1;
+    let double = !single && out.matches('"').count() % 2 == 1;
+    if single || double {
+        let (mark, twice) = if single { ("'", "''") } else { ("\"", "\"\"") };
+        // A backslash would be read as an escape by one MySQL and not by another.
+        out.push_str(&value.replace(mark, twice));
+        return Ok(());
+    }
+    let value = value.trim();
+    if value.is_empty() {
+        out.push_str("NULL");
+    } else if is_decimal(value) {
+        out.push_str(value);
+    } else {
+        return Err(BodyFault::Unquoted { field: field.name.clone(), value: value.to_owned() });
+    }
+    Ok(())
+}
+
+/// `-12.50`, and nothing else that a float would take.
+fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    all(whole) && all(fraction)
+}
+
+/// A number as JSON writes it: without zeros in front.
+fn number(text: &str) -> String {
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+    let whole = digits.split('.').next().unwrap_or_default();
+    let zeros = whole.len() - whole.trim_start_matches('0').len();
+    let cut = zeros.min(whole.len().saturating_sub(1));
+    format!("{sign}{}", digits.get(cut..).unwrap_or(digits))
+}
+
+fn leaf(field: &Field, text: String) -> Result<Json, BodyFault> {
+    let name = || field.name.clone();
+    let plain = match (&field.parser, field.kind) {
+        (Some(Parser::Json), _) => {
+            let json: Result<&RawValue, _> = serde_json::from_str(&text);
+            return json.map(|raw| Json::Raw(raw.get().to_owned())).map_err(|_| BodyFault::NotJson { field: name() });
+        }
+        (Some(Parser::Split(sign)), _) => {
+            let items = text.split(sign.as_str()).map(str::trim).filter(|item| !item.is_empty());
+            return Ok(Json::List(items.map(|item| Json::Text(item.to_owned())).collect()));
+        }
+        (_, Kind::Whole | Kind::Decimal) => {
+            let digits = text.bytes().filter(u8::is_ascii_digit).count();
+            let whole = field.kind == Kind::Whole;
+            // `3.000` is a whole number that the ERP wrote as a decimal.
+            let read = if whole {
+                text.split_once('.').filter(|(_, f)| f.bytes().all(|b| b == b'0')).map_or(text.as_str(), |(w, _)| w)
+            } else {
+                text.as_str()
+            };
+            if !is_decimal(read) || (whole && read.contains('.')) {
+                return Err(match whole {
+                    true => BodyFault::NotWhole { field: name(), value: text },
+                    false => BodyFault::NotDecimal { field: name(), value: text },
+                });
+            }
+            if digits > MOST_DIGITS {
+                return Err(BodyFault::Digits { field: name(), n: digits });
+            }
+            Json::Raw(number(read))
+        }
+        (_, Kind::Truth) => match crate::vendor::truth(&text) {
+            Some(yes) => Json::Raw(yes.to_string()),
+            None => return Err(BodyFault::NotTruth { field: name(), value: text }),
+        },
+        (_, Kind::Text | Kind::Object | Kind::List) => Json::Text(text),
+    };
+    Ok(match &field.parser {
+        Some(Parser::Wrap(inner)) => Json::Object(vec![(inner.clone(), plain)]),
+        Some(Parser::WrapTwice(outer, inner)) => {
+            Json::Object(vec![(outer.clone(), Json::Object(vec![(inner.clone(), plain)]))])
+        }
+        Some(Parser::Split(_) | Parser::Join(_) | Parser::Json) | None => plain,
+    })
+}
+
+/// What a bill that is there holds otherwise than a body would: path, what would be sent, what is there. `is`: the value of a
+/// path of the bill.
+pub fn differs<'b>(body: &str, paths: &[String], is: impl Fn(&str) -> &'b str) -> Vec<Difference> {
+    let head: BTreeMap<String, &RawValue> = serde_json::from_str(body).unwrap_or_default();
+    let mut out = Vec::new();
+    for path in paths {
+        let (field, inner) = path.split_once('.').unwrap_or((path, ""));
+        let Some(raw) = head.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, raw)| *raw) else {
+            continue;
+        };
+        let Some(sent) = scalar(raw, inner) else { continue };
+        let there = is(path);
+        if !same(&sent, there) {
+            out.push(Difference { path: path.clone(), sent, is: there.to_owned() });
+        }
+    }
+    out
+}
+
+/// The text of a value, or of a field inside it.
+fn scalar(raw: &RawValue, inner: &str) -> Option<String> {
+    if !inner.is_empty() {
+        let map: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
+        let (field, rest) = inner.split_once('.').unwrap_or((inner, ""));
+        return scalar(map.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, raw)| *raw)?, rest);
+    }
+    let text = raw.get().trim();
+    match text.bytes().next()? {
+        b'"' => serde_json::from_str(text).ok(),
+        b'{' | b'[' => None,
+        _ => Some(text.to_owned()),
+    }
+}
+
+/// Whether two texts are one value: as texts, as numbers, as dates or as truths, however each is written.
+fn same(sent: &str, is: &str) -> bool {
+    let (sent, is) = (sent.trim(), is.trim());
+    if sent == is {
+        return true;
+    }
+    if is_decimal(sent) && is_decimal(is) {
+        return plain_number(sent) == plain_number(is);
+    }
+    if let (Some(a), Some(b)) = (ErpDate::parse(sent), ErpDate::parse(is)) {
+        return a.naive().is_some() && a.naive() == b.naive();
+    }
+    match (truth_of(sent), truth_of(is)) {
+        (Some(a), Some(b)) => a == b,
+        _ => false,
+    }
+}
+
+fn truth_of(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// A number without zeros that say nothing.
+fn plain_number(text: &str) -> String {
+    let text = number(text);
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text.as_str() };
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}

@@ -1,0 +1,18 @@
+//! Plans that make bills: the request tree of the vendor's file, and the body of one record.
+//!
+//! Invariant: a template with a hole that names no column of the source never becomes part of a mapping; what cannot be
+//! made for a record is a fault of that record, said with field and value, and nothing is sent for it.
+
+mod body;
+mod json;
+mod read;
+mod template;
+mod tree;
+
+pub use body::{Bodies, MOST_BYTES, MOST_ROWS, differs};
+pub(crate) use read::{MakePolicy, is_making, read, refuse_policy};
+
+pub use super::problem::make::BodyFault;
+
+#[cfg(test)]
+mod tests;

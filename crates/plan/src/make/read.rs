@@ -1,0 +1,309 @@
+//! The request tree of a plan that makes bills, as the vendor writes it: nested in `children`, or flat with `parent`.
+
+use serde_json::Value;
+
+use skydeck_core::domain::ids::FormId;
+use skydeck_core::domain::mapping::{Field, Kind, Mapping};
+use skydeck_core::domain::plan::{Keyed, Make, Source, Target};
+use skydeck_core::domain::run::Flag;
+use skydeck_core::domain::step::{Step, Verb};
+
+use super::template;
+use super::tree::{CONTROLS, list_name, tree};
+use crate::function;
+use crate::problem::Problem;
+use crate::problem::make::{Control, MakeProblem};
+use crate::reading::{Findings, nowhere};
+use crate::source::is_name;
+use crate::vendor::{Entry, List, Side, truth};
+
+/// What the policy says of a plan that makes bills.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MakePolicy {
+    /// The key field, whether it is the form's own number, and whether the form lets a number stand once.
+    pub key: Option<(String, bool)>,
+    /// Steps after the making, where the policy names any.
+    pub then: Option<Vec<Step>>,
+    /// Paths to compare.
+    pub compare: Vec<String>,
+    /// A number that is known to be there.
+    pub probe: Option<String>,
+}
+
+impl MakePolicy {
+    /// Reads one of its keys; false where it is none of them.
+    pub(crate) fn take(&mut self, (key, value): (&str, &Value), at: &str, findings: &mut Findings) -> bool {
+        let shown = || value.to_string();
+        match key {
+            "key" => match key_of(value) {
+                Some(read) => self.key = Some(read),
+                None => findings.refuse(at, MakeProblem::KeyShape { value: shown() }),
+            },
+            "steps" => self.then = steps(value, at, findings),
+            "compare" => match value.as_array().map(|all| all.iter().map(text).collect::<Option<Vec<_>>>()) {
+                Some(Some(paths)) if paths.iter().all(|p| crate::source::is_path(p)) => self.compare = paths,
+                _ => findings.refuse(at, MakeProblem::KeyShape { value: shown() }),
+            },
+            "probe" => match text(value).filter(|no| !no.is_empty()) {
+                Some(no) => self.probe = Some(no),
+                None => findings.refuse(at, MakeProblem::ProbeShape { value: shown() }),
+            },
+            _ => return false,
+        }
+        true
+    }
+
+    /// The keys that only a plan that makes bills has, as far as they are given.
+    pub(crate) fn given(&self) -> Vec<&'static str> {
+        let all = [
+            ("key", self.key.is_some()),
+            ("steps", self.then.is_some()),
+            ("compare", !self.compare.is_empty()),
+            ("probe", self.probe.is_some()),
+        ];
+        all.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect()
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(|text| text.trim().to_owned())
+}
+
+/// `{"number": "FBillNo", "unique": true}` or `{"source": "F_QEB_SrcNo"}`; whether a value stands there once.
+fn key_of(value: &Value) -> Option<(String, bool)> {
+    let map = value.as_object()?;
+    let known = map.keys().all(|key| matches!(key.as_str(), "number" | "source" | "unique"));
+    let unique = match map.get("unique") {
+        None => false,
+        Some(value) => value.as_bool()?,
+    };
+    let (number, source) = (map.get("number"), map.get("source"));
+    let field = match (number, source) {
+        (Some(field), None) => field,
+        (None, Some(field)) if !unique => field,
+        _ => return None,
+    };
+    let field = text(field).filter(|field| known && is_name(field))?;
+    Some((field, unique))
+}
+
+fn steps(value: &Value, at: &str, findings: &mut Findings) -> Option<Vec<Step>> {
+    let mut all = Vec::new();
+    for item in value.as_array().map(Vec::as_slice).unwrap_or_default() {
+        all.push(match item.as_str().map(str::to_lowercase).as_deref() {
+            Some("save") => Step::Save,
+            Some("submit") => Step::Submit,
+            Some("audit") => Step::Audit,
+            _ => {
+                findings.refuse(at, MakeProblem::StepName { value: item.to_string() });
+                return None;
+            }
+        });
+    }
+    match all.as_slice() {
+        [Step::Save, then @ ..] if matches!(then, [] | [Step::Submit] | [Step::Submit, Step::Audit]) => {
+            Some(then.to_vec())
+        }
+        _ => {
+            findings.refuse(at, MakeProblem::StepOrder);
+            None
+        }
+    }
+}
+
+/// Whether a target makes bills.
+pub(crate) fn is_making(side: &Side<'_>) -> bool {
+    let says = |word: &str| side.api.as_ref().is_some_and(|api| api.eq_ignore_ascii_case(word));
+    says("batchSave") || says("save") || says("draft")
+}
+
+/// Refuses the keys of a plan that makes bills where the plan makes none.
+pub(crate) fn refuse_policy(policy: &MakePolicy, findings: &mut Findings) {
+    for key in policy.given() {
+        findings.refuse(format!("skydeck.{key}"), MakeProblem::OnlyForMaking { key: key.to_owned() });
+    }
+}
+
+/// Reads the target of a plan that makes bills.
+pub(crate) fn read(side: &Side<'_>, source: &Source, policy: &MakePolicy, findings: &mut Findings) -> Target {
+    let mut out = Target { verb: Verb::Save, ..nowhere() };
+    out.form = form(side, findings);
+    if side.api.as_ref().is_some_and(|api| api.eq_ignore_ascii_case("draft")) {
+        findings.refuse(side.path("api"), MakeProblem::Draft);
+    }
+    let then = controls(side, policy, &mut out, findings);
+    let fields = tree(side, findings);
+    if fields.is_empty() {
+        findings.refuse(side.path("request"), MakeProblem::NoFields);
+    }
+    let mut check = Check { source, findings };
+    check.all(&fields, None);
+    let (key, keyed) = key(side, &fields, policy, findings);
+    out.make = Some(Box::new(Make {
+        mapping: Mapping { fields, tables: Vec::new() },
+        key,
+        keyed,
+        then: policy.then.clone().unwrap_or(then),
+        compare: policy.compare.clone(),
+        probe: policy.probe.clone(),
+        id_path: crate::fresh::id_of(out.form.as_str()).unwrap_or("FID").to_owned(),
+        number_path: if is_base_data(&out.form) { "FNumber" } else { "FBillNo" }.to_owned(),
+    }));
+    out
+}
+
+fn is_base_data(form: &FormId) -> bool {
+    form.as_str().to_ascii_uppercase().starts_with("BD_")
+}
+
+fn form(side: &Side<'_>, findings: &mut Findings) -> FormId {
+    match side.control("FormId").and_then(|e| Some((e, e.text()?))) {
+        Some((_, text)) if is_name(text.trim()) => FormId::new(text.trim()),
+        Some((entry, text)) => {
+            findings.refuse(entry.at.clone(), Problem::FormId { text });
+            FormId::new("")
+        }
+        None => {
+            findings.refuse(side.path("otherRequest"), MakeProblem::NoForm);
+            FormId::new("")
+        }
+    }
+}
+
+fn key(side: &Side<'_>, fields: &[Field], policy: &MakePolicy, findings: &mut Findings) -> (String, Keyed) {
+    let Some((key, unique)) = &policy.key else {
+        findings.refuse(side.path("request"), MakeProblem::NoKey);
+        return (String::new(), Keyed::Open);
+    };
+    match fields.iter().find(|field| field.name.eq_ignore_ascii_case(key)) {
+        None => findings.refuse("skydeck.key", MakeProblem::KeyNotSent { key: key.clone() }),
+        Some(field) if field.kind != Kind::Text || field.parser.is_some() => {
+            findings.refuse("skydeck.key", MakeProblem::KeyInList { key: key.clone() });
+        }
+        Some(_) => {}
+    }
+    (key.clone(), if *unique { Keyed::Unique } else { Keyed::Open })
+}
+
+/// Reads the controls; gives the steps after the making that they ask for.
+fn controls(side: &Side<'_>, policy: &MakePolicy, out: &mut Target, findings: &mut Findings) -> Vec<Step> {
+    let mut then = Vec::new();
+    let given: Vec<&Entry> = side.asked.iter().filter(|e| is_control(e) && !e.container).collect();
+    for entry in given {
+        let Some(text) = entry.text() else { continue };
+        let yes = truth(&text);
+        let known = CONTROLS.iter().find(|c| c.eq_ignore_ascii_case(&entry.field)).copied();
+        let mut refuse = |why: Control| {
+            let (field, value) = (entry.field.clone(), text.clone());
+            findings.refuse(entry.at.clone(), MakeProblem::Control { field, value, why });
+        };
+        match known {
+            Some(
+                "FormId" | "NeedReturnFields" | "SubSystemId" | "NumberSearch" | "ValidateRepeatJson" | "NetworkCtrl",
+            ) => {}
+            Some("IsVerifyBaseDataField") if yes == Some(false) => findings.note(
+                entry.at.clone(),
+                "sent as true: otherwise the ERP leaves a field empty whose number it does not know",
+            ),
+            Some("IsDeleteEntry") if yes == Some(true) => {
+                findings.note(entry.at.clone(), "sent as false: nothing that is there is ever deleted");
+            }
+            Some("IsVerifyBaseDataField" | "IsDeleteEntry" | "IsEntryBatchFill" | "IsControlPrecision") => {}
+            Some("ValidateFlag") if yes == Some(true) => {}
+            Some("ValidateFlag") => refuse(Control::Unchecked),
+            Some("IsAutoAdjustField" | "Creator") if yes == Some(false) => {}
+            Some("IsAutoAdjustField" | "NeedUpDateFields" | "Model" | "Creator") => refuse(Control::Changes),
+            Some("BatchCount") if text.trim() == "0" || text.trim() == "1" => {}
+            Some("BatchCount") => refuse(Control::Threads),
+            Some("InterationFlags") => flags(entry, &text, out, findings),
+            Some("IgnoreInterationFlag") => out.options.ignore_interaction = yes,
+            Some("IsAutoSubmitAndAudit") if yes == Some(true) => then = vec![Step::Submit, Step::Audit],
+            Some("IsAutoSubmitAndAudit") => {}
+            Some("Operation") => match text.trim().to_ascii_lowercase().as_str() {
+                "audit" => then = vec![Step::Submit, Step::Audit],
+                "submit" => then = vec![Step::Submit],
+                "save" | "batchsave" => {}
+                "draft" => findings.refuse(entry.at.clone(), MakeProblem::Draft),
+                _ => refuse(Control::Unknown),
+            },
+            Some(_) | None => refuse(Control::Unknown),
+        }
+    }
+    if !then.is_empty() && policy.then.is_none() {
+        let entry = ["Operation", "IsAutoSubmitAndAudit"].iter().find_map(|name| side.control(name));
+        let at = entry.map_or_else(|| side.path("otherRequest"), |e| e.at.clone());
+        findings.note(at, "taken apart: each bill is saved, then submitted, then audited, each by a call of its own");
+    }
+    then
+}
+
+/// Whether an entry says how the call is made, and not what is in the bill.
+fn is_control(entry: &Entry) -> bool {
+    entry.list == List::OtherRequest || CONTROLS.iter().any(|c| c.eq_ignore_ascii_case(&entry.field))
+}
+
+fn flags(entry: &Entry, text: &str, out: &mut Target, findings: &mut Findings) {
+    for name in text.split([';', ',', '，', '；']).map(str::trim).filter(|name| !name.is_empty()) {
+        if is_name(name) {
+            out.stripped_flags.push(Flag(name.to_owned()));
+        } else {
+            findings.refuse(entry.at.clone(), Problem::FlagName { name: name.to_owned() });
+        }
+    }
+    findings.note(entry.at.clone(), "not sent by itself; the operator may choose it for one run, with a reason");
+}
+
+/// Reads every template of the tree, and names what it cannot read.
+struct Check<'a, 'b> {
+    source: &'a Source,
+    findings: &'b mut Findings,
+}
+
+impl Check<'_, '_> {
+    fn all(&mut self, fields: &[Field], list: Option<&str>) {
+        for field in fields {
+            if field.kind == Kind::List && !field.children.is_empty() {
+                let name = list_name(&field.value);
+                self.all(&field.children, if name.is_empty() { list } else { Some(name) });
+                continue;
+            }
+            for text in [&field.value, &field.default] {
+                match template::compile(text, list, self.source) {
+                    Err(problem) => self.findings.refuse(field.at.clone(), problem),
+                    Ok(read) if read.is_expression => self.expression(field, &read),
+                    Ok(_) => {}
+                }
+            }
+            self.all(&field.children, list);
+        }
+    }
+
+    /// An expression is evaluated with a made-up value in each hole, so that a word it does not know is found before any run.
+    fn expression(&mut self, field: &Field, read: &template::Template) {
+        let mut text = String::new();
+        for piece in &read.pieces {
+            match piece {
+                template::Piece::Text(part) => text.push_str(part),
+                template::Piece::Column { .. } | template::Piece::Variable(..) => text.push('1'),
+            }
+        }
+        use crate::problem::FunctionFault as F;
+        match function::compute(&text, 480) {
+            // These depend on the values.
+            Ok(_)
+            | Err(
+                F::NoDate { .. }
+                | F::NoMoment { .. }
+                | F::Endless
+                | F::MixedKinds
+                | F::Collation { .. }
+                | F::NoCondition { .. }
+                | F::OutOfRange
+                | F::Reckoning
+                | F::Locate
+                | F::TextOrder,
+            ) => {}
+            Err(fault) => self.findings.refuse(field.at.clone(), MakeProblem::Function(fault)),
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Bodies of records: made, refused, compared.
+
+use serde_json::{Value, json};
+
+use skydeck_core::domain::ids::PlanId;
+use skydeck_core::domain::operation::{Key, Operation};
+use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::step::Step;
+
+use super::{Bodies, MOST_ROWS, differs};
+use crate::render::RenderContext;
+use crate::{PlanFile, inspect, rev};
+
+const COLUMNS: [&str; 8] =
+    ["FID", "FBillNo", "FDate", "FCustomerID.FNumber", "FNote", "FEntity_FMaterialID.FNumber", "FRealQty", "FTaxPrice"];
+
+fn entry(field: &str, kind: &str, value: Value) -> Value {
+    json!({"field": field, "label": field, "type": kind, "value": value})
+}
+
+fn wrapped(field: &str, value: &str) -> Value {
+    json!({"field": field, "label": field, "type": "string", "value": value,
+        "parser": {"name": "ConvertObjectParser", "params": "FNumber"}})
+}
+
+/// A plan that makes a receipt of an outstock, with its lines.
+fn plan(request: Vec<Value>, controls: Vec<Value>, policy: Value) -> Value {
+    let mut other = vec![entry("FormId", "string", json!("STK_InStock"))];
+    other.extend(controls);
+    let columns: Vec<Value> =
+        COLUMNS.iter().map(|path| entry(&path.replace('.', "_"), "string", json!(path))).collect();
+    json!({
+        "source": {
+            "api": "executeBillQuery", "method": "POST", "id": "FID", "number": "FBillNo",
+            "request": columns,
+            "otherRequest": [
+                entry("FormId", "string", json!("SAL_OUTSTOCK")),
+                entry("FilterString", "string", json!("FModifyDate>='{{LAST_SYNC_TIME|datetime}}'")),
+            ],
+        },
+        "target": {"api": "batchSave", "method": "POST", "request": request, "otherRequest": other},
+        "skydeck": policy,
+    })
+}
+
+fn usual() -> Vec<Value> {
+    vec![
+        wrapped("FBillTypeID", "RKD01_SYS"),
+        entry("FBillNo", "string", json!("IN-{{FBillNo}}")),
+        entry("FDate", "string", json!("{{FDate|date}}")),
+        wrapped("FSupplierId", "{{FCustomerID_FNumber}}"),
+        entry("FNote", "string", json!("{{FNote}}")),
+        json!({"field": "FInStockEntry", "type": "array", "value": "details", "children": [
+            wrapped("FMaterialId", "{{details.FEntity_FMaterialID_FNumber}}"),
+            entry("FRealQty", "float", json!("{{details.FRealQty}}")),
+            entry("FTaxPrice", "float", json!("_function ROUND({{details.FTaxPrice}} * 1.13, 4)")),
+        ]}),
+    ]
+}
+
+fn policy() -> Value {
+    json!({"key": {"number": "FBillNo", "unique": true}, "steps": ["save", "submit", "audit"]})
+}
+
+fn read(value: &Value) -> PlanFile {
+    inspect(PlanId::new("p"), &value.to_string()).unwrap()
+}
+
+fn runnable(value: &Value) -> Plan {
+    let file = read(value);
+    assert!(file.blocking.is_empty(), "{:?}", file.blocking);
+    file.plan
+}
+
+fn rows(lines: &[[&str; 8]]) -> Vec<Vec<String>> {
+    lines.iter().map(|line| line.iter().map(|cell| (*cell).to_owned()).collect()).collect()
+}
+
+const LINES: [[&str; 8]; 2] = [
+    ["7", "XSCKD000007", "2026-01-02T00:00:00", "C001", "", "M-1", "12.5000000000", "0.1"],
+    ["7", "XSCKD000007", "2026-01-02T00:00:00", "C001", "", "M-2", "3", "12345678901234567.8901"],
+];
+
+fn body(plan: &Plan, lines: &[[&str; 8]]) -> Result<String, String> {
+    let columns: Vec<String> = plan.source.columns.iter().map(|c| c.key.clone()).collect();
+    let made = Bodies::new(plan.target.make.as_deref().unwrap(), &plan.source, RenderContext::probe());
+    made.of(&rows(lines), &columns).map(|body| body.text).map_err(|fault| fault.to_string())
+}
+
+#[test]
+fn a_record_with_lines_becomes_a_bill_with_entries_digit_by_digit_and_in_the_order_of_the_file() {
+    let plan = runnable(&plan(usual(), vec![], policy()));
+    assert_eq!(
+        body(&plan, &LINES).unwrap(),
+        r#"{"FBillTypeID":{"FNumber":"RKD01_SYS"},"FBillNo":"IN-XSCKD000007","FDate":"2026-01-02","FSupplierId":{"FNumber":"C001"},"FInStockEntry":[{"FMaterialId":{"FNumber":"M-1"},"FRealQty":12.5000000000,"FTaxPrice":0.113},{"FMaterialId":{"FNumber":"M-2"},"FRealQty":3,"FTaxPrice":13950617158395061.7158}]}"#
+    );
+    let op = Operation::of(&plan);
+    let steps: Vec<Step> = op.steps.iter().map(|spec| spec.step).collect();
+    assert_eq!(steps, [Step::Save, Step::Submit, Step::Audit]);
+    assert_eq!(op.key, Key::Number { field: "FBillNo".into(), unique: true });
+    assert_eq!(op.id.as_str(), "Save:STK_InStock");
+}
+
+#[test]
+fn a_flat_request_with_parents_is_the_same_tree() {
+    let flat = vec![
+        wrapped("FBillTypeID", "RKD01_SYS"),
+        entry("FBillNo", "string", json!("IN-{{FBillNo}}")),
+        entry("FDate", "string", json!("{{FDate|date}}")),
+        wrapped("FSupplierId", "{{FCustomerID_FNumber}}"),
+        entry("FNote", "string", json!("{{FNote}}")),
+        json!({"field": "FInStockEntry", "id": "e-1", "type": "array", "value": "details"}),
+        {
+            let mut child = wrapped("FMaterialId", "{{details.FEntity_FMaterialID_FNumber}}");
+            child["parent"] = json!("e-1");
+            child
+        },
+        json!({"field": "FRealQty", "type": "float", "value": "{{details.FRealQty}}", "parent": "FInStockEntry"}),
+        json!({"field": "FTaxPrice", "type": "float", "parent": "e-1",
+            "value": "_function ROUND({{details.FTaxPrice}} * 1.13, 4)"}),
+    ];
+    let (nested, flat) = (runnable(&plan(usual(), vec![], policy())), runnable(&plan(flat, vec![], policy())));
+    assert_eq!(body(&nested, &LINES), body(&flat, &LINES));
+    assert_eq!(rev::of(&nested), rev::of(&flat), "the same meaning");
+}
+
+#[test]
+fn what_cannot_be_made_is_said_with_field_and_value_and_nothing_else_is_sent() {
+    let with = |field: Value| {
+        let mut request = usual();
+        request.push(field);
+        runnable(&plan(request, vec![], policy()))
+    };
+    let cases = [
+        (entry("FQty", "int", json!("{{FNote}}")), "1.5", "FQty: `1.5` is no whole number"),
+        (entry("FQty", "float", json!("{{FNote}}")), "1e5", "FQty: `1e5` is no number"),
+        (entry("FQty", "float", json!("{{FNote}}")), "1234567890123456789012345678901234567890", "40 digits"),
+        (entry("FOn", "bool", json!("{{FNote}}")), "maybe", "FOn: `maybe` is neither"),
+        (entry("FSum", "float", json!("{{FRealQty}}")), "x", "FSum: the 2 rows"),
+        (
+            entry("FSum", "float", json!("_function {{FNote}} + 1")),
+            "a lot",
+            "FSum: `a lot` stands without quotation marks",
+        ),
+        (entry("FDay", "string", json!("_function DATE_FORMAT('{{FNote}}', '%Y')")), "soon", "FDay: `soon` is no date"),
+        (
+            json!({"field": "FMust", "type": "string", "value": "{{FNote}}", "is_required": true}),
+            "",
+            "FMust has no value",
+        ),
+        (
+            json!({"field": "FJson", "type": "object", "value": "{{FNote}}", "parser": {"name": "ConvertJson"}}),
+            "{",
+            "FJson: the value is no JSON",
+        ),
+    ];
+    for (field, note, words) in cases {
+        let mut lines = LINES;
+        lines.iter_mut().for_each(|line| line[4] = note);
+        let said = body(&with(field.clone()), &lines).unwrap_err();
+        assert!(said.contains(words), "{field}: {said}");
+    }
+    let plan = runnable(&plan(usual(), vec![], policy()));
+    let huge: String = "x".repeat(300 << 10);
+    let mut line = LINES[0];
+    line[4] = &huge;
+    assert!(body(&plan, &[line]).unwrap_err().contains("bytes"));
+    assert!(body(&plan, &vec![LINES[0]; MOST_ROWS + 1]).unwrap_err().contains("rows"));
+    let long = "9".repeat(200);
+    line = LINES[0];
+    line[1] = &long;
+    assert!(body(&plan, &[line]).unwrap_err().contains("characters"));
+}
+
+#[test]
+fn a_key_without_a_value_makes_nothing() {
+    let mut request = usual();
+    request[1] = entry("FBillNo", "string", json!("{{FNote}}"));
+    let plan = runnable(&plan(request, vec![], policy()));
+    assert!(body(&plan, &LINES).unwrap_err().contains("FBillNo, by which the bill is found again"));
+}
+
+#[test]
+fn a_value_cannot_leave_the_quotation_marks_of_an_expression() {
+    let mut request = usual();
+    request[4] = entry("FNote", "string", json!("_function CONCAT('<', '{{FNote}}', '>')"));
+    let plan = runnable(&plan(request, vec![], policy()));
+    let mut lines = LINES;
+    lines.iter_mut().for_each(|line| line[4] = "it's'), 'x");
+    assert!(body(&plan, &lines).unwrap().contains(r#""FNote":"<it's'), 'x>""#));
+}
+
+#[test]
+fn a_plan_that_could_not_be_settled_or_would_change_what_is_there_refuses() {
+    let with = |n: usize, field: Value| {
+        let mut request = usual();
+        request.insert(n, field);
+        request
+    };
+    let control = |field: &str, value: &str| vec![entry(field, "string", json!(value))];
+    for (value, words) in [
+        (plan(usual(), vec![], json!({})), "found again"),
+        (plan(usual(), vec![], json!({"key": {"number": "FSrcNo"}})), "not among the fields"),
+        (plan(usual(), vec![], json!({"key": {"number": "FDate", "source": "FX"}})), "is no key"),
+        (plan(usual(), vec![], json!({"key": {"source": "FBillNo", "unique": true}})), "is no key"),
+        (plan(usual(), vec![], json!({"key": {"number": "FSupplierId"}})), "not a plain field"),
+        (plan(usual(), control("ValidateFlag", "false"), policy()), "would not check"),
+        (plan(usual(), control("IsAutoAdjustField", "true"), policy()), "would be changed"),
+        (plan(usual(), control("NeedUpDateFields", "FDate"), policy()), "would be changed"),
+        (plan(usual(), control("BatchCount", "5"), policy()), "order of its own"),
+        (plan(usual(), control("Surprise", "1"), policy()), "not known here"),
+        (plan(usual(), control("Operation", "Draft"), policy()), "draft"),
+        (plan(with(0, entry("FID", "string", json!("{{FID}}"))), vec![], policy()), "save over"),
+        (plan(with(0, entry("FX", "string", json!("{{FNotte}}"))), vec![], policy()), "did you mean `FNote`?"),
+        (
+            plan(with(0, entry("FX", "string", json!("{{details.FRealQty}}"))), vec![], policy()),
+            "every row of `details`",
+        ),
+        (plan(with(0, entry("FX", "strng", json!("1"))), vec![], policy()), "did you mean `string`?"),
+        (plan(with(0, entry("F X", "string", json!("1"))), vec![], policy()), "no name of a field"),
+        (plan(with(0, entry("FNote", "string", json!("1"))), vec![], policy()), "twice"),
+        (plan(with(0, entry("FX", "array", json!("details"))), vec![], policy()), "neither children nor a parser"),
+        (plan(with(0, entry("FX", "string", json!("_function CONCATT('a')"))), vec![], policy()), "CONCAT"),
+        (
+            plan(
+                with(0, entry("FX", "string", json!("_findCollection find F from u where A={{FNote}}"))),
+                vec![],
+                policy(),
+            ),
+            "_findCollection",
+        ),
+        (plan(usual(), vec![], json!({"key": {"number": "FBillNo"}, "steps": ["submit", "save"]})), "steps are save"),
+        (plan(usual(), vec![], json!({"key": {"number": "FBillNo"}, "done": [["FX", "in", "1"]]})), "makes bills"),
+    ] {
+        let file = read(&value);
+        let said: Vec<String> = file.blocking.iter().map(ToString::to_string).collect();
+        assert!(said.iter().any(|s| s.contains(words)), "{words}: {said:?}");
+        assert!(file.blocking.iter().all(|e| !e.in_chinese().is_empty() && e.line > 0));
+    }
+}
+
+#[test]
+fn auto_audit_is_taken_apart_and_said() {
+    for control in [("IsAutoSubmitAndAudit", "true"), ("Operation", "Audit")] {
+        let controls = vec![entry(control.0, "string", json!(control.1))];
+        let file = read(&plan(usual(), controls, json!({"key": {"number": "FBillNo"}})));
+        assert!(file.blocking.is_empty(), "{:?}", file.blocking);
+        assert_eq!(Operation::of(&file.plan).steps.len(), 3, "{control:?}");
+        assert!(file.notes.iter().any(|note| note.message.contains("taken apart")), "{:?}", file.notes);
+    }
+}
+
+#[test]
+fn the_revision_follows_every_part_of_what_is_made_and_no_place_in_the_file() {
+    let base = runnable(&plan(usual(), vec![], policy()));
+    let changed = |change: &dyn Fn(&mut Plan)| {
+        let mut plan = base.clone();
+        change(&mut plan);
+        rev::of(&plan)
+    };
+    let make = |plan: &mut Plan, change: &dyn Fn(&mut skydeck_core::domain::plan::Make)| {
+        change(plan.target.make.as_mut().unwrap());
+    };
+    assert_eq!(changed(&|p| make(p, &|m| m.mapping.fields[0].at = "elsewhere".into())), rev::of(&base));
+    for (n, rev) in [
+        changed(&|p| make(p, &|m| m.mapping.fields.swap(0, 1))),
+        changed(&|p| make(p, &|m| m.mapping.fields[5].children[0].value = "x".into())),
+        changed(&|p| make(p, &|m| m.key = "FSrc".into())),
+        changed(&|p| make(p, &|m| m.then.clear())),
+        changed(&|p| make(p, &|m| m.probe = Some("A".into()))),
+        changed(&|p| make(p, &|m| m.mapping.tables.push(("t".into(), "h".into())))),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_ne!(rev, crate::rev::of(&base), "{n}");
+    }
+}
+
+#[test]
+fn a_bill_that_is_there_differs_only_where_a_value_does() {
+    let plan = runnable(&plan(usual(), vec![], policy()));
+    let body = body(&plan, &LINES).unwrap();
+    let paths = plan.target.make.as_deref().unwrap().mapping.comparable();
+    assert_eq!(paths, ["FBillTypeID.FNumber", "FBillNo", "FDate", "FSupplierId.FNumber", "FNote"]);
+    let there = |path: &str| match path {
+        "FBillTypeID.FNumber" => "RKD01_SYS",
+        "FBillNo" => "IN-XSCKD000007",
+        "FDate" => "2026-01-02T00:00:00",
+        "FSupplierId.FNumber" => "C001",
+        // Not sent: what is there is nobody's business.
+        _ => "a colleague's note",
+    };
+    assert_eq!(differs(&body, &paths, there), []);
+    let other = differs(&body, &paths, |path| if path == "FDate" { "2026-01-03T00:00:00" } else { there(path) });
+    assert_eq!(other.len(), 1);
+    assert_eq!(
+        (other[0].path.as_str(), other[0].sent.as_str(), other[0].is.as_str()),
+        ("FDate", "2026-01-02", "2026-01-03T00:00:00")
+    );
+    for (sent, is, same) in [
+        ("1.50", "1.5000000000", true),
+        ("true", "1", true),
+        ("1.5", "1.51", false),
+        ("007", "7", true),
+        ("a", "A", false),
+    ] {
+        let body = format!("{{\"F\":{}}}", json!(sent));
+        assert_eq!(differs(&body, &["F".to_owned()], |_| is).is_empty(), same, "{sent} {is}");
+    }
+}
