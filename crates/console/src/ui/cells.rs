@@ -353,7 +353,8 @@ impl<'a> Pen<'a> {
             if w == 0 {
                 continue;
             }
-            let mut style = self.skin.style(cell.role);
+            // A bar is one: every colour in it would be a ground of its own.
+            let mut style = self.skin.style(if bar { Role::Text } else { cell.role });
             if bar || (selected && cell.key) {
                 style = style.patch(self.skin.style(Role::Selection));
             }

@@ -383,6 +383,38 @@ mod tests {
         }
     }
 
+    /// How bright a colour is to the eye, of those whose shade does not depend on the terminal.
+    fn brightness(colour: Color) -> Option<f64> {
+        let step = |v: u8| if v == 0 { 0 } else { 55 + 40 * v };
+        let (r, g, b) = match colour {
+            Color::Rgb(r, g, b) => (r, g, b),
+            Color::Indexed(n @ 232..) => (8 + 10 * (n - 232), 8 + 10 * (n - 232), 8 + 10 * (n - 232)),
+            Color::Indexed(n @ 16..) => (step((n - 16) / 36), step((n - 16) / 6 % 6), step((n - 16) % 6)),
+            _ => return None,
+        };
+        let linear = |v: u8| {
+            let v = f64::from(v) / 255.0;
+            if v <= 0.03928 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+        };
+        Some(0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b))
+    }
+
+    #[test]
+    fn every_theme_can_be_read_on_the_ground_it_is_made_for() {
+        for (name, _) in BUILT_IN {
+            let skin = Skin::built_in(name).unwrap();
+            let dark = brightness(Color::Rgb(0x1c, 0x1c, 0x1c)).unwrap();
+            let ground = if *name == "light" { 1.0 } else { dark };
+            for role in Role::ALL.into_iter().filter(|role| *role != Role::Border) {
+                let style = skin.style(role);
+                let Some(fore) = style.fg.and_then(brightness) else { continue };
+                let back = style.bg.and_then(brightness).unwrap_or(ground);
+                let contrast = (fore.max(back) + 0.05) / (fore.min(back) + 0.05);
+                assert!(contrast >= 4.5, "{name} {role:?}: {contrast:.2}");
+            }
+        }
+    }
+
     #[test]
     fn mono_has_no_colour_at_all() {
         let (skin, _) = Skin::choose("dark", None, Depth::Mono);

@@ -116,8 +116,8 @@ impl Number {
     pub const fn width(self) -> u16 {
         match self {
             Self::Runs | Self::Unknown => 4,
-            Self::Failed | Self::Gained | Self::Solved => 5,
-            Self::Done | Self::Open => 6,
+            Self::Failed | Self::Gained => 5,
+            Self::Done | Self::Solved | Self::Open => 6,
         }
     }
 }

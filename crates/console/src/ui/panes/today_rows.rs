@@ -174,6 +174,11 @@ fn label_width(width: u16) -> u16 {
     if width >= 100 { 24 } else { 18 }
 }
 
+/// Cells of a plan's name: all that its numbers leave, but no further from them than the eye follows a row.
+fn name_width(width: u16) -> u16 {
+    if width >= 120 { 44 } else { 0 }
+}
+
 fn titles(shared: &Shared, width: u16, what: &Line) -> Vec<Cell<'static>> {
     let t = shared.t();
     let cell = |w, text| Cell::new(w, Role::Dim, text);
@@ -188,7 +193,7 @@ fn titles(shared: &Shared, width: u16, what: &Line) -> Vec<Cell<'static>> {
             cell(6, t.col_oldest).right(),
         ],
         Line::PlanTitles => {
-            let mut cells = vec![cell(0, t.col_plan)];
+            let mut cells = vec![cell(name_width(width), t.col_plan)];
             cells.extend(Number::ALL.map(|number| cell(number.width(), number.title(shared)).right()));
             cells.extend([cell(4, t.col_stuck).right(), cell(5, t.col_next_short).right()]);
             if width >= 96 {
@@ -196,7 +201,7 @@ fn titles(shared: &Shared, width: u16, what: &Line) -> Vec<Cell<'static>> {
             }
             cells
         }
-        _ => vec![cell(20, t.environment), cell(10, ""), cell(14, t.pace), cell(0, t.session)],
+        _ => vec![cell(20, t.environment), cell(12, ""), cell(14, t.pace), cell(0, t.session)],
     }
 }
 
@@ -222,7 +227,8 @@ fn group(shared: &Shared, width: u16, day: &Today, i: usize) -> Option<Vec<Cell<
 
 /// A plan: what happened, what is unresolved and since when, when it is due next and when it last went through.
 fn plan_row(shared: &Shared, pen: &Pen<'_>, width: u16, plan: &PlanDay, at: Option<Number>) -> Vec<Cell<'static>> {
-    let mut cells = vec![Cell::new(0, Role::Text, words::plan_name(shared, &plan.plan, &plan.name)).key()];
+    let name = words::plan_name(shared, &plan.plan, &plan.name);
+    let mut cells = vec![Cell::new(name_width(width), Role::Text, name).key()];
     cells.extend(Number::ALL.map(|number| {
         let n = number.of(plan);
         let mark = if at == Some(number) { pen.glyphs.folded } else { "" };
@@ -255,7 +261,7 @@ fn env_row(shared: &Shared, id: &EnvId) -> Option<Vec<Cell<'static>>> {
     let slowed = pulse.is_some_and(|pulse| pulse.slowed.is_some());
     Some(vec![
         Cell::new(20, if env.production { Role::Production } else { Role::Text }, words::shown(id.as_str())).key(),
-        Cell::new(10, role, lock),
+        Cell::new(12, role, lock),
         Cell::new(14, if slowed { Role::Warning } else { Role::Dim }, pace.unwrap_or_default()),
         Cell::new(0, Role::Dim, session.unwrap_or_default()),
     ])
