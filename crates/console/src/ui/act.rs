@@ -12,7 +12,6 @@ use super::format::fill;
 use super::keymap::{Action, COUNTED, Scope, key_name};
 use super::model::Model;
 use super::msg::{Code, Effect, Key};
-use super::obstacle::Obstacle;
 use super::overlays;
 use super::panes::{Click, Done, Goto, Pane, Subject};
 use super::possible::{obstacle, possible};
@@ -56,7 +55,7 @@ pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
             None => {
                 perform(model, action, effects);
             }
-            Some(why) => say_why(&mut model.desk.shared, why, action),
+            Some(why) => model.desk.shared.say_why(why, action),
         },
         None => {
             model.desk.shared.count = None;
@@ -80,14 +79,6 @@ fn meant(action: Action) -> Action {
 fn say_not(shared: &mut Shared, why: &str, action: Action) {
     let help = shared.setup.keymap.key(Action::Help);
     let text = fill(why, &[shared.lang.action(action).0, &help]);
-    shared.note(false, text);
-    shared.count = None;
-}
-
-/// Says what is in the way of an action, and what leads on.
-fn say_why(shared: &mut Shared, why: Obstacle, action: Action) {
-    let why = fill(why.words(shared.lang), &[&shared.setup.keymap.key(why.helps())]);
-    let text = fill(shared.t().not_now, &[shared.lang.action(action).0, &why]);
     shared.note(false, text);
     shared.count = None;
 }

@@ -8,6 +8,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cells::Glyphs;
+use super::format::fill;
 use super::shared::Shared;
 use super::words;
 use skydeck_core::domain::ids::{PlanId, RunId};
@@ -225,6 +226,17 @@ fn fits(plan: &Plan, row: &BillRow) -> bool {
     let holds = |path: &str, value: &str| at(path).map(|at| row.columns.get(at).is_some_and(|is| is == value));
     let (no, id) = (holds(&source.number_path, &row.no), holds(&source.id_path, row.fid().as_str()));
     row.columns.len() == source.columns.len() && [no, id].iter().flatten().all(|holds| *holds) && (no.or(id)).is_some()
+}
+
+impl Shared {
+    /// Columns that the plans have lost are taken out of the lists, with a word.
+    pub fn drop_lost_columns(&mut self) {
+        for (column, plan) in self.nav.views.settle(self.plans.rows()) {
+            let plan = if plan.is_empty() { self.t().all_plans.to_owned() } else { words::shown(&plan) };
+            let text = fill(self.t().column_lost, &[&words::shown(&column), &plan]);
+            self.note(false, text);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 //! Invariant: whatever cannot be done has a reason that is said; each names the next step.
 
 use super::config::Lang;
+use super::format::fill;
 use super::keymap::Action;
+use super::shared::Shared;
 
 /// What is in the way of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,5 +136,15 @@ impl Obstacle {
             Self::NoBillOpen | Self::NothingResolved => Action::Find,
             Self::NoCallHere => Action::Raw,
         }
+    }
+}
+
+impl Shared {
+    /// Says what is in the way of an action, and what leads on.
+    pub fn say_why(&mut self, why: Obstacle, action: Action) {
+        let why = fill(why.words(self.lang), &[&self.setup.keymap.key(why.helps())]);
+        let text = fill(self.t().not_now, &[self.lang.action(action).0, &why]);
+        self.note(false, text);
+        self.count = None;
     }
 }

@@ -22,7 +22,6 @@ use super::model::Model;
 use super::msg::{Effect, Key, Msg, Ticket};
 use super::overlays::{Overlays, not_pasted};
 use super::panes::{Asking, Pane};
-use super::run_notes;
 use super::shared::outbox::{Asked, Sent};
 use super::shared::{Shared, changes_ledger, plan_id};
 use super::words;
@@ -134,7 +133,7 @@ fn resync(model: &mut Model, live: Live, effects: &mut Vec<Effect>) {
     // What ended while this console was behind is said all the same.
     for run in ours {
         if shared.present.live().runs.get(&run).is_some_and(|run| run.row.state.is_closed()) {
-            run_notes::closed(shared, run, effects);
+            shared.run_closed(run, effects);
             model.overlays.close_moot(shared, run);
         }
     }
@@ -182,7 +181,7 @@ fn notice_runs(desk: &mut Desk) {
             desk.select_run(newest);
         }
     }
-    run_notes::standing(&mut desk.shared);
+    desk.shared.runs_standing();
 }
 
 /// Asks for what is wanted and not there.
@@ -231,7 +230,7 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
         }
         match &change {
             Change::Opened(_) => shared.plans.spoil(),
-            Change::Run { run, to: RunState::Closed(_), .. } => run_notes::closed(shared, *run, effects),
+            Change::Run { run, to: RunState::Closed(_), .. } => shared.run_closed(*run, effects),
             Change::Resolved { key, reason, .. } => {
                 shared.selection.remove(key);
                 shared.own.resolved(key, reason);
@@ -240,12 +239,12 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
                 shared.selection.remove(key);
                 shared.own.reopened(key);
             }
-            Change::Run { run, to, .. } => run_notes::state(shared, *run, to),
+            Change::Run { run, to, .. } => shared.run_takes(*run, to),
             _ => {}
         }
         match &fact.event {
             Event::MarkMoved { .. } => shared.plans.spoil(),
-            Event::RunConsented { run, .. } => run_notes::consented(shared, *run),
+            Event::RunConsented { run, .. } => shared.run_consented(*run),
             Event::ServerBound(_) => shared.ask(Query::Environments, Asked::Environments, effects),
             _ => {}
         }
@@ -298,7 +297,7 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
                 let next = rows.get(at.min(rows.len().saturating_sub(1))).map(|row| plan_id(row).clone());
                 shared.plan = next.or(shared.plan.take());
             }
-            lost_columns(shared);
+            shared.drop_lost_columns();
         }
         (Asked::Environments, Ok(Answer::Environments(rows))) => take_environments(shared, rows),
         (Asked::Groups, Ok(Answer::LedgerGroups(groups))) => take_groups(&mut model.desk, groups),
@@ -312,15 +311,6 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
             shared.note(true, text);
         }
         (_, Err(error)) => shared.note(true, error),
-    }
-}
-
-/// Columns that the plans have lost are taken out of the lists, with a word.
-fn lost_columns(shared: &mut Shared) {
-    for (column, plan) in shared.nav.views.settle(shared.plans.rows()) {
-        let plan = if plan.is_empty() { shared.t().all_plans.to_owned() } else { words::shown(&plan) };
-        let text = fill(shared.t().column_lost, &[&words::shown(&column), &plan]);
-        shared.note(false, text);
     }
 }
 

@@ -214,7 +214,9 @@ impl Overlay for Confirm {
         }
         lines.extend(confirm_lines::locked(shared, pen, row, set));
         let key = if self.takes_text(shared) { "Tab".to_owned() } else { shared.setup.keymap.key(Action::Flags) };
-        lines.extend(confirm_lines::ignorable(shared, row, set, &self.offered(shared), &key));
+        if set.callable > 0 && head.kind != RunKind::Verify {
+            lines.push(confirm_lines::ignorable(shared, &self.offered(shared), &key));
+        }
         lines.push(Vec::new());
         let (question, keys) = self.question(shared, row, set);
         lines.push(vec![(if self.wrong { Role::Error } else { Role::Warning }, question)]);

@@ -12,7 +12,7 @@ use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{Collected, Flag, Revision, RunKind, RunRow};
 
-type Line = Vec<(Role, String)>;
+pub(super) type Line = Vec<(Role, String)>;
 
 fn label(text: &str) -> (Role, String) {
     (Role::Dim, format!("{text} "))
@@ -131,15 +131,12 @@ pub(super) fn locked(shared: &Shared, pen: &Pen<'_>, row: &RunRow, set: &Collect
 }
 
 /// What the key for ERP prompts can do for this set, and why not where it can do nothing.
-pub(super) fn ignorable(shared: &Shared, row: &RunRow, set: &Collected, flags: &[Flag], key: &str) -> Vec<Line> {
-    if set.callable == 0 || row.head.kind == RunKind::Verify {
-        return Vec::new();
-    }
+pub(super) fn ignorable(shared: &Shared, flags: &[Flag], key: &str) -> Line {
     let names: Vec<String> = flags.iter().map(|flag| words::shown(&flag.0)).collect();
     let said = if names.is_empty() {
         fill(shared.t().flags_none, &[key])
     } else {
         fill(shared.t().flags_can, &[key, &names.join(" ")])
     };
-    vec![vec![(Role::Dim, said)]]
+    vec![(Role::Dim, said)]
 }

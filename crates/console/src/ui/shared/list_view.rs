@@ -12,7 +12,6 @@ use skydeck_core::domain::sort::{By, Sort};
 
 use crate::ui::keymap::Scope;
 use crate::ui::lists::{KeptList, ListView};
-use crate::ui::words;
 
 /// Those of all panes.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +82,8 @@ impl ListViews {
 
     /// Takes out columns that the plans have no more: which, each with its plan. Of a plan that cannot be read nothing is known.
     pub fn settle(&mut self, plans: &[PlanRow]) -> Vec<(String, String)> {
+        // As the list's titles show them.
+        let shown = |text: &str| skydeck_core::text::show(text, 1024).as_str().to_owned();
         let usable = || plans.iter().filter_map(|row| row.plan.as_ref().ok());
         let mut gone = Vec::new();
         for ((_, of), view) in &mut self.views {
@@ -91,9 +92,8 @@ impl ListViews {
                 continue;
             }
             let columns = plans.flat_map(|plan| &plan.source.columns);
-            let names: BTreeSet<String> = columns
-                .flat_map(|column| [words::shown(&column.label), words::shown(&column.key), column.key.clone()])
-                .collect();
+            let names: BTreeSet<String> =
+                columns.flat_map(|column| [shown(&column.label), shown(&column.key), column.key.clone()]).collect();
             let mut drop = |label: &String| {
                 let lost = !names.contains(label);
                 if lost && !gone.contains(&(label.clone(), of.clone())) {
