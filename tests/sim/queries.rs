@@ -157,3 +157,23 @@ fn success_bodies_are_compact_and_never_speak_of_sessions() {
         assert_eq!(text.len(), value.to_string().len());
     }
 }
+
+#[test]
+fn the_simulator_answers_the_queries_of_every_made_up_plan() {
+    let mut bench = Bench::plain(30);
+    for (id, text) in skydeck::annals::plans::demo(30) {
+        let plan: Value = serde_json::from_str(&text).unwrap();
+        let values = |part: &str| plan["source"][part].as_array().unwrap().clone();
+        let fields: Vec<String> =
+            values("request").iter().map(|field| field["value"].as_str().unwrap().to_owned()).collect();
+        let of = |name: &str| {
+            let other = values("otherRequest");
+            other.iter().find(|field| field["field"] == name).unwrap()["value"].as_str().unwrap().to_owned()
+        };
+        let filter = of("FilterString").replace("{{LAST_SYNC_TIME|datetime}}", "2020-01-01 00:00:00");
+        let keys = fields.join(",");
+        let answer = bench.query(&keys, &filter, json!({"FormId": of("FormId")}));
+        let rows = answer.as_array().unwrap_or_else(|| panic!("{id}: {answer}"));
+        assert!(rows.iter().all(|row| row.as_array().is_some_and(|row| row.len() == fields.len())), "{id}: {answer}");
+    }
+}
