@@ -153,7 +153,9 @@ fn first_words(text: &str) -> String {
 
 /// What the first row under a column's title has in it.
 fn value(screen: &str, title: &str) -> Option<String> {
-    let mut lines = screen.lines().skip_while(|line| !line.contains(title) || line.contains('─'));
+    // The filter's line names columns, too.
+    let is_head = |line: &str| line.contains("单据编号") && line.contains(title);
+    let mut lines = screen.lines().skip_while(|line| !is_head(line));
     let head = lines.next()?;
     let wide = |text: &str| clusters(text).map(|cluster| Measure::Narrow.cluster(cluster)).sum::<usize>();
     let at = wide(head.get(..head.find(title)?)?);
