@@ -4,6 +4,7 @@
 //! be made, and of two that would have one key, nothing is sent.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicBool;
 
 use crate::ports::{FoundPage, PageQuery};
 use skydeck_core::domain::bill::{Failure, Found, Rendered, Sight};
@@ -268,7 +269,7 @@ impl Runner {
         let made = self.run.shared.store.last_made(&env, &form).await?;
         let honoured = !own || made.is_some_and(|made| made.no.trim().eq_ignore_ascii_case(made.key.trim()));
         // Found out once a task: a later pass finds the same.
-        let _ = self.run.making.set(Making { honoured, doubles });
+        let _ = self.run.making.set(Making { honoured: AtomicBool::new(honoured), doubles });
         Ok(())
     }
 }

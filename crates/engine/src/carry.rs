@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use skydeck_core::domain::bill::{Found, Outcome, Rev, Skip};
+use skydeck_core::domain::bill::{Found, Outcome, Rev, Skip, UnknownWhy};
 use skydeck_core::domain::cause::{Cause, CauseTable, Repeat, known};
 use skydeck_core::domain::command::StartParams;
 use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::ids::{Fid, RunId, WorkKey};
 use skydeck_core::domain::plan::{Plan, RetryUnchanged};
+use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, RunKind};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::zone::Zone;
@@ -220,6 +221,13 @@ fn says_that_it_waits(row: &BillRow) -> bool {
 }
 
 impl Runner {
+    /// That the form did not keep the number of a bill, where an entry of the ledger says so.
+    fn not_honoured_before(&self, row: &BillRow) -> Option<Reason> {
+        let Some(Outcome::Unknown(unknown)) = row.state.outcome() else { return None };
+        let stands = self.run.op.key.makes() && unknown.why == UnknownWhy::KeyNotHonoured;
+        stands.then(|| Reason::KeyNotHonoured { sent: row.no.clone(), got: unknown.detail.clone() })
+    }
+
     /// What the ledger tells, and the bills of it that the run reads beside its query; `ranged`: none, as the query is one of a
     /// range.
     pub(super) async fn carry(
@@ -259,6 +267,10 @@ impl Runner {
         while let Some(page) = matching.next().await? {
             rows.extend(page.into_iter().filter(ours));
             rows.truncate(MOST);
+        }
+        // The form gave one of our bills another number, and nobody has closed that yet: it would do so again.
+        if let Some(why) = rows.iter().find_map(|row| self.not_honoured_before(row)) {
+            return Err(Failed::Erp(why));
         }
         let mut carry = Carry::of(store.as_ref(), carry, &rows, |tried| day(tried) == day(now)).await?;
         let all = carry.plan.policy.carry_over;

@@ -71,5 +71,8 @@ pub(super) fn not_honoured(call: &Answered<'_>, bill: &Candidate, verdict: &Verd
     call.run.plan.target.make.as_deref().filter(|make| *verdict == Verdict::Done && make.is_own_number())?;
     let made = made_of(call, bill)?;
     let sent = bill.body.as_ref()?.key.trim();
+    if made.no.trim().eq_ignore_ascii_case(sent) {
+        call.run.kept_number();
+    }
     (!made.no.trim().eq_ignore_ascii_case(sent)).then_some(made.no)
 }

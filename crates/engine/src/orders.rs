@@ -403,7 +403,8 @@ impl Shared {
             let (plan, operation, rev) = (plan.id.clone(), operation.to_owned(), older.then(|| plan.rev.clone()));
             return Err(Refusal::BadPlan(Reason::NoEffect { plan, operation, rev }));
         }
-        if plan.target.form != plan.source.form {
+        // What is made is of another form, and is found by its key.
+        if plan.target.form != plan.source.form && plan.target.make.is_none() {
             let (source, target) = (plan.source.form.clone(), plan.target.form.clone());
             return Err(Refusal::BadPlan(Reason::FormsDiffer { plan: plan.id.clone(), source, target }));
         }

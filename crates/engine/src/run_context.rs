@@ -3,7 +3,7 @@
 //! Invariant: nothing here remembers anything about a bill; that is [`super::run_memory::RunMemory`], which the task alone has.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -55,8 +55,9 @@ pub struct RunContext {
 /// What a run that makes bills knows before its first call.
 #[derive(Debug, Default)]
 pub struct Making {
-    /// The form is known to keep the numbers that are sent.
-    pub honoured: bool,
+    /// The form is known to keep the numbers that are sent. Until it is, one call is made at a time: of a form that numbers by a
+    /// rule of its own one bill is made, and no more.
+    pub honoured: AtomicBool,
     /// Keys that two records of the set share, in lower case.
     pub doubles: HashSet<String>,
 }
@@ -116,6 +117,18 @@ impl RunContext {
         self.op.key.makes() && self.op.place_of(step) == 0
     }
 
+    /// Whether the next call tells whether the form keeps the numbers that are sent.
+    pub fn is_unproven(&self) -> bool {
+        self.making.get().is_some_and(|making| !making.honoured.load(Ordering::SeqCst))
+    }
+
+    /// The form kept a number that was sent.
+    pub fn kept_number(&self) {
+        if let Some(making) = self.making.get() {
+            making.honoured.store(true, Ordering::SeqCst);
+        }
+    }
+
     /// What a bill waits under after a step that is not the last took.
     pub fn taken(&self, step: Step) -> &'static str {
         if self.makes(step) { known::SAVED } else { known::SUBMITTED }
@@ -141,7 +154,7 @@ impl RunContext {
             canary_look: self.op.key.makes(),
             age_secs: 0,
             made: past.made.is_some(),
-            honoured: self.making.get().is_some_and(|making| making.honoured),
+            honoured: self.making.get().is_some_and(|making| making.honoured.load(Ordering::SeqCst)),
             by_person: self.head.kind == RunKind::Retry && !self.head.by.is_schedule(),
         }
     }

@@ -230,7 +230,7 @@ impl Runner {
     async fn turn(&mut self, calls: &mut Calls) -> Result<CallPermit, Stop> {
         loop {
             self.check()?;
-            let one_by_one = self.memory.is_watched();
+            let one_by_one = self.memory.is_watched() || self.run.is_unproven();
             if (one_by_one || has_left_enough(&self.run, &self.memory))
                 && let Some(end) = calls.join_next().await
             {

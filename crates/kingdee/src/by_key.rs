@@ -12,7 +12,9 @@ impl KingdeeErp {
     pub(super) async fn by_key(&self, look: &KeyLook<'_>, keys: &[String]) -> Result<Vec<(String, Found)>, Fault> {
         let KeyLook { form, id_path, number_path, key, fields } = *look;
         let mut fields = fields.to_vec();
-        fields.push(key.to_owned());
+        if !fields.iter().any(|field| field.eq_ignore_ascii_case(key)) {
+            fields.push(key.to_owned());
+        }
         let mut found = Vec::with_capacity(keys.len());
         for asked in keys.chunks(MOST_KEYS) {
             let server = self.address.shown();

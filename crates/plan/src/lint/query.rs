@@ -277,7 +277,9 @@ fn paging(side: &Side<'_>, predicates: &[Predicate], found: &mut Found<'_>) {
 fn columns(predicates: &[Predicate], side: &Side<'_>, at: &str, found: &mut Found<'_>) {
     let excludes_audited = predicates.iter().any(|p| p.is_on(STATUS) && !p.admits("C"));
     let list = [(&side.asked, "FieldKeys"), (&side.response, "FieldKeys")];
-    for column in found.file.plan.source.columns.clone() {
+    // A plan that makes bills takes every line of a record.
+    let makes = found.file.plan.target.make.is_some();
+    for column in found.file.plan.source.columns.clone().into_iter().filter(|_| !makes) {
         let entry = list.iter().find_map(|(l, _)| l.iter().find(|e| e.field == column.key));
         let at = entry.map_or(at, |e| e.at.as_str()).to_owned();
         // Base data may keep its own id in a field that elsewhere is one of the entries: FMATERIALID.

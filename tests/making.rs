@@ -1,0 +1,165 @@
+//! Plans that make bills, by the real program against the simulator, which counts what was made.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "support/place.rs"]
+mod place;
+#[path = "support/pty.rs"]
+mod pty;
+
+use std::collections::BTreeMap;
+use std::process::Output;
+
+use place::Place;
+use serde_json::{Value, json};
+use skydeck::sim::faults::FaultPlan;
+use skydeck::sim::settings::Settings;
+
+const FORM: &str = "STK_InStock";
+const PLAN: &str = "sal_outstock_to_instock";
+const SAVE: &str = "allow_operations = [\"Save\"]";
+
+/// A place with the plan, changed as the test wants it.
+fn with(change: impl Fn(&mut Value)) -> Place {
+    let place = Place::with(40, SAVE, "");
+    let text = std::fs::read_to_string(format!("tests/fixtures/plans/{PLAN}.json")).unwrap();
+    let mut plan: Value = serde_json::from_str(&text).unwrap();
+    change(&mut plan);
+    let plans = place.dir.path().join("plans");
+    std::fs::remove_file(plans.join("sal_outstock_audit.json")).unwrap();
+    std::fs::write(plans.join(format!("{PLAN}.json")), plan.to_string()).unwrap();
+    place
+}
+
+fn faults(place: &Place, text: &str) {
+    let plan: FaultPlan = toml::from_str(text).unwrap();
+    place.sim.as_ref().unwrap().with_world(|world| world.add_faults(plan));
+}
+
+fn settings(place: &Place, text: &str) {
+    let settings: Settings = toml::from_str(text).unwrap();
+    place.sim.as_ref().unwrap().with_world(|world| world.set_settings(settings));
+}
+
+fn run(place: &Place) -> (Output, Value) {
+    let out = place.verb(&["run", PLAN, "--yes", "--sweep", "--json"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let last = text.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
+    let last = last.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&out.stderr)));
+    (out, last)
+}
+
+/// The bills that were made, by number, and how often each was.
+fn made(place: &Place) -> BTreeMap<String, u64> {
+    place.sim.as_ref().unwrap().with_world(|world| {
+        let mut made = BTreeMap::new();
+        for line in world.record().after(0, usize::MAX) {
+            if line.verb == "Save" && line.refused.is_none() {
+                *made.entry(line.number.to_string()).or_default() += 1;
+            }
+        }
+        made
+    })
+}
+
+fn audited(place: &Place) -> usize {
+    place.audits().len()
+}
+
+#[test]
+fn a_record_becomes_a_bill_with_its_lines_saved_submitted_and_audited_once() {
+    let place = with(|_| {});
+    let (out, sum) = run(&place);
+    assert_eq!(out.status.code(), Some(0), "{sum}");
+    assert_eq!((sum["found"].as_u64(), sum["done"].as_u64().or(sum["audited"].as_u64())), (Some(8), Some(8)), "{sum}");
+    let all = made(&place);
+    assert_eq!((all.len(), audited(&place)), (8, 8), "{all:?}");
+    assert!(all.iter().all(|(no, n)| no.starts_with("IN-XSCKD") && *n == 1), "{all:?}");
+    // Nothing is made again, whatever asks for it.
+    let (again, sum) = run(&place);
+    assert_eq!((again.status.code(), made(&place)), (Some(0), all), "{sum}");
+}
+
+#[test]
+fn an_answer_that_is_lost_makes_no_second_bill_and_is_told_as_what_happened() {
+    let place = with(|_| {});
+    faults(&place, "[[fault]]\nkind = \"reset\"\nwhen = \"after\"\non = [\"Save\"]\nskip = 1\nrate = 0.4\n");
+    let runs: Vec<(Output, Value)> = (0..3).map(|_| run(&place)).collect();
+    let all = made(&place);
+    assert_eq!((all.len(), audited(&place)), (8, 8), "{runs:?}");
+    assert!(all.values().all(|n| *n == 1), "{all:?}");
+    assert_eq!(runs.last().unwrap().0.status.code(), Some(0), "{runs:?}");
+}
+
+#[test]
+fn a_lost_answer_is_not_repeated_before_the_form_is_known_to_keep_numbers() {
+    let place = with(|_| {});
+    faults(&place, "[[fault]]\nkind = \"reset\"\nwhen = \"before\"\non = [\"Save\"]\ntimes = 1\n");
+    settings(&place, "[form.STK_InStock]\nnumbering = \"replace\"\n");
+    let (out, sum) = run(&place);
+    assert_eq!(out.status.code(), Some(3), "{sum}");
+    run(&place);
+    // The first record was called once, and the second one told that the form keeps no number.
+    let calls = |no: &str| place.sim.as_ref().unwrap().with_world(|world| world.key_counts(FORM, no).calls);
+    assert_eq!((calls("IN-XSCKD000001"), made(&place).len()), (1, 1), "{sum}");
+}
+
+#[test]
+fn a_form_that_numbers_by_a_rule_of_its_own_stops_the_plan_after_one_bill() {
+    let place = with(|_| {});
+    settings(&place, "[form.STK_InStock]\nnumbering = \"replace\"\n");
+    let (out, sum) = run(&place);
+    assert_eq!((out.status.code(), made(&place).len()), (Some(3), 1), "{sum}");
+    // It stays so until a person has closed the entry.
+    let (out, sum) = run(&place);
+    assert_eq!(made(&place).len(), 1, "{sum}");
+    assert_ne!(out.status.code(), Some(0), "{sum}");
+}
+
+#[test]
+fn two_records_with_one_number_are_both_refused_and_nothing_is_sent_for_either() {
+    let place = with(|plan| plan["target"]["request"][1]["value"] = json!("IN-ONE"));
+    let (out, sum) = run(&place);
+    assert_eq!((out.status.code(), made(&place).len()), (Some(1), 0), "{sum}");
+    assert_eq!(sum["failed"].as_u64(), Some(8), "{sum}");
+}
+
+#[test]
+fn a_record_of_which_no_bill_can_be_made_fails_by_field_and_value_and_the_others_go_on() {
+    let place = with(|plan| {
+        plan["target"]["request"][2]["value"] =
+            json!("_function CASE '{{FBillNo}}' WHEN 'XSCKD000001' THEN DATE_FORMAT('soon', '%Y') ELSE '2026-01-02' END");
+    });
+    let (out, sum) = run(&place);
+    let failed = sum["failed"].as_u64().unwrap();
+    assert!(failed > 0 && made(&place).len() as u64 + failed == 8, "{sum}");
+    assert_eq!(out.status.code(), Some(1));
+    let ledger = place.verb(&["ledger"]);
+    let text = String::from_utf8_lossy(&ledger.stdout).into_owned();
+    assert!(text.contains("FDate") && text.contains("soon"), "{text}");
+}
+
+#[test]
+fn a_bill_that_is_there_with_other_content_is_left_as_it_is() {
+    let place = with(|_| {});
+    run(&place);
+    let before = made(&place);
+    // Another plan wants the same numbers with another supplier, under a data directory that knows nothing of the first.
+    let text = std::fs::read_to_string(place.dir.path().join(format!("plans/{PLAN}.json"))).unwrap();
+    std::fs::write(place.dir.path().join(format!("plans/{PLAN}.json")), text.replace("VEN00003", "VEN00004")).unwrap();
+    std::fs::rename(place.data(), place.dir.path().join("data-of-before")).unwrap();
+    let (_, sum) = run(&place);
+    assert_eq!((made(&place), audited(&place)), (before, 8), "{sum}");
+    assert_eq!(sum["skipped"].as_u64(), Some(8), "{sum}");
+}
+
+#[test]
+fn an_environment_that_does_not_allow_it_makes_nothing() {
+    let place = with(|_| {});
+    let config = place.dir.path().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap().replace(SAVE, "");
+    std::fs::write(&config, text).unwrap();
+    let out = place.verb(&["run", PLAN, "--yes"]);
+    assert_ne!(out.status.code(), Some(0));
+    assert!(made(&place).is_empty());
+    assert!(String::from_utf8_lossy(&out.stderr).contains("Save"), "{out:?}");
+}
