@@ -126,8 +126,9 @@ fn two_records_with_one_number_are_both_refused_and_nothing_is_sent_for_either()
 #[test]
 fn a_record_of_which_no_bill_can_be_made_fails_by_field_and_value_and_the_others_go_on() {
     let place = with(|plan| {
-        plan["target"]["request"][2]["value"] =
-            json!("_function CASE '{{FBillNo}}' WHEN 'XSCKD000001' THEN DATE_FORMAT('soon', '%Y') ELSE '2026-01-02' END");
+        plan["target"]["request"][2]["value"] = json!(
+            "_function CASE '{{FBillNo}}' WHEN 'XSCKD000001' THEN DATE_FORMAT('soon', '%Y') ELSE '2026-01-02' END"
+        );
     });
     let (out, sum) = run(&place);
     let failed = sum["failed"].as_u64().unwrap();

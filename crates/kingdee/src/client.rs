@@ -284,10 +284,13 @@ impl KingdeeErp {
                     let ask = Ask { what: query.what, server: &server };
                     let raw_rows = u32::try_from(rows.len()).unwrap_or(u32::MAX);
                     // Every page of lines but the last is full, and its last bill may go on on the next.
-                    let rows = match query.lines && raw_rows >= query.limit {
-                        false => rows.as_slice(),
-                        true => layout.uncut(&rows).ok_or_else(|| query_fault(ask, &format!("one bill has {raw_rows} lines or more, as many as a page takes: raise skydeck.page_size")))?,
+                    let whole = || {
+                        let why = format!(
+                            "one bill has {raw_rows} lines or more, as many as a page takes: raise skydeck.page_size"
+                        );
+                        layout.uncut(&rows).ok_or_else(|| query_fault(ask, &why))
                     };
+                    let rows = if query.lines && raw_rows >= query.limit { whole()? } else { rows.as_slice() };
                     let bills = fold(&layout, rows, query.after, self.config.zone_minutes)
                         .map_err(|why| query_fault(ask, &why))?;
                     if let Some(why) = bills.iter().find_map(|bill| redact::hidden(&self.redactor, bill)) {

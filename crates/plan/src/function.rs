@@ -17,7 +17,7 @@ use std::iter::Peekable;
 use std::vec::IntoIter;
 
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive as _;
+use rust_decimal::prelude::ToPrimitive;
 
 use super::problem::FunctionFault;
 use of_bodies::of_body;
@@ -451,7 +451,7 @@ fn apply(name: &str, given: &[Value], zone_minutes: i32) -> Out<Value> {
         ("CHAR_LENGTH", [text]) => text_of(text).map_or(Value::Null, |t| count_of(t.chars().count())),
         ("TRIM", [text]) => null_or(text_of(text).map(|t| t.trim_matches(' ').to_owned())),
         ("FROM_UNIXTIME", [Value::Number(seconds)]) => {
-            let whole = Some(seconds).filter(|s| s.is_integer() && !s.is_sign_negative()).and_then(|s| s.to_i64());
+            let whole = Some(seconds).filter(|s| s.is_integer() && !s.is_sign_negative()).and_then(ToPrimitive::to_i64);
             let local = whole.and_then(|s| s.checked_add(i64::from(zone_minutes) * 60));
             match local.and_then(|s| chrono::DateTime::from_timestamp(s, 0)) {
                 Some(at) => Value::Text(at.format("%Y-%m-%d %H:%M:%S").to_string()),

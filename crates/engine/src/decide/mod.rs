@@ -250,10 +250,8 @@ pub fn after_refused_step(op: &Operation, at: usize, called: &Rev, found: &Found
     if !spec.effect.is_done(found) || op.steps.last().is_some_and(|last| last.effect.is_done(found)) {
         return None;
     }
-    let kept = match op.key.makes() && at == 0 {
-        true => !has_other_content(found),
-        false => found.rev.modified == called.modified,
-    };
+    let makes = op.key.makes() && at == 0;
+    let kept = if makes { !has_other_content(found) } else { found.rev.modified == called.modified };
     Some(if kept { Refused::Next } else { Refused::Changed })
 }
 

@@ -89,29 +89,31 @@ struct SaveData<M> {
     model: M,
 }
 
+/// The switches that protect what is there, and the checks of the ERP, beside what is saved.
+fn save_data<M>(model: M, options: &WriteOptions, flags: &[&str]) -> SaveData<M> {
+    SaveData {
+        need_return_fields: [],
+        is_delete_entry: false,
+        is_verify_base_data_field: true,
+        validate_flag: true,
+        number_search: true,
+        is_auto_adjust_field: false,
+        validate_repeat_json: true,
+        interation_flags: flags.join(";"),
+        ignore_interation_flag: options.ignore_interaction,
+        model,
+    }
+}
+
 /// Body of `Save` for one bill, or of `BatchSave` for several: each as it stands, its numbers digit by digit. `None`: a bill is
 /// no JSON object.
 pub fn save_body(form: &FormId, bills: &[String], options: &WriteOptions, flags: &[Flag]) -> Option<Vec<u8>> {
     let models: Option<Vec<&RawValue>> = bills.iter().map(|bill| serde_json::from_str(bill).ok()).collect();
     let flags: Vec<&str> = flags.iter().map(|flag| flag.0.as_str()).collect();
-    fn data<M>(model: M, options: &WriteOptions, flags: &[&str]) -> SaveData<M> {
-        SaveData {
-            need_return_fields: [],
-            is_delete_entry: false,
-            is_verify_base_data_field: true,
-            validate_flag: true,
-            number_search: true,
-            is_auto_adjust_field: false,
-            validate_repeat_json: true,
-            interation_flags: flags.join(";"),
-            ignore_interation_flag: options.ignore_interaction,
-            model,
-        }
-    }
     let formid = form.as_str();
     match models?.as_slice() {
-        [one] => Some(to_bytes(&Save { formid, data: data(*one, options, &flags) })),
-        several => Some(to_bytes(&Save { formid, data: data(several, options, &flags) })),
+        [one] => Some(to_bytes(&Save { formid, data: save_data(*one, options, &flags) })),
+        several => Some(to_bytes(&Save { formid, data: save_data(several, options, &flags) })),
     }
 }
 

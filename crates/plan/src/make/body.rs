@@ -144,9 +144,10 @@ impl<'a> Bodies<'a> {
                     text = self.text(field, &node.default, record)?;
                 }
                 if text.is_empty() {
-                    return match field.required {
-                        true => Err(BodyFault::Missing { field: field.name.clone() }),
-                        false => Ok(None),
+                    return if field.required {
+                        Err(BodyFault::Missing { field: field.name.clone() })
+                    } else {
+                        Ok(None)
                     };
                 }
                 leaf(field, text).map(Some)
@@ -287,9 +288,10 @@ fn leaf(field: &Field, text: String) -> Result<Json, BodyFault> {
                 text.as_str()
             };
             if !is_decimal(read) || (whole && read.contains('.')) {
-                return Err(match whole {
-                    true => BodyFault::NotWhole { field: name(), value: text },
-                    false => BodyFault::NotDecimal { field: name(), value: text },
+                return Err(if whole {
+                    BodyFault::NotWhole { field: name(), value: text }
+                } else {
+                    BodyFault::NotDecimal { field: name(), value: text }
                 });
             }
             if digits > MOST_DIGITS {

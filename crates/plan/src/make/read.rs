@@ -11,8 +11,8 @@ use skydeck_core::domain::step::{Step, Verb};
 use super::template;
 use super::tree::{CONTROLS, list_name, tree};
 use crate::function;
-use crate::problem::Problem;
 use crate::problem::make::{Control, MakeProblem};
+use crate::problem::{FunctionFault as F, Problem};
 use crate::reading::{Findings, nowhere};
 use crate::source::is_name;
 use crate::vendor::{Entry, List, Side, truth};
@@ -198,9 +198,6 @@ fn controls(side: &Side<'_>, policy: &MakePolicy, out: &mut Target, findings: &m
             findings.refuse(entry.at.clone(), MakeProblem::Control { field, value, why });
         };
         match known {
-            Some(
-                "FormId" | "NeedReturnFields" | "SubSystemId" | "NumberSearch" | "ValidateRepeatJson" | "NetworkCtrl",
-            ) => {}
             Some("IsVerifyBaseDataField") if yes == Some(false) => findings.note(
                 entry.at.clone(),
                 "sent as true: otherwise the ERP leaves a field empty whose number it does not know",
@@ -208,17 +205,13 @@ fn controls(side: &Side<'_>, policy: &MakePolicy, out: &mut Target, findings: &m
             Some("IsDeleteEntry") if yes == Some(true) => {
                 findings.note(entry.at.clone(), "sent as false: nothing that is there is ever deleted");
             }
-            Some("IsVerifyBaseDataField" | "IsDeleteEntry" | "IsEntryBatchFill" | "IsControlPrecision") => {}
-            Some("ValidateFlag") if yes == Some(true) => {}
-            Some("ValidateFlag") => refuse(Control::Unchecked),
-            Some("IsAutoAdjustField" | "Creator") if yes == Some(false) => {}
-            Some("IsAutoAdjustField" | "NeedUpDateFields" | "Model" | "Creator") => refuse(Control::Changes),
-            Some("BatchCount") if text.trim() == "0" || text.trim() == "1" => {}
-            Some("BatchCount") => refuse(Control::Threads),
+            Some("ValidateFlag") if yes != Some(true) => refuse(Control::Unchecked),
+            Some("IsAutoAdjustField" | "Creator") if yes != Some(false) => refuse(Control::Changes),
+            Some("NeedUpDateFields" | "Model") => refuse(Control::Changes),
+            Some("BatchCount") if text.trim() != "0" && text.trim() != "1" => refuse(Control::Threads),
             Some("InterationFlags") => flags(entry, &text, out, findings),
             Some("IgnoreInterationFlag") => out.options.ignore_interaction = yes,
             Some("IsAutoSubmitAndAudit") if yes == Some(true) => then = vec![Step::Submit, Step::Audit],
-            Some("IsAutoSubmitAndAudit") => {}
             Some("Operation") => match text.trim().to_ascii_lowercase().as_str() {
                 "audit" => then = vec![Step::Submit, Step::Audit],
                 "submit" => then = vec![Step::Submit],
@@ -226,7 +219,9 @@ fn controls(side: &Side<'_>, policy: &MakePolicy, out: &mut Target, findings: &m
                 "draft" => findings.refuse(entry.at.clone(), MakeProblem::Draft),
                 _ => refuse(Control::Unknown),
             },
-            Some(_) | None => refuse(Control::Unknown),
+            // What these say is so anyway, or says nothing about the bill.
+            Some(_) => {}
+            None => refuse(Control::Unknown),
         }
     }
     if !then.is_empty() && policy.then.is_none() {
@@ -287,7 +282,6 @@ impl Check<'_, '_> {
                 template::Piece::Column { .. } | template::Piece::Variable(..) => text.push('1'),
             }
         }
-        use crate::problem::FunctionFault as F;
         match function::compute(&text, 480) {
             // These depend on the values.
             Ok(_)

@@ -14,6 +14,7 @@ use crate::{PlanFile, inspect, rev};
 const COLUMNS: [&str; 8] =
     ["FID", "FBillNo", "FDate", "FCustomerID.FNumber", "FNote", "FEntity_FMaterialID.FNumber", "FRealQty", "FTaxPrice"];
 
+#[expect(clippy::needless_pass_by_value, reason = "written where it is used")]
 fn entry(field: &str, kind: &str, value: Value) -> Value {
     json!({"field": field, "label": field, "type": kind, "value": value})
 }
@@ -24,6 +25,7 @@ fn wrapped(field: &str, value: &str) -> Value {
 }
 
 /// A plan that makes a receipt of an outstock, with its lines.
+#[expect(clippy::needless_pass_by_value, reason = "written where it is used")]
 fn plan(request: Vec<Value>, controls: Vec<Value>, policy: Value) -> Value {
     let mut other = vec![entry("FormId", "string", json!("STK_InStock"))];
     other.extend(controls);
@@ -156,7 +158,9 @@ fn what_cannot_be_made_is_said_with_field_and_value_and_nothing_else_is_sent() {
     ];
     for (field, note, words) in cases {
         let mut lines = LINES;
-        lines.iter_mut().for_each(|line| line[4] = note);
+        for line in &mut lines {
+            line[4] = note;
+        }
         let said = body(&with(field.clone()), &lines).unwrap_err();
         assert!(said.contains(words), "{field}: {said}");
     }
@@ -186,7 +190,9 @@ fn a_value_cannot_leave_the_quotation_marks_of_an_expression() {
     request[4] = entry("FNote", "string", json!("_function CONCAT('<', '{{FNote}}', '>')"));
     let plan = runnable(&plan(request, vec![], policy()));
     let mut lines = LINES;
-    lines.iter_mut().for_each(|line| line[4] = "it's'), 'x");
+    for line in &mut lines {
+        line[4] = "it's'), 'x";
+    }
     assert!(body(&plan, &lines).unwrap().contains(r#""FNote":"<it's'), 'x>""#));
 }
 

@@ -101,197 +101,103 @@ const KEY: &str = "\"key\": {\"number\": \"FBillNo\", \"unique\": true}";
 
 use MakeProblem as P;
 
-impl MakeProblem {
-    /// What is wrong and what to do.
-    pub fn words(&self, zh: bool) -> Words {
-        let (message, hint) = if zh { self.zh() } else { self.en() };
-        Words { message, hint }
-    }
-
-    fn en(&self) -> (String, String) {
-        let text = |message: &str, hint: &str| (message.to_owned(), hint.to_owned());
-        match self {
-            P::NoKey => text("nothing says how a bill is found again whose answer was lost: give skydeck.key", KEY),
-            P::KeyShape { value } => (format!("{value} is no key"), KEY.into()),
-            P::KeyNotSent { key } => (
-                format!("the key `{key}` is not among the fields of the body"),
-                format!("add {{\"field\": \"{key}\", \"value\": \"{{{{FBillNo}}}}\"}} to target.request"),
-            ),
-            P::KeyInList { key } => (format!("the key `{key}` is not a plain field of the head"), KEY.into()),
-            P::ProbeShape { value } => (format!("{value} is no number of a bill"), "\"probe\": \"CGRK000001\"".into()),
-            P::StepName { value } => {
-                (format!("{value} is no step"), "\"steps\": [\"save\", \"submit\", \"audit\"]".into())
+/// Makes the function of a table: `pattern => (English, what to do), (Chinese, what to do);`.
+macro_rules! sentences {
+    ($($pattern:pat => $en:expr, $zh:expr;)*) => {
+        impl MakeProblem {
+            /// What is wrong and what to do.
+            pub fn words(&self, zh: bool) -> Words {
+                if zh {
+                    match self { $($pattern => Words::from($zh),)* }
+                } else {
+                    match self { $($pattern => Words::from($en),)* }
+                }
             }
-            P::StepOrder => {
-                text("steps are save, then submit, then audit", "\"steps\": [\"save\", \"submit\", \"audit\"]")
-            }
-            P::NotForMaking { key } => (format!("`{key}` is not for a plan that makes bills"), "leave it out".into()),
-            P::OnlyForMaking { key } => {
-                (format!("`{key}` is only for a plan that makes bills (target api batchSave)"), "leave it out".into())
-            }
-            P::NoForm => text(
-                "the target names no form to make",
-                "{\"field\": \"FormId\", \"value\": \"SAL_OUTSTOCK\"} in target.otherRequest",
-            ),
-            P::NoFields => text("the body has no field", "add the fields of the bill to target.request"),
-            P::Draft => text(
-                "a draft has no number, so that one whose answer was lost could not be found again",
-                "\"api\": \"batchSave\"",
-            ),
-            P::Update { field } => (
-                format!("`{field}` would save over a bill that is there"),
-                "Skydeck only makes new bills: leave it out".into(),
-            ),
-            other => other.en_of_fields(),
         }
-    }
+    };
+}
 
-    /// The same of what stands in one field.
-    fn en_of_fields(&self) -> (String, String) {
-        let text = |message: &str, hint: &str| (message.to_owned(), hint.to_owned());
-        match self {
-            P::Control { field, value, why } => (format!("`{field}` {value} is not sent"), why.en().into()),
-            P::Type { value, suggest } => (format!("unknown type `{value}`"), suggest.en()),
-            P::Parser { name, suggest } => (format!("unknown parser `{name}`"), suggest.en()),
-            P::ParserParams { name } => (
-                format!("the parser `{name}` lacks its params"),
-                "{\"name\": \"ConvertObjectParser\", \"params\": \"FNumber\"}".into(),
-            ),
-            P::Parent { parent } => {
-                (format!("no entry is called `{parent}`"), "`parent` names the id or the field of another entry".into())
-            }
-            P::TooDeep { most } => (format!("more than {most} levels"), "no bill is nested that deeply".into()),
-            P::FieldTwice { name } => {
-                (format!("the field `{name}` stands twice at one level"), "keep the one that is meant".into())
-            }
-            P::FieldName { name } => {
-                (format!("`{name}` is no name of a field"), "letters, digits and `_`, such as FDate".into())
-            }
-            P::ChildrenOfValue { name } => (
-                format!("`{name}` has children and a type of a single value"),
-                "\"type\": \"object\" or \"array\"".into(),
-            ),
-            P::NoChildren { name } => (
-                format!("the list `{name}` has neither children nor a parser"),
-                "give it children, or StringToArray".into(),
-            ),
-            P::ListName { name } => (
-                format!("`{name}` is no name of a list"),
-                "a name such as \"details\"; children then write {{details.FQty}}".into(),
-            ),
-            P::Hole { name, near } => (
-                format!("`{name}` is no column of the source"),
-                near.as_ref()
-                    .map_or_else(|| "add it to source.request".to_owned(), |near| format!("did you mean `{near}`?")),
-            ),
-            P::ListOutside { name, list } => (
-                format!("`{name}` is a value of every row of `{list}` and stands outside of it"),
-                "write the column without the list's name, or move the field into the list".into(),
-            ),
-            P::Template(fault) => return with(fault.words(false)),
-            P::Function(fault) => (format!("_function: {fault}"), "mend the expression".into()),
-            P::FindCollection => text("`_findCollection` is not evaluated here", "write the value itself"),
-            P::NoKey { .. }
-            | P::KeyShape { .. }
-            | P::KeyNotSent { .. }
-            | P::KeyInList { .. }
-            | P::ProbeShape { .. }
-            | P::StepName { .. }
-            | P::StepOrder { .. }
-            | P::NotForMaking { .. }
-            | P::OnlyForMaking { .. }
-            | P::NoForm { .. }
-            | P::NoFields { .. }
-            | P::Draft { .. }
-            | P::Update { .. } => text("", ""),
-        }
-    }
-
-    fn zh(&self) -> (String, String) {
-        let text = |message: &str, hint: &str| (message.to_owned(), hint.to_owned());
-        match self {
-            P::NoKey => text("没有说明响应丢失的单据怎样找回：请写 skydeck.key", KEY),
-            P::KeyShape { value } => (format!("{value} 不是有效的 key"), KEY.into()),
-            P::KeyNotSent { key } => (
-                format!("所发字段中没有键字段 `{key}`"),
-                format!("请在 target.request 中加上 {{\"field\": \"{key}\", \"value\": \"{{{{FBillNo}}}}\"}}"),
-            ),
-            P::KeyInList { key } => (format!("键字段 `{key}` 不是表头的普通字段"), KEY.into()),
-            P::ProbeShape { value } => (format!("{value} 不是单据编号"), "\"probe\": \"CGRK000001\"".into()),
-            P::StepName { value } => {
-                (format!("{value} 不是步骤"), "\"steps\": [\"save\", \"submit\", \"audit\"]".into())
-            }
-            P::StepOrder => text("步骤依次为 save、submit、audit", "\"steps\": [\"save\", \"submit\", \"audit\"]"),
-            P::NotForMaking { key } => (format!("`{key}` 不用于新建单据的方案"), "请去掉".into()),
-            P::OnlyForMaking { key } => {
-                (format!("`{key}` 只用于新建单据的方案（目标 api 为 batchSave）"), "请去掉".into())
-            }
-            P::NoForm => text(
-                "目标没有写要新建的业务对象",
-                "请在 target.otherRequest 中写 {\"field\": \"FormId\", \"value\": \"SAL_OUTSTOCK\"}",
-            ),
-            P::NoFields => text("没有要发送的字段", "请把单据字段写入 target.request"),
-            P::Draft => text("暂存单没有编号，响应丢失后无法找回", "\"api\": \"batchSave\""),
-            P::Update { field } => (format!("`{field}` 会覆盖已有单据"), "Skydeck 只新建：请去掉".into()),
-            other => other.zh_of_fields(),
-        }
-    }
-
-    /// The same of what stands in one field.
-    fn zh_of_fields(&self) -> (String, String) {
-        let text = |message: &str, hint: &str| (message.to_owned(), hint.to_owned());
-        match self {
-            P::Control { field, value, why } => (format!("`{field}` {value} 不会发送"), why.zh().into()),
-            P::Type { value, suggest } => (format!("未知的类型 `{value}`"), suggest.zh()),
-            P::Parser { name, suggest } => (format!("未知的解析器 `{name}`"), suggest.zh()),
-            P::ParserParams { name } => (
-                format!("解析器 `{name}` 缺少 params"),
-                "{\"name\": \"ConvertObjectParser\", \"params\": \"FNumber\"}".into(),
-            ),
-            P::Parent { parent } => {
-                (format!("没有名为 `{parent}` 的字段"), "`parent` 应为另一字段的 id 或 field".into())
-            }
-            P::TooDeep { most } => (format!("嵌套超过 {most} 层"), "单据不会嵌套这么深".into()),
-            P::FieldTwice { name } => (format!("同一层中字段 `{name}` 出现两次"), "请只留一个".into()),
-            P::FieldName { name } => (format!("`{name}` 不是字段名"), "由字母、数字和 `_` 组成，如 FDate".into()),
-            P::ChildrenOfValue { name } => {
-                (format!("`{name}` 有下级字段，类型却是单个值"), "\"type\": \"object\" 或 \"array\"".into())
-            }
-            P::NoChildren { name } => {
-                (format!("列表 `{name}` 既无下级字段也无解析器"), "请写 children，或用 StringToArray".into())
-            }
-            P::ListName { name } => {
-                (format!("`{name}` 不是列表名"), "应为 \"details\" 这样的名称，下级字段写 {{details.FQty}}".into())
-            }
-            P::Hole { name, near } => (
-                format!("来源没有列 `{name}`"),
-                near.as_ref().map_or_else(|| "请加到 source.request".to_owned(), |near| format!("是不是 `{near}`？")),
-            ),
-            P::ListOutside { name, list } => {
-                (format!("`{name}` 是 `{list}` 每一行的值，却写在列表之外"), "请去掉列表名，或把字段移入列表".into())
-            }
-            P::Template(fault) => return with(fault.words(true)),
-            P::Function(fault) => (format!("_function：{}", fault.said(true)), "请改正表达式".into()),
-            P::FindCollection => text("此处不支持 `_findCollection`", "请直接写值"),
-            P::NoKey { .. }
-            | P::KeyShape { .. }
-            | P::KeyNotSent { .. }
-            | P::KeyInList { .. }
-            | P::ProbeShape { .. }
-            | P::StepName { .. }
-            | P::StepOrder { .. }
-            | P::NotForMaking { .. }
-            | P::OnlyForMaking { .. }
-            | P::NoForm { .. }
-            | P::NoFields { .. }
-            | P::Draft { .. }
-            | P::Update { .. } => text("", ""),
-        }
+impl<M: Into<String>, H: Into<String>> From<(M, H)> for Words {
+    fn from((message, hint): (M, H)) -> Self {
+        Self { message: message.into(), hint: hint.into() }
     }
 }
 
-fn with(words: Words) -> (String, String) {
-    (words.message, words.hint)
+sentences! {
+    P::NoKey => ("nothing says how a bill is found again whose answer was lost: give skydeck.key", KEY), ("没有说明响应丢失的单据怎样找回：请写 skydeck.key", KEY);
+    P::KeyShape { value } => (format!("{value} is no key"), KEY), (format!("{value} 不是有效的 key"), KEY);
+    P::KeyNotSent { key } => (
+                format!("the key `{key}` is not among the fields of the body"),
+                format!("add {{\"field\": \"{key}\", \"value\": \"{{{{FBillNo}}}}\"}} to target.request"),
+            ), (
+                format!("所发字段中没有键字段 `{key}`"),
+                format!("请在 target.request 中加上 {{\"field\": \"{key}\", \"value\": \"{{{{FBillNo}}}}\"}}"),
+            );
+    P::KeyInList { key } => (format!("the key `{key}` is not a plain field of the head"), KEY), (format!("键字段 `{key}` 不是表头的普通字段"), KEY);
+    P::ProbeShape { value } => (format!("{value} is no number of a bill"), "\"probe\": \"CGRK000001\""), (format!("{value} 不是单据编号"), "\"probe\": \"CGRK000001\"");
+    P::StepName { value } => (format!("{value} is no step"), "\"steps\": [\"save\", \"submit\", \"audit\"]"), (format!("{value} 不是步骤"), "\"steps\": [\"save\", \"submit\", \"audit\"]");
+    P::StepOrder => ("steps are save, then submit, then audit", "\"steps\": [\"save\", \"submit\", \"audit\"]"), ("步骤依次为 save、submit、audit", "\"steps\": [\"save\", \"submit\", \"audit\"]");
+    P::NotForMaking { key } => (format!("`{key}` is not for a plan that makes bills"), "leave it out"), (format!("`{key}` 不用于新建单据的方案"), "请去掉");
+    P::OnlyForMaking { key } => (format!("`{key}` is only for a plan that makes bills (target api batchSave)"), "leave it out"), (format!("`{key}` 只用于新建单据的方案（目标 api 为 batchSave）"), "请去掉");
+    P::NoForm => (
+                "the target names no form to make",
+                "{\"field\": \"FormId\", \"value\": \"SAL_OUTSTOCK\"} in target.otherRequest",
+            ), (
+                "目标没有写要新建的业务对象",
+                "请在 target.otherRequest 中写 {\"field\": \"FormId\", \"value\": \"SAL_OUTSTOCK\"}",
+            );
+    P::NoFields => ("the body has no field", "add the fields of the bill to target.request"), ("没有要发送的字段", "请把单据字段写入 target.request");
+    P::Draft => (
+                "a draft has no number, so that one whose answer was lost could not be found again",
+                "\"api\": \"batchSave\"",
+            ), ("暂存单没有编号，响应丢失后无法找回", "\"api\": \"batchSave\"");
+    P::Update { field } => (
+                format!("`{field}` would save over a bill that is there"),
+                "Skydeck only makes new bills: leave it out",
+            ), (format!("`{field}` 会覆盖已有单据"), "Skydeck 只新建：请去掉");
+    P::Control { field, value, why } => (format!("`{field}` {value} is not sent"), why.en()), (format!("`{field}` {value} 不会发送"), why.zh());
+    P::Type { value, suggest } => (format!("unknown type `{value}`"), suggest.en()), (format!("未知的类型 `{value}`"), suggest.zh());
+    P::Parser { name, suggest } => (format!("unknown parser `{name}`"), suggest.en()), (format!("未知的解析器 `{name}`"), suggest.zh());
+    P::ParserParams { name } => (
+                format!("the parser `{name}` lacks its params"),
+                "{\"name\": \"ConvertObjectParser\", \"params\": \"FNumber\"}",
+            ), (
+                format!("解析器 `{name}` 缺少 params"),
+                "{\"name\": \"ConvertObjectParser\", \"params\": \"FNumber\"}",
+            );
+    P::Parent { parent } => (format!("no entry is called `{parent}`"), "`parent` names the id or the field of another entry"), (format!("没有名为 `{parent}` 的字段"), "`parent` 应为另一字段的 id 或 field");
+    P::TooDeep { most } => (format!("more than {most} levels"), "no bill is nested that deeply"), (format!("嵌套超过 {most} 层"), "单据不会嵌套这么深");
+    P::FieldTwice { name } => (format!("the field `{name}` stands twice at one level"), "keep the one that is meant"), (format!("同一层中字段 `{name}` 出现两次"), "请只留一个");
+    P::FieldName { name } => (format!("`{name}` is no name of a field"), "letters, digits and `_`, such as FDate"), (format!("`{name}` 不是字段名"), "由字母、数字和 `_` 组成，如 FDate");
+    P::ChildrenOfValue { name } => (
+                format!("`{name}` has children and a type of a single value"),
+                "\"type\": \"object\" or \"array\"",
+            ), (format!("`{name}` 有下级字段，类型却是单个值"), "\"type\": \"object\" 或 \"array\"");
+    P::NoChildren { name } => (
+                format!("the list `{name}` has neither children nor a parser"),
+                "give it children, or StringToArray",
+            ), (format!("列表 `{name}` 既无下级字段也无解析器"), "请写 children，或用 StringToArray");
+    P::ListName { name } => (
+                format!("`{name}` is no name of a list"),
+                "a name such as \"details\"; children then write {{details.FQty}}",
+            ), (format!("`{name}` 不是列表名"), "应为 \"details\" 这样的名称，下级字段写 {{details.FQty}}");
+    P::Hole { name, near } => (
+                format!("`{name}` is no column of the source"),
+                near.as_ref()
+                    .map_or_else(|| "add it to source.request".to_owned(), |near| format!("did you mean `{near}`?")),
+            ), (
+                format!("来源没有列 `{name}`"),
+                near.as_ref().map_or_else(|| "请加到 source.request".to_owned(), |near| format!("是不是 `{near}`？")),
+            );
+    P::ListOutside { name, list } => (
+                format!("`{name}` is a value of every row of `{list}` and stands outside of it"),
+                "write the column without the list's name, or move the field into the list",
+            ), (format!("`{name}` 是 `{list}` 每一行的值，却写在列表之外"), "请去掉列表名，或把字段移入列表");
+    P::Template(fault) => fault.words(false), fault.words(true);
+    P::Function(fault) =>
+        (format!("_function: {fault}"), "mend the expression"),
+        (format!("_function：{}", fault.said(true)), "请改正表达式");
+    P::FindCollection => ("`_findCollection` is not evaluated here", "write the value itself"), ("此处不支持 `_findCollection`", "请直接写值");
 }
 
 impl BodyFault {
