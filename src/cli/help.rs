@@ -177,7 +177,7 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("sim", "auth", "开放的登录方式"),
     ("sim", "delay", "每次响应的用时（毫秒）"),
     ("sim", "bind", "监听地址；非本机地址会有警告"),
-    ("sim", "settings", "账套设置（TOML 文件）：编号唯一、编码规则、必填字段、单据转换（docs/simulator.md）"),
+    ("sim", "settings", "数据中心的设置（TOML 文件）：编号唯一、编码规则、必填字段、单据转换（docs/simulator.md）"),
     ("sim", "record", "将对单据所做的一切以 JSON 行追加到此文件"),
     ("sim", "hostile", "在部分备注中放入控制字符和转义序列"),
     ("sim", "gateway", "像厂商网关那样检查 X-Api 请求头"),

@@ -28,7 +28,7 @@ pub struct SimArgs {
     /// Preset (none, demo, storm) or a fault file in TOML. With a preset other than none some bills have troubles of their own.
     #[arg(long, default_value = "demo", value_name = "PRESET|FILE")]
     pub faults: String,
-    /// Settings of the account set in TOML: unique numbers, numbering rules, required fields, conversions (docs/simulator.md).
+    /// Settings of the data centre in TOML: unique numbers, numbering rules, required fields, conversions (docs/simulator.md).
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
     /// Ways of signing in that are open.

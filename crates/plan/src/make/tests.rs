@@ -135,7 +135,7 @@ fn what_cannot_be_made_is_said_with_field_and_value_and_nothing_else_is_sent() {
     };
     let cases = [
         (entry("FQty", "int", json!("{{FNote}}")), "1.5", "FQty: `1.5` is no whole number"),
-        (entry("FQty", "float", json!("{{FNote}}")), "1e5", "FQty: `1e5` is no number"),
+        (entry("FQty", "float", json!("{{FNote}}")), "1e5", "FQty: `1e5` is not a number"),
         (entry("FQty", "float", json!("{{FNote}}")), "1234567890123456789012345678901234567890", "40 digits"),
         (entry("FOn", "bool", json!("{{FNote}}")), "maybe", "FOn: `maybe` is neither"),
         (entry("FSum", "float", json!("{{FRealQty}}")), "x", "FSum: the 2 rows"),
@@ -144,7 +144,11 @@ fn what_cannot_be_made_is_said_with_field_and_value_and_nothing_else_is_sent() {
             "a lot",
             "FSum: `a lot` stands without quotation marks",
         ),
-        (entry("FDay", "string", json!("_function DATE_FORMAT('{{FNote}}', '%Y')")), "soon", "FDay: `soon` is no date"),
+        (
+            entry("FDay", "string", json!("_function DATE_FORMAT('{{FNote}}', '%Y')")),
+            "soon",
+            "FDay: `soon` is not a date",
+        ),
         (
             json!({"field": "FMust", "type": "string", "value": "{{FNote}}", "is_required": true}),
             "",

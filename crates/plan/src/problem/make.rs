@@ -134,7 +134,7 @@ sentences! {
                 format!("请在 target.request 中加上 {{\"field\": \"{key}\", \"value\": \"{{{{FBillNo}}}}\"}}"),
             );
     P::KeyInList { key } => (format!("the key `{key}` is not a plain field of the head"), KEY), (format!("键字段 `{key}` 不是表头的普通字段"), KEY);
-    P::ProbeShape { value } => (format!("{value} is no number of a bill"), "\"probe\": \"CGRK000001\""), (format!("{value} 不是单据编号"), "\"probe\": \"CGRK000001\"");
+    P::ProbeShape { value } => (format!("{value} is not the number of a bill"), "\"probe\": \"CGRK000001\""), (format!("{value} 不是单据编号"), "\"probe\": \"CGRK000001\"");
     P::StepName { value } => (format!("{value} is no step"), "\"steps\": [\"save\", \"submit\", \"audit\"]"), (format!("{value} 不是步骤"), "\"steps\": [\"save\", \"submit\", \"audit\"]");
     P::StepOrder => ("steps are save, then submit, then audit", "\"steps\": [\"save\", \"submit\", \"audit\"]"), ("步骤依次为 save、submit、audit", "\"steps\": [\"save\", \"submit\", \"audit\"]");
     P::NotForMaking { key } => (format!("`{key}` is not for a plan that makes bills"), "leave it out"), (format!("`{key}` 不用于新建单据的方案"), "请去掉");
@@ -195,7 +195,7 @@ sentences! {
             ), (format!("`{name}` 是 `{list}` 每一行的值，却写在列表之外"), "请去掉列表名，或把字段移入列表");
     P::Template(fault) => fault.words(false), fault.words(true);
     P::Function(fault) =>
-        (format!("_function: {fault}"), "mend the expression"),
+        (format!("_function: {fault}"), "correct the expression"),
         (format!("_function：{}", fault.said(true)), "请改正表达式");
     P::FindCollection => ("`_findCollection` is not evaluated here", "write the value itself"), ("此处不支持 `_findCollection`", "请直接写值");
 }
@@ -232,7 +232,7 @@ impl BodyFault {
                 pick(format!("{field}: `{value}` is no whole number"), format!("{field}：“{value}”不是整数"))
             }
             Self::NotDecimal { field, value } => {
-                pick(format!("{field}: `{value}` is no number"), format!("{field}：“{value}”不是数字"))
+                pick(format!("{field}: `{value}` is not a number"), format!("{field}：“{value}”不是数字"))
             }
             Self::Digits { field, n } => pick(
                 format!("{field}: a number of {n} digits, which no field of the ERP holds"),
@@ -251,7 +251,7 @@ impl BodyFault {
             ),
             Self::Unquoted { field, value } => pick(
                 format!(
-                    "{field}: `{value}` stands without quotation marks in an expression and is no number: write '{{{{…}}}}'"
+                    "{field}: `{value}` stands without quotation marks in an expression and is not a number: write '{{{{…}}}}'"
                 ),
                 format!("{field}：“{value}”在表达式中没有引号，又不是数字：请写 '{{{{…}}}}'"),
             ),

@@ -111,7 +111,7 @@ said! { FunctionFault;
         format!("FROM_UNIXTIME: {seconds} is no moment in seconds"),
         format!("FROM_UNIXTIME：{seconds} 不是以秒计的时间");
     Self::NoDate { text } =>
-        format!("`{text}` is no date, or the format is not known"),
+        format!("`{text}` is not a date, or the format is not known"),
         format!("“{text}”不是日期，或格式无法识别");
     Self::Endless =>
         "the result has more than ten digits behind the point: write ROUND(…, 2) around it",

@@ -9,18 +9,23 @@ use super::super::cause::BUILT_IN;
 use super::super::system_words;
 
 /// What was tried, as faults name it.
-const TRIED: [(&str, &str); 6] = [
+const TRIED: [(&str, &str); 7] = [
     ("query", "查询"),
     ("status query", "状态查询"),
     ("sign-in", "登录"),
     ("sign-in probe", "登录验证"),
     ("call", "调用"),
     ("trial call", "试调用"),
+    ("look by key", "按键字段查找"),
 ];
 
 /// What to do next, as faults end with it.
 pub const NEXT: &[(&str, &str)] = &[
     ("Nothing was sent; check address, network and certificate", "没有发出任何请求：请检查地址、网络和证书"),
+    (
+        "Choose another key for the plan, one without control characters, `;`, `--` and `/*`",
+        "请为方案改用其他键字段，其值不含控制字符、`;`、`--` 和 `/*`",
+    ),
     ("Reading is safe to repeat; ask for smaller pages or raise the timeout", "读取可以重复：请减小每页行数或加大超时"),
     ("Reading is safe to repeat once the server is well", "读取可以重复：请待服务器恢复"),
     ("Reading is safe to repeat", "读取可以重复"),
