@@ -117,9 +117,16 @@ impl Driver {
             self.out.note(&format!("{words} {}", head.rev.short()));
         }
         let probes = crate::ui::probes(&self.out.causes, self.out.console(), &collected);
-        for words in [set_words::absent(&self.out, &collected), set_words::unchanged(&self.out, &collected), probes]
-            .into_iter()
-            .flatten()
+        for words in [
+            set_words::absent(&self.out, &collected),
+            set_words::unchanged(&self.out, &collected),
+            set_words::sights(&self.out, &collected),
+            set_words::unmade(&self.out, &collected),
+            set_words::doubles(&self.out, &collected),
+            probes,
+        ]
+        .into_iter()
+        .flatten()
         {
             self.out.note(&words);
         }

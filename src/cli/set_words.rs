@@ -1,6 +1,7 @@
 //! What is said of a collected set, by the verbs that approve it and by previews.
 
 use super::out::Out;
+use crate::domain::bill::Sight;
 use crate::domain::language::Language;
 use crate::domain::operation_words as names;
 use crate::domain::run::{Collected, RunKind, RunRow};
@@ -56,4 +57,35 @@ pub(super) fn absent(out: &Out, collected: &Collected) -> Option<String> {
             crate::text::show(&collected.absent_first.join(" "), 1024).as_str()
         )
     })
+}
+
+/// What a look found of what is to be made.
+pub(super) fn sight(out: &Out, sight: Sight) -> &'static str {
+    match sight {
+        Sight::NotLooked => out.lang.t("not looked for", "未查找"),
+        Sight::Absent => out.lang.t("not there yet", "尚不存在"),
+        Sight::There => out.lang.t("there already", "已存在"),
+        Sight::Differs => out.lang.t("there with other content", "已存在且内容不同"),
+        Sight::Several => out.lang.t("several are there", "已存在多张"),
+    }
+}
+
+/// The same of a whole set: how many of each.
+pub(super) fn sights(out: &Out, set: &Collected) -> Option<String> {
+    let each: Vec<String> = set.sights.iter().map(|(one, n)| format!("{} {n}", sight(out, *one))).collect();
+    let said = each.join(out.lang.t(", ", "，"));
+    (!each.is_empty()).then(|| out.colon("looked for by the key", "按键字段查找", &said))
+}
+
+/// Records of which no bill can be made.
+pub(super) fn unmade(out: &Out, set: &Collected) -> Option<String> {
+    let words = out.lang.t("no bill can be made of them, nothing is sent", "张无法生成单据，不发送");
+    (set.unmade > 0).then(|| format!("{} {words}", set.unmade))
+}
+
+/// Keys that two records share.
+pub(super) fn doubles(out: &Out, set: &Collected) -> Option<String> {
+    let keys = crate::text::show(&set.doubles.join(" "), 1024);
+    let words = out.lang.t("two records have one key, nothing is sent for either", "多条记录生成同一编号，均不发送");
+    (!set.doubles.is_empty()).then(|| out.colon(words, words, keys.as_str()))
 }

@@ -152,8 +152,8 @@ impl Runner {
     pub async fn look(mut self, what: What) -> Look {
         self.looks = true;
         match self.gather(what).await {
-            Ok((set, sweep)) => {
-                let found = set.found;
+            Ok((mut set, sweep)) => {
+                let (found, samples) = (set.found, set.samples());
                 let RunHead { plan, env, filter, .. } = self.run.head.clone();
                 Look::Found(Box::new(Preview {
                     plan,
@@ -161,6 +161,7 @@ impl Runner {
                     filter,
                     found,
                     collected: set.frozen(&self.run.head, sweep),
+                    samples,
                 }))
             }
             Err(Failed::Erp(why)) => Look::Failed(self.run.env.astray().unwrap_or(why)),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use skydeck_core::domain::bill::{Found, Status};
 use skydeck_core::domain::erp_clock::ErpClock;
+use skydeck_core::domain::query::Sample;
 use skydeck_core::domain::run::{Collected, Probe, RunHead, RunKind, Unchanged};
 use skydeck_core::domain::time::ErpDate;
 
@@ -15,6 +16,8 @@ use super::carry::Changed;
 use super::dispatch::Dispatch;
 use super::set_hash::SetHasher;
 
+/// Records whose bodies a preview shows.
+const SAMPLES: usize = 5;
 /// Numbers the target does not hold that are kept by name.
 const NAMED: usize = 20;
 
@@ -44,6 +47,8 @@ pub(super) struct Set {
     pub probes: Vec<Probe>,
     /// What is to be made.
     made: ToMake,
+    /// The first of it, for a preview.
+    samples: Vec<Sample>,
 }
 
 impl Set {
@@ -69,6 +74,9 @@ impl Set {
             if let Some(body) = &bill.body {
                 self.hash.add_body(&body.hash);
                 self.made.count(body);
+                if self.samples.len() < SAMPLES {
+                    self.samples.push(Sample { no: bill.no.clone(), made: body.as_ref().clone() });
+                }
             }
             self.found += 1;
             *self.by_status.entry(bill.rev.status.clone()).or_insert(0) += 1;
@@ -87,6 +95,11 @@ impl Set {
         self.probes.extend(changed.taken.iter().filter_map(probe));
         self.carried += changed.carried;
         self.count(&changed.taken, may_call);
+    }
+
+    /// What would be made of the first records.
+    pub fn samples(&mut self) -> Vec<Sample> {
+        std::mem::take(&mut self.samples)
     }
 
     /// The target does not hold this number exactly once.

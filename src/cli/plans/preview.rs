@@ -9,7 +9,7 @@ use crate::cli::set_words;
 use crate::domain::operation::{Operation, Test};
 use crate::domain::operation_words::name;
 use crate::domain::plan::Plan;
-use crate::domain::query::{Answer, Look, Query};
+use crate::domain::query::{Answer, Look, Query, Sample};
 use crate::domain::reason::Reason;
 use crate::exit::{Exit, Stop};
 use crate::plan::lint::{Hazard, ID_PASSED_OVER};
@@ -48,6 +48,8 @@ pub(super) async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query:
             "type": "preview", "plan": seen.plan, "env": seen.env, "found": seen.found, "callable": set.callable,
             "by_status": by_status, "absent": set.absent,
             "unchanged": set.unchanged.as_ref().map_or(0, |left| left.bills), "set_hash": set.hash, "filter": seen.filter,
+            "sights": set.sights.iter().map(|(sight, n)| (sight.word(), *n)).collect::<BTreeMap<_, _>>(), "unmade": set.unmade,
+            "same_key": set.doubles, "samples": seen.samples.iter().map(sample_json).collect::<Vec<_>>(),
             "operation": name(&Operation::id_of(&plan.target)), "submitted_first": first,
             "done": plan::done_as_written(&plan.policy.done), "mine": plan.policy.mine, "id": plan.source.id_path, "runnable": objection.is_none(),
             "reason": objection.as_ref().map(Reason::code), "reason_args": objection.as_ref().map(Reason::args),
@@ -74,6 +76,14 @@ pub(super) async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query:
     for words in [set_words::absent(out, set), set_words::unchanged(out, set)].into_iter().flatten() {
         out.line(&words)?;
     }
+    for words in
+        [set_words::sights(out, set), set_words::unmade(out, set), set_words::doubles(out, set)].into_iter().flatten()
+    {
+        out.line(&words)?;
+    }
+    for sample in &seen.samples {
+        print_sample(out, sample)?;
+    }
     if let Some(n) = first {
         out.line(&set_words::submitted_first(out, n))?;
     }
@@ -88,4 +98,83 @@ pub(super) async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query:
         out.t("nothing was written", "未写入任何内容")
     ))?;
     Ok(exit)
+}
+
+/// One record as it would be sent, for programs.
+fn sample_json(sample: &Sample) -> serde_json::Value {
+    let made = &sample.made;
+    let body: Option<Box<serde_json::value::RawValue>> =
+        made.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
+    serde_json::json!({
+        "number": sample.no, "key": made.key, "sight": made.sight.word(), "body": body, "body_hash": made.hash,
+        "fault": made.fault.as_ref().map(|fault| fault.message.clone()),
+    })
+}
+
+/// The same for people: what is there already, and the body below it.
+fn print_sample(out: &Out, sample: &Sample) -> Result<(), Stop> {
+    let made = &sample.made;
+    let shown = |text: &str| crate::text::show(text, 4096).as_str().to_owned();
+    let what = match &made.fault {
+        Some(fault) => shown(&fault.message),
+        None => format!("{}  {}", shown(&made.key), set_words::sight(out, made.sight)),
+    };
+    out.line(&format!("- {}  {what}", shown(&sample.no)))?;
+    let Some(body) = &made.body else { return Ok(()) };
+    // Laid out for eyes alone: the numbers are those of the text.
+    for line in laid_out(body).lines() {
+        out.line(&format!("    {}", shown(line)))?;
+    }
+    Ok(())
+}
+
+/// A body with one field a line: blanks between its signs, and nothing else, are added.
+fn laid_out(body: &str) -> String {
+    let (mut text, mut depth, mut quoted, mut escaped) = (String::new(), 0_usize, false, false);
+    for c in body.chars() {
+        if quoted {
+            text.push(c);
+            quoted = escaped || c != '"';
+            escaped = c == '\\' && !escaped;
+            continue;
+        }
+        match c {
+            '{' | '[' => {
+                depth += 1;
+                text.push(c);
+                text.push('\n');
+                text.push_str(&"  ".repeat(depth));
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                text.push('\n');
+                text.push_str(&"  ".repeat(depth));
+                text.push(c);
+            }
+            ',' => {
+                text.push_str(",\n");
+                text.push_str(&"  ".repeat(depth));
+            }
+            ':' => text.push_str(": "),
+            c => {
+                quoted = c == '"';
+                text.push(c);
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::laid_out;
+
+    #[test]
+    fn a_body_is_laid_out_without_a_change_of_what_it_says() {
+        let body = r#"{"a":"x:{,}\\","n":1.500,"l":[{"b":"\""}]}"#;
+        let shown = laid_out(body);
+        assert!(shown.contains("\"n\": 1.500,") && shown.contains(r#""a": "x:{,}\\","#), "{shown}");
+        let same = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(same(&shown), same(body));
+    }
 }

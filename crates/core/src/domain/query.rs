@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::action_log::LogFault;
+use super::bill::Rendered;
 use super::command::{Refusal, Selection};
 use super::env::Environment;
 use super::event::{ActionEntry, Fact};
@@ -332,6 +333,18 @@ pub struct Preview {
     pub found: u64,
     /// The set as it would be frozen.
     pub collected: Collected,
+    /// Of a plan that makes bills: what would be sent for the first records, and what is there already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<Sample>,
+}
+
+/// What would be made of one record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Its number.
+    pub no: String,
+    /// What is to be made of it: the body as it would be sent, or why none can be made.
+    pub made: Rendered,
 }
 
 /// Unresolved bills that were last tried under one revision of a plan.
