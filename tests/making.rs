@@ -7,9 +7,10 @@ mod place;
 mod pty;
 
 use std::collections::BTreeMap;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
-use place::Place;
+use place::{PROGRAM, Place};
 use serde_json::{Value, json};
 use skydeck::sim::faults::FaultPlan;
 use skydeck::sim::settings::Settings;
@@ -163,4 +164,48 @@ fn an_environment_that_does_not_allow_it_makes_nothing() {
     assert_ne!(out.status.code(), Some(0));
     assert!(made(&place).is_empty());
     assert!(String::from_utf8_lossy(&out.stderr).contains("Save"), "{out:?}");
+}
+
+/// A verb that is killed after a while, unless it ended before.
+fn killed(place: &Place, verb: &[&str], after: Duration) {
+    let mut child = Command::new(PROGRAM)
+        .args(verb)
+        .args(place.options())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(after);
+    // It may have ended: there is nothing to kill then.
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
+/// Kill -9 wherever the clock hits, again and again; then to the end. `SKYDECK_KILLS`: how many such days.
+#[test]
+fn whatever_kills_the_process_each_bill_is_made_once_and_audited_once() {
+    let days: u64 = std::env::var("SKYDECK_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+    for seed in 1..=days {
+        let place = with(|_| {});
+        let mut left = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut moment = || {
+            left ^= left << 13;
+            left ^= left >> 7;
+            left ^= left << 17;
+            Duration::from_millis(60 + left % 500)
+        };
+        killed(&place, &["run", PLAN, "--yes", "--sweep"], moment());
+        for _ in 0..4 {
+            killed(&place, &["resume"], moment());
+        }
+        let resumed = place.verb(&["resume"]);
+        let (out, sum) = run(&place);
+        let all = made(&place);
+        let said = String::from_utf8_lossy(&resumed.stderr).into_owned();
+        assert_eq!((all.len(), audited(&place)), (8, 8), "seed {seed}: {said} {sum}");
+        assert!(all.values().all(|n| *n == 1), "seed {seed}: {all:?}");
+        assert!(place.audits().values().all(|n| *n == 1), "seed {seed}");
+        assert_eq!(out.status.code(), Some(0), "seed {seed}: {sum}");
+    }
 }
