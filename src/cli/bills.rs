@@ -7,6 +7,7 @@ use super::out::Out;
 use super::select::{Matching, matching};
 use super::unread;
 use crate::domain::bill::{Slot, UnknownWhy};
+use crate::domain::cause::known;
 use crate::domain::command::Selection;
 use crate::domain::erp_status::After;
 use crate::domain::event::{Event, Fact};
@@ -403,6 +404,9 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
             said.extend(fields.iter().map(|(path, value)| format!("{path}={value}")));
             said.extend(approver.clone());
             said.join(" ")
+        }
+        Event::BillDeferred { cause, .. } if cause.as_str() == known::SAVED => {
+            out.t("the bill is made, the next step follows", "单据已建立，接着下一步").to_owned()
         }
         Event::BillDeferred { until, cause, .. } => {
             format!("{} {} {}", out.t("retries at", "待重试"), out.time(*until), out.cause(cause.as_str()))

@@ -200,7 +200,9 @@ impl Out {
     pub fn step(&self, op: &OpId, step: Step) -> String {
         match (self.lang, step) {
             (Language::Zh, step) => crate::ui::step_word(self.console(), op, step),
-            (Language::En, Step::Audit | Step::Operate) if !op.is_audit() => names::call_en(op).to_owned(),
+            (Language::En, Step::Audit | Step::Operate) if !op.is_audit() && names::made_form(op).is_none() => {
+                names::call_en(op).to_owned()
+            }
             (Language::En, step) => step.word().to_owned(),
         }
     }

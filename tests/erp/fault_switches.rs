@@ -19,6 +19,8 @@ use skydeck::sim::{SimConfig, SimHandle, WorldConfig, demo_credentials, start};
 
 /// The client's limit for a call where the switch makes the server slower than that.
 const SHORT: Duration = Duration::from_millis(1200);
+/// Time for what is executed late to be over.
+const BEHIND: Duration = Duration::from_millis(700);
 /// The client's limit otherwise.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -141,8 +143,10 @@ async fn said(fault: &Rule, call: &str) -> String {
     };
     let reply = erp.write(&WriteToken::for_tests(EnvId::new("t")), &write).await;
     // What the server does after the client gave up belongs to the truth as well.
-    if fault.kind == Kind::Delay {
-        tokio::time::sleep(Duration::from_millis(u64::try_from(fault.ms).unwrap())).await;
+    if matches!(fault.kind, Kind::Delay | Kind::Late) {
+        tokio::time::sleep(Duration::from_millis(u64::try_from(fault.ms).unwrap()) + BEHIND).await;
+        // What is due by then is executed when the server is asked for anything.
+        erp.fetch_page(&page()).await.unwrap();
     }
     let name = if call == "submit" { "Submit" } else { "Audit" };
     let applied = |fid: &Fid| {

@@ -84,13 +84,16 @@ pub fn make_dir(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes a directory and those above it that are missing.
+/// Makes a directory and those above it that are missing. Another process may make them at the same moment: then they are there.
 pub fn make_dirs(path: &Path) -> Result<()> {
     match path.parent() {
         Some(above) if !above.as_os_str().is_empty() && !above.exists() => make_dirs(above)?,
         _ => {}
     }
-    make_dir(path)
+    match make_dir(path) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists && std::fs::symlink_metadata(path)?.is_dir() => Ok(()),
+        made => made,
+    }
 }
 
 /// Bytes of a directory's files on the disk.
@@ -107,6 +110,22 @@ pub fn size_of(dir: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_that_another_makes_at_the_same_moment_is_there_for_both() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..20 {
+            let path = dir.path().join(n.to_string()).join("a/b");
+            let made: Vec<Result<()>> = std::thread::scope(|scope| {
+                let all: Vec<_> = (0..4).map(|_| scope.spawn(|| make_dirs(&path))).collect();
+                all.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            assert!(made.iter().all(std::result::Result::is_ok), "{made:?}");
+        }
+        // A file in its place is no directory.
+        std::fs::write(dir.path().join("file"), "x").unwrap();
+        assert!(make_dirs(&dir.path().join("file")).is_err());
+    }
 
     #[test]
     fn only_a_regular_file_is_opened_and_nothing_is_waited_for() {

@@ -217,7 +217,7 @@ pub(crate) fn advice(shared: &Shared, slot: Slot, name: &str) -> (String, String
 pub fn step(lang: Lang, op: &OpId, step: Step) -> String {
     let t = lang.texts();
     match step {
-        Step::Audit | Step::Operate if !op.is_audit() => match lang {
+        Step::Audit | Step::Operate if !op.is_audit() && names::made_form(op).is_none() => match lang {
             Lang::Zh => shown(&names::call_zh(op)),
             Lang::En => shown(names::call_en(op)),
         },
@@ -235,7 +235,9 @@ pub fn step(lang: Lang, op: &OpId, step: Step) -> String {
 /// The same for a narrow column.
 fn short_step(lang: Lang, op: &OpId, s: Step) -> String {
     match (lang, s) {
-        (Lang::Zh, Step::Audit | Step::Operate) if !op.is_audit() => shown(names::call_zh_short(op)),
+        (Lang::Zh, Step::Audit | Step::Operate) if !op.is_audit() && names::made_form(op).is_none() => {
+            shown(names::call_zh_short(op))
+        }
         _ => step(lang, op, s),
     }
 }

@@ -6,6 +6,7 @@
 use super::bill::Slot;
 use super::ids::OpId;
 use super::language::Language;
+use super::operation::SAVE;
 use super::run::Tally;
 
 /// The name of Audit, whose name in keys is empty.
@@ -148,6 +149,16 @@ const OWN: [Words; 6] = [
     },
 ];
 
+/// The form of what an operation makes, where it makes anything.
+pub fn made_form(op: &OpId) -> Option<&str> {
+    op.as_str().strip_prefix(SAVE)
+}
+
+/// What stands in brackets behind what is done: the form that is made, else the operation's name.
+fn beside(op: &OpId) -> &str {
+    made_form(op).unwrap_or_else(|| name(op))
+}
+
 /// The name of what an operation does, without the form that is made.
 fn verb_of(op: &OpId) -> &str {
     name(op).split(':').next().unwrap_or_default()
@@ -234,7 +245,7 @@ fn on_bills(op: &OpId, verb: &str, n: &str) -> String {
     let (own, name, bills) = (words(op), name(op), bills_en(n));
     match (own.is_own(), own.name) {
         (true, AUDIT | SUBMIT) => format!("{verb} {bills}"),
-        (true, _) => format!("{verb} {bills} ({name})"),
+        (true, _) => format!("{verb} {bills} ({})", beside(op)),
         (false, _) => format!("{verb} {name} on {bills}"),
     }
 }
@@ -259,7 +270,7 @@ pub fn deed_zh(op: &OpId, n: &str) -> String {
     let verb = own.zh.verb;
     match (own.is_own(), own.name) {
         (true, AUDIT | SUBMIT) => format!("{verb} {n} 张单据"),
-        (true, _) => format!("{verb} {n} 张单据（{name}）"),
+        (true, _) => format!("{verb} {n} 张单据（{}）", beside(op)),
         (false, _) => format!("对 {n} 张单据{verb} {name}"),
     }
 }
