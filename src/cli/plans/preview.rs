@@ -9,7 +9,7 @@ use crate::cli::set_words;
 use crate::domain::operation::{Operation, Test};
 use crate::domain::operation_words::name;
 use crate::domain::plan::Plan;
-use crate::domain::query::{Answer, Look, Query, Sample};
+use crate::domain::query::{Answer, Look, Preview, Query, Sample};
 use crate::domain::reason::Reason;
 use crate::exit::{Exit, Stop};
 use crate::plan::lint::{Hazard, ID_PASSED_OVER};
@@ -73,17 +73,7 @@ pub(super) async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query:
     for (status, n) in &by_status {
         out.line(&format!("  {status}  {n}"))?;
     }
-    for words in [set_words::absent(out, set), set_words::unchanged(out, set)].into_iter().flatten() {
-        out.line(&words)?;
-    }
-    for words in
-        [set_words::sights(out, set), set_words::unmade(out, set), set_words::doubles(out, set)].into_iter().flatten()
-    {
-        out.line(&words)?;
-    }
-    for sample in &seen.samples {
-        print_sample(out, sample)?;
-    }
+    print_set(out, &seen)?;
     if let Some(n) = first {
         out.line(&set_words::submitted_first(out, n))?;
     }
@@ -98,6 +88,22 @@ pub(super) async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query:
         out.t("nothing was written", "未写入任何内容")
     ))?;
     Ok(exit)
+}
+
+/// What is said of the set beside its statuses, and its first bodies.
+fn print_set(out: &Out, seen: &Preview) -> Result<(), Stop> {
+    let set = &seen.collected;
+    let said = [
+        set_words::absent(out, set),
+        set_words::unchanged(out, set),
+        set_words::sights(out, set),
+        set_words::unmade(out, set),
+        set_words::doubles(out, set),
+    ];
+    for words in said.into_iter().flatten() {
+        out.line(&words)?;
+    }
+    seen.samples.iter().try_for_each(|sample| print_sample(out, sample))
 }
 
 /// One record as it would be sent, for programs.
