@@ -166,6 +166,17 @@ fn an_environment_that_does_not_allow_it_makes_nothing() {
     assert!(String::from_utf8_lossy(&out.stderr).contains("Save"), "{out:?}");
 }
 
+#[test]
+fn a_success_of_which_nothing_can_be_seen_is_not_believed_and_stops_the_run() {
+    let place = with(|_| {});
+    faults(&place, "[[fault]]\nkind = \"hollow\"\non = [\"Save\"]\nskip = 2\ntimes = 1\n");
+    let (out, sum) = run(&place);
+    assert_eq!((out.status.code(), sum["reason"].as_str()), (Some(3), Some("success_without_effect")), "{sum}");
+    assert!(made(&place).values().all(|n| *n == 1), "{sum}");
+    let text = String::from_utf8_lossy(&place.verb(&["ledger"]).stdout).into_owned();
+    assert!(!text.contains("other number"), "{text}");
+}
+
 /// A verb that is killed after a while, unless it ended before.
 fn killed(place: &Place, verb: &[&str], after: Duration) {
     let mut child = Command::new(PROGRAM)

@@ -88,6 +88,13 @@ pub(super) fn step_in_doubt(run: &RunContext, known: &Known, now: &Found) -> Opt
     contradicts(run, &success, now).then_some(success)
 }
 
+/// The same of a step that makes the bill, where a look does not show it.
+pub(super) fn step_unseen(run: &RunContext, known: &Known) -> Option<Success> {
+    let (step, rev, sent) = known.past.stepped_in().filter(|(step, ..)| run.makes(*step))?;
+    let (fid, no) = (known.row.fid().clone(), known.row.no.clone());
+    Some(Success { fid, no, step, rev: rev.clone(), sent })
+}
+
 /// The facts of successes that two reads contradicted: it is not known what came of them.
 fn disbelieved(run: &RunContext, doubted: &[(Success, Option<Found>)]) -> Vec<Event> {
     let facts = doubted.iter().map(|(success, found)| {

@@ -69,7 +69,8 @@ pub(super) fn made_of(call: &Answered<'_>, bill: &Candidate) -> Option<Made> {
 /// The number that the form gave a bill in the place of the one we sent.
 pub(super) fn not_honoured(call: &Answered<'_>, bill: &Candidate, verdict: &Verdict) -> Option<String> {
     call.run.plan.target.make.as_deref().filter(|make| *verdict == Verdict::Done && make.is_own_number())?;
-    let made = made_of(call, bill)?;
+    // An answer that names no number says nothing of it: a look does.
+    let made = made_of(call, bill).filter(|made| !made.no.trim().is_empty())?;
     let sent = bill.body.as_ref()?.key.trim();
     if made.no.trim().eq_ignore_ascii_case(sent) {
         call.run.kept_number();

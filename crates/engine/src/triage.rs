@@ -108,7 +108,11 @@ fn judge_all(run: &RunContext, left: Vec<Known>, seen: &HashMap<Fid, Found>, rea
     let mut judged = Judged { candidates: VecDeque::new(), told: Vec::new(), changes: Vec::new() };
     for known in left {
         let now = seen.get(known.row.fid());
-        if let Some(success) = now.and_then(|now| confirm::step_in_doubt(run, &known, now)) {
+        let doubted = match now {
+            Some(now) => confirm::step_in_doubt(run, &known, now),
+            None => confirm::step_unseen(run, &known),
+        };
+        if let Some(success) = doubted {
             judged.changes.push(Change::Doubted(success));
             continue;
         }
