@@ -405,8 +405,8 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
             said.extend(approver.clone());
             said.join(" ")
         }
-        Event::BillDeferred { cause, .. } if cause.as_str() == known::SAVED => {
-            out.t("the bill is made, the next step follows", "单据已建立，接着下一步").to_owned()
+        Event::BillDeferred { cause, .. } if matches!(cause.as_str(), known::SAVED | known::SUBMITTED) => {
+            out.t("the step took, the next one follows", "此步已完成，接着下一步").to_owned()
         }
         Event::BillDeferred { until, cause, .. } => {
             format!("{} {} {}", out.t("retries at", "待重试"), out.time(*until), out.cause(cause.as_str()))

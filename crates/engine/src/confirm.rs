@@ -138,7 +138,8 @@ impl Runner {
     async fn without_effect(&mut self, successes: Vec<Success>) -> Result<Vec<(Success, Option<Found>)>, Stop> {
         let (mut without, mut read) = (Vec::new(), Vec::new());
         // Of an audit the answer tells the status; what shows another operation stands in no answer.
-        let tells = !self.run.op.looked_at().is_empty();
+        // Of a bill that was made no other fact tells how it is after the last step.
+        let tells = !self.run.op.looked_at().is_empty() || self.run.op.key.makes();
         let mut open: Vec<Doubt> = successes.into_iter().map(Doubt::of).collect();
         while !open.is_empty() {
             let fids: Vec<Fid> = open.iter().map(|doubt| doubt.success.fid.clone()).collect();

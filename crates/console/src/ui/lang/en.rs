@@ -182,6 +182,7 @@ pub(crate) const TEXTS: Texts = Texts {
     erp_clock: "ERP clock {} s from this machine's",
     eta: "ETA",
     ev_approved: "approved",
+    ev_next_step: "the step took, the next one follows",
     ev_deferred: "retries by itself",
     ev_done: "{}: done",
     ev_found: "found",

@@ -51,7 +51,7 @@ texts! {
     collecting_started compare_cut compare_newer compare_newly compare_none compare_nothing compare_older compare_open compare_other
     compare_passing compare_same compare_still compare_title compare_unjudged concurrency confirm_count confirm_do confirm_env confirm_locked confirm_nothing confirm_read confirm_record
     confirm_title confirm_yes count count_none counted_first
-    counting decline_short decline_what declined due due_in eligible engine_gone environment erp_clock eta ev_approved ev_deferred
+    counting decline_short decline_what declined due due_in eligible engine_gone environment erp_clock eta ev_approved ev_deferred ev_next_step
     ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_refused_all_the_same ev_rejected ev_reopened ev_resolved ev_run_opened ev_settled
     ev_tried ev_tried_rev ev_verified export_run export_ledger export_history path_hint export_filter export_title exporting failed failed_short fate_out
     fate_read fate_tried fate_verified filter_do filter_empty filter_empty_2 filter_forgotten view_gone view_shown filter_label filter_looked filter_name filter_recall

@@ -182,6 +182,7 @@ pub(crate) const TEXTS: Texts = Texts {
     erp_clock: "ERP 时钟与本机相差 {} 秒",
     eta: "预计",
     ev_approved: "批准",
+    ev_next_step: "此步已完成，接着下一步",
     ev_deferred: "待自动重试",
     ev_done: "{}：成功",
     ev_found: "读到",

@@ -9,6 +9,7 @@ use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
 use skydeck_core::domain::bill::{Outcome, UnknownWhy};
+use skydeck_core::domain::cause::known;
 use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::{Seq, WorkKey};
 use skydeck_core::domain::step::{Body, Evidence, Verdict};
@@ -141,6 +142,9 @@ fn headline(event: &Event, key: &WorkKey, shared: &Shared) -> Option<(Role, Stri
             (Role::Accent, fill(t.ev_tried, &[&step(*s), &attempt.to_string()]), more)
         }
         Event::StepAnswered { step: s, ms, verdict, side, .. } => answered(&step(*s), *ms, verdict, side, shared),
+        Event::BillDeferred { cause, .. } if matches!(cause.as_str(), known::SAVED | known::SUBMITTED) => {
+            (Role::Text, t.ev_next_step.to_owned(), String::new())
+        }
         Event::BillDeferred { until, cause, .. } => {
             let at = format::local(*until, shared.setup.zone, "%H:%M:%S");
             let why = words::cause(&shared.setup.causes, lang, cause);

@@ -9,6 +9,7 @@ use crate::ui::run_words;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
+use skydeck_core::domain::ids::OpId;
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::PlanRow;
@@ -89,7 +90,8 @@ fn facts(shared: &Shared, row: &PlanRow, plan: &Plan, w: u16) -> Vec<Line> {
         Verb::Operation(name) => words::shown(name),
         Verb::Save => {
             let steps = Operation::of(plan).steps;
-            let steps: Vec<&str> = steps.iter().map(|spec| spec.step.word()).collect();
+            let steps: Vec<String> =
+                steps.iter().map(|spec| words::step(shared.lang, &OpId::default(), spec.step)).collect();
             format!("{} {}", words::shown(plan.target.form.as_str()), steps.join(" · "))
         }
     };
@@ -149,7 +151,10 @@ fn policy(shared: &Shared, plan: &Plan) -> String {
     let t = shared.t();
     let p = &plan.policy;
     let mut out = vec![fill(t.policy_batch, &[&p.batch.to_string()])];
-    out.push(if p.submit { t.policy_submit } else { t.policy_no_submit }.to_owned());
+    // The steps of a plan that makes bills stand with its call.
+    if plan.target.make.is_none() {
+        out.push(if p.submit { t.policy_submit } else { t.policy_no_submit }.to_owned());
+    }
     out.push(fill(t.policy_overlap, &[&format::age_words(shared.lang, p.overlap)]));
     if p.sweep_hours > 0 {
         out.push(fill(t.policy_sweep, &[&p.sweep_hours.to_string()]));
