@@ -1,5 +1,12 @@
 //! Plans that make bills, by the real program against the simulator, which counts what was made.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 #[path = "support/place.rs"]
 mod place;
@@ -21,7 +28,12 @@ const SAVE: &str = "allow_operations = [\"Save\"]";
 
 /// A place with the plan, changed as the test wants it.
 fn with(change: impl Fn(&mut Value)) -> Place {
-    let place = Place::with(40, SAVE, "");
+    with_bills(40, change)
+}
+
+/// A fifth of the bills are records of the plan.
+fn with_bills(bills: usize, change: impl Fn(&mut Value)) -> Place {
+    let place = Place::with(bills, SAVE, "");
     let text = std::fs::read_to_string(format!("tests/fixtures/plans/{PLAN}.json")).unwrap();
     let mut plan: Value = serde_json::from_str(&text).unwrap();
     change(&mut plan);
@@ -117,6 +129,18 @@ fn a_form_that_numbers_by_a_rule_of_its_own_stops_the_plan_after_one_bill() {
 }
 
 #[test]
+fn an_answer_about_another_bill_is_not_told_as_another_numbering() {
+    for fault in ["kind = \"stale_answer\"\nwhen = \"after\"", "kind = \"other_number\"\nwhen = \"after\""] {
+        let place = with(|_| {});
+        faults(&place, &format!("[[fault]]\n{fault}\non = [\"Save\"]\nskip = 3\ntimes = 2\n"));
+        let (out, sum) = run(&place);
+        let all = made(&place);
+        assert_eq!((out.status.code(), all.len(), audited(&place)), (Some(0), 8, 8), "{fault}: {sum}");
+        assert!(all.values().all(|n| *n == 1), "{fault}: {all:?}");
+    }
+}
+
+#[test]
 fn two_records_with_one_number_are_both_refused_and_nothing_is_sent_for_either() {
     let place = with(|plan| plan["target"]["request"][1]["value"] = json!("IN-ONE"));
     let (out, sum) = run(&place);
@@ -193,11 +217,51 @@ fn killed(place: &Place, verb: &[&str], after: Duration) {
     child.wait().unwrap();
 }
 
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise)
+}
+
+/// The process ends itself at each numbered point of its way, at another call by seed. `SKYDECK_SEEDS`, `SKYDECK_RECORDS`: how many.
+#[test]
+fn a_death_at_each_point_of_the_way_makes_no_bill_twice_and_forgets_none() {
+    let (seeds, records) = (number("SKYDECK_SEEDS", 1), number("SKYDECK_RECORDS", 8));
+    let mut deaths = 0;
+    for seed in 1..=seeds {
+        for (at, point) in skydeck::store::fault::CALL.iter().enumerate() {
+            let place = with_bills(records as usize * 5, |_| {});
+            let config = place.dir.path().join("config.toml");
+            let text = std::fs::read_to_string(&config).unwrap().replace("per_minute = 900", "per_minute = 6000");
+            std::fs::write(&config, text).unwrap();
+            // Some answers are lost, so that there is something to settle.
+            faults(
+                &place,
+                "[[fault]]\nkind = \"reset\"\nwhen = \"after\"\non = [\"Save\", \"Submit\", \"Audit\"]\nrate = 0.05\nskip = 1\n",
+            );
+            let late = if point.contains("settle") { 1 } else { records * 2 };
+            let nth = 1 + (seed * 7919 + at as u64 * 104_729) % late;
+            let mut first = Command::new(PROGRAM);
+            first.args(["run", PLAN, "--yes", "--sweep"]).args(place.options()).stdin(Stdio::null());
+            let first = first.env("SKYDECK_FAULT", format!("{point}:{nth}")).output().unwrap();
+            deaths += u64::from(first.status.code().is_none());
+            place.verb(&["resume"]);
+            let (out, sum) = run(&place);
+            let (all, audits) = (made(&place), place.audits());
+            let ledger = String::from_utf8_lossy(&place.verb(&["ledger"]).stdout).into_owned();
+            let at = format!("seed {seed}, {point}:{nth}: {sum}\n{ledger}");
+            assert_eq!((all.len() as u64, audits.len() as u64, out.status.code()), (records, records, Some(0)), "{at}");
+            assert!(all.values().all(|n| *n == 1) && audits.values().all(|n| *n == 1), "{at}: {all:?} {audits:?}");
+            assert_eq!(sum["sum_closes"], true, "{at}");
+        }
+    }
+    // Points of settling are passed only where something is unknown.
+    assert!(deaths >= seeds * 3, "{deaths} deaths are too few");
+    println!("{deaths} deaths at {} points, {seeds} seeds, {records} records each", skydeck::store::fault::CALL.len());
+}
+
 /// Kill -9 wherever the clock hits, again and again; then to the end. `SKYDECK_KILLS`: how many such days.
 #[test]
 fn whatever_kills_the_process_each_bill_is_made_once_and_audited_once() {
-    let days: u64 = std::env::var("SKYDECK_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
-    for seed in 1..=days {
+    for seed in 1..=number("SKYDECK_KILLS", 2) {
         let place = with(|_| {});
         let mut left = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mut moment = || {

@@ -15,6 +15,8 @@ pub const AUDIT: &str = "";
 pub const SUBMIT: &str = "Submit";
 /// Closing: judged by a field of its own, whatever the status.
 pub const CLOSE: &str = "BillClose";
+/// Making bills of records: not an operation of this world, but of the simulator's.
+pub const SAVE: &str = "Save:STK_InStock";
 /// The operations of this world, by their names in keys.
 pub const OPS: [&str; 3] = [AUDIT, SUBMIT, CLOSE];
 

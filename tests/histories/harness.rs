@@ -140,6 +140,7 @@ pub fn deed(op: &str) -> &'static str {
     match op {
         crate::engine_support::CLOSE => "closes",
         crate::engine_support::SUBMIT => "submits",
+        crate::engine_support::SAVE => "bills made",
         _ => "audits",
     }
 }

@@ -35,6 +35,8 @@ pub struct Mix {
     pub ordinary: bool,
     /// The environment may be on another server for a while.
     pub moves: bool,
+    /// A person may order that what is unresolved is tried again.
+    pub retries: bool,
 }
 
 impl Mix {
@@ -72,7 +74,7 @@ impl Mix {
                 plan.policy.sweep_hours = 1_000_000;
             }
         }
-        Self { plans, crashes, ordinary, moves: crashes && rng.u32(0..3) == 0 }
+        Self { plans, crashes, ordinary, moves: crashes && rng.u32(0..3) == 0, retries: true }
     }
 
     /// The operations of its plans, as they stand in keys.
@@ -148,7 +150,7 @@ impl<A: Around> Story<A> {
     pub async fn begin(rng: Rng, mut bench: Bench, mix: Mix, mut around: A) -> Result<Self, String> {
         bench.plans.0.lock().unwrap().clone_from(&mix.plans);
         bench.erp = around.client();
-        bench.env.allow_operations = vec![CLOSE.into()];
+        bench.env.allow_operations = vec![CLOSE.into(), "Save".into()];
         bench.try_start().await?;
         let (said, happened) = (Vec::new(), Happened::default());
         Ok(Self { rng, bench, around, mix, said, happened, place: Place::Home, addresses: 0 })
@@ -286,7 +288,7 @@ impl<A: Around> Story<A> {
     /// What an operator orders to begin with.
     fn beginning(&mut self, plan: PlanId) -> Command {
         match self.rng.u32(0..8) {
-            0 => Command::Retry { selection: self.selection(), revision: Revision::Newest },
+            0 if self.mix.retries => Command::Retry { selection: self.selection(), revision: Revision::Newest },
             1 => Command::Verify { selection: self.selection() },
             _ => {
                 let sweep = !self.mix.ordinary && self.rng.u32(0..10) == 0;

@@ -20,7 +20,7 @@ use skydeck::sim::{self, RequestParts, WorldConfig, demo_credentials};
 
 use super::oracle::{Found, Real, Truth, Wrong};
 use crate::engine_support::rules::{OPS, op_of};
-use crate::engine_support::{AUDIT, CLOSE, FORM, SUBMIT, TokioClock, causes};
+use crate::engine_support::{AUDIT, CLOSE, FORM, SAVE, SUBMIT, TokioClock, causes};
 
 /// The driver's time at the beginning, Unix milliseconds; the engine's wall clock may be stepped, this one never is.
 const BEGAN: i64 = 1_790_000_000_000;
@@ -49,6 +49,8 @@ pub struct Wire {
     rng: Mutex<Rng>,
     /// Calls in a hundred that the network spoils.
     pub trouble: AtomicU64,
+    /// How much later than others a request that makes a bill may arrive, milliseconds.
+    pub later: AtomicU64,
     sent: Mutex<Vec<Sent>>,
     /// Requests on their way, and when they arrive.
     late: Mutex<Vec<(Duration, RequestParts)>>,
@@ -68,8 +70,16 @@ pub fn client(wire: &Arc<Wire>) -> Arc<dyn Erp> {
     Arc::new(KingdeeErp::over(config, Arc::new(causes()), clock, transport).unwrap())
 }
 
+/// Whether a request makes bills.
+fn makes(path: &str) -> bool {
+    path.contains(".Save.") || path.contains(".BatchSave.")
+}
+
 /// The operation a request belongs to: what it calls, or what it looks at.
 fn op_of_request(path: &str, body: &str) -> &'static str {
+    if makes(path) {
+        return SAVE;
+    }
     let closes = path.contains("ExecuteOperation") || body.contains("FCloseStatus");
     match (closes, path.contains(".Submit.")) {
         (true, _) => CLOSE,
@@ -85,6 +95,7 @@ impl Wire {
             clock: Arc::clone(clock),
             rng: Mutex::new(rng),
             trouble: AtomicU64::new(0),
+            later: AtomicU64::new(0),
             sent: Mutex::default(),
             late: Mutex::default(),
             stamps: Mutex::default(),
@@ -152,7 +163,8 @@ impl Wire {
             1 => return Err(TransportFault::NotSent("connection refused".to_owned())),
             2 => return broken(),
             5 => {
-                let span = Duration::from_millis(self.rng.lock().unwrap().u64(0..110_000));
+                let later = if makes(&request.path) { self.later.load(Ordering::SeqCst) } else { 0 };
+                let span = Duration::from_millis(self.rng.lock().unwrap().u64(0..110_000 + later));
                 self.late.lock().unwrap().push((self.clock.start_elapsed() + span, request));
                 return broken();
             }
@@ -328,6 +340,48 @@ impl Wire {
         done
     }
 
+    /// What is true of the bills that were made of a record: `names` are its key and the ids of what was made, `lines` of the record tell of them.
+    pub fn answered_last(&self, names: &[String]) -> Option<usize> {
+        let sent = self.sent.lock().unwrap();
+        let of = |call: &&Sent| call.kind == CallKind::Write && names.iter().any(|name| call.body.contains(name));
+        sent.iter().rev().find(of).filter(|call| call.answered).map(|call| call.record)
+    }
+
+    /// The answer to the last call that names one of these was not durable when the process died.
+    pub fn unanswered_of(&self, names: &[String]) {
+        let mut sent = self.sent.lock().unwrap();
+        let of = |call: &&mut Sent| call.kind == CallKind::Write && names.iter().any(|name| call.body.contains(name));
+        if let Some(call) = sent.iter_mut().rev().find(of) {
+            call.answered = false;
+        }
+    }
+
+    /// The record of the simulator, whole.
+    pub fn record(&self) -> Vec<sim::Applied> {
+        self.with(|world, _| world.record().after(0, usize::MAX).to_vec())
+    }
+
+    /// How many bills of a form were made under a key.
+    pub fn made_under(&self, form: &str, key: &str) -> u32 {
+        self.with(|world, _| world.key_counts(form, key).changed)
+    }
+
+    /// A request of somebody else, who signs in with a password.
+    pub fn as_somebody(&self, user: &str, path: &str, body: &Value) -> Value {
+        let c = demo_credentials();
+        let post = |path: &str, headers: Vec<(String, String)>, body: &Value| {
+            let path = format!("/k3cloud/Kingdee.BOS.WebApi.ServicesStub.{path}.common.kdsvc");
+            let body = body.to_string().into();
+            let request = RequestParts { method: "POST".to_owned(), path, headers, body };
+            let reply = self.with(|world, now| world.handle(request, now));
+            serde_json::from_slice::<Value>(&reply.body).unwrap_or_default()
+        };
+        let sign_in = serde_json::json!({"acctid": c.account, "username": user, "password": c.password, "lcid": 2052});
+        let welcome = post("AuthService.ValidateUser", Vec::new(), &sign_in);
+        let Some(session) = welcome["KDSVCSessionId"].as_str() else { return welcome };
+        post(&format!("DynamicFormService.{path}"), vec![("kdservice-sessionid".to_owned(), session.to_owned())], body)
+    }
+
     /// The answer to the last call for a bill was not durable when the process died.
     pub fn unanswered(&self, fid: &Fid, verb: &Verb) {
         let mut sent = self.sent.lock().unwrap();
@@ -343,18 +397,19 @@ impl Wire {
     pub fn broken_rules(&self, ids: &[u64]) -> Found {
         let mut broken = self.called_as_not_read();
         for id in ids {
-            broken.extend(self.beside_each_other(&id.to_string()));
+            broken.extend(self.beside_each_other(&[id.to_string()]));
         }
         broken
     }
 
     /// Calls on one record: none while another is unsettled and within the server's limit; none repeated unless it was looked
     /// at after that.
-    fn beside_each_other(&self, id: &str) -> Found {
+    pub fn beside_each_other(&self, names: &[String]) -> Found {
+        let id = names.first().map_or("", String::as_str);
         let sent = self.sent.lock().unwrap();
         let mut broken = Vec::new();
         let mut open: HashMap<&'static str, (Duration, bool)> = HashMap::new();
-        for call in sent.iter().filter(|call| call.body.contains(id)) {
+        for call in sent.iter().filter(|call| names.iter().any(|name| call.body.contains(name))) {
             match call.kind {
                 CallKind::Write => {
                     for (op, (at, read)) in &open {

@@ -11,7 +11,7 @@ use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::PauseWhy;
-use skydeck_core::domain::step::Verdict;
+use skydeck_core::domain::step::{Made, Verdict};
 
 use super::breaker::Ended;
 use super::call_end::CallEnd;
@@ -19,7 +19,7 @@ use super::control::back_off;
 use super::decide::{self, After, Asked};
 use super::glance::{Answered, Glance, after_refusal, is_proof, look, prove, read_event};
 use super::known::Candidate;
-use super::making::{made_of, not_honoured};
+use super::making::{Named, made_of, named, other_number};
 use super::run_context::RunContext;
 use super::unconfirmed::Success;
 
@@ -48,6 +48,13 @@ impl Follows {
     }
 }
 
+/// What an answer says of one bill.
+struct Said {
+    verdict: Verdict,
+    /// What it made.
+    made: Option<Made>,
+}
+
 /// Why a bill waits to be tried again.
 enum Why {
     /// The ERP refused it; the words are said when its turn does not come again.
@@ -64,19 +71,28 @@ pub(super) async fn follows(call: &Answered<'_>, bills: &[Candidate]) -> Follows
         |bill: &Candidate| call.reply.verdicts.iter().find(|(fid, _)| *fid == bill.fid).map_or(&silent, |(_, v)| v);
     let together = sank_together(call.reply, bills.len());
     let afters: Vec<After> = bills.iter().map(|bill| after(call, bill, answered(bill), together)).collect();
-    let doubtful = bills.iter().zip(&afters).filter(|(_, after)| after.looks()).map(|(bill, _)| bill.fid.clone());
+    let others: Vec<Option<String>> = bills.iter().map(|bill| other_number(call, bill, answered(bill))).collect();
+    let looks = |at: usize| afters.get(at).is_some_and(After::looks) || others.get(at).is_some_and(Option::is_some);
+    let doubtful = bills.iter().enumerate().filter(|(at, _)| looks(*at)).map(|(_, bill)| bill.fid.clone());
     // One look for all bills of the call.
     let looked = look(call.run, &doubtful.collect::<Vec<_>>()).await;
     let mut all = Follows::default();
-    for (n, (bill, after)) in bills.iter().zip(afters).enumerate() {
+    for (n, ((bill, after), other)) in bills.iter().zip(afters).zip(others).enumerate() {
         // What came with the answer to the call as a whole is kept once.
         let whole = (n == 0).then_some(call.reply);
-        let answer = Follows::of(step_answered(call, bill, answered(bill), whole), CallEnd::default());
         let glance = looked.as_ref().map(|seen| seen.get(&bill.fid));
-        let what = match not_honoured(call, bill, answered(bill)) {
-            Some(got) => under_another_key(call, bill, got),
-            None => of_bill(call, bill, after, glance),
+        let named = named(call, other.clone(), glance).await;
+        let made = made_of(call, bill, &named);
+        let (verdict, what) = match named {
+            Named::Sent => (answered(bill).clone(), of_bill(call, bill, after, glance)),
+            Named::Replaced(got) => (answered(bill).clone(), under_another_key(call, bill, got)),
+            Named::Anothers => {
+                let (why, detail) = (UnknownWhy::WrongIds, other.unwrap_or_default());
+                let unknown = Unknown { why: why.clone(), sent: call.sent, detail: detail.clone() };
+                (Verdict::Unknown(why, detail), of_bill(call, bill, After::Prove(unknown), glance))
+            }
         };
+        let answer = Follows::of(step_answered(call, bill, Said { verdict, made }, whole), CallEnd::default());
         all = all.and(answer).and(what);
     }
     all
@@ -130,7 +146,7 @@ fn of_bill(call: &Answered<'_>, bill: &Candidate, after: After, glance: Glance<'
 }
 
 /// The fact of an answer about one bill; `whole`: with what came for the call as a whole.
-fn step_answered(call: &Answered<'_>, bill: &Candidate, verdict: &Verdict, whole: Option<&WriteReply>) -> Event {
+fn step_answered(call: &Answered<'_>, bill: &Candidate, said: Said, whole: Option<&WriteReply>) -> Event {
     Event::StepAnswered {
         run: call.run.head.id,
         fid: bill.fid.clone(),
@@ -138,10 +154,10 @@ fn step_answered(call: &Answered<'_>, bill: &Candidate, verdict: &Verdict, whole
         attempt: bill.past.next_attempt(call.step),
         call: call.id,
         ms: u32::try_from(call.reply.took.as_millis()).unwrap_or(u32::MAX),
-        verdict: verdict.clone(),
+        verdict: said.verdict,
         side: whole.map(|reply| reply.side.clone()).unwrap_or_default(),
         evidence: whole.map(|reply| Box::new(reply.evidence.clone())),
-        made: made_of(call, bill).map(Box::new),
+        made: said.made.map(Box::new),
     }
 }
 

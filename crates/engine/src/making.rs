@@ -5,13 +5,19 @@
 use std::collections::HashMap;
 
 use crate::ports::WriteReply;
+use skydeck_core::domain::bill::UnknownWhy;
+use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::ids::Fid;
+use skydeck_core::domain::query::{PageRequest, Scope};
 use skydeck_core::domain::step::{Intent, Left, Made, Step, Verdict};
 use skydeck_store::StoreError;
 
-use super::glance::Answered;
+use super::glance::{Answered, Glance};
 use super::known::Candidate;
 use super::run_context::RunContext;
+
+/// Bills that are read at once when a number is looked for among those of a run.
+const PAGE: u32 = 1000;
 
 /// What stands beside the intent of one bill: of one that is to be made, its key and the hash of its body.
 pub(super) fn intent(run: &RunContext, step: Step, bill: &Candidate, left: Option<Left>) -> Intent {
@@ -60,20 +66,69 @@ pub(super) fn of_records(reply: WriteReply, bills: &[Candidate], makes: bool) ->
     WriteReply { verdicts, ..reply }
 }
 
-/// What a call made of a bill, as its answer names it.
-pub(super) fn made_of(call: &Answered<'_>, bill: &Candidate) -> Option<Made> {
+/// What a call made of a bill, as its answer names it; `None` where it names another bill than the one sent.
+pub(super) fn made_of(call: &Answered<'_>, bill: &Candidate, named: &Named) -> Option<Made> {
     let (_, id, no) = call.reply.made.iter().find(|(fid, ..)| call.run.makes(call.step) && *fid == bill.fid)?;
-    Some(Made { id: id.clone(), no: no.clone(), form: call.run.plan.target.form.clone() })
+    let made = Made { id: id.clone(), no: no.clone(), form: call.run.plan.target.form.clone() };
+    (*named != Named::Anothers).then_some(made)
 }
 
-/// The number that the form gave a bill in the place of the one we sent.
-pub(super) fn not_honoured(call: &Answered<'_>, bill: &Candidate, verdict: &Verdict) -> Option<String> {
-    call.run.plan.target.make.as_deref().filter(|make| *verdict == Verdict::Done && make.is_own_number())?;
-    // An answer that names no number says nothing of it: a look does.
-    let made = made_of(call, bill).filter(|made| !made.no.trim().is_empty())?;
+/// Which bill an answer to a call that makes one names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// The one that was sent, or none: a look tells then.
+    Sent,
+    /// One under another number, and under ours nothing is there: a rule of the form replaced the number.
+    Replaced(String),
+    /// Some other bill: the answer says nothing of the one that was sent.
+    Anothers,
+}
+
+/// What an answer names that is not the number sent.
+pub(super) fn other_number(call: &Answered<'_>, bill: &Candidate, verdict: &Verdict) -> Option<String> {
+    call.run.plan.target.make.as_deref().filter(|make| call.run.makes(call.step) && make.is_own_number())?;
+    let named = match verdict {
+        Verdict::Unknown(UnknownWhy::KeyNotHonoured, said) => return Some(said.clone()),
+        Verdict::Done => call.reply.made.iter().find(|(fid, ..)| *fid == bill.fid).map(|(_, _, no)| no.trim())?,
+        Verdict::Rejected(_) | Verdict::NotSent(_) | Verdict::Unknown(..) => return None,
+    };
     let sent = bill.body.as_ref()?.key.trim();
-    if made.no.trim().eq_ignore_ascii_case(sent) {
-        call.run.kept_number();
+    // An answer that names no number says nothing of it: a look does.
+    if named.is_empty() {
+        return None;
     }
-    (!made.no.trim().eq_ignore_ascii_case(sent)).then_some(made.no)
+    if named.eq_ignore_ascii_case(sent) {
+        call.run.kept_number();
+        return None;
+    }
+    Some(named.to_owned())
+}
+
+/// Whether an answer that names another number than the one sent is about another bill altogether: ours is there under its own
+/// number, or the number is that of a bill that is known to have been made of another record.
+pub(super) async fn named(call: &Answered<'_>, other: Option<String>, glance: Glance<'_>) -> Named {
+    let Some(other) = other else { return Named::Sent };
+    let is_there = matches!(glance, Some(Some(_)));
+    // Where the store cannot tell, nothing more is made.
+    if is_there || is_anothers(call, &other).await.unwrap_or(false) { Named::Anothers } else { Named::Replaced(other) }
+}
+
+/// Whether a bill with a number is known to have been made of some record: the last one of the form, or one of this run.
+async fn is_anothers(call: &Answered<'_>, number: &str) -> Result<bool, StoreError> {
+    let (store, run) = (&call.run.shared.store, call.run);
+    let has = |no: &str| no.trim().eq_ignore_ascii_case(number);
+    if store.last_made(&run.env.env.id, &run.plan.target.form).await?.is_some_and(|made| has(&made.no)) {
+        return Ok(true);
+    }
+    let (filter, now) = (Filter::default(), run.shared.clock.now());
+    let mut page = PageRequest::first(PAGE);
+    loop {
+        let got = store.bills(Scope::Run(run.head.id), &filter, &page, now).await?;
+        if got.rows.iter().any(|(_, row)| row.made.as_ref().is_some_and(|made| has(&made.no))) {
+            return Ok(true);
+        }
+        let last = got.rows.last().map(|(cursor, _)| cursor.clone());
+        let (Some(cursor), true) = (got.stopped_at.or(last), got.more) else { return Ok(false) };
+        page = PageRequest { cursor: Some(cursor), ..page };
+    }
 }
