@@ -202,7 +202,7 @@ impl People {
     fn by_hand(&self, key: &str) -> String {
         let lines = json!([{"FMaterialId": {"FNumber": "MAT00001"}, "FRealQty": 1}]);
         let model = json!({"FBillTypeID": {"FNumber": "RKD01_SYS"}, "FBillNo": key, "FDate": "2026-01-02",
-            "FSupplierId": {"FNumber": "VEN00004"}, "FInStockEntry": lines});
+            "FSupplierId": {"FNumber": "VEN00003"}, "FInStockEntry": lines});
         let body = json!({"formid": MADE, "data": json!({"Model": model}).to_string()});
         let said = self.bills.wire.as_somebody("演示用户", "Save", &body);
         format!("somebody makes {key} by hand: {}", said["Result"]["ResponseStatus"]["IsSuccess"])

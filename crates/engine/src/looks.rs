@@ -5,14 +5,15 @@
 
 use std::collections::HashMap;
 
-use crate::ports::{Fault, FaultKind, KeyLook, Look, MOST_KEYS, PageQuery};
+use crate::ports::{Fault, FaultKind, KeyLook, KeyRow, Look, MOST_KEYS, PageQuery};
 use skydeck_core::domain::bill::Sight;
 use skydeck_core::domain::bill::{Found, Looked};
 use skydeck_core::domain::ids::{Fid, RunId};
+use skydeck_core::domain::mapping::Lines;
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::plan::{Make, Plan};
 use skydeck_core::domain::reason::Reason;
-use skydeck_plan::make::differs;
+use skydeck_plan::make::{differs, lines_differ};
 use skydeck_store::Store;
 
 use super::dispatch::Dispatch;
@@ -99,36 +100,55 @@ impl Looking<'_> {
     }
 
     async fn by_key(&self, make: &Make, wanted: Vec<Wanted>) -> Result<HashMap<Fid, Found>, Fault> {
-        let compare = make.compared();
+        let (compare, lists) = (make.compared(), make.compared_lines());
+        let none = Lines { list: String::new(), columns: Vec::new() };
+        let mut seen = HashMap::with_capacity(wanted.len());
+        for chunk in wanted.chunks(MOST_KEYS) {
+            let keys: Vec<String> = chunk.iter().map(|wanted| wanted.key.clone()).collect();
+            // The lines of two lists in one answer would be every pair of them: each further list is looked at by itself.
+            let first = lists.first().unwrap_or(&none);
+            let rows = self.rows(make, &compare, first, &keys).await?;
+            let mut further = Vec::with_capacity(lists.len());
+            for list in lists.iter().skip(1) {
+                further.push((list, self.rows(make, &[], list, &keys).await?));
+            }
+            for wanted in chunk {
+                let mut with_key = rows.iter().filter(|row| is_key(&row.key, &wanted.key));
+                let Some(KeyRow { found, lines, .. }) = with_key.next() else { continue };
+                let mut differs = differs(&wanted.body, &compare, |path| found.field(path));
+                differs.extend(lines_differ(&wanted.body, first, lines));
+                for (list, rows) in &further {
+                    let same = rows.iter().find(|row| row.found.fid == found.fid);
+                    differs.extend(same.and_then(|row| lines_differ(&wanted.body, list, &row.lines)));
+                }
+                let looked = Looked {
+                    id: found.fid.clone(),
+                    no: found.no.clone(),
+                    form: self.plan.target.form.clone(),
+                    count: 1 + with_key.count() as u32,
+                    differs,
+                };
+                let (fid, no) = (wanted.fid.clone(), wanted.no.clone());
+                let found = Found { fid: fid.clone(), no, looked: Some(Box::new(looked)), ..found.clone() };
+                seen.insert(fid, self.op.with_state(found));
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Bills of the target with these keys, with what is compared of the head and of one list.
+    async fn rows(&self, make: &Make, head: &[String], list: &Lines, keys: &[String]) -> Result<Vec<KeyRow>, Fault> {
         let look = KeyLook {
             form: &self.plan.target.form,
             id_path: &make.id_path,
             number_path: &make.number_path,
             key: &make.key,
-            fields: &compare,
+            fields: head,
+            lines: &list.columns,
         };
-        let mut seen = HashMap::with_capacity(wanted.len());
-        for chunk in wanted.chunks(MOST_KEYS) {
-            let keys: Vec<String> = chunk.iter().map(|wanted| wanted.key.clone()).collect();
-            let rows = self.env.erp.find_bills(&look, &keys).await?;
-            self.at_home()?;
-            for wanted in chunk {
-                let mut with_key = rows.iter().filter(|(key, _)| is_key(key, &wanted.key)).map(|(_, found)| found);
-                let Some(first) = with_key.next() else { continue };
-                let count = 1 + with_key.count() as u32;
-                let looked = Looked {
-                    id: first.fid.clone(),
-                    no: first.no.clone(),
-                    form: self.plan.target.form.clone(),
-                    count,
-                    differs: differs(&wanted.body, &compare, |path| first.field(path)),
-                };
-                let (fid, no) = (wanted.fid.clone(), wanted.no.clone());
-                let found = Found { fid: fid.clone(), no, looked: Some(Box::new(looked)), ..first.clone() };
-                seen.insert(fid, self.op.with_state(found));
-            }
-        }
-        Ok(seen)
+        let rows = self.env.erp.find_bills(&look, keys).await?;
+        self.at_home()?;
+        Ok(rows)
     }
 
     /// What another server says of these keys is about other bills.
@@ -154,10 +174,10 @@ impl Looking<'_> {
         if let Some(known) = known {
             let fields: [String; 0] = [];
             let (id_path, number_path, key) = (&make.id_path, &make.number_path, &make.key);
-            let look = KeyLook { form: &form, id_path, number_path, key, fields: &fields };
+            let look = KeyLook { form: &form, id_path, number_path, key, fields: &fields, lines: &fields };
             let rows = self.env.erp.find_bills(&look, std::slice::from_ref(&known)).await?;
             self.at_home()?;
-            if rows.iter().any(|(key, _)| is_key(key, &known)) {
+            if rows.iter().any(|row| is_key(&row.key, &known)) {
                 return Ok(Ok(()));
             }
             if make.probe.is_some() {

@@ -107,6 +107,19 @@ pub struct KeyLook<'a> {
     pub key: &'a str,
     /// Fields beside it, which become [`Found::fields`].
     pub fields: &'a [String],
+    /// Fields of the lines of one list of it, which become [`KeyRow::lines`].
+    pub lines: &'a [String],
+}
+
+/// A bill that a look by key found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRow {
+    /// The value it was found by, as the ERP has it.
+    pub key: String,
+    /// The bill.
+    pub found: Found,
+    /// Its lines, each with the fields asked for; none where none were asked for.
+    pub lines: Vec<Vec<String>>,
 }
 
 /// A writing call.
@@ -252,10 +265,10 @@ pub trait Erp: Send + Sync {
     /// Status and revision of bills by id, at most 200, with the fields asked for beside them; a bill that is gone is not in
     /// the answer. Columns stay empty.
     async fn read_bills(&self, look: &Look<'_>, fids: &[Fid]) -> Result<Vec<Found>, Fault>;
-    /// Bills by the value of a field, at most [`MOST_KEYS`] values: each value with the bill that has it, several times where
+    /// Bills by the value of a field, at most [`MOST_KEYS`] values: each bill with the value it has, several where
     /// several have it. A value that no bill has is not in the answer.
     /// A client of a system whose records are not made by plans need not find any.
-    async fn find_bills(&self, look: &KeyLook<'_>, _keys: &[String]) -> Result<Vec<(String, Found)>, Fault> {
+    async fn find_bills(&self, look: &KeyLook<'_>, _keys: &[String]) -> Result<Vec<KeyRow>, Fault> {
         let message = format!("this client does not look for {} by {}", look.form, look.key);
         Err(Fault { kind: FaultKind::Config, message, retry_after: None, evidence: None })
     }

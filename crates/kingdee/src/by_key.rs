@@ -4,52 +4,77 @@ use super::classify::{Ask, query_fault};
 use super::client::KingdeeErp;
 use super::request::{MAX_LIMIT, Query};
 use super::transport::CallKind;
-use skydeck_core::domain::bill::Found;
-use skydeck_engine::ports::{Fault, FaultKind, KeyLook, MOST_KEYS};
+use skydeck_engine::ports::{Fault, FaultKind, KeyLook, KeyRow, MOST_KEYS};
 
 impl KingdeeErp {
     /// See [`skydeck_engine::ports::Erp::find_bills`].
-    pub(super) async fn by_key(&self, look: &KeyLook<'_>, keys: &[String]) -> Result<Vec<(String, Found)>, Fault> {
-        let KeyLook { form, id_path, number_path, key, fields } = *look;
+    pub(super) async fn by_key(&self, look: &KeyLook<'_>, keys: &[String]) -> Result<Vec<KeyRow>, Fault> {
+        let mut found = Vec::with_capacity(keys.len());
+        let mut waiting: Vec<&[String]> = keys.chunks(MOST_KEYS).rev().collect();
+        while let Some(asked) = waiting.pop() {
+            match self.of_keys(look, asked).await? {
+                Some(rows) => found.extend(rows),
+                // Their lines do not fit into one answer.
+                None => {
+                    let (first, second) = asked.split_at(asked.len() / 2);
+                    waiting.extend([second, first]);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The bills with these keys; `None` where an answer does not take them all, and fewer can be asked for.
+    async fn of_keys(&self, look: &KeyLook<'_>, asked: &[String]) -> Result<Option<Vec<KeyRow>>, Fault> {
+        let KeyLook { form, id_path, number_path, key, fields, lines } = *look;
         let mut fields = fields.to_vec();
         if !fields.iter().any(|field| field.eq_ignore_ascii_case(key)) {
             fields.push(key.to_owned());
         }
-        let mut found = Vec::with_capacity(keys.len());
-        for asked in keys.chunks(MOST_KEYS) {
-            let server = self.address.shown();
-            let ask = Ask { what: "look by key", server: &server };
-            let values = asked.iter().map(|key| quoted(key).ok_or_else(|| unlookable(ask, key)));
-            let values = values.collect::<Result<Vec<_>, Fault>>()?;
-            let query = Query {
-                what: ask.what,
-                form,
-                columns: &[],
-                id_path,
-                number_path,
-                mark: None,
-                fields: &fields,
-                filter: format!("{key} in ({})", values.join(",")),
-                after: None,
-                limit: MAX_LIMIT,
-                lines: false,
-                kind: CallKind::Status,
-            };
-            let page = self.bills(&query).await?;
-            // A page that is full may hide a second bill with one of the keys.
-            if page.raw_rows >= MAX_LIMIT {
-                return Err(query_fault(ask, "more bills have these keys than one answer takes"));
+        let server = self.address.shown();
+        let ask = Ask { what: "look by key", server: &server };
+        let values = asked.iter().map(|key| quoted(key).ok_or_else(|| unlookable(ask, key)));
+        let values = values.collect::<Result<Vec<_>, Fault>>()?;
+        let query = Query {
+            what: ask.what,
+            form,
+            columns: lines,
+            id_path,
+            number_path,
+            mark: None,
+            fields: &fields,
+            filter: format!("{key} in ({})", values.join(",")),
+            after: None,
+            limit: MAX_LIMIT,
+            lines: !lines.is_empty(),
+            kind: CallKind::Status,
+        };
+        let mut page = self.bills(&query).await?;
+        if page.raw_rows >= MAX_LIMIT && query.lines {
+            if asked.len() > 1 {
+                return Ok(None);
             }
-            for bill in page.bills {
-                let value = bill.field(key).trim().to_owned();
-                if !asked.iter().any(|asked| asked.trim().eq_ignore_ascii_case(&value)) {
-                    let why = format!("the server answered about {key} {value}, which was not asked");
-                    return Err(query_fault(ask, &why));
-                }
-                found.push((value, bill));
+            // It has more lines than an answer takes, and so more than any that we make and compare: it stands without them.
+            page = self.bills(&Query { columns: &[], lines: false, ..query }).await?;
+        }
+        // A page that is full may hide a second bill with one of the keys.
+        if page.raw_rows >= MAX_LIMIT {
+            return Err(query_fault(ask, "more bills have these keys than one answer takes"));
+        }
+        let mut rows = page.rows.into_iter();
+        let found = page.bills.into_iter().map(|found| {
+            let (key, lines) = (found.field(key).trim().to_owned(), rows.next().unwrap_or_default());
+            KeyRow { key, found, lines }
+        });
+        let found: Vec<KeyRow> = found.collect();
+        let strange = found.iter().find(|row| !asked.iter().any(|asked| asked.trim().eq_ignore_ascii_case(&row.key)));
+        match strange {
+            None => Ok(Some(found)),
+            Some(row) => {
+                let why = format!("the server answered about {key} {}, which was not asked", row.key);
+                Err(query_fault(ask, &why))
             }
         }
-        Ok(found)
     }
 }
 

@@ -28,7 +28,7 @@ use skydeck_core::domain::step::{Evidence, Verb, Verdict};
 use skydeck_core::domain::time::Clock;
 use skydeck_core::text::Redactor;
 use skydeck_engine::ports::{
-    Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, KeyLook, Look, PageQuery, Right, WriteCall, WriteReply,
+    Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, KeyLook, KeyRow, Look, PageQuery, Right, WriteCall, WriteReply,
     WriteToken,
 };
 
@@ -285,6 +285,9 @@ impl KingdeeErp {
                     let raw_rows = u32::try_from(rows.len()).unwrap_or(u32::MAX);
                     // Every page of lines but the last is full, and its last bill may go on on the next.
                     let whole = || {
+                        if query.kind == CallKind::Status {
+                            return Ok(layout.uncut(&rows).unwrap_or_default());
+                        }
                         let why = format!(
                             "one bill has {raw_rows} lines or more, as many as a page takes: raise skydeck.page_size"
                         );
@@ -389,7 +392,7 @@ impl Erp for KingdeeErp {
         Ok(found)
     }
 
-    async fn find_bills(&self, look: &KeyLook<'_>, keys: &[String]) -> Result<Vec<(String, Found)>, Fault> {
+    async fn find_bills(&self, look: &KeyLook<'_>, keys: &[String]) -> Result<Vec<KeyRow>, Fault> {
         self.by_key(look, keys).await
     }
 

@@ -78,19 +78,50 @@ pub enum Parser {
     Json,
 }
 
+/// What a look compares of a list of the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lines {
+    /// The list's name in the body.
+    pub list: String,
+    /// Paths of its fields, as they stand in its lines and as the form is asked for them.
+    pub columns: Vec<String>,
+}
+
+impl Lines {
+    /// Whether a path, `LIST.PATH`, is one of them.
+    pub fn has(&self, path: &str) -> bool {
+        let of_list = path.split_once('.').filter(|(list, _)| list.eq_ignore_ascii_case(&self.list));
+        of_list.is_some_and(|(_, column)| self.columns.iter().any(|known| known == column))
+    }
+}
+
+/// Path of a field that a look can compare; `None` for one whose value is no plain one.
+fn compared(field: &Field) -> Option<String> {
+    if field.value.is_empty() && field.default.is_empty() {
+        return None;
+    }
+    match (field.kind, &field.parser) {
+        (Kind::Text | Kind::Whole | Kind::Decimal | Kind::Truth, None) => Some(field.name.clone()),
+        (Kind::Text | Kind::Whole | Kind::Object, Some(Parser::Wrap(inner))) => Some(format!("{}.{inner}", field.name)),
+        _ => None,
+    }
+}
+
 impl Mapping {
     /// Head fields of the body that a look can compare: their path in the form, and where the value stands in the body.
     pub fn comparable(&self) -> Vec<String> {
-        self.fields
-            .iter()
-            .filter(|field| !field.value.is_empty() || !field.default.is_empty())
-            .filter_map(|field| match (field.kind, &field.parser) {
-                (Kind::Text | Kind::Whole | Kind::Decimal | Kind::Truth, None) => Some(field.name.clone()),
-                (Kind::Text | Kind::Whole | Kind::Object, Some(Parser::Wrap(inner))) => {
-                    Some(format!("{}.{inner}", field.name))
-                }
-                _ => None,
-            })
-            .collect()
+        self.fields.iter().filter_map(compared).collect()
+    }
+
+    /// The lists of the body, and what a look can compare of their lines. A field that the head has, too, is left out: asked
+    /// for by its name, the form would tell that of the head.
+    pub fn comparable_lines(&self) -> Vec<Lines> {
+        let in_head = |field: &&Field| !self.fields.iter().any(|head| head.name.eq_ignore_ascii_case(&field.name));
+        let lists = self.fields.iter().filter(|field| field.kind == Kind::List);
+        let lines = lists.map(|list| Lines {
+            list: list.name.clone(),
+            columns: list.children.iter().filter(in_head).filter_map(compared).collect(),
+        });
+        lines.filter(|lines| !lines.columns.is_empty()).collect()
     }
 }

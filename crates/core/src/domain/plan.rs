@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{EnvId, FormId, PlanId, PlanRev};
-use super::mapping::Mapping;
+use super::mapping::{Lines, Mapping};
 use super::operation::Test;
 use super::run::Flag;
 use super::step::{Step, Verb};
@@ -130,7 +130,8 @@ pub struct Make {
     /// Steps after the making: Submit, Audit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub then: Vec<Step>,
-    /// Paths of the target form that are compared where something is there already; as a rule every head field of the body.
+    /// Paths of the target form that are compared where something is there already; as a rule every plain field of the body and of
+    /// its lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub compare: Vec<String>,
     /// Path of the made bill's internal id.
@@ -145,7 +146,24 @@ pub struct Make {
 impl Make {
     /// The head fields that are compared where a bill with the key is there already.
     pub fn compared(&self) -> Vec<String> {
-        if self.compare.is_empty() { self.mapping.comparable() } else { self.compare.clone() }
+        if self.compare.is_empty() {
+            return self.mapping.comparable();
+        }
+        let of_lines = |path: &&String| self.mapping.comparable_lines().iter().any(|lines| lines.has(path));
+        self.compare.iter().filter(|path| !of_lines(path)).cloned().collect()
+    }
+
+    /// What is compared of its lines. Where the plan names what is compared, `LIST.PATH` is a field of a list.
+    pub fn compared_lines(&self) -> Vec<Lines> {
+        let mut all = self.mapping.comparable_lines();
+        if !self.compare.is_empty() {
+            for lines in &mut all {
+                let list = lines.list.clone();
+                lines.columns.retain(|column| self.compare.contains(&format!("{list}.{column}")));
+            }
+            all.retain(|lines| !lines.columns.is_empty());
+        }
+        all
     }
 
     /// Whether the key is the form's own number: the answer to a call tells then whether it was honoured.

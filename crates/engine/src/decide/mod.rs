@@ -250,8 +250,8 @@ pub fn after_refused_step(op: &Operation, at: usize, called: &Rev, found: &Found
     if !spec.effect.is_done(found) || op.steps.last().is_some_and(|last| last.effect.is_done(found)) {
         return None;
     }
-    let makes = op.key.makes() && at == 0;
-    let kept = if makes { !has_other_content(found) } else { found.rev.modified == called.modified };
+    // What was approved of a bill that is made is its body, and not a date at which it stood still.
+    let kept = if op.key.makes() { !has_other_content(found) } else { found.rev.modified == called.modified };
     Some(if kept { Refused::Next } else { Refused::Changed })
 }
 
@@ -280,9 +280,10 @@ fn settling(case: &Case<'_>, found: &Found) -> Judgement {
     if found.rev == open.rev {
         return not_applied(case);
     }
-    // The last step's effect is not there, so that this step is none but an earlier one.
-    let took =
-        case.op.steps.get(at).is_some_and(|spec| spec.effect.is_done(found)) && found.rev.modified == open.rev.modified;
+    // The last step's effect is not there, so that this step is none but an earlier one. A bill that was made holds what was
+    // approved, its body: it was compared. Of any other its date tells.
+    let kept = case.op.key.makes() || found.rev.modified == open.rev.modified;
+    let took = case.op.steps.get(at).is_some_and(|spec| spec.effect.is_done(found)) && kept;
     if took && case.may_write {
         Judgement::Continue(at + 1, found.rev.clone())
     } else {

@@ -3,13 +3,11 @@
 //! Invariant: equal records and equal plans make equal bytes; whatever cannot be made is a fault with field and value.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use skydeck_core::domain::bill::Difference;
 use skydeck_core::domain::mapping::{Field, Kind, Parser};
 use skydeck_core::domain::plan::{Make, Source};
 use skydeck_core::domain::time::ErpDate;
@@ -251,7 +249,7 @@ fn put_in_expression(field: &Field, value: &str, out: &mut String) -> Result<(),
 }
 
 /// `-12.50`, and nothing else that a float would take.
-fn is_decimal(text: &str) -> bool {
+pub(super) fn is_decimal(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
     let all = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -259,7 +257,7 @@ fn is_decimal(text: &str) -> bool {
 }
 
 /// A number as JSON writes it: without zeros in front.
-fn number(text: &str) -> String {
+pub(super) fn number(text: &str) -> String {
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
     let whole = digits.split('.').next().unwrap_or_default();
     let zeros = whole.len() - whole.trim_start_matches('0').len();
@@ -312,71 +310,4 @@ fn leaf(field: &Field, text: String) -> Result<Json, BodyFault> {
         }
         Some(Parser::Split(_) | Parser::Join(_) | Parser::Json) | None => plain,
     })
-}
-
-/// What a bill that is there holds otherwise than a body would: path, what would be sent, what is there. `is`: the value of a
-/// path of the bill.
-pub fn differs<'b>(body: &str, paths: &[String], is: impl Fn(&str) -> &'b str) -> Vec<Difference> {
-    let head: BTreeMap<String, &RawValue> = serde_json::from_str(body).unwrap_or_default();
-    let mut out = Vec::new();
-    for path in paths {
-        let (field, inner) = path.split_once('.').unwrap_or((path, ""));
-        let Some(raw) = head.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, raw)| *raw) else {
-            continue;
-        };
-        let Some(sent) = scalar(raw, inner) else { continue };
-        let there = is(path);
-        if !same(&sent, there) {
-            out.push(Difference { path: path.clone(), sent, is: there.to_owned() });
-        }
-    }
-    out
-}
-
-/// The text of a value, or of a field inside it.
-fn scalar(raw: &RawValue, inner: &str) -> Option<String> {
-    if !inner.is_empty() {
-        let map: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
-        let (field, rest) = inner.split_once('.').unwrap_or((inner, ""));
-        return scalar(map.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, raw)| *raw)?, rest);
-    }
-    let text = raw.get().trim();
-    match text.bytes().next()? {
-        b'"' => serde_json::from_str(text).ok(),
-        b'{' | b'[' => None,
-        _ => Some(text.to_owned()),
-    }
-}
-
-/// Whether two texts are one value: as texts, as numbers, as dates or as truths, however each is written.
-fn same(sent: &str, is: &str) -> bool {
-    let (sent, is) = (sent.trim(), is.trim());
-    if sent == is {
-        return true;
-    }
-    if is_decimal(sent) && is_decimal(is) {
-        return plain_number(sent) == plain_number(is);
-    }
-    if let (Some(a), Some(b)) = (ErpDate::parse(sent), ErpDate::parse(is)) {
-        return a.naive().is_some() && a.naive() == b.naive();
-    }
-    match (truth_of(sent), truth_of(is)) {
-        (Some(a), Some(b)) => a == b,
-        _ => false,
-    }
-}
-
-fn truth_of(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" => Some(true),
-        "false" | "0" => Some(false),
-        _ => None,
-    }
-}
-
-/// A number without zeros that say nothing.
-fn plain_number(text: &str) -> String {
-    let text = number(text);
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text.as_str() };
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }

@@ -4,12 +4,14 @@
 //! made for a record is a fault of that record, said with field and value, and nothing is sent for it.
 
 mod body;
+mod compare;
 mod json;
 mod read;
 mod template;
 mod tree;
 
-pub use body::{Bodies, MOST_BYTES, MOST_ROWS, differs};
+pub use body::{Bodies, MOST_BYTES, MOST_ROWS};
+pub use compare::{differs, lines_differ};
 pub(crate) use read::{MakePolicy, is_making, read, refuse_policy};
 
 pub use super::problem::make::BodyFault;

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use skydeck_core::domain::ids::PlanId;
+use skydeck_core::domain::mapping::Lines;
 use skydeck_core::domain::operation::{Key, Operation};
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::step::Step;
 
-use super::{Bodies, MOST_ROWS, differs};
+use super::{Bodies, MOST_ROWS, differs, lines_differ};
 use crate::render::RenderContext;
 use crate::{PlanFile, inspect, rev};
 
@@ -318,4 +319,44 @@ fn a_bill_that_is_there_differs_only_where_a_value_does() {
         let body = format!("{{\"F\":{}}}", json!(sent));
         assert_eq!(differs(&body, &["F".to_owned()], |_| is).is_empty(), same, "{sent} {is}");
     }
+}
+
+#[test]
+fn lines_differ_where_one_side_has_a_line_that_the_other_has_not_in_whatever_order_they_stand() {
+    let list =
+        Lines { list: "FEntry".into(), columns: vec!["FMaterialId.FNumber".into(), "FQty".into(), "FNote".into()] };
+    let line = |no: &str, qty: &str| format!("{{\"FMaterialId\":{{\"FNumber\":\"{no}\"}},\"FQty\":{qty}}}");
+    let body = format!("{{\"FBillNo\":\"A\",\"FEntry\":[{},{}]}}", line("M1", "2.50"), line("M2", "0.12345678901"));
+    let row = |no: &str, qty: &str| vec![no.to_owned(), qty.to_owned(), "a colleague's note".to_owned()];
+    // The ERP keeps ten decimals, and nobody sent a note.
+    let same = [row("M2", "0.1234567890"), row("M1", "2.5")];
+    assert_eq!(lines_differ(&body, &list, &same), None);
+    for (there, sent, is) in [
+        (vec![row("M1", "2.5")], "2: M2 0.123456789", "1"),
+        (vec![row("M1", "2.5"), row("M1", "2.5")], "2: M2 0.123456789", "2: M1 2.5"),
+        (vec![row("M2", "0.123456789"), row("M1", "2.51")], "2: M1 2.5", "2: M1 2.51"),
+        (vec![], "2: M1 2.5", "0"),
+    ] {
+        let differs = lines_differ(&body, &list, &there).unwrap();
+        assert_eq!((differs.path.as_str(), differs.sent.as_str(), differs.is.as_str()), ("FEntry", sent, is));
+    }
+    let two = format!("{{\"FEntry\":[{},{}]}}", line("M1", "1"), line("M1", "1"));
+    assert_eq!(lines_differ(&two, &list, &[row("M1", "1")]).unwrap().is, "1");
+    // Where one line leaves a field out, the ERP has a value of its own there.
+    let partly = "{\"FEntry\":[{\"FQty\":1,\"FNote\":\"x\"},{\"FQty\":2}]}";
+    let theirs = [vec![String::new(), "2".into(), "y".into()], vec![String::new(), "1".into(), "z".into()]];
+    assert_eq!(lines_differ(partly, &list, &theirs), None);
+}
+
+#[test]
+fn what_a_plan_names_to_be_compared_may_be_fields_of_its_lines() {
+    let all = runnable(&plan(usual(), vec![], policy()));
+    let lists = all.target.make.as_deref().unwrap().compared_lines();
+    assert!(lists.len() == 1 && !lists[0].columns.is_empty(), "{lists:?}");
+    let mut policy = policy();
+    policy["compare"] = json!(["FDate", format!("{}.{}", lists[0].list, lists[0].columns[0])]);
+    let some = runnable(&plan(usual(), vec![], policy));
+    let make = some.target.make.as_deref().unwrap();
+    assert_eq!(make.compared(), ["FDate"]);
+    assert_eq!(make.compared_lines()[0].columns, lists[0].columns[..1]);
 }
