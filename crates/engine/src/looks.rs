@@ -102,15 +102,24 @@ impl Looking<'_> {
     async fn by_key(&self, make: &Make, wanted: Vec<Wanted>) -> Result<HashMap<Fid, Found>, Fault> {
         let (compare, lists) = (make.compared(), make.compared_lines());
         let none = Lines { list: String::new(), columns: Vec::new() };
+        let head = KeyLook {
+            form: &self.plan.target.form,
+            id_path: &make.id_path,
+            number_path: &make.number_path,
+            key: &make.key,
+            fields: &compare,
+            lines: &lists.first().unwrap_or(&none).columns,
+        };
         let mut seen = HashMap::with_capacity(wanted.len());
         for chunk in wanted.chunks(MOST_KEYS) {
             let keys: Vec<String> = chunk.iter().map(|wanted| wanted.key.clone()).collect();
             // The lines of two lists in one answer would be every pair of them: each further list is looked at by itself.
             let first = lists.first().unwrap_or(&none);
-            let rows = self.rows(make, &compare, first, &keys).await?;
+            let rows = self.rows(&head, &keys).await?;
             let mut further = Vec::with_capacity(lists.len());
             for list in lists.iter().skip(1) {
-                further.push((list, self.rows(make, &[], list, &keys).await?));
+                let look = KeyLook { fields: &[], lines: &list.columns, ..head };
+                further.push((list, self.rows(&look, &keys).await?));
             }
             for wanted in chunk {
                 let mut with_key = rows.iter().filter(|row| is_key(&row.key, &wanted.key));
@@ -136,17 +145,8 @@ impl Looking<'_> {
         Ok(seen)
     }
 
-    /// Bills of the target with these keys, with what is compared of the head and of one list.
-    async fn rows(&self, make: &Make, head: &[String], list: &Lines, keys: &[String]) -> Result<Vec<KeyRow>, Fault> {
-        let look = KeyLook {
-            form: &self.plan.target.form,
-            id_path: &make.id_path,
-            number_path: &make.number_path,
-            key: &make.key,
-            fields: head,
-            lines: &list.columns,
-        };
-        let rows = self.env.erp.find_bills(&look, keys).await?;
+    async fn rows(&self, look: &KeyLook<'_>, keys: &[String]) -> Result<Vec<KeyRow>, Fault> {
+        let rows = self.env.erp.find_bills(look, keys).await?;
         self.at_home()?;
         Ok(rows)
     }

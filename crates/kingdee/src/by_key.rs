@@ -12,13 +12,12 @@ impl KingdeeErp {
         let mut found = Vec::with_capacity(keys.len());
         let mut waiting: Vec<&[String]> = keys.chunks(MOST_KEYS).rev().collect();
         while let Some(asked) = waiting.pop() {
-            match self.of_keys(look, asked).await? {
-                Some(rows) => found.extend(rows),
+            if let Some(rows) = self.of_keys(look, asked).await? {
+                found.extend(rows);
+            } else {
                 // Their lines do not fit into one answer.
-                None => {
-                    let (first, second) = asked.split_at(asked.len() / 2);
-                    waiting.extend([second, first]);
-                }
+                let (first, second) = asked.split_at(asked.len() / 2);
+                waiting.extend([second, first]);
             }
         }
         Ok(found)
