@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::SignalKind;
 
-use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, ExportArgs, Format, LogVerb, Looks, PlanVerb, ServeArgs, Verb};
+use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, LogVerb, Looks, PlanVerb, ServeArgs, Verb};
 use super::console::Console;
 use super::console_modes::console;
 use super::context::{self, Context, screen};
@@ -17,10 +17,8 @@ use crate::boot::owner::Word;
 use crate::boot::{self, Booted, Paths, SystemClock};
 use crate::domain::ids::{EnvId, PlanId};
 use crate::domain::language::Language;
-use crate::domain::query::Scope;
 use crate::domain::time::Clock;
 use crate::exit::{Exit, Stop};
-use crate::export::{self, Export};
 use crate::link::pending::Opening;
 use crate::store::backup::SnapshotDir;
 use crate::store::local::Raise;
@@ -183,7 +181,7 @@ fn not_behind_attach(out: &Out, verb: &str) -> Stop {
 /// Whether a verb reads runs, bills or the log and writes nothing of them.
 fn reads(verb: &Verb) -> bool {
     match verb {
-        Verb::Ledger(_) | Verb::History(_) | Verb::Bill(_) | Verb::Export(_) | Verb::Health => true,
+        Verb::Ledger(_) | Verb::History(_) | Verb::Bill(_) | Verb::Export(_) | Verb::Report(_) | Verb::Health => true,
         Verb::Log(args) => args.verb.is_none(),
         Verb::Plan(verb) => matches!(verb, PlanVerb::Preview { .. }),
         _ => false,
@@ -238,6 +236,7 @@ fn here_only(verb: &Verb) -> Option<&'static str> {
         | Verb::History(_)
         | Verb::Bill(_)
         | Verb::Export(_)
+        | Verb::Report(_)
         | Verb::Log(_)
         | Verb::Plan(_)
         | Verb::Env(_)
@@ -435,48 +434,9 @@ async fn read(context: &Context, booted: &Booted, verb: Verb) -> Result<Exit, St
         Verb::Ledger(args) => bills::ledger(link, &out, &args).await,
         Verb::History(args) => history::history(link, &out, &args).await,
         Verb::Bill(args) => bills::bill(link, &out, &args).await,
-        Verb::Export(args) => export(booted, &out, &args).await,
+        Verb::Export(args) => super::files::export(booted, &out, &args).await,
+        Verb::Report(args) => super::files::report(booted, &out, &args).await,
         Verb::Health => super::health::run(link, &out, booted.is_attached()).await,
         _ => Err(Stop::odd_answer()),
     }
-}
-
-async fn export(booted: &Booted, out: &Out, args: &ExportArgs) -> Result<Exit, Stop> {
-    let scope = match (&args.run, args.all) {
-        (Some(run), _) => Scope::Run(super::asked::find_run(&*booted.link, out, run).await?.head.id),
-        (None, true) => Scope::History,
-        (None, false) => Scope::Ledger,
-    };
-    let ending = args.file.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let format = match (args.format, ending.as_str()) {
-        (Some(Format::Csv), _) | (None, "csv") => export::Format::Csv,
-        (Some(Format::Jsonl), _) | (None, "jsonl" | "json") => export::Format::JsonLines,
-        (Some(Format::Md), _) | (None, "md") => export::Format::Markdown,
-        (Some(Format::Html), _) | (None, "html" | "htm") => export::Format::Html,
-        (None, _) => {
-            let (en, zh) = (
-                "which format? give --format, or a file ending in .csv, .jsonl, .json, .md or .html",
-                "未导出：不知道格式。请加 --format，或用以 .csv、.jsonl、.json、.md、.html 结尾的文件名",
-            );
-            return Err(Stop::usage(out.t(en, zh)));
-        }
-    };
-    let filter = super::select::filter(&*booted.link, out, &args.filter).await?;
-    let wanted = Export { scope, filter, format, path: args.file.display().to_string() };
-    let (zone, now) = (boot::zone(), boot::SystemClock::default().now());
-    let style = crate::export::Style { zone, lang: out.lang, causes: out.causes.clone(), now };
-    let written = crate::export::to_file(booted.link.clone(), &wanted, style, |_| {})
-        .await
-        .map_err(|e| Stop::new(Exit::Usage, e.said(out.lang)))?;
-    let form = match format {
-        export::Format::Csv => "CSV",
-        export::Format::JsonLines => out.t("JSON lines: one object a line", "JSON Lines：每行一个对象"),
-        export::Format::Markdown => "Markdown",
-        export::Format::Html => "HTML",
-    };
-    let path = written.path.display();
-    let (en, zh) =
-        (format!("{} bills → {path} ({form})", written.rows), format!("{} 张 → {path}（{form}）", written.rows));
-    out.line(out.t(&en, &zh))?;
-    Ok(Exit::Ok)
 }

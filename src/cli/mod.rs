@@ -17,6 +17,7 @@ pub mod doctor;
 pub mod drive;
 mod end_words;
 pub mod environments;
+mod files;
 mod follow;
 mod fresh;
 mod health;

@@ -165,8 +165,13 @@ fn forms_give_the_orders_they_say() {
         _ => None,
     });
     let scope = skydeck::domain::query::Scope::Ledger;
-    let want =
-        Export { scope, filter: Filter::default(), format: ExportFormat::JsonLines, path: "ledger.jsonl".into() };
+    let want = Export {
+        scope,
+        filter: Filter::default(),
+        format: ExportFormat::JsonLines,
+        path: "ledger.jsonl".into(),
+        force: false,
+    };
     assert_eq!(export, Some(want));
 }
 

@@ -22,7 +22,13 @@ fn causes() -> Arc<CauseTable> {
 }
 
 fn style() -> Style {
-    Style { zone: "Asia/Shanghai".parse().unwrap(), lang: Language::En, causes: causes(), now: Ts(1_764_000_000_000) }
+    Style {
+        zone: "Asia/Shanghai".parse().unwrap(),
+        lang: Language::En,
+        causes: causes(),
+        codes: false,
+        now: Ts(1_764_000_000_000),
+    }
 }
 
 fn run() -> RunId {
@@ -127,6 +133,8 @@ impl Link for Store {
                 let more = stopped_at.is_none() && to < self.rows;
                 Ok(Answer::Bills(Page { rows, more, stopped_at, ..Page::default() }))
             }
+            // No plan is there any more that had labels for the columns.
+            Query::Plans => Ok(Answer::Plans(Vec::new())),
             other => panic!("{other:?}"),
         }
     }
@@ -230,6 +238,7 @@ async fn a_file_is_there_when_it_is_complete_and_never_overwrites() {
         filter: Filter::default(),
         format: Format::Csv,
         path: path.to_str().unwrap().to_owned(),
+        force: false,
     };
     let broken = Store { rows: 2_000, message: "x", fails_at: Some(1_000), closed: 0..0 };
     let failed = to_file(Arc::new(broken), &wanted, style(), |_| {}).await;
@@ -248,16 +257,27 @@ async fn a_bill_of_another_operation_is_told_by_it_and_lists_of_audit_alone_stay
     let (_, csv) = written(store(3, "x"), Scope::History, Format::Csv).await;
     let first = |csv: &str| csv.lines().next().unwrap().to_owned();
     let after = ",erp_status_by,erp_status_at,audit_erp_time,erp_status_before,modified_before_erp_time";
-    assert!(first(&csv).ends_with(&format!(",form,columns{after}")), "{csv}");
+    let (columns, codes) = (",form,FSaleOrgId.FNumber,FNote", ",outcome_code,cause_code");
+    assert!(first(&csv).ends_with(&format!("{columns}{after}{codes}")), "{csv}");
     // The only other one stands far down: the heading knows of it.
     let mixed = || Store { closed: 1_500..1_501, ..store(1_600, "x") };
     for scope in [Scope::History, Scope::Ledger, Scope::Run(run())] {
         let (_, csv) = written(mixed(), scope, Format::Csv).await;
-        assert!(first(&csv).ends_with(",operation"), "{csv}");
+        assert!(first(&csv).ends_with(&format!(",operation{codes}")), "{csv}");
         let line = |no: &str| csv.lines().find(|l| l.starts_with(no)).unwrap().to_owned();
-        assert!(line("XSCKD000001").contains(",failed,") && line("XSCKD000001").ends_with(",Audit"));
-        assert!(line("XSCKD001500").contains(",done,") && line("XSCKD001500").ends_with(",BillClose"));
+        assert!(line("XSCKD000001").contains(",failed,insufficient stock,"));
+        assert!(line("XSCKD000001").ends_with(",Audit,failed,stock"));
+        assert!(line("XSCKD001500").contains(",closed,,") && line("XSCKD001500").ends_with(",BillClose,done,"));
     }
+    // Codes alone, where they are asked for: as scripts have read them from the first version on.
+    let sink = Sink::default();
+    let (coded, all, out) = (Style { codes: true, ..style() }, Filter::default(), Box::new(sink.clone()));
+    write(Arc::new(mixed()), Scope::History, &all, Format::Csv, coded, out, |_| {}).await.unwrap();
+    let csv = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+    assert!(first(&csv).starts_with("\u{feff}no,fid,outcome,cause,") && first(&csv).ends_with(",operation"), "{csv}");
+    let line = |no: &str| csv.lines().find(|l| l.starts_with(no)).unwrap().to_owned();
+    assert!(line("XSCKD000001").contains(",failed,stock,") && line("XSCKD000001").ends_with(",Audit"));
+    assert!(line("XSCKD001500").contains(",done,,") && line("XSCKD001500").ends_with(",BillClose"));
     let (_, lines) = written(mixed(), Scope::History, Format::JsonLines).await;
     let values: Vec<serde_json::Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!((&values[1_500]["outcome"], &values[1_500]["word"]), (&"done".into(), &"closed".into()));

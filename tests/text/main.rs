@@ -11,3 +11,4 @@
 mod export;
 mod hostile;
 mod props;
+mod report;

@@ -86,8 +86,8 @@ fn a_table_that_is_exported_has_the_words_of_its_readers_language_and_the_names_
         "{head}"
     );
     assert!(line.contains(",失败,校验不通过,") && line.ends_with(",failed,validation"), "{line}");
-    assert!(named.starts_with("no,fid,outcome,cause,message"), "{named}");
-    assert!(coded.contains(",failed,validation,"), "{coded}");
+    assert!(named.starts_with("no,fid,outcome,cause,message") && named.ends_with("outcome_code,cause_code"), "{named}");
+    assert!(coded.contains(",failed,validation failed,") && coded.ends_with(",failed,validation"), "{coded}");
 }
 
 #[test]

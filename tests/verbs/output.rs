@@ -327,9 +327,16 @@ fn every_other_verb(site: &Site) {
     ] {
         heard(site, args);
     }
-    for ending in ["csv", "jsonl", "md", "html"] {
-        let file = site.dir.path().join(format!("bills.{ending}"));
-        let out = heard(site, &["export", "--all", file.to_str().unwrap()]);
+    for (verb, ending) in [
+        ("export", "csv"),
+        ("export", "jsonl"),
+        ("export", "md"),
+        ("export", "html"),
+        ("report", "md"),
+        ("report", "html"),
+    ] {
+        let file = site.dir.path().join(format!("bills-{verb}.{ending}"));
+        let out = heard(site, &[verb, "--all", file.to_str().unwrap()]);
         assert_eq!(out.status.code(), Some(0), "{ending}");
         // A byte order mark begins a table that spreadsheets read.
         let bytes = std::fs::read(&file).unwrap();
@@ -438,4 +445,37 @@ fn a_hostile_file_is_named_safely() {
     std::fs::write(&config, format!("{text}\n\"bad\\u001b[2J\\nFORGED\" = 1\n")).unwrap();
     let out = heard(&site, &["history"]);
     assert_eq!(out.status.code(), Some(2));
+}
+
+#[test]
+fn a_report_that_the_disk_does_not_take_leaves_nothing_and_says_so() {
+    let site = site(400, |service, _, _| match service {
+        "Audit" => Said::Http(200, answer(false, &["信用额度不足"], &[], 0)),
+        _ => Said::Good,
+    });
+    site.command("en", &["run", "p", "--yes"]).output().unwrap();
+    let full = site.dir.path().join("full");
+    std::fs::create_dir(&full).unwrap();
+    // A disk of its own, so small that no report of these bills fits.
+    let script = "mount -t tmpfs -o size=16k none \"$FULL\" || exit 77; \"$@\"; code=$?; ls -A \"$FULL\"; exit $code";
+    for ending in ["xlsx", "html", "md"] {
+        let file = full.join(format!("r.{ending}"));
+        let verb = site.command("zh", &["report", "--all", file.to_str().unwrap()]);
+        let mut run = Command::new("unshare");
+        run.args(["-m", "sh", "-c", script, "sh"]).arg(verb.get_program()).args(verb.get_args()).env("FULL", &full);
+        verb.get_envs().for_each(|(name, value)| {
+            run.env(name, value.unwrap_or_default());
+        });
+        let Ok(out) = run.stdin(Stdio::null()).output() else {
+            eprintln!("skipped: no unshare here");
+            return;
+        };
+        let (said, left) = (String::from_utf8_lossy(&out.stderr), String::from_utf8_lossy(&out.stdout));
+        if out.status.code() == Some(77) || said.contains("unshare") {
+            eprintln!("skipped: no mount namespace here: {said}");
+            return;
+        }
+        assert_eq!((out.status.code(), left.as_ref()), (Some(7), ""), "{said}");
+        assert!(said.contains("r.") && said.contains("磁盘"), "{said}");
+    }
 }

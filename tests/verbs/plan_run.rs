@@ -249,6 +249,10 @@ fn a_plan_that_submits_alone_is_told_as_submitting() {
 
     place.good(&["export", "--all", "bills.csv"], "");
     let csv = std::fs::read_to_string(place.dir.path().join("bills.csv")).unwrap();
+    assert!(csv.lines().next().unwrap().trim_end().ends_with(",operation,outcome_code,cause_code"), "{csv}");
+    assert!(csv.lines().any(|l| l.contains(",submitted,") && l.trim_end().ends_with(",Submit,done,")), "{csv}");
+    place.good(&["export", "--all", "--codes", "codes.csv"], "");
+    let csv = std::fs::read_to_string(place.dir.path().join("codes.csv")).unwrap();
     assert!(csv.lines().next().unwrap().trim_end().ends_with(",operation"), "{csv}");
     assert!(csv.lines().any(|l| l.contains(",done,") && l.trim_end().ends_with(",Submit")), "{csv}");
 }

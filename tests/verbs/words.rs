@@ -47,7 +47,7 @@ const SPOILT: [(&str, &str); 22] = [
 ];
 
 /// Orders that come to nothing, each in another way.
-const ORDERS: [&[&str]; 53] = [
+const ORDERS: [&[&str]; 55] = [
     &["fly"],
     &["rnu", "x"],
     &["run"],
@@ -80,6 +80,8 @@ const ORDERS: [&[&str]; 53] = [
     &["bill"],
     &["bill", "XSCKD404"],
     &["export", "--format", "pdf", "x.pdf"],
+    &["report", "x.pdf"],
+    &["report", "--filter", "@first", "x.md"],
     &["export", "--run", "a", "--all", "x.csv"],
     &["log", "export", "--since", "today", "-"],
     &["log", "accept"],
@@ -254,7 +256,7 @@ fn no_page_of_help_has_an_english_sentence_in_chinese() {
 }
 
 /// Verbs, in the order of a day: some bills are refused, some are never answered.
-const DAY: [&[&str]; 40] = [
+const DAY: [&[&str]; 43] = [
     &["env", "list"],
     &["env", "check"],
     &["plan", "list"],
@@ -283,6 +285,9 @@ const DAY: [&[&str]; 40] = [
     &["export", "ledger.csv"],
     &["export", "--all", "all.md"],
     &["export", "--all", "all.html"],
+    &["report", "report.xlsx"],
+    &["report", "--all", "report.md"],
+    &["report", "--since", "昨天", "report.html"],
     &["resolve", "--all", "--reason", "盘点"],
     &["reopen", "XSCKD000001", "--reason", "盘点"],
     &["resume"],

@@ -14,6 +14,7 @@ use super::style::{Format, Style};
 use skydeck_core::domain::erp_status::After;
 use skydeck_core::domain::language::Language;
 use skydeck_core::domain::operation_words::Words;
+use skydeck_core::domain::zone::Zone;
 use skydeck_core::domain::{group_words, operation_words};
 use skydeck_core::text::{csv_safe, hostile, html_safe, markdown_safe};
 
@@ -41,12 +42,17 @@ enum Form {
 
 impl Writer {
     /// Writes what stands before the rows.
-    pub fn begin(format: Format, mut out: Out, fields: Vec<Field>, filter: &str, style: Style) -> io::Result<Self> {
+    pub fn begin(format: Format, mut out: Out, mut fields: Vec<Field>, filter: &str, style: Style) -> io::Result<Self> {
+        // A sheet has the words of the lists, and the codes for scripts at the end; or nothing but the codes.
+        if format == Format::Csv && !style.codes {
+            fields.extend([Field::OutcomeCode, Field::CauseCode]);
+        }
         let form = match format {
             Format::Csv => {
                 out.write_all(BOM)?;
                 let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-                csv.write_record(fields.iter().map(|f| csv_safe(f.heading(style.lang))))?;
+                let heading = |f: &Field| csv_safe(if style.codes { f.key() } else { f.heading(style.lang) });
+                csv.write_record(fields.iter().map(heading))?;
                 Form::Csv(Box::new(csv))
             }
             Format::JsonLines => Form::JsonLines(out),
@@ -64,6 +70,11 @@ impl Writer {
         Ok(Self { form, fields, style, rows: 0, sums: BTreeMap::new() })
     }
 
+    /// Zone of its dates.
+    pub fn zone(&self) -> Zone {
+        self.style.zone.clone()
+    }
+
     /// Rows so far.
     pub fn rows(&self) -> u64 {
         self.rows
@@ -77,10 +88,7 @@ impl Writer {
         match &mut self.form {
             Form::Csv(csv) => {
                 let style = &self.style;
-                let value = |f: &Field| match style.lang {
-                    Language::Zh => for_people(row, f, style),
-                    Language::En => row.value(f),
-                };
+                let value = |f: &Field| for_people(row, f, style);
                 csv.write_record(self.fields.iter().map(|f| csv_safe(&value(f)))).map_err(Into::into)
             }
             Form::JsonLines(out) => writeln!(out, "{}", json_line(row, &self.fields)),
@@ -122,33 +130,31 @@ impl Writer {
 
 /// A value as people read it: in the language of the list, and where an operation has a word of its own, that one.
 fn for_people(row: &Row, field: &Field, style: &Style) -> String {
+    if style.codes {
+        return row.value(field);
+    }
     let bill = &row.bill;
     match (field, style.lang) {
-        (Field::Outcome, Language::En) => row.word().to_owned(),
         (Field::Outcome, lang) => outcome(row, lang, operation_words::words(&bill.key.op)).to_owned(),
-        (Field::Cause, Language::Zh) => match row.value(field) {
+        (Field::Cause, lang) => match row.value(field) {
             none if none.is_empty() => none,
-            group => group_words::label(&style.causes, Language::Zh, bill.state.slot(), &group),
+            group => group_words::label(&style.causes, lang, bill.state.slot(), &group),
         },
         (Field::StatusBy, Language::Zh) => After::of(bill).ground.zh().to_owned(),
         (field, _) => row.value(field),
     }
 }
 
-/// Where a bill stands; in English lists the word for scripts.
+/// Where a bill stands.
 fn outcome(row: &Row, lang: Language, words: &'static Words) -> &'static str {
-    match lang {
-        Language::En => row.outcome(),
-        Language::Zh if row.bill.untold => "未批准",
-        Language::Zh => words.column(lang, row.bill.state.slot()),
-    }
+    if row.bill.untold { lang.t("not approved", "未批准") } else { words.column(lang, row.bill.state.slot()) }
 }
 
 /// One object a line. Characters that could drive a terminal are escaped, which loses nothing.
 fn json_line(row: &Row, fields: &[Field]) -> String {
     let mut object = Map::new();
     for field in fields {
-        if matches!(field, Field::Column(..) | Field::Columns | Field::Operation) {
+        if matches!(field, Field::Column(..) | Field::Operation) {
             continue;
         }
         let value = row.value(field);

@@ -3,24 +3,25 @@
 //! Invariants: pages are asked one after the other, so memory does not grow with the list; a file appears under its
 //! name only when it is complete; nothing in it is executed by what opens it.
 
-use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::heads::Heads;
 use self::row::{Field, Row};
 use skydeck_core::domain::filter::{Filter, Key, Term, Test};
-use skydeck_core::domain::ids::{OpId, RunId};
+use skydeck_core::domain::ids::OpId;
 use skydeck_core::domain::language::Language;
 use skydeck_core::domain::operation_words;
 use skydeck_core::domain::query::{Answer, Cursor, Page, PageRequest, Query, Scope};
-use skydeck_core::domain::run::BillRow;
 use skydeck_core::domain::system_words;
-use skydeck_core::domain::zone::Zone;
 use skydeck_engine::api::{Link, LinkError};
 
+mod file;
 mod format;
+mod heads;
+mod listed;
+pub mod report;
 mod row;
 mod style;
 
@@ -28,8 +29,6 @@ pub use style::{Format, Style};
 
 /// Rows asked for at a time.
 const PAGE: u32 = 500;
-/// Runs whose column names are remembered.
-const HEADS: usize = 64;
 
 /// What to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +41,8 @@ pub struct Export {
     pub format: Format,
     /// Where.
     pub path: String,
+    /// Replace a file that is there.
+    pub force: bool,
 }
 
 /// A finished export.
@@ -98,29 +99,17 @@ pub async fn to_file(
     style: Style,
     progress: impl FnMut(u64) + Send,
 ) -> Result<Exported, ExportError> {
-    let path = std::path::absolute(home(&wanted.path)).unwrap_or_else(|_| home(&wanted.path));
-    let fail = |error: io::Error| ExportError::File { path: path.display().to_string(), error };
-    if path.exists() {
-        return Err(ExportError::Exists(path.display().to_string()));
-    }
-    let mut part = path.clone().into_os_string();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let file = File::create(&part).map_err(fail)?;
-    let out: Box<dyn Write + Send> = Box::new(BufWriter::new(file));
-    let written = write(link, wanted.scope, &wanted.filter, wanted.format, style, out, progress).await;
-    let finished = match written {
-        Ok(rows) => File::open(&part)
-            .and_then(|f| f.sync_all())
-            .and_then(|()| std::fs::rename(&part, &path))
-            .map(|()| rows)
-            .map_err(fail),
-        Err(e) => Err(e),
-    };
-    if finished.is_err() {
-        let _ = std::fs::remove_file(&part);
-    }
-    finished.map(|rows| Exported { rows, path })
+    let part = file::Part::begin(&wanted.path, wanted.force)?;
+    let out: Box<dyn Write + Send> = Box::new(BufWriter::new(part.file()?));
+    let of = (wanted.scope, &wanted.filter, part.dir());
+    let written = write_in(link, of, wanted.format, style, out, progress).await;
+    let rows = written.map_err(|error| match error {
+        ExportError::File { error, .. } => part.fault(error),
+        other => other,
+    })?;
+    // Syncing waits for the disk.
+    let path = tokio::task::spawn_blocking(move || part.keep()).await.map_err(|_| ExportError::WrongAnswer)??;
+    Ok(Exported { rows, path })
 }
 
 /// Writes an export to any sink, standard output for example. Returns the rows written.
@@ -134,22 +123,52 @@ pub async fn write(
     format: Format,
     style: Style,
     out: Box<dyn Write + Send>,
+    progress: impl FnMut(u64) + Send,
+) -> Result<u64, ExportError> {
+    write_in(link, (scope, filter, &std::env::temp_dir()), format, style, out, progress).await
+}
+
+/// Writes an export; what is put aside on the way stands in a directory.
+async fn write_in(
+    link: Arc<dyn Link>,
+    (scope, filter, dir): (Scope, &Filter, &Path),
+    format: Format,
+    style: Style,
+    out: Box<dyn Write + Send>,
+    progress: impl FnMut(u64) + Send,
+) -> Result<u64, ExportError> {
+    let said = filter.to_string();
+    match (format, scope) {
+        // Lines for programs have each bill's own columns; those of one run are known before its bills.
+        (Format::JsonLines, _) => {
+            let writer =
+                format::Writer::begin(format, out, Field::all(scope, &[], false), &said, style).map_err(sink)?;
+            paged(link, (scope, filter), writer, progress).await
+        }
+        (_, Scope::Run(run)) => {
+            let labels = Heads::new(Arc::clone(&link)).head(run).await?.labels.clone();
+            let fields = Field::all(scope, &labels, others(&*link, scope, filter).await?);
+            let writer = format::Writer::begin(format, out, fields, &said, style).map_err(sink)?;
+            paged(link, (scope, filter), writer, progress).await
+        }
+        (_, Scope::Ledger | Scope::History) => {
+            listed::write(link, (scope, filter, dir), format, style, out, progress).await
+        }
+    }
+}
+
+fn sink(error: io::Error) -> ExportError {
+    ExportError::File { path: "output".to_owned(), error }
+}
+
+/// Writes the rows as their pages come.
+async fn paged(
+    link: Arc<dyn Link>,
+    (scope, filter): (Scope, &Filter),
+    mut writer: format::Writer,
     mut progress: impl FnMut(u64) + Send,
 ) -> Result<u64, ExportError> {
-    let sink = |error| ExportError::File { path: "output".to_owned(), error };
-    let mut heads = Heads { link: Arc::clone(&link), known: BTreeMap::new() };
-    let extra = match scope {
-        Scope::Run(run) => heads.columns(run).await?,
-        Scope::Ledger | Scope::History => Vec::new(),
-    };
-    // The heading stands before the rows; JSON lines have none.
-    let others = format != Format::JsonLines && others(&*link, scope, filter).await?;
-    let mut fields = Field::all(scope, &extra, others);
-    // A spreadsheet in Chinese has the words of the lists, and the codes for scripts at the end.
-    if format == Format::Csv && style.lang == Language::Zh {
-        fields.extend([Field::OutcomeCode, Field::CauseCode]);
-    }
-    let mut writer = format::Writer::begin(format, out, fields, &filter.to_string(), style.clone()).map_err(sink)?;
+    let mut heads = Heads::new(Arc::clone(&link));
     let mut cursor: Option<Cursor> = None;
     loop {
         let page = PageRequest { cursor, back: false, limit: PAGE };
@@ -158,7 +177,8 @@ pub async fn write(
         cursor = rows.last().map(|(cursor, _)| cursor.clone());
         let mut named = Vec::with_capacity(rows.len());
         for (_, bill) in rows {
-            named.push(heads.name(bill, &style.zone).await?);
+            let names = if bill.columns.is_empty() { Vec::new() } else { heads.names(bill.run).await? };
+            named.push(Row { bill, names, zone: writer.zone() });
         }
         // Disks wait; the loop's threads do not.
         writer = tokio::task::spawn_blocking(move || named.iter().try_for_each(|row| writer.row(row)).map(|()| writer))
@@ -193,40 +213,5 @@ async fn others(link: &dyn Link, scope: Scope, filter: &Filter) -> Result<bool, 
         if cursor.is_none() {
             return Ok(false);
         }
-    }
-}
-
-/// Column names of runs, asked once each.
-struct Heads {
-    link: Arc<dyn Link>,
-    known: BTreeMap<RunId, Vec<String>>,
-}
-
-impl Heads {
-    async fn columns(&mut self, run: RunId) -> Result<Vec<String>, ExportError> {
-        if let Some(columns) = self.known.get(&run) {
-            return Ok(columns.clone());
-        }
-        let columns = match self.link.ask(Query::Run(run)).await? {
-            Answer::Run(Some(row)) => row.head.columns,
-            _ => Vec::new(),
-        };
-        if self.known.len() >= HEADS {
-            self.known.pop_first();
-        }
-        self.known.insert(run, columns.clone());
-        Ok(columns)
-    }
-
-    async fn name(&mut self, bill: BillRow, zone: &Zone) -> Result<Row, ExportError> {
-        let names = if bill.columns.is_empty() { Vec::new() } else { self.columns(bill.run).await? };
-        Ok(Row { bill, names, zone: zone.clone() })
-    }
-}
-
-fn home(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
-        (Some(rest), Some(home)) => Path::new(&home).join(rest),
-        _ => PathBuf::from(path),
     }
 }

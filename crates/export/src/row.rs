@@ -55,8 +55,6 @@ pub enum Field {
     Form,
     /// One column of the plan, by its place.
     Column(usize, String),
-    /// All columns of the plan as `name=value`.
-    Columns,
     /// What the status is known by.
     StatusBy,
     /// Since when it is known (or is not), by our clock.
@@ -76,7 +74,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// Fields of a list; a single run's own columns stand each for itself. `others`: there are rows of other operations
+    /// Fields of a list; the columns of its plans stand each for itself. `others`: there are rows of other operations
     /// than Audit.
     pub fn all(scope: Scope, columns: &[String], others: bool) -> Vec<Self> {
         let mut fields = vec![
@@ -94,10 +92,7 @@ impl Field {
             fields.push(Self::OpenSince);
         }
         fields.extend([Self::Plan, Self::Run, Self::Env, Self::Form]);
-        match scope {
-            Scope::Run(_) => fields.extend(columns.iter().cloned().enumerate().map(|(i, name)| Self::Column(i, name))),
-            Scope::Ledger | Scope::History => fields.push(Self::Columns),
-        }
+        fields.extend(columns.iter().cloned().enumerate().map(|(i, name)| Self::Column(i, name)));
         fields.extend([Self::StatusBy, Self::StatusAt, Self::AuditedErp, Self::StatusBefore, Self::ModifiedErp]);
         fields.extend(others.then_some(Self::Operation));
         fields
@@ -121,7 +116,6 @@ impl Field {
             Self::Env => "env",
             Self::Form => "form",
             Self::Column(_, name) => name,
-            Self::Columns => "columns",
             Self::StatusBy => "erp_status_by",
             Self::StatusAt => "erp_status_at",
             Self::AuditedErp => "audit_erp_time",
@@ -154,7 +148,6 @@ impl Field {
             Self::Env => "环境",
             Self::Form => "业务对象",
             Self::Column(_, name) => name,
-            Self::Columns => "字段（查询时）",
             Self::StatusBy => "状态依据",
             Self::StatusAt => "状态时间（本机）",
             Self::AuditedErp => "审核时间（ERP）",
@@ -226,9 +219,6 @@ impl Row {
             Field::Form => bill.record().form.as_str().to_owned(),
             Field::Column(i, _) => bill.columns.get(*i).cloned().unwrap_or_default(),
             Field::Operation => self.operation().to_owned(),
-            Field::Columns => {
-                self.columns().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
-            }
         }
     }
 

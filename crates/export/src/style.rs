@@ -16,6 +16,8 @@ pub struct Style {
     pub lang: Language,
     /// Labels of causes, for people.
     pub causes: Arc<CauseTable>,
+    /// Codes of programs in the place of words.
+    pub codes: bool,
     /// When it is written.
     pub now: Ts,
 }

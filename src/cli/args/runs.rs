@@ -192,8 +192,59 @@ pub struct ExportArgs {
     /// Format; absent = from the file's ending.
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
+    /// Codes of programs in the place of words.
+    #[arg(long)]
+    pub codes: bool,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub force: bool,
     /// File.
     pub file: PathBuf,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Run id, or its beginning; absent = the ledger.
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// All bills of all runs.
+    #[arg(long, conflicts_with = "run")]
+    pub all: bool,
+    /// Only bills of this plan.
+    #[arg(long, value_name = "PLAN")]
+    pub plan: Option<String>,
+    /// Bills of runs that began at this time or later (2026-11-01, last-week); of all runs, not of the ledger alone.
+    #[arg(long, value_name = "TIME", conflicts_with = "run")]
+    pub since: Option<String>,
+    /// Bills of runs that began by this time.
+    #[arg(long, value_name = "TIME", conflicts_with = "run")]
+    pub until: Option<String>,
+    /// Filter, or a saved view: `@month-end`.
+    #[arg(long, default_value = "", hide_default_value = true, allow_hyphen_values = true)]
+    pub filter: String,
+    /// Form; absent = from the file's ending.
+    #[arg(long, value_name = "FORM")]
+    pub format: Option<ReportFormat>,
+    /// With the codes of programs beside the words.
+    #[arg(long)]
+    pub codes: bool,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub force: bool,
+    /// File.
+    pub file: PathBuf,
+}
+
+/// Forms of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Workbook: a sheet for each cause.
+    Xlsx,
+    /// Page that prints.
+    Html,
+    /// Text for a chat.
+    Md,
 }
 
 /// Export formats.

@@ -7,9 +7,11 @@ use super::console::Console;
 use super::options::{Ended, Notify};
 use super::words::Words;
 use super::{filters, looks};
-use crate::ui::msg::{Effect, Export, Msg};
+use crate::ui::msg::{Effect, Export, Msg, Report};
 use skydeck_core::text::{osc52, show};
 use skydeck_export::Style;
+use skydeck_export::report::{self, Kept};
+use std::path::PathBuf;
 
 /// Bytes of a window title.
 const TITLE: usize = 200;
@@ -23,6 +25,10 @@ impl<A: App> Console<A> {
             Effect::Copy(text) => Some(Msg::Done(self.copy(&text))),
             Effect::Export(export) => {
                 self.export(export);
+                None
+            }
+            Effect::Report(report) => {
+                self.report(report);
                 None
             }
             Effect::Title(title) => {
@@ -77,10 +83,20 @@ impl<A: App> Console<A> {
         }
     }
 
-    fn export(&mut self, wanted: Export) {
-        let (link, words) = (self.engine.link(), self.words);
+    /// How files are written: in the language, and by the clock, of the screen.
+    fn style(&self) -> Style {
         let (zone, now) = (self.options.zone.clone(), self.options.clock.now());
-        let style = Style { zone, lang: words.language(), causes: self.options.causes.clone(), now };
+        Style { zone, lang: self.words.language(), causes: self.options.causes.clone(), codes: false, now }
+    }
+
+    fn report(&mut self, wanted: Report) {
+        let (link, words, style) = (self.engine.link(), self.words, self.style());
+        let kept = self.options.filters.as_ref().map(|path| path.with_file_name(report::KEPT));
+        self.engine.task(async move { Msg::Done(report_to_file(link, wanted, style, kept, words).await) });
+    }
+
+    fn export(&mut self, wanted: Export) {
+        let (link, words, style) = (self.engine.link(), self.words, self.style());
         self.engine.task(async move { Msg::Done(export_to_file(link, wanted, style, words).await) });
     }
 
@@ -116,4 +132,23 @@ async fn export_to_file(
     let done = skydeck_export::to_file(link, &wanted, style, |_| {}).await;
     let done = done.map_err(|e| e.said(lang))?;
     Ok(words.exported(done.rows, &show(&done.path.to_string_lossy(), 1024).into_string()))
+}
+
+async fn report_to_file(
+    link: std::sync::Arc<dyn skydeck_engine::api::Link>,
+    wanted: Report,
+    style: Style,
+    kept: Option<PathBuf>,
+    words: Words,
+) -> Result<String, String> {
+    let (lang, name) = (style.lang, wanted.name());
+    let path = kept.clone();
+    let last = tokio::task::spawn_blocking(move || Some(Kept::load(&path?).last(&name)?.clone())).await;
+    let done = report::to_file(link, &wanted, style, last.ok().flatten()).await.map_err(|e| e.said(lang))?;
+    if let Some(path) = kept {
+        let (name, seen) = (wanted.name(), done.seen);
+        // Where it cannot be kept the next report says nothing of what changed: no reason to call this one a failure.
+        let _ = tokio::task::spawn_blocking(move || Kept::keep(&path, &name, seen)).await;
+    }
+    Ok(words.exported(done.bills, &show(&done.path.to_string_lossy(), 1024).into_string()))
 }

@@ -7,6 +7,7 @@ use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::live::{Live, Pulse};
 use skydeck_core::domain::query::{Answer, Query};
 use skydeck_core::domain::time::Ts;
+pub use skydeck_export::report::{Form as ReportForm, Report};
 pub use skydeck_export::{Export, Format as ExportFormat};
 
 use super::views::View;
@@ -80,6 +81,8 @@ pub enum Effect {
     Copy(String),
     /// Write an export file of what a list shows; answered by [`Msg::Done`].
     Export(Export),
+    /// Write a report of what a list shows; answered by [`Msg::Done`].
+    Report(Report),
     /// Set the window title. Already shown text.
     Title(String),
     /// Ring the bell.

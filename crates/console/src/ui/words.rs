@@ -6,6 +6,7 @@ use skydeck_core::domain::bill::{BillState, Outcome, Skip, Slot, Status, Unknown
 use skydeck_core::domain::cause::{Cause, CauseTable};
 use skydeck_core::domain::command::Refusal;
 use skydeck_core::domain::detail_words;
+use skydeck_core::domain::group_words;
 use skydeck_core::domain::ids::{OpId, PlanId};
 use skydeck_core::domain::operation_words::{self as names, Tongue, Words};
 use skydeck_core::domain::reach::Reach;
@@ -197,20 +198,8 @@ pub(crate) fn group(causes: &CauseTable, lang: Lang, slot: Slot, name: &str) -> 
 
 /// Advice for a ledger group and who acts.
 pub(crate) fn advice(shared: &Shared, slot: Slot, name: &str) -> (String, String) {
-    let t = shared.t();
-    match slot {
-        Slot::Failed => match (shared.setup.causes.info_failed(&Cause::new(name)), shared.lang) {
-            (Some(i), Lang::Zh) => (i.advice_zh.clone(), shared.lang.who(&i.who).to_owned()),
-            (Some(i), Lang::En) => (i.advice_en.clone(), shared.lang.who(&i.who).to_owned()),
-            (None, _) => (t.advice_none.to_owned(), shared.lang.who("operator").to_owned()),
-        },
-        Slot::Unknown if matches!(name, "changed_since" | "gone_since") => {
-            (t.advice_decide.to_owned(), shared.lang.who("operator").to_owned())
-        }
-        Slot::Unknown => (t.advice_unknown.to_owned(), shared.lang.who("operator").to_owned()),
-        _ if matches!(name, "draft" | "created") => (t.advice_draft.to_owned(), shared.lang.who("owner").to_owned()),
-        _ => (t.advice_skipped.to_owned(), shared.lang.who("operator").to_owned()),
-    }
+    let (advice, who) = group_words::advice(&shared.setup.causes, shared.lang.language(), slot, name);
+    (advice, who.to_owned())
 }
 
 /// A step of an operation. 0.1.0 wrote the call of every operation down as `audit`.
@@ -244,15 +233,7 @@ fn short_step(lang: Lang, op: &OpId, s: Step) -> String {
 
 /// A document status.
 pub(crate) fn status(lang: Lang, status: &Status) -> &'static str {
-    let t = lang.texts();
-    match status {
-        Status::Draft => t.status_z,
-        Status::Created => t.status_a,
-        Status::Submitted => t.status_b,
-        Status::Audited => t.status_c,
-        Status::Reaudit => t.status_d,
-        Status::Other(_) => t.status_other,
-    }
+    status.word(lang.language())
 }
 
 /// A bill's state: sign, word, role.

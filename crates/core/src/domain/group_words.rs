@@ -70,6 +70,29 @@ pub fn who(lang: Language, name: &str) -> &'static str {
     }
 }
 
+/// What to do about a group of bills, and who does it.
+pub fn advice(causes: &CauseTable, lang: Language, slot: Slot, name: &str) -> (String, &'static str) {
+    let operator = |en: &str, zh: &str| (lang.t(en, zh).to_owned(), who(lang, "operator"));
+    match slot {
+        Slot::Failed => match causes.info_failed(&Cause::new(name)) {
+            Some(info) => (lang.t(&info.advice_en, &info.advice_zh).clone(), who(lang, &info.who)),
+            None => operator("read the ERP message; correct the bill, then retry", "按返回信息更正后重试"),
+        },
+        Slot::Unknown if matches!(name, "changed_since" | "gone_since") => operator(
+            "it changed since the call: look at it in the ERP, then resolve or retry",
+            "单据已被改动：到 ERP 中查看，再办结或重试",
+        ),
+        Slot::Unknown => operator(
+            "verify first: its status is read back, it is never sent again blindly",
+            "先核实：回查状态，不盲目重发",
+        ),
+        _ if matches!(name, "draft" | "created") => {
+            (lang.t("ask the creator to submit it", "请创建人提交").to_owned(), who(lang, "owner"))
+        }
+        _ => operator("look at it in the ERP; the next run reads it again", "到 ERP 中查看；下次运行会重新读取"),
+    }
+}
+
 /// The label of a group of bills: of refused ones their cause, else the word. The site's own causes may be among them: not
 /// safe to show as it is.
 pub fn label(causes: &CauseTable, lang: Language, slot: Slot, name: &str) -> String {

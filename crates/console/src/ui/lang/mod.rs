@@ -43,7 +43,7 @@ texts! {
     reach_asks reach_ask reach_finds reach_leaves_out reach_not_there
     from_day_short unresolved_of at_today at_yesterday today_looked today_since today_quiet today_silent today_silent_why n_bills all_plans chart_title chart_told
     chart_bad col_runs col_done col_gained col_solved col_open_short col_stuck col_next_short col_went_through span_title span_what
-    accepted account_set advice_decide advice_draft advice_none advice_skipped advice_unknown all_marked
+    accepted account_set all_marked
     all_unresolved approve_hint approved approved_reading bad_date bad_day
     absent bad_number bill_none bill_none_2 bill_unknown bills body_cut breaker breaker_off breaker_on breaker_open by_status call cannot_read
     carried carried_over unchanged probes ev_probe changed col_advice col_age col_attempts col_by col_count col_day col_kind col_message col_next col_no
@@ -56,7 +56,7 @@ texts! {
     ev_tried ev_tried_rev ev_verified export_run export_ledger export_history path_hint export_filter export_title exporting failed failed_short fate_out
     fate_read fate_tried fate_verified filter_do filter_empty filter_empty_2 filter_forgotten view_gone view_shown filter_label filter_looked filter_name filter_recall
     filter_save filter_saved flag_answers flag_hint flag_stripped flags_short flags_title flags_what form_cancel form_change
-    form_do form_next format found frozen frozen_set group_empty group_of hash hazards hazards_n health
+    form_do form_next format format_report found frozen frozen_set group_empty group_of hash hazards hazards_n health
     help_close help_filter help_filter_1 help_filter_2 help_more help_outcome_1 help_outcome_2 help_outcome_3
     help_outcome_3_other help_outcome_6 help_outcome_4 help_outcome_5 help_outcomes help_prefix help_title history_none history_none_2 jump_date jump_oldest jump_title jump_what keys kind_fresh kind_range
     kind_retry kind_verify last_run latency latency_none latency_reads ledger_none ledger_none_2 left_waiting lock_short locked
@@ -73,9 +73,9 @@ texts! {
     retry_what revision revision_lost revision_newest revision_newest_is revision_original revision_original_is
     revision_which run run_awaiting run_cancelled run_clean run_collect_failed run_collecting run_declined
     run_empty run_failed run_interrupted run_paused run_settling run_skipped run_some_skipped run_stopped run_unknown run_with_title run_working
-    said_by_0_1_0 scan_stopped scanning server_time server_time_ahead session set since since_hint skipped skipped_short slowed slowed_held status status_a status_b status_c status_d
+    said_by_0_1_0 scan_stopped scanning server_time server_time_ahead session set since since_hint skipped skipped_short slowed slowed_held status status_c
     status_answer status_as_found status_before status_before_call status_gone status_open status_read status_when_read
-    status_other status_z step_audit step_fetch step_n step_operate step_push step_save step_send step_submit step_verify stop_title stop_what stop_what_2
+    step_audit step_fetch step_n step_operate step_push step_save step_send step_submit step_verify stop_title stop_what stop_what_2
     stopping submitted_first sum sweep sweep_hint thaw_short too_small trying unknown untold nothing_read untold_sum unknown_old unknown_short unlock_title unlock_what
     unlocked until until_hint unresolved_n verified verify_title verify_do verify_nothing verify_what waiting waiting_short waved which
     will_verify
@@ -118,11 +118,6 @@ impl Lang {
     /// Word of a skip or of a way of not knowing; `None` for a cause of a failure.
     pub fn group(self, name: &str) -> Option<&'static str> {
         group_words::word(self.language(), name)
-    }
-
-    /// Who acts.
-    pub(crate) fn who(self, name: &str) -> &'static str {
-        group_words::who(self.language(), name)
     }
 
     /// A role.

@@ -64,6 +64,14 @@ impl Values<'_> {
         }
     }
 
+    /// Which of its options a choice stands on.
+    pub fn chosen(&self, n: usize) -> usize {
+        match self.0.get(n).map(|field| &field.value) {
+            Some(Value::Choice(at, _)) => *at,
+            _ => 0,
+        }
+    }
+
     /// Whether a switch is on.
     pub fn is_on(&self, n: usize) -> bool {
         matches!(self.0.get(n).map(|field| &field.value), Some(Value::Toggle(true)))

@@ -5,7 +5,7 @@ use crate::ui::desk::Desk;
 use crate::ui::format::{self, fill};
 use crate::ui::keymap::{Action, Scope as Place};
 use crate::ui::lang::Texts;
-use crate::ui::msg::{Effect, Export, ExportFormat};
+use crate::ui::msg::{Effect, Export, ExportFormat, Report, ReportForm};
 use crate::ui::panes::{Goto, Subject};
 use crate::ui::possible::bills_meant;
 use crate::ui::shared::Shared;
@@ -20,13 +20,34 @@ use skydeck_core::text::readable;
 use super::form::{Field, Form, Purpose, Values};
 use super::overlay::Next;
 
-/// Formats of an export, by the endings of their files.
-const FORMATS: [(&str, ExportFormat); 4] = [
-    ("csv", ExportFormat::Csv),
-    ("jsonl", ExportFormat::JsonLines),
-    ("md", ExportFormat::Markdown),
-    ("html", ExportFormat::Html),
+/// What a list is written as.
+#[derive(Clone, Copy)]
+enum Written {
+    /// As it is.
+    List(ExportFormat),
+    /// By cause, with who acts and what to do.
+    Report(ReportForm),
+}
+
+/// Formats by the endings of their files.
+const FORMATS: [(&str, Written); 7] = [
+    ("csv", Written::List(ExportFormat::Csv)),
+    ("jsonl", Written::List(ExportFormat::JsonLines)),
+    ("md", Written::List(ExportFormat::Markdown)),
+    ("html", Written::List(ExportFormat::Html)),
+    ("md", Written::Report(ReportForm::Markdown)),
+    ("html", Written::Report(ReportForm::Html)),
+    ("xlsx", Written::Report(ReportForm::Xlsx)),
 ];
+
+/// What the formats are called.
+fn formats(t: &Texts) -> [String; 7] {
+    FORMATS.map(|(ending, written)| match written {
+        // There is no list of that form.
+        Written::List(_) | Written::Report(ReportForm::Xlsx) => ending.to_owned(),
+        Written::Report(_) => fill(t.format_report, &[ending]),
+    })
+}
 
 /// The form an action asks for.
 pub(super) fn of(desk: &Desk, action: Action) -> Option<Form> {
@@ -257,8 +278,9 @@ fn export(desk: &Desk) -> Option<Form> {
     };
     let held = held(shared, scope);
     let about = if filter.is_empty() { held } else { format!("{held}  {}", fill(t.export_filter, &[&filter])) };
+    let formats = formats(t);
     let fields = vec![
-        Field::choice(t.format, &FORMATS.map(|(ending, _)| ending)),
+        Field::choice(t.format, &formats.each_ref().map(String::as_str)),
         Field::text(t.path, t.path_hint, &format!("{stem}.csv")),
     ];
     Some(Form::new(ExportTo(scope), (t.export_title, about), fields, 1, shared.now))
@@ -267,24 +289,31 @@ fn export(desk: &Desk) -> Option<Form> {
 impl Purpose for ExportTo {
     /// The path's ending follows the chosen format.
     fn changed(&self, values: &mut Values<'_>) {
-        let (ending, path) = (values.text(0), values.text(1));
+        let Some((ending, _)) = FORMATS.get(values.chosen(0)) else { return };
+        let path = values.text(1);
         if let Some((stem, old)) = path.rsplit_once('.')
             && FORMATS.iter().any(|(ending, _)| *ending == old)
-            && old != ending
+            && old != *ending
         {
             values.set(1, &format!("{stem}.{ending}"));
         }
     }
 
     fn done(&mut self, desk: &mut Desk, values: &Values<'_>, effects: &mut Vec<Effect>) -> Result<Next, String> {
-        let (chosen, path, t) = (values.text(0), values.text(1), desk.shared.t());
+        let (path, t, scope) = (values.text(1), desk.shared.t(), self.0);
         if path.is_empty() {
             return Err(t.path_wanted.to_owned());
         }
-        let format = FORMATS.iter().find(|(ending, _)| *ending == chosen);
-        let format = format.map_or(ExportFormat::Csv, |(_, format)| *format);
-        let filter = desk.pane().filter().map(|filter| desk.shared.asked(filter)).unwrap_or_default();
-        effects.push(Effect::Export(Export { scope: self.0, filter, format, path }));
+        let pane = desk.pane();
+        let filter = pane.filter().map(|filter| desk.shared.asked(filter)).unwrap_or_default();
+        let typed = pane.filter().map(|filter| desk.shared.said(filter)).unwrap_or_default();
+        let written = FORMATS.get(values.chosen(0)).map_or(Written::List(ExportFormat::Csv), |(_, written)| *written);
+        effects.push(match written {
+            Written::List(format) => Effect::Export(Export { scope, filter, format, path, force: false }),
+            Written::Report(form) => {
+                Effect::Report(Report { scope, filter, typed, form, path, force: false, codes: false })
+            }
+        });
         desk.shared.note(false, t.exporting);
         Ok(Next::Close)
     }

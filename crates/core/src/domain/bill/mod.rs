@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
 use super::ids::{Fid, FormId};
+use super::language::Language;
 use super::time::{ErpDate, Ts};
 
 /// Kingdee's path of a bill's status.
@@ -47,6 +48,18 @@ impl Status {
             Self::Audited => "C",
             Self::Reaudit => "D",
             Self::Other(code) => code,
+        }
+    }
+
+    /// What the ERP calls it.
+    pub fn word(&self, lang: Language) -> &'static str {
+        match self {
+            Self::Draft => lang.t("draft", "暂存"),
+            Self::Created => lang.t("created", "创建"),
+            Self::Submitted => lang.t("submitted", "审核中"),
+            Self::Audited => lang.t("audited", "已审核"),
+            Self::Reaudit => lang.t("to re-audit", "重新审核"),
+            Self::Other(_) => lang.t("other", "其他"),
         }
     }
 }

@@ -1,0 +1,154 @@
+//! Verbs that write files: a list of bills as it is, and a report of them.
+
+use std::path::Path;
+
+use super::args::{ExportArgs, Format, ReportArgs, ReportFormat};
+use super::out::Out;
+use super::{asked, select};
+use crate::boot::{self, Booted};
+use crate::domain::filter::{Filter, Key, Term, Test};
+use crate::domain::query::Scope;
+use crate::domain::time::Clock;
+use crate::engine::api::Link;
+use crate::exit::{Exit, Stop};
+use crate::export::report::{self, Form, Kept, Report};
+use crate::export::{self, Export, ExportError};
+
+/// `export`.
+pub(super) async fn export(booted: &Booted, out: &Out, args: &ExportArgs) -> Result<Exit, Stop> {
+    let scope = match (&args.run, args.all) {
+        (Some(run), _) => Scope::Run(asked::find_run(&*booted.link, out, run).await?.head.id),
+        (None, true) => Scope::History,
+        (None, false) => Scope::Ledger,
+    };
+    let ending = ending(&args.file);
+    let format = match (args.format, ending.as_str()) {
+        (Some(Format::Csv), _) | (None, "csv") => export::Format::Csv,
+        (Some(Format::Jsonl), _) | (None, "jsonl" | "json") => export::Format::JsonLines,
+        (Some(Format::Md), _) | (None, "md") => export::Format::Markdown,
+        (Some(Format::Html), _) | (None, "html" | "htm") => export::Format::Html,
+        (None, _) => {
+            let (en, zh) = (
+                "which format? give --format, or a file ending in .csv, .jsonl, .json, .md or .html",
+                "未导出：不知道格式。请加 --format，或用以 .csv、.jsonl、.json、.md、.html 结尾的文件名",
+            );
+            return Err(Stop::usage(out.t(en, zh)));
+        }
+    };
+    let filter = select::filter(&*booted.link, out, &args.filter).await?;
+    let wanted = Export { scope, filter, format, path: args.file.display().to_string(), force: args.force };
+    let style = export::Style { codes: args.codes, ..style(out) };
+    let written =
+        export::to_file(booted.link.clone(), &wanted, style, |_| {}).await.map_err(|error| not_written(out, &error))?;
+    let form = match format {
+        export::Format::Csv => "CSV",
+        export::Format::JsonLines => out.t("JSON lines: one object a line", "JSON Lines：每行一个对象"),
+        export::Format::Markdown => "Markdown",
+        export::Format::Html => "HTML",
+    };
+    let path = written.path.display();
+    let (en, zh) =
+        (format!("{} bills → {path} ({form})", written.rows), format!("{} 张 → {path}（{form}）", written.rows));
+    out.line(out.t(&en, &zh))?;
+    Ok(Exit::Ok)
+}
+
+/// `report`.
+pub(super) async fn report(booted: &Booted, out: &Out, args: &ReportArgs) -> Result<Exit, Stop> {
+    let form = form(out, args)?;
+    let (scope, filter, typed) = wanted(&*booted.link, out, args).await?;
+    let (codes, force) = (args.codes, args.force);
+    let wanted = Report { scope, filter, typed, form, path: args.file.display().to_string(), force, codes };
+    let kept = out.views.with_file_name(report::KEPT);
+    let last = Kept::load(&kept).last(&wanted.name()).cloned();
+    let written = report::to_file(booted.link.clone(), &wanted, style(out), last).await;
+    let written = written.map_err(|error| not_written(out, &error))?;
+    // A verb that only reads makes no data directory.
+    if kept.parent().is_some_and(Path::is_dir)
+        && let Err(error) = Kept::keep(&kept, &wanted.name(), written.seen)
+    {
+        let (en, zh) = (
+            format!("the next report will not say what changed since this one: {error}"),
+            format!("下一份报告将不能说明与本次相比的变化：{error}"),
+        );
+        out.note(out.t(&en, &zh));
+    }
+    if out.json {
+        let path = written.path.display().to_string();
+        out.object(
+            &serde_json::json!({"type": "report", "bills": written.bills, "groups": written.groups, "path": path}),
+        )?;
+        return Ok(Exit::Ok);
+    }
+    let path = written.path.display();
+    let (en, zh) = (
+        format!("{} bills of {} causes and outcomes → {path}", written.bills, written.groups),
+        format!("{} 张，{} 种原因和结果 → {path}", written.bills, written.groups),
+    );
+    out.line(out.t(&en, &zh))?;
+    Ok(Exit::Ok)
+}
+
+fn form(out: &Out, args: &ReportArgs) -> Result<Form, Stop> {
+    match (args.format, ending(&args.file).as_str()) {
+        (Some(ReportFormat::Xlsx), _) | (None, "xlsx") => Ok(Form::Xlsx),
+        (Some(ReportFormat::Html), _) | (None, "html" | "htm") => Ok(Form::Html),
+        (Some(ReportFormat::Md), _) | (None, "md") => Ok(Form::Markdown),
+        (None, _) => Err(out.usage(
+            "which form? give --format, or a file ending in .xlsx, .html or .md",
+            "未写报告：不知道格式。请加 --format，或用以 .xlsx、.html、.md 结尾的文件名",
+        )),
+    }
+}
+
+/// Of what, which bills, and how that is called.
+async fn wanted(link: &dyn Link, out: &Out, args: &ReportArgs) -> Result<(Scope, Filter, String), Stop> {
+    let span = span(args);
+    let scope = match (&args.run, args.all || !span.is_empty()) {
+        (Some(run), _) => Scope::Run(asked::find_run(link, out, run).await?.head.id),
+        (None, true) => Scope::History,
+        (None, false) => Scope::Ledger,
+    };
+    let text = format!("{} {span}", args.filter.trim());
+    let mut filter = select::filter(link, out, text.trim()).await?;
+    let mut typed = text.trim().to_owned();
+    if let Some(plan) = select::plan(link, out, args.plan.as_ref()).await? {
+        typed = [&typed, " plan:", plan.as_str()].concat();
+        filter.terms.push(Term { not: false, test: Test::Is(Key::Plan, vec![plan.to_string()]) });
+    }
+    Ok((scope, filter, typed.trim().to_owned()))
+}
+
+/// The span as a filter says it; a time of the day stands behind a `T` there.
+fn span(args: &ReportArgs) -> String {
+    let word = |time: &String| time.trim().replace(' ', "T");
+    match (&args.since, &args.until) {
+        (Some(since), Some(until)) => format!("ran:{}..{}", word(since), word(until)),
+        (Some(since), None) => format!("ran:>={}", word(since)),
+        (None, Some(until)) => format!("ran:<={}", word(until)),
+        (None, None) => String::new(),
+    }
+}
+
+fn ending(file: &Path) -> String {
+    file.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default()
+}
+
+fn style(out: &Out) -> export::Style {
+    let (zone, now) = (boot::zone(), boot::SystemClock::default().now());
+    export::Style { zone, lang: out.lang, causes: out.causes.clone(), codes: false, now }
+}
+
+/// A name that is taken is a matter of usage; a disk that takes no more is output that is lost.
+fn not_written(out: &Out, error: &ExportError) -> Stop {
+    let said = error.said(out.lang);
+    match error {
+        ExportError::Link(error) => Stop::from(error.clone()),
+        ExportError::WrongAnswer => Stop::odd_answer(),
+        ExportError::Exists(_) => {
+            Stop::usage(format!("{said}{}", out.t(", or add --force to replace it", "，或加 --force 替换它")))
+        }
+        ExportError::File { error, .. } if error.kind() == std::io::ErrorKind::NotFound => Stop::usage(said),
+        ExportError::File { .. } => Stop::new(Exit::Output, said),
+    }
+}
