@@ -181,7 +181,13 @@ fn not_behind_attach(out: &Out, verb: &str) -> Stop {
 /// Whether a verb reads runs, bills or the log and writes nothing of them.
 fn reads(verb: &Verb) -> bool {
     match verb {
-        Verb::Ledger(_) | Verb::History(_) | Verb::Bill(_) | Verb::Export(_) | Verb::Report(_) | Verb::Health => true,
+        Verb::Ledger(_)
+        | Verb::History(_)
+        | Verb::Bill(_)
+        | Verb::Export(_)
+        | Verb::Report(_)
+        | Verb::Handover(_)
+        | Verb::Health => true,
         Verb::Log(args) => args.verb.is_none(),
         Verb::Plan(verb) => matches!(verb, PlanVerb::Preview { .. }),
         _ => false,
@@ -237,6 +243,7 @@ fn here_only(verb: &Verb) -> Option<&'static str> {
         | Verb::Bill(_)
         | Verb::Export(_)
         | Verb::Report(_)
+        | Verb::Handover(_)
         | Verb::Log(_)
         | Verb::Plan(_)
         | Verb::Env(_)
@@ -436,6 +443,7 @@ async fn read(context: &Context, booted: &Booted, verb: Verb) -> Result<Exit, St
         Verb::Bill(args) => bills::bill(link, &out, &args).await,
         Verb::Export(args) => super::files::export(booted, &out, &args).await,
         Verb::Report(args) => super::files::report(booted, &out, &args).await,
+        Verb::Handover(args) => super::files::handover(booted, &out, &args).await,
         Verb::Health => super::health::run(link, &out, booted.is_attached()).await,
         _ => Err(Stop::odd_answer()),
     }

@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use super::args::{ExportArgs, Format, ReportArgs, ReportFormat};
+use super::args::{ExportArgs, Format, HandoverArgs, HandoverFormat, ReportArgs, ReportFormat};
 use super::out::Out;
-use super::{asked, select};
+use super::{asked, output, select};
 use crate::boot::{self, Booted};
-use crate::domain::filter::{Filter, Key, Term, Test};
+use crate::domain::filter::{self, Filter, Key, Term, Test};
 use crate::domain::query::Scope;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Ts};
 use crate::engine::api::Link;
 use crate::exit::{Exit, Stop};
+use crate::export::handover::{self, Handover};
 use crate::export::report::{self, Form, Kept, Report};
 use crate::export::{self, Export, ExportError};
 
@@ -128,6 +129,58 @@ fn span(args: &ReportArgs) -> String {
         (None, Some(until)) => format!("ran:<={}", word(until)),
         (None, None) => String::new(),
     }
+}
+
+/// `handover`.
+pub(super) async fn handover(booted: &Booted, out: &Out, args: &HandoverArgs) -> Result<Exit, Stop> {
+    let style = style(out);
+    let since = match &args.since {
+        None => evening(&style),
+        Some(text) => filter::first_moment(text, &style.zone, style.now)
+            .map_err(|e| out.usage(&format!("--since: {}", e.fault), &format!("--since：{}", e.fault.zh())))?,
+    };
+    let form = match (args.format, args.file.as_deref().map(ending).as_deref()) {
+        (Some(HandoverFormat::Md), _) | (None, Some("md")) => handover::Form::Markdown,
+        (Some(HandoverFormat::Html), _) | (None, Some("html" | "htm")) => handover::Form::Html,
+        (Some(HandoverFormat::Text), _) | (None, Some("txt") | None) => handover::Form::Text,
+        (None, Some(_)) => {
+            return Err(out.usage(
+                "which form? give --format, or a file ending in .md, .html or .txt",
+                "未写交接：不知道格式。请加 --format，或用以 .md、.html、.txt 结尾的文件名",
+            ));
+        }
+    };
+    if let Some(file) = &args.file {
+        let wanted = handover::Wanted { since, form, path: file.display().to_string(), force: args.force };
+        let path = handover::to_file(booted.link.clone(), &wanted, &style).await;
+        let path = path.map_err(|error| not_written(out, &error))?.display().to_string();
+        if out.json {
+            out.object(&serde_json::json!({"type": "handover", "path": path}))?;
+        } else {
+            out.line(&format!("→ {path}"))?;
+        }
+        return Ok(Exit::Ok);
+    }
+    let gathered = handover::gather(&*booted.link, since, &style).await.map_err(|error| not_written(out, &error))?;
+    if out.json {
+        out.object(&json(&gathered))?;
+    } else {
+        output::lines(handover::render(&gathered, form, style.lang).lines())?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn json(handover: &Handover) -> serde_json::Value {
+    let sections = handover.sections.iter().map(|section| {
+        serde_json::json!({"heading": section.heading, "columns": section.columns, "rows": section.rows, "more": section.more})
+    });
+    serde_json::json!({"type": "handover", "about": handover.about, "sections": sections.collect::<Vec<_>>()})
+}
+
+/// The evening before: 18:00 of yesterday, by the clock of this machine.
+fn evening(style: &export::Style) -> Ts {
+    let yesterday = filter::first_moment("yesterday", &style.zone, style.now).unwrap_or(style.now);
+    yesterday.plus(std::time::Duration::from_secs(18 * 60 * 60))
 }
 
 fn ending(file: &Path) -> String {

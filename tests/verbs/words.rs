@@ -47,7 +47,7 @@ const SPOILT: [(&str, &str); 22] = [
 ];
 
 /// Orders that come to nothing, each in another way.
-const ORDERS: [&[&str]; 55] = [
+const ORDERS: [&[&str]; 57] = [
     &["fly"],
     &["rnu", "x"],
     &["run"],
@@ -81,6 +81,8 @@ const ORDERS: [&[&str]; 55] = [
     &["bill", "XSCKD404"],
     &["export", "--format", "pdf", "x.pdf"],
     &["report", "x.pdf"],
+    &["handover", "x.pdf"],
+    &["handover", "--since", "soon"],
     &["report", "--filter", "@first", "x.md"],
     &["export", "--run", "a", "--all", "x.csv"],
     &["log", "export", "--since", "today", "-"],
@@ -256,7 +258,7 @@ fn no_page_of_help_has_an_english_sentence_in_chinese() {
 }
 
 /// Verbs, in the order of a day: some bills are refused, some are never answered.
-const DAY: [&[&str]; 43] = [
+const DAY: [&[&str]; 46] = [
     &["env", "list"],
     &["env", "check"],
     &["plan", "list"],
@@ -285,6 +287,9 @@ const DAY: [&[&str]; 43] = [
     &["export", "ledger.csv"],
     &["export", "--all", "all.md"],
     &["export", "--all", "all.html"],
+    &["handover"],
+    &["handover", "--since", "昨天", "--format", "md"],
+    &["handover", "handover.html"],
     &["report", "report.xlsx"],
     &["report", "--all", "report.md"],
     &["report", "--since", "昨天", "report.html"],

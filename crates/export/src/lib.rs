@@ -19,6 +19,7 @@ use skydeck_engine::api::{Link, LinkError};
 
 mod file;
 mod format;
+pub mod handover;
 mod heads;
 mod listed;
 pub mod report;

@@ -14,8 +14,8 @@ pub use self::looks::Looks;
 use self::looks::language;
 pub use self::plans::{EnvVerb, NewPlan, PlanVerb};
 pub use self::runs::{
-    Approval, ApproveArgs, BillArgs, ExportArgs, Format, HistoryArgs, LedgerArgs, ReopenArgs, ReportArgs, ReportFormat,
-    ResolveArgs, RetryArgs, RevisionArg, RunArgs, RunIdArgs, SelectArgs,
+    Approval, ApproveArgs, BillArgs, ExportArgs, Format, HandoverArgs, HandoverFormat, HistoryArgs, LedgerArgs,
+    ReopenArgs, ReportArgs, ReportFormat, ResolveArgs, RetryArgs, RevisionArg, RunArgs, RunIdArgs, SelectArgs,
 };
 use crate::domain::language::Language;
 
@@ -107,6 +107,8 @@ pub enum Verb {
     Export(ExportArgs),
     /// Write a report: bills by cause, with who acts and what to do.
     Report(ReportArgs),
+    /// What the next shift must know: what came and left, what waits for whom, what was decided.
+    Handover(HandoverArgs),
     /// The action log: who ordered what, why, and what came of it.
     Log(LogArgs),
     /// Plans: list, lint, render, preview, import, diff, …

@@ -236,6 +236,33 @@ pub struct ReportArgs {
     pub file: PathBuf,
 }
 
+/// `handover`.
+#[derive(Debug, Args)]
+pub struct HandoverArgs {
+    /// Since when: 2026-11-23T18:00, yesterday [default: yesterday 18:00].
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Form; absent = from the file's ending, or text.
+    #[arg(long, value_name = "FORM")]
+    pub format: Option<HandoverFormat>,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub force: bool,
+    /// File; absent = standard output.
+    pub file: Option<PathBuf>,
+}
+
+/// Forms of a hand-over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HandoverFormat {
+    /// For a terminal or a letter.
+    Text,
+    /// For a chat.
+    Md,
+    /// Page that prints.
+    Html,
+}
+
 /// Forms of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {

@@ -10,6 +10,7 @@ use super::{filters, looks};
 use crate::ui::msg::{Effect, Export, Msg, Report};
 use skydeck_core::text::{osc52, show};
 use skydeck_export::Style;
+use skydeck_export::handover;
 use skydeck_export::report::{self, Kept};
 use std::path::PathBuf;
 
@@ -29,6 +30,14 @@ impl<A: App> Console<A> {
             }
             Effect::Report(report) => {
                 self.report(report);
+                None
+            }
+            Effect::Handover(wanted) => {
+                let (link, words, style) = (self.engine.link(), self.words, self.style());
+                self.engine.task(async move {
+                    let path = handover::to_file(link, &wanted, &style).await.map_err(|e| e.said(style.lang));
+                    Msg::Done(path.map(|path| words.written(&show(&path.to_string_lossy(), 1024).into_string())))
+                });
                 None
             }
             Effect::Title(title) => {

@@ -76,6 +76,11 @@ impl Words {
         self.pick(format!("已导出 {rows} 行到 {path}"), format!("wrote {rows} rows to {path}"))
     }
 
+    /// A file was written.
+    pub fn written(self, path: &str) -> String {
+        self.pick(format!("已写入 {path}"), format!("wrote {path}"))
+    }
+
     /// How lists are shown could not be kept.
     pub fn lists_not_kept(self, why: &str) -> String {
         self.pick(

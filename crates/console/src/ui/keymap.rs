@@ -50,6 +50,7 @@ pub enum Action {
     ClearFilter,
     Copy,
     Export,
+    Handover,
     Compare,
     JumpDate,
     Fold,
@@ -186,6 +187,7 @@ pub const TABLE: &[Row] = &[
     row(Action::Raw, "raw", &["t"], &[S::Bill], 3),
     row(Action::Copy, "copy", &["y"], &[S::List], 12),
     row(Action::Export, "export", &["e"], &[S::Results, S::Ledger, S::History], 11),
+    row(Action::Handover, "hand-over", &["e"], &[S::Today], 11),
     row(Action::Compare, "compare", &["="], &[S::History], 3),
     row(Action::JumpDate, "jump-date", &["d"], &[S::History, S::Today], 5),
     row(Action::NextRun, "next-run", &["]"], &[S::Queue, S::Results], 0),
@@ -487,14 +489,8 @@ pub fn markdown(lang: Lang) -> String {
     for row in TABLE {
         let keys: Vec<String> = key_names(map.keys(row.action)).iter().map(|k| format!("`{k}`")).collect();
         let places: Vec<&str> = row.scopes.iter().map(|s| lang.scope(*s)).collect();
-        let _ = writeln!(
-            out,
-            "| {} | {} | {} | `{}` |",
-            keys.join(" ").replace('|', "\\|"),
-            lang.action(row.action).1,
-            places.join(", "),
-            row.name
-        );
+        let (keys, places) = (keys.join(" ").replace('|', "\\|"), places.join(", "));
+        let _ = writeln!(out, "| {keys} | {} | {places} | `{}` |", lang.action(row.action).1, row.name);
     }
     out
 }

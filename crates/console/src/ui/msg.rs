@@ -7,6 +7,7 @@ use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::live::{Live, Pulse};
 use skydeck_core::domain::query::{Answer, Query};
 use skydeck_core::domain::time::Ts;
+pub use skydeck_export::handover::{Form as HandoverForm, Wanted as HandoverWanted};
 pub use skydeck_export::report::{Form as ReportForm, Report};
 pub use skydeck_export::{Export, Format as ExportFormat};
 
@@ -83,6 +84,8 @@ pub enum Effect {
     Export(Export),
     /// Write a report of what a list shows; answered by [`Msg::Done`].
     Report(Report),
+    /// Write a hand-over; answered by [`Msg::Done`].
+    Handover(HandoverWanted),
     /// Set the window title. Already shown text.
     Title(String),
     /// Ring the bell.

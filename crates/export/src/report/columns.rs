@@ -275,7 +275,7 @@ fn value_cell(value: &str) -> Cell {
 }
 
 /// A moment as clocks of the zone show it.
-pub(super) fn local(at: Ts, zone: &Zone) -> Option<NaiveDateTime> {
+pub(crate) fn local(at: Ts, zone: &Zone) -> Option<NaiveDateTime> {
     DateTime::<Utc>::from_timestamp_millis(at.0).map(|at| at.with_timezone(zone).naive_local())
 }
 

@@ -28,7 +28,7 @@ use super::file::Part;
 use super::heads::Heads;
 use super::style::Style;
 
-pub(crate) use columns::numbered;
+pub(crate) use columns::{local, numbered};
 pub use seen::{Kept, Seen};
 
 /// File beside the saved views that remembers what the last reports looked like.

@@ -154,7 +154,7 @@ fn about(wanted: &Report, run: Option<&RunRow>, style: &Style) -> Vec<(&'static 
     }
     if let Some(row) = run {
         about.push((lang.t("environment", "环境"), row.head.env.to_string()));
-        let started = format!("{} · {}", date(row.head.opened, &style.zone), row.head.by);
+        let started = format!("{} · {}", date(row.head.opened, &style.zone), row.head.by.said(lang));
         about.push((lang.t("started", "开始"), started));
         let ended = row.closed.map(|at| date(at, &style.zone));
         about.push((lang.t("ended", "结束"), ended.unwrap_or_else(|| lang.t("not yet", "尚未结束").to_owned())));

@@ -235,6 +235,11 @@ pub(crate) const TEXTS: Texts = Texts {
     frozen: "SCREEN HELD",
     frozen_set: "fixed set: only these bills, as read",
     group_empty: "No bill of this group is left",
+    handover_stem: "hand-over",
+    handover_title: "Hand-over",
+    handover_what: "what came and left, what waits for whom, what was decided",
+    handover_since: "since",
+    handover_writing: "Writing the hand-over...",
     group_of: "the group: {}",
     hash: "set",
     hazards: "hazards",
@@ -547,6 +552,7 @@ pub(crate) fn action(action: Action) -> (&'static str, &'static str) {
         Action::Filter => ("filter", "filter the list"),
         Action::ClearFilter => ("no filter", "clear the filter"),
         Action::Copy => ("copy", "copy to the clipboard (OSC 52)"),
+        Action::Handover => ("hand over", "write what the next shift must know to a file"),
         Action::Export => ("export", "write what the list holds to a file"),
         Action::Compare => {
             ("compare", "compare the run with an older one of its plan: newly failing, still failing, newly passing")

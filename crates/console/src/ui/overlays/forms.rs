@@ -59,6 +59,7 @@ pub(super) fn of(desk: &Desk, action: Action) -> Option<Form> {
         Action::Unlock => unlock(desk),
         Action::JumpDate => Some(jump(&desk.shared)),
         Action::Export => export(desk),
+        Action::Handover => Some(super::handover::form(&desk.shared)),
         _ => None,
     }
 }

@@ -31,6 +31,7 @@ mod filter_offers;
 mod find;
 mod form;
 mod forms;
+mod handover;
 mod help;
 mod line;
 mod notices;
@@ -75,7 +76,8 @@ fn opener(action: Action) -> Option<Opener> {
         | Action::Reopen
         | Action::Unlock
         | Action::JumpDate
-        | Action::Export => |desk, action, _| Some(Box::new(forms::of(desk, action)?)),
+        | Action::Export
+        | Action::Handover => |desk, action, _| Some(Box::new(forms::of(desk, action)?)),
         _ => return None,
     })
 }

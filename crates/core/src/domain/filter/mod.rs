@@ -102,6 +102,21 @@ pub enum Ordering {
     Greater,
 }
 
+/// The first moment of a date or of a word of the calendar, as filters take them: `2026-11-23T18:00`, `yesterday`.
+///
+/// # Errors
+/// When it is neither.
+pub fn first_moment(text: &str, zone: &Zone, now: Ts) -> Result<Ts, FilterError> {
+    let no_date = || FilterError { at: 0, fault: FilterFault::NoDate(text.trim().to_owned()) };
+    let asked = Filter::parse(&format!("ran:>={}", text.trim().replace(' ', "T"))).map_err(|_| no_date())?;
+    match asked.resolved(zone, now).terms.as_slice() {
+        [Term { not: false, test: Test::When(_, spans) }] => {
+            spans.first().and_then(|span| span.instants(now).0).ok_or_else(no_date)
+        }
+        _ => Err(no_date()),
+    }
+}
+
 /// A filter that does not parse.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{fault} (at character {at})")]
