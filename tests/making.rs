@@ -34,7 +34,7 @@ fn with(change: impl Fn(&mut Value)) -> Place {
 /// A fifth of the bills are records of the plan.
 fn with_bills(bills: usize, change: impl Fn(&mut Value)) -> Place {
     let place = Place::with(bills, SAVE, "");
-    let text = std::fs::read_to_string(format!("tests/fixtures/plans/{PLAN}.json")).unwrap();
+    let text = std::fs::read_to_string(format!("plans/{PLAN}.json")).unwrap();
     let mut plan: Value = serde_json::from_str(&text).unwrap();
     change(&mut plan);
     let plans = place.dir.path().join("plans");

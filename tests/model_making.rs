@@ -69,7 +69,7 @@ impl Kind {
 
 /// A plan that makes a bill of each record.
 fn making(kind: Kind, last: Option<Step>) -> Plan {
-    let text = std::fs::read_to_string("tests/fixtures/plans/sal_outstock_to_instock.json").unwrap();
+    let text = std::fs::read_to_string("plans/sal_outstock_to_instock.json").unwrap();
     let mut plan: Value = serde_json::from_str(&text).unwrap();
     plan["skydeck"]["key"] = json!({"number": "FBillNo", "unique": kind == Kind::Unique || kind == Kind::Lied});
     if kind == Kind::Source {

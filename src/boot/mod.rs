@@ -47,6 +47,12 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("stk_instock_submit_audit", include_str!("../../plans/stk_instock_submit_audit.json")),
 ];
 
+/// Plans shipped beside them, each for `demo --plan NAME`: what they call must be allowed by name.
+pub const EXAMPLES: &[(&str, &str)] = &[
+    ("sal_outstock_to_instock", include_str!("../../plans/sal_outstock_to_instock.json")),
+    ("sal_saleorder_close", include_str!("../../plans/sal_saleorder_close.json")),
+];
+
 /// Where things are.
 #[derive(Clone, Debug)]
 pub struct Paths {

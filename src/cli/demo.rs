@@ -9,17 +9,13 @@ use std::time::Duration;
 
 use super::args::DemoArgs;
 use super::demo_past::{self, Past};
-use super::drive::{Driver, Set};
 use super::out::Out;
-use crate::boot::{self, Booted, Logging, PlanFiles, SHIPPED, Setup, SystemClock};
+use crate::boot::{self, Booted, EXAMPLES, Logging, PlanFiles, SHIPPED, Setup, SystemClock};
 use crate::config::{Connection, EnvironmentConfig, LogConfig, SecretSource, SignInKind};
 use crate::domain::cause::CauseTable;
-use crate::domain::command::{Command, StartParams};
 use crate::domain::env::{Environment, Limits};
 use crate::domain::ids::{EnvId, PlanId};
 use crate::domain::language::Language;
-use crate::domain::query::{PageRequest, Scope};
-use crate::domain::run::{PauseWhy, RunState};
 use crate::domain::system_words;
 use crate::domain::time::Clock;
 use crate::exit::{Exit, Stop};
@@ -28,8 +24,6 @@ use crate::sim::{self, SimArgs};
 use crate::store::file;
 use crate::store::local::Raise;
 
-/// The plan the demo is about.
-pub const PLAN: &str = "sal_outstock_audit";
 /// Marks a directory as a demo's; stands there while the demo has not ended in order.
 const MARKER: &str = "skydeck-demo";
 
@@ -74,14 +68,19 @@ impl DemoDir {
             Stop::usage(format!("{}{}{e}", place.dir.display(), out.t(": cannot be made: ", "：无法创建：")))
         })?;
         for (name, text) in SHIPPED {
-            let file = place.plans().join(format!("{name}.json"));
-            if !file.exists() {
-                std::fs::write(&file, text)
-                    .map_err(|e| Stop::system(Exit::Usage, file.display(), file.display(), &e))?;
-            }
+            place.give(name, text)?;
         }
         place.mark("running")?;
         Ok(place)
+    }
+
+    /// Writes a shipped plan, unless it is there.
+    fn give(&self, name: &str, text: &str) -> Result<(), Stop> {
+        let file = self.plans().join(format!("{name}.json"));
+        if file.exists() {
+            return Ok(());
+        }
+        std::fs::write(&file, text).map_err(|e| Stop::system(Exit::Usage, file.display(), file.display(), &e))
     }
 
     /// The engine's data directory.
@@ -120,6 +119,21 @@ impl DemoDir {
     }
 }
 
+/// The plan a demo is about, by its name.
+///
+/// # Errors
+/// No plan of that name is shipped.
+pub fn shipped(out: &Out, name: &str) -> Result<(&'static str, &'static str), Stop> {
+    let all = || SHIPPED.iter().chain(EXAMPLES);
+    let found = all().find(|(known, _)| *known == name).copied();
+    found.ok_or_else(|| {
+        let names: Vec<&str> = all().map(|(known, _)| *known).collect();
+        let en = format!("--plan {name}: no such plan is shipped; there are {}", names.join(", "));
+        let zh = format!("--plan {name}：没有此内置方案；可用：{}", names.join("、"));
+        Stop::usage(out.t(&en, &zh))
+    })
+}
+
 fn is_held(dir: &Path) -> bool {
     file::open(&dir.join("data/owner.lock")).is_ok_and(|file| file.try_lock().is_err())
 }
@@ -140,6 +154,8 @@ pub struct Demo {
     pub booted: Booted,
     /// Where it lives.
     pub place: DemoDir,
+    /// The plan it is about.
+    pub plan: PlanId,
 }
 
 impl Demo {
@@ -165,6 +181,9 @@ impl Demo {
             gateway: false,
         };
         let mut config = config.config().map_err(not_started)?;
+        if let Some((name, text)) = EXAMPLES.iter().find(|(name, _)| *name == args.plan) {
+            place.give(name, text)?;
+        }
         let (data, plans, bills) = (place.data(), place.plans(), place.bills());
         let house = Environment { production: args.production, ..account_set(env_id(args)) };
         demo_past::write(Past::asked(args), (&data, &plans, &bills), &house, lang, &note).await?;
@@ -192,7 +211,7 @@ impl Demo {
             lang,
         };
         let booted = Booted::start(setup, note).await?;
-        Ok(Self { sim, booted, place })
+        Ok(Self { sim, booted, place, plan: PlanId::new(args.plan.clone()) })
     }
 
     /// Ends engine and simulator in order.
@@ -228,13 +247,29 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, place: &DemoDir) -> Result
     let (address, user) = (url.clone(), credentials.user);
     let production = args.production;
     Ok(EnvironmentConfig {
-        environment: Environment { address, user, production, read_only: production, limits, ..account_set(id) },
+        environment: Environment {
+            address,
+            user,
+            production,
+            read_only: production,
+            allow_operations: allowed(&args.plan),
+            limits,
+            ..account_set(id)
+        },
         url,
         sign_in: SignInKind::Signed,
         app_id: Some(credentials.app_id),
         secret: SecretSource::File(secret),
         connection: Connection::default(),
     })
+}
+
+/// What an example calls beside Submit and Audit: a demo is there to show it.
+fn allowed(plan: &str) -> Vec<String> {
+    let text = EXAMPLES.iter().find(|(name, _)| *name == plan).map(|(_, text)| *text);
+    let file = text.and_then(|text| crate::plan::read(PlanId::new(plan), text).ok());
+    let plan = file.as_ref().and_then(|file| file.runnable().ok());
+    plan.and_then(|plan| plan.target.verb.allowed_by().map(str::to_owned)).into_iter().collect()
 }
 
 /// The environment of the simulator's account set, before it is known where it answers.
@@ -272,109 +307,4 @@ pub(super) fn not_started(fault: sim::NotStarted) -> Stop {
     let (of, zu) =
         why.map_or_else(Default::default, |why| (format!(": {why}"), format!("：{}", system_words::chinese(&why))));
     Stop::both(Exit::Usage, format!("the simulator did not start: {en}{of}"), format!("模拟器未启动：{zh}{zu}"))
-}
-
-/// `demo --headless`: runs the plan (or goes on with the interrupted run), then compares with the simulator's own record.
-pub async fn headless(demo: &Demo, driver: &Driver) -> Result<Exit, Stop> {
-    let link = &*driver.link;
-    let exit = match super::asked::open_run(link, &driver.out, None).await {
-        Ok(row) if super::asked::is_resumable(&row) => {
-            driver.out.note(&format!(
-                "{} {}",
-                driver.out.t("resuming the interrupted run", "继续被中断的运行"),
-                row.head.id
-            ));
-            let watch = driver.link.watch().await?;
-            if !matches!(row.state, RunState::AwaitingApproval) {
-                driver.order(Command::Resume { run: row.head.id }).await?;
-            }
-            driver.follow(row.head.id, watch, Set::Ours).await?
-        }
-        _ => driver.run(Command::Start { plan: PlanId::new(PLAN), params: StartParams::default() }).await?,
-    };
-    let live = link.watch().await?.live;
-    // What the store could not take is not told, so that there is nothing to compare.
-    if !live.runs.values().any(|run| matches!(run.row.state, RunState::Paused(PauseWhy::Store(_)))) {
-        agree(demo, driver).await?;
-    }
-    Ok(exit)
-}
-
-/// Compares, bill by bill, what we say was audited with what the simulator applied.
-async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
-    let ours = fids(driver, "status:done operation:Audit").await?;
-    // Unknown is no claim: such a bill may stand in the record or not.
-    let unknown = fids(driver, "status:unknown").await?;
-    // The simulator's own record, not its status column: an audit that was applied and taken back counts too.
-    let theirs: std::collections::BTreeMap<String, u32> = demo.sim.with_world(|world| {
-        let mut applied = std::collections::BTreeMap::new();
-        for line in world.record().after(0, usize::MAX) {
-            if line.verb == "Audit" && line.refused.is_none() {
-                *applied.entry(line.id.to_string()).or_default() += 1;
-            }
-        }
-        applied
-    });
-    let doubled: Vec<&String> = theirs.iter().filter(|(_, n)| **n > 1).map(|(fid, _)| fid).collect();
-    // What a made-up past says was audited was so when the simulator began.
-    let before: std::collections::BTreeSet<String> =
-        demo.sim.with_world(|world| world.config().adopted.iter().map(|bill| bill.id.to_string()).collect());
-    let is_missing = |fid: &&String| !theirs.contains_key(*fid) && !before.contains(*fid);
-    let missing: Vec<&String> = ours.iter().filter(is_missing).collect();
-    let unsaid: Vec<&String> = theirs.keys().filter(|fid| !ours.contains(*fid) && !unknown.contains(*fid)).collect();
-    let agrees = doubled.is_empty() && missing.is_empty() && unsaid.is_empty();
-    if driver.out.json {
-        driver.out.object(&serde_json::json!({
-            "type": "simulator", "audits_applied": theirs.len(), "audited_by_us": ours.len(), "applied_twice": doubled,
-            "said_but_not_applied": missing, "applied_but_not_said": unsaid, "unknown_to_us": unknown.len(), "agrees": agrees,
-        }))?;
-    } else if agrees {
-        let (en, zh) = ("the simulator agrees, bill by bill, each audited once", "与模拟器逐张一致，每张只审核一次");
-        driver.out.line(&driver.out.colon(en, zh, &theirs.len().to_string()))?;
-    }
-    if agrees {
-        return Ok(());
-    }
-    Err(Stop::new(
-        Exit::Unknown,
-        match driver.out.lang {
-            Language::En => format!(
-                "the simulator disagrees: applied twice {doubled:?}, said but not applied {missing:?}, applied but not said \
-                 {unsaid:?}"
-            ),
-            Language::Zh => {
-                format!("与模拟器不一致：审核两次 {doubled:?}，已报告但未生效 {missing:?}，已生效但未报告 {unsaid:?}")
-            }
-        },
-    ))
-}
-
-/// FIDs of bills over all runs that pass a filter.
-async fn fids(driver: &Driver, filter: &str) -> Result<std::collections::BTreeSet<String>, Stop> {
-    use crate::domain::query::{Answer, Query};
-    let filter = super::select::filter(&*driver.link, &driver.out, filter).await?;
-    let mut fids = std::collections::BTreeSet::new();
-    let mut page = PageRequest::first(500);
-    loop {
-        let query = Query::Bills { scope: Scope::History, filter: filter.clone(), page: page.clone() };
-        let Answer::Bills(answer) = driver.link.ask(query).await? else { break };
-        let last = answer.stopped_at.clone().or_else(|| answer.rows.last().map(|(cursor, _)| cursor.clone()));
-        fids.extend(answer.rows.into_iter().map(|(_, row)| row.fid().to_string()));
-        match last {
-            Some(cursor) if answer.more => page.cursor = Some(cursor),
-            _ => break,
-        }
-    }
-    Ok(fids)
-}
-
-/// The driver of a headless demo: approves by itself what `y` or a typed count would approve.
-pub fn driver(booted: &Booted, out: Out) -> Driver {
-    Driver {
-        link: booted.link.clone(),
-        out,
-        by: boot::who(),
-        approval: super::args::Approval { yes: true, ..super::args::Approval::default() },
-        trusting: true,
-    }
 }

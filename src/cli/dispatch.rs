@@ -12,7 +12,9 @@ use super::console_modes::console;
 use super::context::{self, Context, screen};
 use super::demo::Demo;
 use super::out::Out;
-use super::{approval, bills, demo, doctor, environments, help, history, output, plans, serve, upgrade, write};
+use super::{
+    approval, bills, demo, demo_headless, doctor, environments, help, history, output, plans, serve, upgrade, write,
+};
 use crate::boot::owner::Word;
 use crate::boot::{self, Booted, Paths, SystemClock};
 use crate::domain::ids::{EnvId, PlanId};
@@ -306,12 +308,13 @@ async fn run_demo(context: &Context, args: &DemoArgs) -> Result<u8, Stop> {
             ..stop
         })?;
     }
+    demo::shipped(&context.out(), &args.plan)?;
     let place = demo::DemoDir::prepare(&context.out(), context.global.data.as_deref(), args.fresh)?;
     if args.headless {
         let out = context.out();
         let demo = Demo::start(args, place, context.causes.clone(), out.lang, move |text| out.note(text)).await?;
-        let driver = demo::driver(&demo.booted, context.out());
-        let exit = demo::headless(&demo, &driver).await;
+        let driver = demo_headless::driver(&demo.booted, context.out());
+        let exit = demo_headless::headless(&demo, &driver).await;
         return output::after(exit, demo.end().await, context.out().lang).map(Exit::code);
     }
     let data = place.data();
@@ -322,7 +325,7 @@ async fn run_demo(context: &Context, args: &DemoArgs) -> Result<u8, Stop> {
         Ok(demo)
     };
     let looks = args.looks.or(&context.global.looks);
-    let screen = screen(context, &looks, &data, Some(PlanId::new(demo::PLAN)), "demo");
+    let screen = screen(context, &looks, &data, Some(PlanId::new(args.plan.clone())), "demo");
     let (demo, code) = screen.run_while_opening(open).await;
     if let Some(demo) = demo {
         demo.end().await?;

@@ -11,6 +11,7 @@ pub mod console;
 mod console_modes;
 mod context;
 pub mod demo;
+mod demo_headless;
 pub mod demo_past;
 mod dispatch;
 pub mod doctor;

@@ -154,6 +154,7 @@ impl<'a> Telling<'a> {
             rev: Some(rev.clone()),
             approver: approver.map(str::to_owned),
             fields: Vec::new(),
+            made: None,
         });
     }
 

@@ -38,9 +38,14 @@ pub struct Applied {
 }
 
 impl Applied {
+    /// Id of the form.
+    pub fn form_id(&self) -> &'static str {
+        super::form::FORMS.get(self.form).map_or("", |form| form.id.as_str())
+    }
+
     /// The line as JSON.
     pub fn json(&self) -> Json {
-        let form = super::form::FORMS.get(self.form).map_or("", |f| f.id.as_str());
+        let form = self.form_id();
         json!({
             "seq": self.seq, "at_ms": self.at_ms, "call": self.call, "verb": self.verb, "form": form, "id": self.id,
             "number": &*self.number, "field": self.state.key(), "before": self.before.to_string(),

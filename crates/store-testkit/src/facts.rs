@@ -339,6 +339,7 @@ pub fn read(n: u64, fid: u64, status: Status, modified: &str) -> Event {
         rev: Some(Rev { status, modified: ErpDate::parse(modified), state: None }),
         approver: None,
         fields: Vec::new(),
+        made: None,
     }
 }
 

@@ -27,12 +27,18 @@ pub struct ServeArgs {
     pub words: Option<Language>,
 }
 
+/// The plan that a demo is about unless another is named.
+const DEMO_PLAN: &str = "sal_outstock_audit";
+
 /// `demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Run the plan without a terminal and print the summary.
     #[arg(long)]
     pub headless: bool,
+    /// The shipped plan that the demo is about.
+    #[arg(long, value_name = "NAME", default_value = DEMO_PLAN)]
+    pub plan: String,
     /// Bills in the simulator.
     #[arg(long, default_value_t = 300, value_name = "N")]
     pub bills: usize,

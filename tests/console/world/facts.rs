@@ -198,7 +198,14 @@ pub fn life(env: &str) -> Vec<Fact> {
         fact(
             11,
             at(20),
-            Event::BillRead { run, fid: fid.clone(), rev: Some(rev.clone()), approver: None, fields: Vec::new() },
+            Event::BillRead {
+                run,
+                fid: fid.clone(),
+                rev: Some(rev.clone()),
+                approver: None,
+                fields: Vec::new(),
+                made: None,
+            },
         ),
         fact(
             12,

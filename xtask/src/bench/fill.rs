@@ -230,8 +230,14 @@ async fn bill(store: &Arc<dyn Store>, n: u64, fid: u64) -> Result<(), AppendErro
         _ => None,
     };
     if let Some(outcome) = uncalled {
-        let read =
-            Event::BillRead { run, fid: Fid::from(fid), rev: Some(rev(&mut rng)), approver: None, fields: Vec::new() };
+        let read = Event::BillRead {
+            run,
+            fid: Fid::from(fid),
+            rev: Some(rev(&mut rng)),
+            approver: None,
+            fields: Vec::new(),
+            made: None,
+        };
         return store.append(vec![read, settled(outcome)].into()).await.map(|_| ());
     }
     let intent = tried(n, fid, &mut rng);

@@ -59,12 +59,10 @@ impl Environment {
     /// # Errors
     /// An operation that is not among [`Self::allow_operations`].
     pub fn allows(&self, verb: &Verb) -> Result<(), Reason> {
-        match verb {
-            Verb::Submit | Verb::Audit => Ok(()),
-            Verb::Operation(name) if self.allow_operations.iter().any(|allowed| allowed == name) => Ok(()),
-            Verb::Save if self.allow_operations.iter().any(|allowed| allowed == "Save") => Ok(()),
-            Verb::Save => Err(Reason::OperationNotAllowed { env: self.id.clone(), operation: "Save".to_owned() }),
-            Verb::Operation(name) => Err(Reason::OperationNotAllowed { env: self.id.clone(), operation: name.clone() }),
+        match verb.allowed_by() {
+            None => Ok(()),
+            Some(name) if self.allow_operations.iter().any(|allowed| allowed == name) => Ok(()),
+            Some(name) => Err(Reason::OperationNotAllowed { env: self.id.clone(), operation: name.to_owned() }),
         }
     }
 }

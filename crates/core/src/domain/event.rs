@@ -182,6 +182,9 @@ pub enum Event {
         /// Path and value of the fields that show the operation's effect, where those are others than the status.
         #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
         fields: Vec<(String, String)>,
+        /// The bill that stands for it in another form, where the plan makes bills and what it would send is there.
+        #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+        made: Option<Box<Made>>,
     },
     /// The bill waits to be tried again.
     #[serde(rename = "bd")]
@@ -411,6 +414,7 @@ impl Event {
             rev: found.map(|found| found.rev.clone()),
             approver: found.and_then(|found| found.approver.clone()),
             fields: found.map(|found| found.fields.clone()).unwrap_or_default(),
+            made: found.and_then(|found| found.looked.as_ref()).and_then(|looked| looked.as_made()).map(Box::new),
         }
     }
 

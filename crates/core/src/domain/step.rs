@@ -125,6 +125,17 @@ pub enum Verb {
     Save,
 }
 
+impl Verb {
+    /// The name under which an environment's owner must allow it; `None` for what every plan may call.
+    pub fn allowed_by(&self) -> Option<&str> {
+        match self {
+            Self::Submit | Self::Audit => None,
+            Self::Operation(name) => Some(name),
+            Self::Save => Some("Save"),
+        }
+    }
+}
+
 /// What one call said about one bill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {

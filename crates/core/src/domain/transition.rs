@@ -100,6 +100,8 @@ pub enum BillChange<'a> {
     Read {
         /// What was read; `None` when it is gone.
         rev: Option<&'a Rev>,
+        /// The bill that stands for it.
+        made: Option<&'a Made>,
     },
     /// It waits to be tried again.
     Deferred {
@@ -171,7 +173,9 @@ pub fn transition(event: &Event) -> Change<'_> {
             let made = made.as_deref();
             bill(*run, fid, BillChange::Answered { step: *step, verdict, made, ms: *ms })
         }
-        Event::BillRead { run, fid, rev, .. } => bill(*run, fid, BillChange::Read { rev: rev.as_ref() }),
+        Event::BillRead { run, fid, rev, made, .. } => {
+            bill(*run, fid, BillChange::Read { rev: rev.as_ref(), made: made.as_deref() })
+        }
         Event::BillDeferred { run, fid, no, until, cause, was, failure } => {
             let failure = failure.as_deref();
             bill(*run, fid, BillChange::Deferred { no, was: *was, until: *until, cause, failure })
@@ -226,7 +230,14 @@ mod tests {
 
     #[test]
     fn a_read_moves_nothing_and_a_neutral_fact_of_a_newer_program_neither() {
-        let read = Event::BillRead { run: run(), fid: Fid::new("4"), rev: None, approver: None, fields: Vec::new() };
+        let read = Event::BillRead {
+            run: run(),
+            fid: Fid::new("4"),
+            rev: None,
+            approver: None,
+            fields: Vec::new(),
+            made: None,
+        };
         assert_eq!(of_bill(&read), (None, None));
         let later = |tag: &str, neutral| {
             Event::Later(Box::new(Later { tag: tag.into(), run: None, neutral, raw: Blob(Vec::new()) }))

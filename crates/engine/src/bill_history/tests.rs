@@ -114,8 +114,14 @@ fn repeats_are_counted_where_they_are_bounded() {
 #[test]
 fn the_revision_after_our_own_submit_is_adopted_and_no_other() {
     let (a, b) = (rev("A", 1), rev("B", 5));
-    let read =
-        Event::BillRead { run: run(2), fid: Fid::from(1), rev: Some(b.clone()), approver: None, fields: Vec::new() };
+    let read = Event::BillRead {
+        run: run(2),
+        fid: Fid::from(1),
+        rev: Some(b.clone()),
+        approver: None,
+        fields: Vec::new(),
+        made: None,
+    };
     let submit = vec![tried(2, Step::Submit, a.clone()), answered(2, Step::Submit, Verdict::Done)];
     assert_eq!(fold(submit.clone()).approved(&a), rev("B", 1), "content unchanged, status moved");
     let mut events = submit;
@@ -128,8 +134,14 @@ fn the_revision_after_our_own_submit_is_adopted_and_no_other() {
 fn a_submit_that_somebody_else_forestalled_adopts_what_was_read() {
     let (a, b) = (rev("A", 1), rev("B", 1));
     let failure = Failure { cause: Cause::new("wrong_status"), msg_code: None, field: None, message: String::new() };
-    let read =
-        Event::BillRead { run: run(2), fid: Fid::from(1), rev: Some(b.clone()), approver: None, fields: Vec::new() };
+    let read = Event::BillRead {
+        run: run(2),
+        fid: Fid::from(1),
+        rev: Some(b.clone()),
+        approver: None,
+        fields: Vec::new(),
+        made: None,
+    };
     let waits = |cause: &str| {
         let (run, fid, cause) = (run(2), Fid::from(1), Cause::new(cause));
         Event::BillDeferred { run, fid, no: "n".into(), until: Ts(0), cause, was: Slot::Waiting, failure: None }
@@ -142,7 +154,14 @@ fn a_submit_that_somebody_else_forestalled_adopts_what_was_read() {
 }
 
 fn read(r: u128, rev: &Rev) -> Event {
-    Event::BillRead { run: run(r), fid: Fid::from(1), rev: Some(rev.clone()), approver: None, fields: Vec::new() }
+    Event::BillRead {
+        run: run(r),
+        fid: Fid::from(1),
+        rev: Some(rev.clone()),
+        approver: None,
+        fields: Vec::new(),
+        made: None,
+    }
 }
 
 fn refusal() -> Failure {

@@ -111,8 +111,11 @@ pub(super) fn on_bill<K: Kv + ?Sized>(
                 self::made(s, run, &mut bill, made)?;
             }
         }
-        BillChange::Read { rev } => {
+        BillChange::Read { rev, made } => {
             bill.rec.hear(*rev, at);
+            if let Some(made) = made {
+                bill.rec.g = Some(Box::new((*made).clone()));
+            }
             if let Some(rev) = rev {
                 bill.rec.take_rev(rev);
             }

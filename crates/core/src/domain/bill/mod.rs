@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::cause::Cause;
 use super::ids::{Fid, FormId};
 use super::language::Language;
+use super::step::Made;
 use super::time::{ErpDate, Ts};
 
 /// Kingdee's path of a bill's status.
@@ -163,6 +164,14 @@ pub struct Looked {
     pub count: u32,
     /// Fields that hold something else than would be sent.
     pub differs: Vec<Difference>,
+}
+
+impl Looked {
+    /// The bill that stands for the record: the only one with the key, and with the content that would be sent.
+    pub fn as_made(&self) -> Option<Made> {
+        let is_it = self.count == 1 && self.differs.is_empty();
+        is_it.then(|| Made { id: self.id.clone(), no: self.no.clone(), form: self.form.clone() })
+    }
 }
 
 /// A field that holds something else than would be sent.

@@ -1,0 +1,88 @@
+//! Every shipped plan: what its preview shows first, against a golden file, and a demo of it, which the simulator judges.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use skydeck::boot::{EXAMPLES, SHIPPED};
+
+use crate::place::{PROGRAM, Place};
+
+fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SHIPPED.iter().chain(EXAMPLES).copied()
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/previews/{name}.json"))
+}
+
+/// The simulator's bills are dated from the day it starts: a date is a date, whichever.
+fn undated(value: &mut Value) {
+    match value {
+        Value::String(text) if chrono::NaiveDate::parse_from_str(text.get(..10).unwrap_or(""), "%Y-%m-%d").is_ok() => {
+            "DATE".clone_into(text);
+        }
+        Value::Array(all) => all.iter_mut().for_each(undated),
+        Value::Object(all) => all.values_mut().for_each(undated),
+        _ => {}
+    }
+}
+
+#[test]
+fn what_the_preview_of_each_shipped_plan_shows_is_what_the_golden_files_hold() {
+    for (name, text) in all() {
+        let place = Place::with(300, "allow_operations = [\"Save\", \"BillClose\"]", "");
+        std::fs::write(place.dir.path().join(format!("plans/{name}.json")), text).unwrap();
+        let out = place.verb(&["plan", "preview", name, "--json"]);
+        let said = String::from_utf8_lossy(&out.stdout);
+        let line = said.lines().find(|line| line.contains("\"preview\""));
+        let all: Value = serde_json::from_str(line.unwrap_or_else(|| panic!("{name}: {out:?}"))).unwrap();
+        let mut shown = json!({});
+        for field in ["plan", "found", "callable", "by_status", "sights", "operation", "done", "samples", "runnable"] {
+            shown[field] = all[field].clone();
+        }
+        for sample in shown["samples"].as_array_mut().unwrap() {
+            // A hash of what holds a date.
+            sample.as_object_mut().unwrap().remove("body_hash");
+        }
+        undated(&mut shown);
+        let shown = format!("{}\n", serde_json::to_string_pretty(&shown).unwrap());
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::create_dir_all(golden(name).parent().unwrap()).unwrap();
+            std::fs::write(golden(name), &shown).unwrap();
+        }
+        let held = std::fs::read_to_string(golden(name)).unwrap_or_default();
+        assert_eq!(shown, held, "{name}: BLESS=1 writes it anew");
+    }
+}
+
+#[test]
+fn a_demo_of_each_shipped_plan_ends_as_the_simulator_says() {
+    for (name, _) in all() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut demo = Command::new(PROGRAM);
+        demo.args(["demo", "--headless", "--json", "--plan", name, "--bills", "300", "--faults", "none"]);
+        demo.args(["--per-minute", "6000", "--data"]).arg(dir.path()).stdin(Stdio::null());
+        let out = demo.output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        let lines: Vec<Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).collect::<Vec<_>>();
+        let (run, verdicts) = (of("run"), of("simulator"));
+        assert!(!verdicts.is_empty() && verdicts.iter().all(|verdict| verdict["agrees"] == true), "{name}: {said}");
+        assert!(verdicts.iter().all(|verdict| verdict["applied"] == run[0]["done"]), "{name}: {said}");
+        assert!(run[0]["done"].as_u64().is_some_and(|n| n > 0) && out.status.code() == Some(0), "{name}: {said}");
+    }
+}
+
+#[test]
+fn a_demo_of_a_plan_that_is_not_shipped_names_those_that_are() {
+    for (lang, words) in [("en", "no such plan is shipped"), ("zh", "没有此内置方案")] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut demo = Command::new(PROGRAM);
+        demo.args(["demo", "--headless", "--plan", "sal_outstok_audit", "--lang", lang, "--data"]).arg(dir.path());
+        let out = demo.output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(2), "{said}");
+        assert!(said.contains(words) && all().all(|(name, _)| said.contains(name)), "{said}");
+    }
+}
