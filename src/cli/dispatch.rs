@@ -189,6 +189,7 @@ fn reads(verb: &Verb) -> bool {
         | Verb::Export(_)
         | Verb::Report(_)
         | Verb::Handover(_)
+        | Verb::Evidence(_)
         | Verb::Health => true,
         Verb::Log(args) => args.verb.is_none(),
         Verb::Plan(verb) => matches!(verb, PlanVerb::Preview { .. }),
@@ -231,6 +232,7 @@ fn here_only(verb: &Verb) -> Option<&'static str> {
         Verb::Plan(PlanVerb::List) => Some("plan list"),
         Verb::Plan(PlanVerb::Check) => Some("plan check"),
         Verb::Env(EnvVerb::List) => Some("env list"),
+        Verb::Evidence(_) => Some("evidence"),
         // Asked of the owner; or about a file that is named, or nothing but this program.
         Verb::Run(_)
         | Verb::Retry(_)
@@ -364,6 +366,7 @@ async fn headless(context: &Context, verb: Verb) -> Result<Exit, Stop> {
             plans::run(context.out(), place, verb, || context.boot(Vec::new(), true)).await
         }
         Verb::Run(args) => write::run_plan(context, args).await,
+        Verb::Evidence(args) => super::files::evidence(context, &args).await,
         writing @ (Verb::Retry(_)
         | Verb::Approve(_)
         | Verb::Verify(_)

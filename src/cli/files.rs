@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::args::{ExportArgs, Format, HandoverArgs, HandoverFormat, ReportArgs, ReportFormat};
+use super::args::{EvidenceArgs, ExportArgs, Format, HandoverArgs, HandoverFormat, ReportArgs, ReportFormat};
+use super::context::Context;
 use super::out::Out;
 use super::{asked, output, select};
 use crate::boot::{self, Booted};
@@ -11,9 +12,11 @@ use crate::domain::query::Scope;
 use crate::domain::time::{Clock, Ts};
 use crate::engine::api::Link;
 use crate::exit::{Exit, Stop};
+use crate::export::file::Part;
 use crate::export::handover::{self, Handover};
 use crate::export::report::{self, Form, Kept, Report};
 use crate::export::{self, Export, ExportError};
+use crate::store::evidence;
 
 /// `export`.
 pub(super) async fn export(booted: &Booted, out: &Out, args: &ExportArgs) -> Result<Exit, Stop> {
@@ -167,6 +170,37 @@ pub(super) async fn handover(booted: &Booted, out: &Out, args: &HandoverArgs) ->
     } else {
         output::lines(handover::render(&gathered, form, style.lang).lines())?;
     }
+    Ok(Exit::Ok)
+}
+
+/// `evidence`. Of what the directory holds: it is read as it stands, in use or not.
+pub(super) async fn evidence(context: &Context, args: &EvidenceArgs) -> Result<Exit, Stop> {
+    let out = context.out();
+    let booted = context.boot(Vec::new(), false).await?;
+    let row = asked::find_run(&*booted.link, &out, &args.run).await;
+    booted.end(None).await?;
+    let run = row?.head.id;
+    let part = Part::begin(&args.file.display().to_string(), args.force).map_err(|error| not_written(&out, &error))?;
+    let mut file = std::io::BufWriter::new(part.file().map_err(|error| not_written(&out, &error))?);
+    let made =
+        serde_json::json!({"at": out.time(context.clock.now()), "by": concat!("skydeck ", env!("CARGO_PKG_VERSION"))});
+    let sealed = evidence::write(&context.paths.data, run, &made, &mut file).map_err(boot::store_stop)?;
+    std::io::Write::flush(&mut file)?;
+    drop(file);
+    let path = part.keep().map_err(|error| not_written(&out, &error))?.display().to_string();
+    let evidence::Sealed { appends, calls, lines, seal } = sealed;
+    if out.json {
+        out.object(&serde_json::json!({
+            "type": "evidence", "run": run, "path": path, "appends": appends, "calls": calls, "log": lines, "seal": seal,
+        }))?;
+        return Ok(Exit::Ok);
+    }
+    let (en, zh) = (
+        format!("{appends} appends, {calls} calls, {lines} lines of the action log → {path}"),
+        format!("流水 {appends} 次写入，调用 {calls} 次，操作日志 {lines} 行 → {path}"),
+    );
+    out.line(out.t(&en, &zh))?;
+    out.line(&out.colon("seal, to be kept apart from the file", "封印，请与文件分开保存", &seal))?;
     Ok(Exit::Ok)
 }
 

@@ -167,8 +167,11 @@ fn text(cell: &Data) -> String {
     }
 }
 
+/// By number: the sheet a bill stands in, and each heading with its cell.
+type Bills = BTreeMap<String, (String, BTreeMap<String, String>)>;
+
 /// The bills of all sheets behind the first, by number: each heading with its cell.
-fn read(path: &Path) -> (Vec<String>, BTreeMap<String, (String, BTreeMap<String, String>)>) {
+fn read(path: &Path) -> (Vec<String>, Bills) {
     let mut book: Xlsx<_> = open_workbook(path).unwrap();
     let sheets = book.sheet_names();
     let mut bills = BTreeMap::new();
@@ -181,7 +184,7 @@ fn read(path: &Path) -> (Vec<String>, BTreeMap<String, (String, BTreeMap<String,
     (sheets, bills)
 }
 
-fn take(sheet: &str, rows: Vec<Vec<String>>, bills: &mut BTreeMap<String, (String, BTreeMap<String, String>)>) {
+fn take(sheet: &str, rows: Vec<Vec<String>>, bills: &mut Bills) {
     let mut rows = rows.into_iter();
     let heads = rows.next().unwrap();
     for row in rows {
@@ -192,7 +195,7 @@ fn take(sheet: &str, rows: Vec<Vec<String>>, bills: &mut BTreeMap<String, (Strin
 }
 
 /// What each cell of a bill has to be, by the store.
-fn compare(bills: &BTreeMap<String, (String, BTreeMap<String, String>)>, rows: usize) {
+fn compare(bills: &Bills, rows: usize) {
     let shown = |raw: &str| show(raw, raw.len()).into_string();
     assert_eq!(bills.len(), rows);
     for i in 0..rows {

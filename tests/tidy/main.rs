@@ -330,7 +330,7 @@ const MOVING: [&str; 14] = [
 ];
 
 /// Who matches on them, and for what: none of these asks them for a column or a state.
-const FACT_READERS: [(&str, &str); 17] = [
+const FACT_READERS: [(&str, &str); 18] = [
     ("crates/core/src/domain/transition.rs", "the one place"),
     ("crates/core/src/domain/live.rs", "keeps what a fact carries besides"),
     ("crates/core/src/domain/story.rs", "who closed an entry, and what became of it"),
@@ -338,6 +338,7 @@ const FACT_READERS: [(&str, &str); 17] = [
     ("crates/store/src/lib.rs", "cuts bodies, and the other bills of a page"),
     ("crates/store/src/prune.rs", "leaves out facts of forgotten bills"),
     ("crates/store/src/account/mod.rs", "which runs ended, beside the action log's lines"),
+    ("crates/store/src/evidence.rs", "what an auditor asks for first, beside the bytes that hold it"),
     ("crates/store/src/local/writer.rs", "which facts lead to calls, and how many records they are"),
     ("crates/engine/src/answers.rs", "the bodies of a call"),
     ("crates/engine/src/ending.rs", "where a bill was found"),

@@ -49,3 +49,136 @@ fn a_hand_over_says_what_came_and_left_what_waits_for_whom_and_what_was_decided(
         assert_eq!(verb(&site, "en", &["handover", path.to_str().unwrap()]).0, Some(2), "it is there already");
     }
 }
+
+/// What the script says of a file; `None` where this machine has no Python.
+fn checked(file: &std::path::Path, seal: Option<&str>) -> Option<(bool, String)> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/check-evidence.py");
+    let out = std::process::Command::new("python3").arg(script).arg(file).args(seal).output().ok()?;
+    let said = [out.stdout, out.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    assert!(!said.contains("Traceback"), "{said}");
+    Some((out.status.success(), said))
+}
+
+#[test]
+fn evidence_is_checked_without_skydeck_and_whatever_is_changed_in_it_is_found() {
+    let site = site();
+    verb(&site, "en", &["run", "p", "--yes"]);
+    verb(&site, "en", &["run", "p", "--sweep", "--yes"]);
+    let (_, runs, _) = verb(&site, "en", &["--json", "history"]);
+    let runs: Vec<String> = runs
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["run"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(runs.len(), 2);
+    for (n, run) in runs.iter().enumerate() {
+        let file = site.dir.path().join(format!("e{n}.jsonl"));
+        let (code, said, err) = verb(&site, "en", &["--json", "evidence", run, file.to_str().unwrap()]);
+        assert_eq!(code, Some(0), "{err}");
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let seal = said["seal"].as_str().unwrap();
+        let Some((whole, words)) = checked(&file, Some(seal)) else {
+            eprintln!("skipped: no python3 here");
+            return;
+        };
+        assert!(whole && words.contains(run.as_str()) && words.contains(seal), "{words}");
+        assert_eq!(
+            said["calls"],
+            words.split(" calls").next().unwrap().rsplit(' ').next().unwrap().parse::<u64>().unwrap()
+        );
+        assert!(!checked(&file, Some("00")).unwrap().0, "another seal");
+        assert_eq!(verb(&site, "en", &["evidence", run, file.to_str().unwrap()]).0, Some(2), "it is there already");
+
+        let good = std::fs::read(&file).unwrap();
+        let mut rng = fastrand::Rng::with_seed(n as u64 + 7);
+        let bad = site.dir.path().join("bad.jsonl");
+        for change in 0..40 {
+            let mut bytes = good.clone();
+            match change {
+                // A byte anywhere; a line taken out, doubled, moved; the end cut off.
+                0..=33 => {
+                    let at = rng.usize(..bytes.len());
+                    bytes[at] ^= 1 << rng.u8(..7);
+                }
+                34 => bytes.truncate(bytes.len() - 1),
+                35 => bytes.extend_from_slice(b"\n"),
+                _ => {
+                    let mut lines: Vec<&[u8]> = good.split_inclusive(|byte| *byte == b'\n').collect();
+                    let at = rng.usize(1..lines.len() - 1);
+                    match change {
+                        36 => drop(lines.remove(at)),
+                        37 => lines.insert(at, lines[at]),
+                        38 => lines.swap(at, at - 1),
+                        _ => drop(lines.pop()),
+                    }
+                    bytes = lines.concat();
+                }
+            }
+            std::fs::write(&bad, &bytes).unwrap();
+            assert!(!checked(&bad, None).unwrap().0, "change {change} of run {n} was not found");
+        }
+    }
+}
+
+/// Who writes all hashes of the lines anew is found by what the appends themselves hold.
+#[test]
+fn evidence_that_tells_another_story_than_its_appends_is_found_though_its_lines_hold_together() {
+    use sha2::Digest as _;
+    let site = site();
+    verb(&site, "en", &["run", "p", "--yes"]);
+    let file = site.dir.path().join("e.jsonl");
+    let (_, runs, _) = verb(&site, "en", &["--json", "history"]);
+    let run = serde_json::from_str::<serde_json::Value>(runs.lines().next().unwrap()).unwrap()["run"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    verb(&site, "en", &["evidence", &run, file.to_str().unwrap()]);
+    let Some((whole, said)) = checked(&file, None) else {
+        eprintln!("skipped: no python3 here");
+        return;
+    };
+    assert!(whole, "{said}");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let sealed_anew = |change: &dyn Fn(&mut serde_json::Value) -> bool| {
+        let (mut before, mut out, mut changed) = (String::new(), Vec::new(), false);
+        for line in good.lines() {
+            let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
+            value.as_object_mut().unwrap().remove("h");
+            changed |= !changed && change(&mut value);
+            let body = value.to_string().strip_suffix('}').unwrap().to_owned();
+            let hash = sha2::Sha256::digest(format!("{before}{body}"));
+            before = hash.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+            out.push(format!("{body},\"h\":\"{before}\"}}\n"));
+        }
+        assert!(changed);
+        std::fs::write(&file, out.concat()).unwrap();
+        checked(&file, None).unwrap()
+    };
+    assert!(sealed_anew(&|value| value["type"] == "evidence").0, "nothing was changed");
+    let set = |kind: &'static str, field: &'static str, to: serde_json::Value| {
+        move |value: &mut serde_json::Value| {
+            let is = value["type"] == kind && value[field] != to;
+            if is {
+                value[field] = to.clone();
+            }
+            is
+        }
+    };
+    for (kind, field, to) in [
+        ("call", "answer_sha256", "00".into()),
+        ("call", "request_sha256", "00".into()),
+        ("call", "at_ms", 1.into()),
+        ("call", "fid", "1".into()),
+        ("set", "hash", "00".into()),
+        ("approved", "hash", "00".into()),
+        ("approved", "reason", "somebody else".into()),
+        ("outcome", "no", "XSCKD999999".into()),
+        ("append", "before", "00".repeat(16).into()),
+        ("append", "chain", "00".repeat(16).into()),
+        ("append", "place", 9_999.into()),
+        ("log", "line", "{\"v\":1,\"h\":\"00\"}".into()),
+        ("end", "calls", 99.into()),
+    ] {
+        let (whole, said) = sealed_anew(&set(kind, field, to));
+        assert!(!whole && said.contains("NOT WHOLE"), "{kind}.{field}: {said}");
+    }
+}

@@ -258,7 +258,7 @@ fn no_page_of_help_has_an_english_sentence_in_chinese() {
 }
 
 /// Verbs, in the order of a day: some bills are refused, some are never answered.
-const DAY: [&[&str]; 46] = [
+const DAY: [&[&str]; 47] = [
     &["env", "list"],
     &["env", "check"],
     &["plan", "list"],
@@ -287,6 +287,7 @@ const DAY: [&[&str]; 46] = [
     &["export", "ledger.csv"],
     &["export", "--all", "all.md"],
     &["export", "--all", "all.html"],
+    &["evidence", "01", "evidence.jsonl"],
     &["handover"],
     &["handover", "--since", "昨天", "--format", "md"],
     &["handover", "handover.html"],

@@ -103,9 +103,12 @@ impl<'a> Telling<'a> {
         for part in bills.chunks(FOUND) {
             self.wait(300, 1_500);
             for bill in part {
-                self.hash.update(bill.fid.as_str());
-                self.hash.update(bill.rev.status.code());
-                self.hash.update(bill.rev.modified.as_ref().map_or("", |at| at.as_str()));
+                // As an approval is bound to it (docs/design/reliability.md#approval): whoever checks evidence derives it again.
+                let modified = bill.rev.modified.as_ref().map_or("", |at| at.as_str());
+                for field in [bill.fid.as_str(), bill.rev.status.code(), modified] {
+                    self.hash.update((field.len() as u64).to_be_bytes());
+                    self.hash.update(field);
+                }
             }
             self.tally.add_found(part.len() as u64);
             self.tell(Event::BillsFound { run: self.head.id, bills: part.to_vec() });

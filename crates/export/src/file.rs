@@ -16,7 +16,7 @@ const MODE: u32 = 0o666;
 
 /// A file on its way.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub struct Part {
     path: PathBuf,
     temp: NamedTempFile,
     force: bool,

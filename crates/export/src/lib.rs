@@ -17,7 +17,7 @@ use skydeck_core::domain::query::{Answer, Cursor, Page, PageRequest, Query, Scop
 use skydeck_core::domain::system_words;
 use skydeck_engine::api::{Link, LinkError};
 
-mod file;
+pub mod file;
 mod format;
 pub mod handover;
 mod heads;

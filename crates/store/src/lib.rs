@@ -8,6 +8,7 @@ pub mod backup;
 pub mod batch;
 pub mod codec;
 pub mod doctor;
+pub mod evidence;
 pub mod fault;
 pub mod file;
 pub mod index;

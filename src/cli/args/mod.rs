@@ -14,8 +14,9 @@ pub use self::looks::Looks;
 use self::looks::language;
 pub use self::plans::{EnvVerb, NewPlan, PlanVerb};
 pub use self::runs::{
-    Approval, ApproveArgs, BillArgs, ExportArgs, Format, HandoverArgs, HandoverFormat, HistoryArgs, LedgerArgs,
-    ReopenArgs, ReportArgs, ReportFormat, ResolveArgs, RetryArgs, RevisionArg, RunArgs, RunIdArgs, SelectArgs,
+    Approval, ApproveArgs, BillArgs, EvidenceArgs, ExportArgs, Format, HandoverArgs, HandoverFormat, HistoryArgs,
+    LedgerArgs, ReopenArgs, ReportArgs, ReportFormat, ResolveArgs, RetryArgs, RevisionArg, RunArgs, RunIdArgs,
+    SelectArgs,
 };
 use crate::domain::language::Language;
 
@@ -109,6 +110,8 @@ pub enum Verb {
     Report(ReportArgs),
     /// What the next shift must know: what came and left, what waits for whom, what was decided.
     Handover(HandoverArgs),
+    /// What an auditor is given of a run: what was approved by whom, every call, and how to check it without Skydeck.
+    Evidence(EvidenceArgs),
     /// The action log: who ordered what, why, and what came of it.
     Log(LogArgs),
     /// Plans: list, lint, render, preview, import, diff, …

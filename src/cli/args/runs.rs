@@ -236,6 +236,18 @@ pub struct ReportArgs {
     pub file: PathBuf,
 }
 
+/// `evidence`.
+#[derive(Debug, Args)]
+pub struct EvidenceArgs {
+    /// Run id, or its beginning.
+    pub run: String,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub force: bool,
+    /// File.
+    pub file: PathBuf,
+}
+
 /// `handover`.
 #[derive(Debug, Args)]
 pub struct HandoverArgs {
