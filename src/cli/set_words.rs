@@ -1,7 +1,6 @@
 //! What is said of a collected set, by the verbs that approve it and by previews.
 
 use super::out::Out;
-use crate::domain::bill::Sight;
 use crate::domain::language::Language;
 use crate::domain::operation_words as names;
 use crate::domain::run::{Collected, RunKind, RunRow};
@@ -59,20 +58,9 @@ pub(super) fn absent(out: &Out, collected: &Collected) -> Option<String> {
     })
 }
 
-/// What a look found of what is to be made.
-pub(super) fn sight(out: &Out, sight: Sight) -> &'static str {
-    match sight {
-        Sight::NotLooked => out.lang.t("not looked for", "未查找"),
-        Sight::Absent => out.lang.t("not there yet", "尚不存在"),
-        Sight::There => out.lang.t("there already", "已存在"),
-        Sight::Differs => out.lang.t("there with other content", "已存在且内容不同"),
-        Sight::Several => out.lang.t("several are there", "已存在多张"),
-    }
-}
-
-/// The same of a whole set: how many of each.
+/// What a look found of what is to be made: how many of each.
 pub(super) fn sights(out: &Out, set: &Collected) -> Option<String> {
-    let each: Vec<String> = set.sights.iter().map(|(one, n)| format!("{} {n}", sight(out, *one))).collect();
+    let each: Vec<String> = set.sights.iter().map(|(one, n)| format!("{} {n}", one.words(out.lang))).collect();
     let said = each.join(out.lang.t(", ", "，"));
     (!each.is_empty()).then(|| out.colon("looked for by the key", "按键字段查找", &said))
 }

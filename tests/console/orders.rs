@@ -203,3 +203,34 @@ fn the_revision_is_chosen_in_the_dialog_and_goes_with_the_order() {
     assert_eq!(revision, Revision::Newest);
     assert!(!seen.contains("9f2c01d4"), "no choice where there is none: {seen}");
 }
+
+#[test]
+fn what_would_be_sent_and_what_is_there_is_looked_at_from_the_approval_which_approves_nothing_meanwhile() {
+    for (lang, size, words) in [
+        (Lang::En, (80, 24), ["looked for by key", "not there yet", "there with other content", "is no date"]),
+        (Lang::Zh, (200, 60), ["按键字段查找", "尚不存在", "已存在且内容不同", "is no date"]),
+    ] {
+        let mut world = World::new(false);
+        world.makes = true;
+        let mut c = Console::new(world, lang, size).collected();
+        let dialog = text(&c);
+        assert!(dialog.contains(words[0]) && dialog.contains("3fa9c1d2"), "{dialog}");
+        c.wait(500);
+        c.keys("<Down>");
+        let mut pages = String::new();
+        for _ in 0..4 {
+            pages.push_str(&text(&c));
+            c.keys(" ");
+        }
+        assert!(words[1..].iter().all(|words| pages.contains(words)), "{pages}");
+        // Every digit as it is sent, and nothing that turns the line around.
+        assert!(pages.contains("12345678901234567890.1234567890") && !pages.contains('\u{202e}'), "{pages}");
+        c.keys("<Esc>");
+        assert!(text(&c).contains(words[0]) && orders(&c) == ["start"], "the approval is back: {}", text(&c));
+        c.keys("y");
+        assert_eq!(orders(&c), ["start"], "and it was not read yet");
+        c.wait(500);
+        c.keys("y");
+        assert_eq!(orders(&c), ["start", "approve"]);
+    }
+}

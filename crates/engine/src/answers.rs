@@ -5,11 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use skydeck_core::domain::bill::Rendered;
 use skydeck_core::domain::bounds;
 use skydeck_core::domain::event::{ActionEntry, Event, Fact};
+use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::ids::{EnvId, PlanId, RunId, Seq, WorkKey};
 use skydeck_core::domain::plan::Plan;
-use skydeck_core::domain::query::{Answer, Cursor, EnvRow, MOST_NUMBERS, Page, PageRequest, PlanRow, Query};
+use skydeck_core::domain::query::{
+    Answer, BODIES, BODY_SHOWN, Cursor, EnvRow, MOST_NUMBERS, Page, PageRequest, PlanRow, Query, Sample, Scope,
+};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{RunHead, StoppedRun};
 use skydeck_core::domain::step::Blob;
@@ -79,6 +83,7 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
         }
         Query::FilterValues { column } => Ok(Answer::FilterValues(store.filter_values(column.as_deref()).await?)),
         Query::Bill(key) => bill(store, &key).await,
+        Query::Bodies(run) => Ok(Answer::Bodies(bodies(store, run, now).await?)),
         Query::FindBill { number, limit } => {
             let rows = store.find_number(&number, limit as usize).await?;
             let scanned = rows.len() as u64;
@@ -96,6 +101,20 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             Ok(Answer::Environments(Vec::new()))
         }
     }
+}
+
+/// What is to be made of the first bills of a run.
+async fn bodies(store: &dyn Store, run: RunId, now: Ts) -> Result<Vec<Sample>, StoreError> {
+    let page = store.bills(Scope::Run(run), &Filter::default(), &PageRequest::first(BODIES), now).await?;
+    let mut samples = Vec::with_capacity(page.rows.len());
+    for (_, row) in page.rows {
+        let found = store.found(run, row.fid()).await?;
+        let Some(made) = found.and_then(|found| found.body) else { continue };
+        let body = store.body(run, row.fid()).await?;
+        let body = body.map(|body| bounds::cut(&body, BODY_SHOWN).unwrap_or(body));
+        samples.push(Sample { no: row.no, made: Rendered { body, ..*made } });
+    }
+    Ok(samples)
 }
 
 /// One bill's whole life.

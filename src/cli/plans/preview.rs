@@ -6,6 +6,7 @@ use super::said;
 use crate::boot::Booted;
 use crate::cli::out::Out;
 use crate::cli::set_words;
+use crate::domain::bill::laid_out;
 use crate::domain::operation::{Operation, Test};
 use crate::domain::operation_words::name;
 use crate::domain::plan::Plan;
@@ -123,7 +124,7 @@ fn print_sample(out: &Out, sample: &Sample) -> Result<(), Stop> {
     let shown = |text: &str| crate::text::show(text, 4096).as_str().to_owned();
     let what = match &made.fault {
         Some(fault) => shown(&fault.message),
-        None => format!("{}  {}", shown(&made.key), set_words::sight(out, made.sight)),
+        None => format!("{}  {}", shown(&made.key), made.sight.words(out.lang)),
     };
     out.line(&format!("- {}  {what}", shown(&sample.no)))?;
     let Some(body) = &made.body else { return Ok(()) };
@@ -132,55 +133,4 @@ fn print_sample(out: &Out, sample: &Sample) -> Result<(), Stop> {
         out.line(&format!("    {}", shown(line)))?;
     }
     Ok(())
-}
-
-/// A body with one field a line: blanks between its signs, and nothing else, are added.
-fn laid_out(body: &str) -> String {
-    let (mut text, mut depth, mut quoted, mut escaped) = (String::new(), 0_usize, false, false);
-    for c in body.chars() {
-        if quoted {
-            text.push(c);
-            quoted = escaped || c != '"';
-            escaped = c == '\\' && !escaped;
-            continue;
-        }
-        match c {
-            '{' | '[' => {
-                depth += 1;
-                text.push(c);
-                text.push('\n');
-                text.push_str(&"  ".repeat(depth));
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                text.push('\n');
-                text.push_str(&"  ".repeat(depth));
-                text.push(c);
-            }
-            ',' => {
-                text.push_str(",\n");
-                text.push_str(&"  ".repeat(depth));
-            }
-            ':' => text.push_str(": "),
-            c => {
-                quoted = c == '"';
-                text.push(c);
-            }
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::laid_out;
-
-    #[test]
-    fn a_body_is_laid_out_without_a_change_of_what_it_says() {
-        let body = r#"{"a":"x:{,}\\","n":1.500,"l":[{"b":"\""}]}"#;
-        let shown = laid_out(body);
-        assert!(shown.contains("\"n\": 1.500,") && shown.contains(r#""a": "x:{,}\\","#), "{shown}");
-        let same = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(same(&shown), same(body));
-    }
 }

@@ -1,6 +1,8 @@
 //! The world answers like a store.
 
 use super::{NOW, World, run_id};
+use skydeck::domain::bill::{Failure, Rendered, Sight};
+use skydeck::domain::cause::Cause;
 use skydeck::domain::command::Selection;
 use skydeck::domain::filter::About;
 use skydeck::domain::ids::*;
@@ -8,6 +10,23 @@ use skydeck::domain::query::*;
 use skydeck::domain::run::BillRow;
 
 impl World {
+    /// Three records: one that is made, one whose bill has other content, one of which none can be made.
+    pub fn samples() -> Vec<Sample> {
+        let sample = |no: &str, sight, made: Rendered| Sample { no: no.to_owned(), made: Rendered { sight, ..made } };
+        let body = |no: &str| {
+            let lines = "[{\"FMaterialId\":{\"FNumber\":\"MAT00083\"},\"FRealQty\":12345678901234567890.1234567890}]";
+            Some(format!("{{\"FBillNo\":\"IN-{no}\",\"FInStockEntry\":{lines}}}"))
+        };
+        let made = |no: &str| Rendered { key: format!("IN-{no}"), body: body(no), ..Rendered::default() };
+        let message = "FDate: DATE_FORMAT(\"soon\") is no date\u{202e}".to_owned();
+        let fault = Failure { cause: Cause::new("mapping"), msg_code: None, field: Some("FDate".into()), message };
+        vec![
+            sample("XSCKD000001", Sight::Absent, made("XSCKD000001")),
+            sample("XSCKD000002", Sight::Differs, made("XSCKD000002")),
+            sample("XSCKD000003", Sight::NotLooked, Rendered { fault: Some(Box::new(fault)), ..Rendered::default() }),
+        ]
+    }
+
     pub fn answer(&self, query: &Query) -> Answer {
         let names = vec!["FSaleOrgId_FNumber".to_owned(), "FCustomerID_FNumber".to_owned(), "FDate".to_owned()];
         match query {
@@ -55,6 +74,7 @@ impl World {
                 Answer::LedgerCounts(counts)
             }
             Query::FilterValues { .. } => Answer::FilterValues(FilterValues::default()),
+            Query::Bodies(_) => Answer::Bodies(Self::samples()),
             Query::FindBill { number, .. } => {
                 let found = self.bills.iter().filter(|bill| bill.no.starts_with(number.as_str()));
                 Answer::Bills(page(found.cloned().collect()))

@@ -117,8 +117,8 @@ impl World {
         Collected {
             unchanged: None,
             probes: Vec::new(),
-            sights: Vec::new(),
-            unmade: 0,
+            sights: if self.makes { vec![(Sight::Absent, 30), (Sight::Differs, 1)] } else { Vec::new() },
+            unmade: u64::from(self.makes),
             doubles: Vec::new(),
             hash: SetHash::new("3fa9c1d27b00"),
             by_status: if self.barren {

@@ -55,6 +55,8 @@ pub struct World {
     pub ended: Vec<StoppedRun>,
     /// Nothing of what is collected can be audited.
     pub barren: bool,
+    /// The set is of a plan that makes bills.
+    pub makes: bool,
     /// Revisions the bills to retry were last tried under.
     pub revisions: Vec<RevisionRow>,
     /// What run 9 does to its bills.
@@ -170,6 +172,7 @@ impl World {
             others: 0,
             ended: vec![],
             barren: false,
+            makes: false,
             revisions: vec![older("9f2c01d4aa", true, 9)],
             op: OpId::default(),
             stopped: false,

@@ -87,6 +87,8 @@ pub enum Query {
     },
     /// One bill's whole life over runs and plans.
     Bill(WorkKey),
+    /// What is to be made of the first bills of a run, as it was frozen.
+    Bodies(RunId),
     /// Bills whose number begins with this text.
     FindBill {
         /// Beginning of the number.
@@ -296,6 +298,8 @@ pub enum Answer {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         runs: Vec<RunOfBill>,
     },
+    /// To [`Query::Bodies`]: at most [`BODIES`], each body of at most [`BODY_SHOWN`] bytes.
+    Bodies(Vec<Sample>),
     /// To [`Query::Actions`].
     Actions(Page<(Seq, Ts, ActionEntry)>),
     /// To [`Query::Today`].
@@ -337,6 +341,11 @@ pub struct Preview {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Sample>,
 }
+
+/// Records whose bodies are shown before an approval.
+pub const BODIES: u32 = 20;
+/// Bytes of a body that are shown there: a longer one is cut.
+pub const BODY_SHOWN: usize = 32 << 10;
 
 /// What would be made of one record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

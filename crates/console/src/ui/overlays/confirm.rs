@@ -11,17 +11,19 @@ use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::Parts;
 use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::run_words;
-use crate::ui::shared::outbox::Sent;
+use crate::ui::shared::outbox::{Asked, Sent};
 use crate::ui::shared::{Shared, plan_id};
 use crate::ui::skin::Role;
 use crate::ui::words;
 use skydeck_core::domain::command::Command;
 use skydeck_core::domain::confirm::{ConfirmationLevel, confirmation_level};
 use skydeck_core::domain::ids::{RunId, SetHash};
+use skydeck_core::domain::query::Query;
 use skydeck_core::domain::run::{Collected, Flag, RunKind, RunRow, RunState};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::text::readable;
 
+use super::bodies::Bodies;
 use super::confirm_lines;
 use super::dialog::{UNREAD, answer, dialog};
 use super::form::{Field, Form, Purpose, Values};
@@ -71,6 +73,12 @@ impl Confirm {
     /// Why they are.
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// Whether its plan makes bills: what would be sent for them can be looked at.
+    fn makes(&self, shared: &Shared) -> bool {
+        let set = shared.present.live().runs.get(&self.run).and_then(|run| run.row.collected.as_ref());
+        set.is_some_and(|set| !set.sights.is_empty() || set.unmade > 0)
     }
 
     /// Rules that this run's plan names and that were stripped.
@@ -139,6 +147,9 @@ impl Confirm {
         } else {
             vec![(yes, does), (no, t.no_decline), ("Esc/Enter".to_owned(), t.no_later)]
         };
+        if self.makes(shared) {
+            keys.push(("↓".to_owned(), t.bodies));
+        }
         if !self.offered(shared).is_empty() {
             keys.push((if typing { "Tab".to_owned() } else { keymap.key(Action::Flags) }, t.flags_short));
         }
@@ -159,6 +170,10 @@ impl Overlay for Confirm {
                 self.wrong = false;
             }
             return Next::Stay;
+        }
+        if !unread && self.makes(shared) && matches!(key.code, Code::Down | Code::PageDown) {
+            shared.ask(Query::Bodies(self.run), Asked::Bodies, effects);
+            return Next::Open(Box::new(Bodies::new(self.run, Box::new(self.clone()))));
         }
         let offers = !self.offered(shared).is_empty();
         if key.code == Code::Tab && !unread && offers {
@@ -198,6 +213,10 @@ impl Overlay for Confirm {
 
     fn run(&self) -> Option<RunId> {
         Some(self.run)
+    }
+
+    fn back(&mut self, now: Ts) {
+        self.opened = now;
     }
 
     fn stands(&self, state: &RunState) -> bool {

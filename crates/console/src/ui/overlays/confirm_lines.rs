@@ -7,6 +7,7 @@ use crate::ui::run_words;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
+use skydeck_core::domain::bill::Sight;
 use skydeck_core::domain::ids::SetHash;
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::reason::Reason;
@@ -89,6 +90,7 @@ fn bills(shared: &Shared, row: &RunRow, set: &Collected) -> Vec<Line> {
     if let Some(n) = plan.and_then(|plan| Operation::of(plan).submitted_first(&set.by_status)) {
         lines.push(vec![(Role::Text, fill(t.submitted_first, &[&format::count(n)]))]);
     }
+    lines.extend(to_make(shared, set));
     if set.carried > 0 {
         lines.push(vec![label(t.carried), (Role::Text, format::count(set.carried))]);
     }
@@ -102,6 +104,27 @@ fn bills(shared: &Shared, row: &RunRow, set: &Collected) -> Vec<Line> {
         let numbers: Vec<_> = set.absent_first.iter().map(|no| words::shown(no)).collect();
         let words = fill(t.absent, &[&format::count(set.absent), &numbers.join(" ")]);
         lines.push(vec![(Role::Warning, words)]);
+    }
+    lines
+}
+
+/// Of a plan that makes bills: what the looks found of them, and which records nothing is sent for.
+fn to_make(shared: &Shared, set: &Collected) -> Vec<Line> {
+    let t = shared.t();
+    let mut lines = Vec::new();
+    if !set.sights.is_empty() {
+        let role = |sight: Sight| if sight == Sight::Absent { Role::Text } else { Role::Warning };
+        let each = |(sight, n): &(Sight, u64)| {
+            (role(*sight), format!("{} {}   ", sight.words(shared.lang.language()), format::count(*n)))
+        };
+        lines.push([label(t.by_key)].into_iter().chain(set.sights.iter().map(each)).collect());
+    }
+    if set.unmade > 0 {
+        lines.push(vec![(Role::Warning, fill(t.unmade, &[&format::count(set.unmade)]))]);
+    }
+    if !set.doubles.is_empty() {
+        let keys: Vec<String> = set.doubles.iter().map(|key| words::shown(key)).collect();
+        lines.push(vec![(Role::Warning, fill(t.same_key, &[&keys.join(" ")]))]);
     }
     lines
 }

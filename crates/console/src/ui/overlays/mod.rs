@@ -20,6 +20,7 @@ use super::shared::outbox::Asked;
 use super::words;
 
 mod ask;
+mod bodies;
 mod class;
 mod columns;
 mod compare;

@@ -3,6 +3,7 @@
 use skydeck_core::domain::ids::RunId;
 use skydeck_core::domain::query::Answer;
 use skydeck_core::domain::run::RunState;
+use skydeck_core::domain::time::Ts;
 
 use crate::ui::cells::Pen;
 use crate::ui::desk::Desk;
@@ -67,6 +68,9 @@ pub(crate) trait Overlay {
     fn stands(&self, _state: &RunState) -> bool {
         true
     }
+
+    /// It comes back from behind another one: what is typed is meant for it only once it was read again.
+    fn back(&mut self, _now: Ts) {}
 
     /// What it asks the store now.
     fn questions(&mut self, _shared: &mut Shared, _effects: &mut Vec<Effect>) {}

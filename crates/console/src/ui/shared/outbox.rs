@@ -50,11 +50,13 @@ pub(crate) enum Asked {
     Find,
     /// What plans say of a number.
     Reach,
+    /// What is to be made.
+    Bodies,
 }
 
 impl Asked {
     /// Questions of what lies over a pane.
-    pub const OF_OVERLAYS: [Self; 8] = [
+    pub const OF_OVERLAYS: [Self; 9] = [
         Self::Counting,
         Self::Revisions,
         Self::CompareOld,
@@ -63,6 +65,7 @@ impl Asked {
         Self::FilterColumn,
         Self::Find,
         Self::Reach,
+        Self::Bodies,
     ];
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
+use crate::domain::language::Language;
 
 /// What was made of a plan's mapping for one record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,17 @@ impl Sight {
             Self::There => "there",
             Self::Differs => "differs",
             Self::Several => "several",
+        }
+    }
+
+    /// The words people read.
+    pub fn words(self, lang: Language) -> &'static str {
+        match self {
+            Self::NotLooked => lang.t("not looked for", "未查找"),
+            Self::Absent => lang.t("not there yet", "尚不存在"),
+            Self::There => lang.t("there already", "已存在"),
+            Self::Differs => lang.t("there with other content", "已存在且内容不同"),
+            Self::Several => lang.t("several are there", "已存在多张"),
         }
     }
 

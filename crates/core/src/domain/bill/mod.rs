@@ -1,10 +1,12 @@
 //! A bill: its status in the ERP, its revision, and what became of it in a run.
 
 mod body;
+mod laid_out;
 mod outcome;
 mod slot;
 
 pub use body::{Rendered, Sight};
+pub use laid_out::laid_out;
 pub use outcome::{Failure, Outcome, Skip, Unknown, UnknownWhy};
 pub use slot::Slot;
 
