@@ -92,6 +92,56 @@ fn a_record_becomes_a_bill_with_its_lines_saved_submitted_and_audited_once() {
     assert_eq!((again.status.code(), made(&place)), (Some(0), all), "{sum}");
 }
 
+fn lines(out: &Output) -> Vec<Value> {
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {text}"))).collect()
+}
+
+#[test]
+fn a_refused_audit_is_told_with_the_steps_that_took_and_found_by_the_made_number() {
+    let place = with(|_| {});
+    faults(
+        &place,
+        "[[fault]]\nkind = \"error\"\ncode = 11\ntext = \"库存不足\"\nwhen = \"before\"\non = [\"Audit\"]\nrate = 1.0\n",
+    );
+    let (_, sum) = run(&place);
+    assert_eq!((made(&place).len(), audited(&place)), (8, 0), "{sum}");
+    let ledger = lines(&place.verb(&["ledger", "made:in-xsckd000001,IN-none op:Save*", "--json"]));
+    let row = ledger.iter().find(|line| line["type"] == "bill").unwrap_or_else(|| panic!("{ledger:?}"));
+    assert_eq!((&row["no"], &row["made"]["no"]), (&json!("XSCKD000001"), &json!("IN-XSCKD000001")), "{row}");
+    assert_eq!((&row["steps_reached"], &row["status_after"]), (&json!(["save", "submit"]), &json!("B")), "{row}");
+    assert_eq!(ledger.iter().filter(|line| line["type"] == "bill").count(), 1, "{ledger:?}");
+    for (lang, words, of) in [
+        ("en", "saved, submitted, not audited: ", "source bill when read: audited C"),
+        ("zh", "已保存，已提交，未审核：", "源单查询时：已审核 C"),
+    ] {
+        let text = |args: &[&str]| {
+            let mut options = place.options().to_vec();
+            *options.last_mut().unwrap() = lang.into();
+            let out = Command::new(PROGRAM).args(args).args(options).stdin(Stdio::null()).output().unwrap();
+            String::from_utf8_lossy(&out.stdout).into_owned()
+        };
+        let bill = text(&["bill", "IN-XSCKD000001"]);
+        assert!(bill.contains(words) && bill.contains(of) && bill.contains("IN-XSCKD000001"), "{bill}");
+        let list = text(&["ledger", "新单:*"]);
+        assert_eq!(list.matches("IN-XSCKD").count(), 8, "{list}");
+    }
+    let path = place.dir.path().join("all.jsonl");
+    let out = place.verb(&["export", path.to_str().unwrap(), "--filter", "made:IN-*"]);
+    assert!(out.status.success(), "{out:?}");
+    let export = std::fs::read_to_string(&path).unwrap();
+    assert!(export.lines().count() == 8 && export.contains("\"steps_reached\":[\"save\",\"submit\"]"), "{export}");
+    // Once the audit passes, the same bills go on where they stood.
+    place.sim.as_ref().unwrap().with_world(|world| {
+        let passes = "[[fault]]\nkind = \"delay\"\nms = 1\nwhen = \"before\"\non = [\"Audit\"]\nrate = 1.0\n";
+        world.add_faults(toml::from_str(passes).unwrap());
+    });
+    let retry = place.verb(&["retry", "--plan", PLAN, "--yes", "--json"]);
+    assert_eq!((made(&place).len(), audited(&place)), (8, 8), "{retry:?}");
+    let done = lines(&place.verb(&["bill", "IN-XSCKD000001", "--json"]));
+    assert_eq!(done[0]["steps_reached"], json!(["save", "submit", "audit"]), "{done:?}");
+}
+
 #[test]
 fn an_answer_that_is_lost_makes_no_second_bill_and_is_told_as_what_happened() {
     let place = with(|_| {});

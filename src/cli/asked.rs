@@ -94,7 +94,11 @@ pub async fn keys_of(link: &dyn Link, out: &Out, numbers: &[String], plan: Optio
         let Answer::Bills(page) = link.ask(Query::FindBill { number: number.clone(), limit: 20 }).await? else {
             return Err(Stop::odd_answer());
         };
-        let found = page.rows.into_iter().map(|(_, row)| row).filter(|row| row.no == *number);
+        let (own, made): (Vec<BillRow>, Vec<BillRow>) =
+            page.rows.into_iter().map(|(_, row)| row).partition(|row| row.no == *number);
+        // A number of its own goes before that of a bill that was made of it.
+        let made = made.into_iter().filter(|row| row.made_no() == Some(number.as_str())).collect();
+        let found = if own.is_empty() { made } else { own }.into_iter();
         let of_plan = found.filter(|row| plan.is_none_or(|plan| row.plan.as_str() == plan)).map(|row| row.key);
         let before = keys.len();
         keys.extend(of_plan);

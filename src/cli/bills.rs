@@ -17,7 +17,7 @@ use crate::domain::language::Language;
 use crate::domain::operation_words;
 use crate::domain::query::{Answer, LedgerCounts, LedgerGroup, PageRequest, Query, Scope};
 use crate::domain::run::BillRow;
-use crate::domain::step::{Body, Verdict};
+use crate::domain::step::{Body, Made, Verdict};
 use crate::domain::story::{self, Resolution, RunOfBill};
 use crate::domain::time::Ts;
 use crate::domain::who::Who;
@@ -70,6 +70,8 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
     head.push(out.t("ERP status", "单据状态"));
     head.extend([out.t("tries", "次数"), out.t("cause", "原因")]);
     // Bills of one run are of one operation, and its sum names it.
+    let made = rows.iter().any(|row| row.made.is_some());
+    head.extend(made.then(|| out.t("made", "新单")));
     let several = !matches!(scope, Scope::Run(_)) && rows.iter().any(|row| !row.key.op.is_audit());
     head.extend(several.then(|| out.t("operation", "操作")));
     let cells = rows.iter().map(|row| {
@@ -81,6 +83,7 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
         let status = After::of(row);
         let status = if status.status.is_some() { status.code() } else { "-" }.to_owned();
         let mut cells = vec![row.no.clone(), row.fid().to_string(), state, status, row.attempts.to_string(), reason];
+        cells.extend(made.then(|| row.made_no().unwrap_or_default().to_owned()));
         cells.extend(several.then(|| out.named(&row.key.op)));
         cells
     });
@@ -207,25 +210,40 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
             && args.form.as_ref().is_none_or(|form| row.record().form.as_str().eq_ignore_ascii_case(form))
     };
     let rows = page.rows.iter().map(|(_, row)| row).filter(|row| meant(row));
-    let mut keys: Vec<(WorkKey, String)> = rows.map(|row| (row.key.clone(), row.no.clone())).collect();
+    let named = |row: &BillRow| {
+        let made = row.made_no().map(str::to_owned).filter(|_| row.no != args.number);
+        (row.key.clone(), row.no.clone(), made)
+    };
+    let mut keys: Vec<(WorkKey, String, Option<String>)> = rows.map(named).collect();
     keys.dedup();
-    let exact: Vec<(WorkKey, String)> = keys.iter().filter(|(_, no)| *no == args.number).cloned().collect();
+    let with = |is: &dyn Fn(&(WorkKey, String, Option<String>)) -> bool| -> Vec<_> {
+        keys.iter().filter(|known| is(known)).cloned().collect()
+    };
+    // A number of its own goes before that of a bill that was made of it.
+    let mut exact = with(&|(_, no, _)| *no == args.number);
+    let made_of = with(&|(_, _, made)| made.as_ref() == Some(&args.number));
+    if exact.is_empty() {
+        exact = made_of;
+    } else if let Some((_, no, _)) = made_of.first() {
+        let words = out.colon("a bill of this number was made of", "此单号的单据由以下单据生成", no);
+        out.note(show(&words, 400).as_str());
+    }
     let meant = if exact.is_empty() { &keys } else { &exact };
-    let Some((first, _)) = meant.first() else {
+    let Some((first, ..)) = meant.first() else {
         if args.ask {
             return unread::ask(link, out, &args.number).await;
         }
         return Err(Stop::usage(no_bill(out, &args.number)));
     };
     // One record may stand there under several operations: each has a life of its own.
-    if meant.iter().any(|(key, _)| key.record != first.record) {
-        for (WorkKey { record, op }, no) in meant {
+    if meant.iter().any(|(key, ..)| key.record != first.record) {
+        for (WorkKey { record, op }, no, _) in meant {
             let op = if op.is_audit() { String::new() } else { format!(" {}", out.named(op)) };
             out.note(&format!("{} ({} {} {}{op})", show(no, 200).as_str(), record.env, record.form, record.fid));
         }
         return Err(if exact.is_empty() {
             out.usage("several bills match; give the whole number", "有多张单据符合：请给出完整单号")
-        } else if exact.iter().all(|(key, _)| key.record.env == first.record.env) {
+        } else if exact.iter().all(|(key, ..)| key.record.env == first.record.env) {
             out.usage(
                 "several bills have this number; choose one with --form FORM",
                 "有多张单据为此单号：请用 --form 业务对象 选定",
@@ -237,7 +255,7 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
             )
         });
     }
-    for (key, _) in meant {
+    for (key, ..) in meant {
         life(link, out, args, key).await?;
     }
     Ok(Exit::Ok)
@@ -269,24 +287,7 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
         return Ok(());
     }
     if let Some(row) = &row {
-        let (state, reason) = out.bill(row);
-        let op = if key.op.is_audit() { String::new() } else { format!(" {}", out.named(&key.op)) };
-        out.line(&format!(
-            "{}  {} {}  {} {}{op}  {state}  {}",
-            show(&row.no, 200).as_str(),
-            out.t("FID", "内码"),
-            key.record.fid,
-            key.record.form,
-            key.record.env,
-            show(&reason, 1024).as_str()
-        ))?;
-        let after = crate::ui::after_words(out.console(), &After::of(row), |at| out.time(at));
-        let before = crate::ui::before_words(out.console(), row.before());
-        if let Some(resolution) = &resolution {
-            out.line(&resolved(out, resolution))?;
-        }
-        out.line(&format!("{} {after}", out.t("ERP status after", "处理后单据状态")))?;
-        out.line(&format!("{} {before}", out.t("before", "处理前单据状态")))?;
+        stands(out, row, resolution.as_ref())?;
     }
     if cut {
         out.line(out.t("… older facts left out", "… 更早的记录未显示"))?;
@@ -310,6 +311,41 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
             if let Some(answer) = &evidence.response {
                 out.line(&format!("    < {} {}", evidence.http.unwrap_or_default(), text_of(answer)))?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Which bill it is and where it stands; of one that is made how the made one is, and apart from it its source.
+fn stands(out: &Out, row: &BillRow, resolution: Option<&Resolution<'_>>) -> Result<(), Stop> {
+    let (state, reason) = out.bill(row);
+    let op = if row.key.op.is_audit() { String::new() } else { format!(" {}", out.named(&row.key.op)) };
+    out.line(&format!(
+        "{}  {} {}  {} {}{op}  {state}  {}",
+        show(&row.no, 200).as_str(),
+        out.t("FID", "内码"),
+        row.record().fid,
+        row.record().form,
+        row.record().env,
+        show(&reason, 1024).as_str()
+    ))?;
+    let after = crate::ui::after_words(out.console(), &After::of(row), |at| out.time(at));
+    let before = crate::ui::before_words(out.console(), row.before());
+    if let Some(resolution) = resolution {
+        out.line(&resolved(out, resolution))?;
+    }
+    match operation_words::made_form(&row.key.op) {
+        Some(form) => {
+            let told = |made: &Made| format!(" {} {} {}", made.no, out.t("FID", "内码"), made.id);
+            let made = row.made.as_deref().map(told).unwrap_or_default();
+            let label = format!("{} {form}{made}", out.t("made bill", "新单"));
+            let label = show(&label, 400).as_str().to_owned();
+            out.line(&out.colon(&label, &label, &after))?;
+            out.line(&out.colon("source bill when read", "源单查询时", &before))?;
+        }
+        None => {
+            out.line(&format!("{} {after}", out.t("ERP status after", "处理后单据状态")))?;
+            out.line(&format!("{} {before}", out.t("before", "处理前单据状态")))?;
         }
     }
     Ok(())

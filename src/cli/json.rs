@@ -10,6 +10,7 @@ use crate::domain::operation_words::{code, name, words};
 use crate::domain::query::LedgerGroup;
 use crate::domain::range::Range;
 use crate::domain::reach::{PlanReach, Reach};
+use crate::domain::reached::reached;
 use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, Probe, RunHead, RunRow, RunState, Tally};
 use crate::domain::time::Ts;
@@ -79,6 +80,7 @@ pub fn bill(row: &BillRow, columns: &[String]) -> Value {
         "status_found": row.before().status.code(), "modified_found_erp_time": row.before().modified,
     });
     merge(&mut value, after(Some(&After::of(row))));
+    merge(&mut value, made(row));
     let stands = if row.untold { json!({"outcome": "not_approved"}) } else { state(&row.key.op, &row.state) };
     merge(&mut value, stands);
     if let Some(before) = &row.resolved_before {
@@ -89,6 +91,13 @@ pub fn bill(row: &BillRow, columns: &[String]) -> Value {
         merge(&mut value, json!({"columns": named.collect::<serde_json::Map<_, _>>()}));
     }
     value
+}
+
+/// The bill that was made of it, and the steps that took.
+fn made(row: &BillRow) -> Value {
+    let Some(made) = &row.made else { return json!({}) };
+    let steps: Vec<&str> = reached(row).iter().map(|step| step.word()).collect();
+    json!({"made": {"form": made.form, "fid": made.id, "no": made.no}, "steps_reached": steps})
 }
 
 /// That a person resolved a bill.
@@ -114,6 +123,7 @@ pub fn settled_row(row: &BillRow) -> Value {
         "type": "bill", "run": row.run, "fid": row.fid(), "operation": name(&row.key.op), "no": row.no,
         "at_ms": row.at.0, "seq": null,
     });
+    merge(&mut value, made(row));
     merge(&mut value, state(&row.key.op, &row.state));
     merge(&mut value, after(Some(&After::of(row))));
     value

@@ -16,6 +16,7 @@ use crate::domain::detail_words;
 use crate::domain::ids::OpId;
 use crate::domain::language::Language;
 use crate::domain::operation_words::{self as names, Tongue, Words};
+use crate::domain::reached;
 use crate::domain::reason::Reason;
 use crate::domain::run::{BillRow, RunHead, RunRow, Tally};
 use crate::domain::step::Step;
@@ -243,7 +244,8 @@ impl Out {
         if row.untold {
             (self.t("not approved", "未批准").to_owned(), String::new())
         } else {
-            self.state(&row.key.op, &row.state)
+            let (state, why) = self.state(&row.key.op, &row.state);
+            (state, reached::before(row, self.lang, why))
         }
     }
 

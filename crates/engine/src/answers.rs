@@ -151,7 +151,9 @@ async fn find_bills(store: &dyn Store, mut numbers: Vec<String>) -> Result<Answe
     let (mut rows, mut missing) = (Vec::new(), Vec::new());
     for number in numbers {
         let mut found = store.find_number(&number, OF_ONE_NUMBER).await?;
-        found.retain(|row| row.no.to_lowercase() == number.to_lowercase());
+        let whole = number.to_lowercase();
+        let is_it = |no: &str| no.to_lowercase() == whole;
+        found.retain(|row| is_it(&row.no) || row.made_no().is_some_and(is_it));
         if found.is_empty() {
             missing.push(number);
         }

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::row::{Field, Row, date};
 use super::style::{Format, Style};
 use skydeck_core::domain::erp_status::After;
 use skydeck_core::domain::language::Language;
 use skydeck_core::domain::operation_words::Words;
+use skydeck_core::domain::reached::reached;
 use skydeck_core::domain::zone::Zone;
 use skydeck_core::domain::{group_words, operation_words};
 use skydeck_core::text::{csv_safe, hostile, html_safe, markdown_safe};
@@ -154,7 +155,7 @@ fn outcome(row: &Row, lang: Language, words: &'static Words) -> &'static str {
 fn json_line(row: &Row, fields: &[Field]) -> String {
     let mut object = Map::new();
     for field in fields {
-        if matches!(field, Field::Column(..) | Field::Operation) {
+        if matches!(field, Field::Column(..) | Field::Operation | Field::Made) {
             continue;
         }
         let value = row.value(field);
@@ -179,6 +180,11 @@ fn json_line(row: &Row, fields: &[Field]) -> String {
     object.insert("operation".to_owned(), Value::from(row.operation()));
     if row.word() != row.outcome() {
         object.insert("word".to_owned(), Value::from(row.word()));
+    }
+    if let Some(made) = &row.bill.made {
+        let steps: Vec<&str> = reached(&row.bill).iter().map(|step| step.word()).collect();
+        object.insert("made".to_owned(), json!({"form": made.form, "fid": made.id, "no": made.no}));
+        object.insert("steps_reached".to_owned(), json!(steps));
     }
     let columns: Map<String, Value> = row.columns().map(|(name, value)| (name, Value::from(value))).collect();
     object.insert("columns".to_owned(), Value::Object(columns));

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::heads::Heads;
-use self::row::{Field, Row};
+use self::row::{Field, Others, Row};
 use skydeck_core::domain::filter::{Filter, Key, Term, Test};
 use skydeck_core::domain::ids::OpId;
 use skydeck_core::domain::language::Language;
 use skydeck_core::domain::operation_words;
 use skydeck_core::domain::query::{Answer, Cursor, Page, PageRequest, Query, Scope};
+use skydeck_core::domain::run::BillRow;
 use skydeck_core::domain::system_words;
 use skydeck_engine::api::{Link, LinkError};
 
@@ -142,13 +143,15 @@ async fn write_in(
     match (format, scope) {
         // Lines for programs have each bill's own columns; those of one run are known before its bills.
         (Format::JsonLines, _) => {
-            let writer =
-                format::Writer::begin(format, out, Field::all(scope, &[], false), &said, style).map_err(sink)?;
+            let writer = format::Writer::begin(format, out, Field::all(scope, &[], Others::default()), &said, style)
+                .map_err(sink)?;
             paged(link, (scope, filter), writer, progress).await
         }
         (_, Scope::Run(run)) => {
             let labels = Heads::new(Arc::clone(&link)).head(run).await?.labels.clone();
-            let fields = Field::all(scope, &labels, others(&*link, scope, filter).await?);
+            let operation = others(&*link, scope, filter).await?;
+            let made = operation && makes(&*link, scope, filter).await?;
+            let fields = Field::all(scope, &labels, Others { operation, made });
             let writer = format::Writer::begin(format, out, fields, &said, style).map_err(sink)?;
             paged(link, (scope, filter), writer, progress).await
         }
@@ -202,12 +205,29 @@ async fn others(link: &dyn Link, scope: Scope, filter: &Filter) -> Result<bool, 
     let audit = operation_words::name(&OpId::default()).to_owned();
     let mut filter = filter.clone();
     filter.terms.push(Term { not: true, test: Test::Is(Key::Operation, vec![audit]) });
+    any(link, scope, filter, |row| !row.key.op.is_audit()).await
+}
+
+/// Whether a bill was made of any in the list.
+async fn makes(link: &dyn Link, scope: Scope, filter: &Filter) -> Result<bool, ExportError> {
+    let mut filter = filter.clone();
+    filter.terms.push(Term { not: false, test: Test::Is(Key::Made, vec!["*".to_owned()]) });
+    any(link, scope, filter, |row| row.made.is_some()).await
+}
+
+/// Whether any bill of a list is one of these.
+async fn any(
+    link: &dyn Link,
+    scope: Scope,
+    filter: Filter,
+    is_one: impl Fn(&BillRow) -> bool,
+) -> Result<bool, ExportError> {
     let mut cursor: Option<Cursor> = None;
     loop {
         let page = PageRequest { cursor, back: false, limit: PAGE };
         let answer = link.ask(Query::Bills { scope, filter: filter.clone(), page }).await?;
         let Answer::Bills(Page { rows, more, stopped_at, .. }) = answer else { return Err(ExportError::WrongAnswer) };
-        if rows.iter().any(|(_, row)| !row.key.op.is_audit()) {
+        if rows.iter().any(|(_, row)| is_one(row)) {
             return Ok(true);
         }
         cursor = stopped_at.or(rows.last().map(|(cursor, _)| cursor.clone()).filter(|_| more));

@@ -13,7 +13,7 @@ use skydeck_engine::api::Link;
 
 use super::format::Writer;
 use super::report::gather::{Gathered, How, gather};
-use super::row::{Field, Row};
+use super::row::{Field, Others, Row};
 use super::style::{Format, Style};
 use super::{ExportError, sink};
 
@@ -42,9 +42,10 @@ fn write_all(
     out: Box<dyn Write + Send>,
 ) -> std::io::Result<u64> {
     let (labels, places) = labels(&gathered);
-    let others = gathered.groups.iter().any(|group| group.others);
+    let operation = gathered.groups.iter().any(|group| group.others);
+    let made = gathered.groups.iter().any(|group| group.made);
     let zone = style.zone.clone();
-    let mut writer = Writer::begin(format, out, Field::all(scope, &labels, others), said, style)?;
+    let mut writer = Writer::begin(format, out, Field::all(scope, &labels, Others { operation, made }), said, style)?;
     for group in &mut gathered.groups {
         group.each(|head, bill| {
             let place = places.get(head).map_or(&[][..], Vec::as_slice);

@@ -71,12 +71,22 @@ pub enum Field {
     CauseCode,
     /// The operation; there where any row has another one than Audit, and last, so that the others keep their places.
     Operation,
+    /// Number of the bill that was made of it; there where any row has one, and behind all others.
+    Made,
+}
+
+/// What some rows of a list have and others do not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Others {
+    /// There are rows of other operations than Audit.
+    pub operation: bool,
+    /// There are rows of which a bill was made.
+    pub made: bool,
 }
 
 impl Field {
-    /// Fields of a list; the columns of its plans stand each for itself. `others`: there are rows of other operations
-    /// than Audit.
-    pub fn all(scope: Scope, columns: &[String], others: bool) -> Vec<Self> {
+    /// Fields of a list; the columns of its plans stand each for itself. `others`: what some rows have.
+    pub fn all(scope: Scope, columns: &[String], others: Others) -> Vec<Self> {
         let mut fields = vec![
             Self::No,
             Self::Fid,
@@ -94,7 +104,8 @@ impl Field {
         fields.extend([Self::Plan, Self::Run, Self::Env, Self::Form]);
         fields.extend(columns.iter().cloned().enumerate().map(|(i, name)| Self::Column(i, name)));
         fields.extend([Self::StatusBy, Self::StatusAt, Self::AuditedErp, Self::StatusBefore, Self::ModifiedErp]);
-        fields.extend(others.then_some(Self::Operation));
+        fields.extend(others.operation.then_some(Self::Operation));
+        fields.extend(others.made.then_some(Self::Made));
         fields
     }
 
@@ -124,6 +135,7 @@ impl Field {
             Self::OutcomeCode => "outcome_code",
             Self::CauseCode => "cause_code",
             Self::Operation => "operation",
+            Self::Made => "made_no",
         }
     }
 
@@ -156,6 +168,7 @@ impl Field {
             Self::OutcomeCode => "处理结果代码",
             Self::CauseCode => "原因代码",
             Self::Operation => "业务操作",
+            Self::Made => "新单编号",
         }
     }
 }
@@ -219,6 +232,7 @@ impl Row {
             Field::Form => bill.record().form.as_str().to_owned(),
             Field::Column(i, _) => bill.columns.get(*i).cloned().unwrap_or_default(),
             Field::Operation => self.operation().to_owned(),
+            Field::Made => bill.made_no().unwrap_or_default().to_owned(),
         }
     }
 

@@ -17,6 +17,7 @@ use super::window::Window;
 use super::words;
 use skydeck_core::domain::bill::{BillState, Outcome, Slot};
 use skydeck_core::domain::erp_status::{After, Ground};
+use skydeck_core::domain::operation_words::made_form;
 use skydeck_core::domain::run::BillRow;
 use skydeck_core::domain::sort::{By, SORTED_AT_MOST, Sort};
 
@@ -132,6 +133,11 @@ pub(crate) fn rows(shared: &Shared, pen: &mut Pen<'_>, area: Rect, window: &Wind
             BillState::RetryAt { at, .. } => format!("{} {}", shared.t().due_in, format::clock(at.since(shared.now))),
             state => words::message_said(shared, state),
         };
+        // Which bill stands for it, before what was said of it.
+        let message = match row.made_no() {
+            Some(no) => format!("{} {}  {message}", pen.glyphs.arrow, words::shown(no)),
+            None => message,
+        };
         let attempts = if row.attempts > 0 { row.attempts.to_string() } else { String::new() };
         // A minute is the finest step here: seconds would send every row anew with each key.
         let age = shared.now.since(row.open_since.unwrap_or(row.at));
@@ -140,7 +146,7 @@ pub(crate) fn rows(shared: &Shared, pen: &mut Pen<'_>, area: Rect, window: &Wind
             Cell::new(1, Role::Marked, mark),
             Cell::new(heads.state, role, format!("{glyph} {word}")),
             Cell::new(heads.no, Role::Text, words::shown(&row.no)).key(),
-            Cell::new(heads.reason, role, words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state)),
+            Cell::new(heads.reason, role, words::row_reason(shared, row)),
         ];
         for column in &heads.plan.shown {
             let cell = Cell::new(column.width, Role::Text, heads.plan.value(row, column));
@@ -168,6 +174,14 @@ pub(crate) fn statuses(shared: &Shared, row: &BillRow) -> Vec<String> {
     let t = shared.t();
     let clock = |at| format::local(at, shared.setup.zone, "%m-%d %H:%M:%S");
     let after = After::of(row);
+    if let Some(form) = made_form(&row.key.op) {
+        let made = row.made_no().map_or_else(|| words::shown(form), |no| words::shown(&format!("{form} {no}")));
+        let label = format::fill(t.status_made, &[&made]);
+        let blank = if label.ends_with(':') { " " } else { "" };
+        let of_made = format!("{label}{blank}{}", after_words(shared.lang, &after, clock));
+        let blank = if t.status_source.ends_with(':') { " " } else { "" };
+        return vec![of_made, format!("{}{blank}{}", t.status_source, before_words(shared.lang, row.before()))];
+    }
     let mut text = vec![format!("{} {}", t.status, after_words(shared.lang, &after, clock))];
     if let Some(on) = &after.audited {
         text.push(format!("{} ERP {}", t.status_c, words::shown(&on.as_str().replace('T', " "))));
@@ -190,7 +204,7 @@ pub(crate) fn own_columns(shared: &Shared, row: &BillRow, names: Option<&[String
 /// Where a bill stands and why; of one that is unresolved who acts and what to do.
 fn where_it_stands(shared: &Shared, pen: &Pen<'_>, row: &BillRow) -> Vec<(Role, String)> {
     let (texts, (glyph, word, role)) = (shared.t(), words::row_state(shared, row));
-    let reason = words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state);
+    let reason = words::row_reason(shared, row);
     let mut head = vec![(role, format!("{glyph} {word} {reason}"))];
     if let Some(outcome) = row.state.outcome()
         && let Some(group) = outcome.group()
@@ -217,7 +231,7 @@ pub(crate) fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: Optio
     let dot = pen.glyphs.dot;
     let op = &row.key.op;
     let op = if op.is_audit() { String::new() } else { format!(" {dot} {}", words::operation(op)) };
-    heading(pen, area, &format!("{} {dot} FID {}{op}", words::shown(&row.no), words::shown(row.fid().as_str())));
+    heading(pen, area, &format!("{} {dot} FID {}{op}", words::numbers(shared, row), words::shown(row.fid().as_str())));
     let (x, w) = (area.x + 1, area.width.saturating_sub(2));
     let mut y = area.y + 1;
     pen.pieces(x, y, w, &where_it_stands(shared, pen, row));

@@ -31,6 +31,7 @@ pub fn after_words(lang: Lang, after: &After, clock: impl Fn(Ts) -> String) -> S
         Ground::Answer => beside(lang, &status, &fill(t.status_answer, &[&at])),
         Ground::Read => beside(lang, &status, &fill(t.status_read, &[&at])),
         Ground::Gone => fill(t.status_gone, &[&at]),
+        Ground::Unread => t.status_unread.to_owned(),
         Ground::Open => fill(t.status_open, &[&at]),
     }
 }

@@ -108,7 +108,7 @@ impl Names {
             Key::Env => Some(self.environments.iter().map(ToString::to_string).collect()),
             Key::State => Some(runs::every_state().map(str::to_owned).collect()),
             Key::Kind => Some(runs::every_kind().map(str::to_owned).collect()),
-            Key::No | Key::Fid | Key::Org | Key::Customer | Key::Run | Key::Code => None,
+            Key::No | Key::Made | Key::Fid | Key::Org | Key::Customer | Key::Run | Key::Code => None,
         }
     }
 }

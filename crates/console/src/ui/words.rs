@@ -10,6 +10,7 @@ use skydeck_core::domain::group_words;
 use skydeck_core::domain::ids::{OpId, PlanId};
 use skydeck_core::domain::operation_words::{self as names, Tongue, Words};
 use skydeck_core::domain::reach::Reach;
+use skydeck_core::domain::reached;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, RunRow};
 use skydeck_core::domain::step::Step;
@@ -253,6 +254,20 @@ pub(crate) fn state(shared: &Shared, op: &OpId, state: &BillState) -> (&'static 
 /// A bill's state in the run it is listed for: sign, word, role.
 pub(crate) fn row_state(shared: &Shared, row: &BillRow) -> (&'static str, &'static str, Role) {
     if row.untold { ("-", shared.t().untold, Role::Dim) } else { state(shared, &row.key.op, &row.state) }
+}
+
+/// Short reason of a row, and of a bill that is made how far it came.
+pub(crate) fn row_reason(shared: &Shared, row: &BillRow) -> String {
+    let why = reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state);
+    reached::before(row, shared.lang.language(), why)
+}
+
+/// A row's number, and behind it that of the bill that was made of it.
+pub(crate) fn numbers(shared: &Shared, row: &BillRow) -> String {
+    match row.made_no() {
+        Some(no) => format!("{} {} {}", shown(&row.no), shared.setup.glyphs.arrow, shown(no)),
+        None => shown(&row.no),
+    }
 }
 
 /// Short reason of a state: the cause, the skip, the way of not knowing.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bill::{BillState, Outcome, Skip, Status, Unknown, UnknownWhy};
 use super::ids::OpId;
+use super::operation_words::made_form;
 use super::run::BillRow;
 use super::time::{ErpDate, Ts};
 
@@ -38,6 +39,8 @@ pub enum Ground {
     Gone,
     /// A call left whose effect is not known: the status is unknown since.
     Open,
+    /// Of a bill that is made: none is there yet, or it was not read. What was read before is its source.
+    Unread,
 }
 
 impl Ground {
@@ -50,6 +53,7 @@ impl Ground {
             Self::Read => "read",
             Self::Gone => "gone",
             Self::Open => "unknown_since",
+            Self::Unread => "not_read",
         }
     }
 
@@ -62,6 +66,7 @@ impl Ground {
             Self::Read => "读取",
             Self::Gone => "已被删除",
             Self::Open => "起不明",
+            Self::Unread => "未读取",
         }
     }
 }
@@ -93,8 +98,11 @@ impl After {
     pub fn of(row: &BillRow) -> Self {
         let read = |status: Option<Status>, ground| Self { status, ground, at: Some(row.at), audited: None };
         let before = |ground| Self { status: Some(row.rev.status.clone()), ground, at: None, audited: None };
+        let unread = Self { status: None, ground: Ground::Unread, at: None, audited: None };
+        // The row's revision is the source's until that of the made bill is taken over.
+        let is_source = made_form(&row.key.op).is_some() && row.found.is_none();
         if row.untold {
-            return before(Ground::Found);
+            return if is_source { unread } else { before(Ground::Found) };
         }
         let said = row.heard.as_ref().map(|heard| match (&heard.status, heard.answer) {
             (None, _) => Self { at: Some(heard.at), ..read(None, Ground::Gone) },
@@ -102,7 +110,13 @@ impl After {
             (Some(status), false) => Self { at: Some(heard.at), ..read(Some(status.clone()), Ground::Read) },
         });
         // Whether a call was made or not, nothing says that the status is another one.
-        let stood = || before(if row.attempts == 0 { Ground::Found } else { Ground::Before });
+        let stood = || {
+            if is_source {
+                unread.clone()
+            } else {
+                before(if row.attempts == 0 { Ground::Found } else { Ground::Before })
+            }
+        };
         let open = |since| Self { status: None, ground: Ground::Open, at: Some(since), audited: None };
         match &row.state {
             BillState::Trying { step, since, .. } if step.writes() => open(*since),

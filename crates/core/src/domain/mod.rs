@@ -33,6 +33,7 @@ pub mod plan_problem;
 pub mod query;
 pub mod range;
 pub mod reach;
+pub mod reached;
 pub mod reason;
 pub mod run;
 pub mod run_list;

@@ -48,6 +48,8 @@ pub(crate) struct Group {
     pub new: u64,
     /// There are bills of another operation than Audit.
     pub others: bool,
+    /// Of some of them a bill was made.
+    pub made: bool,
     /// Of each head that it has bills of: which of the plan's columns say anything that the report does not say anyway.
     pub told: BTreeMap<usize, Vec<bool>>,
     rows: Aside,
@@ -74,7 +76,19 @@ impl Group {
         let out = BufWriter::new(tempfile::tempfile_in(dir)?);
         let (untold, op) = (row.untold, row.key.op.clone());
         let told = BTreeMap::new();
-        Ok(Self { slot, name, untold, op, count: 0, oldest: None, new: 0, others: false, told, rows: Aside { out } })
+        Ok(Self {
+            slot,
+            name,
+            untold,
+            op,
+            count: 0,
+            oldest: None,
+            new: 0,
+            others: false,
+            made: false,
+            told,
+            rows: Aside { out },
+        })
     }
 
     fn add(&mut self, head: usize, row: &BillRow, last: Option<Ts>) -> io::Result<()> {
@@ -82,6 +96,7 @@ impl Group {
         self.count += 1;
         self.oldest = Some(self.oldest.map_or(since, |oldest| oldest.min(since)));
         self.others |= !row.key.op.is_audit();
+        self.made |= row.made.is_some();
         self.new += u64::from(last.is_some_and(|last| since > last));
         let told = self.told.entry(head).or_default();
         told.resize(told.len().max(row.columns.len()), false);

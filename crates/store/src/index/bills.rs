@@ -7,6 +7,7 @@ use super::entries::{
     bill_key, history_key, history_slot_key, history_value, known_key, made_key, number_key, slot_key, trying_key,
 };
 use super::hours::rec_of;
+use super::key::MADE;
 use super::kv::Kv;
 use super::ledger;
 use super::refuse;
@@ -60,6 +61,7 @@ pub(super) fn found<K: Kv + ?Sized>(
 fn made<K: Kv + ?Sized>(
     s: &mut WriteBatch<'_, K>,
     run: RunId,
+    live: &RunLiveRec,
     bill: &mut Changing,
     made: &Made,
 ) -> Result<(), StoreError> {
@@ -67,8 +69,16 @@ fn made<K: Kv + ?Sized>(
         let last = LastMade { key: frozen.0.key.clone(), id: made.id.clone(), no: made.no.clone() };
         s.put(made_key(&rec.h.env, &made.form), &last)?;
     }
-    bill.rec.g = Some(Box::new(made.clone()));
+    name(s, live, bill, made);
     Ok(())
+}
+
+/// The row names the bill that was made of it, and is found by that number, too.
+fn name<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, live: &RunLiveRec, bill: &mut Changing, made: &Made) {
+    if !made.no.is_empty() && !made.no.eq_ignore_ascii_case(&bill.rec.n) {
+        s.put_raw(number_key(&made.no, live.f, &bill.fid), MADE.to_vec());
+    }
+    bill.rec.g = Some(Box::new(made.clone()));
 }
 
 /// Something happened to a bill of an open run.
@@ -108,13 +118,13 @@ pub(super) fn on_bill<K: Kv + ?Sized>(
         }
         BillChange::Answered { made, .. } => {
             if let Some(made) = made {
-                self::made(s, run, &mut bill, made)?;
+                self::made(s, run, &live, &mut bill, made)?;
             }
         }
         BillChange::Read { rev, made } => {
             bill.rec.hear(*rev, at);
             if let Some(made) = made {
-                bill.rec.g = Some(Box::new((*made).clone()));
+                name(s, &live, &mut bill, made);
             }
             if let Some(rev) = rev {
                 bill.rec.take_rev(rev);

@@ -39,8 +39,10 @@ pub const HISTORY: u8 = b'H';
 pub const HISTORY_SLOT: u8 = b'Z';
 /// `K` family, FID → the bill over all runs.
 pub const KNOWN: u8 = b'K';
-/// `N` number (lower case), family, FID.
+/// `N` number (lower case), family, FID → empty of its own number, [`MADE`] of the number of the bill that was made of it.
 pub const NUMBER: u8 = b'N';
+/// What stands under the number of a made bill.
+pub const MADE: &[u8] = b"m";
 /// `L` since, family, FID: the ledger.
 pub const LEDGER: u8 = b'L';
 /// `G` plan (0 = all), slot, group, since, family, FID: the ledger by group.

@@ -28,7 +28,7 @@ impl Prefilter {
         for term in filter.terms.iter().filter(|term| !term.not) {
             let any: Option<Vec<Needle>> = match &term.test {
                 Test::Message(text) | Test::Text(text) => Needle::new(text).map(|needle| vec![needle]),
-                Test::Is(Key::No | Key::Org | Key::Customer, words) | Test::Column(_, words) => {
+                Test::Is(Key::No | Key::Made | Key::Org | Key::Customer, words) | Test::Column(_, words) => {
                     words.iter().map(|word| Needle::new(word.trim_matches('*'))).collect()
                 }
                 Test::When(Moment::Bill, spans) => {

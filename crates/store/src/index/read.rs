@@ -2,7 +2,7 @@
 //!
 //! Invariant: no answer here grows with the history but by its own limit.
 
-use skydeck_core::domain::step::LastMade;
+use skydeck_core::domain::step::{LastMade, Made};
 use std::collections::BTreeMap;
 
 use super::Index;
@@ -291,7 +291,7 @@ impl<K: Kv> Index<K> {
         }
     }
 
-    /// Rows of bills whose number begins with a text, case ignored, by number.
+    /// Rows of bills whose number, or that of the bill made of them, begins with a text, case ignored, by number.
     pub fn find_number(&self, beginning: &str, limit: usize) -> Result<Vec<BillRow>, StoreError> {
         let prefix = Key::new(key::NUMBER).text_prefix(&beginning.to_lowercase()).done();
         let mut rows = Vec::new();
@@ -299,13 +299,40 @@ impl<K: Kv> Index<K> {
             if rows.len() >= limit {
                 break;
             }
-            let at = entry?.0;
+            let (at, of) = entry?;
             let Some((family, fid)) = after_number(&at) else { continue };
             let Some(known) = self.known(family, &fid)? else { continue };
-            // A bill that was renumbered keeps its old number in the index, for old runs; here only the last counts.
-            rows.extend(self.told_row(known.c, &fid)?.filter(|row| number_key(&row.no, family, &fid) == at));
+            let Some(mut row) = self.told_row(known.c, &fid)? else { continue };
+            if of == key::MADE {
+                row.made = self.made_under(&at, known.c, (family, &fid))?;
+            } else if number_key(&row.no, family, &fid) != at {
+                // A bill that was renumbered keeps its old number in the index, for old runs; here only the last counts.
+                continue;
+            }
+            // Both its numbers may begin so.
+            if !rows.iter().any(|there: &BillRow| there.key == row.key) {
+                rows.push(row);
+            }
         }
         Ok(rows)
+    }
+
+    /// What was made of a record under a number, by the newest of its runs that tells it.
+    fn made_under(
+        &self,
+        number: &[u8],
+        newest: RunNo,
+        (family, fid): (DictNo, &Fid),
+    ) -> Result<Option<Box<Made>>, StoreError> {
+        let mut next = Some(newest);
+        for _ in 0..RUNS_OF_A_BILL {
+            let Some(rec) = next.map(|no| self.bill_rec(no, fid)).transpose()?.flatten() else { break };
+            if let Some(made) = rec.g.filter(|made| number_key(&made.no, family, fid) == number) {
+                return Ok(Some(made));
+            }
+            next = rec.p;
+        }
+        Ok(None)
     }
 
     /// Places of the facts about a bill in one run.

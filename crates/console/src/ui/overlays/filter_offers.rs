@@ -231,6 +231,8 @@ fn values(
         Key::Env => names.environments.iter().map(ToString::to_string).collect(),
         Key::State => runs::states(lang).map(str::to_owned).collect(),
         Key::Kind => runs::kinds(lang).map(str::to_owned).collect(),
+        // Any: the bills of which one was made.
+        Key::Made => vec!["*".to_owned()],
         Key::No | Key::Fid | Key::Org | Key::Customer | Key::Run | Key::Code => Vec::new(),
     }
 }

@@ -166,15 +166,24 @@ impl Find {
         }
     }
 
+    /// The number that a row was found by: where that is the made bill's, both.
+    fn number_of(&self, row: &BillRow) -> String {
+        let typed = numbers(&self.input.value().to_lowercase());
+        let is_typed = |no: &str| typed.iter().any(|part| no.to_lowercase().contains(part));
+        match row.made_no().filter(|no| is_typed(no) && !is_typed(&row.no)) {
+            Some(no) => format!("{} < {}", words::shown(no), words::shown(&row.no)),
+            None => words::shown(&row.no),
+        }
+    }
+
     fn draw_rows(&self, shared: &Shared, pen: &mut Pen<'_>, area: Rect) {
         let rows = self.found.rows.iter().enumerate().skip(self.scroll.top()).take(usize::from(area.height));
         for (i, row) in rows {
             let (glyph, word, role) = words::row_state(shared, row);
-            let op = &row.key.op;
             let cells = [
-                Cell::new(20, Role::Text, words::shown(&row.no)).key(),
+                Cell::new(20, Role::Text, self.number_of(row)).key(),
                 Cell::new(14, role, format!("{glyph} {word}")),
-                Cell::new(16, Role::Text, words::reason(&shared.setup.causes, shared.lang, op, &row.state)),
+                Cell::new(16, Role::Text, words::row_reason(shared, row)),
                 Cell::new(0, Role::Dim, words::shown(row.plan.as_str())),
                 Cell::new(11, Role::Dim, format::local(row.at, shared.setup.zone, "%m-%d %H:%M")),
             ];

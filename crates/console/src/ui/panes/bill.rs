@@ -125,10 +125,10 @@ impl Bill {
 fn headline(shared: &Shared, row: &BillRow) -> [(Role, String); 3] {
     let (glyph, word, role) = words::row_state(shared, row);
     let op = if row.key.op.is_audit() { String::new() } else { format!(" {}", words::operation(&row.key.op)) };
-    let reason = words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state);
+    let reason = words::row_reason(shared, row);
     let form = words::shown(row.record().form.as_str());
     [
-        (Role::Title, format!("{}  ", words::shown(&row.no))),
+        (Role::Title, format!("{}  ", words::numbers(shared, row))),
         (role, format!("{glyph} {word} {reason}  ")),
         (Role::Dim, format!("FID {}  {form}{op}", words::shown(row.fid().as_str()))),
     ]

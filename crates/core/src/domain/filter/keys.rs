@@ -24,6 +24,8 @@ pub enum Key {
     Operation,
     /// Bill number.
     No,
+    /// Number of the bill that was made of it.
+    Made,
     /// Internal id.
     Fid,
     /// The column labelled so, else one whose name holds `Org`.
@@ -92,7 +94,8 @@ pub const NAMED: &[Named] = &[
     named(Ask::Words(Key::Plan), &["plan"], &["方案"]),
     named(Ask::Words(Key::Org), &["org"], &["组织"]),
     named(Ask::Words(Key::No), &["no", "number"], &["单号"]),
-    named(Ask::Words(Key::Operation), &["operation"], &["操作"]),
+    named(Ask::Words(Key::Operation), &["operation", "op"], &["操作"]),
+    named(Ask::Words(Key::Made), &["made"], &["新单"]),
     named(Ask::Words(Key::Who), &["who"], &["操作人"]),
     named(Ask::Words(Key::Env), &["env", "environment"], &["环境"]),
     named(Ask::Words(Key::Run), &["run"], &["运行"]),
@@ -135,6 +138,7 @@ impl Key {
             }
             Self::Operation => operation_words::names_of_op(&row.key.op).any(|name| like(name, word)),
             Self::No => like(&row.no, word),
+            Self::Made => row.made.as_ref().is_some_and(|made| like(&made.no, word)),
             Self::Fid => like(row.fid().as_str(), word),
             Self::Org => columns(row, about, &labels_of(self), "org").any(|value| like(value, word)),
             Self::Customer => columns(row, about, &labels_of(self), "cust").any(|value| like(value, word)),

@@ -65,7 +65,7 @@ pub enum Test {
     Attempts(Ordering, u32),
     /// `~text`: the server's message contains it.
     Message(String),
-    /// A bare word or `"text"`: number, message or any column contains it.
+    /// A bare word or `"text"`: number, made number, message or any column contains it.
     Text(String),
 }
 
@@ -280,6 +280,7 @@ impl Test {
             Self::Message(text) => message(row).is_some_and(|m| contains(m, text)),
             Self::Text(text) => {
                 contains(&row.no, text)
+                    || row.made.as_ref().is_some_and(|made| contains(&made.no, text))
                     || message(row).is_some_and(|m| contains(m, text))
                     || row.columns.iter().any(|c| contains(c, text))
             }

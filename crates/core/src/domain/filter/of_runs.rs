@@ -14,7 +14,14 @@ impl Key {
     pub fn is_about_runs(self) -> bool {
         match self {
             Self::Operation | Self::Plan | Self::Run | Self::Who | Self::Env | Self::State | Self::Kind => true,
-            Self::Cause | Self::Status | Self::No | Self::Fid | Self::Org | Self::Customer | Self::Code => false,
+            Self::Cause
+            | Self::Status
+            | Self::No
+            | Self::Made
+            | Self::Fid
+            | Self::Org
+            | Self::Customer
+            | Self::Code => false,
         }
     }
 
@@ -29,7 +36,14 @@ impl Key {
             Self::Env => like(head.env.as_str(), word),
             Self::State => stands(&row.state, &row.tally, word),
             Self::Kind => is_kind(head, word),
-            Self::Cause | Self::Status | Self::No | Self::Fid | Self::Org | Self::Customer | Self::Code => false,
+            Self::Cause
+            | Self::Status
+            | Self::No
+            | Self::Made
+            | Self::Fid
+            | Self::Org
+            | Self::Customer
+            | Self::Code => false,
         }
     }
 }

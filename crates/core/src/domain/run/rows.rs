@@ -69,6 +69,11 @@ impl BillRow {
         &self.key.record.fid
     }
 
+    /// Number of the bill that was made of it.
+    pub fn made_no(&self) -> Option<&str> {
+        self.made.as_ref().map(|made| made.no.as_str())
+    }
+
     /// The revision before anything was done.
     pub fn before(&self) -> &Rev {
         self.found.as_ref().unwrap_or(&self.rev)
