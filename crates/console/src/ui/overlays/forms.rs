@@ -12,7 +12,7 @@ use crate::ui::shared::Shared;
 use crate::ui::shared::outbox::Sent;
 use crate::ui::words;
 use skydeck_core::domain::command::{Command, Selection, StartParams};
-use skydeck_core::domain::ids::{EnvId, PlanId, WorkKey};
+use skydeck_core::domain::ids::{EnvId, PlanId, RunId, WorkKey};
 use skydeck_core::domain::query::Scope;
 use skydeck_core::domain::time::ErpDate;
 use skydeck_core::text::readable;
@@ -268,12 +268,22 @@ fn held(shared: &Shared, scope: Scope) -> String {
     }
 }
 
+/// The name of a file about a run: its plan and when it began, without signs that a shell or another system takes amiss.
+fn run_stem(shared: &Shared, run: RunId) -> String {
+    let Some(row) = shared.run_row().filter(|row| row.head.id == run) else { return format!("run-{run}") };
+    let plan = words::plan_name(shared, &row.head.plan, &row.head.name);
+    let plain: String = plan.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { ' ' }).collect();
+    let plan = plain.split_whitespace().collect::<Vec<_>>().join("-");
+    let plan = plan.trim_start_matches(['.', '-']);
+    format!("{plan}-{}", format::local(row.head.opened, shared.setup.zone, "%Y-%m-%d-%H%M"))
+}
+
 fn export(desk: &Desk) -> Option<Form> {
     let (shared, pane, t) = (&desk.shared, desk.pane(), desk.shared.t());
     let scope = pane.lists(shared)?;
     let filter = pane.filter().map(|filter| shared.said(filter)).unwrap_or_default();
     let stem = match scope {
-        Scope::Run(run) => format!("run-{run}"),
+        Scope::Run(run) => run_stem(shared, run),
         Scope::Ledger => "ledger".to_owned(),
         Scope::History => "history".to_owned(),
     };
