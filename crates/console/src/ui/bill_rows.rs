@@ -18,6 +18,7 @@ use super::words;
 use skydeck_core::domain::bill::{BillState, Outcome, Slot};
 use skydeck_core::domain::erp_status::{After, Ground};
 use skydeck_core::domain::operation_words::made_form;
+use skydeck_core::domain::reached;
 use skydeck_core::domain::run::BillRow;
 use skydeck_core::domain::sort::{By, SORTED_AT_MOST, Sort};
 
@@ -133,9 +134,12 @@ pub(crate) fn rows(shared: &Shared, pen: &mut Pen<'_>, area: Rect, window: &Wind
             BillState::RetryAt { at, .. } => format!("{} {}", shared.t().due_in, format::clock(at.since(shared.now))),
             state => words::message_said(shared, state),
         };
-        // Which bill stands for it, before what was said of it.
+        // Which bill stands for it and how far it came, before what was said of it: the cause has a column of its own.
         let message = match row.made_no() {
-            Some(no) => format!("{} {}  {message}", pen.glyphs.arrow, words::shown(no)),
+            Some(no) => {
+                let steps = reached::words(row, shared.lang.language()).unwrap_or_default();
+                format!("{} {}  {steps}  {message}", pen.glyphs.arrow, words::shown(no))
+            }
             None => message,
         };
         let attempts = if row.attempts > 0 { row.attempts.to_string() } else { String::new() };
@@ -146,7 +150,7 @@ pub(crate) fn rows(shared: &Shared, pen: &mut Pen<'_>, area: Rect, window: &Wind
             Cell::new(1, Role::Marked, mark),
             Cell::new(heads.state, role, format!("{glyph} {word}")),
             Cell::new(heads.no, Role::Text, words::shown(&row.no)).key(),
-            Cell::new(heads.reason, role, words::row_reason(shared, row)),
+            Cell::new(heads.reason, role, words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state)),
         ];
         for column in &heads.plan.shown {
             let cell = Cell::new(column.width, Role::Text, heads.plan.value(row, column));

@@ -183,7 +183,7 @@ impl Find {
             let cells = [
                 Cell::new(20, Role::Text, self.number_of(row)).key(),
                 Cell::new(14, role, format!("{glyph} {word}")),
-                Cell::new(16, Role::Text, words::row_reason(shared, row)),
+                Cell::new(16, Role::Text, words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state)),
                 Cell::new(0, Role::Dim, words::shown(row.plan.as_str())),
                 Cell::new(11, Role::Dim, format::local(row.at, shared.setup.zone, "%m-%d %H:%M")),
             ];
