@@ -116,7 +116,7 @@ fn a_refused_audit_is_told_with_the_steps_that_took_and_found_by_the_made_number
         ("zh", "已保存，已提交，未审核：", "源单查询时：已审核 C"),
     ] {
         let text = |args: &[&str]| {
-            let mut options = place.options().to_vec();
+            let mut options = place.options();
             *options.last_mut().unwrap() = lang.into();
             let out = Command::new(PROGRAM).args(args).args(options).stdin(Stdio::null()).output().unwrap();
             String::from_utf8_lossy(&out.stdout).into_owned()
@@ -151,6 +151,12 @@ fn an_answer_that_is_lost_makes_no_second_bill_and_is_told_as_what_happened() {
     assert_eq!((all.len(), audited(&place)), (8, 8), "{runs:?}");
     assert!(all.values().all(|n| *n == 1), "{all:?}");
     assert_eq!(runs.last().unwrap().0.status.code(), Some(0), "{runs:?}");
+    // What took is not told as a call that did nothing.
+    for no in all.keys() {
+        let story = place.verb(&["bill", no.trim_start_matches("IN-")]);
+        let story = String::from_utf8_lossy(&story.stdout).into_owned();
+        assert!(story.contains("save") && !story.contains("call without effect"), "{story}");
+    }
 }
 
 #[test]

@@ -200,6 +200,9 @@ fn print_groups(out: &Out, groups: &[LedgerGroup], narrowed: bool) -> Result<(),
     Ok(out.table(&head, cells.collect())?)
 }
 
+/// A work on a record, the record's number, and that of the bill that was made of it.
+type Numbered = (WorkKey, String, Option<String>);
+
 /// `bill`.
 pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, Stop> {
     let Answer::Bills(page) = link.ask(Query::FindBill { number: args.number.clone(), limit: 20 }).await? else {
@@ -214,14 +217,12 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
         let made = row.made_no().map(str::to_owned).filter(|_| row.no != args.number);
         (row.key.clone(), row.no.clone(), made)
     };
-    let mut keys: Vec<(WorkKey, String, Option<String>)> = rows.map(named).collect();
+    let mut keys: Vec<Numbered> = rows.map(named).collect();
     keys.dedup();
-    let with = |is: &dyn Fn(&(WorkKey, String, Option<String>)) -> bool| -> Vec<_> {
-        keys.iter().filter(|known| is(known)).cloned().collect()
-    };
     // A number of its own goes before that of a bill that was made of it.
-    let mut exact = with(&|(_, no, _)| *no == args.number);
-    let made_of = with(&|(_, _, made)| made.as_ref() == Some(&args.number));
+    let mut exact: Vec<Numbered> = keys.iter().filter(|(_, no, _)| *no == args.number).cloned().collect();
+    let made_of = keys.iter().filter(|(_, _, made)| made.as_ref() == Some(&args.number));
+    let made_of: Vec<Numbered> = made_of.cloned().collect();
     if exact.is_empty() {
         exact = made_of;
     } else if let Some((_, no, _)) = made_of.first() {
@@ -334,19 +335,16 @@ fn stands(out: &Out, row: &BillRow, resolution: Option<&Resolution<'_>>) -> Resu
     if let Some(resolution) = resolution {
         out.line(&resolved(out, resolution))?;
     }
-    match operation_words::made_form(&row.key.op) {
-        Some(form) => {
-            let told = |made: &Made| format!(" {} {} {}", made.no, out.t("FID", "内码"), made.id);
-            let made = row.made.as_deref().map(told).unwrap_or_default();
-            let label = format!("{} {form}{made}", out.t("made bill", "新单"));
-            let label = show(&label, 400).as_str().to_owned();
-            out.line(&out.colon(&label, &label, &after))?;
-            out.line(&out.colon("source bill when read", "源单查询时", &before))?;
-        }
-        None => {
-            out.line(&format!("{} {after}", out.t("ERP status after", "处理后单据状态")))?;
-            out.line(&format!("{} {before}", out.t("before", "处理前单据状态")))?;
-        }
+    if let Some(form) = operation_words::made_form(&row.key.op) {
+        let told = |made: &Made| format!(" {} {} {}", made.no, out.t("FID", "内码"), made.id);
+        let made = row.made.as_deref().map(told).unwrap_or_default();
+        let label = format!("{} {form}{made}", out.t("made bill", "新单"));
+        let label = show(&label, 400).as_str().to_owned();
+        out.line(&out.colon(&label, &label, &after))?;
+        out.line(&out.colon("source bill when read", "源单查询时", &before))?;
+    } else {
+        out.line(&format!("{} {after}", out.t("ERP status after", "处理后单据状态")))?;
+        out.line(&format!("{} {before}", out.t("before", "处理前单据状态")))?;
     }
     Ok(())
 }

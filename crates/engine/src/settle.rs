@@ -133,6 +133,13 @@ fn settle_events(run: &RunContext, known: &Known, seen: Option<&Found>) -> [Even
     };
     // Read back as it was called: that is the last word, should the run end before the repeat.
     let failure = (judged == Judgement::Repeat).then(|| not_applied(unknown.detail.clone()));
+    // Read back as taken: what comes next is the step after it, and not that call once more.
+    let waits_under = match &judged {
+        Judgement::Continue(at, _) => {
+            run.op.steps.get(at.saturating_sub(1)).map_or(known::SUBMITTED, |taken| run.taken(taken.step))
+        }
+        _ => known::NOT_APPLIED,
+    };
     let outcome = match judged {
         Judgement::Done { verified } => Some(Outcome::Done { verified }),
         Judgement::Already(by, on) => Some(Outcome::Already { by, on }),
@@ -150,7 +157,7 @@ fn settle_events(run: &RunContext, known: &Known, seen: Option<&Found>) -> [Even
         fid: row.fid().clone(),
         no: row.no.clone(),
         until: run.shared.clock.now(),
-        cause: Cause::new(known::NOT_APPLIED),
+        cause: Cause::new(waits_under),
         was: row.state.slot(),
         failure: failure.map(Box::new),
     };
