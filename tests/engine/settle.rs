@@ -460,3 +460,27 @@ async fn a_bill_that_was_called_again_is_read_back_with_all_its_tries() {
     assert_eq!((bench.word(run, 2).as_str(), bench.world.posts_of(2)), ("failed:not_applied", 2));
     bench.check();
 }
+
+/// The one before the last of an operation: what took is told as that, and not as a call that did nothing.
+#[tokio::test(start_paused = true)]
+async fn a_lost_submit_that_took_is_told_as_the_step_that_took_and_one_that_did_not_as_a_call_without_effect() {
+    for (trouble, told, submits) in [(Trouble::LostAfter, "submitted", 1), (Trouble::LostBefore, "not_applied", 2)] {
+        let mut bench = Bench::started().await;
+        bench.policy(|p| p.submit = true);
+        bench.try_start().await.unwrap();
+        bench.world.with(|s| {
+            s.submit_keeps_date = true;
+            s.trouble_of.insert(fid(1), [trouble].into());
+        });
+        bench.world.add(1, "A");
+        let row = bench.whole_run().await;
+        assert_eq!(bench.word(row.head.id, 1), "audited", "{told}");
+        let put_off = bench.facts().into_iter().find_map(|fact| match fact.event {
+            Event::BillDeferred { cause, was: Slot::Unknown, .. } => Some(cause),
+            _ => None,
+        });
+        assert_eq!(put_off, Some(cause(told)));
+        assert_eq!(bench.world.posts_of(1), submits + 1, "{told}: the audit after it");
+        bench.check();
+    }
+}

@@ -70,7 +70,7 @@ pub enum Skip {
     Quarantined,
     /// Another run left it unknown; it must be verified first.
     UnknownElsewhere,
-    /// What is to be made is there with other content. Nothing writes it yet: it comes with Save.
+    /// What is to be made is there with other content.
     Differs,
     /// A part of what is to be made is there. Nothing writes it yet: it comes with Push.
     Partly,
@@ -187,11 +187,11 @@ pub enum UnknownWhy {
     GoneSince,
     /// Two reads contradict the success that was answered.
     Contradicted,
-    /// What was made has another key than the one sent. Nothing writes it yet: it comes with Save.
+    /// What was made has another key than the one sent.
     KeyNotHonoured,
-    /// Read back: several records have the key. Nothing writes it yet: by id there is never more than one.
+    /// Read back: several records have the key. By id there is never more than one.
     Many,
-    /// Read back: nothing is there, and nothing would stop a second one. Nothing writes it yet: it comes with Save.
+    /// Read back: nothing is there, and nothing would stop a second one.
     Absent,
 }
 
