@@ -489,7 +489,8 @@ pub fn markdown(lang: Lang) -> String {
     for row in TABLE {
         let keys: Vec<String> = key_names(map.keys(row.action)).iter().map(|k| format!("`{k}`")).collect();
         let places: Vec<&str> = row.scopes.iter().map(|s| lang.scope(*s)).collect();
-        let (keys, places) = (keys.join(" ").replace('|', "\\|"), places.join(", "));
+        let (keys, places) =
+            (keys.join(" ").replace('|', "\\|"), places.join(if lang == Lang::Zh { "、" } else { ", " }));
         let _ = writeln!(out, "| {keys} | {} | {places} | `{}` |", lang.action(row.action).1, row.name);
     }
     out

@@ -296,7 +296,7 @@ impl Default for Policy {
     }
 }
 
-/// The vendor's `omissionRemedy`: on its own cron, the same query with its own window (docs/plans.md#the-source--来源).
+/// The vendor's `omissionRemedy`: on its own cron, the same query with its own window (docs/plans.md#the-source).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remedy {
     /// Cron expression, five or six fields, in the zone of the plan's schedule.

@@ -1,7 +1,7 @@
 //! The known hazards of a plan that queries bills and calls an operation on them, each with its line, its reason and a proposed mend.
 //!
 //! Invariant: lint never changes a plan and never keeps it from running; what does is repeated here as
-//! [`Severity::Refuses`], so that one list says everything. The numbers: docs/plans.md#hazards--隐患.
+//! [`Severity::Refuses`], so that one list says everything. The numbers: docs/plans.md#hazards.
 
 mod call;
 mod effect;
@@ -40,7 +40,7 @@ impl Severity {
 /// One hazard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hazard {
-    /// As docs/plans.md#hazards--隐患 numbers them; 0: the plan refuses to run.
+    /// As docs/plans.md#hazards numbers them; 0: the plan refuses to run.
     pub number: u8,
     /// Line in the file, from 1.
     pub line: usize,

@@ -76,7 +76,7 @@ sentences! { |label|
         format!("ERP 对 {no} 返回成功，但单据没有变化");
     R::KeyNotHonoured { sent, got } =>
         format!("the ERP numbered the bill {got}, not {sent} as asked: let the form keep numbers that are sent, or choose another key; then resolve the bill in the ledger"),
-        format!("ERP 把单据编为 {got}，不是所要求的 {sent}：请让单据保留所发编号，或改用其他键字段，再在台账中办结该单");
+        format!("ERP 把单据编为 {got}，不是所要求的 {sent}：请让单据保留所发编号，或改用其他键字段，再在遗留清单中办结该单据");
     R::LookProvesNothing { env, form, key: None } =>
         format!("environment {env} shows no bill of {form} at all, so that one that is not found may be there all the same: check the user's rights, or name a bill that is there in skydeck.probe"),
         format!("环境 {env} 读不到任何 {form} 单据，无法判断单据是否已存在：请检查用户权限，或在 skydeck.probe 写一张已有单据的编号");
