@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use crate::domain::ids::PlanId;
+use crate::domain::plan::Plan;
 use crate::domain::query::PlanProblem;
 use crate::domain::system_words;
 use crate::engine::{Found, PlanRead, PlanSource, Reading};
 use crate::erp::files;
 use crate::plan;
+use crate::plan::make::{Beside, MOST_TABLE, NotRead};
 
 /// Largest plan file that is read, bytes.
 pub const LARGEST: u64 = 4 << 20;
@@ -87,12 +89,45 @@ fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
+/// What stands beside a plan's file.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn of(path: &Path) -> Self {
+        Self(path.parent().map(Path::to_path_buf).unwrap_or_default())
+    }
+}
+
+impl Beside for Directory {
+    fn bytes(&self, file: &str) -> Result<Vec<u8>, NotRead> {
+        files::read(&self.0.join(file), MOST_TABLE).map_err(|unread| match unread {
+            files::Unread::NotOrdinary => NotRead::NotOrdinary,
+            files::Unread::TooLarge { bytes, most: _ } => NotRead::TooLarge(bytes),
+            files::Unread::Io(e) if e.kind() == std::io::ErrorKind::NotFound => NotRead::Missing,
+            files::Unread::Io(e) => NotRead::Other(e.to_string(), system_words::chinese(&e.to_string())),
+        })
+    }
+}
+
+/// Reads a plan's text as far as it can be understood, its mapping tables beside it.
+pub fn inspect(path: &Path, text: &str) -> Result<plan::PlanFile, plan::PlanError> {
+    plan::inspect_beside(plan_id(path), text, &Directory::of(path))
+}
+
+/// The mapping tables of a plan as their files have them, by the names that the plan gives them.
+pub fn tables_of(path: &Path, plan: &Plan) -> Vec<(String, String)> {
+    let directory = Directory::of(path);
+    let tables = plan.target.make.iter().flat_map(|make| &make.mapping.tables);
+    let text = |file: &String| String::from_utf8(directory.bytes(file).ok()?).ok().map(|text| (file.clone(), text));
+    tables.filter_map(|table| text(&table.file)).collect()
+}
+
 /// Reads one plan file, with the hazards lint found.
 pub fn read_plan(path: &Path) -> Result<(plan::PlanFile, Vec<plan::lint::Hazard>), PlanProblem> {
     let id = plan_id(path);
     let at = path.display();
     let text = read_text(path).map_err(|why| why.problem(path))?;
-    let file = plan::read(id.clone(), &text).map_err(|e| PlanProblem {
+    let file = plan::read_beside(id.clone(), &text, &Directory::of(path)).map_err(|e| PlanProblem {
         zh: Some(format!("{at}：{}", e.in_chinese())),
         reason: e.problem.reason().map(Box::new),
         ..PlanProblem::new(id, format!("{at}: {e}"))

@@ -207,6 +207,15 @@ async fn actions(store: &dyn Store, page: &PageRequest) -> Result<Page<(Seq, Ts,
     Ok(found)
 }
 
+/// A plan as readers get it: the rows of its mapping tables are for the bodies alone, and there may be many.
+fn without_rows(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    for table in plan.target.make.iter_mut().flat_map(|make| &mut make.mapping.tables) {
+        table.rows.clear();
+    }
+    plan
+}
+
 async fn plan_row(
     store: &dyn Store,
     (plan, hazards): &PlanEntry,
@@ -227,7 +236,7 @@ async fn plan_row(
         None => None,
     };
     Ok(PlanRow {
-        plan: Ok(Plan::clone(plan)),
+        plan: Ok(without_rows(plan)),
         hazards: *hazards,
         last: last.rows.into_iter().map(|(_, row)| row).collect(),
         mark,

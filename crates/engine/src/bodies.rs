@@ -4,6 +4,7 @@
 //! be made, and of two that would have one key, nothing is sent.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::ports::{FoundPage, PageQuery};
@@ -13,7 +14,7 @@ use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::operation::Seen;
 use skydeck_core::domain::plan::Make;
 use skydeck_core::domain::run::{BillRow, PauseWhy};
-use skydeck_plan::make::{Bodies, BodyFault};
+use skydeck_plan::make::{Bodies, BodyFault, Lookups};
 use skydeck_plan::render::RenderContext;
 
 use super::bill_history::BillHistory;
@@ -101,7 +102,7 @@ impl Runner {
         let bills = {
             let plan = &self.run.plan;
             let columns: Vec<String> = plan.source.columns.iter().map(|c| c.key.clone()).collect();
-            let maker = Bodies::new(&make, &plan.source, context.clone());
+            let maker = Bodies::new(&make, &plan.source, context.clone(), &self.lookups);
             let of = |(found, rows): (Found, Vec<Vec<String>>)| {
                 let body = match maker.of(&rows, &columns) {
                     Ok(body) => {
@@ -222,6 +223,13 @@ impl Runner {
             }
         }
         Ok(read)
+    }
+
+    /// What the look-ups of the plan find: read once, so that every record of the set is made of the same rows.
+    pub(super) fn look_up(&mut self) {
+        if let Some(make) = self.run.plan.target.make.as_deref() {
+            self.lookups = Arc::new(Lookups::of(make, &self.run.plan.source));
+        }
     }
 
     /// A look that finds nothing must be able to find something: checked before anything rests on it.

@@ -172,6 +172,7 @@ impl Runner {
 
     /// Reads every page; gives the set, and whether it was a sweep.
     async fn gather(&mut self, what: What) -> Result<(Set, bool), Failed> {
+        self.look_up();
         self.prove_looks().await?;
         match what {
             What::Query(floor, params, None) => self.query(&floor, &params).await,

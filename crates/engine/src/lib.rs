@@ -295,8 +295,9 @@ impl Engine {
     /// What the store says when it cannot read.
     pub async fn ask(&self, query: Query) -> Result<Answer, StoreError> {
         match query {
-            Query::Preview { plan, sweep, text } => {
-                Ok(Answer::Preview(self.inner.preview(&plan, sweep, text.as_deref()).await))
+            Query::Preview { plan, sweep, text, tables } => {
+                let text = text.as_deref().map(|text| (text, tables.as_slice()));
+                Ok(Answer::Preview(self.inner.preview(&plan, sweep, text).await))
             }
             Query::Reach(number) => Ok(Answer::Reach(self.inner.reach(&number).await)),
             query => answers::answer(&self.inner.shared, query).await,

@@ -33,6 +33,9 @@ fn id_of(entry: &PlanEntry) -> &PlanId {
     }
 }
 
+/// A plan's text, and its mapping tables by the names that it gives them.
+type Text<'a> = (&'a str, &'a [(String, String)]);
+
 /// Longest wait for earlier readings of the same plan.
 const TURN: Duration = Duration::from_secs(5);
 
@@ -139,8 +142,8 @@ impl Inner {
     }
 
     /// Reads what a run of a plan would collect, and judges it: no fact, no call that writes, the mark stays.
-    /// `text`: the plan itself, in place of the one that is known by the name.
-    pub(super) async fn preview(&self, id: &PlanId, sweep: bool, text: Option<&str>) -> Look {
+    /// `text`: the plan itself with its mapping tables, in place of the one that is known by the name.
+    pub(super) async fn preview(&self, id: &PlanId, sweep: bool, text: Option<Text<'_>>) -> Look {
         let params = StartParams { sweep, ..StartParams::default() };
         let by = Who::engine(self.shared.owner);
         let run = match self.looked_at(id, text).await {
@@ -157,7 +160,7 @@ impl Inner {
     }
 
     /// The plan that a look is about, and where its bills are.
-    async fn looked_at(&self, id: &PlanId, text: Option<&str>) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
+    async fn looked_at(&self, id: &PlanId, text: Option<Text<'_>>) -> Result<(Arc<Plan>, Arc<Dispatch>), Refusal> {
         if let Some(text) = text {
             let plan = given(id, text)?;
             let env = self.shared.callable(&plan, false)?;
@@ -169,8 +172,8 @@ impl Inner {
 }
 
 /// A plan given as its file's text, which this engine does not keep.
-fn given(id: &PlanId, text: &str) -> Result<Arc<Plan>, Refusal> {
-    match skydeck_plan::read(id.clone(), text) {
+fn given(id: &PlanId, (text, tables): Text<'_>) -> Result<Arc<Plan>, Refusal> {
+    match skydeck_plan::read_beside(id.clone(), text, &tables) {
         Ok(file) => Ok(Arc::new(file.plan)),
         Err(error) => {
             let zh = Some(error.in_chinese());

@@ -13,6 +13,7 @@ use skydeck_core::domain::ids::{Fid, Seq};
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::run::{Flag, PauseWhy, RunEnd, RunHead, RunKind};
+use skydeck_plan::make::Lookups;
 use skydeck_store::{AppendError, StoreError};
 
 use super::control::{RunControl, Shared, Stop};
@@ -32,6 +33,8 @@ pub struct Runner {
     pub(super) failure: watch::Receiver<Option<StoreError>>,
     /// It only looks: nothing it finds becomes a fact.
     pub(super) looks: bool,
+    /// Of a plan that makes bills: what its look-ups find.
+    pub(super) lookups: Arc<Lookups>,
 }
 
 /// What is told of a bill.
@@ -86,7 +89,7 @@ impl Runner {
             reads_only,
             making: OnceLock::new(),
         });
-        Self { run, memory, control, failure, looks: false }
+        Self { run, memory, control, failure, looks: false, lookups: Arc::default() }
     }
 
     /// Works until the run is over or stopped, and says so durably.

@@ -34,7 +34,7 @@ pub use effect::written_all as done_as_written;
 pub use fresh::{new_operation, new_plan};
 pub use import::{Guess, ImportError, Imported, import};
 pub use lint::lint;
-pub use reading::{inspect, read};
+pub use reading::{inspect, inspect_beside, read, read_beside};
 pub use schema::SCHEMA;
 pub use show::{Change, diff, effective, text, write_back};
 pub use target::undoes;

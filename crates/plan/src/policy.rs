@@ -17,7 +17,7 @@ use super::{effect, schedule, vendor};
 use skydeck_core::domain::suggest::nearest;
 
 /// Keys of the object. The schema and the docs name the same ones.
-pub const KEYS: [&str; 21] = [
+pub const KEYS: [&str; 22] = [
     "env",
     "target_env",
     "page_size",
@@ -39,6 +39,7 @@ pub const KEYS: [&str; 21] = [
     "steps",
     "compare",
     "probe",
+    "tables",
 ];
 
 /// Keys of `skydeck.schedule`.

@@ -8,6 +8,7 @@ use skydeck_core::domain::ids::{EnvId, FormId, PlanId, PlanRev};
 use skydeck_core::domain::plan::{Plan, Policy, Source, Target, WriteOptions};
 use skydeck_core::domain::step::Verb;
 
+use super::make::{Alone, Beside};
 use super::place::{self, Places};
 use super::problem::Problem;
 use super::vendor::Side;
@@ -47,7 +48,15 @@ impl Findings {
 /// Malformed JSON with line and column; otherwise the first thing (by place) that keeps the plan from running. All of
 /// them are in [`PlanFile::blocking`] of [`inspect`].
 pub fn read(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
-    let file = inspect(id, text)?;
+    read_beside(id, text, &Alone)
+}
+
+/// The same of a plan whose mapping tables can be read.
+///
+/// # Errors
+/// As [`read`]; also the first thing that keeps a table from being used, with its line.
+pub fn read_beside(id: PlanId, text: &str, beside: &dyn Beside) -> Result<PlanFile, PlanError> {
+    let file = inspect_beside(id, text, beside)?;
     match file.blocking.first() {
         Some(first) => Err(first.clone()),
         None => Ok(file),
@@ -59,6 +68,14 @@ pub fn read(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
 /// # Errors
 /// Only when the text is no JSON object.
 pub fn inspect(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
+    inspect_beside(id, text, &Alone)
+}
+
+/// The same of a plan whose mapping tables can be read.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_beside(id: PlanId, text: &str, beside: &dyn Beside) -> Result<PlanFile, PlanError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (raw, places) = place::parse(text)?;
     let Value::Object(top) = &raw else {
@@ -84,7 +101,7 @@ pub fn inspect(id: PlanId, text: &str) -> Result<PlanFile, PlanError> {
     let target = if let Some((raw, at)) = target_raw {
         let side = Side::read(raw, at, &mut findings);
         let target = if make::is_making(&side) {
-            make::read(&side, &source.source, &policy_read.make, &mut findings)
+            make::read(&side, &source.source, (&policy_read.make, beside), &mut findings)
         } else {
             make::refuse_policy(&policy_read.make, &mut findings);
             target::read(&side, &source.source, &mut findings)

@@ -106,7 +106,7 @@ fn made(make: &Make) -> Value {
     let then: Vec<&str> = make.then.iter().map(|step| step.word()).collect();
     json!({
         "fields": make.mapping.fields.iter().map(field).collect::<Vec<_>>(),
-        "tables": make.mapping.tables,
+        "tables": make.mapping.tables.iter().map(|table| json!([table.name, table.hash])).collect::<Vec<_>>(),
         "key": make.key,
         "unique": make.keyed == Keyed::Unique,
         "then": then,

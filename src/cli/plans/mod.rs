@@ -90,8 +90,7 @@ fn text_of(out: &Out, path: &Path) -> Result<String, Stop> {
 fn inspect(out: &Out, dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile), Stop> {
     let path = file(out, dir, plan)?;
     let text = text_of(out, &path)?;
-    let file =
-        plan::inspect(boot::plan_id(&path), &text).map_err(|e| Stop::usage(at_file(out, &path.display(), &e)))?;
+    let file = plan_files::inspect(&path, &text).map_err(|e| Stop::usage(at_file(out, &path.display(), &e)))?;
     Ok((path, file))
 }
 
@@ -149,8 +148,10 @@ where
         PlanVerb::Preview { plan, sweep } => {
             let (path, file, hazards) = read(&out, dir, &plan)?;
             let booted = boot().await?;
-            let text = (!stands_in(&path, dir)).then(|| file.text.clone());
-            let query = Query::Preview { plan: boot::plan_id(&path), sweep, text };
+            let own = stands_in(&path, dir);
+            let text = (!own).then(|| file.text.clone());
+            let tables = if own { Vec::new() } else { plan_files::tables_of(&path, &file.plan) };
+            let query = Query::Preview { plan: boot::plan_id(&path), sweep, text, tables };
             let asked = Asked { plan: &file.plan, hazards: &hazards, objection: place.objection(&file.plan) };
             let exit = preview(&out, &booted, asked, query).await;
             super::output::after(exit, booted.end(None).await, out.lang)

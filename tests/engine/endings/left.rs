@@ -169,7 +169,7 @@ async fn a_preview_opens_no_run_and_says_what_a_run_would_find() {
     let mut bench = bench(0, 25).await;
     bench.world.add(30, "A");
     let before = (bench.facts(), bench.actions.lines());
-    let query = Query::Preview { plan: PlanId::new("p"), sweep: false, text: None };
+    let query = Query::Preview { plan: PlanId::new("p"), sweep: false, text: None, tables: Vec::new() };
     let look = |bench: &Bench| {
         let engine = bench.engine.clone().unwrap();
         let query = query.clone();
@@ -193,7 +193,7 @@ async fn a_preview_opens_no_run_and_says_what_a_run_would_find() {
         .engine
         .clone()
         .unwrap()
-        .ask(Query::Preview { plan: PlanId::new("nope"), sweep: false, text: None })
+        .ask(Query::Preview { plan: PlanId::new("nope"), sweep: false, text: None, tables: Vec::new() })
         .await
         .unwrap()
     else {

@@ -10,9 +10,25 @@ use serde::{Deserialize, Serialize};
 pub struct Mapping {
     /// Fields of the body, in the order of the file.
     pub fields: Vec<Field>,
-    /// Hash of every mapping table the fields look in, by name. It is part of the plan's revision.
+    /// The mapping tables that the fields look in. They are part of the plan's revision, by their hashes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tables: Vec<(String, String)>,
+    pub tables: Vec<Table>,
+}
+
+/// A mapping table beside the plan's file, as far as the fields look in it: a run of an earlier revision looks in the table as it
+/// was then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// What the plan calls it.
+    pub name: String,
+    /// Its file, from the plan's directory.
+    pub file: String,
+    /// Hex SHA-256 of its columns and rows.
+    pub hash: String,
+    /// The columns that are looked at.
+    pub columns: Vec<String>,
+    /// Their values, row by row.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// One field of the body.

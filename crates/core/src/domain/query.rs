@@ -115,6 +115,9 @@ pub enum Query {
         /// The plan itself, of a file that the engine does not read by itself; absent: the one it knows by the name.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         text: Option<String>,
+        /// The mapping tables of that file, by the names it gives them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tables: Vec<(String, String)>,
     },
     /// Under which revisions of their plans unresolved bills could be tried again.
     Revisions(Selection),

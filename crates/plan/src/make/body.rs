@@ -12,9 +12,10 @@ use skydeck_core::domain::mapping::{Field, Kind, Parser};
 use skydeck_core::domain::plan::{Make, Source};
 use skydeck_core::domain::time::ErpDate;
 
+use super::find::Lookups;
 use super::json::Json;
-use super::template::{self, Piece, Template};
-use super::tree::list_name;
+use super::template::{self, Names, Piece, Template};
+use super::tree::{inner_list, list_name};
 use crate::function;
 use crate::problem::make::BodyFault;
 use crate::render::RenderContext;
@@ -45,6 +46,7 @@ pub struct Bodies<'a> {
     make: &'a Make,
     fields: Vec<Node<'a>>,
     context: RenderContext,
+    lookups: &'a Lookups,
 }
 
 /// A field with its templates read.
@@ -63,29 +65,29 @@ struct Record<'r> {
     columns: &'r [String],
 }
 
-fn nodes<'a>(fields: &'a [Field], list: Option<&str>, source: &Source) -> Vec<Node<'a>> {
+fn nodes<'a>(fields: &'a [Field], list: Option<&str>, names: Names<'_>) -> Vec<Node<'a>> {
     // A plan whose templates cannot be read is refused when it is read; here such a template is empty.
-    let read = |text: &str| template::compile(text, list, source).unwrap_or_default();
+    let read = |text: &str| template::compile(text, list, names).unwrap_or_default();
     fields
         .iter()
         .map(|field| {
             let is_list = field.kind == Kind::List && !field.children.is_empty();
-            let name = list_name(&field.value);
-            let inner = if is_list && !name.is_empty() { Some(name) } else { list };
+            let inner = inner_list(field).or(list);
             Node {
                 field,
                 value: if is_list { Template::default() } else { read(&field.value) },
                 default: read(&field.default),
-                children: nodes(&field.children, inner, source),
+                children: nodes(&field.children, inner, names),
             }
         })
         .collect()
 }
 
 impl<'a> Bodies<'a> {
-    /// For the records of one run.
-    pub fn new(make: &'a Make, source: &'a Source, context: RenderContext) -> Self {
-        Self { make, fields: nodes(&make.mapping.fields, None, source), context }
+    /// For the records of one run. `lookups`: what its look-ups find.
+    pub fn new(make: &'a Make, source: &'a Source, context: RenderContext, lookups: &'a Lookups) -> Self {
+        let names = Names { source, tables: &make.mapping.tables };
+        Self { make, fields: nodes(&make.mapping.fields, None, names), context, lookups }
     }
 
     /// The body of a record: its rows, each with the columns of the source in order.
@@ -178,14 +180,11 @@ impl<'a> Bodies<'a> {
     fn text(&self, field: &Field, template: &Template, record: Record<'_>) -> Result<String, BodyFault> {
         let mut out = String::new();
         for piece in &template.pieces {
-            let value: Cow<'_, str> = match piece {
-                Piece::Text(text) => {
-                    out.push_str(text);
-                    continue;
-                }
-                Piece::Variable(variable, format) => self.context.value(*variable, *format).into(),
-                Piece::Column { at, of_row, format } => dated(cell(field, record, *at, *of_row)?, *format),
-            };
+            if let Piece::Text(text) = piece {
+                out.push_str(text);
+                continue;
+            }
+            let value = self.piece(field, piece, record)?;
             if template.is_expression {
                 put_in_expression(field, &value, &mut out)?;
             } else {
@@ -199,6 +198,25 @@ impl<'a> Bodies<'a> {
             Ok(value) => Ok(value.unwrap_or_default().trim().to_owned()),
             Err(why) => Err(BodyFault::Function { field: field.name.clone(), value: out, why }),
         }
+    }
+}
+
+impl Bodies<'_> {
+    /// What a part of a template is for a record.
+    fn piece<'v>(&'v self, field: &Field, piece: &'v Piece, record: Record<'v>) -> Result<Cow<'v, str>, BodyFault> {
+        Ok(match piece {
+            Piece::Text(text) => text.into(),
+            Piece::Variable(variable, format) => self.context.value(*variable, *format).into(),
+            Piece::Column { at, of_row, format } => dated(cell(field, record, *at, *of_row)?, *format),
+            Piece::Find(find) => {
+                let mut by = Vec::with_capacity(find.values.len());
+                for pieces in &find.values {
+                    let parts = pieces.iter().map(|piece| self.piece(field, piece, record));
+                    by.push(parts.collect::<Result<String, BodyFault>>()?.trim().to_owned());
+                }
+                self.lookups.find(&field.name, &find.wanted, &by)?.into()
+            }
+        })
     }
 }
 

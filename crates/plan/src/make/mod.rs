@@ -5,16 +5,23 @@
 
 mod body;
 mod compare;
+mod find;
 mod json;
 mod read;
+mod table;
 mod template;
 mod tree;
 
 pub use body::{Bodies, MOST_BYTES, MOST_ROWS};
 pub use compare::{differs, lines_differ};
+pub use find::Lookups;
 pub(crate) use read::{MakePolicy, is_making, read, refuse_policy};
+pub(crate) use table::Alone;
+pub use table::{Beside, is_beside};
 
-pub use super::problem::make::BodyFault;
+pub use super::problem::make::{BodyFault, MOST_TABLE, NotRead};
 
+#[cfg(test)]
+mod lookup_tests;
 #[cfg(test)]
 mod tests;

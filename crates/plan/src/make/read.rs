@@ -3,13 +3,15 @@
 use serde_json::Value;
 
 use skydeck_core::domain::ids::FormId;
-use skydeck_core::domain::mapping::{Field, Kind, Mapping};
+use skydeck_core::domain::mapping::{Field, Kind, Mapping, Table};
 use skydeck_core::domain::plan::{Keyed, Make, Source, Target};
 use skydeck_core::domain::run::Flag;
 use skydeck_core::domain::step::{Step, Verb};
 
-use super::template;
-use super::tree::{CONTROLS, list_name, tree};
+use super::find;
+use super::table::{self, Beside};
+use super::template::{self, Names};
+use super::tree::{CONTROLS, inner_list, tree};
 use crate::function;
 use crate::problem::make::{Control, MakeProblem};
 use crate::problem::{FunctionFault as F, Problem};
@@ -28,6 +30,8 @@ pub(crate) struct MakePolicy {
     pub compare: Vec<String>,
     /// A number that is known to be there.
     pub probe: Option<String>,
+    /// Mapping tables: name and file of each.
+    pub tables: Vec<(String, String)>,
 }
 
 impl MakePolicy {
@@ -48,6 +52,7 @@ impl MakePolicy {
                 Some(no) => self.probe = Some(no),
                 None => findings.refuse(at, MakeProblem::ProbeShape { value: shown() }),
             },
+            "tables" => self.tables = table::named(value, at, findings),
             _ => return false,
         }
         true
@@ -60,6 +65,7 @@ impl MakePolicy {
             ("steps", self.then.is_some()),
             ("compare", !self.compare.is_empty()),
             ("probe", self.probe.is_some()),
+            ("tables", !self.tables.is_empty()),
         ];
         all.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect()
     }
@@ -125,7 +131,12 @@ pub(crate) fn refuse_policy(policy: &MakePolicy, findings: &mut Findings) {
 }
 
 /// Reads the target of a plan that makes bills.
-pub(crate) fn read(side: &Side<'_>, source: &Source, policy: &MakePolicy, findings: &mut Findings) -> Target {
+pub(crate) fn read(
+    side: &Side<'_>,
+    source: &Source,
+    (policy, beside): (&MakePolicy, &dyn Beside),
+    findings: &mut Findings,
+) -> Target {
     let mut out = Target { verb: Verb::Save, ..nowhere() };
     out.form = form(side, findings);
     if side.api.as_ref().is_some_and(|api| api.eq_ignore_ascii_case("draft")) {
@@ -136,11 +147,18 @@ pub(crate) fn read(side: &Side<'_>, source: &Source, policy: &MakePolicy, findin
     if fields.is_empty() {
         findings.refuse(side.path("request"), MakeProblem::NoFields);
     }
-    let mut check = Check { source, findings };
+    let before = findings.blocking.len();
+    let sheets = table::read(&policy.tables, beside, findings);
+    // Of a table that cannot be read nothing more can be told.
+    let unread = findings.blocking.len() > before;
+    let tables: Vec<Table> = sheets.iter().map(|sheet| sheet.table.clone()).collect();
+    let names = Names { source, tables: &tables };
+    let mut check = Check { names, unread, findings };
     check.all(&fields, None);
+    let tables = table::used(sheets, &find::wanted(&fields, None, names), findings);
     let (key, keyed) = key(side, &fields, policy, findings);
     out.make = Some(Box::new(Make {
-        mapping: Mapping { fields, tables: Vec::new() },
+        mapping: Mapping { fields, tables },
         key,
         keyed,
         then: policy.then.clone().unwrap_or(then),
@@ -250,7 +268,9 @@ fn flags(entry: &Entry, text: &str, out: &mut Target, findings: &mut Findings) {
 
 /// Reads every template of the tree, and names what it cannot read.
 struct Check<'a, 'b> {
-    source: &'a Source,
+    names: Names<'a>,
+    /// A table of the plan could not be read: what is not found in it may be there.
+    unread: bool,
     findings: &'b mut Findings,
 }
 
@@ -258,12 +278,12 @@ impl Check<'_, '_> {
     fn all(&mut self, fields: &[Field], list: Option<&str>) {
         for field in fields {
             if field.kind == Kind::List && !field.children.is_empty() {
-                let name = list_name(&field.value);
-                self.all(&field.children, if name.is_empty() { list } else { Some(name) });
+                self.all(&field.children, inner_list(field).or(list));
                 continue;
             }
             for text in [&field.value, &field.default] {
-                match template::compile(text, list, self.source) {
+                match template::compile(text, list, self.names) {
+                    Err(MakeProblem::NoTable { .. } | MakeProblem::NoTableColumn { .. }) if self.unread => {}
                     Err(problem) => self.findings.refuse(field.at.clone(), problem),
                     Ok(read) if read.is_expression => self.expression(field, &read),
                     Ok(_) => {}
@@ -279,7 +299,9 @@ impl Check<'_, '_> {
         for piece in &read.pieces {
             match piece {
                 template::Piece::Text(part) => text.push_str(part),
-                template::Piece::Column { .. } | template::Piece::Variable(..) => text.push('1'),
+                template::Piece::Column { .. } | template::Piece::Variable(..) | template::Piece::Find(_) => {
+                    text.push('1');
+                }
             }
         }
         match function::compute(&text, 480) {

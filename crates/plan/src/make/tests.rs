@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use skydeck_core::domain::ids::PlanId;
-use skydeck_core::domain::mapping::Lines;
+use skydeck_core::domain::mapping::{Lines, Table};
 use skydeck_core::domain::operation::{Key, Operation};
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::step::Step;
 
-use super::{Bodies, MOST_ROWS, differs, lines_differ};
+use super::{Bodies, Lookups, MOST_ROWS, differs, lines_differ};
 use crate::render::RenderContext;
 use crate::{PlanFile, inspect, rev};
 
@@ -86,7 +86,9 @@ const LINES: [[&str; 8]; 2] = [
 
 fn body(plan: &Plan, lines: &[[&str; 8]]) -> Result<String, String> {
     let columns: Vec<String> = plan.source.columns.iter().map(|c| c.key.clone()).collect();
-    let made = Bodies::new(plan.target.make.as_deref().unwrap(), &plan.source, RenderContext::probe());
+    let make = plan.target.make.as_deref().unwrap();
+    let lookups = Lookups::of(make, &plan.source);
+    let made = Bodies::new(make, &plan.source, RenderContext::probe(), &lookups);
     made.of(&rows(lines), &columns).map(|body| body.text).map_err(|fault| fault.to_string())
 }
 
@@ -238,7 +240,7 @@ fn a_plan_that_could_not_be_settled_or_would_change_what_is_there_refuses() {
                 vec![],
                 policy(),
             ),
-            "_findCollection",
+            "`u` is no mapping table",
         ),
         (plan(usual(), vec![], json!({"key": {"number": "FBillNo"}, "steps": ["submit", "save"]})), "steps are save"),
         (plan(usual(), vec![], json!({"key": {"number": "FBillNo"}, "done": [["FX", "in", "1"]]})), "makes bills"),
@@ -279,7 +281,9 @@ fn the_revision_follows_every_part_of_what_is_made_and_no_place_in_the_file() {
         changed(&|p| make(p, &|m| m.key = "FSrc".into())),
         changed(&|p| make(p, &|m| m.then.clear())),
         changed(&|p| make(p, &|m| m.probe = Some("A".into()))),
-        changed(&|p| make(p, &|m| m.mapping.tables.push(("t".into(), "h".into())))),
+        changed(&|p| {
+            make(p, &|m| m.mapping.tables.push(Table { name: "t".into(), hash: "h".into(), ..Table::default() }))
+        }),
     ]
     .into_iter()
     .enumerate()

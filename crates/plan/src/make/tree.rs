@@ -200,6 +200,12 @@ pub(super) fn list_name(value: &str) -> &str {
     value.strip_prefix("{{").and_then(|v| v.strip_suffix("}}")).unwrap_or(value).trim()
 }
 
+/// The list that the children of a field stand in, where it is one that has a name.
+pub(super) fn inner_list(field: &Field) -> Option<&str> {
+    let is_list = field.kind == Kind::List && !field.children.is_empty();
+    Some(list_name(&field.value)).filter(|name| is_list && !name.is_empty())
+}
+
 /// A value as plans print it: a number or a truth is its text.
 fn scalar(value: Option<&Value>) -> String {
     match value {

@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::{FunctionFault, Suggest, TemplateFault, Words};
 
+/// Bytes of a mapping table at most.
+pub const MOST_TABLE: u64 = 1 << 20;
+
 /// What is wrong at one place of a plan that makes bills.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
@@ -39,7 +42,47 @@ pub enum MakeProblem {
     ListOutside { name: String, list: String },
     Template(TemplateFault),
     Function(FunctionFault),
-    FindCollection,
+    FindShape { text: String },
+    TablesShape { value: String },
+    TooManyTables { n: usize, most: usize },
+    NoTable { name: String, near: Option<String> },
+    NoTableColumn { file: String, column: String, near: Option<String>, known: String },
+    Table { file: String, line: Option<usize>, fault: TableFault },
+}
+
+/// What is wrong with a mapping table, at one line or as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "each variant and field is named after what the file holds there; the table says the rest"
+)]
+pub enum TableFault {
+    NotRead(NotRead),
+    NotUtf8,
+    NoRows,
+    ColumnName { n: usize, name: String },
+    ColumnTwice { name: String },
+    TooManyColumns { n: usize, most: usize },
+    TooManyRows { most: usize },
+    Cells { n: usize, wanted: usize },
+    LongCell { n: usize, most: usize },
+    Control { cell: String },
+    Twice { by: String, first: usize },
+}
+
+/// Why a file beside a plan is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotRead {
+    /// The plan was given without the directory it stands in.
+    Alone,
+    /// There is none.
+    Missing,
+    /// A directory, pipe, device or socket.
+    NotOrdinary,
+    /// More than [`MOST_TABLE`].
+    TooLarge(u64),
+    /// What the system says, English and Chinese.
+    Other(String, String),
 }
 
 /// Why a control of the call is refused.
@@ -73,6 +116,8 @@ pub enum BodyFault {
     KeySign { field: String, value: String },
     TooLarge { bytes: usize, most: usize },
     TooManyRows { field: String, n: usize, most: usize },
+    NoRow { field: String, table: String, by: String },
+    SeveralRows { field: String, table: String, by: String, n: usize },
 }
 
 impl Control {
@@ -197,7 +242,125 @@ sentences! {
     P::Function(fault) =>
         (format!("_function: {fault}"), "correct the expression"),
         (format!("_function：{}", fault.said(true)), "请改正表达式");
-    P::FindCollection => ("`_findCollection` is not evaluated here", "write the value itself"), ("此处不支持 `_findCollection`", "请直接写值");
+    P::FindShape { text } => (format!("`_findCollection {text}` cannot be read"), FIND), (format!("无法读取 `_findCollection {text}`"), FIND);
+    P::TablesShape { value } => (
+                format!("{value} names no mapping table: a .csv or .tsv file in the plan's directory or below it"),
+                TABLES,
+            ), (format!("{value} 不是对照表：应为方案目录内的 .csv 或 .tsv 文件"), TABLES);
+    P::TooManyTables { n, most } => (format!("{n} mapping tables; a plan has {most} at most"), "leave out those that no field looks in"), (format!("{n} 张对照表，一个方案最多 {most} 张"), "请去掉没有字段查找的");
+    P::NoTable { name, near } => (
+                format!("`{name}` is no mapping table of the plan"),
+                near.as_ref().map_or_else(|| TABLES.to_owned(), |near| format!("did you mean `{near}`?")),
+            ), (
+                format!("方案没有对照表 `{name}`"),
+                near.as_ref().map_or_else(|| TABLES.to_owned(), |near| format!("是不是 `{near}`？")),
+            );
+    P::NoTableColumn { file, column, near, known } => (
+                format!("{file} has no column `{column}`; it has {known}"),
+                near.as_ref().map_or_else(|| "its first line names its columns".to_owned(), |near| format!("did you mean `{near}`?")),
+            ), (
+                format!("{file} 没有列 `{column}`，现有：{known}"),
+                near.as_ref().map_or_else(|| "列名写在首行".to_owned(), |near| format!("是不是 `{near}`？")),
+            );
+    P::Table { file, line, fault } => fault.words(file, *line, false), fault.words(file, *line, true);
+}
+
+const TABLES: &str = "\"tables\": {\"stock\": \"tables/stock.csv\"}";
+const FIND: &str = "_findCollection find ERP from stock where MES={{FStockId_FNumber}}";
+
+impl TableFault {
+    /// What is wrong and what to do, with file and line.
+    fn words(&self, file: &str, line: Option<usize>, zh: bool) -> Words {
+        let (message, hint) = if zh { self.zh() } else { self.en() };
+        let message = match line {
+            Some(line) if zh => format!("{file} 第 {line} 行：{message}"),
+            None if zh => format!("{file}：{message}"),
+            Some(line) => format!("{file} line {line}: {message}"),
+            None => format!("{file}: {message}"),
+        };
+        Words { message, hint }
+    }
+
+    fn en(&self) -> (String, String) {
+        let (message, hint) = match self {
+            Self::NotRead(why) => return why.en(),
+            Self::NotUtf8 => ("is no UTF-8".to_owned(), "save the sheet as `CSV UTF-8`"),
+            Self::NoRows => {
+                ("the table has no rows".to_owned(), "the first line names the columns, each further one is a row")
+            }
+            Self::ColumnName { n, name } if name.is_empty() => {
+                (format!("column {n} has no name"), "name it, or delete the empty column")
+            }
+            Self::ColumnName { n, name } => {
+                (format!("column {n} is called `{name}`"), "a name has neither blanks nor `=`")
+            }
+            Self::ColumnTwice { name } => (format!("the column `{name}` stands twice"), "keep the one that is meant"),
+            Self::TooManyColumns { n, most } => {
+                (format!("{n} columns; a table has {most} at most"), "keep those that are looked for")
+            }
+            Self::TooManyRows { most } => {
+                (format!("a table has {most} rows at most"), "keep those that the plan's bills need")
+            }
+            Self::Cells { n, wanted } => (
+                format!("{n} cells, and the first line names {wanted} columns"),
+                "a value with a separator in it stands between double quotation marks",
+            ),
+            Self::LongCell { n, most } => (format!("a cell of {n} characters; at most {most} are read"), "shorten it"),
+            Self::Control { cell } => (format!("`{cell}` holds a control character"), "one line a cell, without tabs"),
+            Self::Twice { by, first } => (
+                format!("{by} stands in line {first} already"),
+                "keep the one that is meant: a look-up would have to guess",
+            ),
+        };
+        (message, hint.to_owned())
+    }
+
+    fn zh(&self) -> (String, String) {
+        let (message, hint) = match self {
+            Self::NotRead(why) => return why.zh(),
+            Self::NotUtf8 => ("不是 UTF-8 编码".to_owned(), "请另存为 `CSV UTF-8`"),
+            Self::NoRows => ("表中没有数据行".to_owned(), "首行为列名，其后每行一条"),
+            Self::ColumnName { n, name } if name.is_empty() => (format!("第 {n} 列没有列名"), "请写列名，或删除该空列"),
+            Self::ColumnName { n, name } => (format!("第 {n} 列的列名为 `{name}`"), "列名不含空格和 `=`"),
+            Self::ColumnTwice { name } => (format!("列 `{name}` 出现两次"), "请只留一个"),
+            Self::TooManyColumns { n, most } => (format!("{n} 列，最多 {most} 列"), "请只留要查找的列"),
+            Self::TooManyRows { most } => (format!("最多 {most} 行"), "请只留方案单据需要的行"),
+            Self::Cells { n, wanted } => (format!("有 {n} 格，而首行有 {wanted} 列"), "值中有分隔符时请加英文双引号"),
+            Self::LongCell { n, most } => (format!("单元格有 {n} 个字符，最多读取 {most} 个"), "请缩短"),
+            Self::Control { cell } => (format!("`{cell}` 含有控制字符"), "每格一行，不含制表符"),
+            Self::Twice { by, first } => (format!("{by} 已在第 {first} 行出现"), "请只留一行，否则无法确定取哪一行"),
+        };
+        (message, hint.to_owned())
+    }
+}
+
+impl NotRead {
+    fn en(&self) -> (String, String) {
+        let (message, hint) = match self {
+            Self::Alone => ("the plan was read without its directory".to_owned(), "put both into the plan directory"),
+            Self::Missing => {
+                ("no such file beside the plan".to_owned(), "put it there, or correct its name in skydeck.tables")
+            }
+            Self::NotOrdinary => ("is no ordinary file".to_owned(), "a mapping table is one"),
+            Self::TooLarge(bytes) => (
+                format!("has {bytes} bytes; at most {MOST_TABLE} are read"),
+                "keep the rows and columns that are looked for",
+            ),
+            Self::Other(en, _) => (format!("cannot be read: {en}"), ""),
+        };
+        (message, hint.to_owned())
+    }
+
+    fn zh(&self) -> (String, String) {
+        let (message, hint) = match self {
+            Self::Alone => ("读取方案时没有其所在目录".to_owned(), "请将两者都放入方案目录"),
+            Self::Missing => ("方案旁没有该文件".to_owned(), "请放入，或改正 skydeck.tables 中的文件名"),
+            Self::NotOrdinary => ("不是普通文件".to_owned(), "对照表应为普通文件"),
+            Self::TooLarge(bytes) => (format!("有 {bytes} 字节，最多读取 {MOST_TABLE} 字节"), "请只留要查找的行和列"),
+            Self::Other(_, zh) => (format!("无法读取：{zh}"), ""),
+        };
+        (message, hint.to_owned())
+    }
 }
 
 impl BodyFault {
@@ -216,7 +379,9 @@ impl BodyFault {
             | Self::NoKey { field }
             | Self::KeyTooLong { field, .. }
             | Self::KeySign { field, .. }
-            | Self::TooManyRows { field, .. } => Some(field),
+            | Self::TooManyRows { field, .. }
+            | Self::NoRow { field, .. }
+            | Self::SeveralRows { field, .. } => Some(field),
             Self::TooLarge { .. } => None,
         }
     }
@@ -280,6 +445,14 @@ impl BodyFault {
             Self::TooManyRows { field, n, most } => pick(
                 format!("{field} has {n} rows; at most {most} are sent"),
                 format!("{field} 有 {n} 行，最多发送 {most} 行"),
+            ),
+            Self::NoRow { field, table, by } => pick(
+                format!("{field}: no row of `{table}` has {by}: add it"),
+                format!("{field}：“{table}”中没有 {by} 的行：请补上"),
+            ),
+            Self::SeveralRows { field, table, by, n } => pick(
+                format!("{field}: {n} rows of `{table}` have {by}, where one is expected"),
+                format!("{field}：“{table}”中 {by} 有 {n} 行，而只能有一行"),
             ),
         }
     }
