@@ -10,8 +10,14 @@
 
 #[path = "../support/english.rs"]
 mod english;
+#[path = "../support/literals.rs"]
+mod literals;
+#[path = "../support/pty.rs"]
+mod pty;
 #[path = "../support/style.rs"]
 mod style;
 
+mod blocks;
 mod pages;
 mod pairs;
+mod tables;
