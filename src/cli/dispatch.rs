@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use tokio::signal::unix::SignalKind;
 
-use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, LogVerb, Looks, PlanVerb, ServeArgs, Verb};
+use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, LogVerb, Looks, PlanVerb, SelfVerb, ServeArgs, Verb};
 use super::console::Console;
 use super::console_modes::console;
 use super::context::{self, Context, screen};
 use super::demo::Demo;
 use super::out::Out;
 use super::{
-    approval, bills, demo, demo_headless, doctor, environments, help, history, output, plans, serve, upgrade, write,
+    approval, bills, demo, demo_headless, doctor, environments, help, history, man, output, plans, serve, upgrade,
+    write,
 };
 use crate::boot::owner::Word;
 use crate::boot::{self, Booted, Paths, SystemClock};
@@ -79,6 +80,10 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     if let Some(exit) = cli.verb.as_ref().map_or(Ok(None), |verb| about_itself(verb, lang))? {
         return Ok(exit.code());
     }
+    // Before anything is read that may be what is wrong.
+    if matches!(&cli.verb, Some(Verb::Own(SelfVerb::Check))) && global.attach.is_none() {
+        return super::self_check::run(&global).await.map(Exit::code);
+    }
     // A file that would become longer than `ulimit -f` allows is an error, not the process's end.
     let _ignored = tokio::signal::unix::signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     let mut paths = Paths::find(global.config.as_deref(), global.data.as_deref())?;
@@ -130,12 +135,9 @@ fn check_looks(looks: &Looks, verb: Option<&Verb>) -> Result<(), Stop> {
 fn about_itself(verb: &Verb, lang: Language) -> Result<Option<Exit>, Stop> {
     match verb {
         Verb::Completions { shell } => {
-            // Into memory first: the generator takes no error from what it writes to.
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut help::completed(lang), "skydeck", &mut script);
-            output::raw(&script)?;
+            output::raw(&man::completions(*shell, lang))?;
         }
-        Verb::Man => output::raw(&help::man(lang)?)?,
+        Verb::Man => output::raw(&man::page(lang)?)?,
         Verb::Keys => {
             let lang = match lang {
                 Language::Zh => crate::ui::Lang::Zh,
@@ -224,6 +226,7 @@ fn here_only(verb: &Verb) -> Option<&'static str> {
         Verb::Demo(_) => Some("demo"),
         Verb::Serve(_) => Some("serve"),
         Verb::Doctor(_) => Some("doctor"),
+        Verb::Own(SelfVerb::Check) => Some("self check"),
         Verb::Upgrade(_) => Some("upgrade"),
         Verb::Backup { .. } => Some("backup"),
         Verb::Restore { .. } => Some("restore"),

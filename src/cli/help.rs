@@ -54,6 +54,8 @@ const VERBS: &[(&str, &str)] = &[
     ("env adopt", "确认环境的单据在其现在配置的服务器上"),
     ("serve", "无界面的引擎，供 systemd 使用；控制台连接到它"),
     ("doctor", "检查数据目录：流水校验链、索引、预留空间"),
+    ("self", "程序与本机"),
+    ("self check", "本机缺少什么，会写入什么、写在哪里；不作任何更改"),
     ("upgrade", "先备份，再把旧版本的数据目录升级到本程序的版本"),
     ("backup", "将数据目录（使用中亦可）复制到新目录，并校验副本"),
     ("restore", "将备份复制到数据目录；该目录须尚不存在"),
@@ -235,7 +237,7 @@ pub(super) fn parse() -> Result<Cli, (clap::Error, Language)> {
 }
 
 /// The command with its words in one language.
-fn command(lang: Language) -> Command {
+pub(super) fn command(lang: Language) -> Command {
     let mut command = Cli::command();
     match lang {
         Language::En => command,
@@ -265,32 +267,6 @@ pub(super) fn completed(lang: Language) -> Command {
         Language::En => command(lang),
         Language::Zh => bare(command(lang)),
     }
-}
-
-/// The manual page in one language.
-///
-/// # Errors
-/// Never: it is written into memory.
-pub(super) fn man(lang: Language) -> std::io::Result<Vec<u8>> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command(lang)).render(&mut page)?;
-    let headings = match lang {
-        Language::En => return Ok(page),
-        Language::Zh => [
-            ("NAME", "名称"),
-            ("SYNOPSIS", "用法"),
-            ("DESCRIPTION", "说明"),
-            ("OPTIONS", "选项"),
-            ("SUBCOMMANDS", "命令"),
-            ("VERSION", "版本"),
-        ],
-    };
-    let lines = String::from_utf8_lossy(&page).into_owned();
-    let chinese = |line: &str| {
-        let known = headings.iter().find(|(en, _)| line.strip_prefix(".SH ") == Some(*en));
-        known.map_or_else(|| line.to_owned(), |(_, zh)| format!(".SH {zh}")) + "\n"
-    };
-    Ok(lines.lines().map(chinese).collect::<String>().into_bytes())
 }
 
 /// Prints help or version.

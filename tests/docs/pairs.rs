@@ -6,7 +6,7 @@ use crate::pages::{Page, all, spans};
 use crate::{english, style};
 
 /// The pages that an operator reads, and has in Chinese too.
-const FOR_OPERATORS: [&str; 12] = [
+const FOR_OPERATORS: [&str; 13] = [
     "README",
     "docs/alerts",
     "docs/connections",
@@ -16,6 +16,7 @@ const FOR_OPERATORS: [&str; 12] = [
     "docs/keys",
     "docs/operations",
     "docs/outcomes",
+    "docs/packages",
     "docs/plans",
     "docs/troubleshooting",
     "docs/verbs",

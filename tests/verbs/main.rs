@@ -29,6 +29,7 @@ mod ledger_verb;
 mod output;
 mod plan_operations;
 mod plan_run;
+mod self_check;
 mod shipped_plans;
 mod status_after;
 mod store_words;

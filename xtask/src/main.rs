@@ -2,6 +2,7 @@
 
 mod bench;
 mod beside;
+mod dist;
 mod golden;
 mod history;
 mod jobs;
@@ -56,6 +57,8 @@ enum Chore {
     Keys,
     /// Writes the README's pictures anew, from the real console on a terminal.
     Pictures,
+    /// Packages for operators: .deb, .rpm and .tar.gz of a release build that starts with glibc 2.17, checked; docs/packages.md.
+    Dist(dist::DistArgs),
     /// Writes golden files anew; look at the difference before it is committed.
     Golden {
         /// Which.
@@ -99,6 +102,7 @@ fn chore(cli: Cli) -> anyhow::Result<u8> {
         }
         Chore::Journals(args) => journals::write(&args).map(|()| Exit::Ok.code()),
         Chore::Jobs(args) => jobs::write(&args).map(|()| Exit::Ok.code()),
+        Chore::Dist(args) => dist::run(&args).map(|()| Exit::Ok.code()),
         Chore::Keys => keys::write().map(|()| Exit::Ok.code()),
         Chore::Pictures => pictures::write().map(|()| Exit::Ok.code()),
         Chore::Golden { which } => golden::write(which).map(|()| Exit::Ok.code()),

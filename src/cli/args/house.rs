@@ -125,6 +125,13 @@ pub enum AlertsVerb {
     Test,
 }
 
+/// `self …`.
+#[derive(Debug, Subcommand)]
+pub enum SelfVerb {
+    /// What this host lacks, and what would be written where; changes nothing.
+    Check,
+}
+
 /// `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use self::house::{AlertsVerb, DemoArgs, DoctorArgs, LogArgs, LogVerb, ServeArgs, UpgradeArgs};
+pub use self::house::{AlertsVerb, DemoArgs, DoctorArgs, LogArgs, LogVerb, SelfVerb, ServeArgs, UpgradeArgs};
 pub use self::looks::Looks;
 use self::looks::language;
 pub use self::plans::{EnvVerb, NewPlan, PlanVerb};
@@ -124,6 +124,9 @@ pub enum Verb {
     Serve(ServeArgs),
     /// Check the data directory: journal chain, index, reserve file.
     Doctor(DoctorArgs),
+    /// The program and its host.
+    #[command(name = "self", subcommand)]
+    Own(SelfVerb),
     /// Raise a data directory of an earlier version to the one of this program, after a backup.
     Upgrade(UpgradeArgs),
     /// Copy the data directory, in use or not, into a new one, and check the copy.

@@ -1,0 +1,218 @@
+//! `self check` on hosts that each lack one thing, made of variables, limits and directories.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::place::PROGRAM;
+
+/// A host with everything, as far as variables can make one.
+struct Host {
+    home: tempfile::TempDir,
+}
+
+impl Host {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(home.path().join("certs")).unwrap();
+        std::fs::write(home.path().join("certs/ca.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
+        Self { home }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.home.path().join(name).display().to_string()
+    }
+
+    fn command(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::null()).env_clear().env("HOME", self.home.path());
+        command.env("PATH", "/usr/bin:/bin").env("LANG", "zh_CN.UTF-8").env("SSL_CERT_DIR", self.path("certs"));
+        command
+    }
+
+    /// Its own JSON line and exit code.
+    fn check(&self, alter: impl FnOnce(&mut Command)) -> (Value, Option<i32>) {
+        let mut command = self.command(PROGRAM, &["self", "check", "--json"]);
+        alter(&mut command);
+        read(&command.output().unwrap())
+    }
+}
+
+fn read(out: &Output) -> (Value, Option<i32>) {
+    let said = String::from_utf8_lossy(&out.stdout);
+    let line =
+        serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {said}{}", String::from_utf8_lossy(&out.stderr)));
+    (line, out.status.code())
+}
+
+/// What is looked at, how it stands, the variables that make it so, and a word of what is said.
+type Lack<'a> = (&'a str, &'a str, Vec<(&'a str, String)>, &'a str);
+
+fn state<'a>(said: &'a Value, name: &str) -> (&'a str, &'a str) {
+    let check = said["checks"].as_array().unwrap().iter().find(|check| check["name"] == name);
+    let check = check.unwrap_or_else(|| panic!("no {name}: {said}"));
+    (check["state"].as_str().unwrap(), check["found"].as_str().unwrap())
+}
+
+#[test]
+fn a_host_with_everything_lacks_a_configuration_and_nothing_is_changed() {
+    let host = Host::new();
+    let (said, code) = host.check(|_| {});
+    assert_eq!((code, said["ok"].as_bool()), (Some(0), Some(true)), "{said}");
+    for good in ["program", "system", "locale", "terminal", "certificates", "data"] {
+        assert_eq!(state(&said, good).0, "ok", "{good}: {said}");
+    }
+    assert_eq!(state(&said, "config").0, "note");
+    let left: Vec<_> = std::fs::read_dir(host.home.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["certs"], "it made something");
+    let writes: Vec<&str> = said["writes"].as_array().unwrap().iter().map(|w| w["path"].as_str().unwrap()).collect();
+    assert!(writes.contains(&host.path(".local/state/skydeck").as_str()), "{writes:?}");
+}
+
+#[test]
+fn each_thing_that_is_missing_is_named_with_what_to_do() {
+    let host = Host::new();
+    std::fs::write(host.home.path().join("file"), "").unwrap();
+    let deep = format!("{}/{}", host.path("deep"), "x".repeat(120));
+    let vars: [Lack<'_>; 8] = [
+        ("locale", "note", vec![("LANG", "C".into())], "LANG=C"),
+        ("locale", "note", vec![("LC_ALL", "zh_CN.GBK".into())], "GBK"),
+        ("certificates", "note", vec![("SSL_CERT_DIR", host.path("nothing"))], "nothing"),
+        ("certificates", "note", vec![("SSL_CERT_FILE", host.path("file")), ("SSL_CERT_DIR", String::new())], "file"),
+        ("temporary", "note", vec![("TMPDIR", host.path("nothing"))], "nothing"),
+        ("data", "fault", vec![("XDG_STATE_HOME", host.path("file"))], "file"),
+        ("data", "note", vec![("XDG_STATE_HOME", deep)], "xxx"),
+        ("config", "fault", vec![("XDG_CONFIG_HOME", host.path("broken"))], "config.toml"),
+    ];
+    std::fs::create_dir_all(host.home.path().join("broken/skydeck")).unwrap();
+    std::fs::write(host.home.path().join("broken/skydeck/config.toml"), "[environment.test\n").unwrap();
+    for (name, wanted, vars, words) in vars {
+        for lang in ["zh", "en"] {
+            let (said, code) = host.check(|command| {
+                command.args(["--lang", lang]).envs(vars.clone());
+            });
+            let (state, found) = state(&said, name);
+            assert_eq!(state, wanted, "{name} {vars:?}: {said}");
+            assert!(found.contains(words), "{name}: {found}");
+            assert_eq!(code, Some(if wanted == "fault" { 2 } else { 0 }), "{said}");
+            let next = said["checks"].as_array().unwrap().iter().find(|c| c["name"] == name).unwrap()["next"].as_str();
+            assert!(next.is_some_and(|next| !next.is_empty()), "{said}");
+        }
+    }
+}
+
+#[test]
+fn without_a_home_it_still_says_what_is_missing() {
+    let host = Host::new();
+    let (said, code) = host.check(|command| {
+        command.env_remove("HOME");
+    });
+    assert_eq!((code, state(&said, "config").0), (Some(2), "fault"), "{said}");
+    assert_eq!(state(&said, "locale").0, "ok");
+    let (said, code) = host.check(|command| {
+        command.env_remove("HOME").args(["--config", &host.path("none.toml"), "--data", &host.path("data")]);
+    });
+    // A configuration that is named has to be there.
+    assert_eq!((code, state(&said, "config").0, state(&said, "data").0), (Some(2), "fault", "ok"), "{said}");
+}
+
+#[test]
+fn limits_are_those_of_the_process() {
+    let host = Host::new();
+    for (limit, wanted, exit) in [("-n 48", "fault", 2), ("-n 512", "note", 0), ("-f 1000", "fault", 2)] {
+        let script = format!("ulimit {limit}; exec \"$0\" self check --json");
+        let out = host.command("/bin/sh", &["-c", &script, PROGRAM]).output().unwrap();
+        let (said, code) = read(&out);
+        assert_eq!((state(&said, "limits").0, code), (wanted, Some(exit)), "{limit}: {said}");
+    }
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_used_is_said_before_anything_is_opened() {
+    let host = Host::new();
+    let data = host.home.path().join("data");
+    let check = |wanted: &str, words: &str, exit: i32| {
+        let (said, code) = host.check(|command| {
+            command.args(["--lang", "en", "--data", &host.path("data")]);
+        });
+        let (state, found) = state(&said, "data");
+        assert_eq!((state, code), (wanted, Some(exit)), "{said}");
+        assert!(found.contains(words), "{found}");
+    };
+    std::fs::create_dir(&data).unwrap();
+    let mode = |mode| std::fs::set_permissions(&data, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    mode(0o755);
+    check("fault", "others may use it", 2);
+    mode(0o700);
+    check("ok", "free", 0);
+    std::fs::write(data.join("version"), "skydeck store 1\n").unwrap();
+    check("note", "earlier version", 0);
+    std::fs::write(data.join("version"), "skydeck store 99\n").unwrap();
+    check("fault", "99", 2);
+    std::fs::write(data.join("version"), "nonsense\n").unwrap();
+    check("fault", "nonsense", 2);
+    let all: Vec<_> = std::fs::read_dir(&data).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(all, ["version"]);
+}
+
+/// A home whose disk is mounted read-only, in a mount space of the test's own; `None` where none can be made.
+fn on_a_read_only_home(host: &Host) -> Option<Output> {
+    let script = "mount --bind \"$HOME\" \"$HOME\" && mount -o remount,ro,bind \"$HOME\" || exit 99; exec \"$0\" self check --json";
+    let out = host.command("/usr/bin/unshare", &["-m", "/bin/sh", "-c", script, PROGRAM]).output().ok()?;
+    (out.status.code() != Some(99) && out.status.success() || out.status.code() == Some(2)).then_some(out)
+}
+
+#[test]
+fn a_home_that_is_read_only_is_said_with_the_way_out() {
+    let host = Host::new();
+    let Some(out) = on_a_read_only_home(&host) else {
+        println!("skipped: this user can mount nothing");
+        return;
+    };
+    let (said, code) = read(&out);
+    assert_eq!((state(&said, "data").0, code), ("fault", Some(2)), "{said}");
+    let next = said["checks"].as_array().unwrap().iter().find(|c| c["name"] == "data").unwrap()["next"].to_string();
+    assert!(next.contains("XDG_STATE_HOME"), "{next}");
+}
+
+#[test]
+fn another_program_of_the_name_and_a_unit_without_its_program_are_named() {
+    let host = Host::new();
+    let dir = |name: &str| {
+        let dir = host.home.path().join(name);
+        std::fs::create_dir_all(&dir).unwrap();
+        dir
+    };
+    let other = dir("bin").join("skydeck");
+    std::fs::write(&other, "#!/bin/sh\n").unwrap();
+    let unit = dir(".config/systemd/user").join("skydeck.service");
+    std::fs::write(&unit, "[Service]\nExecStart=%h/.cargo/bin/skydeck serve\n").unwrap();
+    let (said, code) = host.check(|command| {
+        command.env("PATH", host.path("bin"));
+    });
+    let (found, program) = state(&said, "program");
+    assert!(found == "note" && program.contains(other.to_str().unwrap()), "{said}");
+    let (found, service) = state(&said, "service");
+    assert!(found == "note" && service.contains(&host.path(".cargo/bin/skydeck")), "{said}");
+    assert_eq!(code, Some(0));
+    // The program is there now.
+    std::fs::write(dir(".cargo/bin").join("skydeck"), "").unwrap();
+    let (said, _) = host.check(|_| {});
+    assert!(!state(&said, "service").1.contains(".cargo"), "{said}");
+}
+
+#[test]
+fn a_person_reads_it_in_his_language_and_a_program_one_line() {
+    let host = Host::new();
+    for (lang, words) in [
+        ("zh", ["语言环境：", "数据目录：", "下一步：", "写入什么，写在哪里：", "可以使用；注意"]),
+        ("en", ["locale: ", "data directory: ", "next: ", "what is written, and where:", "it works here; notes:"]),
+    ] {
+        let out = host.command(PROGRAM, &["self", "check", "--lang", lang]).output().unwrap();
+        let said = String::from_utf8(out.stdout).unwrap();
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+        assert_eq!(out.status.code(), Some(0));
+    }
+    assert!(Path::new(PROGRAM).is_file());
+}
