@@ -12,7 +12,7 @@ use skydeck::domain::filter::{About, Filter};
 use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, RecordKey, RunId};
 use skydeck::domain::run::BillRow;
 use skydeck::domain::time::{ErpDate, Ts};
-use skydeck::erp::classify::{Ask, Mode, judge_write, read_query};
+use skydeck::erp::classify::{Ask, Mode, Names, judge_write, read_query};
 use skydeck::erp::sign;
 use skydeck::erp::transport::HttpReply;
 use skydeck::plan::render::RenderContext;
@@ -56,7 +56,7 @@ fn judge_a_success(bencher: Bencher<'_, '_>, bills: usize) {
     let answer = Ok(answer);
     bencher
         .counter(ItemsCount::new(bills))
-        .bench_local(|| judge_write(black_box(&answer), &asked, &causes, (Mode::Signed, false)));
+        .bench_local(|| judge_write(black_box(&answer), &asked, &causes, (Mode::Signed, Names::Asked)));
 }
 
 #[divan::bench]
@@ -64,7 +64,7 @@ fn judge_a_refusal(bencher: Bencher<'_, '_>) {
     let causes: CauseTable = toml::from_str(BUILT_IN).unwrap();
     let (answer, asked) = refusal();
     let answer = Ok(answer);
-    bencher.bench_local(|| judge_write(black_box(&answer), &asked, &causes, (Mode::Signed, false)));
+    bencher.bench_local(|| judge_write(black_box(&answer), &asked, &causes, (Mode::Signed, Names::Asked)));
 }
 
 #[divan::bench]

@@ -12,6 +12,8 @@
 mod place;
 #[path = "support/pty.rs"]
 mod pty;
+#[path = "making_parts/pushing.rs"]
+mod pushing;
 
 use std::collections::BTreeMap;
 use std::process::{Command, Output, Stdio};

@@ -2,8 +2,8 @@
 //! virtual clock. Requests are lost before and after they took effect, arrive late, the process dies anywhere, a person makes,
 //! changes and deletes bills beside us, and two plans may make the same ones.
 //!
-//! The oracle is the simulator's own record. One seed is one history; a third of them each have a number that the form lets
-//! stand once, a number that it does not, and a field of another kind as their key.
+//! The oracle is the simulator's own record. One seed is one history; a quarter of them each have a number that the form lets
+//! stand once, a number that it does not, and a field of another kind as their key, or push, which is found by its source.
 //! `SKYDECK_HISTORIES=2000` runs more, `SKYDECK_SEED=7` runs one.
 
 #![allow(
@@ -40,8 +40,8 @@ use skydeck::sim::{self, WorldConfig, demo_credentials};
 
 /// Histories in an ordinary test run.
 const HISTORIES: u64 = 60;
-/// What is made.
-const MADE: &str = "STK_InStock";
+/// The conversion of those that push.
+const RULE: &str = "AR_OutStockToReceivableMap";
 
 /// How what is made is found again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,37 +52,53 @@ enum Kind {
     Open,
     /// A field of another kind.
     Source,
+    /// Pushed: the number of its source in it.
+    Link,
     /// Declared as unique, and it is not: what the product's rule about repeats keeps from happening, as a control.
     Lied,
 }
 
 impl Kind {
     fn of(seed: u64) -> Self {
-        [Self::Unique, Self::Open, Self::Source][(seed % 3) as usize]
+        [Self::Unique, Self::Open, Self::Source, Self::Link][(seed % 4) as usize]
     }
 
     /// A person alone may have a call repeated.
     fn is_open(self) -> bool {
-        matches!(self, Self::Open | Self::Source)
+        matches!(self, Self::Open | Self::Source | Self::Link)
+    }
+
+    /// Form of what is made.
+    fn made(self) -> &'static str {
+        if self == Self::Link { "AR_receivable" } else { "STK_InStock" }
+    }
+
+    /// What is done, in keys.
+    fn op(self) -> &'static str {
+        if self == Self::Link { PUSH } else { SAVE }
     }
 }
 
 /// A plan that makes a bill of each record.
 fn making(kind: Kind, last: Option<Step>) -> Plan {
-    let text = std::fs::read_to_string("plans/sal_outstock_to_instock.json").unwrap();
+    let (file, first) = if kind == Kind::Link { ("receivable", "push") } else { ("instock", "save") };
+    let text = std::fs::read_to_string(format!("plans/sal_outstock_to_{file}.json")).unwrap();
     let mut plan: Value = serde_json::from_str(&text).unwrap();
+    let steps: &[&str] = match last {
+        None => &[first],
+        Some(Step::Submit) => &[first, "submit"],
+        Some(_) => &[first, "submit", "audit"],
+    };
+    plan["skydeck"]["steps"] = json!(steps);
+    if kind == Kind::Link {
+        return skydeck::plan::read(PlanId::new("make"), &plan.to_string()).unwrap().runnable().unwrap().clone();
+    }
     plan["skydeck"]["key"] = json!({"number": "FBillNo", "unique": kind == Kind::Unique || kind == Kind::Lied});
     if kind == Kind::Source {
         let field = json!({"field": "F_QEB_SrcNo", "type": "string", "value": "IN-{{FBillNo}}"});
         plan["target"]["request"].as_array_mut().unwrap().push(field);
         plan["skydeck"]["key"] = json!({"source": "F_QEB_SrcNo"});
     }
-    let steps: &[&str] = match last {
-        None => &["save"],
-        Some(Step::Submit) => &["save", "submit"],
-        Some(_) => &["save", "submit", "audit"],
-    };
-    plan["skydeck"]["steps"] = json!(steps);
     let entries = plan["target"]["otherRequest"].as_array_mut().unwrap();
     entries.retain(|entry| entry["field"] != "Operation");
     skydeck::plan::read(PlanId::new("make"), &plan.to_string()).unwrap().runnable().unwrap().clone()
@@ -95,6 +111,7 @@ struct Bills {
     keys: Mutex<BTreeMap<u64, String>>,
     /// The last step.
     last: Option<Step>,
+    kind: Kind,
 }
 
 /// Whether a letter is one that the last step leads to.
@@ -113,13 +130,28 @@ impl Bills {
 
     /// Lines of the record about bills with a key, in order.
     fn lines(&self, key: &str) -> Vec<sim::Applied> {
-        let of = |line: &sim::Applied| *line.number == *key;
+        if self.kind != Kind::Link {
+            let of = |line: &sim::Applied| *line.number == *key;
+            return self.wire.record().into_iter().filter(of).collect();
+        }
+        let fid = self.record_of(key);
+        let made = self.wire.pushed_from(fid, RULE);
+        let of = |line: &sim::Applied| match line.form_id() {
+            FORM => line.verb == "Push" && u64::from(line.id) == fid,
+            form => form == self.kind.made() && made.contains(&line.id),
+        };
         self.wire.record().into_iter().filter(of).collect()
+    }
+
+    fn record_of(&self, key: &str) -> u64 {
+        self.keys.lock().unwrap().iter().find(|(_, known)| *known == key).map_or(0, |(fid, _)| *fid)
     }
 
     /// The key, and the ids of all that was ever made under it.
     fn names(&self, key: &str) -> Vec<String> {
+        // A push names the record itself.
         let made = self.lines(key).into_iter().filter(|line| line.id > 0).map(|line| line.id.to_string());
+        let made = made.chain((self.kind == Kind::Link).then(|| self.record_of(key).to_string()));
         let ids: HashSet<String> = made.collect();
         std::iter::once(key.to_owned()).chain(ids).collect()
     }
@@ -155,7 +187,7 @@ impl Bills {
 
 impl Real for Bills {
     fn truth(&self, op: &OpId, fid: &Fid) -> Truth {
-        assert_eq!(op.as_str(), SAVE);
+        assert_eq!(op.as_str(), self.kind.op());
         let key = self.key(fid.as_str().parse().unwrap());
         let (lines, user) = (self.lines(&key), demo_credentials().user);
         let call = self.wire.answered_last(&self.names(&key));
@@ -203,7 +235,7 @@ impl People {
         let lines = json!([{"FMaterialId": {"FNumber": "MAT00001"}, "FRealQty": 1}]);
         let model = json!({"FBillTypeID": {"FNumber": "RKD01_SYS"}, "FBillNo": key, "FDate": "2026-01-02",
             "FSupplierId": {"FNumber": "VEN00003"}, "FInStockEntry": lines});
-        let body = json!({"formid": MADE, "data": json!({"Model": model}).to_string()});
+        let body = json!({"formid": self.kind.made(), "data": json!({"Model": model}).to_string()});
         let said = self.bills.wire.as_somebody("演示用户", "Save", &body);
         format!("somebody makes {key} by hand: {}", said["Result"]["ResponseStatus"]["IsSuccess"])
     }
@@ -220,7 +252,7 @@ impl People {
             _ => return None,
         };
         let mut body = change.clone();
-        (body["form"], body["id"]) = (json!(MADE), json!(id));
+        (body["form"], body["id"]) = (json!(self.kind.made()), json!(id));
         self.bills.wire.admin("bill", &body);
         Some(format!("others: {key}, made as {id}: {change} (it was {letter})"))
     }
@@ -267,7 +299,7 @@ impl Around for People {
         let network = if rng.bool() { 0 } else { rng.u64(1..40) };
         self.bills.wire.trouble.store(network, Ordering::SeqCst);
         let share = rng.f64() * 0.4 + 0.2;
-        let on = ["Save", "BatchSave", "Submit", "Audit"];
+        let on = ["Save", "BatchSave", "Push", "Submit", "Audit"];
         let (words, faults) = match rng.u32(0..5) {
             0 => ("none".to_owned(), json!({"replace": true})),
             1 if self.lies => {
@@ -325,11 +357,12 @@ fn missed(story: &Story<People>, sums: &mut Sums) -> Found {
         if status != "C" || done {
             continue;
         }
-        let work = oracle::record(&Fid::from(id)).under(&OpId::new(SAVE));
+        let op = OpId::new(people.kind.op());
+        let work = oracle::record(&Fid::from(id)).under(&op);
         let entry = story.bench.store.ledger_entry(&work).unwrap();
         let outcome = entry.as_ref().and_then(|e| e.row.state.outcome());
         // A person took back what had been done, or deleted it: nothing is done a second time by itself.
-        let undone = people.bills.truth(&OpId::new(SAVE), &Fid::from(id)).came > 0;
+        let undone = people.bills.truth(&op, &Fid::from(id)).came > 0;
         let told = matches!(outcome, Some(Outcome::Failed(_) | Outcome::Unknown(_) | Outcome::Skipped(_)));
         sums.operator += u64::from(undone || told);
         if !undone && !told {
@@ -347,7 +380,11 @@ fn judge(story: &Story<People>, witness: &Mutex<Witness>) -> Sums {
     sums.calls = wire.calls();
     for id in &people.ids {
         let key = bills.key(*id);
-        *sums.done.entry(harness::deed(SAVE)).or_default() += u64::from(wire.made_under(MADE, &key));
+        let made = match people.kind {
+            Kind::Link => wire.pushed_from(*id, RULE).len() as u64,
+            kind => u64::from(wire.made_under(kind.made(), &key)),
+        };
+        *sums.done.entry(harness::deed(people.kind.op())).or_default() += made;
         sums.wrong.extend(bills.doubles(&key).into_iter().map(|what| (Wrong::Twice, format!("bill {id}: {what}"))));
         sums.wrong.extend(wire.beside_each_other(&bills.names(&key)));
     }
@@ -367,14 +404,18 @@ fn judge(story: &Story<People>, witness: &Mutex<Witness>) -> Sums {
 fn people(seed: u64, kind: Kind, last: Option<Step>, rng: &mut Rng, bench: &Bench) -> People {
     let form = json!({"unique": kind == Kind::Unique, "required": false, "custom": ["F_QEB_SrcNo"]});
     // How long a server remembers a packet it has had is documented nowhere: this one does not at all.
-    let settings = serde_json::from_value(json!({"form": {MADE: form}, "repeat_seconds": 0})).unwrap();
+    // Nothing but our own rule keeps a record from being pushed twice.
+    let rule = json!({RULE: {"control": false}});
+    let settings = json!({"form": {(kind.made()): form}, "rule": rule, "repeat_seconds": 0, "receivable": "none"});
+    let settings = serde_json::from_value(settings).unwrap();
     let config = WorldConfig { seed, bills: 24, delay_ms: rng.u64(0..3) * 40, settings, ..WorldConfig::default() };
     let wire = Wire::new(config.clone(), &bench.clock, rng.fork());
     let all = wire.admin(&format!("bills?form={FORM}"), &Value::Null);
     let (mut ids, mut coming, mut keys) = (Vec::new(), Vec::new(), BTreeMap::new());
     for bill in all["bills"].as_array().unwrap() {
         let id = bill["id"].as_u64().unwrap();
-        keys.insert(id, format!("IN-{}", bill["number"].as_str().unwrap()));
+        let number = bill["number"].as_str().unwrap();
+        keys.insert(id, if kind == Kind::Link { number.to_owned() } else { format!("IN-{number}") });
         if rng.bool() {
             if rng.u32(0..3) > 0 {
                 wire.admin("bill", &json!({"id": id, "status": "C"}));
@@ -387,7 +428,7 @@ fn people(seed: u64, kind: Kind, last: Option<Step>, rng: &mut Rng, bench: &Benc
     }
     // A person's call is not bound by the limit of ours: where nothing repeats a call by itself, it may come at any time.
     wire.later.store(if kind.is_open() || kind == Kind::Lied { 300_000 } else { 0 }, Ordering::SeqCst);
-    let bills = Arc::new(Bills { wire, keys: Mutex::new(keys), last });
+    let bills = Arc::new(Bills { wire, keys: Mutex::new(keys), last, kind });
     People { bills, ids, coming, config, elsewhere: Vec::new(), kind, lies: rng.bool() }
 }
 
@@ -405,7 +446,7 @@ async fn history(seed: u64, kind: Kind, said: &Mutex<Vec<String>>) -> Sums {
     if kind == Kind::Lied {
         plan.target.make.as_mut().unwrap().keyed = Keyed::Unique;
     }
-    plan.policy.batch = if rng.u32(0..3) == 0 { 4 } else { 1 };
+    plan.policy.batch = if rng.u32(0..3) == 0 && kind != Kind::Link { 4 } else { 1 };
     // A page takes all lines of a record.
     plan.policy.page_size = rng.u32(8..30);
     let again = Plan { id: PlanId::new("again"), rev: PlanRev::new("a9a1a9a1a9a1a9a1"), ..plan.clone() };
@@ -413,7 +454,7 @@ async fn history(seed: u64, kind: Kind, said: &Mutex<Vec<String>>) -> Sums {
     let moves = rng.u32(0..3) == 0;
     let mix = Mix { plans, crashes: true, ordinary: false, moves, retries: !kind.is_open() };
     let people = people(seed, kind, last, &mut rng, &bench);
-    let witness = Witness::new(Arc::clone(&people.bills) as Arc<dyn Real>, HashSet::from([OpId::new(SAVE)]));
+    let witness = Witness::new(Arc::clone(&people.bills) as Arc<dyn Real>, HashSet::from([OpId::new(kind.op())]));
     Witness::listen(&witness, &bench);
     let mut story = Story::begin(rng, bench, mix, people).await.unwrap();
     for _ in 0..story.rng.u32(10..24) {

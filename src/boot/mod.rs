@@ -50,6 +50,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
 /// Plans shipped beside them, each for `demo --plan NAME`: what they call must be allowed by name.
 pub const EXAMPLES: &[(&str, &str)] = &[
     ("sal_outstock_to_instock", include_str!("../../plans/sal_outstock_to_instock.json")),
+    ("sal_outstock_to_receivable", include_str!("../../plans/sal_outstock_to_receivable.json")),
     ("sal_saleorder_close", include_str!("../../plans/sal_saleorder_close.json")),
 ];
 

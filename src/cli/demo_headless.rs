@@ -72,9 +72,10 @@ fn deeds(plan: &Plan) -> Vec<Deed> {
         (Verb::Operation(name), _) => vec![deed(name, "closed", "关闭")],
         (Verb::Submit, _) => vec![deed("Submit", "submitted", "提交")],
         (Verb::Audit, _) => vec![audit()],
-        (Verb::Save, make) => {
+        (Verb::Save | Verb::Push, make) => {
             let later = make.map(|make| make.then.clone()).unwrap_or_default();
-            let mut all = vec![deed("Save", "made", "新建")];
+            let pushes = plan.target.verb == Verb::Push;
+            let mut all = vec![if pushes { deed("Push", "pushed", "下推") } else { deed("Save", "made", "新建") }];
             all.extend(later.contains(&Step::Submit).then(|| deed("Submit", "submitted", "提交")));
             all.extend(later.contains(&Step::Audit).then(audit));
             all

@@ -27,7 +27,7 @@ pub(super) fn print(out: &Out, asked: &NewPlan) -> Result<Exit, Stop> {
             let words = out.t("takes back what was done: not offered", "是撤回类操作：不提供");
             return Err(Stop::usage(format!("`{name}` {words}")));
         }
-        (Verb::Audit | Verb::Submit | Verb::Save, Some(_)) => {
+        (Verb::Audit | Verb::Submit | Verb::Save | Verb::Push, Some(_)) => {
             let words = out
                 .t("is for other operations: what this one leads to is known", "只用于其他操作：此操作的结果是已知的");
             return Err(Stop::usage(format!("--done {words}")));
@@ -43,7 +43,7 @@ pub(super) fn print(out: &Out, asked: &NewPlan) -> Result<Exit, Stop> {
             );
             return Err(Stop::usage(format!("`{name}`: {words}")));
         }
-        (Verb::Audit | Verb::Submit | Verb::Operation(_) | Verb::Save, None) => {
+        (Verb::Audit | Verb::Submit | Verb::Operation(_) | Verb::Save | Verb::Push, None) => {
             plan::new_plan(&form, None, &verb, asked.submit)
         }
     };

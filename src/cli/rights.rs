@@ -87,6 +87,7 @@ fn plans_of(context: &Context, environment: &Environment) -> (Reading, Writing) 
                     Verb::Submit => "Submit",
                     Verb::Operation(name) => name,
                     Verb::Save => "Save",
+                    Verb::Push => "Push",
                 };
                 writing.entry((form.clone(), called.to_owned())).or_insert((step.verb.clone(), plan.clone()));
             }
@@ -122,9 +123,9 @@ async fn writes(environment: &Environment, erp: &dyn Erp, plan: &Plan, verb: &Ve
         Verb::Operation(name) if !environment.allow_operations.iter().any(|allowed| allowed == name) => {
             Writes::NotAllowed
         }
-        Verb::Save if environment.allows(verb).is_err() => Writes::NotAllowed,
+        Verb::Save | Verb::Push if environment.allows(verb).is_err() => Writes::NotAllowed,
         // A trial call could make a bill.
-        Verb::Save => Writes::NotTried,
+        Verb::Save | Verb::Push => Writes::NotTried,
         Verb::Operation(name) if shown_by(name).is_none() => Writes::NotTried,
         Verb::Audit | Verb::Submit | Verb::Operation(_) => Writes::Tried(erp.may_call(&plan.target.form, verb).await),
     }

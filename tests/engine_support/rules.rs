@@ -17,6 +17,8 @@ pub const SUBMIT: &str = "Submit";
 pub const CLOSE: &str = "BillClose";
 /// Making bills of records: not an operation of this world, but of the simulator's.
 pub const SAVE: &str = "Save:STK_InStock";
+/// The operation of a plan that pushes receivables.
+pub const PUSH: &str = "Push:AR_receivable";
 /// The operations of this world, by their names in keys.
 pub const OPS: [&str; 3] = [AUDIT, SUBMIT, CLOSE];
 
@@ -34,7 +36,7 @@ pub fn op_of(verb: &Verb) -> &'static str {
     match verb {
         Verb::Submit => SUBMIT,
         Verb::Operation(name) if name == CLOSE => CLOSE,
-        Verb::Audit | Verb::Operation(_) | Verb::Save => AUDIT,
+        Verb::Audit | Verb::Operation(_) | Verb::Save | Verb::Push => AUDIT,
     }
 }
 

@@ -10,7 +10,7 @@ use skydeck::domain::cause::{BUILT_IN, CauseTable};
 use skydeck::domain::ids::Fid;
 use skydeck::domain::step::Verdict;
 use skydeck::engine::ports::Alarm;
-use skydeck::erp::classify::{Judged, Mode, judge_write};
+use skydeck::erp::classify::{Judged, Mode, Names, judge_write};
 use skydeck::erp::transport::{HttpReply, TransportFault};
 
 fn causes() -> &'static CauseTable {
@@ -90,7 +90,7 @@ proptest! {
     fn a_batch_is_judged_bill_by_bill(said in proptest::collection::vec(said(), 1..8)) {
         let is_success = said.iter().all(|(s, _)| matches!(s, Said::Success | Said::Omitted));
         let body = envelope(&said, is_success, &json!(0)).to_string();
-        let judged = judge_write(&reply(body), &asked(said.len()), causes(), (Mode::Signed, false));
+        let judged = judge_write(&reply(body), &asked(said.len()), causes(), (Mode::Signed, Names::Asked));
         prop_assert_eq!(judged.verdicts.len(), said.len());
         for (at, ((fid, verdict), (said, _))) in judged.verdicts.iter().zip(&said).enumerate() {
             prop_assert_eq!(fid.as_str(), (at + 1).to_string());
@@ -111,7 +111,7 @@ proptest! {
         let mut body = envelope(&said, false, &json!(0));
         let entities = body["Result"]["ResponseStatus"]["SuccessEntitys"].as_array_mut().unwrap();
         entities.insert(entities.len() / 2, json!({"Id": stranger, "Number": "XSCKD999999", "DIndex": 0}));
-        let judged = judge_write(&reply(body.to_string()), &asked(said.len()), causes(), (Mode::Login, false));
+        let judged = judge_write(&reply(body.to_string()), &asked(said.len()), causes(), (Mode::Login, Names::Asked));
         prop_assert_eq!(judged.alarm, Some(Alarm::WrongIds));
         for (_, verdict) in judged.verdicts {
             prop_assert!(matches!(verdict, Verdict::Unknown(UnknownWhy::WrongIds, _)), "{:?}", verdict);
@@ -127,7 +127,7 @@ proptest! {
         signed in any::<bool>(),
     ) {
         let answer = Ok(HttpReply { status, headers: Vec::new(), body });
-        let judged = judge_write(&answer, &asked(n), causes(), (if signed { Mode::Signed } else { Mode::Login }, false));
+        let judged = judge_write(&answer, &asked(n), causes(), (if signed { Mode::Signed } else { Mode::Login }, Names::Asked));
         check_total(&judged, n);
         prop_assert!(no_done(&judged), "noise was taken for a success");
     }
@@ -141,7 +141,7 @@ proptest! {
         let at = at % whole.len();
         let mut damaged = whole.clone();
         if cut { damaged.truncate(at) } else { damaged[at] = byte }
-        let judged = judge_write(&reply(damaged.clone()), &asked(n), causes(), (Mode::Signed, false));
+        let judged = judge_write(&reply(damaged.clone()), &asked(n), causes(), (Mode::Signed, Names::Asked));
         check_total(&judged, n);
         let done: BTreeSet<String> = done_of(&judged);
         if !done.is_empty() {
@@ -169,7 +169,7 @@ proptest! {
             TransportFault::TooLarge { limit: 1 },
             TransportFault::Redirected { status: 302, to: "x".to_owned() },
         ][which].clone();
-        let judged = judge_write(&Err(fault), &asked(n), causes(), (Mode::Login, false));
+        let judged = judge_write(&Err(fault), &asked(n), causes(), (Mode::Login, Names::Asked));
         check_total(&judged, n);
         for (_, verdict) in &judged.verdicts {
             prop_assert_eq!(matches!(verdict, Verdict::NotSent(_)), which == 0);
@@ -234,7 +234,7 @@ fn half_truths_of_a_single_call() {
             "rejected parameter",
         ),
     ] {
-        let judged = judge_write(&reply(body.clone()), &asked(1), causes(), (Mode::Login, false));
+        let judged = judge_write(&reply(body.clone()), &asked(1), causes(), (Mode::Login, Names::Asked));
         let word = match &judged.verdicts[0].1 {
             Verdict::Done => "done".to_owned(),
             Verdict::Rejected(failure) => format!("rejected {}", failure.cause),
@@ -248,7 +248,7 @@ fn half_truths_of_a_single_call() {
 #[test]
 fn every_word_of_a_refusal_is_kept() {
     let body = r#"{"Result":{"ResponseStatus":{"IsSuccess":false,"Errors":[{"FieldName":"FQty","Message":"  第一行\n错误 "},{"Message":"第二"}],"SuccessEntitys":[],"MsgCode":"11"}}}"#;
-    let judged = judge_write(&reply(body), &asked(1), causes(), (Mode::Signed, false));
+    let judged = judge_write(&reply(body), &asked(1), causes(), (Mode::Signed, Names::Asked));
     let Verdict::Rejected(failure) = &judged.verdicts[0].1 else { panic!("{judged:?}") };
     assert_eq!(failure.message, "  第一行\n错误 \n第二");
     assert_eq!((failure.msg_code, failure.field.as_deref()), (Some(11), Some("FQty")));
@@ -257,7 +257,7 @@ fn every_word_of_a_refusal_is_kept() {
 #[test]
 fn side_effects_are_told() {
     let body = r#"{"Result":{"ResponseStatus":{"IsSuccess":true,"SuccessEntitys":[{"Id":1}],"SuccessMessages":[{"Message":"单据编号为“AR00000001”的应收单，审核成功！"}],"MsgCode":0}}}"#;
-    let judged = judge_write(&reply(body), &asked(1), causes(), (Mode::Signed, false));
+    let judged = judge_write(&reply(body), &asked(1), causes(), (Mode::Signed, Names::Asked));
     assert_eq!(judged.verdicts[0].1, Verdict::Done);
     assert_eq!(judged.side, ["单据编号为“AR00000001”的应收单，审核成功！"]);
     assert_eq!(judged.alarm, None);
@@ -331,7 +331,7 @@ fn a_batch_is_never_told_more_than_the_answer_says() {
             ["wrong_ids"; 3],
         ),
     ] {
-        let judged = judge_write(&reply(body.clone()), &asked(3), causes(), (Mode::Login, false));
+        let judged = judge_write(&reply(body.clone()), &asked(3), causes(), (Mode::Login, Names::Asked));
         let words: Vec<String> = judged.verdicts.iter().map(|(_, v)| word(v)).collect();
         assert_eq!(words, expected, "{about}: {body}");
         if body.contains("AR00004867") || body.contains("XSCKD000999") {
@@ -375,7 +375,7 @@ fn a_refusal_is_that_of_the_bill_asked_and_of_its_most_telling_words() {
         (json!([error(None, "a"), error(None, "b")]), json!(99), "unclassified", None),
     ] {
         let body = status(false, &errors, &json!([]), &code);
-        let judged = judge_write(&reply(body.clone()), &asked(1), causes(), (Mode::Signed, false));
+        let judged = judge_write(&reply(body.clone()), &asked(1), causes(), (Mode::Signed, Names::Asked));
         let Verdict::Rejected(failure) = &judged.verdicts[0].1 else { panic!("{body}: {judged:?}") };
         assert_eq!((failure.cause.as_str(), failure.field.as_deref()), (expected, field), "{body}");
         for said in errors.as_array().unwrap() {
@@ -403,7 +403,7 @@ fn words_outside_an_answer_are_kept_and_a_lost_session_is_found_in_them() {
         ("response_error: Session has expired".to_owned(), "session_lost", "Session has expired"),
     ] {
         for (n, mode) in [(1, Mode::Login), (3, Mode::Login), (1, Mode::Signed), (3, Mode::Signed)] {
-            let judged = judge_write(&reply(body.clone()), &asked(n), causes(), (mode, false));
+            let judged = judge_write(&reply(body.clone()), &asked(n), causes(), (mode, Names::Asked));
             check_total(&judged, n);
             for (_, verdict) in &judged.verdicts {
                 assert_eq!(word(verdict), expected, "{body}");
@@ -416,6 +416,6 @@ fn words_outside_an_answer_are_kept_and_a_lost_session_is_found_in_them() {
     for (http, alarm) in [(500, Some(Alarm::SessionLost)), (200, None)] {
         let body = if http == 500 { "ctx == null" } else { "<html>请登录</html>" };
         let answer = Ok(HttpReply { status: http, headers: Vec::new(), body: body.into() });
-        assert_eq!(judge_write(&answer, &asked(2), causes(), (Mode::Login, false)).alarm, alarm, "{body}");
+        assert_eq!(judge_write(&answer, &asked(2), causes(), (Mode::Login, Names::Asked)).alarm, alarm, "{body}");
     }
 }

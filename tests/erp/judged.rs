@@ -7,7 +7,7 @@ use skydeck::domain::cause::{BUILT_IN, Cause, CauseTable};
 use skydeck::domain::ids::Fid;
 use skydeck::domain::step::Verdict;
 use skydeck::engine::ports::Alarm;
-use skydeck::erp::classify::{Judged, Mode, judge_write};
+use skydeck::erp::classify::{Judged, Mode, Names, judge_write};
 use skydeck::erp::transport::{HttpReply, TransportFault};
 
 const BOTH: [Mode; 2] = [Mode::Signed, Mode::Login];
@@ -30,7 +30,7 @@ fn reply(status: u16, retry_after: Option<&str>, body: &str) -> HttpReply {
 }
 
 fn judge(reply: HttpReply, n: usize, mode: Mode) -> Judged {
-    judge_write(&Ok(reply), &asked(n), &causes(), (mode, false))
+    judge_write(&Ok(reply), &asked(n), &causes(), (mode, Names::Asked))
 }
 
 fn answer(is_success: bool, code: &Value, errors: &[Value], entities: &[Value]) -> String {
@@ -94,7 +94,7 @@ fn a_call_without_an_answer_says_how_it_ended() {
         (elsewhere, unknown(UnknownWhy::Redirected, "the server answered 302 and points to http://login.invalid/")),
     ] {
         for mode in BOTH {
-            let judged = judge_write(&Err(fault.clone()), &asked(3), &causes(), (mode, false));
+            let judged = judge_write(&Err(fault.clone()), &asked(3), &causes(), (mode, Names::Asked));
             assert_eq!(judged, all(3, &verdict, None), "{fault:?}");
         }
     }
@@ -331,13 +331,17 @@ fn one_bill_is_told_by_what_is_said_of_it_and_of_nobody_else() {
     // A bill without a number of ours has none to compare.
     for ours in ["", " ", " XSCKD000001 "] {
         let body = answer(true, &json!(0), &[], &[done(1)]);
-        let judged =
-            judge_write(&Ok(reply(200, None, &body)), &[(Fid::new("1"), ours.into())], &causes(), (Mode::Login, false));
+        let judged = judge_write(
+            &Ok(reply(200, None, &body)),
+            &[(Fid::new("1"), ours.into())],
+            &causes(),
+            (Mode::Login, Names::Asked),
+        );
         assert_eq!(judged, told(&[Verdict::Done], None), "{ours:?}");
     }
     let by_number = answer(true, &json!(0), &[], &[json!({"Id": 0, "Number": number(1)})]);
     let padded = [(Fid::new("1"), " XSCKD000001 ".to_owned())];
-    let judged = judge_write(&Ok(reply(200, None, &by_number)), &padded, &causes(), (Mode::Login, false));
+    let judged = judge_write(&Ok(reply(200, None, &by_number)), &padded, &causes(), (Mode::Login, Names::Asked));
     assert_eq!(judged, told(&[Verdict::Done], None));
 }
 
@@ -395,7 +399,12 @@ fn a_limit_of_calls_slows_the_server_down_whatever_becomes_of_the_bills() {
     let body = answer(false, &json!(15), &[error(&full)], &[done(1)]);
     let verdicts =
         [Verdict::Done, failed("call_limit", Some(15), None, &full), not_named("the answer does not name this bill")];
-    let own = judge_write(&Ok(reply(200, None, &body)), &asked(3), &causes().overridden_by(rule), (Mode::Login, false));
+    let own = judge_write(
+        &Ok(reply(200, None, &body)),
+        &asked(3),
+        &causes().overridden_by(rule),
+        (Mode::Login, Names::Asked),
+    );
     assert_eq!(own, told(&verdicts, wait(None)));
     let forbidden = failed("login_forbidden", Some(15), None, &full);
     let built_in = judge(reply(200, None, &body), 3, Mode::Login);
@@ -411,4 +420,39 @@ fn side_effects_are_told_word_for_word_and_blank_ones_are_not() {
     let side = vec!["单据编号为“AR00000001”的应收单，审核成功！".to_owned(), "已生成凭证".to_owned()];
     let expected = Judged { side, ..all(3, &Verdict::Done, None) };
     assert_eq!(judge(reply(200, None, &body.to_string()), 3, Mode::Signed), expected);
+}
+
+/// The answer to a push of one bill, the first.
+fn pushed(status: &Value, convert: &Value) -> Judged {
+    let body = json!({"Result": {"ResponseStatus": status, "ConvertResponseStatus": convert}}).to_string();
+    judge_write(&Ok(reply(200, None, &body)), &asked(1), &causes(), (Mode::Signed, Names::Pushed))
+}
+
+#[test]
+fn a_push_is_done_where_one_bill_was_made_and_the_conversion_refused_nothing() {
+    let of = |success: bool, errors: &[Value], made: &[Value]| json!({"IsSuccess": success, "Errors": errors, "SuccessEntitys": made, "MsgCode": if success { 0 } else { 11 }});
+    let bill = |id: u32| json!({"Id": id, "Number": format!("AR{id:08}"), "DIndex": 0});
+    let fine = of(true, &[], &[]);
+    let made = pushed(&of(true, &[], &[bill(300_101)]), &fine);
+    assert_eq!(made.verdicts, [(Fid::from(1), Verdict::Done)]);
+    assert_eq!(made.made, [(Fid::from(1), Fid::from(300_101), "AR00300101".to_owned())]);
+    // A shape that is documented by its name alone says nothing.
+    for strange in [Value::Null, json!({}), json!([1, 2]), json!("ok"), json!({"IsSuccess": {}})] {
+        assert_eq!(pushed(&of(true, &[], &[bill(300_101)]), &strange).verdicts, made.verdicts, "{strange}");
+    }
+    // Two bills, none, a draft, and a part that was refused: a look tells.
+    let part = of(false, &[error("分录 2 累计关联数量已达订单数量")], &[]);
+    for (status, convert) in [
+        (of(true, &[], &[bill(300_101), bill(300_102)]), fine.clone()),
+        (of(true, &[], &[]), fine.clone()),
+        (of(true, &[], &[json!({"Id": 0, "Number": "", "DIndex": 0})]), fine.clone()),
+        (of(true, &[], &[bill(300_101)]), part.clone()),
+    ] {
+        let judged = pushed(&status, &convert);
+        assert!(matches!(&judged.verdicts[..], [(_, Verdict::Unknown(..))]), "{status}: {judged:?}");
+    }
+    // What the conversion says is why it was refused, where nothing else says so.
+    let refused = pushed(&of(false, &[], &[]), &part);
+    let [(_, Verdict::Rejected(failure))] = &refused.verdicts[..] else { panic!("{refused:?}") };
+    assert!(failure.message.contains("累计关联数量"), "{failure:?}");
 }

@@ -141,6 +141,7 @@ pub fn deed(op: &str) -> &'static str {
         crate::engine_support::CLOSE => "closes",
         crate::engine_support::SUBMIT => "submits",
         crate::engine_support::SAVE => "bills made",
+        crate::engine_support::PUSH => "bills pushed",
         _ => "audits",
     }
 }

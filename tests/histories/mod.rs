@@ -150,7 +150,7 @@ impl<A: Around> Story<A> {
     pub async fn begin(rng: Rng, mut bench: Bench, mix: Mix, mut around: A) -> Result<Self, String> {
         bench.plans.0.lock().unwrap().clone_from(&mix.plans);
         bench.erp = around.client();
-        bench.env.allow_operations = vec![CLOSE.into(), "Save".into()];
+        bench.env.allow_operations = vec![CLOSE.into(), "Save".into(), "Push".into()];
         bench.try_start().await?;
         let (said, happened) = (Vec::new(), Happened::default());
         Ok(Self { rng, bench, around, mix, said, happened, place: Place::Home, addresses: 0 })

@@ -20,7 +20,7 @@ use skydeck::sim::{self, RequestParts, WorldConfig, demo_credentials};
 
 use super::oracle::{Found, Real, Truth, Wrong};
 use crate::engine_support::rules::{OPS, op_of};
-use crate::engine_support::{AUDIT, CLOSE, FORM, SAVE, SUBMIT, TokioClock, causes};
+use crate::engine_support::{AUDIT, CLOSE, FORM, PUSH, SAVE, SUBMIT, TokioClock, causes};
 
 /// The driver's time at the beginning, Unix milliseconds; the engine's wall clock may be stepped, this one never is.
 const BEGAN: i64 = 1_790_000_000_000;
@@ -72,13 +72,13 @@ pub fn client(wire: &Arc<Wire>) -> Arc<dyn Erp> {
 
 /// Whether a request makes bills.
 fn makes(path: &str) -> bool {
-    path.contains(".Save.") || path.contains(".BatchSave.")
+    path.contains(".Save.") || path.contains(".BatchSave.") || path.contains(".Push.")
 }
 
 /// The operation a request belongs to: what it calls, or what it looks at.
 fn op_of_request(path: &str, body: &str) -> &'static str {
     if makes(path) {
-        return SAVE;
+        return if path.contains(".Push.") { PUSH } else { SAVE };
     }
     let closes = path.contains("ExecuteOperation") || body.contains("FCloseStatus");
     match (closes, path.contains(".Submit.")) {
@@ -364,6 +364,11 @@ impl Wire {
     /// How many bills of a form were made under a key.
     pub fn made_under(&self, form: &str, key: &str) -> u32 {
         self.with(|world, _| world.key_counts(form, key).changed)
+    }
+
+    /// The bills that were pushed from a record and took effect, also those that were deleted since.
+    pub fn pushed_from(&self, source: u64, rule: &str) -> Vec<u32> {
+        self.with(|world, _| world.pushed_from(FORM, source as u32, rule))
     }
 
     /// A request of somebody else, who signs in with a password.

@@ -31,7 +31,7 @@ fn undated(value: &mut Value) {
 #[test]
 fn what_the_preview_of_each_shipped_plan_shows_is_what_the_golden_files_hold() {
     for (name, text) in all() {
-        let place = Place::with(300, "allow_operations = [\"Save\", \"BillClose\"]", "");
+        let place = Place::with(300, "allow_operations = [\"Save\", \"Push\", \"BillClose\"]", "");
         std::fs::write(place.dir.path().join(format!("plans/{name}.json")), text).unwrap();
         let out = place.verb(&["plan", "preview", name, "--json"]);
         let said = String::from_utf8_lossy(&out.stdout);

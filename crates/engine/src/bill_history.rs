@@ -139,8 +139,8 @@ impl BillHistory {
     pub fn next_attempt(&self, step: Step) -> u32 {
         1 + match step {
             Step::Submit => self.submits,
-            Step::Save => self.saves,
-            Step::Audit | Step::Operate | Step::Push | Step::Send | Step::Fetch | Step::Verify => self.calls,
+            Step::Save | Step::Push => self.saves,
+            Step::Audit | Step::Operate | Step::Send | Step::Fetch | Step::Verify => self.calls,
         }
     }
 
@@ -151,7 +151,8 @@ impl BillHistory {
 
     /// Whether an earlier call of this step may have taken, though nobody was told.
     pub fn may_have_taken(&self, step: Step) -> bool {
-        let same = |known: Step| [Step::Submit, Step::Save].iter().all(|one| (known == *one) == (step == *one));
+        let same =
+            |known: Step| [Step::Submit, Step::Save, Step::Push].iter().all(|one| (known == *one) == (step == *one));
         self.lost.iter().copied().any(same) || self.open.as_ref().is_some_and(|call| same(call.step))
     }
 
@@ -170,8 +171,8 @@ impl BillHistory {
     pub fn stepped_in(&self) -> Option<(Step, &Rev, Ts)> {
         let waits = |step: Step| match step {
             Step::Submit => self.submitted,
-            Step::Save => self.saved,
-            Step::Audit | Step::Operate | Step::Push | Step::Send | Step::Fetch | Step::Verify => false,
+            Step::Save | Step::Push => self.saved,
+            Step::Audit | Step::Operate | Step::Send | Step::Fetch | Step::Verify => false,
         };
         let call = self.answered.as_ref().filter(|call| waits(call.step))?;
         Some((call.step, &call.rev, call.sent))
@@ -277,8 +278,8 @@ impl BillHistory {
                         self.submitted_from = self.adopted.take();
                     }
                 }
-                Step::Save => self.saved = true,
-                Step::Audit | Step::Operate | Step::Push | Step::Send | Step::Fetch | Step::Verify => {}
+                Step::Save | Step::Push => self.saved = true,
+                Step::Audit | Step::Operate | Step::Send | Step::Fetch | Step::Verify => {}
             }
         }
     }
@@ -294,10 +295,8 @@ impl BillHistory {
                 // Read back as submitted with the approved content: our submit took (decide::judge).
                 Some(Step::Submit) => self.read.as_ref().is_some_and(|r| r.status == Status::Submitted),
                 // Read back with the content that was sent.
-                Some(Step::Save) => self.read.is_some(),
-                Some(Step::Audit | Step::Operate | Step::Push | Step::Send | Step::Fetch | Step::Verify) | None => {
-                    false
-                }
+                Some(Step::Save | Step::Push) => self.read.is_some(),
+                Some(Step::Audit | Step::Operate | Step::Send | Step::Fetch | Step::Verify) | None => false,
             };
             self.lost.extend(lost);
             if here && took {
@@ -317,8 +316,8 @@ impl BillHistory {
     fn count(&mut self, step: Step) -> &mut u32 {
         match step {
             Step::Submit => &mut self.submits,
-            Step::Save => &mut self.saves,
-            Step::Audit | Step::Operate | Step::Push | Step::Send | Step::Fetch | Step::Verify => &mut self.calls,
+            Step::Save | Step::Push => &mut self.saves,
+            Step::Audit | Step::Operate | Step::Send | Step::Fetch | Step::Verify => &mut self.calls,
         }
     }
 

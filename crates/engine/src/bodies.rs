@@ -3,7 +3,7 @@
 //! Invariant: a body is made before anybody approves, and what is sent is that body byte by byte; of a record of which none can
 //! be made, and of two that would have one key, nothing is sent.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -102,12 +102,16 @@ impl Runner {
         let bills = {
             let plan = &self.run.plan;
             let columns: Vec<String> = plan.source.columns.iter().map(|c| c.key.clone()).collect();
-            let maker = Bodies::new(&make, &plan.source, context.clone(), &self.lookups);
+            let maker = Bodies::new(&make, (&plan.source, &plan.target.form), context.clone(), &self.lookups);
             let of = |(found, rows): (Found, Vec<Vec<String>>)| {
-                let body = match maker.of(&rows, &columns) {
-                    Ok(body) => {
-                        Rendered { key: body.key, hash: body.hash, body: Some(body.text), ..Rendered::default() }
-                    }
+                let body = match maker.of((&found.fid, &found.no), &rows, &columns) {
+                    Ok(body) => Rendered {
+                        key: body.key,
+                        hash: body.hash,
+                        body: Some(body.text),
+                        quantity: body.quantity,
+                        ..Rendered::default()
+                    },
                     Err(fault) => refused(&fault),
                 };
                 Found { body: Some(Box::new(body)), ..found }
@@ -158,6 +162,7 @@ impl Runner {
     pub(super) async fn read_made(&mut self, make: &Make, rows: &[BillRow]) -> Result<Vec<Found>, Failed> {
         let mut all = Vec::new();
         let mut anew = Vec::new();
+        let mut kept = HashSet::new();
         for row in rows {
             let fid = row.fid().clone();
             let Some(mut found) = self.run.shared.store.found(row.run, &fid).await? else { continue };
@@ -167,8 +172,13 @@ impl Runner {
                 body.body = text;
             }
             found.marked = None;
-            if past.made.is_some() || past.open.is_some() || past.refused_call.is_some() {
+            let keeps = past.made.is_some() || past.open.is_some() || past.refused_call.is_some();
+            // What a conversion is told is which record: the same of a record that was changed since.
+            if keeps && (make.push.is_none() || past.made.is_some()) {
                 all.push(found);
+            } else if past.open.is_some() {
+                kept.insert(found.fid.clone());
+                anew.push(found);
             } else {
                 anew.push(found);
             }
@@ -178,7 +188,7 @@ impl Runner {
             .into_iter()
             .map(|old| match read.get(&old.fid) {
                 Some(found) => (found.clone(), true),
-                None => (Found { absent: true, ..old }, false),
+                None => (Found { absent: !kept.contains(&old.fid), ..old }, false),
             })
             .fold((Vec::new(), Vec::new()), |(mut read, mut gone), (found, is_there)| {
                 if is_there {

@@ -12,7 +12,7 @@ use skydeck_core::domain::ids::{CallId, Fid};
 use skydeck_core::domain::live::SlowWhy;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::PauseWhy;
-use skydeck_core::domain::step::{Left, Step, Verb, Verdict};
+use skydeck_core::domain::step::{Left, Step, Verdict};
 use skydeck_store::AppendError;
 use skydeck_store::fault;
 
@@ -60,7 +60,7 @@ async fn attempt(run: &RunContext, bills: Vec<Candidate>, turn: CallPermit) -> C
     fault::point("after_intent");
     let request = WriteCall {
         verb,
-        form: run.plan.target.form.clone(),
+        form: run.called_form(step).clone(),
         bills: bills.iter().map(|bill| addressed(run, step, bill)).collect(),
         options: run.plan.target.options.clone(),
         flags: run.flags.clone(),
@@ -171,7 +171,7 @@ fn stood_still(run: &RunContext, left: Option<Left>) -> Option<u128> {
 
 /// Why a request whose intent is durable does not leave.
 fn held_back(run: &RunContext, request: &WriteCall, left: Option<Left>) -> Option<String> {
-    if request.verb == Verb::Save && request.bodies.len() != request.bills.len() {
+    if request.verb.makes() && request.bodies.len() != request.bills.len() {
         return Some("not sent: what is to be made is kept no longer".to_owned());
     }
     stood_still(run, left).map(|ms| format!("not sent: the process stood still for {ms} ms"))

@@ -7,13 +7,13 @@ use std::collections::HashMap;
 
 use crate::ports::{Fault, FaultKind, KeyLook, KeyRow, Look, MOST_KEYS, PageQuery};
 use skydeck_core::domain::bill::Sight;
-use skydeck_core::domain::bill::{Found, Looked};
+use skydeck_core::domain::bill::{Difference, Found, Looked};
 use skydeck_core::domain::ids::{Fid, RunId};
 use skydeck_core::domain::mapping::Lines;
 use skydeck_core::domain::operation::Operation;
-use skydeck_core::domain::plan::{Make, Plan};
+use skydeck_core::domain::plan::{Conversion, Make, Plan};
 use skydeck_core::domain::reason::Reason;
-use skydeck_plan::make::{differs, lines_differ};
+use skydeck_plan::make::{Held, differs, held_of, lines_differ};
 use skydeck_store::Store;
 
 use super::dispatch::Dispatch;
@@ -40,6 +40,7 @@ struct Wanted {
     no: String,
     key: String,
     body: String,
+    quantity: Option<String>,
 }
 
 impl Looking<'_> {
@@ -53,11 +54,12 @@ impl Looking<'_> {
     async fn at(&self, asked: &[Asked]) -> Result<HashMap<Fid, Found>, Fault> {
         match self.plan.target.make.as_deref().filter(|_| self.op.key.makes()) {
             Some(make) => self.by_key(make, self.wanted(asked).await?).await,
-            None => self.by_id(asked).await,
+            None => self.of_source(asked.iter().map(|(_, fid)| fid.clone()).collect()).await,
         }
     }
 
-    async fn by_id(&self, asked: &[Asked]) -> Result<HashMap<Fid, Found>, Fault> {
+    /// Records of the source as they are now, by their ids.
+    pub async fn of_source(&self, fids: Vec<Fid>) -> Result<HashMap<Fid, Found>, Fault> {
         let source = &self.plan.source;
         let look = Look {
             form: &source.form,
@@ -65,7 +67,6 @@ impl Looking<'_> {
             number_path: &source.number_path,
             fields: &self.op.looked_at(),
         };
-        let fids: Vec<Fid> = asked.iter().map(|(_, fid)| fid.clone()).collect();
         let rows = self.env.erp.read_bills(&look, &fids).await?;
         self.at_home()?;
         let mut seen: HashMap<Fid, Found> = HashMap::with_capacity(rows.len());
@@ -85,7 +86,13 @@ impl Looking<'_> {
             let Some(found) = found else { continue };
             let Some(frozen) = found.body.filter(|body| !body.key.is_empty()) else { continue };
             let body = self.store.body(*run, fid).await.map_err(|error| unread(&error))?;
-            wanted.push(Wanted { fid: fid.clone(), no: found.no, key: frozen.key, body: body.unwrap_or_default() });
+            wanted.push(Wanted {
+                fid: fid.clone(),
+                no: found.no,
+                key: frozen.key,
+                body: body.unwrap_or_default(),
+                quantity: frozen.quantity,
+            });
         }
         Ok(wanted)
     }
@@ -93,13 +100,22 @@ impl Looking<'_> {
     /// What is there of records that were just rendered: nothing of them is stored yet.
     pub async fn of_bodies(&self, make: &Make, bodies: &[(Found, String)]) -> Result<HashMap<Fid, Found>, Fault> {
         let of = |(found, body): &(Found, String)| {
-            let key = found.body.as_ref().map(|made| made.key.clone()).unwrap_or_default();
-            Wanted { fid: found.fid.clone(), no: found.no.clone(), key, body: body.clone() }
+            let made = found.body.as_deref();
+            Wanted {
+                fid: found.fid.clone(),
+                no: found.no.clone(),
+                key: made.map(|made| made.key.clone()).unwrap_or_default(),
+                body: body.clone(),
+                quantity: made.and_then(|made| made.quantity.clone()),
+            }
         };
         self.by_key(make, bodies.iter().map(of).filter(|wanted| !wanted.key.is_empty()).collect()).await
     }
 
     async fn by_key(&self, make: &Make, wanted: Vec<Wanted>) -> Result<HashMap<Fid, Found>, Fault> {
+        if let Some(conversion) = &make.push {
+            return self.by_link(make, conversion, wanted).await;
+        }
         let (compare, lists) = (make.compared(), make.compared_lines());
         let none = Lines { list: String::new(), columns: Vec::new() };
         let head = KeyLook {
@@ -107,6 +123,7 @@ impl Looking<'_> {
             id_path: &make.id_path,
             number_path: &make.number_path,
             key: &make.key,
+            in_lines: false,
             fields: &compare,
             lines: &lists.first().unwrap_or(&none).columns,
         };
@@ -136,6 +153,7 @@ impl Looking<'_> {
                     form: self.plan.target.form.clone(),
                     count: 1 + with_key.count() as u32,
                     differs,
+                    partly: false,
                 };
                 let (fid, no) = (wanted.fid.clone(), wanted.no.clone());
                 let found = Found { fid: fid.clone(), no, looked: Some(Box::new(looked)), ..found.clone() };
@@ -143,6 +161,66 @@ impl Looking<'_> {
             }
         }
         Ok(seen)
+    }
+
+    /// What was made of records by a conversion: the bills whose lines name them, and how much of their quantity those hold.
+    async fn by_link(
+        &self,
+        make: &Make,
+        conversion: &Conversion,
+        wanted: Vec<Wanted>,
+    ) -> Result<HashMap<Fid, Found>, Fault> {
+        let quantity: Vec<String> = conversion.quantity.iter().map(|quantity| quantity.made.clone()).collect();
+        let look = KeyLook {
+            form: &self.plan.target.form,
+            id_path: &make.id_path,
+            number_path: &make.number_path,
+            key: &make.key,
+            in_lines: true,
+            fields: &[],
+            lines: &quantity,
+        };
+        let mut seen = HashMap::with_capacity(wanted.len());
+        for chunk in wanted.chunks(MOST_KEYS) {
+            let keys: Vec<String> = chunk.iter().map(|wanted| wanted.key.clone()).collect();
+            let rows = self.rows(&look, &keys).await?;
+            for wanted in chunk {
+                let of: Vec<&KeyRow> = rows.iter().filter(|row| is_key(&row.key, &wanted.key)).collect();
+                let Some(first) = of.first() else { continue };
+                let looked = self.linked((first, &of), (make, conversion), wanted);
+                let (fid, no) = (wanted.fid.clone(), wanted.no.clone());
+                let found = Found { fid: fid.clone(), no, looked: Some(Box::new(looked)), ..first.found.clone() };
+                seen.insert(fid, self.op.with_state(found));
+            }
+        }
+        Ok(seen)
+    }
+
+    /// What the bills made of one record are: several that together hold its whole quantity count as one, where nothing further is
+    /// done with them.
+    fn linked(
+        &self,
+        (first, of): (&KeyRow, &[&KeyRow]),
+        (make, conversion): (&Make, &Conversion),
+        wanted: &Wanted,
+    ) -> Looked {
+        let held = of.iter().flat_map(|row| &row.lines).filter_map(|line| line.first());
+        let compared = conversion.quantity.as_ref().zip(wanted.quantity.as_deref());
+        let compared = compared.map(|(quantity, ours)| (quantity, ours, held_of(ours, held)));
+        let is_whole = matches!(compared, Some((_, _, (Held::Whole, _))));
+        let partly = matches!(compared, Some((_, _, (Held::Partly, _))));
+        let as_one = partly || (is_whole && make.then.is_empty());
+        let differs = compared.filter(|(_, _, (held, _))| *held != Held::Whole).map(|(quantity, ours, (_, there))| {
+            Difference { path: quantity.made.clone(), sent: ours.to_owned(), is: there }
+        });
+        Looked {
+            id: first.found.fid.clone(),
+            no: first.found.no.clone(),
+            form: self.plan.target.form.clone(),
+            count: if as_one { 1 } else { u32::try_from(of.len()).unwrap_or(u32::MAX) },
+            differs: differs.into_iter().collect(),
+            partly,
+        }
     }
 
     async fn rows(&self, look: &KeyLook<'_>, keys: &[String]) -> Result<Vec<KeyRow>, Fault> {
@@ -174,7 +252,8 @@ impl Looking<'_> {
         if let Some(known) = known {
             let fields: [String; 0] = [];
             let (id_path, number_path, key) = (&make.id_path, &make.number_path, &make.key);
-            let look = KeyLook { form: &form, id_path, number_path, key, fields: &fields, lines: &fields };
+            let in_lines = make.push.is_some();
+            let look = KeyLook { form: &form, id_path, number_path, key, in_lines, fields: &fields, lines: &fields };
             let rows = self.env.erp.find_bills(&look, std::slice::from_ref(&known)).await?;
             self.at_home()?;
             if rows.iter().any(|row| is_key(&row.key, &known)) {
@@ -208,6 +287,7 @@ pub fn sight(seen: Option<&Found>) -> Sight {
     match seen.and_then(|found| found.looked.as_deref()) {
         None => Sight::Absent,
         Some(looked) if looked.count > 1 => Sight::Several,
+        Some(looked) if looked.partly => Sight::Partly,
         Some(looked) if !looked.differs.is_empty() => Sight::Differs,
         Some(_) => Sight::There,
     }

@@ -105,6 +105,8 @@ pub struct KeyLook<'a> {
     pub number_path: &'a str,
     /// The field whose values are looked for.
     pub key: &'a str,
+    /// The field is one of the lines: a bill is found once for each value that its lines hold, with the lines that hold it.
+    pub in_lines: bool,
     /// Fields beside it, which become [`Found::fields`].
     pub fields: &'a [String],
     /// Fields of the lines of one list of it, which become [`KeyRow::lines`].

@@ -10,7 +10,7 @@ use std::time::Duration;
 use skydeck_core::domain::bill::{Found, Outcome};
 use skydeck_core::domain::cause::known;
 use skydeck_core::domain::event::Event;
-use skydeck_core::domain::ids::{Fid, RecordKey};
+use skydeck_core::domain::ids::{Fid, FormId, RecordKey};
 use skydeck_core::domain::operation::{Operation, Seen};
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::run::{BillRow, Flag, RunHead, RunKind};
@@ -115,6 +115,11 @@ impl RunContext {
     /// Whether a step makes the bill.
     pub fn makes(&self, step: Step) -> bool {
         self.op.key.makes() && self.op.place_of(step) == 0
+    }
+
+    /// The form that the call of a step names: that of the records, where they are pushed from; else that of the bills called.
+    pub fn called_form(&self, step: Step) -> &FormId {
+        if step == Step::Push { &self.plan.source.form } else { &self.plan.target.form }
     }
 
     /// Whether the next call tells whether the form keeps the numbers that are sent.

@@ -10,6 +10,7 @@ use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::operation::Seen;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunKind};
+use skydeck_core::domain::step::Verb;
 
 use super::bill_history::BillHistory;
 use super::bodies::same_key;
@@ -49,6 +50,15 @@ fn next_of(judgement: Judgement, row: &BillRow, past: &BillHistory) -> Next {
             Outcome::Unknown(Unknown { why, sent, detail: String::new() })
         }
     })
+}
+
+/// What is read of the records of a page.
+#[derive(Clone, Copy)]
+enum Of {
+    /// The bills that the plan acts on or makes.
+    Bills,
+    /// The records themselves.
+    Sources,
 }
 
 /// What the pasts of a page's bills came to.
@@ -103,8 +113,14 @@ struct Judged {
     changes: Vec<Change>,
 }
 
-/// Judges bills by their status, which was read at `read_at`.
-fn judge_all(run: &RunContext, left: Vec<Known>, seen: &HashMap<Fid, Found>, read_at: Duration) -> Judged {
+/// Judges bills by their status, which was read at `read_at`. `moved`: records that are not as they were approved, and why no
+/// bill is pushed from them.
+fn judge_all(
+    run: &RunContext,
+    left: Vec<Known>,
+    (seen, moved): (&HashMap<Fid, Found>, &HashMap<Fid, Skip>),
+    read_at: Duration,
+) -> Judged {
     let mut judged = Judged { candidates: VecDeque::new(), told: Vec::new(), changes: Vec::new() };
     for known in left {
         let now = seen.get(known.row.fid());
@@ -127,7 +143,7 @@ fn judge_all(run: &RunContext, left: Vec<Known>, seen: &HashMap<Fid, Found>, rea
         };
         let next = match body.as_ref().and_then(|body| not_to_be_made(run, body)) {
             Some(failure) => Next::Settle(Outcome::Failed(failure)),
-            None => allowed(run, next_of(judge(&case), &row, &past), &past, outside),
+            None => pushed_as_approved(allowed(run, next_of(judge(&case), &row, &past), &past, outside), moved, &row),
         };
         match next {
             Next::Settle(outcome) => {
@@ -167,6 +183,14 @@ fn allowed(run: &RunContext, next: Next, past: &BillHistory, outside: bool) -> N
         }
         Next::Call(_) if outside => Next::Settle(Outcome::Skipped(Skip::Outside)),
         next => next,
+    }
+}
+
+/// What a conversion makes is what the record holds when it is pushed: it must still be what was approved.
+fn pushed_as_approved(next: Next, moved: &HashMap<Fid, Skip>, row: &BillRow) -> Next {
+    match (next, moved.get(row.fid())) {
+        (Next::Call(0), Some(why)) => Next::Settle(Outcome::Skipped(why.clone())),
+        (next, Some(_) | None) => next,
     }
 }
 
@@ -215,7 +239,8 @@ impl Runner {
         seen: &HashMap<Fid, Found>,
         read_at: Duration,
     ) -> Result<VecDeque<Candidate>, Stop> {
-        let judged = judge_all(&self.run, left, seen, read_at);
+        let moved = self.moved(&left, seen).await?;
+        let judged = judge_all(&self.run, left, (seen, &moved), read_at);
         self.memory.take(judged.changes);
         // Held until what is told of them is stored.
         let (mut told, held) = self.claim_all(judged.told, |told| &told.fid);
@@ -228,13 +253,43 @@ impl Runner {
         Ok(judged.candidates)
     }
 
+    /// Of the records that a bill would be pushed from: those that are not as they were approved.
+    async fn moved(&mut self, left: &[Known], seen: &HashMap<Fid, Found>) -> Result<HashMap<Fid, Skip>, Stop> {
+        let pushes = self.run.plan.target.verb == Verb::Push;
+        let asked = left.iter().filter(|known| pushes && !seen.contains_key(known.row.fid()));
+        let fids: Vec<Fid> = asked.clone().map(|known| known.row.fid().clone()).collect();
+        if fids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let (now, _) = self.read_with_patience(&fids, Of::Sources).await?;
+        let moved = asked.filter_map(|known| {
+            let (fid, was) = (known.row.fid(), &known.found);
+            match now.get(fid) {
+                None => Some((fid.clone(), Skip::Missing)),
+                Some(found) => {
+                    let same = found.rev.status == was.status && found.rev.modified == was.modified;
+                    (!same).then(|| (fid.clone(), Skip::Changed))
+                }
+            }
+        });
+        Ok(moved.collect())
+    }
+
     /// Status of bills, with bounded repeats; a server that stays silent pauses the run.
     pub(super) async fn statuses(&mut self, fids: &[Fid]) -> Result<(HashMap<Fid, Found>, Duration), Stop> {
+        self.read_with_patience(fids, Of::Bills).await
+    }
+
+    async fn read_with_patience(&mut self, fids: &[Fid], of: Of) -> Result<(HashMap<Fid, Found>, Duration), Stop> {
         let mut n = 0;
         loop {
             // Counted from before the request: the answer may have been true for that long already.
             let at = self.run.shared.clock.mono();
-            let fault = match self.run.read(fids).await {
+            let read = match of {
+                Of::Bills => self.run.read(fids).await,
+                Of::Sources => self.run.looking().of_source(fids.to_vec()).await,
+            };
+            let fault = match read {
                 Ok(seen) => return Ok((seen, at)),
                 Err(fault) => fault,
             };

@@ -4,6 +4,7 @@ use super::classify::{Ask, query_fault};
 use super::client::KingdeeErp;
 use super::request::{MAX_LIMIT, Query};
 use super::transport::CallKind;
+use skydeck_core::domain::bill::Found;
 use skydeck_engine::ports::{Fault, FaultKind, KeyLook, KeyRow, MOST_KEYS};
 
 impl KingdeeErp {
@@ -25,10 +26,14 @@ impl KingdeeErp {
 
     /// The bills with these keys; `None` where an answer does not take them all, and fewer can be asked for.
     async fn of_keys(&self, look: &KeyLook<'_>, asked: &[String]) -> Result<Option<Vec<KeyRow>>, Fault> {
-        let KeyLook { form, id_path, number_path, key, fields, lines } = *look;
+        let KeyLook { form, id_path, number_path, key, in_lines, fields, lines } = *look;
         let mut fields = fields.to_vec();
-        if !fields.iter().any(|field| field.eq_ignore_ascii_case(key)) {
+        if !in_lines && !fields.iter().any(|field| field.eq_ignore_ascii_case(key)) {
             fields.push(key.to_owned());
+        }
+        let mut columns = lines.to_vec();
+        if in_lines {
+            columns.push(key.to_owned());
         }
         let server = self.address.shown();
         let ask = Ask { what: "look by key", server: &server };
@@ -37,7 +42,7 @@ impl KingdeeErp {
         let query = Query {
             what: ask.what,
             form,
-            columns: lines,
+            columns: &columns,
             id_path,
             number_path,
             mark: None,
@@ -45,13 +50,16 @@ impl KingdeeErp {
             filter: format!("{key} in ({})", values.join(",")),
             after: None,
             limit: MAX_LIMIT,
-            lines: !lines.is_empty(),
+            lines: !columns.is_empty(),
             kind: CallKind::Status,
         };
         let mut page = self.bills(&query).await?;
         if page.raw_rows >= MAX_LIMIT && query.lines {
             if asked.len() > 1 {
                 return Ok(None);
+            }
+            if in_lines {
+                return Err(query_fault(ask, "one bill has more lines than an answer takes"));
             }
             // It has more lines than an answer takes, and so more than any that we make and compare: it stands without them.
             page = self.bills(&Query { columns: &[], lines: false, ..query }).await?;
@@ -61,9 +69,12 @@ impl KingdeeErp {
             return Err(query_fault(ask, "more bills have these keys than one answer takes"));
         }
         let mut rows = page.rows.into_iter();
-        let found = page.bills.into_iter().map(|found| {
-            let (key, lines) = (found.field(key).trim().to_owned(), rows.next().unwrap_or_default());
-            KeyRow { key, found, lines }
+        let found = page.bills.into_iter().flat_map(|found| {
+            let lines = rows.next().unwrap_or_default();
+            if in_lines {
+                return of_lines(&found, lines);
+            }
+            vec![KeyRow { key: found.field(key).trim().to_owned(), found, lines }]
         });
         let found: Vec<KeyRow> = found.collect();
         let strange = found.iter().find(|row| !asked.iter().any(|asked| asked.trim().eq_ignore_ascii_case(&row.key)));
@@ -75,6 +86,19 @@ impl KingdeeErp {
             }
         }
     }
+}
+
+/// A bill as it is found by each value of the key, which is the last column of its lines.
+fn of_lines(found: &Found, lines: Vec<Vec<String>>) -> Vec<KeyRow> {
+    let mut all: Vec<KeyRow> = Vec::new();
+    for mut line in lines {
+        let key = line.pop().unwrap_or_default().trim().to_owned();
+        match all.iter_mut().find(|row| row.key.eq_ignore_ascii_case(&key)) {
+            Some(row) => row.lines.push(line),
+            None => all.push(KeyRow { key, found: found.clone(), lines: vec![line] }),
+        }
+    }
+    all
 }
 
 /// A key as a literal of a FilterString; `None` for one that could leave it.

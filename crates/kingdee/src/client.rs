@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 
-use super::classify::{Ask, Judged, Mode, judge_write, query_fault, read_query, transport_fault};
+use super::classify::{Ask, Judged, Mode, Names, judge_write, query_fault, read_query, transport_fault};
 use super::columns::{Layout, fold, keyset, literal};
 use super::config::{Address, ClientConfig, ConfigError, SignIn};
 use super::http::HttpTransport;
@@ -422,7 +422,11 @@ impl Erp for KingdeeErp {
         if bills.is_empty() {
             return not_sent("not sent: no bill was given".to_owned(), None);
         }
-        let makes = call.verb == Verb::Save;
+        let answer_names = match &call.verb {
+            Verb::Save => Names::Saved,
+            Verb::Push => Names::Pushed,
+            Verb::Submit | Verb::Audit | Verb::Operation(_) => Names::Asked,
+        };
         let Some((service, body)) = request(call, &bills) else {
             return not_sent(
                 "not sent: what is to be made cannot be read, or is not one for each bill".to_owned(),
@@ -430,7 +434,8 @@ impl Erp for KingdeeErp {
             );
         };
         let answer = self.call(service, body.clone(), CallKind::Write).await;
-        let Judged { verdicts, side, alarm, made } = judge_write(&answer, &bills, &self.causes, (self.mode(), makes));
+        let Judged { verdicts, side, alarm, made } =
+            judge_write(&answer, &bills, &self.causes, (self.mode(), answer_names));
         let of: HashMap<&Fid, &Verdict> = verdicts.iter().map(|(fid, verdict)| (fid, verdict)).collect();
         let verdicts = call
             .bills

@@ -1,7 +1,7 @@
 //! What goes to the server: one query of bills, and where a writing call goes with what it carries.
 
 use super::transport::CallKind;
-use super::wire::{Operation, save_body, write_body};
+use super::wire::{Operation, push_body, save_body, write_body};
 use skydeck_core::domain::ids::{Fid, FormId};
 use skydeck_core::domain::step::Verb;
 use skydeck_engine::ports::WriteCall;
@@ -27,6 +27,12 @@ pub(super) struct Query<'a> {
 
 /// Where a writing call goes, and what it carries. `None`: it cannot be written.
 pub(super) fn request(call: &WriteCall, bills: &[(Fid, String)]) -> Option<(&'static str, Vec<u8>)> {
+    if call.verb == Verb::Push {
+        let [data] = call.bodies.as_slice() else { return None };
+        return push_body(&call.form, data)
+            .filter(|_| bills.len() == 1)
+            .map(|body| (Operation::of(&call.verb).service, body));
+    }
     if call.verb == Verb::Save {
         let body = save_body(&call.form, &call.bodies, &call.options, &call.flags);
         let service = if call.bodies.len() == 1 { "Save" } else { "BatchSave" };

@@ -21,8 +21,9 @@ const LOOKED_FOR_THE_BILL: [i64; 4] = [8, 9, 10, 11];
 impl KingdeeErp {
     pub(super) async fn ask_right(&self, form: &FormId, verb: &Verb) -> Right {
         // A call that makes bills would make one.
-        if *verb == Verb::Save {
-            return Right::Unclear("not tried: a trial call of Save could make a bill".to_owned());
+        if verb.makes() {
+            let called = Operation::of(verb).service;
+            return Right::Unclear(format!("not tried: a trial call of {called} could make a bill"));
         }
         if let Err(fault) = self.ready().await {
             return Right::Unclear(fault.message);

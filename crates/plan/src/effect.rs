@@ -153,7 +153,7 @@ pub fn check(side: &Side<'_>, verb: &Verb, policy: &PolicyRead, plan: &PlanId, f
         Verb::Operation(name) if !name.is_empty() && !policy.declares_done => {
             return undeclared(side, name, plan, findings);
         }
-        Verb::Save => return making(policy, findings),
+        Verb::Save | Verb::Push => return making(verb, policy, findings),
         // No name: refused by its own finding.
         Verb::Operation(_) => return,
     };
@@ -164,7 +164,10 @@ pub fn check(side: &Side<'_>, verb: &Verb, policy: &PolicyRead, plan: &PlanId, f
 }
 
 /// What a plan that makes bills leads to is the bill itself.
-fn making(policy: &PolicyRead, findings: &mut Findings) {
+fn making(verb: &Verb, policy: &PolicyRead, findings: &mut Findings) {
+    if *verb == Verb::Push && policy.policy.batch > 1 {
+        findings.refuse("skydeck.batch", MakeProblem::PushedAlone);
+    }
     let given = [
         ("done", policy.declares_done),
         ("mine", policy.policy.mine.is_some()),

@@ -31,7 +31,7 @@ pub(super) fn id_of(form: &str) -> Option<&'static str> {
 pub fn new_plan(form: &FormId, env: Option<&EnvId>, verb: &Verb, submit: bool) -> String {
     let shown = match verb {
         Verb::Operation(name) => shown_by(name),
-        Verb::Submit | Verb::Audit | Verb::Save => None,
+        Verb::Submit | Verb::Audit | Verb::Save | Verb::Push => None,
     };
     lay_out(form, env, verb, submit, shown)
 }
@@ -47,13 +47,13 @@ fn wanted(verb: &Verb, submit: bool, shown: Option<(&str, &str)>) -> String {
         (Verb::Audit, _) if submit => "FDocumentStatus in ('A','B')".to_owned(),
         (Verb::Audit, _) => "FDocumentStatus='B'".to_owned(),
         (Verb::Submit, _) => "FDocumentStatus in ('Z','A','D')".to_owned(),
-        (Verb::Operation(_) | Verb::Save, None) => "FDocumentStatus='C'".to_owned(),
+        (Verb::Operation(_) | Verb::Save | Verb::Push, None) => "FDocumentStatus='C'".to_owned(),
         // A mark of Kingdee's holds A or B.
         (Verb::Operation(name), Some((field, value))) if shown_by(name) == shown => {
             let before = if value == "B" { "A" } else { "B" };
             format!("FDocumentStatus='C' and {field}='{before}'")
         }
-        (Verb::Operation(_) | Verb::Save, Some((field, value))) => {
+        (Verb::Operation(_) | Verb::Save | Verb::Push, Some((field, value))) => {
             format!("FDocumentStatus='C' and {field}<>'{}'", value.replace('\'', "''"))
         }
     }
@@ -93,6 +93,7 @@ fn target(form: &FormId, verb: &Verb, submit: bool, id: &str) -> Value {
             ("excuteOperation", format!("执行 {operation}"))
         }
         Verb::Save => ("batchSave", "新增单据".to_owned()),
+        Verb::Push => ("push", "下推单据".to_owned()),
     };
     if *verb == Verb::Audit {
         request.push(entry("IsVerifyProcInst", "检验单据关联运行", "true"));

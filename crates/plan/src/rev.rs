@@ -98,13 +98,14 @@ fn call(verb: &Verb) -> String {
         Verb::Audit => "Audit".to_owned(),
         Verb::Operation(name) => format!("excuteOperation {name}"),
         Verb::Save => "Save".to_owned(),
+        Verb::Push => "Push".to_owned(),
     }
 }
 
 /// What a plan makes. The order of its fields is the order in which the ERP takes them.
 fn made(make: &Make) -> Value {
     let then: Vec<&str> = make.then.iter().map(|step| step.word()).collect();
-    json!({
+    let mut made = json!({
         "fields": make.mapping.fields.iter().map(field).collect::<Vec<_>>(),
         "tables": make.mapping.tables.iter().map(|table| json!([table.name, table.hash])).collect::<Vec<_>>(),
         "key": make.key,
@@ -112,7 +113,11 @@ fn made(make: &Make) -> Value {
         "then": then,
         "compare": make.compare,
         "probe": make.probe,
-    })
+    });
+    if let (Some(push), Value::Object(map)) = (&make.push, &mut made) {
+        map.insert("push".to_owned(), json!(push));
+    }
+    made
 }
 
 fn field(field: &Field) -> Value {

@@ -19,6 +19,9 @@ const SHOWN: [(&str, &str, &str); 3] =
 /// How the name of what makes bills begins; the form they are of follows.
 pub const SAVE: &str = "Save:";
 
+/// The same where they are made by a conversion of the ERP.
+pub const PUSH: &str = "Push:";
+
 /// The field that shows an operation of this name as a rule, and its value afterwards.
 pub fn shown_by(operation: &str) -> Option<(&'static str, &'static str)> {
     SHOWN.iter().find(|(name, ..)| name.eq_ignore_ascii_case(operation)).map(|(_, field, value)| (*field, *value))
@@ -92,7 +95,7 @@ pub enum Key {
         /// Field of the target.
         field: String,
     },
-    /// Made by a conversion: found by its source. No plan asks for it yet.
+    /// Made by a conversion: found by its source.
     Link {
         /// Form of what is made.
         form: String,
@@ -233,11 +236,17 @@ fn save() -> StepSpec {
     StepSpec { step: Step::Save, verb: Verb::Save, effect }
 }
 
+/// Push. It is called where nothing was made of the record yet.
+fn push() -> StepSpec {
+    StepSpec { step: Step::Push, verb: Verb::Push, ..save() }
+}
+
 /// What a plan makes, and the steps after.
 fn making(plan: &Plan) -> Operation {
     let make = plan.target.make.as_deref();
     let then = make.map(|make| make.then.as_slice()).unwrap_or_default();
-    let mut steps = vec![save()];
+    let conversion = make.and_then(|make| make.push.as_ref());
+    let mut steps = vec![if plan.target.verb == Verb::Push { push() } else { save() }];
     let audits = then.contains(&Step::Audit);
     if then.contains(&Step::Submit) || audits {
         steps.push(submit(!audits));
@@ -246,9 +255,12 @@ fn making(plan: &Plan) -> Operation {
         steps.push(audit());
     }
     let field = make.map(|make| make.key.clone()).unwrap_or_default();
-    let key = match make.map(|make| make.keyed) {
-        Some(Keyed::Unique) => Key::Number { field, unique: true },
-        Some(Keyed::Open) | None => Key::Source { field },
+    let key = match (conversion, make.map(|make| make.keyed)) {
+        (Some(conversion), _) => {
+            Key::Link { form: plan.target.form.to_string(), source_no: field, rule: conversion.rule.clone() }
+        }
+        (None, Some(Keyed::Unique)) => Key::Number { field, unique: true },
+        (None, Some(Keyed::Open) | None) => Key::Source { field },
     };
     Operation { id: Operation::id_of(&plan.target), key, steps }
 }
@@ -256,7 +268,7 @@ fn making(plan: &Plan) -> Operation {
 impl Operation {
     /// The operation of a plan.
     pub fn of(plan: &Plan) -> Self {
-        if plan.target.verb == Verb::Save {
+        if plan.target.verb.makes() {
             return making(plan);
         }
         let steps = match (&plan.target.verb, plan.policy.submit) {
@@ -268,7 +280,7 @@ impl Operation {
                     Effect { done: plan.policy.done.clone(), ready: Vec::new(), mine: plan.policy.mine.clone() };
                 vec![StepSpec { step: Step::Operate, verb: plan.target.verb.clone(), effect }]
             }
-            (Verb::Save, _) => Vec::new(),
+            (Verb::Save | Verb::Push, _) => Vec::new(),
         };
         Self { id: Self::id_of(&plan.target), key: Key::Identity, steps }
     }
@@ -295,6 +307,7 @@ impl Operation {
             Verb::Submit => OpId::new("Submit"),
             Verb::Operation(name) => OpId::new(name.clone()),
             Verb::Save => OpId::new(format!("{SAVE}{}", target.form)),
+            Verb::Push => OpId::new(format!("{PUSH}{}", target.form)),
         }
     }
 
@@ -305,6 +318,7 @@ impl Operation {
             Verb::Submit => "Submit",
             Verb::Audit => "Audit",
             Verb::Save => "Save",
+            Verb::Push => "Push",
         })
     }
 

@@ -6,7 +6,7 @@
 use super::bill::Slot;
 use super::ids::OpId;
 use super::language::Language;
-use super::operation::SAVE;
+use super::operation::{PUSH, SAVE};
 use super::run::Tally;
 
 /// The name of Audit, whose name in keys is empty.
@@ -115,7 +115,7 @@ const OF_ANY: Words = Words {
     },
 };
 
-const OWN: [Words; 6] = [
+const OWN: [Words; 7] = [
     OF_AUDIT,
     Words {
         name: SUBMIT,
@@ -147,11 +147,17 @@ const OWN: [Words; 6] = [
         en: english("create", "creating", "created", "already there"),
         zh: chinese("新建", "已新建", "此前已有"),
     },
+    Words {
+        name: "Push",
+        script: Script { done: "pushed", already: "already_pushed" },
+        en: english("push", "pushing", "pushed", "already pushed"),
+        zh: chinese("下推", "已下推", "此前已下推"),
+    },
 ];
 
 /// The form of what an operation makes, where it makes anything.
 pub fn made_form(op: &OpId) -> Option<&str> {
-    op.as_str().strip_prefix(SAVE)
+    [SAVE, PUSH].iter().find_map(|makes| op.as_str().strip_prefix(makes))
 }
 
 /// What stands in brackets behind what is done: the form that is made, else the operation's name.

@@ -141,6 +141,35 @@ pub struct Make {
     /// A value of the key field that is known to be there: a look that does not find it proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<String>,
+    /// The conversion that makes it, where it is made of the record by the ERP: then the mapping is empty, and the key is the
+    /// field of what is made that holds the record's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<Conversion>,
+}
+
+/// A conversion of the ERP (`Push`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversion {
+    /// `RuleId`.
+    pub rule: String,
+    /// What is compared of a bill that is there already; `None`: whether it is there is all that can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Quantity>,
+    /// `TargetOrgId`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<i64>,
+    /// `TargetBillTypeId`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bill_type: Option<String>,
+}
+
+/// The quantity of a conversion: what the lines of the record hold, and what the lines made of them do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quantity {
+    /// Key of a column of the source.
+    pub source: String,
+    /// Path in the form that is made.
+    pub made: String,
 }
 
 impl Make {

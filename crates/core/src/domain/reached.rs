@@ -4,13 +4,22 @@
 
 use super::bill::{BillState, Outcome, Status};
 use super::erp_status::After;
+use super::ids::OpId;
 use super::language::Language;
+use super::operation::PUSH;
 use super::operation_words::made_form;
 use super::run::BillRow;
 use super::step::Step;
 
 /// The steps of a bill that is made, in their order.
-const WAY: [Step; 3] = [Step::Save, Step::Submit, Step::Audit];
+const SAVED: [Step; 3] = [Step::Save, Step::Submit, Step::Audit];
+
+/// The same of one that is made by a conversion.
+const PUSHED: [Step; 3] = [Step::Push, Step::Submit, Step::Audit];
+
+fn way(op: &OpId) -> &'static [Step] {
+    if op.as_str().starts_with(PUSH) { &PUSHED } else { &SAVED }
+}
 
 /// The steps that took, of a record whose bill is made; none of any other.
 pub fn reached(row: &BillRow) -> &'static [Step] {
@@ -22,12 +31,13 @@ pub fn reached(row: &BillRow) -> &'static [Step] {
         Some(Status::Submitted) => 2,
         _ => 1,
     };
-    WAY.get(..steps).unwrap_or_default()
+    way(&row.key.op).get(..steps).unwrap_or_default()
 }
 
 fn took(step: Step, lang: Language) -> &'static str {
     match step {
         Step::Save => lang.t("saved", "已保存"),
+        Step::Push => lang.t("pushed", "已下推"),
         Step::Submit => lang.t("submitted", "已提交"),
         _ => lang.t("audited", "已审核"),
     }
@@ -36,6 +46,7 @@ fn took(step: Step, lang: Language) -> &'static str {
 fn did_not(step: Step, lang: Language) -> &'static str {
     match step {
         Step::Save => lang.t("not saved", "未保存"),
+        Step::Push => lang.t("not pushed", "未下推"),
         Step::Submit => lang.t("not submitted", "未提交"),
         _ => lang.t("not audited", "未审核"),
     }
@@ -54,7 +65,7 @@ pub fn words(row: &BillRow, lang: Language) -> Option<String> {
         // Whether the next one took is what is not known.
         BillState::Settled(Outcome::Unknown(_)) | BillState::Trying { .. } | BillState::Waiting => false,
     };
-    let next = WAY.get(reached.len()).filter(|_| tells_next).map(|step| did_not(*step, lang));
+    let next = way(&row.key.op).get(reached.len()).filter(|_| tells_next).map(|step| did_not(*step, lang));
     let all: Vec<&str> = reached.iter().map(|step| took(*step, lang)).chain(next).collect();
     Some(all.join(lang.t(", ", "，")))
 }

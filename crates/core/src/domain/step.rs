@@ -19,7 +19,7 @@ pub enum Step {
     Verify,
     /// `Save` call.
     Save,
-    /// `Push` call. Nothing writes it yet.
+    /// `Push` call.
     Push,
     /// `ExecuteOperation` call.
     Operate,
@@ -123,6 +123,8 @@ pub enum Verb {
     Operation(String),
     /// `Save` of a bill that is not there yet: one that is there is never changed.
     Save,
+    /// `Push`: a new bill made of one that is there, by a conversion rule of the ERP.
+    Push,
 }
 
 impl Verb {
@@ -132,6 +134,15 @@ impl Verb {
             Self::Submit | Self::Audit => None,
             Self::Operation(name) => Some(name),
             Self::Save => Some("Save"),
+            Self::Push => Some("Push"),
+        }
+    }
+
+    /// Whether its call makes a bill.
+    pub fn makes(&self) -> bool {
+        match self {
+            Self::Submit | Self::Audit | Self::Operation(_) => false,
+            Self::Save | Self::Push => true,
         }
     }
 }

@@ -174,10 +174,19 @@ fn has_other_content(found: &Found) -> bool {
     found.looked.as_ref().is_some_and(|looked| !looked.differs.is_empty())
 }
 
+/// Why what is there is left as it is. `made`: by a call of ours.
+fn left_as_it_is(found: &Found, made: bool) -> Skip {
+    match found.looked.as_ref().is_some_and(|looked| looked.partly) {
+        true => Skip::Partly,
+        false if made => Skip::Changed,
+        false => Skip::Differs,
+    }
+}
+
 /// A look before a call (docs/design/reliability.md#before-a-call).
 fn before(case: &Case<'_>, found: &Found) -> Judgement {
     if has_other_content(found) {
-        return Judgement::Skip(if case.made { Skip::Changed } else { Skip::Differs });
+        return Judgement::Skip(left_as_it_is(found, case.made));
     }
     if let Some(last) = case.op.steps.last().filter(|last| last.effect.is_done(found)) {
         return done(case, last, found);
@@ -213,7 +222,7 @@ fn done(case: &Case<'_>, last: &StepSpec, found: &Found) -> Judgement {
 /// that contradicts itself is taken at its word.
 fn refused(case: &Case<'_>, found: &Found, said: &Failure) -> Judgement {
     if has_other_content(found) && !case.made {
-        return Judgement::Skip(Skip::Differs);
+        return Judgement::Skip(left_as_it_is(found, false));
     }
     let Some(last) = case.op.steps.last().filter(|last| last.effect.is_done(found)) else {
         return Judgement::Fail(said.clone());
@@ -258,7 +267,7 @@ pub fn after_refused_step(op: &Operation, at: usize, called: &Rev, found: &Found
 /// A look after the server's limit (docs/design/reliability.md#settling).
 fn settling(case: &Case<'_>, found: &Found) -> Judgement {
     if has_other_content(found) {
-        return Judgement::Skip(if case.made { Skip::Changed } else { Skip::Differs });
+        return Judgement::Skip(left_as_it_is(found, case.made));
     }
     if let Some(last) = case.op.steps.last().filter(|last| last.effect.is_done(found)) {
         return done(case, last, found);

@@ -10,7 +10,7 @@ mod session;
 mod write;
 
 pub use read::{Ask, http_fault, query_fault, read_query, transport_fault};
-pub use write::{Judged, judge_write};
+pub use write::{Judged, Names, judge_write};
 
 /// How calls are authenticated, as far as it decides what "session lost" means (docs/design/wire.md#who-is-calling).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -26,19 +26,39 @@ pub struct Judged {
     pub alarm: Option<Alarm>,
 }
 
+/// Which bills an answer names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Those that were asked.
+    Asked,
+    /// Those that were saved: the bills sent, under the numbers they got.
+    Saved,
+    /// Those that a conversion made of the bill asked.
+    Pushed,
+}
+
+impl Names {
+    fn are_made(self) -> bool {
+        match self {
+            Self::Asked => false,
+            Self::Saved | Self::Pushed => true,
+        }
+    }
+}
+
 /// Judges a writing call. Total: every answer leads to exactly one verdict for each bill asked.
 pub fn judge_write(
     answer: &Result<HttpReply, TransportFault>,
     asked: &[(Fid, String)],
     causes: &CauseTable,
-    (mode, makes): (Mode, bool),
+    (mode, names): (Mode, Names),
 ) -> Judged {
     let all = All { asked };
     let judged = match answer {
         Err(fault) => all.of_fault(fault),
         Ok(reply) if reply.status != 200 => all.of_status(reply, mode),
         Ok(reply) => match Envelope::read(&reply.body) {
-            Ok(status) => judge(&status, reply, asked, causes, (mode, makes)),
+            Ok(status) => judge(&status, reply, asked, causes, (mode, names)),
             Err(why) => all.of_other_shape(&reply.body, mode, &why.to_string()),
         },
     };
@@ -160,9 +180,10 @@ fn judge(
     reply: &HttpReply,
     asked: &[(Fid, String)],
     causes: &CauseTable,
-    (mode, makes): (Mode, bool),
+    (mode, names): (Mode, Names),
 ) -> Judged {
     let all = All { asked };
+    let makes = names.are_made();
     if !status.is_success()
         && status.entities.is_empty()
         && let Some(loss) = loss_of(status)
@@ -175,6 +196,10 @@ fn judge(
     }
     let tally = match Seating::sort(status, asked, makes) {
         Ok(tally) => tally,
+        // A conversion that made several: a look tells what they hold of the record.
+        Err(several) if names == Names::Pushed => {
+            return all.unknown(UnknownWhy::NotNamed, &with_words(&format!("the answer names {several}"), &words));
+        }
         // A bill was made under a number that was not sent: which of those asked it is, nobody can tell.
         Err(stranger) if makes => {
             let detail = with_words(&format!("the answer names {stranger}, which was not sent"), &words);

@@ -1,6 +1,7 @@
 //! `{"Result":{"ResponseStatus":…}}`: the answer to every operation (docs/design/wire.md#answers).
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::scalar::{Code, Loose, Truth, list_or_null};
 use super::{WireError, text_of};
@@ -16,6 +17,9 @@ pub struct Envelope {
 struct ResultPart {
     #[serde(rename = "ResponseStatus")]
     status: Status,
+    /// What the conversion of a push said. Its shape is documented by its name alone: one that cannot be read says nothing.
+    #[serde(rename = "ConvertResponseStatus", default)]
+    convert: Option<Box<RawValue>>,
 }
 
 /// `ResponseStatus`.
@@ -127,7 +131,12 @@ impl Envelope {
     pub fn read(body: &[u8]) -> Result<Status, WireError> {
         let text = text_of(body)?;
         let envelope: Self = serde_json::from_str(text).map_err(|e| WireError::json(text, &e))?;
-        Ok(envelope.result.status)
+        let ResultPart { mut status, convert } = envelope.result;
+        let convert: Option<Status> = convert.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        if let Some(convert) = convert.filter(|_| status.errors.is_empty()) {
+            status.errors = convert.errors;
+        }
+        Ok(status)
     }
 }
 

@@ -10,7 +10,7 @@ mod scalar;
 
 pub use envelope::{Entity, Envelope, Reason, Status};
 pub use login::{LoginReply, login_body};
-pub use request::{Operation, query_body, save_body, write_body};
+pub use request::{Operation, push_body, query_body, save_body, write_body};
 pub use rows::{QueryAnswer, read_rows};
 pub use scalar::{cell_text, date_of};
 

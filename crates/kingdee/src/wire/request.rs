@@ -58,6 +58,7 @@ impl Operation {
             Verb::Audit => Self { service: "Audit", number: None },
             Verb::Operation(name) => Self { service: "ExecuteOperation", number: Some(name.clone()) },
             Verb::Save => Self { service: "Save", number: None },
+            Verb::Push => Self { service: "Push", number: None },
         }
     }
 }
@@ -115,6 +116,18 @@ pub fn save_body(form: &FormId, bills: &[String], options: &WriteOptions, flags:
         [one] => Some(to_bytes(&Save { formid, data: save_data(*one, options, &flags) })),
         several => Some(to_bytes(&Save { formid, data: save_data(several, options, &flags) })),
     }
+}
+
+#[derive(Serialize)]
+struct Push<'a> {
+    formid: &'a str,
+    data: &'a RawValue,
+}
+
+/// Body of `Push`: the data of the call as it was approved. `None`: it is no JSON object.
+pub fn push_body(form: &FormId, data: &str) -> Option<Vec<u8>> {
+    let data: &RawValue = serde_json::from_str(data).ok().filter(|_| data.trim_start().starts_with('{'))?;
+    Some(to_bytes(&Push { formid: form.as_str(), data }))
 }
 
 #[derive(Serialize)]

@@ -61,6 +61,7 @@ pub(super) fn look(asked: &Asked<'_>, at: &str, found: &mut Found<'_>) -> bool {
             false
         }
         Verb::Save => false,
+        Verb::Push => pushed(asked, at, found),
     }
 }
 
@@ -92,6 +93,25 @@ fn statuses(asked: &Asked<'_>, at: &str, found: &mut Found<'_>, submits: bool) -
             format!("过滤条件选出的状态（{named}）都不能{call_zh}：不会调用任何单据"),
         )
         .mend(mend);
+    true
+}
+
+/// 18: a filter that selects no audited bill, and only those can be pushed.
+fn pushed(asked: &Asked<'_>, at: &str, found: &mut Found<'_>) -> bool {
+    let Some(codes) = asked.codes(STATUS_PATH, &STATUS) else { return false };
+    if codes.contains(&"C") {
+        return false;
+    }
+    let named = if codes.is_empty() { "-".to_owned() } else { codes.join(", ") };
+    found
+        .add(
+            18,
+            Severity::Warning,
+            at,
+            format!("only audited bills can be pushed, and the filter selects none ({named}): no call would take"),
+            format!("只有已审核的单据才能下推，而过滤条件选不出（{named}）：调用都会被拒绝"),
+        )
+        .mend("FDocumentStatus='C'");
     true
 }
 

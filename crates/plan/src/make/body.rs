@@ -8,12 +8,15 @@ use std::fmt::Write as _;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use skydeck_core::domain::ids::{Fid, FormId};
 use skydeck_core::domain::mapping::{Field, Kind, Parser};
-use skydeck_core::domain::plan::{Make, Source};
+use skydeck_core::domain::plan::{Conversion, Make, Source};
 use skydeck_core::domain::time::ErpDate;
 
+use super::compare::total;
 use super::find::Lookups;
 use super::json::Json;
+use super::push;
 use super::template::{self, Names, Piece, Template};
 use super::tree::{inner_list, list_name};
 use crate::function;
@@ -39,11 +42,14 @@ pub struct Body {
     pub text: String,
     /// Hex SHA-256 of it.
     pub hash: String,
+    /// What the record holds together of what a conversion takes.
+    pub quantity: Option<String>,
 }
 
 /// Makes bodies by the mapping of one plan: its templates are read once.
 pub struct Bodies<'a> {
     make: &'a Make,
+    form: &'a FormId,
     fields: Vec<Node<'a>>,
     context: RenderContext,
     lookups: &'a Lookups,
@@ -85,16 +91,49 @@ fn nodes<'a>(fields: &'a [Field], list: Option<&str>, names: Names<'_>) -> Vec<N
 
 impl<'a> Bodies<'a> {
     /// For the records of one run. `lookups`: what its look-ups find.
-    pub fn new(make: &'a Make, source: &'a Source, context: RenderContext, lookups: &'a Lookups) -> Self {
+    pub fn new(
+        make: &'a Make,
+        (source, form): (&'a Source, &'a FormId),
+        context: RenderContext,
+        lookups: &'a Lookups,
+    ) -> Self {
         let names = Names { source, tables: &make.mapping.tables };
-        Self { make, fields: nodes(&make.mapping.fields, None, names), context, lookups }
+        Self { make, form, fields: nodes(&make.mapping.fields, None, names), context, lookups }
     }
 
-    /// The body of a record: its rows, each with the columns of the source in order.
+    /// The body of a record: its id and number, and its rows, each with the columns of the source in order.
     ///
     /// # Errors
     /// What cannot be made, with field and value.
-    pub fn of(&self, rows: &[Vec<String>], columns: &[String]) -> Result<Body, BodyFault> {
+    pub fn of(&self, (fid, no): (&Fid, &str), rows: &[Vec<String>], columns: &[String]) -> Result<Body, BodyFault> {
+        match &self.make.push {
+            Some(conversion) => self.pushed(conversion, (fid, no), rows, columns),
+            None => self.saved(rows, columns),
+        }
+    }
+
+    fn pushed(
+        &self,
+        conversion: &Conversion,
+        (fid, no): (&Fid, &str),
+        rows: &[Vec<String>],
+        columns: &[String],
+    ) -> Result<Body, BodyFault> {
+        let key = self.checked_key(no.trim().to_owned())?;
+        if !fid.is_callable() {
+            return Err(BodyFault::OddId { id: fid.to_string() });
+        }
+        let mut quantity = None;
+        if let Some(asked) = &conversion.quantity {
+            let at = columns.iter().position(|column| *column == asked.source).unwrap_or(usize::MAX);
+            let sum = total(rows.iter().map(|row| row.get(at).map_or("", String::as_str)));
+            let of = |value| BodyFault::NotDecimal { field: asked.source.clone(), value };
+            quantity = Some(sum.map_err(of)?);
+        }
+        Ok(Body { quantity, ..finished(key, push::data(conversion, self.form, fid)) })
+    }
+
+    fn saved(&self, rows: &[Vec<String>], columns: &[String]) -> Result<Body, BodyFault> {
         let record = Record { rows, row: 0, columns };
         let mut fields = Vec::with_capacity(self.fields.len());
         for node in &self.fields {
@@ -103,9 +142,22 @@ impl<'a> Bodies<'a> {
             }
         }
         let key = match fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(&self.make.key)) {
-            Some((_, Json::Text(key))) if !key.trim().is_empty() => key.trim().to_owned(),
+            Some((_, Json::Text(key))) => self.checked_key(key.trim().to_owned())?,
             _ => return Err(BodyFault::NoKey { field: self.make.key.clone() }),
         };
+        let mut text = String::new();
+        Json::Object(fields).write(&mut text);
+        if text.len() > MOST_BYTES {
+            return Err(BodyFault::TooLarge { bytes: text.len(), most: MOST_BYTES });
+        }
+        Ok(finished(key, text))
+    }
+
+    /// A key that can be looked for.
+    fn checked_key(&self, key: String) -> Result<String, BodyFault> {
+        if key.is_empty() {
+            return Err(BodyFault::NoKey { field: self.make.key.clone() });
+        }
         if key.chars().count() > MOST_KEY {
             let (field, n) = (self.make.key.clone(), key.chars().count());
             return Err(BodyFault::KeyTooLong { field, n, most: MOST_KEY });
@@ -113,16 +165,7 @@ impl<'a> Bodies<'a> {
         if crate::render::quote(&key).is_err() {
             return Err(BodyFault::KeySign { field: self.make.key.clone(), value: key });
         }
-        let mut text = String::new();
-        Json::Object(fields).write(&mut text);
-        if text.len() > MOST_BYTES {
-            return Err(BodyFault::TooLarge { bytes: text.len(), most: MOST_BYTES });
-        }
-        let mut hash = String::with_capacity(64);
-        for byte in Sha256::digest(text.as_bytes()) {
-            let _ = write!(hash, "{byte:02x}");
-        }
-        Ok(Body { key, text, hash })
+        Ok(key)
     }
 
     fn value(&self, node: &Node<'_>, record: Record<'_>) -> Result<Option<Json>, BodyFault> {
@@ -218,6 +261,14 @@ impl Bodies<'_> {
             }
         })
     }
+}
+
+fn finished(key: String, text: String) -> Body {
+    let mut hash = String::with_capacity(64);
+    for byte in Sha256::digest(text.as_bytes()) {
+        let _ = write!(hash, "{byte:02x}");
+    }
+    Body { key, text, hash, quantity: None }
 }
 
 /// The value of a column, of the row at hand or of the record, whose rows must then agree.

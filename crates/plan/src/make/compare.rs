@@ -78,6 +78,47 @@ pub fn lines_differ(body: &str, list: &Lines, there: &[Vec<String>]) -> Option<D
     })
 }
 
+/// How much of a quantity is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// Less than all of it.
+    Partly,
+    /// All of it.
+    Whole,
+    /// More.
+    More,
+}
+
+/// How much of a quantity these lines hold together, and the sum. What is no number, and a sum beyond any field of the ERP, holds
+/// something else than the whole.
+pub fn held_of<'a>(quantity: &str, lines: impl Iterator<Item = &'a String>) -> (Held, String) {
+    let read = |text: &str| Decimal::from_str_exact(text.trim()).ok();
+    let mut sum = Decimal::ZERO;
+    for line in lines.map(String::as_str).filter(|line| !line.trim().is_empty()) {
+        match read(line).and_then(|held| sum.checked_add(held)) {
+            Some(more) => sum = more,
+            None => return (Held::More, line.to_owned()),
+        }
+    }
+    let kept = |n: Decimal| n.round_dp_with_strategy(KEPT_DECIMALS, RoundingStrategy::MidpointAwayFromZero);
+    let held = match read(quantity).map(|whole| kept(sum).cmp(&kept(whole))) {
+        Some(std::cmp::Ordering::Less) => Held::Partly,
+        Some(std::cmp::Ordering::Equal) => Held::Whole,
+        Some(std::cmp::Ordering::Greater) | None => Held::More,
+    };
+    (held, plain_number(&sum.to_string()))
+}
+
+/// The sum of the values of a column; `Err` with the one that is no number.
+pub(super) fn total<'a>(values: impl Iterator<Item = &'a str>) -> Result<String, String> {
+    let mut sum = Decimal::ZERO;
+    for value in values.map(str::trim).filter(|value| !value.is_empty()) {
+        let more = Decimal::from_str_exact(value).ok().and_then(|more| sum.checked_add(more));
+        sum = more.ok_or_else(|| value.to_owned())?;
+    }
+    Ok(plain_number(&sum.to_string()))
+}
+
 /// Decimals that the ERP keeps of a number.
 const KEPT_DECIMALS: u32 = 10;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Bodies, Lookups};
 use crate::render::RenderContext;
 use crate::{PlanFile, inspect_beside};
-use skydeck_core::domain::ids::PlanId;
+use skydeck_core::domain::ids::{Fid, PlanId};
 
 fn plan(value: &str) -> Value {
     json!({
@@ -49,7 +49,9 @@ fn made(value: &str, note: &str) -> Result<String, String> {
     let lookups = Lookups::of(make, &file.plan.source);
     let columns: Vec<String> = file.plan.source.columns.iter().map(|c| c.key.clone()).collect();
     let row = ["7", "X7", note].map(str::to_owned).to_vec();
-    let body = Bodies::new(make, &file.plan.source, RenderContext::probe(), &lookups).of(&[row], &columns);
+    let plan = &file.plan;
+    let bodies = Bodies::new(make, (&plan.source, &plan.target.form), RenderContext::probe(), &lookups);
+    let body = bodies.of((&Fid::from(1), "N1"), &[row], &columns);
     body.map(|body| body.text).map_err(|fault| fault.to_string())
 }
 

@@ -7,13 +7,14 @@ mod body;
 mod compare;
 mod find;
 mod json;
+mod push;
 mod read;
 mod table;
 mod template;
 mod tree;
 
 pub use body::{Bodies, MOST_BYTES, MOST_ROWS};
-pub use compare::{differs, lines_differ};
+pub use compare::{Held, differs, held_of, lines_differ};
 pub use find::Lookups;
 pub(crate) use read::{MakePolicy, is_making, read, refuse_policy};
 pub(crate) use table::Alone;
@@ -23,5 +24,7 @@ pub use super::problem::make::{BodyFault, MOST_TABLE, NotRead};
 
 #[cfg(test)]
 mod lookup_tests;
+#[cfg(test)]
+mod push_tests;
 #[cfg(test)]
 mod tests;

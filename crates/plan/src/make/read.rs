@@ -9,6 +9,7 @@ use skydeck_core::domain::run::Flag;
 use skydeck_core::domain::step::{Step, Verb};
 
 use super::find;
+use super::push::{self, LinkPolicy};
 use super::table::{self, Beside};
 use super::template::{self, Names};
 use super::tree::{CONTROLS, inner_list, tree};
@@ -24,8 +25,12 @@ use crate::vendor::{Entry, List, Side, truth};
 pub(crate) struct MakePolicy {
     /// The key field, whether it is the form's own number, and whether the form lets a number stand once.
     pub key: Option<(String, bool)>,
+    /// The making itself, where the policy names steps.
+    pub first: Option<Step>,
     /// Steps after the making, where the policy names any.
     pub then: Option<Vec<Step>>,
+    /// Where the bills that a conversion makes name the record they were made of.
+    pub link: Option<LinkPolicy>,
     /// Paths to compare.
     pub compare: Vec<String>,
     /// A number that is known to be there.
@@ -43,7 +48,11 @@ impl MakePolicy {
                 Some(read) => self.key = Some(read),
                 None => findings.refuse(at, MakeProblem::KeyShape { value: shown() }),
             },
-            "steps" => self.then = steps(value, at, findings),
+            "steps" => (self.first, self.then) = steps(value, at, findings).unzip(),
+            "link" => match push::link_of(value) {
+                Some(read) => self.link = Some(read),
+                None => findings.refuse(at, MakeProblem::LinkShape { value: shown() }),
+            },
             "compare" => match value.as_array().map(|all| all.iter().map(text).collect::<Option<Vec<_>>>()) {
                 Some(Some(paths)) if paths.iter().all(|p| crate::source::is_path(p)) => self.compare = paths,
                 _ => findings.refuse(at, MakeProblem::KeyShape { value: shown() }),
@@ -63,6 +72,7 @@ impl MakePolicy {
         let all = [
             ("key", self.key.is_some()),
             ("steps", self.then.is_some()),
+            ("link", self.link.is_some()),
             ("compare", !self.compare.is_empty()),
             ("probe", self.probe.is_some()),
             ("tables", !self.tables.is_empty()),
@@ -93,11 +103,12 @@ fn key_of(value: &Value) -> Option<(String, bool)> {
     Some((field, unique))
 }
 
-fn steps(value: &Value, at: &str, findings: &mut Findings) -> Option<Vec<Step>> {
+fn steps(value: &Value, at: &str, findings: &mut Findings) -> Option<(Step, Vec<Step>)> {
     let mut all = Vec::new();
     for item in value.as_array().map(Vec::as_slice).unwrap_or_default() {
         all.push(match item.as_str().map(str::to_lowercase).as_deref() {
             Some("save") => Step::Save,
+            Some("push") => Step::Push,
             Some("submit") => Step::Submit,
             Some("audit") => Step::Audit,
             _ => {
@@ -107,8 +118,10 @@ fn steps(value: &Value, at: &str, findings: &mut Findings) -> Option<Vec<Step>> 
         });
     }
     match all.as_slice() {
-        [Step::Save, then @ ..] if matches!(then, [] | [Step::Submit] | [Step::Submit, Step::Audit]) => {
-            Some(then.to_vec())
+        [first @ (Step::Save | Step::Push), then @ ..]
+            if matches!(then, [] | [Step::Submit] | [Step::Submit, Step::Audit]) =>
+        {
+            Some((*first, then.to_vec()))
         }
         _ => {
             findings.refuse(at, MakeProblem::StepOrder);
@@ -120,7 +133,7 @@ fn steps(value: &Value, at: &str, findings: &mut Findings) -> Option<Vec<Step>> 
 /// Whether a target makes bills.
 pub(crate) fn is_making(side: &Side<'_>) -> bool {
     let says = |word: &str| side.api.as_ref().is_some_and(|api| api.eq_ignore_ascii_case(word));
-    says("batchSave") || says("save") || says("draft")
+    says("batchSave") || says("save") || says("draft") || push::is_push(side)
 }
 
 /// Refuses the keys of a plan that makes bills where the plan makes none.
@@ -137,6 +150,15 @@ pub(crate) fn read(
     (policy, beside): (&MakePolicy, &dyn Beside),
     findings: &mut Findings,
 ) -> Target {
+    if push::is_push(side) {
+        return push::read(side, source, policy, findings);
+    }
+    if policy.first == Some(Step::Push) {
+        findings.refuse("skydeck.steps", MakeProblem::StepOrder);
+    }
+    if policy.link.is_some() {
+        findings.refuse("skydeck.link", MakeProblem::OnlyForPush);
+    }
     let mut out = Target { verb: Verb::Save, ..nowhere() };
     out.form = form(side, findings);
     if side.api.as_ref().is_some_and(|api| api.eq_ignore_ascii_case("draft")) {
@@ -166,11 +188,12 @@ pub(crate) fn read(
         probe: policy.probe.clone(),
         id_path: crate::fresh::id_of(out.form.as_str()).unwrap_or("FID").to_owned(),
         number_path: if is_base_data(&out.form) { "FNumber" } else { "FBillNo" }.to_owned(),
+        push: None,
     }));
     out
 }
 
-fn is_base_data(form: &FormId) -> bool {
+pub(super) fn is_base_data(form: &FormId) -> bool {
     form.as_str().to_ascii_uppercase().starts_with("BD_")
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use skydeck_core::domain::ids::PlanId;
+use skydeck_core::domain::ids::{Fid, PlanId};
 use skydeck_core::domain::mapping::{Lines, Table};
 use skydeck_core::domain::operation::{Key, Operation};
 use skydeck_core::domain::plan::Plan;
@@ -88,8 +88,8 @@ fn body(plan: &Plan, lines: &[[&str; 8]]) -> Result<String, String> {
     let columns: Vec<String> = plan.source.columns.iter().map(|c| c.key.clone()).collect();
     let make = plan.target.make.as_deref().unwrap();
     let lookups = Lookups::of(make, &plan.source);
-    let made = Bodies::new(make, &plan.source, RenderContext::probe(), &lookups);
-    made.of(&rows(lines), &columns).map(|body| body.text).map_err(|fault| fault.to_string())
+    let made = Bodies::new(make, (&plan.source, &plan.target.form), RenderContext::probe(), &lookups);
+    made.of((&Fid::from(1), "N1"), &rows(lines), &columns).map(|body| body.text).map_err(|fault| fault.to_string())
 }
 
 #[test]

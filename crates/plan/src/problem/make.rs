@@ -42,6 +42,18 @@ pub enum MakeProblem {
     ListOutside { name: String, list: String },
     Template(TemplateFault),
     Function(FunctionFault),
+    LinkShape { value: String },
+    OnlyForPush,
+    NotForPush { key: &'static str },
+    PushedByNumber { number: String },
+    NoRule,
+    UnknownLink { rule: String, near: Option<String> },
+    RuleOfOtherForm { rule: String, form: String },
+    NoTargetForm,
+    WholeBills,
+    PushedDraft,
+    PushedAlone,
+    NotTheRecord { text: String, want: String },
     FindShape { text: String },
     TablesShape { value: String },
     TooManyTables { n: usize, most: usize },
@@ -118,6 +130,7 @@ pub enum BodyFault {
     TooManyRows { field: String, n: usize, most: usize },
     NoRow { field: String, table: String, by: String },
     SeveralRows { field: String, table: String, by: String, n: usize },
+    OddId { id: String },
 }
 
 impl Control {
@@ -142,6 +155,8 @@ impl Control {
     }
 }
 
+const LINK: &str = "\"link\": {\"field\": \"FSourceBillNo\", \"quantity\": [\"FRealQty\", \"FPriceQty\"]}";
+const RULE: &str = "{\"field\": \"RuleId\", \"value\": \"AR_OutStockToReceivableMap\"}";
 const KEY: &str = "\"key\": {\"number\": \"FBillNo\", \"unique\": true}";
 
 use MakeProblem as P;
@@ -242,6 +257,42 @@ sentences! {
     P::Function(fault) =>
         (format!("_function: {fault}"), "correct the expression"),
         (format!("_function：{}", fault.said(true)), "请改正表达式");
+    P::LinkShape { value } => (format!("{value} is no link"), LINK), (format!("{value} 不是有效的 link"), LINK);
+    P::OnlyForPush => ("`link` is only for a plan that pushes (target api push)", "leave it out"), ("`link` 只用于下推方案（目标 api 为 push）", "请去掉");
+    P::NotForPush { key } => (format!("`{key}` is not for a plan that pushes: what it makes is found by `link`"), "leave it out"), (format!("`{key}` 不用于下推方案：新单由 `link` 找回"), "请去掉");
+    P::PushedByNumber { number } => (
+                format!("what is pushed names its source by the bill number, and the plan's number is `{number}`"),
+                "\"number\": \"FBillNo\"",
+            ), (format!("下推的新单记录的是源单编号，而本方案的编号字段是 `{number}`"), "\"number\": \"FBillNo\"");
+    P::NoRule => (
+                "no conversion rule is named, and the server's default may be another one tomorrow",
+                RULE,
+            ), ("没有写单据转换规则，而服务器的默认规则可能会变", RULE);
+    P::UnknownLink { rule, near } => (
+                format!("nothing is known of where the bills of the rule `{rule}` name their source: a lost answer could not be settled"),
+                near.as_ref().map_or_else(|| LINK.to_owned(), |near| format!("did you mean `{near}`? Otherwise {LINK}")),
+            ), (
+                format!("不知道规则 `{rule}` 生成的单据在哪个字段记录源单编号：响应丢失后无法找回"),
+                near.as_ref().map_or_else(|| LINK.to_owned(), |near| format!("是不是 `{near}`？否则请写 {LINK}")),
+            );
+    P::RuleOfOtherForm { rule, form } => (format!("the rule `{rule}` is of {form}"), "name the rule of this form"), (format!("规则 `{rule}` 属于 {form}"), "请写本业务对象的转换规则");
+    P::NoTargetForm => (
+                "the target names no form that is made",
+                "{\"field\": \"TargetFormId\", \"value\": \"AR_receivable\"} in target.otherRequest",
+            ), (
+                "目标没有写要生成的业务对象",
+                "请在 target.otherRequest 中写 {\"field\": \"TargetFormId\", \"value\": \"AR_receivable\"}",
+            );
+    P::WholeBills => ("lines are not pushed one by one: only whole bills are", "leave `EntryIds` empty"), ("不按分录下推，只下推整单", "`EntryIds` 请留空");
+    P::PushedDraft => (
+                "a draft has no number and is found by nobody: what cannot be saved is refused instead",
+                "\"value\": \"false\"",
+            ), ("暂存单没有编号，谁也找不回：保存不了的应当报错", "\"value\": \"false\"");
+    P::PushedAlone => ("one bill is pushed a call: of several nobody could tell which made which", "\"batch\": 1"), ("每次调用只下推一张：多张时无法分辨新单来自哪一张", "\"batch\": 1");
+    P::NotTheRecord { text, want } => (
+                format!("`{text}` is not the record itself"),
+                format!("\"value\": \"{{{{{want}}}}}\": Skydeck pushes each record of the source by its own id"),
+            ), (format!("`{text}` 不是记录本身"), format!("\"value\": \"{{{{{want}}}}}\"：Skydeck 按内码逐张下推"));
     P::FindShape { text } => (format!("`_findCollection {text}` cannot be read"), FIND), (format!("无法读取 `_findCollection {text}`"), FIND);
     P::TablesShape { value } => (
                 format!("{value} names no mapping table: a .csv or .tsv file in the plan's directory or below it"),
@@ -382,7 +433,7 @@ impl BodyFault {
             | Self::TooManyRows { field, .. }
             | Self::NoRow { field, .. }
             | Self::SeveralRows { field, .. } => Some(field),
-            Self::TooLarge { .. } => None,
+            Self::TooLarge { .. } | Self::OddId { .. } => None,
         }
     }
 
@@ -437,6 +488,10 @@ impl BodyFault {
                     value.escape_debug()
                 ),
                 format!("{field}：“{}”含有 `;`、`--`、`/*` 或控制字符，无法查找", value.escape_debug()),
+            ),
+            Self::OddId { id } => pick(
+                format!("the id `{}` cannot stand in a call", id.escape_debug()),
+                format!("内码“{}”不能用于调用", id.escape_debug()),
             ),
             Self::TooLarge { bytes, most } => pick(
                 format!("the body has {bytes} bytes; at most {most} are sent"),

@@ -17,6 +17,9 @@ pub struct Rendered {
     /// The body as it is sent, JSON. It is the customer's data: kept as long as the plan's environment says.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
+    /// What the lines of the record hold together, where what is made of them is compared with it.
+    #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<String>,
     /// Why it could not be made: no call is made for the record.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Box<Failure>>,
@@ -43,11 +46,13 @@ pub enum Sight {
     Differs,
     /// Several are there.
     Several,
+    /// A part of the record's quantity is there.
+    Partly,
 }
 
 impl Sight {
     /// Every sight that a look gives.
-    pub const ALL: [Self; 4] = [Self::Absent, Self::There, Self::Differs, Self::Several];
+    pub const ALL: [Self; 5] = [Self::Absent, Self::There, Self::Differs, Self::Several, Self::Partly];
 
     /// The word used in JSON and exports.
     pub fn word(self) -> &'static str {
@@ -57,6 +62,7 @@ impl Sight {
             Self::There => "there",
             Self::Differs => "differs",
             Self::Several => "several",
+            Self::Partly => "partly",
         }
     }
 
@@ -68,6 +74,7 @@ impl Sight {
             Self::There => lang.t("there already", "已存在"),
             Self::Differs => lang.t("there with other content", "已存在且内容不同"),
             Self::Several => lang.t("several are there", "已存在多张"),
+            Self::Partly => lang.t("a part of the quantity is there", "已有部分数量"),
         }
     }
 

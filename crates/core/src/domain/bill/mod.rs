@@ -166,6 +166,8 @@ pub struct Looked {
     pub count: u32,
     /// Fields that hold something else than would be sent.
     pub differs: Vec<Difference>,
+    /// What differs is that it holds less than the record's quantity.
+    pub partly: bool,
 }
 
 impl Looked {

@@ -72,7 +72,7 @@ pub enum Skip {
     UnknownElsewhere,
     /// What is to be made is there with other content.
     Differs,
-    /// A part of what is to be made is there. Nothing writes it yet: it comes with Push.
+    /// A part of the quantity that is to be made is there.
     Partly,
 }
 
