@@ -131,15 +131,12 @@ impl Bills {
     /// Lines of the record about bills with a key, in order.
     fn lines(&self, key: &str) -> Vec<sim::Applied> {
         if self.kind != Kind::Link {
-            let of = |line: &sim::Applied| *line.number == *key;
-            return self.wire.record().into_iter().filter(of).collect();
+            return self.wire.record().into_iter().filter(|line| *line.number == *key).collect();
         }
         let fid = self.record_of(key);
         let made = self.wire.pushed_from(fid, RULE);
-        let of = |line: &sim::Applied| match line.form_id() {
-            FORM => line.verb == "Push" && u64::from(line.id) == fid,
-            form => form == self.kind.made() && made.contains(&line.id),
-        };
+        let is_made = |line: &sim::Applied| line.form_id() == self.kind.made() && made.contains(&line.id);
+        let of = |line: &sim::Applied| is_made(line) || (line.verb == "Push" && u64::from(line.id) == fid);
         self.wire.record().into_iter().filter(of).collect()
     }
 

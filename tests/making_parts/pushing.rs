@@ -162,7 +162,9 @@ fn what_several_bills_hold_together_is_the_whole_and_two_of_the_whole_are_a_ques
         std::fs::rename(place.data(), place.dir.path().join("data-of-before")).unwrap();
         // Somebody pushes what is left of each, or all of it once more.
         set_rule(&place, by_hand);
-        records(&place).into_iter().for_each(|id| push_by_hand(&place, id));
+        for id in records(&place) {
+            push_by_hand(&place, id);
+        }
         assert!(pushed(&place).values().all(|n| *n == 2), "{share}: {:?}", pushed(&place));
         let (_, sum) = run(&place, &[]);
         let ledger = String::from_utf8_lossy(&place.verb(&["ledger"]).stdout).into_owned();

@@ -26,6 +26,11 @@ pub(super) fn id_of(form: &str) -> Option<&'static str> {
     IDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(form)).map(|(_, id)| *id)
 }
 
+/// The path of the number in a form that is made: base data has another one than bills.
+pub(super) fn number_of(form: &str) -> &'static str {
+    if form.to_ascii_uppercase().starts_with("BD_") { "FNumber" } else { "FBillNo" }
+}
+
 /// The text of a new plan for a form: bills that the call can act on, by modification date. `submit`: submit before the
 /// audit. An operation declares the effect that its name tells; where it tells none, use [`new_operation`].
 pub fn new_plan(form: &FormId, env: Option<&EnvId>, verb: &Verb, submit: bool) -> String {
@@ -105,9 +110,8 @@ fn target(form: &FormId, verb: &Verb, submit: bool, id: &str) -> Value {
 
 fn lay_out(form: &FormId, env: Option<&EnvId>, verb: &Verb, submit: bool, shown: Option<(&str, &str)>) -> String {
     let listed = id_of(form.as_str());
-    let base_data = form.as_str().to_ascii_uppercase().starts_with("BD_");
     let id = listed.unwrap_or("FID");
-    let number = if listed.is_some() || base_data { "FNumber" } else { "FBillNo" };
+    let number = if listed.is_some() { "FNumber" } else { number_of(form.as_str()) };
     let mut policy = json!({
         "page_size": 1000, "batch": 1, "submit": submit && *verb == Verb::Audit, "overlap": "10m", "sweep_hours": 24,
     });

@@ -37,8 +37,8 @@ pub const KEYS: [&str; 23] = [
     "mine",
     "key",
     "steps",
-    "compare",
     "link",
+    "compare",
     "probe",
     "tables",
 ];

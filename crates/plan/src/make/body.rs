@@ -13,14 +13,14 @@ use skydeck_core::domain::mapping::{Field, Kind, Parser};
 use skydeck_core::domain::plan::{Conversion, Make, Source};
 use skydeck_core::domain::time::ErpDate;
 
-use super::compare::total;
 use super::find::Lookups;
 use super::json::Json;
+use super::number::{is_decimal, number, total};
 use super::push;
 use super::template::{self, Names, Piece, Template};
 use super::tree::{inner_list, list_name};
 use crate::function;
-use crate::problem::make::BodyFault;
+use crate::problem::body::BodyFault;
 use crate::render::RenderContext;
 use crate::template::Format;
 
@@ -315,23 +315,6 @@ fn put_in_expression(field: &Field, value: &str, out: &mut String) -> Result<(),
         return Err(BodyFault::Unquoted { field: field.name.clone(), value: value.to_owned() });
     }
     Ok(())
-}
-
-/// `-12.50`, and nothing else that a float would take.
-pub(super) fn is_decimal(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let all = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    all(whole) && all(fraction)
-}
-
-/// A number as JSON writes it: without zeros in front.
-pub(super) fn number(text: &str) -> String {
-    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
-    let whole = digits.split('.').next().unwrap_or_default();
-    let zeros = whole.len() - whole.trim_start_matches('0').len();
-    let cut = zeros.min(whole.len().saturating_sub(1));
-    format!("{sign}{}", digits.get(cut..).unwrap_or(digits))
 }
 
 fn leaf(field: &Field, text: String) -> Result<Json, BodyFault> {

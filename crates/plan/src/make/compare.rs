@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
 use skydeck_core::domain::bill::Difference;
 use skydeck_core::domain::mapping::Lines;
 use skydeck_core::domain::time::ErpDate;
 
-use super::body::{is_decimal, number};
+use super::number::{is_decimal, kept, number, plain_number};
 
 /// What a bill that is there holds otherwise than a body would: path, what would be sent, what is there. `is`: the value of a
 /// path of the bill.
@@ -78,57 +78,12 @@ pub fn lines_differ(body: &str, list: &Lines, there: &[Vec<String>]) -> Option<D
     })
 }
 
-/// How much of a quantity is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
-    /// Less than all of it.
-    Partly,
-    /// All of it.
-    Whole,
-    /// More.
-    More,
-}
-
-/// How much of a quantity these lines hold together, and the sum. What is no number, and a sum beyond any field of the ERP, holds
-/// something else than the whole.
-pub fn held_of<'a>(quantity: &str, lines: impl Iterator<Item = &'a String>) -> (Held, String) {
-    let read = |text: &str| Decimal::from_str_exact(text.trim()).ok();
-    let mut sum = Decimal::ZERO;
-    for line in lines.map(String::as_str).filter(|line| !line.trim().is_empty()) {
-        match read(line).and_then(|held| sum.checked_add(held)) {
-            Some(more) => sum = more,
-            None => return (Held::More, line.to_owned()),
-        }
-    }
-    let kept = |n: Decimal| n.round_dp_with_strategy(KEPT_DECIMALS, RoundingStrategy::MidpointAwayFromZero);
-    let held = match read(quantity).map(|whole| kept(sum).cmp(&kept(whole))) {
-        Some(std::cmp::Ordering::Less) => Held::Partly,
-        Some(std::cmp::Ordering::Equal) => Held::Whole,
-        Some(std::cmp::Ordering::Greater) | None => Held::More,
-    };
-    (held, plain_number(&sum.to_string()))
-}
-
-/// The sum of the values of a column; `Err` with the one that is no number.
-pub(super) fn total<'a>(values: impl Iterator<Item = &'a str>) -> Result<String, String> {
-    let mut sum = Decimal::ZERO;
-    for value in values.map(str::trim).filter(|value| !value.is_empty()) {
-        let more = Decimal::from_str_exact(value).ok().and_then(|more| sum.checked_add(more));
-        sum = more.ok_or_else(|| value.to_owned())?;
-    }
-    Ok(plain_number(&sum.to_string()))
-}
-
-/// Decimals that the ERP keeps of a number.
-const KEPT_DECIMALS: u32 = 10;
-
 /// A value as every way of writing it: numbers without zeros that say nothing and with the decimals that the ERP keeps, dates as
 /// moments, truths as 1 and 0.
 fn plain(text: &str) -> String {
     let text = text.trim();
     if is_decimal(text) {
-        let kept = Decimal::from_str_exact(&number(text)).ok();
-        let kept = kept.map(|n| n.round_dp_with_strategy(KEPT_DECIMALS, RoundingStrategy::MidpointAwayFromZero));
+        let kept = Decimal::from_str_exact(&number(text)).ok().map(kept);
         return kept.map_or_else(|| plain_number(text), |n| plain_number(&n.to_string()));
     }
     if let Some(moment) = ErpDate::parse(text).and_then(|date| date.naive()) {
@@ -179,11 +134,4 @@ fn truth_of(text: &str) -> Option<bool> {
         "false" | "0" => Some(false),
         _ => None,
     }
-}
-
-/// A number without zeros that say nothing.
-fn plain_number(text: &str) -> String {
-    let text = number(text);
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text.as_str() };
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }

@@ -9,7 +9,7 @@ use skydeck_core::domain::plan::{Make, Source};
 
 use super::template::{self, BEGINS, Names, Piece, Wanted};
 use super::tree::inner_list;
-use crate::problem::make::BodyFault;
+use crate::problem::body::BodyFault;
 
 /// What the fields of a body look up, as far as their templates can be read.
 pub(super) fn wanted(fields: &[Field], list: Option<&str>, names: Names<'_>) -> Vec<Wanted> {

@@ -7,6 +7,8 @@ mod body;
 mod compare;
 mod find;
 mod json;
+mod number;
+mod policy;
 mod push;
 mod read;
 mod table;
@@ -14,13 +16,16 @@ mod template;
 mod tree;
 
 pub use body::{Bodies, MOST_BYTES, MOST_ROWS};
-pub use compare::{Held, differs, held_of, lines_differ};
+pub use compare::{differs, lines_differ};
 pub use find::Lookups;
-pub(crate) use read::{MakePolicy, is_making, read, refuse_policy};
+pub use number::{Held, held_of};
+pub(crate) use policy::MakePolicy;
+pub(crate) use read::{is_making, read, refuse_policy};
 pub(crate) use table::Alone;
 pub use table::{Beside, is_beside};
 
-pub use super::problem::make::{BodyFault, MOST_TABLE, NotRead};
+pub use super::problem::body::BodyFault;
+pub use super::problem::make::{MOST_TABLE, NotRead};
 
 #[cfg(test)]
 mod lookup_tests;

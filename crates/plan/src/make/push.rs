@@ -6,15 +6,15 @@
 use std::sync::LazyLock;
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use skydeck_core::domain::ids::{Fid, FormId};
+use skydeck_core::domain::mapping::Mapping;
 use skydeck_core::domain::plan::{Conversion, Keyed, Make, Quantity, Source, Target};
 use skydeck_core::domain::step::{Step, Verb};
 use skydeck_core::domain::suggest::nearest;
 
 use super::json::Json;
-use super::read::{MakePolicy, is_base_data};
+use super::policy::MakePolicy;
 use crate::problem::Problem;
 use crate::problem::make::{Control, MakeProblem};
 use crate::reading::{Findings, nowhere};
@@ -43,35 +43,6 @@ struct Written {
 static LINKS: LazyLock<Vec<Link>> =
     // A file of ours that cannot be read is found by the test below.
     LazyLock::new(|| toml::from_str::<Written>(include_str!("links.toml")).unwrap_or_default().link);
-
-/// `skydeck.link`: where the bills that a conversion makes name the record they were made of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LinkPolicy {
-    field: Option<String>,
-    /// A column of the source, and the field of what is made.
-    quantity: Option<(String, String)>,
-}
-
-/// Reads `{"field": "FSourceBillNo", "quantity": ["FRealQty", "FPriceQty"]}`; `None`: it is of another shape.
-pub(super) fn link_of(value: &Value) -> Option<LinkPolicy> {
-    let map = value.as_object()?;
-    if !map.keys().all(|key| matches!(key.as_str(), "field" | "quantity")) {
-        return None;
-    }
-    let name = |value: &Value| value.as_str().map(str::trim).filter(|name| is_name(name)).map(str::to_owned);
-    let field = match map.get("field") {
-        None => None,
-        Some(value) => Some(name(value)?),
-    };
-    let quantity = match map.get("quantity") {
-        None => None,
-        Some(value) => match value.as_array()?.as_slice() {
-            [source, made] => Some((name(source)?, name(made)?)),
-            _ => return None,
-        },
-    };
-    Some(LinkPolicy { field, quantity })
-}
 
 /// Controls of the call.
 const CONTROLS: [&str; 13] = [
@@ -141,14 +112,14 @@ pub(super) fn read(side: &Side<'_>, source: &Source, policy: &MakePolicy, findin
         bill_type: said.bill_type,
     };
     out.make = Some(Box::new(Make {
-        mapping: Default::default(),
+        mapping: Mapping::default(),
         key: key.unwrap_or_default(),
         keyed: Keyed::Open,
         then: policy.then.clone().unwrap_or(said.then),
         compare: Vec::new(),
         probe: policy.probe.clone(),
         id_path: crate::fresh::id_of(out.form.as_str()).unwrap_or("FID").to_owned(),
-        number_path: if is_base_data(&out.form) { "FNumber" } else { "FBillNo" }.to_owned(),
+        number_path: crate::fresh::number_of(out.form.as_str()).to_owned(),
         push: Some(conversion),
     }));
     out
@@ -221,7 +192,6 @@ fn controls(side: &Side<'_>, source: &Source, findings: &mut Findings) -> Said {
             Some("FormId") if !text.eq_ignore_ascii_case(source.form.as_str()) => {
                 findings.refuse(entry.at.clone(), Problem::OtherForm { text, source: source.form.to_string() });
             }
-            Some("FormId") => {}
             Some("Ids") => own(entry, &text, (&source.id_path, source), findings),
             Some("Numbers") => own(entry, &text, (&source.number_path, source), findings),
             Some("EntryIds") => findings.refuse(entry.at.clone(), MakeProblem::WholeBills),
@@ -231,21 +201,21 @@ fn controls(side: &Side<'_>, source: &Source, findings: &mut Findings) -> Said {
             Some("TargetOrgId") if text.parse::<i64>().is_ok_and(|org| org >= 0) => {
                 said.org = text.parse().ok().filter(|org| *org > 0);
             }
-            // The rule is named, so that the default one is not asked for.
-            Some("IsEnableDefaultRule") => {}
             Some("IsDraftWhenSaveFail") if truth(&text) != Some(false) => {
                 findings.refuse(entry.at.clone(), MakeProblem::PushedDraft);
             }
-            Some("IsDraftWhenSaveFail") => {}
-            Some("CustomParams") if text == "{}" => {}
+            Some("CustomParams") if text != "{}" => refuse(findings, Control::Unknown),
             Some("IsAutoSubmitAndAudit") if truth(&text) == Some(true) => said.then = vec![Step::Submit, Step::Audit],
-            Some("IsAutoSubmitAndAudit") => {}
             Some("Operation") => match text.to_ascii_lowercase().as_str() {
                 "audit" => said.then = vec![Step::Submit, Step::Audit],
                 "submit" => said.then = vec![Step::Submit],
                 "push" | "save" => {}
                 _ => refuse(findings, Control::Unknown),
             },
+            // What these say is so anyway: the rule is named, so that no default one is asked for.
+            Some(
+                "FormId" | "IsEnableDefaultRule" | "IsDraftWhenSaveFail" | "CustomParams" | "IsAutoSubmitAndAudit",
+            ) => {}
             Some(_) | None => refuse(findings, Control::Unknown),
         }
     }

@@ -1,6 +1,4 @@
-//! What is wrong with a plan that makes bills, and why a body cannot be made for a record. English and Chinese side by side.
-
-use std::fmt;
+//! What is wrong with a plan that makes bills. English and Chinese side by side.
 
 use super::{FunctionFault, Suggest, TemplateFault, Words};
 
@@ -108,29 +106,6 @@ pub enum Control {
     Threads,
     /// Nothing is known of it.
     Unknown,
-}
-
-/// Why the body cannot be made for one record: said with the field and the value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each variant and field is named after what the record holds; the table says the rest")]
-pub enum BodyFault {
-    Missing { field: String },
-    NotWhole { field: String, value: String },
-    NotDecimal { field: String, value: String },
-    Digits { field: String, n: usize },
-    NotTruth { field: String, value: String },
-    NotJson { field: String },
-    NotOneValue { field: String, column: String, n: usize },
-    Unquoted { field: String, value: String },
-    Function { field: String, value: String, why: FunctionFault },
-    NoKey { field: String },
-    KeyTooLong { field: String, n: usize, most: usize },
-    KeySign { field: String, value: String },
-    TooLarge { bytes: usize, most: usize },
-    TooManyRows { field: String, n: usize, most: usize },
-    NoRow { field: String, table: String, by: String },
-    SeveralRows { field: String, table: String, by: String, n: usize },
-    OddId { id: String },
 }
 
 impl Control {
@@ -413,110 +388,3 @@ impl NotRead {
         (message, hint.to_owned())
     }
 }
-
-impl BodyFault {
-    /// The field of the body it is about.
-    pub fn field(&self) -> Option<&str> {
-        match self {
-            Self::Missing { field }
-            | Self::NotWhole { field, .. }
-            | Self::NotDecimal { field, .. }
-            | Self::Digits { field, .. }
-            | Self::NotTruth { field, .. }
-            | Self::NotJson { field }
-            | Self::NotOneValue { field, .. }
-            | Self::Unquoted { field, .. }
-            | Self::Function { field, .. }
-            | Self::NoKey { field }
-            | Self::KeyTooLong { field, .. }
-            | Self::KeySign { field, .. }
-            | Self::TooManyRows { field, .. }
-            | Self::NoRow { field, .. }
-            | Self::SeveralRows { field, .. } => Some(field),
-            Self::TooLarge { .. } | Self::OddId { .. } => None,
-        }
-    }
-
-    /// In one sentence, English or Chinese.
-    pub fn said(&self, zh: bool) -> String {
-        let pick = |en: String, cn: String| if zh { cn } else { en };
-        match self {
-            Self::Missing { field } => {
-                pick(format!("{field} has no value and is required"), format!("{field} 没有值，而它是必填的"))
-            }
-            Self::NotWhole { field, value } => {
-                pick(format!("{field}: `{value}` is no whole number"), format!("{field}：“{value}”不是整数"))
-            }
-            Self::NotDecimal { field, value } => {
-                pick(format!("{field}: `{value}` is not a number"), format!("{field}：“{value}”不是数字"))
-            }
-            Self::Digits { field, n } => pick(
-                format!("{field}: a number of {n} digits, which no field of the ERP holds"),
-                format!("{field}：{n} 位的数字，ERP 的字段存不下"),
-            ),
-            Self::NotTruth { field, value } => pick(
-                format!("{field}: `{value}` is neither true nor false"),
-                format!("{field}：“{value}”不是 true 或 false"),
-            ),
-            Self::NotJson { field } => pick(format!("{field}: the value is no JSON"), format!("{field}：值不是 JSON")),
-            Self::NotOneValue { field, column, n } => pick(
-                format!(
-                    "{field}: the {n} rows of the record hold different values of {column} where one is expected: put the field into the list"
-                ),
-                format!("{field}：该记录的 {n} 行中 {column} 的值不同，而此处只能有一个：请把字段移入列表"),
-            ),
-            Self::Unquoted { field, value } => pick(
-                format!(
-                    "{field}: `{value}` stands without quotation marks in an expression and is not a number: write '{{{{…}}}}'"
-                ),
-                format!("{field}：“{value}”在表达式中没有引号，又不是数字：请写 '{{{{…}}}}'"),
-            ),
-            Self::Function { field, value, why } => {
-                pick(format!("{field}: {why}, in `{value}`"), format!("{field}：{}，见“{value}”", why.said(true)))
-            }
-            Self::NoKey { field } => pick(
-                format!("{field}, by which the bill is found again, has no value"),
-                format!("{field} 没有值，而单据要靠它找回"),
-            ),
-            Self::KeyTooLong { field, n, most } => pick(
-                format!("{field} has {n} characters; at most {most} can be looked for"),
-                format!("{field} 有 {n} 个字符，最多可查找 {most} 个"),
-            ),
-            Self::KeySign { field, value } => pick(
-                format!(
-                    "{field}: `{}` holds `;`, `--`, `/*` or a control character and cannot be looked for",
-                    value.escape_debug()
-                ),
-                format!("{field}：“{}”含有 `;`、`--`、`/*` 或控制字符，无法查找", value.escape_debug()),
-            ),
-            Self::OddId { id } => pick(
-                format!("the id `{}` cannot stand in a call", id.escape_debug()),
-                format!("内码“{}”不能用于调用", id.escape_debug()),
-            ),
-            Self::TooLarge { bytes, most } => pick(
-                format!("the body has {bytes} bytes; at most {most} are sent"),
-                format!("请求体有 {bytes} 字节，最多发送 {most} 字节"),
-            ),
-            Self::TooManyRows { field, n, most } => pick(
-                format!("{field} has {n} rows; at most {most} are sent"),
-                format!("{field} 有 {n} 行，最多发送 {most} 行"),
-            ),
-            Self::NoRow { field, table, by } => pick(
-                format!("{field}: no row of `{table}` has {by}: add it"),
-                format!("{field}：“{table}”中没有 {by} 的行：请补上"),
-            ),
-            Self::SeveralRows { field, table, by, n } => pick(
-                format!("{field}: {n} rows of `{table}` have {by}, where one is expected"),
-                format!("{field}：“{table}”中 {by} 有 {n} 行，而只能有一行"),
-            ),
-        }
-    }
-}
-
-impl fmt::Display for BodyFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.said(false))
-    }
-}
-
-impl std::error::Error for BodyFault {}

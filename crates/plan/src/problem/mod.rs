@@ -3,6 +3,7 @@
 //! Invariant: the reader of plans makes no sentence. Sentences are made from the tables of `words` and `parts`, in both
 //! languages, so a new variant compiles only once it has them.
 
+pub mod body;
 pub mod make;
 mod parts;
 mod words;
