@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::pages::{Page, all, spans};
+use crate::pages::{Page, all, root, spans};
 use crate::{english, style};
 
 /// The pages that an operator reads, and has in Chinese too.
@@ -190,6 +190,29 @@ fn a_page_leads_to_pages_of_its_own_language() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn pictures_are_of_the_pages_language_and_light_enough_to_be_loaded_with_it() {
+    let screens: Vec<_> = std::fs::read_dir(root().join("docs/screens")).unwrap().map(|entry| entry.unwrap()).collect();
+    let bytes: u64 = screens.iter().map(|entry| entry.metadata().unwrap().len()).sum();
+    assert!(bytes <= 1_500_000, "all pictures together have {bytes} bytes");
+    let all = all();
+    for entry in &screens {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let of_chinese = name.ends_with("-zh.svg");
+        let shown: Vec<&Page> = all.iter().filter(|page| page.text.contains(&format!("screens/{name})"))).collect();
+        assert!(!shown.is_empty(), "no page shows {name}");
+        assert!(
+            shown.iter().all(|page| page.is_chinese() == of_chinese),
+            "{name} stands in a page of the other language"
+        );
+        // What a page of the forge may hold: no script, nothing that is loaded from elsewhere.
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        assert!(text.starts_with("<svg ") && text.trim_end().ends_with("</svg>"), "{name}");
+        let foreign = ["<script", "href", "@import", "url("].into_iter().find(|part| text.contains(part));
+        assert_eq!(foreign, None, "{name}");
+    }
 }
 
 #[test]

@@ -1,0 +1,173 @@
+//! Pictures of the real console for README and pages, as SVG: `cargo xtask pictures`.
+
+mod film;
+mod svg;
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use self::film::Film;
+use crate::pty::{Pty, Start};
+use crate::{cargo, root, run};
+
+/// Columns and rows of the terminal that is pictured.
+const SIZE: (u16, u16) = (104, 28);
+
+/// All pictures together have at most so many bytes: they are loaded with the page.
+const MOST: usize = 1_500_000;
+
+/// One language: its locale, the ending of its files, and the words below the pictures.
+struct Tongue {
+    locale: &'static str,
+    name: &'static str,
+    /// What stands on the screen when a question is open, when the ledger shows its causes, and when a bill is shown.
+    question: &'static str,
+    cause: &'static str,
+    life: &'static str,
+    captions: [&'static str; 9],
+}
+
+const TONGUES: [Tongue; 2] = [
+    Tongue {
+        locale: "en_US.UTF-8",
+        name: "en",
+        question: "(default)",
+        cause: "closed period",
+        life: "found",
+        captions: [
+            "1  plans: what is asked of the ERP, and what is called",
+            "r  read the bills; nothing is written yet",
+            "y  approve exactly what was read",
+            "each bill is called once, and what came of it is on disk before the next",
+            "the sum closes: every bill has an outcome",
+            "4  what is left, by cause: who acts, and what to do",
+            "R  retry exactly these bills",
+            "b  one bill by its number: its whole life",
+            "0  today: what needs somebody",
+        ],
+    },
+    Tongue {
+        locale: "zh_CN.UTF-8",
+        name: "zh",
+        question: "默认",
+        cause: "期间已关账",
+        life: "读到",
+        captions: [
+            "1  方案：向 ERP 查询什么，调用什么",
+            "r  读取单据；此时还没有写入",
+            "y  批准的就是读到的",
+            "每张单据只调用一次，结果先落盘，再做下一张",
+            "合计相等：每张单据都有结果",
+            "4  按原因看遗留：由谁处理，怎么处理",
+            "R  只重试这一组",
+            "b  按单号查一张单据：全过程",
+            "0  今日：什么需要人处理",
+        ],
+    },
+];
+
+/// A key is heard; a question, once it has been readable for a moment.
+fn answer(console: &mut Pty, key: &str, question: &str) {
+    while console.text().contains(question) {
+        console.send(key.as_bytes());
+        std::thread::sleep(Duration::from_millis(150));
+    }
+}
+
+/// Waits until nothing more is drawn: what is pictured is a whole screen.
+fn rest(console: &Pty) {
+    let mut before = usize::MAX;
+    while before != console.written() {
+        before = console.written();
+        std::thread::sleep(Duration::from_millis(250));
+    }
+}
+
+/// Two minutes of use, as the README tells them, and the queue of a run on the way.
+fn tour(program: &str, tongue: &Tongue) -> anyhow::Result<(String, String)> {
+    let dir = tempfile::tempdir()?;
+    let data = dir.path().join("demo").display().to_string();
+    let args = ["demo", "--data", &data, "--per-minute", "2400", "--settle", "2s"];
+    let mut console = Pty::start(&Start { program, args: &args, env: &[("LANG", tongue.locale)], size: SIZE });
+    let mut film = Film::new(SIZE);
+    console.wait_text("Skydeck");
+    console.send(b"1");
+    console.wait_text("SAL_OUTSTOCK");
+    rest(&console);
+    console.screen(|screen| film.take(screen, 2500, tongue.captions[0]));
+    console.send(b"r");
+    console.wait_for("the set that is asked for", |text| text.contains("167") && text.contains(tongue.question));
+    rest(&console);
+    console.screen(|screen| film.take(screen, 1200, tongue.captions[1]));
+    console.screen(|screen| film.take(screen, 2800, tongue.captions[2]));
+    answer(&mut console, "y", tongue.question);
+    console.send(b"2");
+    let mut still = String::new();
+    let done = |text: &str| text.contains("100%");
+    for shot in 0.. {
+        console.wait_for("the run under way", |text| text.contains('%'));
+        if done(&console.text()) {
+            break;
+        }
+        if shot < 16 {
+            console.screen(|screen| film.take(screen, 380, tongue.captions[3]));
+        }
+        // The one that is kept: the last one before three quarters.
+        let text = console.text();
+        let percent = text.split('%').next().and_then(|before| before.rsplit(' ').next()?.parse::<u32>().ok());
+        if still.is_empty() || percent.is_some_and(|percent| percent < 75) {
+            still = console.screen(svg::still);
+        }
+        std::thread::sleep(Duration::from_millis(330));
+    }
+    rest(&console);
+    console.screen(|screen| film.take(screen, 2500, tongue.captions[4]));
+    console.send(b"4");
+    console.wait_text(tongue.cause);
+    rest(&console);
+    console.screen(|screen| film.take(screen, 3500, tongue.captions[5]));
+    console.send(b"R");
+    console.wait_text(tongue.question);
+    rest(&console);
+    console.screen(|screen| film.take(screen, 2800, tongue.captions[6]));
+    console.send(b"\x1b");
+    console.wait_for("the question is gone", |text| !text.contains(tongue.question));
+    console.send(b"b");
+    for key in "XSCKD000121".chars() {
+        console.send(key.to_string().as_bytes());
+    }
+    // In the line, and found below it.
+    console.wait_for("the bill that is found", |text| text.matches("XSCKD000121").count() > 1);
+    rest(&console);
+    console.screen(|screen| film.take(screen, 1200, tongue.captions[7]));
+    console.send(b"\r");
+    console.wait_for("the bill", |text| text.contains("100334") && text.contains(tongue.life));
+    rest(&console);
+    console.screen(|screen| film.take(screen, 3500, tongue.captions[7]));
+    console.send(b"0");
+    console.wait_for("today", |text| text.contains("88"));
+    rest(&console);
+    console.screen(|screen| film.take(screen, 3000, tongue.captions[8]));
+    console.send(b"\x03");
+    anyhow::ensure!(!still.is_empty(), "the run went by before it could be pictured");
+    Ok((film.svg(), still))
+}
+
+/// Builds the program, lets it audit the demo's bills in both languages, and draws what it shows on the way.
+pub fn write() -> anyhow::Result<()> {
+    run(cargo().args(["build", "--locked", "--package", "skydeck"]))?;
+    let program = std::env::current_exe()?.with_file_name("skydeck");
+    let program = program.to_str().context("the program's path is not text")?;
+    let mut bytes = 0;
+    for tongue in &TONGUES {
+        let (tour, queue) = tour(program, tongue)?;
+        for (name, text) in [("tour", tour), ("queue", queue)] {
+            bytes += text.len();
+            fs::write(root().join(format!("docs/screens/{name}-{}.svg", tongue.name)), text)?;
+        }
+    }
+    anyhow::ensure!(bytes <= MOST, "the pictures have {bytes} bytes, more than {MOST}");
+    Ok(())
+}
