@@ -181,7 +181,15 @@ fn is_left_out(block: &Block) -> bool {
 /// The script of a page: each command, and a word where it ends otherwise than the page lets expect.
 fn script(page: &Page, world: &World) -> String {
     let mut script = "shopt -s expand_aliases\nbad=0\n".to_owned();
-    for block in page.blocks().iter().filter(|block| is_commands(block) && !is_left_out(block)) {
+    for block in page.blocks().iter().filter(|block| !is_left_out(block)) {
+        // The README's configuration is written where it says, when its turn comes.
+        if block.kind == "toml" && page.name == "README.md" {
+            let text = world.here(&block.text);
+            write!(script, "cat > ~/.config/skydeck/config.toml <<'END' || bad=1\n{text}END\n").unwrap();
+        }
+        if !is_commands(block) {
+            continue;
+        }
         let commands = commands(block);
         let codes = codes(block).unwrap_or_else(|| vec![0; commands.len()]);
         assert_eq!(codes.len(), commands.len(), "{} line {}: an exit code for each command", page.name, block.line);
@@ -211,15 +219,11 @@ fn runs(name: &str) {
     assert!(out.status.success(), "{}", said(&out));
 }
 
-/// Configuration before commands: the README says to write it, then what to do with it.
 #[test]
 fn the_readme_is_followed_from_an_empty_home() {
     let world = World::new();
     let page = page("README.md");
-    let config = page.blocks().into_iter().find(|block| block.kind == "toml").unwrap().text;
-    let config = world.here(&config);
-    let write = format!("mkdir -p ~/.config/skydeck\ncat > ~/.config/skydeck/config.toml <<'END'\n{config}END\n");
-    let out = world.bash(&(write + &script(&page, &world)));
+    let out = world.bash(&script(&page, &world));
     assert!(out.status.success(), "{}", said(&out));
     let plan = world.dir.path().join(".config/skydeck/plans/my_plan.json");
     assert!(plan.is_file(), "the plan that the page imports");
