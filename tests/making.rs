@@ -8,6 +8,8 @@
     clippy::print_stdout
 )]
 
+#[path = "making_parts/kept.rs"]
+mod kept;
 #[path = "support/place.rs"]
 mod place;
 #[path = "support/pty.rs"]

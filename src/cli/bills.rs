@@ -308,7 +308,7 @@ async fn life(link: &dyn Link, out: &Out, args: &BillArgs, key: &WorkKey) -> Res
         if args.evidence
             && let Event::StepAnswered { evidence: Some(evidence), .. } = &fact.event
         {
-            out.line(&format!("    > {}", text_of(&evidence.request)))?;
+            out.line(&format!("    > {}", sent(out, &evidence.request)))?;
             if let Some(answer) = &evidence.response {
                 out.line(&format!("    < {} {}", evidence.http.unwrap_or_default(), text_of(answer)))?;
             }
@@ -388,6 +388,17 @@ fn resolved_before(out: &Out, by: &Who, at: Ts, reason: &str) -> String {
         reason,
     );
     show(&words, 4096).as_str().to_owned()
+}
+
+/// What was sent, or what is left of it.
+fn sent(out: &Out, body: &Body) -> String {
+    match &body.sha256 {
+        Some(hash) if body.is_forgotten() => {
+            let words = out.t("kept no longer ([retention] bodies)", "已过保留期清除（[retention] bodies）");
+            out.colon(words, words, &format!("{} {}, SHA-256 {hash}", body.len, out.t("bytes", "字节")))
+        }
+        _ => text_of(body),
+    }
 }
 
 fn text_of(body: &Body) -> String {

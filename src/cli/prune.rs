@@ -30,7 +30,7 @@ pub async fn run(context: &Context, yes: bool) -> Result<Exit, Stop> {
     if out.json {
         out.object(&serde_json::json!({
             "type": "prune", "done": yes, "facts_before": pruned.facts.0, "facts_after": pruned.facts.1,
-            "bytes_before": pruned.bytes.0, "bytes_after": pruned.bytes.1, "gone": pruned.gone,
+            "bytes_before": pruned.bytes.0, "bytes_after": pruned.bytes.1, "gone": pruned.gone, "bodies": pruned.bodies,
         }))?;
         return Ok(Exit::Ok);
     }
@@ -43,6 +43,14 @@ pub async fn run(context: &Context, yes: bool) -> Result<Exit, Stop> {
         out.t("would be forgotten (add --yes)", "将被清除（加 --yes 执行）")
     };
     out.line(&format!("{words}: {} {}", pruned.gone.found, columns.join(", ")))?;
+    if context.config.retention.bodies.is_some() {
+        let words = if yes {
+            out.t("bodies dropped, their hashes stay", "已清除发送内容，散列值保留")
+        } else {
+            out.t("bodies that would be dropped", "将清除的发送内容")
+        };
+        out.line(&out.colon(words, words, &pruned.bodies.to_string()))?;
+    }
     out.line(&format!("{} {} → {}", out.t("facts", "记录"), pruned.facts.0, pruned.facts.1))?;
     if yes {
         out.line(&format!("{} {} → {}", out.t("bytes", "字节"), pruned.bytes.0, pruned.bytes.1))?;

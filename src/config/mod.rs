@@ -211,6 +211,7 @@ struct RawRetention {
     skipped: Option<Span>,
     failed: Option<Span>,
     unknown: Option<Span>,
+    bodies: Option<Span>,
 }
 
 impl RawRetention {
@@ -222,6 +223,7 @@ impl RawRetention {
             skipped: span(self.skipped),
             failed: span(self.failed),
             unknown: span(self.unknown),
+            bodies: span(self.bodies),
         }
     }
 }

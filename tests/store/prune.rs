@@ -32,7 +32,7 @@ fn close(store: LocalStore) {
 
 fn rule(days: u64) -> Retention {
     let span = Some(Duration::from_secs(days * 86_400));
-    Retention { audited: span, already: span, skipped: span, failed: span, unknown: span }
+    Retention { audited: span, already: span, skipped: span, failed: span, unknown: span, bodies: None }
 }
 
 fn pruned(dir: &Path, at: i64, rule: Retention, act: bool) -> Pruned {

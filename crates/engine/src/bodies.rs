@@ -85,6 +85,11 @@ fn refused(fault: &BodyFault) -> Rendered {
     Rendered { fault: Some(Box::new(failure)), ..Rendered::default() }
 }
 
+/// Why nothing is sent for a record of which a call left, and whose body was dropped since: what is there cannot be compared.
+fn kept_no_longer() -> Failure {
+    Failure { cause: Cause::new(known::BODY_GONE), msg_code: None, field: None, message: String::new() }
+}
+
 /// Why nothing is sent for a record whose key another one has.
 pub(super) fn same_key(key: &str) -> Failure {
     Failure { cause: Cause::new(known::SAME_KEY), msg_code: None, field: None, message: key.to_owned() }
@@ -169,6 +174,9 @@ impl Runner {
             let past = BillHistory::of(self.run.shared.store.as_ref(), &row.key, self.run.head.id).await?;
             let text = self.run.shared.store.body(row.run, &fid).await?;
             if let Some(body) = &mut found.body {
+                if text.is_none() && body.fault.is_none() {
+                    body.fault = Some(Box::new(kept_no_longer()));
+                }
                 body.body = text;
             }
             found.marked = None;

@@ -25,6 +25,7 @@ use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::ids::{EnvId, PlanId, RunId, Seq};
 use skydeck_core::domain::query::{PageRequest, Retention, Scope};
 use skydeck_core::domain::run::{RunRow, Tally};
+use skydeck_core::domain::step::Step;
 use skydeck_core::domain::time::{Clock, Ts};
 use skydeck_core::domain::who::Who;
 
@@ -48,6 +49,8 @@ pub struct Pruned {
     pub gone: Tally,
     /// Whether bills of another operation than Audit are among them.
     pub others: bool,
+    /// Bills whose body is kept no longer, while they are.
+    pub bodies: u64,
 }
 
 /// What pruning is told.
@@ -298,6 +301,7 @@ fn rewrite(
             let (seq, stamp) = (fact.seq, fact.at);
             let was_there = fact.event != Event::Forgotten;
             let kept = without(fact, index, &order.rule, now, &mut sums)?;
+            let kept = kept.map(|fact| bare(fact, index, &order.rule, now, &mut pruned.bodies)).transpose()?;
             pruned.facts.0 += u64::from(was_there);
             pruned.facts.1 += u64::from(was_there && kept.is_some());
             keep(kept.unwrap_or(Fact { seq, at: stamp, event: Event::Forgotten }))?;
@@ -360,6 +364,35 @@ fn without(
         }
         _ => Ok(Some(fact)),
     }
+}
+
+/// A fact that is kept, without the bodies of bills that are kept no longer. What an answer said stays.
+fn bare(
+    mut fact: Fact,
+    index: &Index<SledKv>,
+    rule: &Retention,
+    now: Ts,
+    bodies: &mut u64,
+) -> Result<Fact, StoreError> {
+    match &mut fact.event {
+        Event::BillsFound { run, bills } => {
+            for bill in bills {
+                if let Some(made) = bill.body.as_mut().filter(|made| made.body.is_some())
+                    && index.drops_body(rule, now, *run, &bill.fid)?
+                {
+                    made.body = None;
+                    *bodies += 1;
+                }
+            }
+        }
+        Event::StepAnswered { run, fid, step: Step::Save | Step::Push, evidence: Some(evidence), .. } => {
+            if index.drops_body(rule, now, *run, fid)? {
+                evidence.request.forget();
+            }
+        }
+        _ => {}
+    }
+    Ok(fact)
 }
 
 /// Refuses a copy that would forget or change anything an operator still has to do with.

@@ -57,6 +57,8 @@ pub mod known {
     pub const MAPPING: &str = "mapping";
     /// Two records would be made under one key: nothing was sent for either.
     pub const SAME_KEY: &str = "same_key";
+    /// What was sent is kept no longer, so that nothing can be compared with it: nothing was sent.
+    pub const BODY_GONE: &str = "body_gone";
     /// The ERP wants the bill submitted first.
     pub const NOT_SUBMITTED: &str = "not_submitted";
     /// Session lost in a login-mode environment.

@@ -151,6 +151,9 @@ pub struct Retention {
     pub failed: Option<std::time::Duration>,
     /// Unknown, and dealt with since.
     pub unknown: Option<std::time::Duration>,
+    /// What was sent to make a bill, once it is dealt with: the customer's data. Its hash is always kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bodies: Option<std::time::Duration>,
 }
 
 impl Retention {

@@ -1,6 +1,7 @@
 //! Steps on a bill, the verbs that may go on the wire, and the evidence a call leaves behind.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::bill::{Failure, UnknownWhy};
 use super::ids::{Fid, FormId};
@@ -176,6 +177,27 @@ pub struct Body {
     /// Hex SHA-256 of the whole, when cut.
     #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+}
+
+impl Body {
+    /// Leaves the length and the hash of what is kept no longer. Gives whether anything was left out by it.
+    pub fn forget(&mut self) -> bool {
+        if self.bytes.0.is_empty() {
+            return false;
+        }
+        let bytes = std::mem::take(&mut self.bytes.0);
+        self.sha256.get_or_insert_with(|| hex(&Sha256::digest(&bytes)));
+        true
+    }
+
+    /// Whether its bytes were kept once and are kept no longer.
+    pub fn is_forgotten(&self) -> bool {
+        self.bytes.0.is_empty() && self.sha256.is_some()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Raw bytes: text in JSON (lossy), bytes in the store.

@@ -57,6 +57,19 @@ impl<K: Kv> Index<K> {
         }
     }
 
+    /// Whether what was sent of a bill is kept no longer, while the bill is. Of one that is unresolved it always is: a retry
+    /// compares with it.
+    pub fn drops_body(&self, rule: &Retention, now: Ts, run: RunId, fid: &Fid) -> Result<bool, StoreError> {
+        let (Some(kept), Some(no)) = (rule.bodies, self.run_no(run)?) else { return Ok(false) };
+        let (Some(run), Some(rec)) = (self.run_by_no(no)?, self.bill_rec(no, fid)?) else { return Ok(false) };
+        if !matches!(run.state, RunState::Closed(_)) || now.since(rec.t) <= kept {
+            return Ok(false);
+        }
+        let op = run.head.op.clone();
+        let key = RecordKey { env: run.head.env, form: run.head.form, fid: fid.clone() }.under(&op);
+        Ok(self.ledger_entry(&key)?.is_none())
+    }
+
     /// Whether a person's resolution of a bill goes with the run it was noted in: then it closed nothing that is kept.
     pub fn forgets_resolution(&self, rule: &Retention, now: Ts, work: &WorkKey, fact: Seq) -> Result<bool, StoreError> {
         let mut next = self.newest_run_of(work)?;

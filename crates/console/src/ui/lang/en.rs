@@ -93,6 +93,7 @@ pub(crate) const TEXTS: Texts = Texts {
     bill_none_2: "select one in 3 Results, 4 Ledger or 5 History and press Enter",
     bill_unknown: "No run has read this bill",
     bills: "bills",
+    body_gone: "kept no longer ([retention] bodies): {} bytes, SHA-256 {}",
     body_cut: "{} of {} bytes are kept; SHA-256 of the whole {}",
     breaker: "breaker",
     breaker_off: "ready",

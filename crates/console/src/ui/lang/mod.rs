@@ -45,7 +45,7 @@ texts! {
     chart_bad col_runs col_done col_gained col_solved col_open_short col_stuck col_next_short col_went_through span_title span_what
     accepted account_set all_marked
     all_unresolved approve_hint approved approved_reading bad_date bad_day
-    absent bad_number bill_none bill_none_2 bill_unknown bills body_cut breaker breaker_off breaker_on breaker_open by_status call cannot_read
+    absent bad_number bill_none bill_none_2 bill_unknown bills body_cut body_gone breaker breaker_off breaker_on breaker_open by_status call cannot_read
     carried carried_over unchanged probes ev_probe changed col_advice col_age col_attempts col_by col_count col_day col_kind col_message col_next col_no
     col_oldest col_open col_outcome col_plan col_reason col_result col_state col_took col_trend close_it columns_title sort_by show_hide sort_up sort_down sorted_first col_what col_when col_who colon
     collecting_started compare_cut compare_newer compare_newly compare_none compare_nothing compare_older compare_open compare_other

@@ -93,6 +93,7 @@ pub(crate) const TEXTS: Texts = Texts {
     bill_none_2: "在 3 结果、4 遗留 或 5 历史 中选中，按 Enter",
     bill_unknown: "没有任何运行读到过此单据",
     bills: "张",
+    body_gone: "已过保留期清除（[retention] bodies）：{} 字节，SHA-256 {}",
     body_cut: "保留 {} / {} 字节；全文 SHA-256 {}",
     breaker: "熔断",
     breaker_off: "未触发",

@@ -216,6 +216,12 @@ fn evidence_lines(fact: usize, evidence: &Evidence, shared: &Shared, out: &mut V
     let mut part = |title: String, body: Option<&Body>| {
         out.push(Line::of_fact(fact, vec![(Role::Title, format!("    {title}"))]));
         let Some(body) = body else { return };
+        if body.is_forgotten() {
+            let hash = body.sha256.as_deref().unwrap_or_default();
+            let text = fill(t.body_gone, &[&format::count(body.len), hash]);
+            out.push(Line::of_fact(fact, vec![(Role::Dim, format!("    {text}"))]));
+            return;
+        }
         for line in pretty(body) {
             out.push(Line::of_fact(fact, vec![(Role::Dim, format!("    {line}"))]));
         }
