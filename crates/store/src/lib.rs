@@ -45,6 +45,7 @@ use skydeck_core::domain::run_list::{RunLine, RunsAsked};
 use skydeck_core::domain::server::ServerBound;
 use skydeck_core::domain::step::{Blob, Body, LastMade};
 use skydeck_core::domain::time::Ts;
+pub(crate) use skydeck_core::text::hex;
 
 /// An append that became durable.
 #[derive(Clone, Debug)]
@@ -362,17 +363,6 @@ fn limit_body(body: &mut Body) {
         }
         body.bytes = Blob(body.bytes.0.get(..BODY_LIMIT).unwrap_or_default().to_vec());
     }
-}
-
-/// Bytes as hex digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for b in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{b:02x}");
-    }
-    text
 }
 
 /// Leaves of the bills found together only one.

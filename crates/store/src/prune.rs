@@ -385,10 +385,10 @@ fn bare(
                 }
             }
         }
-        Event::StepAnswered { run, fid, step: Step::Save | Step::Push, evidence: Some(evidence), .. } => {
-            if index.drops_body(rule, now, *run, fid)? {
-                evidence.request.forget();
-            }
+        Event::StepAnswered { run, fid, step: Step::Save | Step::Push, evidence: Some(evidence), .. }
+            if index.drops_body(rule, now, *run, fid)? =>
+        {
+            evidence.request.forget();
         }
         _ => {}
     }

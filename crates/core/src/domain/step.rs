@@ -186,7 +186,7 @@ impl Body {
             return false;
         }
         let bytes = std::mem::take(&mut self.bytes.0);
-        self.sha256.get_or_insert_with(|| hex(&Sha256::digest(&bytes)));
+        self.sha256.get_or_insert_with(|| crate::text::hex(&Sha256::digest(&bytes)));
         true
     }
 
@@ -194,10 +194,6 @@ impl Body {
     pub fn is_forgotten(&self) -> bool {
         self.bytes.0.is_empty() && self.sha256.is_some()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Raw bytes: text in JSON (lossy), bytes in the store.

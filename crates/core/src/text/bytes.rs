@@ -30,6 +30,14 @@ pub fn show_bytes(raw: &[u8], max: usize) -> Shown {
     Shown::assemble(text, changed, cut)
 }
 
+/// Bytes as lower-case hex digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let mut text = String::with_capacity(bytes.len() * 2);
+    text.extend(digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)));
+    text
+}
+
 /// Lines of offset, sixteen bytes in hex, and their ASCII; at most `max` bytes, then a line that counts the rest.
 pub fn hexdump(raw: &[u8], max: usize) -> Vec<String> {
     let kept = raw.get(..max).unwrap_or(raw);

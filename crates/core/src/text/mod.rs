@@ -13,7 +13,7 @@ mod redact;
 mod redactor;
 mod show;
 
-pub use bytes::{hexdump, show_bytes};
+pub use bytes::{hex, hexdump, show_bytes};
 pub use clusters::{Clusters, clusters};
 pub use hostile::{hostile, mixed_script, readable};
 pub use measure::{Measure, clip, clip_start, pad, pad_start, width};
