@@ -111,7 +111,7 @@ impl Exit {
             RunState::Paused(_) | RunState::Interrupted => early,
             RunState::Closed(end) => match end {
                 RunEnd::Completed => told,
-                RunEnd::Empty => Self::Ok,
+                RunEnd::Empty | RunEnd::Collected => Self::Ok,
                 RunEnd::Declined => Self::Refused,
                 RunEnd::CollectFailed(why) if why.is_plan_fault() && !verifies => Self::Usage,
                 // Nothing was left over where the order came too late.
@@ -339,6 +339,7 @@ pub(crate) mod tests {
             (closed(RunEnd::Completed), sum(2, 1, 0, 0, 0), Some(Exit::Failed)),
             (closed(RunEnd::Completed), sum(1, 1, 1, 0, 0), Some(Exit::Unknown)),
             (closed(RunEnd::Empty), Tally::default(), Some(Exit::Ok)),
+            (closed(RunEnd::Collected), sum(0, 0, 0, 0, 3), Some(Exit::Ok)),
             (closed(RunEnd::Declined), sum(0, 0, 0, 0, 3), Some(Exit::Refused)),
             (closed(RunEnd::CollectFailed(Reason::Interrupted {})), sum(0, 0, 0, 0, 3), Some(Exit::Stopped)),
             (closed(RunEnd::CollectFailed(Reason::legacy("x"))), Tally::default(), Some(Exit::Stopped)),

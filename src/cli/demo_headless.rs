@@ -69,6 +69,7 @@ fn deeds(plan: &Plan) -> Vec<Deed> {
     let deed = |verb: &str, en, zh| Deed { verb: verb.to_owned(), en, zh };
     let audit = || deed("Audit", "audited", "审核");
     match (&plan.target.verb, plan.target.make.as_deref()) {
+        _ if plan.target.collects => Vec::new(),
         (Verb::Operation(name), _) => vec![deed(name, "closed", "关闭")],
         (Verb::Submit, _) => vec![deed("Submit", "submitted", "提交")],
         (Verb::Audit, _) => vec![audit()],

@@ -55,7 +55,7 @@ pub fn why(out: &Out, row: &RunRow) -> Option<String> {
         | RunState::AwaitingApproval
         | RunState::Working
         | RunState::Settling
-        | RunState::Closed(RunEnd::Completed | RunEnd::Empty | RunEnd::Cancelled) => return None,
+        | RunState::Closed(RunEnd::Completed | RunEnd::Empty | RunEnd::Collected | RunEnd::Cancelled) => return None,
     };
     Some(format!("skydeck: {words}"))
 }

@@ -18,7 +18,7 @@ use crate::domain::language::Language;
 use crate::domain::operation_words::{self as names, Tongue, Words};
 use crate::domain::reached;
 use crate::domain::reason::Reason;
-use crate::domain::run::{BillRow, RunHead, RunRow, Tally};
+use crate::domain::run::{BillRow, RunEnd, RunHead, RunRow, RunState, Tally};
 use crate::domain::step::Step;
 use crate::domain::system_words;
 use crate::domain::time::Ts;
@@ -220,7 +220,11 @@ impl Out {
     /// The sum line of a run. Nothing is told of the bills of one that closed without anybody approving it.
     pub fn sum_of(&self, row: &RunRow) -> String {
         if row.is_untold() && row.tally.found > 0 {
-            let words = self.t("not approved, nothing was done", "未批准，未做任何处理");
+            let words = if row.state == RunState::Closed(RunEnd::Collected) {
+                self.t("kept for look-ups, nothing was called", "已留存供查找，未作任何调用")
+            } else {
+                self.t("not approved, nothing was done", "未批准，未做任何处理")
+            };
             return format!("{} {}{}{words}", self.t("found", "共"), row.tally.found, self.t("; ", "；"));
         }
         if row.has_read_nothing() {

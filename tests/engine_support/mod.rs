@@ -77,6 +77,7 @@ pub fn plan(id: &str) -> Plan {
             form,
             options: WriteOptions::default(),
             stripped_flags: Vec::new(),
+            collects: false,
             make: None,
         },
         policy: Policy { page_size: 10, ..Policy::default() },

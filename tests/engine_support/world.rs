@@ -353,6 +353,7 @@ impl World {
             outside: false,
             body: None,
             looked: None,
+            lines: Vec::new(),
             fid: fid.clone(),
             no: format!("XSCKD{fid}"),
             rev: Rev { status: doc.status.clone(), modified: Some(date(doc.modified)), state: None },

@@ -14,6 +14,7 @@ mod place;
 #[path = "../support/pty.rs"]
 mod pty;
 
+mod collected;
 mod tables;
 
 use std::collections::BTreeMap;

@@ -161,6 +161,7 @@ impl Bill {
             outside: false,
             body: None,
             looked: None,
+            lines: Vec::new(),
             fields: Vec::new(),
         }
     }

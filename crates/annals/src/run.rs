@@ -252,7 +252,7 @@ impl<'a> Telling<'a> {
 
     fn sum(&self, end: &RunEnd) -> String {
         match end {
-            RunEnd::Declined | RunEnd::CollectFailed(_) => format!("found {}", self.tally.found),
+            RunEnd::Collected | RunEnd::Declined | RunEnd::CollectFailed(_) => format!("found {}", self.tally.found),
             RunEnd::Completed | RunEnd::Empty | RunEnd::Cancelled | RunEnd::Stopped(_) => {
                 operation_words::sum_en(&self.head.op, &self.tally)
             }
@@ -264,6 +264,7 @@ fn how_it_ended(end: &RunEnd) -> String {
     match end {
         RunEnd::Completed => "completed".to_owned(),
         RunEnd::Empty => "nothing was found".to_owned(),
+        RunEnd::Collected => "collected; nothing was called".to_owned(),
         RunEnd::Cancelled => "cancelled".to_owned(),
         RunEnd::Declined => "declined; nothing was written".to_owned(),
         RunEnd::CollectFailed(why) => format!("the query failed, nothing was written: {why}"),

@@ -205,6 +205,7 @@ fn how_it_ended(end: &RunEnd) -> String {
     match end {
         RunEnd::Completed => "completed".to_owned(),
         RunEnd::Empty => "nothing was found".to_owned(),
+        RunEnd::Collected => "collected; nothing was called".to_owned(),
         RunEnd::Cancelled => "cancelled".to_owned(),
         RunEnd::Declined => "declined; nothing was written".to_owned(),
         RunEnd::CollectFailed(why) => format!("the query failed, nothing was written: {why}"),

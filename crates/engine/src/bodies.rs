@@ -4,7 +4,6 @@
 //! be made, and of two that would have one key, nothing is sent.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::ports::{FoundPage, PageQuery};
@@ -14,7 +13,7 @@ use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::operation::Seen;
 use skydeck_core::domain::plan::Make;
 use skydeck_core::domain::run::{BillRow, PauseWhy};
-use skydeck_plan::make::{Bodies, BodyFault, Lookups};
+use skydeck_plan::make::{Bodies, BodyFault};
 use skydeck_plan::render::RenderContext;
 
 use super::bill_history::BillHistory;
@@ -102,6 +101,19 @@ impl Runner {
         page: FoundPage,
         context: Option<&RenderContext>,
     ) -> Result<FoundPage, Failed> {
+        if self.run.plan.target.collects {
+            let FoundPage { bills, raw_rows, rows } = page;
+            // A record of one row has it in its columns.
+            let with = |(found, lines): (Found, Vec<Vec<String>>)| match lines.len() {
+                0 | 1 => found,
+                _ => Found { lines, ..found },
+            };
+            return Ok(FoundPage {
+                bills: bills.into_iter().zip(rows).map(with).collect(),
+                raw_rows,
+                rows: Vec::new(),
+            });
+        }
         let (Some(make), Some(context)) = (self.run.plan.target.make.clone(), context) else { return Ok(page) };
         let FoundPage { bills, raw_rows, rows } = page;
         let bills = {
@@ -241,13 +253,6 @@ impl Runner {
             }
         }
         Ok(read)
-    }
-
-    /// What the look-ups of the plan find: read once, so that every record of the set is made of the same rows.
-    pub(super) fn look_up(&mut self) {
-        if let Some(make) = self.run.plan.target.make.as_deref() {
-            self.lookups = Arc::new(Lookups::of(make, &self.run.plan.source));
-        }
     }
 
     /// A look that finds nothing must be able to find something: checked before anything rests on it.

@@ -31,6 +31,9 @@ use super::status_reads::READ_BATCH;
 /// Bills in one `BillsFound`, at most.
 const FOUND_GROUP: usize = 100;
 
+/// Rows of a record that weigh as much as a record does.
+const ROWS_GROUP: usize = 20;
+
 /// Where the query begins to read, and whether this run reads everything (docs/design/reliability.md#the-mark).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Floor {
@@ -109,6 +112,8 @@ enum Frozen {
     Set,
     /// There is nothing to do; the facts that are stored with the end.
     Nothing(Vec<Event>),
+    /// Its records are kept, and that is all the plan is for.
+    Kept(Vec<Event>),
 }
 
 impl Runner {
@@ -131,6 +136,7 @@ impl Runner {
         let stored = match frozen {
             Ok(Frozen::Set) if self.run.head.kind == RunKind::Verify => return self.work().await,
             Ok(Frozen::Set) => Ok(()),
+            Ok(Frozen::Kept(told)) => self.run.shared.close_run(run, told, RunEnd::Collected).await,
             Ok(Frozen::Nothing(told)) => self.run.shared.close_run(run, told, RunEnd::Empty).await,
             // What another server says of these bills is no answer of ours.
             Err(Failed::Erp(why)) => self.abandon(RunEnd::CollectFailed(self.run.env.astray().unwrap_or(why))).await,
@@ -172,7 +178,7 @@ impl Runner {
 
     /// Reads every page; gives the set, and whether it was a sweep.
     async fn gather(&mut self, what: What) -> Result<(Set, bool), Failed> {
-        self.look_up();
+        self.look_up().await?;
         self.prove_looks().await?;
         match what {
             What::Query(floor, params, None) => self.query(&floor, &params).await,
@@ -279,6 +285,7 @@ impl Runner {
                         outside: false,
                         body: None,
                         looked: None,
+                        lines: Vec::new(),
                         fid: fid.clone(),
                         no: row.no.clone(),
                         rev: row.rev.clone(),
@@ -306,8 +313,20 @@ impl Runner {
             return Ok(());
         }
         let run = self.run.head.id;
-        let events: Vec<Event> =
-            bills.chunks(FOUND_GROUP).map(|c| Event::BillsFound { run, bills: c.to_vec() }).collect();
+        // Facts of records with many rows are as large as those of many records.
+        let weight = |bill: &Found| 1 + bill.lines.len() / ROWS_GROUP;
+        let (mut events, mut group, mut heavy) = (Vec::new(), Vec::new(), 0);
+        for bill in bills {
+            heavy += weight(&bill);
+            if !group.is_empty() && heavy > FOUND_GROUP {
+                heavy = weight(&bill);
+                events.push(Event::BillsFound { run, bills: std::mem::take(&mut group) });
+            }
+            group.push(bill);
+        }
+        if !group.is_empty() {
+            events.push(Event::BillsFound { run, bills: group });
+        }
         Ok(self.run.append(events).await?)
     }
 
@@ -316,6 +335,12 @@ impl Runner {
         self.check_collecting()?;
         self.run.shared.learn_centre(&self.run.env).await?;
         let run = self.run.head.id;
+        if self.run.plan.target.collects {
+            // An empty read tells, too, what is there: nothing is left of what an earlier one kept.
+            let collected = set.frozen(&self.run.head, sweep);
+            let mark = self.run.shared.mark_after(&self.run.head, &collected).await?;
+            return Ok(Frozen::Kept([Event::RunCollected { run, collected }].into_iter().chain(mark).collect()));
+        }
         if set.found == 0 && set.left == 0 {
             return Ok(Frozen::Nothing(Vec::new()));
         }

@@ -51,6 +51,7 @@ mod heartbeat;
 mod known;
 mod ledger;
 mod looks;
+mod lookups;
 mod making;
 mod orders;
 mod pages;

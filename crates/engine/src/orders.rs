@@ -167,7 +167,9 @@ impl Inner {
         }
         self.shared.idle(id)?;
         // Said before anything is read: nobody could approve what it finds.
-        env.env.allows(&plan.target.verb).map_err(Refusal::BadPlan)?;
+        if !plan.target.collects {
+            env.env.allows(&plan.target.verb).map_err(Refusal::BadPlan)?;
+        }
         let run = self.run_of_plan((plan, env), params, by, order.headless).await?;
         self.opening(vec![run], 0, params.words()).await
     }
@@ -181,6 +183,7 @@ impl Inner {
         headless: bool,
     ) -> Result<NewRun, Refusal> {
         self.shared.may_open(&env).await?;
+        self.shared.resolves(&plan).await?;
         let (plan_id, env_id) = (plan.id.clone(), env.env.id.clone());
         let mark = self.shared.store.mark(&plan_id, &env_id).await?;
         let now = self.shared.clock.now();
@@ -290,6 +293,7 @@ impl Inner {
         if kind == RunKind::Retry {
             env.env.allows(&plan.target.verb).map_err(Refusal::BadPlan)?;
         }
+        self.shared.resolves(&plan).await?;
         let is = Operation::id_of(&plan.target);
         if is != group.op {
             let (plan, was) = (group.plan.clone(), group.op.clone());

@@ -90,7 +90,7 @@ impl Runner {
             filter: self.run.head.filter.clone(),
             after: None,
             limit: self.run.plan.policy.page_size.clamp(1, 2000),
-            lines: self.run.plan.target.make.is_some(),
+            lines: self.run.plan.target.make.is_some() || self.run.plan.target.collects,
         }
     }
 
@@ -152,6 +152,7 @@ mod tests {
             outside: false,
             body: None,
             looked: None,
+            lines: Vec::new(),
             fid: Fid::new(id),
             no: format!("N{id}"),
             rev: Rev::new(Status::Submitted, None),

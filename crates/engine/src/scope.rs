@@ -89,6 +89,9 @@ impl Runner {
 
     /// Whether a bill would be called as it is, for all that the bill itself shows.
     pub(super) fn may_call(&self, found: &Found) -> bool {
+        if self.run.op.steps.is_empty() {
+            return false;
+        }
         // What is to be made was looked for when it was rendered.
         if let Some(body) = found.body.as_ref().filter(|_| self.run.op.key.makes()) {
             return body.calls;

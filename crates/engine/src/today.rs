@@ -104,7 +104,7 @@ async fn plan_day(store: &dyn Store, plan: &Plan, known: &Known<'_>, span: &Span
 
 /// Whether a run of the plan's query brought every bill to an outcome, and none failed.
 fn went_through(row: &RunRow) -> bool {
-    let ended = matches!(row.state, RunState::Closed(RunEnd::Completed | RunEnd::Empty));
+    let ended = matches!(row.state, RunState::Closed(RunEnd::Completed | RunEnd::Empty | RunEnd::Collected));
     ended && row.tally.failed + row.tally.unknown + row.tally.not_reached == 0
 }
 

@@ -147,6 +147,7 @@ impl Layout {
             outside: false,
             body: None,
             looked: None,
+            lines: Vec::new(),
             fid: Fid::new(id),
             no: no.to_owned(),
             rev: Rev::new(Status::from(text(self.status).to_owned()), modified),

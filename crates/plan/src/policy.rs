@@ -41,6 +41,7 @@ pub const KEYS: [&str; 23] = [
     "compare",
     "probe",
     "tables",
+    "collect",
 ];
 
 /// Keys of `skydeck.schedule`.
@@ -80,6 +81,8 @@ pub struct PolicyRead {
     pub declares_done: bool,
     /// What it says of a plan that makes bills.
     pub make: MakePolicy,
+    /// The plan calls nothing.
+    pub collect: bool,
 }
 
 /// Reads `skydeck` from the top of a plan file; absent means defaults.
@@ -126,6 +129,7 @@ pub fn read(top: &Map<String, Value>, findings: &mut Findings) -> PolicyRead {
                 out.policy.retry_unchanged = at.retry_unchanged(value).unwrap_or(out.policy.retry_unchanged);
             }
             "schedule" => out.policy.schedule = at.schedule(value),
+            "collect" => out.collect = at.truth(value).unwrap_or_default(),
             "labels" => out.labels = at.labels(value),
             "id" => out.id = at.path(value),
             "number" => out.number = at.path(value),

@@ -12,7 +12,7 @@ use super::make::{Alone, Beside};
 use super::place::{self, Places};
 use super::problem::Problem;
 use super::vendor::Side;
-use super::{Note, PlanError, PlanFile, effect, make, policy, rev, source, target};
+use super::{Note, PlanError, PlanFile, collect, effect, make, policy, rev, source, target};
 
 /// What reading found beside the plan itself.
 pub(super) struct Findings {
@@ -100,14 +100,21 @@ pub fn inspect_beside(id: PlanId, text: &str, beside: &dyn Beside) -> Result<Pla
     };
     let target = if let Some((raw, at)) = target_raw {
         let side = Side::read(raw, at, &mut findings);
-        let target = if make::is_making(&side) {
+        let target = if collect::is_empty(&side) {
+            collect::read(&source.source, &policy_read, &mut findings)
+        } else if make::is_making(&side) {
             make::read(&side, &source.source, (&policy_read.make, beside), &mut findings)
         } else {
             make::refuse_policy(&policy_read.make, &mut findings);
             target::read(&side, &source.source, &mut findings)
         };
-        effect::check(&side, &target.verb, &policy_read, &id, &mut findings);
+        if !target.collects {
+            collect::refuse_policy(&side, &policy_read, &mut findings);
+            effect::check(&side, &target.verb, &policy_read, &id, &mut findings);
+        }
         (target, side.name)
+    } else if policy_read.collect && !top.contains_key("target") {
+        (collect::read(&source.source, &policy_read, &mut findings), None)
     } else {
         findings.refuse("target", Problem::NoTarget);
         (nowhere(), None)
@@ -173,5 +180,6 @@ pub(super) fn nowhere() -> Target {
         options: WriteOptions::default(),
         stripped_flags: Vec::new(),
         make: None,
+        collects: false,
     }
 }

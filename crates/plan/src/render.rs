@@ -243,6 +243,9 @@ pub fn table(file: &PlanFile, context: &RenderContext) -> Result<Vec<Rendered>, 
         let field = format!("source.column.{}", column.key);
         out.push(Rendered { field, template: column.path.clone(), value: Some(column.path.clone()) });
     }
+    if plan.target.collects {
+        return Ok(out);
+    }
     let options = &plan.target.options;
     let truth = |b: Option<bool>| b.map(|b| b.to_string());
     let mut call = vec![("FormId", Some(plan.target.form.to_string()))];

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use skydeck_core::domain::ids::PlanRev;
 use skydeck_core::domain::mapping::Field;
+use skydeck_core::domain::operation::COLLECT;
 use skydeck_core::domain::plan::{CONFIRM_EVERY, Condition, Keyed, Make, Plan};
 use skydeck_core::domain::step::Verb;
 
@@ -27,7 +28,7 @@ pub fn meaning(plan: &Plan) -> Value {
     let columns: serde_json::Map<String, Value> =
         plan.source.columns.iter().map(|c| (c.key.clone(), Value::from(c.path.clone()))).collect();
     let condition = condition(plan);
-    let verb = call(&plan.target.verb);
+    let verb = if plan.target.collects { COLLECT.to_owned() } else { call(&plan.target.verb) };
     let options = &plan.target.options;
     let mut flags: Vec<&str> = plan.target.stripped_flags.iter().map(|f| f.0.as_str()).collect();
     flags.sort_unstable();

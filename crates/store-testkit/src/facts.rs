@@ -112,6 +112,7 @@ pub fn plan(id: &str, rev: &str, zone: &str) -> Plan {
             options: WriteOptions::default(),
             stripped_flags: Vec::new(),
             make: None,
+            collects: false,
         },
         policy: Policy { schedule: Some(schedule), ..Policy::default() },
     }
@@ -140,6 +141,7 @@ pub fn found_bill(fid: u64) -> Found {
         outside: false,
         body: None,
         looked: None,
+        lines: Vec::new(),
         fid: Fid::from(fid),
         no: number(fid),
         rev: rev(Status::Submitted),

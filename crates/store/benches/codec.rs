@@ -89,6 +89,7 @@ fn found(n: u64) -> Found {
         outside: false,
         body: None,
         looked: None,
+        lines: Vec::new(),
         fid: Fid::from(100_001 + n),
         no: format!("XSCKD{:08}", 100_001 + n),
         rev: rev(),

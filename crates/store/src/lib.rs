@@ -256,6 +256,9 @@ pub trait Reads: Send + Sync {
     async fn found(&self, run: RunId, fid: &Fid) -> Result<Option<Found>, StoreError>;
     /// What is to be made of a bill of a run, as it is sent; `None` where nothing is, and where it is kept no longer.
     async fn body(&self, run: RunId, fid: &Fid) -> Result<Option<String>, StoreError>;
+    /// All rows of a bill as a run found them, each with the plan's columns; none where there is one, and its columns are
+    /// that row, or where the run's plan keeps none.
+    async fn lines(&self, run: RunId, fid: &Fid) -> Result<Vec<Vec<String>>, StoreError>;
     /// What a call made last of a form.
     async fn last_made(&self, env: &EnvId, form: &FormId) -> Result<Option<LastMade>, StoreError>;
     /// Bills of a run in one column of the sum line, by FID, after `after`, at most `limit`.

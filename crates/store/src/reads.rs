@@ -56,6 +56,18 @@ pub trait Inside: Send + Sync + 'static {
         Ok((facts.into_iter().map(|fact| trim_to_bill(fact, &key.record.fid)).collect(), places.cut))
     }
 
+    /// See [`Reads::lines`].
+    fn lines(&self, run: RunId, fid: &Fid) -> Result<Vec<Vec<String>>, StoreError> {
+        let Some(at) = self.index().lines_place(run, fid)? else { return Ok(Vec::new()) };
+        for fact in self.facts_at(&[at])? {
+            if let Change::Found { bills, .. } = transition(&fact.event) {
+                let found = bills.iter().find(|bill| bill.fid == *fid);
+                return Ok(found.map(|bill| bill.lines.clone()).unwrap_or_default());
+            }
+        }
+        Ok(Vec::new())
+    }
+
     /// See [`Reads::body`].
     fn body(&self, run: RunId, fid: &Fid) -> Result<Option<String>, StoreError> {
         let Some(at) = self.index().body_place(run, fid)? else { return Ok(None) };
@@ -200,6 +212,11 @@ impl<S: Embedded> Reads for S {
     async fn body(&self, run: RunId, fid: &Fid) -> Result<Option<String>, StoreError> {
         let fid = fid.clone();
         short(self, move |s| s.body(run, &fid)).await
+    }
+
+    async fn lines(&self, run: RunId, fid: &Fid) -> Result<Vec<Vec<String>>, StoreError> {
+        let fid = fid.clone();
+        short(self, move |s| s.lines(run, &fid)).await
     }
 
     async fn last_made(&self, env: &EnvId, form: &FormId) -> Result<Option<LastMade>, StoreError> {

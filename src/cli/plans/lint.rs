@@ -20,6 +20,9 @@ fn lint_env(out: &Out, path: &Path, file: &PlanFile, place: Place<'_>) -> Result
         Reason::OperationNotAllowed { operation, .. } => {
             ("target.request", format!("\"{operation}\""), Severity::Info, Exit::Ok)
         }
+        Reason::LookupCircle { .. } | Reason::LookupUnknown { .. } | Reason::LookupCalls { .. } => {
+            ("target.request", "_findCollection".to_owned(), Severity::Refuses, Exit::Usage)
+        }
         _ => return Ok(None),
     };
     let line = file.text.lines().position(|line| line.contains(&named)).map_or(1, |at| at + 1);

@@ -10,7 +10,7 @@ use crate::cli::args::PlanVerb;
 use crate::cli::json;
 use crate::cli::out::Out;
 use crate::domain::env::Environment;
-use crate::domain::ids::EnvId;
+use crate::domain::ids::{EnvId, PlanId};
 use crate::domain::language::Language;
 use crate::domain::operation::{Operation, Test};
 use crate::domain::operation_words::name;
@@ -113,7 +113,27 @@ impl Place<'_> {
         }
         let named = plan.target_env.as_ref().or(plan.env.as_ref());
         let env = named.map_or(self.envs.first(), known)?;
+        if plan.target.collects {
+            return None;
+        }
+        if let Some(why) = self.unresolved(plan) {
+            return Some(why);
+        }
         env.allows(&plan.target.verb).err()
+    }
+}
+
+impl Place<'_> {
+    /// What keeps the look-ups of a plan from being made, as far as the plans of the directory tell.
+    fn unresolved(&self, plan: &Plan) -> Option<Reason> {
+        if plan::make::looks_in(plan).is_empty() {
+            return None;
+        }
+        let read = |id: String| (boot::read_plan(&self.dir.join(format!("{id}.json"))).ok(), PlanId::new(id));
+        let others: Vec<(Option<(PlanFile, Vec<Hazard>)>, PlanId)> = names(self.dir).into_iter().map(read).collect();
+        let others: Vec<(PlanId, Option<&Plan>)> =
+            others.iter().map(|(read, id)| (id.clone(), read.as_ref().map(|(file, _)| &file.plan))).collect();
+        plan::make::unresolved(plan, &others)
     }
 }
 

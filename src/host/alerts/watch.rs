@@ -179,7 +179,9 @@ impl Watchman {
         let Some(head) = self.live.runs.get(&run).map(|run| &run.row.head) else { return };
         let mended = match event {
             Event::RunOpened(head) => head.is_attended(),
-            Event::RunClosed { end: RunEnd::Completed | RunEnd::Empty, .. } => head.kind != RunKind::Verify,
+            Event::RunClosed { end: RunEnd::Completed | RunEnd::Empty | RunEnd::Collected, .. } => {
+                head.kind != RunKind::Verify
+            }
             _ => false,
         };
         if mended {
@@ -281,7 +283,8 @@ fn of_state(row: &RunRow, at: Ts) -> Option<Item> {
         }
         RunState::Paused(why) => (What::Stopped, why.reason()),
         RunState::Interrupted => (What::Interrupted, None),
-        RunState::AwaitingApproval if by_clock => (What::Waits, None),
+        // A set of which nothing is called waits for nobody.
+        RunState::AwaitingApproval if by_clock && !row.head.op.collects() => (What::Waits, None),
         _ => return None,
     };
     Some(item(row, what, why, at))

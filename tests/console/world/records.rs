@@ -46,6 +46,7 @@ pub fn plan(id: &str, name: &str) -> Plan {
             form: FormId::new("SAL_OUTSTOCK"),
             options: WriteOptions::default(),
             stripped_flags: vec![Flag("STK_InvCheckResult".into())],
+            collects: false,
             make: None,
         },
         policy: Policy {

@@ -181,6 +181,7 @@ fn found(fid: u64, rng: &mut Rng) -> Found {
         outside: false,
         body: None,
         looked: None,
+        lines: Vec::new(),
         fid: Fid::from(fid),
         no: number(fid),
         rev: rev(rng),

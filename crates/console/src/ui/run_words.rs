@@ -74,6 +74,7 @@ pub fn run_word(lang: Lang, state: &RunState, tally: &Tally) -> &'static str {
         RunState::Closed(RunEnd::Completed) if tally.skipped > 0 => t.run_some_skipped,
         RunState::Closed(RunEnd::Completed) => t.run_clean,
         RunState::Closed(RunEnd::Empty) => t.run_empty,
+        RunState::Closed(RunEnd::Collected) => t.run_collected,
         RunState::Closed(RunEnd::Cancelled) => t.run_cancelled,
         RunState::Closed(RunEnd::Declined) => t.run_declined,
         RunState::Closed(RunEnd::Stopped(_)) => t.run_stopped,
@@ -101,6 +102,7 @@ pub(crate) fn run_state(
             (glyph(Slot::Skipped, shared.setup.glyphs), Role::Skipped)
         }
         RunState::Closed(RunEnd::Completed) => (glyph(Slot::Done, shared.setup.glyphs), Role::Ok),
+        RunState::Closed(RunEnd::Collected) => (glyph(Slot::Done, shared.setup.glyphs), Role::Ok),
         RunState::Closed(RunEnd::Empty) => (if a { "." } else { "·" }, Role::Dim),
         RunState::Closed(RunEnd::Cancelled | RunEnd::Declined) => ("-", Role::Skipped),
         RunState::Closed(RunEnd::Stopped(_)) => ("!", Role::Failed),
@@ -152,10 +154,10 @@ pub(crate) fn sum_of(shared: &Shared, row: &RunRow, max: u16) -> Vec<(Role, Stri
     if row.is_untold() && row.tally.found > 0 {
         let t = shared.t();
         let found = format!("{} {}", t.found, format::count(row.tally.found));
-        let words = shared
-            .setup
-            .glyphs
-            .clip(t.untold_sum, usize::from(max).saturating_sub(shared.setup.glyphs.width(&found) + 2));
+        let words = shared.setup.glyphs.clip(
+            if row.state == RunState::Closed(RunEnd::Collected) { t.collected_sum } else { t.untold_sum },
+            usize::from(max).saturating_sub(shared.setup.glyphs.width(&found) + 2),
+        );
         return vec![(Role::Title, found), (Role::Dim, format!("  {words}"))];
     }
     if row.has_read_nothing() {

@@ -253,7 +253,13 @@ pub(crate) fn state(shared: &Shared, op: &OpId, state: &BillState) -> (&'static 
 
 /// A bill's state in the run it is listed for: sign, word, role.
 pub(crate) fn row_state(shared: &Shared, row: &BillRow) -> (&'static str, &'static str, Role) {
-    if row.untold { ("-", shared.t().untold, Role::Dim) } else { state(shared, &row.key.op, &row.state) }
+    if row.untold && row.key.op.collects() {
+        (glyph(Slot::Done, shared.setup.glyphs), shared.t().run_collected, Role::Ok)
+    } else if row.untold {
+        ("-", shared.t().untold, Role::Dim)
+    } else {
+        state(shared, &row.key.op, &row.state)
+    }
 }
 
 /// Short reason of a row, and of a bill that is made how far it came.

@@ -274,6 +274,11 @@ impl OpId {
         self.0.is_empty()
     }
 
+    /// Nothing is called: records are read and kept.
+    pub fn collects(&self) -> bool {
+        self.as_str() == super::operation::COLLECT
+    }
+
     /// The name people know it by.
     pub fn name(&self) -> &str {
         if self.is_audit() { "Audit" } else { self.as_str() }

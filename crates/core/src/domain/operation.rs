@@ -22,6 +22,9 @@ pub const SAVE: &str = "Save:";
 /// The same where they are made by a conversion of the ERP.
 pub const PUSH: &str = "Push:";
 
+/// The name of reading records and calling nothing.
+pub const COLLECT: &str = "Collect";
+
 /// The field that shows an operation of this name as a rule, and its value afterwards.
 pub fn shown_by(operation: &str) -> Option<(&'static str, &'static str)> {
     SHOWN.iter().find(|(name, ..)| name.eq_ignore_ascii_case(operation)).map(|(_, field, value)| (*field, *value))
@@ -271,6 +274,9 @@ impl Operation {
         if plan.target.verb.makes() {
             return making(plan);
         }
+        if plan.target.collects {
+            return Self { id: Self::id_of(&plan.target), key: Key::Identity, steps: Vec::new() };
+        }
         let steps = match (&plan.target.verb, plan.policy.submit) {
             (Verb::Audit, false) => vec![audit()],
             (Verb::Audit, true) => vec![submit(false), audit()],
@@ -303,6 +309,7 @@ impl Operation {
     /// bill of one form and another of a second.
     pub fn id_of(target: &Target) -> OpId {
         match &target.verb {
+            _ if target.collects => OpId::new(COLLECT),
             Verb::Audit => OpId::default(),
             Verb::Submit => OpId::new("Submit"),
             Verb::Operation(name) => OpId::new(name.clone()),

@@ -6,7 +6,7 @@
 use super::bill::Slot;
 use super::ids::OpId;
 use super::language::Language;
-use super::operation::{PUSH, SAVE};
+use super::operation::{COLLECT, PUSH, SAVE};
 use super::run::Tally;
 
 /// The name of Audit, whose name in keys is empty.
@@ -115,7 +115,7 @@ const OF_ANY: Words = Words {
     },
 };
 
-const OWN: [Words; 7] = [
+const OWN: [Words; 8] = [
     OF_AUDIT,
     Words {
         name: SUBMIT,
@@ -152,6 +152,12 @@ const OWN: [Words; 7] = [
         script: Script { done: "pushed", already: "already_pushed" },
         en: english("push", "pushing", "pushed", "already pushed"),
         zh: chinese("下推", "已下推", "此前已下推"),
+    },
+    Words {
+        name: COLLECT,
+        script: Script { done: "collected", already: "already_collected" },
+        en: english("collect", "collecting", "collected", "already collected"),
+        zh: chinese("读取", "已读取", "此前已读取"),
     },
 ];
 
@@ -250,7 +256,7 @@ pub fn doing_en(op: &OpId, n: &str) -> String {
 fn on_bills(op: &OpId, verb: &str, n: &str) -> String {
     let (own, name, bills) = (words(op), name(op), bills_en(n));
     match (own.is_own(), own.name) {
-        (true, AUDIT | SUBMIT) => format!("{verb} {bills}"),
+        (true, AUDIT | SUBMIT | COLLECT) => format!("{verb} {bills}"),
         (true, _) => format!("{verb} {bills} ({})", beside(op)),
         (false, _) => format!("{verb} {name} on {bills}"),
     }
@@ -275,7 +281,7 @@ pub fn deed_zh(op: &OpId, n: &str) -> String {
     let (own, name) = (words(op), name(op));
     let verb = own.zh.verb;
     match (own.is_own(), own.name) {
-        (true, AUDIT | SUBMIT) => format!("{verb} {n} 张单据"),
+        (true, AUDIT | SUBMIT | COLLECT) => format!("{verb} {n} 张单据"),
         (true, _) => format!("{verb} {n} 张单据（{}）", beside(op)),
         (false, _) => format!("对 {n} 张单据{verb} {name}"),
     }

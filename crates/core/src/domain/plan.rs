@@ -116,6 +116,9 @@ pub struct Target {
     /// What is made, where the call makes a bill instead of acting on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub make: Option<Box<Make>>,
+    /// Nothing is called: runs read records and keep them, all their rows, for the look-ups of other plans.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub collects: bool,
 }
 
 /// What a plan makes of a record of its source, and how it is found again.

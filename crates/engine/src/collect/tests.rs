@@ -29,6 +29,7 @@ fn plan(sweep_hours: u32) -> Plan {
             options: WriteOptions::default(),
             stripped_flags: Vec::new(),
             make: None,
+            collects: false,
         },
         policy: Policy { sweep_hours, ..Policy::default() },
     }
@@ -73,6 +74,7 @@ fn the_mark_is_used_only_while_a_sweep_is_not_due() {
         outside: false,
         body: None,
         looked: None,
+        lines: Vec::new(),
         fid: Fid::from(1),
         no: "X".into(),
         rev: skydeck_core::domain::bill::Rev {

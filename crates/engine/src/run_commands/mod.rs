@@ -213,7 +213,7 @@ fn has_written(row: &RunRow) -> bool {
         RunEnd::Completed | RunEnd::Cancelled | RunEnd::Stopped(_) => {
             row.head.kind != RunKind::Verify && t.audited + t.failed + t.unknown > 0
         }
-        RunEnd::Empty | RunEnd::Declined | RunEnd::CollectFailed(_) => false,
+        RunEnd::Empty | RunEnd::Collected | RunEnd::Declined | RunEnd::CollectFailed(_) => false,
     }
 }
 

@@ -277,8 +277,8 @@ fn paging(side: &Side<'_>, predicates: &[Predicate], found: &mut Found<'_>) {
 fn columns(predicates: &[Predicate], side: &Side<'_>, at: &str, found: &mut Found<'_>) {
     let excludes_audited = predicates.iter().any(|p| p.is_on(STATUS) && !p.admits("C"));
     let list = [(&side.asked, "FieldKeys"), (&side.response, "FieldKeys")];
-    // A plan that makes bills takes every line of a record.
-    let makes = found.file.plan.target.make.is_some();
+    // A plan that makes bills or only collects takes every line of a record.
+    let makes = found.file.plan.target.make.is_some() || found.file.plan.target.collects;
     for column in found.file.plan.source.columns.clone().into_iter().filter(|_| !makes) {
         let entry = list.iter().find_map(|(l, _)| l.iter().find(|e| e.field == column.key));
         let at = entry.map_or(at, |e| e.at.as_str()).to_owned();

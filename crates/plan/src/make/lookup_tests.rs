@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Bodies, Lookups};
+use super::{Bodies, Lookups, Record, looks_in, unresolved};
 use crate::render::RenderContext;
 use crate::{PlanFile, inspect_beside};
 use skydeck_core::domain::ids::{Fid, PlanId};
+use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::reason::Reason;
 
 fn plan(value: &str) -> Value {
     json!({
@@ -109,7 +111,6 @@ fn a_look_up_that_cannot_be_made_refuses_the_plan_at_its_place() {
             "places.csv line 3: mes=`A-1` stands in line 2 already",
         ),
         ("_findCollection find erp from place where mes={{FNote}} org=1", "did you mean `places`?"),
-        ("_findCollection find erp from 7d2c-11 where mes={{FNote}}", "`7d2c-11` is no mapping table"),
         ("_findCollection find epr from places where mes={{FNote}} org=1", "did you mean `erp`?"),
         ("_findCollection find erp from places where mse={{FNote}} org=1", "did you mean `mes`?"),
         ("_findCollection find erp from places where mes={{FNotte}} org=1", "did you mean `FNote`?"),
@@ -143,4 +144,76 @@ fn a_table_is_kept_as_far_as_it_is_looked_in_and_named_by_all_that_it_says() {
     assert!(file.notes.iter().any(|note| note.field == "skydeck.tables.rates" && note.message.contains("not used")));
     let alone = crate::inspect(PlanId::new("p"), &plan("1").to_string()).unwrap();
     assert!(alone.blocking[0].to_string().contains("without its directory"), "{:?}", alone.blocking);
+}
+
+#[test]
+fn a_look_up_in_the_records_of_another_plan_gives_one_value_or_names_how_many_there_are() {
+    let file = read(&plan("_findCollection find FStock.FNumber from parts where FNumber={{FNote}}"));
+    assert!(file.blocking.is_empty(), "{:?}", file.blocking);
+    assert_eq!(looks_in(&file.plan), [PlanId::new("parts")]);
+    let make = file.plan.target.make.as_deref().unwrap();
+    let mut lookups = Lookups::of(make, &file.plan.source);
+    let asked = lookups.plans()[&PlanId::new("parts")].clone();
+    assert_eq!(asked, ["FNumber", "FStock.FNumber"]);
+    let row = |number: &str, stock: &str| vec![number.to_owned(), stock.to_owned()];
+    let records: Vec<Record> = vec![
+        // Two lines that agree are one; a value in two records is not, though it is the same.
+        vec![row("M-1", "S1"), row("M-1", " S1 "), row("M-2", "S2")],
+        vec![row("M-3", "S1"), row("M-3", "S2")],
+        vec![row("M-4", "S4")],
+        vec![row("M-4", "S4")],
+        vec![],
+    ];
+    lookups.fill(&PlanId::new("parts"), &records);
+    lookups.fill(&PlanId::new("another"), &records);
+    let columns: Vec<String> = file.plan.source.columns.iter().map(|c| c.key.clone()).collect();
+    let maker = Bodies::new(make, &file.plan.source, RenderContext::probe(), &lookups);
+    let made = |note: &str| {
+        let row = ["7", "X7", note].map(str::to_owned).to_vec();
+        maker.of(&[row], &columns).map(|body| body.text).map_err(|fault| (fault.to_string(), fault.said(true)))
+    };
+    assert_eq!(made("M-1").unwrap(), r#"{"FBillNo":"IN-X7","FPlace":"S1"}"#);
+    for (note, en, zh) in [
+        ("M-3", "FPlace: the plan `parts` collected 2 values for FNumber=`M-3`, where one is expected", "有 2 个值"),
+        ("M-4", "FPlace: the plan `parts` collected 2 values for FNumber=`M-4`, where one is expected", "有 2 个值"),
+        (
+            "M-5\u{202e}",
+            "FPlace: the plan `parts` collected no record with FNumber=`M-5\\u{202e}`",
+            "没有 FNumber=`M-5",
+        ),
+        ("", "FPlace: the plan `parts` collected no record with FNumber=``", "没有 FNumber=``"),
+    ] {
+        let (said, said_zh) = made(note).unwrap_err();
+        assert!(said.starts_with(en) && said_zh.contains(zh), "{said} {said_zh}");
+    }
+}
+
+#[test]
+fn plans_that_look_in_one_another_are_named_in_their_order() {
+    let looking = |id: &str, other: &str| {
+        let value = format!("_findCollection find FX from {other} where FNumber={{{{FNote}}}}");
+        let mut file = read(&plan(&value));
+        file.plan.id = PlanId::new(id);
+        file.plan
+    };
+    let mut collects = looking("parts", "a");
+    collects.target.make = None;
+    collects.target.collects = true;
+    let (a, b, own, good) = (looking("a", "b"), looking("b", "a"), looking("own", "own"), looking("good", "parts"));
+    let all = [&a, &b, &own, &good, &collects];
+    let others: Vec<(PlanId, Option<&Plan>)> = all.iter().map(|plan| (plan.id.clone(), Some(*plan))).collect();
+    let ids = |ids: &[&str]| ids.iter().map(|id| PlanId::new(*id)).collect::<Vec<_>>();
+    assert_eq!(unresolved(&a, &others), Some(Reason::LookupCircle { plans: ids(&["a", "b", "a"]) }));
+    assert_eq!(unresolved(&own, &others), Some(Reason::LookupCircle { plans: ids(&["own", "own"]) }));
+    assert_eq!(unresolved(&good, &others), None);
+    // One that looks in a circle it is no part of is not in it.
+    let beside = looking("beside", "a");
+    let why = unresolved(&beside, &others);
+    assert_eq!(why, Some(Reason::LookupCalls { plan: PlanId::new("beside"), other: PlanId::new("a") }));
+    let lost = looking("lost", "party");
+    let (plan, other) = (PlanId::new("lost"), PlanId::new("party"));
+    let why = Reason::LookupUnknown { plan, other, near: Some(PlanId::new("parts")) };
+    assert_eq!(unresolved(&lost, &others), Some(why));
+    // What a plan that cannot be read does is told when its records are wanted.
+    assert_eq!(unresolved(&lost, &[(PlanId::new("party"), None)]), None);
 }

@@ -17,7 +17,7 @@ mod tree;
 
 pub use body::{Bodies, MOST_BYTES, MOST_ROWS};
 pub use compare::{differs, lines_differ};
-pub use find::Lookups;
+pub use find::{Lookups, Record, looks_in, unresolved};
 pub use number::{Held, held_of};
 pub(crate) use policy::MakePolicy;
 pub(crate) use read::{is_making, read, refuse_policy};

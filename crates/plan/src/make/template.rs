@@ -118,12 +118,19 @@ const MOST_CONDITIONS: usize = 8;
 /// A column, found by others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Wanted {
-    /// The table.
+    /// The table, or the plan that collected the records.
     pub from: String,
     /// The column whose value is given.
     pub column: String,
     /// The columns it is found by.
     pub by: Vec<String>,
+}
+
+impl Wanted {
+    /// The columns that are looked at.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.by.iter().map(String::as_str).chain([self.column.as_str()])
+    }
 }
 
 /// A look-up, with what its columns have to be.
@@ -155,20 +162,24 @@ fn find(text: &str, list: Option<&str>, names: Names<'_>) -> Result<Find, MakePr
     if by.is_empty() || by.len() > MOST_CONDITIONS {
         return Err(shape());
     }
+    let wanted = Wanted { from: (*name).to_owned(), column: (*column).to_owned(), by };
     let Some(table) = names.tables.iter().find(|table| table.name == *name) else {
+        // What is like a table's name is meant to be one; any other name is that of a plan.
         let known: Vec<&str> = names.tables.iter().map(|table| table.name.as_str()).collect();
-        let near = nearest(name, &known).map(str::to_owned);
-        return Err(MakeProblem::NoTable { name: (*name).to_owned(), near });
+        return match nearest(name, &known) {
+            Some(near) => Err(MakeProblem::NoTable { name: (*name).to_owned(), near: near.to_owned() }),
+            None => Ok(Find { wanted, values }),
+        };
     };
-    for wanted in by.iter().map(String::as_str).chain([*column]) {
-        if !table.columns.iter().any(|known| known == wanted) {
+    for asked in wanted.columns() {
+        if !table.columns.iter().any(|known| known == asked) {
             let known: Vec<&str> = table.columns.iter().map(String::as_str).collect();
-            let near = nearest(wanted, &known).map(str::to_owned);
-            let (file, column) = (table.file.clone(), wanted.to_owned());
+            let near = nearest(asked, &known).map(str::to_owned);
+            let (file, column) = (table.file.clone(), asked.to_owned());
             return Err(MakeProblem::NoTableColumn { file, column, near, known: table.columns.join(", ") });
         }
     }
-    Ok(Find { wanted: Wanted { from: (*name).to_owned(), column: (*column).to_owned(), by }, values })
+    Ok(Find { wanted, values })
 }
 
 /// A text cut at blanks that stand outside of holes.

@@ -236,11 +236,11 @@ fn a_plan_that_could_not_be_settled_or_would_change_what_is_there_refuses() {
         (plan(with(0, entry("FX", "string", json!("_function CONCATT('a')"))), vec![], policy()), "CONCAT"),
         (
             plan(
-                with(0, entry("FX", "string", json!("_findCollection find F from u where A={{FNote}}"))),
+                with(0, entry("FX", "string", json!("_findCollection find F from u where {{FNote}}"))),
                 vec![],
                 policy(),
             ),
-            "`u` is no mapping table",
+            "_findCollection find F",
         ),
         (plan(usual(), vec![], json!({"key": {"number": "FBillNo"}, "steps": ["submit", "save"]})), "steps are save"),
         (plan(usual(), vec![], json!({"key": {"number": "FBillNo"}, "done": [["FX", "in", "1"]]})), "makes bills"),

@@ -24,6 +24,8 @@ pub enum BodyFault {
     TooManyRows { field: String, n: usize, most: usize },
     NoRow { field: String, table: String, by: String },
     SeveralRows { field: String, table: String, by: String, n: usize },
+    NoRecord { field: String, plan: String, by: String },
+    SeveralRecords { field: String, plan: String, by: String, n: usize },
     OddId { id: String },
 }
 
@@ -45,7 +47,9 @@ impl BodyFault {
             | Self::KeySign { field, .. }
             | Self::TooManyRows { field, .. }
             | Self::NoRow { field, .. }
-            | Self::SeveralRows { field, .. } => Some(field),
+            | Self::SeveralRows { field, .. }
+            | Self::NoRecord { field, .. }
+            | Self::SeveralRecords { field, .. } => Some(field),
             Self::TooLarge { .. } | Self::OddId { .. } => None,
         }
     }
@@ -132,6 +136,16 @@ impl BodyFault {
             Self::NoRow { field, table, by } => pick(
                 format!("{field}: no row of `{table}` has {by}: add it"),
                 format!("{field}：“{table}”中没有 {by} 的行：请补上"),
+            ),
+            Self::NoRecord { field, plan, by } => pick(
+                format!(
+                    "{field}: the plan `{plan}` collected no record with {by}: run it again, or see why it leaves it out"
+                ),
+                format!("{field}：方案“{plan}”读取的记录中没有 {by}：请重新运行该方案，或查明为何没有读到"),
+            ),
+            Self::SeveralRecords { field, plan, by, n } => pick(
+                format!("{field}: the plan `{plan}` collected {n} values for {by}, where one is expected"),
+                format!("{field}：方案“{plan}”读取的记录中 {by} 有 {n} 个值，而只能有一个"),
             ),
             Self::SeveralRows { field, table, by, n } => pick(
                 format!("{field}: {n} rows of `{table}` have {by}, where one is expected"),

@@ -53,9 +53,11 @@ pub enum MakeProblem {
     PushedAlone,
     NotTheRecord { text: String, want: String },
     FindShape { text: String },
+    NotForCollecting { key: String },
+    CollectsAndCalls { api: String },
     TablesShape { value: String },
     TooManyTables { n: usize, most: usize },
-    NoTable { name: String, near: Option<String> },
+    NoTable { name: String, near: String },
     NoTableColumn { file: String, column: String, near: Option<String>, known: String },
     Table { file: String, line: Option<usize>, fault: TableFault },
 }
@@ -269,18 +271,17 @@ sentences! {
                 format!("\"value\": \"{{{{{want}}}}}\": Skydeck pushes each record of the source by its own id"),
             ), (format!("`{text}` 不是记录本身"), format!("\"value\": \"{{{{{want}}}}}\"：Skydeck 按内码逐张下推"));
     P::FindShape { text } => (format!("`_findCollection {text}` cannot be read"), FIND), (format!("无法读取 `_findCollection {text}`"), FIND);
+    P::NotForCollecting { key } => (format!("`{key}` is not for a plan that only collects"), "leave it out: nothing is called"), (format!("`{key}` 不用于只读取的方案"), "请去掉：不会调用任何操作");
+    P::CollectsAndCalls { api } => (
+                format!("the plan is to collect only, and its target calls {api}"),
+                "leave out the target, or skydeck.collect",
+            ), (format!("方案设为只读取，而目标调用 {api}"), "请去掉目标，或去掉 skydeck.collect");
     P::TablesShape { value } => (
                 format!("{value} names no mapping table: a .csv or .tsv file in the plan's directory or below it"),
                 TABLES,
             ), (format!("{value} 不是对照表：应为方案目录内的 .csv 或 .tsv 文件"), TABLES);
     P::TooManyTables { n, most } => (format!("{n} mapping tables; a plan has {most} at most"), "leave out those that no field looks in"), (format!("{n} 张对照表，一个方案最多 {most} 张"), "请去掉没有字段查找的");
-    P::NoTable { name, near } => (
-                format!("`{name}` is no mapping table of the plan"),
-                near.as_ref().map_or_else(|| TABLES.to_owned(), |near| format!("did you mean `{near}`?")),
-            ), (
-                format!("方案没有对照表 `{name}`"),
-                near.as_ref().map_or_else(|| TABLES.to_owned(), |near| format!("是不是 `{near}`？")),
-            );
+    P::NoTable { name, near } => (format!("`{name}` is no mapping table of the plan"), format!("did you mean `{near}`?")), (format!("方案没有对照表 `{name}`"), format!("是不是 `{near}`？"));
     P::NoTableColumn { file, column, near, known } => (
                 format!("{file} has no column `{column}`; it has {known}"),
                 near.as_ref().map_or_else(|| "its first line names its columns".to_owned(), |near| format!("did you mean `{near}`?")),

@@ -140,6 +140,12 @@ impl<K: Kv> Index<K> {
         Ok(self.bill_rec(no, fid)?.and_then(|rec| rec.r).map(|frozen| Seq(frozen.1)))
     }
 
+    /// The place of the fact that has all rows of a bill.
+    pub fn lines_place(&self, run: RunId, fid: &Fid) -> Result<Option<Seq>, StoreError> {
+        let Some(no) = self.run_no(run)? else { return Ok(None) };
+        Ok(self.bill_rec(no, fid)?.and_then(|rec| rec.q).map(Seq))
+    }
+
     /// What was made last of a form.
     pub fn last_made(&self, env: &EnvId, form: &FormId) -> Result<Option<LastMade>, StoreError> {
         self.value(&made_key(env, form))

@@ -159,6 +159,9 @@ pub struct BillRec {
     /// What a call made of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub g: Option<Box<Made>>,
+    /// The fact that has all its rows, where they are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q: Option<u64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -198,6 +201,7 @@ impl BillRec {
             l: None,
             r: found.body.as_ref().map(|body| Box::new((Rendered { body: None, ..body.as_ref().clone() }, place.0))),
             g: None,
+            q: (!found.lines.is_empty()).then_some(place.0),
         }
     }
 
@@ -210,6 +214,7 @@ impl BillRec {
             outside: self.y,
             body: self.r.as_ref().map(|frozen| Box::new(frozen.0.clone())),
             looked: None,
+            lines: Vec::new(),
             fid,
             no: self.n.clone(),
             rev: self.o.clone().unwrap_or_else(|| self.v.clone()),

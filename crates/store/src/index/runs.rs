@@ -77,7 +77,7 @@ fn note_end<K: Kv + ?Sized>(
             s.put_raw(stopped_key(live.p), rec.written());
         }
         RunEnd::Empty if leaves_unreached(s, live.p)? => {}
-        RunEnd::Completed | RunEnd::Empty => {
+        RunEnd::Completed | RunEnd::Empty | RunEnd::Collected => {
             // A run that only reads says nothing about whether the plan can write again.
             if rec.is_some_and(|rec| rec.h.kind != RunKind::Verify) {
                 s.delete(stopped_key(live.p));

@@ -470,6 +470,8 @@ pub(crate) const TEXTS: Texts = Texts {
     untold: "not approved",
     submitted_first: "{} of them are submitted first",
     nothing_read: "nothing was read back",
+    run_collected: "collected",
+    collected_sum: "kept for look-ups, nothing was called",
     untold_sum: "not approved, nothing was done",
     run_stopped: "stopped by itself",
     step_verify: "verify",

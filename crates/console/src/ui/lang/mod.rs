@@ -77,7 +77,7 @@ texts! {
     said_by_0_1_0 scan_stopped scanning server_time server_time_ahead session set since since_hint skipped skipped_short slowed slowed_held status status_c
     status_answer status_as_found status_before status_before_call status_gone status_open status_read status_unread status_made status_source status_when_read
     step_audit step_fetch step_n step_operate step_push step_save step_send step_submit step_verify stop_title stop_what stop_what_2
-    stopping submitted_first sum sweep sweep_hint thaw_short too_small trying unknown untold nothing_read untold_sum unknown_old unknown_short unlock_title unlock_what
+    stopping submitted_first sum sweep sweep_hint thaw_short too_small trying unknown untold nothing_read run_collected collected_sum untold_sum unknown_old unknown_short unlock_title unlock_what
     unlocked until until_hint unresolved_n verified verify_title verify_do verify_nothing verify_what waiting waiting_short waved which
     will_verify
     write

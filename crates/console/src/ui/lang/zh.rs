@@ -470,6 +470,8 @@ pub(crate) const TEXTS: Texts = Texts {
     untold: "未批准",
     submitted_first: "其中 {} 张先提交",
     nothing_read: "没有回查任何单据",
+    run_collected: "已读取",
+    collected_sum: "已留存供查找，未作任何调用",
     untold_sum: "未批准，未做任何处理",
     run_stopped: "已自动停止",
     step_verify: "核实",

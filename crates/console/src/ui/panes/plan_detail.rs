@@ -85,6 +85,7 @@ fn facts(shared: &Shared, row: &PlanRow, plan: &Plan, w: u16) -> Vec<Line> {
         line(texts.open, vec![(Role::Failed, text)]);
     }
     let verb = match &plan.target.verb {
+        _ if plan.target.collects => texts.run_collected.to_owned(),
         Verb::Submit => "Submit".to_owned(),
         Verb::Audit => "Audit".to_owned(),
         Verb::Operation(name) => words::shown(name),

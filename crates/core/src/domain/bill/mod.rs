@@ -144,6 +144,9 @@ pub struct Found {
     /// What is to be made of it, where the plan makes bills.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Box<Rendered>>,
+    /// All its rows, each with the plan's columns, where there are several and the plan keeps them.
+    #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Vec<String>>,
     /// The bill that a look found in the place of what is to be made. Of the moment.
     #[serde(skip)]
     pub looked: Option<Box<Looked>>,

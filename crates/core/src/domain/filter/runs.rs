@@ -20,7 +20,7 @@ type Stands = fn(&RunState, &Tally) -> bool;
 type Kind = fn(&RunHead) -> bool;
 
 /// Where a run stands. More than one may hold: a run that left failed and unknown bills is found by either.
-const STATES: [Called<Stands>; 17] = [
+const STATES: [Called<Stands>; 18] = [
     Called { en: &["some_failed"], zh: &["有失败"], is: |_, t| t.failed > 0 },
     Called { en: &["unknown_left"], zh: &["有未知"], is: |_, t| t.unknown > 0 },
     Called {
@@ -38,6 +38,7 @@ const STATES: [Called<Stands>; 17] = [
         zh: &["无单据"],
         is: |s, _| matches!(s, RunState::Closed(RunEnd::Empty)),
     },
+    Called { en: &["collected"], zh: &["已读取"], is: |s, _| matches!(s, RunState::Closed(RunEnd::Collected)) },
     Called {
         en: &["complete"],
         zh: &["已完成"],

@@ -174,6 +174,18 @@ pub enum Reason {
     OffInProduction { plan: PlanId },
     /// The plan has no compensation query.
     NoRemedy { plan: PlanId },
+    /// Plans look in one another's records.
+    LookupCircle { plans: Vec<PlanId> },
+    /// A plan looks in the records of one that is not there.
+    LookupUnknown { plan: PlanId, other: PlanId, near: Option<PlanId> },
+    /// A plan looks in the records of one that calls something.
+    LookupCalls { plan: PlanId, other: PlanId },
+    /// No full read of a plan that is looked in is kept.
+    LookupNotRead { plan: PlanId, other: PlanId },
+    /// A plan that is looked in was read without a column that is asked for.
+    LookupColumn { plan: PlanId, other: PlanId, column: String },
+    /// A plan that is looked in read more records than one run takes.
+    LookupTooMany { plan: PlanId, other: PlanId, most: u64 },
     /// The plan's bills are elsewhere now.
     NotHere { plan: PlanId, form: FormId, env: EnvId },
     /// Source and target are of two forms.

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use super::{LeftOut, Reason, fault_words};
 use crate::domain::action_words;
 use crate::domain::cause::Cause;
+use crate::domain::ids::PlanId;
 use crate::domain::operation::declaration;
 
 /// What people call a cause.
@@ -302,6 +303,28 @@ sentences! { |label|
             "plan {plan} runs in production, where a schedule is off unless the plan says skydeck.schedule.production"
         ),
         format!("方案 {plan} 在生产环境中运行；除非方案写明 `skydeck.schedule.production`，定时在那里关闭");
+    R::LookupCircle { plans } =>
+        format!("{} look in one another's records: a look-up needs a plan that only collects (skydeck.collect)", plans.iter().map(PlanId::as_str).collect::<Vec<_>>().join(" → ")),
+        format!("{} 相互查找：被查找的方案应为只读取的方案（skydeck.collect）", plans.iter().map(PlanId::as_str).collect::<Vec<_>>().join(" → "));
+    R::LookupUnknown { plan, other, near } => {
+            let near = near.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            format!("{plan} looks in {other}, which is neither one of its mapping tables nor a plan of the plan directory{near}")
+        }, {
+            let near = near.as_ref().map(|near| format!("；是不是 {near}？")).unwrap_or_default();
+            format!("{plan} 要在 {other} 中查找，而它既不是该方案的对照表，也不是方案目录中的方案{near}")
+        };
+    R::LookupCalls { plan, other } =>
+        format!("{plan} looks in {other}, whose runs leave records out because they call something: look in a plan that only collects (skydeck.collect)"),
+        format!("{plan} 要在 {other} 中查找，而该方案会调用操作，其运行不留存全部记录：请在只读取的方案（skydeck.collect）中查找");
+    R::LookupNotRead { plan, other } =>
+        format!("{plan} looks in {other}, of which no full read is kept: run it first, `skydeck run {other} --sweep`"),
+        format!("{plan} 要在 {other} 中查找，而该方案没有留存的全量读取：请先运行 `skydeck run {other} --sweep`");
+    R::LookupColumn { plan, other, column } =>
+        format!("{plan} looks in {other} for {column}, which its last reads do not have: add the column and run it, `skydeck run {other} --sweep`"),
+        format!("{plan} 要在 {other} 中查找 {column}，而其最近的读取没有该列：请加上该列并运行 `skydeck run {other} --sweep`");
+    R::LookupTooMany { plan, other, most } =>
+        format!("{plan} looks in {other}, which keeps more than {most} records: narrow its filter"),
+        format!("{plan} 要在 {other} 中查找，而该方案留存的记录超过 {most} 条：请收窄其过滤条件");
     R::NoRemedy { plan } =>
         format!("plan {plan} has no omissionRemedy"),
         format!("方案 {plan} 没有补偿查询（omissionRemedy）");

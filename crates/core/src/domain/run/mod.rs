@@ -198,6 +198,8 @@ pub enum RunEnd {
     Completed,
     /// Nothing was found.
     Empty,
+    /// A plan that calls nothing read its records and keeps them: nobody has to approve anything.
+    Collected,
     /// Cancelled by an operator.
     Cancelled,
     /// The collected set was declined; nothing was written and the mark did not move.
@@ -212,7 +214,7 @@ impl RunEnd {
     /// Why it ended early by itself, if it did.
     pub fn reason(&self) -> Option<&Reason> {
         match self {
-            Self::Completed | Self::Empty | Self::Cancelled | Self::Declined => None,
+            Self::Completed | Self::Empty | Self::Collected | Self::Cancelled | Self::Declined => None,
             Self::CollectFailed(why) | Self::Stopped(why) => Some(why),
         }
     }
@@ -222,6 +224,7 @@ impl RunEnd {
         match self {
             Self::Completed => "completed",
             Self::Empty => "empty",
+            Self::Collected => "collected",
             Self::Cancelled => "cancelled",
             Self::Declined => "declined",
             Self::CollectFailed(_) => "collect_failed",

@@ -155,6 +155,7 @@ impl RunRow {
         let RunState::Closed(end) = &self.state else { return false };
         match end {
             RunEnd::Declined | RunEnd::CollectFailed(_) => self.head.kind != RunKind::Verify,
+            RunEnd::Collected => true,
             // One that was approved has an outcome for every bill.
             RunEnd::Cancelled => self.tally.waiting > 0,
             RunEnd::Completed | RunEnd::Empty | RunEnd::Stopped(_) => false,

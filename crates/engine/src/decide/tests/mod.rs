@@ -25,6 +25,7 @@ fn found(code: &str, second: u32, approver: Option<&str>) -> Found {
         outside: false,
         body: None,
         looked: None,
+        lines: Vec::new(),
         fid: Fid::from(1),
         no: "N1".into(),
         rev: rev(code, second),
@@ -54,7 +55,14 @@ fn plan(verb: Verb, policy: Policy) -> Plan {
             top_rows: 0,
             condition: Vec::new(),
         },
-        target: Target { verb, form, options: WriteOptions::default(), stripped_flags: Vec::<Flag>::new(), make: None },
+        target: Target {
+            verb,
+            form,
+            options: WriteOptions::default(),
+            stripped_flags: Vec::<Flag>::new(),
+            make: None,
+            collects: false,
+        },
         policy,
     }
 }
