@@ -304,6 +304,7 @@ pub(crate) mod tests {
             sights: Vec::new(),
             unmade: 0,
             doubles: Vec::new(),
+            listed: None,
             hash: SetHash::new("ab"),
             by_status: Vec::new(),
             callable: 0,

@@ -118,6 +118,7 @@ impl Driver {
         }
         let probes = crate::ui::probes(&self.out.causes, self.out.console(), &collected);
         for words in [
+            set_words::listed(&self.out, &collected),
             set_words::absent(&self.out, &collected),
             set_words::unchanged(&self.out, &collected),
             set_words::sights(&self.out, &collected),
@@ -194,6 +195,11 @@ impl Driver {
     }
 
     async fn print(&self, row: &RunRow, exit: Exit) -> Result<(), Stop> {
+        // Where something was found, it was said before the approval.
+        let nothing = row.collected.as_ref().filter(|_| row.tally.found == 0 || row.head.op.collects());
+        if let Some(words) = nothing.and_then(|set| set_words::listed(&self.out, set)) {
+            self.out.note(&words);
+        }
         if self.out.json {
             let mut line = json::run(row);
             json::merge(&mut line, serde_json::json!({"exit": exit.code()}));

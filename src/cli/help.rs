@@ -116,7 +116,7 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("demo", "history", "先生成这么多天的历史数据：更多方案、定时和人工的运行、遗留的单据"),
     ("run", "since", "本次运行以此替换 LAST_SYNC_TIME（服务器时间）"),
     ("run", "until", "只处理方案日期字段不晚于此的单据（服务器时间）；只写日期则含当天"),
-    ("run", "numbers", "只处理这些单据编号"),
+    ("run", "numbers", "只处理这些单据编号：以逗号分隔，或写其所在文件，或 - 表示标准输入"),
     ("run", "remedy", "用方案的补偿查询（omissionRemedy）代替其自身的查询"),
     ("retry", "revision", "按方案的哪个版本：现在的（newest），或单据上次处理时的（original）"),
     ("retry", "run", "只处理此次运行遗留的单据"),

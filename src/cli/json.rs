@@ -152,6 +152,13 @@ pub fn run(row: &RunRow) -> Value {
         let probes: Vec<Value> = collected.probes.iter().map(probe).collect();
         merge(&mut value, json!({"probes": probes}));
     }
+    if let Some(list) = row.collected.as_ref().and_then(|collected| collected.listed.as_ref()) {
+        let listed = json!({
+            "asked": list.asked, "unknown": list.unknown, "unknown_first": list.unknown_first,
+            "outside": list.outside, "outside_first": list.outside_first,
+        });
+        merge(&mut value, json!({"listed": listed}));
+    }
     if row.op_unknown {
         merge(&mut value, json!({"said_by": "0.1.0"}));
     }

@@ -29,6 +29,7 @@ mod leave;
 mod lines;
 pub mod log;
 pub mod man;
+mod numbers;
 pub mod out;
 pub mod output;
 pub mod plans;

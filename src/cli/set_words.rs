@@ -58,6 +58,27 @@ pub(super) fn absent(out: &Out, collected: &Collected) -> Option<String> {
     })
 }
 
+/// What became of a list of bill numbers.
+pub(super) fn listed(out: &Out, set: &Collected) -> Option<String> {
+    let list = set.listed.as_ref()?;
+    let named = |n: u64, first: &[String], en: &str, zh: &str| {
+        let more = if n > first.len() as u64 { " …" } else { "" };
+        let names = crate::text::show(&first.join(" "), 32 << 10).into_string();
+        (n > 0).then(|| out.colon(&format!("{n} {en}"), &format!("{n} {zh}"), &format!("{names}{more}")))
+    };
+    let (unknown, outside) = (list.unknown, list.outside);
+    let asked = list.asked.saturating_sub(unknown + outside);
+    let head = match out.lang {
+        Language::En => format!("of the {} numbers of the list {asked} were found", list.asked),
+        Language::Zh => format!("清单中的 {} 个单号，找到 {asked} 个", list.asked),
+    };
+    let said = [
+        named(unknown, &list.unknown_first, "not in the ERP", "个在 ERP 中不存在"),
+        named(outside, &list.outside_first, "left out by the plan's filter", "个不符合方案的过滤条件"),
+    ];
+    Some([head].into_iter().chain(said.into_iter().flatten()).collect::<Vec<_>>().join(out.t("; ", "；")))
+}
+
 /// What a look found of what is to be made: how many of each.
 pub(super) fn sights(out: &Out, set: &Collected) -> Option<String> {
     let each: Vec<String> = set.sights.iter().map(|(one, n)| format!("{} {n}", one.words(out.lang))).collect();

@@ -5,27 +5,28 @@
 use super::args::{Approval, RevisionArg, RunArgs, SelectArgs, Verb};
 use super::context::Context;
 use super::drive::{Driver, Set};
-use super::{asked, plans, select};
+use super::{asked, numbers, plans, select};
 use crate::boot::{self, Booted};
 use crate::domain::command::{Command, StartParams};
 use crate::domain::ids::PlanId;
 use crate::domain::run::{Revision, RunState};
 use crate::exit::{Exit, Stop};
 
-fn params(args: RunArgs) -> StartParams {
-    let RunArgs { sweep, numbers, since, until, remedy, .. } = args;
+fn params(args: RunArgs, numbers: Vec<String>) -> StartParams {
+    let RunArgs { sweep, since, until, remedy, .. } = args;
     StartParams { sweep, numbers, since, until, remedy }
 }
 
 /// Runs a plan of the owner behind a socket: its plans, its environments.
 async fn run_plan_there(context: &Context, args: RunArgs) -> Result<Exit, Stop> {
+    let numbers = numbers::of(&context.out(), &args.numbers)?;
     let booted = context.boot(Vec::new(), true).await?;
     let plan = PlanId::new(args.plan.clone());
     let driver = context.driver(&booted, args.approval.clone());
     if args.approval.unlock {
         driver.unlock(&asked::env_of(&*booted.link, &driver.out, &plan).await?).await?;
     }
-    driver.run(Command::Start { plan, params: params(args) }).await
+    driver.run(Command::Start { plan, params: params(args, numbers) }).await
 }
 
 /// Runs a plan to its end.
@@ -50,6 +51,7 @@ pub(super) async fn run_plan(context: &Context, args: RunArgs) -> Result<Exit, S
     } else {
         return Err(plans::no_plan(&context.out(), &context.plan_dir(), plan.as_str()));
     };
+    let numbers = numbers::of(&context.out(), &args.numbers)?;
     let env = env.or_else(|| context.config.environments.first().map(|e| e.environment.id.clone()));
     let env = env.ok_or_else(|| context.out().no_environment(&context.paths.config))?;
     let booted = context.boot(if is_file { vec![file] } else { Vec::new() }, true).await?;
@@ -66,7 +68,7 @@ pub(super) async fn run_plan(context: &Context, args: RunArgs) -> Result<Exit, S
     let driver = context.driver(&booted, args.approval.clone());
     let exit = async {
         driver.unlock(&env).await?;
-        driver.run(Command::Start { plan, params: params(args) }).await
+        driver.run(Command::Start { plan, params: params(args, numbers) }).await
     }
     .await;
     super::output::after(exit, booted.end(None).await, context.out().lang)

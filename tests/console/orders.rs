@@ -135,6 +135,22 @@ fn what_cannot_be_retried_gives_no_order() {
 }
 
 #[test]
+fn a_list_of_bill_numbers_is_pasted_and_one_that_cannot_be_asked_for_is_named_and_opens_nothing() {
+    let mut c = console();
+    c.keys("o");
+    c.wait(500);
+    c.keys("<Tab><Tab>");
+    c.send(Msg::Paste("XS1\r\n\u{201c}XS2\u{201d}\nxs1\nA--B\n".into()));
+    c.keys("<Enter>");
+    assert!(c.orders.is_empty() && text(&c).contains("cannot be asked for"), "{}", text(&c));
+    c.keys("<C-u>");
+    c.send(Msg::Paste("XS1\r\n\u{201c}XS2\u{201d}\nxs1\n".into()));
+    c.keys("<Enter>");
+    let asked = ["XS1", "XS2"].map(str::to_owned).to_vec();
+    assert!(matches!(&c.orders[0], Command::Start { params, .. } if params.numbers == asked), "{:?}", c.orders);
+}
+
+#[test]
 fn forms_give_the_orders_they_say() {
     let mut c = console();
     c.keys("o");

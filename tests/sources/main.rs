@@ -15,6 +15,7 @@ mod place;
 mod pty;
 
 mod collected;
+mod listed;
 mod tables;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@
 //! Invariant: a bill is left alone only where the store tells that it was tried, in the revision it has now, by the call this
 //! run would make. Whatever is not told so is taken.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use skydeck_core::domain::bill::{Found, Outcome, Rev, Skip, UnknownWhy};
@@ -12,6 +12,7 @@ use skydeck_core::domain::cause::{Cause, CauseTable, Repeat, known};
 use skydeck_core::domain::command::StartParams;
 use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::ids::{Fid, RunId, WorkKey};
+use skydeck_core::domain::listed::known_as;
 use skydeck_core::domain::plan::{Plan, RetryUnchanged};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, RunKind};
@@ -250,7 +251,11 @@ impl Runner {
             scope,
         };
         let (plan, env, form) = (self.run.head.plan.clone(), self.run.head.env.clone(), self.run.head.form.clone());
-        let (now, run, numbers) = (self.run.shared.clock.now(), self.run.head.id, params.numbers.clone());
+        let (now, run, numbers) = (
+            self.run.shared.clock.now(),
+            self.run.head.id,
+            params.numbers.iter().map(|no| known_as(no)).collect::<HashSet<_>>(),
+        );
         let op = self.run.op.id.clone();
         let zone: Option<Zone> = self.run.env.env.server_zone.parse().ok();
         let day = move |ts: Ts| {
@@ -276,7 +281,7 @@ impl Runner {
         let all = carry.plan.policy.carry_over;
         let mut wanted = Vec::new();
         for row in rows.into_iter().filter(|_| !ranged) {
-            let asked = numbers.is_empty() || numbers.contains(&row.no);
+            let asked = numbers.is_empty() || numbers.contains(&known_as(&row.no));
             if asked && (all || carry.probes.contains(row.fid())) {
                 let past = BillHistory::of(store.as_ref(), &row.key, run).await?;
                 // These wait for a person; a run of the plan does not touch them.

@@ -84,6 +84,10 @@ pub fn floor(
         }
         return Ok(Floor { since: Some(since), sweep: false, moves_mark: false, until, scopes: Vec::new() });
     }
+    // Who names bills means them however old they are.
+    if !params.numbers.is_empty() && !params.remedy {
+        return Ok(Floor { since: None, sweep: false, moves_mark: false, until, scopes: Vec::new() });
+    }
     let hours = Duration::from_secs(u64::from(plan.policy.sweep_hours) * 3600);
     let due = mark.and_then(|m| m.swept).is_none_or(|swept| swept > now || now.since(swept) >= hours);
     match mark {
@@ -181,6 +185,7 @@ impl Runner {
         self.look_up().await?;
         self.prove_looks().await?;
         match what {
+            What::Query(floor, params, None) if !params.numbers.is_empty() => self.query_list(&floor, &params).await,
             What::Query(floor, params, None) => self.query(&floor, &params).await,
             What::Query(floor, params, Some(source)) => self.query_across(&source, &floor, &params).await,
             What::Entries(rows) => self.entries(rows).await,
@@ -208,8 +213,7 @@ impl Runner {
                 }
                 read_rows += 1;
                 set.seen = set.seen.max(row.marked.clone());
-                let asked = params.numbers.is_empty() || params.numbers.contains(&row.no);
-                if asked && floor.reaches(&row) && condition::passes(source, &row.columns) {
+                if floor.reaches(&row) && condition::passes(source, &row.columns) {
                     rows.entry(row.fid.clone()).or_insert(row);
                 }
             }
@@ -341,7 +345,7 @@ impl Runner {
             let mark = self.run.shared.mark_after(&self.run.head, &collected).await?;
             return Ok(Frozen::Kept([Event::RunCollected { run, collected }].into_iter().chain(mark).collect()));
         }
-        if set.found == 0 && set.left == 0 {
+        if set.found == 0 && set.left == 0 && set.listed.is_none() {
             return Ok(Frozen::Nothing(Vec::new()));
         }
         if set.found == 0 {

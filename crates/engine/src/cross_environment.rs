@@ -2,13 +2,14 @@
 //!
 //! Invariant: ids never cross; a number the target does not hold exactly once is named, and keeps the mark where it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::ports::PageQuery;
 use skydeck_core::domain::bill::Found;
 use skydeck_core::domain::command::StartParams;
 use skydeck_core::domain::ids::Fid;
+use skydeck_core::domain::listed::known_as;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::time::ErpDate;
 use skydeck_plan::problem::RenderFault;
@@ -58,6 +59,10 @@ impl Runner {
         let mut set = Set::of(source);
         let (mut carry, carried) = self.carry(params, floor.scope(source), floor.until.is_some()).await?;
         let Numbers { all: numbers, pages, seen, cut } = self.numbers(source, floor, params).await?;
+        if !params.numbers.is_empty() {
+            let found = numbers.iter().map(|no| known_as(no)).collect();
+            set.listed = Some(self.listed(source, params, &found).await?);
+        }
         let held = self.counterparts(&numbers).await?;
         (set.pages, set.seen, set.cut) = (pages + held.pages, seen, cut);
         held.misses.iter().for_each(|no| set.misses(no));
@@ -92,26 +97,33 @@ impl Runner {
         params: &StartParams,
     ) -> Result<Numbers, Failed> {
         let plan = Arc::clone(&self.run.plan);
-        let mut query = self.page_query();
-        let (mut found, mut read_rows, mut pages) = (Numbers::default(), 0_u64, Pages::default());
-        loop {
-            let page = self.fetch(source, &query).await?;
-            found.pages += 1;
-            let Some(page) = pages.next(page, &mut query)? else { break };
-            for row in page {
-                if plan.source.top_rows > 0 && read_rows >= plan.source.top_rows {
-                    found.cut = true;
-                    return Ok(found);
+        let filters = match params.numbers.as_slice() {
+            [] => vec![self.run.head.filter.clone()],
+            listed => listed.chunks(LOOKUP).map(|chunk| self.narrowed(chunk)).collect::<Result<_, _>>()?,
+        };
+        let listed: HashSet<String> = params.numbers.iter().map(|number| known_as(number)).collect();
+        let (mut found, mut read_rows) = (Numbers::default(), 0_u64);
+        for filter in filters {
+            let (mut query, mut pages) = (PageQuery { filter, ..self.page_query() }, Pages::default());
+            loop {
+                let page = self.fetch(source, &query).await?;
+                found.pages += 1;
+                let Some(page) = pages.next(page, &mut query)? else { break };
+                for row in page {
+                    if plan.source.top_rows > 0 && read_rows >= plan.source.top_rows {
+                        found.cut = true;
+                        return Ok(found);
+                    }
+                    read_rows += 1;
+                    found.seen = found.seen.take().max(row.marked.clone());
+                    let is_meant = listed.is_empty() || listed.contains(&known_as(&row.no));
+                    if is_meant && floor.reaches(&row) && condition::passes(&plan.source, &row.columns) {
+                        found.all.insert(row.no);
+                    }
                 }
-                read_rows += 1;
-                found.seen = found.seen.take().max(row.marked.clone());
-                let asked = params.numbers.is_empty() || params.numbers.contains(&row.no);
-                if asked && floor.reaches(&row) && condition::passes(&plan.source, &row.columns) {
-                    found.all.insert(row.no);
+                if found.all.len() > MOST {
+                    return Err(Failed::Erp(Reason::TooManyAcross { most: MOST as u64 }));
                 }
-            }
-            if found.all.len() > MOST {
-                return Err(Failed::Erp(Reason::TooManyAcross { most: MOST as u64 }));
             }
         }
         Ok(found)

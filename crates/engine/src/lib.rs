@@ -59,6 +59,7 @@ mod permit;
 mod plans;
 pub mod ports;
 mod prefetch;
+mod query_list;
 mod rate_limiter;
 mod reach;
 mod receipts;

@@ -10,6 +10,7 @@ use crate::api::Notice;
 use skydeck_core::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
 use skydeck_core::domain::event::{ActionEntry, Event};
 use skydeck_core::domain::ids::{EnvId, PlanId, RunId};
+use skydeck_core::domain::listed;
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::range::Range;
@@ -161,6 +162,7 @@ impl Inner {
 
     async fn start_run(&self, id: &PlanId, params: &StartParams, order: &Order) -> Result<CommandOutcome, Refusal> {
         let by = &order.by;
+        listed::check(&params.numbers).map_err(Refusal::BadPlan)?;
         let (plan, env) = self.shared.usable(id)?;
         if by.is_schedule() && env.env.production && !plan.policy.schedule.as_ref().is_some_and(|s| s.production) {
             return Err(Refusal::BadPlan(Reason::OffInProduction { plan: id.clone() }));
@@ -290,10 +292,11 @@ impl Inner {
         let (plan, env) = self.shared.under(&group.plan, group.rev.as_ref()).await?;
         silent.check(&group.plan)?;
         self.shared.idle(&group.plan)?;
+        // Who only reads back needs nothing of other plans: what was sent is kept.
         if kind == RunKind::Retry {
             env.env.allows(&plan.target.verb).map_err(Refusal::BadPlan)?;
+            self.shared.resolves(&plan).await?;
         }
-        self.shared.resolves(&plan).await?;
         let is = Operation::id_of(&plan.target);
         if is != group.op {
             let (plan, was) = (group.plan.clone(), group.op.clone());

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use skydeck_core::domain::bill::{Found, Status};
 use skydeck_core::domain::erp_clock::ErpClock;
+use skydeck_core::domain::listed::Listed;
 use skydeck_core::domain::query::Sample;
 use skydeck_core::domain::run::{Collected, Probe, RunHead, RunKind, Unchanged};
 use skydeck_core::domain::time::ErpDate;
@@ -49,6 +50,8 @@ pub(super) struct Set {
     made: ToMake,
     /// The first of it, for a preview.
     samples: Vec<Sample>,
+    /// Of a list of bill numbers: which of them it has no bill of.
+    pub listed: Option<Listed>,
 }
 
 impl Set {
@@ -130,6 +133,7 @@ impl Set {
             sights: self.made.sights.into_iter().collect(),
             unmade: self.made.unmade,
             doubles: self.made.doubles,
+            listed: self.listed.map(Box::new),
         }
     }
 }

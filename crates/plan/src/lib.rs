@@ -14,7 +14,6 @@ pub mod rev;
 pub mod schedule;
 pub mod template;
 
-mod collect;
 mod effect;
 mod filter_array;
 mod filter_text;

@@ -17,7 +17,7 @@ use super::{effect, schedule, vendor};
 use skydeck_core::domain::suggest::nearest;
 
 /// Keys of the object. The schema and the docs name the same ones.
-pub const KEYS: [&str; 23] = [
+pub const KEYS: [&str; 24] = [
     "env",
     "target_env",
     "page_size",

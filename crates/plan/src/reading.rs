@@ -10,9 +10,10 @@ use skydeck_core::domain::step::Verb;
 
 use super::make::{Alone, Beside};
 use super::place::{self, Places};
+use super::policy::PolicyRead;
 use super::problem::Problem;
 use super::vendor::Side;
-use super::{Note, PlanError, PlanFile, collect, effect, make, policy, rev, source, target};
+use super::{Note, PlanError, PlanFile, effect, make, policy, rev, source, target};
 
 /// What reading found beside the plan itself.
 pub(super) struct Findings {
@@ -98,26 +99,18 @@ pub fn inspect_beside(id: PlanId, text: &str, beside: &dyn Beside) -> Result<Pla
         findings.refuse("source", Problem::NoSource);
         source::nothing()
     };
-    let target = if let Some((raw, at)) = target_raw {
-        let side = Side::read(raw, at, &mut findings);
-        let target = if collect::is_empty(&side) {
-            collect::read(&source.source, &policy_read, &mut findings)
-        } else if make::is_making(&side) {
-            make::read(&side, &source.source, (&policy_read.make, beside), &mut findings)
-        } else {
-            make::refuse_policy(&policy_read.make, &mut findings);
-            target::read(&side, &source.source, &mut findings)
-        };
-        if !target.collects {
-            collect::refuse_policy(&side, &policy_read, &mut findings);
-            effect::check(&side, &target.verb, &policy_read, &id, &mut findings);
+    let target = match target_raw {
+        Some((raw, at)) => {
+            let side = Side::read(raw, at, &mut findings);
+            (calls(&side, &source.source, (&policy_read, beside, &id), &mut findings), side.name)
         }
-        (target, side.name)
-    } else if policy_read.collect && !top.contains_key("target") {
-        (collect::read(&source.source, &policy_read, &mut findings), None)
-    } else {
-        findings.refuse("target", Problem::NoTarget);
-        (nowhere(), None)
+        None if policy_read.collect && !top.contains_key("target") => {
+            (target::collecting(&source.source, &policy_read, &mut findings), None)
+        }
+        None => {
+            findings.refuse("target", Problem::NoTarget);
+            (nowhere(), None)
+        }
     };
 
     let mut policy = policy_read.policy;
@@ -151,6 +144,27 @@ pub fn inspect_beside(id: PlanId, text: &str, beside: &dyn Beside) -> Result<Pla
         places: findings.places,
         raw,
     })
+}
+
+/// What a target calls, makes or leaves alone.
+fn calls(
+    side: &Side<'_>,
+    source: &Source,
+    (policy, beside, id): (&PolicyRead, &dyn Beside, &PlanId),
+    findings: &mut Findings,
+) -> Target {
+    if target::is_collecting(side) {
+        return target::collecting(source, policy, findings);
+    }
+    let target = if make::is_making(side) {
+        make::read(side, source, (&policy.make, beside), findings)
+    } else {
+        make::refuse_policy(&policy.make, findings);
+        target::read(side, source, findings)
+    };
+    target::refuse_collect(side, policy, findings);
+    effect::check(side, &target.verb, policy, id, findings);
+    target
 }
 
 type Object = serde_json::Map<String, Value>;

@@ -6,9 +6,8 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use skydeck_core::domain::ids::PlanRev;
+use skydeck_core::domain::ids::{COLLECT, PlanRev};
 use skydeck_core::domain::mapping::Field;
-use skydeck_core::domain::operation::COLLECT;
 use skydeck_core::domain::plan::{CONFIRM_EVERY, Condition, Keyed, Make, Plan};
 use skydeck_core::domain::step::Verb;
 

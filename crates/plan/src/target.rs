@@ -10,6 +10,8 @@ use skydeck_core::domain::plan::{Source, Target};
 use skydeck_core::domain::run::Flag;
 use skydeck_core::domain::step::Verb;
 
+use super::policy::PolicyRead;
+use super::problem::make::MakeProblem;
 use super::problem::{Key, Problem, Suggest};
 use super::reading::{Findings, nowhere, text_at};
 use super::source::is_name;
@@ -70,6 +72,38 @@ pub fn undoes(name: &str) -> bool {
     // `BillUnClose`: the word may stand anywhere in a name whose words begin with capitals.
     let capital = name.split("Un").skip(1).any(|rest| rest.starts_with(char::is_uppercase));
     lower.starts_with("un") || capital || words.iter().any(|w| lower.contains(w))
+}
+
+/// The vendor's name of a target that does nothing.
+const EMPTY: &str = "写入空操作";
+
+/// Whether a target does nothing, as the vendor writes it.
+pub(crate) fn is_collecting(side: &Side<'_>) -> bool {
+    let is = |name: &Option<String>| name.as_ref().is_some_and(|name| name.trim() == EMPTY);
+    is(&side.api) || (is(&side.name) && side.api.is_none())
+}
+
+/// The target of a plan that only collects. What says how something is called has no place in it.
+pub(crate) fn collecting(source: &Source, policy: &PolicyRead, findings: &mut Findings) -> Target {
+    let given = [
+        ("done", policy.declares_done),
+        ("mine", policy.policy.mine.is_some()),
+        ("submit", policy.policy.submit),
+        ("target_env", policy.target_env.is_some()),
+    ];
+    let given = given.into_iter().filter(|(_, given)| *given).map(|(key, _)| key);
+    for key in given.chain(policy.make.given()) {
+        findings.refuse(format!("skydeck.{key}"), MakeProblem::NotForCollecting { key: key.to_owned() });
+    }
+    Target { form: source.form.clone(), collects: true, ..nowhere() }
+}
+
+/// Refuses a plan that is said to collect only and calls something.
+pub(crate) fn refuse_collect(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) {
+    if policy.collect {
+        let api = side.api.clone().unwrap_or_default();
+        findings.refuse("skydeck.collect", MakeProblem::CollectsAndCalls { api });
+    }
 }
 
 /// Reads the call side.

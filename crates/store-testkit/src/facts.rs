@@ -166,6 +166,7 @@ pub fn collected(n: u64) -> Event {
         sights: Vec::new(),
         unmade: 0,
         doubles: Vec::new(),
+        listed: None,
         hash: SetHash::new("ab".repeat(32)),
         by_status: vec![(Status::Submitted, 1)],
         callable: 1,

@@ -41,8 +41,8 @@ pub struct RunArgs {
     /// Only bills up to this date of the plan's date column (server time); a bare date is that whole day.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// Only these bill numbers.
-    #[arg(long, value_name = "NO", value_delimiter = ',')]
+    /// Only these bill numbers: separated by commas, the file they stand in, or `-` for standard input.
+    #[arg(long, value_name = "NO|FILE|-", value_delimiter = ',', allow_hyphen_values = true)]
     pub numbers: Vec<String>,
     /// The plan's compensation query (omissionRemedy) in place of its own.
     #[arg(long, conflicts_with_all = ["sweep", "since", "until", "numbers"])]

@@ -129,10 +129,10 @@ impl Place<'_> {
         if plan::make::looks_in(plan).is_empty() {
             return None;
         }
-        let read = |id: String| (boot::read_plan(&self.dir.join(format!("{id}.json"))).ok(), PlanId::new(id));
-        let others: Vec<(Option<(PlanFile, Vec<Hazard>)>, PlanId)> = names(self.dir).into_iter().map(read).collect();
-        let others: Vec<(PlanId, Option<&Plan>)> =
-            others.iter().map(|(read, id)| (id.clone(), read.as_ref().map(|(file, _)| &file.plan))).collect();
+        let read = |id: String| boot::read_plan(&self.dir.join(format!("{id}.json"))).ok().map(|(file, _)| file.plan);
+        let plans: Vec<(PlanId, Option<Plan>)> =
+            names(self.dir).into_iter().map(|id| (PlanId::new(id.clone()), read(id))).collect();
+        let others: Vec<(PlanId, Option<&Plan>)> = plans.iter().map(|(id, plan)| (id.clone(), plan.as_ref())).collect();
         plan::make::unresolved(plan, &others)
     }
 }

@@ -121,6 +121,7 @@ impl World {
             sights: if self.makes { vec![(Sight::Absent, 30), (Sight::Differs, 1)] } else { Vec::new() },
             unmade: u64::from(self.makes),
             doubles: Vec::new(),
+            listed: None,
             hash: SetHash::new("3fa9c1d27b00"),
             by_status: if self.barren {
                 vec![(Status::Created, 36), (Status::Audited, 4)]

@@ -101,8 +101,7 @@ pub(crate) fn run_state(
         RunState::Closed(RunEnd::Completed) if tally.skipped > 0 => {
             (glyph(Slot::Skipped, shared.setup.glyphs), Role::Skipped)
         }
-        RunState::Closed(RunEnd::Completed) => (glyph(Slot::Done, shared.setup.glyphs), Role::Ok),
-        RunState::Closed(RunEnd::Collected) => (glyph(Slot::Done, shared.setup.glyphs), Role::Ok),
+        RunState::Closed(RunEnd::Completed | RunEnd::Collected) => (glyph(Slot::Done, shared.setup.glyphs), Role::Ok),
         RunState::Closed(RunEnd::Empty) => (if a { "." } else { "·" }, Role::Dim),
         RunState::Closed(RunEnd::Cancelled | RunEnd::Declined) => ("-", Role::Skipped),
         RunState::Closed(RunEnd::Stopped(_)) => ("!", Role::Failed),

@@ -11,7 +11,7 @@ use super::skin::Role;
 use super::sum;
 use super::words;
 use skydeck_core::domain::live::RunLive;
-use skydeck_core::domain::run::{RunKind, RunRow, RunState};
+use skydeck_core::domain::run::{RunEnd, RunKind, RunRow, RunState};
 
 /// Draws both: always in view.
 pub(crate) fn draw(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
@@ -32,11 +32,14 @@ pub(crate) fn draw(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
     let mut x = 1;
     let state = format!("{glyph} {word} ");
     x += pen.text(x, y, w - x, role, &state);
-    let width = (w / 4).clamp(10, 40);
-    x += pen.pieces(x, y, w.saturating_sub(x), &sum::bar(&row.tally, width, shared.setup.glyphs)) + 1;
-    let done = row.tally.found.saturating_sub(row.tally.waiting + row.tally.not_reached);
-    let percent = (done * 100).checked_div(row.tally.found).unwrap_or(0);
-    x += pen.text(x, y, w.saturating_sub(x), Role::Title, &format!("{percent}% ")) + 1;
+    // Of what is only read nothing waits.
+    if row.state != RunState::Closed(RunEnd::Collected) {
+        let width = (w / 4).clamp(10, 40);
+        x += pen.pieces(x, y, w.saturating_sub(x), &sum::bar(&row.tally, width, shared.setup.glyphs)) + 1;
+        let done = row.tally.found.saturating_sub(row.tally.waiting + row.tally.not_reached);
+        let percent = (done * 100).checked_div(row.tally.found).unwrap_or(0);
+        x += pen.text(x, y, w.saturating_sub(x), Role::Title, &format!("{percent}% ")) + 1;
+    }
     if let Some(fault) = shared.present.live().faults.first() {
         pen.text(x, y, w.saturating_sub(x), Role::Error, &words::shown(fault));
         return;

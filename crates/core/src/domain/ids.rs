@@ -268,6 +268,9 @@ impl From<WorkKey> for FlatWork {
     }
 }
 
+/// The name in keys of reading records and calling nothing.
+pub const COLLECT: &str = "Collect";
+
 impl OpId {
     /// Audit, with or without a Submit before it: the operation whose name is empty.
     pub fn is_audit(&self) -> bool {
@@ -276,7 +279,7 @@ impl OpId {
 
     /// Nothing is called: records are read and kept.
     pub fn collects(&self) -> bool {
-        self.as_str() == super::operation::COLLECT
+        self.as_str() == COLLECT
     }
 
     /// The name people know it by.

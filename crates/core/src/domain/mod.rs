@@ -24,6 +24,7 @@ pub mod hours;
 pub mod ids;
 pub mod language;
 pub mod ledger_group;
+pub mod listed;
 pub mod live;
 pub mod mapping;
 pub mod operation;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::bill::{APPROVER_PATH, Found, Rev, STATUS_PATH, Status};
-use super::ids::OpId;
+use super::ids::{COLLECT, OpId};
 use super::plan::{Keyed, Plan, Target};
 use super::step::{Step, Verb};
 
@@ -21,9 +21,6 @@ pub const SAVE: &str = "Save:";
 
 /// The same where they are made by a conversion of the ERP.
 pub const PUSH: &str = "Push:";
-
-/// The name of reading records and calling nothing.
-pub const COLLECT: &str = "Collect";
 
 /// The field that shows an operation of this name as a rule, and its value afterwards.
 pub fn shown_by(operation: &str) -> Option<(&'static str, &'static str)> {

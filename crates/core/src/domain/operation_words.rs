@@ -4,9 +4,9 @@
 //! Audit is called never changes; scripts know its words from 0.1.0 on.
 
 use super::bill::Slot;
-use super::ids::OpId;
+use super::ids::{COLLECT, OpId};
 use super::language::Language;
-use super::operation::{COLLECT, PUSH, SAVE};
+use super::operation::{PUSH, SAVE};
 use super::run::Tally;
 
 /// The name of Audit, whose name in keys is empty.

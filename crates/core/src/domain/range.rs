@@ -23,9 +23,9 @@ pub struct Range {
 }
 
 impl Range {
-    /// `FModifyDate 2026-11-01 … 2026-11-02, 3 numbers`. Not made safe to show.
+    /// `FModifyDate 2026-11-01 … 2026-11-02, a list of 3 numbers`. Not made safe to show.
     pub fn en(&self) -> String {
-        let numbers = (self.numbers > 0).then(|| format!("{} numbers", self.numbers));
+        let numbers = (self.numbers > 0).then(|| format!("a list of {} numbers", self.numbers));
         let remedy = self.remedy.then(|| "compensation query".to_owned());
         let all: Vec<String> = self.dates("from", "up to").into_iter().chain(numbers).chain(remedy).collect();
         all.join(", ")
@@ -33,7 +33,7 @@ impl Range {
 
     /// The same in Chinese.
     pub fn zh(&self) -> String {
-        let numbers = (self.numbers > 0).then(|| format!("{} 个单号", self.numbers));
+        let numbers = (self.numbers > 0).then(|| format!("清单中的 {} 个单号", self.numbers));
         let remedy = self.remedy.then(|| "补偿查询".to_owned());
         let all: Vec<String> = self.dates("自", "至").into_iter().chain(numbers).chain(remedy).collect();
         all.join("，")
@@ -65,10 +65,10 @@ mod tests {
             (range(Some("2026-11-01"), None, 0, false), "FModifyDate from 2026-11-01", "FModifyDate 自 2026-11-01"),
             (
                 range(None, Some("2026-11-02"), 2, false),
-                "FModifyDate up to 2026-11-02, 2 numbers",
-                "FModifyDate 至 2026-11-02，2 个单号",
+                "FModifyDate up to 2026-11-02, a list of 2 numbers",
+                "FModifyDate 至 2026-11-02，清单中的 2 个单号",
             ),
-            (range(None, None, 3, false), "3 numbers", "3 个单号"),
+            (range(None, None, 3, false), "a list of 3 numbers", "清单中的 3 个单号"),
             (range(None, None, 0, true), "compensation query", "补偿查询"),
             (
                 Range { field: None, ..range(Some("2026-11-01"), Some("2026-11-02"), 0, false) },

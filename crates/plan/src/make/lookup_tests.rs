@@ -167,10 +167,14 @@ fn a_look_up_in_the_records_of_another_plan_gives_one_value_or_names_how_many_th
     lookups.fill(&PlanId::new("parts"), &records);
     lookups.fill(&PlanId::new("another"), &records);
     let columns: Vec<String> = file.plan.source.columns.iter().map(|c| c.key.clone()).collect();
-    let maker = Bodies::new(make, &file.plan.source, RenderContext::probe(), &lookups);
+    let form = &file.plan.target.form;
+    let maker = Bodies::new(make, (&file.plan.source, form), RenderContext::probe(), &lookups);
     let made = |note: &str| {
         let row = ["7", "X7", note].map(str::to_owned).to_vec();
-        maker.of(&[row], &columns).map(|body| body.text).map_err(|fault| (fault.to_string(), fault.said(true)))
+        maker
+            .of((&Fid::from(7_u64), "X7"), &[row], &columns)
+            .map(|body| body.text)
+            .map_err(|fault| (fault.to_string(), fault.said(true)))
     };
     assert_eq!(made("M-1").unwrap(), r#"{"FBillNo":"IN-X7","FPlace":"S1"}"#);
     for (note, en, zh) in [

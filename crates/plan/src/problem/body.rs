@@ -98,7 +98,9 @@ impl BodyFault {
             | Self::TooLarge { .. }
             | Self::TooManyRows { .. }
             | Self::NoRow { .. }
-            | Self::SeveralRows { .. } => self.of_the_whole(zh),
+            | Self::SeveralRows { .. }
+            | Self::NoRecord { .. }
+            | Self::SeveralRecords { .. } => self.of_the_whole(zh),
         }
     }
 

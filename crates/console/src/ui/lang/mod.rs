@@ -62,7 +62,7 @@ texts! {
     help_outcome_3_other help_outcome_6 help_outcome_4 help_outcome_5 help_outcomes help_prefix help_title history_none history_none_2 jump_date jump_oldest jump_title jump_what keys kind_fresh kind_range
     kind_retry kind_verify last_run latency latency_none latency_reads ledger_none ledger_none_2 left_waiting lock_short locked
     log_line log_none mark mark_none marked_fewer matched meaning modified more_groups n_due n_flying n_marked not_reached not_reached_short name next next_none no_answer no_decline
-    no_default no_later no_run no_run_of_plan no_run_further not_now not_here not_read_only notices_none notices_title numbers numbers_hint odd_answer
+    no_default no_later no_run no_run_of_plan no_run_further not_now not_here not_read_only notices_none notices_title numbers numbers_hint listed listed_unknown listed_outside odd_answer
     older_left_out oldest open operation pace pace_set pace_title palette_none palette_title paste_cut paste_too_long path path_wanted pause_breaker
     pause_canary pause_operator pause_stopped pause_store pause_unreachable pausing per_min per_minute per_s place
     plan plan_broken plan_never plans_none plans_none_2 policy policy_batch policy_no_submit policy_overlap
@@ -77,7 +77,7 @@ texts! {
     said_by_0_1_0 scan_stopped scanning server_time server_time_ahead session set since since_hint skipped skipped_short slowed slowed_held status status_c
     status_answer status_as_found status_before status_before_call status_gone status_open status_read status_unread status_made status_source status_when_read
     step_audit step_fetch step_n step_operate step_push step_save step_send step_submit step_verify stop_title stop_what stop_what_2
-    stopping submitted_first sum sweep sweep_hint thaw_short too_small trying unknown untold nothing_read run_collected collected_sum untold_sum unknown_old unknown_short unlock_title unlock_what
+    stopping submitted_first sum sweep sweep_hint thaw_short too_small trying unknown untold nothing_read run_collected collects collected_sum untold_sum unknown_old unknown_short unlock_title unlock_what
     unlocked until until_hint unresolved_n verified verify_title verify_do verify_nothing verify_what waiting waiting_short waved which
     will_verify
     write

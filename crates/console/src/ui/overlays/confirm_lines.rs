@@ -9,6 +9,7 @@ use crate::ui::skin::Role;
 use crate::ui::words;
 use skydeck_core::domain::bill::Sight;
 use skydeck_core::domain::ids::SetHash;
+use skydeck_core::domain::listed::Listed;
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{Collected, Flag, Revision, RunKind, RunRow};
@@ -100,10 +101,31 @@ fn bills(shared: &Shared, row: &RunRow, set: &Collected) -> Vec<Line> {
     if let Some(words) = run_words::probes(&shared.setup.causes, shared.lang, set) {
         lines.push(vec![(Role::Text, words)]);
     }
+    lines.extend(set.listed.iter().flat_map(|list| listed(shared, list)));
     if set.absent > 0 {
         let numbers: Vec<_> = set.absent_first.iter().map(|no| words::shown(no)).collect();
         let words = fill(t.absent, &[&format::count(set.absent), &numbers.join(" ")]);
         lines.push(vec![(Role::Warning, words)]);
+    }
+    lines
+}
+
+/// Lines that the names of one kind may take; the verb and the run's JSON have all that are kept.
+const NAMES: usize = 3;
+
+/// Of a list of bill numbers: how many were found, and which were not.
+fn listed(shared: &Shared, list: &Listed) -> Vec<Line> {
+    let t = shared.t();
+    let found = list.asked.saturating_sub(list.unknown + list.outside);
+    let mut lines = vec![vec![(Role::Text, fill(t.listed, &[&format::count(list.asked), &format::count(found)]))]];
+    let missed =
+        [(t.listed_unknown, list.unknown, &list.unknown_first), (t.listed_outside, list.outside, &list.outside_first)];
+    let width = usize::from(shared.size.0.saturating_sub(6).min(100));
+    for (words, n, first) in missed.into_iter().filter(|(_, n, _)| *n > 0) {
+        let names: Vec<_> = first.iter().map(|no| words::shown(no)).collect();
+        let text = fill(words, &[&format::count(n), &names.join(" ")]);
+        let wrapped = shared.setup.glyphs.wrap(&text, width, NAMES);
+        lines.extend(wrapped.into_iter().map(|line| vec![(Role::Warning, line)]));
     }
     lines
 }

@@ -13,6 +13,7 @@ use crate::ui::shared::outbox::Sent;
 use crate::ui::words;
 use skydeck_core::domain::command::{Command, Selection, StartParams};
 use skydeck_core::domain::ids::{EnvId, PlanId, RunId, WorkKey};
+use skydeck_core::domain::listed;
 use skydeck_core::domain::query::Scope;
 use skydeck_core::domain::time::ErpDate;
 use skydeck_core::text::readable;
@@ -99,8 +100,10 @@ impl Purpose for RunWith {
     fn done(&mut self, desk: &mut Desk, values: &Values<'_>, effects: &mut Vec<Effect>) -> Result<Next, String> {
         let t = desk.shared.t();
         let numbers = values.text(2);
-        let numbers: Vec<String> =
-            numbers.split([' ', ',', ';', '，', '；', '、']).filter(|n| !n.is_empty()).map(str::to_owned).collect();
+        let numbers = match numbers.trim() {
+            "" => Vec::new(),
+            list => listed::read(list).map_err(|fault| words::reason_words(&desk.shared, &fault.why))?,
+        };
         let [since, until] = [0, 1].map(|n| Some(values.text(n)).filter(|s| !s.is_empty()));
         for text in since.iter().chain(&until) {
             if ErpDate::parse(text).is_none() {

@@ -85,7 +85,7 @@ fn facts(shared: &Shared, row: &PlanRow, plan: &Plan, w: u16) -> Vec<Line> {
         line(texts.open, vec![(Role::Failed, text)]);
     }
     let verb = match &plan.target.verb {
-        _ if plan.target.collects => texts.run_collected.to_owned(),
+        _ if plan.target.collects => texts.collects.to_owned(),
         Verb::Submit => "Submit".to_owned(),
         Verb::Audit => "Audit".to_owned(),
         Verb::Operation(name) => words::shown(name),
@@ -153,7 +153,7 @@ fn policy(shared: &Shared, plan: &Plan) -> String {
     let p = &plan.policy;
     let mut out = vec![fill(t.policy_batch, &[&p.batch.to_string()])];
     // The steps of a plan that makes bills stand with its call.
-    if plan.target.make.is_none() {
+    if plan.target.make.is_none() && !plan.target.collects {
         out.push(if p.submit { t.policy_submit } else { t.policy_no_submit }.to_owned());
     }
     out.push(fill(t.policy_overlap, &[&format::age_words(shared.lang, p.overlap)]));

@@ -174,6 +174,16 @@ pub enum Reason {
     OffInProduction { plan: PlanId },
     /// The plan has no compensation query.
     NoRemedy { plan: PlanId },
+    /// A list of bill numbers has none.
+    NumbersNone {},
+    /// A list of bill numbers has a line with several cells.
+    NumbersTable { cells: u64 },
+    /// A list of bill numbers is larger than an order.
+    NumbersTooLarge { bytes: u64, most: u64 },
+    /// A bill number is longer than any is.
+    NumberTooLong { no: String, n: u64, most: u64 },
+    /// A bill number holds what no query can ask for.
+    NumberSign { no: String },
     /// Plans look in one another's records.
     LookupCircle { plans: Vec<PlanId> },
     /// A plan looks in the records of one that is not there.

@@ -303,6 +303,19 @@ sentences! { |label|
             "plan {plan} runs in production, where a schedule is off unless the plan says skydeck.schedule.production"
         ),
         format!("方案 {plan} 在生产环境中运行；除非方案写明 `skydeck.schedule.production`，定时在那里关闭");
+    R::NumbersNone {} => "the list has no bill number in it: one a line, or separated by commas or blanks".to_owned(), "清单中没有单号：请每行一个，或以逗号、空格分隔".to_owned();
+    R::NumbersTable { cells } =>
+        format!("{cells} cells in one line: give the column of the bill numbers alone"),
+        format!("一行中有 {cells} 格：请只给单号那一列");
+    R::NumbersTooLarge { bytes, most } =>
+        format!("the list has {bytes} bytes, and {most} is the most that is taken: split it"),
+        format!("清单有 {bytes} 字节，上限为 {most} 字节：请分成几份");
+    R::NumberTooLong { no, n, most } =>
+        format!("the bill number {no}… has {n} characters; at most {most} can be asked for"),
+        format!("单号 {no}… 有 {n} 个字符，最多可查询 {most} 个");
+    R::NumberSign { no } =>
+        format!("the bill number “{no}” cannot be asked for: it is empty or holds a quotation mark, `;`, `--`, `/*` or a control character"),
+        format!("单号“{no}”无法查询：为空，或含有引号、`;`、`--`、`/*` 或控制字符");
     R::LookupCircle { plans } =>
         format!("{} look in one another's records: a look-up needs a plan that only collects (skydeck.collect)", plans.iter().map(PlanId::as_str).collect::<Vec<_>>().join(" → ")),
         format!("{} 相互查找：被查找的方案应为只读取的方案（skydeck.collect）", plans.iter().map(PlanId::as_str).collect::<Vec<_>>().join(" → "));

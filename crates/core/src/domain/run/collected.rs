@@ -11,6 +11,7 @@ use crate::domain::bill::Status;
 use crate::domain::cause::Cause;
 use crate::domain::erp_clock::ErpClock;
 use crate::domain::ids::SetHash;
+use crate::domain::listed::Listed;
 use crate::domain::time::{Clock, ErpDate, Ts};
 use crate::domain::who::Who;
 
@@ -60,6 +61,9 @@ pub struct Collected {
     /// Keys that two records of the set share: no call is made for either.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubles: Vec<String>,
+    /// Of a run over a list of bill numbers: which of them it has no bill of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Box<Listed>>,
 }
 
 /// A bill that is tried unchanged.
