@@ -59,7 +59,7 @@ pub fn config(out: &Out, paths: &Paths, read: &Result<Config, Stop>) -> Check {
         return Check::lacks("config", out.colon(&loose, &loose, words), next);
     }
     let (n, words) = (config.environments.len(), out.t("environments", "环境"));
-    Check::good("config", format!("{at} · {words} {n}"))
+    Check::good("config", format!("{at}{}{words} {n}", out.t(", ", "，")))
 }
 
 /// The data directory, there or not yet, and whoever holds it.
@@ -103,7 +103,7 @@ fn directory(out: &Out, dir: &Path) -> Check {
         return Check::bars("data", out.t(&en, &zh), elsewhere);
     }
     let free = room(&base).map_or(u64::MAX, |room| room.free);
-    let said = format!("{at} · {} {}", out.t("free", "可用"), bytes_for_people(free));
+    let said = format!("{at}{} {}", out.t(", free", "，可用"), bytes_for_people(free));
     let space = out.t("make room, or name another disk: --data DIR", "腾出空间，或换一块磁盘：--data 目录");
     if free < ROOM_LEAST && !place.has_ballast() {
         return Check::bars("data", said, space);

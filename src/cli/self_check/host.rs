@@ -50,7 +50,7 @@ pub fn checks(out: &Out) -> Vec<Check> {
 fn program(out: &Out, own: Option<PathBuf>, path: Option<&OsStr>) -> Check {
     let version = concat!("skydeck ", env!("CARGO_PKG_VERSION"));
     let Some(own) = own.map(|own| own.canonicalize().unwrap_or(own)) else { return Check::good("program", version) };
-    let said = format!("{version} · {}", own.display());
+    let said = format!("{version}{}{}", out.t(", ", "，"), own.display());
     let dirs: Vec<PathBuf> = path.map(std::env::split_paths).into_iter().flatten().collect();
     let mut found: Vec<PathBuf> = Vec::new();
     for other in dirs.iter().map(|dir| dir.join("skydeck")).filter(|file| file.is_file()) {
@@ -144,13 +144,13 @@ fn terminal(out: &Out) -> Check {
     }
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
     let (width, height) = size.map_or((0, 0), |size| (size.ws_col, size.ws_row));
-    let said = format!("TERM={name} · {width}×{height}");
+    let said = format!("TERM={name}{}{width}x{height}", out.t(", ", "，"));
     if term.is_empty() || term == "dumb" {
         let next = out.t("export TERM=xterm-256color", "export TERM=xterm-256color");
         return Check::lacks("terminal", said, next);
     }
     if width < 80 || height < 24 {
-        let next = out.t("make the window at least 80×24 for the console", "控制台需要至少 80×24 的窗口");
+        let next = out.t("make the window at least 80x24 for the console", "控制台需要至少 80x24 的窗口");
         return Check::lacks("terminal", said, next);
     }
     Check::good("terminal", said)
@@ -184,9 +184,10 @@ fn limits(out: &Out) -> Check {
 fn judged(out: &Out, files: Option<u64>, size: Option<u64>) -> Check {
     let endless = || out.t("unlimited", "不限").to_owned();
     let said = format!(
-        "{} {} · {} {}",
+        "{} {}{}{} {}",
         out.t("open files", "打开文件数"),
         files.map_or_else(endless, |n| n.to_string()),
+        out.t(", ", "，"),
         out.t("size of a file", "文件大小"),
         size.map_or_else(endless, bytes_for_people)
     );

@@ -70,8 +70,7 @@ fn description(job: &Job<'_>, arch: &str, tree: &Tree, dir: &Path) -> Value {
             json!({ "src": dir.join(path), "dst": format!("/{path}"), "file_info": owner(mode(file.program)) })
         })
         .collect();
-    // Directories that are the package's own; `/var/lib/skydeck` is made by tmpfiles.d and stays with what is in it.
-    for own in ["/etc/skydeck", "/usr/share/skydeck", "/usr/share/doc/skydeck"] {
+    for own in own_dirs(tree) {
         contents.push(json!({ "dst": own, "type": "dir", "file_info": owner(0o755) }));
     }
     let script = |name: &str| job.root.join("contrib/package").join(name);
@@ -91,6 +90,14 @@ fn description(job: &Job<'_>, arch: &str, tree: &Tree, dir: &Path) -> Value {
         // The rpm of CentOS 7 reads xz, and no newer kind.
         "rpm": { "compression": "xz", "group": "Applications/System", "buildhost": "skydeck", "summary": ABOUT.lines().next() },
     })
+}
+
+/// Directories that are the package's own, and go with it: rpm leaves each that is not named. `/var/lib/skydeck` is made by
+/// tmpfiles.d, and stays with what is in it.
+fn own_dirs(tree: &Tree) -> BTreeSet<String> {
+    let above = tree.keys().flat_map(|path| Path::new(path).ancestors().skip(1));
+    let own = above.filter(|dir| dir.starts_with("usr/share/skydeck") || dir.starts_with(DOC));
+    own.map(|dir| format!("/{}", dir.display())).chain(["/etc/skydeck".to_owned()]).collect()
 }
 
 /// A time as it is written for the packager.
@@ -170,6 +177,20 @@ mod tests {
             [("/", 0o755), ("/bin/", 0o755), ("/bin/skydeck", 0o755), ("/README.zh.md", 0o644), ("/LICENSE", 0o644)];
         let wanted: Vec<(String, u32)> = wanted.iter().map(|(path, mode)| (format!("{top}{path}"), *mode)).collect();
         assert_eq!(entries.collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn every_directory_of_its_own_is_named_and_none_of_the_hosts() {
+        let file = || File { bytes: Vec::new(), program: false };
+        let paths = [
+            "usr/bin/skydeck",
+            "usr/share/skydeck/plans/a.json",
+            "usr/share/doc/skydeck/README.md",
+            "usr/share/man/man1/a",
+        ];
+        let tree: Tree = paths.iter().map(|path| ((*path).to_owned(), file())).collect();
+        let own: Vec<String> = own_dirs(&tree).into_iter().collect();
+        assert_eq!(own, ["/etc/skydeck", "/usr/share/doc/skydeck", "/usr/share/skydeck", "/usr/share/skydeck/plans"]);
     }
 
     #[test]
