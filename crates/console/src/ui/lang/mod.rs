@@ -39,9 +39,9 @@ texts! {
     sorts_nothing no_such_key
     bill_now bill_said bill_do bill_whose bill_story story_ordered story_approved
     runs_empty runs_empty_newest history_no_match help_runs help_runs_1 help_runs_2 help_runs_3
-    find_title find_hint find_missing find_none find_partly find_n find_scanning reach_title
+    find_title find_hint find_missing find_none find_partly find_scanning reach_title
     reach_asks reach_ask reach_finds reach_leaves_out reach_not_there
-    from_day_short unresolved_of at_today at_yesterday today_looked today_since today_quiet today_silent today_silent_why n_bills all_plans chart_title chart_told
+    from_day_short unresolved_of at_today at_yesterday today_looked today_since today_quiet today_silent today_silent_why all_plans chart_title chart_told
     chart_bad col_runs col_done col_gained col_solved col_open_short col_stuck col_next_short col_went_through span_title span_what
     accepted account_set all_marked
     all_unresolved approve_hint approved approved_reading bad_date bad_day

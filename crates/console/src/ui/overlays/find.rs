@@ -158,7 +158,7 @@ impl Find {
             (n, true) if found.scanned >= LOOKED_THROUGH => {
                 (Role::Dim, fill(t.find_partly, &[&n.to_string(), &format::count(found.scanned)]))
             }
-            (n, true) => (Role::Dim, fill(t.find_n, &[&n.to_string()])),
+            (n, true) => (Role::Dim, words::bills(shared.lang, &n.to_string())),
             (n, false) if found.scanned > 0 => {
                 (Role::Accent, fill(t.find_scanning, &[&n.to_string(), &format::count(found.scanned)]))
             }

@@ -122,7 +122,7 @@ fn alarm(shared: &Shared, day: &Today, what: &Line) -> Option<Vec<Cell<'static>>
         Line::Waiting(run) => {
             let row = &shared.present.live().runs.get(run)?.row;
             let (_, word, role, why) = run_words::run_state(shared, &row.state, &row.tally);
-            let sum = fill(t.n_bills, &[&format::count(row.tally.found)]);
+            let sum = words::bills(shared.lang, &format::count(row.tally.found));
             let why = match consent(row, shared.now) {
                 Some(first) => {
                     let left = format::clock(first.time_left(shared.now));
