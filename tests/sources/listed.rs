@@ -125,7 +125,7 @@ fn a_list_that_cannot_be_taken_is_named_by_file_and_line_and_nothing_is_opened()
     let file = place.dir.path().join("list.csv");
     let name = file.to_str().unwrap().to_owned();
     let long = "9".repeat(81);
-    let many: String = (0..10_001).map(|n| format!("N{n}\n")).collect();
+    let many = (0..10_001).fold(String::new(), |text, n| text + &format!("N{n}\n"));
     for (bytes, en, zh) in [
         (&b"\n , \n"[..], "list.csv: the list has no bill number in it", "清单中没有单号"),
         (b"XSCKD000001\nA\tB\n", "list.csv line 2: 2 cells in one line", "第 2 行"),

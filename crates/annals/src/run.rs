@@ -118,7 +118,7 @@ impl<'a> Telling<'a> {
     /// The set as it was collected; `collected` without its hash.
     pub fn freeze(&mut self, collected: Collected) {
         self.wait(200, 900);
-        let hash = SetHash::new(skydeck_core::text::hex(&std::mem::take(&mut self.hash).finalize()));
+        let hash = SetHash::new(hex(&std::mem::take(&mut self.hash).finalize()));
         self.set = Some(hash.clone());
         self.tell(Event::RunCollected { run: self.head.id, collected: Collected { hash, ..collected } });
     }
@@ -351,6 +351,10 @@ pub fn head(house: &House, plan: &Plan, kind: RunKind, by: &Who, opened: Ts, rng
 /// An id of a moment.
 pub fn ulid_at(at: Ts, rng: &mut Rng) -> Ulid {
     Ulid::from_parts(u64::try_from(at.0).unwrap_or_default(), rng.u128(..))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|d| char::from_digit(u32::from(d), 16)).collect()
 }
 
 /// Request and answer of a call, as they are on the wire.

@@ -172,7 +172,7 @@ mod tests {
         for bad in ["A--B", "A/*B", "O'B", "A\u{7}B"] {
             assert_eq!(reason(&format!("A\n{bad}")), (Some(2), Reason::NumberSign { no: bad.into() }), "{bad:?}");
         }
-        let many: String = (0..=MOST).map(|n| format!("N{n}\n")).collect();
+        let many = (0..=MOST).fold(String::new(), |text, n| text + &format!("N{n}\n"));
         let n = MOST as u64;
         assert_eq!(reason(&many), (None, Reason::ListTooLong { most: n, n: n + 1 }));
         assert_eq!(read(&"N1\n".repeat(MOST + 1)).unwrap(), ["N1"], "the same number is one");
