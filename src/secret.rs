@@ -57,6 +57,15 @@ pub fn fetch_key(of: &Of, source: &SecretSource, base: &Path) -> Result<SecretSt
     get(of, source, base, Take::Whole)
 }
 
+/// A secret as somebody typed it.
+///
+/// # Errors
+/// What about it cannot be part of a secret.
+pub fn typed(line: &[u8]) -> Result<SecretString, SecretFault> {
+    keep_out_of_dumps();
+    if line.len() as u64 > MAX { Err(SecretFault::TooLong { max: MAX }) } else { Take::Line.secret(line) }
+}
+
 /// How much of a source is the secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Take {

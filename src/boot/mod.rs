@@ -222,8 +222,22 @@ pub fn client(
     known: &Known,
     refusals: &Arc<Refusals>,
 ) -> Result<Arc<dyn Erp>, Stop> {
+    let env = config.environment.id.to_string();
+    let secret = secret::fetch(&Of::Environment(env, None), &config.secret, base).map_err(secret_stop)?;
+    client_with(config, secret, base, causes, clock, known, refusals)
+}
+
+/// The same with a secret that is at hand.
+pub fn client_with(
+    config: &EnvironmentConfig,
+    secret: SecretString,
+    base: &Path,
+    causes: &Arc<CauseTable>,
+    clock: &Arc<dyn Clock>,
+    known: &Known,
+    refusals: &Arc<Refusals>,
+) -> Result<Arc<dyn Erp>, Stop> {
     let env = config.environment.id.as_str();
-    let secret = secret::fetch(&Of::Environment(env.to_owned(), None), &config.secret, base).map_err(secret_stop)?;
     known.add(&secret);
     let app_id = config.app_id.clone().unwrap_or_default();
     let sign_in = match config.sign_in {

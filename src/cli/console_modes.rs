@@ -16,8 +16,44 @@ use crate::link::remote::RemoteLink;
 use crate::store::local::Raise;
 use crate::store::local::place::Place;
 
-pub(super) async fn console(context: &Context) -> Result<u8, Stop> {
-    Console::require_terminal()?;
+/// How opening the console ended.
+pub(super) enum Opened {
+    /// It was open, and was left with this code.
+    Ended(u8),
+    /// There is nothing to open it on.
+    Unconfigured,
+}
+
+pub(super) async fn console(context: &Context) -> Result<Opened, Stop> {
+    let configured =
+        context.global.attach.is_some() || context.snapshot.is_some() || !context.config.environments.is_empty();
+    Console::require_terminal().map_err(|stop| if configured { stop } else { unconfigured(context, stop) })?;
+    if !configured {
+        return Ok(Opened::Unconfigured);
+    }
+    open(context).await.map(Opened::Ended)
+}
+
+/// Without a terminal nobody can be asked for an environment either: both ways out are named.
+fn unconfigured(context: &Context, stop: Stop) -> Stop {
+    let stop = stop.spoken(context.out().lang);
+    let file = context.paths.config.display();
+    let (en, zh) = (
+        format!(
+            "{}; and no environment is configured ({file}): `skydeck env add NAME --url … --secret-file …` writes one, \
+             `skydeck demo --headless` needs none",
+            stop.message
+        ),
+        format!(
+            "{}；并且尚未配置环境（{file}）：可用 `skydeck env add NAME --url … --secret-file …` 写入，或执行 \
+             `skydeck demo --headless`",
+            stop.message
+        ),
+    );
+    Stop { message: context.out().t(&en, &zh).to_owned(), zh: None, ..stop }
+}
+
+async fn open(context: &Context) -> Result<u8, Stop> {
     if let Some(socket) = &context.global.attach {
         let link = RemoteLink::of_console(socket, boot::who(), None).expecting(context.global.owner);
         let link: Arc<dyn Link> = Arc::new(link);
@@ -28,13 +64,6 @@ pub(super) async fn console(context: &Context) -> Result<u8, Stop> {
     if let Some(snapshot) = &context.snapshot {
         let label = format!("snapshot {}", snapshot.made);
         return console_alone(context, &label, Raise::Plain).await;
-    }
-    if context.config.environments.is_empty() {
-        let out = context.out();
-        let more =
-            out.t(" (the README shows one), or try `skydeck demo`", "（README 中有示例），或先试 `skydeck demo`");
-        let stop = out.no_environment(&context.paths.config);
-        return Err(Stop { message: stop.message + more, ..stop });
     }
     // A secret that is typed can only be typed here, so the engine must live here too.
     let typed = context.config.environments.iter().any(EnvironmentConfig::is_typed);

@@ -50,7 +50,32 @@ impl Context {
     pub fn out(&self) -> Out {
         let lang = language(self.global.lang, self.config.console.language.as_deref());
         let views = self.paths.data.join("filters.toml");
-        Out { json: self.global.json, lang, views, causes: self.causes.clone() }
+        Out { json: self.global.json, lang, views, causes: self.causes.clone(), beside: false }
+    }
+
+    /// An environment by its name, or the default one.
+    pub fn environment(&self, name: Option<&str>) -> Result<&EnvironmentConfig, Stop> {
+        let all = &self.config.environments;
+        let Some(first) = all.first() else { return Err(self.out().no_environment(&self.paths.config)) };
+        let Some(name) = name else { return Ok(first) };
+        all.iter().find(|env| env.environment.id.as_str() == name).ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|env| env.environment.id.as_str()).collect();
+            let file = self.paths.config.display();
+            self.out().usage(
+                &format!("no environment {name}; {file} has: {}", names.join(", ")),
+                &format!("没有环境 {name}；{file} 中有：{}", names.join("、")),
+            )
+        })
+    }
+
+    /// The same with the configuration as it is now.
+    pub fn read_again(&self) -> Result<Self, Stop> {
+        let lang = self.out().lang;
+        let config = boot::config(&self.paths, false, lang)?;
+        let causes = Arc::new(boot::causes(&config, &self.paths.config_dir(), lang)?);
+        let (global, paths, clock, known) =
+            (self.global.clone(), self.paths.clone(), Arc::clone(&self.clock), Arc::clone(&self.known));
+        Ok(Self { global, paths, config, causes, clock, known, snapshot: None })
     }
 
     pub fn plan_dir(&self) -> std::path::PathBuf {

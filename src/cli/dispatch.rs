@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use tokio::signal::unix::SignalKind;
 
-use super::args::{AlertsVerb, Cli, DemoArgs, EnvVerb, LogVerb, Looks, PlanVerb, SelfVerb, ServeArgs, Verb};
+use super::args::{
+    AlertsVerb, Cli, ConfigVerb, DemoArgs, EnvVerb, LogVerb, Looks, PlanVerb, SelfVerb, ServeArgs, Verb,
+};
 use super::console::Console;
-use super::console_modes::console;
+use super::console_modes::{Opened, console};
 use super::context::{self, Context, screen};
 use super::demo::Demo;
 use super::out::Out;
 use super::{
-    approval, bills, demo, demo_headless, doctor, environments, help, history, man, output, plans, serve, upgrade,
+    approval, bills, demo, demo_headless, doctor, environments, help, history, man, output, plans, serve, setup, upgrade,
     write,
 };
 use crate::boot::owner::Word;
@@ -93,7 +95,9 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     if let Some(empty) = &nowhere {
         paths.data = empty.path().join("data");
     }
-    let named = global.config.is_some();
+    // A file that is to be made need not be there.
+    let makes = matches!(cli.verb, Some(Verb::Env(EnvVerb::Add(_))));
+    let named = global.config.is_some() && !makes;
     let config = boot::config(&paths, named, lang)?;
     let lang = boot::language(global.lang, config.console.language.as_deref());
     let causes = Arc::new(boot::causes(&config, &paths.config_dir(), lang)?);
@@ -110,11 +114,26 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     }
     let lang = context.out().lang;
     let ended = match cli.verb {
-        None => console(&context).await,
+        None => begin(&context).await,
         Some(Verb::Demo(args)) => Box::pin(run_demo(&context, &args)).await,
         Some(verb) => Box::pin(headless(&context, verb)).await.map(Exit::code),
     };
     ended.map_err(|stop| stop.spoken(lang))
+}
+
+/// The console; where nothing is configured, what leads to one.
+async fn begin(context: &Context) -> Result<u8, Stop> {
+    let next = match console(context).await? {
+        Opened::Ended(code) => return Ok(code),
+        Opened::Unconfigured => setup::offer(context).await?,
+    };
+    match next {
+        setup::Next::Demo => Box::pin(run_demo(context, &DemoArgs::default())).await,
+        setup::Next::Console(context) => match console(&context).await? {
+            Opened::Ended(code) => Ok(code),
+            Opened::Unconfigured => Err(context.out().no_environment(&context.paths.config)),
+        },
+    }
 }
 
 /// Looks are the console's: any other verb would take no notice of them.
@@ -215,6 +234,7 @@ fn changes(verb: &Verb) -> Option<&'static str> {
         Verb::Upgrade(_) => Some("upgrade"),
         Verb::Restore { .. } => Some("restore"),
         Verb::Env(EnvVerb::Adopt { .. }) => Some("env adopt"),
+        Verb::Env(EnvVerb::Add(_)) => Some("env add"),
         Verb::Log(args) => matches!(args.verb, Some(LogVerb::Accept { .. })).then_some("log accept"),
         _ => None,
     }
@@ -235,6 +255,8 @@ fn here_only(verb: &Verb) -> Option<&'static str> {
         Verb::Plan(PlanVerb::List) => Some("plan list"),
         Verb::Plan(PlanVerb::Check) => Some("plan check"),
         Verb::Env(EnvVerb::List) => Some("env list"),
+        Verb::Env(EnvVerb::Add(_)) => Some("env add"),
+        Verb::Config(ConfigVerb::Check) => Some("config check"),
         Verb::Evidence(_) => Some("evidence"),
         // Asked of the owner; or about a file that is named, or nothing but this program.
         Verb::Run(_)
@@ -352,6 +374,7 @@ async fn headless(context: &Context, verb: Verb) -> Result<Exit, Stop> {
         }
         Verb::Serve(args) => Box::pin(serve(context, &args)).await,
         Verb::Env(verb) => env(context, verb).await,
+        Verb::Config(ConfigVerb::Check) => setup::check(context),
         Verb::Backup { to, damaged } => {
             super::backup::make(&context.out(), &context.paths.data, &to, damaged.as_deref(), &*context.clock)
         }
@@ -361,6 +384,10 @@ async fn headless(context: &Context, verb: Verb) -> Result<Exit, Stop> {
         Verb::Prune { yes } => super::prune::run(context, yes).await,
         Verb::Upgrade(args) => upgrade::run(context, args).await,
         Verb::Doctor(args) => doctor::run(&context.out(), &context.paths.data, &*context.clock, &args),
+        Verb::Plan(PlanVerb::New(asked)) => match &asked.described {
+            Some(form) => Box::pin(setup::from_erp(context, form, &asked)).await,
+            None => super::fresh::print(&context.out(), asked.form.as_deref().unwrap_or_default(), &asked),
+        },
         Verb::Plan(verb) => {
             // The owner's environments are not known here.
             let all = context.config.environments.iter().filter(|_| context.global.attach.is_none());
@@ -400,22 +427,9 @@ async fn env(context: &Context, verb: EnvVerb) -> Result<Exit, Stop> {
             let environments: Vec<_> = all.iter().map(|e| e.environment.clone()).collect();
             environments::list(&context.out(), &environments)
         }
+        EnvVerb::Add(args) => Box::pin(setup::add(context, args)).await,
         EnvVerb::Check { name } => {
-            let found = match &name {
-                Some(name) => all.iter().find(|e| e.environment.id == EnvId::new(name.clone())),
-                None => all.first(),
-            };
-            if all.is_empty() {
-                return Err(context.out().no_environment(&context.paths.config));
-            }
-            let names: Vec<&str> = all.iter().map(|e| e.environment.id.as_str()).collect();
-            let found = found.ok_or_else(|| {
-                let (name, file) = (name.unwrap_or_default(), context.paths.config.display());
-                context.out().usage(
-                    &format!("no environment {name}; {file} has: {}", names.join(", ")),
-                    &format!("没有环境 {name}；{file} 中有：{}", names.join("、")),
-                )
-            })?;
+            let found = context.environment(name.as_deref())?;
             let base = context.paths.config_dir();
             let (causes, clock, known) = (&context.causes, &context.clock, &context.known);
             context.warn_of_clear_text(found);

@@ -10,11 +10,13 @@ use crate::domain::command::Command;
 use crate::domain::env::{Environment, Limits};
 use crate::domain::erp_clock::ErpClock;
 use crate::domain::ids::EnvId;
+use crate::domain::language::Language;
 use crate::domain::query::{Answer, Query};
 use crate::domain::reason::{Reason, fault_zh};
 use crate::domain::server::{Same, Server};
+use crate::domain::time::Clock;
 use crate::engine::api::Link;
-use crate::engine::ports::{Erp, FaultKind};
+use crate::engine::ports::{Erp, Fault, FaultKind, Greeting};
 use crate::exit::{Exit, Stop};
 use crate::text::show;
 
@@ -135,15 +137,6 @@ pub(super) async fn check(context: &Context, environment: &Environment, erp: &dy
                 }))?;
                 return tried(context, environment, erp, &held).await;
             }
-            let unsaid = out.t("the server does not say", "服务器未说明").to_owned();
-            let or_unsaid = |text: Option<String>| text.unwrap_or_else(|| unsaid.clone());
-            let zone = &environment.server_zone;
-            let shows = greeting.skew_seconds.zip(zone.parse().ok());
-            let shows = shows.map(|(ahead, zone)| ErpClock::at(context.clock.now(), ahead, &zone).shows);
-            let skew = greeting
-                .skew_seconds
-                .zip(shows)
-                .map(|(ahead, shows)| format!("{ahead:+} s; {} ({zone})", shows.as_str().replace('T', " ")));
             let home = home.map(|server| server.to_string());
             let free = || {
                 out.t(
@@ -152,38 +145,65 @@ pub(super) async fn check(context: &Context, environment: &Environment, erp: &dy
                 )
                 .to_owned()
             };
-            let rows = [
-                (out.t("environment", "环境"), environment.id.to_string()),
-                (out.t("address", "地址"), environment.address.clone()),
-                (out.t("sign-in", "登录方式"), out.console().sign_in(&greeting.how)),
-                (out.t("user", "用户"), or_unsaid(greeting.user)),
-                (out.t("data centre (account set)", "数据中心（账套）"), or_unsaid(greeting.account_set)),
-                (out.t("version", "版本"), or_unsaid(greeting.version)),
-                (out.t("server clock minus this machine's; it shows", "服务器时钟偏差；服务器时间"), or_unsaid(skew)),
-                (out.t("bound to", "单据所属服务器"), home.unwrap_or_else(free)),
-            ];
-            for (label, value) in rows {
-                out.line(&format!("{label}{}{}", out.t(": ", "："), show(&value, 400).as_str()))?;
-            }
+            greeted(out, environment, &greeting, &*context.clock)?;
+            out.line(&out.colon("bound to", "单据所属服务器", show(&home.unwrap_or_else(free), 400).as_str()))?;
             for note in greeting.notes.into_iter().chain(held.iter().map(|why| out.reason_of(why))) {
                 out.line(&format!("! {}", show(&note, 1000).as_str()))?;
             }
             tried(context, environment, erp, &held).await
         }
-        Err(fault) => {
-            let exit = match fault.kind {
-                FaultKind::Credentials | FaultKind::AccountSet | FaultKind::Config => Exit::Usage,
-                _ => Exit::Failed,
-            };
-            Err(Stop::new(
-                exit,
-                match (out.is_zh(), show(&fault.message, 2000).as_str()) {
-                    (false, said) => format!("environment {}: {said}", environment.id),
-                    (true, said) => format!("环境 {}：登录失败：{}", environment.id, fault_zh(said)),
-                },
-            ))
-        }
+        Err(fault) => Err(not_signed_in(out, environment, &fault)),
     }
+}
+
+/// What a sign-in told, a line each.
+pub(super) fn greeted(
+    out: &Out,
+    environment: &Environment,
+    greeting: &Greeting,
+    clock: &dyn Clock,
+) -> Result<(), Stop> {
+    let unsaid = out.t("the server does not say", "服务器未说明");
+    let or_unsaid = |text: Option<&str>| text.unwrap_or(unsaid).to_owned();
+    let zone = &environment.server_zone;
+    let shows = greeting.skew_seconds.zip(zone.parse().ok());
+    let shows = shows.map(|(ahead, zone)| ErpClock::at(clock.now(), ahead, &zone).shows);
+    let skew = greeting
+        .skew_seconds
+        .zip(shows)
+        .map(|(ahead, shows)| format!("{ahead:+} s; {} ({zone})", shows.as_str().replace('T', " ")));
+    let rows = [
+        (out.t("environment", "环境"), environment.id.to_string()),
+        (out.t("address", "地址"), environment.address.clone()),
+        (out.t("sign-in", "登录方式"), out.console().sign_in(&greeting.how)),
+        (out.t("user", "用户"), or_unsaid(greeting.user.as_deref())),
+        (out.t("data centre (account set)", "数据中心（账套）"), or_unsaid(greeting.account_set.as_deref())),
+        (out.t("version", "版本"), or_unsaid(greeting.version.as_deref())),
+        (
+            out.t("server clock minus this machine's; it shows", "服务器时钟偏差；服务器时间"),
+            or_unsaid(skew.as_deref()),
+        ),
+    ];
+    for (label, value) in rows {
+        out.line(&out.colon(label, label, show(&value, 400).as_str()))?;
+    }
+    Ok(())
+}
+
+/// That a sign-in, or what was read after it, failed.
+pub(super) fn not_signed_in(out: &Out, environment: &Environment, fault: &Fault) -> Stop {
+    let exit = match fault.kind {
+        FaultKind::Credentials | FaultKind::AccountSet | FaultKind::Config => Exit::Usage,
+        _ => Exit::Failed,
+    };
+    let said = show(&fault.message, 2000);
+    Stop::new(
+        exit,
+        match out.lang {
+            Language::En => format!("environment {}: {}", environment.id, said.as_str()),
+            Language::Zh => format!("环境 {}：登录失败：{}", environment.id, fault_zh(said.as_str())),
+        },
+    )
 }
 
 /// The rights, where the server is the one that the records are on: elsewhere nothing is asked or called.

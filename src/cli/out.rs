@@ -40,6 +40,8 @@ pub struct Out {
     pub views: std::path::PathBuf,
     /// Labels of causes.
     pub causes: std::sync::Arc<CauseTable>,
+    /// Lines go to standard error: standard output holds something else.
+    pub beside: bool,
 }
 
 impl Out {
@@ -117,13 +119,32 @@ impl Out {
 
     /// No environment is there to work with.
     pub fn no_environment(&self, config: &Path) -> Stop {
-        let words = self.t("no environment is configured: write", "没有配置环境：请编写");
-        Stop::usage(format!("{words} {}", config.display()))
+        let file = config.display();
+        self.usage(
+            &format!("no environment is configured: write {file}, or let `skydeck env add` do it"),
+            &format!("没有配置环境：请编写 {file}，或用 `skydeck env add` 添加"),
+        )
     }
 
     /// A line on standard output.
     pub fn line(&self, text: &str) -> io::Result<()> {
+        if self.beside {
+            output::note(text);
+            return Ok(());
+        }
         output::line(text)
+    }
+
+    /// The same, with its lines on standard error.
+    #[must_use]
+    pub fn aside(&self) -> Self {
+        Self {
+            json: false,
+            beside: true,
+            lang: self.lang,
+            views: self.views.clone(),
+            causes: std::sync::Arc::clone(&self.causes),
+        }
     }
 
     /// A JSON document of several lines.

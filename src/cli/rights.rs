@@ -65,6 +65,42 @@ pub(super) async fn check(context: &Context, environment: &Environment, erp: &dy
     Ok(exit)
 }
 
+/// What came of trying what one plan needs.
+pub(super) struct Tried {
+    /// Why its query failed.
+    pub query: Option<String>,
+    /// Nothing of it was refused.
+    pub is_well: bool,
+}
+
+/// Tries what one plan needs, and says it line by line. Nothing is called for one whose query failed.
+pub(super) async fn of_plan(out: &Out, environment: &Environment, erp: &dyn Erp, plan: &Plan) -> Result<Tried, Stop> {
+    let form = plan.source.form.to_string();
+    let found = reads(erp, plan).await;
+    say_reads(out, &form, plan, &found)?;
+    if let Reads::Fault(why) = found {
+        return Ok(Tried { query: Some(why), is_well: false });
+    }
+    let mut is_well = true;
+    for step in Operation::of(plan).steps {
+        let found = writes(environment, erp, plan, &step.verb).await;
+        is_well &= !matches!(found, Writes::Tried(Right::Refused(_)) | Writes::NotAllowed);
+        say_writes(out, &form, called(&step.verb), &found)?;
+    }
+    Ok(Tried { query: None, is_well })
+}
+
+/// What a verb is called on the wire.
+fn called(verb: &Verb) -> &str {
+    match verb {
+        Verb::Audit => "Audit",
+        Verb::Submit => "Submit",
+        Verb::Operation(name) => name,
+        Verb::Save => "Save",
+        Verb::Push => "Push",
+    }
+}
+
 type Reading = BTreeMap<String, Plan>;
 type Writing = BTreeMap<(String, String), (Verb, Plan)>;
 
@@ -82,14 +118,9 @@ fn plans_of(context: &Context, environment: &Environment) -> (Reading, Writing) 
         }
         if plan.target_env.as_ref().or(plan.env.as_ref()).or(first) == Some(&environment.id) {
             for step in Operation::of(&plan).steps {
-                let called = match &step.verb {
-                    Verb::Audit => "Audit",
-                    Verb::Submit => "Submit",
-                    Verb::Operation(name) => name,
-                    Verb::Save => "Save",
-                    Verb::Push => "Push",
-                };
-                writing.entry((form.clone(), called.to_owned())).or_insert((step.verb.clone(), plan.clone()));
+                writing
+                    .entry((form.clone(), called(&step.verb).to_owned()))
+                    .or_insert((step.verb.clone(), plan.clone()));
             }
         }
     }

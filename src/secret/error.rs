@@ -157,6 +157,16 @@ impl SecretError {
 }
 
 impl SecretFault {
+    /// Of what was typed, in both languages.
+    pub fn of_typed(&self) -> (String, String) {
+        match self {
+            Self::Empty => {
+                ("the secret is empty: type it; Ctrl-C leaves".into(), "密钥为空：请输入；按 Ctrl-C 退出".into())
+            }
+            other => (format!("the secret {}", other.en()), format!("密钥{}", other.zh())),
+        }
+    }
+
     pub(super) fn en(&self) -> String {
         match self {
             Self::Unopened { said, is_link: false } => format!("cannot be opened: {said}"),

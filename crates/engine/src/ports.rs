@@ -254,6 +254,39 @@ pub enum Right {
     Unclear(String),
 }
 
+/// What a form is made of, as the ERP tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FormInfo {
+    /// Its name for people.
+    pub name: String,
+    /// Path of the internal id, where it is told.
+    pub id_path: Option<String>,
+    /// Its fields, those of the head first.
+    pub fields: Vec<FormField>,
+    /// Operations it has, by their codes.
+    pub operations: Vec<String>,
+}
+
+impl FormInfo {
+    /// The field of this key, in any letter case.
+    pub fn field(&self, key: &str) -> Option<&FormField> {
+        self.fields.iter().find(|field| field.key.eq_ignore_ascii_case(key))
+    }
+}
+
+/// A field of a form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FormField {
+    /// Its key: what a query names.
+    pub key: String,
+    /// Its name for people.
+    pub name: String,
+    /// The form whose rows it refers to, of base data.
+    pub list: Option<String>,
+    /// Stands once in a bill; a field of lines stands in each of them.
+    pub is_head: bool,
+}
+
 /// Values that one look by key asks for, at most.
 pub const MOST_KEYS: usize = 50;
 
@@ -272,6 +305,12 @@ pub trait Erp: Send + Sync {
     /// A client of a system whose records are not made by plans need not find any.
     async fn find_bills(&self, look: &KeyLook<'_>, _keys: &[String]) -> Result<Vec<KeyRow>, Fault> {
         let message = format!("this client does not look for {} by {}", look.form, look.key);
+        Err(Fault { kind: FaultKind::Config, message, retry_after: None, evidence: None })
+    }
+    /// What a form is made of.
+    /// A client of a system that cannot tell need not.
+    async fn describe(&self, form: &FormId) -> Result<FormInfo, Fault> {
+        let message = format!("this client does not tell what {form} is made of");
         Err(Fault { kind: FaultKind::Config, message, retry_after: None, evidence: None })
     }
     /// A writing call: one POST, never repeated by the client.

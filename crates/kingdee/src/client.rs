@@ -28,8 +28,8 @@ use skydeck_core::domain::step::{Evidence, Verb, Verdict};
 use skydeck_core::domain::time::Clock;
 use skydeck_core::text::Redactor;
 use skydeck_engine::ports::{
-    Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, KeyLook, KeyRow, Look, PageQuery, Right, WriteCall, WriteReply,
-    WriteToken,
+    Alarm, Erp, Fault, FaultKind, FormInfo, FoundPage, Greeting, KeyLook, KeyRow, Look, PageQuery, Right, WriteCall,
+    WriteReply, WriteToken,
 };
 
 const FORMS: &str = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService.";
@@ -394,6 +394,10 @@ impl Erp for KingdeeErp {
 
     async fn find_bills(&self, look: &KeyLook<'_>, keys: &[String]) -> Result<Vec<KeyRow>, Fault> {
         self.by_key(look, keys).await
+    }
+
+    async fn describe(&self, form: &FormId) -> Result<FormInfo, Fault> {
+        self.form_info(form).await
     }
 
     async fn write(&self, token: &WriteToken, call: &WriteCall) -> WriteReply {

@@ -10,6 +10,7 @@ pub mod config;
 mod config_words;
 mod evidence;
 pub mod files;
+mod form;
 pub mod http;
 mod login;
 mod pem_fault;

@@ -31,6 +31,19 @@ pub(super) fn number_of(form: &str) -> &'static str {
     if form.to_ascii_uppercase().starts_with("BD_") { "FNumber" } else { "FBillNo" }
 }
 
+/// What is known of a form beside its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The form's name for people.
+    pub title: Option<String>,
+    /// Path of the internal id.
+    pub id: Option<String>,
+    /// Path of the number.
+    pub number: Option<String>,
+    /// Columns in the place of the usual ones: path and label. Those that a plan cannot do without are added.
+    pub columns: Option<Vec<(String, String)>>,
+}
+
 /// The text of a new plan for a form: bills that the call can act on, by modification date. `submit`: submit before the
 /// audit. An operation declares the effect that its name tells; where it tells none, use [`new_operation`].
 pub fn new_plan(form: &FormId, env: Option<&EnvId>, verb: &Verb, submit: bool) -> String {
@@ -38,12 +51,28 @@ pub fn new_plan(form: &FormId, env: Option<&EnvId>, verb: &Verb, submit: bool) -
         Verb::Operation(name) => shown_by(name),
         Verb::Submit | Verb::Audit | Verb::Save | Verb::Push => None,
     };
-    lay_out(form, env, verb, submit, shown)
+    lay_out(form, env, verb, submit, shown, &Known::default())
+}
+
+/// The same, with what the ERP tells of the form. `shown`: what shows that an operation is done, where its name does not tell.
+pub fn new_plan_of(
+    form: &FormId,
+    env: Option<&EnvId>,
+    verb: &Verb,
+    submit: bool,
+    shown: Option<(&str, &str)>,
+    known: &Known,
+) -> String {
+    let shown = shown.or_else(|| match verb {
+        Verb::Operation(name) => shown_by(name),
+        Verb::Submit | Verb::Audit | Verb::Save | Verb::Push => None,
+    });
+    lay_out(form, env, verb, submit, shown, known)
 }
 
 /// The text of a new plan that executes an operation, which is done where `field` holds `value`.
 pub fn new_operation(form: &FormId, env: Option<&EnvId>, name: &str, field: &str, value: &str) -> String {
-    lay_out(form, env, &Verb::Operation(name.to_owned()), false, Some((field, value)))
+    lay_out(form, env, &Verb::Operation(name.to_owned()), false, Some((field, value)), &Known::default())
 }
 
 /// What the filter asks for beside the mark: the statuses that the call acts on, and what is not done yet.
@@ -68,15 +97,29 @@ fn entry(field: &str, label: &str, value: &str) -> Value {
     json!({"field": field, "label": label, "type": "string", "value": value})
 }
 
+/// Whether a column of this path is there, in any letter case.
+fn has(columns: &[Value], path: &str) -> bool {
+    columns.iter().any(|c| c["value"].as_str().is_some_and(|there| there.eq_ignore_ascii_case(path)))
+}
+
 /// The columns: id, number, date where the form is one of bills, status, modification date, and what the effect looks at.
-fn columns(id: &str, number: &str, field: Option<&str>) -> Vec<Value> {
+fn columns(id: &str, number: &str, field: Option<&str>, chosen: Option<&[(String, String)]>) -> Vec<Value> {
     let mut columns = vec![entry(id, "单据内码", id), entry(number, "单据编号", number)];
-    if number == "FBillNo" {
+    if let Some(chosen) = chosen {
+        for (path, label) in chosen {
+            if !has(&columns, path) {
+                columns.push(entry(&path.replace('.', "_"), label, path));
+            }
+        }
+    } else if number == "FBillNo" {
         columns.push(entry("FDate", "日期", "FDate"));
     }
-    columns.push(entry("FDocumentStatus", "单据状态", "FDocumentStatus"));
-    columns.push(entry("FModifyDate", "修改时间", "FModifyDate"));
-    if let Some(field) = field.filter(|field| !columns.iter().any(|c| c["value"] == *field)) {
+    for (path, label) in [("FDocumentStatus", "单据状态"), ("FModifyDate", "修改时间")] {
+        if !has(&columns, path) {
+            columns.push(entry(path, label, path));
+        }
+    }
+    if let Some(field) = field.filter(|field| !has(&columns, field)) {
         let label = match field {
             "FCloseStatus" => "关闭状态",
             "FForbidStatus" => "禁用状态",
@@ -108,10 +151,18 @@ fn target(form: &FormId, verb: &Verb, submit: bool, id: &str) -> Value {
     json!({"api": api, "name": name, "effect": "EXECUTE", "method": "POST", "request": request})
 }
 
-fn lay_out(form: &FormId, env: Option<&EnvId>, verb: &Verb, submit: bool, shown: Option<(&str, &str)>) -> String {
+fn lay_out(
+    form: &FormId,
+    env: Option<&EnvId>,
+    verb: &Verb,
+    submit: bool,
+    shown: Option<(&str, &str)>,
+    known: &Known,
+) -> String {
     let listed = id_of(form.as_str());
-    let id = listed.unwrap_or("FID");
-    let number = if listed.is_some() { "FNumber" } else { number_of(form.as_str()) };
+    let id = known.id.as_deref().or(listed).unwrap_or("FID");
+    let usual = if listed.is_some() { "FNumber" } else { number_of(form.as_str()) };
+    let number = known.number.as_deref().unwrap_or(usual);
     let mut policy = json!({
         "page_size": 1000, "batch": 1, "submit": submit && *verb == Verb::Audit, "overlap": "10m", "sweep_hours": 24,
     });
@@ -126,16 +177,17 @@ fn lay_out(form: &FormId, env: Option<&EnvId>, verb: &Verb, submit: bool, shown:
             map.insert("env".to_owned(), json!(env));
         }
     }
+    let title = known.title.as_ref().map_or_else(|| format!("{form} 查询"), |title| format!("{title}查询"));
     let filter = format!("FModifyDate>='{{{{LAST_SYNC_TIME|datetime}}}}' and {}", wanted(verb, submit, shown));
     show::text(&json!({
         "source": {
             "api": "executeBillQuery",
-            "name": format!("{form} 查询"),
+            "name": title,
             "effect": "QUERY",
             "method": "POST",
             "id": id,
             "number": number,
-            "request": columns(id, number, shown.map(|(field, _)| field)),
+            "request": columns(id, number, shown.map(|(field, _)| field), known.columns.as_deref()),
             "otherRequest": [
                 entry("FormId", "业务对象表单Id", form.as_str()),
                 entry("FilterString", "过滤条件", &filter),

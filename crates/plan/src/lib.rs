@@ -31,7 +31,7 @@ mod target;
 mod vendor;
 
 pub use effect::written_all as done_as_written;
-pub use fresh::{new_operation, new_plan};
+pub use fresh::{Known, new_operation, new_plan, new_plan_of};
 pub use import::{Guess, ImportError, Imported, import};
 pub use lint::lint;
 pub use reading::{inspect, inspect_beside, read, read_beside};

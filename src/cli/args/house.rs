@@ -29,6 +29,10 @@ pub struct ServeArgs {
 
 /// The plan that a demo is about unless another is named.
 const DEMO_PLAN: &str = "sal_outstock_audit";
+/// Its bills.
+const DEMO_BILLS: usize = 300;
+/// Its calls a minute.
+const DEMO_PACE: u32 = 900;
 
 /// `demo`.
 #[derive(Debug, Args)]
@@ -40,7 +44,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "NAME", default_value = DEMO_PLAN)]
     pub plan: String,
     /// Bills in the simulator.
-    #[arg(long, default_value_t = 300, value_name = "N")]
+    #[arg(long, default_value_t = DEMO_BILLS, value_name = "N")]
     pub bills: usize,
     /// Seed of the simulator's data.
     #[arg(long, default_value_t = 1, value_name = "N")]
@@ -49,7 +53,7 @@ pub struct DemoArgs {
     #[arg(long, default_value = "demo", value_name = "FAULTS")]
     pub faults: String,
     /// Calls a minute.
-    #[arg(long, default_value_t = 900, value_name = "N")]
+    #[arg(long, default_value_t = DEMO_PACE, value_name = "N")]
     pub per_minute: u32,
     /// Calls in flight.
     #[arg(long, default_value_t = 4, value_name = "N")]
@@ -75,6 +79,28 @@ pub struct DemoArgs {
     /// Looks.
     #[command(flatten)]
     pub looks: Looks,
+}
+
+impl Default for DemoArgs {
+    /// What `skydeck demo` without an option means.
+    fn default() -> Self {
+        Self {
+            headless: false,
+            plan: DEMO_PLAN.to_owned(),
+            bills: DEMO_BILLS,
+            seed: 1,
+            faults: "demo".to_owned(),
+            per_minute: DEMO_PACE,
+            concurrency: 4,
+            settle: None,
+            delay: 0,
+            hostile: false,
+            fresh: false,
+            production: false,
+            history: None,
+            looks: Looks::default(),
+        }
+    }
 }
 
 /// `log`.

@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 pub use self::house::{AlertsVerb, DemoArgs, DoctorArgs, LogArgs, LogVerb, SelfVerb, ServeArgs, UpgradeArgs};
 pub use self::looks::Looks;
 use self::looks::language;
-pub use self::plans::{EnvVerb, NewPlan, PlanVerb};
+pub use self::plans::{ConfigVerb, EnvAdd, EnvVerb, NewPlan, PlanVerb};
 pub use self::runs::{
     Approval, ApproveArgs, BillArgs, EvidenceArgs, ExportArgs, Format, HandoverArgs, HandoverFormat, HistoryArgs,
     LedgerArgs, ReopenArgs, ReportArgs, ReportFormat, ResolveArgs, RetryArgs, RevisionArg, RunArgs, RunIdArgs,
@@ -120,6 +120,9 @@ pub enum Verb {
     /// Environments.
     #[command(subcommand)]
     Env(EnvVerb),
+    /// The configuration.
+    #[command(subcommand)]
+    Config(ConfigVerb),
     /// The engine without a screen, for systemd: consoles attach to it.
     Serve(ServeArgs),
     /// Check the data directory: journal chain, index, reserve file.

@@ -79,7 +79,7 @@ fn read(out: &Out, dir: &Path, plan: &str) -> Result<(PathBuf, PlanFile, Vec<Haz
 }
 
 /// The text of a plan file, or why it is none.
-fn text_of(out: &Out, path: &Path) -> Result<String, Stop> {
+pub(super) fn text_of(out: &Out, path: &Path) -> Result<String, Stop> {
     plan_files::read_text(path).map_err(|why| {
         let ((en, zh), at) = (why.words(), path.display());
         Stop::usage(if out.is_zh() { format!("{at}：{zh}") } else { format!("{at}: {en}") })
@@ -159,7 +159,7 @@ where
             out.document(&serde_json::to_string_pretty(&value).map_err(|e| Stop::usage(e.to_string()))?)?;
             Ok(Exit::Ok)
         }
-        PlanVerb::New(asked) => super::fresh::print(&out, &asked),
+        PlanVerb::New(asked) => super::fresh::print(&out, asked.form.as_deref().unwrap_or_default(), &asked),
         PlanVerb::Lint { plan } => {
             let (path, file) = inspect(&out, dir, &plan)?;
             lint(&out, &path, &file, place)
@@ -387,7 +387,7 @@ fn numbered(path: &Path, n: usize) -> PathBuf {
 }
 
 /// Names what keeps an imported plan from running.
-fn refuses(out: &Out, target: Option<&Path>, text: &str, at: &str) -> Result<bool, Stop> {
+pub(super) fn refuses(out: &Out, target: Option<&Path>, text: &str, at: &str) -> Result<bool, Stop> {
     let id = boot::plan_id(target.unwrap_or(Path::new("imported.json")));
     let file = plan::inspect(id, text)
         .map_err(|e| Stop::usage(format!("{at}{}", if out.is_zh() { e.in_chinese() } else { e.to_string() })))?;

@@ -4,11 +4,13 @@
 //! connect error makes `NotSent`; everything that leaves the effect open is `Unknown`.
 
 mod bare;
+mod form;
 mod names;
 mod read;
 mod session;
 mod write;
 
+pub use form::read_form;
 pub use read::{Ask, http_fault, query_fault, read_query, transport_fault};
 pub use write::{Judged, Names, judge_write};
 

@@ -30,7 +30,7 @@ impl Ask<'_> {
         Fault { kind, message, retry_after: None, evidence: None }
     }
 
-    fn unreadable(&self, why: &str, body: &[u8]) -> Fault {
+    pub(super) fn unreadable(&self, why: &str, body: &[u8]) -> Fault {
         let text = String::from_utf8_lossy(body);
         let head = excerpt(&text, 200);
         let why = if head.is_empty() { why.to_owned() } else { format!("{why}; it begins with: {head}") };
@@ -110,7 +110,7 @@ fn is_filter_fault(words: &str) -> bool {
 }
 
 /// What words mean that came without the form of an answer, where they mean anything to us.
-fn worded(words: &str, causes: &CauseTable, mode: Mode, ask: Ask<'_>) -> Option<Fault> {
+pub(super) fn worded(words: &str, causes: &CauseTable, mode: Mode, ask: Ask<'_>) -> Option<Fault> {
     if words.trim_start().starts_with('<') {
         return None;
     }
@@ -140,7 +140,7 @@ pub fn http_fault(reply: &HttpReply, mode: Mode, ask: Ask<'_>) -> Fault {
     fault
 }
 
-fn session(mode: Mode, loss: Loss, why: &str, ask: Ask<'_>) -> Fault {
+pub(super) fn session(mode: Mode, loss: Loss, why: &str, ask: Ask<'_>) -> Fault {
     if loss.refuses(mode) {
         return ask.fault(
             FaultKind::Credentials,
@@ -152,7 +152,7 @@ fn session(mode: Mode, loss: Loss, why: &str, ask: Ask<'_>) -> Fault {
     ask.fault(FaultKind::SessionLost, why, "Sign in again")
 }
 
-fn refused(status: &Status, reply: &HttpReply, causes: &CauseTable, mode: Mode, ask: Ask<'_>) -> Fault {
+pub(super) fn refused(status: &Status, reply: &HttpReply, causes: &CauseTable, mode: Mode, ask: Ask<'_>) -> Fault {
     let code = status.msg_code();
     let first = status.errors.iter().find(|e| !e.message().is_empty());
     let said = first.map_or("", Reason::message);

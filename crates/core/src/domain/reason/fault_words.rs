@@ -9,7 +9,7 @@ use super::super::cause::BUILT_IN;
 use super::super::system_words;
 
 /// What was tried, as faults name it.
-const TRIED: [(&str, &str); 7] = [
+const TRIED: [(&str, &str); 8] = [
     ("query", "查询"),
     ("status query", "状态查询"),
     ("sign-in", "登录"),
@@ -17,6 +17,7 @@ const TRIED: [(&str, &str); 7] = [
     ("call", "调用"),
     ("trial call", "试调用"),
     ("look by key", "按键字段查找"),
+    ("form description", "字段查询"),
 ];
 
 /// What to do next, as faults end with it.
@@ -51,6 +52,11 @@ pub const NEXT: &[(&str, &str)] = &[
         "调用带签名，因此是用户、应用、密钥或语言标识被拒绝：请检查；重复无用",
     ),
     ("Sign in again", "请重新登录"),
+    (
+        "Check the id of the business object, and whether this user may see it",
+        "请检查业务对象标识，以及该用户是否有权查看",
+    ),
+    ("Fields can be named by hand all the same", "仍可手工填写字段"),
     (
         "Nothing read in this call is used; if it happens again, the server or a proxy mixes up answers",
         "本次读取的内容不采用；若再次发生，则是服务器或代理混淆了响应",
