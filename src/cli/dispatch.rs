@@ -15,8 +15,8 @@ use super::context::{self, Context, screen};
 use super::demo::Demo;
 use super::out::Out;
 use super::{
-    approval, bills, demo, demo_headless, doctor, environments, help, history, man, output, plans, serve, setup, upgrade,
-    write,
+    approval, bills, complete, demo, demo_headless, doctor, environments, help, history, man, output, plans, serve,
+    setup, upgrade, write,
 };
 use crate::boot::owner::Word;
 use crate::boot::{self, Booted, Paths, SystemClock};
@@ -33,6 +33,12 @@ pub fn main() -> ExitCode {
     // Whatever mask we were started under, we can read what we write; what others may is each file's own to say.
     let mask = rustix::process::umask(rustix::fs::Mode::empty());
     rustix::process::umask(mask & !rustix::fs::Mode::RWXU);
+    // A shell that asks for candidates runs the program as any other call does; nothing else may be done then.
+    match complete::answer() {
+        Ok(true) => return ExitCode::SUCCESS,
+        Ok(false) => {}
+        Err(error) => error.exit(),
+    }
     let cli = match help::parse() {
         Ok(cli) => cli,
         // Help and version are output as any other.

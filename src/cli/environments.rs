@@ -190,8 +190,18 @@ pub(super) fn greeted(
     Ok(())
 }
 
-/// That a sign-in, or what was read after it, failed.
+/// That a sign-in failed.
 pub(super) fn not_signed_in(out: &Out, environment: &Environment, fault: &Fault) -> Stop {
+    failed(out, environment, fault, "登录失败：")
+}
+
+/// That something was read of the ERP in vain.
+pub(super) fn not_read(out: &Out, environment: &Environment, fault: &Fault) -> Stop {
+    failed(out, environment, fault, "")
+}
+
+/// `what`: what failed, in Chinese, where the fault does not say it.
+fn failed(out: &Out, environment: &Environment, fault: &Fault, what: &str) -> Stop {
     let exit = match fault.kind {
         FaultKind::Credentials | FaultKind::AccountSet | FaultKind::Config => Exit::Usage,
         _ => Exit::Failed,
@@ -201,7 +211,7 @@ pub(super) fn not_signed_in(out: &Out, environment: &Environment, fault: &Fault)
         exit,
         match out.lang {
             Language::En => format!("environment {}: {}", environment.id, said.as_str()),
-            Language::Zh => format!("环境 {}：登录失败：{}", environment.id, fault_zh(said.as_str())),
+            Language::Zh => format!("环境 {}：{what}{}", environment.id, fault_zh(said.as_str())),
         },
     )
 }

@@ -4,7 +4,7 @@
 
 use clap::Command;
 
-use super::help;
+use super::{complete, help};
 use crate::domain::language::Language;
 
 /// Headings of a page in Chinese; those of options and arguments are Chinese already where they stand in the tables.
@@ -39,8 +39,11 @@ pub fn pages(lang: Language) -> std::io::Result<Vec<(String, Vec<u8>)>> {
     Ok(pages)
 }
 
-/// A completion script.
+/// A completion script: one that asks the program, where the shell can.
 pub fn completions(shell: clap_complete::Shell, lang: Language) -> Vec<u8> {
+    if let Some(script) = complete::script(shell) {
+        return script;
+    }
     // Into memory first: the generator takes no error from what it writes to.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut help::completed(lang), "skydeck", &mut script);

@@ -7,6 +7,7 @@ pub mod args;
 mod asked;
 mod backup;
 pub mod bills;
+mod complete;
 pub mod console;
 mod console_modes;
 mod context;

@@ -331,7 +331,7 @@ const MOVING: [&str; 14] = [
 ];
 
 /// Who matches on them, and for what: none of these asks them for a column or a state.
-const FACT_READERS: [(&str, &str); 18] = [
+const FACT_READERS: [(&str, &str); 19] = [
     ("crates/core/src/domain/transition.rs", "the one place"),
     ("crates/core/src/domain/live.rs", "keeps what a fact carries besides"),
     ("crates/core/src/domain/story.rs", "who closed an entry, and what became of it"),
@@ -347,6 +347,7 @@ const FACT_READERS: [(&str, &str); 18] = [
     ("crates/console/src/ui/overlays/mod.rs", "who answered a question first"),
     ("crates/console/src/ui/panes/bill_lines.rs", "words for a bill's life"),
     ("src/cli/bills.rs", "words for a bill's life"),
+    ("src/cli/complete/values.rs", "bill numbers that a shell is offered"),
     ("src/cli/follow.rs", "when a run is worth another look"),
     ("src/cli/json.rs", "a line for each outcome"),
     ("src/cli/lines.rs", "a line for each outcome"),

@@ -39,8 +39,13 @@ pub struct HistoryArgs {
 /// Writes it, and says what it cost.
 pub async fn write(args: &HistoryArgs) -> Result<Exit, Stop> {
     let causes = skydeck::boot::causes(&skydeck::config::Config::default(), &PathBuf::new(), Language::En)?;
-    let out =
-        Out { json: false, lang: Language::En, views: std::path::PathBuf::new(), causes: std::sync::Arc::new(causes) };
+    let out = Out {
+        json: false,
+        lang: Language::En,
+        views: std::path::PathBuf::new(),
+        causes: std::sync::Arc::new(causes),
+        beside: false,
+    };
     let place = DemoDir::prepare(&out, Some(&args.dir), false)?;
     let HistoryArgs { days, plans, silent, bills, seed, .. } = *args;
     let past = Past { days, plans: usize::from(plans) - 2, silent, bills, seed };

@@ -83,8 +83,13 @@ fn chore(cli: Cli) -> anyhow::Result<u8> {
         Chore::Bench(_) if cfg!(debug_assertions) => again_in_release(),
         Chore::Bench(args) => {
             let causes = boot::causes(&Config::default(), Path::new(""), Language::En).map_err(ended)?;
-            let out =
-                Out { json: cli.json, lang: Language::En, views: std::path::PathBuf::new(), causes: Arc::new(causes) };
+            let out = Out {
+                json: cli.json,
+                lang: Language::En,
+                views: std::path::PathBuf::new(),
+                causes: Arc::new(causes),
+                beside: false,
+            };
             let exit = runtime()?.block_on(Box::pin(bench::run(&out, &args))).map_err(ended)?;
             Ok(exit.code())
         }

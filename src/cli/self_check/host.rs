@@ -251,7 +251,7 @@ mod tests {
 
     fn out(lang: Language) -> Out {
         let causes = boot::causes(&crate::config::Config::default(), Path::new(""), lang).unwrap();
-        Out { json: false, lang, views: PathBuf::new(), causes: std::sync::Arc::new(causes) }
+        Out { json: false, lang, views: PathBuf::new(), causes: std::sync::Arc::new(causes), beside: false }
     }
 
     #[test]

@@ -110,6 +110,7 @@ pub async fn run(global: &Global) -> Result<Exit, Stop> {
         lang: context::language(global.lang, known.and_then(|config| config.console.language.as_deref())),
         views: std::path::PathBuf::new(),
         causes: std::sync::Arc::new(boot::causes(&Config::default(), Path::new(""), lang)?),
+        beside: false,
     };
     let mut checks = host::checks(&out);
     let mut writes = Vec::new();

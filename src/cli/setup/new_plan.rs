@@ -9,7 +9,7 @@ use super::form::{self, Column, Wanted};
 use crate::boot;
 use crate::cli::args::NewPlan;
 use crate::cli::context::Context;
-use crate::cli::environments::not_signed_in;
+use crate::cli::environments::not_read;
 use crate::cli::fresh::{self, Done};
 use crate::cli::out::Out;
 use crate::cli::rights;
@@ -38,7 +38,7 @@ pub(in crate::cli) async fn from_erp(context: &Context, form: &str, asked: &NewP
             out.note(&said);
             None
         }
-        Err((fault, _)) => return Err(not_signed_in(&out, bench.environment, &fault)),
+        Err((fault, _)) => return Err(not_read(&out, bench.environment, &fault)),
     };
     if let Some(lacks) = info.as_ref().map(form::lacks).filter(|lacks| !lacks.is_empty()) {
         return Err(form::unfit(&out, &form, &lacks));

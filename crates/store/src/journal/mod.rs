@@ -5,6 +5,7 @@
 
 pub mod frame;
 mod later;
+pub mod recent;
 pub mod sealed;
 pub mod segment;
 pub mod tail;

@@ -100,6 +100,15 @@ pub const NEXT: &[(&str, &str)] = &[
     ),
 ];
 
+/// Why a read failed, where the client says it in words of its own.
+const WHY: [(&str, &str); 1] = [("the answer names no field of the form", "响应中没有该业务对象的字段")];
+
+/// Why a read failed: what is ours in Chinese, words of others quoted.
+fn because(why: &str) -> String {
+    let ours = WHY.iter().find(|(en, _)| *en == why).map(|(_, zh)| (*zh).to_owned());
+    ours.unwrap_or_else(|| system_words::chinese(why))
+}
+
 /// The words of a fault for a Chinese reader; words of somebody else are quoted.
 pub fn zh(said: &str) -> String {
     ours(said).unwrap_or_else(|| system_words::chinese(said))
@@ -135,7 +144,7 @@ fn ours(said: &str) -> Option<String> {
     let mut all = fixed.chain(advice);
     let next = all.find_map(|(en, zh)| Some((tail.strip_suffix(en)?.strip_suffix(". ")?, zh)));
     Some(match next {
-        Some((why, next)) => format!("{server} 的{form}{what}失败：{}；{next}", system_words::chinese(why)),
+        Some((why, next)) => format!("{server} 的{form}{what}失败：{}；{next}", because(why)),
         None => format!("{server} 的{form}{what}失败：{}", system_words::chinese(tail)),
     })
 }
