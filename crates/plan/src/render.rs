@@ -4,7 +4,8 @@
 
 use chrono::{Duration, NaiveDate, NaiveDateTime};
 
-use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::mapping::Field;
+use skydeck_core::domain::plan::{Conversion, Make, Plan};
 use skydeck_core::domain::step::Verb;
 use skydeck_core::domain::time::ErpDate;
 
@@ -246,6 +247,29 @@ pub fn table(file: &PlanFile, context: &RenderContext) -> Result<Vec<Rendered>, 
     if plan.target.collects {
         return Ok(out);
     }
+    for (name, value) in call(plan) {
+        let template = template(&target, &name);
+        let named = target.as_ref().is_some_and(|t| t.control(&name).is_some());
+        if named || value.is_some() {
+            out.push(Rendered { field: format!("target.{name}"), template, value });
+        }
+    }
+    out.extend(declared(file));
+    Ok(out)
+}
+
+/// What the first call of a plan carries: names of the wire, and values; a value that is of a record stands as its template.
+fn call(plan: &Plan) -> Vec<(String, Option<String>)> {
+    let make = plan.target.make.as_deref();
+    let rows = match (make, make.and_then(|make| make.push.as_ref())) {
+        (Some(_), Some(conversion)) => return pushed(plan, conversion),
+        (Some(make), None) => return saved(plan, make),
+        (None, _) => acted_on(plan),
+    };
+    rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn acted_on(plan: &Plan) -> Vec<(&'static str, Option<String>)> {
     let options = &plan.target.options;
     let truth = |b: Option<bool>| b.map(|b| b.to_string());
     let mut call = vec![("FormId", Some(plan.target.form.to_string()))];
@@ -262,15 +286,41 @@ pub fn table(file: &PlanFile, context: &RenderContext) -> Result<Vec<Rendered>, 
         ("CreateOrgId", options.create_org.map(|n| n.to_string())),
         ("UseOrgId", options.use_org.map(|n| n.to_string())),
     ]);
-    for (name, value) in call {
-        let template = template(&target, name);
-        let named = target.as_ref().is_some_and(|t| t.control(name).is_some());
-        if named || value.is_some() {
-            out.push(Rendered { field: format!("target.{name}"), template, value });
-        }
+    call
+}
+
+/// The fields of the body, those inside others by their path, after what is said beside it.
+fn saved(plan: &Plan, make: &Make) -> Vec<(String, Option<String>)> {
+    let always = [
+        ("FormId", plan.target.form.to_string()),
+        ("IsDeleteEntry", "false".to_owned()),
+        ("IsVerifyBaseDataField", "true".to_owned()),
+        ("ValidateFlag", "true".to_owned()),
+    ];
+    let mut call: Vec<(String, Option<String>)> =
+        always.into_iter().map(|(name, value)| (name.to_owned(), Some(value))).collect();
+    let mut waiting: Vec<(String, &Field)> =
+        make.mapping.fields.iter().rev().map(|field| (field.name.clone(), field)).collect();
+    while let Some((path, field)) = waiting.pop() {
+        waiting.extend(field.children.iter().rev().map(|child| (format!("{path}.{}", child.name), child)));
+        let value = if field.value.is_empty() { &field.default } else { &field.value };
+        call.push((path, Some(value.clone())));
     }
-    out.extend(declared(file));
-    Ok(out)
+    call
+}
+
+fn pushed(plan: &Plan, conversion: &Conversion) -> Vec<(String, Option<String>)> {
+    let call = [
+        ("FormId", plan.source.form.to_string()),
+        ("Ids", format!("<{}>", plan.source.id_path)),
+        ("RuleId", conversion.rule.clone()),
+        ("TargetFormId", plan.target.form.to_string()),
+        ("TargetOrgId", conversion.org.unwrap_or(0).to_string()),
+        ("TargetBillTypeId", conversion.bill_type.clone().unwrap_or_default()),
+        ("IsEnableDefaultRule", "false".to_owned()),
+        ("IsDraftWhenSaveFail", "false".to_owned()),
+    ];
+    call.into_iter().map(|(name, value)| (name.to_owned(), Some(value))).collect()
 }
 
 /// What the plan declares of its operation: as the file has it, and as it is read.

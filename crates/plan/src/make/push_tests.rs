@@ -205,3 +205,25 @@ fn every_link_that_ships_names_a_rule_a_form_and_a_field() {
         assert!([&rule, &from, &to, &field].iter().all(|name| !name.is_empty()), "{rule}");
     }
 }
+
+#[test]
+fn what_is_rendered_is_what_is_sent_and_of_a_bill_that_is_made_no_id() {
+    let table = |text: &str| {
+        let file = inspect(PlanId::new("p"), text).unwrap();
+        let rows = crate::render::table(&file, &RenderContext::probe()).unwrap();
+        let of_target =
+            rows.into_iter().filter_map(|row| Some((row.field.strip_prefix("target.")?.to_owned(), row.value?)));
+        of_target.collect::<Vec<(String, String)>>()
+    };
+    let has = |rows: &[(String, String)], name: &str, value: &str| rows.contains(&(name.to_owned(), value.to_owned()));
+    let push = table(SHIPPED);
+    assert!(has(&push, "FormId", "SAL_OUTSTOCK") && has(&push, "Ids", "<FID>"), "{push:?}");
+    assert!(
+        has(&push, "RuleId", "AR_OutStockToReceivableMap") && has(&push, "IsDraftWhenSaveFail", "false"),
+        "{push:?}"
+    );
+    let save = table(include_str!("../../../../plans/sal_outstock_to_instock.json"));
+    assert!(save.iter().all(|(name, _)| name != "Ids"), "{save:?}");
+    assert!(has(&save, "FormId", "STK_InStock") && has(&save, "IsDeleteEntry", "false"), "{save:?}");
+    assert!(has(&save, "FInStockEntry.FRealQty", "{{details.FRealQty}}"), "{save:?}");
+}
