@@ -3,6 +3,7 @@
 //! Invariant: whatever is being asked or waited for, Ctrl-C ends it at once and leaves the terminal as it was.
 
 use std::io::{BufRead as _, IsTerminal as _};
+use std::time::Duration;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use secrecy::SecretString;
@@ -30,6 +31,9 @@ pub struct Asker<'a> {
 pub fn is_attended() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
+
+/// How long the driver of a terminal may take to drop its output after Ctrl-C.
+const AFTER_INTERRUPT: Duration = Duration::from_millis(50);
 
 impl<'a> Asker<'a> {
     /// Begins to listen.
@@ -60,6 +64,8 @@ impl<'a> Asker<'a> {
         tokio::select! {
             done = what => Ok(done),
             _ = self.interrupts.recv() => {
+                // The terminal's driver signals first and then drops what is on its way to the screen: said at once, it may be lost.
+                tokio::time::sleep(AFTER_INTERRUPT).await;
                 // The terminal shows ^C: what is said begins a line of its own.
                 self.out.note("");
                 Err(Stop::both(
