@@ -169,8 +169,8 @@ impl Site {
             Some((key @ ("run" | "运行"), rest)) => of(&format!("{key}:"), self.runs(rest)),
             Some(_) => Vec::new(),
             None => {
-                let keys = self.lang.t("cause: plan: env: run:", "cause: plan: env: run: 原因: 方案: 环境: 运行:");
-                let keys = keys.split(' ').map(|key| (key.to_owned(), String::new()));
+                let keys = self.lang.t("cause plan env run", "cause plan env run 原因 方案 环境 运行");
+                let keys = keys.split(' ').map(|key| (format!("{key}:"), String::new()));
                 self.views().into_iter().chain(keys).collect()
             }
         };
