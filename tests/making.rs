@@ -37,13 +37,18 @@ fn with(change: impl Fn(&mut Value)) -> Place {
 
 /// A fifth of the bills are records of the plan.
 fn with_bills(bills: usize, change: impl Fn(&mut Value)) -> Place {
-    let place = Place::with(bills, SAVE, "");
-    let text = std::fs::read_to_string(format!("plans/{PLAN}.json")).unwrap();
+    place_of(PLAN, bills, SAVE, change)
+}
+
+/// A place with a shipped plan alone, in an environment with these lines.
+fn place_of(name: &str, bills: usize, environment: &str, change: impl Fn(&mut Value)) -> Place {
+    let place = Place::with(bills, environment, "");
+    let text = std::fs::read_to_string(format!("plans/{name}.json")).unwrap();
     let mut plan: Value = serde_json::from_str(&text).unwrap();
     change(&mut plan);
     let plans = place.dir.path().join("plans");
     std::fs::remove_file(plans.join("sal_outstock_audit.json")).unwrap();
-    std::fs::write(plans.join(format!("{PLAN}.json")), plan.to_string()).unwrap();
+    std::fs::write(plans.join(format!("{name}.json")), plan.to_string()).unwrap();
     place
 }
 
@@ -58,7 +63,11 @@ fn settings(place: &Place, text: &str) {
 }
 
 fn run(place: &Place) -> (Output, Value) {
-    let out = place.verb(&["run", PLAN, "--yes", "--sweep", "--json"]);
+    run_of(place, PLAN)
+}
+
+fn run_of(place: &Place, plan: &str) -> (Output, Value) {
+    let out = place.verb(&["run", plan, "--yes", "--sweep", "--json"]);
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     let last = text.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
     let last = last.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&out.stderr)));

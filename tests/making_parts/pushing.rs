@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::process::{Command, Output, Stdio};
 
 use crate::place::{PROGRAM, Place};
+use crate::{faults, place_of, run_of, settings};
 use serde_json::{Value, json};
 use skydeck::sim::RequestParts;
-use skydeck::sim::faults::FaultPlan;
-use skydeck::sim::settings::Settings;
 
 const FROM: &str = "SAL_OUTSTOCK";
 const TO: &str = "AR_receivable";
@@ -17,19 +16,7 @@ const PLAN: &str = "sal_outstock_to_receivable";
 const RECORDS: u64 = 8;
 
 fn with(change: impl Fn(&mut Value)) -> Place {
-    let place = Place::with(40, "allow_operations = [\"Push\"]", "");
-    let mut plan: Value =
-        serde_json::from_str(&std::fs::read_to_string(format!("plans/{PLAN}.json")).unwrap()).unwrap();
-    change(&mut plan);
-    let plans = place.dir.path().join("plans");
-    std::fs::remove_file(plans.join("sal_outstock_audit.json")).unwrap();
-    std::fs::write(plans.join(format!("{PLAN}.json")), plan.to_string()).unwrap();
-    place
-}
-
-fn faults(place: &Place, text: &str) {
-    let plan: FaultPlan = toml::from_str(text).unwrap();
-    place.sim.as_ref().unwrap().with_world(|world| world.add_faults(plan));
+    place_of(PLAN, 40, "allow_operations = [\"Push\"]", change)
 }
 
 /// Nothing but the program keeps a bill from being pushed again and again.
@@ -38,16 +25,11 @@ fn without_control(place: &Place, more: &str) {
 }
 
 fn set_rule(place: &Place, text: &str) {
-    let settings: Settings = toml::from_str(&format!("receivable = \"none\"\n[rule.{RULE}]\n{text}")).unwrap();
-    place.sim.as_ref().unwrap().with_world(|world| world.set_settings(settings));
+    settings(place, &format!("receivable = \"none\"\n[rule.{RULE}]\n{text}"));
 }
 
-fn run(place: &Place, more: &[&str]) -> (Output, Value) {
-    let out = place.verb(&[&["run", PLAN, "--yes", "--sweep", "--json"], more].concat());
-    let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    let last = text.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
-    let last = last.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&out.stderr)));
-    (out, last)
+fn run(place: &Place) -> (Output, Value) {
+    run_of(place, PLAN)
 }
 
 /// How many bills were pushed from each record, by its id.
@@ -81,7 +63,7 @@ fn records(place: &Place) -> Vec<u64> {
 fn a_record_is_pushed_submitted_and_audited_once_and_found_by_the_number_of_either_bill() {
     let place = with(|_| {});
     without_control(&place, "");
-    let (out, sum) = run(&place, &[]);
+    let (out, sum) = run(&place);
     assert_eq!(
         (out.status.code(), sum["found"].as_u64(), sum["done"].as_u64()),
         (Some(0), Some(RECORDS), Some(RECORDS)),
@@ -91,7 +73,7 @@ fn a_record_is_pushed_submitted_and_audited_once_and_found_by_the_number_of_eith
     assert_eq!(all.len() as u64, RECORDS);
     assert!(all.values().all(|n| *n == 1), "{all:?}");
     assert_eq!(place.audits().len() as u64, RECORDS);
-    let (again, sum) = run(&place, &[]);
+    let (again, sum) = run(&place);
     assert_eq!((again.status.code(), pushed(&place)), (Some(0), all), "{sum}");
     let bill = String::from_utf8_lossy(&place.verb(&["bill", "XSCKD000001", "--json"]).stdout).into_owned();
     let bill: Value = serde_json::from_str(bill.lines().next().unwrap()).unwrap();
@@ -114,7 +96,7 @@ fn a_lost_answer_is_not_repeated_and_what_took_is_told_as_what_took() {
             &place,
             &format!("[[fault]]\nkind = \"reset\"\nwhen = \"{when}\"\non = [\"Push\"]\nskip = 1\ntimes = 3\n"),
         );
-        let runs: Vec<(Output, Value)> = (0..3).map(|_| run(&place, &[])).collect();
+        let runs: Vec<(Output, Value)> = (0..3).map(|_| run(&place)).collect();
         let all = pushed(&place);
         assert!(all.values().all(|n| *n == 1), "{when}: {all:?}");
         let (out, sum) = runs.last().unwrap();
@@ -138,13 +120,13 @@ fn a_part_of_the_quantity_that_is_there_is_left_to_a_person() {
     let place = with(|_| {});
     // Another installation pushes the half of each, and is done with it.
     without_control(&place, "share = 50\n");
-    let (_, sum) = run(&place, &[]);
+    let (_, sum) = run(&place);
     assert_eq!(pushed(&place).len() as u64, RECORDS, "{sum}");
     std::fs::rename(place.data(), place.dir.path().join("data-of-before")).unwrap();
     without_control(&place, "");
     let preview = String::from_utf8_lossy(&place.verb(&["plan", "preview", PLAN]).stdout).into_owned();
     assert!(preview.contains("a part of the quantity is there"), "{preview}");
-    let (_, sum) = run(&place, &[]);
+    let (_, sum) = run(&place);
     assert_eq!(sum["skipped"].as_u64(), Some(RECORDS), "{sum}");
     assert!(pushed(&place).values().all(|n| *n == 1));
     let ledger = String::from_utf8_lossy(&place.verb(&["ledger", "--json"]).stdout).into_owned();
@@ -158,7 +140,7 @@ fn what_several_bills_hold_together_is_the_whole_and_two_of_the_whole_are_a_ques
     {
         let place = with(|plan| plan["skydeck"]["steps"] = json!(["push"]));
         set_rule(&place, &format!("control = false\nshare = {share}\n"));
-        run(&place, &[]);
+        run(&place);
         std::fs::rename(place.data(), place.dir.path().join("data-of-before")).unwrap();
         // Somebody pushes what is left of each, or all of it once more.
         set_rule(&place, by_hand);
@@ -166,7 +148,7 @@ fn what_several_bills_hold_together_is_the_whole_and_two_of_the_whole_are_a_ques
             push_by_hand(&place, id);
         }
         assert!(pushed(&place).values().all(|n| *n == 2), "{share}: {:?}", pushed(&place));
-        let (_, sum) = run(&place, &[]);
+        let (_, sum) = run(&place);
         let ledger = String::from_utf8_lossy(&place.verb(&["ledger"]).stdout).into_owned();
         assert_eq!(sum[told].as_u64(), Some(RECORDS), "{share}: {sum} {ledger}");
         assert!(pushed(&place).values().all(|n| *n == 2), "{share}");
@@ -219,7 +201,7 @@ fn a_conversion_that_is_refused_is_told_in_the_words_of_the_erp_and_pushed_when_
         &place,
         "[[fault]]\nkind = \"error\"\ncode = 11\ntext = \"单据所属会计期间已关账\"\nwhen = \"before\"\non = [\"Push\"]\ntimes = 8\n",
     );
-    let (out, sum) = run(&place, &[]);
+    let (out, sum) = run(&place);
     assert_eq!((out.status.code(), pushed(&place).len()), (Some(1), 0), "{sum}");
     let retry = place.verb(&["retry", "--plan", PLAN, "--yes"]);
     assert_eq!(pushed(&place).len() as u64, RECORDS, "{retry:?}");

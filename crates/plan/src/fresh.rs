@@ -47,11 +47,7 @@ pub struct Known {
 /// The text of a new plan for a form: bills that the call can act on, by modification date. `submit`: submit before the
 /// audit. An operation declares the effect that its name tells; where it tells none, use [`new_operation`].
 pub fn new_plan(form: &FormId, env: Option<&EnvId>, verb: &Verb, submit: bool) -> String {
-    let shown = match verb {
-        Verb::Operation(name) => shown_by(name),
-        Verb::Submit | Verb::Audit | Verb::Save | Verb::Push => None,
-    };
-    lay_out(form, env, verb, submit, shown, &Known::default())
+    new_plan_of(form, env, verb, submit, None, &Known::default())
 }
 
 /// The same, with what the ERP tells of the form. `shown`: what shows that an operation is done, where its name does not tell.

@@ -227,3 +227,22 @@ fn what_is_rendered_is_what_is_sent_and_of_a_bill_that_is_made_no_id() {
     assert!(has(&save, "FormId", "STK_InStock") && has(&save, "IsDeleteEntry", "false"), "{save:?}");
     assert!(has(&save, "FInStockEntry.FRealQty", "{{details.FRealQty}}"), "{save:?}");
 }
+
+#[test]
+fn a_filter_that_looks_at_lines_is_said_because_whole_bills_are_pushed() {
+    let numbers = |change: &dyn Fn(&mut Value)| -> Vec<u8> {
+        crate::lint(&file(change)).iter().filter(|h| h.message_en.contains("whole bills")).map(|h| h.number).collect()
+    };
+    let filter = |plan: &mut Value, text: &str| {
+        for entry in plan["source"]["otherRequest"].as_array_mut().unwrap() {
+            if entry["field"] == "FilterString" {
+                entry["value"] = json!(text);
+            }
+        }
+    };
+    assert!(numbers(&|_| {}).is_empty());
+    let of_lines = "FModifyDate>='{{LAST_SYNC_TIME|datetime}}' and FDocumentStatus='C' and FRealQty>0";
+    assert_eq!(numbers(&|plan| filter(plan, of_lines)), [6]);
+    let condition = json!([[{"field": "FRealQty", "logic": "gt", "value": "5"}]]);
+    assert_eq!(numbers(&|plan| plan["source"]["condition"] = condition.clone()), [6]);
+}
