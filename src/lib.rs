@@ -35,7 +35,7 @@
 //! - [`shell`]: terminal guard, input, the loop, the screen writer.
 //! - [`term`]: bytes of the terminal to keys, pastes and clicks; knows nothing of the product.
 //! - [`text`]: the one choke point from outside bytes to shown text.
-//! - [`sim`]: the Kingdee simulator, an independent reading of the protocol; shares no code with `erp`.
+//! - [`sim`]: simulated systems, Kingdee and generic JSON, an independent reading of the protocols; shares no code with `erp`.
 //! - [`annals`]: a made-up past: dated facts over many days, for demos and benches.
 //! - [`export`]: a list as a file: CSV, JSON lines, Markdown, HTML; console and verbs write it.
 //! - [`cli`], [`config`], [`secret`], [`boot`]: verbs, configuration, secrets, and the composition root; [`exit`]: how a verb

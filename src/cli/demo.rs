@@ -168,6 +168,7 @@ impl Demo {
         note: impl Fn(&str) + Send + 'static,
     ) -> Result<Self, Stop> {
         let config = SimArgs {
+            kind: sim::SimKind::Kingdee,
             port: 0,
             bills: args.bills,
             seed: args.seed,

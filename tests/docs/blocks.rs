@@ -45,6 +45,7 @@ impl World {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let args = SimArgs {
+            kind: skydeck::sim::SimKind::Kingdee,
             port: 0,
             bills: 60,
             seed: 1,

@@ -43,6 +43,7 @@ impl Place {
     pub fn with(bills: usize, environment: &str, tables: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let args = SimArgs {
+            kind: skydeck::sim::SimKind::Kingdee,
             port: 0,
             bills,
             seed: 1,

@@ -32,6 +32,7 @@ impl Place {
     fn new(bills: usize, allowed: &[&str]) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let args = SimArgs {
+            kind: skydeck::sim::SimKind::Kingdee,
             port: 0,
             bills,
             seed: 3,

@@ -66,7 +66,7 @@ impl World {
             most_changes,
             most_made: self.keys.most(),
             most_calls: self.tally.most(|counts| counts.calls),
-            faults: self.struck.clone(),
+            faults: self.faults.struck().clone(),
             sessions: self.sessions.live(),
             record: self.record.len(),
             ..Stats::default()
@@ -104,12 +104,12 @@ impl World {
         let post = request.method.eq_ignore_ascii_case("POST");
         let answer = match (path.trim_end_matches('/'), post) {
             ("/admin" | "/admin/stats", false) => json!(self.stats()),
-            ("/admin/record", false) => self.record_page(query),
-            ("/admin/counts", false) => match self.counts_page(query) {
+            ("/admin/record", false) => self.record.page(query),
+            ("/admin/counts", false) => match self.tally.page(query, self) {
                 Some(page) => page,
                 None => return refuse(404, "no such form"),
             },
-            ("/admin/keys", false) => match self.keys_page(query) {
+            ("/admin/keys", false) => match self.keys.page(query, self) {
                 Some(page) => page,
                 None => return refuse(404, "no such form"),
             },
@@ -125,9 +125,9 @@ impl World {
                 }
                 Err(e) => return refuse(400, &e.to_string()),
             },
-            ("/admin/faults", false) => self.fault_report(),
-            ("/admin/faults", true) => match self.change_faults(&body) {
-                Ok(()) => self.fault_report(),
+            ("/admin/faults", false) => self.faults.page(),
+            ("/admin/faults", true) => match self.faults.ordered(&body, FaultPlan::preset) {
+                Ok(()) => self.faults.page(),
                 Err(e) => return refuse(400, &e),
             },
             ("/admin/bill", true) => match self.change_bill(&body) {
@@ -151,23 +151,6 @@ impl World {
             _ => return refuse(404, "see docs/simulator.md for the endpoints"),
         };
         Reply::bytes(200, "application/json; charset=utf-8", answer.to_string())
-    }
-
-    /// `after`, `limit`, `verb`, `all=1` for refusals too.
-    fn record_page(&self, query: &str) -> Json {
-        let after = number(query, "after").unwrap_or(0);
-        let limit = number(query, "limit").unwrap_or(100_000) as usize;
-        let all = argument(query, "all").is_some_and(|v| v != "0");
-        let verb = argument(query, "verb");
-        let lines: Vec<Json> = self
-            .record
-            .after(after, usize::MAX)
-            .iter()
-            .filter(|line| (all || line.refused.is_none()) && verb.is_none_or(|v| v.eq_ignore_ascii_case(line.verb)))
-            .take(limit)
-            .map(super::record::Applied::json)
-            .collect();
-        json!({"lines": lines, "last": self.record.len()})
     }
 
     /// `form`, `status`, `close_status`, `forbid_status`, `after` (id), `limit`.
@@ -218,30 +201,6 @@ impl World {
             );
         }
         json
-    }
-
-    fn fault_report(&self) -> Json {
-        let rules: Vec<Json> =
-            self.faults.report().into_iter().map(|(rule, struck)| json!({"rule": rule, "struck": struck})).collect();
-        json!({"rules": rules, "struck": self.struck})
-    }
-
-    /// `{"preset":"storm"}`, `{"fault":[…]}`, with `"replace":true` to drop the rules there are.
-    fn change_faults(&mut self, body: &Json) -> Result<(), String> {
-        let data = Data::from_json(body);
-        let mut plan = match data.text("preset").as_str() {
-            "" => FaultPlan::default(),
-            name => FaultPlan::preset(name).ok_or_else(|| format!("unknown preset {name:?}"))?,
-        };
-        if let Some(rules) = data.get("fault") {
-            let more: FaultPlan = serde_json::from_value(json!({"fault": rules})).map_err(|e| e.to_string())?;
-            plan.rules.extend(more.rules);
-        }
-        if data.flag("replace", false) {
-            self.faults.clear();
-        }
-        self.faults.add(plan);
-        Ok(())
     }
 
     /// Changes one bill as somebody else would: `form`, `id` or `number`, then any of `status`, `close_status`, `forbid_status`,
@@ -332,11 +291,13 @@ impl World {
     }
 }
 
-pub(super) fn argument<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+/// A parameter of a query.
+pub fn argument<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').filter_map(|pair| pair.split_once('=')).find(|(n, _)| *n == name).map(|(_, value)| value)
 }
 
-pub(super) fn number(query: &str, name: &str) -> Option<u64> {
+/// A parameter of a query that is a number.
+pub fn number(query: &str, name: &str) -> Option<u64> {
     argument(query, name)?.parse().ok()
 }
 

@@ -8,18 +8,35 @@ use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use super::backend::Backend;
 use super::config::{AuthMode, WorldConfig};
 use super::faults::FaultPlan;
-use super::server::{SimConfig, start};
+use super::json::settings::JsonSettings;
+use super::json::{self, JsonConfig, JsonWorld};
+use super::server::{SimConfig, SimHandle, start_as};
 use super::settings::Settings;
+use super::world::World;
+
+/// Which system is simulated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum SimKind {
+    /// Kingdee K/3Cloud.
+    #[default]
+    Kingdee,
+    /// A generic JSON system: orders, customers, forms.
+    Json,
+}
 
 /// Options of `skydeck sim`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct SimArgs {
+    /// System to simulate: kingdee, or json (orders, customers and forms of an OA, CRM, WMS or shop).
+    #[arg(long, value_enum, default_value_t = SimKind::Kingdee)]
+    pub kind: SimKind,
     /// Port to listen on; 0 takes a free one and prints it.
     #[arg(long, default_value_t = 8765)]
     pub port: u16,
-    /// How many sales outstock bills there are.
+    /// How many sales outstock bills there are; with --kind json how many orders.
     #[arg(long, default_value_t = 300)]
     pub bills: usize,
     /// Seed of data and faults: the same seed gives the same bills.
@@ -28,10 +45,10 @@ pub struct SimArgs {
     /// Preset (none, demo, storm) or a fault file in TOML. With a preset other than none some bills have troubles of their own.
     #[arg(long, default_value = "demo", value_name = "PRESET|FILE")]
     pub faults: String,
-    /// Settings of the data centre in TOML: unique numbers, numbering rules, required fields, conversions (docs/simulator.md).
+    /// What the system decides, in TOML: unique numbers, numbering rules, required fields, conversions; tokens, signatures, paging (docs/simulator.md).
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
-    /// Ways of signing in that are open.
+    /// Ways of signing in to Kingdee that are open. For --kind json the settings say it.
     #[arg(long, value_enum, default_value_t = AuthMode::Any)]
     pub auth: AuthMode,
     /// Time every answer takes.
@@ -46,7 +63,7 @@ pub struct SimArgs {
     /// Put control characters and escape sequences into some notes.
     #[arg(long)]
     pub hostile: bool,
-    /// Check the X-Api headers as the vendor's gateway does.
+    /// Check the X-Api headers as Kingdee's gateway does.
     #[arg(long)]
     pub gateway: bool,
 }
@@ -80,50 +97,69 @@ impl std::fmt::Display for NotStarted {
 impl std::error::Error for NotStarted {}
 
 impl SimArgs {
-    /// The configuration these options describe.
+    /// The configuration of a Kingdee server that these options describe.
     ///
     /// # Errors
-    /// `--faults` is neither a preset nor a readable fault file.
+    /// `--faults` is neither a preset nor a readable fault file; the settings cannot be read.
     pub fn config(&self) -> Result<SimConfig, NotStarted> {
-        let named = &self.faults;
-        let faults = if let Some(plan) = FaultPlan::preset(named) {
-            plan
-        } else {
-            let text = std::fs::read_to_string(named).map_err(|e| {
-                let en = format!("--faults {named}: not a preset (none, demo, storm), and not readable as a file");
-                let zh = format!("--faults {named}：不是预设（none、demo、storm），也不是可读的文件");
-                NotStarted::new(en, zh, Some(&e))
-            })?;
-            let of = |e| NotStarted::new(format!("fault file {named}"), format!("故障文件 {named}"), Some(&e));
-            FaultPlan::from_toml(&text).map_err(of)?
-        };
-        let settings = self.read_settings()?;
-        Ok(SimConfig {
-            bind: SocketAddr::new(self.bind, self.port),
-            world: WorldConfig {
-                seed: self.seed,
-                bills: self.bills,
-                trouble: self.faults != "none",
-                hostile: self.hostile,
-                auth: self.auth,
-                gateway: self.gateway,
-                delay_ms: self.delay,
-                faults,
-                settings,
-                ..WorldConfig::default()
-            },
-            record: self.record.clone(),
-        })
+        let settings = self.read_settings(Settings::from_toml)?;
+        Ok(self.at(WorldConfig {
+            seed: self.seed,
+            bills: self.bills,
+            trouble: self.faults != "none",
+            hostile: self.hostile,
+            auth: self.auth,
+            gateway: self.gateway,
+            delay_ms: self.delay,
+            faults: self.fault_plan(FaultPlan::preset)?,
+            settings,
+            ..WorldConfig::default()
+        }))
     }
 
-    fn read_settings(&self) -> Result<Settings, NotStarted> {
-        let Some(path) = &self.settings else { return Ok(Settings::default()) };
+    /// The configuration of a JSON system that these options describe.
+    ///
+    /// # Errors
+    /// As [`SimArgs::config`].
+    pub fn json_config(&self) -> Result<SimConfig<JsonConfig>, NotStarted> {
+        let settings = self.read_settings(JsonSettings::from_toml)?;
+        Ok(self.at(JsonConfig {
+            seed: self.seed,
+            orders: self.bills,
+            hostile: self.hostile,
+            delay_ms: self.delay,
+            faults: self.fault_plan(json::preset)?,
+            settings,
+            ..JsonConfig::default()
+        }))
+    }
+
+    fn at<C>(&self, world: C) -> SimConfig<C> {
+        SimConfig { bind: SocketAddr::new(self.bind, self.port), world, record: self.record.clone() }
+    }
+
+    fn fault_plan(&self, preset: fn(&str) -> Option<FaultPlan>) -> Result<FaultPlan, NotStarted> {
+        let named = &self.faults;
+        if let Some(plan) = preset(named) {
+            return Ok(plan);
+        }
+        let text = std::fs::read_to_string(named).map_err(|e| {
+            let en = format!("--faults {named}: not a preset (none, demo, storm), and not readable as a file");
+            let zh = format!("--faults {named}：不是预设（none、demo、storm），也不是可读的文件");
+            NotStarted::new(en, zh, Some(&e))
+        })?;
+        let of = |e| NotStarted::new(format!("fault file {named}"), format!("故障文件 {named}"), Some(&e));
+        FaultPlan::from_toml(&text).map_err(of)
+    }
+
+    fn read_settings<S: Default>(&self, read: fn(&str) -> Result<S, toml::de::Error>) -> Result<S, NotStarted> {
+        let Some(path) = &self.settings else { return Ok(S::default()) };
         let shown = path.display();
         let of = |e: &dyn Display| {
             NotStarted::new(format!("--settings {shown}"), format!("设置文件 --settings {shown}"), Some(e))
         };
         let text = std::fs::read_to_string(path).map_err(|e| of(&e))?;
-        Settings::from_toml(&text).map_err(|e| of(&e))
+        read(&text).map_err(|e| of(&e))
     }
 }
 
@@ -135,13 +171,40 @@ impl SimArgs {
 pub async fn run(
     args: SimArgs,
     chinese: bool,
+    out: impl Write,
+    stop: impl Future<Output = ()>,
+) -> Result<(), NotStarted> {
+    match args.kind {
+        SimKind::Kingdee => {
+            let config = args.config()?;
+            let known = config.world.credentials.clone();
+            let (account, user, password) = (&known.account, &known.user, &known.password);
+            let (app, secret) = (&known.app_id, &known.app_secret);
+            let en = format!("data centre {account} · user {user} · password {password} · app {app} · secret {secret}");
+            let zh = format!("数据中心 {account} · 用户 {user} · 密码 {password} · 应用 {app} · 密钥 {secret}");
+            serve::<World>(config, if chinese { zh } else { en }, chinese, out, stop).await
+        }
+        SimKind::Json => {
+            let config = args.json_config()?;
+            let known = config.world.credentials.clone();
+            let (user, password) = (&known.user, &known.password);
+            let (app, secret) = (&known.app_key, &known.app_secret);
+            let en = format!("app key {app} · app secret {secret} · user {user} · password {password}");
+            let zh = format!("应用 app_key {app} · 密钥 app_secret {secret} · 用户 {user} · 密码 {password}");
+            serve::<JsonWorld>(config, if chinese { zh } else { en }, chinese, out, stop).await
+        }
+    }
+}
+
+async fn serve<W: Backend>(
+    config: SimConfig<W::Config>,
+    credentials: String,
+    chinese: bool,
     mut out: impl Write,
     stop: impl Future<Output = ()>,
 ) -> Result<(), NotStarted> {
-    let config = args.config()?;
     let bind = config.bind;
-    let known = config.world.credentials.clone();
-    let sim = start(config).await.map_err(|e| match e.kind() {
+    let sim: SimHandle<W> = start_as(config).await.map_err(|e| match e.kind() {
         ErrorKind::AddrInUse => NotStarted::new(
             format!("something else listens at {bind} already: end it, or choose another --port"),
             format!("{bind} 已被其他程序占用：请先结束它，或换一个 --port"),
@@ -151,7 +214,7 @@ pub async fn run(
     })?;
     let mut err = std::io::stderr();
     let said = |en: String, zh: String| if chinese { zh } else { en };
-    if !args.bind.is_loopback() {
+    if !bind.ip().is_loopback() {
         let words = said(
             format!(
                 "warning: {bind} can be reached from other machines; credentials and data of the simulator are public"
@@ -161,17 +224,10 @@ pub async fn run(
         let _ = writeln!(err, "{words}");
     }
     let _ = writeln!(out, "{}", sim.url());
-    let (account, user, password) = (&known.account, &known.user, &known.password);
-    let (app, secret, stats) = (&known.app_id, &known.app_secret, format!("http://{}/admin/stats", sim.addr()));
+    let stats = format!("http://{}/admin/stats", sim.addr());
     let words = said(
-        format!(
-            "data centre {account} · user {user} · password {password} · app {app} · secret {secret}\n\
-             Stop with Ctrl-C; counts at {stats}"
-        ),
-        format!(
-            "数据中心 {account} · 用户 {user} · 密码 {password} · 应用 {app} · 密钥 {secret}\n\
-             按 Ctrl-C 停止；统计见 {stats}"
-        ),
+        format!("{credentials}\nStop with Ctrl-C; counts at {stats}"),
+        format!("{credentials}\n按 Ctrl-C 停止；统计见 {stats}"),
     );
     let _ = writeln!(err, "{words}");
     stop.await;

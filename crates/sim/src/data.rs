@@ -47,7 +47,8 @@ const DAY: i64 = 86_400;
 /// The server's clock is UTC+8 (docs/design/wire.md#rows-and-dates).
 pub const SERVER_OFFSET_S: i64 = 8 * 3600;
 
-const NOTES: [&str; 10] = [
+/// What people write on bills.
+pub const NOTES: [&str; 10] = [
     "加急，今日必须发出",
     "客户自提",
     "随货附质检报告",
@@ -61,7 +62,7 @@ const NOTES: [&str; 10] = [
 ];
 
 /// Texts that must never reach a terminal or a spreadsheet as they are.
-const HOSTILE: [&str; 8] = [
+pub const HOSTILE: [&str; 8] = [
     "\u{1b}[2J\u{1b}[H清屏",
     "\u{1b}]0;owned\u{7}标题",
     "\u{1b}]52;c;ZXZpbA==\u{7}",

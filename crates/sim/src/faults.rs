@@ -1,11 +1,13 @@
-//! What goes wrong on purpose: rules by service, operation, form, bill, rate and count; presets; TOML and JSON forms.
+//! What goes wrong on purpose: rules by service, operation, form, bill, rate and count; TOML and JSON forms.
 //!
 //! Invariant: the seed decides which calls are hit, so a storm can be repeated; at most one rule strikes a call.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
+use super::body::Data;
 use super::rng::Rng;
 
 /// A list of rules.
@@ -54,6 +56,8 @@ pub enum Kind {
     Empty,
     /// Bytes that are no JSON, HTTP 200.
     Garbage,
+    /// The answer with bytes in it that are no UTF-8, HTTP 200.
+    NotUtf8,
     /// 302 to `text`.
     Redirect,
     /// Small on the wire, `mb` megabytes unpacked.
@@ -93,6 +97,13 @@ pub enum Kind {
     WrongIndex,
     /// The numbers in the answer are not those of the bills that were made: `text`, or the number with a tail.
     OtherNumber,
+}
+
+impl Kind {
+    /// Its name in fault files.
+    fn code(self) -> String {
+        serde_json::to_value(self).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+    }
 }
 
 /// One rule. Only `kind` is required.
@@ -215,109 +226,16 @@ impl Rule {
         self
     }
 
-    fn rate(mut self, rate: f64) -> Self {
+    pub(super) fn rate(mut self, rate: f64) -> Self {
         self.rate = rate;
         self
     }
 }
 
 impl FaultPlan {
-    /// A preset by name: `none`, `demo`, `storm`.
-    pub fn preset(name: &str) -> Option<Self> {
-        match name {
-            "none" => Some(Self::default()),
-            "demo" => Some(Self::demo()),
-            "storm" => Some(Self::storm()),
-            _ => None,
-        }
-    }
-
     /// Reads a fault file.
     pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
-    }
-
-    /// A few mishaps an operator should see once: two lost answers, one reset before, one call limit.
-    fn demo() -> Self {
-        let audit = |kind, when| Rule::new(kind, when).on(&["Audit"]);
-        let mut rules = vec![
-            audit(Kind::Reset, When::After).times(1),
-            audit(Kind::Truncate, When::After).times(1),
-            audit(Kind::Reset, When::Before).times(1),
-            audit(Kind::Limit, When::Before).times(1),
-        ];
-        for (rule, skip) in rules.iter_mut().zip([25, 60, 90, 120]) {
-            rule.skip = skip;
-        }
-        Self { rules }
-    }
-
-    /// Every kind but [`Kind::Hollow`], which stops a run for good, together about one call in ten; sign-ins are left alone, or nothing would ever begin.
-    fn storm() -> Self {
-        use Kind as K;
-        use When::{After, Before};
-        let statuses = ["Submit", "Audit", "ExecuteOperation"];
-        let all = [
-            Rule::new(K::Delay, Before).ms(400),
-            Rule::new(K::Delay, After).ms(800),
-            Rule::new(K::Reset, Before),
-            Rule::new(K::Reset, After),
-            Rule { at: 20, ..Rule::new(K::Truncate, After) },
-            Rule { at: 1, ..Rule::new(K::Truncate, Before) },
-            Rule::new(K::NoLength, After),
-            Rule::new(K::Twice, After),
-            Rule { at: 16, ..Rule::new(K::SlowBody, After).ms(5) },
-            Rule { status: 200, ..Rule::new(K::Html, Before) },
-            Rule { status: 502, ..Rule::new(K::Html, After) },
-            Rule { status: 500, ..Rule::new(K::Status, After) },
-            Rule { status: 503, seconds: 1, ..Rule::new(K::Status, Before) },
-            Rule { status: 429, seconds: 1, ..Rule::new(K::Status, Before) },
-            Rule::new(K::ResponseError, After),
-            Rule::new(K::Empty, After),
-            Rule::new(K::Empty, Before),
-            Rule::new(K::Garbage, After),
-            Rule::new(K::Redirect, Before),
-            Rule { mb: 20, ..Rule::new(K::GzipBomb, After) },
-            Rule { mb: 20, ..Rule::new(K::Huge, After) },
-            Rule::new(K::SessionLost, Before),
-            Rule::new(K::SessionExpiry, Before),
-            Rule { seconds: 2, ..Rule::new(K::Lock, Before) }.on(&statuses),
-            Rule::new(K::Unaudit, After).on(&["Audit", "ExecuteOperation"]),
-            Rule::new(K::Stale, Before).on(&statuses),
-            Rule::new(K::ClockSkew, Before).ms(1500),
-            Rule::new(K::Limit, Before),
-            Rule {
-                code: 6,
-                text: "事务(进程 ID 61)与另一个进程被死锁在锁资源上".to_owned(),
-                ..Rule::new(K::Error, Before)
-            },
-            Rule { code: 4, ..Rule::new(K::Error, After) },
-            Rule::new(K::Gateway, Before),
-            Rule::new(K::Partial, Before).on(&statuses),
-            Rule::new(K::OtherBill, After).on(&statuses),
-            Rule::new(K::StaleAnswer, After),
-        ];
-        let rate = 0.1 / all.len() as f64;
-        let saves = ["Save", "BatchSave", "Draft", "Push"];
-        let of_saves = [
-            Rule::new(K::Late, Before).ms(3_000),
-            Rule::new(K::WrongIndex, After),
-            Rule::new(K::OtherNumber, After),
-            Rule::new(K::OtherBill, After),
-            Rule::new(K::Partial, Before),
-            Rule::new(K::Stale, Before),
-            Rule::new(K::Unaudit, After),
-        ];
-        let rules = all
-            .into_iter()
-            // Behind the others, which strike as they did before there were these.
-            .chain(of_saves.into_iter().map(|rule| rule.on(&saves)))
-            .map(|rule| {
-                let rule = rule.rate(rate);
-                if rule.on.is_empty() { rule.on(&["read", "write"]) } else { rule }
-            })
-            .collect();
-        Self { rules }
     }
 }
 
@@ -326,6 +244,8 @@ impl FaultPlan {
 pub struct Faults {
     rules: Vec<Armed>,
     rng: Rng,
+    /// How often each kind has struck.
+    struck: BTreeMap<String, u64>,
 }
 
 /// A rule, and what it has seen.
@@ -361,7 +281,7 @@ pub struct Target<'a> {
 impl Faults {
     /// Puts a plan to work.
     pub fn new(plan: FaultPlan, seed: u64) -> Self {
-        Self { rules: plan.rules.into_iter().map(Armed::new).collect(), rng: Rng::new(seed) }
+        Self { rules: plan.rules.into_iter().map(Armed::new).collect(), rng: Rng::new(seed), struck: BTreeMap::new() }
     }
 
     /// Adds rules before the others.
@@ -374,9 +294,34 @@ impl Faults {
         self.rules.clear();
     }
 
-    /// Rules with how often each has struck.
-    pub fn report(&self) -> Vec<(Rule, u32)> {
-        self.rules.iter().map(|armed| (armed.rule.clone(), armed.struck)).collect()
+    /// How often each kind has struck, by its code.
+    pub fn struck(&self) -> &BTreeMap<String, u64> {
+        &self.struck
+    }
+
+    /// Rules with how often each has struck, for `/admin/faults`.
+    pub(crate) fn page(&self) -> Json {
+        let rule = |armed: &Armed| json!({"rule": armed.rule, "struck": armed.struck});
+        json!({"rules": self.rules.iter().map(rule).collect::<Vec<_>>(), "struck": self.struck})
+    }
+
+    /// Changes the rules as `/admin/faults` is told to: `{"preset":"storm"}`, `{"fault":[…]}`, with `"replace":true` to drop
+    /// the rules there are.
+    pub(crate) fn ordered(&mut self, body: &Json, preset: fn(&str) -> Option<FaultPlan>) -> Result<(), String> {
+        let data = Data::from_json(body);
+        let mut plan = match data.text("preset").as_str() {
+            "" => FaultPlan::default(),
+            name => preset(name).ok_or_else(|| format!("unknown preset {name:?}"))?,
+        };
+        if let Some(rules) = data.get("fault") {
+            let more: FaultPlan = serde_json::from_value(json!({"fault": rules})).map_err(|e| e.to_string())?;
+            plan.rules.extend(more.rules);
+        }
+        if data.flag("replace", false) {
+            self.clear();
+        }
+        self.add(plan);
+        Ok(())
     }
 
     /// The rule that strikes this call, if any.
@@ -392,6 +337,7 @@ impl Faults {
                 continue;
             }
             armed.struck += 1;
+            *self.struck.entry(rule.kind.code()).or_default() += 1;
             return Some(rule.clone());
         }
         None

@@ -1,10 +1,13 @@
-//! A Kingdee simulator: a real HTTP server with its own reading of the protocol. Shares no code with the client.
+//! Simulated systems: a Kingdee server, and a generic JSON one. Real HTTP with their own reading of the protocols; no code is
+//! shared with the clients.
 //!
-//! Invariant: [`world::World`] is the whole server without the network; [`server`] only carries its answers.
+//! Invariant: [`world::World`] and [`json::JsonWorld`] are the whole servers without the network; [`server`] only carries their
+//! answers.
 
 mod admin;
 mod adopt;
 mod args;
+mod backend;
 mod body;
 mod cell;
 mod config;
@@ -17,6 +20,7 @@ pub mod faults;
 mod files;
 pub mod filter;
 mod form;
+pub mod json;
 mod kept;
 mod kind;
 mod login;
@@ -25,6 +29,8 @@ mod masters;
 mod model;
 mod named;
 mod operate;
+mod parking;
+mod presets;
 mod push;
 mod query;
 mod record;
@@ -49,12 +55,13 @@ pub mod world;
 
 pub use admin::Stats;
 pub use adopt::Adopted;
-pub use args::{NotStarted, SimArgs, run};
+pub use args::{NotStarted, SimArgs, SimKind, run};
+pub use backend::Backend;
 pub use config::{AuthMode, Credentials, User, WorldConfig, demo_credentials};
 pub use masters::{BaseData, base_data};
 pub use record::{Applied, Record};
 pub use reply::{Reply, RequestParts, Transport};
-pub use server::{SimConfig, SimHandle, start};
+pub use server::{SimConfig, SimHandle, start, start_as};
 pub use state::State;
 pub use tally::Counts;
 pub use world::World;

@@ -10,7 +10,7 @@ use super::admin::{argument, number};
 use super::body::Data;
 use super::form::{self, FORMS};
 use super::model::text;
-use super::tally::Counts;
+use super::tally::{Counts, Registry};
 use super::value::{Value, write_string};
 use super::world::World;
 
@@ -52,6 +52,39 @@ impl Keys {
     pub fn most(&self) -> u32 {
         self.0.values().map(|counts| counts.changed).max().unwrap_or(0)
     }
+
+    /// The counts of a key.
+    pub fn of(&self, form: usize, key: &str) -> Counts {
+        self.0.get(&(form, key.to_lowercase())).copied().unwrap_or_default()
+    }
+
+    /// A page of `/admin/keys`: `form`, `key`, `doubles=1` for keys of which more than one was made, `limit`, each optional.
+    /// `None`: no such form.
+    pub(crate) fn page(&self, query: &str, of: &dyn Registry) -> Option<Json> {
+        let form = match argument(query, "form") {
+            Some(id) => Some(of.form(id)?),
+            None => None,
+        };
+        let key = argument(query, "key").map(str::to_lowercase);
+        let doubles = argument(query, "doubles").is_some_and(|v| v != "0");
+        let keep = |((at, named), counts): &(&(usize, String), &Counts)| {
+            form.is_none_or(|form| form == *at)
+                && key.as_ref().is_none_or(|key| key == named)
+                && (!doubles || counts.changed > 1)
+        };
+        let mut lines: Vec<_> = self.0.iter().filter(keep).collect();
+        lines.sort_unstable_by_key(|(of, _)| *of);
+        let most = number(query, "limit").unwrap_or(100_000) as usize;
+        let lines: Vec<Json> = lines
+            .into_iter()
+            .take(most)
+            .map(|((form, key), counts)| {
+                json!({"form": of.form_name(*form), "key": key, "calls": counts.calls, "made": counts.changed,
+                    "refused": counts.refused})
+            })
+            .collect();
+        Some(json!({"keys": lines}))
+    }
 }
 
 impl World {
@@ -67,7 +100,7 @@ impl World {
     /// Calls with a key of a form, creations and refusals of it.
     pub fn key_counts(&self, form_id: &str, key: &str) -> Counts {
         let form = form::find(form_id).unwrap_or(usize::MAX);
-        self.keys.0.get(&(form, key.to_lowercase())).copied().unwrap_or_default()
+        self.keys.of(form, key)
     }
 
     /// How many rows of a form there are, and were, whose field has a value: rows that were deleted count too.
@@ -91,37 +124,6 @@ impl World {
             lines.any(|at| has(table.value(bill, Some(table.line(bill, field.lines, at)), field, &self.masters)))
         });
         rows.count()
-    }
-
-    /// `form`, `key`, `doubles=1` for keys of which more than one was made, `limit`; each optional.
-    pub(super) fn keys_page(&self, query: &str) -> Option<Json> {
-        let form = match argument(query, "form") {
-            Some(id) => Some(form::find(id)?),
-            None => None,
-        };
-        let key = argument(query, "key").map(str::to_lowercase);
-        let doubles = argument(query, "doubles").is_some_and(|v| v != "0");
-        let mut lines: Vec<_> = self
-            .keys
-            .0
-            .iter()
-            .filter(|((of, named), counts)| {
-                form.is_none_or(|form| form == *of)
-                    && key.as_ref().is_none_or(|key| key == named)
-                    && (!doubles || counts.changed > 1)
-            })
-            .collect();
-        lines.sort_unstable_by_key(|(of, _)| *of);
-        let most = number(query, "limit").unwrap_or(100_000) as usize;
-        let lines: Vec<Json> = lines
-            .into_iter()
-            .take(most)
-            .map(|((of, key), counts)| {
-                json!({"form": super::world::form_id(*of), "key": key, "calls": counts.calls, "made": counts.changed,
-                    "refused": counts.refused})
-            })
-            .collect();
-        Some(json!({"keys": lines}))
     }
 }
 

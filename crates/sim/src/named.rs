@@ -43,10 +43,7 @@ impl World {
             bills: &named.bills,
             keys: &named.keys,
         };
-        let rule = self.faults.draw(&target)?;
-        let kind = serde_json::to_value(rule.kind).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-        *self.struck.entry(kind).or_default() += 1;
-        Some(rule)
+        self.faults.draw(&target)
     }
 
     /// What a call is about.

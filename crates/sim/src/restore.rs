@@ -7,10 +7,13 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use serde_json::{Value as Json, json};
 
+use super::admin::Stats;
+use super::backend::Backend;
 use super::config::WorldConfig;
 use super::form;
 use super::kept::MAKING;
 use super::record::Applied;
+use super::reply::{Reply, RequestParts};
 use super::state::State;
 use super::world::World;
 
@@ -29,15 +32,19 @@ const VERBS: [&str; 10] = [
 ];
 
 /// The first line of a record file.
-pub fn header(config: &WorldConfig, began_ms: i64) -> String {
-    format!("{}\n", json!({"began_ms": began_ms, "seed": config.seed, "bills": config.bills}))
+pub fn header<W: Backend>(config: &W::Config, began_ms: i64) -> String {
+    let mut head = json!({"began_ms": began_ms});
+    if let (Some(head), Json::Object(data)) = (head.as_object_mut(), W::data_of(config)) {
+        head.extend(data);
+    }
+    format!("{head}\n")
 }
 
 /// A world with the time its bills were made at.
 #[derive(Debug)]
-pub struct Restored {
+pub struct Restored<W = World> {
     /// The world.
-    pub world: World,
+    pub world: W,
     /// Unix milliseconds of its first start.
     pub began_ms: i64,
 }
@@ -47,18 +54,21 @@ pub struct Restored {
 ///
 /// # Errors
 /// The file cannot be read, or was written for other data.
-pub fn from(source: impl Read, config: &WorldConfig) -> io::Result<Option<Restored>> {
+pub fn from<W: Backend>(source: impl Read, config: &W::Config) -> io::Result<Option<Restored<W>>> {
     let mut lines = BufReader::new(source).lines();
     let Some(first) = lines.next() else { return Ok(None) };
-    let head: Json = serde_json::from_str(&first?).map_err(io::Error::other)?;
-    let number = |key: &str| head.get(key).and_then(Json::as_i64);
-    if number("seed") != i64::try_from(config.seed).ok() || number("bills") != i64::try_from(config.bills).ok() {
+    let mut head: Json = serde_json::from_str(&first?).map_err(io::Error::other)?;
+    let began_ms = head.get("began_ms").and_then(Json::as_i64);
+    if let Some(head) = head.as_object_mut() {
+        head.remove("began_ms");
+    }
+    if head != W::data_of(config) {
         return Err(io::Error::other(
-            "the record file belongs to other data: give the same --seed and --bills, or another file",
+            "the record file belongs to other data: give the same --kind, --seed and --bills, or another file",
         ));
     }
-    let began_ms = number("began_ms").ok_or_else(|| io::Error::other("the record file has no beginning"))?;
-    let mut world = World::new(config.clone(), began_ms);
+    let began_ms = began_ms.ok_or_else(|| io::Error::other("the record file has no beginning"))?;
+    let mut world = W::begin(config, began_ms);
     for line in lines {
         let Ok(line) = serde_json::from_str::<Json>(&line?) else { break };
         world.redo(&line);
@@ -66,9 +76,47 @@ pub fn from(source: impl Read, config: &WorldConfig) -> io::Result<Option<Restor
     Ok(Some(Restored { world, began_ms }))
 }
 
+impl Backend for World {
+    type Config = WorldConfig;
+    type Stats = Stats;
+    const HOME: &'static str = "k3cloud/";
+
+    fn begin(config: &WorldConfig, now_ms: i64) -> Self {
+        Self::new(config.clone(), now_ms)
+    }
+
+    fn answer(&mut self, request: RequestParts, now_ms: i64) -> Reply {
+        self.handle(request, now_ms)
+    }
+
+    fn answer_parked(&mut self, ticket: u64, now_ms: i64) -> Reply {
+        self.resume(ticket, now_ms)
+    }
+
+    fn counts(&self) -> Stats {
+        self.stats()
+    }
+
+    fn recorded(&self) -> u64 {
+        self.record().len() as u64
+    }
+
+    fn lines_after(&self, seq: u64) -> Vec<Json> {
+        self.record().after(seq, usize::MAX).iter().map(|line| self.line_json(line)).collect()
+    }
+
+    fn data_of(config: &WorldConfig) -> Json {
+        json!({"seed": config.seed, "bills": config.bills})
+    }
+
+    fn redo(&mut self, line: &Json) {
+        self.done_again(line);
+    }
+}
+
 impl World {
     /// Does again what a line says was done.
-    fn redo(&mut self, line: &Json) {
+    pub(super) fn done_again(&mut self, line: &Json) {
         let text = |key: &str| line.get(key).and_then(Json::as_str).unwrap_or_default();
         let whole = |key: &str| line.get(key).and_then(Json::as_i64).unwrap_or_default();
         let letter = |key: &str| text(key).chars().next().unwrap_or('-');
@@ -126,7 +174,7 @@ mod tests {
         let world = World::new(config.clone(), 1_700_000_000_000);
         let submitted: Vec<u32> = (0..500_000).filter(|id| world.status(0, *id) == "B").collect();
         assert!(submitted.len() > 3, "the seed has submitted bills");
-        let mut file = header(&config, 1_700_000_000_000);
+        let mut file = header::<World>(&config, 1_700_000_000_000);
         let close = |id: u32, before: &str, after: &str, verb: &str| {
             let line = json!({"seq": 1, "at_ms": 1_700_000_002_000_i64, "call": 8, "verb": verb, "form": "SAL_OUTSTOCK", "id": id,
                 "number": "N", "field": "FCloseStatus", "before": before, "after": after, "user": "demo", "applied": true,
@@ -145,7 +193,7 @@ mod tests {
         file += &close(submitted[1], "A", "B", "BillClose");
         file += &close(submitted[1], "B", "A", "Outside");
         file.push_str("{\"seq\": 7, \"at_ms\":");
-        let again = from(file.as_bytes(), &config).unwrap().unwrap().world;
+        let again: World = from(file.as_bytes(), &config).unwrap().unwrap().world;
         assert!(again.record().len() >= 3);
         assert_eq!(again.status(0, submitted[0]), "C");
         assert_eq!(again.status(0, submitted[1]), "B");
@@ -156,7 +204,7 @@ mod tests {
         assert_eq!((letter(submitted[0]), letter(submitted[1])), ('B', 'A'));
         assert_eq!(again.counts("SAL_OUTSTOCK", submitted[1], "BillClose").calls, 1);
         let other = WorldConfig { bills: 41, ..WorldConfig::default() };
-        assert!(from(file.as_bytes(), &other).is_err());
-        assert!(from(&b""[..], &config).unwrap().is_none());
+        assert!(from::<World>(file.as_bytes(), &other).is_err());
+        assert!(from::<World>(&b""[..], &config).unwrap().is_none());
     }
 }

@@ -16,6 +16,96 @@ use super::session::gateway_error;
 use super::texts;
 use super::world::refused;
 
+/// How a system says what a fault makes it say, and where it names what it did.
+pub trait Dialect {
+    /// The caller is not signed in any more.
+    fn signed_out(&self) -> Reply;
+    /// Too many calls, in words.
+    fn limit(&self) -> Reply;
+    /// An error with a code and a text; empty for the usual one.
+    fn error(&self, code: i64, text: &str) -> Reply;
+    /// What stands before the system refuses.
+    fn gateway(&self) -> Reply;
+    /// The beginning of an answer that was never made.
+    fn begun(&self) -> Reply;
+    /// An answer that says nothing.
+    fn nothing(&self) -> Json;
+    /// An answer that was cut in its middle.
+    fn torn(&self) -> &'static str;
+    /// A page of its own that somebody is sent to.
+    fn home(&self) -> &'static str;
+    /// Success for something that was not asked.
+    fn other_record(&self, answer: &mut Json);
+    /// Success under a number that what was made has not.
+    fn other_number(&self, answer: &mut Json, text: &str);
+    /// Every index one too high.
+    fn wrong_index(&self, answer: &mut Json);
+}
+
+impl Dialect for Service {
+    fn signed_out(&self) -> Reply {
+        refused(*self, &Refusal::new(1, texts::SESSION_LOST))
+    }
+
+    fn limit(&self) -> Reply {
+        refused(*self, &texts::call_limit())
+    }
+
+    fn error(&self, code: i64, text: &str) -> Reply {
+        // invented: the usual text
+        let text = if text.is_empty() { "系统异常，请联系系统管理员" } else { text };
+        refused(*self, &Refusal::new(code, text))
+    }
+
+    fn gateway(&self) -> Reply {
+        gateway_error(5001, "API not found", "API不存在")
+    }
+
+    fn begun(&self) -> Reply {
+        Reply::json(&json!({"Result": {"ResponseStatus": {"IsSuccess": false}}}))
+    }
+
+    fn nothing(&self) -> Json {
+        json!([])
+    }
+
+    fn torn(&self) -> &'static str {
+        "\u{feff}{\"Result\":{\"ResponseStatus\":{\"IsSuccess\":tru"
+    }
+
+    fn home(&self) -> &'static str {
+        "/k3cloud/html5/index.aspx"
+    }
+
+    fn other_record(&self, answer: &mut Json) {
+        changed(answer, |entity| {
+            entity.insert("Id".to_owned(), json!(99_999_999));
+            entity.insert("Number".to_owned(), json!("XSCKD999999"));
+        });
+    }
+
+    fn other_number(&self, answer: &mut Json, text: &str) {
+        changed(answer, |entity| {
+            let number = entity.get("Number").and_then(Json::as_str).unwrap_or_default();
+            let other = if text.is_empty() { format!("{number}-1") } else { text.to_owned() };
+            entity.insert("Number".to_owned(), json!(other));
+        });
+    }
+
+    fn wrong_index(&self, answer: &mut Json) {
+        for list in ["Errors", "SuccessEntitys", "SuccessMessages"] {
+            let Some(Json::Array(lines)) = answer.pointer_mut(&format!("/Result/ResponseStatus/{list}")) else {
+                continue;
+            };
+            for line in lines {
+                if let Some(index) = line.get_mut("DIndex") {
+                    *index = json!(index.as_i64().unwrap_or_default() + 1);
+                }
+            }
+        }
+    }
+}
+
 /// A small IIS-like page.
 pub fn html(status: u16, title: &str) -> Reply {
     let page = format!("<!DOCTYPE html><html><head><title>{title}</title></head><body><h2>{title}</h2></body></html>");
@@ -23,7 +113,7 @@ pub fn html(status: u16, title: &str) -> Reply {
 }
 
 /// The answer that stands in for one that was never computed; `None` where the kind lets the call go on.
-pub fn instead(rule: &Rule, service: Service) -> Option<Reply> {
+pub fn instead(rule: &Rule, dialect: &dyn Dialect) -> Option<Reply> {
     match rule.kind {
         Kind::Delay
         | Kind::SessionExpiry
@@ -38,16 +128,13 @@ pub fn instead(rule: &Rule, service: Service) -> Option<Reply> {
         | Kind::Twice
         | Kind::SlowBody => None,
         // A plausible beginning of an answer that was never made.
-        Kind::Truncate => {
-            let reply = Reply::json(&json!({"Result": {"ResponseStatus": {"IsSuccess": false}}}));
-            Some(after(rule, service, reply, None))
-        }
-        _ => Some(after(rule, service, Reply::json(&json!([])), None)),
+        Kind::Truncate => Some(after(rule, dialect, dialect.begun(), None)),
+        _ => Some(after(rule, dialect, Reply::json(&dialect.nothing()), None)),
     }
 }
 
 /// What an answer turns into. `before` is the body of the call before.
-pub fn after(rule: &Rule, service: Service, mut reply: Reply, before: Option<Bytes>) -> Reply {
+pub fn after(rule: &Rule, dialect: &dyn Dialect, mut reply: Reply, before: Option<Bytes>) -> Reply {
     let or = |given: &str, usual: &str| if given.is_empty() { usual.to_owned() } else { given.to_owned() };
     match rule.kind {
         Kind::Delay if rule.when == super::faults::When::After => {
@@ -82,19 +169,20 @@ pub fn after(rule: &Rule, service: Service, mut reply: Reply, before: Option<Byt
             replaced(reply, format!("response_error:{}", or(&rule.text, "未将对象引用设置到对象的实例。")))
         }
         Kind::Empty => replaced(reply, ""),
-        Kind::Garbage => replaced(reply, or(&rule.text, "\u{feff}{\"Result\":{\"ResponseStatus\":{\"IsSuccess\":tru")),
-        Kind::Redirect => Reply::bytes(302, "text/html; charset=utf-8", "")
-            .with("Location", or(&rule.text, "/k3cloud/html5/index.aspx")),
+        Kind::Garbage => replaced(reply, or(&rule.text, dialect.torn())),
+        Kind::Redirect => {
+            Reply::bytes(302, "text/html; charset=utf-8", "").with("Location", or(&rule.text, dialect.home()))
+        }
         Kind::GzipBomb => replaced(reply, bomb(megabytes(rule, 64))).with("Content-Encoding", "gzip"),
         Kind::Huge => replaced(reply, vec![b' '; megabytes(rule, 64) << 20]),
-        Kind::SessionLost => refused(service, &Refusal::new(1, texts::SESSION_LOST)),
-        Kind::Limit => refused(service, &texts::call_limit()),
-        // invented: the usual text
-        Kind::Error => refused(service, &Refusal::new(rule.code, or(&rule.text, "系统异常，请联系系统管理员"))),
-        Kind::Gateway => gateway_error(5001, "API not found", "API不存在"),
-        Kind::OtherBill => other_bill(reply),
-        Kind::WrongIndex => wrong_index(reply),
-        Kind::OtherNumber => other_number(reply, &rule.text),
+        Kind::SessionLost => dialect.signed_out(),
+        Kind::Limit => dialect.limit(),
+        Kind::Error => dialect.error(rule.code, &rule.text),
+        Kind::Gateway => dialect.gateway(),
+        Kind::NotUtf8 => not_utf8(reply),
+        Kind::OtherBill => edited(reply, |answer| dialect.other_record(answer)),
+        Kind::WrongIndex => edited(reply, |answer| dialect.wrong_index(answer)),
+        Kind::OtherNumber => edited(reply, |answer| dialect.other_number(answer, &rule.text)),
         Kind::StaleAnswer => match before {
             Some(body) => replaced(reply, body),
             None => reply,
@@ -122,45 +210,28 @@ fn bomb(megabytes: usize) -> Vec<u8> {
     gzip.finish().unwrap_or_default()
 }
 
-/// Success for a bill with another id and number.
-fn other_bill(reply: Reply) -> Reply {
-    changed(reply, |entity| {
-        entity.insert("Id".to_owned(), json!(99_999_999));
-        entity.insert("Number".to_owned(), json!("XSCKD999999"));
-    })
+/// The answer as it would be without knowing its encoding: what stands between its first quotes is no UTF-8.
+fn not_utf8(reply: Reply) -> Reply {
+    // The two bytes of a character in GBK.
+    let mut bytes = reply.body.to_vec();
+    let at = bytes.iter().position(|byte| *byte == b'"').map_or(0, |at| at + 1);
+    bytes.splice(at..at, [0xd6, 0xd0]);
+    replaced(reply, bytes)
 }
 
-/// Success for the bill that was made, under a number that it has not.
-fn other_number(reply: Reply, text: &str) -> Reply {
-    changed(reply, |entity| {
-        let number = entity.get("Number").and_then(Json::as_str).unwrap_or_default();
-        let other = if text.is_empty() { format!("{number}-1") } else { text.to_owned() };
-        entity.insert("Number".to_owned(), json!(other));
-    })
+/// The answer with its JSON changed; one that is none stays as it is.
+fn edited(reply: Reply, act: impl FnOnce(&mut Json)) -> Reply {
+    let Ok(mut json) = serde_json::from_slice::<Json>(&reply.body) else { return reply };
+    act(&mut json);
+    replaced(reply, json.to_string())
 }
 
 /// Changes every success, and what stands of a saved bill beside them.
-fn changed(reply: Reply, act: impl Fn(&mut serde_json::Map<String, Json>)) -> Reply {
-    let Ok(mut json) = serde_json::from_slice::<Json>(&reply.body) else { return reply };
-    if let Some(Json::Array(done)) = json.pointer_mut("/Result/ResponseStatus/SuccessEntitys") {
+fn changed(answer: &mut Json, act: impl Fn(&mut serde_json::Map<String, Json>)) {
+    if let Some(Json::Array(done)) = answer.pointer_mut("/Result/ResponseStatus/SuccessEntitys") {
         done.iter_mut().filter_map(Json::as_object_mut).for_each(&act);
     }
-    if let Some(Json::Object(result)) = json.get_mut("Result").filter(|result| result.get("Number").is_some()) {
+    if let Some(Json::Object(result)) = answer.get_mut("Result").filter(|result| result.get("Number").is_some()) {
         act(result);
     }
-    replaced(reply, json.to_string())
-}
-
-/// Every index one too high.
-fn wrong_index(reply: Reply) -> Reply {
-    let Ok(mut json) = serde_json::from_slice::<Json>(&reply.body) else { return reply };
-    for list in ["Errors", "SuccessEntitys", "SuccessMessages"] {
-        let Some(Json::Array(lines)) = json.pointer_mut(&format!("/Result/ResponseStatus/{list}")) else { continue };
-        for line in lines {
-            if let Some(index) = line.get_mut("DIndex") {
-                *index = json!(index.as_i64().unwrap_or_default() + 1);
-            }
-        }
-    }
-    replaced(reply, json.to_string())
 }

@@ -71,39 +71,63 @@ impl Tally {
         lines.sort_unstable_by_key(|(form, id, verb, _)| (*form, *id, *verb));
         lines
     }
+
+    /// A page of `/admin/counts`: `form`, `id` or `number`, `verb`, `limit`, each optional. `None`: no such form.
+    pub(crate) fn page(&self, query: &str, of: &dyn Registry) -> Option<Json> {
+        let form = match argument(query, "form") {
+            Some(id) => Some(of.form(id)?),
+            None => None,
+        };
+        let verb = argument(query, "verb");
+        let id = number(query, "id");
+        let named = argument(query, "number");
+        let keep = |named_verb: &str, at: usize, bill: u32| {
+            form.is_none_or(|form| form == at)
+                && verb.is_none_or(|verb| verb.eq_ignore_ascii_case(named_verb))
+                && id.is_none_or(|id| id == u64::from(bill))
+                && named.is_none_or(|named| of.number_of(at, bill).eq_ignore_ascii_case(named))
+        };
+        let lines = self.lines(keep).into_iter().take(number(query, "limit").unwrap_or(100_000) as usize);
+        let lines: Vec<Json> = lines
+            .map(|(form, id, verb, counts)| {
+                json!({
+                    "form": of.form_name(form), "id": id, "number": of.number_of(form, id), "verb": verb,
+                    "calls": counts.calls, "changed": counts.changed, "refused": counts.refused,
+                })
+            })
+            .collect();
+        Some(json!({"counts": lines}))
+    }
+}
+
+/// How counts name forms and their records.
+pub trait Registry {
+    /// The position of a form.
+    fn form(&self, name: &str) -> Option<usize>;
+    /// The name of a form.
+    fn form_name(&self, at: usize) -> &str;
+    /// The number of a record.
+    fn number_of(&self, form: usize, id: u32) -> String;
+}
+
+impl Registry for World {
+    fn form(&self, name: &str) -> Option<usize> {
+        form::find(name)
+    }
+
+    fn form_name(&self, at: usize) -> &str {
+        form_id(at)
+    }
+
+    fn number_of(&self, form: usize, id: u32) -> String {
+        self.number(form, id)
+    }
 }
 
 impl World {
     /// What was counted of an operation (as the record names it) on a bill.
     pub fn counts(&self, form_id: &str, id: u32, operation: &str) -> Counts {
         form::find(form_id).map(|form| self.tally.of(operation, form, id)).unwrap_or_default()
-    }
-
-    /// `form`, `id` or `number`, `verb`, `limit`; each optional.
-    pub(super) fn counts_page(&self, query: &str) -> Option<Json> {
-        let form = match argument(query, "form") {
-            Some(id) => Some(form::find(id)?),
-            None => None,
-        };
-        let verb = argument(query, "verb");
-        let id = number(query, "id");
-        let named = argument(query, "number");
-        let keep = |of: &str, at: usize, bill: u32| {
-            form.is_none_or(|form| form == at)
-                && verb.is_none_or(|verb| verb.eq_ignore_ascii_case(of))
-                && id.is_none_or(|id| id == u64::from(bill))
-                && named.is_none_or(|named| self.number(at, bill).eq_ignore_ascii_case(named))
-        };
-        let lines = self.tally.lines(keep).into_iter().take(number(query, "limit").unwrap_or(100_000) as usize);
-        let lines: Vec<Json> = lines
-            .map(|(form, id, verb, counts)| {
-                json!({
-                    "form": form_id(form), "id": id, "number": self.number(form, id), "verb": verb,
-                    "calls": counts.calls, "changed": counts.changed, "refused": counts.refused,
-                })
-            })
-            .collect();
-        Some(json!({"counts": lines}))
     }
 
     /// The counts of one bill by verb.

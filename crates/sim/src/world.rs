@@ -17,9 +17,10 @@ use super::made::Keys;
 use super::masters::Masters;
 use super::named::operands;
 use super::operate::{Caller, Operation};
+use super::parking::{Parking, Progress};
 use super::query::{self, Source};
 use super::record::{Applied, Record};
-use super::reply::{Refusal, Reply, RequestParts, Transport, failure};
+use super::reply::{Refusal, Reply, RequestParts, failure};
 use super::rng::mix;
 use super::service::{Route, Service, route};
 use super::session::{self, Gate, Ids, Sessions};
@@ -27,10 +28,8 @@ use super::settings::Settings;
 use super::state::State;
 use super::table::{DELETED, Table};
 use super::tally::Tally;
-use super::{login, spoil, texts, view};
+use super::{login, parking, spoil, texts, view};
 
-/// A finished answer that nobody fetched is dropped after this long.
-const KEEP_PARKED_MS: i64 = 10 * 60_000;
 /// A polled task (docs/design/wire.md#polling) takes this long.
 const TASK_MS: i64 = 1_500;
 
@@ -48,7 +47,6 @@ pub struct World {
     pub(super) now_ms: i64,
     pub(super) skew_ms: i64,
     pub(super) calls: BTreeMap<&'static str, u64>,
-    pub(super) struck: BTreeMap<String, u64>,
     pub(super) tally: Tally,
     pub(super) keys: Keys,
     pub(super) files: Files,
@@ -57,16 +55,9 @@ pub struct World {
     /// Packets that were saved of late, with their time.
     repeats: VecDeque<(i64, u64)>,
     pub(super) call_count: u64,
-    parked: BTreeMap<u64, Parked>,
-    next_ticket: u64,
+    parking: Parking<Call>,
     tasks: HashMap<u64, u64>,
     last_answer: Option<Bytes>,
-}
-
-#[derive(Debug)]
-enum Parked {
-    Waiting { due_ms: i64, call: Box<Call> },
-    Done { at_ms: i64, reply: Reply },
 }
 
 /// A call on its way to being executed.
@@ -98,15 +89,13 @@ impl World {
             now_ms,
             skew_ms: 0,
             calls: BTreeMap::new(),
-            struck: BTreeMap::new(),
             tally: Tally::default(),
             keys: Keys::default(),
             files: Files::default(),
             links: HashMap::new(),
             repeats: VecDeque::new(),
             call_count: 0,
-            parked: BTreeMap::new(),
-            next_ticket: 1,
+            parking: Parking::default(),
             tasks: HashMap::new(),
             last_answer: None,
             config,
@@ -132,7 +121,7 @@ impl World {
 
     /// Answers a request that arrived at `now_ms`.
     ///
-    /// The answer's [`Transport`] says what the wire does with it. [`Transport::Parked`] means that nothing was executed yet:
+    /// The answer's [`Transport`](super::Transport) says what the wire does with it. [`Transport::Parked`](super::Transport::Parked) means that nothing was executed yet:
     /// call [`World::resume`] when its time has come, whether or not anybody still waits for the answer.
     pub fn handle(&mut self, request: RequestParts, now_ms: i64) -> Reply {
         self.advance(now_ms);
@@ -163,7 +152,7 @@ impl World {
         let late = call.fault.as_ref().filter(|rule| rule.kind == Kind::Late).map(|rule| rule.ms.max(1));
         if let Some(ms) = late {
             self.park(call, ms);
-            return Reply { transport: Transport::Reset, ..Reply::bytes(500, "text/plain; charset=utf-8", "") };
+            return parking::reset();
         }
         let delay = self.time_taken(&call);
         if delay > 0 { self.park(call, delay) } else { self.execute(call) }
@@ -173,23 +162,12 @@ impl World {
     /// or dropped: a reset.
     pub fn resume(&mut self, ticket: u64, now_ms: i64) -> Reply {
         self.advance(now_ms);
-        match self.parked.remove(&ticket) {
-            Some(Parked::Done { reply, .. }) => reply,
-            Some(Parked::Waiting { due_ms, call }) => {
-                self.parked.insert(ticket, Parked::Waiting { due_ms, call });
-                Reply::parked(ticket, due_ms)
-            }
-            None => Reply { transport: Transport::Reset, ..Reply::bytes(500, "text/plain; charset=utf-8", "") },
-        }
+        self.parking.fetch(ticket)
     }
 
     /// When the next parked call is due, for drivers with a clock of their own.
     pub fn next_due(&self) -> Option<i64> {
-        let due = |parked: &Parked| match parked {
-            Parked::Waiting { due_ms, .. } => Some(*due_ms),
-            Parked::Done { .. } => None,
-        };
-        self.parked.values().filter_map(due).min()
+        self.parking.next_due()
     }
 
     /// The record of everything that was done or refused.
@@ -216,20 +194,13 @@ impl World {
 
     /// Moves the clock and executes what has come due meanwhile, in the order of its time.
     fn advance(&mut self, now_ms: i64) {
-        loop {
-            let due = self.parked.iter().filter_map(|(ticket, parked)| match parked {
-                Parked::Waiting { due_ms, .. } if *due_ms <= now_ms => Some((*due_ms, *ticket)),
-                _ => None,
-            });
-            let Some((due_ms, ticket)) = due.min() else { break };
-            if let Some(Parked::Waiting { call, .. }) = self.parked.remove(&ticket) {
-                self.now_ms = due_ms + self.skew_ms;
-                let reply = self.execute(*call);
-                self.parked.insert(ticket, Parked::Done { at_ms: due_ms, reply });
-            }
+        while let Some((due_ms, ticket, call)) = self.parking.due(now_ms) {
+            self.now_ms = due_ms + self.skew_ms;
+            let reply = self.execute(call);
+            self.parking.done(ticket, due_ms, reply);
         }
         self.now_ms = now_ms + self.skew_ms;
-        self.parked.retain(|_, p| !matches!(p, Parked::Done { at_ms, .. } if now_ms - *at_ms > KEEP_PARKED_MS));
+        self.parking.tidy(now_ms);
     }
 
     /// Server-local seconds since 1970.
@@ -260,11 +231,8 @@ impl World {
 
     fn park(&mut self, mut call: Call, delay_ms: i64) -> Reply {
         call.slept = true;
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
         let due_ms = self.now_ms - self.skew_ms + delay_ms;
-        self.parked.insert(ticket, Parked::Waiting { due_ms, call: Box::new(call) });
-        Reply::parked(ticket, due_ms)
+        Reply::parked(self.parking.park(call, due_ms), due_ms)
     }
 
     fn execute(&mut self, mut call: Call) -> Reply {
@@ -296,7 +264,7 @@ impl World {
             _ => {}
         }
         if rule.when == When::Before
-            && let Some(reply) = spoil::instead(rule, service)
+            && let Some(reply) = spoil::instead(rule, &service)
         {
             return reply;
         }
@@ -312,7 +280,7 @@ impl World {
             Kind::SessionLost if rule.when == When::After => self.sessions.forget(&call.request),
             _ => {}
         }
-        spoil::after(rule, service, reply, before)
+        spoil::after(rule, &service, reply, before)
     }
 
     /// Somebody else deletes what a call made.
@@ -379,8 +347,8 @@ impl World {
                 fault: None,
                 slept: true,
             };
-            let task = self.next_ticket;
-            self.park(later, TASK_MS);
+            let due_ms = self.now_ms - self.skew_ms + TASK_MS;
+            let task = self.parking.park(later, due_ms);
             self.tasks.insert(task, task);
             return Reply::json(&json!({"TaskId": task.to_string(), "Status": 0, "Result": null}));
         }
@@ -441,9 +409,9 @@ impl World {
         let info: Json = serde_json::from_str(&params.text("queryinfo", 0)).unwrap_or(Json::Null);
         let id = Data::from_json(&info).text("TaskId");
         let ticket = id.parse().ok().and_then(|id: u64| self.tasks.get(&id).copied());
-        match ticket.and_then(|ticket| self.parked.get(&ticket)) {
-            Some(Parked::Waiting { .. }) => json!({"TaskId": id, "Status": 1, "Result": null}),
-            Some(Parked::Done { reply, .. }) => {
+        match ticket.and_then(|ticket| self.parking.progress(ticket)) {
+            Some(Progress::Waiting) => json!({"TaskId": id, "Status": 1, "Result": null}),
+            Some(Progress::Done(reply)) => {
                 let result: Json = serde_json::from_slice(&reply.body).unwrap_or(Json::Null);
                 json!({"TaskId": id, "Status": 2, "Result": result})
             }

@@ -159,7 +159,7 @@ pub enum Verb {
         #[arg(long, short = 'y')]
         yes: bool,
     },
-    /// The Kingdee simulator on its own.
+    /// A simulator on its own: Kingdee, or a generic JSON system.
     Sim(crate::sim::SimArgs),
     /// The key table as Markdown.
     #[command(hide = true)]

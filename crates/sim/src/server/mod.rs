@@ -1,4 +1,4 @@
-//! The HTTP/1.1 server around [`World`]: carries requests in, answers out, and does to the wire what an answer asks for.
+//! The HTTP/1.1 server around a simulated system: carries requests in, answers out, and does to the wire what an answer asks for.
 //!
 //! Invariant: nothing is awaited while the world is locked; a parked call is executed even when its client is gone.
 
@@ -26,7 +26,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use self::stream::{Raw, Wire, WireStream};
-use super::admin::Stats;
+use super::backend::Backend;
 use super::config::WorldConfig;
 use super::reply::{Reply, RequestParts, Transport};
 use super::restore;
@@ -41,11 +41,11 @@ const GZIP_ABOVE: usize = 1_400;
 
 /// Where to listen and what to serve.
 #[derive(Clone, Debug)]
-pub struct SimConfig {
+pub struct SimConfig<C = WorldConfig> {
     /// Address; port 0 takes a free one.
     pub bind: SocketAddr,
-    /// The account set.
-    pub world: WorldConfig,
+    /// What the simulated system is made from.
+    pub world: C,
     /// Appends every line of the record to this file, as JSON lines.
     pub record: Option<PathBuf>,
 }
@@ -58,37 +58,37 @@ impl Default for SimConfig {
 
 /// A running simulator. Dropping it stops it.
 #[derive(Debug)]
-pub struct SimHandle {
+pub struct SimHandle<W = World> {
     addr: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<W>>,
     stop: watch::Sender<bool>,
     task: Option<JoinHandle<()>>,
 }
 
-impl SimHandle {
+impl<W: Backend> SimHandle<W> {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The ServerUrl for a client: `http://127.0.0.1:<port>/k3cloud/`.
+    /// The address for a client: `http://127.0.0.1:<port>/k3cloud/`.
     pub fn url(&self) -> String {
-        format!("http://{}/k3cloud/", self.addr)
+        format!("http://{}/{}", self.addr, W::HOME)
     }
 
     /// Counts, as `/admin/stats` gives them.
-    pub fn stats(&self) -> Stats {
-        self.shared.lock().stats()
+    pub fn stats(&self) -> W::Stats {
+        self.shared.lock().counts()
     }
 
     /// Looks at or changes the world directly. The closure must be quick: every call waits for it.
-    pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+    pub fn with_world<T>(&self, act: impl FnOnce(&mut W) -> T) -> T {
         act(&mut self.shared.lock())
     }
 
     /// Answers a request as if it had come over a connection, without one; a late answer is not waited for.
     pub fn ask(&self, request: RequestParts) -> Reply {
-        self.shared.core(|world, now_ms| world.handle(request, now_ms))
+        self.shared.core(|world, now_ms| world.answer(request, now_ms))
     }
 
     /// Stops accepting, drops all connections and waits for the server's end.
@@ -101,8 +101,8 @@ impl SimHandle {
 }
 
 #[derive(Debug)]
-struct Shared {
-    world: Mutex<World>,
+struct Shared<W> {
+    world: Mutex<W>,
     record: Option<Mutex<RecordFile>>,
 }
 
@@ -112,25 +112,18 @@ struct RecordFile {
     written: u64,
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, World> {
+impl<W: Backend> Shared<W> {
+    fn lock(&self) -> MutexGuard<'_, W> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs the core and then brings the record file up to date. Lock order: file, then world.
-    fn core(&self, act: impl FnOnce(&mut World, i64) -> Reply) -> Reply {
+    fn core(&self, act: impl FnOnce(&mut W, i64) -> Reply) -> Reply {
         let reply = act(&mut self.lock(), now_ms());
         if let Some(record) = &self.record {
             let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
-            let lines: Vec<String> = {
-                let world = self.lock();
-                world
-                    .record()
-                    .after(record.written, usize::MAX)
-                    .iter()
-                    .map(|line| format!("{}\n", world.line_json(line)))
-                    .collect()
-            };
+            let lines = self.lock().lines_after(record.written);
+            let lines: Vec<String> = lines.iter().map(|line| format!("{line}\n")).collect();
             if record.file.write_all(lines.concat().as_bytes()).is_ok() {
                 record.written += lines.len() as u64;
             }
@@ -143,14 +136,22 @@ fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Starts a simulator on the current tokio runtime.
+/// Starts a Kingdee simulator on the current tokio runtime.
 ///
 /// # Errors
 /// The address cannot be bound, or the record file cannot be opened.
 pub async fn start(config: SimConfig) -> io::Result<SimHandle> {
+    start_as(config).await
+}
+
+/// The same for any simulated system.
+///
+/// # Errors
+/// The address cannot be bound, or the record file cannot be opened.
+pub async fn start_as<W: Backend>(config: SimConfig<W::Config>) -> io::Result<SimHandle<W>> {
     let listener = TcpListener::bind(config.bind).await?;
     let addr = listener.local_addr()?;
-    let (world, record) = world(&config)?;
+    let (world, record) = world::<W>(&config)?;
     let shared = Arc::new(Shared { world: Mutex::new(world), record: record.map(Mutex::new) });
     let (stop, stopped) = watch::channel(false);
     let task = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
@@ -158,8 +159,8 @@ pub async fn start(config: SimConfig) -> io::Result<SimHandle> {
 }
 
 /// A new world, or the one its record file tells of; the file then goes on.
-fn world(config: &SimConfig) -> io::Result<(World, Option<RecordFile>)> {
-    let Some(path) = &config.record else { return Ok((World::new(config.world.clone(), now_ms()), None)) };
+fn world<W: Backend>(config: &SimConfig<W::Config>) -> io::Result<(W, Option<RecordFile>)> {
+    let Some(path) = &config.record else { return Ok((W::begin(&config.world, now_ms()), None)) };
     let told = match std::fs::File::open(path) {
         Ok(file) => restore::from(file, &config.world)?,
         Err(e) if e.kind() == io::ErrorKind::NotFound => None,
@@ -167,21 +168,20 @@ fn world(config: &SimConfig) -> io::Result<(World, Option<RecordFile>)> {
     };
     let restored = told.unwrap_or_else(|| {
         let began_ms = now_ms();
-        restore::Restored { world: World::new(config.world.clone(), began_ms), began_ms }
+        restore::Restored { world: W::begin(&config.world, began_ms), began_ms }
     });
-    let mut text = restore::header(&config.world, restored.began_ms);
-    let lines = restored.world.record().after(0, usize::MAX).iter();
-    text.extend(lines.map(|line| format!("{}\n", restored.world.line_json(line))));
+    let mut text = restore::header::<W>(&config.world, restored.began_ms);
+    text.extend(restored.world.lines_after(0).iter().map(|line| format!("{line}\n")));
     // Written beside and renamed: a kill in between leaves the old file, and no cut line stays in the middle.
     let part = path.with_extension("part");
     std::fs::write(&part, text)?;
     std::fs::rename(&part, path)?;
     let file = std::fs::OpenOptions::new().append(true).open(path)?;
-    let written = restored.world.record().len() as u64;
+    let written = restored.world.recorded();
     Ok((restored.world, Some(RecordFile { file, written })))
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+async fn accept<W: Backend>(listener: TcpListener, shared: Arc<Shared<W>>, mut stopped: watch::Receiver<bool>) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -202,7 +202,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::
     }
 }
 
-async fn serve(socket: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
+async fn serve<W: Backend>(socket: TcpStream, peer: SocketAddr, shared: Arc<Shared<W>>) {
     let _ = socket.set_nodelay(true);
     let wire = Wire::default();
     let stream = WireStream::new(socket, wire.clone());
@@ -216,10 +216,10 @@ async fn serve(socket: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
 
 type Body = BoxBody<Bytes, io::Error>;
 
-async fn answer(
+async fn answer<W: Backend>(
     request: Request<Incoming>,
     peer: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<W>>,
     wire: Wire,
 ) -> io::Result<Response<Body>> {
     let path = request.uri().path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
@@ -240,7 +240,7 @@ async fn answer(
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     let parts = RequestParts { method: head.method.to_string(), path, headers, body };
-    let mut reply = shared.core(|world, now_ms| world.handle(parts, now_ms));
+    let mut reply = shared.core(|world, now_ms| world.answer(parts, now_ms));
     if matches!(reply.transport, Transport::Parked { .. }) {
         // On its own task: hyper drops this future when the client hangs up, and the server goes on all the same.
         reply = tokio::spawn(wait_parked(reply, shared)).await.map_err(io::Error::other)?;
@@ -251,11 +251,11 @@ async fn answer(
     deliver(reply, packs, &wire)
 }
 
-async fn wait_parked(mut reply: Reply, shared: Arc<Shared>) -> Reply {
+async fn wait_parked<W: Backend>(mut reply: Reply, shared: Arc<Shared<W>>) -> Reply {
     while let Transport::Parked { ticket, due_ms } = reply.transport {
         let left = u64::try_from(due_ms - now_ms()).unwrap_or(0);
         tokio::time::sleep(Duration::from_millis(left)).await;
-        reply = shared.core(|world, now_ms| world.resume(ticket, now_ms));
+        reply = shared.core(|world, now_ms| world.answer_parked(ticket, now_ms));
     }
     reply
 }
