@@ -270,11 +270,7 @@ fn judge(story: &Story<People>, witness: &Mutex<Witness>) -> Sums {
 async fn history(seed: u64, said: &Mutex<Vec<String>>) -> Sums {
     fastrand::seed(seed);
     let mut rng = Rng::with_seed(seed);
-    let mut bench = Bench::new();
-    bench.env.limits.concurrency = rng.u32(1..4);
-    bench.env.limits.per_minute = if rng.bool() { 60 } else { 6000 };
-    bench.env.limits.breaker_unknown = if rng.bool() { 3 } else { 0 };
-    bench.env.limits.canary = if rng.u32(0..4) == 0 { 5 } else { 0 };
+    let bench = histories::any_bench(&mut rng);
     let ordinary = rng.u32(0..3) == 0;
     let crashes = !ordinary && rng.u32(0..4) != 0;
     let mix = Mix::of(seed, &mut rng, ordinary, crashes);
@@ -315,11 +311,5 @@ async fn history(seed: u64, said: &Mutex<Vec<String>>) -> Sums {
 
 #[test]
 fn no_bill_is_missed_none_is_repeated_blindly_in_random_hostile_histories() {
-    harness::run(
-        |seed, said| {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            runtime.enable_all().start_paused(true).build().unwrap().block_on(history(seed, said))
-        },
-        HISTORIES,
-    );
+    harness::run(|seed, said| harness::in_virtual_time(history(seed, said)), HISTORIES);
 }

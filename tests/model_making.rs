@@ -21,7 +21,6 @@ mod histories;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use engine_support::*;
 use fastrand::Rng;
@@ -131,13 +130,13 @@ impl Bills {
     /// Lines of the record about bills with a key, in order.
     fn lines(&self, key: &str) -> Vec<sim::Applied> {
         if self.kind != Kind::Link {
-            return self.wire.record().into_iter().filter(|line| *line.number == *key).collect();
+            return self.wire.lines(|line| *line.number == *key);
         }
         let fid = self.record_of(key);
         let made = self.wire.pushed_from(fid, RULE);
         let is_made = |line: &sim::Applied| line.form_id() == self.kind.made() && made.contains(&line.id);
         let of = |line: &sim::Applied| is_made(line) || (line.verb == "Push" && u64::from(line.id) == fid);
-        self.wire.record().into_iter().filter(of).collect()
+        self.wire.lines(of)
     }
 
     fn record_of(&self, key: &str) -> u64 {
@@ -432,11 +431,7 @@ fn people(seed: u64, kind: Kind, last: Option<Step>, rng: &mut Rng, bench: &Benc
 async fn history(seed: u64, kind: Kind, said: &Mutex<Vec<String>>) -> Sums {
     fastrand::seed(seed);
     let mut rng = Rng::with_seed(seed);
-    let mut bench = Bench::new();
-    bench.env.limits.concurrency = rng.u32(1..4);
-    bench.env.limits.per_minute = if rng.bool() { 60 } else { 6000 };
-    bench.env.limits.breaker_unknown = if rng.bool() { 3 } else { 0 };
-    bench.env.limits.canary = if rng.u32(0..4) == 0 { 5 } else { 0 };
+    let mut bench = histories::any_bench(&mut rng);
     bench.env.user = demo_credentials().user;
     let last = [None, Some(Step::Submit), Some(Step::Audit), Some(Step::Audit)][rng.usize(0..4)];
     let mut plan = making(kind, last);
@@ -454,34 +449,16 @@ async fn history(seed: u64, kind: Kind, said: &Mutex<Vec<String>>) -> Sums {
     let witness = Witness::new(Arc::clone(&people.bills) as Arc<dyn Real>, HashSet::from([OpId::new(kind.op())]));
     Witness::listen(&witness, &bench);
     let mut story = Story::begin(rng, bench, mix, people).await.unwrap();
-    for _ in 0..story.rng.u32(10..24) {
-        match story.rng.u32(0..7) {
-            0 | 1 => story.run_step().await,
-            2 => {
-                let wait = story.rng.u64(1..900);
-                tokio::time::sleep(Duration::from_secs(wait)).await;
-            }
-            3 => story.trouble(),
-            _ => story.others(),
-        }
-        said.lock().unwrap().clone_from(&story.said);
-        story.check();
-    }
-    story.quiet_days().await;
+    story.hostile_days(10..24, said).await;
     let sums = judge(&story, &witness);
     story.said.extend(oracle::trails(&story.bench, &sums.wrong));
     said.lock().unwrap().clone_from(&story.said);
     sums
 }
 
-fn in_virtual_time(seed: u64, kind: Kind, said: &Mutex<Vec<String>>) -> Sums {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    runtime.enable_all().start_paused(true).build().unwrap().block_on(history(seed, kind, said))
-}
-
 #[test]
 fn nothing_is_made_twice_and_nothing_is_told_that_did_not_happen_in_random_hostile_histories() {
-    harness::run(|seed, said| in_virtual_time(seed, Kind::of(seed), said), HISTORIES);
+    harness::run(|seed, said| harness::in_virtual_time(history(seed, Kind::of(seed), said)), HISTORIES);
 }
 
 /// The control: without the rule that a call is repeated only where the form lets the key stand once, bills are made twice.
@@ -489,7 +466,7 @@ fn nothing_is_made_twice_and_nothing_is_told_that_did_not_happen_in_random_hosti
 fn where_the_rule_about_repeats_is_taken_out_bills_are_made_twice() {
     let mut doubles = 0;
     for seed in 0..HISTORIES {
-        let sums = in_virtual_time(seed, Kind::Lied, &Mutex::default());
+        let sums = harness::in_virtual_time(history(seed, Kind::Lied, &Mutex::default()));
         doubles += sums.wrong.iter().filter(|(kind, _)| *kind == Wrong::Twice).count();
         if doubles > 0 {
             return;

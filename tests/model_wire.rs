@@ -20,7 +20,6 @@ mod histories;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use engine_support::*;
 use fastrand::Rng;
@@ -229,11 +228,7 @@ fn people(seed: u64, rng: &mut Rng, bench: &Bench) -> People {
 async fn history(seed: u64, said: &Mutex<Vec<String>>) -> Sums {
     fastrand::seed(seed);
     let mut rng = Rng::with_seed(seed);
-    let mut bench = Bench::new();
-    bench.env.limits.concurrency = rng.u32(1..4);
-    bench.env.limits.per_minute = if rng.bool() { 60 } else { 6000 };
-    bench.env.limits.breaker_unknown = if rng.bool() { 3 } else { 0 };
-    bench.env.limits.canary = if rng.u32(0..4) == 0 { 5 } else { 0 };
+    let mut bench = histories::any_bench(&mut rng);
     bench.env.user = demo_credentials().user;
     let mut mix = Mix::of(seed, &mut rng, false, true);
     for plan in &mut mix.plans {
@@ -246,20 +241,7 @@ async fn history(seed: u64, said: &Mutex<Vec<String>>) -> Sums {
     let witness = Witness::new(Arc::clone(&people.wire) as Arc<dyn Real>, nobody);
     Witness::listen(&witness, &bench);
     let mut story = Story::begin(rng, bench, mix, people).await.unwrap();
-    for _ in 0..story.rng.u32(12..30) {
-        match story.rng.u32(0..7) {
-            0 | 1 => story.run_step().await,
-            2 => {
-                let wait = story.rng.u64(1..900);
-                tokio::time::sleep(Duration::from_secs(wait)).await;
-            }
-            3 => story.trouble(),
-            _ => story.others(),
-        }
-        said.lock().unwrap().clone_from(&story.said);
-        story.check();
-    }
-    story.quiet_days().await;
+    story.hostile_days(12..30, said).await;
     let sums = judge(&story, &witness);
     story.said.extend(oracle::trails(&story.bench, &sums.wrong));
     said.lock().unwrap().clone_from(&story.said);
@@ -268,11 +250,5 @@ async fn history(seed: u64, said: &Mutex<Vec<String>>) -> Sums {
 
 #[test]
 fn the_simulators_record_agrees_after_random_hostile_histories() {
-    harness::run(
-        |seed, said| {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            runtime.enable_all().start_paused(true).build().unwrap().block_on(history(seed, said))
-        },
-        HISTORIES,
-    );
+    harness::run(|seed, said| harness::in_virtual_time(history(seed, said)), HISTORIES);
 }

@@ -7,8 +7,8 @@ pub mod harness;
 pub mod oracle;
 pub mod wire;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -25,6 +25,16 @@ use crate::engine_support::{Bench, CLOSE, close_plan, plan, server, submit_plan}
 
 /// Quiet days at the end, in which everything that can be done must get done.
 const QUIET_DAYS: u32 = 8;
+
+/// An engine whose limits are as the dice fall.
+pub fn any_bench(rng: &mut Rng) -> Bench {
+    let mut bench = Bench::new();
+    bench.env.limits.concurrency = rng.u32(1..4);
+    bench.env.limits.per_minute = if rng.bool() { 60 } else { 6000 };
+    bench.env.limits.breaker_unknown = if rng.bool() { 3 } else { 0 };
+    bench.env.limits.canary = if rng.u32(0..4) == 0 { 5 } else { 0 };
+    bench
+}
 
 /// What a history is about.
 #[derive(Clone, Debug)]
@@ -371,6 +381,24 @@ impl<A: Around> Story<A> {
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
+    }
+
+    /// Orders, waits, trouble and other people's deeds as the dice fall, then quiet days. What happens is written down as it does.
+    pub async fn hostile_days(&mut self, steps: std::ops::Range<u32>, said: &Mutex<Vec<String>>) {
+        for _ in 0..self.rng.u32(steps) {
+            match self.rng.u32(0..7) {
+                0 | 1 => self.run_step().await,
+                2 => {
+                    let wait = self.rng.u64(1..900);
+                    tokio::time::sleep(Duration::from_secs(wait)).await;
+                }
+                3 => self.trouble(),
+                _ => self.others(),
+            }
+            said.lock().unwrap().clone_from(&self.said);
+            self.check();
+        }
+        self.quiet_days().await;
     }
 
     /// What must hold at any time, whatever else is found wrong at the end.

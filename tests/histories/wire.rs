@@ -356,9 +356,9 @@ impl Wire {
         }
     }
 
-    /// The record of the simulator, whole.
-    pub fn record(&self) -> Vec<sim::Applied> {
-        self.with(|world, _| world.record().after(0, usize::MAX).to_vec())
+    /// Lines of the simulator's record that are asked for, in order.
+    pub fn lines(&self, of: impl Fn(&sim::Applied) -> bool) -> Vec<sim::Applied> {
+        self.with(|world, _| world.record().after(0, usize::MAX).iter().filter(|line| of(line)).cloned().collect())
     }
 
     /// How many bills of a form were made under a key.
