@@ -128,6 +128,14 @@ pub enum StoreError {
     /// A cursor of another list, or from an older version.
     #[error("this page cannot be continued: {0}")]
     Cursor(String),
+    /// The database that holds the facts: what is wrong there and what to do, in both languages.
+    #[error("{en}")]
+    Database {
+        /// In English.
+        en: String,
+        /// In Chinese.
+        zh: String,
+    },
     /// Facts that contradict what is stored (a sum that would not close); nothing was written.
     #[error("refused to store a contradiction: {0}")]
     Contradiction(String),
@@ -170,6 +178,7 @@ impl StoreError {
                 damage.zh(),
                 local::place::command("log verify", std::path::Path::new(dir))
             ),
+            Self::Database { zh, .. } => zh.clone(),
             Self::Cursor(what) => format!("该页无法继续：{}", words::chinese(what)),
             Self::Contradiction(what) => format!("拒绝存入自相矛盾的内容：{}", words::chinese(what)),
         }
@@ -347,7 +356,7 @@ pub trait Reads: Send + Sync {
 pub const BODY_LIMIT: usize = 1024 * 1024;
 
 /// An event with the bodies of its answer cut to what is kept.
-pub(crate) fn limited(event: &Event) -> Event {
+pub fn limited(event: &Event) -> Event {
     let mut event = event.clone();
     if let Event::StepAnswered { evidence: Some(evidence), .. } = &mut event {
         limit_body(&mut evidence.request);

@@ -93,8 +93,8 @@ impl Inside for Held {
         &self.index
     }
 
-    fn last_seq(&self) -> Seq {
-        Seq(self.facts.read().unwrap_or_else(PoisonError::into_inner).len() as u64)
+    fn last_seq(&self) -> Result<Seq, StoreError> {
+        Ok(Seq(self.facts.read().unwrap_or_else(PoisonError::into_inner).len() as u64))
     }
 
     fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError> {

@@ -43,11 +43,16 @@ pub trait Inside: Send + Sync + 'static {
     /// The index.
     fn index(&self) -> &Index<Self::Kv>;
     /// Last durable place.
-    fn last_seq(&self) -> Seq;
+    fn last_seq(&self) -> Result<Seq, StoreError>;
     /// Facts after a place, at most `limit`.
     fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError>;
     /// Facts at these places.
     fn facts_at(&self, places: &[Seq]) -> Result<Vec<Fact>, StoreError>;
+
+    /// See [`Reads::snapshot`].
+    fn snapshot(&self, newest: u32) -> Result<Snapshot, StoreError> {
+        self.index().snapshot(newest)
+    }
 
     /// See [`Reads::facts_of`].
     fn facts_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, bool), StoreError> {
@@ -91,17 +96,26 @@ pub trait Inside: Send + Sync + 'static {
 
 /// How look-ups went of late.
 #[derive(Debug, Default)]
-pub struct Pace(AtomicU32);
+pub struct Pace {
+    careful: AtomicU32,
+    /// What is asked is on another machine: no look-up ever runs where it is asked.
+    far: bool,
+}
 
 impl Pace {
+    /// Of a store whose entries are on another machine.
+    pub fn far() -> Self {
+        Self { far: true, ..Self::default() }
+    }
+
     /// Whether the next look-up is to run on another thread.
     fn is_slow(&self) -> bool {
-        self.0.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+        self.far || self.careful.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }
 
     fn note(&self, took: Duration) {
         if took > SLOW {
-            self.0.store(CAREFUL, Ordering::Relaxed);
+            self.careful.store(CAREFUL, Ordering::Relaxed);
         }
     }
 }
@@ -166,7 +180,7 @@ impl<S: Embedded> Store for S {
 #[async_trait]
 impl<S: Embedded> Reads for S {
     async fn last_seq(&self) -> Result<Seq, StoreError> {
-        Ok(self.inside().last_seq())
+        short(self, Inside::last_seq).await
     }
 
     async fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError> {
@@ -174,7 +188,7 @@ impl<S: Embedded> Reads for S {
     }
 
     async fn snapshot(&self, newest: u32) -> Result<Snapshot, StoreError> {
-        long(self, move |s| s.index().snapshot(newest)).await
+        long(self, move |s| s.snapshot(newest)).await
     }
 
     async fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError> {

@@ -109,7 +109,7 @@ fn pack(counts: &Counts) -> Vec<u8> {
 }
 
 /// Reads a row.
-pub(super) fn unpack(bytes: &[u8]) -> Result<Counts, StoreError> {
+pub fn unpack(bytes: &[u8]) -> Result<Counts, StoreError> {
     let damaged = || StoreError::Read("an hour in the index cannot be read".to_owned());
     let number = |at| u64_at(bytes, at).ok_or_else(damaged);
     let mut counts = Counts {

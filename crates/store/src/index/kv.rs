@@ -29,6 +29,24 @@ pub trait Kv: Send + Sync {
     }
 }
 
+impl<K: Kv + ?Sized> Kv for std::sync::Arc<K> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        (**self).get(key)
+    }
+
+    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
+        (**self).scan(low, high, back, max)
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        (**self).apply(batch)
+    }
+
+    fn get_cached<'n>(&self, key: &[u8], cache: &'n mut ReadCache) -> Result<Option<&'n [u8]>, StoreError> {
+        (**self).get_cached(key, cache)
+    }
+}
+
 /// What a reader of many keys keeps between them.
 #[derive(Debug, Default)]
 pub struct ReadCache {
@@ -38,6 +56,18 @@ pub struct ReadCache {
     pub(super) blocks: Held,
     /// Times something had to be read for it.
     pub(super) loads: u64,
+}
+
+impl ReadCache {
+    /// Keeps one value, in the place of the one before.
+    pub fn keep(&mut self, value: Option<Vec<u8>>) {
+        self.value = value;
+    }
+
+    /// The value kept last.
+    pub fn kept(&self) -> Option<&[u8]> {
+        self.value.as_deref()
+    }
 }
 
 /// The blocks a reader saw last, the newest first.

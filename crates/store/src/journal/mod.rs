@@ -4,7 +4,7 @@
 //! guessed or cut, but for the torn end of a write that nobody was told of.
 
 pub mod frame;
-mod later;
+pub mod later;
 pub mod recent;
 pub mod sealed;
 pub mod segment;

@@ -275,8 +275,8 @@ impl Inside for Shared {
         &self.index
     }
 
-    fn last_seq(&self) -> Seq {
-        self.journal.last()
+    fn last_seq(&self) -> Result<Seq, StoreError> {
+        Ok(self.journal.last())
     }
 
     fn facts_after(&self, after: Seq, limit: usize) -> Result<Vec<Fact>, StoreError> {

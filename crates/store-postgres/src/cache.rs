@@ -1,0 +1,106 @@
+//! Entries as the writer last saw them: what it wrote, and what it had to ask for.
+//!
+//! Invariant: only one machine writes, and what it holds here is what the tables say; whenever that is in doubt all of it is
+//! thrown away.
+
+use std::collections::HashMap;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use skydeck_store::StoreError;
+use skydeck_store::index::key;
+use skydeck_store::index::kv::{Batch, Entry, Kv};
+
+use crate::effects::LookUp;
+use crate::tables::Tables;
+
+/// Entries of one generation; two are held.
+const ENTRIES: usize = 32_768;
+
+type Entries = HashMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// The tables behind what is held of them.
+pub(crate) struct Cache {
+    tables: Arc<Tables>,
+    held: Mutex<(Entries, Entries)>,
+}
+
+impl Cache {
+    pub fn new(tables: Arc<Tables>) -> Self {
+        Self { tables, held: Mutex::default() }
+    }
+
+    /// Throws everything away.
+    pub fn clear(&self) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Default::default();
+    }
+
+    /// Whether an entry is held.
+    pub fn has(&self, key: &[u8]) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.0.contains_key(key) || held.1.contains_key(key)
+    }
+
+    /// Holds an entry.
+    pub fn hold(&self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.0.len() >= ENTRIES {
+            held.1 = std::mem::take(&mut held.0);
+        }
+        held.0.insert(key, value);
+    }
+}
+
+/// Whether an entry is one of a list, which its table answers.
+fn is_of_list(at: &[u8]) -> bool {
+    let lists = [
+        key::OPEN,
+        key::RUN_OF_PLAN,
+        key::SLOT,
+        key::TRYING,
+        key::HISTORY,
+        key::HISTORY_SLOT,
+        key::LEDGER,
+        key::GROUP,
+        key::NUMBER,
+    ];
+    at.first().is_some_and(|space| lists.contains(space))
+}
+
+impl Kv for Cache {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        {
+            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(value) = held.0.get(key) {
+                return Ok(value.clone());
+            }
+            if let Some(value) = held.1.remove(key) {
+                held.0.insert(key.to_vec(), value.clone());
+                return Ok(value);
+            }
+        }
+        let value = self.tables.get(key)?;
+        self.hold(key.to_vec(), value.clone());
+        Ok(value)
+    }
+
+    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
+        self.tables.scan(low, high, back, max)
+    }
+
+    /// What became durable.
+    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        for (key, value) in batch {
+            if !is_of_list(&key) {
+                self.hold(key, value);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl LookUp for Cache {
+    fn entry(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.get(key)
+    }
+}
