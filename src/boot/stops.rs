@@ -15,6 +15,7 @@ pub fn store_stop(error: StoreError) -> Stop {
         | StoreError::Full(_)
         | StoreError::Read(_)
         | StoreError::Cursor(_)
+        | StoreError::Database { .. }
         | StoreError::Contradiction(_) => Exit::Refused,
     };
     Stop::both(exit, error.to_string(), error.zh())

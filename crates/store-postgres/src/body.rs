@@ -62,6 +62,15 @@ pub(crate) fn digest(body: &[u8]) -> Vec<u8> {
     Sha256::digest(body).to_vec()
 }
 
+/// The hash of a fact: that of the one before it, its place, its digest.
+pub(crate) fn link(before: &[u8], seq: i64, digest: &[u8]) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(before);
+    hash.update(seq.to_be_bytes());
+    hash.update(digest);
+    hash.finalize().to_vec()
+}
+
 /// A fact from a row of place, moment and body.
 pub(crate) fn fact(row: &Row) -> Result<Fact, StoreError> {
     let (seq, at, body): (i64, i64, Vec<u8>) = (column(row, 0)?, column(row, 1)?, column(row, 2)?);

@@ -8,9 +8,11 @@ pub mod admin;
 mod append;
 mod body;
 mod cache;
+pub mod check;
 pub mod connect;
 mod effects;
 pub mod fault;
+mod feed;
 mod io;
 mod line;
 mod lists;
@@ -35,7 +37,7 @@ use skydeck_core::domain::time::Clock;
 use skydeck_store::index::Index;
 use skydeck_store::index::row::run_row;
 use skydeck_store::{AppendError, Appended, Batch, Embedded, Inside, Pace, Snapshot, StoreError, codec};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use ulid::Ulid;
 
 pub use connect::Settings;
@@ -75,6 +77,7 @@ impl PgStore {
     /// Opens a store to look at: nothing is ever written through it.
     pub fn look(settings: Settings) -> Result<Self, StoreError> {
         let io = Arc::new(Io::start(settings)?);
+        io.wait(check::usable)?;
         let tables = Arc::new(Tables::new(Arc::clone(&io)));
         let shared = Arc::new(Shared { io, index: Index::new(tables) });
         Ok(Self { shared, pace: Pace::far(), pen: None })
@@ -86,6 +89,7 @@ impl PgStore {
         let stopped: Arc<RwLock<Option<String>>> = Arc::default();
         let laid_down = Arc::new(AtomicBool::new(false));
         let (io, tables) = (&store.shared.io, &store.shared.index.kv);
+        io.wait(check::writable)?;
         let boot = Ulid::generate().to_string();
         let writer = writer::begin(io, tables, clock, boot, stopped, Arc::clone(&laid_down))?;
         let (jobs, waiting) = sync_channel(WAITING);
@@ -122,6 +126,13 @@ impl PgStore {
             }
         }
         answer.await.unwrap_or_else(|_| Err(AppendError::Write("the writer ended; reopen the store".to_owned())))
+    }
+
+    /// How far the store is, whoever writes: changes when facts were added. Follows it for as long as somebody looks.
+    pub fn follow(&self) -> watch::Receiver<Seq> {
+        let (told, seen) = watch::channel(Seq(0));
+        self.shared.io.begin(move |inner| feed::follow(inner, told));
+        seen
     }
 
     /// Adds facts of another store with the moments they have; their places follow the last one here.
