@@ -239,7 +239,9 @@ fn a_set_up_asks_again_for_what_is_wrong_and_ends_in_a_console_with_a_plan() {
         pty.wait_text(said[0]);
         answer(&mut pty, &[(words.address, &home.url()), ("[q]", "")]);
         pty.wait_text(said[1]);
-        answer(&mut pty, &[(words.centre, &known.account), ("[q]", "s")]);
+        // The server tells its data centres: one is taken by its place.
+        pty.wait_text(&format!("[1] 演示账套  001  {}", known.account));
+        answer(&mut pty, &[(words.centre, "1"), ("[q]", "s")]);
         pty.wait_text(said[2]);
         answer(&mut pty, &[(words.secret, "a-wrong-secret")]);
         pty.wait_text(said[3]);

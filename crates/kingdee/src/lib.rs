@@ -3,6 +3,7 @@
 //! Invariant: only a connect error is "not sent"; only a shape-perfect answer naming the ids asked is "done".
 
 mod by_key;
+mod centres;
 pub mod classify;
 mod client;
 mod columns;
@@ -24,4 +25,5 @@ mod tls;
 pub mod transport;
 pub mod wire;
 
+pub use centres::{DataCentre, data_centres};
 pub use client::KingdeeErp;

@@ -9,7 +9,9 @@ use crate::cli::args::EnvAdd;
 use crate::cli::out::Out;
 use crate::config::{Config, SecretSource, SignInKind};
 use crate::engine::ports::FaultKind;
+use crate::erp::{DataCentre, data_centres};
 use crate::exit::{Exit, Stop};
+use crate::text::show;
 
 /// What the options say.
 ///
@@ -84,11 +86,7 @@ pub async fn ask(asker: &mut Asker<'_>, draft: &mut Draft, part: Part, taken: &[
     match part {
         Part::Name => draft.name = Some(name(asker, taken).await?),
         Part::Url => address(asker, draft).await?,
-        Part::AccountSet => {
-            let label = out
-                .t("data centre (account set): its id, e.g. 60aa0000000000", "数据中心（账套）标识，如 60aa0000000000");
-            draft.account_set = Some(asker.text(label, draft.account_set.as_deref()).await?);
-        }
+        Part::AccountSet => draft.account_set = Some(account_set(asker, draft).await?),
         Part::User => {
             let label =
                 out.t("user: an integration user of the ERP, no administrator", "用户：ERP 的集成用户，不用管理员");
@@ -123,6 +121,36 @@ pub async fn ask(asker: &mut Asker<'_>, draft: &mut Draft, part: Part, taken: &[
         }
     }
     Ok(())
+}
+
+/// The data centre: of those that the server tells, by its place among them, or by its id.
+async fn account_set(asker: &mut Asker<'_>, draft: &Draft) -> Result<String, Stop> {
+    let out = asker.out;
+    let url = draft.url.as_deref().unwrap_or_default();
+    let there = asker.wait(data_centres(url, draft.allow_plain_http)).await?;
+    if there.is_empty() {
+        let label =
+            out.t("data centre (account set): its id, e.g. 60aa0000000000", "数据中心（账套）标识，如 60aa0000000000");
+        return asker.text(label, draft.account_set.as_deref()).await;
+    }
+    asker.say("The server has these data centres:", "服务器上的数据中心：");
+    for (n, centre) in there.iter().enumerate() {
+        let DataCentre { id, number, name } = centre;
+        let words = [name, number, id].map(|word| show(word, 80).into_string());
+        let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        out.note(&format!("[{}] {}", n + 1, words.join("  ")));
+    }
+    let label =
+        out.t("data centre (account set): its number in the list, or its id", "数据中心（账套）标识，或上面的序号");
+    // With several nobody takes the first one by pressing Enter once too often.
+    let only = match there.as_slice() {
+        [only] => Some(only.id.as_str()),
+        _ => None,
+    };
+    let typed = asker.text(label, draft.account_set.as_deref().or(only)).await?;
+    let is_id = there.iter().any(|centre| centre.id == typed);
+    let chosen = typed.parse::<usize>().ok().and_then(|n| there.get(n.checked_sub(1)?)).filter(|_| !is_id);
+    Ok(chosen.map_or(typed, |centre| centre.id.clone()))
 }
 
 async fn name(asker: &mut Asker<'_>, taken: &[String]) -> Result<String, Stop> {

@@ -10,7 +10,7 @@ use crate::config::{ClientConfig, SignIn};
 use crate::sign;
 
 /// Longest id of a data centre that is believed: a GUID has 36 signs.
-const LONGEST_ID: usize = 64;
+pub(crate) const LONGEST_ID: usize = 64;
 
 /// Service and body of the login call; `None` where every call is signed and there is none. `timestamp`: Unix seconds.
 pub fn login_body(config: &ClientConfig, timestamp: i64) -> Option<(&'static str, Zeroizing<Vec<u8>>)> {

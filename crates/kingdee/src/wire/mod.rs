@@ -9,6 +9,7 @@ mod rows;
 mod scalar;
 
 pub use envelope::{Entity, Envelope, Reason, Status};
+pub(crate) use login::LONGEST_ID;
 pub use login::{LoginReply, login_body};
 pub use request::{Operation, push_body, query_body, save_body, write_body};
 pub use rows::{QueryAnswer, read_rows};
