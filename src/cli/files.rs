@@ -17,6 +17,7 @@ use crate::export::handover::{self, Handover};
 use crate::export::report::{self, Form, Kept, Report};
 use crate::export::{self, Export, ExportError};
 use crate::store::evidence;
+use crate::text::show;
 
 /// `export`.
 pub(super) async fn export(booted: &Booted, out: &Out, args: &ExportArgs) -> Result<Exit, Stop> {
@@ -142,6 +143,13 @@ pub(super) async fn handover(booted: &Booted, out: &Out, args: &HandoverArgs) ->
         Some(text) => filter::first_moment(text, &style.zone, style.now)
             .map_err(|e| out.usage(&format!("--since: {}", e.fault), &format!("--since：{}", e.fault.zh())))?,
     };
+    if since > style.now {
+        let text = show(args.since.as_deref().unwrap_or_default(), 200);
+        return Err(out.usage(
+            &format!("--since: `{text}` is not here yet; expected a time up to now"),
+            &format!("--since：`{text}` 还没有到；请写现在以前的时间"),
+        ));
+    }
     let form = match (args.format, args.file.as_deref().map(ending).as_deref()) {
         (Some(HandoverFormat::Md), _) | (None, Some("md")) => handover::Form::Markdown,
         (Some(HandoverFormat::Html), _) | (None, Some("html" | "htm")) => handover::Form::Html,
@@ -184,8 +192,11 @@ pub(super) async fn evidence(context: &Context, args: &EvidenceArgs) -> Result<E
     let mut file = std::io::BufWriter::new(part.file().map_err(|error| not_written(&out, &error))?);
     let made =
         serde_json::json!({"at": out.time(context.clock.now()), "by": concat!("skydeck ", env!("CARGO_PKG_VERSION"))});
-    let sealed = evidence::write(&context.paths.data, run, &made, &mut file).map_err(boot::store_stop)?;
-    std::io::Write::flush(&mut file)?;
+    let sealed = evidence::write(&context.paths.data, run, &made, &mut file).map_err(|why| match why {
+        evidence::Unwritten::Store(error) => boot::store_stop(error),
+        evidence::Unwritten::File(error) => not_written(&out, &part.fault(error)),
+    })?;
+    std::io::Write::flush(&mut file).map_err(|error| not_written(&out, &part.fault(error)))?;
     drop(file);
     let path = part.keep().map_err(|error| not_written(&out, &error))?.display().to_string();
     let evidence::Sealed { appends, calls, lines, seal } = sealed;

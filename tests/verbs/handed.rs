@@ -37,8 +37,17 @@ fn a_hand_over_says_what_came_and_left_what_waits_for_whom_and_what_was_decided(
         assert!(said.contains(has), "{has}: {said}");
     }
     // Nothing of before the time that is named.
-    let (_, later, _) = verb(&site, "en", &["handover", "--since", "2999-01-01"]);
+    let second = || chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let done = second();
+    while second() == done {
+        std::thread::yield_now();
+    }
+    let (_, later, _) = verb(&site, "en", &["handover", "--since", &second()]);
     assert!(later.contains("nothing was decided by hand") && later.contains("0 runs, 0 bills found"), "{later}");
+    for (lang, has) in [("en", "`2999-01-01` is not here yet"), ("zh", "`2999-01-01` 还没有到")] {
+        let (code, said, err) = verb(&site, lang, &["handover", "--since", "2999-01-01"]);
+        assert!(code == Some(2) && said.is_empty() && err.contains(has), "{code:?} {said} {err}");
+    }
     for (name, has) in [("h.md", "# Skydeck hand-over"), ("h.html", "<!doctype html>"), ("h.txt", "Skydeck hand-over")]
     {
         let path = site.dir.path().join(name);

@@ -452,7 +452,7 @@ fn a_hostile_file_is_named_safely() {
 }
 
 #[test]
-fn a_report_that_the_disk_does_not_take_leaves_nothing_and_says_so() {
+fn a_file_that_the_disk_does_not_take_leaves_nothing_and_says_so() {
     let site = site(400, |service, _, _| match service {
         "Audit" => Said::Http(200, answer(false, &["信用额度不足"], &[], 0)),
         _ => Said::Good,
@@ -462,9 +462,19 @@ fn a_report_that_the_disk_does_not_take_leaves_nothing_and_says_so() {
     std::fs::create_dir(&full).unwrap();
     // A disk of its own, so small that no report of these bills fits.
     let script = "mount -t tmpfs -o size=16k none \"$FULL\" || exit 77; \"$@\"; code=$?; ls -A \"$FULL\"; exit $code";
-    for ending in ["xlsx", "html", "md"] {
+    let runs = site.command("en", &["history", "--json"]).output().unwrap();
+    let id: Value = serde_json::from_slice(runs.stdout.split(|b| *b == b'\n').next().unwrap()).unwrap();
+    let id = id["run"].as_str().unwrap();
+    for (words, ending) in [
+        (vec!["report", "--all"], "xlsx"),
+        (vec!["report", "--all"], "html"),
+        (vec!["report", "--all"], "md"),
+        (vec!["export", "--all"], "csv"),
+        (vec!["evidence", id], "jsonl"),
+    ] {
         let file = full.join(format!("r.{ending}"));
-        let verb = site.command("zh", &["report", "--all", file.to_str().unwrap()]);
+        let args = [words.as_slice(), &[file.to_str().unwrap()]].concat();
+        let verb = site.command("zh", &args);
         let mut run = Command::new("unshare");
         run.args(["-m", "sh", "-c", script, "sh"]).arg(verb.get_program()).args(verb.get_args()).env("FULL", &full);
         verb.get_envs().for_each(|(name, value)| {

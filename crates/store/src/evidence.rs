@@ -13,8 +13,7 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::account::directory::told_by;
-use super::account::read;
+use super::account::{Told, read};
 use super::actions::FILE;
 use super::journal::frame::{self, Chain};
 use super::journal::{sealed, segment, tail};
@@ -41,22 +40,44 @@ pub struct Sealed {
     pub seal: String,
 }
 
+/// Why there is no evidence.
+#[derive(Debug)]
+pub enum Unwritten {
+    /// The journal or the log cannot be read or is damaged.
+    Store(StoreError),
+    /// The file cannot be written: nothing is wrong with what the directory holds.
+    File(std::io::Error),
+}
+
 /// Writes the evidence of a run of a directory, in use or not; `made`: when, and by which program.
 ///
 /// # Errors
-/// The journal or the log cannot be read or is damaged, or the file cannot be written.
-pub fn write(dir: &Path, run: RunId, made: &Value, out: &mut dyn Write) -> Result<Sealed, StoreError> {
+/// See [`Unwritten`].
+pub fn write(dir: &Path, run: RunId, made: &Value, out: &mut dyn Write) -> Result<Sealed, Unwritten> {
+    let mut lines = Lines { out, before: String::new(), fault: None };
+    let sealed = all(dir, run, made, &mut lines);
+    match lines.fault {
+        Some(error) => Err(Unwritten::File(error)),
+        None => sealed.map_err(Unwritten::Store),
+    }
+}
+
+fn all(dir: &Path, run: RunId, made: &Value, lines: &mut Lines<'_>) -> Result<Sealed, StoreError> {
     let place = Place::new(dir);
     place.known_version()?;
-    let mut lines = Lines { out, before: String::new() };
     lines.add(&json!({"type": "evidence", "version": VERSION, "run": run.to_string(), "made": made}))?;
     let mut sealed = Sealed::default();
     let mut orders = BTreeSet::new();
+    // What the whole journal says of the log, of whichever run: it is read once.
+    let mut of_log = Told::default();
     let mut chain = Chain::default();
     payloads(&place.journal(), &mut |first, payload| {
         let before = chain;
         chain = frame::link(&before, first, payload);
         let facts = frame::facts(payload)?;
+        for fact in &facts {
+            of_log.note(fact);
+        }
         if facts.iter().all(|fact| fact.event.run() != Some(run)) {
             return Ok(());
         }
@@ -75,9 +96,9 @@ pub fn write(dir: &Path, run: RunId, made: &Value, out: &mut dyn Write) -> Resul
         }
         Ok(())
     })?;
-    sealed.lines = log(dir, run, &orders, &mut lines)?;
+    sealed.lines = log(dir, &of_log, run, &orders, lines)?;
     lines.add(&json!({"type": "end", "appends": sealed.appends, "calls": sealed.calls, "log": sealed.lines}))?;
-    sealed.seal = lines.before;
+    sealed.seal.clone_from(&lines.before);
     Ok(sealed)
 }
 
@@ -85,6 +106,8 @@ pub fn write(dir: &Path, run: RunId, made: &Value, out: &mut dyn Write) -> Resul
 struct Lines<'a> {
     out: &'a mut dyn Write,
     before: String,
+    /// Why the file takes no more.
+    fault: Option<std::io::Error>,
 }
 
 impl Lines<'_> {
@@ -93,8 +116,11 @@ impl Lines<'_> {
         let text = value.to_string();
         let body = json_safe(text.strip_suffix('}').unwrap_or(&text)).into_owned();
         let hash = hex(&Sha256::new().chain_update(&self.before).chain_update(&body).finalize());
-        let failed = |e: std::io::Error| StoreError::Write(format!("the evidence: {e}"));
-        writeln!(self.out, "{body},\"h\":\"{hash}\"}}").map_err(failed)?;
+        if let Err(error) = writeln!(self.out, "{body},\"h\":\"{hash}\"}}") {
+            let said = StoreError::Write(format!("the evidence: {error}"));
+            self.fault = Some(error);
+            return Err(said);
+        }
         self.before = hash;
         Ok(())
     }
@@ -163,10 +189,16 @@ fn told(fact: &Fact) -> Option<Value> {
 }
 
 /// The lines of the action log about a run, as they stand.
-fn log(dir: &Path, run: RunId, orders: &BTreeSet<String>, lines: &mut Lines<'_>) -> Result<u64, StoreError> {
+fn log(
+    dir: &Path,
+    told: &Told,
+    run: RunId,
+    orders: &BTreeSet<String>,
+    lines: &mut Lines<'_>,
+) -> Result<u64, StoreError> {
     let path = dir.join(FILE);
     let failed = |e: std::io::Error| StoreError::Directory(format!("{}: {e}", path.display()));
-    let (told, run) = (told_by(dir)?, run.to_string());
+    let run = run.to_string();
     let mut written = 0;
     let mut fault = None;
     let read = read::read(&path, told.accepted(), |text, line| {
