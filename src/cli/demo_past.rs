@@ -29,6 +29,8 @@ pub struct Past {
     pub plans: usize,
     /// Of those that the clock starts, so many do not run any more.
     pub silent: usize,
+    /// Whether the newest night went wrong: plans have ended by themselves.
+    pub stuck: bool,
     /// About so many bills; `None`: as many as some offices have.
     pub bills: Option<u64>,
     /// Equal seeds give equal facts.
@@ -38,7 +40,7 @@ pub struct Past {
 impl Past {
     /// What `--history` asks for, if it does.
     pub(super) fn asked(args: &DemoArgs) -> Option<Self> {
-        Some(Self { days: args.history?, plans: 13, silent: 2, bills: None, seed: args.seed })
+        Some(Self { days: args.history?, plans: 13, silent: 2, stuck: false, bills: None, seed: args.seed })
     }
 }
 
@@ -93,6 +95,7 @@ fn wish(past: Past, env: &Environment, plans: Vec<Plan>) -> Wish {
         plans,
         bills: past.bills,
         silent: past.silent,
+        stuck: past.stuck,
         env: env.id.clone(),
         production: env.production,
         server: env.server.clone(),

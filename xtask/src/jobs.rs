@@ -32,6 +32,12 @@ pub struct JobsArgs {
     /// Of those that the clock starts, so many do not run any more.
     #[arg(long, value_name = "N", default_value_t = 3)]
     silent: usize,
+    /// The newest night went wrong: runs have ended by themselves, and bills wait behind them.
+    #[arg(long)]
+    stuck: bool,
+    /// Equal seeds give equal pasts.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
 }
 
 /// The letter of the view that a job uses.
@@ -48,8 +54,9 @@ struct Typed {
 impl Typed {
     fn start(program: &str, dir: &Path, size: (u16, u16)) -> anyhow::Result<Self> {
         let dir = dir.to_str().context("the directory's path is not text")?;
-        let args = ["demo", "--data", dir];
-        let pty = Pty::start(&Start { program, args: &args, env: &[("LANG", "zh_CN.UTF-8")], size });
+        // What is written goes into the directory of the past, not where the last one left a file of that name.
+        let args = ["-C", dir, program, "demo", "--data", dir];
+        let pty = Pty::start(&Start { program: "env", args: &args, env: &[("LANG", "zh_CN.UTF-8")], size });
         pty.wait_text(READ);
         Ok(Self { pty, keys: 0 })
     }
@@ -99,8 +106,9 @@ pub fn write(args: &JobsArgs) -> anyhow::Result<()> {
             days: args.days,
             plans: args.plans,
             silent: args.silent,
+            stuck: args.stuck,
             bills: Some(args.bills),
-            seed: 1,
+            seed: args.seed,
         };
         runtime()?.block_on(Box::pin(history::write(&past))).map_err(ended)?;
     }
@@ -110,6 +118,8 @@ pub fn write(args: &JobsArgs) -> anyhow::Result<()> {
     overnight(Typed::start(program, &dir, (80, 24))?, args.silent)?;
     why_not_audited(Typed::start(program, &dir, (80, 24))?, &about)?;
     failures_of(Typed::start(program, &dir, (80, 24))?, &about)?;
+    as_a_file(Typed::start(program, &dir, (80, 24))?, &about, &dir)?;
+    hand_over(Typed::start(program, &dir, (80, 24))?, &dir)?;
     retry(Typed::start(program, &dir, (80, 24))?)
 }
 
@@ -117,6 +127,11 @@ fn counted(job: &str, typed: &Typed, most: usize) -> anyhow::Result<()> {
     output::note(&format!("{job}: {} keys, at most {most}", typed.keys));
     ensure!(typed.keys <= most, "{job} takes {} keys, and may take {most}", typed.keys);
     Ok(())
+}
+
+/// As long as a person takes at least: a dialog hears nothing before it was there to be read.
+fn read() {
+    std::thread::sleep(std::time::Duration::from_millis(500));
 }
 
 /// Looks up, on a large screen, what the jobs are about, and saves the view that one of them uses.
@@ -234,6 +249,50 @@ fn failures_of(mut console: Typed, about: &About) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The same as a workbook: where the console runs.
+fn as_a_file(mut console: Typed, about: &About, dir: &Path) -> anyhow::Result<()> {
+    console.press(&["5", &format!("\x1b{VIEW}"), "/", " "]);
+    console.name(&about.customer);
+    console.press(&["\r"]);
+    console.wait("the failures", |text| text.contains("✗ 失败"));
+    console.press(&["e"]);
+    console.wait("what is written, and where to", |text| text.contains("[csv]"));
+    // The last of the formats, from the first one.
+    console.press(&["\t", "\x1b[D"]);
+    let screen = console.wait("the name of the file", |text| text.contains(".xlsx"));
+    read();
+    console.press(&["\r"]);
+    let file = dir.join(named(&screen, ".xlsx").context("no file is named")?);
+    console.wait("that it is written", |text| text.contains("已导出"));
+    counted("last week's failures of a customer as a file", &console, 12)?;
+    let begins = std::fs::read(&file).with_context(|| file.display().to_string())?;
+    ensure!(begins.starts_with(b"PK"), "{} is a workbook", file.display());
+    std::fs::remove_file(file)?;
+    console.end();
+    Ok(())
+}
+
+/// The hand-over, from the first picture.
+fn hand_over(mut console: Typed, dir: &Path) -> anyhow::Result<()> {
+    console.press(&["e"]);
+    let screen = console.wait("what is handed over", |text| text.contains("[md]"));
+    let file = dir.join(named(&screen, ".md").context("no file is named")?);
+    read();
+    console.press(&["\r"]);
+    console.wait("that it is written", |text| text.contains("已写入"));
+    counted("hand-over", &console, 4)?;
+    let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    ensure!(text.contains("遗留") && text.lines().count() > 10, "{text}");
+    std::fs::remove_file(file)?;
+    console.end();
+    Ok(())
+}
+
+/// The name of a file that stands on the screen, by its ending.
+fn named(screen: &str, ending: &str) -> Option<String> {
+    screen.split_whitespace().find(|word| word.ends_with(ending)).map(str::to_owned)
+}
+
 /// Bills of one cause once more: until their run is open.
 fn retry(mut console: Typed) -> anyhow::Result<()> {
     console.press(&["4"]);
@@ -242,8 +301,7 @@ fn retry(mut console: Typed) -> anyhow::Result<()> {
     console.press(&vec!["j"; below]);
     console.press(&["R"]);
     console.wait("what will be tried again", |text| text.contains("重试") && text.contains(" y "));
-    // A dialog hears nothing before it was there to be read.
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    read();
     console.press(&["y"]);
     console.wait("the run is open", |text| text.contains("正在读取；批准前不写入") || text.contains("批准本批清单"));
     counted("retry one cause", &console, 4)?;

@@ -71,6 +71,13 @@ pub fn draw(first: NaiveDate, days: u32, rng: &mut Rng) -> Vec<Incident> {
     all
 }
 
+/// Nearly everything is refused from the evening before the end of the past on.
+pub fn newest_night(now: Ts) -> Incident {
+    let today = day_of(now);
+    let evening = calendar::at(today.checked_sub_days(Days::new(1)).unwrap_or(today), 18, 0);
+    Incident { what: What::Refuses(Trouble::Permission), from: evening, to: Ts(now.0 + DAY) }
+}
+
 /// The day of the office a moment is of.
 pub fn day_of(at: Ts) -> NaiveDate {
     calendar::local(at).date()

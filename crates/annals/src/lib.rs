@@ -61,6 +61,8 @@ pub struct Wish {
     pub bills: Option<u64>,
     /// So many of the plans that are due by the clock do not run any more.
     pub silent: usize,
+    /// Whether nearly every bill of the newest night and day is refused, so that plans end by themselves and stay so.
+    pub stuck: bool,
     /// Environment.
     pub env: EnvId,
     /// Whether it is marked production.
@@ -109,7 +111,10 @@ pub async fn write(dir: &Path, wish: &Wish, real: Arc<dyn Clock>, tick: impl Fn(
         evidence_from: Ts(wish.now.0 - EVIDENCE_DAYS * DAY),
     };
     let mut pen = Pen::open(dir, real, "skydeck", (begun, wish.now)).await?;
-    let incidents = incidents::draw(first, wish.days, &mut rng);
+    let mut incidents = incidents::draw(first, wish.days, &mut rng);
+    if wish.stuck {
+        incidents.insert(0, incidents::newest_night(wish.now));
+    }
     let desks = desks(wish, begun, &mut rng);
     let mut week = Week::new(house, desks, incidents, people(), rng);
     let mut written = Written::default();

@@ -60,6 +60,7 @@ fn wish(days: u32, plans: usize, silent: usize) -> Wish {
         plans: all,
         bills: None,
         silent,
+        stuck: false,
         env: EnvId::new("demo"),
         production: false,
         server: Server::default(),
@@ -211,4 +212,13 @@ async fn the_bills_are_told_as_the_ledger_has_them_where_they_are_wanted() {
         assert!(!unresolved || bill.status != Status::Audited, "{bill:?}");
     }
     assert_eq!(open, written.unresolved);
+}
+
+#[tokio::test]
+async fn a_night_on_which_nearly_all_is_refused_leaves_runs_that_ended_by_themselves() {
+    let (_room, dir) = room();
+    write(&dir, &Wish { stuck: true, bills: Some(8_000), ..wish(20, 6, 0) }, real(), |_| {}).await.unwrap();
+    let store = LocalStore::open(&dir, real(), "test", &|_| {}).unwrap();
+    let stopped = store.stopped_runs().await.unwrap();
+    assert!(!stopped.is_empty(), "at least one of the plans has ended by itself and not run well since");
 }
