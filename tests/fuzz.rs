@@ -14,6 +14,7 @@ use skydeck::domain::action_log::LogPlace;
 use skydeck::domain::command::{Command, Order, StartParams};
 use skydeck::domain::event::{ActionEntry, Event, Fact};
 use skydeck::domain::ids::{CommandId, PlanId, RunId, Seq};
+use skydeck::domain::language::Language;
 use skydeck::domain::run::RunEnd;
 use skydeck::domain::time::Ts;
 use skydeck::domain::who::Who;
@@ -23,6 +24,7 @@ use skydeck::sim::{RequestParts, SimConfig, WorldConfig, demo_credentials, start
 use skydeck::store::backup::{self, Kept, MANIFEST, Manifest};
 use skydeck::store::journal::frame::{Frames, HEAD, Next, count, facts, head, write};
 use skydeck::ui::skin::Skin;
+use skydeck::ui::theme_fault::ThemeFault;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Cases of each kind.
@@ -254,7 +256,8 @@ fn themes_that_begin_valid() {
         let text = String::from_utf8_lossy(&spoil(&mut rng, valid)).into_owned();
         let (skin, warnings) = Skin::read("mine", &text, &base);
         assert_eq!(skin.name(), "mine");
-        assert!(warnings.iter().all(|warning| warning.contains("theme `mine`")), "{warnings:?}");
+        let names_theme = |fault: &ThemeFault| fault.said("mine", Language::En).starts_with("theme `mine`: ");
+        assert!(warnings.iter().all(names_theme), "{warnings:?}");
         assert!(warnings.len() <= text.lines().count() + text.matches(',').count() + 1, "{warnings:?}");
         warned += warnings.len();
     }

@@ -233,11 +233,14 @@ impl Console<'_> {
     fn skin(&self, depth: Depth, lang: Lang) -> (Skin, Vec<String>) {
         let asked = self.looks.theme.as_deref();
         let wish = asked.or(self.config.console.theme.as_deref()).unwrap_or("dark");
+        let spoken = if lang == Lang::Zh { Language::Zh } else { Language::En };
         let (skin, mut warnings) = match theme(wish, asked.is_none().then_some(&self.base)) {
-            Theme::BuiltIn => Skin::choose(wish, None, depth),
-            Theme::File(text) => Skin::choose(wish, Some(&text), depth),
+            Theme::BuiltIn => (Skin::choose(wish, None, depth).0, Vec::new()),
+            Theme::File(text) => {
+                let (skin, faults) = Skin::choose(wish, Some(&text), depth);
+                (skin, faults.iter().map(|fault| fault.said(wish, spoken)).collect())
+            }
             Theme::Unknown => {
-                let spoken = if lang == Lang::Zh { Language::Zh } else { Language::En };
                 let used = if lang == Lang::Zh { "；使用 `dark`" } else { "; `dark` is used" };
                 (Skin::choose("dark", None, depth).0, vec![Skin::unknown(wish, spoken) + used])
             }

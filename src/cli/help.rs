@@ -150,7 +150,14 @@ fn option(arg: Arg, path: &str) -> Arg {
 /// What the value of an option has to be, by the name of the value; what a reader of ours says in Chinese is said itself.
 fn wanted(arg: &str, why: &str) -> String {
     let name = arg.rsplit('<').next().unwrap_or_default().trim_end_matches('>');
+    // The words of the library, which has no others; what a type ends at helps nobody.
+    let ends = [u64::from(u32::MAX), u64::MAX, i64::MAX.cast_unsigned()].map(|end| end.to_string());
+    let range = why.split_once(" is not in ").and_then(|(_, range)| range.split_once("..="));
+    if let Some((from, to)) = range.filter(|(_, to)| !ends.iter().any(|end| end == to)) {
+        return format!("应为 {from} 至 {to} 的整数");
+    }
     match name {
+        "DAYS" => "应为整数，如 365".to_owned(),
         "N" | "MS" | "BILLS" | "SEED" => "应为整数，如 20".to_owned(),
         "SPAN" => "应为时长，如 6s、5m、2h".to_owned(),
         "DAY" => "应为日期，如 2026-11-23".to_owned(),
@@ -230,6 +237,14 @@ mod tests {
         let mut out = Vec::new();
         words(&command, "skydeck", &mut out);
         out
+    }
+
+    #[test]
+    fn a_number_out_of_its_range_is_told_with_the_range() {
+        assert_eq!(super::wanted("--history <DAYS>", "0 is not in 1..=3650"), "应为 1 至 3650 的整数");
+        assert_eq!(super::wanted("--history <DAYS>", "invalid digit found in string"), "应为整数，如 365");
+        assert_eq!(super::wanted("--limit <N>", "99999999999 is not in 0..=4294967295"), "应为整数，如 20");
+        assert_eq!(super::wanted("--bills <N>", "99999999999 is not in 0..=2000000"), "应为 0 至 2000000 的整数");
     }
 
     #[test]

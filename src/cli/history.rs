@@ -34,7 +34,8 @@ pub async fn history(link: &dyn Link, out: &Out, args: &HistoryArgs) -> Result<E
         }
         return Ok(Exit::Ok);
     }
-    if rows.is_empty() {
+    // Of none that were asked for nothing is known.
+    if rows.is_empty() && args.limit > 0 {
         let (en, zh) = if asked.is_empty() {
             ("no runs yet; `skydeck run PLAN` starts one", "还没有运行；用 `skydeck run 方案` 开始")
         } else {

@@ -38,3 +38,52 @@ fn as_long_as_nobody_moved_it_the_cursor_of_the_ledger_stands_on_the_first_group
     let titles = screen.lines().position(|line| line.contains("what to do")).unwrap();
     assert_eq!(marked, titles + 1, "{screen}");
 }
+
+#[test]
+fn a_day_that_is_not_here_yet_is_refused_and_one_of_another_year_is_told_with_its_year() {
+    for (lang, refused, since) in [
+        (Lang::En, "`2999-01-01` is not here yet; expected a day up to today", "since 1999-01-01 00:00"),
+        (Lang::Zh, "“2999-01-01”还没有到：请写今天或以前的日期", "自 1999-01-01 00:00 起"),
+    ] {
+        let mut c = Console::new(World::new(false).after_a_night(), lang, (120, 36));
+        c.keys("0d2999-01-01");
+        c.wait(500);
+        c.keys("<Enter>");
+        assert!(text(&c).contains(refused), "{}", text(&c));
+        c.keys("<Esc>");
+        c.keys("0d1999-01-01");
+        c.wait(500);
+        c.keys("<Enter>");
+        assert!(text(&c).contains(since), "{}", text(&c));
+    }
+}
+
+#[test]
+fn a_hand_over_from_a_time_to_come_is_refused() {
+    let mut c = Console::new(World::new(false).after_a_night(), Lang::En, (120, 36));
+    c.keys("0e<Tab><Tab>");
+    c.keys(&"<Backspace>".repeat(16));
+    c.keys("2999-01-01 18:00");
+    c.wait(500);
+    c.keys("<Enter>");
+    assert!(text(&c).contains("`2999-01-01 18:00` is not here yet"), "{}", text(&c));
+}
+
+#[test]
+fn a_thousand_numbers_are_looked_for_at_once_and_of_more_it_is_said_how_many() {
+    let numbers = |n: usize| (1..=n).map(|n| format!("XSCKD{n:07}\r\n")).collect::<String>();
+    for (n, lang, said) in [
+        (1_000, Lang::En, "of these numbers were never read"),
+        (1_000, Lang::Zh, "个单号从未读取"),
+        (1_001, Lang::En, "1,001 numbers: the first 1,000 were looked for"),
+        (5_000, Lang::Zh, "共 5,000 个单号，只查前 1,000 个"),
+    ] {
+        let mut c = Console::new(World::new(false).after_a_night(), lang, (120, 36));
+        c.keys("b");
+        c.send(Msg::Paste(numbers(n)));
+        c.wait(500);
+        assert!(text(&c).contains(said), "{said}\n{}", text(&c));
+        let last = format!("XSCKD{n:07}");
+        assert!(text(&c).contains(&last), "the end of what is typed is in view: {last}\n{}", text(&c));
+    }
+}

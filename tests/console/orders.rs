@@ -185,7 +185,7 @@ fn forms_give_the_orders_they_say() {
         scope,
         filter: Filter::default(),
         format: ExportFormat::JsonLines,
-        path: "ledger.jsonl".into(),
+        path: "ledger-2026-11-23-2152.jsonl".into(),
         force: false,
     };
     assert_eq!(export, Some(want));

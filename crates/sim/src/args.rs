@@ -27,6 +27,14 @@ pub enum SimKind {
     Json,
 }
 
+/// Bills that a simulator is made with, at most: they are held in memory, some 1.5 KB each.
+const MOST_BILLS: u64 = 2_000_000;
+
+/// Reads how many bills there are.
+pub fn bills_parser() -> clap::builder::RangedU64ValueParser<usize> {
+    clap::builder::RangedU64ValueParser::new().range(0..=MOST_BILLS)
+}
+
 /// Options of `skydeck sim`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct SimArgs {
@@ -37,7 +45,7 @@ pub struct SimArgs {
     #[arg(long, default_value_t = 8765)]
     pub port: u16,
     /// How many sales outstock bills there are; with --kind json how many orders.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 300, value_parser = bills_parser())]
     pub bills: usize,
     /// Seed of data and faults: the same seed gives the same bills.
     #[arg(long, default_value_t = 1)]

@@ -44,7 +44,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "NAME", default_value = DEMO_PLAN)]
     pub plan: String,
     /// Bills in the simulator.
-    #[arg(long, default_value_t = DEMO_BILLS, value_name = "N")]
+    #[arg(long, default_value_t = DEMO_BILLS, value_name = "N", value_parser = crate::sim::bills_parser())]
     pub bills: usize,
     /// Seed of the simulator's data.
     #[arg(long, default_value_t = 1, value_name = "N")]

@@ -176,7 +176,7 @@ fn label<'a>(shared: &'a Shared, row: &BillRow, name: &'a str) -> &'a str {
 /// The bill's status in the ERP after what was done, and the one before, where it is another or is known by the ERP's clock.
 pub(crate) fn statuses(shared: &Shared, row: &BillRow) -> Vec<String> {
     let t = shared.t();
-    let clock = |at| format::local(at, shared.setup.zone, "%m-%d %H:%M:%S");
+    let clock = |at| format::when_exactly(at, shared.now, shared.setup.zone);
     let after = After::of(row);
     if let Some(form) = made_form(&row.key.op) {
         let made = row.made_no().map_or_else(|| words::shown(form), |no| words::shown(&format!("{form} {no}")));
@@ -263,7 +263,7 @@ pub(crate) fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: Optio
         }
     }
     if y < area.bottom() {
-        let at = format::local(row.at, shared.setup.zone, "%m-%d %H:%M:%S");
+        let at = format::when_exactly(row.at, shared.now, shared.setup.zone);
         let mut text = statuses(shared, row);
         text.push(format!("{} {at}", texts.changed));
         // The plan's columns are of the query, and one of them may be the status.

@@ -90,6 +90,32 @@ pub fn local(at: Ts, zone_minutes: i32, fmt: &str) -> String {
     }
 }
 
+/// Whether the day of a moment needs its year beside it: within so many days a month and a day are of one year alone.
+pub fn is_far(at: Ts, now: Ts) -> bool {
+    const NEAR: u64 = 300 * 86_400_000;
+    at.0.abs_diff(now.0) > NEAR
+}
+
+/// A moment to the minute, in eleven cells: `11-23 08:00`; of one that is far off the date, `2025-11-23`.
+pub fn when(at: Ts, now: Ts, zone_minutes: i32) -> String {
+    local(at, zone_minutes, if is_far(at, now) { "%Y-%m-%d" } else { "%m-%d %H:%M" })
+}
+
+/// A moment to the second; with the year where it is far off.
+pub fn when_exactly(at: Ts, now: Ts, zone_minutes: i32) -> String {
+    local(at, zone_minutes, if is_far(at, now) { "%Y-%m-%d %H:%M:%S" } else { "%m-%d %H:%M:%S" })
+}
+
+/// A moment to the second in fourteen cells; of one that is far off the date.
+pub fn when_in_list(at: Ts, now: Ts, zone_minutes: i32) -> String {
+    local(at, zone_minutes, if is_far(at, now) { "%Y-%m-%d" } else { "%m-%d %H:%M:%S" })
+}
+
+/// The name of a file of a moment, without its ending: `hand-over-2026-11-23-0800`.
+pub fn dated(stem: &str, at: Ts, zone_minutes: i32) -> String {
+    format!("{stem}-{}", local(at, zone_minutes, "%Y-%m-%d-%H%M"))
+}
+
 /// `UTC+08:00`.
 pub fn zone(minutes: i32) -> String {
     let sign = if minutes < 0 { '-' } else { '+' };
@@ -152,6 +178,10 @@ mod tests {
         assert_eq!([999, 1234, 45_600].map(millis), ["999ms", "1.2s", "45s"]);
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(local(Ts(0), 480, "%Y-%m-%d %H:%M"), "1970-01-01 08:00");
+        let (day, year) = (Ts(0), Ts(365 * 86_400_000));
+        assert_eq!([when(day, day, 480), when(day, year, 480)], ["01-01 08:00", "1970-01-01"]);
+        assert_eq!([when_exactly(day, day, 0), when_exactly(year, day, 0)], ["01-01 00:00:00", "1971-01-01 00:00:00"]);
+        assert_eq!([when_in_list(day, day, 0), when_in_list(year, day, 0)], ["01-01 00:00:00", "1971-01-01"]);
         assert_eq!((zone(480).as_str(), zone(-210).as_str()), ("UTC+08:00", "UTC-03:30"));
         assert_eq!(fill("{} of {}", &["1", "2"]), "1 of 2");
         assert_eq!(spark([1, 4, 8].iter(), 2, &crate::ui::cells::ASCII), "=#");

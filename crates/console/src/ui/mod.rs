@@ -34,6 +34,7 @@ mod sum;
 mod sum_line;
 mod tabs;
 pub mod targets;
+pub mod theme_fault;
 mod tick;
 mod update;
 mod view;

@@ -14,7 +14,7 @@ pub use skydeck_export::{Export, Format as ExportFormat};
 use super::views::View;
 
 /// Most characters of a paste.
-pub const PASTE: usize = 10_000;
+pub const PASTE: usize = 100_000;
 
 /// Why a paste is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

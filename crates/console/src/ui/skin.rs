@@ -6,6 +6,8 @@ use ratatui::style::{Color, Modifier, Style};
 use skydeck_core::domain::language::Language;
 use skydeck_core::domain::suggest::nearest;
 
+use super::theme_fault::ThemeFault;
+
 /// What a cell means. Views name roles, never colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -165,16 +167,15 @@ impl Skin {
         Some(Self::read(name, text, &Self::plain()).0)
     }
 
-    /// The theme for a configuration: `name` is a built-in theme or the name of `file`'s text; `depth` is what the
-    /// terminal can show. The second part says what was wrong, for a notice.
-    pub fn choose(name: &str, file: Option<&str>, depth: Depth) -> (Self, Vec<String>) {
+    /// The theme for a configuration: `name` is a built-in theme (the dark one where there is none of this name) or the name of
+    /// `file`'s text; `depth` is what the terminal can show. The second part says what is wrong in the file, for a notice.
+    pub fn choose(name: &str, file: Option<&str>, depth: Depth) -> (Self, Vec<ThemeFault>) {
         let base = Self::built_in("dark").unwrap_or_else(Self::plain);
         let (skin, warnings) = match (depth, file, Self::built_in(name)) {
             (Depth::Mono, ..) => (Self::built_in("mono").unwrap_or_else(Self::plain), Vec::new()),
             (Depth::Ansi16, ..) => (Self::built_in("ansi16").unwrap_or_else(Self::plain), Vec::new()),
             (_, Some(text), _) => Self::read(name, text, &base),
-            (_, None, Some(skin)) => (skin, Vec::new()),
-            (_, None, None) => (base, vec![format!("{}; `dark` is used", Self::unknown(name, Language::En))]),
+            (_, None, skin) => (skin.unwrap_or(base), Vec::new()),
         };
         (if depth == Depth::Indexed { skin.indexed() } else { skin }, warnings)
     }
@@ -199,26 +200,32 @@ impl Skin {
 
     /// Reads a theme: one line a role, `role = "[colour] [on colour] [bold|dim|italic|underline|reverse]…"`; a colour
     /// is `#rrggbb`, 0–255 or a name; and `cursor = "marker"` or `"bar"`. Faults are told and leave things as in `base`.
-    pub fn read(name: &str, text: &str, base: &Self) -> (Self, Vec<String>) {
+    pub fn read(name: &str, text: &str, base: &Self) -> (Self, Vec<ThemeFault>) {
         let mut skin = Self { name: name.to_owned(), styles: base.styles, bar: base.bar };
         let table: toml::Table = match text.parse() {
             Ok(table) => table,
-            Err(e) => return (skin, vec![format!("theme `{name}` cannot be read: {}", e.message())]),
+            Err(e) => {
+                let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+                return (skin, vec![ThemeFault::Unreadable(1 + before.matches('\n').count())]);
+            }
         };
         let mut warnings = Vec::new();
         for (key, value) in &table {
             let role = Role::ALL.iter().find(|r| r.name() == key);
             match (role, value.as_str().map(style)) {
                 (Some(role), Some(Ok(style))) => skin.set(*role, style),
-                (Some(_), Some(Err(word))) => warnings.push(format!("theme `{name}`: `{key}`: no colour `{word}`")),
-                (Some(_), None) => warnings.push(format!("theme `{name}`: `{key}` must be a text")),
+                (Some(role), Some(Err(word))) => warnings.push(ThemeFault::NoColour { role: role.name(), word }),
+                (Some(role), None) => warnings.push(ThemeFault::NotText(role.name())),
                 (None, _) if key == "about" => {}
                 (None, _) if key == "cursor" => match value.as_str() {
                     Some("bar") => skin.bar = true,
                     Some("marker") => skin.bar = false,
-                    _ => warnings.push(format!("theme `{name}`: `cursor` is \"marker\" or \"bar\"")),
+                    _ => warnings.push(ThemeFault::Cursor),
                 },
-                (None, _) => warnings.push(format!("theme `{name}`: no role `{key}`")),
+                (None, _) => {
+                    let near = nearest(key, &Role::ALL.map(Role::name));
+                    warnings.push(ThemeFault::NoRole { key: key.clone(), near });
+                }
             }
         }
         (skin, warnings)
@@ -365,7 +372,7 @@ mod tests {
     fn every_built_in_theme_reads_without_a_warning_and_names_every_role() {
         for (name, text) in BUILT_IN {
             let (_, warnings) = Skin::read(name, text, &Skin::plain());
-            assert_eq!(warnings, Vec::<String>::new(), "{name}");
+            assert_eq!(warnings, [], "{name}");
             let table: toml::Table = text.parse().unwrap();
             for role in Role::ALL {
                 assert!(table.contains_key(role.name()), "{name} lacks {}", role.name());
@@ -426,19 +433,22 @@ mod tests {
     #[test]
     fn a_bad_theme_warns_and_falls_back() {
         let dark = Skin::built_in("dark").unwrap();
-        for (text, warning) in [
-            ("ok = \"gren\"", "no colour `gren`"),
-            ("okk = \"green\"", "no role `okk`"),
-            ("ok = 3", "must be a text"),
-            ("cursor = \"block\"", "`cursor` is"),
-            ("ok = ", "cannot be read"),
+        for (text, en, zh) in [
+            ("ok = \"gren\"", "`ok`: no colour `gren`; expected a name", "`ok` 中没有颜色 `gren`；可写颜色名"),
+            ("okk = \"green\"", "no role `okk`; did you mean `ok`?", "没有名为 `okk` 的角色；是不是 `ok`？已忽略该行"),
+            ("zzzzzzzzz = 1", "no role `zzzzzzzzz`; the line", "没有名为 `zzzzzzzzz` 的角色；已忽略该行"),
+            ("ok = 3", "`ok` must be a text", "`ok` 应为文本"),
+            ("cursor = \"block\"", "`cursor` is \"marker\" or", "`cursor` 只能是"),
+            ("\n\nok = ", "cannot be read from line 3 on", "从第 3 行起无法读取"),
         ] {
-            let (skin, warnings) = Skin::choose("mine", Some(text), Depth::True);
-            assert!(warnings.len() == 1 && warnings[0].contains(warning), "{warnings:?}");
+            let (skin, faults) = Skin::choose("mine", Some(text), Depth::True);
+            let said = |lang| faults.iter().map(|fault| fault.said("mine", lang)).collect::<Vec<_>>();
+            let (said_en, said_zh) = (said(Language::En), said(Language::Zh));
+            assert!(said_en.len() == 1 && said_en[0].starts_with(&format!("theme `mine`: {en}")), "{said_en:?}");
+            assert!(said_zh.len() == 1 && said_zh[0].starts_with(&format!("主题 `mine`：{zh}")), "{said_zh:?}");
             assert_eq!(skin.style(Role::Ok), dark.style(Role::Ok));
         }
-        let (skin, warnings) = Skin::choose("nope", None, Depth::True);
-        assert_eq!((skin.name(), warnings.len()), ("dark", 1));
+        assert_eq!(Skin::choose("nope", None, Depth::True), (dark, Vec::new()));
         assert!(Skin::unknown("lihgt", Language::En).contains("did you mean `light`? There are dark, light"));
         assert!(
             Skin::unknown("High_Contrats", Language::Zh)

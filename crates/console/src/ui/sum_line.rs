@@ -18,7 +18,12 @@ pub(crate) fn draw(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
     let (shared, t) = (&desk.shared, desk.shared.t());
     let (y, w) = (parts.sum.y, parts.sum.width);
     let Some(row) = shared.run_row() else {
-        let words = if desk.known_runs().is_empty() { t.no_run } else { t.no_run_of_plan };
+        let words = match desk.known_runs().is_empty() {
+            // As long as the store is being opened nobody knows which runs there are.
+            _ if shared.connection.opening().is_some() => t.reading,
+            true => t.no_run,
+            false => t.no_run_of_plan,
+        };
         pen.text(1, y, w.saturating_sub(1), Role::Dim, words);
         return;
     };
@@ -96,7 +101,7 @@ fn going(shared: &Shared, run: &RunLive) -> Vec<(Role, String)> {
 
 /// Plan, operation, kind and beginning of a run.
 fn name(shared: &Shared, row: &RunRow) -> String {
-    let when = format::local(row.head.opened, shared.setup.zone, "%m-%d %H:%M");
+    let when = format::when(row.head.opened, shared.now, shared.setup.zone);
     let kind = match (row.head.kind, &row.head.range) {
         (RunKind::Fresh, None) => String::new(),
         _ => format!(" {}", run_words::kind_of(shared.lang, &row.head)),

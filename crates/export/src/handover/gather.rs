@@ -59,7 +59,12 @@ pub async fn gather(link: &dyn Link, since: Ts, style: &Style) -> Result<Handove
 /// A moment as a person reads it: the day is told where it is another one than that of the writing.
 fn clock(at: Ts, style: &Style) -> String {
     let day = |at| local(at, &style.zone).map(|at| at.date());
-    let form = if day(at) == day(style.now) { "%H:%M" } else { "%m-%d %H:%M" };
+    let form = match () {
+        () if day(at) == day(style.now) => "%H:%M",
+        // Within so many days a month and a day are of one year alone.
+        () if style.now.0.abs_diff(at.0) > 300 * 86_400_000 => "%Y-%m-%d %H:%M",
+        () => "%m-%d %H:%M",
+    };
     local(at, &style.zone).map(|at| at.format(form).to_string()).unwrap_or_default()
 }
 

@@ -39,12 +39,12 @@ texts! {
     sorts_nothing no_such_key
     bill_now bill_said bill_do bill_whose bill_story story_ordered story_approved
     runs_empty runs_empty_newest history_no_match help_runs help_runs_1 help_runs_2 help_runs_3
-    find_title find_hint find_missing find_none find_partly find_scanning reach_title
+    find_title find_hint find_many find_missing find_none find_partly find_scanning reach_title
     reach_asks reach_ask reach_finds reach_leaves_out reach_not_there
     from_day_short unresolved_of at_today at_yesterday today_looked today_since today_quiet today_silent today_silent_why all_plans chart_title chart_told
     chart_bad col_runs col_done col_gained col_solved col_open_short col_stuck col_next_short col_went_through span_title span_what
     accepted account_set all_marked
-    all_unresolved approve_hint approved approved_reading bad_date bad_day
+    all_unresolved approve_hint approved approved_reading bad_date day_ahead bad_day
     absent bad_number bill_none bill_none_2 bill_unknown bills body_cut body_gone breaker breaker_off breaker_on breaker_open by_status call cannot_read
     carried carried_over unchanged probes ev_probe changed col_advice col_age col_attempts col_by col_count col_day col_kind col_message col_next col_no
     col_oldest col_open col_outcome col_plan col_reason col_result col_state col_took col_trend close_it columns_title sort_by show_hide sort_up sort_down sorted_first col_what col_when col_who colon
@@ -57,7 +57,7 @@ texts! {
     ev_tried ev_tried_rev ev_verified export_run export_ledger export_history path_hint export_filter export_title exporting failed failed_short fate_out
     fate_read fate_tried fate_verified filter_do filter_empty filter_empty_2 filter_forgotten view_gone view_shown filter_label filter_looked filter_name filter_recall
     filter_save filter_saved flag_answers flag_hint flag_stripped flags_short flags_title flags_what form_cancel form_change
-    form_do form_next format format_report found frozen frozen_set group_empty handover_stem handover_title handover_what handover_since handover_writing group_of hash hazards hazards_n health
+    form_do form_next format format_report found frozen frozen_set group_empty ledger_stem history_stem handover_stem handover_title handover_what handover_since handover_writing group_of hash hazards hazards_n health
     help_close help_filter help_filter_1 help_filter_2 help_more help_outcome_1 help_outcome_2 help_outcome_3
     help_outcome_3_other help_outcome_6 help_outcome_4 help_outcome_5 help_outcomes help_prefix help_title history_none history_none_2 jump_date jump_oldest jump_title jump_what keys kind_fresh kind_range
     kind_retry kind_verify last_run latency latency_none latency_reads ledger_none ledger_none_2 left_waiting lock_short locked

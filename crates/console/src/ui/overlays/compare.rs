@@ -229,7 +229,7 @@ fn look(shared: &Shared, class: Class) -> (&'static str, Role) {
 }
 
 fn named(shared: &Shared, row: &RunRow) -> String {
-    let when = format::local(row.head.opened, shared.setup.zone, "%m-%d %H:%M");
+    let when = format::when(row.head.opened, shared.now, shared.setup.zone);
     let range = run_words::range(shared.lang, &row.head);
     let range = if range.is_empty() { range } else { format!(" [{range}]") };
     format!("{when} {}{range} {}", run_words::kind_of(shared.lang, &row.head), format::count(row.tally.found))

@@ -103,10 +103,10 @@ impl Find {
         Some(Query::Bills { scope: ListScope::History, filter, page })
     }
 
-    fn take_rows(&mut self, rows: impl Iterator<Item = BillRow>) {
+    fn take_rows(&mut self, rows: impl Iterator<Item = BillRow>, most: usize) {
         for row in rows {
             // One line a bill and operation: its newest row is told first.
-            if self.found.rows.len() < MOST && !self.found.rows.iter().any(|known| known.key == row.key) {
+            if self.found.rows.len() < most && !self.found.rows.iter().any(|known| known.key == row.key) {
                 self.found.rows.push(row);
             }
         }
@@ -116,12 +116,12 @@ impl Find {
         let number = self.number().unwrap_or_default();
         match answer {
             Answer::Found { rows, missing } => {
-                self.take_rows(rows.into_iter());
+                self.take_rows(rows.into_iter(), usize::MAX);
                 (self.found.missing, self.found.done) = (missing, true);
             }
             Answer::Bills(page) if !self.found.began => {
                 self.found.began = true;
-                self.take_rows(page.rows.into_iter().map(|(_, row)| row));
+                self.take_rows(page.rows.into_iter().map(|(_, row)| row), MOST);
                 self.found.done = self.found.rows.len() >= MOST || number.chars().count() < PART;
                 self.found.next = Some(PageRequest::first(MOST as u32));
             }
@@ -129,7 +129,7 @@ impl Find {
                 let last: Option<Cursor> = page.rows.last().map(|(cursor, _)| cursor.clone());
                 let cursor = page.stopped_at.or(last.filter(|_| page.more));
                 self.found.scanned += page.scanned;
-                self.take_rows(page.rows.into_iter().map(|(_, row)| row));
+                self.take_rows(page.rows.into_iter().map(|(_, row)| row), MOST);
                 let enough = self.found.rows.len() >= MOST || self.found.scanned >= LOOKED_THROUGH;
                 self.found.done = cursor.is_none() || enough;
                 self.found.next = Some(PageRequest { cursor, ..PageRequest::first(MOST as u32) });
@@ -148,6 +148,12 @@ impl Find {
         }
         if self.input.value().trim().is_empty() {
             return (Role::Dim, t.find_hint.to_owned());
+        }
+        let typed = numbers(self.input.value()).len();
+        if typed > MOST_NUMBERS && found.done {
+            let (typed, most, n) = (typed as u64, MOST_NUMBERS as u64, found.rows.len() as u64);
+            let (typed, most, n) = (format::count(typed), format::count(most), format::count(n));
+            return (Role::Warning, fill(t.find_many, &[&typed, &most, &n]));
         }
         if !found.missing.is_empty() {
             let first = found.missing.iter().take(3).map(|no| words::shown(no)).collect::<Vec<_>>().join(" ");
@@ -168,8 +174,10 @@ impl Find {
 
     /// The number that a row was found by: where that is the made bill's, both.
     fn number_of(&self, row: &BillRow) -> String {
-        let typed = numbers(&self.input.value().to_lowercase());
-        let is_typed = |no: &str| typed.iter().any(|part| no.to_lowercase().contains(part));
+        let is_typed = |no: &str| {
+            let no = no.to_lowercase();
+            numbers(&self.input.value().to_lowercase()).iter().any(|part| no.contains(part))
+        };
         match row.made_no().filter(|no| is_typed(no) && !is_typed(&row.no)) {
             Some(no) => format!("{} < {}", words::shown(no), words::shown(&row.no)),
             None => words::shown(&row.no),
@@ -185,7 +193,7 @@ impl Find {
                 Cell::new(14, role, format!("{glyph} {word}")),
                 Cell::new(16, Role::Text, words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state)),
                 Cell::new(0, Role::Dim, words::shown(row.plan.as_str())),
-                Cell::new(11, Role::Dim, format::local(row.at, shared.setup.zone, "%m-%d %H:%M")),
+                Cell::new(11, Role::Dim, format::when(row.at, shared.now, shared.setup.zone)),
             ];
             let y = area.y + (i - self.scroll.top()) as u16;
             pen.targets.offer(Rect { y, height: 1, ..area }, &Target::Row(i));

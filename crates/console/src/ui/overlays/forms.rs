@@ -246,7 +246,14 @@ impl Purpose for Jump {
         let zone = desk.shared.setup.zone;
         let bad = || fill(desk.shared.t().bad_day, &[&text]);
         let (pane, at) = match desk.shared.nav.here() {
-            Place::Today => (Place::Today, format::day_begin(&text, zone).ok_or_else(bad)?),
+            Place::Today => {
+                let begins = format::day_begin(&text, zone).ok_or_else(bad)?;
+                // Nothing has happened on it: all numbers would be 0, as if all was well.
+                if begins > desk.shared.now {
+                    return Err(fill(desk.shared.t().day_ahead, &[&text]));
+                }
+                (Place::Today, begins)
+            }
             _ => (Place::History, format::day_end(&text, zone).ok_or_else(bad)?),
         };
         desk.go(Goto { pane, what: Subject::Date(at) });
@@ -278,7 +285,7 @@ fn run_stem(shared: &Shared, run: RunId) -> String {
     let plain: String = plan.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { ' ' }).collect();
     let plan = plain.split_whitespace().collect::<Vec<_>>().join("-");
     let plan = plan.trim_start_matches(['.', '-']);
-    format!("{plan}-{}", format::local(row.head.opened, shared.setup.zone, "%Y-%m-%d-%H%M"))
+    format::dated(plan, row.head.opened, shared.setup.zone)
 }
 
 fn export(desk: &Desk) -> Option<Form> {
@@ -287,8 +294,9 @@ fn export(desk: &Desk) -> Option<Form> {
     let filter = pane.filter().map(|filter| shared.said(filter)).unwrap_or_default();
     let stem = match scope {
         Scope::Run(run) => run_stem(shared, run),
-        Scope::Ledger => "ledger".to_owned(),
-        Scope::History => "history".to_owned(),
+        // What stands in them changes: the time keeps two files of a day apart.
+        Scope::Ledger => format::dated(t.ledger_stem, shared.now, shared.setup.zone),
+        Scope::History => format::dated(t.history_stem, shared.now, shared.setup.zone),
     };
     let held = held(shared, scope);
     let about = if filter.is_empty() { held } else { format!("{held}  {}", fill(t.export_filter, &[&filter])) };

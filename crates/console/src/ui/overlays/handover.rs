@@ -19,7 +19,7 @@ struct HandOver;
 pub(super) fn form(shared: &Shared) -> Form {
     let (t, zone) = (shared.t(), shared.setup.zone);
     let since = Ts(format::days_before(shared.now, zone, 1).0 + EVENING);
-    let stem = format!("{}-{}", t.handover_stem, format::local(shared.now, zone, "%Y-%m-%d-%H%M"));
+    let stem = format::dated(t.handover_stem, shared.now, zone);
     let endings = HandoverForm::ALL.map(|(ending, _)| ending);
     let fields = vec![
         Field::choice(t.format, &endings),
@@ -49,6 +49,9 @@ impl Purpose for HandOver {
         let since = chrono::NaiveDateTime::parse_from_str(&values.text(1), MOMENT);
         let since = since.map_err(|_| format::fill(t.bad_date, &[&values.text(1)]))?;
         let since = Ts(since.and_utc().timestamp_millis() - i64::from(desk.shared.setup.zone) * 60_000);
+        if since > desk.shared.now {
+            return Err(format::fill(t.day_ahead, &[&values.text(1)]));
+        }
         let form = HandoverForm::ALL.get(values.chosen(0)).map_or(HandoverForm::Markdown, |(_, form)| *form);
         effects.push(Effect::Handover(HandoverWanted { since, form, path, force: false }));
         desk.shared.note(false, t.handover_writing);

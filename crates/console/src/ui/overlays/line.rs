@@ -30,12 +30,15 @@ pub(crate) fn edit(input: &mut Input, key: Key) -> bool {
 
 /// Pasted text as one line, without control characters.
 pub(crate) fn insert(input: &mut Input, text: &str) {
-    for c in text.chars() {
-        let c = if c.is_whitespace() { ' ' } else { c };
-        if !c.is_control() {
-            input.handle(InputRequest::InsertChar(c));
-        }
-    }
+    let blank = |c: char| if c.is_whitespace() { ' ' } else { c };
+    let added: String = text.chars().map(blank).filter(|c| !c.is_control()).collect();
+    // At once: a thousand numbers one character after the other would take seconds.
+    let at = input.cursor();
+    let mut value: String = input.value().chars().take(at).collect();
+    value.push_str(&added);
+    let at = at + added.chars().count();
+    value.extend(input.value().chars().skip(input.cursor()));
+    *input = Input::new(value).with_cursor(at);
 }
 
 /// A line of text being edited, scrolled so that the caret is in view; gives the caret.
@@ -43,9 +46,12 @@ pub(crate) fn draw_input(pen: &mut Pen<'_>, x: u16, y: u16, w: u16, input: &Inpu
     if w < 2 {
         return None;
     }
-    let shown = skydeck_core::text::show(input.value(), 10_000);
+    // A long text is drawn around the caret: no screen is wider than this.
+    let from = input.cursor().saturating_sub(2_000);
+    let near: String = input.value().chars().skip(from).take(4_000).collect();
+    let shown = skydeck_core::text::show(&near, 4 * 4_000);
     // Where the caret stands, in this terminal's cells.
-    let before: String = input.value().chars().take(input.cursor()).collect();
+    let before: String = near.chars().take(input.cursor() - from).collect();
     let caret = pen.glyphs.width(&before);
     let skip = caret.saturating_sub(usize::from(w) - 1);
     let mut text = String::new();

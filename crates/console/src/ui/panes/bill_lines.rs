@@ -107,7 +107,7 @@ pub(super) fn unfolds(fact: &Fact) -> bool {
 
 /// When something happened, as the lines begin.
 pub(super) fn moment(shared: &Shared, at: Ts) -> String {
-    format::local(at, shared.setup.zone, "%m-%d %H:%M:%S ")
+    format!("{} ", format::when_exactly(at, shared.now, shared.setup.zone))
 }
 
 /// Role, word and particulars of a fact about this bill.

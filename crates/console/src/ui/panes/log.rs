@@ -103,7 +103,7 @@ impl Pane for Log {
             let text = about.map_or(result.clone(), |about| format!("{result} {} {about}", pen.glyphs.dot));
             let bills = if entry.bills > 0 { format::count(entry.bills) } else { String::new() };
             let cells = [
-                Cell::new(14, Role::Dim, format::local(*at, shared.setup.zone, "%m-%d %H:%M:%S")).key(),
+                Cell::new(14, Role::Dim, format::when_in_list(*at, shared.now, shared.setup.zone)).key(),
                 Cell::new(who, Role::Text, words::who(shared, &entry.by)),
                 Cell::new(
                     10,

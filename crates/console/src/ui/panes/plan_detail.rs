@@ -110,12 +110,12 @@ fn facts(shared: &Shared, row: &PlanRow, plan: &Plan, w: u16) -> Vec<Line> {
     let next = match (row.next, &plan.policy.schedule) {
         (Some(at), Some(schedule)) => format!(
             "{} {}  {}",
-            format::local(at, shared.setup.zone, "%m-%d %H:%M"),
+            format::when(at, shared.now, shared.setup.zone),
             format::zone(shared.setup.zone),
             words::shown(&schedule.cron)
         ),
         (_, Some(plan)) => words::shown(&plan.cron),
-        (Some(at), None) => format::local(at, shared.setup.zone, "%m-%d %H:%M"),
+        (Some(at), None) => format::when(at, shared.now, shared.setup.zone),
         (None, None) => texts.next_none.to_owned(),
     };
     line(texts.next, vec![(Role::Text, next)]);
@@ -139,7 +139,7 @@ fn facts(shared: &Shared, row: &PlanRow, plan: &Plan, w: u16) -> Vec<Line> {
 
 fn last_run(shared: &Shared, run: &RunRow) -> Vec<(Role, String)> {
     let (glyph, word, role, why) = run_words::run_state(shared, &run.state, &run.tally);
-    let when = format::local(run.head.opened, shared.setup.zone, "%m-%d %H:%M");
+    let when = format::when(run.head.opened, shared.now, shared.setup.zone);
     let mut out = vec![(role, format!("{glyph} {word} ")), (Role::Text, when)];
     out.push((Role::Dim, format!("  {}  ", words::who(shared, &run.head.by))));
     if !why.is_empty() {

@@ -165,7 +165,7 @@ impl Pane for Plans {
                 Cell::new(2, Role::Warning, hazard),
             ];
             if wide || area.width >= 70 {
-                let next = row.next.map(|at| format::local(at, shared.setup.zone, "%m-%d %H:%M")).unwrap_or_default();
+                let next = row.next.map(|at| format::when(at, shared.now, shared.setup.zone)).unwrap_or_default();
                 cells.push(Cell::new(11, Role::Dim, next));
             }
             pen.row(area, y, i == at, &cells);

@@ -159,15 +159,20 @@ fn alarm(shared: &Shared, day: &Today, what: &Line) -> Option<Vec<Cell<'static>>
 fn moment(shared: &Shared, at: Ts) -> String {
     let zone = shared.setup.zone;
     let day = |at| format::local(at, zone, "%Y-%m-%d");
-    format::local(at, zone, if day(at) == day(shared.now) { "%H:%M" } else { "%m-%d %H:%M" })
+    if day(at) == day(shared.now) { format::local(at, zone, "%H:%M") } else { format::when(at, shared.now, zone) }
 }
 
 /// The same in five cells.
 fn moment_short(shared: &Shared, at: Option<Ts>) -> String {
     let zone = shared.setup.zone;
     let day = |at| format::local(at, zone, "%Y-%m-%d");
-    let fmt = |at| if day(at) == day(shared.now) { "%H:%M" } else { "%m-%d" };
-    at.map(|at| format::local(at, zone, fmt(at))).unwrap_or_default()
+    let said = |at: Ts| match () {
+        () if day(at) == day(shared.now) => format::local(at, zone, "%H:%M"),
+        // Of another year a date of five cells would be read as one of this year.
+        () if format::is_far(at, shared.now) => format::age(shared.now.since(at)),
+        () => format::local(at, zone, "%m-%d"),
+    };
+    at.map(said).unwrap_or_default()
 }
 
 fn label_width(width: u16) -> u16 {

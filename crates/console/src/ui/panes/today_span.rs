@@ -62,6 +62,7 @@ impl Range {
         let at = match () {
             () if since >= midnight => fill(t.at_today, &[&time("%H:%M")]),
             () if since >= days_before(shared.now, shared.setup.zone, 1) => fill(t.at_yesterday, &[&time("%H:%M")]),
+            () if format::is_far(since, shared.now) => time("%Y-%m-%d %H:%M"),
             () => time("%m-%d %H:%M"),
         };
         fill(if self == Self::Looked { t.today_looked } else { t.today_since }, &[&at])

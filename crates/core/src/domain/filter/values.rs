@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{Ask, NAMED};
-use super::{Filter, FilterError, FilterFault, Key, Test, fold_label, like};
+use super::{Filter, FilterError, FilterFault, Key, Moment, Span, Test, fold_label, like};
 use crate::domain::ids::{EnvId, OpId, PlanId};
 use crate::domain::language::Language;
 use crate::domain::operation_words;
@@ -137,7 +137,12 @@ impl FilterFault {
                 format!("`{value}` 不是日期；写 2026-11-23、2026-11、>=2026-11-01、2026-11-01..2026-11-10、昨天、上周")
             }
             Self::NoDay { date, days } => format!("没有 {date} 这一天：该月只有 {days} 天"),
-            Self::Reversed(span) => format!("`{span}` 的结束早于开始；请把较早的日期写在前面"),
+            Self::Reversed(span) => {
+                // Words of the calendar are kept in one language; a stretch of dates alone is not read as one that ends early.
+                let said = Span::parse(span, Moment::Run).map(|span| span.said(Language::Zh));
+                let said = said.unwrap_or_else(|_| span.clone());
+                format!("`{said}` 的结束早于开始；请把较早的日期写在前面")
+            }
             Self::NoKey { key, near: Some(near) } => {
                 format!("没有名为 `{key}` 的过滤条件，也没有方案有此列；是不是 `{near}`？")
             }
@@ -261,6 +266,19 @@ mod tests {
         ] {
             assert_eq!(strays(text), want, "{text}");
         }
+    }
+
+    #[test]
+    fn a_stretch_that_ends_before_it_begins_is_told_in_the_language_it_is_told_in() {
+        let now = Ts(1_795_682_400_000);
+        let zone: Zone = "Asia/Shanghai".parse().unwrap();
+        let fault = |text: &str| {
+            Filter::parse(text).and_then(|filter| filter.check_dates(&zone, now).map_err(|fault| fault.in_text(text)))
+        };
+        let fault = |text: &str| fault(text).unwrap_err().fault;
+        assert!(fault("日期:本月..上月").zh().starts_with("`本月..上月` "), "{}", fault("日期:本月..上月").zh());
+        assert!(fault("date:today..yesterday").to_string().contains("`today..yesterday`"));
+        assert!(fault("日期:2026-02..2026-01").zh().starts_with("`2026-02..2026-01` 的结束早于开始"));
     }
 
     #[test]
