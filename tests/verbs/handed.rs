@@ -43,7 +43,10 @@ fn a_hand_over_says_what_came_and_left_what_waits_for_whom_and_what_was_decided(
         std::thread::yield_now();
     }
     let (_, later, _) = verb(&site, "en", &["handover", "--since", &second()]);
-    assert!(later.contains("nothing was decided by hand") && later.contains("0 runs, 0 bills found"), "{later}");
+    assert!(later.contains("nothing was decided by hand"), "{later}");
+    // Counts begin with the hour; a new one may have begun meanwhile.
+    let counts = ["1 runs, 6 bills found", "0 runs, 0 bills found"];
+    assert!(counts.iter().any(|counted| later.contains(counted)), "{later}");
     for (lang, has) in [("en", "`2999-01-01` is not here yet"), ("zh", "`2999-01-01` 还没有到")] {
         let (code, said, err) = verb(&site, lang, &["handover", "--since", "2999-01-01"]);
         assert!(code == Some(2) && said.is_empty() && err.contains(has), "{code:?} {said} {err}");
