@@ -305,6 +305,7 @@ pub(crate) mod tests {
             unmade: 0,
             doubles: Vec::new(),
             listed: None,
+            upto: None,
             hash: SetHash::new("ab"),
             by_status: Vec::new(),
             callable: 0,

@@ -52,7 +52,11 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("sal_outstock_to_instock", include_str!("../../plans/sal_outstock_to_instock.json")),
     ("sal_outstock_to_receivable", include_str!("../../plans/sal_outstock_to_receivable.json")),
     ("sal_saleorder_close", include_str!("../../plans/sal_saleorder_close.json")),
+    ("wms_to_instock", include_str!("../../plans/wms_to_instock.json")),
 ];
+
+/// Records that a demo hands in for its plan: (plan, JSON one after the other).
+pub const HANDED_IN: &[(&str, &str)] = &[("wms_to_instock", include_str!("../../plans/wms_to_instock.jsonl"))];
 
 /// Where things are.
 #[derive(Clone, Debug)]

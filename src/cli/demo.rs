@@ -7,14 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ulid::Ulid;
+
 use super::args::DemoArgs;
 use super::demo_past::{self, Past};
 use super::out::Out;
 use crate::boot::{self, Booted, EXAMPLES, Logging, PlanFiles, SHIPPED, Setup, SystemClock};
 use crate::config::{Connection, EnvironmentConfig, LogConfig, SecretSource, SignInKind};
 use crate::domain::cause::CauseTable;
+use crate::domain::command::{Command, Order, Receipt};
 use crate::domain::env::{Environment, Limits};
-use crate::domain::ids::{EnvId, PlanId};
+use crate::domain::ids::{CommandId, EnvId, PlanId};
 use crate::domain::language::Language;
 use crate::domain::system_words;
 use crate::domain::time::Clock;
@@ -212,6 +215,7 @@ impl Demo {
             lang,
         };
         let booted = Booted::start(setup, note).await?;
+        hand_in(&booted, &args.plan, lang).await?;
         Ok(Self { sim, booted, place, plan: PlanId::new(args.plan.clone()) })
     }
 
@@ -221,6 +225,23 @@ impl Demo {
         self.booted.end(None).await?;
         self.sim.shutdown().await;
         self.place.ended(open)
+    }
+}
+
+/// Hands in the records that an example is about. The same ones again, after a demo that was cut off, are kept once.
+async fn hand_in(booted: &Booted, plan: &str, lang: Language) -> Result<(), Stop> {
+    let Some((_, text)) = boot::HANDED_IN.iter().find(|(name, _)| *name == plan) else { return Ok(()) };
+    let records = crate::plan::record::read(text.as_bytes()).unwrap_or_default();
+    let records = records.into_iter().map(|record| record.text).collect();
+    let command = Command::Take { plan: PlanId::new(plan), records, first: 1 };
+    let id = CommandId(Ulid::generate());
+    let order = Order { id, by: boot::who(), session: None, headless: true, command };
+    match booted.link.submit(order).await? {
+        Receipt::Accepted { .. } => Ok(()),
+        Receipt::Refused(refusal) => {
+            let why = refusal.reason();
+            Err(Stop::new(Exit::of_refusal(&refusal), lang.t(why.en(), why.zh())))
+        }
     }
 }
 

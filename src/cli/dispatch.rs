@@ -235,6 +235,7 @@ fn changes(verb: &Verb) -> Option<&'static str> {
         Verb::Cancel(_) => Some("cancel"),
         Verb::Resolve(_) => Some("resolve"),
         Verb::Reopen(_) => Some("reopen"),
+        Verb::Take(_) => Some("take"),
         Verb::Serve(_) => Some("serve"),
         Verb::Prune { .. } => Some("prune"),
         Verb::Upgrade(_) => Some("upgrade"),
@@ -274,6 +275,7 @@ fn here_only(verb: &Verb) -> Option<&'static str> {
         | Verb::Ledger(_)
         | Verb::Resolve(_)
         | Verb::Reopen(_)
+        | Verb::Take(_)
         | Verb::History(_)
         | Verb::Bill(_)
         | Verb::Export(_)
@@ -403,6 +405,7 @@ async fn headless(context: &Context, verb: Verb) -> Result<Exit, Stop> {
         }
         Verb::Run(args) => write::run_plan(context, args).await,
         Verb::Evidence(args) => super::files::evidence(context, &args).await,
+        Verb::Take(args) => super::take::take(context, &args).await,
         writing @ (Verb::Retry(_)
         | Verb::Approve(_)
         | Verb::Verify(_)

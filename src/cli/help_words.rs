@@ -15,6 +15,7 @@ pub(super) const VERBS: &[(&str, &str)] = &[
     ("ledger", "所有运行的遗留单据，按原因分组"),
     ("resolve", "写明理由，办结遗留单据"),
     ("reopen", "写明理由，撤销办结"),
+    ("take", "从标准输入接收方案的记录（JSON）；由其下次运行处理"),
     ("history", "运行记录，最新在前；指定运行则列出其单据"),
     ("bill", "一张单据的全部经过"),
     ("export", "将单据写入文件"),
@@ -124,6 +125,7 @@ pub(super) const OPTIONS: &[(&str, &str, &str)] = &[
     ("reopen", "numbers", "完整的单据编号"),
     ("reopen", "plan", "只处理此方案的单据"),
     ("reopen", "reason", "理由；保留在记录中"),
+    ("take", "plan", "接收记录的方案：须写有 `skydeck.take`"),
     ("history", "run", "运行编号或其开头：列出其单据"),
     (
         "history",

@@ -42,6 +42,7 @@ mod self_check;
 pub mod serve;
 mod set_words;
 mod setup;
+mod take;
 mod unread;
 pub mod upgrade;
 mod write;

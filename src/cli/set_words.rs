@@ -9,18 +9,21 @@ use crate::domain::run::{Collected, RunKind, RunRow};
 pub(super) fn collected(out: &Out, row: &RunRow, set: &Collected) -> String {
     let (head, found, hash) = (&row.head, row.tally.found, set.hash.short());
     let (env, callable, verify) = (&head.env, set.callable.to_string(), head.kind == RunKind::Verify);
-    let statuses: Vec<String> = set.by_status.iter().map(|(s, n)| format!("{} {n}", s.code())).collect();
-    let statuses = statuses.join(" ");
+    // Records of other systems, and those that were handed in, have no status of the ERP's.
+    let known = set.by_status.iter().filter(|(status, _)| !status.code().is_empty());
+    let statuses: Vec<String> = known.map(|(s, n)| format!("{} {n}", s.code())).collect();
+    let [before, after] = if statuses.is_empty() { [""; 2] } else { out.lang.t([" (", ")"], ["（", "）"]) };
+    let statuses = format!("{before}{}{after}", statuses.join(" "));
     let said = match out.lang {
         Language::En => {
             let bills = names::bills_en(&found.to_string());
             let will =
                 if verify { format!("{callable} will be read back") } else { names::will_en(&head.op, &callable) };
-            format!("collected in {env}: {bills} ({statuses}); {will}; set {hash}")
+            format!("collected in {env}: {bills}{statuses}; {will}; set {hash}")
         }
         Language::Zh => {
             let will = if verify { format!("回查 {callable} 张") } else { names::deed_zh(&head.op, &callable) };
-            format!("已从环境 {env} 读取 {found} 张（{statuses}），将{will}，清单号 {hash}")
+            format!("已从环境 {env} 读取 {found} 张{statuses}，将{will}，清单号 {hash}")
         }
     };
     crate::text::show(&said, 1024).into_string()

@@ -70,6 +70,7 @@ pub fn plan(id: &str) -> Plan {
             id_path: "FID".into(),
             number_path: "FBillNo".into(),
             top_rows: 0,
+            origin: skydeck::domain::plan::Origin::Query,
             condition: Vec::new(),
         },
         target: Target {

@@ -9,10 +9,11 @@ use skydeck::domain::action_log::{LogFault, LogPlace};
 use skydeck::domain::bill::{Slot, UnknownWhy};
 use skydeck::domain::event::Event;
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::Seq;
+use skydeck::domain::handed_in::HandedIn;
+use skydeck::domain::ids::{PlanId, Seq};
 use skydeck::domain::query::{PageRequest, Retention, Scope};
-use skydeck::domain::run::RunRow;
-use skydeck::domain::time::{Clock, Ts};
+use skydeck::domain::run::{Mark, RunRow};
+use skydeck::domain::time::{Clock, ErpDate, Ts};
 use skydeck::store::account::{self, Head};
 use skydeck::store::local::LocalStore;
 use skydeck::store::prune::{Order, Pruned, prune};
@@ -263,4 +264,50 @@ fn every_fact_keeps_its_place_and_the_journal_says_what_was_forgotten() {
     close(store);
     assert_eq!(asked(&kept(head_now.0, &head_now.1)), (vec![], None), "the head of between");
     assert!(doctor::check(&dir, &*TestClock::at(now), &|_| {}).unwrap().is_sound());
+}
+
+#[test]
+fn what_was_handed_in_goes_by_the_rule_of_bodies_once_it_was_taken_up_and_dealt_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let handed = |n: u64, body: &str| {
+        let record = HandedIn::new(PlanId::new("p"), key(n).record, body.to_owned());
+        Event::HandedIn(Box::new(record))
+    };
+    let store = open(&data, T0);
+    let append = |events: Vec<Event>| block(store.append(events.into())).unwrap().facts.last().unwrap().seq;
+    append(vec![handed(1, "{\"a\":1}"), handed(2, "{}"), handed(4, "{\"old\":1}")]);
+    let upto = append(vec![handed(1, "{\"a\":2}")]);
+    append(vec![opened(1, "p"), found(1, &[1, 2]), collected(1)]);
+    let seen = ErpDate::parse("2025-11-01").unwrap();
+    let to = Mark { seen, run: run_id(1), swept: None, clock: None, upto: Some(upto) };
+    append(vec![approved(1), Event::MarkMoved { plan: PlanId::new("p"), env: key(1).record.env, to }]);
+    for (n, outcome) in [(1, audited()), (2, failed("stock"))] {
+        append(vec![tried(1, n, skydeck::domain::step::Step::Audit, 1), settled(1, n, Slot::Waiting, outcome)]);
+    }
+    append(vec![closed(1), handed(3, "{}"), handed(4, "{\"new\":1}")]);
+    close(store);
+    let rule = |bodies| Retention { bodies, ..rule(100_000) };
+    let left = |store: &LocalStore| {
+        let facts = block(store.facts_after(Seq(0), 999)).unwrap();
+        let bodies = facts.into_iter().filter_map(|fact| match fact.event {
+            Event::HandedIn(record) => Some((record.key.fid.to_string(), record.body)),
+            _ => None,
+        });
+        bodies.collect::<Vec<_>>()
+    };
+    pruned(&data, T0 + 100 * DAY, rule(None), true);
+    let month = Some(Duration::from_secs(30 * 86_400));
+    pruned(&data, T0 + 20 * DAY, rule(month), true);
+    let store = open(&data, T0 + 100 * DAY);
+    assert_eq!(left(&store).len(), 6, "no rule, and too young for one");
+    close(store);
+    pruned(&data, T0 + 100 * DAY, rule(month), true);
+    let store = open(&data, T0 + 100 * DAY);
+    // 1 was dealt with; 2 is unresolved; 3 waits to be taken up; of 4 only the newer body counts.
+    let kept = [("2", "{}"), ("3", "{}"), ("4", "{\"new\":1}")].map(|(id, body)| (id.to_owned(), body.to_owned()));
+    assert_eq!(left(&store), kept);
+    let of = skydeck::store::HandedIn { plan: PlanId::new("p"), env: key(1).record.env, form: key(1).record.form };
+    assert_eq!(block(store.handed_in(&of, upto, 9)).unwrap().len(), 2);
+    close(store);
 }

@@ -33,6 +33,7 @@ mod self_check;
 mod shipped_plans;
 mod status_after;
 mod store_words;
+mod take;
 mod verb_orders;
 mod verb_words;
 mod words;

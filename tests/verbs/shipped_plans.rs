@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use skydeck::boot::{EXAMPLES, SHIPPED};
+use skydeck::boot::{EXAMPLES, HANDED_IN, SHIPPED};
 
 use crate::place::{PROGRAM, Place};
 
@@ -14,6 +14,16 @@ fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/previews/{name}.json"))
+}
+
+/// Hands in what a demo of the plan would.
+fn hand_in(place: &Place, name: &str) {
+    let Some((_, text)) = HANDED_IN.iter().find(|(plan, _)| *plan == name) else { return };
+    let file = place.dir.path().join("records.jsonl");
+    std::fs::write(&file, text).unwrap();
+    let mut take = Command::new(PROGRAM);
+    take.args(["take", name]).args(place.options()).stdin(std::fs::File::open(file).unwrap());
+    assert!(take.output().unwrap().status.success(), "{name}");
 }
 
 /// The simulator's bills are dated from the day it starts: a date is a date, whichever.
@@ -33,6 +43,7 @@ fn what_the_preview_of_each_shipped_plan_shows_is_what_the_golden_files_hold() {
     for (name, text) in all() {
         let place = Place::with(300, "allow_operations = [\"Save\", \"Push\", \"BillClose\"]", "");
         std::fs::write(place.dir.path().join(format!("plans/{name}.json")), text).unwrap();
+        hand_in(&place, name);
         let out = place.verb(&["plan", "preview", name, "--json"]);
         let said = String::from_utf8_lossy(&out.stdout);
         let line = said.lines().find(|line| line.contains("\"preview\""));

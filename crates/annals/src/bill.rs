@@ -319,6 +319,7 @@ mod tests {
                 id_path: "FID".into(),
                 number_path: "FBillNo".into(),
                 top_rows: 0,
+                origin: skydeck_core::domain::plan::Origin::Query,
                 condition: Vec::new(),
             };
             assert_eq!(bill.found(&source, &names, now).columns[0], is, "{path}");

@@ -204,7 +204,7 @@ impl Desk {
         told.freeze(collected);
         let clock = Some(told.head.opened).filter(|_| sweep);
         self.swept = clock.or(self.swept);
-        let mark = seen.map(|seen| Mark { seen, run: told.head.id, swept: self.swept, clock: None });
+        let mark = seen.map(|seen| Mark { seen, run: told.head.id, swept: self.swept, clock: None, upto: None });
         if taken.is_empty() {
             let moved = mark.filter(|_| sweep).map(|mark| told.mark(mark));
             self.free = told.now;
@@ -379,6 +379,7 @@ fn collected(
         unmade: 0,
         doubles: Vec::new(),
         listed: None,
+        upto: None,
     }
 }
 

@@ -288,7 +288,7 @@ impl Shift<'_, '_> {
         let cause = self.weather.refuses.map(Trouble::cause);
         let why = Reason::Breaker { cause, n: self.refused, of: self.calls.min(LAST) };
         if let Some(seen) = self.told.head.range.is_none().then(|| calendar::erp(self.told.head.opened)) {
-            let mark = Mark { seen, run: self.told.head.id, swept: None, clock: None };
+            let mark = Mark { seen, run: self.told.head.id, swept: None, clock: None, upto: None };
             let moved = self.told.mark(mark);
             self.told.fact(moved);
         }

@@ -86,6 +86,7 @@ impl Inner {
             | Command::AcceptLog { .. }
             | Command::Unlock { .. }
             | Command::Lock { .. }
+            | Command::Take { .. }
             | Command::ReloadPlans => Ok(()),
         }
     }

@@ -50,7 +50,9 @@ impl Inner {
             | Command::Pause { run }
             | Command::Resume { run }
             | Command::Cancel { run } => self.shared.open_run(*run).await.ok().map(|row| row.head.env),
-            Command::Start { plan, .. } => self.shared.usable(plan).ok().map(|(_, env)| env.env.id.clone()),
+            Command::Start { plan, .. } | Command::Take { plan, .. } => {
+                self.shared.usable(plan).ok().map(|(_, env)| env.env.id.clone())
+            }
             Command::Retry { .. }
             | Command::Verify { .. }
             | Command::Resolve { .. }

@@ -11,7 +11,7 @@ use skydeck_core::domain::bill::{Failure, Found, Rendered, Sight};
 use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::operation::Seen;
-use skydeck_core::domain::plan::Make;
+use skydeck_core::domain::plan::{Make, Origin};
 use skydeck_core::domain::run::{BillRow, PauseWhy};
 use skydeck_plan::make::{Bodies, BodyFault};
 use skydeck_plan::render::RenderContext;
@@ -234,6 +234,9 @@ impl Runner {
         let page_size = self.run.plan.policy.page_size;
         let context = RenderContext { last_sync: None, now: server_now, zone_minutes, page_size, open: false };
         let env = std::sync::Arc::clone(&self.run.env);
+        if self.run.plan.source.origin == Origin::HandedIn {
+            return self.read_handed_in(wanted, &context).await;
+        }
         let mut read = HashMap::with_capacity(wanted.len());
         for chunk in wanted.chunks(IDS) {
             let ids: Vec<&str> =

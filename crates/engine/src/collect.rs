@@ -12,7 +12,7 @@ use skydeck_core::domain::command::StartParams;
 use skydeck_core::domain::erp_clock::ErpClock;
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::Fid;
-use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::plan::{Origin, Plan};
 use skydeck_core::domain::query::{Look, Preview};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{self, BillRow, Mark, RunEnd, RunHead, RunKind};
@@ -185,6 +185,9 @@ impl Runner {
         self.look_up().await?;
         self.prove_looks().await?;
         match what {
+            What::Query(floor, params, _) if self.run.plan.source.origin == Origin::HandedIn => {
+                self.query_handed_in(&floor, &params).await
+            }
             What::Query(floor, params, None) if !params.numbers.is_empty() => self.query_list(&floor, &params).await,
             What::Query(floor, params, None) => self.query(&floor, &params).await,
             What::Query(floor, params, Some(source)) => self.query_across(&source, &floor, &params).await,

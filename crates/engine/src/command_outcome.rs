@@ -49,7 +49,7 @@ pub(super) struct About {
 /// The run and the plan that an order concerns, as far as its words tell.
 pub(super) fn concerned(command: &Command) -> (Option<RunId>, Option<PlanId>) {
     match command {
-        Command::Start { plan, .. } => (None, Some(plan.clone())),
+        Command::Start { plan, .. } | Command::Take { plan, .. } => (None, Some(plan.clone())),
         Command::Approve { run, .. }
         | Command::Decline { run }
         | Command::Pause { run }

@@ -153,6 +153,10 @@ impl Inner {
             Command::Resolve { selection, reason } => self.resolve(selection, reason, by).await,
             Command::Unlock { env, reason } => self.unlock(env, reason, order),
             Command::Lock { env } => self.relock(env),
+            Command::Take { plan, records, first } => {
+                silent.check(plan)?;
+                self.take_records(plan, records, *first).await
+            }
             Command::ReloadPlans => {
                 let on_commit: OnCommit = Box::new(|inner| inner.shared.ledger.tell(&Notice::PlansReloaded));
                 Ok(CommandOutcome { on_commit: Some(on_commit), ..CommandOutcome::default() })

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use skydeck_core::domain::bill::{Found, Status};
 use skydeck_core::domain::erp_clock::ErpClock;
+use skydeck_core::domain::ids::Seq;
 use skydeck_core::domain::listed::Listed;
 use skydeck_core::domain::query::Sample;
 use skydeck_core::domain::run::{Collected, Probe, RunHead, RunKind, Unchanged};
@@ -32,6 +33,8 @@ pub(super) struct Set {
     pub pages: u32,
     by_status: BTreeMap<Status, u64>,
     pub seen: Option<ErpDate>,
+    /// Of records that are handed in: the place of the last one that was read.
+    pub upto: Option<Seq>,
     /// The plan's own limit of rows ended the query.
     pub cut: bool,
     /// Entries of the ledger whose outcome was unknown.
@@ -134,6 +137,7 @@ impl Set {
             unmade: self.made.unmade,
             doubles: self.made.doubles,
             listed: self.listed.map(Box::new),
+            upto: self.upto,
         }
     }
 }

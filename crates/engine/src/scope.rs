@@ -9,6 +9,7 @@ use crate::ports::PageQuery;
 use skydeck_core::domain::bill::{Found, Outcome, Skip};
 use skydeck_core::domain::ids::{Fid, RecordKey};
 use skydeck_core::domain::operation::Seen;
+use skydeck_core::domain::plan::Origin;
 use skydeck_plan::condition;
 use skydeck_plan::render::{self, RenderContext};
 
@@ -46,6 +47,10 @@ impl Runner {
         taken: Vec<Found>,
         from_ledger: &BTreeSet<Fid>,
     ) -> Result<(Vec<Found>, Vec<Found>), Failed> {
+        // Nothing is asked of records that were handed in: no filter leaves any out.
+        if self.run.plan.source.origin == Origin::HandedIn {
+            return Ok((taken, Vec::new()));
+        }
         let asked = |found: &Found| from_ledger.contains(&found.fid) && !found.absent && self.may_call(found);
         let mut missed: BTreeSet<String> = taken.iter().filter(|f| asked(f)).map(|f| f.no.clone()).collect();
         let of_ledger: BTreeSet<Fid> = taken.iter().filter(|f| asked(f)).map(|f| f.fid.clone()).collect();

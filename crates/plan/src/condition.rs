@@ -138,6 +138,7 @@ mod tests {
             id_path: "FID".into(),
             number_path: "FBillNo".into(),
             top_rows: 0,
+            origin: skydeck_core::domain::plan::Origin::Query,
             condition,
         }
     }

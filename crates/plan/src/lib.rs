@@ -9,6 +9,7 @@ pub mod lint;
 pub mod make;
 pub mod place;
 pub mod problem;
+pub mod record;
 pub mod render;
 pub mod rev;
 pub mod schedule;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: an unknown key is an error with a suggestion, because a misspelt limit would silently be none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -10,14 +10,15 @@ use serde_json::{Map, Value};
 use skydeck_core::domain::plan::{Approver, Missed, Policy, RetryUnchanged, Schedule};
 
 use super::make::MakePolicy;
+use super::problem::handed_in::HandedInProblem;
 use super::problem::{Belongs, Problem, Suggest, Wanted};
 use super::reading::Findings;
-use super::source::{MAX_PAGE, is_path};
+use super::source::{self, MAX_PAGE, is_path};
 use super::{effect, schedule, vendor};
 use skydeck_core::domain::suggest::nearest;
 
 /// Keys of the object. The schema and the docs name the same ones.
-pub const KEYS: [&str; 24] = [
+pub const KEYS: [&str; 25] = [
     "env",
     "target_env",
     "page_size",
@@ -42,6 +43,7 @@ pub const KEYS: [&str; 24] = [
     "probe",
     "tables",
     "collect",
+    "take",
 ];
 
 /// Keys of `skydeck.schedule`.
@@ -83,6 +85,10 @@ pub struct PolicyRead {
     pub make: MakePolicy,
     /// The plan calls nothing.
     pub collect: bool,
+    /// The name of the records that are handed in.
+    pub take: Option<String>,
+    /// Keys that the file gives.
+    pub given: BTreeSet<String>,
 }
 
 /// Reads `skydeck` from the top of a plan file; absent means defaults.
@@ -104,6 +110,7 @@ pub fn read(top: &Map<String, Value>, findings: &mut Findings) -> PolicyRead {
         }
     };
     for (key, value) in map {
+        out.given.insert(key.clone());
         let mut at = At { path: format!("skydeck.{key}"), findings };
         match key.as_str() {
             "env" => out.env = at.name(value),
@@ -130,6 +137,10 @@ pub fn read(top: &Map<String, Value>, findings: &mut Findings) -> PolicyRead {
             }
             "schedule" => out.policy.schedule = at.schedule(value),
             "collect" => out.collect = at.truth(value).unwrap_or_default(),
+            "take" => match source::name_of(value) {
+                Some(name) => out.take = Some(name),
+                None => at.findings.refuse(at.path, HandedInProblem::Shape { value: value.to_string() }),
+            },
             "labels" => out.labels = at.labels(value),
             "id" => out.id = at.path(value),
             "number" => out.number = at.path(value),

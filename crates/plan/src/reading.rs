@@ -113,16 +113,15 @@ pub fn inspect_beside(id: PlanId, text: &str, beside: &dyn Beside) -> Result<Pla
         }
     };
 
+    if policy_read.take.is_some() {
+        source::check_handed_in(&target.0, &policy_read, &mut findings);
+    }
     let mut policy = policy_read.policy;
     if policy_read.page_size.is_none() {
         policy.page_size = source.page_size.unwrap_or(policy.page_size);
     }
     policy.remedy = source.remedy;
-    let name = text_at(top.get("name")).unwrap_or_else(|| {
-        let names = [source_side.and_then(|s| s.name), target.1];
-        let names: Vec<String> = names.into_iter().flatten().collect();
-        if names.is_empty() { id.to_string() } else { names.join(" → ") }
-    });
+    let name = text_at(top.get("name")).unwrap_or_else(|| named([source_side.and_then(|s| s.name), target.1], &id));
     let mut plan = Plan {
         id,
         name,
@@ -144,6 +143,12 @@ pub fn inspect_beside(id: PlanId, text: &str, beside: &dyn Beside) -> Result<Pla
         places: findings.places,
         raw,
     })
+}
+
+/// A plan's name by those of its sides.
+fn named(sides: [Option<String>; 2], id: &PlanId) -> String {
+    let names: Vec<String> = sides.into_iter().flatten().collect();
+    if names.is_empty() { id.to_string() } else { names.join(" → ") }
 }
 
 /// What a target calls, makes or leaves alone.

@@ -3,12 +3,12 @@
 //! Invariant: order of keys and columns, labels, names and unknown keys do not matter; anything that changes what is
 //! asked, what is called, or when, gives another revision.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use skydeck_core::domain::ids::{COLLECT, PlanRev};
 use skydeck_core::domain::mapping::Field;
-use skydeck_core::domain::plan::{CONFIRM_EVERY, Condition, Keyed, Make, Plan};
+use skydeck_core::domain::plan::{CONFIRM_EVERY, Condition, Keyed, Make, Plan, Policy};
 use skydeck_core::domain::step::Verb;
 
 use super::effect;
@@ -73,22 +73,33 @@ pub fn meaning(plan: &Plan) -> Value {
     if let (Some(make), Some(Value::Object(map))) = (&plan.target.make, meaning.get_mut("target")) {
         map.insert("make".to_owned(), made(make));
     }
-    // Only where they are given: a plan of before keeps the revision it had.
+    if !plan.source.origin.is_query()
+        && let Some(Value::Object(map)) = meaning.get_mut("source")
+    {
+        map.insert("origin".to_owned(), json!(plan.source.origin));
+    }
     if let Some(Value::Object(map)) = meaning.get_mut("policy") {
-        if !policy.done.is_empty() {
-            map.insert("done".to_owned(), effect::written_all(&policy.done));
-        }
-        if policy.confirm_every != CONFIRM_EVERY {
-            map.insert("confirm_every".to_owned(), json!(policy.confirm_every));
-        }
-        if let Some(mine) = &policy.mine {
-            map.insert("mine".to_owned(), json!(mine));
-        }
-        if !policy.retry_unchanged.is_probe() {
-            map.insert("retry_unchanged".to_owned(), json!(policy.retry_unchanged.word()));
-        }
+        map.extend(given(policy));
     }
     meaning
+}
+
+/// What a policy says only where it is given: a plan of before keeps the revision it had.
+fn given(policy: &Policy) -> Map<String, Value> {
+    let mut map = Map::new();
+    if !policy.done.is_empty() {
+        map.insert("done".to_owned(), effect::written_all(&policy.done));
+    }
+    if policy.confirm_every != CONFIRM_EVERY {
+        map.insert("confirm_every".to_owned(), json!(policy.confirm_every));
+    }
+    if let Some(mine) = &policy.mine {
+        map.insert("mine".to_owned(), json!(mine));
+    }
+    if !policy.retry_unchanged.is_probe() {
+        map.insert("retry_unchanged".to_owned(), json!(policy.retry_unchanged.word()));
+    }
+    map
 }
 
 /// What is called.

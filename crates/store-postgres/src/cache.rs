@@ -63,6 +63,7 @@ fn is_of_list(at: &[u8]) -> bool {
         key::LEDGER,
         key::GROUP,
         key::NUMBER,
+        key::HANDED_IN_ORDER,
     ];
     at.first().is_some_and(|space| lists.contains(space))
 }

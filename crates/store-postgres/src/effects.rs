@@ -23,7 +23,7 @@ use crate::rows::{
     ActionIn, BillIn, BillRowIn, HourIn, KeptIn, NameIn, NumberIn, PlacesIn, RecordIn, RevIn, Rows, RunHeadIn, RunIn,
 };
 use crate::span::{moment, number, place, small};
-use crate::tables::{family_parts, fid_text, made_parts, plain, run_key};
+use crate::tables::{aside, family_parts, fid_text, made_parts, plain, run_key};
 
 /// Environment and form of a family, by its number.
 pub(crate) type Families = HashMap<i32, (String, String)>;
@@ -350,6 +350,15 @@ fn kept(space: u8, at: &[u8], value: Option<&[u8]>) -> Result<Option<KeptIn>, St
         }
         key::UNRESOLVED => {
             KeptIn { kind: kind("unresolved"), plan: Some(small(at, 1)?), n: count, ..KeptIn::default() }
+        }
+        // Of the places by order one that is left is empty: the small tables drop nothing.
+        key::HANDED_IN | key::HANDED_IN_ORDER => {
+            let rec = match value {
+                Some([]) => Some(vec![1]),
+                Some(value) => Some(value.to_vec()),
+                None => Some(Vec::new()),
+            };
+            KeptIn { kind: kind("meta"), k: Some(aside(at)), rec, ..KeptIn::default() }
         }
         key::META => match made_parts(at) {
             Some((env, form)) => {

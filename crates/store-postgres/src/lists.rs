@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 
 use crate::io::Value;
 use crate::span::{Question, Span, moment, number, place, small};
-use crate::tables::{Tables, bill_key, column, group_of, known_key, live_key, name_bytes, run_key};
+use crate::tables::{Tables, aside, bill_key, column, group_of, known_key, live_key, name_bytes, run_key};
 
 /// A stretch of keys.
 pub(crate) fn scan(
@@ -49,6 +49,7 @@ pub(crate) fn scan(
         key::HOUR => ask.hours(&cut(3)?),
         key::DICT => ask.names(&cut(2)?),
         key::GROUP_COUNT => ask.counts(&cut(3)?),
+        key::HANDED_IN_ORDER => ask.handed_in(&cut(1)?),
         key::STOPPED | key::PLAN => ask.few(&cut(1)?),
         _ => Err(StoreError::Read("a list of the index that no table answers".to_owned())),
     }
@@ -207,6 +208,21 @@ impl Ask<'_> {
             let (k, made): (Vec<u8>, bool) = (column(&row, 0)?, column(&row, 1)?);
             let value = if made { key::MADE.to_vec() } else { Vec::new() };
             entries.push((Key::default().raw(span.prefix).raw(&k).done(), value));
+        }
+        Ok(entries)
+    }
+
+    /// Places of records that were handed in.
+    fn handed_in(&self, span: &Span<'_>) -> Result<Vec<Entry>, StoreError> {
+        let mut question = Question::new("select k from skydeck.meta").only("length(rec) > 0");
+        for (edge, sign) in span.edges() {
+            let at = aside(&[span.prefix, edge].concat());
+            question = question.edge(&["k"], sign, vec![Box::new(at)]);
+        }
+        let mut entries = Vec::new();
+        for row in self.rows(question, &["k"])? {
+            let k: Vec<u8> = column(&row, 0)?;
+            entries.push((k.get(1..).unwrap_or_default().to_vec(), Vec::new()));
         }
         Ok(entries)
     }

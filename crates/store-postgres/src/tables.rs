@@ -224,10 +224,16 @@ impl Tables {
                 let begins = crate::span::moment(at, 3)?;
                 self.one(sql, vec![Box::new(small(at, 1)?), Box::new(begins), Box::new(kind)])
             }
+            key::HANDED_IN => self.one("select rec from skydeck.meta where k = $1", vec![Box::new(aside(at))]),
             // Lists hold nothing that their tables do not.
             _ => Err(StoreError::Read("an entry of the index that no table answers".to_owned())),
         }
     }
+}
+
+/// Where an entry without a table of its own stands among the small ones. No name there begins with a zero.
+pub(crate) fn aside(at: &[u8]) -> Vec<u8> {
+    [&[0], at].concat()
 }
 
 /// Key of a run's head.

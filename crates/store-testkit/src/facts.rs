@@ -104,6 +104,7 @@ pub fn plan(id: &str, rev: &str, zone: &str) -> Plan {
             id_path: "FID".into(),
             number_path: "FBillNo".into(),
             top_rows: 0,
+            origin: skydeck_core::domain::plan::Origin::Query,
             condition: Vec::new(),
         },
         target: Target {
@@ -167,6 +168,7 @@ pub fn collected(n: u64) -> Event {
         unmade: 0,
         doubles: Vec::new(),
         listed: None,
+        upto: None,
         hash: SetHash::new("ab".repeat(32)),
         by_status: vec![(Status::Submitted, 1)],
         callable: 1,
@@ -320,7 +322,7 @@ pub fn mark_moved(n: u64, plan: &str, to: &str) -> Event {
     Event::MarkMoved {
         plan: PlanId::new(plan),
         env: EnvId::new("demo"),
-        to: Mark { seen: ErpDate::parse(to).unwrap(), run: run_id(n), swept: None, clock: None },
+        to: Mark { seen: ErpDate::parse(to).unwrap(), run: run_id(n), swept: None, clock: None, upto: None },
     }
 }
 

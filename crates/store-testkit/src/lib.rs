@@ -16,6 +16,7 @@ mod append;
 mod bills;
 pub mod facts;
 mod feed;
+mod handed_in;
 pub mod hours;
 mod ledger;
 mod pages;
@@ -139,6 +140,8 @@ macro_rules! promise {
 
 /// What a store promises. The compiler warns of a check that is not in it.
 const PROMISES: &[(&str, Check)] = &[
+    promise!(handed_in::the_newest_body_of_each_record_is_told_in_the_order_in_which_they_came),
+    promise!(handed_in::records_that_were_handed_in_are_there_after_a_start, reopened),
     promise!(append::facts_are_stamped_without_holes_and_read_back_in_order),
     promise!(append::contradictions_are_refused_and_leave_nothing),
     promise!(append::a_batch_is_taken_only_where_nothing_was_added_to_what_is_known_of_its_records),

@@ -34,6 +34,7 @@ use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::command::Refusal;
 use skydeck_core::domain::event::{ActionEntry, Event, Fact};
 use skydeck_core::domain::filter::Filter;
+use skydeck_core::domain::handed_in::Taken;
 use skydeck_core::domain::hours::Hour;
 use skydeck_core::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck_core::domain::live::Live;
@@ -183,6 +184,17 @@ impl StoreError {
             Self::Contradiction(what) => format!("拒绝存入自相矛盾的内容：{}", words::chinese(what)),
         }
     }
+}
+
+/// Whose records are meant that were handed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandedIn {
+    /// For which plan.
+    pub plan: PlanId,
+    /// In which environment.
+    pub env: EnvId,
+    /// Under which name.
+    pub form: FormId,
 }
 
 /// A ledger entry as the engine needs it.
@@ -338,6 +350,11 @@ pub trait Reads: Send + Sync {
 
     /// The mark of a plan in an environment.
     async fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError>;
+    /// The newest body of each record that was handed in for a plan, in the order in which they came, after a place, at most
+    /// `limit`.
+    async fn handed_in(&self, of: &HandedIn, after: Seq, limit: usize) -> Result<Vec<Taken>, StoreError>;
+    /// The newest body that was handed in of one record.
+    async fn handed_in_of(&self, plan: &PlanId, key: &RecordKey) -> Result<Option<Taken>, StoreError>;
     /// What happened in the hours of a plan that began in a span of time, oldest first, by kind of run: hours in which nothing
     /// did are left out. Of many the first [`HOURS_AT_ONCE`]; who wants more goes on behind the last one.
     async fn hourly(&self, plan: &PlanId, hours: Range<Ts>) -> Result<Vec<Hour>, StoreError>;

@@ -362,6 +362,9 @@ fn without(
         Event::LedgerResolved { key, .. } | Event::LedgerReopened { key, .. } => {
             Ok((!index.forgets_resolution(rule, now, key, fact.seq)?).then_some(fact))
         }
+        Event::HandedIn(record) => {
+            Ok((!index.forgets_handed_in(rule, now, record, (fact.seq, fact.at))?).then_some(fact))
+        }
         _ => Ok(Some(fact)),
     }
 }

@@ -14,12 +14,13 @@ use async_trait::async_trait;
 
 use super::index::Index;
 use super::index::kv::Kv;
-use super::{AppendError, Appended, Batch, LedgerEntry, Reads, Snapshot, Store, StoreError, trim_to_bill};
+use super::{AppendError, Appended, Batch, HandedIn, LedgerEntry, Reads, Snapshot, Store, StoreError, trim_to_bill};
 use skydeck_core::domain::action_log::LogWitness;
 use skydeck_core::domain::bill::{Found, Slot};
 use skydeck_core::domain::cause::Cause;
-use skydeck_core::domain::event::{ActionEntry, Fact};
+use skydeck_core::domain::event::{ActionEntry, Event, Fact};
 use skydeck_core::domain::filter::Filter;
+use skydeck_core::domain::handed_in::Taken;
 use skydeck_core::domain::hours::Hour;
 use skydeck_core::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck_core::domain::plan::Plan;
@@ -85,12 +86,32 @@ pub trait Inside: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// See [`Reads::handed_in`].
+    fn handed_in(&self, of: &HandedIn, after: Seq, limit: usize) -> Result<Vec<Taken>, StoreError> {
+        let places = self.index().handed_in_after(&of.plan, (&of.env, &of.form), after, limit)?;
+        Ok(self.facts_at(&places)?.into_iter().filter_map(taken).collect())
+    }
+
+    /// See [`Reads::handed_in_of`].
+    fn handed_in_of(&self, plan: &PlanId, key: &RecordKey) -> Result<Option<Taken>, StoreError> {
+        let Some(at) = self.index().handed_in_place(plan, key)? else { return Ok(None) };
+        Ok(self.facts_at(&[at])?.into_iter().find_map(taken))
+    }
+
     /// See [`Reads::deeds_of`].
     fn deeds_of(&self, key: &WorkKey, limit: usize) -> Result<(Vec<Fact>, Seq), StoreError> {
         let places = self.index().places_of(key, limit)?;
         let last = places.all.last().copied().unwrap_or_default();
         let done: Vec<Seq> = places.all.into_iter().filter(|seq| !places.found.contains(seq)).collect();
         Ok((self.facts_at(&done)?, last))
+    }
+}
+
+/// A record that was handed in, out of its fact.
+fn taken(fact: Fact) -> Option<Taken> {
+    match fact.event {
+        Event::HandedIn(record) => Some(Taken { seq: fact.seq, at: fact.at, record: *record }),
+        _ => None,
     }
 }
 
@@ -336,6 +357,16 @@ impl<S: Embedded> Reads for S {
     async fn mark(&self, plan: &PlanId, env: &EnvId) -> Result<Option<Mark>, StoreError> {
         let (plan, env) = (plan.clone(), env.clone());
         short(self, move |s| s.index().mark(&plan, &env)).await
+    }
+
+    async fn handed_in(&self, of: &HandedIn, after: Seq, limit: usize) -> Result<Vec<Taken>, StoreError> {
+        let of = of.clone();
+        long(self, move |s| s.handed_in(&of, after, limit)).await
+    }
+
+    async fn handed_in_of(&self, plan: &PlanId, key: &RecordKey) -> Result<Option<Taken>, StoreError> {
+        let (plan, key) = (plan.clone(), key.clone());
+        short(self, move |s| s.handed_in_of(&plan, &key)).await
     }
 
     async fn hourly(&self, plan: &PlanId, hours: Range<Ts>) -> Result<Vec<Hour>, StoreError> {

@@ -16,7 +16,7 @@ pub use self::plans::{ConfigVerb, EnvAdd, EnvVerb, NewPlan, PlanVerb};
 pub use self::runs::{
     Approval, ApproveArgs, BillArgs, EvidenceArgs, ExportArgs, Format, HandoverArgs, HandoverFormat, HistoryArgs,
     LedgerArgs, ReopenArgs, ReportArgs, ReportFormat, ResolveArgs, RetryArgs, RevisionArg, RunArgs, RunIdArgs,
-    SelectArgs,
+    SelectArgs, TakeArgs,
 };
 use crate::domain::language::Language;
 
@@ -100,6 +100,8 @@ pub enum Verb {
     Resolve(ResolveArgs),
     /// Put resolved bills back on the ledger, with a written reason.
     Reopen(ReopenArgs),
+    /// Keep records from standard input (JSON) for a plan; its next run takes them up.
+    Take(TakeArgs),
     /// Runs, newest first; with a run: its bills.
     History(HistoryArgs),
     /// One bill's whole life.

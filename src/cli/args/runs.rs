@@ -145,6 +145,13 @@ pub struct ReopenArgs {
     pub reason: String,
 }
 
+/// `take`.
+#[derive(Debug, Args)]
+pub struct TakeArgs {
+    /// Plan that the records are for: one with `skydeck.take`.
+    pub plan: String,
+}
+
 /// `history`.
 #[derive(Debug, Args)]
 pub struct HistoryArgs {

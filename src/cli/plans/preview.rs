@@ -71,7 +71,7 @@ pub(super) async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query:
         let words = format!("{call}{}{done} {shown}", out.t("; ", "；"));
         out.line(&out.colon("call", "调用", &words))?;
     }
-    for (status, n) in &by_status {
+    for (status, n) in by_status.iter().filter(|(status, _)| !status.is_empty()) {
         out.line(&format!("  {status}  {n}"))?;
     }
     print_set(out, &seen)?;

@@ -122,6 +122,7 @@ impl World {
             unmade: u64::from(self.makes),
             doubles: Vec::new(),
             listed: None,
+            upto: None,
             hash: SetHash::new("3fa9c1d27b00"),
             by_status: if self.barren {
                 vec![(Status::Created, 36), (Status::Audited, 4)]

@@ -116,7 +116,7 @@ impl World {
                 plan: Ok(first),
                 hazards: 2,
                 last: runs.clone(),
-                mark: Some(Mark { seen: ErpDate::parse("2026-11-23 20:58:03").unwrap(), run: run_id(3), swept: None, clock: None }),
+                mark: Some(Mark { seen: ErpDate::parse("2026-11-23 20:58:03").unwrap(), run: run_id(3), swept: None, clock: None, upto: None }),
                 next: Some(NOW.plus(Duration::from_secs(480))),
                 unresolved: 13,
             },

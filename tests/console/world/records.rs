@@ -39,6 +39,7 @@ pub fn plan(id: &str, name: &str) -> Plan {
             id_path: "FID".into(),
             number_path: "FBillNo".into(),
             top_rows: 0,
+            origin: skydeck::domain::plan::Origin::Query,
             condition: vec![],
         },
         target: Target {

@@ -145,6 +145,7 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         unmade: 0,
         doubles: Vec::new(),
         listed: None,
+        upto: None,
         hash: hash.clone(),
         by_status: vec![(Status::Submitted, all.len() as u64)],
         callable: all.len() as u64,

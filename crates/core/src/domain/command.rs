@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Role;
 use super::bounds;
 use super::filter::Filter;
+use super::handed_in::{MOST_ORDER, MOST_RECORDS};
 use super::ids::{CommandId, EnvId, PlanId, RunId, SessionId, SetHash, WorkKey};
 use super::plan::Plan;
 use super::range::Range;
@@ -136,6 +137,15 @@ pub enum Command {
     },
     /// Read the plan directory again.
     ReloadPlans,
+    /// Keep records that somebody hands in for a plan; its next run takes them up. All of them or none.
+    Take {
+        /// Plan.
+        plan: PlanId,
+        /// The records, each as JSON.
+        records: Vec<String>,
+        /// Which record of what was handed in the first of these is, from 1.
+        first: u64,
+    },
 }
 
 impl Command {
@@ -143,7 +153,7 @@ impl Command {
     /// after it need not wait with it: whatever it starts has no name before its receipt.
     pub fn reads_plans(&self) -> bool {
         match self {
-            Self::Start { .. } | Self::Retry { .. } | Self::ReloadPlans => true,
+            Self::Start { .. } | Self::Retry { .. } | Self::Take { .. } | Self::ReloadPlans => true,
             Self::Verify { .. }
             | Self::Approve { .. }
             | Self::Decline { .. }
@@ -179,6 +189,7 @@ impl Command {
             Self::Unlock { .. } => "unlock",
             Self::Lock { .. } => "lock",
             Self::ReloadPlans => "reload_plans",
+            Self::Take { .. } => "take",
         }
     }
 }
@@ -321,12 +332,21 @@ pub fn needed(command: &Command, production: bool) -> Role {
         | Command::Reopen { .. }
         | Command::Unlock { .. }
         | Command::Lock { .. }
+        | Command::Take { .. }
         | Command::ReloadPlans => Role::Operator,
     }
 }
 
 /// Refuses an order that holds a text or a list beyond its bound.
 pub fn check_bounds(command: &Command) -> Result<(), Reason> {
+    if let Command::Take { plan, records, .. } = command {
+        let bytes = records.iter().map(String::len).sum::<usize>();
+        if records.len() > MOST_RECORDS || bytes > MOST_ORDER {
+            return Err(Reason::HandedInTooMuch { records: MOST_RECORDS as u64, bytes: MOST_ORDER as u64 });
+        }
+        // Their own bounds are those of records.
+        return check_bounds(&Command::Start { plan: plan.clone(), params: StartParams::default() });
+    }
     // Every text of an order, whatever field it stands in, also of orders that come later.
     let all = serde_json::to_value(command).map_err(|_| Reason::TextTooLong { most: bounds::TEXT as u64 })?;
     within(&all)
@@ -388,6 +408,7 @@ mod tests {
             (Command::Unlock { env: env(), reason: reason() }, operator, approver),
             (Command::Lock { env: env() }, operator, operator),
             (Command::ReloadPlans, operator, operator),
+            (Command::Take { plan: PlanId::new("p"), records: Vec::new(), first: 1 }, operator, operator),
             (Command::AdoptServer { env: env(), reason: reason() }, approver, approver),
             (Command::AcceptLog { reason: reason() }, approver, approver),
         ] {

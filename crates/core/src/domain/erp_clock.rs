@@ -57,7 +57,7 @@ mod tests {
 
     fn mark(seen: &str, clock: Option<ErpClock>) -> Mark {
         let run = RunId(ulid::Ulid::from_parts(1, 1));
-        Mark { seen: ErpDate::parse(seen).unwrap(), run, swept: None, clock }
+        Mark { seen: ErpDate::parse(seen).unwrap(), run, swept: None, clock, upto: None }
     }
 
     #[test]

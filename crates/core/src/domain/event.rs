@@ -9,6 +9,7 @@ use super::action_log::{LogPlace, LogWitness};
 use super::bill::Failure;
 use super::bill::{Found, Outcome, Rev, Slot};
 use super::cause::Cause;
+use super::handed_in::HandedIn;
 use super::ids::{CallId, CommandId, EnvId, Fid, PlanId, RunId, Seq, SetHash, WorkKey};
 use super::reason::Reason;
 use super::run::{Collected, Consent, Flag, Mark, PauseWhy, RunEnd, RunHead, Tally};
@@ -335,6 +336,9 @@ pub enum Event {
     /// How far the action log's file reached. Moves nothing.
     #[serde(rename = "~lw")]
     LogWitnessed(Box<LogWitness>),
+    /// A record was handed in for a plan. Moves nothing: the plan's next run takes it up.
+    #[serde(rename = "~hi")]
+    HandedIn(Box<HandedIn>),
     /// The place of a fact that is kept no longer, so that every other fact keeps its own. Moves nothing.
     #[serde(rename = "~f")]
     Forgotten,
@@ -443,6 +447,7 @@ impl Event {
             | Self::ServerBound(_)
             | Self::Pruned(_)
             | Self::LogWitnessed(_)
+            | Self::HandedIn(_)
             | Self::Forgotten => None,
             Self::Later(later) => later.run,
             Self::ActionTaken(entry) => entry.run,

@@ -20,6 +20,7 @@ pub mod filter;
 
 pub mod folded;
 pub mod group_words;
+pub mod handed_in;
 pub mod hours;
 pub mod ids;
 pub mod language;

@@ -49,9 +49,31 @@ pub struct Source {
     pub number_path: String,
     /// TopRowCount; 0 = no cap.
     pub top_rows: u64,
+    /// Where the records come from.
+    #[serde(default, skip_serializing_if = "Origin::is_query")]
+    pub origin: Origin,
     /// The vendor's `condition`: outer OR, inner AND; rows that match none are dropped after reading.
     #[serde(default)]
     pub condition: Vec<Vec<Condition>>,
+}
+
+/// Where the records of a plan come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A bill query of the ERP.
+    #[default]
+    Query,
+    /// They are handed in (`skydeck take`), and nothing is asked: the form is the name that the plan gives them, and the paths
+    /// are those of their JSON.
+    HandedIn,
+}
+
+impl Origin {
+    /// The default, which is not written down: older revisions keep their hash.
+    pub fn is_query(&self) -> bool {
+        *self == Self::Query
+    }
 }
 
 impl Source {

@@ -194,6 +194,7 @@ pub fn transition(event: &Event) -> Change<'_> {
         | Event::Pruned(_)
         | Event::ActionTaken(_)
         | Event::LogWitnessed(_)
+        | Event::HandedIn(_)
         | Event::Forgotten => Change::Nothing,
     }
 }

@@ -21,6 +21,7 @@ fn plan(sweep_hours: u32) -> Plan {
             id_path: "FID".into(),
             number_path: "FBillNo".into(),
             top_rows: 0,
+            origin: skydeck_core::domain::plan::Origin::Query,
             condition: Vec::new(),
         },
         target: Target {
@@ -44,6 +45,7 @@ fn the_mark_is_used_only_while_a_sweep_is_not_due() {
         run: RunId(ulid::Ulid::nil()),
         swept: swept.map(Ts),
         clock: None,
+        upto: None,
     };
     let params = StartParams::default();
     let below = ErpDate::parse("2026-11-01 07:50:00");

@@ -197,8 +197,9 @@ impl Shared {
         let old = self.store.mark(&plan, &env).await?;
         let clock = collected.clock.clone();
         let swept = if collected.sweep { Some(head.opened) } else { old.as_ref().and_then(|m| m.swept) };
+        let upto = collected.upto.max(old.as_ref().and_then(|m| m.upto));
         let seen = old.map_or_else(|| seen.clone(), |m| m.seen.max(seen.clone()));
-        let to = Mark { seen, run: head.id, swept, clock };
+        let to = Mark { seen, run: head.id, swept, clock, upto };
         Ok(Some(Event::MarkMoved { plan: head.plan.clone(), env: head.env.clone(), to }))
     }
 }

@@ -11,6 +11,7 @@ mod signs;
 use super::PlanFile;
 use super::reading::{self, Findings};
 use super::vendor::{Entry, Side};
+use skydeck_core::domain::plan::Origin;
 
 /// The number of the hazard that the plan's id is not the one that is used.
 pub const ID_PASSED_OVER: u8 = 19;
@@ -84,7 +85,8 @@ pub fn lint(file: &PlanFile) -> Vec<Hazard> {
     if let Some(top) = file.raw.as_object() {
         let mut unheard = Findings::deaf();
         let (source, target) = reading::sides(top);
-        if let Some((raw, at)) = source {
+        let asks = file.plan.source.origin == Origin::Query;
+        if let Some((raw, at)) = source.filter(|_| asks) {
             query::look(&Side::read(raw, at, &mut unheard), &mut found);
         }
         if let Some((raw, at)) = target {

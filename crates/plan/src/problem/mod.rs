@@ -4,6 +4,7 @@
 //! languages, so a new variant compiles only once it has them.
 
 pub mod body;
+pub mod handed_in;
 pub mod make;
 mod parts;
 mod words;
@@ -87,6 +88,8 @@ pub enum Problem {
     NoTruth { text: String },
     FlagName { name: String },
     OrganisationId { text: String },
+    // What is handed in.
+    HandedIn(handed_in::HandedInProblem),
     // What is made.
     Make(make::MakeProblem),
     // What shows that the operation is done.

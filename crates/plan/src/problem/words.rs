@@ -260,6 +260,9 @@ sentences! {
         (format!("`{text}` 不是组织内码"), "请写数字内码，或留空");
 
     // What is made.
+    P::HandedIn(problem) =>
+        (problem.words(false).message, problem.words(false).hint),
+        (problem.words(true).message, problem.words(true).hint);
     P::Make(problem) =>
         (problem.words(false).message, problem.words(false).hint),
         (problem.words(true).message, problem.words(true).hint);

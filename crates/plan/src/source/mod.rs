@@ -3,6 +3,7 @@
 //! Invariant: what would be asked of the ERP is what the file says, or the plan refuses to run; paging is Skydeck's own.
 
 mod condition;
+mod handed_in;
 
 use serde_json::{Map, Value};
 
@@ -15,6 +16,7 @@ use super::template::{self, Template, Variable};
 use super::vendor::{Entry, List, MOST, Side};
 use super::{filter_array, keys, schedule};
 use condition::condition;
+pub(crate) use handed_in::{check as check_handed_in, name_of};
 use skydeck_core::domain::ids::FormId;
 use skydeck_core::domain::plan::{Column, Remedy, Source};
 use skydeck_core::domain::suggest::nearest;
@@ -46,6 +48,7 @@ pub fn nothing() -> SourceRead {
         id_path: "FID".to_owned(),
         number_path: "FBillNo".to_owned(),
         top_rows: 0,
+        origin: skydeck_core::domain::plan::Origin::Query,
         condition: Vec::new(),
     };
     SourceRead { source, page_size: None, remedy: None }
@@ -59,6 +62,9 @@ pub fn is_query(raw: &Map<String, Value>) -> bool {
 
 /// Reads the query side.
 pub fn read(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> SourceRead {
+    if let Some(name) = &policy.take {
+        return handed_in::read(side, name, policy, findings);
+    }
     let mut out = nothing();
     match side.api.as_deref() {
         Some(api) if api.eq_ignore_ascii_case("executeBillQuery") => {}

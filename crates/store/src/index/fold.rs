@@ -9,7 +9,7 @@ use super::ledger;
 use super::names::dict;
 use super::runs::{change_rec, enter, gone, open_run, open_run_of};
 use super::write_batch::WriteBatch;
-use super::{hours, refuse};
+use super::{handed_in, hours, refuse};
 use crate::StoreError;
 use skydeck_core::domain::action_log::LogWitness;
 use skydeck_core::domain::event::{Event, Fact, Later};
@@ -86,6 +86,7 @@ fn keep<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, fact: &Fact) -> Result<(), St
             s.put(Key::new(key::SERVER).u16(env).done(), bound)
         }
         Event::LogWitnessed(witness) => witnessed(s, witness, seq),
+        Event::HandedIn(record) => handed_in::keep(s, record, seq),
         Event::ActionTaken(entry) => s.put(Key::new(key::ACTION).u64(seq).done(), &(fact.at, entry)),
         Event::RunOpened(_)
         | Event::BillsFound { .. }

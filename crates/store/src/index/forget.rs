@@ -8,6 +8,7 @@ use super::key::RunNo;
 use super::kv::Kv;
 use crate::StoreError;
 use skydeck_core::domain::bill::Slot;
+use skydeck_core::domain::handed_in::HandedIn;
 use skydeck_core::domain::ids::{Fid, RecordKey, RunId, Seq, WorkKey};
 use skydeck_core::domain::query::Retention;
 use skydeck_core::domain::run::RunState;
@@ -68,6 +69,33 @@ impl<K: Kv> Index<K> {
         let op = run.head.op.clone();
         let key = RecordKey { env: run.head.env, form: run.head.form, fid: fid.clone() }.under(&op);
         Ok(self.ledger_entry(&key)?.is_none())
+    }
+
+    /// Whether a body that was handed in is kept no longer: it was taken up, nothing of its record is unresolved, and no run of
+    /// its plan is open that may yet leave something.
+    pub fn forgets_handed_in(
+        &self,
+        rule: &Retention,
+        now: Ts,
+        record: &HandedIn,
+        (seq, at): (Seq, Ts),
+    ) -> Result<bool, StoreError> {
+        if rule.bodies.is_none_or(|kept| now.since(at) <= kept) {
+            return Ok(false);
+        }
+        let upto = self.mark(&record.plan, &record.key.env)?.and_then(|mark| mark.upto);
+        let newest = self.handed_in_place(&record.plan, &record.key)?;
+        // An older body is of no use to anybody once there is a newer one.
+        let is_taken_up = upto.is_some_and(|upto| seq <= upto) || newest.is_some_and(|newest| seq < newest);
+        if !is_taken_up || self.open_runs()?.iter().any(|run| run.head.plan == record.plan) {
+            return Ok(false);
+        }
+        for op in self.operations_of(&record.key)? {
+            if self.ledger_entry(&record.key.under(&op))?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether a person's resolution of a bill goes with the run it was noted in: then it closed nothing that is kept.

@@ -66,6 +66,11 @@ pub const SERVER: u8 = b's';
 /// `A` seq → time and entry of the action log.
 pub const ACTION: u8 = b'A';
 
+/// `w` plan, environment, record name, id → place of the newest body that was handed in.
+pub const HANDED_IN: u8 = b'w';
+/// `W` plan, environment, record name, place of the newest body of a record.
+pub const HANDED_IN_ORDER: u8 = b'W';
+
 /// Kinds of the dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they say what they are")]

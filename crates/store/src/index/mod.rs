@@ -9,6 +9,7 @@ mod changing;
 pub mod entries;
 pub mod fold;
 mod forget;
+mod handed_in;
 pub mod hour_rows;
 pub mod hours;
 pub mod key;
@@ -44,7 +45,7 @@ use skydeck_core::domain::run::RunHead;
 
 /// Number of the layout of the index's entries. Whoever writes an entry in another way, or reads one that was not
 /// written before, raises it: an index of another number is built anew from the journal when the store is opened.
-pub const LAYOUT: u32 = 3;
+pub const LAYOUT: u32 = 4;
 /// Layout of an index that names none: 0.1.0 wrote it.
 pub const UNNUMBERED: u32 = 1;
 

@@ -397,6 +397,7 @@ fn begins_work(event: &Event) -> bool {
             | Event::MarkMoved { .. }
             | Event::RunResumed { .. }
             | Event::StepTried { .. }
+            | Event::HandedIn(_)
     )
 }
 

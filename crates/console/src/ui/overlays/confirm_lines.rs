@@ -77,7 +77,7 @@ fn bills(shared: &Shared, row: &RunRow, set: &Collected) -> Vec<Line> {
         (Role::Accent, does),
     ]];
     let mut by = vec![label(t.by_status)];
-    for (status, n) in &set.by_status {
+    for (status, n) in set.by_status.iter().filter(|(status, _)| !status.code().is_empty()) {
         let role = match status.code() {
             "B" => Role::Accent,
             "C" => Role::Already,
@@ -85,7 +85,10 @@ fn bills(shared: &Shared, row: &RunRow, set: &Collected) -> Vec<Line> {
         };
         by.push((role, format!("{} {} {}   ", words::status(shared.lang, status), status.code(), format::count(*n))));
     }
-    lines.push(by);
+    // Records of other systems, and those that were handed in, have no status of the ERP's.
+    if by.len() > 1 {
+        lines.push(by);
+    }
     let plan = shared.plans.rows().iter().filter_map(|row| row.plan.as_ref().ok());
     let plan = plan.filter(|_| head.op.is_audit()).find(|plan| plan.id == head.plan && plan.rev == head.rev);
     if let Some(n) = plan.and_then(|plan| Operation::of(plan).submitted_first(&set.by_status)) {

@@ -156,8 +156,11 @@ fn policy(shared: &Shared, plan: &Plan) -> String {
     if plan.target.make.is_none() && !plan.target.collects {
         out.push(if p.submit { t.policy_submit } else { t.policy_no_submit }.to_owned());
     }
-    out.push(fill(t.policy_overlap, &[&format::age_words(shared.lang, p.overlap)]));
-    if p.sweep_hours > 0 {
+    // Of records that are handed in none is passed over: nothing is read again.
+    if plan.source.origin.is_query() {
+        out.push(fill(t.policy_overlap, &[&format::age_words(shared.lang, p.overlap)]));
+    }
+    if p.sweep_hours > 0 && plan.source.origin.is_query() {
         out.push(fill(t.policy_sweep, &[&p.sweep_hours.to_string()]));
     }
     out.join("  ")

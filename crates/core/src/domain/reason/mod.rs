@@ -19,6 +19,34 @@ use super::ids::{EnvId, FormId, OpId, PlanId, PlanRev, RunId, SetHash};
 use super::server::Server;
 use super::who::Who;
 
+/// Why a record that is handed in cannot be kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BadRecord {
+    /// It is not one JSON object.
+    NotAnObject,
+    /// It is longer than so many bytes.
+    TooLong(u64),
+    /// The field of the id is missing, empty, or no plain value.
+    NoId(String),
+    /// Its id is longer than so many characters, or has signs that are none.
+    BadId(u64),
+    /// The plan's columns lead through two lists of it.
+    TwoLists {
+        /// One.
+        one: String,
+        /// The other.
+        other: String,
+    },
+}
+
+impl BadRecord {
+    /// What is wrong with the record, in English.
+    pub fn en(&self) -> String {
+        words::bad_record(self, false)
+    }
+}
+
 /// A reason. `said` is always the words of somebody else (the ERP, the system), raw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "k", rename_all = "snake_case", remote = "Self")]
@@ -210,6 +238,12 @@ pub enum Reason {
     TextTooLong { most: u64 },
     /// A list of an order is longer than any may be.
     ListTooLong { most: u64, n: u64 },
+    /// More records than one order takes, or longer ones.
+    HandedInTooMuch { records: u64, bytes: u64 },
+    /// Records are handed in for a plan that asks for its own.
+    TakesNothing { plan: PlanId },
+    /// A record that is handed in cannot be kept: which of them, counted from 1, and why.
+    HandedInBad { nth: u64, why: BadRecord },
     /// None of the bills of an order that re-opens was resolved.
     NotResolved {},
     /// Nothing matched; what was left out, counted.

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::{LeftOut, Reason, fault_words};
+use super::{BadRecord, LeftOut, Reason, fault_words};
 use crate::domain::action_words;
 use crate::domain::cause::Cause;
 use crate::domain::ids::PlanId;
@@ -37,6 +37,30 @@ fn of_both<'a>(said: &'a str, zh: Option<&'a str>, in_chinese: bool) -> Cow<'a, 
         (false, _) => said.into(),
         (true, Some(zh)) => zh.into(),
         (true, None) => format!("“{said}”").into(),
+    }
+}
+
+/// What a record that is handed in is not.
+pub(super) fn bad_record(why: &BadRecord, zh: bool) -> String {
+    match (why, zh) {
+        (BadRecord::NotAnObject, false) => "it is not one JSON object".to_owned(),
+        (BadRecord::NotAnObject, true) => "不是一个 JSON 对象".to_owned(),
+        (BadRecord::TooLong(most), false) => format!("it is longer than {most} bytes"),
+        (BadRecord::TooLong(most), true) => format!("超过 {most} 字节"),
+        (BadRecord::NoId(field), false) => {
+            format!("its id is missing: the plan takes it from the field `{field}`, which must be a text or a number")
+        }
+        (BadRecord::NoId(field), true) => format!("没有标识：方案取自字段 `{field}`，应为文本或数字"),
+        (BadRecord::BadId(most), false) => {
+            format!("its id is longer than {most} characters, or has control characters")
+        }
+        (BadRecord::BadId(most), true) => format!("标识超过 {most} 个字符，或含控制字符"),
+        (BadRecord::TwoLists { one, other }, false) => {
+            format!("the plan reads from two lists of it, `{one}` and `{other}`, whose lines do not belong together")
+        }
+        (BadRecord::TwoLists { one, other }, true) => {
+            format!("方案同时读取两个列表 `{one}` 和 `{other}`，其行之间没有对应关系")
+        }
     }
 }
 
@@ -369,6 +393,15 @@ sentences! { |label|
     R::ListTooLong { most, n } =>
         format!("a list of the order has {n} entries, and one order takes {most}: give several orders"),
         format!("指令中的列表有 {n} 项，一次最多 {most} 项：请分几次下达");
+    R::HandedInTooMuch { records, bytes } =>
+        format!("one order takes {records} records of {bytes} bytes together: hand them in by several"),
+        format!("一次最多接收 {records} 条记录、共 {bytes} 字节：请分几次提交");
+    R::TakesNothing { plan } =>
+        format!("plan {plan} asks for its records itself: only a plan with `skydeck.take` is handed any"),
+        format!("方案 {plan} 自行查询数据：只有写有 `skydeck.take` 的方案才接收记录");
+    R::HandedInBad { nth, why } =>
+        format!("record {nth}: {}; none of this order was kept", bad_record(why, false)),
+        format!("第 {nth} 条记录：{}；本次一条也未保存", bad_record(why, true));
     R::NotResolved {} =>
         "none of these bills is resolved: there is no entry to put back",
         "所指单据均未办结，没有可撤销的办结";

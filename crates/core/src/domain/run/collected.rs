@@ -10,7 +10,7 @@ use crate::domain::bill::Sight;
 use crate::domain::bill::Status;
 use crate::domain::cause::Cause;
 use crate::domain::erp_clock::ErpClock;
-use crate::domain::ids::SetHash;
+use crate::domain::ids::{Seq, SetHash};
 use crate::domain::listed::Listed;
 use crate::domain::time::{Clock, ErpDate, Ts};
 use crate::domain::who::Who;
@@ -64,6 +64,9 @@ pub struct Collected {
     /// Of a run over a list of bill numbers: which of them it has no bill of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<Box<Listed>>,
+    /// Of records that are handed in: the place of the last one that was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upto: Option<Seq>,
 }
 
 /// A bill that is tried unchanged.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::erp_clock::ErpClock;
-use super::ids::{EnvId, FormId, OpId, PlanId, PlanRev, RunId};
+use super::ids::{EnvId, FormId, OpId, PlanId, PlanRev, RunId, Seq};
 use super::plan::Plan;
 use super::range::Range;
 use super::reason::Reason;
@@ -246,6 +246,9 @@ pub struct Mark {
     /// The ERP's clock when that query began. Marks of 0.1.0 do not tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<ErpClock>,
+    /// Of records that are handed in: the place of the last one that a run has taken up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upto: Option<Seq>,
 }
 
 /// Where the query of the next run begins: no bill may get a date before it that the last run did not see. `is`: the ERP's

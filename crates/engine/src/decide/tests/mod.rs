@@ -53,6 +53,7 @@ fn plan(verb: Verb, policy: Policy) -> Plan {
             id_path: "FID".into(),
             number_path: "FBillNo".into(),
             top_rows: 0,
+            origin: skydeck_core::domain::plan::Origin::Query,
             condition: Vec::new(),
         },
         target: Target {
