@@ -288,6 +288,34 @@ fn a_success_of_which_nothing_can_be_seen_is_not_believed_and_stops_the_run() {
     assert!(!text.contains("other number"), "{text}");
 }
 
+#[test]
+fn another_number_in_an_answer_is_no_rule_of_the_form_where_nothing_could_be_read() {
+    // How many reads there are before the first call is found by trying: the next one is the look after it.
+    for reads in 0..60 {
+        let place = with(|plan| plan["skydeck"]["steps"] = json!(["save"]));
+        faults(
+            &place,
+            &format!(
+                "[[fault]]\nkind = \"other_number\"\nwhen = \"after\"\non = [\"Save\"]\ntext = \"IN-XSCKD009999\"\ntimes = 1\n\
+                 [[fault]]\nkind = \"redirect\"\non = [\"ExecuteBillQuery\"]\nskip = {reads}\ntimes = 2\n"
+            ),
+        );
+        let (out, sum) = run(&place);
+        if made(&place).is_empty() {
+            continue;
+        }
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert_eq!(sum["reason"].as_str(), Some("canary_unknown"), "{said}");
+        assert!(out.status.code() != Some(0) && made(&place).len() == 1, "{sum}");
+        // The bill stands under the number that was sent: the plan goes on.
+        let (out, sum) = run(&place);
+        assert_eq!(out.status.code(), Some(0), "{sum}");
+        assert!(made(&place).len() == 8 && made(&place).values().all(|n| *n == 1), "{sum}");
+        return;
+    }
+    panic!("nothing was made");
+}
+
 /// A verb that is killed after a while, unless it ended before.
 fn killed(place: &Place, verb: &[&str], after: Duration) {
     let mut child = Command::new(PROGRAM)

@@ -81,15 +81,20 @@ pub(super) async fn follows(call: &Answered<'_>, bills: &[Candidate]) -> Follows
         // What came with the answer to the call as a whole is kept once.
         let whole = (n == 0).then_some(call.reply);
         let glance = looked.as_ref().map(|seen| seen.get(&bill.fid));
-        let named = named(call, other.clone(), glance).await;
+        let named = named(call, bill, other.clone(), glance).await;
         let made = made_of(call, bill, &named);
         let (verdict, what) = match named {
             Named::Sent => (answered(bill).clone(), of_bill(call, bill, after, glance)),
             Named::Replaced(got) => (answered(bill).clone(), under_another_key(call, bill, got)),
-            Named::Anothers => {
+            Named::Anothers | Named::Untold => {
                 let (why, detail) = (UnknownWhy::WrongIds, other.unwrap_or_default());
                 let unknown = Unknown { why: why.clone(), sent: call.sent, detail: detail.clone() };
-                (Verdict::Unknown(why, detail), of_bill(call, bill, After::Prove(unknown), glance))
+                let what = of_bill(call, bill, After::Prove(unknown), glance);
+                // The next bill might be given another number, too: not before it is known whose this one is.
+                let waits = named == Named::Untold && call.run.is_unproven();
+                let stop = waits.then(|| CallEnd::stopped(PauseWhy::Canary(Reason::CanaryUnknown {})));
+                let stop = Follows { events: Vec::new(), end: stop.unwrap_or_default() };
+                (Verdict::Unknown(why, detail), stop.and(what))
             }
         };
         let answer = Follows::of(step_answered(call, bill, Said { verdict, made }, whole), CallEnd::default());

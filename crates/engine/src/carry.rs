@@ -10,6 +10,7 @@ use std::sync::Arc;
 use skydeck_core::domain::bill::{Found, Outcome, Rev, Skip, UnknownWhy};
 use skydeck_core::domain::cause::{Cause, CauseTable, Repeat, known};
 use skydeck_core::domain::command::StartParams;
+use skydeck_core::domain::event::Event;
 use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::ids::{Fid, RunId, WorkKey};
 use skydeck_core::domain::listed::known_as;
@@ -27,6 +28,9 @@ use super::pages::Failed;
 use super::runner::Runner;
 use super::scope::Scope;
 use super::select::Matching;
+
+/// Facts of a bill that are looked through for what was sent last.
+const DEEDS: usize = 64;
 
 /// What a run has to know of the ledger to leave bills alone.
 pub(super) struct Carry {
@@ -223,10 +227,19 @@ fn says_that_it_waits(row: &BillRow) -> bool {
 
 impl Runner {
     /// That the form did not keep the number of a bill, where an entry of the ledger says so.
-    fn not_honoured_before(&self, row: &BillRow) -> Option<Reason> {
-        let Some(Outcome::Unknown(unknown)) = row.state.outcome() else { return None };
-        let stands = self.run.op.key.makes() && unknown.why == UnknownWhy::KeyNotHonoured;
-        stands.then(|| Reason::KeyNotHonoured { sent: row.no.clone(), got: unknown.detail.clone() })
+    async fn not_honoured_before(&self, rows: &[BillRow]) -> Result<Option<Reason>, StoreError> {
+        let told = rows.iter().find_map(|row| match row.state.outcome() {
+            Some(Outcome::Unknown(unknown)) if unknown.why == UnknownWhy::KeyNotHonoured => Some((row, unknown)),
+            _ => None,
+        });
+        let told = told.filter(|_| self.run.op.key.makes());
+        let Some((row, unknown)) = told else { return Ok(None) };
+        let (deeds, _) = self.run.shared.store.deeds_of(&row.key, DEEDS).await?;
+        let sent = deeds.into_iter().rev().find_map(|fact| match fact.event {
+            Event::StepTried { intent, .. } => intent.key_value,
+            _ => None,
+        });
+        Ok(Some(Reason::KeyNotHonoured { sent: sent.unwrap_or_else(|| row.no.clone()), got: unknown.detail.clone() }))
     }
 
     /// What the ledger tells, and the bills of it that the run reads beside its query; `ranged`: none, as the query is one of a
@@ -274,7 +287,7 @@ impl Runner {
             rows.truncate(MOST);
         }
         // The form gave one of our bills another number, and nobody has closed that yet: it would do so again.
-        if let Some(why) = rows.iter().find_map(|row| self.not_honoured_before(row)) {
+        if let Some(why) = self.not_honoured_before(&rows).await? {
             return Err(Failed::Erp(why));
         }
         let mut carry = Carry::of(store.as_ref(), carry, &rows, |tried| day(tried) == day(now)).await?;

@@ -9,6 +9,7 @@ use skydeck_core::domain::bill::UnknownWhy;
 use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::query::{PageRequest, Scope};
+use skydeck_core::domain::run::BillRow;
 use skydeck_core::domain::step::{Intent, Left, Made, Step, Verdict};
 use skydeck_store::StoreError;
 
@@ -70,7 +71,7 @@ pub(super) fn of_records(reply: WriteReply, bills: &[Candidate], makes: bool) ->
 pub(super) fn made_of(call: &Answered<'_>, bill: &Candidate, named: &Named) -> Option<Made> {
     let (_, id, no) = call.reply.made.iter().find(|(fid, ..)| call.run.makes(call.step) && *fid == bill.fid)?;
     let made = Made { id: id.clone(), no: no.clone(), form: call.run.plan.target.form.clone() };
-    (*named != Named::Anothers).then_some(made)
+    matches!(named, Named::Sent | Named::Replaced(_)).then_some(made)
 }
 
 /// Which bill an answer to a call that makes one names.
@@ -82,6 +83,8 @@ pub(super) enum Named {
     Replaced(String),
     /// Some other bill: the answer says nothing of the one that was sent.
     Anothers,
+    /// One under another number, and nothing could be read: whose it is cannot be told.
+    Untold,
 }
 
 /// What an answer names that is not the number sent.
@@ -106,18 +109,34 @@ pub(super) fn other_number(call: &Answered<'_>, bill: &Candidate, verdict: &Verd
 
 /// Whether an answer that names another number than the one sent is about another bill altogether: ours is there under its own
 /// number, or the number is that of a bill that is known to have been made of another record.
-pub(super) async fn named(call: &Answered<'_>, other: Option<String>, glance: Glance<'_>) -> Named {
+pub(super) async fn named(call: &Answered<'_>, bill: &Candidate, other: Option<String>, glance: Glance<'_>) -> Named {
     let Some(other) = other else { return Named::Sent };
-    let is_there = matches!(glance, Some(Some(_)));
-    // Where the store cannot tell, nothing more is made.
-    if is_there || is_anothers(call, &other).await.unwrap_or(false) { Named::Anothers } else { Named::Replaced(other) }
+    match glance {
+        None => Named::Untold,
+        Some(Some(_)) => Named::Anothers,
+        // Where the store cannot tell, nothing more is made.
+        Some(None) if is_anothers(call, bill, &other).await.unwrap_or(false) => Named::Anothers,
+        Some(None) => Named::Replaced(other),
+    }
 }
 
-/// Whether a bill with a number is known to have been made of some record: the last one of the form, or one of this run.
-async fn is_anothers(call: &Answered<'_>, number: &str) -> Result<bool, StoreError> {
+/// Bills whose number begins as one that was answered, at most so many are looked at; the number itself stands first.
+const NAMESAKES: usize = 32;
+
+/// Whether a bill with a number is known to have been made of another record: the last one of the form, one of this run, or
+/// one of any run before.
+async fn is_anothers(call: &Answered<'_>, bill: &Candidate, number: &str) -> Result<bool, StoreError> {
     let (store, run) = (&call.run.shared.store, call.run);
+    let form = &run.plan.target.form;
     let has = |no: &str| no.trim().eq_ignore_ascii_case(number);
-    if store.last_made(&run.env.env.id, &run.plan.target.form).await?.is_some_and(|made| has(&made.no)) {
+    if store.last_made(&run.env.env.id, form).await?.is_some_and(|made| has(&made.no)) {
+        return Ok(true);
+    }
+    let made_of_another = |row: &BillRow| {
+        let is_it = row.made.as_ref().is_some_and(|made| made.form == *form && has(&made.no));
+        is_it && row.key.record.fid != bill.fid
+    };
+    if store.find_number(number, NAMESAKES).await?.iter().any(made_of_another) {
         return Ok(true);
     }
     let (filter, now) = (Filter::default(), run.shared.clock.now());
